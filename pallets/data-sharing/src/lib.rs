@@ -1,0 +1,2 @@
+//! TBD.
+#![cfg_attr(not(feature = "std"), no_std)]

@@ -1,0 +1,229 @@
+//! The paper's header fields (Homestead's, yellow paper section 4.3) as digest items of the generic
+//! header.
+//!
+//! | field | where |
+//! |---|---|
+//! | H_c, H_d, H_l, H_s, H_o, H_x | one `PreRuntime(b"pow_", SCALE(PreDigest))` |
+//! | H_g | one `Consensus(b"pow_", SCALE(GasUsed))` |
+//! | H_m, H_n | one `Seal(b"pow_", SCALE(Seal))`, the last item |
+//!
+//! Items are found by kind and engine id, never by position: finality and runtime upgrades add items
+//! of their own.
+
+use crate::{AccountId, Header};
+use alloc::vec::Vec;
+use codec::{Decode, DecodeAll, Encode, MaxEncodedLen};
+use polkadot_sdk::*;
+use scale_info::TypeInfo;
+use sp_core::{hashing::keccak_256, H256, U256};
+use sp_runtime::{traits::Header as _, ConsensusEngineId, DigestItem};
+
+/// The engine's id in digest items. Polkadot.js reads a block's author from the first 32 bytes of a
+/// pre-runtime item with this id.
+pub const POW_ENGINE_ID: ConsensusEngineId = *b"pow_";
+
+/// The most bytes H_x may have (yellow paper, equation 55).
+pub const MAX_EXTRA_DATA: usize = 32;
+
+/// The part of a header that its miner fixes before the block is executed.
+///
+/// `beneficiary` is first, with no version byte before it, because clients read the author there.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+pub struct PreDigest {
+	/// H_c: the account that the block's reward goes to.
+	pub beneficiary: AccountId,
+	/// H_d: the expected number of hashes that the seal took.
+	pub difficulty: U256,
+	/// H_l: the most gas the block's transactions may use. 1 gas is 100 ns of `ref_time`.
+	pub gas_limit: u64,
+	/// H_s: seconds since the Unix epoch.
+	pub timestamp: u64,
+	/// H_o: KEC256 of the SCALE-encoded list of uncle headers.
+	pub uncles_hash: H256,
+	/// H_x: anything the miner likes, at most [`MAX_EXTRA_DATA`] bytes.
+	pub extra_data: Vec<u8>,
+}
+
+/// H_g: the gas the block used, deposited by the runtime when the block ends.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct GasUsed(pub u64);
+
+/// H_m and H_n: the proof of work.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Seal {
+	/// H_m: the mix hash.
+	pub mix_hash: H256,
+	/// H_n: the nonce, as the number Ethash takes.
+	pub nonce: u64,
+}
+
+/// What is wrong with the shape of a header's digest. Found without the parent, the state or any
+/// hashing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DigestError {
+	/// There is no item of this kind with the engine's id.
+	Missing(Item),
+	/// There is more than one item of this kind with the engine's id.
+	Repeated(Item),
+	/// The item's bytes do not decode, or bytes are left over.
+	Undecodable(Item),
+	/// The seal is not the digest's last item.
+	SealNotLast,
+	/// A pre-runtime or seal item of another engine: the runtime would not see it, so nobody would
+	/// answer for it.
+	ForeignItem(ConsensusEngineId),
+}
+
+/// One of the engine's three digest items.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Item {
+	/// [`PreDigest`].
+	PreDigest,
+	/// [`GasUsed`].
+	GasUsed,
+	/// [`Seal`].
+	Seal,
+}
+
+impl core::fmt::Display for Item {
+	fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+		f.write_str(match self {
+			Item::PreDigest => "pre-runtime item",
+			Item::GasUsed => "gas-used item",
+			Item::Seal => "seal",
+		})
+	}
+}
+
+impl core::fmt::Display for DigestError {
+	fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+		match self {
+			DigestError::Missing(item) => write!(f, "the digest has no pow_ {item}"),
+			DigestError::Repeated(item) => write!(f, "the digest has more than one pow_ {item}"),
+			DigestError::Undecodable(item) => write!(f, "the digest's pow_ {item} does not decode"),
+			DigestError::SealNotLast => f.write_str("the seal is not the digest's last item"),
+			DigestError::ForeignItem(id) => {
+				write!(f, "the digest has an item of the foreign engine {id:?}")
+			}
+		}
+	}
+}
+
+impl core::error::Error for DigestError {}
+
+/// A header with the paper's fields read out of its digest.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PowHeader {
+	/// H_p.
+	pub parent_hash: H256,
+	/// H_i.
+	pub number: u32,
+	/// H_c, H_d, H_l, H_s, H_o and H_x.
+	pub pre: PreDigest,
+	/// H_g.
+	pub gas_used: u64,
+	/// H_m and H_n.
+	pub seal: Seal,
+	/// H_#n: what the seal is a proof of work for.
+	pub seal_hash: H256,
+	/// The hash of the whole header, seal included: the block's name.
+	pub hash: H256,
+}
+
+impl PowHeader {
+	/// Reads a sealed header.
+	///
+	/// # Errors
+	///
+	/// [`DigestError`], where the digest has not exactly one of each of the engine's items, the seal
+	/// is not last, or another engine's pre-runtime or seal item is there.
+	pub fn read(header: &Header) -> Result<Self, DigestError> {
+		let mut bare = header.clone();
+		let seal_item = bare.digest.pop().ok_or(DigestError::Missing(Item::Seal))?;
+		let seal = match &seal_item {
+			DigestItem::Seal(POW_ENGINE_ID, bytes) => Seal::decode_all(&mut &bytes[..])
+				.map_err(|_| DigestError::Undecodable(Item::Seal))?,
+			_ if bare.digest.logs.iter().any(|item| is_seal(item)) => {
+				return Err(DigestError::SealNotLast)
+			}
+			_ => return Err(DigestError::Missing(Item::Seal)),
+		};
+		if bare.digest.logs.iter().any(is_seal) {
+			return Err(DigestError::Repeated(Item::Seal));
+		}
+		let (pre, gas_used) = read_unsealed(&bare)?;
+		Ok(Self {
+			parent_hash: *header.parent_hash(),
+			number: *header.number(),
+			pre,
+			gas_used,
+			seal,
+			seal_hash: seal_hash(&bare),
+			hash: header.hash(),
+		})
+	}
+}
+
+fn is_seal(item: &DigestItem) -> bool {
+	matches!(item, DigestItem::Seal(POW_ENGINE_ID, _))
+}
+
+/// H_#n = KEC256(SCALE(header without its seal)): 32 bytes, so any Ethash miner can work on it.
+///
+/// `unsealed` must not hold the seal.
+pub fn seal_hash(unsealed: &Header) -> H256 {
+	keccak_256(&unsealed.encode()).into()
+}
+
+/// Reads the two items that a header has before it is sealed.
+///
+/// # Errors
+///
+/// As for [`PowHeader::read`].
+pub fn read_unsealed(header: &Header) -> Result<(PreDigest, u64), DigestError> {
+	let pre = read_pre_digest(&header.digest)?;
+	let mut gas_used = None;
+	for item in &header.digest.logs {
+		match item {
+			DigestItem::Consensus(POW_ENGINE_ID, bytes) => {
+				let GasUsed(gas) = GasUsed::decode_all(&mut &bytes[..])
+					.map_err(|_| DigestError::Undecodable(Item::GasUsed))?;
+				if gas_used.replace(gas).is_some() {
+					return Err(DigestError::Repeated(Item::GasUsed));
+				}
+			}
+			DigestItem::Seal(id, _) if *id != POW_ENGINE_ID => {
+				return Err(DigestError::ForeignItem(*id))
+			}
+			_ => {}
+		}
+	}
+	Ok((pre, gas_used.ok_or(DigestError::Missing(Item::GasUsed))?))
+}
+
+/// Reads the pre-runtime item alone, as the runtime does when a block begins.
+///
+/// # Errors
+///
+/// As for [`PowHeader::read`].
+pub fn read_pre_digest(digest: &sp_runtime::Digest) -> Result<PreDigest, DigestError> {
+	let mut pre = None;
+	for item in &digest.logs {
+		if let DigestItem::PreRuntime(id, bytes) = item {
+			if *id != POW_ENGINE_ID {
+				return Err(DigestError::ForeignItem(*id));
+			}
+			let decoded = PreDigest::decode_all(&mut &bytes[..])
+				.map_err(|_| DigestError::Undecodable(Item::PreDigest))?;
+			if pre.replace(decoded).is_some() {
+				return Err(DigestError::Repeated(Item::PreDigest));
+			}
+		}
+	}
+	pre.ok_or(DigestError::Missing(Item::PreDigest))
+}
+
+/// H_o of a list of uncles: KEC256(SCALE(uncles)).
+pub fn uncles_hash(uncles: &[Header]) -> H256 {
+	keccak_256(&uncles.encode()).into()
+}

@@ -1,0 +1,43 @@
+//! Words shared by the whole chain: block types, the paper's header fields as digest items, and the
+//! chain's consensus parameters.
+//!
+//! Nothing here decides anything: the rules over these types are in `isthmus-rules`, the proof of
+//! work in `isthmus-ethash`.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod api;
+pub mod digest;
+pub mod inherents;
+pub mod params;
+
+use polkadot_sdk::*;
+use sp_runtime::{
+	generic,
+	traits::{BlakeTwo256, IdentifyAccount, Verify},
+	MultiSignature, OpaqueExtrinsic,
+};
+
+/// A signature by any of the kinds of account key a user may hold.
+pub type Signature = MultiSignature;
+/// An account: 32 bytes. A producer's account is the address of its contract (paper, section III.C).
+pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
+/// An amount of the chain's currency, in its smallest unit.
+pub type Balance = u128;
+/// The number of transactions an account has sent.
+pub type Nonce = u32;
+/// H_i: the number of a block's ancestors.
+pub type BlockNumber = u32;
+/// A 256-bit hash.
+pub type Hash = sp_core::H256;
+/// The header every Substrate client decodes; the paper's own fields travel in its digest
+/// (see [`digest`]).
+pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
+/// A block whose transactions are opaque bytes: what the node handles.
+pub type Block = generic::Block<Header, OpaqueExtrinsic>;
+
+/// One unit of the currency that users see: 10^12 of the smallest unit.
+pub const UNIT: Balance = 1_000_000_000_000;

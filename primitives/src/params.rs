@@ -1,0 +1,113 @@
+//! The consensus parameters of a chain. They are part of genesis: the engine reads them once, from
+//! the genesis state, and never asks a later runtime, so that no upgrade on a fork can change the
+//! rules.
+
+use codec::{Decode, Encode, MaxEncodedLen};
+use polkadot_sdk::*;
+use scale_info::TypeInfo;
+use serde::{Deserialize, Serialize};
+use sp_core::U256;
+
+/// The most uncles a block may name (yellow paper, section 11.1).
+pub const MAX_UNCLES: u32 = 2;
+/// An uncle's parent is an ancestor of the block that names it, at most this many generations above
+/// that block's parent (yellow paper, section 11.1).
+pub const MAX_UNCLE_GENERATIONS: u32 = 6;
+/// The divisor of the gas limit's bound: |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ (paper, algorithm 2).
+pub const GAS_LIMIT_BOUND_DIVISOR: u64 = 1024;
+/// The least gas limit a block may have (paper, algorithm 2).
+pub const MIN_GAS_LIMIT: u64 = 125_000;
+/// The divisor of one step of the difficulty (yellow paper, equation 43).
+pub const DIFFICULTY_BOUND_DIVISOR: u64 = 2048;
+/// D_0: the least difficulty (yellow paper, equation 41), where a chain does not say otherwise.
+pub const DEFAULT_MINIMUM_DIFFICULTY: u64 = 131_072;
+/// How far in the future, in seconds, H_s may be when a block arrives (geth's
+/// `allowedFutureBlockTime`).
+pub const ALLOWED_FUTURE_SECONDS: u64 = 15;
+/// The `ref_time`, in picoseconds, of one gas: 100 ns.
+pub const REF_TIME_PER_GAS: u64 = 100_000;
+
+/// How a block's difficulty follows from its parent's.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	TypeInfo,
+	MaxEncodedLen,
+	Debug,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum DifficultyRule {
+	/// D(H) of Homestead.
+	Homestead {
+		/// Whether ε, the difficulty bomb, ⌊2^(⌊H_i/100000⌋−2)⌋, is added.
+		bomb: bool,
+	},
+	/// Every block has D_0. For development chains, which mine on demand.
+	Fixed,
+}
+
+/// The sizes of Ethash's cache and dataset.
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	TypeInfo,
+	MaxEncodedLen,
+	Debug,
+	Serialize,
+	Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum EthashSizes {
+	/// Ethereum's own: cache of 16 MiB and dataset of 1 GiB in epoch 0, both growing.
+	Full,
+	/// A cache of 16 KiB and a dataset of 32 KiB times 32 in every epoch, for development chains:
+	/// ready at once, and no proof of work to speak of.
+	Development,
+}
+
+/// The consensus parameters of a chain.
+#[derive(
+	Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug, Serialize, Deserialize,
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChainParameters {
+	/// Ethash's sizes.
+	pub ethash: EthashSizes,
+	/// D(H).
+	pub difficulty_rule: DifficultyRule,
+	/// D_0: the least difficulty a block may have.
+	pub minimum_difficulty: U256,
+	/// H_d of the genesis block.
+	pub genesis_difficulty: U256,
+	/// H_l of the genesis block, in gas.
+	pub genesis_gas_limit: u64,
+	/// H_s of the genesis block, in seconds since the Unix epoch.
+	pub genesis_timestamp: u64,
+	/// What a block's miner earns, in the currency's smallest unit, before uncles.
+	pub block_reward: u128,
+}
+
+impl Default for ChainParameters {
+	/// Homestead's rules without the bomb, Ethereum's sizes, and 5 units a block.
+	fn default() -> Self {
+		Self {
+			ethash: EthashSizes::Full,
+			difficulty_rule: DifficultyRule::Homestead { bomb: false },
+			minimum_difficulty: DEFAULT_MINIMUM_DIFFICULTY.into(),
+			genesis_difficulty: DEFAULT_MINIMUM_DIFFICULTY.into(),
+			genesis_gas_limit: 20_000_000,
+			genesis_timestamp: 0,
+			block_reward: 5 * crate::UNIT,
+		}
+	}
+}

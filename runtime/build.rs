@@ -1,0 +1,6 @@
+//! Builds the runtime's Wasm when the runtime is built for the host.
+
+fn main() {
+	#[cfg(feature = "std")]
+	substrate_wasm_builder::WasmBuilder::build_using_defaults();
+}

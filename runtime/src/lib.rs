@@ -1,0 +1,3 @@
+//! TBD.
+#![cfg_attr(not(feature = "std"), no_std)]
+extern crate polkadot_sdk;
