@@ -15,7 +15,8 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, Encode, MaxEncodedLen};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
-use sp_core::{hashing::keccak_256, H256, U256};
+use sp_core::{H256, U256};
+use sp_crypto_hashing::keccak_256;
 use sp_runtime::{traits::Header as _, ConsensusEngineId, DigestItem};
 
 /// The engine's id in digest items. Polkadot.js reads a block's author from the first 32 bytes of a
