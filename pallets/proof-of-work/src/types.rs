@@ -1,0 +1,76 @@
+//! What the pallet keeps of headers.
+
+use codec::{Decode, Encode, MaxEncodedLen};
+use isthmus_primitives::{
+	digest::{uncles_hash, PreDigest},
+	params::ChainParameters,
+	AccountId, Hash,
+};
+use polkadot_sdk::*;
+use scale_info::TypeInfo;
+use sp_core::U256;
+
+/// A header's fields that later steps need: all that its miner fixed but H_x.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Head {
+	/// H_c: the account that the block's reward goes to.
+	pub beneficiary: AccountId,
+	/// H_d: the difficulty.
+	pub difficulty: U256,
+	/// H_l: the gas limit.
+	pub gas_limit: u64,
+	/// H_s: seconds since the Unix epoch.
+	pub timestamp: u64,
+	/// H_o: the hash of the list of uncles.
+	pub uncles_hash: Hash,
+}
+
+impl Head {
+	/// The facts of the genesis block, whose header has no digest. Its beneficiary is the zero
+	/// account, as Ethereum's.
+	pub fn genesis(parameters: &ChainParameters) -> Self {
+		Self {
+			beneficiary: AccountId::new([0; 32]),
+			difficulty: parameters.genesis_difficulty,
+			gas_limit: parameters.genesis_gas_limit,
+			timestamp: parameters.genesis_timestamp,
+			uncles_hash: uncles_hash(&[]),
+		}
+	}
+}
+
+impl Default for Head {
+	/// The genesis block's under the default parameters.
+	fn default() -> Self {
+		Self::genesis(&ChainParameters::default())
+	}
+}
+
+impl From<PreDigest> for Head {
+	fn from(pre: PreDigest) -> Self {
+		let PreDigest {
+			beneficiary,
+			difficulty,
+			gas_limit,
+			timestamp,
+			uncles_hash,
+			extra_data: _,
+		} = pre;
+		Self {
+			beneficiary,
+			difficulty,
+			gas_limit,
+			timestamp,
+			uncles_hash,
+		}
+	}
+}
+
+/// An uncle that awaits its reward.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Uncle {
+	/// H_c of the uncle.
+	pub beneficiary: AccountId,
+	/// U_i: the uncle's number.
+	pub number: u32,
+}

@@ -1,0 +1,150 @@
+//! B_U: what can be said of a block's uncles from the state alone (yellow paper, section 11.1).
+//!
+//! The runtime knows the hashes of the ancestors and which uncles they named. An uncle's own header
+//! rules and its seal need its parent's header and Ethash: they are the engine's.
+
+use crate::{BlockUncles, Call, Config, CurrentHead, Error, Pallet, RecentUncles, Uncle};
+use alloc::vec::Vec;
+use frame_support::{ensure, traits::IsSubType};
+use isthmus_primitives::{
+	digest::{uncles_hash, PowHeader},
+	params::{MAX_UNCLES, MAX_UNCLE_GENERATIONS},
+	Hash, Header,
+};
+use polkadot_sdk::*;
+use sp_runtime::{
+	traits::{ExtrinsicCall, ExtrinsicLike},
+	DispatchResult,
+};
+
+/// The most uncles that can have been named within the generations that an uncle may be of, this
+/// block's included.
+pub const MAX_RECENT: u32 = MAX_UNCLES * (MAX_UNCLE_GENERATIONS + 1);
+
+impl<T: Config> Pallet<T> {
+	/// Takes the block's uncles, or says which rule they break.
+	pub(crate) fn name_uncles(uncles: Vec<Header>) -> DispatchResult {
+		ensure!(!uncles.is_empty(), Error::<T>::NoUncles);
+		ensure!(
+			uncles.len() <= MAX_UNCLES as usize,
+			Error::<T>::TooManyUncles
+		);
+		ensure!(!BlockUncles::<T>::exists(), Error::<T>::UnclesAlreadySet);
+		let committed = CurrentHead::<T>::get().uncles_hash;
+		ensure!(
+			uncles_hash(&uncles) == committed,
+			Error::<T>::UnclesHashMismatch
+		);
+
+		let number = Self::number();
+		let oldest = number.saturating_sub(MAX_UNCLE_GENERATIONS);
+		let mut recent = RecentUncles::<T>::get();
+		recent.retain(|(named_in, _)| *named_in >= oldest);
+		for header in &uncles {
+			let uncle = PowHeader::read(header).map_err(|_| Error::<T>::UncleMalformed)?;
+			Self::ensure_uncle(&uncle, number)?;
+			ensure!(
+				recent.iter().all(|(_, hash)| *hash != uncle.hash),
+				Error::<T>::UncleAlreadyIncluded
+			);
+			recent
+				.try_push((number, uncle.hash))
+				.map_err(|_| Error::<T>::TooManyUncles)?;
+			BlockUncles::<T>::try_append(Uncle {
+				beneficiary: uncle.pre.beneficiary,
+				number: uncle.number,
+			})
+			.map_err(|()| Error::<T>::TooManyUncles)?;
+		}
+		RecentUncles::<T>::put(recent);
+		Ok(())
+	}
+
+	/// The uncle is a sibling of one of this block's last six ancestors, and none of them.
+	///
+	/// k(U, P(H), 6): the sibling of the ancestor of number i has number i too, so that U_i is from
+	/// H_i − 6 to H_i − 1, and its parent is our ancestor of number U_i − 1.
+	fn ensure_uncle(uncle: &PowHeader, number: u32) -> Result<(), Error<T>> {
+		let generation = number
+			.checked_sub(uncle.number)
+			.ok_or(Error::<T>::UncleOutOfRange)?;
+		ensure!(
+			(1..=MAX_UNCLE_GENERATIONS).contains(&generation),
+			Error::<T>::UncleOutOfRange
+		);
+		let parent = uncle
+			.number
+			.checked_sub(1)
+			.ok_or(Error::<T>::UncleOutOfRange)?;
+		ensure!(
+			Self::ancestor(uncle.number) != uncle.hash,
+			Error::<T>::UncleIsAncestor
+		);
+		ensure!(
+			Self::ancestor(parent) == uncle.parent_hash,
+			Error::<T>::UncleParentNotAncestor
+		);
+		Ok(())
+	}
+
+	fn ancestor(number: u32) -> Hash {
+		frame_system::Pallet::<T>::block_hash(
+			frame_system::pallet_prelude::BlockNumberFor::<T>::from(number),
+		)
+	}
+
+	/// The uncles that a block's body names: those of its one uncles inherent, or none. `None` where
+	/// it has more than one such inherent.
+	pub fn uncles<E>(extrinsics: impl IntoIterator<Item = E>) -> Option<Vec<Header>>
+	where
+		E: ExtrinsicCall + ExtrinsicLike,
+		E::Call: IsSubType<Call<T>>,
+	{
+		let mut named = None;
+		for extrinsic in extrinsics.into_iter().filter(ExtrinsicLike::is_bare) {
+			if let Some(Call::set_uncles { uncles }) = extrinsic.call().is_sub_type() {
+				if named.replace(uncles.clone()).is_some() {
+					return None;
+				}
+			}
+		}
+		Some(named.unwrap_or_default())
+	}
+
+	/// What is true of the state between blocks. For tests.
+	///
+	/// # Errors
+	///
+	/// A sentence about the first thing that is not.
+	#[cfg(feature = "std")]
+	pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
+		use isthmus_primitives::params::MIN_GAS_LIMIT;
+		let parameters = crate::Parameters::<T>::get();
+		let head = CurrentHead::<T>::get();
+		ensure!(
+			head.difficulty >= parameters.minimum_difficulty,
+			"H_d is under D_0"
+		);
+		ensure!(head.gas_limit >= MIN_GAS_LIMIT, "H_l is under its minimum");
+		ensure!(
+			head.timestamp >= parameters.genesis_timestamp,
+			"H_s is before genesis"
+		);
+		ensure!(
+			!BlockUncles::<T>::exists(),
+			"uncles were not rewarded when their block ended"
+		);
+		let recent = RecentUncles::<T>::get();
+		let mut hashes: Vec<Hash> = recent.iter().map(|(_, hash)| *hash).collect();
+		hashes.sort();
+		hashes.dedup();
+		ensure!(hashes.len() == recent.len(), "an uncle was named twice");
+		ensure!(
+			recent
+				.iter()
+				.all(|(named_in, _)| *named_in <= Self::number()),
+			"an uncle was named by a block to come"
+		);
+		Ok(())
+	}
+}
