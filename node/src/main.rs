@@ -1,1 +1,15 @@
-fn main() {}
+//! `isthmus-node`: the program that keeps an Isthmus chain.
+
+#![forbid(unsafe_code)]
+
+mod chain_spec;
+mod cli;
+mod command;
+mod rpc;
+mod service;
+
+use polkadot_sdk::*;
+
+fn main() -> sc_cli::Result<()> {
+	command::run()
+}

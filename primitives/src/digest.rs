@@ -26,6 +26,10 @@ pub const POW_ENGINE_ID: ConsensusEngineId = *b"pow_";
 /// The most bytes H_x may have (yellow paper, equation 55).
 pub const MAX_EXTRA_DATA: usize = 32;
 
+/// The most bytes a SCALE-encoded header may have. The engine's own items take less than 300; the
+/// longest other item is a change of finality's voters, 40 bytes a voter.
+pub const MAX_HEADER_BYTES: usize = 16 * 1024;
+
 /// The part of a header that its miner fixes before the block is executed.
 ///
 /// `beneficiary` is first, with no version byte before it, because clients read the author there.
@@ -62,6 +66,11 @@ pub struct Seal {
 /// hashing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DigestError {
+	/// The header has more than [`MAX_HEADER_BYTES`].
+	TooLong {
+		/// The header's encoded size, in bytes.
+		got: usize,
+	},
 	/// There is no item of this kind with the engine's id.
 	Missing(Item),
 	/// There is more than one item of this kind with the engine's id.
@@ -99,6 +108,12 @@ impl core::fmt::Display for Item {
 impl core::fmt::Display for DigestError {
 	fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
 		match self {
+			DigestError::TooLong { got } => {
+				write!(
+					f,
+					"the header has {got} bytes, and may have at most {MAX_HEADER_BYTES}"
+				)
+			}
 			DigestError::Missing(item) => write!(f, "the digest has no pow_ {item}"),
 			DigestError::Repeated(item) => write!(f, "the digest has more than one pow_ {item}"),
 			DigestError::Undecodable(item) => write!(f, "the digest's pow_ {item} does not decode"),
@@ -136,9 +151,13 @@ impl PowHeader {
 	///
 	/// # Errors
 	///
-	/// [`DigestError`], where the digest has not exactly one of each of the engine's items, the seal
-	/// is not last, or another engine's pre-runtime or seal item is there.
+	/// [`DigestError`], where the header is too long, the digest has not exactly one of each of the
+	/// engine's items, the seal is not last, or another engine's pre-runtime or seal item is there.
 	pub fn read(header: &Header) -> Result<Self, DigestError> {
+		let got = header.encoded_size();
+		if got > MAX_HEADER_BYTES {
+			return Err(DigestError::TooLong { got });
+		}
 		let mut bare = header.clone();
 		let seal_item = bare.digest.pop().ok_or(DigestError::Missing(Item::Seal))?;
 		let seal = match &seal_item {

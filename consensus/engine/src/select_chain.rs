@@ -1,0 +1,82 @@
+//! Which chain to mine on and to vote for: the heaviest, which is not always the longest.
+
+use crate::chain::{outweighs, Chain, ChainClient};
+use isthmus_primitives::{Block, BlockNumber, Hash, Header};
+use polkadot_sdk::*;
+use sc_client_api::backend::Backend;
+use sp_blockchain::Backend as _;
+use sp_consensus::{Error as ConsensusError, SelectChain};
+use std::sync::Arc;
+
+/// Selects the heaviest chain that descends from the finalized block, by the same order as
+/// [`crate::PowBlockImport`].
+pub struct HeaviestChain<B, C> {
+	backend: Arc<B>,
+	chain: Arc<Chain<C>>,
+}
+
+impl<B, C> Clone for HeaviestChain<B, C> {
+	fn clone(&self) -> Self {
+		Self {
+			backend: self.backend.clone(),
+			chain: self.chain.clone(),
+		}
+	}
+}
+
+impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
+	/// Selects among the leaves of `backend`.
+	pub fn new(backend: Arc<B>, chain: Arc<Chain<C>>) -> Self {
+		Self { backend, chain }
+	}
+
+	/// The heaviest leaf that is `base` or descends from it; `base` where there is none.
+	fn heaviest_above(&self, base: Hash) -> Result<Hash, ConsensusError> {
+		let mut best = None;
+		for leaf in self.backend.blockchain().leaves().map_err(lookup)? {
+			if !self.chain.descends_from(leaf, base).map_err(lookup)? {
+				continue;
+			}
+			let weight = (self.chain.total_difficulty(leaf).map_err(lookup)?, leaf);
+			if best.is_none_or(|best| outweighs(weight, best)) {
+				best = Some(weight);
+			}
+		}
+		Ok(best.map_or(base, |(_, leaf)| leaf))
+	}
+
+	fn expect_header(&self, hash: Hash) -> Result<Header, ConsensusError> {
+		self.chain.client().expect_header(hash).map_err(lookup)
+	}
+}
+
+fn lookup(error: impl std::fmt::Display) -> ConsensusError {
+	ConsensusError::ChainLookup(error.to_string())
+}
+
+#[async_trait::async_trait]
+impl<B: Backend<Block> + 'static, C: ChainClient> SelectChain<Block> for HeaviestChain<B, C> {
+	async fn leaves(&self) -> Result<Vec<Hash>, ConsensusError> {
+		self.backend.blockchain().leaves().map_err(lookup)
+	}
+
+	async fn best_chain(&self) -> Result<Header, ConsensusError> {
+		let finalized = self.chain.client().info().finalized_hash;
+		self.expect_header(self.heaviest_above(finalized)?)
+	}
+
+	async fn finality_target(
+		&self,
+		base: Hash,
+		max_number: Option<BlockNumber>,
+	) -> Result<Hash, ConsensusError> {
+		let mut target = self.expect_header(self.heaviest_above(base)?)?;
+		let base_number = self.expect_header(base)?.number;
+		// A limit under the base cannot be met; the base itself is then the answer.
+		let limit = max_number.unwrap_or(BlockNumber::MAX).max(base_number);
+		while target.number > limit {
+			target = self.expect_header(target.parent_hash)?;
+		}
+		Ok(target.hash())
+	}
+}

@@ -1,0 +1,206 @@
+//! What there is to mine: the current job, and the block templates that a seal may still complete.
+
+use crate::{
+	chain::{unix_now, Chain, ChainClient},
+	SubmitError, LOG_TARGET,
+};
+use codec::Encode;
+use isthmus_primitives::{
+	digest::{Seal, POW_ENGINE_ID},
+	Block, BlockNumber, Hash,
+};
+use parking_lot::{Condvar, Mutex};
+use polkadot_sdk::*;
+use sc_consensus::{
+	BlockImport, BlockImportParams, ImportResult, StateAction, StorageChanges as ImportChanges,
+};
+use sp_consensus::{BlockOrigin, Error as ConsensusError, Proposal};
+use sp_core::U256;
+use sp_runtime::DigestItem;
+use std::{
+	collections::VecDeque,
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc,
+	},
+};
+
+/// How many templates are kept, so that a seal which comes late still makes a block, or an uncle.
+const TEMPLATES_KEPT: usize = 8;
+
+/// One task for miners: find a nonce whose result does not exceed the boundary.
+#[derive(Debug)]
+pub struct Job {
+	/// H_#n: the hash to find a seal for. It names the job.
+	pub seal_hash: Hash,
+	/// The block to mine on.
+	pub parent: Hash,
+	/// H_i of the block to mine, which decides the epoch.
+	pub number: BlockNumber,
+	/// H_d of the block to mine.
+	pub difficulty: U256,
+	/// Raised when the job is out of date and searching on is a waste.
+	pub stale: AtomicBool,
+}
+
+/// A block that lacks nothing but its seal.
+struct Template {
+	job: Arc<Job>,
+	proposal: Proposal<Block>,
+}
+
+#[derive(Default)]
+struct State {
+	current: Option<Arc<Job>>,
+	/// Oldest first.
+	templates: VecDeque<Template>,
+}
+
+/// The place where the author puts jobs and miners bring seals. Clones share it.
+pub struct Work<I, C> {
+	chain: Arc<Chain<C>>,
+	import: I,
+	shared: Arc<Shared>,
+}
+
+struct Shared {
+	state: Mutex<State>,
+	new_job: Condvar,
+}
+
+impl<I: Clone, C> Clone for Work<I, C> {
+	fn clone(&self) -> Self {
+		Self {
+			chain: self.chain.clone(),
+			import: self.import.clone(),
+			shared: self.shared.clone(),
+		}
+	}
+}
+
+impl<I, C> Work<I, C>
+where
+	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
+	C: ChainClient,
+{
+	/// Sealed blocks are imported by `import`.
+	pub fn new(chain: Arc<Chain<C>>, import: I) -> Self {
+		let shared = Shared {
+			state: Mutex::new(State::default()),
+			new_job: Condvar::new(),
+		};
+		Self {
+			chain,
+			import,
+			shared: Arc::new(shared),
+		}
+	}
+
+	/// The chain that is mined on.
+	pub fn chain(&self) -> &Arc<Chain<C>> {
+		&self.chain
+	}
+
+	/// The job that miners work on now.
+	pub fn current(&self) -> Option<Arc<Job>> {
+		self.shared.state.lock().current.clone()
+	}
+
+	/// Puts up a new job, and calls the miners off the old one.
+	pub(crate) fn publish(&self, job: Job, proposal: Proposal<Block>) {
+		let job = Arc::new(job);
+		let mut state = self.shared.state.lock();
+		if state.templates.len() == TEMPLATES_KEPT {
+			state.templates.pop_front();
+		}
+		state.templates.push_back(Template {
+			job: job.clone(),
+			proposal,
+		});
+		if let Some(old) = state.current.replace(job) {
+			old.stale.store(true, Ordering::Relaxed);
+		}
+		self.shared.new_job.notify_all();
+	}
+
+	/// Takes the current job down and calls the miners off it. Its template is kept.
+	pub(crate) fn withdraw(&self) {
+		if let Some(old) = self.shared.state.lock().current.take() {
+			old.stale.store(true, Ordering::Relaxed);
+		}
+	}
+
+	/// Waits, blocking the thread, until there is a job that is not stale, or for at most `patience`.
+	pub(crate) fn wait_for_job(&self, patience: std::time::Duration) -> Option<Arc<Job>> {
+		let mut state = self.shared.state.lock();
+		if state.current.is_none() {
+			self.shared.new_job.wait_for(&mut state, patience);
+		}
+		state.current.clone()
+	}
+
+	/// Completes the template named by `seal_hash` with a seal, checks it by the same rules as any
+	/// block from the network, and imports it. Says what import said.
+	///
+	/// # Errors
+	///
+	/// [`SubmitError::UnknownWork`] where no template has this name any more,
+	/// [`SubmitError::Refused`] where the seal is no proof of work for it (the template is kept for
+	/// a better one), [`SubmitError::Import`] where import failed.
+	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<ImportResult, SubmitError> {
+		let (header, number) = {
+			let state = self.shared.state.lock();
+			let template = find(&state, seal_hash).ok_or(SubmitError::UnknownWork(seal_hash))?;
+			(
+				state.templates[template].proposal.block.header.clone(),
+				state.templates[template].job.number,
+			)
+		};
+		let item = DigestItem::Seal(POW_ENGINE_ID, seal.encode());
+		let mut sealed = header.clone();
+		sealed.digest.push(item.clone());
+		self.chain
+			.check_header(&sealed, unix_now())
+			.map_err(SubmitError::Refused)?;
+
+		let Template { job, proposal } = {
+			let mut state = self.shared.state.lock();
+			let template = find(&state, seal_hash).ok_or(SubmitError::UnknownWork(seal_hash))?;
+			if state
+				.current
+				.as_ref()
+				.is_some_and(|job| job.seal_hash == seal_hash)
+			{
+				state.current = None;
+			}
+			// The position was found under this same lock.
+			state
+				.templates
+				.remove(template)
+				.ok_or(SubmitError::UnknownWork(seal_hash))?
+		};
+		job.stale.store(true, Ordering::Relaxed);
+
+		let hash = sealed.hash();
+		let mut params = BlockImportParams::new(BlockOrigin::Own, header);
+		params.post_digests.push(item);
+		params.post_hash = Some(hash);
+		params.body = Some(proposal.block.extrinsics);
+		params.state_action =
+			StateAction::ApplyChanges(ImportChanges::Changes(proposal.storage_changes));
+		let result = self
+			.import
+			.import_block(params)
+			.await
+			.map_err(SubmitError::Import)?;
+		log::info!(target: LOG_TARGET, "⛏️  Mined block #{number} ({hash})");
+		Ok(result)
+	}
+}
+
+fn find(state: &State, seal_hash: Hash) -> Option<usize> {
+	state
+		.templates
+		.iter()
+		.position(|template| template.job.seal_hash == seal_hash)
+}

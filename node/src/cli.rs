@@ -1,0 +1,94 @@
+//! The command line.
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
+use polkadot_sdk::*;
+use sc_cli::RunCmd;
+use sp_core::crypto::Ss58Codec;
+use std::{num::NonZeroUsize, time::Duration};
+
+/// A node of an Isthmus chain: proof of work, and data shared under authorization.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example: a development chain that mines on demand, gone when it ends:\n  isthmus-node --dev")]
+pub(crate) struct Cli {
+	#[command(subcommand)]
+	pub(crate) subcommand: Option<Command>,
+
+	#[command(flatten)]
+	pub(crate) run: RunCmd,
+
+	#[command(flatten)]
+	pub(crate) mining: MiningArgs,
+}
+
+/// What the built-in miner does.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Mining")]
+pub(crate) struct MiningArgs {
+	/// Mine with this machine's processor. `--dev` implies it.
+	#[arg(long, action = ArgAction::SetTrue)]
+	pub(crate) mine: bool,
+
+	/// How many threads mine; also used to generate the dataset.
+	#[arg(long, value_name = "COUNT", default_value = "1")]
+	pub(crate) threads: NonZeroUsize,
+
+	/// The account that earns the blocks' rewards, in SS58 or as 0x and 64 hex digits. With `--dev`
+	/// it is Alice's if not given.
+	#[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
+	pub(crate) beneficiary: Option<AccountId>,
+
+	/// Text for the header's extra data, at most 32 bytes.
+	#[arg(long, value_name = "TEXT", default_value = "", value_parser = parse_extra_data)]
+	pub(crate) extra_data: String,
+
+	/// The gas limit to move towards, by less than a 1024th a block. 1 gas is 100 ns of execution.
+	#[arg(long, value_name = "GAS", default_value_t = 20_000_000, value_parser = clap::value_parser!(u64).range(MIN_GAS_LIMIT..))]
+	pub(crate) gas_target: u64,
+
+	/// With `--dev`: the most seconds between two blocks when no transaction waits.
+	#[arg(long, value_name = "SECONDS", default_value = "6", value_parser = parse_seconds)]
+	pub(crate) heartbeat: Duration,
+}
+
+fn parse_account(text: &str) -> Result<AccountId, String> {
+	AccountId::from_string(text).map_err(|_| {
+		"not an account: give an SS58 address, or 0x and 64 hex digits".into()
+	})
+}
+
+fn parse_extra_data(text: &str) -> Result<String, String> {
+	match text.len() {
+		0..=MAX_EXTRA_DATA => Ok(text.into()),
+		long => Err(format!("{long} bytes, and the header has room for {MAX_EXTRA_DATA}")),
+	}
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+	match text.parse() {
+		Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
+		_ => Err("not a whole number of seconds from 1 to 3600".into()),
+	}
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+	/// Make and look at keys.
+	#[command(subcommand)]
+	Key(sc_cli::KeySubcommand),
+
+	/// Write a chain specification to a file, plain or raw.
+	ExportChainSpec(sc_cli::ExportChainSpecCmd),
+
+	/// Write blocks to a file.
+	ExportBlocks(sc_cli::ExportBlocksCmd),
+
+	/// Import blocks from a file, each checked like one from the network.
+	ImportBlocks(sc_cli::ImportBlocksCmd),
+
+	/// Remove the whole chain from this machine.
+	PurgeChain(sc_cli::PurgeChainCmd),
+
+	/// Print what the database says of the chain.
+	ChainInfo(sc_cli::ChainInfoCmd),
+}

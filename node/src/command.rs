@@ -1,0 +1,81 @@
+//! From the command line to the work.
+
+use crate::{
+	chain_spec,
+	cli::{Cli, Command},
+	service,
+};
+use polkadot_sdk::*;
+use sc_cli::SubstrateCli;
+
+impl SubstrateCli for Cli {
+	fn impl_name() -> String {
+		"Isthmus Node".into()
+	}
+
+	fn impl_version() -> String {
+		env!("CARGO_PKG_VERSION").into()
+	}
+
+	fn description() -> String {
+		env!("CARGO_PKG_DESCRIPTION").into()
+	}
+
+	fn author() -> String {
+		"The Isthmus developers".into()
+	}
+
+	fn support_url() -> String {
+		"docs/operations.md".into()
+	}
+
+	fn copyright_start_year() -> i32 {
+		2026
+	}
+
+	fn load_spec(&self, id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
+		Ok(Box::new(chain_spec::load(id)?))
+	}
+}
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+///
+/// The command's own.
+pub(crate) fn run() -> sc_cli::Result<()> {
+	let cli = Cli::from_args();
+	match &cli.subcommand {
+		None => {
+			let runner = cli.create_runner(&cli.run)?;
+			let mining = cli.mining.clone();
+			runner.run_node_until_exit(|config| async move {
+				service::new_full(config, &mining).map_err(sc_cli::Error::Service)
+			})
+		},
+		Some(Command::Key(cmd)) => cmd.run(&cli),
+		Some(Command::ExportChainSpec(cmd)) => cmd.run(Box::new(chain_spec::load(&cmd.chain)?)),
+		Some(Command::ExportBlocks(cmd)) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.async_run(|config| {
+				let parts = service::Parts::new(&config)?;
+				Ok((cmd.run(parts.client, config.database), parts.task_manager))
+			})
+		},
+		Some(Command::ImportBlocks(cmd)) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.async_run(|config| {
+				let parts = service::Parts::new(&config)?;
+				Ok((cmd.run(parts.client, parts.import_queue), parts.task_manager))
+			})
+		},
+		Some(Command::PurgeChain(cmd)) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.sync_run(|config| cmd.run(config.database))
+		},
+		Some(Command::ChainInfo(cmd)) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.sync_run(|config| cmd.run::<isthmus_primitives::Block>(&config))
+		},
+	}
+}

@@ -1,0 +1,48 @@
+//! The node's own RPC methods, next to those that every Substrate node has.
+
+use crate::service::{FullClient, FullPool};
+use isthmus_primitives::{Block, BlockNumber, Hash};
+use jsonrpsee::RpcModule;
+use polkadot_sdk::*;
+use sc_consensus_grandpa::{
+	FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState,
+};
+use sc_rpc::SubscriptionTaskExecutor;
+use std::sync::Arc;
+
+/// What finality's RPC answers from.
+#[derive(Clone)]
+pub(crate) struct Finality<B> {
+	pub(crate) voter_state: SharedVoterState,
+	pub(crate) authority_set: SharedAuthoritySet<Hash, BlockNumber>,
+	pub(crate) justifications: GrandpaJustificationStream<Block>,
+	pub(crate) proofs: Arc<FinalityProofProvider<B, Block>>,
+}
+
+/// Puts the methods together.
+///
+/// # Errors
+///
+/// Two methods of one name.
+pub(crate) fn create<B>(
+	client: Arc<FullClient>,
+	pool: Arc<FullPool>,
+	finality: Finality<B>,
+	executor: SubscriptionTaskExecutor,
+) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>>
+where
+	B: sc_client_api::Backend<Block> + Send + Sync + 'static,
+{
+	use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
+	use sc_consensus_grandpa_rpc::{Grandpa, GrandpaApiServer};
+	use substrate_frame_rpc_system::{System, SystemApiServer};
+
+	let mut module = RpcModule::new(());
+	module.merge(System::new(client.clone(), pool).into_rpc())?;
+	module.merge(TransactionPayment::new(client).into_rpc())?;
+	let Finality { voter_state, authority_set, justifications, proofs } = finality;
+	module.merge(
+		Grandpa::new(executor, authority_set, voter_state, justifications, proofs).into_rpc(),
+	)?;
+	Ok(module)
+}

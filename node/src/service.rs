@@ -1,0 +1,331 @@
+//! Puts the node together: client, import queue, network, finality, miner.
+
+use crate::{
+	cli::MiningArgs,
+	rpc::{self, Finality},
+};
+use futures::FutureExt;
+use isthmus_engine::{
+	Author, AuthorConfig, Chain, CpuMiner, HeaviestChain, Pace, PowAnnounceValidator,
+	PowBlockImport, PowVerifier, Work,
+};
+use isthmus_primitives::{params::DifficultyRule, Block, Hash};
+use isthmus_runtime::RuntimeApi;
+use polkadot_sdk::*;
+use sc_client_api::{Backend as _, HeaderBackend};
+use sc_consensus::DefaultImportQueue;
+use sc_consensus_grandpa::{
+	BeforeBestBlockBy, FinalityProofProvider, GrandpaBlockImport, LinkHalf, SharedVoterState,
+	VotingRulesBuilder,
+};
+use sc_network::{config::SyncMode, Litep2pNetworkBackend, NetworkBackend};
+use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
+use sc_telemetry::{Telemetry, TelemetryWorker};
+use sc_transaction_pool_api::OffchainTransactionPoolFactory;
+use std::{sync::Arc, time::Duration};
+
+/// The most bytes of a block's body that the miner fills: the runtime's block length.
+const BLOCK_SIZE_LIMIT: usize = isthmus_runtime::MAX_BLOCK_LENGTH as usize;
+/// Voters vote this many blocks behind the best one, so that a short fork never meets finality.
+const VOTE_BEHIND_BEST: u32 = 3;
+/// One justification is kept every so many blocks, to serve to peers that come later.
+const JUSTIFICATION_PERIOD: u32 = 512;
+
+pub(crate) type FullClient = sc_service::TFullClient<
+	Block,
+	RuntimeApi,
+	sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>,
+>;
+pub(crate) type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
+type FullBackend = sc_service::TFullBackend<Block>;
+type FullSelectChain = HeaviestChain<FullBackend, FullClient>;
+type FullGrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
+type FullImport = PowBlockImport<FullGrandpaImport, FullClient>;
+
+/// What every command needs: the client, and the door that blocks come in by.
+pub(crate) struct Parts {
+	pub(crate) client: Arc<FullClient>,
+	pub(crate) task_manager: TaskManager,
+	pub(crate) import_queue: DefaultImportQueue<Block>,
+	backend: Arc<FullBackend>,
+	keystore: sc_service::KeystoreContainer,
+	pool: Arc<FullPool>,
+	chain: Arc<Chain<FullClient>>,
+	select_chain: FullSelectChain,
+	block_import: FullImport,
+	grandpa: LinkHalf<Block, FullClient, FullSelectChain>,
+	telemetry: Option<Telemetry>,
+}
+
+impl Parts {
+	/// Opens the database, and makes the genesis block where there is none.
+	///
+	/// # Errors
+	///
+	/// Those of the database, the executor and the telemetry's connection.
+	pub(crate) fn new(config: &Configuration) -> Result<Self, ServiceError> {
+		let telemetry = config
+			.telemetry_endpoints
+			.clone()
+			.filter(|endpoints| !endpoints.is_empty())
+			.map(|endpoints| -> Result<_, sc_telemetry::Error> {
+				let worker = TelemetryWorker::new(16)?;
+				let telemetry = worker.handle().new_telemetry(endpoints);
+				Ok((worker, telemetry))
+			})
+			.transpose()?;
+
+		let executor = sc_service::new_wasm_executor(&config.executor);
+		let (client, backend, keystore, task_manager) = sc_service::new_full_parts(
+			config,
+			telemetry.as_ref().map(|(_, telemetry)| telemetry.handle()),
+			executor,
+			vec![],
+		)?;
+		let client: Arc<FullClient> = Arc::new(client);
+		let telemetry = telemetry.map(|(worker, telemetry)| {
+			task_manager.spawn_handle().spawn("telemetry", None, worker.run());
+			telemetry
+		});
+
+		let chain = Arc::new(Chain::new(client.clone()).map_err(application)?);
+		let select_chain = HeaviestChain::new(backend.clone(), chain.clone());
+		let pool = Arc::from(
+			sc_transaction_pool::Builder::new(
+				task_manager.spawn_essential_handle(),
+				client.clone(),
+				config.role.is_authority().into(),
+			)
+			.with_options(config.transaction_pool.clone())
+			.with_prometheus(config.prometheus_registry())
+			.build(),
+		);
+		let (grandpa_import, grandpa) = sc_consensus_grandpa::block_import(
+			client.clone(),
+			JUSTIFICATION_PERIOD,
+			&client,
+			select_chain.clone(),
+			telemetry.as_ref().map(Telemetry::handle),
+		)?;
+		let block_import = PowBlockImport::new(grandpa_import.clone(), chain.clone());
+		let import_queue = DefaultImportQueue::new(
+			PowVerifier::new(chain.clone()),
+			Box::new(block_import.clone()),
+			Some(Box::new(grandpa_import)),
+			&task_manager.spawn_essential_handle(),
+			config.prometheus_registry(),
+		);
+		Ok(Self {
+			client,
+			task_manager,
+			import_queue,
+			backend,
+			keystore,
+			pool,
+			chain,
+			select_chain,
+			block_import,
+			grandpa,
+			telemetry,
+		})
+	}
+}
+
+/// Starts a full node.
+///
+/// # Errors
+///
+/// A sentence for an option that cannot be met; otherwise the service's own.
+pub(crate) fn new_full(
+	mut config: Configuration,
+	mining: &MiningArgs,
+) -> Result<TaskManager, ServiceError> {
+	if !matches!(config.network.sync_mode, SyncMode::Full) {
+		return Err(ServiceError::Other(
+			"only `--sync full` is supported: every node verifies every block's proof of work".into(),
+		));
+	}
+	let author = author_config(&config, mining)?;
+	let Parts {
+		client,
+		mut task_manager,
+		import_queue,
+		backend,
+		keystore,
+		pool,
+		chain,
+		select_chain,
+		block_import,
+		grandpa,
+		mut telemetry,
+	} = Parts::new(&config)?;
+
+	let genesis_hash = client.info().genesis_hash;
+	let metrics = Litep2pNetworkBackend::register_notification_metrics(config.prometheus_registry());
+	let mut net_config = sc_network::config::FullNetworkConfiguration::<
+		Block,
+		Hash,
+		Litep2pNetworkBackend,
+	>::new(&config.network, config.prometheus_registry().cloned());
+	let grandpa_protocol =
+		sc_consensus_grandpa::protocol_standard_name(&genesis_hash, &config.chain_spec);
+	let (grandpa_config, grandpa_notifications) =
+		sc_consensus_grandpa::grandpa_peers_set_config::<_, Litep2pNetworkBackend>(
+			grandpa_protocol.clone(),
+			metrics.clone(),
+			net_config.peer_store_handle(),
+		);
+	net_config.add_notification_protocol(grandpa_config);
+
+	let announced = chain.clone();
+	let (network, system_rpc_tx, tx_handler_controller, sync_service, _bitswap) =
+		sc_service::build_network(sc_service::BuildNetworkParams {
+			config: &config,
+			net_config,
+			client: client.clone(),
+			transaction_pool: pool.clone(),
+			spawn_handle: task_manager.spawn_handle(),
+			spawn_essential_handle: task_manager.spawn_essential_handle(),
+			import_queue,
+			block_announce_validator_builder: Some(Box::new(move |_| {
+				Box::new(PowAnnounceValidator::new(announced))
+			})),
+			warp_sync_config: None,
+			block_relay: None,
+			metrics,
+			gap_sync_body_policy: None,
+		})?;
+
+	let shared_voter_state = SharedVoterState::empty();
+	let finality = Finality {
+		voter_state: shared_voter_state.clone(),
+		authority_set: grandpa.shared_authority_set().clone(),
+		justifications: grandpa.justification_stream(),
+		proofs: FinalityProofProvider::new_for_service(
+			backend.clone(),
+			Some(grandpa.shared_authority_set().clone()),
+		),
+	};
+	let rpc_builder = {
+		let (client, pool) = (client.clone(), pool.clone());
+		Box::new(move |executor| {
+			rpc::create(client.clone(), pool.clone(), finality.clone(), executor).map_err(Into::into)
+		})
+	};
+
+	let role = config.role;
+	let name = config.network.node_name.clone();
+	let prometheus_registry = config.prometheus_registry().cloned();
+	let disable_grandpa = config.disable_grandpa;
+	// Hex doubles a payload, and a record's value may be as long as a block allows.
+	config.rpc.max_request_size = config.rpc.max_request_size.max(32);
+	sc_service::spawn_tasks(sc_service::SpawnTasksParams {
+		config,
+		client: client.clone(),
+		backend: backend.clone(),
+		keystore: keystore.keystore(),
+		task_manager: &mut task_manager,
+		transaction_pool: pool.clone(),
+		rpc_builder,
+		network: network.clone(),
+		system_rpc_tx,
+		tx_handler_controller,
+		sync_service: sync_service.clone(),
+		telemetry: telemetry.as_mut(),
+		tracing_execute_block: None,
+	})?;
+
+	let on_demand = matches!(chain.parameters().difficulty_rule, DifficultyRule::Fixed);
+	if let Some(author) = author {
+		let work = Work::new(chain, block_import);
+		let proposers = sc_basic_authorship::ProposerFactory::new(
+			task_manager.spawn_handle(),
+			client.clone(),
+			pool.clone(),
+			prometheus_registry.as_ref(),
+			telemetry.as_ref().map(Telemetry::handle),
+		);
+		let pace = if on_demand {
+			Pace::OnDemand { heartbeat: mining.heartbeat }
+		} else {
+			Pace::Continuous
+		};
+		let miner = CpuMiner::start(work.clone(), mining.threads).map_err(application)?;
+		let author = Author::new(
+			work,
+			backend.clone(),
+			select_chain,
+			proposers,
+			pool.clone(),
+			sync_service.clone(),
+			AuthorConfig { pace, ..author },
+		);
+		task_manager.spawn_essential_handle().spawn_blocking(
+			"pow-author",
+			Some("block-authoring"),
+			// The miner ends with the author that gives it work.
+			author.run().map(move |()| drop(miner)),
+		);
+	}
+
+	if !disable_grandpa {
+		// On a development chain nobody else mines, so there is no fork to wait for.
+		let behind = if on_demand { 0 } else { VOTE_BEHIND_BEST };
+		let voter = sc_consensus_grandpa::run_grandpa_voter(sc_consensus_grandpa::GrandpaParams {
+			config: sc_consensus_grandpa::Config {
+				gossip_duration: Duration::from_millis(333),
+				justification_generation_period: JUSTIFICATION_PERIOD,
+				name: Some(name),
+				observer_enabled: false,
+				keystore: role.is_authority().then(|| keystore.keystore()),
+				local_role: role,
+				telemetry: telemetry.as_ref().map(Telemetry::handle),
+				protocol_name: grandpa_protocol,
+			},
+			link: grandpa,
+			network,
+			sync: Arc::new(sync_service),
+			notification_service: grandpa_notifications,
+			voting_rule: VotingRulesBuilder::new().add(BeforeBestBlockBy(behind)).build(),
+			prometheus_registry,
+			shared_voter_state,
+			telemetry: telemetry.as_ref().map(Telemetry::handle),
+			offchain_tx_pool_factory: OffchainTransactionPoolFactory::new(pool),
+		})?;
+		task_manager.spawn_essential_handle().spawn_blocking("grandpa-voter", None, voter);
+	}
+	Ok(task_manager)
+}
+
+/// What the miner should do, or `None` where the node does not mine.
+fn author_config(
+	config: &Configuration,
+	mining: &MiningArgs,
+) -> Result<Option<AuthorConfig>, ServiceError> {
+	// `--dev` gives its node Alice's keys and lets it mine alone.
+	let development = config.dev_key_seed.is_some() && config.force_authoring;
+	if !mining.mine && !development {
+		return Ok(None);
+	}
+	let beneficiary = match &mining.beneficiary {
+		Some(account) => account.clone(),
+		None if development => sp_keyring::Sr25519Keyring::Alice.to_account_id(),
+		None => {
+			return Err(ServiceError::Other(
+				"`--mine` needs `--beneficiary ACCOUNT`: who earns the blocks' rewards".into(),
+			))
+		},
+	};
+	Ok(Some(AuthorConfig {
+		beneficiary,
+		extra_data: mining.extra_data.clone().into_bytes(),
+		gas_target: mining.gas_target,
+		block_size_limit: BLOCK_SIZE_LIMIT,
+		pace: Pace::Continuous,
+		force: config.force_authoring,
+	}))
+}
+
+fn application(error: impl std::error::Error + Send + Sync + 'static) -> ServiceError {
+	ServiceError::Application(Box::new(error))
+}
