@@ -1,0 +1,208 @@
+//! Grants: the keys of a range of leaves, sealed to a consumer's public key.
+//!
+//! Sealing is HPKE (RFC 9180) in base mode, one message. Its `info` binds everything that the chain
+//! says of the grant, so that sealed keys moved to another entry do not open. That they come from the
+//! owner is not for HPKE to show: only the owner's signed transaction writes the owner's
+//! authorization list.
+
+use crate::{
+	derive::{self, RandomError, Secret},
+	keys::{EncryptionKeyPair, Kem, KeyError, PublicKey, Suite},
+	master::EpochId,
+	tree::{EpochRoot, KeySet, Range, MAX_COVER, NODE_KEY_LEN},
+};
+use hpke::{
+	rand_core::{CryptoRng, RngCore},
+	Deserializable, HpkeError, OpModeR, OpModeS, Serializable,
+};
+use zeroize::Zeroizing;
+
+/// First byte of every sealed grant: this format.
+pub const VERSION: u8 = 1;
+/// Begins the `info` to which a grant is bound.
+pub const INFO_LABEL: &[u8] = b"isthmus/grant/v1";
+/// Length of what comes before the ciphertext: version, suite, encapsulated key.
+pub const PREFIX_LEN: usize = 1 + 2 + ENCAPSULATED_LEN;
+/// Length of the longest sealed grant, in bytes.
+pub const MAX_LEN: usize = PREFIX_LEN + MAX_COVER * NODE_KEY_LEN + TAG_LEN;
+
+const ENCAPSULATED_LEN: usize = 32;
+const TAG_LEN: usize = 16;
+
+/// The key derivation and the cipher of [`Suite::X25519`]; with [`Kem`] they are the whole suite.
+type Kdf = hpke::kdf::HkdfSha256;
+type Aead = hpke::aead::AesGcm256;
+
+/// Why a grant cannot be sealed or opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+	/// There is nothing, or it ends before the ciphertext.
+	#[error("a sealed grant begins with {PREFIX_LEN} bytes; there are only {got}")]
+	CutShort {
+		/// How many bytes there are.
+		got: usize,
+	},
+	/// The first byte names a format that is not known here.
+	#[error("grant format {got} is not known; this program reads format {VERSION}")]
+	UnknownVersion {
+		/// The first byte.
+		got: u8,
+	},
+	/// The grant is sealed by a suite that is not known here.
+	#[error(transparent)]
+	Suite(#[from] KeyError),
+	/// A sealed grant has the length that its range asks for.
+	#[error("a sealed grant of this range is {expected} bytes long, not {got}")]
+	Length {
+		/// Length in bytes that the range asks for.
+		expected: usize,
+		/// Length in bytes that was given.
+		got: usize,
+	},
+	/// The public key, the recipient's or the one inside the grant, is one of the few with which
+	/// every secret comes out as zero.
+	#[error("the public key is of low order: nothing can be sealed with it")]
+	LowOrderKey,
+	/// The grant is sealed to another key, bound to another place or scope, or was altered. Which of
+	/// them cannot be told: they fail in the same way by design.
+	#[error("the grant does not open: another key's, another grant's, or altered")]
+	DoesNotOpen,
+	/// No ephemeral key could be drawn.
+	#[error(transparent)]
+	Random(#[from] RandomError),
+}
+
+/// What a grant opens, to whom and until when: what its entry on the chain says. The owner, the
+/// dataset and the epoch are in the [`EpochId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GrantScope {
+	/// The consumer's account.
+	pub grantee: [u8; 32],
+	/// The leaves that the grant opens.
+	pub range: Range,
+	/// The number of the block from which the chain answers the consumer no more.
+	pub expiry: u32,
+}
+
+/// Length of [`info`].
+const INFO_LEN: usize = INFO_LABEL.len() + EpochId::LEN + 32 + 8 + 8 + 4;
+
+/// `label ‖ genesis ‖ owner ‖ dataset ‖ epoch ‖ grantee ‖ start ‖ end ‖ expiry`, integers big-endian.
+fn info(id: &EpochId, scope: &GrantScope) -> [u8; INFO_LEN] {
+	let parts: [&[u8]; 6] = [
+		INFO_LABEL,
+		&id.to_bytes(),
+		&scope.grantee,
+		&scope.range.start().to_be_bytes(),
+		&scope.range.end().to_be_bytes(),
+		&scope.expiry.to_be_bytes(),
+	];
+	let mut info = [0; INFO_LEN];
+	let mut at = 0;
+	for part in parts {
+		info[at..at + part.len()].copy_from_slice(part);
+		at += part.len();
+	}
+	info
+}
+
+/// Gives HPKE the 32 random bytes of its ephemeral key. They are drawn before, where a failure of
+/// the system's source is an error; HPKE's own interface could only panic.
+struct Entropy(Option<Secret>);
+
+impl RngCore for Entropy {
+	fn next_u32(&mut self) -> u32 {
+		hpke::rand_core::impls::next_u32_via_fill(self)
+	}
+
+	fn next_u64(&mut self) -> u64 {
+		hpke::rand_core::impls::next_u64_via_fill(self)
+	}
+
+	fn fill_bytes(&mut self, out: &mut [u8]) {
+		let bytes = self.0.take().expect("sealing draws one ephemeral key; qed");
+		out.copy_from_slice(&bytes[..]);
+	}
+}
+
+impl CryptoRng for Entropy {}
+
+/// Seals the keys of `scope.range` to a consumer's public key.
+pub fn seal_grant(
+	root: &EpochRoot,
+	scope: &GrantScope,
+	recipient: &PublicKey,
+) -> Result<Vec<u8>, GrantError> {
+	seal_with(root, scope, recipient, derive::random()?)
+}
+
+/// As [`seal_grant`], with the ephemeral key's seed, which must never be used twice: for test vectors.
+pub(crate) fn seal_with(
+	root: &EpochRoot,
+	scope: &GrantScope,
+	recipient: &PublicKey,
+	ephemeral: Secret,
+) -> Result<Vec<u8>, GrantError> {
+	let (encapsulated, mut context) = hpke::setup_sender::<Aead, Kdf, Kem, _>(
+		&OpModeS::Base,
+		&recipient.to_hpke(),
+		&info(root.id(), scope),
+		&mut Entropy(Some(ephemeral)),
+	)
+	.map_err(refused)?;
+	let ciphertext =
+		context.seal(&root.key_set(scope.range).to_bytes(), &[]).map_err(refused)?;
+
+	let mut sealed = Vec::with_capacity(PREFIX_LEN + ciphertext.len());
+	sealed.push(VERSION);
+	sealed.extend_from_slice(&recipient.suite().id().to_be_bytes());
+	sealed.extend_from_slice(&encapsulated.to_bytes());
+	sealed.extend_from_slice(&ciphertext);
+	Ok(sealed)
+}
+
+/// Opens a sealed grant with the consumer's key pair and what the chain says of the grant.
+pub fn open_grant(
+	pair: &EncryptionKeyPair,
+	id: &EpochId,
+	scope: &GrantScope,
+	sealed: &[u8],
+) -> Result<KeySet, GrantError> {
+	match sealed.first() {
+		Some(&VERSION) => {},
+		Some(&got) => return Err(GrantError::UnknownVersion { got }),
+		None => return Err(GrantError::CutShort { got: 0 }),
+	}
+	let (prefix, ciphertext) = sealed
+		.split_first_chunk::<PREFIX_LEN>()
+		.ok_or(GrantError::CutShort { got: sealed.len() })?;
+	let [_, hi, lo, encapsulated @ ..] = prefix;
+	let Suite::X25519 = Suite::from_id(u16::from_be_bytes([*hi, *lo]))?;
+
+	let expected = PREFIX_LEN + scope.range.cover().len() * NODE_KEY_LEN + TAG_LEN;
+	if sealed.len() != expected {
+		return Err(GrantError::Length { expected, got: sealed.len() });
+	}
+	let encapsulated = Deserializable::from_bytes(encapsulated).map_err(refused)?;
+	let mut context = hpke::setup_receiver::<Aead, Kdf, Kem>(
+		&OpModeR::Base,
+		&pair.private_key(),
+		&encapsulated,
+		&info(id, scope),
+	)
+	.map_err(refused)?;
+	let keys = Zeroizing::new(context.open(ciphertext, &[]).map_err(refused)?);
+	// The length was checked above, and is checked again where the keys are read.
+	KeySet::from_bytes(scope.range, &keys).map_err(|_| GrantError::DoesNotOpen)
+}
+
+/// HPKE's error in our words. Both steps of encapsulation fail only for a shared secret of zero.
+fn refused(error: HpkeError) -> GrantError {
+	match error {
+		HpkeError::EncapError | HpkeError::DecapError => GrantError::LowOrderKey,
+		_ => GrantError::DoesNotOpen,
+	}
+}
+
+#[cfg(test)]
+mod tests;

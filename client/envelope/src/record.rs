@@ -1,0 +1,448 @@
+//! Records: a value encrypted under its leaf's key, in chunks that can be read one by one.
+//!
+//! The construction is STREAM (Hoang, Reyhanitabar, Rogaway, Vizár: "Online authenticated encryption
+//! and its nonce-reuse misuse-resistance", 2015) over AES-256-GCM: a chunk's nonce is its number and
+//! whether it is the last, so chunks cannot be reordered, dropped or cut off. The header carries a
+//! random salt, which gives every encryption keys of its own, and a commitment to the leaf's key,
+//! since AES-GCM alone would let a value be made that reads differently under two keys.
+//!
+//! [`Encryptor`] and [`Decryptor`] work on one chunk at a time, in place; [`encrypt_value`] and
+//! [`decrypt_value`] on a whole value that fits in memory.
+
+use crate::{
+	derive::{self, RandomError, Secret},
+	tree::LeafKey,
+};
+use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM, NONCE_LEN};
+
+/// First byte of every header: this format.
+pub const VERSION: u8 = 1;
+/// The most plaintext bytes in a chunk, 1 MiB, and what a value's chunks hold unless told otherwise.
+pub const MAX_CHUNK_SIZE: u32 = 1 << 20;
+/// The most chunks in a record. With full chunks that is 1 TiB, or 2^36 cipher blocks under one key:
+/// AES-GCM's distance from an ideal cipher stays below 2^-55.
+pub const MAX_CHUNKS: u64 = 1 << 20;
+/// Length of the tag that ends each encrypted chunk, in bytes.
+pub const TAG_LEN: usize = 16;
+/// HKDF info of the key that encrypts the chunks.
+pub const KEY_LABEL: &[u8] = b"isthmus/record-key/v1";
+/// HKDF info of the commitment to the leaf's key.
+pub const COMMITMENT_LABEL: &[u8] = b"isthmus/record-commitment/v1";
+
+/// Why a record is refused, or cannot be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+	/// The bytes end inside the header.
+	#[error("a record begins with a header of {} bytes; there are only {got}", Header::LEN)]
+	HeaderCutShort {
+		/// How many bytes there are.
+		got: usize,
+	},
+	/// The first byte names a format that is not known here.
+	#[error("record format {got} is not known; this program reads format {VERSION}")]
+	UnknownVersion {
+		/// The first byte.
+		got: u8,
+	},
+	/// A chunk holds 1 byte to [`MAX_CHUNK_SIZE`].
+	#[error("a chunk holds from 1 to {MAX_CHUNK_SIZE} bytes, not {got}")]
+	ChunkSize {
+		/// The chunk size that was given.
+		got: u32,
+	},
+	/// A record has at most [`MAX_CHUNKS`] chunks.
+	#[error("the value needs {got} chunks; a record has at most {MAX_CHUNKS}")]
+	TooManyChunks {
+		/// How many chunks the value would need.
+		got: u64,
+	},
+	/// The record is shorter or longer than its header says: cut off, or with something appended.
+	#[error("by its header the record is {expected} bytes long, but there are {got}")]
+	Length {
+		/// Length in bytes by the header, itself included.
+		expected: u64,
+		/// Length in bytes that was given.
+		got: u64,
+	},
+	/// The record is encrypted under another leaf's key, or the header's salt or commitment changed.
+	#[error("this key is not the one that the record commits to")]
+	WrongKey,
+	/// There is no such chunk.
+	#[error("there is no chunk {chunk}: the record has {chunks}, counted from 0")]
+	NoSuchChunk {
+		/// The chunk that was asked for, or that would be next.
+		chunk: u32,
+		/// How many chunks the record has.
+		chunks: u32,
+	},
+	/// A chunk has another length than its place in the record asks for.
+	#[error("chunk {chunk} has to be {expected} bytes long, not {got}")]
+	ChunkLength {
+		/// The chunk's number, from 0.
+		chunk: u32,
+		/// Length in bytes that its place asks for.
+		expected: usize,
+		/// Length in bytes that was given.
+		got: usize,
+	},
+	/// A chunk fails authentication: its bytes or the header's were changed, or they belong to
+	/// another place, record, owner or chain.
+	#[error("chunk {chunk} is not authentic: it was altered, or belongs elsewhere")]
+	NotAuthentic {
+		/// The chunk's number, from 0.
+		chunk: u32,
+	},
+	/// No salt could be drawn.
+	#[error(transparent)]
+	Random(#[from] RandomError),
+}
+
+/// Where a record stands. Every chunk is bound to it: moved elsewhere, it does not open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordContext {
+	/// Hash of the chain's first block.
+	pub genesis: [u8; 32],
+	/// The owner's account.
+	pub owner: [u8; 32],
+	/// The record's key among the owner's.
+	pub key: [u8; 32],
+	/// How often the value under this key was replaced: 0 for the first.
+	pub version: u32,
+}
+
+/// What stands before a record's chunks, in the clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+	chunk_size: u32,
+	length: u64,
+	salt: [u8; 32],
+	commitment: [u8; 32],
+}
+
+impl Header {
+	/// Length of an encoded header, in bytes.
+	pub const LEN: usize = 77;
+
+	fn new(
+		chunk_size: u32,
+		length: u64,
+		salt: [u8; 32],
+		commitment: [u8; 32],
+	) -> Result<Self, RecordError> {
+		if chunk_size == 0 || chunk_size > MAX_CHUNK_SIZE {
+			return Err(RecordError::ChunkSize { got: chunk_size });
+		}
+		let chunks = length.div_ceil(chunk_size.into());
+		if chunks > MAX_CHUNKS {
+			return Err(RecordError::TooManyChunks { got: chunks });
+		}
+		Ok(Self { chunk_size, length, salt, commitment })
+	}
+
+	/// `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, integers big-endian.
+	pub fn to_bytes(&self) -> [u8; Self::LEN] {
+		let mut bytes = [0; Self::LEN];
+		bytes[0] = VERSION;
+		bytes[1..5].copy_from_slice(&self.chunk_size.to_be_bytes());
+		bytes[5..13].copy_from_slice(&self.length.to_be_bytes());
+		bytes[13..45].copy_from_slice(&self.salt);
+		bytes[45..].copy_from_slice(&self.commitment);
+		bytes
+	}
+
+	/// Reads the header at the beginning of `bytes`; the rest is left alone.
+	pub fn read(bytes: &[u8]) -> Result<Self, RecordError> {
+		// The version first: what else is wrong can only be said of a format that is known.
+		match bytes.first() {
+			Some(&VERSION) => {},
+			Some(&got) => return Err(RecordError::UnknownVersion { got }),
+			None => return Err(RecordError::HeaderCutShort { got: 0 }),
+		}
+		let bytes: &[u8; Self::LEN] =
+			bytes.first_chunk().ok_or(RecordError::HeaderCutShort { got: bytes.len() })?;
+		Self::new(
+			u32::from_be_bytes(field(bytes, 1)),
+			u64::from_be_bytes(field(bytes, 5)),
+			field(bytes, 13),
+			field(bytes, 45),
+		)
+	}
+
+	/// The most plaintext bytes in a chunk. Every chunk but the last holds as many.
+	pub fn chunk_size(&self) -> u32 {
+		self.chunk_size
+	}
+
+	/// Length of the plaintext in bytes.
+	pub fn length(&self) -> u64 {
+		self.length
+	}
+
+	/// The number of chunks. An empty value has one, empty, so that there is something to authenticate.
+	pub fn chunks(&self) -> u32 {
+		// `new` bounds it by MAX_CHUNKS, so the conversion keeps every bit.
+		self.length.div_ceil(self.chunk_size.into()).max(1) as u32
+	}
+
+	/// Length of the whole record in bytes: this header and all encrypted chunks.
+	pub fn record_len(&self) -> u64 {
+		// At most 77 + 2^40 + 2^20 * 16 by the bounds in `new`.
+		Self::LEN as u64 + self.length + u64::from(self.chunks()) * TAG_LEN as u64
+	}
+
+	/// Length of a chunk's plaintext in bytes; encrypted it is [`TAG_LEN`] longer.
+	pub fn chunk_len(&self, chunk: u32) -> Result<usize, RecordError> {
+		let chunks = self.chunks();
+		if chunk >= chunks {
+			return Err(RecordError::NoSuchChunk { chunk, chunks });
+		}
+		let rest = self.length - u64::from(chunk) * u64::from(self.chunk_size);
+		// At most MAX_CHUNK_SIZE, so the conversion keeps every bit.
+		Ok(rest.min(self.chunk_size.into()) as usize)
+	}
+}
+
+/// The `N` bytes of a header from `at` on.
+fn field<const N: usize>(header: &[u8; Header::LEN], at: usize) -> [u8; N] {
+	core::array::from_fn(|i| header[at + i])
+}
+
+/// A header bound to its place, with the key that its chunks are encrypted under.
+struct Chunks {
+	header: Header,
+	key: LessSafeKey,
+	/// The associated data, but for the chunk's number, which ends it.
+	aad: [u8; AAD_LEN],
+}
+
+/// Header, genesis hash, owner, record key, version, chunk number.
+const AAD_LEN: usize = Header::LEN + 32 + 32 + 32 + 4 + 4;
+
+/// The key that encrypts the chunks, and the commitment: both from the leaf's key and the salt.
+fn chunk_key(leaf: &LeafKey, salt: &[u8; 32]) -> (LessSafeKey, [u8; 32]) {
+	let prk = derive::extract(salt, leaf.secret());
+	let key: Secret = derive::expand(&prk, &[KEY_LABEL]);
+	let key = UnboundKey::new(&AES_256_GCM, &key[..])
+		.expect("an AES-256 key is 32 bytes, and so is this; qed");
+	(LessSafeKey::new(key), *derive::expand(&prk, &[COMMITMENT_LABEL]))
+}
+
+impl Chunks {
+	fn new(header: Header, key: LessSafeKey, context: &RecordContext) -> Self {
+		let mut aad = [0; AAD_LEN];
+		let parts: [&[u8]; 5] = [
+			&header.to_bytes(),
+			&context.genesis,
+			&context.owner,
+			&context.key,
+			&context.version.to_be_bytes(),
+		];
+		let mut at = 0;
+		for part in parts {
+			aad[at..at + part.len()].copy_from_slice(part);
+			at += part.len();
+		}
+		Self { header, key, aad }
+	}
+
+	fn aad(&self, chunk: u32) -> Aad<[u8; AAD_LEN]> {
+		let mut aad = self.aad;
+		aad[AAD_LEN - 4..].copy_from_slice(&chunk.to_be_bytes());
+		Aad::from(aad)
+	}
+
+	/// `0^7 ‖ number ‖ last`. The key is this encryption's own, so the number alone makes it unique.
+	fn nonce(&self, chunk: u32) -> Nonce {
+		let mut nonce = [0; NONCE_LEN];
+		nonce[7..11].copy_from_slice(&chunk.to_be_bytes());
+		nonce[11] = u8::from(chunk + 1 == self.header.chunks());
+		Nonce::assume_unique_for_key(nonce)
+	}
+
+	/// Refuses a chunk of another length than its place asks for.
+	fn check_len(&self, chunk: u32, extra: usize, got: usize) -> Result<(), RecordError> {
+		let expected = self.header.chunk_len(chunk)? + extra;
+		if got != expected {
+			return Err(RecordError::ChunkLength { chunk, expected, got });
+		}
+		Ok(())
+	}
+
+	/// Encrypts a chunk in place and returns its tag.
+	fn seal(&self, chunk: u32, data: &mut [u8]) -> Result<[u8; TAG_LEN], RecordError> {
+		self.check_len(chunk, 0, data.len())?;
+		let tag = self
+			.key
+			.seal_in_place_separate_tag(self.nonce(chunk), self.aad(chunk), data)
+			.expect("a chunk is at most 1 MiB, and AES-GCM takes 64 GiB; qed");
+		let mut bytes = [0; TAG_LEN];
+		bytes.copy_from_slice(tag.as_ref());
+		Ok(bytes)
+	}
+
+	/// Decrypts a chunk, tag included, in place; the plaintext is what stands before the tag.
+	fn open(&self, chunk: u32, data: &mut [u8]) -> Result<(), RecordError> {
+		self.check_len(chunk, TAG_LEN, data.len())?;
+		self.key
+			.open_in_place(self.nonce(chunk), self.aad(chunk), data)
+			.map_err(|_| RecordError::NotAuthentic { chunk })?;
+		Ok(())
+	}
+}
+
+/// Encrypts a value chunk by chunk.
+///
+/// ```
+/// # use isthmus_envelope::*;
+/// # use std::io::Read;
+/// # fn store(leaf: &LeafKey, context: &RecordContext, mut file: impl Read, length: u64)
+/// # -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+/// let mut encryptor = Encryptor::new(leaf, context, 1 << 20, length)?;
+/// let mut out = encryptor.header().to_bytes().to_vec();
+/// let mut chunk = Vec::new();
+/// while let Some(len) = encryptor.next_len() {
+/// 	chunk.resize(len, 0);
+/// 	file.read_exact(&mut chunk)?;
+/// 	encryptor.encrypt_chunk(&mut chunk)?;
+/// 	out.extend_from_slice(&chunk);
+/// }
+/// # Ok(out)
+/// # }
+/// ```
+pub struct Encryptor {
+	chunks: Chunks,
+	next: u32,
+}
+
+impl Encryptor {
+	/// Begins a record of `length` plaintext bytes in chunks of `chunk_size`.
+	pub fn new(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		chunk_size: u32,
+		length: u64,
+	) -> Result<Self, RecordError> {
+		// Fresh for every encryption: under one salt, a second value would repeat key and nonce.
+		Self::with_salt(leaf, context, chunk_size, length, *derive::random()?)
+	}
+
+	/// As [`Self::new`], with a salt that must never have been used with this leaf: for test vectors.
+	pub(crate) fn with_salt(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		chunk_size: u32,
+		length: u64,
+		salt: [u8; 32],
+	) -> Result<Self, RecordError> {
+		let (key, commitment) = chunk_key(leaf, &salt);
+		let header = Header::new(chunk_size, length, salt, commitment)?;
+		Ok(Self { chunks: Chunks::new(header, key, context), next: 0 })
+	}
+
+	/// What goes before the chunks.
+	pub fn header(&self) -> &Header {
+		&self.chunks.header
+	}
+
+	/// How many plaintext bytes the next chunk takes; none once all are encrypted.
+	pub fn next_len(&self) -> Option<usize> {
+		self.header().chunk_len(self.next).ok()
+	}
+
+	/// Encrypts the next chunk in place; its tag is appended.
+	pub fn encrypt_chunk(&mut self, chunk: &mut Vec<u8>) -> Result<(), RecordError> {
+		let tag = self.chunks.seal(self.next, chunk)?;
+		chunk.extend_from_slice(&tag);
+		self.next += 1;
+		Ok(())
+	}
+}
+
+/// Decrypts a record's chunks, in any order.
+pub struct Decryptor(Chunks);
+
+impl Decryptor {
+	/// Begins with a header, as [`Header::read`] gives it. Refuses a key that is not the record's.
+	pub fn new(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		header: Header,
+	) -> Result<Self, RecordError> {
+		let (key, commitment) = chunk_key(leaf, &header.salt);
+		// Neither side is secret: the commitment is public, and so is what a wrong key gives.
+		if commitment != header.commitment {
+			return Err(RecordError::WrongKey);
+		}
+		Ok(Self(Chunks::new(header, key, context)))
+	}
+
+	/// The record's header. It is authentic once a chunk has been decrypted.
+	pub fn header(&self) -> &Header {
+		&self.0.header
+	}
+
+	/// Decrypts a chunk in place; its tag is cut off. After an error the chunk holds no plaintext.
+	pub fn decrypt_chunk(&self, number: u32, chunk: &mut Vec<u8>) -> Result<(), RecordError> {
+		self.0.open(number, chunk)?;
+		chunk.truncate(chunk.len() - TAG_LEN);
+		Ok(())
+	}
+}
+
+/// A whole record, header and chunks, in chunks of [`MAX_CHUNK_SIZE`].
+pub fn encrypt_value(
+	leaf: &LeafKey,
+	context: &RecordContext,
+	value: &[u8],
+) -> Result<Vec<u8>, RecordError> {
+	let encryptor = Encryptor::new(leaf, context, MAX_CHUNK_SIZE, value.len() as u64)?;
+	encrypt_all(encryptor, value)
+}
+
+/// All of a value, with an encryptor that was made for its length.
+pub(crate) fn encrypt_all(encryptor: Encryptor, value: &[u8]) -> Result<Vec<u8>, RecordError> {
+	let Chunks { header, .. } = &encryptor.chunks;
+	let mut record = Vec::with_capacity(header.record_len() as usize);
+	record.extend_from_slice(&header.to_bytes());
+	let mut rest = value;
+	for chunk in 0..header.chunks() {
+		let (plain, after) = rest.split_at(header.chunk_len(chunk)?);
+		let at = record.len();
+		record.extend_from_slice(plain);
+		let tag = encryptor.chunks.seal(chunk, &mut record[at..])?;
+		record.extend_from_slice(&tag);
+		rest = after;
+	}
+	Ok(record)
+}
+
+/// The value of a whole record, header and chunks.
+pub fn decrypt_value(
+	leaf: &LeafKey,
+	context: &RecordContext,
+	record: &[u8],
+) -> Result<Vec<u8>, RecordError> {
+	let header = Header::read(record)?;
+	// Before anything is allocated by what the header claims.
+	if record.len() as u64 != header.record_len() {
+		return Err(RecordError::Length {
+			expected: header.record_len(),
+			got: record.len() as u64,
+		});
+	}
+	let Decryptor(chunks) = Decryptor::new(leaf, context, header)?;
+	let mut value = Vec::with_capacity(record.len() - Header::LEN);
+	let mut rest = &record[Header::LEN..];
+	for chunk in 0..chunks.header.chunks() {
+		let (sealed, after) = rest.split_at(chunks.header.chunk_len(chunk)? + TAG_LEN);
+		let at = value.len();
+		value.extend_from_slice(sealed);
+		chunks.open(chunk, &mut value[at..])?;
+		value.truncate(value.len() - TAG_LEN);
+		rest = after;
+	}
+	Ok(value)
+}
+
+#[cfg(test)]
+mod tests;
