@@ -1,0 +1,41 @@
+# Sourced by the other scripts: where things are, and which Rust toolchain builds the project.
+# It changes nothing on the machine.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Outside the checkout, so that a fresh clone on the same machine builds only what changed.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/isthmus/target}
+NODE_BINARY=$CARGO_TARGET_DIR/release/isthmus-node
+WASM_TARGET=wasm32v1-none
+# The least version of rustc, and of Node.js, that the project builds and runs with.
+RUST_MINIMUM=1.95.0
+NODEJS_MINIMUM=18
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# at_least A B: whether version A is B or newer.
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
+
+# usable_rustc PATH_PREFIX: whether the rustc found with this in front of PATH is new enough and has
+# the standard library for the runtime's Wasm.
+usable_rustc() {
+	local path=${1:+$1:}$PATH version sysroot
+	version=$(cd "$ROOT" && PATH=$path rustc --version 2>/dev/null | cut -d' ' -f2) || return 1
+	[ -n "$version" ] && at_least "$version" "$RUST_MINIMUM" || return 1
+	sysroot=$(cd "$ROOT" && PATH=$path rustc --print sysroot 2>/dev/null) || return 1
+	compgen -G "$sysroot/lib/rustlib/$WASM_TARGET/lib/libcore-*.rlib" >/dev/null
+}
+
+# choose_rust: puts a usable toolchain first on PATH. Rustup's is preferred, then the system's: its
+# directory must come before rustup's shims, or cargo picks the other compiler.
+choose_rust() {
+	if usable_rustc ""; then return 0; fi
+	if usable_rustc /usr/bin; then export PATH=/usr/bin:$PATH; return 0; fi
+	return 1
+}
+
+# usable_nodejs: whether Node.js is there and new enough.
+usable_nodejs() {
+	local version
+	version=$(node --version 2>/dev/null) && at_least "${version#v}" "$NODEJS_MINIMUM" && command -v npm >/dev/null
+}
