@@ -1,0 +1,254 @@
+//! The light cache: what a verifier holds, and what every dataset item is made from (yellow paper,
+//! appendix J.3).
+
+use crate::{
+	hashimoto::{Hash, Output, Pages},
+	item::{fnv, Divisor, Item, Page, ITEM_WORDS},
+	keccak,
+	machine::{Kernel, Machine, Path},
+	seed_hash, Error, Sizes,
+};
+use alloc::vec::Vec;
+
+/// J_cacherounds: passes of RandMemoHash over the cache.
+const ROUNDS: usize = 3;
+/// J_parents: cache rows that make one dataset item.
+const PARENTS: u32 = 256;
+/// Light hashes that are computed side by side in [`Cache::light_each`].
+const SIDE_BY_SIDE: usize = 4;
+
+/// An epoch's cache.
+#[derive(Clone, Debug)]
+pub struct Cache {
+	rows: Vec<Item>,
+	row_count: Divisor,
+	page_count: Divisor,
+	epoch: u64,
+	path: Path,
+}
+
+impl Cache {
+	/// Makes the cache of an epoch. One thread's work, since each row needs the one before: about half a
+	/// second for epoch 0 of [`Sizes::FULL`].
+	///
+	/// Refused beyond [`Sizes::max_epoch`], before anything is allocated.
+	pub fn new(sizes: Sizes, epoch: u64) -> Result<Self, Error> {
+		Self::with_path(sizes, epoch, Path::best())
+	}
+
+	/// As [`Cache::new`], with instructions chosen by hand: for tests and measurements.
+	pub fn with_path(sizes: Sizes, epoch: u64, path: Path) -> Result<Self, Error> {
+		let bytes = sizes.cache_bytes(epoch)?;
+		let row_count = Divisor::new((bytes / 64) as u32);
+		let page_count = Divisor::new((sizes.dataset_bytes(epoch)? / 128) as u32);
+		let mut rows = zeroed(row_count.get())?;
+		path.run(Fill {
+			rows: &mut rows,
+			count: row_count,
+			seed: keccak::words(&seed_hash(epoch)),
+		});
+		Ok(Self {
+			rows,
+			row_count,
+			page_count,
+			epoch,
+			path,
+		})
+	}
+
+	/// The epoch whose cache this is.
+	pub fn epoch(&self) -> u64 {
+		self.epoch
+	}
+
+	/// The instructions that are used with this cache.
+	pub fn path(&self) -> Path {
+		self.path
+	}
+
+	/// The rows, whose bytes in a row are the cache as the papers see it.
+	pub fn rows(&self) -> &[Item] {
+		&self.rows
+	}
+
+	/// How many pages, of 128 bytes, the dataset of this cache has.
+	pub fn dataset_pages(&self) -> u32 {
+		self.page_count.get()
+	}
+
+	/// d[i]: one item of the dataset, of which each page has two. For i past the end of the dataset, what
+	/// the formula gives.
+	pub fn dataset_item(&self, index: u32) -> Item {
+		let [item] = self.path.run(Items {
+			cache: self.view(),
+			indices: [index],
+		});
+		item
+	}
+
+	/// (m, n) = PoW(H_#n, H_n, d), the items of d made from the cache as they are needed: 128 items and
+	/// 32,768 rows read, one after the other for the most part.
+	pub fn light(&self, seal_hash: &[u8; 32], nonce: u64) -> Output {
+		let inputs = [(keccak::words(seal_hash), nonce)];
+		let [digests] = self.path.run(Hash {
+			pages: self.view(),
+			inputs,
+		});
+		digests.into()
+	}
+
+	/// As [`Cache::light`], for many pairs of seal hash and nonce. Several are under way at once, which
+	/// takes far less time than one after the other.
+	pub fn light_each(&self, inputs: &[([u8; 32], u64)]) -> Vec<Output> {
+		let mut outputs = Vec::with_capacity(inputs.len());
+		for inputs in inputs.chunks(SIDE_BY_SIDE) {
+			// What is missing to a full set is filled with the last one, and left out again.
+			let inputs_filled = core::array::from_fn::<_, SIDE_BY_SIDE, _>(|k| {
+				let (seal_hash, nonce) = &inputs[k.min(inputs.len() - 1)];
+				(keccak::words(seal_hash), *nonce)
+			});
+			let digests = self.path.run(Hash {
+				pages: self.view(),
+				inputs: inputs_filled,
+			});
+			outputs.extend(digests.into_iter().take(inputs.len()).map(Output::from));
+		}
+		outputs
+	}
+
+	/// What the kernels need of it.
+	pub(crate) fn view(&self) -> View<'_> {
+		View {
+			rows: &self.rows,
+			row_count: self.row_count,
+			page_count: self.page_count,
+		}
+	}
+}
+
+/// A number of zero items; refused, not aborted, where the memory can't be had.
+pub(crate) fn zeroed(count: u32) -> Result<Vec<Item>, Error> {
+	let mut items = Vec::new();
+	items
+		.try_reserve_exact(count as usize)
+		.map_err(|_| Error::OutOfMemory {
+			bytes: u64::from(count) * 64,
+		})?;
+	items.resize(count as usize, Item::ZERO);
+	Ok(items)
+}
+
+/// Makes the cache.
+struct Fill<'a> {
+	rows: &'a mut [Item],
+	count: Divisor,
+	seed: [u64; 4],
+}
+
+impl Kernel for Fill<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<M: Machine>(self, _: M) {
+		let Self { rows, count, seed } = self;
+		// c_0 = KEC512(s);  c_i = KEC512(c_{i−1})
+		let mut last = keccak::keccak512(&seed);
+		for (i, row) in rows.iter_mut().enumerate() {
+			if i > 0 {
+				last = keccak::keccak512(&last);
+			}
+			*row = Item::from_lanes(&last);
+		}
+		// Three times, for each i: c_i = KEC512(c_{(i−1) mod n} ⊕ c_{c_i[0] mod n})
+		for _ in 0..ROUNDS {
+			for i in 0..rows.len() {
+				let other = rows[count.remainder(rows[i].0[0]) as usize].lanes();
+				last = keccak::keccak512::<8>(&core::array::from_fn(|j| last[j] ^ other[j]));
+				rows[i] = Item::from_lanes(&last);
+			}
+		}
+	}
+}
+
+/// A cache, and the number of pages made from it.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+	rows: &'a [Item],
+	row_count: Divisor,
+	page_count: Divisor,
+}
+
+impl Pages for View<'_> {
+	#[inline(always)]
+	fn count(self) -> Divisor {
+		self.page_count
+	}
+
+	#[inline(always)]
+	fn announce<M: Machine>(self, _: M, _: u32) {}
+
+	#[inline(always)]
+	fn read<M: Machine, const K: usize>(
+		self,
+		machine: M,
+		pages: [u32; K],
+		mut each: impl FnMut(usize, &Page),
+	) {
+		// A page's two items are made side by side.
+		const { assert!(K == 1 || K == SIDE_BY_SIDE) };
+		if K == 1 {
+			let indices = [2 * pages[0], 2 * pages[0] + 1];
+			each(0, &items(machine, self, indices));
+		} else {
+			let indices: [u32; 2 * SIDE_BY_SIDE] =
+				core::array::from_fn(|i| 2 * pages[i / 2] + (i % 2) as u32);
+			let items = items(machine, self, indices);
+			for k in 0..K {
+				each(k, &[items[2 * k], items[2 * k + 1]]);
+			}
+		}
+	}
+}
+
+/// Makes K dataset items, of any number.
+pub(crate) struct Items<'a, const K: usize> {
+	pub(crate) cache: View<'a>,
+	pub(crate) indices: [u32; K],
+}
+
+impl<const K: usize> Kernel for Items<'_, K> {
+	type Output = [Item; K];
+
+	#[inline(always)]
+	fn run<M: Machine>(self, machine: M) -> [Item; K] {
+		items(machine, self.cache, self.indices)
+	}
+}
+
+/// d[i], for K numbers i side by side, so that while one waits for a row the others go on.
+#[inline(always)]
+pub(crate) fn items<M: Machine, const K: usize>(
+	machine: M,
+	cache: View<'_>,
+	indices: [u32; K],
+) -> [Item; K] {
+	// mix = KEC512(c_{i mod n} ⊕ i)
+	let seeds = indices.map(|index| {
+		let mut row = cache.rows[cache.row_count.remainder(index) as usize];
+		row.0[0] ^= index;
+		row.lanes()
+	});
+	let seeds = keccak::keccak512_each(machine, &seeds);
+	let mut mixes: [Item; K] = seeds.each_ref().map(Item::from_lanes);
+	// 256 times: mix = FNV(mix, c_{FNV(i ⊕ p, mix[p mod 16]) mod n})
+	for p in 0..PARENTS {
+		for (mix, index) in mixes.iter_mut().zip(indices) {
+			let parent = fnv(index ^ p, mix.0[p as usize % ITEM_WORDS]);
+			let row = &cache.rows[cache.row_count.remainder(parent) as usize];
+			machine.store(machine.fnv(machine.load(mix), machine.load(row)), mix);
+		}
+	}
+	// d[i] = KEC512(mix)
+	let digests = keccak::keccak512_each(machine, &mixes.each_ref().map(Item::lanes));
+	digests.each_ref().map(Item::from_lanes)
+}

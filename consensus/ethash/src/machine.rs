@@ -1,0 +1,146 @@
+//! The few operations that a processor's vector units do better, and the choice among them.
+//!
+//! Every algorithm of this crate is written once, generic over a [`Machine`]. What a machine does is
+//! defined by [`Portable`], which is plain Rust.
+
+use crate::item::{fnv, Item};
+
+/// Which of the processor's instructions are used. All paths give the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Path {
+	/// Plain Rust.
+	Portable,
+}
+
+impl Path {
+	/// The paths that this processor has, the fastest last.
+	pub fn available() -> alloc::vec::Vec<Self> {
+		alloc::vec![Self::Portable]
+	}
+
+	/// The fastest path that this processor has.
+	pub fn best() -> Self {
+		Self::Portable
+	}
+
+	/// Runs the kernel with this path's instructions.
+	pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
+		match self {
+			Self::Portable => kernel.run(Portable),
+		}
+	}
+}
+
+/// A piece of work that is compiled once for each machine.
+pub(crate) trait Kernel {
+	/// What the work gives.
+	type Output;
+
+	/// Does it. Implementations are `#[inline(always)]`, so that they are compiled inside the function
+	/// that has the machine's instructions enabled.
+	fn run<M: Machine>(self, machine: M) -> Self::Output;
+}
+
+/// States that [`Machine::permute`] takes at once, word by word: `[i][k]` is the i-th word of the k-th
+/// state.
+pub(crate) type States = [[u64; STATES]; 25];
+/// How many states.
+pub(crate) const STATES: usize = 8;
+
+/// A kind of processor. A value of it is proof that this processor is of the kind.
+pub(crate) trait Machine: Copy {
+	/// An item in the machine's registers.
+	type Words: Copy;
+	/// One 64-bit word of each of `LANES` Keccak states.
+	type Lanes: Copy;
+	/// A divisor of [`STATES`].
+	const LANES: usize;
+
+	/// The item at hand.
+	fn load(self, item: &Item) -> Self::Words;
+	/// The reverse of [`Machine::load`].
+	fn store(self, words: Self::Words, item: &mut Item);
+	/// FNV(x, y), word by word.
+	fn fnv(self, x: Self::Words, y: Self::Words) -> Self::Words;
+	/// Asks for the item's cache line ahead of its use. Changes nothing but the time that takes.
+	fn prefetch(self, item: &Item);
+
+	/// The words of the states from `at` on.
+	fn load_lanes(self, words: &[u64; STATES], at: usize) -> Self::Lanes;
+	/// The reverse of [`Machine::load_lanes`].
+	fn store_lanes(self, lanes: Self::Lanes, words: &mut [u64; STATES], at: usize);
+	/// The same word in all lanes.
+	fn splat(self, word: u64) -> Self::Lanes;
+	/// a ⊕ b.
+	fn xor(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+	/// a ⊕ b ⊕ c.
+	fn xor3(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
+	/// Keccak's χ: a ⊕ (¬b ∧ c).
+	fn chi(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
+	/// Rotates left by `BITS`, which is from 1 to 63.
+	fn rotate<const BITS: u32>(self, a: Self::Lanes) -> Self::Lanes;
+}
+
+/// Any processor.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable;
+
+impl Machine for Portable {
+	type Words = Item;
+	type Lanes = u64;
+	const LANES: usize = 1;
+
+	#[inline(always)]
+	fn load(self, item: &Item) -> Item {
+		*item
+	}
+
+	#[inline(always)]
+	fn store(self, words: Item, item: &mut Item) {
+		*item = words;
+	}
+
+	#[inline(always)]
+	fn fnv(self, x: Item, y: Item) -> Item {
+		Item(core::array::from_fn(|i| fnv(x.0[i], y.0[i])))
+	}
+
+	#[inline(always)]
+	fn prefetch(self, _: &Item) {}
+
+	#[inline(always)]
+	fn load_lanes(self, words: &[u64; STATES], at: usize) -> u64 {
+		words[at]
+	}
+
+	#[inline(always)]
+	fn store_lanes(self, lanes: u64, words: &mut [u64; STATES], at: usize) {
+		words[at] = lanes;
+	}
+
+	#[inline(always)]
+	fn splat(self, word: u64) -> u64 {
+		word
+	}
+
+	#[inline(always)]
+	fn xor(self, a: u64, b: u64) -> u64 {
+		a ^ b
+	}
+
+	#[inline(always)]
+	fn xor3(self, a: u64, b: u64, c: u64) -> u64 {
+		a ^ b ^ c
+	}
+
+	#[inline(always)]
+	fn chi(self, a: u64, b: u64, c: u64) -> u64 {
+		a ^ (!b & c)
+	}
+
+	#[inline(always)]
+	fn rotate<const BITS: u32>(self, a: u64) -> u64 {
+		a.rotate_left(BITS)
+	}
+}
