@@ -1,0 +1,208 @@
+// Nodes of an Isthmus chain as child processes, on this machine alone: for the demo and the tests.
+// What is said to a node beyond "are you up?" is in sharing.mjs.
+
+import { execFile, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** How long a node may take, in milliseconds, until it answers its first RPC. */
+const START_TIMEOUT = 30_000;
+/** How long a node may take, in milliseconds, to end when it is asked to. */
+const STOP_TIMEOUT = 10_000;
+/** How often a starting node is asked whether it is up, in milliseconds. */
+const ASK_EVERY = 50;
+
+/** The nodes that end with this process. */
+const living = new Set();
+
+/** The node's program. */
+function binary() {
+	const path = process.env.ISTHMUS_NODE;
+	if (!path) throw new Error('set ISTHMUS_NODE to the path of isthmus-node (scripts/build makes it)');
+	return path;
+}
+
+/** A port of the loopback interface that nobody listens on: the one asked for if it is free. */
+export async function freePort(wanted = 0) {
+	return new Promise((resolve, reject) => {
+		const server = createServer();
+		server.once('error', (error) => (wanted ? resolve(freePort()) : reject(error)));
+		server.listen(wanted, '127.0.0.1', () => {
+			const { port } = server.address();
+			server.close(() => resolve(port));
+		});
+	});
+}
+
+/** Runs the node's program to its end: what it printed and its exit code. For what it refuses. */
+export function runToEnd(args, timeout = START_TIMEOUT) {
+	return new Promise((resolve, reject) => {
+		execFile(binary(), args, { timeout, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+			if (error?.killed) reject(new Error(`the node did not end within ${timeout / 1000} s`));
+			else resolve({ code: error?.code ?? 0, stdout, stderr });
+		});
+	});
+}
+
+/** A node that runs as a child process and listens on the loopback interface. */
+export class LocalNode {
+	#args;
+	#child;
+	#ownsFolder;
+	#ended;
+
+	/** JSON-RPC's port. */
+	port;
+	/** Where the chain is kept. */
+	basePath;
+	/** The file that the node's log goes to. */
+	logPath;
+	/** When the process was started, by `performance.now()`. */
+	startedAt;
+	/** Resolves with a sentence when the process ends, for whatever reason. */
+	exited;
+
+	/**
+	 * Starts a node and waits until it answers.
+	 *
+	 * @param {object} [options]
+	 * @param {string[]} [options.args] The chain and what else goes on the command line.
+	 * @param {string} [options.basePath] Where the chain is kept; by default a new temporary folder,
+	 * which goes when the node is stopped.
+	 * @param {number} [options.port] The port to listen on if it is free; by default any.
+	 * @returns {Promise<LocalNode>}
+	 */
+	static async start({ args = ['--dev'], basePath, port = 0 } = {}) {
+		const node = new LocalNode();
+		node.#ownsFolder = basePath === undefined;
+		node.basePath = basePath ?? mkdtempSync(join(tmpdir(), 'isthmus-node-'));
+		node.logPath = join(node.basePath, 'node.log');
+		node.port = await freePort(port);
+		node.#args = [
+			...args,
+			...['--base-path', node.basePath, '--rpc-port', String(node.port)],
+			...['--port', String(await freePort()), '--no-prometheus', '--no-telemetry'],
+		];
+		await node.#spawn();
+		return node;
+	}
+
+	/** Where clients connect. */
+	get url() {
+		return `ws://127.0.0.1:${this.port}`;
+	}
+
+	/** The process's id. */
+	get pid() {
+		return this.#child.pid;
+	}
+
+	/** The last lines of the node's log. */
+	logTail(lines = 15) {
+		return readFileSync(this.logPath, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
+	}
+
+	/** Asks the node to end, and waits until it has. */
+	async stop() {
+		this.#child.kill('SIGTERM');
+		await Promise.race([this.exited, pause(STOP_TIMEOUT, undefined, { ref: false })]);
+		await this.kill();
+	}
+
+	/** Ends the node with `kill -9`, and waits until it is gone. */
+	async kill() {
+		await this.#end();
+		this.#forget();
+	}
+
+	/** `kill -9`, and a new start with the same command line and folder. */
+	async killAndRestart() {
+		await this.#end();
+		await this.#spawn();
+	}
+
+	/** Lets the node outlive this process. */
+	release() {
+		living.delete(this);
+		this.#child.unref();
+	}
+
+	/** Ends the node at once, without waiting: for the moment when this process ends. */
+	static endAll() {
+		for (const node of living) {
+			node.#child.kill('SIGKILL');
+			node.#forget();
+		}
+	}
+
+	#forget() {
+		living.delete(this);
+		if (this.#ownsFolder) rmSync(this.basePath, { recursive: true, force: true, maxRetries: 5 });
+	}
+
+	async #end() {
+		this.#child.kill('SIGKILL');
+		await this.exited;
+	}
+
+	async #spawn() {
+		if (living.size === 0) endWithThisProcess();
+		mkdirSync(this.basePath, { recursive: true });
+		const log = openSync(this.logPath, 'a');
+		this.#ended = undefined;
+		this.startedAt = performance.now();
+		// A process group of its own: Ctrl-C is for this process, which then ends its nodes.
+		this.#child = spawn(binary(), this.#args, { stdio: ['ignore', log, log], detached: true });
+		closeSync(log);
+		living.add(this);
+		this.exited = new Promise((resolve) => {
+			const end = (sentence) => {
+				this.#ended = sentence;
+				resolve(sentence);
+			};
+			this.#child.once('error', (error) => end(`the node cannot be started: ${error.message}`));
+			this.#child.once('exit', (code, signal) => end(`the node ended (${signal ?? `exit code ${code}`})`));
+		});
+		try {
+			await this.#ready();
+		} catch (error) {
+			const tail = this.logTail();
+			if (this.#child.pid) await this.kill();
+			else this.#forget();
+			throw new Error(`${error.message}; the end of its log:\n${tail}`);
+		}
+	}
+
+	async #ready() {
+		const until = performance.now() + START_TIMEOUT;
+		while (!(await this.#answers())) {
+			if (this.#ended) throw new Error(this.#ended);
+			if (performance.now() > until) {
+				throw new Error(`the node did not answer within ${START_TIMEOUT / 1000} s`);
+			}
+			await pause(ASK_EVERY);
+		}
+	}
+
+	async #answers() {
+		const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'system_health', params: [] });
+		const headers = { 'content-type': 'application/json' };
+		try {
+			const answer = await fetch(`http://127.0.0.1:${this.port}`, { method: 'POST', headers, body });
+			return (await answer.json()).result !== undefined;
+		} catch {
+			return false;
+		}
+	}
+}
+
+/** However this process ends, short of `kill -9`, its nodes end with it. */
+function endWithThisProcess() {
+	if (process.listeners('exit').includes(LocalNode.endAll)) return;
+	process.on('exit', LocalNode.endAll);
+	process.once('SIGINT', () => process.exit(130));
+	process.once('SIGTERM', () => process.exit(143));
+}

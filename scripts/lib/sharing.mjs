@@ -1,0 +1,382 @@
+// What a program does with data on an Isthmus chain, step by step: register, store, ask for access,
+// authorise, query, decrypt. Keys and formats are envelope.mjs's; what the calls mean is the
+// data-sharing pallet's, whose documentation is in the chain's metadata.
+
+import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
+import { decryptValue, encryptValue, openGrant, PublicKey, Range, sealGrant } from './envelope.mjs';
+
+/** Added to a grant's term, in blocks: the grant's own block comes later than the one it counts from. */
+const TERM_SLACK = 16;
+/** How often a record was replaced under its key: never, as there is no call for it yet. */
+const FIRST_VERSION = 0;
+
+/**
+ * The chain refused a call, and nothing was changed. `name` is the error's name in the chain's
+ * metadata (`KeyTaken`), `message` its documentation there.
+ */
+export class CallRefused extends Error {
+	constructor(name, message) {
+		super(message);
+		this.name = name;
+	}
+}
+
+/** The chain refused a query. `name` is the reason's name (`NotAuthorised`), `message` its sentence. */
+export class QueryRefused extends Error {
+	constructor(name, message) {
+		super(message);
+		this.name = name;
+	}
+}
+
+/** The bytes that a node gave for a hash are not the ones that the hash was made of. */
+export class WrongContent extends Error {
+	name = 'WrongContent';
+}
+
+/**
+ * The content identifier of a value with this BLAKE2b-256 hash: CIDv1, raw, in lower-case base32
+ * (https://github.com/multiformats/cid).
+ *
+ * @param {Uint8Array} hash
+ */
+export function cidOf(hash) {
+	// Version 1, raw bytes 0x55, BLAKE2b-256 0xb220 as a varint, 32 bytes.
+	const bytes = [0x01, 0x55, 0xa0, 0xe4, 0x02, 0x20, ...hash];
+	const bits = bytes.map((byte) => byte.toString(2).padStart(8, '0')).join('');
+	const digits = bits.match(/.{1,5}/g).map((five) => parseInt(five.padEnd(5, '0'), 2));
+	return `b${digits.map((digit) => 'abcdefghijklmnopqrstuvwxyz234567'[digit]).join('')}`;
+}
+
+/** A record's key from a name of at most 32 bytes, padded with zeros. */
+export function recordKey(name) {
+	const bytes = new TextEncoder().encode(name);
+	if (bytes.length > 32) throw new RangeError(`a record's key has 32 bytes, and "${name}" is longer`);
+	const key = new Uint8Array(32);
+	key.set(bytes);
+	return key;
+}
+
+/** A call that is in a block. */
+export class Receipt {
+	/** The block's number. */
+	block;
+	/** The block's hash, in hex. */
+	blockHash;
+	/** What happened in the call. */
+	events;
+
+	constructor(result) {
+		this.block = result.blockNumber.toNumber();
+		this.blockHash = result.status.asInBlock.toHex();
+		this.events = result.events.map(({ event }) => event);
+	}
+
+	/** The data of the call's first event of this pallet and name. */
+	event(section, method) {
+		const event = this.events.find((event) => event.section === section && event.method === method);
+		if (!event) throw new Error(`block ${this.block} has no event ${section}.${method} of this call`);
+		return event.data;
+	}
+}
+
+/** A connection to a node. */
+export class Client {
+	/** The `@polkadot/api` below, for all that is not here. */
+	api;
+	/** The hash of the chain's first block. */
+	genesis;
+	#provider;
+	#keyring = new Keyring({ type: 'sr25519' });
+	/** The next nonce of each account that sent something. */
+	#nonces = new Map();
+
+	/**
+	 * @param {string} url The node's WebSocket address, `ws://127.0.0.1:9944` say.
+	 * @returns {Promise<Client>}
+	 */
+	static async connect(url) {
+		const client = new Client();
+		client.#provider = new WsProvider(url);
+		try {
+			client.api = await ApiPromise.create({
+				provider: client.#provider,
+				throwOnConnect: true,
+				noInitWarn: true,
+			});
+		} catch (error) {
+			await client.#provider.disconnect();
+			throw new Error(`no node answers at ${url}`, { cause: error });
+		}
+		client.genesis = client.api.genesisHash.toU8a();
+		return client;
+	}
+
+	async disconnect() {
+		await this.api.disconnect();
+	}
+
+	/** The account of a secret: a derivation such as `//Bob`, a phrase, or a seed in hex. */
+	account(secret) {
+		return this.#keyring.addFromUri(secret);
+	}
+
+	/**
+	 * Signs a call, sends it, and waits until it is in a block.
+	 *
+	 * @param signer An account from `account`.
+	 * @param call One of `api.tx`.
+	 * @returns {Promise<Receipt>}
+	 * @throws {CallRefused} if the chain refuses the call.
+	 */
+	async submit(signer, call) {
+		const nonce = await this.#nextNonce(signer.address);
+		return new Promise((resolve, reject) => {
+			call.signAndSend(signer, { nonce }, (result) => {
+				const { dispatchError, internalError, status } = result;
+				if (internalError) {
+					reject(internalError);
+				} else if (result.isError) {
+					// The nonces given out after this one are void too: ask the chain again.
+					this.#nonces.delete(signer.address);
+					reject(new Error(`the transaction was not taken into a block: ${status.type}`));
+				} else if (status.isInBlock) {
+					if (dispatchError) reject(this.refusal(dispatchError));
+					else resolve(new Receipt(result));
+				}
+			}).catch((error) => {
+				this.#nonces.delete(signer.address);
+				reject(error);
+			});
+		});
+	}
+
+	/** What a dispatch error says, in the words of the chain's metadata. */
+	refusal(dispatchError) {
+		if (dispatchError.isModule) {
+			const { name, docs } = this.api.registry.findMetaError(dispatchError.asModule);
+			return new CallRefused(name, docs.join(' ').trim());
+		}
+		const { type, value } = dispatchError;
+		return new CallRefused(type, value.isEmpty ? type : `${type}: ${value}`);
+	}
+
+	/** Resolves when the block of this number is final. */
+	async finalized(number) {
+		await new Promise((resolve, reject) => {
+			const stop = this.api.rpc.chain.subscribeFinalizedHeads((header) => {
+				if (header.number.toNumber() >= number) resolve(stop.then((end) => end()));
+			});
+			stop.catch(reject);
+		});
+	}
+
+	/** Joins as a producer of a kind: `School`, `Government`, `Business` or `Other`. */
+	async register(signer, kind, name) {
+		return this.submit(signer, this.api.tx.dataSharing.register(kind, name));
+	}
+
+	/** Registers the public key that grants to this account are sealed to. */
+	async setEncryptionKey(signer, publicKey) {
+		return this.submit(signer, this.api.tx.dataSharing.setEncryptionKey(hex(publicKey.toBytes())));
+	}
+
+	/** Opens a dataset; its number is in the receipt's event `DatasetCreated`. */
+	async createDataset(signer, name) {
+		return this.submit(signer, this.api.tx.dataSharing.createDataset(name));
+	}
+
+	/**
+	 * T_s: encrypts a value under its leaf's key and stores it.
+	 *
+	 * @param signer The owner.
+	 * @param master The owner's `MasterSecret`.
+	 * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
+	 * @param {Uint8Array} value The plaintext, which stays here.
+	 */
+	async store(signer, master, { dataset, epoch, leaf, key }, value) {
+		const root = await master.epochRoot(this.#epoch(signer.publicKey, { dataset, epoch }));
+		const leafKey = await root.leafKey(leaf);
+		const sealed = await encryptValue(leafKey, this.#context(signer.publicKey, key), value);
+		const call = this.api.tx.dataSharing.store(hex(key), dataset, epoch, leaf, hex(sealed));
+		return this.submit(signer, call);
+	}
+
+	/**
+	 * T_q: asks an owner for a range of a dataset; the request's number is in the receipt's event
+	 * `AccessRequested`.
+	 *
+	 * @param signer The consumer.
+	 * @param {string} owner The owner's address.
+	 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
+	 * @param {{purpose: string, term: number, offer?: bigint}} terms What for, for how many blocks, and
+	 * what is paid when the owner authorises.
+	 */
+	async requestAccess(signer, owner, scope, { purpose, term, offer = 0n }) {
+		return this.submit(
+			signer,
+			this.api.tx.dataSharing.requestAccess(owner, scope, purpose, term, offer),
+		);
+	}
+
+	/**
+	 * Authorises a reader: derives the keys of the range, seals them to the reader's public key, and
+	 * adds the entry to the authorization list.
+	 *
+	 * @param signer The owner.
+	 * @param master The owner's `MasterSecret`.
+	 * @param {string} grantee The reader's address.
+	 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
+	 * @param {{term: number, request?: number}} terms For how many blocks at least, and which request
+	 * this answers, if any.
+	 */
+	async authorize(signer, master, grantee, scope, { term, request = null }) {
+		const { dataSharing } = this.api.tx;
+		const best = await this.api.rpc.chain.getHeader();
+		const expiry = best.number.toNumber() + term + TERM_SLACK;
+		const registered = await this.api.query.dataSharing.encryptionKeys(grantee);
+		if (registered.isNone) {
+			throw new Error(`${grantee} has no encryption key to seal a grant to: it sets one first`);
+		}
+		const publicKey = PublicKey.fromBytes(registered.unwrap().key.toU8a(true));
+		const root = await master.epochRoot(this.#epoch(signer.publicKey, scope));
+		const sealed = await sealGrant(root, this.#scope(grantee, scope, expiry), publicKey);
+		return this.submit(
+			signer,
+			dataSharing.addAuthorize(grantee, scope, expiry, hex(sealed), request),
+		);
+	}
+
+	/**
+	 * Asks the chain where a record is and for the keys that are sealed to the caller.
+	 *
+	 * @param {string} caller
+	 * @param {string} owner
+	 * @param {Uint8Array} key
+	 * @throws {QueryRefused} if the chain's state does not authorise the caller.
+	 */
+	async query(caller, owner, key) {
+		const result = await this.api.call.dataSharingApi.query(caller, owner, hex(key));
+		if (result.isErr) {
+			const reason = result.asErr.type;
+			throw new QueryRefused(reason, this.#variantDocs('QueryError', reason));
+		}
+		const answer = result.asOk;
+		const value = answer.payload.asValue;
+		const grant = answer.grant.unwrapOr(null);
+		return {
+			dataset: answer.dataset.toNumber(),
+			epoch: answer.epoch.toNumber(),
+			leaf: answer.leaf.toNumber(),
+			contentHash: value.get('contentHash').toU8a(),
+			// By `get`, as the types are maps and maps have a `size` of their own.
+			size: value.get('size').toNumber(),
+			block: value.get('block').toNumber(),
+			grant: grant && {
+				id: grant.grant.toNumber(),
+				from: grant.scope.get('from').toNumber(),
+				to: grant.scope.get('to').toNumber(),
+				expiry: grant.expiry.toNumber(),
+				sealedKeys: grant.sealedKeys.toU8a(true),
+			},
+		};
+	}
+
+	/**
+	 * A stored value, still encrypted, as any node that has it serves it. Anybody can have it.
+	 *
+	 * @param {Uint8Array} contentHash
+	 * @returns {Promise<Uint8Array>}
+	 * @throws {WrongContent} if the bytes do not have this hash.
+	 */
+	async fetchValue(contentHash) {
+		const answer = await this.#provider.send('bitswap_v1_get', [cidOf(contentHash)]);
+		const bytes = new Uint8Array(Buffer.from(answer.replace(/^0x/, ''), 'hex'));
+		if (hex(this.api.registry.hash(bytes)) !== hex(contentHash)) {
+			throw new WrongContent(`the node's bytes are not the ones with hash ${hex(contentHash)}`);
+		}
+		return bytes;
+	}
+
+	/**
+	 * The keys of a grant, opened with the reader's encryption key pair.
+	 *
+	 * @param {{caller: string, owner: string, answer: object, pair: object}} grant `answer` is
+	 * `query`'s.
+	 */
+	async openKeys({ caller, owner, answer, pair }) {
+		const { grant } = answer;
+		const scope = this.#scope(caller, grant, grant.expiry);
+		return openGrant(pair, this.#epoch(this.#bytesOf(owner), answer), scope, grant.sealedKeys);
+	}
+
+	/** Decrypts a fetched value with its leaf's key. */
+	async decrypt(leafKey, owner, key, sealed) {
+		return decryptValue(leafKey, this.#context(this.#bytesOf(owner), key), sealed);
+	}
+
+	/**
+	 * Reads a record as one of its authorised readers: query, fetch, open, decrypt.
+	 *
+	 * @param signer The reader.
+	 * @param pair The reader's `EncryptionKeyPair`.
+	 * @param {string} owner
+	 * @param {Uint8Array} key
+	 * @returns {Promise<Uint8Array>} The plaintext.
+	 */
+	async read(signer, pair, owner, key) {
+		const caller = signer.address;
+		const answer = await this.query(caller, owner, key);
+		const sealed = await this.fetchValue(answer.contentHash);
+		const keys = await this.openKeys({ caller, owner, answer, pair });
+		return this.decrypt(await keys.leafKey(answer.leaf), owner, key, sealed);
+	}
+
+	/** Reads one of the signer's own records. */
+	async readOwn(signer, master, key) {
+		const answer = await this.query(signer.address, signer.address, key);
+		const sealed = await this.fetchValue(answer.contentHash);
+		const root = await master.epochRoot(this.#epoch(signer.publicKey, answer));
+		return this.decrypt(await root.leafKey(answer.leaf), signer.address, key, sealed);
+	}
+
+	/** Counted here, as several calls of one account may be on their way at once. */
+	#nextNonce(address) {
+		const nonce =
+			this.#nonces.get(address)
+			?? this.api.rpc.system.accountNextIndex(address).then((index) => index.toNumber());
+		const next = nonce.then((n) => n + 1);
+		next.catch(() => this.#nonces.delete(address));
+		this.#nonces.set(address, next);
+		return nonce;
+	}
+
+	#bytesOf(address) {
+		return this.#keyring.decodeAddress(address);
+	}
+
+	#epoch(owner, { dataset, epoch }) {
+		return { genesis: this.genesis, owner, dataset, epoch };
+	}
+
+	#context(owner, key) {
+		return { genesis: this.genesis, owner, key, version: FIRST_VERSION };
+	}
+
+	#scope(grantee, { from, to }, expiry) {
+		return { grantee: this.#bytesOf(grantee), range: new Range(from, to), expiry };
+	}
+
+	/** The documentation of an enum's variant, from the chain's metadata. */
+	#variantDocs(type, variant) {
+		const { types } = this.api.registry.lookup;
+		const found = types.find((entry) => entry.type.path.at(-1)?.toString() === type);
+		const { variants } = found.type.def.asVariant;
+		return variants.find(({ name }) => name.toString() === variant).docs.join(' ').trim();
+	}
+}
+
+/** Bytes as the chain's JSON has them. */
+export function hex(bytes) {
+	return `0x${Buffer.from(bytes).toString('hex')}`;
+}

@@ -1,0 +1,117 @@
+// The node as a program: how soon a development chain answers, that it survives `kill -9`, and what
+// the command line refuses.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MasterSecret } from '../lib/envelope.mjs';
+import { LocalNode, runToEnd } from '../lib/node.mjs';
+import { Client, recordKey } from '../lib/sharing.mjs';
+
+const timeout = 120_000;
+
+/** Resolves with the first best header of at least this number. */
+function headerFrom(client, number) {
+	return new Promise((resolve, reject) => {
+		const stop = client.api.rpc.chain.subscribeNewHeads((header) => {
+			if (header.number.toNumber() >= number) resolve(stop.then((end) => end()).then(() => header));
+		});
+		stop.catch(reject);
+	});
+}
+
+test('mines at once, and includes what is submitted', { timeout }, async (t) => {
+	const node = await LocalNode.start();
+	let client;
+	t.after(async () => {
+		await client?.disconnect();
+		await node.stop();
+	});
+	client = await Client.connect(node.url);
+	await headerFrom(client, 1);
+	const first = (performance.now() - node.startedAt) / 1000;
+	t.diagnostic(`first block ${first.toFixed(2)} s after the start`);
+	assert.ok(first < 5, `the first block took ${first} s`);
+
+	const alice = client.account('//Alice');
+	const times = [];
+	for (let i = 0; i < 20; i++) {
+		const submitted = performance.now();
+		await client.submit(alice, client.api.tx.system.remark(`0x${i.toString(16).padStart(2, '0')}`));
+		times.push((performance.now() - submitted) / 1000);
+	}
+	times.sort((a, b) => a - b);
+	const median = (times[9] + times[10]) / 2;
+	t.diagnostic(`included after ${median.toFixed(2)} s (median of 20; the longest ${times[19].toFixed(2)} s)`);
+	assert.ok(median < 3, `a submitted extrinsic was included after ${median} s`);
+});
+
+test('goes on after kill -9 from where it was', { timeout }, async (t) => {
+	const node = await LocalNode.start();
+	let client;
+	t.after(async () => {
+		await client?.disconnect();
+		await node.stop();
+	});
+	client = await Client.connect(node.url);
+	const master = MasterSecret.generate();
+	const key = recordKey('survives');
+	const value = Buffer.from('month,student,mathematics\n2025-01,S0001,64\n');
+	const bob = client.account('//Bob');
+	await client.register(bob, 'School', 'Demo school');
+	await client.createDataset(bob, 'students');
+	const stored = await client.store(bob, master, { dataset: 0, epoch: 0, leaf: 0, key }, value);
+	const { contentHash } = await client.query(bob.address, bob.address, key);
+	await client.finalized(stored.block);
+	const best = (await headerFrom(client, stored.block)).number.toNumber();
+	const genesis = client.api.genesisHash.toHex();
+	await client.disconnect();
+	await node.killAndRestart();
+
+	client = await Client.connect(node.url);
+	assert.equal(client.api.genesisHash.toHex(), genesis);
+	const header = await client.api.rpc.chain.getHeader();
+	assert.ok(header.number.toNumber() >= best, `best was ${best}, and is ${header.number}`);
+	const hash = await client.api.rpc.chain.getBlockHash(stored.block);
+	assert.equal(hash.toHex(), stored.blockHash);
+
+	// The record, its bytes and the account's nonce are as they were, and there are new blocks.
+	const answer = await client.query(bob.address, bob.address, key);
+	assert.deepEqual(answer.contentHash, contentHash);
+	assert.deepEqual(Buffer.from(await client.readOwn(bob, master, key)), value);
+	assert.equal((await client.api.rpc.system.accountNextIndex(bob.address)).toNumber(), 3);
+	const next = await client.createDataset(bob, 'teachers');
+	assert.ok(next.block > stored.block);
+	await client.finalized(next.block);
+});
+
+// Each of these ends by itself, with a sentence that names what is wrong.
+for (const [name, args, sentence] of [
+	[
+		'a sync that skips verification',
+		['--dev', '--tmp', '--sync', 'warp'],
+		/only `--sync full` is supported: every node verifies every block's proof of work/,
+	],
+	[
+		'mining for nobody',
+		['--chain', 'local', '--tmp', '--mine'],
+		/`--mine` needs `--beneficiary ACCOUNT`: who earns the blocks' rewards/,
+	],
+	[
+		'a beneficiary that is no account',
+		['--chain', 'local', '--tmp', '--mine', '--beneficiary', 'nobody'],
+		/not an account: give an SS58 address, or 0x and 64 hex digits/,
+	],
+	[
+		'extra data of more than 32 bytes',
+		['--dev', '--extra-data', 'x'.repeat(33)],
+		/33 bytes, and the header has room for 32/,
+	],
+	['a gas target below the least gas limit', ['--dev', '--gas-target', '124999'], /124999 is not in 125000\.\./],
+	['no heartbeat', ['--dev', '--heartbeat', '0'], /not a whole number of seconds from 1 to 3600/],
+]) {
+	test(`refuses ${name}`, { timeout }, async () => {
+		const { code, stderr } = await runToEnd(args);
+		assert.notEqual(code, 0);
+		assert.match(stderr, sentence);
+	});
+}

@@ -1,0 +1,91 @@
+// What a client that knows nothing of this chain sees of it: `@polkadot/api`, and so Polkadot.js
+// Apps, with nothing configured.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
+import { LocalNode } from '../lib/node.mjs';
+
+const timeout = 60_000;
+let node, api;
+
+before(
+	async () => {
+		node = await LocalNode.start();
+		api = await ApiPromise.create({ provider: new WsProvider(node.url), noInitWarn: true });
+	},
+	{ timeout },
+);
+after(async () => {
+	await api?.disconnect();
+	await node?.stop();
+});
+
+/** A metadata item's documentation as one string. */
+const docsOf = ({ docs }) => docs.join(' ').trim();
+
+test("a block's author is in its header", { timeout }, async () => {
+	const header = await new Promise((resolve, reject) => {
+		const stop = api.derive.chain.subscribeNewHeads((header) => {
+			if (header.number.toNumber() > 0) resolve(stop.then((end) => end()).then(() => header));
+		});
+		stop.catch(reject);
+	});
+	const alice = new Keyring({ type: 'sr25519' }).addFromUri('//Alice').address;
+	assert.equal(header.author?.toString(), alice);
+	const again = await api.derive.chain.getHeader(header.hash);
+	assert.equal(again.author?.toString(), alice);
+});
+
+test('the chain says its name, token and address format', { timeout }, async () => {
+	assert.equal((await api.rpc.system.chain()).toString(), 'Isthmus Development');
+	assert.equal(api.runtimeVersion.specName.toString(), 'isthmus');
+	assert.deepEqual(api.registry.chainTokens, ['IST']);
+	assert.deepEqual(api.registry.chainDecimals, [12]);
+	assert.equal(api.registry.chainSS58, 42);
+});
+
+test('every call of data sharing is there, with its documentation', { timeout }, () => {
+	const calls = api.tx.dataSharing;
+	for (const name of [
+		...['register', 'deregister', 'setEncryptionKey', 'removeEncryptionKey'],
+		...['createDataset', 'removeDataset', 'startEpoch', 'store', 'removeRecord', 'freeLeaf'],
+		...['requestAccess', 'cancelRequest', 'rejectRequest', 'addAuthorize', 'revoke'],
+	]) {
+		assert.ok(calls[name], `the call ${name} is missing`);
+	}
+	for (const [name, call] of Object.entries(calls)) assert.ok(docsOf(call.meta), `call ${name}`);
+});
+
+test('every event, error, constant and storage item of our pallets is documented', { timeout }, () => {
+	for (const pallet of ['dataSharing', 'proofOfWork']) {
+		const items = [
+			...Object.entries(api.events[pallet] ?? {}),
+			...Object.entries(api.errors[pallet] ?? {}),
+			...Object.entries(api.query[pallet]).map(([name, { creator }]) => [name, creator]),
+		].filter(([name]) => name !== 'palletVersion');
+		assert.ok(items.length > 3, `${pallet} has only ${items.length} items`);
+		for (const [name, { meta }] of items) assert.ok(docsOf(meta), `${pallet}.${name}`);
+		for (const [name, constant] of Object.entries(api.consts[pallet] ?? {})) {
+			assert.ok(docsOf(constant.meta), `${pallet}.${name}`);
+		}
+	}
+});
+
+test('`query` is offered as a runtime call, with its types', { timeout }, async () => {
+	const { query } = api.call.dataSharingApi;
+	assert.deepEqual(
+		query.meta.params.map(({ name, type }) => [name, type]),
+		[
+			['caller', 'AccountId32'],
+			['owner', 'AccountId32'],
+			['key', 'H256'],
+		],
+	);
+	const [alice, bob] = ['//Alice', '//Bob'].map(
+		(secret) => new Keyring({ type: 'sr25519' }).addFromUri(secret).address,
+	);
+	const answer = await query(alice, bob, `0x${'00'.repeat(32)}`);
+	assert.ok(answer.isErr);
+	assert.equal(answer.asErr.type, 'UnknownRecord');
+});

@@ -1,0 +1,221 @@
+// Data circulation on a running chain: what is granted can be read, everything else is refused with
+// its own error and changes nothing.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
+import { LocalNode } from '../lib/node.mjs';
+import { cidOf, Client, hex, recordKey } from '../lib/sharing.mjs';
+import { joinCsv, MONTHS, monthsOf, studentsCsv } from '../lib/students.mjs';
+
+const timeout = 60_000;
+const master = MasterSecret.generate();
+const pair = EncryptionKeyPair.generate();
+/** Four records; the company's grant opens those at leaves 1 and 2. */
+const VALUES = ['first', 'second', 'third', 'fourth'].map((text) => Buffer.from(text));
+const KEYS = VALUES.map((_, leaf) => recordKey(`record/${leaf}`));
+const SCOPE = { dataset: 0, epoch: 0, from: 1, to: 3 };
+const TERM = 100;
+
+let node, client, calls, school, company, stranger;
+
+before(
+	async () => {
+		node = await LocalNode.start();
+		client = await Client.connect(node.url);
+		calls = client.api.tx.dataSharing;
+		[school, company, stranger] = ['//Bob', '//Charlie', '//Dave'].map((s) => client.account(s));
+		await Promise.all([
+			client.register(school, 'School', 'Demo school'),
+			client.createDataset(school, 'records'),
+			...VALUES.map((value, leaf) =>
+				client.store(school, master, { dataset: 0, epoch: 0, leaf, key: KEYS[leaf] }, value),
+			),
+			client.setEncryptionKey(company, await pair.publicKey()),
+		]);
+		await client.authorize(school, master, company.address, SCOPE, { term: TERM });
+	},
+	{ timeout },
+);
+after(async () => {
+	await client?.disconnect();
+	await node?.stop();
+});
+
+/** All that the pallet keeps, as one string. */
+async function state() {
+	const parts = await Promise.all(
+		Object.values(client.api.query.dataSharing)
+			.filter((entry) => entry.creator.meta.type.isMap)
+			.map((entry) => entry.entries()),
+	);
+	return JSON.stringify(parts);
+}
+
+/** The company's open request for the whole dataset, which the tests need to exist. */
+const whole = { dataset: 0, epoch: 0, from: 0, to: 2 ** 32 };
+
+test('what is granted is read, and is what was stored', { timeout }, async () => {
+	for (const leaf of [1, 2]) {
+		const read = await client.read(company, pair, school.address, KEYS[leaf]);
+		assert.deepEqual(Buffer.from(read), VALUES[leaf]);
+	}
+	assert.deepEqual(Buffer.from(await client.readOwn(school, master, KEYS[0])), VALUES[0]);
+});
+
+test('queries are refused, each with its reason', { timeout }, async () => {
+	const { address: owner } = school;
+	for (const [caller, key, name, message] of [
+		[company, KEYS[0], 'OutOfRange', /outside its range/],
+		[company, KEYS[3], 'OutOfRange', /outside its range/],
+		[stranger, KEYS[1], 'NotAuthorised', /no grant/],
+		[company, recordKey('none'), 'UnknownRecord', /no record with this key/],
+	]) {
+		await assert.rejects(client.query(caller.address, owner, key), { name, message });
+	}
+});
+
+test("a grant's keys open nothing outside its range", { timeout }, async () => {
+	const [caller, owner] = [company.address, school.address];
+	const answer = await client.query(caller, owner, KEYS[1]);
+	const keys = await client.openKeys({ caller, owner, answer, pair });
+	const outside = (await client.query(owner, owner, KEYS[3])).contentHash;
+	const sealed = await client.fetchValue(outside);
+	await assert.rejects(async () => keys.leafKey(3), { name: 'LeafOutsideRange' });
+	for (const leaf of [1, 2]) {
+		const attempt = client.decrypt(await keys.leafKey(leaf), owner, KEYS[3], sealed);
+		await assert.rejects(attempt, { name: 'WrongKey' });
+	}
+	// Nor does a stranger's key open the grant.
+	const thief = { caller, owner, answer, pair: EncryptionKeyPair.generate() };
+	await assert.rejects(client.openKeys(thief), { name: 'DoesNotOpen' });
+});
+
+test('a value that no node has is not found', { timeout }, async () => {
+	const nothing = new Uint8Array(32);
+	assert.match(cidOf(nothing), /^bafk2bzace/);
+	await assert.rejects(client.fetchValue(nothing));
+});
+
+test('bad input is refused with an error of its own, and changes nothing', { timeout }, async () => {
+	const value = '0x00';
+	const newKey = hex(recordKey('new'));
+	const sealed = '0x01';
+	const [s, c, d] = [school, company, stranger];
+	const far = 1_000_000;
+	await client.setEncryptionKey(school, await pair.publicKey());
+	const refusals = [
+		[s, calls.register('School', 'Again'), 'AlreadyRegistered'],
+		[d, calls.register('Other', ''), 'NameEmpty'],
+		[d, calls.register('Other', 'x'.repeat(65)), 'NameTooLong'],
+		[d, calls.register('Other', '0xff'), 'NotText'],
+		[d, calls.deregister(), 'NotRegistered'],
+		[s, calls.deregister(), 'ProducerHasDatasets'],
+		[d, calls.createDataset('records'), 'NotRegistered'],
+		[s, calls.createDataset('records'), 'DatasetNameTaken'],
+		[s, calls.removeDataset(0), 'DatasetInUse'],
+		[d, calls.setEncryptionKey('0x0001'), 'EncryptionKeyTooShort'],
+		[d, calls.setEncryptionKey(`0x${'00'.repeat(2049)}`), 'EncryptionKeyTooLong'],
+		[d, calls.removeEncryptionKey(), 'NoEncryptionKey'],
+		[d, calls.store(newKey, 0, 0, 9, value), 'UnknownDataset'],
+		[s, calls.store(newKey, 7, 0, 9, value), 'UnknownDataset'],
+		[s, calls.store(newKey, 0, 1, 9, value), 'NotCurrentEpoch'],
+		[s, calls.store(hex(KEYS[0]), 0, 0, 9, value), 'KeyTaken'],
+		[s, calls.store(newKey, 0, 0, 3, value), 'LeafTaken'],
+		[s, calls.store(newKey, 0, 0, 9, '0x'), 'EmptyValue'],
+		[s, calls.removeRecord(newKey), 'UnknownRecord'],
+		[d, calls.requestAccess(s.address, SCOPE, 'study', 1, 0), 'NoEncryptionKey'],
+		[s, calls.requestAccess(s.address, SCOPE, 'study', 1, 0), 'SelfRequest'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, dataset: 7 }, 'study', 1, 0), 'UnknownDataset'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, epoch: 1 }, 'study', 1, 0), 'UnknownEpoch'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, to: 1 }, 'study', 1, 0), 'EmptyRange'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, to: 0 }, 'study', 1, 0), 'InvertedRange'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, to: 2 ** 32 + 1 }, 'study', 1, 0), 'RangeTooHigh'],
+		[c, calls.requestAccess(s.address, SCOPE, '', 1, 0), 'PurposeEmpty'],
+		[c, calls.requestAccess(s.address, SCOPE, 'x'.repeat(257), 1, 0), 'PurposeTooLong'],
+		[c, calls.requestAccess(s.address, SCOPE, 'study', 0, 0), 'ZeroTerm'],
+		[c, calls.cancelRequest(7), 'UnknownRequest'],
+		[s, calls.rejectRequest(7, ''), 'UnknownRequest'],
+		[s, calls.addAuthorize(s.address, SCOPE, far, sealed, null), 'SelfGrant'],
+		[s, calls.addAuthorize(d.address, SCOPE, far, sealed, null), 'NoEncryptionKey'],
+		[s, calls.addAuthorize(c.address, SCOPE, 1, sealed, null), 'ExpiryPassed'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, '0x', null), 'SealedKeysEmpty'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, `0x${'00'.repeat(4097)}`, null), 'SealedKeysTooLong'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, sealed, 7), 'UnknownRequest'],
+		[d, calls.addAuthorize(c.address, SCOPE, far, sealed, null), 'UnknownDataset'],
+		[s, calls.revoke(7), 'UnknownGrant'],
+		[d, calls.revoke(0), 'UnknownGrant'],
+	];
+	const before = await state();
+	await Promise.all(
+		refusals.map(async ([signer, call, name]) => {
+			await assert.rejects(
+				client.submit(signer, call),
+				(error) => {
+					assert.equal(error.name, name, `${call.method.method}: ${error.message}`);
+					assert.ok(error.message.endsWith('.'), `${name} has no sentence`);
+					return true;
+				},
+				`${call.method.method} should be refused as ${name}`,
+			);
+		}),
+	);
+	assert.equal(await state(), before);
+});
+
+test('a request is made once, and answered as it was asked', { timeout }, async () => {
+	const ask = () =>
+		client.requestAccess(company, school.address, whole, { purpose: 'study', term: TERM, offer: 5n });
+	const request = (await ask()).event('dataSharing', 'AccessRequested').request.toNumber();
+	const authorize = (scope, expiry) =>
+		client.submit(school, calls.addAuthorize(company.address, scope, expiry, '0x01', request));
+	const before = await state();
+	await assert.rejects(ask(), { name: 'AlreadyRequested' });
+	await assert.rejects(authorize(SCOPE, 1_000_000), { name: 'NotAsRequested' });
+	await assert.rejects(authorize(whole, TERM), { name: 'ShorterThanRequested' });
+	await assert.rejects(client.submit(stranger, calls.cancelRequest(request)), {
+		name: 'UnknownRequest',
+	});
+	await assert.rejects(client.submit(company, calls.rejectRequest(request, '')), {
+		name: 'UnknownRequest',
+	});
+	assert.equal(await state(), before);
+	await client.submit(company, calls.cancelRequest(request));
+});
+
+test('a store inside another call is refused, and changes nothing', { timeout }, async () => {
+	const { utility } = client.api.tx;
+	const store = calls.store(hex(recordKey('wrapped')), 0, 0, 9, '0x00');
+	const before = await state();
+	await assert.rejects(client.submit(school, utility.batchAll([store])), {
+		name: 'MustBeDirect',
+		message: /transaction's own call/,
+	});
+	// A plain batch succeeds as a transaction and tells in an event where it stopped, and why.
+	const receipt = await client.submit(school, utility.batch([store]));
+	const { index, error } = receipt.event('utility', 'BatchInterrupted');
+	assert.equal(index.toNumber(), 0);
+	assert.equal(client.refusal(error).name, 'MustBeDirect');
+	assert.equal(await state(), before);
+});
+
+test('revoking closes what comes later', { timeout }, async () => {
+	const owner = school.address;
+	const grants = await client.api.query.dataSharing.grantsTo.keys(company.address);
+	for (const { args } of grants) await client.submit(school, calls.revoke(args[1]));
+	await assert.rejects(client.query(company.address, owner, KEYS[1]), { name: 'Revoked' });
+
+	// What is stored from now on is in a new epoch, of which the company has no key.
+	const key = recordKey('later');
+	const place = { dataset: 0, epoch: 1, leaf: 0, key };
+	await client.store(school, master, place, VALUES[0]);
+	await assert.rejects(client.query(company.address, owner, key), { name: 'NotAuthorised' });
+	assert.deepEqual(Buffer.from(await client.readOwn(school, master, key)), VALUES[0]);
+});
+
+test("the demo's file is the same every time, and splits by month", () => {
+	const csv = studentsCsv();
+	assert.equal(csv, studentsCsv());
+	assert.equal(csv.split('\n').length - 2, 3600);
+	assert.equal(joinCsv(MONTHS.map((month) => monthsOf(csv, [month]))), csv);
+});
