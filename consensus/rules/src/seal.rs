@@ -2,10 +2,8 @@
 //! two hashes settle, and the one that takes the dataset.
 
 use crate::{HeaderError, PowHeader, Rejection};
-use polkadot_sdk::{
-	sp_core::{H256, U256},
-	sp_crypto_hashing::{keccak_256, keccak_512},
-};
+use isthmus_ethash::{final_result, Output};
+use polkadot_sdk::sp_core::{H256, U256};
 
 /// (m, n): what Hashimoto computes from H_#n, H_n and the dataset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,22 +14,22 @@ pub struct Work {
 	pub result: H256,
 }
 
+impl From<Output> for Work {
+	fn from(output: Output) -> Self {
+		Self {
+			mix_hash: H256(output.mix_hash),
+			result: H256(output.result),
+		}
+	}
+}
+
 /// ⌊2^256 / H_d⌋, the greatest n that seals a block of difficulty H_d = `difficulty`.
 ///
 /// 2^256 itself, for a difficulty of one, is given as the greatest 256-bit number: no n is above
 /// either. For a difficulty of zero, which no valid header has, it is zero.
 pub fn boundary(difficulty: U256) -> U256 {
-	// 2^256 = (2^256 − 1) + 1, so the quotient is one more just where the remainder of 2^256 − 1 is
-	// all but one of the divisor.
-	let Some(quotient) = U256::MAX.checked_div(difficulty) else {
-		return U256::zero();
-	};
-	let remainder = U256::MAX % difficulty;
-	if remainder.saturating_add(U256::one()) == difficulty {
-		quotient.saturating_add(U256::one())
-	} else {
-		quotient
-	}
+	isthmus_ethash::boundary(difficulty)
+		.map_or(U256::zero(), |boundary| U256::from_big_endian(&boundary))
 }
 
 /// n ≤ 2^256 / H_d (paper, Eq. 2).
@@ -73,8 +71,12 @@ pub fn validate_mix(computed: H256, claimed: H256) -> Result<(), HeaderError> {
 ///
 /// [`HeaderError::SealAboveBoundary`].
 pub fn validate_seal_quick(header: &PowHeader) -> Result<(), HeaderError> {
-	let result = final_result(header.seal_hash, header.seal.nonce, header.seal.mix_hash);
-	validate_seal_result(result, header.pre.difficulty)
+	let result = final_result(
+		&header.seal_hash.0,
+		header.seal.nonce,
+		&header.seal.mix_hash.0,
+	);
+	validate_seal_result(H256(result), header.pre.difficulty)
 }
 
 /// Eq. 2 in whole: the quick half, and, only where that holds, Hashimoto's.
@@ -104,16 +106,4 @@ pub fn validate_seal<E: From<Rejection>>(
 pub fn validate_work(header: &PowHeader, work: &Work) -> Result<(), HeaderError> {
 	validate_mix(work.mix_hash, header.seal.mix_hash)?;
 	validate_seal_result(work.result, header.pre.difficulty)
-}
-
-/// n = KEC256(s ‖ H_m) with s = KEC512(H_#n ‖ H_n), the nonce as a little-endian number (yellow
-/// paper, appendix J).
-fn final_result(seal_hash: H256, nonce: u64, mix_hash: H256) -> H256 {
-	let mut input = [0; 40];
-	input[..32].copy_from_slice(seal_hash.as_bytes());
-	input[32..].copy_from_slice(&nonce.to_le_bytes());
-	let mut seeded = [0; 96];
-	seeded[..64].copy_from_slice(&keccak_512(&input));
-	seeded[64..].copy_from_slice(mix_hash.as_bytes());
-	keccak_256(&seeded).into()
 }

@@ -1,0 +1,232 @@
+//! Headers to break: a small chain with true difficulties, and uncles that hang on it, sealed.
+
+use isthmus_ethash::final_result;
+use isthmus_primitives::{
+	digest::{uncles_hash, GasUsed, PowHeader, PreDigest, Seal, POW_ENGINE_ID},
+	params::{ChainParameters, DifficultyRule, EthashSizes},
+	AccountId, Header,
+};
+use isthmus_rules::{
+	difficulty, validate_difficulty, validate_extra_data, validate_gas_limit_bound,
+	validate_gas_limit_maximum, validate_gas_limit_minimum, validate_gas_used,
+	validate_minimum_difficulty, validate_not_future, validate_number, validate_parent_hash,
+	validate_seal_quick, validate_timestamp, validate_uncles, Ancestry, HeaderError, Parent,
+	Rejection, Work,
+};
+use polkadot_sdk::{
+	sp_core::{H256, U256},
+	sp_crypto_hashing::keccak_256,
+	sp_runtime::{Digest, DigestItem},
+};
+
+/// H_s of the genesis block.
+pub(crate) const GENESIS_TIME: u64 = 1_500_000_000;
+/// Seconds between the blocks of [`Chain`]: the difficulty stands.
+pub(crate) const BLOCK_TIME: u64 = 13;
+/// A clock by which none of the chain's blocks is in the future.
+pub(crate) const NOW: u64 = GENESIS_TIME + 1_000_000;
+
+/// Homestead's rules, easy enough that a test can seal a header at once, and hard enough that the
+/// difficulty moves (one step is a 2048th).
+pub(crate) fn params() -> ChainParameters {
+	ChainParameters {
+		ethash: EthashSizes::Development,
+		difficulty_rule: DifficultyRule::Homestead { bomb: false },
+		minimum_difficulty: 2048.into(),
+		genesis_difficulty: 4096.into(),
+		genesis_gas_limit: 3_141_592,
+		genesis_timestamp: GENESIS_TIME,
+		block_reward: 5_000_000_000_000,
+	}
+}
+
+/// A header in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+	pub(crate) parent_hash: H256,
+	pub(crate) number: u32,
+	pub(crate) state_root: H256,
+	pub(crate) pre: PreDigest,
+	pub(crate) gas_used: u64,
+}
+
+impl Draft {
+	/// A valid child of `parent` but for its seal, [`BLOCK_TIME`] later.
+	pub(crate) fn child_of(params: &ChainParameters, parent: &Parent) -> Self {
+		let timestamp = parent.timestamp + BLOCK_TIME;
+		Self {
+			parent_hash: parent.hash,
+			number: parent.number + 1,
+			state_root: H256::repeat_byte(1),
+			pre: PreDigest {
+				beneficiary: AccountId::new([0x88; 32]),
+				difficulty: difficulty(params, parent, timestamp),
+				gas_limit: parent.gas_limit,
+				timestamp,
+				uncles_hash: uncles_hash(&[]),
+				extra_data: vec![0x42],
+			},
+			gas_used: 21_000,
+		}
+	}
+
+	/// The header with a given seal.
+	pub(crate) fn with_seal(&self, seal: Seal) -> Header {
+		let logs = vec![
+			DigestItem::PreRuntime(POW_ENGINE_ID, codec::Encode::encode(&self.pre)),
+			DigestItem::Consensus(
+				POW_ENGINE_ID,
+				codec::Encode::encode(&GasUsed(self.gas_used)),
+			),
+			DigestItem::Seal(POW_ENGINE_ID, codec::Encode::encode(&seal)),
+		];
+		Header {
+			parent_hash: self.parent_hash,
+			number: self.number,
+			state_root: self.state_root,
+			extrinsics_root: H256::repeat_byte(2),
+			digest: Digest { logs },
+		}
+	}
+
+	/// The header as read, with a seal that seals nothing.
+	pub(crate) fn unsealed(&self) -> PowHeader {
+		read(&self.with_seal(Seal {
+			mix_hash: H256::zero(),
+			nonce: 0,
+		}))
+	}
+
+	/// The header with a seal that [`fake_hashimoto`] agrees with.
+	pub(crate) fn sealed(&self) -> Header {
+		let mut header = self.unsealed();
+		for nonce in 0.. {
+			let mix_hash = fake_mix(header.seal_hash, nonce);
+			header.seal = Seal { mix_hash, nonce };
+			if validate_seal_quick(&header).is_ok() {
+				return self.with_seal(header.seal);
+			}
+		}
+		unreachable!("some nonce seals a header of so small a difficulty")
+	}
+}
+
+pub(crate) fn read(header: &Header) -> PowHeader {
+	PowHeader::read(header).expect("the tests build whole digests")
+}
+
+/// Stands in for the dataset's part of Ethash.
+fn fake_mix(seal_hash: H256, nonce: u64) -> H256 {
+	keccak_256(&[seal_hash.as_bytes(), &nonce.to_le_bytes()].concat()).into()
+}
+
+/// Hashimoto with [`fake_mix`] for its dataset.
+pub(crate) fn fake_hashimoto(header: &PowHeader) -> Result<Work, Rejection> {
+	let nonce = header.seal.nonce;
+	let mix_hash = fake_mix(header.seal_hash, nonce);
+	let result = final_result(&header.seal_hash.0, nonce, &mix_hash.0);
+	Ok(Work {
+		mix_hash,
+		result: H256(result),
+	})
+}
+
+/// What each rule of one header says, asked one by one: all that are broken.
+pub(crate) fn broken_rules(
+	params: &ChainParameters,
+	header: &PowHeader,
+	parent: &Parent,
+	now: u64,
+) -> Vec<Rejection> {
+	let rules: [Result<(), HeaderError>; 10] = [
+		validate_extra_data(header),
+		validate_gas_used(header),
+		validate_gas_limit_minimum(header),
+		validate_gas_limit_maximum(header),
+		validate_minimum_difficulty(params, header),
+		validate_parent_hash(header, parent),
+		validate_number(header, parent),
+		validate_timestamp(header, parent),
+		validate_gas_limit_bound(header, parent),
+		validate_difficulty(params, header, parent),
+	];
+	let mut broken: Vec<Rejection> = rules
+		.into_iter()
+		.filter_map(|rule| rule.err().map(Rejection::from))
+		.collect();
+	broken.extend(validate_not_future(header, now).err().map(Rejection::from));
+	broken
+}
+
+/// A chain from its genesis block to a tip.
+pub(crate) struct Chain {
+	pub(crate) params: ChainParameters,
+	/// The blocks' facts, by number.
+	pub(crate) blocks: Vec<Parent>,
+	/// The sealed headers of all but the genesis block, by number less one.
+	pub(crate) headers: Vec<Header>,
+	/// The uncles that the blocks have named.
+	pub(crate) included: Vec<H256>,
+}
+
+impl Chain {
+	/// A chain whose tip has the number `height`.
+	pub(crate) fn of(height: u32) -> Self {
+		let params = params();
+		let genesis = Parent::genesis(H256::repeat_byte(0xff), &params);
+		let mut chain = Self {
+			params,
+			blocks: vec![genesis],
+			headers: vec![],
+			included: vec![],
+		};
+		for _ in 0..height {
+			let header = Draft::child_of(&chain.params, chain.tip()).sealed();
+			chain.blocks.push(Parent::of(&read(&header)));
+			chain.headers.push(header);
+		}
+		chain
+	}
+
+	pub(crate) fn tip(&self) -> &Parent {
+		self.blocks
+			.last()
+			.expect("the genesis block is always there")
+	}
+
+	/// A valid header on top of block `parent`, another than the chain's own, before it is sealed.
+	pub(crate) fn uncle_on(&self, parent: usize) -> Draft {
+		let mut draft = Draft::child_of(&self.params, &self.blocks[parent]);
+		draft.pre.beneficiary = AccountId::new([0xbc; 32]);
+		draft
+	}
+
+	/// What the uncle rules say of a block on the tip that names `uncles`.
+	pub(crate) fn name(&self, uncles: &[Header]) -> Result<(), Rejection> {
+		self.name_at(uncles, NOW)
+	}
+
+	/// As [`Self::name`], by the clock `now`.
+	pub(crate) fn name_at(&self, uncles: &[Header], now: u64) -> Result<(), Rejection> {
+		let mut draft = Draft::child_of(&self.params, self.tip());
+		draft.pre.uncles_hash = uncles_hash(uncles);
+		let ancestors: Vec<Parent> = self.blocks.iter().rev().copied().collect();
+		let ancestry = Ancestry {
+			ancestors: &ancestors,
+			included: &self.included,
+		};
+		let header = draft.unsealed();
+		validate_uncles(
+			&self.params,
+			&header,
+			uncles,
+			&ancestry,
+			now,
+			fake_hashimoto,
+		)
+	}
+}
+
+pub(crate) fn power_of_two(exponent: u32) -> U256 {
+	U256::one() << exponent
+}

@@ -1,0 +1,23 @@
+//! The Ethereum test suite's invalid blocks (ethereum/tests, BlockchainTests/InvalidBlocks), under their
+//! own names, on a chain of ours: what each breaks here, and by which error it is refused. Some of the
+//! suite's blocks are valid at Homestead, and are accepted here too.
+//!
+//! As in the suite, an uncle "from block n" is a child of block n other than block n + 1.
+//!
+//! Not here, because nothing in a header settles them:
+//!
+//! | name | where it is refused |
+//! |---|---|
+//! | `wrongCoinbase` | a change of H_c breaks the seal, and after a new seal the state root: execution |
+//! | `wrongGasUsed` (within H_l) | execution: the runtime deposits H_g and compares the header's |
+//! | `wrongStateRoot` | execution: the state root that the runtime gives |
+//! | `wrongTransactionsTrie` | execution: the extrinsics root that the runtime gives |
+//! | `incorrectUncleTimestamp2` | execution: its uncle is valid, and its state root wrong |
+//! | `wrongReceiptTrie`, `log1_wrongBloom` | nowhere: there is no receipt trie and no bloom here |
+//!
+//! An uncle's own state root, H_c and H_g are never executed, on Ethereum as here, so
+//! `wrongStateRoot` of an uncle is accepted.
+
+mod header;
+mod uncle_header;
+mod uncles;
