@@ -18,7 +18,9 @@ pub struct RandomError;
 /// 32 bytes from the system's source of randomness.
 pub(crate) fn random() -> Result<Secret, RandomError> {
 	let mut bytes = Secret::default();
-	SystemRandom::new().fill(&mut bytes[..]).map_err(|_| RandomError)?;
+	SystemRandom::new()
+		.fill(&mut bytes[..])
+		.map_err(|_| RandomError)?;
 	Ok(bytes)
 }
 

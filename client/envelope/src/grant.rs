@@ -150,8 +150,9 @@ pub(crate) fn seal_with(
 		&mut Entropy(Some(ephemeral)),
 	)
 	.map_err(refused)?;
-	let ciphertext =
-		context.seal(&root.key_set(scope.range).to_bytes(), &[]).map_err(refused)?;
+	let ciphertext = context
+		.seal(&root.key_set(scope.range).to_bytes(), &[])
+		.map_err(refused)?;
 
 	let mut sealed = Vec::with_capacity(PREFIX_LEN + ciphertext.len());
 	sealed.push(VERSION);
@@ -169,7 +170,7 @@ pub fn open_grant(
 	sealed: &[u8],
 ) -> Result<KeySet, GrantError> {
 	match sealed.first() {
-		Some(&VERSION) => {},
+		Some(&VERSION) => {}
 		Some(&got) => return Err(GrantError::UnknownVersion { got }),
 		None => return Err(GrantError::CutShort { got: 0 }),
 	}
@@ -181,7 +182,10 @@ pub fn open_grant(
 
 	let expected = PREFIX_LEN + scope.range.cover().len() * NODE_KEY_LEN + TAG_LEN;
 	if sealed.len() != expected {
-		return Err(GrantError::Length { expected, got: sealed.len() });
+		return Err(GrantError::Length {
+			expected,
+			got: sealed.len(),
+		});
 	}
 	let encapsulated = Deserializable::from_bytes(encapsulated).map_err(refused)?;
 	let mut context = hpke::setup_receiver::<Aead, Kdf, Kem>(

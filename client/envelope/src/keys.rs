@@ -75,10 +75,14 @@ impl PublicKey {
 	/// Reads what [`Self::to_bytes`] wrote. Any 32 bytes pass for an X25519 key; those to which
 	/// nothing can be sealed are refused when it is tried (RFC 9180, section 7.1.4).
 	pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
-		let bytes: &[u8; Self::LEN] =
-			bytes.try_into().map_err(|_| KeyError::Length { got: bytes.len() })?;
+		let bytes: &[u8; Self::LEN] = bytes
+			.try_into()
+			.map_err(|_| KeyError::Length { got: bytes.len() })?;
 		let [hi, lo, key @ ..] = bytes;
-		Ok(Self { suite: Suite::from_id(u16::from_be_bytes([*hi, *lo]))?, key: *key })
+		Ok(Self {
+			suite: Suite::from_id(u16::from_be_bytes([*hi, *lo]))?,
+			key: *key,
+		})
 	}
 
 	pub(crate) fn to_hpke(self) -> <Kem as hpke::Kem>::PublicKey {
@@ -112,7 +116,10 @@ impl EncryptionKeyPair {
 	/// The public half.
 	pub fn public_key(&self) -> PublicKey {
 		let (_, public) = Kem::derive_keypair(&self.0[..]);
-		PublicKey { suite: Suite::X25519, key: public.to_bytes().into() }
+		PublicKey {
+			suite: Suite::X25519,
+			key: public.to_bytes().into(),
+		}
 	}
 
 	pub(crate) fn private_key(&self) -> <Kem as hpke::Kem>::PrivateKey {
@@ -135,24 +142,37 @@ mod tests {
 
 	#[test]
 	fn other_lengths_and_suites_are_refused() {
-		let bytes = EncryptionKeyPair::from_seed([5; 32]).public_key().to_bytes();
+		let bytes = EncryptionKeyPair::from_seed([5; 32])
+			.public_key()
+			.to_bytes();
 		for len in 0..PublicKey::LEN {
 			let short = &bytes[..len];
-			assert_eq!(PublicKey::from_bytes(short), Err(KeyError::Length { got: len }));
+			assert_eq!(
+				PublicKey::from_bytes(short),
+				Err(KeyError::Length { got: len })
+			);
 		}
 		let long = [&bytes[..], &[0]].concat();
-		assert_eq!(PublicKey::from_bytes(&long), Err(KeyError::Length { got: 35 }));
+		assert_eq!(
+			PublicKey::from_bytes(&long),
+			Err(KeyError::Length { got: 35 })
+		);
 		for got in (0..=u16::MAX).filter(|id| *id != 1) {
 			let mut other = bytes;
 			other[..2].copy_from_slice(&got.to_be_bytes());
-			assert_eq!(PublicKey::from_bytes(&other), Err(KeyError::UnknownSuite { got }));
+			assert_eq!(
+				PublicKey::from_bytes(&other),
+				Err(KeyError::UnknownSuite { got })
+			);
 		}
 	}
 
 	#[test]
 	fn generated_pairs_differ_and_are_not_shown() {
-		let (a, b) =
-			(EncryptionKeyPair::generate().unwrap(), EncryptionKeyPair::generate().unwrap());
+		let (a, b) = (
+			EncryptionKeyPair::generate().unwrap(),
+			EncryptionKeyPair::generate().unwrap(),
+		);
 		assert_ne!(a.public_key(), b.public_key());
 		let again = EncryptionKeyPair::from_seed(*a.expose_seed());
 		assert_eq!(a.public_key(), again.public_key());

@@ -73,10 +73,15 @@ impl MasterSecret {
 mod tests {
 	use super::*;
 
-	const ID: EpochId = EpochId { genesis: [1; 32], owner: [2; 32], dataset: 3, epoch: 4 };
+	const ID: EpochId = EpochId {
+		genesis: [1; 32],
+		owner: [2; 32],
+		dataset: 3,
+		epoch: 4,
+	};
 
 	fn leaf(master: &MasterSecret, id: EpochId) -> [u8; 32] {
-		*master.epoch_root(&id).leaf_key(0).secret()
+		**master.epoch_root(&id).leaf_key(0).secret()
 	}
 
 	#[test]
@@ -84,8 +89,14 @@ mod tests {
 		let master = MasterSecret::from_bytes([7; 32]);
 		let changed = [
 			ID,
-			EpochId { genesis: [9; 32], ..ID },
-			EpochId { owner: [9; 32], ..ID },
+			EpochId {
+				genesis: [9; 32],
+				..ID
+			},
+			EpochId {
+				owner: [9; 32],
+				..ID
+			},
 			EpochId { dataset: 4, ..ID },
 			EpochId { epoch: 3, ..ID },
 		];
@@ -95,12 +106,18 @@ mod tests {
 				assert_ne!(leaf(&master, *a), leaf(&master, *b), "{a:?} and {b:?}");
 			}
 		}
-		assert_ne!(leaf(&master, ID), leaf(&MasterSecret::from_bytes([8; 32]), ID));
+		assert_ne!(
+			leaf(&master, ID),
+			leaf(&MasterSecret::from_bytes([8; 32]), ID)
+		);
 	}
 
 	#[test]
 	fn generated_secrets_differ_and_are_not_shown() {
-		let (a, b) = (MasterSecret::generate().unwrap(), MasterSecret::generate().unwrap());
+		let (a, b) = (
+			MasterSecret::generate().unwrap(),
+			MasterSecret::generate().unwrap(),
+		);
 		assert_ne!(a.expose_secret(), b.expose_secret());
 		assert_eq!(format!("{a:?}"), "MasterSecret(..)");
 	}

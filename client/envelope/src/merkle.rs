@@ -88,7 +88,7 @@ impl RootBuilder {
 				let mut out = Hash::default();
 				out.copy_from_slice(ring::digest::digest(&SHA256, &[]).as_ref());
 				out
-			},
+			}
 		}
 	}
 }
@@ -145,17 +145,26 @@ pub fn verify(
 		(at, last) = (at / 2, last / 2);
 	}
 	if proof.len() != sides.len() {
-		return Err(MerkleError::ProofLength { expected: sides.len(), got: proof.len() });
+		return Err(MerkleError::ProofLength {
+			expected: sides.len(),
+			got: proof.len(),
+		});
 	}
-	let found = sides.iter().zip(proof).fold(leaf, |node, (on_left, neighbour)| {
-		if *on_left {
-			node_hash(neighbour, &node)
-		} else {
-			node_hash(&node, neighbour)
-		}
-	});
+	let found = sides
+		.iter()
+		.zip(proof)
+		.fold(leaf, |node, (on_left, neighbour)| {
+			if *on_left {
+				node_hash(neighbour, &node)
+			} else {
+				node_hash(&node, neighbour)
+			}
+		});
 	if found != *root {
 		return Err(MerkleError::WrongRoot);
 	}
 	Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,10 @@ pub const COMMITMENT_LABEL: &[u8] = b"isthmus/record-commitment/v1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
 	/// The bytes end inside the header.
-	#[error("a record begins with a header of {} bytes; there are only {got}", Header::LEN)]
+	#[error(
+		"a record begins with a header of {} bytes; there are only {got}",
+		Header::LEN
+	)]
 	HeaderCutShort {
 		/// How many bytes there are.
 		got: usize,
@@ -136,7 +139,12 @@ impl Header {
 		if chunks > MAX_CHUNKS {
 			return Err(RecordError::TooManyChunks { got: chunks });
 		}
-		Ok(Self { chunk_size, length, salt, commitment })
+		Ok(Self {
+			chunk_size,
+			length,
+			salt,
+			commitment,
+		})
 	}
 
 	/// `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, integers big-endian.
@@ -154,12 +162,13 @@ impl Header {
 	pub fn read(bytes: &[u8]) -> Result<Self, RecordError> {
 		// The version first: what else is wrong can only be said of a format that is known.
 		match bytes.first() {
-			Some(&VERSION) => {},
+			Some(&VERSION) => {}
 			Some(&got) => return Err(RecordError::UnknownVersion { got }),
 			None => return Err(RecordError::HeaderCutShort { got: 0 }),
 		}
-		let bytes: &[u8; Self::LEN] =
-			bytes.first_chunk().ok_or(RecordError::HeaderCutShort { got: bytes.len() })?;
+		let bytes: &[u8; Self::LEN] = bytes
+			.first_chunk()
+			.ok_or(RecordError::HeaderCutShort { got: bytes.len() })?;
 		Self::new(
 			u32::from_be_bytes(field(bytes, 1)),
 			u64::from_be_bytes(field(bytes, 5)),
@@ -224,7 +233,10 @@ fn chunk_key(leaf: &LeafKey, salt: &[u8; 32]) -> (LessSafeKey, [u8; 32]) {
 	let key: Secret = derive::expand(&prk, &[KEY_LABEL]);
 	let key = UnboundKey::new(&AES_256_GCM, &key[..])
 		.expect("an AES-256 key is 32 bytes, and so is this; qed");
-	(LessSafeKey::new(key), *derive::expand(&prk, &[COMMITMENT_LABEL]))
+	(
+		LessSafeKey::new(key),
+		*derive::expand(&prk, &[COMMITMENT_LABEL]),
+	)
 }
 
 impl Chunks {
@@ -263,7 +275,11 @@ impl Chunks {
 	fn check_len(&self, chunk: u32, extra: usize, got: usize) -> Result<(), RecordError> {
 		let expected = self.header.chunk_len(chunk)? + extra;
 		if got != expected {
-			return Err(RecordError::ChunkLength { chunk, expected, got });
+			return Err(RecordError::ChunkLength {
+				chunk,
+				expected,
+				got,
+			});
 		}
 		Ok(())
 	}
@@ -336,7 +352,10 @@ impl Encryptor {
 	) -> Result<Self, RecordError> {
 		let (key, commitment) = chunk_key(leaf, &salt);
 		let header = Header::new(chunk_size, length, salt, commitment)?;
-		Ok(Self { chunks: Chunks::new(header, key, context), next: 0 })
+		Ok(Self {
+			chunks: Chunks::new(header, key, context),
+			next: 0,
+		})
 	}
 
 	/// What goes before the chunks.

@@ -72,7 +72,10 @@ impl core::fmt::Display for Range {
 
 impl Range {
 	/// All leaves of the tree.
-	pub const ALL: Self = Self { start: 0, end: LEAVES };
+	pub const ALL: Self = Self {
+		start: 0,
+		end: LEAVES,
+	};
 
 	/// The range from `start` up to, and without, `end`.
 	pub fn new(start: u64, end: u64) -> Result<Self, TreeError> {
@@ -109,7 +112,10 @@ impl Range {
 		while start < self.end {
 			// Size 2^k: the node has to begin at a multiple of its size, and fit in what is left.
 			let k = start.trailing_zeros().min((self.end - start).ilog2());
-			nodes.push(Position { depth: HEIGHT - k, index: start >> k });
+			nodes.push(Position {
+				depth: HEIGHT - k,
+				index: start >> k,
+			});
 			start += 1 << k;
 		}
 		nodes
@@ -137,7 +143,10 @@ impl Position {
 	/// The leaves below this node.
 	pub fn leaves(&self) -> Range {
 		let k = HEIGHT - self.depth;
-		Range { start: self.index << k, end: (self.index + 1) << k }
+		Range {
+			start: self.index << k,
+			end: (self.index + 1) << k,
+		}
 	}
 }
 
@@ -179,7 +188,11 @@ impl EpochRoot {
 
 	/// The keys that open `range` and nothing else.
 	pub fn key_set(&self, range: Range) -> KeySet {
-		let keys = range.cover().iter().map(|at| descend(&self.key, at.index, at.depth)).collect();
+		let keys = range
+			.cover()
+			.iter()
+			.map(|at| descend(&self.key, at.index, at.depth))
+			.collect();
 		KeySet { range, keys }
 	}
 }
@@ -219,7 +232,10 @@ impl KeySet {
 			.iter()
 			.zip(&self.keys)
 			.find(|(at, _)| at.leaves().contains(leaf))
-			.ok_or(TreeError::LeafOutsideRange { leaf, range: self.range })?;
+			.ok_or(TreeError::LeafOutsideRange {
+				leaf,
+				range: self.range,
+			})?;
 		Ok(LeafKey(descend(key, leaf.into(), HEIGHT - at.depth)))
 	}
 
@@ -238,7 +254,10 @@ impl KeySet {
 	pub(crate) fn from_bytes(range: Range, bytes: &[u8]) -> Result<Self, TreeError> {
 		let expected = range.cover().len() * NODE_KEY_LEN;
 		if bytes.len() != expected {
-			return Err(TreeError::KeysLength { expected, got: bytes.len() });
+			return Err(TreeError::KeysLength {
+				expected,
+				got: bytes.len(),
+			});
 		}
 		let keys = bytes
 			.chunks_exact(NODE_KEY_LEN)

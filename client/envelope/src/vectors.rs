@@ -1,1 +1,545 @@
+//! The test vectors in `vectors.json`, made and checked here; `scripts/lib/envelope.mjs` has to pass
+//! the same. After a change of format (which takes a new version byte) write them anew with
+//! `cargo test -p isthmus-envelope -- --ignored write_vectors`.
+//!
+//! Valid cases give all random inputs, so that sealing can be repeated to the byte. Invalid ones give
+//! the error by its name, with its values.
 
+use crate::{
+	derive::Secret,
+	grant,
+	master::{EpochId, MasterSecret},
+	merkle,
+	record::{decrypt_value, encrypt_all, Encryptor, Header, RecordContext},
+	tree::{KeySet, LeafKey, Range, LEAVES},
+	EncryptionKeyPair, GrantError, GrantScope, PublicKey,
+};
+use core::fmt::Debug;
+use hex::encode;
+use serde_json::{json, Map, Value};
+
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors.json");
+
+const MASTER: [u8; 32] = counting(0x00);
+const GENESIS: [u8; 32] = counting(0x20);
+const OWNER: [u8; 32] = counting(0x40);
+const GRANTEE: [u8; 32] = counting(0x60);
+const RECORD_KEY: [u8; 32] = counting(0x80);
+const SALT: [u8; 32] = counting(0xa0);
+const SEED: [u8; 32] = counting(0xc0);
+const EPHEMERAL: [u8; 32] = counting(0xe0);
+
+const ID: EpochId = EpochId {
+	genesis: GENESIS,
+	owner: OWNER,
+	dataset: 7,
+	epoch: 2,
+};
+const CONTEXT: RecordContext = RecordContext {
+	genesis: GENESIS,
+	owner: OWNER,
+	key: RECORD_KEY,
+	version: 3,
+};
+
+/// 32 bytes that count up from `first`.
+const fn counting(first: u8) -> [u8; 32] {
+	let mut bytes = [first; 32];
+	let mut i = 0;
+	while i < 32 {
+		bytes[i] += i as u8;
+		i += 1;
+	}
+	bytes
+}
+
+/// An error by its name, with its values, read off its `Debug`: `Length { expected: 5, got: 4 }`.
+fn error(error: impl Debug) -> Value {
+	let text = format!("{error:?}");
+	let mut words = text
+		.split([' ', ',', ':', '{', '}'])
+		.filter(|word| !word.is_empty());
+	let mut fields = Map::new();
+	fields.insert("name".into(), words.next().into());
+	while let (Some(name), Some(value)) = (words.next(), words.next()) {
+		fields.insert(name.into(), value.parse::<u64>().unwrap().into());
+	}
+	fields.into()
+}
+
+fn epoch_roots() -> Vec<Value> {
+	let ids = [
+		ID,
+		EpochId {
+			dataset: 0,
+			epoch: 0,
+			..ID
+		},
+		EpochId {
+			dataset: u32::MAX,
+			epoch: u32::MAX,
+			..ID
+		},
+	];
+	ids.iter()
+		.map(|id| {
+			let keys = MasterSecret::from_bytes(MASTER)
+				.epoch_root(id)
+				.key_set(Range::ALL);
+			json!({
+				"master": encode(MASTER), "genesis": encode(id.genesis), "owner": encode(id.owner),
+				"dataset": id.dataset, "epoch": id.epoch,
+				// The whole tree's only node is its root.
+				"root": encode(&keys.to_bytes()[..]),
+			})
+		})
+		.collect()
+}
+
+fn leaf(number: u32) -> LeafKey {
+	MasterSecret::from_bytes(MASTER)
+		.epoch_root(&ID)
+		.leaf_key(number)
+}
+
+fn leaf_keys() -> Vec<Value> {
+	[0, 1, 2, 1000, 1 << 31, u32::MAX]
+		.map(|number| json!({ "leaf": number, "key": encode(&leaf(number).secret()[..]) }))
+		.into()
+}
+
+fn ranges() -> Vec<Value> {
+	let ranges = [
+		(0, LEAVES),
+		(0, 1),
+		(5, 6),
+		(0, 1000),
+		(3, 9),
+		(LEAVES - 3, LEAVES),
+		(1, LEAVES - 1),
+	];
+	ranges
+		.map(|(start, end)| {
+			let range = Range::new(start, end).unwrap();
+			let keys = MasterSecret::from_bytes(MASTER)
+				.epoch_root(&ID)
+				.key_set(range);
+			let cover: Vec<Value> = range
+				.cover()
+				.iter()
+				.map(|at| json!([at.depth(), at.index()]))
+				.collect();
+			let keys = encode(&keys.to_bytes()[..]);
+			json!({ "start": start, "end": end, "cover": cover, "keys": keys })
+		})
+		.into()
+}
+
+fn refused_ranges() -> Vec<Value> {
+	[(0, 0), (9, 8), (LEAVES, LEAVES), (0, LEAVES + 1)]
+		.map(|(start, end)| {
+			let error = error(Range::new(start, end).unwrap_err());
+			json!({ "start": start, "end": end, "error": error })
+		})
+		.into()
+}
+
+fn record(leaf_number: u32, chunk_size: u32, value: &[u8]) -> Vec<u8> {
+	let length = value.len() as u64;
+	let encryptor =
+		Encryptor::with_salt(&leaf(leaf_number), &CONTEXT, chunk_size, length, SALT).unwrap();
+	encrypt_all(encryptor, value).unwrap()
+}
+
+fn context_json(leaf: u32, context: &RecordContext) -> Map<String, Value> {
+	let value = json!({
+		"leaf": leaf, "genesis": encode(context.genesis), "owner": encode(context.owner),
+		"key": encode(context.key), "version": context.version,
+	});
+	value.as_object().unwrap().clone()
+}
+
+fn records() -> Vec<Value> {
+	[
+		(0, 1 << 20, 0),
+		(1, 1 << 20, 1),
+		(1000, 1 << 20, 100),
+		(u32::MAX, 16, 16),
+		(5, 16, 50),
+	]
+	.map(|(number, chunk_size, len)| {
+		let value: Vec<u8> = (0..len).collect();
+		let record = record(number, chunk_size, &value);
+		assert_eq!(
+			decrypt_value(&leaf(number), &CONTEXT, &record),
+			Ok(value.clone())
+		);
+		let sealed = record[Header::LEN..].chunks(chunk_size as usize + 16);
+		let hashes: Vec<merkle::Hash> = sealed.map(merkle::leaf_hash).collect();
+		let mut fields = context_json(number, &CONTEXT);
+		fields.insert("chunkSize".into(), chunk_size.into());
+		fields.insert("salt".into(), encode(SALT).into());
+		fields.insert("value".into(), encode(&value).into());
+		fields.insert("record".into(), encode(&record).into());
+		fields.insert("chunksRoot".into(), encode(merkle::root(&hashes)).into());
+		fields.into()
+	})
+	.into()
+}
+
+fn refused_records() -> Vec<Value> {
+	let good = record(5, 16, &[0x55; 50]);
+	let (header, body) = good.split_at(Header::LEN);
+	let flip = |at: usize| {
+		let mut bad = good.clone();
+		bad[at] ^= 1;
+		bad
+	};
+	let swapped = [header, &body[32..64], &body[..32], &body[64..]].concat();
+	let mut cases = vec![
+		("no bytes", 5, CONTEXT, vec![]),
+		("the header cut short", 5, CONTEXT, good[..76].to_vec()),
+		(
+			"another version byte",
+			5,
+			CONTEXT,
+			[&[2], &good[1..]].concat(),
+		),
+		(
+			"chunks of 0 bytes",
+			5,
+			CONTEXT,
+			[&[1, 0, 0, 0, 0], &good[5..]].concat(),
+		),
+		(
+			"chunks of 1 MiB + 1",
+			5,
+			CONTEXT,
+			[&[1, 0, 0x10, 0, 1], &good[5..]].concat(),
+		),
+		(
+			"too many chunks",
+			5,
+			CONTEXT,
+			[&good[..5], &[0, 0, 1], &good[8..]].concat(),
+		),
+		("another chunk size", 5, CONTEXT, flip(4)),
+		("another length", 5, CONTEXT, flip(12)),
+		("another salt", 5, CONTEXT, flip(13)),
+		("another commitment", 5, CONTEXT, flip(76)),
+		("another first chunk", 5, CONTEXT, flip(77)),
+		(
+			"another tag on the last chunk",
+			5,
+			CONTEXT,
+			flip(good.len() - 1),
+		),
+		(
+			"the last chunk gone",
+			5,
+			CONTEXT,
+			good[..good.len() - 18].to_vec(),
+		),
+		("a byte appended", 5, CONTEXT, [&good[..], &[0]].concat()),
+		("two chunks exchanged", 5, CONTEXT, swapped),
+		("another leaf's key", 6, CONTEXT, good.clone()),
+	];
+	for (name, context) in [
+		(
+			"another chain",
+			RecordContext {
+				genesis: OWNER,
+				..CONTEXT
+			},
+		),
+		(
+			"another owner",
+			RecordContext {
+				owner: GENESIS,
+				..CONTEXT
+			},
+		),
+		(
+			"another key",
+			RecordContext {
+				key: OWNER,
+				..CONTEXT
+			},
+		),
+		(
+			"another version",
+			RecordContext {
+				version: 4,
+				..CONTEXT
+			},
+		),
+	] {
+		cases.push((name, 5, context, good.clone()));
+	}
+	cases
+		.into_iter()
+		.map(|(case, number, context, record)| {
+			let refused = decrypt_value(&leaf(number), &context, &record).unwrap_err();
+			let mut fields = context_json(number, &context);
+			fields.insert("case".into(), case.into());
+			fields.insert("record".into(), encode(record).into());
+			fields.insert("error".into(), error(refused));
+			fields.into()
+		})
+		.collect()
+}
+
+fn public_keys() -> Vec<Value> {
+	[SEED, EPHEMERAL]
+		.map(|seed| {
+			let key = EncryptionKeyPair::from_seed(seed).public_key();
+			json!({ "seed": encode(seed), "publicKey": encode(key.to_bytes()) })
+		})
+		.into()
+}
+
+fn refused_public_keys() -> Vec<Value> {
+	let good = EncryptionKeyPair::from_seed(SEED).public_key().to_bytes();
+	[
+		vec![],
+		good[..33].to_vec(),
+		[&good[..], &[0]].concat(),
+		[&[0, 2], &good[2..]].concat(),
+	]
+	.map(|key| {
+		let error = error(PublicKey::from_bytes(&key).unwrap_err());
+		json!({ "publicKey": encode(key), "error": error })
+	})
+	.into()
+}
+
+fn seal(scope: &GrantScope) -> Vec<u8> {
+	let root = MasterSecret::from_bytes(MASTER).epoch_root(&ID);
+	let recipient = EncryptionKeyPair::from_seed(SEED).public_key();
+	grant::seal_with(&root, scope, &recipient, Secret::new(EPHEMERAL)).unwrap()
+}
+
+fn open(
+	seed: [u8; 32],
+	id: &EpochId,
+	scope: &GrantScope,
+	sealed: &[u8],
+) -> Result<KeySet, GrantError> {
+	grant::open_grant(&EncryptionKeyPair::from_seed(seed), id, scope, sealed)
+}
+
+fn scope(start: u64, end: u64) -> GrantScope {
+	GrantScope {
+		grantee: GRANTEE,
+		range: Range::new(start, end).unwrap(),
+		expiry: 5000,
+	}
+}
+
+fn grant_json(seed: [u8; 32], id: &EpochId, scope: &GrantScope) -> Map<String, Value> {
+	let value = json!({
+		"seed": encode(seed), "genesis": encode(id.genesis), "owner": encode(id.owner),
+		"dataset": id.dataset, "epoch": id.epoch, "grantee": encode(scope.grantee),
+		"start": scope.range.start(), "end": scope.range.end(), "expiry": scope.expiry,
+	});
+	value.as_object().unwrap().clone()
+}
+
+fn grants() -> Vec<Value> {
+	[
+		scope(0, LEAVES),
+		scope(5, 6),
+		scope(0, 1000),
+		scope(1, LEAVES - 1),
+	]
+	.map(|scope| {
+		let sealed = seal(&scope);
+		let opened = open(SEED, &ID, &scope, &sealed).unwrap();
+		let expected = MasterSecret::from_bytes(MASTER)
+			.epoch_root(&ID)
+			.key_set(scope.range);
+		assert_eq!(opened.to_bytes(), expected.to_bytes());
+		let mut fields = grant_json(SEED, &ID, &scope);
+		fields.insert("ephemeral".into(), encode(EPHEMERAL).into());
+		fields.insert("sealed".into(), encode(sealed).into());
+		fields.into()
+	})
+	.into()
+}
+
+fn refused_grants() -> Vec<Value> {
+	let granted = scope(4, 6);
+	let good = seal(&granted);
+	let changed = |at: usize, byte: u8| {
+		let mut bad = good.clone();
+		bad[at] = byte;
+		bad
+	};
+	let low_order = [&good[..3], &[0; 32], &good[35..]].concat();
+	let mut cases = vec![
+		("no bytes", SEED, ID, granted, vec![]),
+		(
+			"cut short before the ciphertext",
+			SEED,
+			ID,
+			granted,
+			good[..34].to_vec(),
+		),
+		(
+			"cut short",
+			SEED,
+			ID,
+			granted,
+			good[..good.len() - 1].to_vec(),
+		),
+		(
+			"a byte appended",
+			SEED,
+			ID,
+			granted,
+			[&good[..], &[0]].concat(),
+		),
+		("another version byte", SEED, ID, granted, changed(0, 2)),
+		("another suite", SEED, ID, granted, changed(2, 9)),
+		(
+			"an ephemeral key of low order",
+			SEED,
+			ID,
+			granted,
+			low_order,
+		),
+		(
+			"another ephemeral key",
+			SEED,
+			ID,
+			granted,
+			changed(3, !good[3]),
+		),
+		(
+			"another ciphertext",
+			SEED,
+			ID,
+			granted,
+			changed(35, !good[35]),
+		),
+		("another recipient", EPHEMERAL, ID, granted, good.clone()),
+		(
+			"a range with a longer cover",
+			SEED,
+			ID,
+			scope(4, 7),
+			good.clone(),
+		),
+	];
+	for (name, id, scope) in [
+		(
+			"another chain",
+			EpochId {
+				genesis: OWNER,
+				..ID
+			},
+			granted,
+		),
+		(
+			"another owner",
+			EpochId {
+				owner: GENESIS,
+				..ID
+			},
+			granted,
+		),
+		("another dataset", EpochId { dataset: 8, ..ID }, granted),
+		("another epoch", EpochId { epoch: 3, ..ID }, granted),
+		(
+			"another grantee",
+			ID,
+			GrantScope {
+				grantee: OWNER,
+				..granted
+			},
+		),
+		("another start", ID, scope(5, 6)),
+		("another end", ID, scope(4, 8)),
+		(
+			"another expiry",
+			ID,
+			GrantScope {
+				expiry: 5001,
+				..granted
+			},
+		),
+	] {
+		cases.push((name, SEED, id, scope, good.clone()));
+	}
+	cases
+		.into_iter()
+		.map(|(case, seed, id, scope, sealed)| {
+			let refused = match open(seed, &id, &scope, &sealed).unwrap_err() {
+				GrantError::Suite(inner) => error(inner),
+				other => error(other),
+			};
+			let mut fields = grant_json(seed, &id, &scope);
+			fields.insert("case".into(), case.into());
+			fields.insert("sealed".into(), encode(sealed).into());
+			fields.insert("error".into(), refused);
+			fields.into()
+		})
+		.collect()
+}
+
+fn merkle_trees() -> Vec<Value> {
+	(1..=7usize)
+		.map(|count| {
+			let chunks: Vec<Vec<u8>> = (0..count).map(|i| vec![i as u8; i]).collect();
+			let hashes: Vec<merkle::Hash> = chunks
+				.iter()
+				.map(|chunk| merkle::leaf_hash(chunk))
+				.collect();
+			let proofs: Vec<Vec<String>> = (0..count)
+				.map(|i| {
+					merkle::proof(&hashes, i)
+						.unwrap()
+						.iter()
+						.map(encode)
+						.collect()
+				})
+				.collect();
+			let chunks: Vec<String> = chunks.iter().map(encode).collect();
+			json!({ "chunks": chunks, "root": encode(merkle::root(&hashes)), "proofs": proofs })
+		})
+		.collect()
+}
+
+fn vectors() -> Value {
+	json!({
+		"about": "Test vectors of docs/formats.md, written by client/envelope. Bytes are in hex.",
+		"epochRoots": epoch_roots(),
+		"leafKeys": leaf_keys(),
+		"ranges": ranges(),
+		"refusedRanges": refused_ranges(),
+		"records": records(),
+		"refusedRecords": refused_records(),
+		"publicKeys": public_keys(),
+		"refusedPublicKeys": refused_public_keys(),
+		"grants": grants(),
+		"refusedGrants": refused_grants(),
+		"merkleTrees": merkle_trees(),
+	})
+}
+
+#[test]
+fn the_vectors_pass() {
+	let written: Value = serde_json::from_str(&std::fs::read_to_string(PATH).unwrap()).unwrap();
+	let (written, made) = (written.as_object().unwrap(), vectors());
+	for (name, cases) in made.as_object().unwrap() {
+		assert_eq!(written.get(name), Some(cases), "{name}");
+	}
+	assert_eq!(written.len(), made.as_object().unwrap().len());
+}
+
+#[test]
+#[ignore = "writes vectors.json anew"]
+fn write_vectors() {
+	let text = serde_json::to_string_pretty(&vectors()).unwrap();
+	std::fs::write(PATH, text.replace("  ", "\t") + "\n").unwrap();
+}
