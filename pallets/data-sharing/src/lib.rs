@@ -1,2 +1,1063 @@
-//! TBD.
+//! # Data sharing
+//!
+//! The paper's Protocol 1, data circulation: producers, their datasets and records, requests for
+//! access, and the authorization list.
+//!
+//! ## Overview
+//!
+//! A **producer** registers, and its account is its contract's address. It has **datasets**; a
+//! dataset has a current **epoch**, with a key tree of its own. A **record** is an encrypted value
+//! under a 32-byte key; it takes one **leaf** of its dataset's epoch. A consumer's **request** (T_q)
+//! asks for a range of leaves, says what for and for how long, and may offer a payment. A **grant**
+//! is the owner's answer: an entry of the authorization list with the range's keys sealed to the
+//! grantee. `query` (a runtime API) tells the authorised where a record's bytes are and gives them
+//! their sealed keys.
+//!
+//! A record's bytes are in a block's body and never in the state: `store` has the client index them
+//! (see [`extension`]). Nothing on a chain is private, so values are encrypted before they get here;
+//! keys and formats are the envelope crate's, and this pallet never looks inside them.
+//!
+//! What stays in the state costs a deposit, which comes back when it goes. A request lapses and a
+//! grant expires by itself; the work of that is bounded per block, and what is late is refused by its
+//! own date all the same.
+//!
+//! ## What revoking and expiry can and cannot do
+//!
+//! A chain cannot make anybody forget. A grant's keys, once sealed to a reader, open every value in
+//! its scope that the reader can get hold of, and block bodies are public. Revoking removes the sealed
+//! keys from the state, makes `query` refuse, and moves the dataset on to a new epoch: what is stored
+//! from then on is under keys that the reader never had. Expiry does the first two; an owner who wants
+//! the third as well calls `start_epoch`. Readers who stay need their grants sealed anew for the new
+//! epoch, best in the same batch.
+//!
+//! ## A worked example
+//!
+//! 1. A school: `register(School, "High School No. 1")`, `create_dataset("grades")` (its number is 0,
+//!    its epoch 0), then `store(key, 0, 0, 7, ciphertext)` for leaf 7.
+//! 2. A company: `set_encryption_key(..)`, then
+//!    `request_access(school, {dataset: 0, epoch: 0, from: 0, to: 100}, "research", 1000, 0)`.
+//! 3. The school seals the keys of leaves 0 to 99 to the company's key:
+//!    `add_authorize(company, {dataset: 0, epoch: 0, from: 0, to: 100}, expiry, sealed_keys, request)`.
+//! 4. The company asks `query(company, school, key)`, fetches the value by its content hash, opens the
+//!    sealed keys and decrypts.
+//!
+//! ## What is where
+//!
+//! [`types`]: the words. [`runtime_api`]: `query`. [`extension`]: the transaction extension that
+//! `store` needs. `functions`: what the calls share. `checks`: the state's invariants.
+
 #![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+#[cfg(feature = "runtime-benchmarks")]
+mod benchmarking;
+#[cfg(any(feature = "try-runtime", test))]
+mod checks;
+pub mod extension;
+mod functions;
+#[cfg(test)]
+mod mock;
+pub mod runtime_api;
+#[cfg(test)]
+mod tests;
+pub mod types;
+pub mod weights;
+
+pub use extension::DirectCall;
+pub use pallet::*;
+pub use types::*;
+pub use weights::WeightInfo;
+
+use polkadot_sdk::*;
+
+#[frame_support::pallet]
+pub mod pallet {
+	use super::*;
+	use alloc::vec::Vec;
+	use frame_support::{
+		pallet_prelude::*,
+		traits::fungible::{Inspect, InspectHold, MutateHold},
+	};
+	use frame_system::pallet_prelude::*;
+	use sp_core::H256;
+	use sp_runtime::{
+		traits::{Saturating, Zero},
+		ArithmeticError,
+	};
+
+	/// The currency's amounts.
+	pub type BalanceOf<T> =
+		<<T as Config>::Currency as Inspect<<T as frame_system::Config>::AccountId>>::Balance;
+	/// [`types::Request`] on this chain.
+	pub type RequestOf<T> =
+		Request<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
+	/// [`types::Grant`] on this chain.
+	pub type GrantOf<T> =
+		Grant<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
+	/// [`types::Record`] on this chain.
+	pub type RecordOf<T> = Record<BalanceOf<T>, BlockNumberFor<T>>;
+
+	#[pallet::pallet]
+	pub struct Pallet<T>(_);
+
+	/// Data sharing's parameters.
+	#[pallet::config]
+	pub trait Config: polkadot_sdk::frame_system::Config<RuntimeEvent: From<Event<Self>>> {
+		/// What deposits and offers are in.
+		type Currency: MutateHold<Self::AccountId>
+			+ InspectHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
+
+		/// The runtime's reasons for holding an account's funds.
+		type RuntimeHoldReason: From<HoldReason>;
+
+		/// What is held for each entry in the state.
+		#[pallet::constant]
+		type DepositPerItem: Get<BalanceOf<Self>>;
+
+		/// What is held, besides, for each byte of those entries whose size the caller chooses.
+		#[pallet::constant]
+		type DepositPerByte: Get<BalanceOf<Self>>;
+
+		/// The most bytes a value may have. It must leave a whole extrinsic within the block's length,
+		/// and be at most 2 MiB, or nodes do not serve it by its hash.
+		#[pallet::constant]
+		type MaxValueSize: Get<u32>;
+
+		/// How many blocks a request waits for its answer before it lapses.
+		#[pallet::constant]
+		type RequestLifetime: Get<BlockNumberFor<Self>>;
+
+		/// How many blocks a grant that expired or was revoked is remembered, so that a query can say
+		/// why it is refused.
+		#[pallet::constant]
+		type GrantMemory: Get<BlockNumberFor<Self>>;
+
+		/// How many requests and grants at most end by themselves in one block. What is left over
+		/// waits for the next block. The work is mandatory: it must fit the smallest block.
+		#[pallet::constant]
+		type MaxEndingsPerBlock: Get<u32>;
+
+		/// The weights of the calls.
+		type WeightInfo: WeightInfo;
+	}
+
+	/// Why an account's funds are held.
+	#[pallet::composite_enum]
+	pub enum HoldReason {
+		/// The deposit for being a producer.
+		#[codec(index = 0)]
+		Producer,
+		/// The deposit for an encryption key.
+		#[codec(index = 1)]
+		EncryptionKey,
+		/// The deposits for datasets.
+		#[codec(index = 2)]
+		Dataset,
+		/// The deposits for records and for the leaves they take.
+		#[codec(index = 3)]
+		Record,
+		/// The deposits for open requests.
+		#[codec(index = 4)]
+		Request,
+		/// The payments offered in open requests.
+		#[codec(index = 5)]
+		Offer,
+		/// The deposits for grants.
+		#[codec(index = 6)]
+		Grant,
+	}
+
+	/// The registered producers.
+	#[pallet::storage]
+	pub type Producers<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, Producer<BalanceOf<T>>>;
+
+	/// The number of each producer's next dataset. It stays when a producer leaves: should the same
+	/// account come back, no number, and so no key derived from it, is used twice.
+	#[pallet::storage]
+	pub type NextDataset<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, DatasetId, ValueQuery>;
+
+	/// The accounts' public encryption keys.
+	#[pallet::storage]
+	pub type EncryptionKeys<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, RegisteredKey<BalanceOf<T>>>;
+
+	/// The datasets, by owner and number.
+	#[pallet::storage]
+	pub type Datasets<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Twox64Concat,
+		DatasetId,
+		Dataset<BalanceOf<T>>,
+	>;
+
+	/// The datasets' numbers, by owner and name.
+	#[pallet::storage]
+	pub type DatasetNames<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Blake2_128Concat,
+		Name,
+		DatasetId,
+	>;
+
+	/// The records, by owner and key (the paper's `data[key]`). Their bytes are in block bodies.
+	#[pallet::storage]
+	pub type Records<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Blake2_128Concat,
+		RecordKey,
+		RecordOf<T>,
+	>;
+
+	/// The leaves that are taken, by owner, dataset, epoch and leaf.
+	#[pallet::storage]
+	pub type Leaves<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Twox64Concat, DatasetId>,
+			NMapKey<Twox64Concat, Epoch>,
+			NMapKey<Twox64Concat, Leaf>,
+		),
+		TakenLeaf<BalanceOf<T>>,
+	>;
+
+	/// The open requests.
+	#[pallet::storage]
+	pub type Requests<T: Config> = StorageMap<_, Twox64Concat, RequestId, RequestOf<T>>;
+
+	/// The open requests by the owner who is asked, for listing.
+	#[pallet::storage]
+	pub type RequestsTo<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, RequestId, ()>;
+
+	/// The open requests by the consumer who asks, then by owner and scope: for listing, and so that
+	/// nobody asks twice.
+	#[pallet::storage]
+	pub type RequestsFrom<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Blake2_128Concat, Scope>,
+		),
+		RequestId,
+	>;
+
+	/// The number of the next request.
+	#[pallet::storage]
+	pub type NextRequest<T: Config> = StorageValue<_, RequestId, ValueQuery>;
+
+	/// The grants: those that are good, and those that ended a short while ago.
+	#[pallet::storage]
+	pub type Grants<T: Config> = StorageMap<_, Twox64Concat, GrantId, GrantOf<T>>;
+
+	/// The authorization list (the paper's `AuthoList[user]`): by owner, dataset, epoch and grantee,
+	/// the grants that the grantee has.
+	#[pallet::storage]
+	pub type AuthorizationList<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Twox64Concat, DatasetId>,
+			NMapKey<Twox64Concat, Epoch>,
+			NMapKey<Blake2_128Concat, T::AccountId>,
+		),
+		BoundedVec<GrantId, ConstU32<MAX_GRANTS_PER_READER>>,
+		ValueQuery,
+	>;
+
+	/// The grants by grantee, for listing.
+	#[pallet::storage]
+	pub type GrantsTo<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, GrantId, ()>;
+
+	/// The number of the next grant.
+	#[pallet::storage]
+	pub type NextGrant<T: Config> = StorageValue<_, GrantId, ValueQuery>;
+
+	/// What happens by itself, by the block at which it does.
+	#[pallet::storage]
+	pub type Agenda<T: Config> =
+		StorageDoubleMap<_, Twox64Concat, BlockNumberFor<T>, Twox64Concat, Due, ()>;
+
+	/// The oldest block whose agenda is not worked off, where there is one before the next block.
+	#[pallet::storage]
+	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
+
+	/// Whether the current transaction's own call is `store`. Never there between transactions.
+	#[pallet::storage]
+	pub(crate) type DirectStore<T: Config> = StorageValue<_, ()>;
+
+	#[pallet::extra_constants]
+	impl<T: Config> Pallet<T> {
+		/// The most bytes the name of a producer or of a dataset may have.
+		#[pallet::constant_name(MaxNameSize)]
+		fn max_name_size() -> u32 {
+			MAX_NAME_SIZE
+		}
+
+		/// The most bytes a request's purpose or a rejection's reason may have.
+		#[pallet::constant_name(MaxTextSize)]
+		fn max_text_size() -> u32 {
+			MAX_TEXT_SIZE
+		}
+
+		/// The most bytes a grant's sealed keys may have.
+		#[pallet::constant_name(MaxSealedKeysSize)]
+		fn max_sealed_keys_size() -> u32 {
+			MAX_SEALED_KEYS_SIZE
+		}
+
+		/// The most grants that one reader may have on one epoch of a dataset.
+		#[pallet::constant_name(MaxGrantsPerReader)]
+		fn max_grants_per_reader() -> u32 {
+			MAX_GRANTS_PER_READER
+		}
+	}
+
+	/// What happened. Together the events are the whole history of every record and grant.
+	#[pallet::event]
+	#[pallet::generate_deposit(pub(super) fn deposit_event)]
+	pub enum Event<T: Config> {
+		/// A producer joined.
+		Registered {
+			/// Its account: its contract's address.
+			producer: T::AccountId,
+			/// What it is.
+			kind: ProducerKind,
+			/// What it calls itself.
+			name: Name,
+		},
+		/// A producer left.
+		Deregistered {
+			/// Its account.
+			producer: T::AccountId,
+		},
+		/// An account registered an encryption key, or replaced the one it had.
+		EncryptionKeySet {
+			/// The account.
+			account: T::AccountId,
+			/// The key.
+			key: EncryptionKey,
+		},
+		/// An account took its encryption key back.
+		EncryptionKeyRemoved {
+			/// The account.
+			account: T::AccountId,
+		},
+		/// A producer opened a dataset.
+		DatasetCreated {
+			/// The producer.
+			owner: T::AccountId,
+			/// The dataset's number.
+			dataset: DatasetId,
+			/// Its name.
+			name: Name,
+		},
+		/// A producer removed an empty dataset.
+		DatasetRemoved {
+			/// The producer.
+			owner: T::AccountId,
+			/// The dataset's number.
+			dataset: DatasetId,
+		},
+		/// A dataset moved on to a new epoch.
+		EpochStarted {
+			/// The dataset's owner.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// The epoch that new records go to from now on.
+			epoch: Epoch,
+		},
+		/// T_s: a record was stored.
+		Stored {
+			/// Its owner.
+			owner: T::AccountId,
+			/// Its key.
+			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
+			/// The dataset's epoch.
+			epoch: Epoch,
+			/// The leaf it takes.
+			leaf: Leaf,
+			/// BLAKE2b-256 of its value.
+			content_hash: H256,
+			/// The value's bytes.
+			size: u32,
+		},
+		/// A record was removed from the state. Nodes that keep old blocks still have its bytes.
+		RecordRemoved {
+			/// Its owner.
+			owner: T::AccountId,
+			/// Its key.
+			key: RecordKey,
+		},
+		/// The leaf of a record that was removed is no longer remembered, as its epoch is over.
+		LeafFreed {
+			/// The dataset's owner.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// The epoch.
+			epoch: Epoch,
+			/// The leaf.
+			leaf: Leaf,
+		},
+		/// T_q: a consumer asked for access.
+		AccessRequested {
+			/// The request's number.
+			request: RequestId,
+			/// Who is asked.
+			owner: T::AccountId,
+			/// Who asks.
+			consumer: T::AccountId,
+			/// For what.
+			scope: Scope,
+			/// What for.
+			purpose: Text,
+			/// For how many blocks.
+			term: BlockNumberFor<T>,
+			/// What is paid upon authorisation.
+			offer: BalanceOf<T>,
+			/// The first block at which the request is no longer good.
+			valid_until: BlockNumberFor<T>,
+		},
+		/// The consumer took a request back, with deposit and offer.
+		RequestCancelled {
+			/// The request's number.
+			request: RequestId,
+			/// Who was asked.
+			owner: T::AccountId,
+			/// Who asked.
+			consumer: T::AccountId,
+		},
+		/// The owner refused a request. Deposit and offer went back to the consumer.
+		RequestRejected {
+			/// The request's number.
+			request: RequestId,
+			/// Who was asked.
+			owner: T::AccountId,
+			/// Who asked.
+			consumer: T::AccountId,
+			/// Why, if the owner said.
+			reason: Text,
+		},
+		/// A request was not answered in time. Deposit and offer went back to the consumer.
+		RequestLapsed {
+			/// The request's number.
+			request: RequestId,
+			/// Who was asked.
+			owner: T::AccountId,
+			/// Who asked.
+			consumer: T::AccountId,
+		},
+		/// An owner authorised a reader.
+		Authorized {
+			/// The grant's number.
+			grant: GrantId,
+			/// Who gave it.
+			owner: T::AccountId,
+			/// Who has it.
+			grantee: T::AccountId,
+			/// What it opens.
+			scope: Scope,
+			/// The first block at which it is no longer good.
+			expiry: BlockNumberFor<T>,
+			/// The request that it answers.
+			request: Option<RequestId>,
+			/// What the grantee paid the owner for it.
+			paid: BalanceOf<T>,
+		},
+		/// An owner revoked a grant. Its deposit went back to the owner.
+		Revoked {
+			/// The grant's number.
+			grant: GrantId,
+			/// Who gave it.
+			owner: T::AccountId,
+			/// Who had it.
+			grantee: T::AccountId,
+			/// What it opened.
+			scope: Scope,
+		},
+		/// A grant's expiry came. Its deposit went back to the owner.
+		GrantExpired {
+			/// The grant's number.
+			grant: GrantId,
+			/// Who gave it.
+			owner: T::AccountId,
+			/// Who had it.
+			grantee: T::AccountId,
+			/// What it opened.
+			scope: Scope,
+		},
+	}
+
+	/// What is wrong with a call. A call that fails changes nothing.
+	#[pallet::error]
+	pub enum Error<T> {
+		/// The account is a registered producer already.
+		AlreadyRegistered,
+		/// Only a registered producer may do this: call `register` first.
+		NotRegistered,
+		/// The producer still has datasets: remove them first.
+		ProducerHasDatasets,
+		/// The name is empty.
+		NameEmpty,
+		/// The name is longer than `MaxNameSize` bytes.
+		NameTooLong,
+		/// The name, purpose or reason is not UTF-8, or has control characters.
+		NotText,
+		/// The encryption key has fewer than 34 bytes: the suite's two, and the key.
+		EncryptionKeyTooShort,
+		/// The encryption key is longer than any suite's.
+		EncryptionKeyTooLong,
+		/// The reader has no encryption key: keys cannot be sealed to it before it calls
+		/// `set_encryption_key`.
+		NoEncryptionKey,
+		/// The owner has no dataset with this number.
+		UnknownDataset,
+		/// The owner has a dataset with this name already.
+		DatasetNameTaken,
+		/// The producer has opened as many datasets as there are numbers.
+		DatasetsExhausted,
+		/// The dataset still has records, leaves not yet freed, open requests, or grants that are
+		/// good or remembered.
+		DatasetInUse,
+		/// The dataset has had as many epochs as there are numbers.
+		EpochsExhausted,
+		/// `store` must be the transaction's own call: inside a batch, a proxy or any other call the
+		/// value cannot be indexed.
+		MustBeDirect,
+		/// The value has no bytes.
+		EmptyValue,
+		/// The value is longer than `MaxValueSize` bytes.
+		ValueTooLong,
+		/// The epoch is not the dataset's current one: the value is under keys that new records no
+		/// longer use.
+		NotCurrentEpoch,
+		/// The owner has a record with this key already.
+		KeyTaken,
+		/// A record has, or had, this leaf of the dataset's epoch already.
+		LeafTaken,
+		/// The owner has no record with this key.
+		UnknownRecord,
+		/// No record ever took this leaf, or it was freed already.
+		LeafNotTaken,
+		/// A record has this leaf: remove the record instead.
+		LeafInUse,
+		/// The leaf stays taken until its epoch is over.
+		EpochNotOver,
+		/// The dataset has not come to this epoch yet.
+		UnknownEpoch,
+		/// The range is empty: its end is its start.
+		EmptyRange,
+		/// The range is inverted: its end is before its start.
+		InvertedRange,
+		/// The range goes beyond 2^32, where the leaves of an epoch end.
+		RangeTooHigh,
+		/// An owner needs no access to its own data.
+		SelfRequest,
+		/// The same request is open already.
+		AlreadyRequested,
+		/// The request does not say what the data is for.
+		PurposeEmpty,
+		/// The purpose is longer than `MaxTextSize` bytes.
+		PurposeTooLong,
+		/// The request asks for access for no blocks.
+		ZeroTerm,
+		/// There is no open request with this number that the account may act on.
+		UnknownRequest,
+		/// The request was not answered in time.
+		RequestExpired,
+		/// The reason is longer than `MaxTextSize` bytes.
+		ReasonTooLong,
+		/// An owner needs no grant on its own data.
+		SelfGrant,
+		/// The grant's expiry is not in the future.
+		ExpiryPassed,
+		/// The grant has no sealed keys.
+		SealedKeysEmpty,
+		/// The sealed keys are longer than `MaxSealedKeysSize` bytes.
+		SealedKeysTooLong,
+		/// The grant is for another reader or scope than the request that it answers.
+		NotAsRequested,
+		/// The grant is for a shorter term than the request that it answers.
+		ShorterThanRequested,
+		/// The reader has `MaxGrantsPerReader` grants on this epoch of the dataset.
+		TooManyGrants,
+		/// The account has given no grant with this number.
+		UnknownGrant,
+		/// The grant has expired or was revoked already.
+		GrantEnded,
+	}
+
+	#[pallet::hooks]
+	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+		/// Ends the requests and grants whose time has come.
+		fn on_initialize(now: BlockNumberFor<T>) -> Weight {
+			Self::work_off_agenda(now)
+		}
+
+		#[cfg(feature = "try-runtime")]
+		fn try_state(_: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
+			Self::do_try_state()
+		}
+	}
+
+	#[pallet::call]
+	impl<T: Config> Pallet<T> {
+		/// Join as a data producer: the paper's contract creation. The account becomes the address of
+		/// the producer's contract. A deposit is held until `deregister`.
+		///
+		/// - `kind`: school, government, business or other.
+		/// - `name`: what the producer calls itself; text of 1 to `MaxNameSize` bytes.
+		#[pallet::call_index(0)]
+		#[pallet::weight(T::WeightInfo::register())]
+		pub fn register(origin: OriginFor<T>, kind: ProducerKind, name: Vec<u8>) -> DispatchResult {
+			let producer = ensure_signed(origin)?;
+			ensure!(!Producers::<T>::contains_key(&producer), Error::<T>::AlreadyRegistered);
+			let name = Self::checked_name(name)?;
+			let deposit = Self::deposit(1, name.len());
+			Self::hold(HoldReason::Producer, &producer, deposit)?;
+			Producers::<T>::insert(
+				&producer,
+				Producer { kind, name: name.clone(), datasets: 0, deposit },
+			);
+			Self::deposit_event(Event::Registered { producer, kind, name });
+			Ok(())
+		}
+
+		/// Leave. The producer must have no datasets. The deposit comes back.
+		#[pallet::call_index(1)]
+		#[pallet::weight(T::WeightInfo::deregister())]
+		pub fn deregister(origin: OriginFor<T>) -> DispatchResult {
+			let producer = ensure_signed(origin)?;
+			let entry = Producers::<T>::get(&producer).ok_or(Error::<T>::NotRegistered)?;
+			ensure!(entry.datasets == 0, Error::<T>::ProducerHasDatasets);
+			Producers::<T>::remove(&producer);
+			Self::release(HoldReason::Producer, &producer, entry.deposit);
+			Self::deposit_event(Event::Deregistered { producer });
+			Ok(())
+		}
+
+		/// Register the public key that grants to this account are sealed to, or replace the one there
+		/// is. Grants sealed to the old key stay sealed to it: keep its private key while they matter.
+		/// A deposit is held until `remove_encryption_key`.
+		///
+		/// - `key`: the suite's number (two bytes) and the key; 34 bytes for X25519.
+		#[pallet::call_index(2)]
+		#[pallet::weight(T::WeightInfo::set_encryption_key())]
+		pub fn set_encryption_key(origin: OriginFor<T>, key: Vec<u8>) -> DispatchResult {
+			let account = ensure_signed(origin)?;
+			let key: EncryptionKey =
+				key.try_into().map_err(|_| Error::<T>::EncryptionKeyTooLong)?;
+			ensure!(
+				key.len() >= MIN_ENCRYPTION_KEY_SIZE as usize,
+				Error::<T>::EncryptionKeyTooShort
+			);
+			if let Some(old) = EncryptionKeys::<T>::get(&account) {
+				Self::release(HoldReason::EncryptionKey, &account, old.deposit);
+			}
+			let deposit = Self::deposit(1, key.len());
+			Self::hold(HoldReason::EncryptionKey, &account, deposit)?;
+			EncryptionKeys::<T>::insert(&account, RegisteredKey { key: key.clone(), deposit });
+			Self::deposit_event(Event::EncryptionKeySet { account, key });
+			Ok(())
+		}
+
+		/// Take the account's encryption key back, and its deposit with it. Grants already sealed to
+		/// it stay good; new ones cannot be given to this account.
+		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::remove_encryption_key())]
+		pub fn remove_encryption_key(origin: OriginFor<T>) -> DispatchResult {
+			let account = ensure_signed(origin)?;
+			let old = EncryptionKeys::<T>::take(&account).ok_or(Error::<T>::NoEncryptionKey)?;
+			Self::release(HoldReason::EncryptionKey, &account, old.deposit);
+			Self::deposit_event(Event::EncryptionKeyRemoved { account });
+			Ok(())
+		}
+
+		/// Open a dataset. Its number is the producer's next one, from 0; its epoch is 0. A deposit is
+		/// held until `remove_dataset`.
+		///
+		/// - `name`: text of 1 to `MaxNameSize` bytes that no other dataset of the producer has.
+		#[pallet::call_index(4)]
+		#[pallet::weight(T::WeightInfo::create_dataset())]
+		pub fn create_dataset(origin: OriginFor<T>, name: Vec<u8>) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut producer = Producers::<T>::get(&owner).ok_or(Error::<T>::NotRegistered)?;
+			let name = Self::checked_name(name)?;
+			ensure!(!DatasetNames::<T>::contains_key(&owner, &name), Error::<T>::DatasetNameTaken);
+			let dataset = NextDataset::<T>::get(&owner);
+			let next = dataset.checked_add(1).ok_or(Error::<T>::DatasetsExhausted)?;
+			// The dataset and its name; the name twice.
+			let deposit = Self::deposit(2, name.len().saturating_mul(2));
+			Self::hold(HoldReason::Dataset, &owner, deposit)?;
+			NextDataset::<T>::insert(&owner, next);
+			producer.datasets = producer.datasets.saturating_add(1);
+			Producers::<T>::insert(&owner, producer);
+			DatasetNames::<T>::insert(&owner, &name, dataset);
+			Datasets::<T>::insert(
+				&owner,
+				dataset,
+				Dataset { name: name.clone(), epoch: 0, leaves: 0, requests: 0, grants: 0, deposit },
+			);
+			Self::deposit_event(Event::DatasetCreated { owner, dataset, name });
+			Ok(())
+		}
+
+		/// Remove a dataset that has no records, no leaves still taken, no open requests and no grants
+		/// that are good or remembered. The deposit comes back. Its number is never used again.
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::remove_dataset())]
+		pub fn remove_dataset(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut producer = Producers::<T>::get(&owner).ok_or(Error::<T>::NotRegistered)?;
+			let entry = Datasets::<T>::get(&owner, dataset).ok_or(Error::<T>::UnknownDataset)?;
+			ensure!(
+				entry.leaves == 0 && entry.requests == 0 && entry.grants == 0,
+				Error::<T>::DatasetInUse
+			);
+			Datasets::<T>::remove(&owner, dataset);
+			DatasetNames::<T>::remove(&owner, &entry.name);
+			producer.datasets = producer.datasets.saturating_sub(1);
+			Producers::<T>::insert(&owner, producer);
+			Self::release(HoldReason::Dataset, &owner, entry.deposit);
+			Self::deposit_event(Event::DatasetRemoved { owner, dataset });
+			Ok(())
+		}
+
+		/// Move a dataset on to a new epoch, with a key tree of its own. Records stored from now on
+		/// are closed to all readers until they are given grants for the new epoch. `revoke` does this
+		/// by itself; call it after a grant expired whose reader shall not read what comes later.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::start_epoch())]
+		pub fn start_epoch(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut entry = Self::own_dataset(&owner, dataset)?;
+			Self::next_epoch(&owner, dataset, &mut entry)?;
+			Datasets::<T>::insert(&owner, dataset, entry);
+			Ok(())
+		}
+
+		/// T_s: store an encrypted value under a key. The value goes into the block's body and not
+		/// into the state; what the state keeps is its hash, size and place. Deposits are held for the
+		/// record and its leaf until they go.
+		///
+		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
+		///
+		/// - `key`: what the owner calls the record; 32 bytes that no other record of the owner has.
+		/// - `dataset`, `epoch`: the producer's dataset and its current epoch.
+		/// - `leaf`: the leaf of that epoch's key tree that the value is encrypted under, never taken
+		///   before.
+		/// - `value`: the ciphertext; 1 to `MaxValueSize` bytes.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::store(Pallet::<T>::len(value)))]
+		pub fn store(
+			origin: OriginFor<T>,
+			key: RecordKey,
+			dataset: DatasetId,
+			epoch: Epoch,
+			leaf: Leaf,
+			// Last: the client indexes the extrinsic's tail.
+			value: Vec<u8>,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			DirectStore::<T>::take().ok_or(Error::<T>::MustBeDirect)?;
+			let extrinsic =
+				frame_system::Pallet::<T>::extrinsic_index().ok_or(Error::<T>::MustBeDirect)?;
+			let size = Self::len(&value);
+			ensure!(size > 0, Error::<T>::EmptyValue);
+			ensure!(size <= T::MaxValueSize::get(), Error::<T>::ValueTooLong);
+			let mut entry = Self::own_dataset(&owner, dataset)?;
+			ensure!(epoch == entry.epoch, Error::<T>::NotCurrentEpoch);
+			ensure!(!Records::<T>::contains_key(&owner, key), Error::<T>::KeyTaken);
+			let place = (&owner, dataset, epoch, leaf);
+			ensure!(!Leaves::<T>::contains_key(place), Error::<T>::LeafTaken);
+
+			let content_hash = sp_io::hashing::blake2_256(&value);
+			let deposit = Self::deposit(1, 0);
+			Self::hold(HoldReason::Record, &owner, deposit.saturating_add(deposit))?;
+			let block = frame_system::Pallet::<T>::block_number();
+			let payload =
+				Payload::Value { content_hash: content_hash.into(), size, block, extrinsic };
+			Records::<T>::insert(&owner, key, Record { dataset, epoch, leaf, payload, deposit });
+			Leaves::<T>::insert(place, TakenLeaf { by: LeafUse::Record(key), deposit });
+			entry.leaves = entry.leaves.saturating_add(1);
+			Datasets::<T>::insert(&owner, dataset, entry);
+			Self::deposit_event(Event::Stored {
+				owner,
+				key,
+				dataset,
+				epoch,
+				leaf,
+				content_hash: content_hash.into(),
+				size,
+			});
+			// After all that may fail: the client does not undo it with the call's other changes.
+			sp_io::transaction_index::index(extrinsic, size, content_hash);
+			Ok(())
+		}
+
+		/// Remove a record from the state; queries for it are refused from now on. Its deposit comes
+		/// back, and its leaf's too if its epoch is over; otherwise the leaf stays taken until
+		/// `free_leaf`, so that no two values are ever under one leaf's key. The bytes stay in the
+		/// block's body on nodes that keep old blocks.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::remove_record())]
+		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
+			let mut dataset = Self::own_dataset(&owner, record.dataset)?;
+			let place = (&owner, record.dataset, record.epoch, record.leaf);
+			let mut leaf = Leaves::<T>::get(place).ok_or(Error::<T>::LeafNotTaken)?;
+			let mut back = record.deposit;
+			if record.epoch < dataset.epoch {
+				back = back.saturating_add(leaf.deposit);
+				Leaves::<T>::remove(place);
+				dataset.leaves = dataset.leaves.saturating_sub(1);
+				Datasets::<T>::insert(&owner, record.dataset, dataset);
+			} else {
+				leaf.by = LeafUse::Spent;
+				Leaves::<T>::insert(place, leaf);
+			}
+			Records::<T>::remove(&owner, key);
+			Self::release(HoldReason::Record, &owner, back);
+			Self::deposit_event(Event::RecordRemoved { owner, key });
+			Ok(())
+		}
+
+		/// Free the leaf of a record that was removed, now that its epoch is over and nothing is stored
+		/// in it any more. The leaf's deposit comes back.
+		#[pallet::call_index(9)]
+		#[pallet::weight(T::WeightInfo::free_leaf())]
+		pub fn free_leaf(
+			origin: OriginFor<T>,
+			dataset: DatasetId,
+			epoch: Epoch,
+			leaf: Leaf,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut entry = Self::own_dataset(&owner, dataset)?;
+			let place = (&owner, dataset, epoch, leaf);
+			let taken = Leaves::<T>::get(place).ok_or(Error::<T>::LeafNotTaken)?;
+			ensure!(taken.by == LeafUse::Spent, Error::<T>::LeafInUse);
+			ensure!(epoch < entry.epoch, Error::<T>::EpochNotOver);
+			Leaves::<T>::remove(place);
+			entry.leaves = entry.leaves.saturating_sub(1);
+			Datasets::<T>::insert(&owner, dataset, entry);
+			Self::release(HoldReason::Record, &owner, taken.deposit);
+			Self::deposit_event(Event::LeafFreed { owner, dataset, epoch, leaf });
+			Ok(())
+		}
+
+		/// T_q: ask a producer for access to a range of a dataset. The request waits
+		/// `RequestLifetime` blocks for its answer and then lapses by itself. A deposit, and the offer
+		/// if there is one, are held until it is answered, cancelled or lapses.
+		///
+		/// - `owner`: the producer.
+		/// - `scope`: the producer's dataset, an epoch that it has come to, and leaves `from` (the
+		///   first) to `to` (one past the last, at most 2^32).
+		/// - `purpose`: what the data is for; text of 1 to `MaxTextSize` bytes.
+		/// - `term`: for how many blocks, at least, counted from the block that authorises it.
+		/// - `offer`: what the owner is paid in the block that authorises it; 0 for nothing.
+		#[pallet::call_index(10)]
+		#[pallet::weight(T::WeightInfo::request_access())]
+		pub fn request_access(
+			origin: OriginFor<T>,
+			owner: T::AccountId,
+			scope: Scope,
+			purpose: Vec<u8>,
+			term: BlockNumberFor<T>,
+			offer: BalanceOf<T>,
+		) -> DispatchResult {
+			let consumer = ensure_signed(origin)?;
+			ensure!(consumer != owner, Error::<T>::SelfRequest);
+			let mut dataset =
+				Datasets::<T>::get(&owner, scope.dataset).ok_or(Error::<T>::UnknownDataset)?;
+			Self::check_scope(&scope, &dataset)?;
+			let purpose: Text = Self::text(purpose, Error::<T>::PurposeTooLong)?;
+			ensure!(!purpose.is_empty(), Error::<T>::PurposeEmpty);
+			ensure!(!term.is_zero(), Error::<T>::ZeroTerm);
+			ensure!(EncryptionKeys::<T>::contains_key(&consumer), Error::<T>::NoEncryptionKey);
+			ensure!(
+				!RequestsFrom::<T>::contains_key((&consumer, &owner, &scope)),
+				Error::<T>::AlreadyRequested
+			);
+			let id = NextRequest::<T>::get();
+			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+
+			// The request, its place in two lists and on the agenda.
+			let deposit = Self::deposit(4, purpose.len());
+			Self::hold(HoldReason::Request, &consumer, deposit)?;
+			Self::hold(HoldReason::Offer, &consumer, offer)?;
+			let valid_until =
+				frame_system::Pallet::<T>::block_number().saturating_add(T::RequestLifetime::get());
+			let request = Request {
+				owner,
+				consumer,
+				scope,
+				purpose: purpose.clone(),
+				term,
+				offer,
+				valid_until,
+				deposit,
+			};
+			NextRequest::<T>::put(next);
+			Self::open_request(id, &request);
+			dataset.requests = dataset.requests.saturating_add(1);
+			Datasets::<T>::insert(&request.owner, scope.dataset, dataset);
+			let Request { owner, consumer, .. } = request;
+			Self::deposit_event(Event::AccessRequested {
+				request: id,
+				owner,
+				consumer,
+				scope,
+				purpose,
+				term,
+				offer,
+				valid_until,
+			});
+			Ok(())
+		}
+
+		/// Take back a request that this account made. Deposit and offer come back.
+		#[pallet::call_index(11)]
+		#[pallet::weight(T::WeightInfo::cancel_request())]
+		pub fn cancel_request(origin: OriginFor<T>, request: RequestId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			let entry = Requests::<T>::get(request)
+				.filter(|entry| entry.consumer == who)
+				.ok_or(Error::<T>::UnknownRequest)?;
+			Self::close_request(request, &entry);
+			let Request { owner, consumer, .. } = entry;
+			Self::deposit_event(Event::RequestCancelled { request, owner, consumer });
+			Ok(())
+		}
+
+		/// Refuse a request made to this account. Deposit and offer go back to the consumer.
+		///
+		/// - `reason`: what the consumer is told; text of at most `MaxTextSize` bytes, or nothing.
+		#[pallet::call_index(12)]
+		#[pallet::weight(T::WeightInfo::reject_request())]
+		pub fn reject_request(
+			origin: OriginFor<T>,
+			request: RequestId,
+			reason: Vec<u8>,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			let entry = Requests::<T>::get(request)
+				.filter(|entry| entry.owner == who)
+				.ok_or(Error::<T>::UnknownRequest)?;
+			let reason: Text = Self::text(reason, Error::<T>::ReasonTooLong)?;
+			Self::close_request(request, &entry);
+			let Request { owner, consumer, .. } = entry;
+			Self::deposit_event(Event::RequestRejected { request, owner, consumer, reason });
+			Ok(())
+		}
+
+		/// Authorise a reader: add an entry to the authorization list, with the range's keys sealed to
+		/// the reader's encryption key. If it answers a request, the request is closed, its deposit
+		/// goes back, and its offer is paid to this account. A deposit is held until the grant expires
+		/// or is revoked.
+		///
+		/// - `grantee`: the reader, who has an encryption key.
+		/// - `scope`: this account's dataset, an epoch that it has come to, and leaves `from` to `to`.
+		/// - `expiry`: the first block at which the grant is no longer good.
+		/// - `sealed_keys`: the keys of the range; 1 to `MaxSealedKeysSize` bytes.
+		/// - `request`: the request that this answers, if any. Reader and scope must be the same, and
+		///   the term at least what was asked for.
+		#[pallet::call_index(13)]
+		#[pallet::weight(T::WeightInfo::add_authorize())]
+		pub fn add_authorize(
+			origin: OriginFor<T>,
+			grantee: T::AccountId,
+			scope: Scope,
+			expiry: BlockNumberFor<T>,
+			sealed_keys: Vec<u8>,
+			request: Option<RequestId>,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			ensure!(owner != grantee, Error::<T>::SelfGrant);
+			let dataset = Self::own_dataset(&owner, scope.dataset)?;
+			Self::check_scope(&scope, &dataset)?;
+			let now = frame_system::Pallet::<T>::block_number();
+			ensure!(expiry > now, Error::<T>::ExpiryPassed);
+			ensure!(!sealed_keys.is_empty(), Error::<T>::SealedKeysEmpty);
+			let sealed_keys: SealedKeys =
+				sealed_keys.try_into().map_err(|_| Error::<T>::SealedKeysTooLong)?;
+			ensure!(EncryptionKeys::<T>::contains_key(&grantee), Error::<T>::NoEncryptionKey);
+			let id = NextGrant::<T>::get();
+			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+
+			let paid = match request {
+				Some(request) => Self::fulfil(request, &owner, &grantee, &scope, expiry, now)?,
+				None => Zero::zero(),
+			};
+			// The grant, its place in two lists and on the agenda.
+			let deposit = Self::deposit(4, sealed_keys.len());
+			Self::hold(HoldReason::Grant, &owner, deposit)?;
+			NextGrant::<T>::put(next);
+			let grant = Grant {
+				owner,
+				grantee,
+				scope,
+				expiry,
+				state: GrantState::Active,
+				sealed_keys,
+				deposit,
+				due: expiry,
+			};
+			Self::open_grant(id, &grant)?;
+			let Grant { owner, grantee, .. } = grant;
+			Self::deposit_event(Event::Authorized {
+				grant: id,
+				owner,
+				grantee,
+				scope,
+				expiry,
+				request,
+				paid,
+			});
+			Ok(())
+		}
+
+		/// Revoke a grant that this account gave. Its sealed keys are removed, queries under it are
+		/// refused, and its deposit comes back. If it was on the dataset's current epoch, the dataset
+		/// moves on to a new one, so that what is stored from now on is closed to the reader; give the
+		/// readers who stay grants for the new epoch in the same batch.
+		///
+		/// What the reader already has cannot be taken back: its keys go on opening the values that
+		/// were stored in its scope before.
+		#[pallet::call_index(14)]
+		#[pallet::weight(T::WeightInfo::revoke())]
+		pub fn revoke(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			let mut entry = Grants::<T>::get(grant)
+				.filter(|entry| entry.owner == who)
+				.ok_or(Error::<T>::UnknownGrant)?;
+			ensure!(entry.state == GrantState::Active, Error::<T>::GrantEnded);
+			let mut dataset = Self::own_dataset(&who, entry.scope.dataset)?;
+			Self::end_grant(grant, &mut entry, GrantState::Revoked);
+			let Grant { owner, grantee, scope, .. } = entry;
+			if scope.epoch == dataset.epoch {
+				Self::next_epoch(&owner, scope.dataset, &mut dataset)?;
+				Datasets::<T>::insert(&owner, scope.dataset, dataset);
+			}
+			Self::deposit_event(Event::Revoked { grant, owner, grantee, scope });
+			Ok(())
+		}
+	}
+}

@@ -1,0 +1,208 @@
+//! The state's invariants.
+
+use crate::{pallet::*, types::*};
+use alloc::collections::BTreeMap;
+use frame_support::{ensure, traits::fungible::InspectHold};
+use polkadot_sdk::*;
+use sp_runtime::{
+	traits::{Saturating, Zero},
+	TryRuntimeError,
+};
+
+type Held<T> = BTreeMap<(u8, <T as frame_system::Config>::AccountId), BalanceOf<T>>;
+
+fn count<T: Config>(
+	held: &mut Held<T>,
+	reason: HoldReason,
+	who: &T::AccountId,
+	amount: BalanceOf<T>,
+) where
+	T::AccountId: Ord,
+{
+	held.entry((reason as u8, who.clone()))
+		.or_insert_with(Zero::zero)
+		.saturating_accrue(amount);
+}
+
+impl<T: Config> Pallet<T> {
+	/// Whether all entries agree with each other and with what is held for them.
+	///
+	/// # Errors
+	///
+	/// The first thing found wrong, as a sentence.
+	pub fn do_try_state() -> Result<(), TryRuntimeError> {
+		ensure!(!DirectStore::<T>::exists(), "the note of a direct store outlived its transaction");
+		let mut held = Held::<T>::new();
+		for (who, key) in EncryptionKeys::<T>::iter() {
+			count::<T>(&mut held, HoldReason::EncryptionKey, &who, key.deposit);
+		}
+		Self::check_datasets(&mut held)?;
+		Self::check_records(&mut held)?;
+		Self::check_requests(&mut held)?;
+		Self::check_grants(&mut held)?;
+		Self::check_agenda()?;
+		Self::check_held(&held)
+	}
+
+	fn check_datasets(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+		for (owner, producer) in Producers::<T>::iter() {
+			ensure!(
+				Datasets::<T>::iter_key_prefix(&owner).count() == producer.datasets as usize,
+				"a producer's count of datasets is wrong"
+			);
+			count::<T>(held, HoldReason::Producer, &owner, producer.deposit);
+		}
+		for (owner, id, dataset) in Datasets::<T>::iter() {
+			ensure!(Producers::<T>::contains_key(&owner), "a dataset has no producer");
+			ensure!(id < NextDataset::<T>::get(&owner), "a dataset's number is from the future");
+			ensure!(
+				DatasetNames::<T>::get(&owner, &dataset.name) == Some(id),
+				"a dataset is not found by its name"
+			);
+			ensure!(
+				Leaves::<T>::iter_key_prefix((&owner, id)).count() as u64 == dataset.leaves,
+				"a dataset's count of leaves is wrong"
+			);
+			count::<T>(held, HoldReason::Dataset, &owner, dataset.deposit);
+		}
+		ensure!(
+			DatasetNames::<T>::iter_keys().count() == Datasets::<T>::iter_keys().count(),
+			"a name leads to no dataset"
+		);
+		Ok(())
+	}
+
+	fn check_records(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+		for (owner, key, record) in Records::<T>::iter() {
+			let leaf = Leaves::<T>::get((&owner, record.dataset, record.epoch, record.leaf))
+				.ok_or("a record's leaf is not taken")?;
+			ensure!(leaf.by == LeafUse::Record(key), "a record's leaf is taken by another");
+			count::<T>(held, HoldReason::Record, &owner, record.deposit);
+		}
+		for ((owner, dataset, epoch, _), leaf) in Leaves::<T>::iter() {
+			let dataset = Datasets::<T>::get(&owner, dataset).ok_or("a leaf has no dataset")?;
+			ensure!(epoch <= dataset.epoch, "a leaf's epoch is from the future");
+			if let LeafUse::Record(key) = leaf.by {
+				ensure!(Records::<T>::contains_key(&owner, key), "a leaf is taken by no record");
+			}
+			count::<T>(held, HoldReason::Record, &owner, leaf.deposit);
+		}
+		Ok(())
+	}
+
+	fn check_requests(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+		let mut per_dataset = BTreeMap::new();
+		for (id, request) in Requests::<T>::iter() {
+			let Request { owner, consumer, scope, .. } = &request;
+			ensure!(id < NextRequest::<T>::get(), "a request's number is from the future");
+			ensure!(RequestsTo::<T>::contains_key(owner, id), "an owner does not list a request");
+			ensure!(
+				RequestsFrom::<T>::get((consumer, owner, scope)) == Some(id),
+				"a consumer does not list a request"
+			);
+			ensure!(
+				Agenda::<T>::contains_key(request.valid_until, Due::Request(id)),
+				"a request is not on the agenda"
+			);
+			*per_dataset.entry((owner.clone(), scope.dataset)).or_insert(0u64) += 1;
+			count::<T>(held, HoldReason::Request, consumer, request.deposit);
+			count::<T>(held, HoldReason::Offer, consumer, request.offer);
+		}
+		let requests = Requests::<T>::iter_keys().count();
+		ensure!(RequestsTo::<T>::iter_keys().count() == requests, "an owner lists no request");
+		ensure!(RequestsFrom::<T>::iter_keys().count() == requests, "a consumer lists no request");
+		for (owner, id, dataset) in Datasets::<T>::iter() {
+			ensure!(
+				per_dataset.remove(&(owner, id)).unwrap_or(0) == dataset.requests,
+				"a dataset's count of requests is wrong"
+			);
+		}
+		ensure!(per_dataset.is_empty(), "a request has no dataset");
+		Ok(())
+	}
+
+	fn check_grants(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+		let mut per_dataset = BTreeMap::new();
+		for (id, grant) in Grants::<T>::iter() {
+			let Scope { dataset, epoch, .. } = grant.scope;
+			ensure!(id < NextGrant::<T>::get(), "a grant's number is from the future");
+			ensure!(
+				AuthorizationList::<T>::get((&grant.owner, dataset, epoch, &grant.grantee))
+					.contains(&id),
+				"the authorization list lacks a grant"
+			);
+			ensure!(
+				GrantsTo::<T>::contains_key(&grant.grantee, id),
+				"a grantee does not list a grant"
+			);
+			ensure!(
+				Agenda::<T>::contains_key(grant.due, Due::Grant(id)),
+				"a grant is not on the agenda"
+			);
+			if grant.state == GrantState::Active {
+				ensure!(!grant.sealed_keys.is_empty(), "a good grant has no keys");
+				ensure!(grant.due == grant.expiry, "a good grant is not due when it expires");
+			} else {
+				ensure!(grant.sealed_keys.is_empty(), "a grant that ended still has keys");
+				ensure!(grant.deposit.is_zero(), "a grant that ended still has a deposit");
+			}
+			*per_dataset.entry((grant.owner.clone(), dataset)).or_insert(0u64) += 1;
+			count::<T>(held, HoldReason::Grant, &grant.owner, grant.deposit);
+		}
+		let grants = Grants::<T>::iter_keys().count();
+		ensure!(GrantsTo::<T>::iter_keys().count() == grants, "a grantee lists no grant");
+		ensure!(
+			AuthorizationList::<T>::iter_values().all(|list| !list.is_empty()),
+			"the authorization list has an empty entry"
+		);
+		ensure!(
+			AuthorizationList::<T>::iter_values().map(|list| list.len()).sum::<usize>() == grants,
+			"the authorization list has more than the grants"
+		);
+		for (owner, id, dataset) in Datasets::<T>::iter() {
+			ensure!(
+				per_dataset.remove(&(owner, id)).unwrap_or(0) == dataset.grants,
+				"a dataset's count of grants is wrong"
+			);
+		}
+		ensure!(per_dataset.is_empty(), "a grant has no dataset");
+		Ok(())
+	}
+
+	fn check_agenda() -> Result<(), TryRuntimeError> {
+		ensure!(
+			Agenda::<T>::iter_keys().count()
+				== Requests::<T>::iter_keys().count() + Grants::<T>::iter_keys().count(),
+			"the agenda has more than the requests and grants"
+		);
+		let now = frame_system::Pallet::<T>::block_number();
+		let oldest = Backlog::<T>::get().unwrap_or(now);
+		ensure!(
+			Agenda::<T>::iter_keys().all(|(block, _)| block >= oldest),
+			"the agenda has something that would never be done"
+		);
+		Ok(())
+	}
+
+	fn check_held(held: &Held<T>) -> Result<(), TryRuntimeError> {
+		for who in frame_system::Account::<T>::iter_keys() {
+			for reason in [
+				HoldReason::Producer,
+				HoldReason::EncryptionKey,
+				HoldReason::Dataset,
+				HoldReason::Record,
+				HoldReason::Request,
+				HoldReason::Offer,
+				HoldReason::Grant,
+			] {
+				let counted =
+					held.get(&(reason as u8, who.clone())).copied().unwrap_or_else(Zero::zero);
+				ensure!(
+					T::Currency::balance_on_hold(&reason.into(), &who) == counted,
+					"what is held is not what the entries say"
+				);
+			}
+		}
+		Ok(())
+	}
+}

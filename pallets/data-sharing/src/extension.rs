@@ -1,0 +1,105 @@
+//! How `store` knows that it is a transaction's own call and not wrapped in another.
+//!
+//! The client indexes the last `size` bytes of the extrinsic. In a transaction the call comes last,
+//! and in `store` the value comes last: so they are the value's bytes, but only where `store` itself
+//! is the transaction's call. Inside a batch, a proxy or a scheduled call the last bytes may be
+//! anything, and the client would keep those under the value's hash.
+//!
+//! An extension is the one place that sees the call before any wrapper unwraps it. [`DirectCall`]
+//! leaves a note where the call is `store`, and `store` refuses to run without finding the note. A
+//! runtime that forgets the extension gets a `store` that refuses everything.
+
+use crate::{pallet::DirectStore, weights::WeightInfo, Call, Config};
+use codec::{Decode, DecodeWithMemTracking, Encode};
+use core::marker::PhantomData;
+use frame_support::traits::IsSubType;
+use polkadot_sdk::*;
+use scale_info::TypeInfo;
+use sp_runtime::{
+	impl_tx_ext_default,
+	traits::{DispatchInfoOf, DispatchOriginOf, PostDispatchInfoOf, TransactionExtension},
+	transaction_validity::TransactionValidityError,
+	DispatchResult, Weight,
+};
+
+/// Notes that a transaction's own call is `store`. It adds no bytes to a transaction.
+#[derive(Encode, Decode, DecodeWithMemTracking, Clone, Eq, PartialEq, TypeInfo)]
+#[scale_info(skip_type_params(T))]
+pub struct DirectCall<T>(PhantomData<T>);
+
+impl<T> DirectCall<T> {
+	/// The extension, which has nothing to set.
+	pub fn new() -> Self {
+		Self(PhantomData)
+	}
+}
+
+impl<T> Default for DirectCall<T> {
+	fn default() -> Self {
+		Self::new()
+	}
+}
+
+impl<T> core::fmt::Debug for DirectCall<T> {
+	fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+		f.write_str("DirectCall")
+	}
+}
+
+fn is_store<T: Config>(call: &T::RuntimeCall) -> bool
+where
+	T::RuntimeCall: IsSubType<Call<T>>,
+{
+	matches!(call.is_sub_type(), Some(Call::store { .. }))
+}
+
+impl<T: Config + Send + Sync> TransactionExtension<T::RuntimeCall> for DirectCall<T>
+where
+	T::RuntimeCall: IsSubType<Call<T>>,
+{
+	const IDENTIFIER: &'static str = "DirectCall";
+	type Implicit = ();
+	type Val = ();
+	/// Whether a note was left.
+	type Pre = bool;
+
+	fn weight(&self, call: &T::RuntimeCall) -> Weight {
+		if is_store::<T>(call) {
+			T::WeightInfo::direct_call()
+		} else {
+			Weight::zero()
+		}
+	}
+
+	fn prepare(
+		self,
+		_val: Self::Val,
+		_origin: &DispatchOriginOf<T::RuntimeCall>,
+		call: &T::RuntimeCall,
+		_info: &DispatchInfoOf<T::RuntimeCall>,
+		_len: usize,
+	) -> Result<Self::Pre, TransactionValidityError> {
+		let noted = is_store::<T>(call);
+		if noted {
+			DirectStore::<T>::put(());
+		}
+		Ok(noted)
+	}
+
+	/// Takes the note away again, in case the call failed before it did, or its taking was undone
+	/// with the rest of what it changed.
+	fn post_dispatch_details(
+		noted: Self::Pre,
+		_info: &DispatchInfoOf<T::RuntimeCall>,
+		_post_info: &PostDispatchInfoOf<T::RuntimeCall>,
+		_len: usize,
+		_result: &DispatchResult,
+	) -> Result<Weight, TransactionValidityError> {
+		if noted {
+			DirectStore::<T>::kill();
+		}
+		Ok(Weight::zero())
+	}
+
+	impl_tx_ext_default!(T::RuntimeCall; validate);
+}

@@ -1,0 +1,383 @@
+//! What the calls share: checks of arguments, deposits, the lives of requests and grants, the
+//! agenda, and `query`.
+//!
+//! Nothing here checks an origin.
+
+use crate::{
+	pallet::*,
+	runtime_api::{Answer, OpeningGrant, QueryError},
+	types::*,
+	weights::WeightInfo,
+};
+use alloc::vec::Vec;
+use frame_support::{
+	defensive, ensure,
+	traits::{
+		fungible::MutateHold,
+		tokens::{Fortitude, Precision, Restriction},
+		Get,
+	},
+	weights::Weight,
+	BoundedVec,
+};
+use frame_system::pallet_prelude::BlockNumberFor;
+use polkadot_sdk::*;
+use sp_runtime::{
+	traits::{One, Saturating, Zero},
+	DispatchError, DispatchResult,
+};
+
+/// Arguments.
+impl<T: Config> Pallet<T> {
+	/// How many bytes; more than `u32` counts are more than any bound here.
+	pub(crate) fn len(bytes: &[u8]) -> u32 {
+		u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+	}
+
+	/// Text that is safe to show: UTF-8 with no control characters.
+	pub(crate) fn text<S: Get<u32>>(
+		bytes: Vec<u8>,
+		too_long: Error<T>,
+	) -> Result<BoundedVec<u8, S>, DispatchError> {
+		let bytes = BoundedVec::try_from(bytes).map_err(|_| too_long)?;
+		let text = core::str::from_utf8(&bytes).map_err(|_| Error::<T>::NotText)?;
+		ensure!(!text.chars().any(char::is_control), Error::<T>::NotText);
+		Ok(bytes)
+	}
+
+	/// The name of a producer or of a dataset.
+	pub(crate) fn checked_name(bytes: Vec<u8>) -> Result<Name, DispatchError> {
+		ensure!(!bytes.is_empty(), Error::<T>::NameEmpty);
+		Self::text(bytes, Error::<T>::NameTooLong)
+	}
+
+	/// A scope names a range that is there to be asked for, of an epoch that the dataset has come to.
+	pub(crate) fn check_scope(
+		scope: &Scope,
+		dataset: &Dataset<BalanceOf<T>>,
+	) -> Result<(), Error<T>> {
+		ensure!(scope.epoch <= dataset.epoch, Error::<T>::UnknownEpoch);
+		ensure!(scope.from != scope.to, Error::<T>::EmptyRange);
+		ensure!(scope.from < scope.to, Error::<T>::InvertedRange);
+		ensure!(scope.to <= LEAVES_PER_EPOCH, Error::<T>::RangeTooHigh);
+		Ok(())
+	}
+
+	/// A dataset of the caller's own; a stranger is told that it is one.
+	pub(crate) fn own_dataset(
+		owner: &T::AccountId,
+		dataset: DatasetId,
+	) -> Result<Dataset<BalanceOf<T>>, Error<T>> {
+		Datasets::<T>::get(owner, dataset).ok_or_else(|| {
+			if Producers::<T>::contains_key(owner) {
+				Error::<T>::UnknownDataset
+			} else {
+				Error::<T>::NotRegistered
+			}
+		})
+	}
+
+	/// Changes a dataset that is there, as everything that counts in it keeps it there.
+	fn amend_dataset(
+		owner: &T::AccountId,
+		id: DatasetId,
+		change: impl FnOnce(&mut Dataset<BalanceOf<T>>),
+	) {
+		Datasets::<T>::mutate(owner, id, |dataset| {
+			if let Some(dataset) = dataset {
+				change(dataset);
+			} else {
+				defensive!("a request or grant has no dataset");
+			}
+		});
+	}
+
+	/// Moves a dataset on to its next epoch. The caller writes it back.
+	pub(crate) fn next_epoch(
+		owner: &T::AccountId,
+		id: DatasetId,
+		dataset: &mut Dataset<BalanceOf<T>>,
+	) -> Result<(), Error<T>> {
+		dataset.epoch = dataset.epoch.checked_add(1).ok_or(Error::<T>::EpochsExhausted)?;
+		Self::deposit_event(Event::EpochStarted {
+			owner: owner.clone(),
+			dataset: id,
+			epoch: dataset.epoch,
+		});
+		Ok(())
+	}
+}
+
+/// Deposits.
+impl<T: Config> Pallet<T> {
+	/// What is held for this many entries, and this many bytes that the caller chose to put there.
+	pub(crate) fn deposit(items: u32, bytes: usize) -> BalanceOf<T> {
+		let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+		T::DepositPerItem::get()
+			.saturating_mul(items.into())
+			.saturating_add(T::DepositPerByte::get().saturating_mul(bytes.into()))
+	}
+
+	/// Holds an amount; nothing for zero.
+	pub(crate) fn hold(
+		reason: HoldReason,
+		who: &T::AccountId,
+		amount: BalanceOf<T>,
+	) -> DispatchResult {
+		if amount.is_zero() {
+			return Ok(());
+		}
+		T::Currency::hold(&reason.into(), who, amount)
+	}
+
+	/// Releases an amount that is held. It cannot fail: what this pallet counts as held is held.
+	pub(crate) fn release(reason: HoldReason, who: &T::AccountId, amount: BalanceOf<T>) {
+		if amount.is_zero() {
+			return;
+		}
+		let released = T::Currency::release(&reason.into(), who, amount, Precision::BestEffort);
+		if released != Ok(amount) {
+			defensive!("less was held than this pallet counted", released);
+		}
+	}
+}
+
+/// Requests.
+impl<T: Config> Pallet<T> {
+	/// Writes a new request, all but the dataset's count.
+	pub(crate) fn open_request(id: RequestId, request: &RequestOf<T>) {
+		RequestsTo::<T>::insert(&request.owner, id, ());
+		RequestsFrom::<T>::insert((&request.consumer, &request.owner, &request.scope), id);
+		Agenda::<T>::insert(request.valid_until, Due::Request(id), ());
+		Requests::<T>::insert(id, request);
+	}
+
+	/// Removes a request. Deposit and offer, as far as they are still held, go back.
+	pub(crate) fn close_request(id: RequestId, request: &RequestOf<T>) {
+		Self::forget_request(id, request);
+		Self::release(HoldReason::Offer, &request.consumer, request.offer);
+	}
+
+	/// Removes a request and gives its deposit back. The offer is the caller's business.
+	fn forget_request(id: RequestId, request: &RequestOf<T>) {
+		Requests::<T>::remove(id);
+		RequestsTo::<T>::remove(&request.owner, id);
+		RequestsFrom::<T>::remove((&request.consumer, &request.owner, &request.scope));
+		Agenda::<T>::remove(request.valid_until, Due::Request(id));
+		Self::amend_dataset(&request.owner, request.scope.dataset, |dataset| {
+			dataset.requests = dataset.requests.saturating_sub(1);
+		});
+		Self::release(HoldReason::Request, &request.consumer, request.deposit);
+	}
+
+	/// Closes a request by a grant: checks that the grant is what was asked for, and pays the offer to
+	/// the owner. What was paid comes back.
+	pub(crate) fn fulfil(
+		id: RequestId,
+		owner: &T::AccountId,
+		grantee: &T::AccountId,
+		scope: &Scope,
+		expiry: BlockNumberFor<T>,
+		now: BlockNumberFor<T>,
+	) -> Result<BalanceOf<T>, DispatchError> {
+		let request = Requests::<T>::get(id)
+			.filter(|request| request.owner == *owner)
+			.ok_or(Error::<T>::UnknownRequest)?;
+		ensure!(
+			request.consumer == *grantee && request.scope == *scope,
+			Error::<T>::NotAsRequested
+		);
+		// The agenda may be late.
+		ensure!(now < request.valid_until, Error::<T>::RequestExpired);
+		ensure!(expiry >= now.saturating_add(request.term), Error::<T>::ShorterThanRequested);
+		Self::forget_request(id, &request);
+		if !request.offer.is_zero() {
+			T::Currency::transfer_on_hold(
+				&HoldReason::Offer.into(),
+				&request.consumer,
+				owner,
+				request.offer,
+				Precision::Exact,
+				Restriction::Free,
+				Fortitude::Polite,
+			)?;
+		}
+		Ok(request.offer)
+	}
+}
+
+/// Grants.
+impl<T: Config> Pallet<T> {
+	/// Writes a new grant.
+	pub(crate) fn open_grant(id: GrantId, grant: &GrantOf<T>) -> DispatchResult {
+		let Scope { dataset, epoch, .. } = grant.scope;
+		AuthorizationList::<T>::try_mutate(
+			(&grant.owner, dataset, epoch, &grant.grantee),
+			|list| list.try_push(id).map_err(|_| Error::<T>::TooManyGrants),
+		)?;
+		Self::amend_dataset(&grant.owner, dataset, |dataset| {
+			dataset.grants = dataset.grants.saturating_add(1);
+		});
+		GrantsTo::<T>::insert(&grant.grantee, id, ());
+		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
+		Grants::<T>::insert(id, grant);
+		Ok(())
+	}
+
+	/// Ends a grant: its keys and deposit go, and the rest is forgotten `GrantMemory` blocks later.
+	pub(crate) fn end_grant(id: GrantId, grant: &mut GrantOf<T>, state: GrantState) {
+		Agenda::<T>::remove(grant.due, Due::Grant(id));
+		Self::release(HoldReason::Grant, &grant.owner, grant.deposit);
+		grant.state = state;
+		grant.sealed_keys = BoundedVec::new();
+		grant.deposit = Zero::zero();
+		// At least the next block: this one's agenda may be worked off already.
+		grant.due = frame_system::Pallet::<T>::block_number()
+			.saturating_add(T::GrantMemory::get().max(One::one()));
+		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
+		Grants::<T>::insert(id, &*grant);
+	}
+
+	/// Removes what is left of a grant that ended.
+	fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
+		let Scope { dataset, epoch, .. } = grant.scope;
+		AuthorizationList::<T>::mutate_exists(
+			(&grant.owner, dataset, epoch, &grant.grantee),
+			|entry| {
+				if let Some(list) = entry {
+					list.retain(|other| *other != id);
+					if list.is_empty() {
+						*entry = None;
+					}
+				}
+			},
+		);
+		Self::amend_dataset(&grant.owner, dataset, |dataset| {
+			dataset.grants = dataset.grants.saturating_sub(1);
+		});
+		GrantsTo::<T>::remove(&grant.grantee, id);
+		Agenda::<T>::remove(grant.due, Due::Grant(id));
+		Grants::<T>::remove(id);
+	}
+}
+
+/// The agenda.
+impl<T: Config> Pallet<T> {
+	/// Does what is due up to this block, at most `MaxEndingsPerBlock` things of it, oldest first.
+	pub(crate) fn work_off_agenda(now: BlockNumberFor<T>) -> Weight {
+		let backlog = Backlog::<T>::get();
+		let mut block = backlog.unwrap_or(now);
+		let mut weight = T::WeightInfo::on_initialize_idle();
+		for _ in 0..T::MaxEndingsPerBlock::get() {
+			match Agenda::<T>::iter_key_prefix(block).next() {
+				Some(due) => weight.saturating_accrue(Self::on_due(block, due)),
+				None if block < now => {
+					block.saturating_inc();
+					weight.saturating_accrue(T::WeightInfo::on_initialize_idle());
+				}
+				None => {
+					if backlog.is_some() {
+						Backlog::<T>::kill();
+					}
+					return weight;
+				}
+			}
+		}
+		Backlog::<T>::put(block);
+		weight
+	}
+
+	/// Does one thing that is due, and takes it off the agenda.
+	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
+		match due {
+			Due::Request(id) => {
+				if let Some(request) = Requests::<T>::get(id) {
+					Self::close_request(id, &request);
+					let Request { owner, consumer, .. } = request;
+					Self::deposit_event(Event::RequestLapsed { request: id, owner, consumer });
+				} else {
+					defensive!("the agenda has a request that there is not");
+					Agenda::<T>::remove(block, due);
+				}
+				T::WeightInfo::lapse_request()
+			}
+			Due::Grant(id) => match Grants::<T>::get(id) {
+				Some(mut grant) if grant.state == GrantState::Active => {
+					Self::end_grant(id, &mut grant, GrantState::Expired);
+					let Grant { owner, grantee, scope, .. } = grant;
+					Self::deposit_event(Event::GrantExpired { grant: id, owner, grantee, scope });
+					T::WeightInfo::expire_grant()
+				}
+				Some(grant) => {
+					Self::forget_grant(id, &grant);
+					T::WeightInfo::forget_grant()
+				}
+				None => {
+					defensive!("the agenda has a grant that there is not");
+					Agenda::<T>::remove(block, due);
+					T::WeightInfo::forget_grant()
+				}
+			},
+		}
+	}
+}
+
+/// The paper's `query(key)`.
+impl<T: Config> Pallet<T> {
+	/// What `caller` may know about the record `key` of `owner`; see
+	/// [`DataSharingApi::query`](crate::runtime_api::runtime_decl_for_data_sharing_api::DataSharingApi::query).
+	///
+	/// # Errors
+	///
+	/// [`QueryError`]. Where several grants cover the record and none is good, the newest one's end is
+	/// the reason given.
+	pub fn query(
+		caller: &T::AccountId,
+		owner: &T::AccountId,
+		key: RecordKey,
+	) -> Result<Answer<BlockNumberFor<T>>, QueryError> {
+		let Record { dataset, epoch, leaf, payload, .. } =
+			Records::<T>::get(owner, key).ok_or(QueryError::UnknownRecord)?;
+		let grant = if caller == owner {
+			None
+		} else {
+			Some(Self::opening_grant(caller, owner, dataset, epoch, leaf)?)
+		};
+		Ok(Answer { dataset, epoch, leaf, payload, grant })
+	}
+
+	fn opening_grant(
+		caller: &T::AccountId,
+		owner: &T::AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+		leaf: Leaf,
+	) -> Result<OpeningGrant<BlockNumberFor<T>>, QueryError> {
+		let now = frame_system::Pallet::<T>::block_number();
+		let mut refusal = QueryError::NotAuthorised;
+		for id in AuthorizationList::<T>::get((owner, dataset, epoch, caller)) {
+			let Some(grant) = Grants::<T>::get(id) else { continue };
+			if !grant.scope.covers(leaf) {
+				if refusal == QueryError::NotAuthorised {
+					refusal = QueryError::OutOfRange;
+				}
+				continue;
+			}
+			refusal = match grant.state {
+				GrantState::Revoked => QueryError::Revoked,
+				GrantState::Expired => QueryError::Expired,
+				// The agenda may be late.
+				GrantState::Active if now >= grant.expiry => QueryError::Expired,
+				GrantState::Active => {
+					return Ok(OpeningGrant {
+						grant: id,
+						scope: grant.scope,
+						expiry: grant.expiry,
+						sealed_keys: grant.sealed_keys.into_inner(),
+					})
+				}
+			};
+		}
+		Err(refusal)
+	}
+}

@@ -1,0 +1,252 @@
+//! The words of data circulation as they are kept in the state and shown to clients, and the bounds
+//! on them. Nothing here reads or writes the state.
+
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use frame_support::{traits::ConstU32, BoundedVec};
+use polkadot_sdk::*;
+use scale_info::TypeInfo;
+use sp_core::H256;
+
+/// The most bytes the name of a producer or of a dataset may have.
+pub const MAX_NAME_SIZE: u32 = 64;
+/// The most bytes a request's purpose, or the reason for rejecting one, may have.
+pub const MAX_TEXT_SIZE: u32 = 256;
+/// The fewest bytes an encryption key may have: the suite's two, and X25519's 32 (RFC 9180).
+pub const MIN_ENCRYPTION_KEY_SIZE: u32 = 34;
+/// The most bytes an encryption key may have: room for a hybrid of X25519 and ML-KEM-1024.
+pub const MAX_ENCRYPTION_KEY_SIZE: u32 = 2048;
+/// The most bytes a grant's sealed keys may have. A range's cover has at most 62 nodes of the key
+/// tree, about 2 KiB.
+pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
+/// The most grants that one reader may have on one epoch of a dataset, counting those that ended
+/// but are still remembered.
+pub const MAX_GRANTS_PER_READER: u32 = 16;
+/// One past the greatest leaf of an epoch: the key tree's height is 32.
+pub const LEAVES_PER_EPOCH: u64 = 1 << 32;
+
+/// A dataset's number among those of its owner, counted from 0 and never used twice: keys are
+/// derived from it.
+pub type DatasetId = u32;
+/// How often a dataset's keys were renewed. Each epoch has a key tree of its own.
+pub type Epoch = u32;
+/// A record's place in its dataset's epoch: which leaf of the key tree is its key.
+pub type Leaf = u32;
+/// The number of a request, never used twice on a chain.
+pub type RequestId = u64;
+/// The number of a grant, never used twice on a chain.
+pub type GrantId = u64;
+/// What an owner calls a record, chosen by the owner (the paper's `bytes32 key`).
+pub type RecordKey = H256;
+
+/// The name of a producer or of a dataset: UTF-8.
+pub type Name = BoundedVec<u8, ConstU32<MAX_NAME_SIZE>>;
+/// A request's purpose, or the reason for rejecting one: UTF-8.
+pub type Text = BoundedVec<u8, ConstU32<MAX_TEXT_SIZE>>;
+/// A public encryption key: the suite's number (two bytes) and the key as that suite writes it. The
+/// chain keeps it and does not look inside.
+pub type EncryptionKey = BoundedVec<u8, ConstU32<MAX_ENCRYPTION_KEY_SIZE>>;
+/// A range's keys, sealed to the grantee's encryption key. The chain does not look inside.
+pub type SealedKeys = BoundedVec<u8, ConstU32<MAX_SEALED_KEYS_SIZE>>;
+
+/// What a producer is (paper, figure 1).
+#[derive(
+	Clone, Copy, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen, Debug,
+)]
+pub enum ProducerKind {
+	/// A school: data of students.
+	#[codec(index = 0)]
+	School,
+	/// A government body: data of citizens.
+	#[codec(index = 1)]
+	Government,
+	/// A business: data of users.
+	#[codec(index = 2)]
+	Business,
+	/// Anything else.
+	#[codec(index = 3)]
+	Other,
+}
+
+/// A data producer. Its account is the address of its contract.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Producer<Balance> {
+	/// What it is.
+	pub kind: ProducerKind,
+	/// What it calls itself. Nobody checked that it is who it says.
+	pub name: Name,
+	/// How many datasets it has.
+	pub datasets: u32,
+	/// What is held for this entry.
+	pub deposit: Balance,
+}
+
+/// An account's public encryption key, apart from the key it signs with.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct RegisteredKey<Balance> {
+	/// The key.
+	pub key: EncryptionKey,
+	/// What is held for this entry.
+	pub deposit: Balance,
+}
+
+/// A dataset of a producer.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Dataset<Balance> {
+	/// What the owner calls it. No two datasets of one owner have the same name.
+	pub name: Name,
+	/// The epoch that new records go to.
+	pub epoch: Epoch,
+	/// How many leaves are taken, in all epochs: by records, and by records removed in the epoch
+	/// that is still the current one.
+	pub leaves: u64,
+	/// How many requests for it are open.
+	pub requests: u64,
+	/// How many grants on it are remembered.
+	pub grants: u64,
+	/// What is held for this entry.
+	pub deposit: Balance,
+}
+
+/// Where a record's bytes are.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub enum Payload<BlockNumber> {
+	/// One value: the last argument of one extrinsic of `store`, in a block's body.
+	#[codec(index = 0)]
+	Value {
+		/// BLAKE2b-256 of the value: the name under which any node serves it.
+		content_hash: H256,
+		/// The value's bytes.
+		size: u32,
+		/// The block whose body has it.
+		block: BlockNumber,
+		/// The index of its extrinsic in that block.
+		extrinsic: u32,
+	},
+}
+
+/// What the state has of a record.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Record<Balance, BlockNumber> {
+	/// The dataset it belongs to.
+	pub dataset: DatasetId,
+	/// The dataset's epoch when it was stored.
+	pub epoch: Epoch,
+	/// Its leaf in that epoch.
+	pub leaf: Leaf,
+	/// Where its bytes are.
+	pub payload: Payload<BlockNumber>,
+	/// What is held for this entry.
+	pub deposit: Balance,
+}
+
+/// What a leaf is taken by.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub enum LeafUse {
+	/// The record with this key.
+	#[codec(index = 0)]
+	Record(RecordKey),
+	/// A record that was removed. Until the epoch is over the leaf stays taken, so that no two values
+	/// are ever encrypted under one leaf's key.
+	#[codec(index = 1)]
+	Spent,
+}
+
+/// A leaf that is taken.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct TakenLeaf<Balance> {
+	/// By what.
+	pub by: LeafUse,
+	/// What is held for this entry.
+	pub deposit: Balance,
+}
+
+/// What a request asks for and a grant opens: a range of leaves of one epoch of a dataset (the
+/// paper's "data range").
+#[derive(
+	Clone, Copy, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen, Debug,
+)]
+pub struct Scope {
+	/// The owner's dataset.
+	pub dataset: DatasetId,
+	/// The dataset's epoch.
+	pub epoch: Epoch,
+	/// The first leaf.
+	pub from: u64,
+	/// One past the last leaf, at most 2^32.
+	pub to: u64,
+}
+
+impl Scope {
+	/// Whether the range has this leaf. Dataset and epoch are not looked at.
+	pub fn covers(&self, leaf: Leaf) -> bool {
+		(self.from..self.to).contains(&u64::from(leaf))
+	}
+}
+
+/// T_q: an open request for access.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Request<AccountId, Balance, BlockNumber> {
+	/// Who is asked.
+	pub owner: AccountId,
+	/// Who asks.
+	pub consumer: AccountId,
+	/// For what.
+	pub scope: Scope,
+	/// What for.
+	pub purpose: Text,
+	/// For how many blocks, counted from the block that authorises it.
+	pub term: BlockNumber,
+	/// What is paid to the owner upon authorisation, held from the consumer meanwhile.
+	pub offer: Balance,
+	/// The first block at which the request is no longer good.
+	pub valid_until: BlockNumber,
+	/// What is held for this entry, the offer not counted.
+	pub deposit: Balance,
+}
+
+/// Whether a grant is good.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub enum GrantState {
+	/// It is, until it expires.
+	#[codec(index = 0)]
+	Active,
+	/// Its expiry came.
+	#[codec(index = 1)]
+	Expired,
+	/// The owner revoked it.
+	#[codec(index = 2)]
+	Revoked,
+}
+
+/// An entry of the authorization list (the paper's `AuthoList[user]`).
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Grant<AccountId, Balance, BlockNumber> {
+	/// Who gave it.
+	pub owner: AccountId,
+	/// Who has it.
+	pub grantee: AccountId,
+	/// What it opens.
+	pub scope: Scope,
+	/// The first block at which it is no longer good.
+	pub expiry: BlockNumber,
+	/// Whether it is good. One that ended stays for a while, so that a query can say why it is
+	/// refused.
+	pub state: GrantState,
+	/// The range's keys, sealed to the grantee. Empty once the grant ended.
+	pub sealed_keys: SealedKeys,
+	/// What is held for this entry. Zero once the grant ended.
+	pub deposit: Balance,
+	/// When the chain looks at it next: `expiry`, or, once it ended, when it is forgotten.
+	pub due: BlockNumber,
+}
+
+/// Something that happens by itself at a block.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub enum Due {
+	/// The request lapses.
+	#[codec(index = 0)]
+	Request(RequestId),
+	/// The grant expires or, where it ended already, is forgotten.
+	#[codec(index = 1)]
+	Grant(GrantId),
+}
