@@ -176,7 +176,7 @@ pub mod pallet {
 	pub struct GenesisConfig<T: Config> {
 		/// The chain's consensus parameters.
 		pub parameters: ChainParameters,
-		/// Nothing.
+		/// Names the runtime. Holds nothing.
 		#[serde(skip)]
 		pub _config: core::marker::PhantomData<T>,
 	}
@@ -273,6 +273,11 @@ pub mod pallet {
 		/// is the zero account.
 		pub fn beneficiary() -> AccountId {
 			CurrentHead::<T>::get().beneficiary
+		}
+
+		/// The fields of the header of the block in execution; between blocks, of the last one.
+		pub fn current_head() -> Head {
+			CurrentHead::<T>::get()
 		}
 
 		/// H_i of the block in execution.

@@ -1,1 +1,245 @@
+//! A runtime of this pallet, the timestamp pallet and balances, and a miner that builds its blocks.
 
+use crate as pallet_proof_of_work;
+use codec::Encode;
+use frame_support::{
+	derive_impl, parameter_types,
+	traits::{ConstU128, ConstU64, Hooks},
+	weights::{constants::WEIGHT_REF_TIME_PER_SECOND, Weight},
+};
+use isthmus_primitives::{
+	digest::{uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
+	params::{ChainParameters, DifficultyRule},
+	AccountId, Balance, Hash, Header,
+};
+use polkadot_sdk::*;
+use sp_core::U256;
+use sp_runtime::{
+	generic,
+	traits::{Header as _, IdentityLookup},
+	BuildStorage, Digest, DigestItem, Perbill,
+};
+
+pub(crate) type Extrinsic = generic::UncheckedExtrinsic<AccountId, RuntimeCall, (), ()>;
+pub(crate) type Block = generic::Block<Header, Extrinsic>;
+
+#[frame_support::runtime]
+mod runtime {
+	#[runtime::runtime]
+	#[runtime::derive(
+		RuntimeCall,
+		RuntimeEvent,
+		RuntimeError,
+		RuntimeOrigin,
+		RuntimeFreezeReason,
+		RuntimeHoldReason,
+		RuntimeTask
+	)]
+	pub struct Test;
+
+	#[runtime::pallet_index(0)]
+	pub type System = frame_system;
+	#[runtime::pallet_index(1)]
+	pub type ProofOfWork = pallet_proof_of_work;
+	#[runtime::pallet_index(2)]
+	pub type Timestamp = pallet_timestamp;
+	#[runtime::pallet_index(3)]
+	pub type Balances = pallet_balances;
+}
+
+parameter_types! {
+	pub BlockWeights: frame_system::limits::BlockWeights =
+		frame_system::limits::BlockWeights::with_sensible_defaults(
+			Weight::from_parts(2 * WEIGHT_REF_TIME_PER_SECOND, u64::MAX),
+			Perbill::from_percent(75),
+		);
+}
+
+pub(crate) const EXISTENTIAL_DEPOSIT: Balance = 10;
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+	type AccountData = pallet_balances::AccountData<Balance>;
+	type AccountId = AccountId;
+	type Block = Block;
+	type BlockHashCount = frame_support::traits::ConstU32<64>;
+	type BlockWeights = BlockWeights;
+	type Lookup = IdentityLookup<AccountId>;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+	type AccountStore = System;
+	type Balance = Balance;
+	type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
+}
+
+impl pallet_timestamp::Config for Test {
+	type MinimumPeriod = ConstU64<1>;
+	type Moment = u64;
+	type OnTimestampSet = ProofOfWork;
+	type WeightInfo = ();
+}
+
+impl pallet_proof_of_work::Config for Test {
+	type Currency = Balances;
+	type WeightInfo = ();
+}
+
+/// H_s of the genesis block.
+pub(crate) const GENESIS_TIME: u64 = 1_600_000_000;
+/// H_l of the genesis block.
+pub(crate) const GENESIS_GAS_LIMIT: u64 = 1_000_000;
+/// What a block's miner earns, in tests: a multiple of 32 and of 8.
+pub(crate) const REWARD: Balance = 3200;
+
+pub(crate) fn parameters() -> ChainParameters {
+	ChainParameters {
+		difficulty_rule: DifficultyRule::Homestead { bomb: false },
+		genesis_difficulty: 1_000_000.into(),
+		genesis_gas_limit: GENESIS_GAS_LIMIT,
+		genesis_timestamp: GENESIS_TIME,
+		block_reward: REWARD,
+		..Default::default()
+	}
+}
+
+pub(crate) fn account(seed: u8) -> AccountId {
+	AccountId::new([seed; 32])
+}
+
+/// The state of a new chain with these parameters.
+pub(crate) fn chain_with(parameters: ChainParameters) -> sp_io::TestExternalities {
+	HashOfLast::set(Hash::zero());
+	RuntimeGenesisConfig {
+		proof_of_work: pallet_proof_of_work::GenesisConfig {
+			parameters,
+			..Default::default()
+		},
+		..Default::default()
+	}
+	.build_storage()
+	.expect("the test's genesis is good; qed")
+	.into()
+}
+
+/// Runs the test on a new chain, and checks the state when it is over.
+pub(crate) fn on_chain(test: impl FnOnce()) {
+	on_chain_with(parameters(), test)
+}
+
+/// [`on_chain`] with other parameters.
+pub(crate) fn on_chain_with(parameters: ChainParameters, test: impl FnOnce()) {
+	chain_with(parameters).execute_with(|| {
+		test();
+		ProofOfWork::do_try_state().expect("the state is consistent between blocks");
+	})
+}
+
+/// The fields that an honest miner, account 1, fixes for the next block, 10 s after the last: H_d
+/// and H_l stay the parent's.
+pub(crate) fn next_pre_digest() -> PreDigest {
+	let parent = ProofOfWork::current_head();
+	PreDigest {
+		beneficiary: account(1),
+		difficulty: parent.difficulty,
+		gas_limit: parent.gas_limit,
+		timestamp: parent.timestamp + 10,
+		uncles_hash: uncles_hash(&[]),
+		extra_data: b"a test".to_vec(),
+	}
+}
+
+/// The digest of a header with these fields.
+pub(crate) fn digest(pre: &PreDigest) -> Digest {
+	Digest {
+		logs: vec![DigestItem::PreRuntime(POW_ENGINE_ID, pre.encode())],
+	}
+}
+
+/// Begins the next block on the last one, and sets its time.
+pub(crate) fn begin(pre: &PreDigest) {
+	begin_with(digest(pre));
+	Timestamp::set(RuntimeOrigin::none(), pre.timestamp * 1000 + 999).expect("sets the time");
+}
+
+/// Begins the next block with this digest, without its inherents.
+pub(crate) fn begin_with(digest: Digest) {
+	let number = System::block_number() + 1;
+	let parent_hash = HashOfLast::get();
+	System::reset_events();
+	System::initialize(&number, &parent_hash, &digest);
+	System::on_initialize(number);
+	ProofOfWork::on_initialize(number);
+	Timestamp::on_initialize(number);
+}
+
+/// Ends the block and returns its header, sealed.
+pub(crate) fn end() -> Header {
+	let number = System::block_number();
+	ProofOfWork::on_finalize(number);
+	Timestamp::on_finalize(number);
+	let header = sealed(System::finalize(), 0);
+	HashOfLast::set(header.hash());
+	header
+}
+
+parameter_types! {
+	/// The hash of the last block, which a chain's client would know.
+	pub static HashOfLast: Hash = Hash::zero();
+}
+
+/// A whole block of these fields, without transactions.
+pub(crate) fn mine(pre: &PreDigest) -> Header {
+	begin(pre);
+	end()
+}
+
+/// This many honest blocks.
+pub(crate) fn mine_many(count: u32) -> Vec<Header> {
+	(0..count).map(|_| mine(&next_pre_digest())).collect()
+}
+
+/// The header with a seal of this nonce. Nobody here checks its work.
+pub(crate) fn sealed(mut header: Header, nonce: u64) -> Header {
+	let seal = Seal {
+		mix_hash: Hash::zero(),
+		nonce,
+	};
+	header
+		.digest
+		.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
+	header
+}
+
+/// A stale block: a sibling of `brother`, mined by the account of this seed.
+pub(crate) fn uncle_of(brother: &Header, seed: u8) -> Header {
+	let pre = PreDigest {
+		beneficiary: account(seed),
+		difficulty: U256::from(1_000_000),
+		gas_limit: GENESIS_GAS_LIMIT,
+		timestamp: GENESIS_TIME,
+		uncles_hash: uncles_hash(&[]),
+		extra_data: Vec::new(),
+	};
+	let mut digest = digest(&pre);
+	digest.push(DigestItem::Consensus(POW_ENGINE_ID, GasUsed(0).encode()));
+	sealed(
+		Header::new(
+			*brother.number(),
+			Hash::repeat_byte(seed),
+			Hash::repeat_byte(seed),
+			*brother.parent_hash(),
+			digest,
+		),
+		u64::from(seed),
+	)
+}
+
+/// The next block's fields where it names these uncles.
+pub(crate) fn pre_digest_naming(uncles: &[Header]) -> PreDigest {
+	PreDigest {
+		uncles_hash: uncles_hash(uncles),
+		..next_pre_digest()
+	}
+}
