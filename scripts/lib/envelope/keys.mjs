@@ -1,0 +1,101 @@
+// Encryption keys: the pair to which grants are sealed, apart from the key that signs an account's
+// transactions.
+
+import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
+import { DhkemX25519HkdfSha256 } from '@hpke/dhkem-x25519';
+import { bytes, concat, copy, EnvelopeError, integer, random } from './common.mjs';
+
+/** HPKE (RFC 9180) with DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and AES-256-GCM. */
+export const SUITE_X25519 = 1;
+
+/** HPKE's part of that suite. */
+export const hpke = new CipherSuite({
+	kem: new DhkemX25519HkdfSha256(),
+	kdf: new HkdfSha256(),
+	aead: new Aes256Gcm(),
+});
+
+/** The id of a suite from its two bytes. Refuses one that is not known. */
+export function readSuite(high, low) {
+	const got = high * 256 + low;
+	if (got !== SUITE_X25519) {
+		const message = `encryption suite 0x${got.toString(16).padStart(4, '0')} is not known`;
+		throw new EnvelopeError('UnknownSuite', message, { got });
+	}
+	return got;
+}
+
+/** A public encryption key: what an account registers on the chain. */
+export class PublicKey {
+	/** Length of an encoded key, in bytes. */
+	static LEN = 34;
+
+	/** @param {number} suite @param {Uint8Array} key */
+	constructor(suite, key) {
+		this.suite = suite;
+		this.key = bytes(key, 32, 'an X25519 key');
+		Object.freeze(this);
+	}
+
+	/** `suite ‖ key`, the suite big-endian. */
+	toBytes() {
+		return concat(integer(this.suite, 2, 'a suite'), this.key);
+	}
+
+	/**
+	 * Reads what `toBytes` wrote.
+	 *
+	 * @param {Uint8Array} encoded
+	 * @throws {EnvelopeError} `Length`, `UnknownSuite`
+	 */
+	static fromBytes(encoded) {
+		const got = bytes(encoded, undefined, 'a public key').length;
+		if (got !== PublicKey.LEN) {
+			const message = `a public encryption key is ${PublicKey.LEN} bytes long, not ${got}`;
+			throw new EnvelopeError('Length', message, { got });
+		}
+		return new PublicKey(readSuite(encoded[0], encoded[1]), copy(encoded, 2));
+	}
+}
+
+/** Reads a pair's CryptoKeyPair: for what opens grants with it. */
+export let cryptoKeyPairOf;
+
+/** An encryption key pair, kept as the 32-byte seed that it follows from. */
+export class EncryptionKeyPair {
+	#seed;
+
+	static {
+		cryptoKeyPairOf = (pair) => hpke.kem.deriveKeyPair(pair.#seed);
+	}
+
+	/**
+	 * The pair that follows from a seed by RFC 9180's DeriveKeyPair (section 7.1.3).
+	 *
+	 * @param {Uint8Array} seed 32 bytes, drawn uniformly at random.
+	 */
+	constructor(seed) {
+		this.#seed = copy(bytes(seed, 32, 'a seed'));
+	}
+
+	/** A new pair from the system's source of randomness. */
+	static generate() {
+		return new EncryptionKeyPair(random());
+	}
+
+	/** The seed, to be put into a key store. */
+	exposeSeed() {
+		return copy(this.#seed);
+	}
+
+	/**
+	 * The public half.
+	 *
+	 * @returns {Promise<PublicKey>}
+	 */
+	async publicKey() {
+		const { publicKey } = await cryptoKeyPairOf(this);
+		const key = new Uint8Array(await hpke.kem.serializePublicKey(publicKey));
+		return new PublicKey(SUITE_X25519, key);
+	}
+}

@@ -1,0 +1,85 @@
+// The Merkle root over a record's encrypted chunks, by which a chunk is checked alone: RFC 6962's tree
+// (section 2.1) with SHA-256.
+
+import { concat, EnvelopeError, equal, sha256 } from './common.mjs';
+
+const LEAF_PREFIX = [0];
+const NODE_PREFIX = [1];
+
+/** The hash of a chunk: a leaf of the tree. */
+export const leafHash = (chunk) => sha256(concat(LEAF_PREFIX, chunk));
+
+const nodeHash = (left, right) => sha256(concat(NODE_PREFIX, left, right));
+
+/** The number of leaves in the left subtree: the largest power of two below `count`. */
+function leftCount(count) {
+	let left = 1;
+	while (2 * left < count) left *= 2;
+	return left;
+}
+
+/**
+ * The root of these leaves.
+ *
+ * @param {Uint8Array[]} leaves
+ * @returns {Promise<Uint8Array>}
+ */
+export async function root(leaves) {
+	if (leaves.length === 0) return sha256(new Uint8Array());
+	if (leaves.length === 1) return leaves[0];
+	const left = leftCount(leaves.length);
+	return nodeHash(await root(leaves.slice(0, left)), await root(leaves.slice(left)));
+}
+
+/**
+ * The hashes that lead from leaf `index` to the root, the lowest first; undefined for a leaf that is
+ * not there.
+ *
+ * @param {Uint8Array[]} leaves
+ * @param {number} index
+ * @returns {Promise<Uint8Array[] | undefined>}
+ */
+export async function proof(leaves, index) {
+	if (!(index >= 0 && index < leaves.length)) return undefined;
+	if (leaves.length === 1) return [];
+	const left = leftCount(leaves.length);
+	const [first, second] = [leaves.slice(0, left), leaves.slice(left)];
+	return index < left
+		? [...(await proof(first, index)), await root(second)]
+		: [...(await proof(second, index - left)), await root(first)];
+}
+
+/**
+ * Checks that the chunk with hash `leaf` is number `index` of the `count` under a root.
+ *
+ * @param {Uint8Array} expectedRoot
+ * @param {number} count
+ * @param {number} index
+ * @param {Uint8Array} leaf
+ * @param {Uint8Array[]} path What `proof` gave.
+ * @throws {EnvelopeError} `NoSuchChunk`, `ProofLength`, `WrongRoot`
+ */
+export async function verify(expectedRoot, count, index, leaf, path) {
+	if (!Number.isInteger(index) || index < 0 || index >= count) {
+		throw new EnvelopeError('NoSuchChunk', `there is no chunk ${index} among ${count}`, { index, count });
+	}
+	// From the root down: at each level, whether the neighbour's subtree is the left one.
+	const sides = [];
+	for (let [at, size] = [index, count]; size > 1; ) {
+		const left = leftCount(size);
+		sides.unshift(at >= left);
+		[at, size] = at < left ? [at, left] : [at - left, size - left];
+	}
+	if (path.length !== sides.length) {
+		const [expected, got] = [sides.length, path.length];
+		const message = `the proof has ${got} hashes; this chunk's has ${expected}`;
+		throw new EnvelopeError('ProofLength', message, { expected, got });
+	}
+	let node = leaf;
+	for (const [level, onLeft] of sides.entries()) {
+		node = await (onLeft ? nodeHash(path[level], node) : nodeHash(node, path[level]));
+	}
+	if (!equal(node, expectedRoot)) {
+		throw new EnvelopeError('WrongRoot', 'the chunk does not belong to this root');
+	}
+}

@@ -1,0 +1,327 @@
+// Records: a value encrypted under its leaf's key, in chunks that can be read one by one. The
+// construction is STREAM over AES-256-GCM, with a random salt for every encryption and a commitment to
+// the leaf's key.
+
+import {
+	bytes,
+	concat,
+	copy,
+	EnvelopeError,
+	equal,
+	hkdf,
+	integer,
+	random,
+	subtle,
+	utf8,
+} from './common.mjs';
+import { secretOf } from './tree.mjs';
+
+/** First byte of every header: this format. */
+export const RECORD_VERSION = 1;
+/** The most plaintext bytes in a chunk, 1 MiB, and what a value's chunks hold unless told otherwise. */
+export const MAX_CHUNK_SIZE = 2 ** 20;
+/** The most chunks in a record. */
+export const MAX_CHUNKS = 2 ** 20;
+/** Length of the tag that ends each encrypted chunk, in bytes. */
+export const TAG_LEN = 16;
+
+const RECORD_KEY_LABEL = utf8('isthmus/record-key/v1');
+const COMMITMENT_LABEL = utf8('isthmus/record-commitment/v1');
+
+/**
+ * Where a record stands. Every chunk is bound to it: moved elsewhere, it does not open.
+ *
+ * @typedef {object} RecordContext
+ * @property {Uint8Array} genesis Hash of the chain's first block, 32 bytes.
+ * @property {Uint8Array} owner The owner's account, 32 bytes.
+ * @property {Uint8Array} key The record's key among the owner's, 32 bytes.
+ * @property {number} version How often the value under this key was replaced: 0 for the first.
+ */
+
+/** What stands before a record's chunks, in the clear. */
+export class Header {
+	/** Length of an encoded header, in bytes. */
+	static LEN = 77;
+
+	/** @throws {EnvelopeError} `ChunkSize`, `TooManyChunks` */
+	constructor(chunkSize, length, salt, commitment) {
+		if (!Number.isInteger(chunkSize) || chunkSize < 1 || chunkSize > MAX_CHUNK_SIZE) {
+			const message = `a chunk holds from 1 to ${MAX_CHUNK_SIZE} bytes, not ${chunkSize}`;
+			throw new EnvelopeError('ChunkSize', message, { got: chunkSize });
+		}
+		const chunks = Math.ceil(length / chunkSize);
+		if (chunks > MAX_CHUNKS) {
+			const message = `the value needs ${chunks} chunks; a record has at most ${MAX_CHUNKS}`;
+			throw new EnvelopeError('TooManyChunks', message, { got: chunks });
+		}
+		/** The most plaintext bytes in a chunk. Every chunk but the last holds as many. */
+		this.chunkSize = chunkSize;
+		/** Length of the plaintext in bytes. */
+		this.length = length;
+		/** The number of chunks; an empty value has one, empty. */
+		this.chunks = Math.max(chunks, 1);
+		/** Length of the whole record in bytes: this header and all encrypted chunks. */
+		this.recordLen = Header.LEN + length + this.chunks * TAG_LEN;
+		this.salt = salt;
+		this.commitment = commitment;
+		Object.freeze(this);
+	}
+
+	/** `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, integers big-endian. */
+	toBytes() {
+		return concat(
+			[RECORD_VERSION],
+			integer(this.chunkSize, 4, 'the chunk size'),
+			integer(this.length, 8, 'the length'),
+			this.salt,
+			this.commitment,
+		);
+	}
+
+	/**
+	 * Reads the header at the beginning of some bytes; the rest is left alone.
+	 *
+	 * @param {Uint8Array} record
+	 * @throws {EnvelopeError} `HeaderCutShort`, `UnknownVersion`, `ChunkSize`, `TooManyChunks`
+	 */
+	static read(record) {
+		const got = bytes(record, undefined, 'a record').length;
+		// The version first: what else is wrong can only be said of a format that is known.
+		if (got > 0 && record[0] !== RECORD_VERSION) {
+			const message = `record format ${record[0]} is not known; this program reads format ${RECORD_VERSION}`;
+			throw new EnvelopeError('UnknownVersion', message, { got: record[0] });
+		}
+		if (got < Header.LEN) {
+			const message = `a record begins with a header of ${Header.LEN} bytes; there are only ${got}`;
+			throw new EnvelopeError('HeaderCutShort', message, { got });
+		}
+		const view = new DataView(record.buffer, record.byteOffset);
+		// Above 2^53 the number is rounded, and refused all the same: it is over 2^20 chunks.
+		const length = Number(view.getBigUint64(5));
+		return new Header(view.getUint32(1), length, copy(record, 13, 45), copy(record, 45, 77));
+	}
+
+	/** Length of a chunk's plaintext in bytes; encrypted it is `TAG_LEN` longer. */
+	chunkLen(chunk) {
+		const { chunks } = this;
+		if (!Number.isInteger(chunk) || chunk < 0 || chunk >= chunks) {
+			const message = `there is no chunk ${chunk}: the record has ${chunks}, counted from 0`;
+			throw new EnvelopeError('NoSuchChunk', message, { chunk, chunks });
+		}
+		return Math.min(this.length - chunk * this.chunkSize, this.chunkSize);
+	}
+}
+
+/** The key that encrypts the chunks, and the commitment: both from the leaf's key and the salt. */
+async function chunkKey(leafKey, salt) {
+	const secret = secretOf(leafKey);
+	const key = await hkdf(salt, secret, RECORD_KEY_LABEL);
+	return {
+		key: await subtle.importKey('raw', key, 'AES-GCM', false, ['encrypt', 'decrypt']),
+		commitment: await hkdf(salt, secret, COMMITMENT_LABEL),
+	};
+}
+
+/** A header bound to its place, with the key that its chunks are encrypted under. */
+class Chunks {
+	#key;
+	#aad;
+
+	constructor(header, key, { genesis, owner, key: recordKey, version }) {
+		this.header = header;
+		this.#key = key;
+		this.#aad = concat(
+			header.toBytes(),
+			bytes(genesis, 32, 'the genesis hash'),
+			bytes(owner, 32, 'the owner'),
+			bytes(recordKey, 32, "the record's key"),
+			integer(version, 4, "the record's version"),
+		);
+	}
+
+	/** The nonce, `0^7 ‖ number ‖ last`, and the associated data, which ends with the number. */
+	#algorithm(chunk) {
+		const number = integer(chunk, 4, "a chunk's number");
+		const last = chunk + 1 === this.header.chunks ? 1 : 0;
+		const iv = concat(new Uint8Array(7), number, [last]);
+		return { name: 'AES-GCM', iv, additionalData: concat(this.#aad, number), tagLength: 128 };
+	}
+
+	/** Refuses a chunk of another length than its place asks for. */
+	checkLen(chunk, extra, data) {
+		const expected = this.header.chunkLen(chunk) + extra;
+		const got = bytes(data, undefined, 'a chunk').length;
+		if (got !== expected) {
+			const message = `chunk ${chunk} has to be ${expected} bytes long, not ${got}`;
+			throw new EnvelopeError('ChunkLength', message, { chunk, expected, got });
+		}
+	}
+
+	async seal(chunk, plain) {
+		return new Uint8Array(await subtle.encrypt(this.#algorithm(chunk), this.#key, plain));
+	}
+
+	async open(chunk, sealed) {
+		try {
+			return new Uint8Array(await subtle.decrypt(this.#algorithm(chunk), this.#key, sealed));
+		} catch {
+			const message = `chunk ${chunk} is not authentic: it was altered, or belongs elsewhere`;
+			throw new EnvelopeError('NotAuthentic', message, { chunk });
+		}
+	}
+}
+
+/** As `Encryptor.create`, with a salt that must never have been used with the leaf: for test vectors. */
+export let encryptorWithSalt;
+
+/** Encrypts a value chunk by chunk. */
+export class Encryptor {
+	#chunks;
+	#next = 0;
+
+	static {
+		encryptorWithSalt = async (leafKey, context, chunkSize, length, salt) => {
+			const { key, commitment } = await chunkKey(leafKey, salt);
+			const encryptor = new Encryptor();
+			const header = new Header(chunkSize, length, salt, commitment);
+			encryptor.#chunks = new Chunks(header, key, context);
+			return encryptor;
+		};
+	}
+
+	/**
+	 * Begins a record of `length` plaintext bytes in chunks of `chunkSize`.
+	 *
+	 * @param {LeafKey} leafKey
+	 * @param {RecordContext} context
+	 * @param {number} chunkSize
+	 * @param {number} length
+	 * @returns {Promise<Encryptor>}
+	 */
+	static create(leafKey, context, chunkSize, length) {
+		// Fresh for every encryption: under one salt, a second value would repeat key and nonce.
+		return encryptorWithSalt(leafKey, context, chunkSize, length, random());
+	}
+
+	/** What goes before the chunks. */
+	get header() {
+		return this.#chunks.header;
+	}
+
+	/** How many plaintext bytes the next chunk takes; undefined once all are encrypted. */
+	get nextLen() {
+		return this.#next < this.header.chunks ? this.header.chunkLen(this.#next) : undefined;
+	}
+
+	/**
+	 * Encrypts the next chunk; its tag is appended.
+	 *
+	 * @param {Uint8Array} plain
+	 * @returns {Promise<Uint8Array>}
+	 * @throws {EnvelopeError} `NoSuchChunk`, `ChunkLength`
+	 */
+	async encryptChunk(plain) {
+		const chunk = this.#next;
+		this.#chunks.checkLen(chunk, 0, plain);
+		// Before the first wait, so that two calls at once cannot share a nonce.
+		this.#next += 1;
+		return this.#chunks.seal(chunk, plain);
+	}
+}
+
+/** Decrypts a record's chunks, in any order. */
+export class Decryptor {
+	#chunks;
+
+	/**
+	 * Begins with a header. Refuses a key that is not the record's.
+	 *
+	 * @param {LeafKey} leafKey
+	 * @param {RecordContext} context
+	 * @param {Header} header
+	 * @returns {Promise<Decryptor>}
+	 * @throws {EnvelopeError} `WrongKey`
+	 */
+	static async create(leafKey, context, header) {
+		const { key, commitment } = await chunkKey(leafKey, header.salt);
+		if (!equal(commitment, header.commitment)) {
+			const message = 'this key is not the one that the record commits to';
+			throw new EnvelopeError('WrongKey', message);
+		}
+		const decryptor = new Decryptor();
+		decryptor.#chunks = new Chunks(header, key, context);
+		return decryptor;
+	}
+
+	/** The record's header. It is authentic once a chunk has been decrypted. */
+	get header() {
+		return this.#chunks.header;
+	}
+
+	/**
+	 * A chunk's plaintext.
+	 *
+	 * @param {number} number
+	 * @param {Uint8Array} chunk
+	 * @returns {Promise<Uint8Array>}
+	 * @throws {EnvelopeError} `NoSuchChunk`, `ChunkLength`, `NotAuthentic`
+	 */
+	async decryptChunk(number, chunk) {
+		this.#chunks.checkLen(number, TAG_LEN, chunk);
+		return this.#chunks.open(number, chunk);
+	}
+}
+
+/**
+ * A whole record, header and chunks, in chunks of `MAX_CHUNK_SIZE`.
+ *
+ * @param {LeafKey} leafKey
+ * @param {RecordContext} context
+ * @param {Uint8Array} value
+ * @returns {Promise<Uint8Array>}
+ */
+export async function encryptValue(leafKey, context, value) {
+	const { length } = bytes(value, undefined, 'a value');
+	return encryptAll(await Encryptor.create(leafKey, context, MAX_CHUNK_SIZE, length), value);
+}
+
+/** All of a value, with an encryptor that was made for its length. */
+export async function encryptAll(encryptor, value) {
+	const { chunks, chunkSize, recordLen } = encryptor.header;
+	const record = new Uint8Array(recordLen);
+	record.set(encryptor.header.toBytes());
+	for (let chunk = 0; chunk < chunks; chunk++) {
+		const plain = value.subarray(chunk * chunkSize, (chunk + 1) * chunkSize);
+		const sealed = await encryptor.encryptChunk(plain);
+		record.set(sealed, Header.LEN + chunk * (chunkSize + TAG_LEN));
+	}
+	return record;
+}
+
+/**
+ * The value of a whole record, header and chunks.
+ *
+ * @param {LeafKey} leafKey
+ * @param {RecordContext} context
+ * @param {Uint8Array} record
+ * @returns {Promise<Uint8Array>}
+ * @throws {EnvelopeError} As `Header.read`, `Decryptor.create` and `decryptChunk`, and `Length`.
+ */
+export async function decryptValue(leafKey, context, record) {
+	const header = Header.read(record);
+	const [expected, got] = [header.recordLen, record.length];
+	// Before anything is allocated by what the header claims.
+	if (got !== expected) {
+		const message = `by its header the record is ${expected} bytes long, but there are ${got}`;
+		throw new EnvelopeError('Length', message, { expected, got });
+	}
+	const decryptor = await Decryptor.create(leafKey, context, header);
+	const value = new Uint8Array(header.length);
+	const step = header.chunkSize + TAG_LEN;
+	for (let chunk = 0; chunk < header.chunks; chunk++) {
+		const at = Header.LEN + chunk * step;
+		const plain = await decryptor.decryptChunk(chunk, record.subarray(at, at + step));
+		value.set(plain, chunk * header.chunkSize);
+	}
+	return value;
+}

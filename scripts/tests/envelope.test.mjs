@@ -1,0 +1,292 @@
+// The JavaScript envelope against the vectors that the Rust crate wrote, valid and invalid, and HPKE
+// against RFC 9180's own. Needs no node.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import {
+	decryptValue,
+	Decryptor,
+	EncryptionKeyPair,
+	Encryptor,
+	encryptValue,
+	EnvelopeError,
+	Header,
+	LEAVES,
+	MasterSecret,
+	MAX_CHUNK_SIZE,
+	MAX_CHUNKS,
+	merkle,
+	openGrant,
+	PublicKey,
+	Range,
+	sealGrant,
+} from '../lib/envelope.mjs';
+import { sealGrantWith } from '../lib/envelope/grant.mjs';
+import { cryptoKeyPairOf, hpke } from '../lib/envelope/keys.mjs';
+import { encryptAll, encryptorWithSalt } from '../lib/envelope/record.mjs';
+import { secretOf } from '../lib/envelope/tree.mjs';
+
+const read = (path) => JSON.parse(readFileSync(new URL(`../../client/envelope/${path}`, import.meta.url)));
+const vectors = read('vectors.json');
+const bytes = (hex) => new Uint8Array(Buffer.from(hex, 'hex'));
+const hex = (data) => Buffer.from(data).toString('hex');
+
+const contextOf = (v) => ({
+	genesis: bytes(v.genesis),
+	owner: bytes(v.owner),
+	key: bytes(v.key),
+	version: v.version,
+});
+const idOf = ({ genesis, owner, dataset, epoch }) => ({
+	genesis: bytes(genesis),
+	owner: bytes(owner),
+	dataset,
+	epoch,
+});
+const scopeOf = ({ grantee, start, end, expiry }) => ({
+	grantee: bytes(grantee),
+	range: new Range(start, end),
+	expiry,
+});
+
+/** The tree that most vectors are of. */
+const [first] = vectors.epochRoots;
+const epochRoot = await new MasterSecret(bytes(first.master)).epochRoot(idOf(first));
+const leafKeyOf = ({ leaf }) => epochRoot.leafKey(leaf);
+const someKey = await epochRoot.leafKey(5);
+const someContext = contextOf(vectors.records[0]);
+
+/** Asserts that this is refused with the error that a vector names, with its values. */
+async function refused(attempt, expected, what) {
+	await assert.rejects(attempt, (error) => {
+		assert.ok(error instanceof EnvelopeError, `${what}: ${error.stack}`);
+		assert.deepEqual({ name: error.name, ...error.details }, expected, what);
+		return true;
+	});
+}
+
+test('epoch roots', async () => {
+	for (const v of vectors.epochRoots) {
+		const root = await new MasterSecret(bytes(v.master)).epochRoot(idOf(v));
+		assert.equal(hex((await root.keySet(Range.ALL)).toBytes()), v.root);
+	}
+});
+
+test('leaf keys', async () => {
+	for (const v of vectors.leafKeys) assert.equal(hex(secretOf(await leafKeyOf(v))), v.key);
+});
+
+test('covers of ranges, and their keys', async () => {
+	for (const { start, end, cover, keys } of vectors.ranges) {
+		const range = new Range(start, end);
+		assert.deepEqual(
+			range.cover().map(({ depth, index }) => [depth, index]),
+			cover,
+		);
+		const set = await epochRoot.keySet(range);
+		assert.equal(hex(set.toBytes()), keys);
+		for (const leaf of [start, Math.floor((start + end) / 2), end - 1]) {
+			const expected = secretOf(await epochRoot.leafKey(leaf));
+			assert.deepEqual(secretOf(await set.leafKey(leaf)), expected);
+		}
+		for (const leaf of [start - 1, end].filter((leaf) => leaf >= 0 && leaf < LEAVES)) {
+			await refused(set.leafKey(leaf), { name: 'LeafOutsideRange', leaf, range }, `leaf ${leaf}`);
+		}
+	}
+});
+
+test('ranges that are refused', async () => {
+	for (const { start, end, error } of vectors.refusedRanges) {
+		await refused(async () => new Range(start, end), error, `[${start}, ${end})`);
+	}
+});
+
+test('records, made and read', async () => {
+	for (const v of vectors.records) {
+		const [leafKey, context, value] = [await leafKeyOf(v), contextOf(v), bytes(v.value)];
+		const salt = bytes(v.salt);
+		const encryptor = await encryptorWithSalt(leafKey, context, v.chunkSize, value.length, salt);
+		assert.equal(hex(await encryptAll(encryptor, value)), v.record);
+		assert.equal(hex(await decryptValue(leafKey, context, bytes(v.record))), v.value);
+
+		const { chunks, chunkSize } = Header.read(bytes(v.record));
+		const step = chunkSize + 16;
+		const at = (i) => bytes(v.record).subarray(Header.LEN + i * step, Header.LEN + (i + 1) * step);
+		const hashes = Array.from({ length: chunks }, (_, i) => merkle.leafHash(at(i)));
+		assert.equal(hex(await merkle.root(await Promise.all(hashes))), v.chunksRoot);
+	}
+});
+
+test('records that are refused', async () => {
+	for (const v of vectors.refusedRecords) {
+		const attempt = decryptValue(await leafKeyOf(v), contextOf(v), bytes(v.record));
+		await refused(attempt, v.error, v.case);
+	}
+});
+
+test('every bit of a record matters', async () => {
+	const v = vectors.records.at(-1);
+	const [leafKey, context, good] = [await leafKeyOf(v), contextOf(v), bytes(v.record)];
+	for (let bit = 0; bit < good.length * 8; bit++) {
+		const bad = good.slice();
+		bad[bit >> 3] ^= 1 << (bit & 7);
+		await assert.rejects(decryptValue(leafKey, context, bad), EnvelopeError, `bit ${bit}`);
+	}
+});
+
+test('a large value, by chunks in any order', async () => {
+	const value = Uint8Array.from({ length: 2 * MAX_CHUNK_SIZE + 3 }, (_, i) => i % 251);
+	const record = await encryptValue(someKey, someContext, value);
+	assert.deepEqual(await decryptValue(someKey, someContext, record), value);
+
+	const header = Header.read(record);
+	const decryptor = await Decryptor.create(someKey, someContext, header);
+	const last = record.subarray(header.recordLen - 19);
+	assert.deepEqual(await decryptor.decryptChunk(2, last), value.subarray(-3));
+	const expected = { name: 'ChunkLength', chunk: 2, expected: 19, got: 18 };
+	await refused(decryptor.decryptChunk(2, last.subarray(1)), expected, 'a short chunk');
+	const beyond = { name: 'NoSuchChunk', chunk: 3, chunks: 3 };
+	await refused(decryptor.decryptChunk(3, last), beyond, 'a chunk too many');
+});
+
+test('an encryptor keeps to its length, and never uses a nonce twice', async () => {
+	const encryptor = await Encryptor.create(someKey, someContext, 16, 20);
+	const short = { name: 'ChunkLength', chunk: 0, expected: 16, got: 15 };
+	await refused(encryptor.encryptChunk(new Uint8Array(15)), short, 'a short chunk');
+	// Both at once, without waiting for the first.
+	const sealed = await Promise.all([16, 4].map((len) => encryptor.encryptChunk(new Uint8Array(len))));
+	const record = Buffer.concat([encryptor.header.toBytes(), ...sealed]);
+	const value = await decryptValue(someKey, someContext, new Uint8Array(record));
+	assert.deepEqual(value, new Uint8Array(20));
+	assert.equal(encryptor.nextLen, undefined);
+	const beyond = { name: 'NoSuchChunk', chunk: 2, chunks: 2 };
+	await refused(encryptor.encryptChunk(new Uint8Array(0)), beyond, 'a chunk too many');
+});
+
+test('impossible sizes are refused', async () => {
+	const create = (size, length) => Encryptor.create(someKey, someContext, size, length);
+	for (const got of [0, MAX_CHUNK_SIZE + 1]) {
+		await refused(create(got, 1), { name: 'ChunkSize', got }, `chunks of ${got}`);
+	}
+	const got = MAX_CHUNKS + 1;
+	await refused(create(16, MAX_CHUNKS * 16 + 1), { name: 'TooManyChunks', got }, 'too much');
+});
+
+test('public keys', async () => {
+	for (const { seed, publicKey } of vectors.publicKeys) {
+		const key = await new EncryptionKeyPair(bytes(seed)).publicKey();
+		assert.equal(hex(key.toBytes()), publicKey);
+		assert.deepEqual(PublicKey.fromBytes(bytes(publicKey)), key);
+	}
+	for (const { publicKey, error } of vectors.refusedPublicKeys) {
+		await refused(async () => PublicKey.fromBytes(bytes(publicKey)), error, publicKey);
+	}
+});
+
+test('grants, sealed and opened', async () => {
+	for (const v of vectors.grants) {
+		const [id, scope] = [idOf(v), scopeOf(v)];
+		const pair = new EncryptionKeyPair(bytes(v.seed));
+		const recipient = await pair.publicKey();
+		const sealed = await sealGrantWith(epochRoot, scope, recipient, bytes(v.ephemeral));
+		assert.equal(hex(sealed), v.sealed);
+
+		const expected = (await epochRoot.keySet(scope.range)).toBytes();
+		assert.deepEqual((await openGrant(pair, id, scope, bytes(v.sealed))).toBytes(), expected);
+		const fresh = await sealGrant(epochRoot, scope, recipient);
+		assert.notEqual(hex(fresh), v.sealed);
+		assert.deepEqual((await openGrant(pair, id, scope, fresh)).toBytes(), expected);
+	}
+});
+
+test('grants that are refused', async () => {
+	for (const v of vectors.refusedGrants) {
+		const pair = new EncryptionKeyPair(bytes(v.seed));
+		await refused(openGrant(pair, idOf(v), scopeOf(v), bytes(v.sealed)), v.error, v.case);
+	}
+});
+
+test('a key of low order takes no grant', async () => {
+	const key = PublicKey.fromBytes(bytes(`0001${'00'.repeat(32)}`));
+	const attempt = sealGrant(epochRoot, scopeOf(vectors.grants[0]), key);
+	await refused(attempt, { name: 'LowOrderKey' }, 'zero');
+});
+
+test('Merkle trees', async () => {
+	for (const v of vectors.merkleTrees) {
+		const leaves = await Promise.all(v.chunks.map((chunk) => merkle.leafHash(bytes(chunk))));
+		const [root, count] = [await merkle.root(leaves), leaves.length];
+		assert.equal(hex(root), v.root);
+		for (const [i, leaf] of leaves.entries()) {
+			const path = await merkle.proof(leaves, i);
+			assert.deepEqual(path.map(hex), v.proofs[i]);
+			await merkle.verify(root, count, i, leaf, path);
+			const other = await merkle.leafHash(bytes('ff'));
+			await refused(merkle.verify(root, count, i, other, path), { name: 'WrongRoot' }, 'a chunk');
+			const length = { name: 'ProofLength', expected: path.length, got: path.length + 1 };
+			await refused(merkle.verify(root, count, i, leaf, [...path, leaf]), length, 'a proof');
+		}
+		const beyond = { name: 'NoSuchChunk', index: count, count };
+		await refused(merkle.verify(root, count, count, leaves[0], []), beyond, 'an index');
+		assert.equal(await merkle.proof(leaves, count), undefined);
+	}
+});
+
+test("HPKE is RFC 9180's, for this suite", async () => {
+	const v = read('src/grant/rfc9180.json');
+	const pair = new EncryptionKeyPair(bytes(v.ikmR));
+	const recipient = await pair.publicKey();
+	assert.equal(hex(recipient.key), v.pkRm);
+	const sender = await hpke.createSenderContext({
+		recipientPublicKey: await hpke.kem.deserializePublicKey(recipient.key),
+		info: bytes(v.info),
+		ekm: await hpke.kem.deriveKeyPair(bytes(v.ikmE)),
+	});
+	assert.equal(hex(sender.enc), v.enc);
+	assert.equal(hex(await sender.seal(bytes(v.pt), bytes(v.aad))), v.ct);
+	const context = await hpke.createRecipientContext({
+		recipientKey: await cryptoKeyPairOf(pair),
+		enc: bytes(v.enc),
+		info: bytes(v.info),
+	});
+	assert.equal(hex(await context.open(bytes(v.ct), bytes(v.aad))), v.pt);
+});
+
+test('secrets are generated anew, and not shown', async () => {
+	const [a, b] = [MasterSecret.generate(), MasterSecret.generate()];
+	assert.notDeepEqual(a.exposeSecret(), b.exposeSecret());
+	const pair = EncryptionKeyPair.generate();
+	const again = new EncryptionKeyPair(pair.exposeSeed());
+	assert.deepEqual(await again.publicKey(), await pair.publicKey());
+	assert.equal(JSON.stringify([a, pair, someKey]), '[{},{},{}]');
+});
+
+test('Node.js Buffers are bytes like any, and are copied', async () => {
+	const v = vectors.records.at(-1);
+	const [seed, record] = [Buffer.from(first.master, 'hex'), Buffer.from(v.record, 'hex')];
+	const master = new MasterSecret(seed);
+	seed.fill(0);
+	assert.equal(hex(master.exposeSecret()), first.master);
+	const leafKey = await (await master.epochRoot(idOf(first))).leafKey(v.leaf);
+	assert.equal(hex(await decryptValue(leafKey, contextOf(v), record)), v.value);
+	const grant = vectors.grants[1];
+	const pair = new EncryptionKeyPair(Buffer.from(grant.seed, 'hex'));
+	const keys = await openGrant(pair, idOf(grant), scopeOf(grant), Buffer.from(grant.sealed, 'hex'));
+	assert.deepEqual(secretOf(await keys.leafKey(5)), secretOf(someKey));
+});
+
+test("a caller's mistakes are type errors", async () => {
+	const id = idOf(first);
+	const master = MasterSecret.generate();
+	for (const bad of [
+		{ ...id, owner: new Uint8Array(31) },
+		{ ...id, genesis: '00' },
+		{ ...id, dataset: -1 },
+		{ ...id, epoch: 2 ** 32 },
+	]) {
+		await assert.rejects(master.epochRoot(bad), TypeError);
+	}
+	await assert.rejects(epochRoot.leafKey(1.5), TypeError);
+	assert.throws(() => new Range(-1, 5), TypeError);
+});
