@@ -81,7 +81,7 @@ test("a grant's keys open nothing outside its range", { timeout }, async () => {
 	const keys = await client.openKeys({ caller, owner, answer, pair });
 	const outside = (await client.query(owner, owner, KEYS[3])).contentHash;
 	const sealed = await client.fetchValue(outside);
-	await assert.rejects(async () => keys.leafKey(3), { name: 'LeafOutsideRange' });
+	await assert.rejects(keys.leafKey(3), { name: 'LeafOutsideRange' });
 	for (const leaf of [1, 2]) {
 		const attempt = client.decrypt(await keys.leafKey(leaf), owner, KEYS[3], sealed);
 		await assert.rejects(attempt, { name: 'WrongKey' });
