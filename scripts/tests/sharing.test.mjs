@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
+import { EncryptionKeyPair, Header, MasterSecret, TAG_LEN } from '../lib/envelope.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { cidOf, Client, hex, recordKey } from '../lib/sharing.mjs';
 import { joinCsv, MONTHS, monthsOf, studentsCsv } from '../lib/students.mjs';
@@ -52,7 +52,10 @@ async function state() {
 	return JSON.stringify(parts);
 }
 
-/** The company's open request for the whole dataset, which the tests need to exist. */
+/** The most bytes of ciphertext that one call may store. */
+const largest = () => client.api.consts.dataSharing.maxValueSize.toNumber();
+
+/** All leaves of the dataset. */
 const whole = { dataset: 0, epoch: 0, from: 0, to: 2 ** 32 };
 
 test('what is granted is read, and is what was stored', { timeout }, async () => {
@@ -61,6 +64,15 @@ test('what is granted is read, and is what was stored', { timeout }, async () =>
 		assert.deepEqual(Buffer.from(read), VALUES[leaf]);
 	}
 	assert.deepEqual(Buffer.from(await client.readOwn(school, master, KEYS[0])), VALUES[0]);
+});
+
+test('a record of the largest size goes through every layer', { timeout }, async () => {
+	const key = recordKey('largest');
+	const value = new Uint8Array(largest() - Header.LEN - TAG_LEN).map((_, i) => i);
+	await client.store(school, master, { dataset: 0, epoch: 0, leaf: 100, key }, value);
+	const { size } = await client.query(school.address, school.address, key);
+	assert.equal(size, largest());
+	assert.deepEqual(await client.readOwn(school, master, key), value);
 });
 
 test('queries are refused, each with its reason', { timeout }, async () => {
@@ -123,6 +135,7 @@ test('bad input is refused with an error of its own, and changes nothing', { tim
 		[s, calls.store(hex(KEYS[0]), 0, 0, 9, value), 'KeyTaken'],
 		[s, calls.store(newKey, 0, 0, 3, value), 'LeafTaken'],
 		[s, calls.store(newKey, 0, 0, 9, '0x'), 'EmptyValue'],
+		[s, calls.store(newKey, 0, 0, 9, `0x${'00'.repeat(largest() + 1)}`), 'ValueTooLong'],
 		[s, calls.removeRecord(newKey), 'UnknownRecord'],
 		[d, calls.requestAccess(s.address, SCOPE, 'study', 1, 0), 'NoEncryptionKey'],
 		[s, calls.requestAccess(s.address, SCOPE, 'study', 1, 0), 'SelfRequest'],
