@@ -9,7 +9,9 @@ use std::{num::NonZeroUsize, time::Duration};
 
 /// A node of an Isthmus chain: proof of work, and data shared under authorization.
 #[derive(Debug, Parser)]
-#[command(after_help = "Example: a development chain that mines on demand, gone when it ends:\n  isthmus-node --dev")]
+#[command(
+	after_help = "Example: a development chain that mines on demand, gone when it ends:\n  isthmus-node --dev"
+)]
 pub(crate) struct Cli {
 	#[command(subcommand)]
 	pub(crate) subcommand: Option<Command>,
@@ -52,15 +54,16 @@ pub(crate) struct MiningArgs {
 }
 
 fn parse_account(text: &str) -> Result<AccountId, String> {
-	AccountId::from_string(text).map_err(|_| {
-		"not an account: give an SS58 address, or 0x and 64 hex digits".into()
-	})
+	AccountId::from_string(text)
+		.map_err(|_| "not an account: give an SS58 address, or 0x and 64 hex digits".into())
 }
 
 fn parse_extra_data(text: &str) -> Result<String, String> {
 	match text.len() {
 		0..=MAX_EXTRA_DATA => Ok(text.into()),
-		long => Err(format!("{long} bytes, and the header has room for {MAX_EXTRA_DATA}")),
+		long => Err(format!(
+			"{long} bytes, and the header has room for {MAX_EXTRA_DATA}"
+		)),
 	}
 }
 

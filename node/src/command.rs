@@ -52,7 +52,7 @@ pub(crate) fn run() -> sc_cli::Result<()> {
 			runner.run_node_until_exit(|config| async move {
 				service::new_full(config, &mining).map_err(sc_cli::Error::Service)
 			})
-		},
+		}
 		Some(Command::Key(cmd)) => cmd.run(&cli),
 		Some(Command::ExportChainSpec(cmd)) => cmd.run(Box::new(chain_spec::load(&cmd.chain)?)),
 		Some(Command::ExportBlocks(cmd)) => {
@@ -61,21 +61,24 @@ pub(crate) fn run() -> sc_cli::Result<()> {
 				let parts = service::Parts::new(&config)?;
 				Ok((cmd.run(parts.client, config.database), parts.task_manager))
 			})
-		},
+		}
 		Some(Command::ImportBlocks(cmd)) => {
 			let runner = cli.create_runner(cmd)?;
 			runner.async_run(|config| {
 				let parts = service::Parts::new(&config)?;
-				Ok((cmd.run(parts.client, parts.import_queue), parts.task_manager))
+				Ok((
+					cmd.run(parts.client, parts.import_queue),
+					parts.task_manager,
+				))
 			})
-		},
+		}
 		Some(Command::PurgeChain(cmd)) => {
 			let runner = cli.create_runner(cmd)?;
 			runner.sync_run(|config| cmd.run(config.database))
-		},
+		}
 		Some(Command::ChainInfo(cmd)) => {
 			let runner = cli.create_runner(cmd)?;
 			runner.sync_run(|config| cmd.run::<isthmus_primitives::Block>(&config))
-		},
+		}
 	}
 }

@@ -40,7 +40,12 @@ where
 	let mut module = RpcModule::new(());
 	module.merge(System::new(client.clone(), pool).into_rpc())?;
 	module.merge(TransactionPayment::new(client).into_rpc())?;
-	let Finality { voter_state, authority_set, justifications, proofs } = finality;
+	let Finality {
+		voter_state,
+		authority_set,
+		justifications,
+		proofs,
+	} = finality;
 	module.merge(
 		Grandpa::new(executor, authority_set, voter_state, justifications, proofs).into_rpc(),
 	)?;

@@ -84,7 +84,9 @@ impl Parts {
 		)?;
 		let client: Arc<FullClient> = Arc::new(client);
 		let telemetry = telemetry.map(|(worker, telemetry)| {
-			task_manager.spawn_handle().spawn("telemetry", None, worker.run());
+			task_manager
+				.spawn_handle()
+				.spawn("telemetry", None, worker.run());
 			telemetry
 		});
 
@@ -142,7 +144,8 @@ pub(crate) fn new_full(
 ) -> Result<TaskManager, ServiceError> {
 	if !matches!(config.network.sync_mode, SyncMode::Full) {
 		return Err(ServiceError::Other(
-			"only `--sync full` is supported: every node verifies every block's proof of work".into(),
+			"only `--sync full` is supported: every node verifies every block's proof of work"
+				.into(),
 		));
 	}
 	let author = author_config(&config, mining)?;
@@ -161,7 +164,8 @@ pub(crate) fn new_full(
 	} = Parts::new(&config)?;
 
 	let genesis_hash = client.info().genesis_hash;
-	let metrics = Litep2pNetworkBackend::register_notification_metrics(config.prometheus_registry());
+	let metrics =
+		Litep2pNetworkBackend::register_notification_metrics(config.prometheus_registry());
 	let mut net_config = sc_network::config::FullNetworkConfiguration::<
 		Block,
 		Hash,
@@ -209,7 +213,8 @@ pub(crate) fn new_full(
 	let rpc_builder = {
 		let (client, pool) = (client.clone(), pool.clone());
 		Box::new(move |executor| {
-			rpc::create(client.clone(), pool.clone(), finality.clone(), executor).map_err(Into::into)
+			rpc::create(client.clone(), pool.clone(), finality.clone(), executor)
+				.map_err(Into::into)
 		})
 	};
 
@@ -246,7 +251,9 @@ pub(crate) fn new_full(
 			telemetry.as_ref().map(Telemetry::handle),
 		);
 		let pace = if on_demand {
-			Pace::OnDemand { heartbeat: mining.heartbeat }
+			Pace::OnDemand {
+				heartbeat: mining.heartbeat,
+			}
 		} else {
 			Pace::Continuous
 		};
@@ -286,13 +293,17 @@ pub(crate) fn new_full(
 			network,
 			sync: Arc::new(sync_service),
 			notification_service: grandpa_notifications,
-			voting_rule: VotingRulesBuilder::new().add(BeforeBestBlockBy(behind)).build(),
+			voting_rule: VotingRulesBuilder::new()
+				.add(BeforeBestBlockBy(behind))
+				.build(),
 			prometheus_registry,
 			shared_voter_state,
 			telemetry: telemetry.as_ref().map(Telemetry::handle),
 			offchain_tx_pool_factory: OffchainTransactionPoolFactory::new(pool),
 		})?;
-		task_manager.spawn_essential_handle().spawn_blocking("grandpa-voter", None, voter);
+		task_manager
+			.spawn_essential_handle()
+			.spawn_blocking("grandpa-voter", None, voter);
 	}
 	Ok(task_manager)
 }
@@ -314,7 +325,7 @@ fn author_config(
 			return Err(ServiceError::Other(
 				"`--mine` needs `--beneficiary ACCOUNT`: who earns the blocks' rewards".into(),
 			))
-		},
+		}
 	};
 	Ok(Some(AuthorConfig {
 		beneficiary,

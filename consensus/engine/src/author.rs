@@ -35,6 +35,8 @@ const REBUILD_FOR_TRANSACTIONS: Duration = Duration::from_secs(2);
 const REBUILD_FOR_TIME: Duration = Duration::from_secs(5);
 /// How long to wait before looking again while syncing, offline, or after a failure.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long to wait for a block of our own that is being imported.
+const IMPORT_TIME: Duration = Duration::from_millis(20);
 /// How long a template may take to build.
 const BUILD_TIME: Duration = Duration::from_secs(2);
 
@@ -79,10 +81,13 @@ pub struct Author<I, C, B, SC, E, P, SO> {
 	config: AuthorConfig,
 }
 
-/// The template last built.
-struct Last {
+/// What the author last mined on.
+struct Round {
 	parent: Hash,
-	built: Instant,
+	/// When to mine though no transaction waits.
+	due: Instant,
+	/// When the template on it was built, if one was.
+	built: Option<Instant>,
 	/// Transactions came into the pool since.
 	outdated: bool,
 }
@@ -127,74 +132,69 @@ where
 			.import_notification_stream()
 			.fuse();
 		let mut transactions = self.pool.import_notification_stream().fuse();
-		let mut last: Option<Last> = None;
-		// A development chain shows its first block at once.
-		let mut heartbeat = Instant::now();
+		let mut round = None;
 		loop {
-			let wait = match self.step(&mut last, heartbeat).await {
-				Ok(wait) => wait,
-				Err(error) => {
-					log::warn!(target: LOG_TARGET, "no block template: {error}");
-					LOOK_AGAIN
-				}
-			};
+			let wait = self.step(&mut round).await.unwrap_or_else(|error| {
+				log::warn!(target: LOG_TARGET, "no block template: {error}");
+				LOOK_AGAIN
+			});
 			let mut timer = Delay::new(wait).fuse();
 			futures::select! {
-				notification = imports.next() => match notification {
-					Some(notification) if notification.is_new_best => {
-						if let Pace::OnDemand { heartbeat: period } = self.config.pace {
-							heartbeat = Instant::now() + period;
-						}
-					},
-					Some(_) => {},
-					None => return,
-				},
-				transaction = transactions.next() => if transaction.is_some() {
-					if let Some(last) = &mut last {
-						last.outdated = true;
-					}
-				},
+				import = imports.next() => if import.is_none() { return },
+				_ = transactions.next() => if let Some(round) = &mut round { round.outdated = true },
 				() = timer => {},
 			}
 		}
 	}
 
 	/// Brings the current job up to date, and says how long it will stay so if nothing happens.
-	async fn step(
-		&mut self,
-		last: &mut Option<Last>,
-		heartbeat: Instant,
-	) -> Result<Duration, Failure> {
+	async fn step(&mut self, round: &mut Option<Round>) -> Result<Duration, Failure> {
 		if self.sync.is_major_syncing() || (self.sync.is_offline() && !self.config.force) {
 			self.work.withdraw();
-			*last = None;
+			*round = None;
 			return Ok(LOOK_AGAIN);
 		}
-		let parent = self.select_chain.best_chain().await?;
-		let parent_hash = parent.hash();
-		let known = last.as_ref().filter(|last| last.parent == parent_hash);
+		if self.work.is_importing() {
+			// The best block is about to change.
+			return Ok(IMPORT_TIME);
+		}
+		let parent_header = self.select_chain.best_chain().await?;
+		let parent = parent_header.hash();
 		let now = Instant::now();
+		let round = match round {
+			Some(round) if round.parent == parent => round,
+			other => {
+				self.work.withdraw();
+				let due = match self.config.pace {
+					// A node that has just begun shows its first block at once.
+					Pace::OnDemand { heartbeat } if other.is_some() => now + heartbeat,
+					_ => now,
+				};
+				other.insert(Round {
+					parent,
+					due,
+					built: None,
+					outdated: false,
+				})
+			}
+		};
 
-		if let Some(known) = known {
-			let keep = if known.outdated {
+		if let Some(built) = round.built {
+			let keep = if round.outdated {
 				REBUILD_FOR_TRANSACTIONS
 			} else {
 				REBUILD_FOR_TIME
 			};
-			let until = known.built + keep;
-			if self.work.current().is_some() && now < until {
-				return Ok(until - now);
+			if now < built + keep {
+				return Ok(built + keep - now);
 			}
-		} else {
-			self.work.withdraw();
 		}
-
 		if let Pace::OnDemand { .. } = self.config.pace {
-			if self.pool.status().ready == 0 && now < heartbeat {
-				return Ok(heartbeat - now);
+			if self.pool.status().ready == 0 && now < round.due {
+				return Ok(round.due - now);
 			}
-			// The clock must have passed the parent's second, or time would run ahead of it.
-			let parent_time = self.work.chain().parent(parent_hash)?.timestamp;
+			// The clock must have passed the parent's second, or the chain's time would run ahead.
+			let parent_time = self.work.chain().parent(parent)?.timestamp;
 			let next_second = Duration::from_secs(parent_time.saturating_add(1));
 			let clock = Duration::from_millis(unix_now_millis());
 			if clock < next_second {
@@ -202,12 +202,9 @@ where
 			}
 		}
 
-		self.build(parent).await?;
-		*last = Some(Last {
-			parent: parent_hash,
-			built: Instant::now(),
-			outdated: false,
-		});
+		self.build(parent_header).await?;
+		round.built = Some(Instant::now());
+		round.outdated = false;
 		Ok(REBUILD_FOR_TIME)
 	}
 

@@ -28,6 +28,9 @@ const TOTAL_DIFFICULTY_PREFIX: &[u8] = b"isthmus:total_difficulty:";
 /// may drop.
 const PARAMETERS_KEY: &[u8] = b"isthmus:parameters";
 
+/// The next epoch's cache is begun this many blocks before its first block.
+const PREPARE_AHEAD: BlockNumber = 300;
+
 /// What the engine needs of a client.
 pub trait ChainClient:
 	HeaderBackend<Block>

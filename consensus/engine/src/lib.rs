@@ -18,6 +18,8 @@ mod error;
 mod import;
 mod miner;
 mod select_chain;
+#[cfg(test)]
+mod tests;
 mod verifier;
 mod work;
 

@@ -1,7 +1,7 @@
 //! The built-in CPU miner: threads that search the current job's nonces over the full dataset.
 
 use crate::{chain::ChainClient, work::Work, Job, LOG_TARGET};
-use isthmus_ethash::Dataset;
+use isthmus_ethash::{Dataset, Found, Progress};
 use isthmus_primitives::{digest::Seal, Block};
 use parking_lot::Mutex;
 use polkadot_sdk::*;
@@ -9,6 +9,7 @@ use sc_consensus::BlockImport;
 use sp_consensus::Error as ConsensusError;
 use std::{
 	num::NonZeroUsize,
+	ops::ControlFlow,
 	sync::{
 		atomic::{AtomicBool, AtomicU64, Ordering},
 		Arc,
@@ -19,6 +20,8 @@ use std::{
 
 /// How long a thread waits for a job before it looks whether it should end.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How often the making of a dataset says how far it is.
+const PROGRESS_PERIOD: Duration = Duration::from_secs(10);
 /// How many nonces a thread tries before it adds to the count of hashes and looks up again.
 const NONCES_PER_ROUND: u64 = 1 << 14;
 
@@ -102,7 +105,7 @@ where
 		let Some(job) = work.wait_for_job(PATIENCE) else {
 			continue;
 		};
-		let dataset = match datasets.get(work, &job) {
+		let dataset = match datasets.get(work, &job, stop) {
 			Ok(dataset) => dataset,
 			Err(error) => {
 				log::error!(target: LOG_TARGET, "cannot mine block #{}: {error}", job.number);
@@ -125,7 +128,7 @@ where
 
 /// Searches from a random nonce until the job is stale, the miner stops, or a seal is found.
 fn search(job: &Job, dataset: &Dataset, stop: &AtomicBool, hashes: &HashCount) -> Option<Seal> {
-	let boundary = isthmus_rules::boundary(job.difficulty);
+	let boundary = isthmus_rules::boundary(job.difficulty).to_big_endian();
 	let mut first: u64 = rand::random();
 	while !job.stale.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed) {
 		let nonces = first..first.saturating_add(NONCES_PER_ROUND);
@@ -159,15 +162,20 @@ impl Datasets {
 		*current = None;
 		let cache = work.chain().cache(epoch)?;
 		let started = Instant::now();
-		let mut said = started;
-		let dataset = Dataset::generate(&cache, self.threads, |progress| {
-			if said.elapsed() >= Duration::from_secs(10) {
-				said = Instant::now();
-				log::info!(
-					target: LOG_TARGET,
-					"generating the dataset of epoch {epoch}: {:.0} %",
-					progress * 100.0,
-				);
+		let said = Mutex::new(started);
+		let dataset = Dataset::generate(&cache, self.threads.get(), |Progress { done, total }| {
+			// Whoever finds the lock taken need not say it too.
+			if let Some(mut said) = said.try_lock() {
+				if said.elapsed() >= PROGRESS_PERIOD {
+					*said = Instant::now();
+					let percent = u64::from(done) * 100 / u64::from(total.max(1));
+					log::info!(target: LOG_TARGET, "generating the dataset of epoch {epoch}: {percent} %");
+				}
+			}
+			if stop.load(Ordering::Relaxed) {
+				ControlFlow::Break(())
+			} else {
+				ControlFlow::Continue(())
 			}
 		})?;
 		log::info!(

@@ -54,6 +54,8 @@ struct State {
 	current: Option<Arc<Job>>,
 	/// Oldest first.
 	templates: VecDeque<Template>,
+	/// Sealed blocks on their way into the database.
+	importing: usize,
 }
 
 /// The place where the author puts jobs and miners bring seals. Clones share it.
@@ -130,6 +132,11 @@ where
 		}
 	}
 
+	/// Whether a sealed block is on its way into the database.
+	pub(crate) fn is_importing(&self) -> bool {
+		self.shared.state.lock().importing > 0
+	}
+
 	/// Waits, blocking the thread, until there is a job that is not stale, or for at most `patience`.
 	pub(crate) fn wait_for_job(&self, patience: std::time::Duration) -> Option<Arc<Job>> {
 		let mut state = self.shared.state.lock();
@@ -195,6 +202,15 @@ where
 			.map_err(SubmitError::Import)?;
 		log::info!(target: LOG_TARGET, "⛏️  Mined block #{number} ({hash})");
 		Ok(result)
+	}
+}
+
+/// Counts an import until it ends, however it ends.
+struct Importing<'a>(&'a Shared);
+
+impl Drop for Importing<'_> {
+	fn drop(&mut self) {
+		self.0.state.lock().importing -= 1;
 	}
 }
 

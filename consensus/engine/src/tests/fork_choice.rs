@@ -1,0 +1,182 @@
+//! The heaviest chain wins, not the longest; ties and finality.
+
+use super::mock::*;
+use crate::{Chain, HeaviestChain, PowBlockImport};
+use futures::executor::block_on;
+use isthmus_primitives::{params::ChainParameters, Block, Hash, Header};
+use polkadot_sdk::*;
+use sc_client_api::backend::{AuxStore, Backend as _, NewBlockState};
+use sc_consensus::{
+	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult,
+};
+use sp_blockchain::HeaderBackend;
+use sp_consensus::{BlockOrigin, Error as ConsensusError, SelectChain};
+use std::sync::Arc;
+
+/// The end of the import pipeline: puts the block into the database in memory.
+#[derive(Clone)]
+pub(super) struct Database(pub(super) Arc<Chain<TestClient>>);
+
+#[async_trait::async_trait]
+impl BlockImport<Block> for Database {
+	type Error = ConsensusError;
+
+	async fn check_block(&self, _: BlockCheckParams<Block>) -> Result<ImportResult, Self::Error> {
+		Ok(ImportResult::imported(false))
+	}
+
+	async fn import_block(
+		&self,
+		block: BlockImportParams<Block>,
+	) -> Result<ImportResult, Self::Error> {
+		let best = block.fork_choice == Some(ForkChoiceStrategy::Custom(true));
+		let client = self.0.client();
+		for (key, value) in &block.auxiliary {
+			client
+				.insert_aux(&[(&key[..], &value.clone().unwrap()[..])], &[])
+				.unwrap();
+		}
+		let state = if best {
+			NewBlockState::Best
+		} else {
+			NewBlockState::Normal
+		};
+		client
+			.backend
+			.blockchain()
+			.insert(
+				block.post_hash(),
+				block.post_header(),
+				None,
+				block.body,
+				state,
+				true,
+			)
+			.unwrap();
+		Ok(ImportResult::imported(best))
+	}
+}
+
+fn import(chain: &Arc<Chain<TestClient>>, header: &Header) -> Result<bool, ConsensusError> {
+	let import = PowBlockImport::new(Database(chain.clone()), chain.clone());
+	let mut unsealed = header.clone();
+	let mut block = {
+		let seal = unsealed.digest.pop().unwrap();
+		let mut block = BlockImportParams::new(BlockOrigin::NetworkBroadcast, unsealed);
+		block.post_digests.push(seal);
+		block
+	};
+	block.body = Some(vec![]);
+	match block_on(import.import_block(block))? {
+		ImportResult::Imported(aux) => Ok(aux.is_new_best),
+		other => panic!("{other:?}"),
+	}
+}
+
+fn genesis(chain: &Chain<TestClient>) -> Hash {
+	chain.client().info().genesis_hash
+}
+
+#[test]
+fn the_heavier_chain_wins_though_it_is_shorter() {
+	// Of a genesis difficulty of 4096, a slow block takes 99 steps off and a quick one adds one, so
+	// eight slow blocks weigh 28,412 and seven quick ones 28,728.
+	let chain = chain(ChainParameters {
+		genesis_difficulty: 4096.into(),
+		..parameters()
+	});
+	let mine = |count, seconds| {
+		let mut tip = genesis(&chain);
+		let mut became_best = Vec::new();
+		for _ in 0..count {
+			let header = Draft::on(&chain, tip, seconds).mine();
+			became_best.push(import(&chain, &header).unwrap());
+			tip = header.hash();
+		}
+		(tip, became_best)
+	};
+	let (slow, became_best) = mine(8, 10_000);
+	assert_eq!(became_best, [true; 8]);
+	assert_eq!(
+		chain.total_difficulty(slow).unwrap(),
+		(4096 + 28_412).into()
+	);
+	let (quick, became_best) = mine(7, 1);
+	assert_eq!(
+		became_best,
+		[false, false, false, false, false, false, true]
+	);
+	assert_eq!(
+		chain.total_difficulty(quick).unwrap(),
+		(4096 + 28_728).into()
+	);
+	let info = chain.client().info();
+	assert_eq!((info.best_hash, info.best_number), (quick, 7));
+}
+
+#[test]
+fn of_equals_the_smaller_hash_wins_in_any_order() {
+	for swap in [false, true] {
+		let chain = chain(parameters());
+		let mut pair =
+			[1, 2].map(|byte| Draft::on(&chain, genesis(&chain), 13).variant(byte).mine());
+		if swap {
+			pair.reverse();
+		}
+		for header in &pair {
+			import(&chain, header).unwrap();
+		}
+		let smaller = pair.iter().map(Header::hash).min();
+		assert_eq!(Some(chain.client().info().best_hash), smaller);
+	}
+}
+
+#[test]
+fn a_heavier_fork_without_the_finalized_block_is_kept_and_not_best() {
+	let chain = chain(parameters());
+	let header = Draft::on(&chain, genesis(&chain), 13).mine();
+	let finalized = insert(&chain, &header, vec![], NewBlockState::Final);
+	let mut fork = genesis(&chain);
+	for byte in 1..4 {
+		let header = Draft::on(&chain, fork, 13).variant(byte).mine();
+		assert!(!import(&chain, &header).unwrap());
+		fork = header.hash();
+	}
+	assert!(chain.client().header(fork).unwrap().is_some());
+	assert_eq!(chain.client().info().best_hash, finalized);
+
+	let select = HeaviestChain::new(chain.client().backend.clone(), chain.clone());
+	assert_eq!(block_on(select.best_chain()).unwrap().hash(), finalized);
+}
+
+#[test]
+fn a_missing_total_difficulty_is_an_error() {
+	let chain = chain(parameters());
+	let parent = extend(&chain, genesis(&chain), 13);
+	let key = [b"isthmus:total_difficulty:".as_slice(), parent.as_bytes()].concat();
+	chain.client().insert_aux(&[], &[&key[..]]).unwrap();
+	let header = Draft::on(&chain, parent, 13).mine();
+	let error = import(&chain, &header).unwrap_err().to_string();
+	assert!(
+		error.contains("total difficulty") && error.contains("purge-chain"),
+		"{error}"
+	);
+}
+
+#[test]
+fn finality_follows_the_heaviest_chain_and_its_limit() {
+	let chain = chain(parameters());
+	let mut blocks = vec![genesis(&chain)];
+	for _ in 0..4 {
+		blocks.push(extend(&chain, blocks[blocks.len() - 1], 13));
+	}
+	let fork = Draft::on(&chain, blocks[1], 13).variant(5).mine();
+	let fork = insert(&chain, &fork, vec![], NewBlockState::Normal);
+	let select = HeaviestChain::new(chain.client().backend.clone(), chain.clone());
+	assert_eq!(block_on(select.best_chain()).unwrap().hash(), blocks[4]);
+	let target = |base, limit| block_on(select.finality_target(base, limit)).unwrap();
+	assert_eq!(target(blocks[0], None), blocks[4]);
+	assert_eq!(target(blocks[1], Some(3)), blocks[3]);
+	assert_eq!(target(fork, None), fork);
+	assert_eq!(target(blocks[2], Some(1)), blocks[2]);
+}

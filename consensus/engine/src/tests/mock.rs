@@ -1,0 +1,344 @@
+//! A chain in memory, and headers that are mined for it.
+
+use crate::{chain::total_difficulty_entry, Chain};
+use codec::{Decode, Encode};
+use isthmus_ethash::{Cache, Dataset, Found, Sizes};
+use isthmus_primitives::{
+	api::ProofOfWorkApi,
+	digest::{self, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
+	params::{ChainParameters, DifficultyRule, EthashSizes},
+	AccountId, Block, BlockNumber, Hash, Header,
+};
+use isthmus_rules as rules;
+use polkadot_sdk::*;
+use sc_client_api::{
+	backend::{AuxStore, Backend as _, NewBlockState},
+	in_mem, BlockBackend,
+};
+use sp_api::{ApiRef, ProvideRuntimeApi};
+use sp_blockchain::{Backend as _, CachedHeaderMetadata, HeaderBackend, HeaderMetadata, Info};
+use sp_core::{H256, U256};
+use sp_runtime::{generic::SignedBlock, Digest, DigestItem, Justifications, OpaqueExtrinsic};
+use std::{
+	ops::ControlFlow,
+	sync::{atomic::AtomicBool, Arc, OnceLock},
+};
+
+/// The clock of the tests, in seconds since the Unix epoch, when a test sets it itself.
+pub(super) const GENESIS_TIME: u64 = 1_700_000_000;
+
+/// Development sizes, Homestead's difficulty, and a D_0 that is mined in an instant.
+pub(super) fn parameters() -> ChainParameters {
+	ChainParameters {
+		ethash: EthashSizes::Development,
+		difficulty_rule: DifficultyRule::Homestead { bomb: false },
+		minimum_difficulty: 64.into(),
+		genesis_difficulty: 64.into(),
+		genesis_gas_limit: 20_000_000,
+		genesis_timestamp: GENESIS_TIME,
+		block_reward: 0,
+	}
+}
+
+/// A client whose blocks are in memory and whose runtime reads an extrinsic as a list of uncles.
+pub(super) struct TestClient {
+	pub(super) backend: Arc<in_mem::Backend<Block>>,
+	parameters: ChainParameters,
+}
+
+pub(super) struct TestApi {
+	parameters: ChainParameters,
+}
+
+sp_api::mock_impl_runtime_apis! {
+	impl ProofOfWorkApi<Block> for TestApi {
+		fn parameters(&self) -> ChainParameters {
+			self.parameters.clone()
+		}
+
+		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>> {
+			match &extrinsics[..] {
+				[] => Some(Vec::new()),
+				[uncles] => Vec::decode(&mut uncles.inner()).ok(),
+				_ => None,
+			}
+		}
+	}
+}
+
+impl ProvideRuntimeApi<Block> for TestClient {
+	type Api = TestApi;
+
+	fn runtime_api(&self) -> ApiRef<'_, TestApi> {
+		TestApi {
+			parameters: self.parameters.clone(),
+		}
+		.into()
+	}
+}
+
+impl HeaderBackend<Block> for TestClient {
+	fn header(&self, hash: Hash) -> sp_blockchain::Result<Option<Header>> {
+		self.backend.blockchain().header(hash)
+	}
+
+	fn info(&self) -> Info<Block> {
+		self.backend.blockchain().info()
+	}
+
+	fn status(&self, hash: Hash) -> sp_blockchain::Result<sp_blockchain::BlockStatus> {
+		self.backend.blockchain().status(hash)
+	}
+
+	fn number(&self, hash: Hash) -> sp_blockchain::Result<Option<BlockNumber>> {
+		self.backend.blockchain().number(hash)
+	}
+
+	fn hash(&self, number: BlockNumber) -> sp_blockchain::Result<Option<Hash>> {
+		self.backend.blockchain().hash(number)
+	}
+}
+
+impl HeaderMetadata<Block> for TestClient {
+	type Error = sp_blockchain::Error;
+
+	fn header_metadata(&self, hash: Hash) -> Result<CachedHeaderMetadata<Block>, Self::Error> {
+		self.backend.blockchain().header_metadata(hash)
+	}
+
+	fn insert_header_metadata(&self, hash: Hash, metadata: CachedHeaderMetadata<Block>) {
+		self.backend
+			.blockchain()
+			.insert_header_metadata(hash, metadata)
+	}
+
+	fn remove_header_metadata(&self, hash: Hash) {
+		self.backend.blockchain().remove_header_metadata(hash)
+	}
+}
+
+impl AuxStore for TestClient {
+	fn insert_aux<
+		'a,
+		'b: 'a,
+		'c: 'a,
+		I: IntoIterator<Item = &'a (&'c [u8], &'c [u8])>,
+		D: IntoIterator<Item = &'a &'b [u8]>,
+	>(
+		&self,
+		insert: I,
+		delete: D,
+	) -> sp_blockchain::Result<()> {
+		self.backend.blockchain().insert_aux(insert, delete)
+	}
+
+	fn get_aux(&self, key: &[u8]) -> sp_blockchain::Result<Option<Vec<u8>>> {
+		self.backend.blockchain().get_aux(key)
+	}
+}
+
+/// Of these the engine asks for bodies alone.
+impl BlockBackend<Block> for TestClient {
+	fn block_body(&self, hash: Hash) -> sp_blockchain::Result<Option<Vec<OpaqueExtrinsic>>> {
+		self.backend.blockchain().body(hash)
+	}
+
+	fn block_indexed_body(&self, _: Hash) -> sp_blockchain::Result<Option<Vec<Vec<u8>>>> {
+		unreachable!()
+	}
+
+	fn block_indexed_hashes(&self, _: Hash) -> sp_blockchain::Result<Option<Vec<H256>>> {
+		unreachable!()
+	}
+
+	fn block(&self, _: Hash) -> sp_blockchain::Result<Option<SignedBlock<Block>>> {
+		unreachable!()
+	}
+
+	fn block_status(&self, _: Hash) -> sp_blockchain::Result<sp_consensus::BlockStatus> {
+		unreachable!()
+	}
+
+	fn justifications(&self, _: Hash) -> sp_blockchain::Result<Option<Justifications>> {
+		unreachable!()
+	}
+
+	fn block_hash(&self, _: BlockNumber) -> sp_blockchain::Result<Option<Hash>> {
+		unreachable!()
+	}
+
+	fn indexed_transaction(&self, _: H256) -> sp_blockchain::Result<Option<Vec<u8>>> {
+		unreachable!()
+	}
+
+	fn requires_full_sync(&self) -> bool {
+		unreachable!()
+	}
+}
+
+/// A chain that has nothing but its genesis block.
+pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
+	let backend = Arc::new(in_mem::Backend::new());
+	let genesis = Header {
+		parent_hash: Hash::zero(),
+		number: 0,
+		state_root: Hash::repeat_byte(1),
+		extrinsics_root: Hash::zero(),
+		digest: Digest::default(),
+	};
+	backend
+		.blockchain()
+		.insert(
+			genesis.hash(),
+			genesis,
+			None,
+			Some(vec![]),
+			NewBlockState::Final,
+			true,
+		)
+		.unwrap();
+	Arc::new(
+		Chain::new(Arc::new(TestClient {
+			backend,
+			parameters,
+		}))
+		.unwrap(),
+	)
+}
+
+/// A block to mine: all fields as the rules want them, until a test changes one.
+#[derive(Clone)]
+pub(super) struct Draft {
+	pub(super) parent: Hash,
+	pub(super) number: BlockNumber,
+	pub(super) pre: PreDigest,
+	pub(super) gas_used: u64,
+	/// Tells blocks apart that are alike otherwise.
+	pub(super) state_root: Hash,
+	pub(super) uncles: Vec<Header>,
+}
+
+impl Draft {
+	/// A good child of `parent`, `seconds` after it.
+	pub(super) fn on(chain: &Chain<TestClient>, parent: Hash, seconds: u64) -> Self {
+		let facts = chain.parent(parent).unwrap();
+		let timestamp = facts.timestamp + seconds;
+		Self {
+			parent,
+			number: facts.number + 1,
+			pre: PreDigest {
+				beneficiary: AccountId::new([7; 32]),
+				difficulty: rules::difficulty(chain.parameters(), &facts, timestamp),
+				gas_limit: facts.gas_limit,
+				timestamp,
+				uncles_hash: digest::uncles_hash(&[]),
+				extra_data: b"test".to_vec(),
+			},
+			gas_used: 1000,
+			state_root: Hash::zero(),
+			uncles: Vec::new(),
+		}
+	}
+
+	/// Names uncles, with H_o to match.
+	pub(super) fn naming(mut self, uncles: Vec<Header>) -> Self {
+		self.pre.uncles_hash = digest::uncles_hash(&uncles);
+		self.uncles = uncles;
+		self
+	}
+
+	/// Another block of the same fields.
+	pub(super) fn variant(mut self, byte: u8) -> Self {
+		self.state_root = Hash::repeat_byte(byte);
+		self
+	}
+
+	pub(super) fn body(&self) -> Vec<OpaqueExtrinsic> {
+		match &self.uncles[..] {
+			[] => Vec::new(),
+			uncles => vec![OpaqueExtrinsic::from_blob(uncles.encode())],
+		}
+	}
+
+	/// The header but for its seal.
+	pub(super) fn unsealed(&self) -> Header {
+		Header {
+			parent_hash: self.parent,
+			number: self.number,
+			state_root: self.state_root,
+			extrinsics_root: Hash::zero(),
+			digest: Digest {
+				logs: vec![
+					DigestItem::PreRuntime(POW_ENGINE_ID, self.pre.encode()),
+					DigestItem::Consensus(POW_ENGINE_ID, GasUsed(self.gas_used).encode()),
+				],
+			},
+		}
+	}
+
+	/// The header with a seal that is a proof of work for it.
+	pub(super) fn mine(&self) -> Header {
+		seal(self.unsealed(), self.pre.difficulty)
+	}
+}
+
+/// Seals a header.
+pub(super) fn seal(mut header: Header, difficulty: U256) -> Header {
+	let Found { nonce, output } = find_seal(digest::seal_hash(&header), difficulty);
+	let seal = Seal {
+		mix_hash: output.mix_hash.into(),
+		nonce,
+	};
+	header
+		.digest
+		.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
+	header
+}
+
+/// Finds a proof of work.
+pub(super) fn find_seal(seal_hash: Hash, difficulty: U256) -> Found {
+	static DATASET: OnceLock<Dataset> = OnceLock::new();
+	let dataset = DATASET.get_or_init(|| {
+		let cache = Cache::new(Sizes::DEVELOPMENT, 0).unwrap();
+		Dataset::generate(&cache, 1, |_| ControlFlow::Continue(())).unwrap()
+	});
+	let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+	dataset
+		.search(
+			&seal_hash.0,
+			&boundary,
+			0..u64::MAX,
+			&AtomicBool::new(false),
+		)
+		.found
+		.expect("the difficulty is low and the range is not")
+}
+
+/// Puts a block into the database as import would.
+pub(super) fn insert(
+	chain: &Chain<TestClient>,
+	header: &Header,
+	body: Vec<OpaqueExtrinsic>,
+	state: NewBlockState,
+) -> Hash {
+	let hash = header.hash();
+	let difficulty = digest::PowHeader::read(header).unwrap().pre.difficulty;
+	let total = chain.total_difficulty(header.parent_hash).unwrap() + difficulty;
+	let (key, value) = total_difficulty_entry(hash, total);
+	let client = chain.client();
+	client
+		.insert_aux(&[(&key[..], &value.unwrap()[..])], &[])
+		.unwrap();
+	client
+		.backend
+		.blockchain()
+		.insert(hash, header.clone(), None, Some(body), state, true)
+		.unwrap();
+	hash
+}
+
+/// Mines a good block on `parent` and puts it into the database as the new best one.
+pub(super) fn extend(chain: &Chain<TestClient>, parent: Hash, seconds: u64) -> Hash {
+	let header = Draft::on(chain, parent, seconds).mine();
+	insert(chain, &header, Vec::new(), NewBlockState::Best)
+}

@@ -1,0 +1,7 @@
+//! Tests of the engine against a chain in memory, with real proofs of work on the development sizes.
+
+mod announcements;
+mod fork_choice;
+mod mock;
+mod submissions;
+mod verification;
