@@ -317,10 +317,10 @@ impl Chunks {
 /// let mut out = encryptor.header().to_bytes().to_vec();
 /// let mut chunk = Vec::new();
 /// while let Some(len) = encryptor.next_len() {
-/// 	chunk.resize(len, 0);
-/// 	file.read_exact(&mut chunk)?;
-/// 	encryptor.encrypt_chunk(&mut chunk)?;
-/// 	out.extend_from_slice(&chunk);
+///     chunk.resize(len, 0);
+///     file.read_exact(&mut chunk)?;
+///     encryptor.encrypt_chunk(&mut chunk)?;
+///     out.extend_from_slice(&chunk);
 /// }
 /// # Ok(out)
 /// # }

@@ -166,9 +166,10 @@ proptest! {
 			}
 			let covers = [a.cover(), b.cover()].concat();
 			prop_assert!(covers.iter().all(|at| !at.leaves().contains(leaf)));
+			let mut ancestor = root.key.clone();
 			for depth in 0..=HEIGHT {
-				let ancestor = descend(&root.key, u64::from(leaf) >> (HEIGHT - depth), depth);
 				prop_assert!(pooled.iter().all(|key| *key != ancestor));
+				ancestor = descend(&ancestor, u64::from(leaf) >> (HEIGHT - 1).saturating_sub(depth), 1);
 			}
 		}
 	}
