@@ -31,7 +31,10 @@ impl<T: Config> Pallet<T> {
 	///
 	/// The first thing found wrong, as a sentence.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
-		ensure!(!DirectStore::<T>::exists(), "the note of a direct store outlived its transaction");
+		ensure!(
+			!DirectStore::<T>::exists(),
+			"the note of a direct store outlived its transaction"
+		);
 		let mut held = Held::<T>::new();
 		for (who, key) in EncryptionKeys::<T>::iter() {
 			count::<T>(&mut held, HoldReason::EncryptionKey, &who, key.deposit);
@@ -53,8 +56,14 @@ impl<T: Config> Pallet<T> {
 			count::<T>(held, HoldReason::Producer, &owner, producer.deposit);
 		}
 		for (owner, id, dataset) in Datasets::<T>::iter() {
-			ensure!(Producers::<T>::contains_key(&owner), "a dataset has no producer");
-			ensure!(id < NextDataset::<T>::get(&owner), "a dataset's number is from the future");
+			ensure!(
+				Producers::<T>::contains_key(&owner),
+				"a dataset has no producer"
+			);
+			ensure!(
+				id < NextDataset::<T>::get(&owner),
+				"a dataset's number is from the future"
+			);
 			ensure!(
 				DatasetNames::<T>::get(&owner, &dataset.name) == Some(id),
 				"a dataset is not found by its name"
@@ -76,14 +85,20 @@ impl<T: Config> Pallet<T> {
 		for (owner, key, record) in Records::<T>::iter() {
 			let leaf = Leaves::<T>::get((&owner, record.dataset, record.epoch, record.leaf))
 				.ok_or("a record's leaf is not taken")?;
-			ensure!(leaf.by == LeafUse::Record(key), "a record's leaf is taken by another");
+			ensure!(
+				leaf.by == LeafUse::Record(key),
+				"a record's leaf is taken by another"
+			);
 			count::<T>(held, HoldReason::Record, &owner, record.deposit);
 		}
 		for ((owner, dataset, epoch, _), leaf) in Leaves::<T>::iter() {
 			let dataset = Datasets::<T>::get(&owner, dataset).ok_or("a leaf has no dataset")?;
 			ensure!(epoch <= dataset.epoch, "a leaf's epoch is from the future");
 			if let LeafUse::Record(key) = leaf.by {
-				ensure!(Records::<T>::contains_key(&owner, key), "a leaf is taken by no record");
+				ensure!(
+					Records::<T>::contains_key(&owner, key),
+					"a leaf is taken by no record"
+				);
 			}
 			count::<T>(held, HoldReason::Record, &owner, leaf.deposit);
 		}
@@ -93,9 +108,20 @@ impl<T: Config> Pallet<T> {
 	fn check_requests(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
 		let mut per_dataset = BTreeMap::new();
 		for (id, request) in Requests::<T>::iter() {
-			let Request { owner, consumer, scope, .. } = &request;
-			ensure!(id < NextRequest::<T>::get(), "a request's number is from the future");
-			ensure!(RequestsTo::<T>::contains_key(owner, id), "an owner does not list a request");
+			let Request {
+				owner,
+				consumer,
+				scope,
+				..
+			} = &request;
+			ensure!(
+				id < NextRequest::<T>::get(),
+				"a request's number is from the future"
+			);
+			ensure!(
+				RequestsTo::<T>::contains_key(owner, id),
+				"an owner does not list a request"
+			);
 			ensure!(
 				RequestsFrom::<T>::get((consumer, owner, scope)) == Some(id),
 				"a consumer does not list a request"
@@ -104,13 +130,21 @@ impl<T: Config> Pallet<T> {
 				Agenda::<T>::contains_key(request.valid_until, Due::Request(id)),
 				"a request is not on the agenda"
 			);
-			*per_dataset.entry((owner.clone(), scope.dataset)).or_insert(0u64) += 1;
+			*per_dataset
+				.entry((owner.clone(), scope.dataset))
+				.or_insert(0u64) += 1;
 			count::<T>(held, HoldReason::Request, consumer, request.deposit);
 			count::<T>(held, HoldReason::Offer, consumer, request.offer);
 		}
 		let requests = Requests::<T>::iter_keys().count();
-		ensure!(RequestsTo::<T>::iter_keys().count() == requests, "an owner lists no request");
-		ensure!(RequestsFrom::<T>::iter_keys().count() == requests, "a consumer lists no request");
+		ensure!(
+			RequestsTo::<T>::iter_keys().count() == requests,
+			"an owner lists no request"
+		);
+		ensure!(
+			RequestsFrom::<T>::iter_keys().count() == requests,
+			"a consumer lists no request"
+		);
 		for (owner, id, dataset) in Datasets::<T>::iter() {
 			ensure!(
 				per_dataset.remove(&(owner, id)).unwrap_or(0) == dataset.requests,
@@ -125,7 +159,10 @@ impl<T: Config> Pallet<T> {
 		let mut per_dataset = BTreeMap::new();
 		for (id, grant) in Grants::<T>::iter() {
 			let Scope { dataset, epoch, .. } = grant.scope;
-			ensure!(id < NextGrant::<T>::get(), "a grant's number is from the future");
+			ensure!(
+				id < NextGrant::<T>::get(),
+				"a grant's number is from the future"
+			);
 			ensure!(
 				AuthorizationList::<T>::get((&grant.owner, dataset, epoch, &grant.grantee))
 					.contains(&id),
@@ -141,22 +178,39 @@ impl<T: Config> Pallet<T> {
 			);
 			if grant.state == GrantState::Active {
 				ensure!(!grant.sealed_keys.is_empty(), "a good grant has no keys");
-				ensure!(grant.due == grant.expiry, "a good grant is not due when it expires");
+				ensure!(
+					grant.due == grant.expiry,
+					"a good grant is not due when it expires"
+				);
 			} else {
-				ensure!(grant.sealed_keys.is_empty(), "a grant that ended still has keys");
-				ensure!(grant.deposit.is_zero(), "a grant that ended still has a deposit");
+				ensure!(
+					grant.sealed_keys.is_empty(),
+					"a grant that ended still has keys"
+				);
+				ensure!(
+					grant.deposit.is_zero(),
+					"a grant that ended still has a deposit"
+				);
 			}
-			*per_dataset.entry((grant.owner.clone(), dataset)).or_insert(0u64) += 1;
+			*per_dataset
+				.entry((grant.owner.clone(), dataset))
+				.or_insert(0u64) += 1;
 			count::<T>(held, HoldReason::Grant, &grant.owner, grant.deposit);
 		}
 		let grants = Grants::<T>::iter_keys().count();
-		ensure!(GrantsTo::<T>::iter_keys().count() == grants, "a grantee lists no grant");
+		ensure!(
+			GrantsTo::<T>::iter_keys().count() == grants,
+			"a grantee lists no grant"
+		);
 		ensure!(
 			AuthorizationList::<T>::iter_values().all(|list| !list.is_empty()),
 			"the authorization list has an empty entry"
 		);
 		ensure!(
-			AuthorizationList::<T>::iter_values().map(|list| list.len()).sum::<usize>() == grants,
+			AuthorizationList::<T>::iter_values()
+				.map(|list| list.len())
+				.sum::<usize>()
+				== grants,
 			"the authorization list has more than the grants"
 		);
 		for (owner, id, dataset) in Datasets::<T>::iter() {
@@ -195,8 +249,10 @@ impl<T: Config> Pallet<T> {
 				HoldReason::Offer,
 				HoldReason::Grant,
 			] {
-				let counted =
-					held.get(&(reason as u8, who.clone())).copied().unwrap_or_else(Zero::zero);
+				let counted = held
+					.get(&(reason as u8, who.clone()))
+					.copied()
+					.unwrap_or_else(Zero::zero);
 				ensure!(
 					T::Currency::balance_on_hold(&reason.into(), &who) == counted,
 					"what is held is not what the entries say"

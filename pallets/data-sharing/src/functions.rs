@@ -98,7 +98,10 @@ impl<T: Config> Pallet<T> {
 		id: DatasetId,
 		dataset: &mut Dataset<BalanceOf<T>>,
 	) -> Result<(), Error<T>> {
-		dataset.epoch = dataset.epoch.checked_add(1).ok_or(Error::<T>::EpochsExhausted)?;
+		dataset.epoch = dataset
+			.epoch
+			.checked_add(1)
+			.ok_or(Error::<T>::EpochsExhausted)?;
 		Self::deposit_event(Event::EpochStarted {
 			owner: owner.clone(),
 			dataset: id,
@@ -189,7 +192,10 @@ impl<T: Config> Pallet<T> {
 		);
 		// The agenda may be late.
 		ensure!(now < request.valid_until, Error::<T>::RequestExpired);
-		ensure!(expiry >= now.saturating_add(request.term), Error::<T>::ShorterThanRequested);
+		ensure!(
+			expiry >= now.saturating_add(request.term),
+			Error::<T>::ShorterThanRequested
+		);
 		Self::forget_request(id, &request);
 		if !request.offer.is_zero() {
 			T::Currency::transfer_on_hold(
@@ -288,13 +294,19 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Does one thing that is due, and takes it off the agenda.
-	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
+	pub(crate) fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
 		match due {
 			Due::Request(id) => {
 				if let Some(request) = Requests::<T>::get(id) {
 					Self::close_request(id, &request);
-					let Request { owner, consumer, .. } = request;
-					Self::deposit_event(Event::RequestLapsed { request: id, owner, consumer });
+					let Request {
+						owner, consumer, ..
+					} = request;
+					Self::deposit_event(Event::RequestLapsed {
+						request: id,
+						owner,
+						consumer,
+					});
 				} else {
 					defensive!("the agenda has a request that there is not");
 					Agenda::<T>::remove(block, due);
@@ -304,8 +316,18 @@ impl<T: Config> Pallet<T> {
 			Due::Grant(id) => match Grants::<T>::get(id) {
 				Some(mut grant) if grant.state == GrantState::Active => {
 					Self::end_grant(id, &mut grant, GrantState::Expired);
-					let Grant { owner, grantee, scope, .. } = grant;
-					Self::deposit_event(Event::GrantExpired { grant: id, owner, grantee, scope });
+					let Grant {
+						owner,
+						grantee,
+						scope,
+						..
+					} = grant;
+					Self::deposit_event(Event::GrantExpired {
+						grant: id,
+						owner,
+						grantee,
+						scope,
+					});
 					T::WeightInfo::expire_grant()
 				}
 				Some(grant) => {
@@ -336,14 +358,25 @@ impl<T: Config> Pallet<T> {
 		owner: &T::AccountId,
 		key: RecordKey,
 	) -> Result<Answer<BlockNumberFor<T>>, QueryError> {
-		let Record { dataset, epoch, leaf, payload, .. } =
-			Records::<T>::get(owner, key).ok_or(QueryError::UnknownRecord)?;
+		let Record {
+			dataset,
+			epoch,
+			leaf,
+			payload,
+			..
+		} = Records::<T>::get(owner, key).ok_or(QueryError::UnknownRecord)?;
 		let grant = if caller == owner {
 			None
 		} else {
 			Some(Self::opening_grant(caller, owner, dataset, epoch, leaf)?)
 		};
-		Ok(Answer { dataset, epoch, leaf, payload, grant })
+		Ok(Answer {
+			dataset,
+			epoch,
+			leaf,
+			payload,
+			grant,
+		})
 	}
 
 	fn opening_grant(
@@ -356,7 +389,9 @@ impl<T: Config> Pallet<T> {
 		let now = frame_system::Pallet::<T>::block_number();
 		let mut refusal = QueryError::NotAuthorised;
 		for id in AuthorizationList::<T>::get((owner, dataset, epoch, caller)) {
-			let Some(grant) = Grants::<T>::get(id) else { continue };
+			let Some(grant) = Grants::<T>::get(id) else {
+				continue;
+			};
 			if !grant.scope.covers(leaf) {
 				if refusal == QueryError::NotAuthorised {
 					refusal = QueryError::OutOfRange;

@@ -44,7 +44,8 @@
 //! ## What is where
 //!
 //! [`types`]: the words. [`runtime_api`]: `query`. [`extension`]: the transaction extension that
-//! `store` needs. `functions`: what the calls share. `checks`: the state's invariants.
+//! `store` needs. `storage`, `events`, `errors`: the pallet's parts of those names. `functions`: what
+//! the calls share. `checks`: the state's invariants.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -55,11 +56,14 @@ extern crate alloc;
 mod benchmarking;
 #[cfg(any(feature = "try-runtime", test))]
 mod checks;
+mod errors;
+mod events;
 pub mod extension;
 mod functions;
 #[cfg(test)]
 mod mock;
 pub mod runtime_api;
+mod storage;
 #[cfg(test)]
 mod tests;
 pub mod types;
@@ -70,8 +74,12 @@ pub use pallet::*;
 pub use types::*;
 pub use weights::WeightInfo;
 
+use frame_support::pallet_macros::import_section;
 use polkadot_sdk::*;
 
+#[import_section(storage::storage)]
+#[import_section(events::events)]
+#[import_section(errors::errors)]
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
@@ -169,135 +177,6 @@ pub mod pallet {
 		Grant,
 	}
 
-	/// The registered producers.
-	#[pallet::storage]
-	pub type Producers<T: Config> =
-		StorageMap<_, Blake2_128Concat, T::AccountId, Producer<BalanceOf<T>>>;
-
-	/// The number of each producer's next dataset. It stays when a producer leaves: should the same
-	/// account come back, no number, and so no key derived from it, is used twice.
-	#[pallet::storage]
-	pub type NextDataset<T: Config> =
-		StorageMap<_, Blake2_128Concat, T::AccountId, DatasetId, ValueQuery>;
-
-	/// The accounts' public encryption keys.
-	#[pallet::storage]
-	pub type EncryptionKeys<T: Config> =
-		StorageMap<_, Blake2_128Concat, T::AccountId, RegisteredKey<BalanceOf<T>>>;
-
-	/// The datasets, by owner and number.
-	#[pallet::storage]
-	pub type Datasets<T: Config> = StorageDoubleMap<
-		_,
-		Blake2_128Concat,
-		T::AccountId,
-		Twox64Concat,
-		DatasetId,
-		Dataset<BalanceOf<T>>,
-	>;
-
-	/// The datasets' numbers, by owner and name.
-	#[pallet::storage]
-	pub type DatasetNames<T: Config> = StorageDoubleMap<
-		_,
-		Blake2_128Concat,
-		T::AccountId,
-		Blake2_128Concat,
-		Name,
-		DatasetId,
-	>;
-
-	/// The records, by owner and key (the paper's `data[key]`). Their bytes are in block bodies.
-	#[pallet::storage]
-	pub type Records<T: Config> = StorageDoubleMap<
-		_,
-		Blake2_128Concat,
-		T::AccountId,
-		Blake2_128Concat,
-		RecordKey,
-		RecordOf<T>,
-	>;
-
-	/// The leaves that are taken, by owner, dataset, epoch and leaf.
-	#[pallet::storage]
-	pub type Leaves<T: Config> = StorageNMap<
-		_,
-		(
-			NMapKey<Blake2_128Concat, T::AccountId>,
-			NMapKey<Twox64Concat, DatasetId>,
-			NMapKey<Twox64Concat, Epoch>,
-			NMapKey<Twox64Concat, Leaf>,
-		),
-		TakenLeaf<BalanceOf<T>>,
-	>;
-
-	/// The open requests.
-	#[pallet::storage]
-	pub type Requests<T: Config> = StorageMap<_, Twox64Concat, RequestId, RequestOf<T>>;
-
-	/// The open requests by the owner who is asked, for listing.
-	#[pallet::storage]
-	pub type RequestsTo<T: Config> =
-		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, RequestId, ()>;
-
-	/// The open requests by the consumer who asks, then by owner and scope: for listing, and so that
-	/// nobody asks twice.
-	#[pallet::storage]
-	pub type RequestsFrom<T: Config> = StorageNMap<
-		_,
-		(
-			NMapKey<Blake2_128Concat, T::AccountId>,
-			NMapKey<Blake2_128Concat, T::AccountId>,
-			NMapKey<Blake2_128Concat, Scope>,
-		),
-		RequestId,
-	>;
-
-	/// The number of the next request.
-	#[pallet::storage]
-	pub type NextRequest<T: Config> = StorageValue<_, RequestId, ValueQuery>;
-
-	/// The grants: those that are good, and those that ended a short while ago.
-	#[pallet::storage]
-	pub type Grants<T: Config> = StorageMap<_, Twox64Concat, GrantId, GrantOf<T>>;
-
-	/// The authorization list (the paper's `AuthoList[user]`): by owner, dataset, epoch and grantee,
-	/// the grants that the grantee has.
-	#[pallet::storage]
-	pub type AuthorizationList<T: Config> = StorageNMap<
-		_,
-		(
-			NMapKey<Blake2_128Concat, T::AccountId>,
-			NMapKey<Twox64Concat, DatasetId>,
-			NMapKey<Twox64Concat, Epoch>,
-			NMapKey<Blake2_128Concat, T::AccountId>,
-		),
-		BoundedVec<GrantId, ConstU32<MAX_GRANTS_PER_READER>>,
-		ValueQuery,
-	>;
-
-	/// The grants by grantee, for listing.
-	#[pallet::storage]
-	pub type GrantsTo<T: Config> =
-		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, GrantId, ()>;
-
-	/// The number of the next grant.
-	#[pallet::storage]
-	pub type NextGrant<T: Config> = StorageValue<_, GrantId, ValueQuery>;
-
-	/// What happens by itself, by the block at which it does.
-	#[pallet::storage]
-	pub type Agenda<T: Config> =
-		StorageDoubleMap<_, Twox64Concat, BlockNumberFor<T>, Twox64Concat, Due, ()>;
-
-	/// The oldest block whose agenda is not worked off, where there is one before the next block.
-	#[pallet::storage]
-	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
-
-	/// Whether the current transaction's own call is `store`. Never there between transactions.
-	#[pallet::storage]
-	pub(crate) type DirectStore<T: Config> = StorageValue<_, ()>;
-
 	#[pallet::extra_constants]
 	impl<T: Config> Pallet<T> {
 		/// The most bytes the name of a producer or of a dataset may have.
@@ -325,284 +204,6 @@ pub mod pallet {
 		}
 	}
 
-	/// What happened. Together the events are the whole history of every record and grant.
-	#[pallet::event]
-	#[pallet::generate_deposit(pub(super) fn deposit_event)]
-	pub enum Event<T: Config> {
-		/// A producer joined.
-		Registered {
-			/// Its account: its contract's address.
-			producer: T::AccountId,
-			/// What it is.
-			kind: ProducerKind,
-			/// What it calls itself.
-			name: Name,
-		},
-		/// A producer left.
-		Deregistered {
-			/// Its account.
-			producer: T::AccountId,
-		},
-		/// An account registered an encryption key, or replaced the one it had.
-		EncryptionKeySet {
-			/// The account.
-			account: T::AccountId,
-			/// The key.
-			key: EncryptionKey,
-		},
-		/// An account took its encryption key back.
-		EncryptionKeyRemoved {
-			/// The account.
-			account: T::AccountId,
-		},
-		/// A producer opened a dataset.
-		DatasetCreated {
-			/// The producer.
-			owner: T::AccountId,
-			/// The dataset's number.
-			dataset: DatasetId,
-			/// Its name.
-			name: Name,
-		},
-		/// A producer removed an empty dataset.
-		DatasetRemoved {
-			/// The producer.
-			owner: T::AccountId,
-			/// The dataset's number.
-			dataset: DatasetId,
-		},
-		/// A dataset moved on to a new epoch.
-		EpochStarted {
-			/// The dataset's owner.
-			owner: T::AccountId,
-			/// The dataset.
-			dataset: DatasetId,
-			/// The epoch that new records go to from now on.
-			epoch: Epoch,
-		},
-		/// T_s: a record was stored.
-		Stored {
-			/// Its owner.
-			owner: T::AccountId,
-			/// Its key.
-			key: RecordKey,
-			/// Its dataset.
-			dataset: DatasetId,
-			/// The dataset's epoch.
-			epoch: Epoch,
-			/// The leaf it takes.
-			leaf: Leaf,
-			/// BLAKE2b-256 of its value.
-			content_hash: H256,
-			/// The value's bytes.
-			size: u32,
-		},
-		/// A record was removed from the state. Nodes that keep old blocks still have its bytes.
-		RecordRemoved {
-			/// Its owner.
-			owner: T::AccountId,
-			/// Its key.
-			key: RecordKey,
-		},
-		/// The leaf of a record that was removed is no longer remembered, as its epoch is over.
-		LeafFreed {
-			/// The dataset's owner.
-			owner: T::AccountId,
-			/// The dataset.
-			dataset: DatasetId,
-			/// The epoch.
-			epoch: Epoch,
-			/// The leaf.
-			leaf: Leaf,
-		},
-		/// T_q: a consumer asked for access.
-		AccessRequested {
-			/// The request's number.
-			request: RequestId,
-			/// Who is asked.
-			owner: T::AccountId,
-			/// Who asks.
-			consumer: T::AccountId,
-			/// For what.
-			scope: Scope,
-			/// What for.
-			purpose: Text,
-			/// For how many blocks.
-			term: BlockNumberFor<T>,
-			/// What is paid upon authorisation.
-			offer: BalanceOf<T>,
-			/// The first block at which the request is no longer good.
-			valid_until: BlockNumberFor<T>,
-		},
-		/// The consumer took a request back, with deposit and offer.
-		RequestCancelled {
-			/// The request's number.
-			request: RequestId,
-			/// Who was asked.
-			owner: T::AccountId,
-			/// Who asked.
-			consumer: T::AccountId,
-		},
-		/// The owner refused a request. Deposit and offer went back to the consumer.
-		RequestRejected {
-			/// The request's number.
-			request: RequestId,
-			/// Who was asked.
-			owner: T::AccountId,
-			/// Who asked.
-			consumer: T::AccountId,
-			/// Why, if the owner said.
-			reason: Text,
-		},
-		/// A request was not answered in time. Deposit and offer went back to the consumer.
-		RequestLapsed {
-			/// The request's number.
-			request: RequestId,
-			/// Who was asked.
-			owner: T::AccountId,
-			/// Who asked.
-			consumer: T::AccountId,
-		},
-		/// An owner authorised a reader.
-		Authorized {
-			/// The grant's number.
-			grant: GrantId,
-			/// Who gave it.
-			owner: T::AccountId,
-			/// Who has it.
-			grantee: T::AccountId,
-			/// What it opens.
-			scope: Scope,
-			/// The first block at which it is no longer good.
-			expiry: BlockNumberFor<T>,
-			/// The request that it answers.
-			request: Option<RequestId>,
-			/// What the grantee paid the owner for it.
-			paid: BalanceOf<T>,
-		},
-		/// An owner revoked a grant. Its deposit went back to the owner.
-		Revoked {
-			/// The grant's number.
-			grant: GrantId,
-			/// Who gave it.
-			owner: T::AccountId,
-			/// Who had it.
-			grantee: T::AccountId,
-			/// What it opened.
-			scope: Scope,
-		},
-		/// A grant's expiry came. Its deposit went back to the owner.
-		GrantExpired {
-			/// The grant's number.
-			grant: GrantId,
-			/// Who gave it.
-			owner: T::AccountId,
-			/// Who had it.
-			grantee: T::AccountId,
-			/// What it opened.
-			scope: Scope,
-		},
-	}
-
-	/// What is wrong with a call. A call that fails changes nothing.
-	#[pallet::error]
-	pub enum Error<T> {
-		/// The account is a registered producer already.
-		AlreadyRegistered,
-		/// Only a registered producer may do this: call `register` first.
-		NotRegistered,
-		/// The producer still has datasets: remove them first.
-		ProducerHasDatasets,
-		/// The name is empty.
-		NameEmpty,
-		/// The name is longer than `MaxNameSize` bytes.
-		NameTooLong,
-		/// The name, purpose or reason is not UTF-8, or has control characters.
-		NotText,
-		/// The encryption key has fewer than 34 bytes: the suite's two, and the key.
-		EncryptionKeyTooShort,
-		/// The encryption key is longer than any suite's.
-		EncryptionKeyTooLong,
-		/// The reader has no encryption key: keys cannot be sealed to it before it calls
-		/// `set_encryption_key`.
-		NoEncryptionKey,
-		/// The owner has no dataset with this number.
-		UnknownDataset,
-		/// The owner has a dataset with this name already.
-		DatasetNameTaken,
-		/// The producer has opened as many datasets as there are numbers.
-		DatasetsExhausted,
-		/// The dataset still has records, leaves not yet freed, open requests, or grants that are
-		/// good or remembered.
-		DatasetInUse,
-		/// The dataset has had as many epochs as there are numbers.
-		EpochsExhausted,
-		/// `store` must be the transaction's own call: inside a batch, a proxy or any other call the
-		/// value cannot be indexed.
-		MustBeDirect,
-		/// The value has no bytes.
-		EmptyValue,
-		/// The value is longer than `MaxValueSize` bytes.
-		ValueTooLong,
-		/// The epoch is not the dataset's current one: the value is under keys that new records no
-		/// longer use.
-		NotCurrentEpoch,
-		/// The owner has a record with this key already.
-		KeyTaken,
-		/// A record has, or had, this leaf of the dataset's epoch already.
-		LeafTaken,
-		/// The owner has no record with this key.
-		UnknownRecord,
-		/// No record ever took this leaf, or it was freed already.
-		LeafNotTaken,
-		/// A record has this leaf: remove the record instead.
-		LeafInUse,
-		/// The leaf stays taken until its epoch is over.
-		EpochNotOver,
-		/// The dataset has not come to this epoch yet.
-		UnknownEpoch,
-		/// The range is empty: its end is its start.
-		EmptyRange,
-		/// The range is inverted: its end is before its start.
-		InvertedRange,
-		/// The range goes beyond 2^32, where the leaves of an epoch end.
-		RangeTooHigh,
-		/// An owner needs no access to its own data.
-		SelfRequest,
-		/// The same request is open already.
-		AlreadyRequested,
-		/// The request does not say what the data is for.
-		PurposeEmpty,
-		/// The purpose is longer than `MaxTextSize` bytes.
-		PurposeTooLong,
-		/// The request asks for access for no blocks.
-		ZeroTerm,
-		/// There is no open request with this number that the account may act on.
-		UnknownRequest,
-		/// The request was not answered in time.
-		RequestExpired,
-		/// The reason is longer than `MaxTextSize` bytes.
-		ReasonTooLong,
-		/// An owner needs no grant on its own data.
-		SelfGrant,
-		/// The grant's expiry is not in the future.
-		ExpiryPassed,
-		/// The grant has no sealed keys.
-		SealedKeysEmpty,
-		/// The sealed keys are longer than `MaxSealedKeysSize` bytes.
-		SealedKeysTooLong,
-		/// The grant is for another reader or scope than the request that it answers.
-		NotAsRequested,
-		/// The grant is for a shorter term than the request that it answers.
-		ShorterThanRequested,
-		/// The reader has `MaxGrantsPerReader` grants on this epoch of the dataset.
-		TooManyGrants,
-		/// The account has given no grant with this number.
-		UnknownGrant,
-		/// The grant has expired or was revoked already.
-		GrantEnded,
-	}
-
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		/// Ends the requests and grants whose time has come.
@@ -627,15 +228,27 @@ pub mod pallet {
 		#[pallet::weight(T::WeightInfo::register())]
 		pub fn register(origin: OriginFor<T>, kind: ProducerKind, name: Vec<u8>) -> DispatchResult {
 			let producer = ensure_signed(origin)?;
-			ensure!(!Producers::<T>::contains_key(&producer), Error::<T>::AlreadyRegistered);
+			ensure!(
+				!Producers::<T>::contains_key(&producer),
+				Error::<T>::AlreadyRegistered
+			);
 			let name = Self::checked_name(name)?;
 			let deposit = Self::deposit(1, name.len());
 			Self::hold(HoldReason::Producer, &producer, deposit)?;
 			Producers::<T>::insert(
 				&producer,
-				Producer { kind, name: name.clone(), datasets: 0, deposit },
+				Producer {
+					kind,
+					name: name.clone(),
+					datasets: 0,
+					deposit,
+				},
 			);
-			Self::deposit_event(Event::Registered { producer, kind, name });
+			Self::deposit_event(Event::Registered {
+				producer,
+				kind,
+				name,
+			});
 			Ok(())
 		}
 
@@ -661,8 +274,9 @@ pub mod pallet {
 		#[pallet::weight(T::WeightInfo::set_encryption_key())]
 		pub fn set_encryption_key(origin: OriginFor<T>, key: Vec<u8>) -> DispatchResult {
 			let account = ensure_signed(origin)?;
-			let key: EncryptionKey =
-				key.try_into().map_err(|_| Error::<T>::EncryptionKeyTooLong)?;
+			let key: EncryptionKey = key
+				.try_into()
+				.map_err(|_| Error::<T>::EncryptionKeyTooLong)?;
 			ensure!(
 				key.len() >= MIN_ENCRYPTION_KEY_SIZE as usize,
 				Error::<T>::EncryptionKeyTooShort
@@ -672,7 +286,13 @@ pub mod pallet {
 			}
 			let deposit = Self::deposit(1, key.len());
 			Self::hold(HoldReason::EncryptionKey, &account, deposit)?;
-			EncryptionKeys::<T>::insert(&account, RegisteredKey { key: key.clone(), deposit });
+			EncryptionKeys::<T>::insert(
+				&account,
+				RegisteredKey {
+					key: key.clone(),
+					deposit,
+				},
+			);
 			Self::deposit_event(Event::EncryptionKeySet { account, key });
 			Ok(())
 		}
@@ -699,9 +319,14 @@ pub mod pallet {
 			let owner = ensure_signed(origin)?;
 			let mut producer = Producers::<T>::get(&owner).ok_or(Error::<T>::NotRegistered)?;
 			let name = Self::checked_name(name)?;
-			ensure!(!DatasetNames::<T>::contains_key(&owner, &name), Error::<T>::DatasetNameTaken);
+			ensure!(
+				!DatasetNames::<T>::contains_key(&owner, &name),
+				Error::<T>::DatasetNameTaken
+			);
 			let dataset = NextDataset::<T>::get(&owner);
-			let next = dataset.checked_add(1).ok_or(Error::<T>::DatasetsExhausted)?;
+			let next = dataset
+				.checked_add(1)
+				.ok_or(Error::<T>::DatasetsExhausted)?;
 			// The dataset and its name; the name twice.
 			let deposit = Self::deposit(2, name.len().saturating_mul(2));
 			Self::hold(HoldReason::Dataset, &owner, deposit)?;
@@ -712,9 +337,20 @@ pub mod pallet {
 			Datasets::<T>::insert(
 				&owner,
 				dataset,
-				Dataset { name: name.clone(), epoch: 0, leaves: 0, requests: 0, grants: 0, deposit },
+				Dataset {
+					name: name.clone(),
+					epoch: 0,
+					leaves: 0,
+					requests: 0,
+					grants: 0,
+					deposit,
+				},
 			);
-			Self::deposit_event(Event::DatasetCreated { owner, dataset, name });
+			Self::deposit_event(Event::DatasetCreated {
+				owner,
+				dataset,
+				name,
+			});
 			Ok(())
 		}
 
@@ -783,7 +419,10 @@ pub mod pallet {
 			ensure!(size <= T::MaxValueSize::get(), Error::<T>::ValueTooLong);
 			let mut entry = Self::own_dataset(&owner, dataset)?;
 			ensure!(epoch == entry.epoch, Error::<T>::NotCurrentEpoch);
-			ensure!(!Records::<T>::contains_key(&owner, key), Error::<T>::KeyTaken);
+			ensure!(
+				!Records::<T>::contains_key(&owner, key),
+				Error::<T>::KeyTaken
+			);
 			let place = (&owner, dataset, epoch, leaf);
 			ensure!(!Leaves::<T>::contains_key(place), Error::<T>::LeafTaken);
 
@@ -791,10 +430,30 @@ pub mod pallet {
 			let deposit = Self::deposit(1, 0);
 			Self::hold(HoldReason::Record, &owner, deposit.saturating_add(deposit))?;
 			let block = frame_system::Pallet::<T>::block_number();
-			let payload =
-				Payload::Value { content_hash: content_hash.into(), size, block, extrinsic };
-			Records::<T>::insert(&owner, key, Record { dataset, epoch, leaf, payload, deposit });
-			Leaves::<T>::insert(place, TakenLeaf { by: LeafUse::Record(key), deposit });
+			let payload = Payload::Value {
+				content_hash: content_hash.into(),
+				size,
+				block,
+				extrinsic,
+			};
+			Records::<T>::insert(
+				&owner,
+				key,
+				Record {
+					dataset,
+					epoch,
+					leaf,
+					payload,
+					deposit,
+				},
+			);
+			Leaves::<T>::insert(
+				place,
+				TakenLeaf {
+					by: LeafUse::Record(key),
+					deposit,
+				},
+			);
 			entry.leaves = entry.leaves.saturating_add(1);
 			Datasets::<T>::insert(&owner, dataset, entry);
 			Self::deposit_event(Event::Stored {
@@ -859,7 +518,12 @@ pub mod pallet {
 			entry.leaves = entry.leaves.saturating_sub(1);
 			Datasets::<T>::insert(&owner, dataset, entry);
 			Self::release(HoldReason::Record, &owner, taken.deposit);
-			Self::deposit_event(Event::LeafFreed { owner, dataset, epoch, leaf });
+			Self::deposit_event(Event::LeafFreed {
+				owner,
+				dataset,
+				epoch,
+				leaf,
+			});
 			Ok(())
 		}
 
@@ -891,7 +555,10 @@ pub mod pallet {
 			let purpose: Text = Self::text(purpose, Error::<T>::PurposeTooLong)?;
 			ensure!(!purpose.is_empty(), Error::<T>::PurposeEmpty);
 			ensure!(!term.is_zero(), Error::<T>::ZeroTerm);
-			ensure!(EncryptionKeys::<T>::contains_key(&consumer), Error::<T>::NoEncryptionKey);
+			ensure!(
+				EncryptionKeys::<T>::contains_key(&consumer),
+				Error::<T>::NoEncryptionKey
+			);
 			ensure!(
 				!RequestsFrom::<T>::contains_key((&consumer, &owner, &scope)),
 				Error::<T>::AlreadyRequested
@@ -919,7 +586,9 @@ pub mod pallet {
 			Self::open_request(id, &request);
 			dataset.requests = dataset.requests.saturating_add(1);
 			Datasets::<T>::insert(&request.owner, scope.dataset, dataset);
-			let Request { owner, consumer, .. } = request;
+			let Request {
+				owner, consumer, ..
+			} = request;
 			Self::deposit_event(Event::AccessRequested {
 				request: id,
 				owner,
@@ -942,8 +611,14 @@ pub mod pallet {
 				.filter(|entry| entry.consumer == who)
 				.ok_or(Error::<T>::UnknownRequest)?;
 			Self::close_request(request, &entry);
-			let Request { owner, consumer, .. } = entry;
-			Self::deposit_event(Event::RequestCancelled { request, owner, consumer });
+			let Request {
+				owner, consumer, ..
+			} = entry;
+			Self::deposit_event(Event::RequestCancelled {
+				request,
+				owner,
+				consumer,
+			});
 			Ok(())
 		}
 
@@ -963,8 +638,15 @@ pub mod pallet {
 				.ok_or(Error::<T>::UnknownRequest)?;
 			let reason: Text = Self::text(reason, Error::<T>::ReasonTooLong)?;
 			Self::close_request(request, &entry);
-			let Request { owner, consumer, .. } = entry;
-			Self::deposit_event(Event::RequestRejected { request, owner, consumer, reason });
+			let Request {
+				owner, consumer, ..
+			} = entry;
+			Self::deposit_event(Event::RequestRejected {
+				request,
+				owner,
+				consumer,
+				reason,
+			});
 			Ok(())
 		}
 
@@ -996,9 +678,13 @@ pub mod pallet {
 			let now = frame_system::Pallet::<T>::block_number();
 			ensure!(expiry > now, Error::<T>::ExpiryPassed);
 			ensure!(!sealed_keys.is_empty(), Error::<T>::SealedKeysEmpty);
-			let sealed_keys: SealedKeys =
-				sealed_keys.try_into().map_err(|_| Error::<T>::SealedKeysTooLong)?;
-			ensure!(EncryptionKeys::<T>::contains_key(&grantee), Error::<T>::NoEncryptionKey);
+			let sealed_keys: SealedKeys = sealed_keys
+				.try_into()
+				.map_err(|_| Error::<T>::SealedKeysTooLong)?;
+			ensure!(
+				EncryptionKeys::<T>::contains_key(&grantee),
+				Error::<T>::NoEncryptionKey
+			);
 			let id = NextGrant::<T>::get();
 			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
 
@@ -1051,12 +737,22 @@ pub mod pallet {
 			ensure!(entry.state == GrantState::Active, Error::<T>::GrantEnded);
 			let mut dataset = Self::own_dataset(&who, entry.scope.dataset)?;
 			Self::end_grant(grant, &mut entry, GrantState::Revoked);
-			let Grant { owner, grantee, scope, .. } = entry;
+			let Grant {
+				owner,
+				grantee,
+				scope,
+				..
+			} = entry;
 			if scope.epoch == dataset.epoch {
 				Self::next_epoch(&owner, scope.dataset, &mut dataset)?;
 				Datasets::<T>::insert(&owner, scope.dataset, dataset);
 			}
-			Self::deposit_event(Event::Revoked { grant, owner, grantee, scope });
+			Self::deposit_event(Event::Revoked {
+				grant,
+				owner,
+				grantee,
+				scope,
+			});
 			Ok(())
 		}
 	}

@@ -1,0 +1,237 @@
+//! A runtime of the least that data sharing needs, and words for its tests.
+
+use crate::{self as pallet_data_sharing, runtime_api::*, *};
+use codec::Encode;
+use frame_support::{
+	derive_impl,
+	dispatch::GetDispatchInfo,
+	parameter_types,
+	traits::{fungible::InspectHold, OnInitialize},
+};
+use polkadot_sdk::*;
+use sp_core::H256;
+use sp_runtime::{
+	generic,
+	testing::{Header, UintAuthorityId},
+	traits::DispatchTransaction,
+	BuildStorage, DispatchResult,
+};
+
+pub(crate) type Extrinsic =
+	generic::UncheckedExtrinsic<u64, RuntimeCall, UintAuthorityId, DirectCall<Test>>;
+pub(crate) type Block = generic::Block<Header, Extrinsic>;
+pub(crate) type Executive = frame_executive::Executive<
+	Test,
+	Block,
+	frame_system::ChainContext<Test>,
+	Test,
+	AllPalletsWithSystem,
+>;
+pub(crate) type SharingCall = pallet_data_sharing::Call<Test>;
+pub(crate) type Error = pallet_data_sharing::Error<Test>;
+pub(crate) type SharingEvent = pallet_data_sharing::Event<Test>;
+
+frame_support::construct_runtime!(
+	pub enum Test {
+		System: frame_system,
+		Balances: pallet_balances,
+		Utility: pallet_utility,
+		Sharing: pallet_data_sharing,
+	}
+);
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+	type Block = Block;
+	type AccountData = pallet_balances::AccountData<u64>;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+	type AccountStore = System;
+	type RuntimeHoldReason = RuntimeHoldReason;
+}
+
+impl pallet_utility::Config for Test {
+	type RuntimeEvent = RuntimeEvent;
+	type RuntimeCall = RuntimeCall;
+	type PalletsOrigin = OriginCaller;
+	type WeightInfo = ();
+}
+
+pub(crate) const PER_ITEM: u64 = 100;
+pub(crate) const MAX_VALUE: u32 = 64;
+pub(crate) const LIFETIME: u64 = 10;
+pub(crate) const MEMORY: u64 = 5;
+
+parameter_types! {
+	pub const DepositPerItem: u64 = PER_ITEM;
+	pub const DepositPerByte: u64 = 1;
+	pub const MaxValueSize: u32 = MAX_VALUE;
+	pub const RequestLifetime: u64 = LIFETIME;
+	pub const GrantMemory: u64 = MEMORY;
+	pub const MaxEndingsPerBlock: u32 = 3;
+}
+
+impl Config for Test {
+	type Currency = Balances;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type DepositPerItem = DepositPerItem;
+	type DepositPerByte = DepositPerByte;
+	type MaxValueSize = MaxValueSize;
+	type RequestLifetime = RequestLifetime;
+	type GrantMemory = GrantMemory;
+	type MaxEndingsPerBlock = MaxEndingsPerBlock;
+	type WeightInfo = weights::SubstrateWeight<Test>;
+}
+
+pub(crate) const SCHOOL: u64 = 1;
+pub(crate) const OFFICE: u64 = 2;
+pub(crate) const COMPANY: u64 = 3;
+pub(crate) const RIVAL: u64 = 4;
+pub(crate) const STRANGER: u64 = 5;
+pub(crate) const PAUPER: u64 = 6;
+pub(crate) const WEALTH: u64 = 1_000_000;
+
+/// A chain at block 1, in its first transaction, with wealthy accounts and a poor one.
+pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
+	let mut balances: Vec<_> = (SCHOOL..=STRANGER).map(|who| (who, WEALTH)).collect();
+	balances.push((PAUPER, PER_ITEM));
+	let mut storage = frame_system::GenesisConfig::<Test>::default()
+		.build_storage()
+		.unwrap();
+	pallet_balances::GenesisConfig::<Test> {
+		balances,
+		..Default::default()
+	}
+	.assimilate_storage(&mut storage)
+	.unwrap();
+	let mut ext = sp_io::TestExternalities::new(storage);
+	ext.execute_with(|| {
+		System::set_block_number(1);
+		System::set_extrinsic_index(0);
+	});
+	ext
+}
+
+/// Runs a test on a new chain, and checks the state's invariants when it is over.
+pub(crate) fn on_chain(test: impl FnOnce()) {
+	new_test_ext().execute_with(|| {
+		test();
+		assert_eq!(Sharing::do_try_state(), Ok(()));
+	});
+}
+
+/// The same with a school that has the dataset 0, "grades", and a company and a rival that have
+/// encryption keys.
+pub(crate) fn with_dataset(test: impl FnOnce()) {
+	on_chain(|| {
+		for call in [
+			SharingCall::register {
+				kind: ProducerKind::School,
+				name: b"High School".to_vec(),
+			},
+			SharingCall::create_dataset {
+				name: b"grades".to_vec(),
+			},
+		] {
+			submit(SCHOOL, call).unwrap();
+		}
+		for who in [COMPANY, RIVAL] {
+			submit(
+				who,
+				SharingCall::set_encryption_key {
+					key: vec![who as u8; 34],
+				},
+			)
+			.unwrap();
+		}
+		test();
+	});
+}
+
+/// Dispatches a call as a transaction does: through the extension, and undone if it fails.
+pub(crate) fn submit(who: u64, call: impl Into<RuntimeCall>) -> DispatchResult {
+	let call = call.into();
+	let (info, size) = (call.get_dispatch_info(), call.encoded_size());
+	DirectCall::<Test>::new()
+		.dispatch_transaction(Some(who).into(), call, &info, size, 0)
+		.expect("the extension refuses nothing")
+		.map(|_| ())
+		.map_err(|failed| failed.error)
+}
+
+/// Begins blocks up to this one.
+pub(crate) fn run_to(block: u64) {
+	while System::block_number() < block {
+		System::set_block_number(System::block_number() + 1);
+		Sharing::on_initialize(System::block_number());
+	}
+}
+
+/// The last event, which must be of data sharing.
+pub(crate) fn last_event() -> SharingEvent {
+	match System::events().pop().expect("there is an event").event {
+		RuntimeEvent::Sharing(event) => event,
+		other => panic!("not an event of data sharing: {other:?}"),
+	}
+}
+
+pub(crate) fn held(reason: HoldReason, who: u64) -> u64 {
+	Balances::balance_on_hold(&reason.into(), &who)
+}
+
+pub(crate) fn key(number: u8) -> RecordKey {
+	H256::repeat_byte(number)
+}
+
+pub(crate) fn scope(from: u64, to: u64) -> Scope {
+	Scope {
+		dataset: 0,
+		epoch: 0,
+		from,
+		to,
+	}
+}
+
+/// `store` in the school's dataset 0, epoch 0; the leaf is the key's number.
+pub(crate) fn store(number: u8) -> SharingCall {
+	SharingCall::store {
+		key: key(number),
+		dataset: 0,
+		epoch: 0,
+		leaf: number.into(),
+		value: vec![number; 8],
+	}
+}
+
+/// `request_access` to leaves of the school's dataset 0, for 20 blocks.
+pub(crate) fn request(scope: Scope, offer: u64) -> SharingCall {
+	SharingCall::request_access {
+		owner: SCHOOL,
+		scope,
+		purpose: b"research".to_vec(),
+		term: 20,
+		offer,
+	}
+}
+
+/// `add_authorize` of a range until this block.
+pub(crate) fn authorize(
+	grantee: u64,
+	scope: Scope,
+	expiry: u64,
+	request: Option<RequestId>,
+) -> SharingCall {
+	SharingCall::add_authorize {
+		grantee,
+		scope,
+		expiry,
+		sealed_keys: b"sealed".to_vec(),
+		request,
+	}
+}
+
+pub(crate) fn query(caller: u64, number: u8) -> Result<Answer<u64>, QueryError> {
+	Sharing::query(&caller, &SCHOOL, key(number))
+}

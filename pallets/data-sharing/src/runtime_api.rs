@@ -64,7 +64,9 @@ impl core::fmt::Display for QueryError {
 	fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
 		f.write_str(match self {
 			QueryError::UnknownRecord => "the owner has no record with this key",
-			QueryError::NotAuthorised => "the caller has no grant on the record's epoch of its dataset",
+			QueryError::NotAuthorised => {
+				"the caller has no grant on the record's epoch of its dataset"
+			}
 			QueryError::OutOfRange => "the record is outside the range of the caller's grant",
 			QueryError::Expired => "the caller's grant has expired",
 			QueryError::Revoked => "the caller's grant was revoked",

@@ -50,7 +50,16 @@ pub type SealedKeys = BoundedVec<u8, ConstU32<MAX_SEALED_KEYS_SIZE>>;
 
 /// What a producer is (paper, figure 1).
 #[derive(
-	Clone, Copy, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen, Debug,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	TypeInfo,
+	MaxEncodedLen,
+	Debug,
 )]
 pub enum ProducerKind {
 	/// A school: data of students.
@@ -163,7 +172,16 @@ pub struct TakenLeaf<Balance> {
 /// What a request asks for and a grant opens: a range of leaves of one epoch of a dataset (the
 /// paper's "data range").
 #[derive(
-	Clone, Copy, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen, Debug,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	TypeInfo,
+	MaxEncodedLen,
+	Debug,
 )]
 pub struct Scope {
 	/// The owner's dataset.

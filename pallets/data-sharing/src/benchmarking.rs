@@ -1,0 +1,403 @@
+//! Benchmarks of every call, of what happens by itself, and of the transaction extension, each at its
+//! dearest: longest names, texts and keys, an offer to pay, an epoch to start.
+
+use crate::{extension::DirectCall, pallet::*, types::*};
+use alloc::{vec, vec::Vec};
+use frame_benchmarking::v2::*;
+use frame_support::{
+	dispatch::{DispatchInfo, PostDispatchInfo},
+	traits::{
+		fungible::{InspectHold, Mutate},
+		Get, IsSubType,
+	},
+};
+use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
+use polkadot_sdk::*;
+use sp_core::H256;
+use sp_runtime::traits::{AsTransactionAuthorizedOrigin, DispatchTransaction, Dispatchable};
+
+const KEY: RecordKey = H256::repeat_byte(7);
+
+fn name() -> Vec<u8> {
+	vec![b'n'; MAX_NAME_SIZE as usize]
+}
+
+fn text() -> Vec<u8> {
+	vec![b't'; MAX_TEXT_SIZE as usize]
+}
+
+fn scope() -> Scope {
+	Scope {
+		dataset: 0,
+		epoch: 0,
+		from: 0,
+		to: LEAVES_PER_EPOCH,
+	}
+}
+
+fn expiry<T: Config>() -> BlockNumberFor<T> {
+	10_000u32.into()
+}
+
+fn wealthy<T: Config>(what: &'static str) -> T::AccountId
+where
+	T::Currency: Mutate<T::AccountId>,
+{
+	let who: T::AccountId = account(what, 0, 0);
+	// Enough for the deposits of a few entries of the longest kind.
+	let most = Pallet::<T>::deposit(100, 100_000);
+	T::Currency::set_balance(&who, most);
+	frame_system::Pallet::<T>::set_block_number(1u32.into());
+	frame_system::Pallet::<T>::set_extrinsic_index(0);
+	who
+}
+
+fn signed<T: Config>(who: &T::AccountId) -> T::RuntimeOrigin {
+	RawOrigin::Signed(who.clone()).into()
+}
+
+/// A producer with the dataset 0.
+fn owner<T: Config>() -> Result<T::AccountId, BenchmarkError>
+where
+	T::Currency: Mutate<T::AccountId>,
+{
+	let owner = wealthy::<T>("owner");
+	Pallet::<T>::register(signed::<T>(&owner), ProducerKind::School, name())?;
+	Pallet::<T>::create_dataset(signed::<T>(&owner), name())?;
+	Ok(owner)
+}
+
+/// An account with an encryption key.
+fn consumer<T: Config>() -> Result<T::AccountId, BenchmarkError>
+where
+	T::Currency: Mutate<T::AccountId>,
+{
+	let consumer = wealthy::<T>("consumer");
+	let key = vec![0; MAX_ENCRYPTION_KEY_SIZE as usize];
+	Pallet::<T>::set_encryption_key(signed::<T>(&consumer), key)?;
+	Ok(consumer)
+}
+
+/// The record [`KEY`] at leaf 0.
+fn store<T: Config>(owner: &T::AccountId) -> Result<(), BenchmarkError> {
+	DirectStore::<T>::put(());
+	Pallet::<T>::store(signed::<T>(owner), KEY, 0, 0, 0, vec![0])?;
+	Ok(())
+}
+
+/// The request 0, with an offer.
+fn request<T: Config>(owner: &T::AccountId, consumer: &T::AccountId) -> Result<(), BenchmarkError> {
+	let offer = T::DepositPerItem::get();
+	Pallet::<T>::request_access(
+		signed::<T>(consumer),
+		owner.clone(),
+		scope(),
+		text(),
+		1u32.into(),
+		offer,
+	)?;
+	Ok(())
+}
+
+fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), BenchmarkError> {
+	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
+	let (owner, grantee) = (signed::<T>(owner), grantee.clone());
+	Pallet::<T>::add_authorize(owner, grantee, scope(), expiry::<T>(), sealed_keys, None)?;
+	Ok(())
+}
+
+fn held<T: Config>(reason: HoldReason, who: &T::AccountId) -> BalanceOf<T> {
+	T::Currency::balance_on_hold(&reason.into(), who)
+}
+
+#[benchmarks(
+	where
+		T: Send + Sync,
+		T::Currency: Mutate<T::AccountId>,
+		T::RuntimeCall: From<Call<T>>
+			+ IsSubType<Call<T>>
+			+ Dispatchable<Info = DispatchInfo, PostInfo = PostDispatchInfo>,
+		T::RuntimeOrigin: AsTransactionAuthorizedOrigin,
+)]
+mod benchmarks {
+	use super::*;
+
+	#[benchmark]
+	fn register() {
+		let caller = wealthy::<T>("owner");
+		#[extrinsic_call]
+		_(
+			RawOrigin::Signed(caller.clone()),
+			ProducerKind::School,
+			name(),
+		);
+		assert!(Producers::<T>::contains_key(&caller));
+	}
+
+	#[benchmark]
+	fn deregister() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		Pallet::<T>::remove_dataset(signed::<T>(&caller), 0)?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()));
+		assert!(!Producers::<T>::contains_key(&caller));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn set_encryption_key() -> Result<(), BenchmarkError> {
+		let caller = consumer::<T>()?;
+		let key = vec![1; MAX_ENCRYPTION_KEY_SIZE as usize];
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), key.clone());
+		assert_eq!(
+			EncryptionKeys::<T>::get(&caller).map(|entry| entry.key.into_inner()),
+			Some(key)
+		);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn remove_encryption_key() -> Result<(), BenchmarkError> {
+		let caller = consumer::<T>()?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()));
+		assert!(!EncryptionKeys::<T>::contains_key(&caller));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn create_dataset() -> Result<(), BenchmarkError> {
+		let caller = wealthy::<T>("owner");
+		Pallet::<T>::register(signed::<T>(&caller), ProducerKind::School, name())?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), name());
+		assert!(Datasets::<T>::contains_key(&caller, 0));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn remove_dataset() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), 0);
+		assert!(!Datasets::<T>::contains_key(&caller, 0));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn start_epoch() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), 0);
+		assert_eq!(
+			Datasets::<T>::get(&caller, 0).map(|dataset| dataset.epoch),
+			Some(1)
+		);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn store(l: Linear<1, { T::MaxValueSize::get() }>) -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		let value = vec![0; l as usize];
+		DirectStore::<T>::put(());
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), KEY, 0, 0, 0, value);
+		assert!(Records::<T>::contains_key(&caller, KEY));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn remove_record() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		super::store::<T>(&caller)?;
+		Pallet::<T>::start_epoch(signed::<T>(&caller), 0)?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), KEY);
+		assert!(!Records::<T>::contains_key(&caller, KEY));
+		assert!(!Leaves::<T>::contains_key((&caller, 0, 0, 0)));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn free_leaf() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		super::store::<T>(&caller)?;
+		Pallet::<T>::remove_record(signed::<T>(&caller), KEY)?;
+		Pallet::<T>::start_epoch(signed::<T>(&caller), 0)?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), 0, 0, 0);
+		assert!(!Leaves::<T>::contains_key((&caller, 0, 0, 0)));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn request_access() -> Result<(), BenchmarkError> {
+		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
+		let offer = T::DepositPerItem::get();
+		#[extrinsic_call]
+		_(
+			RawOrigin::Signed(caller.clone()),
+			owner,
+			scope(),
+			text(),
+			1u32.into(),
+			offer,
+		);
+		assert_eq!(held::<T>(HoldReason::Offer, &caller), offer);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn cancel_request() -> Result<(), BenchmarkError> {
+		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
+		request::<T>(&owner, &caller)?;
+		let id = NextRequest::<T>::get() - 1;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller), id);
+		assert!(!Requests::<T>::contains_key(id));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn reject_request() -> Result<(), BenchmarkError> {
+		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
+		request::<T>(&caller, &consumer)?;
+		let id = NextRequest::<T>::get() - 1;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller), id, text());
+		assert!(!Requests::<T>::contains_key(id));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn add_authorize() -> Result<(), BenchmarkError> {
+		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
+		request::<T>(&caller, &consumer)?;
+		for _ in 1..MAX_GRANTS_PER_READER {
+			grant::<T>(&caller, &consumer)?;
+		}
+		let id = NextRequest::<T>::get() - 1;
+		let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
+		#[extrinsic_call]
+		_(
+			RawOrigin::Signed(caller),
+			consumer.clone(),
+			scope(),
+			expiry::<T>(),
+			sealed_keys,
+			Some(id),
+		);
+		assert!(!Requests::<T>::contains_key(id));
+		assert_eq!(
+			GrantsTo::<T>::iter_key_prefix(&consumer).count(),
+			MAX_GRANTS_PER_READER as usize
+		);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn revoke() -> Result<(), BenchmarkError> {
+		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
+		grant::<T>(&caller, &consumer)?;
+		let id = NextGrant::<T>::get() - 1;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), id);
+		assert_eq!(
+			Grants::<T>::get(id).map(|grant| grant.state),
+			Some(GrantState::Revoked)
+		);
+		assert_eq!(
+			Datasets::<T>::get(&caller, 0).map(|dataset| dataset.epoch),
+			Some(1)
+		);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn on_initialize_idle() {
+		let block: BlockNumberFor<T> = 1_000u32.into();
+		Backlog::<T>::put(block);
+		#[block]
+		{
+			Pallet::<T>::work_off_agenda(block);
+		}
+		assert!(!Backlog::<T>::exists());
+	}
+
+	#[benchmark]
+	fn lapse_request() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		request::<T>(&owner, &consumer)?;
+		let due = Due::Request(NextRequest::<T>::get() - 1);
+		let block = T::RequestLifetime::get() + 1u32.into();
+		#[block]
+		{
+			Pallet::<T>::on_due(block, due);
+		}
+		assert!(!Agenda::<T>::contains_key(block, due));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn expire_grant() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		grant::<T>(&owner, &consumer)?;
+		let id = NextGrant::<T>::get() - 1;
+		#[block]
+		{
+			Pallet::<T>::on_due(expiry::<T>(), Due::Grant(id));
+		}
+		assert_eq!(
+			Grants::<T>::get(id).map(|grant| grant.state),
+			Some(GrantState::Expired)
+		);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn forget_grant() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		for _ in 0..MAX_GRANTS_PER_READER {
+			grant::<T>(&owner, &consumer)?;
+		}
+		let id = NextGrant::<T>::get() - 1;
+		Pallet::<T>::revoke(signed::<T>(&owner), id)?;
+		let due = T::GrantMemory::get() + 1u32.into();
+		#[block]
+		{
+			Pallet::<T>::on_due(due, Due::Grant(id));
+		}
+		assert!(!Grants::<T>::contains_key(id));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn direct_call() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		let call: T::RuntimeCall = Call::<T>::store {
+			key: KEY,
+			dataset: 0,
+			epoch: 0,
+			leaf: 0,
+			value: vec![0],
+		}
+		.into();
+		let info = DispatchInfo::default();
+		#[block]
+		{
+			DirectCall::<T>::new()
+				.test_run(signed::<T>(&caller), &call, &info, 0, 0, |_| {
+					assert!(DirectStore::<T>::exists());
+					Ok(().into())
+				})
+				.map_err(|_| BenchmarkError::Stop("the extension refuses nothing"))?
+				.map_err(|_| BenchmarkError::Stop("the substitute does not fail"))?;
+		}
+		assert!(!DirectStore::<T>::exists());
+		Ok(())
+	}
+
+	impl_benchmark_test_suite!(Pallet, crate::mock::new_test_ext(), crate::mock::Test);
+}

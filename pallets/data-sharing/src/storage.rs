@@ -1,0 +1,130 @@
+//! What the pallet keeps in the state.
+
+use polkadot_sdk::*;
+
+/// The pallet's storage.
+#[frame_support::pallet_macros::pallet_section]
+mod storage {
+	/// The registered producers.
+	#[pallet::storage]
+	pub type Producers<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, Producer<BalanceOf<T>>>;
+
+	/// The number of each producer's next dataset. It stays when a producer leaves: should the same
+	/// account come back, no number, and so no key derived from it, is used twice.
+	#[pallet::storage]
+	pub type NextDataset<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, DatasetId, ValueQuery>;
+
+	/// The accounts' public encryption keys.
+	#[pallet::storage]
+	pub type EncryptionKeys<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, RegisteredKey<BalanceOf<T>>>;
+
+	/// The datasets, by owner and number.
+	#[pallet::storage]
+	pub type Datasets<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Twox64Concat,
+		DatasetId,
+		Dataset<BalanceOf<T>>,
+	>;
+
+	/// The datasets' numbers, by owner and name.
+	#[pallet::storage]
+	pub type DatasetNames<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, Name, DatasetId>;
+
+	/// The records, by owner and key (the paper's `data[key]`). Their bytes are in block bodies.
+	#[pallet::storage]
+	pub type Records<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Blake2_128Concat,
+		RecordKey,
+		RecordOf<T>,
+	>;
+
+	/// The leaves that are taken, by owner, dataset, epoch and leaf.
+	#[pallet::storage]
+	pub type Leaves<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Twox64Concat, DatasetId>,
+			NMapKey<Twox64Concat, Epoch>,
+			NMapKey<Twox64Concat, Leaf>,
+		),
+		TakenLeaf<BalanceOf<T>>,
+	>;
+
+	/// The open requests.
+	#[pallet::storage]
+	pub type Requests<T: Config> = StorageMap<_, Twox64Concat, RequestId, RequestOf<T>>;
+
+	/// The open requests by the owner who is asked, for listing.
+	#[pallet::storage]
+	pub type RequestsTo<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, RequestId, ()>;
+
+	/// The open requests by the consumer who asks, then by owner and scope: for listing, and so that
+	/// nobody asks twice.
+	#[pallet::storage]
+	pub type RequestsFrom<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Blake2_128Concat, Scope>,
+		),
+		RequestId,
+	>;
+
+	/// The number of the next request.
+	#[pallet::storage]
+	pub type NextRequest<T: Config> = StorageValue<_, RequestId, ValueQuery>;
+
+	/// The grants: those that are good, and those that ended a short while ago.
+	#[pallet::storage]
+	pub type Grants<T: Config> = StorageMap<_, Twox64Concat, GrantId, GrantOf<T>>;
+
+	/// The authorization list (the paper's `AuthoList[user]`): by owner, dataset, epoch and grantee,
+	/// the grants that the grantee has.
+	#[pallet::storage]
+	pub type AuthorizationList<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Twox64Concat, DatasetId>,
+			NMapKey<Twox64Concat, Epoch>,
+			NMapKey<Blake2_128Concat, T::AccountId>,
+		),
+		BoundedVec<GrantId, ConstU32<MAX_GRANTS_PER_READER>>,
+		ValueQuery,
+	>;
+
+	/// The grants by grantee, for listing.
+	#[pallet::storage]
+	pub type GrantsTo<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, GrantId, ()>;
+
+	/// The number of the next grant.
+	#[pallet::storage]
+	pub type NextGrant<T: Config> = StorageValue<_, GrantId, ValueQuery>;
+
+	/// What happens by itself, by the block at which it does.
+	#[pallet::storage]
+	pub type Agenda<T: Config> =
+		StorageDoubleMap<_, Twox64Concat, BlockNumberFor<T>, Twox64Concat, Due, ()>;
+
+	/// The oldest block whose agenda is not worked off, where there is one before the next block.
+	#[pallet::storage]
+	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
+
+	/// Whether the current transaction's own call is `store`. Never there between transactions.
+	#[pallet::storage]
+	pub(crate) type DirectStore<T: Config> = StorageValue<_, ()>;
+}

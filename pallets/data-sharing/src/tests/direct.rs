@@ -1,0 +1,159 @@
+//! `store` as a transaction's own call, and wrapped: through the whole of a block's execution.
+
+use crate::{
+	mock::{Error, *},
+	*,
+};
+use codec::Encode;
+use frame_support::{assert_noop, assert_ok};
+use polkadot_sdk::*;
+use sp_runtime::{
+	testing::{Header, UintAuthorityId},
+	traits::Header as _,
+	DispatchError,
+};
+use sp_state_machine::IndexOperation;
+
+fn transaction(who: u64, call: impl Into<RuntimeCall>) -> Extrinsic {
+	Extrinsic::new_signed(call.into(), who, UintAuthorityId(who), DirectCall::new())
+}
+
+fn batch(calls: Vec<SharingCall>) -> RuntimeCall {
+	let calls = calls.into_iter().map(Into::into).collect();
+	pallet_utility::Call::batch_all { calls }.into()
+}
+
+/// Executes the transactions in one block on a chain with a dataset. What each came to, and what the
+/// client was told to index.
+fn execute(
+	transactions: &[Extrinsic],
+) -> (Vec<Result<(), DispatchError>>, Vec<(u32, Vec<u8>, u32)>) {
+	let mut ext = new_test_ext();
+	let results = ext.execute_with(|| {
+		let header = Header::new(
+			1,
+			Default::default(),
+			Default::default(),
+			Default::default(),
+			Default::default(),
+		);
+		Executive::initialize_block(&header);
+		let register = SharingCall::register {
+			kind: ProducerKind::School,
+			name: b"School".to_vec(),
+		};
+		let create = SharingCall::create_dataset {
+			name: b"grades".to_vec(),
+		};
+		for call in [register, create] {
+			assert_ok!(Executive::apply_extrinsic(transaction(SCHOOL, call)).unwrap());
+		}
+		let results = transactions
+			.iter()
+			.map(|transaction| Executive::apply_extrinsic(transaction.clone()).unwrap())
+			.collect();
+		assert_eq!(Sharing::do_try_state(), Ok(()));
+		results
+	});
+	let indexed = ext
+		.overlayed_changes()
+		.transaction_index_ops()
+		.iter()
+		.map(|operation| match operation {
+			IndexOperation::Insert {
+				extrinsic,
+				hash,
+				size,
+			} => (*extrinsic, hash.clone(), *size),
+			IndexOperation::Renew { .. } => panic!("nothing is renewed"),
+		})
+		.collect();
+	(results, indexed)
+}
+
+fn refused() -> Result<(), DispatchError> {
+	Err(Error::MustBeDirect.into())
+}
+
+#[test]
+fn what_is_indexed_is_the_value() {
+	let transactions = [transaction(SCHOOL, store(7)), transaction(SCHOOL, store(8))];
+	let (results, indexed) = execute(&transactions);
+	assert_eq!(results, [Ok(()), Ok(())]);
+	assert_eq!(indexed.len(), 2);
+	// Two set-up transactions come first.
+	for (place, (extrinsic, hash, size)) in indexed.iter().enumerate() {
+		assert_eq!(*extrinsic as usize, place + 2);
+		// As the client's database does it.
+		let encoded = transactions[place].encode();
+		let tail = &encoded[encoded.len() - *size as usize..];
+		assert_eq!(tail, [place as u8 + 7; 8]);
+		assert_eq!(hash[..], sp_io::hashing::blake2_256(tail));
+	}
+}
+
+#[test]
+fn a_wrapped_store_is_refused_and_indexes_nothing() {
+	let deeper = pallet_utility::Call::as_derivative {
+		index: 0,
+		call: Box::new(store(7).into()),
+	};
+	let (results, indexed) = execute(&[
+		transaction(SCHOOL, batch(vec![store(7)])),
+		transaction(SCHOOL, batch(vec![store(7), store(8)])),
+		transaction(SCHOOL, deeper),
+	]);
+	assert_eq!(results, [refused(), refused(), refused()]);
+	assert!(indexed.is_empty());
+}
+
+#[test]
+fn the_note_of_one_transaction_does_not_serve_another() {
+	let unknown = SharingCall::store {
+		key: key(7),
+		dataset: 9,
+		epoch: 0,
+		leaf: 7,
+		value: vec![1],
+	};
+	let (results, indexed) = execute(&[
+		transaction(SCHOOL, unknown),
+		transaction(SCHOOL, batch(vec![store(7)])),
+		transaction(SCHOOL, store(8)),
+		transaction(SCHOOL, batch(vec![store(9)])),
+	]);
+	let failed = Err(Error::UnknownDataset.into());
+	assert_eq!(results, [failed, refused(), Ok(()), refused()]);
+	assert_eq!(
+		indexed
+			.iter()
+			.map(|(extrinsic, ..)| *extrinsic)
+			.collect::<Vec<_>>(),
+		[4]
+	);
+}
+
+#[test]
+fn a_store_without_the_extension_is_refused() {
+	with_dataset(|| {
+		assert_noop!(
+			Sharing::store(Some(SCHOOL).into(), key(7), 0, 0, 7, vec![1]),
+			Error::MustBeDirect
+		);
+	});
+}
+
+#[test]
+fn a_store_outside_of_any_transaction_is_refused() {
+	with_dataset(|| {
+		System::finalize();
+		assert_eq!(System::extrinsic_index(), None);
+		assert_noop!(submit(SCHOOL, store(7)), Error::MustBeDirect);
+	});
+}
+
+#[test]
+fn the_values_length_is_paid_for() {
+	let weight = |l| weights::SubstrateWeight::<Test>::store(l).ref_time();
+	assert_eq!(weight(1 << 20) - weight(0), 2_000 << 20);
+}

@@ -1,0 +1,391 @@
+//! The authorization list, and `query`.
+
+use crate::{
+	mock::{Error, *},
+	runtime_api::{OpeningGrant, QueryError},
+	*,
+};
+use frame_support::{assert_noop, assert_ok};
+use polkadot_sdk::*;
+use sp_runtime::TokenError;
+
+/// What a grant with the keys "sealed" costs.
+const DEPOSIT: u64 = 4 * PER_ITEM + 6;
+
+fn revoke(grant: GrantId) -> SharingCall {
+	SharingCall::revoke { grant }
+}
+
+/// The authorization list's entry on the school's dataset 0.
+fn authorised(epoch: Epoch, grantee: u64) -> Vec<GrantId> {
+	AuthorizationList::<Test>::get((SCHOOL, 0, epoch, grantee)).into_inner()
+}
+
+fn sealed(sealed_keys: Vec<u8>) -> SharingCall {
+	SharingCall::add_authorize {
+		grantee: COMPANY,
+		scope: scope(0, 10),
+		expiry: 50,
+		sealed_keys,
+		request: None,
+	}
+}
+
+#[test]
+fn a_reader_is_authorised() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, None)));
+		assert_eq!(
+			Grants::<Test>::get(0),
+			Some(Grant {
+				owner: SCHOOL,
+				grantee: COMPANY,
+				scope: scope(0, 10),
+				expiry: 50,
+				state: GrantState::Active,
+				sealed_keys: b"sealed".to_vec().try_into().unwrap(),
+				deposit: DEPOSIT,
+				due: 50,
+			})
+		);
+		assert_eq!(
+			last_event(),
+			SharingEvent::Authorized {
+				grant: 0,
+				owner: SCHOOL,
+				grantee: COMPANY,
+				scope: scope(0, 10),
+				expiry: 50,
+				request: None,
+				paid: 0,
+			}
+		);
+		assert_eq!(authorised(0, COMPANY), [0]);
+		assert_eq!(
+			GrantsTo::<Test>::iter_key_prefix(COMPANY).collect::<Vec<_>>(),
+			[0]
+		);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), DEPOSIT);
+	});
+}
+
+#[test]
+fn a_bad_grant_is_refused() {
+	with_dataset(|| {
+		let give = |grantee, scope, expiry| submit(SCHOOL, authorize(grantee, scope, expiry, None));
+		let good = scope(0, 10);
+		assert_noop!(give(SCHOOL, good, 50), Error::SelfGrant);
+		assert_noop!(
+			give(COMPANY, Scope { dataset: 1, ..good }, 50),
+			Error::UnknownDataset
+		);
+		assert_noop!(
+			give(COMPANY, Scope { epoch: 1, ..good }, 50),
+			Error::UnknownEpoch
+		);
+		assert_noop!(give(COMPANY, scope(10, 10), 50), Error::EmptyRange);
+		assert_noop!(give(COMPANY, scope(10, 9), 50), Error::InvertedRange);
+		assert_noop!(
+			give(COMPANY, scope(0, LEAVES_PER_EPOCH + 1), 50),
+			Error::RangeTooHigh
+		);
+		assert_noop!(give(COMPANY, good, 1), Error::ExpiryPassed);
+		assert_noop!(give(STRANGER, good, 50), Error::NoEncryptionKey);
+		assert_noop!(
+			submit(STRANGER, authorize(COMPANY, good, 50, None)),
+			Error::NotRegistered
+		);
+		assert_noop!(submit(SCHOOL, sealed(vec![])), Error::SealedKeysEmpty);
+		assert_noop!(
+			submit(SCHOOL, sealed(vec![0; 4097])),
+			Error::SealedKeysTooLong
+		);
+		assert_ok!(submit(SCHOOL, sealed(vec![0; 4096])));
+		assert_ok!(give(COMPANY, good, 2));
+	});
+}
+
+#[test]
+fn a_grant_that_cannot_be_paid_for_leaves_its_request_open() {
+	with_dataset(|| {
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 5)));
+		let root = frame_system::RawOrigin::Root;
+		let held = Balances::reserved_balance(SCHOOL);
+		assert_ok!(Balances::force_set_balance(root.into(), SCHOOL, held + 1));
+		assert_noop!(
+			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, Some(0))),
+			TokenError::FundsUnavailable
+		);
+	});
+}
+
+#[test]
+fn a_reader_has_a_bounded_number_of_grants() {
+	with_dataset(|| {
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 5)));
+		for expiry in 0..u64::from(MAX_GRANTS_PER_READER) {
+			assert_ok!(submit(
+				SCHOOL,
+				authorize(COMPANY, scope(0, 10), 50 + expiry, None)
+			));
+		}
+		assert_noop!(
+			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 100, Some(0))),
+			Error::TooManyGrants
+		);
+		assert_ok!(submit(SCHOOL, authorize(RIVAL, scope(0, 10), 100, None)));
+		assert_ok!(submit(SCHOOL, SharingCall::start_epoch { dataset: 0 }));
+		let later = Scope {
+			epoch: 1,
+			..scope(0, 10)
+		};
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, later, 100, None)));
+		// Those that ended count until they are forgotten.
+		assert_ok!(submit(SCHOOL, revoke(0)));
+		assert_noop!(
+			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 100, None)),
+			Error::TooManyGrants
+		);
+		run_to(1 + MEMORY);
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 100, None)));
+	});
+}
+
+#[test]
+fn revoking_starts_an_epoch_and_returns_the_deposit() {
+	with_dataset(|| {
+		for grantee in [COMPANY, COMPANY, RIVAL] {
+			assert_ok!(submit(SCHOOL, authorize(grantee, scope(0, 10), 50, None)));
+		}
+		assert_noop!(submit(SCHOOL, revoke(3)), Error::UnknownGrant);
+		assert_noop!(submit(COMPANY, revoke(0)), Error::UnknownGrant);
+		assert_ok!(submit(SCHOOL, revoke(0)));
+		let owner = SCHOOL;
+		let events: Vec<_> = System::events().into_iter().rev().take(2).collect();
+		assert_eq!(
+			events
+				.into_iter()
+				.map(|record| record.event)
+				.collect::<Vec<RuntimeEvent>>(),
+			[
+				SharingEvent::Revoked {
+					grant: 0,
+					owner,
+					grantee: COMPANY,
+					scope: scope(0, 10)
+				}
+				.into(),
+				SharingEvent::EpochStarted {
+					owner,
+					dataset: 0,
+					epoch: 1
+				}
+				.into(),
+			]
+		);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), 2 * DEPOSIT);
+		let entry = Grants::<Test>::get(0).unwrap();
+		assert_eq!(entry.state, GrantState::Revoked);
+		assert!(entry.sealed_keys.is_empty());
+		assert_noop!(submit(SCHOOL, revoke(0)), Error::GrantEnded);
+
+		// The second is of an epoch that is over already: there is nothing to close.
+		assert_ok!(submit(SCHOOL, revoke(1)));
+		assert_eq!(Datasets::<Test>::get(SCHOOL, 0).unwrap().epoch, 1);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), DEPOSIT);
+
+		// Remembered for a while, then gone.
+		run_to(MEMORY);
+		assert!(Grants::<Test>::contains_key(0));
+		run_to(MEMORY + 1);
+		assert_eq!(Grants::<Test>::iter_keys().collect::<Vec<_>>(), [2]);
+		assert!(authorised(0, COMPANY).is_empty());
+		assert_noop!(submit(SCHOOL, revoke(0)), Error::UnknownGrant);
+	});
+}
+
+#[test]
+fn the_last_epoch_cannot_be_revoked_from() {
+	with_dataset(|| {
+		let last = Epoch::MAX;
+		Datasets::<Test>::mutate(SCHOOL, 0, |dataset| dataset.as_mut().unwrap().epoch = last);
+		let at_last = Scope {
+			epoch: last,
+			..scope(0, 10)
+		};
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, at_last, 50, None)));
+		assert_noop!(submit(SCHOOL, revoke(0)), Error::EpochsExhausted);
+	});
+}
+
+#[test]
+fn a_grant_expires_by_itself() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, store(7)));
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 20, None)));
+		run_to(19);
+		assert!(query(COMPANY, 7).is_ok());
+		run_to(20);
+		let owner = SCHOOL;
+		assert_eq!(
+			last_event(),
+			SharingEvent::GrantExpired {
+				grant: 0,
+				owner,
+				grantee: COMPANY,
+				scope: scope(0, 10)
+			}
+		);
+		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
+		assert_eq!(held(HoldReason::Grant, SCHOOL), 0);
+		assert_noop!(submit(SCHOOL, revoke(0)), Error::GrantEnded);
+		// Expiry does not move the epoch: the other readers' grants stay good.
+		assert_eq!(Datasets::<Test>::get(SCHOOL, 0).unwrap().epoch, 0);
+		run_to(20 + MEMORY);
+		assert_eq!(Grants::<Test>::get(0), None);
+		assert_eq!(query(COMPANY, 7), Err(QueryError::NotAuthorised));
+	});
+}
+
+#[test]
+fn a_grant_that_the_agenda_is_late_for_is_expired_all_the_same() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, store(7)));
+		for _ in 0..4 {
+			assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 20, None)));
+		}
+		run_to(20);
+		let active = |(_, grant): &(_, GrantOf<Test>)| grant.state == GrantState::Active;
+		let (late, _) = Grants::<Test>::iter().find(active).unwrap();
+		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
+		// The owner need not wait for it.
+		assert_ok!(submit(SCHOOL, revoke(late)));
+	});
+}
+
+#[test]
+fn those_may_query_who_are_authorised() {
+	with_dataset(|| {
+		for number in [7, 10] {
+			assert_ok!(submit(SCHOOL, store(number)));
+		}
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, None)));
+		let answer = query(COMPANY, 7).unwrap();
+		assert_eq!((answer.dataset, answer.epoch, answer.leaf), (0, 0, 7));
+		assert_eq!(
+			answer.payload,
+			Records::<Test>::get(SCHOOL, key(7)).unwrap().payload
+		);
+		let grant = OpeningGrant {
+			grant: 0,
+			scope: scope(0, 10),
+			expiry: 50,
+			sealed_keys: b"sealed".to_vec(),
+		};
+		assert_eq!(answer.grant, Some(grant));
+
+		assert_eq!(query(SCHOOL, 10).unwrap().grant, None);
+		assert_eq!(query(COMPANY, 10), Err(QueryError::OutOfRange));
+		assert_eq!(query(COMPANY, 8), Err(QueryError::UnknownRecord));
+		assert_eq!(query(STRANGER, 7), Err(QueryError::NotAuthorised));
+		assert_eq!(
+			Sharing::query(&COMPANY, &OFFICE, key(7)),
+			Err(QueryError::UnknownRecord)
+		);
+		assert_ok!(submit(SCHOOL, SharingCall::remove_record { key: key(7) }));
+		assert_eq!(query(COMPANY, 7), Err(QueryError::UnknownRecord));
+	});
+}
+
+#[test]
+fn a_range_ends_before_its_end() {
+	with_dataset(|| {
+		for number in [4, 5, 9, 10] {
+			assert_ok!(submit(SCHOOL, store(number)));
+		}
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(5, 10), 50, None)));
+		assert_eq!(query(COMPANY, 4), Err(QueryError::OutOfRange));
+		assert!(query(COMPANY, 5).is_ok());
+		assert!(query(COMPANY, 9).is_ok());
+		assert_eq!(query(COMPANY, 10), Err(QueryError::OutOfRange));
+	});
+}
+
+#[test]
+fn any_grant_that_is_good_opens() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, store(7)));
+		for (range, expiry) in [(scope(0, 10), 20), (scope(20, 30), 50), (scope(7, 8), 50)] {
+			assert_ok!(submit(SCHOOL, authorize(COMPANY, range, expiry, None)));
+		}
+		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 0);
+		run_to(20);
+		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 2);
+		assert_ok!(submit(SCHOOL, revoke(2)));
+		// Two ended; the newest says why.
+		assert_eq!(query(COMPANY, 7), Err(QueryError::Revoked));
+	});
+}
+
+#[test]
+fn a_grant_is_for_its_epoch() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, store(7)));
+		for grantee in [COMPANY, RIVAL] {
+			assert_ok!(submit(SCHOOL, authorize(grantee, scope(0, 10), 50, None)));
+		}
+		assert_ok!(submit(SCHOOL, revoke(0)));
+		let value = vec![1];
+		assert_ok!(submit(
+			SCHOOL,
+			SharingCall::store {
+				key: key(8),
+				dataset: 0,
+				epoch: 1,
+				leaf: 8,
+				value
+			}
+		));
+		// The reader who stays reads what was there, and needs a grant for what comes.
+		assert!(query(RIVAL, 7).is_ok());
+		assert_eq!(query(RIVAL, 8), Err(QueryError::NotAuthorised));
+		let anew = Scope {
+			epoch: 1,
+			..scope(0, 10)
+		};
+		assert_ok!(submit(SCHOOL, authorize(RIVAL, anew, 50, None)));
+		assert!(query(RIVAL, 8).is_ok());
+		assert_eq!(query(COMPANY, 7), Err(QueryError::Revoked));
+		assert_eq!(query(COMPANY, 8), Err(QueryError::NotAuthorised));
+	});
+}
+
+#[test]
+fn revoking_and_sealing_anew_fit_in_one_batch() {
+	with_dataset(|| {
+		for grantee in [COMPANY, RIVAL] {
+			assert_ok!(submit(SCHOOL, authorize(grantee, scope(0, 10), 50, None)));
+		}
+		let anew = Scope {
+			epoch: 1,
+			..scope(0, 10)
+		};
+		let calls = vec![revoke(0).into(), authorize(RIVAL, anew, 50, None).into()];
+		assert_ok!(submit(SCHOOL, pallet_utility::Call::batch_all { calls }));
+		assert_eq!(authorised(1, RIVAL), [2]);
+	});
+}
+
+#[test]
+fn a_grant_outlives_the_key_it_is_sealed_to() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, store(7)));
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, None)));
+		assert_ok!(submit(COMPANY, SharingCall::remove_encryption_key {}));
+		assert!(query(COMPANY, 7).is_ok());
+		assert_noop!(
+			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, None)),
+			Error::NoEncryptionKey
+		);
+	});
+}

@@ -1,0 +1,219 @@
+//! Producers, encryption keys and datasets.
+
+use crate::{
+	mock::{Error, *},
+	*,
+};
+use frame_support::{assert_noop, assert_ok};
+use polkadot_sdk::*;
+use sp_runtime::TokenError;
+
+fn register(name: &[u8]) -> SharingCall {
+	SharingCall::register {
+		kind: ProducerKind::Business,
+		name: name.to_vec(),
+	}
+}
+
+fn create(name: &[u8]) -> SharingCall {
+	SharingCall::create_dataset {
+		name: name.to_vec(),
+	}
+}
+
+#[test]
+fn a_producer_joins_and_leaves() {
+	on_chain(|| {
+		assert_ok!(submit(OFFICE, register(b"Office")));
+		assert_eq!(
+			Producers::<Test>::get(OFFICE),
+			Some(Producer {
+				kind: ProducerKind::Business,
+				name: b"Office".to_vec().try_into().unwrap(),
+				datasets: 0,
+				deposit: PER_ITEM + 6,
+			})
+		);
+		assert_eq!(held(HoldReason::Producer, OFFICE), PER_ITEM + 6);
+		assert_noop!(submit(OFFICE, register(b"Again")), Error::AlreadyRegistered);
+
+		assert_ok!(submit(OFFICE, SharingCall::deregister {}));
+		assert_eq!(
+			last_event(),
+			SharingEvent::Deregistered { producer: OFFICE }
+		);
+		assert_eq!(Balances::free_balance(OFFICE), WEALTH);
+		assert_noop!(
+			submit(OFFICE, SharingCall::deregister {}),
+			Error::NotRegistered
+		);
+	});
+}
+
+#[test]
+fn a_name_is_text_within_bounds() {
+	on_chain(|| {
+		let longest = [b'x'; MAX_NAME_SIZE as usize];
+		let too_long = [b'x'; MAX_NAME_SIZE as usize + 1];
+		assert_noop!(submit(OFFICE, register(b"")), Error::NameEmpty);
+		assert_noop!(submit(OFFICE, register(&too_long)), Error::NameTooLong);
+		assert_noop!(submit(OFFICE, register(&[0xff])), Error::NotText);
+		assert_noop!(submit(OFFICE, register(b"\x1b[2J")), Error::NotText);
+		assert_ok!(submit(OFFICE, register(&longest)));
+		assert_noop!(submit(OFFICE, create(b"")), Error::NameEmpty);
+		assert_noop!(submit(OFFICE, create(&too_long)), Error::NameTooLong);
+		assert_noop!(submit(OFFICE, create(b"a\nb")), Error::NotText);
+		assert_ok!(submit(OFFICE, create("Zählung 東京".as_bytes())));
+	});
+}
+
+#[test]
+fn a_deposit_must_be_affordable() {
+	on_chain(|| {
+		assert_noop!(
+			submit(PAUPER, register(b"Poor")),
+			TokenError::FundsUnavailable
+		);
+		let key = vec![0; 34];
+		assert_noop!(
+			submit(PAUPER, SharingCall::set_encryption_key { key }),
+			TokenError::FundsUnavailable
+		);
+	});
+}
+
+#[test]
+fn an_encryption_key_is_set_replaced_and_removed() {
+	on_chain(|| {
+		let set = |key: &[u8]| SharingCall::set_encryption_key { key: key.to_vec() };
+		assert_noop!(submit(COMPANY, set(&[7; 33])), Error::EncryptionKeyTooShort);
+		assert_noop!(
+			submit(COMPANY, set(&[7; 2049])),
+			Error::EncryptionKeyTooLong
+		);
+		assert_ok!(submit(COMPANY, set(&[7; 34])));
+		assert_eq!(held(HoldReason::EncryptionKey, COMPANY), PER_ITEM + 34);
+
+		assert_ok!(submit(COMPANY, set(&[8; 2048])));
+		let longest: EncryptionKey = vec![8; 2048].try_into().unwrap();
+		assert_eq!(EncryptionKeys::<Test>::get(COMPANY).unwrap().key, longest);
+		assert_eq!(held(HoldReason::EncryptionKey, COMPANY), PER_ITEM + 2048);
+		let event = SharingEvent::EncryptionKeySet {
+			account: COMPANY,
+			key: longest,
+		};
+		assert_eq!(last_event(), event);
+
+		assert_ok!(submit(COMPANY, SharingCall::remove_encryption_key {}));
+		assert_eq!(
+			last_event(),
+			SharingEvent::EncryptionKeyRemoved { account: COMPANY }
+		);
+		assert_eq!(Balances::free_balance(COMPANY), WEALTH);
+		assert_noop!(
+			submit(COMPANY, SharingCall::remove_encryption_key {}),
+			Error::NoEncryptionKey
+		);
+	});
+}
+
+#[test]
+fn a_key_that_cannot_be_paid_for_leaves_the_old_one() {
+	on_chain(|| {
+		assert_ok!(Balances::force_set_balance(
+			frame_system::RawOrigin::Root.into(),
+			PAUPER,
+			500
+		));
+		assert_ok!(submit(
+			PAUPER,
+			SharingCall::set_encryption_key { key: vec![1; 34] }
+		));
+		let key = vec![2; 2048];
+		assert_noop!(
+			submit(PAUPER, SharingCall::set_encryption_key { key }),
+			TokenError::FundsUnavailable
+		);
+	});
+}
+
+#[test]
+fn datasets_are_numbered_named_and_removed() {
+	on_chain(|| {
+		assert_noop!(submit(OFFICE, create(b"taxes")), Error::NotRegistered);
+		assert_ok!(submit(OFFICE, register(b"Office")));
+		assert_ok!(submit(OFFICE, create(b"taxes")));
+		assert_ok!(submit(OFFICE, create(b"births")));
+		assert_noop!(submit(OFFICE, create(b"taxes")), Error::DatasetNameTaken);
+		let births: Name = b"births".to_vec().try_into().unwrap();
+		assert_eq!(DatasetNames::<Test>::get(OFFICE, &births), Some(1));
+		assert_eq!(
+			Datasets::<Test>::get(OFFICE, 1),
+			Some(Dataset {
+				name: births,
+				epoch: 0,
+				leaves: 0,
+				requests: 0,
+				grants: 0,
+				deposit: 2 * (PER_ITEM + 6),
+			})
+		);
+		assert_noop!(
+			submit(OFFICE, SharingCall::deregister {}),
+			Error::ProducerHasDatasets
+		);
+
+		let remove = |dataset| SharingCall::remove_dataset { dataset };
+		assert_noop!(submit(STRANGER, remove(0)), Error::NotRegistered);
+		assert_noop!(submit(OFFICE, remove(2)), Error::UnknownDataset);
+		assert_ok!(submit(OFFICE, remove(0)));
+		assert_eq!(
+			last_event(),
+			SharingEvent::DatasetRemoved {
+				owner: OFFICE,
+				dataset: 0
+			}
+		);
+		assert_ok!(submit(OFFICE, remove(1)));
+		assert_eq!(held(HoldReason::Dataset, OFFICE), 0);
+	});
+}
+
+#[test]
+fn a_dataset_number_is_never_used_twice() {
+	on_chain(|| {
+		for number in 0..3 {
+			assert_ok!(submit(OFFICE, register(b"Office")));
+			assert_ok!(submit(OFFICE, create(b"taxes")));
+			assert!(Datasets::<Test>::contains_key(OFFICE, number));
+			assert_ok!(submit(
+				OFFICE,
+				SharingCall::remove_dataset { dataset: number }
+			));
+			assert_ok!(submit(OFFICE, SharingCall::deregister {}));
+		}
+		assert_ok!(submit(OFFICE, register(b"Office")));
+		NextDataset::<Test>::insert(OFFICE, DatasetId::MAX);
+		assert_noop!(submit(OFFICE, create(b"taxes")), Error::DatasetsExhausted);
+	});
+}
+
+#[test]
+fn an_owner_starts_an_epoch() {
+	with_dataset(|| {
+		let start = |dataset| SharingCall::start_epoch { dataset };
+		assert_noop!(submit(STRANGER, start(0)), Error::NotRegistered);
+		assert_noop!(submit(SCHOOL, start(1)), Error::UnknownDataset);
+		assert_ok!(submit(SCHOOL, start(0)));
+		let event = SharingEvent::EpochStarted {
+			owner: SCHOOL,
+			dataset: 0,
+			epoch: 1,
+		};
+		assert_eq!(last_event(), event);
+		Datasets::<Test>::mutate(SCHOOL, 0, |dataset| {
+			dataset.as_mut().unwrap().epoch = Epoch::MAX;
+		});
+		assert_noop!(submit(SCHOOL, start(0)), Error::EpochsExhausted);
+	});
+}

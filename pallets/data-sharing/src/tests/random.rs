@@ -1,0 +1,242 @@
+//! Long random sequences of calls, good and bad. Whatever is called, the state's invariants hold, a
+//! call that fails changes nothing, nothing is minted or burnt, and in the end every deposit can be
+//! had back.
+
+use crate::{mock::*, *};
+use frame_support::assert_ok;
+use polkadot_sdk::*;
+use rand::{rngs::StdRng, Rng, SeedableRng};
+use sp_runtime::StateVersion;
+
+const CALLS: usize = 4_000;
+const PRODUCERS: [u64; 2] = [SCHOOL, OFFICE];
+const ACCOUNTS: [u64; 5] = [SCHOOL, OFFICE, COMPANY, RIVAL, PAUPER];
+
+fn random_scope(rng: &mut StdRng) -> Scope {
+	let from = rng.gen_range(0..12);
+	Scope {
+		dataset: rng.gen_range(0..3),
+		epoch: rng.gen_range(0..4),
+		from,
+		to: from + rng.gen_range(0..6),
+	}
+}
+
+fn pick(rng: &mut StdRng, ids: impl Iterator<Item = u64>) -> u64 {
+	let ids: Vec<_> = ids.collect();
+	if ids.is_empty() {
+		0
+	} else {
+		ids[rng.gen_range(0..ids.len())]
+	}
+}
+
+fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
+	let who = ACCOUNTS[rng.gen_range(0..ACCOUNTS.len())];
+	let owner = PRODUCERS[rng.gen_range(0..PRODUCERS.len())];
+	let now = System::block_number();
+	let name = vec![b'a' + rng.gen_range(0..4)];
+	let dataset = rng.gen_range(0..3);
+	match rng.gen_range(0..100) {
+		0..=5 => (
+			owner,
+			SharingCall::register {
+				kind: ProducerKind::Other,
+				name,
+			},
+		),
+		6..=6 => (who, SharingCall::deregister {}),
+		7..=12 => {
+			let key = vec![0; rng.gen_range(30..60)];
+			(who, SharingCall::set_encryption_key { key })
+		}
+		13..=13 => (who, SharingCall::remove_encryption_key {}),
+		14..=18 => (owner, SharingCall::create_dataset { name }),
+		19..=20 => (owner, SharingCall::remove_dataset { dataset }),
+		21..=21 => (owner, SharingCall::start_epoch { dataset }),
+		22..=41 => {
+			let epoch = Datasets::<Test>::get(owner, dataset).map_or(0, |entry| entry.epoch);
+			let key = key(rng.gen_range(0..16));
+			let value = vec![0; rng.gen_range(0..70)];
+			let leaf = rng.gen_range(0..16);
+			(
+				owner,
+				SharingCall::store {
+					key,
+					dataset,
+					epoch,
+					leaf,
+					value,
+				},
+			)
+		}
+		42..=47 => (
+			owner,
+			SharingCall::remove_record {
+				key: key(rng.gen_range(0..16)),
+			},
+		),
+		48..=51 => {
+			let (epoch, leaf) = (rng.gen_range(0..4), rng.gen_range(0..16));
+			(
+				owner,
+				SharingCall::free_leaf {
+					dataset,
+					epoch,
+					leaf,
+				},
+			)
+		}
+		52..=67 => {
+			let scope = random_scope(rng);
+			let purpose = vec![b'p'; rng.gen_range(0..20)];
+			let (term, offer) = (rng.gen_range(0..30), rng.gen_range(0..200));
+			(
+				who,
+				SharingCall::request_access {
+					owner,
+					scope,
+					purpose,
+					term,
+					offer,
+				},
+			)
+		}
+		68..=70 => {
+			let request = pick(rng, Requests::<Test>::iter_keys());
+			(who, SharingCall::cancel_request { request })
+		}
+		71..=73 => {
+			let request = pick(rng, Requests::<Test>::iter_keys());
+			(
+				owner,
+				SharingCall::reject_request {
+					request,
+					reason: name,
+				},
+			)
+		}
+		74..=83 => {
+			let scope = random_scope(rng);
+			(
+				owner,
+				authorize(who, scope, now + rng.gen_range(0..40), None),
+			)
+		}
+		84..=93 => {
+			let id = pick(rng, Requests::<Test>::iter_keys());
+			let expiry = now + rng.gen_range(0..60);
+			match Requests::<Test>::get(id) {
+				Some(request) => (
+					request.owner,
+					authorize(request.consumer, request.scope, expiry, Some(id)),
+				),
+				None => (owner, authorize(who, random_scope(rng), expiry, Some(id))),
+			}
+		}
+		_ => {
+			let grant = pick(rng, Grants::<Test>::iter_keys());
+			(owner, SharingCall::revoke { grant })
+		}
+	}
+}
+
+/// Ends everything that is there, as its owners would.
+fn wind_up() {
+	let all = |who, calls: Vec<SharingCall>| {
+		for call in calls {
+			assert_ok!(submit(who, call));
+		}
+	};
+	for (request, entry) in Requests::<Test>::iter().collect::<Vec<_>>() {
+		all(
+			entry.consumer,
+			vec![SharingCall::cancel_request { request }],
+		);
+	}
+	for (grant, entry) in Grants::<Test>::iter().collect::<Vec<_>>() {
+		if entry.state == GrantState::Active {
+			all(entry.owner, vec![SharingCall::revoke { grant }]);
+		}
+	}
+	for (owner, dataset) in Datasets::<Test>::iter_keys().collect::<Vec<_>>() {
+		all(owner, vec![SharingCall::start_epoch { dataset }]);
+	}
+	for (owner, key) in Records::<Test>::iter_keys().collect::<Vec<_>>() {
+		all(owner, vec![SharingCall::remove_record { key }]);
+	}
+	for (owner, dataset, epoch, leaf) in Leaves::<Test>::iter_keys().collect::<Vec<_>>() {
+		all(
+			owner,
+			vec![SharingCall::free_leaf {
+				dataset,
+				epoch,
+				leaf,
+			}],
+		);
+	}
+	while Grants::<Test>::iter_keys().next().is_some() {
+		run_to(System::block_number() + 1);
+	}
+	for (owner, dataset) in Datasets::<Test>::iter_keys().collect::<Vec<_>>() {
+		all(owner, vec![SharingCall::remove_dataset { dataset }]);
+	}
+	for owner in Producers::<Test>::iter_keys().collect::<Vec<_>>() {
+		all(owner, vec![SharingCall::deregister {}]);
+	}
+	for who in EncryptionKeys::<Test>::iter_keys().collect::<Vec<_>>() {
+		all(who, vec![SharingCall::remove_encryption_key {}]);
+	}
+}
+
+fn sequence(seed: u64) {
+	on_chain(|| {
+		let mut rng = StdRng::seed_from_u64(seed);
+		let issuance = Balances::total_issuance();
+		let (mut good, mut bad) = (0, 0);
+		for step in 0..CALLS {
+			let (who, call) = random_call(&mut rng);
+			let before = sp_io::storage::root(StateVersion::V1);
+			match submit(who, call) {
+				Ok(()) => good += 1,
+				Err(_) => {
+					bad += 1;
+					assert_eq!(sp_io::storage::root(StateVersion::V1), before);
+				}
+			}
+			if rng.gen_ratio(1, 8) {
+				run_to(System::block_number() + 1);
+				System::reset_events();
+			}
+			if step % 100 == 0 {
+				assert_eq!(Sharing::do_try_state(), Ok(()));
+			}
+		}
+		// Neither all good nor all bad, or the test would show little.
+		assert!(
+			good > CALLS / 8 && bad > CALLS / 8,
+			"{good} good, {bad} bad"
+		);
+		assert_eq!(Sharing::do_try_state(), Ok(()));
+		assert_eq!(Balances::total_issuance(), issuance);
+
+		wind_up();
+		for who in ACCOUNTS {
+			assert_eq!(Balances::reserved_balance(who), 0);
+		}
+		assert_eq!(Agenda::<Test>::iter_keys().count(), 0);
+		assert_eq!(DatasetNames::<Test>::iter_keys().count(), 0);
+		assert_eq!(AuthorizationList::<Test>::iter_keys().count(), 0);
+		assert_eq!(Balances::total_issuance(), issuance);
+	});
+}
+
+#[test]
+fn invariants_hold_whatever_is_called() {
+	sequence(1);
+}
+
+#[test]
+fn invariants_hold_whatever_else_is_called() {
+	sequence(2);
+}

@@ -1,0 +1,322 @@
+//! Requests: asked, answered, taken back, lapsed.
+
+use crate::{
+	mock::{Error, *},
+	*,
+};
+use frame_support::{assert_noop, assert_ok};
+use polkadot_sdk::*;
+use sp_runtime::TokenError;
+
+/// What a request with the purpose "research" costs.
+const DEPOSIT: u64 = 4 * PER_ITEM + 8;
+
+fn total(who: u64) -> u64 {
+	Balances::free_balance(who) + Balances::reserved_balance(who)
+}
+
+fn cancel(request: RequestId) -> SharingCall {
+	SharingCall::cancel_request { request }
+}
+
+fn reject(request: RequestId, reason: &[u8]) -> SharingCall {
+	SharingCall::reject_request {
+		request,
+		reason: reason.to_vec(),
+	}
+}
+
+fn request_for(purpose: &[u8], term: u64) -> SharingCall {
+	SharingCall::request_access {
+		owner: SCHOOL,
+		scope: scope(0, 10),
+		purpose: purpose.to_vec(),
+		term,
+		offer: 0,
+	}
+}
+
+#[test]
+fn access_is_requested() {
+	with_dataset(|| {
+		let free = Balances::free_balance(COMPANY);
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		let purpose: Text = b"research".to_vec().try_into().unwrap();
+		assert_eq!(
+			Requests::<Test>::get(0),
+			Some(Request {
+				owner: SCHOOL,
+				consumer: COMPANY,
+				scope: scope(0, 10),
+				purpose: purpose.clone(),
+				term: 20,
+				offer: 500,
+				valid_until: 1 + LIFETIME,
+				deposit: DEPOSIT,
+			})
+		);
+		assert_eq!(
+			last_event(),
+			SharingEvent::AccessRequested {
+				request: 0,
+				owner: SCHOOL,
+				consumer: COMPANY,
+				scope: scope(0, 10),
+				purpose,
+				term: 20,
+				offer: 500,
+				valid_until: 1 + LIFETIME,
+			}
+		);
+		assert_eq!(
+			RequestsTo::<Test>::iter_key_prefix(SCHOOL).collect::<Vec<_>>(),
+			[0]
+		);
+		assert_eq!(
+			RequestsFrom::<Test>::get((COMPANY, SCHOOL, scope(0, 10))),
+			Some(0)
+		);
+		assert_eq!(held(HoldReason::Request, COMPANY), DEPOSIT);
+		assert_eq!(held(HoldReason::Offer, COMPANY), 500);
+		assert_eq!(Balances::free_balance(COMPANY), free - DEPOSIT - 500);
+	});
+}
+
+#[test]
+fn a_bad_request_is_refused() {
+	with_dataset(|| {
+		let ask = |scope| submit(COMPANY, request(scope, 0));
+		let whole = scope(0, LEAVES_PER_EPOCH);
+		assert_noop!(submit(SCHOOL, request(whole, 0)), Error::SelfRequest);
+		assert_noop!(
+			ask(Scope {
+				dataset: 1,
+				..whole
+			}),
+			Error::UnknownDataset
+		);
+		assert_noop!(ask(Scope { epoch: 1, ..whole }), Error::UnknownEpoch);
+		assert_noop!(ask(scope(5, 5)), Error::EmptyRange);
+		assert_noop!(ask(scope(6, 5)), Error::InvertedRange);
+		assert_noop!(ask(scope(0, LEAVES_PER_EPOCH + 1)), Error::RangeTooHigh);
+		assert_noop!(ask(scope(u64::MAX - 1, u64::MAX)), Error::RangeTooHigh);
+		assert_noop!(submit(COMPANY, request_for(b"", 1)), Error::PurposeEmpty);
+		assert_noop!(
+			submit(COMPANY, request_for(&[b'x'; 257], 1)),
+			Error::PurposeTooLong
+		);
+		assert_noop!(submit(COMPANY, request_for(&[0xc0], 1)), Error::NotText);
+		assert_noop!(
+			submit(COMPANY, request_for(b"research", 0)),
+			Error::ZeroTerm
+		);
+		assert_noop!(submit(STRANGER, request(whole, 0)), Error::NoEncryptionKey);
+		assert_noop!(
+			submit(COMPANY, request(whole, WEALTH)),
+			TokenError::FundsUnavailable
+		);
+		assert_ok!(ask(whole));
+	});
+}
+
+#[test]
+fn the_same_request_is_open_once() {
+	with_dataset(|| {
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
+		assert_noop!(
+			submit(COMPANY, request(scope(0, 10), 1)),
+			Error::AlreadyRequested
+		);
+		assert_ok!(submit(COMPANY, request(scope(0, 11), 0)));
+		assert_ok!(submit(RIVAL, request(scope(0, 10), 0)));
+		// Once it was answered it may be made again.
+		assert_ok!(submit(SCHOOL, reject(0, b"")));
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
+	});
+}
+
+#[test]
+fn the_consumer_cancels() {
+	with_dataset(|| {
+		let free = Balances::free_balance(COMPANY);
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		assert_noop!(submit(COMPANY, cancel(1)), Error::UnknownRequest);
+		assert_noop!(submit(SCHOOL, cancel(0)), Error::UnknownRequest);
+		assert_noop!(submit(RIVAL, cancel(0)), Error::UnknownRequest);
+		assert_ok!(submit(COMPANY, cancel(0)));
+		assert_eq!(
+			last_event(),
+			SharingEvent::RequestCancelled {
+				request: 0,
+				owner: SCHOOL,
+				consumer: COMPANY
+			}
+		);
+		assert_eq!(Balances::free_balance(COMPANY), free);
+		assert_noop!(submit(COMPANY, cancel(0)), Error::UnknownRequest);
+	});
+}
+
+#[test]
+fn the_owner_rejects() {
+	with_dataset(|| {
+		let free = Balances::free_balance(COMPANY);
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		assert_noop!(submit(SCHOOL, reject(1, b"")), Error::UnknownRequest);
+		assert_noop!(submit(COMPANY, reject(0, b"")), Error::UnknownRequest);
+		assert_noop!(
+			submit(SCHOOL, reject(0, &[b'x'; 257])),
+			Error::ReasonTooLong
+		);
+		assert_noop!(submit(SCHOOL, reject(0, &[0xff])), Error::NotText);
+		assert_ok!(submit(SCHOOL, reject(0, b"no")));
+		assert_eq!(
+			last_event(),
+			SharingEvent::RequestRejected {
+				request: 0,
+				owner: SCHOOL,
+				consumer: COMPANY,
+				reason: b"no".to_vec().try_into().unwrap(),
+			}
+		);
+		assert_eq!(Balances::free_balance(COMPANY), free);
+	});
+}
+
+#[test]
+fn a_request_lapses_by_itself() {
+	with_dataset(|| {
+		let free = Balances::free_balance(COMPANY);
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		run_to(LIFETIME);
+		assert!(Requests::<Test>::contains_key(0));
+		run_to(LIFETIME + 1);
+		assert_eq!(
+			last_event(),
+			SharingEvent::RequestLapsed {
+				request: 0,
+				owner: SCHOOL,
+				consumer: COMPANY
+			}
+		);
+		assert_eq!(Requests::<Test>::get(0), None);
+		assert_eq!(Balances::free_balance(COMPANY), free);
+		assert_ok!(submit(SCHOOL, SharingCall::remove_dataset { dataset: 0 }));
+	});
+}
+
+#[test]
+fn authorising_pays_the_offer() {
+	with_dataset(|| {
+		let owner = total(SCHOOL);
+		let consumer = total(COMPANY);
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		assert_ok!(submit(
+			SCHOOL,
+			authorize(COMPANY, scope(0, 10), 21, Some(0))
+		));
+		assert_eq!(
+			last_event(),
+			SharingEvent::Authorized {
+				grant: 0,
+				owner: SCHOOL,
+				grantee: COMPANY,
+				scope: scope(0, 10),
+				expiry: 21,
+				request: Some(0),
+				paid: 500,
+			}
+		);
+		assert_eq!(total(SCHOOL), owner + 500);
+		assert_eq!(total(COMPANY), consumer - 500);
+		assert_eq!(held(HoldReason::Request, COMPANY), 0);
+		assert_eq!(held(HoldReason::Offer, COMPANY), 0);
+		assert_eq!(Requests::<Test>::get(0), None);
+		assert_noop!(
+			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 21, Some(0))),
+			Error::UnknownRequest
+		);
+	});
+}
+
+#[test]
+fn a_grant_must_be_what_was_asked_for() {
+	with_dataset(|| {
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		let answer =
+			|grantee, scope, expiry| submit(SCHOOL, authorize(grantee, scope, expiry, Some(0)));
+		assert_noop!(answer(RIVAL, scope(0, 10), 21), Error::NotAsRequested);
+		assert_noop!(answer(COMPANY, scope(0, 9), 21), Error::NotAsRequested);
+		assert_noop!(
+			answer(COMPANY, scope(0, 10), 20),
+			Error::ShorterThanRequested
+		);
+		// The dataset's next epoch is not what was asked for either.
+		assert_ok!(submit(SCHOOL, SharingCall::start_epoch { dataset: 0 }));
+		let later = Scope {
+			epoch: 1,
+			..scope(0, 10)
+		};
+		assert_noop!(answer(COMPANY, later, 21), Error::NotAsRequested);
+		// Another producer cannot answer it.
+		for call in [
+			SharingCall::register {
+				kind: ProducerKind::Other,
+				name: b"Office".to_vec(),
+			},
+			SharingCall::create_dataset {
+				name: b"taxes".to_vec(),
+			},
+		] {
+			assert_ok!(submit(OFFICE, call));
+		}
+		assert_noop!(
+			submit(OFFICE, authorize(COMPANY, scope(0, 10), 21, Some(0))),
+			Error::UnknownRequest
+		);
+		assert_ok!(answer(COMPANY, scope(0, 10), 1000));
+	});
+}
+
+#[test]
+fn a_request_that_the_agenda_is_late_for_is_expired_all_the_same() {
+	with_dataset(|| {
+		// Three endings a block, and four that are due.
+		for to in 1..=4 {
+			assert_ok!(submit(COMPANY, request(scope(0, to), 0)));
+		}
+		run_to(1 + LIFETIME);
+		assert_eq!(Backlog::<Test>::get(), Some(1 + LIFETIME));
+		let (id, left) = Requests::<Test>::iter().next().unwrap();
+		assert_noop!(
+			submit(SCHOOL, authorize(COMPANY, left.scope, 100, Some(id))),
+			Error::RequestExpired
+		);
+		run_to(2 + LIFETIME);
+		assert_eq!(Requests::<Test>::iter().count(), 0);
+		assert_eq!(Backlog::<Test>::get(), None);
+	});
+}
+
+#[test]
+fn a_backlog_is_worked_off_a_few_at_a_time() {
+	with_dataset(|| {
+		// Ten due at block 11 and, a block later, another ten.
+		for to in 1..=10 {
+			assert_ok!(submit(COMPANY, request(scope(0, to), 0)));
+		}
+		run_to(2);
+		for to in 1..=10 {
+			assert_ok!(submit(RIVAL, request(scope(0, to), 0)));
+		}
+		let mut left = vec![];
+		for block in 10..=19 {
+			run_to(block);
+			left.push(Requests::<Test>::iter().count());
+			assert_eq!(Sharing::do_try_state(), Ok(()));
+		}
+		// A step from one block's agenda to the next counts as one.
+		assert_eq!(left, [20, 17, 14, 11, 9, 6, 3, 0, 0, 0]);
+		assert_eq!(Backlog::<Test>::get(), None);
+	});
+}
