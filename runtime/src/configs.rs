@@ -1,0 +1,205 @@
+//! The pallets' configurations.
+
+use crate::{
+	AccountId, Balances, Block, OriginCaller, PalletInfo, ProofOfWork, Runtime, RuntimeCall,
+	RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, SessionKeys,
+	System, VERSION,
+};
+use frame_support::{
+	derive_impl,
+	dispatch::DispatchClass,
+	parameter_types,
+	traits::{
+		fungible::{Balanced, Credit},
+		ConstU128, ConstU32, ConstU64, ConstU8, OnUnbalanced, VariantCountOf,
+	},
+	weights::{
+		constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_SECOND},
+		ConstantMultiplier, IdentityFee, Weight,
+	},
+};
+use frame_system::limits::{BlockLength, BlockWeights};
+use isthmus_primitives::{Balance, BlockNumber, Hash, Nonce, UNIT};
+use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
+use polkadot_sdk::*;
+use sp_runtime::{
+	traits::{AccountIdLookup, Bounded, ConvertInto, OpaqueKeys},
+	FixedPointNumber, Perbill, Perquintill,
+};
+use sp_version::RuntimeVersion;
+
+/// The most seconds of execution that a block's transactions may take on the reference machine,
+/// whatever its gas limit.
+pub const BLOCK_WEIGHT_SECONDS: u64 = 2;
+/// The most bytes of extrinsics a block may have. A response to a block request carries 16 MiB.
+pub const MAX_BLOCK_LENGTH: u32 = 8 * 1024 * 1024;
+/// The part of a block that normal transactions may fill; the rest is for operational ones.
+const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
+/// The least an account must hold to exist.
+pub const EXISTENTIAL_DEPOSIT: Balance = UNIT / 1000;
+/// The fee for one byte of a transaction: one unit a megabyte.
+const BYTE_FEE: Balance = UNIT / 1_000_000;
+/// The number of blocks in a session, at whose end the verifiers may change.
+pub const SESSION_BLOCKS: BlockNumber = 50;
+/// A week of blocks, at 12 s each.
+const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
+/// The most verifiers that vote on finality.
+const MAX_VERIFIERS: u32 = 100;
+
+parameter_types! {
+	pub const Version: RuntimeVersion = VERSION;
+	pub RuntimeBlockWeights: BlockWeights = BlockWeights::with_sensible_defaults(
+		Weight::from_parts(BLOCK_WEIGHT_SECONDS * WEIGHT_REF_TIME_PER_SECOND, u64::MAX),
+		NORMAL_RATIO,
+	);
+	pub RuntimeBlockLength: BlockLength = BlockLength::builder()
+		.max_length(MAX_BLOCK_LENGTH)
+		.modify_max_length_for_class(DispatchClass::Normal, |length| *length = NORMAL_RATIO * *length)
+		.build();
+}
+
+#[derive_impl(frame_system::config_preludes::SolochainDefaultConfig)]
+impl frame_system::Config for Runtime {
+	type AccountData = pallet_balances::AccountData<Balance>;
+	type AccountId = AccountId;
+	type Block = Block;
+	/// A transaction's mortality may be as long as the node keeps unfinalized heights.
+	type BlockHashCount = ConstU32<4096>;
+	type BlockLength = RuntimeBlockLength;
+	type BlockWeights = RuntimeBlockWeights;
+	type DbWeight = ParityDbWeight;
+	type ExtensionsWeightInfo = frame_system::SubstrateExtensionsWeight<Runtime>;
+	type Hash = Hash;
+	type Lookup = AccountIdLookup<AccountId, ()>;
+	type Nonce = Nonce;
+	/// The prefix of addresses: Substrate's generic one.
+	type SS58Prefix = frame_support::traits::ConstU16<42>;
+	type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
+	type Version = Version;
+}
+
+impl pallet_proof_of_work::Config for Runtime {
+	type Currency = Balances;
+	type WeightInfo = pallet_proof_of_work::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_timestamp::Config for Runtime {
+	type Moment = u64;
+	type OnTimestampSet = ProofOfWork;
+	/// H_s, in whole seconds, rises with every block, so that a period of one millisecond never
+	/// moves the inherent's time away from it.
+	type MinimumPeriod = ConstU64<1>;
+	type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_balances::Config for Runtime {
+	type AccountStore = System;
+	type Balance = Balance;
+	type DoneSlashHandler = ();
+	/// Dust is burned.
+	type DustRemoval = ();
+	type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
+	type FreezeIdentifier = RuntimeFreezeReason;
+	type MaxFreezes = VariantCountOf<RuntimeFreezeReason>;
+	/// No pallet here uses locks or reserves, which holds replaced.
+	type MaxLocks = ConstU32<0>;
+	type MaxReserves = ConstU32<0>;
+	type ReserveIdentifier = [u8; 8];
+	type RuntimeEvent = RuntimeEvent;
+	type RuntimeFreezeReason = RuntimeFreezeReason;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type WeightInfo = pallet_balances::weights::SubstrateWeight<Runtime>;
+}
+
+/// Fees and tips go to the block's miner.
+pub struct ToBeneficiary;
+
+impl OnUnbalanced<Credit<AccountId, Balances>> for ToBeneficiary {
+	fn on_nonzero_unbalanced(fees: Credit<AccountId, Balances>) {
+		// Where the fees are less than the miner's account must hold to exist, dropping what comes
+		// back burns them.
+		drop(Balances::resolve(&ProofOfWork::beneficiary(), fees));
+	}
+}
+
+parameter_types! {
+	/// Fees rise while blocks are more than a quarter full, and fall again until they are the base
+	/// fees.
+	pub const TargetBlockFullness: Perquintill = Perquintill::from_percent(25);
+	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(75, 1_000_000);
+	pub MinimumMultiplier: Multiplier = Multiplier::from_u32(1);
+	pub MaximumMultiplier: Multiplier = Bounded::max_value();
+}
+
+impl pallet_transaction_payment::Config for Runtime {
+	type FeeMultiplierUpdate = TargetedFeeAdjustment<
+		Runtime,
+		TargetBlockFullness,
+		AdjustmentVariable,
+		MinimumMultiplier,
+		MaximumMultiplier,
+	>;
+	type LengthToFee = ConstantMultiplier<Balance, ConstU128<BYTE_FEE>>;
+	type OnChargeTransaction = FungibleAdapter<Balances, ToBeneficiary>;
+	type OperationalFeeMultiplier = ConstU8<5>;
+	type RuntimeEvent = RuntimeEvent;
+	type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
+	/// A picosecond costs the currency's smallest unit: a full block is two units.
+	type WeightToFee = IdentityFee<Balance>;
+}
+
+impl pallet_session::Config for Runtime {
+	type Currency = Balances;
+	/// No validator is disabled: a vote that misbehaves is GRANDPA's to survive.
+	type DisablingStrategy = ();
+	type KeyDeposit = ConstU128<UNIT>;
+	type Keys = SessionKeys;
+	type NextSessionRotation =
+		pallet_session::PeriodicSessions<ConstU32<SESSION_BLOCKS>, ConstU32<0>>;
+	type RuntimeEvent = RuntimeEvent;
+	type SessionHandler = <SessionKeys as OpaqueKeys>::KeyTypeIdProviders;
+	/// The genesis validators stay; they may renew their keys.
+	type SessionManager = ();
+	type ShouldEndSession = pallet_session::PeriodicSessions<ConstU32<SESSION_BLOCKS>, ConstU32<0>>;
+	type ValidatorId = AccountId;
+	type ValidatorIdOf = ConvertInto;
+	type WeightInfo = pallet_session::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_grandpa::Config for Runtime {
+	/// Nobody is slashed, so nobody reports.
+	type EquivocationReportSystem = ();
+	type KeyOwnerProof = sp_core::Void;
+	type MaxAuthorities = ConstU32<MAX_VERIFIERS>;
+	type MaxNominators = ConstU32<0>;
+	type MaxSetIdSessionEntries = ConstU64<0>;
+	type RuntimeEvent = RuntimeEvent;
+	type WeightInfo = ();
+}
+
+impl pallet_utility::Config for Runtime {
+	type PalletsOrigin = OriginCaller;
+	type RuntimeCall = RuntimeCall;
+	type RuntimeEvent = RuntimeEvent;
+	type WeightInfo = pallet_utility::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_sudo::Config for Runtime {
+	type RuntimeCall = RuntimeCall;
+	type RuntimeEvent = RuntimeEvent;
+	type WeightInfo = pallet_sudo::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_data_sharing::Config for Runtime {
+	type Currency = Balances;
+	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
+	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
+	type GrantMemory = ConstU32<WEEK>;
+	type MaxEndingsPerBlock = ConstU32<32>;
+	/// 1 MiB: with its call it fits a block many times, a message between nodes, and a batch of
+	/// Bitswap's.
+	type MaxValueSize = ConstU32<{ 1024 * 1024 }>;
+	type RequestLifetime = ConstU32<WEEK>;
+	type RuntimeHoldReason = RuntimeHoldReason;
+	type WeightInfo = pallet_data_sharing::weights::SubstrateWeight<Runtime>;
+}

@@ -1,0 +1,112 @@
+//! The genesis presets. Their accounts' keys are public: they are for development, and a real chain
+//! writes its own genesis.
+
+use crate::{
+	BalancesConfig, ProofOfWorkConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig,
+};
+use alloc::{vec, vec::Vec};
+use frame_support::build_struct_json_patch;
+use isthmus_primitives::{
+	params::{ChainParameters, DifficultyRule, EthashSizes, DEFAULT_MINIMUM_DIFFICULTY},
+	Balance, UNIT,
+};
+use polkadot_sdk::*;
+use serde_json::Value;
+use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
+use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
+
+/// What each development account has.
+const ENDOWMENT: Balance = 1_000_000 * UNIT;
+/// H_d of every block of the development preset: found at once, and yet searched for.
+const DEVELOPMENT_DIFFICULTY: u64 = 1024;
+/// H_d of the local preset's genesis block: a few seconds for a few threads. D(H) takes it from
+/// there, down to D_0 or up.
+const LOCAL_GENESIS_DIFFICULTY: u64 = 4 * DEFAULT_MINIMUM_DIFFICULTY;
+/// H_l of the genesis block: as much as the static limit on a block's weight.
+const GENESIS_GAS_LIMIT: u64 = 20_000_000;
+
+/// The presets' names.
+pub fn preset_names() -> Vec<PresetId> {
+	vec![
+		PresetId::from(DEV_RUNTIME_PRESET),
+		PresetId::from(LOCAL_TESTNET_RUNTIME_PRESET),
+	]
+}
+
+/// The preset of this name, as JSON.
+pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
+	let patch = match id.as_ref() {
+		DEV_RUNTIME_PRESET => development(),
+		LOCAL_TESTNET_RUNTIME_PRESET => local(),
+		_ => return None,
+	};
+	serde_json::to_vec(&patch).ok()
+}
+
+/// One validator, Alice; every block has the same small difficulty.
+fn development() -> Value {
+	let parameters = ChainParameters {
+		ethash: EthashSizes::Development,
+		difficulty_rule: DifficultyRule::Fixed,
+		minimum_difficulty: DEVELOPMENT_DIFFICULTY.into(),
+		genesis_difficulty: DEVELOPMENT_DIFFICULTY.into(),
+		genesis_gas_limit: GENESIS_GAS_LIMIT,
+		..Default::default()
+	};
+	genesis(
+		parameters,
+		&[(Sr25519Keyring::Alice, Ed25519Keyring::Alice)],
+	)
+}
+
+/// Four validators, Alice to Dave, which bear one of them down; Homestead's difficulty.
+fn local() -> Value {
+	let parameters = ChainParameters {
+		ethash: EthashSizes::Development,
+		difficulty_rule: DifficultyRule::Homestead { bomb: false },
+		minimum_difficulty: DEFAULT_MINIMUM_DIFFICULTY.into(),
+		genesis_difficulty: LOCAL_GENESIS_DIFFICULTY.into(),
+		genesis_gas_limit: GENESIS_GAS_LIMIT,
+		..Default::default()
+	};
+	genesis(
+		parameters,
+		&[
+			(Sr25519Keyring::Alice, Ed25519Keyring::Alice),
+			(Sr25519Keyring::Bob, Ed25519Keyring::Bob),
+			(Sr25519Keyring::Charlie, Ed25519Keyring::Charlie),
+			(Sr25519Keyring::Dave, Ed25519Keyring::Dave),
+		],
+	)
+}
+
+/// A genesis with all development accounts endowed, Alice as the superuser, and these validators'
+/// accounts and GRANDPA keys.
+fn genesis(parameters: ChainParameters, validators: &[(Sr25519Keyring, Ed25519Keyring)]) -> Value {
+	build_struct_json_patch!(RuntimeGenesisConfig {
+		balances: BalancesConfig {
+			balances: Sr25519Keyring::well_known()
+				.map(|account| (account.to_account_id(), ENDOWMENT))
+				.collect(),
+		},
+		proof_of_work: ProofOfWorkConfig { parameters },
+		session: SessionConfig {
+			keys: validators
+				.iter()
+				.map(|(account, voter)| {
+					let account = account.to_account_id();
+					(
+						account.clone(),
+						account,
+						SessionKeys {
+							grandpa: voter.public().into(),
+						},
+					)
+				})
+				.collect(),
+		},
+		sudo: SudoConfig {
+			key: Some(Sr25519Keyring::Alice.to_account_id())
+		},
+	})
+}

@@ -1,0 +1,487 @@
+//! Blocks of the whole runtime, built as a miner does and executed again as everybody else does.
+
+use crate::{
+	configs::{EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH, SESSION_BLOCKS},
+	Address, Balances, Block, Executive, Grandpa, ProofOfWork, Runtime, RuntimeCall, RuntimeEvent,
+	SignedPayload, System, TxExtension, UncheckedExtrinsic,
+};
+use codec::{DecodeAll, Encode};
+use frame_support::storage::{with_transaction, TransactionOutcome};
+use isthmus_primitives::{
+	digest::{read_unsealed, uncles_hash, PreDigest, Seal, POW_ENGINE_ID},
+	inherents::UNCLES_INHERENT_IDENTIFIER,
+	params::{ChainParameters, DifficultyRule, MIN_GAS_LIMIT},
+	AccountId, Hash, Header, Signature, UNIT,
+};
+use isthmus_rules::Parent;
+use polkadot_sdk::*;
+use sp_genesis_builder::{
+	runtime_decl_for_genesis_builder::GenesisBuilder, PresetId, DEV_RUNTIME_PRESET,
+	LOCAL_TESTNET_RUNTIME_PRESET,
+};
+use sp_inherents::InherentData;
+use sp_keyring::Sr25519Keyring::{self, Alice, Bob};
+use sp_runtime::{
+	generic::Era,
+	traits::{Hash as _, Header as _},
+	transaction_validity::{InvalidTransaction, TransactionValidityError},
+	BuildStorage, Digest, DigestItem, DispatchError,
+};
+
+/// Puts the patch's values over the configuration's.
+fn merge(config: &mut serde_json::Value, patch: serde_json::Value) {
+	match (config, patch) {
+		(serde_json::Value::Object(config), serde_json::Value::Object(patch)) => {
+			for (key, value) in patch {
+				merge(config.entry(key).or_insert(serde_json::Value::Null), value);
+			}
+		}
+		(config, patch) => *config = patch,
+	}
+}
+
+/// A whole genesis configuration: the defaults, the preset, and these consensus parameters.
+fn config(preset: &str, change: impl FnOnce(&mut ChainParameters)) -> Vec<u8> {
+	let defaults = Runtime::get_preset(&None).expect("there are defaults");
+	let mut config = serde_json::from_slice(&defaults).expect("the defaults are JSON");
+	let patch = Runtime::get_preset(&Some(PresetId::from(preset))).expect("the preset exists");
+	merge(
+		&mut config,
+		serde_json::from_slice(&patch).expect("the preset is JSON"),
+	);
+	let parameters = &mut config["proofOfWork"]["parameters"];
+	let mut changed = serde_json::from_value(parameters.clone()).expect("parameters");
+	change(&mut changed);
+	*parameters = serde_json::to_value(changed).expect("parameters are JSON");
+	serde_json::to_vec(&config).expect("JSON")
+}
+
+/// A chain under test: what its client would know.
+struct Chain {
+	/// The last block's hash.
+	last: Hash,
+	/// The seconds from one block to the next.
+	interval: u64,
+}
+
+impl Chain {
+	/// Runs the test on a new chain, and checks our pallets' state when it is over.
+	fn test(preset: &str, change: impl FnOnce(&mut ChainParameters), test: impl FnOnce(&mut Self)) {
+		let mut state = sp_io::TestExternalities::new(
+			frame_system::GenesisConfig::<Runtime>::default()
+				.build_storage()
+				.expect("the system's genesis is good"),
+		);
+		state.execute_with(|| {
+			Runtime::build_state(config(preset, change)).expect("the preset builds");
+			test(&mut Self {
+				last: Hash::repeat_byte(1),
+				interval: 12,
+			});
+			ProofOfWork::do_try_state().expect("the state is consistent between blocks");
+		});
+	}
+
+	/// A header of the next block before its execution, with this H_o.
+	fn next_header(&self, uncles_hash: Hash) -> Header {
+		let parameters = pallet_proof_of_work::Parameters::<Runtime>::get();
+		let head = ProofOfWork::current_head();
+		let number = System::block_number();
+		let parent = Parent {
+			hash: self.last,
+			number,
+			difficulty: head.difficulty,
+			gas_limit: head.gas_limit,
+			timestamp: head.timestamp,
+		};
+		let timestamp = head.timestamp + self.interval;
+		let pre = PreDigest {
+			beneficiary: miner(),
+			difficulty: isthmus_rules::difficulty(&parameters, &parent, timestamp),
+			gas_limit: head.gas_limit,
+			timestamp,
+			uncles_hash,
+			extra_data: vec![],
+		};
+		let digest = Digest {
+			logs: vec![DigestItem::PreRuntime(POW_ENGINE_ID, pre.encode())],
+		};
+		Header::new(number + 1, Hash::zero(), Hash::zero(), self.last, digest)
+	}
+
+	/// Builds the next block of these uncles and transactions; the state stays as it was. A
+	/// transaction that the runtime refuses is left out, and its error returned.
+	fn build(
+		&self,
+		uncles: &[Header],
+		calls: Vec<(Sr25519Keyring, RuntimeCall)>,
+	) -> (Block, Vec<TransactionValidityError>) {
+		let built = with_transaction(|| {
+			let header = self.next_header(uncles_hash(uncles));
+			Executive::initialize_block(&header);
+			let mut extrinsics = inherents(uncles, ProofOfWork::current_head().timestamp * 1000);
+			for inherent in &extrinsics {
+				Executive::apply_extrinsic(inherent.clone())
+					.expect("the inherent is valid")
+					.expect("the inherent succeeds");
+			}
+			let mut refused = vec![];
+			for (signer, call) in calls {
+				let extrinsic = signed(signer, call);
+				// As the block builder does, undo what a refused transaction changed.
+				let outcome =
+					with_transaction(|| match Executive::apply_extrinsic(extrinsic.clone()) {
+						Ok(_) => TransactionOutcome::Commit(Ok::<_, DispatchError>(None)),
+						Err(error) => TransactionOutcome::Rollback(Ok(Some(error))),
+					});
+				match outcome.expect("storage transactions are not nested deeply") {
+					None => extrinsics.push(extrinsic),
+					Some(error) => refused.push(error),
+				}
+			}
+			let header = Executive::finalize_block();
+			let block = Block { header, extrinsics };
+			TransactionOutcome::Rollback(Ok::<_, DispatchError>((block, refused)))
+		});
+		built.expect("storage transactions are not nested deeply")
+	}
+
+	/// Executes the block as everybody but its miner does, and returns it, sealed.
+	fn import(&mut self, block: Block) -> Header {
+		Executive::execute_block(block.clone().into());
+		let mut header = block.header;
+		let seal = Seal {
+			mix_hash: Hash::zero(),
+			nonce: 0,
+		};
+		header
+			.digest
+			.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
+		self.last = header.hash();
+		header
+	}
+
+	/// Builds and imports a block in which every transaction is good.
+	fn mine(&mut self, calls: Vec<(Sr25519Keyring, RuntimeCall)>) -> Header {
+		let (block, refused) = self.build(&[], calls);
+		assert_eq!(refused, []);
+		self.import(block)
+	}
+}
+
+/// Who mines every block here. It has nothing at genesis.
+fn miner() -> AccountId {
+	AccountId::new([77; 32])
+}
+
+fn inherents(uncles: &[Header], milliseconds: u64) -> Vec<UncheckedExtrinsic> {
+	use sp_block_builder::runtime_decl_for_block_builder::BlockBuilder;
+	let mut data = InherentData::new();
+	data.put_data(*b"timstap0", &milliseconds).expect("is new");
+	data.put_data(UNCLES_INHERENT_IDENTIFIER, &uncles.to_vec())
+		.expect("is new");
+	Runtime::inherent_extrinsics(data)
+}
+
+fn signed(signer: Sr25519Keyring, call: RuntimeCall) -> UncheckedExtrinsic {
+	let account = signer.to_account_id();
+	let extension: TxExtension = (
+		frame_system::AuthorizeCall::new(),
+		frame_system::CheckNonZeroSender::new(),
+		frame_system::CheckSpecVersion::new(),
+		frame_system::CheckTxVersion::new(),
+		frame_system::CheckGenesis::new(),
+		frame_system::CheckEra::from(Era::Immortal),
+		frame_system::CheckNonce::from(System::account_nonce(&account)),
+		frame_system::CheckWeight::new(),
+		pallet_proof_of_work::CheckGasLimit::new(),
+		pallet_transaction_payment::ChargeTransactionPayment::from(0),
+		pallet_data_sharing::DirectCall::new(),
+		frame_system::WeightReclaim::new(),
+	);
+	let payload = SignedPayload::new(call.clone(), extension.clone()).expect("it can be signed");
+	let signature = payload.using_encoded(|bytes| signer.sign(bytes));
+	UncheckedExtrinsic::new_signed(
+		call,
+		Address::Id(account),
+		Signature::Sr25519(signature),
+		extension,
+	)
+}
+
+fn transfer(to: AccountId, value: u128) -> RuntimeCall {
+	pallet_balances::Call::transfer_allow_death {
+		dest: Address::Id(to),
+		value,
+	}
+	.into()
+}
+
+/// A transaction of this many bytes that does nothing.
+fn remark(bytes: usize) -> RuntimeCall {
+	frame_system::Call::remark {
+		remark: vec![0; bytes],
+	}
+	.into()
+}
+
+fn gas_used(header: &Header) -> u64 {
+	let mut unsealed = header.clone();
+	unsealed
+		.digest
+		.logs
+		.retain(|item| !matches!(item, DigestItem::Seal(..)));
+	read_unsealed(&unsealed).expect("the runtime writes H_g").1
+}
+
+fn last_error() -> Option<DispatchError> {
+	System::events()
+		.into_iter()
+		.find_map(|record| match record.event {
+			RuntimeEvent::System(frame_system::Event::ExtrinsicFailed {
+				dispatch_error, ..
+			}) => Some(dispatch_error),
+			_ => None,
+		})
+}
+
+const UNCHANGED: fn(&mut ChainParameters) = |_| ();
+
+#[test]
+fn the_presets_are_named() {
+	assert_eq!(
+		Runtime::preset_names(),
+		[
+			PresetId::from(DEV_RUNTIME_PRESET),
+			PresetId::from(LOCAL_TESTNET_RUNTIME_PRESET)
+		]
+	);
+	assert_eq!(Runtime::get_preset(&Some(PresetId::from("nobody's"))), None);
+}
+
+#[test]
+fn the_development_preset_builds_blocks() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		use isthmus_primitives::api::runtime_decl_for_proof_of_work_api::ProofOfWorkApi;
+		assert_eq!(Runtime::parameters().difficulty_rule, DifficultyRule::Fixed);
+		assert_eq!(Grandpa::grandpa_authorities().len(), 1);
+		assert_eq!(
+			pallet_sudo::Key::<Runtime>::get(),
+			Some(Alice.to_account_id())
+		);
+		assert_eq!(
+			Balances::free_balance(Bob.to_account_id()),
+			1_000_000 * UNIT
+		);
+		for number in 1..=3 {
+			let header = chain.mine(vec![]);
+			assert_eq!((*header.number(), gas_used(&header)), (number, 0));
+		}
+		assert_eq!(Balances::free_balance(miner()), 3 * 5 * UNIT);
+	});
+}
+
+#[test]
+fn the_local_preset_builds_blocks() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let authorities = Grandpa::grandpa_authorities();
+		assert_eq!(authorities.len(), 4);
+		let difficulty = || ProofOfWork::current_head().difficulty.as_u64();
+		let before = difficulty();
+		chain.interval = 9;
+		chain.mine(vec![]);
+		assert_eq!(difficulty(), before + before / 2048);
+		chain.interval = 1_000_000;
+		(0..40).for_each(|_| drop(chain.mine(vec![])));
+		assert_eq!(difficulty(), 131_072);
+	});
+}
+
+#[test]
+fn fees_go_to_the_miner() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		chain.mine(vec![]);
+		let issuance = Balances::total_issuance();
+		let before = Balances::free_balance(Alice.to_account_id());
+		let header = chain.mine(vec![(Alice, transfer(Bob.to_account_id(), UNIT))]);
+		let fee = before - UNIT - Balances::free_balance(Alice.to_account_id());
+		assert!(fee > 0 && fee < UNIT / 100, "{fee}");
+		assert_eq!(Balances::free_balance(miner()), 10 * UNIT + fee);
+		assert_eq!(Balances::total_issuance(), issuance + 5 * UNIT);
+		assert!(
+			(1..100_000).contains(&gas_used(&header)),
+			"{}",
+			gas_used(&header)
+		);
+	});
+}
+
+#[test]
+fn fees_under_the_existential_deposit_to_a_new_miner_are_burned() {
+	Chain::test(
+		DEV_RUNTIME_PRESET,
+		|parameters| parameters.block_reward = 0,
+		|chain| {
+			let issuance = Balances::total_issuance();
+			let before = Balances::free_balance(Alice.to_account_id());
+			chain.mine(vec![(Alice, transfer(Bob.to_account_id(), UNIT))]);
+			let fee = before - UNIT - Balances::free_balance(Alice.to_account_id());
+			assert!(fee < EXISTENTIAL_DEPOSIT, "{fee}");
+			assert_eq!(Balances::total_issuance(), issuance - fee);
+			assert_eq!(Balances::free_balance(miner()), 0);
+		},
+	);
+}
+
+#[test]
+fn the_gas_limit_bounds_a_block() {
+	let least = |parameters: &mut ChainParameters| parameters.genesis_gas_limit = MIN_GAS_LIMIT;
+	Chain::test(DEV_RUNTIME_PRESET, least, |chain| {
+		let calls = (0..200)
+			.map(|_| (Alice, transfer(Bob.to_account_id(), 1)))
+			.collect();
+		let (block, refused) = chain.build(&[], calls);
+		assert!(!refused.is_empty() && refused.len() < 200);
+		let exhausted = TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources);
+		assert!(refused.iter().all(|error| *error == exhausted));
+		let header = chain.import(block);
+		let used = gas_used(&header);
+		assert!(used <= MIN_GAS_LIMIT && used > MIN_GAS_LIMIT / 2, "{used}");
+	});
+}
+
+#[test]
+fn sessions_end_within_the_gas_limit_and_keep_the_verifiers() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let authorities = Grandpa::grandpa_authorities();
+		for _ in 0..=2 * SESSION_BLOCKS {
+			assert_eq!(gas_used(&chain.mine(vec![])), 0);
+		}
+		assert_eq!(crate::Session::current_index(), 2);
+		assert_eq!(Grandpa::grandpa_authorities(), authorities);
+		assert_eq!(pallet_grandpa::CurrentSetId::<Runtime>::get(), 0);
+	});
+}
+
+#[test]
+fn uncles_travel_as_an_inherent() {
+	use isthmus_primitives::api::runtime_decl_for_proof_of_work_api::ProofOfWorkApi;
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		chain.mine(vec![]);
+		// Two blocks of number 2; the second becomes an uncle of block 3.
+		let mut uncle = chain.build(&[], vec![(Bob, remark(1))]).0.header;
+		let seal = Seal {
+			mix_hash: Hash::zero(),
+			nonce: 9,
+		};
+		uncle
+			.digest
+			.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
+		chain.mine(vec![]);
+		let (block, refused) = chain.build(std::slice::from_ref(&uncle), vec![]);
+		assert_eq!(refused, []);
+		assert_eq!(Runtime::uncles(block.extrinsics.clone()), Some(vec![uncle]));
+		let before = Balances::free_balance(miner());
+		chain.import(block);
+		// 5, 5/32 for naming the uncle, and 5 · 7/8 for having mined it.
+		let reward = 5 * UNIT + 5 * UNIT / 32 + 5 * UNIT * 7 / 8;
+		assert_eq!(Balances::free_balance(miner()) - before, reward);
+	});
+}
+
+#[test]
+fn the_runtime_reads_its_own_bodies() {
+	use isthmus_primitives::api::runtime_decl_for_proof_of_work_api::ProofOfWorkApi;
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let (block, _) = chain.build(&[], vec![(Bob, remark(1))]);
+		assert_eq!(Runtime::uncles(block.extrinsics.clone()), Some(vec![]));
+		for extrinsic in block.extrinsics {
+			let bytes = extrinsic.encode();
+			assert_eq!(
+				UncheckedExtrinsic::decode_all(&mut &bytes[..]),
+				Ok(extrinsic)
+			);
+		}
+	});
+}
+
+mod data_sharing {
+	use super::*;
+	use pallet_data_sharing::{
+		runtime_api::{runtime_decl_for_data_sharing_api::DataSharingApi, QueryError},
+		types::{Payload, ProducerKind},
+		Call, Error,
+	};
+
+	const KEY: Hash = Hash::repeat_byte(5);
+
+	/// Alice joins, with a dataset.
+	fn join(chain: &mut Chain) {
+		let (kind, name) = (ProducerKind::School, b"A school".to_vec());
+		chain.mine(vec![(Alice, Call::register { kind, name }.into())]);
+		chain.mine(vec![(
+			Alice,
+			Call::create_dataset {
+				name: b"marks".to_vec(),
+			}
+			.into(),
+		)]);
+		assert_eq!(last_error(), None);
+	}
+
+	fn store(value: Vec<u8>) -> RuntimeCall {
+		Call::store {
+			key: KEY,
+			dataset: 0,
+			epoch: 0,
+			leaf: 0,
+			value,
+		}
+		.into()
+	}
+
+	#[test]
+	fn a_stored_value_is_found_by_its_owner() {
+		Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+			join(chain);
+			let value = vec![7; 1024 * 1024];
+			let (block, refused) = chain.build(&[], vec![(Alice, store(value.clone()))]);
+			assert_eq!(refused, []);
+			// The last bytes of the extrinsic are the value: that is what the client indexes.
+			assert!(block.extrinsics[1].encode().ends_with(&value));
+			assert!(block.extrinsics.encoded_size() < MAX_BLOCK_LENGTH as usize);
+			chain.import(block);
+			assert_eq!(last_error(), None);
+
+			let (alice, bob) = (Alice.to_account_id(), Bob.to_account_id());
+			let answer = Runtime::query(alice.clone(), alice.clone(), KEY).expect("the owner asks");
+			assert_eq!(
+				answer.payload,
+				Payload::Value {
+					content_hash: sp_runtime::traits::BlakeTwo256::hash(&value),
+					size: value.len() as u32,
+					block: 3,
+					extrinsic: 1,
+				}
+			);
+			assert_eq!(
+				Runtime::query(bob, alice, KEY),
+				Err(QueryError::NotAuthorised)
+			);
+		});
+	}
+
+	#[test]
+	fn a_wrapped_store_is_refused() {
+		Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+			join(chain);
+			let calls = vec![store(vec![7; 100])];
+			chain.mine(vec![(
+				Alice,
+				pallet_utility::Call::batch_all { calls }.into(),
+			)]);
+			assert_eq!(last_error(), Some(Error::<Runtime>::MustBeDirect.into()));
+			assert_eq!(pallet_data_sharing::Records::<Runtime>::iter().count(), 0);
+		});
+	}
+}
