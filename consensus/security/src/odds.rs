@@ -78,7 +78,9 @@ pub fn exact(share: Share, z: u32) -> f64 {
 		}
 	}
 	let blocks = f64::from(z);
-	let down = (1..z).rev().map(|k| f64::from(k) / ((blocks + f64::from(k) - 1.0) * p));
+	let down = (1..z)
+		.rev()
+		.map(|k| f64::from(k) / ((blocks + f64::from(k) - 1.0) * p));
 	at_most_one(2.0 * greatest * (1.0 + falling_sum(down)))
 }
 

@@ -46,7 +46,11 @@ impl Share {
 
 impl fmt::Display for ShareError {
 	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		write!(f, "a share of the hash power is from 0 to 1, and {} is not", self.0)
+		write!(
+			f,
+			"a share of the hash power is from 0 to 1, and {} is not",
+			self.0
+		)
 	}
 }
 
@@ -85,7 +89,11 @@ impl Risk {
 
 impl fmt::Display for RiskError {
 	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		write!(f, "a risk to bear is above 0 and at most 1, and {} is not", self.0)
+		write!(
+			f,
+			"a risk to bear is above 0 and at most 1, and {} is not",
+			self.0
+		)
 	}
 }
 

@@ -1,7 +1,9 @@
 //! The odds against published tables, against the forms that they are derived from, and where floating
 //! point is strained.
 
-use isthmus_security::{algorithm_3, depth, equation_3, exact, DepthError, Model, Risk, Share, MAX_DEPTH};
+use isthmus_security::{
+	algorithm_3, depth, equation_3, exact, DepthError, Model, Risk, Share, MAX_DEPTH,
+};
 use proptest::prelude::*;
 
 fn share(q: f64) -> Share {
@@ -62,8 +64,16 @@ const BITCOIN: [(f64, &[(u32, &str)]); 2] = [
 fn the_bitcoin_papers_table() {
 	for (q, rows) in BITCOIN {
 		for &(z, expected) in rows {
-			assert_eq!(printed(algorithm_3(q, z)), expected, "algorithm 3, q = {q}, z = {z}");
-			assert_eq!(printed(equation_3(share(q), z)), expected, "Eq. 3, q = {q}, z = {z}");
+			assert_eq!(
+				printed(algorithm_3(q, z)),
+				expected,
+				"algorithm 3, q = {q}, z = {z}"
+			);
+			assert_eq!(
+				printed(equation_3(share(q), z)),
+				expected,
+				"Eq. 3, q = {q}, z = {z}"
+			);
 		}
 	}
 }
@@ -82,7 +92,10 @@ fn the_bitcoin_papers_depths() {
 	];
 	for (q, z) in rows {
 		assert_eq!(depth(Model::Paper, share(q), risk(0.001)), Ok(z), "q = {q}");
-		assert!(algorithm_3(q, z) < 0.001 && algorithm_3(q, z - 1) >= 0.001, "q = {q}");
+		assert!(
+			algorithm_3(q, z) < 0.001 && algorithm_3(q, z - 1) >= 0.001,
+			"q = {q}"
+		);
 	}
 }
 
@@ -127,7 +140,10 @@ fn the_exact_odds_are_exact() {
 		for z in 1..=16 {
 			let got = exact(share(q as f64 / 10.0), z);
 			let expected = exact_in_tenths(q, z);
-			assert!(apart(got, expected) < 1e-13, "q = {q}/10, z = {z}: {got} for {expected}");
+			assert!(
+				apart(got, expected) < 1e-13,
+				"q = {q}/10, z = {z}: {got} for {expected}"
+			);
 		}
 	}
 }
@@ -136,7 +152,9 @@ fn the_exact_odds_are_exact() {
 fn incomplete_beta(x: f64, z: u32) -> f64 {
 	// B(1, 1/2) = 2 and B(a+1, 1/2) = B(a, 1/2)·a/(a + 1/2), in logarithms.
 	let log_beta: f64 = 2f64.ln()
-		+ (1..z).map(|a| (f64::from(a) / (f64::from(a) + 0.5)).ln()).sum::<f64>();
+		+ (1..z)
+			.map(|a| (f64::from(a) / (f64::from(a) + 0.5)).ln())
+			.sum::<f64>();
 	let z = f64::from(z);
 	let mut coefficient = 1.0;
 	let mut sum = 0.0;
@@ -161,7 +179,10 @@ fn the_exact_odds_are_the_regularized_incomplete_beta_function() {
 				continue; // Too near to the end of an f64 to compare digits.
 			}
 			let got = exact(share(q), z);
-			assert!(apart(got, expected) < 1e-10, "q = {q}, z = {z}: {got:e} for {expected:e}");
+			assert!(
+				apart(got, expected) < 1e-10,
+				"q = {q}, z = {z}: {got:e} for {expected:e}"
+			);
 		}
 	}
 }
@@ -248,7 +269,13 @@ fn a_risk_of_one_is_met_by_any_block() {
 #[test]
 fn near_to_half_no_depth_is_offered() {
 	let error = depth(Model::Exact, share(0.499_99), risk(1e-6));
-	let Err(DepthError::TooDeep { share: found, probability }) = error else { panic!("{error:?}") };
+	let Err(DepthError::TooDeep {
+		share: found,
+		probability,
+	}) = error
+	else {
+		panic!("{error:?}")
+	};
 	assert_eq!(found, share(0.499_99));
 	assert_eq!(probability, exact(found, MAX_DEPTH));
 	assert!(probability > 0.9);

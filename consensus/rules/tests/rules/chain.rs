@@ -15,7 +15,6 @@ use isthmus_rules::{
 };
 use polkadot_sdk::{
 	sp_core::{H256, U256},
-	sp_crypto_hashing::keccak_256,
 	sp_runtime::{Digest, DigestItem},
 };
 
@@ -39,6 +38,12 @@ pub(crate) fn params() -> ChainParameters {
 		block_reward: 5_000_000_000_000,
 	}
 }
+
+/// A seal that seals nothing.
+pub(crate) const NO_SEAL: Seal = Seal {
+	mix_hash: H256::zero(),
+	nonce: 0,
+};
 
 /// A header in the making.
 #[derive(Clone, Debug)]
@@ -89,7 +94,7 @@ impl Draft {
 		}
 	}
 
-	/// The header as read, with a seal that seals nothing.
+	/// The header as read, with [`NO_SEAL`].
 	pub(crate) fn unsealed(&self) -> PowHeader {
 		read(&self.with_seal(Seal {
 			mix_hash: H256::zero(),
@@ -115,9 +120,11 @@ pub(crate) fn read(header: &Header) -> PowHeader {
 	PowHeader::read(header).expect("the tests build whole digests")
 }
 
-/// Stands in for the dataset's part of Ethash.
+/// Stands in for the dataset's part of Ethash: some mix that depends on both inputs.
 fn fake_mix(seal_hash: H256, nonce: u64) -> H256 {
-	keccak_256(&[seal_hash.as_bytes(), &nonce.to_le_bytes()].concat()).into()
+	let mut mix = seal_hash;
+	mix.0[..8].copy_from_slice(&nonce.to_be_bytes());
+	mix
 }
 
 /// Hashimoto with [`fake_mix`] for its dataset.
@@ -163,7 +170,8 @@ pub(crate) struct Chain {
 	pub(crate) params: ChainParameters,
 	/// The blocks' facts, by number.
 	pub(crate) blocks: Vec<Parent>,
-	/// The sealed headers of all but the genesis block, by number less one.
+	/// The headers of all but the genesis block, by number less one. Their seals seal nothing: the
+	/// uncle rules have no ancestor's checked.
 	pub(crate) headers: Vec<Header>,
 	/// The uncles that the blocks have named.
 	pub(crate) included: Vec<H256>,
@@ -181,7 +189,7 @@ impl Chain {
 			included: vec![],
 		};
 		for _ in 0..height {
-			let header = Draft::child_of(&chain.params, chain.tip()).sealed();
+			let header = Draft::child_of(&chain.params, chain.tip()).with_seal(NO_SEAL);
 			chain.blocks.push(Parent::of(&read(&header)));
 			chain.headers.push(header);
 		}

@@ -121,7 +121,7 @@ fn a_fixed_difficulty_never_moves() {
 		minimum_difficulty: 17.into(),
 		..ChainParameters::default()
 	};
-	for (number, d, seconds) in [(0, 1, 1), (7, 17, 5000), (u32::MAX, 1 << 40, 0)] {
+	for (number, d, seconds) in [(0, 1, 1), (7, 17, 5000), (u32::MAX, 1u64 << 40, 0)] {
 		assert_eq!(
 			difficulty(&params, &parent(number, U256::from(d), 9), 9 + seconds),
 			17.into()

@@ -1,6 +1,6 @@
 //! One header that breaks one rule, for each rule, at each bound.
 
-use crate::chain::{broken_rules, params, Draft, NOW};
+use crate::chain::{broken_rules, params, Draft, NOW, NO_SEAL};
 use isthmus_primitives::{
 	digest::{DigestError, Item, PowHeader, PreDigest, Seal},
 	params::{ChainParameters, DifficultyRule},
@@ -359,10 +359,7 @@ fn an_invalid_header_from_the_future_is_invalid() {
 
 #[test]
 fn a_digest_out_of_shape_has_an_error_too() {
-	let sealed = Draft::child_of(&params(), &parent()).with_seal(Seal {
-		mix_hash: H256::zero(),
-		nonce: 0,
-	});
+	let sealed = Draft::child_of(&params(), &parent()).with_seal(NO_SEAL);
 	let mut bare = sealed.clone();
 	bare.digest.pop();
 	let error = PowHeader::read(&bare).map_err(HeaderError::from);

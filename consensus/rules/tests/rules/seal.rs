@@ -10,6 +10,7 @@ use isthmus_rules::{
 };
 use polkadot_sdk::sp_core::{H256, U256, U512};
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 fn hash(number: U256) -> H256 {
 	H256(number.to_big_endian())
@@ -96,7 +97,13 @@ proptest! {
 }
 
 /// A header of difficulty 4096 with a seal that development Ethash really gave, and its cache.
-fn mined() -> (PowHeader, Cache) {
+fn mined() -> (PowHeader, &'static Cache) {
+	static MINED: LazyLock<(PowHeader, Cache)> = LazyLock::new(mine);
+	let (header, cache) = &*MINED;
+	(header.clone(), cache)
+}
+
+fn mine() -> (PowHeader, Cache) {
 	let params = params();
 	let parent = Parent::genesis(H256::repeat_byte(3), &params);
 	let draft = Draft::child_of(&params, &parent);
@@ -133,14 +140,14 @@ fn verify(header: &PowHeader, cache: &Cache) -> Result<(), Rejection> {
 #[test]
 fn every_bit_of_a_valid_seal_flipped_is_refused() {
 	let (header, cache) = mined();
-	assert_eq!(verify(&header, &cache), Ok(()));
+	assert_eq!(verify(&header, cache), Ok(()));
 	let mut quick = 0;
 	let mut refused = |seal: Seal| {
 		let forged = PowHeader {
 			seal,
 			..header.clone()
 		};
-		let rejection = verify(&forged, &cache).expect_err("a bit is flipped");
+		let rejection = verify(&forged, cache).expect_err("a bit is flipped");
 		if let Err(error) = validate_seal_quick(&forged) {
 			quick += 1;
 			assert!(matches!(error, HeaderError::SealAboveBoundary { .. }));
@@ -175,7 +182,7 @@ fn every_bit_of_the_sealed_hash_counts_too() {
 	for bit in 0..256 {
 		let mut forged = header.clone();
 		forged.seal_hash.0[bit / 8] ^= 1 << (bit % 8);
-		let Err(Rejection::Invalid(RuleError::Header(error))) = verify(&forged, &cache) else {
+		let Err(Rejection::Invalid(RuleError::Header(error))) = verify(&forged, cache) else {
 			panic!("bit {bit} of the seal hash does not count")
 		};
 		let refused = matches!(
@@ -193,14 +200,14 @@ fn a_greater_difficulty_than_was_worked_for_is_refused() {
 	let result = U256::from_big_endian(work.result.as_bytes());
 	// The greatest difficulty that this result seals, and one more.
 	header.pre.difficulty = U256::MAX / result;
-	assert_eq!(verify(&header, &cache), Ok(()));
+	assert_eq!(verify(&header, cache), Ok(()));
 	header.pre.difficulty += U256::one();
 	let boundary = boundary(header.pre.difficulty);
 	let error = HeaderError::SealAboveBoundary {
 		got: work.result,
 		boundary,
 	};
-	assert_eq!(verify(&header, &cache), Err(error.into()));
+	assert_eq!(verify(&header, cache), Err(error.into()));
 	assert_eq!(validate_work(&header, &work), Err(error));
 }
 
@@ -221,7 +228,7 @@ fn a_mix_that_was_only_searched_for_is_refused() {
 		got: forged,
 		expected: true_mix,
 	};
-	assert_eq!(verify(&header, &cache), Err(error.into()));
+	assert_eq!(verify(&header, cache), Err(error.into()));
 }
 
 #[test]

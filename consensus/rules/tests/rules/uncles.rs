@@ -7,6 +7,7 @@ use isthmus_rules::{
 	UNCLE_ANCESTORS,
 };
 use polkadot_sdk::sp_core::H256;
+use std::slice;
 
 #[test]
 fn no_uncles_need_no_ancestry() {
@@ -112,7 +113,7 @@ fn no_ancestor_in_reach_is_an_uncle() {
 fn no_uncle_is_named_by_two_blocks() {
 	let mut chain = Chain::of(5);
 	let uncle = chain.uncle_on(3).sealed();
-	assert_eq!(chain.name(&[uncle.clone()]), Ok(()));
+	assert_eq!(chain.name(slice::from_ref(&uncle)), Ok(()));
 	chain.included = vec![H256::zero(), uncle.hash()];
 	let error = UncleError::AlreadyIncluded {
 		uncle: uncle.hash(),
@@ -195,7 +196,7 @@ fn an_uncle_from_the_future_makes_the_block_wait() {
 	};
 	let uncle = uncle.sealed();
 	assert_eq!(
-		chain.name_at(&[uncle.clone()], got - 16),
+		chain.name_at(slice::from_ref(&uncle), got - 16),
 		Err(Rejection::Transient(error))
 	);
 	assert_eq!(chain.name_at(&[uncle], got - 15), Ok(()));

@@ -1,12 +1,13 @@
 //! Which uncles a block may name.
 
-use crate::chain::{fake_hashimoto, Chain, Draft, GENESIS_TIME, NOW};
+use crate::chain::{fake_hashimoto, Chain, Draft, GENESIS_TIME, NOW, NO_SEAL};
 use isthmus_primitives::{
-	digest::{uncles_hash, DigestError, Item, Seal},
+	digest::{uncles_hash, DigestError, Item},
 	Header,
 };
 use isthmus_rules::{validate_uncles, Ancestry, HeaderError, UncleError};
 use polkadot_sdk::sp_core::H256;
+use std::slice;
 
 #[track_caller]
 fn refused(chain: &Chain, uncles: &[Header], error: UncleError) {
@@ -131,9 +132,9 @@ fn two_equal_uncle() {
 #[test]
 fn equal_uncle_in_two_different_blocks2() {
 	let (mut chain, uncle) = one_uncle_from(1, 3);
-	assert_eq!(chain.name(&[uncle.clone()]), Ok(()));
+	assert_eq!(chain.name(slice::from_ref(&uncle)), Ok(()));
 	let mut third = Draft::child_of(&chain.params, chain.tip());
-	third.pre.uncles_hash = uncles_hash(&[uncle.clone()]);
+	third.pre.uncles_hash = uncles_hash(slice::from_ref(&uncle));
 	chain
 		.blocks
 		.push(isthmus_rules::Parent::of(&third.unsealed()));
@@ -224,10 +225,7 @@ fn uncle_header_with_generation0() {
 	let mut genesis = chain.uncle_on(0);
 	genesis.number = 0;
 	genesis.parent_hash = H256::zero();
-	let mut bare = genesis.with_seal(Seal {
-		mix_hash: H256::zero(),
-		nonce: 0,
-	});
+	let mut bare = genesis.with_seal(NO_SEAL);
 	bare.digest.logs.clear();
 	let error = HeaderError::Digest(DigestError::Missing(Item::Seal));
 	refused(&chain, &[bare], UncleError::Header { index: 0, error });
