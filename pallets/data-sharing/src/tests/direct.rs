@@ -31,7 +31,7 @@ fn execute(
 	let mut ext = new_test_ext();
 	let results = ext.execute_with(|| {
 		let header = Header::new(
-			1,
+			2,
 			Default::default(),
 			Default::default(),
 			Default::default(),
@@ -146,7 +146,7 @@ fn a_store_without_the_extension_is_refused() {
 #[test]
 fn a_store_outside_of_any_transaction_is_refused() {
 	with_dataset(|| {
-		System::finalize();
+		System::note_finished_extrinsics();
 		assert_eq!(System::extrinsic_index(), None);
 		assert_noop!(submit(SCHOOL, store(7)), Error::MustBeDirect);
 	});

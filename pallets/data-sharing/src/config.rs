@@ -1,0 +1,101 @@
+//! What a runtime sets, and what clients are told of it.
+
+use polkadot_sdk::*;
+
+/// The pallet's parameters.
+#[frame_support::pallet_macros::pallet_section]
+mod config {
+	/// Data sharing's parameters.
+	#[pallet::config]
+	pub trait Config: polkadot_sdk::frame_system::Config<RuntimeEvent: From<Event<Self>>> {
+		/// What deposits and offers are in.
+		type Currency: MutateHold<Self::AccountId>
+			+ InspectHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
+
+		/// The runtime's reasons for holding an account's funds.
+		type RuntimeHoldReason: From<HoldReason>;
+
+		/// What is held for each entry in the state.
+		#[pallet::constant]
+		type DepositPerItem: Get<BalanceOf<Self>>;
+
+		/// What is held, besides, for each byte of those entries whose size the caller chooses.
+		#[pallet::constant]
+		type DepositPerByte: Get<BalanceOf<Self>>;
+
+		/// The most bytes a value may have. It must leave a whole extrinsic within the block's length,
+		/// and be at most 2 MiB, or nodes do not serve it by its hash.
+		#[pallet::constant]
+		type MaxValueSize: Get<u32>;
+
+		/// How many blocks a request waits for its answer before it lapses.
+		#[pallet::constant]
+		type RequestLifetime: Get<BlockNumberFor<Self>>;
+
+		/// How many blocks a grant that expired or was revoked is remembered, so that a query can say
+		/// why it is refused.
+		#[pallet::constant]
+		type GrantMemory: Get<BlockNumberFor<Self>>;
+
+		/// How many requests and grants at most end by themselves in one block. What is left over
+		/// waits for the next block. The work is mandatory: it must fit the smallest block.
+		#[pallet::constant]
+		type MaxEndingsPerBlock: Get<u32>;
+
+		/// The weights of the calls.
+		type WeightInfo: WeightInfo;
+	}
+
+	/// Why an account's funds are held.
+	#[pallet::composite_enum]
+	pub enum HoldReason {
+		/// The deposit for being a producer.
+		#[codec(index = 0)]
+		Producer,
+		/// The deposit for an encryption key.
+		#[codec(index = 1)]
+		EncryptionKey,
+		/// The deposits for datasets.
+		#[codec(index = 2)]
+		Dataset,
+		/// The deposits for records and for the leaves they take.
+		#[codec(index = 3)]
+		Record,
+		/// The deposits for open requests.
+		#[codec(index = 4)]
+		Request,
+		/// The payments offered in open requests.
+		#[codec(index = 5)]
+		Offer,
+		/// The deposits for grants.
+		#[codec(index = 6)]
+		Grant,
+	}
+
+	#[pallet::extra_constants]
+	impl<T: Config> Pallet<T> {
+		/// The most bytes the name of a producer or of a dataset may have.
+		#[pallet::constant_name(MaxNameSize)]
+		fn max_name_size() -> u32 {
+			MAX_NAME_SIZE
+		}
+
+		/// The most bytes a request's purpose or a rejection's reason may have.
+		#[pallet::constant_name(MaxTextSize)]
+		fn max_text_size() -> u32 {
+			MAX_TEXT_SIZE
+		}
+
+		/// The most bytes a grant's sealed keys may have.
+		#[pallet::constant_name(MaxSealedKeysSize)]
+		fn max_sealed_keys_size() -> u32 {
+			MAX_SEALED_KEYS_SIZE
+		}
+
+		/// The most grants that one reader may have on one epoch of a dataset.
+		#[pallet::constant_name(MaxGrantsPerReader)]
+		fn max_grants_per_reader() -> u32 {
+			MAX_GRANTS_PER_READER
+		}
+	}
+}
