@@ -78,7 +78,11 @@ impl core::error::Error for QueryError {}
 
 sp_api::decl_runtime_apis! {
 	/// Questions about shared data.
-	pub trait DataSharingApi<AccountId: Codec, BlockNumber: Codec> {
+	pub trait DataSharingApi<AccountId, BlockNumber>
+	where
+		AccountId: Codec,
+		BlockNumber: Codec,
+	{
 		/// What `caller` may know about the record `key` of `owner` in this block's state: where its
 		/// bytes are and, unless the caller is the owner, the keys sealed to the caller.
 		///
