@@ -22,25 +22,25 @@ pub(crate) fn load(id: &str) -> Result<ChainSpec, String> {
 
 /// One validator, Alice, and blocks on demand.
 fn development() -> Result<ChainSpec, String> {
-	Ok(builder()?
-		.with_name("Isthmus Development")
-		.with_id("isthmus_dev")
-		.with_chain_type(ChainType::Development)
-		.with_genesis_config_preset_name(sp_genesis_builder::DEV_RUNTIME_PRESET)
-		.build())
+	build(
+		"Isthmus Development",
+		"isthmus_dev",
+		ChainType::Development,
+		sp_genesis_builder::DEV_RUNTIME_PRESET,
+	)
 }
 
 /// Four validators, Alice to Dave, on one machine.
 fn local() -> Result<ChainSpec, String> {
-	Ok(builder()?
-		.with_name("Isthmus Local Network")
-		.with_id("isthmus_local")
-		.with_chain_type(ChainType::Local)
-		.with_genesis_config_preset_name(sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET)
-		.build())
+	build(
+		"Isthmus Local Network",
+		"isthmus_local",
+		ChainType::Local,
+		sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET,
+	)
 }
 
-fn builder() -> Result<sc_service::ChainSpecBuilder<sc_service::NoExtension>, String> {
+fn build(name: &str, id: &str, kind: ChainType, preset: &str) -> Result<ChainSpec, String> {
 	let wasm = WASM_BINARY.ok_or(
 		"this node was built without its Wasm runtime (SKIP_WASM_BUILD was set); build it again without",
 	)?;
@@ -49,6 +49,11 @@ fn builder() -> Result<sc_service::ChainSpecBuilder<sc_service::NoExtension>, St
 	properties.insert("tokenDecimals".into(), 12.into());
 	properties.insert("ss58Format".into(), 42.into());
 	Ok(ChainSpec::builder(wasm, Default::default())
+		.with_name(name)
+		.with_id(id)
+		.with_chain_type(kind)
 		.with_protocol_id("isthmus")
-		.with_properties(properties))
+		.with_properties(properties)
+		.with_genesis_config_preset_name(preset)
+		.build())
 }

@@ -1,6 +1,6 @@
 //! The node's own RPC methods, next to those that every Substrate node has.
 
-use crate::service::{FullClient, FullPool};
+use crate::service::{FullBackend, FullClient, FullPool};
 use isthmus_primitives::{Block, BlockNumber, Hash};
 use jsonrpsee::RpcModule;
 use polkadot_sdk::*;
@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 /// What finality's RPC answers from.
 #[derive(Clone)]
-pub(crate) struct Finality<B> {
+pub(crate) struct Finality {
 	pub(crate) voter_state: SharedVoterState,
 	pub(crate) authority_set: SharedAuthoritySet<Hash, BlockNumber>,
 	pub(crate) justifications: GrandpaJustificationStream<Block>,
-	pub(crate) proofs: Arc<FinalityProofProvider<B, Block>>,
+	pub(crate) proofs: Arc<FinalityProofProvider<FullBackend, Block>>,
 }
 
 /// Puts the methods together.
@@ -24,15 +24,12 @@ pub(crate) struct Finality<B> {
 /// # Errors
 ///
 /// Two methods of one name.
-pub(crate) fn create<B>(
+pub(crate) fn create(
 	client: Arc<FullClient>,
 	pool: Arc<FullPool>,
-	finality: Finality<B>,
+	finality: Finality,
 	executor: SubscriptionTaskExecutor,
-) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>>
-where
-	B: sc_client_api::Backend<Block> + Send + Sync + 'static,
-{
+) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>> {
 	use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
 	use sc_consensus_grandpa_rpc::{Grandpa, GrandpaApiServer};
 	use substrate_frame_rpc_system::{System, SystemApiServer};

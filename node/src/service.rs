@@ -12,7 +12,7 @@ use isthmus_engine::{
 use isthmus_primitives::{params::DifficultyRule, Block, Hash};
 use isthmus_runtime::RuntimeApi;
 use polkadot_sdk::*;
-use sc_client_api::{Backend as _, HeaderBackend};
+use sc_client_api::HeaderBackend;
 use sc_consensus::DefaultImportQueue;
 use sc_consensus_grandpa::{
 	BeforeBestBlockBy, FinalityProofProvider, GrandpaBlockImport, LinkHalf, SharedVoterState,
@@ -37,7 +37,7 @@ pub(crate) type FullClient = sc_service::TFullClient<
 	sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>,
 >;
 pub(crate) type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
-type FullBackend = sc_service::TFullBackend<Block>;
+pub(crate) type FullBackend = sc_service::TFullBackend<Block>;
 type FullSelectChain = HeaviestChain<FullBackend, FullClient>;
 type FullGrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
 type FullImport = PowBlockImport<FullGrandpaImport, FullClient>;

@@ -133,9 +133,9 @@ fn search(job: &Job, dataset: &Dataset, stop: &AtomicBool, hashes: &HashCount) -
 	while !job.stale.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed) {
 		let nonces = first..first.saturating_add(NONCES_PER_ROUND);
 		first = first.wrapping_add(NONCES_PER_ROUND);
-		let search = dataset.search(&job.seal_hash.0, &boundary, nonces, &job.stale);
-		hashes.0.fetch_add(search.hashes, Ordering::Relaxed);
-		if let Some((nonce, output)) = search.found {
+		let searched = dataset.search(&job.seal_hash.0, &boundary, nonces, &job.stale);
+		hashes.0.fetch_add(searched.hashes, Ordering::Relaxed);
+		if let Some(Found { nonce, output }) = searched.found {
 			return Some(Seal {
 				mix_hash: output.mix_hash.into(),
 				nonce,
@@ -146,7 +146,12 @@ fn search(job: &Job, dataset: &Dataset, stop: &AtomicBool, hashes: &HashCount) -
 }
 
 impl Datasets {
-	fn get<I, C>(&self, work: &Work<I, C>, job: &Job) -> Result<Arc<Dataset>, isthmus_ethash::Error>
+	fn get<I, C>(
+		&self,
+		work: &Work<I, C>,
+		job: &Job,
+		stop: &AtomicBool,
+	) -> Result<Arc<Dataset>, isthmus_ethash::Error>
 	where
 		I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
 		C: ChainClient,
