@@ -21,6 +21,7 @@ mod tests;
 pub use apis::RuntimeApi;
 pub use configs::{BLOCK_WEIGHT_SECONDS, EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH, SESSION_BLOCKS};
 
+use alloc::vec::Vec;
 use isthmus_primitives::{AccountId, Header, Signature};
 use polkadot_sdk::*;
 use sp_runtime::{generic, impl_opaque_keys, MultiAddress};
