@@ -38,7 +38,8 @@ mod config {
 		type GrantMemory: Get<BlockNumberFor<Self>>;
 
 		/// How many requests and grants at most end by themselves in one block. What is left over
-		/// waits for the next block. The work is mandatory: it must fit the smallest block.
+		/// waits for the next block; stepping over a block with nothing due counts as one. At least 2.
+		/// The work is mandatory: it must fit the smallest block.
 		#[pallet::constant]
 		type MaxEndingsPerBlock: Get<u32>;
 

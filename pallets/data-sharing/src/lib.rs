@@ -119,6 +119,14 @@ pub mod pallet {
 			Self::work_off_agenda(now)
 		}
 
+		fn integrity_test() {
+			// With one a block, the agenda would never catch up once it is late.
+			assert!(
+				T::MaxEndingsPerBlock::get() >= 2,
+				"MaxEndingsPerBlock is less than 2"
+			);
+		}
+
 		#[cfg(feature = "try-runtime")]
 		fn try_state(_: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
 			Self::do_try_state()
