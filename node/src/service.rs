@@ -165,7 +165,7 @@ pub(crate) fn new_full(
 
 	let genesis_hash = client.info().genesis_hash;
 	let metrics =
-		Litep2pNetworkBackend::register_notification_metrics(config.prometheus_registry());
+		<Litep2pNetworkBackend as NetworkBackend<Block, Hash>>::register_notification_metrics(config.prometheus_registry());
 	let mut net_config = sc_network::config::FullNetworkConfiguration::<
 		Block,
 		Hash,
@@ -174,7 +174,7 @@ pub(crate) fn new_full(
 	let grandpa_protocol =
 		sc_consensus_grandpa::protocol_standard_name(&genesis_hash, &config.chain_spec);
 	let (grandpa_config, grandpa_notifications) =
-		sc_consensus_grandpa::grandpa_peers_set_config::<_, Litep2pNetworkBackend>(
+		sc_consensus_grandpa::grandpa_peers_set_config::<Block, Litep2pNetworkBackend>(
 			grandpa_protocol.clone(),
 			metrics.clone(),
 			net_config.peer_store_handle(),
