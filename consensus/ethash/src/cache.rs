@@ -6,21 +6,22 @@ use crate::{
 	item::{fnv, Divisor, Item, Page, ITEM_WORDS},
 	keccak,
 	machine::{Kernel, Machine, Path},
+	memory::Memory,
 	seed_hash, Error, Sizes,
 };
 use alloc::vec::Vec;
+use core::{array, fmt};
 
 /// J_cacherounds: passes of RandMemoHash over the cache.
 const ROUNDS: usize = 3;
 /// J_parents: cache rows that make one dataset item.
 const PARENTS: u32 = 256;
 /// Light hashes that are computed side by side in [`Cache::light_each`].
-const SIDE_BY_SIDE: usize = 4;
+const SIDE_BY_SIDE: usize = 16;
 
 /// An epoch's cache.
-#[derive(Clone, Debug)]
 pub struct Cache {
-	rows: Vec<Item>,
+	rows: Memory,
 	row_count: Divisor,
 	page_count: Divisor,
 	epoch: u64,
@@ -41,9 +42,9 @@ impl Cache {
 		let bytes = sizes.cache_bytes(epoch)?;
 		let row_count = Divisor::new((bytes / 64) as u32);
 		let page_count = Divisor::new((sizes.dataset_bytes(epoch)? / 128) as u32);
-		let mut rows = zeroed(row_count.get())?;
+		let mut rows = Memory::zeroed(u64::from(row_count.get()))?;
 		path.run(Fill {
-			rows: &mut rows,
+			rows: rows.items_mut(),
 			count: row_count,
 			seed: keccak::words(&seed_hash(epoch)),
 		});
@@ -68,7 +69,7 @@ impl Cache {
 
 	/// The rows, whose bytes in a row are the cache as the papers see it.
 	pub fn rows(&self) -> &[Item] {
-		&self.rows
+		self.rows.items()
 	}
 
 	/// How many pages, of 128 bytes, the dataset of this cache has.
@@ -103,7 +104,7 @@ impl Cache {
 		let mut outputs = Vec::with_capacity(inputs.len());
 		for inputs in inputs.chunks(SIDE_BY_SIDE) {
 			// What is missing to a full set is filled with the last one, and left out again.
-			let inputs_filled = core::array::from_fn::<_, SIDE_BY_SIDE, _>(|k| {
+			let inputs_filled = array::from_fn::<_, SIDE_BY_SIDE, _>(|k| {
 				let (seal_hash, nonce) = &inputs[k.min(inputs.len() - 1)];
 				(keccak::words(seal_hash), *nonce)
 			});
@@ -119,23 +120,20 @@ impl Cache {
 	/// What the kernels need of it.
 	pub(crate) fn view(&self) -> View<'_> {
 		View {
-			rows: &self.rows,
+			rows: self.rows.items(),
 			row_count: self.row_count,
 			page_count: self.page_count,
 		}
 	}
 }
 
-/// A number of zero items; refused, not aborted, where the memory can't be had.
-pub(crate) fn zeroed(count: u32) -> Result<Vec<Item>, Error> {
-	let mut items = Vec::new();
-	items
-		.try_reserve_exact(count as usize)
-		.map_err(|_| Error::OutOfMemory {
-			bytes: u64::from(count) * 64,
-		})?;
-	items.resize(count as usize, Item::ZERO);
-	Ok(items)
+impl fmt::Debug for Cache {
+	fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+		formatter
+			.debug_struct("Cache")
+			.field("epoch", &self.epoch)
+			.finish_non_exhaustive()
+	}
 }
 
 /// Makes the cache.
@@ -163,7 +161,7 @@ impl Kernel for Fill<'_> {
 		for _ in 0..ROUNDS {
 			for i in 0..rows.len() {
 				let other = rows[count.remainder(rows[i].0[0]) as usize].lanes();
-				last = keccak::keccak512::<8>(&core::array::from_fn(|j| last[j] ^ other[j]));
+				last = keccak::keccak512::<8>(&array::from_fn(|j| last[j] ^ other[j]));
 				rows[i] = Item::from_lanes(&last);
 			}
 		}
@@ -198,11 +196,20 @@ impl Pages for View<'_> {
 		const { assert!(K == 1 || K == SIDE_BY_SIDE) };
 		if K == 1 {
 			let indices = [2 * pages[0], 2 * pages[0] + 1];
-			each(0, &items(machine, self, indices));
+			each(
+				0,
+				&machine.run(Items {
+					cache: self,
+					indices,
+				}),
+			);
 		} else {
 			let indices: [u32; 2 * SIDE_BY_SIDE] =
-				core::array::from_fn(|i| 2 * pages[i / 2] + (i % 2) as u32);
-			let items = items(machine, self, indices);
+				array::from_fn(|i| 2 * pages[i / 2] + (i % 2) as u32);
+			let items = machine.run(Items {
+				cache: self,
+				indices,
+			});
 			for k in 0..K {
 				each(k, &[items[2 * k], items[2 * k + 1]]);
 			}
@@ -210,7 +217,7 @@ impl Pages for View<'_> {
 	}
 }
 
-/// Makes K dataset items, of any number.
+/// d[i], for K numbers i side by side, so that while one waits for a row the others go on.
 pub(crate) struct Items<'a, const K: usize> {
 	pub(crate) cache: View<'a>,
 	pub(crate) indices: [u32; K],
@@ -221,34 +228,35 @@ impl<const K: usize> Kernel for Items<'_, K> {
 
 	#[inline(always)]
 	fn run<M: Machine>(self, machine: M) -> [Item; K] {
-		items(machine, self.cache, self.indices)
-	}
-}
-
-/// d[i], for K numbers i side by side, so that while one waits for a row the others go on.
-#[inline(always)]
-pub(crate) fn items<M: Machine, const K: usize>(
-	machine: M,
-	cache: View<'_>,
-	indices: [u32; K],
-) -> [Item; K] {
-	// mix = KEC512(c_{i mod n} ⊕ i)
-	let seeds = indices.map(|index| {
-		let mut row = cache.rows[cache.row_count.remainder(index) as usize];
-		row.0[0] ^= index;
-		row.lanes()
-	});
-	let seeds = keccak::keccak512_each(machine, &seeds);
-	let mut mixes: [Item; K] = seeds.each_ref().map(Item::from_lanes);
-	// 256 times: mix = FNV(mix, c_{FNV(i ⊕ p, mix[p mod 16]) mod n})
-	for p in 0..PARENTS {
-		for (mix, index) in mixes.iter_mut().zip(indices) {
-			let parent = fnv(index ^ p, mix.0[p as usize % ITEM_WORDS]);
-			let row = &cache.rows[cache.row_count.remainder(parent) as usize];
-			machine.store(machine.fnv(machine.load(mix), machine.load(row)), mix);
+		let Self { cache, indices } = self;
+		// mix = KEC512(c_{i mod n} ⊕ i)
+		let seeds = indices.map(|index| {
+			let mut row = cache.rows[cache.row_count.remainder(index) as usize];
+			row.0[0] ^= index;
+			row.lanes()
+		});
+		let seeds = keccak::keccak512_each(machine, &seeds);
+		let mut mixes: [Item; K] = seeds.each_ref().map(Item::from_lanes);
+		// 256 times: mix = FNV(mix, c_{FNV(i ⊕ p, mix[p mod 16]) mod n})
+		let next = |p: u32, index: u32, word: u32| {
+			let row = &cache.rows[cache.row_count.remainder(fnv(index ^ p, word)) as usize];
+			machine.prefetch(row);
+			row
+		};
+		let mut rows: [&Item; K] = array::from_fn(|k| next(0, indices[k], mixes[k].0[0]));
+		for p in 1..=PARENTS {
+			// The one word that the next row's number needs is mixed by itself, ahead of the others: where
+			// few items are under way, the time from row to row is what counts.
+			let word = p as usize % ITEM_WORDS;
+			for k in 0..K {
+				let (mix, row) = (&mut mixes[k], rows[k]);
+				let ahead = fnv(mix.0[word], row.0[word]);
+				machine.store(machine.fnv(machine.load(mix), machine.load(row)), mix);
+				rows[k] = next(p, indices[k], ahead);
+			}
 		}
+		// d[i] = KEC512(mix)
+		let digests = keccak::keccak512_each(machine, &mixes.each_ref().map(Item::lanes));
+		digests.each_ref().map(Item::from_lanes)
 	}
-	// d[i] = KEC512(mix)
-	let digests = keccak::keccak512_each(machine, &mixes.each_ref().map(Item::lanes));
-	digests.each_ref().map(Item::from_lanes)
 }

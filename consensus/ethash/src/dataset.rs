@@ -1,25 +1,27 @@
 //! The dataset, which a miner holds, and the search over it (yellow paper, appendix J.3.3 and J.4).
 
 use crate::{
-	cache::{items, Cache, View},
+	cache::{self, Cache, Items},
 	hashimoto::{Hash, Output, Pages},
 	item::{Divisor, Item, Page},
 	keccak,
 	machine::{Kernel, Machine, Path},
+	memory::Memory,
 	Error,
 };
-use alloc::vec::Vec;
 use core::{
+	fmt,
 	ops::{ControlFlow, Range},
 	sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-/// Pages that a thread takes at once: 1 MiB, some milliseconds of work.
-const CHUNK: usize = 8192;
-/// Items that are made side by side.
-const ITEMS: usize = 8;
+/// Pages that a thread takes at once: 128 KiB, some milliseconds of work.
+const CHUNK: usize = 1024;
+/// Items that are made side by side. More than a processor has reads under way to its second level of
+/// cache, so that these are never what is too few.
+const ITEMS: usize = 32;
 /// Nonces that are under way at once in a search.
-const NONCES: usize = 16;
+const NONCES: usize = 32;
 
 /// How far the making of a dataset is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +52,8 @@ pub struct Searched {
 }
 
 /// An epoch's dataset.
-#[derive(Clone, Debug)]
 pub struct Dataset {
-	pages: Vec<Page>,
+	memory: Memory,
 	page_count: Divisor,
 	epoch: u64,
 	path: Path,
@@ -68,7 +69,7 @@ impl Dataset {
 		progress: impl Fn(Progress) -> ControlFlow<()> + Sync,
 	) -> Result<Self, Error> {
 		let total = cache.dataset_pages();
-		let mut pages = zeroed(total)?;
+		let mut memory = Memory::zeroed(2 * u64::from(total))?;
 		let done = AtomicU32::new(0);
 		let stopped = AtomicBool::new(false);
 		let fill = |chunk: usize, pages: &mut [Page]| {
@@ -88,16 +89,28 @@ impl Dataset {
 				stopped.store(true, Ordering::Relaxed);
 			}
 		};
-		on_threads(threads, &mut pages, &fill);
+		let (pages, _) = memory.items_mut().as_chunks_mut();
+		on_threads(threads, pages, &fill);
 		if stopped.load(Ordering::Relaxed) {
 			return Err(Error::Stopped);
 		}
-		Ok(Self {
-			pages,
-			page_count: Divisor::new(total),
+		Ok(Self::of(cache, memory))
+	}
+
+	/// The cache's dataset, whose pages are these.
+	pub(crate) fn of(cache: &Cache, memory: Memory) -> Self {
+		let page_count = Divisor::new(cache.dataset_pages());
+		Self {
+			memory,
+			page_count,
 			epoch: cache.epoch(),
 			path: cache.path(),
-		})
+		}
+	}
+
+	/// The same dataset, with instructions chosen by hand: for tests and measurements.
+	pub fn with_path(self, path: Path) -> Self {
+		Self { path, ..self }
 	}
 
 	/// The epoch whose dataset this is.
@@ -107,7 +120,7 @@ impl Dataset {
 
 	/// The pages, whose bytes in a row are the dataset as the papers see it.
 	pub fn pages(&self) -> &[[Item; 2]] {
-		&self.pages
+		self.memory.items().as_chunks().0
 	}
 
 	/// (m, n) = PoW(H_#n, H_n, d).
@@ -159,24 +172,21 @@ impl Dataset {
 		}
 	}
 
-	fn view(&self) -> Memory<'_> {
-		Memory {
-			pages: &self.pages,
+	fn view(&self) -> View<'_> {
+		View {
+			pages: self.pages(),
 			count: self.page_count,
 		}
 	}
 }
 
-/// A number of zero pages; refused, not aborted, where the memory can't be had.
-fn zeroed(count: u32) -> Result<Vec<Page>, Error> {
-	let mut pages = Vec::new();
-	pages
-		.try_reserve_exact(count as usize)
-		.map_err(|_| Error::OutOfMemory {
-			bytes: u64::from(count) * 128,
-		})?;
-	pages.resize(count as usize, [Item::ZERO; 2]);
-	Ok(pages)
+impl fmt::Debug for Dataset {
+	fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+		formatter
+			.debug_struct("Dataset")
+			.field("epoch", &self.epoch)
+			.finish_non_exhaustive()
+	}
 }
 
 /// Hands the pages out, chunk by chunk, to threads that ask for more.
@@ -208,7 +218,7 @@ fn on_threads(_: usize, pages: &mut [Page], fill: &impl Fn(usize, &mut [Page])) 
 
 /// Makes the pages from `first` on.
 struct Fill<'a> {
-	cache: View<'a>,
+	cache: cache::View<'a>,
 	first: u32,
 	pages: &'a mut [Page],
 }
@@ -221,11 +231,11 @@ impl Kernel for Fill<'_> {
 		let mut index = self.first.wrapping_mul(2);
 		for pages in self.pages.chunks_mut(ITEMS / 2) {
 			// The last set may reach past the end; what is past it is left out.
-			let made: [Item; ITEMS] = items(
-				machine,
-				self.cache,
-				core::array::from_fn(|k| index.wrapping_add(k as u32)),
-			);
+			let indices: [u32; ITEMS] = core::array::from_fn(|k| index.wrapping_add(k as u32));
+			let made = machine.run(Items {
+				cache: self.cache,
+				indices,
+			});
 			pages
 				.as_flattened_mut()
 				.iter_mut()
@@ -236,14 +246,14 @@ impl Kernel for Fill<'_> {
 	}
 }
 
-/// The dataset in memory.
+/// What the kernels need of it.
 #[derive(Clone, Copy)]
-struct Memory<'a> {
+struct View<'a> {
 	pages: &'a [Page],
 	count: Divisor,
 }
 
-impl Pages for Memory<'_> {
+impl Pages for View<'_> {
 	#[inline(always)]
 	fn count(self) -> Divisor {
 		self.count

@@ -8,6 +8,15 @@ pub(crate) const ITEM_WORDS: usize = 16;
 /// One row of the cache or one item of the dataset: sixteen 32-bit words, which stand for their bytes
 /// in little-endian order. Aligned to a cache line, so that reading one touches one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+	feature = "std",
+	derive(
+		zerocopy::FromBytes,
+		zerocopy::IntoBytes,
+		zerocopy::Immutable,
+		zerocopy::KnownLayout
+	)
+)]
 #[repr(C, align(64))]
 pub struct Item(pub(crate) [u32; ITEM_WORDS]);
 
@@ -15,6 +24,7 @@ pub struct Item(pub(crate) [u32; ITEM_WORDS]);
 pub(crate) type Page = [Item; 2];
 
 impl Item {
+	#[cfg(not(feature = "std"))]
 	pub(crate) const ZERO: Self = Self([0; ITEM_WORDS]);
 
 	/// The item's bytes, as the papers see it.
@@ -24,6 +34,13 @@ impl Item {
 			to.copy_from_slice(&word.to_le_bytes());
 		}
 		bytes
+	}
+
+	/// The reverse of [`Item::bytes`].
+	#[cfg(feature = "std")]
+	pub(crate) fn from_bytes(bytes: &[u8; 64]) -> Self {
+		let (words, _) = bytes.as_chunks();
+		Self(core::array::from_fn(|i| u32::from_le_bytes(words[i])))
 	}
 
 	/// As Keccak sees it: eight 64-bit words.

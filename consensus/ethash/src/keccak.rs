@@ -1,7 +1,7 @@
 //! KEC256 and KEC512, the Keccak of the papers (its first padding, not SHA-3's), of messages that fit
 //! one block: all that Ethash hashes. Messages and digests are little-endian 64-bit words.
 
-use crate::machine::{Machine, Portable, States, STATES};
+use crate::machine::{Kernel, Machine, Portable, States, STATES};
 
 /// ι's constants.
 const ROUND_CONSTANTS: [u64; 24] = [
@@ -120,20 +120,39 @@ fn hash_each<M: Machine, const N: usize, const D: usize, const BLOCK: usize, con
 				states[i][k] = *word;
 			}
 		}
-		let mut at = 0;
-		while at < messages.len() {
-			let mut lanes = states.each_ref().map(|words| machine.load_lanes(words, at));
-			permute(machine, &mut lanes);
-			for (lanes, words) in lanes.into_iter().zip(&mut states) {
-				machine.store_lanes(lanes, words, at);
-			}
-			at += M::LANES;
-		}
+		machine.run(Permute {
+			states: &mut states,
+			count: messages.len(),
+		});
 		for (k, digest) in digests.iter_mut().enumerate() {
 			*digest = core::array::from_fn(|i| states[i][k]);
 		}
 	}
 	digests
+}
+
+/// Keccak-f[1600] on the first `count` states, as many at once as the machine can.
+struct Permute<'a> {
+	states: &'a mut States,
+	count: usize,
+}
+
+impl Kernel for Permute<'_> {
+	type Output = ();
+
+	#[inline(always)]
+	fn run<M: Machine>(self, machine: M) {
+		for at in (0..self.count).step_by(M::LANES) {
+			let mut lanes = [machine.splat(0); 25];
+			for (lanes, words) in lanes.iter_mut().zip(&*self.states) {
+				*lanes = machine.load_lanes(words, at);
+			}
+			permute(machine, &mut lanes);
+			for (lanes, words) in lanes.into_iter().zip(&mut *self.states) {
+				machine.store_lanes(lanes, words, at);
+			}
+		}
+	}
 }
 
 /// Keccak-f[1600] on `LANES` states at once. The state is a[x + 5y]; each row of the new state is
@@ -144,7 +163,8 @@ fn permute<M: Machine>(m: M, state: &mut [M::Lanes; 25]) {
 	for constant in ROUND_CONSTANTS {
 		let column = |x: usize| m.xor3(a[x], a[x + 5], m.xor3(a[x + 10], a[x + 15], a[x + 20]));
 		let c = [column(0), column(1), column(2), column(3), column(4)];
-		let r = c.map(|c| m.rotate::<1>(c));
+		let rotated = |x: usize| m.rotate::<1>(c[x]);
+		let r = [rotated(0), rotated(1), rotated(2), rotated(3), rotated(4)];
 		let theta = |i: usize| m.xor3(a[i], c[(i + 4) % 5], r[(i + 1) % 5]);
 		let row = |b: [M::Lanes; 5]| {
 			[
@@ -201,10 +221,7 @@ fn permute<M: Machine>(m: M, state: &mut [M::Lanes; 25]) {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::{
-		machine::{Kernel, Path},
-		tests::Random,
-	};
+	use crate::{machine::Path, tests::Random};
 	use tiny_keccak::{Hasher, Keccak};
 
 	fn reference<const D: usize>(mut hasher: Keccak, message: &[u64]) -> [u64; D] {

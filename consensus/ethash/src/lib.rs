@@ -39,6 +39,7 @@
 //! - line 17's test ends the recursion of line 19 one access later: 64 accesses in all.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+#![deny(unsafe_code)]
 
 extern crate alloc;
 
@@ -46,18 +47,25 @@ mod boundary;
 mod cache;
 mod dataset;
 mod error;
+#[cfg(feature = "std")]
+mod file;
 mod hashimoto;
 mod item;
 mod keccak;
 mod machine;
+mod memory;
 mod sizes;
 #[cfg(feature = "std")]
 mod store;
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+mod x86;
 
 pub use boundary::{boundary, meets};
 pub use cache::Cache;
 pub use dataset::{Dataset, Found, Progress, Searched};
 pub use error::Error;
+#[cfg(feature = "std")]
+pub use file::FileError;
 pub use hashimoto::{final_result, Output};
 pub use item::Item;
 pub use machine::Path;

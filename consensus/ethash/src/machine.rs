@@ -4,31 +4,74 @@
 //! defined by [`Portable`], which is plain Rust.
 
 use crate::item::{fnv, Item};
+use alloc::{vec, vec::Vec};
+use core::fmt;
+
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+use crate::x86::{Avx2, Avx512};
 
 /// Which of the processor's instructions are used. All paths give the same bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Path {
-	/// Plain Rust.
-	Portable,
+///
+/// There is no way to name a path that the processor lacks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Path(Kind);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+	Portable(Portable),
+	#[cfg(all(feature = "std", target_arch = "x86_64"))]
+	Avx2(Avx2),
+	#[cfg(all(feature = "std", target_arch = "x86_64"))]
+	Avx512(Avx512),
 }
 
 impl Path {
+	/// Plain Rust, which every processor has. Without `std` there is no other.
+	pub const PORTABLE: Self = Self(Kind::Portable(Portable));
+
 	/// The paths that this processor has, the fastest last.
-	pub fn available() -> alloc::vec::Vec<Self> {
-		alloc::vec![Self::Portable]
+	pub fn available() -> Vec<Self> {
+		#[allow(unused_mut)]
+		let mut paths = vec![Self::PORTABLE];
+		#[cfg(all(feature = "std", target_arch = "x86_64"))]
+		{
+			paths.extend(Avx2::detect().map(|machine| Self(Kind::Avx2(machine))));
+			paths.extend(Avx512::detect().map(|machine| Self(Kind::Avx512(machine))));
+		}
+		paths
 	}
 
 	/// The fastest path that this processor has.
 	pub fn best() -> Self {
-		Self::Portable
+		Self::available().pop().unwrap_or(Self::PORTABLE)
+	}
+
+	/// What to call it.
+	pub fn name(self) -> &'static str {
+		match self.0 {
+			Kind::Portable(_) => "portable",
+			#[cfg(all(feature = "std", target_arch = "x86_64"))]
+			Kind::Avx2(_) => "AVX2",
+			#[cfg(all(feature = "std", target_arch = "x86_64"))]
+			Kind::Avx512(_) => "AVX-512",
+		}
 	}
 
 	/// Runs the kernel with this path's instructions.
 	pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
-		match self {
-			Self::Portable => kernel.run(Portable),
+		match self.0 {
+			Kind::Portable(machine) => machine.run(kernel),
+			#[cfg(all(feature = "std", target_arch = "x86_64"))]
+			Kind::Avx2(machine) => machine.run(kernel),
+			#[cfg(all(feature = "std", target_arch = "x86_64"))]
+			Kind::Avx512(machine) => machine.run(kernel),
 		}
+	}
+}
+
+impl fmt::Debug for Path {
+	fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+		formatter.write_str(self.name())
 	}
 }
 
@@ -57,6 +100,10 @@ pub(crate) trait Machine: Copy {
 	/// A divisor of [`STATES`].
 	const LANES: usize;
 
+	/// Runs the kernel with the machine's instructions, as a function of its own: it is compiled once,
+	/// and not again wherever it is used.
+	fn run<K: Kernel>(self, kernel: K) -> K::Output;
+
 	/// The item at hand.
 	fn load(self, item: &Item) -> Self::Words;
 	/// The reverse of [`Machine::load`].
@@ -83,13 +130,18 @@ pub(crate) trait Machine: Copy {
 }
 
 /// Any processor.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Portable;
 
 impl Machine for Portable {
 	type Words = Item;
 	type Lanes = u64;
 	const LANES: usize = 1;
+
+	#[inline(never)]
+	fn run<K: Kernel>(self, kernel: K) -> K::Output {
+		kernel.run(self)
+	}
 
 	#[inline(always)]
 	fn load(self, item: &Item) -> Item {

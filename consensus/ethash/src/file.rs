@@ -1,0 +1,219 @@
+//! A dataset kept in a file, so that the next start need not make it again.
+//!
+//! The file, numbers little-endian:
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0..8 | `ETHASH-D` |
+//! | 8..12 | version, 1 |
+//! | 12..16 | pages |
+//! | 16..24 | epoch |
+//! | 24..32 | XXH3-64 of all pages |
+//! | 32..64 | zero |
+//! | 64.. | the pages, 128 bytes each |
+//!
+//! It is read into memory of our own rather than mapped: the check before use reads every byte anyway,
+//! files are mapped in pages of 4 KiB, which slow the search down (docs/performance.md), and a mapped file
+//! that someone cuts short ends the process.
+
+use crate::{item::Item, memory::Memory, Cache, Dataset, Progress};
+use std::{
+	fs::{self, File},
+	hash::Hasher,
+	io::{self, Read, Write},
+	ops::ControlFlow,
+	path::Path,
+};
+use twox_hash::XxHash3_64;
+
+const MAGIC: [u8; 8] = *b"ETHASH-D";
+const VERSION: u32 = 1;
+const HEADER_BYTES: usize = 64;
+/// Items that are read or written at once: 1 MiB.
+const BLOCK_ITEMS: usize = 16_384;
+/// Items of a loaded file that are made again from the cache, spread evenly.
+const SAMPLES: usize = 256;
+
+/// Why a dataset could not be kept in a file, or had from one. Whatever it is, the dataset can be made
+/// again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+	/// The system refused.
+	#[error("the dataset's file could not be read or written: {0}")]
+	Io(#[from] io::Error),
+	/// The first bytes are not those of a dataset's file of this version.
+	#[error("not a dataset's file of version {VERSION}")]
+	Format,
+	/// The file is for another epoch, or other sizes.
+	#[error("the file has {got_pages} pages for epoch {got_epoch}, but {pages} for epoch {epoch} are needed")]
+	Other {
+		/// The file's epoch.
+		got_epoch: u64,
+		/// The file's number of pages.
+		got_pages: u32,
+		/// The cache's epoch.
+		epoch: u64,
+		/// The cache's number of pages.
+		pages: u32,
+	},
+	/// The file is shorter or longer than its pages are.
+	#[error("the file has {got} bytes, not {expected}")]
+	Length {
+		/// Bytes of the file.
+		got: u64,
+		/// Bytes it must have.
+		expected: u64,
+	},
+	/// The pages are not those that were written.
+	#[error("the pages' checksum is {got:016x}, not {expected:016x}")]
+	Checksum {
+		/// Of the pages that are there.
+		got: u64,
+		/// Of the pages that were written.
+		expected: u64,
+	},
+	/// The checksum is right, but the item is not what the cache gives.
+	#[error("item {index} is not the one that the cache gives")]
+	Item {
+		/// Its number.
+		index: u32,
+	},
+	/// The progress callback asked to stop.
+	#[error("the loading was stopped")]
+	Stopped,
+	/// No room in memory.
+	#[error(transparent)]
+	Memory(crate::Error),
+}
+
+impl Dataset {
+	/// Keeps the dataset in the file: under another name first (`.partial` added), so that a crash leaves
+	/// no half of it under this one.
+	pub fn save(&self, path: &Path) -> Result<(), FileError> {
+		let partial = path.with_added_extension("partial");
+		let mut file = File::create(&partial)?;
+		let items = self.pages().as_flattened();
+		let mut checksum = XxHash3_64::new();
+		each_block(items, |bytes| checksum.write(bytes));
+		let pages = (items.len() / 2) as u32;
+		file.write_all(
+			&Header {
+				pages,
+				epoch: self.epoch(),
+				checksum: checksum.finish(),
+			}
+			.bytes(),
+		)?;
+		let mut written = Ok(());
+		each_block(items, |bytes| {
+			if written.is_ok() {
+				written = file.write_all(bytes);
+			}
+		});
+		written?;
+		file.sync_all()?;
+		fs::rename(&partial, path)?;
+		Ok(())
+	}
+
+	/// The dataset of the cache's epoch from a file, every byte of it checked against the checksum and a
+	/// sample against the cache. Calls `progress` after each MiB; where that breaks, so does the loading.
+	pub fn load(
+		cache: &Cache,
+		path: &Path,
+		mut progress: impl FnMut(Progress) -> ControlFlow<()>,
+	) -> Result<Self, FileError> {
+		let mut file = File::open(path)?;
+		let got = file.metadata()?.len();
+		let mut bytes = [0; HEADER_BYTES];
+		if got < HEADER_BYTES as u64 {
+			return Err(FileError::Format);
+		}
+		file.read_exact(&mut bytes)?;
+		let header = Header::parse(&bytes).ok_or(FileError::Format)?;
+		let (epoch, pages) = (cache.epoch(), cache.dataset_pages());
+		if (header.epoch, header.pages) != (epoch, pages) {
+			let (got_epoch, got_pages) = (header.epoch, header.pages);
+			return Err(FileError::Other {
+				got_epoch,
+				got_pages,
+				epoch,
+				pages,
+			});
+		}
+		let expected = HEADER_BYTES as u64 + u64::from(pages) * 128;
+		if got != expected {
+			return Err(FileError::Length { got, expected });
+		}
+
+		let mut memory = Memory::zeroed(2 * u64::from(pages)).map_err(FileError::Memory)?;
+		let mut checksum = XxHash3_64::new();
+		let mut buffer = vec![0; BLOCK_ITEMS * 64];
+		let mut done = 0;
+		for items in memory.items_mut().chunks_mut(BLOCK_ITEMS) {
+			let bytes = &mut buffer[..items.len() * 64];
+			file.read_exact(bytes)?;
+			checksum.write(bytes);
+			for (item, bytes) in items.iter_mut().zip(bytes.as_chunks().0) {
+				*item = Item::from_bytes(bytes);
+			}
+			done += (items.len() / 2) as u32;
+			if progress(Progress { done, total: pages }).is_break() {
+				return Err(FileError::Stopped);
+			}
+		}
+		let (got, expected) = (checksum.finish(), header.checksum);
+		if got != expected {
+			return Err(FileError::Checksum { got, expected });
+		}
+		let items = memory.items();
+		for index in (0..items.len()).step_by((items.len() / SAMPLES).max(1)) {
+			if cache.dataset_item(index as u32) != items[index] {
+				return Err(FileError::Item {
+					index: index as u32,
+				});
+			}
+		}
+		Ok(Self::of(cache, memory))
+	}
+}
+
+/// Hands over the bytes of the items, block by block.
+fn each_block(items: &[Item], mut each: impl FnMut(&[u8])) {
+	let mut buffer = vec![[0; 64]; BLOCK_ITEMS.min(items.len())];
+	for items in items.chunks(BLOCK_ITEMS) {
+		for (bytes, item) in buffer.iter_mut().zip(items) {
+			*bytes = item.bytes();
+		}
+		each(buffer[..items.len()].as_flattened());
+	}
+}
+
+struct Header {
+	pages: u32,
+	epoch: u64,
+	checksum: u64,
+}
+
+impl Header {
+	fn bytes(&self) -> [u8; HEADER_BYTES] {
+		let mut bytes = [0; HEADER_BYTES];
+		bytes[..8].copy_from_slice(&MAGIC);
+		bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+		bytes[12..16].copy_from_slice(&self.pages.to_le_bytes());
+		bytes[16..24].copy_from_slice(&self.epoch.to_le_bytes());
+		bytes[24..32].copy_from_slice(&self.checksum.to_le_bytes());
+		bytes
+	}
+
+	/// None if it is not the header of this version.
+	fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
+		let header = Self {
+			pages: u32::from_le_bytes(*bytes[12..].first_chunk()?),
+			epoch: u64::from_le_bytes(*bytes[16..].first_chunk()?),
+			checksum: u64::from_le_bytes(*bytes[24..].first_chunk()?),
+		};
+		(header.bytes() == *bytes).then_some(header)
+	}
+}
