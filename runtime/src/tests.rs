@@ -6,7 +6,6 @@ use crate::{
 	SignedPayload, System, TxExtension, UncheckedExtrinsic,
 };
 use codec::{DecodeAll, Encode};
-use frame_support::storage::{with_transaction, TransactionOutcome};
 use isthmus_primitives::{
 	digest::{read_unsealed, uncles_hash, PreDigest, Seal, POW_ENGINE_ID},
 	inherents::UNCLES_INHERENT_IDENTIFIER,
@@ -116,34 +115,35 @@ impl Chain {
 		uncles: &[Header],
 		calls: Vec<(Sr25519Keyring, RuntimeCall)>,
 	) -> (Block, Vec<TransactionValidityError>) {
-		let built = with_transaction(|| {
-			let header = self.next_header(uncles_hash(uncles));
-			Executive::initialize_block(&header);
-			let mut extrinsics = inherents(uncles, ProofOfWork::current_head().timestamp * 1000);
-			for inherent in &extrinsics {
-				Executive::apply_extrinsic(inherent.clone())
-					.expect("the inherent is valid")
-					.expect("the inherent succeeds");
-			}
-			let mut refused = vec![];
-			for (signer, call) in calls {
-				let extrinsic = signed(signer, call);
-				// As the block builder does, undo what a refused transaction changed.
-				let outcome =
-					with_transaction(|| match Executive::apply_extrinsic(extrinsic.clone()) {
-						Ok(_) => TransactionOutcome::Commit(Ok::<_, DispatchError>(None)),
-						Err(error) => TransactionOutcome::Rollback(Ok(Some(error))),
-					});
-				match outcome.expect("storage transactions are not nested deeply") {
-					None => extrinsics.push(extrinsic),
-					Some(error) => refused.push(error),
+		// Not `with_transaction`, which keeps a count in the state and so changes its root.
+		sp_io::storage::start_transaction();
+		let header = self.next_header(uncles_hash(uncles));
+		Executive::initialize_block(&header);
+		let mut extrinsics = inherents(uncles, ProofOfWork::current_head().timestamp * 1000);
+		for inherent in &extrinsics {
+			Executive::apply_extrinsic(inherent.clone())
+				.expect("the inherent is valid")
+				.expect("the inherent succeeds");
+		}
+		let mut refused = vec![];
+		for (signer, call) in calls {
+			let extrinsic = signed(signer, call);
+			// As the block builder does, undo what a refused transaction changed.
+			sp_io::storage::start_transaction();
+			match Executive::apply_extrinsic(extrinsic.clone()) {
+				Ok(_) => {
+					sp_io::storage::commit_transaction();
+					extrinsics.push(extrinsic);
+				}
+				Err(error) => {
+					sp_io::storage::rollback_transaction();
+					refused.push(error);
 				}
 			}
-			let header = Executive::finalize_block();
-			let block = Block { header, extrinsics };
-			TransactionOutcome::Rollback(Ok::<_, DispatchError>((block, refused)))
-		});
-		built.expect("storage transactions are not nested deeply")
+		}
+		let header = Executive::finalize_block();
+		sp_io::storage::rollback_transaction();
+		(Block { header, extrinsics }, refused)
 	}
 
 	/// Executes the block as everybody but its miner does, and returns it, sealed.
