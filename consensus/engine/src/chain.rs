@@ -308,14 +308,13 @@ impl<C: ChainClient> Chain<C> {
 	}
 
 	fn hashimoto(&self, header: &PowHeader) -> Result<Work, BlockError> {
-		let cache = self
-			.cache(self.epoch(header.number))
-			.map_err(CheckError::from)?;
-		let output = cache.light(&header.seal_hash.0, header.seal.nonce);
-		Ok(Work {
-			mix_hash: output.mix_hash.into(),
-			result: output.result.into(),
-		})
+		let epoch = self.epoch(header.number);
+		let cache = self.cache(epoch).map_err(CheckError::from)?;
+		// The next epoch's cache is made ahead, so that no block waits for it.
+		if self.epoch(header.number.saturating_add(PREPARE_AHEAD)) != epoch {
+			self.caches.prepare(epoch.saturating_add(1));
+		}
+		Ok(cache.light(&header.seal_hash.0, header.seal.nonce).into())
 	}
 }
 

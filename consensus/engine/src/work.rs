@@ -181,11 +181,12 @@ where
 				state.current = None;
 			}
 			// The position was found under this same lock.
-			state
-				.templates
-				.remove(template)
-				.ok_or(SubmitError::UnknownWork(seal_hash))?
+			let template =
+				state.templates.remove(template).ok_or(SubmitError::UnknownWork(seal_hash))?;
+			state.importing += 1;
+			template
 		};
+		let _importing = Importing(&self.shared);
 		job.stale.store(true, Ordering::Relaxed);
 
 		let hash = sealed.hash();

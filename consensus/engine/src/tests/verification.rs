@@ -290,7 +290,7 @@ fn a_mix_hash_of_ones_own_choosing_is_refused() {
 	let seal_hash = isthmus_primitives::digest::seal_hash(&header);
 	let boundary = isthmus_rules::boundary(64.into()).to_big_endian();
 	let mix_hash = (0..=u64::MAX)
-		.map(|n| sp_core::H256::from_low_u64_be(n))
+		.map(sp_core::H256::from_low_u64_be)
 		.find(|mix| isthmus_ethash::final_result(&seal_hash.0, 0, &mix.0) <= boundary)
 		.unwrap();
 	let seal = Seal { mix_hash, nonce: 0 };
@@ -356,7 +356,7 @@ fn each_rule_of_the_uncles_is_checked_by_itself() {
 	assert!(matches!(
 		refused(&wrong_hash),
 		UncleError::UnclesHash { got, expected }
-			if got == Hash::repeat_byte(3) && expected == uncles_hash(&[brother.clone()])
+			if got == Hash::repeat_byte(3) && expected == uncles_hash(std::slice::from_ref(&brother))
 	));
 	let twins: Vec<_> = (20..23)
 		.map(|byte| Draft::on(&chain, blocks[1], 13).variant(byte).mine())
