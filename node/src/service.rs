@@ -165,7 +165,9 @@ pub(crate) fn new_full(
 
 	let genesis_hash = client.info().genesis_hash;
 	let metrics =
-		<Litep2pNetworkBackend as NetworkBackend<Block, Hash>>::register_notification_metrics(config.prometheus_registry());
+		<Litep2pNetworkBackend as NetworkBackend<Block, Hash>>::register_notification_metrics(
+			config.prometheus_registry(),
+		);
 	let mut net_config = sc_network::config::FullNetworkConfiguration::<
 		Block,
 		Hash,

@@ -163,9 +163,7 @@ impl PowHeader {
 		let seal = match &seal_item {
 			DigestItem::Seal(POW_ENGINE_ID, bytes) => Seal::decode_all(&mut &bytes[..])
 				.map_err(|_| DigestError::Undecodable(Item::Seal))?,
-			_ if bare.digest.logs.iter().any(is_seal) => {
-				return Err(DigestError::SealNotLast)
-			}
+			_ if bare.digest.logs.iter().any(is_seal) => return Err(DigestError::SealNotLast),
 			_ => return Err(DigestError::Missing(Item::Seal)),
 		};
 		if bare.digest.logs.iter().any(is_seal) {

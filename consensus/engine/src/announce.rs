@@ -53,7 +53,9 @@ impl<C: ChainClient> BlockAnnounceValidator<Block> for PowAnnounceValidator<C> {
 				Err(BlockError::Rejected(Rejection::Transient(_))) => {
 					Validation::Failure { disconnect: false }
 				}
-				Err(BlockError::CouldNotCheck(error)) => return Err(Box::new(error) as Box<dyn Error + Send>),
+				Err(BlockError::CouldNotCheck(error)) => {
+					return Err(Box::new(error) as Box<dyn Error + Send>)
+				}
 			})
 		})
 	}

@@ -185,7 +185,10 @@ impl<C: ChainClient> Chain<C> {
 	/// As for [`Self::check_header`].
 	pub fn check_announced(&self, announced: &Header, now: u64) -> Result<bool, BlockError> {
 		let header = read(announced)?;
-		let parent = self.client.header(header.parent_hash).map_err(CheckError::from)?;
+		let parent = self
+			.client
+			.header(header.parent_hash)
+			.map_err(CheckError::from)?;
 		if parent.is_some() {
 			let header = self.check_header(announced, now)?;
 			let total = self

@@ -181,8 +181,10 @@ where
 				state.current = None;
 			}
 			// The position was found under this same lock.
-			let template =
-				state.templates.remove(template).ok_or(SubmitError::UnknownWork(seal_hash))?;
+			let template = state
+				.templates
+				.remove(template)
+				.ok_or(SubmitError::UnknownWork(seal_hash))?;
 			state.importing += 1;
 			template
 		};

@@ -114,7 +114,10 @@ mod tests {
 			custom("runtime_apis"),
 		]);
 		let stripped = run(&parity_wasm::serialize(module).unwrap(), "strip").unwrap();
-		let names: Vec<_> = stripped.custom_sections().map(CustomSection::name).collect();
+		let names: Vec<_> = stripped
+			.custom_sections()
+			.map(CustomSection::name)
+			.collect();
 		assert_eq!(names, ["runtime_version", "runtime_apis"]);
 	}
 
@@ -128,6 +131,9 @@ mod tests {
 			&[10, 7, 1, 5, 0, 0x41, 0, 0xc0, 0x0b],
 		]
 		.concat();
-		assert!(matches!(run(&module, "signext"), Err(OptimizationError::Module(_))));
+		assert!(matches!(
+			run(&module, "signext"),
+			Err(OptimizationError::Module(_))
+		));
 	}
 }

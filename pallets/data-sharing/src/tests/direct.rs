@@ -23,11 +23,12 @@ fn batch(calls: Vec<SharingCall>) -> RuntimeCall {
 	pallet_utility::Call::batch_all { calls }.into()
 }
 
+/// What the client was told to index: the extrinsic, the content hash, and the bytes at its end.
+type Indexed = (u32, Vec<u8>, u32);
+
 /// Executes the transactions in one block on a chain with a dataset. What each came to, and what the
 /// client was told to index.
-fn execute(
-	transactions: &[Extrinsic],
-) -> (Vec<Result<(), DispatchError>>, Vec<(u32, Vec<u8>, u32)>) {
+fn execute(transactions: &[Extrinsic]) -> (Vec<Result<(), DispatchError>>, Vec<Indexed>) {
 	let mut ext = new_test_ext();
 	let results = ext.execute_with(|| {
 		let header = Header::new(
