@@ -1,0 +1,225 @@
+//! The header's fields against the parent's, the inherent's time, and the author.
+
+use super::*;
+
+#[test]
+fn genesis_has_the_parameters_facts() {
+	on_chain(|| {
+		let head = ProofOfWork::current_head();
+		assert_eq!(head, Head::genesis(&parameters()));
+		assert_eq!(head.beneficiary, account(0));
+		assert_eq!(head.timestamp, GENESIS_TIME);
+	});
+}
+
+#[test]
+fn genesis_that_breaks_a_static_rule_is_refused() {
+	let build = |parameters: ChainParameters| {
+		refusal(|| {
+			let _ = RuntimeGenesisConfig {
+				proof_of_work: crate::GenesisConfig {
+					parameters,
+					..Default::default()
+				},
+				..Default::default()
+			}
+			.build_storage();
+		})
+	};
+	assert_eq!(
+		build(ChainParameters {
+			genesis_gas_limit: MIN_GAS_LIMIT - 1,
+			..parameters()
+		}),
+		"the gas limit is 124999, and must be at least 125000"
+	);
+	assert_eq!(
+		build(ChainParameters {
+			genesis_difficulty: 1.into(),
+			..parameters()
+		}),
+		"the difficulty is 1, and must be at least 131072"
+	);
+}
+
+#[test]
+fn a_good_header_is_accepted_and_kept() {
+	on_chain(|| {
+		let pre = next_pre_digest();
+		mine(&pre);
+		assert_eq!(ProofOfWork::current_head(), Head::from(pre));
+		assert_eq!(ProofOfWork::beneficiary(), account(1));
+		mine_many(20);
+	});
+}
+
+#[test]
+fn a_wrong_difficulty_is_refused() {
+	assert_eq!(
+		refusal_of(|pre| pre.difficulty += 1.into()),
+		"the difficulty is 1000001, and must be 1000000"
+	);
+	// 9 s after the parent, the difficulty must have risen by ⌊1000000/2048⌋ = 488.
+	assert_eq!(
+		refusal_of(|pre| pre.timestamp -= 1),
+		"the difficulty is 1000000, and must be 1000488"
+	);
+}
+
+#[test]
+fn the_fixed_rule_is_kept() {
+	let fixed = ChainParameters {
+		difficulty_rule: DifficultyRule::Fixed,
+		minimum_difficulty: 1_000_000.into(),
+		..parameters()
+	};
+	on_chain_with(fixed, || {
+		mine(&PreDigest {
+			timestamp: GENESIS_TIME + 1,
+			..next_pre_digest()
+		});
+		mine(&PreDigest {
+			timestamp: GENESIS_TIME + 1000,
+			..next_pre_digest()
+		});
+	});
+}
+
+#[test]
+fn a_gas_limit_out_of_bounds_is_refused() {
+	// ⌊1000000/1024⌋ = 976, and the bound itself is out.
+	assert_eq!(
+		refusal_of(|pre| pre.gas_limit += 976),
+		"the gas limit is 1000976, and the parent's allows only 999025 to 1000975"
+	);
+	assert_eq!(
+		refusal_of(|pre| pre.gas_limit -= 976),
+		"the gas limit is 999024, and the parent's allows only 999025 to 1000975"
+	);
+	on_chain(|| {
+		mine(&PreDigest {
+			gas_limit: GENESIS_GAS_LIMIT + 975,
+			..next_pre_digest()
+		});
+	});
+}
+
+#[test]
+fn a_gas_limit_under_the_minimum_is_refused() {
+	let low = ChainParameters {
+		genesis_gas_limit: MIN_GAS_LIMIT,
+		..parameters()
+	};
+	chain_with(low).execute_with(|| {
+		let pre = PreDigest {
+			gas_limit: MIN_GAS_LIMIT - 1,
+			..next_pre_digest()
+		};
+		assert_eq!(
+			refusal(|| begin(&pre)),
+			"the gas limit is 124999, and must be at least 125000"
+		);
+	});
+}
+
+#[test]
+fn a_timestamp_not_after_the_parents_is_refused() {
+	assert_eq!(
+		refusal_of(|pre| pre.timestamp = GENESIS_TIME),
+		"the timestamp is 1600000000 s, and must be above the parent's 1600000000 s"
+	);
+}
+
+#[test]
+fn long_extra_data_is_refused() {
+	assert_eq!(
+		refusal_of(|pre| pre.extra_data = vec![0; 33]),
+		"the extra data has 33 bytes, and may have at most 32"
+	);
+	on_chain(|| {
+		mine(&PreDigest {
+			extra_data: vec![0; 32],
+			..next_pre_digest()
+		});
+	});
+}
+
+#[test]
+fn a_digest_without_exactly_one_pre_runtime_item_is_refused() {
+	let refused = |items: fn(DigestItem) -> Vec<DigestItem>| {
+		chain_with(parameters()).execute_with(|| {
+			let item = DigestItem::PreRuntime(POW_ENGINE_ID, next_pre_digest().encode());
+			refusal(|| begin_with(Digest { logs: items(item) }))
+		})
+	};
+	assert_eq!(
+		refused(|_| vec![]),
+		"the digest has no pow_ pre-runtime item"
+	);
+	assert_eq!(
+		refused(|item| vec![item.clone(), item]),
+		"the digest has more than one pow_ pre-runtime item"
+	);
+	assert_eq!(
+		refused(|_| vec![DigestItem::PreRuntime(POW_ENGINE_ID, vec![0; 3])]),
+		"the digest's pow_ pre-runtime item does not decode"
+	);
+}
+
+#[test]
+fn the_time_must_be_the_headers() {
+	for (milliseconds, accepted) in [
+		(999, false),
+		(1000, true),
+		(1999, true),
+		(2000, false),
+		(u64::MAX, false),
+	] {
+		let low = ChainParameters {
+			genesis_timestamp: 0,
+			..parameters()
+		};
+		chain_with(low).execute_with(|| {
+			let difficulty = 1_000_488.into();
+			begin_with(digest(&PreDigest {
+				timestamp: 1,
+				difficulty,
+				..next_pre_digest()
+			}));
+			let set = || {
+				assert_ok!(Timestamp::set(RuntimeOrigin::none(), milliseconds));
+			};
+			if accepted {
+				set();
+			} else {
+				assert_eq!(
+					refusal(set),
+					format!(
+						"the timestamp inherent says {} s, and the header (H_s) 1 s",
+						milliseconds / 1000
+					)
+				);
+			}
+		});
+	}
+}
+
+#[test]
+fn the_author_is_found_in_the_digest() {
+	let bytes = PreDigest {
+		beneficiary: account(7),
+		difficulty: 1.into(),
+		gas_limit: 1,
+		timestamp: 1,
+		uncles_hash: Hash::zero(),
+		extra_data: vec![],
+	}
+	.encode();
+	let find = |items: Vec<([u8; 4], &[u8])>| ProofOfWork::find_author(items);
+	assert_eq!(
+		find(vec![(*b"aura", &[1]), (POW_ENGINE_ID, &bytes)]),
+		Some(account(7))
+	);
+	assert_eq!(find(vec![(*b"aura", &bytes)]), None);
+	assert_eq!(find(vec![(POW_ENGINE_ID, &bytes[1..])]), None);
+}
