@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** How long a node may take, in milliseconds, until it answers its first RPC. */
-const START_TIMEOUT = 30_000;
+const START_TIMEOUT = 120_000;
 /** How long a node may take, in milliseconds, to end when it is asked to. */
 const STOP_TIMEOUT = 10_000;
 /** How often a starting node is asked whether it is up, in milliseconds. */
@@ -50,6 +50,7 @@ export function runToEnd(args, timeout = START_TIMEOUT) {
 /** A node that runs as a child process and listens on the loopback interface. */
 export class LocalNode {
 	#args;
+	#binary;
 	#child;
 	#ownsFolder;
 	#ended;
@@ -77,6 +78,7 @@ export class LocalNode {
 	 */
 	static async start({ args = ['--dev'], basePath, port = 0 } = {}) {
 		const node = new LocalNode();
+		node.#binary = binary();
 		node.#ownsFolder = basePath === undefined;
 		node.basePath = basePath ?? mkdtempSync(join(tmpdir(), 'isthmus-node-'));
 		node.logPath = join(node.basePath, 'node.log');
@@ -155,7 +157,7 @@ export class LocalNode {
 		this.#ended = undefined;
 		this.startedAt = performance.now();
 		// A process group of its own: Ctrl-C is for this process, which then ends its nodes.
-		this.#child = spawn(binary(), this.#args, { stdio: ['ignore', log, log], detached: true });
+		this.#child = spawn(this.#binary, this.#args, { stdio: ['ignore', log, log], detached: true });
 		closeSync(log);
 		living.add(this);
 		this.exited = new Promise((resolve) => {

@@ -21,10 +21,19 @@ export class CallRefused extends Error {
 	}
 }
 
+/** The sentences of the reasons for which a query is refused; the metadata has the names alone. */
+const QUERY_REFUSALS = {
+	UnknownRecord: 'The owner has no record with this key.',
+	NotAuthorised: "The caller has no grant on the record's epoch of its dataset.",
+	OutOfRange: "The record is outside the range of the caller's grant.",
+	Expired: "The caller's grant has expired.",
+	Revoked: "The caller's grant was revoked.",
+};
+
 /** The chain refused a query. `name` is the reason's name (`NotAuthorised`), `message` its sentence. */
 export class QueryRefused extends Error {
-	constructor(name, message) {
-		super(message);
+	constructor(name) {
+		super(QUERY_REFUSALS[name] ?? name);
 		this.name = name;
 	}
 }
@@ -257,10 +266,7 @@ export class Client {
 	 */
 	async query(caller, owner, key) {
 		const result = await this.api.call.dataSharingApi.query(caller, owner, hex(key));
-		if (result.isErr) {
-			const reason = result.asErr.type;
-			throw new QueryRefused(reason, this.#variantDocs('QueryError', reason));
-		}
+		if (result.isErr) throw new QueryRefused(result.asErr.type);
 		const answer = result.asOk;
 		const value = answer.payload.asValue;
 		const grant = answer.grant.unwrapOr(null);
@@ -268,14 +274,14 @@ export class Client {
 			dataset: answer.dataset.toNumber(),
 			epoch: answer.epoch.toNumber(),
 			leaf: answer.leaf.toNumber(),
-			contentHash: value.get('contentHash').toU8a(),
-			// By `get`, as the types are maps and maps have a `size` of their own.
-			size: value.get('size').toNumber(),
-			block: value.get('block').toNumber(),
+			contentHash: value.contentHash.toU8a(),
+			// The field `size`, which @polkadot/api renames: its structures are maps and have one.
+			size: value.size_.toNumber(),
+			block: value.block.toNumber(),
 			grant: grant && {
 				id: grant.grant.toNumber(),
-				from: grant.scope.get('from').toNumber(),
-				to: grant.scope.get('to').toNumber(),
+				from: grant.scope.from.toNumber(),
+				to: grant.scope.to.toNumber(),
 				expiry: grant.expiry.toNumber(),
 				sealedKeys: grant.sealedKeys.toU8a(true),
 			},
@@ -365,14 +371,6 @@ export class Client {
 
 	#scope(grantee, { from, to }, expiry) {
 		return { grantee: this.#bytesOf(grantee), range: new Range(from, to), expiry };
-	}
-
-	/** The documentation of an enum's variant, from the chain's metadata. */
-	#variantDocs(type, variant) {
-		const { types } = this.api.registry.lookup;
-		const found = types.find((entry) => entry.type.path.at(-1)?.toString() === type);
-		const { variants } = found.type.def.asVariant;
-		return variants.find(({ name }) => name.toString() === variant).docs.join(' ').trim();
 	}
 }
 

@@ -77,11 +77,12 @@ test('`query` is offered as a runtime call, with its types', { timeout }, async 
 	assert.deepEqual(
 		query.meta.params.map(({ name, type }) => [name, type]),
 		[
-			['caller', 'AccountId32'],
-			['owner', 'AccountId32'],
-			['key', 'H256'],
+			['caller', 'SpCoreCryptoAccountId32'],
+			['owner', 'SpCoreCryptoAccountId32'],
+			['key', 'PrimitiveTypesH256'],
 		],
 	);
+	assert.match(query.meta.description, /What `caller` may know about the record/);
 	const [alice, bob] = ['//Alice', '//Bob'].map(
 		(secret) => new Keyring({ type: 'sr25519' }).addFromUri(secret).address,
 	);

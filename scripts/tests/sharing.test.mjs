@@ -78,8 +78,8 @@ test('a record of the largest size goes through every layer', { timeout }, async
 test('queries are refused, each with its reason', { timeout }, async () => {
 	const { address: owner } = school;
 	for (const [caller, key, name, message] of [
-		[company, KEYS[0], 'OutOfRange', /outside its range/],
-		[company, KEYS[3], 'OutOfRange', /outside its range/],
+		[company, KEYS[0], 'OutOfRange', /outside the range/],
+		[company, KEYS[3], 'OutOfRange', /outside the range/],
 		[stranger, KEYS[1], 'NotAuthorised', /no grant/],
 		[company, recordKey('none'), 'UnknownRecord', /no record with this key/],
 	]) {
