@@ -119,11 +119,11 @@ async function story(client, files) {
 	must(received === expected, 'the company reads the bytes that the school stored');
 	note('company', `wrote ${target}`);
 	note('', `${received.split('\n').length - 2} rows, ${months.length} months, ${kilobytes(received.length)}`);
-	note('', `sha-256 of the company's file   ${sha256(received)}`);
-	note('', `of these months at the school   ${sha256(expected)}`);
-	note('', 'the bytes are equal');
+	note('', 'the bytes are the ones that the school stored, by sha-256:');
+	print(`    received  ${sha256(received)}`);
+	print(`    stored    ${sha256(expected)}`);
 
-	print('\n5. Everyone else is refused');
+	print('5. Everyone else is refused');
 	const { address } = school;
 	const inside = keys[SPRING.from];
 	const unknown = await refused('NotAuthorised', client.query(stranger.address, address, inside));
