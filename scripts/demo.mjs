@@ -123,7 +123,7 @@ async function story(client, files) {
 	print(`    received  ${sha256(received)}`);
 	print(`    stored    ${sha256(expected)}`);
 
-	print('5. Everyone else is refused');
+	print('\n5. Everyone else is refused');
 	const { address } = school;
 	const inside = keys[SPRING.from];
 	const unknown = await refused('NotAuthorised', client.query(stranger.address, address, inside));
@@ -198,7 +198,7 @@ async function main() {
 	]);
 	if (trouble) throw new Error(`${trouble}; the end of the node's log:\n${node.logTail()}`);
 	await client.disconnect();
-	print(`The story took ${((performance.now() - began) / 1000).toFixed(1)} s.`);
+	print(`From the chain's start to here it took ${((performance.now() - began) / 1000).toFixed(1)} s.`);
 
 	if (values.keep) {
 		node.release();
