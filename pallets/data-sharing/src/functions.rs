@@ -147,8 +147,11 @@ impl<T: Config> Pallet<T> {
 
 /// Requests.
 impl<T: Config> Pallet<T> {
-	/// Writes a new request, all but the dataset's count.
+	/// Writes a new request.
 	pub(crate) fn open_request(id: RequestId, request: &RequestOf<T>) {
+		Self::amend_dataset(&request.owner, request.scope.dataset, |dataset| {
+			dataset.requests = dataset.requests.saturating_add(1);
+		});
 		RequestsTo::<T>::insert(&request.owner, id, ());
 		RequestsFrom::<T>::insert((&request.consumer, &request.owner, &request.scope), id);
 		Agenda::<T>::insert(request.valid_until, Due::Request(id), ());

@@ -465,7 +465,7 @@ pub mod pallet {
 		) -> DispatchResult {
 			let consumer = ensure_signed(origin)?;
 			ensure!(consumer != owner, Error::<T>::SelfRequest);
-			let mut dataset =
+			let dataset =
 				Datasets::<T>::get(&owner, scope.dataset).ok_or(Error::<T>::UnknownDataset)?;
 			Self::check_scope(&scope, &dataset)?;
 			let purpose: Text = Self::text(purpose, Error::<T>::PurposeTooLong)?;
@@ -500,8 +500,6 @@ pub mod pallet {
 			};
 			NextRequest::<T>::put(next);
 			Self::open_request(id, &request);
-			dataset.requests = dataset.requests.saturating_add(1);
-			Datasets::<T>::insert(&request.owner, scope.dataset, dataset);
 			let Request {
 				owner, consumer, ..
 			} = request;

@@ -76,6 +76,7 @@ fn access_is_requested() {
 			RequestsFrom::<Test>::get((COMPANY, SCHOOL, scope(0, 10))),
 			Some(0)
 		);
+		assert_eq!(Datasets::<Test>::get(SCHOOL, 0).unwrap().requests, 1);
 		assert_eq!(held(HoldReason::Request, COMPANY), DEPOSIT);
 		assert_eq!(held(HoldReason::Offer, COMPANY), 500);
 		assert_eq!(Balances::free_balance(COMPANY), free - DEPOSIT - 500);
