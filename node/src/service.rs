@@ -19,7 +19,9 @@ use sc_consensus_grandpa::{
 	VotingRulesBuilder,
 };
 use sc_network::{config::SyncMode, Litep2pNetworkBackend, NetworkBackend};
-use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
+use sc_service::{
+	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
+};
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use std::{sync::Arc, time::Duration};
@@ -28,6 +30,8 @@ use std::{sync::Arc, time::Duration};
 const BLOCK_SIZE_LIMIT: usize = isthmus_runtime::MAX_BLOCK_LENGTH as usize;
 /// Voters vote this many blocks behind the best one, so that a short fork never meets finality.
 const VOTE_BEHIND_BEST: u32 = 3;
+/// The least number of finalized blocks whose bodies and states a node keeps.
+const MIN_BLOCKS_KEPT: u32 = 64;
 /// One justification is kept every so many blocks, to serve to peers that come later.
 const JUSTIFICATION_PERIOD: u32 = 512;
 
@@ -40,7 +44,7 @@ pub(crate) type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, Ful
 pub(crate) type FullBackend = sc_service::TFullBackend<Block>;
 type FullSelectChain = HeaviestChain<FullBackend, FullClient>;
 type FullGrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
-type FullImport = PowBlockImport<FullGrandpaImport, FullClient>;
+type FullImport = PowBlockImport<FullGrandpaImport, FullBackend, FullClient>;
 
 /// What every command needs: the client, and the door that blocks come in by.
 pub(crate) struct Parts {
@@ -109,7 +113,7 @@ impl Parts {
 			select_chain.clone(),
 			telemetry.as_ref().map(Telemetry::handle),
 		)?;
-		let block_import = PowBlockImport::new(grandpa_import.clone(), chain.clone());
+		let block_import = PowBlockImport::new(grandpa_import.clone(), select_chain.clone());
 		let import_queue = DefaultImportQueue::new(
 			PowVerifier::new(chain.clone()),
 			Box::new(block_import.clone()),
@@ -133,14 +137,16 @@ impl Parts {
 	}
 }
 
-/// Starts a full node.
+/// Starts a full node. `development`: it was started with `--dev`, so it mines, for Alice if for
+/// nobody else.
 ///
 /// # Errors
 ///
 /// A sentence for an option that cannot be met; otherwise the service's own.
 pub(crate) fn new_full(
-	mut config: Configuration,
+	config: Configuration,
 	mining: &MiningArgs,
+	development: bool,
 ) -> Result<TaskManager, ServiceError> {
 	if !matches!(config.network.sync_mode, SyncMode::Full) {
 		return Err(ServiceError::Other(
@@ -148,7 +154,8 @@ pub(crate) fn new_full(
 				.into(),
 		));
 	}
-	let author = author_config(&config, mining)?;
+	check_pruning(&config)?;
+	let author = author_config(&config, mining, development)?;
 	let Parts {
 		client,
 		mut task_manager,
@@ -224,8 +231,6 @@ pub(crate) fn new_full(
 	let name = config.network.node_name.clone();
 	let prometheus_registry = config.prometheus_registry().cloned();
 	let disable_grandpa = config.disable_grandpa;
-	// Hex doubles a payload, and a record's value may be as long as a block allows.
-	config.rpc.max_request_size = config.rpc.max_request_size.max(32);
 	sc_service::spawn_tasks(sc_service::SpawnTasksParams {
 		config,
 		client: client.clone(),
@@ -310,13 +315,29 @@ pub(crate) fn new_full(
 	Ok(task_manager)
 }
 
+/// Refuses to drop blocks and states that the uncle rules still ask for.
+fn check_pruning(config: &Configuration) -> Result<(), ServiceError> {
+	let too_few = |kept| kept < MIN_BLOCKS_KEPT;
+	let blocks = matches!(config.blocks_pruning, BlocksPruning::Some(kept) if too_few(kept));
+	let states = matches!(
+		&config.state_pruning,
+		Some(PruningMode::Constrained(limits)) if limits.max_blocks.is_some_and(too_few)
+	);
+	if blocks || states {
+		return Err(ServiceError::Other(format!(
+			"`--blocks-pruning` and `--state-pruning` must keep at least {MIN_BLOCKS_KEPT} blocks: the \
+			 uncle rules look back"
+		)));
+	}
+	Ok(())
+}
+
 /// What the miner should do, or `None` where the node does not mine.
 fn author_config(
 	config: &Configuration,
 	mining: &MiningArgs,
+	development: bool,
 ) -> Result<Option<AuthorConfig>, ServiceError> {
-	// `--dev` gives its node Alice's keys and lets it mine alone.
-	let development = config.dev_key_seed.is_some() && config.force_authoring;
 	if !mining.mine && !development {
 		return Ok(None);
 	}

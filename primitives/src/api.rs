@@ -3,7 +3,7 @@
 use crate::{params::ChainParameters, Header};
 use alloc::vec::Vec;
 use polkadot_sdk::*;
-use sp_runtime::traits::Block as BlockT;
+use sp_runtime::OpaqueExtrinsic;
 
 sp_api::decl_runtime_apis! {
 	/// The proof-of-work engine's questions to the runtime.
@@ -13,6 +13,8 @@ sp_api::decl_runtime_apis! {
 
 		/// B_U: the uncle headers that a block's body names, or `None` where the body is malformed:
 		/// an extrinsic that does not decode, or more than one uncles inherent.
-		fn uncles(extrinsics: Vec<<Block as BlockT>::Extrinsic>) -> Option<Vec<Header>>;
+		///
+		/// The extrinsics are opaque, so that what does not decode is an answer and not a failed call.
+		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>>;
 	}
 }

@@ -2,9 +2,11 @@
 
 use crate::{
 	genesis, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
-	RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
+	RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, UncheckedExtrinsic,
+	VERSION,
 };
 use alloc::vec::Vec;
+use codec::{DecodeAll, Encode};
 use frame_support::{
 	genesis_builder_helper::{build_state, get_preset},
 	weights::Weight,
@@ -20,7 +22,7 @@ use sp_inherents::{CheckInherentsResult, InherentData};
 use sp_runtime::{
 	traits::{Block as BlockT, NumberFor},
 	transaction_validity::{TransactionSource, TransactionValidity},
-	ApplyExtrinsicResult, ExtrinsicInclusionMode,
+	ApplyExtrinsicResult, ExtrinsicInclusionMode, OpaqueExtrinsic,
 };
 use sp_version::RuntimeVersion;
 
@@ -210,7 +212,9 @@ sp_api::impl_runtime_apis! {
 			pallet_proof_of_work::Parameters::<Runtime>::get()
 		}
 
-		fn uncles(extrinsics: Vec<<Block as BlockT>::Extrinsic>) -> Option<Vec<Header>> {
+		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>> {
+			let read = |opaque: OpaqueExtrinsic| UncheckedExtrinsic::decode_all(&mut &opaque.encode()[..]);
+			let extrinsics = extrinsics.into_iter().map(read).collect::<Result<Vec<_>, _>>().ok()?;
 			ProofOfWork::uncles(extrinsics)
 		}
 	}

@@ -49,14 +49,16 @@ impl<C: ChainClient> BlockAnnounceValidator<Block> for PowAnnounceValidator<C> {
 					);
 					Validation::Failure { disconnect: true }
 				}
-				// The peer's clock may be right and ours wrong: no block, and no blame.
-				Err(BlockError::Rejected(Rejection::Transient(_))) => {
-					Validation::Failure { disconnect: false }
-				}
-				Err(BlockError::CouldNotCheck(error)) => {
-					return Err(Box::new(error) as Box<dyn Error + Send>)
-				}
+				// The peer may be right and we may not: no block, and no blame.
+				Err(BlockError::Rejected(Rejection::Transient(future))) => return skip(future),
+				Err(BlockError::CouldNotCheck(error)) => return skip(error),
 			})
 		})
 	}
+}
+
+/// The answer by which the network layer drops the announcement and blames nobody.
+fn skip(error: impl Error + Send + 'static) -> Result<Validation, Box<dyn Error + Send>> {
+	log::debug!(target: LOG_TARGET, "an announcement is left aside: {error}");
+	Err(Box::new(error))
 }

@@ -140,7 +140,12 @@ where
 			});
 			let mut timer = Delay::new(wait).fuse();
 			futures::select! {
-				import = imports.next() => if import.is_none() { return },
+				import = imports.next() => match (import, &mut round) {
+					(None, _) => return,
+					// Another block beside the best one may be an uncle to name.
+					(Some(import), Some(round)) if !import.is_new_best => round.outdated = true,
+					_ => {},
+				},
 				_ = transactions.next() => if let Some(round) = &mut round { round.outdated = true },
 				() = timer => {},
 			}

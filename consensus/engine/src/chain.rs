@@ -14,7 +14,7 @@ use isthmus_rules::{self as rules, Ancestry, Parent, Rejection, Work, UNCLE_ANCE
 use polkadot_sdk::*;
 use sc_client_api::{AuxStore, BlockBackend};
 use sp_api::ProvideRuntimeApi;
-use sp_blockchain::{Backend as BlockchainBackend, HeaderBackend, HeaderMetadata};
+use sp_blockchain::{Backend as BlockchainBackend, BlockStatus, HeaderBackend, HeaderMetadata};
 use sp_core::U256;
 use sp_runtime::OpaqueExtrinsic;
 use std::{
@@ -182,33 +182,61 @@ impl<C: ChainClient> Chain<C> {
 	///
 	/// # Errors
 	///
-	/// As for [`Self::check_header`].
+	/// As for [`Self::check_header`]; [`CheckError::BehindFinality`] for an unknown block that could
+	/// never be ours.
 	pub fn check_announced(&self, announced: &Header, now: u64) -> Result<bool, BlockError> {
 		let header = read(announced)?;
-		let parent = self
-			.client
-			.header(header.parent_hash)
-			.map_err(CheckError::from)?;
-		if parent.is_some() {
-			let header = self.check_header(announced, now)?;
-			let total = self
-				.total_difficulty(header.parent_hash)?
-				.saturating_add(header.pre.difficulty);
-			let best = self.client.info().best_hash;
-			return Ok(outweighs(
-				(total, header.hash),
-				(self.total_difficulty(best)?, best),
-			));
+		if self.knows(header.hash)? {
+			return Ok(false);
 		}
 		rules::validate_static(&self.parameters, &header).map_err(Rejection::from)?;
 		rules::validate_seal_quick(&header).map_err(Rejection::from)?;
-		rules::validate_not_future(&header, now).map_err(Rejection::from)?;
-		// A stranger must not make us build the cache of any epoch it names.
-		let ours = self.epoch(self.client.info().best_number);
-		if self.epoch(header.number).abs_diff(ours) <= 1 {
-			self.check_seal(&header)?;
+		let info = self.client.info();
+		if header.number <= info.finalized_number {
+			return Err(CheckError::BehindFinality(header.hash).into());
 		}
-		Ok(false)
+		let parent_known = self.knows(header.parent_hash)?;
+		if parent_known {
+			let parent = self.parent(header.parent_hash)?;
+			rules::validate_header(&self.parameters, &header, &parent, now)?;
+		} else {
+			rules::validate_not_future(&header, now).map_err(Rejection::from)?;
+		}
+		// A stranger must not make us build the cache of any epoch it names.
+		if self
+			.epoch(header.number)
+			.abs_diff(self.epoch(info.best_number))
+			> 1
+		{
+			return Ok(false);
+		}
+		self.check_seal(&header)?;
+		if !parent_known {
+			return Ok(false);
+		}
+		let total = self
+			.total_difficulty(header.parent_hash)?
+			.saturating_add(header.pre.difficulty);
+		let best = (self.total_difficulty(info.best_hash)?, info.best_hash);
+		Ok(outweighs((total, header.hash), best))
+	}
+
+	/// Every rule of the body: H_t, and the uncles. `now` is in seconds since the Unix epoch.
+	///
+	/// # Errors
+	///
+	/// As for [`Self::check_header`].
+	pub fn check_body(
+		&self,
+		header: &Header,
+		checked: &PowHeader,
+		body: Option<&[OpaqueExtrinsic]>,
+		now: u64,
+	) -> Result<(), BlockError> {
+		if let Some(body) = body {
+			rules::validate_extrinsics_root(header, body).map_err(Rejection::from)?;
+		}
+		self.check_uncles(checked, body, now)
 	}
 
 	/// Every rule of the uncles that a block's body names.
@@ -216,7 +244,7 @@ impl<C: ChainClient> Chain<C> {
 	/// # Errors
 	///
 	/// As for [`Self::check_header`].
-	pub fn check_uncles(
+	pub(crate) fn check_uncles(
 		&self,
 		header: &PowHeader,
 		body: Option<&[OpaqueExtrinsic]>,
@@ -304,6 +332,11 @@ impl<C: ChainClient> Chain<C> {
 			hash = header.parent_hash;
 		}
 		Ok((ancestors, included))
+	}
+
+	/// Whether the block is in the database.
+	fn knows(&self, hash: Hash) -> Result<bool, CheckError> {
+		Ok(self.client.status(hash)? == BlockStatus::InChain)
 	}
 
 	fn check_seal(&self, header: &PowHeader) -> Result<(), BlockError> {

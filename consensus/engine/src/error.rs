@@ -22,6 +22,10 @@ pub enum CheckError {
 	/// The parent is not in the database.
 	#[error("the parent {0} is unknown")]
 	UnknownParent(Hash),
+	/// The block is not in our chain, and is no higher than the finalized block: nobody will build on
+	/// it.
+	#[error("{0} is on a fork that finality has ruled out")]
+	BehindFinality(Hash),
 	/// Something in our own database does not read.
 	#[error("the database is corrupt: {0}; remove the chain with `purge-chain` and sync it again")]
 	Corrupt(String),
@@ -60,4 +64,7 @@ pub enum SubmitError {
 	/// The block could not be imported.
 	#[error("the block could not be imported: {0}")]
 	Import(#[source] sp_consensus::Error),
+	/// Import did not take the block.
+	#[error("the block was not imported: {0:?}")]
+	NotImported(sc_consensus::ImportResult),
 }

@@ -2,13 +2,15 @@
 //! new best one.
 
 use crate::{
-	chain::{outweighs, stored, total_difficulty_entry, Chain, ChainClient},
-	CheckError,
+	chain::{outweighs, stored, total_difficulty_entry, ChainClient},
+	verifier::UNCHECKED,
+	CheckError, HeaviestChain,
 };
 use futures::lock::Mutex;
 use isthmus_primitives::Block;
 use isthmus_rules as rules;
 use polkadot_sdk::*;
+use sc_client_api::backend::Backend;
 use sc_consensus::{
 	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult,
 };
@@ -20,59 +22,61 @@ use std::sync::Arc;
 ///
 /// All clones share one lock, so that no two imports compare themselves with the same old best
 /// block. A heavier block on a fork without the finalized block is imported, and not best.
-pub struct PowBlockImport<I, C> {
+pub struct PowBlockImport<I, B, C> {
 	inner: I,
-	chain: Arc<Chain<C>>,
+	select_chain: HeaviestChain<B, C>,
 	lock: Arc<Mutex<()>>,
 }
 
-impl<I: Clone, C> Clone for PowBlockImport<I, C> {
+impl<I: Clone, B, C> Clone for PowBlockImport<I, B, C> {
 	fn clone(&self) -> Self {
 		Self {
 			inner: self.inner.clone(),
-			chain: self.chain.clone(),
+			select_chain: self.select_chain.clone(),
 			lock: self.lock.clone(),
 		}
 	}
 }
 
-impl<I, C: ChainClient> PowBlockImport<I, C> {
+impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 	/// Puts the fork choice in front of `inner`.
-	pub fn new(inner: I, chain: Arc<Chain<C>>) -> Self {
+	pub fn new(inner: I, select_chain: HeaviestChain<B, C>) -> Self {
 		Self {
 			inner,
-			chain,
+			select_chain,
 			lock: Arc::new(Mutex::new(())),
 		}
 	}
 
 	/// Fills in the block's total difficulty and its place in the fork choice.
 	fn weigh(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {
+		let chain = self.select_chain.chain();
 		let header = stored(&block.post_header())?;
-		let parent = self.chain.total_difficulty(header.parent_hash)?;
+		let info = chain.client().info();
+		if header.number <= info.finalized_number {
+			return Err(CheckError::BehindFinality(header.hash));
+		}
+		let parent = chain.total_difficulty(header.parent_hash)?;
 		let total = rules::total_difficulty(parent, header.pre.difficulty)?;
 		block
 			.auxiliary
 			.push(total_difficulty_entry(header.hash, total));
 
-		let info = self.chain.client().info();
-		let heaviest = outweighs(
-			(total, header.hash),
-			(self.chain.total_difficulty(info.best_hash)?, info.best_hash),
-		);
-		let best = heaviest
-			&& self
-				.chain
-				.descends_from(header.parent_hash, info.finalized_hash)?;
+		// Not against the client's best block alone: when finality has moved to another fork, that is
+		// the finalized block until a block is imported above it.
+		let best = self.select_chain.heaviest_above(info.finalized_hash)?;
+		let best = outweighs((total, header.hash), (chain.total_difficulty(best)?, best))
+			&& chain.descends_from(header.parent_hash, info.finalized_hash)?;
 		block.fork_choice = Some(ForkChoiceStrategy::Custom(best));
 		Ok(())
 	}
 }
 
 #[async_trait::async_trait]
-impl<I, C> BlockImport<Block> for PowBlockImport<I, C>
+impl<I, B, C> BlockImport<Block> for PowBlockImport<I, B, C>
 where
 	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
+	B: Backend<Block> + 'static,
 	C: ChainClient,
 {
 	type Error = ConsensusError;
@@ -88,6 +92,9 @@ where
 		&self,
 		mut block: BlockImportParams<Block>,
 	) -> Result<ImportResult, Self::Error> {
+		if let Ok(error) = block.remove_intermediate::<CheckError>(UNCHECKED) {
+			return Err(ConsensusError::Other(Box::new(error)));
+		}
 		let _one_at_a_time = self.lock.lock().await;
 		self.weigh(&mut block)
 			.map_err(|e| ConsensusError::Other(Box::new(e)))?;

@@ -28,7 +28,7 @@ pub use author::{Author, AuthorConfig, Pace};
 pub use chain::{Chain, ChainClient};
 pub use error::{BlockError, CheckError, SubmitError};
 pub use import::PowBlockImport;
-pub use miner::{CpuMiner, HashCount};
+pub use miner::CpuMiner;
 pub use select_chain::HeaviestChain;
 pub use verifier::PowVerifier;
 pub use work::{Job, Work};

@@ -1,6 +1,9 @@
 //! Which chain to mine on and to vote for: the heaviest, which is not always the longest.
 
-use crate::chain::{outweighs, Chain, ChainClient};
+use crate::{
+	chain::{outweighs, Chain, ChainClient},
+	CheckError,
+};
 use isthmus_primitives::{Block, BlockNumber, Hash, Header};
 use polkadot_sdk::*;
 use sc_client_api::backend::Backend;
@@ -30,14 +33,19 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 		Self { backend, chain }
 	}
 
+	/// The chain that is selected among.
+	pub(crate) fn chain(&self) -> &Arc<Chain<C>> {
+		&self.chain
+	}
+
 	/// The heaviest leaf that is `base` or descends from it; `base` where there is none.
-	fn heaviest_above(&self, base: Hash) -> Result<Hash, ConsensusError> {
+	pub(crate) fn heaviest_above(&self, base: Hash) -> Result<Hash, CheckError> {
 		let mut best = None;
-		for leaf in self.backend.blockchain().leaves().map_err(lookup)? {
-			if !self.chain.descends_from(leaf, base).map_err(lookup)? {
+		for leaf in self.backend.blockchain().leaves()? {
+			if !self.chain.descends_from(leaf, base)? {
 				continue;
 			}
-			let weight = (self.chain.total_difficulty(leaf).map_err(lookup)?, leaf);
+			let weight = (self.chain.total_difficulty(leaf)?, leaf);
 			if best.is_none_or(|best| outweighs(weight, best)) {
 				best = Some(weight);
 			}
@@ -62,7 +70,7 @@ impl<B: Backend<Block> + 'static, C: ChainClient> SelectChain<Block> for Heavies
 
 	async fn best_chain(&self) -> Result<Header, ConsensusError> {
 		let finalized = self.chain.client().info().finalized_hash;
-		self.expect_header(self.heaviest_above(finalized)?)
+		self.expect_header(self.heaviest_above(finalized).map_err(lookup)?)
 	}
 
 	async fn finality_target(
@@ -70,7 +78,7 @@ impl<B: Backend<Block> + 'static, C: ChainClient> SelectChain<Block> for Heavies
 		base: Hash,
 		max_number: Option<BlockNumber>,
 	) -> Result<Hash, ConsensusError> {
-		let mut target = self.expect_header(self.heaviest_above(base)?)?;
+		let mut target = self.expect_header(self.heaviest_above(base).map_err(lookup)?)?;
 		let base_number = self.expect_header(base)?.number;
 		// A limit under the base cannot be met; the base itself is then the answer.
 		let limit = max_number.unwrap_or(BlockNumber::MAX).max(base_number);

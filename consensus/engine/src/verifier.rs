@@ -7,11 +7,17 @@ use crate::{
 	chain::{unix_now, Chain, ChainClient},
 	BlockError, LOG_TARGET,
 };
+use futures_timer::Delay;
 use isthmus_primitives::Block;
 use isthmus_rules::Rejection;
 use polkadot_sdk::*;
 use sc_consensus::{BlockImportParams, Verifier};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+/// How long a block from the future is waited for. Clocks that differ by more are wrong.
+const PATIENCE_SECONDS: u64 = 60;
+/// Under this key a block carries what kept us from checking it, for [`crate::PowBlockImport`].
+pub(crate) const UNCHECKED: &[u8] = b"isthmus:unchecked";
 
 /// Checks a block by the rules of the paper's algorithm 2, cheapest first.
 pub struct PowVerifier<C> {
@@ -25,28 +31,48 @@ impl<C> PowVerifier<C> {
 	}
 }
 
+impl<C: ChainClient> PowVerifier<C> {
+	/// Checks the header and the body. Waits for a block that is a little early.
+	async fn check(&self, block: &BlockImportParams<Block>) -> Result<(), BlockError> {
+		loop {
+			let now = unix_now();
+			let checked = self
+				.chain
+				.check_header(&block.header, now)
+				.and_then(|header| {
+					self.chain
+						.check_body(&block.header, &header, block.body.as_deref(), now)
+				});
+			match checked {
+				Err(BlockError::Rejected(Rejection::Transient(future)))
+					if future.got.saturating_sub(future.latest) <= PATIENCE_SECONDS =>
+				{
+					let wait = future.got.saturating_sub(future.latest);
+					Delay::new(Duration::from_secs(wait)).await
+				}
+				checked => return checked,
+			}
+		}
+	}
+}
+
 #[async_trait::async_trait]
 impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 	async fn verify(
 		&self,
 		mut block: BlockImportParams<Block>,
 	) -> Result<BlockImportParams<Block>, String> {
-		let checked = self
-			.chain
-			.check_header(&block.header, unix_now())
-			.and_then(|header| {
-				self.chain
-					.check_uncles(&header, block.body.as_deref(), unix_now())
-			});
-		if let Err(error) = checked {
+		if let Err(error) = self.check(&block).await {
 			let (number, hash) = (block.header.number, block.header.hash());
-			match &error {
+			match error {
 				BlockError::Rejected(Rejection::Invalid(rule)) => {
-					log::warn!(target: LOG_TARGET, "block #{number} ({hash}) is refused: {rule}")
+					log::warn!(target: LOG_TARGET, "block #{number} ({hash}) is refused: {rule}");
+					return Err(rule.to_string());
 				}
-				other => log::debug!(target: LOG_TARGET, "block #{number} ({hash}): {other}"),
+				BlockError::Rejected(future) => return Err(future.to_string()),
+				// An error here would cost the peer its connection. Import gives it, and that does not.
+				BlockError::CouldNotCheck(error) => block.insert_intermediate(UNCHECKED, error),
 			}
-			return Err(error.to_string());
 		}
 		// The runtime must see the header as it made it; the seal is put back on import.
 		block.post_hash = Some(block.header.hash());

@@ -12,7 +12,8 @@ use isthmus_primitives::{
 use parking_lot::{Condvar, Mutex};
 use polkadot_sdk::*;
 use sc_consensus::{
-	BlockImport, BlockImportParams, ImportResult, StateAction, StorageChanges as ImportChanges,
+	BlockImport, BlockImportParams, ImportResult, ImportedAux, StateAction,
+	StorageChanges as ImportChanges,
 };
 use sp_consensus::{BlockOrigin, Error as ConsensusError, Proposal};
 use sp_core::U256;
@@ -147,14 +148,14 @@ where
 	}
 
 	/// Completes the template named by `seal_hash` with a seal, checks it by the same rules as any
-	/// block from the network, and imports it. Says what import said.
+	/// block from the network, and imports it. Says what became of it.
 	///
 	/// # Errors
 	///
 	/// [`SubmitError::UnknownWork`] where no template has this name any more,
 	/// [`SubmitError::Refused`] where the seal is no proof of work for it (the template is kept for
-	/// a better one), [`SubmitError::Import`] where import failed.
-	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<ImportResult, SubmitError> {
+	/// a better one), [`SubmitError::Import`] and [`SubmitError::NotImported`] where import failed.
+	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<ImportedAux, SubmitError> {
 		let (header, number) = {
 			let state = self.shared.state.lock();
 			let template = find(&state, seal_hash).ok_or(SubmitError::UnknownWork(seal_hash))?;
@@ -203,8 +204,11 @@ where
 			.import_block(params)
 			.await
 			.map_err(SubmitError::Import)?;
+		let ImportResult::Imported(imported) = result else {
+			return Err(SubmitError::NotImported(result));
+		};
 		log::info!(target: LOG_TARGET, "⛏️  Mined block #{number} ({hash})");
-		Ok(result)
+		Ok(imported)
 	}
 }
 

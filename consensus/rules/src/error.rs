@@ -95,6 +95,13 @@ pub enum HeaderError {
 		/// m, as computed.
 		expected: H256,
 	},
+	/// H_t is not the root of the transactions in the body.
+	ExtrinsicsRoot {
+		/// H_t.
+		got: H256,
+		/// The root of the body's transactions.
+		expected: H256,
+	},
 	/// The sum of the chain's H_d does not fit 256 bits.
 	TotalDifficultyOverflow {
 		/// The parent's total difficulty.
@@ -121,6 +128,7 @@ impl HeaderError {
 			Self::Difficulty { .. } => "difficulty",
 			Self::SealAboveBoundary { .. } => "seal_above_boundary",
 			Self::MixHash { .. } => "mix_hash",
+			Self::ExtrinsicsRoot { .. } => "extrinsics_root",
 			Self::TotalDifficultyOverflow { .. } => "total_difficulty_overflow",
 		}
 	}
@@ -187,6 +195,10 @@ impl fmt::Display for HeaderError {
 					"the seal claims the mix hash {got:?}, and must have {expected:?}"
 				)
 			}
+			Self::ExtrinsicsRoot { got, expected } => write!(
+				f,
+				"the extrinsics root is {got:?}, but that of the block's body is {expected:?}"
+			),
 			Self::TotalDifficultyOverflow { parent, got } => write!(
 				f,
 				"the difficulty is {got}, and with the parent's total of {parent} passes 256 bits"

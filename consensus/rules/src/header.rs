@@ -9,11 +9,19 @@ use crate::{
 	},
 	FutureTimestamp, HeaderError, PowHeader, Rejection,
 };
+use codec::Encode;
 use isthmus_primitives::{
 	digest::MAX_EXTRA_DATA,
 	params::{ChainParameters, ALLOWED_FUTURE_SECONDS},
+	Header,
 };
-use polkadot_sdk::sp_core::{H256, U256};
+use polkadot_sdk::{
+	sp_core::{storage::StateVersion, H256, U256},
+	sp_runtime::{
+		traits::{BlakeTwo256, Hash as _},
+		OpaqueExtrinsic,
+	},
+};
 
 /// P(H): what the rules ask of a header's parent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,6 +171,26 @@ pub fn validate_timestamp(header: &PowHeader, parent: &Parent) -> Result<(), Hea
 			got,
 			parent: parent.timestamp,
 		});
+	}
+	Ok(())
+}
+
+/// H_t is the root of the transactions in the body (yellow paper, section 4.3.2). The root's trie may
+/// be of either version of the framework's state: a runtime upgrade changes it.
+///
+/// # Errors
+///
+/// [`HeaderError::ExtrinsicsRoot`].
+pub fn validate_extrinsics_root(
+	header: &Header,
+	body: &[OpaqueExtrinsic],
+) -> Result<(), HeaderError> {
+	let root = |version| {
+		BlakeTwo256::ordered_trie_root(body.iter().map(Encode::encode).collect(), version)
+	};
+	let (got, expected) = (header.extrinsics_root, root(StateVersion::V0));
+	if got != expected && got != root(StateVersion::V1) {
+		return Err(HeaderError::ExtrinsicsRoot { got, expected });
 	}
 	Ok(())
 }

@@ -60,7 +60,17 @@ pub fn check_genesis(parameters: &ChainParameters) -> Result<(), HeaderError> {
 		uncles_hash,
 		extra_data: Default::default(),
 	};
-	validate_static(parameters, &unsealed(Hash::zero(), 0, pre))
+	let genesis = unsealed(Hash::zero(), 0, pre);
+	validate_static(parameters, &genesis)?;
+	// H_d of every later block may come down to D_0, which must be a difficulty, too.
+	let lowest = PowHeader {
+		pre: PreDigest {
+			difficulty: parameters.minimum_difficulty,
+			..genesis.pre
+		},
+		..genesis
+	};
+	validate_static(parameters, &lowest)
 }
 
 fn unsealed(parent_hash: Hash, number: u32, pre: PreDigest) -> PowHeader {

@@ -10,8 +10,16 @@ use sp_blockchain::HeaderBackend;
 use sp_consensus::block_validation::{BlockAnnounceValidator, Validation};
 use std::sync::Arc;
 
+fn try_announce(
+	chain: &Arc<crate::Chain<TestClient>>,
+	header: &Header,
+	data: &[u8],
+) -> Result<Validation, Box<dyn std::error::Error + Send>> {
+	block_on(PowAnnounceValidator::new(chain.clone()).validate(header, data))
+}
+
 fn announce(chain: &Arc<crate::Chain<TestClient>>, header: &Header, data: &[u8]) -> Validation {
-	block_on(PowAnnounceValidator::new(chain.clone()).validate(header, data)).unwrap()
+	try_announce(chain, header, data).unwrap()
 }
 
 const AT_FAULT: Validation = Validation::Failure { disconnect: true };
@@ -43,16 +51,29 @@ fn a_header_on_a_known_parent_is_checked_whole_and_weighed() {
 }
 
 #[test]
-fn a_header_from_the_future_is_not_taken_and_costs_nothing() {
+fn a_header_from_the_future_is_left_aside_without_blame() {
 	let chain = chain(ChainParameters {
 		genesis_timestamp: unix_now(),
 		..parameters()
 	});
 	let header = Draft::on(&chain, chain.client().info().genesis_hash, 3600).mine();
+	let error = try_announce(&chain, &header, &[]).unwrap_err().to_string();
+	assert!(error.starts_with("the timestamp is"), "{error}");
+}
+
+#[test]
+fn a_known_header_and_one_behind_finality_cost_no_hashing_and_no_blame() {
+	let chain = chain(parameters());
+	let genesis = chain.client().info().genesis_hash;
+	let known = Draft::on(&chain, genesis, 13).mine();
+	insert(&chain, &known, vec![], NewBlockState::Final);
 	assert_eq!(
-		announce(&chain, &header, &[]),
-		Validation::Failure { disconnect: false }
+		announce(&chain, &known, &[]),
+		Validation::Success { is_new_best: false }
 	);
+	let behind = Draft::on(&chain, genesis, 13).variant(2).mine();
+	let error = try_announce(&chain, &behind, &[]).unwrap_err().to_string();
+	assert!(error.contains("finality has ruled out"), "{error}");
 }
 
 #[test]
@@ -72,10 +93,4 @@ fn a_header_on_an_unknown_parent_must_at_least_be_sealed() {
 	assert_eq!(announce(&chain, &forged, &[]), AT_FAULT);
 	draft.pre.extra_data = vec![0; 33];
 	assert_eq!(announce(&chain, &draft.mine(), &[]), AT_FAULT);
-	insert(
-		&chain,
-		&Draft::on(&chain, genesis, 13).mine(),
-		vec![],
-		NewBlockState::Best,
-	);
 }

@@ -5,7 +5,10 @@ use crate::{Chain, HeaviestChain, PowBlockImport};
 use futures::executor::block_on;
 use isthmus_primitives::{params::ChainParameters, Block, Hash, Header};
 use polkadot_sdk::*;
-use sc_client_api::backend::{AuxStore, Backend as _, NewBlockState};
+use sc_client_api::{
+	backend::{AuxStore, Backend as _, NewBlockState},
+	in_mem,
+};
 use sc_consensus::{
 	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult,
 };
@@ -57,8 +60,15 @@ impl BlockImport<Block> for Database {
 	}
 }
 
+/// The selection among a chain's leaves.
+pub(super) fn select_chain(
+	chain: &Arc<Chain<TestClient>>,
+) -> HeaviestChain<in_mem::Backend<Block>, TestClient> {
+	HeaviestChain::new(chain.client().backend.clone(), chain.clone())
+}
+
 fn import(chain: &Arc<Chain<TestClient>>, header: &Header) -> Result<bool, ConsensusError> {
-	let import = PowBlockImport::new(Database(chain.clone()), chain.clone());
+	let import = PowBlockImport::new(Database(chain.clone()), select_chain(chain));
 	let mut unsealed = header.clone();
 	let mut block = {
 		let seal = unsealed.digest.pop().unwrap();
@@ -134,19 +144,47 @@ fn of_equals_the_smaller_hash_wins_in_any_order() {
 #[test]
 fn a_heavier_fork_without_the_finalized_block_is_kept_and_not_best() {
 	let chain = chain(parameters());
+	let fork = Draft::on(&chain, genesis(&chain), 13).variant(1).mine();
+	let mut fork = insert(&chain, &fork, vec![], NewBlockState::Normal);
 	let header = Draft::on(&chain, genesis(&chain), 13).mine();
 	let finalized = insert(&chain, &header, vec![], NewBlockState::Final);
-	let mut fork = genesis(&chain);
-	for byte in 1..4 {
+	for byte in 2..4 {
 		let header = Draft::on(&chain, fork, 13).variant(byte).mine();
 		assert!(!import(&chain, &header).unwrap());
 		fork = header.hash();
 	}
 	assert!(chain.client().header(fork).unwrap().is_some());
 	assert_eq!(chain.client().info().best_hash, finalized);
+	assert_eq!(
+		block_on(select_chain(&chain).best_chain()).unwrap().hash(),
+		finalized
+	);
+	// What is no higher than the finalized block does not even get in.
+	let late = Draft::on(&chain, genesis(&chain), 13).variant(9).mine();
+	let error = import(&chain, &late).unwrap_err().to_string();
+	assert!(error.contains("finality has ruled out"), "{error}");
+	assert!(chain.client().header(late.hash()).unwrap().is_none());
+}
 
-	let select = HeaviestChain::new(chain.client().backend.clone(), chain.clone());
-	assert_eq!(block_on(select.best_chain()).unwrap().hash(), finalized);
+#[test]
+fn after_finality_moved_to_another_fork_its_heaviest_leaf_is_the_one_to_beat() {
+	let chain = chain(parameters());
+	let ours = extend(&chain, genesis(&chain), 13);
+	// The other fork's blocks came in as not best; then finality took the first of them.
+	let first = Draft::on(&chain, genesis(&chain), 13).variant(1).mine();
+	let first_hash = insert(&chain, &first, vec![], NewBlockState::Normal);
+	let mut leaf = first_hash;
+	for byte in 2..4 {
+		let header = Draft::on(&chain, leaf, 13).variant(byte).mine();
+		leaf = insert(&chain, &header, vec![], NewBlockState::Normal);
+	}
+	insert(&chain, &first, vec![], NewBlockState::Final);
+	assert_ne!(chain.client().info().best_hash, ours);
+	let lighter = Draft::on(&chain, first_hash, 13).variant(7).mine();
+	assert!(!import(&chain, &lighter).unwrap());
+	let heavier = Draft::on(&chain, leaf, 13).variant(8).mine();
+	assert!(import(&chain, &heavier).unwrap());
+	assert_eq!(chain.client().info().best_hash, heavier.hash());
 }
 
 #[test]
@@ -172,7 +210,7 @@ fn finality_follows_the_heaviest_chain_and_its_limit() {
 	}
 	let fork = Draft::on(&chain, blocks[1], 13).variant(5).mine();
 	let fork = insert(&chain, &fork, vec![], NewBlockState::Normal);
-	let select = HeaviestChain::new(chain.client().backend.clone(), chain.clone());
+	let select = select_chain(&chain);
 	assert_eq!(block_on(select.best_chain()).unwrap().hash(), blocks[4]);
 	let target = |base, limit| block_on(select.finality_target(base, limit)).unwrap();
 	assert_eq!(target(blocks[0], None), blocks[4]);

@@ -18,7 +18,11 @@ use sc_client_api::{
 use sp_api::{ApiRef, ProvideRuntimeApi};
 use sp_blockchain::{Backend as _, CachedHeaderMetadata, HeaderBackend, HeaderMetadata, Info};
 use sp_core::{H256, U256};
-use sp_runtime::{generic::SignedBlock, Digest, DigestItem, Justifications, OpaqueExtrinsic};
+use sp_runtime::{
+	generic::SignedBlock,
+	traits::{BlakeTwo256, Hash as _},
+	Digest, DigestItem, Justifications, OpaqueExtrinsic,
+};
 use std::{
 	ops::ControlFlow,
 	sync::{atomic::AtomicBool, Arc, OnceLock},
@@ -266,7 +270,7 @@ impl Draft {
 			parent_hash: self.parent,
 			number: self.number,
 			state_root: self.state_root,
-			extrinsics_root: Hash::zero(),
+			extrinsics_root: root(&self.body()),
 			digest: Digest {
 				logs: vec![
 					DigestItem::PreRuntime(POW_ENGINE_ID, self.pre.encode()),
@@ -280,6 +284,11 @@ impl Draft {
 	pub(super) fn mine(&self) -> Header {
 		seal(self.unsealed(), self.pre.difficulty)
 	}
+}
+
+fn root(body: &[OpaqueExtrinsic]) -> Hash {
+	let encoded = body.iter().map(Encode::encode).collect();
+	BlakeTwo256::ordered_trie_root(encoded, sp_core::storage::StateVersion::V0)
 }
 
 /// Seals a header.

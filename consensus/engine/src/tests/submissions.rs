@@ -1,6 +1,9 @@
 //! Seals that miners bring.
 
-use super::{fork_choice::Database, mock::*};
+use super::{
+	fork_choice::{select_chain, Database},
+	mock::*,
+};
 use crate::{Job, PowBlockImport, SubmitError, Work};
 use futures::executor::block_on;
 use isthmus_primitives::{
@@ -8,7 +11,7 @@ use isthmus_primitives::{
 	Block, Hash,
 };
 use polkadot_sdk::*;
-use sc_consensus::ImportResult;
+use sc_client_api::in_mem;
 use sp_blockchain::HeaderBackend;
 use sp_consensus::Proposal;
 use std::sync::{
@@ -16,7 +19,7 @@ use std::sync::{
 	Arc,
 };
 
-type TestWork = Work<PowBlockImport<Database, TestClient>, TestClient>;
+type TestWork = Work<PowBlockImport<Database, in_mem::Backend<Block>, TestClient>, TestClient>;
 
 fn work() -> TestWork {
 	let chain = chain(parameters());
@@ -69,7 +72,7 @@ fn a_good_seal_makes_a_block_once() {
 	let job = work.current().unwrap();
 	assert_eq!(job.seal_hash, seal_hash);
 	let result = block_on(work.submit(seal_hash, good_seal(seal_hash))).unwrap();
-	assert_eq!(result, ImportResult::imported(true));
+	assert!(result.is_new_best);
 	assert_eq!(work.chain().client().info().best_number, 1);
 	assert!(work.current().is_none());
 	assert!(job.stale.load(Ordering::Relaxed));

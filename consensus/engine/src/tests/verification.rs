@@ -1,8 +1,11 @@
 //! Each rule by itself: a block that breaks only that rule is refused by the verifier with that
 //! rule's name, and a good one is accepted.
 
-use super::mock::*;
-use crate::{BlockError, Chain, CheckError, PowVerifier};
+use super::{
+	fork_choice::{select_chain, Database},
+	mock::*,
+};
+use crate::{BlockError, Chain, CheckError, PowBlockImport, PowVerifier};
 use codec::Encode;
 use futures::executor::block_on;
 use isthmus_primitives::{
@@ -13,7 +16,7 @@ use isthmus_primitives::{
 use isthmus_rules::{FutureTimestamp, HeaderError, Rejection, RuleError, UncleError};
 use polkadot_sdk::*;
 use sc_client_api::backend::NewBlockState;
-use sc_consensus::{BlockImportParams, Verifier};
+use sc_consensus::{BlockImport, BlockImportParams, Verifier};
 use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
 use sp_runtime::{DigestItem, OpaqueExtrinsic};
@@ -313,6 +316,38 @@ fn with_brother(length: u32) -> (Arc<Chain<TestClient>>, Vec<Hash>, Header) {
 	let brother = Draft::on(&chain, blocks[1], 13).variant(8).mine();
 	insert(&chain, &brother, vec![], NewBlockState::Normal);
 	(chain, blocks, brother)
+}
+
+#[test]
+fn a_body_that_is_not_the_headers_is_refused() {
+	let chain = chain(parameters());
+	let header = Draft::on(&chain, genesis(&chain), 13).mine();
+	let junk = vec![OpaqueExtrinsic::from_blob(vec![1, 2, 3])];
+	let checked = chain.check_header(&header, u64::MAX).unwrap();
+	let Err(BlockError::Rejected(Rejection::Invalid(rule))) =
+		chain.check_body(&header, &checked, Some(&junk), u64::MAX)
+	else {
+		panic!("the body was not refused");
+	};
+	assert!(matches!(
+		rule,
+		RuleError::Header(HeaderError::ExtrinsicsRoot { got, .. }) if got == header.extrinsics_root
+	));
+	assert_eq!(verify(&chain, &header, junk).err(), Some(rule.to_string()));
+}
+
+#[test]
+fn what_could_not_be_checked_blames_nobody_and_is_not_imported() {
+	let chain = chain(parameters());
+	let mut draft = Draft::on(&chain, genesis(&chain), 13);
+	draft.parent = Hash::repeat_byte(9);
+	let block = verify(&chain, &draft.mine(), vec![]).unwrap();
+	let import = PowBlockImport::new(Database(chain.clone()), select_chain(&chain));
+	let error = block_on(import.import_block(block))
+		.unwrap_err()
+		.to_string();
+	assert!(error.contains("unknown"), "{error}");
+	assert_eq!(chain.client().info().best_number, 0);
 }
 
 #[test]
