@@ -2,7 +2,10 @@
 
 use crate::{pallet::*, types::*};
 use alloc::collections::BTreeMap;
-use frame_support::{ensure, traits::fungible::InspectHold};
+use frame_support::{
+	ensure,
+	traits::{fungible::InspectHold, Get},
+};
 use polkadot_sdk::*;
 use sp_runtime::{
 	traits::{Saturating, Zero},
@@ -187,11 +190,11 @@ impl<T: Config> Pallet<T> {
 					grant.sealed_keys.is_empty(),
 					"a grant that ended still has keys"
 				);
-				ensure!(
-					grant.deposit.is_zero(),
-					"a grant that ended still has a deposit"
-				);
 			}
+			ensure!(
+				!grant.deposit.is_zero() || T::DepositPerItem::get().is_zero(),
+				"nothing is held for a grant"
+			);
 			*per_dataset
 				.entry((grant.owner.clone(), dataset))
 				.or_insert(0u64) += 1;

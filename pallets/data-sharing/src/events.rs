@@ -160,7 +160,7 @@ mod events {
 			/// What the grantee paid the owner for it.
 			paid: BalanceOf<T>,
 		},
-		/// An owner revoked a grant. Its deposit went back to the owner.
+		/// An owner revoked a grant. What was held for its sealed keys went back to the owner.
 		Revoked {
 			/// The grant's number.
 			grant: GrantId,
@@ -171,7 +171,7 @@ mod events {
 			/// What it opened.
 			scope: Scope,
 		},
-		/// A grant's expiry came. Its deposit went back to the owner.
+		/// A grant's expiry came. What was held for its sealed keys went back to the owner.
 		GrantExpired {
 			/// The grant's number.
 			grant: GrantId,

@@ -233,13 +233,20 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Ends a grant: its keys and deposit go, and the rest is forgotten `GrantMemory` blocks later.
+	/// Ends a grant: its keys go, and their part of the deposit. The rest, with what is held for it, is
+	/// forgotten `GrantMemory` blocks later.
 	pub(crate) fn end_grant(id: GrantId, grant: &mut GrantOf<T>, state: GrantState) {
 		Agenda::<T>::remove(grant.due, Due::Grant(id));
-		Self::release(HoldReason::Grant, &grant.owner, grant.deposit);
+		// The rates may have changed since the grant was given: never more than is held.
+		let kept = grant.deposit.min(Self::deposit(GRANT_ENTRIES, 0));
+		Self::release(
+			HoldReason::Grant,
+			&grant.owner,
+			grant.deposit.saturating_sub(kept),
+		);
 		grant.state = state;
 		grant.sealed_keys = BoundedVec::new();
-		grant.deposit = Zero::zero();
+		grant.deposit = kept;
 		// At least the next block: this one's agenda may be worked off already.
 		grant.due = frame_system::Pallet::<T>::block_number()
 			.saturating_add(T::GrantMemory::get().max(One::one()));
@@ -247,7 +254,7 @@ impl<T: Config> Pallet<T> {
 		Grants::<T>::insert(id, &*grant);
 	}
 
-	/// Removes what is left of a grant that ended.
+	/// Removes what is left of a grant that ended, and gives back what is held for it.
 	fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		AuthorizationList::<T>::mutate_exists(
@@ -267,6 +274,7 @@ impl<T: Config> Pallet<T> {
 		GrantsTo::<T>::remove(&grant.grantee, id);
 		Agenda::<T>::remove(grant.due, Due::Grant(id));
 		Grants::<T>::remove(id);
+		Self::release(HoldReason::Grant, &grant.owner, grant.deposit);
 	}
 }
 

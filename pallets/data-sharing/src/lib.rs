@@ -566,8 +566,8 @@ pub mod pallet {
 
 		/// Authorise a reader: add an entry to the authorization list, with the range's keys sealed to
 		/// the reader's encryption key. If it answers a request, the request is closed, its deposit
-		/// goes back, and its offer is paid to this account. A deposit is held until the grant expires
-		/// or is revoked.
+		/// goes back, and its offer is paid to this account. A deposit is held: the part for the sealed
+		/// keys until the grant expires or is revoked, the rest until it is forgotten.
 		///
 		/// - `grantee`: the reader, who has an encryption key.
 		/// - `scope`: this account's dataset, an epoch that it has come to, and leaves `from` to `to`.
@@ -606,8 +606,7 @@ pub mod pallet {
 				Some(request) => Self::fulfil(request, &owner, &grantee, &scope, expiry, now)?,
 				None => Zero::zero(),
 			};
-			// The grant, its place in two lists and on the agenda.
-			let deposit = Self::deposit(4, sealed_keys.len());
+			let deposit = Self::deposit(GRANT_ENTRIES, sealed_keys.len());
 			Self::hold(HoldReason::Grant, &owner, deposit)?;
 			NextGrant::<T>::put(next);
 			let grant = Grant {
@@ -634,8 +633,9 @@ pub mod pallet {
 			Ok(())
 		}
 
-		/// Revoke a grant that this account gave. Its sealed keys are removed, queries under it are
-		/// refused, and its deposit comes back. If it was on the dataset's current epoch, the dataset
+		/// Revoke a grant that this account gave. Its sealed keys are removed, their part of
+		/// its deposit comes back, and queries under it are refused; the rest of the deposit comes back
+		/// when the grant is forgotten, `GrantMemory` blocks later. If it was on the dataset's current epoch, the dataset
 		/// moves on to a new one, so that what is stored from now on is closed to the reader; give the
 		/// readers who stay grants for the new epoch in the same batch.
 		///

@@ -65,7 +65,7 @@ pub(crate) const LIFETIME: u64 = 10;
 pub(crate) const MEMORY: u64 = 5;
 
 parameter_types! {
-	pub const DepositPerItem: u64 = PER_ITEM;
+	pub static DepositPerItem: u64 = PER_ITEM;
 	pub const DepositPerByte: u64 = 1;
 	pub const MaxValueSize: u32 = MAX_VALUE;
 	pub const RequestLifetime: u64 = LIFETIME;

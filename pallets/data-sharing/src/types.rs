@@ -21,6 +21,9 @@ pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
 /// The most grants that one reader may have on one epoch of a dataset, counting those that ended
 /// but are still remembered.
 pub const MAX_GRANTS_PER_READER: u32 = 16;
+/// How many entries of the state a grant is: itself, its places in the authorization list and in the
+/// grantee's list, and its date on the agenda.
+pub const GRANT_ENTRIES: u32 = 4;
 /// One past the greatest leaf of an epoch: the key tree's height is 32.
 pub const LEAVES_PER_EPOCH: u64 = 1 << 32;
 
@@ -252,7 +255,7 @@ pub struct Grant<AccountId, Balance, BlockNumber> {
 	pub state: GrantState,
 	/// The range's keys, sealed to the grantee. Empty once the grant ended.
 	pub sealed_keys: SealedKeys,
-	/// What is held for this entry. Zero once the grant ended.
+	/// What is held for this entry. Once the grant ended, without the part for the sealed keys.
 	pub deposit: Balance,
 	/// When the chain looks at it next: `expiry`, or, once it ended, when it is forgotten.
 	pub due: BlockNumber,

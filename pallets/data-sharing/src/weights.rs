@@ -147,9 +147,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn expire_grant() -> Weight {
 		Self::estimate(50, 4, 5)
 	}
-	// Grants, AuthorizationList, Datasets, the agenda's next key; GrantsTo, Agenda (write only).
+	// Grants, AuthorizationList, Datasets, Holds, Account, the agenda's next key; GrantsTo, Agenda
+	// (write only).
 	fn forget_grant() -> Weight {
-		Self::estimate(50, 4, 5)
+		Self::estimate(60, 6, 7)
 	}
 	// DirectStore, written and removed in memory: it never gets to the database.
 	fn direct_call() -> Weight {

@@ -10,7 +10,9 @@ use polkadot_sdk::*;
 use sp_runtime::TokenError;
 
 /// What a grant with the keys "sealed" costs.
-const DEPOSIT: u64 = 4 * PER_ITEM + 6;
+const DEPOSIT: u64 = PLACE + 6;
+/// What of it stays held from the grant's end until it is forgotten.
+const PLACE: u64 = 4 * PER_ITEM;
 
 fn revoke(grant: GrantId) -> SharingCall {
 	SharingCall::revoke { grant }
@@ -152,7 +154,7 @@ fn a_reader_has_a_bounded_number_of_grants() {
 }
 
 #[test]
-fn revoking_starts_an_epoch_and_returns_the_deposit() {
+fn revoking_starts_an_epoch_and_returns_the_keys_deposit() {
 	with_dataset(|| {
 		for grantee in [COMPANY, COMPANY, RIVAL] {
 			assert_ok!(submit(SCHOOL, authorize(grantee, scope(0, 10), 50, None)));
@@ -183,24 +185,46 @@ fn revoking_starts_an_epoch_and_returns_the_deposit() {
 				.into(),
 			]
 		);
-		assert_eq!(held(HoldReason::Grant, SCHOOL), 2 * DEPOSIT);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), 2 * DEPOSIT + PLACE);
 		let entry = Grants::<Test>::get(0).unwrap();
 		assert_eq!(entry.state, GrantState::Revoked);
 		assert!(entry.sealed_keys.is_empty());
+		assert_eq!(entry.deposit, PLACE);
 		assert_noop!(submit(SCHOOL, revoke(0)), Error::GrantEnded);
 
 		// The second is of an epoch that is over already: there is nothing to close.
 		assert_ok!(submit(SCHOOL, revoke(1)));
 		assert_eq!(Datasets::<Test>::get(SCHOOL, 0).unwrap().epoch, 1);
-		assert_eq!(held(HoldReason::Grant, SCHOOL), DEPOSIT);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), DEPOSIT + 2 * PLACE);
 
 		// Remembered for a while, then gone.
 		run_to(MEMORY);
 		assert!(Grants::<Test>::contains_key(0));
 		run_to(MEMORY + 1);
 		assert_eq!(Grants::<Test>::iter_keys().collect::<Vec<_>>(), [2]);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), DEPOSIT);
 		assert!(authorised(0, COMPANY).is_empty());
 		assert_noop!(submit(SCHOOL, revoke(0)), Error::UnknownGrant);
+	});
+}
+
+#[test]
+fn a_deposit_is_given_back_as_it_was_taken_though_the_rate_changed() {
+	with_dataset(|| {
+		for _ in 0..2 {
+			assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, None)));
+		}
+		// Dearer now: all of it is kept until the grant is forgotten.
+		DepositPerItem::set(10 * PER_ITEM);
+		assert_ok!(submit(SCHOOL, revoke(0)));
+		assert_eq!(Grants::<Test>::get(0).unwrap().deposit, DEPOSIT);
+		// Cheaper: what is kept is what is asked for now.
+		DepositPerItem::set(1);
+		assert_ok!(submit(SCHOOL, revoke(1)));
+		assert_eq!(Grants::<Test>::get(1).unwrap().deposit, 4);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), DEPOSIT + 4);
+		run_to(1 + MEMORY);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), 0);
 	});
 }
 
@@ -237,12 +261,13 @@ fn a_grant_expires_by_itself() {
 			}
 		);
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
-		assert_eq!(held(HoldReason::Grant, SCHOOL), 0);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), PLACE);
 		assert_noop!(submit(SCHOOL, revoke(0)), Error::GrantEnded);
 		// Expiry does not move the epoch: the other readers' grants stay good.
 		assert_eq!(Datasets::<Test>::get(SCHOOL, 0).unwrap().epoch, 0);
 		run_to(20 + MEMORY);
 		assert_eq!(Grants::<Test>::get(0), None);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), 0);
 		assert_eq!(query(COMPANY, 7), Err(QueryError::NotAuthorised));
 	});
 }
