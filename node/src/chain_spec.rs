@@ -44,6 +44,10 @@ fn build(name: &str, id: &str, kind: ChainType, preset: &str) -> Result<ChainSpe
 	let wasm = WASM_BINARY.ok_or(
 		"this node was built without its Wasm runtime (SKIP_WASM_BUILD was set); build it again without",
 	)?;
+	// Asked of the native runtime, for to ask the Wasm one would take a compilation of its own.
+	let genesis = isthmus_runtime::genesis::preset(&preset.into())
+		.and_then(|json| serde_json::from_slice(&json).ok())
+		.ok_or_else(|| format!("the runtime has no genesis preset {preset}"))?;
 	let mut properties = Properties::new();
 	properties.insert("tokenSymbol".into(), "IST".into());
 	properties.insert("tokenDecimals".into(), 12.into());
@@ -54,6 +58,6 @@ fn build(name: &str, id: &str, kind: ChainType, preset: &str) -> Result<ChainSpe
 		.with_chain_type(kind)
 		.with_protocol_id("isthmus")
 		.with_properties(properties)
-		.with_genesis_config_preset_name(preset)
+		.with_genesis_config_patch(genesis)
 		.build())
 }

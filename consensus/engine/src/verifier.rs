@@ -32,27 +32,11 @@ impl<C> PowVerifier<C> {
 }
 
 impl<C: ChainClient> PowVerifier<C> {
-	/// Checks the header and the body. Waits for a block that is a little early.
-	async fn check(&self, block: &BlockImportParams<Block>) -> Result<(), BlockError> {
-		loop {
-			let now = unix_now();
-			let checked = self
-				.chain
-				.check_header(&block.header, now)
-				.and_then(|header| {
-					self.chain
-						.check_body(&block.header, &header, block.body.as_deref(), now)
-				});
-			match checked {
-				Err(BlockError::Rejected(Rejection::Transient(future)))
-					if future.got.saturating_sub(future.latest) <= PATIENCE_SECONDS =>
-				{
-					let wait = future.got.saturating_sub(future.latest);
-					Delay::new(Duration::from_secs(wait)).await
-				}
-				checked => return checked,
-			}
-		}
+	fn check(&self, block: &BlockImportParams<Block>) -> Result<(), BlockError> {
+		let now = unix_now();
+		let header = self.chain.check_header(&block.header, now)?;
+		self.chain
+			.check_body(&block.header, &header, block.body.as_deref(), now)
 	}
 }
 
@@ -62,7 +46,18 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 		&self,
 		mut block: BlockImportParams<Block>,
 	) -> Result<BlockImportParams<Block>, String> {
-		if let Err(error) = self.check(&block).await {
+		let checked = loop {
+			match self.check(&block) {
+				Err(BlockError::Rejected(Rejection::Transient(future)))
+					if future.got.saturating_sub(future.latest) <= PATIENCE_SECONDS =>
+				{
+					let early = future.got.saturating_sub(future.latest);
+					Delay::new(Duration::from_secs(early)).await
+				}
+				checked => break checked,
+			}
+		};
+		if let Err(error) = checked {
 			let (number, hash) = (block.header.number, block.header.hash());
 			match error {
 				BlockError::Rejected(Rejection::Invalid(rule)) => {

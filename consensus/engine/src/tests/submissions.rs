@@ -23,10 +23,8 @@ type TestWork = Work<PowBlockImport<Database, in_mem::Backend<Block>, TestClient
 
 fn work() -> TestWork {
 	let chain = chain(parameters());
-	Work::new(
-		chain.clone(),
-		PowBlockImport::new(Database(chain.clone()), chain),
-	)
+	let import = PowBlockImport::new(Database(chain.clone()), select_chain(&chain));
+	Work::new(chain, import)
 }
 
 /// Publishes a template on the best block, and gives its seal hash.
