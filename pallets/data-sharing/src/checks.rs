@@ -192,6 +192,10 @@ impl<T: Config> Pallet<T> {
 				);
 			}
 			ensure!(
+				grant.paid_until <= grant.expiry,
+				"a grant expires before the term that was paid for is over"
+			);
+			ensure!(
 				!grant.deposit.is_zero() || T::DepositPerItem::get().is_zero(),
 				"nothing is held for a grant"
 			);

@@ -102,5 +102,7 @@ mod errors {
 		UnknownGrant,
 		/// The grant has expired or was revoked already.
 		GrantEnded,
+		/// The reader paid for the grant, and the term that it paid for is not over.
+		TermPaidFor,
 	}
 }

@@ -177,7 +177,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Closes a request by a grant: checks that the grant is what was asked for, and pays the offer to
-	/// the owner. What was paid comes back.
+	/// the owner. Returns what was paid, and until when the owner may not revoke the grant for it.
 	pub(crate) fn fulfil(
 		id: RequestId,
 		owner: &T::AccountId,
@@ -185,7 +185,7 @@ impl<T: Config> Pallet<T> {
 		scope: &Scope,
 		expiry: BlockNumberFor<T>,
 		now: BlockNumberFor<T>,
-	) -> Result<BalanceOf<T>, DispatchError> {
+	) -> Result<(BalanceOf<T>, BlockNumberFor<T>), DispatchError> {
 		let request = Requests::<T>::get(id)
 			.filter(|request| request.owner == *owner)
 			.ok_or(Error::<T>::UnknownRequest)?;
@@ -195,23 +195,22 @@ impl<T: Config> Pallet<T> {
 		);
 		// The agenda may be late.
 		ensure!(now < request.valid_until, Error::<T>::RequestExpired);
-		ensure!(
-			expiry >= now.saturating_add(request.term),
-			Error::<T>::ShorterThanRequested
-		);
+		let term_ends = now.saturating_add(request.term);
+		ensure!(expiry >= term_ends, Error::<T>::ShorterThanRequested);
 		Self::forget_request(id, &request);
-		if !request.offer.is_zero() {
-			T::Currency::transfer_on_hold(
-				&HoldReason::Offer.into(),
-				&request.consumer,
-				owner,
-				request.offer,
-				Precision::Exact,
-				Restriction::Free,
-				Fortitude::Polite,
-			)?;
+		if request.offer.is_zero() {
+			return Ok((request.offer, now));
 		}
-		Ok(request.offer)
+		T::Currency::transfer_on_hold(
+			&HoldReason::Offer.into(),
+			&request.consumer,
+			owner,
+			request.offer,
+			Precision::Exact,
+			Restriction::Free,
+			Fortitude::Polite,
+		)?;
+		Ok((request.offer, term_ends))
 	}
 }
 

@@ -30,6 +30,14 @@
 //! the third as well calls `start_epoch`. Readers who stay need their grants sealed anew for the new
 //! epoch, best in the same batch.
 //!
+//! ## What a payment buys
+//!
+//! The owner's promise, with the reader's money moved in the block that grants access and the grant
+//! safe from `revoke` until the term paid for is over. The chain cannot look into sealed keys or
+//! ciphertext: it does not know whether the keys open anything, whether the values are what the owner
+//! said, or whether the owner will remove the records. Readers pay those whom they trust, or little at a
+//! time; what an owner did stands in the chain's history, with its signature.
+//!
 //! ## A worked example
 //!
 //! 1. A school: `register(School, "High School No. 1")`, `create_dataset("grades")` (its number is 0,
@@ -567,7 +575,8 @@ pub mod pallet {
 		/// Authorise a reader: add an entry to the authorization list, with the range's keys sealed to
 		/// the reader's encryption key. If it answers a request, the request is closed, its deposit
 		/// goes back, and its offer is paid to this account. A deposit is held: the part for the sealed
-		/// keys until the grant expires or is revoked, the rest until it is forgotten.
+		/// keys until the grant expires or is revoked, the rest until it is forgotten. A grant that was
+		/// paid for cannot be revoked before the term that was asked for is over.
 		///
 		/// - `grantee`: the reader, who has an encryption key.
 		/// - `scope`: this account's dataset, an epoch that it has come to, and leaves `from` to `to`.
@@ -602,9 +611,9 @@ pub mod pallet {
 			let id = NextGrant::<T>::get();
 			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
 
-			let paid = match request {
+			let (paid, paid_until) = match request {
 				Some(request) => Self::fulfil(request, &owner, &grantee, &scope, expiry, now)?,
-				None => Zero::zero(),
+				None => (Zero::zero(), now),
 			};
 			let deposit = Self::deposit(GRANT_ENTRIES, sealed_keys.len());
 			Self::hold(HoldReason::Grant, &owner, deposit)?;
@@ -614,6 +623,7 @@ pub mod pallet {
 				grantee,
 				scope,
 				expiry,
+				paid_until,
 				state: GrantState::Active,
 				sealed_keys,
 				deposit,
@@ -639,6 +649,9 @@ pub mod pallet {
 		/// moves on to a new one, so that what is stored from now on is closed to the reader; give the
 		/// readers who stay grants for the new epoch in the same batch.
 		///
+		/// A grant that the reader paid for is refused until the term paid for is over; `start_epoch`
+		/// closes what comes later to that reader as well.
+		///
 		/// What the reader already has cannot be taken back: its keys go on opening the values that
 		/// were stored in its scope before.
 		#[pallet::call_index(14)]
@@ -649,6 +662,8 @@ pub mod pallet {
 				.filter(|entry| entry.owner == who)
 				.ok_or(Error::<T>::UnknownGrant)?;
 			ensure!(entry.state == GrantState::Active, Error::<T>::GrantEnded);
+			let now = frame_system::Pallet::<T>::block_number();
+			ensure!(now >= entry.paid_until, Error::<T>::TermPaidFor);
 			let mut dataset = Self::own_dataset(&who, entry.scope.dataset)?;
 			Self::end_grant(grant, &mut entry, GrantState::Revoked);
 			let Grant {

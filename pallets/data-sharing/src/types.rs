@@ -250,6 +250,9 @@ pub struct Grant<AccountId, Balance, BlockNumber> {
 	pub scope: Scope,
 	/// The first block at which it is no longer good.
 	pub expiry: BlockNumber,
+	/// The first block at which the owner may revoke it: the end of the term that the grantee paid for,
+	/// or the grant's own block if nothing was paid. Never later than `expiry`.
+	pub paid_until: BlockNumber,
 	/// Whether it is good. One that ended stays for a while, so that a query can say why it is
 	/// refused.
 	pub state: GrantState,

@@ -44,6 +44,7 @@ fn a_reader_is_authorised() {
 				grantee: COMPANY,
 				scope: scope(0, 10),
 				expiry: 50,
+				paid_until: 1,
 				state: GrantState::Active,
 				sealed_keys: b"sealed".to_vec().try_into().unwrap(),
 				deposit: DEPOSIT,
@@ -205,6 +206,41 @@ fn revoking_starts_an_epoch_and_returns_the_keys_deposit() {
 		assert_eq!(held(HoldReason::Grant, SCHOOL), DEPOSIT);
 		assert!(authorised(0, COMPANY).is_empty());
 		assert_noop!(submit(SCHOOL, revoke(0)), Error::UnknownGrant);
+	});
+}
+
+#[test]
+fn a_grant_that_was_paid_for_cannot_be_revoked_before_its_term_is_over() {
+	with_dataset(|| {
+		// The term is of 20 blocks from block 1; the first grant is for longer, the second not.
+		for (range, expiry) in [(scope(0, 10), 50), (scope(10, 20), 21)] {
+			let id = NextRequest::<Test>::get();
+			assert_ok!(submit(COMPANY, request(range, 1)));
+			assert_ok!(submit(SCHOOL, authorize(COMPANY, range, expiry, Some(id))));
+		}
+		assert_eq!(Grants::<Test>::get(0).unwrap().paid_until, 21);
+		assert_noop!(submit(SCHOOL, revoke(0)), Error::TermPaidFor);
+		// A stranger learns nothing by it.
+		assert_noop!(submit(RIVAL, revoke(0)), Error::UnknownGrant);
+		run_to(20);
+		assert_noop!(submit(SCHOOL, revoke(0)), Error::TermPaidFor);
+		assert_noop!(submit(SCHOOL, revoke(1)), Error::TermPaidFor);
+		run_to(21);
+		assert_ok!(submit(SCHOOL, revoke(0)));
+		assert_noop!(submit(SCHOOL, revoke(1)), Error::GrantEnded);
+	});
+}
+
+#[test]
+fn a_grant_that_nobody_paid_for_is_revoked_at_any_time() {
+	with_dataset(|| {
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
+		assert_ok!(submit(
+			SCHOOL,
+			authorize(COMPANY, scope(0, 10), 50, Some(0))
+		));
+		assert_eq!(Grants::<Test>::get(0).unwrap().paid_until, 1);
+		assert_ok!(submit(SCHOOL, revoke(0)));
 	});
 }
 

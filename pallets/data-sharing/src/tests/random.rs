@@ -154,6 +154,8 @@ fn wind_up() {
 			vec![SharingCall::cancel_request { request }],
 		);
 	}
+	let paid_until = Grants::<Test>::iter_values().map(|grant| grant.paid_until);
+	run_to(paid_until.max().unwrap_or(0));
 	for (grant, entry) in Grants::<Test>::iter().collect::<Vec<_>>() {
 		if entry.state == GrantState::Active {
 			all(entry.owner, vec![SharingCall::revoke { grant }]);
