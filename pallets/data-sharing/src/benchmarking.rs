@@ -275,9 +275,12 @@ mod benchmarks {
 	fn add_authorize() -> Result<(), BenchmarkError> {
 		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
 		request::<T>(&caller, &consumer)?;
-		for _ in 1..MAX_GRANTS_PER_READER {
+		for _ in 0..MAX_GRANTS_PER_READER {
 			grant::<T>(&caller, &consumer)?;
 		}
+		// All the list is looked at, and its last entry makes room.
+		let last = NextGrant::<T>::get() - 1;
+		Pallet::<T>::revoke(signed::<T>(&caller), last)?;
 		let id = NextRequest::<T>::get() - 1;
 		let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
 		#[extrinsic_call]
@@ -290,6 +293,7 @@ mod benchmarks {
 			Some(id),
 		);
 		assert!(!Requests::<T>::contains_key(id));
+		assert!(!Grants::<T>::contains_key(last));
 		assert_eq!(
 			GrantsTo::<T>::iter_key_prefix(&consumer).count(),
 			MAX_GRANTS_PER_READER as usize

@@ -33,7 +33,8 @@ mod config {
 		type RequestLifetime: Get<BlockNumberFor<Self>>;
 
 		/// How many blocks a grant that expired or was revoked is remembered, so that a query can say
-		/// why it is refused.
+		/// why it is refused. It is forgotten before if the reader's list is full and a new grant needs
+		/// its place.
 		#[pallet::constant]
 		type GrantMemory: Get<BlockNumberFor<Self>>;
 

@@ -216,13 +216,24 @@ impl<T: Config> Pallet<T> {
 
 /// Grants.
 impl<T: Config> Pallet<T> {
-	/// Writes a new grant.
+	/// Writes a new grant. Where the reader's list is full, the oldest grant in it that ended is
+	/// forgotten to make room.
 	pub(crate) fn open_grant(id: GrantId, grant: &GrantOf<T>) -> DispatchResult {
 		let Scope { dataset, epoch, .. } = grant.scope;
-		AuthorizationList::<T>::try_mutate(
-			(&grant.owner, dataset, epoch, &grant.grantee),
-			|list| list.try_push(id).map_err(|_| Error::<T>::TooManyGrants),
-		)?;
+		let place = (&grant.owner, dataset, epoch, &grant.grantee);
+		let list = AuthorizationList::<T>::get(place);
+		if list.is_full() {
+			// The list is in the order in which the grants were given.
+			let (oldest, ended) = list
+				.into_iter()
+				.filter_map(|id| Some((id, Grants::<T>::get(id)?)))
+				.find(|(_, grant)| grant.state != GrantState::Active)
+				.ok_or(Error::<T>::TooManyGrants)?;
+			Self::forget_grant(oldest, &ended);
+		}
+		AuthorizationList::<T>::try_mutate(place, |list| {
+			list.try_push(id).map_err(|_| Error::<T>::TooManyGrants)
+		})?;
 		Self::amend_dataset(&grant.owner, dataset, |dataset| {
 			dataset.grants = dataset.grants.saturating_add(1);
 		});

@@ -578,6 +578,9 @@ pub mod pallet {
 		/// keys until the grant expires or is revoked, the rest until it is forgotten. A grant that was
 		/// paid for cannot be revoked before the term that was asked for is over.
 		///
+		/// A reader has at most `MaxGrantsPerReader` grants on one epoch of a dataset. If the list is
+		/// full, the oldest in it that ended is forgotten, and what is held for it comes back.
+		///
 		/// - `grantee`: the reader, who has an encryption key.
 		/// - `scope`: this account's dataset, an epoch that it has come to, and leaves `from` to `to`.
 		/// - `expiry`: the first block at which the grant is no longer good.
@@ -645,12 +648,12 @@ pub mod pallet {
 
 		/// Revoke a grant that this account gave. Its sealed keys are removed, their part of
 		/// its deposit comes back, and queries under it are refused; the rest of the deposit comes back
-		/// when the grant is forgotten, `GrantMemory` blocks later. If it was on the dataset's current epoch, the dataset
+		/// when the grant is forgotten, at most `GrantMemory` blocks later. If it was on the dataset's current epoch, the dataset
 		/// moves on to a new one, so that what is stored from now on is closed to the reader; give the
 		/// readers who stay grants for the new epoch in the same batch.
 		///
-		/// A grant that the reader paid for is refused until the term paid for is over; `start_epoch`
-		/// closes what comes later to that reader as well.
+		/// A grant that the reader paid for cannot be revoked until the term paid for is over. Call
+		/// `start_epoch` to close what comes later to its reader all the same.
 		///
 		/// What the reader already has cannot be taken back: its keys go on opening the values that
 		/// were stored in its scope before.

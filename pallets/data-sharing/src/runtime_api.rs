@@ -44,8 +44,8 @@ pub enum QueryError {
 	/// The owner has no record with this key.
 	#[codec(index = 0)]
 	UnknownRecord,
-	/// The caller has no grant on the record's epoch of its dataset, or had one so long ago that the
-	/// chain forgot it.
+	/// The caller has no grant on the record's epoch of its dataset, or had one that the chain forgot:
+	/// after a while, or to make room for others.
 	#[codec(index = 1)]
 	NotAuthorised,
 	/// The caller has a grant on the record's epoch of its dataset, and the record's leaf is outside

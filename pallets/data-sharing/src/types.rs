@@ -18,8 +18,8 @@ pub const MAX_ENCRYPTION_KEY_SIZE: u32 = 2048;
 /// The most bytes a grant's sealed keys may have. A range's cover has at most 62 nodes of the key
 /// tree, about 2 KiB.
 pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
-/// The most grants that one reader may have on one epoch of a dataset, counting those that ended
-/// but are still remembered.
+/// The most grants that one reader may have on one epoch of a dataset. Those that ended are remembered
+/// as far as there is room beside the good ones.
 pub const MAX_GRANTS_PER_READER: u32 = 16;
 /// How many entries of the state a grant is: itself, its places in the authorization list and in the
 /// grantee's list, and its date on the agenda.
@@ -253,7 +253,7 @@ pub struct Grant<AccountId, Balance, BlockNumber> {
 	/// The first block at which the owner may revoke it: the end of the term that the grantee paid for,
 	/// or the grant's own block if nothing was paid. Never later than `expiry`.
 	pub paid_until: BlockNumber,
-	/// Whether it is good. One that ended stays for a while, so that a query can say why it is
+	/// Whether it is good. One that ended stays for a while, unless its place is needed, so that a query can say why it is
 	/// refused.
 	pub state: GrantState,
 	/// The range's keys, sealed to the grantee. Empty once the grant ended.

@@ -5,6 +5,7 @@
 //! about twice what BLAKE2b-256 and one copy take on a common core. The benchmarks are in
 //! `benchmarking`; what they measure will replace this file.
 
+use crate::types::MAX_GRANTS_PER_READER;
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};
 use polkadot_sdk::*;
@@ -128,8 +129,10 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	// Datasets, Producers on failure, EncryptionKeys (read only), NextGrant, AuthorizationList, Holds
 	// and Account twice; Grants, GrantsTo, Agenda (write only); the request as for `cancel_request`.
+	// Where the reader's list is full, all its Grants, and Grants, GrantsTo and Agenda of the one that
+	// is forgotten (write only).
 	fn add_authorize() -> Weight {
-		Self::estimate(100, 10, 14)
+		Self::estimate(140, 10 + u64::from(MAX_GRANTS_PER_READER), 17)
 	}
 	// Grants, Datasets, Producers on failure, Holds, Account; Agenda twice (write only).
 	fn revoke() -> Weight {

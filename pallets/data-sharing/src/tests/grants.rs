@@ -143,14 +143,36 @@ fn a_reader_has_a_bounded_number_of_grants() {
 			..scope(0, 10)
 		};
 		assert_ok!(submit(SCHOOL, authorize(COMPANY, later, 100, None)));
-		// Those that ended count until they are forgotten.
-		assert_ok!(submit(SCHOOL, revoke(0)));
-		assert_noop!(
-			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 100, None)),
-			Error::TooManyGrants
+	});
+}
+
+#[test]
+fn a_grant_that_ended_makes_room_for_a_good_one() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, store(7)));
+		let give = |range| submit(SCHOOL, authorize(COMPANY, range, 50, None));
+		for number in 0..u64::from(MAX_GRANTS_PER_READER) {
+			assert_ok!(give(scope(10 * number, 10 * number + 10)));
+		}
+		// The later one is revoked first; the oldest that ended is still the one that was given first.
+		for grant in [9, 0] {
+			assert_ok!(submit(SCHOOL, revoke(grant)));
+		}
+		let before = held(HoldReason::Grant, SCHOOL);
+		assert_eq!(query(COMPANY, 7), Err(QueryError::Revoked));
+		assert_ok!(give(scope(200, 210)));
+		assert_eq!(Grants::<Test>::get(0), None);
+		assert!(Grants::<Test>::contains_key(9));
+		assert_eq!(held(HoldReason::Grant, SCHOOL), before - PLACE + DEPOSIT);
+		assert_eq!(query(COMPANY, 7), Err(QueryError::OutOfRange));
+		assert!(!Agenda::<Test>::contains_key(1 + MEMORY, Due::Grant(0)));
+
+		assert_ok!(give(scope(210, 220)));
+		assert_eq!(
+			authorised(0, COMPANY),
+			[1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14, 15, 16, 17]
 		);
-		run_to(1 + MEMORY);
-		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 100, None)));
+		assert_noop!(give(scope(220, 230)), Error::TooManyGrants);
 	});
 }
 
