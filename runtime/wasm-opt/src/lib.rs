@@ -2,8 +2,8 @@
 //!
 //! `substrate-wasm-builder` asks `wasm-opt` for two things, at optimisation level 0: to lower sign
 //! extension to the first version of Wasm, and to strip debugging sections. The target
-//! `wasm32v1-none` has nothing to lower, and the rest takes no C++: Binaryen, which the real crate
-//! compiles, is a fifth of a first build. See docs/adr.
+//! `wasm32v1-none` has nothing to lower, and the rest takes no C++: the real crate compiles
+//! Binaryen, 241 files, in a first build. See docs/adr/0011-no-binaryen.md.
 //!
 //! Not here: any optimisation. A call that this crate does not know is a compile error.
 
