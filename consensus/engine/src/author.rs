@@ -12,6 +12,7 @@ use futures_timer::Delay;
 use isthmus_primitives::{
 	digest::{self, PreDigest, POW_ENGINE_ID},
 	inherents::UNCLES_INHERENT_IDENTIFIER,
+	params::ALLOWED_FUTURE_SECONDS,
 	AccountId, Block, Hash, Header,
 };
 use isthmus_rules as rules;
@@ -194,17 +195,23 @@ where
 				return Ok(built + keep - now);
 			}
 		}
-		if let Pace::OnDemand { .. } = self.config.pace {
-			if self.pool.status().ready == 0 && now < round.due {
-				return Ok(round.due - now);
+		let ahead = match self.config.pace {
+			// Peers take a block that is as far ahead of the clock as this, and no further.
+			Pace::Continuous => ALLOWED_FUTURE_SECONDS,
+			Pace::OnDemand { .. } => {
+				if self.pool.status().ready == 0 && now < round.due {
+					return Ok(round.due - now);
+				}
+				0
 			}
-			// The clock must have passed the parent's second, or the chain's time would run ahead.
-			let parent_time = self.work.chain().parent(parent)?.timestamp;
-			let next_second = Duration::from_secs(parent_time.saturating_add(1));
-			let clock = Duration::from_millis(unix_now_millis());
-			if clock < next_second {
-				return Ok((next_second - clock).min(LOOK_AGAIN));
-			}
+		};
+		// H_s is the parent's and one at least: blocks that come faster than one a second must wait.
+		let parent_time = self.work.chain().parent(parent)?.timestamp;
+		let earliest = parent_time.saturating_add(1).saturating_sub(ahead);
+		let earliest = Duration::from_secs(earliest);
+		let clock = Duration::from_millis(unix_now_millis());
+		if clock < earliest {
+			return Ok((earliest - clock).min(LOOK_AGAIN));
 		}
 
 		self.build(parent_header).await?;
