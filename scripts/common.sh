@@ -8,7 +8,7 @@ NODE_BINARY=$CARGO_TARGET_DIR/release/isthmus-node
 WASM_TARGET=wasm32v1-none
 # The least version of rustc, and of Node.js, that the project builds and runs with.
 RUST_MINIMUM=1.95.0
-NODEJS_MINIMUM=18
+NODEJS_MINIMUM=18.19.0
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }

@@ -2,12 +2,13 @@
 // builds the node and runs this; with a node at hand, `ISTHMUS_NODE=path node scripts/demo.mjs`.
 
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { EncryptionKeyPair, MasterSecret } from './lib/envelope.mjs';
+import { firstChunkWithAnyKey } from './lib/envelope/record.mjs';
 import { LocalNode } from './lib/node.mjs';
 import { Client, hex, recordKey } from './lib/sharing.mjs';
 import { joinCsv, MONTHS, monthsOf, studentsCsv } from './lib/students.mjs';
@@ -88,7 +89,13 @@ async function story(client, files) {
 	);
 	const hashes = stored.map((receipt) => receipt.event('dataSharing', 'Stored').contentHash.toU8a());
 	tell(stored, 'school', `encrypts each month under a key of its own, and stores ${stored.length} records`);
-	note('', 'the chain has ciphertext and hashes, and no key');
+	const values = await Promise.all(hashes.map((hash) => client.fetchValue(hash)));
+	const rows = csv.trimEnd().split('\n');
+	for (const value of values) {
+		const shown = rows.find((row) => Buffer.from(value).includes(row));
+		must(shown === undefined, `what the chain has is encrypted (it shows "${shown}")`);
+	}
+	note('', `the chain serves them to anybody: ${values.length} ciphertexts, without a row of the file`);
 
 	print('\n3. The company asks for access (T_q), and the school agrees');
 	const spring = { dataset, epoch: 0, ...SPRING };
@@ -115,13 +122,13 @@ async function story(client, files) {
 	const received = joinCsv(read.map((bytes) => Buffer.from(bytes).toString()));
 	const target = join(files, 'company-students.csv');
 	writeFileSync(target, received);
-	const expected = monthsOf(csv, months);
-	must(received === expected, 'the company reads the bytes that the school stored');
+	const sums = [readFileSync(target), monthsOf(csv, months)].map(sha256);
+	must(sums[0] === sums[1], 'the company reads the bytes that the school stored');
 	note('company', `wrote ${target}`);
 	note('', `${received.split('\n').length - 2} rows, ${months.length} months, ${kilobytes(received.length)}`);
 	note('', 'the bytes are the ones that the school stored, by sha-256:');
-	print(`    received  ${sha256(received)}`);
-	print(`    stored    ${sha256(expected)}`);
+	print(`    received  ${sums[0]}`);
+	print(`    stored    ${sums[1]}`);
 
 	print('\n5. Everyone else is refused');
 	const { address } = school;
@@ -129,26 +136,40 @@ async function story(client, files) {
 	const unknown = await refused('NotAuthorised', client.query(stranger.address, address, inside));
 	note('stranger', `queries ${months[0]}: refused, ${unknown.name}`);
 	note('', `"${unknown.message}"`);
+	await askInAnothersName({ client, company, owner: address, key: inside });
+	note('', 'asks in the company\'s name, and gets the sealed keys, which are public:');
+	note('', 'its own key pair does not open them');
 	const beyond = await refused('OutOfRange', client.query(company.address, address, keys[JUNE]));
 	note('company', `queries ${MONTHS[JUNE]}: refused, ${beyond.name}`);
 	note('', `"${beyond.message}"`);
-	await tryEveryKey({ client, company, pair, school, keys, hashes });
+	await tryEveryKey({ client, company, pair, owner: address, keys, june: values[JUNE] });
 	note('company', `takes ${MONTHS[JUNE]}'s ciphertext, which is public, and tries every key it holds:`);
 	note('', 'none opens it');
 
-	await client.finalized(granted.block);
+	await client.finalized(granted);
 	print(`\nAll of it is final: the chain's verifiers voted for block ${granted.block}.`);
 }
 
+/** The stranger has the company's answer, as anybody can, and a key pair: the one does not open the other. */
+async function askInAnothersName({ client, company, owner, key }) {
+	const caller = company.address;
+	const answer = await client.query(caller, owner, key);
+	const pair = EncryptionKeyPair.generate();
+	await refused('DoesNotOpen', client.openKeys({ caller, owner, answer, pair }));
+}
+
 /** The company has June's ciphertext, as anybody can, and its own keys: none of them opens it. */
-async function tryEveryKey({ client, company, pair, school, keys, hashes }) {
-	const owner = school.address;
-	const answer = await client.query(company.address, owner, keys[SPRING.from]);
-	const held = await client.openKeys({ caller: company.address, owner, answer, pair });
-	const june = await client.fetchValue(hashes[JUNE]);
+async function tryEveryKey({ client, company, pair, owner, keys, june }) {
+	const caller = company.address;
+	const answer = await client.query(caller, owner, keys[SPRING.from]);
+	const held = await client.openKeys({ caller, owner, answer, pair });
 	await refused('LeafOutsideRange', held.leafKey(JUNE));
+	const context = client.recordContext(owner, keys[JUNE]);
 	for (let leaf = SPRING.from; leaf < SPRING.to; leaf++) {
-		await refused('WrongKey', client.decrypt(await held.leafKey(leaf), owner, keys[JUNE], june));
+		const key = await held.leafKey(leaf);
+		await refused('WrongKey', client.decrypt(key, owner, keys[JUNE], june));
+		// A program that does not look at what the record commits to fares no better.
+		await refused('NotAuthentic', firstChunkWithAnyKey(key, context, june));
 	}
 }
 
@@ -205,6 +226,7 @@ async function main() {
 		farewell(node, files);
 	} else {
 		await node.stop();
+		rmSync(files, { recursive: true, force: true, maxRetries: 5 });
 		print('The chain is stopped and its files are removed; `scripts/demo --keep` keeps both.');
 	}
 }

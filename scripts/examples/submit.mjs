@@ -1,6 +1,3 @@
-// Sends one extrinsic and says what came of it: `node submit.mjs ws://127.0.0.1:9944`. It needs
-// nothing of this project's, only `@polkadot/api`: the chain describes itself.
-
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 
 const provider = new WsProvider(process.argv[2] ?? 'ws://127.0.0.1:9944');
@@ -9,8 +6,10 @@ const signer = new Keyring({ type: 'sr25519' }).addFromUri('//Eve');
 
 const call = api.tx.dataSharing.register('School', 'A school of my own');
 await new Promise((resolve, reject) => {
-	call.signAndSend(signer, { nonce: -1 }, ({ blockNumber, dispatchError, events, status }) => {
-		if (!status.isInBlock) return;
+	call.signAndSend(signer, { nonce: -1 }, (result) => {
+		const { blockNumber, dispatchError, events, status } = result;
+		if (result.isError) reject(new Error(`not taken into a block: ${status.type}`));
+		if (!status.isFinalized) return; // a block may give way to another until it is final
 		if (dispatchError?.isModule) {
 			const { name, docs } = api.registry.findMetaError(dispatchError.asModule);
 			console.log(`refused: ${name}: ${docs.join(' ').trim()}`);
@@ -21,5 +20,4 @@ await new Promise((resolve, reject) => {
 		}
 		resolve();
 	}).catch(reject);
-});
-await api.disconnect();
+}).finally(() => api.disconnect());

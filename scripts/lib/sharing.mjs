@@ -22,7 +22,7 @@ export class CallRefused extends Error {
 }
 
 /** The sentences of the reasons for which a query is refused; the metadata has the names alone. */
-const QUERY_REFUSALS = {
+export const QUERY_REFUSALS = {
 	UnknownRecord: 'The owner has no record with this key.',
 	NotAuthorised: "The caller has no grant on the record's epoch of its dataset.",
 	OutOfRange: "The record is outside the range of the caller's grant.",
@@ -36,6 +36,26 @@ export class QueryRefused extends Error {
 		super(QUERY_REFUSALS[name] ?? name);
 		this.name = name;
 	}
+}
+
+/** What the states that end a transaction outside any block mean. */
+const NOT_INCLUDED = {
+	Invalid: 'The transaction is not valid any more: its nonce was used, or its signature is too old.',
+	Dropped: "The node's pool has no room for the transaction.",
+	Usurped: 'Another transaction of the account with the same nonce took its place.',
+};
+
+/** A transaction ended outside any block. `name` is the last state that the node told (`Usurped`). */
+export class NotIncluded extends Error {
+	constructor(name) {
+		super(NOT_INCLUDED[name] ?? `The transaction was not taken into a block: ${name}.`);
+		this.name = name;
+	}
+}
+
+/** A block that a call was in is not in the chain that became final. */
+export class Retracted extends Error {
+	name = 'Retracted';
 }
 
 /** The bytes that a node gave for a hash are not the ones that the hash was made of. */
@@ -66,7 +86,7 @@ export function recordKey(name) {
 	return key;
 }
 
-/** A call that is in a block. */
+/** A call that is in a block, which may yet give way to another: see `Client.finalized`. */
 export class Receipt {
 	/** The block's number. */
 	block;
@@ -77,7 +97,7 @@ export class Receipt {
 
 	constructor(result) {
 		this.block = result.blockNumber.toNumber();
-		this.blockHash = result.status.asInBlock.toHex();
+		this.blockHash = result.status.value.toHex();
 		this.events = result.events.map(({ event }) => event);
 	}
 
@@ -131,12 +151,13 @@ export class Client {
 	}
 
 	/**
-	 * Signs a call, sends it, and waits until it is in a block.
+	 * Signs a call, sends it, and waits until it is in a block. `finalized` waits until it stays there.
 	 *
 	 * @param signer An account from `account`.
 	 * @param call One of `api.tx`.
 	 * @returns {Promise<Receipt>}
 	 * @throws {CallRefused} if the chain refuses the call.
+	 * @throws {NotIncluded} if the transaction ends outside any block.
 	 */
 	async submit(signer, call) {
 		const nonce = await this.#nextNonce(signer.address);
@@ -148,11 +169,13 @@ export class Client {
 				} else if (result.isError) {
 					// The nonces given out after this one are void too: ask the chain again.
 					this.#nonces.delete(signer.address);
-					reject(new Error(`the transaction was not taken into a block: ${status.type}`));
-				} else if (status.isInBlock) {
+					reject(new NotIncluded(status.type));
+				} else if (status.isInBlock || status.isFinalized) {
+					// The API skips a state that the next one overtakes: `Finalized` may be the first.
 					if (dispatchError) reject(this.refusal(dispatchError));
 					else resolve(new Receipt(result));
 				}
+				// In any other state, `Retracted` among them, it is on its way into a block.
 			}).catch((error) => {
 				this.#nonces.delete(signer.address);
 				reject(error);
@@ -170,14 +193,25 @@ export class Client {
 		return new CallRefused(type, value.isEmpty ? type : `${type}: ${value}`);
 	}
 
-	/** Resolves when the block of this number is final. */
-	async finalized(number) {
+	/**
+	 * Resolves when the block that a call is in is final.
+	 *
+	 * @param {Receipt} receipt
+	 * @throws {Retracted} if another block became final in its place.
+	 */
+	async finalized({ block, blockHash }) {
+		const { chain } = this.api.rpc;
 		await new Promise((resolve, reject) => {
-			const stop = this.api.rpc.chain.subscribeFinalizedHeads((header) => {
-				if (header.number.toNumber() >= number) resolve(stop.then((end) => end()));
+			const stop = chain.subscribeFinalizedHeads((header) => {
+				if (header.number.toNumber() >= block) resolve(stop.then((end) => end()));
 			});
 			stop.catch(reject);
 		});
+		const final = (await chain.getBlockHash(block)).toHex();
+		if (final !== blockHash) {
+			const message = `Block ${block} is final as ${final}, and the call was in ${blockHash}: it may be in a later one.`;
+			throw new Retracted(message);
+		}
 	}
 
 	/** Joins as a producer of a kind: `School`, `Government`, `Business` or `Other`. */
@@ -206,7 +240,7 @@ export class Client {
 	async store(signer, master, { dataset, epoch, leaf, key }, value) {
 		const root = await master.epochRoot(this.#epoch(signer.publicKey, { dataset, epoch }));
 		const leafKey = await root.leafKey(leaf);
-		const sealed = await encryptValue(leafKey, this.#context(signer.publicKey, key), value);
+		const sealed = await encryptValue(leafKey, this.recordContext(signer.address, key), value);
 		const call = this.api.tx.dataSharing.store(hex(key), dataset, epoch, leaf, hex(sealed));
 		return this.submit(signer, call);
 	}
@@ -318,7 +352,13 @@ export class Client {
 
 	/** Decrypts a fetched value with its leaf's key. */
 	async decrypt(leafKey, owner, key, sealed) {
-		return decryptValue(leafKey, this.#context(this.#bytesOf(owner), key), sealed);
+		return decryptValue(leafKey, this.recordContext(owner, key), sealed);
+	}
+
+	/** Where an owner's record stands, as `envelope.mjs` binds its chunks to it. */
+	recordContext(owner, key) {
+		const { genesis } = this;
+		return { genesis, owner: this.#bytesOf(owner), key, version: FIRST_VERSION };
 	}
 
 	/**
@@ -363,10 +403,6 @@ export class Client {
 
 	#epoch(owner, { dataset, epoch }) {
 		return { genesis: this.genesis, owner, dataset, epoch };
-	}
-
-	#context(owner, key) {
-		return { genesis: this.genesis, owner, key, version: FIRST_VERSION };
 	}
 
 	#scope(grantee, { from, to }, expiry) {

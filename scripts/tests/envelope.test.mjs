@@ -24,7 +24,7 @@ import {
 } from '../lib/envelope.mjs';
 import { sealGrantWith } from '../lib/envelope/grant.mjs';
 import { cryptoKeyPairOf, hpke } from '../lib/envelope/keys.mjs';
-import { encryptAll, encryptorWithSalt } from '../lib/envelope/record.mjs';
+import { encryptAll, encryptorWithSalt, firstChunkWithAnyKey } from '../lib/envelope/record.mjs';
 import { secretOf } from '../lib/envelope/tree.mjs';
 
 const read = (path) => JSON.parse(readFileSync(new URL(`../../client/envelope/${path}`, import.meta.url)));
@@ -133,6 +133,18 @@ test('every bit of a record matters', async () => {
 		bad[bit >> 3] ^= 1 << (bit & 7);
 		await assert.rejects(decryptValue(leafKey, context, bad), EnvelopeError, `bit ${bit}`);
 	}
+});
+
+test('without the commitment too, another key is refused, by the encryption itself', async () => {
+	const value = new Uint8Array(40).map((_, i) => i);
+	const encryptor = await Encryptor.create(someKey, someContext, 16, value.length);
+	const record = await encryptAll(encryptor, value);
+	const first = await firstChunkWithAnyKey(someKey, someContext, record);
+	assert.deepEqual(first, value.subarray(0, 16));
+	const other = await epochRoot.leafKey(6);
+	await refused(decryptValue(other, someContext, record), { name: 'WrongKey' }, 'committed');
+	const expected = { name: 'NotAuthentic', chunk: 0 };
+	await refused(firstChunkWithAnyKey(other, someContext, record), expected, 'not committed');
 });
 
 test('a large value, by chunks in any order', async () => {

@@ -1,7 +1,8 @@
-// The examples run as they are printed.
+// The examples run, and README.md prints them as they are.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -13,9 +14,11 @@ let node;
 before(async () => (node = await LocalNode.start()), { timeout });
 after(() => node?.stop());
 
+const pathOf = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+
 /** What an example prints when it is run against the node. */
 async function run(example) {
-	const path = fileURLToPath(new URL(`../examples/${example}`, import.meta.url));
+	const path = pathOf(`examples/${example}`);
 	const { stdout } = await promisify(execFile)(process.execPath, [path, node.url], { timeout });
 	return stdout;
 }
@@ -26,4 +29,20 @@ test('submit.mjs registers a producer, and is told why not a second time', { tim
 		await run('submit.mjs'),
 		'refused: AlreadyRegistered: The account is a registered producer already.\n',
 	);
+});
+
+test('share.mjs stores a record and reads it back', { timeout }, async () => {
+	assert.match(
+		await run('share.mjs'),
+		/^stored in block \d+, which is final\nread back:\nmonth,student,mark\n2025-01,S0001,64\n\n$/,
+	);
+	await assert.rejects(run('share.mjs'), { code: 1, stderr: /AlreadyRegistered/ });
+});
+
+test('README.md prints the examples as they are', () => {
+	const printed = readFileSync(pathOf('README.md'), 'utf8');
+	for (const example of ['submit.mjs', 'share.mjs']) {
+		const text = readFileSync(pathOf(`examples/${example}`), 'utf8');
+		assert.ok(printed.includes(`\`\`\`js\n${text}\`\`\`\n`), `${example} is not in README.md as it is`);
+	}
 });

@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { EncryptionKeyPair, Header, MasterSecret, TAG_LEN } from '../lib/envelope.mjs';
+import { firstChunkWithAnyKey } from '../lib/envelope/record.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { cidOf, Client, hex, recordKey } from '../lib/sharing.mjs';
+import { cidOf, Client, hex, QUERY_REFUSALS, Receipt, recordKey } from '../lib/sharing.mjs';
 import { joinCsv, MONTHS, monthsOf, studentsCsv } from '../lib/students.mjs';
 
 const timeout = 60_000;
@@ -87,6 +88,13 @@ test('queries are refused, each with its reason', { timeout }, async () => {
 	}
 });
 
+test('every reason to refuse a query has its sentence', { timeout }, async () => {
+	const { address } = stranger;
+	const answer = await client.api.call.dataSharingApi.query(address, address, hex(KEYS[0]));
+	// The variants of the metadata's type QueryError, in their order.
+	assert.deepEqual(answer.asErr.defKeys, Object.keys(QUERY_REFUSALS));
+});
+
 test("a grant's keys open nothing outside its range", { timeout }, async () => {
 	const [caller, owner] = [company.address, school.address];
 	const answer = await client.query(caller, owner, KEYS[1]);
@@ -94,9 +102,14 @@ test("a grant's keys open nothing outside its range", { timeout }, async () => {
 	const outside = (await client.query(owner, owner, KEYS[3])).contentHash;
 	const sealed = await client.fetchValue(outside);
 	await assert.rejects(keys.leafKey(3), { name: 'LeafOutsideRange' });
+	const context = client.recordContext(owner, KEYS[3]);
 	for (const leaf of [1, 2]) {
-		const attempt = client.decrypt(await keys.leafKey(leaf), owner, KEYS[3], sealed);
+		const key = await keys.leafKey(leaf);
+		const attempt = client.decrypt(key, owner, KEYS[3], sealed);
 		await assert.rejects(attempt, { name: 'WrongKey' });
+		// The encryption itself refuses the key, not the commitment to it alone.
+		const forced = firstChunkWithAnyKey(key, context, sealed);
+		await assert.rejects(forced, { name: 'NotAuthentic' });
 	}
 	// Nor does a stranger's key open the grant.
 	const thief = { caller, owner, answer, pair: EncryptionKeyPair.generate() };
@@ -226,6 +239,50 @@ test('revoking closes what comes later', { timeout }, async () => {
 	await client.store(school, master, place, VALUES[0]);
 	await assert.rejects(client.query(company.address, owner, key), { name: 'NotAuthorised' });
 	assert.deepEqual(Buffer.from(await client.readOwn(school, master, key)), VALUES[0]);
+});
+
+/** A call whose transaction goes through these states, whatever the chain does. */
+const callThatGoesThrough = (...results) => ({
+	signAndSend: async (_signer, _options, seen) => results.forEach(seen),
+});
+
+test('a transaction that ends outside any block says so', { timeout }, async () => {
+	for (const [type, message] of [
+		['Invalid', /not valid any more/],
+		['Dropped', /no room/],
+		['Usurped', /same nonce/],
+	]) {
+		const call = callThatGoesThrough(
+			{ status: { type: 'Ready' } },
+			{ isError: true, status: { type } },
+		);
+		await assert.rejects(client.submit(stranger, call), { name: type, message });
+	}
+});
+
+test('a transaction whose block was retracted is awaited in another', { timeout }, async () => {
+	const [block, hash] = [7, client.api.genesisHash];
+	const call = callThatGoesThrough(
+		{ status: { type: 'Retracted', isRetracted: true } },
+		{
+			status: { type: 'Finalized', isFinalized: true, value: hash },
+			blockNumber: client.api.createType('u32', block),
+			events: [],
+		},
+	);
+	const receipt = await client.submit(stranger, call);
+	assert.ok(receipt instanceof Receipt);
+	assert.deepEqual({ ...receipt }, { block, blockHash: hash.toHex(), events: [] });
+});
+
+test("a call's block that gave way to another is not called final", { timeout }, async () => {
+	const receipt = await client.createDataset(school, 'final');
+	await client.finalized(receipt);
+	const other = { block: receipt.block, blockHash: hex(new Uint8Array(32)) };
+	await assert.rejects(client.finalized(other), {
+		name: 'Retracted',
+		message: new RegExp(receipt.blockHash),
+	});
 });
 
 test("the demo's file is the same every time, and splits by month", () => {

@@ -229,9 +229,27 @@ export class Encryptor {
 	}
 }
 
+/**
+ * Decrypts a record's first chunk without looking at the commitment, as somebody would who tries a key
+ * that is not the record's. It is internal, for the tests and the demo, to show that the encryption
+ * itself refuses such a key: `NotAuthentic`. A reader never skips the commitment.
+ */
+export let firstChunkWithAnyKey;
+
 /** Decrypts a record's chunks, in any order. */
 export class Decryptor {
 	#chunks;
+
+	static {
+		firstChunkWithAnyKey = async (leafKey, context, record) => {
+			const header = Header.read(record);
+			const { key } = await chunkKey(leafKey, header.salt);
+			const decryptor = new Decryptor();
+			decryptor.#chunks = new Chunks(header, key, context);
+			const end = Header.LEN + header.chunkLen(0) + TAG_LEN;
+			return decryptor.decryptChunk(0, record.subarray(Header.LEN, end));
+		};
+	}
 
 	/**
 	 * Begins with a header. Refuses a key that is not the record's.
