@@ -58,13 +58,17 @@ impl<T: Config> Pallet<T> {
 			);
 			count::<T>(held, HoldReason::Producer, &owner, producer.deposit);
 		}
+		for (owner, counter) in NextDataset::<T>::iter() {
+			ensure!(counter.next > 0, "a count of datasets counts none");
+			count::<T>(held, HoldReason::Dataset, &owner, counter.deposit);
+		}
 		for (owner, id, dataset) in Datasets::<T>::iter() {
 			ensure!(
 				Producers::<T>::contains_key(&owner),
 				"a dataset has no producer"
 			);
 			ensure!(
-				id < NextDataset::<T>::get(&owner),
+				NextDataset::<T>::get(&owner).is_some_and(|counter| id < counter.next),
 				"a dataset's number is from the future"
 			);
 			ensure!(

@@ -57,7 +57,7 @@ mod config {
 		/// The deposit for an encryption key.
 		#[codec(index = 1)]
 		EncryptionKey,
-		/// The deposits for datasets.
+		/// The deposits for datasets, and for the count of them.
 		#[codec(index = 2)]
 		Dataset,
 		/// The deposits for records and for the leaves they take.

@@ -17,7 +17,8 @@
 //! (see [`extension`]). Nothing on a chain is private, so values are encrypted before they get here;
 //! keys and formats are the envelope crate's, and this pallet never looks inside them.
 //!
-//! What stays in the state costs a deposit, which comes back when it goes. A request lapses and a
+//! What stays in the state costs a deposit, which comes back when it goes. One entry never goes: the
+//! count of an account's datasets, so that no number, and no key made from it, is used twice. A request lapses and a
 //! grant expires by itself; the work of that is bounded per block, and what is late is refused by its
 //! own date all the same.
 //!
@@ -176,7 +177,8 @@ pub mod pallet {
 			Ok(())
 		}
 
-		/// Leave. The producer must have no datasets. The deposit comes back.
+		/// Leave. The producer must have no datasets. The deposit comes back, but not the one for the
+		/// count of its datasets, if it ever had one.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::deregister())]
 		pub fn deregister(origin: OriginFor<T>) -> DispatchResult {
@@ -234,7 +236,9 @@ pub mod pallet {
 		}
 
 		/// Open a dataset. Its number is the producer's next one, from 0; its epoch is 0. A deposit is
-		/// held until `remove_dataset`.
+		/// held until `remove_dataset`; and with an account's first dataset one more, for the entry that
+		/// counts them, which stays for ever, even after `deregister`, and whose deposit never comes
+		/// back.
 		///
 		/// - `name`: text of 1 to `MaxNameSize` bytes that no other dataset of the producer has.
 		#[pallet::call_index(4)]
@@ -247,14 +251,22 @@ pub mod pallet {
 				!DatasetNames::<T>::contains_key(&owner, &name),
 				Error::<T>::DatasetNameTaken
 			);
-			let dataset = NextDataset::<T>::get(&owner);
-			let next = dataset
+			let mut counter = match NextDataset::<T>::get(&owner) {
+				Some(counter) => counter,
+				None => {
+					let deposit = Self::deposit(1, 0);
+					Self::hold(HoldReason::Dataset, &owner, deposit)?;
+					DatasetCounter { next: 0, deposit }
+				}
+			};
+			let dataset = counter.next;
+			counter.next = dataset
 				.checked_add(1)
 				.ok_or(Error::<T>::DatasetsExhausted)?;
 			// The dataset and its name; the name twice.
 			let deposit = Self::deposit(2, name.len().saturating_mul(2));
 			Self::hold(HoldReason::Dataset, &owner, deposit)?;
-			NextDataset::<T>::insert(&owner, next);
+			NextDataset::<T>::insert(&owner, counter);
 			producer.datasets = producer.datasets.saturating_add(1);
 			Producers::<T>::insert(&owner, producer);
 			DatasetNames::<T>::insert(&owner, &name, dataset);

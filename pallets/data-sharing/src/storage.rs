@@ -10,11 +10,12 @@ mod storage {
 	pub type Producers<T: Config> =
 		StorageMap<_, Blake2_128Concat, T::AccountId, Producer<BalanceOf<T>>>;
 
-	/// The number of each producer's next dataset. It stays when a producer leaves: should the same
-	/// account come back, no number, and so no key derived from it, is used twice.
+	/// The number of the next dataset of each account that ever had one. It stays when a producer
+	/// leaves, and its deposit with it: should the same account come back, no number, and so no key
+	/// derived from it, is used twice.
 	#[pallet::storage]
 	pub type NextDataset<T: Config> =
-		StorageMap<_, Blake2_128Concat, T::AccountId, DatasetId, ValueQuery>;
+		StorageMap<_, Blake2_128Concat, T::AccountId, DatasetCounter<BalanceOf<T>>>;
 
 	/// The accounts' public encryption keys.
 	#[pallet::storage]

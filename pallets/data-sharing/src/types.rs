@@ -101,6 +101,15 @@ pub struct RegisteredKey<Balance> {
 	pub deposit: Balance,
 }
 
+/// How an account's datasets are numbered.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct DatasetCounter<Balance> {
+	/// The number of its next dataset.
+	pub next: DatasetId,
+	/// What is held for this entry, for ever.
+	pub deposit: Balance,
+}
+
 /// A dataset of a producer.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct Dataset<Balance> {

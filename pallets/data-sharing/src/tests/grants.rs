@@ -113,8 +113,7 @@ fn a_grant_that_cannot_be_paid_for_leaves_its_request_open() {
 	with_dataset(|| {
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 5)));
 		let root = frame_system::RawOrigin::Root;
-		let held = Balances::reserved_balance(SCHOOL);
-		assert_ok!(Balances::force_set_balance(root.into(), SCHOOL, held + 1));
+		assert_ok!(Balances::force_set_balance(root.into(), SCHOOL, PER_ITEM));
 		assert_noop!(
 			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, Some(0))),
 			TokenError::FundsUnavailable

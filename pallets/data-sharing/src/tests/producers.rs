@@ -8,6 +8,9 @@ use frame_support::{assert_noop, assert_ok};
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 
+/// What is held for the count of an account's datasets.
+const COUNTER: u64 = PER_ITEM;
+
 fn register(name: &[u8]) -> SharingCall {
 	SharingCall::register {
 		kind: ProducerKind::Business,
@@ -143,7 +146,13 @@ fn datasets_are_numbered_named_and_removed() {
 		assert_noop!(submit(OFFICE, create(b"taxes")), Error::NotRegistered);
 		assert_ok!(submit(OFFICE, register(b"Office")));
 		assert_ok!(submit(OFFICE, create(b"taxes")));
+		assert_eq!(
+			held(HoldReason::Dataset, OFFICE),
+			COUNTER + 2 * (PER_ITEM + 5)
+		);
 		assert_ok!(submit(OFFICE, create(b"births")));
+		let both = 2 * (PER_ITEM + 5) + 2 * (PER_ITEM + 6);
+		assert_eq!(held(HoldReason::Dataset, OFFICE), COUNTER + both);
 		assert_noop!(submit(OFFICE, create(b"taxes")), Error::DatasetNameTaken);
 		let births: Name = b"births".to_vec().try_into().unwrap();
 		assert_eq!(DatasetNames::<Test>::get(OFFICE, &births), Some(1));
@@ -175,7 +184,7 @@ fn datasets_are_numbered_named_and_removed() {
 			}
 		);
 		assert_ok!(submit(OFFICE, remove(1)));
-		assert_eq!(held(HoldReason::Dataset, OFFICE), 0);
+		assert_eq!(held(HoldReason::Dataset, OFFICE), COUNTER);
 	});
 }
 
@@ -191,10 +200,30 @@ fn a_dataset_number_is_never_used_twice() {
 				SharingCall::remove_dataset { dataset: number }
 			));
 			assert_ok!(submit(OFFICE, SharingCall::deregister {}));
+			// The count stays, and so does what is held for it, once.
+			assert_eq!(Balances::reserved_balance(OFFICE), COUNTER);
 		}
 		assert_ok!(submit(OFFICE, register(b"Office")));
-		NextDataset::<Test>::insert(OFFICE, DatasetId::MAX);
+		NextDataset::<Test>::mutate(OFFICE, |counter| {
+			counter.as_mut().unwrap().next = DatasetId::MAX;
+		});
 		assert_noop!(submit(OFFICE, create(b"taxes")), Error::DatasetsExhausted);
+	});
+}
+
+#[test]
+fn a_first_dataset_that_cannot_be_paid_for_is_not_counted() {
+	on_chain(|| {
+		// Enough for the producer, the count and an account's least, and not for the dataset.
+		let root = frame_system::RawOrigin::Root;
+		let balance = PER_ITEM + 6 + COUNTER + 1;
+		assert_ok!(Balances::force_set_balance(root.into(), OFFICE, balance));
+		assert_ok!(submit(OFFICE, register(b"Office")));
+		assert_noop!(
+			submit(OFFICE, create(b"taxes")),
+			TokenError::FundsUnavailable
+		);
+		assert_eq!(NextDataset::<Test>::get(OFFICE), None);
 	});
 }
 
