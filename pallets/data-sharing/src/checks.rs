@@ -8,7 +8,7 @@ use frame_support::{
 };
 use polkadot_sdk::*;
 use sp_runtime::{
-	traits::{Saturating, Zero},
+	traits::{One, Saturating, Zero},
 	TryRuntimeError,
 };
 
@@ -241,7 +241,8 @@ impl<T: Config> Pallet<T> {
 			"the agenda has more than the requests and grants"
 		);
 		let now = frame_system::Pallet::<T>::block_number();
-		let oldest = Backlog::<T>::get().unwrap_or(now);
+		// This block's agenda was worked off when the block began.
+		let oldest = Backlog::<T>::get().unwrap_or_else(|| now.saturating_add(One::one()));
 		ensure!(
 			Agenda::<T>::iter_keys().all(|(block, _)| block >= oldest),
 			"the agenda has something that would never be done"

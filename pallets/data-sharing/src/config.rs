@@ -28,7 +28,7 @@ mod config {
 		#[pallet::constant]
 		type MaxValueSize: Get<u32>;
 
-		/// How many blocks a request waits for its answer before it lapses.
+		/// How many blocks a request waits for its answer before it lapses. At least 1.
 		#[pallet::constant]
 		type RequestLifetime: Get<BlockNumberFor<Self>>;
 

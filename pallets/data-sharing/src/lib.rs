@@ -134,6 +134,15 @@ pub mod pallet {
 				T::MaxEndingsPerBlock::get() >= 2,
 				"MaxEndingsPerBlock is less than 2"
 			);
+			// A request would go on the agenda of its own block, which is worked off already.
+			assert!(
+				!T::RequestLifetime::get().is_zero(),
+				"RequestLifetime is zero"
+			);
+			assert!(
+				T::MaxValueSize::get() <= MAX_SERVED_SIZE,
+				"MaxValueSize is more than 2 MiB"
+			);
 		}
 
 		#[cfg(feature = "try-runtime")]

@@ -67,10 +67,10 @@ pub(crate) const MEMORY: u64 = 5;
 parameter_types! {
 	pub static DepositPerItem: u64 = PER_ITEM;
 	pub const DepositPerByte: u64 = 1;
-	pub const MaxValueSize: u32 = MAX_VALUE;
-	pub const RequestLifetime: u64 = LIFETIME;
+	pub static MaxValueSize: u32 = MAX_VALUE;
+	pub static RequestLifetime: u64 = LIFETIME;
 	pub const GrantMemory: u64 = MEMORY;
-	pub const MaxEndingsPerBlock: u32 = 3;
+	pub static MaxEndingsPerBlock: u32 = 3;
 }
 
 impl Config for Test {

@@ -21,6 +21,8 @@ pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
 /// The most grants that one reader may have on one epoch of a dataset. Those that ended are remembered
 /// as far as there is room beside the good ones.
 pub const MAX_GRANTS_PER_READER: u32 = 16;
+/// The most bytes that nodes serve by their hash: 2 MiB.
+pub const MAX_SERVED_SIZE: u32 = 2 << 20;
 /// How many entries of the state a grant is: itself, its places in the authorization list and in the
 /// grantee's list, and its date on the agenda.
 pub const GRANT_ENTRIES: u32 = 4;

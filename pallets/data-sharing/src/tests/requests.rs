@@ -4,7 +4,7 @@ use crate::{
 	mock::{Error, *},
 	*,
 };
-use frame_support::{assert_noop, assert_ok};
+use frame_support::{assert_noop, assert_ok, traits::OnInitialize};
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 
@@ -296,6 +296,20 @@ fn a_request_that_the_agenda_is_late_for_is_expired_all_the_same() {
 		run_to(2 + LIFETIME);
 		assert_eq!(Requests::<Test>::iter().count(), 0);
 		assert_eq!(Backlog::<Test>::get(), None);
+	});
+}
+
+#[test]
+fn what_is_due_and_not_done_is_found() {
+	with_dataset(|| {
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
+		System::set_block_number(1 + LIFETIME);
+		assert_eq!(
+			Sharing::do_try_state(),
+			Err("the agenda has something that would never be done".into())
+		);
+		Sharing::on_initialize(1 + LIFETIME);
+		assert_eq!(Requests::<Test>::get(0), None);
 	});
 }
 

@@ -1,0 +1,38 @@
+//! What a runtime may not set.
+
+use crate::{mock::*, types::MAX_SERVED_SIZE};
+use frame_support::traits::Hooks;
+use polkadot_sdk::*;
+
+fn check() {
+	<Sharing as Hooks<u64>>::integrity_test();
+}
+
+#[test]
+fn the_bounds_themselves_are_good() {
+	MaxEndingsPerBlock::set(2);
+	RequestLifetime::set(1);
+	MaxValueSize::set(MAX_SERVED_SIZE);
+	check();
+}
+
+#[test]
+#[should_panic(expected = "MaxEndingsPerBlock is less than 2")]
+fn one_ending_a_block_is_too_few() {
+	MaxEndingsPerBlock::set(1);
+	check();
+}
+
+#[test]
+#[should_panic(expected = "RequestLifetime is zero")]
+fn a_request_must_live() {
+	RequestLifetime::set(0);
+	check();
+}
+
+#[test]
+#[should_panic(expected = "MaxValueSize is more than 2 MiB")]
+fn a_value_must_be_served() {
+	MaxValueSize::set(MAX_SERVED_SIZE + 1);
+	check();
+}
