@@ -1,0 +1,566 @@
+//! What accounts may do.
+
+use polkadot_sdk::*;
+
+/// The pallet's calls.
+#[frame_support::pallet_macros::pallet_section]
+mod calls {
+	#[pallet::call]
+	impl<T: Config> Pallet<T> {
+		/// Join as a data producer: the paper's contract creation. The account becomes the address of
+		/// the producer's contract. A deposit is held until `deregister`.
+		///
+		/// - `kind`: school, government, business or other.
+		/// - `name`: what the producer calls itself; text of 1 to `MaxNameSize` bytes.
+		#[pallet::call_index(0)]
+		#[pallet::weight(T::WeightInfo::register())]
+		pub fn register(origin: OriginFor<T>, kind: ProducerKind, name: Vec<u8>) -> DispatchResult {
+			let producer = ensure_signed(origin)?;
+			ensure!(
+				!Producers::<T>::contains_key(&producer),
+				Error::<T>::AlreadyRegistered
+			);
+			let name = Self::checked_name(name)?;
+			let deposit = Self::deposit(1, name.len());
+			Self::hold(HoldReason::Producer, &producer, deposit)?;
+			Producers::<T>::insert(
+				&producer,
+				Producer {
+					kind,
+					name: name.clone(),
+					datasets: 0,
+					deposit,
+				},
+			);
+			Self::deposit_event(Event::Registered {
+				producer,
+				kind,
+				name,
+			});
+			Ok(())
+		}
+
+		/// Leave. The producer must have no datasets. The deposit comes back, but not the one for the
+		/// count of its datasets, if it ever had one.
+		#[pallet::call_index(1)]
+		#[pallet::weight(T::WeightInfo::deregister())]
+		pub fn deregister(origin: OriginFor<T>) -> DispatchResult {
+			let producer = ensure_signed(origin)?;
+			let entry = Producers::<T>::get(&producer).ok_or(Error::<T>::NotRegistered)?;
+			ensure!(entry.datasets == 0, Error::<T>::ProducerHasDatasets);
+			Producers::<T>::remove(&producer);
+			Self::release(HoldReason::Producer, &producer, entry.deposit);
+			Self::deposit_event(Event::Deregistered { producer });
+			Ok(())
+		}
+
+		/// Register the public key that grants to this account are sealed to, or replace the one there
+		/// is. Grants sealed to the old key stay sealed to it: keep its private key while they matter.
+		/// A deposit is held until `remove_encryption_key`.
+		///
+		/// - `key`: the suite's number (two bytes) and the key; 34 bytes for X25519.
+		#[pallet::call_index(2)]
+		#[pallet::weight(T::WeightInfo::set_encryption_key())]
+		pub fn set_encryption_key(origin: OriginFor<T>, key: Vec<u8>) -> DispatchResult {
+			let account = ensure_signed(origin)?;
+			let key: EncryptionKey = key
+				.try_into()
+				.map_err(|_| Error::<T>::EncryptionKeyTooLong)?;
+			ensure!(
+				key.len() >= MIN_ENCRYPTION_KEY_SIZE as usize,
+				Error::<T>::EncryptionKeyTooShort
+			);
+			if let Some(old) = EncryptionKeys::<T>::get(&account) {
+				Self::release(HoldReason::EncryptionKey, &account, old.deposit);
+			}
+			let deposit = Self::deposit(1, key.len());
+			Self::hold(HoldReason::EncryptionKey, &account, deposit)?;
+			EncryptionKeys::<T>::insert(
+				&account,
+				RegisteredKey {
+					key: key.clone(),
+					deposit,
+				},
+			);
+			Self::deposit_event(Event::EncryptionKeySet { account, key });
+			Ok(())
+		}
+
+		/// Take the account's encryption key back, and its deposit with it. Grants already sealed to
+		/// it stay good; new ones cannot be given to this account.
+		#[pallet::call_index(3)]
+		#[pallet::weight(T::WeightInfo::remove_encryption_key())]
+		pub fn remove_encryption_key(origin: OriginFor<T>) -> DispatchResult {
+			let account = ensure_signed(origin)?;
+			let old = EncryptionKeys::<T>::take(&account).ok_or(Error::<T>::NoEncryptionKey)?;
+			Self::release(HoldReason::EncryptionKey, &account, old.deposit);
+			Self::deposit_event(Event::EncryptionKeyRemoved { account });
+			Ok(())
+		}
+
+		/// Open a dataset. Its number is the producer's next one, from 0; its epoch is 0. A deposit is
+		/// held until `remove_dataset`; and with an account's first dataset one more, for the entry that
+		/// counts them, which stays for ever, even after `deregister`, and whose deposit never comes
+		/// back.
+		///
+		/// - `name`: text of 1 to `MaxNameSize` bytes that no other dataset of the producer has.
+		#[pallet::call_index(4)]
+		#[pallet::weight(T::WeightInfo::create_dataset())]
+		pub fn create_dataset(origin: OriginFor<T>, name: Vec<u8>) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut producer = Producers::<T>::get(&owner).ok_or(Error::<T>::NotRegistered)?;
+			let name = Self::checked_name(name)?;
+			ensure!(
+				!DatasetNames::<T>::contains_key(&owner, &name),
+				Error::<T>::DatasetNameTaken
+			);
+			let mut counter = match NextDataset::<T>::get(&owner) {
+				Some(counter) => counter,
+				None => {
+					let deposit = Self::deposit(1, 0);
+					Self::hold(HoldReason::Dataset, &owner, deposit)?;
+					DatasetCounter { next: 0, deposit }
+				}
+			};
+			let dataset = counter.next;
+			counter.next = dataset
+				.checked_add(1)
+				.ok_or(Error::<T>::DatasetsExhausted)?;
+			// The dataset and its name; the name twice.
+			let deposit = Self::deposit(2, name.len().saturating_mul(2));
+			Self::hold(HoldReason::Dataset, &owner, deposit)?;
+			NextDataset::<T>::insert(&owner, counter);
+			producer.datasets = producer.datasets.saturating_add(1);
+			Producers::<T>::insert(&owner, producer);
+			DatasetNames::<T>::insert(&owner, &name, dataset);
+			Datasets::<T>::insert(
+				&owner,
+				dataset,
+				Dataset {
+					name: name.clone(),
+					epoch: 0,
+					leaves: 0,
+					requests: 0,
+					grants: 0,
+					deposit,
+				},
+			);
+			Self::deposit_event(Event::DatasetCreated {
+				owner,
+				dataset,
+				name,
+			});
+			Ok(())
+		}
+
+		/// Remove a dataset that has no records, no leaves still taken, no open requests and no grants
+		/// that are good or remembered. The deposit comes back. Its number is never used again.
+		#[pallet::call_index(5)]
+		#[pallet::weight(T::WeightInfo::remove_dataset())]
+		pub fn remove_dataset(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut producer = Producers::<T>::get(&owner).ok_or(Error::<T>::NotRegistered)?;
+			let entry = Datasets::<T>::get(&owner, dataset).ok_or(Error::<T>::UnknownDataset)?;
+			ensure!(
+				entry.leaves == 0 && entry.requests == 0 && entry.grants == 0,
+				Error::<T>::DatasetInUse
+			);
+			Datasets::<T>::remove(&owner, dataset);
+			DatasetNames::<T>::remove(&owner, &entry.name);
+			producer.datasets = producer.datasets.saturating_sub(1);
+			Producers::<T>::insert(&owner, producer);
+			Self::release(HoldReason::Dataset, &owner, entry.deposit);
+			Self::deposit_event(Event::DatasetRemoved { owner, dataset });
+			Ok(())
+		}
+
+		/// Move a dataset on to a new epoch, with a key tree of its own. Records stored from now on
+		/// are closed to all readers until they are given grants for the new epoch. `revoke` does this
+		/// by itself; call it after a grant expired whose reader shall not read what comes later.
+		#[pallet::call_index(6)]
+		#[pallet::weight(T::WeightInfo::start_epoch())]
+		pub fn start_epoch(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut entry = Self::own_dataset(&owner, dataset)?;
+			Self::next_epoch(&owner, dataset, &mut entry)?;
+			Datasets::<T>::insert(&owner, dataset, entry);
+			Ok(())
+		}
+
+		/// T_s: store an encrypted value under a key. The value goes into the block's body and not
+		/// into the state; what the state keeps is its hash, size and place. Deposits are held for the
+		/// record and its leaf until they go.
+		///
+		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
+		///
+		/// - `key`: what the owner calls the record; 32 bytes that no other record of the owner has.
+		/// - `dataset`, `epoch`: the producer's dataset and its current epoch.
+		/// - `leaf`: the leaf of that epoch's key tree that the value is encrypted under, never taken
+		///   before.
+		/// - `value`: the ciphertext; 1 to `MaxValueSize` bytes.
+		#[pallet::call_index(7)]
+		#[pallet::weight(T::WeightInfo::store(Pallet::<T>::len(value)))]
+		pub fn store(
+			origin: OriginFor<T>,
+			key: RecordKey,
+			dataset: DatasetId,
+			epoch: Epoch,
+			leaf: Leaf,
+			// Last: the client indexes the extrinsic's tail.
+			value: Vec<u8>,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			DirectStore::<T>::take().ok_or(Error::<T>::MustBeDirect)?;
+			let extrinsic =
+				frame_system::Pallet::<T>::extrinsic_index().ok_or(Error::<T>::MustBeDirect)?;
+			let size = Self::len(&value);
+			ensure!(size > 0, Error::<T>::EmptyValue);
+			ensure!(size <= T::MaxValueSize::get(), Error::<T>::ValueTooLong);
+			let mut entry = Self::own_dataset(&owner, dataset)?;
+			ensure!(epoch == entry.epoch, Error::<T>::NotCurrentEpoch);
+			ensure!(
+				!Records::<T>::contains_key(&owner, key),
+				Error::<T>::KeyTaken
+			);
+			let place = (&owner, dataset, epoch, leaf);
+			ensure!(!Leaves::<T>::contains_key(place), Error::<T>::LeafTaken);
+
+			let content_hash = sp_io::hashing::blake2_256(&value);
+			let deposit = Self::deposit(1, 0);
+			Self::hold(HoldReason::Record, &owner, deposit.saturating_add(deposit))?;
+			let block = frame_system::Pallet::<T>::block_number();
+			let payload = Payload::Value {
+				content_hash: content_hash.into(),
+				size,
+				block,
+				extrinsic,
+			};
+			Records::<T>::insert(
+				&owner,
+				key,
+				Record {
+					dataset,
+					epoch,
+					leaf,
+					payload,
+					deposit,
+				},
+			);
+			Leaves::<T>::insert(
+				place,
+				TakenLeaf {
+					by: LeafUse::Record(key),
+					deposit,
+				},
+			);
+			entry.leaves = entry.leaves.saturating_add(1);
+			Datasets::<T>::insert(&owner, dataset, entry);
+			Self::deposit_event(Event::Stored {
+				owner,
+				key,
+				dataset,
+				epoch,
+				leaf,
+				content_hash: content_hash.into(),
+				size,
+			});
+			// After all that may fail: the client does not undo it with the call's other changes.
+			sp_io::transaction_index::index(extrinsic, size, content_hash);
+			Ok(())
+		}
+
+		/// Remove a record from the state; queries for it are refused from now on. Its deposit comes
+		/// back, and its leaf's too if its epoch is over; otherwise the leaf stays taken until
+		/// `free_leaf`, so that no two values are ever under one leaf's key. The bytes stay in the
+		/// block's body on nodes that keep old blocks.
+		#[pallet::call_index(8)]
+		#[pallet::weight(T::WeightInfo::remove_record())]
+		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
+			let mut dataset = Self::own_dataset(&owner, record.dataset)?;
+			let place = (&owner, record.dataset, record.epoch, record.leaf);
+			let mut leaf = Leaves::<T>::get(place).ok_or(Error::<T>::LeafNotTaken)?;
+			let mut back = record.deposit;
+			if record.epoch < dataset.epoch {
+				back = back.saturating_add(leaf.deposit);
+				Leaves::<T>::remove(place);
+				dataset.leaves = dataset.leaves.saturating_sub(1);
+				Datasets::<T>::insert(&owner, record.dataset, dataset);
+			} else {
+				leaf.by = LeafUse::Spent;
+				Leaves::<T>::insert(place, leaf);
+			}
+			Records::<T>::remove(&owner, key);
+			Self::release(HoldReason::Record, &owner, back);
+			Self::deposit_event(Event::RecordRemoved { owner, key });
+			Ok(())
+		}
+
+		/// Free the leaf of a record that was removed, now that its epoch is over and nothing is stored
+		/// in it any more. The leaf's deposit comes back.
+		#[pallet::call_index(9)]
+		#[pallet::weight(T::WeightInfo::free_leaf())]
+		pub fn free_leaf(
+			origin: OriginFor<T>,
+			dataset: DatasetId,
+			epoch: Epoch,
+			leaf: Leaf,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut entry = Self::own_dataset(&owner, dataset)?;
+			let place = (&owner, dataset, epoch, leaf);
+			let taken = Leaves::<T>::get(place).ok_or(Error::<T>::LeafNotTaken)?;
+			ensure!(taken.by == LeafUse::Spent, Error::<T>::LeafInUse);
+			ensure!(epoch < entry.epoch, Error::<T>::EpochNotOver);
+			Leaves::<T>::remove(place);
+			entry.leaves = entry.leaves.saturating_sub(1);
+			Datasets::<T>::insert(&owner, dataset, entry);
+			Self::release(HoldReason::Record, &owner, taken.deposit);
+			Self::deposit_event(Event::LeafFreed {
+				owner,
+				dataset,
+				epoch,
+				leaf,
+			});
+			Ok(())
+		}
+
+		/// T_q: ask a producer for access to a range of a dataset. The request waits
+		/// `RequestLifetime` blocks for its answer and then lapses by itself. A deposit, and the offer
+		/// if there is one, are held until it is answered, cancelled or lapses.
+		///
+		/// - `owner`: the producer.
+		/// - `scope`: the producer's dataset, an epoch that it has come to, and leaves `from` (the
+		///   first) to `to` (one past the last, at most 2^32).
+		/// - `purpose`: what the data is for; text of 1 to `MaxTextSize` bytes.
+		/// - `term`: for how many blocks, at least, counted from the block that authorises it.
+		/// - `offer`: what the owner is paid in the block that authorises it; 0 for nothing.
+		#[pallet::call_index(10)]
+		#[pallet::weight(T::WeightInfo::request_access())]
+		pub fn request_access(
+			origin: OriginFor<T>,
+			owner: T::AccountId,
+			scope: Scope,
+			purpose: Vec<u8>,
+			term: BlockNumberFor<T>,
+			offer: BalanceOf<T>,
+		) -> DispatchResult {
+			let consumer = ensure_signed(origin)?;
+			ensure!(consumer != owner, Error::<T>::SelfRequest);
+			let dataset =
+				Datasets::<T>::get(&owner, scope.dataset).ok_or(Error::<T>::UnknownDataset)?;
+			Self::check_scope(&scope, &dataset)?;
+			let purpose: Text = Self::text(purpose, Error::<T>::PurposeTooLong)?;
+			ensure!(!purpose.is_empty(), Error::<T>::PurposeEmpty);
+			ensure!(!term.is_zero(), Error::<T>::ZeroTerm);
+			ensure!(
+				EncryptionKeys::<T>::contains_key(&consumer),
+				Error::<T>::NoEncryptionKey
+			);
+			ensure!(
+				!RequestsFrom::<T>::contains_key((&consumer, &owner, &scope)),
+				Error::<T>::AlreadyRequested
+			);
+			let id = NextRequest::<T>::get();
+			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+
+			// The request, its place in two lists and on the agenda.
+			let deposit = Self::deposit(4, purpose.len());
+			Self::hold(HoldReason::Request, &consumer, deposit)?;
+			Self::hold(HoldReason::Offer, &consumer, offer)?;
+			let valid_until =
+				frame_system::Pallet::<T>::block_number().saturating_add(T::RequestLifetime::get());
+			let request = Request {
+				owner,
+				consumer,
+				scope,
+				purpose: purpose.clone(),
+				term,
+				offer,
+				valid_until,
+				deposit,
+			};
+			NextRequest::<T>::put(next);
+			Self::open_request(id, &request);
+			let Request {
+				owner, consumer, ..
+			} = request;
+			Self::deposit_event(Event::AccessRequested {
+				request: id,
+				owner,
+				consumer,
+				scope,
+				purpose,
+				term,
+				offer,
+				valid_until,
+			});
+			Ok(())
+		}
+
+		/// Take back a request that this account made. Deposit and offer come back.
+		#[pallet::call_index(11)]
+		#[pallet::weight(T::WeightInfo::cancel_request())]
+		pub fn cancel_request(origin: OriginFor<T>, request: RequestId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			let entry = Requests::<T>::get(request)
+				.filter(|entry| entry.consumer == who)
+				.ok_or(Error::<T>::UnknownRequest)?;
+			Self::close_request(request, &entry);
+			let Request {
+				owner, consumer, ..
+			} = entry;
+			Self::deposit_event(Event::RequestCancelled {
+				request,
+				owner,
+				consumer,
+			});
+			Ok(())
+		}
+
+		/// Refuse a request made to this account. Deposit and offer go back to the consumer.
+		///
+		/// - `reason`: what the consumer is told; text of at most `MaxTextSize` bytes, or nothing.
+		#[pallet::call_index(12)]
+		#[pallet::weight(T::WeightInfo::reject_request())]
+		pub fn reject_request(
+			origin: OriginFor<T>,
+			request: RequestId,
+			reason: Vec<u8>,
+		) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			let entry = Requests::<T>::get(request)
+				.filter(|entry| entry.owner == who)
+				.ok_or(Error::<T>::UnknownRequest)?;
+			let reason: Text = Self::text(reason, Error::<T>::ReasonTooLong)?;
+			Self::close_request(request, &entry);
+			let Request {
+				owner, consumer, ..
+			} = entry;
+			Self::deposit_event(Event::RequestRejected {
+				request,
+				owner,
+				consumer,
+				reason,
+			});
+			Ok(())
+		}
+
+		/// Authorise a reader: add an entry to the authorization list, with the range's keys sealed to
+		/// the reader's encryption key. If it answers a request, the request is closed, its deposit
+		/// goes back, and its offer is paid to this account. A deposit is held: the part for the sealed
+		/// keys until the grant expires or is revoked, the rest until it is forgotten. A grant that was
+		/// paid for cannot be revoked before the term that was asked for is over.
+		///
+		/// A reader has at most `MaxGrantsPerReader` grants on one epoch of a dataset. If the list is
+		/// full, the oldest in it that ended is forgotten, and what is held for it comes back.
+		///
+		/// - `grantee`: the reader, who has an encryption key.
+		/// - `scope`: this account's dataset, an epoch that it has come to, and leaves `from` to `to`.
+		/// - `expiry`: the first block at which the grant is no longer good.
+		/// - `sealed_keys`: the keys of the range; 1 to `MaxSealedKeysSize` bytes.
+		/// - `request`: the request that this answers, if any. Reader and scope must be the same, and
+		///   the term at least what was asked for.
+		#[pallet::call_index(13)]
+		#[pallet::weight(T::WeightInfo::add_authorize())]
+		pub fn add_authorize(
+			origin: OriginFor<T>,
+			grantee: T::AccountId,
+			scope: Scope,
+			expiry: BlockNumberFor<T>,
+			sealed_keys: Vec<u8>,
+			request: Option<RequestId>,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			ensure!(owner != grantee, Error::<T>::SelfGrant);
+			let dataset = Self::own_dataset(&owner, scope.dataset)?;
+			Self::check_scope(&scope, &dataset)?;
+			let now = frame_system::Pallet::<T>::block_number();
+			ensure!(expiry > now, Error::<T>::ExpiryPassed);
+			ensure!(!sealed_keys.is_empty(), Error::<T>::SealedKeysEmpty);
+			let sealed_keys: SealedKeys = sealed_keys
+				.try_into()
+				.map_err(|_| Error::<T>::SealedKeysTooLong)?;
+			ensure!(
+				EncryptionKeys::<T>::contains_key(&grantee),
+				Error::<T>::NoEncryptionKey
+			);
+			let id = NextGrant::<T>::get();
+			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
+
+			let (paid, paid_until) = match request {
+				Some(request) => Self::fulfil(request, &owner, &grantee, &scope, expiry, now)?,
+				None => (Zero::zero(), now),
+			};
+			let deposit = Self::deposit(GRANT_ENTRIES, sealed_keys.len());
+			Self::hold(HoldReason::Grant, &owner, deposit)?;
+			NextGrant::<T>::put(next);
+			let grant = Grant {
+				owner,
+				grantee,
+				scope,
+				expiry,
+				paid_until,
+				state: GrantState::Active,
+				sealed_keys,
+				deposit,
+				due: expiry,
+			};
+			Self::open_grant(id, &grant)?;
+			let Grant { owner, grantee, .. } = grant;
+			Self::deposit_event(Event::Authorized {
+				grant: id,
+				owner,
+				grantee,
+				scope,
+				expiry,
+				request,
+				paid,
+			});
+			Ok(())
+		}
+
+		/// Revoke a grant that this account gave. Its sealed keys are removed, their part of
+		/// its deposit comes back, and queries under it are refused; the rest of the deposit comes back
+		/// when the grant is forgotten, at most `GrantMemory` blocks later. If it was on the dataset's current epoch, the dataset
+		/// moves on to a new one, so that what is stored from now on is closed to the reader; give the
+		/// readers who stay grants for the new epoch in the same batch.
+		///
+		/// A grant that the reader paid for cannot be revoked until the term paid for is over. Call
+		/// `start_epoch` to close what comes later to its reader all the same.
+		///
+		/// What the reader already has cannot be taken back: its keys go on opening the values that
+		/// were stored in its scope before.
+		#[pallet::call_index(14)]
+		#[pallet::weight(T::WeightInfo::revoke())]
+		pub fn revoke(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			let mut entry = Grants::<T>::get(grant)
+				.filter(|entry| entry.owner == who)
+				.ok_or(Error::<T>::UnknownGrant)?;
+			ensure!(entry.state == GrantState::Active, Error::<T>::GrantEnded);
+			let now = frame_system::Pallet::<T>::block_number();
+			ensure!(now >= entry.paid_until, Error::<T>::TermPaidFor);
+			let mut dataset = Self::own_dataset(&who, entry.scope.dataset)?;
+			Self::end_grant(grant, &mut entry, GrantState::Revoked);
+			let Grant {
+				owner,
+				grantee,
+				scope,
+				..
+			} = entry;
+			if scope.epoch == dataset.epoch {
+				Self::next_epoch(&owner, scope.dataset, &mut dataset)?;
+				Datasets::<T>::insert(&owner, scope.dataset, dataset);
+			}
+			Self::deposit_event(Event::Revoked {
+				grant,
+				owner,
+				grantee,
+				scope,
+			});
+			Ok(())
+		}
+	}
+}
