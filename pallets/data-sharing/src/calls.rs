@@ -521,11 +521,12 @@ mod calls {
 			Ok(())
 		}
 
-		/// Revoke a grant that this account gave. Its sealed keys are removed, their part of
-		/// its deposit comes back, and queries under it are refused; the rest of the deposit comes back
-		/// when the grant is forgotten, at most `GrantMemory` blocks later. If it was on the dataset's current epoch, the dataset
-		/// moves on to a new one, so that what is stored from now on is closed to the reader; give the
-		/// readers who stay grants for the new epoch in the same batch.
+		/// Revoke a grant that this account gave. Its sealed keys are removed, their part of its deposit
+		/// comes back, and queries under it are refused; the rest of the deposit comes back when the
+		/// grant is forgotten, `GrantMemory` blocks later or when its place is needed. If it was on the
+		/// dataset's current epoch, the dataset moves on to a new one, so that what is stored from now
+		/// on is closed to the reader; give the readers who stay grants for the new epoch in the same
+		/// batch.
 		///
 		/// A grant that the reader paid for cannot be revoked until the term paid for is over. Call
 		/// `start_epoch` to close what comes later to its reader all the same.

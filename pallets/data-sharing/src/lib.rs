@@ -37,8 +37,8 @@
 //! The owner's promise, with the reader's money moved in the block that grants access and the grant
 //! safe from `revoke` until the term paid for is over. The chain cannot look into sealed keys or
 //! ciphertext: it does not know whether the keys open anything, whether the values are what the owner
-//! said, or whether the owner will remove the records. Readers pay those whom they trust, or little at a
-//! time; what an owner did stands in the chain's history, with its signature.
+//! said, or whether the owner will remove the records. Readers pay those whom they trust, or little
+//! at a time; what an owner did stands in the chain's history, with its signature.
 //!
 //! ## A worked example
 //!

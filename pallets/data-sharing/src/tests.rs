@@ -1,4 +1,5 @@
-//! Each call's effects and each of its errors; what happens by itself; what a runtime may not set; and long random sequences.
+//! Each call's effects and each of its errors; what happens by itself; what a runtime may not
+//! set; and long random sequences.
 
 mod config;
 mod direct;

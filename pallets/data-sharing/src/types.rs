@@ -264,8 +264,8 @@ pub struct Grant<AccountId, Balance, BlockNumber> {
 	/// The first block at which the owner may revoke it: the end of the term that the grantee paid for,
 	/// or the grant's own block if nothing was paid. Never later than `expiry`.
 	pub paid_until: BlockNumber,
-	/// Whether it is good. One that ended stays for a while, unless its place is needed, so that a query can say why it is
-	/// refused.
+	/// Whether it is good. One that ended stays for a while, unless its place is needed, so that
+	/// a query can say why it is refused.
 	pub state: GrantState,
 	/// The range's keys, sealed to the grantee. Empty once the grant ended.
 	pub sealed_keys: SealedKeys,
