@@ -65,7 +65,7 @@ async function story(client, files) {
 	writeFileSync(source, csv);
 
 	print('1. A school and a company join');
-	// All at once: what one account sends is carried out in its order.
+	// All at once: these take their accounts' nonces as they are called, so the school's keep this order.
 	const [registered, created, keySet] = await Promise.all([
 		client.register(school, 'School', 'Demo school'),
 		client.createDataset(school, 'students 2025'),

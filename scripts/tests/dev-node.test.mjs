@@ -8,7 +8,8 @@ import { MasterSecret } from '../lib/envelope.mjs';
 import { LocalNode, runToEnd } from '../lib/node.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
-const timeout = 120_000;
+/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+const timeout = 180_000;
 /**
  * What the measured times may exceed their bounds by: the bounds are an idle machine's, and these tests
  * also run beside a build. The times themselves are printed.

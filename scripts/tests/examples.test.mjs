@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { LocalNode } from '../lib/node.mjs';
 
-const timeout = 60_000;
+/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+const timeout = 180_000;
 let node;
 
 before(async () => (node = await LocalNode.start()), { timeout });

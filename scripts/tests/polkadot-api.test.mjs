@@ -6,7 +6,8 @@ import { after, before, test } from 'node:test';
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { LocalNode } from '../lib/node.mjs';
 
-const timeout = 60_000;
+/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+const timeout = 180_000;
 let node, api;
 
 before(
