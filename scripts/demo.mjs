@@ -29,7 +29,7 @@ const print = (line = '') => process.stdout.write(`${line}\n`);
 /** A step on the chain: the blocks that it is in, and who did what. */
 const tell = (receipts, who, what) => {
 	const blocks = [...new Set([receipts].flat().map(({ block }) => block))].sort((a, b) => a - b);
-	const where = `${blocks.length > 1 ? 'blocks' : 'block'} ${blocks.join(', ')}`;
+	const where = blocks.length > 1 ? `blocks ${blocks[0]}-${blocks.at(-1)}` : `block ${blocks[0]}`;
 	print(`  ${where.padEnd(13)} ${who.padEnd(9)} ${what}`);
 };
 /** Something done or seen outside the chain's blocks. */
