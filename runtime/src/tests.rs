@@ -471,7 +471,7 @@ mod data_sharing {
 				answer.payload,
 				Payload::Value {
 					content_hash: sp_runtime::traits::BlakeTwo256::hash(&value),
-					size: value.len() as u32,
+					length: value.len() as u32,
 					block: 3,
 					extrinsic: 1,
 				}

@@ -309,8 +309,7 @@ export class Client {
 			epoch: answer.epoch.toNumber(),
 			leaf: answer.leaf.toNumber(),
 			contentHash: value.contentHash.toU8a(),
-			// The field `size`, which @polkadot/api renames: its structures are maps and have one.
-			size: value.size_.toNumber(),
+			length: value.length.toNumber(),
 			block: value.block.toNumber(),
 			grant: grant && {
 				id: grant.grant.toNumber(),

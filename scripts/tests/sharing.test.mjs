@@ -72,8 +72,8 @@ test('a record of the largest size goes through every layer', { timeout }, async
 	const key = recordKey('largest');
 	const value = new Uint8Array(largest() - Header.LEN - TAG_LEN).map((_, i) => i);
 	await client.store(school, master, { dataset: 0, epoch: 0, leaf: 100, key }, value);
-	const { size } = await client.query(school.address, school.address, key);
-	assert.equal(size, largest());
+	const { length } = await client.query(school.address, school.address, key);
+	assert.equal(length, largest());
 	assert.deepEqual(await client.readOwn(school, master, key), value);
 });
 

@@ -335,7 +335,7 @@ impl<C: ChainClient> Chain<C> {
 	}
 
 	/// Whether the block is in the database.
-	fn knows(&self, hash: Hash) -> Result<bool, CheckError> {
+	pub(crate) fn knows(&self, hash: Hash) -> Result<bool, CheckError> {
 		Ok(self.client.status(hash)? == BlockStatus::InChain)
 	}
 

@@ -40,9 +40,15 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 
 	/// The heaviest leaf that is `base` or descends from it; `base` where there is none.
 	pub(crate) fn heaviest_above(&self, base: Hash) -> Result<Hash, CheckError> {
+		let blockchain = self.backend.blockchain();
 		let mut best = None;
-		for leaf in self.backend.blockchain().leaves()? {
-			if !self.chain.descends_from(leaf, base)? {
+		// While a block is being written, its parent is no leaf any more, and it is one already, though
+		// it cannot be read yet. The client's best block can always be read. (An error here would be
+		// worse than an old answer: a voter that cannot find its target does not vote in that round, and
+		// where it is the only one, the round never ends.)
+		let best_block = self.chain.client().info().best_hash;
+		for leaf in blockchain.leaves()?.into_iter().chain([best_block]) {
+			if !self.chain.knows(leaf)? || !self.chain.descends_from(leaf, base)? {
 				continue;
 			}
 			let weight = (self.chain.total_difficulty(leaf)?, leaf);

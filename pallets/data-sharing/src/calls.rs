@@ -213,9 +213,9 @@ mod calls {
 			DirectStore::<T>::take().ok_or(Error::<T>::MustBeDirect)?;
 			let extrinsic =
 				frame_system::Pallet::<T>::extrinsic_index().ok_or(Error::<T>::MustBeDirect)?;
-			let size = Self::len(&value);
-			ensure!(size > 0, Error::<T>::EmptyValue);
-			ensure!(size <= T::MaxValueSize::get(), Error::<T>::ValueTooLong);
+			let length = Self::len(&value);
+			ensure!(length > 0, Error::<T>::EmptyValue);
+			ensure!(length <= T::MaxValueSize::get(), Error::<T>::ValueTooLong);
 			let mut entry = Self::own_dataset(&owner, dataset)?;
 			ensure!(epoch == entry.epoch, Error::<T>::NotCurrentEpoch);
 			ensure!(
@@ -231,7 +231,7 @@ mod calls {
 			let block = frame_system::Pallet::<T>::block_number();
 			let payload = Payload::Value {
 				content_hash: content_hash.into(),
-				size,
+				length,
 				block,
 				extrinsic,
 			};
@@ -262,10 +262,10 @@ mod calls {
 				epoch,
 				leaf,
 				content_hash: content_hash.into(),
-				size,
+				length,
 			});
 			// After all that may fail: the client does not undo it with the call's other changes.
-			sp_io::transaction_index::index(extrinsic, size, content_hash);
+			sp_io::transaction_index::index(extrinsic, length, content_hash);
 			Ok(())
 		}
 

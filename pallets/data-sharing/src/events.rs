@@ -74,8 +74,8 @@ mod events {
 			leaf: Leaf,
 			/// BLAKE2b-256 of its value.
 			content_hash: H256,
-			/// The value's bytes.
-			size: u32,
+			/// How many bytes the value has.
+			length: u32,
 		},
 		/// A record was removed from the state. Nodes that keep old blocks still have its bytes.
 		RecordRemoved {

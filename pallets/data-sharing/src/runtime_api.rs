@@ -10,6 +10,7 @@ use sp_core::H256;
 
 /// The grant that opens a record, with what its holder needs to use it.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+#[scale_info(capture_docs = "always")]
 pub struct OpeningGrant<BlockNumber> {
 	/// Its number.
 	pub grant: GrantId,
@@ -25,6 +26,7 @@ pub struct OpeningGrant<BlockNumber> {
 ///
 /// The bytes are not in it: they are in a block's body, and any node serves them by their hash.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+#[scale_info(capture_docs = "always")]
 pub struct Answer<BlockNumber> {
 	/// The record's dataset.
 	pub dataset: DatasetId,
@@ -40,6 +42,8 @@ pub struct Answer<BlockNumber> {
 
 /// Why a query is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+// In the runtime's metadata too: they are what a caller reads.
+#[scale_info(capture_docs = "always")]
 pub enum QueryError {
 	/// The owner has no record with this key.
 	#[codec(index = 0)]

@@ -138,8 +138,8 @@ pub enum Payload<BlockNumber> {
 	Value {
 		/// BLAKE2b-256 of the value: the name under which any node serves it.
 		content_hash: H256,
-		/// The value's bytes.
-		size: u32,
+		/// How many bytes the value has.
+		length: u32,
 		/// The block whose body has it.
 		block: BlockNumber,
 		/// The index of its extrinsic in that block.

@@ -48,7 +48,7 @@ fn a_record_is_stored() {
 		let content_hash = H256(sp_io::hashing::blake2_256(&[7; 8]));
 		let payload = Payload::Value {
 			content_hash,
-			size: 8,
+			length: 8,
 			block: 1,
 			extrinsic: 3,
 		};
@@ -79,7 +79,7 @@ fn a_record_is_stored() {
 				epoch: 0,
 				leaf: 7,
 				content_hash,
-				size: 8,
+				length: 8,
 			}
 		);
 	});
