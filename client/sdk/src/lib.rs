@@ -1,0 +1,3 @@
+//! What a program does with an Isthmus chain.
+
+#![forbid(unsafe_code)]

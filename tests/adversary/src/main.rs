@@ -1,0 +1,3 @@
+//! Attacks on a network of nodes, for tests.
+
+fn main() {}
