@@ -57,6 +57,8 @@ export class LocalNode {
 
 	/** JSON-RPC's port. */
 	port;
+	/** The port that peers connect to. */
+	peerPort;
 	/** Where the chain is kept. */
 	basePath;
 	/** The file that the node's log goes to. */
@@ -74,19 +76,21 @@ export class LocalNode {
 	 * @param {string} [options.basePath] Where the chain is kept; by default a new temporary folder,
 	 * which goes when the node is stopped.
 	 * @param {number} [options.port] The port to listen on if it is free; by default any.
+	 * @param {number} [options.peerPort] The same of the port for peers.
 	 * @returns {Promise<LocalNode>}
 	 */
-	static async start({ args = ['--dev'], basePath, port = 0 } = {}) {
+	static async start({ args = ['--dev'], basePath, port = 0, peerPort = 0 } = {}) {
 		const node = new LocalNode();
 		node.#binary = binary();
 		node.#ownsFolder = basePath === undefined;
 		node.basePath = basePath ?? mkdtempSync(join(tmpdir(), 'isthmus-node-'));
 		node.logPath = join(node.basePath, 'node.log');
 		node.port = await freePort(port);
+		node.peerPort = await freePort(peerPort);
 		node.#args = [
 			...args,
 			...['--base-path', node.basePath, '--rpc-port', String(node.port)],
-			...['--port', String(await freePort()), '--no-prometheus', '--no-telemetry'],
+			...['--listen-addr', `/ip4/127.0.0.1/tcp/${node.peerPort}`, '--no-prometheus', '--no-telemetry'],
 		];
 		await node.#spawn();
 		return node;
@@ -122,7 +126,17 @@ export class LocalNode {
 
 	/** `kill -9`, and a new start with the same command line and folder. */
 	async killAndRestart() {
+		await this.down();
+		await this.up();
+	}
+
+	/** `kill -9`. The folder stays, for `up`. */
+	async down() {
 		await this.#end();
+	}
+
+	/** Starts the node again after `down`, with the same command line and folder. */
+	async up() {
 		await this.#spawn();
 	}
 

@@ -1,0 +1,80 @@
+// Chain specifications for networks on this machine, made from the node's built-in `local` one. The accounts' keys
+// are derived from public phrases (`//Alice`), so such a chain gives no security.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Keyring } from '@polkadot/api';
+import { runToEnd } from './node.mjs';
+
+/** The development accounts, in the order in which the nodes of a network take them. */
+const NAMES = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve', 'Ferdie'];
+/** What an account has that the built-in specification does not endow, in the smallest unit. */
+const ENDOWMENT = 1e18;
+
+/** Runs the node's program to its end, which must be a good one. */
+async function run(args) {
+	const { code, stdout, stderr } = await runToEnd(args);
+	if (code !== 0) throw new Error(`isthmus-node ${args[0]} ended with exit code ${code}:\n${stderr.trim()}`);
+	return { stdout, stderr };
+}
+
+/** A specification as the node's program writes it. */
+async function exported(...args) {
+	return (await run(['export-chain-spec', ...args])).stdout;
+}
+
+/** The first `count` identities: the development accounts, and then `Node7`, `Node8`, … */
+export function identities(count) {
+	return Array.from({ length: count }, (_, index) => identity(NAMES[index] ?? `Node${index + 1}`));
+}
+
+/** Who a node is: the account that it mines for, and the key that it votes with. */
+function identity(name) {
+	const secret = `//${name}`;
+	const account = new Keyring({ type: 'sr25519' }).addFromUri(secret);
+	const voter = new Keyring({ type: 'ed25519' }).addFromUri(secret);
+	return { name, secret, account: account.address, voter: voter.address };
+}
+
+/**
+ * Writes a chain's specification, in its raw form, so that the nodes need not work out the genesis state again.
+ *
+ * @param {string} folder Where to write it.
+ * @param {object} options
+ * @param {object[]} options.verifiers The genesis verifiers, from `identities`.
+ * @param {object} [options.parameters] Consensus parameters other than `local`'s.
+ * @param {(genesis: object) => void} [options.edit] Changes more of the genesis configuration.
+ * @returns {Promise<string>} The file's path.
+ */
+export async function writeSpec(folder, { verifiers, parameters = {}, edit = () => {} }) {
+	const spec = JSON.parse(await exported('--chain', 'local'));
+	const genesis = spec.genesis.runtimeGenesis.patch;
+	Object.assign(genesis.proofOfWork.parameters, parameters);
+	genesis.session.keys = verifiers.map(({ account, voter }) => [account, account, { grandpa: voter }]);
+	const endowed = new Set(genesis.balances.balances.map(([account]) => account));
+	for (const { account } of verifiers) {
+		if (!endowed.has(account)) genesis.balances.balances.push([account, ENDOWMENT]);
+	}
+	edit(genesis);
+	mkdirSync(folder, { recursive: true });
+	const plain = join(folder, 'chain.plain.json');
+	const path = join(folder, 'chain.json');
+	writeFileSync(plain, JSON.stringify(spec, null, '\t'));
+	writeFileSync(path, await exported('--chain', plain, '--raw'));
+	return path;
+}
+
+/**
+ * Gives a node that has not run yet its identity among peers, and its voter's key if it has one.
+ *
+ * @returns {Promise<string>} The peer id.
+ */
+export async function giveKeys(chain, basePath, voter) {
+	const at = ['--chain', chain, '--base-path', basePath];
+	const { stderr } = await run(['key', 'generate-node-key', ...at]);
+	if (voter) {
+		const key = ['--key-type', 'gran', '--scheme', 'ed25519', '--suri', voter.secret];
+		await run(['key', 'insert', ...at, ...key]);
+	}
+	return stderr.trim().split('\n').at(-1);
+}
