@@ -1,0 +1,75 @@
+//! What goes wrong in a command: a sentence, perhaps a hint, and the program's exit code.
+
+use std::{fmt, process::ExitCode};
+
+/// Why a command ended without doing what it was asked. It is what the person at the terminal reads,
+/// so every error of the libraries below becomes one sentence here, and a hint where one helps.
+#[derive(Debug)]
+pub(crate) struct Error {
+	kind: Kind,
+	message: String,
+	hint: Option<String>,
+}
+
+/// What kind of failure, which a script reads from the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+	/// Anything else, a file that cannot be written for one.
+	Failed = 1,
+	/// The command line asks for something that makes no sense. (`clap` ends with 2 by itself.)
+	Usage = 2,
+	/// No node answers at the address, or the connection was lost.
+	Unreachable = 3,
+	/// The chain refused: a call failed, or a query was not allowed.
+	Refused = 4,
+	/// Data, keys or a passphrase are not what they should be.
+	NotAuthentic = 5,
+}
+
+/// The exit codes, as `--help` explains them.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed; 2 wrong use; 3 no node answers; 4 the chain refused; \
+5 data, keys or passphrase are not the right ones";
+
+impl Error {
+	/// An error of this kind.
+	pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
+		Self {
+			kind,
+			message: message.to_string(),
+			hint: None,
+		}
+	}
+
+	/// [`Kind::Failed`].
+	pub(crate) fn failed(message: impl fmt::Display) -> Self {
+		Self::new(Kind::Failed, message)
+	}
+
+	/// [`Kind::Usage`].
+	pub(crate) fn usage(message: impl fmt::Display) -> Self {
+		Self::new(Kind::Usage, message)
+	}
+
+	/// Adds what the reader may do about it.
+	pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
+		self.hint = Some(hint.to_string());
+		self
+	}
+
+	/// Prints the error to stderr, and gives the program's exit code. With `json` it is one line, an
+	/// object with `error`, `hint` and `code`.
+	pub(crate) fn report(&self, json: bool) -> ExitCode {
+		let code = self.kind as u8;
+		if json {
+			let line = serde_json::json!({"error": self.message, "hint": self.hint, "code": code});
+			eprintln!("{line}");
+		} else {
+			eprintln!("error: {}", self.message);
+			if let Some(hint) = &self.hint {
+				eprintln!("hint: {hint}");
+			}
+		}
+		ExitCode::from(code)
+	}
+}
