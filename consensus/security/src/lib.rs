@@ -7,6 +7,7 @@
 //! | [`equation_3`] | the same number, Eq. 3, without its rounding errors |
 //! | [`exact`] | the probability that both approximate |
 //! | [`depth`] | the least z at which the odds are under a risk |
+//! | [`Race`] | the attack simulated, by the toss of a coin, and counted |
 //!
 //! The attacker has the share q of the network's hash power, the honest miners p = 1 − q. While the
 //! honest miners find z blocks, the attacker finds k; from z − k behind, it ever catches up with the
@@ -24,15 +25,19 @@
 //!   where P_z is under about 10^−15; and line 6 is zero where λ passes 745, so that the result is one.
 //! - "The value of z exponentially declines" speaks of P_z.
 //!
-//! Not here: the race itself (a simulation), the plot of Fig. 5, and finality, which a private fork does
-//! not pass whatever its odds.
+//! Not here: the plot of Fig. 5 (the `isthmus risk` command), attacks on real nodes (`scripts/attack`), and
+//! finality, which a private fork does not pass whatever its odds.
 
 #![forbid(unsafe_code)]
 
 mod depth;
+mod interval;
 mod odds;
+mod race;
 mod share;
 
 pub use depth::{depth, DepthError, Model, MAX_DEPTH};
+pub use interval::{Confidence, Interval};
 pub use odds::{algorithm_3, equation_3, exact};
+pub use race::{Outcome, Race, RaceError, MAX_BEHIND, MISSED};
 pub use share::{Risk, RiskError, Share, ShareError};
