@@ -2,8 +2,8 @@
 
 use crate::{
 	genesis, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
-	RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, UncheckedExtrinsic,
-	VERSION,
+	RuntimeCall, RuntimeGenesisConfig, Session, SessionKeys, System, TransactionPayment,
+	UncheckedExtrinsic, VERSION,
 };
 use alloc::vec::Vec;
 use codec::{DecodeAll, Encode};
@@ -12,12 +12,19 @@ use frame_support::{
 	weights::Weight,
 };
 use isthmus_primitives::{
-	params::ChainParameters, AccountId, Balance, BlockNumber, Hash, Header, Nonce,
+	api::Verifier, params::ChainParameters, AccountId, Balance, BlockNumber, Hash, Header, Nonce,
 };
-use pallet_data_sharing::runtime_api::{Answer, QueryError};
+use pallet_data_sharing::{
+	runtime_api::{Answer, DatasetEntry, GrantEntry, Page, QueryError, RecordEntry, RequestEntry},
+	types::{GrantState, Scope},
+};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use polkadot_sdk::*;
-use sp_core::{crypto::KeyTypeId, OpaqueMetadata};
+use sp_consensus_grandpa::AuthorityId;
+use sp_core::{
+	crypto::{key_types, KeyTypeId},
+	OpaqueMetadata,
+};
 use sp_inherents::{CheckInherentsResult, InherentData};
 use sp_runtime::{
 	traits::{Block as BlockT, NumberFor},
@@ -219,13 +226,95 @@ sp_api::impl_runtime_apis! {
 		}
 	}
 
-	impl pallet_data_sharing::runtime_api::DataSharingApi<Block, AccountId, BlockNumber> for Runtime {
+	impl isthmus_primitives::api::VerifiersApi<Block> for Runtime {
+		fn verifiers() -> Vec<Verifier> {
+			let validators = Session::validators();
+			let authorities = Grandpa::grandpa_authorities();
+			// GRANDPA takes over a session's keys in the session's order, so that the place tells the
+			// account. The owner of a key tells it too, unless the key is being renewed; that comes
+			// first for a forced change, until which the authorities are those of an older session.
+			let account = |(place, (grandpa, _)): (usize, (AuthorityId, _))| {
+				let owner = Session::key_owner(key_types::GRANDPA, grandpa.as_ref());
+				let account = owner.or_else(|| validators.get(place).cloned())?;
+				Some(Verifier { account, grandpa })
+			};
+			authorities.into_iter().enumerate().filter_map(account).collect()
+		}
+
+		fn queued_verifiers() -> Vec<Verifier> {
+			let queued = Session::queued_keys().into_iter();
+			queued.map(|(account, SessionKeys { grandpa })| Verifier { account, grandpa }).collect()
+		}
+	}
+
+	impl pallet_data_sharing::runtime_api::DataSharingApi<Block, AccountId, Balance, BlockNumber>
+		for Runtime
+	{
 		fn query(
 			caller: AccountId,
 			owner: AccountId,
 			key: Hash,
 		) -> Result<Answer<BlockNumber>, QueryError> {
 			DataSharing::query(&caller, &owner, key)
+		}
+
+		fn datasets(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<DatasetEntry<Balance, BlockNumber>> {
+			DataSharing::datasets(&owner, after, limit)
+		}
+
+		fn records(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RecordEntry<Balance, BlockNumber>> {
+			DataSharing::records(&owner, after, limit)
+		}
+
+		fn records_in(
+			owner: AccountId,
+			scope: Scope,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RecordEntry<Balance, BlockNumber>> {
+			DataSharing::records_in(&owner, &scope, after, limit)
+		}
+
+		fn requests_to(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RequestEntry<AccountId, Balance, BlockNumber>> {
+			DataSharing::requests_to(&owner, after, limit)
+		}
+
+		fn requests_from(
+			consumer: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RequestEntry<AccountId, Balance, BlockNumber>> {
+			DataSharing::requests_from(&consumer, after, limit)
+		}
+
+		fn grants_of(
+			owner: AccountId,
+			state: Option<GrantState>,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>> {
+			DataSharing::grants_of(&owner, state, after, limit)
+		}
+
+		fn grants_to(
+			grantee: AccountId,
+			state: Option<GrantState>,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>> {
+			DataSharing::grants_to(&grantee, state, after, limit)
 		}
 	}
 }
