@@ -5,14 +5,14 @@ use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
 
 /// A chain specification of this node.
-pub(crate) type ChainSpec = sc_service::GenericChainSpec;
+pub type ChainSpec = sc_service::GenericChainSpec;
 
 /// The built-in specification of this name, or the one in the file of this path.
 ///
 /// # Errors
 ///
 /// A sentence, where the node was built without its Wasm runtime or the file cannot be read.
-pub(crate) fn load(id: &str) -> Result<ChainSpec, String> {
+pub fn load(id: &str) -> Result<ChainSpec, String> {
 	match id {
 		"dev" => development(),
 		"" | "local" => local(),

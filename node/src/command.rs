@@ -5,8 +5,11 @@ use crate::{
 	cli::{Cli, Command},
 	service,
 };
+use clap::Parser;
 use polkadot_sdk::*;
 use sc_cli::SubstrateCli;
+use sc_service::Configuration;
+use std::ffi::OsString;
 
 impl SubstrateCli for Cli {
 	fn impl_name() -> String {
@@ -43,7 +46,7 @@ impl SubstrateCli for Cli {
 /// # Errors
 ///
 /// The command's own.
-pub(crate) fn run() -> sc_cli::Result<()> {
+pub fn run() -> sc_cli::Result<()> {
 	let cli = Cli::from_args();
 	match &cli.subcommand {
 		None => {
@@ -82,4 +85,18 @@ pub(crate) fn run() -> sc_cli::Result<()> {
 			runner.sync_run(|config| cmd.run::<isthmus_primitives::Block>(&config))
 		}
 	}
+}
+
+/// What a node started with this command line would run with: the program's name first, as in
+/// `["isthmus-node", "--dev", "--base-path", "DIR"]`. Starts nothing.
+///
+/// # Errors
+///
+/// That of an option that does not read, or of a specification that does not load.
+pub fn configuration(
+	args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+	tokio: tokio::runtime::Handle,
+) -> sc_cli::Result<Configuration> {
+	let cli = Cli::try_parse_from(args).map_err(|e| sc_cli::Error::Input(e.to_string()))?;
+	cli.create_configuration(&cli.run, tokio)
 }

@@ -35,28 +35,43 @@ const MIN_BLOCKS_KEPT: u32 = 64;
 /// One justification is kept every so many blocks, to serve to peers that come later.
 const JUSTIFICATION_PERIOD: u32 = 512;
 
-pub(crate) type FullClient = sc_service::TFullClient<
+/// The client: blocks, state and the runtime.
+pub type FullClient = sc_service::TFullClient<
 	Block,
 	RuntimeApi,
 	sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>,
 >;
-pub(crate) type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
-pub(crate) type FullBackend = sc_service::TFullBackend<Block>;
-type FullSelectChain = HeaviestChain<FullBackend, FullClient>;
-type FullGrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
-type FullImport = PowBlockImport<FullGrandpaImport, FullBackend, FullClient>;
+/// The transaction pool.
+pub type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
+/// The database.
+pub type FullBackend = sc_service::TFullBackend<Block>;
+/// Fork choice: the heaviest chain that has the finalized block.
+pub type FullSelectChain = HeaviestChain<FullBackend, FullClient>;
+/// Finality's part of block import.
+pub type FullGrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
+/// Block import. Header and seal are the verifier's to check, before it.
+pub type FullImport = PowBlockImport<FullGrandpaImport, FullBackend, FullClient>;
 
 /// What every command needs: the client, and the door that blocks come in by.
-pub(crate) struct Parts {
-	pub(crate) client: Arc<FullClient>,
-	pub(crate) task_manager: TaskManager,
-	pub(crate) import_queue: DefaultImportQueue<Block>,
-	backend: Arc<FullBackend>,
-	keystore: sc_service::KeystoreContainer,
-	pool: Arc<FullPool>,
-	chain: Arc<Chain<FullClient>>,
-	select_chain: FullSelectChain,
-	block_import: FullImport,
+pub struct Parts {
+	/// Blocks, state and the runtime.
+	pub client: Arc<FullClient>,
+	/// Ends what was spawned when it is dropped.
+	pub task_manager: TaskManager,
+	/// Verifies and imports what peers and files bring.
+	pub import_queue: DefaultImportQueue<Block>,
+	/// The database.
+	pub backend: Arc<FullBackend>,
+	/// The node's keys.
+	pub keystore: sc_service::KeystoreContainer,
+	/// Transactions that wait for a block.
+	pub pool: Arc<FullPool>,
+	/// The chain's parameters, and the check of one header or block.
+	pub chain: Arc<Chain<FullClient>>,
+	/// Fork choice.
+	pub select_chain: FullSelectChain,
+	/// The import of a block whose header was verified.
+	pub block_import: FullImport,
 	grandpa: LinkHalf<Block, FullClient, FullSelectChain>,
 	telemetry: Option<Telemetry>,
 }
@@ -67,7 +82,7 @@ impl Parts {
 	/// # Errors
 	///
 	/// Those of the database, the executor and the telemetry's connection.
-	pub(crate) fn new(config: &Configuration) -> Result<Self, ServiceError> {
+	pub fn new(config: &Configuration) -> Result<Self, ServiceError> {
 		let telemetry = config
 			.telemetry_endpoints
 			.clone()
