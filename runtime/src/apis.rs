@@ -14,7 +14,10 @@ use frame_support::{
 use isthmus_primitives::{
 	api::Verifier, params::ChainParameters, AccountId, Balance, BlockNumber, Hash, Header, Nonce,
 };
-use pallet_data_sharing::runtime_api::{Answer, QueryError};
+use pallet_data_sharing::{
+	runtime_api::{Answer, DatasetEntry, GrantEntry, Page, QueryError, RecordEntry, RequestEntry},
+	types::{GrantState, Scope},
+};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use polkadot_sdk::*;
 use sp_consensus_grandpa::AuthorityId;
@@ -244,13 +247,74 @@ sp_api::impl_runtime_apis! {
 		}
 	}
 
-	impl pallet_data_sharing::runtime_api::DataSharingApi<Block, AccountId, BlockNumber> for Runtime {
+	impl pallet_data_sharing::runtime_api::DataSharingApi<Block, AccountId, Balance, BlockNumber>
+		for Runtime
+	{
 		fn query(
 			caller: AccountId,
 			owner: AccountId,
 			key: Hash,
 		) -> Result<Answer<BlockNumber>, QueryError> {
 			DataSharing::query(&caller, &owner, key)
+		}
+
+		fn datasets(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<DatasetEntry<Balance, BlockNumber>> {
+			DataSharing::datasets(&owner, after, limit)
+		}
+
+		fn records(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RecordEntry<Balance, BlockNumber>> {
+			DataSharing::records(&owner, after, limit)
+		}
+
+		fn records_in(
+			owner: AccountId,
+			scope: Scope,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RecordEntry<Balance, BlockNumber>> {
+			DataSharing::records_in(&owner, &scope, after, limit)
+		}
+
+		fn requests_to(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RequestEntry<AccountId, Balance, BlockNumber>> {
+			DataSharing::requests_to(&owner, after, limit)
+		}
+
+		fn requests_from(
+			consumer: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RequestEntry<AccountId, Balance, BlockNumber>> {
+			DataSharing::requests_from(&consumer, after, limit)
+		}
+
+		fn grants_of(
+			owner: AccountId,
+			state: Option<GrantState>,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>> {
+			DataSharing::grants_of(&owner, state, after, limit)
+		}
+
+		fn grants_to(
+			grantee: AccountId,
+			state: Option<GrantState>,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>> {
+			DataSharing::grants_to(&grantee, state, after, limit)
 		}
 	}
 }

@@ -196,10 +196,12 @@ impl pallet_data_sharing::Config for Runtime {
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	type GrantMemory = ConstU32<WEEK>;
 	type MaxEndingsPerBlock = ConstU32<32>;
-	/// 1 MiB: with its call it fits a block many times, a message between nodes, and a batch of
-	/// Bitswap's.
-	type MaxValueSize = ConstU32<{ 1024 * 1024 }>;
+	/// 1 MiB of plaintext, or of chunks' hashes, and 1 KiB for what goes around it: with its call it
+	/// fits a block five times, a message between nodes, and a batch of Bitswap's.
+	type MaxValueSize = ConstU32<{ 1024 * 1024 + 1024 }>;
 	type RequestLifetime = ConstU32<WEEK>;
 	type RuntimeHoldReason = RuntimeHoldReason;
+	/// The inherent's time is H_s in milliseconds.
+	type Time = pallet_timestamp::Pallet<Runtime>;
 	type WeightInfo = pallet_data_sharing::weights::SubstrateWeight<Runtime>;
 }

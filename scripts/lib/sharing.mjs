@@ -28,6 +28,7 @@ export const QUERY_REFUSALS = {
 	OutOfRange: "The record is outside the range of the caller's grant.",
 	Expired: "The caller's grant has expired.",
 	Revoked: "The caller's grant was revoked.",
+	Incomplete: 'The record does not have all its chunks yet.',
 };
 
 /** The chain refused a query. `name` is the reason's name (`NotAuthorised`), `message` its sentence. */
@@ -270,10 +271,10 @@ export class Client {
 	 * @param master The owner's `MasterSecret`.
 	 * @param {string} grantee The reader's address.
 	 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
-	 * @param {{term: number, request?: number}} terms For how many blocks at least, and which request
-	 * this answers, if any.
+	 * @param {{term: number, request?: number, until?: Date}} terms For how many blocks at least, which
+	 * request this answers, if any, and a date at which it ends before, if any.
 	 */
-	async authorize(signer, master, grantee, scope, { term, request = null }) {
+	async authorize(signer, master, grantee, scope, { term, request = null, until = null }) {
 		const { dataSharing } = this.api.tx;
 		const best = await this.api.rpc.chain.getHeader();
 		const expiry = best.number.toNumber() + term + TERM_SLACK;
@@ -286,7 +287,7 @@ export class Client {
 		const sealed = await sealGrant(root, this.#scope(grantee, scope, expiry), publicKey);
 		return this.submit(
 			signer,
-			dataSharing.addAuthorize(grantee, scope, expiry, hex(sealed), request),
+			dataSharing.addAuthorize(grantee, scope, expiry, until && seconds(until), hex(sealed), request),
 		);
 	}
 
@@ -412,4 +413,9 @@ export class Client {
 /** Bytes as the chain's JSON has them. */
 export function hex(bytes) {
 	return `0x${Buffer.from(bytes).toString('hex')}`;
+}
+
+/** A date as the chain counts: in whole seconds since 1970. */
+function seconds(date) {
+	return Math.floor(date.getTime() / 1000);
 }

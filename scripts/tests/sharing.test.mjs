@@ -163,14 +163,14 @@ test('bad input is refused with an error of its own, and changes nothing', { tim
 		[c, calls.requestAccess(s.address, SCOPE, 'study', 0, 0), 'ZeroTerm'],
 		[c, calls.cancelRequest(7), 'UnknownRequest'],
 		[s, calls.rejectRequest(7, ''), 'UnknownRequest'],
-		[s, calls.addAuthorize(s.address, SCOPE, far, sealed, null), 'SelfGrant'],
-		[s, calls.addAuthorize(d.address, SCOPE, far, sealed, null), 'NoEncryptionKey'],
-		[s, calls.addAuthorize(c.address, SCOPE, 1, sealed, null), 'ExpiryPassed'],
-		[s, calls.addAuthorize(c.address, SCOPE, far, '0x', null), 'SealedKeysEmpty'],
-		[s, calls.addAuthorize(c.address, SCOPE, far, `0x${'00'.repeat(4097)}`, null), 'SealedKeysTooLong'],
-		[s, calls.addAuthorize(c.address, SCOPE, far, sealed, 7), 'UnknownRequest'],
-		[s, calls.addAuthorize(c.address, { ...SCOPE, dataset: 7 }, far, sealed, null), 'UnknownDataset'],
-		[d, calls.addAuthorize(c.address, SCOPE, far, sealed, null), 'NotRegistered'],
+		[s, calls.addAuthorize(s.address, SCOPE, far, null, sealed, null), 'SelfGrant'],
+		[s, calls.addAuthorize(d.address, SCOPE, far, null, sealed, null), 'NoEncryptionKey'],
+		[s, calls.addAuthorize(c.address, SCOPE, 1, null, sealed, null), 'ExpiryPassed'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, null, '0x', null), 'SealedKeysEmpty'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, null, `0x${'00'.repeat(4097)}`, null), 'SealedKeysTooLong'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, null, sealed, 7), 'UnknownRequest'],
+		[s, calls.addAuthorize(c.address, { ...SCOPE, dataset: 7 }, far, null, sealed, null), 'UnknownDataset'],
+		[d, calls.addAuthorize(c.address, SCOPE, far, null, sealed, null), 'NotRegistered'],
 		[s, calls.revoke(7), 'UnknownGrant'],
 		[d, calls.revoke(0), 'UnknownGrant'],
 	];
@@ -197,7 +197,7 @@ test('a request is made once, and answered as it was asked', { timeout }, async 
 		client.requestAccess(company, school.address, whole, { purpose: 'study', term: TERM, offer: 5n });
 	const request = (await ask()).event('dataSharing', 'AccessRequested').request.toNumber();
 	const authorize = (scope, expiry) =>
-		client.submit(school, calls.addAuthorize(company.address, scope, expiry, '0x01', request));
+		client.submit(school, calls.addAuthorize(company.address, scope, expiry, null, '0x01', request));
 	const before = await state();
 	await assert.rejects(ask(), { name: 'AlreadyRequested' });
 	await assert.rejects(authorize(SCOPE, 1_000_000), { name: 'NotAsRequested' });

@@ -102,7 +102,7 @@ fn request<T: Config>(owner: &T::AccountId, consumer: &T::AccountId) -> Result<(
 fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), BenchmarkError> {
 	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
 	let (owner, grantee) = (signed::<T>(owner), grantee.clone());
-	Pallet::<T>::add_authorize(owner, grantee, scope(), expiry::<T>(), sealed_keys, None)?;
+	Pallet::<T>::add_authorize(owner, grantee, scope(), expiry::<T>(), None, sealed_keys, None)?;
 	Ok(())
 }
 
@@ -289,6 +289,7 @@ mod benchmarks {
 			consumer.clone(),
 			scope(),
 			expiry::<T>(),
+			None,
 			sealed_keys,
 			Some(id),
 		);

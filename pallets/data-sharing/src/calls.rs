@@ -154,7 +154,8 @@ mod calls {
 		}
 
 		/// Remove a dataset that has no records, no leaves still taken, no open requests and no grants
-		/// that are good or remembered. The deposit comes back. Its number is never used again.
+		/// that are good or remembered. The deposit comes back, and its policy's, which goes with it. Its number
+		/// is never used again.
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::remove_dataset())]
 		pub fn remove_dataset(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
@@ -169,7 +170,11 @@ mod calls {
 			DatasetNames::<T>::remove(&owner, &entry.name);
 			producer.datasets = producer.datasets.saturating_sub(1);
 			Producers::<T>::insert(&owner, producer);
-			Self::release(HoldReason::Dataset, &owner, entry.deposit);
+			let policy = Policies::<T>::take(&owner, dataset)
+				.map(|entry| entry.deposit)
+				.unwrap_or_else(Zero::zero);
+			let deposit = entry.deposit.saturating_add(policy);
+			Self::release(HoldReason::Dataset, &owner, deposit);
 			Self::deposit_event(Event::DatasetRemoved { owner, dataset });
 			Ok(())
 		}
@@ -209,92 +214,24 @@ mod calls {
 			// Last: the client indexes the extrinsic's tail.
 			value: Vec<u8>,
 		) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
-			DirectStore::<T>::take().ok_or(Error::<T>::MustBeDirect)?;
-			let extrinsic =
-				frame_system::Pallet::<T>::extrinsic_index().ok_or(Error::<T>::MustBeDirect)?;
-			let length = Self::len(&value);
-			ensure!(length > 0, Error::<T>::EmptyValue);
-			ensure!(length <= T::MaxValueSize::get(), Error::<T>::ValueTooLong);
-			let mut entry = Self::own_dataset(&owner, dataset)?;
-			ensure!(epoch == entry.epoch, Error::<T>::NotCurrentEpoch);
-			ensure!(
-				!Records::<T>::contains_key(&owner, key),
-				Error::<T>::KeyTaken
-			);
-			let place = (&owner, dataset, epoch, leaf);
-			ensure!(!Leaves::<T>::contains_key(place), Error::<T>::LeafTaken);
-
-			let content_hash = sp_io::hashing::blake2_256(&value);
-			let deposit = Self::deposit(1, 0);
-			Self::hold(HoldReason::Record, &owner, deposit.saturating_add(deposit))?;
-			let block = frame_system::Pallet::<T>::block_number();
-			let payload = Payload::Value {
-				content_hash: content_hash.into(),
-				length,
-				block,
-				extrinsic,
-			};
-			Records::<T>::insert(
-				&owner,
-				key,
-				Record {
-					dataset,
-					epoch,
-					leaf,
-					payload,
-					deposit,
-				},
-			);
-			Leaves::<T>::insert(
-				place,
-				TakenLeaf {
-					by: LeafUse::Record(key),
-					deposit,
-				},
-			);
-			entry.leaves = entry.leaves.saturating_add(1);
-			Datasets::<T>::insert(&owner, dataset, entry);
-			Self::deposit_event(Event::Stored {
-				owner,
+			let place = Place {
 				key,
 				dataset,
 				epoch,
 				leaf,
-				content_hash: content_hash.into(),
-				length,
-			});
-			// After all that may fail: the client does not undo it with the call's other changes.
-			sp_io::transaction_index::index(extrinsic, length, content_hash);
-			Ok(())
+			};
+			Self::store_value(ensure_signed(origin)?, place, &value)
 		}
 
-		/// Remove a record from the state; queries for it are refused from now on. Its deposit comes
+		/// Remove a record from the state; queries for it are refused from now on. A large record that has
+		/// not all its chunks is given up in the same way. Its deposit comes
 		/// back, and its leaf's too if its epoch is over; otherwise the leaf stays taken until
 		/// `free_leaf`, so that no two values are ever under one leaf's key. The bytes stay in the
 		/// block's body on nodes that keep old blocks.
 		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::remove_record())]
 		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResult {
-			let owner = ensure_signed(origin)?;
-			let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
-			let mut dataset = Self::own_dataset(&owner, record.dataset)?;
-			let place = (&owner, record.dataset, record.epoch, record.leaf);
-			let mut leaf = Leaves::<T>::get(place).ok_or(Error::<T>::LeafNotTaken)?;
-			let mut back = record.deposit;
-			if record.epoch < dataset.epoch {
-				back = back.saturating_add(leaf.deposit);
-				Leaves::<T>::remove(place);
-				dataset.leaves = dataset.leaves.saturating_sub(1);
-				Datasets::<T>::insert(&owner, record.dataset, dataset);
-			} else {
-				leaf.by = LeafUse::Spent;
-				Leaves::<T>::insert(place, leaf);
-			}
-			Records::<T>::remove(&owner, key);
-			Self::release(HoldReason::Record, &owner, back);
-			Self::deposit_event(Event::RecordRemoved { owner, key });
-			Ok(())
+			Self::remove(ensure_signed(origin)?, key)
 		}
 
 		/// Free the leaf of a record that was removed, now that its epoch is over and nothing is stored
@@ -459,6 +396,9 @@ mod calls {
 		/// - `grantee`: the reader, who has an encryption key.
 		/// - `scope`: this account's dataset, an epoch that it has come to, and leaves `from` to `to`.
 		/// - `expiry`: the first block at which the grant is no longer good.
+		/// - `until`: a date from which on it is no longer good either, in seconds since 1970 as blocks
+		///   count them, or none. Queries are refused from that block on, and the rest happens at `expiry`.
+		///   None where the reader pays.
 		/// - `sealed_keys`: the keys of the range; 1 to `MaxSealedKeysSize` bytes.
 		/// - `request`: the request that this answers, if any. Reader and scope must be the same, and
 		///   the term at least what was asked for.
@@ -469,6 +409,7 @@ mod calls {
 			grantee: T::AccountId,
 			scope: Scope,
 			expiry: BlockNumberFor<T>,
+			until: Option<Seconds>,
 			sealed_keys: Vec<u8>,
 			request: Option<RequestId>,
 		) -> DispatchResult {
@@ -478,6 +419,10 @@ mod calls {
 			Self::check_scope(&scope, &dataset)?;
 			let now = frame_system::Pallet::<T>::block_number();
 			ensure!(expiry > now, Error::<T>::ExpiryPassed);
+			ensure!(
+				until.is_none_or(|until| until > Self::time()),
+				Error::<T>::ExpiryPassed
+			);
 			ensure!(!sealed_keys.is_empty(), Error::<T>::SealedKeysEmpty);
 			let sealed_keys: SealedKeys = sealed_keys
 				.try_into()
@@ -493,6 +438,10 @@ mod calls {
 				Some(request) => Self::fulfil(request, &owner, &grantee, &scope, expiry, now)?,
 				None => (Zero::zero(), now),
 			};
+			ensure!(
+				paid.is_zero() || until.is_none(),
+				Error::<T>::DateOnPaidTerm
+			);
 			let deposit = Self::deposit(GRANT_ENTRIES, sealed_keys.len());
 			Self::hold(HoldReason::Grant, &owner, deposit)?;
 			NextGrant::<T>::put(next);
@@ -501,6 +450,7 @@ mod calls {
 				grantee,
 				scope,
 				expiry,
+				until,
 				paid_until,
 				state: GrantState::Active,
 				sealed_keys,
@@ -515,6 +465,7 @@ mod calls {
 				grantee,
 				scope,
 				expiry,
+				until,
 				request,
 				paid,
 			});
@@ -561,6 +512,122 @@ mod calls {
 				grantee,
 				scope,
 			});
+			Ok(())
+		}
+
+		/// T_s for a value of any size, first part: take a place for a large record and store its
+		/// manifest, which names its chunks. The chunks follow by `store_chunk`, in order; the record can
+		/// be queried when it has them all. What the state keeps does not depend on its size. Deposits
+		/// are held for the record and its leaf until they go. `remove_record` gives up a record that
+		/// shall not be finished.
+		///
+		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
+		///
+		/// - `key`, `dataset`, `epoch`, `leaf`: as for `store`.
+		/// - `length`: how many bytes all chunks have together.
+		/// - `chunk_size`: how many bytes each chunk but the last has; 1 to `MaxValueSize`, and so many
+		///   that there are at most `MaxChunks`.
+		/// - `manifest`: the version (1), the length of the header in two bytes, the header, and
+		///   BLAKE2b-256 of each chunk.
+		#[pallet::call_index(15)]
+		#[pallet::weight(T::WeightInfo::open_record(Pallet::<T>::len(manifest).div_ceil(32)))]
+		pub fn open_record(
+			origin: OriginFor<T>,
+			key: RecordKey,
+			dataset: DatasetId,
+			epoch: Epoch,
+			leaf: Leaf,
+			length: u64,
+			chunk_size: u32,
+			// Last: the client indexes the extrinsic's tail.
+			manifest: Vec<u8>,
+		) -> DispatchResult {
+			let place = Place {
+				key,
+				dataset,
+				epoch,
+				leaf,
+			};
+			Self::open(
+				ensure_signed(origin)?,
+				place,
+				length,
+				chunk_size,
+				&manifest,
+			)
+		}
+
+		/// T_s for a value of any size: store the next chunk of a large record. Its bytes go into the
+		/// block's body and not into the state. Several may be sent without waiting: an account's
+		/// transactions keep their order.
+		///
+		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
+		///
+		/// - `key`: the record.
+		/// - `index`: the chunk's number, from 0; the record's next one.
+		/// - `proof`: the neighbours that lead from the chunk's hash to the manifest's Merkle root, the
+		///   lowest first.
+		/// - `bytes`: the chunk's ciphertext.
+		#[pallet::call_index(16)]
+		#[pallet::weight(T::WeightInfo::store_chunk(Pallet::<T>::len(bytes)))]
+		pub fn store_chunk(
+			origin: OriginFor<T>,
+			key: RecordKey,
+			index: u32,
+			proof: Vec<H256>,
+			// Last: the client indexes the extrinsic's tail.
+			bytes: Vec<u8>,
+		) -> DispatchResult {
+			Self::add_chunk(ensure_signed(origin)?, key, index, &proof, &bytes)
+		}
+
+		/// Say which requests for a dataset this account will grant, and for what price, or change it.
+		/// It binds nobody on the chain: the account's own program honours it, other requests may
+		/// still be made, and granted by hand. A deposit is held until `clear_policy` or
+		/// `remove_dataset`.
+		///
+		/// - `policy`: the least offer, the longest range and term, and whose requests.
+		#[pallet::call_index(17)]
+		#[pallet::weight(T::WeightInfo::set_policy())]
+		pub fn set_policy(
+			origin: OriginFor<T>,
+			dataset: DatasetId,
+			policy: Policy<BalanceOf<T>, BlockNumberFor<T>>,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			Self::own_dataset(&owner, dataset)?;
+			ensure!(
+				policy.longest_range > 0
+					&& !policy.longest_term.is_zero()
+					&& policy.consumers != ConsumerKinds::NONE,
+				Error::<T>::PolicyEmpty
+			);
+			let deposit = match Policies::<T>::get(&owner, dataset) {
+				Some(old) => old.deposit,
+				None => {
+					let deposit = Self::deposit(1, 0);
+					Self::hold(HoldReason::Dataset, &owner, deposit)?;
+					deposit
+				}
+			};
+			Policies::<T>::insert(&owner, dataset, StandingPolicy { policy, deposit });
+			Self::deposit_event(Event::PolicySet {
+				owner,
+				dataset,
+				policy,
+			});
+			Ok(())
+		}
+
+		/// Take a dataset's policy back; its deposit comes back.
+		#[pallet::call_index(18)]
+		#[pallet::weight(T::WeightInfo::clear_policy())]
+		pub fn clear_policy(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			Self::own_dataset(&owner, dataset)?;
+			let old = Policies::<T>::take(&owner, dataset).ok_or(Error::<T>::NoPolicy)?;
+			Self::release(HoldReason::Dataset, &owner, old.deposit);
+			Self::deposit_event(Event::PolicyCleared { owner, dataset });
 			Ok(())
 		}
 	}

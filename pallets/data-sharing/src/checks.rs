@@ -81,6 +81,13 @@ impl<T: Config> Pallet<T> {
 			);
 			count::<T>(held, HoldReason::Dataset, &owner, dataset.deposit);
 		}
+		for (owner, dataset, policy) in Policies::<T>::iter() {
+			ensure!(
+				Datasets::<T>::contains_key(&owner, dataset),
+				"a policy has no dataset"
+			);
+			count::<T>(held, HoldReason::Dataset, &owner, policy.deposit);
+		}
 		ensure!(
 			DatasetNames::<T>::iter_keys().count() == Datasets::<T>::iter_keys().count(),
 			"a name leads to no dataset"
@@ -95,6 +102,15 @@ impl<T: Config> Pallet<T> {
 			ensure!(
 				leaf.by == LeafUse::Record(key),
 				"a record's leaf is taken by another"
+			);
+			let chunks = record.payload.chunks();
+			ensure!(
+				(1..=MAX_CHUNKS).contains(&chunks),
+				"a record has no chunks, or too many"
+			);
+			ensure!(
+				record.payload.arrived() <= chunks,
+				"a record has more chunks than there are"
 			);
 			count::<T>(held, HoldReason::Record, &owner, record.deposit);
 		}

@@ -23,8 +23,8 @@ mod config {
 		#[pallet::constant]
 		type DepositPerByte: Get<BalanceOf<Self>>;
 
-		/// The most bytes a value may have. It must leave a whole extrinsic within the block's length,
-		/// and be at most 2 MiB, or nodes do not serve it by its hash.
+		/// The most bytes a value, a chunk or a manifest may have. It must leave a whole extrinsic within
+		/// the block's length, and be at most 2 MiB, or nodes do not serve it by its hash.
 		#[pallet::constant]
 		type MaxValueSize: Get<u32>;
 
@@ -44,6 +44,9 @@ mod config {
 		#[pallet::constant]
 		type MaxEndingsPerBlock: Get<u32>;
 
+		/// The time of the block: H_s.
+		type Time: UnixTime;
+
 		/// The weights of the calls.
 		type WeightInfo: WeightInfo;
 	}
@@ -57,7 +60,7 @@ mod config {
 		/// The deposit for an encryption key.
 		#[codec(index = 1)]
 		EncryptionKey,
-		/// The deposits for datasets, and for the count of them.
+		/// The deposits for datasets, for their policies, and for the count of them.
 		#[codec(index = 2)]
 		Dataset,
 		/// The deposits for records and for the leaves they take.
@@ -92,6 +95,12 @@ mod config {
 		#[pallet::constant_name(MaxSealedKeysSize)]
 		fn max_sealed_keys_size() -> u32 {
 			MAX_SEALED_KEYS_SIZE
+		}
+
+		/// The most chunks a large record may have.
+		#[pallet::constant_name(MaxChunks)]
+		fn max_chunks() -> u32 {
+			MAX_CHUNKS
 		}
 
 		/// The most grants that one reader may have on one epoch of a dataset.

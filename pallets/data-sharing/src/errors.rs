@@ -38,8 +38,8 @@ mod errors {
 		DatasetInUse,
 		/// The dataset has had as many epochs as there are numbers.
 		EpochsExhausted,
-		/// `store` must be the transaction's own call: inside a batch, a proxy or any other call the
-		/// value cannot be indexed.
+		/// `store`, `open_record` and `store_chunk` must be the transaction's own call: inside a batch, a
+		/// proxy or any other call their bytes cannot be indexed.
 		MustBeDirect,
 		/// The value has no bytes.
 		EmptyValue,
@@ -104,5 +104,31 @@ mod errors {
 		GrantEnded,
 		/// The reader paid for the grant, and the term that it paid for is not over.
 		TermPaidFor,
+		/// A grant that the reader pays for ends at a block and not at a date: the term that was asked
+		/// for is in blocks.
+		DateOnPaidTerm,
+		/// The chunks have no bytes, or more than `MaxValueSize`.
+		ChunkSizeInvalid,
+		/// The record needs more than `MaxChunks` chunks: make them larger, or store it as several
+		/// records.
+		TooManyChunks,
+		/// The manifest is not of a version that is known here.
+		ManifestUnknown,
+		/// The manifest is not as long as its header and the hashes of the record's chunks.
+		ManifestLength,
+		/// The record was stored by `store`, or has all its chunks: there is nothing to add.
+		RecordComplete,
+		/// Chunks are stored in order, and the record's next one is another: its number is `arrived` in
+		/// the record's entry.
+		NotNextChunk,
+		/// The chunk has not as many bytes as its place in the record asks for.
+		ChunkLength,
+		/// The chunk is not the one that the record's manifest has in this place, or its proof is wrong.
+		ChunkNotInManifest,
+		/// The policy would allow nothing: its longest range or term is 0, or it allows no consumers.
+		/// Use `clear_policy` to have none.
+		PolicyEmpty,
+		/// The dataset has no policy.
+		NoPolicy,
 	}
 }

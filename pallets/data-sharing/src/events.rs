@@ -60,6 +60,22 @@ mod events {
 			/// The epoch that new records go to from now on.
 			epoch: Epoch,
 		},
+		/// An owner said which requests for a dataset it will grant.
+		PolicySet {
+			/// The dataset's owner.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// Which requests.
+			policy: Policy<BalanceOf<T>, BlockNumberFor<T>>,
+		},
+		/// A dataset has no policy any more.
+		PolicyCleared {
+			/// The dataset's owner.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+		},
 		/// T_s: a record was stored.
 		Stored {
 			/// Its owner.
@@ -76,6 +92,52 @@ mod events {
 			content_hash: H256,
 			/// How many bytes the value has.
 			length: u32,
+		},
+		/// T_s: an owner began to store a large record. Its chunks follow.
+		RecordOpened {
+			/// Its owner.
+			owner: T::AccountId,
+			/// Its key.
+			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
+			/// The dataset's epoch.
+			epoch: Epoch,
+			/// The leaf it takes.
+			leaf: Leaf,
+			/// BLAKE2b-256 of its manifest.
+			manifest: H256,
+			/// How many bytes its chunks have together.
+			length: u64,
+			/// How many chunks it has.
+			chunks: u32,
+		},
+		/// A chunk of a large record was stored.
+		ChunkStored {
+			/// The record's owner.
+			owner: T::AccountId,
+			/// The record's key.
+			key: RecordKey,
+			/// The chunk's number, from 0.
+			index: u32,
+			/// BLAKE2b-256 of the chunk.
+			content_hash: H256,
+		},
+		/// A large record has all its chunks, and can be queried.
+		RecordCompleted {
+			/// Its owner.
+			owner: T::AccountId,
+			/// Its key.
+			key: RecordKey,
+		},
+		/// An owner gave up a large record that had not all its chunks.
+		RecordAbandoned {
+			/// Its owner.
+			owner: T::AccountId,
+			/// Its key.
+			key: RecordKey,
+			/// How many of its chunks had been stored.
+			arrived: u32,
 		},
 		/// A record was removed from the state. Nodes that keep old blocks still have its bytes.
 		RecordRemoved {
@@ -155,6 +217,8 @@ mod events {
 			scope: Scope,
 			/// The first block at which it is no longer good.
 			expiry: BlockNumberFor<T>,
+			/// The date from which on it is no longer good, if it has one.
+			until: Option<Seconds>,
 			/// The request that it answers.
 			request: Option<RequestId>,
 			/// What the grantee paid the owner for it.

@@ -1,4 +1,5 @@
-//! How `store` knows that it is a transaction's own call and not wrapped in another.
+//! How `store`, `open_record` and `store_chunk` know that they are a transaction's own call and not
+//! wrapped in another. What is said of `store` here holds for all three.
 //!
 //! The client indexes the last `size` bytes of the extrinsic. In a transaction the call comes last,
 //! and in `store` the value comes last: so they are the value's bytes, but only where `store` itself
@@ -22,7 +23,7 @@ use sp_runtime::{
 	DispatchResult, Weight,
 };
 
-/// Notes that a transaction's own call is `store`. It adds no bytes to a transaction.
+/// Notes that a transaction's own call is one that indexes its bytes. It adds no bytes to a transaction.
 #[derive(Encode, Decode, DecodeWithMemTracking, Clone, Eq, PartialEq, TypeInfo)]
 #[scale_info(skip_type_params(T))]
 pub struct DirectCall<T>(PhantomData<T>);
@@ -46,11 +47,14 @@ impl<T> core::fmt::Debug for DirectCall<T> {
 	}
 }
 
-fn is_store<T: Config>(call: &T::RuntimeCall) -> bool
+fn indexes<T: Config>(call: &T::RuntimeCall) -> bool
 where
 	T::RuntimeCall: IsSubType<Call<T>>,
 {
-	matches!(call.is_sub_type(), Some(Call::store { .. }))
+	matches!(
+		call.is_sub_type(),
+		Some(Call::store { .. } | Call::open_record { .. } | Call::store_chunk { .. })
+	)
 }
 
 impl<T: Config + Send + Sync> TransactionExtension<T::RuntimeCall> for DirectCall<T>
@@ -64,7 +68,7 @@ where
 	type Pre = bool;
 
 	fn weight(&self, call: &T::RuntimeCall) -> Weight {
-		if is_store::<T>(call) {
+		if indexes::<T>(call) {
 			T::WeightInfo::direct_call()
 		} else {
 			Weight::zero()
@@ -79,7 +83,7 @@ where
 		_info: &DispatchInfoOf<T::RuntimeCall>,
 		_len: usize,
 	) -> Result<Self::Pre, TransactionValidityError> {
-		let noted = is_store::<T>(call);
+		let noted = indexes::<T>(call);
 		if noted {
 			DirectStore::<T>::put(());
 		}

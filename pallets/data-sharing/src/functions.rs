@@ -1,11 +1,10 @@
 //! What the calls share: checks of arguments, deposits, the lives of requests and grants, the
-//! agenda, and `query`.
+//! agenda.
 //!
 //! Nothing here checks an origin.
 
 use crate::{
 	pallet::*,
-	runtime_api::{Answer, OpeningGrant, QueryError},
 	types::*,
 	weights::WeightInfo,
 };
@@ -15,7 +14,7 @@ use frame_support::{
 	traits::{
 		fungible::MutateHold,
 		tokens::{Fortitude, Precision, Restriction},
-		Get,
+		Get, UnixTime,
 	},
 	weights::Weight,
 	BoundedVec,
@@ -108,6 +107,14 @@ impl<T: Config> Pallet<T> {
 			epoch: dataset.epoch,
 		});
 		Ok(())
+	}
+}
+
+/// The block's time.
+impl<T: Config> Pallet<T> {
+	/// H_s of this block, once its timestamp is set.
+	pub(crate) fn time() -> Seconds {
+		T::Time::now().as_secs()
 	}
 }
 
@@ -223,13 +230,17 @@ impl<T: Config> Pallet<T> {
 		let place = (&grant.owner, dataset, epoch, &grant.grantee);
 		let list = AuthorizationList::<T>::get(place);
 		if list.is_full() {
+			let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
 			// The list is in the order in which the grants were given.
 			let (oldest, ended) = list
 				.into_iter()
 				.filter_map(|id| Some((id, Grants::<T>::get(id)?)))
-				.find(|(_, grant)| grant.state != GrantState::Active)
+				.find(|(_, grant)| grant.state_at(&now, time) != GrantState::Active)
 				.ok_or(Error::<T>::TooManyGrants)?;
 			Self::forget_grant(oldest, &ended);
+			if ended.state == GrantState::Active {
+				Self::expired(oldest, ended);
+			}
 		}
 		AuthorizationList::<T>::try_mutate(place, |list| {
 			list.try_push(id).map_err(|_| Error::<T>::TooManyGrants)
@@ -262,6 +273,22 @@ impl<T: Config> Pallet<T> {
 			.saturating_add(T::GrantMemory::get().max(One::one()));
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, &*grant);
+	}
+
+	/// Says that a grant expired.
+	fn expired(id: GrantId, grant: GrantOf<T>) {
+		let Grant {
+			owner,
+			grantee,
+			scope,
+			..
+		} = grant;
+		Self::deposit_event(Event::GrantExpired {
+			grant: id,
+			owner,
+			grantee,
+			scope,
+		});
 	}
 
 	/// Removes what is left of a grant that ended, and gives back what is held for it.
@@ -337,18 +364,7 @@ impl<T: Config> Pallet<T> {
 			Due::Grant(id) => match Grants::<T>::get(id) {
 				Some(mut grant) if grant.state == GrantState::Active => {
 					Self::end_grant(id, &mut grant, GrantState::Expired);
-					let Grant {
-						owner,
-						grantee,
-						scope,
-						..
-					} = grant;
-					Self::deposit_event(Event::GrantExpired {
-						grant: id,
-						owner,
-						grantee,
-						scope,
-					});
+					Self::expired(id, grant);
 					T::WeightInfo::expire_grant()
 				}
 				Some(grant) => {
@@ -362,78 +378,5 @@ impl<T: Config> Pallet<T> {
 				}
 			},
 		}
-	}
-}
-
-/// The paper's `query(key)`.
-impl<T: Config> Pallet<T> {
-	/// What `caller` may know about the record `key` of `owner`; see
-	/// [`DataSharingApi::query`](crate::runtime_api::runtime_decl_for_data_sharing_api::DataSharingApi::query).
-	///
-	/// # Errors
-	///
-	/// [`QueryError`]. Where several grants cover the record and none is good, the newest one's end is
-	/// the reason given.
-	pub fn query(
-		caller: &T::AccountId,
-		owner: &T::AccountId,
-		key: RecordKey,
-	) -> Result<Answer<BlockNumberFor<T>>, QueryError> {
-		let Record {
-			dataset,
-			epoch,
-			leaf,
-			payload,
-			..
-		} = Records::<T>::get(owner, key).ok_or(QueryError::UnknownRecord)?;
-		let grant = if caller == owner {
-			None
-		} else {
-			Some(Self::opening_grant(caller, owner, dataset, epoch, leaf)?)
-		};
-		Ok(Answer {
-			dataset,
-			epoch,
-			leaf,
-			payload,
-			grant,
-		})
-	}
-
-	fn opening_grant(
-		caller: &T::AccountId,
-		owner: &T::AccountId,
-		dataset: DatasetId,
-		epoch: Epoch,
-		leaf: Leaf,
-	) -> Result<OpeningGrant<BlockNumberFor<T>>, QueryError> {
-		let now = frame_system::Pallet::<T>::block_number();
-		let mut refusal = QueryError::NotAuthorised;
-		for id in AuthorizationList::<T>::get((owner, dataset, epoch, caller)) {
-			let Some(grant) = Grants::<T>::get(id) else {
-				continue;
-			};
-			if !grant.scope.covers(leaf) {
-				if refusal == QueryError::NotAuthorised {
-					refusal = QueryError::OutOfRange;
-				}
-				continue;
-			}
-			refusal = match grant.state {
-				GrantState::Revoked => QueryError::Revoked,
-				GrantState::Expired => QueryError::Expired,
-				// The agenda may be late.
-				GrantState::Active if now >= grant.expiry => QueryError::Expired,
-				GrantState::Active => {
-					return Ok(OpeningGrant {
-						grant: id,
-						scope: grant.scope,
-						expiry: grant.expiry,
-						sealed_keys: grant.sealed_keys.into_inner(),
-					})
-				}
-			};
-		}
-		Err(refusal)
 	}
 }

@@ -14,11 +14,16 @@
 //! their sealed keys.
 //!
 //! A record's bytes are in a block's body and never in the state: `store` has the client index them
-//! (see [`extension`]). Nothing on a chain is private, so values are encrypted before they get here;
+//! (see [`extension`]). A large value goes out in chunks, in order: `open_record` stores its
+//! **manifest**, which names the chunks by their hashes (see [`manifest`]), and `store_chunk` each
+//! chunk; the state keeps as little of it as of a small one. Nothing on a chain is private, so values are encrypted before they get here;
 //! keys and formats are the envelope crate's, and this pallet never looks inside them.
 //!
 //! What stays in the state costs a deposit, which comes back when it goes. One entry never goes: the
 //! count of an account's datasets, so that no number, and no key made from it, is used twice.
+//!
+//! An owner may say which requests it will grant: a dataset's **policy**. The owner's own program
+//! honours it; the chain shows it and says of each request whether it meets it.
 //!
 //! A request lapses and a grant expires by itself; the work of that is bounded per block, and what is
 //! late is refused by its own date all the same.
@@ -53,9 +58,11 @@
 //!
 //! ## What is where
 //!
-//! [`types`]: the words. [`runtime_api`]: `query`. [`extension`]: the transaction extension that
-//! `store` needs. `config`, `storage`, `events`, `errors`, `calls`: the pallet's parts of those names.
-//! `functions`: what the calls share. `checks`: the state's invariants.
+//! [`types`]: the words. [`policy`]: standing policies. [`manifest`]: that of a large record.
+//! [`signed_query`]: what a caller signs who asks a node. [`runtime_api`]: `query` and the lists, with
+//! `questions`, which answers them. [`extension`]: the transaction extension that `store` needs.
+//! `config`, `storage`, `events`, `errors`, `calls`: the pallet's parts of those names. `records`:
+//! storing and removing. `functions`: what the calls share. `checks`: the state's invariants.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -72,9 +79,14 @@ mod errors;
 mod events;
 pub mod extension;
 mod functions;
+pub mod manifest;
 #[cfg(test)]
 mod mock;
+pub mod policy;
+mod questions;
+mod records;
 pub mod runtime_api;
+pub mod signed_query;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -83,6 +95,8 @@ pub mod weights;
 
 pub use extension::DirectCall;
 pub use pallet::*;
+pub use policy::{ConsumerKinds, Policy, StandingPolicy};
+pub use questions::MAX_PAGE;
 pub use types::*;
 pub use weights::WeightInfo;
 
@@ -97,10 +111,14 @@ use polkadot_sdk::*;
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
+	use crate::records::Place;
 	use alloc::vec::Vec;
 	use frame_support::{
 		pallet_prelude::*,
-		traits::fungible::{Inspect, InspectHold, MutateHold},
+		traits::{
+			fungible::{Inspect, InspectHold, MutateHold},
+			UnixTime,
+		},
 	};
 	use frame_system::pallet_prelude::*;
 	use sp_core::H256;

@@ -2,11 +2,12 @@
 
 use crate::{self as pallet_data_sharing, runtime_api::*, *};
 use codec::Encode;
+use core::time::Duration;
 use frame_support::{
 	derive_impl,
 	dispatch::GetDispatchInfo,
 	parameter_types,
-	traits::{fungible::InspectHold, OnInitialize},
+	traits::{fungible::InspectHold, OnInitialize, UnixTime},
 };
 use polkadot_sdk::*;
 use sp_core::H256;
@@ -60,7 +61,7 @@ impl pallet_utility::Config for Test {
 }
 
 pub(crate) const PER_ITEM: u64 = 100;
-pub(crate) const MAX_VALUE: u32 = 64;
+pub(crate) const MAX_VALUE: u32 = 512;
 pub(crate) const LIFETIME: u64 = 10;
 pub(crate) const MEMORY: u64 = 5;
 
@@ -71,6 +72,14 @@ parameter_types! {
 	pub static RequestLifetime: u64 = LIFETIME;
 	pub const GrantMemory: u64 = MEMORY;
 	pub static MaxEndingsPerBlock: u32 = 3;
+	/// The block's time, in seconds.
+	pub static Time: u64 = 1_000_000;
+}
+
+impl UnixTime for Time {
+	fn now() -> Duration {
+		Duration::from_secs(Time::get())
+	}
 }
 
 impl Config for Test {
@@ -82,6 +91,7 @@ impl Config for Test {
 	type RequestLifetime = RequestLifetime;
 	type GrantMemory = GrantMemory;
 	type MaxEndingsPerBlock = MaxEndingsPerBlock;
+	type Time = Time;
 	type WeightInfo = weights::SubstrateWeight<Test>;
 }
 
@@ -227,6 +237,7 @@ pub(crate) fn authorize(
 		grantee,
 		scope,
 		expiry,
+		until: None,
 		sealed_keys: b"sealed".to_vec(),
 		request,
 	}

@@ -1,7 +1,14 @@
-//! `query`, the paper's constant function, as a runtime API: its words and its signature. The
-//! implementation is [`Pallet::query`](crate::Pallet::query).
+//! What clients may ask: `query`, the paper's constant function, and lists in pages. Here are the
+//! words and the signatures; the answers are made by functions of [`Pallet`](crate::Pallet) of the same
+//! names.
 
-use crate::types::{DatasetId, Epoch, GrantId, Leaf, Payload, Scope};
+use crate::{
+	policy::{Policy, Verdict},
+	types::{
+		Dataset, DatasetId, Epoch, Grant, GrantId, GrantState, Leaf, Payload, Record, RecordKey,
+		Request, RequestId, Scope, Seconds,
+	},
+};
 use alloc::vec::Vec;
 use codec::{Codec, Decode, Encode};
 use polkadot_sdk::*;
@@ -18,6 +25,8 @@ pub struct OpeningGrant<BlockNumber> {
 	pub scope: Scope,
 	/// The first block at which it is no longer good.
 	pub expiry: BlockNumber,
+	/// The date from which on it is no longer good, if it has one.
+	pub until: Option<Seconds>,
 	/// The scope's keys, sealed to the grantee's encryption key.
 	pub sealed_keys: Vec<u8>,
 }
@@ -62,6 +71,9 @@ pub enum QueryError {
 	/// The caller's grant that covered the record was revoked by the owner.
 	#[codec(index = 4)]
 	Revoked,
+	/// The record does not have all its chunks yet. Only its owner may see how far it is.
+	#[codec(index = 5)]
+	Incomplete,
 }
 
 impl core::fmt::Display for QueryError {
@@ -74,17 +86,73 @@ impl core::fmt::Display for QueryError {
 			QueryError::OutOfRange => "the record is outside the range of the caller's grant",
 			QueryError::Expired => "the caller's grant has expired",
 			QueryError::Revoked => "the caller's grant was revoked",
+			QueryError::Incomplete => "the record does not have all its chunks yet",
 		})
 	}
 }
 
 impl core::error::Error for QueryError {}
 
+/// One page of a list. The order is the state's own: neither by time nor by number.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+#[scale_info(capture_docs = "always")]
+pub struct Page<Item> {
+	/// The entries.
+	pub items: Vec<Item>,
+	/// What to give as `after` for the next page; `None` if this is the last. A page that looked at
+	/// entries of other states or ranges only has no items, and may still not be the last.
+	pub next: Option<Vec<u8>>,
+}
+
+/// A dataset in a list.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+pub struct DatasetEntry<Balance, BlockNumber> {
+	/// Its number.
+	pub id: DatasetId,
+	/// The dataset.
+	pub dataset: Dataset<Balance>,
+	/// Its policy, if it has one.
+	pub policy: Option<Policy<Balance, BlockNumber>>,
+}
+
+/// A record in a list.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+pub struct RecordEntry<Balance, BlockNumber> {
+	/// Its key.
+	pub key: RecordKey,
+	/// The record.
+	pub record: Record<Balance, BlockNumber>,
+}
+
+/// An open request in a list.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+pub struct RequestEntry<AccountId, Balance, BlockNumber> {
+	/// Its number.
+	pub id: RequestId,
+	/// The request.
+	pub request: Request<AccountId, Balance, BlockNumber>,
+	/// What the dataset's policy says of it.
+	pub verdict: Verdict,
+}
+
+/// A grant in a list.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+pub struct GrantEntry<AccountId, Balance, BlockNumber> {
+	/// Its number.
+	pub id: GrantId,
+	/// The grant; `Expired` also where the chain has not come to its end yet, but its date has passed.
+	pub grant: Grant<AccountId, Balance, BlockNumber>,
+}
+
 sp_api::decl_runtime_apis! {
 	/// Questions about shared data.
-	pub trait DataSharingApi<AccountId, BlockNumber>
+	///
+	/// Lists come in pages: `after` is `None` for the first page and the page's `next` for the one after
+	/// it; `limit` is how many entries of the state are looked at, 1 to 256.
+	pub trait DataSharingApi<AccountId, Balance, BlockNumber>
 	where
 		AccountId: Codec,
+		Balance: Codec,
 		BlockNumber: Codec,
 	{
 		/// What `caller` may know about the record `key` of `owner` in this block's state: where its
@@ -98,5 +166,58 @@ sp_api::decl_runtime_apis! {
 			owner: AccountId,
 			key: H256,
 		) -> Result<Answer<BlockNumber>, QueryError>;
+
+		/// The datasets of `owner`, with their policies.
+		fn datasets(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<DatasetEntry<Balance, BlockNumber>>;
+
+		/// All records of `owner`.
+		fn records(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RecordEntry<Balance, BlockNumber>>;
+
+		/// The records of `owner` in a range of one epoch of a dataset.
+		fn records_in(
+			owner: AccountId,
+			scope: Scope,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RecordEntry<Balance, BlockNumber>>;
+
+		/// The open requests to `owner`, with what the policies say of them.
+		fn requests_to(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RequestEntry<AccountId, Balance, BlockNumber>>;
+
+		/// The open requests of `consumer`, with what the policies say of them.
+		fn requests_from(
+			consumer: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<RequestEntry<AccountId, Balance, BlockNumber>>;
+
+		/// The grants that `owner` gave: those in this state, or all. A page may have up to 15 more than
+		/// `limit`: it ends with a reader's last.
+		fn grants_of(
+			owner: AccountId,
+			state: Option<GrantState>,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>>;
+
+		/// The grants that `grantee` has: those in this state, or all.
+		fn grants_to(
+			grantee: AccountId,
+			state: Option<GrantState>,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>>;
 	}
 }

@@ -38,6 +38,17 @@ mod storage {
 	pub type DatasetNames<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, Name, DatasetId>;
 
+	/// The datasets' policies, by owner and number.
+	#[pallet::storage]
+	pub type Policies<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Twox64Concat,
+		DatasetId,
+		StandingPolicy<BalanceOf<T>, BlockNumberFor<T>>,
+	>;
+
 	/// The records, by owner and key (the paper's `data[key]`). Their bytes are in block bodies.
 	#[pallet::storage]
 	pub type Records<T: Config> = StorageDoubleMap<
@@ -125,7 +136,8 @@ mod storage {
 	#[pallet::storage]
 	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
 
-	/// Whether the current transaction's own call is `store`. Never there between transactions.
+	/// Whether the current transaction's own call is one that indexes its bytes: `store`, `open_record`
+	/// or `store_chunk`. Never there between transactions.
 	#[pallet::storage]
 	pub(crate) type DirectStore<T: Config> = StorageValue<_, ()>;
 }

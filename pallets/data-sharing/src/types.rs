@@ -23,6 +23,9 @@ pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
 pub const MAX_GRANTS_PER_READER: u32 = 16;
 /// The most bytes that nodes serve by their hash: 2 MiB.
 pub const MAX_SERVED_SIZE: u32 = 2 << 20;
+/// The most chunks a large record may have: their hashes fill 1 MiB of its manifest. With chunks of 1
+/// MiB that is a record of 32 GiB.
+pub const MAX_CHUNKS: u32 = 1 << 15;
 /// How many entries of the state a grant is: itself, its places in the authorization list and in the
 /// grantee's list, and its date on the agenda.
 pub const GRANT_ENTRIES: u32 = 4;
@@ -42,6 +45,8 @@ pub type RequestId = u64;
 pub type GrantId = u64;
 /// What an owner calls a record, chosen by the owner (the paper's `bytes32 key`).
 pub type RecordKey = H256;
+/// A date: seconds since 1970-01-01 UTC, as a block's timestamp H_s counts them.
+pub type Seconds = u64;
 
 /// The name of a producer or of a dataset: UTF-8.
 pub type Name = BoundedVec<u8, ConstU32<MAX_NAME_SIZE>>;
@@ -145,6 +150,76 @@ pub enum Payload<BlockNumber> {
 		/// The index of its extrinsic in that block.
 		extrinsic: u32,
 	},
+	/// A large value in chunks, each the last argument of one extrinsic of `store_chunk`.
+	#[codec(index = 1)]
+	Chunks {
+		/// BLAKE2b-256 of the manifest: the name under which any node serves it. It has the hash of
+		/// every chunk; see [`manifest`](crate::manifest).
+		manifest: H256,
+		/// The Merkle root over the chunks' hashes: RFC 6962's tree with SHA-256.
+		root: H256,
+		/// How many bytes all chunks have together.
+		length: u64,
+		/// How many bytes each chunk but the last has.
+		chunk_size: u32,
+		/// How many chunks are stored, counted from the first: the number of the next one.
+		arrived: u32,
+		/// The block whose body has the manifest. No chunk is in an earlier one.
+		block: BlockNumber,
+		/// The index of the manifest's extrinsic in that block.
+		extrinsic: u32,
+		/// The block whose body has the latest chunk, or the manifest where there is none yet. No chunk
+		/// is in a later one.
+		last_block: BlockNumber,
+	},
+}
+
+impl<BlockNumber> Payload<BlockNumber> {
+	/// How many chunks it has when it is complete: 1 for a value.
+	pub fn chunks(&self) -> u32 {
+		match self {
+			Payload::Value { .. } => 1,
+			Payload::Chunks {
+				length, chunk_size, ..
+			} => chunk_count(*length, *chunk_size).unwrap_or(u32::MAX),
+		}
+	}
+
+	/// How many of them are stored.
+	pub fn arrived(&self) -> u32 {
+		match self {
+			Payload::Value { .. } => 1,
+			Payload::Chunks { arrived, .. } => *arrived,
+		}
+	}
+
+	/// Whether all of it is stored.
+	pub fn is_complete(&self) -> bool {
+		self.arrived() >= self.chunks()
+	}
+
+	/// How many bytes it has.
+	pub fn length(&self) -> u64 {
+		match self {
+			Payload::Value { length, .. } => (*length).into(),
+			Payload::Chunks { length, .. } => *length,
+		}
+	}
+}
+
+/// How many chunks of `chunk_size` bytes, the last of which may be shorter, make `length` bytes.
+/// `None` where that is no number of chunks: chunks of no bytes, or more than a `u32` counts.
+pub fn chunk_count(length: u64, chunk_size: u32) -> Option<u32> {
+	if chunk_size == 0 {
+		return None;
+	}
+	u32::try_from(length.div_ceil(chunk_size.into())).ok()
+}
+
+/// How many bytes chunk `index` has, of those that make `length` bytes.
+pub fn chunk_length(length: u64, chunk_size: u32, index: u32) -> u64 {
+	let before = u64::from(index).saturating_mul(chunk_size.into());
+	length.saturating_sub(before).min(chunk_size.into())
 }
 
 /// What the state has of a record.
@@ -261,6 +336,9 @@ pub struct Grant<AccountId, Balance, BlockNumber> {
 	pub scope: Scope,
 	/// The first block at which it is no longer good.
 	pub expiry: BlockNumber,
+	/// The date from which on it is no longer good, if it has one: the first block with this H_s or a
+	/// later one.
+	pub until: Option<Seconds>,
 	/// The first block at which the owner may revoke it: the end of the term that the grantee paid for,
 	/// or the grant's own block if nothing was paid. Never later than `expiry`.
 	pub paid_until: BlockNumber,
@@ -273,6 +351,18 @@ pub struct Grant<AccountId, Balance, BlockNumber> {
 	pub deposit: Balance,
 	/// When the chain looks at it next: `expiry`, or, once it ended, when it is forgotten.
 	pub due: BlockNumber,
+}
+
+impl<AccountId, Balance, BlockNumber: PartialOrd> Grant<AccountId, Balance, BlockNumber> {
+	/// Whether the grant is good in this block, which has this H_s, and if not, why.
+	pub fn state_at(&self, block: &BlockNumber, time: Seconds) -> GrantState {
+		let over = *block >= self.expiry || self.until.is_some_and(|until| time >= until);
+		match self.state {
+			// The agenda may be late, and does not look at dates.
+			GrantState::Active if over => GrantState::Expired,
+			state => state,
+		}
+	}
 }
 
 /// Something that happens by itself at a block.

@@ -42,6 +42,14 @@ pub trait WeightInfo {
 	fn add_authorize() -> Weight;
 	/// `revoke`, starting an epoch.
 	fn revoke() -> Weight;
+	/// `open_record` with a manifest of the length of `n` hashes.
+	fn open_record(n: u32) -> Weight;
+	/// `store_chunk` of a chunk of `l` bytes.
+	fn store_chunk(l: u32) -> Weight;
+	/// `set_policy`.
+	fn set_policy() -> Weight;
+	/// `clear_policy`.
+	fn clear_policy() -> Weight;
 	/// Looking at one block's agenda and finding nothing.
 	fn on_initialize_idle() -> Weight;
 	/// One request that lapses, found on the agenda.
@@ -93,9 +101,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn create_dataset() -> Weight {
 		Self::estimate(50, 5, 6)
 	}
-	// Producers, Datasets, DatasetNames (write only), Holds, Account.
+	// Producers, Datasets, Policies, DatasetNames (write only), Holds, Account.
 	fn remove_dataset() -> Weight {
-		Self::estimate(50, 4, 5)
+		Self::estimate(50, 5, 6)
 	}
 	// Datasets; Producers on failure.
 	fn start_epoch() -> Weight {
@@ -137,6 +145,25 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	// Grants, Datasets, Producers on failure, Holds, Account; Agenda twice (write only).
 	fn revoke() -> Weight {
 		Self::estimate(50, 5, 6)
+	}
+	// As for `store`; and for each hash one leaf and at most one inner node of the tree, and BLAKE2b-256
+	// of its 32 bytes: about 1 µs.
+	fn open_record(n: u32) -> Weight {
+		Self::estimate(60, 7, 6)
+			.saturating_add(Weight::from_parts(MICROSECOND, 0).saturating_mul(n.into()))
+	}
+	// DirectStore, Records; Records.
+	fn store_chunk(l: u32) -> Weight {
+		Self::estimate(60, 2, 1)
+			.saturating_add(Weight::from_parts(2_000, 0).saturating_mul(l.into()))
+	}
+	// Datasets, Producers on failure, Policies, Holds, Account.
+	fn set_policy() -> Weight {
+		Self::estimate(40, 5, 3)
+	}
+	// Datasets, Producers on failure, Policies, Holds, Account.
+	fn clear_policy() -> Weight {
+		Self::estimate(40, 5, 3)
 	}
 	// Backlog, the agenda's next key; Backlog.
 	fn on_initialize_idle() -> Weight {

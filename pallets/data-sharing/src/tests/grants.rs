@@ -28,6 +28,7 @@ fn sealed(sealed_keys: Vec<u8>) -> SharingCall {
 		grantee: COMPANY,
 		scope: scope(0, 10),
 		expiry: 50,
+		until: None,
 		sealed_keys,
 		request: None,
 	}
@@ -44,6 +45,7 @@ fn a_reader_is_authorised() {
 				grantee: COMPANY,
 				scope: scope(0, 10),
 				expiry: 50,
+				until: None,
 				paid_until: 1,
 				state: GrantState::Active,
 				sealed_keys: b"sealed".to_vec().try_into().unwrap(),
@@ -59,6 +61,7 @@ fn a_reader_is_authorised() {
 				grantee: COMPANY,
 				scope: scope(0, 10),
 				expiry: 50,
+				until: None,
 				request: None,
 				paid: 0,
 			}
@@ -362,6 +365,7 @@ fn those_may_query_who_are_authorised() {
 			grant: 0,
 			scope: scope(0, 10),
 			expiry: 50,
+			until: None,
 			sealed_keys: b"sealed".to_vec(),
 		};
 		assert_eq!(answer.grant, Some(grant));

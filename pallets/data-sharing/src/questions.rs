@@ -1,0 +1,281 @@
+//! What the runtime API answers: `query`, and lists in pages. Nothing here changes the state.
+
+use crate::{
+	pallet::*,
+	policy::Verdict,
+	runtime_api::{
+		Answer, DatasetEntry, GrantEntry, OpeningGrant, Page, QueryError, RecordEntry, RequestEntry,
+	},
+	types::*,
+};
+use alloc::vec::Vec;
+use frame_support::{ensure, storage::PrefixIterator};
+use frame_system::pallet_prelude::BlockNumberFor;
+use polkadot_sdk::*;
+
+/// The paper's `query(key)`.
+impl<T: Config> Pallet<T> {
+	/// What `caller` may know about the record `key` of `owner`; see
+	/// [`DataSharingApi::query`](crate::runtime_api::runtime_decl_for_data_sharing_api::DataSharingApi::query).
+	///
+	/// # Errors
+	///
+	/// [`QueryError`]. Where several grants cover the record and none is good, the newest one's end is
+	/// the reason given.
+	pub fn query(
+		caller: &T::AccountId,
+		owner: &T::AccountId,
+		key: RecordKey,
+	) -> Result<Answer<BlockNumberFor<T>>, QueryError> {
+		let Record {
+			dataset,
+			epoch,
+			leaf,
+			payload,
+			..
+		} = Records::<T>::get(owner, key).ok_or(QueryError::UnknownRecord)?;
+		let grant = if caller == owner {
+			None
+		} else {
+			let grant = Self::opening_grant(caller, owner, dataset, epoch, leaf)?;
+			ensure!(payload.is_complete(), QueryError::Incomplete);
+			Some(grant)
+		};
+		Ok(Answer {
+			dataset,
+			epoch,
+			leaf,
+			payload,
+			grant,
+		})
+	}
+
+	fn opening_grant(
+		caller: &T::AccountId,
+		owner: &T::AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+		leaf: Leaf,
+	) -> Result<OpeningGrant<BlockNumberFor<T>>, QueryError> {
+		let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
+		let mut refusal = QueryError::NotAuthorised;
+		for id in AuthorizationList::<T>::get((owner, dataset, epoch, caller)) {
+			let Some(grant) = Grants::<T>::get(id) else {
+				continue;
+			};
+			if !grant.scope.covers(leaf) {
+				if refusal == QueryError::NotAuthorised {
+					refusal = QueryError::OutOfRange;
+				}
+				continue;
+			}
+			refusal = match grant.state_at(&now, time) {
+				GrantState::Revoked => QueryError::Revoked,
+				GrantState::Expired => QueryError::Expired,
+				GrantState::Active => {
+					return Ok(OpeningGrant {
+						grant: id,
+						scope: grant.scope,
+						expiry: grant.expiry,
+						until: grant.until,
+						sealed_keys: grant.sealed_keys.into_inner(),
+					})
+				}
+			};
+		}
+		Err(refusal)
+	}
+}
+
+/// The most entries of the state that are looked at for one page.
+pub const MAX_PAGE: u32 = 256;
+
+/// Reads one page. `add` is given each entry, and puts what is to be shown into the list.
+fn page<Entry, Shown>(
+	mut entries: PrefixIterator<Entry>,
+	after: Option<Vec<u8>>,
+	limit: u32,
+	mut add: impl FnMut(Entry, &mut Vec<Shown>),
+) -> Page<Shown> {
+	let prefix = entries.prefix().to_vec();
+	if let Some(after) = after {
+		// Whatever the bytes are, what is read is behind the prefix.
+		entries.set_last_raw_key([&prefix[..], &after].concat());
+	}
+	let limit = limit.clamp(1, MAX_PAGE);
+	let (mut looked_at, mut items) = (0, Vec::new());
+	let mut last = Vec::new();
+	while let Some(entry) = entries.next() {
+		if looked_at >= limit || items.len() >= limit as usize {
+			// There is more.
+			return Page {
+				items,
+				next: Some(last),
+			};
+		}
+		looked_at += 1;
+		add(entry, &mut items);
+		last = entries
+			.last_raw_key()
+			.get(prefix.len()..)
+			.unwrap_or_default()
+			.to_vec();
+	}
+	Page { items, next: None }
+}
+
+/// Lists.
+impl<T: Config> Pallet<T> {
+	/// The datasets of an owner.
+	pub fn datasets(
+		owner: &T::AccountId,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<DatasetEntry<BalanceOf<T>, BlockNumberFor<T>>> {
+		page(
+			Datasets::<T>::iter_prefix(owner),
+			after,
+			limit,
+			|(id, dataset), items| {
+				items.push(DatasetEntry {
+					id,
+					dataset,
+					policy: Policies::<T>::get(owner, id).map(|entry| entry.policy),
+				})
+			},
+		)
+	}
+
+	/// The records of an owner.
+	pub fn records(
+		owner: &T::AccountId,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<RecordEntry<BalanceOf<T>, BlockNumberFor<T>>> {
+		page(
+			Records::<T>::iter_prefix(owner),
+			after,
+			limit,
+			|(key, record), items| items.push(RecordEntry { key, record }),
+		)
+	}
+
+	/// The records in a range of a dataset.
+	pub fn records_in(
+		owner: &T::AccountId,
+		scope: &Scope,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<RecordEntry<BalanceOf<T>, BlockNumberFor<T>>> {
+		page(
+			Leaves::<T>::iter_prefix((owner, scope.dataset, scope.epoch)),
+			after,
+			limit,
+			|(leaf, taken), items| {
+				if let (true, LeafUse::Record(key)) = (scope.covers(leaf), taken.by) {
+					if let Some(record) = Records::<T>::get(owner, key) {
+						items.push(RecordEntry { key, record });
+					}
+				}
+			},
+		)
+	}
+
+	/// The open requests to an owner.
+	pub fn requests_to(
+		owner: &T::AccountId,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<RequestEntry<T::AccountId, BalanceOf<T>, BlockNumberFor<T>>> {
+		page(
+			RequestsTo::<T>::iter_prefix(owner),
+			after,
+			limit,
+			|(id, ()), items| items.extend(Self::request_entry(id)),
+		)
+	}
+
+	/// The open requests of a consumer.
+	pub fn requests_from(
+		consumer: &T::AccountId,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<RequestEntry<T::AccountId, BalanceOf<T>, BlockNumberFor<T>>> {
+		page(
+			RequestsFrom::<T>::iter_prefix((consumer,)),
+			after,
+			limit,
+			|(_, id), items| items.extend(Self::request_entry(id)),
+		)
+	}
+
+	/// The grants that an owner gave, of one state or of all.
+	pub fn grants_of(
+		owner: &T::AccountId,
+		state: Option<GrantState>,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<GrantEntry<T::AccountId, BalanceOf<T>, BlockNumberFor<T>>> {
+		page(
+			AuthorizationList::<T>::iter_prefix((owner,)),
+			after,
+			limit,
+			|(_, ids), items| {
+				items.extend(
+					ids.into_iter()
+						.filter_map(|id| Self::grant_entry(id, state)),
+				)
+			},
+		)
+	}
+
+	/// The grants that a reader has, of one state or of all.
+	pub fn grants_to(
+		grantee: &T::AccountId,
+		state: Option<GrantState>,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<GrantEntry<T::AccountId, BalanceOf<T>, BlockNumberFor<T>>> {
+		page(
+			GrantsTo::<T>::iter_prefix(grantee),
+			after,
+			limit,
+			|(id, ()), items| items.extend(Self::grant_entry(id, state)),
+		)
+	}
+
+	/// What the dataset's policy says of a request.
+	pub fn verdict(request: &RequestOf<T>) -> Verdict {
+		let Some(standing) = Policies::<T>::get(&request.owner, request.scope.dataset) else {
+			return Verdict::NoPolicy;
+		};
+		let kind = Producers::<T>::get(&request.consumer).map(|consumer| consumer.kind);
+		standing
+			.policy
+			.judge(kind, &request.scope, &request.term, &request.offer)
+	}
+
+	fn request_entry(
+		id: RequestId,
+	) -> Option<RequestEntry<T::AccountId, BalanceOf<T>, BlockNumberFor<T>>> {
+		let request = Requests::<T>::get(id)?;
+		let verdict = Self::verdict(&request);
+		Some(RequestEntry {
+			id,
+			request,
+			verdict,
+		})
+	}
+
+	fn grant_entry(
+		id: GrantId,
+		wanted: Option<GrantState>,
+	) -> Option<GrantEntry<T::AccountId, BalanceOf<T>, BlockNumberFor<T>>> {
+		let mut grant = Grants::<T>::get(id)?;
+		let now = frame_system::Pallet::<T>::block_number();
+		grant.state = grant.state_at(&now, Self::time());
+		wanted
+			.is_none_or(|wanted| wanted == grant.state)
+			.then_some(GrantEntry { id, grant })
+	}
+}

@@ -1,0 +1,274 @@
+//! Records: how values are stored, whole and in chunks, and removed.
+//!
+//! Nothing here checks an origin.
+
+use crate::{
+	manifest::{self, Manifest, ManifestError},
+	pallet::*,
+	types::*,
+};
+use frame_support::{ensure, traits::Get};
+use frame_system::pallet_prelude::BlockNumberFor;
+use polkadot_sdk::*;
+use sp_core::H256;
+use sp_runtime::{traits::Saturating, DispatchResult};
+
+/// Where a record goes.
+pub(crate) struct Place {
+	/// The record's key.
+	pub(crate) key: RecordKey,
+	/// The owner's dataset.
+	pub(crate) dataset: DatasetId,
+	/// The dataset's epoch.
+	pub(crate) epoch: Epoch,
+	/// The leaf of that epoch.
+	pub(crate) leaf: Leaf,
+}
+
+/// Bytes that are the last argument of the transaction's own call.
+struct Tail {
+	/// The transaction's number in the block.
+	extrinsic: u32,
+	/// How many bytes.
+	length: u32,
+	/// BLAKE2b-256 of them.
+	content_hash: H256,
+}
+
+impl Tail {
+	/// Has the client index the bytes. It does not undo that with a call's other changes: this comes
+	/// after all that may fail.
+	fn index(&self) {
+		sp_io::transaction_index::index(self.extrinsic, self.length, self.content_hash.0);
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// T_s for a value that fits in one transaction.
+	pub(crate) fn store_value(owner: T::AccountId, place: Place, value: &[u8]) -> DispatchResult {
+		let tail = Self::tail(value)?;
+		let Tail {
+			extrinsic,
+			length,
+			content_hash,
+		} = tail;
+		let dataset = Self::check_place(&owner, &place)?;
+		let payload = Payload::Value {
+			content_hash,
+			length,
+			block: frame_system::Pallet::<T>::block_number(),
+			extrinsic,
+		};
+		Self::take_place(&owner, &place, dataset, payload)?;
+		let Place {
+			key,
+			dataset,
+			epoch,
+			leaf,
+		} = place;
+		Self::deposit_event(Event::Stored {
+			owner,
+			key,
+			dataset,
+			epoch,
+			leaf,
+			content_hash,
+			length,
+		});
+		tail.index();
+		Ok(())
+	}
+
+	/// T_s for a large value: its manifest.
+	pub(crate) fn open(
+		owner: T::AccountId,
+		place: Place,
+		length: u64,
+		chunk_size: u32,
+		manifest: &[u8],
+	) -> DispatchResult {
+		let tail = Self::tail(manifest)?;
+		ensure!(length > 0, Error::<T>::EmptyValue);
+		ensure!(
+			(1..=T::MaxValueSize::get()).contains(&chunk_size),
+			Error::<T>::ChunkSizeInvalid
+		);
+		let chunks = chunk_count(length, chunk_size)
+			.filter(|chunks| *chunks <= MAX_CHUNKS)
+			.ok_or(Error::<T>::TooManyChunks)?;
+		let read = Manifest::read(manifest, chunks).map_err(|error| match error {
+			ManifestError::UnknownVersion => Error::<T>::ManifestUnknown,
+			ManifestError::WrongLength => Error::<T>::ManifestLength,
+		})?;
+		let dataset = Self::check_place(&owner, &place)?;
+		let block = frame_system::Pallet::<T>::block_number();
+		let payload = Payload::Chunks {
+			manifest: tail.content_hash,
+			root: read.root(),
+			length,
+			chunk_size,
+			arrived: 0,
+			block,
+			extrinsic: tail.extrinsic,
+			last_block: block,
+		};
+		Self::take_place(&owner, &place, dataset, payload)?;
+		let Place {
+			key,
+			dataset,
+			epoch,
+			leaf,
+		} = place;
+		Self::deposit_event(Event::RecordOpened {
+			owner,
+			key,
+			dataset,
+			epoch,
+			leaf,
+			manifest: tail.content_hash,
+			length,
+			chunks,
+		});
+		tail.index();
+		Ok(())
+	}
+
+	/// T_s for a large value: its next chunk.
+	pub(crate) fn add_chunk(
+		owner: T::AccountId,
+		key: RecordKey,
+		index: u32,
+		proof: &[H256],
+		bytes: &[u8],
+	) -> DispatchResult {
+		let tail = Self::tail(bytes)?;
+		let mut record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
+		let chunks = record.payload.chunks();
+		let Payload::Chunks {
+			root,
+			length,
+			chunk_size,
+			arrived,
+			last_block,
+			..
+		} = &mut record.payload
+		else {
+			return Err(Error::<T>::RecordComplete.into());
+		};
+		ensure!(*arrived < chunks, Error::<T>::RecordComplete);
+		ensure!(index == *arrived, Error::<T>::NotNextChunk);
+		ensure!(
+			u64::from(tail.length) == chunk_length(*length, *chunk_size, index),
+			Error::<T>::ChunkLength
+		);
+		ensure!(
+			manifest::belongs(root, chunks, index, &tail.content_hash, proof),
+			Error::<T>::ChunkNotInManifest
+		);
+		arrived.saturating_inc();
+		*last_block = frame_system::Pallet::<T>::block_number();
+		let complete = *arrived == chunks;
+		Records::<T>::insert(&owner, key, record);
+		Self::deposit_event(Event::ChunkStored {
+			owner: owner.clone(),
+			key,
+			index,
+			content_hash: tail.content_hash,
+		});
+		if complete {
+			Self::deposit_event(Event::RecordCompleted { owner, key });
+		}
+		tail.index();
+		Ok(())
+	}
+
+	/// Removes a record, complete or not. What it took does not depend on its size.
+	pub(crate) fn remove(owner: T::AccountId, key: RecordKey) -> DispatchResult {
+		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
+		let mut dataset = Self::own_dataset(&owner, record.dataset)?;
+		let place = (&owner, record.dataset, record.epoch, record.leaf);
+		let mut leaf = Leaves::<T>::get(place).ok_or(Error::<T>::LeafNotTaken)?;
+		let mut back = record.deposit;
+		if record.epoch < dataset.epoch {
+			back = back.saturating_add(leaf.deposit);
+			Leaves::<T>::remove(place);
+			dataset.leaves = dataset.leaves.saturating_sub(1);
+			Datasets::<T>::insert(&owner, record.dataset, dataset);
+		} else {
+			leaf.by = LeafUse::Spent;
+			Leaves::<T>::insert(place, leaf);
+		}
+		Records::<T>::remove(&owner, key);
+		Self::release(HoldReason::Record, &owner, back);
+		Self::deposit_event(if record.payload.is_complete() {
+			Event::RecordRemoved { owner, key }
+		} else {
+			Event::RecordAbandoned {
+				owner,
+				key,
+				arrived: record.payload.arrived(),
+			}
+		});
+		Ok(())
+	}
+
+	/// What the transaction's own call has as its last argument. Takes the note that it is its own.
+	fn tail(bytes: &[u8]) -> Result<Tail, Error<T>> {
+		DirectStore::<T>::take().ok_or(Error::<T>::MustBeDirect)?;
+		let extrinsic =
+			frame_system::Pallet::<T>::extrinsic_index().ok_or(Error::<T>::MustBeDirect)?;
+		let length = Self::len(bytes);
+		ensure!(length > 0, Error::<T>::EmptyValue);
+		ensure!(length <= T::MaxValueSize::get(), Error::<T>::ValueTooLong);
+		Ok(Tail {
+			extrinsic,
+			length,
+			content_hash: sp_io::hashing::blake2_256(bytes).into(),
+		})
+	}
+
+	/// The place's dataset, if the place is free.
+	fn check_place(owner: &T::AccountId, place: &Place) -> Result<Dataset<BalanceOf<T>>, Error<T>> {
+		let dataset = Self::own_dataset(owner, place.dataset)?;
+		ensure!(place.epoch == dataset.epoch, Error::<T>::NotCurrentEpoch);
+		ensure!(
+			!Records::<T>::contains_key(owner, place.key),
+			Error::<T>::KeyTaken
+		);
+		ensure!(
+			!Leaves::<T>::contains_key((owner, place.dataset, place.epoch, place.leaf)),
+			Error::<T>::LeafTaken
+		);
+		Ok(dataset)
+	}
+
+	/// Writes a record to a place that is free.
+	fn take_place(
+		owner: &T::AccountId,
+		place: &Place,
+		mut entry: Dataset<BalanceOf<T>>,
+		payload: Payload<BlockNumberFor<T>>,
+	) -> DispatchResult {
+		let Place {
+			key,
+			dataset,
+			epoch,
+			leaf,
+		} = *place;
+		let deposit = Self::deposit(1, 0);
+		Self::hold(HoldReason::Record, owner, deposit.saturating_add(deposit))?;
+		let record = Record {
+			dataset,
+			epoch,
+			leaf,
+			payload,
+			deposit,
+		};
+		Records::<T>::insert(owner, key, record);
+		let by = LeafUse::Record(key);
+		Leaves::<T>::insert((owner, dataset, epoch, leaf), TakenLeaf { by, deposit });
+		entry.leaves = entry.leaves.saturating_add(1);
+		Datasets::<T>::insert(owner, dataset, entry);
+		Ok(())
+	}
+}
