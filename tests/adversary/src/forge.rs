@@ -1,0 +1,289 @@
+//! Headers and blocks that keep every rule, to be broken in one: drafts, and their proof of work.
+//!
+//! A draft's state root is whatever the caller has; only execution tells a false one. What is to be
+//! broken is in [`crate::refuse`].
+
+use codec::Encode;
+use isthmus_ethash::{final_result, meets, Cache, Dataset, Found, Sizes};
+use isthmus_primitives::{
+	digest::{seal_hash, uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
+	params::{ChainParameters, EthashSizes},
+	AccountId, BlockNumber, Hash, Header,
+};
+use isthmus_rules::{self as rules, Parent};
+use isthmus_runtime::{RuntimeCall, UncheckedExtrinsic};
+use polkadot_sdk::{
+	pallet_timestamp,
+	sp_core::{storage::StateVersion, U256},
+	sp_runtime::{
+		traits::{BlakeTwo256, Hash as _},
+		Digest, DigestItem, OpaqueExtrinsic,
+	},
+};
+use std::{ops::ControlFlow, sync::atomic::AtomicBool};
+
+/// Who earns what the adversary mines.
+pub const BENEFICIARY: AccountId = AccountId::new([0xad; 32]);
+
+/// Why a block could not be forged: of this machine, not of the node under attack.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgeError {
+	/// Ethash's own.
+	#[error("ethash: {0}")]
+	Ethash(#[from] isthmus_ethash::Error),
+	/// No nonce of all 2^64 seals it.
+	#[error("no nonce seals the block")]
+	NoNonce,
+	/// The block's number is in another epoch than the one that the dataset was made for.
+	#[error("block {0} is not in the first epoch, the only one that is mined here")]
+	LaterEpoch(BlockNumber),
+}
+
+/// A block in the making. Every field may be set to what it should not be.
+#[derive(Clone, Debug)]
+pub struct Draft {
+	/// H_p.
+	pub parent_hash: Hash,
+	/// H_i.
+	pub number: BlockNumber,
+	/// H_r.
+	pub state_root: Hash,
+	/// H_t.
+	pub extrinsics_root: Hash,
+	/// H_c, H_d, H_l, H_s, H_o and H_x.
+	pub pre: PreDigest,
+	/// H_g.
+	pub gas_used: u64,
+	/// B_T, and B_U in its inherent.
+	pub body: Vec<OpaqueExtrinsic>,
+}
+
+impl Draft {
+	/// A child of `parent` with this timestamp, in seconds, that keeps every rule but for its seal and
+	/// what execution gives (H_r, H_g).
+	pub fn child(params: &ChainParameters, parent: &Parent, timestamp: u64) -> Self {
+		let body = vec![timestamp_inherent(timestamp)];
+		Self {
+			parent_hash: parent.hash,
+			number: parent.number.saturating_add(1),
+			state_root: Hash::repeat_byte(0x57),
+			extrinsics_root: extrinsics_root(&body),
+			pre: PreDigest {
+				beneficiary: BENEFICIARY,
+				difficulty: rules::difficulty(params, parent, timestamp),
+				gas_limit: parent.gas_limit,
+				timestamp,
+				uncles_hash: uncles_hash(&[]),
+				extra_data: b"adversary".to_vec(),
+			},
+			gas_used: 0,
+			body,
+		}
+	}
+
+	/// Names these uncles, in header and body both.
+	pub fn with_uncles(mut self, uncles: &[Header]) -> Self {
+		self.pre.uncles_hash = uncles_hash(uncles);
+		self.body.push(uncles_inherent(uncles));
+		self.extrinsics_root = extrinsics_root(&self.body);
+		self
+	}
+
+	/// The header without its seal.
+	pub fn unsealed(&self) -> Header {
+		Header {
+			parent_hash: self.parent_hash,
+			number: self.number,
+			state_root: self.state_root,
+			extrinsics_root: self.extrinsics_root,
+			digest: Digest {
+				logs: vec![
+					DigestItem::PreRuntime(POW_ENGINE_ID, self.pre.encode()),
+					DigestItem::Consensus(POW_ENGINE_ID, GasUsed(self.gas_used).encode()),
+				],
+			},
+		}
+	}
+}
+
+/// H_t of a body.
+pub fn extrinsics_root(body: &[OpaqueExtrinsic]) -> Hash {
+	BlakeTwo256::ordered_trie_root(body.iter().map(Encode::encode).collect(), StateVersion::V1)
+}
+
+/// The inherent that says what time it is, in seconds.
+pub fn timestamp_inherent(seconds: u64) -> OpaqueExtrinsic {
+	let now = seconds.saturating_mul(1000);
+	bare(RuntimeCall::Timestamp(pallet_timestamp::Call::set { now }))
+}
+
+/// The inherent that names uncles.
+pub fn uncles_inherent(uncles: &[Header]) -> OpaqueExtrinsic {
+	let uncles = uncles.to_vec();
+	bare(RuntimeCall::ProofOfWork(
+		pallet_proof_of_work::Call::set_uncles { uncles },
+	))
+}
+
+fn bare(call: RuntimeCall) -> OpaqueExtrinsic {
+	UncheckedExtrinsic::new_bare(call).into()
+}
+
+/// The header with its seal, which is its last digest item.
+pub fn with_seal(mut unsealed: Header, seal: Seal) -> Header {
+	unsealed
+		.digest
+		.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
+	unsealed
+}
+
+/// The adversary's hash power: the dataset of the first epoch.
+pub struct Miner {
+	sizes: Sizes,
+	dataset: Dataset,
+}
+
+impl Miner {
+	/// Makes the dataset that a chain of these parameters needs, on one thread.
+	///
+	/// # Errors
+	///
+	/// Ethash's, where there is no memory for it.
+	pub fn new(params: &ChainParameters) -> Result<Self, ForgeError> {
+		let sizes = match params.ethash {
+			EthashSizes::Full => Sizes::FULL,
+			EthashSizes::Development => Sizes::DEVELOPMENT,
+		};
+		let cache = Cache::new(sizes, 0)?;
+		let dataset = Dataset::generate(&cache, 1, |_| ControlFlow::Continue(()))?;
+		Ok(Self { sizes, dataset })
+	}
+
+	/// Finds the least nonce that seals a header for this difficulty (for one, where it is zero).
+	///
+	/// # Errors
+	///
+	/// [`ForgeError::LaterEpoch`] for a block above the first epoch.
+	pub fn search(&self, unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
+		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
+			return Err(ForgeError::LaterEpoch(unsealed.number));
+		}
+		let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+		let hash = seal_hash(unsealed).0;
+		let never = AtomicBool::new(false);
+		let Found { nonce, output } = self
+			.dataset
+			.search(&hash, &boundary, 0..u64::MAX, &never)
+			.found
+			.ok_or(ForgeError::NoNonce)?;
+		Ok(Seal {
+			mix_hash: output.mix_hash.into(),
+			nonce,
+		})
+	}
+
+	/// The draft's header with a true proof of work for the difficulty that it claims.
+	///
+	/// # Errors
+	///
+	/// As for [`Self::search`].
+	pub fn seal(&self, draft: &Draft) -> Result<Header, ForgeError> {
+		let unsealed = draft.unsealed();
+		let seal = self.search(&unsealed, draft.pre.difficulty)?;
+		Ok(with_seal(unsealed, seal))
+	}
+}
+
+/// A seal whose mix hash is made up, and whose result is yet within the boundary: it passes the quick
+/// check, which needs no dataset, at the price of `difficulty` Keccaks.
+///
+/// # Errors
+///
+/// [`ForgeError::NoNonce`].
+pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
+	let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+	let hash = seal_hash(unsealed).0;
+	let mix_hash = Hash::repeat_byte(0x33);
+	(0..u64::MAX)
+		.find(|nonce| meets(&final_result(&hash, *nonce, &mix_hash.0), &boundary))
+		.map(|nonce| Seal { mix_hash, nonce })
+		.ok_or(ForgeError::NoNonce)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use isthmus_primitives::{digest::PowHeader, params::DifficultyRule};
+	use isthmus_rules::{HeaderError, Rejection, Work};
+
+	fn params() -> ChainParameters {
+		ChainParameters {
+			ethash: EthashSizes::Development,
+			difficulty_rule: DifficultyRule::Fixed,
+			minimum_difficulty: 64.into(),
+			genesis_difficulty: 64.into(),
+			..Default::default()
+		}
+	}
+
+	fn check(params: &ChainParameters, header: &Header, miner: &Miner) -> Result<(), Rejection> {
+		let parent = Parent::genesis(Hash::zero(), params);
+		let read = PowHeader::read(header).map_err(HeaderError::from)?;
+		rules::validate_header(params, &read, &parent, 1000)?;
+		rules::validate_seal(&read, |read| {
+			let output = miner.dataset.full(&read.seal_hash.0, read.seal.nonce);
+			Ok::<_, Rejection>(Work::from(output))
+		})
+	}
+
+	#[test]
+	fn a_draft_keeps_every_rule_and_a_false_mix_breaks_one() {
+		let params = params();
+		let miner = Miner::new(&params).unwrap();
+		let draft = Draft::child(&params, &Parent::genesis(Hash::zero(), &params), 1000);
+		let sealed = miner.seal(&draft).unwrap();
+		assert_eq!(check(&params, &sealed, &miner), Ok(()));
+		assert_eq!(
+			rules::validate_extrinsics_root(&sealed, &draft.body),
+			Ok(())
+		);
+
+		let unsealed = draft.unsealed();
+		let seal = seal_with_false_mix(&unsealed, draft.pre.difficulty).unwrap();
+		let expected = miner.dataset.full(&seal_hash(&unsealed).0, seal.nonce);
+		assert_eq!(
+			check(&params, &with_seal(unsealed, seal), &miner),
+			Err(HeaderError::MixHash {
+				got: seal.mix_hash,
+				expected: expected.mix_hash.into()
+			}
+			.into())
+		);
+	}
+
+	#[test]
+	fn uncles_are_in_header_and_body_both() {
+		let params = params();
+		let parent = Parent::genesis(Hash::zero(), &params);
+		let uncle = Draft::child(&params, &parent, 5).unsealed();
+		let draft = Draft::child(&params, &parent, 6).with_uncles(std::slice::from_ref(&uncle));
+		assert_eq!(draft.pre.uncles_hash, uncles_hash(&[uncle]));
+		assert_eq!(draft.body.len(), 2);
+		assert_eq!(
+			rules::validate_extrinsics_root(&draft.unsealed(), &draft.body),
+			Ok(())
+		);
+	}
+
+	#[test]
+	fn a_later_epoch_is_refused() {
+		let params = params();
+		let miner = Miner::new(&params).unwrap();
+		let mut draft = Draft::child(&params, &Parent::genesis(Hash::zero(), &params), 1);
+		draft.number = 30_000;
+		assert!(matches!(
+			miner.seal(&draft),
+			Err(ForgeError::LaterEpoch(30_000))
+		));
+	}
+}

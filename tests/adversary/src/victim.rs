@@ -1,0 +1,433 @@
+//! The node under attack, as its operator sees it: RPC, the log, and what the system says of its
+//! process.
+
+use crate::wire::{Handshake, ROLE_FULL};
+use codec::DecodeAll;
+use isthmus_primitives::{digest::PowHeader, params::ChainParameters, BlockNumber, Hash, Header};
+use isthmus_rules::Parent;
+use jsonrpsee::{
+	core::{client::ClientT, ClientError},
+	rpc_params,
+	ws_client::{WsClient, WsClientBuilder},
+};
+use litep2p::types::multiaddr::{Multiaddr, Protocol};
+use std::{
+	fs::File,
+	io::{Read, Seek, SeekFrom},
+	path::{Path, PathBuf},
+	time::{Duration, Instant},
+};
+
+/// How often a file or a number that changes by itself is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// The clock ticks a second in which Linux counts processor time (`USER_HZ`, the same on all its
+/// usual systems).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// Why the node under attack could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum VictimError {
+	/// RPC failed.
+	#[error("the node's RPC: {0}")]
+	Rpc(#[from] ClientError),
+	/// An answer is not what it should be.
+	#[error("the node's answer to {method} does not read: {reason}")]
+	Answer {
+		/// What was asked.
+		method: &'static str,
+		/// What is wrong with the answer.
+		reason: String,
+	},
+	/// The log, or a file of /proc, does not read.
+	#[error("{}: {error}", path.display())]
+	File {
+		/// Which.
+		path: PathBuf,
+		/// The system's word.
+		#[source]
+		error: std::io::Error,
+	},
+	/// Something did not come in time.
+	#[error("{what} did not come within {} s", limit.as_secs())]
+	TimedOut {
+		/// What was waited for.
+		what: String,
+		/// For how long.
+		limit: Duration,
+	},
+}
+
+/// A node, by its RPC.
+pub struct Victim {
+	rpc: WsClient,
+	address: Multiaddr,
+	genesis: Hash,
+	params: ChainParameters,
+}
+
+impl Victim {
+	/// Connects to the node's RPC, and asks for its address among peers and its chain.
+	///
+	/// # Errors
+	///
+	/// RPC's, and [`VictimError::Answer`] where the node does not listen on TCP.
+	pub async fn attach(url: &str) -> Result<Self, VictimError> {
+		let rpc = WsClientBuilder::default().build(url).await?;
+		let addresses: Vec<String> = rpc
+			.request("system_localListenAddresses", rpc_params![])
+			.await?;
+		let address = local_address(&addresses).ok_or_else(|| VictimError::Answer {
+			method: "system_localListenAddresses",
+			reason: format!("no TCP address with a peer id among {addresses:?}"),
+		})?;
+		let genesis = rpc.request("chain_getBlockHash", rpc_params![0u32]).await?;
+		let encoded: String = rpc
+			.request("state_call", rpc_params!["ProofOfWorkApi_parameters", "0x"])
+			.await?;
+		let params = hex::decode(encoded.trim_start_matches("0x"))
+			.map_err(|e| e.to_string())
+			.and_then(|bytes| {
+				ChainParameters::decode_all(&mut &bytes[..]).map_err(|e| e.to_string())
+			})
+			.map_err(|reason| VictimError::Answer {
+				method: "state_call",
+				reason,
+			})?;
+		Ok(Self {
+			rpc,
+			address,
+			genesis,
+			params,
+		})
+	}
+
+	/// Where its peers reach it.
+	pub fn address(&self) -> &Multiaddr {
+		&self.address
+	}
+
+	/// Its RPC.
+	pub fn rpc(&self) -> &WsClient {
+		&self.rpc
+	}
+
+	/// Its chain's parameters.
+	pub fn params(&self) -> &ChainParameters {
+		&self.params
+	}
+
+	/// The hash of its genesis block.
+	pub fn genesis(&self) -> Hash {
+		self.genesis
+	}
+
+	/// Its best block's header.
+	///
+	/// # Errors
+	///
+	/// RPC's.
+	pub async fn best(&self) -> Result<Header, VictimError> {
+		Ok(self.rpc.request("chain_getHeader", rpc_params![]).await?)
+	}
+
+	/// The header with this hash, if it has it.
+	///
+	/// # Errors
+	///
+	/// RPC's.
+	pub async fn header(&self, hash: Hash) -> Result<Option<Header>, VictimError> {
+		Ok(self
+			.rpc
+			.request("chain_getHeader", rpc_params![hash])
+			.await?)
+	}
+
+	/// The hash of the block of this number in its best chain, if there is one.
+	///
+	/// # Errors
+	///
+	/// RPC's.
+	pub async fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, VictimError> {
+		Ok(self
+			.rpc
+			.request("chain_getBlockHash", rpc_params![number])
+			.await?)
+	}
+
+	/// The hash of the last block that it has as final.
+	///
+	/// # Errors
+	///
+	/// RPC's.
+	pub async fn finalized(&self) -> Result<Hash, VictimError> {
+		Ok(self
+			.rpc
+			.request("chain_getFinalizedHead", rpc_params![])
+			.await?)
+	}
+
+	/// How many peers it has.
+	///
+	/// # Errors
+	///
+	/// RPC's.
+	pub async fn peers(&self) -> Result<u64, VictimError> {
+		let health: serde_json::Value = self.rpc.request("system_health", rpc_params![]).await?;
+		health["peers"].as_u64().ok_or(VictimError::Answer {
+			method: "system_health",
+			reason: health.to_string(),
+		})
+	}
+
+	/// What the rules ask of a block as a parent.
+	///
+	/// # Errors
+	///
+	/// [`VictimError::Answer`] for a header without the paper's fields.
+	pub fn as_parent(&self, header: &Header) -> Result<Parent, VictimError> {
+		if header.number == 0 {
+			return Ok(Parent::genesis(self.genesis, &self.params));
+		}
+		let read = PowHeader::read(header).map_err(|error| VictimError::Answer {
+			method: "chain_getHeader",
+			reason: error.to_string(),
+		})?;
+		Ok(Parent::of(&read))
+	}
+
+	/// How a peer presents itself that claims this block for its best one.
+	pub fn handshake(&self, best: &Header) -> Handshake {
+		Handshake {
+			roles: ROLE_FULL,
+			best_number: best.number,
+			best_hash: best.hash(),
+			genesis_hash: self.genesis,
+		}
+	}
+
+	/// Waits until its best block is above this number.
+	///
+	/// # Errors
+	///
+	/// [`VictimError::TimedOut`], or RPC's.
+	pub async fn best_above(
+		&self,
+		number: BlockNumber,
+		limit: Duration,
+	) -> Result<Header, VictimError> {
+		let started = Instant::now();
+		loop {
+			let best = self.best().await?;
+			if best.number > number {
+				return Ok(best);
+			}
+			if started.elapsed() > limit {
+				let what = format!("a block above #{number}");
+				return Err(VictimError::TimedOut { what, limit });
+			}
+			tokio::time::sleep(LOOK_AGAIN).await;
+		}
+	}
+
+	/// Waits until its best block is this one.
+	///
+	/// # Errors
+	///
+	/// [`VictimError::TimedOut`], or RPC's.
+	pub async fn best_is(&self, hash: Hash, limit: Duration) -> Result<(), VictimError> {
+		let started = Instant::now();
+		while self.best().await?.hash() != hash {
+			if started.elapsed() > limit {
+				let what = format!("{hash:?} as the best block");
+				return Err(VictimError::TimedOut { what, limit });
+			}
+			tokio::time::sleep(LOOK_AGAIN).await;
+		}
+		Ok(())
+	}
+}
+
+/// The address of this machine alone, on the first TCP port among those that a node listens on.
+fn local_address(addresses: &[String]) -> Option<Multiaddr> {
+	addresses.iter().find_map(|address| {
+		let address: Multiaddr = address.parse().ok()?;
+		let mut parts = address.iter().skip(1);
+		match (parts.next()?, parts.next()?) {
+			(Protocol::Tcp(port), peer @ Protocol::P2p(_)) => Some(
+				Multiaddr::empty()
+					.with(Protocol::Ip4([127, 0, 0, 1].into()))
+					.with(Protocol::Tcp(port))
+					.with(peer),
+			),
+			_ => None,
+		}
+	})
+}
+
+/// A node's log, read on from where it was last.
+pub struct Log {
+	path: PathBuf,
+	position: u64,
+	/// What was read and not given yet: the last line may be half written.
+	rest: String,
+}
+
+impl Log {
+	/// A log, from its end on.
+	///
+	/// # Errors
+	///
+	/// [`VictimError::File`].
+	pub fn at_end(path: &Path) -> Result<Self, VictimError> {
+		let position = std::fs::metadata(path)
+			.map_err(|error| failed(path, error))?
+			.len();
+		Ok(Self {
+			path: path.into(),
+			position,
+			rest: String::new(),
+		})
+	}
+
+	/// The whole lines that were written since.
+	///
+	/// # Errors
+	///
+	/// [`VictimError::File`].
+	pub fn lines(&mut self) -> Result<Vec<String>, VictimError> {
+		let mut bytes = Vec::new();
+		File::open(&self.path)
+			.and_then(|mut file| {
+				file.seek(SeekFrom::Start(self.position))?;
+				file.read_to_end(&mut bytes)
+			})
+			.map_err(|error| failed(&self.path, error))?;
+		self.position = self.position.saturating_add(bytes.len() as u64);
+		self.rest.push_str(&String::from_utf8_lossy(&bytes));
+		let Some(end) = self.rest.rfind('\n') else {
+			return Ok(Vec::new());
+		};
+		let rest = self.rest.split_off(end + 1);
+		let whole = std::mem::replace(&mut self.rest, rest);
+		Ok(whole.lines().map(str::to_owned).collect())
+	}
+
+	/// Waits for a line that has all of these in it. `None` where none comes within `limit`.
+	///
+	/// # Errors
+	///
+	/// [`VictimError::File`].
+	pub async fn line_with(
+		&mut self,
+		parts: &[&str],
+		limit: Duration,
+	) -> Result<Option<String>, VictimError> {
+		let started = Instant::now();
+		loop {
+			let found = self
+				.lines()?
+				.into_iter()
+				.find(|line| parts.iter().all(|part| line.contains(part)));
+			if found.is_some() || started.elapsed() > limit {
+				return Ok(found);
+			}
+			tokio::time::sleep(LOOK_AGAIN).await;
+		}
+	}
+}
+
+/// What a process cost its machine so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+	/// Seconds of processor time, of all its threads.
+	pub cpu_seconds: f64,
+	/// The most memory that it held at once, in bytes.
+	pub peak_memory: u64,
+	/// The memory that it holds now, in bytes.
+	pub memory: u64,
+}
+
+impl Usage {
+	/// Reads it from /proc (Linux alone).
+	///
+	/// # Errors
+	///
+	/// [`VictimError::File`], where there is no such process.
+	pub fn of(pid: u32) -> Result<Self, VictimError> {
+		let read = |name: &str| {
+			let path = PathBuf::from(format!("/proc/{pid}/{name}"));
+			std::fs::read_to_string(&path).map_err(|error| failed(&path, error))
+		};
+		let stat = read("stat")?;
+		// The name in parentheses may hold spaces; after it, user and system time are the 12th and 13th.
+		let ticks: f64 = stat
+			.rsplit(')')
+			.next()
+			.unwrap_or_default()
+			.split_whitespace()
+			.skip(11)
+			.take(2)
+			.filter_map(|field| field.parse::<f64>().ok())
+			.sum();
+		let status = read("status")?;
+		let kilobytes = |name: &str| {
+			status
+				.lines()
+				.find_map(|line| line.strip_prefix(name))
+				.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
+				.unwrap_or_default()
+				.saturating_mul(1024)
+		};
+		Ok(Self {
+			cpu_seconds: ticks / TICKS_PER_SECOND,
+			peak_memory: kilobytes("VmHWM:"),
+			memory: kilobytes("VmRSS:"),
+		})
+	}
+}
+
+fn failed(path: &Path, error: std::io::Error) -> VictimError {
+	VictimError::File {
+		path: path.into(),
+		error,
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn the_tcp_address_is_reached_on_this_machine() {
+		let id = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp";
+		let listened = [
+			format!("/ip4/10.0.0.1/tcp/30334/ws/p2p/{id}"),
+			format!("/ip4/10.0.0.1/tcp/30333/p2p/{id}"),
+		];
+		let expected = format!("/ip4/127.0.0.1/tcp/30333/p2p/{id}");
+		assert_eq!(local_address(&listened), expected.parse().ok());
+		assert_eq!(local_address(&listened[..1]), None);
+	}
+
+	#[tokio::test]
+	async fn a_half_written_line_waits_for_its_end() {
+		use std::io::Write;
+		let path = std::env::temp_dir().join(format!("isthmus-log-{}", std::process::id()));
+		let mut file = File::create(&path).unwrap();
+		file.write_all(b"before\n").unwrap();
+		let mut log = Log::at_end(&path).unwrap();
+		file.write_all(b"one\ntw").unwrap();
+		assert_eq!(log.lines().unwrap(), ["one"]);
+		file.write_all(b"o rule x\n").unwrap();
+		let found = log.line_with(&["two", "rule x"], Duration::ZERO).await;
+		assert_eq!(found.unwrap(), Some("two rule x".into()));
+		std::fs::remove_file(&path).unwrap();
+	}
+
+	#[test]
+	fn this_process_has_used_memory() {
+		let usage = Usage::of(std::process::id()).unwrap();
+		assert!(usage.peak_memory >= usage.memory && usage.memory > 0);
+		assert!(matches!(Usage::of(u32::MAX), Err(VictimError::File { .. })));
+	}
+}

@@ -1,0 +1,189 @@
+//! The messages' formats: SCALE for announcements and their handshake, protobuf (`api.v1` of
+//! `sc-network-sync`) for block requests.
+
+use codec::{Decode, DecodeAll, Encode};
+use isthmus_primitives::{BlockNumber, Hash, Header};
+use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
+
+/// A full node's role, as a handshake tells it.
+pub const ROLE_FULL: u8 = 1;
+
+/// What the two sides of the announcements' protocol tell each other first.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, Debug)]
+pub struct Handshake {
+	/// A bit a role; [`ROLE_FULL`].
+	pub roles: u8,
+	/// The number of the best block that the sender claims.
+	pub best_number: BlockNumber,
+	/// The hash of the best block that the sender claims.
+	pub best_hash: Hash,
+	/// The chain.
+	pub genesis_hash: Hash,
+}
+
+/// An announcement's bytes: the header, whether the sender calls it its best block, and what else goes
+/// with it (this chain's nodes send nothing).
+pub fn announcement(header: &Header, is_best: bool, data: &[u8]) -> Vec<u8> {
+	(header, u8::from(is_best), data.to_vec()).encode()
+}
+
+/// A request for blocks.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct BlockRequest {
+	/// What of each block: see [`super::HEADER_AND_BODY`].
+	#[prost(uint32, tag = "1")]
+	pub fields: u32,
+	/// The first block.
+	#[prost(oneof = "FromBlock", tags = "2, 3")]
+	pub from_block: Option<FromBlock>,
+	/// Which way from there.
+	#[prost(enumeration = "Direction", tag = "5")]
+	pub direction: i32,
+	/// The most blocks to answer with; 0 for as many as the answerer likes.
+	#[prost(uint32, tag = "6")]
+	pub max_blocks: u32,
+	/// Whether justifications of several engines are understood.
+	#[prost(bool, tag = "7")]
+	pub support_multiple_justifications: bool,
+}
+
+/// The first block of a request, SCALE-encoded.
+#[derive(Clone, PartialEq, Eq, prost::Oneof)]
+pub enum FromBlock {
+	/// By its hash.
+	#[prost(bytes, tag = "2")]
+	Hash(Vec<u8>),
+	/// By its number.
+	#[prost(bytes, tag = "3")]
+	Number(Vec<u8>),
+}
+
+/// Which way a request goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash, prost::Enumeration)]
+#[repr(i32)]
+pub enum Direction {
+	/// From a block to its children.
+	Ascending = 0,
+	/// From a block to its ancestors.
+	Descending = 1,
+}
+
+/// The answer to a [`BlockRequest`].
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct BlockResponse {
+	/// The blocks, in the order of the request.
+	#[prost(message, repeated, tag = "1")]
+	pub blocks: Vec<BlockData>,
+}
+
+/// One block of an answer.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub struct BlockData {
+	/// Its hash.
+	#[prost(bytes = "vec", tag = "1")]
+	pub hash: Vec<u8>,
+	/// Its SCALE-encoded header, if asked for.
+	#[prost(bytes = "vec", tag = "2")]
+	pub header: Vec<u8>,
+	/// Its SCALE-encoded extrinsics, if asked for.
+	#[prost(bytes = "vec", repeated, tag = "3")]
+	pub body: Vec<Vec<u8>>,
+}
+
+impl BlockRequest {
+	/// Asks for `max` blocks from this hash on, towards the genesis block.
+	pub fn down_from(hash: Hash, fields: u32, max: u32) -> Self {
+		Self {
+			fields,
+			from_block: Some(FromBlock::Hash(hash.encode())),
+			direction: Direction::Descending as i32,
+			max_blocks: max,
+			support_multiple_justifications: true,
+		}
+	}
+
+	/// Asks for `max` blocks from this number on, away from the genesis block.
+	pub fn up_from(number: BlockNumber, fields: u32, max: u32) -> Self {
+		Self {
+			fields,
+			from_block: Some(FromBlock::Number(number.encode())),
+			direction: Direction::Ascending as i32,
+			max_blocks: max,
+			support_multiple_justifications: true,
+		}
+	}
+}
+
+impl BlockData {
+	/// A block as it is sent, whatever its header and body have to do with each other.
+	pub fn new(header: &Header, body: &[OpaqueExtrinsic]) -> Self {
+		Self {
+			hash: header.hash().encode(),
+			header: header.encode(),
+			body: body.iter().map(Encode::encode).collect(),
+		}
+	}
+
+	/// The block as it was received: `None` where header or body do not decode.
+	pub fn read(&self) -> Option<(Header, Vec<OpaqueExtrinsic>)> {
+		let header = Header::decode_all(&mut &self.header[..]).ok()?;
+		let body = self
+			.body
+			.iter()
+			.map(|extrinsic| OpaqueExtrinsic::decode_all(&mut &extrinsic[..]).ok())
+			.collect::<Option<_>>()?;
+		Some((header, body))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use prost::Message;
+
+	#[test]
+	fn an_announcement_is_the_header_then_the_state_then_the_data() {
+		let header = Header::new_from_number(7);
+		let bytes = announcement(&header, true, b"ab");
+		let rest = bytes.strip_prefix(&header.encode()[..]).unwrap();
+		assert_eq!(rest, [1, 2 << 2, b'a', b'b']);
+	}
+
+	#[test]
+	fn a_request_has_the_bytes_of_the_schema() {
+		let request = BlockRequest::up_from(5, HEADER, 2);
+		// Field 1 varint 0x01000000; field 3 four bytes; ascending is the default and left out;
+		// field 6 varint 2; field 7 true.
+		assert_eq!(
+			request.encode_to_vec(),
+			[0x08, 0x80, 0x80, 0x80, 0x08, 0x1a, 4, 5, 0, 0, 0, 0x30, 2, 0x38, 1]
+		);
+	}
+
+	#[test]
+	fn a_block_comes_back_as_it_was_sent() {
+		let header = Header::new_from_number(7);
+		let body = vec![OpaqueExtrinsic::from_blob(vec![5, 1, 2, 3])];
+		let data = BlockData::new(&header, &body);
+		assert_eq!(data.read(), Some((header, body)));
+	}
+
+	const HEADER: u32 = super::super::HEADER_ONLY;
+
+	/// A header with nothing in it but its number.
+	trait FromNumber {
+		fn new_from_number(number: u32) -> Self;
+	}
+
+	impl FromNumber for Header {
+		fn new_from_number(number: u32) -> Self {
+			Self {
+				number,
+				parent_hash: Default::default(),
+				state_root: Default::default(),
+				extrinsics_root: Default::default(),
+				digest: Default::default(),
+			}
+		}
+	}
+}

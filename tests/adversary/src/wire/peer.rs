@@ -1,0 +1,472 @@
+//! One connection to a node, under an identity of its own.
+
+use super::{BlockData, BlockRequest, BlockResponse, Direction, FromBlock, Handshake};
+use codec::{Decode, Encode};
+use futures::StreamExt;
+use isthmus_primitives::{BlockNumber, Hash, Header};
+use litep2p::{
+	config::ConfigBuilder,
+	protocol::{
+		notification::{
+			ConfigBuilder as NotificationConfig, NotificationError, NotificationEvent,
+			NotificationHandle, NotificationSink, ValidationResult,
+		},
+		request_response::{
+			ConfigBuilder as RequestConfig, DialOptions, RequestResponseError,
+			RequestResponseEvent, RequestResponseHandle,
+		},
+	},
+	transport::tcp::config::Config as TcpConfig,
+	types::{multiaddr::Multiaddr, RequestId},
+	Litep2p, PeerId, ProtocolName,
+};
+use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
+use prost::Message;
+use std::{
+	collections::{BTreeMap, HashMap},
+	sync::Arc,
+	time::Duration,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// The most bytes of a message that this side sends: more than any node takes.
+const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+/// How long a node may take to accept or refuse a connection, and to answer a request.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why the network's side of an attack failed: of the attack itself, not of the node.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+	/// The address lacks the node's identity.
+	#[error("the address {0} does not end in /p2p/ and a peer's id")]
+	NoPeerId(Multiaddr),
+	/// The network stack did not start.
+	#[error("the network stack: {0}")]
+	Network(#[from] litep2p::Error),
+	/// The node did not take the connection.
+	#[error("the node refused the connection: {0}")]
+	Refused(String),
+	/// The node ended the connection.
+	#[error("the node closed the connection")]
+	Closed,
+	/// A request was not answered.
+	#[error("the request failed: {0:?}")]
+	Request(RequestResponseError),
+	/// An answer does not decode.
+	#[error("the node's answer does not decode: {0}")]
+	Undecodable(#[from] prost::DecodeError),
+	/// Nothing came in time.
+	#[error("nothing came from the node within {} s", .0.as_secs())]
+	TimedOut(Duration),
+}
+
+/// How a connection stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+	/// Not open yet.
+	Opening,
+	/// Both sides accepted.
+	Open,
+	/// The node did not accept it, and why.
+	Refused(String),
+	/// It was open, and the node closed it.
+	Closed,
+}
+
+/// What a peer answers block requests with. Clones share it.
+#[derive(Clone, Default)]
+pub struct Served(Arc<parking_lot::Mutex<Blocks>>);
+
+#[derive(Default)]
+struct Blocks {
+	by_hash: HashMap<Hash, (Header, Vec<OpaqueExtrinsic>)>,
+	/// The chain that this peer calls its best.
+	by_number: BTreeMap<BlockNumber, Hash>,
+	/// What was asked for, oldest first.
+	requests: Vec<BlockRequest>,
+	/// Sent as they are, in place of any answer.
+	instead: Option<Vec<u8>>,
+}
+
+impl Served {
+	/// Serves this block by its hash, and by its number too.
+	pub fn add(&self, header: &Header, body: &[OpaqueExtrinsic]) {
+		let mut blocks = self.0.lock();
+		let hash = header.hash();
+		blocks.by_number.insert(header.number, hash);
+		blocks.by_hash.insert(hash, (header.clone(), body.to_vec()));
+	}
+
+	/// Answers every request with these bytes from now on.
+	pub fn answer_with(&self, bytes: Vec<u8>) {
+		self.0.lock().instead = Some(bytes);
+	}
+
+	/// What was asked for so far, oldest first.
+	pub fn requests(&self) -> Vec<BlockRequest> {
+		self.0.lock().requests.clone()
+	}
+
+	/// The answer's bytes, or `None` to refuse.
+	fn answer(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+		let request = BlockRequest::decode(bytes).ok()?;
+		let mut blocks = self.0.lock();
+		blocks.requests.push(request.clone());
+		if let Some(bytes) = &blocks.instead {
+			return Some(bytes.clone());
+		}
+		let mut next = match request.from_block.as_ref()? {
+			FromBlock::Hash(hash) => Some(<Hash as Decode>::decode(&mut &hash[..]).ok()?),
+			FromBlock::Number(number) => {
+				let number = <BlockNumber as Decode>::decode(&mut &number[..]).ok()?;
+				blocks.by_number.get(&number).copied()
+			}
+		};
+		let descending = request.direction == Direction::Descending as i32;
+		let limit = match request.max_blocks {
+			0 => 128,
+			some => some as usize,
+		};
+		let with_body = request.fields & super::HEADER_AND_BODY != super::HEADER_ONLY;
+		let mut response = BlockResponse::default();
+		while let Some((header, body)) = next.and_then(|hash| blocks.by_hash.get(&hash)) {
+			if response.blocks.len() == limit {
+				break;
+			}
+			let body = if with_body { &body[..] } else { &[] };
+			response.blocks.push(BlockData::new(header, body));
+			next = if descending {
+				Some(header.parent_hash)
+			} else {
+				let number = header.number.checked_add(1)?;
+				blocks.by_number.get(&number).copied()
+			};
+		}
+		Some(response.encode_to_vec())
+	}
+}
+
+/// How a peer presents itself.
+#[derive(Clone)]
+pub struct PeerOptions {
+	/// The node to connect to: a TCP address that ends in `/p2p/` and the node's id.
+	pub address: Multiaddr,
+	/// What it claims of itself.
+	pub handshake: Handshake,
+	/// What it answers block requests with.
+	pub served: Served,
+}
+
+/// A connection to a node that took us for a peer. Dropping it closes it.
+pub struct Peer {
+	id: PeerId,
+	node: PeerId,
+	sink: NotificationSink,
+	link: watch::Receiver<Link>,
+	requests: mpsc::Sender<Request>,
+}
+
+struct Request {
+	bytes: Vec<u8>,
+	answer: oneshot::Sender<Result<Vec<u8>, RequestResponseError>>,
+}
+
+impl Peer {
+	/// Connects under a new identity, and waits until the node accepts or refuses.
+	///
+	/// # Errors
+	///
+	/// [`WireError::Refused`] where the node will not have us, and the network's.
+	pub async fn connect(options: PeerOptions) -> Result<Self, WireError> {
+		let PeerOptions {
+			address,
+			handshake,
+			served,
+		} = options;
+		let node = PeerId::try_from_multiaddr(&address)
+			.ok_or_else(|| WireError::NoPeerId(address.clone()))?;
+		let chain = hex::encode(handshake.genesis_hash);
+		let (notifications, handle) =
+			NotificationConfig::new(ProtocolName::from(format!("/{chain}/block-announces/1")))
+				.with_max_size(MAX_MESSAGE)
+				.with_handshake(handshake.encode())
+				.with_auto_accept_inbound(true)
+				.build();
+		let (requests, request_handle) =
+			RequestConfig::new(ProtocolName::from(format!("/{chain}/sync/2")))
+				.with_max_size(MAX_MESSAGE)
+				.with_timeout(PATIENCE)
+				.build();
+		let mut network = Litep2p::new(
+			ConfigBuilder::new()
+				.with_tcp(TcpConfig {
+					listen_addresses: Vec::new(),
+					nodelay: true,
+					..Default::default()
+				})
+				.with_notification_protocol(notifications)
+				.with_request_response_protocol(requests)
+				.build(),
+		)?;
+		let id = *network.local_peer_id();
+		network.add_known_address(node, std::iter::once(address));
+		handle.open_substream(node).await?;
+
+		let (link_tx, mut link) = watch::channel(Link::Opening);
+		let (sink_tx, sink) = oneshot::channel();
+		let (request_tx, request_rx) = mpsc::channel(16);
+		tokio::spawn(
+			Connection {
+				network,
+				node,
+				notifications: handle,
+				requests: request_handle,
+				pending: HashMap::new(),
+				served,
+				link: link_tx,
+				sink: Some(sink_tx),
+			}
+			.run(request_rx),
+		);
+		let settled = link.wait_for(|link| *link != Link::Opening);
+		let settled = tokio::time::timeout(PATIENCE, settled)
+			.await
+			.map_err(|_| WireError::TimedOut(PATIENCE))?
+			.map_err(|_| WireError::Closed)?
+			.clone();
+		if let Link::Refused(reason) = settled {
+			return Err(WireError::Refused(reason));
+		}
+		Ok(Self {
+			id,
+			node,
+			sink: sink.await.map_err(|_| WireError::Closed)?,
+			link,
+			requests: request_tx,
+		})
+	}
+
+	/// This peer's identity.
+	pub fn id(&self) -> PeerId {
+		self.id
+	}
+
+	/// The node's identity.
+	pub fn node(&self) -> PeerId {
+		self.node
+	}
+
+	/// Sends these bytes as an announcement, waiting for room.
+	///
+	/// # Errors
+	///
+	/// [`WireError::Closed`].
+	pub async fn announce(&self, bytes: Vec<u8>) -> Result<(), WireError> {
+		self.sink
+			.send_async_notification(bytes)
+			.await
+			.map_err(|_| WireError::Closed)
+	}
+
+	/// Whether the node has closed the connection by now.
+	pub fn is_closed(&self) -> bool {
+		*self.link.borrow() != Link::Open
+	}
+
+	/// Waits until the node closes the connection. False where it does not within `limit`.
+	pub async fn closed_within(&self, limit: Duration) -> bool {
+		let mut link = self.link.clone();
+		let closed = async { link.wait_for(|link| *link != Link::Open).await.is_ok() };
+		// A connection whose task is gone is closed, too.
+		tokio::time::timeout(limit, closed).await.is_ok()
+	}
+
+	/// Asks the node for blocks.
+	///
+	/// # Errors
+	///
+	/// [`WireError::Request`] where it does not answer.
+	pub async fn blocks(&self, request: &BlockRequest) -> Result<Vec<BlockData>, WireError> {
+		let answer = self.request(request.encode_to_vec()).await?;
+		Ok(BlockResponse::decode(&answer[..])?.blocks)
+	}
+
+	/// Sends these bytes as a block request, and gives the answer's.
+	///
+	/// # Errors
+	///
+	/// As for [`Self::blocks`].
+	pub async fn request(&self, bytes: Vec<u8>) -> Result<Vec<u8>, WireError> {
+		let (answer, answered) = oneshot::channel();
+		self.requests
+			.send(Request { bytes, answer })
+			.await
+			.map_err(|_| WireError::Closed)?;
+		answered
+			.await
+			.map_err(|_| WireError::Closed)?
+			.map_err(WireError::Request)
+	}
+}
+
+/// What runs a connection, until the [`Peer`] is dropped.
+struct Connection {
+	network: Litep2p,
+	node: PeerId,
+	notifications: NotificationHandle,
+	requests: RequestResponseHandle,
+	pending: HashMap<RequestId, oneshot::Sender<Result<Vec<u8>, RequestResponseError>>>,
+	served: Served,
+	link: watch::Sender<Link>,
+	sink: Option<oneshot::Sender<NotificationSink>>,
+}
+
+impl Connection {
+	async fn run(mut self, mut commands: mpsc::Receiver<Request>) {
+		loop {
+			tokio::select! {
+				event = self.network.next_event() => if event.is_none() { return },
+				event = self.notifications.next() => match event {
+					Some(event) => self.notified(event),
+					None => return,
+				},
+				event = self.requests.next() => match event {
+					Some(event) => self.requested(event),
+					None => return,
+				},
+				command = commands.recv() => match command {
+					Some(request) => self.send(request).await,
+					// The peer was dropped.
+					None => return,
+				},
+			}
+		}
+	}
+
+	fn notified(&mut self, event: NotificationEvent) {
+		match event {
+			NotificationEvent::ValidateSubstream { peer, .. } => self
+				.notifications
+				.send_validation_result(peer, ValidationResult::Accept),
+			NotificationEvent::NotificationStreamOpened { peer, .. } => {
+				let sink = self.notifications.notification_sink(peer);
+				if let (Some(waiting), Some(sink)) = (self.sink.take(), sink) {
+					// Nobody waits any more where the connection took too long.
+					let _ = waiting.send(sink);
+				}
+				self.link.send_replace(Link::Open);
+			}
+			NotificationEvent::NotificationStreamClosed { .. } => {
+				self.link.send_replace(Link::Closed);
+			}
+			NotificationEvent::NotificationStreamOpenFailure { error, .. } => {
+				let reason = match error {
+					NotificationError::Rejected => "rejected".into(),
+					other => format!("{other:?}"),
+				};
+				self.link.send_replace(Link::Refused(reason));
+			}
+			NotificationEvent::NotificationReceived { .. } => {}
+		}
+	}
+
+	fn requested(&mut self, event: RequestResponseEvent) {
+		match event {
+			RequestResponseEvent::RequestReceived {
+				request_id,
+				request,
+				..
+			} => match self.served.answer(&request) {
+				Some(answer) => self.requests.send_response(request_id, answer),
+				None => self.requests.reject_request(request_id),
+			},
+			RequestResponseEvent::ResponseReceived {
+				request_id,
+				response,
+				..
+			} => self.resolve(request_id, Ok(response)),
+			RequestResponseEvent::RequestFailed {
+				request_id, error, ..
+			} => self.resolve(request_id, Err(error)),
+		}
+	}
+
+	fn resolve(&mut self, id: RequestId, answer: Result<Vec<u8>, RequestResponseError>) {
+		if let Some(waiting) = self.pending.remove(&id) {
+			// Who asked may have gone.
+			let _ = waiting.send(answer);
+		}
+	}
+
+	async fn send(&mut self, Request { bytes, answer }: Request) {
+		let sent = self
+			.requests
+			.send_request(self.node, bytes, DialOptions::Reject)
+			.await;
+		match sent {
+			Ok(id) => {
+				self.pending.insert(id, answer);
+			}
+			Err(_) => {
+				let _ = answer.send(Err(RequestResponseError::NotConnected));
+			}
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::wire::{HEADER_AND_BODY, HEADER_ONLY};
+
+	fn chain(length: u32) -> (Served, Vec<Header>) {
+		let served = Served::default();
+		let mut headers: Vec<Header> = Vec::new();
+		for number in 1..=length {
+			let header = Header {
+				number,
+				parent_hash: headers.last().map(Header::hash).unwrap_or_default(),
+				state_root: Default::default(),
+				extrinsics_root: Default::default(),
+				digest: Default::default(),
+			};
+			served.add(&header, &[OpaqueExtrinsic::from_blob(vec![5, 0])]);
+			headers.push(header);
+		}
+		(served, headers)
+	}
+
+	fn numbers(served: &Served, request: &BlockRequest) -> Vec<(u32, usize)> {
+		let answer = served.answer(&request.encode_to_vec()).unwrap();
+		let read = |block: &BlockData| {
+			block
+				.read()
+				.map(|(header, body)| (header.number, body.len()))
+		};
+		let blocks = BlockResponse::decode(&answer[..]).unwrap().blocks;
+		blocks.iter().map(|block| read(block).unwrap()).collect()
+	}
+
+	#[test]
+	fn blocks_are_served_both_ways() {
+		let (served, headers) = chain(5);
+		let up = BlockRequest::up_from(2, HEADER_AND_BODY, 3);
+		assert_eq!(numbers(&served, &up), [(2, 1), (3, 1), (4, 1)]);
+		let down = BlockRequest::down_from(headers[2].hash(), HEADER_ONLY, 9);
+		assert_eq!(numbers(&served, &down), [(3, 0), (2, 0), (1, 0)]);
+		assert_eq!(served.requests(), [up, down]);
+	}
+
+	#[test]
+	fn bytes_can_be_served_in_place_of_an_answer() {
+		let (served, _) = chain(1);
+		served.answer_with(vec![0xff; 3]);
+		let request = BlockRequest::up_from(1, HEADER_ONLY, 1).encode_to_vec();
+		assert_eq!(served.answer(&request), Some(vec![0xff; 3]));
+		assert_eq!(
+			served.answer(&[0xff]),
+			None,
+			"what is no request is refused"
+		);
+	}
+}
