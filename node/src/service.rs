@@ -203,7 +203,12 @@ pub(crate) fn new_full(
 			metrics.clone(),
 			net_config.peer_store_handle(),
 		);
-	net_config.add_notification_protocol(grandpa_config);
+	// With a protocol that nobody serves, the network would close every connection: without a voter
+	// there is none.
+	let grandpa_notifications = (!config.disable_grandpa).then(|| {
+		net_config.add_notification_protocol(grandpa_config);
+		grandpa_notifications
+	});
 
 	let announced = chain.clone();
 	let (network, system_rpc_tx, tx_handler_controller, sync_service, _bitswap) =
@@ -245,7 +250,6 @@ pub(crate) fn new_full(
 	let role = config.role;
 	let name = config.network.node_name.clone();
 	let prometheus_registry = config.prometheus_registry().cloned();
-	let disable_grandpa = config.disable_grandpa;
 	sc_service::spawn_tasks(sc_service::SpawnTasksParams {
 		config,
 		client: client.clone(),
@@ -297,7 +301,7 @@ pub(crate) fn new_full(
 		);
 	}
 
-	if !disable_grandpa {
+	if let Some(notification_service) = grandpa_notifications {
 		// On a development chain nobody else mines, so there is no fork to wait for.
 		let behind = if on_demand { 0 } else { VOTE_BEHIND_BEST };
 		let voter = sc_consensus_grandpa::run_grandpa_voter(sc_consensus_grandpa::GrandpaParams {
@@ -314,7 +318,7 @@ pub(crate) fn new_full(
 			link: grandpa,
 			network,
 			sync: Arc::new(sync_service),
-			notification_service: grandpa_notifications,
+			notification_service,
 			voting_rule: VotingRulesBuilder::new()
 				.add(BeforeBestBlockBy(behind))
 				.build(),
