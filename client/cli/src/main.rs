@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod plot;
 mod risk;
 
 use clap::{Parser, Subcommand};
