@@ -9,6 +9,7 @@ export { EnvelopeError } from './envelope/common.mjs';
 export { openGrant, sealGrant } from './envelope/grant.mjs';
 export { EncryptionKeyPair, PublicKey, SUITE_X25519 } from './envelope/keys.mjs';
 export { MasterSecret } from './envelope/master.mjs';
+export { ChunkTree, contentHash, Manifest, MAX_RECORD_CHUNKS } from './envelope/manifest.mjs';
 export * as merkle from './envelope/merkle.mjs';
 export {
 	decryptValue,

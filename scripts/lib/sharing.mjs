@@ -3,7 +3,19 @@
 // data-sharing pallet's, whose documentation is in the chain's metadata.
 
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
-import { decryptValue, encryptValue, openGrant, PublicKey, Range, sealGrant } from './envelope.mjs';
+import {
+	contentHash,
+	decryptValue,
+	encryptValue,
+	Manifest,
+	openGrant,
+	PublicKey,
+	Range,
+	sealGrant,
+} from './envelope.mjs';
+import { equal } from './envelope/common.mjs';
+import { readChunks } from './large.mjs';
+import { messageOf, newNonce, QuestionRefused } from './query.mjs';
 
 /** Added to a grant's term, in blocks: the grant's own block comes later than the one it counts from. */
 const TERM_SLACK = 16;
@@ -239,11 +251,48 @@ export class Client {
 	 * @param {Uint8Array} value The plaintext, which stays here.
 	 */
 	async store(signer, master, { dataset, epoch, leaf, key }, value) {
-		const root = await master.epochRoot(this.#epoch(signer.publicKey, { dataset, epoch }));
+		const root = await master.epochRoot(this.epochId(signer.publicKey, { dataset, epoch }));
 		const leafKey = await root.leafKey(leaf);
 		const sealed = await encryptValue(leafKey, this.recordContext(signer.address, key), value);
 		const call = this.api.tx.dataSharing.store(hex(key), dataset, epoch, leaf, hex(sealed));
 		return this.submit(signer, call);
+	}
+
+	/**
+	 * T_s for a large value, first part: takes its place and stores its manifest. See large.mjs.
+	 *
+	 * @param signer The owner.
+	 * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
+	 * @param {{length: number, chunkSize: number, manifest: Uint8Array}} record Of the encrypted chunks.
+	 */
+	async openRecord(signer, { dataset, epoch, leaf, key }, { length, chunkSize, manifest }) {
+		const { openRecord } = this.api.tx.dataSharing;
+		const call = openRecord(hex(key), dataset, epoch, leaf, length, chunkSize, hex(manifest));
+		return this.submit(signer, call);
+	}
+
+	/** T_s for a large value: its next chunk, with the proof that it is the manifest's. */
+	async storeChunk(signer, key, index, proof, bytes) {
+		const { storeChunk } = this.api.tx.dataSharing;
+		return this.submit(signer, storeChunk(hex(key), index, proof.map(hex), hex(bytes)));
+	}
+
+	/** How far a large record is, in the best block: `manifest`, `arrived`, `chunks`; or undefined. */
+	async largePayload(owner, key) {
+		const record = await this.api.query.dataSharing.records(owner, hex(key));
+		if (record.isNone || !record.unwrap().payload.isChunks) return undefined;
+		const { manifest, arrived, length, chunkSize } = record.unwrap().payload.asChunks;
+		return {
+			manifest: manifest.toU8a(),
+			arrived: arrived.toNumber(),
+			chunks: Math.ceil(length.toNumber() / chunkSize.toNumber()),
+		};
+	}
+
+	/** Says which requests for a dataset this account will grant, and for what price. */
+	async setPolicy(signer, dataset, { price = 0n, longestRange, longestTerm, consumers }) {
+		const policy = { price, longestRange, longestTerm, consumers };
+		return this.submit(signer, this.api.tx.dataSharing.setPolicy(dataset, policy));
 	}
 
 	/**
@@ -283,7 +332,7 @@ export class Client {
 			throw new Error(`${grantee} has no encryption key to seal a grant to: it sets one first`);
 		}
 		const publicKey = PublicKey.fromBytes(registered.unwrap().key.toU8a(true));
-		const root = await master.epochRoot(this.#epoch(signer.publicKey, scope));
+		const root = await master.epochRoot(this.epochId(signer.publicKey, scope));
 		const sealed = await sealGrant(root, this.#scope(grantee, scope, expiry), publicKey);
 		return this.submit(
 			signer,
@@ -303,6 +352,7 @@ export class Client {
 		const result = await this.api.call.dataSharingApi.query(caller, owner, hex(key));
 		if (result.isErr) throw new QueryRefused(result.asErr.type);
 		const answer = result.asOk;
+		if (answer.payload.isChunks) throw new Error('a large record: readLarge and storeFile are for those');
 		const value = answer.payload.asValue;
 		const grant = answer.grant.unwrapOr(null);
 		return {
@@ -325,17 +375,95 @@ export class Client {
 	/**
 	 * A stored value, still encrypted, as any node that has it serves it. Anybody can have it.
 	 *
-	 * @param {Uint8Array} contentHash
+	 * @param {Uint8Array} hash BLAKE2b-256 of it.
 	 * @returns {Promise<Uint8Array>}
 	 * @throws {WrongContent} if the bytes do not have this hash.
 	 */
-	async fetchValue(contentHash) {
-		const answer = await this.#provider.send('bitswap_v1_get', [cidOf(contentHash)]);
+	async fetchValue(hash) {
+		const answer = await this.#provider.send('bitswap_v1_get', [cidOf(hash)]);
 		const bytes = new Uint8Array(Buffer.from(answer.replace(/^0x/, ''), 'hex'));
-		if (hex(this.api.registry.hash(bytes)) !== hex(contentHash)) {
-			throw new WrongContent(`the node's bytes are not the ones with hash ${hex(contentHash)}`);
-		}
+		this.checkContent(bytes, hash);
 		return bytes;
+	}
+
+	/** @throws {WrongContent} if the bytes do not have this hash. */
+	checkContent(bytes, hash) {
+		if (!equal(contentHash(bytes), hash)) {
+			throw new WrongContent(`the node's bytes are not the ones with hash ${hex(hash)}`);
+		}
+	}
+
+	/**
+	 * Asks a node, with the signer's signature, where a record is and for the keys sealed to the signer.
+	 * The answer has a large record's manifest; `envelope.mjs` reads the rest.
+	 *
+	 * @throws {QuestionRefused}
+	 */
+	async signedQuery(signer, owner, key) {
+		const answer = await this.ask(await this.question(signer, 'sharing_query', owner, key));
+		const { manifest, grant, payload, chunks } = answer;
+		return {
+			...answer,
+			manifest: manifest && Manifest.read(fromBase64(manifest), chunks),
+			contentHash: payload.contentHash && fromHex(payload.contentHash),
+			grant: grant && {
+				...{ id: grant.grant, from: grant.scope.from, to: grant.scope.to },
+				...{ expiry: grant.expiry, until: grant.until, sealedKeys: fromBase64(grant.sealedKeys) },
+			},
+		};
+	}
+
+	/**
+	 * Asks a node, with the signer's signature, for a page of a record's encrypted chunks.
+	 *
+	 * @returns {Promise<Uint8Array[]>} At least one.
+	 * @throws {QuestionRefused}
+	 */
+	async signedChunks(signer, owner, key, first, count) {
+		const question = await this.question(signer, 'sharing_chunks', owner, key, { first, count });
+		const { chunks } = await this.ask(question);
+		return chunks.map(fromBase64);
+	}
+
+	/** A signed question, which `ask` sends: once, and soon. */
+	async question(signer, method, owner, key, page = {}) {
+		const best = await this.api.rpc.chain.getHeader();
+		const asked = {
+			genesis: this.genesis,
+			caller: signer.publicKey,
+			owner: this.#bytesOf(owner),
+			key,
+			block: best.number.toNumber(),
+			nonce: newNonce(),
+		};
+		const message = messageOf({ method, ...asked, ...page });
+		const request = {
+			genesis: hex(this.genesis),
+			caller: signer.address,
+			owner,
+			key: hex(key),
+			block: asked.block,
+			nonce: hex(asked.nonce),
+			signature: hex(signer.sign(message, { withType: true })),
+			...page,
+		};
+		return { method, request };
+	}
+
+	/**
+	 * Sends a signed question.
+	 *
+	 * @throws {QuestionRefused}
+	 */
+	async ask({ method, request }) {
+		try {
+			return await this.#provider.send(method, [request]);
+		} catch (error) {
+			if (typeof error.code !== 'number') throw error;
+			// The API puts the code before the sentence, and the data after it.
+			const message = error.message.replace(`${error.code}: `, '').replace(/: \{"reason".*\}$/, '');
+			throw new QuestionRefused({ code: error.code, message, data: error.data });
+		}
 	}
 
 	/**
@@ -347,7 +475,7 @@ export class Client {
 	async openKeys({ caller, owner, answer, pair }) {
 		const { grant } = answer;
 		const scope = this.#scope(caller, grant, grant.expiry);
-		return openGrant(pair, this.#epoch(this.#bytesOf(owner), answer), scope, grant.sealedKeys);
+		return openGrant(pair, this.epochId(this.#bytesOf(owner), answer), scope, grant.sealedKeys);
 	}
 
 	/** Decrypts a fetched value with its leaf's key. */
@@ -378,11 +506,23 @@ export class Client {
 		return this.decrypt(await keys.leafKey(answer.leaf), owner, key, sealed);
 	}
 
+	/**
+	 * A large record's plaintext, chunk by chunk, as one of its authorised readers.
+	 *
+	 * @returns {AsyncGenerator<Uint8Array>}
+	 */
+	readLarge(signer, pair, owner, key) {
+		return readChunks(this, signer, owner, key, async (answer) => {
+			const keys = await this.openKeys({ caller: signer.address, owner, answer, pair });
+			return keys.leafKey(answer.leaf);
+		});
+	}
+
 	/** Reads one of the signer's own records. */
 	async readOwn(signer, master, key) {
 		const answer = await this.query(signer.address, signer.address, key);
 		const sealed = await this.fetchValue(answer.contentHash);
-		const root = await master.epochRoot(this.#epoch(signer.publicKey, answer));
+		const root = await master.epochRoot(this.epochId(signer.publicKey, answer));
 		return this.decrypt(await root.leafKey(answer.leaf), signer.address, key, sealed);
 	}
 
@@ -401,7 +541,8 @@ export class Client {
 		return this.#keyring.decodeAddress(address);
 	}
 
-	#epoch(owner, { dataset, epoch }) {
+	/** Which epoch of whose dataset, as `envelope.mjs` derives its keys by. */
+	epochId(owner, { dataset, epoch }) {
 		return { genesis: this.genesis, owner, dataset, epoch };
 	}
 
@@ -409,6 +550,9 @@ export class Client {
 		return { grantee: this.#bytesOf(grantee), range: new Range(from, to), expiry };
 	}
 }
+
+const fromBase64 = (text) => new Uint8Array(Buffer.from(text, 'base64'));
+const fromHex = (text) => new Uint8Array(Buffer.from(text.replace(/^0x/, ''), 'hex'));
 
 /** Bytes as the chain's JSON has them. */
 export function hex(bytes) {

@@ -51,6 +51,7 @@ test('every call of data sharing is there, with its documentation', { timeout },
 	for (const name of [
 		...['register', 'deregister', 'setEncryptionKey', 'removeEncryptionKey'],
 		...['createDataset', 'removeDataset', 'startEpoch', 'store', 'removeRecord', 'freeLeaf'],
+		...['openRecord', 'storeChunk', 'setPolicy', 'clearPolicy'],
 		...['requestAccess', 'cancelRequest', 'rejectRequest', 'addAuthorize', 'revoke'],
 	]) {
 		assert.ok(calls[name], `the call ${name} is missing`);

@@ -1,15 +1,16 @@
-// The Merkle root over a record's encrypted chunks, by which a chunk is checked alone: RFC 6962's tree
-// (section 2.1) with SHA-256.
+// The Merkle tree by which a large record's chunk is checked alone: RFC 6962's (section 2.1) with
+// SHA-256. Its leaves are made of the chunks' hashes: see manifest.mjs.
 
 import { concat, EnvelopeError, equal, sha256 } from './common.mjs';
 
 const LEAF_PREFIX = [0];
 const NODE_PREFIX = [1];
 
-/** The hash of a chunk: a leaf of the tree. */
-export const leafHash = (chunk) => sha256(concat(LEAF_PREFIX, chunk));
+/** The hash of an entry, of which a large record has one for each chunk: a leaf of the tree. */
+export const leafHash = (entry) => sha256(concat(LEAF_PREFIX, entry));
 
-const nodeHash = (left, right) => sha256(concat(NODE_PREFIX, left, right));
+/** The hash of two nodes. */
+export const nodeHash = (left, right) => sha256(concat(NODE_PREFIX, left, right));
 
 /** The number of leaves in the left subtree: the largest power of two below `count`. */
 function leftCount(count) {

@@ -1,0 +1,287 @@
+//! `sharing_query` and `sharing_chunks`: the paper's `query(key)`, for the authorised only. The caller
+//! signs each question (see [`pallet_data_sharing::signed_query`]), and is told where the record is,
+//! given the keys that are sealed to it, and the record's bytes in pages.
+//!
+//! What is refused, and why, is [`Refusal`]. A question is taken once: see [`nonces`].
+
+mod nonces;
+mod words;
+
+use crate::service::FullClient;
+use codec::DecodeAll;
+use isthmus_primitives::{AccountId, Balance, Block, BlockNumber, Hash};
+use jsonrpsee::{
+	proc_macros::rpc,
+	types::{
+		error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE},
+		ErrorObjectOwned,
+	},
+};
+use nonces::{NonceError, Nonces};
+use pallet_data_sharing::{
+	manifest::Manifest,
+	runtime_api::{Answer, DataSharingApi, QueryError},
+	signed_query::{Message, Method},
+	types::{chunk_length, Payload},
+};
+use parking_lot::Mutex;
+use polkadot_sdk::*;
+use sc_client_api::{BlockBackend, HeaderBackend};
+use serde::Serialize;
+use sp_api::ProvideRuntimeApi;
+use sp_runtime::{traits::Verify, MultiSignature};
+use std::sync::Arc;
+use words::{Base64, ChunkPage, QueryAnswer, SignedPage, SignedQuery};
+
+/// How many blocks before the best one a question may name.
+const WINDOW_BEFORE: BlockNumber = 64;
+/// How many blocks after it: the caller's node may be ahead.
+const WINDOW_AFTER: BlockNumber = 8;
+/// The most bytes of chunks in one answer, unless one chunk alone has more: eight of the largest. In
+/// base64 that is 11 MiB, and a node's answers have at most 15.
+const PAGE_SIZE: u64 = 8 * (1024 * 1024 + 1024);
+
+/// The methods.
+#[rpc(server)]
+pub(crate) trait SharingApi {
+	/// What the caller, who signed the request, may know about a record.
+	#[method(name = "sharing_query", blocking)]
+	fn query(&self, request: SignedQuery) -> Result<QueryAnswer, Refusal>;
+
+	/// A page of a record's bytes, for a caller who may read it and signed the request.
+	#[method(name = "sharing_chunks", blocking)]
+	fn chunks(&self, request: SignedPage) -> Result<ChunkPage, Refusal>;
+}
+
+/// Why a question is not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+	#[error("the signature is not the caller's, or not over this question: sign the bytes that docs/formats.md lists")]
+	Forged,
+	#[error("this question was answered already: sign a new one, with another nonce")]
+	Replayed,
+	#[error(
+		"the question was signed at block {signed}, and this node takes those signed from block \
+		 {oldest} to {newest}: sign it at a recent block"
+	)]
+	Stale {
+		signed: BlockNumber,
+		oldest: BlockNumber,
+		newest: BlockNumber,
+	},
+	#[error(
+		"the question is for the chain that began with {asked}, and this one began with {here}"
+	)]
+	WrongChain { asked: Hash, here: Hash },
+	#[error("{0}")]
+	NotAllowed(QueryError),
+	#[error("there is no chunk {first}: of this record {arrived} are stored, counted from 0")]
+	NoSuchChunk { first: u32, arrived: u32 },
+	#[error(
+		"this node does not have the bytes of {0}: it dropped the block that they are in, or has not \
+		 come to it; ask another node"
+	)]
+	BytesGone(Hash),
+	#[error("too many questions at once: ask on when the chain is {WINDOW_BEFORE} blocks further")]
+	TooManyQueries,
+	#[error("{0}")]
+	Malformed(&'static str),
+	#[error("the bytes of {0} are not the manifest that the chain says they are")]
+	Corrupt(Hash),
+	#[error("runtime: {0}")]
+	Runtime(#[from] sp_api::ApiError),
+	#[error("database: {0}")]
+	Database(#[from] sp_blockchain::Error),
+}
+
+/// What programs read of a refusal, beside its code.
+#[derive(Serialize)]
+struct Reason {
+	reason: &'static str,
+}
+
+impl Refusal {
+	/// The JSON-RPC code, and the reason's name. docs/operations.md lists them.
+	fn code(&self) -> (i32, &'static str) {
+		match self {
+			Self::Forged => (7101, "Forged"),
+			Self::Replayed => (7102, "Replayed"),
+			Self::Stale { .. } => (7103, "Stale"),
+			Self::WrongChain { .. } => (7104, "WrongChain"),
+			Self::NotAllowed(QueryError::UnknownRecord) => (7105, "UnknownRecord"),
+			Self::NotAllowed(QueryError::NotAuthorised) => (7106, "NotAuthorised"),
+			Self::NotAllowed(QueryError::OutOfRange) => (7107, "OutOfRange"),
+			Self::NotAllowed(QueryError::Expired) => (7108, "Expired"),
+			Self::NotAllowed(QueryError::Revoked) => (7109, "Revoked"),
+			Self::NotAllowed(QueryError::Incomplete) => (7110, "Incomplete"),
+			Self::NoSuchChunk { .. } => (7111, "NoSuchChunk"),
+			Self::BytesGone(_) => (7112, "BytesGone"),
+			Self::TooManyQueries => (7113, "TooManyQueries"),
+			Self::Malformed(_) => (INVALID_PARAMS_CODE, "Malformed"),
+			Self::Corrupt(_) => (INTERNAL_ERROR_CODE, "Corrupt"),
+			Self::Runtime(_) | Self::Database(_) => (INTERNAL_ERROR_CODE, "Internal"),
+		}
+	}
+}
+
+impl From<Refusal> for ErrorObjectOwned {
+	fn from(refusal: Refusal) -> Self {
+		let (code, reason) = refusal.code();
+		Self::owned(code, refusal.to_string(), Some(Reason { reason }))
+	}
+}
+
+impl From<NonceError> for Refusal {
+	fn from(error: NonceError) -> Self {
+		match error {
+			NonceError::Used => Self::Replayed,
+			NonceError::TooMany => Self::TooManyQueries,
+		}
+	}
+}
+
+/// Whether the signature is the caller's over the message, plain or as wallets wrap it.
+fn signed(signature: &MultiSignature, message: &Message, caller: &AccountId) -> bool {
+	signature.verify(&message.to_bytes()[..], caller)
+		|| signature.verify(&message.to_wrapped_bytes()[..], caller)
+}
+
+/// Answers from a client. Its clones share what was answered already: a node has several servers.
+#[derive(Clone)]
+pub(crate) struct Sharing {
+	client: Arc<FullClient>,
+	nonces: Arc<Mutex<Nonces>>,
+}
+
+impl Sharing {
+	/// Answers from this client's best block.
+	pub(crate) fn new(client: Arc<FullClient>) -> Self {
+		let nonces = Arc::new(Mutex::new(Nonces::new(client.info().best_number)));
+		Self { client, nonces }
+	}
+
+	/// Checks who asks, and asks the chain for it: the answer, and the block whose state it is of.
+	fn ask(
+		&self,
+		query: &SignedQuery,
+		method: Method,
+	) -> Result<(Answer<BlockNumber>, BlockNumber, Hash), Refusal> {
+		let info = self.client.info();
+		if query.genesis != info.genesis_hash {
+			return Err(Refusal::WrongChain {
+				asked: query.genesis,
+				here: info.genesis_hash,
+			});
+		}
+		let nonce = <[u8; 16]>::try_from(&query.nonce[..])
+			.map_err(|_| Refusal::Malformed("the nonce must be 16 bytes"))?;
+		let signature = MultiSignature::decode_all(&mut &query.signature[..]).map_err(|_| {
+			Refusal::Malformed(
+				"the signature must be one byte for its kind (01: sr25519), and its bytes",
+			)
+		})?;
+		let message = Message {
+			genesis: query.genesis.0,
+			method,
+			caller: query.caller.clone().into(),
+			owner: query.owner.clone().into(),
+			key: query.key.0,
+			block: query.block,
+			nonce,
+		};
+		if !signed(&signature, &message, &query.caller) {
+			return Err(Refusal::Forged);
+		}
+		let oldest = {
+			let nonces = self.nonces.lock();
+			let oldest = nonces.oldest(info.best_number.saturating_sub(WINDOW_BEFORE));
+			let newest = info.best_number.saturating_add(WINDOW_AFTER);
+			if !(oldest..=newest).contains(&query.block) {
+				return Err(Refusal::Stale {
+					signed: query.block,
+					oldest,
+					newest,
+				});
+			}
+			if nonces.is_used(&query.caller, &nonce) {
+				return Err(Refusal::Replayed);
+			}
+			oldest
+		};
+		let answer = DataSharingApi::<Block, AccountId, Balance, BlockNumber>::query(
+			&*self.client.runtime_api(),
+			info.best_hash,
+			query.caller.clone(),
+			query.owner.clone(),
+			query.key,
+		)?
+		.map_err(Refusal::NotAllowed)?;
+		// Only now, so that strangers cannot fill the memory. Of two at once, one comes second.
+		self.nonces
+			.lock()
+			.take(&query.caller, nonce, query.block, oldest)?;
+		Ok((answer, info.best_number, info.best_hash))
+	}
+
+	/// Bytes that the chain indexed under their hash.
+	fn bytes(&self, hash: Hash) -> Result<Vec<u8>, Refusal> {
+		self.client
+			.indexed_transaction(hash)?
+			.ok_or(Refusal::BytesGone(hash))
+	}
+}
+
+impl SharingApiServer for Sharing {
+	fn query(&self, request: SignedQuery) -> Result<QueryAnswer, Refusal> {
+		let (answer, block, block_hash) = self.ask(&request, Method::Query)?;
+		let manifest = match &answer.payload {
+			Payload::Value { .. } => None,
+			Payload::Chunks { manifest, .. } => Some(self.bytes(*manifest)?),
+		};
+		Ok(QueryAnswer::new(block, block_hash, answer, manifest))
+	}
+
+	fn chunks(&self, request: SignedPage) -> Result<ChunkPage, Refusal> {
+		let SignedPage {
+			query,
+			first,
+			count,
+		} = request;
+		if count == 0 {
+			return Err(Refusal::Malformed("`count` must be at least 1"));
+		}
+		let (answer, ..) = self.ask(&query, Method::Chunks { first, count })?;
+		let payload = answer.payload;
+		let arrived = payload.arrived();
+		if first >= arrived {
+			return Err(Refusal::NoSuchChunk { first, arrived });
+		}
+		let chunks = match payload {
+			Payload::Value { content_hash, .. } => vec![Base64(self.bytes(content_hash)?)],
+			Payload::Chunks {
+				manifest,
+				length,
+				chunk_size,
+				..
+			} => {
+				let bytes = self.bytes(manifest)?;
+				let read = Manifest::read(&bytes, payload.chunks())
+					.map_err(|_| Refusal::Corrupt(manifest))?;
+				let (mut chunks, mut size) = (Vec::new(), 0);
+				for index in first..arrived.min(first.saturating_add(count)) {
+					size += chunk_length(length, chunk_size, index);
+					if size > PAGE_SIZE && !chunks.is_empty() {
+						break;
+					}
+					let hash = read.hash_of(index).ok_or(Refusal::Corrupt(manifest))?;
+					chunks.push(Base64(self.bytes(hash)?));
+				}
+				chunks
+			}
+		};
+		Ok(ChunkPage { first, chunks })
+	}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! The JSON of `sharing_query` and `sharing_chunks`. docs/operations.md shows examples.
+
+use base64::{engine::general_purpose::STANDARD, Engine};
+use isthmus_primitives::{AccountId, BlockNumber, Hash};
+use pallet_data_sharing::{
+	runtime_api::{Answer, OpeningGrant},
+	types::{Payload, Scope},
+};
+use polkadot_sdk::*;
+use serde::{Deserialize, Serialize, Serializer};
+use sp_core::Bytes;
+
+/// A question about a record, signed by who asks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignedQuery {
+	/// The hash of the chain's first block.
+	pub(super) genesis: Hash,
+	/// Who asks.
+	pub(super) caller: AccountId,
+	/// The record's owner.
+	pub(super) owner: AccountId,
+	/// The record's key.
+	pub(super) key: Hash,
+	/// The number of a recent block.
+	pub(super) block: BlockNumber,
+	/// 16 random bytes.
+	pub(super) nonce: Bytes,
+	/// The caller's signature: SCALE's `MultiSignature`.
+	pub(super) signature: Bytes,
+}
+
+/// A question for a page of a record's bytes, signed by who asks.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SignedPage {
+	/// The record, and who asks.
+	#[serde(flatten)]
+	pub(super) query: SignedQuery,
+	/// The first chunk.
+	pub(super) first: u32,
+	/// How many chunks at most.
+	pub(super) count: u32,
+}
+
+/// Bytes, in base64 (RFC 4648, section 4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Base64(pub(super) Vec<u8>);
+
+impl Serialize for Base64 {
+	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+		serializer.serialize_str(&STANDARD.encode(&self.0))
+	}
+}
+
+/// A range of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct ScopeWords {
+	dataset: u32,
+	epoch: u32,
+	from: u64,
+	to: u64,
+}
+
+impl From<Scope> for ScopeWords {
+	fn from(scope: Scope) -> Self {
+		let Scope {
+			dataset,
+			epoch,
+			from,
+			to,
+		} = scope;
+		Self {
+			dataset,
+			epoch,
+			from,
+			to,
+		}
+	}
+}
+
+/// The grant that opens a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GrantWords {
+	grant: u64,
+	scope: ScopeWords,
+	expiry: BlockNumber,
+	until: Option<u64>,
+	sealed_keys: Base64,
+}
+
+impl From<OpeningGrant<BlockNumber>> for GrantWords {
+	fn from(grant: OpeningGrant<BlockNumber>) -> Self {
+		Self {
+			grant: grant.grant,
+			scope: grant.scope.into(),
+			expiry: grant.expiry,
+			until: grant.until,
+			sealed_keys: Base64(grant.sealed_keys),
+		}
+	}
+}
+
+/// Where a record's bytes are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+enum PayloadWords {
+	#[serde(rename_all = "camelCase")]
+	Value {
+		content_hash: Hash,
+		block: BlockNumber,
+		extrinsic: u32,
+	},
+	#[serde(rename_all = "camelCase")]
+	Chunks {
+		manifest_hash: Hash,
+		root: Hash,
+		chunk_size: u32,
+		block: BlockNumber,
+		extrinsic: u32,
+		last_block: BlockNumber,
+	},
+}
+
+/// What an authorised caller is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueryAnswer {
+	/// The block whose state says so.
+	block: BlockNumber,
+	block_hash: Hash,
+	dataset: u32,
+	epoch: u32,
+	leaf: u32,
+	/// How many bytes the record has.
+	length: u64,
+	/// In how many chunks.
+	chunks: u32,
+	/// How many of them are stored.
+	arrived: u32,
+	payload: PayloadWords,
+	/// A large record's manifest.
+	manifest: Option<Base64>,
+	/// `None` for the owner.
+	grant: Option<GrantWords>,
+}
+
+impl QueryAnswer {
+	/// An answer in JSON's words.
+	pub(super) fn new(
+		block: BlockNumber,
+		block_hash: Hash,
+		answer: Answer<BlockNumber>,
+		manifest: Option<Vec<u8>>,
+	) -> Self {
+		let Answer {
+			dataset,
+			epoch,
+			leaf,
+			payload,
+			grant,
+		} = answer;
+		Self {
+			block,
+			block_hash,
+			dataset,
+			epoch,
+			leaf,
+			length: payload.length(),
+			chunks: payload.chunks(),
+			arrived: payload.arrived(),
+			payload: match payload {
+				Payload::Value {
+					content_hash,
+					block,
+					extrinsic,
+					..
+				} => PayloadWords::Value {
+					content_hash,
+					block,
+					extrinsic,
+				},
+				Payload::Chunks {
+					manifest,
+					root,
+					chunk_size,
+					block,
+					extrinsic,
+					last_block,
+					..
+				} => PayloadWords::Chunks {
+					manifest_hash: manifest,
+					root,
+					chunk_size,
+					block,
+					extrinsic,
+					last_block,
+				},
+			},
+			manifest: manifest.map(Base64),
+			grant: grant.map(Into::into),
+		}
+	}
+}
+
+/// A page of a record's bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChunkPage {
+	/// The first chunk's number.
+	pub(super) first: u32,
+	/// The chunks, at least one.
+	pub(super) chunks: Vec<Base64>,
+}

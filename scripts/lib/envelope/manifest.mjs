@@ -1,0 +1,102 @@
+// The manifest of a large record: its header, and the hash of every chunk, by which nodes serve it; and
+// the Merkle tree over those hashes, by which the chain checks a chunk when it arrives. The layout is
+// in docs/formats.md.
+
+import { blake2b } from '@noble/hashes/blake2b';
+import { bytes, concat, copy, EnvelopeError, integer } from './common.mjs';
+import { leafHash, nodeHash } from './merkle.mjs';
+
+/** First byte of every manifest: this format. */
+export const MANIFEST_VERSION = 1;
+/** The most chunks a large record may have on the chain. */
+export const MAX_RECORD_CHUNKS = 2 ** 15;
+const HASH_LEN = 32;
+const PREFIX_LEN = 3;
+
+/** BLAKE2b-256: the name under which nodes serve bytes. */
+export const contentHash = (data) => blake2b(data, { dkLen: HASH_LEN });
+
+/** A large record's header, and its chunks' hashes. */
+export class Manifest {
+	/**
+	 * @param {Uint8Array} header What a reader needs before the chunks: for records, `Header.toBytes()`.
+	 * @param {Uint8Array[]} hashes Of each encrypted chunk, its `contentHash`.
+	 */
+	constructor(header, hashes) {
+		/** What a reader needs before the chunks. */
+		this.header = header;
+		/** The chunks' hashes. */
+		this.hashes = hashes;
+		Object.freeze(this);
+	}
+
+	/** `version ‖ header's length ‖ header ‖ hashes`. */
+	toBytes() {
+		const length = integer(this.header.length, 2, "the header's length");
+		return concat([MANIFEST_VERSION], length, this.header, ...this.hashes);
+	}
+
+	/**
+	 * Reads the manifest of a record of `chunks` chunks.
+	 *
+	 * @param {Uint8Array} data
+	 * @param {number} chunks
+	 * @throws {EnvelopeError} `UnknownVersion`, `WrongLength`
+	 */
+	static read(data, chunks) {
+		const got = bytes(data, undefined, 'a manifest').length;
+		if (got === 0 || data[0] !== MANIFEST_VERSION) {
+			const message = `a manifest begins with ${MANIFEST_VERSION}, and this with ${data[0]}`;
+			throw new EnvelopeError('UnknownVersion', message, { got: data[0] });
+		}
+		const header = got < PREFIX_LEN ? undefined : (data[1] << 8) | data[2];
+		const expected = PREFIX_LEN + header + HASH_LEN * chunks;
+		// Of a manifest that ends before its header's length, the length is no number.
+		if (got !== expected) {
+			const message = `a manifest of ${chunks} chunks and this header has ${expected} bytes, not ${got}`;
+			throw new EnvelopeError('WrongLength', message, { expected, got });
+		}
+		const start = PREFIX_LEN + header;
+		const hashes = Array.from({ length: chunks }, (_, i) =>
+			copy(data, start + i * HASH_LEN, start + (i + 1) * HASH_LEN),
+		);
+		return new Manifest(copy(data, PREFIX_LEN, start), hashes);
+	}
+
+	/** The Merkle tree over the hashes. */
+	async tree() {
+		return ChunkTree.of(await Promise.all(this.hashes.map((hash) => leafHash(hash))));
+	}
+}
+
+/** All levels of a Merkle tree: proofs for many leaves, without making the tree anew for each. */
+export class ChunkTree {
+	#levels;
+
+	/** The tree of these leaves, of which there is at least one. */
+	static async of(leaves) {
+		const tree = new ChunkTree();
+		tree.#levels = [leaves];
+		for (let level = leaves; level.length > 1; ) {
+			const pairs = Array.from({ length: Math.ceil(level.length / 2) }, (_, i) => 2 * i);
+			// A last node without a neighbour moves up as it is.
+			const above = pairs.map((i) => (i + 1 < level.length ? nodeHash(level[i], level[i + 1]) : level[i]));
+			level = await Promise.all(above);
+			tree.#levels.push(level);
+		}
+		return tree;
+	}
+
+	/** The root. */
+	get root() {
+		return this.#levels.at(-1)[0];
+	}
+
+	/** The neighbours that lead from a leaf to the root, the lowest first. */
+	proof(index) {
+		return this.#levels
+			.slice(0, -1)
+			.map((level, height) => level[Math.floor(index / 2 ** height) ^ 1])
+			.filter((neighbour) => neighbour !== undefined);
+	}
+}

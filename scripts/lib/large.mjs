@@ -1,0 +1,124 @@
+// Large records: a file encrypted, hashed and stored chunk by chunk, and read again, with a few chunks
+// in memory at a time. What is on the chain, and in which order, is the data-sharing pallet's.
+
+import { contentHash, Decryptor, Encryptor, Header, Manifest, MAX_RECORD_CHUNKS, TAG_LEN } from './envelope.mjs';
+import { equal } from './envelope/common.mjs';
+import { encryptorWithSalt } from './envelope/record.mjs';
+
+/** How many chunks are on their way into blocks at a time. */
+const IN_FLIGHT = 12;
+/** Plaintext bytes in a chunk, unless told otherwise: six chunks and their calls fill a block. */
+export const CHUNK_SIZE = 1_047_000;
+
+/** The file is not the one that the record was begun with. */
+export class FileChanged extends Error {
+	name = 'FileChanged';
+}
+
+/** The chunks of a file, encrypted, from the chunk `from` on. */
+async function* encrypted(encryptor, file, from = 0) {
+	const { chunkSize, chunks } = encryptor.header;
+	for (let chunk = 0; chunk < chunks; chunk++) {
+		const plain = new Uint8Array(encryptor.nextLen);
+		const { bytesRead } = await file.read(plain, 0, plain.length, chunk * chunkSize);
+		if (bytesRead !== plain.length) throw new FileChanged(`the file ends in chunk ${chunk}`);
+		const sealed = await encryptor.encryptChunk(plain);
+		if (chunk >= from) yield [chunk, sealed];
+	}
+}
+
+/**
+ * Stores a file as a large record, or goes on with one that was begun: the chain says how far it is, and
+ * its manifest has the header and every chunk's hash.
+ *
+ * The file is encrypted twice under one salt: for the hashes, and again to be sent. No chunk is sent
+ * that is not, to the bit, the one that was hashed; so a file that changed meanwhile reveals nothing.
+ *
+ * @param {import('./sharing.mjs').Client} client
+ * @param signer The owner.
+ * @param {import('./envelope.mjs').MasterSecret} master
+ * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
+ * @param {import('node:fs/promises').FileHandle} file
+ * @param {{chunkSize?: number, onChunk?: (arrived: number, chunks: number) => void}} [options]
+ * @throws {FileChanged}
+ */
+export async function storeFile(client, signer, master, place, file, options = {}) {
+	const { chunkSize = CHUNK_SIZE, onChunk = () => {} } = options;
+	const { size } = await file.stat();
+	const context = client.recordContext(signer.address, place.key);
+	const root = await master.epochRoot(client.epochId(signer.publicKey, place));
+	const leafKey = await root.leafKey(place.leaf);
+
+	let payload = await client.largePayload(signer.address, place.key);
+	let manifest;
+	if (payload) {
+		manifest = Manifest.read(await client.fetchValue(payload.manifest), payload.chunks);
+	} else {
+		const encryptor = await Encryptor.create(leafKey, context, chunkSize, size);
+		const { chunks } = encryptor.header;
+		if (chunks > MAX_RECORD_CHUNKS) {
+			throw new RangeError(`the file needs ${chunks} chunks; a record has at most ${MAX_RECORD_CHUNKS}`);
+		}
+		const hashes = [];
+		for await (const [, sealed] of encrypted(encryptor, file)) hashes.push(contentHash(sealed));
+		manifest = new Manifest(encryptor.header.toBytes(), hashes);
+		await client.openRecord(signer, place, {
+			length: size + chunks * TAG_LEN,
+			chunkSize: chunkSize + TAG_LEN,
+			manifest: manifest.toBytes(),
+		});
+		payload = { arrived: 0 };
+	}
+
+	const header = Header.read(manifest.header);
+	if (header.length !== size) {
+		throw new FileChanged(`the record was begun with a file of ${header.length} bytes, and this has ${size}`);
+	}
+	const encryptor = await encryptorWithSalt(leafKey, context, header.chunkSize, size, header.salt);
+	const tree = await manifest.tree();
+	const inFlight = new Set();
+	let failure;
+	for await (const [index, sealed] of encrypted(encryptor, file, payload.arrived)) {
+		if (!equal(contentHash(sealed), manifest.hashes[index])) {
+			throw new FileChanged(`chunk ${index} is not the one that the record was begun with`);
+		}
+		const sent = client
+			.storeChunk(signer, place.key, index, tree.proof(index), sealed)
+			.then(() => onChunk(index + 1, header.chunks))
+			.catch((error) => (failure ??= error))
+			.finally(() => inFlight.delete(sent));
+		inFlight.add(sent);
+		if (inFlight.size >= IN_FLIGHT) await Promise.race(inFlight);
+		if (failure) throw failure;
+	}
+	await Promise.all(inFlight);
+	if (failure) throw failure;
+}
+
+/**
+ * A record's plaintext, chunk by chunk, each checked against the record's manifest.
+ *
+ * @param {import('./sharing.mjs').Client} client
+ * @param signer Who reads: the owner, or a reader with a grant.
+ * @param {string} owner
+ * @param {Uint8Array} key
+ * @param {(answer: object) => Promise<import('./envelope.mjs').LeafKey>} leafKeyFor The record's leaf
+ * key, from `signedQuery`'s answer.
+ * @param {{pageChunks?: number}} [options] How many chunks to ask for at a time.
+ * @returns {AsyncGenerator<Uint8Array>}
+ */
+export async function* readChunks(client, signer, owner, key, leafKeyFor, { pageChunks = 8 } = {}) {
+	const answer = await client.signedQuery(signer, owner, key);
+	const { manifest } = answer;
+	const header = Header.read(manifest.header);
+	const context = client.recordContext(owner, key);
+	const decryptor = await Decryptor.create(await leafKeyFor(answer), context, header);
+	for (let first = 0; first < header.chunks; ) {
+		const chunks = await client.signedChunks(signer, owner, key, first, pageChunks);
+		for (const [i, sealed] of chunks.entries()) {
+			client.checkContent(sealed, manifest.hashes[first + i]);
+			yield await decryptor.decryptChunk(first + i, sealed);
+		}
+		first += chunks.length;
+	}
+}

@@ -1,0 +1,318 @@
+// Signed questions to a node, and large records: what is stored in chunks is read again by those who may,
+// in pages, and everyone else is refused, each with the reason's own code.
+
+import { Keyring } from '@polkadot/api';
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { contentHash, EncryptionKeyPair, Encryptor, Manifest, MasterSecret } from '../lib/envelope.mjs';
+import { FileChanged, readChunks, storeFile } from '../lib/large.mjs';
+import { LocalNode } from '../lib/node.mjs';
+import { messageOf } from '../lib/query.mjs';
+import { Client, hex, recordKey } from '../lib/sharing.mjs';
+
+/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+const timeout = 300_000;
+const vectors = JSON.parse(readFileSync(new URL('../../pallets/data-sharing/vectors.json', import.meta.url)));
+const bytes = (text) => new Uint8Array(Buffer.from(text, 'hex'));
+const unhex = (data) => Buffer.from(data).toString('hex');
+
+const master = MasterSecret.generate();
+const pair = EncryptionKeyPair.generate();
+const SMALL = Buffer.from('a small value');
+const [small, outside, large, begun, gone] = ['small', 'outside', 'large', 'begun', 'gone'].map(recordKey);
+/** Dataset 0: the company may read leaves 0 to 9; `outside` is at leaf 10. */
+const SCOPE = { dataset: 0, epoch: 0, from: 0, to: 10 };
+const CHUNK = 100_000;
+const FILE = Buffer.alloc(3 * CHUNK - 1).map((_, i) => (i * 7) ^ (i >> 8));
+
+let node, client, school, company, stranger, folder, file;
+
+const place = (key, leaf, dataset = 0) => ({ dataset, epoch: 0, leaf, key });
+
+before(
+	async () => {
+		folder = mkdtempSync(join(tmpdir(), 'isthmus-query-'));
+		file = join(folder, 'file');
+		writeFileSync(file, FILE);
+		// As few blocks as a node may keep, so that the last test sees some go.
+		node = await LocalNode.start({ args: ['--dev', '--blocks-pruning', '64'] });
+		client = await Client.connect(node.url);
+		[school, company, stranger] = ['//Bob', '//Charlie', '//Dave'].map((s) => client.account(s));
+		await Promise.all([
+			client.register(school, 'School', 'Demo school'),
+			...['records', 'until a date', 'revoked'].map((name) => client.createDataset(school, name)),
+			client.store(school, master, place(small, 0), SMALL),
+			client.store(school, master, place(outside, 10), SMALL),
+			client.store(school, master, place(gone, 1), Buffer.from('only here')),
+			client.setEncryptionKey(company, await pair.publicKey()),
+		]);
+		await client.authorize(school, master, company.address, SCOPE, { term: 1_000 });
+	},
+	{ timeout },
+);
+after(async () => {
+	await client?.disconnect();
+	await node?.stop();
+	rmSync(folder, { recursive: true, force: true });
+});
+
+/** A signed question of the company for the small record, or another. */
+const question = (key = small, signer = company, method = 'sharing_query', page = {}) =>
+	client.question(signer, method, school.address, key, page);
+
+const refused = (promise, name, code, message) => assert.rejects(promise, { name, code, message });
+
+async function withFile(path, use) {
+	const handle = await open(path);
+	try {
+		return await use(handle);
+	} finally {
+		await handle.close();
+	}
+}
+
+async function collect(chunks) {
+	const parts = [];
+	for await (const part of chunks) parts.push(part);
+	return Buffer.concat(parts);
+}
+
+test("manifests' and signed queries' vectors pass", { timeout }, async () => {
+	for (const vector of vectors.manifests) {
+		const hashes = vector.chunks.map((chunk) => contentHash(bytes(chunk.bytes)));
+		assert.deepEqual(hashes.map(unhex), vector.chunks.map(({ hash }) => hash));
+		const manifest = new Manifest(bytes(vector.header), hashes);
+		assert.equal(unhex(manifest.toBytes()), vector.manifest);
+		assert.equal(unhex(contentHash(manifest.toBytes())), vector.manifestHash);
+		assert.deepEqual(Manifest.read(bytes(vector.manifest), hashes.length), manifest);
+		const tree = await manifest.tree();
+		assert.equal(unhex(tree.root), vector.root);
+		for (const [i, { proof }] of vector.chunks.entries()) assert.deepEqual(tree.proof(i).map(unhex), proof);
+	}
+	for (const { error, manifest, chunks } of vectors.refusedManifests) {
+		assert.throws(() => Manifest.read(bytes(manifest), chunks), { name: error });
+	}
+	for (const vector of vectors.queries) {
+		const [genesis, caller, owner, key, nonce] = ['genesis', 'caller', 'owner', 'key', 'nonce'].map((name) =>
+			bytes(vector[name]),
+		);
+		const message = messageOf({ ...vector, genesis, caller, owner, key, nonce });
+		assert.equal(unhex(message), vector.message);
+	}
+});
+
+test('an authorised reader is told where a record is, and given its bytes', { timeout }, async () => {
+	const answer = await client.signedQuery(company, school.address, small);
+	const { dataset, epoch, leaf, chunks, arrived, payload, manifest } = answer;
+	assert.deepEqual({ dataset, epoch, leaf, chunks, arrived, manifest }, {
+		...{ dataset: 0, epoch: 0, leaf: 0 },
+		...{ chunks: 1, arrived: 1, manifest: null },
+	});
+	assert.equal(payload.kind, 'value');
+	const [sealed] = await client.signedChunks(company, school.address, small, 0, 1);
+	assert.equal(sealed.length, answer.length);
+	client.checkContent(sealed, answer.contentHash);
+	const keys = await client.openKeys({ caller: company.address, owner: school.address, answer, pair });
+	const plain = await client.decrypt(await keys.leafKey(leaf), school.address, small, sealed);
+	assert.deepEqual(Buffer.from(plain), SMALL);
+	// The owner asks too, and needs no grant.
+	assert.equal((await client.signedQuery(school, school.address, outside)).grant, null);
+});
+
+test('a file is stored in chunks, and read by those who may', { timeout }, async () => {
+	const progress = [];
+	await withFile(file, (handle) =>
+		storeFile(client, school, master, place(large, 2), handle, {
+			chunkSize: CHUNK,
+			onChunk: (arrived, chunks) => progress.push(`${arrived}/${chunks}`),
+		}),
+	);
+	assert.deepEqual(progress, ['1/3', '2/3', '3/3']);
+	const answer = await client.signedQuery(company, school.address, large);
+	assert.equal(answer.payload.kind, 'chunks');
+	assert.deepEqual([answer.chunks, answer.arrived, answer.length], [3, 3, FILE.length + 3 * 16]);
+	assert.equal(unhex((await answer.manifest.tree()).root), answer.payload.root.slice(2));
+	assert.deepEqual(await collect(client.readLarge(company, pair, school.address, large)), FILE);
+	// One chunk a page, by the owner.
+	const root = await master.epochRoot(client.epochId(school.publicKey, place(large, 2)));
+	const leafKey = () => root.leafKey(2);
+	const own = readChunks(client, school, school.address, large, leafKey, { pageChunks: 1 });
+	assert.deepEqual(await collect(own), FILE);
+	// A page begins and ends where it was asked to.
+	assert.equal((await client.signedChunks(company, school.address, large, 1, 1)).length, 1);
+	assert.equal((await client.signedChunks(company, school.address, large, 1, 100)).length, 2);
+});
+
+test('an upload goes on where it stopped, with the same file only', { timeout }, async () => {
+	const at = place(begun, 3);
+	const root = await master.epochRoot(client.epochId(school.publicKey, at));
+	const context = client.recordContext(school.address, begun);
+	const encryptor = await Encryptor.create(await root.leafKey(3), context, CHUNK, FILE.length);
+	const sealed = [];
+	for (let i = 0; i < 3; i++) sealed.push(await encryptor.encryptChunk(FILE.subarray(i * CHUNK, (i + 1) * CHUNK)));
+	const manifest = new Manifest(encryptor.header.toBytes(), sealed.map(contentHash));
+	const tree = await manifest.tree();
+	await client.openRecord(school, at, {
+		length: FILE.length + 3 * 16,
+		chunkSize: CHUNK + 16,
+		manifest: manifest.toBytes(),
+	});
+	await client.storeChunk(school, begun, 0, tree.proof(0), sealed[0]);
+	await assert.rejects(client.storeChunk(school, begun, 2, tree.proof(2), sealed[2]), { name: 'NotNextChunk' });
+	await assert.rejects(client.storeChunk(school, begun, 1, tree.proof(2), sealed[1]), {
+		name: 'ChunkNotInManifest',
+	});
+	const batch = client.api.tx.utility.batchAll([
+		client.api.tx.dataSharing.storeChunk(hex(begun), 1, tree.proof(1).map(hex), hex(sealed[1])),
+	]);
+	await assert.rejects(client.submit(school, batch), { name: 'MustBeDirect' });
+
+	await refused(client.signedQuery(company, school.address, begun), 'Incomplete', 7110, /all its chunks/);
+	const mine = await client.signedQuery(school, school.address, begun);
+	assert.deepEqual([mine.arrived, mine.chunks], [1, 3]);
+	await refused(client.signedChunks(school, school.address, begun, 1, 1), 'NoSuchChunk', 7111, /1 are stored/);
+
+	const changed = join(folder, 'changed');
+	writeFileSync(changed, Buffer.from(FILE).fill(0, CHUNK, CHUNK + 1));
+	const store = (path) => withFile(path, (handle) => storeFile(client, school, master, at, handle));
+	await assert.rejects(store(changed), FileChanged);
+	await store(file);
+	assert.deepEqual(await collect(client.readLarge(company, pair, school.address, begun)), FILE);
+});
+
+test('who may not ask is refused, each with its own code', { timeout }, async () => {
+	const { address: owner } = school;
+	const flip = (request) => {
+		const last = request.signature.at(-1) === '0' ? '1' : '0';
+		return { ...request, signature: request.signature.slice(0, -1) + last };
+	};
+	const forged = await question();
+	await refused(client.ask({ ...forged, request: flip(forged.request) }), 'Forged', 7101, /signature/);
+	const other = { ...forged.request, key: hex(large) };
+	await refused(client.ask({ ...forged, request: other }), 'Forged', 7101, /signature/);
+	const inHisName = { ...(await question(small, stranger)).request, caller: company.address };
+	await refused(client.ask({ ...forged, request: inHisName }), 'Forged', 7101, /signature/);
+	// What was refused as forged was not used up.
+	await client.ask(forged);
+	await refused(client.ask(forged), 'Replayed', 7102, /nonce/);
+
+	const elsewhere = { ...(await question()).request, genesis: hex(new Uint8Array(32)) };
+	await refused(client.ask({ ...forged, request: elsewhere }), 'WrongChain', 7104, /0x0000/);
+	await refused(client.signedQuery(company, owner, recordKey('none')), 'UnknownRecord', 7105, /no record/);
+	await refused(client.signedQuery(stranger, owner, small), 'NotAuthorised', 7106, /no grant/);
+	await refused(client.signedChunks(stranger, owner, small, 0, 1), 'NotAuthorised', 7106, /no grant/);
+	await refused(client.signedQuery(company, owner, outside), 'OutOfRange', 7107, /outside the range/);
+	await refused(client.signedChunks(company, owner, small, 1, 1), 'NoSuchChunk', 7111, /no chunk 1/);
+
+	for (const change of [{ nonce: '0x00' }, { signature: '0x01' }, { owner: 'nobody' }]) {
+		const request = { ...(await question()).request, ...change };
+		await assert.rejects(client.ask({ ...forged, request }), { code: -32602 });
+	}
+	await assert.rejects(client.signedChunks(company, owner, small, 0, 0), { code: -32602 });
+});
+
+test('a signature as wallets make it, or of another kind, is taken', { timeout }, async () => {
+	const { method, request } = await question();
+	const message = messageOf({
+		method,
+		genesis: client.genesis,
+		caller: company.publicKey,
+		owner: school.publicKey,
+		key: small,
+		block: request.block,
+		nonce: bytes(request.nonce.slice(2)),
+	});
+	const wrapped = Buffer.concat([Buffer.from('<Bytes>'), message, Buffer.from('</Bytes>')]);
+	const signature = hex(company.sign(wrapped, { withType: true }));
+	assert.equal((await client.ask({ method, request: { ...request, signature } })).leaf, 0);
+	// Of a stranger with another kind of key: the signature is right, and the grant is missing.
+	const other = new Keyring({ type: 'ed25519' }).addFromUri('//Dave');
+	await refused(client.ask(await question(small, other)), 'NotAuthorised', 7106, /no grant/);
+});
+
+test('many readers ask at once', { timeout }, async () => {
+	const asked = await Promise.all(
+		Array.from({ length: 32 }, () => client.signedChunks(company, school.address, large, 0, 3)),
+	);
+	for (const chunks of asked) assert.deepEqual(chunks, asked[0]);
+	// Of one question sent many times, one is answered.
+	const same = await question();
+	const outcomes = await Promise.allSettled(Array.from({ length: 16 }, () => client.ask(same)));
+	assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
+	for (const { reason } of outcomes.filter((outcome) => outcome.status === 'rejected')) {
+		assert.equal(reason.name, 'Replayed');
+	}
+});
+
+/** Makes a block. */
+const makeBlock = () => client.submit(stranger, client.api.tx.system.remark('0x00'));
+
+test('a grant that ended opens nothing: by its date, or revoked', { timeout }, async () => {
+	const { address: owner } = school;
+	const [dated, withdrawn] = ['dated', 'withdrawn'].map(recordKey);
+	await Promise.all([
+		client.store(school, master, place(dated, 0, 1), SMALL),
+		client.store(school, master, place(withdrawn, 0, 2), SMALL),
+	]);
+	const until = new Date(Date.now() + 4_000);
+	const [, given] = await Promise.all([
+		client.authorize(school, master, company.address, { ...SCOPE, dataset: 1 }, { term: 1_000, until }),
+		client.authorize(school, master, company.address, { ...SCOPE, dataset: 2 }, { term: 1_000 }),
+	]);
+	await client.signedQuery(company, owner, withdrawn);
+	const { grant } = given.event('dataSharing', 'Authorized');
+	await client.submit(school, client.api.tx.dataSharing.revoke(grant));
+	await refused(client.signedQuery(company, owner, withdrawn), 'Revoked', 7109, /revoked/);
+
+	while (Number(await client.api.query.timestamp.now()) < until.getTime()) await makeBlock();
+	await refused(client.signedQuery(company, owner, dated), 'Expired', 7108, /expired/);
+});
+
+test('requests are listed with what the policy says of them', { timeout }, async () => {
+	const consumers = { school: false, government: false, business: false, other: false, unregistered: true };
+	await client.setPolicy(school, 0, { price: 5n, longestRange: 10, longestTerm: 100, consumers });
+	const ask = (to, offer) =>
+		client.requestAccess(company, school.address, { ...SCOPE, to }, { purpose: 'study', term: 100, offer });
+	await Promise.all([ask(10, 5n), ask(9, 4n), ask(11, 5n)]);
+	const { dataSharingApi } = client.api.call;
+	const verdicts = {};
+	for (let after = null, more = true; more; more = after !== null) {
+		const { items, next } = await dataSharingApi.requestsTo(school.address, after, 2);
+		assert.ok(items.length <= 2);
+		for (const { request, verdict } of items) verdicts[request.scope.to] = verdict.type;
+		after = next.isSome ? next.unwrap().toHex() : null;
+	}
+	assert.deepEqual(verdicts, { 9: 'OfferTooLow', 10: 'Meets', 11: 'RangeTooLong' });
+	const { items } = await dataSharingApi.datasets(school.address, null, 10);
+	const policies = items.map(({ id, policy }) => [id.toNumber(), policy.isSome]).sort();
+	assert.deepEqual(policies, [[0, true], [1, false], [2, false]]);
+});
+
+test('a question that is not recent is stale, and bytes that are gone are not served', { timeout }, async () => {
+	const early = await question();
+	const ahead = { ...early.request, block: early.request.block + 9 };
+	const message = messageOf({
+		method: early.method,
+		genesis: client.genesis,
+		caller: company.publicKey,
+		owner: school.publicKey,
+		key: small,
+		block: ahead.block,
+		nonce: bytes(ahead.nonce.slice(2)),
+	});
+	const signature = hex(company.sign(message, { withType: true }));
+	await refused(client.ask({ ...early, request: { ...ahead, signature } }), 'Stale', 7103, /recent block/);
+
+	const best = async () => (await client.api.rpc.chain.getHeader()).number.toNumber();
+	while ((await best()) <= early.request.block + 64) await makeBlock();
+	await refused(client.ask(early), 'Stale', 7103, /recent block/);
+
+	// The first records' blocks are among those that a pruning node has dropped by now.
+	const { address: owner } = school;
+	await client.signedQuery(company, owner, gone);
+	await refused(client.signedChunks(company, owner, gone, 0, 1), 'BytesGone', 7112, /another node/);
+});
