@@ -1,7 +1,9 @@
 //! The command line.
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use crate::producer::Profile;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
+use pallet_data_sharing::{ProducerKind, MAX_NAME_SIZE};
 use polkadot_sdk::*;
 use sc_cli::RunCmd;
 use sp_core::crypto::Ss58Codec;
@@ -21,6 +23,57 @@ pub(crate) struct Cli {
 
 	#[command(flatten)]
 	pub(crate) mining: MiningArgs,
+
+	#[command(flatten)]
+	pub(crate) producer: ProducerArgs,
+}
+
+/// Who the node registers by itself.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Data producer")]
+pub(crate) struct ProducerArgs {
+	/// Register this producer once the node is synced, unless it is registered: its name, of 1 to 64
+	/// bytes. Its account is that of the key of type `prod` in the keystore; with `--dev` or `--alice`
+	/// and the like it is the development account's if there is none.
+	#[arg(long, value_name = "NAME", requires = "producer_kind", value_parser = parse_producer_name)]
+	producer_name: Option<String>,
+
+	/// What the producer is.
+	#[arg(long, value_name = "KIND", requires = "producer_name")]
+	producer_kind: Option<Kind>,
+}
+
+/// The kinds of producer.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+	School,
+	Government,
+	Business,
+	Other,
+}
+
+impl ProducerArgs {
+	/// The producer to register, if the command line names one.
+	pub(crate) fn profile(&self) -> Option<Profile> {
+		let kind = match self.producer_kind? {
+			Kind::School => ProducerKind::School,
+			Kind::Government => ProducerKind::Government,
+			Kind::Business => ProducerKind::Business,
+			Kind::Other => ProducerKind::Other,
+		};
+		let name = self.producer_name.clone()?;
+		Some(Profile { name, kind })
+	}
+}
+
+fn parse_producer_name(text: &str) -> Result<String, String> {
+	match text.len() {
+		0 => Err("a producer's name is not empty".into()),
+		long if long > MAX_NAME_SIZE as usize => Err(format!(
+			"{long} bytes, and the chain has room for {MAX_NAME_SIZE}"
+		)),
+		_ => Ok(text.into()),
+	}
 }
 
 /// What the built-in miner does.
@@ -94,4 +147,52 @@ pub(crate) enum Command {
 
 	/// Print what the database says of the chain.
 	ChainInfo(sc_cli::ChainInfoCmd),
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clap::{error::ErrorKind, CommandFactory};
+
+	fn read(args: &[&str]) -> Result<Cli, ErrorKind> {
+		let args = ["isthmus-node"].iter().chain(args);
+		Cli::try_parse_from(args).map_err(|e| e.kind())
+	}
+
+	#[test]
+	fn the_command_line_is_sound() {
+		Cli::command().debug_assert();
+	}
+
+	#[test]
+	fn a_producer_has_a_name_and_a_kind() {
+		let cli = read(&["--producer-name", "A school", "--producer-kind", "school"]);
+		let profile = cli
+			.ok()
+			.and_then(|cli| cli.producer.profile())
+			.expect("both are given");
+		assert_eq!(
+			(&*profile.name, profile.kind),
+			("A school", ProducerKind::School)
+		);
+
+		assert!(read(&[]).is_ok_and(|cli| cli.producer.profile().is_none()));
+		for half in [
+			["--producer-name", "A school"],
+			["--producer-kind", "other"],
+		] {
+			assert_eq!(read(&half).err(), Some(ErrorKind::MissingRequiredArgument));
+		}
+	}
+
+	#[test]
+	fn a_producers_name_has_1_to_64_bytes() {
+		assert_eq!(parse_producer_name(&"n".repeat(64)), Ok("n".repeat(64)));
+		assert_eq!(
+			parse_producer_name(""),
+			Err("a producer's name is not empty".into())
+		);
+		let long = parse_producer_name(&"é".repeat(33));
+		assert_eq!(long, Err("66 bytes, and the chain has room for 64".into()));
+	}
 }

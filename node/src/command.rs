@@ -52,9 +52,11 @@ pub fn run() -> sc_cli::Result<()> {
 		None => {
 			let runner = cli.create_runner(&cli.run)?;
 			let mining = cli.mining.clone();
+			let producer = cli.producer.profile();
 			let development = cli.run.shared_params.is_dev();
 			runner.run_node_until_exit(|config| async move {
-				service::new_full(config, &mining, development).map_err(sc_cli::Error::Service)
+				service::new_full(config, &mining, producer, development)
+					.map_err(sc_cli::Error::Service)
 			})
 		}
 		Some(Command::Key(cmd)) => cmd.run(&cli),

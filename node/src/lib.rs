@@ -13,8 +13,10 @@
 pub mod chain_spec;
 mod cli;
 mod command;
+mod producer;
 mod rpc;
 pub mod service;
+mod verifiers;
 
 pub use command::{configuration, run};
 pub use polkadot_sdk::sc_cli::Result;

@@ -2,7 +2,9 @@
 
 use crate::{
 	cli::MiningArgs,
+	producer::{self, Profile, Registration},
 	rpc::{self, Finality},
+	verifiers::VerifierSets,
 };
 use futures::FutureExt;
 use isthmus_engine::{
@@ -32,8 +34,9 @@ const BLOCK_SIZE_LIMIT: usize = isthmus_runtime::MAX_BLOCK_LENGTH as usize;
 const VOTE_BEHIND_BEST: u32 = 3;
 /// The least number of finalized blocks whose bodies and states a node keeps.
 const MIN_BLOCKS_KEPT: u32 = 64;
-/// One justification is kept every so many blocks, to serve to peers that come later.
-const JUSTIFICATION_PERIOD: u32 = 512;
+/// One justification is kept every so many blocks. With one, each round of votes that ends is, so that every
+/// block's verifiers can be told for ever, and by every node: peers that come later get them with the blocks.
+const JUSTIFICATION_PERIOD: u32 = 1;
 
 /// The client: blocks, state and the runtime.
 pub type FullClient = sc_service::TFullClient<
@@ -152,8 +155,8 @@ impl Parts {
 	}
 }
 
-/// Starts a full node. `development`: it was started with `--dev`, so it mines, for Alice if for
-/// nobody else.
+/// Starts a full node, which registers `producer`. `development`: it was started with `--dev`, so it
+/// mines, for Alice if for nobody else.
 ///
 /// # Errors
 ///
@@ -161,6 +164,7 @@ impl Parts {
 pub(crate) fn new_full(
 	config: Configuration,
 	mining: &MiningArgs,
+	producer: Option<Profile>,
 	development: bool,
 ) -> Result<TaskManager, ServiceError> {
 	if !matches!(config.network.sync_mode, SyncMode::Full) {
@@ -184,6 +188,12 @@ pub(crate) fn new_full(
 		grandpa,
 		mut telemetry,
 	} = Parts::new(&config)?;
+	let producer = producer
+		.map(|profile| {
+			let key = producer::key(&keystore.keystore(), config.dev_key_seed.as_deref());
+			key.map(|key| (profile, key)).map_err(ServiceError::Other)
+		})
+		.transpose()?;
 
 	let genesis_hash = client.info().genesis_hash;
 	let metrics =
@@ -229,6 +239,13 @@ pub(crate) fn new_full(
 			gap_sync_body_policy: None,
 		})?;
 
+	let sets = Arc::new(VerifierSets::new(
+		client.clone(),
+		grandpa.shared_authority_set().clone(),
+	));
+	task_manager
+		.spawn_handle()
+		.spawn("verifier-sets", None, sets.clone().follow());
 	let shared_voter_state = SharedVoterState::empty();
 	let finality = Finality {
 		voter_state: shared_voter_state.clone(),
@@ -238,18 +255,20 @@ pub(crate) fn new_full(
 			backend.clone(),
 			Some(grandpa.shared_authority_set().clone()),
 		),
+		sets,
 	};
 	let rpc_builder = {
-		let (client, pool) = (client.clone(), pool.clone());
+		let (client, pool, chain) = (client.clone(), pool.clone(), chain.clone());
 		Box::new(move |executor| {
-			rpc::create(client.clone(), pool.clone(), finality.clone(), executor)
-				.map_err(Into::into)
+			let (client, pool, chain) = (client.clone(), pool.clone(), chain.clone());
+			rpc::create(client, pool, chain, finality.clone(), executor).map_err(Into::into)
 		})
 	};
 
 	let role = config.role;
 	let name = config.network.node_name.clone();
 	let prometheus_registry = config.prometheus_registry().cloned();
+	let force = config.force_authoring;
 	sc_service::spawn_tasks(sc_service::SpawnTasksParams {
 		config,
 		client: client.clone(),
@@ -299,6 +318,15 @@ pub(crate) fn new_full(
 			// The miner ends with the author that gives it work.
 			author.run().map(move |()| drop(miner)),
 		);
+	}
+
+	if let Some((profile, key)) = producer {
+		let keystore = keystore.keystore();
+		let (pool, sync) = (pool.clone(), sync_service.clone());
+		let registration = Registration::new(client, pool, keystore, sync, force, profile, key);
+		task_manager
+			.spawn_handle()
+			.spawn("producer-registration", None, registration.run());
 	}
 
 	if let Some(notification_service) = grandpa_notifications {

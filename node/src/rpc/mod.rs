@@ -1,6 +1,15 @@
 //! The node's own RPC methods, next to those that every Substrate node has.
 
-use crate::service::{FullBackend, FullClient, FullPool};
+mod block;
+mod error;
+mod risk;
+mod verification;
+
+use crate::{
+	service::{FullBackend, FullClient, FullPool},
+	verifiers::VerifierSets,
+};
+use isthmus_engine::Chain;
 use isthmus_primitives::{Block, BlockNumber, Hash};
 use jsonrpsee::RpcModule;
 use polkadot_sdk::*;
@@ -17,6 +26,7 @@ pub(crate) struct Finality {
 	pub(crate) authority_set: SharedAuthoritySet<Hash, BlockNumber>,
 	pub(crate) justifications: GrandpaJustificationStream<Block>,
 	pub(crate) proofs: Arc<FinalityProofProvider<FullBackend, Block>>,
+	pub(crate) sets: Arc<VerifierSets>,
 }
 
 /// Puts the methods together.
@@ -27,21 +37,29 @@ pub(crate) struct Finality {
 pub(crate) fn create(
 	client: Arc<FullClient>,
 	pool: Arc<FullPool>,
+	chain: Arc<Chain<FullClient>>,
 	finality: Finality,
 	executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>> {
+	use self::{
+		risk::{RiskApiServer, Risks},
+		verification::{VerificationApiServer, Verifications},
+	};
 	use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
 	use sc_consensus_grandpa_rpc::{Grandpa, GrandpaApiServer};
 	use substrate_frame_rpc_system::{System, SystemApiServer};
 
 	let mut module = RpcModule::new(());
 	module.merge(System::new(client.clone(), pool).into_rpc())?;
-	module.merge(TransactionPayment::new(client).into_rpc())?;
+	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
+	module.merge(Verifications::new(client.clone(), &finality).into_rpc())?;
+	module.merge(Risks::new(client, chain).into_rpc())?;
 	let Finality {
 		voter_state,
 		authority_set,
 		justifications,
 		proofs,
+		..
 	} = finality;
 	module.merge(
 		Grandpa::new(executor, authority_set, voter_state, justifications, proofs).into_rpc(),

@@ -1,0 +1,55 @@
+//! The errors of the node's own methods, with their JSON-RPC codes. docs/operations.md lists them.
+
+use super::block::LookUpError;
+use crate::verifiers;
+use isthmus_security::{RiskError, ShareError};
+use jsonrpsee::types::{error::INTERNAL_ERROR_CODE, ErrorObjectOwned};
+use polkadot_sdk::*;
+
+/// The block is not in this node's database.
+const UNKNOWN_BLOCK: i32 = 7001;
+/// What this node keeps of the block's verification does not hold.
+const CORRUPT: i32 = 7002;
+/// The attacker's share is no share.
+const NO_SHARE: i32 = 7003;
+/// The risk is no risk.
+const NO_RISK: i32 = 7004;
+
+/// Why a method has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+	#[error(transparent)]
+	LookUp(#[from] LookUpError),
+	#[error(transparent)]
+	Verifiers(#[from] verifiers::Error),
+	#[error(transparent)]
+	Share(#[from] ShareError),
+	#[error(transparent)]
+	Risk(#[from] RiskError),
+	#[error(transparent)]
+	Check(#[from] isthmus_engine::CheckError),
+	#[error("database: {0}")]
+	Database(#[from] sp_blockchain::Error),
+}
+
+impl Error {
+	fn code(&self) -> i32 {
+		use verifiers::Error::{CorruptJustification, CorruptSet};
+		match self {
+			Self::LookUp(LookUpError::NotYet { .. } | LookUpError::Unknown(_)) => UNKNOWN_BLOCK,
+			Self::Verifiers(CorruptJustification { .. } | CorruptSet(_)) => CORRUPT,
+			Self::Share(_) => NO_SHARE,
+			Self::Risk(_) => NO_RISK,
+			Self::LookUp(LookUpError::Database(_))
+			| Self::Verifiers(_)
+			| Self::Check(_)
+			| Self::Database(_) => INTERNAL_ERROR_CODE,
+		}
+	}
+}
+
+impl From<Error> for ErrorObjectOwned {
+	fn from(error: Error) -> Self {
+		Self::owned(error.code(), error.to_string(), None::<()>)
+	}
+}

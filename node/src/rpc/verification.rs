@@ -1,0 +1,354 @@
+//! `isthmus_verification`: who verified a block, whether more than half of the verifiers did, and whether
+//! it is final (paper, section III.D: a block that more than half of the nodes verified is linked).
+//!
+//! A verifier's node imports, and so verifies, a block before it votes for it or for a descendant. What
+//! is said here is read from the votes that made blocks final, which GRANDPA keeps as justifications.
+//! Votes that came after there were enough are in none, so `notSeen` is no reproach.
+
+use super::{
+	block::{BlockRef, Found},
+	error::Error,
+	Finality,
+};
+use crate::{
+	service::FullClient,
+	verifiers::{Member, Set, VerifierSets, Votes},
+};
+use isthmus_primitives::{AccountId, BlockNumber, Hash};
+use jsonrpsee::proc_macros::rpc;
+use polkadot_sdk::*;
+use sc_client_api::BlockBackend;
+use sc_consensus_grandpa::SharedVoterState;
+use serde::Serialize;
+use sp_blockchain::HeaderBackend;
+use sp_consensus_grandpa::{AuthorityId, RoundNumber, SetId, GRANDPA_ENGINE_ID};
+use std::{collections::HashSet, fmt, sync::Arc};
+
+/// How many blocks above a final one are looked at for the votes that made it final. Each round of votes
+/// that ends is kept, so that there are as many only where finality stood still for long.
+const LOOK_AHEAD: BlockNumber = 4096;
+
+/// The method.
+#[rpc(server)]
+pub(crate) trait VerificationApi {
+	/// The state of a block's verification. `block`: its number on the best chain, its hash, or null for
+	/// the best block.
+	#[method(name = "isthmus_verification", blocking)]
+	fn verification(&self, block: Option<BlockRef>) -> Result<Verification, Error>;
+}
+
+/// A verifier, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Verifier {
+	/// The producer's account, or null where it is not known.
+	account: Option<AccountId>,
+	/// The key that its node votes with, as an SS58 address.
+	grandpa_key: AuthorityId,
+}
+
+impl From<&Member> for Verifier {
+	fn from(member: &Member) -> Self {
+		Self {
+			account: member.account.clone(),
+			grandpa_key: member.grandpa.clone(),
+		}
+	}
+}
+
+/// The votes that made a block final, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Justification {
+	/// The block that was voted for.
+	number: BlockNumber,
+	/// Its hash.
+	hash: Hash,
+	/// The round in which it was.
+	round: RoundNumber,
+}
+
+/// What is known of the round of votes that runs now, as JSON. Whom it is for is known when it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Round {
+	/// Its number in the set.
+	number: RoundNumber,
+	/// Whose first vote (prevote) was seen.
+	prevoted: Vec<Verifier>,
+	/// Whose last vote (precommit) was seen.
+	precommitted: Vec<Verifier>,
+	/// Whose last vote was not.
+	missing: Vec<Verifier>,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Verification {
+	/// H_i.
+	number: BlockNumber,
+	/// The block's hash.
+	hash: Hash,
+	/// Whether it is the best block or an ancestor of it.
+	on_best_chain: bool,
+	/// The blocks on top of it; null where it is not on the best chain.
+	confirmations: Option<BlockNumber>,
+	/// Whether it is final: linked for good.
+	#[serde(rename = "final")]
+	is_final: bool,
+	/// Whether more than half of the verifiers are known to have verified it.
+	more_than_half: bool,
+	/// GRANDPA's number of the set of verifiers whose business the block is; null where not known.
+	set_id: Option<SetId>,
+	/// How many they are; null where not known.
+	verifiers: Option<usize>,
+	/// Who are known to have verified it.
+	verified_by: Vec<Verifier>,
+	/// The others, of whom it is not known.
+	not_seen: Vec<Verifier>,
+	/// The votes that `verifiedBy` is read from; null where there are none.
+	justified_by: Option<Justification>,
+	/// The round of votes that runs now, where the block is not final and one runs.
+	round: Option<Round>,
+	/// All of it in a sentence or two.
+	statement: String,
+}
+
+/// What is known of a block's verification.
+enum Known {
+	/// It is final by these votes.
+	Signed(Set, Votes),
+	/// It is final, and the votes are not kept.
+	Final(Option<Set>),
+	/// It may still become final.
+	Waiting(Set, Option<Seen>),
+	/// Another block is final in its place.
+	Lost(Hash),
+}
+
+/// The votes of a running round that this node has seen. GRANDPA does not say for which blocks they are.
+struct Seen {
+	round: RoundNumber,
+	prevotes: HashSet<AuthorityId>,
+	precommits: HashSet<AuthorityId>,
+}
+
+/// Answers from the database and from GRANDPA's voter.
+pub(crate) struct Verifications {
+	client: Arc<FullClient>,
+	sets: Arc<VerifierSets>,
+	voter: SharedVoterState,
+}
+
+impl Verifications {
+	pub(crate) fn new(client: Arc<FullClient>, finality: &Finality) -> Self {
+		Self {
+			client,
+			sets: finality.sets.clone(),
+			voter: finality.voter_state.clone(),
+		}
+	}
+
+	fn known(&self, block: &Found) -> Result<Known, Error> {
+		let finalized = self.client.info().finalized_number;
+		if block.number <= finalized {
+			let there = self.client.hash(block.number)?;
+			return match there.filter(|there| *there != block.hash) {
+				Some(there) => Ok(Known::Lost(there)),
+				None => self.signed(block.number, finalized),
+			};
+		}
+		let header = self.client.header(block.hash)?;
+		let parent = header.map_or(self.client.info().best_hash, |header| header.parent_hash);
+		let set = self.sets.after(parent)?;
+		let seen = self.voter.voter_state().map(|state| {
+			let (round, state) = state.best_round;
+			Seen {
+				round,
+				prevotes: state.prevote_ids,
+				precommits: state.precommit_ids,
+			}
+		});
+		Ok(Known::Waiting(set, seen))
+	}
+
+	/// The first votes for a final block or a descendant.
+	fn signed(&self, number: BlockNumber, finalized: BlockNumber) -> Result<Known, Error> {
+		for above in number..=finalized.min(number.saturating_add(LOOK_AHEAD)) {
+			let Some(hash) = self.client.hash(above)? else {
+				break;
+			};
+			let kept = self.client.justifications(hash)?;
+			let Some(votes) = kept.and_then(|kept| kept.into_justification(GRANDPA_ENGINE_ID))
+			else {
+				continue;
+			};
+			let Some(set) = self.sets.of_final(above)? else {
+				return Ok(Known::Final(None));
+			};
+			let votes = Votes::read(&votes, above, hash, &set)?;
+			return Ok(Known::Signed(set, votes));
+		}
+		Ok(Known::Final(self.sets.of_final(number)?))
+	}
+}
+
+impl VerificationApiServer for Verifications {
+	fn verification(&self, block: Option<BlockRef>) -> Result<Verification, Error> {
+		let block = Found::look_up(&self.client, block)?;
+		Ok(Verification::new(block, self.known(&block)?))
+	}
+}
+
+/// Splits the members by an answer about each of them: those of whom it is so, and the others.
+fn split(
+	set: &Set,
+	mut is_so: impl FnMut(usize, &Member) -> bool,
+) -> (Vec<Verifier>, Vec<Verifier>) {
+	let mut place = 0..;
+	let (so, not) = set
+		.members
+		.iter()
+		.partition::<Vec<_>, _>(|member| place.next().is_some_and(|place| is_so(place, member)));
+	let json = |members: Vec<&Member>| members.into_iter().map(Verifier::from).collect();
+	(json(so), json(not))
+}
+
+impl Verification {
+	fn new(block: Found, known: Known) -> Self {
+		let on_best_chain = block.depth.is_some();
+		let statement = Statement {
+			block,
+			known: &known,
+		}
+		.to_string();
+		let mut verification = Self {
+			number: block.number,
+			hash: block.hash,
+			on_best_chain,
+			confirmations: block.depth,
+			is_final: matches!(known, Known::Signed(..) | Known::Final(_)),
+			more_than_half: false,
+			set_id: None,
+			verifiers: None,
+			verified_by: Vec::new(),
+			not_seen: Vec::new(),
+			justified_by: None,
+			round: None,
+			statement,
+		};
+		let set = match &known {
+			Known::Signed(set, _) | Known::Final(Some(set)) | Known::Waiting(set, _) => Some(set),
+			Known::Final(None) | Known::Lost(_) => None,
+		};
+		if let Some(set) = set {
+			verification.set_id = Some(set.id);
+			verification.verifiers = Some(set.members.len());
+			verification.not_seen = set.members.iter().map(Verifier::from).collect();
+		}
+		match known {
+			Known::Signed(set, votes) => {
+				let signed = |place: usize, _: &Member| votes.signed.get(place) == Some(&true);
+				(verification.verified_by, verification.not_seen) = split(&set, signed);
+				verification.more_than_half = more_than_half(verification.verified_by.len(), &set);
+				verification.justified_by = Some(Justification {
+					number: votes.number,
+					hash: votes.hash,
+					round: votes.round,
+				});
+			}
+			Known::Waiting(set, Some(seen)) => {
+				let (prevoted, _) = split(&set, |_, m| seen.prevotes.contains(&m.grandpa));
+				let (precommitted, missing) =
+					split(&set, |_, m| seen.precommits.contains(&m.grandpa));
+				verification.round = Some(Round {
+					number: seen.round,
+					prevoted,
+					precommitted,
+					missing,
+				});
+			}
+			Known::Waiting(_, None) | Known::Final(_) | Known::Lost(_) => {}
+		}
+		verification
+	}
+}
+
+/// Strictly more than half.
+fn more_than_half(signed: usize, set: &Set) -> bool {
+	signed > set.members.len() / 2
+}
+
+/// A block's verification in words.
+struct Statement<'a> {
+	block: Found,
+	known: &'a Known,
+}
+
+impl fmt::Display for Statement<'_> {
+	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+		match self.known {
+			Known::Signed(set, votes) => {
+				let signed = votes.signed.iter().filter(|signed| **signed).count();
+				let all = set.members.len();
+				write!(f, "{signed} of {all} {} signed for ", noun(all))?;
+				if votes.hash == self.block.hash {
+					f.write_str("it")?;
+				} else {
+					write!(f, "block {}, which descends from it", votes.number)?;
+				}
+				if more_than_half(signed, set) {
+					f.write_str("; more than half: linked, and final.")
+				} else {
+					// Weights could be unequal after a change of the runtime.
+					f.write_str("; final by their weight.")
+				}
+			}
+			Known::Final(_) if self.block.number == 0 => f.write_str(
+				"The first block, which the chain's specification gives: final without a vote.",
+			),
+			Known::Final(_) => f.write_str("Final; who signed for it is not kept by this node."),
+			Known::Lost(there) => write!(
+				f,
+				"Not linked, and never will be: {there:?} is final at number {}.",
+				self.block.number
+			),
+			Known::Waiting(set, seen) => {
+				f.write_str(if self.block.depth.is_some() {
+					"Not final yet."
+				} else {
+					"Not on the best chain, and not final."
+				})?;
+				let Some(seen) = seen else {
+					return f.write_str(
+						" This node takes no part in finality now, and knows of no votes.",
+					);
+				};
+				let all = set.members.len();
+				let voted = set.members.iter();
+				let voted = voted
+					.filter(|m| seen.precommits.contains(&m.grandpa))
+					.count();
+				write!(
+					f,
+					" In round {}, which runs now, the last votes of {voted} of {all} {} were seen; for which \
+					 block is known when the round ends.",
+					seen.round,
+					noun(all)
+				)
+			}
+		}
+	}
+}
+
+fn noun(verifiers: usize) -> &'static str {
+	if verifiers == 1 {
+		"verifier"
+	} else {
+		"verifiers"
+	}
+}
+
+#[cfg(test)]
+mod tests;
