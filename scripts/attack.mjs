@@ -1,0 +1,80 @@
+// Attacks a chain of this machine in every way that docs/security.md tells of, and writes what came of it.
+// scripts/attack builds what this needs and runs it.
+
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { attackData } from './lib/attack-data.mjs';
+import { attackBlocks } from './lib/attack-network.mjs';
+import { checked, measured, parseOutcomes, report, withTable } from './lib/attack-report.mjs';
+import { program } from './lib/attack-program.mjs';
+
+const { values: options } = parseArgs({
+	options: {
+		short: { type: 'boolean', default: false },
+		seed: { type: 'string', default: '1' },
+		write: { type: 'boolean', default: false },
+		from: { type: 'string' },
+	},
+});
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const page = join(root, 'docs/security.md');
+const images = join(root, 'docs/images');
+/** Every outcome of the last whole run, a JSON object a line. */
+const record = join(root, 'docs/attacks.jsonl');
+
+const folder = mkdtempSync(join(tmpdir(), 'isthmus-attack-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+
+const outcomes = options.from ? parseOutcomes(readFileSync(options.from, 'utf8')) : await attack();
+const version = execFileSync(program('isthmus-node'), ['--version'], { encoding: 'utf8' }).trim();
+const written = report(outcomes, { version, date: new Date().toISOString().slice(0, 10) });
+console.log(written);
+if (options.write) await write();
+if (!outcomes.every(({ held }) => held)) {
+	console.error('Not every defence held: see "Not held" above.');
+	process.exitCode = 1;
+}
+
+/** Carries out the attacks, one after the other. */
+async function attack() {
+	const all = [];
+	const began = performance.now();
+	const tell = (outcome) => {
+		all.push(checked(outcome));
+		const after = `${((performance.now() - began) / 1000).toFixed(0)} s`;
+		console.error(`${after.padStart(6)}  ${outcome.held ? 'held    ' : 'NOT HELD'}  ${outcome.title}`);
+	};
+	await attackData(folder, tell);
+	await attackBlocks({ seed: options.seed, short: options.short }, tell);
+	return all;
+}
+
+/** Rewrites the page, the record and the plots. */
+async function write() {
+	mkdirSync(images, { recursive: true });
+	writeFileSync(record, outcomes.map((outcome) => `${JSON.stringify(outcome)}\n`).join(''));
+	writeFileSync(page, withTable(readFileSync(page, 'utf8'), written));
+	await risk('--share', '0.1,0.3', '--depth', '0..50', '--plot', join(images, 'odds.svg'));
+	const races = measured(outcomes);
+	if (races !== '') {
+		const file = join(folder, 'measured.jsonl');
+		writeFileSync(file, races);
+		const shares = [...new Set(races.split('\n').map((line) => JSON.parse(line).share))];
+		const plot = join(images, 'private-fork.svg');
+		await risk('--share', shares.join(), '--depth', '0..8', '--measured', file, '--plot', plot);
+	}
+	const simulated = ['--simulate', '200000', '--seed', options.seed];
+	await risk('--share', '0.1,0.3', '--depth', '0..12', ...simulated, '--plot', join(images, 'simulated.svg'));
+	console.error(`written: ${[page, record, images].map((path) => path.slice(root.length)).join(', ')}`);
+}
+
+async function risk(...args) {
+	return new Promise((resolve, reject) => {
+		execFile(program('isthmus'), ['risk', ...args], (error) => (error ? reject(error) : resolve()));
+	});
+}

@@ -1,0 +1,195 @@
+// What the attacks came to, as docs/security.md tells it: reads the attacks' lines, and writes the table.
+// Nothing here attacks anybody; attack.mjs does.
+
+/**
+ * What an attack came to.
+ *
+ * @typedef {object} Outcome
+ * @property {string} attack The attack's name in kebab case. Several outcomes may have the same.
+ * @property {string} title The name for people.
+ * @property {string} promise What the paper promises, and where.
+ * @property {string} observed What was seen, in a sentence or two.
+ * @property {Record<string, number | string | boolean>} figures What was counted and measured.
+ * @property {boolean} held Whether the defence did what docs/security.md says of it.
+ */
+
+/** A line that is no outcome, or a document that has no place for the table. */
+export class ReportError extends Error {
+	name = 'ReportError';
+}
+
+/** Where an attack stands in the table; what is not named comes last. */
+const ORDER = [
+	'tampered-data',
+	'tampered-block',
+	'forged-block',
+	'private-fork',
+	'private-fork-final',
+	'selfish-mining',
+	'flood',
+	'replayed-extrinsic',
+	'replayed-grant',
+	'unauthorised-query',
+	'revoked-reader',
+];
+
+/** The fields of an outcome, and what each is. */
+const FIELDS = {
+	attack: (value) => typeof value === 'string' && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(value),
+	title: isText,
+	promise: isText,
+	observed: isText,
+	figures: (value) =>
+		value !== null && typeof value === 'object' && !Array.isArray(value) && Object.values(value).every(isFigure),
+	held: (value) => typeof value === 'boolean',
+};
+
+function isText(value) {
+	return typeof value === 'string' && value.trim() !== '';
+}
+
+function isFigure(value) {
+	return Number.isFinite(value) || typeof value === 'string' || typeof value === 'boolean';
+}
+
+/** The outcomes in a text of JSON objects, one a line. */
+export function parseOutcomes(text) {
+	return text
+		.split('\n')
+		.map((line, index) => [line, index + 1])
+		.filter(([line]) => line.trim() !== '')
+		.map(([line, number]) => {
+			let outcome;
+			try {
+				outcome = JSON.parse(line);
+			} catch {
+				throw new ReportError(`line ${number} is no JSON: ${line.slice(0, 60)}`);
+			}
+			return checked(outcome, `line ${number}`);
+		});
+}
+
+/** An outcome that has all that it must. */
+export function checked(outcome, where = 'the outcome') {
+	for (const [field, is] of Object.entries(FIELDS)) {
+		if (!is(outcome?.[field])) throw new ReportError(`${where} is no outcome: "${field}" is wrong or missing`);
+	}
+	return outcome;
+}
+
+/** The outcomes in the table's order. */
+function ordered(outcomes) {
+	const place = ({ attack }) => {
+		const at = ORDER.findIndex((name) => attack === name || attack.startsWith(`${name}-`));
+		const exact = ORDER.indexOf(attack);
+		if (exact >= 0) return exact;
+		return at >= 0 ? at : ORDER.length;
+	};
+	return [...outcomes].sort((a, b) => place(a) - place(b));
+}
+
+/** The table, in Markdown. */
+export function table(outcomes) {
+	const rows = ordered(outcomes).map((outcome) => {
+		const { title, promise, observed, held } = outcome;
+		return [title, promise, held ? observed : `**Not held.** ${observed}`, figures(outcome)];
+	});
+	return [['attack', "the paper's promise", 'observed', 'figures'], ['---', '---', '---', '---'], ...rows]
+		.map((cells) => `| ${cells.map(cell).join(' | ')} |`)
+		.join('\n');
+}
+
+/** A text that stays within its cell. */
+function cell(text) {
+	return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ').trim();
+}
+
+/** An outcome's figures, as a person reads them. */
+export function figures({ figures: all }) {
+	if (isRace(all)) return race(all);
+	return Object.entries(all)
+		.map(([name, value]) => `${words(name)} ${typeof value === 'number' ? number(value) : value}`)
+		.join(', ');
+}
+
+/** Whether the figures are those of races against the formula. */
+function isRace(all) {
+	return ['q', 'z', 'trials', 'successes'].every((name) => Number.isFinite(all[name]));
+}
+
+function race({ q, z, trials, successes, ...rest }) {
+	const { low, high } = wilson(successes, trials);
+	const parts = [
+		`q = ${q}, z = ${z}: ${number(successes)} of ${number(trials)}, ${percent(successes / trials)}`
+			+ ` (99.9 % interval ${percent(low)} to ${percent(high)})`,
+	];
+	if (Number.isFinite(rest.exact)) parts.push(`exact ${percent(rest.exact)}`);
+	if (Number.isFinite(rest.equation3)) parts.push(`Eq. 3 ${percent(rest.equation3)}`);
+	return parts.join('; ');
+}
+
+/** `cpu_seconds` and `cpuSeconds` as words. */
+function words(name) {
+	return name
+		.replaceAll('_', ' ')
+		.replaceAll(/([a-z0-9])([A-Z])/g, '$1 $2')
+		.toLowerCase();
+}
+
+/** A number with its thousands apart, and no more digits than tell something. */
+function number(value) {
+	if (Number.isInteger(value)) return value.toLocaleString('en-US');
+	return String(Number(value.toPrecision(3)));
+}
+
+function percent(part) {
+	return `${number(100 * part)} %`;
+}
+
+/** Standard deviations to each side of a normal distribution's mean that hold 99.9 % of it. */
+const DEVIATIONS = 3.2905267314919255;
+
+/** Wilson's score interval at 99.9 %, as `isthmus-security` has it (`interval.rs`). */
+export function wilson(successes, trials) {
+	const spread = DEVIATIONS ** 2 / trials;
+	const rate = successes / trials;
+	const middle = rate + spread / 2;
+	const half = Math.sqrt(spread * (rate * (1 - rate) + spread / 4));
+	return {
+		low: successes === 0 ? 0 : (middle - half) / (1 + spread),
+		high: successes === trials ? 1 : (middle + half) / (1 + spread),
+	};
+}
+
+/** What `isthmus risk --plot … --measured` reads: the races against the formula, one a line. */
+export function measured(outcomes) {
+	return outcomes
+		.filter(({ attack, figures: all }) => attack === 'private-fork' && isRace(all))
+		.map(({ figures: { q, z, trials, successes } }) =>
+			JSON.stringify({ share: q, depth: z, trials, successes }),
+		)
+		.join('\n');
+}
+
+/** The lines between which a document keeps what is written by a run. */
+export const BEGIN = '<!-- written by scripts/attack: begin -->';
+export const END = '<!-- written by scripts/attack: end -->';
+
+/** A document with this text between its two marks in place of what was there. */
+export function withTable(document, text) {
+	const [begin, end] = [BEGIN, END].map((mark) => {
+		const at = document.indexOf(mark);
+		if (at < 0) throw new ReportError(`the document has no line "${mark}"`);
+		if (document.indexOf(mark, at + 1) >= 0) throw new ReportError(`the document has "${mark}" twice`);
+		return at;
+	});
+	if (end < begin) throw new ReportError('the document ends the table before it begins it');
+	return `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`;
+}
+
+/** What stands above and in the table. */
+export function report(outcomes, { version, date }) {
+	const held = outcomes.filter((outcome) => outcome.held).length;
+	const count = `${outcomes.length} outcomes, ${held === outcomes.length ? 'all' : held} as this page says they are`;
+	return `Run on ${date} against ${version}: ${count}.\n\n${table(outcomes)}`;
+}

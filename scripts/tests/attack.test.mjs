@@ -1,0 +1,52 @@
+// The attacks, run short, as docs/security.md has them: every defence holds, and nothing is written.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { forgedOutcome } from '../lib/attack-network.mjs';
+import { checked } from '../lib/attack-report.mjs';
+
+/** What a machine with little else to do meets, printed beside the measured time. In seconds. */
+const BOUND = 120;
+
+test('every attack is carried out, and every defence holds', { timeout: 900_000 }, async (t) => {
+	const path = fileURLToPath(new URL('../attack.mjs', import.meta.url));
+	const page = new URL('../../docs/security.md', import.meta.url);
+	const before = readFileSync(page, 'utf8');
+	const began = performance.now();
+	// Any exit code but 0 is thrown, with what was printed.
+	const { stdout } = await promisify(execFile)(process.execPath, [path, '--short']);
+	const took = (performance.now() - began) / 1000;
+	t.diagnostic(`the short run took ${took.toFixed(1)} s (bound ${BOUND} s)`);
+	for (const title of [
+		'Tampered data, served to a reader',
+		'Forged blocks, each breaking one rule',
+		'Replayed transactions',
+		'Replayed grants',
+		'Query without authorisation',
+		'Reader after revoking',
+	]) {
+		assert.ok(stdout.includes(`\n| ${title} | `), `${title} is missing in:\n${stdout}`);
+	}
+	assert.doesNotMatch(stdout, /Not held/);
+	assert.equal(readFileSync(page, 'utf8'), before);
+});
+
+test('forged blocks hold all together or not at all', () => {
+	const one = (changes) => ({ case: 'no_seal', rule: 'digest', disconnected: true, held: true, ...changes });
+	const good = checked(forgedOutcome([one(), one({ case: 'early', rule: undefined, disconnected: false })]));
+	assert.equal(good.held, true);
+	assert.deepEqual(good.figures, {
+		blocks: 2,
+		refused_by_the_name_of_a_rule: 1,
+		rules: 1,
+		peers_parted_with: 1,
+	});
+	const bad = checked(forgedOutcome([one(), one({ case: 'two_seals', held: false })]));
+	assert.equal(bad.held, false);
+	assert.match(bad.observed, /with: two seals\.$/);
+	assert.equal(checked(forgedOutcome([])).held, false);
+});
