@@ -26,6 +26,7 @@ use sc_service::{
 };
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
+use sp_api::{Core as _, ProvideRuntimeApi as _};
 use std::{sync::Arc, time::Duration};
 
 /// The most bytes of a block's body that the miner fills: the runtime's block length.
@@ -195,7 +196,15 @@ pub(crate) fn new_full(
 		})
 		.transpose()?;
 
-	let genesis_hash = client.info().genesis_hash;
+	// Compiles the runtime before a peer is met. Otherwise the first block to import waits for that, seconds on a
+	// busy machine, while blocks of forks that end meanwhile queue up behind it, whose parents nobody has then.
+	let info = client.info();
+	client
+		.runtime_api()
+		.version(info.best_hash)
+		.map_err(sp_blockchain::Error::from)?;
+
+	let genesis_hash = info.genesis_hash;
 	let metrics =
 		<Litep2pNetworkBackend as NetworkBackend<Block, Hash>>::register_notification_metrics(
 			config.prometheus_registry(),
