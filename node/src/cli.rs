@@ -1,13 +1,13 @@
 //! The command line.
 
-use crate::producer::Profile;
+use crate::{miners, producer::Profile};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
 use pallet_data_sharing::{ProducerKind, MAX_NAME_SIZE};
 use polkadot_sdk::*;
 use sc_cli::RunCmd;
 use sp_core::crypto::Ss58Codec;
-use std::{num::NonZeroUsize, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU64, time::Duration};
 
 /// A node of an Isthmus chain: proof of work, and data shared under authorization.
 #[derive(Debug, Parser)]
@@ -76,17 +76,32 @@ fn parse_producer_name(text: &str) -> Result<String, String> {
 	}
 }
 
-/// What the built-in miner does.
+/// Who mines, and what.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Mining")]
 pub(crate) struct MiningArgs {
-	/// Mine with this machine's processor. `--dev` implies it.
+	/// Mine: make block templates, and search with this machine's processor. `--dev` implies it.
 	#[arg(long, action = ArgAction::SetTrue)]
 	pub(crate) mine: bool,
 
-	/// How many threads mine; also used to generate the dataset.
+	/// How many threads of this machine mine, and generate the dataset. With 0 only other programs
+	/// mine, over `--miners-listen`, the RPC or `--mine-notify`.
 	#[arg(long, value_name = "COUNT", default_value = "1")]
-	pub(crate) threads: NonZeroUsize,
+	pub(crate) threads: usize,
+
+	/// The most hashes a second that this machine's threads try, all together. No limit if not given.
+	#[arg(long, value_name = "HASHES")]
+	pub(crate) hash_rate: Option<NonZeroU64>,
+
+	/// Serve Ethash miners of others at this address, such as 127.0.0.1:8545: eth_getWork,
+	/// eth_submitWork and eth_submitHashrate, and nothing else.
+	#[arg(long, value_name = "ADDRESS")]
+	pub(crate) miners_listen: Option<SocketAddr>,
+
+	/// Send new work to these addresses, such as http://192.168.0.7:8546, as geth does with
+	/// `--miner.notify`.
+	#[arg(long, value_name = "URL", value_delimiter = ',', value_parser = miners::parse_url)]
+	pub(crate) mine_notify: Vec<hyper::Uri>,
 
 	/// The account that earns the blocks' rewards, in SS58 or as 0x and 64 hex digits. With `--dev`
 	/// it is Alice's if not given.

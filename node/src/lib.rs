@@ -13,6 +13,7 @@
 pub mod chain_spec;
 mod cli;
 mod command;
+mod miners;
 mod producer;
 mod rpc;
 pub mod service;

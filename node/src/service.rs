@@ -2,14 +2,19 @@
 
 use crate::{
 	cli::MiningArgs,
+	miners,
 	producer::{self, Profile, Registration},
-	rpc::{self, Finality},
+	rpc::{
+		self,
+		mining::{EthMining, EthMiningApiServer as _},
+		Finality,
+	},
 	verifiers::VerifierSets,
 };
 use futures::FutureExt;
 use isthmus_engine::{
-	Author, AuthorConfig, Chain, CpuMiner, HeaviestChain, Pace, PowAnnounceValidator,
-	PowBlockImport, PowVerifier, Work,
+	Author, AuthorConfig, Chain, CpuMiner, HeaviestChain, MiningMetrics, Pace,
+	PowAnnounceValidator, PowBlockImport, PowVerifier, Sealer,
 };
 use isthmus_primitives::{params::DifficultyRule, Block, Hash};
 use isthmus_runtime::RuntimeApi;
@@ -27,7 +32,7 @@ use sc_service::{
 use sc_telemetry::{Telemetry, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use sp_api::{Core as _, ProvideRuntimeApi as _};
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 /// The most bytes of a block's body that the miner fills: the runtime's block length.
 const BLOCK_SIZE_LIMIT: usize = isthmus_runtime::MAX_BLOCK_LENGTH as usize;
@@ -55,6 +60,8 @@ pub type FullSelectChain = HeaviestChain<FullBackend, FullClient>;
 pub type FullGrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
 /// Block import. Header and seal are the verifier's to check, before it.
 pub type FullImport = PowBlockImport<FullGrandpaImport, FullBackend, FullClient>;
+/// Where templates become blocks.
+pub(crate) type FullSealer = Sealer<FullImport, FullClient>;
 
 /// What every command needs: the client, and the door that blocks come in by.
 pub struct Parts {
@@ -266,11 +273,16 @@ pub(crate) fn new_full(
 		),
 		sets,
 	};
+	let metrics = MiningMetrics::new(config.prometheus_registry()).map_err(application)?;
+	let sealer = author
+		.is_some()
+		.then(|| Sealer::new(chain.clone(), block_import.clone(), metrics));
 	let rpc_builder = {
+		let sealer = sealer.clone();
 		let (client, pool, chain) = (client.clone(), pool.clone(), chain.clone());
 		Box::new(move |executor| {
 			let (client, pool, chain) = (client.clone(), pool.clone(), chain.clone());
-			rpc::create(client, pool, chain, finality.clone(), executor).map_err(Into::into)
+			rpc::create(client, pool, chain, finality.clone(), sealer.clone(), executor).map_err(Into::into)
 		})
 	};
 
@@ -295,8 +307,12 @@ pub(crate) fn new_full(
 	})?;
 
 	let on_demand = matches!(chain.parameters().difficulty_rule, DifficultyRule::Fixed);
-	if let Some(author) = author {
-		let work = Work::new(chain, block_import);
+	task_manager.spawn_essential_handle().spawn(
+		"pow-follow-finality",
+		Some("block-import"),
+		block_import.follow_finality(),
+	);
+	if let (Some(author), Some(sealer)) = (author, sealer) {
 		let proposers = sc_basic_authorship::ProposerFactory::new(
 			task_manager.spawn_handle(),
 			client.clone(),
@@ -311,9 +327,36 @@ pub(crate) fn new_full(
 		} else {
 			Pace::Continuous
 		};
-		let miner = CpuMiner::start(work.clone(), mining.threads).map_err(application)?;
+		let miner = NonZeroUsize::new(mining.threads)
+			.map(|threads| CpuMiner::start(sealer.clone(), threads, mining.hash_rate))
+			.transpose()
+			.map_err(application)?;
+		let spawn = task_manager.spawn_handle();
+		spawn.spawn(
+			"pow-hash-rate",
+			Some("block-authoring"),
+			isthmus_engine::report_hash_rate(sealer.clone()),
+		);
+		if let Some(address) = mining.miners_listen {
+			let listener = miners::listen(address).map_err(|error| {
+				ServiceError::Other(format!("`--miners-listen {address}`: {error}"))
+			})?;
+			let methods = EthMining::new(Some(sealer.clone())).into_rpc();
+			spawn.spawn(
+				"miners-port",
+				Some("block-authoring"),
+				miners::serve(listener, methods),
+			);
+		}
+		if !mining.mine_notify.is_empty() {
+			spawn.spawn(
+				"miners-notices",
+				Some("block-authoring"),
+				miners::notify(sealer.jobs(), mining.mine_notify.clone()),
+			);
+		}
 		let author = Author::new(
-			work,
+			sealer,
 			backend.clone(),
 			select_chain,
 			proposers,
@@ -395,6 +438,13 @@ fn author_config(
 	development: bool,
 ) -> Result<Option<AuthorConfig>, ServiceError> {
 	if !mining.mine && !development {
+		if mining.miners_listen.is_some() || !mining.mine_notify.is_empty() {
+			return Err(ServiceError::Other(
+				"`--miners-listen` and `--mine-notify` need `--mine`; with `--threads 0` too, where only \
+				 other programs shall mine"
+					.into(),
+			));
+		}
 		return Ok(None);
 	}
 	let beneficiary = match &mining.beneficiary {

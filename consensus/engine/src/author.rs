@@ -3,11 +3,10 @@
 
 use crate::{
 	chain::{unix_now, unix_now_millis, ChainClient},
-	work::{Job, Work},
-	CheckError, LOG_TARGET,
+	CheckError, Job, Sealer, LOG_TARGET,
 };
 use codec::Encode;
-use futures::{FutureExt, StreamExt};
+use futures::{stream::BoxStream, FutureExt, Stream, StreamExt};
 use futures_timer::Delay;
 use isthmus_primitives::{
 	digest::{self, PreDigest, POW_ENGINE_ID},
@@ -20,13 +19,14 @@ use polkadot_sdk::*;
 use sc_client_api::{Backend, BlockchainEvents};
 use sc_consensus::BlockImport;
 use sc_transaction_pool_api::TransactionPool;
+use sp_blockchain::Backend as _;
 use sp_consensus::{
 	Environment, Error as ConsensusError, ProposeArgs, Proposer, SelectChain, SyncOracle,
 };
 use sp_inherents::{InherentData, InherentDataProvider};
 use sp_runtime::{Digest, DigestItem};
 use std::{
-	sync::{atomic::AtomicBool, Arc},
+	sync::Arc,
 	time::{Duration, Instant},
 };
 
@@ -71,15 +71,50 @@ pub struct AuthorConfig {
 	pub force: bool,
 }
 
-/// Keeps [`Work`] supplied with an up-to-date template.
+/// Keeps the [`Sealer`] supplied with an up-to-date template.
 pub struct Author<I, C, B, SC, E, P, SO> {
-	work: Work<I, C>,
-	backend: Arc<B>,
+	sealer: Sealer<I, C>,
+	blocks: Arc<B>,
 	select_chain: SC,
 	proposers: E,
 	pool: Arc<P>,
 	sync: SO,
 	config: AuthorConfig,
+}
+
+/// What the author asks of the blocks in the database; every backend answers it.
+pub trait BlockTree: Send + Sync {
+	/// The blocks whose parent `block` is.
+	///
+	/// # Errors
+	///
+	/// The database's.
+	fn children(&self, block: Hash) -> sp_blockchain::Result<Vec<Hash>>;
+}
+
+impl<B: Backend<Block>> BlockTree for B {
+	fn children(&self, block: Hash) -> sp_blockchain::Result<Vec<Hash>> {
+		self.blockchain().children(block)
+	}
+}
+
+/// What the author asks of the transactions that wait; every transaction pool answers it.
+pub trait Pool: Send + Sync {
+	/// How many could be in the next block.
+	fn ready(&self) -> usize;
+
+	/// An item for every transaction that comes in from now on.
+	fn arrivals(&self) -> BoxStream<'static, ()>;
+}
+
+impl<P: TransactionPool<Block = Block>> Pool for P {
+	fn ready(&self) -> usize {
+		self.status().ready
+	}
+
+	fn arrivals(&self) -> BoxStream<'static, ()> {
+		self.import_notification_stream().map(|_| ()).boxed()
+	}
 }
 
 /// What the author last mined on.
@@ -89,24 +124,24 @@ struct Round {
 	due: Instant,
 	/// When the template on it was built, if one was.
 	built: Option<Instant>,
-	/// Transactions came into the pool since.
+	/// Transactions, or possible uncles, came in since.
 	outdated: bool,
 }
 
 impl<I, C, B, SC, E, P, SO> Author<I, C, B, SC, E, P, SO>
 where
 	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
-	C: ChainClient + BlockchainEvents<Block>,
-	B: Backend<Block>,
+	C: ChainClient,
+	B: BlockTree,
 	SC: SelectChain<Block>,
 	E: Environment<Block> + Send,
-	P: TransactionPool<Block = Block>,
+	P: Pool,
 	SO: SyncOracle + Send,
 {
-	/// An author that puts its templates into `work`.
+	/// An author that puts its templates into `sealer`.
 	pub fn new(
-		work: Work<I, C>,
-		backend: Arc<B>,
+		sealer: Sealer<I, C>,
+		blocks: Arc<B>,
 		select_chain: SC,
 		proposers: E,
 		pool: Arc<P>,
@@ -114,8 +149,8 @@ where
 		config: AuthorConfig,
 	) -> Self {
 		Self {
-			work,
-			backend,
+			sealer,
+			blocks,
 			select_chain,
 			proposers,
 			pool,
@@ -125,42 +160,78 @@ where
 	}
 
 	/// Runs until the client goes away.
-	pub async fn run(mut self) {
-		let mut imports = self
-			.work
-			.chain()
-			.client()
-			.import_notification_stream()
-			.fuse();
-		let mut transactions = self.pool.import_notification_stream().fuse();
+	pub async fn run(self)
+	where
+		C: BlockchainEvents<Block>,
+	{
+		let client = self.sealer.chain().client();
+		let imports = client.import_notification_stream();
+		self.run_on(imports.map(|import| import.is_new_best)).await
+	}
+
+	/// Runs until `imports` ends, which says of every imported block whether it is the new best one.
+	pub(crate) async fn run_on(mut self, imports: impl Stream<Item = bool> + Unpin) {
+		let mut imports = imports.fuse();
+		let mut transactions = self.pool.arrivals().fuse();
 		let mut round = None;
 		loop {
-			let wait = self.step(&mut round).await.unwrap_or_else(|error| {
-				log::warn!(target: LOG_TARGET, "no block template: {error}");
-				LOOK_AGAIN
-			});
-			let mut timer = Delay::new(wait).fuse();
-			futures::select! {
-				import = imports.next() => match (import, &mut round) {
-					(None, _) => return,
-					// Another block beside the best one may be an uncle to name.
-					(Some(import), Some(round)) if !import.is_new_best => round.outdated = true,
-					_ => {},
-				},
-				_ = transactions.next() => if let Some(round) = &mut round { round.outdated = true },
-				() = timer => {},
+			// What came in until now is in the database already.
+			let mut outdated = false;
+			while let Some(import) = imports.next().now_or_never() {
+				match import {
+					None => return,
+					Some(is_new_best) => outdated |= !is_new_best,
+				}
 			}
+			set_outdated(&mut round, outdated);
+
+			let mut outdated = false;
+			let wait = {
+				let step = self.step(&mut round).fuse();
+				futures::pin_mut!(step);
+				loop {
+					futures::select! {
+						stepped = step => break stepped.unwrap_or_else(|error| {
+							log::warn!(target: LOG_TARGET, "no block template: {error}");
+							LOOK_AGAIN
+						}),
+						import = imports.next() => match import {
+							None => return,
+							// A template on the old best block is not worth the time that it still takes.
+							Some(true) => break Duration::ZERO,
+							Some(false) => outdated = true,
+						},
+						_ = transactions.next() => outdated = true,
+					}
+				}
+			};
+			set_outdated(&mut round, outdated);
+			if wait.is_zero() {
+				continue;
+			}
+
+			let mut timer = Delay::new(wait).fuse();
+			let outdated = futures::select! {
+				import = imports.next() => match import {
+					None => return,
+					// Another block beside the best one may be an uncle to name.
+					Some(is_new_best) => !is_new_best,
+				},
+				_ = transactions.next() => true,
+				() = timer => false,
+			};
+			set_outdated(&mut round, outdated);
 		}
 	}
 
 	/// Brings the current job up to date, and says how long it will stay so if nothing happens.
 	async fn step(&mut self, round: &mut Option<Round>) -> Result<Duration, Failure> {
 		if self.sync.is_major_syncing() || (self.sync.is_offline() && !self.config.force) {
-			self.work.withdraw();
+			self.sealer.withdraw();
 			*round = None;
 			return Ok(LOOK_AGAIN);
 		}
-		if self.work.is_importing() {
+		if self.sealer.is_importing() {
 			// The best block is about to change.
 			return Ok(IMPORT_TIME);
 		}
@@ -170,7 +241,7 @@ where
 		let round = match round {
 			Some(round) if round.parent == parent => round,
 			other => {
-				self.work.withdraw();
+				self.sealer.withdraw();
 				let due = match self.config.pace {
 					// A node that has just begun shows its first block at once.
 					Pace::OnDemand { heartbeat } if other.is_some() => now + heartbeat,
@@ -199,14 +270,14 @@ where
 			// Peers take a block that is as far ahead of the clock as this, and no further.
 			Pace::Continuous => ALLOWED_FUTURE_SECONDS,
 			Pace::OnDemand { .. } => {
-				if self.pool.status().ready == 0 && now < round.due {
+				if self.pool.ready() == 0 && now < round.due {
 					return Ok(round.due - now);
 				}
 				0
 			}
 		};
 		// H_s is the parent's and one at least: blocks that come faster than one a second must wait.
-		let parent_time = self.work.chain().parent(parent)?.timestamp;
+		let parent_time = self.sealer.chain().parent(parent)?.timestamp;
 		let earliest = parent_time.saturating_add(1).saturating_sub(ahead);
 		let earliest = Duration::from_secs(earliest);
 		let clock = Duration::from_millis(unix_now_millis());
@@ -222,9 +293,9 @@ where
 
 	/// Fixes H_c, H_d, H_l, H_s, H_o and H_x, proposes the block, and publishes it as a job.
 	async fn build(&mut self, parent_header: Header) -> Result<(), Failure> {
-		let chain = self.work.chain();
+		let chain = self.sealer.chain();
 		let parent = chain.parent(parent_header.hash())?;
-		let uncles = chain.uncle_candidates(self.backend.blockchain(), parent.hash)?;
+		let uncles = chain.uncle_candidates(parent.hash, |block| self.blocks.children(block))?;
 		let timestamp = unix_now().max(parent.timestamp.saturating_add(1));
 		let difficulty = rules::difficulty(chain.parameters(), &parent, timestamp);
 		let pre = PreDigest {
@@ -260,15 +331,21 @@ where
 			})
 			.await
 			.map_err(|e| Failure::Propose(e.to_string()))?;
-		let job = Job {
-			seal_hash: digest::seal_hash(&proposal.block.header),
-			parent: parent.hash,
-			number: proposal.block.header.number,
+		let job = Job::new(
+			digest::seal_hash(&proposal.block.header),
+			parent.hash,
+			proposal.block.header.number,
 			difficulty,
-			stale: AtomicBool::new(false),
-		};
-		self.work.publish(job, proposal);
+			uncles.len(),
+		);
+		self.sealer.publish(job, proposal);
 		Ok(())
+	}
+}
+
+fn set_outdated(round: &mut Option<Round>, outdated: bool) {
+	if let Some(round) = round {
+		round.outdated |= outdated;
 	}
 }
 

@@ -11,13 +11,15 @@ use isthmus_primitives::{
 	Block, BlockNumber, Hash, Header,
 };
 use isthmus_rules::{self as rules, Ancestry, Parent, Rejection, Work, UNCLE_ANCESTORS};
+use parking_lot::Mutex;
 use polkadot_sdk::*;
 use sc_client_api::{AuxStore, BlockBackend};
 use sp_api::ProvideRuntimeApi;
-use sp_blockchain::{Backend as BlockchainBackend, BlockStatus, HeaderBackend, HeaderMetadata};
+use sp_blockchain::{BlockStatus, HeaderBackend, HeaderMetadata};
 use sp_core::U256;
 use sp_runtime::OpaqueExtrinsic;
 use std::{
+	collections::{HashMap, VecDeque},
 	sync::Arc,
 	time::{SystemTime, UNIX_EPOCH},
 };
@@ -30,6 +32,9 @@ const PARAMETERS_KEY: &[u8] = b"isthmus:parameters";
 
 /// The next epoch's cache is begun this many blocks before its first block.
 const PREPARE_AHEAD: BlockNumber = 300;
+
+/// Of how many headers Hashimoto's results are kept; 160 bytes each.
+const WORKS_KEPT: usize = 1024;
 
 /// What the engine needs of a client.
 pub trait ChainClient:
@@ -62,6 +67,19 @@ pub struct Chain<C> {
 	parameters: ChainParameters,
 	sizes: Sizes,
 	caches: CacheStore,
+	computed: Mutex<Computed>,
+}
+
+/// What Hashimoto gave for the last headers, by their hashes, which cover nonce and number. Most headers
+/// are checked twice or more: announced, with their block, and as an uncle. And who repeats a header a
+/// thousand times must not make us hash it a thousand times.
+#[derive(Default)]
+struct Computed {
+	works: HashMap<Hash, Work>,
+	/// Oldest first.
+	order: VecDeque<Hash>,
+	/// How often Hashimoto was computed.
+	count: u64,
 }
 
 impl<C: ChainClient> Chain<C> {
@@ -92,6 +110,7 @@ impl<C: ChainClient> Chain<C> {
 			parameters,
 			sizes,
 			caches: CacheStore::new(sizes),
+			computed: Mutex::default(),
 		})
 	}
 
@@ -117,6 +136,11 @@ impl<C: ChainClient> Chain<C> {
 	/// Ethash's, where the epoch is too far for this machine.
 	pub fn cache(&self, epoch: u64) -> Result<Arc<Cache>, isthmus_ethash::Error> {
 		self.caches.get(epoch)
+	}
+
+	/// How many light hashes were computed to check seals: what checking cost.
+	pub fn light_hashes(&self) -> u64 {
+		self.computed.lock().count
 	}
 
 	/// What the rules ask of the parent `hash`.
@@ -273,15 +297,16 @@ impl<C: ChainClient> Chain<C> {
 	}
 
 	/// At most two headers that the next block on `parent` may name as its uncles: blocks in the
-	/// database that are brothers of its nearest ancestors and were not named yet.
+	/// database that are brothers of its nearest ancestors and were not named yet. `children` gives
+	/// the blocks in the database whose parent a block is.
 	///
 	/// # Errors
 	///
 	/// The database's, or the runtime's.
 	pub fn uncle_candidates(
 		&self,
-		blocks: &impl BlockchainBackend<Block>,
 		parent: Hash,
+		children: impl Fn(Hash) -> sp_blockchain::Result<Vec<Hash>>,
 	) -> Result<Vec<Header>, CheckError> {
 		let (ancestors, included) = self.ancestry(parent)?;
 		let mut uncles = Vec::new();
@@ -290,7 +315,7 @@ impl<C: ChainClient> Chain<C> {
 			let [ancestor, its_parent] = generation else {
 				continue;
 			};
-			for brother in blocks.children(its_parent.hash)? {
+			for brother in children(its_parent.hash)? {
 				if brother == ancestor.hash || included.contains(&brother) {
 					continue;
 				}
@@ -344,13 +369,33 @@ impl<C: ChainClient> Chain<C> {
 	}
 
 	fn hashimoto(&self, header: &PowHeader) -> Result<Work, BlockError> {
+		if let Some(work) = self.computed.lock().works.get(&header.hash) {
+			return Ok(*work);
+		}
 		let epoch = self.epoch(header.number);
 		let cache = self.cache(epoch).map_err(CheckError::from)?;
 		// The next epoch's cache is made ahead, so that no block waits for it.
 		if self.epoch(header.number.saturating_add(PREPARE_AHEAD)) != epoch {
 			self.caches.prepare(epoch.saturating_add(1));
 		}
-		Ok(cache.light(&header.seal_hash.0, header.seal.nonce).into())
+		let work = cache.light(&header.seal_hash.0, header.seal.nonce).into();
+		self.computed.lock().add(header.hash, work);
+		Ok(work)
+	}
+}
+
+impl Computed {
+	fn add(&mut self, hash: Hash, work: Work) {
+		self.count = self.count.saturating_add(1);
+		// Two threads may have computed it at once.
+		if self.works.insert(hash, work).is_none() {
+			self.order.push_back(hash);
+		}
+		if self.order.len() > WORKS_KEPT {
+			if let Some(oldest) = self.order.pop_front() {
+				self.works.remove(&oldest);
+			}
+		}
 	}
 }
 

@@ -4,17 +4,23 @@
 use crate::{
 	chain::{outweighs, stored, total_difficulty_entry, ChainClient},
 	verifier::UNCHECKED,
-	CheckError, HeaviestChain,
+	CheckError, HeaviestChain, LOG_TARGET,
 };
-use futures::lock::Mutex;
-use isthmus_primitives::Block;
+use futures::{lock::Mutex, StreamExt};
+use isthmus_primitives::{Block, Hash};
 use isthmus_rules as rules;
 use polkadot_sdk::*;
-use sc_client_api::backend::Backend;
+use sc_client_api::{
+	backend::{
+		Backend, BlockImportOperation as _, ClientImportOperation, ImportNotificationAction,
+		ImportSummary, LockImportRun,
+	},
+	BlockchainEvents,
+};
 use sc_consensus::{
 	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult,
 };
-use sp_consensus::Error as ConsensusError;
+use sp_consensus::{BlockOrigin, Error as ConsensusError};
 use std::sync::Arc;
 
 /// The fork choice: of the blocks that descend from the finalized one, the best is the one with the
@@ -69,6 +75,72 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 			&& chain.descends_from(header.parent_hash, info.finalized_hash)?;
 		block.fork_choice = Some(ForkChoiceStrategy::Custom(best));
 		Ok(())
+	}
+}
+
+impl<I, B, C> PowBlockImport<I, B, C>
+where
+	B: Backend<Block>,
+	C: ChainClient + LockImportRun<Block, B>,
+{
+	/// Makes the heaviest block that descends from the finalized one the client's best block, where it
+	/// is not, and says which it is now. The client tells its listeners, as it does of a new block.
+	///
+	/// For after finality: where the finalized block is on another fork than the best one, the client
+	/// takes the finalized block itself for the best, though heavier blocks may stand on it.
+	///
+	/// # Errors
+	///
+	/// The database's.
+	pub async fn restore_best(&self) -> Result<Option<Hash>, CheckError> {
+		let _one_at_a_time = self.lock.lock().await;
+		let chain = self.select_chain.chain();
+		let client = chain.client();
+		// Finality takes the client's lock too, so that the finalized block stays as it is in here.
+		client.lock_import_and_run(|operation: &mut ClientImportOperation<Block, B>| {
+			let info = client.info();
+			let heaviest = self.select_chain.heaviest_above(info.finalized_hash)?;
+			if heaviest == info.best_hash {
+				return Ok(None);
+			}
+			let header = client
+				.header(heaviest)?
+				.ok_or(CheckError::UnknownParent(heaviest))?;
+			let tree_route = sp_blockchain::tree_route(&**client, info.best_hash, heaviest)?;
+			operation.op.mark_head(heaviest)?;
+			operation.notify_imported = Some(ImportSummary {
+				hash: heaviest,
+				origin: BlockOrigin::ConsensusBroadcast,
+				header,
+				is_new_best: true,
+				storage_changes: None,
+				tree_route: Some(tree_route),
+				import_notification_action: ImportNotificationAction::Both,
+			});
+			Ok(Some(heaviest))
+		})
+	}
+
+	/// Calls [`Self::restore_best`] whenever a block becomes final. Runs until the client goes away.
+	pub async fn follow_finality(self)
+	where
+		C: BlockchainEvents<Block>,
+	{
+		let client = self.select_chain.chain().client().clone();
+		let mut finalized = client.finality_notification_stream();
+		while finalized.next().await.is_some() {
+			match self.restore_best().await {
+				Ok(None) => {}
+				Ok(Some(best)) => log::info!(
+					target: LOG_TARGET,
+					"finality moved to another fork; its heaviest block {best} is the best one now",
+				),
+				Err(error) => log::warn!(
+					target: LOG_TARGET,
+					"the best block after finality could not be found: {error}; the next block settles it",
+				),
+			}
+		}
 	}
 }
 

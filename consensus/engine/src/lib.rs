@@ -7,7 +7,8 @@
 //! - [`Chain`]: the chain's parameters, a parent's facts, and the check of one header or one block;
 //! - [`PowVerifier`] and [`PowAnnounceValidator`]: the doors that blocks and announcements come in by;
 //! - [`PowBlockImport`] and [`HeaviestChain`]: fork choice by total difficulty;
-//! - [`Author`], [`Work`] and [`CpuMiner`]: templates, seals, and the built-in miner.
+//! - [`Author`], [`Sealer`] and [`CpuMiner`]: templates, seals, and the built-in miner, with its
+//!   [`HashRate`] and [`MiningMetrics`].
 
 #![forbid(unsafe_code)]
 
@@ -15,23 +16,28 @@ mod announce;
 mod author;
 mod chain;
 mod error;
+mod hash_rate;
 mod import;
+mod metrics;
 mod miner;
+mod sealer;
 mod select_chain;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod verifier;
-mod work;
 
 pub use announce::PowAnnounceValidator;
-pub use author::{Author, AuthorConfig, Pace};
+pub use author::{Author, AuthorConfig, BlockTree, Pace, Pool};
 pub use chain::{Chain, ChainClient};
 pub use error::{BlockError, CheckError, SubmitError};
+pub use hash_rate::{report as report_hash_rate, HashRate, MAX_MINERS, SUBMITTED_FOR};
 pub use import::PowBlockImport;
+pub use metrics::MiningMetrics;
 pub use miner::CpuMiner;
+pub use sealer::{Job, Mined, Sealer};
 pub use select_chain::HeaviestChain;
 pub use verifier::PowVerifier;
-pub use work::{Job, Work};
 
 /// The target of this crate's log lines.
 const LOG_TARGET: &str = "pow";

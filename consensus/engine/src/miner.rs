@@ -1,6 +1,6 @@
 //! The built-in CPU miner: threads that search the current job's nonces over the full dataset.
 
-use crate::{chain::ChainClient, work::Work, Job, LOG_TARGET};
+use crate::{chain::ChainClient, throttle::Throttle, HashRate, Job, Sealer, LOG_TARGET};
 use isthmus_ethash::{Dataset, Found, Progress};
 use isthmus_primitives::{digest::Seal, Block};
 use parking_lot::Mutex;
@@ -8,7 +8,7 @@ use polkadot_sdk::*;
 use sc_consensus::BlockImport;
 use sp_consensus::Error as ConsensusError;
 use std::{
-	num::NonZeroUsize,
+	num::{NonZeroU64, NonZeroUsize},
 	ops::ControlFlow,
 	sync::{
 		atomic::{AtomicBool, Ordering},
@@ -22,8 +22,6 @@ use std::{
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How often the making of a dataset says how far it is.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(10);
-/// How many nonces a thread tries before it looks up whether to stop.
-const NONCES_PER_ROUND: u64 = 1 << 14;
 
 /// The running miner. Dropping it ends its threads.
 pub struct CpuMiner {
@@ -38,12 +36,17 @@ struct Datasets {
 }
 
 impl CpuMiner {
-	/// Starts `threads` threads on the jobs of `work`.
+	/// Starts `threads` threads on the jobs of `sealer`. Together they try no more than `limit` hashes
+	/// a second, where one is given.
 	///
 	/// # Errors
 	///
 	/// The operating system's, where a thread cannot be started.
-	pub fn start<I, C>(work: Work<I, C>, threads: NonZeroUsize) -> std::io::Result<Self>
+	pub fn start<I, C>(
+		sealer: Sealer<I, C>,
+		threads: NonZeroUsize,
+		limit: Option<NonZeroU64>,
+	) -> std::io::Result<Self>
 	where
 		I: BlockImport<Block, Error = ConsensusError> + Clone + Send + Sync + 'static,
 		C: ChainClient,
@@ -52,16 +55,18 @@ impl CpuMiner {
 			current: Mutex::new(None),
 			threads,
 		});
+		let throttle = Arc::new(Throttle::new(limit));
 		let mut miner = Self {
 			stop: Default::default(),
 			threads: Vec::new(),
 		};
 		for index in 0..threads.get() {
-			let (work, datasets) = (work.clone(), datasets.clone());
+			let (sealer, datasets) = (sealer.clone(), datasets.clone());
+			let throttle = throttle.clone();
 			let stop = miner.stop.clone();
 			let thread = std::thread::Builder::new()
 				.name(format!("miner-{index}"))
-				.spawn(move || mine(&work, &datasets, &stop))?;
+				.spawn(move || mine(&sealer, &datasets, &throttle, &stop))?;
 			miner.threads.push(thread);
 		}
 		Ok(miner)
@@ -78,16 +83,16 @@ impl Drop for CpuMiner {
 	}
 }
 
-fn mine<I, C>(work: &Work<I, C>, datasets: &Datasets, stop: &AtomicBool)
+fn mine<I, C>(sealer: &Sealer<I, C>, datasets: &Datasets, throttle: &Throttle, stop: &AtomicBool)
 where
 	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
 	C: ChainClient,
 {
 	while !stop.load(Ordering::Relaxed) {
-		let Some(job) = work.wait_for_job(PATIENCE) else {
+		let Some(job) = sealer.wait_for_job(PATIENCE) else {
 			continue;
 		};
-		let dataset = match datasets.get(work, &job, stop) {
+		let dataset = match datasets.get(sealer, &job, stop) {
 			Ok(dataset) => dataset,
 			Err(isthmus_ethash::Error::Stopped) => return,
 			Err(error) => {
@@ -96,8 +101,8 @@ where
 				continue;
 			}
 		};
-		if let Some(seal) = search(&job, &dataset, stop) {
-			match futures::executor::block_on(work.submit(job.seal_hash, seal)) {
+		if let Some(seal) = search(&job, &dataset, throttle, sealer.hash_rate(), stop) {
+			match futures::executor::block_on(sealer.submit(job.seal_hash, seal)) {
 				Ok(_) => {}
 				// Another thread was faster, or a block came from the network.
 				Err(error @ crate::SubmitError::UnknownWork(_)) => {
@@ -110,13 +115,23 @@ where
 }
 
 /// Searches from a random nonce until the job is stale, the miner stops, or a seal is found.
-fn search(job: &Job, dataset: &Dataset, stop: &AtomicBool) -> Option<Seal> {
-	let boundary = isthmus_rules::boundary(job.difficulty).to_big_endian();
+fn search(
+	job: &Job,
+	dataset: &Dataset,
+	throttle: &Throttle,
+	hash_rate: &HashRate,
+	stop: &AtomicBool,
+) -> Option<Seal> {
+	let boundary = job.boundary();
+	let ended = || job.stale.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
 	let mut first: u64 = rand::random();
-	while !job.stale.load(Ordering::Relaxed) && !stop.load(Ordering::Relaxed) {
-		let nonces = first..first.saturating_add(NONCES_PER_ROUND);
-		first = first.wrapping_add(NONCES_PER_ROUND);
+	while throttle.wait(ended) {
+		let round = throttle.round();
+		let nonces = first..first.saturating_add(round);
+		first = first.wrapping_add(round);
 		let searched = dataset.search(&job.seal_hash.0, &boundary, nonces, &job.stale);
+		throttle.spend(searched.hashes);
+		hash_rate.add(searched.hashes);
 		if let Some(Found { nonce, output }) = searched.found {
 			return Some(Seal {
 				mix_hash: output.mix_hash.into(),
@@ -130,7 +145,7 @@ fn search(job: &Job, dataset: &Dataset, stop: &AtomicBool) -> Option<Seal> {
 impl Datasets {
 	fn get<I, C>(
 		&self,
-		work: &Work<I, C>,
+		sealer: &Sealer<I, C>,
 		job: &Job,
 		stop: &AtomicBool,
 	) -> Result<Arc<Dataset>, isthmus_ethash::Error>
@@ -138,7 +153,7 @@ impl Datasets {
 		I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
 		C: ChainClient,
 	{
-		let epoch = work.chain().epoch(job.number);
+		let epoch = sealer.chain().epoch(job.number);
 		let mut current = self.current.lock();
 		if let Some((known, dataset)) = &*current {
 			if *known == epoch {
@@ -147,7 +162,7 @@ impl Datasets {
 		}
 		// The old dataset goes first: two of them may not fit into memory.
 		*current = None;
-		let cache = work.chain().cache(epoch)?;
+		let cache = sealer.chain().cache(epoch)?;
 		let started = Instant::now();
 		let said = Mutex::new(started);
 		let dataset = Dataset::generate(&cache, self.threads.get(), |Progress { done, total }| {

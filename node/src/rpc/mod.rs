@@ -2,11 +2,12 @@
 
 mod block;
 mod error;
+pub(crate) mod mining;
 mod risk;
 mod verification;
 
 use crate::{
-	service::{FullBackend, FullClient, FullPool},
+	service::{FullBackend, FullClient, FullPool, FullSealer},
 	verifiers::VerifierSets,
 };
 use isthmus_engine::Chain;
@@ -39,9 +40,11 @@ pub(crate) fn create(
 	pool: Arc<FullPool>,
 	chain: Arc<Chain<FullClient>>,
 	finality: Finality,
+	sealer: Option<FullSealer>,
 	executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>> {
 	use self::{
+		mining::{EthMining, EthMiningApiServer},
 		risk::{RiskApiServer, Risks},
 		verification::{VerificationApiServer, Verifications},
 	};
@@ -50,6 +53,7 @@ pub(crate) fn create(
 	use substrate_frame_rpc_system::{System, SystemApiServer};
 
 	let mut module = RpcModule::new(());
+	module.merge(EthMining::new(sealer).into_rpc())?;
 	module.merge(System::new(client.clone(), pool).into_rpc())?;
 	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 	module.merge(Verifications::new(client.clone(), &finality).into_rpc())?;

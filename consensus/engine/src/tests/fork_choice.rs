@@ -34,6 +34,7 @@ impl BlockImport<Block> for Database {
 	) -> Result<ImportResult, Self::Error> {
 		let best = block.fork_choice == Some(ForkChoiceStrategy::Custom(true));
 		let client = self.0.client();
+		client.note(&block.post_header());
 		for (key, value) in &block.auxiliary {
 			client
 				.insert_aux(&[(&key[..], &value.clone().unwrap()[..])], &[])
@@ -67,8 +68,15 @@ pub(super) fn select_chain(
 	HeaviestChain::new(chain.client().backend.clone(), chain.clone())
 }
 
+pub(super) type TestImport = PowBlockImport<Database, in_mem::Backend<Block>, TestClient>;
+
+/// The import pipeline of `chain`.
+pub(super) fn pipeline(chain: &Arc<Chain<TestClient>>) -> TestImport {
+	PowBlockImport::new(Database(chain.clone()), select_chain(chain))
+}
+
 fn import(chain: &Arc<Chain<TestClient>>, header: &Header) -> Result<bool, ConsensusError> {
-	let import = PowBlockImport::new(Database(chain.clone()), select_chain(chain));
+	let import = pipeline(chain);
 	let mut unsealed = header.clone();
 	let mut block = {
 		let seal = unsealed.digest.pop().unwrap();
@@ -185,6 +193,40 @@ fn after_finality_moved_to_another_fork_its_heaviest_leaf_is_the_one_to_beat() {
 	let heavier = Draft::on(&chain, leaf, 13).variant(8).mine();
 	assert!(import(&chain, &heavier).unwrap());
 	assert_eq!(chain.client().info().best_hash, heavier.hash());
+}
+
+#[test]
+fn after_finality_moved_to_another_fork_its_heaviest_leaf_is_made_the_best() {
+	let chain = chain(parameters());
+	let ours = extend(&chain, genesis(&chain), 13);
+	let first = Draft::on(&chain, genesis(&chain), 13).variant(1).mine();
+	let first_hash = insert(&chain, &first, vec![], NewBlockState::Normal);
+	let mut leaves = Vec::new();
+	for (byte, length) in [(2, 1), (3, 3), (4, 2)] {
+		let mut leaf = first_hash;
+		for _ in 0..length {
+			let header = Draft::on(&chain, leaf, 13).variant(byte).mine();
+			leaf = insert(&chain, &header, vec![], NewBlockState::Normal);
+		}
+		leaves.push(leaf);
+	}
+	let import = pipeline(&chain);
+	let restore = || block_on(import.restore_best()).unwrap();
+	// As long as finality is with the best block, there is nothing to restore.
+	let mut tip = ours;
+	for _ in 0..4 {
+		tip = extend(&chain, tip, 13);
+	}
+	assert_eq!(restore(), None);
+
+	// Finality makes the finalized block the client's best one, though three blocks stand on it.
+	insert(&chain, &first, vec![], NewBlockState::Final);
+	assert_eq!(chain.client().info().best_hash, first_hash);
+	assert_eq!(restore(), Some(leaves[1]));
+	let info = chain.client().info();
+	assert_eq!((info.best_hash, info.best_number), (leaves[1], 4));
+	assert_eq!(chain.client().hash(1).unwrap(), Some(first_hash));
+	assert_eq!(restore(), None);
 }
 
 #[test]

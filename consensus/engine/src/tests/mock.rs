@@ -1,6 +1,6 @@
 //! A chain in memory, and headers that are mined for it.
 
-use crate::{chain::total_difficulty_entry, Chain};
+use crate::{chain::total_difficulty_entry, BlockTree, Chain};
 use codec::{Decode, Encode};
 use isthmus_ethash::{Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
@@ -10,9 +10,10 @@ use isthmus_primitives::{
 	AccountId, Block, BlockNumber, Hash, Header,
 };
 use isthmus_rules as rules;
+use parking_lot::Mutex;
 use polkadot_sdk::*;
 use sc_client_api::{
-	backend::{AuxStore, Backend as _, NewBlockState},
+	backend::{AuxStore, Backend as _, ClientImportOperation, LockImportRun, NewBlockState},
 	in_mem, BlockBackend,
 };
 use sp_api::{ApiRef, ProvideRuntimeApi};
@@ -24,6 +25,7 @@ use sp_runtime::{
 	Digest, DigestItem, Justifications, OpaqueExtrinsic,
 };
 use std::{
+	collections::HashMap,
 	ops::ControlFlow,
 	sync::{atomic::AtomicBool, Arc, OnceLock},
 };
@@ -48,6 +50,47 @@ pub(super) fn parameters() -> ChainParameters {
 pub(super) struct TestClient {
 	pub(super) backend: Arc<in_mem::Backend<Block>>,
 	parameters: ChainParameters,
+	/// What the database in memory does not know: each block's children.
+	children: Mutex<HashMap<Hash, Vec<Hash>>>,
+}
+
+impl TestClient {
+	/// Notes a block that was put into the database.
+	pub(super) fn note(&self, header: &Header) {
+		let mut children = self.children.lock();
+		let brothers = children.entry(header.parent_hash).or_default();
+		if !brothers.contains(&header.hash()) {
+			brothers.push(header.hash());
+		}
+	}
+}
+
+impl BlockTree for TestClient {
+	fn children(&self, block: Hash) -> sp_blockchain::Result<Vec<Hash>> {
+		Ok(self
+			.children
+			.lock()
+			.get(&block)
+			.cloned()
+			.unwrap_or_default())
+	}
+}
+
+impl LockImportRun<Block, in_mem::Backend<Block>> for TestClient {
+	fn lock_import_and_run<R, Err, F>(&self, run: F) -> Result<R, Err>
+	where
+		F: FnOnce(&mut ClientImportOperation<Block, in_mem::Backend<Block>>) -> Result<R, Err>,
+		Err: From<sp_blockchain::Error>,
+	{
+		let mut operation = ClientImportOperation {
+			op: self.backend.begin_operation()?,
+			notify_imported: None,
+			notify_finalized: None,
+		};
+		let result = run(&mut operation)?;
+		self.backend.commit_operation(operation.op)?;
+		Ok(result)
+	}
 }
 
 pub(super) struct TestApi {
@@ -205,6 +248,7 @@ pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
 		Chain::new(Arc::new(TestClient {
 			backend,
 			parameters,
+			children: Mutex::default(),
 		}))
 		.unwrap(),
 	)
@@ -286,7 +330,8 @@ impl Draft {
 	}
 }
 
-fn root(body: &[OpaqueExtrinsic]) -> Hash {
+/// H_t of a body.
+pub(super) fn root(body: &[OpaqueExtrinsic]) -> Hash {
 	let encoded = body.iter().map(Encode::encode).collect();
 	BlakeTwo256::ordered_trie_root(encoded, sp_core::storage::StateVersion::V0)
 }
@@ -343,6 +388,7 @@ pub(super) fn insert(
 		.blockchain()
 		.insert(hash, header.clone(), None, Some(body), state, true)
 		.unwrap();
+	client.note(header);
 	hash
 }
 

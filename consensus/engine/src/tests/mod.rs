@@ -1,7 +1,9 @@
 //! Tests of the engine against a chain in memory, with real proofs of work on the development sizes.
 
 mod announcements;
+mod authoring;
 mod fork_choice;
 mod mock;
 mod submissions;
+mod uncles;
 mod verification;

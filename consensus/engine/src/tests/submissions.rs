@@ -1,51 +1,46 @@
 //! Seals that miners bring.
 
 use super::{
-	fork_choice::{select_chain, Database},
+	fork_choice::{pipeline, TestImport},
 	mock::*,
 };
-use crate::{Job, PowBlockImport, SubmitError, Work};
-use futures::executor::block_on;
+use crate::{CpuMiner, Job, Mined, MiningMetrics, Sealer, SubmitError};
+use futures::{executor::block_on, StreamExt};
 use isthmus_primitives::{
 	digest::{self, Seal},
 	Block, Hash,
 };
 use polkadot_sdk::*;
-use sc_client_api::in_mem;
 use sp_blockchain::HeaderBackend;
 use sp_consensus::Proposal;
-use std::sync::{
-	atomic::{AtomicBool, Ordering},
-	Arc,
+use std::{
+	num::{NonZeroU64, NonZeroUsize},
+	sync::{atomic::Ordering, Arc},
+	time::Duration,
 };
 
-type TestWork = Work<PowBlockImport<Database, in_mem::Backend<Block>, TestClient>, TestClient>;
+pub(super) type TestSealer = Sealer<TestImport, TestClient>;
 
-fn work() -> TestWork {
+/// A sealer on a chain that has nothing but its genesis block.
+pub(super) fn sealer() -> TestSealer {
 	let chain = chain(parameters());
-	let import = PowBlockImport::new(Database(chain.clone()), select_chain(&chain));
-	Work::new(chain, import)
+	let import = pipeline(&chain);
+	Sealer::new(chain, import, MiningMetrics::new(None).unwrap())
 }
 
 /// Publishes a template on the best block, and gives its seal hash.
-fn publish(work: &TestWork, variant: u8) -> Hash {
-	let chain = work.chain();
+fn publish(sealer: &TestSealer, variant: u8) -> Hash {
+	let chain = sealer.chain();
 	let parent = chain.client().info().best_hash;
 	let draft = Draft::on(chain, parent, 13).variant(variant);
 	let header = draft.unsealed();
 	let seal_hash = digest::seal_hash(&header);
-	let job = Job {
-		seal_hash,
-		parent,
-		number: draft.number,
-		difficulty: draft.pre.difficulty,
-		stale: AtomicBool::new(false),
-	};
+	let job = Job::new(seal_hash, parent, draft.number, draft.pre.difficulty, 0);
 	let block = Block {
 		header,
 		extrinsics: vec![],
 	};
-	work.publish(
+	sealer.publish(
 		job,
 		Proposal {
 			block,
@@ -55,7 +50,7 @@ fn publish(work: &TestWork, variant: u8) -> Hash {
 	seal_hash
 }
 
-fn good_seal(seal_hash: Hash) -> Seal {
+pub(super) fn good_seal(seal_hash: Hash) -> Seal {
 	let found = find_seal(seal_hash, 64.into());
 	Seal {
 		mix_hash: found.output.mix_hash.into(),
@@ -65,56 +60,134 @@ fn good_seal(seal_hash: Hash) -> Seal {
 
 #[test]
 fn a_good_seal_makes_a_block_once() {
-	let work = work();
-	let seal_hash = publish(&work, 1);
-	let job = work.current().unwrap();
+	let sealer = sealer();
+	let seal_hash = publish(&sealer, 1);
+	let job = sealer.current().unwrap();
 	assert_eq!(job.seal_hash, seal_hash);
-	let result = block_on(work.submit(seal_hash, good_seal(seal_hash))).unwrap();
-	assert!(result.is_new_best);
-	assert_eq!(work.chain().client().info().best_number, 1);
-	assert!(work.current().is_none());
+	let mined = block_on(sealer.submit(seal_hash, good_seal(seal_hash))).unwrap();
+	let hash = sealer.chain().client().info().best_hash;
+	assert_eq!(
+		mined,
+		Mined {
+			hash,
+			number: 1,
+			is_new_best: true
+		}
+	);
+	assert!(sealer.current().is_none());
 	assert!(job.stale.load(Ordering::Relaxed));
 	assert!(matches!(
-		block_on(work.submit(seal_hash, good_seal(seal_hash))),
+		block_on(sealer.submit(seal_hash, good_seal(seal_hash))),
 		Err(SubmitError::UnknownWork(hash)) if hash == seal_hash
 	));
+	let metrics = sealer.metrics();
+	assert_eq!((metrics.templates.get(), metrics.best_blocks.get()), (1, 1));
+	assert_eq!(metrics.unknown_seals.get(), 1);
 }
 
 #[test]
 fn a_bad_seal_is_refused_and_the_work_stays() {
-	let work = work();
-	let seal_hash = publish(&work, 1);
+	let sealer = sealer();
+	let seal_hash = publish(&sealer, 1);
 	let mut seal = good_seal(seal_hash);
 	seal.mix_hash.0[0] ^= 1;
 	assert!(matches!(
-		block_on(work.submit(seal_hash, seal)),
+		block_on(sealer.submit(seal_hash, seal)),
 		Err(SubmitError::Refused(_))
 	));
 	assert_eq!(
-		work.current().map(|job: Arc<Job>| job.seal_hash),
+		sealer.current().map(|job: Arc<Job>| job.seal_hash),
 		Some(seal_hash)
 	);
-	assert!(block_on(work.submit(seal_hash, good_seal(seal_hash))).is_ok());
+	assert!(block_on(sealer.submit(seal_hash, good_seal(seal_hash))).is_ok());
 }
 
 #[test]
 fn a_late_seal_still_makes_a_block_until_its_template_is_too_old() {
-	let work = work();
-	let old = publish(&work, 1);
-	let old_job = work.current().unwrap();
-	let new = publish(&work, 2);
+	let sealer = sealer();
+	let old = publish(&sealer, 1);
+	let old_job = sealer.current().unwrap();
+	let new = publish(&sealer, 2);
 	assert!(old_job.stale.load(Ordering::Relaxed));
-	assert!(block_on(work.submit(new, good_seal(new))).is_ok());
+	assert!(block_on(sealer.submit(new, good_seal(new))).is_ok());
 	// The late one is a brother of the block just mined.
-	assert!(block_on(work.submit(old, good_seal(old))).is_ok());
-	assert_eq!(work.chain().client().info().best_number, 1);
+	assert!(block_on(sealer.submit(old, good_seal(old))).is_ok());
+	assert_eq!(sealer.chain().client().info().best_number, 1);
 
-	let first = publish(&work, 3);
+	let first = publish(&sealer, 3);
 	for variant in 4..12 {
-		publish(&work, variant);
+		publish(&sealer, variant);
 	}
 	assert!(matches!(
-		block_on(work.submit(first, good_seal(first))),
+		block_on(sealer.submit(first, good_seal(first))),
 		Err(SubmitError::UnknownWork(_))
 	));
+}
+
+#[test]
+fn who_listens_is_told_of_every_job() {
+	let sealer = sealer();
+	let mut jobs = sealer.jobs();
+	drop(sealer.jobs());
+	let published = [1, 2].map(|variant| publish(&sealer, variant));
+	let told = [(); 2].map(|()| block_on(jobs.next()).map(|job| job.seal_hash));
+	assert_eq!(told, published.map(Some));
+}
+
+#[test]
+fn the_built_in_miner_mines_within_a_limit_and_counts_its_hashes() {
+	let sealer = sealer();
+	let mut jobs = sealer.jobs();
+	let miner = CpuMiner::start(
+		sealer.clone(),
+		NonZeroUsize::MIN,
+		NonZeroU64::new(1_000_000),
+	)
+	.unwrap();
+	let mut number = 0;
+	while number < 3 {
+		publish(&sealer, number as u8);
+		block_on(jobs.next()).unwrap();
+		// Whoever ends an import leaves this count; the best block is then the mined one.
+		while sealer.current().is_some() || sealer.is_importing() {
+			std::thread::yield_now();
+		}
+		number += 1;
+		assert_eq!(sealer.chain().client().info().best_number, number);
+	}
+	drop(miner);
+	assert!(sealer.hash_rate().tried() >= 3);
+	assert_eq!(sealer.metrics().best_blocks.get(), 3);
+}
+
+#[test]
+fn who_asks_between_two_jobs_gets_the_next_one_or_none_in_time() {
+	let sealer = sealer();
+	assert!(block_on(sealer.wait_for_current(Duration::ZERO)).is_none());
+	let waiting = sealer.clone();
+	let asked =
+		std::thread::spawn(move || block_on(waiting.wait_for_current(Duration::from_secs(3600))));
+	let first = publish(&sealer, 1);
+	let got = asked.join().unwrap().map(|job| job.seal_hash);
+	assert_eq!(got, Some(first));
+	let now = block_on(sealer.wait_for_current(Duration::ZERO)).map(|job| job.seal_hash);
+	assert_eq!(now, Some(first));
+}
+
+#[test]
+fn a_job_says_its_boundary_and_epoch_as_miners_know_them() {
+	let job = |number, difficulty: u64| {
+		Job::new(Hash::zero(), Hash::zero(), number, difficulty.into(), 0)
+	};
+	let mut boundary = [0; 32];
+	boundary[2] = 0x80;
+	assert_eq!(job(1, 1 << 17).boundary(), boundary);
+	assert_eq!(job(29_999, 1).boundary(), [0xff; 32]);
+	assert_eq!(job(29_999, 1).epoch_seed(), [0; 32]);
+	// KEC256 of 32 zero bytes.
+	let second = "290decd9548b62a8d60345a988386fc84ba6bc95484008f6362f93160ef3e563";
+	assert_eq!(
+		job(30_000, 1).epoch_seed(),
+		second.parse::<Hash>().unwrap().0
+	);
 }

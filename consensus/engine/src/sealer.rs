@@ -1,10 +1,17 @@
-//! What there is to mine: the current job, and the block templates that a seal may still complete.
+//! Where templates become blocks: the current job, which miners of all kinds work on, and the block
+//! templates that a seal may still complete.
+//!
+//! What a template holds is the author's matter, and who searches for the seal the miners': the
+//! built-in one's threads, or programs of others that ask over RPC.
 
 use crate::{
 	chain::{unix_now, Chain, ChainClient},
-	SubmitError, LOG_TARGET,
+	HashRate, MiningMetrics, SubmitError, LOG_TARGET,
 };
 use codec::Encode;
+use futures::{channel::mpsc, future::Either, Stream, StreamExt};
+use futures_timer::Delay;
+use isthmus_ethash::{seed_hash, EPOCH_LENGTH};
 use isthmus_primitives::{
 	digest::{Seal, POW_ENGINE_ID},
 	Block, BlockNumber, Hash,
@@ -12,8 +19,7 @@ use isthmus_primitives::{
 use parking_lot::{Condvar, Mutex};
 use polkadot_sdk::*;
 use sc_consensus::{
-	BlockImport, BlockImportParams, ImportResult, ImportedAux, StateAction,
-	StorageChanges as ImportChanges,
+	BlockImport, BlockImportParams, ImportResult, StateAction, StorageChanges as ImportChanges,
 };
 use sp_consensus::{BlockOrigin, Error as ConsensusError, Proposal};
 use sp_core::U256;
@@ -24,6 +30,7 @@ use std::{
 		atomic::{AtomicBool, Ordering},
 		Arc,
 	},
+	time::Duration,
 };
 
 /// How many templates are kept, so that a seal which comes late still makes a block, or an uncle.
@@ -40,8 +47,52 @@ pub struct Job {
 	pub number: BlockNumber,
 	/// H_d of the block to mine.
 	pub difficulty: U256,
+	/// How many uncles the block names.
+	pub uncles: usize,
 	/// Raised when the job is out of date and searching on is a waste.
 	pub stale: AtomicBool,
+}
+
+impl Job {
+	/// A job of these facts, which is not stale.
+	pub(crate) fn new(
+		seal_hash: Hash,
+		parent: Hash,
+		number: BlockNumber,
+		difficulty: U256,
+		uncles: usize,
+	) -> Self {
+		Self {
+			seal_hash,
+			parent,
+			number,
+			difficulty,
+			uncles,
+			stale: AtomicBool::new(false),
+		}
+	}
+
+	/// ⌊2^256 / H_d⌋, the greatest result that seals the block, big-endian.
+	pub fn boundary(&self) -> [u8; 32] {
+		isthmus_rules::boundary(self.difficulty).to_big_endian()
+	}
+
+	/// The hash by which miners know the epoch and its dataset. Sizes don't tell in it: a chain of
+	/// development sizes has the same, and miners that know Ethereum's sizes alone fail on it.
+	pub fn epoch_seed(&self) -> [u8; 32] {
+		seed_hash(u64::from(self.number) / EPOCH_LENGTH)
+	}
+}
+
+/// What a good seal made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mined {
+	/// The block's hash.
+	pub hash: Hash,
+	/// H_i.
+	pub number: BlockNumber,
+	/// Whether it is our best block now. If not, it came late, and may be named as an uncle.
+	pub is_new_best: bool,
 }
 
 /// A block that lacks nothing but its seal.
@@ -57,10 +108,12 @@ struct State {
 	templates: VecDeque<Template>,
 	/// Sealed blocks on their way into the database.
 	importing: usize,
+	/// Who wants to know of each new job.
+	listeners: Vec<mpsc::UnboundedSender<Arc<Job>>>,
 }
 
 /// The place where the author puts jobs and miners bring seals. Clones share it.
-pub struct Work<I, C> {
+pub struct Sealer<I, C> {
 	chain: Arc<Chain<C>>,
 	import: I,
 	shared: Arc<Shared>,
@@ -69,9 +122,11 @@ pub struct Work<I, C> {
 struct Shared {
 	state: Mutex<State>,
 	new_job: Condvar,
+	hash_rate: HashRate,
+	metrics: MiningMetrics,
 }
 
-impl<I: Clone, C> Clone for Work<I, C> {
+impl<I: Clone, C> Clone for Sealer<I, C> {
 	fn clone(&self) -> Self {
 		Self {
 			chain: self.chain.clone(),
@@ -81,16 +136,18 @@ impl<I: Clone, C> Clone for Work<I, C> {
 	}
 }
 
-impl<I, C> Work<I, C>
+impl<I, C> Sealer<I, C>
 where
 	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
 	C: ChainClient,
 {
 	/// Sealed blocks are imported by `import`.
-	pub fn new(chain: Arc<Chain<C>>, import: I) -> Self {
+	pub fn new(chain: Arc<Chain<C>>, import: I, metrics: MiningMetrics) -> Self {
 		let shared = Shared {
 			state: Mutex::new(State::default()),
 			new_job: Condvar::new(),
+			hash_rate: HashRate::default(),
+			metrics,
 		};
 		Self {
 			chain,
@@ -104,9 +161,40 @@ where
 		&self.chain
 	}
 
+	/// How fast this node's miners are.
+	pub fn hash_rate(&self) -> &HashRate {
+		&self.shared.hash_rate
+	}
+
+	/// What is counted.
+	pub fn metrics(&self) -> &MiningMetrics {
+		&self.shared.metrics
+	}
+
 	/// The job that miners work on now.
 	pub fn current(&self) -> Option<Arc<Job>> {
 		self.shared.state.lock().current.clone()
+	}
+
+	/// Every job from now on. Whoever is slow should look for the last one that waits.
+	pub fn jobs(&self) -> impl Stream<Item = Arc<Job>> + Send + Unpin + 'static {
+		let (sender, receiver) = mpsc::unbounded();
+		self.shared.state.lock().listeners.push(sender);
+		receiver
+	}
+
+	/// The job that miners work on now, or the next one where there is none, if it comes within
+	/// `patience`. There is none in the moments between a new best block and the template on it.
+	pub async fn wait_for_current(&self, patience: Duration) -> Option<Arc<Job>> {
+		// First the ears, then the question: a job cannot come unnoticed in between.
+		let mut jobs = self.jobs();
+		if let Some(job) = self.current() {
+			return Some(job);
+		}
+		match futures::future::select(jobs.next(), Delay::new(patience)).await {
+			Either::Left((job, _)) => job,
+			Either::Right(_) => None,
+		}
 	}
 
 	/// Puts up a new job, and calls the miners off the old one.
@@ -120,9 +208,13 @@ where
 			job: job.clone(),
 			proposal,
 		});
+		state
+			.listeners
+			.retain(|listener| listener.unbounded_send(job.clone()).is_ok());
 		if let Some(old) = state.current.replace(job) {
 			old.stale.store(true, Ordering::Relaxed);
 		}
+		self.shared.metrics.templates.inc();
 		self.shared.new_job.notify_all();
 	}
 
@@ -139,7 +231,7 @@ where
 	}
 
 	/// Waits, blocking the thread, until there is a job that is not stale, or for at most `patience`.
-	pub(crate) fn wait_for_job(&self, patience: std::time::Duration) -> Option<Arc<Job>> {
+	pub(crate) fn wait_for_job(&self, patience: Duration) -> Option<Arc<Job>> {
 		let mut state = self.shared.state.lock();
 		if state.current.is_none() {
 			self.shared.new_job.wait_for(&mut state, patience);
@@ -155,14 +247,35 @@ where
 	/// [`SubmitError::UnknownWork`] where no template has this name any more,
 	/// [`SubmitError::Refused`] where the seal is no proof of work for it (the template is kept for
 	/// a better one), [`SubmitError::Import`] and [`SubmitError::NotImported`] where import failed.
-	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<ImportedAux, SubmitError> {
-		let (header, number) = {
+	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<Mined, SubmitError> {
+		let submitted = self.complete(seal_hash, seal).await;
+		let metrics = &self.shared.metrics;
+		match &submitted {
+			Ok(mined) if mined.is_new_best => {
+				metrics.best_blocks.inc();
+				log::info!(target: LOG_TARGET, "⛏️  Mined block #{} ({})", mined.number, mined.hash);
+			}
+			Ok(mined) => {
+				metrics.side_blocks.inc();
+				log::info!(
+					target: LOG_TARGET,
+					"⛏️  Mined block #{} ({}), too late to be the best one; it may become an uncle",
+					mined.number,
+					mined.hash,
+				);
+			}
+			Err(SubmitError::UnknownWork(_)) => metrics.unknown_seals.inc(),
+			Err(SubmitError::Refused(_)) => metrics.refused_seals.inc(),
+			Err(SubmitError::Import(_) | SubmitError::NotImported(_)) => metrics.lost_blocks.inc(),
+		}
+		submitted
+	}
+
+	async fn complete(&self, seal_hash: Hash, seal: Seal) -> Result<Mined, SubmitError> {
+		let header = {
 			let state = self.shared.state.lock();
 			let template = find(&state, seal_hash).ok_or(SubmitError::UnknownWork(seal_hash))?;
-			(
-				state.templates[template].proposal.block.header.clone(),
-				state.templates[template].job.number,
-			)
+			state.templates[template].proposal.block.header.clone()
 		};
 		let item = DigestItem::Seal(POW_ENGINE_ID, seal.encode());
 		let mut sealed = header.clone();
@@ -207,8 +320,12 @@ where
 		let ImportResult::Imported(imported) = result else {
 			return Err(SubmitError::NotImported(result));
 		};
-		log::info!(target: LOG_TARGET, "⛏️  Mined block #{number} ({hash})");
-		Ok(imported)
+		self.shared.metrics.uncles_named.inc_by(job.uncles as u64);
+		Ok(Mined {
+			hash,
+			number: job.number,
+			is_new_best: imported.is_new_best,
+		})
 	}
 }
 

@@ -1,0 +1,353 @@
+//! When the author builds, gives up and replaces templates, and what is in them.
+
+use super::{fork_choice::select_chain, mock::*, submissions::*};
+use crate::{Author, AuthorConfig, Job, Pace, Pool};
+use codec::Encode;
+use futures::{
+	channel::{mpsc, oneshot},
+	executor::block_on,
+	future::{self, BoxFuture, Either},
+	stream::BoxStream,
+	FutureExt, Stream, StreamExt,
+};
+use isthmus_primitives::{
+	digest::{self, GasUsed, PowHeader, POW_ENGINE_ID},
+	inherents::UNCLES_INHERENT_IDENTIFIER,
+	AccountId, Block, Hash, Header,
+};
+use polkadot_sdk::*;
+use sc_client_api::backend::NewBlockState;
+use sp_blockchain::HeaderBackend;
+use sp_consensus::{Environment, Error as ConsensusError, Proposal, ProposeArgs, Proposer};
+use sp_runtime::{DigestItem, OpaqueExtrinsic};
+use std::{future::Future, sync::Arc};
+
+/// A proposal that was begun: it is made when, and only when, the test lets it be.
+struct Begun {
+	parent: Hash,
+	go: oneshot::Sender<()>,
+}
+
+/// Proposers that tell the test of each proposal that they begin.
+struct Proposers(mpsc::UnboundedSender<Begun>);
+
+struct TestProposer {
+	parent: Header,
+	begun: mpsc::UnboundedSender<Begun>,
+}
+
+impl Environment<Block> for Proposers {
+	type Proposer = TestProposer;
+	type CreateProposer = future::Ready<Result<TestProposer, ConsensusError>>;
+	type Error = ConsensusError;
+
+	fn init(&mut self, parent: &Header) -> Self::CreateProposer {
+		future::ok(TestProposer {
+			parent: parent.clone(),
+			begun: self.0.clone(),
+		})
+	}
+}
+
+impl Proposer<Block> for TestProposer {
+	type Error = ConsensusError;
+	type Proposal = BoxFuture<'static, Result<Proposal<Block>, ConsensusError>>;
+
+	fn propose(self, args: ProposeArgs<Block>) -> Self::Proposal {
+		let uncles: Vec<Header> = args
+			.inherent_data
+			.get_data(&UNCLES_INHERENT_IDENTIFIER)
+			.unwrap()
+			.unwrap();
+		let extrinsics = match &uncles[..] {
+			[] => Vec::new(),
+			uncles => vec![OpaqueExtrinsic::from_blob(uncles.encode())],
+		};
+		let mut digest = args.inherent_digests;
+		digest.push(DigestItem::Consensus(POW_ENGINE_ID, GasUsed(0).encode()));
+		let header = Header {
+			parent_hash: self.parent.hash(),
+			number: self.parent.number + 1,
+			state_root: Hash::zero(),
+			extrinsics_root: root(&extrinsics),
+			digest,
+		};
+		let (go, gate) = oneshot::channel();
+		self.begun
+			.unbounded_send(Begun {
+				parent: header.parent_hash,
+				go,
+			})
+			.unwrap();
+		let block = Block { header, extrinsics };
+		gate.map(|gate| {
+			gate.map_err(|_| ConsensusError::Other("the test is over".into()))?;
+			Ok(Proposal {
+				block,
+				storage_changes: Default::default(),
+			})
+		})
+		.boxed()
+	}
+}
+
+/// A pool in which transactions wait always, or never, and none arrives.
+struct Waiting(usize);
+
+impl Pool for Waiting {
+	fn ready(&self) -> usize {
+		self.0
+	}
+
+	fn arrivals(&self) -> BoxStream<'static, ()> {
+		futures::stream::pending().boxed()
+	}
+}
+
+struct Sync;
+
+impl sp_consensus::SyncOracle for Sync {
+	fn is_major_syncing(&self) -> bool {
+		false
+	}
+
+	fn is_offline(&self) -> bool {
+		false
+	}
+}
+
+/// An author at work on a chain, as a test sees it.
+struct Setup {
+	sealer: TestSealer,
+	/// What the author begins to propose.
+	begun: mpsc::UnboundedReceiver<Begun>,
+	/// Says to the author that a block was imported, and whether it is the best one.
+	imported: mpsc::UnboundedSender<bool>,
+	author: BoxFuture<'static, ()>,
+}
+
+fn setup(sealer: TestSealer) -> Setup {
+	let (sender, begun) = mpsc::unbounded();
+	let (imported, imports) = mpsc::unbounded();
+	let chain = sealer.chain().clone();
+	let author = Author::new(
+		sealer.clone(),
+		chain.client().clone(),
+		select_chain(&chain),
+		Proposers(sender),
+		Arc::new(Waiting(1)),
+		Sync,
+		AuthorConfig {
+			beneficiary: AccountId::new([5; 32]),
+			extra_data: b"author".to_vec(),
+			gas_target: 20_000_000,
+			block_size_limit: 1 << 20,
+			pace: Pace::Continuous,
+			force: false,
+		},
+	);
+	Setup {
+		sealer,
+		begun,
+		imported,
+		author: author.run_on(imports).boxed(),
+	}
+}
+
+/// Runs the author until `test` ends, which it must before the author does.
+fn with_author(author: BoxFuture<'static, ()>, test: impl Future<Output = ()>) {
+	match block_on(future::select(author, Box::pin(test))) {
+		Either::Left(_) => panic!("the author ended"),
+		Either::Right(_) => {}
+	}
+}
+
+async fn next_job(jobs: &mut (impl Stream<Item = Arc<Job>> + Unpin)) -> Arc<Job> {
+	jobs.next().await.unwrap()
+}
+
+#[test]
+fn a_template_has_the_fields_that_the_rules_ask_for() {
+	let Setup {
+		sealer,
+		mut begun,
+		imported: _imported,
+		author,
+	} = setup(sealer());
+	let mut jobs = sealer.jobs();
+	let chain = sealer.chain().clone();
+	let genesis = chain.client().info().genesis_hash;
+	with_author(author, async move {
+		let first = begun.next().await.unwrap();
+		assert_eq!(first.parent, genesis);
+		assert!(sealer.current().is_none());
+		first.go.send(()).unwrap();
+		let job = next_job(&mut jobs).await;
+		assert_eq!((job.parent, job.number, job.uncles), (genesis, 1, 0));
+		// The rules themselves are the judge: a seal makes it a block.
+		let mined = sealer
+			.submit(job.seal_hash, good_seal(job.seal_hash))
+			.await
+			.unwrap();
+		assert!(mined.is_new_best);
+		let header = chain.client().header(mined.hash).unwrap().unwrap();
+		let pre = PowHeader::read(&header).unwrap().pre;
+		assert_eq!(pre.beneficiary, AccountId::new([5; 32]));
+		assert_eq!(pre.extra_data, b"author");
+		assert_eq!(pre.difficulty, job.difficulty);
+	});
+}
+
+#[test]
+fn a_new_best_block_cancels_the_template_that_is_being_built() {
+	let Setup {
+		sealer,
+		mut begun,
+		imported,
+		author,
+	} = setup(sealer());
+	let mut jobs = sealer.jobs();
+	let chain = sealer.chain().clone();
+	let genesis = chain.client().info().genesis_hash;
+	with_author(author, async move {
+		let first = begun.next().await.unwrap();
+		assert_eq!(first.parent, genesis);
+		// It is not let go: without the news from below the author would build on it for ever.
+		let best = extend(&chain, genesis, 13);
+		imported.unbounded_send(true).unwrap();
+		let second = begun.next().await.unwrap();
+		assert_eq!(second.parent, best);
+		assert!(first.go.is_canceled());
+		second.go.send(()).unwrap();
+		assert_eq!(next_job(&mut jobs).await.parent, best);
+		assert_eq!(sealer.current().map(|job| job.parent), Some(best));
+	});
+}
+
+#[test]
+fn a_new_best_block_replaces_the_job() {
+	let Setup {
+		sealer,
+		mut begun,
+		imported,
+		author,
+	} = setup(sealer());
+	let mut jobs = sealer.jobs();
+	let chain = sealer.chain().clone();
+	let genesis = chain.client().info().genesis_hash;
+	with_author(author, async move {
+		begun.next().await.unwrap().go.send(()).unwrap();
+		let old = next_job(&mut jobs).await;
+		let best = extend(&chain, genesis, 13);
+		imported.unbounded_send(true).unwrap();
+		let second = begun.next().await.unwrap();
+		// Nobody mines on the old best block while the new template is built.
+		assert!(sealer.current().is_none());
+		assert!(old.stale.load(std::sync::atomic::Ordering::Relaxed));
+		second.go.send(()).unwrap();
+		assert_eq!(next_job(&mut jobs).await.parent, best);
+	});
+}
+
+#[test]
+fn a_brother_that_comes_while_a_template_is_built_is_named_by_the_next_one() {
+	let sealer = sealer();
+	let chain = sealer.chain().clone();
+	let genesis = chain.client().info().genesis_hash;
+	extend(&chain, genesis, 13);
+	let Setup {
+		sealer,
+		mut begun,
+		imported,
+		author,
+	} = setup(sealer);
+	let mut jobs = sealer.jobs();
+	with_author(author, async move {
+		let first = begun.next().await.unwrap();
+		let uncle = Draft::on(&chain, genesis, 13).variant(1).mine();
+		insert(&chain, &uncle, vec![], NewBlockState::Normal);
+		imported.unbounded_send(false).unwrap();
+		first.go.send(()).unwrap();
+		assert_eq!(next_job(&mut jobs).await.uncles, 0);
+		begun.next().await.unwrap().go.send(()).unwrap();
+		let job = next_job(&mut jobs).await;
+		assert_eq!(job.uncles, 1);
+		let mined = sealer
+			.submit(job.seal_hash, good_seal(job.seal_hash))
+			.await
+			.unwrap();
+		let header = chain.client().header(mined.hash).unwrap().unwrap();
+		let named = PowHeader::read(&header).unwrap().pre.uncles_hash;
+		assert_eq!(named, digest::uncles_hash(&[uncle]));
+	});
+}
+
+#[test]
+fn the_author_ends_with_the_client() {
+	let Setup {
+		begun,
+		imported,
+		author,
+		..
+	} = setup(sealer());
+	drop(imported);
+	block_on(author);
+	drop(begun);
+}
+
+#[test]
+fn a_late_seal_makes_a_side_block_and_then_an_uncle_once() {
+	let sealer = sealer();
+	let chain = sealer.chain().clone();
+	let genesis = chain.client().info().genesis_hash;
+	let Setup {
+		mut begun,
+		imported,
+		author,
+		sealer,
+	} = setup(sealer);
+	let mut jobs = sealer.jobs();
+	with_author(author, async move {
+		begun.next().await.unwrap().go.send(()).unwrap();
+		let late = next_job(&mut jobs).await;
+		// Another's two blocks come before the seal.
+		let first = extend(&chain, genesis, 13);
+		let second = extend(&chain, first, 13);
+		imported.unbounded_send(true).unwrap();
+		let mined = sealer
+			.submit(late.seal_hash, good_seal(late.seal_hash))
+			.await
+			.unwrap();
+		assert_eq!((mined.number, mined.is_new_best), (1, false));
+		assert_eq!(chain.client().info().best_hash, second);
+		assert_eq!(
+			(
+				sealer.metrics().best_blocks.get(),
+				sealer.metrics().side_blocks.get()
+			),
+			(0, 1)
+		);
+		// The next template names it, and the one on that does not name it again.
+		imported.unbounded_send(false).unwrap();
+		let mut named = Vec::new();
+		while chain.client().info().best_number < 4 {
+			let parent = chain.client().info().best_hash;
+			let begun = begun.next().await.unwrap();
+			if begun.parent != parent {
+				continue;
+			}
+			if begun.go.send(()).is_err() {
+				continue;
+			}
+			let job = next_job(&mut jobs).await;
+			named.push(job.uncles);
+			sealer
+				.submit(job.seal_hash, good_seal(job.seal_hash))
+				.await
+				.unwrap();
+			imported.unbounded_send(true).unwrap();
+		}
+		assert_eq!(named, [1, 0]);
+		assert_eq!(sealer.metrics().uncles_named.get(), 1);
+	});
+}

@@ -1,0 +1,77 @@
+//! Which blocks the next one may name as its uncles.
+
+use super::mock::*;
+use crate::{BlockTree, Chain};
+use isthmus_primitives::{Hash, Header};
+use polkadot_sdk::*;
+use sc_client_api::backend::NewBlockState;
+use sp_blockchain::HeaderBackend;
+
+fn candidates(chain: &Chain<TestClient>, parent: Hash) -> Vec<Header> {
+	chain
+		.uncle_candidates(parent, |block| chain.client().children(block))
+		.unwrap()
+}
+
+/// Puts a brother of the best chain's block on `parent` into the database.
+fn brother(chain: &Chain<TestClient>, parent: Hash, byte: u8) -> Header {
+	let header = Draft::on(chain, parent, 13).variant(byte).mine();
+	insert(chain, &header, vec![], NewBlockState::Normal);
+	header
+}
+
+/// A chain of `length` blocks, genesis first.
+fn blocks(chain: &Chain<TestClient>, length: usize) -> Vec<Hash> {
+	let mut blocks = vec![chain.client().info().genesis_hash];
+	for _ in 0..length {
+		blocks.push(extend(chain, blocks[blocks.len() - 1], 13));
+	}
+	blocks
+}
+
+#[test]
+fn the_nearest_brothers_of_ancestors_are_named_first_and_at_most_two() {
+	let chain = chain(parameters());
+	let blocks = blocks(&chain, 4);
+	assert_eq!(candidates(&chain, blocks[4]), []);
+	let oldest = brother(&chain, blocks[0], 1);
+	assert_eq!(candidates(&chain, blocks[4]), [oldest.clone()]);
+	let older = brother(&chain, blocks[1], 2);
+	let newest = brother(&chain, blocks[3], 3);
+	assert_eq!(
+		candidates(&chain, blocks[4]),
+		[newest.clone(), older.clone()]
+	);
+	// A child of the parent is the next block's own brother, and no uncle.
+	assert_eq!(candidates(&chain, blocks[3]), [older, oldest]);
+}
+
+#[test]
+fn what_was_named_already_is_not_named_again_on_the_same_fork() {
+	let chain = chain(parameters());
+	let blocks = blocks(&chain, 2);
+	let uncle = brother(&chain, blocks[0], 1);
+	let draft = Draft::on(&chain, blocks[2], 13).naming(vec![uncle.clone()]);
+	let nephew = draft.mine();
+	insert(&chain, &nephew, draft.body(), NewBlockState::Best);
+	assert_eq!(candidates(&chain, nephew.hash()), []);
+	// On a fork without the nephew it is still to be named, and so is the nephew.
+	let other = brother(&chain, blocks[2], 4);
+	assert_eq!(candidates(&chain, other.hash()), [nephew, uncle]);
+}
+
+#[test]
+fn a_brother_is_a_candidate_for_six_generations_and_so_the_rules_take_it() {
+	for length in 1..=8 {
+		let chain = chain(parameters());
+		let blocks = blocks(&chain, length);
+		let uncle = brother(&chain, blocks[0], 1);
+		let found = candidates(&chain, blocks[length]);
+		assert_eq!(found.len(), usize::from(length <= 6), "{length}");
+		let nephew = Draft::on(&chain, blocks[length], 13).naming(vec![uncle]);
+		let header = nephew.mine();
+		let checked = chain.check_header(&header, u64::MAX).unwrap();
+		let judged = chain.check_body(&header, &checked, Some(&nephew.body()), u64::MAX);
+		assert_eq!(judged.is_ok(), length <= 6, "{length}");
+	}
+}

@@ -1,0 +1,267 @@
+//! The doors to other programs that mine: a port of their own, and notices of new work.
+//!
+//! The port serves the methods of `rpc/mining.rs` and nothing else, so that it can be opened to a room
+//! full of miners without opening the node's RPC to it. It takes what ethminer and others send to geth:
+//! HTTP/1.0 and 1.1, with or without the `jsonrpc` member that JSON-RPC 2.0 asks for.
+
+use crate::rpc::mining::work;
+use futures::{FutureExt, StreamExt};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{
+	body::{Bytes, Incoming},
+	header::{HeaderValue, CONTENT_TYPE},
+	service::service_fn,
+	Method, Request, Response, StatusCode, Uri,
+};
+use hyper_util::{
+	client::legacy::{connect::HttpConnector, Client},
+	rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use isthmus_engine::Job;
+use jsonrpsee::Methods;
+use polkadot_sdk::*;
+use sc_rpc_api::DenyUnsafe;
+use serde_json::Value;
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+	net::{TcpListener, TcpStream},
+	sync::Semaphore,
+};
+
+/// The most bytes of a request. `eth_submitWork` has about 300.
+const MAX_REQUEST: usize = 16 * 1024;
+/// The most bytes of an answer; `eth_getWork`'s has about 300.
+const MAX_RESPONSE: usize = 16 * 1024;
+/// The most miners' connections at a time.
+const MAX_CONNECTIONS: usize = 256;
+/// How long a connection may take for a request's head, and may idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request's body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a miner may take to accept a notice; geth's.
+const NOTICE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long to wait after the system refused a connection, for want of file handles for one.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+const LOG_TARGET: &str = "miners";
+
+/// Opens the miners' port.
+///
+/// # Errors
+///
+/// The operating system's, where the address is taken or not this machine's.
+pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+	let listener = std::net::TcpListener::bind(address)?;
+	listener.set_nonblocking(true)?;
+	log::info!(target: LOG_TARGET, "⛏️  Miners may connect to http://{}", listener.local_addr()?);
+	Ok(listener)
+}
+
+/// Serves `methods` to miners. Whoever reaches this port may mine, so they may call what is unsafe
+/// elsewhere. Runs for ever.
+pub(crate) async fn serve(listener: std::net::TcpListener, methods: impl Into<Methods>) {
+	let listener = match TcpListener::from_std(listener) {
+		Ok(listener) => listener,
+		Err(error) => {
+			log::error!(target: LOG_TARGET, "the miners' port is closed: {error}");
+			return;
+		}
+	};
+	let mut methods: Methods = methods.into();
+	methods.extensions_mut().insert(DenyUnsafe::No);
+	let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+	loop {
+		// Further miners wait in the system's queue until there is a place.
+		let Ok(place) = places.clone().acquire_owned().await else {
+			return;
+		};
+		match listener.accept().await {
+			Ok((stream, peer)) => {
+				let methods = methods.clone();
+				tokio::spawn(async move {
+					if let Err(error) = converse(stream, methods).await {
+						log::debug!(target: LOG_TARGET, "{peer}: {error}");
+					}
+					drop(place);
+				});
+			}
+			Err(error) => {
+				log::warn!(target: LOG_TARGET, "a miner could not connect: {error}");
+				tokio::time::sleep(ACCEPT_AGAIN).await;
+			}
+		}
+	}
+}
+
+/// Answers a connection's requests until it ends.
+async fn converse(stream: TcpStream, methods: Methods) -> hyper::Result<()> {
+	hyper::server::conn::http1::Builder::new()
+		.timer(TokioTimer::new())
+		.header_read_timeout(HEAD_TIMEOUT)
+		.serve_connection(
+			TokioIo::new(stream),
+			service_fn(move |request| {
+				let methods = methods.clone();
+				async move { Ok::<_, Infallible>(respond(request, &methods).await) }
+			}),
+		)
+		.await
+}
+
+async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full<Bytes>> {
+	if request.method() != Method::POST {
+		return refuse(StatusCode::METHOD_NOT_ALLOWED);
+	}
+	// A page of the web that a browser on this network shows cannot send this type unasked, so that no
+	// page can speak to a miners' port.
+	let json = request
+		.headers()
+		.get(CONTENT_TYPE)
+		.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+	if !json {
+		return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+	}
+	let body = Limited::new(request.into_body(), MAX_REQUEST).collect();
+	let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
+		Ok(Ok(body)) => body.to_bytes(),
+		Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE),
+		Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT),
+	};
+	let Some(answer) = answer(&body, methods).await else {
+		return refuse(StatusCode::BAD_REQUEST);
+	};
+	let mut response = Response::new(Full::from(answer));
+	response
+		.headers_mut()
+		.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+	response
+}
+
+/// The JSON that answers a request; `None` where it is no request.
+async fn answer(body: &[u8], methods: &Methods) -> Option<String> {
+	let mut request: Value = serde_json::from_slice(body).ok()?;
+	// geth does not ask for this member, and ethminer does not send it with a seal.
+	request
+		.as_object_mut()?
+		.entry("jsonrpc")
+		.or_insert_with(|| "2.0".into());
+	let request = request.to_string();
+	let (answer, _) = methods
+		.raw_json_request(&request, MAX_RESPONSE)
+		.await
+		.ok()?;
+	Some(answer)
+}
+
+fn refuse(status: StatusCode) -> Response<Full<Bytes>> {
+	let mut response = Response::new(Full::default());
+	*response.status_mut() = status;
+	response
+}
+
+/// Sends every new job to `urls`, as geth does with `--miner.notify`: an HTTP POST of the array that
+/// `eth_getWork` gives. A miner that has not answered yet is not waited for. Runs until `jobs` ends.
+pub(crate) async fn notify(
+	mut jobs: impl futures::Stream<Item = Arc<Job>> + Unpin,
+	urls: Vec<Uri>,
+) {
+	let client: Client<HttpConnector, Full<Bytes>> =
+		Client::builder(TokioExecutor::new()).build_http();
+	while let Some(mut job) = jobs.next().await {
+		// Of those that came meanwhile the last one counts.
+		while let Some(Some(newer)) = jobs.next().now_or_never() {
+			job = newer;
+		}
+		let notice = Bytes::from(Value::from(work(&job).to_vec()).to_string());
+		let sent = urls.iter().map(|url| send(&client, url, notice.clone()));
+		futures::future::join_all(sent).await;
+	}
+}
+
+async fn send(client: &Client<HttpConnector, Full<Bytes>>, url: &Uri, notice: Bytes) {
+	let mut request = Request::new(Full::new(notice));
+	*request.method_mut() = Method::POST;
+	*request.uri_mut() = url.clone();
+	request
+		.headers_mut()
+		.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+	match tokio::time::timeout(NOTICE_TIMEOUT, client.request(request)).await {
+		Ok(Ok(response)) if response.status().is_success() => {}
+		Ok(Ok(response)) => {
+			log::warn!(target: LOG_TARGET, "{url} answers {} to new work", response.status())
+		}
+		Ok(Err(error)) => {
+			log::warn!(target: LOG_TARGET, "{url} cannot be told of new work: {error}")
+		}
+		Err(_) => log::warn!(target: LOG_TARGET, "{url} does not answer when told of new work"),
+	}
+}
+
+/// Reads the address of a miner that is to be told of new work.
+pub(crate) fn parse_url(text: &str) -> Result<Uri, String> {
+	match text.parse::<Uri>() {
+		Ok(url) if url.scheme_str() == Some("http") && url.host().is_some() => Ok(url),
+		_ => Err("not an address like http://192.168.0.7:8546/work (no https)".into()),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use jsonrpsee::RpcModule;
+
+	fn methods() -> Methods {
+		let mut module = RpcModule::new(());
+		module
+			.register_method("eth_answer", |params, (), _| params.one::<u64>())
+			.unwrap();
+		module.into()
+	}
+
+	async fn ask(request: &str) -> Option<Value> {
+		let answer = answer(request.as_bytes(), &methods()).await?;
+		Some(serde_json::from_str(&answer).unwrap())
+	}
+
+	#[tokio::test]
+	async fn requests_are_answered_with_and_without_the_version() {
+		let good = serde_json::json!({ "jsonrpc": "2.0", "id": 40, "result": 7 });
+		for request in [
+			r#"{"jsonrpc":"2.0","id":40,"method":"eth_answer","params":[7]}"#,
+			r#"{"id":40,"method":"eth_answer","params":[7]}"#,
+		] {
+			assert_eq!(ask(request).await.as_ref(), Some(&good));
+		}
+		let unknown = ask(r#"{"id":1,"method":"author_rotateKeys"}"#)
+			.await
+			.unwrap();
+		assert_eq!(unknown["error"]["code"], -32601);
+	}
+
+	#[tokio::test]
+	async fn what_is_no_request_has_no_answer() {
+		for junk in [
+			"",
+			"[]",
+			"7",
+			"{",
+			r#"{"id":1}"#,
+			r#"{"jsonrpc":"1.0","id":1,"method":"eth_answer"}"#,
+		] {
+			assert_eq!(ask(junk).await, None, "{junk}");
+		}
+	}
+
+	#[test]
+	fn addresses_to_notify_are_http() {
+		assert!(parse_url("http://127.0.0.1:8546/work").is_ok());
+		for bad in [
+			"https://example.org",
+			"127.0.0.1:80",
+			"",
+			"http://",
+			"/work",
+		] {
+			assert!(parse_url(bad).is_err(), "{bad}");
+		}
+	}
+}

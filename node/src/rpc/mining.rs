@@ -1,0 +1,296 @@
+//! What programs that mine Ethash ask a node: `eth_getWork` and its family, in geth's shapes.
+//!
+//! geth (1.9 and 1.10) is the measure, as miners are written against it. Two things differ, to a
+//! miner's advantage. Where geth goes on giving out the work of a block that was overtaken, or has an
+//! error, `eth_getWork` here waits a moment for the new work: ethminer stays away for half a minute
+//! after an error. And a rate may have leading zeros, as ethminer sends it.
+//!
+//! Not here: where connections come from (`miners.rs`, or the node's RPC server), and what a seal is
+//! worth (`isthmus_engine::Sealer`).
+
+use isthmus_engine::{ChainClient, Job, Sealer, SubmitError};
+use isthmus_primitives::{digest::Seal, Block, Hash};
+use jsonrpsee::{
+	core::async_trait,
+	proc_macros::rpc,
+	types::{error::INVALID_PARAMS_CODE, ErrorObjectOwned},
+	Extensions,
+};
+use polkadot_sdk::*;
+use sc_consensus::BlockImport;
+use sc_rpc_api::{check_if_safe, UnsafeRpcError};
+use sp_consensus::Error as ConsensusError;
+use std::time::{Duration, Instant};
+
+/// The code of geth's errors that have none of their own.
+const GETH_ERROR: i32 = -32000;
+/// How long `eth_getWork` waits for work. A template takes two seconds at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Work for miners, in geth's words and shapes. Numbers and bytes are hexadecimal, with `0x`.
+#[rpc(server)]
+pub(crate) trait EthMiningApi {
+	/// The work there is: the hash to seal (32 bytes), the seed of its epoch (32 bytes), the boundary
+	/// that the result must not exceed (32 bytes), and the block's number.
+	#[method(name = "eth_getWork", with_extensions)]
+	async fn get_work(&self) -> Result<[String; 4], Error>;
+
+	/// Brings a seal: the nonce (8 bytes), the hash that it seals and the mix hash. True where it made
+	/// a block; false where it is wrong, or the work unknown or too old. The log says which.
+	#[method(name = "eth_submitWork", with_extensions)]
+	async fn submit_work(
+		&self,
+		nonce: String,
+		seal_hash: String,
+		mix_hash: String,
+	) -> Result<bool, Error>;
+
+	/// Says a miner's own hash rate, in hashes a second, and an identifier of its choice (32 bytes). It
+	/// counts for ten seconds.
+	#[method(name = "eth_submitHashrate", aliases = ["eth_submitHashRate"], with_extensions)]
+	fn submit_hash_rate(&self, rate: String, id: String) -> Result<bool, Error>;
+
+	/// The hash rate of this node's miner and of those that submitted theirs, together.
+	#[method(name = "eth_hashrate")]
+	fn hash_rate(&self) -> Result<String, Error>;
+
+	/// Whether there is work on this node for miners of any kind.
+	#[method(name = "eth_mining")]
+	fn mining(&self) -> Result<bool, Error>;
+}
+
+/// Why a miner has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+	#[error("mining is not enabled: start the node with `--mine` and `--beneficiary ACCOUNT`")]
+	NotMining,
+	#[error("no mining work available yet")]
+	NoWork,
+	#[error("invalid argument {index}: {reason}")]
+	Argument { index: usize, reason: ArgumentError },
+	#[error(transparent)]
+	Unsafe(#[from] UnsafeRpcError),
+}
+
+/// What is wrong with an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ArgumentError {
+	#[error("hex string without 0x prefix")]
+	NoPrefix,
+	#[error("hex string has {got} digits, want {want}")]
+	Length { got: usize, want: usize },
+	#[error("empty hex string")]
+	Empty,
+	#[error("invalid hex string")]
+	NotHex,
+	#[error("hex number > 64 bits")]
+	TooLarge,
+}
+
+impl From<Error> for ErrorObjectOwned {
+	fn from(error: Error) -> Self {
+		let code = match error {
+			Error::Unsafe(refused) => return refused.into(),
+			Error::NotMining | Error::NoWork => GETH_ERROR,
+			Error::Argument { .. } => INVALID_PARAMS_CODE,
+		};
+		Self::owned(code, error.to_string(), None::<()>)
+	}
+}
+
+/// Answers from a sealer; from none where the node does not mine.
+pub(crate) struct EthMining<I, C>(Option<Sealer<I, C>>);
+
+impl<I, C> EthMining<I, C> {
+	pub(crate) fn new(sealer: Option<Sealer<I, C>>) -> Self {
+		Self(sealer)
+	}
+
+	fn sealer(&self) -> Result<&Sealer<I, C>, Error> {
+		self.0.as_ref().ok_or(Error::NotMining)
+	}
+}
+
+#[async_trait]
+impl<I, C> EthMiningApiServer for EthMining<I, C>
+where
+	I: BlockImport<Block, Error = ConsensusError> + Clone + Send + Sync + 'static,
+	C: ChainClient,
+{
+	async fn get_work(&self, extensions: &Extensions) -> Result<[String; 4], Error> {
+		check_if_safe(extensions)?;
+		let job = self.sealer()?.wait_for_current(PATIENCE).await;
+		Ok(work(&*job.ok_or(Error::NoWork)?))
+	}
+
+	async fn submit_work(
+		&self,
+		extensions: &Extensions,
+		nonce: String,
+		seal_hash: String,
+		mix_hash: String,
+	) -> Result<bool, Error> {
+		check_if_safe(extensions)?;
+		let nonce = u64::from_be_bytes(bytes(0, &nonce)?);
+		let seal_hash = Hash::from(bytes(1, &seal_hash)?);
+		let mix_hash = Hash::from(bytes(2, &mix_hash)?);
+		let seal = Seal { mix_hash, nonce };
+		match self.sealer()?.submit(seal_hash, seal).await {
+			Ok(_) => Ok(true),
+			Err(error @ SubmitError::UnknownWork(_)) => {
+				log::info!(target: "pow", "a miner's seal came too late: {error}");
+				Ok(false)
+			}
+			Err(error) => {
+				log::warn!(target: "pow", "a miner's seal made no block: {error}");
+				Ok(false)
+			}
+		}
+	}
+
+	fn submit_hash_rate(
+		&self,
+		extensions: &Extensions,
+		rate: String,
+		id: String,
+	) -> Result<bool, Error> {
+		check_if_safe(extensions)?;
+		let rate = number(0, &rate)?;
+		let id = Hash::from(bytes(1, &id)?);
+		Ok(self.sealer()?.hash_rate().submit(id, rate, Instant::now()))
+	}
+
+	fn hash_rate(&self) -> Result<String, Error> {
+		let rate = self.0.as_ref().map_or(0, |sealer| {
+			let (rate, now) = (sealer.hash_rate(), Instant::now());
+			rate.built_in(now).saturating_add(rate.submitted(now))
+		});
+		Ok(format!("{rate:#x}"))
+	}
+
+	fn mining(&self) -> Result<bool, Error> {
+		Ok(self.0.is_some())
+	}
+}
+
+/// A job as geth writes it: H_#n, the epoch's seed, the boundary, and H_i.
+pub(crate) fn work(job: &Job) -> [String; 4] {
+	let hex = |bytes: [u8; 32]| format!("0x{}", hex::encode(bytes));
+	[
+		hex(job.seal_hash.0),
+		hex(job.epoch_seed()),
+		hex(job.boundary()),
+		format!("{:#x}", job.number),
+	]
+}
+
+/// Exactly `N` bytes.
+fn bytes<const N: usize>(index: usize, text: &str) -> Result<[u8; N], Error> {
+	let parse = || {
+		let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
+		let mut bytes = [0; N];
+		if digits.len() != 2 * N {
+			return Err(ArgumentError::Length {
+				got: digits.len(),
+				want: 2 * N,
+			});
+		}
+		hex::decode_to_slice(digits, &mut bytes).map_err(|_| ArgumentError::NotHex)?;
+		Ok(bytes)
+	};
+	parse().map_err(|reason| Error::Argument { index, reason })
+}
+
+/// A number of at most 64 bits, of whatever length.
+fn number(index: usize, text: &str) -> Result<u64, Error> {
+	let parse = || {
+		let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
+		if digits.is_empty() {
+			return Err(ArgumentError::Empty);
+		}
+		// `from_str_radix` takes a sign, too.
+		if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+			return Err(ArgumentError::NotHex);
+		}
+		match digits.trim_start_matches('0') {
+			"" => Ok(0),
+			digits => u64::from_str_radix(digits, 16).map_err(|_| ArgumentError::TooLarge),
+		}
+	};
+	parse().map_err(|reason| Error::Argument { index, reason })
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn reason<T>(parsed: Result<T, Error>) -> ArgumentError {
+		match parsed {
+			Err(Error::Argument { index: 3, reason }) => reason,
+			Err(other) => panic!("{other}"),
+			Ok(_) => panic!("it was taken"),
+		}
+	}
+
+	#[test]
+	fn numbers_may_have_leading_zeros_and_at_most_64_bits() {
+		for (text, value) in [
+			("0x0", 0),
+			("0x1f4", 500),
+			("0x00000000000001F4", 500),
+			("0xffffffffffffffff", u64::MAX),
+		] {
+			assert_eq!(number(3, text).unwrap(), value);
+		}
+		// The length that old documentation shows.
+		assert_eq!(
+			number(3, &format!("0x{:0>64}", "500000")).unwrap(),
+			0x50_0000
+		);
+		assert_eq!(reason(number(3, "500")), ArgumentError::NoPrefix);
+		assert_eq!(reason(number(3, "0x")), ArgumentError::Empty);
+		assert_eq!(reason(number(3, "0x+1")), ArgumentError::NotHex);
+		assert_eq!(
+			reason(number(3, "0x10000000000000000")),
+			ArgumentError::TooLarge
+		);
+	}
+
+	#[test]
+	fn bytes_have_exactly_their_length() {
+		assert_eq!(
+			bytes(3, "0x0123456789abcDEF").unwrap(),
+			0x0123_4567_89ab_cdef_u64.to_be_bytes()
+		);
+		assert_eq!(reason(bytes::<2>(3, "0123")), ArgumentError::NoPrefix);
+		assert_eq!(
+			reason(bytes::<2>(3, "0x012")),
+			ArgumentError::Length { got: 3, want: 4 }
+		);
+		assert_eq!(reason(bytes::<2>(3, "0x01é")), ArgumentError::NotHex);
+	}
+
+	#[test]
+	fn errors_have_geths_codes_and_words() {
+		let object = |error: Error| {
+			let object = ErrorObjectOwned::from(error);
+			(object.code(), object.message().to_owned())
+		};
+		assert_eq!(
+			object(Error::NoWork),
+			(-32000, "no mining work available yet".into())
+		);
+		let reason = ArgumentError::NoPrefix;
+		assert_eq!(
+			object(Error::Argument { index: 0, reason }),
+			(
+				-32602,
+				"invalid argument 0: hex string without 0x prefix".into()
+			)
+		);
+		assert_eq!(object(UnsafeRpcError.into()).0, -32601);
+		let (code, message) = object(Error::NotMining);
+		assert_eq!(code, -32000);
+		assert!(message.starts_with("mining is not enabled"), "{message}");
+	}
+}

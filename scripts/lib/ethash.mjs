@@ -1,0 +1,141 @@
+// Ethash (yellow paper, appendix J) in plain JavaScript, for tests: written from the paper and apart
+// from the node's code, so that the two check each other. Slow; meant for the development sizes.
+
+import { keccak_256, keccak_512 } from '@noble/hashes/sha3';
+
+/** J_epoch: blocks in an epoch. */
+const EPOCH_LENGTH = 30_000;
+/** J_hashbytes: bytes of a cache row and of a dataset item. */
+const ROW_BYTES = 64;
+/** J_mixbytes: bytes of a dataset page, which is read at once. */
+const PAGE_BYTES = 128;
+/** J_parents: cache rows that make a dataset item. */
+const PARENTS = 256;
+/** J_cacherounds */
+const CACHE_ROUNDS = 3;
+/** J_accesses: dataset pages that a hash reads. */
+const ACCESSES = 64;
+/** The FNV prime. */
+const PRIME = 0x01000193;
+
+const ROW_WORDS = ROW_BYTES / 4;
+const PAGE_WORDS = PAGE_BYTES / 4;
+
+/** Bytes of cache and dataset on development chains, in every epoch. */
+export const DEVELOPMENT = {
+	cacheBytes: largestPrimeMultiple(16 * 1024, ROW_BYTES),
+	datasetBytes: largestPrimeMultiple(1024 * 1024, PAGE_BYTES),
+};
+
+/** E_prime: the largest byte count under `bound` that is a prime number of units. */
+function largestPrimeMultiple(bound, unit) {
+	const isPrime = (n) => {
+		for (let d = 2; d * d <= n; d++) if (n % d === 0) return false;
+		return n > 1;
+	};
+	let units = bound / unit - 1;
+	while (!isPrime(units)) units -= 2;
+	return units * unit;
+}
+
+const fnv = (x, y) => (Math.imul(x, PRIME) ^ y) >>> 0;
+const bytes = (words) => new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+// Words are little-endian, as on every machine that Node.js runs on.
+const words = (bytes) => new Uint32Array(bytes.slice().buffer);
+
+/** The seed of an epoch, 32 bytes. */
+export function seedHash(epoch) {
+	let seed = new Uint8Array(32);
+	for (let i = 0; i < epoch; i++) seed = keccak_256(seed);
+	return seed;
+}
+
+/** The seed of the epoch that a block is in. */
+export const seedHashOf = (number) => seedHash(Math.floor(number / EPOCH_LENGTH));
+
+/** The cache of a seed: `cacheBytes` bytes, as 32-bit words. */
+export function makeCache(cacheBytes, seed) {
+	const count = cacheBytes / ROW_BYTES;
+	const cache = new Uint32Array(count * ROW_WORDS);
+	const row = (i) => cache.subarray(i * ROW_WORDS, (i + 1) * ROW_WORDS);
+	let last = keccak_512(seed);
+	row(0).set(words(last));
+	for (let i = 1; i < count; i++) {
+		last = keccak_512(last);
+		row(i).set(words(last));
+	}
+	for (let round = 0; round < CACHE_ROUNDS; round++) {
+		for (let i = 0; i < count; i++) {
+			const before = row((i + count - 1) % count);
+			const other = row(row(i)[0] % count);
+			row(i).set(words(keccak_512(bytes(before.map((word, k) => word ^ other[k])))));
+		}
+	}
+	return cache;
+}
+
+/** An item of the dataset: 16 words. */
+export function makeItem(cache, index) {
+	const count = cache.length / ROW_WORDS;
+	const first = (index % count) * ROW_WORDS;
+	let mix = cache.slice(first, first + ROW_WORDS);
+	mix[0] ^= index;
+	mix = words(keccak_512(bytes(mix)));
+	for (let j = 0; j < PARENTS; j++) {
+		const parent = (fnv(index ^ j, mix[j % ROW_WORDS]) % count) * ROW_WORDS;
+		for (let k = 0; k < ROW_WORDS; k++) mix[k] = fnv(mix[k], cache[parent + k]);
+	}
+	return words(keccak_512(bytes(mix)));
+}
+
+/** The whole dataset, as 32-bit words. */
+export function makeDataset(datasetBytes, cache) {
+	const dataset = new Uint32Array(datasetBytes / 4);
+	for (let i = 0; i < datasetBytes / ROW_BYTES; i++) dataset.set(makeItem(cache, i), i * ROW_WORDS);
+	return dataset;
+}
+
+/** How `hashimoto` reads a dataset of which there is only the cache. */
+export const light = (cache) => (page) => {
+	const words = new Uint32Array(PAGE_WORDS);
+	words.set(makeItem(cache, 2 * page));
+	words.set(makeItem(cache, 2 * page + 1), ROW_WORDS);
+	return words;
+};
+
+/** How `hashimoto` reads a dataset. */
+export const full = (dataset) => (page) => dataset.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS);
+
+/**
+ * (m, n) = PoW(H_#n, H_n, d).
+ *
+ * @param {number} datasetBytes
+ * @param {(page: number) => Uint32Array} readPage `light` or `full`.
+ * @param {Uint8Array} sealHash H_#n, 32 bytes.
+ * @param {bigint} nonce H_n.
+ * @returns {{ mixHash: Uint8Array, result: Uint8Array }} 32 bytes each.
+ */
+export function hashimoto(datasetBytes, readPage, sealHash, nonce) {
+	const input = new Uint8Array(40);
+	input.set(sealHash);
+	new DataView(input.buffer).setBigUint64(32, nonce, true);
+	const seed = keccak_512(input);
+	const seedWords = words(seed);
+	const mix = new Uint32Array(PAGE_WORDS);
+	mix.set(seedWords);
+	mix.set(seedWords, ROW_WORDS);
+	const pages = datasetBytes / PAGE_BYTES;
+	for (let i = 0; i < ACCESSES; i++) {
+		const page = readPage(fnv(i ^ seedWords[0], mix[i % PAGE_WORDS]) % pages);
+		for (let k = 0; k < PAGE_WORDS; k++) mix[k] = fnv(mix[k], page[k]);
+	}
+	const compressed = new Uint32Array(8);
+	for (let i = 0; i < PAGE_WORDS; i += 4) {
+		compressed[i / 4] = fnv(fnv(fnv(mix[i], mix[i + 1]), mix[i + 2]), mix[i + 3]);
+	}
+	const mixHash = bytes(compressed).slice();
+	const last = new Uint8Array(96);
+	last.set(seed);
+	last.set(mixHash, 64);
+	return { mixHash, result: keccak_256(last) };
+}

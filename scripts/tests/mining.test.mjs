@@ -1,0 +1,222 @@
+// Mining by programs that are not the node: a miner written against geth's documentation, with an
+// Ethash of its own, mines a development chain over JSON-RPC.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { DEVELOPMENT, full, hashimoto, light, makeCache, makeDataset, seedHash, seedHashOf } from '../lib/ethash.mjs';
+import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
+
+/** Ends what hangs. */
+const timeout = 180_000;
+/** How many blocks the miner mines. */
+const BLOCKS = 10;
+const ALICE = '0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d';
+
+const hex = (bytes) => `0x${Buffer.from(bytes).toString('hex')}`;
+const fromHex = (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex'));
+const nonceHex = (nonce) => `0x${nonce.toString(16).padStart(16, '0')}`;
+
+/** Calls a method; the whole answer. */
+async function ask(url, method, ...params) {
+	const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+	const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+	assert.equal(response.status, 200);
+	return response.json();
+}
+
+/** Calls a method; its result. */
+async function call(url, method, ...params) {
+	const { result, error } = await ask(url, method, ...params);
+	assert.equal(error, undefined, `${method}: ${error?.message}`);
+	return result;
+}
+
+/** A miner as geth's documentation wants one, over the development sizes. */
+class Miner {
+	#datasets = new Map();
+
+	/** The seal of a work package, from a nonce on: `[nonce, powHash, mixDigest]`. */
+	search([powHash, seed, boundary], nonce = 0n) {
+		const read = full(this.#dataset(seed));
+		const sealHash = fromHex(powHash);
+		for (; ; nonce++) {
+			const { mixHash, result } = hashimoto(DEVELOPMENT.datasetBytes, read, sealHash, nonce);
+			if (hex(result) <= boundary) return [nonceHex(nonce), powHash, hex(mixHash)];
+		}
+	}
+
+	#dataset(seed) {
+		if (!this.#datasets.has(seed)) {
+			const cache = makeCache(DEVELOPMENT.cacheBytes, fromHex(seed));
+			this.#datasets.set(seed, makeDataset(DEVELOPMENT.datasetBytes, cache));
+		}
+		return this.#datasets.get(seed);
+	}
+}
+
+test('this Ethash is the published one', () => {
+	// go-ethereum's TestHashimoto: a cache of 1024 bytes, a dataset of 32 KiB.
+	const cache = makeCache(1024, seedHash(0));
+	const sealHash = fromHex('0xc9149cc0386e689d789a1c2f3d5d169a61a6218ed30e74414dc736e442ef3d1f');
+	const dataset = makeDataset(32 * 1024, cache);
+	for (const read of [light(cache), full(dataset)]) {
+		const { mixHash, result } = hashimoto(32 * 1024, read, sealHash, 0n);
+		assert.equal(hex(mixHash), '0xe4073cffaef931d37117cefd9afd27ea0f1cad6a981dd2605c4a1ac97c519800');
+		assert.equal(hex(result), '0xd3539235ee2e6f8db665c0a72169f55b7f6c605712330b778ec3944f0eb5a557');
+	}
+	assert.equal(hex(seedHashOf(29_999)), `0x${'00'.repeat(32)}`);
+	assert.equal(hex(seedHashOf(30_000)), '0x290decd9548b62a8d60345a988386fc84ba6bc95484008f6362f93160ef3e563');
+});
+
+test('other programs mine', { timeout }, async (t) => {
+	const port = await freePort();
+	const notices = createServer();
+	notices.listen(0, '127.0.0.1');
+	await once(notices, 'listening');
+	const noticed = [];
+	notices.on('request', async (request, response) => {
+		let body = '';
+		for await (const part of request) body += part;
+		response.end();
+		noticed.push({ method: request.method, type: request.headers['content-type'], work: JSON.parse(body) });
+		notices.emit('noticed');
+	});
+	const node = await LocalNode.start({
+		args: [
+			...['--dev', '--threads', '0', '--heartbeat', '1', '--miners-listen', `127.0.0.1:${port}`],
+			...['--mine-notify', `http://127.0.0.1:${notices.address().port}/work`],
+		],
+	});
+	const rpc = `http://127.0.0.1:${node.port}`;
+	const miners = `http://127.0.0.1:${port}`;
+	const miner = new Miner();
+	t.after(async () => {
+		notices.close();
+		await node.stop();
+	});
+
+	await t.test(`${BLOCKS} blocks, by either door`, async () => {
+		assert.equal(await call(rpc, 'eth_mining'), true);
+		for (let number = 1; number <= BLOCKS; number++) {
+			const door = number % 2 ? rpc : miners;
+			const work = await call(door, 'eth_getWork');
+			assert.equal(work.length, 4);
+			for (const part of work.slice(0, 3)) assert.match(part, /^0x[0-9a-f]{64}$/);
+			assert.equal(work[3], `0x${number.toString(16)}`);
+			assert.equal(work[1], hex(seedHashOf(number)));
+			// The development chain's difficulty is 1024: 2^256 / 2^10.
+			assert.equal(BigInt(work[2]), 1n << 246n);
+
+			const seal = miner.search(work);
+			const wrong = [nonceHex(BigInt(seal[0]) + 1n), seal[1], seal[2]];
+			assert.equal(await call(door, 'eth_submitWork', ...wrong), false);
+			assert.equal(await call(door, 'eth_submitWork', ...seal), true);
+			assert.equal(await call(door, 'eth_submitWork', ...seal), false);
+			const header = await call(rpc, 'chain_getHeader');
+			assert.equal(Number(header.number), number);
+			// The block's miner is the node's beneficiary: the first item of the digest begins with it.
+			assert.ok(header.digest.logs[0].includes(ALICE.slice(2)), header.digest.logs[0]);
+		}
+	});
+
+	await t.test('a seal for a template that was replaced still counts', async () => {
+		const old = await call(miners, 'eth_getWork');
+		// A template lives for five seconds; the next one is of the same block.
+		while ((await call(miners, 'eth_getWork'))[0] === old[0]) await once(notices, 'noticed');
+		const [renewed, late] = [await call(miners, 'eth_getWork'), miner.search(old)];
+		assert.equal(renewed[3], old[3]);
+		assert.equal(await call(miners, 'eth_submitWork', ...late), true);
+		assert.equal((await call(rpc, 'chain_getHeader')).number, old[3]);
+	});
+
+	await t.test('what is no work, or no argument, is refused as geth does', async () => {
+		const hash = `0x${'11'.repeat(32)}`;
+		assert.equal(await call(miners, 'eth_submitWork', nonceHex(1n), hash, hash), false);
+		const refused = async (method, ...params) => {
+			const { error } = await ask(miners, method, ...params);
+			assert.equal(error.code, -32602, JSON.stringify(error));
+			return error.message;
+		};
+		assert.match(await refused('eth_submitWork', '0x1', hash, hash), /^invalid argument 0: .* 16/);
+		assert.match(await refused('eth_submitWork', nonceHex(1n), hash.slice(2), hash), /^invalid argument 1: .*0x/);
+		assert.match(await refused('eth_submitWork', nonceHex(1n), hash, `0x${'zz'.repeat(32)}`), /^invalid argument 2/);
+		await refused('eth_submitWork', nonceHex(1n));
+		assert.match(await refused('eth_submitHashrate', '0x', hash), /^invalid argument 0: empty/);
+		assert.match(await refused('eth_submitHashrate', '0x1', '0x1'), /^invalid argument 1/);
+	});
+
+	await t.test('rates that miners say are added up', async () => {
+		assert.equal(await call(miners, 'eth_hashrate'), '0x0');
+		const [first, second] = ['01', '02'].map((byte) => `0x${byte.repeat(32)}`);
+		assert.equal(await call(miners, 'eth_submitHashrate', '0x00000000000001f4', first), true);
+		assert.equal(await call(rpc, 'eth_submitHashrate', '0x64', second), true);
+		assert.equal(await call(miners, 'eth_submitHashrate', '0xc8', second), true);
+		assert.equal(Number(await call(miners, 'eth_hashrate')), 700);
+	});
+
+	await t.test('the port takes what ethminer sends', async () => {
+		const work = await call(miners, 'eth_getWork');
+		const [nonce, powHash, mixDigest] = miner.search(work);
+		// ethminer 0.19: HTTP/1.0, a Host without port, and no `jsonrpc` with a seal.
+		const body = JSON.stringify({ id: 40, method: 'eth_submitWork', params: [nonce, powHash, mixDigest] });
+		const head = ['POST / HTTP/1.0', 'Host: 127.0.0.1', 'Content-Type: application/json'];
+		head.push(`Content-Length: ${body.length}`, 'Connection: close', '', body);
+		const socket = connect(port, '127.0.0.1');
+		socket.write(head.join('\r\n'));
+		let answer = '';
+		for await (const part of socket) answer += part;
+		assert.match(answer, /^HTTP\/1\.[01] 200 /);
+		assert.deepEqual(JSON.parse(answer.split('\r\n\r\n')[1]), { jsonrpc: '2.0', id: 40, result: true });
+	});
+
+	await t.test('the port serves miners and nobody else', async () => {
+		for (const method of ['system_name', 'author_rotateKeys', 'chain_getHeader']) {
+			assert.equal((await ask(miners, method)).error.code, -32601, method);
+		}
+		assert.equal((await fetch(miners)).status, 405);
+		const plain = { method: 'POST', body: '{"id":1,"method":"eth_getWork"}', headers: { 'content-type': 'text/plain' } };
+		assert.equal((await fetch(miners, plain)).status, 415);
+		const json = (body) => fetch(miners, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+		assert.equal((await json('{')).status, 400);
+		assert.equal((await json(' '.repeat(20_000))).status, 413);
+	});
+
+	await t.test('new work is sent to who asked for it', async () => {
+		const work = await call(miners, 'eth_getWork');
+		while (!noticed.some((notice) => notice.work[0] === work[0])) await once(notices, 'noticed');
+		const notice = noticed.find((notice) => notice.work[0] === work[0]);
+		assert.deepEqual(notice, { method: 'POST', type: 'application/json', work });
+	});
+});
+
+test('a node that does not mine has no work, and a careful one none for strangers', { timeout }, async (t) => {
+	const node = await LocalNode.start({ args: ['--chain', 'local', '--rpc-methods', 'unsafe'] });
+	t.after(() => node.stop());
+	const rpc = `http://127.0.0.1:${node.port}`;
+	assert.equal(await call(rpc, 'eth_mining'), false);
+	assert.equal(await call(rpc, 'eth_hashrate'), '0x0');
+	const { error } = await ask(rpc, 'eth_getWork');
+	assert.equal(error.code, -32000);
+	assert.match(error.message, /^mining is not enabled/);
+
+	const careful = await LocalNode.start({ args: ['--dev', '--rpc-methods', 'safe'] });
+	t.after(() => careful.stop());
+	const refused = await ask(`http://127.0.0.1:${careful.port}`, 'eth_getWork');
+	assert.equal(refused.error.code, -32601);
+	assert.match(refused.error.message, /unsafe/);
+});
+
+test('options that cannot be met are refused', { timeout }, async () => {
+	const local = ['--chain', 'local', '--tmp'];
+	const refused = async (...args) => {
+		const { code, stderr } = await runToEnd([...local, ...args]);
+		assert.notEqual(code, 0);
+		return stderr;
+	};
+	assert.match(await refused('--miners-listen', '127.0.0.1:1'), /need `--mine`/);
+	assert.match(await refused('--mine', '--hash-rate', '0'), /--hash-rate/);
+	assert.match(await refused('--mine', '--mine-notify', 'https://127.0.0.1'), /no https/);
+});
