@@ -24,6 +24,11 @@ pub(crate) fn random() -> Result<Secret, RandomError> {
 	Ok(bytes)
 }
 
+/// 32 bytes from the system's source of randomness, to be made into a secret or a nonce.
+pub fn random_bytes() -> Result<[u8; 32], RandomError> {
+	random().map(|bytes| *bytes)
+}
+
 /// HMAC-SHA256 of `message` under `key`.
 pub(crate) fn hmac_sha256(key: &Secret, message: &[u8]) -> Secret {
 	let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]), message);

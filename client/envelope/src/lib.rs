@@ -53,7 +53,7 @@ pub mod tree;
 #[cfg(test)]
 mod vectors;
 
-pub use derive::RandomError;
+pub use derive::{random_bytes, RandomError};
 pub use grant::{open_grant, seal_grant, GrantError, GrantScope};
 pub use keys::{EncryptionKeyPair, KeyError, PublicKey, Suite};
 pub use master::{EpochId, MasterSecret};

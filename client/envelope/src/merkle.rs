@@ -123,6 +123,60 @@ pub fn proof(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
 	Some(path)
 }
 
+/// All levels of a tree: proofs for many of its leaves, each in as many steps as the tree has levels.
+/// [`proof`] would make the whole tree again for each.
+#[derive(Debug, Clone)]
+pub struct Tree {
+	/// The leaves, then each level above; the last has the root alone. Of no leaves there are no levels.
+	levels: Vec<Vec<Hash>>,
+}
+
+impl Tree {
+	/// The tree of these leaves.
+	pub fn new(leaves: Vec<Hash>) -> Self {
+		let mut levels = Vec::new();
+		let mut level = leaves;
+		while level.len() > 1 {
+			let above = level
+				.chunks(2)
+				.map(|nodes| match nodes {
+					[left, right] => node_hash(left, right),
+					// A last node without a neighbour moves up as it is.
+					nodes => nodes[0],
+				})
+				.collect();
+			levels.push(std::mem::replace(&mut level, above));
+		}
+		if !level.is_empty() {
+			levels.push(level);
+		}
+		Self { levels }
+	}
+
+	/// The root; of nothing it is the hash of nothing.
+	pub fn root(&self) -> Hash {
+		match self.levels.last() {
+			Some(top) => top[0],
+			None => RootBuilder::default().root(),
+		}
+	}
+
+	/// As [`proof`].
+	pub fn proof(&self, index: usize) -> Option<Vec<Hash>> {
+		let leaves = self.levels.first()?;
+		if index >= leaves.len() {
+			return None;
+		}
+		let mut at = index;
+		let mut path = Vec::new();
+		for level in &self.levels {
+			path.extend(level.get(at ^ 1).filter(|_| level.len() > 1));
+			at /= 2;
+		}
+		Some(path)
+	}
+}
+
 /// Checks that the chunk with hash `leaf` is number `index` of the `count` under `root`.
 pub fn verify(
 	root: &Hash,

@@ -342,6 +342,31 @@ impl Encryptor {
 		Self::with_salt(leaf, context, chunk_size, length, *derive::random()?)
 	}
 
+	/// Goes on with a record that was begun before, by its header: encrypts again what was encrypted
+	/// then, to the byte. Refuses a key that is not the record's.
+	///
+	/// What comes out must be compared with what is known of the record, by the hash of each chunk, and
+	/// must not leave the program where it differs: a value that changed in the meantime would be a
+	/// second one under the same keys and nonces, which gives both away.
+	pub fn resume(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		header: Header,
+	) -> Result<Self, RecordError> {
+		let Decryptor(chunks) = Decryptor::new(leaf, context, header)?;
+		Ok(Self { chunks, next: 0 })
+	}
+
+	/// Makes `chunk` the next one; those between are not encrypted. One past the last is the end.
+	pub fn skip_to(&mut self, chunk: u32) -> Result<(), RecordError> {
+		let chunks = self.header().chunks();
+		if chunk > chunks {
+			return Err(RecordError::NoSuchChunk { chunk, chunks });
+		}
+		self.next = chunk;
+		Ok(())
+	}
+
 	/// As [`Self::new`], with a salt that must never have been used with this leaf: for test vectors.
 	pub(crate) fn with_salt(
 		leaf: &LeafKey,

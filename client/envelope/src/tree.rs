@@ -21,6 +21,8 @@ pub const MAX_COVER: usize = 62;
 pub const NODE_KEY_LEN: usize = 32;
 /// Follows the bit in the message of a child's derivation.
 pub const CHILD_LABEL: &[u8] = b"isthmus/tree/v1";
+/// HKDF salt of the record keys of a folder's files.
+pub const FILE_KEY_LABEL: &[u8] = b"isthmus/folder-file/v1";
 
 /// Why a range, a leaf or a list of keys is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -184,6 +186,13 @@ impl EpochRoot {
 	/// The key of a leaf.
 	pub fn leaf_key(&self, leaf: u32) -> LeafKey {
 		LeafKey(descend(&self.key, leaf.into(), HEIGHT))
+	}
+
+	/// The key under which a folder's file is stored as a record: the same each time for the owner, and
+	/// for everybody else not to be told from random bytes, so that it does not give the file's name away.
+	pub fn file_key(&self, folder: &[u8; 32], path: &str) -> [u8; 32] {
+		let prk = derive::extract(FILE_KEY_LABEL, &self.key);
+		*derive::expand(&prk, &[folder, path.as_bytes()])
 	}
 
 	/// The keys that open `range` and nothing else.

@@ -100,3 +100,15 @@ fn what_does_not_belong_is_refused() {
 		Err(MerkleError::NoSuchChunk { index: 0, count: 0 })
 	);
 }
+
+#[test]
+fn a_tree_that_is_kept_proves_as_one_that_is_not() {
+	for count in 0..70 {
+		let leaves = leaves(count);
+		let tree = Tree::new(leaves.clone());
+		assert_eq!(tree.root(), root(&leaves));
+		for index in 0..=count {
+			assert_eq!(tree.proof(index), proof(&leaves, index));
+		}
+	}
+}

@@ -355,3 +355,29 @@ fn another_leaf_does_not_open_it() {
 		assert_eq!(refused, Err(RecordError::WrongKey));
 	}
 }
+
+#[test]
+fn a_record_is_gone_on_with_to_the_byte() {
+	let first = record(100);
+	let header = Header::read(&first).unwrap();
+	let mut again = Encryptor::resume(&leaf(0), &CONTEXT, header.clone()).unwrap();
+	again.skip_to(3).unwrap();
+	let mut chunk = value(100)[48..64].to_vec();
+	again.encrypt_chunk(&mut chunk).unwrap();
+	let at = Header::LEN + 3 * (16 + TAG_LEN);
+	assert_eq!(chunk, first[at..at + 16 + TAG_LEN]);
+	assert_eq!(again.next_len(), Some(16));
+	assert_eq!(again.skip_to(7), Ok(()));
+	assert_eq!(again.next_len(), None);
+	assert_eq!(
+		again.skip_to(8),
+		Err(RecordError::NoSuchChunk {
+			chunk: 8,
+			chunks: 7
+		})
+	);
+	assert!(matches!(
+		Encryptor::resume(&leaf(1), &CONTEXT, header),
+		Err(RecordError::WrongKey)
+	));
+}

@@ -174,3 +174,11 @@ proptest! {
 		}
 	}
 }
+
+#[test]
+fn a_file_s_key_is_the_same_each_time_and_its_own() {
+	let key = root().file_key(&[1; 32], "a/b");
+	assert_eq!(key, root().file_key(&[1; 32], "a/b"));
+	assert_ne!(key, root().file_key(&[2; 32], "a/b"));
+	assert_ne!(key, root().file_key(&[1; 32], "a/c"));
+}

@@ -1,0 +1,321 @@
+//! What the chain's state says after a block.
+
+use crate::{client::BlockId, error::Error, types::*};
+use isthmus_envelope::PublicKey;
+use subxt::{
+	client::OnlineClientAtBlock,
+	config::SubstrateConfig,
+	dynamic,
+	ext::{
+		frame_decode::{runtime_apis::IntoEncodableValues as Arguments, storage},
+		scale_decode::DecodeAsType,
+	},
+};
+
+/// How many entries of the state a page looks at: the most that the chain allows.
+pub const PAGE: u32 = 256;
+
+/// Where a page of a list ended; see [`Page::next`].
+pub type Cursor = Option<Vec<u8>>;
+
+/// The state after a block.
+///
+/// Lists come in pages, and `every` collects them all:
+///
+/// ```no_run
+/// # async fn example(client: isthmus_sdk::Client, owner: isthmus_sdk::AccountId)
+/// # -> Result<(), isthmus_sdk::Error> {
+/// let best = client.best().await?;
+/// for entry in isthmus_sdk::every(|after| best.requests_to(&owner, after)).await? {
+///     println!("request {}: {}", entry.id, entry.request.purpose);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct State {
+	at: OnlineClientAtBlock<SubstrateConfig>,
+	block: BlockId,
+}
+
+/// An account's funds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Funds {
+	/// What can be spent, as far as the account shall not be closed.
+	pub free: Balance,
+	/// What is held: deposits, and offers in open requests.
+	pub held: Balance,
+}
+
+/// Collects all pages of a list.
+pub async fn every<Item, Asked>(mut page: impl FnMut(Cursor) -> Asked) -> Result<Vec<Item>, Error>
+where
+	Asked: std::future::Future<Output = Result<Page<Item>, Error>>,
+{
+	let (mut items, mut after) = (Vec::new(), None);
+	loop {
+		let page = page(after).await?;
+		items.extend(page.items);
+		after = page.next;
+		if after.is_none() {
+			return Ok(items);
+		}
+	}
+}
+
+impl State {
+	pub(crate) fn new(at: OnlineClientAtBlock<SubstrateConfig>) -> Self {
+		let block = BlockId {
+			// Block numbers of this chain have 32 bits.
+			number: BlockNumber::try_from(at.block_number()).unwrap_or(BlockNumber::MAX),
+			hash: at.block_hash(),
+		};
+		Self { at, block }
+	}
+
+	pub(crate) fn inner(&self) -> &OnlineClientAtBlock<SubstrateConfig> {
+		&self.at
+	}
+
+	/// The block.
+	pub fn block(&self) -> BlockId {
+		self.block
+	}
+
+	/// Whether the chain has a pallet of this name.
+	pub fn has_pallet(&self, name: &str) -> bool {
+		self.at.metadata_ref().pallet_by_name(name).is_some()
+	}
+
+	/// A constant of the data-sharing pallet.
+	pub fn constant<Value: DecodeAsType>(&self, name: &str) -> Result<Value, Error> {
+		let address = subxt::constants::dynamic::<Value>("DataSharing", name);
+		Ok(self.at.constants().entry(address)?)
+	}
+
+	async fn get<Keys, Value>(
+		&self,
+		pallet: &str,
+		entry: &str,
+		keys: Keys,
+	) -> Result<Option<Value>, Error>
+	where
+		Keys: storage::IntoEncodableValues + storage::IntoDecodableValues,
+		Value: DecodeAsType,
+	{
+		let address = dynamic::storage::<Keys, Value>(pallet, entry);
+		match self.at.storage().entry(address)?.try_fetch(keys).await? {
+			Some(value) => Ok(Some(value.decode()?)),
+			None => Ok(None),
+		}
+	}
+
+	async fn ask<Answer: DecodeAsType>(
+		&self,
+		method: &str,
+		arguments: impl Arguments,
+	) -> Result<Answer, Error> {
+		let question = dynamic::runtime_api_call::<_, Answer>("DataSharingApi", method, arguments);
+		Ok(self.at.runtime_apis().call(question).await?)
+	}
+
+	/// A producer, by its account.
+	pub async fn producer(&self, account: &AccountId) -> Result<Option<Producer>, Error> {
+		self.get("DataSharing", "Producers", (account.clone(),))
+			.await
+	}
+
+	/// An account's public encryption key.
+	pub async fn encryption_key(&self, account: &AccountId) -> Result<Option<PublicKey>, Error> {
+		let registered: Option<RegisteredKey> = self
+			.get("DataSharing", "EncryptionKeys", (account.clone(),))
+			.await?;
+		Ok(match registered {
+			Some(registered) => Some(PublicKey::from_bytes(&registered.key)?),
+			None => None,
+		})
+	}
+
+	/// A dataset.
+	pub async fn dataset(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Option<Dataset>, Error> {
+		self.get("DataSharing", "Datasets", (owner.clone(), dataset))
+			.await
+	}
+
+	/// A record, complete or not.
+	pub async fn record(&self, owner: &AccountId, key: RecordKey) -> Result<Option<Record>, Error> {
+		self.get("DataSharing", "Records", (owner.clone(), key))
+			.await
+	}
+
+	/// What a leaf is taken by.
+	pub async fn leaf(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+		leaf: Leaf,
+	) -> Result<Option<TakenLeaf>, Error> {
+		let keys = (owner.clone(), dataset, epoch, leaf);
+		self.get("DataSharing", "Leaves", keys).await
+	}
+
+	/// A leaf that is not taken, with none taken after it if leaves were taken in order. It asks about
+	/// 32 times, however many there are.
+	pub async fn free_leaf(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+	) -> Result<Leaf, Error> {
+		let taken = |leaf: Leaf| async move {
+			Ok::<_, Error>(self.leaf(owner, dataset, epoch, leaf).await?.is_some())
+		};
+		if !taken(0).await? {
+			return Ok(0);
+		}
+		// `low` is taken; `high` is free once the first loop has ended.
+		let (mut low, mut high): (Leaf, Leaf) = (0, 1);
+		while taken(high).await? {
+			low = high;
+			high = high.checked_mul(2).ok_or_else(|| {
+				Error::Unknown("free leaf found in the epoch: start a new one".into())
+			})?;
+		}
+		while high - low > 1 {
+			let middle = low + (high - low) / 2;
+			if taken(middle).await? {
+				low = middle;
+			} else {
+				high = middle;
+			}
+		}
+		Ok(high)
+	}
+
+	/// An open request.
+	pub async fn request(&self, id: RequestId) -> Result<Option<Request>, Error> {
+		self.get("DataSharing", "Requests", (id,)).await
+	}
+
+	/// A grant, good or remembered.
+	pub async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Error> {
+		self.get("DataSharing", "Grants", (id,)).await
+	}
+
+	/// What an account has.
+	pub async fn funds(&self, account: &AccountId) -> Result<Funds, Error> {
+		#[derive(DecodeAsType)]
+		#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+		struct Info {
+			data: Data,
+		}
+		#[derive(DecodeAsType)]
+		#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+		struct Data {
+			free: Balance,
+			reserved: Balance,
+		}
+		let info: Option<Info> = self.get("System", "Account", (account.clone(),)).await?;
+		Ok(info.map_or_else(Funds::default, |info| Funds {
+			free: info.data.free,
+			held: info.data.reserved,
+		}))
+	}
+
+	/// How many transactions of an account are in the chain.
+	pub(crate) async fn nonce(&self, account: &AccountId) -> Result<u64, Error> {
+		Ok(self.at.tx().account_nonce(account).await?)
+	}
+
+	/// What a caller may know about a record: the paper's `query(key)`. The state says it to anybody;
+	/// the sealed keys in it are of use to the grantee alone.
+	///
+	/// # Errors
+	///
+	/// [`Error::Query`] where it is refused.
+	pub async fn query(
+		&self,
+		caller: &AccountId,
+		owner: &AccountId,
+		key: RecordKey,
+	) -> Result<Answer, Error> {
+		let arguments = (caller.clone(), owner.clone(), key);
+		let answer: Result<Answer, QueryRefusal> = self.ask("query", arguments).await?;
+		Ok(answer?)
+	}
+
+	/// A page of an owner's datasets.
+	pub async fn datasets(
+		&self,
+		owner: &AccountId,
+		after: Cursor,
+	) -> Result<Page<DatasetEntry>, Error> {
+		self.ask("datasets", (owner.clone(), after, PAGE)).await
+	}
+
+	/// A page of an owner's records.
+	pub async fn records(
+		&self,
+		owner: &AccountId,
+		after: Cursor,
+	) -> Result<Page<RecordEntry>, Error> {
+		self.ask("records", (owner.clone(), after, PAGE)).await
+	}
+
+	/// A page of an owner's records in a range of one epoch of a dataset.
+	pub async fn records_in(
+		&self,
+		owner: &AccountId,
+		scope: Scope,
+		after: Cursor,
+	) -> Result<Page<RecordEntry>, Error> {
+		self.ask("records_in", (owner.clone(), scope, after, PAGE))
+			.await
+	}
+
+	/// A page of the open requests to an owner.
+	pub async fn requests_to(
+		&self,
+		owner: &AccountId,
+		after: Cursor,
+	) -> Result<Page<RequestEntry>, Error> {
+		self.ask("requests_to", (owner.clone(), after, PAGE)).await
+	}
+
+	/// A page of the open requests of a consumer.
+	pub async fn requests_from(
+		&self,
+		consumer: &AccountId,
+		after: Cursor,
+	) -> Result<Page<RequestEntry>, Error> {
+		self.ask("requests_from", (consumer.clone(), after, PAGE))
+			.await
+	}
+
+	/// A page of the grants that an owner gave: those in this state, or all.
+	pub async fn grants_of(
+		&self,
+		owner: &AccountId,
+		state: Option<GrantState>,
+		after: Cursor,
+	) -> Result<Page<GrantEntry>, Error> {
+		self.ask("grants_of", (owner.clone(), state, after, PAGE))
+			.await
+	}
+
+	/// A page of the grants that a reader has: those in this state, or all.
+	pub async fn grants_to(
+		&self,
+		grantee: &AccountId,
+		state: Option<GrantState>,
+		after: Cursor,
+	) -> Result<Page<GrantEntry>, Error> {
+		self.ask("grants_to", (grantee.clone(), state, after, PAGE))
+			.await
+	}
+}

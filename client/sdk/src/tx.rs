@@ -1,0 +1,349 @@
+//! Calls: how they are made, signed, sent, and followed into a block.
+
+use crate::{
+	account::Account,
+	client::{BlockId, Client},
+	error::{Error, Refusal},
+	event::Event,
+	state::State,
+	types::BlockNumber,
+};
+use codec::Encode;
+use std::sync::Arc;
+use subxt::{
+	config::{DefaultExtrinsicParamsBuilder, SubstrateConfig},
+	error::DispatchError,
+	events::Phase,
+	ext::{
+		codec,
+		scale_encode::{EncodeAsFields, EncodeAsType, FieldIter},
+		scale_type_resolver::TypeResolver,
+	},
+	rpcs::{client::RpcSubscription, methods::chain_head::TransactionStatus, rpc_params},
+	tx,
+	utils::H256,
+};
+
+/// For how many blocks a transaction is good: at least half an hour.
+const LIFETIME: u64 = 256;
+/// What nodes answer where another transaction of the account has the nonce already, or it was used.
+const NONCE_TAKEN: [i32; 2] = [1010, 1014];
+/// How often a transaction is signed anew when another program of the same account was quicker.
+const ATTEMPTS: u32 = 5;
+
+/// A call, ready to be signed: by itself or in a batch.
+#[derive(Clone, Debug)]
+pub struct Call {
+	pallet: &'static str,
+	name: &'static str,
+	/// Its encoded arguments.
+	fields: Raw,
+}
+
+/// Bytes that are encoded already.
+#[derive(Clone, Debug)]
+struct Raw(Vec<u8>);
+
+impl EncodeAsFields for Raw {
+	fn encode_as_fields_to<R: TypeResolver>(
+		&self,
+		_: &mut dyn FieldIter<'_, R::TypeId>,
+		_: &R,
+		out: &mut Vec<u8>,
+	) -> Result<(), subxt::ext::scale_encode::Error> {
+		out.extend_from_slice(&self.0);
+		Ok(())
+	}
+}
+
+/// A call as `subxt` wants it.
+struct Payload<'a>(&'a Call);
+
+impl tx::Payload for Payload<'_> {
+	type CallData = Raw;
+
+	fn pallet_name(&self) -> &str {
+		self.0.pallet
+	}
+
+	fn call_name(&self) -> &str {
+		self.0.name
+	}
+
+	fn call_data(&self) -> &Raw {
+		&self.0.fields
+	}
+}
+
+/// An argument of bytes. `Vec<u8>` would be looked at byte by byte, which takes long for a megabyte.
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
+
+impl EncodeAsType for Bytes<'_> {
+	fn encode_as_type_to<R: TypeResolver>(
+		&self,
+		_: R::TypeId,
+		_: &R,
+		out: &mut Vec<u8>,
+	) -> Result<(), subxt::ext::scale_encode::Error> {
+		self.0.encode_to(out);
+		Ok(())
+	}
+}
+
+/// A transaction that the node took.
+pub struct Pending {
+	client: Client,
+	states: RpcSubscription<TransactionStatus<H256>>,
+	hash: H256,
+}
+
+/// A transaction in a block, whose call succeeded.
+#[derive(Clone, Debug)]
+pub struct Included {
+	/// The block. Unless it is final, it may give way to another.
+	pub block: BlockId,
+	/// The transaction's number in the block.
+	pub index: u32,
+	/// What happened in it, as far as it concerns data sharing.
+	pub events: Vec<Event>,
+}
+
+/// A block's events: by the transaction that they happened in, either data sharing's or the refusal.
+#[derive(Clone)]
+pub(crate) struct BlockEvents {
+	block: BlockId,
+	outcomes: Arc<Vec<Outcome>>,
+}
+
+/// Something of data sharing that happened in a block, or a call that was refused, with the number of
+/// its transaction; none where it happened by itself.
+pub(crate) type Outcome = (Option<u32>, Result<Event, Refusal>);
+
+/// What happened in a block.
+pub(crate) async fn outcomes(state: &State) -> Result<Vec<Outcome>, Error> {
+	let mut outcomes = Vec::new();
+	for event in state.inner().events().fetch().await?.iter() {
+		let event = event?;
+		let index = match event.phase() {
+			Phase::ApplyExtrinsic(index) => Some(index),
+			Phase::Initialization | Phase::Finalization => None,
+		};
+		if event.pallet_name() == "System" && event.event_name() == "ExtrinsicFailed" {
+			let metadata = state.inner().metadata();
+			let error = DispatchError::decode_from(event.field_bytes(), metadata)?;
+			outcomes.push((index, Err(Refusal::from(error))));
+		} else if let Some(event) = Event::read(&event)? {
+			outcomes.push((index, Ok(event)));
+		}
+	}
+	Ok(outcomes)
+}
+
+impl Client {
+	/// Encodes a call by the chain's metadata.
+	pub(crate) async fn call(
+		&self,
+		pallet: &'static str,
+		name: &'static str,
+		arguments: impl EncodeAsFields,
+	) -> Result<Call, Error> {
+		let at = self.anchor().await?;
+		let payload = tx::dynamic(pallet, name, arguments);
+		let mut bytes = at.inner().tx().call_data(&payload)?;
+		// The indices of pallet and call, which are written again by name.
+		bytes.drain(..2.min(bytes.len()));
+		Ok(Call {
+			pallet,
+			name,
+			fields: Raw(bytes),
+		})
+	}
+
+	/// Several calls in one: all of them, or none.
+	pub async fn batch(&self, calls: &[Call]) -> Result<Call, Error> {
+		let at = self.anchor().await?;
+		let mut fields = codec::Compact(calls.len() as u32).encode();
+		for call in calls {
+			fields.extend(at.inner().tx().call_data(&Payload(call))?);
+		}
+		Ok(Call {
+			pallet: "Utility",
+			name: "batch_all",
+			fields: Raw(fields),
+		})
+	}
+
+	/// Signs a call and sends it. Returns when the node has taken the transaction, so that any number
+	/// can be in flight; they come into blocks in the order in which they were sent.
+	///
+	/// # Errors
+	///
+	/// [`Error::NotAccepted`] where the node does not take it: the account cannot pay, say.
+	pub async fn submit(&self, account: &Account, call: &Call) -> Result<Pending, Error> {
+		let payload = Payload(call);
+		let mut nonces = self.0.nonces.lock().await;
+		let mut attempt = 0;
+		loop {
+			attempt += 1;
+			let at = self.anchor().await?;
+			let params = rpc_params![account.id()];
+			let next: u64 = self.request("system_accountNextIndex", params).await?;
+			// The node may not count yet what it took a moment ago.
+			let sent = nonces.get(account.id()).copied().unwrap_or_default();
+			let nonce = if attempt == 1 { next } else { next.max(sent) };
+			let BlockId { number, hash } = at.block();
+			let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new()
+				.mortal_from_unchecked(LIFETIME, number.into(), hash)
+				.nonce(nonce)
+				.build();
+			let mut signable = at.inner().tx().create_signable_offline(&payload, params)?;
+			let transaction = signable.sign(account.pair())?;
+			match self.watch(transaction.encoded(), transaction.hash()).await {
+				Ok(pending) => {
+					nonces.insert(account.id().clone(), nonce.saturating_add(1));
+					return Ok(pending);
+				}
+				Err(Error::Rpc { code, .. })
+					if attempt < ATTEMPTS && NONCE_TAKEN.contains(&code) => {}
+				Err(Error::NotAccepted(reason))
+					if attempt < ATTEMPTS
+						&& (reason.contains("outdated") || reason.contains("priority")) => {}
+				Err(Error::Rpc { message, .. }) => return Err(Error::NotAccepted(message)),
+				Err(error) => return Err(error),
+			}
+		}
+	}
+
+	/// Sends a transaction and waits until the node has taken it.
+	async fn watch(&self, transaction: &[u8], hash: H256) -> Result<Pending, Error> {
+		let params = rpc_params![format!("0x{}", hex::encode(transaction))];
+		let (watch, unwatch) = (
+			"transactionWatch_v1_submitAndWatch",
+			"transactionWatch_v1_unwatch",
+		);
+		let states = self.0.rpc.subscribe(watch, params, unwatch).await?;
+		let mut pending = Pending {
+			client: self.clone(),
+			states,
+			hash,
+		};
+		match pending.next().await? {
+			TransactionStatus::Error { error }
+			| TransactionStatus::Invalid { error }
+			| TransactionStatus::Dropped { error } => Err(Error::NotAccepted(error)),
+			_ => Ok(pending),
+		}
+	}
+
+	/// Signs a call, sends it, and waits until it is in a block.
+	pub async fn send(&self, account: &Account, call: &Call) -> Result<Included, Error> {
+		self.submit(account, call).await?.included().await
+	}
+
+	/// What happened in a block, by transaction.
+	async fn outcomes(&self, hash: H256) -> Result<BlockEvents, Error> {
+		let mut cached = self.0.events.lock().await;
+		match &*cached {
+			Some(events) if events.block.hash == hash => Ok(events.clone()),
+			_ => {
+				let state = self.at(hash).await?;
+				let outcomes = outcomes(&state).await?;
+				let events = BlockEvents {
+					block: state.block(),
+					outcomes: Arc::new(outcomes),
+				};
+				Ok(cached.insert(events).clone())
+			}
+		}
+	}
+}
+
+impl Pending {
+	/// The transaction's hash.
+	pub fn hash(&self) -> H256 {
+		self.hash
+	}
+
+	async fn next(&mut self) -> Result<TransactionStatus<H256>, Error> {
+		match self.states.next().await {
+			Some(state) => Ok(state?),
+			None => Err(Error::Connection(
+				"the node says no more of the transaction".into(),
+			)),
+		}
+	}
+
+	/// Waits until the transaction is in a block of the best chain.
+	///
+	/// # Errors
+	///
+	/// [`Error::Refused`] where the chain refused the call, [`Error::NotIncluded`] where the transaction
+	/// ended outside any block.
+	pub async fn included(&mut self) -> Result<Included, Error> {
+		self.until(false).await
+	}
+
+	/// Waits until the transaction is in a block that is final.
+	///
+	/// # Errors
+	///
+	/// As [`Self::included`].
+	pub async fn finalized(&mut self) -> Result<Included, Error> {
+		self.until(true).await
+	}
+
+	async fn until(&mut self, is_final: bool) -> Result<Included, Error> {
+		loop {
+			let (hash, index) = match self.next().await? {
+				TransactionStatus::Finalized { block } => (block.hash, block.index),
+				TransactionStatus::BestChainBlockIncluded { block: Some(block) } if !is_final => {
+					(block.hash, block.index)
+				}
+				TransactionStatus::Error { error }
+				| TransactionStatus::Invalid { error }
+				| TransactionStatus::Dropped { error } => return Err(Error::NotIncluded(error)),
+				_ => continue,
+			};
+			let index = u32::try_from(index)
+				.map_err(|_| Error::Incompatible("a block of 2^32 transactions".into()))?;
+			let BlockEvents { block, outcomes } = self.client.outcomes(hash).await?;
+			let events = outcomes
+				.iter()
+				.filter(|(at, _)| *at == Some(index))
+				.map(|(_, outcome)| outcome.clone())
+				.collect::<Result<_, _>>()
+				.map_err(Error::Refused)?;
+			return Ok(Included {
+				block,
+				index,
+				events,
+			});
+		}
+	}
+}
+
+impl Included {
+	/// The number of the block.
+	pub fn number(&self) -> BlockNumber {
+		self.block.number
+	}
+}
+
+impl From<DispatchError> for Refusal {
+	fn from(error: DispatchError) -> Self {
+		if let DispatchError::Module(module) = &error {
+			if let Ok(details) = module.details() {
+				return Self {
+					pallet: details.pallet.name().to_owned(),
+					name: details.variant.name.clone(),
+					docs: details.variant.docs.join(" ").trim().to_owned(),
+				};
+			}
+		}
+		Self {
+			pallet: "the runtime".into(),
+			name: "DispatchError".into(),
+			docs: error.to_string(),
+		}
+	}
+}
