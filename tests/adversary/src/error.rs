@@ -1,7 +1,7 @@
 //! What can keep an attack from being carried out. What an attack found is no error: see
 //! [`crate::report`].
 
-use crate::{forge::ForgeError, victim::VictimError, wire::WireError};
+use crate::{forge::ForgeError, maker::MakeError, victim::VictimError, wire::WireError};
 
 /// Why an attack was not carried out to its end.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,9 @@ pub enum AttackError {
 	/// A block could not be made.
 	#[error(transparent)]
 	Forge(#[from] ForgeError),
+	/// A chain could not be made.
+	#[error(transparent)]
+	Make(#[from] MakeError),
 	/// The node under attack could not be looked at.
 	#[error(transparent)]
 	Victim(#[from] VictimError),

@@ -78,7 +78,10 @@ impl Victim {
 			.await?;
 		let address = local_address(&addresses).ok_or_else(|| VictimError::Answer {
 			method: "system_localListenAddresses",
-			reason: format!("no TCP address with a peer id among {addresses:?}"),
+			reason: format!(
+				"no TCP address with a peer id among {addresses:?}; start the node with \
+				 `--listen-addr /ip4/127.0.0.1/tcp/PORT`"
+			),
 		})?;
 		let genesis = rpc.request("chain_getBlockHash", rpc_params![0u32]).await?;
 		let encoded: String = rpc

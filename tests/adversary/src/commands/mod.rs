@@ -1,5 +1,7 @@
 //! The subcommands, a file each.
 
+pub(crate) mod flood;
+pub(crate) mod make_chain;
 pub(crate) mod refuse;
 
 use serde::Serialize;

@@ -58,7 +58,7 @@ pub(super) const CASES: &[Case] = &[
 	Case { name: "wrong_state_root_sealed", expected: NotExecuted("Storage root must match"), make: |stage| stage.offer_with(|_| {}) },
 	Case { name: "wrong_gas_used", expected: NotExecuted("Digest item must match"), make: |stage| stage.offer_with(|block| block.gas_used = 1) },
 	Case { name: "timestamp_unlike_inherent", expected: NotExecuted("the timestamp inherent says"), make: |stage| stage.offer_with(|block| {
-		let other = block.pre.timestamp.saturating_sub(1);
+		let other = block.pre.timestamp + 1;
 		change_body(block, |body| body[0] = timestamp_inherent(other));
 	}) },
 	Case { name: "no_timestamp", expected: NotExecuted("Timestamp must be updated once in the block"), make: |stage| stage.offer_with(|block| change_body(block, Vec::clear)) },

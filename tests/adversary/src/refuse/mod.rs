@@ -93,6 +93,10 @@ pub async fn carry_out(
 	};
 	let mut log = Log::at_end(log)?;
 	let served = Served::default();
+	// Who asks for our ancestors gets them, as from any peer.
+	for ancestor in stage.headers.iter().rev() {
+		served.add(ancestor, &[]);
+	}
 	if let Offer::Block { header, body } = &offer {
 		served.add(header, body);
 	}

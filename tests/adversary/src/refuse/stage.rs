@@ -9,7 +9,6 @@ use crate::{
 use isthmus_primitives::{params::ChainParameters, Header};
 use isthmus_rules::{Parent, UNCLE_ANCESTORS};
 use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How many blocks the cases look back: the ancestors that an uncle may be a child of, and one more.
 const DEPTH: usize = UNCLE_ANCESTORS + 1;
@@ -83,15 +82,11 @@ impl<'a> Stage<'a> {
 			.iter()
 			.map(|header| victim.as_parent(header))
 			.collect::<Result<_, _>>()?;
-		let now = SystemTime::now()
-			.duration_since(UNIX_EPOCH)
-			.unwrap_or_default()
-			.as_secs();
 		Ok(Self {
 			params: victim.params().clone(),
 			headers,
 			parents,
-			now,
+			now: crate::now(),
 			miner,
 		})
 	}

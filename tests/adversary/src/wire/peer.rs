@@ -201,6 +201,8 @@ impl Peer {
 			ConfigBuilder::new()
 				.with_tcp(TcpConfig {
 					listen_addresses: Vec::new(),
+					// There is no listening port whose number could be used again.
+					reuse_port: false,
 					nodelay: true,
 					..Default::default()
 				})
