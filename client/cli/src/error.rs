@@ -57,6 +57,12 @@ impl Error {
 		self
 	}
 
+	/// What kind it is.
+	#[cfg(test)]
+	pub(crate) fn kind(&self) -> Kind {
+		self.kind
+	}
+
 	/// Prints the error to stderr, and gives the program's exit code. With `json` it is one line, an
 	/// object with `error`, `hint` and `code`.
 	pub(crate) fn report(&self, json: bool) -> ExitCode {
@@ -71,5 +77,61 @@ impl Error {
 			}
 		}
 		ExitCode::from(code)
+	}
+}
+
+impl From<isthmus_sdk::Error> for Error {
+	fn from(error: isthmus_sdk::Error) -> Self {
+		use isthmus_sdk::Error::*;
+		let (kind, hint) = match &error {
+			Unreachable { .. } => (
+				Kind::Unreachable,
+				Some("start one with `isthmus-node --dev`, or say where one is: --url ws://HOST:PORT"),
+			),
+			Connection(_) => (Kind::Unreachable, Some("run the same command again: what was begun is gone on with")),
+			Refused(refusal) => (
+				Kind::Refused,
+				match refusal.name.as_str() {
+					"NotRegistered" => Some("isthmus register --kind school NAME"),
+					"NoEncryptionKey" => Some("the reader runs: isthmus key publish"),
+					"UnknownDataset" => Some("isthmus list datasets"),
+					"UnknownRequest" => Some("isthmus requests"),
+					"UnknownGrant" => Some("isthmus list given"),
+					"KeyTaken" => Some("store it under another --name, or remove the record first: isthmus remove NAME"),
+					_ => None,
+				},
+			),
+			NotAccepted(reason) => (
+				Kind::Refused,
+				reason.contains("pay").then_some("the account has too little: isthmus balance"),
+			),
+			NotIncluded(_) => (Kind::Refused, None),
+			Query(isthmus_sdk::QueryRefusal::NotAuthorised) => {
+				(Kind::Refused, Some("ask for access: isthmus request OWNER --leaves 0..10 --purpose TEXT"))
+			}
+			Query(_) => (Kind::Refused, None),
+			Rpc { message, .. } => (
+				Kind::Refused,
+				(message.contains("discarded") || message.contains("UnknownBlock")).then_some(
+					"this node keeps the states of the latest blocks only: ask one that runs with --state-pruning archive, or begin later: --from BLOCK",
+				),
+			),
+			AlreadyStored(_) => (
+				Kind::Refused,
+				Some("store it under another --name, or remove the record first: isthmus remove NAME"),
+			),
+			ValueChanged { .. } | LengthChanged { .. } => (
+				Kind::Refused,
+				Some("store it under another --name, or give up what was begun: isthmus remove NAME"),
+			),
+			WrongContent(_) => (Kind::NotAuthentic, Some("ask another node: --url")),
+			Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
+			_ => (Kind::Failed, None),
+		};
+		let told = Self::new(kind, error);
+		match hint {
+			Some(hint) => told.hint(hint),
+			None => told,
+		}
 	}
 }

@@ -1,0 +1,315 @@
+//! `isthmus store`: encrypts files, folders or stdin, and stores them.
+
+use crate::{
+	context::{bytes, key_name, record_key, Bar, Context},
+	dataset,
+	error::Error,
+};
+use isthmus_sdk::{
+	folder::{self, File as Entry},
+	upload::{settled, MAX_WHOLE},
+	DatasetId, Identity, Leaf, Payload, Pending, Place, RecordKey, State, Stored, Upload,
+};
+use serde_json::json;
+use std::{
+	collections::VecDeque,
+	fs::File,
+	io::{Read, Seek, SeekFrom},
+	path::{Path, PathBuf},
+};
+
+/// How many small files are on their way at most: their bytes together stay below the node's pool.
+const IN_FLIGHT: usize = 14;
+
+/// What the command is given.
+#[derive(clap::Args)]
+#[command(after_help = "\
+What was interrupted is gone on with when the same command is run again: the chain knows what it has.
+Everybody can read a record's name, its size, and who stores it; nobody but the readers its bytes, or
+the names of a folder's files.
+
+Examples:
+  isthmus store marks-2025.csv --key school.key
+  isthmus store photos/ --dataset 1 --name photos-2025 --key school.key
+  tar c data | isthmus store - --name data.tar --key school.key")]
+pub(crate) struct Opts {
+	/// A file, a folder, or - for stdin, which is first kept in a temporary file that has no name.
+	path: PathBuf,
+
+	/// The dataset's number; not needed where the owner has only one.
+	#[arg(long)]
+	dataset: Option<DatasetId>,
+
+	/// The record's name, of at most 32 bytes, or 0x and 64 hexadecimal digits [default: the file's].
+	#[arg(long, value_parser = record_key)]
+	name: Option<RecordKey>,
+
+	/// The leaf of the dataset's epoch that it is stored at: ranges of leaves are what is granted. A
+	/// folder takes as many as it has files, and one more [default: the next free one].
+	#[arg(long)]
+	leaf: Option<Leaf>,
+}
+
+/// Stores.
+pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
+	let key = match (&opts.name, opts.path.file_name()) {
+		(Some(key), _) => *key,
+		(None, Some(name)) if opts.path.as_os_str() != "-" => {
+			let name = name.to_str().ok_or_else(|| {
+				Error::usage("the file's name is not UTF-8").hint("give the record a --name")
+			})?;
+			record_key(name)
+				.map_err(|error| Error::usage(error).hint("give the record a shorter --name"))?
+		}
+		_ => return Err(Error::usage("what shall the record be called?").hint("--name NAME")),
+	};
+	// Before the passphrase is asked for.
+	let source = Source::open(&opts.path)?;
+	let identity = context.identity().await?;
+	let dataset = match opts.dataset {
+		Some(dataset) => dataset,
+		None => dataset::only(&context, identity.id()).await?,
+	};
+	let best = context.client.best().await?;
+	let epoch = match best.dataset(identity.id(), dataset).await? {
+		Some(dataset) => dataset.epoch,
+		None => {
+			return Err(
+				Error::usage(format!("{} has no dataset {dataset}", identity.id()))
+					.hint("isthmus dataset list"),
+			)
+		}
+	};
+	let leaf = match opts.leaf {
+		Some(leaf) => leaf,
+		None => best.free_leaf(identity.id(), dataset, epoch).await?,
+	};
+	let place = Place {
+		key,
+		dataset,
+		epoch,
+		leaf,
+	};
+	let (stored, size, files) = match source {
+		Source::One(mut file, length) => {
+			let upload = Upload::new(&context.client, &identity, place);
+			(
+				upload.run(&mut file, length, &mut Bar::new()).await?,
+				length,
+				None,
+			)
+		}
+		Source::Folder(files) => {
+			let count = files.len();
+			let (stored, size) = store_folder(&context, &identity, place, files, &best).await?;
+			(stored, size, Some(count))
+		}
+	};
+	context.settle(&stored.last).await?;
+	let Place {
+		key,
+		dataset,
+		epoch,
+		leaf,
+	} = stored.place;
+	let block = stored.last.number();
+	let what = match files {
+		None => format!("{} as {} at leaf {leaf}", bytes(size), key_name(&key)),
+		Some(files) => format!(
+			"{} in {files} files as {}, to leaf {leaf}",
+			bytes(size),
+			key_name(&key)
+		),
+	};
+	context.answer(
+		format!("block {block}: {what} of dataset {dataset}, epoch {epoch}"),
+		json!({
+			"block": block, "key": format!("0x{}", hex::encode(key.0)), "dataset": dataset,
+			"epoch": epoch, "leaf": leaf, "bytes": size, "files": files, "resumed": stored.resumed,
+		}),
+	);
+	Ok(())
+}
+
+/// What is stored.
+enum Source {
+	/// One value, and its length.
+	One(File, u64),
+	/// The paths of a folder's files within it, and where each is, in the paths' order.
+	Folder(Vec<(String, PathBuf)>),
+}
+
+impl Source {
+	fn open(path: &Path) -> Result<Self, Error> {
+		let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", path.display()));
+		if path.as_os_str() == "-" {
+			// Large values are read twice, and a length is wanted first.
+			let mut file = tempfile::tempfile().map_err(failed)?;
+			let length = std::io::copy(&mut std::io::stdin().lock(), &mut file).map_err(failed)?;
+			file.seek(SeekFrom::Start(0)).map_err(failed)?;
+			return Ok(Self::One(file, length));
+		}
+		if path.is_dir() {
+			return walk(path).map(Self::Folder);
+		}
+		let file = File::open(path).map_err(failed)?;
+		let length = file.metadata().map_err(failed)?.len();
+		Ok(Self::One(file, length))
+	}
+}
+
+/// The files of a folder. What is neither file nor folder, a link say, is left out, and said so.
+fn walk(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
+	let mut files = Vec::new();
+	for entry in walkdir::WalkDir::new(folder).follow_links(false) {
+		let entry = entry.map_err(Error::failed)?;
+		if entry.file_type().is_dir() {
+			continue;
+		}
+		if !entry.file_type().is_file() {
+			eprintln!("left out, as it is no file: {}", entry.path().display());
+			continue;
+		}
+		let inside = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+		let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
+		let names = names.ok_or_else(|| {
+			Error::failed(format!("{}: the name is not UTF-8", entry.path().display()))
+		})?;
+		files.push((names.join("/"), entry.into_path()));
+	}
+	files.sort();
+	Ok(files)
+}
+
+/// Stores a folder's files, and at last the record that names them.
+async fn store_folder(
+	context: &Context,
+	identity: &Identity,
+	place: Place,
+	files: Vec<(String, PathBuf)>,
+	best: &State,
+) -> Result<(Stored, u64), Error> {
+	let client = &context.client;
+	if best
+		.record(identity.id(), place.key)
+		.await?
+		.is_some_and(|record| record.payload.is_complete())
+	{
+		return Err(isthmus_sdk::Error::AlreadyStored(place.key).into());
+	}
+	// What an earlier run sent is in blocks before it is asked what is there.
+	settled(client, identity.id()).await?;
+	let best = client.best().await?;
+	let id = isthmus_sdk::sharing::epoch_id(client, identity.id(), place.dataset, place.epoch);
+	let root = identity.master.epoch_root(&id);
+	let mut leaf = place.leaf;
+	let (mut entries, mut total) = (Vec::new(), 0);
+	let mut in_flight: VecDeque<Pending> = VecDeque::new();
+	let mut bar = Bar::new();
+	for (path, at) in files {
+		let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", at.display()));
+		let mut file = File::open(&at).map_err(failed)?;
+		let metadata = file.metadata().map_err(failed)?;
+		let length = metadata.len();
+		let key = RecordKey::from(root.file_key(&place.key.0, &path));
+		let there = best.record(identity.id(), key).await?;
+		match there.map(|record| record.payload) {
+			Some(payload) if payload.is_complete() => {
+				if plain_length(&payload) != length {
+					return Err(Error::failed(format!(
+						"{} changed since it was stored",
+						at.display()
+					))
+					.hint("store the folder under another --name"));
+				}
+			}
+			there => {
+				while best
+					.leaf(identity.id(), place.dataset, place.epoch, leaf)
+					.await?
+					.is_some()
+				{
+					leaf = next(leaf)?;
+				}
+				let place = Place { key, leaf, ..place };
+				let upload = Upload::new(client, identity, place);
+				if there.is_none() {
+					leaf = next(leaf)?;
+				}
+				if there.is_none() && length <= MAX_WHOLE {
+					let mut value = Vec::new();
+					file.by_ref()
+						.take(length)
+						.read_to_end(&mut value)
+						.map_err(failed)?;
+					if value.len() as u64 != length {
+						return Err(isthmus_sdk::Error::LengthChanged { expected: length }.into());
+					}
+					if in_flight.len() >= IN_FLIGHT {
+						if let Some(mut pending) = in_flight.pop_front() {
+							pending.included().await?;
+						}
+					}
+					in_flight.push_back(upload.submit_whole(&value).await?);
+				} else {
+					for mut pending in in_flight.drain(..) {
+						pending.included().await?;
+					}
+					upload.run(&mut file, length, &mut bar).await?;
+				}
+			}
+		}
+		total += length;
+		entries.push(Entry {
+			path,
+			executable: is_executable(&metadata),
+			length,
+			key,
+		});
+	}
+	for mut pending in in_flight {
+		pending.included().await?;
+	}
+	let list = folder::to_bytes(&entries).map_err(Error::failed)?;
+	let best = client.best().await?;
+	while best
+		.leaf(identity.id(), place.dataset, place.epoch, leaf)
+		.await?
+		.is_some()
+	{
+		leaf = next(leaf)?;
+	}
+	let length = list.len() as u64;
+	let upload = Upload::new(client, identity, Place { leaf, ..place });
+	let stored = upload
+		.run(&mut std::io::Cursor::new(list), length, &mut bar)
+		.await?;
+	Ok((stored, total))
+}
+
+fn next(leaf: Leaf) -> Result<Leaf, Error> {
+	leaf.checked_add(1).ok_or_else(|| {
+		Error::failed("the epoch has no more leaves").hint("isthmus dataset epoch NUMBER")
+	})
+}
+
+/// How many bytes a value has that is stored so.
+fn plain_length(payload: &Payload) -> u64 {
+	use isthmus_sdk::envelope::{record::TAG_LEN, Header};
+	let around = match payload {
+		Payload::Value { .. } => (Header::LEN + TAG_LEN) as u64,
+		Payload::Chunks { .. } => payload.chunks().saturating_mul(TAG_LEN as u64),
+	};
+	payload.length().saturating_sub(around)
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+	use std::os::unix::fs::PermissionsExt;
+	metadata.permissions().mode() & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &std::fs::Metadata) -> bool {
+	false
+}
