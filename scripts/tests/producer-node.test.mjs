@@ -1,0 +1,115 @@
+// A producer's node registers its producer by itself, once, and says plainly when it cannot.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LocalNode, runToEnd } from '../lib/node.mjs';
+import { until } from '../lib/rpc.mjs';
+import { Client } from '../lib/sharing.mjs';
+
+/** Ends what hangs. */
+const timeout = 180_000;
+/** The name that the node registers. */
+const NAME = 'Eve School';
+const PRODUCER = ['--producer-name', NAME, '--producer-kind', 'school'];
+
+/** A folder for a chain, which goes when the test ends. */
+function folder(t) {
+	const path = mkdtempSync(join(tmpdir(), 'isthmus-producer-'));
+	t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
+	return path;
+}
+
+/** Puts the producer's key into the keystore of the development chain in a folder. */
+async function insertKey(basePath, suri) {
+	const key = ['--key-type', 'prod', '--scheme', 'sr25519', '--suri', suri];
+	const { code, stderr } = await runToEnd(['key', 'insert', '--dev', '--base-path', basePath, ...key]);
+	assert.equal(code, 0, stderr);
+}
+
+/** Starts a node and a client, both of which end with the test. */
+async function start(t, options) {
+	const node = await LocalNode.start(options);
+	let client;
+	t.after(async () => {
+		await client?.disconnect();
+		await node.stop();
+	});
+	client = await Client.connect(node.url);
+	return { node, client };
+}
+
+/** The first block from number 1 on in which the account is a producer that is final. */
+async function registered(client, address) {
+	return until(`${address} is registered, and final`, async () => {
+		const finalized = await client.api.rpc.chain.getFinalizedHead();
+		const at = await client.api.at(finalized);
+		const producer = await at.query.dataSharing.producers(address);
+		return producer.isSome && producer.unwrap();
+	});
+}
+
+/** Resolves when the log has the line. */
+async function logged(node, line) {
+	await until(`the log says ${line}`, () => line.test(readFileSync(node.logPath, 'utf8')));
+}
+
+test('registers the key in its keystore, and not again', { timeout }, async (t) => {
+	const basePath = folder(t);
+	await insertKey(basePath, '//Eve');
+	const options = { args: ['--dev', '--heartbeat', '1', ...PRODUCER], basePath };
+	const first = await LocalNode.start(options);
+	const before = await Client.connect(first.url);
+	const eve = before.account('//Eve').address;
+	try {
+		const producer = await registered(before, eve);
+		t.diagnostic(`registered and final ${((performance.now() - first.startedAt) / 1000).toFixed(1)} s after the start`);
+		assert.equal(producer.name.toUtf8(), NAME);
+		assert.equal(producer.kind.type, 'School');
+		await logged(first, /registered; final by block/);
+		const alice = await before.api.query.dataSharing.producers(before.account('//Alice').address);
+		assert.ok(alice.isNone, 'the key in the keystore comes before the development account');
+	} finally {
+		await before.disconnect();
+		await first.stop();
+	}
+
+	const { node, client } = await start(t, options);
+	await logged(node, /is a registered producer/);
+	// One transaction of the account was ever sent: the registration.
+	assert.equal((await client.api.rpc.system.accountNextIndex(eve)).toNumber(), 1);
+	assert.equal((await client.api.rpc.author.pendingExtrinsics()).length, 0);
+	assert.equal(readFileSync(node.logPath, 'utf8').match(/sent the registration/g).length, 1);
+});
+
+test('a development node without a key registers its development account', { timeout }, async (t) => {
+	const { client } = await start(t, { args: ['--dev', ...PRODUCER] });
+	const producer = await registered(client, client.account('//Alice').address);
+	assert.equal(producer.name.toUtf8(), NAME);
+});
+
+test('an account without funds is told what it needs, and is registered when it has it', { timeout }, async (t) => {
+	const basePath = folder(t);
+	await insertKey(basePath, '//Poor school');
+	const { node, client } = await start(t, { args: ['--dev', '--heartbeat', '1', ...PRODUCER], basePath });
+	const poor = client.account('//Poor school').address;
+	const sentence = new RegExp(`not registered yet: account ${poor} needs at least (\\d+\\.\\d{6}) IST, and has 0\\.000000`);
+	await logged(node, sentence);
+	assert.equal((await client.api.rpc.author.pendingExtrinsics()).length, 0);
+	const [, needed] = sentence.exec(readFileSync(node.logPath, 'utf8'));
+	const amount = BigInt(needed.replace('.', '')) * 1_000_000n;
+	await client.submit(client.account('//Bob'), client.api.tx.balances.transferKeepAlive(poor, amount));
+	assert.equal((await registered(client, poor)).name.toUtf8(), NAME);
+});
+
+test('refuses to start without the key, and with half of the options', { timeout }, async (t) => {
+	const basePath = folder(t);
+	const none = await runToEnd(['--chain', 'local', '--base-path', basePath, '--no-prometheus', ...PRODUCER]);
+	assert.equal(none.code, 1);
+	assert.match(none.stderr, /`--producer-name` needs the key of the producer's account/);
+	const half = await runToEnd(['--dev', '--tmp', '--producer-name', NAME]);
+	assert.equal(half.code, 2);
+	assert.match(half.stderr, /--producer-kind <KIND>/);
+});

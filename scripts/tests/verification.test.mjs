@@ -1,0 +1,157 @@
+// What a node says of a block's verification and of the risk to it, on a chain of one verifier. What several
+// verifiers do is in the network's tests.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { LocalNode } from '../lib/node.mjs';
+import { Rpc } from '../lib/rpc.mjs';
+
+/** Ends what hangs. */
+const timeout = 180_000;
+/** Alice: her account, and the key that her node votes with. */
+const ALICE = {
+	account: '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY',
+	grandpaKey: '5FA9nQDVg267DEd8m1ZypXLBnvN7SFxYwV7ndqSYGiN9TTpu',
+};
+/** JSON-RPC's code for parameters that do not read, and the node's own. */
+const INVALID_PARAMS = -32602;
+const UNKNOWN_BLOCK = 7001;
+const NO_SHARE = 7003;
+const NO_RISK = 7004;
+
+let node;
+let rpc;
+
+before(
+	async () => {
+		node = await LocalNode.start({ args: ['--dev', '--heartbeat', '1'] });
+		rpc = await Rpc.connect(node.url);
+	},
+	{ timeout },
+);
+
+after(async () => {
+	await rpc?.disconnect();
+	await node?.stop();
+});
+
+/** A call's error, or a failed assertion where there is none. */
+async function refusal(method, ...params) {
+	const error = await rpc.call(method, ...params).then(
+		(answer) => assert.fail(`${method} answered ${JSON.stringify(answer)}`),
+		(error) => error,
+	);
+	return { code: error.code, message: error.message };
+}
+
+test('a final block was verified by one of one', { timeout }, async (t) => {
+	await rpc.finalizedFrom(3);
+	const block = await rpc.call('isthmus_verification', 2);
+	assert.equal(block.number, 2);
+	assert.equal(block.hash, await rpc.call('chain_getBlockHash', 2));
+	assert.equal(block.onBestChain, true);
+	assert.ok(block.confirmations >= 1, `confirmations ${block.confirmations}`);
+	assert.equal(block.final, true);
+	assert.equal(block.moreThanHalf, true);
+	assert.equal(block.setId, 0);
+	assert.equal(block.verifiers, 1);
+	assert.deepEqual(block.verifiedBy, [ALICE]);
+	assert.deepEqual(block.notSeen, []);
+	assert.equal(block.round, null);
+	const { number, hash } = block.justifiedBy;
+	assert.ok(number >= 2);
+	assert.equal(hash, await rpc.call('chain_getBlockHash', number));
+	const whom = number === 2 ? 'it' : `block ${number}, which descends from it`;
+	assert.equal(block.statement, `1 of 1 verifier signed for ${whom}; more than half: linked, and final.`);
+
+	// By its hash it is the same block, and every final block has an answer, from the first on.
+	const { confirmations, ...byNumber } = block;
+	const { confirmations: later, ...byHash } = await rpc.call('isthmus_verification', block.hash);
+	assert.deepEqual(byHash, byNumber);
+	assert.ok(later >= confirmations);
+	for (const first of [0, 1]) {
+		const answer = await rpc.call('isthmus_verification', first);
+		assert.deepEqual([answer.final, answer.verifiedBy], [true, [ALICE]], `block ${first}`);
+	}
+	const { justifications } = await rpc.call('chain_getBlock', hash);
+	t.diagnostic(`a justification of one vote has ${justifications[0][1].length} bytes`);
+});
+
+test('null is the best block', { timeout }, async () => {
+	await rpc.finalizedFrom(1);
+	const best = await rpc.call('isthmus_verification', null);
+	assert.ok(best.number >= 1);
+	assert.equal(best.onBestChain, true);
+	assert.equal(best.verifiers, 1);
+	assert.equal(best.final, best.justifiedBy !== null);
+});
+
+test('a block that is not there is an error of its own', { timeout }, async () => {
+	for (const method of ['isthmus_verification', 'isthmus_risk']) {
+		const rest = method === 'isthmus_risk' ? [0.1] : [];
+		const later = await refusal(method, 1_000_000, ...rest);
+		assert.equal(later.code, UNKNOWN_BLOCK);
+		assert.match(later.message, /block #1000000 is not there yet: the best block is #\d+/);
+		const hash = `0x${'ab'.repeat(32)}`;
+		const nobody = await refusal(method, hash, ...rest);
+		assert.equal(nobody.code, UNKNOWN_BLOCK);
+		assert.match(nobody.message, new RegExp(`this node has no block with the hash ${hash}`));
+		for (const nothing of [-1, 1.5, 'latest', '0x12', { number: 1 }]) {
+			assert.equal((await refusal(method, nothing, ...rest)).code, INVALID_PARAMS, JSON.stringify(nothing));
+		}
+	}
+});
+
+// The Bitcoin paper's table, section 11: P for q = 0.1 and z. Here Eq. 3 is asked for blocks of that depth.
+const TABLE = [
+	[0, 1.0],
+	[1, 0.2045873],
+	[2, 0.0509779],
+	[3, 0.0131722],
+	[4, 0.0034552],
+	[5, 0.0009137],
+];
+
+test("the risk is the known table's", { timeout }, async () => {
+	await rpc.finalizedFrom(TABLE.length);
+	const seen = new Map();
+	for (let number = 1; number <= TABLE.length; number++) {
+		const risk = await rpc.call('isthmus_risk', number, 0.1);
+		assert.equal(risk.attackerShare, 0.1);
+		assert.equal(risk.risk, 0.001);
+		assert.equal(risk.wait.depth, 6);
+		assert.equal(risk.wait.blocks, Math.max(0, 6 - risk.depth));
+		seen.set(risk.depth, risk);
+	}
+	// The chain may grow between two questions: what was seen are some of the table's depths, and deeper ones.
+	for (const [depth, risk] of seen) {
+		const known = TABLE.find(([z]) => z === depth);
+		if (known) assert.ok(Math.abs(risk.equation3 - known[1]) < 5e-8, `z = ${depth}: ${risk.equation3}`);
+		else assert.ok(risk.equation3 < 0.0009137);
+		// The exact odds are higher than the paper's from z = 2 on, where Nakamoto's approximation flatters.
+		if (depth >= 2) assert.ok(risk.exact > risk.equation3, `z = ${depth}`);
+	}
+	const risk = await rpc.call('isthmus_risk', 1, 0.3, 0.05);
+	assert.equal(risk.risk, 0.05);
+	assert.equal(risk.final, true);
+	assert.match(risk.statement, /^Final: no fork without it is ever followed, however heavy\./);
+});
+
+test('no depth is enough against half of the power', { timeout }, async () => {
+	const risk = await rpc.call('isthmus_risk', 0, 0.5);
+	assert.deepEqual([risk.equation3, risk.exact, risk.wait], [1, 1, null]);
+});
+
+test('what is no share and no risk is refused', { timeout }, async () => {
+	for (const share of [-0.1, 1.1]) {
+		const error = await refusal('isthmus_risk', null, share);
+		assert.equal(error.code, NO_SHARE);
+		assert.match(error.message, /a share of the hash power is from 0 to 1, and -?[01]\.1 is not/);
+	}
+	for (const risk of [0, 1.5]) {
+		const error = await refusal('isthmus_risk', null, 0.1, risk);
+		assert.equal(error.code, NO_RISK);
+		assert.match(error.message, /a risk to bear is above 0 and at most 1, and [01](\.5)? is not/);
+	}
+	assert.equal((await refusal('isthmus_risk', null, 'much')).code, INVALID_PARAMS);
+});
