@@ -68,6 +68,11 @@ export class Member {
 		return `/ip4/127.0.0.1/tcp/${this.local?.peerPort ?? this.#peerPort}/p2p/${this.peerId}`;
 	}
 
+	/** An address of the node where nobody listens: the port is reserved for throwing away (RFC 863). */
+	get nowhere() {
+		return `/ip4/127.0.0.1/tcp/9/p2p/${this.peerId}`;
+	}
+
 	/** A client that knows the chain's metadata. Made when it is first asked for. */
 	async client() {
 		this.#client ??= Client.connect(this.local.url);
@@ -128,8 +133,18 @@ export class Network {
 	 * @param {(index: number) => string[]} [options.args] What more goes on a node's command line.
 	 * @param {object} [options.parameters] Consensus parameters other than the `local` chain's.
 	 * @param {(genesis: object) => void} [options.edit] Changes more of the genesis configuration.
+	 * @param {(network: Network) => Promise<void>} [options.before] Called when all is there and nothing runs.
+	 * @param {(members: Member[]) => Member[][]} [options.groups] Whom to connect with whom; all with all if not given.
 	 */
-	static async start({ verifiers = 4, spare = 0, args = () => [], parameters = {}, edit } = {}) {
+	static async start({
+		verifiers = 4,
+		spare = 0,
+		args = () => [],
+		parameters = {},
+		edit,
+		before = async () => {},
+		groups = (members) => [members],
+	} = {}) {
 		const network = new Network();
 		network.folder = mkdtempSync(join(tmpdir(), 'isthmus-network-'));
 		try {
@@ -146,8 +161,10 @@ export class Network {
 				}),
 			);
 			network.members = network.#prepared.slice(0, verifiers);
-			await Promise.all(network.members.map((member, index) => network.#start(member, args(index))));
-			await network.connect(...network.members);
+			await before(network);
+			const apart = groups(network.members);
+			await Promise.all(network.members.map((member, index) => network.#start(member, args(index), apart)));
+			for (const group of apart) await network.connect(...group);
 		} catch (error) {
 			await network.stop();
 			throw error;
@@ -159,18 +176,23 @@ export class Network {
 	async add(args = []) {
 		const member = this.#prepared[this.members.length];
 		this.members.push(member);
-		await this.#start(member, args);
+		await this.#start(member, args, [this.members]);
 		await this.connect(...this.members);
 		return member;
 	}
 
-	async #start(member, args) {
-		// Whom a node may ever be connected to, it must know from the start; `connect` and `split` do the rest.
+	async #start(member, args, groups) {
+		// Whom a node may ever be connected to, it must know from the start. Those to be kept apart get each other's
+		// addresses from `connect`.
+		const group = groups.find((group) => group.includes(member));
 		const others = this.#prepared.filter((other) => other !== member);
+		const known = others.map((other) =>
+			group.includes(other) || !groups.flat().includes(other) ? other.address : other.nowhere,
+		);
 		await member.start([
 			...['--chain', this.spec, '--name', member.name],
 			...(member.voter ? ['--validator'] : []),
-			...['--reserved-nodes', ...others.map(({ address }) => address)],
+			...['--reserved-nodes', ...known],
 			...COMMON,
 			...args,
 		]);

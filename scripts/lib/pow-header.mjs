@@ -1,0 +1,43 @@
+// The paper's fields in a header as JSON-RPC gives it: what `primitives/src/digest.rs` writes into the digest.
+
+/** A pre-runtime item (SCALE variant 6) of the engine `pow_`. */
+const PRE_RUNTIME = '0x06706f775f';
+
+/**
+ * H_c, H_d, H_l and H_s of a header.
+ *
+ * @param {{digest: {logs: string[]}}} header From `chain_getHeader`.
+ */
+export function powFields(header) {
+	const item = header.digest.logs.find((log) => log.startsWith(PRE_RUNTIME));
+	if (!item) throw new Error('the header has no pow_ pre-runtime item: it is the genesis block’s, or another chain’s');
+	const bytes = Buffer.from(item.slice(PRE_RUNTIME.length), 'hex');
+	// The item's length, a compact integer, comes first; its two low bits say how many bytes it has.
+	const start = [1, 2, 4][bytes[0] & 3];
+	const fields = bytes.subarray(start);
+	return {
+		beneficiary: fields.subarray(0, 32).toString('hex'),
+		difficulty: littleEndian(fields.subarray(32, 64)),
+		gasLimit: fields.readBigUInt64LE(64),
+		timestamp: Number(fields.readBigUInt64LE(72)),
+	};
+}
+
+/**
+ * The sum of H_d from a block down to, and without, the block of number `above`.
+ *
+ * @param {import('./rpc.mjs').Rpc} rpc A node that has the blocks.
+ * @param {string} hash
+ * @param {number} above
+ */
+export async function difficultyAbove(rpc, hash, above) {
+	let sum = 0n;
+	for (let header = await rpc.header(hash); header.number > above; header = await rpc.header(header.parentHash)) {
+		sum += powFields(header).difficulty;
+	}
+	return sum;
+}
+
+function littleEndian(bytes) {
+	return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+}

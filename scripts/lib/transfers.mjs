@@ -1,0 +1,33 @@
+// Transfers that are bound to no fork, for tests of a network that is split.
+
+import { Keyring } from '@polkadot/api';
+
+/** An account from a secret such as `//Eve`. */
+function account(secret) {
+	return new Keyring({ type: 'sr25519' }).addFromUri(secret);
+}
+
+/**
+ * Sends an immortal transfer: one with an era names a block, and is void on a chain without it.
+ *
+ * @param {import('./network.mjs').Member} member The node that takes it.
+ * @returns {Promise<{included: Promise<string>}>} The hash of the first block that it is in, on that node.
+ */
+export async function transfer(member, from, to, amount) {
+	const { api } = await member.client();
+	const call = api.tx.balances.transferKeepAlive(account(to).address, amount);
+	const included = new Promise((resolve, reject) => {
+		call.signAndSend(account(from), { era: 0, nonce: -1 }, ({ isError, status }) => {
+			if (status.isInBlock) resolve(status.asInBlock.toHex());
+			else if (isError) reject(new Error(`the transfer ended as ${status.type}`));
+		}).catch(reject);
+	});
+	return { included };
+}
+
+/** What an account has in a block's state, in the smallest unit. */
+export async function balanceAt(member, secret, hash) {
+	const { api } = await member.client();
+	const { data } = await (await api.at(hash)).query.system.account(account(secret).address);
+	return data.free.toBigInt();
+}

@@ -1,0 +1,103 @@
+// The largest block that there can be: it is mined, reaches four nodes, and is imported and final on all.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { Network, step } from '../lib/network.mjs';
+import { until } from '../lib/rpc.mjs';
+import { hex, recordKey } from '../lib/sharing.mjs';
+import { identities } from '../lib/spec.mjs';
+
+/** Ends what hangs; no bound on speed. */
+const timeout = 600_000;
+const MIB = 1024 * 1024;
+/** The most bytes of a block's body, and of its ordinary transactions: the runtime's limits. */
+const MAX_BLOCK = 8 * MIB;
+const MAX_NORMAL = 6 * MIB;
+/** What is left free: inherents, signatures and the extrinsics' other arguments. */
+const ROOM = 16 * 1024;
+
+/** A body's bytes, as extrinsics are encoded. */
+function bodySize(block) {
+	return block.extrinsics.reduce((sum, extrinsic) => sum + (extrinsic.length - 2) / 2, 0);
+}
+
+test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
+	// Alice alone mines, so that no other's smaller block comes first.
+	const [{ account }] = identities(1);
+	const network = await Network.start({
+		parameters: { genesisDifficulty: '0x2000', minimumDifficulty: '0x2000' },
+		args: (index) => [
+			...['--rpc-max-response-size', '40'],
+			...(index === 0 ? ['--mine', '--beneficiary', account, '--hash-rate', '8000'] : []),
+		],
+	});
+	t.after(() => network.stop());
+	const [alice, ...others] = network.members;
+	const client = await alice.client();
+	const { api } = client;
+	const signer = client.account('//Alice');
+	const sizes = [MIB, MIB, MIB, MIB, MIB, MAX_NORMAL - 5 * MIB - ROOM];
+	let nonce;
+
+	/** Sends a call, which then waits in Alice's pool. It names no block, so none can make it void. */
+	async function send(call) {
+		await call.signAsync(signer, { era: 0, nonce });
+		nonce += 1;
+		return call.send();
+	}
+
+	await step(t, network, 'a producer has a dataset', async () => {
+		await client.register(signer, 'School', 'A school with much data');
+		await client.createDataset(signer, 'large');
+		nonce = (await api.rpc.system.accountNextIndex(signer.address)).toNumber();
+	});
+
+	await step(t, network, 'transactions for a full block wait', async () => {
+		// Without peers a node does not mine, so that they gather.
+		await network.split([alice], others);
+		for (const [leaf, size] of sizes.entries()) {
+			const key = hex(recordKey(`value ${leaf}`));
+			await send(api.tx.dataSharing.store(key, 0, 0, leaf, hex(randomBytes(size))));
+		}
+		// Ordinary transactions fill three quarters. The rest is for operational ones: here one that
+		// removes a key from the state, which nobody ever wrote, and has its length.
+		const long = hex(randomBytes(MAX_BLOCK - MAX_NORMAL - ROOM));
+		await send(api.tx.sudo.sudo(api.tx.system.killStorage([long])));
+		assert.equal((await alice.rpc.call('author_pendingExtrinsics')).length, sizes.length + 1);
+	});
+
+	await step(t, network, 'one block takes them all, and is final on all four', async (t) => {
+		const from = (await alice.rpc.best()).number;
+		await network.connect(...network.members);
+		const taken = async () =>
+			(await api.rpc.system.accountNextIndex(signer.address)).toNumber() === nonce
+			&& (await alice.rpc.call('author_pendingExtrinsics')).length === 0;
+		await until('the pool is empty', taken);
+		const { number } = await alice.rpc.best();
+		await network.finalizedFrom(number);
+		let full;
+		const counts = [];
+		for (let at = from + 1; at <= number && !full; at++) {
+			const { block } = await alice.rpc.call('chain_getBlock', await alice.rpc.hashAt(at));
+			counts.push(block.extrinsics.length);
+			if (block.extrinsics.length > sizes.length) full = { at, block };
+		}
+		assert.ok(full, `no block has them all; extrinsics in ${from + 1} to ${number}: ${counts}`);
+		const size = bodySize(full.block);
+		t.diagnostic(`block ${full.at} has a body of ${size} bytes, of at most ${MAX_BLOCK}`);
+		assert.ok(size > MAX_BLOCK - 4 * ROOM && size <= MAX_BLOCK, `${size} bytes`);
+		const hash = await alice.rpc.hashAt(full.at);
+		for (const { name, rpc } of others) {
+			assert.equal(await rpc.hashAt(full.at), hash, name);
+			const { block } = await rpc.call('chain_getBlock', hash);
+			assert.deepEqual(block.extrinsics, full.block.extrinsics, name);
+		}
+		// Every call in it did what it should.
+		const events = await (await api.at(hash)).query.system.events();
+		const failed = events.filter(({ event }) => api.events.system.ExtrinsicFailed.is(event));
+		assert.equal(failed.length, 0);
+		const done = events.filter(({ event }) => api.events.sudo.Sudid.is(event));
+		assert.ok(done[0].event.data[0].isOk);
+	});
+});

@@ -1,0 +1,87 @@
+// The heavier chain wins though it is the shorter: two halves of a network with chains of their own meet.
+//
+// Total difficulty decides, and D(H) falls with the time between blocks. The one chain has a block a second, so
+// that its difficulty rises; the other has more blocks, each a minute after the last, and so easier ones. Nobody
+// waits for them: they are made, and the nodes then mine on top.
+
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { makeChain } from '../lib/made-chain.mjs';
+import { Network, step } from '../lib/network.mjs';
+import { difficultyAbove } from '../lib/pow-header.mjs';
+import { until } from '../lib/rpc.mjs';
+import { identities } from '../lib/spec.mjs';
+import { balanceAt, transfer } from '../lib/transfers.mjs';
+
+/** Ends what hangs; no bound on speed. */
+const timeout = 600_000;
+/** Blocks of the heavier chain, a second apart, and of the longer one, a minute apart. */
+const HEAVIER = { blocks: 100, interval: 1 };
+const LONGER = { blocks: 112, interval: 60 };
+/** How long ago the chain began: before all of their timestamps. In seconds. */
+const AGE = 2 * LONGER.blocks * LONGER.interval;
+
+const accounts = identities(4).map(({ account }) => account);
+
+test('the heavier of two chains wins, though it is the shorter', { timeout }, async (t) => {
+	const network = await Network.start({
+		parameters: {
+			genesisDifficulty: '0x2000',
+			minimumDifficulty: '0x1000',
+			genesisTimestamp: Math.floor(Date.now() / 1000) - AGE,
+		},
+		args: (index) => [
+			...['--mine', '--beneficiary', accounts[index]],
+			...['--hash-rate', index < 2 ? '4000' : '2000'],
+		],
+		before: async ({ members: [alice, bob, charlie, dave], spec }) => {
+			for (const [first, second, order] of [[alice, bob, HEAVIER], [charlie, dave, LONGER]]) {
+				await makeChain(spec, first.basePath, order);
+				const database = join('chains', 'isthmus_local', 'paritydb');
+				cpSync(join(first.basePath, database), join(second.basePath, database), { recursive: true });
+			}
+		},
+		groups: ([alice, bob, charlie, dave]) => [[alice, bob], [charlie, dave]],
+	});
+	t.after(() => network.stop());
+	const [alice, , charlie] = network.members;
+
+	await step(t, network, 'each half mines on its own chain, and finalizes nothing', async () => {
+		await Promise.all([alice.rpc.bestFrom(HEAVIER.blocks + 1), charlie.rpc.bestFrom(LONGER.blocks + 1)]);
+		// Bound to no block: they can be included on either chain.
+		const sent = await Promise.all([
+			transfer(alice, '//Eve', '//Left', 3_000_000_000_000n),
+			transfer(charlie, '//Ferdie', '//Right', 4_000_000_000_000n),
+		]);
+		await Promise.all(sent.map(({ included }) => included));
+		const finals = await Promise.all(network.members.map(({ rpc }) => rpc.finalized()));
+		assert.deepEqual(finals.map(({ number }) => number), [0, 0, 0, 0]);
+	});
+
+	await step(t, network, 'all follow the heavier, and both halves’ transactions are in it', async (t) => {
+		const [heavier, longer] = await Promise.all([alice, charlie].map(({ rpc }) => rpc.best()));
+		const weights = await Promise.all([
+			difficultyAbove(alice.rpc, heavier.hash, 0),
+			difficultyAbove(charlie.rpc, longer.hash, 0),
+		]);
+		t.diagnostic(`numbers ${heavier.number} and ${longer.number}, total difficulties ${weights}`);
+		assert.ok(heavier.number < longer.number, 'the shorter');
+		assert.ok(weights[0] > weights[1], 'is the heavier');
+
+		await network.connect(...network.members);
+		// Finality reaches both chains' numbers, and every node has the heavier chain's block.
+		await network.finalizedFrom(longer.number + 1);
+		for (const { name, rpc } of network.members) {
+			assert.equal(await rpc.hashAt(heavier.number), heavier.hash, name);
+			assert.notEqual(await rpc.hashAt(longer.number), longer.hash, name);
+		}
+		const both = async () => {
+			const { hash } = await charlie.rpc.finalized();
+			const amounts = await Promise.all(['//Left', '//Right'].map((to) => balanceAt(charlie, to, hash)));
+			return amounts.every((amount) => amount > 0n) && amounts;
+		};
+		assert.deepEqual(await until('both transfers are final', both), [3_000_000_000_000n, 4_000_000_000_000n]);
+	});
+});

@@ -1,0 +1,147 @@
+// A node that joins late: it syncs a chain of 2,000 blocks with forks, and comes back sound from `kill -9` in the
+// middle of it, twenty times in a row.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import { makeChain } from '../lib/made-chain.mjs';
+import { LocalNode } from '../lib/node.mjs';
+import { PATIENCE, Rpc } from '../lib/rpc.mjs';
+import { identities, writeSpec } from '../lib/spec.mjs';
+
+/** Ends what hangs; no bound on speed. */
+const timeout = 900_000;
+const BLOCKS = 2000;
+const INTERVAL = 10;
+const KILLS = 20;
+/** A kill comes so many blocks after the last one, and some. */
+const MOST_BETWEEN_KILLS = 40;
+/** Decides when the kills come. */
+const SEED = 20260101;
+/** How often a syncing node is asked how far it is, in milliseconds: it announces no blocks meanwhile. */
+const LOOK_EVERY = 5;
+/** Where the state has the block's number: twox128("System") and twox128("Number"). */
+const NUMBER_KEY = '0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac';
+/** Where the state has the runtime. */
+const CODE_KEY = '0x3a636f6465';
+
+/** Numbers from 1 to `most`, the same each time (mulberry32). */
+function randomNumbers(seed, most) {
+	let state = seed;
+	return () => {
+		state = (state + 0x6d2b79f5) | 0;
+		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+		return (((mixed ^ (mixed >>> 14)) >>> 0) % most) + 1;
+	};
+}
+
+/** Resolves with the best block once it has at least this number. */
+async function syncedTo(node, rpc, number) {
+	for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+		const best = await rpc.best();
+		if (best.number >= number) return best;
+		await pause(LOOK_EVERY);
+	}
+	throw new Error(`block ${number} was not reached; the end of the log:\n${node.logTail(30)}`);
+}
+
+/** Walks from a block down, by its headers' parents, and returns the last header's hash. */
+async function walkDown(rpc, hash, to) {
+	let header = await rpc.header(hash);
+	while (header.number > to) {
+		const parent = await rpc.header(header.parentHash);
+		assert.equal(parent.number, header.number - 1);
+		header = parent;
+	}
+	return header.hash;
+}
+
+test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
+	const folder = mkdtempSync(join(tmpdir(), 'isthmus-sync-'));
+	const nodes = [];
+	const connections = [];
+	t.after(async () => {
+		for (const rpc of connections) await rpc.disconnect();
+		for (const node of nodes) await node.stop();
+		rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+	});
+	const connect = async (node) => {
+		const rpc = await Rpc.connect(node.url);
+		connections.push(rpc);
+		return rpc;
+	};
+	// Nobody votes and nobody mines: there is the made chain, and who has how much of it.
+	const spec = await writeSpec(folder, {
+		verifiers: identities(4),
+		parameters: {
+			genesisDifficulty: '0x1000',
+			minimumDifficulty: '0x400',
+			genesisTimestamp: Math.floor(Date.now() / 1000) - 2 * BLOCKS * INTERVAL,
+		},
+	});
+	const start = async (name, more = []) => {
+		const args = ['--chain', spec, '--no-mdns', '--disable-log-color', ...more];
+		const node = await LocalNode.start({ basePath: join(folder, name), args });
+		nodes.push(node);
+		return node;
+	};
+
+	const made = await makeChain(spec, join(folder, 'source'), {
+		...{ blocks: BLOCKS, interval: INTERVAL, forkEvery: 10, seed: SEED },
+	});
+	t.diagnostic(`made: ${JSON.stringify(made)}`);
+	assert.equal(made.best.number, BLOCKS);
+	assert.ok(made.forks > 0 && made.uncles > 0);
+
+	const source = await start('source');
+	const sourceRpc = await connect(source);
+	const top = await sourceRpc.best();
+	assert.equal(top.hash, made.best.hash);
+	const peerId = await sourceRpc.call('system_localPeerId');
+	const fromSource = ['--bootnodes', `/ip4/127.0.0.1/tcp/${source.peerPort}/p2p/${peerId}`];
+
+	await t.test('a fresh node ends with the same chain', async (t) => {
+		const node = await start('fresh', fromSource);
+		const rpc = await connect(node);
+		const best = await syncedTo(node, rpc, BLOCKS);
+		assert.equal(best.hash, top.hash);
+		assert.equal(await walkDown(rpc, best.hash, 0), await sourceRpc.hashAt(0));
+		t.diagnostic(`${((performance.now() - node.startedAt) / 1000).toFixed(1)} s from its start`);
+		await node.stop();
+	});
+
+	await t.test(`a node killed ${KILLS} times while it imports comes back sound`, async (t) => {
+		const random = randomNumbers(SEED, MOST_BETWEEN_KILLS);
+		const slowly = ['--max-blocks-per-request', '8', '--max-parallel-downloads', '1'];
+		const node = await start('killed', [...fromSource, ...slowly]);
+		const bests = [];
+		for (let kill = 0; kill < KILLS; kill++) {
+			const rpc = await Rpc.connect(node.url);
+			const { number } = await syncedTo(node, rpc, (await rpc.best()).number + random());
+			assert.ok(number < BLOCKS, `the sync was over before kill ${kill + 1} of ${KILLS}`);
+			bests.push(number);
+			await node.down();
+			await rpc.disconnect();
+			await node.up();
+
+			const again = await Rpc.connect(node.url);
+			const best = await again.best();
+			const state = await again.call('state_getStorage', NUMBER_KEY, best.hash);
+			assert.equal(Buffer.from(state.slice(2), 'hex').readUInt32LE(), best.number, 'the best state reads');
+			assert.ok((await again.call('state_getStorageSize', CODE_KEY, best.hash)) > 0);
+			// What was written last is what a kill can hurt; the rest is walked through at the end.
+			const down = Math.max(0, best.number - 2 * MOST_BETWEEN_KILLS);
+			assert.equal(await walkDown(again, best.hash, down), await sourceRpc.hashAt(down));
+			await again.disconnect();
+		}
+		t.diagnostic(`killed at ${bests}`);
+		const rpc = await connect(node);
+		const best = await syncedTo(node, rpc, BLOCKS);
+		assert.equal(best.hash, top.hash);
+		assert.equal(await walkDown(rpc, best.hash, 0), await sourceRpc.hashAt(0));
+	});
+});
