@@ -1,0 +1,50 @@
+//! What must be true of the state between calls.
+
+use crate::pallet::{
+	Applicants, BalanceOf, Config, CurrencyOf, HoldReason, Pallet, SessionLength, Verifiers,
+};
+use frame_support::{
+	ensure,
+	traits::{fungible::InspectHold, ValidatorRegistration},
+};
+use polkadot_sdk::*;
+use sp_runtime::{traits::Zero, TryRuntimeError};
+
+impl<T: Config> Pallet<T> {
+	/// Checks the state's invariants.
+	///
+	/// # Errors
+	///
+	/// The invariant that is broken.
+	pub fn do_try_state() -> Result<(), TryRuntimeError> {
+		let verifiers = Verifiers::<T>::get();
+		ensure!(!verifiers.is_empty(), "there is no verifier");
+		ensure!(
+			!SessionLength::<T>::get().is_zero(),
+			"a session has no blocks"
+		);
+		for (who, deposit) in verifiers.iter() {
+			ensure!(
+				!Applicants::<T>::contains_key(who),
+				"a verifier is an applicant"
+			);
+			Self::check_account(who, *deposit)?;
+		}
+		for (who, deposit) in Applicants::<T>::iter() {
+			Self::check_account(&who, deposit)?;
+		}
+		Ok(())
+	}
+
+	fn check_account(who: &T::AccountId, deposit: BalanceOf<T>) -> Result<(), TryRuntimeError> {
+		ensure!(
+			pallet_session::Pallet::<T>::is_registered(who),
+			"a verifier or applicant has no session keys"
+		);
+		ensure!(
+			CurrencyOf::<T>::balance_on_hold(&HoldReason::Verifier.into(), who) == deposit,
+			"another deposit is held than is written down"
+		);
+		Ok(())
+	}
+}

@@ -1,0 +1,400 @@
+//! A runtime of the least that verifiers need: with a session, and with the collective that votes.
+
+use crate::{self as pallet_verifiers, *};
+use codec::Encode;
+use frame_support::{
+	derive_impl,
+	dispatch::GetDispatchInfo,
+	parameter_types,
+	traits::{fungible::InspectHold, OnInitialize},
+	weights::Weight,
+};
+use frame_system::{EnsureNever, EnsureRoot};
+use pallet_collective::{EnsureProportionMoreThan, Instance1, PrimeDefaultVote};
+use polkadot_sdk::*;
+use sp_core::{ConstU32, ConstU64, H256};
+use sp_runtime::{
+	impl_opaque_keys,
+	testing::UintAuthorityId,
+	traits::{ConvertInto, Dispatchable, Hash as _, OpaqueKeys},
+	BuildStorage, DispatchError, DispatchResult, RuntimeAppPublic,
+};
+use std::collections::BTreeSet;
+
+pub(crate) type Error = pallet_verifiers::Error<Test>;
+pub(crate) type VerifiersEvent = pallet_verifiers::Event<Test>;
+pub(crate) type VerifiersCall = pallet_verifiers::Call<Test>;
+pub(crate) type CouncilError = pallet_collective::Error<Test, Instance1>;
+type Block = frame_system::mocking::MockBlock<Test>;
+
+frame_support::construct_runtime!(
+	pub enum Test {
+		System: frame_system,
+		Balances: pallet_balances,
+		Session: pallet_session,
+		Verifiers: pallet_verifiers,
+		Council: pallet_collective::<Instance1>,
+	}
+);
+
+#[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
+impl frame_system::Config for Test {
+	type Block = Block;
+	type AccountData = pallet_balances::AccountData<u64>;
+}
+
+#[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
+impl pallet_balances::Config for Test {
+	type AccountStore = System;
+	type RuntimeHoldReason = RuntimeHoldReason;
+}
+
+impl_opaque_keys! {
+	pub struct Keys {
+		pub dummy: UintAuthorityId,
+	}
+}
+
+/// Writes down what the session tells GRANDPA.
+pub struct Voters;
+
+impl pallet_session::SessionHandler<u64> for Voters {
+	const KEY_TYPE_IDS: &'static [sp_runtime::KeyTypeId] = &[UintAuthorityId::ID];
+
+	fn on_genesis_session<Ks: OpaqueKeys>(voters: &[(u64, Ks)]) {
+		CurrentVoters::set(keys(voters));
+	}
+
+	fn on_new_session<Ks: OpaqueKeys>(changed: bool, voters: &[(u64, Ks)], _: &[(u64, Ks)]) {
+		if changed {
+			CurrentVoters::set(keys(voters));
+			SetId::mutate(|set| *set += 1);
+		} else {
+			assert_eq!(CurrentVoters::get(), keys(voters));
+		}
+	}
+
+	fn on_disabled(_: u32) {}
+}
+
+fn keys<Ks: OpaqueKeys>(voters: &[(u64, Ks)]) -> Vec<(u64, u64)> {
+	let key = |keys: &Ks| keys.get::<UintAuthorityId>(UintAuthorityId::ID);
+	voters
+		.iter()
+		.map(|(who, keys)| (*who, key(keys).expect("it has one").0))
+		.collect()
+}
+
+pub(crate) const KEY_DEPOSIT: u64 = 10;
+pub(crate) const DEPOSIT: u64 = 100;
+pub(crate) const MAX_VERIFIERS: u32 = 6;
+pub(crate) const SESSION: u64 = 5;
+pub(crate) const MOTION_DURATION: u64 = 20;
+pub(crate) const WEALTH: u64 = 1_000;
+
+pub(crate) const ALICE: u64 = 1;
+pub(crate) const BOB: u64 = 2;
+pub(crate) const CHARLIE: u64 = 3;
+pub(crate) const DAVE: u64 = 4;
+/// A producer with session keys, as [`FERDIE`] and [`GINA`] are.
+pub(crate) const EVE: u64 = 5;
+pub(crate) const FERDIE: u64 = 6;
+pub(crate) const GINA: u64 = 7;
+/// A producer without session keys.
+pub(crate) const KEYLESS: u64 = 8;
+/// It has session keys, and is no producer.
+pub(crate) const STRANGER: u64 = 9;
+/// A producer with session keys, and without the deposit.
+pub(crate) const PAUPER: u64 = 10;
+
+parameter_types! {
+	pub static CurrentVoters: Vec<(u64, u64)> = vec![];
+	pub static SetId: u64 = 0;
+	pub static Registered: BTreeSet<u64> = BTreeSet::new();
+	pub const MembersChangeWeight: Weight = Weight::from_parts(7, 0);
+	pub const MaxProposalWeight: Weight = Weight::MAX;
+}
+
+impl pallet_session::Config for Test {
+	type Currency = Balances;
+	type DisablingStrategy = ();
+	type KeyDeposit = ConstU64<KEY_DEPOSIT>;
+	type Keys = Keys;
+	type NextSessionRotation = pallet_session::PeriodicSessions<SessionBlocks<Test>, ConstU64<0>>;
+	type RuntimeEvent = RuntimeEvent;
+	type SessionHandler = Voters;
+	type SessionManager = Verifiers;
+	type ShouldEndSession = pallet_session::PeriodicSessions<SessionBlocks<Test>, ConstU64<0>>;
+	type ValidatorId = u64;
+	type ValidatorIdOf = ConvertInto;
+	type WeightInfo = ();
+}
+
+/// The registry of producers.
+pub struct Producers;
+
+impl frame_support::traits::Contains<u64> for Producers {
+	fn contains(who: &u64) -> bool {
+		Registered::get().contains(who)
+	}
+}
+
+impl Config for Test {
+	type Currency = Balances;
+	type Deposit = ConstU64<DEPOSIT>;
+	type MajorityOrigin = EnsureProportionMoreThan<u64, Instance1, 1, 2>;
+	type MaxVerifiers = ConstU32<MAX_VERIFIERS>;
+	type Members = Council;
+	type MembersChangeWeight = MembersChangeWeight;
+	type Producers = Producers;
+	type WeightInfo = weights::SubstrateWeight<Test>;
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = Producers;
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+impl BenchmarkHelper<u64> for Producers {
+	fn register(who: &u64) {
+		Registered::mutate(|producers| producers.insert(*who));
+	}
+}
+
+impl pallet_collective::Config<Instance1> for Test {
+	type Consideration = ();
+	type DefaultVote = PrimeDefaultVote;
+	type DisapproveOrigin = EnsureRoot<u64>;
+	type KillOrigin = EnsureRoot<u64>;
+	type MaxMembers = ConstU32<MAX_VERIFIERS>;
+	type MaxProposalWeight = MaxProposalWeight;
+	type MaxProposals = ConstU32<20>;
+	type MotionDuration = ConstU64<MOTION_DURATION>;
+	type Proposal = RuntimeCall;
+	type RuntimeEvent = RuntimeEvent;
+	type RuntimeOrigin = RuntimeOrigin;
+	type SetMembersOrigin = EnsureNever<()>;
+	type WeightInfo = ();
+}
+
+/// A genesis with these verifiers, in this order, and sessions of so many blocks.
+pub(crate) fn build(verifiers: &[u64], session_blocks: u64) -> sp_io::TestExternalities {
+	let with_keys = |who: &u64| (*who, *who, key(*who));
+	RuntimeGenesisConfig {
+		balances: pallet_balances::GenesisConfig {
+			balances: (ALICE..=PAUPER)
+				.map(|who| match who {
+					PAUPER => (who, DEPOSIT),
+					_ => (who, WEALTH),
+				})
+				.collect(),
+			..Default::default()
+		},
+		session: pallet_session::GenesisConfig {
+			keys: verifiers.iter().map(with_keys).collect(),
+			..Default::default()
+		},
+		verifiers: pallet_verifiers::GenesisConfig { session_blocks },
+		..Default::default()
+	}
+	.build_storage()
+	.expect("the genesis builds")
+	.into()
+}
+
+/// Runs a test on a new chain with these verifiers, at block 1, and checks the state's invariants when
+/// it is over. All that are called producers are, and have session keys if they are said to.
+pub(crate) fn with_verifiers(verifiers: &[u64], test: impl FnOnce()) {
+	Registered::set([EVE, FERDIE, GINA, KEYLESS, PAUPER].into());
+	SetId::set(0);
+	build(verifiers, SESSION).execute_with(|| {
+		System::set_block_number(1);
+		for who in [EVE, FERDIE, GINA, STRANGER, PAUPER] {
+			set_keys(who, who).expect("the keys are its own");
+		}
+		test();
+		check();
+	});
+}
+
+/// The usual four verifiers.
+pub(crate) fn with_four(test: impl FnOnce()) {
+	with_verifiers(&[ALICE, BOB, CHARLIE, DAVE], test);
+}
+
+/// The state's invariants, those between pallets too.
+pub(crate) fn check() {
+	assert_eq!(Verifiers::do_try_state(), Ok(()));
+	assert_eq!(
+		pallet_collective::Members::<Test, Instance1>::get(),
+		verifiers()
+	);
+	assert!(!CurrentVoters::get().is_empty());
+	assert!(!Session::queued_keys().is_empty());
+}
+
+pub(crate) fn verifiers() -> Vec<u64> {
+	pallet_verifiers::Verifiers::<Test>::get()
+		.keys()
+		.copied()
+		.collect()
+}
+
+pub(crate) fn applicants() -> Vec<u64> {
+	let mut list: Vec<_> = Applicants::<Test>::iter_keys().collect();
+	list.sort_unstable();
+	list
+}
+
+/// Who votes on blocks.
+pub(crate) fn voters() -> Vec<u64> {
+	CurrentVoters::get()
+		.into_iter()
+		.map(|(who, _)| who)
+		.collect()
+}
+
+pub(crate) fn key(number: u64) -> Keys {
+	Keys {
+		dummy: UintAuthorityId(number),
+	}
+}
+
+pub(crate) fn set_keys(who: u64, number: u64) -> DispatchResult {
+	let proof = UintAuthorityId(number)
+		.sign(&who.encode())
+		.expect("it signs anything");
+	Session::set_keys(Some(who).into(), key(number), proof.encode())
+}
+
+pub(crate) fn held(who: u64) -> u64 {
+	Balances::balance_on_hold(&HoldReason::Verifier.into(), &who)
+}
+
+/// Dispatches a call as this account's transaction does: undone if it fails.
+pub(crate) fn submit(who: u64, call: impl Into<RuntimeCall>) -> DispatchResult {
+	call.into()
+		.dispatch(Some(who).into())
+		.map(|_| ())
+		.map_err(|failed| failed.error)
+}
+
+/// Begins blocks up to this one.
+pub(crate) fn run_to(block: u64) {
+	while System::block_number() < block {
+		System::set_block_number(System::block_number() + 1);
+		Session::on_initialize(System::block_number());
+	}
+}
+
+/// Begins blocks until this session has begun.
+pub(crate) fn run_to_session(session: u32) {
+	while Session::current_index() < session {
+		run_to(System::block_number() + 1);
+	}
+}
+
+pub(crate) fn last_event() -> VerifiersEvent {
+	System::read_events_for_pallet::<VerifiersEvent>()
+		.pop()
+		.expect("there is an event of the verifiers'")
+}
+
+/// A motion of the council.
+#[derive(Clone, Copy)]
+pub(crate) struct Motion {
+	pub(crate) hash: H256,
+	pub(crate) index: u32,
+}
+
+impl Motion {
+	/// Proposes a call.
+	pub(crate) fn propose(
+		who: u64,
+		threshold: u32,
+		call: VerifiersCall,
+	) -> Result<Self, DispatchError> {
+		let call = RuntimeCall::from(call);
+		let hash = <Test as frame_system::Config>::Hashing::hash_of(&call);
+		let index = pallet_collective::ProposalCount::<Test, Instance1>::get();
+		let length_bound = call.encoded_size() as u32;
+		submit(
+			who,
+			pallet_collective::Call::propose {
+				threshold,
+				proposal: Box::new(call),
+				length_bound,
+			},
+		)?;
+		Ok(Self { hash, index })
+	}
+
+	pub(crate) fn vote(self, who: u64, approve: bool) -> DispatchResult {
+		submit(
+			who,
+			pallet_collective::Call::vote {
+				proposal: self.hash,
+				index: self.index,
+				approve,
+			},
+		)
+	}
+
+	/// Closes it, and returns what came of the call; `None` if it was rejected.
+	pub(crate) fn close(self) -> Result<Option<DispatchResult>, DispatchError> {
+		let weight = VerifiersCall::admit { who: 0 }
+			.get_dispatch_info()
+			.call_weight
+			+ VerifiersCall::remove { who: 0 }
+				.get_dispatch_info()
+				.call_weight;
+		let before = System::event_count();
+		submit(
+			STRANGER,
+			pallet_collective::Call::close {
+				proposal_hash: self.hash,
+				index: self.index,
+				proposal_weight_bound: weight,
+				length_bound: 100,
+			},
+		)?;
+		Ok(executed(before))
+	}
+}
+
+/// The result of the motion that was executed after so many events.
+pub(crate) fn executed(before: u32) -> Option<DispatchResult> {
+	System::events()
+		.into_iter()
+		.skip(before as usize)
+		.find_map(|record| match record.event {
+			RuntimeEvent::Council(pallet_collective::Event::Executed { result, .. }) => {
+				Some(result)
+			}
+			_ => None,
+		})
+}
+
+/// The call by as many of the verifiers as it takes, all of whom agree.
+pub(crate) fn decide(call: VerifiersCall) -> DispatchResult {
+	let all = verifiers();
+	let majority = all.len() / 2 + 1;
+	let before = System::event_count();
+	let motion = Motion::propose(all[0], majority as u32, call).expect("it can be proposed");
+	if majority == 1 {
+		return executed(before).expect("one is enough");
+	}
+	for who in &all[..majority] {
+		motion.vote(*who, true).expect("a verifier may vote");
+	}
+	motion
+		.close()
+		.expect("there are votes enough")
+		.expect("it was carried")
+}
+
+pub(crate) fn admit(who: u64) -> VerifiersCall {
+	VerifiersCall::admit { who }
+}
+
+pub(crate) fn remove(who: u64) -> VerifiersCall {
+	VerifiersCall::remove { who }
+}

@@ -1,0 +1,52 @@
+//! What the session and the registry of producers ask of this pallet.
+
+use crate::pallet::{Applicants, Config, Pallet, SessionIndex, SessionLength, Verifiers};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+use frame_support::traits::{Contains, Get};
+use frame_system::pallet_prelude::BlockNumberFor;
+use polkadot_sdk::*;
+use sp_runtime::traits::One;
+
+/// The blocks in a session, for [`pallet_session::PeriodicSessions`]: at least 1, as it divides by it.
+pub struct SessionBlocks<T>(PhantomData<T>);
+
+impl<T: Config> Get<BlockNumberFor<T>> for SessionBlocks<T> {
+	fn get() -> BlockNumberFor<T> {
+		SessionLength::<T>::get().max(One::one())
+	}
+}
+
+/// The accounts that must stay registered producers: verifiers and applicants.
+pub struct Bound<T>(PhantomData<T>);
+
+impl<T: Config> Contains<T::AccountId> for Bound<T> {
+	fn contains(who: &T::AccountId) -> bool {
+		Applicants::<T>::contains_key(who) || Verifiers::<T>::get().contains_key(who)
+	}
+}
+
+impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
+	/// The verifiers, if they are others than those of the session that begins now. For the same,
+	/// `None`: naming them again would start a new set of GRANDPA's for nothing.
+	fn new_session(_: SessionIndex) -> Option<Vec<T::AccountId>> {
+		let verifiers = Verifiers::<T>::get();
+		let current = pallet_session::Validators::<T>::get();
+		let unchanged = current.len() == verifiers.len()
+			&& current.iter().all(|who| verifiers.contains_key(who));
+		// There is always a verifier; were there none, an empty set would stop the chain.
+		if unchanged || verifiers.is_empty() {
+			return None;
+		}
+		Some(verifiers.into_inner().into_keys().collect())
+	}
+
+	/// The session's own genesis keys name the first verifiers.
+	fn new_session_genesis(_: SessionIndex) -> Option<Vec<T::AccountId>> {
+		None
+	}
+
+	fn end_session(_: SessionIndex) {}
+
+	fn start_session(_: SessionIndex) {}
+}

@@ -1,0 +1,128 @@
+//! `apply`, `withdraw` and `leave`, and what is held for them.
+
+use crate::mock::*;
+use frame_support::{assert_noop, assert_ok, dispatch::GetDispatchInfo, traits::Contains};
+use polkadot_sdk::*;
+use sp_runtime::{DispatchError, TokenError};
+
+const APPLY: VerifiersCall = VerifiersCall::apply {};
+const WITHDRAW: VerifiersCall = VerifiersCall::withdraw {};
+const LEAVE: VerifiersCall = VerifiersCall::leave {};
+
+#[test]
+fn a_producer_applies_and_withdraws() {
+	with_four(|| {
+		let free = Balances::free_balance(EVE);
+		assert_ok!(submit(EVE, APPLY));
+		assert_eq!(
+			last_event(),
+			VerifiersEvent::Applied {
+				who: EVE,
+				deposit: DEPOSIT
+			}
+		);
+		assert_eq!((applicants(), held(EVE)), (vec![EVE], DEPOSIT));
+		assert_eq!(Balances::free_balance(EVE), free - DEPOSIT);
+		assert!(crate::Bound::<Test>::contains(&EVE));
+
+		assert_ok!(submit(EVE, WITHDRAW));
+		assert_eq!(last_event(), VerifiersEvent::Withdrawn { who: EVE });
+		assert_eq!((applicants(), held(EVE)), (vec![], 0));
+		assert_eq!(Balances::free_balance(EVE), free);
+		assert!(!crate::Bound::<Test>::contains(&EVE));
+
+		// And again.
+		assert_ok!(submit(EVE, APPLY));
+	});
+}
+
+#[test]
+fn who_may_not_apply_is_told_why() {
+	with_four(|| {
+		assert_noop!(submit(ALICE, APPLY), Error::AlreadyVerifier);
+		assert_noop!(submit(STRANGER, APPLY), Error::NotProducer);
+		assert_noop!(submit(KEYLESS, APPLY), Error::NoSessionKeys);
+		assert_noop!(
+			submit(PAUPER, APPLY),
+			DispatchError::Token(TokenError::FundsUnavailable)
+		);
+		assert_ok!(submit(EVE, APPLY));
+		assert_noop!(submit(EVE, APPLY), Error::AlreadyApplicant);
+		for call in [APPLY, WITHDRAW, LEAVE] {
+			let call = RuntimeCall::from(call);
+			let unsigned = sp_runtime::traits::Dispatchable::dispatch(call, RuntimeOrigin::root());
+			assert_eq!(
+				unsigned.map_err(|failed| failed.error),
+				Err(DispatchError::BadOrigin)
+			);
+		}
+	});
+}
+
+#[test]
+fn only_an_applicant_withdraws() {
+	with_four(|| {
+		assert_noop!(submit(EVE, WITHDRAW), Error::NotApplicant);
+		assert_noop!(submit(ALICE, WITHDRAW), Error::NotApplicant);
+		assert_ok!(submit(EVE, APPLY));
+		assert_ok!(decide(admit(EVE)));
+		assert_noop!(submit(EVE, WITHDRAW), Error::NotApplicant);
+	});
+}
+
+#[test]
+fn a_verifier_leaves_with_its_deposit() {
+	with_four(|| {
+		let free = Balances::free_balance(EVE);
+		assert_ok!(submit(EVE, APPLY));
+		assert_ok!(decide(admit(EVE)));
+		assert_eq!(held(EVE), DEPOSIT);
+		assert!(crate::Bound::<Test>::contains(&EVE));
+
+		assert_ok!(submit(EVE, LEAVE));
+		let session = 2;
+		assert_eq!(last_event(), VerifiersEvent::Left { who: EVE, session });
+		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE]);
+		assert_eq!((held(EVE), Balances::free_balance(EVE)), (0, free));
+		assert!(!crate::Bound::<Test>::contains(&EVE));
+		// And may come again.
+		assert_ok!(submit(EVE, APPLY));
+	});
+}
+
+#[test]
+fn of_the_verifiers_of_genesis_nothing_is_held() {
+	with_four(|| {
+		let free = Balances::free_balance(DAVE);
+		assert_ok!(submit(DAVE, LEAVE));
+		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE]);
+		assert_eq!((held(DAVE), Balances::free_balance(DAVE)), (0, free));
+	});
+}
+
+#[test]
+fn the_last_verifier_stays() {
+	with_verifiers(&[BOB, ALICE], || {
+		assert_noop!(submit(EVE, LEAVE), Error::NotVerifier);
+		assert_ok!(submit(ALICE, LEAVE));
+		assert_noop!(submit(BOB, LEAVE), Error::LastVerifier);
+		assert_eq!(decide(remove(BOB)), Err(Error::LastVerifier.into()));
+		assert_eq!(verifiers(), [BOB]);
+	});
+}
+
+#[test]
+fn a_change_of_members_is_paid_for() {
+	let weight = |call: VerifiersCall| call.get_dispatch_info().call_weight.ref_time();
+	use crate::WeightInfo as _;
+	type Weights = crate::weights::SubstrateWeight<Test>;
+	let change = MembersChangeWeight::get();
+	for (call, own) in [
+		(admit(EVE), Weights::admit()),
+		(remove(EVE), Weights::remove()),
+		(LEAVE, Weights::leave()),
+	] {
+		assert_eq!(weight(call), (own + change).ref_time());
+	}
+	assert_eq!(weight(APPLY), Weights::apply().ref_time());
+}

@@ -1,0 +1,87 @@
+//! Long sequences of random calls: the state's invariants hold at each step, and all deposits come
+//! back at the end.
+
+use crate::mock::*;
+use frame_support::assert_ok;
+use polkadot_sdk::*;
+use rand::{rngs::StdRng, Rng, SeedableRng};
+use sp_runtime::DispatchResult;
+
+const STEPS: u32 = 2_000;
+
+/// One thing that may happen. Most of it is refused, which must change nothing.
+fn step(random: &mut StdRng, motions: &mut Vec<Motion>) -> DispatchResult {
+	let who = random.gen_range(ALICE..=STRANGER);
+	let whom = random.gen_range(ALICE..=STRANGER);
+	match random.gen_range(0..16) {
+		0..=1 => return submit(who, VerifiersCall::apply {}),
+		2 => return submit(who, VerifiersCall::withdraw {}),
+		3 => return submit(who, VerifiersCall::leave {}),
+		4 => return submit(who, VerifiersCall::remove_keys {}),
+		5 => return set_keys(who, who + 100 * random.gen_range(0..3)),
+		6..=8 => {
+			let call = if random.gen() {
+				admit(whom)
+			} else {
+				remove(whom)
+			};
+			motions.push(Motion::propose(who, random.gen_range(0..5), call)?);
+		}
+		9..=12 => {
+			if let Some(motion) = motions.get(random.gen_range(0..=motions.len())) {
+				return motion.vote(who, random.gen_ratio(4, 5));
+			}
+		}
+		13..=14 => {
+			if !motions.is_empty() {
+				let place = random.gen_range(0..motions.len());
+				motions[place].close()?;
+				motions.swap_remove(place);
+			}
+		}
+		_ => run_to(System::block_number() + random.gen_range(1..=SESSION)),
+	}
+	Ok(())
+}
+
+#[test]
+fn random_calls_keep_the_state_sound() {
+	for seed in 0..3 {
+		let mut random = StdRng::seed_from_u64(seed);
+		with_four(|| {
+			let total = |who| Balances::free_balance(who) + Balances::reserved_balance(who);
+			let before: Vec<_> = (ALICE..=PAUPER).map(total).collect();
+			let (mut motions, mut accepted) = (vec![], 0);
+			for _ in 0..STEPS {
+				System::reset_events();
+				accepted += u32::from(step(&mut random, &mut motions).is_ok());
+				check();
+				// Threshold 0 and 1 are motions that were executed at once.
+				motions.retain(|motion| {
+					pallet_collective::Voting::<Test, pallet_collective::Instance1>::contains_key(
+						motion.hash,
+					)
+				});
+			}
+			let sets = SetId::get();
+			assert!(
+				sets > 10 && accepted > STEPS / 4,
+				"{sets} sets of voters and {accepted} good calls test little"
+			);
+			// All leave, and all that was held is free; one stays.
+			for who in applicants() {
+				assert_ok!(submit(who, VerifiersCall::withdraw {}));
+			}
+			for who in verifiers().into_iter().skip(1) {
+				assert_ok!(submit(who, VerifiersCall::leave {}));
+			}
+			let stays = verifiers()[0];
+			for who in ALICE..=PAUPER {
+				assert!(who == stays || held(who) == 0);
+			}
+			assert_eq!((ALICE..=PAUPER).map(total).collect::<Vec<_>>(), before);
+			run_to(System::block_number() + 2 * SESSION);
+			assert_eq!(voters(), [stays]);
+		});
+	}
+}

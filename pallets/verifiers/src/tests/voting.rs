@@ -1,0 +1,262 @@
+//! More than half: no fewer, whatever threshold is proposed, and of the verifiers there are when the
+//! motion is closed.
+
+use crate::mock::*;
+use frame_support::{assert_noop, assert_ok};
+use pallet_collective::{Instance1, Voting};
+use polkadot_sdk::*;
+use sp_runtime::DispatchError;
+
+fn applied(who: u64) {
+	assert_ok!(submit(who, VerifiersCall::apply {}));
+}
+
+#[test]
+fn three_of_four_admit() {
+	with_four(|| {
+		applied(EVE);
+		let motion = Motion::propose(ALICE, 3, admit(EVE)).unwrap();
+		assert_ok!(motion.vote(ALICE, true));
+		assert_ok!(motion.vote(BOB, true));
+		assert_ok!(motion.vote(DAVE, false));
+		assert_noop!(motion.close(), CouncilError::TooEarly);
+		assert_ok!(motion.vote(CHARLIE, true));
+		assert_eq!(motion.close(), Ok(Some(Ok(()))));
+		assert_eq!(
+			last_event(),
+			VerifiersEvent::Admitted {
+				who: EVE,
+				session: 2
+			}
+		);
+		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE, EVE]);
+		assert_eq!((applicants(), held(EVE)), (vec![], DEPOSIT));
+	});
+}
+
+#[test]
+fn exactly_half_is_not_enough_whatever_the_threshold() {
+	with_four(|| {
+		applied(EVE);
+		let motion = Motion::propose(ALICE, 2, admit(EVE)).unwrap();
+		assert_ok!(motion.vote(ALICE, true));
+		assert_ok!(motion.vote(BOB, true));
+		assert_eq!(motion.close(), Ok(Some(Err(DispatchError::BadOrigin))));
+		assert_eq!((verifiers().len(), applicants()), (4, vec![EVE]));
+
+		let motion = Motion::propose(ALICE, 2, remove(DAVE)).unwrap();
+		assert_ok!(motion.vote(ALICE, true));
+		assert_ok!(motion.vote(BOB, true));
+		assert_eq!(motion.close(), Ok(Some(Err(DispatchError::BadOrigin))));
+		assert_eq!(verifiers().len(), 4);
+	});
+}
+
+#[test]
+fn a_threshold_of_one_is_one_vote() {
+	with_four(|| {
+		applied(EVE);
+		for threshold in [0, 1] {
+			let before = System::event_count();
+			Motion::propose(ALICE, threshold, admit(EVE)).unwrap();
+			assert_eq!(executed(before), Some(Err(DispatchError::BadOrigin)));
+		}
+		assert_eq!((verifiers().len(), applicants()), (4, vec![EVE]));
+	});
+}
+
+#[test]
+fn one_of_one_is_more_than_half() {
+	with_verifiers(&[ALICE], || {
+		applied(EVE);
+		let before = System::event_count();
+		Motion::propose(ALICE, 1, admit(EVE)).unwrap();
+		assert_eq!(executed(before), Some(Ok(())));
+		assert_eq!(verifiers(), [ALICE, EVE]);
+		// One of two is not.
+		let before = System::event_count();
+		Motion::propose(ALICE, 1, remove(EVE)).unwrap();
+		assert_eq!(executed(before), Some(Err(DispatchError::BadOrigin)));
+	});
+}
+
+#[test]
+fn majorities_of_every_number() {
+	for count in 1..=5u64 {
+		for ayes in 1..=count {
+			let all: Vec<_> = (1..=count).collect();
+			with_verifiers(&all, || {
+				applied(FERDIE);
+				let before = System::event_count();
+				let motion = Motion::propose(ALICE, ayes as u32, admit(FERDIE)).unwrap();
+				let result = if ayes == 1 {
+					executed(before)
+				} else {
+					for who in 1..=ayes {
+						assert_ok!(motion.vote(who, true));
+					}
+					motion.close().unwrap()
+				};
+				let expected = if 2 * ayes > count {
+					Ok(())
+				} else {
+					Err(DispatchError::BadOrigin)
+				};
+				assert_eq!(result, Some(expected), "{ayes} of {count}");
+				assert_eq!(verifiers().contains(&FERDIE), 2 * ayes > count);
+			});
+		}
+	}
+}
+
+#[test]
+fn nobody_decides_alone() {
+	with_four(|| {
+		applied(EVE);
+		for origin in [
+			RuntimeOrigin::signed(ALICE),
+			RuntimeOrigin::root(),
+			RuntimeOrigin::none(),
+			pallet_collective::RawOrigin::Member(ALICE).into(),
+			pallet_collective::RawOrigin::Members(2, 4).into(),
+		] {
+			assert_noop!(
+				Verifiers::admit(origin.clone(), EVE),
+				DispatchError::BadOrigin
+			);
+			assert_noop!(Verifiers::remove(origin, DAVE), DispatchError::BadOrigin);
+		}
+	});
+}
+
+#[test]
+fn only_verifiers_vote() {
+	with_four(|| {
+		applied(EVE);
+		assert_eq!(
+			Motion::propose(EVE, 3, admit(EVE)).err(),
+			Some(CouncilError::NotMember.into())
+		);
+		let motion = Motion::propose(ALICE, 3, admit(EVE)).unwrap();
+		assert_noop!(motion.vote(EVE, true), CouncilError::NotMember);
+		assert_ok!(motion.vote(ALICE, true));
+		assert_noop!(motion.vote(ALICE, true), CouncilError::DuplicateVote);
+	});
+}
+
+#[test]
+fn what_cannot_be_decided() {
+	with_four(|| {
+		assert_eq!(decide(admit(EVE)), Err(Error::NotApplicant.into()));
+		assert_eq!(decide(admit(ALICE)), Err(Error::NotApplicant.into()));
+		assert_eq!(decide(remove(EVE)), Err(Error::NotVerifier.into()));
+		applied(EVE);
+		assert_eq!(decide(remove(EVE)), Err(Error::NotVerifier.into()));
+		// A registry that lets go of an applicant is not trusted.
+		Registered::mutate(|producers| producers.remove(&EVE));
+		assert_eq!(decide(admit(EVE)), Err(Error::NotProducer.into()));
+		assert_eq!((applicants(), held(EVE)), (vec![EVE], DEPOSIT));
+	});
+}
+
+#[test]
+fn there_are_no_more_verifiers_than_there_may_be() {
+	with_verifiers(&[1, 2, 3, 4, EVE], || {
+		applied(FERDIE);
+		applied(GINA);
+		assert_ok!(decide(admit(FERDIE)));
+		assert_eq!(verifiers().len() as u32, MAX_VERIFIERS);
+		assert_eq!(decide(admit(GINA)), Err(Error::TooManyVerifiers.into()));
+		assert_eq!((applicants(), held(GINA)), (vec![GINA], DEPOSIT));
+		assert_ok!(submit(ALICE, VerifiersCall::leave {}));
+		assert_ok!(decide(admit(GINA)));
+	});
+}
+
+#[test]
+fn the_removed_loses_vote_and_deposit_comes_back() {
+	with_four(|| {
+		applied(EVE);
+		applied(FERDIE);
+		assert_ok!(decide(admit(EVE)));
+		let pending = Motion::propose(EVE, 3, admit(FERDIE)).unwrap();
+		assert_ok!(pending.vote(EVE, true));
+		assert_ok!(pending.vote(ALICE, true));
+
+		assert_ok!(decide(remove(EVE)));
+		assert_eq!(
+			last_event(),
+			VerifiersEvent::Removed {
+				who: EVE,
+				session: 2
+			}
+		);
+		assert_eq!(held(EVE), 0);
+		// Its vote on what is pending is gone with it, and two are not enough of four.
+		let votes = Voting::<Test, Instance1>::get(pending.hash).unwrap();
+		assert!(
+			format!("{votes:?}").contains("ayes: [1], nays: []"),
+			"{votes:?}"
+		);
+		assert_noop!(pending.vote(EVE, true), CouncilError::NotMember);
+		assert_ok!(pending.vote(BOB, true));
+		assert_noop!(pending.close(), CouncilError::TooEarly);
+		assert_ok!(pending.vote(CHARLIE, true));
+		assert_eq!(pending.close(), Ok(Some(Ok(()))));
+		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE, FERDIE]);
+	});
+}
+
+/// A motion keeps its threshold; what counts when it is closed is half of the verifiers of then.
+#[test]
+fn a_motion_of_a_smaller_set_needs_half_of_the_greater() {
+	with_four(|| {
+		[EVE, FERDIE, GINA].into_iter().for_each(applied);
+		let motion = Motion::propose(ALICE, 3, admit(GINA)).unwrap();
+		for who in [ALICE, BOB, CHARLIE] {
+			assert_ok!(motion.vote(who, true));
+		}
+		assert_ok!(decide(admit(EVE)));
+		assert_ok!(decide(admit(FERDIE)));
+		// Three of six: closing now spends the motion for nothing.
+		assert_eq!(motion.close(), Ok(Some(Err(DispatchError::BadOrigin))));
+		assert_eq!((verifiers().len(), applicants()), (6, vec![GINA]));
+		assert_noop!(motion.vote(DAVE, true), CouncilError::ProposalMissing);
+		// It is proposed again, and four of six do (six are all there may be here).
+		assert_ok!(submit(DAVE, VerifiersCall::leave {}));
+		assert_ok!(decide(admit(GINA)));
+	});
+}
+
+#[test]
+fn a_motion_that_is_not_carried_lapses() {
+	with_four(|| {
+		applied(EVE);
+		let motion = Motion::propose(ALICE, 3, admit(EVE)).unwrap();
+		assert_ok!(motion.vote(ALICE, true));
+		assert_ok!(motion.vote(BOB, true));
+		run_to(1 + MOTION_DURATION - 1);
+		assert_noop!(motion.close(), CouncilError::TooEarly);
+		run_to(1 + MOTION_DURATION);
+		assert_eq!(motion.close(), Ok(None));
+		assert_eq!(applicants(), [EVE]);
+		// Two against are enough to be sure of it before.
+		let motion = Motion::propose(ALICE, 3, admit(EVE)).unwrap();
+		assert_ok!(motion.vote(CHARLIE, false));
+		assert_ok!(motion.vote(DAVE, false));
+		assert_eq!(motion.close(), Ok(None));
+		assert_eq!(applicants(), [EVE]);
+	});
+}
+
+#[test]
+fn a_verifier_votes_on_its_own_removal() {
+	with_verifiers(&[ALICE, BOB, CHARLIE], || {
+		let motion = Motion::propose(ALICE, 2, remove(CHARLIE)).unwrap();
+		assert_ok!(motion.vote(CHARLIE, false));
+		assert_ok!(motion.vote(ALICE, true));
+		assert_ok!(motion.vote(BOB, true));
+		assert_eq!(motion.close(), Ok(Some(Ok(()))));
+		assert_eq!(verifiers(), [ALICE, BOB]);
+	});
+}
