@@ -14,7 +14,7 @@
 //! - refuses a transaction that the block's own gas limit has no room for ([`CheckGasLimit`]), and
 //!   writes H_g, the gas that the block's transactions used, when the block ends ([`gas`]);
 //! - mints the rewards of the miner and of the uncles' miners;
-//! - answers who mined the block ([`Pallet::beneficiary`], `FindAuthor`).
+//! - answers who mined the block ([`Pallet::beneficiary`]).
 //!
 //! What is not here: the seal, the time of the node's clock and an uncle's full header validity need
 //! what a runtime has not. They are the engine's, which checks them, and everything about the header
@@ -65,18 +65,18 @@ pub mod pallet {
 	use codec::Encode;
 	use frame_support::{
 		pallet_prelude::*,
-		traits::{fungible, FindAuthor, OnTimestampSet},
+		traits::{fungible, OnTimestampSet},
 	};
 	use frame_system::pallet_prelude::*;
 	use isthmus_primitives::{
-		digest::{read_pre_digest, uncles_hash, GasUsed, PreDigest, POW_ENGINE_ID},
+		digest::{read_pre_digest, uncles_hash, GasUsed, POW_ENGINE_ID},
 		inherents::{UnclesInherentData, UnclesInherentError, UNCLES_INHERENT_IDENTIFIER},
 		params::{ChainParameters, MAX_UNCLES},
 		AccountId, Balance, Hash, Header,
 	};
 	use isthmus_rules::{miner_reward, uncle_reward};
 	use sp_inherents::{InherentData, InherentIdentifier};
-	use sp_runtime::{ConsensusEngineId, DigestItem, SaturatedConversion};
+	use sp_runtime::{DigestItem, SaturatedConversion};
 
 	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
 
@@ -338,20 +338,6 @@ pub mod pallet {
 					"the timestamp inherent says {got} s, and the header (H_s) {expected} s"
 				));
 			}
-		}
-	}
-
-	impl<T: Config> FindAuthor<AccountId> for Pallet<T> {
-		/// H_c of the header that the pre-runtime items are of.
-		fn find_author<'a, I>(digests: I) -> Option<AccountId>
-		where
-			I: 'a + IntoIterator<Item = (ConsensusEngineId, &'a [u8])>,
-		{
-			use codec::DecodeAll;
-			let (_, mut bytes) = digests.into_iter().find(|(id, _)| *id == POW_ENGINE_ID)?;
-			PreDigest::decode_all(&mut bytes)
-				.ok()
-				.map(|pre| pre.beneficiary)
 		}
 	}
 

@@ -11,7 +11,7 @@ use frame_support::{
 	assert_noop, assert_ok,
 	dispatch::{DispatchClass, DispatchInfo, Pays},
 	inherent::ProvideInherent,
-	traits::{FindAuthor, Hooks},
+	traits::Hooks,
 	weights::Weight,
 };
 use isthmus_primitives::{

@@ -203,23 +203,3 @@ fn the_time_must_be_the_headers() {
 		});
 	}
 }
-
-#[test]
-fn the_author_is_found_in_the_digest() {
-	let bytes = PreDigest {
-		beneficiary: account(7),
-		difficulty: 1.into(),
-		gas_limit: 1,
-		timestamp: 1,
-		uncles_hash: Hash::zero(),
-		extra_data: vec![],
-	}
-	.encode();
-	let find = |items: Vec<([u8; 4], &[u8])>| ProofOfWork::find_author(items);
-	assert_eq!(
-		find(vec![(*b"aura", &[1]), (POW_ENGINE_ID, &bytes)]),
-		Some(account(7))
-	);
-	assert_eq!(find(vec![(*b"aura", &bytes)]), None);
-	assert_eq!(find(vec![(POW_ENGINE_ID, &bytes[1..])]), None);
-}
