@@ -1,0 +1,262 @@
+//! Runs a pallet's benchmarks in the runtime and fits a line to the samples.
+
+use codec::{Decode, Encode};
+use frame_benchmarking::{
+	Analysis, BenchmarkBatch, BenchmarkConfig, BenchmarkList, BenchmarkMetadata,
+	BenchmarkParameter, BenchmarkResult, BenchmarkSelector,
+};
+use polkadot_sdk::*;
+use sc_client_db::BenchmarkingState;
+use sc_executor::WasmExecutor;
+use sc_service::{ChainType, GenericChainSpec, NoExtension};
+use sp_core::traits::{CallContext, RuntimeCode, WrappedRuntimeCode};
+use sp_runtime::{traits::BlakeTwo256, BuildStorage};
+use sp_state_machine::StateMachine;
+
+type Host = frame_benchmarking::benchmarking::HostFunctions;
+type Executor = WasmExecutor<(sp_io::SubstrateHostFunctions, Host)>;
+type State = BenchmarkingState<BlakeTwo256>;
+
+/// Why a pallet could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum MeasureError {
+	/// The genesis state.
+	#[error("no genesis state: {0}")]
+	Genesis(String),
+	/// The runtime has no benchmarks, or one that does not end well.
+	#[error("{call}: {message}")]
+	Runtime {
+		/// What was called.
+		call: String,
+		/// What the runtime, or the executor, says.
+		message: String,
+	},
+	/// Not in the runtime.
+	#[error("the runtime has no benchmarks of {0}; is it in `define_benchmarks!`?")]
+	NoSuchPallet(String),
+	/// Samples that no line fits.
+	#[error("no line fits the samples of {0}: {1}")]
+	NoFit(String, String),
+}
+
+/// A quantity that grows with a benchmark's components: a constant, and a slope for each component.
+pub(crate) struct Line {
+	/// With all components at zero.
+	pub(crate) base: u128,
+	/// Name and slope of each component.
+	pub(crate) slopes: Vec<(String, u128)>,
+}
+
+/// What one benchmark costs.
+pub(crate) struct Cost {
+	/// The benchmark's name.
+	pub(crate) name: String,
+	/// Its components, each with its least and greatest value.
+	pub(crate) components: Vec<(String, u32, u32)>,
+	/// Time, in picoseconds.
+	pub(crate) time: Line,
+	/// The shortest time among the samples, in picoseconds.
+	pub(crate) least: u128,
+	/// Entries of the state that are read.
+	pub(crate) reads: Line,
+	/// Entries of the state that are written.
+	pub(crate) writes: Line,
+}
+
+/// Measures every benchmark of the pallet.
+///
+/// # Errors
+///
+/// Where the runtime has none, or one fails.
+pub(crate) fn pallet(
+	wasm: &[u8],
+	pallet: &str,
+	steps: u32,
+	repeat: u32,
+) -> Result<Vec<Cost>, MeasureError> {
+	let bench = Bench::new(wasm)?;
+	// Not the benchmarks marked "extra": no weight is made of them. What follows the list, about the
+	// state's entries, is for proofs.
+	let lists: Vec<BenchmarkList> = bench.call(
+		&bench.timing,
+		"Benchmark_benchmark_metadata",
+		&false.encode(),
+	)?;
+	let list = lists
+		.into_iter()
+		.find(|list| list.pallet == pallet.as_bytes())
+		.ok_or_else(|| MeasureError::NoSuchPallet(pallet.into()))?;
+	list.benchmarks
+		.iter()
+		.map(|benchmark| bench.measure(&list, benchmark, steps, repeat))
+		.collect()
+}
+
+/// The runtime, and the states it runs on.
+struct Bench<'a> {
+	executor: Executor,
+	code: WrappedRuntimeCode<'a>,
+	hash: Vec<u8>,
+	/// Counts reads and writes, which takes time.
+	counting: State,
+	timing: State,
+}
+
+impl<'a> Bench<'a> {
+	fn new(wasm: &'a [u8]) -> Result<Self, MeasureError> {
+		let genesis = GenericChainSpec::<NoExtension, Host>::builder(wasm, None)
+			.with_name("Benchmarks")
+			.with_id("benchmarks")
+			.with_chain_type(ChainType::Development)
+			.with_genesis_config_preset_name(sp_genesis_builder::DEV_RUNTIME_PRESET)
+			.build()
+			.build_storage()
+			.map_err(MeasureError::Genesis)?;
+		let state = |counting| {
+			State::new(genesis.clone(), None, false, counting).map_err(MeasureError::Genesis)
+		};
+		Ok(Self {
+			executor: Executor::builder().with_max_runtime_instances(2).build(),
+			code: WrappedRuntimeCode(wasm.into()),
+			hash: sp_io::hashing::blake2_256(wasm).to_vec(),
+			counting: state(true)?,
+			timing: state(false)?,
+		})
+	}
+
+	fn call<R: Decode>(
+		&self,
+		state: &State,
+		method: &str,
+		arguments: &[u8],
+	) -> Result<R, MeasureError> {
+		let failed = |message: String| MeasureError::Runtime {
+			call: method.into(),
+			message,
+		};
+		let code = RuntimeCode {
+			code_fetcher: &self.code,
+			heap_pages: None,
+			hash: self.hash.clone(),
+		};
+		let output = StateMachine::new(
+			state,
+			&mut Default::default(),
+			&self.executor,
+			method,
+			arguments,
+			&mut Default::default(),
+			&code,
+			CallContext::Offchain,
+		)
+		.execute()
+		.map_err(|error| failed(error.to_string()))?;
+		R::decode(&mut &output[..]).map_err(|error| failed(error.to_string()))
+	}
+
+	/// Runs one benchmark with these values of its components.
+	fn dispatch(
+		&self,
+		state: &State,
+		list: &BenchmarkList,
+		benchmark: &BenchmarkMetadata,
+		components: &[(BenchmarkParameter, u32)],
+		(verify, repeats): (bool, u32),
+	) -> Result<Vec<BenchmarkResult>, MeasureError> {
+		let config = BenchmarkConfig {
+			pallet: list.pallet.clone(),
+			instance: list.instance.clone(),
+			benchmark: benchmark.name.clone(),
+			selected_components: components.to_vec(),
+			verify,
+			internal_repeats: repeats,
+		};
+		let batches: Result<Vec<BenchmarkBatch>, String> =
+			self.call(state, "Benchmark_dispatch_benchmark", &config.encode())?;
+		let batches = batches.map_err(|message| MeasureError::Runtime {
+			call: text(&benchmark.name),
+			message,
+		})?;
+		Ok(batches
+			.into_iter()
+			.flat_map(|batch| batch.results)
+			.collect())
+	}
+
+	fn measure(
+		&self,
+		list: &BenchmarkList,
+		benchmark: &BenchmarkMetadata,
+		steps: u32,
+		repeat: u32,
+	) -> Result<Cost, MeasureError> {
+		let name = text(&benchmark.name);
+		eprintln!("{}: {name}", text(&list.pallet));
+		let (mut counts, mut times) = (Vec::new(), Vec::new());
+		for components in selections(&benchmark.components, steps) {
+			let run = |state, how| self.dispatch(state, list, benchmark, &components, how);
+			run(&self.timing, (true, 1))?;
+			counts.extend(run(&self.counting, (false, 1))?);
+			times.extend(run(&self.timing, (false, repeat))?);
+		}
+		let fit = |samples: &Vec<BenchmarkResult>, selector| {
+			Analysis::min_squares_iqr(samples, selector)
+				.map_err(|error| MeasureError::NoFit(name.clone(), error.to_string()))
+		};
+		let time = fit(&times, BenchmarkSelector::ExtrinsicTime)?;
+		Ok(Cost {
+			components: benchmark
+				.components
+				.iter()
+				.map(|(component, least, most)| (component.to_string(), *least, *most))
+				.collect(),
+			least: time.minimum,
+			time: line(time),
+			reads: line(fit(&counts, BenchmarkSelector::Reads)?),
+			writes: line(fit(&counts, BenchmarkSelector::Writes)?),
+			name,
+		})
+	}
+}
+
+fn line(analysis: Analysis) -> Line {
+	Line {
+		base: analysis.base,
+		slopes: analysis
+			.names
+			.into_iter()
+			.zip(analysis.slopes)
+			.filter(|(_, slope)| *slope > 0)
+			.collect(),
+	}
+}
+
+/// For each component in turn, `steps` values from its least to its greatest, the others at their
+/// greatest.
+fn selections(
+	components: &[(BenchmarkParameter, u32, u32)],
+	steps: u32,
+) -> Vec<Vec<(BenchmarkParameter, u32)>> {
+	if components.is_empty() {
+		return vec![Vec::new()];
+	}
+	let mut selections = Vec::new();
+	for (varied, least, most) in components {
+		let width = u64::from(most.saturating_sub(*least));
+		for step in 0..u64::from(steps) {
+			// At most `width`, which is a u32.
+			let value = least + (width * step / u64::from(steps - 1)) as u32;
+			selections.push(
+				components
+					.iter()
+					.map(|(name, _, most)| (*name, if name == varied { value } else { *most }))
+					.collect(),
+			);
+		}
+	}
+	selections
+}
+
+fn text(bytes: &[u8]) -> String {
+	String::from_utf8_lossy(bytes).into_owned()
+}
