@@ -7,7 +7,7 @@
 
 use crate::forge::{timestamp_inherent, uncles_inherent, with_seal, ForgeError, Miner};
 use codec::Encode;
-use isthmus_engine::{BlockError, CheckError};
+use isthmus_engine::{BlockError, BlockTree, CheckError};
 use isthmus_node::service::{FullClient, Parts};
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest, POW_ENGINE_ID},
@@ -16,7 +16,6 @@ use isthmus_primitives::{
 };
 use isthmus_rules::{self as rules, Parent};
 use polkadot_sdk::*;
-use sc_client_api::Backend;
 use sc_consensus::{
 	BlockImport, BlockImportParams, ImportResult, StateAction, StorageChanges as ImportChanges,
 };
@@ -163,8 +162,8 @@ impl Maker {
 	///
 	/// The database's.
 	pub fn uncle_candidates(&self, parent: Hash) -> Result<Vec<Header>, MakeError> {
-		let blocks = self.parts.backend.blockchain();
-		Ok(self.parts.chain.uncle_candidates(blocks, parent)?)
+		let children = |block| self.parts.backend.children(block);
+		Ok(self.parts.chain.uncle_candidates(parent, children)?)
 	}
 
 	/// Makes and seals a block. The database is as before.
