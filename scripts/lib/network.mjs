@@ -33,19 +33,16 @@ export class Member {
 	peerId;
 	/** Where the node's data and log are. */
 	basePath;
-	/** Whether it votes. */
-	voter;
 	/** Whether it runs. */
 	isUp = false;
 	#peerPort;
 	#client;
 
-	/** A node that is prepared but not started. */
+	/** A node that is prepared but not started; `voter`: its keystore has the key that it votes with. */
 	static async prepare(chain, basePath, identity, voter) {
 		const member = new Member();
 		member.identity = identity;
 		member.basePath = basePath;
-		member.voter = voter;
 		mkdirSync(basePath, { recursive: true });
 		member.peerId = await giveKeys(chain, basePath, voter && identity);
 		member.#peerPort = await freePort();
@@ -129,7 +126,7 @@ export class Network {
 	 *
 	 * @param {object} [options]
 	 * @param {number} [options.verifiers] How many genesis verifiers there are. Each is a node.
-	 * @param {number} [options.spare] How many nodes more `add` may start.
+	 * @param {number} [options.spare] How many nodes more `add` may start. They have no voter's key yet.
 	 * @param {(index: number) => string[]} [options.args] What more goes on a node's command line.
 	 * @param {object} [options.parameters] Consensus parameters other than the `local` chain's.
 	 * @param {(genesis: object) => void} [options.edit] Changes more of the genesis configuration.
@@ -155,9 +152,9 @@ export class Network {
 				edit,
 			});
 			network.#prepared = await Promise.all(
-				who.map((identity) => {
+				who.map((identity, index) => {
 					const basePath = join(network.folder, identity.name.toLowerCase());
-					return Member.prepare(network.spec, basePath, identity, true);
+					return Member.prepare(network.spec, basePath, identity, index < verifiers);
 				}),
 			);
 			network.members = network.#prepared.slice(0, verifiers);
@@ -191,8 +188,7 @@ export class Network {
 		);
 		await member.start([
 			...['--chain', this.spec, '--name', member.name],
-			...(member.voter ? ['--validator'] : []),
-			...['--reserved-nodes', ...known],
+			...['--validator', '--reserved-nodes', ...known],
 			...COMMON,
 			...args,
 		]);
