@@ -279,10 +279,13 @@ pub(crate) fn new_full(
 		.then(|| Sealer::new(chain.clone(), block_import.clone(), metrics));
 	let rpc_builder = {
 		let sealer = sealer.clone();
+		let sharing = rpc::sharing::Sharing::new(client.clone());
 		let (client, pool, chain) = (client.clone(), pool.clone(), chain.clone());
 		Box::new(move |executor| {
 			let (client, pool, chain) = (client.clone(), pool.clone(), chain.clone());
-			rpc::create(client, pool, chain, finality.clone(), sealer.clone(), executor).map_err(Into::into)
+			let (finality, sealer, sharing) = (finality.clone(), sealer.clone(), sharing.clone());
+			rpc::create(client, pool, chain, finality, sealer, sharing, executor)
+				.map_err(Into::into)
 		})
 	};
 

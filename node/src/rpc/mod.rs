@@ -4,6 +4,7 @@ mod block;
 mod error;
 pub(crate) mod mining;
 mod risk;
+pub(crate) mod sharing;
 mod verification;
 
 use crate::{
@@ -18,6 +19,7 @@ use sc_consensus_grandpa::{
 	FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState,
 };
 use sc_rpc::SubscriptionTaskExecutor;
+use sharing::Sharing;
 use std::sync::Arc;
 
 /// What finality's RPC answers from.
@@ -41,11 +43,13 @@ pub(crate) fn create(
 	chain: Arc<Chain<FullClient>>,
 	finality: Finality,
 	sealer: Option<FullSealer>,
+	sharing: Sharing,
 	executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>> {
 	use self::{
 		mining::{EthMining, EthMiningApiServer},
 		risk::{RiskApiServer, Risks},
+		sharing::SharingApiServer,
 		verification::{VerificationApiServer, Verifications},
 	};
 	use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
@@ -58,6 +62,7 @@ pub(crate) fn create(
 	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 	module.merge(Verifications::new(client.clone(), &finality).into_rpc())?;
 	module.merge(Risks::new(client, chain).into_rpc())?;
+	module.merge(sharing.into_rpc())?;
 	let Finality {
 		voter_state,
 		authority_set,

@@ -1,7 +1,13 @@
 //! Benchmarks of every call, of what happens by itself, and of the transaction extension, each at its
 //! dearest: longest names, texts and keys, an offer to pay, an epoch to start.
 
-use crate::{extension::DirectCall, pallet::*, types::*};
+use crate::{
+	extension::DirectCall,
+	manifest,
+	pallet::*,
+	policy::{ConsumerKinds, Policy},
+	types::*,
+};
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -102,8 +108,49 @@ fn request<T: Config>(owner: &T::AccountId, consumer: &T::AccountId) -> Result<(
 fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), BenchmarkError> {
 	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
 	let (owner, grantee) = (signed::<T>(owner), grantee.clone());
-	Pallet::<T>::add_authorize(owner, grantee, scope(), expiry::<T>(), None, sealed_keys, None)?;
+	Pallet::<T>::add_authorize(
+		owner,
+		grantee,
+		scope(),
+		expiry::<T>(),
+		None,
+		sealed_keys,
+		None,
+	)?;
 	Ok(())
+}
+
+/// The most chunks whose hashes a manifest can hold.
+fn most_chunks<T: Config>() -> u32 {
+	(T::MaxValueSize::get().saturating_sub(3) / 32).min(MAX_CHUNKS)
+}
+
+/// A manifest without a header, of chunks that all have no hash but the first.
+fn manifest_of(chunks: u32, first: H256) -> Vec<u8> {
+	let mut bytes = vec![manifest::VERSION, 0, 0];
+	bytes.extend(first.0);
+	bytes.resize(3 + 32 * chunks as usize, 0);
+	bytes
+}
+
+/// The neighbours of the first of `2^height` chunks.
+fn first_proof(height: u32) -> Vec<H256> {
+	let mut node = manifest::leaf(&[0; 32]);
+	let mut proof = Vec::new();
+	for _ in 0..height {
+		proof.push(node.into());
+		node = manifest::inner(&node, &node);
+	}
+	proof
+}
+
+fn policy<T: Config>() -> Policy<BalanceOf<T>, BlockNumberFor<T>> {
+	Policy {
+		price: T::DepositPerItem::get(),
+		longest_range: LEAVES_PER_EPOCH,
+		longest_term: 1u32.into(),
+		consumers: ConsumerKinds::ALL,
+	}
 }
 
 fn held<T: Config>(reason: HoldReason, who: &T::AccountId) -> BalanceOf<T> {
@@ -179,9 +226,11 @@ mod benchmarks {
 	#[benchmark]
 	fn remove_dataset() -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
+		Pallet::<T>::set_policy(signed::<T>(&caller), 0, policy::<T>())?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), 0);
 		assert!(!Datasets::<T>::contains_key(&caller, 0));
+		assert!(!Policies::<T>::contains_key(&caller, 0));
 		Ok(())
 	}
 
@@ -317,6 +366,83 @@ mod benchmarks {
 			Datasets::<T>::get(&caller, 0).map(|dataset| dataset.epoch),
 			Some(1)
 		);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn open_record(n: Linear<1, { most_chunks::<T>() }>) -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		let manifest = manifest_of(n, H256::zero());
+		DirectStore::<T>::put(());
+		#[extrinsic_call]
+		_(
+			RawOrigin::Signed(caller.clone()),
+			KEY,
+			0,
+			0,
+			0,
+			n.into(),
+			1,
+			manifest,
+		);
+		assert_eq!(
+			Records::<T>::get(&caller, KEY).map(|record| record.payload.chunks()),
+			Some(n)
+		);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn store_chunk(l: Linear<1, { T::MaxValueSize::get() }>) -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		let bytes = vec![7; l as usize];
+		// The longest proof: of as many chunks as fit, by a power of two.
+		let height = most_chunks::<T>().ilog2();
+		let chunks = 1u32 << height;
+		let manifest = manifest_of(chunks, sp_io::hashing::blake2_256(&bytes).into());
+		DirectStore::<T>::put(());
+		Pallet::<T>::open_record(
+			signed::<T>(&caller),
+			KEY,
+			0,
+			0,
+			0,
+			u64::from(chunks) * u64::from(l),
+			l,
+			manifest,
+		)?;
+		DirectStore::<T>::put(());
+		#[extrinsic_call]
+		_(
+			RawOrigin::Signed(caller.clone()),
+			KEY,
+			0,
+			first_proof(height),
+			bytes,
+		);
+		assert_eq!(
+			Records::<T>::get(&caller, KEY).map(|record| record.payload.arrived()),
+			Some(1)
+		);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn set_policy() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), 0, policy::<T>());
+		assert!(Policies::<T>::contains_key(&caller, 0));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn clear_policy() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		Pallet::<T>::set_policy(signed::<T>(&caller), 0, policy::<T>())?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), 0);
+		assert!(!Policies::<T>::contains_key(&caller, 0));
 		Ok(())
 	}
 

@@ -529,6 +529,7 @@ mod calls {
 		///   that there are at most `MaxChunks`.
 		/// - `manifest`: the version (1), the length of the header in two bytes, the header, and
 		///   BLAKE2b-256 of each chunk.
+		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(15)]
 		#[pallet::weight(T::WeightInfo::open_record(Pallet::<T>::len(manifest).div_ceil(32)))]
 		pub fn open_record(

@@ -3,11 +3,7 @@
 //!
 //! Nothing here checks an origin.
 
-use crate::{
-	pallet::*,
-	types::*,
-	weights::WeightInfo,
-};
+use crate::{pallet::*, types::*, weights::WeightInfo};
 use alloc::vec::Vec;
 use frame_support::{
 	defensive, ensure,

@@ -105,13 +105,15 @@ impl<'a> Manifest<'a> {
 	}
 }
 
-fn leaf(hash: &[u8]) -> [u8; HASH] {
+/// The leaf of a chunk with this hash.
+pub(crate) fn leaf(hash: &[u8]) -> [u8; HASH] {
 	let mut input = [LEAF; 1 + HASH];
 	input[1..].copy_from_slice(hash);
 	sha2_256(&input)
 }
 
-fn inner(left: &[u8; HASH], right: &[u8; HASH]) -> [u8; HASH] {
+/// The node above these two.
+pub(crate) fn inner(left: &[u8; HASH], right: &[u8; HASH]) -> [u8; HASH] {
 	let mut input = [NODE; 1 + 2 * HASH];
 	input[1..=HASH].copy_from_slice(left);
 	input[1 + HASH..].copy_from_slice(right);

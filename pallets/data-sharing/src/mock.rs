@@ -8,9 +8,11 @@ use frame_support::{
 	dispatch::GetDispatchInfo,
 	parameter_types,
 	traits::{fungible::InspectHold, OnInitialize, UnixTime},
+	weights::constants::ParityDbWeight,
 };
 use polkadot_sdk::*;
 use sp_core::H256;
+use sp_io::hashing::sha2_256;
 use sp_runtime::{
 	generic,
 	testing::{Header, UintAuthorityId},
@@ -45,6 +47,7 @@ frame_support::construct_runtime!(
 impl frame_system::Config for Test {
 	type Block = Block;
 	type AccountData = pallet_balances::AccountData<u64>;
+	type DbWeight = ParityDbWeight;
 }
 
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
@@ -245,4 +248,110 @@ pub(crate) fn authorize(
 
 pub(crate) fn query(caller: u64, number: u8) -> Result<Answer<u64>, QueryError> {
 	Sharing::query(&caller, &SCHOOL, key(number))
+}
+
+/// The hash of a chunk, as nodes name it.
+pub(crate) fn content_hash(bytes: &[u8]) -> H256 {
+	sp_io::hashing::blake2_256(bytes).into()
+}
+
+/// A large record: key and leaf have its number.
+pub(crate) struct Large {
+	pub(crate) number: u8,
+	pub(crate) chunk_size: u32,
+	pub(crate) chunks: Vec<Vec<u8>>,
+}
+
+/// The header of the large records here. The chain does not look inside.
+pub(crate) const HEADER: &[u8] = b"header";
+
+impl Large {
+	/// A record of this many chunks of 4 bytes; the last has 3.
+	pub(crate) fn new(number: u8, chunks: u8) -> Self {
+		let mut chunks: Vec<_> = (0..chunks).map(|index| vec![number, index, 0, 0]).collect();
+		if let Some(last) = chunks.last_mut() {
+			last.pop();
+		}
+		Self {
+			number,
+			chunk_size: 4,
+			chunks,
+		}
+	}
+
+	pub(crate) fn length(&self) -> u64 {
+		self.chunks.iter().map(|chunk| chunk.len() as u64).sum()
+	}
+
+	pub(crate) fn manifest(&self) -> Vec<u8> {
+		let mut bytes = vec![1, 0, HEADER.len() as u8];
+		bytes.extend(HEADER);
+		for chunk in &self.chunks {
+			bytes.extend(content_hash(chunk).0);
+		}
+		bytes
+	}
+
+	fn leaves(&self) -> Vec<[u8; 32]> {
+		self.chunks
+			.iter()
+			.map(|chunk| sha2_256(&[&[0], &content_hash(chunk).0[..]].concat()))
+			.collect()
+	}
+
+	pub(crate) fn root(&self) -> H256 {
+		tree_root(&self.leaves()).into()
+	}
+
+	pub(crate) fn proof(&self, index: usize) -> Vec<H256> {
+		tree_proof(&self.leaves(), index)
+	}
+
+	pub(crate) fn open(&self) -> SharingCall {
+		SharingCall::open_record {
+			key: key(self.number),
+			dataset: 0,
+			epoch: 0,
+			leaf: self.number.into(),
+			length: self.length(),
+			chunk_size: self.chunk_size,
+			manifest: self.manifest(),
+		}
+	}
+
+	pub(crate) fn chunk(&self, index: u8) -> SharingCall {
+		SharingCall::store_chunk {
+			key: key(self.number),
+			index: index.into(),
+			proof: self.proof(index.into()),
+			bytes: self.chunks[usize::from(index)].clone(),
+		}
+	}
+}
+
+/// MTH of RFC 6962, section 2.1, as it is written there.
+fn tree_root(leaves: &[[u8; 32]]) -> [u8; 32] {
+	match leaves {
+		[] => sha2_256(&[]),
+		[leaf] => *leaf,
+		_ => {
+			let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+			sha2_256(&[&[1], &tree_root(left)[..], &tree_root(right)].concat())
+		}
+	}
+}
+
+/// PATH of RFC 6962, section 2.1.1, as it is written there.
+fn tree_proof(leaves: &[[u8; 32]], index: usize) -> Vec<H256> {
+	if leaves.len() < 2 {
+		return vec![];
+	}
+	let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+	let (mut path, neighbour) = if index < left.len() {
+		(tree_proof(left, index), tree_root(right))
+	} else {
+		(tree_proof(right, index - left.len()), tree_root(left))
+	};
+	path.push(neighbour.into());
+	path
 }

@@ -4,7 +4,7 @@
 use super::*;
 use isthmus_primitives::Signature;
 use sp_core::{ecdsa, ed25519, sr25519, Pair};
-use sp_runtime::traits::IdentifyAccount;
+use sp_runtime::{traits::IdentifyAccount, MultiSigner};
 
 fn message(caller: &AccountId) -> Message {
 	Message {
@@ -21,11 +21,12 @@ fn message(caller: &AccountId) -> Message {
 /// A caller's account, and its signature over a message.
 fn sign<P: Pair>(message: impl Fn(&AccountId) -> Vec<u8>) -> (AccountId, Signature)
 where
-	P::Public: Into<sp_runtime::MultiSigner>,
+	P::Public: Into<MultiSigner>,
 	P::Signature: Into<Signature>,
 {
 	let pair = P::from_seed_slice(&[7; 32]).expect("the seed is as long as it has to be");
-	let caller = pair.public().into().into_account();
+	let signer: MultiSigner = pair.public().into();
+	let caller = signer.into_account();
 	let signature = pair.sign(&message(&caller)).into();
 	(caller, signature)
 }

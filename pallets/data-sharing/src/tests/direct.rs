@@ -158,3 +158,56 @@ fn the_values_length_is_paid_for() {
 	let weight = |l| weights::SubstrateWeight::<Test>::store(l).ref_time();
 	assert_eq!(weight(1 << 20) - weight(0), 2_000 << 20);
 }
+
+#[test]
+fn a_large_records_parts_are_indexed() {
+	let large = Large::new(7, 2);
+	let transactions =
+		[large.open(), large.chunk(0), large.chunk(1)].map(|call| transaction(SCHOOL, call));
+	let (results, indexed) = execute(&transactions);
+	assert_eq!(results, [Ok(()), Ok(()), Ok(())]);
+	let parts = [&large.manifest(), &large.chunks[0], &large.chunks[1]];
+	assert_eq!(indexed.len(), parts.len());
+	for (((extrinsic, hash, size), part), transaction) in
+		indexed.iter().zip(parts).zip(&transactions)
+	{
+		assert_eq!(*size as usize, part.len());
+		assert_eq!(hash[..], sp_io::hashing::blake2_256(part));
+		assert!(
+			transaction.encode().ends_with(part),
+			"extrinsic {extrinsic}"
+		);
+	}
+}
+
+#[test]
+fn a_large_records_parts_are_refused_where_they_are_wrapped() {
+	let large = Large::new(7, 2);
+	let (results, indexed) = execute(&[
+		transaction(SCHOOL, batch(vec![large.open()])),
+		transaction(SCHOOL, large.open()),
+		transaction(SCHOOL, batch(vec![large.chunk(0)])),
+		transaction(SCHOOL, large.chunk(0)),
+	]);
+	assert_eq!(results, [refused(), Ok(()), refused(), Ok(())]);
+	assert_eq!(indexed.len(), 2);
+}
+
+#[test]
+fn the_same_bytes_twice_are_indexed_under_one_name() {
+	// The client's database keeps what has one name once, and counts who refers to it.
+	let again = |number, leaf| SharingCall::store {
+		key: key(number),
+		dataset: 0,
+		epoch: 0,
+		leaf,
+		value: vec![5; 8],
+	};
+	let (results, indexed) = execute(&[
+		transaction(SCHOOL, again(1, 1)),
+		transaction(SCHOOL, again(2, 2)),
+	]);
+	assert_eq!(results, [Ok(()), Ok(())]);
+	assert_eq!(indexed.len(), 2);
+	assert_eq!(indexed[0].1, indexed[1].1);
+}

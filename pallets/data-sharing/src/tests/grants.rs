@@ -475,3 +475,80 @@ fn a_grant_outlives_the_key_it_is_sealed_to() {
 		);
 	});
 }
+
+/// `authorize` for the company's range until a date.
+fn until(date: u64, request: Option<RequestId>) -> SharingCall {
+	SharingCall::add_authorize {
+		grantee: COMPANY,
+		scope: scope(0, 10),
+		expiry: 50,
+		until: Some(date),
+		sealed_keys: b"sealed".to_vec(),
+		request,
+	}
+}
+
+#[test]
+fn a_grant_ends_at_its_date() {
+	with_dataset(|| {
+		let now = Time::get();
+		assert_noop!(submit(SCHOOL, until(now, None)), Error::ExpiryPassed);
+		assert_ok!(submit(SCHOOL, store(7)));
+		assert_ok!(submit(SCHOOL, until(now + 60, None)));
+		let open = query(COMPANY, 7).unwrap().grant.unwrap();
+		assert_eq!(open.until, Some(now + 60));
+		Time::set(now + 59);
+		assert!(query(COMPANY, 7).is_ok());
+		Time::set(now + 60);
+		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
+		let state = |state| {
+			Sharing::grants_to(&COMPANY, Some(state), None, 10)
+				.items
+				.len()
+		};
+		assert_eq!(state(GrantState::Active), 0);
+		assert_eq!(state(GrantState::Expired), 1);
+		// Its place in the state is tidied up when its block comes.
+		assert_eq!(Grants::<Test>::get(0).unwrap().state, GrantState::Active);
+		run_to(50);
+		assert_eq!(Grants::<Test>::get(0).unwrap().state, GrantState::Expired);
+	});
+}
+
+#[test]
+fn a_grant_whose_date_passed_makes_room_and_says_so() {
+	with_dataset(|| {
+		let now = Time::get();
+		for _ in 0..MAX_GRANTS_PER_READER {
+			assert_ok!(submit(SCHOOL, until(now + 60, None)));
+		}
+		let held_before = held(HoldReason::Grant, SCHOOL);
+		assert_noop!(submit(SCHOOL, until(now + 60, None)), Error::TooManyGrants);
+		Time::set(now + 60);
+		assert_ok!(submit(SCHOOL, until(now + 120, None)));
+		assert_eq!(held(HoldReason::Grant, SCHOOL), held_before);
+		assert_eq!(Grants::<Test>::get(0), None);
+		let expired = SharingEvent::GrantExpired {
+			grant: 0,
+			owner: SCHOOL,
+			grantee: COMPANY,
+			scope: scope(0, 10),
+		};
+		assert!(System::events()
+			.into_iter()
+			.any(|record| record.event == RuntimeEvent::Sharing(expired.clone())));
+	});
+}
+
+#[test]
+fn a_term_that_was_paid_for_has_no_date() {
+	with_dataset(|| {
+		let date = Time::get() + 60;
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 5)));
+		assert_noop!(submit(SCHOOL, until(date, Some(0))), Error::DateOnPaidTerm);
+		assert_ok!(submit(COMPANY, SharingCall::cancel_request { request: 0 }));
+		// What costs nothing may have one.
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
+		assert_ok!(submit(SCHOOL, until(date, Some(1))));
+	});
+}

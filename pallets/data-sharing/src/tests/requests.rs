@@ -224,6 +224,7 @@ fn authorising_pays_the_offer() {
 				grantee: COMPANY,
 				scope: scope(0, 10),
 				expiry: 21,
+				until: None,
 				request: Some(0),
 				paid: 500,
 			}

@@ -1,0 +1,180 @@
+//! What a call costs does not grow with what is there: how much of the state it touches, counted by
+//! the proof of it, is the same with few entries and with many, but for the depth of the trie.
+
+use crate::{mock::*, *};
+use codec::Encode;
+use frame_support::{assert_ok, traits::fungible::Mutate};
+use polkadot_sdk::*;
+use sp_core::H256;
+use std::time::Instant;
+
+/// The first account of those that fill the state.
+const FIRST: u64 = 1_000;
+
+/// A chain with as many producers, records, requests and grants, the last three all of one school's
+/// dataset 0.
+fn filled(entries: u64) -> sp_io::TestExternalities {
+	let mut ext = new_test_ext();
+	ext.execute_with(|| {
+		Balances::set_balance(&SCHOOL, u64::MAX / 4);
+		for (who, name) in [(SCHOOL, b"school"), (OFFICE, b"office")] {
+			let (kind, name) = (ProducerKind::School, name.to_vec());
+			assert_ok!(submit(who, SharingCall::register { kind, name }));
+		}
+		for name in [b"a", b"b"] {
+			let name = name.to_vec();
+			assert_ok!(submit(SCHOOL, SharingCall::create_dataset { name }));
+		}
+		let key = vec![0; 34];
+		for who in [COMPANY, RIVAL] {
+			let key = key.clone();
+			assert_ok!(submit(who, SharingCall::set_encryption_key { key }));
+		}
+		for number in 0..entries {
+			let who = FIRST + number;
+			Balances::set_balance(&who, WEALTH);
+			let (kind, name) = (ProducerKind::Other, b"other".to_vec());
+			assert_ok!(submit(who, SharingCall::register { kind, name }));
+			let key = key.clone();
+			assert_ok!(submit(who, SharingCall::set_encryption_key { key }));
+			assert_ok!(submit(who, request(scope(0, 10), 0)));
+			assert_ok!(submit(SCHOOL, authorize(who, scope(0, 10), 500, None)));
+			let key = H256::from_low_u64_be(FIRST + number);
+			let store = SharingCall::store {
+				key,
+				dataset: 0,
+				epoch: 0,
+				leaf: 1_000 + number as u32,
+				value: vec![1],
+			};
+			assert_ok!(submit(SCHOOL, store));
+			System::reset_events();
+		}
+	});
+	ext.commit_all().expect("nothing is left open");
+	ext
+}
+
+/// Every call that touches what grows, in an order in which all succeed.
+fn calls() -> Vec<(&'static str, u64, SharingCall)> {
+	let large = Large::new(7, 2);
+	let next_request = NextRequest::<Test>::get();
+	let next_grant = NextGrant::<Test>::get();
+	let answer = Some(next_request);
+	vec![
+		("store", SCHOOL, store(8)),
+		("open_record", SCHOOL, large.open()),
+		("store_chunk", SCHOOL, large.chunk(0)),
+		(
+			"remove_record",
+			SCHOOL,
+			SharingCall::remove_record { key: key(8) },
+		),
+		("request_access", COMPANY, request(scope(0, 10), 7)),
+		(
+			"add_authorize",
+			SCHOOL,
+			authorize(COMPANY, scope(0, 10), 500, answer),
+		),
+		("request_access", RIVAL, request(scope(0, 10), 7)),
+		(
+			"cancel_request",
+			RIVAL,
+			SharingCall::cancel_request {
+				request: next_request + 1,
+			},
+		),
+		("request_access", RIVAL, request(scope(0, 11), 7)),
+		(
+			"reject_request",
+			SCHOOL,
+			SharingCall::reject_request {
+				request: next_request + 2,
+				reason: vec![],
+			},
+		),
+		(
+			"add_authorize",
+			SCHOOL,
+			authorize(RIVAL, scope(0, 10), 500, None),
+		),
+		(
+			"revoke",
+			SCHOOL,
+			SharingCall::revoke {
+				grant: next_grant + 1,
+			},
+		),
+	]
+}
+
+/// The bytes of state that each call touches with this many entries.
+fn touched(entries: u64) -> Vec<(&'static str, usize)> {
+	let mut ext = filled(entries);
+	let calls = ext.execute_with(calls);
+	calls
+		.into_iter()
+		.map(|(name, who, call)| {
+			let started = Instant::now();
+			let (result, proof) = ext.execute_and_prove(|| submit(who, call));
+			let took = started.elapsed();
+			assert_eq!(result, Ok(()), "{name}");
+			ext.commit_all().expect("nothing is left open");
+			let size = proof.encoded_size();
+			println!("{name:16} {entries:7} entries {size:6} bytes of proof {took:9.1?}");
+			(name, size)
+		})
+		.collect()
+}
+
+fn compare(few: u64, many: u64) {
+	for ((name, few), (_, many)) in touched(few).into_iter().zip(touched(many)) {
+		// The trie is deeper by its logarithm; what looked at every entry would be many times as much.
+		assert!(many < 4 * few, "{name}: {few} bytes grow to {many}");
+	}
+}
+
+#[test]
+fn calls_cost_the_same_with_fifty_entries_and_with_a_thousand() {
+	compare(50, 1_000);
+}
+
+/// `cargo test --release -p pallet-data-sharing -- --ignored --nocapture calls_cost`
+#[test]
+#[ignore = "takes minutes where it is not optimised"]
+fn calls_cost_the_same_with_a_thousand_entries_and_with_a_hundred_thousand() {
+	compare(1_000, 100_000);
+}
+
+/// The weight of revoking one reader and sealing anew for the others, in one batch, and how many
+/// blocks of the runtime it takes: see docs/performance.md.
+#[test]
+fn revoking_and_sealing_anew_for_a_thousand_readers_fits_a_block() {
+	use frame_support::dispatch::GetDispatchInfo;
+	let sealed_keys = vec![0; 2_035];
+	for readers in [10, 100, 1_000] {
+		let grants = (0..readers).map(|reader| {
+			RuntimeCall::from(SharingCall::add_authorize {
+				grantee: FIRST + reader,
+				scope: Scope {
+					epoch: 1,
+					..scope(0, LEAVES_PER_EPOCH)
+				},
+				expiry: 500,
+				until: None,
+				sealed_keys: sealed_keys.clone(),
+				request: None,
+			})
+		});
+		let calls = [SharingCall::revoke { grant: 0 }.into()]
+			.into_iter()
+			.chain(grants)
+			.collect();
+		let batch = RuntimeCall::from(pallet_utility::Call::batch_all { calls });
+		let weight = batch.get_dispatch_info().call_weight.ref_time();
+		let size = batch.encoded_size();
+		println!("{readers:5} readers: {size:8} bytes, {weight} ps");
+		// What normal transactions may fill of the runtime's block: 6 MiB and 1.5 s.
+		assert!(size < 6 << 20 && weight < 1_500_000_000_000);
+	}
+}

@@ -1,0 +1,161 @@
+//! Standing policies, and what they say of requests.
+
+use crate::{
+	mock::{Error, *},
+	policy::Verdict,
+	*,
+};
+use frame_support::{assert_noop, assert_ok};
+use polkadot_sdk::*;
+
+const POLICY: Policy<u64, u64> = Policy {
+	price: 5,
+	longest_range: 10,
+	longest_term: 20,
+	consumers: ConsumerKinds::ALL,
+};
+
+fn set(policy: Policy<u64, u64>) -> SharingCall {
+	SharingCall::set_policy { dataset: 0, policy }
+}
+
+fn clear() -> SharingCall {
+	SharingCall::clear_policy { dataset: 0 }
+}
+
+fn standing() -> Option<Policy<u64, u64>> {
+	Policies::<Test>::get(SCHOOL, 0).map(|entry| entry.policy)
+}
+
+#[test]
+fn a_policy_is_set_changed_and_cleared() {
+	with_dataset(|| {
+		let before = held(HoldReason::Dataset, SCHOOL);
+		assert_ok!(submit(SCHOOL, set(POLICY)));
+		assert_eq!(
+			last_event(),
+			SharingEvent::PolicySet {
+				owner: SCHOOL,
+				dataset: 0,
+				policy: POLICY
+			}
+		);
+		let other = Policy { price: 0, ..POLICY };
+		assert_ok!(submit(SCHOOL, set(other)));
+		assert_eq!(standing(), Some(other));
+		assert_eq!(held(HoldReason::Dataset, SCHOOL), before + PER_ITEM);
+		assert_ok!(submit(SCHOOL, clear()));
+		assert_eq!(
+			last_event(),
+			SharingEvent::PolicyCleared {
+				owner: SCHOOL,
+				dataset: 0
+			}
+		);
+		assert_eq!(standing(), None);
+		assert_eq!(held(HoldReason::Dataset, SCHOOL), before);
+	});
+}
+
+#[test]
+fn a_policy_goes_with_its_dataset() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, set(POLICY)));
+		assert_ok!(submit(SCHOOL, SharingCall::remove_dataset { dataset: 0 }));
+		assert_eq!(standing(), None);
+		// The count of datasets stays.
+		assert_eq!(held(HoldReason::Dataset, SCHOOL), PER_ITEM);
+	});
+}
+
+#[test]
+fn a_bad_policy_is_refused() {
+	with_dataset(|| {
+		for policy in [
+			Policy {
+				longest_range: 0,
+				..POLICY
+			},
+			Policy {
+				longest_term: 0,
+				..POLICY
+			},
+			Policy {
+				consumers: ConsumerKinds::NONE,
+				..POLICY
+			},
+		] {
+			assert_noop!(submit(SCHOOL, set(policy)), Error::PolicyEmpty);
+		}
+		assert_noop!(submit(SCHOOL, clear()), Error::NoPolicy);
+		assert_noop!(submit(STRANGER, set(POLICY)), Error::NotRegistered);
+		assert_noop!(submit(STRANGER, clear()), Error::NotRegistered);
+		let (dataset, policy) = (1, POLICY);
+		let unknown = SharingCall::set_policy { dataset, policy };
+		assert_noop!(submit(SCHOOL, unknown), Error::UnknownDataset);
+	});
+}
+
+#[test]
+fn every_kind_of_consumer_is_told_apart() {
+	let kinds = [
+		Some(ProducerKind::School),
+		Some(ProducerKind::Government),
+		Some(ProducerKind::Business),
+		Some(ProducerKind::Other),
+		None,
+	];
+	let one = |kind| {
+		let mut consumers = ConsumerKinds::NONE;
+		match kind {
+			0 => consumers.school = true,
+			1 => consumers.government = true,
+			2 => consumers.business = true,
+			3 => consumers.other = true,
+			_ => consumers.unregistered = true,
+		}
+		consumers
+	};
+	for (allowed, _) in kinds.iter().enumerate() {
+		for (asks, kind) in kinds.into_iter().enumerate() {
+			assert_eq!(one(allowed).allow(kind), allowed == asks);
+		}
+	}
+}
+
+#[test]
+fn a_request_is_judged_and_let_through_all_the_same() {
+	with_dataset(|| {
+		let judge = |range, offer| {
+			let id = NextRequest::<Test>::get();
+			assert_ok!(submit(COMPANY, request(range, offer)));
+			Sharing::verdict(&Requests::<Test>::get(id).expect("it was made"))
+		};
+		assert_eq!(judge(scope(0, 9), 5), Verdict::NoPolicy);
+		assert_ok!(submit(SCHOOL, set(POLICY)));
+		assert_eq!(judge(scope(0, 10), 5), Verdict::Meets);
+		assert_eq!(judge(scope(1, 10), 4), Verdict::OfferTooLow);
+		assert_eq!(judge(scope(0, 11), 5), Verdict::RangeTooLong);
+		let shorter = Policy {
+			longest_term: 19,
+			..POLICY
+		};
+		assert_ok!(submit(SCHOOL, set(shorter)));
+		assert_eq!(judge(scope(1, 11), 5), Verdict::TermTooLong);
+		let schools = Policy {
+			consumers: ConsumerKinds {
+				school: true,
+				..ConsumerKinds::NONE
+			},
+			..POLICY
+		};
+		assert_ok!(submit(SCHOOL, set(schools)));
+		assert_eq!(judge(scope(2, 12), 5), Verdict::ConsumerNotAllowed);
+		let register = SharingCall::register {
+			kind: ProducerKind::School,
+			name: b"another school".to_vec(),
+		};
+		assert_ok!(submit(COMPANY, register));
+		assert_eq!(judge(scope(3, 13), 5), Verdict::Meets);
+	});
+}
