@@ -77,6 +77,28 @@ test('a final block was verified by one of one', { timeout }, async (t) => {
 	t.diagnostic(`a justification of one vote has ${justifications[0][1].length} bytes`);
 });
 
+// Votes are gossip; but they are kept with the blocks, so that a node which was not there can tell of them.
+test('a node that comes later can tell it too', { timeout }, async (t) => {
+	await rpc.finalizedFrom(3);
+	const id = await rpc.call('system_localPeerId');
+	const addresses = await rpc.call('system_localListenAddresses');
+	const address = addresses.find((text) => text.startsWith('/ip4/127.0.0.1/tcp/') && text.endsWith(id));
+	const late = await LocalNode.start({ args: ['--chain', 'dev', '--bootnodes', address] });
+	let there;
+	t.after(async () => {
+		await there?.disconnect();
+		await late.stop();
+	});
+	there = await Rpc.connect(late.url);
+	await there.finalizedFrom(3);
+	for (const number of [1, 2, 3]) {
+		const { confirmations: _, ...here } = await rpc.call('isthmus_verification', number);
+		const { confirmations: __, ...told } = await there.call('isthmus_verification', number);
+		assert.deepEqual(told, here);
+		assert.deepEqual(told.verifiedBy, [ALICE]);
+	}
+});
+
 test('null is the best block', { timeout }, async () => {
 	await rpc.finalizedFrom(1);
 	const best = await rpc.call('isthmus_verification', null);
