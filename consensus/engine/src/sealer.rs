@@ -112,6 +112,17 @@ struct State {
 	listeners: Vec<mpsc::UnboundedSender<Arc<Job>>>,
 }
 
+impl State {
+	/// Every job from now on.
+	fn listen(&mut self) -> mpsc::UnboundedReceiver<Arc<Job>> {
+		// Where no job comes, nobody else would remove those who left.
+		self.listeners.retain(|listener| !listener.is_closed());
+		let (sender, receiver) = mpsc::unbounded();
+		self.listeners.push(sender);
+		receiver
+	}
+}
+
 /// The place where the author puts jobs and miners bring seals. Clones share it.
 pub struct Sealer<I, C> {
 	chain: Arc<Chain<C>>,
@@ -178,19 +189,19 @@ where
 
 	/// Every job from now on. Whoever is slow should look for the last one that waits.
 	pub fn jobs(&self) -> impl Stream<Item = Arc<Job>> + Send + Unpin + 'static {
-		let (sender, receiver) = mpsc::unbounded();
-		self.shared.state.lock().listeners.push(sender);
-		receiver
+		self.shared.state.lock().listen()
 	}
 
 	/// The job that miners work on now, or the next one where there is none, if it comes within
 	/// `patience`. There is none in the moments between a new best block and the template on it.
 	pub async fn wait_for_current(&self, patience: Duration) -> Option<Arc<Job>> {
-		// First the ears, then the question: a job cannot come unnoticed in between.
-		let mut jobs = self.jobs();
-		if let Some(job) = self.current() {
-			return Some(job);
-		}
+		let mut jobs = {
+			let mut state = self.shared.state.lock();
+			match &state.current {
+				Some(job) => return Some(job.clone()),
+				None => state.listen(),
+			}
+		};
 		match futures::future::select(jobs.next(), Delay::new(patience)).await {
 			Either::Left((job, _)) => job,
 			Either::Right(_) => None,

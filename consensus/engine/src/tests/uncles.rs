@@ -35,7 +35,7 @@ fn the_nearest_brothers_of_ancestors_are_named_first_and_at_most_two() {
 	let blocks = blocks(&chain, 4);
 	assert_eq!(candidates(&chain, blocks[4]), []);
 	let oldest = brother(&chain, blocks[0], 1);
-	assert_eq!(candidates(&chain, blocks[4]), [oldest.clone()]);
+	assert_eq!(candidates(&chain, blocks[4]), std::slice::from_ref(&oldest));
 	let older = brother(&chain, blocks[1], 2);
 	let newest = brother(&chain, blocks[3], 3);
 	assert_eq!(
