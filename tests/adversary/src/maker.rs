@@ -21,7 +21,7 @@ use sc_consensus::{
 };
 use sp_api::{ApiExt, CallApiAt, CallContext, Core, ProvideRuntimeApi, StorageChanges};
 use sp_block_builder::BlockBuilder as _;
-use sp_blockchain::HeaderBackend;
+use sp_blockchain::{Backend as _, HeaderBackend};
 use sp_consensus::BlockOrigin;
 use sp_core::U256;
 use sp_runtime::{
