@@ -1,9 +1,9 @@
 //! The pallets' configurations.
 
 use crate::{
-	AccountId, Balances, Block, OriginCaller, PalletInfo, ProofOfWork, Runtime, RuntimeCall,
-	RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, SessionKeys,
-	System, VERSION,
+	AccountId, Balances, Block, Council, OriginCaller, PalletInfo, ProofOfWork, Runtime,
+	RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask,
+	SessionKeys, System, Verifiers, VERSION,
 };
 use frame_support::{
 	derive_impl,
@@ -11,15 +11,19 @@ use frame_support::{
 	parameter_types,
 	traits::{
 		fungible::{Balanced, Credit},
-		ConstU128, ConstU32, ConstU64, ConstU8, OnUnbalanced, VariantCountOf,
+		ConstU128, ConstU32, ConstU64, ConstU8, Contains, OnUnbalanced, VariantCountOf,
 	},
 	weights::{
 		constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_SECOND},
 		ConstantMultiplier, IdentityFee, Weight,
 	},
 };
-use frame_system::limits::{BlockLength, BlockWeights};
+use frame_system::{
+	limits::{BlockLength, BlockWeights},
+	EnsureNever, EnsureRoot,
+};
 use isthmus_primitives::{Balance, BlockNumber, Hash, Nonce, UNIT};
+use pallet_collective::{EnsureProportionMoreThan, Instance1, PrimeDefaultVote, WeightInfo as _};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use polkadot_sdk::*;
 use sp_runtime::{
@@ -39,12 +43,12 @@ const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
 pub const EXISTENTIAL_DEPOSIT: Balance = UNIT / 1000;
 /// The fee for one byte of a transaction: one unit a megabyte.
 const BYTE_FEE: Balance = UNIT / 1_000_000;
-/// The number of blocks in a session, at whose end the verifiers may change.
-pub const SESSION_BLOCKS: BlockNumber = 50;
 /// A week of blocks, at 12 s each.
 const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
 /// The most verifiers that vote on finality.
 const MAX_VERIFIERS: u32 = 100;
+/// The most motions that the verifiers vote on at a time.
+const MAX_MOTIONS: u32 = 20;
 
 parameter_types! {
 	pub const Version: RuntimeVersion = VERSION;
@@ -58,10 +62,33 @@ parameter_types! {
 		.build();
 }
 
+/// What anybody may call who may sign; the superuser's own calls are not filtered.
+pub struct CallFilter;
+
+impl Contains<RuntimeCall> for CallFilter {
+	fn contains(call: &RuntimeCall) -> bool {
+		match call {
+			// A set of verifiers without keys would stop the chain: `Verifiers::remove_keys` does it
+			// for those whose keys nobody needs.
+			RuntimeCall::Session(pallet_session::Call::purge_keys {}) => false,
+			// The council decides about verifiers and about nothing else, in motions of few bytes.
+			RuntimeCall::Council(pallet_collective::Call::propose { proposal, .. }) => matches!(
+				**proposal,
+				RuntimeCall::Verifiers(
+					pallet_verifiers::Call::admit { .. } | pallet_verifiers::Call::remove { .. }
+				)
+			),
+			RuntimeCall::Council(pallet_collective::Call::execute { .. }) => false,
+			_ => true,
+		}
+	}
+}
+
 #[derive_impl(frame_system::config_preludes::SolochainDefaultConfig)]
 impl frame_system::Config for Runtime {
 	type AccountData = pallet_balances::AccountData<Balance>;
 	type AccountId = AccountId;
+	type BaseCallFilter = CallFilter;
 	type Block = Block;
 	/// A transaction's mortality may be as long as the node keeps unfinalized heights.
 	type BlockHashCount = ConstU32<4096>;
@@ -148,22 +175,87 @@ impl pallet_transaction_payment::Config for Runtime {
 	type WeightToFee = IdentityFee<Balance>;
 }
 
+/// Sessions all of one length, which genesis says.
+type Sessions =
+	pallet_session::PeriodicSessions<pallet_verifiers::SessionBlocks<Runtime>, ConstU32<0>>;
+
 impl pallet_session::Config for Runtime {
 	type Currency = Balances;
 	/// No validator is disabled: a vote that misbehaves is GRANDPA's to survive.
 	type DisablingStrategy = ();
 	type KeyDeposit = ConstU128<UNIT>;
 	type Keys = SessionKeys;
-	type NextSessionRotation =
-		pallet_session::PeriodicSessions<ConstU32<SESSION_BLOCKS>, ConstU32<0>>;
+	type NextSessionRotation = Sessions;
 	type RuntimeEvent = RuntimeEvent;
 	type SessionHandler = <SessionKeys as OpaqueKeys>::KeyTypeIdProviders;
-	/// The genesis validators stay; they may renew their keys.
-	type SessionManager = ();
-	type ShouldEndSession = pallet_session::PeriodicSessions<ConstU32<SESSION_BLOCKS>, ConstU32<0>>;
+	type SessionManager = Verifiers;
+	type ShouldEndSession = Sessions;
 	type ValidatorId = AccountId;
 	type ValidatorIdOf = ConvertInto;
 	type WeightInfo = pallet_session::weights::SubstrateWeight<Runtime>;
+}
+
+/// Who is a registered producer.
+pub struct RegisteredProducers;
+
+impl Contains<AccountId> for RegisteredProducers {
+	fn contains(who: &AccountId) -> bool {
+		pallet_data_sharing::Producers::<Runtime>::contains_key(who)
+	}
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+impl pallet_verifiers::BenchmarkHelper<AccountId> for RegisteredProducers {
+	fn register(who: &AccountId) {
+		use pallet_data_sharing::types::ProducerKind::Other;
+		crate::DataSharing::register(
+			RuntimeOrigin::signed(who.clone()),
+			Other,
+			b"producer".into(),
+		)
+		.expect("the account has means, and is no producer yet");
+	}
+}
+
+type CouncilWeights = pallet_collective::weights::SubstrateWeight<Runtime>;
+
+parameter_types! {
+	pub CouncilChangeWeight: Weight =
+		CouncilWeights::set_members(MAX_VERIFIERS, MAX_VERIFIERS, MAX_MOTIONS);
+	pub MaxMotionWeight: Weight = NORMAL_RATIO * RuntimeBlockWeights::get().max_block;
+}
+
+impl pallet_verifiers::Config for Runtime {
+	#[cfg(feature = "runtime-benchmarks")]
+	type BenchmarkHelper = RegisteredProducers;
+	type Currency = Balances;
+	type Deposit = ConstU128<{ 100 * UNIT }>;
+	type MajorityOrigin = EnsureProportionMoreThan<AccountId, Instance1, 1, 2>;
+	type MaxVerifiers = ConstU32<MAX_VERIFIERS>;
+	type Members = Council;
+	type MembersChangeWeight = CouncilChangeWeight;
+	type Producers = RegisteredProducers;
+	type WeightInfo = pallet_verifiers::weights::SubstrateWeight<Runtime>;
+}
+
+/// The verifiers, when they vote about verifiers.
+impl pallet_collective::Config<Instance1> for Runtime {
+	/// Verifiers were admitted, and motions are few and small: there is no deposit.
+	type Consideration = ();
+	/// Who has not voted when the time is up was against, as there is no prime.
+	type DefaultVote = PrimeDefaultVote;
+	type DisapproveOrigin = EnsureRoot<AccountId>;
+	type KillOrigin = EnsureRoot<AccountId>;
+	type MaxMembers = ConstU32<MAX_VERIFIERS>;
+	type MaxProposalWeight = MaxMotionWeight;
+	type MaxProposals = ConstU32<MAX_MOTIONS>;
+	type MotionDuration = ConstU32<WEEK>;
+	type Proposal = RuntimeCall;
+	type RuntimeEvent = RuntimeEvent;
+	type RuntimeOrigin = RuntimeOrigin;
+	/// Only the verifiers' pallet changes who votes.
+	type SetMembersOrigin = EnsureNever<()>;
+	type WeightInfo = CouncilWeights;
 }
 
 impl pallet_grandpa::Config for Runtime {
@@ -191,6 +283,7 @@ impl pallet_sudo::Config for Runtime {
 }
 
 impl pallet_data_sharing::Config for Runtime {
+	type Bound = pallet_verifiers::Bound<Runtime>;
 	type Currency = Balances;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;

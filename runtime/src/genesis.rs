@@ -2,13 +2,14 @@
 //! writes its own genesis.
 
 use crate::{
-	BalancesConfig, ProofOfWorkConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig,
+	BalancesConfig, ProofOfWorkConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys,
+	SudoConfig, VerifiersConfig,
 };
 use alloc::{vec, vec::Vec};
 use frame_support::build_struct_json_patch;
 use isthmus_primitives::{
 	params::{ChainParameters, DifficultyRule, EthashSizes, DEFAULT_MINIMUM_DIFFICULTY},
-	Balance, UNIT,
+	Balance, BlockNumber, UNIT,
 };
 use polkadot_sdk::*;
 use serde_json::Value;
@@ -24,6 +25,10 @@ const DEVELOPMENT_DIFFICULTY: u64 = 1024;
 const LOCAL_GENESIS_DIFFICULTY: u64 = 4 * DEFAULT_MINIMUM_DIFFICULTY;
 /// H_l of the genesis block: as much as the static limit on a block's weight.
 const GENESIS_GAS_LIMIT: u64 = 20_000_000;
+/// The blocks in a session of the development preset.
+const DEVELOPMENT_SESSION_BLOCKS: BlockNumber = 50;
+/// The blocks in a session of the local preset: few, so that a change of verifiers is soon seen.
+const LOCAL_SESSION_BLOCKS: BlockNumber = 10;
 
 /// The presets' names.
 pub fn preset_names() -> Vec<PresetId> {
@@ -43,7 +48,7 @@ pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 	serde_json::to_vec(&patch).ok()
 }
 
-/// One validator, Alice; every block has the same small difficulty.
+/// One verifier, Alice; every block has the same small difficulty.
 fn development() -> Value {
 	let parameters = ChainParameters {
 		ethash: EthashSizes::Development,
@@ -55,11 +60,12 @@ fn development() -> Value {
 	};
 	genesis(
 		parameters,
+		DEVELOPMENT_SESSION_BLOCKS,
 		&[(Sr25519Keyring::Alice, Ed25519Keyring::Alice)],
 	)
 }
 
-/// Four validators, Alice to Dave, which bear one of them down; Homestead's difficulty.
+/// Four verifiers, Alice to Dave, which bear one of them down; Homestead's difficulty.
 fn local() -> Value {
 	let parameters = ChainParameters {
 		ethash: EthashSizes::Development,
@@ -71,6 +77,7 @@ fn local() -> Value {
 	};
 	genesis(
 		parameters,
+		LOCAL_SESSION_BLOCKS,
 		&[
 			(Sr25519Keyring::Alice, Ed25519Keyring::Alice),
 			(Sr25519Keyring::Bob, Ed25519Keyring::Bob),
@@ -80,9 +87,13 @@ fn local() -> Value {
 	)
 }
 
-/// A genesis with all development accounts endowed, Alice as the superuser, and these validators'
-/// accounts and GRANDPA keys.
-fn genesis(parameters: ChainParameters, validators: &[(Sr25519Keyring, Ed25519Keyring)]) -> Value {
+/// A genesis with all development accounts endowed, Alice as the superuser, sessions of so many
+/// blocks, and these verifiers' accounts and GRANDPA keys.
+fn genesis(
+	parameters: ChainParameters,
+	session_blocks: BlockNumber,
+	verifiers: &[(Sr25519Keyring, Ed25519Keyring)],
+) -> Value {
 	build_struct_json_patch!(RuntimeGenesisConfig {
 		balances: BalancesConfig {
 			balances: Sr25519Keyring::well_known()
@@ -91,7 +102,7 @@ fn genesis(parameters: ChainParameters, validators: &[(Sr25519Keyring, Ed25519Ke
 		},
 		proof_of_work: ProofOfWorkConfig { parameters },
 		session: SessionConfig {
-			keys: validators
+			keys: verifiers
 				.iter()
 				.map(|(account, voter)| {
 					let account = account.to_account_id();
@@ -108,5 +119,6 @@ fn genesis(parameters: ChainParameters, validators: &[(Sr25519Keyring, Ed25519Ke
 		sudo: SudoConfig {
 			key: Some(Sr25519Keyring::Alice.to_account_id())
 		},
+		verifiers: VerifiersConfig { session_blocks },
 	})
 }

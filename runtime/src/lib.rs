@@ -19,7 +19,7 @@ mod tests;
 
 #[cfg(feature = "std")]
 pub use apis::RuntimeApi;
-pub use configs::{BLOCK_WEIGHT_SECONDS, EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH, SESSION_BLOCKS};
+pub use configs::{BLOCK_WEIGHT_SECONDS, EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH};
 
 use alloc::vec::Vec;
 use isthmus_primitives::{AccountId, Header, Signature};
@@ -124,6 +124,13 @@ mod runtime {
 	pub type Utility = pallet_utility;
 	#[runtime::pallet_index(8)]
 	pub type Sudo = pallet_sudo;
+	// After the session, whose genesis names the first verifiers.
+	#[runtime::pallet_index(9)]
+	pub type Verifiers = pallet_verifiers;
 	#[runtime::pallet_index(10)]
 	pub type DataSharing = pallet_data_sharing;
+	// The verifiers once more, as those who vote about verifiers. Polkadot.js Apps knows this name,
+	// and has a page for it.
+	#[runtime::pallet_index(11)]
+	pub type Council = pallet_collective<Instance1>;
 }

@@ -1,7 +1,7 @@
 //! Blocks of the whole runtime, built as a miner does and executed again as everybody else does.
 
 use crate::{
-	configs::{EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH, SESSION_BLOCKS},
+	configs::{EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH},
 	Address, Balances, Block, Executive, Grandpa, ProofOfWork, Runtime, RuntimeCall, RuntimeEvent,
 	SignedPayload, System, TxExtension, UncheckedExtrinsic,
 };
@@ -26,6 +26,8 @@ use sp_runtime::{
 	transaction_validity::{InvalidTransaction, TransactionValidityError},
 	BuildStorage, Digest, DigestItem, DispatchError, OpaqueExtrinsic,
 };
+
+mod verifiers;
 
 /// Puts the patch's values over the configuration's.
 fn merge(config: &mut serde_json::Value, patch: serde_json::Value) {
@@ -78,6 +80,7 @@ impl Chain {
 				interval: 12,
 			});
 			ProofOfWork::do_try_state().expect("the state is consistent between blocks");
+			crate::Verifiers::do_try_state().expect("the verifiers are");
 		});
 	}
 
@@ -352,19 +355,6 @@ fn the_gas_limit_bounds_a_block() {
 		let header = chain.import(block);
 		let used = gas_used(&header);
 		assert!(used <= MIN_GAS_LIMIT && used > MIN_GAS_LIMIT / 2, "{used}");
-	});
-}
-
-#[test]
-fn sessions_end_within_the_gas_limit_and_keep_the_verifiers() {
-	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
-		let authorities = Grandpa::grandpa_authorities();
-		for _ in 0..=2 * SESSION_BLOCKS {
-			assert_eq!(gas_used(&chain.mine(vec![])), 0);
-		}
-		assert_eq!(crate::Session::current_index(), 2);
-		assert_eq!(Grandpa::grandpa_authorities(), authorities);
-		assert_eq!(pallet_grandpa::CurrentSetId::<Runtime>::get(), 0);
 	});
 }
 

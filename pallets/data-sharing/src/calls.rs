@@ -40,7 +40,7 @@ mod calls {
 			Ok(())
 		}
 
-		/// Leave. The producer must have no datasets. The deposit comes back, but not the one for the
+		/// Leave. The producer must have no datasets, and be no verifier. The deposit comes back, but not the one for the
 		/// count of its datasets, if it ever had one.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::deregister())]
@@ -48,6 +48,10 @@ mod calls {
 			let producer = ensure_signed(origin)?;
 			let entry = Producers::<T>::get(&producer).ok_or(Error::<T>::NotRegistered)?;
 			ensure!(entry.datasets == 0, Error::<T>::ProducerHasDatasets);
+			ensure!(
+				!T::Bound::contains(&producer),
+				Error::<T>::ProducerIsVerifier
+			);
 			Producers::<T>::remove(&producer);
 			Self::release(HoldReason::Producer, &producer, entry.deposit);
 			Self::deposit_event(Event::Deregistered { producer });

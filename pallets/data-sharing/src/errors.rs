@@ -130,5 +130,8 @@ mod errors {
 		PolicyEmpty,
 		/// The dataset has no policy.
 		NoPolicy,
+		/// The producer is a verifier, or has applied to become one: call `verifiers.leave` or
+		/// `verifiers.withdraw` first.
+		ProducerIsVerifier,
 	}
 }

@@ -117,7 +117,7 @@ pub mod pallet {
 		pallet_prelude::*,
 		traits::{
 			fungible::{Inspect, InspectHold, MutateHold},
-			UnixTime,
+			Contains, UnixTime,
 		},
 	};
 	use frame_system::pallet_prelude::*;

@@ -7,7 +7,7 @@ use frame_support::{
 	derive_impl,
 	dispatch::GetDispatchInfo,
 	parameter_types,
-	traits::{fungible::InspectHold, OnInitialize, UnixTime},
+	traits::{fungible::InspectHold, Contains, OnInitialize, UnixTime},
 	weights::constants::ParityDbWeight,
 };
 use polkadot_sdk::*;
@@ -75,6 +75,7 @@ parameter_types! {
 	pub static RequestLifetime: u64 = LIFETIME;
 	pub const GrantMemory: u64 = MEMORY;
 	pub static MaxEndingsPerBlock: u32 = 3;
+	pub static Verifiers: Vec<u64> = vec![];
 	/// The block's time, in seconds.
 	pub static Time: u64 = 1_000_000;
 }
@@ -85,7 +86,17 @@ impl UnixTime for Time {
 	}
 }
 
+/// [`Verifiers`], as the verifiers' pallet would have them.
+pub struct Bound;
+
+impl Contains<u64> for Bound {
+	fn contains(who: &u64) -> bool {
+		Verifiers::get().contains(who)
+	}
+}
+
 impl Config for Test {
+	type Bound = Bound;
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type DepositPerItem = DepositPerItem;

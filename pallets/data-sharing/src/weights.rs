@@ -85,9 +85,9 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn register() -> Weight {
 		Self::estimate(40, 3, 3)
 	}
-	// Producers, Holds, Account.
+	// Producers, Verifiers, Applicants, Holds, Account.
 	fn deregister() -> Weight {
-		Self::estimate(40, 3, 3)
+		Self::estimate(40, 5, 3)
 	}
 	// EncryptionKeys, Holds, Account.
 	fn set_encryption_key() -> Weight {

@@ -54,6 +54,20 @@ fn a_producer_joins_and_leaves() {
 }
 
 #[test]
+fn a_verifier_stays_a_producer() {
+	on_chain(|| {
+		assert_ok!(submit(OFFICE, register(b"Office")));
+		Verifiers::set(vec![OFFICE]);
+		assert_noop!(
+			submit(OFFICE, SharingCall::deregister {}),
+			Error::ProducerIsVerifier
+		);
+		Verifiers::set(vec![]);
+		assert_ok!(submit(OFFICE, SharingCall::deregister {}));
+	});
+}
+
+#[test]
 fn a_name_is_text_within_bounds() {
 	on_chain(|| {
 		let longest = [b'x'; MAX_NAME_SIZE as usize];

@@ -1,0 +1,299 @@
+//! Verifiers, from the application to GRANDPA's set of voters, by transactions.
+
+use super::*;
+use crate::{Session, SessionKeys};
+use frame_support::dispatch::GetDispatchInfo;
+use isthmus_primitives::api::{runtime_decl_for_verifiers_api::VerifiersApi, Verifier};
+use pallet_collective::Instance1;
+use sp_consensus_grandpa::{ConsensusLog, ScheduledChange, GRANDPA_ENGINE_ID};
+use sp_core::proof_of_possession::ProofOfPossessionGenerator;
+use sp_keyring::{
+	Ed25519Keyring,
+	Sr25519Keyring::{Charlie, Dave, Eve},
+};
+
+/// The blocks in a session of the local preset.
+const SESSION: u32 = 10;
+
+/// A producer with the keys of this node applies.
+fn apply(chain: &mut Chain, who: Sr25519Keyring, node: Ed25519Keyring) {
+	use pallet_data_sharing::types::ProducerKind::Government;
+	let name = b"An office".to_vec();
+	let kind = Government;
+	let proof = who
+		.to_account_id()
+		.using_encoded(|owner| node.pair().generate_proof_of_possession(owner));
+	for call in [
+		pallet_data_sharing::Call::register { kind, name }.into(),
+		pallet_session::Call::set_keys {
+			keys: SessionKeys {
+				grandpa: node.public().into(),
+			},
+			proof: proof.encode(),
+		}
+		.into(),
+		pallet_verifiers::Call::apply {}.into(),
+	] {
+		good(chain, vec![(who, call)]);
+	}
+}
+
+/// Mines a block of these transactions, of which none fails.
+fn good(chain: &mut Chain, calls: Vec<(Sr25519Keyring, RuntimeCall)>) -> Header {
+	System::reset_events();
+	let header = chain.mine(calls);
+	assert_eq!(last_error(), None);
+	header
+}
+
+/// Proposes, votes and closes in three blocks, and returns what came of the motion.
+fn decide(
+	chain: &mut Chain,
+	voters: &[Sr25519Keyring],
+	call: pallet_verifiers::Call<Runtime>,
+) -> Result<(), DispatchError> {
+	let proposal = RuntimeCall::from(call);
+	let hash = sp_runtime::traits::BlakeTwo256::hash_of(&proposal);
+	let index = pallet_collective::ProposalCount::<Runtime, Instance1>::get();
+	let weight = proposal.get_dispatch_info().call_weight;
+	let length_bound = proposal.encoded_size() as u32 + 4;
+	let propose = pallet_collective::Call::propose {
+		threshold: voters.len() as u32,
+		proposal: Box::new(proposal),
+		length_bound,
+	};
+	good(chain, vec![(voters[0], propose.into())]);
+	let vote = |who: &Sr25519Keyring| {
+		let vote = pallet_collective::Call::vote {
+			proposal: hash,
+			index,
+			approve: true,
+		};
+		(*who, vote.into())
+	};
+	good(chain, voters.iter().map(vote).collect());
+	let close = pallet_collective::Call::close {
+		proposal_hash: hash,
+		index,
+		proposal_weight_bound: weight,
+		length_bound,
+	};
+	good(chain, vec![(Bob, close.into())]);
+	System::events()
+		.into_iter()
+		.find_map(|record| match record.event {
+			RuntimeEvent::Council(pallet_collective::Event::Executed { result, .. }) => {
+				Some(result)
+			}
+			_ => None,
+		})
+		.expect("the motion was carried")
+}
+
+/// Mines up to the block of this number, and returns it.
+fn mine_to(chain: &mut Chain, number: u32) -> Header {
+	loop {
+		let header = chain.mine(vec![]);
+		if *header.number() == number {
+			return header;
+		}
+	}
+}
+
+fn accounts(verifiers: Vec<Verifier>) -> Vec<AccountId> {
+	verifiers.into_iter().map(|entry| entry.account).collect()
+}
+
+fn sorted(accounts: &[Sr25519Keyring]) -> Vec<AccountId> {
+	let mut list: Vec<_> = accounts.iter().map(|who| who.to_account_id()).collect();
+	list.sort();
+	list
+}
+
+/// The change of set that a block tells GRANDPA of.
+fn change(header: &Header) -> Option<ScheduledChange<u32>> {
+	header.digest.logs.iter().find_map(|item| match item {
+		DigestItem::Consensus(GRANDPA_ENGINE_ID, log) => {
+			match ConsensusLog::decode_all(&mut &log[..]).expect("it is GRANDPA's") {
+				ConsensusLog::ScheduledChange(change) => Some(change),
+				other => panic!("no change: {other:?}"),
+			}
+		}
+		_ => None,
+	})
+}
+
+#[test]
+fn sessions_end_within_the_gas_limit_and_keep_the_verifiers() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let (authorities, verifiers) = (Grandpa::grandpa_authorities(), Runtime::verifiers());
+		let expected = [
+			(Alice, Ed25519Keyring::Alice),
+			(Bob, Ed25519Keyring::Bob),
+			(Charlie, Ed25519Keyring::Charlie),
+			(Dave, Ed25519Keyring::Dave),
+		]
+		.map(|(who, node)| Verifier {
+			account: who.to_account_id(),
+			grandpa: node.public().into(),
+		});
+		assert_eq!(verifiers, expected);
+		for _ in 0..=2 * SESSION {
+			assert_eq!(gas_used(&chain.mine(vec![])), 0);
+		}
+		assert_eq!(Session::current_index(), 2);
+		assert_eq!(Grandpa::grandpa_authorities(), authorities);
+		assert_eq!(Runtime::verifiers(), verifiers);
+		assert_eq!(Runtime::queued_verifiers(), verifiers);
+		assert_eq!(pallet_grandpa::CurrentSetId::<Runtime>::get(), 0);
+	});
+}
+
+#[test]
+fn a_sessions_first_block_has_no_ordinary_transactions() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		mine_to(chain, SESSION - 1);
+		let (block, refused) = chain.build(&[], vec![(Bob, remark(1))]);
+		assert_eq!(*block.header.number(), SESSION);
+		let exhausted = TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources);
+		assert_eq!(refused, [exhausted]);
+		chain.import(block);
+		chain.mine(vec![(Bob, remark(1))]);
+	});
+}
+
+#[test]
+fn the_admitted_votes_on_blocks_and_the_removed_no_longer() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		apply(chain, Eve, Ed25519Keyring::Eve);
+		let who = Eve.to_account_id();
+		let admit = pallet_verifiers::Call::admit { who: who.clone() };
+		assert_eq!(decide(chain, &[Alice, Bob, Charlie], admit), Ok(()));
+		assert_eq!(
+			pallet_collective::Members::<Runtime, Instance1>::get(),
+			sorted(&[Alice, Bob, Charlie, Dave, Eve])
+		);
+		// Chosen when session 1 begins, and voting from session 2 on.
+		assert_eq!(change(&mine_to(chain, SESSION)), None);
+		let five = sorted(&[Alice, Bob, Charlie, Dave, Eve]);
+		assert_eq!(accounts(Runtime::queued_verifiers()), five);
+		assert_eq!(accounts(Runtime::verifiers()).len(), 4);
+		let first = mine_to(chain, 2 * SESSION);
+		let next = change(&first).expect("the set changes");
+		assert_eq!((next.delay, next.next_authorities.len()), (0, 5));
+		assert_eq!(Grandpa::grandpa_authorities(), next.next_authorities);
+		assert_eq!(accounts(Runtime::verifiers()), five);
+		let eve = Verifier {
+			account: who.clone(),
+			grandpa: Ed25519Keyring::Eve.public().into(),
+		};
+		assert!(Runtime::verifiers().contains(&eve));
+		assert_eq!(pallet_grandpa::CurrentSetId::<Runtime>::get(), 1);
+
+		// Three of five remove her.
+		let remove = pallet_verifiers::Call::remove { who };
+		assert_eq!(decide(chain, &[Alice, Bob, Dave], remove), Ok(()));
+		assert_eq!(change(&mine_to(chain, 3 * SESSION)), None);
+		assert!(Runtime::verifiers().contains(&eve));
+		let last = change(&mine_to(chain, 4 * SESSION)).expect("the set changes");
+		let four = sorted(&[Alice, Bob, Charlie, Dave]);
+		assert_eq!(accounts(Runtime::verifiers()), four);
+		assert_eq!(last.next_authorities, Grandpa::grandpa_authorities());
+		assert_eq!(pallet_grandpa::CurrentSetId::<Runtime>::get(), 2);
+	});
+}
+
+#[test]
+fn half_of_the_verifiers_admit_nobody() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		apply(chain, Eve, Ed25519Keyring::Eve);
+		let who = Eve.to_account_id();
+		let admit = pallet_verifiers::Call::admit { who };
+		assert_eq!(
+			decide(chain, &[Alice, Bob], admit),
+			Err(DispatchError::BadOrigin)
+		);
+	});
+}
+
+#[test]
+fn who_renews_a_key_is_known_by_its_place_until_it_counts() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let before = Runtime::verifiers();
+		let node = Ed25519Keyring::Ferdie;
+		let proof = Dave
+			.to_account_id()
+			.using_encoded(|owner| node.pair().generate_proof_of_possession(owner));
+		let keys = SessionKeys {
+			grandpa: node.public().into(),
+		};
+		let proof = proof.encode();
+		let call = pallet_session::Call::set_keys { keys, proof };
+		good(chain, vec![(Dave, call.into())]);
+		assert_eq!(Runtime::verifiers(), before);
+		mine_to(chain, 2 * SESSION);
+		let mut after = before;
+		after[3].grandpa = node.public().into();
+		assert_eq!(Runtime::verifiers(), after);
+	});
+}
+
+#[test]
+fn a_producer_in_office_does_not_deregister() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		apply(chain, Eve, Ed25519Keyring::Eve);
+		let deregister = || pallet_data_sharing::Call::deregister {}.into();
+		let refused = pallet_data_sharing::Error::<Runtime>::ProducerIsVerifier;
+		chain.mine(vec![(Eve, deregister())]);
+		assert_eq!(last_error(), Some(refused.into()));
+		good(
+			chain,
+			vec![
+				(Eve, pallet_verifiers::Call::withdraw {}.into()),
+				(Eve, deregister()),
+			],
+		);
+	});
+}
+
+#[test]
+fn what_the_filter_keeps_out() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let filtered = Some(frame_system::Error::<Runtime>::CallFiltered.into());
+		let motion = |proposal: RuntimeCall| -> RuntimeCall {
+			pallet_collective::Call::propose {
+				threshold: 3,
+				proposal: Box::new(proposal),
+				length_bound: 1_000,
+			}
+			.into()
+		};
+		let wrapped = pallet_utility::Call::batch_all {
+			calls: vec![pallet_verifiers::Call::leave {}.into()],
+		};
+		for call in [
+			pallet_session::Call::purge_keys {}.into(),
+			motion(remark(1)),
+			motion(wrapped.into()),
+			motion(pallet_verifiers::Call::leave {}.into()),
+			pallet_collective::Call::execute {
+				proposal: Box::new(remark(1)),
+				length_bound: 1_000,
+			}
+			.into(),
+		] {
+			System::reset_events();
+			chain.mine(vec![(Alice, call.clone())]);
+			assert_eq!(last_error(), filtered, "{call:?}");
+		}
+		// Nor inside another call.
+		System::reset_events();
+		let calls = vec![pallet_session::Call::purge_keys {}.into()];
+		chain.mine(vec![(
+			Alice,
+			pallet_utility::Call::batch_all { calls }.into(),
+		)]);
+		assert_eq!(last_error(), filtered);
+		assert!(pallet_collective::Proposals::<Runtime, Instance1>::get().is_empty());
+	});
+}
