@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 	let Isthmus { options, command } = Isthmus::parse();
 	let json = options.json;
 	let done = match command {
-		Command::Risk(opts) => risk::run(opts, json),
+		Command::Risk(opts) => risk::run(opts, options),
 		command => on_the_chain(options, command),
 	};
 	match done {

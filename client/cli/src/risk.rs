@@ -3,7 +3,7 @@
 //!
 //! The numbers are [`isthmus_security`]'s. The picture is in [`crate::plot`].
 
-use crate::{error::Error, plot};
+use crate::{context, error::Error, plot};
 use indicatif::{ProgressBar, ProgressStyle};
 use isthmus_security::{
 	algorithm_3, depth, equation_3, exact, Confidence, DepthError, Model, Race, Risk, Share,
@@ -25,6 +25,7 @@ const DEFAULT_SEED: u64 = 1;
 Examples:
   isthmus risk --share 0.1 --depth 0..10
   isthmus risk --share 0.1,0.3 --risk 0.001
+  isthmus risk --share 0.3 --risk 0.001 --interval chain --url ws://127.0.0.1:9944
   isthmus risk --share 0.3 --depth 2,5 --simulate 1000000
   isthmus risk --share 0.1,0.3 --plot odds.svg")]
 pub(crate) struct Opts {
@@ -42,9 +43,10 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "ODDS", value_parser = risk, conflicts_with_all = ["depth", "simulate", "plot"])]
 	risk: Option<Risk>,
 
-	/// The mean time between two blocks, for the time that a depth takes.
-	#[arg(long, value_name = "SECONDS", default_value = "15", value_parser = interval)]
-	interval: f64,
+	/// The mean time between two blocks, for the time that a depth takes: in seconds, or the word
+	/// "chain" for that of the last 100 blocks of the node at --url.
+	#[arg(long, value_name = "SECONDS", default_value = "15")]
+	interval: Interval,
 
 	/// Runs the attack by the toss of a coin, so many times for each line of the table.
 	#[arg(long, value_name = "TRIALS", value_parser = clap::value_parser!(u64).range(1..))]
@@ -106,11 +108,51 @@ fn risk(text: &str) -> Result<Risk, String> {
 	Risk::new(odds).map_err(|error| error.to_string())
 }
 
-fn interval(text: &str) -> Result<f64, String> {
-	match text.parse() {
-		Ok(seconds) if seconds > 0.0 && f64::is_finite(seconds) => Ok(seconds),
-		_ => Err("a time between blocks is a number of seconds above 0".to_string()),
+/// The time between two blocks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Interval {
+	/// It is given.
+	Seconds(f64),
+	/// It is measured by a node.
+	Chain,
+}
+
+impl FromStr for Interval {
+	type Err = String;
+
+	fn from_str(text: &str) -> Result<Self, String> {
+		match text.parse() {
+			_ if text == "chain" => Ok(Self::Chain),
+			Ok(seconds) if seconds > 0.0 && f64::is_finite(seconds) => Ok(Self::Seconds(seconds)),
+			_ => Err("it is a number of seconds above 0, or the word \"chain\"".to_string()),
+		}
 	}
+}
+
+impl Interval {
+	/// In seconds.
+	fn seconds(self, options: context::Options) -> Result<f64, Error> {
+		match self {
+			Self::Seconds(seconds) => Ok(seconds),
+			Self::Chain => tokio::runtime::Builder::new_current_thread()
+				.enable_all()
+				.build()
+				.map_err(Error::failed)?
+				.block_on(measured_interval(options)),
+		}
+	}
+}
+
+/// What the node says of its last blocks.
+async fn measured_interval(options: context::Options) -> Result<f64, Error> {
+	let client = options.connect().await?.client;
+	// Of the best block; the share is of no matter for the interval.
+	let params = isthmus_sdk::rpc_params![(), 0.1];
+	let report: serde_json::Value = client.request("isthmus_risk", params).await?;
+	report["blockInterval"].as_f64().ok_or_else(|| {
+		Error::failed("the chain is too short to tell the time between its blocks")
+			.hint("give it in seconds: --interval 15")
+	})
 }
 
 /// A line of the table.
@@ -141,9 +183,11 @@ struct Simulated {
 }
 
 /// Prints the table or the depths, or draws the plot.
-pub(crate) fn run(opts: Opts, json: bool) -> Result<(), Error> {
+pub(crate) fn run(opts: Opts, options: context::Options) -> Result<(), Error> {
+	let json = options.json;
 	if let Some(risk) = opts.risk {
-		return print_depths(&opts.share, risk, opts.interval, json);
+		let interval = opts.interval.seconds(options)?;
+		return print_depths(&opts.share, risk, interval, json);
 	}
 	let lines = lines(&opts)?;
 	match &opts.plot {
@@ -430,6 +474,19 @@ mod tests {
 		assert_eq!(error("1.."), "'' is no number of blocks from 0 to 1000");
 		assert_eq!(error("9..8"), "the range ends, at 8, before it begins");
 		assert!(error("1001").ends_with("for what is deeper ask with --risk"));
+	}
+
+	#[test]
+	fn an_interval_is_a_time_or_the_chains() {
+		assert_eq!("chain".parse(), Ok(Interval::Chain));
+		assert_eq!("0.5".parse(), Ok(Interval::Seconds(0.5)));
+		for text in ["0", "-1", "inf", "NaN", "Chain", ""] {
+			let error = text.parse::<Interval>().expect_err("refused");
+			assert_eq!(
+				error,
+				"it is a number of seconds above 0, or the word \"chain\""
+			);
+		}
 	}
 
 	#[test]
