@@ -60,12 +60,25 @@ export function forgedOutcome(cases) {
 	};
 }
 
+/** Floods of every kind. Each line of the program is an outcome. */
+async function floods({ messages, seconds }, tell) {
+	const node = await victim();
+	const extent = ['--messages', String(messages), '--seconds', String(seconds)];
+	const at = ['--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath];
+	try {
+		for (const outcome of await adversary(['flood', ...at, ...extent], TIMEOUT)) tell(outcome);
+	} finally {
+		await node.stop();
+	}
+}
+
 /**
  * Carries out the attacks by blocks, and tells each outcome.
  *
- * @param {{seed: string, short: boolean}} options `short` makes fewer tries of what takes long.
+ * @param {{short: boolean}} options `short` makes fewer tries of what takes long.
  * @param {(outcome: import('./attack-report.mjs').Outcome) => void} tell
  */
-export async function attackBlocks(_options, tell) {
+export async function attackBlocks({ short }, tell) {
 	tell(await forgedBlocks());
+	await floods(short ? { messages: 500, seconds: 5 } : { messages: 10_000, seconds: 60 }, tell);
 }
