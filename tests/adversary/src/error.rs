@@ -1,6 +1,9 @@
 //! What can keep an attack from being carried out. What an attack found is no error: see
 //! [`crate::report`].
 
+use isthmus_primitives::Hash;
+use isthmus_security::RaceError;
+
 use crate::{forge::ForgeError, maker::MakeError, victim::VictimError, wire::WireError};
 
 /// Why an attack was not carried out to its end.
@@ -26,6 +29,24 @@ pub enum AttackError {
 		/// Blocks needed.
 		needed: u32,
 	},
+	/// There is nobody to attack.
+	#[error("name at least one node with `--rpc`")]
+	NoNodes,
+	/// A node does not serve its own chain.
+	#[error("the node does not serve its block #{0}")]
+	Unserved(u32),
+	/// A node did not take a block.
+	#[error("the nodes did not take the block {0:?} in time")]
+	NotTaken(Hash),
+	/// The nodes do not finalize.
+	#[error("the nodes did not finalize block #{0} in time: do enough verifiers vote?")]
+	NotFinal(u32),
+	/// The race's terms make none.
+	#[error("{0}")]
+	Race(RaceError),
+	/// The share of the hash power is none.
+	#[error("{0}")]
+	Share(#[from] isthmus_security::ShareError),
 	/// No case has this name.
 	#[error("there is no case {0}; `isthmus-adversary refuse --list` prints their names")]
 	UnknownCase(String),

@@ -5,7 +5,8 @@
 //! - [`victim`]: the node under attack, as its operator sees it;
 //! - [`refuse`]: a block for each rule, broken in it alone;
 //! - [`flood`]: as much of one bad thing as a node takes;
-//! - [`maker`] and [`chain`]: blocks and whole chains made in this process, as fast as they execute.
+//! - [`maker`] and [`chain`]: blocks and whole chains made in this process, as fast as they execute;
+//! - [`race`] and [`selfish`]: attacks by hash power on a [`network`] of nodes.
 //!
 //! Nothing of this is part of the node. The rules themselves, and their tests without a node, are
 //! `isthmus-rules`'.
@@ -17,8 +18,11 @@ mod error;
 pub mod flood;
 pub mod forge;
 pub mod maker;
+pub mod network;
+pub mod race;
 pub mod refuse;
 pub mod report;
+pub mod selfish;
 pub mod victim;
 pub mod wire;
 

@@ -1,6 +1,6 @@
 //! `isthmus-adversary`: one subcommand an attack. What came of it goes to stdout, a JSON object a line,
-//! which says whether the node did what it must (`held`). The exit code is 1 where the attack could not
-//! be carried out.
+//! which says whether the node did what it must (`held`). The exit code is 1 where it did not, and 2
+//! where the attack could not be carried out.
 
 use clap::{Parser, Subcommand};
 use isthmus_adversary::AttackError;
@@ -23,22 +23,31 @@ enum Command {
 	/// Make a chain with forks and uncles, for a node to serve.
 	MakeChain(commands::make_chain::Options),
 
+	/// Mine a private fork and publish it when it is heavier, time and again.
+	Race(commands::race::Options),
+
 	/// Offer a node blocks that break one rule each.
 	Refuse(commands::refuse::Options),
+
+	/// Withhold blocks to waste the honest miners' work.
+	Selfish(commands::selfish::Options),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-	let done: Result<(), AttackError> = match Cli::parse().command {
+	let done: Result<bool, AttackError> = match Cli::parse().command {
 		Command::Flood(options) => commands::flood::run(options).await,
 		Command::MakeChain(options) => commands::make_chain::run(options).await,
+		Command::Race(options) => commands::race::run(options).await,
 		Command::Refuse(options) => commands::refuse::run(options).await,
+		Command::Selfish(options) => commands::selfish::run(options).await,
 	};
 	match done {
-		Ok(()) => ExitCode::SUCCESS,
+		Ok(true) => ExitCode::SUCCESS,
+		Ok(false) => ExitCode::from(1),
 		Err(error) => {
 			eprintln!("isthmus-adversary: {error}");
-			ExitCode::FAILURE
+			ExitCode::from(2)
 		}
 	}
 }

@@ -21,7 +21,7 @@ use sc_consensus::{
 };
 use sp_api::{ApiExt, CallApiAt, CallContext, Core, ProvideRuntimeApi, StorageChanges};
 use sp_block_builder::BlockBuilder as _;
-use sp_blockchain::{Backend as _, HeaderBackend};
+use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
 use sp_core::U256;
 use sp_runtime::{
@@ -277,5 +277,27 @@ impl Maker {
 			Ok(other) => Err(MakeError::Import(format!("{other:?}"))),
 			Err(error) => Err(MakeError::Import(error.to_string())),
 		}
+	}
+}
+
+impl Maker {
+	/// Makes a block final, as the nodes that vote have it: what is not on its chain is no best block
+	/// any more.
+	///
+	/// # Errors
+	///
+	/// The database's.
+	pub fn finalize(&self, hash: Hash) -> Result<(), MakeError> {
+		use polkadot_sdk::sc_client_api::Finalizer;
+		self.parts
+			.client
+			.finalize_block(hash, None, false)
+			.map_err(MakeError::from)
+	}
+
+	/// Whether the adversary earns this block's reward.
+	pub fn is_by_adversary(&self, header: &Header) -> bool {
+		isthmus_primitives::digest::read_pre_digest(&header.digest)
+			.is_ok_and(|pre| pre.beneficiary == crate::forge::BENEFICIARY)
 	}
 }

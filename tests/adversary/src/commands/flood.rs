@@ -36,7 +36,7 @@ pub(crate) struct Options {
 	seconds: u64,
 }
 
-pub(crate) async fn run(options: Options) -> Result<(), AttackError> {
+pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 	let victim = Victim::attach(&options.rpc).await?;
 	let kinds = if options.kind.is_empty() {
 		Kind::value_variants()
@@ -47,9 +47,12 @@ pub(crate) async fn run(options: Options) -> Result<(), AttackError> {
 		messages: options.messages,
 		limit: Duration::from_secs(options.seconds),
 	};
+	let mut held = true;
 	for kind in kinds {
 		let log = options.log.as_deref();
-		print(&flood(&victim, options.pid, log, *kind, extent).await?);
+		let report = flood(&victim, options.pid, log, *kind, extent).await?;
+		held &= report.held;
+		print(&report);
 	}
-	Ok(())
+	Ok(held)
 }

@@ -40,7 +40,7 @@ pub(crate) struct Options {
 	seed: u64,
 }
 
-pub(crate) async fn run(options: Options) -> Result<(), AttackError> {
+pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 	let maker = Maker::open(&options.chain, &options.base_path)?;
 	let order = Order {
 		blocks: options.blocks,
@@ -55,5 +55,5 @@ pub(crate) async fn run(options: Options) -> Result<(), AttackError> {
 	})
 	.await?;
 	print(&summary);
-	Ok(())
+	Ok(true)
 }

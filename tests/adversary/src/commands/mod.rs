@@ -2,9 +2,42 @@
 
 pub(crate) mod flood;
 pub(crate) mod make_chain;
+pub(crate) mod race;
 pub(crate) mod refuse;
+pub(crate) mod selfish;
 
+use clap::Args;
+use isthmus_adversary::{maker::Maker, network::Network, victim::Victim, AttackError};
 use serde::Serialize;
+use std::path::PathBuf;
+
+/// The nodes that a race is run on.
+#[derive(Args)]
+pub(crate) struct Nodes {
+	/// The chain that the nodes run: `dev`, or the file of a specification. Every block must have the same
+	/// difficulty.
+	#[arg(long)]
+	chain: String,
+
+	/// A folder for the adversary's own database.
+	#[arg(long)]
+	base_path: PathBuf,
+
+	/// A node's RPC, ws://…; once for each node. They must be connected with each other.
+	#[arg(long, required = true)]
+	rpc: Vec<String>,
+}
+
+impl Nodes {
+	pub(crate) async fn join(&self) -> Result<Network, AttackError> {
+		let maker = Maker::open(&self.chain, &self.base_path)?;
+		let mut nodes = Vec::new();
+		for url in &self.rpc {
+			nodes.push(Victim::attach(url).await?);
+		}
+		Network::join(maker, nodes).await
+	}
+}
 
 /// Prints one result as a line of JSON.
 pub(crate) fn print(result: &impl Serialize) {

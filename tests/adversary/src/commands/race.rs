@@ -1,0 +1,57 @@
+//! `race`: the private fork.
+
+use super::{print, Nodes};
+use clap::Args;
+use isthmus_adversary::{
+	race::{race, Course},
+	AttackError,
+};
+use isthmus_security::Share;
+
+/// Progress is told every so many trials.
+const PROGRESS_EVERY: u64 = 20;
+
+#[derive(Args)]
+pub(crate) struct Options {
+	#[command(flatten)]
+	nodes: Nodes,
+
+	/// The attacker's share of the hash power, above 0 and under 0.5.
+	#[arg(long)]
+	q: f64,
+
+	/// The blocks that the merchant waits for.
+	#[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+	z: u32,
+
+	/// How many attacks.
+	#[arg(long, default_value = "200")]
+	trials: u64,
+
+	/// Decides who finds each block.
+	#[arg(long, default_value = "1")]
+	seed: u64,
+
+	/// The nodes finalize; the merchant waits for that, too.
+	#[arg(long = "final")]
+	finality: bool,
+}
+
+pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
+	let network = options.nodes.join().await?;
+	let course = Course {
+		share: Share::new(options.q)?,
+		z: options.z,
+		trials: options.trials,
+		seed: options.seed,
+		finality: options.finality,
+	};
+	let report = race(&network, course, |trial| {
+		if trial % PROGRESS_EVERY == 0 {
+			eprintln!("{trial} of {} attacks", options.trials);
+		}
+	})
+	.await?;
+	print(&report);
+	Ok(report.held)
+}

@@ -1,0 +1,32 @@
+//! `selfish`: blocks withheld.
+
+use super::{print, Nodes};
+use clap::Args;
+use isthmus_adversary::{selfish::selfish, AttackError};
+use isthmus_security::Share;
+
+#[derive(Args)]
+pub(crate) struct Options {
+	#[command(flatten)]
+	nodes: Nodes,
+
+	/// The adversary's share of the hash power, above 0 and under 0.5.
+	#[arg(long)]
+	q: f64,
+
+	/// How many blocks are mined in all, the wasted ones too.
+	#[arg(long, default_value = "300")]
+	blocks: u32,
+
+	/// Decides who finds each block.
+	#[arg(long, default_value = "1")]
+	seed: u64,
+}
+
+pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
+	let network = options.nodes.join().await?;
+	let share = Share::new(options.q)?;
+	let report = selfish(&network, share, options.blocks, options.seed).await?;
+	print(&report);
+	Ok(report.held)
+}
