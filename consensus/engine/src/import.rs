@@ -3,6 +3,7 @@
 
 use crate::{
 	chain::{outweighs, stored, total_difficulty_entry, ChainClient},
+	failed::Failed,
 	verifier::UNCHECKED,
 	CheckError, HeaviestChain, LOG_TARGET,
 };
@@ -18,10 +19,10 @@ use sc_client_api::{
 	BlockchainEvents,
 };
 use sc_consensus::{
-	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult,
+	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult, StateAction,
 };
 use sp_consensus::{BlockOrigin, Error as ConsensusError};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 /// The fork choice: of the blocks that descend from the finalized one, the best is the one with the
 /// greatest total difficulty; of equals, the one with the smaller hash.
@@ -32,6 +33,7 @@ pub struct PowBlockImport<I, B, C> {
 	inner: I,
 	select_chain: HeaviestChain<B, C>,
 	lock: Arc<Mutex<()>>,
+	failed: Arc<parking_lot::Mutex<Failed>>,
 }
 
 impl<I: Clone, B, C> Clone for PowBlockImport<I, B, C> {
@@ -40,6 +42,7 @@ impl<I: Clone, B, C> Clone for PowBlockImport<I, B, C> {
 			inner: self.inner.clone(),
 			select_chain: self.select_chain.clone(),
 			lock: self.lock.clone(),
+			failed: self.failed.clone(),
 		}
 	}
 }
@@ -51,6 +54,7 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 			inner,
 			select_chain,
 			lock: Arc::new(Mutex::new(())),
+			failed: Default::default(),
 		}
 	}
 
@@ -157,6 +161,9 @@ where
 		&self,
 		block: BlockCheckParams<Block>,
 	) -> Result<ImportResult, Self::Error> {
+		if self.failed.lock().is_bad(block.hash, Instant::now()) {
+			return Ok(ImportResult::KnownBad);
+		}
 		self.inner.check_block(block).await
 	}
 
@@ -170,6 +177,15 @@ where
 		let _one_at_a_time = self.lock.lock().await;
 		self.weigh(&mut block)
 			.map_err(|e| ConsensusError::Other(Box::new(e)))?;
-		self.inner.import_block(block).await
+		let hash = block.post_hash();
+		let executes = matches!(
+			block.state_action,
+			StateAction::Execute | StateAction::ExecuteIfPossible
+		);
+		let imported = self.inner.import_block(block).await;
+		if executes && imported.is_err() {
+			self.failed.lock().note(hash, Instant::now());
+		}
+		imported
 	}
 }

@@ -16,6 +16,7 @@ mod announce;
 mod author;
 mod chain;
 mod error;
+mod failed;
 mod hash_rate;
 mod import;
 mod metrics;
