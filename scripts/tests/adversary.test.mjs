@@ -1,0 +1,73 @@
+// A hostile peer against a real node: it offers blocks that break one rule each, and floods. The node must refuse
+// every block for its own rule, part with who is at fault, and mine on.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { adversary } from '../lib/attack-program.mjs';
+import { freePort, LocalNode } from '../lib/node.mjs';
+import { Rpc } from '../lib/rpc.mjs';
+
+/** Ends what hangs, in milliseconds. It is no bound on speed. */
+const timeout = 240_000;
+/** An uncle's parent may be so many generations above the best block, and one case is of one above that. */
+const BLOCKS = 9;
+/** The messages of each flood. (scripts/attack sends 10,000.) */
+const FLOOD = { messages: 400, seconds: 8 };
+/** Cases that a peer need not be parted with for: nobody is to blame. */
+const BLAMELESS = ['undecodable_announcement', 'wrong_timestamp'];
+/** Who earns what the node mines: Alice. */
+const BENEFICIARY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY';
+
+let node;
+
+before(async () => {
+	// It mines a block a second. It is no verifier, so that finality does not pass what is forged on its chain.
+	node = await LocalNode.start({
+		args: [
+			...['--chain', 'dev', '--mine', '--force-authoring', '--heartbeat', '1', '-lpow=debug'],
+			...['--beneficiary', BENEFICIARY, '--disable-log-color', '--no-mdns'],
+			...['--listen-addr', `/ip4/127.0.0.1/tcp/${await freePort()}`],
+		],
+	});
+	const rpc = await Rpc.connect(node.url);
+	await rpc.bestFrom(BLOCKS);
+	await rpc.disconnect();
+}, { timeout });
+
+after(() => node?.kill());
+
+test('a block that breaks one rule is refused by that rule’s name', { timeout }, async (t) => {
+	const attack = ['refuse', '--rpc', node.url, '--log', node.logPath, '--mines'];
+	const outcomes = await adversary(attack, timeout);
+	for (const outcome of outcomes) {
+		await t.test(outcome.case, () => {
+			assert.equal(outcome.held, true, `${JSON.stringify(outcome)}\n${node.logTail()}`);
+			assert.equal(outcome.disconnected, !BLAMELESS.includes(outcome.case));
+			if (outcome.rule) assert.match(outcome.logged, new RegExp(`is refused: rule ${outcome.rule} is broken`));
+		});
+	}
+	const rules = new Set(outcomes.map(({ rule }) => rule).filter(Boolean));
+	assert.deepEqual([...rules].sort(), [
+		'difficulty', 'difficulty_too_low', 'digest', 'extra_data_too_long', 'extrinsics_root', 'gas_limit_out_of_bounds',
+		'gas_limit_too_high', 'gas_limit_too_low', 'gas_used_above_limit', 'mix_hash', 'number', 'seal_above_boundary',
+		'timestamp_not_after_parent', 'too_many_uncles', 'uncle_header', 'uncle_is_ancestor', 'uncle_not_kin',
+		'uncle_repeated', 'uncles_hash',
+	]);
+});
+
+test('a flood costs its sender the connection, and the node mines on', { timeout }, async (t) => {
+	const extent = ['--messages', String(FLOOD.messages), '--seconds', String(FLOOD.seconds)];
+	const attack = ['flood', '--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath, ...extent];
+	const reports = await adversary(attack, timeout);
+	assert.deepEqual(
+		reports.map((report) => report.attack),
+		['flood-headers', 'flood-mixes', 'flood-bodies', 'flood-bytes', 'flood-oversized', 'flood-requests'],
+	);
+	for (const { attack, observed, held } of reports) {
+		t.diagnostic(`${attack}: ${observed}`);
+		assert.equal(held, true, `${attack}: ${observed}`);
+	}
+	// Bad headers are not borne twice: most connections carry only a few before they are closed.
+	const { messages, identities } = reports[0].figures;
+	assert.ok(identities > 1, `${messages} bad headers over ${identities} connections`);
+});
