@@ -76,7 +76,10 @@ mod tests {
 		let later = start + KNOWN_FOR;
 		assert!(!failed.is_bad(block, later));
 		failed.note(block, later);
-		assert!(!failed.is_bad(block, later), "a forgotten failure does not count");
+		assert!(
+			!failed.is_bad(block, later),
+			"a forgotten failure does not count"
+		);
 	}
 
 	#[test]

@@ -62,7 +62,10 @@ impl Kind {
 		match self {
 			Self::Headers => ("flood-headers", "Flood of headers with broken seals"),
 			Self::Mixes => ("flood-mixes", "Flood of headers with false mix hashes"),
-			Self::Bodies => ("flood-bodies", "Flood of large bodies that are not their headers'"),
+			Self::Bodies => (
+				"flood-bodies",
+				"Flood of large bodies that are not their headers'",
+			),
 			Self::Bytes => ("flood-bytes", "Flood of bytes that are no announcements"),
 			Self::Oversized => ("flood-oversized", "Flood of the largest announcements"),
 			Self::Requests => ("flood-requests", "Flood of block requests"),
@@ -115,12 +118,25 @@ pub async fn flood(
 		("refused_connections", count.refused().into()),
 		("seconds", rounded(seconds)),
 		("victim_cpu_seconds", rounded(cpu)),
-		("victim_cpu_micros_per_message", rounded(cpu * 1e6 / sent.max(1) as f64)),
-		("victim_memory_before_mib", rounded(mebibytes(before.memory))),
-		("victim_memory_peak_mib", rounded(mebibytes(after.peak_memory))),
+		(
+			"victim_cpu_micros_per_message",
+			rounded(cpu * 1e6 / sent.max(1) as f64),
+		),
+		(
+			"victim_memory_before_mib",
+			rounded(mebibytes(before.memory)),
+		),
+		(
+			"victim_memory_peak_mib",
+			rounded(mebibytes(after.peak_memory)),
+		),
 	]);
 	if let Some(log) = &mut log {
-		let refused = log.lines()?.iter().filter(|line| line.contains("is refused")).count();
+		let refused = log
+			.lines()?
+			.iter()
+			.filter(|line| line.contains("is refused"))
+			.count();
 		figures.insert("log_lines_of_refusals".into(), refused.into());
 	}
 	let (attack, title) = kind.names();

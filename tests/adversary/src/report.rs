@@ -30,5 +30,6 @@ pub fn figures<const N: usize>(named: [(&str, Value); N]) -> Map<String, Value> 
 
 /// A number to three digits after the point, as figures are read.
 pub fn rounded(value: f64) -> Value {
-	serde_json::Number::from_f64((value * 1000.0).round() / 1000.0).map_or(Value::Null, Value::Number)
+	serde_json::Number::from_f64((value * 1000.0).round() / 1000.0)
+		.map_or(Value::Null, Value::Number)
 }

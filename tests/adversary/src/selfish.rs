@@ -61,7 +61,10 @@ pub async fn selfish(
 		let block = network.mine(Who::Honest, best, true).await?;
 		network.publish(Who::Honest, &[block]).await?;
 		network.all_have(block).await?;
-		if private.get(..shown).is_some_and(|shown| shown.last() == Some(&best)) {
+		if private
+			.get(..shown)
+			.is_some_and(|shown| shown.last() == Some(&best))
+		{
 			// On the adversary's own block: its lead is safe, and all is public again.
 			base = block;
 			(private, public, shown) = (Vec::new(), Vec::new(), 0);
@@ -88,7 +91,9 @@ pub async fn selfish(
 			// The lead is great: as many are shown as the others have.
 			Some(_) => {
 				let until = public.len();
-				network.publish(Who::Adversary, &private[shown..until]).await?;
+				network
+					.publish(Who::Adversary, &private[shown..until])
+					.await?;
 				shown = until;
 				network.all_have(private[until - 1]).await?;
 			}
@@ -145,7 +150,10 @@ async fn settle(
 	public: &mut Vec<Hash>,
 	shown: &mut usize,
 ) -> Result<Hash, AttackError> {
-	let tip = private.last().copied().unwrap_or_else(|| network.maker().best());
+	let tip = private
+		.last()
+		.copied()
+		.unwrap_or_else(|| network.maker().best());
 	if !network.all_follow(tip).await? {
 		return Err(AttackError::NotTaken(tip));
 	}
