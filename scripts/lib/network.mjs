@@ -1,25 +1,20 @@
 // A network of nodes on this machine, for the tests: its nodes, and who of them is
 // connected to whom.
 //
-// The nodes talk to reserved peers only, which are added and removed while they run: so a network can be split
-// and healed without touching this machine's network.
+// Each node reaches each other one through a link that the test can cut: so a network can be split and healed
+// without touching this machine's network, and the nodes are ordinary peers of one another, as in the wild.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Link } from './link.mjs';
 import { freePort, LocalNode } from './node.mjs';
 import { PATIENCE, Rpc, until } from './rpc.mjs';
 import { Client } from './sharing.mjs';
 import { giveKeys, identities, writeSpec } from './spec.mjs';
 
-/**
- * What every node of a test's network has on its command line. With no slots for others, a node leaves a peer
- * as soon as it is reserved no more.
- */
-const COMMON = [
-	...['--rpc-methods', 'unsafe', '--no-mdns', '--disable-log-color'],
-	...['--reserved-only', '--in-peers', '0', '--in-peers-light', '0', '--out-peers', '0'],
-];
+/** What every node of a test's network has on its command line. It knows of no addresses but its links. */
+const COMMON = ['--rpc-methods', 'unsafe', '--no-mdns', '--disable-log-color'];
 
 /** A node of a network. */
 export class Member {
@@ -60,14 +55,9 @@ export class Member {
 		return this.identity.name;
 	}
 
-	/** Where peers find the node. */
-	get address() {
-		return `/ip4/127.0.0.1/tcp/${this.local?.peerPort ?? this.#peerPort}/p2p/${this.peerId}`;
-	}
-
-	/** An address of the node where nobody listens: the port is reserved for throwing away (RFC 863). */
-	get nowhere() {
-		return `/ip4/127.0.0.1/tcp/9/p2p/${this.peerId}`;
+	/** The port that it listens on for peers, or will. */
+	get peerPort() {
+		return this.local?.peerPort ?? this.#peerPort;
 	}
 
 	/** A client that knows the chain's metadata. Made when it is first asked for. */
@@ -118,8 +108,10 @@ export class Network {
 	members = [];
 	/** Every node that there may be: those of `members`, and those that `add` starts. */
 	#prepared = [];
-	/** Pairs of members that are to be connected. */
+	/** The ways between them: who to whom. */
 	#links = [];
+	/** Pairs of members that are to be connected. */
+	#pairs = [];
 
 	/**
 	 * Makes a chain and starts its nodes, each connected to every other.
@@ -150,6 +142,7 @@ export class Network {
 				verifiers: who.slice(0, verifiers),
 				parameters: { genesisTimestamp: Math.floor(Date.now() / 1000), ...parameters },
 				edit,
+				chainType: 'Live',
 			});
 			network.#prepared = await Promise.all(
 				who.map((identity, index) => {
@@ -158,10 +151,14 @@ export class Network {
 				}),
 			);
 			network.members = network.#prepared.slice(0, verifiers);
+			for (const from of network.#prepared) {
+				for (const to of network.#prepared) {
+					if (from !== to) network.#links.push({ from, to, link: await Link.to(() => to.peerPort) });
+				}
+			}
 			await before(network);
-			const apart = groups(network.members);
-			await Promise.all(network.members.map((member, index) => network.#start(member, args(index), apart)));
-			for (const group of apart) await network.connect(...group);
+			await Promise.all(network.members.map((member, index) => network.#start(member, args(index))));
+			for (const group of groups(network.members)) await network.connect(...group);
 		} catch (error) {
 			await network.stop();
 			throw error;
@@ -173,22 +170,17 @@ export class Network {
 	async add(args = []) {
 		const member = this.#prepared[this.members.length];
 		this.members.push(member);
-		await this.#start(member, args, [this.members]);
+		await this.#start(member, args);
 		await this.connect(...this.members);
 		return member;
 	}
 
-	async #start(member, args, groups) {
-		// Whom a node may ever be connected to, it must know from the start. Those to be kept apart get each other's
-		// addresses from `connect`.
-		const group = groups.find((group) => group.includes(member));
-		const others = this.#prepared.filter((other) => other !== member);
-		const known = others.map((other) =>
-			group.includes(other) || !groups.flat().includes(other) ? other.address : other.nowhere,
-		);
+	async #start(member, args) {
+		const ways = this.#links.filter(({ from }) => from === member);
+		const addresses = ways.map(({ link, to }) => `/ip4/127.0.0.1/tcp/${link.port}/p2p/${to.peerId}`);
 		await member.start([
-			...['--chain', this.spec, '--name', member.name],
-			...['--validator', '--reserved-nodes', ...known],
+			...['--chain', this.spec, '--name', member.name, '--validator'],
+			...['--bootnodes', ...addresses],
 			...COMMON,
 			...args,
 		]);
@@ -197,24 +189,22 @@ export class Network {
 	/** Connects each of these nodes to each other of them. */
 	async connect(...members) {
 		for (const pair of pairs(members)) {
-			if (!this.#linked(pair)) this.#links.push(pair);
+			if (!this.#pairs.some((known) => same(known, pair))) this.#pairs.push(pair);
+			for (const link of this.#between(pair)) link.open();
 		}
-		await this.#settle(members);
+		await this.#settle(pairs(members));
 	}
 
 	/** Parts the nodes into groups: within each, all links stay; between them, none does. */
 	async split(...groups) {
 		const groupOf = (member) => groups.findIndex((group) => group.includes(member));
-		const cut = this.#links.filter(([a, b]) => groupOf(a) !== groupOf(b));
-		this.#links = this.#links.filter((pair) => !cut.includes(pair));
+		const parted = this.#pairs.filter(([a, b]) => groupOf(a) !== groupOf(b));
+		this.#pairs = this.#pairs.filter((pair) => !parted.includes(pair));
+		for (const pair of parted) {
+			for (const link of this.#between(pair)) link.cut();
+		}
 		await Promise.all(
-			cut.flatMap(([a, b]) => [
-				a.rpc.call('system_removeReservedPeer', b.peerId),
-				b.rpc.call('system_removeReservedPeer', a.peerId),
-			]),
-		);
-		await Promise.all(
-			cut.map(([a, b]) =>
+			parted.map(([a, b]) =>
 				until(`${a.name} and ${b.name} are apart`, async () => {
 					const [ofA, ofB] = await Promise.all([a.peers(), b.peers()]);
 					return !ofA.includes(b.peerId) && !ofB.includes(a.peerId);
@@ -228,15 +218,10 @@ export class Network {
 		await member.down();
 	}
 
-	/** Starts a node again, and connects it to the peers that it had. */
+	/** Starts a node again, and waits until it is connected to the peers that it had. */
 	async up(member) {
 		await member.up();
-		const peers = new Set(this.#links.filter((pair) => pair.includes(member)).flat());
-		const others = this.#prepared.filter((other) => !peers.has(other));
-		await Promise.all(
-			others.map(({ peerId }) => member.rpc.call('system_removeReservedPeer', peerId)),
-		);
-		await this.#settle([...peers].filter(({ isUp }) => isUp), member);
+		await this.#settle(this.#pairs.filter((pair) => pair.includes(member)));
 	}
 
 	/** Resolves once a block of at least this number is final on each of these nodes, or on all. */
@@ -278,26 +263,21 @@ export class Network {
 				await member.local?.stop();
 			}),
 		);
+		for (const { link } of this.#links) link.close();
 		rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
 	}
 
-	#linked([a, b]) {
-		return this.#links.some((pair) => pair.includes(a) && pair.includes(b));
+	/** The links between two members, both ways. */
+	#between(pair) {
+		const links = this.#links.filter(({ from, to }) => same([from, to], pair));
+		return links.map(({ link }) => link);
 	}
 
-	/** Tells the nodes of their links, and waits until they are connected. */
-	async #settle(members, only) {
-		const links = this.#links.filter(
-			(pair) => pair.every((member) => members.includes(member)) && (!only || pair.includes(only)),
-		);
+	/** Waits until these pairs, as far as they run, are connected. */
+	async #settle(wanted) {
+		const up = wanted.filter((pair) => pair.every(({ isUp }) => isUp));
 		await Promise.all(
-			links.flatMap(([a, b]) => [
-				a.rpc.call('system_addReservedPeer', b.address),
-				b.rpc.call('system_addReservedPeer', a.address),
-			]),
-		);
-		await Promise.all(
-			links.map(([a, b]) =>
+			up.map(([a, b]) =>
 				until(`${a.name} and ${b.name} are connected`, async () => {
 					const [ofA, ofB] = await Promise.all([a.peers(), b.peers()]);
 					return ofA.includes(b.peerId) && ofB.includes(a.peerId);
@@ -305,6 +285,11 @@ export class Network {
 			),
 		);
 	}
+}
+
+/** Whether two pairs are of the same members. */
+function same(pair, [a, b]) {
+	return pair.includes(a) && pair.includes(b);
 }
 
 /** Every two of the given. */

@@ -44,9 +44,13 @@ function identity(name) {
  * @param {object[]} options.verifiers The genesis verifiers, from `identities`.
  * @param {object} [options.parameters] Consensus parameters other than `local`'s.
  * @param {(genesis: object) => void} [options.edit] Changes more of the genesis configuration.
+ * @param {string} [options.chainType] With `Live`, nodes tell nobody of addresses on this machine.
  * @returns {Promise<string>} The file's path.
  */
-export async function writeSpec(folder, { verifiers, parameters = {}, edit = () => {} }) {
+export async function writeSpec(
+	folder,
+	{ verifiers, parameters = {}, edit = () => {}, chainType = 'Local' },
+) {
 	const spec = JSON.parse(await exported('--chain', 'local'));
 	const genesis = spec.genesis.runtimeGenesis.patch;
 	Object.assign(genesis.proofOfWork.parameters, parameters);
@@ -56,6 +60,7 @@ export async function writeSpec(folder, { verifiers, parameters = {}, edit = () 
 		if (!endowed.has(account)) genesis.balances.balances.push([account, ENDOWMENT]);
 	}
 	edit(genesis);
+	Object.assign(spec, { chainType });
 	mkdirSync(folder, { recursive: true });
 	const plain = join(folder, 'chain.plain.json');
 	const path = join(folder, 'chain.json');
