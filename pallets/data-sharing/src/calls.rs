@@ -553,13 +553,7 @@ mod calls {
 				epoch,
 				leaf,
 			};
-			Self::open(
-				ensure_signed(origin)?,
-				place,
-				length,
-				chunk_size,
-				&manifest,
-			)
+			Self::open(ensure_signed(origin)?, place, length, chunk_size, &manifest)
 		}
 
 		/// T_s for a value of any size: store the next chunk of a large record. Its bytes go into the
