@@ -15,6 +15,9 @@ const STOP_TIMEOUT = 10_000;
 /** How often a starting node is asked whether it is up, in milliseconds. */
 const ASK_EVERY = 50;
 
+/** The most bytes that a program run to its end may print: a chain's specification has a few millions. */
+const MOST_OUTPUT = 64 * 1024 * 1024;
+
 /** The nodes that end with this process. */
 const living = new Set();
 
@@ -40,7 +43,8 @@ export async function freePort(wanted = 0) {
 /** Runs the node's program to its end: what it printed and its exit code. For what it refuses. */
 export function runToEnd(args, timeout = START_TIMEOUT) {
 	return new Promise((resolve, reject) => {
-		execFile(binary(), args, { timeout, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+		const options = { timeout, killSignal: 'SIGKILL', maxBuffer: MOST_OUTPUT };
+		execFile(binary(), args, options, (error, stdout, stderr) => {
 			if (error?.killed) reject(new Error(`the node did not end within ${timeout / 1000} s`));
 			else resolve({ code: error?.code ?? 0, stdout, stderr });
 		});
