@@ -50,7 +50,7 @@ async function attack() {
 		console.error(`${after.padStart(6)}  ${outcome.held ? 'held    ' : 'NOT HELD'}  ${outcome.title}`);
 	};
 	await attackData(folder, tell);
-	await attackBlocks({ seed: options.seed, short: options.short }, tell);
+	await attackBlocks(folder, { seed: options.seed, short: options.short }, tell);
 	return all;
 }
 

@@ -1,11 +1,40 @@
 // Attacks on a chain's blocks: nodes are started for them here, and isthmus-adversary carries them out.
 
-import { adversary } from './attack-program.mjs';
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { adversary, NotCarriedOut } from './attack-program.mjs';
 import { LocalNode } from './node.mjs';
-import { Rpc } from './rpc.mjs';
+import { Rpc, until } from './rpc.mjs';
+import { giveKeys, identities, writeSpec } from './spec.mjs';
 
 /** The forged blocks need so many true ones: uncles of the seventh generation are among them. */
-const BLOCKS = 8;
+const BLOCKS = 9;
+/** A chain whose blocks all weigh the same, so that the longer fork is the heavier one, and are made at once. */
+const FIXED = {
+	ethash: 'development',
+	difficultyRule: 'fixed',
+	minimumDifficulty: '0x400',
+	genesisDifficulty: '0x400',
+};
+/** Races by q, z and how many, without finality and with it; and how many blocks are mined selfishly. */
+const WHOLE = {
+	races: [
+		[0.1, 1, 150],
+		[0.1, 2, 150],
+		[0.3, 1, 150],
+		[0.3, 2, 150],
+		[0.3, 4, 150],
+	],
+	final: [0.3, 2, 60],
+	selfish: [0.4, 400],
+	flood: { messages: 10_000, seconds: 40 },
+};
+const SHORT = {
+	races: [[0.3, 2, 15]],
+	final: [0.3, 1, 6],
+	selfish: [0.4, 60],
+	flood: { messages: 500, seconds: 4 },
+};
 /** After how many milliseconds an attack is taken to hang. */
 const TIMEOUT = 600_000;
 
@@ -22,22 +51,18 @@ async function victim() {
 	return node;
 }
 
-/**
- * Blocks that break one rule each, from a peer. Each line of the program is a case: `{case, rule, logged,
- * disconnected, held}`.
- */
-async function forgedBlocks() {
+/** Blocks that break one rule each, from a peer. The program prints a line a case, and the outcome is theirs. */
+async function forgedBlocks(tell) {
 	const node = await victim();
-	let cases;
 	try {
-		cases = await adversary(['refuse', '--rpc', node.url, '--log', node.logPath, '--mines'], TIMEOUT);
+		const lines = await adversary(['refuse', '--rpc', node.url, '--log', node.logPath, '--mines'], TIMEOUT);
+		tell(forgedOutcome(lines.filter((line) => line.case !== undefined)));
 	} finally {
 		await node.stop();
 	}
-	return forgedOutcome(cases);
 }
 
-/** The outcome of all the cases. */
+/** The outcome of all the cases, each `{case, rule, logged, disconnected, held}`. */
 export function forgedOutcome(cases) {
 	const wrong = cases.filter(({ held }) => !held).map((one) => one.case.replaceAll('_', ' '));
 	const named = cases.filter(({ rule }) => rule !== undefined);
@@ -60,25 +85,106 @@ export function forgedOutcome(cases) {
 	};
 }
 
+/** Runs isthmus-adversary, and tells the outcomes that it prints. */
+async function told(tell, args) {
+	const outcomes = await adversary(args, TIMEOUT);
+	if (outcomes.length === 0) throw new NotCarriedOut(`isthmus-adversary ${args[0]} told no outcome`);
+	outcomes.forEach(tell);
+}
+
 /** Floods of every kind. Each line of the program is an outcome. */
 async function floods({ messages, seconds }, tell) {
 	const node = await victim();
 	const extent = ['--messages', String(messages), '--seconds', String(seconds)];
 	const at = ['--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath];
 	try {
-		for (const outcome of await adversary(['flood', ...at, ...extent], TIMEOUT)) tell(outcome);
+		await told(tell, ['flood', ...at, ...extent]);
 	} finally {
 		await node.stop();
+	}
+}
+
+/** Honest nodes that are connected with each other, and mine nothing by themselves: isthmus-adversary does. */
+class HonestNodes {
+	nodes = [];
+
+	/** @param {{count: number, finality: boolean}} options With finality, each node is a verifier. */
+	static async start(folder, { count, finality }) {
+		const honest = new HonestNodes();
+		honest.folder = mkdtempSync(join(folder, 'nodes-'));
+		const who = identities(count);
+		honest.spec = await writeSpec(honest.folder, { verifiers: who, parameters: FIXED });
+		const addresses = [];
+		try {
+			for (const identity of who) {
+				const basePath = join(honest.folder, identity.name);
+				const peer = await giveKeys(honest.spec, basePath, finality && identity);
+				const args = ['--chain', honest.spec, '--no-mdns', finality ? '--validator' : '--no-grandpa'];
+				if (addresses.length > 0) args.push('--bootnodes', ...addresses);
+				const node = await LocalNode.start({ args, basePath });
+				honest.nodes.push(node);
+				addresses.push(`/ip4/127.0.0.1/tcp/${node.peerPort}/p2p/${peer}`);
+			}
+			for (const node of honest.nodes) {
+				const rpc = await Rpc.connect(node.url);
+				const all = async () => (await rpc.call('system_health')).peers >= count - 1;
+				await until('the nodes are connected', all).finally(() => rpc.disconnect());
+			}
+		} catch (error) {
+			await honest.stop();
+			throw error;
+		}
+		return honest;
+	}
+
+	/** Attacks them. */
+	async attacked(tell, ...args) {
+		const base = mkdtempSync(join(this.folder, 'adversary-'));
+		const nodes = this.nodes.flatMap(({ url }) => ['--rpc', url]);
+		await told(tell, [...args.map(String), '--chain', this.spec, '--base-path', base, ...nodes]);
+	}
+
+	async stop() {
+		await Promise.all(this.nodes.map((node) => node.stop()));
+	}
+}
+
+/** Private forks without finality, and blocks withheld. */
+async function races(folder, seed, { races, selfish }, tell) {
+	const honest = await HonestNodes.start(folder, { count: 2, finality: false });
+	const [share, blocks] = selfish;
+	try {
+		for (const [q, z, trials] of races) {
+			await honest.attacked(tell, 'race', '--q', q, '--z', z, '--trials', trials, '--seed', seed);
+		}
+		await honest.attacked(tell, 'selfish', '--q', share, '--blocks', blocks, '--seed', seed);
+	} finally {
+		await honest.stop();
+	}
+}
+
+/** Private forks against four verifiers: as heavy as they may be, they come after the votes. */
+async function finalRace(folder, seed, [q, z, trials], tell) {
+	const honest = await HonestNodes.start(folder, { count: 4, finality: true });
+	try {
+		const course = ['--q', q, '--z', z, '--trials', trials, '--seed', seed];
+		await honest.attacked(tell, 'race', ...course, '--final');
+	} finally {
+		await honest.stop();
 	}
 }
 
 /**
  * Carries out the attacks by blocks, and tells each outcome.
  *
- * @param {{short: boolean}} options `short` makes fewer tries of what takes long.
+ * @param {string} folder Where nodes may keep their chains.
+ * @param {{seed: string, short: boolean}} options `short` makes fewer tries of what takes long.
  * @param {(outcome: import('./attack-report.mjs').Outcome) => void} tell
  */
-export async function attackBlocks({ short }, tell) {
-	tell(await forgedBlocks());
-	await floods(short ? { messages: 500, seconds: 5 } : { messages: 10_000, seconds: 60 }, tell);
+export async function attackBlocks(folder, { seed, short }, tell) {
+	const extent = short ? SHORT : WHOLE;
+	await forgedBlocks(tell);
+	await races(folder, seed, extent, tell);
+	await finalRace(folder, seed, extent.final, tell);
+	await floods(extent.flood, tell);
 }

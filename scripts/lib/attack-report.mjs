@@ -114,18 +114,17 @@ export function figures({ figures: all }) {
 
 /** Whether the figures are those of races against the formula. */
 function isRace(all) {
-	return ['q', 'z', 'trials', 'successes'].every((name) => Number.isFinite(all[name]));
+	return ['q', 'z', 'trials', 'reversals'].every((name) => Number.isFinite(all[name]));
 }
 
-function race({ q, z, trials, successes, ...rest }) {
-	const { low, high } = wilson(successes, trials);
-	const parts = [
-		`q = ${q}, z = ${z}: ${number(successes)} of ${number(trials)}, ${percent(successes / trials)}`
-			+ ` (99.9 % interval ${percent(low)} to ${percent(high)})`,
-	];
-	if (Number.isFinite(rest.exact)) parts.push(`exact ${percent(rest.exact)}`);
-	if (Number.isFinite(rest.equation3)) parts.push(`Eq. 3 ${percent(rest.equation3)}`);
-	return parts.join('; ');
+function race({ q, z, trials, reversals, finality, heavier_forks_published: published, ...rest }) {
+	const counted = `q = ${q}, z = ${z}: ${number(reversals)} of ${number(trials)} reversed`;
+	// With finality the formulas have no say.
+	if (finality) return `${counted}, ${number(published)} forks were heavier`;
+	const { low, high } = wilson(reversals, trials);
+	const interval = `99.9 % interval ${percent(low)} to ${percent(high)}`;
+	const formulas = `exact ${percent(rest.exact)}; Eq. 3 ${percent(rest.equation_3)}`;
+	return `${counted}, ${percent(reversals / trials)} (${interval}); ${formulas}`;
 }
 
 /** `cpu_seconds` and `cpuSeconds` as words. */
@@ -165,8 +164,8 @@ export function wilson(successes, trials) {
 export function measured(outcomes) {
 	return outcomes
 		.filter(({ attack, figures: all }) => attack === 'private-fork' && isRace(all))
-		.map(({ figures: { q, z, trials, successes } }) =>
-			JSON.stringify({ share: q, depth: z, trials, successes }),
+		.map(({ figures: { q, z, trials, reversals } }) =>
+			JSON.stringify({ share: q, depth: z, trials, successes: reversals }),
 		)
 		.join('\n');
 }

@@ -26,7 +26,7 @@ const outcome = (changes) => ({
 	held: true,
 	...changes,
 });
-const RACE = { q: 0.3, z: 2, trials: 200, successes: 88, exact: 0.432, equation3: 0.4457 };
+const RACE = { q: 0.3, z: 2, trials: 200, reversals: 88, exact: 0.432, equation_3: 0.4457, finality: false };
 
 test('outcomes are read line by line, and what is none is refused', () => {
 	const lines = [outcome(), outcome({ held: false })];
@@ -75,9 +75,10 @@ test('figures are read as they are meant', () => {
 	assert.equal(of({ node: 'up', final: true }), 'node up, final true');
 	assert.equal(
 		of(RACE),
-		'q = 0.3, z = 2: 88 of 200, 44 % (99.9 % interval 33.1 % to 55.6 %); exact 43.2 %; Eq. 3 44.6 %',
+		'q = 0.3, z = 2: 88 of 200 reversed, 44 % (99.9 % interval 33.1 % to 55.6 %); exact 43.2 %; Eq. 3 44.6 %',
 	);
-	assert.equal(of({ q: 0.1, z: 6, trials: 10, successes: 0 }), 'q = 0.1, z = 6: 0 of 10, 0 % (99.9 % interval 0 % to 52 %)');
+	const final = { ...RACE, reversals: 0, finality: true, heavier_forks_published: 87 };
+	assert.equal(of(final), 'q = 0.3, z = 2: 0 of 200 reversed, 87 forks were heavier');
 });
 
 test("Wilson's interval is the published one", () => {

@@ -24,6 +24,9 @@ test('every attack is carried out, and every defence holds', { timeout: 900_000 
 	for (const title of [
 		'Tampered data, served to a reader',
 		'Forged blocks, each breaking one rule',
+		'Private fork, finality off',
+		'Private fork, finality on',
+		'Selfish mining',
 		'Replayed transactions',
 		'Replayed grants',
 		'Query without authorisation',
@@ -37,7 +40,8 @@ test('every attack is carried out, and every defence holds', { timeout: 900_000 
 
 test('forged blocks hold all together or not at all', () => {
 	const one = (changes) => ({ case: 'no_seal', rule: 'digest', disconnected: true, held: true, ...changes });
-	const good = checked(forgedOutcome([one(), one({ case: 'early', rule: undefined, disconnected: false })]));
+	const early = one({ case: 'early', rule: undefined, disconnected: false });
+	const good = checked(forgedOutcome([one(), early]));
 	assert.equal(good.held, true);
 	assert.deepEqual(good.figures, {
 		blocks: 2,
