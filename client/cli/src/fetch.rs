@@ -18,9 +18,9 @@ const MAX_LIST: u64 = 256 << 20;
 /// What the command is given.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Every byte is checked against the chain before it is written. A file is written under a name of its own
-first, OUT.isthmus-..., and gets its right name when it is whole; what was interrupted is gone on with
-when the same command is run again.
+Every byte is checked against the chain before it is written. A file is written under a name of
+its own first, OUT.isthmus-..., and gets its right name when it is whole; what was interrupted
+is gone on with when the same command is run again.
 
 Examples:
   isthmus fetch 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv --key company.key

@@ -7,8 +7,9 @@ use serde_json::json;
 /// What the command is given.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Revoking begins a new epoch of the dataset, under keys that the reader never had, and grants it anew to
-all other readers. What was delivered cannot be recalled: whoever kept keys or bytes has them.
+Revoking begins a new epoch of the dataset, under keys that the reader never had, and grants it
+anew to all other readers. What was delivered cannot be recalled: whoever kept keys or bytes
+has them.
 
 Example: isthmus revoke 5 --key school.key")]
 pub(crate) struct Opts {

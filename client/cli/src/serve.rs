@@ -19,9 +19,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// What the command is given.
 #[derive(clap::Args)]
 #[command(after_help = "\
-It runs until it is ended, and goes on after a lost connection. Ended and started again it grants nothing
-twice: the chain takes a request away in the step that grants it. A grant may run up to 16 blocks longer
-than was asked for, as its block is not known beforehand.
+It runs until it is ended, and goes on after a lost connection. Ended and started again it
+grants nothing twice: the chain takes a request away in the step that grants it. A grant may
+run up to 16 blocks longer than was asked for, as its block is not known beforehand.
 
 Example: isthmus dataset policy 0 --longest-term 10000 && isthmus serve --key school.key")]
 pub(crate) struct Opts {

@@ -24,9 +24,9 @@ const IN_FLIGHT: usize = 14;
 /// What the command is given.
 #[derive(clap::Args)]
 #[command(after_help = "\
-What was interrupted is gone on with when the same command is run again: the chain knows what it has.
-Everybody can read a record's name, its size, and who stores it; nobody but the readers its bytes, or
-the names of a folder's files.
+What was interrupted is gone on with when the same command is run again: the chain knows what
+it has. Everybody can read a record's name, its size, and who stores it; nobody but the readers
+its bytes, or the names of a folder's files.
 
 Examples:
   isthmus store marks-2025.csv --key school.key

@@ -14,8 +14,8 @@ use serde_json::Value;
 /// What the command is given.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The history is read from the blocks' events, so the node must still have their states: an archive node
-has them all.
+The history is read from the blocks' events, so the node must still have their states: an
+archive node has them all.
 
 Examples:
   isthmus trace record 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv

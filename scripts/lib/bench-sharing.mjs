@@ -1,0 +1,131 @@
+// Measures storing and fetching with the `isthmus` program on a development chain: payload per second,
+// the chain's bytes per payload byte, memory, and where the time goes.
+
+import { spawn } from 'node:child_process';
+import { createHash, randomFillSync } from 'node:crypto';
+import { createReadStream, mkdtempSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setInterval as every } from 'node:timers';
+import { program } from './attack-program.mjs';
+import { LocalNode } from './node.mjs';
+import { Client } from './sharing.mjs';
+
+const MIB = 1024 * 1024;
+/** Bytes of the file, in MiB. */
+const size = Number(process.argv[2] ?? 1024) * MIB;
+/** Kernel ticks in a second, as /proc counts processor time on Linux. */
+const TICKS = 100;
+/** How many blocks are looked at for the bytes in them. */
+const SAMPLE = 10;
+
+/** What a process has used so far: processor seconds, and its greatest memory in MiB. */
+function usage(pid) {
+	try {
+		const [, fields] = readFileSync(`/proc/${pid}/stat`, 'utf8').match(/\) (.*)/);
+		const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+		const [, peak] = readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmHWM:\s+(\d+)/);
+		return { seconds: (user + system) / TICKS, peak: Number(peak) / 1024 };
+	} catch {
+		return undefined;
+	}
+}
+
+/** Runs `isthmus` to its end: its answer, how long it took, and what it and the node used. */
+async function isthmus(node, ...args) {
+	const before = usage(node.pid);
+	const start = performance.now();
+	const child = spawn(program('isthmus'), ['--json', '--url', node.url, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+	let own;
+	const look = every(() => (own = usage(child.pid) ?? own), 50);
+	let out = '';
+	child.stdout.on('data', (text) => (out += text));
+	const code = await new Promise((resolve, reject) => {
+		child.once('error', reject);
+		child.once('close', resolve);
+	});
+	clearInterval(look);
+	if (code !== 0) throw new Error(`isthmus ${args[0]} ended with ${code}`);
+	const seconds = (performance.now() - start) / 1000;
+	const after = usage(node.pid);
+	return {
+		answer: out && JSON.parse(out.trim().split('\n').at(-1)),
+		seconds,
+		own,
+		node: { seconds: after.seconds - before.seconds, peak: after.peak },
+	};
+}
+
+/** How many bytes the files of a folder have. */
+function folderSize(path) {
+	return readdirSync(path, { recursive: true, withFileTypes: true })
+		.filter((entry) => entry.isFile())
+		.reduce((sum, entry) => sum + statSync(join(entry.parentPath ?? entry.path, entry.name)).blocks * 512, 0);
+}
+
+async function sha(path) {
+	const hash = createHash('sha256');
+	for await (const chunk of createReadStream(path)) hash.update(chunk);
+	return hash.digest('hex');
+}
+
+function tell(what, { seconds, own, node }) {
+	const rate = size / MIB / seconds;
+	console.log(`${what.padEnd(8)} ${rate.toFixed(1)} MiB/s: ${(size / MIB).toFixed(0)} MiB in ${seconds.toFixed(1)} s`);
+	const busy = (used) => `${used.seconds.toFixed(1)} s of a core, ${used.peak.toFixed(0)} MiB at most`;
+	console.log(`           isthmus ${busy(own)}; the node ${busy(node)}`);
+	return rate;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'isthmus-bench-'));
+const node = await LocalNode.start({ basePath: join(folder, 'node') });
+let client;
+try {
+	const file = join(folder, 'file');
+	const handle = openSync(file, 'w');
+	const block = Buffer.alloc(MIB);
+	for (let at = 0; at < size; at += MIB) writeSync(handle, randomFillSync(block));
+	closeSync(handle);
+	const key = ['--key', '//Bob'];
+	await isthmus(node, 'register', 'bench', ...key);
+	await isthmus(node, 'dataset', 'create', 'bench', ...key);
+	await isthmus(node, 'key', 'publish', '--key', '//Charlie');
+	await isthmus(node, 'authorize', '--to', '//Charlie', '--leaves', '0..10', ...key);
+	client = await Client.connect(node.url);
+	const number = async () => (await client.api.rpc.chain.getHeader()).number.toNumber();
+
+	const [first, empty] = [await number(), folderSize(node.basePath)];
+	const stored = await isthmus(node, 'store', file, '--name', 'file', ...key);
+	const last = await number();
+	const storing = tell('storing', stored);
+	const blocks = last - first;
+	console.log(`           ${blocks} blocks, ${(stored.seconds / blocks).toFixed(2)} s and ${(size / MIB / blocks).toFixed(2)} MiB of payload each`);
+	// Full blocks in the middle: what their extrinsics have, against the payload in their chunks.
+	let [bytes, payload] = [0, 0];
+	for (let i = 0; i < SAMPLE; i++) {
+		const hash = await client.api.rpc.chain.getBlockHash(first + 2 + Math.floor(((blocks - 3) * i) / SAMPLE));
+		const { block } = await client.api.rpc.chain.getBlock(hash);
+		for (const extrinsic of block.extrinsics) {
+			bytes += extrinsic.encodedLength;
+			if (extrinsic.method.method === 'storeChunk') payload += extrinsic.args[3].length - 16;
+		}
+	}
+	const overhead = bytes / payload;
+	const disk = (folderSize(node.basePath) - empty) / size;
+	console.log(`           ${overhead.toFixed(4)} bytes in blocks and ${disk.toFixed(3)} on the node's disk for each byte of payload`);
+
+	const fetched = await isthmus(node, 'fetch', '//Bob', 'file', '--output', join(folder, 'fetched'), '--key', '//Charlie');
+	const fetching = tell('fetching', fetched);
+	if ((await sha(file)) !== (await sha(join(folder, 'fetched')))) throw new Error('the bytes are not the same');
+	const round = (x) => Number(x.toFixed(2));
+	console.log(JSON.stringify({
+		mebibytes: size / MIB, storeMiBps: round(storing), fetchMiBps: round(fetching), blocks,
+		bytesPerByte: Number(overhead.toFixed(5)), diskPerByte: round(disk),
+		storePeakMiB: round(stored.own.peak), fetchPeakMiB: round(fetched.own.peak),
+		nodePeakMiB: round(fetched.node.peak),
+	}));
+} finally {
+	await client?.disconnect();
+	await node.stop();
+	rmSync(folder, { recursive: true, force: true });
+}
