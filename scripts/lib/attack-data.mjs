@@ -11,6 +11,7 @@ import { EncryptionKeyPair, MasterSecret } from './envelope.mjs';
 import { firstChunkWithAnyKey } from './envelope/record.mjs';
 import { LyingNode } from './lying-node.mjs';
 import { LocalNode, runToEnd } from './node.mjs';
+import { messageOf, newNonce } from './query.mjs';
 import { Rpc } from './rpc.mjs';
 import { Client, hex, recordKey } from './sharing.mjs';
 
@@ -178,7 +179,7 @@ async function unauthorisedQuery(world, other) {
 		title: 'Query without authorisation',
 		promise: 'Only who is on the authorization list gets an answer (III.C, Protocol 1, lines 9 to 14).',
 		observed:
-			'Queries are refused with their reason, and signed ones also when forged, sent twice, too old or for another'
+			'Queries are refused with their reason, and signed ones also when forged, sent twice, not of now or for another'
 			+ " chain. Ciphertexts and sealed keys are public, and no key that is not the reader's own opens them.",
 		figures: { opened: 0 },
 	});
@@ -209,10 +210,22 @@ async function signedQueries(tries, world, other) {
 			["with a stranger's signature", { signature: strangers.signature }, 'Forged'],
 			['for another record than was signed', { key: hex(KEYS[2]) }, 'Forged'],
 			["in a stranger's name", { caller: stranger.address }, 'Forged'],
-			['for a block that is not yet', { block: asked.request.block + 1000 }, 'Stale'],
-			['for another chain', { genesis: hex(other.client.genesis) }, 'WrongChain'],
 		]) {
 			await tries.refused(`${method} ${what}`, name, () => changed(changes));
+		}
+		// Rightly signed, and yet not to be answered.
+		const { genesis } = client;
+		const { block } = asked.request;
+		for (const [what, changes, name] of [
+			['for a block that is not yet', { block: block + 1000 }, 'Stale'],
+			['for another chain', { genesis: other.client.genesis }, 'WrongChain'],
+		]) {
+			const words = { genesis, block, nonce: newNonce(), key: KEYS[1], ...page, ...changes };
+			const message = messageOf({ method, caller: company.publicKey, owner: school.publicKey, ...words });
+			const signature = hex(company.sign(message, { withType: true }));
+			const signed = { ...words, genesis: hex(words.genesis), nonce: hex(words.nonce), key: hex(words.key) };
+			const request = { caller: company.address, owner, ...signed, signature };
+			await tries.refused(`${method} ${what}`, name, () => client.ask({ method, request }));
 		}
 	}
 }
