@@ -10,27 +10,27 @@ mod transaction;
 
 use crate::service::{FullClient, FullPool};
 use codec::Decode;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use futures_timer::Delay;
 use isthmus_primitives::{AccountId, Hash};
 use isthmus_runtime::{Runtime, RuntimeEvent};
 use pallet_data_sharing::ProducerKind;
 use polkadot_sdk::*;
-use sc_client_api::{BlockchainEvents, StorageProvider};
+use sc_client_api::StorageProvider;
 use sc_transaction_pool_api::{TransactionPool, TransactionStatus};
 use sp_blockchain::HeaderBackend;
 use sp_consensus::SyncOracle;
 use sp_core::{crypto::KeyTypeId, sr25519, storage::StorageKey};
 use sp_keystore::KeystorePtr;
 use sp_runtime::{transaction_validity::TransactionSource, DispatchError};
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use transaction::Problem;
 
 /// The keystore's type of a producer's account key, an sr25519 one.
 pub(crate) const PRODUCER_KEY: KeyTypeId = KeyTypeId(*b"prod");
 /// The target of this module's log lines.
 const LOG_TARGET: &str = "producer";
-/// How long to wait before looking again when no block comes.
+/// How long to wait before looking again.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 
 /// What the producer calls itself, and what it is.
@@ -85,7 +85,7 @@ pub(crate) struct Registration<SO> {
 
 /// What came of one look.
 enum Step {
-	/// It is for later blocks to tell.
+	/// It is too early, or for later blocks to tell.
 	Wait,
 	/// There is nothing more to do.
 	Done,
@@ -115,7 +115,6 @@ impl<SO: SyncOracle> Registration<SO> {
 
 	/// Runs until the producer is registered for good, or the chain refuses it.
 	pub(crate) async fn run(mut self) {
-		let mut imports = self.client.import_notification_stream().fuse();
 		loop {
 			match self.step().await {
 				Ok(Step::Done) => return,
@@ -126,13 +125,7 @@ impl<SO: SyncOracle> Registration<SO> {
 				}
 				Err(problem) => self.tell(problem.to_string()),
 			}
-			let mut timer = pin!(Delay::new(LOOK_AGAIN).fuse());
-			futures::select! {
-				import = imports.next() => if import.is_none() {
-					return;
-				},
-				() = timer => {},
-			}
+			Delay::new(LOOK_AGAIN).await;
 		}
 	}
 
