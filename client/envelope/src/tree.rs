@@ -197,12 +197,31 @@ impl EpochRoot {
 
 	/// The keys that open `range` and nothing else.
 	pub fn key_set(&self, range: Range) -> KeySet {
-		let keys = range
-			.cover()
-			.iter()
-			.map(|at| descend(&self.key, at.index, at.depth))
-			.collect();
+		let mut keys = Vec::with_capacity(MAX_COVER);
+		let root = Position { depth: 0, index: 0 };
+		cover_keys(&self.key, root, &range, &mut keys);
 		KeySet { range, keys }
+	}
+}
+
+/// Adds the keys of the nodes at or below `at` that cover what it has of `range`, from left to right.
+/// Only the nodes on the way to the range's two ends are derived, each once.
+fn cover_keys(key: &Secret, at: Position, range: &Range, keys: &mut Vec<Secret>) {
+	let leaves = at.leaves();
+	if leaves.end <= range.start || range.end <= leaves.start {
+		return;
+	}
+	if range.start <= leaves.start && leaves.end <= range.end {
+		keys.push(key.clone());
+		return;
+	}
+	// A leaf is within the range or outside it, so `at` is none and has children.
+	for index in [2 * at.index, 2 * at.index + 1] {
+		let child = Position {
+			depth: at.depth + 1,
+			index,
+		};
+		cover_keys(&descend(key, index, 1), child, range, keys);
 	}
 }
 

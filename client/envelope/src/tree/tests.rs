@@ -121,6 +121,18 @@ fn key_sets_are_read_as_they_were_written() {
 proptest! {
 	#![proptest_config(config(2000))]
 
+	/// The keys that are derived together are those of the cover's nodes, each by itself.
+	#[test]
+	fn key_sets_are_those_of_the_cover(range in any_range()) {
+		let root = root();
+		let alone: Vec<Secret> = range
+			.cover()
+			.iter()
+			.map(|at| descend(&root.key, at.index, at.depth))
+			.collect();
+		prop_assert_eq!(root.key_set(range).keys, alone);
+	}
+
 	/// A cover's nodes stand side by side from the range's start to its end.
 	#[test]
 	fn covers_are_exact(range in any_range()) {
