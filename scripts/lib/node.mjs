@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
 /** How long a node may take, in milliseconds, until it answers its first RPC. */
-const START_TIMEOUT = 120_000;
+const START_TIMEOUT = 300_000;
 /** How long a node may take, in milliseconds, to end when it is asked to. */
 const STOP_TIMEOUT = 10_000;
 /** How often a starting node is asked whether it is up, in milliseconds. */

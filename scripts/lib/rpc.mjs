@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { WsProvider } from '@polkadot/api';
 
 /** How long to wait, in milliseconds, for what should happen soon. It ends what hangs, and is no bound on speed. */
-export const PATIENCE = 180_000;
+export const PATIENCE = 300_000;
 /** How often something is asked for that no subscription tells, in milliseconds. */
 const ASK_EVERY = 100;
 
