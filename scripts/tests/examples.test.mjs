@@ -18,9 +18,9 @@ after(() => node?.stop());
 const pathOf = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
 /** What an example prints when it is run against the node. */
-async function run(example) {
+async function run(example, ...args) {
 	const path = pathOf(`examples/${example}`);
-	const { stdout } = await promisify(execFile)(process.execPath, [path, node.url], { timeout });
+	const { stdout } = await promisify(execFile)(process.execPath, [path, ...args, node.url], { timeout });
 	return stdout;
 }
 
@@ -38,6 +38,23 @@ test('share.mjs stores a record and reads it back', { timeout }, async () => {
 		/^stored in block \d+, which is final\nread back:\nmonth,student,mark\n2025-01,S0001,64\n\n$/,
 	);
 	await assert.rejects(run('share.mjs'), { code: 1, stderr: /AlreadyRegistered/ });
+});
+
+test('verifier.mjs applies, and verifiers admit and remove with it', { timeout }, async () => {
+	const eve = '5HGjWAeFDfFCWPsjFQdVV2Msvz2XtMktvgocEZcCj68kUMaw';
+	const refused = (name) => ({ code: 1, stderr: new RegExp(`^refused: ${name}: `) });
+	assert.match(await run('verifier.mjs', 'apply', '//Eve'), /^applied in block \d+; .* have to admit 5HGjW/);
+	await assert.rejects(run('verifier.mjs', 'apply', '//Eve'), refused('AlreadyApplicant'));
+	await assert.rejects(run('verifier.mjs', 'leave', '//Alice'), refused('LastVerifier'));
+	// Alice is the only verifier: her proposal is done at once.
+	const admitted = await run('verifier.mjs', 'admit', '//Alice', eve);
+	assert.match(admitted, /^proposed in block \d+\nAdmitted in block \d+: 5HGjW\w+, from session \d+ on\n$/);
+	// Of two, it takes both.
+	const first = await run('verifier.mjs', 'remove', '//Alice', eve);
+	assert.match(first, /^proposed in block \d+\n1 of the 2 votes that it takes\n$/);
+	const second = await run('verifier.mjs', 'remove', '//Eve', eve);
+	assert.match(second, /^2 of the 2 votes that it takes\nRemoved in block \d+: 5HGjW\w+, from session \d+ on\n$/);
+	await assert.rejects(run('verifier.mjs', 'admit', '//Alice', eve), refused('NotApplicant'));
 });
 
 test('README.md prints the examples as they are', () => {
