@@ -13,7 +13,7 @@ use crate::{
 	tx::Included,
 	types::*,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use tokio::{sync::mpsc, task::JoinSet};
 
 /// How many answers are on their way at most.
@@ -56,6 +56,8 @@ pub async fn serve(
 	// Ends what it watches when this function does.
 	let mut watching = JoinSet::new();
 	let mut answering: HashSet<RequestId> = HashSet::new();
+	// Why a request cannot be answered, so that it is told once and not upon every block.
+	let mut told: HashMap<RequestId, String> = HashMap::new();
 	let mut granted = 0u64;
 	loop {
 		let best = client.best().await?;
@@ -94,11 +96,16 @@ pub async fn serve(
 				Err(error @ (Error::Connection(_) | Error::Unreachable { .. })) => {
 					return Err(error)
 				}
-				Err(error) => tell(Served {
-					request: id,
-					asked: request,
-					outcome: Err(error),
-				}),
+				Err(error) => {
+					let reason = error.to_string();
+					if told.insert(id, reason.clone()) != Some(reason) {
+						tell(Served {
+							request: id,
+							asked: request,
+							outcome: Err(error),
+						});
+					}
+				}
 			}
 		}
 		// Until there is a new block, and whatever was answered in the meantime.
