@@ -1,8 +1,8 @@
 //! Two miners on a network of real nodes: one who publishes every block, and one who chooses when.
 //!
 //! Their blocks are made in this process, so that a race takes no longer than the nodes need to import
-//! it; what each of them mines, and when, is up to whoever uses this. Honest miners mine on what the
-//! nodes have as their best block, and publish at the first node; the adversary publishes at the last.
+//! it; what each of them mines, and when, is up to whoever uses this. Both are connected to every node, the
+//! adversary under identities of its own.
 
 use crate::{
 	error::AttackError,
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// Who earns what the honest miners mine.
 pub const HONEST: AccountId = AccountId::new([0x40; 32]);
 /// How long the nodes may take to come to the same best block.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How often they are looked at meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_millis(4);
 
@@ -36,8 +36,8 @@ pub struct Network {
 	maker: Maker,
 	nodes: Vec<Victim>,
 	served: Served,
-	honest: Peer,
-	adversary: Peer,
+	honest: Vec<Peer>,
+	adversary: Vec<Peer>,
 }
 
 impl Network {
@@ -47,17 +47,20 @@ impl Network {
 	///
 	/// RPC's, the network's, and the maker's where the chain is another.
 	pub async fn join(maker: Maker, nodes: Vec<Victim>) -> Result<Self, AttackError> {
-		let (Some(first), Some(last)) = (nodes.first(), nodes.last()) else {
+		let served = Served::default();
+		let (mut honest, mut adversary) = (Vec::new(), Vec::new());
+		for node in &nodes {
+			honest.push(connect(node, &served).await?);
+			adversary.push(connect(node, &served).await?);
+		}
+		let (Some(node), Some(peer)) = (nodes.first(), honest.first()) else {
 			return Err(AttackError::NoNodes);
 		};
-		let served = Served::default();
-		let honest = connect(first, &served).await?;
-		let adversary = connect(last, &served).await?;
-		let best = first.best().await?.number;
+		let best = node.best().await?.number;
 		let mut next = maker.client().info().best_number.saturating_add(1);
 		while next <= best {
 			let request = BlockRequest::up_from(next, HEADER_AND_BODY, 64);
-			let blocks = honest.blocks(&request).await?;
+			let blocks = peer.blocks(&request).await?;
 			if blocks.is_empty() {
 				return Err(AttackError::Unserved(next));
 			}
@@ -123,7 +126,7 @@ impl Network {
 	///
 	/// The network's.
 	pub async fn publish(&self, who: Who, blocks: &[Hash]) -> Result<(), AttackError> {
-		let peer = match who {
+		let peers = match who {
 			Who::Honest => &self.honest,
 			Who::Adversary => &self.adversary,
 		};
@@ -136,7 +139,9 @@ impl Network {
 				.map_err(MakeError::from)?
 				.unwrap_or_default();
 			self.served.add(&header, &body);
-			peer.announce(announcement(&header, true, &[])).await?;
+			for peer in peers {
+				peer.announce(announcement(&header, true, &[])).await?;
+			}
 		}
 		Ok(())
 	}
