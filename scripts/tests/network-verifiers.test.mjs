@@ -78,7 +78,7 @@ test('a verifier is admitted by vote, and one removed', { timeout }, async (t) =
 		const signer = client.account('//Eve');
 		await client.register(signer, 'School', 'A school that verifies');
 		// The node makes its voter's key; the account says that it is its own.
-		const { keys, proof } = await newcomer.rpc.call('author_rotateKeysWithOwner', eve);
+		const { keys, proof } = await newcomer.rpc.call('author_rotateKeysWithOwner', api.createType('AccountId', eve).toHex());
 		await client.submit(signer, api.tx.session.setKeys(keys, proof));
 		const applied = await client.submit(signer, api.tx.verifiers.apply());
 		assert.equal(applied.event('verifiers', 'Applied').who.toString(), eve);
