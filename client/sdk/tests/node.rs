@@ -430,7 +430,7 @@ async fn policies(client: &Client, school: &Identity, company: &Identity) {
 	};
 	let too_cheap = ask(0, 10, 500, UNIT - 1).await;
 	let too_wide = ask(0, 11, 500, UNIT).await;
-	let too_long = ask(0, 10, 501, UNIT).await;
+	let too_long = ask(0, 9, 501, UNIT).await;
 	let good = [ask(20, 30, 500, UNIT).await, ask(21, 30, 500, UNIT).await];
 	let limits = Limits {
 		grants: Some(2),

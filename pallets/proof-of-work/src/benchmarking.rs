@@ -149,7 +149,10 @@ mod benchmarks {
 		begin::<T>(&pre);
 		Pallet::<T>::on_initialize(NUMBER.into());
 		for index in 0..MAX_RECENT - MAX_UNCLES {
-			let named = (NUMBER - 1, Hash::from_low_u64_be(1 << 40 | u64::from(index)));
+			let named = (
+				NUMBER - 1,
+				Hash::from_low_u64_be(1 << 40 | u64::from(index)),
+			);
 			assert!(RecentUncles::<T>::try_append(named).is_ok());
 		}
 		#[extrinsic_call]
@@ -162,10 +165,7 @@ mod benchmarks {
 		let pre = pre_digest::<T>(&[]);
 		begin::<T>(&pre);
 		Pallet::<T>::on_initialize(NUMBER.into());
-		let call: T::RuntimeCall = frame_system::Call::remark {
-			remark: Vec::new(),
-		}
-		.into();
+		let call: T::RuntimeCall = frame_system::Call::remark { remark: Vec::new() }.into();
 		let caller: T::AccountId = whitelisted_caller();
 		let info = DispatchInfo::default();
 		#[block]
