@@ -114,7 +114,7 @@ async fn unasked(
 		.ok_or_else(|| Error::usage("there is no such dataset").hint("isthmus dataset list"))?
 		.epoch;
 	let terms = Terms {
-		grantee: grantee.clone(),
+		grantee: *grantee,
 		scope: Scope {
 			dataset,
 			epoch,
@@ -137,7 +137,9 @@ fn day(text: &str) -> Result<u64, String> {
 	else {
 		return Err(refused());
 	};
-	let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	let leap = |year: u64| {
+		year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+	};
 	let length = |month: u64| match month {
 		2 if leap(year) => 29,
 		2 => 28,

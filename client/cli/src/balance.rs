@@ -20,7 +20,7 @@ pub(crate) struct Opts {
 pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	let account = match opts.account {
 		Some(account) => account,
-		None => context.identity().await?.id().clone(),
+		None => *context.identity().await?.id(),
 	};
 	let funds = context.client.best().await?.funds(&account).await?;
 	context.answer(

@@ -128,7 +128,7 @@ fn variable(name: &str) -> Option<String> {
 pub(crate) fn account(text: &str) -> Result<AccountId, String> {
 	if text.starts_with("//") {
 		let account = isthmus_sdk::Account::from_uri(text).map_err(|error| error.to_string())?;
-		return Ok(account.id().clone());
+		return Ok(*account.id());
 	}
 	AccountId::from_str(text).map_err(|error| format!("this is no address: {error}"))
 }

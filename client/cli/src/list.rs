@@ -41,7 +41,7 @@ enum What {
 pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	let whose = match opts.owner {
 		Some(whose) => whose,
-		None => context.identity().await?.id().clone(),
+		None => *context.identity().await?.id(),
 	};
 	match opts.what {
 		What::Datasets => datasets(&context, &whose).await,

@@ -151,7 +151,7 @@ impl Client {
 		offer: Balance,
 	) -> Result<Call, Error> {
 		let purpose = Bytes(purpose.as_bytes());
-		let arguments = (owner.clone(), scope, purpose, term, offer);
+		let arguments = (*owner, scope, purpose, term, offer);
 		self.call(PALLET, "request_access", arguments).await
 	}
 
@@ -188,7 +188,7 @@ impl Client {
 
 	/// Pay another account.
 	pub async fn transfer(&self, to: &AccountId, amount: Balance) -> Result<Call, Error> {
-		let arguments = (Address::Id(to.clone()), amount);
+		let arguments = (Address::Id(*to), amount);
 		self.call("Balances", "transfer_keep_alive", arguments)
 			.await
 	}

@@ -85,7 +85,7 @@ impl Reading {
 		Ok(Self {
 			client: client.clone(),
 			reader: reader.clone(),
-			owner: owner.clone(),
+			owner: *owner,
 			key,
 			answer,
 			leaf,

@@ -122,7 +122,7 @@ pub async fn authorize(
 	request: &Request,
 ) -> Result<Call, Error> {
 	let terms = Terms {
-		grantee: request.consumer.clone(),
+		grantee: request.consumer,
 		scope: request.scope,
 		expiry: expiry(state, request.term),
 		until: None,

@@ -121,14 +121,13 @@ impl State {
 
 	/// A producer, by its account.
 	pub async fn producer(&self, account: &AccountId) -> Result<Option<Producer>, Error> {
-		self.get("DataSharing", "Producers", (account.clone(),))
-			.await
+		self.get("DataSharing", "Producers", (*account,)).await
 	}
 
 	/// An account's public encryption key.
 	pub async fn encryption_key(&self, account: &AccountId) -> Result<Option<PublicKey>, Error> {
 		let registered: Option<RegisteredKey> = self
-			.get("DataSharing", "EncryptionKeys", (account.clone(),))
+			.get("DataSharing", "EncryptionKeys", (*account,))
 			.await?;
 		Ok(match registered {
 			Some(registered) => Some(PublicKey::from_bytes(&registered.key)?),
@@ -142,14 +141,12 @@ impl State {
 		owner: &AccountId,
 		dataset: DatasetId,
 	) -> Result<Option<Dataset>, Error> {
-		self.get("DataSharing", "Datasets", (owner.clone(), dataset))
-			.await
+		self.get("DataSharing", "Datasets", (*owner, dataset)).await
 	}
 
 	/// A record, complete or not.
 	pub async fn record(&self, owner: &AccountId, key: RecordKey) -> Result<Option<Record>, Error> {
-		self.get("DataSharing", "Records", (owner.clone(), key))
-			.await
+		self.get("DataSharing", "Records", (*owner, key)).await
 	}
 
 	/// What a leaf is taken by.
@@ -160,7 +157,7 @@ impl State {
 		epoch: Epoch,
 		leaf: Leaf,
 	) -> Result<Option<TakenLeaf>, Error> {
-		let keys = (owner.clone(), dataset, epoch, leaf);
+		let keys = (*owner, dataset, epoch, leaf);
 		self.get("DataSharing", "Leaves", keys).await
 	}
 
@@ -220,7 +217,7 @@ impl State {
 			free: Balance,
 			reserved: Balance,
 		}
-		let info: Option<Info> = self.get("System", "Account", (account.clone(),)).await?;
+		let info: Option<Info> = self.get("System", "Account", (*account,)).await?;
 		Ok(info.map_or_else(Funds::default, |info| Funds {
 			free: info.data.free,
 			held: info.data.reserved,
@@ -244,7 +241,7 @@ impl State {
 		owner: &AccountId,
 		key: RecordKey,
 	) -> Result<Answer, Error> {
-		let arguments = (caller.clone(), owner.clone(), key);
+		let arguments = (*caller, *owner, key);
 		let answer: Result<Answer, QueryRefusal> = self.ask("query", arguments).await?;
 		Ok(answer?)
 	}
@@ -255,7 +252,7 @@ impl State {
 		owner: &AccountId,
 		after: Cursor,
 	) -> Result<Page<DatasetEntry>, Error> {
-		self.ask("datasets", (owner.clone(), after, PAGE)).await
+		self.ask("datasets", (*owner, after, PAGE)).await
 	}
 
 	/// A page of an owner's records.
@@ -264,7 +261,7 @@ impl State {
 		owner: &AccountId,
 		after: Cursor,
 	) -> Result<Page<RecordEntry>, Error> {
-		self.ask("records", (owner.clone(), after, PAGE)).await
+		self.ask("records", (*owner, after, PAGE)).await
 	}
 
 	/// A page of an owner's records in a range of one epoch of a dataset.
@@ -274,8 +271,7 @@ impl State {
 		scope: Scope,
 		after: Cursor,
 	) -> Result<Page<RecordEntry>, Error> {
-		self.ask("records_in", (owner.clone(), scope, after, PAGE))
-			.await
+		self.ask("records_in", (*owner, scope, after, PAGE)).await
 	}
 
 	/// A page of the open requests to an owner.
@@ -284,7 +280,7 @@ impl State {
 		owner: &AccountId,
 		after: Cursor,
 	) -> Result<Page<RequestEntry>, Error> {
-		self.ask("requests_to", (owner.clone(), after, PAGE)).await
+		self.ask("requests_to", (*owner, after, PAGE)).await
 	}
 
 	/// A page of the open requests of a consumer.
@@ -293,8 +289,7 @@ impl State {
 		consumer: &AccountId,
 		after: Cursor,
 	) -> Result<Page<RequestEntry>, Error> {
-		self.ask("requests_from", (consumer.clone(), after, PAGE))
-			.await
+		self.ask("requests_from", (*consumer, after, PAGE)).await
 	}
 
 	/// A page of the grants that an owner gave: those in this state, or all.
@@ -304,8 +299,7 @@ impl State {
 		state: Option<GrantState>,
 		after: Cursor,
 	) -> Result<Page<GrantEntry>, Error> {
-		self.ask("grants_of", (owner.clone(), state, after, PAGE))
-			.await
+		self.ask("grants_of", (*owner, state, after, PAGE)).await
 	}
 
 	/// A page of the grants that a reader has: those in this state, or all.
@@ -315,7 +309,6 @@ impl State {
 		state: Option<GrantState>,
 		after: Cursor,
 	) -> Result<Page<GrantEntry>, Error> {
-		self.ask("grants_to", (grantee.clone(), state, after, PAGE))
-			.await
+		self.ask("grants_to", (*grantee, state, after, PAGE)).await
 	}
 }

@@ -259,10 +259,7 @@ mod tests {
 			removed(9, 3),
 		];
 		let owner = account(1);
-		let record = Subject::Record {
-			owner: owner.clone(),
-			key: key(3),
-		};
+		let record = Subject::Record { owner, key: key(3) };
 		assert_eq!(selected(record, &events), [0, 1, 3, 8]);
 		let dataset = Subject::Dataset { owner, dataset: 0 };
 		assert_eq!(selected(dataset, &events), [0, 1, 2, 3, 4, 8]);

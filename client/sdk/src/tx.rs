@@ -200,7 +200,7 @@ impl Client {
 			let transaction = signable.sign(account.pair())?;
 			match self.watch(transaction.encoded(), transaction.hash()).await {
 				Ok(pending) => {
-					nonces.insert(account.id().clone(), nonce.saturating_add(1));
+					nonces.insert(*account.id(), nonce.saturating_add(1));
 					return Ok(pending);
 				}
 				Err(Error::Rpc { code, .. })

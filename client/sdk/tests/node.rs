@@ -138,7 +138,7 @@ async fn story(client: &Client, school: &Identity, company: &Identity) {
 	assert_eq!(
 		included.events,
 		[Event::Registered {
-			producer: school.id().clone(),
+			producer: *school.id(),
 			kind: ProducerKind::School,
 			name: Text(b"High School No. 1".to_vec()),
 		}]
@@ -377,7 +377,7 @@ async fn large_values(client: &Client, school: &Identity, company: &Identity) {
 
 	let best = client.best().await.unwrap();
 	let terms = Terms {
-		grantee: company.id().clone(),
+		grantee: *company.id(),
 		scope: Scope {
 			dataset: 0,
 			epoch: 0,
@@ -482,7 +482,7 @@ async fn revoking(client: &Client, school: &Identity, company: &Identity) {
 	for reader in [company, &other] {
 		let best = client.best().await.unwrap();
 		let terms = Terms {
-			grantee: reader.id().clone(),
+			grantee: *reader.id(),
 			scope: Scope {
 				dataset: 1,
 				epoch: 0,
@@ -555,7 +555,7 @@ async fn revoking(client: &Client, school: &Identity, company: &Identity) {
 async fn history(client: &Client, school: &Identity, company: &Identity) {
 	let best = client.best().await.unwrap().block().number;
 	let subject = Subject::Record {
-		owner: school.id().clone(),
+		owner: *school.id(),
 		key: record_key("2025-03").unwrap(),
 	};
 	let history = trace(client, &subject, 1, best, &mut ()).await.unwrap();

@@ -223,6 +223,9 @@ fn number(index: usize, text: &str) -> Result<u64, Error> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::service::{FullClient, FullImport};
+	use futures::executor::block_on;
+	use sc_rpc_api::DenyUnsafe;
 
 	fn reason<T>(parsed: Result<T, Error>) -> ArgumentError {
 		match parsed {
@@ -268,6 +271,51 @@ mod tests {
 			ArgumentError::Length { got: 3, want: 4 }
 		);
 		assert_eq!(reason(bytes::<2>(3, "0x01é")), ArgumentError::NotHex);
+	}
+
+	/// A node that does not mine.
+	fn idle() -> EthMining<FullImport, FullClient> {
+		EthMining::new(None)
+	}
+
+	fn extensions(deny: DenyUnsafe) -> Extensions {
+		let mut extensions = Extensions::new();
+		extensions.insert(deny);
+		extensions
+	}
+
+	#[test]
+	fn a_node_that_does_not_mine_says_so() {
+		let open = extensions(DenyUnsafe::No);
+		let hash = || format!("0x{:064x}", 1);
+		let nonce = format!("0x{:016x}", 1);
+		let answers = [
+			block_on(idle().get_work(&open)).map(|_| ()),
+			block_on(idle().submit_work(&open, nonce, hash(), hash())).map(|_| ()),
+			idle()
+				.submit_hash_rate(&open, "0x1".into(), hash())
+				.map(|_| ()),
+		];
+		for answer in answers {
+			assert!(matches!(answer, Err(Error::NotMining)), "{answer:?}");
+		}
+		assert!(!idle().mining().unwrap());
+		assert_eq!(idle().hash_rate().unwrap(), "0x0");
+	}
+
+	#[test]
+	fn strangers_may_neither_take_nor_bring_work() {
+		let closed = extensions(DenyUnsafe::Yes);
+		let answers = [
+			block_on(idle().get_work(&closed)).map(|_| ()),
+			block_on(idle().submit_work(&closed, "".into(), "".into(), "".into())).map(|_| ()),
+			idle()
+				.submit_hash_rate(&closed, "".into(), "".into())
+				.map(|_| ()),
+		];
+		for answer in answers {
+			assert!(matches!(answer, Err(Error::Unsafe(_))), "{answer:?}");
+		}
 	}
 
 	#[test]

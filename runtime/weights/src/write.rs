@@ -166,7 +166,7 @@ fn number(value: u128) -> String {
 	let digits = value.to_string();
 	let mut marked = String::new();
 	for (index, digit) in digits.chars().enumerate() {
-		if index > 0 && (digits.len() - index) % 3 == 0 {
+		if index > 0 && (digits.len() - index).is_multiple_of(3) {
 			marked.push('_');
 		}
 		marked.push(digit);

@@ -12,6 +12,8 @@
 //! `isthmus-rules`'.
 
 #![forbid(unsafe_code)]
+// The framework's errors are large, and not ours to shrink.
+#![allow(clippy::result_large_err)]
 
 pub mod chain;
 mod error;
