@@ -8,6 +8,7 @@ export class Link {
 	#server;
 	#sockets = new Set();
 	#open = false;
+	#latency;
 
 	/** The port that leads to the target. */
 	port;
@@ -16,9 +17,11 @@ export class Link {
 	 * A link to a port of this machine. It is cut until it is opened.
 	 *
 	 * @param {() => number} target The port, asked for at each connection.
+	 * @param {number} [latency] How long each byte is under way, in milliseconds.
 	 */
-	static async to(target) {
+	static async to(target, latency = 0) {
 		const link = new Link();
+		link.#latency = latency;
 		link.#server = createServer((near) => link.#pass(near, target()));
 		await new Promise((resolve, reject) => {
 			link.#server.once('error', reject);
@@ -60,7 +63,9 @@ export class Link {
 				this.#sockets.delete(socket);
 				other.destroy();
 			});
-			socket.pipe(other);
+			// Timers of one length end in the order in which they began.
+			if (this.#latency === 0) socket.pipe(other);
+			else socket.on('data', (bytes) => setTimeout(() => other.writable && other.write(bytes), this.#latency));
 		}
 	}
 }

@@ -121,6 +121,7 @@ export class Network {
 	 * @param {number} [options.spare] How many nodes more `add` may start. They have no voter's key yet.
 	 * @param {(index: number) => string[]} [options.args] What more goes on a node's command line.
 	 * @param {object} [options.parameters] Consensus parameters other than the `local` chain's.
+	 * @param {number} [options.latency] How long what nodes tell each other is under way, in milliseconds.
 	 * @param {(genesis: object) => void} [options.edit] Changes more of the genesis configuration.
 	 * @param {(network: Network) => Promise<void>} [options.before] Called when all is there and nothing runs.
 	 * @param {(members: Member[]) => Member[][]} [options.groups] Whom to connect with whom; all with all if not given.
@@ -130,6 +131,7 @@ export class Network {
 		spare = 0,
 		args = () => [],
 		parameters = {},
+		latency = 0,
 		edit,
 		before = async () => {},
 		groups = (members) => [members],
@@ -153,7 +155,8 @@ export class Network {
 			network.members = network.#prepared.slice(0, verifiers);
 			for (const from of network.#prepared) {
 				for (const to of network.#prepared) {
-					if (from !== to) network.#links.push({ from, to, link: await Link.to(() => to.peerPort) });
+					if (from === to) continue;
+					network.#links.push({ from, to, link: await Link.to(() => to.peerPort, latency) });
 				}
 			}
 			await before(network);

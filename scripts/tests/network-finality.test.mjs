@@ -13,8 +13,10 @@ import { balanceAt, transfer } from '../lib/transfers.mjs';
 const timeout = 900_000;
 /** What the nodes try, in hashes a second. The first two find more, so that one side of a split is the heavier. */
 const HASH_RATES = [3000, 3000, 1000, 1000];
-/** A block every 1.1 seconds: so close that uncles occur by themselves. */
+/** A block every 1.1 seconds, and three ways to the next node for each of them: uncles occur by themselves. */
 const DIFFICULTY = '0x2260';
+/** How long a message between two nodes is under way, in milliseconds. */
+const LATENCY = 100;
 /** A block's reward in the `local` chain, in the smallest unit. */
 const BLOCK_REWARD = 5_000_000_000_000n;
 /** How many blocks the network makes before its chain is looked at. */
@@ -54,6 +56,7 @@ function authorOf(api, header) {
 
 test('a network of four nodes', { timeout }, async (t) => {
 	const network = await Network.start({
+		latency: LATENCY,
 		parameters: { genesisDifficulty: DIFFICULTY, minimumDifficulty: DIFFICULTY },
 		args: (index) => [
 			...['--mine', '--beneficiary', accounts[index]],
