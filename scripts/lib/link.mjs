@@ -9,6 +9,7 @@ export class Link {
 	#sockets = new Set();
 	#open = false;
 	#latency;
+	#admits;
 
 	/** The port that leads to the target. */
 	port;
@@ -17,11 +18,14 @@ export class Link {
 	 * A link to a port of this machine. It is cut until it is opened.
 	 *
 	 * @param {() => number} target The port, asked for at each connection.
-	 * @param {number} [latency] How long each byte is under way, in milliseconds.
+	 * @param {object} [options]
+	 * @param {number} [options.latency] How long each byte is under way, in milliseconds.
+	 * @param {(port: number) => boolean} [options.admits] Whether what comes from this port may pass.
 	 */
-	static async to(target, latency = 0) {
+	static async to(target, { latency = 0, admits = () => true } = {}) {
 		const link = new Link();
 		link.#latency = latency;
+		link.#admits = admits;
 		link.#server = createServer((near) => link.#pass(near, target()));
 		await new Promise((resolve, reject) => {
 			link.#server.once('error', reject);
@@ -49,7 +53,7 @@ export class Link {
 	}
 
 	#pass(near, targetPort) {
-		if (!this.#open) {
+		if (!this.#open || !this.#admits(near.remotePort)) {
 			near.destroy();
 			return;
 		}

@@ -156,7 +156,11 @@ export class Network {
 			for (const from of network.#prepared) {
 				for (const to of network.#prepared) {
 					if (from === to) continue;
-					network.#links.push({ from, to, link: await Link.to(() => to.peerPort, latency) });
+					// Nodes tell each other the addresses that they know, so that one would go around a cut by
+					// another's link. A node dials from the port that it listens on.
+					const others = network.#prepared.filter((member) => member !== from);
+					const admits = (port) => !others.some(({ peerPort }) => peerPort === port);
+					network.#links.push({ from, to, link: await Link.to(() => to.peerPort, { latency, admits }) });
 				}
 			}
 			await before(network);
