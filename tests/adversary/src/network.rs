@@ -9,11 +9,15 @@ use crate::{
 	forge::BENEFICIARY,
 	maker::{MakeError, Maker, Plan},
 	victim::Victim,
-	wire::{announcement, BlockRequest, Peer, PeerOptions, Served, HEADER_AND_BODY},
+	wire::{announcement, BlockRequest, Peer, PeerOptions, Served, WireError, HEADER_AND_BODY},
 };
 use isthmus_primitives::{AccountId, Hash, Header};
 use polkadot_sdk::{sc_client_api::BlockBackend, sp_blockchain::HeaderBackend};
-use std::time::{Duration, Instant};
+use std::{
+	sync::atomic::{AtomicU64, Ordering},
+	time::{Duration, Instant},
+};
+use tokio::sync::Mutex;
 
 /// Who earns what the honest miners mine.
 pub const HONEST: AccountId = AccountId::new([0x40; 32]);
@@ -39,7 +43,8 @@ pub struct Network {
 	nodes: Vec<Victim>,
 	served: Served,
 	honest: Vec<Peer>,
-	adversary: Vec<Peer>,
+	adversary: Mutex<Vec<Peer>>,
+	partings: AtomicU64,
 }
 
 impl Network {
@@ -77,7 +82,8 @@ impl Network {
 			nodes,
 			served,
 			honest,
-			adversary,
+			adversary: Mutex::new(adversary),
+			partings: AtomicU64::new(0),
 		})
 	}
 
@@ -129,10 +135,6 @@ impl Network {
 	///
 	/// The network's.
 	pub async fn publish(&self, who: Who, blocks: &[Hash]) -> Result<(), AttackError> {
-		let peers = match who {
-			Who::Honest => &self.honest,
-			Who::Adversary => &self.adversary,
-		};
 		for hash in blocks {
 			let header = self.header(*hash)?;
 			let body = self
@@ -142,12 +144,45 @@ impl Network {
 				.map_err(MakeError::from)?
 				.unwrap_or_default();
 			self.served.add(&header, &body);
-			for peer in peers {
-				peer.announce(announcement(&header, true, &[])).await?;
+			let announced = announcement(&header, true, &[]);
+			match who {
+				Who::Honest => {
+					for peer in &self.honest {
+						peer.announce(announced.clone()).await?;
+					}
+				}
+				Who::Adversary => self.announce_as_adversary(&announced).await?,
 			}
 			self.taken_within(*hash, PACE).await?;
 		}
 		Ok(())
+	}
+
+	/// A node parts with the sender of a fork that it may not follow. The adversary then comes back as
+	/// somebody else, and says it again.
+	async fn announce_as_adversary(&self, announced: &[u8]) -> Result<(), AttackError> {
+		let mut peers = self.adversary.lock().await;
+		for (peer, node) in peers.iter_mut().zip(&self.nodes) {
+			match peer.announce(announced.to_vec()).await {
+				Err(WireError::Closed) => {}
+				said => {
+					said?;
+					continue;
+				}
+			}
+			self.partings.fetch_add(1, Ordering::Relaxed);
+			*peer = connect(node, &self.served).await?;
+			match peer.announce(announced.to_vec()).await {
+				Ok(()) | Err(WireError::Closed) => {}
+				Err(error) => return Err(error.into()),
+			}
+		}
+		Ok(())
+	}
+
+	/// How often a node parted with the adversary.
+	pub fn partings(&self) -> u64 {
+		self.partings.load(Ordering::Relaxed)
 	}
 
 	/// Waits until all nodes have this block, whether as their best or not.

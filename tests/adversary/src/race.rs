@@ -71,6 +71,7 @@ pub async fn race(
 		("z", z.into()),
 		("trials", trials.into()),
 		("heavier_forks_published", published.into()),
+		("partings_with_the_adversary", network.partings().into()),
 		("reversals", reversals.into()),
 		("rate", rounded(rate)),
 		("rate_least_999", rounded(interval.low)),
