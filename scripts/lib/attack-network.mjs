@@ -16,7 +16,7 @@ const FIXED = {
 	minimumDifficulty: '0x400',
 	genesisDifficulty: '0x400',
 };
-/** Races by q, z and how many; the share that mines selfishly, and how many blocks are mined; messages of a flood. */
+/** Races by q, z and how many, without finality and with it; and how many blocks are mined selfishly. */
 const WHOLE = {
 	races: [
 		[0.1, 1, 150],
@@ -25,11 +25,13 @@ const WHOLE = {
 		[0.3, 2, 150],
 		[0.3, 4, 150],
 	],
+	final: [0.3, 2, 60],
 	selfish: [0.4, 400],
 	flood: { messages: 10_000, seconds: 40 },
 };
 const SHORT = {
 	races: [[0.3, 2, 15]],
+	final: [0.3, 1, 6],
 	selfish: [0.4, 60],
 	flood: { messages: 500, seconds: 4 },
 };
@@ -106,8 +108,8 @@ async function floods({ messages, seconds }, tell) {
 class HonestNodes {
 	nodes = [];
 
-	/** Starts so many nodes, none of which finalizes. */
-	static async start(folder, count) {
+	/** @param {{count: number, finality: boolean}} options With finality, each node is a verifier. */
+	static async start(folder, { count, finality }) {
 		const honest = new HonestNodes();
 		honest.folder = mkdtempSync(join(folder, 'nodes-'));
 		const who = identities(count);
@@ -116,8 +118,8 @@ class HonestNodes {
 		try {
 			for (const identity of who) {
 				const basePath = join(honest.folder, identity.name);
-				const peer = await giveKeys(honest.spec, basePath);
-				const args = ['--chain', honest.spec, '--no-mdns', '--no-grandpa'];
+				const peer = await giveKeys(honest.spec, basePath, finality && identity);
+				const args = ['--chain', honest.spec, '--no-mdns', finality ? '--validator' : '--no-grandpa'];
 				if (addresses.length > 0) args.push('--bootnodes', ...addresses);
 				const node = await LocalNode.start({ args, basePath });
 				honest.nodes.push(node);
@@ -149,13 +151,24 @@ class HonestNodes {
 
 /** Private forks without finality, and blocks withheld. */
 async function races(folder, seed, { races, selfish }, tell) {
-	const honest = await HonestNodes.start(folder, 2);
+	const honest = await HonestNodes.start(folder, { count: 2, finality: false });
 	const [share, blocks] = selfish;
 	try {
 		for (const [q, z, trials] of races) {
 			await honest.attacked(tell, 'race', '--q', q, '--z', z, '--trials', trials, '--seed', seed);
 		}
 		await honest.attacked(tell, 'selfish', '--q', share, '--blocks', blocks, '--seed', seed);
+	} finally {
+		await honest.stop();
+	}
+}
+
+/** Private forks against four verifiers: as heavy as they may be, they come after the votes. */
+async function finalRace(folder, seed, [q, z, trials], tell) {
+	const honest = await HonestNodes.start(folder, { count: 4, finality: true });
+	try {
+		const course = ['--q', q, '--z', z, '--trials', trials, '--seed', seed];
+		await honest.attacked(tell, 'race', ...course, '--final');
 	} finally {
 		await honest.stop();
 	}
@@ -172,5 +185,6 @@ export async function attackBlocks(folder, { seed, short }, tell) {
 	const extent = short ? SHORT : WHOLE;
 	await forgedBlocks(tell);
 	await races(folder, seed, extent, tell);
+	await finalRace(folder, seed, extent.final, tell);
 	await floods(extent.flood, tell);
 }

@@ -25,6 +25,7 @@ test('every attack is carried out, and every defence holds', { timeout: 900_000 
 		'Tampered data, served to a reader',
 		'Forged blocks, each breaking one rule',
 		'Private fork, finality off',
+		'Private fork, finality on',
 		'Selfish mining',
 		'Replayed transactions',
 		'Replayed grants',
