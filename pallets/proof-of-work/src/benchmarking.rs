@@ -156,10 +156,7 @@ mod benchmarks {
 		begin::<T>(&pre);
 		Pallet::<T>::on_initialize(NUMBER.into());
 		for index in 0..MAX_RECENT - MAX_UNCLES {
-			let named = (
-				NUMBER - 1,
-				hash(1 << 40 | u64::from(index)),
-			);
+			let named = (NUMBER - 1, hash(1 << 40 | u64::from(index)));
 			assert!(RecentUncles::<T>::try_append(named).is_ok());
 		}
 		#[extrinsic_call]
