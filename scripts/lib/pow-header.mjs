@@ -2,6 +2,8 @@
 
 /** A pre-runtime item (SCALE variant 6) of the engine `pow_`. */
 const PRE_RUNTIME = '0x06706f775f';
+/** A consensus item (SCALE variant 4) of the same engine: H_g. */
+const CONSENSUS = '0x04706f775f';
 
 /**
  * H_c, H_d, H_l and H_s of a header.
@@ -21,6 +23,14 @@ export function powFields(header) {
 		gasLimit: fields.readBigUInt64LE(64),
 		timestamp: Number(fields.readBigUInt64LE(72)),
 	};
+}
+
+/** H_g of a header, in the same form. */
+export function gasUsed(header) {
+	const item = header.digest.logs.find((log) => log.startsWith(CONSENSUS));
+	if (!item) throw new Error('the header has no pow_ consensus item: it is the genesis block’s, or another chain’s');
+	// Eight bytes, after their length in one.
+	return Buffer.from(item.slice(CONSENSUS.length), 'hex').readBigUInt64LE(1);
 }
 
 /**

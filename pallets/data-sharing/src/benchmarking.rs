@@ -463,9 +463,10 @@ mod benchmarks {
 		request::<T>(&owner, &consumer)?;
 		let due = Due::Request(NextRequest::<T>::get() - 1);
 		let block = T::RequestLifetime::get() + 1u32.into();
+		Backlog::<T>::put(block);
 		#[block]
 		{
-			Pallet::<T>::on_due(block, due);
+			Pallet::<T>::work_off_agenda(block);
 		}
 		assert!(!Agenda::<T>::contains_key(block, due));
 		Ok(())
@@ -476,9 +477,10 @@ mod benchmarks {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		grant::<T>(&owner, &consumer)?;
 		let id = NextGrant::<T>::get() - 1;
+		Backlog::<T>::put(expiry::<T>());
 		#[block]
 		{
-			Pallet::<T>::on_due(expiry::<T>(), Due::Grant(id));
+			Pallet::<T>::work_off_agenda(expiry::<T>());
 		}
 		assert_eq!(
 			Grants::<T>::get(id).map(|grant| grant.state),
@@ -496,9 +498,10 @@ mod benchmarks {
 		let id = NextGrant::<T>::get() - 1;
 		Pallet::<T>::revoke(signed::<T>(&owner), id)?;
 		let due = T::GrantMemory::get() + 1u32.into();
+		Backlog::<T>::put(due);
 		#[block]
 		{
-			Pallet::<T>::on_due(due, Due::Grant(id));
+			Pallet::<T>::work_off_agenda(due);
 		}
 		assert!(!Grants::<T>::contains_key(id));
 		Ok(())

@@ -318,11 +318,14 @@ impl<T: Config> Pallet<T> {
 		let backlog = Backlog::<T>::get();
 		let mut block = backlog.unwrap_or(now);
 		let mut weight = T::WeightInfo::on_initialize_idle();
+		// What is done takes itself off, and puts nothing on before the next block.
+		let mut agenda = Agenda::<T>::iter_key_prefix(block);
 		for _ in 0..T::MaxEndingsPerBlock::get() {
-			match Agenda::<T>::iter_key_prefix(block).next() {
+			match agenda.next() {
 				Some(due) => weight.saturating_accrue(Self::on_due(block, due)),
 				None if block < now => {
 					block.saturating_inc();
+					agenda = Agenda::<T>::iter_key_prefix(block);
 					weight.saturating_accrue(T::WeightInfo::on_initialize_idle());
 				}
 				None => {
@@ -338,7 +341,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Does one thing that is due, and takes it off the agenda.
-	pub(crate) fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
+	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
 		match due {
 			Due::Request(id) => {
 				if let Some(request) = Requests::<T>::get(id) {

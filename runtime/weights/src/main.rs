@@ -28,7 +28,7 @@ struct Options {
 	pallet: String,
 
 	/// How many values of each component are measured, at least 2.
-	#[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..))]
+	#[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..))]
 	steps: u32,
 
 	/// How many times each is measured.

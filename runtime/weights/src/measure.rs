@@ -55,7 +55,7 @@ pub(crate) struct Cost {
 	pub(crate) components: Vec<(String, u32, u32)>,
 	/// Time, in picoseconds.
 	pub(crate) time: Line,
-	/// The shortest time among the samples, in picoseconds.
+	/// The shortest time among the samples, in nanoseconds.
 	pub(crate) least: u128,
 	/// Entries of the state that are read.
 	pub(crate) reads: Line,

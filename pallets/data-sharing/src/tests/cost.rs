@@ -11,6 +11,9 @@ use std::time::Instant;
 /// The first account of those that fill the state.
 const FIRST: u64 = 1_000;
 
+/// An encryption key, of which the chain asks no more than its size.
+const KEY: [u8; 34] = [0; 34];
+
 /// A chain with as many producers, records, requests and grants, the last three all of one school's
 /// dataset 0.
 fn filled(entries: u64) -> sp_io::TestExternalities {
@@ -25,17 +28,21 @@ fn filled(entries: u64) -> sp_io::TestExternalities {
 			let name = name.to_vec();
 			assert_ok!(submit(SCHOOL, SharingCall::create_dataset { name }));
 		}
-		let key = vec![0; 34];
 		for who in [COMPANY, RIVAL] {
-			let key = key.clone();
+			let key = KEY.to_vec();
 			assert_ok!(submit(who, SharingCall::set_encryption_key { key }));
 		}
-		for number in 0..entries {
+	});
+	for number in 0..entries {
+		if number % 1_000 == 0 {
+			ext.commit_all().expect("nothing is left open");
+		}
+		ext.execute_with(|| {
 			let who = FIRST + number;
 			Balances::set_balance(&who, WEALTH);
 			let (kind, name) = (ProducerKind::Other, b"other".to_vec());
 			assert_ok!(submit(who, SharingCall::register { kind, name }));
-			let key = key.clone();
+			let key = KEY.to_vec();
 			assert_ok!(submit(who, SharingCall::set_encryption_key { key }));
 			assert_ok!(submit(who, request(scope(0, 10), 0)));
 			assert_ok!(submit(SCHOOL, authorize(who, scope(0, 10), 500, None)));
@@ -49,8 +56,8 @@ fn filled(entries: u64) -> sp_io::TestExternalities {
 			};
 			assert_ok!(submit(SCHOOL, store));
 			System::reset_events();
-		}
-	});
+		});
+	}
 	ext.commit_all().expect("nothing is left open");
 	ext
 }
