@@ -284,6 +284,8 @@ impl pallet_sudo::Config for Runtime {
 
 impl pallet_data_sharing::Config for Runtime {
 	type Bound = pallet_verifiers::Bound<Runtime>;
+	/// As long as the SDK lets an answer be on its way.
+	type CancelNotice = ConstU32<16>;
 	type Currency = Balances;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;

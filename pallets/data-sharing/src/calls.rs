@@ -271,6 +271,9 @@ mod calls {
 		/// `RequestLifetime` blocks for its answer and then lapses by itself. A deposit, and the offer
 		/// if there is one, are held until it is answered, cancelled or lapses.
 		///
+		/// Where the reader's list on that epoch is full when the owner answers, the grant that would end
+		/// first gives way to the new one.
+		///
 		/// - `owner`: the producer.
 		/// - `scope`: the producer's dataset, an epoch that it has come to, and leaves `from` (the
 		///   first) to `to` (one past the last, at most 2^32).
@@ -340,15 +343,22 @@ mod calls {
 			Ok(())
 		}
 
-		/// Take back a request that this account made. Deposit and offer come back.
+		/// Take back a request that this account made. Deposit and offer come back: at once where
+		/// nothing is offered, and otherwise when the request lapses, which is now at most
+		/// `CancelNotice` blocks away. Until then the owner may still answer it and be paid, since an
+		/// answer that is on its way shows the keys to everybody who can open them.
 		#[pallet::call_index(11)]
 		#[pallet::weight(T::WeightInfo::cancel_request())]
 		pub fn cancel_request(origin: OriginFor<T>, request: RequestId) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			let entry = Requests::<T>::get(request)
+			let mut entry = Requests::<T>::get(request)
 				.filter(|entry| entry.consumer == who)
 				.ok_or(Error::<T>::UnknownRequest)?;
-			Self::close_request(request, &entry);
+			if entry.offer.is_zero() {
+				Self::close_request(request, &entry);
+			} else {
+				Self::shorten_request(request, &mut entry);
+			}
 			let Request {
 				owner, consumer, ..
 			} = entry;
@@ -395,9 +405,13 @@ mod calls {
 		/// paid for cannot be revoked before the term that was asked for is over.
 		///
 		/// A reader has at most `MaxGrantsPerReader` grants on one epoch of a dataset. If the list is
-		/// full, the oldest in it that ended is forgotten, and what is held for it comes back.
+		/// full, the oldest in it that ended is forgotten, and what is held for it comes back; where
+		/// none ended and this answers a request, the one that would end first gives way.
 		///
-		/// - `grantee`: the reader, who has an encryption key.
+		/// Whoever can open the sealed keys can do so even if this call fails, as it is in a block all
+		/// the same. So nothing that the reader does can make an answer to its request fail.
+		///
+		/// - `grantee`: the reader, who has an encryption key, or had one when it asked.
 		/// - `scope`: this account's dataset, an epoch that it has come to, and leaves `from` to `to`.
 		/// - `expiry`: the first block at which the grant is no longer good.
 		/// - `until`: a date from which on it is no longer good either, in seconds since 1970 as blocks
@@ -432,7 +446,7 @@ mod calls {
 				.try_into()
 				.map_err(|_| Error::<T>::SealedKeysTooLong)?;
 			ensure!(
-				EncryptionKeys::<T>::contains_key(&grantee),
+				request.is_some() || EncryptionKeys::<T>::contains_key(&grantee),
 				Error::<T>::NoEncryptionKey
 			);
 			let id = NextGrant::<T>::get();
@@ -461,7 +475,7 @@ mod calls {
 				deposit,
 				due: expiry,
 			};
-			Self::open_grant(id, &grant)?;
+			Self::open_grant(id, &grant, request.is_some())?;
 			let Grant { owner, grantee, .. } = grant;
 			Self::deposit_event(Event::Authorized {
 				grant: id,
@@ -479,9 +493,9 @@ mod calls {
 		/// Revoke a grant that this account gave. Its sealed keys are removed, their part of its deposit
 		/// comes back, and queries under it are refused; the rest of the deposit comes back when the
 		/// grant is forgotten, `GrantMemory` blocks later or when its place is needed. If it was on the
-		/// dataset's current epoch, the dataset moves on to a new one, so that what is stored from now
-		/// on is closed to the reader; give the readers who stay grants for the new epoch in the same
-		/// batch.
+		/// dataset's current epoch, the dataset moves on to a new one, so that records from now
+		/// on are closed to the reader, though not the later chunks of those that are open already. Give
+		/// the readers who stay grants for the new epoch.
 		///
 		/// A grant that the reader paid for cannot be revoked until the term paid for is over. Call
 		/// `start_epoch` to close what comes later to its reader all the same.

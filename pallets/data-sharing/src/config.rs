@@ -35,6 +35,11 @@ mod config {
 		#[pallet::constant]
 		type RequestLifetime: Get<BlockNumberFor<Self>>;
 
+		/// How many blocks a request with an offer stays open after its consumer took it back: at least
+		/// as many as an answer may be on its way, or its reader could have the keys and keep the offer.
+		#[pallet::constant]
+		type CancelNotice: Get<BlockNumberFor<Self>>;
+
 		/// How many blocks a grant that expired or was revoked is remembered, so that a query can say
 		/// why it is refused. It is forgotten before if the reader's list is full and a new grant needs
 		/// its place.

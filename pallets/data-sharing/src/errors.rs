@@ -96,7 +96,8 @@ mod errors {
 		NotAsRequested,
 		/// The grant is for a shorter term than the request that it answers.
 		ShorterThanRequested,
-		/// The reader has `MaxGrantsPerReader` grants on this epoch of the dataset, all of them good.
+		/// The reader has `MaxGrantsPerReader` grants on this epoch of the dataset, all of them good, and
+		/// did not ask for another.
 		TooManyGrants,
 		/// The account has given no grant with this number.
 		UnknownGrant,

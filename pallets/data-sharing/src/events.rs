@@ -176,7 +176,9 @@ mod events {
 			/// The first block at which the request is no longer good.
 			valid_until: BlockNumberFor<T>,
 		},
-		/// The consumer took a request back, with deposit and offer.
+		/// The consumer took a request back. Deposit and offer went back to it; where something was
+		/// offered, they do when the request lapses, `CancelNotice` blocks later at most, and the owner
+		/// may answer it until then.
 		RequestCancelled {
 			/// The request's number.
 			request: RequestId,
@@ -235,7 +237,7 @@ mod events {
 			/// What it opened.
 			scope: Scope,
 		},
-		/// A grant's expiry came. What was held for its sealed keys went back to the owner.
+		/// A grant's expiry came, or it gave way to another that its reader asked for. What was held for its sealed keys went back to the owner.
 		GrantExpired {
 			/// The grant's number.
 			grant: GrantId,

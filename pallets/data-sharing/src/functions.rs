@@ -167,6 +167,16 @@ impl<T: Config> Pallet<T> {
 		Self::release(HoldReason::Offer, &request.consumer, request.offer);
 	}
 
+	/// Lets a request lapse `CancelNotice` blocks from now, if it would not before.
+	pub(crate) fn shorten_request(id: RequestId, request: &mut RequestOf<T>) {
+		let notice_ends =
+			frame_system::Pallet::<T>::block_number().saturating_add(T::CancelNotice::get());
+		Agenda::<T>::remove(request.valid_until, Due::Request(id));
+		request.valid_until = request.valid_until.min(notice_ends);
+		Agenda::<T>::insert(request.valid_until, Due::Request(id), ());
+		Requests::<T>::insert(id, &*request);
+	}
+
 	/// Removes a request and gives its deposit back. The offer is the caller's business.
 	fn forget_request(id: RequestId, request: &RequestOf<T>) {
 		Requests::<T>::remove(id);
@@ -220,22 +230,31 @@ impl<T: Config> Pallet<T> {
 /// Grants.
 impl<T: Config> Pallet<T> {
 	/// Writes a new grant. Where the reader's list is full, the oldest grant in it that ended is
-	/// forgotten to make room.
-	pub(crate) fn open_grant(id: GrantId, grant: &GrantOf<T>) -> DispatchResult {
+	/// forgotten to make room; where none did and the reader asked for this one, the first to end.
+	pub(crate) fn open_grant(id: GrantId, grant: &GrantOf<T>, asked: bool) -> DispatchResult {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		let place = (&grant.owner, dataset, epoch, &grant.grantee);
 		let list = AuthorizationList::<T>::get(place);
 		if list.is_full() {
 			let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
 			// The list is in the order in which the grants were given.
-			let (oldest, ended) = list
+			let mut grants: Vec<_> = list
 				.into_iter()
 				.filter_map(|id| Some((id, Grants::<T>::get(id)?)))
-				.find(|(_, grant)| grant.state_at(&now, time) != GrantState::Active)
-				.ok_or(Error::<T>::TooManyGrants)?;
-			Self::forget_grant(oldest, &ended);
-			if ended.state == GrantState::Active {
-				Self::expired(oldest, ended);
+				.collect();
+			let ended =
+				|(_, grant): &(_, GrantOf<T>)| grant.state_at(&now, time) != GrantState::Active;
+			let place = grants.iter().position(ended).or_else(|| {
+				let first = grants
+					.iter()
+					.enumerate()
+					.min_by_key(|(_, (_, grant))| grant.expiry);
+				first.map(|(place, _)| place).filter(|_| asked)
+			});
+			let (other, gives_way) = grants.swap_remove(place.ok_or(Error::<T>::TooManyGrants)?);
+			Self::forget_grant(other, &gives_way);
+			if gives_way.state == GrantState::Active {
+				Self::expired(other, gives_way);
 			}
 		}
 		AuthorizationList::<T>::try_mutate(place, |list| {

@@ -32,14 +32,20 @@
 //!
 //! A chain cannot make anybody forget. A grant's keys, once sealed to a reader, open every value in
 //! its scope that the reader can get hold of, and block bodies are public. Revoking removes the sealed
-//! keys from the state, makes `query` refuse, and moves the dataset on to a new epoch: what is stored
-//! from then on is under keys that the reader never had. Expiry does the first two; an owner who wants
-//! the third as well calls `start_epoch`. Readers who stay need their grants sealed anew for the new
-//! epoch, best in the same batch.
+//! keys from the state, makes `query` refuse, and moves the dataset on to a new epoch: records from
+//! then on are under keys that the reader never had, though a large one that was open already gets its
+//! later chunks under the old. Expiry does the first two; an owner who wants the third as well calls
+//! `start_epoch`. Readers who stay need their grants sealed anew for the new epoch, in a batch that one
+//! reader's failure does not undo.
 //!
 //! ## What a payment buys
 //!
-//! The owner's promise, with the reader's money moved in the block that grants access and the grant
+//! An answer shows the sealed keys to their reader even if it fails, as blocks and pools are public. So
+//! its reader has no way to make it fail: an offer that is taken back stays for a notice, a key may be
+//! gone, and a full list makes room. The rest is the owner's to look at before: its own deposit, and how
+//! long the request is still open.
+//!
+//! What is bought is the owner's promise, with the reader's money moved in the block that grants access and the grant
 //! safe from `revoke` until the term paid for is over. The chain cannot look into sealed keys or
 //! ciphertext: it does not know whether the keys open anything, whether the values are what the owner
 //! said, or whether the owner will remove the records. Readers pay those whom they trust, or little

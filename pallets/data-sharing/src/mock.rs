@@ -67,6 +67,7 @@ pub(crate) const PER_ITEM: u64 = 100;
 pub(crate) const MAX_VALUE: u32 = 512;
 pub(crate) const LIFETIME: u64 = 10;
 pub(crate) const MEMORY: u64 = 5;
+pub(crate) const NOTICE: u64 = 3;
 
 parameter_types! {
 	pub static DepositPerItem: u64 = PER_ITEM;
@@ -74,6 +75,7 @@ parameter_types! {
 	pub static MaxValueSize: u32 = MAX_VALUE;
 	pub static RequestLifetime: u64 = LIFETIME;
 	pub const GrantMemory: u64 = MEMORY;
+	pub const CancelNotice: u64 = NOTICE;
 	pub static MaxEndingsPerBlock: u32 = 3;
 	pub static Verifiers: Vec<u64> = vec![];
 	/// The block's time, in seconds.
@@ -97,6 +99,7 @@ impl Contains<u64> for Bound {
 
 impl Config for Test {
 	type Bound = Bound;
+	type CancelNotice = CancelNotice;
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	type DepositPerItem = DepositPerItem;
@@ -203,6 +206,11 @@ pub(crate) fn last_event() -> SharingEvent {
 
 pub(crate) fn held(reason: HoldReason, who: u64) -> u64 {
 	Balances::balance_on_hold(&reason.into(), &who)
+}
+
+/// All that an account has, free or held.
+pub(crate) fn total(who: u64) -> u64 {
+	Balances::free_balance(who) + Balances::reserved_balance(who)
 }
 
 pub(crate) fn key(number: u8) -> RecordKey {

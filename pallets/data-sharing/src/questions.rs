@@ -59,17 +59,14 @@ impl<T: Config> Pallet<T> {
 	) -> Result<OpeningGrant<BlockNumberFor<T>>, QueryError> {
 		let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
 		let mut refusal = QueryError::NotAuthorised;
-		for id in AuthorizationList::<T>::get((owner, dataset, epoch, caller)) {
+		// The newest first: it is sealed to the newest of the reader's keys.
+		let list = AuthorizationList::<T>::get((owner, dataset, epoch, caller));
+		for id in list.into_iter().rev() {
 			let Some(grant) = Grants::<T>::get(id) else {
 				continue;
 			};
-			if !grant.scope.covers(leaf) {
-				if refusal == QueryError::NotAuthorised {
-					refusal = QueryError::OutOfRange;
-				}
-				continue;
-			}
-			refusal = match grant.state_at(&now, time) {
+			let why_not = match grant.state_at(&now, time) {
+				_ if !grant.scope.covers(leaf) => QueryError::OutOfRange,
 				GrantState::Revoked => QueryError::Revoked,
 				GrantState::Expired => QueryError::Expired,
 				GrantState::Active => {
@@ -82,6 +79,10 @@ impl<T: Config> Pallet<T> {
 					})
 				}
 			};
+			// The newest that covers the leaf says why.
+			if matches!(refusal, QueryError::NotAuthorised | QueryError::OutOfRange) {
+				refusal = why_not;
+			}
 		}
 		Err(refusal)
 	}

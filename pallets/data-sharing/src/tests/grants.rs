@@ -127,15 +127,11 @@ fn a_grant_that_cannot_be_paid_for_leaves_its_request_open() {
 #[test]
 fn a_reader_has_a_bounded_number_of_grants() {
 	with_dataset(|| {
-		assert_ok!(submit(COMPANY, request(scope(0, 10), 5)));
-		for expiry in 0..u64::from(MAX_GRANTS_PER_READER) {
-			assert_ok!(submit(
-				SCHOOL,
-				authorize(COMPANY, scope(0, 10), 50 + expiry, None)
-			));
+		for _ in 0..MAX_GRANTS_PER_READER {
+			assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, None)));
 		}
 		assert_noop!(
-			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 100, Some(0))),
+			submit(SCHOOL, authorize(COMPANY, scope(0, 10), 100, None)),
 			Error::TooManyGrants
 		);
 		assert_ok!(submit(SCHOOL, authorize(RIVAL, scope(0, 10), 100, None)));
@@ -145,6 +141,52 @@ fn a_reader_has_a_bounded_number_of_grants() {
 			..scope(0, 10)
 		};
 		assert_ok!(submit(SCHOOL, authorize(COMPANY, later, 100, None)));
+	});
+}
+
+#[test]
+fn a_grant_that_was_asked_for_takes_the_place_of_the_first_to_end() {
+	with_dataset(|| {
+		for number in 0..u64::from(MAX_GRANTS_PER_READER) {
+			let expiry = if number == 3 { 40 } else { 50 };
+			let leaf = scope(number, number + 1);
+			assert_ok!(submit(SCHOOL, authorize(COMPANY, leaf, expiry, None)));
+		}
+		let (before, owner) = (held(HoldReason::Grant, SCHOOL), total(SCHOOL));
+		assert_ok!(submit(COMPANY, request(scope(0, 100), 5)));
+		assert_ok!(submit(
+			SCHOOL,
+			authorize(COMPANY, scope(0, 100), 100, Some(0))
+		));
+		assert_eq!(total(SCHOOL), owner + 5);
+		assert_eq!(held(HoldReason::Grant, SCHOOL), before);
+		assert_eq!(Grants::<Test>::get(3), None);
+		assert!(!Agenda::<Test>::contains_key(40, Due::Grant(3)));
+		assert!(System::events().iter().any(|entry| matches!(
+			entry.event,
+			RuntimeEvent::Sharing(SharingEvent::GrantExpired { grant: 3, .. })
+		)));
+		let grants = authorised(0, COMPANY);
+		assert_eq!(grants.len(), MAX_GRANTS_PER_READER as usize);
+		assert!(grants.contains(&16) && !grants.contains(&3));
+	});
+}
+
+/// Whatever the reader does, an answer that is on its way pays: its sealed keys are in a block.
+#[test]
+fn the_reader_cannot_make_an_answer_fail() {
+	with_dataset(|| {
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		assert_ok!(submit(COMPANY, SharingCall::cancel_request { request: 0 }));
+		assert_ok!(submit(COMPANY, SharingCall::remove_encryption_key {}));
+		run_to(NOTICE);
+		let owner = total(SCHOOL);
+		assert_ok!(submit(
+			SCHOOL,
+			authorize(COMPANY, scope(0, 10), 50, Some(0))
+		));
+		assert_eq!(total(SCHOOL), owner + 500);
+		assert_eq!(held(HoldReason::Offer, COMPANY), 0);
 	});
 }
 
@@ -401,15 +443,16 @@ fn a_range_ends_before_its_end() {
 fn any_grant_that_is_good_opens() {
 	with_dataset(|| {
 		assert_ok!(submit(SCHOOL, store(7)));
-		for (range, expiry) in [(scope(0, 10), 20), (scope(20, 30), 50), (scope(7, 8), 50)] {
+		for (range, expiry) in [(scope(7, 8), 50), (scope(0, 10), 20), (scope(20, 30), 50)] {
 			assert_ok!(submit(SCHOOL, authorize(COMPANY, range, expiry, None)));
 		}
-		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 0);
+		// The newest, as it is sealed to the newest key.
+		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 1);
 		run_to(20);
-		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 2);
-		assert_ok!(submit(SCHOOL, revoke(2)));
+		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 0);
+		assert_ok!(submit(SCHOOL, revoke(0)));
 		// Two ended; the newest says why.
-		assert_eq!(query(COMPANY, 7), Err(QueryError::Revoked));
+		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
 	});
 }
 
@@ -546,7 +589,13 @@ fn a_term_that_was_paid_for_has_no_date() {
 		let date = Time::get() + 60;
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 5)));
 		assert_noop!(submit(SCHOOL, until(date, Some(0))), Error::DateOnPaidTerm);
-		assert_ok!(submit(COMPANY, SharingCall::cancel_request { request: 0 }));
+		assert_ok!(submit(
+			SCHOOL,
+			SharingCall::reject_request {
+				request: 0,
+				reason: vec![]
+			}
+		));
 		// What costs nothing may have one.
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 		assert_ok!(submit(SCHOOL, until(date, Some(1))));

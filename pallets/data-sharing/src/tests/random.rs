@@ -193,9 +193,10 @@ fn wind_up() {
 		}
 	};
 	for (request, entry) in Requests::<Test>::iter().collect::<Vec<_>>() {
+		let reason = vec![];
 		all(
-			entry.consumer,
-			vec![SharingCall::cancel_request { request }],
+			entry.owner,
+			vec![SharingCall::reject_request { request, reason }],
 		);
 	}
 	let paid_until = Grants::<Test>::iter_values().map(|grant| grant.paid_until);

@@ -11,10 +11,6 @@ use sp_runtime::TokenError;
 /// What a request with the purpose "research" costs.
 const DEPOSIT: u64 = 4 * PER_ITEM + 8;
 
-fn total(who: u64) -> u64 {
-	Balances::free_balance(who) + Balances::reserved_balance(who)
-}
-
 fn cancel(request: RequestId) -> SharingCall {
 	SharingCall::cancel_request { request }
 }
@@ -140,7 +136,7 @@ fn the_same_request_is_open_once() {
 fn the_consumer_cancels() {
 	with_dataset(|| {
 		let free = Balances::free_balance(COMPANY);
-		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 		assert_noop!(submit(COMPANY, cancel(1)), Error::UnknownRequest);
 		assert_noop!(submit(SCHOOL, cancel(0)), Error::UnknownRequest);
 		assert_noop!(submit(RIVAL, cancel(0)), Error::UnknownRequest);
@@ -155,6 +151,30 @@ fn the_consumer_cancels() {
 		);
 		assert_eq!(Balances::free_balance(COMPANY), free);
 		assert_noop!(submit(COMPANY, cancel(0)), Error::UnknownRequest);
+	});
+}
+
+#[test]
+fn an_offer_that_is_taken_back_comes_back_after_a_notice() {
+	with_dataset(|| {
+		let free = Balances::free_balance(COMPANY);
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		assert_ok!(submit(COMPANY, cancel(0)));
+		assert!(matches!(
+			last_event(),
+			SharingEvent::RequestCancelled { request: 0, .. }
+		));
+		assert_eq!(held(HoldReason::Offer, COMPANY), 500);
+		assert!(!Agenda::<Test>::contains_key(1 + LIFETIME, Due::Request(0)));
+		// Once more changes nothing: the notice does not begin anew.
+		run_to(2);
+		assert_ok!(submit(COMPANY, cancel(0)));
+		run_to(NOTICE);
+		assert!(Requests::<Test>::contains_key(0));
+		run_to(1 + NOTICE);
+		assert!(!Requests::<Test>::contains_key(0));
+		assert_eq!(Balances::free_balance(COMPANY), free);
+		assert_ok!(Sharing::do_try_state());
 	});
 }
 
