@@ -3,7 +3,7 @@
 use crate::{error::Error, keyfile};
 use indicatif::{ProgressBar, ProgressStyle};
 use isthmus_sdk::{
-	AccountId, Call, Client, Identity, Included, Progress, RecordKey, Stage, H256, UNIT,
+	AccountId, Call, Client, Identity, Included, Progress, RecordKey, Shown, Stage, H256, UNIT,
 };
 use std::{path::Path, str::FromStr};
 
@@ -154,7 +154,8 @@ pub(crate) fn key_name(key: &RecordKey) -> String {
 	match std::str::from_utf8(&key.0[..end]) {
 		Ok(name)
 			if !name.is_empty()
-				&& !name.contains(|c: char| c.is_control() || c.is_whitespace()) =>
+				&& !name.contains(char::is_whitespace)
+				&& name == Shown(name).to_string() =>
 		{
 			name.to_owned()
 		}
@@ -316,6 +317,9 @@ mod tests {
 		assert_eq!(key_name(&record_key("2025-03").unwrap()), "2025-03");
 		let hex = format!("0x{}", "ab".repeat(32));
 		assert_eq!(key_name(&record_key(&hex).unwrap()), hex);
+		for name in ["a b", "a\nb", "\u{202e}b"] {
+			assert!(key_name(&record_key(name).unwrap()).starts_with("0x"));
+		}
 		assert!(record_key(&"x".repeat(33)).is_err());
 		assert!(record_key("0xab").is_err());
 	}

@@ -1,5 +1,6 @@
 //! What goes wrong in a command: a sentence, perhaps a hint, and the program's exit code.
 
+use isthmus_sdk::Shown;
 use std::{fmt, process::ExitCode};
 
 /// Why a command ended without doing what it was asked. It is what the person at the terminal reads,
@@ -71,9 +72,10 @@ impl Error {
 			let line = serde_json::json!({"error": self.message, "hint": self.hint, "code": code});
 			eprintln!("{line}");
 		} else {
-			eprintln!("error: {}", self.message);
+			// Nodes, producers and files have a say in these.
+			eprintln!("error: {}", Shown(&self.message));
 			if let Some(hint) = &self.hint {
-				eprintln!("hint: {hint}");
+				eprintln!("hint: {}", Shown(hint));
 			}
 		}
 		ExitCode::from(code)

@@ -12,9 +12,6 @@ use std::{
 	path::{Path, PathBuf},
 };
 
-/// The most bytes of a folder's list of files that is read.
-const MAX_LIST: u64 = 256 << 20;
-
 /// What the command is given.
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -144,7 +141,7 @@ struct Fetcher<'a> {
 
 impl Fetcher<'_> {
 	async fn folder(&self, list: &Reading, output: &Path) -> Result<(u64, Option<usize>), Error> {
-		if list.length() > MAX_LIST {
+		if list.length() > folder::MAX_LENGTH as u64 {
 			return Err(Error::new(
 				Kind::NotAuthentic,
 				"the record is too long for a folder's list",

@@ -8,7 +8,7 @@ use crate::{
 use isthmus_sdk::{
 	folder::{self, File as Entry},
 	upload::{settled, MAX_WHOLE},
-	DatasetId, Identity, Leaf, Payload, Pending, Place, RecordKey, State, Stored, Upload,
+	DatasetId, Identity, Leaf, Pending, Place, Reading, RecordKey, Shown, State, Stored, Upload,
 };
 use serde_json::json;
 use std::{
@@ -167,7 +167,8 @@ fn walk(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
 			continue;
 		}
 		if !entry.file_type().is_file() {
-			eprintln!("left out, as it is no file: {}", entry.path().display());
+			let path = entry.path().to_string_lossy();
+			eprintln!("left out, as it is no file: {}", Shown(&path));
 			continue;
 		}
 		let inside = entry.path().strip_prefix(folder).unwrap_or(entry.path());
@@ -178,7 +179,20 @@ fn walk(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
 		files.push((names.join("/"), entry.into_path()));
 	}
 	files.sort();
+	// As a list of them is refused, no file is stored.
+	let entries: Vec<Entry> = files.iter().map(|(path, _)| entry(path)).collect();
+	folder::to_bytes(&entries).map_err(Error::failed)?;
 	Ok(files)
+}
+
+/// A file's place in the list, before anything else is known of it.
+fn entry(path: &str) -> Entry {
+	Entry {
+		path: path.to_owned(),
+		executable: false,
+		length: 0,
+		key: RecordKey::zero(),
+	}
 }
 
 /// Stores a folder's files, and at last the record that names them.
@@ -215,12 +229,9 @@ async fn store_folder(
 		let there = best.record(identity.id(), key).await?;
 		match there.map(|record| record.payload) {
 			Some(payload) if payload.is_complete() => {
-				if plain_length(&payload) != length {
-					return Err(Error::failed(format!(
-						"{} changed since it was stored",
-						at.display()
-					))
-					.hint("store the folder under another --name"));
+				let stored = Reading::open(client, identity, identity.id(), key).await?;
+				if stored.length() != length || !stored.is(&mut file).await? {
+					return Err(changed(&at, &key));
 				}
 			}
 			there => {
@@ -243,7 +254,7 @@ async fn store_folder(
 						.read_to_end(&mut value)
 						.map_err(failed)?;
 					if value.len() as u64 != length {
-						return Err(isthmus_sdk::Error::LengthChanged { expected: length }.into());
+						return Err(changed(&at, &key));
 					}
 					if in_flight.len() >= IN_FLIGHT {
 						if let Some(mut pending) = in_flight.pop_front() {
@@ -255,16 +266,23 @@ async fn store_folder(
 					for mut pending in in_flight.drain(..) {
 						pending.included().await?;
 					}
-					upload.run(&mut file, length, &mut bar).await?;
+					upload
+						.run(&mut file, length, &mut bar)
+						.await
+						.map_err(|error| match error {
+							isthmus_sdk::Error::ValueChanged { .. }
+							| isthmus_sdk::Error::LengthChanged { .. } => changed(&at, &key),
+							error => error.into(),
+						})?;
 				}
 			}
 		}
 		total += length;
 		entries.push(Entry {
-			path,
 			executable: is_executable(&metadata),
 			length,
 			key,
+			..entry(&path)
 		});
 	}
 	for mut pending in in_flight {
@@ -293,14 +311,13 @@ fn next(leaf: Leaf) -> Result<Leaf, Error> {
 	})
 }
 
-/// How many bytes a value has that is stored so.
-fn plain_length(payload: &Payload) -> u64 {
-	use isthmus_sdk::envelope::{record::TAG_LEN, Header};
-	let around = match payload {
-		Payload::Value { .. } => (Header::LEN + TAG_LEN) as u64,
-		Payload::Chunks { .. } => payload.chunks().saturating_mul(TAG_LEN as u64),
-	};
-	payload.length().saturating_sub(around)
+/// A file's bytes are not those that its record has, or that were read a moment ago.
+fn changed(at: &Path, key: &RecordKey) -> Error {
+	Error::failed(format!("{} changed since it was stored", at.display())).hint(format!(
+		"store the folder under another --name, or first remove what is stored of the file: \
+		 isthmus remove {}",
+		key_name(key)
+	))
 }
 
 #[cfg(unix)]
@@ -312,4 +329,23 @@ fn is_executable(metadata: &std::fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_executable(_: &std::fs::Metadata) -> bool {
 	false
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// Such a list was refused only after all files were stored and paid for.
+	#[cfg(unix)]
+	#[test]
+	fn names_that_no_list_can_have_are_refused_before_anything_is_stored() {
+		for name in ["a\\b", "a\nb", "\u{1b}[2J"] {
+			let folder = tempfile::tempdir().unwrap();
+			std::fs::write(folder.path().join("good"), "").unwrap();
+			assert_eq!(walk(folder.path()).unwrap().len(), 1);
+			std::fs::write(folder.path().join(name), "").unwrap();
+			let refused = walk(folder.path()).unwrap_err();
+			assert_eq!(refused.kind(), crate::error::Kind::Failed, "{name:?}");
+		}
+	}
 }

@@ -8,8 +8,9 @@ use crate::types::RecordKey;
 pub const LABEL: &[u8; 17] = b"isthmus/folder/v1";
 /// The most bytes that a file's path may have.
 pub const MAX_PATH: usize = 4096;
+/// The most bytes that a folder may have, which bounds what a reader keeps in memory.
+pub const MAX_LENGTH: usize = 256 << 20;
 /// Bytes of an entry besides its path.
-#[cfg(test)]
 const ENTRY: usize = 2 + 1 + 8 + 32;
 /// Set where the file is a program.
 const EXECUTABLE: u8 = 1;
@@ -17,7 +18,8 @@ const EXECUTABLE: u8 = 1;
 /// A file of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-	/// Where in the folder it is: names with `/` between them, none of them empty, `.` or `..`.
+	/// Where in the folder it is: names with `/` between them, none of them empty, `.` or `..`, and no
+	/// `\` or control character in them.
 	pub path: String,
 	/// Whether it is a program.
 	pub executable: bool,
@@ -37,11 +39,17 @@ pub enum FolderError {
 	#[error("the folder is cut short, or something follows it")]
 	Length,
 	/// A path leads out of the folder, or to a place that not every system has.
-	#[error("the path {0:?} does not lead to a file in the folder")]
+	#[error(
+		"the path {0:?} cannot be in a folder: it has to lead to a file inside it, without a \\ or a \
+		 control character in it, in at most {MAX_PATH} bytes"
+	)]
 	Path(String),
 	/// Two files have the same path, or they are not in order.
 	#[error("the path {0:?} is twice in the folder, or not in order")]
 	Order(String),
+	/// Too many files.
+	#[error("the folder's list of files would be longer than {MAX_LENGTH} bytes")]
+	TooLong,
 	/// A flag is not known here.
 	#[error("the file {0:?} is of a kind that is not known here")]
 	Flags(String),
@@ -51,7 +59,7 @@ pub enum FolderError {
 fn check_path(path: &str) -> Result<(), FolderError> {
 	let good = path.len() <= MAX_PATH
 		&& path.split('/').all(|name| !matches!(name, "" | "." | ".."))
-		&& !path.contains(['\0', '\\']);
+		&& !path.contains(|c: char| c == '\\' || c.is_control());
 	match good {
 		true => Ok(()),
 		false => Err(FolderError::Path(path.to_owned())),
@@ -62,7 +70,7 @@ fn check_path(path: &str) -> Result<(), FolderError> {
 ///
 /// # Errors
 ///
-/// [`FolderError::Path`] and [`FolderError::Order`].
+/// [`FolderError::Path`], [`FolderError::Order`] and [`FolderError::TooLong`].
 pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 	let mut bytes = LABEL.to_vec();
 	let mut last: Option<&str> = None;
@@ -72,6 +80,9 @@ pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 			return Err(FolderError::Order(file.path.clone()));
 		}
 		last = Some(&file.path);
+		if bytes.len() + ENTRY + file.path.len() > MAX_LENGTH {
+			return Err(FolderError::TooLong);
+		}
 		// At most MAX_PATH, so the conversion keeps every bit.
 		bytes.extend((file.path.len() as u16).to_be_bytes());
 		bytes.extend(file.path.as_bytes());
@@ -159,7 +170,8 @@ mod tests {
 	#[test]
 	fn paths_that_lead_elsewhere_are_refused() {
 		for path in [
-			"", "/etc", "a//b", "..", "a/../b", "./a", "a/", "a\0", "a\\b",
+			"", "/etc", "a//b", "..", "a/../b", "./a", "a/", "a\0", "a\\b", "a\nb", "a\x1b[2J",
+			"a\u{85}",
 		] {
 			let refused = FolderError::Path(path.into());
 			assert_eq!(to_bytes(&[file(path)]), Err(refused.clone()));

@@ -431,16 +431,49 @@ impl Payload {
 }
 
 impl std::fmt::Display for Text {
-	/// As text for a terminal: what is not text, or would move its cursor, is escaped.
+	/// As [`Shown`] writes it; what is not text is replaced.
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		Shown(&String::from_utf8_lossy(&self.0)).fmt(f)
+	}
+}
+
+/// Text for a terminal: what would move its cursor, or turn, hide or break what stands there, is escaped.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a>(pub &'a str);
+
+impl std::fmt::Display for Shown<'_> {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		use std::fmt::Write;
-		String::from_utf8_lossy(&self.0)
+		self.0
 			.chars()
-			.try_for_each(|c| match c.is_control() {
+			.try_for_each(|c| match c.is_control() || is_format(c) {
 				true => write!(f, "{}", c.escape_default()),
 				false => f.write_char(c),
 			})
 	}
+}
+
+/// Whether a character is of Unicode's categories Cf, Zl or Zp: marks that turn the direction of what
+/// follows, or are not seen themselves.
+fn is_format(c: char) -> bool {
+	matches!(
+		u32::from(c),
+		0xad | 0x600..=0x605
+			| 0x61c | 0x6dd
+			| 0x70f | 0x890..=0x891
+			| 0x8e2 | 0x180e
+			| 0x200b..=0x200f
+			| 0x2028..=0x202e
+			| 0x2060..=0x206f
+			| 0xfeff | 0xfff9..=0xfffb
+			| 0x110bd
+			| 0x110cd
+			| 0x13430..=0x1343f
+			| 0x1bca0..=0x1bca3
+			| 0x1d173..=0x1d17a
+			| 0xe0001
+			| 0xe0020..=0xe007f
+	)
 }
 
 impl std::str::FromStr for ProducerKind {
@@ -461,3 +494,25 @@ impl std::str::FromStr for ProducerKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no kind of producer; there are school, government, business and other")]
 pub struct UnknownKind(pub String);
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn text_does_not_steer_a_terminal() {
+		for (text, shown) in [
+			(
+				"Gymnasium Nr. 1 – \u{e4}\u{301}",
+				"Gymnasium Nr. 1 – \u{e4}\u{301}",
+			),
+			("a\x1b[2J\n", "a\\u{1b}[2J\\n"),
+			("\u{202e}loohcs", "\\u{202e}loohcs"),
+			("sch\u{200b}ool", "sch\\u{200b}ool"),
+			("a\u{2028}b\u{2029}c", "a\\u{2028}b\\u{2029}c"),
+		] {
+			assert_eq!(Text(text.into()).to_string(), shown);
+		}
+		assert_eq!(Text(vec![b'a', 0xff]).to_string(), "a\u{fffd}");
+	}
+}
