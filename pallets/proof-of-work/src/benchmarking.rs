@@ -1,5 +1,6 @@
 //! Benchmarks of the hooks, the inherent and the transaction extension, each at its dearest: Homestead's
-//! difficulty with its bomb, uncles whose miners are new accounts, a full list of recent uncles.
+//! difficulty with its bomb, the longest uncles of different generations whose miners are new accounts, a
+//! full list of recent uncles.
 
 use crate::{gas::CheckGasLimit, pallet::*, uncles::MAX_RECENT, Head, Uncle};
 use alloc::vec::Vec;
@@ -11,7 +12,9 @@ use frame_support::{
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use isthmus_primitives::{
-	digest::{uncles_hash, GasUsed, PreDigest, Seal, MAX_EXTRA_DATA, POW_ENGINE_ID},
+	digest::{
+		uncles_hash, GasUsed, PreDigest, Seal, MAX_EXTRA_DATA, MAX_HEADER_BYTES, POW_ENGINE_ID,
+	},
 	params::{ChainParameters, DifficultyRule, MAX_UNCLES},
 	AccountId, Hash, Header,
 };
@@ -83,8 +86,10 @@ fn begin<T: Config>(pre: &PreDigest) {
 	frame_system::Pallet::<T>::initialize(&NUMBER.into(), &ancestor(NUMBER - 1), &digest(pre));
 }
 
-/// A stale block, of the generation before this one.
+/// A stale block, as long as a header may be. Each is of a generation of its own, two apart, so that
+/// none shares its ancestors with another.
 fn uncle<T: Config>(seed: u8) -> Header {
+	let number = NUMBER + 1 - 2 * u32::from(seed);
 	let pre = PreDigest {
 		beneficiary: miner(seed),
 		..pre_digest::<T>(&[])
@@ -97,13 +102,18 @@ fn uncle<T: Config>(seed: u8) -> Header {
 	};
 	digest.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
 	let root = Hash::repeat_byte(seed);
-	Header {
-		parent_hash: ancestor(NUMBER - 2),
-		number: NUMBER - 1,
+	let mut header = Header {
+		parent_hash: ancestor(number - 1),
+		number,
 		state_root: root,
 		extrinsics_root: root,
 		digest,
-	}
+	};
+	// The item's kind, and its length in four bytes.
+	let free = MAX_HEADER_BYTES - header.encoded_size() - 5;
+	let padding = DigestItem::Other(alloc::vec![0; free]);
+	header.digest.logs.insert(1, padding);
+	header
 }
 
 fn uncles<T: Config>(count: u32) -> Vec<Header> {

@@ -142,3 +142,111 @@ fn machine() -> String {
 	let cores = std::thread::available_parallelism().map_or(1, usize::from);
 	format!("{name}, {cores} cores")
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	const TRAIT: &str = "pub trait WeightInfo {\n\tfn plain() -> Weight;\n\tfn grows(n: u32, m: u32) -> Weight;\n}\n\n";
+
+	fn line(base: u128, slopes: &[(&str, u128)]) -> Line {
+		let slopes = slopes
+			.iter()
+			.map(|(name, slope)| (name.to_string(), *slope))
+			.collect();
+		Line { base, slopes }
+	}
+
+	/// Not in the trait's order.
+	fn costs() -> Vec<Cost> {
+		vec![
+			Cost {
+				name: "grows".into(),
+				components: vec![("n".into(), 1, 9), ("m".into(), 0, 3)],
+				time: line(1_234_567, &[("n", 1_000)]),
+				least: 1_200,
+				reads: line(2, &[("n", 1)]),
+				writes: line(0, &[]),
+			},
+			Cost {
+				name: "plain".into(),
+				components: vec![],
+				time: line(999, &[]),
+				least: 1,
+				reads: line(0, &[]),
+				writes: line(3, &[]),
+			},
+		]
+	}
+
+	fn written(old: &str, costs: &[Cost]) -> Result<String, WriteError> {
+		let options = Options {
+			runtime: "runtime.wasm".into(),
+			pallet: "pallet_some".into(),
+			steps: 50,
+			repeat: 20,
+			output: "weights.rs".into(),
+		};
+		file(old, &options, costs)
+	}
+
+	#[test]
+	fn a_file_keeps_its_trait_and_has_every_line() {
+		let new = written(&format!("{TRAIT}{GENERATED}\nold"), &costs()).unwrap();
+		let machine = machine();
+		let expected = format!(
+			"{TRAIT}{GENERATED}
+//
+// Command: scripts/weights pallet_some (steps 50, repeats 20)
+// Machine: {machine}
+
+/// Weights for a runtime with the database of its `frame_system::Config`.
+pub struct SubstrateWeight<T>(PhantomData<T>);
+
+impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {{
+	fn plain() -> Weight {{
+		// Shortest time: 1 ns.
+		Weight::from_parts(999, 0)
+			.saturating_add(T::DbWeight::get().writes(3))
+	}}
+	/// `n` is from 1 to 9.
+	/// `m` is from 0 to 3.
+	fn grows(n: u32, _m: u32) -> Weight {{
+		// Shortest time: 1_200 ns.
+		Weight::from_parts(1_234_567, 0)
+			.saturating_add(Weight::from_parts(1_000, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(2))
+			.saturating_add(T::DbWeight::get().reads(1).saturating_mul(n.into()))
+	}}
+}}
+
+/// Weights for tests, without a database's.
+impl WeightInfo for () {{
+	fn plain() -> Weight {{
+		// Shortest time: 1 ns.
+		Weight::from_parts(999, 0)
+	}}
+	fn grows(n: u32, _m: u32) -> Weight {{
+		// Shortest time: 1_200 ns.
+		Weight::from_parts(1_234_567, 0)
+			.saturating_add(Weight::from_parts(1_000, 0).saturating_mul(n.into()))
+	}}
+}}
+"
+		);
+		assert_eq!(new, expected);
+	}
+
+	#[test]
+	fn trait_and_benchmarks_must_agree() {
+		let old = format!("{TRAIT}{GENERATED}\n");
+		let missing = written(&old, &costs()[..1]).unwrap_err();
+		assert!(matches!(missing, WriteError::NoBenchmark(name) if name == "plain"));
+		let mut more = costs();
+		more[0].name = "another".into();
+		let foreign = written(&old, &more).unwrap_err();
+		assert!(matches!(foreign, WriteError::NotInTrait(name) if name == "another"));
+		let unmarked = written(TRAIT, &costs()).unwrap_err();
+		assert!(matches!(unmarked, WriteError::NoMark(_)));
+	}
+}

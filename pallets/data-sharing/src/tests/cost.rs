@@ -153,8 +153,8 @@ fn calls_cost_the_same_with_a_thousand_entries_and_with_a_hundred_thousand() {
 	compare(1_000, 100_000);
 }
 
-/// The weight of revoking one reader and sealing anew for the others, in one batch, and how many
-/// blocks of the runtime it takes: see docs/performance.md.
+/// The weight of revoking one reader and sealing anew for the others, all in one block, whatever the
+/// transactions. On a real chain: `scripts/bench-block` and docs/performance.md.
 #[test]
 fn revoking_and_sealing_anew_for_a_thousand_readers_fits_a_block() {
 	use frame_support::dispatch::GetDispatchInfo;
