@@ -279,7 +279,7 @@ pub(crate) fn new_full(
 		.then(|| Sealer::new(chain.clone(), block_import.clone(), metrics));
 	let rpc_builder = {
 		let sealer = sealer.clone();
-		let sharing = rpc::sharing::Sharing::new(client.clone());
+		let sharing = rpc::sharing::Sharing::new(client.clone())?;
 		let (client, pool, chain) = (client.clone(), pool.clone(), chain.clone());
 		Box::new(move |executor| {
 			let (client, pool, chain) = (client.clone(), pool.clone(), chain.clone());

@@ -8,7 +8,7 @@ mod nonces;
 mod words;
 
 use crate::service::FullClient;
-use codec::DecodeAll;
+use codec::{DecodeAll, Encode};
 use isthmus_primitives::{AccountId, Balance, Block, BlockNumber, Hash};
 use jsonrpsee::{
 	proc_macros::rpc,
@@ -26,7 +26,7 @@ use pallet_data_sharing::{
 };
 use parking_lot::Mutex;
 use polkadot_sdk::*;
-use sc_client_api::{BlockBackend, HeaderBackend};
+use sc_client_api::{AuxStore, BlockBackend, HeaderBackend};
 use serde::Serialize;
 use sp_api::ProvideRuntimeApi;
 use sp_runtime::{traits::Verify, MultiSignature};
@@ -40,6 +40,9 @@ const WINDOW_AFTER: BlockNumber = 8;
 /// The most bytes of chunks in one answer, unless one chunk alone has more: eight of the largest. In
 /// base64 that is 11 MiB, and a node's answers have at most 15.
 const PAGE_SIZE: u64 = 8 * (1024 * 1024 + 1024);
+
+/// Where the database keeps the newest block of an answered question.
+const NEWEST_KEY: &[u8] = b"isthmus:newest_question";
 
 /// The methods.
 #[rpc(server)]
@@ -154,10 +157,21 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-	/// Answers from this client's best block.
-	pub(crate) fn new(client: Arc<FullClient>) -> Self {
-		let nonces = Arc::new(Mutex::new(Nonces::new(client.info().best_number)));
-		Self { client, nonces }
+	/// Answers from this client's best block, and nothing that was answered before the node started.
+	///
+	/// # Errors
+	///
+	/// The database's.
+	pub(crate) fn new(client: Arc<FullClient>) -> Result<Self, sp_blockchain::Error> {
+		let newest = client
+			.get_aux(NEWEST_KEY)?
+			.map(|bytes| BlockNumber::decode_all(&mut &bytes[..]))
+			.transpose()
+			.map_err(|error| {
+				sp_blockchain::Error::Backend(format!("the newest question's block: {error}"))
+			})?;
+		let nonces = Arc::new(Mutex::new(Nonces::new(newest)));
+		Ok(Self { client, nonces })
 	}
 
 	/// Checks who asks, and asks the chain for it: the answer, and the block whose state it is of.
@@ -217,9 +231,12 @@ impl Sharing {
 		)?
 		.map_err(Refusal::NotAllowed)?;
 		// Only now, so that strangers cannot fill the memory. Of two at once, one comes second.
-		self.nonces
-			.lock()
-			.take(&query.caller, nonce, query.block, oldest)?;
+		let mut nonces = self.nonces.lock();
+		nonces.take(&query.caller, nonce, query.block, oldest)?;
+		nonces.before_answer(query.block, |block| {
+			self.client
+				.insert_aux(&[(NEWEST_KEY, &block.encode()[..])], &[])
+		})?;
 		Ok((answer, info.best_number, info.best_hash))
 	}
 
