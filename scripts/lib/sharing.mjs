@@ -19,6 +19,11 @@ import { messageOf, newNonce, QuestionRefused } from './query.mjs';
 
 /** Added to a grant's term, in blocks: the grant's own block comes later than the one it counts from. */
 const TERM_SLACK = 16;
+/**
+ * How long an answer to a request may be on its way, in blocks; the chain's `CancelNotice` is no less. The
+ * sealed keys are public once they are sent, so an answer that comes too late is not paid.
+ */
+const ANSWER_LIFE = 16;
 /** How often a record was replaced under its key: never, as there is no call for it yet. */
 const FIRST_VERSION = 0;
 
@@ -64,6 +69,11 @@ export class NotIncluded extends Error {
 		super(NOT_INCLUDED[name] ?? `The transaction was not taken into a block: ${name}.`);
 		this.name = name;
 	}
+}
+
+/** A request is open for so few blocks that an answer might come too late, and not be paid. */
+export class EndsTooSoon extends Error {
+	name = 'EndsTooSoon';
 }
 
 /** A block that a call was in is not in the chain that became final. */
@@ -168,14 +178,15 @@ export class Client {
 	 *
 	 * @param signer An account from `account`.
 	 * @param call One of `api.tx`.
+	 * @param {{era?: number}} options For how many blocks the transaction is good; 64 by default.
 	 * @returns {Promise<Receipt>}
 	 * @throws {CallRefused} if the chain refuses the call.
 	 * @throws {NotIncluded} if the transaction ends outside any block.
 	 */
-	async submit(signer, call) {
+	async submit(signer, call, options = {}) {
 		const nonce = await this.#nextNonce(signer.address);
 		return new Promise((resolve, reject) => {
-			call.signAndSend(signer, { nonce }, (result) => {
+			call.signAndSend(signer, { ...options, nonce }, (result) => {
 				const { dispatchError, internalError, status } = result;
 				if (internalError) {
 					reject(internalError);
@@ -322,11 +333,20 @@ export class Client {
 	 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
 	 * @param {{term: number, request?: number, until?: Date}} terms For how many blocks at least, which
 	 * request this answers, if any, and a date at which it ends before, if any.
+	 * @throws {EndsTooSoon} if the request may end before the answer is in a block.
 	 */
 	async authorize(signer, master, grantee, scope, { term, request = null, until = null }) {
 		const { dataSharing } = this.api.tx;
 		const best = await this.api.rpc.chain.getHeader();
-		const expiry = best.number.toNumber() + term + TERM_SLACK;
+		const now = best.number.toNumber();
+		const expiry = now + term + TERM_SLACK;
+		if (request !== null) {
+			const open = (await this.api.query.dataSharing.requests(request)).unwrapOr(null);
+			const left = open ? open.validUntil.toNumber() - now : 0;
+			if (left <= ANSWER_LIFE) {
+				throw new EndsTooSoon(`request ${request} is open for ${left} more blocks, and an answer may take ${ANSWER_LIFE}`);
+			}
+		}
 		const registered = await this.api.query.dataSharing.encryptionKeys(grantee);
 		if (registered.isNone) {
 			throw new Error(`${grantee} has no encryption key to seal a grant to: it sets one first`);
@@ -337,6 +357,7 @@ export class Client {
 		return this.submit(
 			signer,
 			dataSharing.addAuthorize(grantee, scope, expiry, until && seconds(until), hex(sealed), request),
+			request === null ? {} : { era: ANSWER_LIFE },
 		);
 	}
 

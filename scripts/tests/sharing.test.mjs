@@ -211,6 +211,13 @@ test('a request is made once, and answered as it was asked', { timeout }, async 
 	});
 	assert.equal(await state(), before);
 	await client.submit(company, calls.cancelRequest(request));
+	// An offer that is taken back stays for a notice; an answer that begins now might come too late.
+	const left = (await client.api.query.dataSharing.requests(request)).unwrap();
+	assert.equal(left.offer.toNumber(), 5);
+	await assert.rejects(
+		client.authorize(school, master, company.address, whole, { term: TERM, request }),
+		{ name: 'EndsTooSoon' },
+	);
 });
 
 test('a store inside another call is refused, and changes nothing', { timeout }, async () => {
