@@ -66,6 +66,12 @@ impl Client {
 		self.call(PALLET, "set_encryption_key", arguments).await
 	}
 
+	/// Take the encryption key back: until there is another, nothing is granted to this account but what
+	/// it asked for.
+	pub async fn remove_encryption_key(&self) -> Result<Call, Error> {
+		self.call(PALLET, "remove_encryption_key", ()).await
+	}
+
 	/// Open a dataset.
 	pub async fn create_dataset(&self, name: &str) -> Result<Call, Error> {
 		let arguments = (Bytes(name.as_bytes()),);
@@ -139,6 +145,16 @@ impl Client {
 	/// Remove a record, or give up one that is not complete.
 	pub async fn remove_record(&self, key: RecordKey) -> Result<Call, Error> {
 		self.call(PALLET, "remove_record", (key,)).await
+	}
+
+	/// Free the leaf of a record that was removed, once its epoch is over.
+	pub async fn free_leaf(
+		&self,
+		dataset: DatasetId,
+		epoch: Epoch,
+		leaf: Leaf,
+	) -> Result<Call, Error> {
+		self.call(PALLET, "free_leaf", (dataset, epoch, leaf)).await
 	}
 
 	/// T_q: ask a producer for access.

@@ -111,6 +111,11 @@ impl Error {
 	pub fn is_refusal(&self, name: &str) -> bool {
 		matches!(self, Error::Refused(refusal) if refusal.name == name)
 	}
+
+	/// Whether the connection failed, so that the same may go well over another one.
+	pub fn is_connection(&self) -> bool {
+		matches!(self, Error::Connection(_) | Error::Unreachable { .. })
+	}
 }
 
 impl From<subxt::rpcs::Error> for Error {

@@ -6,11 +6,13 @@ use crate::{
 	calls::Terms,
 	client::Client,
 	error::Error,
+	event::Event,
 	state::{every, State},
-	tx::Call,
+	tx::{Call, Included},
 	types::*,
 };
 use isthmus_envelope::{open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range};
+use std::collections::HashSet;
 
 /// How many blocks later than now a transaction may come into one, when a grant's expiry is counted
 /// from now on: the chain counts the term from the block that the grant is in.
@@ -137,57 +139,328 @@ pub fn expiry(state: &State, term: BlockNumber) -> BlockNumber {
 	now.saturating_add(term).saturating_add(TERM_SLACK)
 }
 
-/// Revokes a grant and keeps the dataset's other readers: the calls, in the order in which they have to
-/// be sent. The first revokes, which begins the dataset's next epoch; in it, and in further ones where
-/// there are very many readers, the others' grants on the current epoch are sealed anew for the next.
+/// What became of a revocation.
+#[derive(Debug)]
+pub struct Revocation {
+	/// The grant, as it was before.
+	pub grant: Grant,
+	/// The block that it is revoked in; `None` where it was revoked before.
+	pub included: Option<Included>,
+	/// What became of the other readers; `None` where the dataset did not move on, as the grant was on
+	/// an earlier epoch.
+	pub renewal: Option<Renewal>,
+	/// The reader's other grants on the dataset, which stay good.
+	pub left: Vec<GrantId>,
+}
+
+/// What became of the readers of a dataset whose epoch has ended.
+#[derive(Debug)]
+pub struct Renewal {
+	/// The epoch that their grants were sealed anew for.
+	pub epoch: Epoch,
+	/// The grants that were given.
+	pub renewed: Vec<(GrantId, Terms)>,
+	/// The grants that were not, and why.
+	pub skipped: Vec<(Terms, Error)>,
+	/// The block of the last grants, if any were given.
+	pub last: Option<Included>,
+	/// What ended it before its end, if anything did: [`revoke`] or [`renew`] again goes on.
+	pub ended: Option<Error>,
+}
+
+/// Revokes a grant and keeps the dataset's other readers.
+///
+/// The revocation is a transaction of its own, so that nothing undoes it. If the grant was on the
+/// dataset's current epoch, a new one begins with it, and the other readers' grants are [renewed](renew)
+/// for it. The reader whose grant it was gets nothing of the new epoch, also where it has further grants
+/// on the one that ended: those stay good, for that epoch alone.
 ///
 /// What was stored before stays readable by all, as their old grants stay good.
 ///
+/// For a grant of the epoch before the current one that is revoked already, the renewal is gone on with.
+///
 /// # Errors
 ///
-/// [`Error::Unknown`] where there is no such grant, or a reader has taken its encryption key back.
-pub async fn revoke(
-	client: &Client,
-	state: &State,
-	owner: &Identity,
-	id: GrantId,
-) -> Result<Vec<Call>, Error> {
-	let revoked = state
+/// [`Error::Unknown`] where there is no such grant, [`Error::Refused`] where it ended or was paid for.
+/// What goes wrong after the revocation is in what is returned.
+pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
+	let best = client.best().await?;
+	let grant = best
 		.grant(id)
 		.await?
 		.filter(|grant| grant.owner == *owner.id())
 		.ok_or_else(|| Error::Unknown(format!("grant {id} of this owner")))?;
-	let dataset = revoked.scope.dataset;
+	let Scope { dataset, epoch, .. } = grant.scope;
+	let current = best
+		.dataset(owner.id(), dataset)
+		.await?
+		.ok_or_else(|| Error::Unknown(format!("dataset {dataset}")))?
+		.epoch;
+	let mut revocation = Revocation {
+		grant,
+		included: None,
+		renewal: None,
+		left: Vec::new(),
+	};
+	let again =
+		revocation.grant.state == GrantState::Revoked && epoch.checked_add(1) == Some(current);
+	let (state, moved) = if again {
+		(best, true)
+	} else {
+		let call = client.revoke(id).await?;
+		let included = client.send(&owner.account, &call).await?;
+		let moved = included
+			.events
+			.iter()
+			.any(|event| matches!(event, Event::EpochStarted { .. }));
+		let state = client.at(included.block.hash).await;
+		revocation.included = Some(included);
+		match state {
+			Ok(state) => (state, moved),
+			Err(error) => {
+				revocation.renewal =
+					moved.then(|| Renewal::stopped(epoch.saturating_add(1), error));
+				return Ok(revocation);
+			}
+		}
+	};
+	let reader = revocation.grant.grantee;
+	match every(|after| state.grants_of(owner.id(), None, after)).await {
+		Ok(grants) => {
+			revocation.left = grants
+				.iter()
+				.filter(|entry| {
+					entry.id != id
+						&& entry.grant.scope.dataset == dataset
+						&& entry.grant.grantee == reader
+						&& entry.grant.state == GrantState::Active
+				})
+				.map(|entry| entry.id)
+				.collect();
+			if moved {
+				let renewal = renew_these(client, &state, owner, dataset, &grants).await;
+				revocation.renewal = Some(
+					renewal
+						.unwrap_or_else(|error| Renewal::stopped(epoch.saturating_add(1), error)),
+				);
+			}
+		}
+		Err(error) if moved => {
+			revocation.renewal = Some(Renewal::stopped(epoch.saturating_add(1), error));
+		}
+		// The grant is revoked; of what is left nothing could be learned.
+		Err(_) => {}
+	}
+	Ok(revocation)
+}
+
+/// Seals anew, for a dataset's current epoch, the grants on the epoch before it that have no like on the
+/// current one. Readers of whom a grant on that epoch was revoked are left out. Best effort: a reader
+/// who cannot be given its grant, having taken its encryption key back say, does not stop the others.
+///
+/// # Errors
+///
+/// Those of the connection, and [`Error::Unknown`] where there is no such dataset.
+pub async fn renew(
+	client: &Client,
+	owner: &Identity,
+	dataset: DatasetId,
+) -> Result<Renewal, Error> {
+	let best = client.best().await?;
+	let grants = every(|after| best.grants_of(owner.id(), None, after)).await?;
+	renew_these(client, &best, owner, dataset, &grants).await
+}
+
+async fn renew_these(
+	client: &Client,
+	state: &State,
+	owner: &Identity,
+	dataset: DatasetId,
+	grants: &[GrantEntry],
+) -> Result<Renewal, Error> {
 	let epoch = state
 		.dataset(owner.id(), dataset)
 		.await?
 		.ok_or_else(|| Error::Unknown(format!("dataset {dataset}")))?
 		.epoch;
-	let grants =
-		every(|after| state.grants_of(owner.id(), Some(GrantState::Active), after)).await?;
-	let mut calls = vec![client.revoke(id).await?];
-	for GrantEntry { id: other, grant } in grants {
-		if other == id || grant.scope.dataset != dataset || grant.scope.epoch != epoch {
-			continue;
+	let mut renewal = Renewal {
+		epoch,
+		renewed: Vec::new(),
+		skipped: Vec::new(),
+		last: None,
+		ended: None,
+	};
+	for part in to_renew(grants, dataset, epoch).chunks(GRANTS_IN_ONE) {
+		if let Err(error) = renew_part(client, state, owner, part, &mut renewal).await {
+			renewal.ended = Some(error);
+			break;
 		}
-		let terms = Terms {
+	}
+	Ok(renewal)
+}
+
+/// Renews as many grants as go into one transaction.
+async fn renew_part(
+	client: &Client,
+	state: &State,
+	owner: &Identity,
+	part: &[Terms],
+	renewal: &mut Renewal,
+) -> Result<(), Error> {
+	let (mut sealed, mut calls) = (Vec::new(), Vec::new());
+	for terms in part {
+		match grant(client, state, owner, terms).await {
+			Ok(call) => {
+				sealed.push(terms.clone());
+				calls.push(call);
+			}
+			Err(error) if error.is_connection() => return Err(error),
+			Err(error) => renewal.skipped.push((terms.clone(), error)),
+		}
+	}
+	if calls.is_empty() {
+		return Ok(());
+	}
+	let call = client.batch_each(&calls).await?;
+	let included = client.send(&owner.account, &call).await?;
+	// Both are in the order of the calls.
+	let mut given = included.events.iter().filter_map(|event| match event {
+		Event::Authorized {
+			grant,
+			grantee,
+			scope,
+			expiry,
+			until,
+			..
+		} => Some((*grant, (grantee, scope, expiry, until))),
+		_ => None,
+	});
+	let mut given_next = given.next();
+	let mut refusals = included.refused.iter();
+	for terms in sealed {
+		let this = (&terms.grantee, &terms.scope, &terms.expiry, &terms.until);
+		match given_next {
+			Some((id, grant)) if grant == this => {
+				renewal.renewed.push((id, terms));
+				given_next = given.next();
+			}
+			_ => match refusals.next() {
+				Some(refusal) => renewal
+					.skipped
+					.push((terms, Error::Refused(refusal.clone()))),
+				None => {
+					return Err(Error::Incompatible(
+						"a batch that says nothing of one of its calls".into(),
+					))
+				}
+			},
+		}
+	}
+	renewal.last = Some(included);
+	Ok(())
+}
+
+/// The grants to be given on a dataset's current epoch: those on the one before that have no like there,
+/// but not those of readers of whom a grant on it was revoked.
+fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Terms> {
+	let Some(before) = epoch.checked_sub(1) else {
+		return Vec::new();
+	};
+	let on = |epoch| {
+		grants
+			.iter()
+			.map(|entry| &entry.grant)
+			.filter(move |grant| (grant.scope.dataset, grant.scope.epoch) == (dataset, epoch))
+	};
+	let what = |grant: &Grant| {
+		let Scope { from, to, .. } = grant.scope;
+		(grant.grantee.0, from, to, grant.expiry, grant.until)
+	};
+	let put_out: HashSet<[u8; 32]> = on(before)
+		.filter(|grant| grant.state == GrantState::Revoked)
+		.map(|grant| grant.grantee.0)
+		.collect();
+	let mut there: HashSet<_> = on(epoch).map(what).collect();
+	on(before)
+		.filter(|grant| grant.state == GrantState::Active && !put_out.contains(&grant.grantee.0))
+		.filter(|grant| there.insert(what(grant)))
+		.map(|grant| Terms {
 			grantee: grant.grantee,
 			scope: Scope {
-				epoch: epoch.saturating_add(1),
+				epoch,
 				..grant.scope
 			},
 			expiry: grant.expiry,
 			until: grant.until,
 			request: None,
+		})
+		.collect()
+}
+
+impl Renewal {
+	/// One that could not begin.
+	fn stopped(epoch: Epoch, error: Error) -> Self {
+		Self {
+			epoch,
+			renewed: Vec::new(),
+			skipped: Vec::new(),
+			last: None,
+			ended: Some(error),
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn entry(id: GrantId, reader: u8, epoch: Epoch, to: u64, state: GrantState) -> GrantEntry {
+		let grant = Grant {
+			owner: [1; 32].into(),
+			grantee: [reader; 32].into(),
+			scope: Scope {
+				dataset: 3,
+				epoch,
+				from: 0,
+				to,
+			},
+			expiry: 100,
+			until: None,
+			paid_until: 0,
+			state,
+			sealed_keys: Vec::new(),
+			deposit: 0,
 		};
-		calls.push(self::grant(client, state, owner, &terms).await?);
+		GrantEntry { id, grant }
 	}
-	if calls.len() == 1 {
-		return Ok(calls);
+
+	fn renewed(grants: &[GrantEntry], epoch: Epoch) -> Vec<(u8, Epoch, u64)> {
+		to_renew(grants, 3, epoch)
+			.into_iter()
+			.map(|terms| (terms.grantee.0[0], terms.scope.epoch, terms.scope.to))
+			.collect()
 	}
-	let mut batches = Vec::new();
-	for calls in calls.chunks(GRANTS_IN_ONE) {
-		batches.push(client.batch(calls).await?);
+
+	#[test]
+	fn only_readers_who_stay_are_renewed_and_each_grant_once() {
+		use GrantState::*;
+		let mut grants = vec![
+			entry(0, 5, 0, 10, Active),
+			entry(1, 5, 0, 20, Active),
+			entry(2, 6, 0, 10, Revoked),
+			entry(3, 6, 0, 20, Active),
+			entry(4, 7, 0, 10, Expired),
+			entry(5, 8, 0, 10, Active),
+			entry(6, 8, 0, 10, Active),
+		];
+		assert_eq!(renewed(&grants, 1), [(5, 1, 10), (5, 1, 20), (8, 1, 10)]);
+		// Gone on with: what is there is not given again.
+		grants.push(entry(7, 5, 1, 20, Active));
+		grants.push(entry(8, 8, 1, 10, Expired));
+		assert_eq!(renewed(&grants, 1), [(5, 1, 10)]);
+		// Other epochs and datasets are not looked at.
+		assert_eq!(renewed(&grants, 0), []);
+		assert_eq!(renewed(&grants, 2), [(5, 2, 20)]);
+		assert_eq!(to_renew(&grants, 4, 1), []);
 	}
-	Ok(batches)
 }

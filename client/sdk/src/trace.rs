@@ -9,7 +9,7 @@ use crate::{
 	client::{BlockId, Client},
 	error::Error,
 	event::Event,
-	tx::outcomes,
+	tx::{outcomes, Happened},
 	types::*,
 	upload::{Progress, Stage},
 };
@@ -85,12 +85,13 @@ async fn happenings(client: &Client, number: BlockNumber) -> Result<Vec<Happenin
 	let outcomes = outcomes(&state).await?;
 	Ok(outcomes
 		.into_iter()
-		.filter_map(|(transaction, outcome)| {
-			outcome.ok().map(|event| Happening {
+		.filter_map(|(transaction, happened)| match happened {
+			Happened::Event(event) => Some(Happening {
 				block,
 				transaction,
 				event,
-			})
+			}),
+			Happened::Refused(_) | Happened::OneRefused(_) => None,
 		})
 		.collect())
 }

@@ -106,18 +106,32 @@ pub struct Included {
 	pub index: u32,
 	/// What happened in it, as far as it concerns data sharing.
 	pub events: Vec<Event>,
+	/// Why calls in it were refused without undoing the others, in their order; see
+	/// [`Client::batch_each`].
+	pub refused: Vec<Refusal>,
 }
 
-/// A block's events: by the transaction that they happened in, either data sharing's or the refusal.
+/// A block's events, by the transaction that they happened in.
 #[derive(Clone)]
 pub(crate) struct BlockEvents {
 	block: BlockId,
 	outcomes: Arc<Vec<Outcome>>,
 }
 
-/// Something of data sharing that happened in a block, or a call that was refused, with the number of
-/// its transaction; none where it happened by itself.
-pub(crate) type Outcome = (Option<u32>, Result<Event, Refusal>);
+/// Something that happened in a block, with the number of its transaction; none where it happened by
+/// itself.
+pub(crate) type Outcome = (Option<u32>, Happened);
+
+/// What happened.
+#[derive(Clone)]
+pub(crate) enum Happened {
+	/// Something of data sharing.
+	Event(Event),
+	/// The transaction's call was refused.
+	Refused(Refusal),
+	/// A call in a batch was refused, which left the others.
+	OneRefused(Refusal),
+}
 
 /// What happened in a block.
 pub(crate) async fn outcomes(state: &State) -> Result<Vec<Outcome>, Error> {
@@ -128,13 +142,16 @@ pub(crate) async fn outcomes(state: &State) -> Result<Vec<Outcome>, Error> {
 			Phase::ApplyExtrinsic(index) => Some(index),
 			Phase::Initialization | Phase::Finalization => None,
 		};
-		if event.pallet_name() == "System" && event.event_name() == "ExtrinsicFailed" {
+		let refusal = || -> Result<Refusal, Error> {
 			let metadata = state.inner().metadata();
-			let error = DispatchError::decode_from(event.field_bytes(), metadata)?;
-			outcomes.push((index, Err(Refusal::from(error))));
-		} else if let Some(event) = Event::read(&event)? {
-			outcomes.push((index, Ok(event)));
-		}
+			Ok(DispatchError::decode_from(event.field_bytes(), metadata)?.into())
+		};
+		let happened = match (event.pallet_name(), event.event_name()) {
+			("System", "ExtrinsicFailed") => Some(Happened::Refused(refusal()?)),
+			("Utility", "ItemFailed") => Some(Happened::OneRefused(refusal()?)),
+			_ => Event::read(&event)?.map(Happened::Event),
+		};
+		outcomes.extend(happened.map(|happened| (index, happened)));
 	}
 	Ok(outcomes)
 }
@@ -161,6 +178,16 @@ impl Client {
 
 	/// Several calls in one: all of them, or none.
 	pub async fn batch(&self, calls: &[Call]) -> Result<Call, Error> {
+		self.batch_by("batch_all", calls).await
+	}
+
+	/// Several calls in one, each for itself: those that the chain refuses are in
+	/// [`Included::refused`], and the others take effect.
+	pub async fn batch_each(&self, calls: &[Call]) -> Result<Call, Error> {
+		self.batch_by("force_batch", calls).await
+	}
+
+	async fn batch_by(&self, name: &'static str, calls: &[Call]) -> Result<Call, Error> {
 		let at = self.anchor().await?;
 		let mut fields = codec::Compact(calls.len() as u32).encode();
 		for call in calls {
@@ -168,7 +195,7 @@ impl Client {
 		}
 		Ok(Call {
 			pallet: "Utility",
-			name: "batch_all",
+			name,
 			fields: Raw(fields),
 		})
 	}
@@ -307,17 +334,20 @@ impl Pending {
 			let index = u32::try_from(index)
 				.map_err(|_| Error::Incompatible("a block of 2^32 transactions".into()))?;
 			let BlockEvents { block, outcomes } = self.client.outcomes(hash).await?;
-			let events = outcomes
-				.iter()
-				.filter(|(at, _)| *at == Some(index))
-				.map(|(_, outcome)| outcome.clone())
-				.collect::<Result<_, _>>()
-				.map_err(Error::Refused)?;
-			return Ok(Included {
+			let mut included = Included {
 				block,
 				index,
-				events,
-			});
+				events: Vec::new(),
+				refused: Vec::new(),
+			};
+			for (_, happened) in outcomes.iter().filter(|(at, _)| *at == Some(index)) {
+				match happened.clone() {
+					Happened::Event(event) => included.events.push(event),
+					Happened::OneRefused(refusal) => included.refused.push(refusal),
+					Happened::Refused(refusal) => return Err(Error::Refused(refusal)),
+				}
+			}
+			return Ok(included);
 		}
 	}
 }
