@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { attackData } from './lib/attack-data.mjs';
-import { attackBlocks } from './lib/attack-network.mjs';
-import { checked, measured, parseOutcomes, report, withTable } from './lib/attack-report.mjs';
-import { program } from './lib/attack-program.mjs';
+import { blockAttacks } from './lib/attack-network.mjs';
+import { measured, parseOutcomes, report, withTable } from './lib/attack-report.mjs';
+import { carryOut, program } from './lib/attack-program.mjs';
 
 const { values: options } = parseArgs({
 	options: {
@@ -30,28 +30,23 @@ const record = join(root, 'docs/attacks.jsonl');
 const folder = mkdtempSync(join(tmpdir(), 'isthmus-attack-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
-const outcomes = options.from ? parseOutcomes(readFileSync(options.from, 'utf8')) : await attack();
+const { outcomes, failed } = options.from
+	? { outcomes: parseOutcomes(readFileSync(options.from, 'utf8')), failed: [] }
+	: await carryOut([
+			['attacks on shared data', (tell) => attackData(folder, tell)],
+			...blockAttacks(folder, { seed: options.seed, short: options.short }),
+		]);
 const version = execFileSync(program('isthmus-node'), ['--version'], { encoding: 'utf8' }).trim();
 const written = report(outcomes, { version, date: new Date().toISOString().slice(0, 10) });
 console.log(written);
-if (options.write) await write();
+if (options.write && failed.length === 0) await write();
 if (!outcomes.every(({ held }) => held)) {
 	console.error('Not every defence held: see "Not held" above.');
 	process.exitCode = 1;
 }
-
-/** Carries out the attacks, one after the other. */
-async function attack() {
-	const all = [];
-	const began = performance.now();
-	const tell = (outcome) => {
-		all.push(checked(outcome));
-		const after = `${((performance.now() - began) / 1000).toFixed(0)} s`;
-		console.error(`${after.padStart(6)}  ${outcome.held ? 'held    ' : 'NOT HELD'}  ${outcome.title}`);
-	};
-	await attackData(folder, tell);
-	await attackBlocks(folder, { seed: options.seed, short: options.short }, tell);
-	return all;
+if (failed.length > 0) {
+	console.error(`Not carried out, so that nothing is known and nothing was written: ${failed.join(', ')}.`);
+	process.exitCode = 2;
 }
 
 /** Rewrites the page, the record and the plots. */

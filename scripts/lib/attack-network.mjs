@@ -3,8 +3,10 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { adversary, NotCarriedOut } from './attack-program.mjs';
+import { MasterSecret } from './envelope.mjs';
 import { LocalNode } from './node.mjs';
 import { Rpc, until } from './rpc.mjs';
+import { Client, recordKey } from './sharing.mjs';
 import { giveKeys, identities, writeSpec } from './spec.mjs';
 
 /** The forged blocks need so many true ones: uncles of the seventh generation are among them. */
@@ -19,14 +21,17 @@ const FIXED = {
 /** Races by q, z and how many, without finality and with it; and how many blocks are mined selfishly. */
 const WHOLE = {
 	races: [
-		[0.1, 1, 150],
-		[0.1, 2, 150],
-		[0.3, 1, 150],
-		[0.3, 2, 150],
-		[0.3, 4, 150],
+		[0.1, 1, 250],
+		[0.1, 2, 250],
+		[0.3, 1, 250],
+		[0.3, 2, 250],
+		[0.3, 3, 250],
+		[0.3, 4, 250],
+		[0.3, 6, 200],
+		[0.3, 8, 150],
 	],
-	final: [0.3, 2, 60],
-	selfish: [0.4, 400],
+	final: [0.3, 2, 100],
+	selfish: [0.4, 1500],
 	flood: { messages: 10_000, seconds: 40 },
 };
 const SHORT = {
@@ -35,6 +40,8 @@ const SHORT = {
 	selfish: [0.4, 60],
 	flood: { messages: 500, seconds: 4 },
 };
+/** The values that blocks are asked for with, and their bytes. */
+const [BULK_VALUES, BULK_BYTES] = [9, 1024 * 1024];
 /** After how many milliseconds an attack is taken to hang. */
 const TIMEOUT = 600_000;
 
@@ -87,9 +94,26 @@ export function forgedOutcome(cases) {
 
 /** Runs isthmus-adversary, and tells the outcomes that it prints. */
 async function told(tell, args) {
-	const outcomes = await adversary(args, TIMEOUT);
+	const outcomes = await adversary(args, TIMEOUT, tell);
 	if (outcomes.length === 0) throw new NotCarriedOut(`isthmus-adversary ${args[0]} told no outcome`);
-	outcomes.forEach(tell);
+}
+
+/** Stores large values, so that the node's blocks are worth asking for: more than one answer to a peer holds. */
+export async function storeBulk(url) {
+	const client = await Client.connect(url);
+	try {
+		const owner = client.account('//Bob');
+		const master = MasterSecret.generate();
+		const value = (leaf) => {
+			const place = { dataset: 0, epoch: 0, leaf, key: recordKey(`bulk/${leaf}`) };
+			return client.store(owner, master, place, Buffer.alloc(BULK_BYTES, leaf));
+		};
+		await client.register(owner, 'School', 'Bulk');
+		await client.createDataset(owner, 'bulk');
+		await Promise.all(Array.from({ length: BULK_VALUES }, (_, leaf) => value(leaf)));
+	} finally {
+		await client.disconnect();
+	}
 }
 
 /** Floods of every kind. Each line of the program is an outcome. */
@@ -98,6 +122,7 @@ async function floods({ messages, seconds }, tell) {
 	const extent = ['--messages', String(messages), '--seconds', String(seconds)];
 	const at = ['--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath];
 	try {
+		await storeBulk(node.url);
 		await told(tell, ['flood', ...at, ...extent]);
 	} finally {
 		await node.stop();
@@ -149,42 +174,49 @@ class HonestNodes {
 	}
 }
 
-/** Private forks without finality, and blocks withheld. */
-async function races(folder, seed, { races, selfish }, tell) {
-	const honest = await HonestNodes.start(folder, { count: 2, finality: false });
-	const [share, blocks] = selfish;
+/** An attack by mining on nodes of its own: on a long chain of which nothing is final, every block takes longer. */
+async function attacked(folder, network, tell, ...args) {
+	const honest = await HonestNodes.start(folder, network);
 	try {
-		for (const [q, z, trials] of races) {
-			await honest.attacked(tell, 'race', '--q', q, '--z', z, '--trials', trials, '--seed', seed);
-		}
-		await honest.attacked(tell, 'selfish', '--q', share, '--blocks', blocks, '--seed', seed);
+		await honest.attacked(tell, ...args);
 	} finally {
 		await honest.stop();
 	}
+}
+
+/** Private forks without finality. */
+async function races(folder, seed, courses, tell) {
+	for (const [q, z, trials] of courses) {
+		const course = ['--q', q, '--z', z, '--trials', trials, '--seed', seed];
+		await attacked(folder, { count: 2, finality: false }, tell, 'race', ...course);
+	}
+}
+
+/** Blocks withheld. */
+async function selfishMining(folder, seed, [q, blocks], tell) {
+	const course = ['--q', q, '--blocks', blocks, '--seed', seed];
+	await attacked(folder, { count: 2, finality: false }, tell, 'selfish', ...course);
 }
 
 /** Private forks against four verifiers: as heavy as they may be, they come after the votes. */
 async function finalRace(folder, seed, [q, z, trials], tell) {
-	const honest = await HonestNodes.start(folder, { count: 4, finality: true });
-	try {
-		const course = ['--q', q, '--z', z, '--trials', trials, '--seed', seed];
-		await honest.attacked(tell, 'race', ...course, '--final');
-	} finally {
-		await honest.stop();
-	}
+	const course = ['--q', q, '--z', z, '--trials', trials, '--seed', seed];
+	await attacked(folder, { count: 4, finality: true }, tell, 'race', ...course, '--final');
 }
 
 /**
- * Carries out the attacks by blocks, and tells each outcome.
+ * The attacks by blocks, each with its name, for `carryOut`.
  *
  * @param {string} folder Where nodes may keep their chains.
  * @param {{seed: string, short: boolean}} options `short` makes fewer tries of what takes long.
- * @param {(outcome: import('./attack-report.mjs').Outcome) => void} tell
  */
-export async function attackBlocks(folder, { seed, short }, tell) {
+export function blockAttacks(folder, { seed, short }) {
 	const extent = short ? SHORT : WHOLE;
-	await forgedBlocks(tell);
-	await races(folder, seed, extent, tell);
-	await finalRace(folder, seed, extent.final, tell);
-	await floods(extent.flood, tell);
+	return [
+		['forged blocks', forgedBlocks],
+		['private forks, finality off', (tell) => races(folder, seed, extent.races, tell)],
+		['selfish mining', (tell) => selfishMining(folder, seed, extent.selfish, tell)],
+		['private forks, finality on', (tell) => finalRace(folder, seed, extent.final, tell)],
+		['floods', (tell) => floods(extent.flood, tell)],
+	];
 }

@@ -1,8 +1,13 @@
 // The table of docs/security.md, from outcomes made up for it.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { adversary, carryOut, NotCarriedOut } from '../lib/attack-program.mjs';
 import {
 	BEGIN,
 	checked,
@@ -130,4 +135,63 @@ test('the report counts what held', () => {
 test('docs/security.md has a place for the table', () => {
 	const page = readFileSync(new URL('../../docs/security.md', import.meta.url), 'utf8');
 	assert.ok(withTable(page, 'new').includes(`${BEGIN}\n\nnew\n\n${END}`));
+});
+
+test('an attack that is not carried out takes nothing from the others', async () => {
+	const said = [];
+	const [first, last] = [outcome({ title: 'First' }), outcome({ title: 'Last', held: false })];
+	const { outcomes, failed } = await carryOut(
+		[
+			['one', async (tell) => { tell(first); throw new NotCarriedOut('no node'); }],
+			['two', async (tell) => tell(last)],
+			['three', async (tell) => tell({})],
+		],
+		(line) => said.push(line),
+	);
+	assert.deepEqual(outcomes, [first, last]);
+	assert.deepEqual(failed, ['one', 'three']);
+	assert.match(said.join('\n'), /held +First\n.*not carried out: NotCarriedOut: no node[^]*in all +one\n.*NOT HELD +Last/);
+});
+
+/** A folder with programs that do nothing but this. */
+function withPrograms(t, programs) {
+	const folder = mkdtempSync(join(tmpdir(), 'isthmus-programs-'));
+	t.after(() => rmSync(folder, { recursive: true, force: true }));
+	for (const [name, script] of Object.entries(programs)) {
+		writeFileSync(join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+	}
+	return join(folder, 'isthmus-node');
+}
+
+test('what an attack told before it failed is kept', async (t) => {
+	const path = withPrograms(t, { 'isthmus-adversary': `echo '${JSON.stringify(outcome())}'; echo broken >&2; exit 2` });
+	const before = process.env.ISTHMUS_NODE;
+	process.env.ISTHMUS_NODE = path;
+	t.after(() => {
+		if (before === undefined) delete process.env.ISTHMUS_NODE;
+		else process.env.ISTHMUS_NODE = before;
+	});
+	const told = [];
+	await assert.rejects(adversary(['flood'], 60_000, (line) => told.push(line)), {
+		name: 'NotCarriedOut',
+		message: 'isthmus-adversary flood ended with 2: broken',
+	});
+	assert.deepEqual(told, [outcome()]);
+});
+
+test('a run in which nothing is carried out ends with exit code 2, and says so', async (t) => {
+	const ISTHMUS_NODE = withPrograms(t, {
+		'isthmus-node': 'case "$1" in --version) echo isthmus-node 0 ;; *) exit 3 ;; esac',
+		'isthmus-adversary': 'exit 3',
+	});
+	const script = fileURLToPath(new URL('../attack.mjs', import.meta.url));
+	const env = { ...process.env, ISTHMUS_NODE };
+	const { code, stdout, stderr } = await new Promise((resolve) => {
+		execFile(process.execPath, [script, '--short'], { env, timeout: 120_000 }, (error, stdout, stderr) =>
+			resolve({ code: error?.code ?? 0, stdout, stderr }),
+		);
+	});
+	assert.equal(code, 2, stderr);
+	assert.match(stdout, /against isthmus-node 0: 0 outcomes/);
+	assert.match(stderr, /Not carried out, .*attacks on shared data, .*floods\.$/m);
 });

@@ -7,7 +7,10 @@ use crate::{
 	refuse::Stage,
 	report::{figures, rounded, Report},
 	victim::{Log, Usage, Victim},
-	wire::{announcement, BlockRequest, Peer, PeerOptions, Served, WireError, HEADER_AND_BODY},
+	wire::{
+		announcement, BlockRequest, Peer, PeerOptions, Served, WireError, HEADER_AND_BODY,
+		HEADER_ONLY,
+	},
 };
 use isthmus_primitives::{
 	digest::{Seal, POW_ENGINE_ID},
@@ -17,10 +20,7 @@ use polkadot_sdk::sp_runtime::{DigestItem, OpaqueExtrinsic};
 use prost::Message;
 use std::{
 	path::Path,
-	sync::{
-		atomic::{AtomicU64, Ordering},
-		Arc,
-	},
+	sync::atomic::{AtomicU64, Ordering},
 	time::{Duration, Instant},
 };
 
@@ -29,7 +29,15 @@ const CONNECTIONS: usize = 4;
 /// Messages that are sent on one connection before waiting whether the node closes it.
 const MESSAGES_A_CONNECTION: u64 = 32;
 /// How long a node may take to close a connection that it found bad.
-const CLOSING_TIME: Duration = Duration::from_secs(2);
+const CLOSING_TIME: Duration = Duration::from_secs(10);
+/// Fewer messages than these are no flood, whatever the node did with them.
+const LEAST_MESSAGES: u64 = 100;
+/// The same of requests, whose answers are large.
+const LEAST_REQUESTS: u64 = 10;
+/// The bytes of answers to requests that are no flood, an answer.
+const LEAST_ANSWER: u64 = 64 * 1024;
+/// What a node logs of bytes that are no announcement.
+const UNDECODABLE: &str = "failed to decode block announce";
 /// How long a node may take for its next block when the flood is over.
 const NEXT_BLOCK: Duration = Duration::from_secs(30);
 /// How much more memory a node may hold at its peak than before, in bytes.
@@ -53,11 +61,18 @@ pub enum Kind {
 	Bytes,
 	/// Announcements as large as the network layer takes.
 	Oversized,
-	/// Requests for all bodies of the node's chain, over and over.
+	/// Requests for the node's blocks with their bodies, as many as one answer holds, from every block
+	/// on, over and over.
 	Requests,
 }
 
 impl Kind {
+	/// Whether what is sent must cost the sender its connection. (The network library bears bytes that are
+	/// no announcement, and requests are what a node is for.)
+	fn costs_the_connection(self) -> bool {
+		!matches!(self, Self::Bytes | Self::Requests)
+	}
+
 	fn names(self) -> (&'static str, &'static str) {
 		match self {
 			Self::Headers => ("flood-headers", "Flood of headers with broken seals"),
@@ -101,8 +116,9 @@ pub async fn flood(
 	let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
 	let mut log = log.map(Log::at_end).transpose()?;
 	let started = Instant::now();
-	let count = Arc::new(Count::default());
-	let connections = (0..CONNECTIONS).map(|_| connections(victim, &stage, kind, extent, &count));
+	let (count, numbers) = (Count::default(), AtomicU64::new(1));
+	let connections =
+		(0..CONNECTIONS).map(|_| connections(victim, &stage, kind, extent, &numbers, &count));
 	futures::future::try_join_all(connections).await?;
 	let seconds = started.elapsed().as_secs_f64();
 	let after = Usage::of(pid)?;
@@ -111,11 +127,12 @@ pub async fn flood(
 	let mined = victim.best_above(best.number, NEXT_BLOCK).await.is_ok();
 	let more_memory = after.peak_memory.saturating_sub(before.memory);
 	let cpu = after.cpu_seconds - before.cpu_seconds;
-	let (sent, identities) = (count.sent(), count.identities());
+	let (sent, identities) = (Count::of(&count.sent), Count::of(&count.identities));
 	let mut figures = figures([
 		("messages", sent.into()),
 		("identities", identities.into()),
-		("refused_connections", count.refused().into()),
+		("refused_connections", Count::of(&count.refused).into()),
+		("closed_by_the_node", Count::of(&count.closed).into()),
 		("seconds", rounded(seconds)),
 		("victim_cpu_seconds", rounded(cpu)),
 		(
@@ -131,14 +148,22 @@ pub async fn flood(
 			rounded(mebibytes(after.peak_memory)),
 		),
 	]);
-	if let Some(log) = &mut log {
-		let refused = log
-			.lines()?
-			.iter()
-			.filter(|line| line.contains("is refused"))
-			.count();
-		figures.insert("log_lines_of_refusals".into(), refused.into());
+	if kind == Kind::Requests {
+		let bytes = Count::of(&count.answered_bytes);
+		figures.insert("mib_answered".into(), rounded(mebibytes(bytes)));
 	}
+	if let Some(log) = &mut log {
+		let lines = log.lines()?;
+		let with = |part: &str| lines.iter().filter(|line| line.contains(part)).count() as u64;
+		figures.insert("log_lines_of_refusals".into(), with("is refused").into());
+		if kind == Kind::Bytes {
+			count
+				.undecodable
+				.store(with(UNDECODABLE), Ordering::Relaxed);
+			figures.insert("log_lines_of_such_bytes".into(), with(UNDECODABLE).into());
+		}
+	}
+	let wrong = count.wrong(kind, log.is_some());
 	let (attack, title) = kind.names();
 	Ok(Report {
 		attack,
@@ -146,38 +171,67 @@ pub async fn flood(
 		promise: "the paper is silent on floods; a node must go on",
 		observed: format!(
 			"{sent} messages over {identities} identities in {seconds:.1} s cost the node {cpu:.2} s of \
-			 processor time and {:.0} MiB of memory at the peak; it {}",
+			 processor time and {:.0} MiB of memory at the peak; it {}{}",
 			mebibytes(more_memory),
 			if mined { "mined on" } else { "stopped mining" },
+			wrong
+				.as_ref()
+				.map(|wrong| format!(". But {wrong}"))
+				.unwrap_or_default(),
 		),
 		figures,
-		held: mined && more_memory <= MEMORY_ALLOWED,
+		held: mined && more_memory <= MEMORY_ALLOWED && wrong.is_none(),
 	})
 }
 
+/// What was done, and what the node did with it.
 #[derive(Default)]
 struct Count {
+	/// Messages that the node took, or requests that it answered with blocks.
 	sent: AtomicU64,
 	identities: AtomicU64,
 	refused: AtomicU64,
+	/// Connections over which something was sent and which the node closed, or did not close.
+	closed: AtomicU64,
+	kept: AtomicU64,
+	answered_bytes: AtomicU64,
+	/// Lines of the node's log about bytes that are no announcement.
+	undecodable: AtomicU64,
 }
 
 impl Count {
-	fn sent(&self) -> u64 {
-		self.sent.load(Ordering::Relaxed)
+	fn of(count: &AtomicU64) -> u64 {
+		count.load(Ordering::Relaxed)
 	}
 
-	fn identities(&self) -> u64 {
-		self.identities.load(Ordering::Relaxed)
+	fn one(count: &AtomicU64) {
+		count.fetch_add(1, Ordering::Relaxed);
 	}
 
-	fn refused(&self) -> u64 {
-		self.refused.load(Ordering::Relaxed)
-	}
-
-	/// The number of one more message, from 1.
-	fn message(&self) -> u64 {
-		self.sent.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+	/// What makes this no flood, or the node one that did not do what it must. `logged` says whether the
+	/// node's log is known.
+	fn wrong(&self, kind: Kind, logged: bool) -> Option<String> {
+		let (sent, kept) = (Self::of(&self.sent), Self::of(&self.kept));
+		let (bytes, undecodable) = (Self::of(&self.answered_bytes), Self::of(&self.undecodable));
+		let least = match kind {
+			Kind::Requests => LEAST_REQUESTS,
+			_ => LEAST_MESSAGES,
+		};
+		if sent < least {
+			return Some(format!("fewer than {least} messages are no flood"));
+		}
+		match kind {
+			Kind::Requests if bytes < sent.saturating_mul(LEAST_ANSWER) => {
+				Some(format!("answers with {bytes} bytes in all are no flood"))
+			}
+			Kind::Bytes if logged && undecodable < least => {
+				Some(format!("the node noticed {undecodable} of them"))
+			}
+			_ if kind.costs_the_connection() && kept > 0 => {
+				Some(format!("the node kept {kept} of the connections"))
+			}
+			_ => None,
+		}
 	}
 }
 
@@ -187,10 +241,11 @@ async fn connections(
 	stage: &Stage<'_>,
 	kind: Kind,
 	extent: Extent,
+	numbers: &AtomicU64,
 	count: &Count,
 ) -> Result<(), AttackError> {
 	let started = Instant::now();
-	while count.sent() < extent.messages && started.elapsed() < extent.limit {
+	while Count::of(&count.sent) < extent.messages && started.elapsed() < extent.limit {
 		let served = Served::default();
 		for ancestor in stage.headers.iter().rev() {
 			served.add(ancestor, &[]);
@@ -204,33 +259,59 @@ async fn connections(
 		let peer = match connected {
 			Ok(peer) => peer,
 			Err(WireError::Refused(_) | WireError::Closed | WireError::TimedOut(_)) => {
-				count.refused.fetch_add(1, Ordering::Relaxed);
+				Count::one(&count.refused);
 				continue;
 			}
 			Err(error) => return Err(error.into()),
 		};
-		count.identities.fetch_add(1, Ordering::Relaxed);
-		for _ in 0..MESSAGES_A_CONNECTION {
-			if peer.is_closed() || count.sent() >= extent.messages {
+		Count::one(&count.identities);
+		let mut any = false;
+		for index in 0..MESSAGES_A_CONNECTION {
+			let in_time = started.elapsed() < extent.limit;
+			if peer.is_closed() || !in_time || Count::of(&count.sent) >= extent.messages {
 				break;
 			}
-			let number = count.message();
+			let number = numbers.fetch_add(1, Ordering::Relaxed);
 			let sent = match kind {
-				Kind::Requests => {
-					let first = u32::try_from(number % 1000).unwrap_or(1);
-					let request = BlockRequest::up_from(first, HEADER_AND_BODY, 128);
-					peer.request(request.encode_to_vec()).await.map(|_| ())
-				}
+				Kind::Requests => request(&peer, stage, number, index, count).await,
 				_ => peer.announce(message(stage, kind, number, &served)?).await,
 			};
-			if sent.is_err() {
-				break;
+			match sent {
+				Ok(()) => Count::one(&count.sent),
+				Err(_) => break,
 			}
+			any = true;
 		}
-		if !matches!(kind, Kind::Requests | Kind::Bytes) {
-			peer.closed_within(CLOSING_TIME).await;
+		if kind == Kind::Bytes {
+			// When this is answered, or refused, what was sent before has come to the node.
+			let request = BlockRequest::up_from(1, HEADER_ONLY, 1);
+			let _ = tokio::time::timeout(CLOSING_TIME, peer.blocks(&request)).await;
+		}
+		if any && kind.costs_the_connection() {
+			let closed = peer.closed_within(CLOSING_TIME).await;
+			Count::one(if closed { &count.closed } else { &count.kept });
 		}
 	}
+	Ok(())
+}
+
+/// Asks for as many blocks as one answer holds. No two requests of a connection are equal, or the node
+/// would refuse the third.
+async fn request(
+	peer: &Peer,
+	stage: &Stage<'_>,
+	number: u64,
+	index: u64,
+	count: &Count,
+) -> Result<(), WireError> {
+	let best = u64::from(stage.best().number).max(1);
+	let first = u32::try_from(number % best).unwrap_or_default();
+	let most = 128u32.saturating_sub(u32::try_from(index).unwrap_or_default());
+	let request = BlockRequest::up_from(first.saturating_add(1), HEADER_AND_BODY, most);
+	let answer = peer.request(request.encode_to_vec()).await?;
+	count
+		.answered_bytes
+		.fetch_add(answer.len() as u64, Ordering::Relaxed);
 	Ok(())
 }
 
@@ -280,4 +361,35 @@ fn without_work(draft: &Draft, nonce: u64) -> Header {
 
 fn mebibytes(bytes: u64) -> f64 {
 	bytes as f64 / (1024.0 * 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn what_is_no_flood_does_not_hold() {
+		let count = Count::default();
+		assert!(count.wrong(Kind::Headers, true).is_some());
+		count.sent.store(LEAST_MESSAGES, Ordering::Relaxed);
+		assert_eq!(count.wrong(Kind::Headers, true), None);
+		assert!(count.wrong(Kind::Requests, true).is_some());
+		let bytes = LEAST_MESSAGES * LEAST_ANSWER;
+		count.answered_bytes.store(bytes, Ordering::Relaxed);
+		assert_eq!(count.wrong(Kind::Requests, true), None);
+		assert!(count.wrong(Kind::Bytes, true).is_some());
+		assert_eq!(count.wrong(Kind::Bytes, false), None);
+		count.undecodable.store(LEAST_MESSAGES, Ordering::Relaxed);
+		assert_eq!(count.wrong(Kind::Bytes, true), None);
+	}
+
+	#[test]
+	fn who_keeps_a_bad_connection_does_not_hold() {
+		let count = Count::default();
+		count.sent.store(LEAST_MESSAGES, Ordering::Relaxed);
+		count.kept.store(1, Ordering::Relaxed);
+		for kind in [Kind::Headers, Kind::Mixes, Kind::Bodies, Kind::Oversized] {
+			assert!(count.wrong(kind, true).is_some(), "{kind:?}");
+		}
+	}
 }
