@@ -7,7 +7,7 @@ use pallet_data_sharing::{ProducerKind, MAX_NAME_SIZE};
 use polkadot_sdk::*;
 use sc_cli::RunCmd;
 use sp_core::crypto::Ss58Codec;
-use std::{net::SocketAddr, num::NonZeroU64, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
 /// A node of an Isthmus chain: proof of work, and data shared under authorization.
 #[derive(Debug, Parser)]
@@ -92,6 +92,11 @@ pub(crate) struct MiningArgs {
 	/// The most hashes a second that this machine's threads try, all together. No limit if not given.
 	#[arg(long, value_name = "HASHES")]
 	pub(crate) hash_rate: Option<NonZeroU64>,
+
+	/// Keep the epoch's dataset in this folder (with full sizes 1 GiB and more), so that it need not
+	/// be made anew at each start. Not kept if not given.
+	#[arg(long, value_name = "FOLDER")]
+	pub(crate) ethash_dir: Option<PathBuf>,
 
 	/// Serve Ethash miners of others at this address, such as 127.0.0.1:8545: eth_getWork,
 	/// eth_submitWork and eth_submitHashrate, and nothing else.

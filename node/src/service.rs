@@ -331,7 +331,10 @@ pub(crate) fn new_full(
 			Pace::Continuous
 		};
 		let miner = NonZeroUsize::new(mining.threads)
-			.map(|threads| CpuMiner::start(sealer.clone(), threads, mining.hash_rate))
+			.map(|threads| {
+				let folder = mining.ethash_dir.clone();
+				CpuMiner::start(sealer.clone(), threads, mining.hash_rate, folder)
+			})
 			.transpose()
 			.map_err(application)?;
 		let spawn = task_manager.spawn_handle();

@@ -1,15 +1,17 @@
 //! The built-in CPU miner: threads that search the current job's nonces over the full dataset.
 
 use crate::{chain::ChainClient, throttle::Throttle, HashRate, Job, Sealer, LOG_TARGET};
-use isthmus_ethash::{Dataset, Found, Progress};
+use isthmus_ethash::{Cache, Dataset, FileError, Found, Progress};
 use isthmus_primitives::{digest::Seal, Block};
 use parking_lot::Mutex;
 use polkadot_sdk::*;
 use sc_consensus::BlockImport;
 use sp_consensus::Error as ConsensusError;
 use std::{
+	fs,
 	num::{NonZeroU64, NonZeroUsize},
 	ops::ControlFlow,
+	path::{Path, PathBuf},
 	sync::{
 		atomic::{AtomicBool, Ordering},
 		Arc,
@@ -33,11 +35,17 @@ pub struct CpuMiner {
 struct Datasets {
 	current: Mutex<Option<(u64, Arc<Dataset>)>>,
 	threads: NonZeroUsize,
+	/// Where datasets are kept.
+	folder: Option<PathBuf>,
 }
+
+/// What the files of datasets are called, before the epoch's number.
+const FILE_PREFIX: &str = "ethash-epoch-";
 
 impl CpuMiner {
 	/// Starts `threads` threads on the jobs of `sealer`. Together they try no more than `limit` hashes
-	/// a second, where one is given.
+	/// a second, where one is given. The epoch's dataset is kept in `folder`, if there is one, for the
+	/// next start; that of an epoch before goes.
 	///
 	/// # Errors
 	///
@@ -46,6 +54,7 @@ impl CpuMiner {
 		sealer: Sealer<I, C>,
 		threads: NonZeroUsize,
 		limit: Option<NonZeroU64>,
+		folder: Option<PathBuf>,
 	) -> std::io::Result<Self>
 	where
 		I: BlockImport<Block, Error = ConsensusError> + Clone + Send + Sync + 'static,
@@ -54,6 +63,7 @@ impl CpuMiner {
 		let datasets = Arc::new(Datasets {
 			current: Mutex::new(None),
 			threads,
+			folder,
 		});
 		let throttle = Arc::new(Throttle::new(limit));
 		let mut miner = Self {
@@ -85,7 +95,7 @@ impl Drop for CpuMiner {
 
 fn mine<I, C>(sealer: &Sealer<I, C>, datasets: &Datasets, throttle: &Throttle, stop: &AtomicBool)
 where
-	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
+	I: BlockImport<Block, Error = ConsensusError> + Clone + Send + Sync + 'static,
 	C: ChainClient,
 {
 	while !stop.load(Ordering::Relaxed) {
@@ -163,9 +173,27 @@ impl Datasets {
 		// The old dataset goes first: two of them may not fit into memory.
 		*current = None;
 		let cache = sealer.chain().cache(epoch)?;
+		let dataset = Arc::new(match self.kept(&cache, epoch, stop)? {
+			Some(dataset) => dataset,
+			None => {
+				let dataset = self.generate(&cache, epoch, stop)?;
+				self.keep(&dataset, epoch);
+				dataset
+			}
+		});
+		*current = Some((epoch, dataset.clone()));
+		Ok(dataset)
+	}
+
+	fn generate(
+		&self,
+		cache: &Cache,
+		epoch: u64,
+		stop: &AtomicBool,
+	) -> Result<Dataset, isthmus_ethash::Error> {
 		let started = Instant::now();
 		let said = Mutex::new(started);
-		let dataset = Dataset::generate(&cache, self.threads.get(), |Progress { done, total }| {
+		let dataset = Dataset::generate(cache, self.threads.get(), |Progress { done, total }| {
 			// Whoever finds the lock taken need not say it too.
 			if let Some(mut said) = said.try_lock() {
 				if said.elapsed() >= PROGRESS_PERIOD {
@@ -174,19 +202,81 @@ impl Datasets {
 					log::info!(target: LOG_TARGET, "generating the dataset of epoch {epoch}: {percent} %");
 				}
 			}
-			if stop.load(Ordering::Relaxed) {
-				ControlFlow::Break(())
-			} else {
-				ControlFlow::Continue(())
-			}
+			unless(stop)
 		})?;
 		log::info!(
 			target: LOG_TARGET,
 			"the dataset of epoch {epoch} is ready after {:.1} s",
 			started.elapsed().as_secs_f32(),
 		);
-		let dataset = Arc::new(dataset);
-		*current = Some((epoch, dataset.clone()));
 		Ok(dataset)
 	}
+
+	fn file(&self, epoch: u64) -> Option<PathBuf> {
+		let folder = self.folder.as_deref()?;
+		Some(folder.join(format!("{FILE_PREFIX}{epoch}")))
+	}
+
+	/// The epoch's dataset, if it was kept and is whole.
+	fn kept(
+		&self,
+		cache: &Cache,
+		epoch: u64,
+		stop: &AtomicBool,
+	) -> Result<Option<Dataset>, isthmus_ethash::Error> {
+		let Some(file) = self.file(epoch).filter(|file| file.exists()) else {
+			return Ok(None);
+		};
+		match Dataset::load(cache, &file, |_| unless(stop)) {
+			Ok(dataset) => {
+				let file = file.display();
+				log::info!(target: LOG_TARGET, "the dataset of epoch {epoch} is read from {file}");
+				Ok(Some(dataset))
+			}
+			Err(FileError::Stopped) => Err(isthmus_ethash::Error::Stopped),
+			Err(FileError::Memory(error)) => Err(error),
+			Err(error) => {
+				let file = file.display();
+				log::warn!(target: LOG_TARGET, "{file} is of no use and is made anew: {error}");
+				Ok(None)
+			}
+		}
+	}
+
+	/// Keeps the dataset for the next start. Where that fails, the miner goes on without.
+	fn keep(&self, dataset: &Dataset, epoch: u64) {
+		let (Some(folder), Some(file)) = (self.folder.as_deref(), self.file(epoch)) else {
+			return;
+		};
+		let kept = fs::create_dir_all(folder)
+			.map_err(FileError::from)
+			.and_then(|()| dataset.save(&file))
+			.and_then(|()| Ok(forget_others(folder, &file)?));
+		if let Err(error) = kept {
+			let file = file.display();
+			log::warn!(target: LOG_TARGET, "the dataset of epoch {epoch} is not kept in {file}: {error}");
+		}
+	}
+}
+
+/// Goes on until the miner stops.
+fn unless(stop: &AtomicBool) -> ControlFlow<()> {
+	if stop.load(Ordering::Relaxed) {
+		ControlFlow::Break(())
+	} else {
+		ControlFlow::Continue(())
+	}
+}
+
+/// Removes the datasets of other epochs, whole or not.
+fn forget_others(folder: &Path, file: &Path) -> std::io::Result<()> {
+	for entry in fs::read_dir(folder)? {
+		let entry = entry?;
+		let name = entry.file_name();
+		let is_dataset = name.to_string_lossy().starts_with(FILE_PREFIX);
+		if is_dataset && entry.path() != file {
+			fs::remove_file(entry.path())?;
+		}
+	}
+	Ok(())
 }

@@ -6,13 +6,15 @@ use super::{
 };
 use crate::{CpuMiner, Job, Mined, MiningMetrics, Sealer, SubmitError};
 use futures::{executor::block_on, StreamExt};
+use futures_timer::Delay;
 use isthmus_primitives::{
 	digest::{self, Seal},
 	Block, Hash,
 };
 use polkadot_sdk::*;
+use sc_consensus::{BlockCheckParams, BlockImport, BlockImportParams, ImportResult};
 use sp_blockchain::HeaderBackend;
-use sp_consensus::Proposal;
+use sp_consensus::{Error as ConsensusError, Proposal};
 use std::{
 	num::{NonZeroU64, NonZeroUsize},
 	sync::{atomic::Ordering, Arc},
@@ -29,7 +31,10 @@ pub(super) fn sealer() -> TestSealer {
 }
 
 /// Publishes a template on the best block, and gives its seal hash.
-fn publish(sealer: &TestSealer, variant: u8) -> Hash {
+fn publish<I>(sealer: &Sealer<I, TestClient>, variant: u8) -> Hash
+where
+	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
+{
 	let chain = sealer.chain();
 	let parent = chain.client().info().best_hash;
 	let draft = Draft::on(chain, parent, 13).variant(variant);
@@ -83,6 +88,57 @@ fn a_good_seal_makes_a_block_once() {
 	let metrics = sealer.metrics();
 	assert_eq!((metrics.templates.get(), metrics.best_blocks.get()), (1, 1));
 	assert_eq!(metrics.unknown_seals.get(), 1);
+}
+
+/// An import that takes its time.
+#[derive(Clone)]
+struct Slow(TestImport);
+
+#[async_trait::async_trait]
+impl BlockImport<Block> for Slow {
+	type Error = ConsensusError;
+
+	async fn check_block(
+		&self,
+		block: BlockCheckParams<Block>,
+	) -> Result<ImportResult, Self::Error> {
+		self.0.check_block(block).await
+	}
+
+	async fn import_block(
+		&self,
+		block: BlockImportParams<Block>,
+	) -> Result<ImportResult, Self::Error> {
+		Delay::new(Duration::from_millis(300)).await;
+		self.0.import_block(block).await
+	}
+}
+
+#[test]
+fn a_block_is_imported_though_its_miner_hangs_up() {
+	let chain = chain(parameters());
+	let import = Slow(pipeline(&chain));
+	let sealer = Sealer::new(chain, import, MiningMetrics::new(None).unwrap());
+	let seal_hash = publish(&sealer, 1);
+	let runtime = tokio::runtime::Builder::new_multi_thread()
+		.worker_threads(1)
+		.enable_time()
+		.build()
+		.unwrap();
+	runtime.block_on(async {
+		let submission = sealer.submit(seal_hash, good_seal(seal_hash));
+		let patience = Duration::from_millis(30);
+		assert!(tokio::time::timeout(patience, submission).await.is_err());
+		for _ in 0..100 {
+			tokio::time::sleep(Duration::from_millis(100)).await;
+			if sealer.metrics().best_blocks.get() == 1 {
+				break;
+			}
+		}
+	});
+	assert_eq!(sealer.chain().client().info().best_number, 1);
+	assert_eq!(sealer.metrics().best_blocks.get(), 1);
+	assert!(!sealer.is_importing());
 }
 
 #[test]
@@ -142,6 +198,7 @@ fn the_built_in_miner_mines_within_a_limit_and_counts_its_hashes() {
 		sealer.clone(),
 		NonZeroUsize::MIN,
 		NonZeroU64::new(1_000_000),
+		None,
 	)
 	.unwrap();
 	let mut number = 0;
@@ -158,6 +215,44 @@ fn the_built_in_miner_mines_within_a_limit_and_counts_its_hashes() {
 	drop(miner);
 	assert!(sealer.hash_rate().tried() >= 3);
 	assert_eq!(sealer.metrics().best_blocks.get(), 3);
+}
+
+#[test]
+fn the_miner_keeps_its_dataset_and_makes_anew_what_is_broken() {
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("ethash-epoch-0");
+	let mine = || {
+		let sealer = sealer();
+		let mut jobs = sealer.jobs();
+		let folder = Some(folder.path().to_path_buf());
+		let miner = CpuMiner::start(sealer.clone(), NonZeroUsize::MIN, None, folder).unwrap();
+		publish(&sealer, 0);
+		block_on(jobs.next()).unwrap();
+		while sealer.current().is_some() || sealer.is_importing() {
+			std::thread::yield_now();
+		}
+		drop(miner);
+		std::fs::read(&path).unwrap()
+	};
+	// What an earlier epoch left goes.
+	let old = folder.path().join("ethash-epoch-7.partial");
+	std::fs::write(&old, b"old").unwrap();
+	std::fs::write(folder.path().join("other"), b"not ours").unwrap();
+	let made = mine();
+	assert!(!old.exists() && folder.path().join("other").exists());
+
+	// A whole file is read and left as it is.
+	let written = std::fs::metadata(&path).unwrap().modified().unwrap();
+	assert_eq!(mine(), made);
+	assert_eq!(
+		std::fs::metadata(&path).unwrap().modified().unwrap(),
+		written
+	);
+
+	let mut broken = made.clone();
+	broken[1_000] ^= 1;
+	std::fs::write(&path, broken).unwrap();
+	assert_eq!(mine(), made);
 }
 
 #[test]
