@@ -79,6 +79,8 @@ pub struct Author<I, C, B, SC, E, P, SO> {
 	proposers: E,
 	pool: Arc<P>,
 	sync: SO,
+	/// Whether the first sync is done: from then on nobody's claims of a higher chain stop the mining.
+	was_synced: bool,
 	config: AuthorConfig,
 }
 
@@ -155,6 +157,7 @@ where
 			proposers,
 			pool,
 			sync,
+			was_synced: false,
 			config,
 		}
 	}
@@ -226,7 +229,11 @@ where
 
 	/// Brings the current job up to date, and says how long it will stay so if nothing happens.
 	async fn step(&mut self, round: &mut Option<Round>) -> Result<Duration, Failure> {
-		if self.sync.is_major_syncing() || (self.sync.is_offline() && !self.config.force) {
+		// "Syncing" means that most peers claim a much higher chain, and claims cost nothing: strangers
+		// could keep all miners idle by it for as long as they like.
+		let (offline, syncing) = (self.sync.is_offline(), self.sync.is_major_syncing());
+		self.was_synced |= !offline && !syncing;
+		if (syncing && !self.was_synced) || (offline && !self.config.force) {
 			self.sealer.withdraw();
 			*round = None;
 			return Ok(LOOK_AGAIN);

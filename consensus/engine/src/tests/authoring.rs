@@ -10,6 +10,7 @@ use futures::{
 	stream::BoxStream,
 	FutureExt, Stream, StreamExt,
 };
+use futures_timer::Delay;
 use isthmus_primitives::{
 	digest::{self, GasUsed, PowHeader, POW_ENGINE_ID},
 	inherents::UNCLES_INHERENT_IDENTIFIER,
@@ -20,7 +21,14 @@ use sc_client_api::backend::NewBlockState;
 use sp_blockchain::HeaderBackend;
 use sp_consensus::{Environment, Error as ConsensusError, Proposal, ProposeArgs, Proposer};
 use sp_runtime::{DigestItem, OpaqueExtrinsic};
-use std::{future::Future, sync::Arc};
+use std::{
+	future::Future,
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc,
+	},
+	time::Duration,
+};
 
 /// A proposal that was begun: it is made when, and only when, the test lets it be.
 struct Begun {
@@ -104,15 +112,30 @@ impl Pool for Waiting {
 	}
 }
 
-struct Sync;
+/// What the node says of its sync, as a test sets it.
+#[derive(Clone, Default)]
+struct Oracle {
+	syncing: Arc<AtomicBool>,
+	offline: Arc<AtomicBool>,
+}
 
-impl sp_consensus::SyncOracle for Sync {
+impl Oracle {
+	fn set_syncing(&self, syncing: bool) {
+		self.syncing.store(syncing, Ordering::SeqCst);
+	}
+
+	fn set_offline(&self, offline: bool) {
+		self.offline.store(offline, Ordering::SeqCst);
+	}
+}
+
+impl sp_consensus::SyncOracle for Oracle {
 	fn is_major_syncing(&self) -> bool {
-		false
+		self.syncing.load(Ordering::SeqCst)
 	}
 
 	fn is_offline(&self) -> bool {
-		false
+		self.offline.load(Ordering::SeqCst)
 	}
 }
 
@@ -127,6 +150,10 @@ struct Setup {
 }
 
 fn setup(sealer: TestSealer) -> Setup {
+	setup_with(sealer, Oracle::default())
+}
+
+fn setup_with(sealer: TestSealer, sync: Oracle) -> Setup {
 	let (sender, begun) = mpsc::unbounded();
 	let (imported, imports) = mpsc::unbounded();
 	let chain = sealer.chain().clone();
@@ -136,7 +163,7 @@ fn setup(sealer: TestSealer) -> Setup {
 		select_chain(&chain),
 		Proposers(sender),
 		Arc::new(Waiting(1)),
-		Sync,
+		sync,
 		AuthorConfig {
 			beneficiary: AccountId::new([5; 32]),
 			extra_data: b"author".to_vec(),
@@ -243,7 +270,7 @@ fn a_new_best_block_replaces_the_job() {
 		let second = begun.next().await.unwrap();
 		// Nobody mines on the old best block while the new template is built.
 		assert!(sealer.current().is_none());
-		assert!(old.stale.load(std::sync::atomic::Ordering::Relaxed));
+		assert!(old.stale.load(Ordering::Relaxed));
 		second.go.send(()).unwrap();
 		assert_eq!(next_job(&mut jobs).await.parent, best);
 	});
@@ -279,6 +306,72 @@ fn a_brother_that_comes_while_a_template_is_built_is_named_by_the_next_one() {
 		let header = chain.client().header(mined.hash).unwrap().unwrap();
 		let named = PowHeader::read(&header).unwrap().pre.uncles_hash;
 		assert_eq!(named, digest::uncles_hash(&[uncle]));
+	});
+}
+
+/// What is begun within a time that is long enough for it.
+async fn begun_within(
+	begun: &mut mpsc::UnboundedReceiver<Begun>,
+	patience: Duration,
+) -> Option<Begun> {
+	match future::select(begun.next(), Delay::new(patience)).await {
+		Either::Left((begun, _)) => begun,
+		Either::Right(_) => None,
+	}
+}
+
+const SOON: Duration = Duration::from_secs(10);
+const A_WHILE: Duration = Duration::from_millis(1300);
+
+#[test]
+fn nothing_is_mined_before_the_first_sync_is_done() {
+	let sync = Oracle::default();
+	sync.set_offline(true);
+	let Setup {
+		mut begun,
+		imported: _imported,
+		author,
+		..
+	} = setup_with(sealer(), sync.clone());
+	with_author(author, async move {
+		assert!(begun_within(&mut begun, A_WHILE).await.is_none());
+		// Alone, a node is never "syncing"; that is not the end of a sync.
+		sync.set_syncing(true);
+		sync.set_offline(false);
+		assert!(begun_within(&mut begun, A_WHILE).await.is_none());
+		sync.set_syncing(false);
+		assert!(begun_within(&mut begun, SOON).await.is_some());
+	});
+}
+
+#[test]
+fn claims_of_a_higher_chain_stop_no_mining_once_the_first_sync_is_done() {
+	let sync = Oracle::default();
+	let Setup {
+		sealer,
+		mut begun,
+		imported,
+		author,
+	} = setup_with(sealer(), sync.clone());
+	let mut jobs = sealer.jobs();
+	let chain = sealer.chain().clone();
+	let genesis = chain.client().info().genesis_hash;
+	with_author(author, async move {
+		begun.next().await.unwrap().go.send(()).unwrap();
+		next_job(&mut jobs).await;
+		sync.set_syncing(true);
+		let best = extend(&chain, genesis, 13);
+		imported.unbounded_send(true).unwrap();
+		let second = begun_within(&mut begun, SOON).await.unwrap();
+		assert_eq!(second.parent, best);
+		second.go.send(()).unwrap();
+		assert_eq!(next_job(&mut jobs).await.parent, best);
+		// Without peers it stops all the same, unless it is forced.
+		sync.set_offline(true);
+		extend(&chain, best, 13);
+		imported.unbounded_send(true).unwrap();
+		assert!(begun_within(&mut begun, A_WHILE).await.is_none());
+		assert!(sealer.current().is_none());
 	});
 }
 
