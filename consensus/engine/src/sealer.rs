@@ -32,6 +32,7 @@ use std::{
 	},
 	time::Duration,
 };
+use tokio::runtime::Handle;
 
 /// How many templates are kept, so that a seal which comes late still makes a block, or an uncle.
 const TEMPLATES_KEPT: usize = 8;
@@ -258,7 +259,22 @@ where
 	/// [`SubmitError::UnknownWork`] where no template has this name any more,
 	/// [`SubmitError::Refused`] where the seal is no proof of work for it (the template is kept for
 	/// a better one), [`SubmitError::Import`] and [`SubmitError::NotImported`] where import failed.
-	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<Mined, SubmitError> {
+	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<Mined, SubmitError>
+	where
+		I: Clone + 'static,
+	{
+		let sealer = self.clone();
+		let submission = async move { sealer.submit_here(seal_hash, seal).await };
+		// A miner that hangs up drops the future that it waits for, and the block must not go with it.
+		match Handle::try_current() {
+			Ok(runtime) => runtime.spawn(submission).await.unwrap_or_else(|stopped| {
+				Err(SubmitError::Import(ConsensusError::Other(stopped.into())))
+			}),
+			Err(_) => submission.await,
+		}
+	}
+
+	async fn submit_here(&self, seal_hash: Hash, seal: Seal) -> Result<Mined, SubmitError> {
 		let submitted = self.complete(seal_hash, seal).await;
 		let metrics = &self.shared.metrics;
 		match &submitted {
