@@ -36,6 +36,15 @@ const PREPARE_AHEAD: BlockNumber = 300;
 /// Of how many headers Hashimoto's results are kept; 160 bytes each.
 const WORKS_KEPT: usize = 1024;
 
+/// An announced block on an unknown parent is near up to this height above our best one.
+const NEAR: BlockNumber = 32;
+/// An announced block on an unknown parent has at least our best block's H_d by this.
+const EASIER: u64 = 16;
+/// How many announced blocks on unknown parents and not near are let through in [`FAR_SECONDS`].
+const FAR_ADMITTED: usize = 6;
+/// See [`FAR_ADMITTED`].
+const FAR_SECONDS: u64 = 60;
+
 /// What the engine needs of a client.
 pub trait ChainClient:
 	HeaderBackend<Block>
@@ -68,7 +77,14 @@ pub struct Chain<C> {
 	sizes: Sizes,
 	caches: CacheStore,
 	computed: Mutex<Computed>,
+	far: Mutex<Far>,
 }
+
+/// The announced blocks that were let through though they are far from our best one, and when, oldest
+/// first. Sync keeps each for as long as it knows who announced it, so there must be few; and a node that
+/// has fallen far behind learns by them, and by nothing else, how far its peers are.
+#[derive(Default)]
+struct Far(VecDeque<(Hash, u64)>);
 
 /// What Hashimoto gave for the last headers, by their hashes, which cover nonce and number. Most headers
 /// are checked twice or more: announced, with their block, and as an uncle. And who repeats a header a
@@ -111,6 +127,7 @@ impl<C: ChainClient> Chain<C> {
 			sizes,
 			caches: CacheStore::new(sizes),
 			computed: Mutex::default(),
+			far: Mutex::default(),
 		})
 	}
 
@@ -186,8 +203,9 @@ impl<C: ChainClient> Chain<C> {
 			|| sp_blockchain::lowest_common_ancestor(&*self.client, hash, base)?.hash == base)
 	}
 
-	/// Every rule of a header that its parent and the clock decide, cheapest first, the seal last.
-	/// `now` is in seconds since the Unix epoch.
+	/// Every rule of a header that its parent and the clock decide, cheapest first. The clock comes last,
+	/// so that [`Rejection::Transient`] means that nothing is missing but time. `now` is in seconds since
+	/// the Unix epoch.
 	///
 	/// # Errors
 	///
@@ -196,9 +214,24 @@ impl<C: ChainClient> Chain<C> {
 		let header = read(header)?;
 		rules::validate_static(&self.parameters, &header).map_err(Rejection::from)?;
 		let parent = self.parent(header.parent_hash)?;
-		rules::validate_header(&self.parameters, &header, &parent, now)?;
+		rules::validate_against_parent(&self.parameters, &header, &parent)
+			.map_err(Rejection::from)?;
 		self.check_seal(&header)?;
+		rules::validate_not_future(&header, now).map_err(Rejection::from)?;
 		Ok(header)
+	}
+
+	/// Fails for a block that is not in our chain and no higher than the finalized one.
+	///
+	/// # Errors
+	///
+	/// [`CheckError::BehindFinality`], or the database's.
+	pub(crate) fn check_above_finality(&self, header: &Header) -> Result<(), CheckError> {
+		let hash = header.hash();
+		if header.number <= self.client.info().finalized_number && !self.knows(hash)? {
+			return Err(CheckError::BehindFinality(hash));
+		}
+		Ok(())
 	}
 
 	/// Checks an announced header, whose parent may be unknown, and says whether the block would be
@@ -207,7 +240,7 @@ impl<C: ChainClient> Chain<C> {
 	/// # Errors
 	///
 	/// As for [`Self::check_header`]; [`CheckError::BehindFinality`] for an unknown block that could
-	/// never be ours.
+	/// never be ours; [`CheckError::TooFar`] and [`CheckError::TooEasy`] for blocks on unknown parents.
 	pub fn check_announced(&self, announced: &Header, now: u64) -> Result<bool, BlockError> {
 		let header = read(announced)?;
 		if self.knows(header.hash)? {
@@ -215,33 +248,32 @@ impl<C: ChainClient> Chain<C> {
 		}
 		rules::validate_static(&self.parameters, &header).map_err(Rejection::from)?;
 		rules::validate_seal_quick(&header).map_err(Rejection::from)?;
-		let info = self.client.info();
-		if header.number <= info.finalized_number {
-			return Err(CheckError::BehindFinality(header.hash).into());
-		}
-		let parent_known = self.knows(header.parent_hash)?;
-		if parent_known {
-			let parent = self.parent(header.parent_hash)?;
-			rules::validate_header(&self.parameters, &header, &parent, now)?;
-		} else {
-			rules::validate_not_future(&header, now).map_err(Rejection::from)?;
-		}
+		self.check_above_finality(announced)?;
+		let best = self.parent(self.client.info().best_hash)?;
 		// A stranger must not make us build the cache of any epoch it names.
-		if self
-			.epoch(header.number)
-			.abs_diff(self.epoch(info.best_number))
-			> 1
-		{
+		let near_epoch = self.epoch(header.number).abs_diff(self.epoch(best.number)) <= 1;
+		if !self.knows(header.parent_hash)? {
+			rules::validate_not_future(&header, now).map_err(Rejection::from)?;
+			// The block's own check is Hashimoto's; here it would cost us more than the sender.
+			if header.pre.difficulty < best.difficulty / EASIER {
+				return Err(CheckError::TooEasy(header.hash).into());
+			}
+			let near = near_epoch && header.number <= best.number.saturating_add(NEAR);
+			if !near && !self.far.lock().admits(header.hash, now) {
+				return Err(CheckError::TooFar(header.hash).into());
+			}
 			return Ok(false);
+		}
+		let parent = self.parent(header.parent_hash)?;
+		rules::validate_header(&self.parameters, &header, &parent, now)?;
+		if !near_epoch {
+			return Err(CheckError::TooFar(header.hash).into());
 		}
 		self.check_seal(&header)?;
-		if !parent_known {
-			return Ok(false);
-		}
 		let total = self
 			.total_difficulty(header.parent_hash)?
 			.saturating_add(header.pre.difficulty);
-		let best = (self.total_difficulty(info.best_hash)?, info.best_hash);
+		let best = (self.total_difficulty(best.hash)?, best.hash);
 		Ok(outweighs((total, header.hash), best))
 	}
 
@@ -396,6 +428,22 @@ impl Computed {
 				self.works.remove(&oldest);
 			}
 		}
+	}
+}
+
+impl Far {
+	/// Whether the block may be let through. Of one that was, others may speak, too.
+	fn admits(&mut self, block: Hash, now: u64) -> bool {
+		self.0
+			.retain(|(_, admitted)| now.saturating_sub(*admitted) < FAR_SECONDS);
+		if self.0.iter().any(|(known, _)| *known == block) {
+			return true;
+		}
+		if self.0.len() == FAR_ADMITTED {
+			return false;
+		}
+		self.0.push_back((block, now));
+		true
 	}
 }
 

@@ -2,7 +2,7 @@
 //! first says anything about the peer.
 
 use isthmus_primitives::Hash;
-use isthmus_rules::{HeaderError, Rejection};
+use isthmus_rules::{FutureTimestamp, HeaderError, Rejection};
 use polkadot_sdk::*;
 
 /// Why a header or a block's uncles were not accepted.
@@ -26,6 +26,20 @@ pub enum CheckError {
 	/// it.
 	#[error("{0} is on a fork that finality has ruled out")]
 	BehindFinality(Hash),
+	/// The block keeps every rule, and our clock says that its time has not come.
+	#[error("{0}; where this goes on, this computer's clock may be slow: run NTP")]
+	TooEarly(FutureTimestamp),
+	/// The block failed just now, and not for sure by its own fault.
+	#[error(
+		"{0} could not be imported just now, for the reason logged then; it is tried again soon"
+	)]
+	FailedLately(Hash),
+	/// The block is too far from our best one.
+	#[error("{0} is far from our best block")]
+	TooFar(Hash),
+	/// The parent is not known, and the block's difficulty is a small part of our best one's.
+	#[error("{0} took little work, and its parent is unknown")]
+	TooEasy(Hash),
 	/// Something in our own database does not read.
 	#[error("the database is corrupt: {0}; remove the chain with `purge-chain` and sync it again")]
 	Corrupt(String),

@@ -1,11 +1,13 @@
-//! Blocks that keep every rule and fail in execution: which were tried, and are not to be tried again.
+//! Blocks that keep every rule and could not be imported: which were tried, and are not to be tried again.
 //!
 //! An error of import says nothing of the peer (it may be our own database that failed), so sync asks the
 //! same peer for the same block at once. Without a memory of it, one proof of work would buy as many
-//! executions as the network has time for. Import answers "known bad" for what is remembered here, and
-//! that costs the peer its connection and reputation.
+//! executions as the network has time for. Where the block itself is at fault, import answers "known bad"
+//! for what is remembered here, and that costs the peer its connection and reputation. Where the fault may
+//! be ours, nobody is blamed, and the block is tried again after a pause.
 
 use isthmus_primitives::Hash;
+use polkadot_sdk::sp_blockchain;
 use std::{
 	collections::VecDeque,
 	time::{Duration, Instant},
@@ -15,6 +17,8 @@ use std::{
 const TRIES: u32 = 2;
 /// How long a block is known as bad. Should the fault have been ours after all, it is tried again then.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
+/// The pause after failures that may be our own.
+const PAUSE: Duration = Duration::from_secs(10);
 /// How many blocks are remembered. Each took its maker a proof of work.
 const REMEMBERED: usize = 256;
 
@@ -24,62 +28,138 @@ pub(crate) struct Failed(VecDeque<Failure>);
 
 struct Failure {
 	block: Hash,
-	times: u32,
+	faults: Faults,
 	last: Instant,
 }
 
+/// How often a block failed.
+#[derive(Clone, Copy, Default)]
+struct Faults {
+	blocks: u32,
+	unclear: u32,
+}
+
+/// Whose fault it is that a block could not be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+	/// The block's: the runtime refused it, or its state root is wrong.
+	Block,
+	/// Perhaps our own: a disk that is full, a database that fails, finality that moved meanwhile.
+	Unclear,
+}
+
+/// What to do with a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+	/// Try it.
+	Try,
+	/// It failed too often, and it is its own fault.
+	Bad,
+	/// It failed too often just now, perhaps by our own fault.
+	NotNow,
+}
+
+impl Fault {
+	/// Judges an error of import or of the runtime. The client gives its errors as sentences alone, so
+	/// what is no sentence of the block's own faults is unclear.
+	pub(crate) fn of(error: &impl ToString) -> Self {
+		let sentence = error.to_string();
+		let state_root = sp_blockchain::Error::InvalidStateRoot.to_string();
+		let blocks = [
+			state_root.as_str(),
+			"Execution aborted due to panic",
+			"Execution aborted due to trap",
+		];
+		if blocks.iter().any(|blocks| sentence.contains(blocks)) {
+			Self::Block
+		} else {
+			Self::Unclear
+		}
+	}
+}
+
 impl Failed {
-	/// The block failed in execution.
-	pub(crate) fn note(&mut self, block: Hash, now: Instant) {
+	/// The block could not be imported.
+	pub(crate) fn note(&mut self, block: Hash, fault: Fault, now: Instant) {
 		let before = self.0.iter().position(|failure| failure.block == block);
-		let times = before
+		let mut faults = before
 			.and_then(|place| self.0.remove(place))
-			.filter(|failure| !failure.is_forgotten(now))
-			.map_or(0, |failure| failure.times);
+			.filter(|failure| !failure.is_older(KNOWN_FOR, now))
+			.map_or_else(Faults::default, |failure| failure.faults);
+		let count = match fault {
+			Fault::Block => &mut faults.blocks,
+			Fault::Unclear => &mut faults.unclear,
+		};
+		*count = count.saturating_add(1);
 		if self.0.len() == REMEMBERED {
 			self.0.pop_front();
 		}
 		self.0.push_back(Failure {
 			block,
-			times: times.saturating_add(1),
+			faults,
 			last: now,
 		});
 	}
 
-	/// Whether the block failed too often to be tried now.
-	pub(crate) fn is_bad(&self, block: Hash, now: Instant) -> bool {
-		self.0.iter().any(|failure| {
-			failure.block == block && failure.times >= TRIES && !failure.is_forgotten(now)
-		})
+	/// Whether to try the block now.
+	pub(crate) fn verdict(&self, block: Hash, now: Instant) -> Verdict {
+		let Some(failure) = self.0.iter().find(|failure| failure.block == block) else {
+			return Verdict::Try;
+		};
+		let Faults { blocks, unclear } = failure.faults;
+		if blocks >= TRIES && !failure.is_older(KNOWN_FOR, now) {
+			Verdict::Bad
+		} else if unclear >= TRIES && !failure.is_older(PAUSE, now) {
+			Verdict::NotNow
+		} else {
+			Verdict::Try
+		}
 	}
 }
 
 impl Failure {
-	fn is_forgotten(&self, now: Instant) -> bool {
-		now.saturating_duration_since(self.last) >= KNOWN_FOR
+	fn is_older(&self, age: Duration, now: Instant) -> bool {
+		now.saturating_duration_since(self.last) >= age
 	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use polkadot_sdk::{
+		sc_executor::error::{Error as ExecutorError, MessageWithBacktrace},
+		sp_api::ApiError,
+		sp_consensus::Error as ConsensusError,
+	};
 
 	#[test]
 	fn a_block_is_bad_from_its_second_failure_until_it_is_forgotten() {
 		let (mut failed, start) = (Failed::default(), Instant::now());
 		let (block, other) = (Hash::repeat_byte(1), Hash::repeat_byte(2));
-		failed.note(block, start);
-		assert!(!failed.is_bad(block, start));
-		failed.note(block, start);
-		assert!(failed.is_bad(block, start));
-		assert!(!failed.is_bad(other, start));
+		failed.note(block, Fault::Block, start);
+		assert_eq!(failed.verdict(block, start), Verdict::Try);
+		failed.note(block, Fault::Block, start);
+		assert_eq!(failed.verdict(block, start), Verdict::Bad);
+		assert_eq!(failed.verdict(other, start), Verdict::Try);
 		let later = start + KNOWN_FOR;
-		assert!(!failed.is_bad(block, later));
-		failed.note(block, later);
-		assert!(
-			!failed.is_bad(block, later),
-			"a forgotten failure does not count"
-		);
+		assert_eq!(failed.verdict(block, later), Verdict::Try);
+		failed.note(block, Fault::Block, later);
+		// A forgotten failure does not count.
+		assert_eq!(failed.verdict(block, later), Verdict::Try);
+	}
+
+	#[test]
+	fn what_may_be_our_own_fault_makes_no_block_bad_and_is_tried_again_after_a_pause() {
+		let (mut failed, mut now) = (Failed::default(), Instant::now());
+		let block = Hash::repeat_byte(1);
+		failed.note(block, Fault::Unclear, now);
+		assert_eq!(failed.verdict(block, now), Verdict::Try);
+		for _ in 0..10 {
+			failed.note(block, Fault::Unclear, now);
+			assert_eq!(failed.verdict(block, now), Verdict::NotNow);
+			now += PAUSE;
+			assert_eq!(failed.verdict(block, now), Verdict::Try);
+		}
 	}
 
 	#[test]
@@ -87,11 +167,41 @@ mod tests {
 		let (mut failed, now) = (Failed::default(), Instant::now());
 		for number in 0..=REMEMBERED as u64 {
 			let block = Hash::from_low_u64_be(number);
-			failed.note(block, now);
-			failed.note(block, now);
+			failed.note(block, Fault::Block, now);
+			failed.note(block, Fault::Block, now);
 		}
 		assert_eq!(failed.0.len(), REMEMBERED);
-		assert!(!failed.is_bad(Hash::from_low_u64_be(0), now));
-		assert!(failed.is_bad(Hash::from_low_u64_be(REMEMBERED as u64), now));
+		assert_eq!(failed.verdict(Hash::from_low_u64_be(0), now), Verdict::Try);
+		let newest = Hash::from_low_u64_be(REMEMBERED as u64);
+		assert_eq!(failed.verdict(newest, now), Verdict::Bad);
+	}
+
+	#[test]
+	fn the_client_s_own_errors_are_judged_right() {
+		let import = |error: sp_blockchain::Error| {
+			Fault::of(&ConsensusError::ClientImport(error.to_string()))
+		};
+		let message = || MessageWithBacktrace {
+			message: "Transaction is invalid".into(),
+			backtrace: None,
+		};
+		for error in [
+			ExecutorError::AbortedDueToPanic(message()),
+			ExecutorError::AbortedDueToTrap(message()),
+		] {
+			let error = sp_blockchain::Error::Execution(Box::new(error));
+			let error = ApiError::Application(Box::new(error));
+			assert_eq!(Fault::of(&error), Fault::Block);
+			assert_eq!(import(error.into()), Fault::Block);
+		}
+		assert_eq!(import(sp_blockchain::Error::InvalidStateRoot), Fault::Block);
+		for error in [
+			sp_blockchain::Error::Backend("No space left on device".into()),
+			sp_blockchain::Error::NotInFinalizedChain,
+			sp_blockchain::Error::StateDatabase("pruned".into()),
+			sp_blockchain::Error::UnknownBlock("State already discarded".into()),
+		] {
+			assert_eq!(import(error), Fault::Unclear);
+		}
 	}
 }

@@ -3,7 +3,7 @@
 
 use crate::{
 	chain::{outweighs, stored, total_difficulty_entry, ChainClient},
-	failed::Failed,
+	failed::{Failed, Fault, Verdict},
 	verifier::UNCHECKED,
 	CheckError, HeaviestChain, LOG_TARGET,
 };
@@ -21,7 +21,7 @@ use sc_client_api::{
 use sc_consensus::{
 	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult, StateAction,
 };
-use sp_consensus::{BlockOrigin, Error as ConsensusError};
+use sp_consensus::{BlockOrigin, BlockStatus, Error as ConsensusError};
 use std::{sync::Arc, time::Instant};
 
 /// The fork choice: of the blocks that descend from the finalized one, the best is the one with the
@@ -56,6 +56,12 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 			lock: Arc::new(Mutex::new(())),
 			failed: Default::default(),
 		}
+	}
+
+	/// Remembers that a block failed.
+	fn note(&self, block: Hash, error: &impl ToString) {
+		let fault = Fault::of(error);
+		self.failed.lock().note(block, fault, Instant::now());
 	}
 
 	/// Fills in the block's total difficulty and its place in the fork choice.
@@ -161,31 +167,57 @@ where
 		&self,
 		block: BlockCheckParams<Block>,
 	) -> Result<ImportResult, Self::Error> {
-		if self.failed.lock().is_bad(block.hash, Instant::now()) {
-			return Ok(ImportResult::KnownBad);
+		let verdict = self.failed.lock().verdict(block.hash, Instant::now());
+		match verdict {
+			Verdict::Try => self.inner.check_block(block).await,
+			Verdict::Bad => Ok(ImportResult::KnownBad),
+			Verdict::NotNow => Err(ours(CheckError::FailedLately(block.hash))),
 		}
-		self.inner.check_block(block).await
 	}
 
 	async fn import_block(
 		&self,
 		mut block: BlockImportParams<Block>,
 	) -> Result<ImportResult, Self::Error> {
-		if let Ok(error) = block.remove_intermediate::<CheckError>(UNCHECKED) {
-			return Err(ConsensusError::Other(Box::new(error)));
-		}
-		let _one_at_a_time = self.lock.lock().await;
-		self.weigh(&mut block)
-			.map_err(|e| ConsensusError::Other(Box::new(e)))?;
 		let hash = block.post_hash();
+		if let Ok(error) = block.remove_intermediate::<CheckError>(UNCHECKED) {
+			if let CheckError::Runtime(error) = &error {
+				self.note(hash, error);
+			}
+			return Err(ours(error));
+		}
 		let executes = matches!(
 			block.state_action,
 			StateAction::Execute | StateAction::ExecuteIfPossible
 		);
+		// The client would take the block without executing it, and its proof of work alone would speak
+		// for it.
+		let client = self.select_chain.chain().client();
+		let parent = block.header.parent_hash;
+		if executes
+			&& client
+				.block_status(parent)
+				.map_err(|e| ours(CheckError::from(e)))?
+				== BlockStatus::InChainPruned
+		{
+			log::debug!(
+				target: LOG_TARGET,
+				"block #{} ({hash}) is left aside: its parent's state is not kept any more",
+				block.header.number,
+			);
+			return Ok(ImportResult::MissingState);
+		}
+		let _one_at_a_time = self.lock.lock().await;
+		self.weigh(&mut block).map_err(ours)?;
 		let imported = self.inner.import_block(block).await;
-		if executes && imported.is_err() {
-			self.failed.lock().note(hash, Instant::now());
+		if let (true, Err(error)) = (executes, &imported) {
+			self.note(hash, error);
 		}
 		imported
 	}
+}
+
+/// An error of import: it blames nobody.
+fn ours(error: CheckError) -> ConsensusError {
+	ConsensusError::Other(Box::new(error))
 }

@@ -22,6 +22,7 @@ mod import;
 mod metrics;
 mod miner;
 mod sealer;
+mod seldom;
 mod select_chain;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! What an announced header must show before its body is asked for.
 
 use super::mock::*;
-use crate::{chain::unix_now, PowAnnounceValidator};
+use crate::{chain::unix_now, BlockError, CheckError, PowAnnounceValidator};
 use codec::Encode;
-use futures::executor::block_on;
+use futures::{executor::block_on, FutureExt};
 use isthmus_primitives::{
 	digest::{Seal, POW_ENGINE_ID},
 	params::ChainParameters,
@@ -148,19 +148,14 @@ fn a_header_that_is_repeated_is_hashed_once() {
 	let genesis = chain.client().info().genesis_hash;
 	let mut draft = Draft::on(&chain, genesis, 13);
 	let good = draft.mine();
-	draft.parent = Hash::repeat_byte(4);
-	draft.number = 5;
-	let orphan = draft.mine();
 	for _ in 0..3 {
 		let is_new_best = announce(&chain, &good, &[]);
 		assert_eq!(is_new_best, Validation::Success { is_new_best: true });
-		let is_new_best = announce(&chain, &orphan, &[]);
-		assert_eq!(is_new_best, Validation::Success { is_new_best: false });
 	}
-	assert_eq!(chain.light_hashes(), 2);
+	assert_eq!(chain.light_hashes(), 1);
 	// The block that was announced comes, and its seal is known.
 	chain.check_header(&good, u64::MAX).unwrap();
-	assert_eq!(chain.light_hashes(), 2);
+	assert_eq!(chain.light_hashes(), 1);
 	// What is kept is bounded: a thousand others push it out.
 	for byte in 0..4 {
 		draft.pre.beneficiary = AccountId::new([byte; 32]);
@@ -169,7 +164,99 @@ fn a_header_that_is_repeated_is_hashed_once() {
 			announce(&chain, &draft.mine(), &[]);
 		}
 	}
-	assert_eq!(chain.light_hashes(), 2 + 1024);
+	assert_eq!(chain.light_hashes(), 1 + 1024);
 	chain.check_header(&good, u64::MAX).unwrap();
-	assert_eq!(chain.light_hashes(), 2 + 1025);
+	assert_eq!(chain.light_hashes(), 1 + 1025);
+}
+
+/// A sealed header of this number on a parent that nobody knows.
+fn orphan(chain: &crate::Chain<TestClient>, number: u32, variant: u8) -> Header {
+	let mut draft = Draft::on(chain, chain.client().info().genesis_hash, 13).variant(variant);
+	draft.parent = Hash::repeat_byte(4);
+	draft.number = number;
+	draft.mine()
+}
+
+#[test]
+fn a_header_on_an_unknown_parent_costs_no_hashimoto() {
+	let chain = chain(parameters());
+	for variant in 0..20 {
+		let header = orphan(&chain, 5, variant);
+		assert!(!chain.check_announced(&header, u64::MAX).unwrap());
+	}
+	assert_eq!(chain.light_hashes(), 0);
+}
+
+#[test]
+fn of_headers_far_from_the_best_block_few_are_let_through() {
+	let chain = chain(parameters());
+	let near = orphan(&chain, 32, 0);
+	let far: Vec<_> = [33, 1000, 29_999, 30_000, 90_000, 4_000_000, u32::MAX]
+		.map(|number| orphan(&chain, number, 1))
+		.into();
+	let now = GENESIS_TIME + 1000;
+	let check = |header, now| chain.check_announced(header, now);
+	for _ in 0..3 {
+		// Many speak of one block.
+		for header in &far[..6] {
+			assert!(!check(header, now).unwrap());
+		}
+	}
+	for now in [now, now + 59] {
+		assert!(matches!(
+			check(&far[6], now),
+			Err(BlockError::CouldNotCheck(CheckError::TooFar(hash))) if hash == far[6].hash()
+		));
+		assert!(!check(&near, now).unwrap());
+	}
+	assert!(!check(&far[6], now + 60).unwrap());
+	// They are left aside without blame.
+	for variant in 2..8 {
+		let _ = try_announce(&chain, &orphan(&chain, 100, variant), &[]);
+	}
+	assert!(try_announce(&chain, &orphan(&chain, 100, 8), &[]).is_err());
+}
+
+#[test]
+fn a_header_on_an_unknown_parent_must_be_nearly_as_difficult_as_the_best_block() {
+	let chain = chain(ChainParameters {
+		genesis_difficulty: 4096.into(),
+		..parameters()
+	});
+	let genesis = chain.client().info().genesis_hash;
+	let mut draft = Draft::on(&chain, genesis, 13);
+	draft.parent = Hash::repeat_byte(4);
+	draft.number = 5;
+	draft.pre.difficulty = 256.into();
+	assert!(!chain.check_announced(&draft.mine(), u64::MAX).unwrap());
+	draft.pre.difficulty = 255.into();
+	let easy = draft.mine();
+	assert!(matches!(
+		chain.check_announced(&easy, u64::MAX),
+		Err(BlockError::CouldNotCheck(CheckError::TooEasy(hash))) if hash == easy.hash()
+	));
+	assert!(try_announce(&chain, &easy, &[]).is_err());
+}
+
+#[test]
+fn sync_does_not_wait_for_the_check_of_an_announcement() {
+	let chain = chain(parameters());
+	let header = Draft::on(&chain, chain.client().info().genesis_hash, 13).mine();
+	let runtime = tokio::runtime::Builder::new_current_thread()
+		.max_blocking_threads(1)
+		.build()
+		.unwrap();
+	runtime.block_on(async {
+		// The one thread for such work is busy, so a check that is made at once is made elsewhere.
+		let (go, gate) = std::sync::mpsc::channel::<()>();
+		tokio::task::spawn_blocking(move || gate.recv());
+		let mut validation = PowAnnounceValidator::new(chain.clone()).validate(&header, &[]);
+		assert!(validation.as_mut().now_or_never().is_none());
+		assert_eq!(chain.light_hashes(), 0);
+		go.send(()).unwrap();
+		assert_eq!(
+			validation.await.unwrap(),
+			Validation::Success { is_new_best: true }
+		);
+	});
 }

@@ -17,7 +17,9 @@ use sc_client_api::{
 	in_mem, BlockBackend,
 };
 use sp_api::{ApiRef, ProvideRuntimeApi};
-use sp_blockchain::{Backend as _, CachedHeaderMetadata, HeaderBackend, HeaderMetadata, Info};
+use sp_blockchain::{
+	Backend as _, BlockStatus, CachedHeaderMetadata, HeaderBackend, HeaderMetadata, Info,
+};
 use sp_core::{H256, U256};
 use sp_runtime::{
 	generic::SignedBlock,
@@ -25,7 +27,7 @@ use sp_runtime::{
 	Digest, DigestItem, Justifications, OpaqueExtrinsic,
 };
 use std::{
-	collections::HashMap,
+	collections::{HashMap, HashSet},
 	ops::ControlFlow,
 	sync::{atomic::AtomicBool, Arc, OnceLock},
 };
@@ -52,6 +54,8 @@ pub(super) struct TestClient {
 	parameters: ChainParameters,
 	/// What the database in memory does not know: each block's children.
 	children: Mutex<HashMap<Hash, Vec<Hash>>>,
+	/// The blocks whose state is not kept any more.
+	pub(super) pruned: Mutex<HashSet<Hash>>,
 }
 
 impl TestClient {
@@ -184,7 +188,7 @@ impl AuxStore for TestClient {
 	}
 }
 
-/// Of these the engine asks for bodies alone.
+/// Of these the engine asks for bodies, and whether a state is kept.
 impl BlockBackend<Block> for TestClient {
 	fn block_body(&self, hash: Hash) -> sp_blockchain::Result<Option<Vec<OpaqueExtrinsic>>> {
 		self.backend.blockchain().body(hash)
@@ -202,8 +206,14 @@ impl BlockBackend<Block> for TestClient {
 		unreachable!()
 	}
 
-	fn block_status(&self, _: Hash) -> sp_blockchain::Result<sp_consensus::BlockStatus> {
-		unreachable!()
+	fn block_status(&self, hash: Hash) -> sp_blockchain::Result<sp_consensus::BlockStatus> {
+		Ok(match self.status(hash)? {
+			BlockStatus::Unknown => sp_consensus::BlockStatus::Unknown,
+			BlockStatus::InChain if self.pruned.lock().contains(&hash) => {
+				sp_consensus::BlockStatus::InChainPruned
+			}
+			BlockStatus::InChain => sp_consensus::BlockStatus::InChainWithState,
+		})
 	}
 
 	fn justifications(&self, _: Hash) -> sp_blockchain::Result<Option<Justifications>> {
@@ -249,6 +259,7 @@ pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
 			backend,
 			parameters,
 			children: Mutex::default(),
+			pruned: Mutex::default(),
 		}))
 		.unwrap(),
 	)

@@ -3,6 +3,7 @@
 mod announcements;
 mod authoring;
 mod fork_choice;
+mod imports;
 mod mock;
 mod submissions;
 mod uncles;

@@ -5,7 +5,7 @@ use super::{
 	fork_choice::{select_chain, Database},
 	mock::*,
 };
-use crate::{BlockError, Chain, CheckError, PowBlockImport, PowVerifier};
+use crate::{chain::unix_now, BlockError, Chain, CheckError, PowBlockImport, PowVerifier};
 use codec::Encode;
 use futures::executor::block_on;
 use isthmus_primitives::{
@@ -20,7 +20,10 @@ use sc_consensus::{BlockImport, BlockImportParams, Verifier};
 use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
 use sp_runtime::{DigestItem, OpaqueExtrinsic};
-use std::sync::Arc;
+use std::{
+	sync::Arc,
+	time::{Duration, Instant},
+};
 
 fn verify(
 	chain: &Arc<Chain<TestClient>>,
@@ -40,6 +43,17 @@ fn refused(chain: &Arc<Chain<TestClient>>, header: &Header) -> RuleError {
 	};
 	assert_eq!(verify(chain, header, vec![]).err(), Some(rule.to_string()));
 	rule
+}
+
+/// What import says of a block that it must not take.
+fn import_error(
+	chain: &Arc<Chain<TestClient>>,
+	block: BlockImportParams<isthmus_primitives::Block>,
+) -> String {
+	let import = PowBlockImport::new(Database(chain.clone()), select_chain(chain));
+	block_on(import.import_block(block))
+		.unwrap_err()
+		.to_string()
 }
 
 fn genesis(chain: &Chain<TestClient>) -> Hash {
@@ -155,7 +169,8 @@ fn each_rule_of_the_header_is_checked_by_itself() {
 		}
 		.into(),
 	);
-	for got in [0, 2, u32::MAX] {
+	// Where it claims to be the first block, it is behind the finalized one, which comes before all rules.
+	for got in [2, u32::MAX] {
 		assert_eq!(
 			broken(parameters(), |draft| draft.number = got),
 			HeaderError::Number { got, expected: 1 }.into(),
@@ -184,6 +199,67 @@ fn a_block_from_the_future_is_not_accepted_and_not_invalid() {
 			if got == now + 16 && latest == now + 15
 	));
 	assert!(chain.check_header(&header, now + 1).is_ok());
+}
+
+/// A chain that began now, for the verifier reads the clock, and a header this many seconds from now.
+fn from_now(seconds: u64) -> (Arc<Chain<TestClient>>, Draft) {
+	let chain = chain(ChainParameters {
+		genesis_timestamp: unix_now(),
+		..parameters()
+	});
+	let draft = Draft::on(&chain, genesis(&chain), seconds);
+	(chain, draft)
+}
+
+#[test]
+fn a_future_block_without_a_seal_is_refused_at_once() {
+	for seconds in [16, 75, 3600] {
+		let (chain, draft) = from_now(seconds);
+		let mut header = draft.mine();
+		header.state_root = Hash::repeat_byte(1);
+		let started = Instant::now();
+		let refused = verify(&chain, &header, vec![]).err().unwrap();
+		assert!(
+			refused.contains("seal_above_boundary") || refused.contains("mix_hash"),
+			"{refused}"
+		);
+		assert!(started.elapsed() < Duration::from_millis(900));
+	}
+}
+
+#[test]
+fn a_sealed_future_block_is_waited_for_a_second_and_blames_nobody() {
+	for seconds in [60, 75, 3600, 1 << 40] {
+		let (chain, draft) = from_now(seconds);
+		let started = Instant::now();
+		let block = verify(&chain, &draft.mine(), vec![]).unwrap();
+		let waited = started.elapsed();
+		assert!(waited >= Duration::from_secs(1), "{waited:?}");
+		assert!(waited < Duration::from_secs(10), "{waited:?}");
+		let error = import_error(&chain, block);
+		assert!(error.contains("clock may be slow"), "{error}");
+	}
+	// Within the second its time comes.
+	let (chain, draft) = from_now(16);
+	let block = verify(&chain, &draft.mine(), vec![]).unwrap();
+	let import = PowBlockImport::new(Database(chain.clone()), select_chain(&chain));
+	assert!(block_on(import.import_block(block)).is_ok());
+	assert_eq!(chain.client().info().best_number, 1);
+}
+
+#[test]
+fn a_block_behind_finality_is_refused_before_anything_else_and_its_sender_blamed() {
+	let chain = chain(parameters());
+	let fork = Draft::on(&chain, genesis(&chain), 13).variant(1).mine();
+	let header = Draft::on(&chain, genesis(&chain), 13).mine();
+	let finalized = insert(&chain, &header, vec![], NewBlockState::Final);
+	let refused = verify(&chain, &fork, vec![]).err().unwrap();
+	assert!(refused.contains("finality has ruled out"), "{refused}");
+	assert_eq!(chain.light_hashes(), 0);
+	// What is in the chain, and what comes after it, is another matter.
+	assert!(verify(&chain, &header, vec![]).is_ok());
+	let next = Draft::on(&chain, finalized, 13).mine();
+	assert!(verify(&chain, &next, vec![]).is_ok());
 }
 
 #[test]
@@ -342,10 +418,7 @@ fn what_could_not_be_checked_blames_nobody_and_is_not_imported() {
 	let mut draft = Draft::on(&chain, genesis(&chain), 13);
 	draft.parent = Hash::repeat_byte(9);
 	let block = verify(&chain, &draft.mine(), vec![]).unwrap();
-	let import = PowBlockImport::new(Database(chain.clone()), select_chain(&chain));
-	let error = block_on(import.import_block(block))
-		.unwrap_err()
-		.to_string();
+	let error = import_error(&chain, block);
 	assert!(error.contains("unknown"), "{error}");
 	assert_eq!(chain.client().info().best_number, 0);
 }

@@ -1,0 +1,142 @@
+//! What import does with blocks that fail, and with those it must not take.
+
+use super::{fork_choice::select_chain, mock::*};
+use crate::{verifier::UNCHECKED, Chain, CheckError, PowBlockImport};
+use futures::executor::block_on;
+use isthmus_primitives::{Block, Header};
+use parking_lot::Mutex;
+use polkadot_sdk::*;
+use sc_client_api::in_mem;
+use sc_consensus::{BlockCheckParams, BlockImport, BlockImportParams, ImportResult, StateAction};
+use sp_api::ApiError;
+use sp_blockchain::HeaderBackend;
+use sp_consensus::{BlockOrigin, Error as ConsensusError};
+use std::sync::Arc;
+
+/// An import that fails as a test tells it, and counts how often it was asked.
+#[derive(Clone)]
+struct Failing {
+	error: String,
+	tries: Arc<Mutex<u32>>,
+}
+
+#[async_trait::async_trait]
+impl BlockImport<Block> for Failing {
+	type Error = ConsensusError;
+
+	async fn check_block(&self, _: BlockCheckParams<Block>) -> Result<ImportResult, Self::Error> {
+		Ok(ImportResult::imported(false))
+	}
+
+	async fn import_block(&self, _: BlockImportParams<Block>) -> Result<ImportResult, Self::Error> {
+		*self.tries.lock() += 1;
+		Err(ConsensusError::ClientImport(self.error.clone()))
+	}
+}
+
+type TestImport = PowBlockImport<Failing, in_mem::Backend<Block>, TestClient>;
+
+/// A chain, an import on it that fails so, and a good block.
+fn failing(error: impl ToString) -> (Arc<Chain<TestClient>>, TestImport, Arc<Mutex<u32>>, Header) {
+	let chain = chain(parameters());
+	let tries = Arc::new(Mutex::new(0));
+	let inner = Failing {
+		error: error.to_string(),
+		tries: tries.clone(),
+	};
+	let import = PowBlockImport::new(inner, select_chain(&chain));
+	let header = Draft::on(&chain, chain.client().info().genesis_hash, 13).mine();
+	(chain, import, tries, header)
+}
+
+fn params(header: &Header) -> BlockImportParams<Block> {
+	let mut unsealed = header.clone();
+	let seal = unsealed.digest.pop().unwrap();
+	let mut block = BlockImportParams::new(BlockOrigin::NetworkBroadcast, unsealed);
+	block.post_digests.push(seal);
+	block.body = Some(vec![]);
+	block.state_action = StateAction::ExecuteIfPossible;
+	block
+}
+
+/// Offers the block as the import queue does, and says what comes of it.
+fn offer(import: &TestImport, header: &Header) -> Result<ImportResult, String> {
+	let check = BlockCheckParams {
+		hash: header.hash(),
+		number: header.number,
+		parent_hash: header.parent_hash,
+		allow_missing_state: true,
+		allow_missing_parent: false,
+		import_existing: false,
+	};
+	match block_on(import.check_block(check)) {
+		Ok(ImportResult::Imported(_)) => {}
+		other => return other.map_err(|e| e.to_string()),
+	}
+	block_on(import.import_block(params(header))).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_block_that_the_runtime_refuses_twice_is_known_as_bad() {
+	for error in [
+		sp_blockchain::Error::InvalidStateRoot.to_string(),
+		"Error at calling runtime api: Execution failed: Execution aborted due to panic: no".into(),
+	] {
+		let (_, import, tries, header) = failing(error);
+		for _ in 0..2 {
+			assert!(offer(&import, &header).is_err());
+		}
+		for _ in 0..5 {
+			assert!(matches!(
+				offer(&import, &header),
+				Ok(ImportResult::KnownBad)
+			));
+		}
+		assert_eq!(*tries.lock(), 2);
+	}
+}
+
+#[test]
+fn a_block_that_our_own_disk_fails_on_is_never_known_as_bad() {
+	let (_, import, tries, header) = failing("Backend error: No space left on device");
+	for _ in 0..2 {
+		assert!(offer(&import, &header).is_err());
+	}
+	for _ in 0..5 {
+		let error = offer(&import, &header).unwrap_err();
+		assert!(error.contains("tried again soon"), "{error}");
+	}
+	// Nor is it executed each time that it is offered.
+	assert_eq!(*tries.lock(), 2);
+}
+
+#[test]
+fn a_block_on_which_the_runtime_traps_before_it_is_executed_is_known_as_bad() {
+	let (_, import, tries, header) = failing("");
+	for _ in 0..2 {
+		let mut block = params(&header);
+		let trap = "Execution aborted due to trap: wasm trap: call stack exhausted";
+		let error = CheckError::Runtime(ApiError::Application(trap.into()));
+		block.insert_intermediate(UNCHECKED, error);
+		assert!(block_on(import.import_block(block)).is_err());
+	}
+	assert!(matches!(
+		offer(&import, &header),
+		Ok(ImportResult::KnownBad)
+	));
+	assert_eq!(*tries.lock(), 0);
+}
+
+#[test]
+fn a_block_that_cannot_be_executed_is_not_taken_for_its_weight_alone() {
+	let (chain, import, tries, header) = failing("");
+	chain.client().pruned.lock().insert(header.parent_hash);
+	for _ in 0..3 {
+		assert!(matches!(
+			offer(&import, &header),
+			Ok(ImportResult::MissingState)
+		));
+	}
+	assert_eq!(*tries.lock(), 0);
+	assert_eq!(chain.client().info().best_number, 0);
+}
