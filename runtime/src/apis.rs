@@ -6,10 +6,11 @@ use crate::{
 	UncheckedExtrinsic, VERSION,
 };
 use alloc::vec::Vec;
-use codec::{DecodeAll, Encode};
+use codec::{DecodeLimit, Encode};
 use frame_support::{
 	genesis_builder_helper::{build_state, get_preset},
 	weights::Weight,
+	MAX_EXTRINSIC_DEPTH,
 };
 use isthmus_primitives::{
 	api::Verifier, params::ChainParameters, AccountId, Balance, BlockNumber, Hash, Header, Nonce,
@@ -220,7 +221,11 @@ sp_api::impl_runtime_apis! {
 		}
 
 		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>> {
-			let read = |opaque: OpaqueExtrinsic| UncheckedExtrinsic::decode_all(&mut &opaque.encode()[..]);
+			// As deep as execution reads them: a stranger's body must not overflow the stack.
+			let read = |opaque: OpaqueExtrinsic| {
+				let bytes = opaque.encode();
+				UncheckedExtrinsic::decode_all_with_depth_limit(MAX_EXTRINSIC_DEPTH, &mut &bytes[..])
+			};
 			let extrinsics = extrinsics.into_iter().map(read).collect::<Result<Vec<_>, _>>().ok()?;
 			ProofOfWork::uncles(extrinsics)
 		}

@@ -397,6 +397,22 @@ fn the_runtime_reads_its_own_bodies() {
 				None
 			);
 		}
+		// Nor may its depth be a trap: a batch in a batch in a batch, in the call's own bytes.
+		let batch = |calls: Vec<RuntimeCall>| pallet_utility::Call::batch { calls }.into();
+		let empty: RuntimeCall = batch(vec![]);
+		let one: RuntimeCall = batch(vec![batch(vec![])]);
+		let (empty, one) = (empty.encode(), one.encode());
+		let level = one
+			.strip_suffix(&empty[..])
+			.expect("a batch holds its calls' bytes");
+		let nested = |depth: usize| {
+			let call = [level.repeat(depth), empty.clone()].concat();
+			let preamble = &UncheckedExtrinsic::new_bare(remark(0)).encode();
+			let bare = preamble.get(1..2).expect("a length and a preamble");
+			vec![OpaqueExtrinsic::from_blob([bare, &call].concat())]
+		};
+		assert_eq!(Runtime::uncles(nested(10)), Some(vec![]));
+		assert_eq!(Runtime::uncles(nested(100_000)), None);
 		for extrinsic in block.extrinsics {
 			let bytes = extrinsic.encode();
 			assert_eq!(
