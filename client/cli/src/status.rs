@@ -23,10 +23,7 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 			.client
 			.request("isthmus_verification", params)
 			.await?;
-		let statement = said["statement"]
-			.as_str()
-			.unwrap_or("the node makes no statement");
-		context.answer(statement.to_owned(), said.clone());
+		context.answer(verification(&said), said);
 		return Ok(());
 	}
 	let status = context.client.status().await?;
@@ -49,4 +46,25 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		}),
 	);
 	Ok(())
+}
+
+/// What the node says of a block's verification, for people.
+fn verification(said: &Value) -> String {
+	let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
+	let mut lines = vec![
+		format!("block      {} {}", said["number"], text(&said["hash"])),
+		text(&said["statement"]),
+	];
+	for (title, verifiers) in [
+		("verified", &said["verifiedBy"]),
+		("not seen", &said["notSeen"]),
+	] {
+		for verifier in verifiers.as_array().into_iter().flatten() {
+			// A verifier of genesis may be known by its vote key alone.
+			let account = verifier["account"].as_str();
+			let name = account.map_or_else(|| text(&verifier["grandpaKey"]), Into::into);
+			lines.push(format!("{title:10} {name}"));
+		}
+	}
+	lines.join("\n")
 }
