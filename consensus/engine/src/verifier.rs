@@ -11,7 +11,7 @@ use crate::{
 	BlockError, CheckError, LOG_TARGET,
 };
 use futures_timer::Delay;
-use isthmus_primitives::Block;
+use isthmus_primitives::{Block, BlockNumber};
 use isthmus_rules::Rejection;
 use polkadot_sdk::*;
 use sc_consensus::{BlockImportParams, Verifier};
@@ -23,6 +23,8 @@ use std::{
 /// How long a sealed block from the future is waited for at most. Sync asks for it again at once, so
 /// this is also the pace at which it can be offered.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// So far finality may move while a block is on its way to us, and nobody is to blame.
+const ON_ITS_WAY: BlockNumber = 8;
 /// Under this key a block carries what kept us from checking it, for [`crate::PowBlockImport`].
 pub(crate) const UNCHECKED: &[u8] = b"isthmus:unchecked";
 
@@ -50,6 +52,11 @@ impl<C: ChainClient> PowVerifier<C> {
 		let header = self.chain.check_header(&block.header, now)?;
 		self.chain
 			.check_body(&block.header, &header, block.body.as_deref(), now)
+	}
+
+	fn is_long_final(&self, number: BlockNumber) -> bool {
+		let finalized = self.chain.client().info().finalized_number;
+		number.saturating_add(ON_ITS_WAY) <= finalized
 	}
 
 	/// Warns of a block, once a minute for each kind of trouble.
@@ -94,7 +101,9 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 					block.insert_intermediate(UNCHECKED, error);
 				}
 				// Without blame, sync would ask the same peer for the same fork again, and again.
-				BlockError::CouldNotCheck(error @ CheckError::BehindFinality(_)) => {
+				BlockError::CouldNotCheck(error @ CheckError::BehindFinality(_))
+					if self.is_long_final(block.header.number) =>
+				{
 					log::debug!(target: LOG_TARGET, "a block is refused: {error}");
 					return Err(error.to_string());
 				}
