@@ -10,6 +10,7 @@ use crate::{
 	error::Error,
 	manifest::{content_hash, Manifest},
 	query, sharing,
+	state::{every, State},
 	types::*,
 	upload::{context, fetch_manifest, Progress, Stage},
 };
@@ -56,9 +57,14 @@ impl Reading {
 		owner: &AccountId,
 		key: RecordKey,
 	) -> Result<Self, Error> {
-		let answer = client.best().await?.query(reader.id(), owner, key).await?;
-		let leaf = match &answer.grant {
-			Some(grant) => sharing::open(client, reader, owner, grant)?.leaf_key(answer.leaf)?,
+		let best = client.best().await?;
+		let mut answer = best.query(reader.id(), owner, key).await?;
+		let leaf = match answer.grant.take() {
+			Some(grant) => {
+				let (grant, leaf) = open_one(client, &best, reader, owner, grant, &answer).await?;
+				answer.grant = Some(grant);
+				leaf
+			}
 			None => {
 				let id = sharing::epoch_id(client, owner, answer.dataset, answer.epoch);
 				reader.master.epoch_root(&id).leaf_key(answer.leaf)
@@ -268,6 +274,45 @@ impl Reading {
 			answer => answer,
 		}
 	}
+}
+
+/// Opens the grant of the chain's answer or, where it does not open, another of the reader's on the same
+/// leaf: a grant may be sealed to a key that the reader lost since.
+async fn open_one(
+	client: &Client,
+	best: &State,
+	reader: &Identity,
+	owner: &AccountId,
+	grant: OpeningGrant,
+	answer: &Answer,
+) -> Result<(OpeningGrant, LeafKey), Error> {
+	let leaf_key = |grant: &OpeningGrant| -> Result<LeafKey, Error> {
+		Ok(sharing::open(client, reader, owner, grant)?.leaf_key(answer.leaf)?)
+	};
+	let refused = match leaf_key(&grant) {
+		Ok(leaf) => return Ok((grant, leaf)),
+		Err(refused) => refused,
+	};
+	let others =
+		every(|after| best.grants_to(reader.id(), Some(GrantState::Active), after)).await?;
+	for GrantEntry { id, grant: other } in others {
+		let Scope { dataset, epoch, .. } = other.scope;
+		let is_here = other.owner == *owner && (dataset, epoch) == (answer.dataset, answer.epoch);
+		if id == grant.grant || !is_here || !other.scope.covers(answer.leaf) {
+			continue;
+		}
+		let other = OpeningGrant {
+			grant: id,
+			scope: other.scope,
+			expiry: other.expiry,
+			until: other.until,
+			sealed_keys: other.sealed_keys,
+		};
+		if let Ok(leaf) = leaf_key(&other) {
+			return Ok((other, leaf));
+		}
+	}
+	Err(refused)
 }
 
 impl std::fmt::Debug for Reading {
