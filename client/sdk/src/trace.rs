@@ -1,6 +1,7 @@
 //! Tracing: who asked, who allowed, what range, when, in which block, paid how much. The history of a
-//! record, dataset or reader is in the blocks' events, and is read from them: nothing needs to be kept
-//! by anybody but the chain, and nothing has to be believed.
+//! record, dataset or reader is in the blocks' events, and is read from them: no index needs to be kept
+//! or believed. The node that is asked has to be: events come without a proof, and it could leave some
+//! out or make some up. Ask a node of one's own, or several.
 //!
 //! A node must still have the states of the blocks that are looked through; one that keeps them all is
 //! an archive node.
@@ -9,6 +10,7 @@ use crate::{
 	client::{BlockId, Client},
 	error::Error,
 	event::Event,
+	state::every,
 	tx::{outcomes, Happened},
 	types::*,
 	upload::{Progress, Stage},
@@ -53,7 +55,8 @@ pub struct Happening {
 	pub event: Event,
 }
 
-/// The history of a subject between two blocks of the best chain, both of which are looked at too.
+/// The history of a subject between two blocks of the best chain, both of which are looked at too. What
+/// was stored or asked before the first of them is learned from the state before it.
 ///
 /// # Errors
 ///
@@ -75,7 +78,69 @@ pub async fn trace(
 		done += 1;
 		progress.at(Stage::Searching, done, total);
 	}
-	Ok(select(subject, all))
+	let mut known = Known::default();
+	if from > 1 {
+		known = Known::before(client, subject, from).await?;
+	}
+	Ok(select(subject, all, known))
+}
+
+/// What has to be known of a subject to tell which events are its own: most name no range.
+#[derive(Default)]
+struct Known {
+	/// Where a record is or was.
+	places: Vec<(DatasetId, Epoch, Leaf)>,
+	/// The requests that are the subject's.
+	requests: HashSet<RequestId>,
+	/// The keys of a dataset's records.
+	keys: HashSet<RecordKey>,
+}
+
+impl Known {
+	/// What the state before a block says.
+	async fn before(client: &Client, subject: &Subject, from: BlockNumber) -> Result<Self, Error> {
+		let mut known = Self::default();
+		let (Subject::Record { owner, .. } | Subject::Dataset { owner, .. }) = subject else {
+			return Ok(known);
+		};
+		let state = client.at_number(from.saturating_sub(1)).await?;
+		match subject {
+			Subject::Record { owner, key } => {
+				let record = state.record(owner, *key).await?;
+				known.places = record
+					.map(|record| (record.dataset, record.epoch, record.leaf))
+					.into_iter()
+					.collect();
+			}
+			Subject::Dataset { owner, dataset } => {
+				let records = every(|after| state.records(owner, after)).await?;
+				known.keys = records
+					.into_iter()
+					.filter(|entry| entry.record.dataset == *dataset)
+					.map(|entry| entry.key)
+					.collect();
+			}
+			Subject::Reader(_) | Subject::Account(_) => {}
+		}
+		let requests = every(|after| state.requests_to(owner, after)).await?;
+		known.requests = requests
+			.into_iter()
+			.filter(|entry| known.concerns(subject, &entry.request.scope))
+			.map(|entry| entry.id)
+			.collect();
+		Ok(known)
+	}
+
+	/// Whether a range of the owner's is the subject's or has it.
+	fn concerns(&self, subject: &Subject, scope: &Scope) -> bool {
+		match subject {
+			Subject::Record { .. } => self.places.iter().any(|(dataset, epoch, leaf)| {
+				(scope.dataset, scope.epoch) == (*dataset, *epoch) && scope.covers(*leaf)
+			}),
+			Subject::Dataset { dataset, .. } => scope.dataset == *dataset,
+			Subject::Reader(_) | Subject::Account(_) => false,
+		}
+	}
 }
 
 /// What happened in one block.
@@ -97,9 +162,8 @@ async fn happenings(client: &Client, number: BlockNumber) -> Result<Vec<Happenin
 }
 
 /// What of it is the subject's.
-fn select(subject: &Subject, all: Vec<Happening>) -> Vec<Happening> {
-	// A record's place, from its own events; a request's events but the first name no range.
-	let mut places = Vec::new();
+fn select(subject: &Subject, all: Vec<Happening>, mut known: Known) -> Vec<Happening> {
+	// A record's place, from its own events.
 	for Happening { event, .. } in &all {
 		if let (
 			Event::Stored {
@@ -125,31 +189,29 @@ fn select(subject: &Subject, all: Vec<Happening>) -> Vec<Happening> {
 		) = (event, subject)
 		{
 			if (owner, key) == (wanted, wanted_key) {
-				places.push((*dataset, *epoch, *leaf));
+				known.places.push((*dataset, *epoch, *leaf));
 			}
 		}
 	}
-	let mut requests = HashSet::new();
-	let mut keys = HashSet::new();
 	let mut concerns = |event: &Event| -> bool {
-		if event.request().is_some_and(|id| requests.contains(&id)) {
+		if event
+			.request()
+			.is_some_and(|id| known.requests.contains(&id))
+		{
 			return true;
 		}
 		let found = match subject {
 			Subject::Record { owner, key } => {
 				event.owner() == owner
 					&& (event.key() == Some(key)
-						|| event.scope().is_some_and(|scope| {
-							places.iter().any(|(dataset, epoch, leaf)| {
-								(scope.dataset, scope.epoch) == (*dataset, *epoch)
-									&& scope.covers(*leaf)
-							})
-						}))
+						|| event
+							.scope()
+							.is_some_and(|scope| known.concerns(subject, scope)))
 			}
 			Subject::Dataset { owner, dataset } => {
-				let known = event.key().is_some_and(|key| keys.contains(key));
+				let by_key = event.key().is_some_and(|key| known.keys.contains(key));
 				let named = event.dataset() == Some(*dataset);
-				event.owner() == owner && (named || known)
+				event.owner() == owner && (named || by_key)
 			}
 			Subject::Reader(reader) => event.reader() == Some(reader),
 			Subject::Account(account) => {
@@ -157,8 +219,8 @@ fn select(subject: &Subject, all: Vec<Happening>) -> Vec<Happening> {
 			}
 		};
 		if found {
-			requests.extend(event.request());
-			keys.extend(event.key().copied());
+			known.requests.extend(event.request());
+			known.keys.extend(event.key().copied());
 		}
 		found
 	};
@@ -238,7 +300,7 @@ mod tests {
 				event: event.clone(),
 			})
 			.collect();
-		let selected = select(&subject, all);
+		let selected = select(&subject, all, Known::default());
 		selected
 			.iter()
 			.map(|happening| happening.block.number)
