@@ -6,7 +6,7 @@ use crate::{
 	requests::words,
 };
 use isthmus_sdk::{
-	serve::{serve, Limits, Served},
+	serve::{serve, Limits, Memory, Served},
 	Client, DatasetId,
 };
 use serde_json::json;
@@ -23,6 +23,10 @@ It runs until it is ended, and goes on after a lost connection. Ended and starte
 grants nothing twice: the chain takes a request away in the step that grants it. A grant may
 run up to 16 blocks longer than was asked for, as its block is not known beforehand.
 
+Only the dataset's current epoch is granted, and to nobody of whom a grant on the dataset was
+revoked in the last week: those requests are left to be answered by hand. Mind that a consumer's
+kind, which a policy may go by, is what it called itself when it registered.
+
 Example: isthmus dataset policy 0 --longest-term 10000 && isthmus serve --key school.key")]
 pub(crate) struct Opts {
 	/// Only these datasets, with commas between them [default: all that have a policy].
@@ -32,6 +36,14 @@ pub(crate) struct Opts {
 	/// End after so many grants.
 	#[arg(long)]
 	grants: Option<u64>,
+
+	/// Grant epochs before the dataset's current one too.
+	#[arg(long)]
+	earlier_epochs: bool,
+
+	/// Grant also to readers of whom a grant on the dataset was revoked.
+	#[arg(long)]
+	revoked_readers: bool,
 }
 
 /// Serves.
@@ -39,23 +51,23 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	let identity = context.identity().await?;
 	let url = context.url();
 	let mut client: Client = context.client.clone();
-	let mut limits = Limits {
+	let limits = Limits {
 		datasets: opts.datasets,
 		grants: opts.grants,
+		earlier_epochs: opts.earlier_epochs,
+		revoked_readers: opts.revoked_readers,
 	};
+	let mut memory = Memory::default();
 	eprintln!("serving the requests to {}", identity.id());
 	let mut wait = FIRST_WAIT;
 	loop {
-		let mut granted = 0;
 		let ended = tokio::select! {
-			ended = serve(&client, &identity, &limits, |served| {
+			ended = serve(&client, &identity, &limits, &mut memory, |served| {
 				wait = FIRST_WAIT;
-				granted += u64::from(served.outcome.is_ok());
 				tell(&context, served);
 			}) => ended,
 			_ = tokio::signal::ctrl_c() => return Ok(()),
 		};
-		limits.grants = limits.grants.map(|most| most.saturating_sub(granted));
 		let error = match ended {
 			Ok(()) => return Ok(()),
 			Err(

@@ -6,7 +6,7 @@ use crate::{
 	types::{AccountId, BlockNumber},
 };
 use serde::de::DeserializeOwned;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use subxt::{
 	backend::LegacyBackend,
 	config::{substrate::SubstrateHeader, SubstrateConfig},
@@ -24,9 +24,6 @@ pub type Header = SubstrateHeader<H256>;
 const MAX_ANSWER: u32 = 32 << 20;
 /// The most bytes of one question: a chunk's transaction in hex.
 const MAX_QUESTION: u32 = 8 << 20;
-/// A transaction is bound to a block that is at most this far behind the best one: not so near that it
-/// may still give way to another, not so far that the transaction is stale when it is sent.
-const ANCHOR_DEPTH: BlockNumber = 32;
 
 /// A connection to a node. Cheap to clone; clones share the connection.
 ///
@@ -45,9 +42,9 @@ pub(crate) struct Inner {
 	pub(crate) online: OnlineClient<SubstrateConfig>,
 	pub(crate) rpc: RpcClient,
 	genesis: [u8; 32],
-	/// One past the last nonce that the node took from each account. Held while a transaction is sent,
-	/// so that they are sent one after the other.
-	pub(crate) nonces: Mutex<BTreeMap<AccountId, u64>>,
+	/// One past the last nonce that the node took from each account, and when. Held while a transaction
+	/// is sent, so that they are sent one after the other.
+	pub(crate) nonces: Mutex<BTreeMap<AccountId, (u64, Instant)>>,
 	/// The events of the block that was asked for last: many transactions are in one block.
 	pub(crate) events: Mutex<Option<crate::tx::BlockEvents>>,
 }
@@ -172,16 +169,6 @@ impl Client {
 	/// The number of the best block.
 	pub(crate) async fn best_number(&self) -> Result<BlockNumber, Error> {
 		Ok(self.header(None).await?.number as BlockNumber)
-	}
-
-	/// A block that a transaction may be bound to.
-	pub(crate) async fn anchor(&self) -> Result<State, Error> {
-		let finalized = self.finalized().await?;
-		let low = self.best_number().await?.saturating_sub(ANCHOR_DEPTH);
-		if finalized.block().number >= low {
-			return Ok(finalized);
-		}
-		self.at_number(low).await
 	}
 
 	/// What the node says of itself and its chain.

@@ -26,6 +26,8 @@ pub enum Error {
 		code: i32,
 		/// Its sentence.
 		message: String,
+		/// The reason in its answer's data, `NotAuthorised` say, if there is one.
+		reason: Option<String>,
 	},
 	/// The chain is not one that this program knows, or its types have moved.
 	#[error("the chain does not speak as this program expects: {0}")]
@@ -39,6 +41,36 @@ pub enum Error {
 	/// The transaction ended outside any block.
 	#[error("the transaction came into no block: {0}")]
 	NotIncluded(String),
+	/// There is not enough time left to send it.
+	#[error("it would have to be in a block until block {last}, and too few are left until then")]
+	TooLate {
+		/// The last block that it may be in.
+		last: crate::types::BlockNumber,
+	},
+	/// The account has too little for what a grant takes.
+	#[error("a grant takes {} IST of deposit and fees, and the account has {} IST", ist(.needed), ist(.there))]
+	TooPoor {
+		/// What is needed, with what goes to others on their way.
+		needed: crate::types::Balance,
+		/// What can be spent.
+		there: crate::types::Balance,
+	},
+	/// The policy allows it, and the limits that the owner set do not.
+	#[error("the policy allows it, and yet it is left to be answered by hand: {0}")]
+	Withheld(&'static str),
+	/// A request was closed while there was no connection.
+	#[error("the connection was lost with the answer on its way; the request is open no more: it was granted or taken back")]
+	Lost,
+	/// Storing a record was begun in an epoch that is over.
+	#[error("storing {key:?} was begun in epoch {epoch}, and its dataset is at epoch {now}: readers who were put out since could read it; remove it and store it anew")]
+	EpochOver {
+		/// The record.
+		key: RecordKey,
+		/// Its epoch.
+		epoch: crate::types::Epoch,
+		/// The dataset's epoch now.
+		now: crate::types::Epoch,
+	},
 	/// A query was refused.
 	#[error(transparent)]
 	Query(#[from] QueryRefusal),
@@ -94,6 +126,61 @@ pub enum Error {
 	Io(#[from] std::io::Error),
 }
 
+/// Why a node's pool does not take a transaction. Nodes have no codes for it, only sentences: this is
+/// the one place that reads them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rejection {
+	/// Another transaction of the account has the nonce, or had it.
+	NonceTaken,
+	/// There is no room for it now.
+	PoolFull,
+	/// The account cannot pay the fee.
+	CannotPay,
+	/// Anything else.
+	Other,
+}
+
+impl Rejection {
+	/// By the node's sentence.
+	fn of(sentence: &str) -> Self {
+		let says = |part| sentence.contains(part);
+		if says("outdated") || says("priority of the transaction is too low") {
+			Self::NonceTaken
+		} else if says("because of the limit") || says("exceeding limits") {
+			Self::PoolFull
+		} else if says("Inability to pay some fees") {
+			Self::CannotPay
+		} else {
+			Self::Other
+		}
+	}
+}
+
+/// An amount in IST, for an error's sentence.
+fn ist(amount: &crate::types::Balance) -> String {
+	let unit = isthmus_primitives::UNIT;
+	format!("{}.{:03}", amount / unit, amount % unit / (unit / 1_000))
+}
+
+/// What a node says of an error besides code and message.
+#[derive(serde::Deserialize)]
+struct Data {
+	reason: String,
+}
+
+impl From<&subxt::rpcs::UserError> for Error {
+	fn from(error: &subxt::rpcs::UserError) -> Self {
+		let data = error.data.as_ref();
+		let reason = data.and_then(|data| serde_json::from_str::<Data>(data.get()).ok());
+		Error::Rpc {
+			code: error.code,
+			message: error.message.clone(),
+			reason: reason.map(|data| data.reason),
+		}
+	}
+}
+
 /// A call's error as the chain's metadata names and explains it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{pallet}.{name}: {docs}")]
@@ -112,6 +199,14 @@ impl Error {
 		matches!(self, Error::Refused(refusal) if refusal.name == name)
 	}
 
+	/// Why the node's pool did not take a transaction, if that is what went wrong.
+	pub fn rejection(&self) -> Option<Rejection> {
+		match self {
+			Error::NotAccepted(sentence) => Some(Rejection::of(sentence)),
+			_ => None,
+		}
+	}
+
 	/// Whether the connection failed, so that the same may go well over another one.
 	pub fn is_connection(&self) -> bool {
 		matches!(self, Error::Connection(_) | Error::Unreachable { .. })
@@ -121,10 +216,7 @@ impl Error {
 impl From<subxt::rpcs::Error> for Error {
 	fn from(error: subxt::rpcs::Error) -> Self {
 		match error {
-			subxt::rpcs::Error::User(error) => Error::Rpc {
-				code: error.code,
-				message: error.message,
-			},
+			subxt::rpcs::Error::User(error) => (&error).into(),
 			error => Error::Connection(error.to_string()),
 		}
 	}
@@ -140,10 +232,7 @@ macro_rules! from_subxt {
 				while let Some(inner) = source {
 					if let Some(rpc) = inner.downcast_ref::<subxt::rpcs::Error>() {
 						return match rpc {
-							subxt::rpcs::Error::User(user) => Error::Rpc {
-								code: user.code,
-								message: user.message.clone(),
-							},
+							subxt::rpcs::Error::User(user) => user.into(),
 							rpc => Error::Connection(rpc.to_string()),
 						};
 					}
@@ -170,5 +259,44 @@ from_subxt!(
 impl From<scale_decode::Error> for Error {
 	fn from(error: scale_decode::Error) -> Self {
 		Error::Incompatible(error.to_string())
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn the_pools_sentences_are_known() {
+		let sentences = [
+			(
+				"Invalid transaction: Transaction is outdated",
+				Rejection::NonceTaken,
+			),
+			(
+				"The priority of the transaction is too low (pool 5 > current 4)",
+				Rejection::NonceTaken,
+			),
+			(
+				"The transaction could not enter the pool because of the limit",
+				Rejection::PoolFull,
+			),
+			(
+				"Invalid transaction: Inability to pay some fees (e.g. account balance too low)",
+				Rejection::CannotPay,
+			),
+			("Transaction is temporarily banned", Rejection::Other),
+		];
+		for (sentence, rejection) in sentences {
+			let error = Error::NotAccepted(sentence.into());
+			assert_eq!(error.rejection(), Some(rejection), "{sentence}");
+		}
+		assert_eq!(Error::NotIncluded("outdated".into()).rejection(), None);
+	}
+
+	#[test]
+	fn amounts_are_told_in_ist() {
+		let unit = isthmus_primitives::UNIT;
+		assert_eq!(ist(&(12 * unit + unit / 4)), "12.250");
 	}
 }

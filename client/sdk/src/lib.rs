@@ -78,7 +78,7 @@ pub mod upload;
 pub use account::{Account, Identity};
 pub use calls::{Place, Terms};
 pub use client::{BlockId, Client, Header, Status};
-pub use error::{Error, Refusal};
+pub use error::{Error, Refusal, Rejection};
 pub use event::Event;
 pub use isthmus_envelope as envelope;
 pub use isthmus_primitives::UNIT;

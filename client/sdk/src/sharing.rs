@@ -17,6 +17,12 @@ use std::collections::HashSet;
 /// How many blocks later than now a transaction may come into one, when a grant's expiry is counted
 /// from now on: the chain counts the term from the block that the grant is in.
 pub const TERM_SLACK: BlockNumber = 16;
+/// How many blocks a request must have left, to be answered: enough for the answer to be in one of them.
+pub const LEAST_TIME: BlockNumber = 8;
+/// For how many items the chain holds a deposit with each grant.
+const GRANT_ITEMS: Balance = 4;
+/// More than a grant's fee and what has to stay on an account.
+const FEE: Balance = isthmus_primitives::UNIT / 10;
 /// How many grants go into one transaction: with 2.1 kB each they stay far below a block's length.
 const GRANTS_IN_ONE: usize = 200;
 
@@ -102,20 +108,34 @@ pub async fn grant(
 	owner: &Identity,
 	terms: &Terms,
 ) -> Result<Call, Error> {
+	let sealed = sealed(client, state, owner, terms).await?;
+	client.add_authorize(terms, &sealed).await
+}
+
+async fn sealed(
+	client: &Client,
+	state: &State,
+	owner: &Identity,
+	terms: &Terms,
+) -> Result<Vec<u8>, Error> {
 	let key = state
 		.encryption_key(&terms.grantee)
 		.await?
 		.ok_or_else(|| Error::Unknown(format!("encryption key of {}", terms.grantee)))?;
-	let sealed = seal(client, owner, terms, &key)?;
-	client.add_authorize(terms, &sealed).await
+	seal(client, owner, terms, &key)
 }
 
 /// A grant of just what a request asks for. It may run a little longer, by [`TERM_SLACK`]: how many
 /// blocks pass before it is in one is not known beforehand.
 ///
+/// The reader can open the sealed keys as soon as the call is sent, also where the chain refuses it. So
+/// there is no call where it can be known that it would fail, and it is signed so that it is in a block
+/// while the request is good, or in none.
+///
 /// # Errors
 ///
-/// As [`grant`].
+/// As [`grant`]; [`Error::TooLate`] where the request has fewer than [`LEAST_TIME`] blocks left, and
+/// [`Error::TooPoor`] where the owner has not the grant's deposit.
 pub async fn authorize(
 	client: &Client,
 	state: &State,
@@ -123,6 +143,24 @@ pub async fn authorize(
 	id: RequestId,
 	request: &Request,
 ) -> Result<Call, Error> {
+	let (call, _) = answer(client, state, owner, id, request, 0).await?;
+	Ok(call)
+}
+
+/// [`authorize`], and what the grant takes of the owner's funds, of which `promised` are for others.
+pub(crate) async fn answer(
+	client: &Client,
+	state: &State,
+	owner: &Identity,
+	id: RequestId,
+	request: &Request,
+	promised: Balance,
+) -> Result<(Call, Balance), Error> {
+	let now = state.block().number;
+	let last = request.valid_until.saturating_sub(1);
+	if request.valid_until.saturating_sub(now) < LEAST_TIME {
+		return Err(Error::TooLate { last });
+	}
 	let terms = Terms {
 		grantee: request.consumer,
 		scope: request.scope,
@@ -130,7 +168,22 @@ pub async fn authorize(
 		until: None,
 		request: Some(id),
 	};
-	grant(client, state, owner, &terms).await
+	let sealed = sealed(client, state, owner, &terms).await?;
+	let per_item: Balance = state.constant("DepositPerItem")?;
+	let per_byte: Balance = state.constant("DepositPerByte")?;
+	let cost = per_item
+		.saturating_mul(GRANT_ITEMS)
+		.saturating_add(per_byte.saturating_mul(sealed.len() as Balance))
+		.saturating_add(FEE);
+	let needed = cost.saturating_add(promised);
+	let there = state.funds(owner.id()).await?.free;
+	if there < needed {
+		return Err(Error::TooPoor { needed, there });
+	}
+	let call = client.add_authorize(&terms, &sealed).await?;
+	// Later than that the expiry would come before the term is over.
+	let last = last.min(now.saturating_add(TERM_SLACK));
+	Ok((call.no_later_than(last), cost))
 }
 
 /// The expiry of a grant that is sent now and shall be good for `term` blocks at least.

@@ -3,13 +3,17 @@
 use crate::{
 	account::Account,
 	client::{BlockId, Client},
-	error::{Error, Refusal},
+	error::{Error, Refusal, Rejection},
 	event::Event,
 	state::State,
-	types::BlockNumber,
+	types::{AccountId, BlockNumber},
 };
 use codec::Encode;
-use std::sync::Arc;
+use std::{
+	fs::{File, TryLockError},
+	sync::Arc,
+	time::{Duration, Instant},
+};
 use subxt::{
 	config::{DefaultExtrinsicParamsBuilder, SubstrateConfig},
 	error::DispatchError,
@@ -25,9 +29,18 @@ use subxt::{
 };
 
 /// For how many blocks a transaction is good: at least half an hour.
-const LIFETIME: u64 = 256;
-/// What nodes answer where another transaction of the account has the nonce already, or it was used.
-const NONCE_TAKEN: [i32; 2] = [1010, 1014];
+const LIFETIME: BlockNumber = 256;
+/// For how many at least, where it shall not be later than some block.
+const SHORTEST_LIFETIME: BlockNumber = 8;
+/// A transaction is bound to a block that is at most this far behind the best one: not so near that it
+/// may still give way to another, not so far that the transaction is stale when it is sent.
+const ANCHOR_DEPTH: BlockNumber = 32;
+/// The same for one that has not long to live.
+const SHORT_ANCHOR_DEPTH: BlockNumber = 2;
+/// How long another program may take to send a transaction.
+const LONGEST_TURN: Duration = Duration::from_secs(20);
+/// How long a node may take to count a transaction that it took.
+const COUNTED: Duration = Duration::from_secs(5);
 /// How often a transaction is signed anew when another program of the same account was quicker.
 const ATTEMPTS: u32 = 5;
 
@@ -38,6 +51,16 @@ pub struct Call {
 	name: &'static str,
 	/// Its encoded arguments.
 	fields: Raw,
+	/// The last block that it may be in, if that matters.
+	last: Option<BlockNumber>,
+}
+
+impl Call {
+	/// The same call, signed so that it is in no block after this one.
+	pub fn no_later_than(self, last: BlockNumber) -> Self {
+		let last = Some(self.last.map_or(last, |other| other.min(last)));
+		Self { last, ..self }
+	}
 }
 
 /// Bytes that are encoded already.
@@ -95,6 +118,9 @@ pub struct Pending {
 	client: Client,
 	states: RpcSubscription<TransactionStatus<H256>>,
 	hash: H256,
+	/// Whose it is.
+	account: AccountId,
+	last: BlockNumber,
 }
 
 /// A transaction in a block, whose call succeeded.
@@ -173,6 +199,7 @@ impl Client {
 			pallet,
 			name,
 			fields: Raw(bytes),
+			last: None,
 		})
 	}
 
@@ -197,6 +224,7 @@ impl Client {
 			pallet: "Utility",
 			name,
 			fields: Raw(fields),
+			last: calls.iter().filter_map(|call| call.last).min(),
 		})
 	}
 
@@ -206,43 +234,108 @@ impl Client {
 	/// # Errors
 	///
 	/// [`Error::NotAccepted`] where the node does not take it: the account cannot pay, say.
+	/// [`Error::TooLate`] where too few blocks are left until the last that it may be in.
 	pub async fn submit(&self, account: &Account, call: &Call) -> Result<Pending, Error> {
 		let payload = Payload(call);
 		let mut nonces = self.0.nonces.lock().await;
+		let _turn = self.turn(account.id()).await;
 		let mut attempt = 0;
 		loop {
 			attempt += 1;
-			let at = self.anchor().await?;
+			let (at, lifetime) = self.mortality(call.last).await?;
 			let params = rpc_params![account.id()];
 			let next: u64 = self.request("system_accountNextIndex", params).await?;
 			// The node may not count yet what it took a moment ago.
-			let sent = nonces.get(account.id()).copied().unwrap_or_default();
-			let nonce = if attempt == 1 { next } else { next.max(sent) };
+			let nonce = match nonces.get(account.id()) {
+				Some((sent, when)) if when.elapsed() < COUNTED => next.max(*sent),
+				_ => next,
+			};
 			let BlockId { number, hash } = at.block();
 			let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new()
-				.mortal_from_unchecked(LIFETIME, number.into(), hash)
+				.mortal_from_unchecked(lifetime.into(), number.into(), hash)
 				.nonce(nonce)
 				.build();
 			let mut signable = at.inner().tx().create_signable_offline(&payload, params)?;
 			let transaction = signable.sign(account.pair())?;
-			match self.watch(transaction.encoded(), transaction.hash()).await {
+			let last = number.saturating_add(lifetime).saturating_sub(1);
+			let (bytes, hash) = (transaction.encoded(), transaction.hash());
+			match self.watch(bytes, hash, *account.id(), last).await {
 				Ok(pending) => {
-					nonces.insert(*account.id(), nonce.saturating_add(1));
+					nonces.insert(*account.id(), (nonce.saturating_add(1), Instant::now()));
 					return Ok(pending);
 				}
-				Err(Error::Rpc { code, .. })
-					if attempt < ATTEMPTS && NONCE_TAKEN.contains(&code) => {}
-				Err(Error::NotAccepted(reason))
-					if attempt < ATTEMPTS
-						&& (reason.contains("outdated") || reason.contains("priority")) => {}
+				// What was counted on may be in no block after all.
+				Err(error)
+					if error.rejection() == Some(Rejection::NonceTaken) && attempt < ATTEMPTS =>
+				{
+					nonces.remove(account.id());
+				}
 				Err(Error::Rpc { message, .. }) => return Err(Error::NotAccepted(message)),
 				Err(error) => return Err(error),
 			}
 		}
 	}
 
+	/// Waits until no other program of this machine sends something of the account: two that are given
+	/// the same nonce would knock each other's transactions out. Without such a lock to be had it is gone
+	/// on without one, as it is after [`LONGEST_TURN`].
+	async fn turn(&self, account: &AccountId) -> Option<File> {
+		let folder = std::env::var_os("XDG_RUNTIME_DIR")
+			.map_or_else(std::env::temp_dir, std::path::PathBuf::from);
+		let path = folder.join(format!("isthmus-{account}.lock"));
+		let mut options = File::options();
+		options.create(true).append(true);
+		// Nobody else shall hold it.
+		#[cfg(unix)]
+		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+		let file = options.open(path).ok()?;
+		let end = Instant::now() + LONGEST_TURN;
+		loop {
+			match file.try_lock() {
+				Ok(()) => return Some(file),
+				Err(TryLockError::WouldBlock) if Instant::now() < end => {
+					tokio::time::sleep(Duration::from_millis(20)).await;
+				}
+				Err(_) => return None,
+			}
+		}
+	}
+
+	/// The block that a transaction is bound to, and for how many blocks from it on it is good.
+	async fn mortality(&self, last: Option<BlockNumber>) -> Result<(State, BlockNumber), Error> {
+		let Some(last) = last else {
+			return Ok((self.anchor().await?, LIFETIME));
+		};
+		let at = self.anchor_within(SHORT_ANCHOR_DEPTH).await?;
+		let room = last.saturating_add(1).saturating_sub(at.block().number);
+		match lifetime_within(room) {
+			Some(lifetime) => Ok((at, lifetime)),
+			None => Err(Error::TooLate { last }),
+		}
+	}
+
+	/// A block that a transaction may be bound to.
+	pub(crate) async fn anchor(&self) -> Result<State, Error> {
+		self.anchor_within(ANCHOR_DEPTH).await
+	}
+
+	async fn anchor_within(&self, depth: BlockNumber) -> Result<State, Error> {
+		let finalized = self.finalized().await?;
+		let low = self.best_number().await?.saturating_sub(depth);
+		if finalized.block().number >= low {
+			return Ok(finalized);
+		}
+		self.at_number(low).await
+	}
+
 	/// Sends a transaction and waits until the node has taken it.
-	async fn watch(&self, transaction: &[u8], hash: H256) -> Result<Pending, Error> {
+	async fn watch(
+		&self,
+		transaction: &[u8],
+		hash: H256,
+		account: AccountId,
+		last: BlockNumber,
+	) -> Result<Pending, Error> {
 		let params = rpc_params![format!("0x{}", hex::encode(transaction))];
 		let (watch, unwatch) = (
 			"transactionWatch_v1_submitAndWatch",
@@ -253,6 +346,8 @@ impl Client {
 			client: self.clone(),
 			states,
 			hash,
+			account,
+			last,
 		};
 		match pending.next().await? {
 			TransactionStatus::Error { error }
@@ -289,6 +384,11 @@ impl Pending {
 	/// The transaction's hash.
 	pub fn hash(&self) -> H256 {
 		self.hash
+	}
+
+	/// The last block that it may be in.
+	pub fn last(&self) -> BlockNumber {
+		self.last
 	}
 
 	async fn next(&mut self) -> Result<TransactionStatus<H256>, Error> {
@@ -328,7 +428,11 @@ impl Pending {
 				}
 				TransactionStatus::Error { error }
 				| TransactionStatus::Invalid { error }
-				| TransactionStatus::Dropped { error } => return Err(Error::NotIncluded(error)),
+				| TransactionStatus::Dropped { error } => {
+					// Its nonce is to be had again.
+					self.client.0.nonces.lock().await.remove(&self.account);
+					return Err(Error::NotIncluded(error));
+				}
 				_ => continue,
 			};
 			let index = u32::try_from(index)
@@ -359,6 +463,13 @@ impl Included {
 	}
 }
 
+/// The longest lifetime of a transaction that is good in no more than so many blocks: those that can be
+/// written are powers of two.
+fn lifetime_within(blocks: BlockNumber) -> Option<BlockNumber> {
+	let lifetime = 1 << blocks.min(LIFETIME).checked_ilog2()?;
+	(lifetime >= SHORTEST_LIFETIME).then_some(lifetime)
+}
+
 impl From<DispatchError> for Refusal {
 	fn from(error: DispatchError) -> Self {
 		if let DispatchError::Module(module) = &error {
@@ -374,6 +485,28 @@ impl From<DispatchError> for Refusal {
 			pallet: "the runtime".into(),
 			name: "DispatchError".into(),
 			docs: error.to_string(),
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_transaction_does_not_outlive_its_last_block() {
+		let expected = [
+			(0, None),
+			(7, None),
+			(8, Some(8)),
+			(15, Some(8)),
+			(16, Some(16)),
+			(19, Some(16)),
+			(256, Some(256)),
+			(BlockNumber::MAX, Some(LIFETIME)),
+		];
+		for (blocks, lifetime) in expected {
+			assert_eq!(lifetime_within(blocks), lifetime, "{blocks}");
 		}
 	}
 }
