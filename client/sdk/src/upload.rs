@@ -9,7 +9,7 @@ use crate::{
 	account::Identity,
 	calls::Place,
 	client::Client,
-	error::Error,
+	error::{Error, Rejection},
 	manifest::{content_hash, Manifest},
 	query,
 	sharing::epoch_id,
@@ -60,6 +60,7 @@ pub struct Upload<'a> {
 	client: &'a Client,
 	owner: &'a Identity,
 	place: Place,
+	ended_epoch: bool,
 }
 
 /// A value that was stored.
@@ -103,6 +104,16 @@ impl<'a> Upload<'a> {
 			client,
 			owner,
 			place,
+			ended_epoch: false,
+		}
+	}
+
+	/// Goes on also with what was begun in an epoch that is over. Readers who were put out since have its
+	/// keys, and anybody can get its chunks.
+	pub fn in_ended_epoch(self) -> Self {
+		Self {
+			ended_epoch: true,
+			..self
 		}
 	}
 
@@ -116,6 +127,7 @@ impl<'a> Upload<'a> {
 			client,
 			owner,
 			place,
+			..
 		} = self;
 		let leaf = place.leaf_key(client, owner);
 		let stored = encrypt_value(&leaf, &place.context(client, owner.id()), value)?;
@@ -125,14 +137,31 @@ impl<'a> Upload<'a> {
 
 	/// Stores `length` bytes of `source`, from its beginning, and waits until all are in blocks. Where
 	/// storing a value of this owner under this key was begun before, it is gone on with, in the place
-	/// that it was begun in.
+	/// that it was begun in, as long as its epoch is not over. A value whose storing goes on while its
+	/// dataset moves on to a new epoch is stored to its end in the old one.
 	///
 	/// # Errors
 	///
-	/// [`Error::ValueChanged`] where another value was begun, [`Error::LengthChanged`] where the source
-	/// has not as many bytes, and those of [`Client::send`].
+	/// [`Error::AlreadyStored`] where it is complete, [`Error::ValueChanged`] where another value was
+	/// begun, [`Error::EpochOver`] where it was begun in an epoch that is over, [`Error::LengthChanged`]
+	/// where the source has not as many bytes, and those of [`Client::send`].
 	pub async fn run(
 		mut self,
+		source: &mut (impl Read + Seek),
+		length: u64,
+		progress: &mut impl Progress,
+	) -> Result<Stored, Error> {
+		match self.attempt(source, length, progress).await {
+			// Another program of the same owner began to store it in the meantime.
+			Err(error) if error.is_refusal("KeyTaken") => {
+				self.attempt(source, length, progress).await
+			}
+			done => done,
+		}
+	}
+
+	async fn attempt(
+		&mut self,
 		source: &mut (impl Read + Seek),
 		length: u64,
 		progress: &mut impl Progress,
@@ -232,7 +261,12 @@ impl<'a> Upload<'a> {
 				match client.submit(&owner.account, &call).await {
 					Ok(pending) => break in_flight.push_back(pending),
 					// The pool is full: when one of ours has left it there is room.
-					Err(Error::NotAccepted(_)) if !in_flight.is_empty() => {
+					Err(error)
+						if matches!(
+							error.rejection(),
+							Some(Rejection::PoolFull | Rejection::Other)
+						) && !in_flight.is_empty() =>
+					{
 						last = wait(&mut in_flight).await?.or(last);
 						arrived += 1;
 						progress.at(Stage::Sending, done(arrived, size, length), length);
@@ -264,19 +298,14 @@ impl<'a> Upload<'a> {
 	async fn begun(&mut self) -> Result<Option<(Manifest, u32)>, Error> {
 		let (client, owner) = (self.client, self.owner.id());
 		let key = self.place.key;
-		let Some(record) = client.best().await?.record(owner, key).await? else {
-			return Ok(None);
-		};
-		if record.payload.is_complete() {
-			return Err(Error::AlreadyStored(key));
-		}
 		settled(client, owner).await?;
-		let record = client.best().await?.record(owner, key).await?;
+		let best = client.best().await?;
+		let record = best.record(owner, key).await?;
 		let Some(Record {
 			dataset,
 			epoch,
 			leaf,
-			payload: payload @ Payload::Chunks { .. },
+			payload,
 			..
 		}) = record
 		else {
@@ -291,6 +320,13 @@ impl<'a> Upload<'a> {
 		else {
 			return Ok(None);
 		};
+		let now = match best.dataset(owner, dataset).await? {
+			Some(dataset) => dataset.epoch,
+			None => epoch,
+		};
+		if now != epoch && !self.ended_epoch {
+			return Err(Error::EpochOver { key, epoch, now });
+		}
 		self.place = Place {
 			key,
 			dataset,
@@ -315,14 +351,17 @@ pub(crate) async fn fetch_manifest(
 	Manifest::read(&bytes).map_err(|reason| Error::Malformed { key, reason })
 }
 
-/// Waits until no transaction of an account is on its way into a block.
+/// Waits until no transaction of an account that was on its way when this was called still is.
 pub async fn settled(client: &Client, account: &AccountId) -> Result<(), Error> {
 	let mut heads = client.heads().await?;
+	let mut most = u64::MAX;
 	loop {
+		// Fewer than before, where some came into no block.
 		let next: u64 = client
 			.request("system_accountNextIndex", rpc_params![account])
 			.await?;
-		if client.best().await?.nonce(account).await? >= next {
+		most = most.min(next);
+		if client.best().await?.nonce(account).await? >= most {
 			return Ok(());
 		}
 		heads.next().await?;

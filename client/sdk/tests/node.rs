@@ -2,7 +2,7 @@
 //! One node for all, as starting one takes a while.
 
 use isthmus_sdk::{
-	serve::{serve, Limits},
+	serve::{serve, Limits, Memory},
 	trace::{trace, Subject},
 	*,
 };
@@ -105,10 +105,12 @@ async fn everything() {
 	refusals_before_joining(&client, &school).await;
 	story(&client, &school, &company).await;
 	many_in_flight(&client, &school).await;
-	large_values(&client, &school, &company).await;
 	policies(&client, &school, &company).await;
 	revoking(&client, &school, &company).await;
+	serving_within_limits(&client, &school, &company).await;
 	revoking_among_others(&client, &school).await;
+	lost_key(&client, &school).await;
+	large_values(&client, &school, &company).await;
 	history(&client, &school, &company).await;
 }
 
@@ -126,7 +128,8 @@ async fn refusals_before_joining(client: &Client, school: &Identity) {
 	assert_eq!(refusal, expected);
 	let nobody = Account::from_seed([7; 32]).unwrap();
 	let refused = client.send(&nobody, &create).await;
-	assert!(matches!(refused, Err(Error::NotAccepted(_))), "{refused:?}");
+	let rejection = refused.unwrap_err().rejection();
+	assert_eq!(rejection, Some(Rejection::CannotPay));
 }
 
 /// The worked example of the crate's documentation.
@@ -308,6 +311,15 @@ async fn many_in_flight(client: &Client, school: &Identity) {
 	assert!(refused.is_refusal("KeyTaken"), "{refused}");
 }
 
+async fn new_dataset(client: &Client, school: &Identity, name: &str) -> DatasetId {
+	let create = client.create_dataset(name).await.unwrap();
+	let included = client.send(&school.account, &create).await.unwrap();
+	let Event::DatasetCreated { dataset, .. } = included.events[0] else {
+		panic!("{:?}", included.events);
+	};
+	dataset
+}
+
 /// Ends an upload in the middle: the task that runs it is dropped at this progress.
 struct StopAt(u64);
 
@@ -319,12 +331,13 @@ impl Progress for StopAt {
 
 /// Values in chunks: stored, interrupted, gone on with, changed in between, read, and read in part.
 async fn large_values(client: &Client, school: &Identity, company: &Identity) {
+	let dataset = new_dataset(client, school, "of large values").await;
 	// More chunks than are in flight when it is stopped.
 	let value = value(24_000_000);
 	let length = value.len() as u64;
 	let place = Place {
 		key: record_key("large").unwrap(),
-		dataset: 0,
+		dataset,
 		epoch: 0,
 		leaf: 5_000,
 	};
@@ -356,6 +369,23 @@ async fn large_values(client: &Client, school: &Identity, company: &Identity) {
 		.await;
 	assert!(matches!(refused, Err(Error::LengthChanged { expected }) if expected == length));
 
+	// Its epoch ends: it is gone on with only if that is wanted.
+	let start = client.start_epoch(dataset).await.unwrap();
+	client.send(&school.account, &start).await.unwrap();
+	let upload = Upload::new(client, school, place);
+	let refused = upload.run(&mut Cursor::new(&value), length, &mut ()).await;
+	assert!(
+		matches!(
+			refused,
+			Err(Error::EpochOver {
+				epoch: 0,
+				now: 1,
+				..
+			})
+		),
+		"{refused:?}"
+	);
+
 	// Another leaf makes no difference: it is gone on with where it was begun.
 	let upload = Upload::new(
 		client,
@@ -366,6 +396,7 @@ async fn large_values(client: &Client, school: &Identity, company: &Identity) {
 		},
 	);
 	let done = upload
+		.in_ended_epoch()
 		.run(&mut Cursor::new(&value), length, &mut ())
 		.await
 		.unwrap();
@@ -380,7 +411,7 @@ async fn large_values(client: &Client, school: &Identity, company: &Identity) {
 	let terms = Terms {
 		grantee: *company.id(),
 		scope: Scope {
-			dataset: 0,
+			dataset,
 			epoch: 0,
 			from: 5_000,
 			to: 5_001,
@@ -438,12 +469,17 @@ async fn policies(client: &Client, school: &Identity, company: &Identity) {
 		..Limits::default()
 	};
 	let mut granted = Vec::new();
-	serve(client, school, &limits, |served| {
-		served.outcome.unwrap();
-		granted.push(served.request);
-	})
-	.await
-	.unwrap();
+	let mut memory = Memory::default();
+	// Called again it goes by what it remembers, and grants no more.
+	for _ in 0..2 {
+		serve(client, school, &limits, &mut memory, |served| {
+			served.outcome.unwrap();
+			granted.push(served.request);
+		})
+		.await
+		.unwrap();
+	}
+	assert_eq!(memory.granted(), 2);
 	granted.sort();
 	assert_eq!(granted, good);
 	let best = client.best().await.unwrap();
@@ -550,6 +586,142 @@ async fn revoking(client: &Client, school: &Identity, company: &Identity) {
 			.await
 			.unwrap(),
 		b"later"
+	);
+}
+
+/// Requests for an epoch that is over, and of a reader who was put out, are left alone by default.
+async fn serving_within_limits(client: &Client, school: &Identity, company: &Identity) {
+	let policy = Policy {
+		price: 0,
+		longest_range: 10,
+		longest_term: 500,
+		consumers: ConsumerKinds::ALL,
+	};
+	let set = client.set_policy(1, policy).await.unwrap();
+	client.send(&school.account, &set).await.unwrap();
+	let other = Identity::development("//Dave").unwrap();
+	let mut asked = Vec::new();
+	for (reader, epoch) in [(company, 1), (&other, 0), (&other, 1)] {
+		let scope = Scope {
+			dataset: 1,
+			epoch,
+			from: 0,
+			to: 5,
+		};
+		let call = client
+			.request_access(school.id(), scope, "p", 500, 0)
+			.await
+			.unwrap();
+		let included = client.send(&reader.account, &call).await.unwrap();
+		asked.push(included.events[0].request().unwrap());
+	}
+	let limits = Limits {
+		datasets: Some(vec![1]),
+		..Limits::default()
+	};
+	let mut memory = Memory::default();
+	let (told, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
+	let serving = serve(client, school, &limits, &mut memory, |served| {
+		told.send(served).unwrap();
+	});
+	let three = async {
+		let mut three = Vec::new();
+		while three.len() < 3 {
+			three.push(outcomes.recv().await.unwrap());
+		}
+		three
+	};
+	let mut three = tokio::select! {
+		ended = serving => panic!("{ended:?}"),
+		three = three => three,
+	};
+	three.sort_by_key(|served| served.request);
+	let withheld = |at: usize| matches!(three[at].outcome, Err(Error::Withheld(_)));
+	assert!(withheld(0) && withheld(1), "{three:?}");
+	assert_eq!(three[2].request, asked[2]);
+	assert!(three[2].outcome.is_ok(), "{three:?}");
+
+	// What would come too late, or cannot be paid for, is not sent.
+	let best = client.best().await.unwrap();
+	let now = best.block().number;
+	let request = best.request(asked[0]).await.unwrap().unwrap();
+	let late = Request {
+		valid_until: now + sharing::LEAST_TIME - 1,
+		..request.clone()
+	};
+	let refused = authorize(client, &best, school, asked[0], &late).await;
+	assert!(matches!(refused, Err(Error::TooLate { .. })), "{refused:?}");
+	let poor = Identity::development("//Nobody").unwrap();
+	let refused = authorize(client, &best, &poor, asked[0], &request).await;
+	assert!(matches!(refused, Err(Error::TooPoor { .. })), "{refused:?}");
+	let short = Request {
+		valid_until: now + 12,
+		..request.clone()
+	};
+	let call = authorize(client, &best, school, asked[0], &short)
+		.await
+		.unwrap();
+	let pending = client.submit(&school.account, &call).await.unwrap();
+	assert!(pending.last() < now + 12, "{}", pending.last());
+
+	// The owner may say so. The first of them was answered above.
+	let limits = Limits {
+		grants: Some(1),
+		earlier_epochs: true,
+		..limits
+	};
+	upload::settled(client, school.id()).await.unwrap();
+	let mut granted = Vec::new();
+	serve(client, school, &limits, &mut Memory::default(), |served| {
+		served.outcome.unwrap();
+		granted.push(served.request);
+	})
+	.await
+	.unwrap();
+	assert_eq!(granted, [asked[1]]);
+}
+
+/// A reader who lost a key reads by what was sealed to its next one, whichever grant the chain names.
+async fn lost_key(client: &Client, school: &Identity) {
+	let dataset = new_dataset(client, school, "of lost keys").await;
+	let place = Place {
+		key: record_key("lost").unwrap(),
+		dataset,
+		epoch: 0,
+		leaf: 0,
+	};
+	let upload = Upload::new(client, school, place);
+	upload
+		.run(&mut Cursor::new(b"x"), 1, &mut ())
+		.await
+		.unwrap();
+	let reader = Identity::development("//Eve").unwrap();
+	let other = Identity::development("//Ferdie").unwrap();
+	// The middle one is for the key that the reader has now, the first and last are not.
+	for key in [&other, &reader, &other] {
+		let public = key.encryption[0].public_key();
+		let best = client.best().await.unwrap();
+		let terms = Terms {
+			grantee: *reader.id(),
+			scope: Scope {
+				dataset,
+				epoch: 0,
+				from: 0,
+				to: 4,
+			},
+			expiry: sharing::expiry(&best, 1_000),
+			until: None,
+			request: None,
+		};
+		let set_key = client.set_encryption_key(&public).await.unwrap();
+		client.send(&reader.account, &set_key).await.unwrap();
+		let sealed = sharing::seal(client, school, &terms, &public).unwrap();
+		let call = client.add_authorize(&terms, &sealed).await.unwrap();
+		client.send(&school.account, &call).await.unwrap();
+	}
+	assert_eq!(
+		read(client, &reader, school.id(), place.key).await.unwrap(),
+		b"x"
 	);
 }
 
@@ -683,4 +855,24 @@ async fn history(client: &Client, school: &Identity, company: &Identity) {
 		.iter()
 		.filter(|event| matches!(event, Event::RequestRejected { .. }));
 	assert_eq!(rejected.count(), 3);
+	// Begun later, what came before is learned from the state: here, what was asked, and the place.
+	let dataset = Subject::Dataset {
+		owner: *school.id(),
+		dataset: 0,
+	};
+	for subject in [subject, dataset] {
+		let all = trace(client, &subject, 1, best, &mut ()).await.unwrap();
+		let from = all
+			.iter()
+			.find(|happening| matches!(happening.event, Event::RequestRejected { .. }))
+			.unwrap()
+			.block
+			.number;
+		let later = trace(client, &subject, from, best, &mut ()).await.unwrap();
+		let expected: Vec<_> = all
+			.into_iter()
+			.filter(|happening| happening.block.number >= from)
+			.collect();
+		assert_eq!(later, expected);
+	}
 }
