@@ -59,10 +59,12 @@ async function victim() {
 }
 
 /** Blocks that break one rule each, from a peer. The program prints a line a case, and the outcome is theirs. */
-async function forgedBlocks(tell) {
+async function forgedBlocks(folder, tell) {
 	const node = await victim();
+	const chain = ['--chain', 'dev', '--base-path', mkdtempSync(join(folder, 'maker-'))];
 	try {
-		const lines = await adversary(['refuse', '--rpc', node.url, '--log', node.logPath, '--mines'], TIMEOUT);
+		const attack = ['refuse', '--rpc', node.url, '--log', node.logPath, '--mines', ...chain];
+		const lines = await adversary(attack, TIMEOUT);
 		tell(forgedOutcome(lines.filter((line) => line.case !== undefined)));
 	} finally {
 		await node.stop();
@@ -80,7 +82,8 @@ export function forgedOutcome(cases) {
 		promise: 'Blocks are linked only if they pass Algorithm 2; a bad node is rejected (III.B, IV.A).',
 		observed: held
 			? 'Every one is refused, the log names the rule, and the peer is parted with where it is at fault; the node'
-				+ ' goes on mining. A block from the future is left aside, and blames nobody.'
+				+ ' goes on mining. A block from the future is left aside, and blames nobody; where sync fetches one, the'
+				+ ' honest blocks behind it do not wait.'
 			: `The node did not do what it must with: ${wrong.join(', ') || 'anything, as nothing was offered'}.`,
 		figures: {
 			blocks: cases.length,
@@ -213,7 +216,7 @@ async function finalRace(folder, seed, [q, z, trials], tell) {
 export function blockAttacks(folder, { seed, short }) {
 	const extent = short ? SHORT : WHOLE;
 	return [
-		['forged blocks', forgedBlocks],
+		['forged blocks', (tell) => forgedBlocks(folder, tell)],
 		['private forks, finality off', (tell) => races(folder, seed, extent.races, tell)],
 		['selfish mining', (tell) => selfishMining(folder, seed, extent.selfish, tell)],
 		['private forks, finality on', (tell) => finalRace(folder, seed, extent.final, tell)],

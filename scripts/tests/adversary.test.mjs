@@ -2,6 +2,9 @@
 // every block for its own rule, part with who is at fault, and mine on.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { storeBulk } from '../lib/attack-network.mjs';
 import { adversary } from '../lib/attack-program.mjs';
@@ -17,7 +20,10 @@ const FLOOD = { messages: 400, seconds: 8 };
 /** The connections of a flood at a time: those at its end may have carried nothing. */
 const CONNECTIONS = 4;
 /** Cases that a peer need not be parted with for: nobody is to blame. */
-const BLAMELESS = ['undecodable_announcement', 'wrong_timestamp'];
+const BLAMELESS = [
+	...['undecodable_announcement', 'wrong_timestamp'],
+	...['synced_sealed_from_the_future', 'synced_sealed_from_the_far_future'],
+];
 /** Who earns what the node mines: Alice. */
 const BENEFICIARY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY';
 
@@ -40,8 +46,13 @@ before(async () => {
 after(() => node?.kill());
 
 test('a block that breaks one rule is refused by that rule’s name', { timeout }, async (t) => {
-	const attack = ['refuse', '--rpc', node.url, '--log', node.logPath, '--mines'];
+	const folder = mkdtempSync(join(tmpdir(), 'isthmus-adversary-'));
+	t.after(() => rmSync(folder, { recursive: true, force: true }));
+	const chain = ['--chain', 'dev', '--base-path', folder];
+	const attack = ['refuse', '--rpc', node.url, '--log', node.logPath, '--mines', ...chain];
 	const outcomes = await adversary(attack, timeout);
+	const synced = outcomes.filter((outcome) => outcome.case.startsWith('synced_'));
+	assert.equal(synced.length, 3);
 	for (const outcome of outcomes) {
 		await t.test(outcome.case, () => {
 			assert.equal(outcome.held, true, `${JSON.stringify(outcome)}\n${node.logTail()}`);

@@ -38,6 +38,9 @@ pub enum AttackError {
 	/// A node did not take a block.
 	#[error("the nodes did not take the block {0:?} in time")]
 	NotTaken(Hash),
+	/// A node did not ask for what a peer claims to have.
+	#[error("the node did not ask for block #{0}, which a peer claimed to have")]
+	NotFetched(u32),
 	/// The nodes do not finalize.
 	#[error("the nodes did not finalize block #{0} in time: do enough verifiers vote?")]
 	NotFinal(u32),

@@ -63,20 +63,7 @@ impl Network {
 		let (Some(node), Some(peer)) = (nodes.first(), honest.first()) else {
 			return Err(AttackError::NoNodes);
 		};
-		let best = node.best().await?.number;
-		let mut next = maker.client().info().best_number.saturating_add(1);
-		while next <= best {
-			let request = BlockRequest::up_from(next, HEADER_AND_BODY, 64);
-			let blocks = peer.blocks(&request).await?;
-			if blocks.is_empty() {
-				return Err(AttackError::Unserved(next));
-			}
-			for block in blocks {
-				let (header, body) = block.read().ok_or(AttackError::Unserved(next))?;
-				next = header.number.saturating_add(1);
-				maker.take(header, body).await?;
-			}
-		}
+		take_over(&maker, peer, node.best().await?.number).await?;
 		Ok(Self {
 			maker,
 			nodes,
@@ -261,6 +248,28 @@ impl Network {
 		let found = self.maker.client().header(hash).map_err(MakeError::from)?;
 		found.ok_or(AttackError::NotTaken(hash))
 	}
+}
+
+/// Takes over the node's best chain as far as this block.
+///
+/// # Errors
+///
+/// The network's, and the maker's where the chain is another.
+pub async fn take_over(maker: &Maker, peer: &Peer, best: u32) -> Result<(), AttackError> {
+	let mut next = maker.client().info().best_number.saturating_add(1);
+	while next <= best {
+		let request = BlockRequest::up_from(next, HEADER_AND_BODY, 64);
+		let blocks = peer.blocks(&request).await?;
+		if blocks.is_empty() {
+			return Err(AttackError::Unserved(next));
+		}
+		for block in blocks {
+			let (header, body) = block.read().ok_or(AttackError::Unserved(next))?;
+			next = header.number.saturating_add(1);
+			maker.take(header, body).await?;
+		}
+	}
+	Ok(())
 }
 
 /// The least timestamp of a block: 2020.

@@ -4,7 +4,8 @@ use super::print;
 use clap::Args;
 use isthmus_adversary::{
 	forge::Miner,
-	refuse::{carry_out, cases, Stage},
+	maker::Maker,
+	refuse::{carry_out, cases, sync, Stage},
 	victim::Victim,
 	AttackError,
 };
@@ -31,6 +32,15 @@ pub(crate) struct Options {
 	#[arg(long)]
 	mines: bool,
 
+	/// The chain that the node runs: `dev`, or the file of a specification. With it, and `--base-path`,
+	/// the cases are carried out too in which sync fetches blocks while an honest one comes.
+	#[arg(long, requires = "base_path")]
+	chain: Option<String>,
+
+	/// A folder for a database of the chain.
+	#[arg(long, requires = "chain")]
+	base_path: Option<PathBuf>,
+
 	/// Print the cases' names, and attack nobody.
 	#[arg(long)]
 	list: bool,
@@ -39,13 +49,13 @@ pub(crate) struct Options {
 /// Carries out the cases, and says whether the node did what it must in all of them.
 pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 	if options.list {
-		cases().for_each(|case| println!("{}", case.name));
+		names().for_each(|name| println!("{name}"));
 		return Ok(true);
 	}
 	if let Some(name) = options
 		.case
 		.iter()
-		.find(|name| !cases().any(|case| case.name == **name))
+		.find(|name| !names().any(|known| known == **name))
 	{
 		return Err(AttackError::UnknownCase(name.clone()));
 	}
@@ -62,9 +72,27 @@ pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 			print(&outcome);
 		}
 	}
+	if let (Some(chain), Some(base_path)) = (&options.chain, &options.base_path) {
+		let maker = Maker::open(chain, base_path)?;
+		for case in sync::CASES {
+			if !options.case.is_empty() && !options.case.iter().any(|name| name == case.name) {
+				continue;
+			}
+			let stage = Stage::read(&victim, &miner).await?;
+			let outcome = sync::carry_out(&victim, &options.log, &stage, case, &maker).await?;
+			held &= outcome.held;
+			print(&outcome);
+		}
+	}
 	if options.mines {
 		let best = victim.best().await?;
 		victim.best_above(best.number, NEXT_BLOCK).await?;
 	}
 	Ok(held)
+}
+
+/// The names of all cases.
+fn names() -> impl Iterator<Item = &'static str> {
+	let synced = sync::CASES.iter().map(|case| case.name);
+	cases().map(|case| case.name).chain(synced)
 }

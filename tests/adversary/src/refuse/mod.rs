@@ -12,6 +12,7 @@ mod body;
 mod header;
 mod message;
 mod stage;
+pub mod sync;
 
 pub use stage::{Offer, Stage};
 
