@@ -2,7 +2,8 @@
 //! and publishes them when the honest miners' next block would waste theirs.
 //!
 //! Blocks of one height weigh the same here, and a node takes the one with the smaller hash: so a tie
-//! goes to the adversary in half of the cases (γ = 1/2), whatever its connections.
+//! goes to this adversary in half of the cases (γ = 1/2), whatever its connections. It withholds every
+//! block; one that withheld only those with small hashes would win more of its ties.
 //!
 //! The tosses are ours, so the theory's share is met only in the mean. What the nodes are tried for is
 //! whether their best chain has just the blocks that the strategy gives it with the same tosses: see
