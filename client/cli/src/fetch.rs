@@ -8,9 +8,10 @@ use isthmus_sdk::{folder, AccountId, Identity, Reading, RecordKey};
 use serde_json::json;
 use std::{
 	fs::{self, File, OpenOptions},
-	io::{BufWriter, IsTerminal, Seek, SeekFrom},
+	io::{BufWriter, ErrorKind, IsTerminal, Seek, SeekFrom},
 	path::{Path, PathBuf},
 };
+use tempfile::TempPath;
 
 /// What the command is given.
 #[derive(clap::Args)]
@@ -60,10 +61,7 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		);
 	}
 	if output.exists() && !opts.folder && !opts.force {
-		return Err(
-			Error::failed(format!("{} is there already", output.display()))
-				.hint("take another --output, or write over it with --force"),
-		);
+		return Err(there_already(&output));
 	}
 	let identity = context.identity().await?;
 	let reading = Reading::open(&context.client, &identity, &opts.owner, opts.name).await?;
@@ -82,7 +80,7 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		reading.run(&mut out, 0, &mut Bar::new()).await?;
 		return Ok(());
 	} else {
-		fetch_file(&reading, &output, false).await?;
+		fetch_file(&reading, &output, false, opts.force).await?;
 		(reading.length(), None)
 	};
 	let what = match files {
@@ -104,33 +102,104 @@ fn partial(output: &Path, reading: &Reading) -> PathBuf {
 	name.into()
 }
 
-/// Fetches a value into a file, and goes on with what an interrupted run left.
-async fn fetch_file(reading: &Reading, output: &Path, executable: bool) -> Result<(), Error> {
+/// Fetches a value into a file, and goes on with what an interrupted run left. `replace` says whether a
+/// file that is there gives way.
+async fn fetch_file(
+	reading: &Reading,
+	output: &Path,
+	executable: bool,
+	replace: bool,
+) -> Result<(), Error> {
 	let path = partial(output, reading);
 	let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", path.display()));
-	let mut options = OpenOptions::new();
-	options.read(true).write(true).create(true).truncate(false);
-	mode(&mut options, executable);
-	let mut file = options.open(&path).map_err(failed)?;
+	let mut file = open(&path, executable)?;
 	let mut bar = Bar::new();
 	let (first, there) = reading.check(&mut file, &mut bar).await?;
 	file.set_len(there).map_err(failed)?;
 	file.seek(SeekFrom::Start(there)).map_err(failed)?;
 	reading.run(&mut file, first, &mut bar).await?;
 	file.sync_all().map_err(failed)?;
-	fs::rename(&path, output)
-		.map_err(|error| Error::failed(format!("{}: {error}", output.display())))
+	let renamed = match replace {
+		true => fs::rename(&path, output),
+		false => rename_new(&path, output),
+	};
+	renamed.map_err(|error| match error.kind() {
+		ErrorKind::AlreadyExists => there_already(output),
+		_ => Error::failed(format!("{}: {error}", output.display())),
+	})
 }
 
+/// Renames a file, unless there is one of the new name.
+fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
+	TempPath::try_from_path(from)?
+		.persist_noclobber(to)
+		.map_err(|refused| {
+			// It is whole, and no temporary file: it is not fetched again.
+			match refused.path.keep() {
+				Ok(_) => refused.error,
+				Err(kept) => kept.error,
+			}
+		})
+}
+
+fn there_already(output: &Path) -> Error {
+	Error::failed(format!("{} is there already", output.display()))
+		.hint("take another --output, or write over it with --force")
+}
+
+/// Opens the file that a value is written to until it is whole: a new one, or the one that an earlier run
+/// left. What was shared with this account alone is not written where others on this machine see it: to a
+/// link's target, or to a file that they may read.
 #[cfg(unix)]
-fn mode(options: &mut OpenOptions, executable: bool) {
-	use std::os::unix::fs::OpenOptionsExt;
-	// Data that was shared with this account, and with nobody else on this machine.
-	options.mode(if executable { 0o700 } else { 0o600 });
+fn open(path: &Path, executable: bool) -> Result<File, Error> {
+	use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+	let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", path.display()));
+	let mode = if executable { 0o700 } else { 0o600 };
+	let mut options = OpenOptions::new();
+	options.read(true).write(true);
+	let created = options.clone().create_new(true).mode(mode).open(path);
+	match created {
+		Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+		created => return created.map_err(failed),
+	}
+	let foreign = || {
+		Error::failed(format!(
+			"{} is a link, or not this account's file: nothing is written to it",
+			path.display()
+		))
+		.hint("remove it, or take another --output")
+	};
+	if !fs::symlink_metadata(path).map_err(failed)?.is_file() {
+		return Err(foreign());
+	}
+	let file = options.open(path).map_err(failed)?;
+	// What was opened is what is there, by one name only, and belongs to whom new files belong.
+	let (opened, there) = (
+		file.metadata().map_err(failed)?,
+		fs::symlink_metadata(path).map_err(failed)?,
+	);
+	let folder = path
+		.parent()
+		.filter(|folder| !folder.as_os_str().is_empty());
+	let new = tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+	let owner = new.metadata().map_err(failed)?.uid();
+	let same = (opened.dev(), opened.ino()) == (there.dev(), there.ino());
+	if !there.is_file() || !same || opened.nlink() != 1 || opened.uid() != owner {
+		return Err(foreign());
+	}
+	file.set_permissions(fs::Permissions::from_mode(mode))
+		.map_err(failed)?;
+	Ok(file)
 }
 
 #[cfg(not(unix))]
-fn mode(_: &mut OpenOptions, _: bool) {}
+fn open(path: &Path, _: bool) -> Result<File, Error> {
+	let mut options = OpenOptions::new();
+	options.read(true).write(true).create(true).truncate(false);
+	options
+		.open(path)
+		.map_err(|error| Error::failed(format!("{}: {error}", path.display())))
+}
 
 /// Fetches the files of a folder.
 struct Fetcher<'a> {
@@ -175,7 +244,7 @@ impl Fetcher<'_> {
 				))
 				.hint("take another --output"));
 			}
-			fetch_file(&reading, &path, file.executable).await?;
+			fetch_file(&reading, &path, file.executable, false).await?;
 		}
 		Ok((total, Some(files.len())))
 	}
@@ -219,6 +288,42 @@ fn place(output: &Path, path: &str) -> Result<PathBuf, Error> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[cfg(unix)]
+	#[test]
+	fn nothing_is_written_to_what_others_may_see() {
+		use std::os::unix::fs::{symlink, PermissionsExt};
+		let folder = tempfile::tempdir().unwrap();
+		let (part, theirs) = (folder.path().join("part"), folder.path().join("theirs"));
+		let mode = || fs::metadata(&part).unwrap().permissions().mode() & 0o777;
+		fs::write(&theirs, "").unwrap();
+		symlink(&theirs, &part).unwrap();
+		assert!(open(&part, false).is_err());
+		fs::remove_file(&part).unwrap();
+		fs::hard_link(&theirs, &part).unwrap();
+		assert!(open(&part, false).is_err());
+		fs::remove_file(&part).unwrap();
+		open(&part, true).unwrap();
+		assert_eq!(mode(), 0o700);
+		fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).unwrap();
+		open(&part, false).unwrap();
+		assert_eq!(mode(), 0o600);
+	}
+
+	#[test]
+	fn what_is_there_is_not_replaced() {
+		let folder = tempfile::tempdir().unwrap();
+		let (part, out) = (folder.path().join("part"), folder.path().join("out"));
+		fs::write(&part, "new").unwrap();
+		fs::write(&out, "old").unwrap();
+		let refused = rename_new(&part, &out).unwrap_err();
+		assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+		assert_eq!(fs::read(&part).unwrap(), b"new");
+		fs::remove_file(&out).unwrap();
+		rename_new(&part, &out).unwrap();
+		assert_eq!(fs::read(&out).unwrap(), b"new");
+		assert!(!part.exists());
+	}
 
 	#[cfg(unix)]
 	#[test]
