@@ -11,6 +11,8 @@ import {
 	Encryptor,
 	encryptValue,
 	EnvelopeError,
+	folderFromBytes,
+	folderToBytes,
 	Header,
 	LEAVES,
 	MasterSecret,
@@ -18,6 +20,7 @@ import {
 	MAX_CHUNKS,
 	merkle,
 	openGrant,
+	openKeyFile,
 	PublicKey,
 	Range,
 	sealGrant,
@@ -29,6 +32,7 @@ import { secretOf } from '../lib/envelope/tree.mjs';
 
 const read = (path) => JSON.parse(readFileSync(new URL(`../../client/envelope/${path}`, import.meta.url)));
 const vectors = read('vectors.json');
+const files = read('vectors-files.json');
 const bytes = (hex) => new Uint8Array(Buffer.from(hex, 'hex'));
 const hex = (data) => Buffer.from(data).toString('hex');
 
@@ -75,6 +79,38 @@ test('epoch roots', async () => {
 
 test('leaf keys', async () => {
 	for (const v of vectors.leafKeys) assert.equal(hex(secretOf(await leafKeyOf(v))), v.key);
+});
+
+test("a folder's files have keys of their own", async () => {
+	for (const { folder, path, key } of vectors.fileKeys) {
+		assert.equal(hex(await epochRoot.fileKey(bytes(folder), path)), key);
+	}
+});
+
+test('folders, written and read', async () => {
+	for (const v of files.folders) {
+		const list = v.files.map((file) => ({ ...file, key: bytes(file.key) }));
+		assert.equal(hex(folderToBytes(list)), v.bytes);
+		assert.deepEqual(folderFromBytes(bytes(v.bytes)), list);
+	}
+	for (const v of files.refusedFolders) {
+		assert.throws(() => folderFromBytes(bytes(v.bytes)), { name: v.error }, v.case);
+	}
+});
+
+test('key files', async () => {
+	for (const { file, passphrase, secret, master, seeds } of files.keyFiles) {
+		const opened = openKeyFile(JSON.stringify(file), passphrase);
+		assert.equal(opened.secret, secret);
+		assert.equal(hex(opened.master.exposeSecret()), master);
+		assert.deepEqual(opened.encryption.map((pair) => hex(pair.exposeSeed())), seeds);
+		assert.equal(hex((await opened.encryption[0].publicKey()).toBytes()), file.encryptionKey);
+		assert.throws(() => openKeyFile(JSON.stringify(file), 'another'), { name: 'DoesNotOpen' });
+		const other = JSON.stringify({ ...file, account: 'another' });
+		assert.throws(() => openKeyFile(other, passphrase), { name: 'DoesNotOpen' });
+		const version = JSON.stringify({ ...file, isthmusKey: 2 });
+		assert.throws(() => openKeyFile(version, passphrase), { name: 'NotAKeyFile' });
+	}
 });
 
 test('covers of ranges, and their keys', async () => {

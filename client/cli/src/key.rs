@@ -45,6 +45,9 @@ enum Command {
 	},
 	/// Registers the encryption key on the chain, so that grants can be sealed to it.
 	Publish,
+	/// Takes the encryption key back from the chain: nothing can be granted to the account any more. Its
+	/// deposit comes back, and the file stays as it is.
+	Withdraw,
 	/// Makes a new encryption key pair and registers it. The old one stays in the file, as grants that
 	/// were sealed to it still are.
 	Rotate,
@@ -65,13 +68,25 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 			let identity = context.identity().await?;
 			publish(&context, &identity).await
 		}
+		Command::Withdraw => {
+			let context = options.connect().await?;
+			let identity = context.identity().await?;
+			let call = context.client.remove_encryption_key().await?;
+			let block = context.send(&identity, &call).await?.number();
+			context.answer(
+				format!("block {block}: nothing can be granted to {}", identity.id()),
+				serde_json::json!({"block": block, "account": identity.id()}),
+			);
+			Ok(())
+		}
 		Command::Rotate => {
 			let key = options.key()?;
 			if key.starts_with("//") {
 				return Err(Error::usage("a development account's keys are fixed"));
 			}
 			let context = options.connect().await?;
-			let secrets = keyfile::update(Path::new(&key), |secrets| {
+			// Held until the new key is on the chain: the last one there is then the file's current one.
+			let (secrets, _held) = keyfile::update(Path::new(&key), |secrets| {
 				let pair = EncryptionKeyPair::generate().map_err(Error::failed)?;
 				secrets.encryption.insert(0, pair);
 				Ok(())

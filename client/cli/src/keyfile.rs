@@ -11,6 +11,7 @@ use isthmus_sdk::{
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
 use serde::{Deserialize, Serialize};
 use std::{
+	fs::File,
 	io::{IsTerminal, Write},
 	path::Path,
 };
@@ -146,11 +147,11 @@ fn zero_nonce() -> Nonce {
 	Nonce::assume_unique_for_key([0; 12])
 }
 
-fn seal(secrets: &Secrets, passphrase: &str, log_n: u8) -> Result<String, Error> {
+/// `salt` is new for each writing.
+fn seal(secrets: &Secrets, passphrase: &str, log_n: u8, salt: [u8; 32]) -> Result<String, Error> {
 	let identity = secrets.identity()?;
 	let account = identity.id().to_string();
 	let encryption_key = hex::encode(identity.encryption[0].public_key().to_bytes());
-	let salt = random_bytes().map_err(Error::failed)?;
 	let label = label(VERSION, &account, &encryption_key);
 	let (key, aad) = lock(passphrase, &salt, log_n, &label)?;
 	let mut bytes = secrets.to_bytes();
@@ -257,17 +258,41 @@ pub(crate) fn new_passphrase() -> Result<Zeroizing<String>, Error> {
 }
 
 /// Opens a key file, changes what it keeps, and writes it anew under the same passphrase. `change` is
-/// done on the secrets before the file is written; the file is there in full before or after.
+/// done on the secrets before the file is written; the file is there in full before or after. Other
+/// programs' changes wait until what is returned beside the secrets is dropped.
 pub(crate) fn update(
 	path: &Path,
 	change: impl FnOnce(&mut Secrets) -> Result<(), Error>,
-) -> Result<Secrets, Error> {
+) -> Result<(Secrets, Option<File>), Error> {
+	let held = hold(path)?;
 	let locked = read(path)?;
 	let passphrase = passphrase(&format!("Passphrase of {}: ", path.display()))?;
 	let mut secrets = unseal(path, &locked, &passphrase)?;
 	change(&mut secrets)?;
 	write(path, &secrets, &passphrase, true)?;
-	Ok(secrets)
+	Ok((secrets, held))
+}
+
+/// The folder that a file is in.
+fn folder_of(path: &Path) -> &Path {
+	let folder = path.parent().filter(|at| !at.as_os_str().is_empty());
+	folder.unwrap_or(Path::new("."))
+}
+
+/// Opens the folder that a file is in; none where the system has no such thing.
+fn open_folder(path: &Path) -> Result<Option<File>, Error> {
+	if !cfg!(unix) {
+		return Ok(None);
+	}
+	let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", path.display()));
+	File::open(folder_of(path)).map(Some).map_err(failed)
+}
+
+/// Waits until no other program changes a key file in the same folder, and holds them off until it is
+/// dropped: two that changed one file at once would lose a key pair. A file system without locks gives none.
+fn hold(path: &Path) -> Result<Option<File>, Error> {
+	let folder = open_folder(path)?;
+	Ok(folder.filter(|folder| folder.lock().is_ok()))
 }
 
 /// Writes a key file that only its owner may read. Unless it replaces one, there must be none.
@@ -277,14 +302,11 @@ pub(crate) fn write(
 	passphrase: &str,
 	replace: bool,
 ) -> Result<(), Error> {
-	let text = seal(secrets, passphrase, LOG_N)?;
+	let salt = random_bytes().map_err(Error::failed)?;
+	let text = seal(secrets, passphrase, LOG_N, salt)?;
 	let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", path.display()));
-	let folder = path
-		.parent()
-		.filter(|folder| !folder.as_os_str().is_empty());
 	// A new file of a name of its own (which only its owner may read), and then the right name.
-	let mut file =
-		tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+	let mut file = tempfile::NamedTempFile::new_in(folder_of(path)).map_err(failed)?;
 	writeln!(file, "{text}")
 		.and_then(|()| file.as_file().sync_all())
 		.map_err(failed)?;
@@ -292,7 +314,12 @@ pub(crate) fn write(
 		true => file.persist(path),
 		false => file.persist_noclobber(path),
 	};
-	done.map(|_| ()).map_err(|error| failed(error.error))
+	done.map_err(|error| failed(error.error))?;
+	// The name too is on the disk before anybody relies on what the file keeps.
+	match open_folder(path)? {
+		Some(folder) => folder.sync_all().map_err(failed),
+		None => Ok(()),
+	}
 }
 
 #[cfg(test)]
@@ -304,7 +331,8 @@ mod tests {
 
 	fn sealed() -> (Secrets, Locked) {
 		let secrets = Secrets::generate(Some(Zeroizing::new("//Alice".into()))).unwrap();
-		let locked = serde_json::from_str(&seal(&secrets, "a passphrase", QUICK).unwrap()).unwrap();
+		let locked =
+			serde_json::from_str(&seal(&secrets, "a passphrase", QUICK, [7; 32]).unwrap()).unwrap();
 		(secrets, locked)
 	}
 
@@ -331,6 +359,34 @@ mod tests {
 	}
 
 	#[test]
+	fn the_vectors_pass() {
+		use serde_json::Value;
+		let vectors: Value =
+			serde_json::from_str(include_str!("../../envelope/vectors-files.json")).unwrap();
+		let text = |value: &Value| value.as_str().unwrap().to_owned();
+		let bytes =
+			|value: &Value| -> [u8; 32] { hex::decode(text(value)).unwrap().try_into().unwrap() };
+		for case in vectors["keyFiles"].as_array().unwrap() {
+			let (file, passphrase) = (&case["file"], text(&case["passphrase"]));
+			let locked: Locked = serde_json::from_value(file.clone()).unwrap();
+			let opened = unseal(Path::new("key"), &locked, &passphrase).unwrap();
+			let secrets = Secrets {
+				account: Zeroizing::new(text(&case["secret"])),
+				master: MasterSecret::from_bytes(bytes(&case["master"])),
+				encryption: case["seeds"]
+					.as_array()
+					.unwrap()
+					.iter()
+					.map(|seed| EncryptionKeyPair::from_seed(bytes(seed)))
+					.collect(),
+			};
+			assert_eq!(opened.to_bytes(), secrets.to_bytes());
+			let sealed = seal(&secrets, &passphrase, QUICK, bytes(&file["salt"])).unwrap();
+			assert_eq!(&serde_json::from_str::<Value>(&sealed).unwrap(), file);
+		}
+	}
+
+	#[test]
 	fn a_key_file_cannot_ask_for_all_memory() {
 		let (_, mut locked) = sealed();
 		locked.scrypt_log_n = 21;
@@ -338,6 +394,21 @@ mod tests {
 			kind(unseal(Path::new("key"), &locked, "a passphrase")),
 			Kind::NotAuthentic
 		);
+	}
+
+	#[cfg(unix)]
+	#[test]
+	fn one_program_at_a_time_changes_key_files() {
+		use std::{sync::mpsc::channel, time::Duration};
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("key");
+		let held = hold(&path).unwrap();
+		assert!(held.is_some());
+		let (tell, told) = channel();
+		std::thread::spawn(move || tell.send(hold(&path).unwrap().is_some()).unwrap());
+		assert!(told.recv_timeout(Duration::from_millis(200)).is_err());
+		drop(held);
+		assert_eq!(told.recv(), Ok(true));
 	}
 
 	#[test]

@@ -108,6 +108,16 @@ fn leaf_keys() -> Vec<Value> {
 		.into()
 }
 
+fn file_keys() -> Vec<Value> {
+	let root = MasterSecret::from_bytes(MASTER).epoch_root(&ID);
+	["a", "deep/ä"]
+		.map(|path| {
+			let key = root.file_key(&RECORD_KEY, path);
+			json!({ "folder": encode(RECORD_KEY), "path": path, "key": encode(key) })
+		})
+		.into()
+}
+
 fn ranges() -> Vec<Value> {
 	let ranges = [
 		(0, LEAVES),
@@ -515,6 +525,7 @@ fn vectors() -> Value {
 		"about": "Test vectors of docs/formats.md, written by client/envelope. Bytes are in hex.",
 		"epochRoots": epoch_roots(),
 		"leafKeys": leaf_keys(),
+		"fileKeys": file_keys(),
 		"ranges": ranges(),
 		"refusedRanges": refused_ranges(),
 		"records": records(),

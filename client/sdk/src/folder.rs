@@ -181,6 +181,34 @@ mod tests {
 	}
 
 	#[test]
+	fn the_vectors_pass() {
+		use serde_json::Value;
+		let vectors: Value =
+			serde_json::from_str(include_str!("../../envelope/vectors-files.json")).unwrap();
+		let bytes = |value: &Value| hex::decode(value.as_str().unwrap()).unwrap();
+		for case in vectors["folders"].as_array().unwrap() {
+			let files: Vec<File> = case["files"]
+				.as_array()
+				.unwrap()
+				.iter()
+				.map(|file| File {
+					path: file["path"].as_str().unwrap().into(),
+					executable: file["executable"].as_bool().unwrap(),
+					length: file["length"].as_u64().unwrap(),
+					key: RecordKey::from_slice(&bytes(&file["key"])),
+				})
+				.collect();
+			assert_eq!(to_bytes(&files), Ok(bytes(&case["bytes"])));
+			assert_eq!(from_bytes(&bytes(&case["bytes"])), Ok(files));
+		}
+		for case in vectors["refusedFolders"].as_array().unwrap() {
+			let error = format!("{:?}", from_bytes(&bytes(&case["bytes"])).unwrap_err());
+			let name = case["error"].as_str().unwrap();
+			assert!(error.starts_with(name), "{}: {error}", case["case"]);
+		}
+	}
+
+	#[test]
 	fn what_is_no_folder_is_refused() {
 		assert_eq!(
 			from_bytes(b"isthmus/folder/v2"),

@@ -2,7 +2,7 @@
 // below it and tells nothing of any other node, so a range of leaves is opened by the few nodes that
 // cover it.
 
-import { bytes, concat, copy, EnvelopeError, hmacSha256, integer, utf8 } from './common.mjs';
+import { bytes, concat, copy, EnvelopeError, hkdf, hmacSha256, integer, utf8 } from './common.mjs';
 
 /** Height of the tree: a leaf is this many steps below the root. */
 export const HEIGHT = 32;
@@ -12,6 +12,7 @@ export const LEAVES = 2 ** HEIGHT;
 export const NODE_KEY_LEN = 32;
 
 const CHILD_LABEL = utf8('isthmus/tree/v1');
+const FILE_KEY_LABEL = utf8('isthmus/folder-file/v1');
 
 /**
  * A range of leaves: from `start` up to, and without, `end`. Never empty, never beyond the tree.
@@ -162,6 +163,18 @@ export class EpochRoot {
 	async leafKey(leaf) {
 		integer(leaf, 4, 'a leaf');
 		return new LeafKey(await descend(this.#key, leaf, HEIGHT));
+	}
+
+	/**
+	 * The key under which a folder's file is stored as a record.
+	 *
+	 * @param {Uint8Array} folder The key of the folder's record, 32 bytes.
+	 * @param {string} path
+	 * @returns {Promise<Uint8Array>}
+	 */
+	async fileKey(folder, path) {
+		const info = concat(bytes(folder, 32, "a folder's key"), utf8(path));
+		return hkdf(FILE_KEY_LABEL, this.#key, info);
 	}
 
 	/**
