@@ -42,6 +42,12 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 			terms.grantee
 		);
 	}
+	if revocation.overtaken {
+		eprintln!(
+			"the dataset moved on to a new epoch in the meantime, without this revocation: if {reader} was \
+			 given a grant of it, revoke that too: isthmus list given"
+		);
+	}
 	let mut said = match block {
 		Some(block) => format!("block {block}: grant {grant} is revoked"),
 		None => format!("grant {grant} was revoked before"),
@@ -66,7 +72,7 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		said,
 		json!({
 			"block": block, "grant": grant, "epoch": epoch, "renewed": renewed, "skipped": skipped,
-			"left": revocation.left,
+			"left": revocation.left, "overtaken": revocation.overtaken,
 		}),
 	);
 	let last = renewal.and_then(|renewal| renewal.last.as_ref());

@@ -204,6 +204,9 @@ pub struct Revocation {
 	pub renewal: Option<Renewal>,
 	/// The reader's other grants on the dataset, which stay good.
 	pub left: Vec<GrantId>,
+	/// Whether the dataset moved on before this revocation could do so, by another one at the same time
+	/// say: that one may have given this reader a grant of the new epoch, which is to be revoked too.
+	pub overtaken: bool,
 }
 
 /// What became of the readers of a dataset whose epoch has ended.
@@ -230,11 +233,12 @@ pub struct Renewal {
 ///
 /// What was stored before stays readable by all, as their old grants stay good.
 ///
-/// For a grant of the epoch before the current one that is revoked already, the renewal is gone on with.
+/// For a grant whose revocation began the dataset's current epoch, the renewal is gone on with.
 ///
 /// # Errors
 ///
 /// [`Error::Unknown`] where there is no such grant, [`Error::Refused`] where it ended or was paid for.
+/// [`Error::Rpc`] where going on takes the state of the revocation's block, which the node has no more.
 /// What goes wrong after the revocation is in what is returned.
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
 	let best = client.best().await?;
@@ -254,9 +258,10 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 		included: None,
 		renewal: None,
 		left: Vec::new(),
+		overtaken: false,
 	};
-	let again =
-		revocation.grant.state == GrantState::Revoked && epoch.checked_add(1) == Some(current);
+	let again = epoch.checked_add(1) == Some(current)
+		&& has_begun_epoch(client, &best, &revocation.grant).await?;
 	let (state, moved) = if again {
 		(best, true)
 	} else {
@@ -266,6 +271,7 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 			.events
 			.iter()
 			.any(|event| matches!(event, Event::EpochStarted { .. }));
+		revocation.overtaken = epoch == current && !moved;
 		let state = client.at(included.block.hash).await;
 		revocation.included = Some(included);
 		match state {
@@ -305,6 +311,18 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 		Err(_) => {}
 	}
 	Ok(revocation)
+}
+
+/// Whether the dataset was still at the grant's epoch in the block before the one that revoked it.
+async fn has_begun_epoch(client: &Client, best: &State, grant: &Grant) -> Result<bool, Error> {
+	if grant.state != GrantState::Revoked {
+		return Ok(false);
+	}
+	let memory: BlockNumber = best.constant("GrantMemory")?;
+	let before = grant.due.saturating_sub(memory).saturating_sub(1);
+	let state = client.at_number(before).await?;
+	let dataset = state.dataset(&grant.owner, grant.scope.dataset).await?;
+	Ok(dataset.is_some_and(|dataset| dataset.epoch == grant.scope.epoch))
 }
 
 /// Seals anew, for a dataset's current epoch, the grants on the epoch before it that have no like on the
@@ -483,6 +501,7 @@ mod tests {
 			state,
 			sealed_keys: Vec::new(),
 			deposit: 0,
+			due: 100,
 		};
 		GrantEntry { id, grant }
 	}

@@ -184,6 +184,9 @@ read! {
 		pub sealed_keys: Vec<u8>,
 		/// What is held for it.
 		pub deposit: Balance,
+		/// The block that ends it, where it is good, or forgets it: the chain's constant `GrantMemory`
+		/// after its end.
+		pub due: BlockNumber,
 	}
 
 	/// Which requests an owner says it will grant.

@@ -99,12 +99,13 @@ async fn read(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything() {
-	let (_node, client) = Node::start().await;
+	let (node, client) = Node::start().await;
 	let school = Identity::development("//Bob").unwrap();
 	let company = Identity::development("//Charlie").unwrap();
 	refusals_before_joining(&client, &school).await;
 	story(&client, &school, &company).await;
 	many_in_flight(&client, &school).await;
+	two_programs(&node, &client, &school).await;
 	policies(&client, &school, &company).await;
 	revoking(&client, &school, &company).await;
 	serving_within_limits(&client, &school, &company).await;
@@ -309,6 +310,35 @@ async fn many_in_flight(client: &Client, school: &Identity) {
 		.await
 		.unwrap_err();
 	assert!(refused.is_refusal("KeyTaken"), "{refused}");
+}
+
+/// Two programs of one account do not knock each other's transactions out.
+async fn two_programs(node: &Node, client: &Client, school: &Identity) {
+	let other = Client::connect(&node.url).await.unwrap();
+	let many = |client: Client, who: Identity, calls: usize| async move {
+		let policy = Policy {
+			price: 0,
+			longest_range: 1,
+			longest_term: 1,
+			consumers: ConsumerKinds::ALL,
+		};
+		let set = client.set_policy(0, policy).await.unwrap();
+		let call = client.batch(&vec![set; calls]).await.unwrap();
+		let mut pending = Vec::new();
+		for _ in 0..12 {
+			pending.push(client.submit(&who.account, &call).await.unwrap());
+		}
+		for mut pending in pending {
+			pending.included().await.unwrap();
+		}
+	};
+	// The pool prefers the short ones.
+	let long = tokio::spawn(many(client.clone(), school.clone(), 9));
+	let short = tokio::spawn(many(other, school.clone(), 1));
+	long.await.unwrap();
+	short.await.unwrap();
+	let clear = client.clear_policy(0).await.unwrap();
+	client.send(&school.account, &clear).await.unwrap();
 }
 
 async fn new_dataset(client: &Client, school: &Identity, name: &str) -> DatasetId {
@@ -806,7 +836,10 @@ async fn revoking_among_others(client: &Client, school: &Identity) {
 	// Charlie's grant of the epoch that ended: nothing begins, nothing is given.
 	let old = revoke(client, school, grants[1]).await.unwrap();
 	assert!(old.included.is_some() && old.renewal.is_none());
-	assert_eq!(old.left.len(), 1);
+	assert_eq!((old.left.len(), old.overtaken), (1, false));
+	// Nor a second time: it is not this revocation that began the epoch.
+	let ended = revoke(client, school, grants[1]).await.unwrap_err();
+	assert!(ended.is_refusal("GrantEnded"), "{ended}");
 	let best = client.best().await.unwrap();
 	let dataset = best.dataset(school.id(), 2).await.unwrap().unwrap();
 	assert_eq!(dataset.epoch, 1);
