@@ -9,6 +9,8 @@ use std::{path::Path, str::FromStr};
 
 /// Where a node is if nothing else is said.
 const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
+/// How many small calls go into one transaction: they take a part of a block.
+const CALLS_IN_ONE: usize = 200;
 
 /// What is the same for all commands that talk to a chain.
 #[derive(clap::Args)]
@@ -89,6 +91,27 @@ impl Context {
 			true => pending.finalized().await?,
 			false => pending.included().await?,
 		})
+	}
+
+	/// Sends several calls, in their order, as few transactions: what comes in one, comes all or not at
+	/// all. Answers with the last; with none if there are no calls.
+	pub(crate) async fn send_all(
+		&self,
+		identity: &Identity,
+		calls: &[Call],
+	) -> Result<Option<Included>, Error> {
+		let mut last = None;
+		for calls in calls.chunks(CALLS_IN_ONE) {
+			let included = match calls {
+				[only] => self.send(identity, only).await?,
+				calls => {
+					self.send(identity, &self.client.batch(calls).await?)
+						.await?
+				}
+			};
+			last = Some(included);
+		}
+		Ok(last)
 	}
 
 	/// Waits until a block is final, if that was asked for.

@@ -1,10 +1,13 @@
 //! `isthmus dataset`: a producer's datasets, their epochs and policies.
 
 use crate::{
-	context::{amount, ist, Context},
-	error::Error,
+	context::{amount, ist, key_name, Context},
+	error::{Error, Kind},
 };
-use isthmus_sdk::{every, Balance, ConsumerKinds, DatasetId, Event, Policy};
+use isthmus_sdk::{
+	every, AccountId, Balance, ConsumerKinds, Dataset, DatasetId, Event, Identity, LeafUse, Policy,
+	State,
+};
 use serde_json::json;
 
 /// What the command is given.
@@ -35,7 +38,13 @@ enum Command {
 		/// The dataset's number.
 		dataset: DatasetId,
 	},
-	/// Removes an empty dataset. Its deposit comes back.
+	/// Frees the leaves of removed records, where their epoch is over. Their deposits come back.
+	Free {
+		/// The dataset's number.
+		dataset: DatasetId,
+	},
+	/// Removes a dataset that has no records, open requests or grants any more; leaves of removed
+	/// records are freed first. The deposits come back.
 	Remove {
 		/// The dataset's number.
 		dataset: DatasetId,
@@ -167,21 +176,96 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 			client.start_epoch(dataset).await?,
 			format!("dataset {dataset} is in a new epoch"),
 		),
-		Command::Remove { dataset } => (
-			client.remove_dataset(dataset).await?,
-			format!("dataset {dataset} is gone"),
-		),
+		Command::Free { dataset } => return free(&context, &identity, dataset).await,
+		Command::Remove { dataset } => return remove(&context, &identity, dataset).await,
 	};
 	let block = context.send(&identity, &call).await?.number();
 	context.answer(format!("block {block}: {what}"), json!({"block": block}));
 	Ok(())
 }
 
+/// A dataset of this owner's.
+async fn own(best: &State, owner: &AccountId, dataset: DatasetId) -> Result<Dataset, Error> {
+	best.dataset(owner, dataset).await?.ok_or_else(|| {
+		Error::usage(format!("{owner} has no dataset {dataset}")).hint("isthmus dataset list")
+	})
+}
+
+/// Frees the leaves of removed records whose epoch is over.
+async fn free(context: &Context, identity: &Identity, dataset: DatasetId) -> Result<(), Error> {
+	let best = context.client.best().await?;
+	let now = own(&best, identity.id(), dataset).await?.epoch;
+	let (mut calls, mut wait) = (Vec::new(), 0);
+	for (epoch, leaf, by) in best.leaves(identity.id(), dataset).await? {
+		match by {
+			LeafUse::Spent if epoch < now => {
+				calls.push(context.client.free_leaf(dataset, epoch, leaf).await?);
+			}
+			LeafUse::Spent => wait += 1,
+			LeafUse::Record(_) => {}
+		}
+	}
+	let last = context.send_all(identity, &calls).await?;
+	let block = last.map(|last| last.number());
+	let freed = calls.len();
+	let begun = match block {
+		Some(block) => format!("block {block}: "),
+		None => String::new(),
+	};
+	let waiting = match wait {
+		0 => String::new(),
+		wait => format!(
+			"; {wait} more can be when epoch {now} is over: isthmus dataset epoch {dataset}"
+		),
+	};
+	context.answer(
+		format!("{begun}{freed} leaves of dataset {dataset} are freed{waiting}"),
+		json!({"block": block, "freed": freed, "wait": wait}),
+	);
+	Ok(())
+}
+
+/// Removes a dataset, with the leaves that its removed records left taken.
+async fn remove(context: &Context, identity: &Identity, dataset: DatasetId) -> Result<(), Error> {
+	let client = &context.client;
+	let best = client.best().await?;
+	let entry = own(&best, identity.id(), dataset).await?;
+	let in_use = |what: String| Error::new(Kind::Refused, format!("dataset {dataset} has {what}"));
+	if entry.requests > 0 {
+		return Err(in_use(format!("{} open requests", entry.requests))
+			.hint("isthmus requests; isthmus reject NUMBER"));
+	}
+	if entry.grants > 0 {
+		let memory: u32 = best.constant("GrantMemory")?;
+		return Err(in_use(format!("{} grants", entry.grants)).hint(format!(
+			"isthmus revoke NUMBER ends one; what ended is remembered for {memory} blocks: isthmus list given"
+		)));
+	}
+	let leaves = best.leaves(identity.id(), dataset).await?;
+	let mut calls = Vec::new();
+	// A leaf is freed when its epoch is over.
+	if leaves.iter().any(|(epoch, ..)| *epoch == entry.epoch) {
+		calls.push(client.start_epoch(dataset).await?);
+	}
+	for (epoch, leaf, by) in leaves {
+		if let LeafUse::Record(key) = by {
+			let name = key_name(&key);
+			return Err(in_use(format!("the record {name}")).hint(format!("isthmus remove {name}")));
+		}
+		calls.push(client.free_leaf(dataset, epoch, leaf).await?);
+	}
+	calls.push(client.remove_dataset(dataset).await?);
+	let last = context.send_all(identity, &calls).await?;
+	let block = last.map_or(0, |last| last.number());
+	context.answer(
+		format!("block {block}: dataset {dataset} is gone"),
+		json!({"block": block}),
+	);
+	Ok(())
+}
+
 /// The only dataset of an owner, where none was named.
-pub(crate) async fn only(
-	context: &Context,
-	owner: &isthmus_sdk::AccountId,
-) -> Result<DatasetId, Error> {
+pub(crate) async fn only(context: &Context, owner: &AccountId) -> Result<DatasetId, Error> {
 	let best = context.client.best().await?;
 	let datasets = every(|after| best.datasets(owner, after)).await?;
 	match &datasets[..] {

@@ -59,7 +59,6 @@ impl Error {
 	}
 
 	/// What kind it is.
-	#[cfg(test)]
 	pub(crate) fn kind(&self) -> Kind {
 		self.kind
 	}

@@ -161,6 +161,27 @@ impl State {
 		self.get("DataSharing", "Leaves", keys).await
 	}
 
+	/// The leaves of a dataset that are taken, in all epochs, and by what.
+	pub async fn leaves(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Vec<(Epoch, Leaf, LeafUse)>, Error> {
+		type Keys = (AccountId, DatasetId, Epoch, Leaf);
+		let address = dynamic::storage::<Keys, TakenLeaf>("DataSharing", "Leaves");
+		let entry = self.at.storage().entry(address)?;
+		let mut entries = entry.iter((*owner, dataset)).await?;
+		let mut leaves = Vec::new();
+		while let Some(entry) = entries.next().await {
+			let entry = entry?;
+			let unknown =
+				|error: subxt::error::StorageKeyError| Error::Incompatible(error.to_string());
+			let (_, _, epoch, leaf) = entry.key().and_then(|key| key.decode()).map_err(unknown)?;
+			leaves.push((epoch, leaf, entry.value().decode()?.by));
+		}
+		Ok(leaves)
+	}
+
 	/// A leaf that is not taken, with none taken after it if leaves were taken in order. It asks about
 	/// 32 times, however many there are.
 	pub async fn free_leaf(
