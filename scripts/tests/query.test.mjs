@@ -33,13 +33,16 @@ let node, client, school, company, stranger, folder, file;
 
 const place = (key, leaf, dataset = 0) => ({ dataset, epoch: 0, leaf, key });
 
+const startNode = () =>
+	LocalNode.start({ args: ['--dev', '--blocks-pruning', '64'], basePath: join(folder, 'node') });
+
 before(
 	async () => {
 		folder = mkdtempSync(join(tmpdir(), 'isthmus-query-'));
 		file = join(folder, 'file');
 		writeFileSync(file, FILE);
 		// As few blocks as a node may keep, so that the last test sees some go.
-		node = await LocalNode.start({ args: ['--dev', '--blocks-pruning', '64'] });
+		node = await startNode();
 		client = await Client.connect(node.url);
 		[school, company, stranger] = ['//Bob', '//Charlie', '//Dave'].map((s) => client.account(s));
 		await Promise.all([
@@ -315,4 +318,18 @@ test('a question that is not recent is stale, and bytes that are gone are not se
 	const { address: owner } = school;
 	await client.signedQuery(company, owner, gone);
 	await refused(client.signedChunks(company, owner, gone, 0, 1), 'BytesGone', 7112, /another node/);
+});
+
+test('a node that is started again answers no question again', { timeout }, async () => {
+	const [answered, other] = [await question(), await question()];
+	await client.ask(answered);
+	await client.disconnect();
+	await node.stop();
+	node = await startNode();
+	client = await Client.connect(node.url);
+	await refused(client.ask(answered), 'Stale', 7103, /recent block/);
+	// It cannot tell which ones of that block were answered, so it takes none.
+	await refused(client.ask(other), 'Stale', 7103, /recent block/);
+	await makeBlock();
+	await client.ask(await question());
 });
