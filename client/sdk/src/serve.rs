@@ -26,6 +26,8 @@ const IN_FLIGHT: usize = 64;
 /// most: each time costs a fee.
 const AFTER_REFUSAL: BlockNumber = 300;
 const TRIES: u32 = 3;
+/// How many blocks after the last that an answer may be in nothing more is expected to be heard of it.
+const UNHEARD: BlockNumber = 8;
 /// For how many blocks a request that cannot be answered is not looked at again.
 const AFTER_NOTHING: BlockNumber = 8;
 
@@ -120,9 +122,9 @@ impl Memory {
 		std::mem::replace(&mut waiting.told, reason.clone()) != reason
 	}
 
-	/// Forgets what is not open any more, and finds out about answers that nobody watches: those whose
-	/// request is gone count as granted, and are returned; those that are in no block any more can be
-	/// sent again.
+	/// Forgets what is not open any more, and finds out about answers that nobody hears of: those whose
+	/// request is gone count as granted, and are returned; those that can come into no block any more
+	/// can be sent again.
 	fn look(
 		&mut self,
 		open: &HashSet<RequestId>,
@@ -130,13 +132,16 @@ impl Memory {
 		now: BlockNumber,
 	) -> Vec<(RequestId, Request)> {
 		self.waiting.retain(|id, _| open.contains(id));
-		let alone = |id: &RequestId| !watched.contains(id);
+		let alone = |id: &RequestId, sent: &Sent| {
+			!watched.contains(id) || now > sent.last.saturating_add(UNHEARD)
+		};
 		let gone: Vec<_> = self
 			.sent
-			.extract_if(|id, _| alone(id) && !open.contains(id))
+			.extract_if(|id, sent| alone(id, sent) && !open.contains(id))
 			.map(|(id, sent)| (id, sent.asked))
 			.collect();
-		self.sent.retain(|id, sent| !alone(id) || now < sent.last);
+		self.sent
+			.retain(|id, sent| !alone(id, sent) || now < sent.last);
 		self.granted = self.granted.saturating_add(gone.len() as u64);
 		gone
 	}
@@ -360,9 +365,14 @@ mod tests {
 		assert_eq!(memory.granted(), 2);
 		assert!(!memory.has_room(&limits) && !memory.is_due(8, 19));
 		// One that is watched is left to who watches it.
-		assert!(memory.look(&open, &HashSet::from([8]), 20).is_empty());
-		assert!(!memory.is_due(8, 20));
+		let watched = HashSet::from([8]);
+		assert!(memory.look(&open, &watched, 20 + UNHEARD).is_empty());
+		assert!(!memory.is_due(8, 20 + UNHEARD));
 		assert!(memory.look(&open, &HashSet::new(), 20).is_empty());
 		assert!(memory.has_room(&limits) && memory.is_due(8, 20));
+		// Unless it hears nothing.
+		memory.sent.insert(8, sent(20));
+		memory.look(&open, &watched, 20 + UNHEARD + 1);
+		assert!(memory.is_due(8, 20 + UNHEARD + 1));
 	}
 }

@@ -174,6 +174,8 @@ pub(crate) async fn answer(
 	let cost = per_item
 		.saturating_mul(GRANT_ITEMS)
 		.saturating_add(per_byte.saturating_mul(sealed.len() as Balance))
+		// The offer is paid before the deposit is held.
+		.saturating_sub(request.offer)
 		.saturating_add(FEE);
 	let needed = cost.saturating_add(promised);
 	let there = state.funds(owner.id()).await?.free;

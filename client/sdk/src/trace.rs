@@ -68,6 +68,10 @@ pub async fn trace(
 	to: BlockNumber,
 	progress: &mut impl Progress,
 ) -> Result<Vec<Happening>, Error> {
+	let known = match from {
+		0 | 1 => Known::default(),
+		_ => Known::before(client, subject, from).await?,
+	};
 	let total = u64::from(to.saturating_sub(from)).saturating_add(1);
 	let mut blocks = stream::iter(from..=to)
 		.map(|number| happenings(client, number))
@@ -77,10 +81,6 @@ pub async fn trace(
 		all.extend(block?);
 		done += 1;
 		progress.at(Stage::Searching, done, total);
-	}
-	let mut known = Known::default();
-	if from > 1 {
-		known = Known::before(client, subject, from).await?;
 	}
 	Ok(select(subject, all, known))
 }
