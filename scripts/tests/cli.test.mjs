@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
 import {
-	chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync,
+	chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync,
 	truncateSync, writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -16,6 +17,7 @@ import { after, before, test } from 'node:test';
 import { blake2AsU8a } from '@polkadot/util-crypto';
 import { EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
 import { storeFile } from '../lib/large.mjs';
+import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
@@ -28,7 +30,12 @@ const [DONE, FAILED, USAGE, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 1, 2, 3, 
 /** The program: $ISTHMUS_CLI, or the one beside the node's. */
 const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
 
+/** Plaintext bytes in a chunk of the program's. */
+const CHUNK = 1022 * 1024;
+
 let node;
+/** The way to the node on which its questions and answers are seen. */
+let seen;
 let client;
 let folder;
 
@@ -69,6 +76,33 @@ async function refused(expected, ...args) {
 	return JSON.parse(stderr.trim().split('\n').at(-1));
 }
 
+/** Runs `fetch`, which has to succeed, and tells with which chunks its questions began, in their order. */
+async function chunksAsked(...args) {
+	const asked = [];
+	seen.tell((method, params, result) => {
+		if (method === 'sharing_chunks') asked.push(params[0].first);
+		return result;
+	});
+	await ok('fetch', ...args, '--url', seen.url);
+	return asked.sort((a, b) => a - b);
+}
+
+/**
+ * Starts the program, and kills it when the node answers to a question that `at` says yes to.
+ *
+ * @param {string[]} args
+ * @param {(method: string, params: unknown[]) => boolean} at
+ */
+async function killed(args, at) {
+	const child = start([...args, '--url', seen.url]);
+	seen.tell((method, params, result) => {
+		if (at(method, params)) child.kill('SIGKILL');
+		return result;
+	});
+	const [code, signal] = await once(child, 'close');
+	assert.equal(signal, 'SIGKILL', `isthmus ${args.join(' ')} ended with ${code} before it was killed`);
+}
+
 const file = (name) => join(folder, name);
 const sha = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
@@ -87,11 +121,13 @@ const pairOf = (uri) => new EncryptionKeyPair(secretOf('encryption', uri));
 before(async () => {
 	folder = mkdtempSync(join(tmpdir(), 'isthmus-cli-'));
 	node = await LocalNode.start({ args: ['--dev', '--state-pruning', 'archive'] });
+	seen = await LyingNode.start(node.url);
 	client = await Client.connect(node.url);
 }, { timeout });
 
 after(async () => {
 	await client?.disconnect();
+	await seen?.stop();
 	await node?.stop();
 	rmSync(folder, { recursive: true, force: true });
 });
@@ -115,6 +151,17 @@ test('keys', { timeout }, async () => {
 	assert.match(wrong.stderr, /^error: the passphrase does not open ferdie.key\nhint: /m);
 	const none = await refused(USAGE, 'key', 'publish');
 	assert.match(none.hint, /--key FILE/);
+
+	// Rotated twice at once, the file has all three pairs, and the chain has its current one.
+	const secrets = () => JSON.parse(readFileSync(file('ferdie.key'))).secrets.length / 2;
+	const before = secrets();
+	await Promise.all([1, 2].map(() => ok('key', 'rotate', '--key', 'ferdie.key')));
+	assert.equal(secrets(), before + 2 * 32);
+	const { account, encryptionKey } = (await ok('key', 'inspect', 'ferdie.key'))[0];
+	const onChain = async () => (await client.api.query.dataSharing.encryptionKeys(account)).toJSON()?.key;
+	assert.equal(await onChain(), `0x${encryptionKey}`);
+	await ok('key', 'withdraw', '--key', 'ferdie.key');
+	assert.equal(await onChain(), undefined);
 });
 
 test('a node that is not there, and a program that asks too much', { timeout }, async () => {
@@ -170,12 +217,17 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	const [kept] = await ok('authorize', '--to', dave, '--leaves', '0..100', '--until', '2200-01-01', ...school);
 	const [lost] = await ok('authorize', '--to', '//Charlie', '--leaves', '5..6', ...school);
 	const [revoked] = await ok('revoke', String(lost.grant), ...school);
-	assert.deepEqual([revoked.epoch, revoked.renewed], [1, 2]);
+	// Charlie's other grant on the epoch is not renewed.
+	assert.deepEqual([revoked.epoch, revoked.renewed, revoked.left], [1, 1, [granted.grant]]);
 	assert.match((await refused(REFUSED, 'revoke', String(granted.grant), ...school)).error, /TermPaidFor/);
 	const given = await ok('list', 'given', ...school);
 	assert.equal(given.find(({ grant }) => grant === lost.grant).state, 'revoked');
 	assert.equal(given.filter(({ grantee, scope }) => grantee === dave && scope.epoch === 1).length, 1);
 	assert.equal(given.find(({ grant }) => grant === kept.grant).until, 7258118400);
+
+	// What is in an earlier epoch can still be opened.
+	const [past] = await ok('authorize', '--to', dave, '--leaves', '0..1', '--epoch', '0', ...school);
+	assert.equal(past.scope.epoch, 0);
 
 	const { stdout } = await run(['trace', 'record', account, 'marks.csv', '--to', String(revoked.block)]);
 	const lines = stdout.trim().split('\n').map((line) => line.replace(/^block \d+ +/, ''));
@@ -210,11 +262,10 @@ test('folders and stdin', { timeout }, async () => {
 	assert.deepEqual(records.map(({ name }) => name).filter((name) => !name.startsWith('0x')), ['papers']);
 
 	const eve = client.account('//Eve').address;
-	for (let i = 0; i < 2; i++) {
-		// The second time everything is there already.
-		const [fetched] = await ok('fetch', eve, 'papers', '--folder', '-o', 'copy', '--key', '//Eve');
-		assert.deepEqual([fetched.files, fetched.bytes], [4, 2_501_010]);
-	}
+	const [fetched] = await ok('fetch', eve, 'papers', '--folder', '-o', 'copy', '--key', '//Eve');
+	assert.deepEqual([fetched.files, fetched.bytes], [4, 2_501_010]);
+	// What is there already is not fetched again.
+	assert.deepEqual(await chunksAsked(eve, 'papers', '--folder', '-o', 'copy', '--key', '//Eve'), []);
 	for (const name of ['large', 'deep/small', 'deep/er/empty', 'run.sh']) {
 		assert.equal(sha(readFileSync(file(`copy/${name}`))), sha(readFileSync(file(`papers/${name}`))), name);
 	}
@@ -239,7 +290,7 @@ async function arrived(name) {
 test('killed in the middle, both ways, and gone on with', { timeout }, async () => {
 	// 29 chunks: more than are in flight.
 	const bytes = random('killed', 30_000_000);
-	const killed = start(['store', 'killed', '--key', '//Eve']);
+	const storing = start(['store', 'killed', '--key', '//Eve']);
 	// When the chain has its first chunk the program is in the middle.
 	const eve = client.account('//Eve').address;
 	const { ChunkStored } = client.api.events.dataSharing;
@@ -250,41 +301,145 @@ test('killed in the middle, both ways, and gone on with', { timeout }, async () 
 		});
 		stop.catch(reject);
 	});
-	killed.kill('SIGKILL');
+	storing.kill('SIGKILL');
 	const before = await arrived('killed');
 	assert.ok(before > 0 && before < 29, `${before} chunks`);
 	const [stored] = await ok('store', 'killed', '--key', '//Eve');
 	assert.ok(stored.resumed);
 	assert.equal(await arrived('killed'), 29);
 
-	// What a killed program leaves is a part, perhaps torn or wrong at its end.
-	const interrupted = start(['fetch', eve, 'killed', '-o', 'killed.out', '--key', '//Eve']);
-	const part = await new Promise((resolve) => {
-		const look = setInterval(() => {
-			const found = readdirSync(folder).find((name) => name.startsWith('killed.out.isthmus-'));
-			if ((found && statSync(file(found)).size > 0) || existsSync(file('killed.out'))) {
-				clearInterval(look);
-				resolve(found);
-			}
-		}, 1);
-	});
-	interrupted.kill('SIGKILL');
-	await new Promise((resolve) => interrupted.once('close', resolve));
-	// A part that is torn: its last byte is lost.
-	if (part && existsSync(file(part))) truncateSync(file(part), Math.max(0, statSync(file(part)).size - 1));
-	rmSync(file('killed.out'), { force: true });
-	const [fetched] = await ok('fetch', eve, 'killed', '-o', 'killed.out', '--key', '//Eve');
-	assert.equal(fetched.bytes, 30_000_000);
+	// What a killed program leaves is a part. When it asks for the fourth page, the first is written.
+	const page = 4;
+	const fetch = ['fetch', eve, 'killed', '-o', 'killed.out', '--key', '//Eve'];
+	await killed(fetch, (method, params) => method === 'sharing_chunks' && params[0].first >= 3 * page);
+	assert.ok(!existsSync(file('killed.out')));
+	const part = readdirSync(folder).find((name) => name.startsWith('killed.out.isthmus-'));
+	const { size } = statSync(file(part));
+	assert.ok(size >= page * CHUNK && size < bytes.length, `${size} bytes`);
+	// It is torn as well: its last byte is lost.
+	truncateSync(file(part), size - 1);
+	const [first] = await chunksAsked(...fetch.slice(1));
+	assert.equal(first, Math.floor((size - 1) / CHUNK));
 	assert.equal(sha(readFileSync(file('killed.out'))), sha(bytes));
 
 	// A part whose second chunk is another's is not believed.
-	const name = part ?? 'killed.out.isthmus-none';
+	const again = part.replace('killed.out', 'again.out');
 	const wrong = Buffer.from(bytes.subarray(0, 4_000_000));
-	wrong[1_100_000] ^= 1;
-	writeFileSync(file(name.replace('killed.out', 'again.out')), wrong);
-	await ok('fetch', eve, 'killed', '-o', 'again.out', '--key', '//Eve');
+	wrong[CHUNK + 1] ^= 1;
+	writeFileSync(file(again), wrong);
+	assert.equal((await chunksAsked(eve, 'killed', '-o', 'again.out', '--key', '//Eve'))[0], 1);
 	assert.equal(sha(readFileSync(file('again.out'))), sha(bytes));
 	assert.ok(!readdirSync(folder).some((entry) => entry.startsWith('again.out.')));
+});
+
+test('a part that somebody else may have put there is not written to', { timeout }, async () => {
+	const eve = client.account('//Eve').address;
+	const bytes = random('secret', 2_500_000);
+	await ok('store', 'secret', '--key', '//Eve');
+	const { manifest } = await client.largePayload(eve, recordKey('secret'));
+	const part = `secret.out.isthmus-${Buffer.from(manifest).toString('hex').slice(0, 16)}`;
+	const fetch = ['fetch', eve, 'secret', '-o', 'secret.out', '--key', '//Eve'];
+	writeFileSync(file('elsewhere'), 'theirs');
+	for (const put of [symlinkSync, linkSync]) {
+		put(file('elsewhere'), file(part));
+		assert.match((await refused(FAILED, ...fetch)).hint, /remove/);
+		assert.equal(readFileSync(file('elsewhere'), 'utf8'), 'theirs');
+		rmSync(file(part));
+	}
+	// One's own that others might read is closed to them.
+	writeFileSync(file(part), '', { mode: 0o644 });
+	await ok(...fetch);
+	assert.equal(statSync(file('secret.out')).mode & 0o777, 0o600);
+	assert.equal(sha(readFileSync(file('secret.out'))), sha(bytes));
+
+	// What appeared under the right name meanwhile stays.
+	rmSync(file('secret.out'));
+	seen.tell((method, _params, result) => {
+		if (method === 'sharing_chunks') writeFileSync(file('secret.out'), 'another');
+		return result;
+	});
+	assert.match((await refused(FAILED, ...fetch, '--url', seen.url)).hint, /--force/);
+	assert.equal(readFileSync(file('secret.out'), 'utf8'), 'another');
+	await ok(...fetch, '--force');
+	assert.equal(sha(readFileSync(file('secret.out'))), sha(bytes));
+});
+
+test('a folder is interrupted, changed, gone on with, and removed', { timeout }, async () => {
+	const eve = client.account('//Eve').address;
+	const records = async () => (await ok('list', 'records', '--key', '//Eve')).filter((record) => record.dataset === 1);
+	const same = (copy) => {
+		for (const name of names) {
+			assert.equal(sha(readFileSync(file(`${copy}/${name}`))), sha(readFileSync(file(`parts/${name}`))), name);
+		}
+	};
+	await ok('dataset', 'create', 'folders', '--key', '//Eve');
+	mkdirSync(file('parts'));
+	const names = Array.from({ length: 12 }, (_, i) => String(i).padStart(2, '0'));
+	for (const name of names) random(`parts/${name}`, 2000);
+	random('parts/large', 1_500_000);
+	names.push('large');
+	const store = ['store', 'parts', '--dataset', '1', '--key', '//Eve'];
+
+	let sent = 0;
+	await killed(store, (method) => method === 'transactionWatch_v1_submitAndWatch' && ++sent === 5);
+	// When it is run again it waits for what is on its way. A file of the same length is not taken for what
+	// is stored, be the folder not whole yet, or its list gone.
+	const was = readFileSync(file('parts/00'));
+	random('parts/00', 2000);
+	const changed = await refused(FAILED, ...store);
+	assert.match(changed.error, /parts\/00 changed since it was stored/);
+	const begun = await records();
+	assert.ok(begun.length >= 4 && begun.length < 14, `${begun.length} records`);
+	assert.match(changed.hint, new RegExp(`isthmus remove (${begun.map(({ key }) => key).join('|')})$`));
+	writeFileSync(file('parts/00'), was);
+	const [stored] = await ok(...store);
+	assert.equal(stored.files, 13);
+	const fetch = ['fetch', eve, 'parts', '--folder', '--key', '//Eve', '-o'];
+	await ok(...fetch, 'parts.1');
+	same('parts.1');
+	for (const name of ['parts/05', 'parts/large']) {
+		const before = readFileSync(file(name));
+		random(name, before.length);
+		if (name === 'parts/05') await ok('remove', 'parts', '--alone', '--key', '//Eve');
+		assert.match((await refused(FAILED, ...store)).error, new RegExp(`${name} changed`));
+		writeFileSync(file(name), before);
+	}
+	await ok(...store);
+
+	// Removed with its files, it is stored as it is now.
+	assert.match((await refused(REFUSED, 'dataset', 'remove', '1', '--key', '//Eve')).hint, /isthmus remove/);
+	assert.equal((await ok('remove', 'parts', '--key', '//Eve'))[0].files, 13);
+	assert.deepEqual(await records(), []);
+	random('parts/05', 2000);
+	await ok(...store);
+	await ok(...fetch, 'parts.2');
+	same('parts.2');
+
+	// Leaves of removed records are freed when their epoch is over.
+	const leaves = async () => (await ok('dataset', 'list', '--key', '//Eve')).find(({ dataset }) => dataset === 1)?.leaves;
+	assert.equal(await leaves(), 15 + 14);
+	const free = async () => (await ok('dataset', 'free', '1', '--key', '//Eve')).map(({ freed, wait }) => [freed, wait]);
+	assert.deepEqual(await free(), [[0, 15]]);
+	await ok('dataset', 'epoch', '1', '--key', '//Eve');
+	assert.deepEqual(await free(), [[15, 0]]);
+	await ok('remove', 'parts', '--key', '//Eve');
+	assert.equal(await leaves(), 0);
+	await ok(...store);
+	await ok('remove', 'parts', '--key', '//Eve');
+	assert.equal(await leaves(), 14);
+	await ok('dataset', 'remove', '1', '--key', '//Eve');
+	assert.equal(await leaves(), undefined);
+});
+
+test('a file that reads as a folder does not take other records with it', { timeout }, async () => {
+	await ok('store', 'marks.csv', '--name', 'precious', '--key', '//Eve');
+	const entry = Buffer.concat([Buffer.from([0, 1]), Buffer.from('a'), Buffer.alloc(9), recordKey('precious')]);
+	writeFileSync(file('trap'), Buffer.concat([Buffer.from('isthmus/folder/v1'), entry]));
+	await ok('store', 'trap', '--key', '//Eve');
+	assert.match((await refused(NOT_AUTHENTIC, 'remove', 'trap', '--key', '//Eve')).hint, /--alone/);
+	await ok('remove', 'trap', '--alone', '--key', '//Eve');
+	const left = (await ok('list', 'records', '--key', '//Eve')).map(({ name }) => name);
+	assert.ok(left.includes('precious') && !left.includes('trap'));
 });
 
 test('policies are honoured by serve, also when it is ended and started again', { timeout }, async () => {
@@ -305,6 +460,7 @@ test('policies are honoured by serve, also when it is ended and started again', 
 	assert.deepEqual((await serving(1)).map(({ request }) => request), [first]);
 	// Ended for good, in the middle of whatever it does.
 	const ended = start(['serve', '--key', '//Eve']);
+	await once(createInterface({ input: ended.stderr }), 'line');
 	const { request: second } = await ask('2..5', '--offer', '1');
 	ended.kill('SIGKILL');
 	const { request: third } = await ask('3..5', '--offer', '1');

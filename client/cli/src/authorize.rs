@@ -7,7 +7,8 @@ use crate::{
 	requests::words,
 };
 use isthmus_sdk::{
-	authorize, sharing, AccountId, Call, DatasetId, Event, Identity, RequestId, Scope, State, Terms,
+	authorize, sharing, AccountId, Call, DatasetId, Epoch, Event, Identity, RequestId, Scope,
+	State, Terms,
 };
 use serde_json::json;
 
@@ -33,6 +34,11 @@ pub(crate) struct Opts {
 	/// Without a request: the dataset; not needed where there is only one.
 	#[arg(long)]
 	dataset: Option<DatasetId>,
+
+	/// Without a request: the dataset's epoch; what was stored before a revocation is in an earlier one
+	/// [default: the current one].
+	#[arg(long)]
+	epoch: Option<Epoch>,
 
 	/// Without a request: for how many blocks.
 	#[arg(long, default_value_t = 10_000)]
@@ -110,14 +116,13 @@ async fn unasked(
 		None => dataset::only(context, identity.id()).await?,
 	};
 	let entry = best.dataset(identity.id(), dataset).await?;
-	let epoch = entry
-		.ok_or_else(|| Error::usage("there is no such dataset").hint("isthmus dataset list"))?
-		.epoch;
+	let entry = entry
+		.ok_or_else(|| Error::usage("there is no such dataset").hint("isthmus dataset list"))?;
 	let terms = Terms {
 		grantee: *grantee,
 		scope: Scope {
 			dataset,
-			epoch,
+			epoch: opts.epoch.unwrap_or(entry.epoch),
 			from: leaves.from,
 			to: leaves.to,
 		},
