@@ -6,7 +6,6 @@ use super::{
 };
 use crate::{CpuMiner, Job, Mined, MiningMetrics, Sealer, SubmitError};
 use futures::{executor::block_on, StreamExt};
-use futures_timer::Delay;
 use isthmus_primitives::{
 	digest::{self, Seal},
 	Block, Hash,
@@ -90,12 +89,12 @@ fn a_good_seal_makes_a_block_once() {
 	assert_eq!(metrics.unknown_seals.get(), 1);
 }
 
-/// An import that takes its time.
+/// An import that waits until the test lets go of its lock.
 #[derive(Clone)]
-struct Slow(TestImport);
+struct Held(TestImport, Arc<futures::lock::Mutex<()>>);
 
 #[async_trait::async_trait]
-impl BlockImport<Block> for Slow {
+impl BlockImport<Block> for Held {
 	type Error = ConsensusError;
 
 	async fn check_block(
@@ -109,7 +108,7 @@ impl BlockImport<Block> for Slow {
 		&self,
 		block: BlockImportParams<Block>,
 	) -> Result<ImportResult, Self::Error> {
-		Delay::new(Duration::from_millis(300)).await;
+		let _held = self.1.lock().await;
 		self.0.import_block(block).await
 	}
 }
@@ -117,7 +116,8 @@ impl BlockImport<Block> for Slow {
 #[test]
 fn a_block_is_imported_though_its_miner_hangs_up() {
 	let chain = chain(parameters());
-	let import = Slow(pipeline(&chain));
+	let gate = Arc::new(futures::lock::Mutex::new(()));
+	let import = Held(pipeline(&chain), gate.clone());
 	let sealer = Sealer::new(chain, import, MiningMetrics::new(None).unwrap());
 	let seal_hash = publish(&sealer, 1);
 	let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -126,14 +126,16 @@ fn a_block_is_imported_though_its_miner_hangs_up() {
 		.build()
 		.unwrap();
 	runtime.block_on(async {
+		let held = gate.lock().await;
 		let submission = sealer.submit(seal_hash, good_seal(seal_hash));
 		let patience = Duration::from_millis(30);
 		assert!(tokio::time::timeout(patience, submission).await.is_err());
+		drop(held);
 		for _ in 0..100 {
-			tokio::time::sleep(Duration::from_millis(100)).await;
 			if sealer.metrics().best_blocks.get() == 1 {
 				break;
 			}
+			tokio::time::sleep(Duration::from_millis(100)).await;
 		}
 	});
 	assert_eq!(sealer.chain().client().info().best_number, 1);
