@@ -29,7 +29,7 @@ const CONNECTIONS: usize = 4;
 /// Messages that are sent on one connection before waiting whether the node closes it.
 const MESSAGES_A_CONNECTION: u64 = 32;
 /// How long a node may take to close a connection that it found bad.
-const CLOSING_TIME: Duration = Duration::from_secs(10);
+const CLOSING_TIME: Duration = Duration::from_secs(30);
 /// Fewer messages than these are no flood, whatever the node did with them.
 const LEAST_MESSAGES: u64 = 100;
 /// The same of requests, whose answers are large.

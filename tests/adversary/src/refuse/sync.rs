@@ -144,7 +144,7 @@ fn forged(
 	stage: &Stage<'_>,
 	case: &Case,
 ) -> Result<Vec<(Header, Vec<OpaqueExtrinsic>)>, AttackError> {
-	let mut parent = stage.parents[0].clone();
+	let mut parent = stage.parents[0];
 	let mut chain = Vec::new();
 	for index in 0..AHEAD as u64 {
 		let time = stage.now.saturating_add(case.early).saturating_add(index);
