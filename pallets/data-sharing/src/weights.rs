@@ -66,254 +66,254 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn register() -> Weight {
-		// Shortest time: 51_126 ns.
-		Weight::from_parts(51_828_000, 0)
+		// Shortest time: 50_805 ns.
+		Weight::from_parts(53_890_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn deregister() -> Weight {
-		// Shortest time: 51_768 ns.
-		Weight::from_parts(53_009_000, 0)
+		// Shortest time: 50_916 ns.
+		Weight::from_parts(52_799_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn set_encryption_key() -> Weight {
-		// Shortest time: 85_608 ns.
-		Weight::from_parts(86_810_000, 0)
+		// Shortest time: 85_338 ns.
+		Weight::from_parts(87_170_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn remove_encryption_key() -> Weight {
-		// Shortest time: 44_476 ns.
-		Weight::from_parts(45_568_000, 0)
+		// Shortest time: 44_316 ns.
+		Weight::from_parts(45_328_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn create_dataset() -> Weight {
-		// Shortest time: 103_304 ns.
-		Weight::from_parts(104_315_000, 0)
+		// Shortest time: 102_803 ns.
+		Weight::from_parts(104_496_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn remove_dataset() -> Weight {
-		// Shortest time: 58_627 ns.
-		Weight::from_parts(60_059_000, 0)
+		// Shortest time: 58_037 ns.
+		Weight::from_parts(59_759_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn start_epoch() -> Weight {
-		// Shortest time: 10_947 ns.
-		Weight::from_parts(11_447_000, 0)
+		// Shortest time: 10_706 ns.
+		Weight::from_parts(11_076_000, 0)
 			.saturating_add(T::DbWeight::get().reads(1))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store(l: u32) -> Weight {
-		// Shortest time: 73_119 ns.
-		Weight::from_parts(68_707_191, 0)
-			.saturating_add(Weight::from_parts(1_651, 0).saturating_mul(l.into()))
+		// Shortest time: 72_628 ns.
+		Weight::from_parts(73_389_000, 0)
+			.saturating_add(Weight::from_parts(1_895, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn remove_record() -> Weight {
-		// Shortest time: 64_767 ns.
-		Weight::from_parts(65_948_000, 0)
+		// Shortest time: 65_988 ns.
+		Weight::from_parts(67_401_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn free_leaf() -> Weight {
-		// Shortest time: 58_737 ns.
-		Weight::from_parts(59_288_000, 0)
+		// Shortest time: 59_248 ns.
+		Weight::from_parts(60_871_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn request_access() -> Weight {
-		// Shortest time: 113_158 ns.
-		Weight::from_parts(116_304_000, 0)
+		// Shortest time: 114_171 ns.
+		Weight::from_parts(115_973_000, 0)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn cancel_request() -> Weight {
-		// Shortest time: 93_189 ns.
-		Weight::from_parts(95_102_000, 0)
+		// Shortest time: 60_110 ns.
+		Weight::from_parts(62_263_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn reject_request() -> Weight {
-		// Shortest time: 92_779 ns.
-		Weight::from_parts(94_791_000, 0)
+		// Shortest time: 95_903 ns.
+		Weight::from_parts(98_477_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(7))
 	}
 	fn add_authorize() -> Weight {
-		// Shortest time: 284_304 ns.
-		Weight::from_parts(292_006_000, 0)
-			.saturating_add(T::DbWeight::get().reads(26))
+		// Shortest time: 294_950 ns.
+		Weight::from_parts(323_482_000, 0)
+			.saturating_add(T::DbWeight::get().reads(25))
 			.saturating_add(T::DbWeight::get().writes(17))
 	}
 	fn revoke() -> Weight {
-		// Shortest time: 62_123 ns.
-		Weight::from_parts(63_405_000, 0)
+		// Shortest time: 62_593 ns.
+		Weight::from_parts(67_390_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	/// `n` is from 1 to 32768.
 	fn open_record(n: u32) -> Weight {
-		// Shortest time: 75_723 ns.
-		Weight::from_parts(66_084_163, 0)
-			.saturating_add(Weight::from_parts(556_456, 0).saturating_mul(n.into()))
+		// Shortest time: 73_450 ns.
+		Weight::from_parts(337_609_205, 0)
+			.saturating_add(Weight::from_parts(535_637, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	/// `l` is from 1 to 1049600.
 	fn store_chunk(l: u32) -> Weight {
-		// Shortest time: 38_156 ns.
-		Weight::from_parts(44_034_409, 0)
-			.saturating_add(Weight::from_parts(1_630, 0).saturating_mul(l.into()))
+		// Shortest time: 35_903 ns.
+		Weight::from_parts(32_290_203, 0)
+			.saturating_add(Weight::from_parts(1_681, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	fn set_policy() -> Weight {
-		// Shortest time: 56_244 ns.
-		Weight::from_parts(57_797_000, 0)
+		// Shortest time: 55_072 ns.
+		Weight::from_parts(56_194_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn clear_policy() -> Weight {
-		// Shortest time: 49_814 ns.
-		Weight::from_parts(50_545_000, 0)
+		// Shortest time: 48_162 ns.
+		Weight::from_parts(49_504_000, 0)
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn on_initialize_idle() -> Weight {
-		// Shortest time: 5_288 ns.
-		Weight::from_parts(5_568_000, 0)
+		// Shortest time: 5_137 ns.
+		Weight::from_parts(5_328_000, 0)
 			.saturating_add(T::DbWeight::get().reads(2))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	fn lapse_request() -> Weight {
-		// Shortest time: 96_664 ns.
-		Weight::from_parts(98_086_000, 0)
+		// Shortest time: 94_031 ns.
+		Weight::from_parts(95_502_000, 0)
 			.saturating_add(T::DbWeight::get().reads(7))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn expire_grant() -> Weight {
-		// Shortest time: 57_145 ns.
-		Weight::from_parts(58_157_000, 0)
+		// Shortest time: 55_593 ns.
+		Weight::from_parts(56_404_000, 0)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(6))
 	}
 	fn forget_grant() -> Weight {
-		// Shortest time: 71_116 ns.
-		Weight::from_parts(74_531_000, 0)
+		// Shortest time: 70_165 ns.
+		Weight::from_parts(76_795_000, 0)
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
 	fn direct_call() -> Weight {
-		// Shortest time: 1_051 ns.
-		Weight::from_parts(1_192_000, 0).saturating_add(T::DbWeight::get().writes(1))
+		// Shortest time: 1_152 ns.
+		Weight::from_parts(1_232_000, 0).saturating_add(T::DbWeight::get().writes(1))
 	}
 }
 
 /// Weights for tests, without a database's.
 impl WeightInfo for () {
 	fn register() -> Weight {
-		// Shortest time: 51_126 ns.
-		Weight::from_parts(51_828_000, 0)
+		// Shortest time: 50_805 ns.
+		Weight::from_parts(53_890_000, 0)
 	}
 	fn deregister() -> Weight {
-		// Shortest time: 51_768 ns.
-		Weight::from_parts(53_009_000, 0)
+		// Shortest time: 50_916 ns.
+		Weight::from_parts(52_799_000, 0)
 	}
 	fn set_encryption_key() -> Weight {
-		// Shortest time: 85_608 ns.
-		Weight::from_parts(86_810_000, 0)
+		// Shortest time: 85_338 ns.
+		Weight::from_parts(87_170_000, 0)
 	}
 	fn remove_encryption_key() -> Weight {
-		// Shortest time: 44_476 ns.
-		Weight::from_parts(45_568_000, 0)
+		// Shortest time: 44_316 ns.
+		Weight::from_parts(45_328_000, 0)
 	}
 	fn create_dataset() -> Weight {
-		// Shortest time: 103_304 ns.
-		Weight::from_parts(104_315_000, 0)
+		// Shortest time: 102_803 ns.
+		Weight::from_parts(104_496_000, 0)
 	}
 	fn remove_dataset() -> Weight {
-		// Shortest time: 58_627 ns.
-		Weight::from_parts(60_059_000, 0)
+		// Shortest time: 58_037 ns.
+		Weight::from_parts(59_759_000, 0)
 	}
 	fn start_epoch() -> Weight {
-		// Shortest time: 10_947 ns.
-		Weight::from_parts(11_447_000, 0)
+		// Shortest time: 10_706 ns.
+		Weight::from_parts(11_076_000, 0)
 	}
 	fn store(l: u32) -> Weight {
-		// Shortest time: 73_119 ns.
-		Weight::from_parts(68_707_191, 0)
-			.saturating_add(Weight::from_parts(1_651, 0).saturating_mul(l.into()))
+		// Shortest time: 72_628 ns.
+		Weight::from_parts(73_389_000, 0)
+			.saturating_add(Weight::from_parts(1_895, 0).saturating_mul(l.into()))
 	}
 	fn remove_record() -> Weight {
-		// Shortest time: 64_767 ns.
-		Weight::from_parts(65_948_000, 0)
+		// Shortest time: 65_988 ns.
+		Weight::from_parts(67_401_000, 0)
 	}
 	fn free_leaf() -> Weight {
-		// Shortest time: 58_737 ns.
-		Weight::from_parts(59_288_000, 0)
+		// Shortest time: 59_248 ns.
+		Weight::from_parts(60_871_000, 0)
 	}
 	fn request_access() -> Weight {
-		// Shortest time: 113_158 ns.
-		Weight::from_parts(116_304_000, 0)
+		// Shortest time: 114_171 ns.
+		Weight::from_parts(115_973_000, 0)
 	}
 	fn cancel_request() -> Weight {
-		// Shortest time: 93_189 ns.
-		Weight::from_parts(95_102_000, 0)
+		// Shortest time: 60_110 ns.
+		Weight::from_parts(62_263_000, 0)
 	}
 	fn reject_request() -> Weight {
-		// Shortest time: 92_779 ns.
-		Weight::from_parts(94_791_000, 0)
+		// Shortest time: 95_903 ns.
+		Weight::from_parts(98_477_000, 0)
 	}
 	fn add_authorize() -> Weight {
-		// Shortest time: 284_304 ns.
-		Weight::from_parts(292_006_000, 0)
+		// Shortest time: 294_950 ns.
+		Weight::from_parts(323_482_000, 0)
 	}
 	fn revoke() -> Weight {
-		// Shortest time: 62_123 ns.
-		Weight::from_parts(63_405_000, 0)
+		// Shortest time: 62_593 ns.
+		Weight::from_parts(67_390_000, 0)
 	}
 	fn open_record(n: u32) -> Weight {
-		// Shortest time: 75_723 ns.
-		Weight::from_parts(66_084_163, 0)
-			.saturating_add(Weight::from_parts(556_456, 0).saturating_mul(n.into()))
+		// Shortest time: 73_450 ns.
+		Weight::from_parts(337_609_205, 0)
+			.saturating_add(Weight::from_parts(535_637, 0).saturating_mul(n.into()))
 	}
 	fn store_chunk(l: u32) -> Weight {
-		// Shortest time: 38_156 ns.
-		Weight::from_parts(44_034_409, 0)
-			.saturating_add(Weight::from_parts(1_630, 0).saturating_mul(l.into()))
+		// Shortest time: 35_903 ns.
+		Weight::from_parts(32_290_203, 0)
+			.saturating_add(Weight::from_parts(1_681, 0).saturating_mul(l.into()))
 	}
 	fn set_policy() -> Weight {
-		// Shortest time: 56_244 ns.
-		Weight::from_parts(57_797_000, 0)
+		// Shortest time: 55_072 ns.
+		Weight::from_parts(56_194_000, 0)
 	}
 	fn clear_policy() -> Weight {
-		// Shortest time: 49_814 ns.
-		Weight::from_parts(50_545_000, 0)
+		// Shortest time: 48_162 ns.
+		Weight::from_parts(49_504_000, 0)
 	}
 	fn on_initialize_idle() -> Weight {
-		// Shortest time: 5_288 ns.
-		Weight::from_parts(5_568_000, 0)
+		// Shortest time: 5_137 ns.
+		Weight::from_parts(5_328_000, 0)
 	}
 	fn lapse_request() -> Weight {
-		// Shortest time: 96_664 ns.
-		Weight::from_parts(98_086_000, 0)
+		// Shortest time: 94_031 ns.
+		Weight::from_parts(95_502_000, 0)
 	}
 	fn expire_grant() -> Weight {
-		// Shortest time: 57_145 ns.
-		Weight::from_parts(58_157_000, 0)
+		// Shortest time: 55_593 ns.
+		Weight::from_parts(56_404_000, 0)
 	}
 	fn forget_grant() -> Weight {
-		// Shortest time: 71_116 ns.
-		Weight::from_parts(74_531_000, 0)
+		// Shortest time: 70_165 ns.
+		Weight::from_parts(76_795_000, 0)
 	}
 	fn direct_call() -> Weight {
-		// Shortest time: 1_051 ns.
-		Weight::from_parts(1_192_000, 0)
+		// Shortest time: 1_152 ns.
+		Weight::from_parts(1_232_000, 0)
 	}
 }

@@ -26,16 +26,16 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn on_initialize() -> Weight {
-		// Shortest time: 6_980 ns.
-		Weight::from_parts(7_431_000, 0)
+		// Shortest time: 7_030 ns.
+		Weight::from_parts(7_461_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(1))
 	}
 	/// `u` is from 0 to 2.
 	fn on_finalize(u: u32) -> Weight {
-		// Shortest time: 29_734 ns.
-		Weight::from_parts(30_934_582, 0)
-			.saturating_add(Weight::from_parts(23_231_884, 0).saturating_mul(u.into()))
+		// Shortest time: 29_353 ns.
+		Weight::from_parts(31_023_809, 0)
+			.saturating_add(Weight::from_parts(22_661_312, 0).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().reads(4))
 			.saturating_add(T::DbWeight::get().reads(1).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().writes(1))
@@ -43,36 +43,37 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 	/// `u` is from 1 to 2.
 	fn set_uncles(u: u32) -> Weight {
-		// Shortest time: 25_799 ns.
-		Weight::from_parts(13_601_959, 0)
-			.saturating_add(Weight::from_parts(13_405_620, 0).saturating_mul(u.into()))
-			.saturating_add(T::DbWeight::get().reads(5))
+		// Shortest time: 167_600 ns.
+		Weight::from_parts(18_322_957, 0)
+			.saturating_add(Weight::from_parts(157_235_671, 0).saturating_mul(u.into()))
+			.saturating_add(T::DbWeight::get().reads(3))
+			.saturating_add(T::DbWeight::get().reads(2).saturating_mul(u.into()))
 			.saturating_add(T::DbWeight::get().writes(2))
 	}
 	fn check_gas_limit() -> Weight {
-		// Shortest time: 3_695 ns.
-		Weight::from_parts(3_896_000, 0).saturating_add(T::DbWeight::get().reads(1))
+		// Shortest time: 3_735 ns.
+		Weight::from_parts(3_986_000, 0).saturating_add(T::DbWeight::get().reads(1))
 	}
 }
 
 /// Weights for tests, without a database's.
 impl WeightInfo for () {
 	fn on_initialize() -> Weight {
-		// Shortest time: 6_980 ns.
-		Weight::from_parts(7_431_000, 0)
+		// Shortest time: 7_030 ns.
+		Weight::from_parts(7_461_000, 0)
 	}
 	fn on_finalize(u: u32) -> Weight {
-		// Shortest time: 29_734 ns.
-		Weight::from_parts(30_934_582, 0)
-			.saturating_add(Weight::from_parts(23_231_884, 0).saturating_mul(u.into()))
+		// Shortest time: 29_353 ns.
+		Weight::from_parts(31_023_809, 0)
+			.saturating_add(Weight::from_parts(22_661_312, 0).saturating_mul(u.into()))
 	}
 	fn set_uncles(u: u32) -> Weight {
-		// Shortest time: 25_799 ns.
-		Weight::from_parts(13_601_959, 0)
-			.saturating_add(Weight::from_parts(13_405_620, 0).saturating_mul(u.into()))
+		// Shortest time: 167_600 ns.
+		Weight::from_parts(18_322_957, 0)
+			.saturating_add(Weight::from_parts(157_235_671, 0).saturating_mul(u.into()))
 	}
 	fn check_gas_limit() -> Weight {
-		// Shortest time: 3_695 ns.
-		Weight::from_parts(3_896_000, 0)
+		// Shortest time: 3_735 ns.
+		Weight::from_parts(3_986_000, 0)
 	}
 }

@@ -31,38 +31,38 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 
 impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	fn apply() -> Weight {
-		// Shortest time: 71_717 ns.
-		Weight::from_parts(72_949_000, 0)
+		// Shortest time: 70_786 ns.
+		Weight::from_parts(72_928_000, 0)
 			.saturating_add(T::DbWeight::get().reads(6))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn withdraw() -> Weight {
-		// Shortest time: 47_681 ns.
-		Weight::from_parts(48_622_000, 0)
+		// Shortest time: 45_828 ns.
+		Weight::from_parts(47_481_000, 0)
 			.saturating_add(T::DbWeight::get().reads(3))
 			.saturating_add(T::DbWeight::get().writes(3))
 	}
 	fn admit() -> Weight {
-		// Shortest time: 24_507 ns.
-		Weight::from_parts(25_489_000, 0)
+		// Shortest time: 25_959 ns.
+		Weight::from_parts(27_161_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
 	fn remove() -> Weight {
-		// Shortest time: 54_682 ns.
-		Weight::from_parts(55_883_000, 0)
+		// Shortest time: 56_455 ns.
+		Weight::from_parts(58_016_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn leave() -> Weight {
-		// Shortest time: 57_796 ns.
-		Weight::from_parts(59_068_000, 0)
+		// Shortest time: 58_998 ns.
+		Weight::from_parts(60_300_000, 0)
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(5))
 	}
 	fn remove_keys() -> Weight {
-		// Shortest time: 71_016 ns.
-		Weight::from_parts(72_659_000, 0)
+		// Shortest time: 72_087 ns.
+		Weight::from_parts(74_020_000, 0)
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(4))
 	}
@@ -71,27 +71,27 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 /// Weights for tests, without a database's.
 impl WeightInfo for () {
 	fn apply() -> Weight {
-		// Shortest time: 71_717 ns.
-		Weight::from_parts(72_949_000, 0)
+		// Shortest time: 70_786 ns.
+		Weight::from_parts(72_928_000, 0)
 	}
 	fn withdraw() -> Weight {
-		// Shortest time: 47_681 ns.
-		Weight::from_parts(48_622_000, 0)
+		// Shortest time: 45_828 ns.
+		Weight::from_parts(47_481_000, 0)
 	}
 	fn admit() -> Weight {
-		// Shortest time: 24_507 ns.
-		Weight::from_parts(25_489_000, 0)
+		// Shortest time: 25_959 ns.
+		Weight::from_parts(27_161_000, 0)
 	}
 	fn remove() -> Weight {
-		// Shortest time: 54_682 ns.
-		Weight::from_parts(55_883_000, 0)
+		// Shortest time: 56_455 ns.
+		Weight::from_parts(58_016_000, 0)
 	}
 	fn leave() -> Weight {
-		// Shortest time: 57_796 ns.
-		Weight::from_parts(59_068_000, 0)
+		// Shortest time: 58_998 ns.
+		Weight::from_parts(60_300_000, 0)
 	}
 	fn remove_keys() -> Weight {
-		// Shortest time: 71_016 ns.
-		Weight::from_parts(72_659_000, 0)
+		// Shortest time: 72_087 ns.
+		Weight::from_parts(74_020_000, 0)
 	}
 }
