@@ -238,6 +238,8 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.ok(BigInt(funds.held) > 0n);
 	const [status] = await ok('status');
 	assert.ok(status.best.number >= status.finalized.number);
+	const verified = await run(['status', '--block', '1']);
+	assert.match(verified.stdout, /^block +1 0x[0-9a-f]{64}\n1 of 1 verifier signed for .*final\.\nverified +5/);
 	await ok('remove', 'marks.csv', ...school);
 	assert.match((await refused(REFUSED, 'fetch', account, 'marks.csv', ...company, '-o', 'out2')).error, /no record with this key/);
 });

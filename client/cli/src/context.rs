@@ -126,7 +126,8 @@ impl Context {
 		let there = self.client.at_number(included.block.number).await?.block();
 		if there != included.block {
 			return Err(
-				Error::failed("the block that it was in gave way to another").hint("send it again"),
+				Error::failed("the block that it was in gave way to another")
+					.hint("it is most likely in a later one: isthmus list, or trace, shows it"),
 			);
 		}
 		Ok(())

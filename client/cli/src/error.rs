@@ -1,6 +1,6 @@
 //! What goes wrong in a command: a sentence, perhaps a hint, and the program's exit code.
 
-use isthmus_sdk::Shown;
+use isthmus_sdk::{Rejection, Shown};
 use std::{fmt, process::ExitCode};
 
 /// Why a command ended without doing what it was asked. It is what the person at the terminal reads,
@@ -98,14 +98,26 @@ impl From<isthmus_sdk::Error> for Error {
 					"UnknownDataset" => Some("isthmus list datasets"),
 					"UnknownRequest" => Some("isthmus requests"),
 					"UnknownGrant" => Some("isthmus list given"),
+					"TooManyGrants" => Some("revoke one of the reader's grants first: isthmus list given"),
+					"LeafTaken" => Some("leave --leaf out, and a free one is taken"),
 					"KeyTaken" => Some("store it under another --name, or remove the record first: isthmus remove NAME"),
 					_ => None,
 				},
 			),
-			NotAccepted(reason) => (
+			NotAccepted(_) => (
 				Kind::Refused,
-				reason.contains("pay").then_some("the account has too little: isthmus balance"),
+				match error.rejection() {
+					Some(Rejection::CannotPay) => Some("the account has too little: isthmus balance"),
+					Some(Rejection::PoolFull) => Some("the node has too much to do: run it again in a while"),
+					_ => None,
+				},
 			),
+			TooPoor { .. } => (Kind::Refused, Some("isthmus balance; `isthmus list given` has what holds deposits")),
+			TooLate { .. } => (
+				Kind::Refused,
+				Some("a late answer would show its keys and not be paid: have the reader ask again, or open it without --request"),
+			),
+			EpochOver { .. } => (Kind::Refused, Some("isthmus remove NAME, then store it again")),
 			NotIncluded(_) => (Kind::Refused, None),
 			Query(isthmus_sdk::QueryRefusal::NotAuthorised) => {
 				(Kind::Refused, Some("ask for access: isthmus request OWNER --leaves 0..10 --purpose TEXT"))

@@ -55,9 +55,15 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	if let Some(request) = opts.cancel {
 		let call = client.cancel_request(request).await?;
 		let block = context.send(&identity, &call).await?.number();
+		// Where something is offered, an answer may be on its way already.
+		let open = client.best().await?.request(request).await?;
+		let until = open.map(|request| request.valid_until);
+		let notice = until.map_or_else(String::new, |until| {
+			format!("; the offer comes back at block {until}, unless it is answered before")
+		});
 		context.answer(
-			format!("block {block}: request {request} is taken back"),
-			json!({"block": block, "request": request}),
+			format!("block {block}: request {request} is taken back{notice}"),
+			json!({"block": block, "request": request, "openUntil": until}),
 		);
 		return Ok(());
 	}

@@ -199,8 +199,20 @@ impl<C: ChainClient> Chain<C> {
 	///
 	/// The database's.
 	pub fn descends_from(&self, hash: Hash, base: Hash) -> Result<bool, CheckError> {
-		Ok(hash == base
-			|| sp_blockchain::lowest_common_ancestor(&*self.client, hash, base)?.hash == base)
+		let on_best_chain = |number, hash| Ok::<_, CheckError>(self.client.hash(number)? == Some(hash));
+		let base_number = self.client.header_metadata(base)?.number;
+		// Back to the best chain: a step or none, however far the base is.
+		let mut block = self.client.header_metadata(hash)?;
+		while block.number > base_number && !on_best_chain(block.number, block.hash)? {
+			block = self.client.header_metadata(block.parent)?;
+		}
+		if block.number <= base_number {
+			return Ok(block.hash == base);
+		}
+		if on_best_chain(base_number, base)? {
+			return Ok(true);
+		}
+		Ok(sp_blockchain::lowest_common_ancestor(&*self.client, hash, base)?.hash == base)
 	}
 
 	/// Every rule of a header that its parent and the clock decide, cheapest first. The clock comes last,

@@ -175,6 +175,31 @@ fn a_heavier_fork_without_the_finalized_block_is_kept_and_not_best() {
 }
 
 #[test]
+fn a_block_descends_from_itself_and_its_ancestors_alone() {
+	let chain = chain(parameters());
+	// A tree of many forks, of which the best chain takes one after the other.
+	let mut blocks = vec![genesis(&chain)];
+	let mut ancestors = vec![vec![blocks[0]]];
+	for number in 1..30_usize {
+		let parent = (number * 7 + 3) % number;
+		let header = Draft::on(&chain, blocks[parent], 13).variant(number as u8).mine();
+		let state = match number % 4 {
+			0 => NewBlockState::Best,
+			_ => NewBlockState::Normal,
+		};
+		blocks.push(insert(&chain, &header, vec![], state));
+		let of_it = [&ancestors[parent][..], &[blocks[number]]].concat();
+		ancestors.push(of_it);
+	}
+	for (block, ancestors) in blocks.iter().zip(&ancestors) {
+		for base in &blocks {
+			let descends = chain.descends_from(*block, *base).unwrap();
+			assert_eq!(descends, ancestors.contains(base), "{block} from {base}");
+		}
+	}
+}
+
+#[test]
 fn after_finality_moved_to_another_fork_its_heaviest_leaf_is_the_one_to_beat() {
 	let chain = chain(parameters());
 	let ours = extend(&chain, genesis(&chain), 13);
