@@ -199,7 +199,8 @@ impl<C: ChainClient> Chain<C> {
 	///
 	/// The database's.
 	pub fn descends_from(&self, hash: Hash, base: Hash) -> Result<bool, CheckError> {
-		let on_best_chain = |number, hash| Ok::<_, CheckError>(self.client.hash(number)? == Some(hash));
+		let on_best_chain =
+			|number, hash| Ok::<_, CheckError>(self.client.hash(number)? == Some(hash));
 		let base_number = self.client.header_metadata(base)?.number;
 		// Back to the best chain: a step or none, however far the base is.
 		let mut block = self.client.header_metadata(hash)?;

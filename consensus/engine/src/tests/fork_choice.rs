@@ -182,7 +182,9 @@ fn a_block_descends_from_itself_and_its_ancestors_alone() {
 	let mut ancestors = vec![vec![blocks[0]]];
 	for number in 1..30_usize {
 		let parent = (number * 7 + 3) % number;
-		let header = Draft::on(&chain, blocks[parent], 13).variant(number as u8).mine();
+		let header = Draft::on(&chain, blocks[parent], 13)
+			.variant(number as u8)
+			.mine();
 		let state = match number % 4 {
 			0 => NewBlockState::Best,
 			_ => NewBlockState::Normal,
