@@ -192,10 +192,8 @@ pub async fn serve(
 				.datasets
 				.as_ref()
 				.is_none_or(|datasets| datasets.contains(&request.scope.dataset));
-			if !(allowed && verdict == Verdict::Meets && now < request.valid_until)
-				|| !memory.has_room(limits)
-				|| !memory.is_due(id, now)
-			{
+			let open = allowed && verdict == Verdict::Meets && now < request.valid_until;
+			if !(open && memory.has_room(limits) && memory.is_due(id, now)) {
 				continue;
 			}
 			match answer(client, &best, owner, limits, memory, id, &request).await {
