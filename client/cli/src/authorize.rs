@@ -78,6 +78,7 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 			grantee,
 			scope,
 			expiry,
+			until,
 			paid,
 			..
 		} = event
@@ -88,11 +89,13 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 			};
 			context.answer(
 				format!(
-					"block {block}: grant {grant} opens {} to {grantee}, until block {expiry}{paid_words}",
-					words(scope)
+					"block {block}: grant {grant} opens {} to {grantee}, {}{paid_words}",
+					words(scope),
+					crate::requests::end(*expiry, *until),
 				),
 				json!({
 					"block": block, "grant": grant, "grantee": grantee, "expiry": expiry,
+					"until": until,
 					"scope": crate::requests::scope(scope), "paid": paid.to_string(),
 				}),
 			);

@@ -65,8 +65,8 @@ struct PolicyOpts {
 	longest_range: u64,
 
 	/// The longest term, in blocks, that a request may ask for.
-	#[arg(long, required_unless_present = "clear", default_value_t = 0)]
-	longest_term: u32,
+	#[arg(long, required_unless_present = "clear")]
+	longest_term: Option<u32>,
 
 	/// Whose requests: kinds of producers, and `unregistered`, with commas between them; or `all`.
 	#[arg(long, value_delimiter = ',', default_value = "all")]
@@ -163,7 +163,7 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 			let policy = Policy {
 				price: opts.price,
 				longest_range: opts.longest_range,
-				longest_term: opts.longest_term,
+				longest_term: opts.longest_term.unwrap_or_default(),
 				consumers: kinds(&opts.consumers),
 			};
 			let call = client.set_policy(opts.dataset, policy).await?;
@@ -172,10 +172,20 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 				format!("dataset {}: {}", opts.dataset, words(&policy)),
 			)
 		}
-		Command::Epoch { dataset } => (
-			client.start_epoch(dataset).await?,
-			format!("dataset {dataset} is in a new epoch"),
-		),
+		Command::Epoch { dataset } => {
+			let call = client.start_epoch(dataset).await?;
+			let included = context.send(&identity, &call).await?;
+			let block = included.number();
+			for event in &included.events {
+				if let Event::EpochStarted { epoch, .. } = event {
+					context.answer(
+						format!("block {block}: dataset {dataset} is in epoch {epoch}"),
+						json!({"block": block, "dataset": dataset, "epoch": epoch}),
+					);
+				}
+			}
+			return Ok(());
+		}
 		Command::Free { dataset } => return free(&context, &identity, dataset).await,
 		Command::Remove { dataset } => return remove(&context, &identity, dataset).await,
 	};

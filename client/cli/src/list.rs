@@ -56,6 +56,9 @@ pub(crate) async fn datasets(context: &Context, owner: &AccountId) -> Result<(),
 	let best = context.client.best().await?;
 	let mut datasets = every(|after| best.datasets(owner, after)).await?;
 	datasets.sort_by_key(|entry| entry.id);
+	if datasets.is_empty() {
+		eprintln!("no datasets");
+	}
 	for DatasetEntry {
 		id,
 		dataset,
@@ -68,7 +71,7 @@ pub(crate) async fn datasets(context: &Context, owner: &AccountId) -> Result<(),
 		};
 		context.answer(
 			format!(
-				"dataset {id}: {}\n  epoch {}, {} leaves taken, {} open requests, {} grants{standing}",
+				"dataset {id}: {}\n  epoch {}, {} leaves taken in all epochs, open requests: {}, grants: {}{standing}",
 				dataset.name, dataset.epoch, dataset.leaves, dataset.requests, dataset.grants,
 			),
 			json!({
@@ -91,6 +94,9 @@ async fn records(context: &Context, owner: &AccountId) -> Result<(), Error> {
 		let record = &entry.record;
 		(record.dataset, record.epoch, record.leaf)
 	});
+	if records.is_empty() {
+		eprintln!("no records");
+	}
 	for RecordEntry { key, record } in records {
 		let payload = &record.payload;
 		let (first, last) = payload.blocks();
@@ -133,17 +139,25 @@ async fn grants(context: &Context, whose: &AccountId, given: bool) -> Result<(),
 		false => every(|after| best.grants_to(whose, None, after)).await?,
 	};
 	grants.sort_by_key(|entry| entry.id);
+	let now = best.block().number;
+	if grants.is_empty() {
+		eprintln!("no grants");
+	}
 	for GrantEntry { id, grant } in grants {
 		let (other, word) = match given {
 			true => (&grant.grantee, "to"),
 			false => (&grant.owner, "from"),
 		};
 		let state = format!("{:?}", grant.state).to_lowercase();
+		let paid = match grant.paid_until > now {
+			true => format!("; paid for until block {}", grant.paid_until),
+			false => String::new(),
+		};
 		context.answer(
 			format!(
-				"grant {id} {word} {other}: {state}\n  {}, until block {}",
+				"grant {id} {word} {other}: {state}\n  {}, {}{paid}",
 				requests::words(&grant.scope),
-				grant.expiry
+				requests::end(grant.expiry, grant.until),
 			),
 			json!({
 				"grant": id, "owner": grant.owner, "grantee": grant.grantee, "state": state,

@@ -26,6 +26,7 @@ mod serve;
 mod status;
 mod store;
 mod trace;
+mod transfer;
 
 use clap::{Parser, Subcommand};
 use error::Error;
@@ -74,6 +75,8 @@ enum Command {
 	Trace(trace::Opts),
 	/// Show what an account has.
 	Balance(balance::Opts),
+	/// Send funds to an account.
+	Transfer(transfer::Opts),
 	/// Show the node and its chain, and who verified a block.
 	Status(status::Opts),
 	/// The odds that a forged chain overtakes the true one, and the depth a risk calls for.
@@ -116,6 +119,7 @@ async fn on_the_chain(options: context::Options, command: Command) -> Result<(),
 		Command::List(opts) => list::run(opts, context).await,
 		Command::Trace(opts) => trace::run(opts, context).await,
 		Command::Balance(opts) => balance::run(opts, context).await,
+		Command::Transfer(opts) => transfer::run(opts, context).await,
 		Command::Status(opts) => status::run(opts, context).await,
 	}
 }

@@ -10,8 +10,8 @@ use isthmus_sdk::ProducerKind;
 )]
 pub(crate) struct Opts {
 	/// What the producer calls itself; everybody can read it.
-	#[arg(required_unless_present = "leave", default_value = "")]
-	name: String,
+	#[arg(required_unless_present = "leave")]
+	name: Option<String>,
 
 	/// What it is: school, government, business or other.
 	#[arg(long, default_value = "other")]
@@ -28,7 +28,12 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	let client = &context.client;
 	let (call, done) = match opts.leave {
 		true => (client.deregister().await?, "left"),
-		false => (client.register(opts.kind, &opts.name).await?, "registered"),
+		false => (
+			client
+				.register(opts.kind, &opts.name.unwrap_or_default())
+				.await?,
+			"registered",
+		),
 	};
 	let block = context.send(&identity, &call).await?.number();
 	context.answer(

@@ -13,6 +13,9 @@ of the new epoch; further grants that it has on earlier ones stay good, and are 
 who cannot be given its grant, having no encryption key say, is named and left out. Run it
 again to try those anew, or to go on where it was interrupted.
 
+A grant that the reader paid for cannot be revoked until the term paid for is over:
+`isthmus list given` says when. `isthmus dataset epoch` closes what comes later to it all the same.
+
 What was delivered cannot be recalled: whoever kept keys or bytes has them. A large record that
 was begun before goes on under its old keys.
 
@@ -54,7 +57,7 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	};
 	if let Some(epoch) = epoch {
 		said +=
-			&format!("; epoch {epoch} has begun, {renewed} grants of other readers are given anew");
+			&format!("; epoch {epoch} has begun, other readers are given theirs anew: {renewed}");
 	}
 	if !revocation.left.is_empty() {
 		let numbers: Vec<String> = revocation.left.iter().map(GrantId::to_string).collect();

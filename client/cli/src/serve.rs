@@ -6,6 +6,7 @@ use crate::{
 	requests::words,
 };
 use isthmus_sdk::{
+	every,
 	serve::{serve, Limits, Memory, Served},
 	Client, DatasetId,
 };
@@ -59,6 +60,11 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	};
 	let mut memory = Memory::default();
 	eprintln!("serving the requests to {}", identity.id());
+	let best = client.best().await?;
+	let datasets = every(|after| best.datasets(identity.id(), after)).await?;
+	if datasets.iter().all(|entry| entry.policy.is_none()) {
+		eprintln!("no dataset of this account has a policy yet, so nothing is granted: isthmus dataset policy --help");
+	}
 	let mut wait = FIRST_WAIT;
 	loop {
 		let ended = tokio::select! {
