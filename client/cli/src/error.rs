@@ -96,8 +96,10 @@ impl From<isthmus_sdk::Error> for Error {
 					"NotRegistered" => Some("isthmus register --kind school NAME"),
 					"NoEncryptionKey" => Some("the reader runs: isthmus key publish"),
 					"UnknownDataset" => Some("isthmus list datasets"),
-					"UnknownRequest" => Some("isthmus requests"),
+					"UnknownRequest" => Some("isthmus requests; those that this account made: isthmus requests --mine"),
 					"UnknownGrant" => Some("isthmus list given"),
+					"TermPaidFor" => Some("the reader paid for it: `isthmus list given --json` has paidUntil, the first block at which it may be revoked"),
+					"AlreadyRequested" => Some("isthmus requests --mine"),
 					"TooManyGrants" => Some("revoke one of the reader's grants first: isthmus list given"),
 					"LeafTaken" => Some("leave --leaf out, and a free one is taken"),
 					"KeyTaken" => Some("store it under another --name, or remove the record first: isthmus remove NAME"),
@@ -115,20 +117,24 @@ impl From<isthmus_sdk::Error> for Error {
 			TooPoor { .. } => (Kind::Refused, Some("isthmus balance; `isthmus list given` has what holds deposits")),
 			TooLate { .. } => (
 				Kind::Refused,
-				Some("a late answer would show its keys and not be paid: have the reader ask again, or open it without --request"),
+				Some("a late answer would show its keys and not be paid: have the reader ask again, or open it without a request: isthmus authorize --to READER --leaves FROM..TO"),
 			),
 			EpochOver { .. } => (Kind::Refused, Some("isthmus remove NAME, then store it again")),
 			NotIncluded(_) => (Kind::Refused, None),
 			Query(isthmus_sdk::QueryRefusal::NotAuthorised) => {
 				(Kind::Refused, Some("ask for access: isthmus request OWNER --leaves 0..10 --purpose TEXT"))
 			}
+			Query(
+				isthmus_sdk::QueryRefusal::OutOfRange
+				| isthmus_sdk::QueryRefusal::Expired
+				| isthmus_sdk::QueryRefusal::Revoked,
+			) => (Kind::Refused, Some("isthmus list received")),
 			Query(_) => (Kind::Refused, None),
-			Rpc { message, .. } => (
+			StateGone(_) => (
 				Kind::Refused,
-				(message.contains("discarded") || message.contains("UnknownBlock")).then_some(
-					"this node keeps the states of the latest blocks only: ask one that runs with --state-pruning archive, or begin later: --from BLOCK",
-				),
+				Some("this node keeps the states of the latest blocks only: ask one that runs with --state-pruning archive, or begin later: --from BLOCK"),
 			),
+			Rpc { .. } => (Kind::Refused, None),
 			AlreadyStored(_) => (
 				Kind::Refused,
 				Some("store it under another --name, or remove the record first: isthmus remove NAME"),
@@ -141,10 +147,38 @@ impl From<isthmus_sdk::Error> for Error {
 			Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 			_ => (Kind::Failed, None),
 		};
-		let told = Self::new(kind, error);
+		// A record is told by its name, where it has one.
+		let message = match &error {
+			AlreadyStored(key) | EpochOver { key, .. } | Malformed { key, .. } => {
+				let (hex, name) = (format!("{key:?}"), crate::context::key_name(key));
+				error.to_string().replace(&hex, &name)
+			}
+			error => error.to_string(),
+		};
+		let told = Self::new(kind, message);
 		match hint {
 			Some(hint) => told.hint(hint),
 			None => told,
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_record_is_told_by_its_name() {
+		let key = crate::context::record_key("marks.csv").unwrap();
+		let told = Error::from(isthmus_sdk::Error::AlreadyStored(key));
+		assert_eq!(told.kind, Kind::Refused);
+		assert!(told.message.contains(" marks.csv "), "{}", told.message);
+	}
+
+	#[test]
+	fn a_state_that_is_gone_is_a_refusal_with_a_way_out() {
+		let told = Error::from(isthmus_sdk::Error::StateGone("discarded".into()));
+		assert_eq!(told.kind, Kind::Refused);
+		assert!(told.hint.is_some_and(|hint| hint.contains("--from")));
 	}
 }

@@ -29,6 +29,9 @@ pub enum Error {
 		/// The reason in its answer's data, `NotAuthorised` say, if there is one.
 		reason: Option<String>,
 	},
+	/// The node does not keep the state of a block any more.
+	#[error("the node has no state of the block any more: {0}")]
+	StateGone(String),
 	/// The chain is not one that this program knows, or its types have moved.
 	#[error("the chain does not speak as this program expects: {0}")]
 	Incompatible(String),
@@ -169,8 +172,17 @@ struct Data {
 	reason: String,
 }
 
+/// Whether a node says that it does not keep the state that it was asked for. It has no code of its own
+/// for it, and `subxt` gives some of its errors on as sentences only: this is the one place that reads them.
+fn is_state_gone(sentence: &str) -> bool {
+	sentence.contains("discarded") || sentence.contains("UnknownBlock")
+}
+
 impl From<&subxt::rpcs::UserError> for Error {
 	fn from(error: &subxt::rpcs::UserError) -> Self {
+		if is_state_gone(&error.message) {
+			return Error::StateGone(error.message.clone());
+		}
 		let data = error.data.as_ref();
 		let reason = data.and_then(|data| serde_json::from_str::<Data>(data.get()).ok());
 		Error::Rpc {
@@ -238,7 +250,11 @@ macro_rules! from_subxt {
 					}
 					source = inner.source();
 				}
-				Error::Incompatible(error.to_string())
+				let sentence = error.to_string();
+				match is_state_gone(&sentence) {
+					true => Error::StateGone(sentence),
+					false => Error::Incompatible(sentence),
+				}
 			}
 		}
 	)*};
@@ -292,6 +308,32 @@ mod tests {
 			assert_eq!(error.rejection(), Some(rejection), "{sentence}");
 		}
 		assert_eq!(Error::NotIncluded("outdated".into()).rejection(), None);
+	}
+
+	/// As the client at a block gives it on: a sentence, with no error of the connection behind it.
+	#[test]
+	fn a_state_that_is_gone_is_told_from_another_chain() {
+		let at_block = |reason: &str| {
+			Error::from(subxt::error::OnlineClientAtBlockError::CannotGetMetadata {
+				block_hash: subxt::utils::H256::zero().into(),
+				reason: reason.into(),
+			})
+		};
+		let gone = "Client error: UnknownBlock: State already discarded for 0x00 (4003)";
+		assert!(matches!(at_block(gone), Error::StateGone(_)));
+		assert!(matches!(
+			at_block("no such version"),
+			Error::Incompatible(_)
+		));
+		let answer = |message: &str| {
+			Error::from(&subxt::rpcs::UserError {
+				code: 4003,
+				message: message.into(),
+				data: None,
+			})
+		};
+		assert!(matches!(answer(gone), Error::StateGone(_)));
+		assert!(matches!(answer("no"), Error::Rpc { code: 4003, .. }));
 	}
 
 	#[test]

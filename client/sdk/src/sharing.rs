@@ -240,7 +240,7 @@ pub struct Renewal {
 /// # Errors
 ///
 /// [`Error::Unknown`] where there is no such grant, [`Error::Refused`] where it ended or was paid for.
-/// [`Error::Rpc`] where going on takes the state of the revocation's block, which the node has no more.
+/// [`Error::StateGone`] where going on takes the state of the revocation's block, which the node has no more.
 /// What goes wrong after the revocation is in what is returned.
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
 	let best = client.best().await?;

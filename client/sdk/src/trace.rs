@@ -60,7 +60,7 @@ pub struct Happening {
 ///
 /// # Errors
 ///
-/// [`Error::Rpc`] where the node does not keep the state of a block any more.
+/// [`Error::StateGone`] where the node does not keep the state of a block any more.
 pub async fn trace(
 	client: &Client,
 	subject: &Subject,

@@ -270,7 +270,9 @@ impl Client {
 				{
 					nonces.remove(account.id());
 				}
-				Err(Error::Rpc { message, .. }) => return Err(Error::NotAccepted(message)),
+				Err(Error::Rpc { message, .. } | Error::StateGone(message)) => {
+					return Err(Error::NotAccepted(message));
+				}
 				Err(error) => return Err(error),
 			}
 		}
