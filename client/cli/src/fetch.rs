@@ -4,7 +4,7 @@ use crate::{
 	context::{account, bytes, key_name, record_key, Bar, Context},
 	error::{Error, Kind},
 };
-use isthmus_sdk::{folder, AccountId, Identity, Reading, RecordKey};
+use isthmus_sdk::{folder, AccountId, Identity, Payload, Reading, RecordKey};
 use serde_json::json;
 use std::{
 	fs::{self, File, OpenOptions},
@@ -41,6 +41,10 @@ pub(crate) struct Opts {
 	#[arg(long)]
 	folder: bool,
 
+	/// Fetch the record's bytes as they are, even where they are a folder's list of files.
+	#[arg(long, conflicts_with = "folder")]
+	raw: bool,
+
 	/// Write over a file that is there.
 	#[arg(long)]
 	force: bool,
@@ -65,6 +69,10 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	}
 	let identity = context.identity().await?;
 	let reading = Reading::open(&context.client, &identity, &opts.owner, opts.name).await?;
+	if !opts.folder && !opts.raw && is_folder(&reading).await? {
+		return Err(Error::usage("the record is a folder's list of files")
+			.hint("--folder fetches the files, --raw the list itself"));
+	}
 	let (size, files) = if opts.folder {
 		if to_stdout {
 			return Err(Error::usage("a folder is not written to stdout").hint("--output FOLDER"));
@@ -92,6 +100,17 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		json!({"output": output.display().to_string(), "bytes": size, "files": files}),
 	);
 	Ok(())
+}
+
+/// Whether a record is a folder's list. Only those of one transaction are looked at, which are there
+/// already: a list that has more files is fetched as a value like any other.
+async fn is_folder(reading: &Reading) -> Result<bool, Error> {
+	if !matches!(reading.answer().payload, Payload::Value { .. }) {
+		return Ok(false);
+	}
+	let mut bytes = Vec::new();
+	reading.run(&mut bytes, 0, &mut ()).await?;
+	Ok(bytes.starts_with(folder::LABEL))
 }
 
 /// The name under which a value is written until it is whole. It has the value's own name in it: the

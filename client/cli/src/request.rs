@@ -3,9 +3,11 @@
 use crate::{
 	context::{account, amount, Context, Leaves},
 	dataset,
-	error::Error,
+	error::{Error, Kind},
 };
-use isthmus_sdk::{AccountId, Balance, DatasetId, Epoch, Event, RequestId, Scope};
+use isthmus_sdk::{
+	every, AccountId, Balance, BlockNumber, DatasetId, Epoch, Event, Identity, RequestId, Scope,
+};
 use serde_json::json;
 
 /// What the command is given.
@@ -53,26 +55,21 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	let identity = context.identity().await?;
 	let client = &context.client;
 	if let Some(request) = opts.cancel {
-		let call = client.cancel_request(request).await?;
-		let block = context.send(&identity, &call).await?.number();
-		// Where something is offered, an answer may be on its way already.
-		let open = client.best().await?.request(request).await?;
-		let until = open.map(|request| request.valid_until);
-		let notice = until.map_or_else(String::new, |until| {
-			format!("; the offer comes back at block {until}, unless it is answered before")
-		});
-		context.answer(
-			format!("block {block}: request {request} is taken back{notice}"),
-			json!({"block": block, "request": request, "openUntil": until}),
-		);
-		return Ok(());
+		return cancel(&context, &identity, request).await;
 	}
 	let (Some(owner), Some(leaves)) = (opts.owner, opts.leaves) else {
 		return Err(Error::usage("who is asked, and for which leaves?"));
 	};
 	let dataset = match opts.dataset {
 		Some(dataset) => dataset,
-		None => dataset::only(&context, &owner).await?,
+		None => {
+			// The hint of `only` is for the owner, who does not ask itself.
+			let best = client.best().await?;
+			if best.datasets(&owner, None).await?.items.is_empty() {
+				return Err(Error::usage(format!("{owner} has no dataset")));
+			}
+			dataset::only(&context, &owner).await?
+		}
 	};
 	let epoch = match opts.epoch {
 		Some(epoch) => epoch,
@@ -90,6 +87,19 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		from: leaves.from,
 		to: leaves.to,
 	};
+	let best = client.best().await?;
+	let mine = every(|after| best.requests_from(identity.id(), after)).await?;
+	let open = mine
+		.iter()
+		.find(|entry| (entry.request.owner, entry.request.scope) == (owner, scope));
+	if let Some(open) = open {
+		let id = open.id;
+		return Err(Error::new(
+			Kind::Refused,
+			format!("a request for these leaves is open: number {id}"),
+		)
+		.hint(format!("isthmus request --cancel {id}")));
+	}
 	let call = client
 		.request_access(&owner, scope, &opts.purpose, opts.term, opts.offer)
 		.await?;
@@ -103,6 +113,45 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	context.answer(
 		format!("block {block}: request {request} waits for {owner}"),
 		json!({"block": block, "request": request}),
+	);
+	Ok(())
+}
+
+/// Takes a request back.
+async fn cancel(context: &Context, identity: &Identity, request: RequestId) -> Result<(), Error> {
+	let client = &context.client;
+	let refused = |what: String| Error::new(Kind::Refused, what);
+	let best = client.best().await?;
+	let open = best
+		.request(request)
+		.await?
+		.filter(|open| open.consumer == *identity.id())
+		.ok_or_else(|| {
+			refused(format!("this account has no open request {request}"))
+				.hint("isthmus requests --mine")
+		})?;
+	let notice: BlockNumber = best.constant("CancelNotice")?;
+	let next = best.block().number.saturating_add(1);
+	if open.offer > 0 && open.valid_until <= next.saturating_add(notice) {
+		return Err(refused(format!(
+			"request {request} ends at block {} anyway, and may be granted until then: taking it back changes nothing",
+			open.valid_until
+		)));
+	}
+	let call = client.cancel_request(request).await?;
+	let block = context.send(identity, &call).await?.number();
+	// Where something is offered, an answer may be on its way already.
+	let open = client.best().await?.request(request).await?;
+	let until = open.map(|request| request.valid_until);
+	let what = match until {
+		None => format!("request {request} is taken back"),
+		Some(until) => format!(
+			"request {request} is being taken back: it may still be granted, and its offer paid, until block {until}"
+		),
+	};
+	context.answer(
+		format!("block {block}: {what}"),
+		json!({"block": block, "request": request, "openUntil": until}),
 	);
 	Ok(())
 }

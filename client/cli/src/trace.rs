@@ -7,7 +7,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
-	AccountId, DatasetId, Event, RecordKey,
+	AccountId, BlockNumber, DatasetId, Event, RecordKey,
 };
 use serde_json::Value;
 
@@ -74,11 +74,17 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		Of::Reader { account } => Subject::Reader(account),
 		Of::Account { account } => Subject::Account(account),
 	};
-	let to = match opts.to {
-		Some(to) => to,
-		None => context.client.finalized().await?.block().number,
-	};
-	for happening in trace(&context.client, &subject, opts.from, to, &mut Bar::new()).await? {
+	let to = range(&context, opts.from, opts.to).await?;
+	let happenings = trace(&context.client, &subject, opts.from, to, &mut Bar::new()).await?;
+	if !context.json {
+		if happenings.is_empty() {
+			eprintln!("nothing found");
+		}
+		if opts.to.is_none() {
+			eprintln!("up to block {to}, the last final one");
+		}
+	}
+	for happening in happenings {
 		let Happening {
 			block,
 			transaction,
@@ -95,6 +101,40 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		);
 	}
 	Ok(())
+}
+
+/// The last block that is looked at: of those that there are, and not before the first.
+async fn range(
+	context: &Context,
+	from: BlockNumber,
+	to: Option<BlockNumber>,
+) -> Result<BlockNumber, Error> {
+	if to.is_some_and(|to| to < from) {
+		return Err(Error::usage(
+			"--to is before --from, and no block is in between",
+		));
+	}
+	let best = context.client.best().await?.block().number;
+	let last = to.unwrap_or(from).max(from);
+	// A chain without blocks has no history, which is nothing wrong.
+	if last > best.max(1) {
+		return Err(Error::usage(format!(
+			"there is no block {last} yet: the best one is {best}"
+		)));
+	}
+	if let Some(to) = to {
+		return Ok(to);
+	}
+	let finalized = context.client.finalized().await?.block().number;
+	if from > finalized.max(1) {
+		return Err(Error::usage(format!(
+			"block {from} is not final yet: the last final one is {finalized}"
+		))
+		.hint(format!(
+			"--to {best} looks at blocks that may still give way, too"
+		)));
+	}
+	Ok(finalized)
 }
 
 /// An event in a person's words.
