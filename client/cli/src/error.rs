@@ -149,7 +149,12 @@ impl From<isthmus_sdk::Error> for Error {
 		};
 		// A record is told by its name, where it has one.
 		let message = match &error {
-			AlreadyStored(key) | EpochOver { key, .. } | Malformed { key, .. } => {
+			// It was compared.
+			AlreadyStored(key) => format!(
+				"{} is stored already, with another content",
+				crate::context::key_name(key)
+			),
+			EpochOver { key, .. } | Malformed { key, .. } => {
 				let (hex, name) = (format!("{key:?}"), crate::context::key_name(key));
 				error.to_string().replace(&hex, &name)
 			}
@@ -172,7 +177,7 @@ mod tests {
 		let key = crate::context::record_key("marks.csv").unwrap();
 		let told = Error::from(isthmus_sdk::Error::AlreadyStored(key));
 		assert_eq!(told.kind, Kind::Refused);
-		assert!(told.message.contains(" marks.csv "), "{}", told.message);
+		assert!(told.message.starts_with("marks.csv "), "{}", told.message);
 	}
 
 	#[test]

@@ -8,7 +8,8 @@ use crate::{
 use isthmus_sdk::{
 	folder::{self, File as Entry},
 	upload::{settled, MAX_WHOLE},
-	DatasetId, Identity, Leaf, Pending, Place, Reading, RecordKey, Shown, State, Stored, Upload,
+	DatasetId, Identity, Included, Leaf, Pending, Place, Reading, Record, RecordKey, Shown, State,
+	Stored, Upload,
 };
 use serde_json::json;
 use std::{
@@ -66,11 +67,17 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	// Before the passphrase is asked for.
 	let source = Source::open(&opts.path)?;
 	let identity = context.identity().await?;
+	let best = context.client.best().await?;
+	if best.producer(identity.id()).await?.is_none() {
+		return Err(
+			Error::usage(format!("{} is not registered as a producer", identity.id()))
+				.hint("isthmus register --kind school NAME"),
+		);
+	}
 	let dataset = match opts.dataset {
 		Some(dataset) => dataset,
 		None => dataset::only(&context, identity.id()).await?,
 	};
-	let best = context.client.best().await?;
 	let epoch = match best.dataset(identity.id(), dataset).await? {
 		Some(dataset) => dataset.epoch,
 		None => {
@@ -93,11 +100,13 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	let (stored, size, files) = match source {
 		Source::One(mut file, length) => {
 			let upload = Upload::new(&context.client, &identity, place);
-			(
-				upload.run(&mut file, length, &mut Bar::new()).await?,
-				length,
-				None,
-			)
+			let stored = match upload.run(&mut file, length, &mut Bar::new()).await {
+				Err(isthmus_sdk::Error::AlreadyStored(_)) => {
+					stored_before(&context, &identity, key, &mut file, length).await?
+				}
+				stored => stored?,
+			};
+			(stored, length, None)
 		}
 		Source::Folder(files) => {
 			let count = files.len();
@@ -112,23 +121,70 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		epoch,
 		leaf,
 	} = stored.place;
-	let block = stored.last.number();
+	// None where there was nothing to send.
+	let block = (stored.transactions > 0).then(|| stored.last.number());
 	let what = match files {
-		None => format!("{} as {} at leaf {leaf}", bytes(size), key_name(&key)),
-		Some(files) => format!(
-			"{} in {files} files as {}, to leaf {leaf}",
-			bytes(size),
-			key_name(&key)
-		),
+		None => format!("{} as {}", bytes(size), key_name(&key)),
+		Some(files) => format!("{} in {files} files as {}", bytes(size), key_name(&key)),
+	};
+	let done = match (block, files) {
+		(None, _) => format!("{what}: stored already, at leaf {leaf}"),
+		(Some(block), None) => format!("block {block}: {what} at leaf {leaf}"),
+		(Some(block), Some(_)) => format!("block {block}: {what}, to leaf {leaf}"),
 	};
 	context.answer(
-		format!("block {block}: {what} of dataset {dataset}, epoch {epoch}"),
+		format!("{done} of dataset {dataset}, epoch {epoch}"),
 		json!({
 			"block": block, "key": format!("0x{}", hex::encode(key.0)), "dataset": dataset,
 			"epoch": epoch, "leaf": leaf, "bytes": size, "files": files, "resumed": stored.resumed,
 		}),
 	);
 	Ok(())
+}
+
+/// A value that was stored before, where it is this one: nothing is sent.
+async fn stored_before(
+	context: &Context,
+	owner: &Identity,
+	key: RecordKey,
+	value: &mut (impl Read + Seek),
+	length: u64,
+) -> Result<Stored, Error> {
+	let client = &context.client;
+	let reading = Reading::open(client, owner, owner.id(), key).await?;
+	value.seek(SeekFrom::Start(0)).map_err(Error::failed)?;
+	if reading.length() != length || !reading.is(value).await? {
+		return Err(isthmus_sdk::Error::AlreadyStored(key).into());
+	}
+	// A block that has it in its state: a final one, if there is one.
+	let finalized = client.finalized().await?;
+	let state = match whole(&finalized, owner, key).await? {
+		Some(_) => finalized,
+		None => client.best().await?,
+	};
+	let answer = reading.answer();
+	Ok(Stored {
+		place: Place {
+			key,
+			dataset: answer.dataset,
+			epoch: answer.epoch,
+			leaf: answer.leaf,
+		},
+		last: Included {
+			block: state.block(),
+			index: 0,
+			events: Vec::new(),
+			refused: Vec::new(),
+		},
+		resumed: true,
+		transactions: 0,
+	})
+}
+
+/// A record of an owner's that is whole.
+async fn whole(state: &State, owner: &Identity, key: RecordKey) -> Result<Option<Record>, Error> {
+	let record = state.record(owner.id(), key).await?;
+	Ok(record.filter(|record| record.payload.is_complete()))
 }
 
 /// What is stored.
@@ -204,13 +260,15 @@ async fn store_folder(
 	best: &State,
 ) -> Result<(Stored, u64), Error> {
 	let client = &context.client;
-	if best
-		.record(identity.id(), place.key)
-		.await?
-		.is_some_and(|record| record.payload.is_complete())
-	{
-		return Err(isthmus_sdk::Error::AlreadyStored(place.key).into());
-	}
+	// Of a folder that is stored, nothing is sent: each file is compared, where the folder is.
+	let there = whole(best, identity, place.key).await?;
+	let is_stored = there.is_some();
+	let place = there.map_or(place, |record| Place {
+		key: place.key,
+		dataset: record.dataset,
+		epoch: record.epoch,
+		leaf: record.leaf,
+	});
 	// What an earlier run sent is in blocks before it is asked what is there.
 	settled(client, identity.id()).await?;
 	let best = client.best().await?;
@@ -234,6 +292,7 @@ async fn store_folder(
 					return Err(changed(&at, &key));
 				}
 			}
+			_ if is_stored => return Err(isthmus_sdk::Error::AlreadyStored(place.key).into()),
 			there => {
 				while best
 					.leaf(identity.id(), place.dataset, place.epoch, leaf)
@@ -289,6 +348,12 @@ async fn store_folder(
 		pending.included().await?;
 	}
 	let list = folder::to_bytes(&entries).map_err(Error::failed)?;
+	let length = list.len() as u64;
+	let mut list = std::io::Cursor::new(list);
+	if is_stored {
+		let stored = stored_before(context, identity, place.key, &mut list, length).await?;
+		return Ok((stored, total));
+	}
 	let best = client.best().await?;
 	while best
 		.leaf(identity.id(), place.dataset, place.epoch, leaf)
@@ -297,11 +362,8 @@ async fn store_folder(
 	{
 		leaf = next(leaf)?;
 	}
-	let length = list.len() as u64;
 	let upload = Upload::new(client, identity, Place { leaf, ..place });
-	let stored = upload
-		.run(&mut std::io::Cursor::new(list), length, &mut bar)
-		.await?;
+	let stored = upload.run(&mut list, length, &mut bar).await?;
 	Ok((stored, total))
 }
 
