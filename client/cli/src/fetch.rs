@@ -238,7 +238,7 @@ impl Fetcher<'_> {
 		let mut bytes = Vec::new();
 		list.run(&mut bytes, 0, &mut Bar::new()).await?;
 		let files = folder::from_bytes(&bytes).map_err(|error| {
-			Error::new(Kind::NotAuthentic, error).hint("fetch it without --folder")
+			Error::new(Kind::NotAuthentic, error).hint("--raw fetches its bytes as they are")
 		})?;
 		create_folder(output)?;
 		let mut total = 0;
