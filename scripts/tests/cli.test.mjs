@@ -188,12 +188,20 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	const bytes = random('marks.csv', 300_000);
 	const [stored] = await ok('store', 'marks.csv', ...school);
 	assert.deepEqual([stored.leaf, stored.bytes, stored.resumed], [0, 300_000, false]);
-	assert.match((await refused(REFUSED, 'store', 'marks.csv', ...school)).hint, /--name/);
+	// What is stored already is compared: the same is no error, and nothing else takes its place.
+	const [whole] = await ok('store', 'marks.csv', ...school);
+	assert.deepEqual([whole.leaf, whole.resumed, whole.block], [0, true, null]);
+	random('other.csv', 300_000);
+	const taken = await refused(REFUSED, 'store', 'other.csv', '--name', 'marks.csv', ...school);
+	assert.match(taken.error, /^marks\.csv is stored already/);
+	assert.match(taken.hint, /--name/);
 	assert.match((await refused(REFUSED, 'fetch', account, 'marks.csv', ...company, '-o', 'out')).hint, /isthmus request/);
 	assert.ok(!existsSync(file('out')));
 
 	await ok('key', 'publish', ...company);
 	const [{ request }] = await ok('request', account, '--leaves', '0..4', '--purpose', 'a study', '--offer', '2.5', ...company);
+	const twice = ['request', account, '--leaves', '0..4', '--purpose', 'more', ...company];
+	assert.match((await refused(REFUSED, ...twice)).hint, new RegExp(`--cancel ${request}$`));
 	const [open] = await ok('requests', ...school);
 	assert.deepEqual([open.request, open.purpose, open.offer], [request, 'a study', '2500000000000']);
 	const [granted] = await ok('authorize', String(request), ...school);
@@ -209,6 +217,13 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	await ok('reject', String(other.request), '--reason', 'no', ...school);
 	const [again] = await ok('request', account, '--leaves', '7..9', '--purpose', 'more', ...company);
 	await ok('request', '--cancel', String(again.request), ...company);
+	assert.match((await refused(REFUSED, 'request', '--cancel', String(again.request), ...company)).hint, /requests --mine/);
+	// With an offer it stays open for a notice, and a second time changes nothing.
+	const [offered] = await ok('request', account, '--leaves', '8..9', '--purpose', 'more', '--offer', '0.5', ...company);
+	const [ending] = await ok('request', '--cancel', String(offered.request), ...company);
+	assert.equal(ending.openUntil, ending.block + 16);
+	const anyway = await refused(REFUSED, 'request', '--cancel', String(offered.request), ...company);
+	assert.match(anyway.error, new RegExp(`ends at block ${ending.openUntil} anyway`));
 	assert.match((await refused(USAGE, 'authorize', String(again.request), ...school)).error, /no open request/);
 
 	// Another reader keeps what a revoked one loses.
@@ -219,7 +234,9 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	const [revoked] = await ok('revoke', String(lost.grant), ...school);
 	// Charlie's other grant on the epoch is not renewed.
 	assert.deepEqual([revoked.epoch, revoked.renewed, revoked.left], [1, 1, [granted.grant]]);
-	assert.match((await refused(REFUSED, 'revoke', String(granted.grant), ...school)).error, /TermPaidFor/);
+	const paid = await refused(REFUSED, 'revoke', String(granted.grant), ...school);
+	assert.match(paid.error, /TermPaidFor/);
+	assert.match(paid.hint, /paidUntil/);
 	const given = await ok('list', 'given', ...school);
 	assert.equal(given.find(({ grant }) => grant === lost.grant).state, 'revoked');
 	assert.equal(given.filter(({ grantee, scope }) => grantee === dave && scope.epoch === 1).length, 1);
@@ -234,6 +251,10 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.match(lines[0], /stores marks\.csv, 300\.1 kB, at leaf 0/);
 	assert.match(lines[1], /asks for leaves 0\.\.4 .* offers 2\.5 IST: a study/);
 	assert.match(lines[2], /opens leaves 0\.\.4 .* upon request \d+, .*paid 2\.5 IST/);
+	const nothing = await run(['trace', 'record', account, 'nothing']);
+	assert.match(nothing.stderr, /nothing found\nup to block \d+, the last final one\n/);
+	assert.match((await refused(USAGE, 'trace', 'account', account, '--from', '1000000')).error, /no block 1000000 yet/);
+	assert.match((await refused(USAGE, 'trace', 'account', account, '--from', '5', '--to', '4')).error, /before --from/);
 	const [funds] = await ok('balance', account);
 	assert.ok(BigInt(funds.held) > 0n);
 	const [status] = await ok('status');
@@ -259,6 +280,8 @@ test('folders and stdin', { timeout }, async () => {
 	assert.match(first.stderr, /left out, as it is no file: .*papers\/link/);
 	const stored = JSON.parse(first.stdout);
 	assert.deepEqual([stored.files, stored.leaf], [4, 4]);
+	const [again] = await ok('store', 'papers', '--key', '//Eve');
+	assert.deepEqual([again.files, again.leaf, again.resumed, again.block], [4, 4, true, null]);
 	// Names are the readers' alone.
 	const records = await ok('list', 'records', '--key', '//Eve');
 	assert.deepEqual(records.map(({ name }) => name).filter((name) => !name.startsWith('0x')), ['papers']);
@@ -266,6 +289,9 @@ test('folders and stdin', { timeout }, async () => {
 	const eve = client.account('//Eve').address;
 	const [fetched] = await ok('fetch', eve, 'papers', '--folder', '-o', 'copy', '--key', '//Eve');
 	assert.deepEqual([fetched.files, fetched.bytes], [4, 2_501_010]);
+	const list = ['fetch', eve, 'papers', '--key', '//Eve', '-o'];
+	assert.match((await refused(USAGE, ...list, 'list')).hint, /--folder/);
+	assert.match((await run([...list, '-', '--raw'])).stdout, /^isthmus\/folder\/v1/);
 	// What is there already is not fetched again.
 	assert.deepEqual(await chunksAsked(eve, 'papers', '--folder', '-o', 'copy', '--key', '//Eve'), []);
 	for (const name of ['large', 'deep/small', 'deep/er/empty', 'run.sh']) {
