@@ -177,8 +177,8 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	const [{ account }] = await ok('key', 'inspect', 'school.key');
 	const poor = await refused(REFUSED, 'register', 'High School No. 1', '--kind', 'school', ...school);
 	assert.match(poor.hint, /isthmus balance/);
-	const transfer = client.api.tx.balances.transferKeepAlive(account, 1_000_000_000_000_000n);
-	await client.submit(client.account('//Alice'), transfer);
+	const [sent] = await ok('transfer', account, '1000', '--key', '//Alice');
+	assert.deepEqual([sent.to, sent.amount], [account, '1000000000000000']);
 	await ok('register', 'High School No. 1', '--kind', 'school', ...school);
 	const [{ dataset }] = await ok('dataset', 'create', 'marks', ...school);
 	assert.equal(dataset, 0);
