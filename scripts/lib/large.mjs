@@ -77,6 +77,8 @@ export async function storeFile(client, signer, master, place, file, options = {
 	const encryptor = await encryptorWithSalt(leafKey, context, header.chunkSize, size, header.salt);
 	const tree = await manifest.tree();
 	const inFlight = new Set();
+	// Several are told of at once, in any order: all up to so many have arrived.
+	let { arrived } = payload;
 	let failure;
 	for await (const [index, sealed] of encrypted(encryptor, file, payload.arrived)) {
 		if (!equal(contentHash(sealed), manifest.hashes[index])) {
@@ -84,7 +86,7 @@ export async function storeFile(client, signer, master, place, file, options = {
 		}
 		const sent = client
 			.storeChunk(signer, place.key, index, tree.proof(index), sealed)
-			.then(() => onChunk(index + 1, header.chunks))
+			.then(() => onChunk(++arrived, header.chunks))
 			.catch((error) => (failure ??= error))
 			.finally(() => inFlight.delete(sent));
 		inFlight.add(sent);
