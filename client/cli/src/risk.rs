@@ -440,7 +440,8 @@ fn print_depths(shares: &[Share], risk: Risk, interval: f64, json: bool) -> Resu
 fn time(seconds: f64) -> String {
 	let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
 	if seconds < 60.0 {
-		return format!("{seconds} s");
+		// To the millisecond: more is not measured.
+		return format!("{} s", (seconds * 1e3).round() / 1e3);
 	}
 	let mut rest = seconds.round() as u64;
 	let mut parts = Vec::new();

@@ -3,7 +3,7 @@
 use crate::{
 	context::{account, bytes, ist, key_name, record_key, Bar, Context},
 	error::Error,
-	requests::words,
+	requests::{end, words},
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
@@ -187,11 +187,12 @@ fn tell(event: &Event) -> String {
 			format!("{owner} rejects request {request}: {reason}")
 		}
 		RequestLapsed { request, .. } => format!("request {request} was not answered in time"),
-		Authorized { grant, owner, grantee, scope, expiry, request, paid, .. } => {
+		Authorized { grant, owner, grantee, scope, expiry, until, request, paid, .. } => {
 			let answers = request.map_or_else(String::new, |id| format!(" upon request {id}"));
 			format!(
-				"{owner} opens {} to {grantee}{answers}, until block {expiry} (grant {grant}), paid {}",
+				"{owner} opens {} to {grantee}{answers}, {} (grant {grant}), paid {}",
 				words(scope),
+				end(*expiry, *until),
 				ist(*paid)
 			)
 		}
