@@ -250,11 +250,7 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 		.filter(|grant| grant.owner == *owner.id())
 		.ok_or_else(|| Error::Unknown(format!("grant {id} of this owner")))?;
 	let Scope { dataset, epoch, .. } = grant.scope;
-	let current = best
-		.dataset(owner.id(), dataset)
-		.await?
-		.ok_or_else(|| Error::Unknown(format!("dataset {dataset}")))?
-		.epoch;
+	let current = current_epoch(&best, owner, dataset).await?;
 	let mut revocation = Revocation {
 		grant,
 		included: None,
@@ -344,6 +340,16 @@ pub async fn renew(
 	renew_these(client, &best, owner, dataset, &grants).await
 }
 
+async fn current_epoch(
+	state: &State,
+	owner: &Identity,
+	dataset: DatasetId,
+) -> Result<Epoch, Error> {
+	let entry = state.dataset(owner.id(), dataset).await?;
+	let entry = entry.ok_or_else(|| Error::Unknown(format!("dataset {dataset}")))?;
+	Ok(entry.epoch)
+}
+
 async fn renew_these(
 	client: &Client,
 	state: &State,
@@ -351,11 +357,7 @@ async fn renew_these(
 	dataset: DatasetId,
 	grants: &[GrantEntry],
 ) -> Result<Renewal, Error> {
-	let epoch = state
-		.dataset(owner.id(), dataset)
-		.await?
-		.ok_or_else(|| Error::Unknown(format!("dataset {dataset}")))?
-		.epoch;
+	let epoch = current_epoch(state, owner, dataset).await?;
 	let mut renewal = Renewal {
 		epoch,
 		renewed: Vec::new(),

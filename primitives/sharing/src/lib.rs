@@ -1,0 +1,2 @@
+//! The sharing protocol.
+#![cfg_attr(not(feature = "std"), no_std)]
