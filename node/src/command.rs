@@ -51,12 +51,13 @@ pub fn run() -> sc_cli::Result<()> {
 	match &cli.subcommand {
 		None => {
 			let runner = cli.create_runner(&cli.run)?;
-			let mining = cli.mining.clone();
-			let producer = cli.producer.profile();
-			let development = cli.run.shared_params.is_dev();
+			let options = service::Options {
+				mining: cli.mining.clone(),
+				producer: cli.producer.profile(),
+				development: cli.run.shared_params.is_dev(),
+			};
 			runner.run_node_until_exit(|config| async move {
-				service::new_full(config, &mining, producer, development)
-					.map_err(sc_cli::Error::Service)
+				service::new_full(config, options).map_err(sc_cli::Error::Service)
 			})
 		}
 		Some(Command::Key(cmd)) => cmd.run(&cli),
@@ -65,7 +66,10 @@ pub fn run() -> sc_cli::Result<()> {
 			let runner = cli.create_runner(cmd)?;
 			runner.async_run(|config| {
 				let parts = service::Parts::new(&config)?;
-				Ok((cmd.run(parts.client, config.database), parts.task_manager))
+				Ok((
+					cmd.run(parts.core.client, config.database),
+					parts.task_manager,
+				))
 			})
 		}
 		Some(Command::ImportBlocks(cmd)) => {
@@ -73,7 +77,7 @@ pub fn run() -> sc_cli::Result<()> {
 			runner.async_run(|config| {
 				let parts = service::Parts::new(&config)?;
 				Ok((
-					cmd.run(parts.client, parts.import_queue),
+					cmd.run(parts.core.client, parts.import_queue),
 					parts.task_manager,
 				))
 			})

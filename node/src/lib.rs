@@ -12,6 +12,7 @@
 
 pub mod chain_spec;
 mod cli;
+pub mod client;
 mod command;
 mod miners;
 mod producer;

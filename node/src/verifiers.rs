@@ -3,7 +3,7 @@
 //! The state names the verifiers, and is pruned; so the sets are kept here, each once, when it begins.
 //! What is said of a block's verification in words and JSON is in `rpc::verification`.
 
-use crate::service::FullClient;
+use crate::client::FullClient;
 use codec::{Decode, DecodeAll, Encode};
 use futures::StreamExt;
 use isthmus_primitives::{api::VerifiersApi, AccountId, Block, BlockNumber, Hash};

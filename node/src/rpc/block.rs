@@ -1,6 +1,6 @@
 //! How a caller names a block, and what is said where there is no such block.
 
-use crate::service::FullClient;
+use crate::client::FullClient;
 use isthmus_primitives::{BlockNumber, Hash};
 use polkadot_sdk::*;
 use serde::Deserialize;

@@ -8,8 +8,9 @@
 //! Not here: where connections come from (`miners.rs`, or the node's RPC server), and what a seal is
 //! worth (`isthmus_engine::Sealer`).
 
-use isthmus_engine::{ChainClient, Job, Sealer, SubmitError};
-use isthmus_primitives::{digest::Seal, Block, Hash};
+use crate::client::FullSealer;
+use isthmus_engine::{Job, SubmitError};
+use isthmus_primitives::{digest::Seal, Hash};
 use jsonrpsee::{
 	core::async_trait,
 	proc_macros::rpc,
@@ -17,9 +18,7 @@ use jsonrpsee::{
 	Extensions,
 };
 use polkadot_sdk::*;
-use sc_consensus::BlockImport;
 use sc_rpc_api::{check_if_safe, UnsafeRpcError};
-use sp_consensus::Error as ConsensusError;
 use std::time::{Duration, Instant};
 
 /// The code of geth's errors that have none of their own.
@@ -98,25 +97,21 @@ impl From<Error> for ErrorObjectOwned {
 	}
 }
 
-/// Answers from a sealer; from none where the node does not mine.
-pub(crate) struct EthMining<I, C>(Option<Sealer<I, C>>);
+/// Answers from a sealer, or without one where the node does not mine.
+pub(crate) struct EthMining(Option<FullSealer>);
 
-impl<I, C> EthMining<I, C> {
-	pub(crate) fn new(sealer: Option<Sealer<I, C>>) -> Self {
+impl EthMining {
+	pub(crate) fn new(sealer: Option<FullSealer>) -> Self {
 		Self(sealer)
 	}
 
-	fn sealer(&self) -> Result<&Sealer<I, C>, Error> {
+	fn sealer(&self) -> Result<&FullSealer, Error> {
 		self.0.as_ref().ok_or(Error::NotMining)
 	}
 }
 
 #[async_trait]
-impl<I, C> EthMiningApiServer for EthMining<I, C>
-where
-	I: BlockImport<Block, Error = ConsensusError> + Clone + Send + Sync + 'static,
-	C: ChainClient,
-{
+impl EthMiningApiServer for EthMining {
 	async fn get_work(&self, extensions: &Extensions) -> Result<[String; 4], Error> {
 		check_if_safe(extensions)?;
 		let job = self.sealer()?.wait_for_current(PATIENCE).await;
@@ -223,7 +218,6 @@ fn number(index: usize, text: &str) -> Result<u64, Error> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::service::{FullClient, FullImport};
 	use futures::executor::block_on;
 	use sc_rpc_api::DenyUnsafe;
 
@@ -274,7 +268,7 @@ mod tests {
 	}
 
 	/// A node that does not mine.
-	fn idle() -> EthMining<FullImport, FullClient> {
+	fn idle() -> EthMining {
 		EthMining::new(None)
 	}
 

@@ -8,8 +8,7 @@ use super::{
 	block::{BlockRef, Found},
 	error::Error,
 };
-use crate::service::FullClient;
-use isthmus_engine::Chain;
+use crate::client::{FullChain, FullClient};
 use isthmus_primitives::{BlockNumber, Hash};
 use isthmus_security::{depth, equation_3, exact, DepthError, Model, Risk, Share};
 use jsonrpsee::proc_macros::rpc;
@@ -84,11 +83,11 @@ pub(crate) struct RiskReport {
 /// Answers from the chain's headers.
 pub(crate) struct Risks {
 	client: Arc<FullClient>,
-	chain: Arc<Chain<FullClient>>,
+	chain: Arc<FullChain>,
 }
 
 impl Risks {
-	pub(crate) fn new(client: Arc<FullClient>, chain: Arc<Chain<FullClient>>) -> Self {
+	pub(crate) fn new(client: Arc<FullClient>, chain: Arc<FullChain>) -> Self {
 		Self { client, chain }
 	}
 

@@ -8,10 +8,9 @@
 use super::{
 	block::{BlockRef, Found},
 	error::Error,
-	Finality,
 };
 use crate::{
-	service::FullClient,
+	client::FullClient,
 	verifiers::{Member, Set, VerifierSets, Votes},
 };
 use isthmus_primitives::{AccountId, BlockNumber, Hash};
@@ -142,11 +141,15 @@ pub(crate) struct Verifications {
 }
 
 impl Verifications {
-	pub(crate) fn new(client: Arc<FullClient>, finality: &Finality) -> Self {
+	pub(crate) fn new(
+		client: Arc<FullClient>,
+		sets: Arc<VerifierSets>,
+		voter: SharedVoterState,
+	) -> Self {
 		Self {
 			client,
-			sets: finality.sets.clone(),
-			voter: finality.voter_state.clone(),
+			sets,
+			voter,
 		}
 	}
 
