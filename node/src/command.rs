@@ -1,4 +1,5 @@
-//! From the command line to the work.
+// SPDX-License-Identifier: Apache-2.0
+//! Runs the command that the command line names.
 
 use crate::{
 	chain_spec,
@@ -41,11 +42,11 @@ impl SubstrateCli for Cli {
 	}
 }
 
-/// Runs what the command line asks for.
+/// Reads the command line and runs its command: without a subcommand, a full node.
 ///
 /// # Errors
 ///
-/// The command's own.
+/// Returns the error of the command.
 pub fn run() -> sc_cli::Result<()> {
 	let cli = Cli::from_args();
 	match &cli.subcommand {
@@ -93,12 +94,12 @@ pub fn run() -> sc_cli::Result<()> {
 	}
 }
 
-/// What a node started with this command line would run with: the program's name first, as in
-/// `["isthmus-node", "--dev", "--base-path", "DIR"]`. Starts nothing.
+/// Returns the configuration of a node with this command line, and starts nothing. The program's name comes
+/// first, as in `["isthmus-node", "--dev", "--base-path", "DIR"]`.
 ///
 /// # Errors
 ///
-/// That of an option that does not read, or of a specification that does not load.
+/// Returns an error for an invalid option, or a specification that cannot be loaded.
 pub fn configuration(
 	args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 	tokio: tokio::runtime::Handle,

@@ -1,4 +1,5 @@
-//! How a caller names a block, and what is said where there is no such block.
+// SPDX-License-Identifier: Apache-2.0
+//! How a caller names a block, and the errors if there is no such block.
 
 use crate::client::FullClient;
 use isthmus_primitives::{BlockNumber, Hash};
@@ -13,7 +14,7 @@ use sp_blockchain::HeaderBackend;
 pub(crate) enum BlockRef {
 	/// H_i.
 	Number(BlockNumber),
-	/// The hash, which names a block of any fork.
+	/// The hash of a block on any fork.
 	Hash(Hash),
 }
 
@@ -33,7 +34,7 @@ impl TryFrom<Value> for BlockRef {
 		};
 		block.ok_or_else(|| {
 			format!(
-				"{value} names no block: give its number, its hash as 0x and 64 hex digits, or null for \
+				"invalid block {value}: expected its number, its hash as 0x and 64 hex digits, or null for \
 				 the best block"
 			)
 		})
@@ -45,18 +46,18 @@ impl TryFrom<Value> for BlockRef {
 pub(crate) struct Found {
 	/// H_i.
 	pub(crate) number: BlockNumber,
-	/// Its hash.
+	/// The block's hash.
 	pub(crate) hash: Hash,
-	/// The blocks on top of it, where it is on the best chain: the z of the paper's Eq. 3.
+	/// The number of blocks on top of it, if it is on the best chain: the z of the paper's Eq. 3.
 	pub(crate) depth: Option<BlockNumber>,
 }
 
 impl Found {
-	/// Finds a block; the best one for `None`.
+	/// Finds a block; `None` is the best one.
 	///
 	/// # Errors
 	///
-	/// [`Missing`], or the database's.
+	/// Returns an error if this node does not have the block, or the database fails.
 	pub(crate) fn look_up(
 		client: &FullClient,
 		block: Option<BlockRef>,
@@ -89,14 +90,14 @@ impl Found {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LookUpError {
 	/// The chain is not that long.
-	#[error("block #{number} is not there yet: the best block is #{best}")]
+	#[error("block #{number} does not exist yet: the best block is #{best}")]
 	NotYet {
-		/// What was asked for.
+		/// The number that was asked for.
 		number: BlockNumber,
 		/// The best block's number.
 		best: BlockNumber,
 	},
-	/// No block of any fork has the hash.
+	/// No block on any fork has the hash.
 	#[error("this node has no block with the hash {0:?}")]
 	Unknown(Hash),
 	/// The database failed.
@@ -125,7 +126,7 @@ mod tests {
 	}
 
 	#[test]
-	fn what_names_no_block_is_told_how() {
+	fn an_invalid_block_is_answered_with_what_is_expected() {
 		let cases = [
 			json!(-1),
 			json!(1.5),
@@ -141,7 +142,7 @@ mod tests {
 		for case in cases {
 			let error = BlockRef::try_from(case.clone());
 			let sentence = format!(
-				"{case} names no block: give its number, its hash as 0x and 64 hex digits, or null for the \
+				"invalid block {case}: expected its number, its hash as 0x and 64 hex digits, or null for the \
 				 best block"
 			);
 			assert_eq!(error, Err(sentence));

@@ -1,12 +1,12 @@
-//! What programs that mine Ethash ask a node: `eth_getWork` and its family, in geth's shapes.
+// SPDX-License-Identifier: Apache-2.0
+//! The methods that Ethash miners call: `eth_getWork` and its relatives, in geth's shapes.
 //!
-//! geth (1.9 and 1.10) is the measure, as miners are written against it. Two things differ, to a
-//! miner's advantage. Where geth goes on giving out the work of a block that was overtaken, or has an
-//! error, `eth_getWork` here waits a moment for the new work: ethminer stays away for half a minute
-//! after an error. And a rate may have leading zeros, as ethminer sends it.
+//! geth (1.9 and 1.10) sets the standard, as miners are written against it. Two things differ, to a miner's
+//! advantage. Where geth returns an error or outdated work, `eth_getWork` waits a moment for new work, as ethminer
+//! stays away for half a minute after an error. And a hash rate may have leading zeros, as ethminer sends it.
 //!
-//! Not here: where connections come from (`miners.rs`, or the node's RPC server), and what a seal is
-//! worth (`isthmus_engine::Sealer`).
+//! Not here: where connections come from (`miners.rs`, or the node's RPC server), and whether a seal is valid
+//! (`isthmus_engine::Sealer`).
 
 use crate::client::FullSealer;
 use isthmus_engine::{Job, SubmitError};
@@ -21,21 +21,21 @@ use polkadot_sdk::*;
 use sc_rpc_api::{check_if_safe, UnsafeRpcError};
 use std::time::{Duration, Instant};
 
-/// The code of geth's errors that have none of their own.
+/// The code of geth's errors without a code of their own.
 const GETH_ERROR: i32 = -32000;
 /// How long `eth_getWork` waits for work. A template takes two seconds at most.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Work for miners, in geth's words and shapes. Numbers and bytes are hexadecimal, with `0x`.
+/// Work for miners, with geth's names and shapes. Numbers and bytes are hexadecimal, with `0x`.
 #[rpc(server)]
 pub(crate) trait EthMiningApi {
-	/// The work there is: the hash to seal (32 bytes), the seed of its epoch (32 bytes), the boundary
-	/// that the result must not exceed (32 bytes), and the block's number.
+	/// Returns the current work: the hash to seal (32 bytes), the seed of its Ethash epoch (32 bytes), the
+	/// boundary that the result must not exceed (32 bytes), and the block's number.
 	#[method(name = "eth_getWork", with_extensions)]
 	async fn get_work(&self) -> Result<[String; 4], Error>;
 
-	/// Brings a seal: the nonce (8 bytes), the hash that it seals and the mix hash. True where it made
-	/// a block; false where it is wrong, or the work unknown or too old. The log says which.
+	/// Submits a seal: the nonce (8 bytes), the hash that it seals and the mix hash. Returns true if it made a
+	/// block, and false if it is invalid, or its work unknown or too old. The log says which.
 	#[method(name = "eth_submitWork", with_extensions)]
 	async fn submit_work(
 		&self,
@@ -44,21 +44,21 @@ pub(crate) trait EthMiningApi {
 		mix_hash: String,
 	) -> Result<bool, Error>;
 
-	/// Says a miner's own hash rate, in hashes a second, and an identifier of its choice (32 bytes). It
-	/// counts for ten seconds.
+	/// Reports a miner's hash rate, in hashes a second, under an identifier of its choice (32 bytes). It counts
+	/// for ten seconds.
 	#[method(name = "eth_submitHashrate", aliases = ["eth_submitHashRate"], with_extensions)]
 	fn submit_hash_rate(&self, rate: String, id: String) -> Result<bool, Error>;
 
-	/// The hash rate of this node's miner and of those that submitted theirs, together.
+	/// Returns the sum of the built-in miner's hash rate and of all that were submitted.
 	#[method(name = "eth_hashrate")]
 	fn hash_rate(&self) -> Result<String, Error>;
 
-	/// Whether there is work on this node for miners of any kind.
+	/// Returns whether this node has work for miners.
 	#[method(name = "eth_mining")]
 	fn mining(&self) -> Result<bool, Error>;
 }
 
-/// Why a miner has no answer.
+/// Why a method does not answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
 	#[error("mining is not enabled: start the node with `--mine` and `--beneficiary ACCOUNT`")]
@@ -71,7 +71,7 @@ pub(crate) enum Error {
 	Unsafe(#[from] UnsafeRpcError),
 }
 
-/// What is wrong with an argument.
+/// Why an argument is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ArgumentError {
 	#[error("hex string without 0x prefix")]
@@ -114,7 +114,7 @@ impl EthMining {
 impl EthMiningApiServer for EthMining {
 	async fn get_work(&self, extensions: &Extensions) -> Result<[String; 4], Error> {
 		check_if_safe(extensions)?;
-		let job = self.sealer()?.wait_for_current(PATIENCE).await;
+		let job = self.sealer()?.wait_for_current(WORK_TIMEOUT).await;
 		Ok(work(&*job.ok_or(Error::NoWork)?))
 	}
 
@@ -133,11 +133,11 @@ impl EthMiningApiServer for EthMining {
 		match self.sealer()?.submit(seal_hash, seal).await {
 			Ok(_) => Ok(true),
 			Err(error @ SubmitError::UnknownWork(_)) => {
-				log::info!(target: "pow", "a miner's seal came too late: {error}");
+				log::info!(target: "pow", "ignoring a miner's late seal: {error}");
 				Ok(false)
 			}
 			Err(error) => {
-				log::warn!(target: "pow", "a miner's seal made no block: {error}");
+				log::warn!(target: "pow", "rejecting a miner's seal: {error}");
 				Ok(false)
 			}
 		}
@@ -168,7 +168,7 @@ impl EthMiningApiServer for EthMining {
 	}
 }
 
-/// A job as geth writes it: H_#n, the epoch's seed, the boundary, and H_i.
+/// Returns a job as geth writes it: the hash to seal, the epoch's seed, the boundary, and H_i.
 pub(crate) fn work(job: &Job) -> [String; 4] {
 	let hex = |bytes: [u8; 32]| format!("0x{}", hex::encode(bytes));
 	[
@@ -179,7 +179,7 @@ pub(crate) fn work(job: &Job) -> [String; 4] {
 	]
 }
 
-/// Exactly `N` bytes.
+/// Parses exactly `N` bytes.
 fn bytes<const N: usize>(index: usize, text: &str) -> Result<[u8; N], Error> {
 	let parse = || {
 		let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
@@ -196,14 +196,14 @@ fn bytes<const N: usize>(index: usize, text: &str) -> Result<[u8; N], Error> {
 	parse().map_err(|reason| Error::Argument { index, reason })
 }
 
-/// A number of at most 64 bits, of whatever length.
+/// Parses a number of at most 64 bits, with any number of leading zeros.
 fn number(index: usize, text: &str) -> Result<u64, Error> {
 	let parse = || {
 		let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
 		if digits.is_empty() {
 			return Err(ArgumentError::Empty);
 		}
-		// `from_str_radix` takes a sign, too.
+		// `from_str_radix` would accept a sign, too.
 		if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
 			return Err(ArgumentError::NotHex);
 		}
@@ -225,7 +225,7 @@ mod tests {
 		match parsed {
 			Err(Error::Argument { index: 3, reason }) => reason,
 			Err(other) => panic!("{other}"),
-			Ok(_) => panic!("it was taken"),
+			Ok(_) => panic!("it was accepted"),
 		}
 	}
 
@@ -239,7 +239,7 @@ mod tests {
 		] {
 			assert_eq!(number(3, text).unwrap(), value);
 		}
-		// The length that old documentation shows.
+		// The length that older documentation shows.
 		assert_eq!(
 			number(3, &format!("0x{:0>64}", "500000")).unwrap(),
 			0x50_0000
@@ -279,7 +279,7 @@ mod tests {
 	}
 
 	#[test]
-	fn a_node_that_does_not_mine_says_so() {
+	fn a_node_that_does_not_mine_answers_with_an_error() {
 		let open = extensions(DenyUnsafe::No);
 		let hash = || format!("0x{:064x}", 1);
 		let nonce = format!("0x{:016x}", 1);
@@ -298,7 +298,7 @@ mod tests {
 	}
 
 	#[test]
-	fn strangers_may_neither_take_nor_bring_work() {
+	fn untrusted_callers_may_neither_take_nor_submit_work() {
 		let closed = extensions(DenyUnsafe::Yes);
 		let answers = [
 			block_on(idle().get_work(&closed)).map(|_| ()),
@@ -313,7 +313,7 @@ mod tests {
 	}
 
 	#[test]
-	fn errors_have_geths_codes_and_words() {
+	fn errors_have_geths_codes_and_sentences() {
 		let object = |error: Error| {
 			let object = ErrorObjectOwned::from(error);
 			(object.code(), object.message().to_owned())
