@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`identity`] | who the producer is: name, kind and key |
 //! | [`registration`] | when to send, and what became of it |
-//! | [`transaction`] | the transaction: its content, what it is signed over, and its cost |
+//! | [`transaction`] | the transaction: its content, the bytes that are signed, and its cost |
 
 pub(crate) mod identity;
 mod registration;

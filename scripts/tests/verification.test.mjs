@@ -62,7 +62,7 @@ test('a final block was verified by one of one', { timeout }, async (t) => {
 	assert.ok(number >= 2);
 	assert.equal(hash, await rpc.call('chain_getBlockHash', number));
 	const whom = number === 2 ? 'it' : `block ${number}, which descends from it`;
-	assert.equal(block.statement, `1 of 1 verifier signed for ${whom}; more than half: linked, and final.`);
+	assert.equal(block.statement, `1 of 1 verifier signed for ${whom}; more than half: linked, and finalized.`);
 
 	// By its hash it is the same block, and every final block has an answer, from the first on.
 	const { confirmations, ...byNumber } = block;

@@ -23,7 +23,7 @@ pub(crate) struct Profile {
 ///
 /// # Errors
 ///
-/// Returns a sentence if there is no key, or more than one.
+/// Returns a sentence if the keystore has no such key, or more than one.
 pub(crate) fn find_key(
 	keystore: &KeystorePtr,
 	development_seed: Option<&str>,

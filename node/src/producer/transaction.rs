@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The registration's transaction: its content, what it is signed over, and its cost.
+//! The registration's transaction: its content, the bytes that are signed, and its cost.
 
 use super::identity::{Profile, PRODUCER_KEY};
 use crate::client::FullClient;
