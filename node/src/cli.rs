@@ -15,24 +15,24 @@ use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 #[command(
 	after_help = "Example: a temporary development chain that mines on demand:\n  isthmus-node --dev"
 )]
-pub(crate) struct Cli {
+pub struct Cli {
 	#[command(subcommand)]
-	pub(crate) subcommand: Option<Command>,
+	pub subcommand: Option<Command>,
 
 	#[command(flatten)]
-	pub(crate) run: RunCmd,
+	pub run: RunCmd,
 
 	#[command(flatten)]
-	pub(crate) mining: MiningArgs,
+	pub mining: MiningArgs,
 
 	#[command(flatten)]
-	pub(crate) producer: ProducerArgs,
+	pub producer: ProducerArgs,
 }
 
 /// The producer that the node registers automatically.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Data producer")]
-pub(crate) struct ProducerArgs {
+pub struct ProducerArgs {
 	/// Register a producer of this name (1 to 64 bytes) once the node is synced, unless its account is
 	/// registered already. The account is that of the key of type `prod` in the keystore; without such a key,
 	/// `--dev`, `--alice` and the like use the development account.
@@ -55,7 +55,7 @@ enum Kind {
 
 impl ProducerArgs {
 	/// Returns the producer to register, if the command line names one.
-	pub(crate) fn profile(&self) -> Option<Profile> {
+	pub fn profile(&self) -> Option<Profile> {
 		let kind = match self.producer_kind? {
 			Kind::School => ProducerKind::School,
 			Kind::Government => ProducerKind::Government,
@@ -67,7 +67,7 @@ impl ProducerArgs {
 	}
 }
 
-fn parse_producer_name(text: &str) -> Result<String, String> {
+pub fn parse_producer_name(text: &str) -> Result<String, String> {
 	match text.len() {
 		0 => Err("the name must not be empty".into()),
 		long if long > MAX_NAME_SIZE as usize => Err(format!(
@@ -80,51 +80,51 @@ fn parse_producer_name(text: &str) -> Result<String, String> {
 /// Who mines, and how.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Mining")]
-pub(crate) struct MiningArgs {
+pub struct MiningArgs {
 	/// Mine: build block templates, and search for seals with this machine's processor. `--dev` implies it.
 	#[arg(long, action = ArgAction::SetTrue)]
-	pub(crate) mine: bool,
+	pub mine: bool,
 
 	/// The threads of this machine that mine and generate the Ethash dataset. With 0, only other programs
 	/// mine: through `--miners-listen`, `--mine-notify` or the RPC.
 	#[arg(long, value_name = "COUNT", default_value = "1")]
-	pub(crate) threads: usize,
+	pub threads: usize,
 
 	/// Limit this machine's threads to this many hashes a second, all together. Unlimited by default.
 	#[arg(long, value_name = "HASHES")]
-	pub(crate) hash_rate: Option<NonZeroU64>,
+	pub hash_rate: Option<NonZeroU64>,
 
 	/// Keep the epoch's Ethash dataset in this folder (1 GiB and more at full size), so that a restart does not
 	/// generate it again. Kept in memory only by default.
 	#[arg(long, value_name = "FOLDER")]
-	pub(crate) ethash_dir: Option<PathBuf>,
+	pub ethash_dir: Option<PathBuf>,
 
 	/// Serve other Ethash miners at this address, for example 127.0.0.1:8545: with eth_getWork, eth_submitWork
 	/// and the other mining methods, and nothing else.
 	#[arg(long, value_name = "ADDRESS")]
-	pub(crate) miners_listen: Option<SocketAddr>,
+	pub miners_listen: Option<SocketAddr>,
 
 	/// Send new work to these addresses, for example http://192.168.0.7:8546, as geth does with
 	/// `--miner.notify`.
 	#[arg(long, value_name = "URL", value_delimiter = ',', value_parser = miners::parse_url)]
-	pub(crate) mine_notify: Vec<hyper::Uri>,
+	pub mine_notify: Vec<hyper::Uri>,
 
 	/// The account that earns the block rewards, in SS58 or as 0x and 64 hex digits. With `--dev` the default
 	/// is Alice's.
 	#[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
-	pub(crate) beneficiary: Option<AccountId>,
+	pub beneficiary: Option<AccountId>,
 
 	/// The header's extra data: text of at most 32 bytes.
 	#[arg(long, value_name = "TEXT", default_value = "", value_parser = parse_extra_data)]
-	pub(crate) extra_data: String,
+	pub extra_data: String,
 
 	/// The gas limit to move towards, by less than 1/1024 per block. 1 gas is 100 ns of execution.
 	#[arg(long, value_name = "GAS", default_value_t = 20_000_000, value_parser = clap::value_parser!(u64).range(MIN_GAS_LIMIT..))]
-	pub(crate) gas_target: u64,
+	pub gas_target: u64,
 
 	/// With `--dev`: the longest time between two blocks while no transaction waits, in seconds.
 	#[arg(long, value_name = "SECONDS", default_value = "6", value_parser = parse_seconds)]
-	pub(crate) heartbeat: Duration,
+	pub heartbeat: Duration,
 }
 
 fn parse_account(text: &str) -> Result<AccountId, String> {
@@ -149,7 +149,7 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
 	/// Generate, inspect and insert keys.
 	#[command(subcommand)]
 	Key(sc_cli::KeySubcommand),
@@ -168,52 +168,4 @@ pub(crate) enum Command {
 
 	/// Print the state of the chain's database.
 	ChainInfo(sc_cli::ChainInfoCmd),
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use clap::{error::ErrorKind, CommandFactory};
-
-	fn read(args: &[&str]) -> Result<Cli, ErrorKind> {
-		let args = ["isthmus-node"].iter().chain(args);
-		Cli::try_parse_from(args).map_err(|e| e.kind())
-	}
-
-	#[test]
-	fn the_command_line_is_well_formed() {
-		Cli::command().debug_assert();
-	}
-
-	#[test]
-	fn a_producer_has_a_name_and_a_kind() {
-		let cli = read(&["--producer-name", "A school", "--producer-kind", "school"]);
-		let profile = cli
-			.ok()
-			.and_then(|cli| cli.producer.profile())
-			.expect("both are given");
-		assert_eq!(
-			(&*profile.name, profile.kind),
-			("A school", ProducerKind::School)
-		);
-
-		assert!(read(&[]).is_ok_and(|cli| cli.producer.profile().is_none()));
-		for half in [
-			["--producer-name", "A school"],
-			["--producer-kind", "other"],
-		] {
-			assert_eq!(read(&half).err(), Some(ErrorKind::MissingRequiredArgument));
-		}
-	}
-
-	#[test]
-	fn a_producers_name_has_1_to_64_bytes() {
-		assert_eq!(parse_producer_name(&"n".repeat(64)), Ok("n".repeat(64)));
-		assert_eq!(
-			parse_producer_name(""),
-			Err("the name must not be empty".into())
-		);
-		let long = parse_producer_name(&"é".repeat(33));
-		assert_eq!(long, Err("66 bytes, and the chain has room for 64".into()));
-	}
 }

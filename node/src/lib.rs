@@ -12,14 +12,21 @@
 #![allow(clippy::result_large_err)]
 
 pub mod chain_spec;
-mod cli;
 pub mod client;
 mod command;
-mod miners;
-mod producer;
-mod rpc;
 pub mod service;
-mod verifiers;
+
+// Public for `tests/` alone.
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod miners;
+#[doc(hidden)]
+pub mod producer;
+#[doc(hidden)]
+pub mod rpc;
+#[doc(hidden)]
+pub mod verifiers;
 
 pub use command::{configuration, run};
 pub use polkadot_sdk::sc_cli::Error;

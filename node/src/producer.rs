@@ -12,9 +12,9 @@
 //! | [`registration`] | when to send, and what became of it |
 //! | [`transaction`] | the transaction: its content, the bytes that are signed, and its cost |
 
-pub(crate) mod identity;
+pub mod identity;
 mod registration;
-pub(crate) mod transaction;
+pub mod transaction;
 
 pub(crate) use identity::{find_key, Profile};
 pub(crate) use registration::{Deps, Registration};

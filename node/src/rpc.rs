@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The node's own RPC methods, next to those that every Substrate node has.
 
-mod block;
+pub mod block;
 mod error;
-pub(crate) mod mining;
-mod risk;
+pub mod mining;
+pub mod risk;
 pub(crate) mod sharing;
-mod verification;
+pub mod verification;
 
 use crate::{
 	client::{FullBackend, FullChain, FullClient, FullPool, FullSealer},

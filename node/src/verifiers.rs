@@ -21,27 +21,27 @@ const SET_PREFIX: &[u8] = b"isthmus:verifiers:";
 
 /// A verifier in a set.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Member {
+pub struct Member {
 	/// The key that the verifier's node votes with.
-	pub(crate) grandpa: AuthorityId,
+	pub grandpa: AuthorityId,
 	/// GRANDPA's weight of its vote.
-	pub(crate) weight: AuthorityWeight,
+	pub weight: AuthorityWeight,
 	/// The producer's account, if the runtime knew it.
-	pub(crate) account: Option<AccountId>,
+	pub account: Option<AccountId>,
 }
 
 /// A set of verifiers, which votes until the next one takes over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Set {
+pub struct Set {
 	/// GRANDPA's number of the set: the first is 0.
-	pub(crate) id: SetId,
+	pub id: SetId,
 	/// In the order of GRANDPA's authorities.
-	pub(crate) members: Vec<Member>,
+	pub members: Vec<Member>,
 }
 
 /// Why the verifiers of a block, or its signers, are unknown.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
 	/// A stored set does not decode.
 	#[error("the database is corrupt: verifier set {0} does not decode; purge the chain and sync it again")]
 	CorruptSet(SetId),
@@ -62,14 +62,14 @@ pub(crate) enum Error {
 }
 
 /// The sets of verifiers of a chain.
-pub(crate) struct VerifierSets {
+pub struct VerifierSets {
 	client: Arc<FullClient>,
 	authorities: SharedAuthoritySet<Hash, BlockNumber>,
 }
 
 impl VerifierSets {
 	/// The sets of the chain of `client`; `authorities` is GRANDPA's record of their changes.
-	pub(crate) fn new(
+	pub fn new(
 		client: Arc<FullClient>,
 		authorities: SharedAuthoritySet<Hash, BlockNumber>,
 	) -> Self {
@@ -80,7 +80,7 @@ impl VerifierSets {
 	}
 
 	/// Stores each set that takes over while the node runs. Ends with the client.
-	pub(crate) async fn follow(self: Arc<Self>) {
+	pub async fn follow(self: Arc<Self>) {
 		let mut finalized = self.client.finality_notification_stream();
 		let mut last = self.store(self.client.info().finalized_hash, None);
 		while let Some(notification) = finalized.next().await {
@@ -107,7 +107,7 @@ impl VerifierSets {
 	}
 
 	/// Returns the set that votes on the children of a block. The block's state must not be pruned.
-	pub(crate) fn after(&self, block: Hash) -> Result<Set, Error> {
+	pub fn after(&self, block: Hash) -> Result<Set, Error> {
 		let api = self.client.runtime_api();
 		let accounts = api.verifiers(block)?;
 		let account_of = |key: &AuthorityId| {
@@ -127,7 +127,7 @@ impl VerifierSets {
 	}
 
 	/// Returns the set that finalized a block, or `None` if this node no longer knows it.
-	pub(crate) fn of_finalized(&self, number: BlockNumber) -> Result<Option<Set>, Error> {
+	pub fn of_finalized(&self, number: BlockNumber) -> Result<Option<Set>, Error> {
 		let Some(id) = self.id_of_finalized(number) else {
 			return Ok(None);
 		};
@@ -165,15 +165,15 @@ fn key(id: SetId) -> Vec<u8> {
 
 /// The content of a valid justification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Votes {
+pub struct Votes {
 	/// The block that was voted for.
-	pub(crate) number: BlockNumber,
+	pub number: BlockNumber,
 	/// Its hash.
-	pub(crate) hash: Hash,
+	pub hash: Hash,
 	/// The round of the vote.
-	pub(crate) round: RoundNumber,
+	pub round: RoundNumber,
 	/// For each member of the set, in order: whether its vote is in the justification.
-	pub(crate) signed: Vec<bool>,
+	pub signed: Vec<bool>,
 }
 
 impl Votes {
@@ -183,12 +183,7 @@ impl Votes {
 	/// # Errors
 	///
 	/// Returns [`Error::CorruptJustification`] if any of this does not hold.
-	pub(crate) fn read(
-		encoded: &[u8],
-		number: BlockNumber,
-		hash: Hash,
-		set: &Set,
-	) -> Result<Self, Error> {
+	pub fn read(encoded: &[u8], number: BlockNumber, hash: Hash, set: &Set) -> Result<Self, Error> {
 		let corrupt = |reason: String| Error::CorruptJustification { number, reason };
 		let justification =
 			GrandpaJustification::<Block>::decode(encoded).map_err(|e| corrupt(e.to_string()))?;
@@ -211,6 +206,3 @@ impl Votes {
 		})
 	}
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,7 +11,7 @@ use sp_blockchain::HeaderBackend;
 /// A block by its number on the best chain, or by its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
-pub(crate) enum BlockRef {
+pub enum BlockRef {
 	/// H_i.
 	Number(BlockNumber),
 	/// The hash of a block on any fork.
@@ -43,13 +43,13 @@ impl TryFrom<Value> for BlockRef {
 
 /// A block that is in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub struct Found {
 	/// H_i.
-	pub(crate) number: BlockNumber,
+	pub number: BlockNumber,
 	/// The block's hash.
-	pub(crate) hash: Hash,
+	pub hash: Hash,
 	/// The number of blocks on top of it, if it is on the best chain: the z of the paper's Eq. 3.
-	pub(crate) depth: Option<BlockNumber>,
+	pub depth: Option<BlockNumber>,
 }
 
 impl Found {
@@ -58,10 +58,7 @@ impl Found {
 	/// # Errors
 	///
 	/// Returns an error if this node does not have the block, or the database fails.
-	pub(crate) fn look_up(
-		client: &FullClient,
-		block: Option<BlockRef>,
-	) -> Result<Self, LookUpError> {
+	pub fn look_up(client: &FullClient, block: Option<BlockRef>) -> Result<Self, LookUpError> {
 		let best = client.info();
 		let (number, hash) = match block {
 			None => (best.best_number, best.best_hash),
@@ -88,7 +85,7 @@ impl Found {
 
 /// Why a block was not found.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LookUpError {
+pub enum LookUpError {
 	/// The chain is not that long.
 	#[error("block #{number} does not exist yet: the best block is #{best}")]
 	NotYet {
@@ -103,49 +100,4 @@ pub(crate) enum LookUpError {
 	/// The database failed.
 	#[error("database: {0}")]
 	Database(#[from] sp_blockchain::Error),
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use serde_json::json;
-
-	#[test]
-	fn a_block_is_named_by_number_or_hash() {
-		let read = |value| serde_json::from_value::<BlockRef>(value).ok();
-		assert_eq!(read(json!(0)), Some(BlockRef::Number(0)));
-		assert_eq!(
-			read(json!(4_294_967_295_u32)),
-			Some(BlockRef::Number(u32::MAX))
-		);
-		let hash = format!("0x{}", "ab".repeat(32));
-		assert_eq!(
-			read(json!(hash)),
-			Some(BlockRef::Hash(Hash::repeat_byte(0xab)))
-		);
-	}
-
-	#[test]
-	fn an_invalid_block_is_answered_with_what_is_expected() {
-		let cases = [
-			json!(-1),
-			json!(1.5),
-			json!(4_294_967_296_u64),
-			json!("7"),
-			json!("0x07"),
-			json!("ab".repeat(32)),
-			json!(format!("0x{}", "ab".repeat(33))),
-			json!({ "number": 7 }),
-			json!([7]),
-			json!(true),
-		];
-		for case in cases {
-			let error = BlockRef::try_from(case.clone());
-			let sentence = format!(
-				"invalid block {case}: expected its number, its hash as 0x and 64 hex digits, or null for the \
-				 best block"
-			);
-			assert_eq!(error, Err(sentence));
-		}
-	}
 }

@@ -18,7 +18,7 @@ const INVALID_RISK: i32 = 7004;
 
 /// Why a method does not answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
 	#[error(transparent)]
 	LookUp(#[from] LookUpError),
 	#[error(transparent)]

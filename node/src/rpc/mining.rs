@@ -28,7 +28,7 @@ const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Work for miners, with geth's names and shapes. Numbers and bytes are hexadecimal, with `0x`.
 #[rpc(server)]
-pub(crate) trait EthMiningApi {
+pub trait EthMiningApi {
 	/// Returns the current work: the hash to seal (32 bytes), the seed of its Ethash epoch (32 bytes), the
 	/// boundary that the result must not exceed (32 bytes), and the block's number.
 	#[method(name = "eth_getWork", with_extensions)]
@@ -60,7 +60,7 @@ pub(crate) trait EthMiningApi {
 
 /// Why a method does not answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
 	#[error("mining is not enabled: start the node with `--mine` and `--beneficiary ACCOUNT`")]
 	NotMining,
 	#[error("no mining work available yet")]
@@ -73,7 +73,7 @@ pub(crate) enum Error {
 
 /// Why an argument is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ArgumentError {
+pub enum ArgumentError {
 	#[error("hex string without 0x prefix")]
 	NoPrefix,
 	#[error("hex string has {got} digits, want {want}")]
@@ -98,10 +98,10 @@ impl From<Error> for ErrorObjectOwned {
 }
 
 /// Answers from a sealer, or without one where the node does not mine.
-pub(crate) struct EthMining(Option<FullSealer>);
+pub struct EthMining(Option<FullSealer>);
 
 impl EthMining {
-	pub(crate) fn new(sealer: Option<FullSealer>) -> Self {
+	pub fn new(sealer: Option<FullSealer>) -> Self {
 		Self(sealer)
 	}
 
@@ -169,7 +169,7 @@ impl EthMiningApiServer for EthMining {
 }
 
 /// Returns a job as geth writes it: the hash to seal, the epoch's seed, the boundary, and H_i.
-pub(crate) fn work(job: &Job) -> [String; 4] {
+pub fn work(job: &Job) -> [String; 4] {
 	let hex = |bytes: [u8; 32]| format!("0x{}", hex::encode(bytes));
 	[
 		hex(job.seal_hash.0),
@@ -180,7 +180,7 @@ pub(crate) fn work(job: &Job) -> [String; 4] {
 }
 
 /// Parses exactly `N` bytes.
-fn bytes<const N: usize>(index: usize, text: &str) -> Result<[u8; N], Error> {
+pub fn bytes<const N: usize>(index: usize, text: &str) -> Result<[u8; N], Error> {
 	let parse = || {
 		let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
 		let mut bytes = [0; N];
@@ -197,7 +197,7 @@ fn bytes<const N: usize>(index: usize, text: &str) -> Result<[u8; N], Error> {
 }
 
 /// Parses a number of at most 64 bits, with any number of leading zeros.
-fn number(index: usize, text: &str) -> Result<u64, Error> {
+pub fn number(index: usize, text: &str) -> Result<u64, Error> {
 	let parse = || {
 		let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
 		if digits.is_empty() {
@@ -213,126 +213,4 @@ fn number(index: usize, text: &str) -> Result<u64, Error> {
 		}
 	};
 	parse().map_err(|reason| Error::Argument { index, reason })
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use futures::executor::block_on;
-	use sc_rpc_api::DenyUnsafe;
-
-	fn reason<T>(parsed: Result<T, Error>) -> ArgumentError {
-		match parsed {
-			Err(Error::Argument { index: 3, reason }) => reason,
-			Err(other) => panic!("{other}"),
-			Ok(_) => panic!("it was accepted"),
-		}
-	}
-
-	#[test]
-	fn numbers_may_have_leading_zeros_and_at_most_64_bits() {
-		for (text, value) in [
-			("0x0", 0),
-			("0x1f4", 500),
-			("0x00000000000001F4", 500),
-			("0xffffffffffffffff", u64::MAX),
-		] {
-			assert_eq!(number(3, text).unwrap(), value);
-		}
-		// The length that older documentation shows.
-		assert_eq!(
-			number(3, &format!("0x{:0>64}", "500000")).unwrap(),
-			0x50_0000
-		);
-		assert_eq!(reason(number(3, "500")), ArgumentError::NoPrefix);
-		assert_eq!(reason(number(3, "0x")), ArgumentError::Empty);
-		assert_eq!(reason(number(3, "0x+1")), ArgumentError::NotHex);
-		assert_eq!(
-			reason(number(3, "0x10000000000000000")),
-			ArgumentError::TooLarge
-		);
-	}
-
-	#[test]
-	fn bytes_have_exactly_their_length() {
-		assert_eq!(
-			bytes(3, "0x0123456789abcDEF").unwrap(),
-			0x0123_4567_89ab_cdef_u64.to_be_bytes()
-		);
-		assert_eq!(reason(bytes::<2>(3, "0123")), ArgumentError::NoPrefix);
-		assert_eq!(
-			reason(bytes::<2>(3, "0x012")),
-			ArgumentError::Length { got: 3, want: 4 }
-		);
-		assert_eq!(reason(bytes::<2>(3, "0x01é")), ArgumentError::NotHex);
-	}
-
-	/// A node that does not mine.
-	fn idle() -> EthMining {
-		EthMining::new(None)
-	}
-
-	fn extensions(deny: DenyUnsafe) -> Extensions {
-		let mut extensions = Extensions::new();
-		extensions.insert(deny);
-		extensions
-	}
-
-	#[test]
-	fn a_node_that_does_not_mine_answers_with_an_error() {
-		let open = extensions(DenyUnsafe::No);
-		let hash = || format!("0x{:064x}", 1);
-		let nonce = format!("0x{:016x}", 1);
-		let answers = [
-			block_on(idle().get_work(&open)).map(|_| ()),
-			block_on(idle().submit_work(&open, nonce, hash(), hash())).map(|_| ()),
-			idle()
-				.submit_hash_rate(&open, "0x1".into(), hash())
-				.map(|_| ()),
-		];
-		for answer in answers {
-			assert!(matches!(answer, Err(Error::NotMining)), "{answer:?}");
-		}
-		assert!(!idle().mining().unwrap());
-		assert_eq!(idle().hash_rate().unwrap(), "0x0");
-	}
-
-	#[test]
-	fn untrusted_callers_may_neither_take_nor_submit_work() {
-		let closed = extensions(DenyUnsafe::Yes);
-		let answers = [
-			block_on(idle().get_work(&closed)).map(|_| ()),
-			block_on(idle().submit_work(&closed, "".into(), "".into(), "".into())).map(|_| ()),
-			idle()
-				.submit_hash_rate(&closed, "".into(), "".into())
-				.map(|_| ()),
-		];
-		for answer in answers {
-			assert!(matches!(answer, Err(Error::Unsafe(_))), "{answer:?}");
-		}
-	}
-
-	#[test]
-	fn errors_have_geths_codes_and_sentences() {
-		let object = |error: Error| {
-			let object = ErrorObjectOwned::from(error);
-			(object.code(), object.message().to_owned())
-		};
-		assert_eq!(
-			object(Error::NoWork),
-			(-32000, "no mining work available yet".into())
-		);
-		let reason = ArgumentError::NoPrefix;
-		assert_eq!(
-			object(Error::Argument { index: 0, reason }),
-			(
-				-32602,
-				"invalid argument 0: hex string without 0x prefix".into()
-			)
-		);
-		assert_eq!(object(UnsafeRpcError.into()).0, -32601);
-		let (code, message) = object(Error::NotMining);
-		assert_eq!(code, -32000);
-		assert!(message.starts_with("mining is not enabled"), "{message}");
-	}
 }

@@ -19,13 +19,13 @@ use sp_blockchain::HeaderBackend;
 use std::{fmt, sync::Arc};
 
 /// The risk if the caller names none: the Bitcoin paper's 0.1 %.
-const DEFAULT_RISK: f64 = 0.001;
+pub const DEFAULT_RISK: f64 = 0.001;
 /// The number of recent blocks that the time between blocks is measured over.
 const BLOCKS_MEASURED: BlockNumber = 100;
 
 /// The RPC method.
 #[rpc(server)]
-pub(crate) trait RiskApi {
+pub trait RiskApi {
 	/// Returns the odds of a private fork against a block. `block`: its number on the best chain, its hash, or
 	/// null for the best block. `attackerShare`: q, the attacker's share of the hash power, 0 to 1. `risk`: the
 	/// odds that the caller accepts, 0.001 by default.
@@ -41,54 +41,54 @@ pub(crate) trait RiskApi {
 /// How long to wait until the odds are under the risk, as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Wait {
+pub struct Wait {
 	/// The least depth at which they are.
-	depth: u32,
+	pub depth: u32,
 	/// The number of blocks still missing on top.
-	blocks: u32,
+	pub blocks: u32,
 	/// The seconds until then, as expected; null if the time between blocks is unknown.
-	seconds: Option<f64>,
+	pub seconds: Option<f64>,
 }
 
 /// The answer, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RiskReport {
+pub struct RiskReport {
 	/// H_i.
-	number: BlockNumber,
+	pub number: BlockNumber,
 	/// The block's hash.
-	hash: Hash,
+	pub hash: Hash,
 	/// Whether it is the best block or an ancestor of it.
-	on_best_chain: bool,
+	pub on_best_chain: bool,
 	/// z: the number of blocks on top of it; null if it is not on the best chain.
-	depth: Option<BlockNumber>,
+	pub depth: Option<BlockNumber>,
 	/// Whether it is finalized.
 	#[serde(rename = "final")]
-	is_finalized: bool,
+	pub is_finalized: bool,
 	/// q: the attacker's share of the hash power.
-	attacker_share: f64,
+	pub attacker_share: f64,
 	/// P_z by the paper's Eq. 3.
-	equation3: Option<f64>,
+	pub equation3: Option<f64>,
 	/// P_z, exactly.
-	exact: Option<f64>,
+	pub exact: Option<f64>,
 	/// The odds that the caller accepts.
-	risk: f64,
+	pub risk: f64,
 	/// When the exact odds, without regard to finality, are under that; null if they never are.
-	wait: Option<Wait>,
+	pub wait: Option<Wait>,
 	/// The mean time between recent blocks, in seconds; null if there are fewer than two.
-	block_interval: Option<f64>,
+	pub block_interval: Option<f64>,
 	/// The answer in a sentence or two.
-	statement: String,
+	pub statement: String,
 }
 
 /// Answers from the chain's headers.
-pub(crate) struct Risks {
+pub struct Risks {
 	client: Arc<FullClient>,
 	chain: Arc<FullChain>,
 }
 
 impl Risks {
-	pub(crate) fn new(client: Arc<FullClient>, chain: Arc<FullChain>) -> Self {
+	pub fn new(client: Arc<FullClient>, chain: Arc<FullChain>) -> Self {
 		Self { client, chain }
 	}
 
@@ -128,7 +128,8 @@ impl RiskApiServer for Risks {
 }
 
 impl RiskReport {
-	fn new(
+	/// Assembles the answer for a block.
+	pub fn new(
 		block: Found,
 		finalized: BlockNumber,
 		share: Share,
@@ -214,105 +215,5 @@ impl fmt::Display for Statement {
 			),
 			(Ok(_), _) => write!(f, ", under {}.", self.risk.get()),
 		}
-	}
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-
-	fn report(depth: Option<u32>, finalized: u32, q: f64, interval: Option<f64>) -> RiskReport {
-		let block = Found {
-			number: 100,
-			hash: Hash::repeat_byte(1),
-			depth,
-		};
-		let share = Share::new(q).expect("a share");
-		let risk = Risk::new(DEFAULT_RISK).expect("a risk");
-		RiskReport::new(block, finalized, share, risk, interval)
-	}
-
-	/// The Bitcoin paper's table for q = 0.1, of which Eq. 3 is the formula.
-	#[test]
-	fn the_odds_are_those_of_the_bitcoin_paper() {
-		for (z, odds) in [
-			(0, 1.0),
-			(1, 0.204_587_3),
-			(5, 0.000_913_7),
-			(10, 0.000_001_2),
-		] {
-			let found = report(Some(z), 0, 0.1, None)
-				.equation3
-				.expect("on the best chain");
-			assert!((found - odds).abs() < 5e-8, "z = {z}: {found}");
-		}
-	}
-
-	#[test]
-	fn a_recent_block_waits() {
-		let report = report(Some(2), 99, 0.1, Some(15.0));
-		assert!(!report.is_finalized);
-		// Exactly, six blocks leave 0.059 %; five leave 0.178 %.
-		let wait = Wait {
-			depth: 6,
-			blocks: 4,
-			seconds: Some(60.0),
-		};
-		assert_eq!(report.wait, Some(wait));
-		assert_eq!(
-			report.statement,
-			"Not finalized, with 2 blocks on top of it: an attacker with 0.1 of the hash power overtakes the \
-			 chain with odds of 5.600e-2; 4 more blocks reduce them to under 0.001."
-		);
-	}
-
-	#[test]
-	fn a_deep_block_does_not_wait() {
-		let report = report(Some(6), 99, 0.1, Some(15.0));
-		let wait = Wait {
-			depth: 6,
-			blocks: 0,
-			seconds: Some(0.0),
-		};
-		assert_eq!(report.wait, Some(wait));
-		assert!(
-			report.statement.ends_with(", under 0.001."),
-			"{}",
-			report.statement
-		);
-	}
-
-	#[test]
-	fn a_finalized_block_is_out_of_reach() {
-		let report = report(Some(0), 100, 0.9, None);
-		assert!(report.is_finalized);
-		assert_eq!((report.exact, report.wait), (Some(1.0), None));
-		assert_eq!(
-			report.statement,
-			"Finalized: no node follows a fork without it, however heavy. Without finality, an attacker with \
-			 0.9 of the hash power would overtake the 0 blocks on top of it with odds of 1.000e0."
-		);
-	}
-
-	#[test]
-	fn half_of_the_power_always_overtakes() {
-		let report = report(Some(50), 99, 0.5, Some(15.0));
-		assert_eq!((report.exact, report.wait), (Some(1.0), None));
-		assert_eq!(
-			report.statement,
-			"Not finalized, with 50 blocks on top of it: an attacker with 0.5 of the hash power overtakes the chain \
-			 with odds of 1.000e0; an attacker with a share of 0.5 always catches up: no depth is \
-			 enough."
-		);
-	}
-
-	#[test]
-	fn a_block_of_another_fork_has_no_odds() {
-		let report = report(None, 200, 0.1, None);
-		assert!(!report.is_finalized && !report.on_best_chain);
-		assert_eq!(
-			(report.depth, report.equation3, report.exact),
-			(None, None, None)
-		);
 	}
 }

@@ -30,7 +30,7 @@ const LOOK_AHEAD: BlockNumber = 4096;
 
 /// The RPC method.
 #[rpc(server)]
-pub(crate) trait VerificationApi {
+pub trait VerificationApi {
 	/// Returns the state of a block's verification. `block`: its number on the best chain, its hash, or null
 	/// for the best block.
 	#[method(name = "isthmus_verification", blocking)]
@@ -40,11 +40,11 @@ pub(crate) trait VerificationApi {
 /// A verifier, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Verifier {
+pub struct Verifier {
 	/// The producer's account, or null if it is unknown.
-	account: Option<AccountId>,
+	pub account: Option<AccountId>,
 	/// The key that its node votes with, as an SS58 address.
-	grandpa_key: AuthorityId,
+	pub grandpa_key: AuthorityId,
 }
 
 impl From<&Member> for Verifier {
@@ -59,64 +59,64 @@ impl From<&Member> for Verifier {
 /// The votes that finalized a block, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Justification {
+pub struct Justification {
 	/// The block that was voted for.
-	number: BlockNumber,
+	pub number: BlockNumber,
 	/// The hash of that block.
-	hash: Hash,
+	pub hash: Hash,
 	/// The round of the vote.
-	round: RoundNumber,
+	pub round: RoundNumber,
 }
 
 /// What is known of the running round of votes, as JSON. Which block it is for is known when it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Round {
+pub struct Round {
 	/// The round's number in the set.
-	number: RoundNumber,
+	pub number: RoundNumber,
 	/// Verifiers whose first vote (prevote) was seen.
-	prevoted: Vec<Verifier>,
+	pub prevoted: Vec<Verifier>,
 	/// Verifiers whose last vote (precommit) was seen.
-	precommitted: Vec<Verifier>,
+	pub precommitted: Vec<Verifier>,
 	/// Verifiers whose last vote was not seen.
-	missing: Vec<Verifier>,
+	pub missing: Vec<Verifier>,
 }
 
 /// The answer, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Verification {
+pub struct Verification {
 	/// H_i.
-	number: BlockNumber,
+	pub number: BlockNumber,
 	/// The block's hash.
-	hash: Hash,
+	pub hash: Hash,
 	/// Whether it is the best block or an ancestor of it.
-	on_best_chain: bool,
+	pub on_best_chain: bool,
 	/// The number of blocks on top of it; null if it is not on the best chain.
-	confirmations: Option<BlockNumber>,
+	pub confirmations: Option<BlockNumber>,
 	/// Whether it is finalized: linked for good.
 	#[serde(rename = "final")]
-	is_finalized: bool,
+	pub is_finalized: bool,
 	/// Whether more than half of the verifiers are known to have verified it.
-	more_than_half: bool,
+	pub more_than_half: bool,
 	/// GRANDPA's number of the set of verifiers that votes on the block; null if unknown.
-	set_id: Option<SetId>,
+	pub set_id: Option<SetId>,
 	/// The number of verifiers in the set; null if unknown.
-	verifiers: Option<usize>,
+	pub verifiers: Option<usize>,
 	/// Verifiers that are known to have verified it.
-	verified_by: Vec<Verifier>,
+	pub verified_by: Vec<Verifier>,
 	/// The other verifiers of the set.
-	not_seen: Vec<Verifier>,
+	pub not_seen: Vec<Verifier>,
 	/// The votes that `verifiedBy` is read from; null if there are none.
-	justified_by: Option<Justification>,
+	pub justified_by: Option<Justification>,
 	/// The running round of votes, if the block is not finalized and a round runs.
-	round: Option<Round>,
+	pub round: Option<Round>,
 	/// The answer in a sentence or two.
-	statement: String,
+	pub statement: String,
 }
 
 /// What is known of a block's verification.
-enum Known {
+pub enum Known {
 	/// Finalized by these votes.
 	Signed(Set, Votes),
 	/// Finalized, and the votes are not kept.
@@ -128,25 +128,21 @@ enum Known {
 }
 
 /// The votes of a running round that this node has seen. GRANDPA does not say for which blocks they are.
-struct Seen {
-	round: RoundNumber,
-	prevotes: HashSet<AuthorityId>,
-	precommits: HashSet<AuthorityId>,
+pub struct Seen {
+	pub round: RoundNumber,
+	pub prevotes: HashSet<AuthorityId>,
+	pub precommits: HashSet<AuthorityId>,
 }
 
 /// Answers from the database and from GRANDPA's voter.
-pub(crate) struct Verifications {
+pub struct Verifications {
 	client: Arc<FullClient>,
 	sets: Arc<VerifierSets>,
 	voter: SharedVoterState,
 }
 
 impl Verifications {
-	pub(crate) fn new(
-		client: Arc<FullClient>,
-		sets: Arc<VerifierSets>,
-		voter: SharedVoterState,
-	) -> Self {
+	pub fn new(client: Arc<FullClient>, sets: Arc<VerifierSets>, voter: SharedVoterState) -> Self {
 		Self {
 			client,
 			sets,
@@ -220,7 +216,8 @@ fn split(
 }
 
 impl Verification {
-	fn new(block: Found, known: Known) -> Self {
+	/// Assembles the answer for a block.
+	pub fn new(block: Found, known: Known) -> Self {
 		let on_best_chain = block.depth.is_some();
 		let statement = Statement {
 			block,
@@ -282,7 +279,7 @@ impl Verification {
 }
 
 /// Returns whether these are strictly more than half of the set.
-fn more_than_half(signed: usize, set: &Set) -> bool {
+pub fn more_than_half(signed: usize, set: &Set) -> bool {
 	signed > set.members.len() / 2
 }
 
@@ -355,6 +352,3 @@ fn noun(verifiers: usize) -> &'static str {
 		"verifiers"
 	}
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A justification is accepted only if every part of it holds.
 
-use super::{Error, Member, Set, Votes};
 use codec::{Decode, Encode};
+use isthmus_node::verifiers::{Error, Member, Set, Votes};
 use isthmus_primitives::{BlockNumber, Hash, Header};
 use polkadot_sdk::*;
 use sp_consensus_grandpa::{

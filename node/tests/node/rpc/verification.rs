@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The answer for each state of a block's verification.
 
-use super::*;
-use polkadot_sdk::sp_keyring::Ed25519Keyring::{self, Alice, Bob, Charlie, Dave};
+use isthmus_node::{
+	rpc::{
+		block::Found,
+		verification::{more_than_half, Justification, Known, Seen, Verification, Verifier},
+	},
+	verifiers::{Member, Set, Votes},
+};
+use isthmus_primitives::{BlockNumber, Hash};
+use polkadot_sdk::*;
+use sp_consensus_grandpa::AuthorityId;
+use sp_keyring::Ed25519Keyring::{self, Alice, Bob, Charlie, Dave};
+use std::collections::HashSet;
 
 const HASH: Hash = Hash::repeat_byte(1);
 
