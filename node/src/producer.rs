@@ -4,13 +4,13 @@
 //!
 //! Once the node is synced and the account is not a producer yet, the node sends `DataSharing::register`,
 //! signed with the key of type `prod` in its keystore, and watches the transaction until it is finalized. It
-//! sends a lost transaction again, and one that the chain rejected not.
+//! resends a lost transaction, but not one that the chain rejected.
 //!
 //! | file | what |
 //! |---|---|
-//! | [`identity`] | who the producer is: name, kind and key |
-//! | [`registration`] | when to send, and what became of it |
-//! | [`transaction`] | the transaction: its content, the bytes that are signed, and its cost |
+//! | `identity.rs` | who the producer is: name, kind and key |
+//! | `registration.rs` | when to send, and what became of it |
+//! | `transaction.rs` | the transaction: its content, the bytes that are signed, and its cost |
 
 pub mod identity;
 mod registration;

@@ -3,10 +3,10 @@
 //!
 //! | stage | builds |
 //! |---|---|
-//! | [`parts`] | database, client, pool, block import and import queue: what every command needs |
-//! | [`finality`] | what GRANDPA shares with network and RPC; last of all, the voter |
-//! | [`network`] | connections to peers, and the RPC servers |
-//! | [`mining`] | the sealer, the author, the built-in miner and the miners' port |
+//! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
+//! | `finality.rs` | what GRANDPA shares with network and RPC; last of all, the voter |
+//! | `network.rs` | connections to peers, and the RPC servers |
+//! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
 
 mod finality;
 mod mining;
@@ -15,6 +15,7 @@ mod parts;
 
 use crate::{
 	cli::MiningArgs,
+	client::FullSealer,
 	producer::{self, Profile, Registration},
 	rpc,
 };
@@ -63,44 +64,26 @@ pub(crate) fn new_full(
 		.transpose()?;
 	core.compile_runtime()?;
 
-	let finality = finality::prepare(&config, &core, grandpa);
-	task_manager
-		.spawn_handle()
-		.spawn("verifier-sets", None, finality.sets().follow());
+	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
 	let sealer = mining::sealer(&core, author.is_some())?;
 	let network = network::start(network::Inputs {
 		config,
 		core: &core,
 		import_queue,
-		rpc: rpc::Deps {
-			client: core.client.clone(),
-			pool: core.pool.clone(),
-			chain: core.chain.clone(),
-			finality: finality.rpc.clone(),
-			sealer: sealer.clone(),
-			sharing: rpc::sharing::Sharing::new(core.client.clone())?,
-		},
+		rpc: rpc_deps(&core, finality.rpc.clone(), sealer.clone())?,
 		grandpa_protocol: finality.protocol(),
 		task_manager: &mut task_manager,
 		telemetry: telemetry.as_mut(),
 	})?;
-	task_manager.spawn_essential_handle().spawn(
-		"pow-follow-finality",
-		Some("block-import"),
-		core.block_import.clone().follow_finality(),
-	);
 	if let (Some(author), Some(sealer)) = (author, sealer) {
 		let sync = network.sync.clone();
-		mining::start(
-			&core,
-			mining::Inputs {
-				options: options.mining,
-				author,
-				sealer,
-				sync,
-			},
-			&task_manager,
-		)?;
+		let inputs = mining::Inputs {
+			options: options.mining,
+			author,
+			sealer,
+			sync,
+		};
+		mining::start(inputs, &core, &task_manager)?;
 	}
 	if let Some(deps) = producer {
 		let registration = Registration::new(deps, network.sync.clone());
@@ -110,6 +93,22 @@ pub(crate) fn new_full(
 	}
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Returns what the RPC methods answer from.
+fn rpc_deps(
+	core: &Core,
+	finality: rpc::FinalityDeps,
+	sealer: Option<FullSealer>,
+) -> sp_blockchain::Result<rpc::Deps> {
+	Ok(rpc::Deps {
+		client: core.client.clone(),
+		pool: core.pool.clone(),
+		chain: core.chain.clone(),
+		finality,
+		sealer,
+		sharing: rpc::sharing::Sharing::new(core.client.clone())?,
+	})
 }
 
 /// Finds the producer's key, so that a node without it fails before it meets a peer.

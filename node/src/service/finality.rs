@@ -28,19 +28,19 @@ pub(super) struct Finality {
 }
 
 impl Finality {
-	/// Returns the verifier sets, past and present.
-	pub(super) fn sets(&self) -> Arc<VerifierSets> {
-		self.rpc.sets.clone()
-	}
-
 	/// Returns the name of the protocol that votes travel on.
 	pub(super) fn protocol(&self) -> ProtocolName {
 		self.config.protocol_name.clone()
 	}
 }
 
-/// Prepares what the other stages need of GRANDPA.
-pub(super) fn prepare(config: &Configuration, core: &Core, link: FullGrandpaLink) -> Finality {
+/// Prepares what the other stages need of GRANDPA, and starts the tasks that follow finality.
+pub(super) fn prepare(
+	config: &Configuration,
+	core: &Core,
+	link: FullGrandpaLink,
+	task_manager: &TaskManager,
+) -> Finality {
 	let authority_set = link.shared_authority_set().clone();
 	let rpc = FinalityDeps {
 		voter_state: SharedVoterState::empty(),
@@ -52,6 +52,14 @@ pub(super) fn prepare(config: &Configuration, core: &Core, link: FullGrandpaLink
 		),
 		sets: Arc::new(VerifierSets::new(core.client.clone(), authority_set)),
 	};
+	task_manager
+		.spawn_handle()
+		.spawn("verifier-sets", None, rpc.sets.clone().follow());
+	task_manager.spawn_essential_handle().spawn(
+		"pow-follow-finality",
+		Some("block-import"),
+		core.block_import.clone().follow_finality(),
+	);
 	let genesis_hash = core.client.info().genesis_hash;
 	let config = sc_consensus_grandpa::Config {
 		gossip_duration: Duration::from_millis(333),

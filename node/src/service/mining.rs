@@ -84,8 +84,8 @@ pub(super) fn sealer(core: &Core, mines: bool) -> Result<Option<FullSealer>, Ser
 ///
 /// Returns the error of the first part that cannot start: the Ethash folder, or the miners' port.
 pub(super) fn start(
-	core: &Core,
 	inputs: Inputs,
+	core: &Core,
 	task_manager: &TaskManager,
 ) -> Result<(), ServiceError> {
 	let Inputs {
