@@ -6,7 +6,6 @@ use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, Hash};
 use polkadot_sdk::*;
-use sc_client_api::HeaderBackend;
 use sc_consensus::DefaultImportQueue;
 use sc_network::{
 	config::FullNetworkConfiguration, service::traits::NetworkService, Litep2pNetworkBackend,
