@@ -290,6 +290,7 @@ impl Maker {
 	pub fn finalize(&self, hash: Hash) -> Result<(), MakeError> {
 		use polkadot_sdk::sc_client_api::Finalizer;
 		self.parts
+			.core
 			.client
 			.finalize_block(hash, None, false)
 			.map_err(MakeError::from)
