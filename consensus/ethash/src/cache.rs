@@ -2,12 +2,14 @@
 //! appendix J.3).
 
 use crate::{
+	error::Error,
 	hashimoto::{Hash, Output, Pages},
 	item::{fnv, Divisor, Item, Page, ITEM_WORDS},
 	keccak,
-	machine::{Kernel, Machine, Path},
+	kernel::{Kernel, Machine},
+	machine::Path,
 	memory::Memory,
-	seed_hash, Error, Sizes,
+	sizes::{seed_hash, Sizes},
 };
 use alloc::vec::Vec;
 use core::{array, fmt};

@@ -1,13 +1,15 @@
 //! The dataset, which a miner holds, and the search over it (yellow paper, appendix J.3.3 and J.4).
 
 use crate::{
+	boundary::Boundary,
 	cache::{self, Cache, Items},
+	error::Error,
 	hashimoto::{Hash, Output, Pages},
 	item::{Divisor, Item, Page},
 	keccak,
-	machine::{Kernel, Machine, Path},
+	kernel::{Kernel, Machine},
+	machine::Path,
 	memory::Memory,
-	Error,
 };
 use core::{
 	fmt,
@@ -138,7 +140,7 @@ impl Dataset {
 	pub fn search(
 		&self,
 		seal_hash: &[u8; 32],
-		boundary: &[u8; 32],
+		boundary: &Boundary,
 		nonces: Range<u64>,
 		stop: &AtomicBool,
 	) -> Searched {
@@ -157,7 +159,7 @@ impl Dataset {
 			hashes += count;
 			for (nonce, digests) in (first..nonces.end).zip(digests) {
 				let output = Output::from(digests);
-				if crate::meets(&output.result, boundary) {
+				if boundary.is_met_by(&output.result) {
 					return Searched {
 						found: Some(Found { nonce, output }),
 						hashes,

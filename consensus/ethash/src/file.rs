@@ -16,7 +16,13 @@
 //! files are mapped in pages of 4 KiB, which slow the search down (docs/performance.md), and a mapped file
 //! that someone cuts short ends the process.
 
-use crate::{item::Item, memory::Memory, Cache, Dataset, Progress};
+use crate::{
+	cache::Cache,
+	dataset::{Dataset, Progress},
+	error::Error,
+	item::Item,
+	memory::Memory,
+};
 use std::{
 	fs::{self, File},
 	hash::Hasher,
@@ -84,7 +90,7 @@ pub enum FileError {
 	Stopped,
 	/// No room in memory.
 	#[error(transparent)]
-	Memory(crate::Error),
+	Memory(Error),
 }
 
 impl Dataset {

@@ -4,7 +4,7 @@
 use crate::{
 	item::{fnv, Divisor, Item, Page, ITEM_WORDS},
 	keccak,
-	machine::{Kernel, Machine},
+	kernel::{Kernel, Machine},
 };
 
 /// J_accesses: pages that one hash reads.

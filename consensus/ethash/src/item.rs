@@ -100,7 +100,7 @@ impl Divisor {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::{sizes::Sizes, tests::Random};
+	use crate::{sizes::Sizes, testing::Random};
 
 	#[test]
 	fn fnv_is_the_papers() {

@@ -1,7 +1,10 @@
 //! KEC256 and KEC512, the Keccak of the papers (its first padding, not SHA-3's), of messages that fit
 //! one block: all that Ethash hashes. Messages and digests are little-endian 64-bit words.
 
-use crate::machine::{Kernel, Machine, Portable, States, STATES};
+use crate::{
+	kernel::{Kernel, Machine, States, STATES},
+	machine::Portable,
+};
 
 /// ι's constants.
 const ROUND_CONSTANTS: [u64; 24] = [
@@ -221,7 +224,7 @@ fn permute<M: Machine>(m: M, state: &mut [M::Lanes; 25]) {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::{machine::Path, tests::Random};
+	use crate::{machine::Path, testing::Random};
 	use tiny_keccak::{Hasher, Keccak};
 
 	fn reference<const D: usize>(mut hasher: Keccak, message: &[u64]) -> [u64; D] {

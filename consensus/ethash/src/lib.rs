@@ -14,18 +14,18 @@
 //! n = KEC(s ‖ m)                                       the result, 32 bytes
 //! ```
 //!
-//! A verifier does the cheap part first ([`final_result`] with the claimed mix against [`boundary`]),
+//! A verifier does the cheap part first ([`final_result`] with the claimed mix against a [`Boundary`]),
 //! and only then [`Cache::light`], which makes the 128 dataset items that one hash reads. A miner has a
 //! [`Dataset`] and calls [`Dataset::search`].
 //!
 //! ```
-//! use isthmus_ethash::{boundary, final_result, meets, Cache, Sizes};
+//! use isthmus_ethash::{final_result, Boundary, Cache, Sizes};
 //!
 //! let cache = Cache::new(Sizes::DEVELOPMENT, 0)?;
 //! let seal_hash = [7; 32];
 //! let output = cache.light(&seal_hash, 42);
 //! assert_eq!(final_result(&seal_hash, 42, &output.mix_hash), output.result);
-//! assert!(meets(&output.result, &boundary(1u64.into())?));
+//! assert!(Boundary::from_difficulty(1.into())?.is_met_by(&output.result));
 //! # Ok::<(), isthmus_ethash::Error>(())
 //! ```
 //!
@@ -52,15 +52,18 @@ mod file;
 mod hashimoto;
 mod item;
 mod keccak;
+mod kernel;
 mod machine;
 mod memory;
 mod sizes;
 #[cfg(feature = "std")]
 mod store;
+#[cfg(test)]
+mod testing;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86;
 
-pub use boundary::{boundary, meets};
+pub use boundary::Boundary;
 pub use cache::Cache;
 pub use dataset::{Dataset, Found, Progress, Searched};
 pub use error::Error;
@@ -72,26 +75,3 @@ pub use machine::Path;
 pub use sizes::{seed_hash, Sizes, EPOCH_LENGTH, MAX_DATASET_BYTES};
 #[cfg(feature = "std")]
 pub use store::{CacheStore, KEPT_CACHES};
-
-#[cfg(test)]
-mod tests {
-	/// Numbers for tests that are the same in every run (SplitMix64).
-	pub(crate) struct Random(pub(crate) u64);
-
-	impl Random {
-		pub(crate) fn next(&mut self) -> u64 {
-			self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-			let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-			let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-			mixed ^ (mixed >> 31)
-		}
-
-		pub(crate) fn word(&mut self) -> u32 {
-			self.next() as u32
-		}
-
-		pub(crate) fn words<const N: usize>(&mut self) -> [u64; N] {
-			core::array::from_fn(|_| self.next())
-		}
-	}
-}

@@ -3,7 +3,10 @@
 //! Every algorithm of this crate is written once, generic over a [`Machine`]. What a machine does is
 //! defined by [`Portable`], which is plain Rust.
 
-use crate::item::{fnv, Item};
+use crate::{
+	item::{fnv, Item},
+	kernel::{Kernel, Machine, STATES},
+};
 use alloc::{vec, vec::Vec};
 use core::fmt;
 
@@ -73,60 +76,6 @@ impl fmt::Debug for Path {
 	fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
 		formatter.write_str(self.name())
 	}
-}
-
-/// A piece of work that is compiled once for each machine.
-pub(crate) trait Kernel {
-	/// What the work gives.
-	type Output;
-
-	/// Does it. Implementations are `#[inline(always)]`, so that they are compiled inside the function
-	/// that has the machine's instructions enabled.
-	fn run<M: Machine>(self, machine: M) -> Self::Output;
-}
-
-/// States that [`Machine::permute`] takes at once, word by word: `[i][k]` is the i-th word of the k-th
-/// state.
-pub(crate) type States = [[u64; STATES]; 25];
-/// How many states.
-pub(crate) const STATES: usize = 8;
-
-/// A kind of processor. A value of it is proof that this processor is of the kind.
-pub(crate) trait Machine: Copy {
-	/// An item in the machine's registers.
-	type Words: Copy;
-	/// One 64-bit word of each of `LANES` Keccak states.
-	type Lanes: Copy;
-	/// A divisor of [`STATES`].
-	const LANES: usize;
-
-	/// Runs the kernel with the machine's instructions, as a function of its own: it is compiled once,
-	/// and not again wherever it is used.
-	fn run<K: Kernel>(self, kernel: K) -> K::Output;
-
-	/// The item at hand.
-	fn load(self, item: &Item) -> Self::Words;
-	/// The reverse of [`Machine::load`].
-	fn store(self, words: Self::Words, item: &mut Item);
-	/// FNV(x, y), word by word.
-	fn fnv(self, x: Self::Words, y: Self::Words) -> Self::Words;
-	/// Asks for the item's cache line ahead of its use. Changes nothing but the time that takes.
-	fn prefetch(self, item: &Item);
-
-	/// The words of the states from `at` on.
-	fn load_lanes(self, words: &[u64; STATES], at: usize) -> Self::Lanes;
-	/// The reverse of [`Machine::load_lanes`].
-	fn store_lanes(self, lanes: Self::Lanes, words: &mut [u64; STATES], at: usize);
-	/// The same word in all lanes.
-	fn splat(self, word: u64) -> Self::Lanes;
-	/// a ⊕ b.
-	fn xor(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
-	/// a ⊕ b ⊕ c.
-	fn xor3(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
-	/// Keccak's χ: a ⊕ (¬b ∧ c).
-	fn chi(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
-	/// Rotates left by `BITS`, which is from 1 to 63.
-	fn rotate<const BITS: u32>(self, a: Self::Lanes) -> Self::Lanes;
 }
 
 /// Any processor.

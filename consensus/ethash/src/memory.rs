@@ -1,7 +1,7 @@
 //! Room for the items of a cache or a dataset, in huge pages where they can be had: the reads of Ethash
 //! are all over it, and with pages of 4 KiB most of them would wait for an address translation first.
 
-use crate::{item::Item, Error};
+use crate::{error::Error, item::Item};
 
 /// A number of items, zero at first.
 pub(crate) struct Memory {

@@ -1,6 +1,6 @@
 //! How large an epoch's cache and dataset are, and its seed (yellow paper, appendix J.1 and J.2).
 
-use crate::{keccak, Error};
+use crate::{error::Error, keccak};
 
 /// J_epoch: blocks per epoch.
 pub const EPOCH_LENGTH: u64 = 30_000;

@@ -1,6 +1,6 @@
 //! The caches of the last epochs, kept at hand.
 
-use crate::{Cache, Error, Sizes};
+use crate::{cache::Cache, error::Error, sizes::Sizes};
 use std::{
 	collections::VecDeque,
 	sync::{Arc, Mutex, OnceLock, PoisonError},

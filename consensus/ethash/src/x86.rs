@@ -9,7 +9,7 @@
 
 use crate::{
 	item::{Item, FNV_PRIME},
-	machine::{Kernel, Machine, STATES},
+	kernel::{Kernel, Machine, STATES},
 };
 use core::arch::x86_64::*;
 

@@ -2,8 +2,8 @@
 //! what they should, and all paths give the same bits.
 
 use isthmus_ethash::{
-	boundary, final_result, meets, Cache, Dataset, Error, Found, Item, Output, Path, Progress,
-	Searched, Sizes,
+	final_result, Boundary, Cache, Dataset, Error, Found, Item, Output, Path, Progress, Searched,
+	Sizes,
 };
 use std::{
 	ops::ControlFlow,
@@ -132,7 +132,7 @@ fn progress_is_told_and_may_stop_the_making() {
 
 #[test]
 fn a_search_finds_the_least_nonce() {
-	let boundary = boundary(40u64.into()).unwrap();
+	let boundary = Boundary::from_difficulty(40.into()).unwrap();
 	let stop = AtomicBool::new(false);
 	for path in Path::available() {
 		let cache = cache(path);
@@ -141,7 +141,7 @@ fn a_search_finds_the_least_nonce() {
 			let seal_hash = seal_hash(number);
 			let first = u64::from(number) << 32;
 			let expected =
-				(first..).find(|nonce| meets(&cache.light(&seal_hash, *nonce).result, &boundary));
+				(first..).find(|nonce| boundary.is_met_by(&cache.light(&seal_hash, *nonce).result));
 			let nonce = expected.unwrap();
 			let output = cache.light(&seal_hash, nonce);
 			let Searched { found, hashes } =
@@ -165,9 +165,13 @@ fn a_search_finds_the_least_nonce() {
 #[test]
 fn a_search_ends_at_the_last_nonce_and_when_told_to_stop() {
 	let dataset = dataset(&cache(Path::best()), 1);
-	let nothing = [0; 32];
 	let stop = AtomicBool::new(false);
-	let last = dataset.search(&seal_hash(0), &nothing, u64::MAX - 21..u64::MAX, &stop);
+	let last = dataset.search(
+		&seal_hash(0),
+		&Boundary::MIN,
+		u64::MAX - 21..u64::MAX,
+		&stop,
+	);
 	assert_eq!(
 		last,
 		Searched {
@@ -176,7 +180,7 @@ fn a_search_ends_at_the_last_nonce_and_when_told_to_stop() {
 		}
 	);
 	#[allow(clippy::reversed_empty_ranges)]
-	let reversed = dataset.search(&seal_hash(0), &[0xff; 32], 5..4, &stop);
+	let reversed = dataset.search(&seal_hash(0), &Boundary::MAX, 5..4, &stop);
 	assert_eq!(
 		reversed,
 		Searched {
@@ -185,7 +189,7 @@ fn a_search_ends_at_the_last_nonce_and_when_told_to_stop() {
 		}
 	);
 	stop.store(true, Ordering::Relaxed);
-	let stopped = dataset.search(&seal_hash(0), &[0xff; 32], 0..u64::MAX, &stop);
+	let stopped = dataset.search(&seal_hash(0), &Boundary::MAX, 0..u64::MAX, &stop);
 	assert_eq!(
 		stopped,
 		Searched {

@@ -4,7 +4,7 @@
 //! broken is in [`crate::refuse`].
 
 use codec::Encode;
-use isthmus_ethash::{final_result, meets, Cache, Dataset, Found, Sizes};
+use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	digest::{seal_hash, uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
 	params::{ChainParameters, EthashSizes},
@@ -168,7 +168,7 @@ impl Miner {
 		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
 			return Err(ForgeError::LaterEpoch(unsealed.number));
 		}
-		let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+		let boundary = boundary(difficulty);
 		let hash = seal_hash(unsealed).0;
 		let never = AtomicBool::new(false);
 		let Found { nonce, output } = self
@@ -194,6 +194,11 @@ impl Miner {
 	}
 }
 
+/// Returns the boundary of a difficulty, of 1 where it is zero.
+fn boundary(difficulty: U256) -> Boundary {
+	Boundary::from_difficulty(difficulty).unwrap_or(Boundary::MAX)
+}
+
 /// A seal whose mix hash is made up, and whose result is yet within the boundary: it passes the quick
 /// check, which needs no dataset, at the price of `difficulty` Keccaks.
 ///
@@ -201,11 +206,11 @@ impl Miner {
 ///
 /// [`ForgeError::NoNonce`].
 pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
-	let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+	let boundary = boundary(difficulty);
 	let hash = seal_hash(unsealed).0;
 	let mix_hash = Hash::repeat_byte(0x33);
 	(0..u64::MAX)
-		.find(|nonce| meets(&final_result(&hash, *nonce, &mix_hash.0), &boundary))
+		.find(|nonce| boundary.is_met_by(&final_result(&hash, *nonce, &mix_hash.0)))
 		.map(|nonce| Seal { mix_hash, nonce })
 		.ok_or(ForgeError::NoNonce)
 }

@@ -8,7 +8,7 @@ use criterion::{
 	Throughput,
 };
 use ethash::{EthereumPatch, LightDAG};
-use isthmus_ethash::{Cache, Dataset, Path, Sizes};
+use isthmus_ethash::{Boundary, Cache, Dataset, Path, Sizes};
 use std::{
 	hint::black_box,
 	ops::ControlFlow,
@@ -195,7 +195,7 @@ fn full(criterion: &mut Criterion) {
 						let first = (number as u64) << 32;
 						let stop = AtomicBool::new(false);
 						let range = first..first + each;
-						black_box(dataset.search(&SEAL_HASH, &[0; 32], range, &stop));
+						black_box(dataset.search(&SEAL_HASH, &Boundary::MIN, range, &stop));
 					});
 					time.mul_f64(wanted as f64 / (each * threads as u64) as f64)
 				});
