@@ -1,7 +1,8 @@
-//! The few operations that a processor's vector units do better, and the choice among them.
+// SPDX-License-Identifier: Apache-2.0
+//! The choice among the processor's instructions, and the machine that every processor is.
 //!
-//! Every algorithm of this crate is written once, generic over a [`Machine`]. What a machine does is
-//! defined by [`Portable`], which is plain Rust.
+//! Every algorithm of this crate is written once, generic over a [`Machine`]. [`Portable`], in plain
+//! Rust, defines what each operation of a machine computes.
 
 use crate::{
 	item::{fnv, Item},
@@ -13,9 +14,9 @@ use core::fmt;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use crate::x86::{Avx2, Avx512};
 
-/// Which of the processor's instructions are used. All paths give the same bits.
+/// The processor's instructions that a computation uses. All paths compute the same bits.
 ///
-/// There is no way to name a path that the processor lacks.
+/// A path that the processor lacks cannot be constructed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Path(Kind);
 
@@ -29,10 +30,10 @@ enum Kind {
 }
 
 impl Path {
-	/// Plain Rust, which every processor has. Without `std` there is no other.
+	/// Plain Rust, for every processor. Without `std` it is the only path.
 	pub const PORTABLE: Self = Self(Kind::Portable(Portable));
 
-	/// The paths that this processor has, the fastest last.
+	/// Returns the paths that this processor has, the fastest last.
 	pub fn available() -> Vec<Self> {
 		#[allow(unused_mut)]
 		let mut paths = vec![Self::PORTABLE];
@@ -44,12 +45,12 @@ impl Path {
 		paths
 	}
 
-	/// The fastest path that this processor has.
+	/// Returns the fastest path that this processor has.
 	pub fn best() -> Self {
 		Self::available().pop().unwrap_or(Self::PORTABLE)
 	}
 
-	/// What to call it.
+	/// Returns the name to print.
 	pub fn name(self) -> &'static str {
 		match self.0 {
 			Kind::Portable(_) => "portable",
@@ -78,7 +79,7 @@ impl fmt::Debug for Path {
 	}
 }
 
-/// Any processor.
+/// Any processor, in plain Rust.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Portable;
 

@@ -1,5 +1,6 @@
-//! The whole algorithm on the small sizes: light and full agree, threads change nothing, searches find
-//! what they should, and all paths give the same bits.
+// SPDX-License-Identifier: Apache-2.0
+//! The whole algorithm on the development sizes: light and full hashes agree, the number of threads
+//! changes nothing, searches find the least nonce, and all paths compute the same bits.
 
 use isthmus_ethash::{
 	final_result, Boundary, Cache, Dataset, Error, Found, Item, Output, Path, Progress, Searched,
@@ -112,20 +113,20 @@ fn the_dataset_does_not_depend_on_threads_or_path() {
 }
 
 #[test]
-fn progress_is_told_and_may_stop_the_making() {
+fn progress_is_reported_and_can_stop_the_generation() {
 	let cache = cache(Path::best());
-	let told = Mutex::new(Vec::new());
+	let reports = Mutex::new(Vec::new());
 	Dataset::generate(&cache, 2, |progress| {
-		told.lock().unwrap().push(progress);
+		reports.lock().unwrap().push(progress);
 		ControlFlow::Continue(())
 	})
 	.unwrap();
-	let told = told.into_inner().unwrap();
-	assert!(told.contains(&Progress {
+	let reports = reports.into_inner().unwrap();
+	assert!(reports.contains(&Progress {
 		done: 8191,
 		total: 8191
 	}));
-	assert_eq!(told.len(), 8);
+	assert_eq!(reports.len(), 8);
 	let stopped = Dataset::generate(&cache, 2, |_| ControlFlow::Break(())).unwrap_err();
 	assert_eq!(stopped, Error::Stopped);
 }
@@ -148,7 +149,7 @@ fn a_search_finds_the_least_nonce() {
 				dataset.search(&seal_hash, &boundary, first..first + 10_000, &stop);
 			assert_eq!(found, Some(Found { nonce, output }), "{path:?}");
 			assert!(hashes > nonce - first);
-			// A range that ends just before it, or that is empty, has none.
+			// A range that ends just before it has none.
 			let before = dataset.search(&seal_hash, &boundary, first..nonce, &stop);
 			assert_eq!(
 				before,
@@ -163,7 +164,7 @@ fn a_search_finds_the_least_nonce() {
 }
 
 #[test]
-fn a_search_ends_at_the_last_nonce_and_when_told_to_stop() {
+fn a_search_ends_at_the_last_nonce_and_when_stopped() {
 	let dataset = dataset(&cache(Path::best()), 1);
 	let stop = AtomicBool::new(false);
 	let last = dataset.search(
