@@ -283,7 +283,7 @@ impl pallet_sudo::Config for Runtime {
 }
 
 impl pallet_data_sharing::Config for Runtime {
-	type Bound = pallet_verifiers::Bound<Runtime>;
+	type Bound = pallet_verifiers::MustStay<Runtime>;
 	/// As long as the SDK lets an answer be on its way.
 	type CancelNotice = ConstU32<16>;
 	type Currency = Balances;
