@@ -57,7 +57,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 }
 
-/// Weights for tests, without a database's.
+/// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn on_initialize() -> Weight {
 		// Shortest time: 7_030 ns.

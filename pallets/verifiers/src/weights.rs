@@ -69,7 +69,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 }
 
-/// Weights for tests, without a database's.
+/// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn apply() -> Weight {
 		// Shortest time: 70_786 ns.
