@@ -135,7 +135,7 @@ fn hash_each<M: Machine, const N: usize, const D: usize, const BLOCK: usize, con
 	digests
 }
 
-/// Keccak-f[1600] on the first `count` states, as many at once as the machine can.
+/// Applies Keccak-f[1600] to the first `count` states, `LANES` at once.
 struct Permute<'a> {
 	states: &'a mut States,
 	count: usize,

@@ -44,7 +44,7 @@
 //! | keep the dataset between starts | `Dataset::save`, `Dataset::load` |
 //! | share the caches of recent epochs between threads | `CacheStore` |
 //!
-//! # What it is not for
+//! # Out of scope
 //!
 //! It knows no blocks: what a header is, how its seal hash is made and what difficulty it must have are
 //! the caller's (`isthmus-rules`). It does not drive graphics cards, and it does not speak to miners.

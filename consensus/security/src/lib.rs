@@ -35,7 +35,7 @@
 //! binomial ([`exact`]), and the attacker's odds are better than the paper's, 2.4 times better at
 //! q = 0.1 and z = 6.
 //!
-//! # What it is not for
+//! # Out of scope
 //!
 //! The numbers are about private forks on proof of work alone. A finalized block cannot be reverted by
 //! such a fork, whatever its odds. The plot of Fig. 5 is drawn by the command `isthmus risk`, and
