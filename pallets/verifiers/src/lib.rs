@@ -205,7 +205,7 @@ pub mod pallet {
 
 	/// The events.
 	#[pallet::event]
-	#[pallet::generate_deposit(fn deposit_event)]
+	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
 		/// A producer applied to become a verifier.
 		Applied {
