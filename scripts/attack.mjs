@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attacks a chain of this machine in every way that docs/security.md tells of, and writes what came of it.
 // scripts/attack builds what this needs and runs it.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MasterSecret } from '../lib/envelope.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 

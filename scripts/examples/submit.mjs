@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 
 const provider = new WsProvider(process.argv[2] ?? 'ws://127.0.0.1:9944');

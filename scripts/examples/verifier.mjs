@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { WsProvider } from '@polkadot/api';
 import { CallRefused, Client } from '../lib/sharing.mjs';
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attacks on shared data, against running nodes: queries without authorisation, what was signed or granted on
 // another chain played again, a reader whose grant was revoked, and a node that lies to readers.
 //
@@ -11,7 +13,7 @@ import { EncryptionKeyPair, MasterSecret } from './envelope.mjs';
 import { firstChunkWithAnyKey } from './envelope/record.mjs';
 import { LyingNode } from './lying-node.mjs';
 import { LocalNode, runToEnd } from './node.mjs';
-import { messageOf, newNonce } from './query.mjs';
+import { queryMessage, newNonce } from './query.mjs';
 import { Rpc } from './rpc.mjs';
 import { Client, hex, recordKey } from './sharing.mjs';
 
@@ -191,19 +193,19 @@ async function signedQueries(tries, world, other) {
 	const owner = school.address;
 	for (const method of ['sharing_query', 'sharing_chunks']) {
 		const page = method === 'sharing_chunks' ? { first: 0, count: 1 } : {};
-		const question = (signer, leaf) => client.question(signer, method, owner, KEYS[leaf], page);
+		const question = (signer, leaf) => client.signQuery(signer, method, owner, KEYS[leaf], page);
 		const changed = async (changes) => {
 			const { request } = await question(company, 1);
-			return client.ask({ method, request: { ...request, ...changes } });
+			return client.sendQuery({ method, request: { ...request, ...changes } });
 		};
 		const asked = await question(company, 1);
-		await tries.works(`${method} by the company`, () => client.ask(asked));
-		await tries.refused(`the company's ${method} once more`, 'Replayed', () => client.ask(asked));
+		await tries.works(`${method} by the company`, () => client.sendQuery(asked));
+		await tries.refused(`the company's ${method} once more`, 'Replayed', () => client.sendQuery(asked));
 		await tries.refused(`${method} by a stranger`, 'NotAuthorised', async () =>
-			client.ask(await question(stranger, 1)),
+			client.sendQuery(await question(stranger, 1)),
 		);
 		await tries.refused(`${method} outside the granted range`, 'OutOfRange', async () =>
-			client.ask(await question(company, 0)),
+			client.sendQuery(await question(company, 0)),
 		);
 		const { request: strangers } = await question(stranger, 1);
 		for (const [what, changes, name] of [
@@ -221,11 +223,11 @@ async function signedQueries(tries, world, other) {
 			['for another chain', { genesis: other.client.genesis }, 'WrongChain'],
 		]) {
 			const words = { genesis, block, nonce: newNonce(), key: KEYS[1], ...page, ...changes };
-			const message = messageOf({ method, caller: company.publicKey, owner: school.publicKey, ...words });
+			const message = queryMessage({ method, caller: company.publicKey, owner: school.publicKey, ...words });
 			const signature = hex(company.sign(message, { withType: true }));
 			const signed = { ...words, genesis: hex(words.genesis), nonce: hex(words.nonce), key: hex(words.key) };
 			const request = { caller: company.address, owner, ...signed, signature };
-			await tries.refused(`${method} ${what}`, name, () => client.ask({ method, request }));
+			await tries.refused(`${method} ${what}`, name, () => client.sendQuery({ method, request }));
 		}
 	}
 }

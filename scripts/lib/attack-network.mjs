@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attacks on a chain's blocks: nodes are started for them here, and isthmus-adversary carries them out.
 
 import { mkdtempSync } from 'node:fs';

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The project's programs, run to their end: where they are, and what they print. And attacks one after the other.
 
 import { spawn } from 'node:child_process';

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the attacks came to, as docs/security.md tells it: reads the attacks' lines, and writes the table.
 // Nothing here attacks anybody; attack.mjs does.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Fills blocks of a development chain with the dearest calls, and measures what they cost: their gas
 // against the block's limit, and the time in which the node's Wasm executes them once more.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Measures storing and fetching with the `isthmus` program on a development chain: payload per second,
 // the chain's bytes per payload byte, memory, and where the time goes.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Keys, the key tree and the encryption formats with which data is shared: the same as the Rust crate
 // in client/envelope, by the same names, and held to it by the vectors beside that crate. Folders are as in
 // client/sdk, key files as in client/cli.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Ethash (yellow paper, appendix J) in plain JavaScript, for tests: written from the paper and apart
 // from the node's code, so that the two check each other. Slow; meant for the development sizes.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Large records: a file encrypted, hashed and stored chunk by chunk, and read again, with a few chunks
 // in memory at a time. What is on the chain, and in which order, is the data-sharing pallet's.
 

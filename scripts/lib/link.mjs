@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Links between nodes that can be cut: a node reaches another one only through a port of this process, which passes
 // bytes on, or does not. To the nodes it looks like a network that fails, and needs no rights on this machine.
 

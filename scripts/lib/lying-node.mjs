@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A node that lies: it passes on every question to an honest node, and changes answers on their way back.
 // For attacks on readers.
 

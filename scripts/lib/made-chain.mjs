@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Chains made to measure, faster than any miner would: by the test program `isthmus-adversary`, whose timestamps are
 // made too. Every block keeps every rule.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A network of nodes on this machine, for the tests: its nodes, and who of them is
 // connected to whom.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Nodes of an Isthmus chain as child processes, on this machine alone: for the demo and the tests.
 // What is said to a node beyond "are you up?" is in sharing.mjs.
 

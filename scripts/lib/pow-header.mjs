@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The paper's fields in a header as JSON-RPC gives it: what `primitives/src/digest.rs` writes into the digest.
 
 /** A pre-runtime item (SCALE variant 6) of the engine `pow_`. */

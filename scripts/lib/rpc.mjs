@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A node's JSON-RPC without the chain's metadata: light enough to watch several nodes at once, block by block.
 
 import { setTimeout as pause } from 'node:timers/promises';

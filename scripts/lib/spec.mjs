@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Chain specifications for networks on this machine, made from the node's built-in `local` one. The accounts' keys
 // are derived from public phrases (`//Alice`), so such a chain gives no security.
 

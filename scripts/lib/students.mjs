@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A school's records, made up: marks and missed lessons of students who do not exist, by month. The
 // same file every time.
 

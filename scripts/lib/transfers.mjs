@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Transfers that are bound to no fork, for tests of a network that is split.
 
 import { Keyring } from '@polkadot/api';

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A hostile peer against a real node: it offers blocks that break one rule each, and floods. The node must refuse
 // every block for its own rule, part with who is at fault, and mine on.
 

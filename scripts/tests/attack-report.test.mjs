@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The table of docs/security.md, from outcomes made up for it.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The attacks, run short, as docs/security.md has them: every defence holds, and nothing is written.
 
 import assert from 'node:assert/strict';

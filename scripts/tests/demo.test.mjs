@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Runs the demo as a user does: it finishes, and prints every step of the story.
 
 import assert from 'node:assert/strict';

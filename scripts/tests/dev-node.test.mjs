@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The node as a program: how soon a development chain answers, that it survives `kill -9`, and what
 // the command line refuses.
 

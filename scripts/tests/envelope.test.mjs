@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The JavaScript envelope against the vectors that the Rust crate wrote, valid and invalid, and HPKE
 // against RFC 9180's own. Needs no node.
 

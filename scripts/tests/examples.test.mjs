@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The examples run, and README.md prints them as they are.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Mining by programs that are not the node: a miner written against geth's documentation, with an
 // Ethash of its own, mines a development chain over JSON-RPC.
 

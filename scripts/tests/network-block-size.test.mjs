@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The largest block that there can be: it is mined, reaches four nodes, and is imported and final on all.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Four nodes that all mine and all verify: they end with one chain, uncles are rewarded, finality bears one
 // verifier down and waits for the second, and a network that was split in two becomes one chain again.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The heavier chain wins though it is the shorter: two halves of a network with chains of their own meet.
 //
 // Total difficulty decides, and D(H) falls with the time between blocks. The one chain has a block a second, so

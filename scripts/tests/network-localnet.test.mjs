@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // `scripts/localnet`, as a person uses it.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A node that joins late: it syncs a chain of 2,000 blocks with forks, and comes back sound from `kill -9` in the
 // middle of it, twenty times in a row.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The set of verifiers changes while the chain runs: one is admitted and one removed by the votes of the others,
 // and finality goes on through both changes.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a client that knows nothing of this chain sees of it: `@polkadot/api`, and so Polkadot.js
 // Apps, with nothing configured.
 

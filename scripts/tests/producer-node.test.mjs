@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A producer's node registers its producer by itself, once, and says plainly when it cannot.
 
 import assert from 'node:assert/strict';

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Signed questions to a node, and large records: what is stored in chunks is read again by those who may,
 // in pages, and everyone else is refused, each with the reason's own code.
 
@@ -11,7 +13,7 @@ import { after, before, test } from 'node:test';
 import { contentHash, EncryptionKeyPair, Encryptor, Manifest, MasterSecret } from '../lib/envelope.mjs';
 import { FileChanged, readChunks, storeFile } from '../lib/large.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { messageOf } from '../lib/query.mjs';
+import { queryMessage } from '../lib/query.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
 /** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
@@ -65,7 +67,7 @@ after(async () => {
 
 /** A signed question of the company for the small record, or another. */
 const question = (key = small, signer = company, method = 'sharing_query', page = {}) =>
-	client.question(signer, method, school.address, key, page);
+	client.signQuery(signer, method, school.address, key, page);
 
 const refused = (promise, name, code, message) => assert.rejects(promise, { name, code, message });
 
@@ -103,7 +105,7 @@ test("manifests' and signed queries' vectors pass", { timeout }, async () => {
 		const [genesis, caller, owner, key, nonce] = ['genesis', 'caller', 'owner', 'key', 'nonce'].map((name) =>
 			bytes(vector[name]),
 		);
-		const message = messageOf({ ...vector, genesis, caller, owner, key, nonce });
+		const message = queryMessage({ ...vector, genesis, caller, owner, key, nonce });
 		assert.equal(unhex(message), vector.message);
 	}
 });
@@ -194,17 +196,17 @@ test('who may not ask is refused, each with its own code', { timeout }, async ()
 		return { ...request, signature: request.signature.slice(0, -1) + last };
 	};
 	const forged = await question();
-	await refused(client.ask({ ...forged, request: flip(forged.request) }), 'Forged', 7101, /signature/);
+	await refused(client.sendQuery({ ...forged, request: flip(forged.request) }), 'Forged', 7101, /signature/);
 	const other = { ...forged.request, key: hex(large) };
-	await refused(client.ask({ ...forged, request: other }), 'Forged', 7101, /signature/);
+	await refused(client.sendQuery({ ...forged, request: other }), 'Forged', 7101, /signature/);
 	const inHisName = { ...(await question(small, stranger)).request, caller: company.address };
-	await refused(client.ask({ ...forged, request: inHisName }), 'Forged', 7101, /signature/);
+	await refused(client.sendQuery({ ...forged, request: inHisName }), 'Forged', 7101, /signature/);
 	// What was refused as forged was not used up.
-	await client.ask(forged);
-	await refused(client.ask(forged), 'Replayed', 7102, /nonce/);
+	await client.sendQuery(forged);
+	await refused(client.sendQuery(forged), 'Replayed', 7102, /nonce/);
 
 	const elsewhere = { ...(await question()).request, genesis: hex(new Uint8Array(32)) };
-	await refused(client.ask({ ...forged, request: elsewhere }), 'WrongChain', 7104, /0x0000/);
+	await refused(client.sendQuery({ ...forged, request: elsewhere }), 'WrongChain', 7104, /0x0000/);
 	await refused(client.signedQuery(company, owner, recordKey('none')), 'UnknownRecord', 7105, /no record/);
 	await refused(client.signedQuery(stranger, owner, small), 'NotAuthorised', 7106, /no grant/);
 	await refused(client.signedChunks(stranger, owner, small, 0, 1), 'NotAuthorised', 7106, /no grant/);
@@ -213,14 +215,14 @@ test('who may not ask is refused, each with its own code', { timeout }, async ()
 
 	for (const change of [{ nonce: '0x00' }, { signature: '0x01' }, { owner: 'nobody' }]) {
 		const request = { ...(await question()).request, ...change };
-		await assert.rejects(client.ask({ ...forged, request }), { code: -32602 });
+		await assert.rejects(client.sendQuery({ ...forged, request }), { code: -32602 });
 	}
 	await assert.rejects(client.signedChunks(company, owner, small, 0, 0), { code: -32602 });
 });
 
 test('a signature as wallets make it, or of another kind, is taken', { timeout }, async () => {
 	const { method, request } = await question();
-	const message = messageOf({
+	const message = queryMessage({
 		method,
 		genesis: client.genesis,
 		caller: company.publicKey,
@@ -231,10 +233,10 @@ test('a signature as wallets make it, or of another kind, is taken', { timeout }
 	});
 	const wrapped = Buffer.concat([Buffer.from('<Bytes>'), message, Buffer.from('</Bytes>')]);
 	const signature = hex(company.sign(wrapped, { withType: true }));
-	assert.equal((await client.ask({ method, request: { ...request, signature } })).leaf, 0);
+	assert.equal((await client.sendQuery({ method, request: { ...request, signature } })).leaf, 0);
 	// Of a stranger with another kind of key: the signature is right, and the grant is missing.
 	const other = new Keyring({ type: 'ed25519' }).addFromUri('//Dave');
-	await refused(client.ask(await question(small, other)), 'NotAuthorised', 7106, /no grant/);
+	await refused(client.sendQuery(await question(small, other)), 'NotAuthorised', 7106, /no grant/);
 });
 
 test('many readers ask at once', { timeout }, async () => {
@@ -244,7 +246,7 @@ test('many readers ask at once', { timeout }, async () => {
 	for (const chunks of asked) assert.deepEqual(chunks, asked[0]);
 	// Of one question sent many times, one is answered.
 	const same = await question();
-	const outcomes = await Promise.allSettled(Array.from({ length: 16 }, () => client.ask(same)));
+	const outcomes = await Promise.allSettled(Array.from({ length: 16 }, () => client.sendQuery(same)));
 	assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
 	for (const { reason } of outcomes.filter((outcome) => outcome.status === 'rejected')) {
 		assert.equal(reason.name, 'Replayed');
@@ -298,7 +300,7 @@ test('requests are listed with what the policy says of them', { timeout }, async
 test('a question that is not recent is stale, and bytes that are gone are not served', { timeout }, async () => {
 	const early = await question();
 	const ahead = { ...early.request, block: early.request.block + 9 };
-	const message = messageOf({
+	const message = queryMessage({
 		method: early.method,
 		genesis: client.genesis,
 		caller: company.publicKey,
@@ -308,11 +310,11 @@ test('a question that is not recent is stale, and bytes that are gone are not se
 		nonce: bytes(ahead.nonce.slice(2)),
 	});
 	const signature = hex(company.sign(message, { withType: true }));
-	await refused(client.ask({ ...early, request: { ...ahead, signature } }), 'Stale', 7103, /recent block/);
+	await refused(client.sendQuery({ ...early, request: { ...ahead, signature } }), 'Stale', 7103, /recent block/);
 
 	const best = async () => (await client.api.rpc.chain.getHeader()).number.toNumber();
 	while ((await best()) <= early.request.block + 64) await makeBlock();
-	await refused(client.ask(early), 'Stale', 7103, /recent block/);
+	await refused(client.sendQuery(early), 'Stale', 7103, /recent block/);
 
 	// The first records' blocks are among those that a pruning node has dropped by now.
 	const { address: owner } = school;
@@ -322,14 +324,14 @@ test('a question that is not recent is stale, and bytes that are gone are not se
 
 test('a node that is started again answers no question again', { timeout }, async () => {
 	const [answered, other] = [await question(), await question()];
-	await client.ask(answered);
+	await client.sendQuery(answered);
 	await client.disconnect();
 	await node.stop();
 	node = await startNode();
 	client = await Client.connect(node.url);
-	await refused(client.ask(answered), 'Stale', 7103, /recent block/);
+	await refused(client.sendQuery(answered), 'Stale', 7103, /recent block/);
 	// It cannot tell which ones of that block were answered, so it takes none.
-	await refused(client.ask(other), 'Stale', 7103, /recent block/);
+	await refused(client.sendQuery(other), 'Stale', 7103, /recent block/);
 	await makeBlock();
-	await client.ask(await question());
+	await client.sendQuery(await question());
 });

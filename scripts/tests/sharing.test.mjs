@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Data circulation on a running chain: what is granted can be read, everything else is refused with
 // its own error and changes nothing.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a node says of a block's verification and of the risk to it, on a chain of one verifier. What several
 // verifiers do is in the network's tests.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What all parts of the envelope use: its error, bytes and integers, and the primitives that keys are
 // derived with. Labels and layouts are with their users.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A folder's list of files: what its record has as a value.
 
 import { concat, copy, EnvelopeError, integer, utf8 } from './common.mjs';

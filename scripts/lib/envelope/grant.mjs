@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Grants: the keys of a range of leaves, sealed to a consumer's public key by HPKE (RFC 9180) in base
 // mode. Its `info` binds everything that the chain says of the grant.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Key files: an account's secrets, locked with a passphrase.
 
 import { createDecipheriv, scryptSync } from 'node:crypto';

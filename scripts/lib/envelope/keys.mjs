@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Encryption keys: the pair to which grants are sealed, apart from the key that signs an account's
 // transactions.
 

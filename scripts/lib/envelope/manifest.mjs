@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The manifest of a large record: its header, and the hash of every chunk, by which nodes serve it; and
 // the Merkle tree over those hashes, by which the chain checks a chunk when it arrives. The layout is
 // in docs/formats.md.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The owner's master secret, and the root it gives each dataset and epoch.
 
 import { bytes, concat, copy, hkdf, integer, random, utf8 } from './common.mjs';

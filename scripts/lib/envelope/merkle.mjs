@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The Merkle tree by which a large record's chunk is checked alone: RFC 6962's (section 2.1) with
 // SHA-256. Its leaves are made of the chunks' hashes: see manifest.mjs.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Records: a value encrypted under its leaf's key, in chunks that can be read one by one. The
 // construction is STREAM over AES-256-GCM, with a random salt for every encryption and a commitment to
 // the leaf's key.

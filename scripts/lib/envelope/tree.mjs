@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The key tree: a GGM tree of height 32 over HMAC-SHA256. A node's key gives the keys of all leaves
 // below it and tells nothing of any other node, so a range of leaves is opened by the few nodes that
 // cover it.
