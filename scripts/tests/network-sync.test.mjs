@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeChain } from '../lib/made-chain.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { PATIENCE, Rpc } from '../lib/rpc.mjs';
+import { Rpc, TIMEOUT } from '../lib/rpc.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
 
 /** Ends what hangs; no bound on speed. */
@@ -43,7 +43,7 @@ function randomNumbers(seed, most) {
 
 /** Resolves with the best block once it has at least this number. */
 async function syncedTo(node, rpc, number) {
-	for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+	for (const end = performance.now() + TIMEOUT; performance.now() < end; ) {
 		const best = await rpc.best();
 		if (best.number >= number) return best;
 		await pause(LOOK_EVERY);
