@@ -115,7 +115,7 @@ for (const [name, args, sentence] of [
 	],
 	[
 		'a beneficiary that is not an account',
-		['--chain', 'local', '--tmp', '--mine', '--beneficiary', 'alice'],
+		['--chain', 'local', '--tmp', '--mine', '--beneficiary', 'not-an-account'],
 		/not an account: give an SS58 address, or 0x and 64 hex digits/,
 	],
 	[
