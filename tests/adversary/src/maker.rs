@@ -10,7 +10,7 @@
 use crate::forge::{timestamp_inherent, uncles_inherent, with_seal, ForgeError, Miner};
 use codec::Encode;
 use isthmus_engine::{BlockError, BlockTree, CheckError};
-use isthmus_node::service::{FullClient, Parts};
+use isthmus_node::{client::FullClient, service::Parts};
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest, POW_ENGINE_ID},
 	params::ChainParameters,
@@ -116,13 +116,13 @@ impl Maker {
 		let config = isthmus_node::configuration(args, tokio::runtime::Handle::current())
 			.map_err(|error| MakeError::Open(error.to_string()))?;
 		let parts = Parts::new(&config).map_err(|error| MakeError::Open(error.to_string()))?;
-		let miner = Miner::new(parts.chain.parameters())?;
+		let miner = Miner::new(parts.core.chain.parameters())?;
 		Ok(Self { parts, miner })
 	}
 
 	/// Returns the chain's parameters.
 	pub fn params(&self) -> &ChainParameters {
-		self.parts.chain.parameters()
+		self.parts.core.chain.parameters()
 	}
 
 	/// Returns the miner that seals the blocks.
@@ -132,12 +132,12 @@ impl Maker {
 
 	/// Returns the client of the database.
 	pub fn client(&self) -> &FullClient {
-		&self.parts.client
+		&self.parts.core.client
 	}
 
 	/// Returns the hash of the best block, by the node's own fork choice.
 	pub fn best(&self) -> Hash {
-		self.parts.client.info().best_hash
+		self.parts.core.client.info().best_hash
 	}
 
 	/// Returns what the rules need to know of a parent block.
@@ -146,7 +146,7 @@ impl Maker {
 	///
 	/// Returns [`CheckError::UnknownParent`], or the error of the database.
 	pub fn parent(&self, hash: Hash) -> Result<Parent, MakeError> {
-		Ok(self.parts.chain.parent(hash)?)
+		Ok(self.parts.core.chain.parent(hash)?)
 	}
 
 	/// Returns the sum of H_d over a block and its ancestors.
@@ -155,7 +155,7 @@ impl Maker {
 	///
 	/// Returns the error of the database.
 	pub fn total_difficulty(&self, hash: Hash) -> Result<U256, MakeError> {
-		Ok(self.parts.chain.total_difficulty(hash)?)
+		Ok(self.parts.core.chain.total_difficulty(hash)?)
 	}
 
 	/// Returns up to two headers that a child of `parent` may name as uncles.
@@ -164,8 +164,8 @@ impl Maker {
 	///
 	/// Returns the error of the database.
 	pub fn uncle_candidates(&self, parent: Hash) -> Result<Vec<Header>, MakeError> {
-		let children = |block| self.parts.backend.children(block);
-		Ok(self.parts.chain.uncle_candidates(parent, children)?)
+		let children = |block| self.parts.core.backend.children(block);
+		Ok(self.parts.core.chain.uncle_candidates(parent, children)?)
 	}
 
 	/// Makes and seals a block. The database does not change.
@@ -174,7 +174,7 @@ impl Maker {
 	///
 	/// Returns the error of the runtime, if it cannot execute the block.
 	pub fn make(&self, plan: Plan) -> Result<MadeBlock, MakeError> {
-		let client = &self.parts.client;
+		let client = &self.parts.core.client;
 		let parent = self.parent(plan.parent)?;
 		let pre = PreDigest {
 			beneficiary: plan.beneficiary,
@@ -263,7 +263,7 @@ impl Maker {
 		body: Vec<OpaqueExtrinsic>,
 		action: StateAction<isthmus_primitives::Block>,
 	) -> Result<Hash, MakeError> {
-		let chain = &self.parts.chain;
+		let chain = &self.parts.core.chain;
 		// Timestamps may be anything that is not ahead of the clock.
 		let checked = chain.check_header(&header, crate::now())?;
 		chain.check_body(&header, &checked, Some(&body), crate::now())?;
@@ -274,7 +274,7 @@ impl Maker {
 		params.post_hash = Some(hash);
 		params.body = Some(body);
 		params.state_action = action;
-		match self.parts.block_import.import_block(params).await {
+		match self.parts.core.block_import.import_block(params).await {
 			Ok(ImportResult::Imported(_) | ImportResult::AlreadyInChain) => Ok(hash),
 			Ok(other) => Err(MakeError::Import(format!("{other:?}"))),
 			Err(error) => Err(MakeError::Import(error.to_string())),
@@ -292,6 +292,7 @@ impl Maker {
 	pub fn finalize(&self, hash: Hash) -> Result<(), MakeError> {
 		use polkadot_sdk::sc_client_api::Finalizer;
 		self.parts
+			.core
 			.client
 			.finalize_block(hash, None, false)
 			.map_err(MakeError::from)
