@@ -114,15 +114,9 @@ for (const [name, args, sentence] of [
 		/`--mine` needs `--beneficiary ACCOUNT`: the account that earns the block rewards/,
 	],
 	[
-<<<<<<< HEAD
 		'a beneficiary that is not an account',
 		['--chain', 'local', '--tmp', '--mine', '--beneficiary', 'not-an-account'],
-		/not an account: give an SS58 address, or 0x and 64 hex digits/,
-=======
-		'a beneficiary that is no account',
-		['--chain', 'local', '--tmp', '--mine', '--beneficiary', 'nobody'],
 		/expected an SS58 address, or 0x and 64 hex digits/,
->>>>>>> main
 	],
 	[
 		'extra data of more than 32 bytes',
