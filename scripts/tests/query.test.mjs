@@ -31,7 +31,7 @@ const SCOPE = { dataset: 0, epoch: 0, from: 0, to: 10 };
 const CHUNK = 100_000;
 const FILE = Buffer.alloc(3 * CHUNK - 1).map((_, i) => (i * 7) ^ (i >> 8));
 
-let node, client, school, company, stranger, folder, file;
+let node, client, school, company, stranger, folder, file, early;
 
 const place = (key, leaf, dataset = 0) => ({ dataset, epoch: 0, leaf, key });
 
@@ -56,6 +56,8 @@ before(
 			client.setEncryptionKey(company, await pair.publicKey()),
 		]);
 		await client.authorize(school, master, company.address, SCOPE, { term: 1_000 });
+		// Signed now, so that it grows old while the other tests make blocks.
+		early = await sign();
 	},
 	{ timeout },
 );
@@ -298,10 +300,10 @@ test("requests are listed with the policy's verdict", { timeout }, async () => {
 });
 
 test('an old query is stale, and pruned bytes are not served', { timeout }, async () => {
-	const early = await sign();
-	const ahead = { ...early.request, block: early.request.block + 9 };
+	const recent = await sign();
+	const ahead = { ...recent.request, block: recent.request.block + 9 };
 	const message = queryMessage({
-		method: early.method,
+		method: recent.method,
 		genesis: client.genesis,
 		caller: company.publicKey,
 		owner: school.publicKey,
@@ -310,12 +312,14 @@ test('an old query is stale, and pruned bytes are not served', { timeout }, asyn
 		nonce: bytes(ahead.nonce.slice(2)),
 	});
 	const signature = hex(company.sign(message, { withType: true }));
-	await refused(client.sendQuery({ ...early, request: { ...ahead, signature } }), 'Stale', 7103, /recent block/);
+	await refused(client.sendQuery({ ...recent, request: { ...ahead, signature } }), 'Stale', 7103, /recent block/);
 
 	const best = async () => (await client.api.rpc.chain.getHeader()).number.toNumber();
 	while ((await best()) <= early.request.block + 64) await makeBlock();
 	await refused(client.sendQuery(early), 'Stale', 7103, /recent block/);
 
+	// A pruning node drops a block once it has finalized 64 more.
+	await client.finalized(await makeBlock());
 	// The node has pruned the blocks of the first records by now.
 	const { address: owner } = school;
 	await client.signedQuery(company, owner, gone);
