@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	dataset,
 	error::Error,
+	options::Options,
 	report::Lines,
 	text::{account, day, end, Amount, Leaves, Range},
 };
@@ -87,7 +88,8 @@ impl fmt::Display for Granted {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Lines<Granted>, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
 	let call = match opts.request {

@@ -4,6 +4,7 @@
 use crate::{
 	context::Context,
 	error::Error,
+	options::Options,
 	text::{account, Amount},
 };
 use isthmus_sdk::AccountId;
@@ -42,7 +43,8 @@ impl fmt::Display for Balance {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Balance, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Balance, Error> {
+	let context = &Context::connect(options).await?;
 	let account = match opts.account {
 		Some(account) => account,
 		None => *context.identity().await?.id(),

@@ -4,6 +4,7 @@
 use crate::{
 	context::Context,
 	error::{Error, Kind},
+	options::Options,
 	report::{Lines, Report},
 	text::{amount, count, Amount, Key},
 };
@@ -276,7 +277,8 @@ impl fmt::Display for Listed {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Box<dyn Report>, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = &context.identity().await?;
 	Ok(match opts.command {
 		Command::List => Box::new(list(context, identity.id()).await?),

@@ -4,6 +4,7 @@
 use crate::{
 	context::Context,
 	error::Error,
+	options::Options,
 	progress::Bar,
 	text::{account, bytes, count, record_key, Key},
 };
@@ -81,9 +82,11 @@ enum Target {
 	Folder(PathBuf),
 }
 
-/// Runs the command. Returns `None` if the record was written to stdout.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Option<Fetched>, Error> {
+/// Runs the command. What is wrong with its arguments is reported before it connects. Returns `None` if
+/// the record was written to stdout.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>, Error> {
 	let target = target(&opts)?;
+	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let (client, owner) = (&context.client, &opts.owner);
 	let reading = Reading::open(client, &identity, owner, opts.name).await?;
@@ -117,7 +120,7 @@ pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Option<Fetched>
 	}))
 }
 
-/// Returns where the bytes go, after checks that need no chain.
+/// Returns where the bytes go.
 fn target(opts: &Opts) -> Result<Target, Error> {
 	let output = match (&opts.output, Key(opts.name).to_string()) {
 		(Some(output), _) => output.clone(),

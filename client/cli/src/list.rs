@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	dataset,
 	error::Error,
+	options::Options,
 	report::{Lines, Report},
 	text::{account, bytes, end, Key, Range},
 };
@@ -136,7 +137,8 @@ impl fmt::Display for Grant {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Box<dyn Report>, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let context = &Context::connect(options).await?;
 	let owner = match opts.owner {
 		Some(owner) => owner,
 		None => *context.identity().await?.id(),

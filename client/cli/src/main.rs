@@ -38,7 +38,6 @@ mod trace;
 mod transfer;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use context::Context;
 use error::Error;
 use options::Options;
 use report::{Output, Report};
@@ -119,35 +118,27 @@ fn main() -> ExitCode {
 
 #[tokio::main(worker_threads = 2)]
 async fn run(command: Command, options: Options) -> Result<Answer, Error> {
-	// These need no chain, or not always.
-	let command = match command {
-		Command::Completions(opts) => {
-			return completions::run(opts, Isthmus::command()).map(nothing)
-		}
-		Command::Key(opts) => return key::run(opts, options).await.map(Some),
-		Command::Man(opts) => return man::run(opts, Isthmus::command()).map(nothing),
-		Command::Risk(opts) => return risk::run(opts, options).await,
-		command => command,
-	};
-	let context = &Context::connect(options).await?;
 	match command {
-		Command::Register(opts) => register::run(opts, context).await.map(report),
-		Command::Dataset(opts) => dataset::run(opts, context).await.map(Some),
-		Command::Store(opts) => store::run(opts, context).await.map(report),
-		Command::Remove(opts) => remove::run(opts, context).await.map(report),
-		Command::Request(opts) => request::run(opts, context).await.map(Some),
-		Command::Requests(opts) => requests::run(opts, context).await.map(report),
-		Command::Authorize(opts) => authorize::run(opts, context).await.map(report),
-		Command::Reject(opts) => reject::run(opts, context).await.map(report),
-		Command::Revoke(opts) => revoke::run(opts, context).await.map(nothing),
-		Command::Serve(opts) => serve::run(opts, context).await.map(nothing),
-		Command::Fetch(opts) => Ok(fetch::run(opts, context).await?.and_then(report)),
-		Command::List(opts) => list::run(opts, context).await.map(Some),
-		Command::Trace(opts) => trace::run(opts, context).await.map(report),
-		Command::Balance(opts) => balance::run(opts, context).await.map(report),
-		Command::Transfer(opts) => transfer::run(opts, context).await.map(report),
-		Command::Status(opts) => status::run(opts, context).await.map(Some),
-		Command::Completions(_) | Command::Key(_) | Command::Man(_) | Command::Risk(_) => Ok(None),
+		Command::Key(opts) => key::run(opts, options).await.map(Some),
+		Command::Register(opts) => register::run(opts, options).await.map(report),
+		Command::Dataset(opts) => dataset::run(opts, options).await.map(Some),
+		Command::Store(opts) => store::run(opts, options).await.map(report),
+		Command::Remove(opts) => remove::run(opts, options).await.map(report),
+		Command::Request(opts) => request::run(opts, options).await.map(Some),
+		Command::Requests(opts) => requests::run(opts, options).await.map(report),
+		Command::Authorize(opts) => authorize::run(opts, options).await.map(report),
+		Command::Reject(opts) => reject::run(opts, options).await.map(report),
+		Command::Revoke(opts) => revoke::run(opts, options).await.map(nothing),
+		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
+		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
+		Command::List(opts) => list::run(opts, options).await.map(Some),
+		Command::Trace(opts) => trace::run(opts, options).await.map(report),
+		Command::Balance(opts) => balance::run(opts, options).await.map(report),
+		Command::Transfer(opts) => transfer::run(opts, options).await.map(report),
+		Command::Status(opts) => status::run(opts, options).await.map(Some),
+		Command::Risk(opts) => risk::run(opts, options).await,
+		Command::Completions(opts) => completions::run(opts, Isthmus::command()).map(nothing),
+		Command::Man(opts) => man::run(opts, Isthmus::command()).map(nothing),
 	}
 }
 

@@ -26,6 +26,7 @@ pub(crate) fn run(opts: Opts, command: clap::Command) -> Result<(), Error> {
 	match opts.output {
 		None => {
 			let mut page = Vec::new();
+			let command = command.disable_help_subcommand(true);
 			Man::new(command).render(&mut page).map_err(Error::failed)?;
 			io::stdout().write_all(&page).map_err(Error::failed)
 		}

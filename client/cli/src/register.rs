@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus register`: registers a producer, or removes it.
 
-use crate::{context::Context, error::Error};
+use crate::{context::Context, error::Error, options::Options};
 use isthmus_sdk::{AccountId, BlockNumber, ProducerKind};
 use serde::Serialize;
 use std::fmt;
@@ -17,12 +17,17 @@ pub(crate) struct Opts {
 	name: Option<String>,
 
 	/// Kind of producer: school, government, business or other
-	#[arg(long, default_value = "other")]
+	#[arg(long, default_value = "other", value_parser = kind)]
 	kind: ProducerKind,
 
 	/// Leave instead, and get the deposit back. Every dataset has to be removed first
 	#[arg(long)]
 	leave: bool,
+}
+
+fn kind(text: &str) -> Result<ProducerKind, &'static str> {
+	text.parse()
+		.map_err(|_| "expected school, government, business or other")
 }
 
 /// A producer that registered or left.
@@ -47,7 +52,8 @@ impl fmt::Display for Registered {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Registered, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Registered, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;
 	let call = match opts.leave {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus reject`: rejects a request.
 
-use crate::{context::Context, error::Error};
+use crate::{context::Context, error::Error, options::Options};
 use isthmus_sdk::{BlockNumber, RequestId};
 use serde::Serialize;
 use std::fmt;
@@ -36,7 +36,8 @@ impl fmt::Display for Rejected {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Rejected, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Rejected, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let Opts { request, reason } = opts;
 	let call = context.client.reject_request(request, &reason).await?;

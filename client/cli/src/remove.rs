@@ -4,6 +4,7 @@
 use crate::{
 	context::Context,
 	error::{Error, Kind},
+	options::Options,
 	progress::Bar,
 	text::{count, record_key, Key},
 };
@@ -53,7 +54,8 @@ impl fmt::Display for Removed {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Removed, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;
 	let key = Key(opts.name);

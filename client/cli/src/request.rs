@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	dataset,
 	error::{Error, Kind},
+	options::Options,
 	report::Report,
 	text::{account, amount, Leaves},
 };
@@ -104,7 +105,8 @@ impl fmt::Display for Cancelled {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Box<dyn Report>, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	Ok(match opts.cancel {
 		Some(request) => Box::new(cancel(context, &identity, request).await?),

@@ -4,6 +4,7 @@
 use crate::{
 	context::Context,
 	error::Error,
+	options::Options,
 	report::Lines,
 	text::{Amount, Range},
 };
@@ -75,7 +76,8 @@ impl fmt::Display for Open {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Lines<Open>, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
 	let mut requests = match opts.mine {

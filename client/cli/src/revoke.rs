@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus revoke`: ends a grant, and renews those of the dataset's other readers.
 
-use crate::{context::Context, error::Error};
+use crate::{context::Context, error::Error, options::Options};
 use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
 use serde::Serialize;
 use std::fmt;
@@ -115,7 +115,8 @@ impl fmt::Display for Revoked {
 
 /// Runs the command, and prints the revocation before it waits for finality and reports what went wrong
 /// afterwards.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<(), Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let revocation = revoke(&context.client, &identity, opts.grant).await?;
 	let revoked = Revoked::new(opts.grant, &revocation);

@@ -4,6 +4,7 @@
 use crate::{
 	context::Context,
 	error::{Error, Kind},
+	options::Options,
 	text::{Amount, Range},
 };
 use isthmus_sdk::{
@@ -78,7 +79,8 @@ impl fmt::Display for Granted {
 }
 
 /// Runs the command, and prints each grant as it happens.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<(), Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let limits = Limits {
 		datasets: opts.datasets,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus status`: the node and its chain, or who verified a block.
 
-use crate::{context::Context, error::Error, report::Report};
+use crate::{context::Context, error::Error, options::Options, report::Report};
 use isthmus_sdk::{to_hex, BlockId, BlockNumber};
 use serde::Serialize;
 use serde_json::Value;
@@ -95,7 +95,8 @@ impl fmt::Display for Verification {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Box<dyn Report>, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let context = &Context::connect(options).await?;
 	let client = &context.client;
 	if let Some(block) = opts.block {
 		let params = isthmus_sdk::rpc_params![block];

@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	dataset,
 	error::Error,
+	options::Options,
 	progress::Bar,
 	text::{bytes, count, record_key, Key},
 };
@@ -91,11 +92,11 @@ impl fmt::Display for Stored {
 	}
 }
 
-/// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Stored, Error> {
+/// Runs the command. What is wrong with its arguments is reported before it connects.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let key = name(&opts)?;
-	// This comes before the passphrase is asked for.
 	let source = Source::open(&opts.path)?;
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let place = place(&opts, key, context, &identity).await?;
 	let (client, mut bar) = (&context.client, Bar::new());

@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	dataset::PolicyText,
 	error::Error,
+	options::Options,
 	progress::Bar,
 	report::{Lines, Output},
 	text::{account, bytes, end, record_key, Amount, Key, Range},
@@ -99,7 +100,8 @@ impl fmt::Display for Line {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Lines<Line>, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Error> {
+	let context = &Context::connect(options).await?;
 	let subject = match opts.subject {
 		Of::Record { owner, name } => Subject::Record { owner, key: name },
 		Of::Dataset { owner, dataset } => Subject::Dataset { owner, dataset },

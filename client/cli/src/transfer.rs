@@ -4,6 +4,7 @@
 use crate::{
 	context::Context,
 	error::Error,
+	options::Options,
 	text::{account, amount, Amount},
 };
 use isthmus_sdk::{AccountId, Balance, BlockNumber};
@@ -45,7 +46,8 @@ impl fmt::Display for Transferred {
 }
 
 /// Runs the command.
-pub(crate) async fn run(opts: Opts, context: &Context) -> Result<Transferred, Error> {
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Transferred, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let call = context.client.transfer(&opts.to, opts.amount).await?;
 	let block = context.send(&identity, &call).await?.number();
