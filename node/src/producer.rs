@@ -14,7 +14,7 @@ use futures::StreamExt;
 use futures_timer::Delay;
 use isthmus_primitives::{AccountId, Hash};
 use isthmus_runtime::{Runtime, RuntimeEvent};
-use pallet_data_sharing::ProducerKind;
+use isthmus_sharing::ProducerKind;
 use polkadot_sdk::*;
 use sc_client_api::StorageProvider;
 use sc_transaction_pool_api::{TransactionPool, TransactionStatus};

@@ -8,7 +8,6 @@
 //!    each of 2^32 leaves ([`tree`]). A record is encrypted under its leaf's key ([`record`]).
 //! 2. A grant seals the few tree nodes that cover a range of leaves to B's public key ([`grant`],
 //!    [`keys`]). B derives from them the key of every leaf in the range and of none outside it.
-//! 3. A large record's chunks are checked one by one against a root on the chain ([`merkle`]).
 //!
 //! ```
 //! use isthmus_envelope::*;
@@ -46,7 +45,6 @@ mod derive;
 pub mod grant;
 pub mod keys;
 pub mod master;
-pub mod merkle;
 pub mod record;
 pub mod tree;
 

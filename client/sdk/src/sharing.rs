@@ -12,15 +12,11 @@ use crate::{
 	types::*,
 };
 use isthmus_envelope::{open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range};
+use isthmus_sharing::terms::{Footprint, Rates};
 use std::collections::HashSet;
 
-/// How many blocks later than now a transaction may come into one, when a grant's expiry is counted
-/// from now on: the chain counts the term from the block that the grant is in.
-pub const TERM_SLACK: BlockNumber = 16;
-/// How many blocks a request must have left, to be answered: enough for the answer to be in one of them.
-pub const LEAST_TIME: BlockNumber = 8;
-/// For how many items the chain holds a deposit with each grant.
-const GRANT_ITEMS: Balance = 4;
+pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
+
 /// More than a grant's fee and what has to stay on an account.
 const FEE: Balance = isthmus_primitives::UNIT / 10;
 /// How many grants go into one transaction: with 2.1 kB each they stay far below a block's length.
@@ -169,11 +165,12 @@ pub(crate) async fn answer(
 		request: Some(id),
 	};
 	let sealed = sealed(client, state, owner, &terms).await?;
-	let per_item: Balance = state.constant("DepositPerItem")?;
-	let per_byte: Balance = state.constant("DepositPerByte")?;
-	let cost = per_item
-		.saturating_mul(GRANT_ITEMS)
-		.saturating_add(per_byte.saturating_mul(sealed.len() as Balance))
+	let rates = Rates {
+		per_item: state.constant("DepositPerItem")?,
+		per_byte: state.constant("DepositPerByte")?,
+	};
+	let cost = Footprint::grant(sealed.len())
+		.deposit(&rates)
 		// The offer is paid before the deposit is held.
 		.saturating_sub(request.offer)
 		.saturating_add(FEE);

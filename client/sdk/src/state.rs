@@ -12,8 +12,7 @@ use subxt::{
 	},
 };
 
-/// How many entries of the state a page looks at: the most that the chain allows.
-pub const PAGE: u32 = 256;
+pub use isthmus_sharing::terms::MAX_PAGE as PAGE;
 
 /// Where a page of a list ended; see [`Page::next`].
 pub type Cursor = Option<Vec<u8>>;

@@ -7,6 +7,7 @@ use isthmus_runtime::{
 	Runtime, RuntimeCall, SignedPayload, TxExtension, UncheckedExtrinsic, EXISTENTIAL_DEPOSIT,
 	VERSION,
 };
+use isthmus_sharing::terms::{Footprint, Rates};
 use pallet_transaction_payment_rpc_runtime_api::TransactionPaymentApi;
 use polkadot_sdk::*;
 use sc_client_api::StorageProvider;
@@ -61,7 +62,7 @@ pub(super) enum Problem {
 }
 
 /// What a transaction is signed over besides its call: the chain as the account sees it.
-struct Place {
+struct SigningContext {
 	spec_version: u32,
 	transaction_version: u32,
 	genesis: Hash,
@@ -74,7 +75,7 @@ struct Place {
 fn signed(
 	profile: &Profile,
 	account: &AccountId,
-	place: &Place,
+	place: &SigningContext,
 	sign: impl FnOnce(&[u8]) -> Result<sr25519::Signature, Problem>,
 ) -> Result<OpaqueExtrinsic, Problem> {
 	let call = RuntimeCall::DataSharing(pallet_data_sharing::Call::register {
@@ -137,7 +138,7 @@ impl<SO> Registration<SO> {
 			Some(hash) => (number, hash),
 			None => (chain.best_number, best),
 		};
-		let place = Place {
+		let place = SigningContext {
 			spec_version: version.spec_version,
 			transaction_version: version.transaction_version,
 			genesis: chain.genesis_hash,
@@ -194,11 +195,13 @@ impl<SO> Registration<SO> {
 	}
 }
 
-/// What the chain holds for a producer's entry.
+/// Returns the deposit for a producer's entry.
 fn deposit(name: &str) -> Balance {
-	let item: Balance = <Runtime as pallet_data_sharing::Config>::DepositPerItem::get();
-	let byte: Balance = <Runtime as pallet_data_sharing::Config>::DepositPerByte::get();
-	item.saturating_add(byte.saturating_mul(name.len() as Balance))
+	let rates = Rates {
+		per_item: <Runtime as pallet_data_sharing::Config>::DepositPerItem::get(),
+		per_byte: <Runtime as pallet_data_sharing::Config>::DepositPerByte::get(),
+	};
+	Footprint::producer(name.len()).deposit(&rates)
 }
 
 /// An amount in IST, rounded up to a millionth.
@@ -221,12 +224,12 @@ impl std::fmt::Display for Ist {
 mod tests {
 	use super::*;
 	use codec::DecodeAll;
-	use pallet_data_sharing::ProducerKind;
+	use isthmus_sharing::ProducerKind;
 	use sp_keyring::Sr25519Keyring::Eve;
 	use sp_runtime::{generic::Preamble, traits::Verify};
 
-	fn place() -> Place {
-		Place {
+	fn place() -> SigningContext {
+		SigningContext {
 			spec_version: 7,
 			transaction_version: 1,
 			genesis: Hash::repeat_byte(1),

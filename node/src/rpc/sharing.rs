@@ -1,15 +1,22 @@
 //! `sharing_query` and `sharing_chunks`: the paper's `query(key)`, for the authorised only. The caller
-//! signs each question (see [`pallet_data_sharing::signed_query`]), and is told where the record is,
+//! signs each question (see [`isthmus_sharing::signed`]), and is told where the record is,
 //! given the keys that are sealed to it, and the record's bytes in pages.
 //!
 //! What is refused, and why, is [`Refusal`]. A question is taken once: see [`nonces`].
 
+mod dto;
 mod nonces;
-mod words;
 
 use crate::service::FullClient;
 use codec::{DecodeAll, Encode};
+use dto::{Base64, ChunkPage, QueryAnswer, SignedPage, SignedQuery};
 use isthmus_primitives::{AccountId, Balance, Block, BlockNumber, Hash};
+use isthmus_sharing::{
+	chunk_length,
+	signed::{Message, Method},
+	terms::{MAX_VALUE_SIZE, QUERY_BLOCKS_AFTER, QUERY_BLOCKS_BEFORE},
+	Answer, Manifest, Payload, QueryError,
+};
 use jsonrpsee::{
 	proc_macros::rpc,
 	types::{
@@ -18,12 +25,7 @@ use jsonrpsee::{
 	},
 };
 use nonces::{NonceError, Nonces};
-use pallet_data_sharing::{
-	manifest::Manifest,
-	runtime_api::{Answer, DataSharingApi, QueryError},
-	signed_query::{Message, Method},
-	types::{chunk_length, Payload},
-};
+use pallet_data_sharing::runtime_api::DataSharingApi;
 use parking_lot::Mutex;
 use polkadot_sdk::*;
 use sc_client_api::{AuxStore, BlockBackend, HeaderBackend};
@@ -31,15 +33,10 @@ use serde::Serialize;
 use sp_api::ProvideRuntimeApi;
 use sp_runtime::{traits::Verify, MultiSignature};
 use std::sync::Arc;
-use words::{Base64, ChunkPage, QueryAnswer, SignedPage, SignedQuery};
 
-/// How many blocks before the best one a question may name.
-const WINDOW_BEFORE: BlockNumber = 64;
-/// How many blocks after it: the caller's node may be ahead.
-const WINDOW_AFTER: BlockNumber = 8;
-/// The most bytes of chunks in one answer, unless one chunk alone has more: eight of the largest. In
-/// base64 that is 11 MiB, and a node's answers have at most 15.
-const PAGE_SIZE: u64 = 8 * (1024 * 1024 + 1024);
+/// The most bytes of chunks in one answer: eight of the largest, or one chunk that is larger. In base64
+/// that is 11 MiB, and a node's answers have at most 15.
+const PAGE_SIZE: u64 = 8 * MAX_VALUE_SIZE as u64;
 
 /// Where the database keeps the newest block of an answered question.
 const NEWEST_KEY: &[u8] = b"isthmus:newest_question";
@@ -85,7 +82,9 @@ pub(crate) enum Refusal {
 		 come to it; ask another node"
 	)]
 	BytesGone(Hash),
-	#[error("too many questions at once: ask on when the chain is {WINDOW_BEFORE} blocks further")]
+	#[error(
+		"too many questions at once: ask on when the chain is {QUERY_BLOCKS_BEFORE} blocks further"
+	)]
 	TooManyQueries,
 	#[error("{0}")]
 	Malformed(&'static str),
@@ -208,8 +207,8 @@ impl Sharing {
 		}
 		let oldest = {
 			let nonces = self.nonces.lock();
-			let oldest = nonces.oldest(info.best_number.saturating_sub(WINDOW_BEFORE));
-			let newest = info.best_number.saturating_add(WINDOW_AFTER);
+			let oldest = nonces.oldest(info.best_number.saturating_sub(QUERY_BLOCKS_BEFORE));
+			let newest = info.best_number.saturating_add(QUERY_BLOCKS_AFTER);
 			if !(oldest..=newest).contains(&query.block) {
 				return Err(Refusal::Stale {
 					signed: query.block,
@@ -291,7 +290,7 @@ impl SharingApiServer for Sharing {
 						break;
 					}
 					let hash = read.hash_of(index).ok_or(Refusal::Corrupt(manifest))?;
-					chunks.push(Base64(self.bytes(hash)?));
+					chunks.push(Base64(self.bytes(hash.into())?));
 				}
 				chunks
 			}

@@ -1,13 +1,7 @@
 //! Benchmarks of every call, of what happens by itself, and of the transaction extension, each at its
 //! dearest: longest names, texts and keys, an offer to pay, an epoch to start.
 
-use crate::{
-	extension::DirectCall,
-	manifest,
-	pallet::*,
-	policy::{ConsumerKinds, Policy},
-	types::*,
-};
+use crate::{extension::DirectCall, pallet::*, types::*};
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -18,8 +12,16 @@ use frame_support::{
 	},
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
+use isthmus_sharing::{
+	manifest, merkle,
+	terms::{
+		Footprint, LEAVES_PER_EPOCH, MAX_CHUNKS, MAX_ENCRYPTION_KEY_SIZE, MAX_GRANTS_PER_READER,
+		MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE,
+	},
+};
 use polkadot_sdk::*;
 use sp_core::H256;
+use sp_io::hashing::sha2_256;
 use sp_runtime::traits::{AsTransactionAuthorizedOrigin, DispatchTransaction, Dispatchable, Zero};
 
 const KEY: RecordKey = H256::repeat_byte(7);
@@ -51,7 +53,10 @@ where
 {
 	let who: T::AccountId = account(what, 0, 0);
 	// Enough for the deposits of a few entries of the longest kind.
-	let most = Pallet::<T>::deposit(100, 100_000);
+	let most = Pallet::<T>::deposit(Footprint {
+		entries: 100,
+		bytes: 100_000,
+	});
 	T::Currency::set_balance(&who, most);
 	frame_system::Pallet::<T>::set_block_number(1u32.into());
 	frame_system::Pallet::<T>::set_extrinsic_index(0);
@@ -142,11 +147,11 @@ fn manifest_of(chunks: u32, first: H256) -> Vec<u8> {
 
 /// The neighbours of the first of `2^height` chunks.
 fn first_proof(height: u32) -> Vec<H256> {
-	let mut node = manifest::leaf(&[0; 32]);
+	let mut node = merkle::leaf_hash(sha2_256, &[0; 32]);
 	let mut proof = Vec::new();
 	for _ in 0..height {
 		proof.push(node.into());
-		node = manifest::inner(&node, &node);
+		node = merkle::node_hash(sha2_256, &node, &node);
 	}
 	proof
 }

@@ -21,7 +21,7 @@ mod calls {
 				Error::<T>::AlreadyRegistered
 			);
 			let name = Self::checked_name(name)?;
-			let deposit = Self::deposit(1, name.len());
+			let deposit = Self::deposit(Footprint::producer(name.len()));
 			Self::hold(HoldReason::Producer, &producer, deposit)?;
 			Producers::<T>::insert(
 				&producer,
@@ -49,7 +49,7 @@ mod calls {
 			let entry = Producers::<T>::get(&producer).ok_or(Error::<T>::NotRegistered)?;
 			ensure!(entry.datasets == 0, Error::<T>::ProducerHasDatasets);
 			ensure!(
-				!T::Bound::contains(&producer),
+				!T::MustStay::contains(&producer),
 				Error::<T>::ProducerIsVerifier
 			);
 			Producers::<T>::remove(&producer);
@@ -77,7 +77,7 @@ mod calls {
 			if let Some(old) = EncryptionKeys::<T>::get(&account) {
 				Self::release(HoldReason::EncryptionKey, &account, old.deposit);
 			}
-			let deposit = Self::deposit(1, key.len());
+			let deposit = Self::deposit(Footprint::encryption_key(key.len()));
 			Self::hold(HoldReason::EncryptionKey, &account, deposit)?;
 			EncryptionKeys::<T>::insert(
 				&account,
@@ -121,7 +121,7 @@ mod calls {
 			let mut counter = match NextDataset::<T>::get(&owner) {
 				Some(counter) => counter,
 				None => {
-					let deposit = Self::deposit(1, 0);
+					let deposit = Self::deposit(Footprint::ENTRY);
 					Self::hold(HoldReason::Dataset, &owner, deposit)?;
 					DatasetCounter { next: 0, deposit }
 				}
@@ -130,8 +130,7 @@ mod calls {
 			counter.next = dataset
 				.checked_add(1)
 				.ok_or(Error::<T>::DatasetsExhausted)?;
-			// The dataset and its name; the name twice.
-			let deposit = Self::deposit(2, name.len().saturating_mul(2));
+			let deposit = Self::deposit(Footprint::dataset(name.len()));
 			Self::hold(HoldReason::Dataset, &owner, deposit)?;
 			NextDataset::<T>::insert(&owner, counter);
 			producer.datasets = producer.datasets.saturating_add(1);
@@ -218,13 +217,13 @@ mod calls {
 			// Last: the client indexes the extrinsic's tail.
 			value: Vec<u8>,
 		) -> DispatchResult {
-			let place = Place {
+			let place = RecordPlace {
 				key,
 				dataset,
 				epoch,
 				leaf,
 			};
-			Self::store_value(ensure_signed(origin)?, place, &value)
+			Self::do_store(ensure_signed(origin)?, place, &value)
 		}
 
 		/// Remove a record from the state; queries for it are refused from now on. A large record that has
@@ -235,7 +234,7 @@ mod calls {
 		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::remove_record())]
 		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResult {
-			Self::remove(ensure_signed(origin)?, key)
+			Self::do_remove_record(ensure_signed(origin)?, key)
 		}
 
 		/// Free the leaf of a record that was removed, now that its epoch is over and nothing is stored
@@ -309,8 +308,7 @@ mod calls {
 			let id = NextRequest::<T>::get();
 			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
 
-			// The request, its place in two lists and on the agenda.
-			let deposit = Self::deposit(4, purpose.len());
+			let deposit = Self::deposit(Footprint::request(purpose.len()));
 			Self::hold(HoldReason::Request, &consumer, deposit)?;
 			Self::hold(HoldReason::Offer, &consumer, offer)?;
 			let valid_until =
@@ -460,7 +458,7 @@ mod calls {
 				paid.is_zero() || until.is_none(),
 				Error::<T>::DateOnPaidTerm
 			);
-			let deposit = Self::deposit(GRANT_ENTRIES, sealed_keys.len());
+			let deposit = Self::deposit(Footprint::grant(sealed_keys.len()));
 			Self::hold(HoldReason::Grant, &owner, deposit)?;
 			NextGrant::<T>::put(next);
 			let grant = Grant {
@@ -561,13 +559,13 @@ mod calls {
 			// Last: the client indexes the extrinsic's tail.
 			manifest: Vec<u8>,
 		) -> DispatchResult {
-			let place = Place {
+			let place = RecordPlace {
 				key,
 				dataset,
 				epoch,
 				leaf,
 			};
-			Self::open(ensure_signed(origin)?, place, length, chunk_size, &manifest)
+			Self::do_open_record(ensure_signed(origin)?, place, length, chunk_size, &manifest)
 		}
 
 		/// T_s for a value of any size: store the next chunk of a large record. Its bytes go into the
@@ -591,7 +589,7 @@ mod calls {
 			// Last: the client indexes the extrinsic's tail.
 			bytes: Vec<u8>,
 		) -> DispatchResult {
-			Self::add_chunk(ensure_signed(origin)?, key, index, &proof, &bytes)
+			Self::do_store_chunk(ensure_signed(origin)?, key, index, &proof, &bytes)
 		}
 
 		/// Say which requests for a dataset this account will grant, and for what price, or change it.
@@ -609,16 +607,11 @@ mod calls {
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
 			Self::own_dataset(&owner, dataset)?;
-			ensure!(
-				policy.longest_range > 0
-					&& !policy.longest_term.is_zero()
-					&& policy.consumers != ConsumerKinds::NONE,
-				Error::<T>::PolicyEmpty
-			);
+			ensure!(!policy.allows_nothing(), Error::<T>::PolicyEmpty);
 			let deposit = match Policies::<T>::get(&owner, dataset) {
 				Some(old) => old.deposit,
 				None => {
-					let deposit = Self::deposit(1, 0);
+					let deposit = Self::deposit(Footprint::ENTRY);
 					Self::hold(HoldReason::Dataset, &owner, deposit)?;
 					deposit
 				}

@@ -12,8 +12,8 @@ mod config {
 		type Currency: MutateHold<Self::AccountId>
 			+ InspectHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
 
-		/// The producers who may not deregister: those who are verifiers, or have applied.
-		type Bound: Contains<Self::AccountId>;
+		/// The producers that may not deregister: those that are verifiers, or have applied.
+		type MustStay: Contains<Self::AccountId>;
 
 		/// The runtime's reasons for holding an account's funds.
 		type RuntimeHoldReason: From<HoldReason>;

@@ -78,31 +78,26 @@ extern crate alloc;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod calls;
-#[cfg(any(feature = "try-runtime", test))]
-mod checks;
 mod config;
 mod errors;
 mod events;
 pub mod extension;
-mod functions;
-pub mod manifest;
+mod impls;
 #[cfg(test)]
 mod mock;
-pub mod policy;
-mod questions;
+mod queries;
 mod records;
 pub mod runtime_api;
-pub mod signed_query;
 mod storage;
 #[cfg(test)]
 mod tests;
+#[cfg(any(feature = "try-runtime", test))]
+mod try_state;
 pub mod types;
 pub mod weights;
 
 pub use extension::DirectCall;
 pub use pallet::*;
-pub use policy::{ConsumerKinds, Policy, StandingPolicy};
-pub use questions::MAX_PAGE;
 pub use types::*;
 pub use weights::WeightInfo;
 
@@ -117,7 +112,7 @@ use polkadot_sdk::*;
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use crate::records::Place;
+	use crate::records::RecordPlace;
 	use alloc::vec::Vec;
 	use frame_support::{
 		pallet_prelude::*,
@@ -127,6 +122,10 @@ pub mod pallet {
 		},
 	};
 	use frame_system::pallet_prelude::*;
+	use isthmus_sharing::terms::{
+		Footprint, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE,
+		MAX_SERVED_SIZE, MAX_TEXT_SIZE, MIN_ENCRYPTION_KEY_SIZE,
+	};
 	use sp_core::H256;
 	use sp_runtime::{
 		traits::{Saturating, Zero},

@@ -1,6 +1,6 @@
 //! A runtime of the least that data sharing needs, and words for its tests.
 
-use crate::{self as pallet_data_sharing, runtime_api::*, *};
+use crate::{self as pallet_data_sharing, *};
 use codec::Encode;
 use core::time::Duration;
 use frame_support::{
@@ -10,6 +10,7 @@ use frame_support::{
 	traits::{fungible::InspectHold, Contains, OnInitialize, UnixTime},
 	weights::constants::ParityDbWeight,
 };
+use isthmus_sharing::{Answer, QueryError};
 use polkadot_sdk::*;
 use sp_core::H256;
 use sp_io::hashing::sha2_256;
@@ -89,16 +90,16 @@ impl UnixTime for Time {
 }
 
 /// [`Verifiers`], as the verifiers' pallet would have them.
-pub struct Bound;
+pub struct MustStay;
 
-impl Contains<u64> for Bound {
+impl Contains<u64> for MustStay {
 	fn contains(who: &u64) -> bool {
 		Verifiers::get().contains(who)
 	}
 }
 
 impl Config for Test {
-	type Bound = Bound;
+	type MustStay = MustStay;
 	type CancelNotice = CancelNotice;
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;

@@ -2,19 +2,22 @@
 //!
 //! Nothing here checks an origin.
 
-use crate::{
-	manifest::{self, Manifest, ManifestError},
-	pallet::*,
-	types::*,
-};
+use crate::{pallet::*, types::*};
 use frame_support::{ensure, traits::Get};
 use frame_system::pallet_prelude::BlockNumberFor;
+use isthmus_sharing::{
+	chunk_count, chunk_length,
+	manifest::verify_chunk,
+	terms::{Footprint, MAX_CHUNKS},
+	Manifest, ManifestError,
+};
 use polkadot_sdk::*;
 use sp_core::H256;
+use sp_io::hashing::sha2_256;
 use sp_runtime::{traits::Saturating, DispatchResult};
 
 /// Where a record goes.
-pub(crate) struct Place {
+pub(crate) struct RecordPlace {
 	/// The record's key.
 	pub(crate) key: RecordKey,
 	/// The owner's dataset.
@@ -45,7 +48,11 @@ impl Tail {
 
 impl<T: Config> Pallet<T> {
 	/// T_s for a value that fits in one transaction.
-	pub(crate) fn store_value(owner: T::AccountId, place: Place, value: &[u8]) -> DispatchResult {
+	pub(crate) fn do_store(
+		owner: T::AccountId,
+		place: RecordPlace,
+		value: &[u8],
+	) -> DispatchResult {
 		let tail = Self::tail(value)?;
 		let Tail {
 			extrinsic,
@@ -60,7 +67,7 @@ impl<T: Config> Pallet<T> {
 			extrinsic,
 		};
 		Self::take_place(&owner, &place, dataset, payload)?;
-		let Place {
+		let RecordPlace {
 			key,
 			dataset,
 			epoch,
@@ -80,9 +87,9 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// T_s for a large value: its manifest.
-	pub(crate) fn open(
+	pub(crate) fn do_open_record(
 		owner: T::AccountId,
-		place: Place,
+		place: RecordPlace,
 		length: u64,
 		chunk_size: u32,
 		manifest: &[u8],
@@ -104,7 +111,7 @@ impl<T: Config> Pallet<T> {
 		let block = frame_system::Pallet::<T>::block_number();
 		let payload = Payload::Chunks {
 			manifest: tail.content_hash,
-			root: read.root(),
+			root: read.root(sha2_256).into(),
 			length,
 			chunk_size,
 			arrived: 0,
@@ -113,7 +120,7 @@ impl<T: Config> Pallet<T> {
 			last_block: block,
 		};
 		Self::take_place(&owner, &place, dataset, payload)?;
-		let Place {
+		let RecordPlace {
 			key,
 			dataset,
 			epoch,
@@ -134,7 +141,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// T_s for a large value: its next chunk.
-	pub(crate) fn add_chunk(
+	pub(crate) fn do_store_chunk(
 		owner: T::AccountId,
 		key: RecordKey,
 		index: u32,
@@ -162,7 +169,15 @@ impl<T: Config> Pallet<T> {
 			Error::<T>::ChunkLength
 		);
 		ensure!(
-			manifest::belongs(root, chunks, index, &tail.content_hash, proof),
+			verify_chunk(
+				sha2_256,
+				&root.0,
+				chunks,
+				index,
+				&tail.content_hash.0,
+				proof.iter().map(|neighbour| &neighbour.0),
+			)
+			.is_ok(),
 			Error::<T>::ChunkNotInManifest
 		);
 		arrived.saturating_inc();
@@ -183,7 +198,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Removes a record, complete or not. What it took does not depend on its size.
-	pub(crate) fn remove(owner: T::AccountId, key: RecordKey) -> DispatchResult {
+	pub(crate) fn do_remove_record(owner: T::AccountId, key: RecordKey) -> DispatchResult {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
 		let mut dataset = Self::own_dataset(&owner, record.dataset)?;
 		let place = (&owner, record.dataset, record.epoch, record.leaf);
@@ -228,7 +243,10 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// The place's dataset, if the place is free.
-	fn check_place(owner: &T::AccountId, place: &Place) -> Result<Dataset<BalanceOf<T>>, Error<T>> {
+	fn check_place(
+		owner: &T::AccountId,
+		place: &RecordPlace,
+	) -> Result<Dataset<BalanceOf<T>>, Error<T>> {
 		let dataset = Self::own_dataset(owner, place.dataset)?;
 		ensure!(place.epoch == dataset.epoch, Error::<T>::NotCurrentEpoch);
 		ensure!(
@@ -245,17 +263,17 @@ impl<T: Config> Pallet<T> {
 	/// Writes a record to a place that is free.
 	fn take_place(
 		owner: &T::AccountId,
-		place: &Place,
+		place: &RecordPlace,
 		mut entry: Dataset<BalanceOf<T>>,
 		payload: Payload<BlockNumberFor<T>>,
 	) -> DispatchResult {
-		let Place {
+		let RecordPlace {
 			key,
 			dataset,
 			epoch,
 			leaf,
 		} = *place;
-		let deposit = Self::deposit(1, 0);
+		let deposit = Self::deposit(Footprint::ENTRY);
 		Self::hold(HoldReason::Record, owner, deposit.saturating_add(deposit))?;
 		let record = Record {
 			dataset,

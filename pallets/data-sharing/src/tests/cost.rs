@@ -4,6 +4,7 @@
 use crate::{mock::*, *};
 use codec::Encode;
 use frame_support::{assert_ok, traits::fungible::Mutate};
+use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 use polkadot_sdk::*;
 use sp_core::H256;
 use std::time::Instant;

@@ -2,10 +2,13 @@
 
 use crate::{
 	mock::{Error, *},
-	runtime_api::{OpeningGrant, QueryError},
 	*,
 };
 use frame_support::{assert_noop, assert_ok};
+use isthmus_sharing::{
+	terms::{LEAVES_PER_EPOCH, MAX_GRANTS_PER_READER},
+	OpeningGrant, QueryError,
+};
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 

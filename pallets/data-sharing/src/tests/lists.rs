@@ -1,7 +1,8 @@
 //! Lists in pages: every entry once, in whatever pages, and no others.
 
-use crate::{mock::*, policy::Verdict, runtime_api::Page, *};
+use crate::{mock::*, *};
 use frame_support::assert_ok;
+use isthmus_sharing::{terms::MAX_PAGE, Page};
 use polkadot_sdk::*;
 
 /// All items, read in pages of `limit`, none of which is longer than `most`.

@@ -2,7 +2,6 @@
 
 use crate::{
 	mock::{Error, *},
-	policy::Verdict,
 	*,
 };
 use frame_support::{assert_noop, assert_ok};

@@ -5,6 +5,7 @@ use crate::{
 	*,
 };
 use frame_support::{assert_noop, assert_ok};
+use isthmus_sharing::terms::MAX_NAME_SIZE;
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 

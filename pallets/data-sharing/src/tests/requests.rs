@@ -5,6 +5,7 @@ use crate::{
 	*,
 };
 use frame_support::{assert_noop, assert_ok, traits::OnInitialize};
+use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 

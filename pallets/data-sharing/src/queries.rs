@@ -2,15 +2,16 @@
 
 use crate::{
 	pallet::*,
-	policy::Verdict,
-	runtime_api::{
-		Answer, DatasetEntry, GrantEntry, OpeningGrant, Page, QueryError, RecordEntry, RequestEntry,
-	},
+	runtime_api::{DatasetEntry, GrantEntry, RequestEntry},
 	types::*,
 };
 use alloc::vec::Vec;
 use frame_support::{ensure, storage::PrefixIterator};
 use frame_system::pallet_prelude::BlockNumberFor;
+use isthmus_sharing::{
+	query::{Answer, OpeningGrant, Page, QueryError, RecordEntry},
+	terms::MAX_PAGE,
+};
 use polkadot_sdk::*;
 
 /// The paper's `query(key)`.
@@ -87,9 +88,6 @@ impl<T: Config> Pallet<T> {
 		Err(refusal)
 	}
 }
-
-/// The most entries of the state that are looked at for one page.
-pub const MAX_PAGE: u32 = 256;
 
 /// Reads one page. `add` is given each entry, and puts what is to be shown into the list.
 fn page<Entry, Shown>(

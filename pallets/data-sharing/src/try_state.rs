@@ -6,6 +6,7 @@ use frame_support::{
 	ensure,
 	traits::{fungible::InspectHold, Get},
 };
+use isthmus_sharing::terms::MAX_CHUNKS;
 use polkadot_sdk::*;
 use sp_runtime::{
 	traits::{One, Saturating, Zero},

@@ -16,9 +16,13 @@ use frame_support::{
 	BoundedVec,
 };
 use frame_system::pallet_prelude::BlockNumberFor;
+use isthmus_sharing::{
+	terms::{Footprint, Rates},
+	ScopeError,
+};
 use polkadot_sdk::*;
 use sp_runtime::{
-	traits::{One, Saturating, Zero},
+	traits::{One, SaturatedConversion, Saturating, Zero},
 	DispatchError, DispatchResult,
 };
 
@@ -51,11 +55,12 @@ impl<T: Config> Pallet<T> {
 		scope: &Scope,
 		dataset: &Dataset<BalanceOf<T>>,
 	) -> Result<(), Error<T>> {
-		ensure!(scope.epoch <= dataset.epoch, Error::<T>::UnknownEpoch);
-		ensure!(scope.from != scope.to, Error::<T>::EmptyRange);
-		ensure!(scope.from < scope.to, Error::<T>::InvertedRange);
-		ensure!(scope.to <= LEAVES_PER_EPOCH, Error::<T>::RangeTooHigh);
-		Ok(())
+		scope.check(dataset.epoch).map_err(|error| match error {
+			ScopeError::UnknownEpoch => Error::<T>::UnknownEpoch,
+			ScopeError::EmptyRange => Error::<T>::EmptyRange,
+			ScopeError::InvertedRange => Error::<T>::InvertedRange,
+			ScopeError::RangeTooHigh => Error::<T>::RangeTooHigh,
+		})
 	}
 
 	/// A dataset of the caller's own; a stranger is told that it is one.
@@ -116,12 +121,13 @@ impl<T: Config> Pallet<T> {
 
 /// Deposits.
 impl<T: Config> Pallet<T> {
-	/// What is held for this many entries, and this many bytes that the caller chose to put there.
-	pub(crate) fn deposit(items: u32, bytes: usize) -> BalanceOf<T> {
-		let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-		T::DepositPerItem::get()
-			.saturating_mul(items.into())
-			.saturating_add(T::DepositPerByte::get().saturating_mul(bytes.into()))
+	/// Returns the deposit for what takes this much of the state.
+	pub(crate) fn deposit(footprint: Footprint) -> BalanceOf<T> {
+		let rates = Rates {
+			per_item: T::DepositPerItem::get().saturated_into(),
+			per_byte: T::DepositPerByte::get().saturated_into(),
+		};
+		footprint.deposit(&rates).saturated_into()
 	}
 
 	/// Holds an amount; nothing for zero.
@@ -274,7 +280,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn end_grant(id: GrantId, grant: &mut GrantOf<T>, state: GrantState) {
 		Agenda::<T>::remove(grant.due, Due::Grant(id));
 		// The rates may have changed since the grant was given: never more than is held.
-		let kept = grant.deposit.min(Self::deposit(GRANT_ENTRIES, 0));
+		let kept = grant.deposit.min(Self::deposit(Footprint::grant(0)));
 		Self::release(
 			HoldReason::Grant,
 			&grant.owner,

@@ -2,10 +2,7 @@
 
 use base64::{engine::general_purpose::STANDARD, Engine};
 use isthmus_primitives::{AccountId, BlockNumber, Hash};
-use pallet_data_sharing::{
-	runtime_api::{Answer, OpeningGrant},
-	types::{Payload, Scope},
-};
+use isthmus_sharing::{Answer, OpeningGrant, Payload, Scope};
 use polkadot_sdk::*;
 use serde::{Deserialize, Serialize, Serializer};
 use sp_core::Bytes;
@@ -55,14 +52,14 @@ impl Serialize for Base64 {
 
 /// A range of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct ScopeWords {
+struct ScopeJson {
 	dataset: u32,
 	epoch: u32,
 	from: u64,
 	to: u64,
 }
 
-impl From<Scope> for ScopeWords {
+impl From<Scope> for ScopeJson {
 	fn from(scope: Scope) -> Self {
 		let Scope {
 			dataset,
@@ -82,15 +79,15 @@ impl From<Scope> for ScopeWords {
 /// The grant that opens a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct GrantWords {
+struct GrantJson {
 	grant: u64,
-	scope: ScopeWords,
+	scope: ScopeJson,
 	expiry: BlockNumber,
 	until: Option<u64>,
 	sealed_keys: Base64,
 }
 
-impl From<OpeningGrant<BlockNumber>> for GrantWords {
+impl From<OpeningGrant<BlockNumber>> for GrantJson {
 	fn from(grant: OpeningGrant<BlockNumber>) -> Self {
 		Self {
 			grant: grant.grant,
@@ -105,7 +102,7 @@ impl From<OpeningGrant<BlockNumber>> for GrantWords {
 /// Where a record's bytes are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
-enum PayloadWords {
+enum PayloadJson {
 	#[serde(rename_all = "camelCase")]
 	Value {
 		content_hash: Hash,
@@ -139,11 +136,11 @@ pub(crate) struct QueryAnswer {
 	chunks: u32,
 	/// How many of them are stored.
 	arrived: u32,
-	payload: PayloadWords,
+	payload: PayloadJson,
 	/// A large record's manifest.
 	manifest: Option<Base64>,
 	/// `None` for the owner.
-	grant: Option<GrantWords>,
+	grant: Option<GrantJson>,
 }
 
 impl QueryAnswer {
@@ -176,7 +173,7 @@ impl QueryAnswer {
 					block,
 					extrinsic,
 					..
-				} => PayloadWords::Value {
+				} => PayloadJson::Value {
 					content_hash,
 					block,
 					extrinsic,
@@ -189,7 +186,7 @@ impl QueryAnswer {
 					extrinsic,
 					last_block,
 					..
-				} => PayloadWords::Chunks {
+				} => PayloadJson::Chunks {
 					manifest_hash: manifest,
 					root,
 					chunk_size,
