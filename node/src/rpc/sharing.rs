@@ -1,8 +1,9 @@
-//! `sharing_query` and `sharing_chunks`: the paper's `query(key)`, for the authorised only. The caller
-//! signs each question (see [`isthmus_sharing::signed`]), and is told where the record is,
-//! given the keys that are sealed to it, and the record's bytes in pages.
+// SPDX-License-Identifier: Apache-2.0
+//! `sharing_query` and `sharing_chunks`: the paper's `query(key)`, for authorised callers only. The caller
+//! signs each query (see [`isthmus_sharing::signed`]), and gets the record's place, the keys that are
+//! sealed to the caller, and the record's bytes in pages.
 //!
-//! What is refused, and why, is [`Refusal`]. A question is taken once: see [`nonces`].
+//! [`Refusal`] lists why a query is refused. A query is answered once: see [`nonces`].
 
 mod dto;
 mod nonces;
@@ -38,48 +39,46 @@ use std::sync::Arc;
 /// that is 11 MiB, and a node's answers have at most 15.
 const PAGE_SIZE: u64 = 8 * MAX_VALUE_SIZE as u64;
 
-/// Where the database keeps the newest block of an answered question.
+/// The database's key of the newest block that an answered query named.
 const NEWEST_KEY: &[u8] = b"isthmus:newest_question";
 
 /// The methods.
 #[rpc(server)]
 pub(crate) trait SharingApi {
-	/// What the caller, who signed the request, may know about a record.
+	/// Returns what the caller, who signed the request, may learn about a record.
 	#[method(name = "sharing_query", blocking)]
 	fn query(&self, request: SignedQuery) -> Result<QueryAnswer, Refusal>;
 
-	/// A page of a record's bytes, for a caller who may read it and signed the request.
+	/// Returns a page of a record's bytes, to a caller who may read it and signed the request.
 	#[method(name = "sharing_chunks", blocking)]
 	fn chunks(&self, request: SignedPage) -> Result<ChunkPage, Refusal>;
 }
 
-/// Why a question is not answered.
+/// Why a query is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-	#[error("the signature is not the caller's, or not over this question: sign the bytes that docs/formats.md lists")]
+	#[error("the signature is not the caller's, or not over this query: sign the bytes that docs/formats.md lists")]
 	Forged,
-	#[error("this question was answered already: sign a new one, with another nonce")]
+	#[error("this query was answered already: sign a new one, with another nonce")]
 	Replayed,
 	#[error(
-		"the question was signed at block {signed}, and this node takes those signed from block \
-		 {oldest} to {newest}: sign it at a recent block"
+		"the query was signed at block {signed}, and this node accepts those signed from block {oldest} to \
+		 {newest}: sign it at a recent block"
 	)]
 	Stale {
 		signed: BlockNumber,
 		oldest: BlockNumber,
 		newest: BlockNumber,
 	},
-	#[error(
-		"the question is for the chain that began with {asked}, and this one began with {here}"
-	)]
+	#[error("the query is for the chain with genesis {asked}, and this chain's genesis is {here}")]
 	WrongChain { asked: Hash, here: Hash },
 	#[error("{0}")]
 	NotAllowed(QueryError),
-	#[error("there is no chunk {first}: of this record {arrived} are stored, counted from 0")]
+	#[error("there is no chunk {first}: this record has {arrived} stored chunks, counted from 0")]
 	NoSuchChunk { first: u32, arrived: u32 },
 	#[error(
-		"this node does not have the bytes of {0}: it dropped the block that they are in, or has not \
-		 come to it; ask another node"
+		"this node does not have the bytes of {0}: it pruned the block that has them, or has not reached \
+		 it; ask another node"
 	)]
 	BytesGone(Hash),
 	#[error(
@@ -88,7 +87,7 @@ pub(crate) enum Refusal {
 	TooManyQueries,
 	#[error("{0}")]
 	Malformed(&'static str),
-	#[error("the bytes of {0} are not the manifest that the chain says they are")]
+	#[error("the bytes of {0} are not a valid manifest, although the chain checked them")]
 	Corrupt(Hash),
 	#[error("runtime: {0}")]
 	Runtime(#[from] sp_api::ApiError),
@@ -96,14 +95,14 @@ pub(crate) enum Refusal {
 	Database(#[from] sp_blockchain::Error),
 }
 
-/// What programs read of a refusal, beside its code.
+/// The data of a refusal's JSON-RPC error, for programs.
 #[derive(Serialize)]
 struct Reason {
 	reason: &'static str,
 }
 
 impl Refusal {
-	/// The JSON-RPC code, and the reason's name. docs/operations.md lists them.
+	/// Returns the JSON-RPC code and the reason's name. docs/operations.md lists them.
 	fn code(&self) -> (i32, &'static str) {
 		match self {
 			Self::Forged => (7101, "Forged"),
@@ -142,13 +141,13 @@ impl From<NonceError> for Refusal {
 	}
 }
 
-/// Whether the signature is the caller's over the message, plain or as wallets wrap it.
+/// Returns whether the signature is the caller's over the message, plain or as wallets wrap it.
 fn signed(signature: &MultiSignature, message: &Message, caller: &AccountId) -> bool {
 	signature.verify(&message.to_bytes()[..], caller)
 		|| signature.verify(&message.to_wrapped_bytes()[..], caller)
 }
 
-/// Answers from a client. Its clones share what was answered already: a node has several servers.
+/// Answers queries from a client. Clones share the nonces, as a node has several servers.
 #[derive(Clone)]
 pub(crate) struct Sharing {
 	client: Arc<FullClient>,
@@ -156,24 +155,24 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-	/// Answers from this client's best block, and nothing that was answered before the node started.
+	/// Answers from this client's best block, and refuses what was answered before the node started.
 	///
 	/// # Errors
 	///
-	/// The database's.
+	/// Returns an error if the database cannot be read.
 	pub(crate) fn new(client: Arc<FullClient>) -> Result<Self, sp_blockchain::Error> {
 		let newest = client
 			.get_aux(NEWEST_KEY)?
 			.map(|bytes| BlockNumber::decode_all(&mut &bytes[..]))
 			.transpose()
 			.map_err(|error| {
-				sp_blockchain::Error::Backend(format!("the newest question's block: {error}"))
+				sp_blockchain::Error::Backend(format!("the newest query's block: {error}"))
 			})?;
 		let nonces = Arc::new(Mutex::new(Nonces::new(newest)));
 		Ok(Self { client, nonces })
 	}
 
-	/// Checks who asks, and asks the chain for it: the answer, and the block whose state it is of.
+	/// Checks the signature and asks the chain. Returns the answer, and the block of its state.
 	fn ask(
 		&self,
 		query: &SignedQuery,
@@ -229,7 +228,7 @@ impl Sharing {
 			query.key,
 		)?
 		.map_err(Refusal::NotAllowed)?;
-		// Only now, so that strangers cannot fill the memory. Of two at once, one comes second.
+		// Only now, so that strangers cannot fill the memory. Of two at once, one is refused.
 		let mut nonces = self.nonces.lock();
 		nonces.take(&query.caller, nonce, query.block, oldest)?;
 		nonces.before_answer(query.block, |block| {
@@ -239,7 +238,7 @@ impl Sharing {
 		Ok((answer, info.best_number, info.best_hash))
 	}
 
-	/// Bytes that the chain indexed under their hash.
+	/// Returns bytes that the chain indexed under their hash.
 	fn bytes(&self, hash: Hash) -> Result<Vec<u8>, Refusal> {
 		self.client
 			.indexed_transaction(hash)?

@@ -1,4 +1,5 @@
-//! A runtime of the least that data sharing needs, and words for its tests.
+// SPDX-License-Identifier: Apache-2.0
+//! The smallest runtime with data sharing, and what its tests share.
 
 use crate::{self as pallet_data_sharing, *};
 use codec::Encode;
@@ -89,7 +90,7 @@ impl UnixTime for Time {
 	}
 }
 
-/// [`Verifiers`], as the verifiers' pallet would have them.
+/// [`Verifiers`], in place of the verifiers' pallet.
 pub struct MustStay;
 
 impl Contains<u64> for MustStay {
@@ -178,18 +179,18 @@ pub(crate) fn with_dataset(test: impl FnOnce()) {
 	});
 }
 
-/// Dispatches a call as a transaction does: through the extension, and undone if it fails.
+/// Dispatches a call as a transaction does: through the extension, and rolled back if it fails.
 pub(crate) fn submit(who: u64, call: impl Into<RuntimeCall>) -> DispatchResult {
 	let call = call.into();
 	let (info, size) = (call.get_dispatch_info(), call.encoded_size());
 	DirectCall::<Test>::new()
 		.dispatch_transaction(Some(who).into(), call, &info, size, 0)
-		.expect("the extension refuses nothing")
+		.expect("the extension rejects nothing")
 		.map(|_| ())
 		.map_err(|failed| failed.error)
 }
 
-/// Begins blocks up to this one.
+/// Initializes the blocks up to this one.
 pub(crate) fn run_to(block: u64) {
 	while System::block_number() < block {
 		System::set_block_number(System::block_number() + 1);

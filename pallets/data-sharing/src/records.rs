@@ -1,6 +1,7 @@
-//! Records: how values are stored, whole and in chunks, and removed.
+// SPDX-License-Identifier: Apache-2.0
+//! Stores values, whole and in chunks, and removes records.
 //!
-//! Nothing here checks an origin.
+//! Nothing here checks an origin: the calls do.
 
 use crate::{pallet::*, types::*};
 use frame_support::{ensure, traits::Get};
@@ -28,26 +29,26 @@ pub(crate) struct RecordPlace {
 	pub(crate) leaf: Leaf,
 }
 
-/// Bytes that are the last argument of the transaction's own call.
+/// The bytes that are the last argument of the transaction's own call.
 struct Tail {
-	/// The transaction's number in the block.
+	/// The transaction's index in the block.
 	extrinsic: u32,
-	/// How many bytes.
+	/// Their length.
 	length: u32,
 	/// BLAKE2b-256 of them.
 	content_hash: H256,
 }
 
 impl Tail {
-	/// Has the client index the bytes. It does not undo that with a call's other changes: this comes
-	/// after all that may fail.
+	/// Has the client index the bytes. The client does not undo that when a call fails, so this comes
+	/// after everything that may fail.
 	fn index(&self) {
 		sp_io::transaction_index::index(self.extrinsic, self.length, self.content_hash.0);
 	}
 }
 
 impl<T: Config> Pallet<T> {
-	/// T_s for a value that fits in one transaction.
+	/// Stores a value that fits in one transaction.
 	pub(crate) fn do_store(
 		owner: T::AccountId,
 		place: RecordPlace,
@@ -86,7 +87,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// T_s for a large value: its manifest.
+	/// Stores the manifest of a large value.
 	pub(crate) fn do_open_record(
 		owner: T::AccountId,
 		place: RecordPlace,
@@ -140,7 +141,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// T_s for a large value: its next chunk.
+	/// Stores the next chunk of a large value.
 	pub(crate) fn do_store_chunk(
 		owner: T::AccountId,
 		key: RecordKey,
@@ -197,7 +198,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a record, complete or not. What it took does not depend on its size.
+	/// Removes a record, complete or not. The work does not depend on its size.
 	pub(crate) fn do_remove_record(owner: T::AccountId, key: RecordKey) -> DispatchResult {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
 		let mut dataset = Self::own_dataset(&owner, record.dataset)?;
@@ -227,7 +228,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// What the transaction's own call has as its last argument. Takes the note that it is its own.
+	/// Returns the last argument of the transaction's own call, and takes the note that it is its own.
 	fn tail(bytes: &[u8]) -> Result<Tail, Error<T>> {
 		DirectStore::<T>::take().ok_or(Error::<T>::MustBeDirect)?;
 		let extrinsic =
@@ -242,7 +243,7 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// The place's dataset, if the place is free.
+	/// Returns the place's dataset, if the place is free.
 	fn check_place(
 		owner: &T::AccountId,
 		place: &RecordPlace,

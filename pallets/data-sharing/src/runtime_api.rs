@@ -22,43 +22,42 @@ pub type GrantEntry<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumber, SealedKeys>;
 
 sp_api::decl_runtime_apis! {
-	/// Questions about shared data.
+	/// Queries about shared data.
 	///
-	/// Lists come in pages: `after` is `None` for the first page and the page's `next` for the one after
-	/// it; `limit` is how many entries of the state are looked at, 1 to 256.
+	/// Lists come in pages: `after` is `None` for the first page, and then the last page's `next`; `limit`
+	/// is the most entries of the state that are looked at, 1 to 256.
 	pub trait DataSharingApi<AccountId, Balance, BlockNumber>
 	where
 		AccountId: Codec,
 		Balance: Codec,
 		BlockNumber: Codec,
 	{
-		/// What `caller` may know about the record `key` of `owner` in this block's state: where its
-		/// bytes are and, unless the caller is the owner, the keys sealed to the caller.
+		/// Returns what `caller` may learn about the record `key` of `owner` in this block's state: where
+		/// its bytes are and, unless the caller is the owner, the keys sealed to the caller.
 		///
-		/// It says what the chain's state says, to anybody who asks in anybody's name: sealed keys
-		/// are of use to the grantee alone, and everything else is public. A node that serves queries
-		/// to strangers checks the caller's signature first.
+		/// It does not check who asks: sealed keys are of use to the grantee alone, and everything else is
+		/// public. A node that serves queries to strangers checks the caller's signature first.
 		fn query(
 			caller: AccountId,
 			owner: AccountId,
 			key: H256,
 		) -> Result<Answer<BlockNumber>, QueryError>;
 
-		/// The datasets of `owner`, with their policies.
+		/// Returns the datasets of `owner`, with their policies.
 		fn datasets(
 			owner: AccountId,
 			after: Option<Vec<u8>>,
 			limit: u32,
 		) -> Page<DatasetEntry<Balance, BlockNumber>>;
 
-		/// All records of `owner`.
+		/// Returns the records of `owner`.
 		fn records(
 			owner: AccountId,
 			after: Option<Vec<u8>>,
 			limit: u32,
 		) -> Page<RecordEntry<Balance, BlockNumber>>;
 
-		/// The records of `owner` in a range of one epoch of a dataset.
+		/// Returns the records of `owner` in a range of one epoch of a dataset.
 		fn records_in(
 			owner: AccountId,
 			scope: Scope,
@@ -66,22 +65,22 @@ sp_api::decl_runtime_apis! {
 			limit: u32,
 		) -> Page<RecordEntry<Balance, BlockNumber>>;
 
-		/// The open requests to `owner`, with what the policies say of them.
+		/// Returns the open requests to `owner`, with the policies' verdicts.
 		fn requests_to(
 			owner: AccountId,
 			after: Option<Vec<u8>>,
 			limit: u32,
 		) -> Page<RequestEntry<AccountId, Balance, BlockNumber>>;
 
-		/// The open requests of `consumer`, with what the policies say of them.
+		/// Returns the open requests of `consumer`, with the policies' verdicts.
 		fn requests_from(
 			consumer: AccountId,
 			after: Option<Vec<u8>>,
 			limit: u32,
 		) -> Page<RequestEntry<AccountId, Balance, BlockNumber>>;
 
-		/// The grants that `owner` gave: those in this state, or all. A page may have up to 15 more than
-		/// `limit`: it ends with a reader's last.
+		/// Returns the grants that `owner` gave: those in this state, or all. A page may have up to 15 more
+		/// than `limit`: it ends with a reader's last.
 		fn grants_of(
 			owner: AccountId,
 			state: Option<GrantState>,
@@ -89,7 +88,7 @@ sp_api::decl_runtime_apis! {
 			limit: u32,
 		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>>;
 
-		/// The grants that `grantee` has: those in this state, or all.
+		/// Returns the grants that `grantee` has: those in this state, or all.
 		fn grants_to(
 			grantee: AccountId,
 			state: Option<GrantState>,

@@ -94,7 +94,7 @@ pub fn root(sha256: impl Fn(&[u8]) -> Hash, leaves: impl IntoIterator<Item = Has
 		.unwrap_or_else(|| sha256(&[]))
 }
 
-/// All levels of a tree, which give a proof of any leaf in as many steps as the tree has levels.
+/// All levels of a tree, which give the proof of any leaf in one step for each level.
 #[derive(Clone, Debug)]
 pub struct Tree {
 	/// The leaves, then each level above; the last has the root alone. A tree without leaves has no levels.

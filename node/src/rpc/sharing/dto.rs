@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The JSON of `sharing_query` and `sharing_chunks`. docs/operations.md shows examples.
 
 use base64::{engine::general_purpose::STANDARD, Engine};
@@ -7,13 +8,13 @@ use polkadot_sdk::*;
 use serde::{Deserialize, Serialize, Serializer};
 use sp_core::Bytes;
 
-/// A question about a record, signed by who asks.
+/// A query about a record, signed by the caller.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignedQuery {
 	/// The hash of the chain's first block.
 	pub(super) genesis: Hash,
-	/// Who asks.
+	/// The caller's account.
 	pub(super) caller: AccountId,
 	/// The record's owner.
 	pub(super) owner: AccountId,
@@ -27,16 +28,16 @@ pub(crate) struct SignedQuery {
 	pub(super) signature: Bytes,
 }
 
-/// A question for a page of a record's bytes, signed by who asks.
+/// A query for a page of a record's bytes, signed by the caller.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignedPage {
-	/// The record, and who asks.
+	/// The record, and the caller.
 	#[serde(flatten)]
 	pub(super) query: SignedQuery,
 	/// The first chunk.
 	pub(super) first: u32,
-	/// How many chunks at most.
+	/// The most chunks.
 	pub(super) count: u32,
 }
 
@@ -120,21 +121,21 @@ enum PayloadJson {
 	},
 }
 
-/// What an authorised caller is told.
+/// What an authorised caller gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct QueryAnswer {
-	/// The block whose state says so.
+	/// The block of the state that was asked.
 	block: BlockNumber,
 	block_hash: Hash,
 	dataset: u32,
 	epoch: u32,
 	leaf: u32,
-	/// How many bytes the record has.
+	/// The record's length, in bytes of ciphertext.
 	length: u64,
-	/// In how many chunks.
+	/// The number of its chunks.
 	chunks: u32,
-	/// How many of them are stored.
+	/// The number of chunks that are stored.
 	arrived: u32,
 	payload: PayloadJson,
 	/// A large record's manifest.
@@ -144,7 +145,7 @@ pub(crate) struct QueryAnswer {
 }
 
 impl QueryAnswer {
-	/// An answer in JSON's words.
+	/// Makes the JSON of an answer.
 	pub(super) fn new(
 		block: BlockNumber,
 		block_hash: Hash,

@@ -1,4 +1,5 @@
-//! What a runtime may not set.
+// SPDX-License-Identifier: Apache-2.0
+//! Parameters that a runtime must not set.
 
 use crate::mock::*;
 use frame_support::traits::Hooks;

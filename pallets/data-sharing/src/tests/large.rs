@@ -1,4 +1,5 @@
-//! Large records: manifests, chunks, and what becomes of an upload that is not finished.
+// SPDX-License-Identifier: Apache-2.0
+//! Large records: manifests, chunks, and unfinished uploads.
 
 use crate::{
 	mock::{Error, *},
@@ -81,7 +82,7 @@ fn a_large_record_is_stored_chunk_by_chunk() {
 				key: key(7)
 			}
 		);
-		// Whatever its size, it costs what a small one does.
+		// Whatever its size, its deposit is that of a small one.
 		assert_eq!(held(HoldReason::Record, SCHOOL), 2 * PER_ITEM);
 	});
 }
@@ -95,7 +96,7 @@ fn a_record_can_be_queried_when_it_is_complete() {
 		assert_ok!(submit(SCHOOL, large.chunk(0)));
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Incomplete));
 		assert_eq!(query(STRANGER, 7), Err(QueryError::NotAuthorised));
-		// The owner goes on from here.
+		// The owner resumes from here.
 		assert_eq!(
 			query(SCHOOL, 7).map(|answer| answer.payload.arrived()),
 			Ok(1)
@@ -330,7 +331,7 @@ fn trees_of_every_shape_prove_their_chunks_and_no_others() {
 					let here = belongs(&root, at, &hash, &proof);
 					assert_eq!(here, at == index, "chunk {index} of {count} at {at}");
 				}
-				// Of another number of chunks it may be the same path, but never another chunk.
+				// With another number of chunks the path may be the same, but never the chunk.
 				assert!(!belongs(&[0; 32], index, &hash, &proof));
 				for level in 0..proof.len() {
 					let mut wrong = proof.clone();

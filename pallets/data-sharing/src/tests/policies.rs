@@ -1,4 +1,5 @@
-//! Standing policies, and what they say of requests.
+// SPDX-License-Identifier: Apache-2.0
+//! Standing policies, and their verdicts on requests.
 
 use crate::{
 	mock::{Error, *},
