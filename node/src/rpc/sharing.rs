@@ -8,7 +8,7 @@
 mod dto;
 mod nonces;
 
-use crate::service::FullClient;
+use crate::client::FullClient;
 use codec::{DecodeAll, Encode};
 use dto::{Base64, ChunkPage, QueryAnswer, SignedPage, SignedQuery};
 use isthmus_primitives::{AccountId, Balance, Block, BlockNumber, Hash};
@@ -81,9 +81,7 @@ pub(crate) enum Refusal {
 		 it; ask another node"
 	)]
 	BytesGone(Hash),
-	#[error(
-		"too many questions at once: ask on when the chain is {QUERY_BLOCKS_BEFORE} blocks further"
-	)]
+	#[error("too many queries at once: continue in {QUERY_BLOCKS_BEFORE} blocks")]
 	TooManyQueries,
 	#[error("{0}")]
 	Malformed(&'static str),
