@@ -114,7 +114,6 @@ use polkadot_sdk::*;
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use crate::records::RecordPlace;
 	use alloc::vec::Vec;
 	use frame_support::{
 		pallet_prelude::*,

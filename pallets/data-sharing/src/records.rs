@@ -17,18 +17,6 @@ use sp_core::H256;
 use sp_io::hashing::sha2_256;
 use sp_runtime::{traits::Saturating, DispatchResult};
 
-/// Where a record goes.
-pub(crate) struct RecordPlace {
-	/// The record's key.
-	pub(crate) key: RecordKey,
-	/// The owner's dataset.
-	pub(crate) dataset: DatasetId,
-	/// The dataset's epoch.
-	pub(crate) epoch: Epoch,
-	/// The leaf of that epoch.
-	pub(crate) leaf: Leaf,
-}
-
 /// The bytes that are the last argument of the transaction's own call.
 struct Tail {
 	/// The transaction's index in the block.

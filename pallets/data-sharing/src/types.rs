@@ -64,3 +64,15 @@ pub enum Due {
 	#[codec(index = 1)]
 	Grant(GrantId),
 }
+
+/// Where a record goes.
+pub(crate) struct RecordPlace {
+	/// The record's key.
+	pub(crate) key: RecordKey,
+	/// The owner's dataset.
+	pub(crate) dataset: DatasetId,
+	/// The dataset's epoch.
+	pub(crate) epoch: Epoch,
+	/// The leaf of that epoch.
+	pub(crate) leaf: Leaf,
+}
