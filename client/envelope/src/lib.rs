@@ -44,11 +44,11 @@
 //! # What it is not for
 //!
 //! This crate does not know the chain: it has no account types, calls or network, and it does not check
-//! who may write a grant. `isthmus-sdk` does that. The Merkle tree over a large record's chunks, which the
-//! chain checks, is in `isthmus-sharing`. It wipes its own copies of secrets from memory when
+//! who may write a grant. `isthmus-sdk` does that. It wipes its own copies of secrets from memory when
 //! they are dropped, but not what the cipher libraries keep inside a key schedule. It does not hide the
 //! length of a value, and a grant has no forward secrecy towards the grantee's own key: see
-//! `docs/formats.md`.
+//! `docs/formats.md`. Manifests of large records, and the Merkle tree over their chunks, are in
+//! `isthmus-sharing`.
 
 #![forbid(unsafe_code)]
 
