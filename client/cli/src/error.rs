@@ -43,7 +43,7 @@ Exit codes:
   5  data, a key or a passphrase is not the right one";
 
 impl Error {
-	/// Makes an error of a kind.
+	/// Makes an error without a hint.
 	pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
 		Self {
 			kind,
@@ -106,29 +106,22 @@ impl Error {
 	fn exit_code(&self) -> ExitCode {
 		ExitCode::from(self.kind as u8)
 	}
-
-	/// Makes an error of a library's error, with a hint if there is one.
-	fn of(error: &impl fmt::Display, (kind, hint): (Kind, Option<&str>)) -> Self {
-		let error = Self::new(kind, error);
-		match hint {
-			Some(hint) => error.hint(hint),
-			None => error,
-		}
-	}
 }
 
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
-		match &error {
+		let (kind, hint) = classify(&error);
+		let message = match &error {
 			// `isthmus store` compares a value with the stored one, so this one differs.
-			SdkError::Upload(UploadError::AlreadyStored(key)) => Self::of(
-				&format!(
-					"{} is stored already, with different content",
-					isthmus_sdk::key_name(key)
-				),
-				(Kind::Refused, Some(OTHER_NAME)),
-			),
-			_ => Self::of(&error, classify(&error)),
+			SdkError::Upload(UploadError::AlreadyStored(_)) => {
+				format!("{error}, with different content")
+			}
+			error => error.to_string(),
+		};
+		Self {
+			kind,
+			message,
+			hint: hint.map(str::to_owned),
 		}
 	}
 }
@@ -151,24 +144,20 @@ impl From<UploadFolderError> for Error {
 
 impl From<FetchError> for Error {
 	fn from(error: FetchError) -> Self {
-		let kind_and_hint = match &error {
-			FetchError::Client(_) => (Kind::Failed, None),
-			FetchError::Exists(_) => (
-				Kind::Failed,
-				Some("choose another --output, or replace the file with --force"),
-			),
-			FetchError::Differs(_) => (Kind::Failed, Some("choose another --output")),
-			FetchError::Foreign(_) => (Kind::Failed, Some("remove it, or choose another --output")),
-			FetchError::List(_) => (
-				Kind::NotAuthentic,
-				Some("fetch the record's bytes as they are with --raw"),
-			),
-			FetchError::ListTooLong | FetchError::WrongLength(_) => (Kind::NotAuthentic, None),
-			_ => (Kind::Failed, None),
-		};
 		match error {
 			FetchError::Client(error) => error.into(),
-			error => Self::of(&error, kind_and_hint),
+			FetchError::Exists(_) => Self::failed(error)
+				.hint("choose another --output, or replace the file with --force"),
+			FetchError::Differs(_) => Self::failed(error).hint("choose another --output"),
+			FetchError::Foreign(_) => {
+				Self::failed(error).hint("remove it, or choose another --output")
+			}
+			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
+				.hint("fetch the record's bytes as they are with --raw"),
+			FetchError::ListTooLong | FetchError::WrongLength(_) => {
+				Self::new(Kind::NotAuthentic, error)
+			}
+			error => Self::failed(error),
 		}
 	}
 }
@@ -221,6 +210,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
 		),
+		Upload(UploadError::AlreadyStored(_)) => (Kind::Refused, Some(OTHER_NAME)),
 		Upload(UploadError::EpochOver { .. }) => (
 			Kind::Refused,
 			Some("isthmus remove NAME, then store it again"),
