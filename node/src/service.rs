@@ -13,7 +13,7 @@ use crate::{
 };
 use futures::FutureExt;
 use isthmus_engine::{
-	Author, AuthorConfig, Chain, CpuMiner, HeaviestChain, MiningMetrics, Pace,
+	Author, AuthorConfig, AuthorParts, Chain, CpuMiner, HeaviestChain, MiningMetrics, Pace,
 	PowAnnounceValidator, PowBlockImport, PowVerifier, Sealer,
 };
 use isthmus_primitives::{params::DifficultyRule, Block, Hash};
@@ -361,15 +361,15 @@ pub(crate) fn new_full(
 				miners::notify(sealer.jobs(), mining.mine_notify.clone()),
 			);
 		}
-		let author = Author::new(
+		let author = Author::new(AuthorParts {
 			sealer,
-			backend.clone(),
+			blocks: backend.clone(),
 			select_chain,
 			proposers,
-			pool.clone(),
-			sync_service.clone(),
-			AuthorConfig { pace, ..author },
-		);
+			pool: pool.clone(),
+			sync: sync_service.clone(),
+			config: AuthorConfig { pace, ..author },
+		});
 		task_manager.spawn_essential_handle().spawn_blocking(
 			"pow-author",
 			Some("block-authoring"),

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Eq. 2: `m = H_m ∧ n ≤ 2^256 / H_d with (m, n) = PoW(H_#n, H_n, d)`, in its two halves: the one that
 //! two hashes settle, and the one that takes the dataset.
 
-use crate::{HeaderError, PowHeader, Rejection};
+use crate::{GotExpected, HeaderError, PowHeader, Rejection};
 use isthmus_ethash::{final_result, Output};
+use isthmus_primitives::Difficulty;
 use polkadot_sdk::sp_core::{H256, U256};
 
 /// (m, n): what Hashimoto computes from H_#n, H_n and the dataset.
@@ -27,8 +29,8 @@ impl From<Output> for Work {
 ///
 /// 2^256 itself, for a difficulty of one, is given as the greatest 256-bit number: no n is above
 /// either. For a difficulty of zero, which no valid header has, it is zero.
-pub fn boundary(difficulty: U256) -> U256 {
-	isthmus_ethash::boundary(difficulty)
+pub fn boundary(difficulty: Difficulty) -> U256 {
+	isthmus_ethash::boundary(difficulty.0)
 		.map_or(U256::zero(), |boundary| U256::from_big_endian(&boundary))
 }
 
@@ -37,7 +39,7 @@ pub fn boundary(difficulty: U256) -> U256 {
 /// # Errors
 ///
 /// [`HeaderError::SealAboveBoundary`].
-pub fn validate_seal_result(result: H256, difficulty: U256) -> Result<(), HeaderError> {
+pub fn validate_seal_result(result: H256, difficulty: Difficulty) -> Result<(), HeaderError> {
 	let boundary = boundary(difficulty);
 	if U256::from_big_endian(result.as_bytes()) > boundary {
 		return Err(HeaderError::SealAboveBoundary {
@@ -54,13 +56,7 @@ pub fn validate_seal_result(result: H256, difficulty: U256) -> Result<(), Header
 ///
 /// [`HeaderError::MixHash`].
 pub fn validate_mix(computed: H256, claimed: H256) -> Result<(), HeaderError> {
-	if computed != claimed {
-		return Err(HeaderError::MixHash {
-			got: claimed,
-			expected: computed,
-		});
-	}
-	Ok(())
+	GotExpected::check(claimed, computed).map_err(HeaderError::MixHash)
 }
 
 /// n ≤ 2^256 / H_d with n as the claimed mix hash H_m gives it: two hashes, no dataset. Passing it

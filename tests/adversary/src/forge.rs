@@ -8,13 +8,13 @@ use isthmus_ethash::{final_result, meets, Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	digest::{seal_hash, uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
 	params::{ChainParameters, EthashSizes},
-	AccountId, BlockNumber, Hash, Header,
+	AccountId, BlockNumber, Difficulty, Hash, Header,
 };
 use isthmus_rules::{self as rules, Parent};
 use isthmus_runtime::{RuntimeCall, UncheckedExtrinsic};
 use polkadot_sdk::{
 	pallet_timestamp,
-	sp_core::{storage::StateVersion, U256},
+	sp_core::storage::StateVersion,
 	sp_runtime::{
 		traits::{BlakeTwo256, Hash as _},
 		Digest, DigestItem, OpaqueExtrinsic,
@@ -164,11 +164,11 @@ impl Miner {
 	/// # Errors
 	///
 	/// [`ForgeError::LaterEpoch`] for a block above the first epoch.
-	pub fn search(&self, unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
+	pub fn search(&self, unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
 		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
 			return Err(ForgeError::LaterEpoch(unsealed.number));
 		}
-		let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+		let boundary = rules::boundary(difficulty.max(1.into())).to_big_endian();
 		let hash = seal_hash(unsealed).0;
 		let never = AtomicBool::new(false);
 		let Found { nonce, output } = self
@@ -200,8 +200,8 @@ impl Miner {
 /// # Errors
 ///
 /// [`ForgeError::NoNonce`].
-pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
-	let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+pub fn seal_with_false_mix(unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
+	let boundary = rules::boundary(difficulty.max(1.into())).to_big_endian();
 	let hash = seal_hash(unsealed).0;
 	let mix_hash = Hash::repeat_byte(0x33);
 	(0..u64::MAX)
@@ -214,7 +214,7 @@ pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, 
 mod tests {
 	use super::*;
 	use isthmus_primitives::{digest::PowHeader, params::DifficultyRule};
-	use isthmus_rules::{HeaderError, Rejection, Work};
+	use isthmus_rules::{GotExpected, HeaderError, Rejection, Work};
 
 	fn params() -> ChainParameters {
 		ChainParameters {
@@ -253,10 +253,10 @@ mod tests {
 		let expected = miner.dataset.full(&seal_hash(&unsealed).0, seal.nonce);
 		assert_eq!(
 			check(&params, &with_seal(unsealed, seal), &miner),
-			Err(HeaderError::MixHash {
+			Err(HeaderError::MixHash(GotExpected {
 				got: seal.mix_hash,
 				expected: expected.mix_hash.into()
-			}
+			})
 			.into())
 		);
 	}

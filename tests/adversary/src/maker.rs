@@ -12,7 +12,7 @@ use isthmus_node::service::{FullClient, Parts};
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest, POW_ENGINE_ID},
 	params::ChainParameters,
-	AccountId, Hash, Header,
+	AccountId, Hash, Header, TotalDifficulty,
 };
 use isthmus_rules::{self as rules, Parent};
 use polkadot_sdk::*;
@@ -23,7 +23,6 @@ use sp_api::{ApiExt, CallApiAt, CallContext, Core, ProvideRuntimeApi, StorageCha
 use sp_block_builder::BlockBuilder as _;
 use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
-use sp_core::U256;
 use sp_runtime::{
 	generic::DigestItem, transaction_validity::TransactionValidityError, Digest, OpaqueExtrinsic,
 };
@@ -152,7 +151,7 @@ impl Maker {
 	/// # Errors
 	///
 	/// The database's.
-	pub fn total_difficulty(&self, hash: Hash) -> Result<U256, MakeError> {
+	pub fn total_difficulty(&self, hash: Hash) -> Result<TotalDifficulty, MakeError> {
 		Ok(self.parts.chain.total_difficulty(hash)?)
 	}
 

@@ -1,7 +1,7 @@
 //! What an announced header must show before its body is asked for.
 
 use super::mock::*;
-use crate::{chain::unix_now, BlockError, CheckError, PowAnnounceValidator};
+use crate::{clock::unix_now, BlockError, CheckError, PowAnnounceValidator};
 use codec::Encode;
 use futures::{executor::block_on, FutureExt};
 use isthmus_primitives::{
@@ -48,7 +48,7 @@ fn a_header_on_a_known_parent_is_checked_whole_and_weighed() {
 	);
 
 	let mut broken = Draft::on(&chain, first, 13);
-	broken.pre.difficulty += 1.into();
+	broken.pre.difficulty.0 += 1.into();
 	assert_eq!(announce(&chain, &broken.mine(), &[]), AT_FAULT);
 	let mut unsealed = better.clone();
 	unsealed.state_root = Hash::repeat_byte(1);

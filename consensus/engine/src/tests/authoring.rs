@@ -1,7 +1,7 @@
 //! When the author builds, gives up and replaces templates, and what is in them.
 
 use super::{fork_choice::select_chain, mock::*, submissions::*};
-use crate::{Author, AuthorConfig, Job, Pace, Pool};
+use crate::{Author, AuthorConfig, AuthorParts, Job, Pace, Pool};
 use codec::Encode;
 use futures::{
 	channel::{mpsc, oneshot},
@@ -157,14 +157,14 @@ fn setup_with(sealer: TestSealer, sync: Oracle) -> Setup {
 	let (sender, begun) = mpsc::unbounded();
 	let (imported, imports) = mpsc::unbounded();
 	let chain = sealer.chain().clone();
-	let author = Author::new(
-		sealer.clone(),
-		chain.client().clone(),
-		select_chain(&chain),
-		Proposers(sender),
-		Arc::new(Waiting(1)),
+	let author = Author::new(AuthorParts {
+		sealer: sealer.clone(),
+		blocks: chain.client().clone(),
+		select_chain: select_chain(&chain),
+		proposers: Proposers(sender),
+		pool: Arc::new(Waiting(1)),
 		sync,
-		AuthorConfig {
+		config: AuthorConfig {
 			beneficiary: AccountId::new([5; 32]),
 			extra_data: b"author".to_vec(),
 			gas_target: 20_000_000,
@@ -172,7 +172,7 @@ fn setup_with(sealer: TestSealer, sync: Oracle) -> Setup {
 			pace: Pace::Continuous,
 			force: false,
 		},
-	);
+	});
 	Setup {
 		sealer,
 		begun,

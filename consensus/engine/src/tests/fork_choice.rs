@@ -3,7 +3,7 @@
 use super::mock::*;
 use crate::{Chain, HeaviestChain, PowBlockImport};
 use futures::executor::block_on;
-use isthmus_primitives::{params::ChainParameters, Block, Hash, Header};
+use isthmus_primitives::{params::ChainParameters, Block, Hash, Header, TotalDifficulty};
 use polkadot_sdk::*;
 use sc_client_api::{
 	backend::{AuxStore, Backend as _, NewBlockState},
@@ -117,7 +117,7 @@ fn the_heavier_chain_wins_though_it_is_shorter() {
 	assert_eq!(became_best, [true; 8]);
 	assert_eq!(
 		chain.total_difficulty(slow).unwrap(),
-		(4096 + 28_412).into()
+		TotalDifficulty((4096 + 28_412).into())
 	);
 	let (quick, became_best) = mine(7, 1);
 	assert_eq!(
@@ -126,7 +126,7 @@ fn the_heavier_chain_wins_though_it_is_shorter() {
 	);
 	assert_eq!(
 		chain.total_difficulty(quick).unwrap(),
-		(4096 + 28_728).into()
+		TotalDifficulty((4096 + 28_728).into())
 	);
 	let info = chain.client().info();
 	assert_eq!((info.best_hash, info.best_number), (quick, 7));

@@ -1,7 +1,7 @@
 //! What import does with blocks that fail, and with those it must not take.
 
 use super::{fork_choice::select_chain, mock::*};
-use crate::{verifier::UNCHECKED, Chain, CheckError, PowBlockImport};
+use crate::{unchecked, Chain, CheckError, PowBlockImport};
 use futures::executor::block_on;
 use isthmus_primitives::{Block, Header};
 use parking_lot::Mutex;
@@ -117,7 +117,7 @@ fn a_block_on_which_the_runtime_traps_before_it_is_executed_is_known_as_bad() {
 		let mut block = params(&header);
 		let trap = "Execution aborted due to trap: wasm trap: call stack exhausted";
 		let error = CheckError::Runtime(ApiError::Application(trap.into()));
-		block.insert_intermediate(UNCHECKED, error);
+		unchecked::mark(&mut block, error);
 		assert!(block_on(import.import_block(block)).is_err());
 	}
 	assert!(matches!(

@@ -7,7 +7,7 @@ use isthmus_primitives::{
 	api::ProofOfWorkApi,
 	digest::{self, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
 	params::{ChainParameters, DifficultyRule, EthashSizes},
-	AccountId, Block, BlockNumber, Hash, Header,
+	AccountId, Block, BlockNumber, Difficulty, Hash, Header,
 };
 use isthmus_rules as rules;
 use parking_lot::Mutex;
@@ -20,7 +20,7 @@ use sp_api::{ApiRef, ProvideRuntimeApi};
 use sp_blockchain::{
 	Backend as _, BlockStatus, CachedHeaderMetadata, HeaderBackend, HeaderMetadata, Info,
 };
-use sp_core::{H256, U256};
+use sp_core::H256;
 use sp_runtime::{
 	generic::SignedBlock,
 	traits::{BlakeTwo256, Hash as _},
@@ -348,7 +348,7 @@ pub(super) fn root(body: &[OpaqueExtrinsic]) -> Hash {
 }
 
 /// Seals a header.
-pub(super) fn seal(mut header: Header, difficulty: U256) -> Header {
+pub(super) fn seal(mut header: Header, difficulty: Difficulty) -> Header {
 	let Found { nonce, output } = find_seal(digest::seal_hash(&header), difficulty);
 	let seal = Seal {
 		mix_hash: output.mix_hash.into(),
@@ -361,13 +361,13 @@ pub(super) fn seal(mut header: Header, difficulty: U256) -> Header {
 }
 
 /// Finds a proof of work.
-pub(super) fn find_seal(seal_hash: Hash, difficulty: U256) -> Found {
+pub(super) fn find_seal(seal_hash: Hash, difficulty: Difficulty) -> Found {
 	static DATASET: OnceLock<Dataset> = OnceLock::new();
 	let dataset = DATASET.get_or_init(|| {
 		let cache = Cache::new(Sizes::DEVELOPMENT, 0).unwrap();
 		Dataset::generate(&cache, 1, |_| ControlFlow::Continue(())).unwrap()
 	});
-	let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+	let boundary = rules::boundary(difficulty.max(1.into())).to_big_endian();
 	dataset
 		.search(
 			&seal_hash.0,
@@ -388,7 +388,10 @@ pub(super) fn insert(
 ) -> Hash {
 	let hash = header.hash();
 	let difficulty = digest::PowHeader::read(header).unwrap().pre.difficulty;
-	let total = chain.total_difficulty(header.parent_hash).unwrap() + difficulty;
+	let total = chain
+		.total_difficulty(header.parent_hash)
+		.unwrap()
+		.saturating_add(difficulty);
 	let (key, value) = total_difficulty_entry(hash, total);
 	let client = chain.client();
 	client

@@ -5,7 +5,7 @@ use super::{
 	fork_choice::{select_chain, Database},
 	mock::*,
 };
-use crate::{chain::unix_now, BlockError, Chain, CheckError, PowBlockImport, PowVerifier};
+use crate::{clock::unix_now, BlockError, Chain, CheckError, PowBlockImport, PowVerifier};
 use codec::Encode;
 use futures::executor::block_on;
 use isthmus_primitives::{
@@ -13,7 +13,7 @@ use isthmus_primitives::{
 	params::ChainParameters,
 	Hash, Header,
 };
-use isthmus_rules::{FutureTimestamp, HeaderError, Rejection, RuleError, UncleError};
+use isthmus_rules::{FutureTimestamp, GotExpected, HeaderError, Rejection, RuleError, UncleError};
 use polkadot_sdk::*;
 use sc_client_api::backend::NewBlockState;
 use sc_consensus::{BlockImport, BlockImportParams, Verifier};
@@ -163,17 +163,21 @@ fn each_rule_of_the_header_is_checked_by_itself() {
 	);
 	assert_eq!(
 		broken(parameters(), |draft| draft.pre.difficulty = 65.into()),
-		HeaderError::Difficulty {
+		HeaderError::Difficulty(GotExpected {
 			got: 65.into(),
 			expected: 64.into()
-		}
+		})
 		.into(),
 	);
 	// With the number 0 it is behind the finalized block, which comes before all rules.
 	for got in [2, u32::MAX] {
 		assert_eq!(
 			broken(parameters(), |draft| draft.number = got),
-			HeaderError::Number { got, expected: 1 }.into(),
+			HeaderError::Number(GotExpected {
+				got: got.into(),
+				expected: 1
+			})
+			.into(),
 		);
 	}
 	for got in [0, GENESIS_TIME - 1, GENESIS_TIME] {
@@ -357,9 +361,7 @@ fn every_bit_of_a_valid_seal_flipped_is_refused() {
 		assert!(
 			matches!(
 				rule,
-				RuleError::Header(
-					HeaderError::SealAboveBoundary { .. } | HeaderError::MixHash { .. }
-				)
+				RuleError::Header(HeaderError::SealAboveBoundary { .. } | HeaderError::MixHash(_))
 			),
 			"bit {bit}: {rule}"
 		);
@@ -383,7 +385,7 @@ fn a_mix_hash_of_ones_own_choosing_is_refused() {
 		.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
 	assert!(matches!(
 		refused(&chain, &header),
-		RuleError::Header(HeaderError::MixHash { got, .. }) if got == mix_hash
+		RuleError::Header(HeaderError::MixHash(GotExpected { got, .. })) if got == mix_hash
 	));
 }
 
@@ -412,7 +414,7 @@ fn a_body_that_is_not_the_headers_is_refused() {
 	};
 	assert!(matches!(
 		rule,
-		RuleError::Header(HeaderError::ExtrinsicsRoot { got, .. }) if got == header.extrinsics_root
+		RuleError::Header(HeaderError::ExtrinsicsRoot(GotExpected { got, .. })) if got == header.extrinsics_root
 	));
 	assert_eq!(verify(&chain, &header, junk).err(), Some(rule.to_string()));
 }
@@ -468,7 +470,7 @@ fn each_rule_of_the_uncles_is_checked_by_itself() {
 	wrong_hash.pre.uncles_hash = Hash::repeat_byte(3);
 	assert!(matches!(
 		refused(&wrong_hash),
-		UncleError::UnclesHash { got, expected }
+		UncleError::UnclesHash(GotExpected { got, expected })
 			if got == Hash::repeat_byte(3) && expected == uncles_hash(std::slice::from_ref(&brother))
 	));
 	let twins: Vec<_> = (20..23)
@@ -521,7 +523,7 @@ fn each_rule_of_the_uncles_is_checked_by_itself() {
 			error: HeaderError::SealAboveBoundary { .. }
 		} | UncleError::Header {
 			index: 0,
-			error: HeaderError::MixHash { .. }
+			error: HeaderError::MixHash(_)
 		}
 	));
 	// Named once already, by an ancestor.
@@ -546,7 +548,7 @@ fn the_body_must_name_the_uncles_that_the_header_commits_to() {
 		assert!(matches!(
 			chain.check_uncles(&pow, Some(&body), u64::MAX),
 			Err(BlockError::Rejected(Rejection::Invalid(RuleError::Uncles(
-				UncleError::UnclesHash { .. }
+				UncleError::UnclesHash(_)
 			))))
 		));
 	}

@@ -31,14 +31,14 @@ fn genesis_that_breaks_a_static_rule_is_refused() {
 			genesis_gas_limit: MIN_GAS_LIMIT - 1,
 			..parameters()
 		}),
-		"the gas limit is 124999, and must be at least 125000"
+		"the gas limit is 124999, but must be at least 125000"
 	);
 	assert_eq!(
 		build(ChainParameters {
 			genesis_difficulty: 1.into(),
 			..parameters()
 		}),
-		"the difficulty is 1, and must be at least 131072"
+		"the difficulty is 1, but must be at least 131072"
 	);
 }
 
@@ -56,13 +56,13 @@ fn a_good_header_is_accepted_and_kept() {
 #[test]
 fn a_wrong_difficulty_is_refused() {
 	assert_eq!(
-		refusal_of(|pre| pre.difficulty += 1.into()),
-		"the difficulty is 1000001, and must be 1000000"
+		refusal_of(|pre| pre.difficulty.0 += 1.into()),
+		"the difficulty is 1000001, but must be 1000000"
 	);
 	// 9 s after the parent, the difficulty must have risen by ⌊1000000/2048⌋ = 488.
 	assert_eq!(
 		refusal_of(|pre| pre.timestamp -= 1),
-		"the difficulty is 1000000, and must be 1000488"
+		"the difficulty is 1000000, but must be 1000488"
 	);
 }
 
@@ -117,7 +117,7 @@ fn a_gas_limit_under_the_minimum_is_refused() {
 		};
 		assert_eq!(
 			refusal(|| begin(&pre)),
-			"the gas limit is 124999, and must be at least 125000"
+			"the gas limit is 124999, but must be at least 125000"
 		);
 	});
 }
@@ -126,7 +126,7 @@ fn a_gas_limit_under_the_minimum_is_refused() {
 fn a_timestamp_not_after_the_parents_is_refused() {
 	assert_eq!(
 		refusal_of(|pre| pre.timestamp = GENESIS_TIME),
-		"the timestamp is 1600000000 s, and must be above the parent's 1600000000 s"
+		"the timestamp is 1600000000 s, but must be above the parent's 1600000000 s"
 	);
 }
 
@@ -134,7 +134,7 @@ fn a_timestamp_not_after_the_parents_is_refused() {
 fn long_extra_data_is_refused() {
 	assert_eq!(
 		refusal_of(|pre| pre.extra_data = vec![0; 33]),
-		"the extra data has 33 bytes, and may have at most 32"
+		"the extra data has 33 bytes, but may have at most 32"
 	);
 	on_chain(|| {
 		mine(&PreDigest {

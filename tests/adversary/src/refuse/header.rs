@@ -20,9 +20,9 @@ type Made = Result<Option<Offer>, AttackError>;
 /// One case a rule, and one a bound where a rule has two.
 #[rustfmt::skip]
 pub(super) const CASES: &[Case] = &[
-	Case { name: "difficulty_is_zero", expected: Refused("difficulty_too_low", "the difficulty is 0"), make: |stage| stage.offer_with(|block| block.pre.difficulty = U256::zero()) },
-	Case { name: "difficulty_under_minimum", expected: Refused("difficulty_too_low", ""), make: |stage| stage.offer_with(|block| block.pre.difficulty = stage.params.minimum_difficulty - 1) },
-	Case { name: "wrong_difficulty", expected: Refused("difficulty", ""), make: |stage| stage.offer_with(|block| block.pre.difficulty += U256::one()) },
+	Case { name: "difficulty_is_zero", expected: Refused("difficulty_too_low", "the difficulty is 0"), make: |stage| stage.offer_with(|block| block.pre.difficulty = U256::zero().into()) },
+	Case { name: "difficulty_under_minimum", expected: Refused("difficulty_too_low", ""), make: |stage| stage.offer_with(|block| block.pre.difficulty = (stage.params.minimum_difficulty.0 - 1).into()) },
+	Case { name: "wrong_difficulty", expected: Refused("difficulty", ""), make: |stage| stage.offer_with(|block| block.pre.difficulty.0 += U256::one()) },
 	Case { name: "wrong_difficulty_low", expected: Refused("difficulty", ""), make: too_easy },
 	Case { name: "extra_data_33", expected: Refused("extra_data_too_long", "33 bytes"), make: |stage| stage.offer_with(|block| block.pre.extra_data = vec![0x42; 33]) },
 	Case { name: "extra_data_1024", expected: Refused("extra_data_too_long", "1024 bytes"), make: |stage| stage.offer_with(|block| block.pre.extra_data = vec![0x42; 1024]) },
@@ -61,7 +61,7 @@ fn too_easy(stage: &Stage<'_>) -> Made {
 	if draft.pre.difficulty <= stage.params.minimum_difficulty {
 		return Ok(None);
 	}
-	stage.offer_with(|block| block.pre.difficulty -= U256::one())
+	stage.offer_with(|block| block.pre.difficulty.0 -= U256::one())
 }
 
 /// A mix hash that was never mixed, with a result within the boundary.

@@ -112,7 +112,7 @@ pub async fn carry_out(
 	let named = offer.named();
 	let (rule, wanted) = match case.expected {
 		Expected::Refused(rule, says) => {
-			let refused = format!("{named} is refused: rule {rule} is broken");
+			let refused = format!("{named} is rejected: rule {rule} is violated");
 			(Some(rule), vec![refused, says.into()])
 		}
 		Expected::LeftAside(says) => (None, vec![says.into()]),

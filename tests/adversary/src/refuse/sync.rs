@@ -119,7 +119,7 @@ pub async fn carry_out(
 		(None, vec![named, "is from the future".into()])
 	} else {
 		let rule = "seal_above_boundary";
-		let refused = format!("{named} is refused: rule {rule} is broken");
+		let refused = format!("{named} is rejected: rule {rule} is violated");
 		(Some(rule), vec![refused])
 	};
 	let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
