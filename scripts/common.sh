@@ -1,9 +1,11 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: where things are, and which Rust toolchain builds the project.
 # It changes nothing on the machine.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Outside the checkout, so that a fresh clone on the same machine builds only what changed.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/isthmus/target}
+# shellcheck disable=SC2034 # for the scripts that source this
 NODE_BINARY=$CARGO_TARGET_DIR/release/isthmus-node
 WASM_TARGET=wasm32v1-none
 # The least version of rustc, and of Node.js, that the project builds and runs with.
