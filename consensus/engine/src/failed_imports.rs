@@ -3,8 +3,8 @@
 //! retried for ever.
 //!
 //! An error of import says nothing about the peer, since our own database may have failed. So sync requests
-//! the same block from the same peer at once. Without a memory of it, one proof of work would buy as many
-//! executions as the network has time for. If the block itself is at fault, import answers "known bad" for
+//! the same block from the same peer at once. Without a memory of it, one proof of work would buy an
+//! unlimited number of executions. If the block itself is at fault, import answers "known bad" for
 //! a block that is remembered here, which costs the peer its connection and reputation. If the fault may be
 //! ours, the peer is not penalised, and the block is retried after a pause.
 

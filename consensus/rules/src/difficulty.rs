@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! D(H), a block's difficulty computed from its parent's, and the sum that the fork choice compares.
 
-use crate::{GotExpected, HeaderError, Parent, PowHeader};
+use crate::{
+	error::{GotExpected, HeaderError},
+	parent::Parent,
+};
 use isthmus_primitives::{
+	digest::PowHeader,
 	params::{ChainParameters, DifficultyRule, DIFFICULTY_BOUND_DIVISOR},
 	Difficulty, TotalDifficulty,
 };

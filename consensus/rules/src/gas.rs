@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! H_l and H_g: the bounds of a block's gas limit, and the limit that a miner chooses within them.
 
-use crate::{HeaderError, Parent, PowHeader};
+use crate::{error::HeaderError, parent::Parent};
 use core::ops::RangeInclusive;
-use isthmus_primitives::params::{GAS_LIMIT_BOUND_DIVISOR, MIN_GAS_LIMIT};
+use isthmus_primitives::{
+	digest::PowHeader,
+	params::{GAS_LIMIT_BOUND_DIVISOR, MIN_GAS_LIMIT},
+};
 
 /// The greatest gas limit of a block, 2^63 − 1 (yellow paper, section 4.3.4), so that the sum of two
 /// limits cannot overflow.

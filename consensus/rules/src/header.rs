@@ -4,65 +4,26 @@
 
 use crate::{
 	difficulty::{validate_difficulty, validate_minimum_difficulty},
+	error::{FutureTimestamp, GotExpected, HeaderError, Rejection},
 	gas::{
 		validate_gas_limit_bound, validate_gas_limit_maximum, validate_gas_limit_minimum,
 		validate_gas_used,
 	},
-	FutureTimestamp, GotExpected, HeaderError, PowHeader, Rejection,
+	parent::Parent,
 };
 use codec::Encode;
 use isthmus_primitives::{
-	digest::MAX_EXTRA_DATA,
+	digest::{PowHeader, MAX_EXTRA_DATA},
 	params::{ChainParameters, ALLOWED_FUTURE_SECONDS},
-	Difficulty, Header,
+	Header,
 };
 use polkadot_sdk::{
-	sp_core::{storage::StateVersion, H256},
+	sp_core::storage::StateVersion,
 	sp_runtime::{
 		traits::{BlakeTwo256, Hash as _},
 		OpaqueExtrinsic,
 	},
 };
-
-/// P(H): what the rules need to know of a header's parent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Parent {
-	/// The parent's hash.
-	pub hash: H256,
-	/// P(H)_i.
-	pub number: u32,
-	/// P(H)_d.
-	pub difficulty: Difficulty,
-	/// P(H)_l, in gas.
-	pub gas_limit: u64,
-	/// P(H)_s, in seconds since the Unix epoch.
-	pub timestamp: u64,
-}
-
-impl Parent {
-	/// Returns the genesis block as a parent. Its header has no digest, so its fields are taken from the
-	/// parameters, which are part of its state.
-	pub fn genesis(hash: H256, params: &ChainParameters) -> Self {
-		Self {
-			hash,
-			number: 0,
-			difficulty: params.genesis_difficulty,
-			gas_limit: params.genesis_gas_limit,
-			timestamp: params.genesis_timestamp,
-		}
-	}
-
-	/// Returns any other block as a parent.
-	pub fn of(header: &PowHeader) -> Self {
-		Self {
-			hash: header.hash,
-			number: header.number,
-			difficulty: header.pre.difficulty,
-			gas_limit: header.pre.gas_limit,
-			timestamp: header.pre.timestamp,
-		}
-	}
-}
 
 /// Validates the rules that need no parent, clock or hashing, cheapest first.
 ///

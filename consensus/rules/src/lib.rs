@@ -91,6 +91,7 @@ mod difficulty;
 mod error;
 mod gas;
 mod header;
+mod parent;
 mod reward;
 mod seal;
 mod uncles;
@@ -107,9 +108,10 @@ pub use gas::{
 pub use header::{
 	validate_against_parent, validate_extra_data, validate_extrinsics_root, validate_header,
 	validate_not_future, validate_number, validate_parent_hash, validate_static,
-	validate_timestamp, Parent,
+	validate_timestamp,
 };
 pub use isthmus_primitives::digest::PowHeader;
+pub use parent::Parent;
 pub use reward::{miner_reward, nephew_reward, uncle_reward};
 pub use seal::{
 	boundary, validate_mix, validate_seal, validate_seal_quick, validate_seal_result,

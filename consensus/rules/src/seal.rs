@@ -2,9 +2,9 @@
 //! Eq. 2: `m = H_m ∧ n ≤ 2^256 / H_d with (m, n) = PoW(H_#n, H_n, d)`, in its two halves: the one that
 //! two hashes settle, and the one that takes the dataset.
 
-use crate::{GotExpected, HeaderError, PowHeader, Rejection};
+use crate::error::{GotExpected, HeaderError, Rejection};
 use isthmus_ethash::{final_result, Output};
-use isthmus_primitives::Difficulty;
+use isthmus_primitives::{digest::PowHeader, Difficulty};
 use polkadot_sdk::sp_core::{H256, U256};
 
 /// (m, n): what Hashimoto computes from H_#n, H_n and the dataset.

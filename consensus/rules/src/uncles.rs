@@ -12,13 +12,14 @@
 //! is one to six below the block's. A brother of the block itself is not an uncle.
 
 use crate::{
+	error::{GotExpected, HeaderError, Rejection, UncleError},
 	header::{validate_against_parent, validate_not_future, validate_static},
-	seal::{validate_seal_quick, validate_work},
-	GotExpected, HeaderError, Parent, PowHeader, Rejection, UncleError, Work,
+	parent::Parent,
+	seal::{validate_seal_quick, validate_work, Work},
 };
 use alloc::vec::Vec;
 use isthmus_primitives::{
-	digest::uncles_hash,
+	digest::{uncles_hash, PowHeader},
 	params::{ChainParameters, MAX_UNCLES, MAX_UNCLE_GENERATIONS},
 	Header,
 };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Each rule by itself: a block that breaks only that rule is refused by the verifier with that
 //! rule's name, and a good one is accepted.
 

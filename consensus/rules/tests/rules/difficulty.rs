@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! D(H) and the sum of difficulties.
 
 use crate::chain::power_of_two;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a rejection says, and by what name it goes.
 
 use isthmus_primitives::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One header that breaks one rule, for each rule, at each bound.
 
 use crate::chain::{broken_rules, params, Draft, NOW, NO_SEAL};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Eq. 2: the boundary, its two halves, and a real seal with each of its bits flipped.
 
 use crate::chain::{params, power_of_two, Draft};

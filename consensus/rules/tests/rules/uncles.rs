@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which uncles a block may name: one break of each rule, and the generations one by one.
 
 use crate::chain::{fake_hashimoto, read, Chain, Draft, NOW};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Rules of a block's own header, each broken in a child of the genesis block.
 
 use crate::chain::{broken_rules, params, Draft, NOW};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Rules of an uncle's own header, each broken in an uncle from block 1 of a block 3.
 
 use crate::chain::{Chain, Draft, GENESIS_TIME, NOW};

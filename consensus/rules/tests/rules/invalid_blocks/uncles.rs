@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which uncles a block may name.
 
 use crate::chain::{fake_hashimoto, Chain, Draft, GENESIS_TIME, NOW, NO_SEAL};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The Ethereum test suite's invalid blocks (ethereum/tests, BlockchainTests/InvalidBlocks), under their
 //! own names, on a chain of ours: what each breaks here, and by which error it is refused. Some of the
 //! suite's blocks are valid at Homestead, and are accepted here too.
