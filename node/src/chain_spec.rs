@@ -1,4 +1,5 @@
-//! The chain specifications that are built in. A consortium writes its own: see docs/operations.md.
+// SPDX-License-Identifier: Apache-2.0
+//! The built-in chain specifications. A consortium writes its own: see docs/operations.md.
 
 use isthmus_runtime::WASM_BINARY;
 use polkadot_sdk::*;
@@ -7,11 +8,11 @@ use sc_service::{ChainType, Properties};
 /// A chain specification of this node.
 pub type ChainSpec = sc_service::GenericChainSpec;
 
-/// The built-in specification of this name, or the one in the file of this path.
+/// Loads a built-in specification by its name (`dev` or `local`), or any other from the file at this path.
 ///
 /// # Errors
 ///
-/// A sentence, where the node was built without its Wasm runtime or the file cannot be read.
+/// Returns a sentence if the node was built without its Wasm runtime, or the file cannot be read.
 pub fn load(id: &str) -> Result<ChainSpec, String> {
 	match id {
 		"dev" => development(),
@@ -20,7 +21,7 @@ pub fn load(id: &str) -> Result<ChainSpec, String> {
 	}
 }
 
-/// One validator, Alice, and blocks on demand.
+/// One verifier, Alice, and blocks on demand.
 fn development() -> Result<ChainSpec, String> {
 	build(
 		"Isthmus Development",
@@ -30,7 +31,7 @@ fn development() -> Result<ChainSpec, String> {
 	)
 }
 
-/// Four validators, Alice to Dave, on one machine.
+/// Four verifiers, Alice to Dave, on one machine.
 fn local() -> Result<ChainSpec, String> {
 	build(
 		"Isthmus Local Network",
@@ -42,9 +43,9 @@ fn local() -> Result<ChainSpec, String> {
 
 fn build(name: &str, id: &str, kind: ChainType, preset: &str) -> Result<ChainSpec, String> {
 	let wasm = WASM_BINARY.ok_or(
-		"this node was built without its Wasm runtime (SKIP_WASM_BUILD was set); build it again without",
+		"this node was built without its Wasm runtime: build it again without SKIP_WASM_BUILD",
 	)?;
-	// Asked of the native runtime, for to ask the Wasm one would take a compilation of its own.
+	// The native runtime gives the preset at once; the Wasm one would have to be compiled for it.
 	let genesis = isthmus_runtime::genesis::preset(&preset.into())
 		.and_then(|json| serde_json::from_slice(&json).ok())
 		.ok_or_else(|| format!("the runtime has no genesis preset {preset}"))?;

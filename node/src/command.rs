@@ -1,4 +1,5 @@
-//! From the command line to the work.
+// SPDX-License-Identifier: Apache-2.0
+//! Runs the command that the command line names.
 
 use crate::{
 	chain_spec,
@@ -41,22 +42,23 @@ impl SubstrateCli for Cli {
 	}
 }
 
-/// Runs what the command line asks for.
+/// Reads the command line and runs its command: without a subcommand, a full node.
 ///
 /// # Errors
 ///
-/// The command's own.
+/// Returns the error of the command.
 pub fn run() -> sc_cli::Result<()> {
 	let cli = Cli::from_args();
 	match &cli.subcommand {
 		None => {
 			let runner = cli.create_runner(&cli.run)?;
-			let mining = cli.mining.clone();
-			let producer = cli.producer.profile();
-			let development = cli.run.shared_params.is_dev();
+			let options = service::Options {
+				mining: cli.mining.clone(),
+				producer: cli.producer.profile(),
+				development: cli.run.shared_params.is_dev(),
+			};
 			runner.run_node_until_exit(|config| async move {
-				service::new_full(config, &mining, producer, development)
-					.map_err(sc_cli::Error::Service)
+				service::new_full(config, options).map_err(sc_cli::Error::Service)
 			})
 		}
 		Some(Command::Key(cmd)) => cmd.run(&cli),
@@ -65,7 +67,10 @@ pub fn run() -> sc_cli::Result<()> {
 			let runner = cli.create_runner(cmd)?;
 			runner.async_run(|config| {
 				let parts = service::Parts::new(&config)?;
-				Ok((cmd.run(parts.client, config.database), parts.task_manager))
+				Ok((
+					cmd.run(parts.core.client, config.database),
+					parts.task_manager,
+				))
 			})
 		}
 		Some(Command::ImportBlocks(cmd)) => {
@@ -73,7 +78,7 @@ pub fn run() -> sc_cli::Result<()> {
 			runner.async_run(|config| {
 				let parts = service::Parts::new(&config)?;
 				Ok((
-					cmd.run(parts.client, parts.import_queue),
+					cmd.run(parts.core.client, parts.import_queue),
 					parts.task_manager,
 				))
 			})
@@ -89,12 +94,12 @@ pub fn run() -> sc_cli::Result<()> {
 	}
 }
 
-/// What a node started with this command line would run with: the program's name first, as in
-/// `["isthmus-node", "--dev", "--base-path", "DIR"]`. Starts nothing.
+/// Returns the configuration of a node with this command line, and starts nothing. The program's name comes
+/// first, as in `["isthmus-node", "--dev", "--base-path", "DIR"]`.
 ///
 /// # Errors
 ///
-/// That of an option that does not read, or of a specification that does not load.
+/// Returns an error for an invalid option, or a specification that cannot be loaded.
 pub fn configuration(
 	args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 	tokio: tokio::runtime::Handle,

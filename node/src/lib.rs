@@ -1,23 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The node of an Isthmus chain.
 //!
-//! `isthmus-node`, the program, is [`run`] and nothing else. What else is public is for tools and tests
-//! that need a node's inside in their own process: [`configuration`] reads a command line, and
-//! [`service::Parts::new`] opens that chain with the very checks that the program does.
+//! The program `isthmus-node` only calls [`run`]. The rest of the public interface serves tools and tests
+//! that need the inside of a node in their own process: [`configuration`] reads a command line, and
+//! [`service::Parts::new`] opens that chain with the checks that the program makes.
 //!
-//! Not here: the rules and the engine (`isthmus-engine` and what it stands on), and the runtime.
+//! Not here: the consensus rules and the engine (`isthmus-rules`, `isthmus-engine`), and the runtime.
 
 #![forbid(unsafe_code)]
-// The errors are the SDK's own, and made once in a process.
+// Substrate's errors are large, and a process returns one at most once.
 #![allow(clippy::result_large_err)]
 
 pub mod chain_spec;
-mod cli;
+pub mod client;
 mod command;
-mod miners;
-mod producer;
-mod rpc;
 pub mod service;
-mod verifiers;
+
+// Public for `tests/` alone.
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod miners;
+#[doc(hidden)]
+pub mod producer;
+#[doc(hidden)]
+pub mod rpc;
+#[doc(hidden)]
+pub mod verifiers;
 
 pub use command::{configuration, run};
-pub use polkadot_sdk::sc_cli::Result;
+pub use polkadot_sdk::sc_cli::Error;

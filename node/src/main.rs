@@ -1,9 +1,8 @@
-//! `isthmus-node`: the program that keeps an Isthmus chain. All of it is in the library.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus-node`: the program that runs a node. All of it is in the library.
 
 #![forbid(unsafe_code)]
-// The framework's errors are large, and not ours to shrink.
-#![allow(clippy::result_large_err)]
 
-fn main() -> isthmus_node::Result<()> {
-	isthmus_node::run()
+fn main() -> Result<(), Box<isthmus_node::Error>> {
+	Ok(isthmus_node::run()?)
 }

@@ -1,8 +1,9 @@
-//! The doors to other programs that mine: a port of their own, and notices of new work.
+// SPDX-License-Identifier: Apache-2.0
+//! Connects other programs that mine: a port for them, and notices of new work.
 //!
-//! The port serves the methods of `rpc/mining.rs` and nothing else, so that it can be opened to a room
-//! full of miners without opening the node's RPC to it. It takes what ethminer and others send to geth:
-//! HTTP/1.0 and 1.1, with or without the `jsonrpc` member that JSON-RPC 2.0 asks for.
+//! The port serves the methods of `rpc/mining.rs` and nothing else, so that it can be open to a room full of
+//! miners while the node's RPC stays closed to them. It accepts what ethminer and others send to geth: HTTP/1.0
+//! and 1.1, with or without the `jsonrpc` member that JSON-RPC 2.0 requires.
 
 use crate::rpc::mining::work;
 use futures::{FutureExt, StreamExt};
@@ -28,50 +29,50 @@ use tokio::{
 	sync::Semaphore,
 };
 
-/// The most bytes of a request. `eth_submitWork` has about 300.
+/// The most bytes of a request. One for `eth_submitWork` has about 300.
 const MAX_REQUEST: usize = 16 * 1024;
-/// The most bytes of an answer; `eth_getWork`'s has about 300.
+/// The most bytes of a response. One to `eth_getWork` has about 300.
 const MAX_RESPONSE: usize = 16 * 1024;
-/// The most miners' connections at a time.
+/// The most connections that are served concurrently.
 const MAX_CONNECTIONS: usize = 256;
-/// How long a connection may take for a request's head, and may idle between two.
+/// The time limit for a request's head, and for a connection to stay idle between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a request's body may take.
+/// The time limit for a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a miner may take to accept a notice; geth's.
+/// The time limit for a miner to accept a notice; geth has the same.
 const NOTICE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long to wait after the system refused a connection, for want of file handles for one.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// How long to wait after the system failed to accept a connection, for example for lack of file handles.
+const RETRY_ACCEPT_AFTER: Duration = Duration::from_millis(100);
 const LOG_TARGET: &str = "miners";
 
 /// Opens the miners' port.
 ///
 /// # Errors
 ///
-/// The operating system's, where the address is taken or not this machine's.
+/// Returns the operating system's error, for example if the address is taken or not one of this machine's.
 pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
 	let listener = std::net::TcpListener::bind(address)?;
 	listener.set_nonblocking(true)?;
-	log::info!(target: LOG_TARGET, "⛏️  Miners may connect to http://{}", listener.local_addr()?);
+	log::info!(target: LOG_TARGET, "⛏️  Miners can connect to http://{}", listener.local_addr()?);
 	Ok(listener)
 }
 
-/// Serves `methods` to miners. Whoever reaches this port may mine, so they may call what is unsafe
-/// elsewhere. Runs for ever.
+/// Serves `methods` to miners, for ever. Anyone who reaches this port may mine, so it allows methods that are
+/// unsafe elsewhere.
 pub(crate) async fn serve(listener: std::net::TcpListener, methods: impl Into<Methods>) {
 	let listener = match TcpListener::from_std(listener) {
 		Ok(listener) => listener,
 		Err(error) => {
-			log::error!(target: LOG_TARGET, "the miners' port is closed: {error}");
+			log::error!(target: LOG_TARGET, "cannot serve the miners' port: {error}");
 			return;
 		}
 	};
 	let mut methods: Methods = methods.into();
 	methods.extensions_mut().insert(DenyUnsafe::No);
-	let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+	let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
 	loop {
-		// Further miners wait in the system's queue until there is a place.
-		let Ok(place) = places.clone().acquire_owned().await else {
+		// Further miners wait in the system's queue until a slot is free.
+		let Ok(slot) = slots.clone().acquire_owned().await else {
 			return;
 		};
 		match listener.accept().await {
@@ -81,12 +82,12 @@ pub(crate) async fn serve(listener: std::net::TcpListener, methods: impl Into<Me
 					if let Err(error) = converse(stream, methods).await {
 						log::debug!(target: LOG_TARGET, "{peer}: {error}");
 					}
-					drop(place);
+					drop(slot);
 				});
 			}
 			Err(error) => {
-				log::warn!(target: LOG_TARGET, "a miner could not connect: {error}");
-				tokio::time::sleep(ACCEPT_AGAIN).await;
+				log::warn!(target: LOG_TARGET, "cannot accept a miner's connection: {error}");
+				tokio::time::sleep(RETRY_ACCEPT_AFTER).await;
 			}
 		}
 	}
@@ -111,8 +112,8 @@ async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full
 	if request.method() != Method::POST {
 		return refuse(StatusCode::METHOD_NOT_ALLOWED);
 	}
-	// A page of the web that a browser on this network shows cannot send this type unasked, so that no
-	// page can speak to a miners' port.
+	// A web page open in a browser on this network cannot send this content type without a preflight request,
+	// so no page can talk to the miners' port.
 	let json = request
 		.headers()
 		.get(CONTENT_TYPE)
@@ -136,10 +137,10 @@ async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full
 	response
 }
 
-/// The JSON that answers a request; `None` where it is no request.
-async fn answer(body: &[u8], methods: &Methods) -> Option<String> {
+/// Returns the JSON that answers a request, or `None` if the body is not a request.
+pub async fn answer(body: &[u8], methods: &Methods) -> Option<String> {
 	let mut request: Value = serde_json::from_slice(body).ok()?;
-	// geth does not ask for this member, and ethminer does not send it with a seal.
+	// geth does not require this member, and ethminer does not send it with a seal.
 	request
 		.as_object_mut()?
 		.entry("jsonrpc")
@@ -159,7 +160,8 @@ fn refuse(status: StatusCode) -> Response<Full<Bytes>> {
 }
 
 /// Sends every new job to `urls`, as geth does with `--miner.notify`: an HTTP POST of the array that
-/// `eth_getWork` gives. A miner that has not answered yet is not waited for. Runs until `jobs` ends.
+/// `eth_getWork` returns. A miner has a second to answer; jobs that it misses meanwhile are skipped, and the
+/// newest is sent. Runs until `jobs` ends.
 pub(crate) async fn notify(
 	mut jobs: impl futures::Stream<Item = Arc<Job>> + Unpin,
 	urls: Vec<Uri>,
@@ -167,7 +169,7 @@ pub(crate) async fn notify(
 	let client: Client<HttpConnector, Full<Bytes>> =
 		Client::builder(TokioExecutor::new()).build_http();
 	while let Some(mut job) = jobs.next().await {
-		// Of those that came meanwhile the last one counts.
+		// Of the jobs that came meanwhile, only the newest counts.
 		while let Some(Some(newer)) = jobs.next().now_or_never() {
 			job = newer;
 		}
@@ -187,81 +189,21 @@ async fn send(client: &Client<HttpConnector, Full<Bytes>>, url: &Uri, notice: By
 	match tokio::time::timeout(NOTICE_TIMEOUT, client.request(request)).await {
 		Ok(Ok(response)) if response.status().is_success() => {}
 		Ok(Ok(response)) => {
-			log::warn!(target: LOG_TARGET, "{url} answers {} to new work", response.status())
+			log::warn!(target: LOG_TARGET, "{url} answered a notice of new work with {}", response.status())
 		}
 		Ok(Err(error)) => {
-			log::warn!(target: LOG_TARGET, "{url} cannot be told of new work: {error}")
+			log::warn!(target: LOG_TARGET, "cannot notify {url} of new work: {error}")
 		}
-		Err(_) => log::warn!(target: LOG_TARGET, "{url} does not answer when told of new work"),
+		Err(_) => {
+			log::warn!(target: LOG_TARGET, "{url} did not answer a notice of new work in time")
+		}
 	}
 }
 
-/// Reads the address of a miner that is to be told of new work.
-pub(crate) fn parse_url(text: &str) -> Result<Uri, String> {
+/// Parses the address of a miner to notify of new work.
+pub fn parse_url(text: &str) -> Result<Uri, String> {
 	match text.parse::<Uri>() {
 		Ok(url) if url.scheme_str() == Some("http") && url.host().is_some() => Ok(url),
-		_ => Err("not an address like http://192.168.0.7:8546/work (no https)".into()),
-	}
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use jsonrpsee::RpcModule;
-
-	fn methods() -> Methods {
-		let mut module = RpcModule::new(());
-		module
-			.register_method("eth_answer", |params, (), _| params.one::<u64>())
-			.unwrap();
-		module.into()
-	}
-
-	async fn ask(request: &str) -> Option<Value> {
-		let answer = answer(request.as_bytes(), &methods()).await?;
-		Some(serde_json::from_str(&answer).unwrap())
-	}
-
-	#[tokio::test]
-	async fn requests_are_answered_with_and_without_the_version() {
-		let good = serde_json::json!({ "jsonrpc": "2.0", "id": 40, "result": 7 });
-		for request in [
-			r#"{"jsonrpc":"2.0","id":40,"method":"eth_answer","params":[7]}"#,
-			r#"{"id":40,"method":"eth_answer","params":[7]}"#,
-		] {
-			assert_eq!(ask(request).await.as_ref(), Some(&good));
-		}
-		let unknown = ask(r#"{"id":1,"method":"author_rotateKeys"}"#)
-			.await
-			.unwrap();
-		assert_eq!(unknown["error"]["code"], -32601);
-	}
-
-	#[tokio::test]
-	async fn what_is_no_request_has_no_answer() {
-		for junk in [
-			"",
-			"[]",
-			"7",
-			"{",
-			r#"{"id":1}"#,
-			r#"{"jsonrpc":"1.0","id":1,"method":"eth_answer"}"#,
-		] {
-			assert_eq!(ask(junk).await, None, "{junk}");
-		}
-	}
-
-	#[test]
-	fn addresses_to_notify_are_http() {
-		assert!(parse_url("http://127.0.0.1:8546/work").is_ok());
-		for bad in [
-			"https://example.org",
-			"127.0.0.1:80",
-			"",
-			"http://",
-			"/work",
-		] {
-			assert!(parse_url(bad).is_err(), "{bad}");
-		}
+		_ => Err("expected an address such as http://192.168.0.7:8546/work (no https)".into()),
 	}
 }

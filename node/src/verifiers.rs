@@ -1,9 +1,10 @@
-//! Who the verifiers were, for any block of the chain, and who of them signed for one.
+// SPDX-License-Identifier: Apache-2.0
+//! Remembers who the verifiers were at any block of the chain, and reads which of them signed for a block.
 //!
-//! The state names the verifiers, and is pruned; so the sets are kept here, each once, when it begins.
-//! What is said of a block's verification in words and JSON is in `rpc::verification`.
+//! The state names the verifiers, but is pruned. So each set is stored once, in the database's auxiliary
+//! storage, when it takes over. `rpc::verification` turns it into JSON and sentences.
 
-use crate::service::FullClient;
+use crate::client::FullClient;
 use codec::{Decode, DecodeAll, Encode};
 use futures::StreamExt;
 use isthmus_primitives::{api::VerifiersApi, AccountId, Block, BlockNumber, Hash};
@@ -15,44 +16,44 @@ use sp_blockchain::HeaderBackend;
 use sp_consensus_grandpa::{AuthorityId, AuthorityWeight, GrandpaApi, RoundNumber, SetId};
 use std::sync::Arc;
 
-/// Where a set is kept: this, and its number.
+/// Prefix of the database key of a set; its number follows.
 const SET_PREFIX: &[u8] = b"isthmus:verifiers:";
 
-/// One of a set of verifiers.
+/// A verifier in a set.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Member {
-	/// The key that its node votes with.
-	pub(crate) grandpa: AuthorityId,
+pub struct Member {
+	/// The key that the verifier's node votes with.
+	pub grandpa: AuthorityId,
 	/// GRANDPA's weight of its vote.
-	pub(crate) weight: AuthorityWeight,
-	/// The producer's account, where the runtime knew it.
-	pub(crate) account: Option<AccountId>,
+	pub weight: AuthorityWeight,
+	/// The producer's account, if the runtime knew it.
+	pub account: Option<AccountId>,
 }
 
 /// A set of verifiers, which votes until the next one takes over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Set {
-	/// GRANDPA's number of it: the first is 0.
-	pub(crate) id: SetId,
+pub struct Set {
+	/// GRANDPA's number of the set: the first is 0.
+	pub id: SetId,
 	/// In the order of GRANDPA's authorities.
-	pub(crate) members: Vec<Member>,
+	pub members: Vec<Member>,
 }
 
-/// Why it cannot be said who the verifiers were, or who signed.
+/// Why the verifiers of a block, or its signers, are unknown.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-	/// A set that was kept does not decode.
-	#[error("the database is corrupt: verifiers' set {0} does not decode; purge the chain and sync it again")]
+pub enum Error {
+	/// A stored set does not decode.
+	#[error("the database is corrupt: verifier set {0} does not decode; purge the chain and sync it again")]
 	CorruptSet(SetId),
-	/// A justification that was kept does not prove what it is kept for.
-	#[error("the database is corrupt: the justification of block #{number} does not hold: {reason}; purge the chain and sync it again")]
+	/// A stored justification does not justify its block.
+	#[error("the database is corrupt: the justification of block #{number} is invalid: {reason}; purge the chain and sync it again")]
 	CorruptJustification {
-		/// The block that it is kept for.
+		/// The block that it is stored for.
 		number: BlockNumber,
 		/// What is wrong with it.
 		reason: String,
 	},
-	/// The runtime could not be asked.
+	/// The call to the runtime failed.
 	#[error("runtime: {0}")]
 	Runtime(#[from] sp_api::ApiError),
 	/// The database failed.
@@ -61,14 +62,14 @@ pub(crate) enum Error {
 }
 
 /// The sets of verifiers of a chain.
-pub(crate) struct VerifierSets {
+pub struct VerifierSets {
 	client: Arc<FullClient>,
 	authorities: SharedAuthoritySet<Hash, BlockNumber>,
 }
 
 impl VerifierSets {
-	/// Those of the chain that `client` keeps; `authorities` is GRANDPA's own account of them.
-	pub(crate) fn new(
+	/// The sets of the chain of `client`; `authorities` is GRANDPA's record of their changes.
+	pub fn new(
 		client: Arc<FullClient>,
 		authorities: SharedAuthoritySet<Hash, BlockNumber>,
 	) -> Self {
@@ -78,35 +79,35 @@ impl VerifierSets {
 		}
 	}
 
-	/// Keeps each set that takes over while the node runs. Ends with the client.
-	pub(crate) async fn follow(self: Arc<Self>) {
+	/// Stores each set that takes over while the node runs. Ends with the client.
+	pub async fn follow(self: Arc<Self>) {
 		let mut finalized = self.client.finality_notification_stream();
-		let mut last = self.keep(self.client.info().finalized_hash, None);
+		let mut last = self.store(self.client.info().finalized_hash, None);
 		while let Some(notification) = finalized.next().await {
-			last = self.keep(notification.hash, last);
+			last = self.store(notification.hash, last);
 		}
 	}
 
-	/// Keeps the set that votes on what follows a final block, unless it is `last`, kept already.
-	/// Gives the last that is kept.
-	fn keep(&self, block: Hash, last: Option<SetId>) -> Option<SetId> {
-		let keep = || {
+	/// Stores the set that votes on the children of a finalized block, unless it is `last`, which is stored
+	/// already. Returns the last set that is stored.
+	fn store(&self, block: Hash, last: Option<SetId>) -> Option<SetId> {
+		let store = || {
 			let id = self.client.runtime_api().current_set_id(block)?;
-			if last != Some(id) && self.kept(id)?.is_none() {
+			if last != Some(id) && self.stored(id)?.is_none() {
 				let set = self.after(block)?;
 				self.client
 					.insert_aux(&[(&key(id)[..], &set.members.encode()[..])], &[])?;
 			}
 			Ok::<_, Error>(id)
 		};
-		keep()
-			.inspect_err(|e| log::warn!("the verifiers after block {block} are not kept: {e}"))
+		store()
+			.inspect_err(|e| log::warn!("cannot store the verifiers after block {block}: {e}"))
 			.ok()
 			.or(last)
 	}
 
-	/// The set that votes on the children of a block whose state is there.
-	pub(crate) fn after(&self, block: Hash) -> Result<Set, Error> {
+	/// Returns the set that votes on the children of a block. The block's state must not be pruned.
+	pub fn after(&self, block: Hash) -> Result<Set, Error> {
 		let api = self.client.runtime_api();
 		let accounts = api.verifiers(block)?;
 		let account_of = |key: &AuthorityId| {
@@ -125,24 +126,24 @@ impl VerifierSets {
 		})
 	}
 
-	/// The set that made a final block final, or `None` where this node does not know it any more.
-	pub(crate) fn of_final(&self, number: BlockNumber) -> Result<Option<Set>, Error> {
-		let Some(id) = self.id_of_final(number) else {
+	/// Returns the set that finalized a block, or `None` if this node no longer knows it.
+	pub fn of_finalized(&self, number: BlockNumber) -> Result<Option<Set>, Error> {
+		let Some(id) = self.id_of_finalized(number) else {
 			return Ok(None);
 		};
-		if let Some(members) = self.kept(id)? {
+		if let Some(members) = self.stored(id)? {
 			return Ok(Some(Set { id, members }));
 		}
-		// It took over this moment, and is about to be kept.
+		// It took over a moment ago, and is about to be stored.
 		let before = self.client.hash(number.saturating_sub(1))?;
 		Ok(before
 			.and_then(|before| self.after(before).ok())
 			.filter(|set| set.id == id))
 	}
 
-	fn id_of_final(&self, number: BlockNumber) -> Option<SetId> {
+	fn id_of_finalized(&self, number: BlockNumber) -> Option<SetId> {
 		let changes = self.authorities.authority_set_changes();
-		// Sets and their last blocks, from the first that is not before this block.
+		// Sets with their last blocks, from the first whose last block is not below this one.
 		let mut sets = changes.iter_from(number.saturating_sub(1))?;
 		Some(match sets.next() {
 			Some((id, _)) => *id,
@@ -150,7 +151,7 @@ impl VerifierSets {
 		})
 	}
 
-	fn kept(&self, id: SetId) -> Result<Option<Vec<Member>>, Error> {
+	fn stored(&self, id: SetId) -> Result<Option<Vec<Member>>, Error> {
 		let bytes = self.client.get_aux(&key(id))?;
 		bytes
 			.map(|bytes| Vec::decode_all(&mut &bytes[..]).map_err(|_| Error::CorruptSet(id)))
@@ -162,32 +163,27 @@ fn key(id: SetId) -> Vec<u8> {
 	[SET_PREFIX, &id.to_be_bytes()].concat()
 }
 
-/// What a justification proves.
+/// The content of a valid justification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Votes {
+pub struct Votes {
 	/// The block that was voted for.
-	pub(crate) number: BlockNumber,
+	pub number: BlockNumber,
 	/// Its hash.
-	pub(crate) hash: Hash,
-	/// The round in which it was.
-	pub(crate) round: RoundNumber,
-	/// Of each member of the set, in order: whether its vote is in the justification.
-	pub(crate) signed: Vec<bool>,
+	pub hash: Hash,
+	/// The round of the vote.
+	pub round: RoundNumber,
+	/// For each member of the set, in order: whether its vote is in the justification.
+	pub signed: Vec<bool>,
 }
 
 impl Votes {
-	/// Reads the justification that is kept for a block, and checks it against the set that voted:
-	/// every signature, that every vote is for the block or a descendant, and that they are enough.
+	/// Reads the justification that is stored for a block, and verifies it against the set that voted: every
+	/// signature is valid, every vote is for the block or a descendant, and there are enough of them.
 	///
 	/// # Errors
 	///
-	/// [`Error::CorruptJustification`] where any of it does not hold.
-	pub(crate) fn read(
-		encoded: &[u8],
-		number: BlockNumber,
-		hash: Hash,
-		set: &Set,
-	) -> Result<Self, Error> {
+	/// Returns [`Error::CorruptJustification`] if any of this does not hold.
+	pub fn read(encoded: &[u8], number: BlockNumber, hash: Hash, set: &Set) -> Result<Self, Error> {
 		let corrupt = |reason: String| Error::CorruptJustification { number, reason };
 		let justification =
 			GrandpaJustification::<Block>::decode(encoded).map_err(|e| corrupt(e.to_string()))?;
@@ -210,6 +206,3 @@ impl Votes {
 		})
 	}
 }
-
-#[cfg(test)]
-mod tests;

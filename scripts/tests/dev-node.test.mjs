@@ -109,12 +109,12 @@ for (const [name, args, sentence] of [
 	[
 		'mining for nobody',
 		['--chain', 'local', '--tmp', '--mine'],
-		/`--mine` needs `--beneficiary ACCOUNT`: who earns the blocks' rewards/,
+		/`--mine` needs `--beneficiary ACCOUNT`: the account that earns the block rewards/,
 	],
 	[
 		'a beneficiary that is no account',
 		['--chain', 'local', '--tmp', '--mine', '--beneficiary', 'nobody'],
-		/not an account: give an SS58 address, or 0x and 64 hex digits/,
+		/expected an SS58 address, or 0x and 64 hex digits/,
 	],
 	[
 		'extra data of more than 32 bytes',
@@ -122,7 +122,7 @@ for (const [name, args, sentence] of [
 		/33 bytes, and the header has room for 32/,
 	],
 	['a gas target below the least gas limit', ['--dev', '--gas-target', '124999'], /124999 is not in 125000\.\./],
-	['no heartbeat', ['--dev', '--heartbeat', '0'], /not a whole number of seconds from 1 to 3600/],
+	['no heartbeat', ['--dev', '--heartbeat', '0'], /expected a whole number of seconds from 1 to 3600/],
 ]) {
 	test(`refuses ${name}`, { timeout }, async () => {
 		const { code, stderr } = await runToEnd(args);

@@ -68,7 +68,7 @@ test('registers the key in its keystore, and not again', { timeout }, async (t) 
 		t.diagnostic(`registered and final ${((performance.now() - first.startedAt) / 1000).toFixed(1)} s after the start`);
 		assert.equal(producer.name.toUtf8(), NAME);
 		assert.equal(producer.kind.type, 'School');
-		await logged(first, /registered; final by block/);
+		await logged(first, /registered; finalized in block/);
 		const alice = await before.api.query.dataSharing.producers(before.account('//Alice').address);
 		assert.ok(alice.isNone, 'the key in the keystore comes before the development account');
 	} finally {

@@ -62,7 +62,7 @@ test('a final block was verified by one of one', { timeout }, async (t) => {
 	assert.ok(number >= 2);
 	assert.equal(hash, await rpc.call('chain_getBlockHash', number));
 	const whom = number === 2 ? 'it' : `block ${number}, which descends from it`;
-	assert.equal(block.statement, `1 of 1 verifier signed for ${whom}; more than half: linked, and final.`);
+	assert.equal(block.statement, `1 of 1 verifier signed for ${whom}; more than half: linked, and finalized.`);
 
 	// By its hash it is the same block, and every final block has an answer, from the first on.
 	const { confirmations, ...byNumber } = block;
@@ -113,7 +113,7 @@ test('a block that is not there is an error of its own', { timeout }, async () =
 		const rest = method === 'isthmus_risk' ? [0.1] : [];
 		const later = await refusal(method, 1_000_000, ...rest);
 		assert.equal(later.code, UNKNOWN_BLOCK);
-		assert.match(later.message, /block #1000000 is not there yet: the best block is #\d+/);
+		assert.match(later.message, /block #1000000 does not exist yet: the best block is #\d+/);
 		const hash = `0x${'ab'.repeat(32)}`;
 		const nobody = await refusal(method, hash, ...rest);
 		assert.equal(nobody.code, UNKNOWN_BLOCK);
@@ -156,7 +156,7 @@ test("the risk is the known table's", { timeout }, async () => {
 	const risk = await rpc.call('isthmus_risk', 1, 0.3, 0.05);
 	assert.equal(risk.risk, 0.05);
 	assert.equal(risk.final, true);
-	assert.match(risk.statement, /^Final: no fork without it is ever followed, however heavy\./);
+	assert.match(risk.statement, /^Finalized: no node follows a fork without it, however heavy\./);
 });
 
 test('no depth is enough against half of the power', { timeout }, async () => {

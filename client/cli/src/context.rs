@@ -2,15 +2,14 @@
 
 use crate::{error::Error, keyfile};
 use indicatif::{ProgressBar, ProgressStyle};
+pub(crate) use isthmus_sdk::{ist, key_name};
 use isthmus_sdk::{
-	AccountId, Call, Client, Identity, Included, Progress, RecordKey, Shown, Stage, H256, UNIT,
+	AccountId, BlockId, Call, Client, Identity, Included, Progress, RecordKey, Stage, H256, UNIT,
 };
 use std::{path::Path, str::FromStr};
 
 /// Where a node is if nothing else is said.
 const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
-/// How many small calls go into one transaction: they take a part of a block.
-const CALLS_IN_ONE: usize = 200;
 
 /// What is the same for all commands that talk to a chain.
 #[derive(clap::Args)]
@@ -100,31 +99,24 @@ impl Context {
 		identity: &Identity,
 		calls: &[Call],
 	) -> Result<Option<Included>, Error> {
-		let mut last = None;
-		for calls in calls.chunks(CALLS_IN_ONE) {
-			let included = match calls {
-				[only] => self.send(identity, only).await?,
-				calls => {
-					self.send(identity, &self.client.batch(calls).await?)
-						.await?
-				}
-			};
-			last = Some(included);
+		let last = self.client.send_all(&identity.account, calls).await?;
+		if let Some(last) = &last {
+			self.settle(last.block).await?;
 		}
 		Ok(last)
 	}
 
 	/// Waits until a block is final, if that was asked for.
-	pub(crate) async fn settle(&self, included: &Included) -> Result<(), Error> {
+	pub(crate) async fn settle(&self, block: BlockId) -> Result<(), Error> {
 		if !self.options.finalized {
 			return Ok(());
 		}
 		let mut heads = self.client.heads().await?;
-		while self.client.finalized().await?.block().number < included.block.number {
+		while self.client.finalized().await?.block().number < block.number {
 			heads.next().await?;
 		}
-		let there = self.client.at_number(included.block.number).await?.block();
-		if there != included.block {
+		let there = self.client.at_number(block.number).await?.block();
+		if there != block {
 			return Err(
 				Error::failed("the block that it was in gave way to another")
 					.hint("it is most likely in a later one: isthmus list, or trace, shows it"),
@@ -168,25 +160,6 @@ pub(crate) fn record_key(text: &str) -> Result<RecordKey, String> {
 	}
 }
 
-/// A record's key as its owner named it, where it is a name, and in hex where it is not.
-pub(crate) fn key_name(key: &RecordKey) -> String {
-	let end = key
-		.0
-		.iter()
-		.rposition(|byte| *byte != 0)
-		.map_or(0, |at| at + 1);
-	match std::str::from_utf8(&key.0[..end]) {
-		Ok(name)
-			if !name.is_empty()
-				&& !name.contains(char::is_whitespace)
-				&& name == Shown(name).to_string() =>
-		{
-			name.to_owned()
-		}
-		_ => format!("0x{}", hex::encode(key.0)),
-	}
-}
-
 /// Reads an amount in IST, with at most 12 decimals.
 pub(crate) fn amount(text: &str) -> Result<u128, String> {
 	let refused = || format!("`{text}` is no amount: 2 or 0.25 say, with at most 12 decimals");
@@ -205,16 +178,6 @@ pub(crate) fn amount(text: &str) -> Result<u128, String> {
 		.checked_mul(UNIT)
 		.and_then(|whole| whole.checked_add(decimals))
 		.ok_or_else(refused)
-}
-
-/// An amount as a person reads it.
-pub(crate) fn ist(amount: u128) -> String {
-	let (whole, decimals) = (amount / UNIT, amount % UNIT);
-	let decimals = format!("{decimals:012}");
-	match decimals.trim_end_matches('0') {
-		"" => format!("{whole} IST"),
-		decimals => format!("{whole}.{decimals} IST"),
-	}
 }
 
 /// A number of bytes as a person reads it.
@@ -274,6 +237,10 @@ impl Drop for Bar {
 }
 
 impl Progress for Bar {
+	fn file(&mut self, _: &str) {
+		self.stage = None;
+	}
+
 	fn at(&mut self, stage: Stage, done: u64, total: u64) {
 		if self.stage != Some(stage) {
 			self.stage = Some(stage);

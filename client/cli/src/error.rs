@@ -1,6 +1,8 @@
 //! What goes wrong in a command: a sentence, perhaps a hint, and the program's exit code.
 
-use isthmus_sdk::{Rejection, Shown};
+use isthmus_sdk::{
+	key_name, FetchError, PalletError, Rejection, Shown, UploadError, UploadFolderError,
+};
 use std::{fmt, process::ExitCode};
 
 /// Why a command ended without doing what it was asked. It is what the person at the terminal reads,
@@ -92,17 +94,17 @@ impl From<isthmus_sdk::Error> for Error {
 			Connection(_) => (Kind::Unreachable, Some("run the same command again: what was begun is gone on with")),
 			Refused(refusal) => (
 				Kind::Refused,
-				match refusal.name.as_str() {
-					"NotRegistered" => Some("isthmus register --kind school NAME"),
-					"NoEncryptionKey" => Some("the reader runs: isthmus key publish"),
-					"UnknownDataset" => Some("isthmus list datasets"),
-					"UnknownRequest" => Some("isthmus requests; those that this account made: isthmus requests --mine"),
-					"UnknownGrant" => Some("isthmus list given"),
-					"TermPaidFor" => Some("the reader paid for it: `isthmus list given --json` has paidUntil, the first block at which it may be revoked"),
-					"AlreadyRequested" => Some("isthmus requests --mine"),
-					"TooManyGrants" => Some("revoke one of the reader's grants first: isthmus list given"),
-					"LeafTaken" => Some("leave --leaf out, and a free one is taken"),
-					"KeyTaken" => Some("store it under another --name, or remove the record first: isthmus remove NAME"),
+				match &refusal.error {
+					PalletError::NotRegistered => Some("isthmus register --kind school NAME"),
+					PalletError::NoEncryptionKey => Some("the reader runs: isthmus key publish"),
+					PalletError::UnknownDataset => Some("isthmus list datasets"),
+					PalletError::UnknownRequest => Some("isthmus requests; those that this account made: isthmus requests --mine"),
+					PalletError::UnknownGrant => Some("isthmus list given"),
+					PalletError::TermPaidFor => Some("the reader paid for it: `isthmus list given --json` has paidUntil, the first block at which it may be revoked"),
+					PalletError::AlreadyRequested => Some("isthmus requests --mine"),
+					PalletError::TooManyGrants => Some("revoke one of the reader's grants first: isthmus list given"),
+					PalletError::LeafTaken => Some("leave --leaf out, and a free one is taken"),
+					PalletError::KeyTaken => Some("store it under another --name, or remove the record first: isthmus remove NAME"),
 					_ => None,
 				},
 			),
@@ -114,12 +116,12 @@ impl From<isthmus_sdk::Error> for Error {
 					_ => None,
 				},
 			),
-			TooPoor { .. } => (Kind::Refused, Some("isthmus balance; `isthmus list given` has what holds deposits")),
+			InsufficientFunds { .. } => (Kind::Refused, Some("isthmus balance; `isthmus list given` has what holds deposits")),
 			TooLate { .. } => (
 				Kind::Refused,
 				Some("a late answer would show its keys and not be paid: have the reader ask again, or open it without a request: isthmus authorize --to READER --leaves FROM..TO"),
 			),
-			EpochOver { .. } => (Kind::Refused, Some("isthmus remove NAME, then store it again")),
+			Upload(UploadError::EpochOver { .. }) => (Kind::Refused, Some("isthmus remove NAME, then store it again")),
 			NotIncluded(_) => (Kind::Refused, None),
 			Query(isthmus_sdk::QueryRefusal::NotAuthorised) => {
 				(Kind::Refused, Some("ask for access: isthmus request OWNER --leaves 0..10 --purpose TEXT"))
@@ -135,11 +137,11 @@ impl From<isthmus_sdk::Error> for Error {
 				Some("this node keeps the states of the latest blocks only: ask one that runs with --state-pruning archive, or begin later: --from BLOCK"),
 			),
 			Rpc { .. } => (Kind::Refused, None),
-			AlreadyStored(_) => (
+			Upload(UploadError::AlreadyStored(_)) => (
 				Kind::Refused,
 				Some("store it under another --name, or remove the record first: isthmus remove NAME"),
 			),
-			ValueChanged { .. } | LengthChanged { .. } => (
+			Upload(_) => (
 				Kind::Refused,
 				Some("store it under another --name, or give up what was begun: isthmus remove NAME"),
 			),
@@ -147,16 +149,10 @@ impl From<isthmus_sdk::Error> for Error {
 			Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 			_ => (Kind::Failed, None),
 		};
-		// A record is told by its name, where it has one.
 		let message = match &error {
 			// It was compared.
-			AlreadyStored(key) => format!(
-				"{} is stored already, with another content",
-				crate::context::key_name(key)
-			),
-			EpochOver { key, .. } | Malformed { key, .. } => {
-				let (hex, name) = (format!("{key:?}"), crate::context::key_name(key));
-				error.to_string().replace(&hex, &name)
+			Upload(UploadError::AlreadyStored(key)) => {
+				format!("{} is stored already, with another content", key_name(key))
 			}
 			error => error.to_string(),
 		};
@@ -168,6 +164,45 @@ impl From<isthmus_sdk::Error> for Error {
 	}
 }
 
+impl From<UploadFolderError> for Error {
+	fn from(error: UploadFolderError) -> Self {
+		match error {
+			UploadFolderError::Client(error @ isthmus_sdk::Error::NoFreeLeaf { .. }) => {
+				Self::failed(error).hint("isthmus dataset epoch NUMBER")
+			}
+			UploadFolderError::Client(error) => error.into(),
+			UploadFolderError::Changed { key, .. } => Self::failed(&error).hint(format!(
+				"store the folder under another --name, or first remove what is stored of the file: \
+				 isthmus remove {}",
+				key_name(&key)
+			)),
+			error => Self::failed(error),
+		}
+	}
+}
+
+impl From<FetchError> for Error {
+	fn from(error: FetchError) -> Self {
+		match error {
+			FetchError::Client(error) => error.into(),
+			FetchError::Exists(_) => {
+				Self::failed(error).hint("take another --output, or write over it with --force")
+			}
+			FetchError::Differs(_) => Self::failed(error).hint("take another --output"),
+			FetchError::Foreign(_) => {
+				Self::failed(error).hint("remove it, or take another --output")
+			}
+			FetchError::List(_) => {
+				Self::new(Kind::NotAuthentic, error).hint("--raw fetches its bytes as they are")
+			}
+			FetchError::ListTooLong | FetchError::WrongLength(_) => {
+				Self::new(Kind::NotAuthentic, error)
+			}
+			error => Self::failed(error),
+		}
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -175,7 +210,7 @@ mod tests {
 	#[test]
 	fn a_record_is_told_by_its_name() {
 		let key = crate::context::record_key("marks.csv").unwrap();
-		let told = Error::from(isthmus_sdk::Error::AlreadyStored(key));
+		let told = Error::from(isthmus_sdk::Error::Upload(UploadError::AlreadyStored(key)));
 		assert_eq!(told.kind, Kind::Refused);
 		assert!(told.message.starts_with("marks.csv "), "{}", told.message);
 	}

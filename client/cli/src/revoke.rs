@@ -80,7 +80,7 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 	);
 	let last = renewal.and_then(|renewal| renewal.last.as_ref());
 	if let Some(included) = last.or(revocation.included.as_ref()) {
-		context.settle(included).await?;
+		context.settle(included.block).await?;
 	}
 	match revocation.renewal.and_then(|renewal| renewal.ended) {
 		Some(error) => Err(Error::from(error).hint(

@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The primitives that keys are derived with: HMAC-SHA256 (RFC 2104), HKDF-SHA256 (RFC 5869) and the
-//! system's source of randomness. Labels and layouts are with their users.
+//! system's source of randomness. Labels and layouts are defined where they are used.
 
 use ring::{
 	hkdf, hmac,
@@ -7,7 +8,7 @@ use ring::{
 };
 use zeroize::Zeroizing;
 
-/// 32 secret bytes, wiped when dropped.
+/// 32 secret bytes, wiped from memory when dropped.
 pub(crate) type Secret = Zeroizing<[u8; 32]>;
 
 /// The system's source of randomness failed.
@@ -15,7 +16,7 @@ pub(crate) type Secret = Zeroizing<[u8; 32]>;
 #[error("the system's source of randomness failed")]
 pub struct RandomError;
 
-/// 32 bytes from the system's source of randomness.
+/// Draws 32 bytes from the system's source of randomness.
 pub(crate) fn random() -> Result<Secret, RandomError> {
 	let mut bytes = Secret::default();
 	SystemRandom::new()
@@ -24,12 +25,16 @@ pub(crate) fn random() -> Result<Secret, RandomError> {
 	Ok(bytes)
 }
 
-/// 32 bytes from the system's source of randomness, to be made into a secret or a nonce.
+/// Draws 32 bytes from the system's source of randomness, for a secret or a salt.
+///
+/// # Errors
+///
+/// Returns [`RandomError`] if the system gives no randomness.
 pub fn random_bytes() -> Result<[u8; 32], RandomError> {
 	random().map(|bytes| *bytes)
 }
 
-/// HMAC-SHA256 of `message` under `key`.
+/// Returns HMAC-SHA256 of `message` under `key`.
 pub(crate) fn hmac_sha256(key: &Secret, message: &[u8]) -> Secret {
 	let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]), message);
 	let mut out = Secret::default();
@@ -37,12 +42,12 @@ pub(crate) fn hmac_sha256(key: &Secret, message: &[u8]) -> Secret {
 	out
 }
 
-/// HKDF-Extract with SHA-256.
+/// Returns HKDF-Extract with SHA-256.
 pub(crate) fn extract(salt: &[u8], secret: &Secret) -> hkdf::Prk {
 	hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(&secret[..])
 }
 
-/// HKDF-Expand with SHA-256 to 32 bytes; `info` is the concatenation of its parts.
+/// Returns 32 bytes of HKDF-Expand with SHA-256. `info` is the concatenation of its parts.
 pub(crate) fn expand(prk: &hkdf::Prk, info: &[&[u8]]) -> Secret {
 	let mut out = Secret::default();
 	prk.expand(info, hkdf::HKDF_SHA256)

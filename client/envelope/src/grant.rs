@@ -1,14 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Grants: the keys of a range of leaves, sealed to a consumer's public key.
 //!
-//! Sealing is HPKE (RFC 9180) in base mode, one message. Its `info` binds everything that the chain
-//! says of the grant, so that sealed keys moved to another entry do not open. That they come from the
-//! owner is not for HPKE to show: only the owner's signed transaction writes the owner's
-//! authorization list.
+//! Sealing is one message of HPKE (RFC 9180) in base mode. Its `info` binds everything that the chain
+//! records of the grant, so sealed keys that are moved to another entry do not open. HPKE does not
+//! show that they come from the owner, and need not: only the owner's signed transaction writes the
+//! owner's authorization list.
 
 use crate::{
 	derive::{self, RandomError, Secret},
+	epoch::EpochId,
 	keys::{EncryptionKeyPair, Kem, KeyError, PublicKey, Suite},
-	master::EpochId,
 	tree::{EpochRoot, KeySet, Range, MAX_COVER, NODE_KEY_LEN},
 };
 use hpke::{
@@ -17,11 +18,11 @@ use hpke::{
 };
 use zeroize::Zeroizing;
 
-/// First byte of every sealed grant: this format.
+/// First byte of every sealed grant: the version of this format.
 pub const VERSION: u8 = 1;
-/// Begins the `info` to which a grant is bound.
+/// First bytes of the `info` to which a grant is bound.
 pub const INFO_LABEL: &[u8] = b"isthmus/grant/v1";
-/// Length of what comes before the ciphertext: version, suite, encapsulated key.
+/// Length of what precedes the ciphertext: version, suite and encapsulated key.
 pub const PREFIX_LEN: usize = 1 + 2 + ENCAPSULATED_LEN;
 /// Length of the longest sealed grant, in bytes.
 pub const MAX_LEN: usize = PREFIX_LEN + MAX_COVER * NODE_KEY_LEN + TAG_LEN;
@@ -29,65 +30,69 @@ pub const MAX_LEN: usize = PREFIX_LEN + MAX_COVER * NODE_KEY_LEN + TAG_LEN;
 const ENCAPSULATED_LEN: usize = 32;
 const TAG_LEN: usize = 16;
 
-/// The key derivation and the cipher of [`Suite::X25519`]; with [`Kem`] they are the whole suite.
+/// The key derivation of [`Suite::X25519`].
 type Kdf = hpke::kdf::HkdfSha256;
+/// The cipher of [`Suite::X25519`].
 type Aead = hpke::aead::AesGcm256;
 
 /// Why a grant cannot be sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GrantError {
-	/// There is nothing, or it ends before the ciphertext.
-	#[error("a sealed grant begins with {PREFIX_LEN} bytes; there are only {got}")]
+	/// The grant ends before its ciphertext.
+	#[error("a sealed grant starts with a prefix of {PREFIX_LEN} bytes, but there are only {got}")]
 	CutShort {
-		/// How many bytes there are.
+		/// The number of bytes there are.
 		got: usize,
 	},
-	/// The first byte names a format that is not known here.
-	#[error("grant format {got} is not known; this program reads format {VERSION}")]
+	/// The first byte names a version that this one does not know.
+	#[error("unknown grant format {got}: this version reads format {VERSION}")]
 	UnknownVersion {
 		/// The first byte.
 		got: u8,
 	},
-	/// The grant is sealed by a suite that is not known here.
+	/// The grant is sealed with a suite that this version does not know.
 	#[error(transparent)]
 	Suite(#[from] KeyError),
-	/// A sealed grant has the length that its range asks for.
-	#[error("a sealed grant of this range is {expected} bytes long, not {got}")]
+	/// The grant is shorter or longer than its range requires.
+	#[error("a sealed grant of this range has {expected} bytes, but {got} were given")]
 	Length {
-		/// Length in bytes that the range asks for.
+		/// Length in bytes that the range requires.
 		expected: usize,
-		/// Length in bytes that was given.
+		/// Length in bytes of the given grant.
 		got: usize,
 	},
 	/// The public key, the recipient's or the one inside the grant, is one of the few with which
-	/// every secret comes out as zero.
-	#[error("the public key is of low order: nothing can be sealed with it")]
+	/// every shared secret is zero.
+	#[error("the public key is of low order: nothing can be sealed to it")]
 	LowOrderKey,
-	/// The grant is sealed to another key, bound to another place or scope, or was altered. Which of
-	/// them cannot be told: they fail in the same way by design.
-	#[error("the grant does not open: another key's, another grant's, or altered")]
+	/// The grant is sealed to another key, bound to another place or scope, or was changed. By design,
+	/// these fail in the same way.
+	#[error(
+		"the sealed keys do not open: they are for another key or another grant, or were changed"
+	)]
 	DoesNotOpen,
 	/// No ephemeral key could be drawn.
 	#[error(transparent)]
 	Random(#[from] RandomError),
 }
 
-/// What a grant opens, to whom and until when: what its entry on the chain says. The owner, the
-/// dataset and the epoch are in the [`EpochId`].
+/// What a grant opens, to whom and until when, as its entry on the chain says. The owner, the dataset
+/// and the epoch are in the [`EpochId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GrantScope {
 	/// The consumer's account.
 	pub grantee: [u8; 32],
 	/// The leaves that the grant opens.
 	pub range: Range,
-	/// The number of the block from which the chain answers the consumer no more.
+	/// The number of the first block in which the chain no longer answers the consumer.
 	pub expiry: u32,
 }
 
 /// Length of [`info`].
 const INFO_LEN: usize = INFO_LABEL.len() + EpochId::LEN + 32 + 8 + 8 + 4;
 
-/// `label ‖ genesis ‖ owner ‖ dataset ‖ epoch ‖ grantee ‖ start ‖ end ‖ expiry`, integers big-endian.
+/// Returns `label ‖ genesis ‖ owner ‖ dataset ‖ epoch ‖ grantee ‖ start ‖ end ‖ expiry`, integers big-endian.
 fn info(id: &EpochId, scope: &GrantScope) -> [u8; INFO_LEN] {
 	let parts: [&[u8]; 6] = [
 		INFO_LABEL,
@@ -106,7 +111,7 @@ fn info(id: &EpochId, scope: &GrantScope) -> [u8; INFO_LEN] {
 	info
 }
 
-/// Gives HPKE the 32 random bytes of its ephemeral key. They are drawn before, where a failure of
+/// Gives HPKE the 32 random bytes of its ephemeral key. They are drawn beforehand, where a failure of
 /// the system's source is an error; HPKE's own interface could only panic.
 struct Entropy(Option<Secret>);
 
@@ -128,6 +133,10 @@ impl RngCore for Entropy {
 impl CryptoRng for Entropy {}
 
 /// Seals the keys of `scope.range` to a consumer's public key.
+///
+/// # Errors
+///
+/// Returns [`GrantError::LowOrderKey`] or [`GrantError::Random`].
 pub fn seal_grant(
 	root: &EpochRoot,
 	scope: &GrantScope,
@@ -136,7 +145,8 @@ pub fn seal_grant(
 	seal_with(root, scope, recipient, derive::random()?)
 }
 
-/// As [`seal_grant`], with the ephemeral key's seed, which must never be used twice: for test vectors.
+/// Does the same as [`seal_grant`] with a given seed of the ephemeral key, which must never be used
+/// twice: for test vectors.
 pub(crate) fn seal_with(
 	root: &EpochRoot,
 	scope: &GrantScope,
@@ -162,7 +172,12 @@ pub(crate) fn seal_with(
 	Ok(sealed)
 }
 
-/// Opens a sealed grant with the consumer's key pair and what the chain says of the grant.
+/// Opens a sealed grant with the consumer's key pair and what the chain records of the grant.
+///
+/// # Errors
+///
+/// Returns [`GrantError::CutShort`], [`GrantError::UnknownVersion`], [`GrantError::Suite`],
+/// [`GrantError::Length`], [`GrantError::LowOrderKey`] or [`GrantError::DoesNotOpen`].
 pub fn open_grant(
 	pair: &EncryptionKeyPair,
 	id: &EpochId,
@@ -196,11 +211,11 @@ pub fn open_grant(
 	)
 	.map_err(refused)?;
 	let keys = Zeroizing::new(context.open(ciphertext, &[]).map_err(refused)?);
-	// The length was checked above, and is checked again where the keys are read.
+	// The length was checked above, and reading the keys checks it again.
 	KeySet::from_bytes(scope.range, &keys).map_err(|_| GrantError::DoesNotOpen)
 }
 
-/// HPKE's error in our words. Both steps of encapsulation fail only for a shared secret of zero.
+/// Translates HPKE's error. Both steps of encapsulation fail only for a shared secret of zero.
 fn refused(error: HpkeError) -> GrantError {
 	match error {
 		HpkeError::EncapError | HpkeError::DecapError => GrantError::LowOrderKey,

@@ -1,5 +1,6 @@
-//! Encryption keys: the pair to which grants are sealed. It is apart from the key that signs an
-//! account's transactions, so that either can be replaced without the other.
+// SPDX-License-Identifier: Apache-2.0
+//! Encryption keys: the key pairs to which grants are sealed. They are separate from the key that
+//! signs an account's transactions, so that each can be replaced without the other.
 
 use crate::derive::{self, redacted_debug, RandomError, Secret};
 use hpke::{Deserializable, Kem as _, Serializable};
@@ -7,25 +8,30 @@ use hpke::{Deserializable, Kem as _, Serializable};
 /// The key encapsulation of [`Suite::X25519`].
 pub(crate) type Kem = hpke::kem::X25519HkdfSha256;
 
-/// Why a public key is refused.
+/// Why a public key is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyError {
-	/// A public key has one length.
-	#[error("a public encryption key is {} bytes long, not {got}", PublicKey::LEN)]
+	/// The key does not have [`PublicKey::LEN`] bytes.
+	#[error(
+		"a public encryption key has {} bytes, but {got} were given",
+		PublicKey::LEN
+	)]
 	Length {
-		/// Length in bytes that was given.
+		/// Length in bytes of the given key.
 		got: usize,
 	},
-	/// The key is of a suite that is not known here.
-	#[error("encryption suite {got:#06x} is not known")]
+	/// The key is of a suite that this version does not know.
+	#[error("unknown encryption suite {got:#06x}")]
 	UnknownSuite {
 		/// The suite's id.
 		got: u16,
 	},
 }
 
-/// A set of algorithms for sealing. Its id travels with every key and grant, so that another (a
-/// post-quantum hybrid, say) can join later; for a key it stands where other formats have a version.
+/// A set of algorithms for sealing. Its id is part of every key and grant, so that another suite (for
+/// example a post-quantum hybrid) can be added later. In a key it takes the place of the version that
+/// other formats have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Suite {
@@ -34,12 +40,16 @@ pub enum Suite {
 }
 
 impl Suite {
-	/// The id as it is written.
+	/// Returns the id as it is written.
 	pub fn id(self) -> u16 {
 		self as u16
 	}
 
-	/// The suite with this id.
+	/// Returns the suite with this id.
+	///
+	/// # Errors
+	///
+	/// Returns [`KeyError::UnknownSuite`] for any other id.
 	pub fn from_id(id: u16) -> Result<Self, KeyError> {
 		match id {
 			1 => Ok(Self::X25519),
@@ -48,7 +58,7 @@ impl Suite {
 	}
 }
 
-/// A public encryption key: what an account registers on the chain.
+/// A public encryption key, which an account registers on the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey {
 	suite: Suite,
@@ -59,12 +69,12 @@ impl PublicKey {
 	/// Length of an encoded key, in bytes.
 	pub const LEN: usize = 34;
 
-	/// The suite that the key is for.
+	/// Returns the suite that the key is for.
 	pub fn suite(&self) -> Suite {
 		self.suite
 	}
 
-	/// `suite ‖ key`, the suite big-endian.
+	/// Returns `suite ‖ key`, the suite big-endian.
 	pub fn to_bytes(&self) -> [u8; Self::LEN] {
 		let mut bytes = [0; Self::LEN];
 		bytes[..2].copy_from_slice(&self.suite.id().to_be_bytes());
@@ -72,8 +82,12 @@ impl PublicKey {
 		bytes
 	}
 
-	/// Reads what [`Self::to_bytes`] wrote. Any 32 bytes pass for an X25519 key; those to which
-	/// nothing can be sealed are refused when it is tried (RFC 9180, section 7.1.4).
+	/// Reads a key that [`Self::to_bytes`] wrote. Any 32 bytes are accepted as an X25519 key; sealing to
+	/// one of low order fails when it is attempted (RFC 9180, section 7.1.4).
+	///
+	/// # Errors
+	///
+	/// Returns [`KeyError::Length`] or [`KeyError::UnknownSuite`].
 	pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
 		let bytes: &[u8; Self::LEN] = bytes
 			.try_into()
@@ -90,30 +104,34 @@ impl PublicKey {
 	}
 }
 
-/// An encryption key pair, kept as the 32-byte seed that it follows from.
+/// An encryption key pair, kept as the 32-byte seed from which it is derived.
 #[derive(Clone)]
 pub struct EncryptionKeyPair(Secret);
 
 redacted_debug!(EncryptionKeyPair);
 
 impl EncryptionKeyPair {
-	/// A new pair from the system's source of randomness.
+	/// Draws a new pair from the system's source of randomness.
+	///
+	/// # Errors
+	///
+	/// Returns [`RandomError`] if the system gives no randomness.
 	pub fn generate() -> Result<Self, RandomError> {
 		derive::random().map(Self)
 	}
 
-	/// The pair that follows from a seed by RFC 9180's DeriveKeyPair (section 7.1.3). The seed must
-	/// have been drawn uniformly at random.
+	/// Derives the pair from a seed by RFC 9180's DeriveKeyPair (section 7.1.3). The seed must have been
+	/// drawn uniformly at random.
 	pub fn from_seed(seed: [u8; 32]) -> Self {
 		Self(Secret::new(seed))
 	}
 
-	/// The seed, to be put into a key store.
+	/// Returns the seed, for a key store.
 	pub fn expose_seed(&self) -> &[u8; 32] {
 		&self.0
 	}
 
-	/// The public half.
+	/// Returns the public key.
 	pub fn public_key(&self) -> PublicKey {
 		let (_, public) = Kem::derive_keypair(&self.0[..]);
 		PublicKey {
@@ -141,7 +159,7 @@ mod tests {
 	}
 
 	#[test]
-	fn other_lengths_and_suites_are_refused() {
+	fn other_lengths_and_suites_are_rejected() {
 		let bytes = EncryptionKeyPair::from_seed([5; 32])
 			.public_key()
 			.to_bytes();

@@ -1,14 +1,6 @@
-//! Keys, the key tree and the encryption formats with which data is shared: what turns a value into
-//! the ciphertext that the chain stores, and a range of values into the few keys that open it.
-//!
-//! The paper (section III.C, figure 3) lets a producer A open a range of its data to a consumer B by
-//! encrypting to B's public key. Here that is done without touching the data again:
-//!
-//! 1. A [`MasterSecret`] gives each dataset and epoch a root ([`EpochRoot`]), and the root a key for
-//!    each of 2^32 leaves ([`tree`]). A record is encrypted under its leaf's key ([`record`]).
-//! 2. A grant seals the few tree nodes that cover a range of leaves to B's public key ([`grant`],
-//!    [`keys`]). B derives from them the key of every leaf in the range and of none outside it.
-//! 3. A large record's chunks are checked one by one against a root on the chain ([`merkle`]).
+// SPDX-License-Identifier: Apache-2.0
+//! Keys, the key tree and the encryption formats with which data is shared: they turn a value into the
+//! ciphertext that the chain stores, and a range of values into the few keys that open it.
 //!
 //! ```
 //! use isthmus_envelope::*;
@@ -33,17 +25,37 @@
 //! # }
 //! ```
 //!
-//! The layouts, labels and constants are written down in `docs/formats.md`; `vectors.json` holds test
-//! vectors that this crate and its JavaScript counterpart, `scripts/lib/envelope.mjs`, both pass.
+//! # How it works
 //!
-//! Nothing here knows the chain: no account types, no calls, no network. Nor does it keep secrets: it
-//! wipes its own copies from memory when they are dropped (what the cipher libraries keep inside a
-//! key schedule is theirs), and where a secret is stored is the caller's affair.
+//! The paper (section III.C, figure 3) lets a producer A open a range of its data to a consumer B by
+//! encrypting to B's public key. Here this needs no second encryption of the data:
+//!
+//! 1. A [`MasterSecret`] gives each dataset and epoch a root ([`EpochRoot`]), and the root gives a key
+//!    to each of 2^32 leaves ([`tree`]). A record is encrypted under its leaf's key ([`record`]).
+//! 2. A grant seals the few tree nodes that cover a range of leaves to B's public key ([`grant`],
+//!    [`keys`]). B derives from them the key of every leaf in the range and of none outside it.
+//! 3. A large record's chunks are checked one by one against a root on the chain ([`merkle`]).
+//!
+//! An account's secrets are kept in a file under a passphrase ([`key_file`]).
+//!
+//! `docs/formats.md` defines the layouts, labels and constants. `vectors.json` and `vectors-files.json`
+//! hold test vectors that this crate and its JavaScript counterpart, `scripts/lib/envelope.mjs`, both
+//! pass. `examples/` encrypts a large record chunk by chunk, and shares a range.
+//!
+//! # What it is not for
+//!
+//! This crate does not know the chain: it has no account types, calls or network, and it does not check
+//! who may write a grant. `isthmus-sdk` does that. It wipes its own copies of secrets from memory when
+//! they are dropped, but not what the cipher libraries keep inside a key schedule. It does not hide the
+//! length of a value, and a grant has no forward secrecy towards the grantee's own key: see
+//! `docs/formats.md`.
 
 #![forbid(unsafe_code)]
 
 mod derive;
+pub mod epoch;
 pub mod grant;
+pub mod key_file;
 pub mod keys;
 pub mod master;
 pub mod merkle;
@@ -54,9 +66,11 @@ pub mod tree;
 mod vectors;
 
 pub use derive::{random_bytes, RandomError};
+pub use epoch::EpochId;
 pub use grant::{open_grant, seal_grant, GrantError, GrantScope};
+pub use key_file::{KeyFile, KeyFileError, Secrets};
 pub use keys::{EncryptionKeyPair, KeyError, PublicKey, Suite};
-pub use master::{EpochId, MasterSecret};
+pub use master::MasterSecret;
 pub use record::{
 	decrypt_value, encrypt_value, Decryptor, Encryptor, Header, RecordContext, RecordError,
 };

@@ -1,43 +1,16 @@
-//! The owner's master secret, and the root it gives each dataset and epoch.
+// SPDX-License-Identifier: Apache-2.0
+//! The owner's master secret, and the root that it gives each dataset and epoch.
 //!
-//! One secret is all that a producer has to keep: every key of every dataset follows from it.
+//! A producer has to keep only this one secret: every key of every dataset follows from it.
 
 use crate::{
 	derive::{self, redacted_debug, RandomError, Secret},
+	epoch::EpochId,
 	tree::EpochRoot,
 };
 
 /// HKDF salt of [`MasterSecret::epoch_root`].
 pub const EPOCH_ROOT_LABEL: &[u8] = b"isthmus/epoch-root/v1";
-
-/// One epoch of one dataset of one owner on one chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EpochId {
-	/// Hash of the chain's first block. It keeps the keys of a test chain from opening anything on
-	/// another, though owner, dataset and epoch be the same.
-	pub genesis: [u8; 32],
-	/// The owner's account.
-	pub owner: [u8; 32],
-	/// The dataset's number among the owner's.
-	pub dataset: u32,
-	/// The dataset's epoch. Revoking a grant starts the next one, with keys unrelated to this one's.
-	pub epoch: u32,
-}
-
-impl EpochId {
-	/// Length of [`Self::to_bytes`].
-	pub const LEN: usize = 72;
-
-	/// `genesis ‖ owner ‖ dataset ‖ epoch`, integers big-endian.
-	pub fn to_bytes(&self) -> [u8; Self::LEN] {
-		let mut bytes = [0; Self::LEN];
-		bytes[..32].copy_from_slice(&self.genesis);
-		bytes[32..64].copy_from_slice(&self.owner);
-		bytes[64..68].copy_from_slice(&self.dataset.to_be_bytes());
-		bytes[68..].copy_from_slice(&self.epoch.to_be_bytes());
-		bytes
-	}
-}
 
 /// An owner's master secret: 32 random bytes from which all its data keys follow.
 #[derive(Clone)]
@@ -46,22 +19,26 @@ pub struct MasterSecret(Secret);
 redacted_debug!(MasterSecret);
 
 impl MasterSecret {
-	/// A new secret from the system's source of randomness.
+	/// Draws a new secret from the system's source of randomness.
+	///
+	/// # Errors
+	///
+	/// Returns [`RandomError`] if the system gives no randomness.
 	pub fn generate() -> Result<Self, RandomError> {
 		derive::random().map(Self)
 	}
 
-	/// The secret with these bytes, which must have been drawn uniformly at random.
+	/// Makes a secret of 32 bytes, which must have been drawn uniformly at random.
 	pub fn from_bytes(bytes: [u8; 32]) -> Self {
 		Self(Secret::new(bytes))
 	}
 
-	/// The secret itself, to be put into a key store.
+	/// Returns the secret itself, for a key store.
 	pub fn expose_secret(&self) -> &[u8; 32] {
 		&self.0
 	}
 
-	/// The root of an epoch's key tree: HKDF-SHA256 with [`EPOCH_ROOT_LABEL`] as salt, the master
+	/// Derives the root of an epoch's key tree: HKDF-SHA256 with [`EPOCH_ROOT_LABEL`] as salt, the master
 	/// secret as input and [`EpochId::to_bytes`] as info.
 	pub fn epoch_root(&self, id: &EpochId) -> EpochRoot {
 		let prk = derive::extract(EPOCH_ROOT_LABEL, &self.0);

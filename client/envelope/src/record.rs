@@ -1,13 +1,14 @@
-//! Records: a value encrypted under its leaf's key, in chunks that can be read one by one.
+// SPDX-License-Identifier: Apache-2.0
+//! Records: values encrypted under a leaf's key, in chunks that can be read one by one.
 //!
 //! The construction is STREAM (Hoang, Reyhanitabar, Rogaway, Vizár: "Online authenticated encryption
 //! and its nonce-reuse misuse-resistance", 2015) over AES-256-GCM: a chunk's nonce is its number and
-//! whether it is the last, so chunks cannot be reordered, dropped or cut off. The header carries a
-//! random salt, which gives every encryption keys of its own, and a commitment to the leaf's key,
-//! since AES-GCM alone would let a value be made that reads differently under two keys.
+//! a flag for the last chunk, so chunks cannot be reordered, dropped or truncated. The header carries
+//! a random salt, which gives every encryption its own key, and a commitment to the leaf's key,
+//! because AES-GCM alone would allow a value that decrypts differently under two keys.
 //!
-//! [`Encryptor`] and [`Decryptor`] work on one chunk at a time, in place; [`encrypt_value`] and
-//! [`decrypt_value`] on a whole value that fits in memory.
+//! [`Encryptor`] and [`Decryptor`] work in place, chunk by chunk; [`encrypt_value`] and
+//! [`decrypt_value`] take a whole value that fits in memory.
 
 use crate::{
 	derive::{self, RandomError, Secret},
@@ -15,82 +16,84 @@ use crate::{
 };
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM, NONCE_LEN};
 
-/// First byte of every header: this format.
+/// First byte of every header: the version of this format.
 pub const VERSION: u8 = 1;
-/// The most plaintext bytes in a chunk, 1 MiB, and what a value's chunks hold unless told otherwise.
+/// The largest plaintext of a chunk, 1 MiB, and the chunk size of [`encrypt_value`].
 pub const MAX_CHUNK_SIZE: u32 = 1 << 20;
-/// The most chunks in a record. With full chunks that is 1 TiB, or 2^36 cipher blocks under one key:
-/// AES-GCM's distance from an ideal cipher stays below 2^-55.
+/// The largest number of chunks in a record. With full chunks that is 1 TiB, or 2^36 cipher blocks
+/// under one key: AES-GCM's distance from an ideal cipher stays below 2^-55.
 pub const MAX_CHUNKS: u64 = 1 << 20;
-/// Length of the tag that ends each encrypted chunk, in bytes.
+/// Length of the tag at the end of each encrypted chunk, in bytes.
 pub const TAG_LEN: usize = 16;
 /// HKDF info of the key that encrypts the chunks.
 pub const KEY_LABEL: &[u8] = b"isthmus/record-key/v1";
 /// HKDF info of the commitment to the leaf's key.
 pub const COMMITMENT_LABEL: &[u8] = b"isthmus/record-commitment/v1";
 
-/// Why a record is refused, or cannot be made.
+/// Why a record is rejected, or cannot be encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum RecordError {
 	/// The bytes end inside the header.
 	#[error(
-		"a record begins with a header of {} bytes; there are only {got}",
+		"a record starts with a header of {} bytes, but there are only {got}",
 		Header::LEN
 	)]
 	HeaderCutShort {
-		/// How many bytes there are.
+		/// The number of bytes there are.
 		got: usize,
 	},
-	/// The first byte names a format that is not known here.
-	#[error("record format {got} is not known; this program reads format {VERSION}")]
+	/// The first byte names a version that this one does not know.
+	#[error("unknown record format {got}: this version reads format {VERSION}")]
 	UnknownVersion {
 		/// The first byte.
 		got: u8,
 	},
 	/// A chunk holds 1 byte to [`MAX_CHUNK_SIZE`].
-	#[error("a chunk holds from 1 to {MAX_CHUNK_SIZE} bytes, not {got}")]
+	#[error("invalid chunk size {got}: expected 1 to {MAX_CHUNK_SIZE} bytes")]
 	ChunkSize {
-		/// The chunk size that was given.
+		/// The given chunk size.
 		got: u32,
 	},
 	/// A record has at most [`MAX_CHUNKS`] chunks.
-	#[error("the value needs {got} chunks; a record has at most {MAX_CHUNKS}")]
+	#[error("the value needs {got} chunks, but a record has at most {MAX_CHUNKS}")]
 	TooManyChunks {
-		/// How many chunks the value would need.
+		/// The number of chunks that the value needs.
 		got: u64,
 	},
-	/// The record is shorter or longer than its header says: cut off, or with something appended.
-	#[error("by its header the record is {expected} bytes long, but there are {got}")]
+	/// The record is shorter or longer than its header says: truncated, or with bytes appended.
+	#[error("the header says that the record has {expected} bytes, but it has {got}")]
 	Length {
-		/// Length in bytes by the header, itself included.
+		/// Length in bytes according to the header, including the header.
 		expected: u64,
-		/// Length in bytes that was given.
+		/// Length in bytes of the given record.
 		got: u64,
 	},
-	/// The record is encrypted under another leaf's key, or the header's salt or commitment changed.
-	#[error("this key is not the one that the record commits to")]
+	/// The record is encrypted under another leaf's key, or the header's salt or commitment was
+	/// changed.
+	#[error("wrong key: the record is encrypted under another one")]
 	WrongKey,
 	/// There is no such chunk.
-	#[error("there is no chunk {chunk}: the record has {chunks}, counted from 0")]
+	#[error("no chunk {chunk}: the record has {chunks} chunks, counted from 0")]
 	NoSuchChunk {
-		/// The chunk that was asked for, or that would be next.
+		/// The requested chunk, or the one that would be next.
 		chunk: u32,
-		/// How many chunks the record has.
+		/// The number of chunks in the record.
 		chunks: u32,
 	},
-	/// A chunk has another length than its place in the record asks for.
-	#[error("chunk {chunk} has to be {expected} bytes long, not {got}")]
+	/// A chunk's length does not match its place in the record.
+	#[error("chunk {chunk} must have {expected} bytes, but has {got}")]
 	ChunkLength {
 		/// The chunk's number, from 0.
 		chunk: u32,
-		/// Length in bytes that its place asks for.
+		/// Length in bytes that its place requires.
 		expected: usize,
-		/// Length in bytes that was given.
+		/// Length in bytes of the given chunk.
 		got: usize,
 	},
 	/// A chunk fails authentication: its bytes or the header's were changed, or they belong to
 	/// another place, record, owner or chain.
-	#[error("chunk {chunk} is not authentic: it was altered, or belongs elsewhere")]
+	#[error("chunk {chunk} is not authentic: it was changed, or belongs to another place")]
 	NotAuthentic {
 		/// The chunk's number, from 0.
 		chunk: u32,
@@ -100,7 +103,7 @@ pub enum RecordError {
 	Random(#[from] RandomError),
 }
 
-/// Where a record stands. Every chunk is bound to it: moved elsewhere, it does not open.
+/// The place of a record. Every chunk is bound to it and does not decrypt anywhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordContext {
 	/// Hash of the chain's first block.
@@ -109,11 +112,11 @@ pub struct RecordContext {
 	pub owner: [u8; 32],
 	/// The record's key among the owner's.
 	pub key: [u8; 32],
-	/// How often the value under this key was replaced: 0 for the first.
+	/// The number of times that the value under this key was replaced: 0 for the first.
 	pub version: u32,
 }
 
-/// What stands before a record's chunks, in the clear.
+/// The header of a record, in the clear, before its chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
 	chunk_size: u32,
@@ -147,7 +150,7 @@ impl Header {
 		})
 	}
 
-	/// `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, integers big-endian.
+	/// Returns `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, integers big-endian.
 	pub fn to_bytes(&self) -> [u8; Self::LEN] {
 		let mut bytes = [0; Self::LEN];
 		bytes[0] = VERSION;
@@ -158,9 +161,14 @@ impl Header {
 		bytes
 	}
 
-	/// Reads the header at the beginning of `bytes`; the rest is left alone.
+	/// Reads the header at the start of `bytes` and ignores the rest.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::HeaderCutShort`], [`RecordError::UnknownVersion`],
+	/// [`RecordError::ChunkSize`] or [`RecordError::TooManyChunks`].
 	pub fn read(bytes: &[u8]) -> Result<Self, RecordError> {
-		// The version first: what else is wrong can only be said of a format that is known.
+		// The version comes first: nothing else can be said about an unknown format.
 		match bytes.first() {
 			Some(&VERSION) => {}
 			Some(&got) => return Err(RecordError::UnknownVersion { got }),
@@ -177,29 +185,34 @@ impl Header {
 		)
 	}
 
-	/// The most plaintext bytes in a chunk. Every chunk but the last holds as many.
+	/// Returns the plaintext length of every chunk but the last, which may be shorter, in bytes.
 	pub fn chunk_size(&self) -> u32 {
 		self.chunk_size
 	}
 
-	/// Length of the plaintext in bytes.
+	/// Returns the length of the plaintext in bytes.
 	pub fn length(&self) -> u64 {
 		self.length
 	}
 
-	/// The number of chunks. An empty value has one, empty, so that there is something to authenticate.
+	/// Returns the number of chunks. An empty value has one empty chunk, so that there is something to
+	/// authenticate.
 	pub fn chunks(&self) -> u32 {
 		// `new` bounds it by MAX_CHUNKS, so the conversion keeps every bit.
 		self.length.div_ceil(self.chunk_size.into()).max(1) as u32
 	}
 
-	/// Length of the whole record in bytes: this header and all encrypted chunks.
+	/// Returns the length of the whole record in bytes: this header and all encrypted chunks.
 	pub fn record_len(&self) -> u64 {
 		// At most 77 + 2^40 + 2^20 * 16 by the bounds in `new`.
 		Self::LEN as u64 + self.length + u64::from(self.chunks()) * TAG_LEN as u64
 	}
 
-	/// Length of a chunk's plaintext in bytes; encrypted it is [`TAG_LEN`] longer.
+	/// Returns the length of a chunk's plaintext in bytes. Encrypted, it is [`TAG_LEN`] longer.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::NoSuchChunk`].
 	pub fn chunk_len(&self, chunk: u32) -> Result<usize, RecordError> {
 		let chunks = self.chunks();
 		if chunk >= chunks {
@@ -211,28 +224,28 @@ impl Header {
 	}
 }
 
-/// The `N` bytes of a header from `at` on.
+/// Returns `N` bytes of a header, starting at `at`.
 fn field<const N: usize>(header: &[u8; Header::LEN], at: usize) -> [u8; N] {
 	core::array::from_fn(|i| header[at + i])
 }
 
-/// A header bound to its place, with the key that its chunks are encrypted under.
+/// A header bound to its place, with the key of its chunks.
 struct Chunks {
 	header: Header,
 	key: LessSafeKey,
-	/// The associated data, but for the chunk's number, which ends it.
+	/// The associated data. Its last 4 bytes are the chunk's number, set for each chunk.
 	aad: [u8; AAD_LEN],
 }
 
 /// Header, genesis hash, owner, record key, version, chunk number.
 const AAD_LEN: usize = Header::LEN + 32 + 32 + 32 + 4 + 4;
 
-/// The key that encrypts the chunks, and the commitment: both from the leaf's key and the salt.
+/// Derives the key of the chunks and the commitment, both from the leaf's key and the salt.
 fn chunk_key(leaf: &LeafKey, salt: &[u8; 32]) -> (LessSafeKey, [u8; 32]) {
 	let prk = derive::extract(salt, leaf.secret());
 	let key: Secret = derive::expand(&prk, &[KEY_LABEL]);
 	let key = UnboundKey::new(&AES_256_GCM, &key[..])
-		.expect("an AES-256 key is 32 bytes, and so is this; qed");
+		.expect("an AES-256 key has 32 bytes, as this one does; qed");
 	(
 		LessSafeKey::new(key),
 		*derive::expand(&prk, &[COMMITMENT_LABEL]),
@@ -263,7 +276,8 @@ impl Chunks {
 		Aad::from(aad)
 	}
 
-	/// `0^7 ‖ number ‖ last`. The key is this encryption's own, so the number alone makes it unique.
+	/// Returns `0^7 ‖ number ‖ last`. Every encryption has its own key, so the number alone makes the
+	/// nonce unique.
 	fn nonce(&self, chunk: u32) -> Nonce {
 		let mut nonce = [0; NONCE_LEN];
 		nonce[7..11].copy_from_slice(&chunk.to_be_bytes());
@@ -271,7 +285,7 @@ impl Chunks {
 		Nonce::assume_unique_for_key(nonce)
 	}
 
-	/// Refuses a chunk of another length than its place asks for.
+	/// Checks that a chunk has the length that its place requires.
 	fn check_len(&self, chunk: u32, extra: usize, got: usize) -> Result<(), RecordError> {
 		let expected = self.header.chunk_len(chunk)? + extra;
 		if got != expected {
@@ -284,19 +298,19 @@ impl Chunks {
 		Ok(())
 	}
 
-	/// Encrypts a chunk in place and returns its tag.
+	/// Encrypts a chunk in place, and returns its tag.
 	fn seal(&self, chunk: u32, data: &mut [u8]) -> Result<[u8; TAG_LEN], RecordError> {
 		self.check_len(chunk, 0, data.len())?;
 		let tag = self
 			.key
 			.seal_in_place_separate_tag(self.nonce(chunk), self.aad(chunk), data)
-			.expect("a chunk is at most 1 MiB, and AES-GCM takes 64 GiB; qed");
+			.expect("a chunk has at most 1 MiB, and AES-GCM takes 64 GiB; qed");
 		let mut bytes = [0; TAG_LEN];
 		bytes.copy_from_slice(tag.as_ref());
 		Ok(bytes)
 	}
 
-	/// Decrypts a chunk, tag included, in place; the plaintext is what stands before the tag.
+	/// Decrypts a chunk with its tag in place; the plaintext is what comes before the tag.
 	fn open(&self, chunk: u32, data: &mut [u8]) -> Result<(), RecordError> {
 		self.check_len(chunk, TAG_LEN, data.len())?;
 		self.key
@@ -331,23 +345,31 @@ pub struct Encryptor {
 }
 
 impl Encryptor {
-	/// Begins a record of `length` plaintext bytes in chunks of `chunk_size`.
+	/// Starts a record of `length` plaintext bytes in chunks of `chunk_size` bytes.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::ChunkSize`], [`RecordError::TooManyChunks`] or [`RecordError::Random`].
 	pub fn new(
 		leaf: &LeafKey,
 		context: &RecordContext,
 		chunk_size: u32,
 		length: u64,
 	) -> Result<Self, RecordError> {
-		// Fresh for every encryption: under one salt, a second value would repeat key and nonce.
+		// A new salt for every encryption: under the same salt, a second value would repeat key and nonce.
 		Self::with_salt(leaf, context, chunk_size, length, *derive::random()?)
 	}
 
-	/// Goes on with a record that was begun before, by its header: encrypts again what was encrypted
-	/// then, to the byte. Refuses a key that is not the record's.
+	/// Resumes the encryption of a record from its header: the same value encrypts to the same bytes
+	/// again.
 	///
-	/// What comes out must be compared with what is known of the record, by the hash of each chunk, and
-	/// must not leave the program where it differs: a value that changed in the meantime would be a
-	/// second one under the same keys and nonces, which gives both away.
+	/// The caller must compare each chunk's hash with the one that is known of the record, and must not
+	/// send a chunk that differs: a value that changed in between would be a second one under the same
+	/// key and nonces, which reveals both.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::WrongKey`] for a key that is not the record's.
 	pub fn resume(
 		leaf: &LeafKey,
 		context: &RecordContext,
@@ -357,7 +379,11 @@ impl Encryptor {
 		Ok(Self { chunks, next: 0 })
 	}
 
-	/// Makes `chunk` the next one; those between are not encrypted. One past the last is the end.
+	/// Makes `chunk` the next one and skips those before it. One past the last chunk is the end.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::NoSuchChunk`] beyond the end.
 	pub fn skip_to(&mut self, chunk: u32) -> Result<(), RecordError> {
 		let chunks = self.header().chunks();
 		if chunk > chunks {
@@ -367,7 +393,7 @@ impl Encryptor {
 		Ok(())
 	}
 
-	/// As [`Self::new`], with a salt that must never have been used with this leaf: for test vectors.
+	/// Does the same as [`Self::new`] with a salt that was never used with this leaf: for test vectors.
 	pub(crate) fn with_salt(
 		leaf: &LeafKey,
 		context: &RecordContext,
@@ -383,17 +409,22 @@ impl Encryptor {
 		})
 	}
 
-	/// What goes before the chunks.
+	/// Returns the header, which goes before the chunks.
 	pub fn header(&self) -> &Header {
 		&self.chunks.header
 	}
 
-	/// How many plaintext bytes the next chunk takes; none once all are encrypted.
+	/// Returns the plaintext length of the next chunk, or `None` once all chunks are encrypted.
 	pub fn next_len(&self) -> Option<usize> {
 		self.header().chunk_len(self.next).ok()
 	}
 
-	/// Encrypts the next chunk in place; its tag is appended.
+	/// Encrypts the next chunk in place, and appends its tag.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::ChunkLength`] unless the chunk has [`Self::next_len`] bytes, and
+	/// [`RecordError::NoSuchChunk`] after the last one.
 	pub fn encrypt_chunk(&mut self, chunk: &mut Vec<u8>) -> Result<(), RecordError> {
 		let tag = self.chunks.seal(self.next, chunk)?;
 		chunk.extend_from_slice(&tag);
@@ -406,26 +437,36 @@ impl Encryptor {
 pub struct Decryptor(Chunks);
 
 impl Decryptor {
-	/// Begins with a header, as [`Header::read`] gives it. Refuses a key that is not the record's.
+	/// Starts with a header that [`Header::read`] returned.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::WrongKey`] for a key that is not the record's.
 	pub fn new(
 		leaf: &LeafKey,
 		context: &RecordContext,
 		header: Header,
 	) -> Result<Self, RecordError> {
 		let (key, commitment) = chunk_key(leaf, &header.salt);
-		// Neither side is secret: the commitment is public, and so is what a wrong key gives.
+		// Neither side is secret, so a plain comparison does: the commitment is public, and a wrong key
+		// gives a value of no use.
 		if commitment != header.commitment {
 			return Err(RecordError::WrongKey);
 		}
 		Ok(Self(Chunks::new(header, key, context)))
 	}
 
-	/// The record's header. It is authentic once a chunk has been decrypted.
+	/// Returns the record's header. It is authentic once a chunk has been decrypted.
 	pub fn header(&self) -> &Header {
 		&self.0.header
 	}
 
-	/// Decrypts a chunk in place; its tag is cut off. After an error the chunk holds no plaintext.
+	/// Decrypts a chunk in place, and removes its tag. After an error the chunk holds no plaintext.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::NoSuchChunk`], [`RecordError::ChunkLength`] or
+	/// [`RecordError::NotAuthentic`].
 	pub fn decrypt_chunk(&self, number: u32, chunk: &mut Vec<u8>) -> Result<(), RecordError> {
 		self.0.open(number, chunk)?;
 		chunk.truncate(chunk.len() - TAG_LEN);
@@ -433,7 +474,11 @@ impl Decryptor {
 	}
 }
 
-/// A whole record, header and chunks, in chunks of [`MAX_CHUNK_SIZE`].
+/// Encrypts a value, and returns the whole record: header and chunks of [`MAX_CHUNK_SIZE`] bytes.
+///
+/// # Errors
+///
+/// Returns [`RecordError::TooManyChunks`] or [`RecordError::Random`].
 pub fn encrypt_value(
 	leaf: &LeafKey,
 	context: &RecordContext,
@@ -443,7 +488,7 @@ pub fn encrypt_value(
 	encrypt_all(encryptor, value)
 }
 
-/// All of a value, with an encryptor that was made for its length.
+/// Encrypts all of a value with an encryptor made for its length.
 pub(crate) fn encrypt_all(encryptor: Encryptor, value: &[u8]) -> Result<Vec<u8>, RecordError> {
 	let Chunks { header, .. } = &encryptor.chunks;
 	let mut record = Vec::with_capacity(header.record_len() as usize);
@@ -460,14 +505,18 @@ pub(crate) fn encrypt_all(encryptor: Encryptor, value: &[u8]) -> Result<Vec<u8>,
 	Ok(record)
 }
 
-/// The value of a whole record, header and chunks.
+/// Decrypts a whole record, header and chunks, and returns its value.
+///
+/// # Errors
+///
+/// Returns the first error that a header, the record's length, the key or a chunk has.
 pub fn decrypt_value(
 	leaf: &LeafKey,
 	context: &RecordContext,
 	record: &[u8],
 ) -> Result<Vec<u8>, RecordError> {
 	let header = Header::read(record)?;
-	// Before anything is allocated by what the header claims.
+	// This comes before any allocation that the header's claims would size.
 	if record.len() as u64 != header.record_len() {
 		return Err(RecordError::Length {
 			expected: header.record_len(),

@@ -1,13 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The key tree: a GGM tree (Goldreich, Goldwasser, Micali: "How to construct random functions",
 //! 1986) of height 32 over HMAC-SHA256.
 //!
-//! A node's key gives its two children's keys and, through them, those of all leaves below it; it
-//! tells nothing of any other node. So a range of leaves is opened by the few nodes that cover it,
-//! and holders of several ranges who pool their nodes open those ranges and nothing else.
+//! A node's key gives its two children's keys and, through them, those of all leaves below it. It
+//! reveals nothing about any other node. A range of leaves is therefore opened by the few nodes that
+//! cover it, and readers who pool the nodes of several ranges open those ranges and nothing else.
 
 use crate::{
 	derive::{self, redacted_debug, Secret},
-	master::EpochId,
+	epoch::EpochId,
 };
 use zeroize::Zeroizing;
 
@@ -15,51 +16,53 @@ use zeroize::Zeroizing;
 pub const HEIGHT: u32 = 32;
 /// The number of leaves, 2^32. A leaf's index is a `u32`; the end of a range may be this number.
 pub const LEAVES: u64 = 1 << HEIGHT;
-/// The most nodes that the cover of a range has: two on each of 31 levels.
+/// The largest number of nodes in a range's cover: two on each of 31 levels.
 pub const MAX_COVER: usize = 62;
 /// Length of a node's key, in bytes.
 pub const NODE_KEY_LEN: usize = 32;
-/// Follows the bit in the message of a child's derivation.
+/// Follows the bit in the message from which a child's key is derived.
 pub const CHILD_LABEL: &[u8] = b"isthmus/tree/v1";
 /// HKDF salt of the record keys of a folder's files.
 pub const FILE_KEY_LABEL: &[u8] = b"isthmus/folder-file/v1";
 
-/// Why a range, a leaf or a list of keys is refused.
+/// Why a range, a leaf or a list of keys is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TreeError {
-	/// A range has to hold at least one leaf.
-	#[error("the range from {start} up to {end} is empty")]
+	/// The range has no leaf.
+	#[error("the range of leaves {start}..{end} is empty")]
 	EmptyRange {
 		/// First leaf.
 		start: u64,
 		/// One past the last leaf.
 		end: u64,
 	},
-	/// A range cannot end beyond the last leaf.
-	#[error("the range ends at {end}, beyond the tree's {LEAVES} leaves")]
+	/// The range ends beyond the tree's last leaf.
+	#[error("the range ends at leaf {end}, but an epoch has {LEAVES} leaves")]
 	RangeBeyondTree {
 		/// One past the last leaf.
 		end: u64,
 	},
 	/// The keys at hand do not open this leaf.
-	#[error("leaf {leaf} is outside the range {range}, which is all that the keys open")]
+	#[error("leaf {leaf} is outside the range {range} that the keys open")]
 	LeafOutsideRange {
-		/// The leaf that was asked for.
+		/// The requested leaf.
 		leaf: u32,
-		/// What the keys open.
+		/// The range that the keys open.
 		range: Range,
 	},
-	/// A list of keys has to have the length that its range's cover asks for.
-	#[error("the keys of this range are {expected} bytes, not {got}")]
+	/// The list of keys is shorter or longer than its range's cover requires.
+	#[error("the keys of this range have {expected} bytes, but {got} were given")]
 	KeysLength {
-		/// Length in bytes that the range asks for.
+		/// Length in bytes that the range requires.
 		expected: usize,
-		/// Length in bytes that was given.
+		/// Length in bytes of the given list.
 		got: usize,
 	},
 }
 
-/// A range of leaves: from `start` up to, and without, `end`. Never empty, never beyond the tree.
+/// A range of leaves from `start` up to, but not including, `end`. It is never empty and never ends
+/// beyond the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
 	start: u64,
@@ -79,7 +82,11 @@ impl Range {
 		end: LEAVES,
 	};
 
-	/// The range from `start` up to, and without, `end`.
+	/// Makes the range from `start` up to, but not including, `end`.
+	///
+	/// # Errors
+	///
+	/// Returns [`TreeError::EmptyRange`] or [`TreeError::RangeBeyondTree`].
 	pub fn new(start: u64, end: u64) -> Result<Self, TreeError> {
 		if end > LEAVES {
 			return Err(TreeError::RangeBeyondTree { end });
@@ -90,29 +97,30 @@ impl Range {
 		Ok(Self { start, end })
 	}
 
-	/// First leaf.
+	/// Returns the first leaf.
 	pub fn start(&self) -> u64 {
 		self.start
 	}
 
-	/// One past the last leaf.
+	/// Returns one past the last leaf.
 	pub fn end(&self) -> u64 {
 		self.end
 	}
 
-	/// Whether `leaf` is in the range.
+	/// Returns whether `leaf` is in the range.
 	pub fn contains(&self, leaf: u32) -> bool {
 		(self.start..self.end).contains(&u64::from(leaf))
 	}
 
-	/// The fewest nodes whose leaves are exactly this range's, from left to right.
+	/// Returns the smallest set of nodes whose leaves are exactly this range's, from left to right.
 	///
-	/// At each step the largest node that begins where the last one ended and does not pass `end`.
+	/// Each step takes the largest node that starts where the previous one ended and does not pass
+	/// `end`.
 	pub fn cover(&self) -> Vec<Position> {
 		let mut nodes = Vec::new();
 		let mut start = self.start;
 		while start < self.end {
-			// Size 2^k: the node has to begin at a multiple of its size, and fit in what is left.
+			// A node of 2^k leaves starts at a multiple of its size, and has to fit in what is left.
 			let k = start.trailing_zeros().min((self.end - start).ilog2());
 			nodes.push(Position {
 				depth: HEIGHT - k,
@@ -124,7 +132,7 @@ impl Range {
 	}
 }
 
-/// Where a node is in the tree: the leaves below it are those whose first `depth` bits are `index`.
+/// A node's position in the tree: the leaves below it are those whose first `depth` bits are `index`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
 	depth: u32,
@@ -132,17 +140,17 @@ pub struct Position {
 }
 
 impl Position {
-	/// Steps from the root, 0 to [`HEIGHT`].
+	/// Returns the number of steps from the root, 0 to [`HEIGHT`].
 	pub fn depth(&self) -> u32 {
 		self.depth
 	}
 
-	/// Number among the nodes of its depth, from the left.
+	/// Returns the number among the nodes of the same depth, counted from the left.
 	pub fn index(&self) -> u64 {
 		self.index
 	}
 
-	/// The leaves below this node.
+	/// Returns the leaves below this node.
 	pub fn leaves(&self) -> Range {
 		let k = HEIGHT - self.depth;
 		Range {
@@ -152,7 +160,8 @@ impl Position {
 	}
 }
 
-/// The key `steps` levels below the node with key `key`, along the last `steps` bits of `path`.
+/// Derives the key `steps` levels below the node whose key is `key`, along the last `steps` bits of
+/// `path`.
 fn descend(key: &Secret, path: u64, steps: u32) -> Secret {
 	let mut key = key.clone();
 	let mut message = [0; 1 + CHILD_LABEL.len()];
@@ -164,7 +173,7 @@ fn descend(key: &Secret, path: u64, steps: u32) -> Secret {
 	key
 }
 
-/// The root of an epoch's tree: with it, all the epoch's records can be read and granted.
+/// The root of an epoch's tree. Its holder can read and grant all records of the epoch.
 #[derive(Clone)]
 pub struct EpochRoot {
 	id: EpochId,
@@ -178,24 +187,24 @@ impl EpochRoot {
 		Self { id, key }
 	}
 
-	/// The epoch that this is the root of.
+	/// Returns the epoch that this root belongs to.
 	pub fn id(&self) -> &EpochId {
 		&self.id
 	}
 
-	/// The key of a leaf.
+	/// Derives the key of a leaf.
 	pub fn leaf_key(&self, leaf: u32) -> LeafKey {
 		LeafKey(descend(&self.key, leaf.into(), HEIGHT))
 	}
 
-	/// The key under which a folder's file is stored as a record: the same each time for the owner, and
-	/// for everybody else not to be told from random bytes, so that it does not give the file's name away.
+	/// Derives the record key under which a folder's file is stored. The owner gets the same key each
+	/// time; to everyone else it looks like random bytes, so it does not reveal the file's name.
 	pub fn file_key(&self, folder: &[u8; 32], path: &str) -> [u8; 32] {
 		let prk = derive::extract(FILE_KEY_LABEL, &self.key);
 		*derive::expand(&prk, &[folder, path.as_bytes()])
 	}
 
-	/// The keys that open `range` and nothing else.
+	/// Derives the keys that open `range` and nothing else.
 	pub fn key_set(&self, range: Range) -> KeySet {
 		let mut keys = Vec::with_capacity(MAX_COVER);
 		let root = Position { depth: 0, index: 0 };
@@ -204,8 +213,8 @@ impl EpochRoot {
 	}
 }
 
-/// Adds the keys of the nodes at or below `at` that cover what it has of `range`, from left to right.
-/// Only the nodes on the way to the range's two ends are derived, each once.
+/// Adds the keys of the nodes at or below `at` that cover its part of `range`, from left to right. Only
+/// the nodes on the paths to the range's two ends are derived, each once.
 fn cover_keys(key: &Secret, at: Position, range: &Range, keys: &mut Vec<Secret>) {
 	let leaves = at.leaves();
 	if leaves.end <= range.start || range.end <= leaves.start {
@@ -215,7 +224,7 @@ fn cover_keys(key: &Secret, at: Position, range: &Range, keys: &mut Vec<Secret>)
 		keys.push(key.clone());
 		return;
 	}
-	// A leaf is within the range or outside it, so `at` is none and has children.
+	// A leaf is either inside the range or outside it, so `at` is an inner node and has children.
 	for index in [2 * at.index, 2 * at.index + 1] {
 		let child = Position {
 			depth: at.depth + 1,
@@ -225,7 +234,7 @@ fn cover_keys(key: &Secret, at: Position, range: &Range, keys: &mut Vec<Secret>)
 	}
 }
 
-/// The key of one leaf: what one record is encrypted under.
+/// The key of one leaf, under which one record is encrypted.
 #[derive(Clone)]
 pub struct LeafKey(Secret);
 
@@ -248,12 +257,16 @@ pub struct KeySet {
 redacted_debug!(KeySet);
 
 impl KeySet {
-	/// What these keys open.
+	/// Returns the range that these keys open.
 	pub fn range(&self) -> Range {
 		self.range
 	}
 
-	/// The key of a leaf of the range.
+	/// Derives the key of a leaf of the range.
+	///
+	/// # Errors
+	///
+	/// Returns [`TreeError::LeafOutsideRange`] for any other leaf.
 	pub fn leaf_key(&self, leaf: u32) -> Result<LeafKey, TreeError> {
 		let cover = self.range.cover();
 		let (at, key) = cover
@@ -267,10 +280,10 @@ impl KeySet {
 		Ok(LeafKey(descend(key, leaf.into(), HEIGHT - at.depth)))
 	}
 
-	/// The keys one after the other, in the order of the cover. Their places in the tree follow from
-	/// the range and are not written.
+	/// Returns the keys one after another, in the order of the cover. Their positions in the tree follow
+	/// from the range and are not written.
 	pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-		// Never grown, so that no copy is left behind.
+		// The buffer never grows, so no copy of a key is left behind.
 		let mut bytes = Zeroizing::new(Vec::with_capacity(self.keys.len() * NODE_KEY_LEN));
 		for key in &self.keys {
 			bytes.extend_from_slice(&key[..]);

@@ -1,14 +1,16 @@
-//! The test vectors in `vectors.json`, made and checked here; `scripts/lib/envelope.mjs` has to pass
-//! the same. After a change of format (which takes a new version byte) write them anew with
+// SPDX-License-Identifier: Apache-2.0
+//! Makes and checks the test vectors in `vectors.json`, which `scripts/lib/envelope.mjs` has to pass
+//! too. After a change of format (which takes a new version byte) rewrite them with
 //! `cargo test -p isthmus-envelope -- --ignored write_vectors`.
 //!
-//! Valid cases give all random inputs, so that sealing can be repeated to the byte. Invalid ones give
-//! the error by its name, with its values.
+//! Valid cases give all random inputs, so that sealing can be repeated to the byte. Invalid cases name
+//! the error and its values.
 
 use crate::{
 	derive::Secret,
+	epoch::EpochId,
 	grant,
-	master::{EpochId, MasterSecret},
+	master::MasterSecret,
 	merkle,
 	record::{decrypt_value, encrypt_all, Encryptor, Header, RecordContext},
 	tree::{KeySet, LeafKey, Range, LEAVES},
@@ -549,7 +551,7 @@ fn the_vectors_pass() {
 }
 
 #[test]
-#[ignore = "writes vectors.json anew"]
+#[ignore = "rewrites vectors.json"]
 fn write_vectors() {
 	let text = serde_json::to_string_pretty(&vectors()).unwrap();
 	std::fs::write(PATH, text.replace("  ", "\t") + "\n").unwrap();

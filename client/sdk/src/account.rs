@@ -1,4 +1,5 @@
-//! Who acts: an account that signs, and an identity, which holds an account's other secrets too.
+// SPDX-License-Identifier: Apache-2.0
+//! Accounts, which sign, and identities, which also hold an account's other secrets.
 
 use crate::{error::Error, types::AccountId};
 use isthmus_envelope::{random_bytes, EncryptionKeyPair, MasterSecret};
@@ -21,27 +22,32 @@ impl std::fmt::Debug for Account {
 }
 
 impl Account {
-	/// The account of an sr25519 seed.
+	/// Makes the account of an sr25519 seed.
 	///
 	/// # Errors
 	///
-	/// [`Error::Secret`], which does not happen for 32 bytes.
+	/// Returns [`Error::InvalidSecret`] if the seed is invalid, which no 32 bytes are.
 	pub fn from_seed(seed: [u8; 32]) -> Result<Self, Error> {
-		let pair = Keypair::from_secret_key(seed).map_err(|_| Error::Secret("the seed"))?;
+		let pair = Keypair::from_secret_key(seed).map_err(|_| Error::InvalidSecret)?;
 		Ok(Self::new(pair))
 	}
 
-	/// The account of a secret as wallets write it: a phrase of words or a seed in hex, then derivations
-	/// as `//hard` and `/soft`, then `///` and a password. With nothing before it a derivation is from
-	/// the phrase that every development chain uses: `//Alice`.
+	/// Makes the account of a secret as wallets write it: a phrase of words or a seed in hexadecimal digits,
+	/// then derivations such as `//hard` and `/soft`, then `///` and a password. A derivation with nothing
+	/// before it starts from the phrase that every development chain uses: `//Alice`.
+	///
+	/// ```
+	/// let alice = isthmus_sdk::Account::from_uri("//Alice")?;
+	/// assert_eq!(alice.id().to_string(), "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY");
+	/// # Ok::<(), isthmus_sdk::Error>(())
+	/// ```
 	///
 	/// # Errors
 	///
-	/// [`Error::Secret`] for anything else.
+	/// Returns [`Error::InvalidSecret`] for anything else.
 	pub fn from_uri(uri: &str) -> Result<Self, Error> {
-		let refused = || Error::Secret("what was given");
-		let uri = SecretUri::from_str(uri).map_err(|_| refused())?;
-		let pair = Keypair::from_uri(&uri).map_err(|_| refused())?;
+		let uri = SecretUri::from_str(uri).map_err(|_| Error::InvalidSecret)?;
+		let pair = Keypair::from_uri(&uri).map_err(|_| Error::InvalidSecret)?;
 		Ok(Self::new(pair))
 	}
 
@@ -53,12 +59,12 @@ impl Account {
 		}
 	}
 
-	/// The account's address.
+	/// Returns the account's address.
 	pub fn id(&self) -> &AccountId {
 		&self.id
 	}
 
-	/// The sr25519 signature of a message.
+	/// Signs a message with sr25519.
 	pub fn sign(&self, message: &[u8]) -> [u8; 64] {
 		self.pair.sign(message).0
 	}
@@ -68,25 +74,25 @@ impl Account {
 	}
 }
 
-/// An account with its other secrets: the master secret, from which follow the keys of everything that
-/// it stores, and the pairs that grants to it are sealed to.
+/// An account with its other secrets: the master secret, from which the keys of all its records are
+/// derived, and the key pairs that grants to it are sealed to.
 #[derive(Clone, Debug)]
 pub struct Identity {
-	/// What signs.
+	/// The account, which signs.
 	pub account: Account,
-	/// What its own records are encrypted under.
+	/// The secret under which the account's own records are encrypted.
 	pub master: MasterSecret,
-	/// What grants to it are sealed to: the current pair first, then those before it, which old grants
-	/// stay sealed to.
+	/// The key pairs that grants to the account are sealed to: the current one first, then earlier ones, to
+	/// which old grants stay sealed.
 	pub encryption: Vec<EncryptionKeyPair>,
 }
 
 impl Identity {
-	/// New secrets, and the account's seed, from the system's source of randomness.
+	/// Generates an identity, and returns the account's seed with it.
 	///
 	/// # Errors
 	///
-	/// [`Error::Random`] where that fails.
+	/// Returns [`Error::Random`] if the system has no randomness.
 	pub fn generate() -> Result<(Self, Zeroizing<[u8; 32]>), Error> {
 		let seed = Zeroizing::new(random_bytes()?);
 		let identity = Self {
@@ -97,15 +103,15 @@ impl Identity {
 		Ok((identity, seed))
 	}
 
-	/// The identity of a development account, `//Alice` say. All its secrets follow from its name and
-	/// are known to everybody: it protects nothing.
+	/// Makes the identity of a development account, for example `//Alice`. All its secrets are derived from
+	/// its name, so anyone can make it: it protects nothing.
 	///
 	/// # Errors
 	///
-	/// [`Error::Secret`] for what is not such a name.
+	/// Returns [`Error::InvalidDevelopmentAccount`] if the name is not a derivation.
 	pub fn development(uri: &str) -> Result<Self, Error> {
 		if !uri.starts_with("//") {
-			return Err(Error::Secret("what was given"));
+			return Err(Error::InvalidDevelopmentAccount);
 		}
 		let secret = |label: &str| {
 			BlakeTwo256
@@ -121,7 +127,7 @@ impl Identity {
 		})
 	}
 
-	/// The account's address.
+	/// Returns the account's address.
 	pub fn id(&self) -> &AccountId {
 		self.account.id()
 	}

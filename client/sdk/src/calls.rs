@@ -1,10 +1,11 @@
-//! The calls of the data-sharing pallet, one function each. What they do, and when the chain refuses
-//! them, is said in the chain's metadata.
+// SPDX-License-Identifier: Apache-2.0
+//! The calls of the data-sharing pallet, one function each. The pallet's documentation, which is in the
+//! chain's metadata too, says what each call does and when it fails.
 
 use crate::{
+	call::{Bytes, Call},
 	client::Client,
 	error::Error,
-	tx::{Bytes, Call},
 	types::*,
 };
 use isthmus_envelope::PublicKey;
@@ -13,7 +14,7 @@ use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
 /// The pallet's name in the metadata.
 const PALLET: &str = "DataSharing";
 
-/// Where a record goes.
+/// Where a record is stored, and under which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
 	/// The record's key.
@@ -22,26 +23,26 @@ pub struct Place {
 	pub dataset: DatasetId,
 	/// The dataset's epoch.
 	pub epoch: Epoch,
-	/// The leaf of that epoch.
+	/// The leaf in that epoch.
 	pub leaf: Leaf,
 }
 
-/// What a grant says besides the keys.
+/// The terms of a grant: everything but its sealed keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-	/// Who shall have it.
+	/// The reader.
 	pub grantee: AccountId,
-	/// What it opens.
+	/// The range that the grant opens.
 	pub scope: Scope,
-	/// The first block at which it is no longer good.
+	/// The first block in which the grant is no longer active.
 	pub expiry: BlockNumber,
-	/// The date from which on it is no longer good, if it has one.
+	/// The date from which on the grant is no longer active, if it has one.
 	pub until: Option<Seconds>,
-	/// The request that it answers, if any.
+	/// The request that the grant answers, if any.
 	pub request: Option<RequestId>,
 }
 
-/// An account as the address of a transfer.
+/// The destination of a transfer.
 #[derive(EncodeAsType)]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
 enum Address {
@@ -49,56 +50,56 @@ enum Address {
 }
 
 impl Client {
-	/// Join as a producer.
+	/// Makes a call that registers the account as a producer.
 	pub async fn register(&self, kind: ProducerKind, name: &str) -> Result<Call, Error> {
 		let arguments = (kind, Bytes(name.as_bytes()));
 		self.call(PALLET, "register", arguments).await
 	}
 
-	/// Leave.
+	/// Makes a call that ends the account's registration.
 	pub async fn deregister(&self) -> Result<Call, Error> {
 		self.call(PALLET, "deregister", ()).await
 	}
 
-	/// Register the public key that grants are sealed to, or replace the one there is.
+	/// Makes a call that publishes the key that grants to the account are sealed to, or replaces it.
 	pub async fn set_encryption_key(&self, key: &PublicKey) -> Result<Call, Error> {
 		let arguments = (Bytes(&key.to_bytes()),);
 		self.call(PALLET, "set_encryption_key", arguments).await
 	}
 
-	/// Take the encryption key back: until there is another, nothing is granted to this account but what
-	/// it asked for.
+	/// Makes a call that withdraws the encryption key. Until the account publishes another one, it is given
+	/// only the grants that it asked for.
 	pub async fn remove_encryption_key(&self) -> Result<Call, Error> {
 		self.call(PALLET, "remove_encryption_key", ()).await
 	}
 
-	/// Open a dataset.
+	/// Makes a call that creates a dataset.
 	pub async fn create_dataset(&self, name: &str) -> Result<Call, Error> {
 		let arguments = (Bytes(name.as_bytes()),);
 		self.call(PALLET, "create_dataset", arguments).await
 	}
 
-	/// Remove an empty dataset.
+	/// Makes a call that removes an empty dataset.
 	pub async fn remove_dataset(&self, dataset: DatasetId) -> Result<Call, Error> {
 		self.call(PALLET, "remove_dataset", (dataset,)).await
 	}
 
-	/// Move a dataset on to a new epoch.
+	/// Makes a call that starts a new epoch of a dataset.
 	pub async fn start_epoch(&self, dataset: DatasetId) -> Result<Call, Error> {
 		self.call(PALLET, "start_epoch", (dataset,)).await
 	}
 
-	/// Say which requests for a dataset will be granted.
+	/// Makes a call that sets a dataset's policy: which requests will be granted.
 	pub async fn set_policy(&self, dataset: DatasetId, policy: Policy) -> Result<Call, Error> {
 		self.call(PALLET, "set_policy", (dataset, policy)).await
 	}
 
-	/// Take a dataset's policy back.
+	/// Makes a call that removes a dataset's policy.
 	pub async fn clear_policy(&self, dataset: DatasetId) -> Result<Call, Error> {
 		self.call(PALLET, "clear_policy", (dataset,)).await
 	}
 
-	/// T_s: store an encrypted value that fits in one transaction.
+	/// Makes T_s: a call that stores an encrypted value that fits in one transaction.
 	pub async fn store(&self, place: &Place, value: &[u8]) -> Result<Call, Error> {
 		let Place {
 			key,
@@ -110,7 +111,8 @@ impl Client {
 		self.call(PALLET, "store", arguments).await
 	}
 
-	/// T_s for a large value, first part: its manifest.
+	/// Makes T_s for a large value, first part: a call that stores its manifest. `length` and `chunk_size`
+	/// are encrypted bytes.
 	pub async fn open_record(
 		&self,
 		place: &Place,
@@ -129,7 +131,8 @@ impl Client {
 		self.call(PALLET, "open_record", arguments).await
 	}
 
-	/// T_s for a large value: its next chunk.
+	/// Makes T_s for a large value: a call that stores its next chunk, with the Merkle proof that the chunk
+	/// is in the manifest.
 	pub async fn store_chunk(
 		&self,
 		key: RecordKey,
@@ -142,12 +145,12 @@ impl Client {
 		self.call(PALLET, "store_chunk", arguments).await
 	}
 
-	/// Remove a record, or give up one that is not complete.
+	/// Makes a call that removes a record, or abandons one that is not complete.
 	pub async fn remove_record(&self, key: RecordKey) -> Result<Call, Error> {
 		self.call(PALLET, "remove_record", (key,)).await
 	}
 
-	/// Free the leaf of a record that was removed, once its epoch is over.
+	/// Makes a call that frees the leaf of a removed record, once its epoch is over.
 	pub async fn free_leaf(
 		&self,
 		dataset: DatasetId,
@@ -157,7 +160,7 @@ impl Client {
 		self.call(PALLET, "free_leaf", (dataset, epoch, leaf)).await
 	}
 
-	/// T_q: ask a producer for access.
+	/// Makes T_q: a call that asks a producer for access, for `term` blocks.
 	pub async fn request_access(
 		&self,
 		owner: &AccountId,
@@ -171,19 +174,19 @@ impl Client {
 		self.call(PALLET, "request_access", arguments).await
 	}
 
-	/// Take back a request that this account made.
+	/// Makes a call that cancels a request of this account.
 	pub async fn cancel_request(&self, request: RequestId) -> Result<Call, Error> {
 		self.call(PALLET, "cancel_request", (request,)).await
 	}
 
-	/// Refuse a request.
+	/// Makes a call that rejects a request.
 	pub async fn reject_request(&self, request: RequestId, reason: &str) -> Result<Call, Error> {
 		let arguments = (request, Bytes(reason.as_bytes()));
 		self.call(PALLET, "reject_request", arguments).await
 	}
 
-	/// Authorise a reader, with keys that are sealed already; see
-	/// [`authorize`](crate::sharing::authorize).
+	/// Makes a call that authorises a reader, with sealed keys; see
+	/// [`authorize`](crate::sharing::authorize), which seals them.
 	pub async fn add_authorize(&self, terms: &Terms, sealed_keys: &[u8]) -> Result<Call, Error> {
 		let Terms {
 			grantee,
@@ -197,12 +200,13 @@ impl Client {
 		self.call(PALLET, "add_authorize", arguments).await
 	}
 
-	/// Revoke a grant; see [`revoke`](crate::sharing::revoke), which keeps the other readers.
+	/// Makes a call that revokes a grant; see [`revoke`](crate::sharing::revoke), which keeps the other
+	/// readers.
 	pub async fn revoke(&self, grant: GrantId) -> Result<Call, Error> {
 		self.call(PALLET, "revoke", (grant,)).await
 	}
 
-	/// Pay another account.
+	/// Makes a call that pays another account.
 	pub async fn transfer(&self, to: &AccountId, amount: Balance) -> Result<Call, Error> {
 		let arguments = (Address::Id(*to), amount);
 		self.call("Balances", "transfer_keep_alive", arguments)

@@ -1,127 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What can go wrong between a program and the chain.
 
-use crate::types::{QueryRefusal, RecordKey};
+use crate::{
+	refusal::{PalletError, Refusal},
+	text::{ist, key_name},
+	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, QueryRefusal, RecordKey},
+};
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
 use subxt::ext::scale_decode;
 
-/// Why something was not done.
+/// Why an operation failed.
+///
+/// Storing has an enum of its own, [`UploadError`]. So have the operations that touch the local disk:
+/// [`UploadFolderError`](crate::UploadFolderError) and [`FetchError`](crate::FetchError).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-	/// No node answers.
+	/// No node answers at the address.
 	#[error("no node answers at {url}: {reason}")]
 	Unreachable {
-		/// Where it should be.
+		/// The address.
 		url: String,
-		/// What the connection says.
+		/// The transport's error.
 		reason: String,
 	},
-	/// The connection was lost, or the node's answer is none.
+	/// The connection was lost, or the node sent something that is not an answer.
 	#[error("the connection to the node failed: {0}")]
 	Connection(String),
-	/// The node refuses the question.
+	/// The node answered a request with an error.
 	#[error("{message} (code {code})")]
 	Rpc {
-		/// The code in its answer.
+		/// The error's code.
 		code: i32,
-		/// Its sentence.
+		/// The error's message.
 		message: String,
-		/// The reason in its answer's data, `NotAuthorised` say, if there is one.
+		/// The `reason` in the error's data, for example `NotAuthorised`.
 		reason: Option<String>,
 	},
-	/// The node does not keep the state of a block any more.
-	#[error("the node has no state of the block any more: {0}")]
+	/// The node has pruned the state of a block.
+	#[error("the node no longer has the state of this block: {0}")]
 	StateGone(String),
-	/// The chain is not one that this program knows, or its types have moved.
-	#[error("the chain does not speak as this program expects: {0}")]
+	/// The chain lacks something that this library needs, or has a type of another shape.
+	#[error("this program does not understand the chain: {0}")]
 	Incompatible(String),
-	/// The chain ran the call and refused it; nothing was changed.
+	/// The chain executed the call, which failed and changed nothing.
 	#[error("{0}")]
 	Refused(Refusal),
-	/// The node does not take the transaction.
-	#[error("the node does not take the transaction: {0}")]
+	/// The node rejected the transaction; see [`Error::rejection`].
+	#[error("the node rejected the transaction: {0}")]
 	NotAccepted(String),
-	/// The transaction ended outside any block.
-	#[error("the transaction came into no block: {0}")]
+	/// The node accepted the transaction and dropped it later.
+	#[error("the transaction was not included in a block: {0}")]
 	NotIncluded(String),
-	/// There is not enough time left to send it.
-	#[error("it would have to be in a block until block {last}, and too few are left until then")]
+	/// Too few blocks are left in which the transaction may be included.
+	#[error("too late: the transaction would have to be included by block {last}")]
 	TooLate {
-		/// The last block that it may be in.
-		last: crate::types::BlockNumber,
+		/// The last block that may include it.
+		last: BlockNumber,
 	},
-	/// The account has too little for what a grant takes.
-	#[error("a grant takes {} IST of deposit and fees, and the account has {} IST", ist(.needed), ist(.there))]
-	TooPoor {
-		/// What is needed, with what goes to others on their way.
-		needed: crate::types::Balance,
-		/// What can be spent.
-		there: crate::types::Balance,
+	/// The owner cannot pay a grant's deposit and fee.
+	#[error("a grant needs {} for its deposit and fees, and the account has {}", ist(*.needed), ist(*.free))]
+	InsufficientFunds {
+		/// What the owner needs, with the grants that are in flight.
+		needed: Balance,
+		/// What the account can spend.
+		free: Balance,
 	},
-	/// The policy allows it, and the limits that the owner set do not.
-	#[error("the policy allows it, and yet it is left to be answered by hand: {0}")]
+	/// A policy allows the request, but the owner's own limits do not.
+	#[error("left for the owner to answer: {0}")]
 	Withheld(&'static str),
-	/// A request was closed while there was no connection.
-	#[error("the connection was lost with the answer on its way; the request is open no more: it was granted or taken back")]
-	Lost,
-	/// Storing a record was begun in an epoch that is over.
-	#[error("storing {key:?} was begun in epoch {epoch}, and its dataset is at epoch {now}: readers who were put out since could read it; remove it and store it anew")]
-	EpochOver {
-		/// The record.
-		key: RecordKey,
-		/// Its epoch.
-		epoch: crate::types::Epoch,
-		/// The dataset's epoch now.
-		now: crate::types::Epoch,
-	},
+	/// A request was closed while the connection was lost.
+	#[error("the connection was lost while the answer was in flight; the request is closed: it was granted or cancelled")]
+	OutcomeUnknown,
 	/// A query was refused.
 	#[error(transparent)]
 	Query(#[from] QueryRefusal),
-	/// The chain has no such thing.
-	#[error("there is no {0}")]
-	Unknown(String),
-	/// A secret is not one.
-	#[error("{0} is no secret: a derivation as //Alice, a phrase of words, or a seed of 32 bytes in hex")]
-	Secret(&'static str),
-	/// What a node gave is not what the chain names by its hash.
-	#[error("the node gave other bytes than the chain has for {0}")]
+	/// The best chain has no block of this number.
+	#[error("block {0} does not exist")]
+	NoSuchBlock(BlockNumber),
+	/// The owner has no such dataset.
+	#[error("{owner} has no dataset {dataset}")]
+	NoSuchDataset {
+		/// The owner.
+		owner: AccountId,
+		/// The dataset.
+		dataset: DatasetId,
+	},
+	/// The owner has given no such grant.
+	#[error("{owner} has given no grant {grant}")]
+	NoSuchGrant {
+		/// The owner.
+		owner: AccountId,
+		/// The grant.
+		grant: GrantId,
+	},
+	/// The reader has published no encryption key, so nothing can be sealed to it.
+	#[error("{0} has no encryption key on the chain")]
+	NoEncryptionKey(AccountId),
+	/// The reader's identity holds no encryption key pair, so it cannot open grants.
+	#[error("{0} has no key pair to open grants with")]
+	NoKeyPair(AccountId),
+	/// No free leaf was found in an epoch.
+	#[error("no free leaf in epoch {epoch} of dataset {dataset}: start a new epoch")]
+	NoFreeLeaf {
+		/// The dataset.
+		dataset: DatasetId,
+		/// The epoch.
+		epoch: Epoch,
+	},
+	/// A name does not fit a record's key.
+	#[error("the name \"{0}\" is longer than the 32 bytes of a record's key")]
+	NameTooLong(String),
+	/// A secret cannot be read.
+	#[error("invalid secret: expected a derivation such as //Alice, a phrase of words, or a seed of 32 bytes in hexadecimal digits")]
+	InvalidSecret,
+	/// A development identity was asked for by something else than a derivation.
+	#[error("invalid development account: expected a derivation such as //Alice")]
+	InvalidDevelopmentAccount,
+	/// The node's bytes do not have the hash that the chain gives.
+	#[error("the node sent wrong bytes for {0}: their hash is not the one on the chain")]
 	WrongContent(String),
-	/// A record is not as records are stored.
-	#[error("record {key:?} is not as it has to be: {reason}")]
+	/// A record's content breaks its format.
+	#[error("the record {} is malformed: {reason}", key_name(key))]
 	Malformed {
 		/// The record.
 		key: RecordKey,
 		/// What is wrong.
 		reason: &'static str,
 	},
-	/// There is a record under the key already.
-	#[error("there is a record under the key {0:?} already")]
-	AlreadyStored(RecordKey),
-	/// The value differs from the one whose storing was begun.
-	#[error("chunk {chunk} differs from the value whose storing was begun under this key")]
-	ValueChanged {
-		/// The first chunk that differs.
-		chunk: u32,
-	},
-	/// The value's length is not the one that was said.
-	#[error("the value has another length than the {expected} bytes that it had at first")]
-	LengthChanged {
-		/// What it was.
-		expected: u64,
-	},
+	/// A value cannot be stored.
+	#[error(transparent)]
+	Upload(#[from] UploadError),
 	/// A record cannot be encrypted or decrypted.
 	#[error(transparent)]
 	Record(#[from] RecordError),
 	/// A grant cannot be sealed or opened.
 	#[error(transparent)]
 	Grant(#[from] GrantError),
-	/// A range of leaves is none, or does not hold a leaf.
+	/// A range of leaves is empty or too high, or does not contain a leaf.
 	#[error(transparent)]
 	Range(#[from] TreeError),
-	/// A public encryption key is none.
+	/// Bytes are not a public encryption key.
 	#[error(transparent)]
 	Key(#[from] KeyError),
-	/// There is no randomness to be had.
+	/// The system has no randomness.
 	#[error(transparent)]
 	Random(#[from] RandomError),
 	/// Reading or writing failed.
@@ -129,14 +151,45 @@ pub enum Error {
 	Io(#[from] std::io::Error),
 }
 
-/// Why a node's pool does not take a transaction. Nodes have no codes for it, only sentences: this is
-/// the one place that reads them.
+/// Why a value cannot be stored under a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UploadError {
+	/// A record with this key is stored already.
+	#[error("{} is stored already", key_name(.0))]
+	AlreadyStored(RecordKey),
+	/// The value differs from the one of an interrupted upload under this key.
+	#[error("chunk {chunk} differs from the value whose upload was interrupted")]
+	ValueChanged {
+		/// The first chunk that differs.
+		chunk: u32,
+	},
+	/// The value's length is not the expected one.
+	#[error("the length of the value changed: it was {expected} bytes")]
+	LengthChanged {
+		/// The expected length in bytes.
+		expected: u64,
+	},
+	/// The interrupted upload started in an epoch that is over.
+	#[error("the upload of {} started in epoch {epoch}, but the dataset is now in epoch {now}: readers revoked since then could read it. Remove the record and store it again", key_name(key))]
+	EpochOver {
+		/// The record.
+		key: RecordKey,
+		/// The record's epoch.
+		epoch: Epoch,
+		/// The dataset's current epoch.
+		now: Epoch,
+	},
+}
+
+/// Why a node's pool rejected a transaction. Nodes have no codes for this, only sentences: this is the one
+/// place that reads them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
-	/// Another transaction of the account has the nonce, or had it.
+	/// Another transaction of the account has, or had, the same nonce.
 	NonceTaken,
-	/// There is no room for it now.
+	/// The pool is full.
 	PoolFull,
 	/// The account cannot pay the fee.
 	CannotPay,
@@ -145,7 +198,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-	/// By the node's sentence.
+	/// Reads the node's sentence.
 	fn of(sentence: &str) -> Self {
 		let says = |part| sentence.contains(part);
 		if says("outdated") || says("priority of the transaction is too low") {
@@ -160,20 +213,37 @@ impl Rejection {
 	}
 }
 
-/// An amount in IST, for an error's sentence.
-fn ist(amount: &crate::types::Balance) -> String {
-	let unit = isthmus_primitives::UNIT;
-	format!("{}.{:03}", amount / unit, amount % unit / (unit / 1_000))
+impl Error {
+	/// Returns the error of the call, if the chain refused it.
+	pub fn refusal(&self) -> Option<&PalletError> {
+		match self {
+			Error::Refused(refusal) => Some(&refusal.error),
+			_ => None,
+		}
+	}
+
+	/// Returns why the node's pool rejected the transaction, if it did.
+	pub fn rejection(&self) -> Option<Rejection> {
+		match self {
+			Error::NotAccepted(sentence) => Some(Rejection::of(sentence)),
+			_ => None,
+		}
+	}
+
+	/// Returns whether the connection failed, so that the operation may succeed over a new one.
+	pub fn is_connection(&self) -> bool {
+		matches!(self, Error::Connection(_) | Error::Unreachable { .. })
+	}
 }
 
-/// What a node says of an error besides code and message.
+/// The data that a node attaches to an error.
 #[derive(serde::Deserialize)]
 struct Data {
 	reason: String,
 }
 
-/// Whether a node says that it does not keep the state that it was asked for. It has no code of its own
-/// for it, and `subxt` gives some of its errors on as sentences only: this is the one place that reads them.
+/// Returns whether a node says that it has pruned a state. Nodes have no code for this, and `subxt` passes
+/// some of their errors on as sentences only: this is the one place that reads them.
 fn is_state_gone(sentence: &str) -> bool {
 	sentence.contains("discarded") || sentence.contains("UnknownBlock")
 }
@@ -193,38 +263,6 @@ impl From<&subxt::rpcs::UserError> for Error {
 	}
 }
 
-/// A call's error as the chain's metadata names and explains it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{pallet}.{name}: {docs}")]
-pub struct Refusal {
-	/// The pallet, `DataSharing` say.
-	pub pallet: String,
-	/// The error's name, `KeyTaken` say.
-	pub name: String,
-	/// The sentence that the chain's metadata has for it.
-	pub docs: String,
-}
-
-impl Error {
-	/// Whether the data-sharing pallet refused by the error of this name.
-	pub fn is_refusal(&self, name: &str) -> bool {
-		matches!(self, Error::Refused(refusal) if refusal.name == name)
-	}
-
-	/// Why the node's pool did not take a transaction, if that is what went wrong.
-	pub fn rejection(&self) -> Option<Rejection> {
-		match self {
-			Error::NotAccepted(sentence) => Some(Rejection::of(sentence)),
-			_ => None,
-		}
-	}
-
-	/// Whether the connection failed, so that the same may go well over another one.
-	pub fn is_connection(&self) -> bool {
-		matches!(self, Error::Connection(_) | Error::Unreachable { .. })
-	}
-}
-
 impl From<subxt::rpcs::Error> for Error {
 	fn from(error: subxt::rpcs::Error) -> Self {
 		match error {
@@ -234,8 +272,8 @@ impl From<subxt::rpcs::Error> for Error {
 	}
 }
 
-/// `subxt` has an error type for each of its parts. What matters here is whether the connection failed,
-/// the node refused, or the chain's types are not as expected.
+/// Converts the errors of `subxt`, which has a type for each of its parts. What matters here is whether the
+/// connection failed, the node answered with an error, or the chain's types are not the expected ones.
 macro_rules! from_subxt {
 	($($error:ty),*) => {$(
 		impl From<$error> for Error {
@@ -283,7 +321,7 @@ mod tests {
 	use super::*;
 
 	#[test]
-	fn the_pools_sentences_are_known() {
+	fn the_sentences_of_the_pool_are_known() {
 		let sentences = [
 			(
 				"Invalid transaction: Transaction is outdated",
@@ -310,9 +348,9 @@ mod tests {
 		assert_eq!(Error::NotIncluded("outdated".into()).rejection(), None);
 	}
 
-	/// As the client at a block gives it on: a sentence, with no error of the connection behind it.
+	/// `subxt` passes the node's error on as a sentence, without the error of the connection.
 	#[test]
-	fn a_state_that_is_gone_is_told_from_another_chain() {
+	fn a_pruned_state_is_not_mistaken_for_another_chain() {
 		let at_block = |reason: &str| {
 			Error::from(subxt::error::OnlineClientAtBlockError::CannotGetMetadata {
 				block_hash: subxt::utils::H256::zero().into(),
@@ -334,11 +372,5 @@ mod tests {
 		};
 		assert!(matches!(answer(gone), Error::StateGone(_)));
 		assert!(matches!(answer("no"), Error::Rpc { code: 4003, .. }));
-	}
-
-	#[test]
-	fn amounts_are_told_in_ist() {
-		let unit = isthmus_primitives::UNIT;
-		assert_eq!(ist(&(12 * unit + unit / 4)), "12.250");
 	}
 }

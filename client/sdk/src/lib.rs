@@ -1,28 +1,29 @@
-//! What a program does with an Isthmus chain: join, store data encrypted, ask for access, open data
-//! range by range to those who may read it, and read it.
+// SPDX-License-Identifier: Apache-2.0
+//! Stores, shares and reads data on an Isthmus chain.
 //!
-//! # A worked example
+//! # Example
 //!
-//! A school stores a record and opens it to a company, which reads it:
+//! A school stores a record and grants a company access, and the company reads the record:
 //!
 //! ```no_run
 //! use isthmus_sdk::*;
 //!
-//! # async fn example() -> Result<(), Error> {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Error> {
 //! let client = Client::connect("ws://127.0.0.1:9944").await?;
 //! let school = Identity::development("//Bob")?;
 //! let company = Identity::development("//Charlie")?;
 //!
-//! // The school joins and opens a dataset.
+//! // The school registers as a producer and creates a dataset.
 //! let register = client.register(ProducerKind::School, "High School No. 1").await?;
 //! client.send(&school.account, &register).await?;
 //! let create = client.create_dataset("marks").await?;
 //! client.send(&school.account, &create).await?;
-//! // The company says which key grants are sealed to.
-//! let set_key = client.set_encryption_key(&company.encryption[0].public_key()).await?;
-//! client.send(&company.account, &set_key).await?;
+//! // The company publishes the key that grants are sealed to.
+//! let publish = client.set_encryption_key(&company.encryption[0].public_key()).await?;
+//! client.send(&company.account, &publish).await?;
 //!
-//! // T_s: the school stores a record, at the first free leaf of the dataset.
+//! // T_s: the school stores a record at the first free leaf of the dataset.
 //! let best = client.best().await?;
 //! let leaf = best.free_leaf(school.id(), 0, 0).await?;
 //! let place = Place { key: record_key("2025-03")?, dataset: 0, epoch: 0, leaf };
@@ -48,59 +49,87 @@
 //! # }
 //! ```
 //!
-//! # What is where
+//! `examples/` has three programs to start from: `store`, `query` and `serve`.
 //!
-//! [`Client`] is the connection: it makes calls, signs and sends them. [`State`] is what the chain says
-//! after a block. [`Account`] and [`Identity`] hold secrets. [`Upload`] stores a value of any size,
-//! [`Reading`] reads one. [`sharing`] seals and renews grants, [`serve`] answers requests by itself,
-//! [`trace`] tells what happened, [`folder`] writes down a tree of files. Keys and formats are
-//! `isthmus-envelope`'s. Nothing here asks a person anything or keeps a secret on a disk.
+//! # Where to find what
+//!
+//! - [`Client`] is the connection: it makes calls, signs and sends them. [`State`] is the chain's state after
+//!   a block. [`Account`] and [`Identity`] hold secrets.
+//! - [`Upload`] stores a value of any size, [`upload_folder`] a folder. [`Reading`] reads a record,
+//!   [`FetchFile`] and [`fetch_folder`] write records to a disk, [`Removal`] removes them.
+//! - [`sharing`] seals, revokes and renews grants, [`mod@serve`] answers requests automatically.
+//! - [`mod@trace`] returns the history of a record, a dataset or a reader.
+//!
+//! Keys and encryption formats are in `isthmus-envelope`, ids, queries and the other words of the sharing
+//! protocol in `isthmus-sharing`.
+//!
+//! # Several programs with one account
+//!
+//! Transactions of an account are numbered. So that programs on one machine do not give two transactions the
+//! same number, this library locks the file `isthmus-ADDRESS.lock`, in `$XDG_RUNTIME_DIR` or else in the
+//! folder for temporary files, while it sends a transaction. Programs on different machines are not kept apart:
+//! use an account for each.
+//!
+//! # What it is not for
+//!
+//! It does not verify the chain: it believes the node that it is connected to, except for a record's bytes,
+//! which it checks against the hashes that the node gives as the chain's. It does not ask a person anything,
+//! and it does not keep secrets on a disk.
 
 #![forbid(unsafe_code)]
 
 pub mod account;
+mod anchor;
+mod block;
+pub mod call;
 pub mod calls;
 pub mod client;
+mod connection;
 pub mod error;
 pub mod event;
+pub mod fetch_file;
+pub mod fetch_folder;
 pub mod folder;
 mod manifest;
+pub mod outcome;
+pub mod progress;
 pub mod query;
 pub mod reading;
+pub mod refusal;
+pub mod removal;
 pub mod serve;
 pub mod sharing;
 pub mod state;
+pub mod text;
 pub mod trace;
+mod turn;
 pub mod tx;
 pub mod types;
 pub mod upload;
+pub mod upload_folder;
+mod window;
 
 pub use account::{Account, Identity};
+pub use block::BlockId;
+pub use call::Call;
 pub use calls::{Place, Terms};
-pub use client::{BlockId, Client, Header, Status};
-pub use error::{Error, Refusal, Rejection};
+pub use client::{Client, Header, Status};
+pub use error::{Error, Rejection, UploadError};
 pub use event::Event;
+pub use fetch_file::{is_folder, FetchError, FetchFile};
+pub use fetch_folder::{fetch_folder, FetchedFolder};
 pub use isthmus_envelope as envelope;
 pub use isthmus_primitives::UNIT;
-pub use reading::Reading;
+pub use outcome::Included;
+pub use progress::{Progress, Stage};
+pub use reading::{Intact, Reading};
+pub use refusal::{PalletError, Refusal};
+pub use removal::{Removal, Removed};
 pub use sharing::{authorize, revoke};
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
-pub use tx::{Call, Included, Pending};
+pub use text::{ist, key_name, record_key, to_hex};
+pub use tx::Pending;
 pub use types::*;
-pub use upload::{Progress, Stage, Stored, Upload};
-
-/// A record's key from a name of at most 32 bytes, which everybody can read: its bytes, and zeros
-/// after them.
-///
-/// # Errors
-///
-/// [`Error::Unknown`] for a longer name.
-pub fn record_key(name: &str) -> Result<RecordKey, Error> {
-	let mut key = [0; 32];
-	let bytes = name.as_bytes();
-	key.get_mut(..bytes.len())
-		.ok_or_else(|| Error::Unknown(format!("room for \"{name}\" in a key's 32 bytes")))?
-		.copy_from_slice(bytes);
-	Ok(H256(key))
-}
+pub use upload::{Done, Stored, Upload};
+pub use upload_folder::{upload_folder, LocalFolder, StoredFolder, UploadFolderError};

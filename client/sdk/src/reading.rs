@@ -1,31 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Reading: a record is queried, its keys are opened, and its bytes are fetched, checked and decrypted.
 //!
-//! Every chunk is checked by its name, which the record's manifest has, whose own name the chain has: a
-//! node that gives other bytes is found out at once. Memory is bounded by the pages in flight. What was
-//! fetched before an interruption is checked by encrypting it again.
+//! The chain has the manifest's hash, and the manifest the hash of every chunk, so a node that sends other
+//! bytes is detected at once. Memory is bounded by the pages in flight. To resume an interrupted download,
+//! the bytes on disk are encrypted again and compared by hash.
 
 use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
 	manifest::{content_hash, Manifest},
+	progress::{Progress, Stage},
 	query, sharing,
 	state::{every, State},
 	types::*,
-	upload::{context, fetch_manifest, Progress, Stage},
 };
 use futures::{stream, StreamExt};
 use isthmus_envelope::{decrypt_value, Decryptor, Encryptor, LeafKey, RecordContext};
 use std::io::{Read, Write};
 
-/// How many chunks are asked for in one question.
+/// How many chunks one request asks for.
 const PAGE: u32 = 4;
-/// How many questions are asked at a time.
+/// How many requests are sent concurrently.
 const AT_ONCE: usize = 3;
-/// What nodes answer that do not know a method.
+/// The error code of a node that does not know a method (JSON-RPC 2.0, section 5.1).
 const NO_SUCH_METHOD: i32 = -32601;
+/// How often the value under a key was replaced: never, as no call replaces one.
+const FIRST_VERSION: u32 = 0;
 
-/// A record that may be read: its keys are open, its chunks' names are known.
+/// A record that its reader may read: its keys are open, and its chunks' hashes are known.
+///
+/// ```no_run
+/// # use isthmus_sdk::*;
+/// # async fn example(client: Client, company: Identity, school: AccountId) -> Result<(), Error> {
+/// let reading = Reading::open(&client, &company, &school, record_key("2025-03")?).await?;
+/// let mut file = std::fs::File::create("marks.csv")?;
+/// reading.run(&mut file, 0, &mut ()).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Reading {
 	client: Client,
 	reader: Identity,
@@ -38,19 +51,28 @@ pub struct Reading {
 }
 
 enum Body {
-	/// A value of one transaction, decrypted.
+	/// A value stored in one transaction, decrypted.
 	Whole(Vec<u8>),
-	/// A value in chunks.
+	/// A value stored in chunks.
 	Chunks(Manifest),
 }
 
+/// The part of a value that was fetched before and is intact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Intact {
+	/// The number of chunks, counted from the first.
+	pub chunks: u32,
+	/// The number of plaintext bytes in them.
+	pub bytes: u64,
+}
+
 impl Reading {
-	/// Queries a record and opens its keys; fetches its manifest or, where it is small, all of it.
+	/// Queries a record and opens its keys. Fetches the manifest of a large value, and all of a small one.
 	///
 	/// # Errors
 	///
-	/// [`Error::Query`] where the chain refuses, [`Error::Grant`] where no key pair of the reader's opens
-	/// its grant, [`Error::WrongContent`] where a node gives other bytes than the chain has.
+	/// Returns [`Error::Query`] if the reader may not read the record, [`Error::Grant`] if none of its key
+	/// pairs opens a grant, and [`Error::WrongContent`] if the node sends other bytes than the chain has.
 	pub async fn open(
 		client: &Client,
 		reader: &Identity,
@@ -100,12 +122,12 @@ impl Reading {
 		})
 	}
 
-	/// What the chain says of the record.
+	/// Returns what the chain says about the record.
 	pub fn answer(&self) -> &Answer {
 		&self.answer
 	}
 
-	/// How many bytes the value has.
+	/// Returns the value's length in bytes.
 	pub fn length(&self) -> u64 {
 		match &self.body {
 			Body::Whole(value) => value.len() as u64,
@@ -113,31 +135,31 @@ impl Reading {
 		}
 	}
 
-	/// The value's name on the chain: of its only bytes, or of its manifest.
-	pub fn name(&self) -> [u8; 32] {
+	/// Returns the hash on the chain: of a small value, or of a large one's manifest.
+	pub fn content_hash(&self) -> [u8; 32] {
 		match &self.answer.payload {
 			Payload::Value { content_hash, .. } => content_hash.0,
 			Payload::Chunks { manifest, .. } => manifest.0,
 		}
 	}
 
-	/// How many chunks of what was fetched before are there and right, counted from the first, and how
-	/// many bytes they have.
+	/// Checks the bytes that were fetched before an interruption, up to the first chunk that is incomplete
+	/// or wrong. A value stored in one transaction is fetched again, so nothing of it counts as intact.
 	///
 	/// # Errors
 	///
-	/// [`Error::Io`] where it cannot be read.
+	/// Returns [`Error::Io`] if the bytes cannot be read.
 	pub async fn check(
 		&self,
 		fetched: &mut impl Read,
 		progress: &mut impl Progress,
-	) -> Result<(u32, u64), Error> {
+	) -> Result<Intact, Error> {
+		let mut intact = Intact::default();
 		let Body::Chunks(manifest) = &self.body else {
-			return Ok((0, 0));
+			return Ok(intact);
 		};
 		let header = manifest.header.clone();
 		let mut encryptor = Encryptor::resume(&self.leaf, &self.context, header)?;
-		let (mut chunks, mut bytes) = (0, 0);
 		for hash in &manifest.hashes {
 			let length = encryptor.next_len().unwrap_or_default();
 			let mut chunk = Vec::new();
@@ -152,19 +174,20 @@ impl Reading {
 			if content_hash(&chunk) != *hash {
 				break;
 			}
-			(chunks, bytes) = (chunks + 1, bytes + length as u64);
-			progress.at(Stage::Checking, bytes, self.length());
+			intact.chunks += 1;
+			intact.bytes += length as u64;
+			progress.at(Stage::Checking, intact.bytes, self.length());
 			tokio::task::yield_now().await;
 		}
-		Ok((chunks, bytes))
+		Ok(intact)
 	}
 
-	/// Whether these are the value's bytes, all of them and nothing after them.
+	/// Returns whether these are the value's bytes, all of them and nothing after them.
 	///
 	/// # Errors
 	///
-	/// [`Error::Io`] where they cannot be read.
-	pub async fn is(&self, bytes: &mut impl Read) -> Result<bool, Error> {
+	/// Returns [`Error::Io`] if they cannot be read.
+	pub async fn matches(&self, bytes: &mut impl Read) -> Result<bool, Error> {
 		let same = match &self.body {
 			Body::Whole(value) => {
 				let mut there = Vec::new();
@@ -175,19 +198,19 @@ impl Reading {
 				there == *value
 			}
 			Body::Chunks(manifest) => {
-				self.check(bytes, &mut ()).await?.0 == manifest.header.chunks()
+				self.check(bytes, &mut ()).await?.chunks == manifest.header.chunks()
 			}
 		};
 		Ok(same && bytes.read(&mut [0])? == 0)
 	}
 
 	/// Fetches, checks and decrypts the value's chunks from number `first` on, and writes them in order.
-	/// What is written is right, also where it ends in an error.
+	/// Only checked bytes are written, even if an error follows.
 	///
 	/// # Errors
 	///
-	/// [`Error::WrongContent`] where a node gives other bytes than the chain has, [`Error::Io`] where
-	/// they cannot be written.
+	/// Returns [`Error::WrongContent`] if the node sends other bytes than the chain has, and [`Error::Io`]
+	/// if the bytes cannot be written.
 	pub async fn run(
 		&self,
 		out: &mut impl Write,
@@ -223,7 +246,7 @@ impl Reading {
 		Ok(out.flush()?)
 	}
 
-	/// `count` chunks from number `first` on, checked by their names.
+	/// Fetches `count` chunks from number `first` on, and checks their hashes.
 	async fn page(
 		&self,
 		manifest: &Manifest,
@@ -247,8 +270,8 @@ impl Reading {
 		Ok(page)
 	}
 
-	/// Some chunks from number `first` on, unchecked: by a signed question, or by name from a node that
-	/// does not answer those.
+	/// Fetches at least one and at most `count` chunks from number `first` on, unchecked: by a signed query,
+	/// or by hash from a node that does not answer those.
 	async fn ask(
 		&self,
 		manifest: &Manifest,
@@ -276,8 +299,8 @@ impl Reading {
 	}
 }
 
-/// Opens the grant of the chain's answer or, where it does not open, another of the reader's on the same
-/// leaf: a grant may be sealed to a key that the reader lost since.
+/// Opens the grant in the chain's answer or, if it does not open, another one of the reader's on the same
+/// leaf: a grant may be sealed to a key that the reader has lost.
 async fn open_one(
 	client: &Client,
 	best: &State,
@@ -319,4 +342,27 @@ impl std::fmt::Debug for Reading {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		write!(f, "Reading({:?} of {})", self.key, self.owner)
 	}
+}
+
+/// Returns what a record's chunks are bound to.
+pub(crate) fn context(client: &Client, owner: &AccountId, key: RecordKey) -> RecordContext {
+	RecordContext {
+		genesis: client.genesis(),
+		owner: owner.0,
+		key: key.0,
+		version: FIRST_VERSION,
+	}
+}
+
+/// Fetches a record's manifest and checks its hash.
+pub(crate) async fn fetch_manifest(
+	client: &Client,
+	key: RecordKey,
+	hash: &[u8; 32],
+) -> Result<Manifest, Error> {
+	let bytes = query::content(client, hash).await?;
+	if content_hash(&bytes) != *hash {
+		return Err(Error::WrongContent("the record's manifest".into()));
+	}
+	Manifest::read(&bytes).map_err(|reason| Error::Malformed { key, reason })
 }

@@ -1,113 +1,116 @@
-//! Answering requests by itself: an owner's program that grants what the datasets' policies allow.
+// SPDX-License-Identifier: Apache-2.0
+//! Answering requests automatically: granting what the datasets' policies allow.
 //!
-//! Which requests a policy allows is the chain's own judgement. That nothing is granted twice is the
-//! chain's doing too: a grant that answers a request takes the request away, in one step, so a second
-//! one is refused, whoever sends it and however often this program is ended and started again.
+//! The chain judges which requests a policy allows. It also makes sure that nothing is granted twice: a grant
+//! that answers a request closes it in the same step, so a second one is refused, however often the program
+//! is stopped and started again.
 //!
-//! Sealed keys are in the transaction for all to see, so who can open them has them even where the chain
-//! refuses the call. What can be known to fail is therefore not sent, and what was refused is not sent
-//! again for long.
+//! Sealed keys are public in the transaction, so the reader has them even if the chain refuses the call.
+//! Therefore nothing is sent that is known to fail, and what was refused is not retried for long.
 
 use crate::{
 	account::Identity,
 	client::Client,
 	error::Error,
+	outcome::Included,
 	sharing,
 	state::{every, State},
-	tx::{Included, Pending},
+	tx::Pending,
 	types::*,
 };
 use std::collections::{HashMap, HashSet};
 use tokio::{sync::mpsc, task::JoinSet};
 
-/// How many answers are on their way at most.
+/// How many answers may be in flight.
 const IN_FLIGHT: usize = 64;
-/// For how many blocks an answer that the chain refused is not sent again, and how often it is sent at
-/// most: each time costs a fee.
+/// How many blocks to wait before an answer that the chain refused is retried.
 const AFTER_REFUSAL: BlockNumber = 300;
+/// How often an answer is tried: each time costs a fee.
 const TRIES: u32 = 3;
-/// How many blocks after the last that an answer may be in nothing more is expected to be heard of it.
+/// How many blocks after an answer's last valid block its outcome is given up.
 const UNHEARD: BlockNumber = 8;
-/// For how many blocks a request that cannot be answered is not looked at again.
+/// How many blocks to wait before a request that cannot be answered is tried again.
 const AFTER_NOTHING: BlockNumber = 8;
 
-/// What the owner allows besides what the policies say. A policy says nothing of epochs, and a revoked
-/// reader may ask again: by default neither is granted.
+/// The owner's own limits, besides the policies. A policy says nothing about epochs, and a revoked reader may
+/// ask again: by default, earlier epochs and revoked readers are not granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-	/// Only these datasets; `None` for all that have a policy.
+	/// The datasets to serve; `None` for all that have a policy.
 	pub datasets: Option<Vec<DatasetId>>,
-	/// How many requests are granted before it ends; `None` for no end.
+	/// How many requests to grant before ending; `None` for no limit.
 	pub grants: Option<u64>,
-	/// Also requests for epochs before the dataset's current one.
+	/// Whether to grant requests for epochs before the dataset's current one.
 	pub earlier_epochs: bool,
-	/// Also requests of readers of whom a grant on the dataset was revoked. The chain remembers that for
-	/// its constant `GrantMemory`, in blocks.
+	/// Whether to grant requests of readers with a revoked grant on the dataset. The chain remembers a
+	/// revoked grant for `GrantMemory` blocks, a constant of the pallet.
 	pub revoked_readers: bool,
 }
 
-/// What is remembered of the requests that were looked at. Over a lost connection the same value is to
-/// be given again, so that [`Limits::grants`] holds and nothing that was refused is sent anew.
+/// What [`serve`] remembers about the requests. Pass the same value again after a lost connection, so that
+/// [`Limits::grants`] holds and nothing that was refused is retried early.
 #[derive(Debug, Default)]
 pub struct Memory {
-	/// How many requests were granted.
+	/// The number of requests that were granted.
 	granted: u64,
-	/// The answers on their way.
+	/// The answers in flight.
 	sent: HashMap<RequestId, Sent>,
-	/// The requests that are left alone for a while.
+	/// The requests that are not to be tried for a while.
 	waiting: HashMap<RequestId, Waiting>,
 }
 
+/// An answer in flight.
 #[derive(Debug)]
 struct Sent {
 	asked: Request,
-	/// The last block that it may be in.
+	/// The last block that may include it.
 	last: BlockNumber,
-	/// What it costs the owner, the deposit above all.
+	/// What it costs the owner: mostly the deposit.
 	cost: Balance,
 }
 
+/// A request that is not to be tried for a while.
 #[derive(Debug, Default)]
 struct Waiting {
-	/// The first block at which it is tried again.
+	/// The block from which on it is tried again.
 	again: BlockNumber,
-	/// How often the chain refused it.
+	/// How often the chain refused the answer.
 	refusals: u32,
-	/// Why it was not sent, so that it is told once and not again and again.
-	told: String,
+	/// Why it could not be answered, so that the same reason is reported only once.
+	reported: String,
 }
 
-/// What became of a request.
+/// A request, and how it was answered.
 #[derive(Debug)]
 pub struct Served {
-	/// Its number.
+	/// The request's number.
 	pub request: RequestId,
-	/// Who asked, for what, and what for.
+	/// The request.
 	pub asked: Request,
-	/// The block of the grant, or why there is none. What can be tried again is, after a while.
+	/// The transaction of the grant, or why there is none. What can be retried is retried after a while.
 	pub outcome: Result<Included, Error>,
 }
 
 impl Memory {
-	/// How many requests were granted.
+	/// Returns the number of requests that were granted.
 	pub fn granted(&self) -> u64 {
 		self.granted
 	}
 
-	/// Whether there may be one more answer on its way.
+	/// Returns whether one more answer may be in flight.
 	fn has_room(&self, limits: &Limits) -> bool {
 		let sent = self.sent.len();
 		let most = limits.grants.unwrap_or(u64::MAX);
 		sent < IN_FLIGHT && self.granted.saturating_add(sent as u64) < most
 	}
 
-	/// Whether a request may be looked at.
+	/// Returns whether a request may be tried.
 	fn is_due(&self, id: RequestId, now: BlockNumber) -> bool {
 		let waits = |waiting: &Waiting| waiting.refusals >= TRIES || now < waiting.again;
 		!self.sent.contains_key(&id) && !self.waiting.get(&id).is_some_and(waits)
 	}
 
-	/// The chain refused the answer.
+	/// Records that the chain refused an answer.
 	fn refused(&mut self, id: RequestId, now: BlockNumber) {
 		self.sent.remove(&id);
 		let waiting = self.waiting.entry(id).or_default();
@@ -115,16 +118,16 @@ impl Memory {
 		waiting.again = now.saturating_add(AFTER_REFUSAL);
 	}
 
-	/// There is no answer, for this reason. Whether it is to be told.
+	/// Records that a request cannot be answered. Returns whether the reason is new, and so to be reported.
 	fn unanswered(&mut self, id: RequestId, now: BlockNumber, reason: String) -> bool {
 		let waiting = self.waiting.entry(id).or_default();
 		waiting.again = now.saturating_add(AFTER_NOTHING);
-		std::mem::replace(&mut waiting.told, reason.clone()) != reason
+		std::mem::replace(&mut waiting.reported, reason.clone()) != reason
 	}
 
-	/// Forgets what is not open any more, and finds out about answers that nobody hears of: those whose
-	/// request is gone count as granted, and are returned; those that can come into no block any more
-	/// can be sent again.
+	/// Forgets requests that are no longer open, and finds out about answers that no task waits for: those
+	/// whose request is closed count as granted and are returned; those that are no longer valid can be
+	/// sent again.
 	fn look(
 		&mut self,
 		open: &HashSet<RequestId>,
@@ -147,143 +150,231 @@ impl Memory {
 	}
 }
 
-/// Grants what the policies allow, request after request, and tells of each. Ends when the limit is
-/// reached, or with an error when the connection does.
+/// Grants what the policies allow, request after request, and reports each to `tell`. Ends when the limit is
+/// reached, or with an error.
+///
+/// ```no_run
+/// use isthmus_sdk::{serve::*, *};
+///
+/// # async fn example(client: Client, school: Identity) -> Result<(), Error> {
+/// let limits = Limits::default();
+/// let mut memory = Memory::default();
+/// serve(&client, &school, &limits, &mut memory, |served| match served.outcome {
+///     Ok(included) => println!("granted {} in block {}", served.request, included.number()),
+///     Err(error) => eprintln!("request {}: {error}", served.request),
+/// })
+/// .await
+/// # }
+/// ```
 ///
 /// # Errors
 ///
-/// [`Error::Connection`], after which it may be called again, with the same memory.
+/// Returns [`Error::Connection`] if the connection is lost: call it again with a new client and the same
+/// memory.
 pub async fn serve(
 	client: &Client,
 	owner: &Identity,
 	limits: &Limits,
 	memory: &mut Memory,
-	mut tell: impl FnMut(Served),
+	tell: impl FnMut(Served),
 ) -> Result<(), Error> {
 	let mut heads = client.heads().await?;
-	let (done, mut answers) = mpsc::channel::<(RequestId, Result<Included, Error>)>(IN_FLIGHT);
-	// Ends what it watches when this function does.
-	let mut watching = JoinSet::new();
-	let mut watched: HashSet<RequestId> = HashSet::new();
-	let is_reached = |memory: &Memory| limits.grants.is_some_and(|most| memory.granted >= most);
+	let (done, mut answers) = mpsc::channel(IN_FLIGHT);
+	let mut server = Server {
+		client,
+		owner,
+		limits,
+		memory,
+		tell,
+		watching: JoinSet::new(),
+		watched: HashSet::new(),
+		done,
+	};
 	loop {
-		let best = client.best().await?;
-		let now = best.block().number;
-		let requests = every(|after| best.requests_to(owner.id(), after)).await?;
-		let open = requests.iter().map(|entry| entry.id).collect();
-		for (request, asked) in memory.look(&open, &watched, now) {
-			let outcome = Err(Error::Lost);
-			tell(Served {
-				request,
-				asked,
-				outcome,
-			});
-		}
-		if is_reached(memory) {
+		let now = server.look().await?;
+		if server.is_done() {
 			return Ok(());
 		}
-		for RequestEntry {
-			id,
-			request,
-			verdict,
-		} in requests
-		{
-			let allowed = limits
-				.datasets
-				.as_ref()
-				.is_none_or(|datasets| datasets.contains(&request.scope.dataset));
-			let open = allowed && verdict == Verdict::Meets && now < request.valid_until;
-			if !(open && memory.has_room(limits) && memory.is_due(id, now)) {
-				continue;
-			}
-			match answer(client, &best, owner, limits, memory, id, &request).await {
-				Ok((mut pending, cost)) => {
-					let sent = Sent {
-						asked: request,
-						last: pending.last(),
-						cost,
-					};
-					memory.sent.insert(id, sent);
-					watched.insert(id);
-					let done = done.clone();
-					watching.spawn(async move {
-						// Nobody listens any more when the program ends.
-						let _ = done.send((id, pending.included().await)).await;
-					});
-				}
-				Err(error) if error.is_connection() => return Err(error),
-				Err(error) => {
-					if memory.unanswered(id, now, error.to_string()) {
-						tell(Served {
-							request: id,
-							asked: request,
-							outcome: Err(error),
-						});
-					}
-				}
-			}
-		}
-		// Until there is a new block, and whatever was answered in the meantime.
+		// Until the next block, report the answers that are included.
 		let mut next = std::pin::pin!(heads.next());
 		loop {
 			tokio::select! {
 				head = &mut next => { head?; break }
 				Some((request, outcome)) = answers.recv() => {
-					watched.remove(&request);
-					let Some(sent) = memory.sent.get(&request) else { continue };
-					let asked = sent.asked.clone();
-					match &outcome {
-						Ok(_) => {
-							memory.sent.remove(&request);
-							memory.granted = memory.granted.saturating_add(1);
-						}
-						Err(Error::Refused(_)) => memory.refused(request, now),
-						// It may be in a block all the same: what became of it is found out later.
-						Err(_) => {}
-					}
-					match outcome {
-						Err(error) if error.is_connection() => return Err(error),
-						outcome => tell(Served { request, asked, outcome }),
-					}
-					if is_reached(memory) {
+					server.report(request, outcome, now)?;
+					if server.is_done() {
 						return Ok(());
 					}
 				}
-				Some(_) = watching.join_next() => {}
+				Some(_) = server.watching.join_next() => {}
 			}
 		}
 	}
 }
 
-async fn answer(
-	client: &Client,
-	best: &State,
-	owner: &Identity,
-	limits: &Limits,
-	memory: &Memory,
-	id: RequestId,
-	request: &Request,
-) -> Result<(Pending, Balance), Error> {
-	let Scope { dataset, epoch, .. } = request.scope;
-	if !limits.earlier_epochs {
-		let current = best.dataset(owner.id(), dataset).await?;
-		if current.is_none_or(|dataset| dataset.epoch != epoch) {
-			return Err(Error::Withheld("it is for an epoch that is over"));
+/// An answer that was in flight, and its outcome.
+type Answered = (RequestId, Result<Included, Error>);
+
+/// A running [`serve`].
+struct Server<'a, Tell> {
+	client: &'a Client,
+	owner: &'a Identity,
+	limits: &'a Limits,
+	memory: &'a mut Memory,
+	tell: Tell,
+	/// The tasks that wait for answers in flight. They end with this value.
+	watching: JoinSet<()>,
+	/// The requests whose answers a task waits for.
+	watched: HashSet<RequestId>,
+	done: mpsc::Sender<Answered>,
+}
+
+impl<Tell: FnMut(Served)> Server<'_, Tell> {
+	/// Returns whether the limit of grants is reached.
+	fn is_done(&self) -> bool {
+		let most = self.limits.grants;
+		most.is_some_and(|most| self.memory.granted >= most)
+	}
+
+	/// Examines the open requests in the best block, and answers those that the policies allow. Returns the
+	/// block's number.
+	async fn look(&mut self) -> Result<BlockNumber, Error> {
+		let best = self.client.best().await?;
+		let now = best.block().number;
+		let requests = every(|after| best.requests_to(self.owner.id(), after)).await?;
+		let open = requests.iter().map(|entry| entry.id).collect();
+		for (request, asked) in self.memory.look(&open, &self.watched, now) {
+			let outcome = Err(Error::OutcomeUnknown);
+			(self.tell)(Served {
+				request,
+				asked,
+				outcome,
+			});
+		}
+		if self.is_done() {
+			return Ok(now);
+		}
+		for entry in requests {
+			if self.is_answerable(&entry, now) {
+				self.try_answer(&best, entry.id, entry.request).await?;
+			}
+		}
+		Ok(now)
+	}
+
+	/// Returns whether a request is to be answered now.
+	fn is_answerable(&self, entry: &RequestEntry, now: BlockNumber) -> bool {
+		let RequestEntry {
+			id,
+			request,
+			verdict,
+		} = entry;
+		let datasets = self.limits.datasets.as_ref();
+		let is_served = datasets.is_none_or(|served| served.contains(&request.scope.dataset));
+		is_served
+			&& *verdict == Verdict::Meets
+			&& now < request.valid_until
+			&& self.memory.has_room(self.limits)
+			&& self.memory.is_due(*id, now)
+	}
+
+	/// Answers a request, and watches the answer; reports why not if it cannot be answered.
+	async fn try_answer(
+		&mut self,
+		best: &State,
+		id: RequestId,
+		asked: Request,
+	) -> Result<(), Error> {
+		match self.answer(best, id, &asked).await {
+			Ok((mut pending, cost)) => {
+				let last = pending.last();
+				self.memory.sent.insert(id, Sent { asked, last, cost });
+				self.watched.insert(id);
+				let done = self.done.clone();
+				self.watching.spawn(async move {
+					// The receiver is gone when `serve` has ended.
+					let _ = done.send((id, pending.included().await)).await;
+				});
+			}
+			Err(error) if error.is_connection() => return Err(error),
+			Err(error) => {
+				let now = best.block().number;
+				if self.memory.unanswered(id, now, error.to_string()) {
+					(self.tell)(Served {
+						request: id,
+						asked,
+						outcome: Err(error),
+					});
+				}
+			}
+		}
+		Ok(())
+	}
+
+	/// Sends the answer to a request. Returns it with what it costs the owner.
+	async fn answer(
+		&self,
+		best: &State,
+		id: RequestId,
+		request: &Request,
+	) -> Result<(Pending, Balance), Error> {
+		let (client, owner) = (self.client, self.owner);
+		let Scope { dataset, epoch, .. } = request.scope;
+		if !self.limits.earlier_epochs {
+			let current = best.dataset(owner.id(), dataset).await?;
+			if current.is_none_or(|dataset| dataset.epoch != epoch) {
+				return Err(Error::Withheld("the request is for an epoch that is over"));
+			}
+		}
+		if !self.limits.revoked_readers {
+			let state = Some(GrantState::Revoked);
+			let revoked = every(|after| best.grants_to(&request.consumer, state, after)).await?;
+			let is_here =
+				|grant: &Grant| grant.owner == *owner.id() && grant.scope.dataset == dataset;
+			if revoked.iter().any(|entry| is_here(&entry.grant)) {
+				return Err(Error::Withheld(
+					"a grant of this reader on the dataset was revoked",
+				));
+			}
+		}
+		let promised = self.memory.sent.values().map(|sent| sent.cost).sum();
+		let (call, cost) = sharing::answer(client, best, owner, id, request, promised).await?;
+		Ok((client.submit(&owner.account, &call).await?, cost))
+	}
+
+	/// Reports the outcome of an answer that was in flight.
+	fn report(
+		&mut self,
+		request: RequestId,
+		outcome: Result<Included, Error>,
+		now: BlockNumber,
+	) -> Result<(), Error> {
+		self.watched.remove(&request);
+		let Some(sent) = self.memory.sent.get(&request) else {
+			return Ok(());
+		};
+		let asked = sent.asked.clone();
+		match &outcome {
+			Ok(_) => {
+				self.memory.sent.remove(&request);
+				self.memory.granted = self.memory.granted.saturating_add(1);
+			}
+			Err(Error::Refused(_)) => self.memory.refused(request, now),
+			// It may be included all the same: `Memory::look` finds out later.
+			Err(_) => {}
+		}
+		match outcome {
+			Err(error) if error.is_connection() => Err(error),
+			outcome => {
+				(self.tell)(Served {
+					request,
+					asked,
+					outcome,
+				});
+				Ok(())
+			}
 		}
 	}
-	if !limits.revoked_readers {
-		let state = Some(GrantState::Revoked);
-		let revoked = every(|after| best.grants_to(&request.consumer, state, after)).await?;
-		let here = |grant: &Grant| grant.owner == *owner.id() && grant.scope.dataset == dataset;
-		if revoked.iter().any(|entry| here(&entry.grant)) {
-			return Err(Error::Withheld(
-				"a grant that the reader had on this dataset was revoked",
-			));
-		}
-	}
-	let promised = memory.sent.values().map(|sent| sent.cost).sum();
-	let (call, cost) = sharing::answer(client, best, owner, id, request, promised).await?;
-	Ok((client.submit(&owner.account, &call).await?, cost))
 }
 
 #[cfg(test)]
@@ -314,7 +405,7 @@ mod tests {
 	}
 
 	#[test]
-	fn what_was_refused_is_not_sent_again_for_long_nor_often() {
+	fn a_refused_answer_is_retried_late_and_seldom() {
 		let mut memory = Memory::default();
 		let mut now = 10;
 		for _ in 0..TRIES {
@@ -327,13 +418,13 @@ mod tests {
 		}
 		assert!(!memory.is_due(7, BlockNumber::MAX));
 		assert!(memory.is_due(8, now));
-		// What is not open is forgotten.
+		// Requests that are not open are forgotten.
 		memory.look(&HashSet::new(), &HashSet::new(), now);
 		assert!(memory.waiting.is_empty());
 	}
 
 	#[test]
-	fn what_cannot_be_answered_is_told_once() {
+	fn a_request_that_cannot_be_answered_is_reported_once() {
 		let mut memory = Memory::default();
 		assert!(memory.unanswered(7, 10, "no key".into()));
 		assert!(!memory.is_due(7, 10 + AFTER_NOTHING - 1));
@@ -343,7 +434,7 @@ mod tests {
 	}
 
 	#[test]
-	fn answers_whose_connection_was_lost_count_until_it_is_known_what_became_of_them() {
+	fn answers_in_flight_count_after_a_lost_connection_until_their_outcome_is_known() {
 		let limits = Limits {
 			grants: Some(3),
 			..Limits::default()
@@ -356,19 +447,19 @@ mod tests {
 		assert!(memory.has_room(&limits));
 		memory.sent.insert(8, sent(20));
 		assert!(!memory.has_room(&limits));
-		// The first was answered, of the second nothing is known yet.
+		// The first was answered; nothing is known about the second yet.
 		let open = HashSet::from([8]);
 		let gone = memory.look(&open, &HashSet::new(), 19);
 		assert_eq!((gone.len(), gone[0].0), (1, 7));
 		assert_eq!(memory.granted(), 2);
 		assert!(!memory.has_room(&limits) && !memory.is_due(8, 19));
-		// One that is watched is left to who watches it.
+		// An answer that a task waits for is left to that task.
 		let watched = HashSet::from([8]);
 		assert!(memory.look(&open, &watched, 20 + UNHEARD).is_empty());
 		assert!(!memory.is_due(8, 20 + UNHEARD));
 		assert!(memory.look(&open, &HashSet::new(), 20).is_empty());
 		assert!(memory.has_room(&limits) && memory.is_due(8, 20));
-		// Unless it hears nothing.
+		// Unless the task hears nothing.
 		memory.sent.insert(8, sent(20));
 		memory.look(&open, &watched, 20 + UNHEARD + 1);
 		assert!(memory.is_due(8, 20 + UNHEARD + 1));

@@ -1,32 +1,33 @@
-//! The owner's side of sharing: grants are sealed, and when one is revoked the others are sealed anew
-//! for the epoch that begins then.
+// SPDX-License-Identifier: Apache-2.0
+//! The owner's side of sharing: sealing grants, and renewing them for the new epoch when one is revoked.
 
 use crate::{
 	account::Identity,
+	call::Call,
 	calls::Terms,
 	client::Client,
 	error::Error,
 	event::Event,
+	outcome::Included,
 	state::{every, State},
-	tx::{Call, Included},
 	types::*,
 };
 use isthmus_envelope::{open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range};
 use std::collections::HashSet;
 
-/// How many blocks later than now a transaction may come into one, when a grant's expiry is counted
-/// from now on: the chain counts the term from the block that the grant is in.
+/// How many blocks may pass until a grant is included. Its expiry is computed when it is sent, but the chain
+/// counts the term from the block that includes it.
 pub const TERM_SLACK: BlockNumber = 16;
-/// How many blocks a request must have left, to be answered: enough for the answer to be in one of them.
+/// How many blocks a request must have left to be answered, so that the answer can be included in time.
 pub const LEAST_TIME: BlockNumber = 8;
-/// For how many items the chain holds a deposit with each grant.
+/// The number of items for which the chain holds a deposit with each grant.
 const GRANT_ITEMS: Balance = 4;
-/// More than a grant's fee and what has to stay on an account.
+/// An upper bound of a grant's fee and of what has to stay on an account.
 const FEE: Balance = isthmus_primitives::UNIT / 10;
-/// How many grants go into one transaction: with 2.1 kB each they stay far below a block's length.
+/// How many grants share a transaction: with 2.1 kB each they stay far below a block's length.
 const GRANTS_IN_ONE: usize = 200;
 
-/// The name of a dataset's epoch, from which its keys follow.
+/// Returns the identifier of a dataset's epoch, from which its keys are derived.
 pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: Epoch) -> EpochId {
 	EpochId {
 		genesis: client.genesis(),
@@ -36,11 +37,11 @@ pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: E
 	}
 }
 
-/// Seals the keys of a grant.
+/// Seals the keys of a grant's range to a reader's public key.
 ///
 /// # Errors
 ///
-/// [`Error::Range`] and [`Error::Grant`] for a range or a key that is none.
+/// Returns [`Error::Range`] for an invalid range, and [`Error::Grant`] if the keys cannot be sealed.
 pub fn seal(
 	client: &Client,
 	owner: &Identity,
@@ -64,11 +65,11 @@ pub fn seal(
 	Ok(seal_grant(&root, &scope, key)?)
 }
 
-/// Opens a grant with whichever of the reader's key pairs it was sealed to.
+/// Opens a grant with the one of the reader's key pairs that it was sealed to.
 ///
 /// # Errors
 ///
-/// [`Error::Grant`] where none of them opens it.
+/// Returns [`Error::Grant`] if none of them opens it, and [`Error::NoKeyPair`] if there are none.
 pub fn open(
 	client: &Client,
 	reader: &Identity,
@@ -87,7 +88,7 @@ pub fn open(
 		range: Range::new(from, to)?,
 		expiry: grant.expiry,
 	};
-	let mut refused = Error::Unknown("key pair of the reader's".into());
+	let mut refused = Error::NoKeyPair(*reader.id());
 	for pair in &reader.encryption {
 		match open_grant(pair, &id, &scope, &grant.sealed_keys) {
 			Ok(keys) => return Ok(keys),
@@ -97,11 +98,11 @@ pub fn open(
 	Err(refused)
 }
 
-/// A grant by these terms, its keys sealed to the encryption key that the grantee has now.
+/// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key in `state`.
 ///
 /// # Errors
 ///
-/// [`Error::Unknown`] where the grantee has none.
+/// Returns [`Error::NoEncryptionKey`] if the grantee has none.
 pub async fn grant(
 	client: &Client,
 	state: &State,
@@ -121,21 +122,20 @@ async fn sealed(
 	let key = state
 		.encryption_key(&terms.grantee)
 		.await?
-		.ok_or_else(|| Error::Unknown(format!("encryption key of {}", terms.grantee)))?;
+		.ok_or(Error::NoEncryptionKey(terms.grantee))?;
 	seal(client, owner, terms, &key)
 }
 
-/// A grant of just what a request asks for. It may run a little longer, by [`TERM_SLACK`]: how many
-/// blocks pass before it is in one is not known beforehand.
+/// Makes a call that grants exactly what a request asks for. The grant may run up to [`TERM_SLACK`] blocks
+/// longer, because the block that will include it is not known.
 ///
-/// The reader can open the sealed keys as soon as the call is sent, also where the chain refuses it. So
-/// there is no call where it can be known that it would fail, and it is signed so that it is in a block
-/// while the request is good, or in none.
+/// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. So no call
+/// is made that is known to fail, and the call is only valid in blocks in which the request is open.
 ///
 /// # Errors
 ///
-/// As [`grant`]; [`Error::TooLate`] where the request has fewer than [`LEAST_TIME`] blocks left, and
-/// [`Error::TooPoor`] where the owner has not the grant's deposit.
+/// Returns [`Error::TooLate`] if the request has fewer than [`LEAST_TIME`] blocks left,
+/// [`Error::InsufficientFunds`] if the owner cannot pay the grant's deposit, and the errors of [`grant`].
 pub async fn authorize(
 	client: &Client,
 	state: &State,
@@ -147,7 +147,8 @@ pub async fn authorize(
 	Ok(call)
 }
 
-/// [`authorize`], and what the grant takes of the owner's funds, of which `promised` are for others.
+/// Does the same as [`authorize`], and also returns what the grant takes of the owner's funds. `promised` is
+/// what the grants in flight take.
 pub(crate) async fn answer(
 	client: &Client,
 	state: &State,
@@ -178,79 +179,85 @@ pub(crate) async fn answer(
 		.saturating_sub(request.offer)
 		.saturating_add(FEE);
 	let needed = cost.saturating_add(promised);
-	let there = state.funds(owner.id()).await?.free;
-	if there < needed {
-		return Err(Error::TooPoor { needed, there });
+	let free = state.funds(owner.id()).await?.free;
+	if free < needed {
+		return Err(Error::InsufficientFunds { needed, free });
 	}
 	let call = client.add_authorize(&terms, &sealed).await?;
-	// Later than that the expiry would come before the term is over.
+	// In a later block the grant would expire before its term is over.
 	let last = last.min(now.saturating_add(TERM_SLACK));
 	Ok((call.no_later_than(last), cost))
 }
 
-/// The expiry of a grant that is sent now and shall be good for `term` blocks at least.
+/// Returns the expiry of a grant that is sent now and has to be active for at least `term` blocks.
 pub fn expiry(state: &State, term: BlockNumber) -> BlockNumber {
 	let now = state.block().number;
 	now.saturating_add(term).saturating_add(TERM_SLACK)
 }
 
-/// What became of a revocation.
+/// The outcome of a revocation.
 #[derive(Debug)]
 pub struct Revocation {
 	/// The grant, as it was before.
 	pub grant: Grant,
-	/// The block that it is revoked in; `None` where it was revoked before.
+	/// The transaction that revoked it; `None` if it was revoked before.
 	pub included: Option<Included>,
-	/// What became of the other readers; `None` where the dataset did not move on, as the grant was on
-	/// an earlier epoch.
+	/// The renewal of the other readers' grants; `None` if the dataset stayed in its epoch, because the
+	/// grant was on an earlier one.
 	pub renewal: Option<Renewal>,
-	/// The reader's other grants on the dataset, which stay good.
+	/// The reader's other grants on the dataset, which stay active.
 	pub left: Vec<GrantId>,
-	/// Whether the dataset moved on before this revocation could do so, by another one at the same time
-	/// say: that one may have given this reader a grant of the new epoch, which is to be revoked too.
+	/// Whether the dataset moved on to a new epoch just before this revocation, for example through another
+	/// revocation. That one may have given this reader a grant on the new epoch, which has to be revoked
+	/// too.
 	pub overtaken: bool,
 }
 
-/// What became of the readers of a dataset whose epoch has ended.
+/// The outcome of renewing the grants of a dataset whose epoch has ended.
 #[derive(Debug)]
 pub struct Renewal {
-	/// The epoch that their grants were sealed anew for.
+	/// The epoch that the grants were sealed for.
 	pub epoch: Epoch,
 	/// The grants that were given.
 	pub renewed: Vec<(GrantId, Terms)>,
-	/// The grants that were not, and why.
+	/// The grants that were not given, and why.
 	pub skipped: Vec<(Terms, Error)>,
-	/// The block of the last grants, if any were given.
+	/// The transaction of the last grants, if any were given.
 	pub last: Option<Included>,
-	/// What ended it before its end, if anything did: [`revoke`] or [`renew`] again goes on.
+	/// What stopped the renewal early, if anything did: run [`revoke`] or [`renew`] again to resume it.
 	pub ended: Option<Error>,
 }
 
-/// Revokes a grant and keeps the dataset's other readers.
+/// Revokes a grant, and renews the grants of the dataset's other readers.
 ///
-/// The revocation is a transaction of its own, so that nothing undoes it. If the grant was on the
-/// dataset's current epoch, a new one begins with it, and the other readers' grants are [renewed](renew)
-/// for it. The reader whose grant it was gets nothing of the new epoch, also where it has further grants
-/// on the one that ended: those stay good, for that epoch alone.
+/// The revocation is a transaction of its own, so that nothing undoes it. If the grant is on the dataset's
+/// current epoch, a new epoch starts with it, and the other readers' grants are [renewed](renew) for that
+/// epoch. The revoked reader gets nothing of the new epoch; its other grants on the ended one stay active, for
+/// that epoch alone.
 ///
-/// What was stored before stays readable by all, as their old grants stay good.
+/// What was stored before stays readable to all others, as their old grants stay active.
 ///
-/// For a grant whose revocation began the dataset's current epoch, the renewal is gone on with.
+/// For a grant whose revocation started the dataset's current epoch, this resumes the renewal.
 ///
 /// # Errors
 ///
-/// [`Error::Unknown`] where there is no such grant, [`Error::Refused`] where it ended or was paid for.
-/// [`Error::StateGone`] where going on takes the state of the revocation's block, which the node has no more.
-/// What goes wrong after the revocation is in what is returned.
+/// Returns [`Error::NoSuchGrant`] if the owner has given no such grant, [`Error::Refused`] if it has ended or
+/// is paid for, and [`Error::StateGone`] if resuming needs the state of the revocation's block and the node
+/// has pruned it. What goes wrong after the revocation is in the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
 	let best = client.best().await?;
 	let grant = best
 		.grant(id)
 		.await?
 		.filter(|grant| grant.owner == *owner.id())
-		.ok_or_else(|| Error::Unknown(format!("grant {id} of this owner")))?;
+		.ok_or(Error::NoSuchGrant {
+			owner: *owner.id(),
+			grant: id,
+		})?;
 	let Scope { dataset, epoch, .. } = grant.scope;
 	let current = current_epoch(&best, owner, dataset).await?;
+	let started =
+		epoch.checked_add(1) == Some(current) && has_started_epoch(client, &best, &grant).await?;
 	let mut revocation = Revocation {
 		grant,
 		included: None,
@@ -258,61 +265,74 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 		left: Vec::new(),
 		overtaken: false,
 	};
-	let again = epoch.checked_add(1) == Some(current)
-		&& has_begun_epoch(client, &best, &revocation.grant).await?;
-	let (state, moved) = if again {
-		(best, true)
-	} else {
-		let call = client.revoke(id).await?;
-		let included = client.send(&owner.account, &call).await?;
-		let moved = included
-			.events
-			.iter()
-			.any(|event| matches!(event, Event::EpochStarted { .. }));
-		revocation.overtaken = epoch == current && !moved;
-		let state = client.at(included.block.hash).await;
-		revocation.included = Some(included);
-		match state {
-			Ok(state) => (state, moved),
-			Err(error) => {
-				revocation.renewal =
-					moved.then(|| Renewal::stopped(epoch.saturating_add(1), error));
-				return Ok(revocation);
-			}
-		}
-	};
-	let reader = revocation.grant.grantee;
-	match every(|after| state.grants_of(owner.id(), None, after)).await {
-		Ok(grants) => {
-			revocation.left = grants
-				.iter()
-				.filter(|entry| {
-					entry.id != id
-						&& entry.grant.scope.dataset == dataset
-						&& entry.grant.grantee == reader
-						&& entry.grant.state == GrantState::Active
-				})
-				.map(|entry| entry.id)
-				.collect();
-			if moved {
-				let renewal = renew_these(client, &state, owner, dataset, &grants).await;
-				revocation.renewal = Some(
-					renewal
-						.unwrap_or_else(|error| Renewal::stopped(epoch.saturating_add(1), error)),
-				);
-			}
-		}
-		Err(error) if moved => {
-			revocation.renewal = Some(Renewal::stopped(epoch.saturating_add(1), error));
-		}
-		// The grant is revoked; of what is left nothing could be learned.
-		Err(_) => {}
+	if started {
+		revocation.follow(client, owner, id, Ok(best), true).await;
+		return Ok(revocation);
 	}
+	let call = client.revoke(id).await?;
+	let included = client.send(&owner.account, &call).await?;
+	let is_start = |event: &Event| matches!(event, Event::EpochStarted { .. });
+	let moved = included.events.iter().any(is_start);
+	revocation.overtaken = epoch == current && !moved;
+	let state = client.at(included.block.hash).await;
+	revocation.included = Some(included);
+	revocation.follow(client, owner, id, state, moved).await;
 	Ok(revocation)
 }
 
-/// Whether the dataset was still at the grant's epoch in the block before the one that revoked it.
-async fn has_begun_epoch(client: &Client, best: &State, grant: &Grant) -> Result<bool, Error> {
+impl Revocation {
+	/// Finds the reader's other grants in the state after the revocation, and renews those of the other
+	/// readers if the dataset has `moved` on to a new epoch. The grant is revoked already, so an error
+	/// here only ends the renewal.
+	async fn follow(
+		&mut self,
+		client: &Client,
+		owner: &Identity,
+		id: GrantId,
+		state: Result<State, Error>,
+		moved: bool,
+	) {
+		let Scope { dataset, epoch, .. } = self.grant.scope;
+		let renewed = async {
+			let state = state?;
+			let grants = every(|after| state.grants_of(owner.id(), None, after)).await?;
+			self.left = active(&grants, dataset, &self.grant.grantee)
+				.filter(|other| *other != id)
+				.collect();
+			match moved {
+				true => Ok(Some(
+					renew_these(client, &state, owner, dataset, &grants).await?,
+				)),
+				false => Ok(None),
+			}
+		};
+		self.renewal = match renewed.await {
+			Ok(renewal) => renewal,
+			Err(error) => moved.then(|| Renewal::stopped(epoch.saturating_add(1), error)),
+		};
+	}
+}
+
+/// Returns a reader's active grants on a dataset.
+fn active<'a>(
+	grants: &'a [GrantEntry],
+	dataset: DatasetId,
+	reader: &'a AccountId,
+) -> impl Iterator<Item = GrantId> + 'a {
+	let is_active = move |grant: &Grant| {
+		grant.scope.dataset == dataset
+			&& grant.grantee == *reader
+			&& grant.state == GrantState::Active
+	};
+	grants
+		.iter()
+		.filter(move |entry| is_active(&entry.grant))
+		.map(|entry| entry.id)
+}
+
+/// Returns whether the grant's revocation started the epoch after the grant's: whether the dataset was still
+/// in the grant's epoch one block earlier.
+async fn has_started_epoch(client: &Client, best: &State, grant: &Grant) -> Result<bool, Error> {
 	if grant.state != GrantState::Revoked {
 		return Ok(false);
 	}
@@ -323,13 +343,13 @@ async fn has_begun_epoch(client: &Client, best: &State, grant: &Grant) -> Result
 	Ok(dataset.is_some_and(|dataset| dataset.epoch == grant.scope.epoch))
 }
 
-/// Seals anew, for a dataset's current epoch, the grants on the epoch before it that have no like on the
-/// current one. Readers of whom a grant on that epoch was revoked are left out. Best effort: a reader
-/// who cannot be given its grant, having taken its encryption key back say, does not stop the others.
+/// Renews grants: those on the epoch before a dataset's current one are given again for the current one, unless
+/// they have been already. Readers with a revoked grant on the earlier epoch get none. A reader who cannot be
+/// given a grant, for example because it withdrew its encryption key, does not stop the others.
 ///
 /// # Errors
 ///
-/// Those of the connection, and [`Error::Unknown`] where there is no such dataset.
+/// Returns [`Error::NoSuchDataset`] if the owner has no such dataset, and the errors of the connection.
 pub async fn renew(
 	client: &Client,
 	owner: &Identity,
@@ -346,7 +366,8 @@ async fn current_epoch(
 	dataset: DatasetId,
 ) -> Result<Epoch, Error> {
 	let entry = state.dataset(owner.id(), dataset).await?;
-	let entry = entry.ok_or_else(|| Error::Unknown(format!("dataset {dataset}")))?;
+	let owner = *owner.id();
+	let entry = entry.ok_or(Error::NoSuchDataset { owner, dataset })?;
 	Ok(entry.epoch)
 }
 
@@ -374,7 +395,7 @@ async fn renew_these(
 	Ok(renewal)
 }
 
-/// Renews as many grants as go into one transaction.
+/// Renews the grants of one transaction.
 async fn renew_part(
 	client: &Client,
 	state: &State,
@@ -398,45 +419,13 @@ async fn renew_part(
 	}
 	let call = client.batch_each(&calls).await?;
 	let included = client.send(&owner.account, &call).await?;
-	// Both are in the order of the calls.
-	let mut given = included.events.iter().filter_map(|event| match event {
-		Event::Authorized {
-			grant,
-			grantee,
-			scope,
-			expiry,
-			until,
-			..
-		} => Some((*grant, (grantee, scope, expiry, until))),
-		_ => None,
-	});
-	let mut given_next = given.next();
-	let mut refusals = included.refused.iter();
-	for terms in sealed {
-		let this = (&terms.grantee, &terms.scope, &terms.expiry, &terms.until);
-		match given_next {
-			Some((id, grant)) if grant == this => {
-				renewal.renewed.push((id, terms));
-				given_next = given.next();
-			}
-			_ => match refusals.next() {
-				Some(refusal) => renewal
-					.skipped
-					.push((terms, Error::Refused(refusal.clone()))),
-				None => {
-					return Err(Error::Incompatible(
-						"a batch that says nothing of one of its calls".into(),
-					))
-				}
-			},
-		}
-	}
+	renewal.sort_out(sealed, &included)?;
 	renewal.last = Some(included);
 	Ok(())
 }
 
-/// The grants to be given on a dataset's current epoch: those on the one before that have no like there,
-/// but not those of readers of whom a grant on it was revoked.
+/// Returns the grants to give on a dataset's current epoch: the active ones on the epoch before it that the
+/// current one lacks, except those of revoked readers.
 fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Terms> {
 	let Some(before) = epoch.checked_sub(1) else {
 		return Vec::new();
@@ -451,13 +440,13 @@ fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Term
 		let Scope { from, to, .. } = grant.scope;
 		(grant.grantee.0, from, to, grant.expiry, grant.until)
 	};
-	let put_out: HashSet<[u8; 32]> = on(before)
+	let revoked: HashSet<[u8; 32]> = on(before)
 		.filter(|grant| grant.state == GrantState::Revoked)
 		.map(|grant| grant.grantee.0)
 		.collect();
 	let mut there: HashSet<_> = on(epoch).map(what).collect();
 	on(before)
-		.filter(|grant| grant.state == GrantState::Active && !put_out.contains(&grant.grantee.0))
+		.filter(|grant| grant.state == GrantState::Active && !revoked.contains(&grant.grantee.0))
 		.filter(|grant| there.insert(what(grant)))
 		.map(|grant| Terms {
 			grantee: grant.grantee,
@@ -473,7 +462,7 @@ fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Term
 }
 
 impl Renewal {
-	/// One that could not begin.
+	/// Returns a renewal that an error stopped before its start.
 	fn stopped(epoch: Epoch, error: Error) -> Self {
 		Self {
 			epoch,
@@ -482,6 +471,50 @@ impl Renewal {
 			last: None,
 			ended: Some(error),
 		}
+	}
+
+	/// Sorts a batch's grants into those that were given and those that were refused. Events and refusals
+	/// are both in the order of the calls.
+	fn sort_out(&mut self, sealed: Vec<Terms>, included: &Included) -> Result<(), Error> {
+		let mut given = included.events.iter().filter_map(given).peekable();
+		let mut refusals = included.refused.iter();
+		for terms in sealed {
+			let is_this = |(_, other): &(GrantId, Terms)| *other == terms;
+			match given.next_if(is_this) {
+				Some(given) => self.renewed.push(given),
+				None => {
+					let refusal = refusals.next().ok_or_else(|| {
+						Error::Incompatible("a call of a batch has no outcome".into())
+					})?;
+					self.skipped.push((terms, Error::Refused(refusal.clone())));
+				}
+			}
+		}
+		Ok(())
+	}
+}
+
+/// Returns the grant that an event gives, as [`to_renew`] makes its terms.
+fn given(event: &Event) -> Option<(GrantId, Terms)> {
+	match event {
+		Event::Authorized {
+			grant,
+			grantee,
+			scope,
+			expiry,
+			until,
+			..
+		} => Some((
+			*grant,
+			Terms {
+				grantee: *grantee,
+				scope: *scope,
+				expiry: *expiry,
+				until: *until,
+				request: None,
+			},
+		)),
+		_ => None,
 	}
 }
 
@@ -530,11 +563,11 @@ mod tests {
 			entry(6, 8, 0, 10, Active),
 		];
 		assert_eq!(renewed(&grants, 1), [(5, 1, 10), (5, 1, 20), (8, 1, 10)]);
-		// Gone on with: what is there is not given again.
+		// Resumed: grants that exist are not given again.
 		grants.push(entry(7, 5, 1, 20, Active));
 		grants.push(entry(8, 8, 1, 10, Expired));
 		assert_eq!(renewed(&grants, 1), [(5, 1, 10)]);
-		// Other epochs and datasets are not looked at.
+		// Other epochs and datasets do not matter.
 		assert_eq!(renewed(&grants, 0), []);
 		assert_eq!(renewed(&grants, 2), [(5, 2, 20)]);
 		assert_eq!(to_renew(&grants, 4, 1), []);

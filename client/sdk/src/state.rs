@@ -1,6 +1,7 @@
-//! What the chain's state says after a block.
+// SPDX-License-Identifier: Apache-2.0
+//! The chain's state after a block.
 
-use crate::{client::BlockId, error::Error, types::*};
+use crate::{block::BlockId, error::Error, types::*};
 use isthmus_envelope::PublicKey;
 use subxt::{
 	client::OnlineClientAtBlock,
@@ -12,15 +13,15 @@ use subxt::{
 	},
 };
 
-/// How many entries of the state a page looks at: the most that the chain allows.
+/// How many entries of the state one page examines: the most that the chain allows.
 pub const PAGE: u32 = 256;
 
-/// Where a page of a list ended; see [`Page::next`].
+/// Where a list's page ended: [`Page::next`]. `None` asks for the first page.
 pub type Cursor = Option<Vec<u8>>;
 
-/// The state after a block.
+/// The chain's state after a block.
 ///
-/// Lists come in pages, and `every` collects them all:
+/// Lists come in pages; [`every`] collects all of them:
 ///
 /// ```no_run
 /// # async fn example(client: isthmus_sdk::Client, owner: isthmus_sdk::AccountId)
@@ -41,13 +42,17 @@ pub struct State {
 /// An account's funds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Funds {
-	/// What can be spent, as far as the account shall not be closed.
+	/// What can be spent. A small part of it must stay, or the account is closed.
 	pub free: Balance,
-	/// What is held: deposits, and offers in open requests.
+	/// What is held: deposits, and the offers of open requests.
 	pub held: Balance,
 }
 
-/// Collects all pages of a list.
+/// Collects all pages of a list; see [`State`] for an example.
+///
+/// # Errors
+///
+/// Returns the first error of a page.
 pub async fn every<Item, Asked>(mut page: impl FnMut(Cursor) -> Asked) -> Result<Vec<Item>, Error>
 where
 	Asked: std::future::Future<Output = Result<Page<Item>, Error>>,
@@ -77,22 +82,27 @@ impl State {
 		&self.at
 	}
 
-	/// The block.
+	/// Returns the block.
 	pub fn block(&self) -> BlockId {
 		self.block
 	}
 
-	/// Whether the chain has a pallet of this name.
+	/// Returns whether the chain has a pallet of this name.
 	pub fn has_pallet(&self, name: &str) -> bool {
 		self.at.metadata_ref().pallet_by_name(name).is_some()
 	}
 
-	/// A constant of the data-sharing pallet.
+	/// Returns a constant of the data-sharing pallet.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Incompatible`] if the pallet has no such constant of this type.
 	pub fn constant<Value: DecodeAsType>(&self, name: &str) -> Result<Value, Error> {
 		let address = subxt::constants::dynamic::<Value>("DataSharing", name);
 		Ok(self.at.constants().entry(address)?)
 	}
 
+	/// Reads an entry of the chain's storage.
 	async fn get<Keys, Value>(
 		&self,
 		pallet: &str,
@@ -110,6 +120,7 @@ impl State {
 		}
 	}
 
+	/// Calls a method of the data-sharing runtime API.
 	async fn ask<Answer: DecodeAsType>(
 		&self,
 		method: &str,
@@ -119,12 +130,12 @@ impl State {
 		Ok(self.at.runtime_apis().call(question).await?)
 	}
 
-	/// A producer, by its account.
+	/// Returns a producer, by its account.
 	pub async fn producer(&self, account: &AccountId) -> Result<Option<Producer>, Error> {
 		self.get("DataSharing", "Producers", (*account,)).await
 	}
 
-	/// An account's public encryption key.
+	/// Returns an account's public encryption key.
 	pub async fn encryption_key(&self, account: &AccountId) -> Result<Option<PublicKey>, Error> {
 		let registered: Option<RegisteredKey> = self
 			.get("DataSharing", "EncryptionKeys", (*account,))
@@ -135,7 +146,7 @@ impl State {
 		})
 	}
 
-	/// A dataset.
+	/// Returns a dataset.
 	pub async fn dataset(
 		&self,
 		owner: &AccountId,
@@ -144,12 +155,12 @@ impl State {
 		self.get("DataSharing", "Datasets", (*owner, dataset)).await
 	}
 
-	/// A record, complete or not.
+	/// Returns a record, complete or not.
 	pub async fn record(&self, owner: &AccountId, key: RecordKey) -> Result<Option<Record>, Error> {
 		self.get("DataSharing", "Records", (*owner, key)).await
 	}
 
-	/// What a leaf is taken by.
+	/// Returns what a leaf is taken by; `None` if it is free.
 	pub async fn leaf(
 		&self,
 		owner: &AccountId,
@@ -161,7 +172,7 @@ impl State {
 		self.get("DataSharing", "Leaves", keys).await
 	}
 
-	/// The leaves of a dataset that are taken, in all epochs, and by what.
+	/// Returns the taken leaves of a dataset, in all its epochs, and what takes them.
 	pub async fn leaves(
 		&self,
 		owner: &AccountId,
@@ -182,8 +193,12 @@ impl State {
 		Ok(leaves)
 	}
 
-	/// A leaf that is not taken, with none taken after it if leaves were taken in order. It asks about
-	/// 32 times, however many there are.
+	/// Finds a free leaf of an epoch by bisection, in at most 65 queries. If leaves were taken in order,
+	/// no leaf after it is taken.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::NoFreeLeaf`] if none was found.
 	pub async fn free_leaf(
 		&self,
 		owner: &AccountId,
@@ -200,9 +215,9 @@ impl State {
 		let (mut low, mut high): (Leaf, Leaf) = (0, 1);
 		while taken(high).await? {
 			low = high;
-			high = high.checked_mul(2).ok_or_else(|| {
-				Error::Unknown("free leaf found in the epoch: start a new one".into())
-			})?;
+			high = high
+				.checked_mul(2)
+				.ok_or(Error::NoFreeLeaf { dataset, epoch })?;
 		}
 		while high - low > 1 {
 			let middle = low + (high - low) / 2;
@@ -215,17 +230,17 @@ impl State {
 		Ok(high)
 	}
 
-	/// An open request.
+	/// Returns an open request.
 	pub async fn request(&self, id: RequestId) -> Result<Option<Request>, Error> {
 		self.get("DataSharing", "Requests", (id,)).await
 	}
 
-	/// A grant, good or remembered.
+	/// Returns a grant: an active one, or one that the chain still remembers.
 	pub async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Error> {
 		self.get("DataSharing", "Grants", (id,)).await
 	}
 
-	/// What an account has.
+	/// Returns an account's funds.
 	pub async fn funds(&self, account: &AccountId) -> Result<Funds, Error> {
 		#[derive(DecodeAsType)]
 		#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
@@ -245,17 +260,17 @@ impl State {
 		}))
 	}
 
-	/// How many transactions of an account are in the chain.
+	/// Returns how many transactions of an account are in the chain.
 	pub(crate) async fn nonce(&self, account: &AccountId) -> Result<u64, Error> {
 		Ok(self.at.tx().account_nonce(account).await?)
 	}
 
-	/// What a caller may know about a record: the paper's `query(key)`. The state says it to anybody;
-	/// the sealed keys in it are of use to the grantee alone.
+	/// Asks what a caller may know about a record: the paper's `query(key)`. The state is public, so
+	/// anyone can ask for any caller; the sealed keys in the answer are of use to the grantee alone.
 	///
 	/// # Errors
 	///
-	/// [`Error::Query`] where it is refused.
+	/// Returns [`Error::Query`] if the caller may not read the record.
 	pub async fn query(
 		&self,
 		caller: &AccountId,
@@ -267,7 +282,7 @@ impl State {
 		Ok(answer?)
 	}
 
-	/// A page of an owner's datasets.
+	/// Returns a page of an owner's datasets.
 	pub async fn datasets(
 		&self,
 		owner: &AccountId,
@@ -276,7 +291,7 @@ impl State {
 		self.ask("datasets", (*owner, after, PAGE)).await
 	}
 
-	/// A page of an owner's records.
+	/// Returns a page of an owner's records.
 	pub async fn records(
 		&self,
 		owner: &AccountId,
@@ -285,7 +300,7 @@ impl State {
 		self.ask("records", (*owner, after, PAGE)).await
 	}
 
-	/// A page of an owner's records in a range of one epoch of a dataset.
+	/// Returns a page of an owner's records in a range of one epoch of a dataset.
 	pub async fn records_in(
 		&self,
 		owner: &AccountId,
@@ -295,7 +310,7 @@ impl State {
 		self.ask("records_in", (*owner, scope, after, PAGE)).await
 	}
 
-	/// A page of the open requests to an owner.
+	/// Returns a page of the open requests to an owner.
 	pub async fn requests_to(
 		&self,
 		owner: &AccountId,
@@ -304,7 +319,7 @@ impl State {
 		self.ask("requests_to", (*owner, after, PAGE)).await
 	}
 
-	/// A page of the open requests of a consumer.
+	/// Returns a page of a consumer's open requests.
 	pub async fn requests_from(
 		&self,
 		consumer: &AccountId,
@@ -313,7 +328,7 @@ impl State {
 		self.ask("requests_from", (*consumer, after, PAGE)).await
 	}
 
-	/// A page of the grants that an owner gave: those in this state, or all.
+	/// Returns a page of the grants that an owner gave: those in one state, or all.
 	pub async fn grants_of(
 		&self,
 		owner: &AccountId,
@@ -323,7 +338,7 @@ impl State {
 		self.ask("grants_of", (*owner, state, after, PAGE)).await
 	}
 
-	/// A page of the grants that a reader has: those in this state, or all.
+	/// Returns a page of the grants that a reader was given: those in one state, or all.
 	pub async fn grants_to(
 		&self,
 		grantee: &AccountId,

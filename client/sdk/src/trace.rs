@@ -1,66 +1,69 @@
-//! Tracing: who asked, who allowed, what range, when, in which block, paid how much. The history of a
-//! record, dataset or reader is in the blocks' events, and is read from them: no index needs to be kept
-//! or believed. The node that is asked has to be: events come without a proof, and it could leave some
-//! out or make some up. Ask a node of one's own, or several.
+// SPDX-License-Identifier: Apache-2.0
+//! Tracing: who asked for access, who allowed it, to what range, when, in which block and for how much.
 //!
-//! A node must still have the states of the blocks that are looked through; one that keeps them all is
-//! an archive node.
+//! The history of a record, dataset or reader is read from the blocks' events, so no index has to be kept or
+//! trusted. The node has to be trusted: events come without a proof, and a node could omit or invent some. Ask
+//! your own node, or several.
+//!
+//! The node must still have the states of the searched blocks; an archive node has them all.
 
 use crate::{
-	client::{BlockId, Client},
+	block::BlockId,
+	client::Client,
 	error::Error,
 	event::Event,
+	outcome::{BlockEvents, Happened},
+	progress::{Progress, Stage},
 	state::every,
-	tx::{outcomes, Happened},
 	types::*,
-	upload::{Progress, Stage},
 };
 use futures::{stream, StreamExt};
 use std::collections::HashSet;
 
-/// How many blocks are asked for at a time.
+/// How many blocks are fetched concurrently.
 const AT_ONCE: usize = 16;
 
-/// Whose history is told.
+/// What to trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-	/// One record: its own events, and every request and grant whose range has it.
+	/// A record: its own events, and every request and grant whose range contains it.
 	Record {
-		/// Its owner.
+		/// The record's owner.
 		owner: AccountId,
-		/// Its key.
+		/// The record's key.
 		key: RecordKey,
 	},
-	/// All of a dataset.
+	/// Everything about a dataset.
 	Dataset {
-		/// Its owner.
+		/// The dataset's owner.
 		owner: AccountId,
-		/// The dataset.
+		/// The dataset's number.
 		dataset: DatasetId,
 	},
-	/// All that a reader asked for and was given.
+	/// Everything that a reader asked for and was granted.
 	Reader(AccountId),
-	/// All that an account did or was part of.
+	/// Everything that an account did or took part in.
 	Account(AccountId),
 }
 
-/// Something that happened.
+/// An event, with its block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happening {
-	/// The block in which it did.
+	/// The block.
 	pub block: BlockId,
-	/// The number of the transaction in that block; `None` for what happens by itself.
+	/// The index of the transaction in the block; `None` for what the chain did on its own.
 	pub transaction: Option<u32>,
-	/// What.
+	/// The event.
 	pub event: Event,
 }
 
-/// The history of a subject between two blocks of the best chain, both of which are looked at too. What
-/// was stored or asked before the first of them is learned from the state before it.
+/// Returns the history of a subject in the blocks `from..=to` of the best chain. What was stored or asked
+/// before block `from` is read from the state before it.
 ///
 /// # Errors
 ///
-/// [`Error::StateGone`] where the node does not keep the state of a block any more.
+/// Returns [`Error::StateGone`] if the node has pruned the state of a block, and [`Error::NoSuchBlock`] if
+/// the chain is shorter than `to`.
 pub async fn trace(
 	client: &Client,
 	subject: &Subject,
@@ -85,19 +88,19 @@ pub async fn trace(
 	Ok(select(subject, all, known))
 }
 
-/// What has to be known of a subject to tell which events are its own: most name no range.
+/// What is known about a subject, which decides which events are its own: most events name no range.
 #[derive(Default)]
 struct Known {
-	/// Where a record is or was.
+	/// Where a traced record is or was.
 	places: Vec<(DatasetId, Epoch, Leaf)>,
-	/// The requests that are the subject's.
+	/// The subject's requests.
 	requests: HashSet<RequestId>,
-	/// The keys of a dataset's records.
+	/// The keys of a traced dataset's records.
 	keys: HashSet<RecordKey>,
 }
 
 impl Known {
-	/// What the state before a block says.
+	/// Reads the state before a block.
 	async fn before(client: &Client, subject: &Subject, from: BlockNumber) -> Result<Self, Error> {
 		let mut known = Self::default();
 		let (Subject::Record { owner, .. } | Subject::Dataset { owner, .. }) = subject else {
@@ -131,41 +134,9 @@ impl Known {
 		Ok(known)
 	}
 
-	/// Whether a range of the owner's is the subject's or has it.
-	fn concerns(&self, subject: &Subject, scope: &Scope) -> bool {
-		match subject {
-			Subject::Record { .. } => self.places.iter().any(|(dataset, epoch, leaf)| {
-				(scope.dataset, scope.epoch) == (*dataset, *epoch) && scope.covers(*leaf)
-			}),
-			Subject::Dataset { dataset, .. } => scope.dataset == *dataset,
-			Subject::Reader(_) | Subject::Account(_) => false,
-		}
-	}
-}
-
-/// What happened in one block.
-async fn happenings(client: &Client, number: BlockNumber) -> Result<Vec<Happening>, Error> {
-	let state = client.at_number(number).await?;
-	let block = state.block();
-	let outcomes = outcomes(&state).await?;
-	Ok(outcomes
-		.into_iter()
-		.filter_map(|(transaction, happened)| match happened {
-			Happened::Event(event) => Some(Happening {
-				block,
-				transaction,
-				event,
-			}),
-			Happened::Refused(_) | Happened::OneRefused(_) => None,
-		})
-		.collect())
-}
-
-/// What of it is the subject's.
-fn select(subject: &Subject, all: Vec<Happening>, mut known: Known) -> Vec<Happening> {
-	// A record's place, from its own events.
-	for Happening { event, .. } in &all {
-		if let (
+	/// Learns a traced record's place from the event that stored it.
+	fn learn_place(&mut self, subject: &Subject, event: &Event) {
+		let (
 			Event::Stored {
 				owner,
 				key,
@@ -183,33 +154,32 @@ fn select(subject: &Subject, all: Vec<Happening>, mut known: Known) -> Vec<Happe
 				..
 			},
 			Subject::Record {
-				owner: wanted,
+				owner: wanted_owner,
 				key: wanted_key,
 			},
 		) = (event, subject)
-		{
-			if (owner, key) == (wanted, wanted_key) {
-				known.places.push((*dataset, *epoch, *leaf));
-			}
+		else {
+			return;
+		};
+		if (owner, key) == (wanted_owner, wanted_key) {
+			self.places.push((*dataset, *epoch, *leaf));
 		}
 	}
-	let mut concerns = |event: &Event| -> bool {
-		if event
-			.request()
-			.is_some_and(|id| known.requests.contains(&id))
-		{
+
+	/// Returns whether an event is the subject's. Remembers its request and key for later events.
+	fn is_own(&mut self, subject: &Subject, event: &Event) -> bool {
+		let request = event.request();
+		if request.is_some_and(|id| self.requests.contains(&id)) {
 			return true;
 		}
 		let found = match subject {
 			Subject::Record { owner, key } => {
-				event.owner() == owner
-					&& (event.key() == Some(key)
-						|| event
-							.scope()
-							.is_some_and(|scope| known.concerns(subject, scope)))
+				let by_scope = |scope| self.concerns(subject, scope);
+				let named = event.key() == Some(key) || event.scope().is_some_and(by_scope);
+				event.owner() == owner && named
 			}
 			Subject::Dataset { owner, dataset } => {
-				let by_key = event.key().is_some_and(|key| known.keys.contains(key));
+				let by_key = event.key().is_some_and(|key| self.keys.contains(key));
 				let named = event.dataset() == Some(*dataset);
 				event.owner() == owner && (named || by_key)
 			}
@@ -219,13 +189,49 @@ fn select(subject: &Subject, all: Vec<Happening>, mut known: Known) -> Vec<Happe
 			}
 		};
 		if found {
-			known.requests.extend(event.request());
-			known.keys.extend(event.key().copied());
+			self.requests.extend(request);
+			self.keys.extend(event.key().copied());
 		}
 		found
-	};
+	}
+
+	/// Returns whether a range of the owner's contains the subject, or is a part of it.
+	fn concerns(&self, subject: &Subject, scope: &Scope) -> bool {
+		match subject {
+			Subject::Record { .. } => self.places.iter().any(|(dataset, epoch, leaf)| {
+				(scope.dataset, scope.epoch) == (*dataset, *epoch) && scope.covers(*leaf)
+			}),
+			Subject::Dataset { dataset, .. } => scope.dataset == *dataset,
+			Subject::Reader(_) | Subject::Account(_) => false,
+		}
+	}
+}
+
+/// Returns the data-sharing events of one block.
+async fn happenings(client: &Client, number: BlockNumber) -> Result<Vec<Happening>, Error> {
+	let state = client.at_number(number).await?;
+	let BlockEvents { block, outcomes } = BlockEvents::fetch(&state).await?;
+	Ok(outcomes
+		.iter()
+		.cloned()
+		.filter_map(|(transaction, happened)| match happened {
+			Happened::Event(event) => Some(Happening {
+				block,
+				transaction,
+				event,
+			}),
+			Happened::Refused(_) | Happened::OneRefused(_) => None,
+		})
+		.collect())
+}
+
+/// Selects the events of the subject.
+fn select(subject: &Subject, all: Vec<Happening>, mut known: Known) -> Vec<Happening> {
+	for Happening { event, .. } in &all {
+		known.learn_place(subject, event);
+	}
 	all.into_iter()
-		.filter(|happening| concerns(&happening.event))
+		.filter(|happening| known.is_own(subject, &happening.event))
 		.collect()
 }
 
@@ -287,7 +293,7 @@ mod tests {
 		}
 	}
 
-	/// The numbers of the events that are the subject's.
+	/// Returns the numbers of the subject's events.
 	fn selected(subject: Subject, events: &[Event]) -> Vec<BlockNumber> {
 		let all = (0..)
 			.zip(events)

@@ -1,61 +1,54 @@
-//! Storing: a value of any size is encrypted and sent, in one transaction or chunk by chunk.
+// SPDX-License-Identifier: Apache-2.0
+//! Storing: a value of any size is encrypted and sent, in one transaction or in chunks.
 //!
-//! A large value is read twice: once for the chunks' names, which the chain wants first, and once to
-//! send it. Memory is bounded by the chunks in flight. What was interrupted is gone on with: the chain
-//! has the header, and with it the chunks come out the same to the byte, which is checked by their names
-//! before anything is sent.
+//! A large value is read twice: once to compute the chunks' hashes, which the chain needs first, and once to
+//! send the chunks. Memory is bounded by the chunks in flight. An interrupted upload is resumed: the chain
+//! has the header, with which encryption yields the same chunks to the byte. Their hashes are compared before
+//! anything is sent.
 
 use crate::{
 	account::Identity,
+	block::BlockId,
+	call::Call,
 	calls::Place,
 	client::Client,
-	error::{Error, Rejection},
+	error::{Error, UploadError},
 	manifest::{content_hash, Manifest},
-	query,
+	outcome::Included,
+	progress::{Progress, Stage},
+	reading::{context, fetch_manifest, Reading},
+	refusal::PalletError,
 	sharing::epoch_id,
-	tx::{Included, Pending},
+	state::State,
+	tx::Pending,
 	types::*,
+	window::Window,
 };
 use isthmus_envelope::{encrypt_value, record::MAX_CHUNK_SIZE, Encryptor, LeafKey, RecordContext};
-use std::{
-	collections::VecDeque,
-	io::{Read, Seek, SeekFrom},
-};
+use std::io::{Read, Seek, SeekFrom};
 use subxt::rpcs::rpc_params;
 
-/// The most bytes that are stored in one transaction; what is longer goes in chunks.
+/// The longest value, in bytes, that is stored in one transaction. Longer values are stored in chunks.
 pub const MAX_WHOLE: u64 = MAX_CHUNK_SIZE as u64;
-/// Plaintext bytes in a chunk: with what goes around them, six chunks fill a block.
+/// The plaintext bytes of a chunk: with its proof and signature, six chunks fill a block.
 pub const CHUNK_SIZE: u32 = 1022 * 1024;
-/// How many chunks are in flight at most: more would not fit the node's pool of 20 MiB.
-const IN_FLIGHT: usize = 14;
-/// How often the value under a key was replaced: never, as there is no call for it.
-const FIRST_VERSION: u32 = 0;
 
-/// Is told how far a long piece of work is. `()` does not listen.
-pub trait Progress {
-	/// Bytes done so far of this many, in one of the work's stages.
-	fn at(&mut self, _stage: Stage, _done: u64, _total: u64) {}
-}
-
-impl Progress for () {}
-
-/// A stage of a long piece of work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-	/// The value is read for the names of its chunks.
-	Naming,
-	/// Chunks are sent, and are in blocks.
-	Sending,
-	/// What was fetched before is checked.
-	Checking,
-	/// Chunks are fetched.
-	Fetching,
-	/// Blocks are looked through.
-	Searching,
-}
-
-/// One value on its way to the chain.
+/// One value to be stored.
+///
+/// ```no_run
+/// use isthmus_sdk::*;
+///
+/// # async fn example(client: Client, school: Identity) -> Result<(), Error> {
+/// let key = record_key("2025-03")?;
+/// let leaf = client.best().await?.free_leaf(school.id(), 0, 0).await?;
+/// let place = Place { key, dataset: 0, epoch: 0, leaf };
+/// let mut file = std::fs::File::open("marks.csv")?;
+/// let length = file.metadata()?.len();
+/// let stored = Upload::new(&client, &school, place).run(&mut file, length, &mut ()).await?;
+/// println!("stored in block {}", stored.done.block().number);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Upload<'a> {
 	client: &'a Client,
 	owner: &'a Identity,
@@ -63,17 +56,52 @@ pub struct Upload<'a> {
 	ended_epoch: bool,
 }
 
-/// A value that was stored.
+/// A value that is stored.
 #[derive(Clone, Debug)]
 pub struct Stored {
 	/// Where it is.
 	pub place: Place,
-	/// The transaction that completed it.
-	pub last: Included,
-	/// Whether storing it had been begun before.
+	/// When it was stored.
+	pub done: Done,
+	/// Whether an earlier upload stored a part of it, or all.
 	pub resumed: bool,
-	/// How many transactions this took.
+	/// How many transactions this upload sent.
 	pub transactions: u32,
+}
+
+/// When a value was stored.
+#[derive(Clone, Debug)]
+pub enum Done {
+	/// By this upload: the transaction that completed the record.
+	Now(Included),
+	/// Before this upload, which compared the value and sent nothing: a block whose state has the record,
+	/// the last finalized one if possible.
+	Before(BlockId),
+}
+
+impl Done {
+	/// Returns a block whose state has the record.
+	pub fn block(&self) -> BlockId {
+		match self {
+			Self::Now(included) => included.block,
+			Self::Before(block) => *block,
+		}
+	}
+
+	/// Returns the transaction that completed the record, if this upload sent it.
+	pub fn now(&self) -> Option<&Included> {
+		match self {
+			Self::Now(included) => Some(included),
+			Self::Before(_) => None,
+		}
+	}
+}
+
+/// What the chain has of an interrupted upload.
+struct Started {
+	manifest: Manifest,
+	/// The number of chunks that are stored.
+	arrived: u32,
 }
 
 impl Place {
@@ -87,18 +115,8 @@ impl Place {
 	}
 }
 
-/// What a record's chunks are bound to.
-pub(crate) fn context(client: &Client, owner: &AccountId, key: RecordKey) -> RecordContext {
-	RecordContext {
-		genesis: client.genesis(),
-		owner: owner.0,
-		key: key.0,
-		version: FIRST_VERSION,
-	}
-}
-
 impl<'a> Upload<'a> {
-	/// A value of `owner`'s that shall go to `place`.
+	/// Prepares to store a value of `owner` at `place`.
 	pub fn new(client: &'a Client, owner: &'a Identity, place: Place) -> Self {
 		Self {
 			client,
@@ -108,8 +126,8 @@ impl<'a> Upload<'a> {
 		}
 	}
 
-	/// Goes on also with what was begun in an epoch that is over. Readers who were put out since have its
-	/// keys, and anybody can get its chunks.
+	/// Resumes an upload even if its epoch is over. Readers revoked since then have the epoch's keys, and
+	/// anyone can get the chunks.
 	pub fn in_ended_epoch(self) -> Self {
 		Self {
 			ended_epoch: true,
@@ -117,34 +135,35 @@ impl<'a> Upload<'a> {
 		}
 	}
 
-	/// Encrypts a value of at most [`MAX_WHOLE`] bytes and sends it, and does not wait for its block.
+	/// Encrypts a value of at most [`MAX_WHOLE`] bytes and sends it, without waiting for its block.
 	///
 	/// # Errors
 	///
-	/// Those of [`Client::submit`].
+	/// Returns the errors of [`Client::submit`].
 	pub async fn submit_whole(&self, value: &[u8]) -> Result<Pending, Error> {
-		let Self {
-			client,
-			owner,
-			place,
-			..
-		} = self;
-		let leaf = place.leaf_key(client, owner);
-		let stored = encrypt_value(&leaf, &place.context(client, owner.id()), value)?;
-		let call = client.store(place, &stored).await?;
-		client.submit(&owner.account, &call).await
+		let call = self.whole(value).await?;
+		self.client.submit(&self.owner.account, &call).await
 	}
 
-	/// Stores `length` bytes of `source`, from its beginning, and waits until all are in blocks. Where
-	/// storing a value of this owner under this key was begun before, it is gone on with, in the place
-	/// that it was begun in, as long as its epoch is not over. A value whose storing goes on while its
-	/// dataset moves on to a new epoch is stored to its end in the old one.
+	/// Encrypts a value of at most [`MAX_WHOLE`] bytes.
+	pub(crate) async fn whole(&self, value: &[u8]) -> Result<Call, Error> {
+		let leaf = self.place.leaf_key(self.client, self.owner);
+		let context = self.place.context(self.client, self.owner.id());
+		let stored = encrypt_value(&leaf, &context, value)?;
+		self.client.store(&self.place, &stored).await
+	}
+
+	/// Stores `length` bytes of `source`, from its start, and waits until all are in blocks.
+	///
+	/// Resumes an earlier upload under the same key, at the leaf where it started, as long as its epoch is
+	/// not over. If the dataset moves on to a new epoch during the upload, the value is stored to its end
+	/// in the old one.
 	///
 	/// # Errors
 	///
-	/// [`Error::AlreadyStored`] where it is complete, [`Error::ValueChanged`] where another value was
-	/// begun, [`Error::EpochOver`] where it was begun in an epoch that is over, [`Error::LengthChanged`]
-	/// where the source has not as many bytes, and those of [`Client::send`].
+	/// Returns [`Error::Upload`] if the record is complete already, if an interrupted upload was of
+	/// another value or in an epoch that is over, or if the source does not have `length` bytes; and
+	/// the errors of [`Client::send`].
 	pub async fn run(
 		mut self,
 		source: &mut (impl Read + Seek),
@@ -152,11 +171,33 @@ impl<'a> Upload<'a> {
 		progress: &mut impl Progress,
 	) -> Result<Stored, Error> {
 		match self.attempt(source, length, progress).await {
-			// Another program of the same owner began to store it in the meantime.
-			Err(error) if error.is_refusal("KeyTaken") => {
+			// Another program of the same owner has started the same upload in the meantime.
+			Err(error) if error.refusal() == Some(&PalletError::KeyTaken) => {
 				self.attempt(source, length, progress).await
 			}
 			done => done,
+		}
+	}
+
+	/// Stores a value like [`run`](Self::run), unless the record is complete and holds this very value
+	/// already: then it sends nothing.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::AlreadyStored`] if the record holds another value, and the errors of
+	/// [`run`](Self::run).
+	pub async fn ensure(
+		self,
+		source: &mut (impl Read + Seek),
+		length: u64,
+		progress: &mut impl Progress,
+	) -> Result<Stored, Error> {
+		let (client, owner, key) = (self.client, self.owner, self.place.key);
+		match self.run(source, length, progress).await {
+			Err(Error::Upload(UploadError::AlreadyStored(_))) => {
+				stored_before(client, owner, key, source, length).await
+			}
+			stored => stored,
 		}
 	}
 
@@ -166,166 +207,161 @@ impl<'a> Upload<'a> {
 		length: u64,
 		progress: &mut impl Progress,
 	) -> Result<Stored, Error> {
-		let (client, owner) = (self.client, self.owner);
-		let begun = self.begun().await?;
-		if begun.is_none() && length <= MAX_WHOLE {
-			let mut value = Vec::new();
-			source.seek(SeekFrom::Start(0))?;
-			source
-				.take(length.saturating_add(1))
-				.read_to_end(&mut value)?;
-			if value.len() as u64 != length {
-				return Err(Error::LengthChanged { expected: length });
-			}
-			let last = self.submit_whole(&value).await?.included().await?;
-			progress.at(Stage::Sending, length, length);
-			return Ok(Stored {
-				place: self.place,
-				last,
-				resumed: false,
-				transactions: 1,
-			});
+		let started = self.started().await?;
+		if started.is_none() && length <= MAX_WHOLE {
+			return self.store_whole(source, length, progress).await;
 		}
-
-		let resumed = begun.is_some();
-		let leaf = self.place.leaf_key(client, owner);
-		let context = self.place.context(client, owner.id());
-		let (mut encryptor, known, first) = match begun {
-			Some((manifest, arrived)) => {
-				if manifest.header.length() != length {
-					return Err(Error::LengthChanged {
-						expected: manifest.header.length(),
-					});
-				}
-				let header = manifest.header.clone();
-				let encryptor = Encryptor::resume(&leaf, &context, header)?;
-				(encryptor, Some(manifest), arrived)
-			}
-			None => {
-				let encryptor = Encryptor::new(&leaf, &context, CHUNK_SIZE, length)?;
-				(encryptor, None, 0)
-			}
+		let mut chunks = self.chunks(source, length, started.as_ref())?;
+		let (resumed, first) = match &started {
+			Some(started) => (true, started.arrived),
+			None => (false, 0),
 		};
-		let header = encryptor.header().clone();
-		let (chunks, size) = (header.chunks(), u64::from(header.chunk_size()));
-
-		// The chunks' names. Where the chain has them already, none may differ: a second value under
-		// the same keys and nonces would give both away.
-		source.seek(SeekFrom::Start(0))?;
-		let mut hashes = Vec::new();
-		let mut chunk = Vec::new();
-		for number in 0..chunks {
-			read_chunk(source, &mut encryptor, &mut chunk, length)?;
-			let hash = content_hash(&chunk);
-			if let Some(known) = &known {
-				if known.hashes.get(number as usize) != Some(&hash) {
-					return Err(Error::ValueChanged { chunk: number });
-				}
-			}
-			hashes.push(hash);
-			progress.at(Stage::Naming, done(number + 1, size, length), length);
-			tokio::task::yield_now().await;
-		}
-		let manifest = Manifest { header, hashes };
-		let mut transactions = 0;
+		// Where the chain has the hashes already, none may differ: a second value under the same keys and
+		// nonces would give both away.
+		let known = started.map(|started| started.manifest);
+		let manifest = chunks.manifest(known.as_ref(), progress).await?;
+		let mut transactions = manifest.header.chunks().saturating_sub(first);
 		let mut last = None;
 		if !resumed {
-			let (length, chunk_size) = (manifest.length(), manifest.chunk_size());
-			let call = client
-				.open_record(&self.place, length, chunk_size, &manifest.to_bytes())
-				.await?;
-			last = Some(client.send(&owner.account, &call).await?);
+			last = Some(self.open_record(&manifest).await?);
 			transactions += 1;
 		}
-
-		let tree = manifest.tree();
-		source.seek(SeekFrom::Start(u64::from(first) * size))?;
-		encryptor.skip_to(first)?;
-		let mut arrived = first;
-		let mut in_flight: VecDeque<Pending> = VecDeque::new();
-		for (number, hash) in (0u32..).zip(&manifest.hashes).skip(first as usize) {
-			read_chunk(source, &mut encryptor, &mut chunk, length)?;
-			if content_hash(&chunk) != *hash {
-				return Err(Error::ValueChanged { chunk: number });
-			}
-			let proof = tree.proof(number as usize).unwrap_or_default();
-			let call = client
-				.store_chunk(self.place.key, number, proof, &chunk)
-				.await?;
-			loop {
-				if in_flight.len() >= IN_FLIGHT {
-					last = wait(&mut in_flight).await?.or(last);
-					arrived += 1;
-					progress.at(Stage::Sending, done(arrived, size, length), length);
-				}
-				match client.submit(&owner.account, &call).await {
-					Ok(pending) => break in_flight.push_back(pending),
-					// The pool is full: when one of ours has left it there is room.
-					Err(error)
-						if matches!(
-							error.rejection(),
-							Some(Rejection::PoolFull | Rejection::Other)
-						) && !in_flight.is_empty() =>
-					{
-						last = wait(&mut in_flight).await?.or(last);
-						arrived += 1;
-						progress.at(Stage::Sending, done(arrived, size, length), length);
-					}
-					Err(error) => return Err(error),
-				}
-			}
-			transactions += 1;
-		}
-		while let Some(included) = wait(&mut in_flight).await? {
-			last = Some(included);
-			arrived += 1;
-			progress.at(Stage::Sending, done(arrived, size, length), length);
-		}
-		let last = last.ok_or(Error::Malformed {
+		let completed = self
+			.send_chunks(&mut chunks, &manifest, first, progress)
+			.await?;
+		let last = completed.or(last).ok_or(Error::Malformed {
 			key: self.place.key,
-			reason: "it has all its chunks, and is complete all the same",
+			reason: "the record has all its chunks, but is not complete",
 		})?;
 		Ok(Stored {
 			place: self.place,
-			last,
+			done: Done::Now(last),
 			resumed,
 			transactions,
 		})
 	}
 
-	/// What the chain has of a value whose storing was begun: its manifest, and how many chunks. Waits
-	/// until nothing of it is on its way any more.
-	async fn begun(&mut self) -> Result<Option<(Manifest, u32)>, Error> {
-		let (client, owner) = (self.client, self.owner.id());
-		let key = self.place.key;
+	/// Stores a value in one transaction.
+	async fn store_whole(
+		&self,
+		source: &mut (impl Read + Seek),
+		length: u64,
+		progress: &mut impl Progress,
+	) -> Result<Stored, Error> {
+		source.seek(SeekFrom::Start(0))?;
+		let value = read_whole(source, length)?;
+		let last = self.submit_whole(&value).await?.included().await?;
+		progress.at(Stage::Sending, length, length);
+		Ok(Stored {
+			place: self.place,
+			done: Done::Now(last),
+			resumed: false,
+			transactions: 1,
+		})
+	}
+
+	/// Prepares to encrypt a value in chunks: as before, if its upload has started.
+	fn chunks<'s, Source: Read + Seek>(
+		&self,
+		source: &'s mut Source,
+		length: u64,
+		started: Option<&Started>,
+	) -> Result<Chunks<'s, Source>, Error> {
+		let leaf = self.place.leaf_key(self.client, self.owner);
+		let context = self.place.context(self.client, self.owner.id());
+		let encryptor = match started {
+			Some(Started { manifest, .. }) => {
+				let expected = manifest.header.length();
+				if expected != length {
+					return Err(UploadError::LengthChanged { expected }.into());
+				}
+				Encryptor::resume(&leaf, &context, manifest.header.clone())?
+			}
+			None => Encryptor::new(&leaf, &context, CHUNK_SIZE, length)?,
+		};
+		Ok(Chunks {
+			source,
+			encryptor,
+			length,
+			chunk: Vec::new(),
+		})
+	}
+
+	/// Sends a large value's manifest.
+	async fn open_record(&self, manifest: &Manifest) -> Result<Included, Error> {
+		let (length, chunk_size) = (manifest.length(), manifest.chunk_size());
+		let bytes = manifest.to_bytes();
+		let call = self
+			.client
+			.open_record(&self.place, length, chunk_size, &bytes)
+			.await?;
+		self.client.send(&self.owner.account, &call).await
+	}
+
+	/// Sends a large value's chunks from number `first` on. Returns the transaction of the last one.
+	async fn send_chunks<Source: Read + Seek>(
+		&self,
+		chunks: &mut Chunks<'_, Source>,
+		manifest: &Manifest,
+		first: u32,
+		progress: &mut impl Progress,
+	) -> Result<Option<Included>, Error> {
+		let (mut arrived, mut last) = (first, None);
+		let (size, length) = (manifest.header.chunk_size(), chunks.length);
+		let mut included = |one: Included| {
+			arrived += 1;
+			last = Some(one);
+			progress.at(Stage::Sending, plaintext(arrived, size, length), length);
+		};
+		let tree = manifest.tree();
+		let mut window = Window::new(self.client, &self.owner.account);
+		chunks.seek(first)?;
+		for (number, hash) in (0u32..).zip(&manifest.hashes).skip(first as usize) {
+			let chunk = chunks.next()?;
+			if content_hash(chunk) != *hash {
+				return Err(UploadError::ValueChanged { chunk: number }.into());
+			}
+			let proof = tree.proof(number as usize).unwrap_or_default();
+			let call = self
+				.client
+				.store_chunk(self.place.key, number, proof, chunk)
+				.await?;
+			window.send(&call, &mut included).await?;
+		}
+		window.finish(&mut included).await?;
+		Ok(last)
+	}
+
+	/// Returns what the chain has of an interrupted upload, and moves to the place where it started. Waits
+	/// first until nothing of it is in flight.
+	async fn started(&mut self) -> Result<Option<Started>, Error> {
+		let (client, owner, key) = (self.client, self.owner.id(), self.place.key);
 		settled(client, owner).await?;
 		let best = client.best().await?;
-		let record = best.record(owner, key).await?;
-		let Some(Record {
-			dataset,
-			epoch,
-			leaf,
-			payload,
-			..
-		}) = record
-		else {
+		let Some(record) = best.record(owner, key).await? else {
 			return Ok(None);
 		};
-		if payload.is_complete() {
-			return Err(Error::AlreadyStored(key));
+		if record.payload.is_complete() {
+			return Err(UploadError::AlreadyStored(key).into());
 		}
 		let Payload::Chunks {
 			manifest, arrived, ..
-		} = payload
+		} = record.payload
 		else {
 			return Ok(None);
 		};
+		let Record {
+			dataset,
+			epoch,
+			leaf,
+			..
+		} = record;
 		let now = match best.dataset(owner, dataset).await? {
 			Some(dataset) => dataset.epoch,
 			None => epoch,
 		};
 		if now != epoch && !self.ended_epoch {
-			return Err(Error::EpochOver { key, epoch, now });
+			return Err(UploadError::EpochOver { key, epoch, now }.into());
 		}
 		self.place = Place {
 			key,
@@ -334,29 +370,146 @@ impl<'a> Upload<'a> {
 			leaf,
 		};
 		let manifest = fetch_manifest(client, key, &manifest.0).await?;
-		Ok(Some((manifest, arrived)))
+		Ok(Some(Started { manifest, arrived }))
 	}
 }
 
-/// A record's manifest, from any node.
-pub(crate) async fn fetch_manifest(
-	client: &Client,
+/// A large value, encrypted chunk by chunk.
+struct Chunks<'s, Source> {
+	source: &'s mut Source,
+	encryptor: Encryptor,
+	/// The value's length in bytes.
+	length: u64,
+	/// The latest chunk.
+	chunk: Vec<u8>,
+}
+
+impl<Source: Read + Seek> Chunks<'_, Source> {
+	/// Moves to a chunk.
+	fn seek(&mut self, chunk: u32) -> Result<(), Error> {
+		let size = u64::from(self.encryptor.header().chunk_size());
+		self.source
+			.seek(SeekFrom::Start(u64::from(chunk).saturating_mul(size)))?;
+		Ok(self.encryptor.skip_to(chunk)?)
+	}
+
+	/// Reads and encrypts the next chunk.
+	fn next(&mut self) -> Result<&[u8], Error> {
+		let length = self.encryptor.next_len().unwrap_or_default();
+		self.chunk.resize(length, 0);
+		self.source
+			.read_exact(&mut self.chunk)
+			.map_err(|error| match error.kind() {
+				std::io::ErrorKind::UnexpectedEof => self.length_changed(),
+				_ => error.into(),
+			})?;
+		self.encryptor.encrypt_chunk(&mut self.chunk)?;
+		Ok(&self.chunk)
+	}
+
+	fn length_changed(&self) -> Error {
+		let expected = self.length;
+		UploadError::LengthChanged { expected }.into()
+	}
+
+	/// Computes the manifest. Compares the chunks with those of `known`, if there is one.
+	async fn manifest(
+		&mut self,
+		known: Option<&Manifest>,
+		progress: &mut impl Progress,
+	) -> Result<Manifest, Error> {
+		let header = self.encryptor.header().clone();
+		let mut hashes = Vec::new();
+		self.source.seek(SeekFrom::Start(0))?;
+		for chunk in 0..header.chunks() {
+			let hash = content_hash(self.next()?);
+			if known.is_some_and(|known| known.hashes.get(chunk as usize) != Some(&hash)) {
+				return Err(UploadError::ValueChanged { chunk }.into());
+			}
+			hashes.push(hash);
+			let done = plaintext(chunk + 1, header.chunk_size(), self.length);
+			progress.at(Stage::Naming, done, self.length);
+			tokio::task::yield_now().await;
+		}
+		Ok(Manifest { header, hashes })
+	}
+}
+
+/// Returns the plaintext bytes of the first `chunks` chunks.
+fn plaintext(chunks: u32, chunk_size: u32, length: u64) -> u64 {
+	u64::from(chunks)
+		.saturating_mul(chunk_size.into())
+		.min(length)
+}
+
+/// Reads a value of exactly `length` bytes.
+pub(crate) fn read_whole(source: &mut impl Read, length: u64) -> Result<Vec<u8>, Error> {
+	let mut value = Vec::new();
+	source
+		.take(length.saturating_add(1))
+		.read_to_end(&mut value)?;
+	match value.len() as u64 == length {
+		true => Ok(value),
+		false => Err(UploadError::LengthChanged { expected: length }.into()),
+	}
+}
+
+/// Returns a complete record of an owner.
+pub(crate) async fn complete(
+	state: &State,
+	owner: &AccountId,
 	key: RecordKey,
-	hash: &[u8; 32],
-) -> Result<Manifest, Error> {
-	let bytes = query::content(client, hash).await?;
-	if content_hash(&bytes) != *hash {
-		return Err(Error::WrongContent("the record's manifest".into()));
-	}
-	Manifest::read(&bytes).map_err(|reason| Error::Malformed { key, reason })
+) -> Result<Option<Record>, Error> {
+	let record = state.record(owner, key).await?;
+	Ok(record.filter(|record| record.payload.is_complete()))
 }
 
-/// Waits until no transaction of an account that was on its way when this was called still is.
+/// Compares a value with the complete record under its key.
+///
+/// # Errors
+///
+/// Returns [`UploadError::AlreadyStored`] if they differ.
+pub(crate) async fn stored_before(
+	client: &Client,
+	owner: &Identity,
+	key: RecordKey,
+	value: &mut (impl Read + Seek),
+	length: u64,
+) -> Result<Stored, Error> {
+	let reading = Reading::open(client, owner, owner.id(), key).await?;
+	value.seek(SeekFrom::Start(0))?;
+	if reading.length() != length || !reading.matches(value).await? {
+		return Err(UploadError::AlreadyStored(key).into());
+	}
+	let finalized = client.finalized().await?;
+	let block = match complete(&finalized, owner.id(), key).await? {
+		Some(_) => finalized.block(),
+		None => client.best().await?.block(),
+	};
+	let answer = reading.answer();
+	Ok(Stored {
+		place: Place {
+			key,
+			dataset: answer.dataset,
+			epoch: answer.epoch,
+			leaf: answer.leaf,
+		},
+		done: Done::Before(block),
+		resumed: true,
+		transactions: 0,
+	})
+}
+
+/// Waits until no transaction of an account is in flight that was when this was called.
+///
+/// # Errors
+///
+/// Returns [`Error::Connection`] if the connection is lost.
 pub async fn settled(client: &Client, account: &AccountId) -> Result<(), Error> {
 	let mut heads = client.heads().await?;
 	let mut most = u64::MAX;
 	loop {
-		// Fewer than before, where some came into no block.
+		// The number falls when transactions are dropped.
 		let next: u64 = client
 			.request("system_accountNextIndex", rpc_params![account])
 			.await?;
@@ -365,35 +518,5 @@ pub async fn settled(client: &Client, account: &AccountId) -> Result<(), Error> 
 			return Ok(());
 		}
 		heads.next().await?;
-	}
-}
-
-/// Reads and encrypts the next chunk.
-fn read_chunk(
-	source: &mut impl Read,
-	encryptor: &mut Encryptor,
-	chunk: &mut Vec<u8>,
-	expected: u64,
-) -> Result<(), Error> {
-	chunk.resize(encryptor.next_len().unwrap_or_default(), 0);
-	source
-		.read_exact(chunk)
-		.map_err(|error| match error.kind() {
-			std::io::ErrorKind::UnexpectedEof => Error::LengthChanged { expected },
-			_ => error.into(),
-		})?;
-	Ok(encryptor.encrypt_chunk(chunk)?)
-}
-
-/// How many plaintext bytes so many chunks have.
-fn done(chunks: u32, size: u64, length: u64) -> u64 {
-	u64::from(chunks).saturating_mul(size).min(length)
-}
-
-/// Waits for the transaction that was sent first, if there is one.
-async fn wait(in_flight: &mut VecDeque<Pending>) -> Result<Option<Included>, Error> {
-	match in_flight.pop_front() {
-		Some(mut pending) => Ok(Some(pending.included().await?)),
-		None => Ok(None),
 	}
 }

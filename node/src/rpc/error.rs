@@ -1,4 +1,5 @@
-//! The errors of the node's own methods, with their JSON-RPC codes. docs/operations.md lists them.
+// SPDX-License-Identifier: Apache-2.0
+//! The errors of the methods on blocks, with their JSON-RPC codes. docs/operations.md lists them.
 
 use super::block::LookUpError;
 use crate::verifiers;
@@ -8,16 +9,16 @@ use polkadot_sdk::*;
 
 /// The block is not in this node's database.
 const UNKNOWN_BLOCK: i32 = 7001;
-/// What this node keeps of the block's verification does not hold.
+/// The stored verifiers or votes of the block are invalid.
 const CORRUPT: i32 = 7002;
-/// The attacker's share is no share.
-const NO_SHARE: i32 = 7003;
-/// The risk is no risk.
-const NO_RISK: i32 = 7004;
+/// The attacker's share is not a share of the hash power.
+const INVALID_SHARE: i32 = 7003;
+/// The risk is not a probability that can be met.
+const INVALID_RISK: i32 = 7004;
 
-/// Why a method has no answer.
+/// Why a method does not answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
 	#[error(transparent)]
 	LookUp(#[from] LookUpError),
 	#[error(transparent)]
@@ -38,8 +39,8 @@ impl Error {
 		match self {
 			Self::LookUp(LookUpError::NotYet { .. } | LookUpError::Unknown(_)) => UNKNOWN_BLOCK,
 			Self::Verifiers(CorruptJustification { .. } | CorruptSet(_)) => CORRUPT,
-			Self::Share(_) => NO_SHARE,
-			Self::Risk(_) => NO_RISK,
+			Self::Share(_) => INVALID_SHARE,
+			Self::Risk(_) => INVALID_RISK,
 			Self::LookUp(LookUpError::Database(_))
 			| Self::Verifiers(_)
 			| Self::Check(_)

@@ -1,15 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `isthmus_risk`: the odds that an attacker's private fork overtakes the chain from behind a block (paper,
-//! section IV.B), and whether finality leaves it any.
+//! section IV.B), and whether finality rules that out.
 //!
-//! The formulas are `isthmus-security`'s. z is the number of blocks on top of the block; the block itself is
-//! not counted, which is the careful way.
+//! The formulas are those of `isthmus-security`. z is the number of blocks on top of the block. The block itself
+//! is not counted: that is the cautious reading.
 
 use super::{
 	block::{BlockRef, Found},
 	error::Error,
 };
-use crate::service::FullClient;
-use isthmus_engine::Chain;
+use crate::client::{FullChain, FullClient};
 use isthmus_primitives::{BlockNumber, Hash};
 use isthmus_security::{depth, equation_3, exact, DepthError, Model, Risk, Share};
 use jsonrpsee::proc_macros::rpc;
@@ -18,17 +18,17 @@ use serde::Serialize;
 use sp_blockchain::HeaderBackend;
 use std::{fmt, sync::Arc};
 
-/// The risk that the depth is told for if none is given: the Bitcoin paper's 0.1 %.
-const USUAL_RISK: f64 = 0.001;
-/// How many of the last blocks the time between blocks is measured on.
+/// The risk if the caller names none: the Bitcoin paper's 0.1 %.
+pub const DEFAULT_RISK: f64 = 0.001;
+/// The number of recent blocks that the time between blocks is measured over.
 const BLOCKS_MEASURED: BlockNumber = 100;
 
-/// The method.
+/// The RPC method.
 #[rpc(server)]
-pub(crate) trait RiskApi {
-	/// The odds of a private fork against a block. `block`: its number on the best chain, its hash, or null
-	/// for the best block. `attackerShare`: q, the attacker's part of the hash power, 0 to 1. `risk`: the
-	/// odds that the caller would bear, 0.001 if not given.
+pub trait RiskApi {
+	/// Returns the odds of a private fork against a block. `block`: its number on the best chain, its hash, or
+	/// null for the best block. `attackerShare`: q, the attacker's share of the hash power, 0 to 1. `risk`: the
+	/// odds that the caller accepts, 0.001 by default.
 	#[method(name = "isthmus_risk", blocking)]
 	fn risk(
 		&self,
@@ -38,61 +38,62 @@ pub(crate) trait RiskApi {
 	) -> Result<RiskReport, Error>;
 }
 
-/// The depth at which the odds are under the risk, as JSON.
+/// How long to wait until the odds are under the risk, as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Wait {
-	/// The least such depth.
-	depth: u32,
-	/// The blocks that are still to come on top.
-	blocks: u32,
-	/// In how many seconds they are expected; null where no time between blocks is known.
-	seconds: Option<f64>,
+pub struct Wait {
+	/// The least depth at which they are.
+	pub depth: u32,
+	/// The number of blocks still missing on top.
+	pub blocks: u32,
+	/// The seconds until then, as expected; null if the time between blocks is unknown.
+	pub seconds: Option<f64>,
 }
 
-/// The answer.
+/// The answer, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RiskReport {
+pub struct RiskReport {
 	/// H_i.
-	number: BlockNumber,
+	pub number: BlockNumber,
 	/// The block's hash.
-	hash: Hash,
+	pub hash: Hash,
 	/// Whether it is the best block or an ancestor of it.
-	on_best_chain: bool,
-	/// z: the blocks on top of it; null where it is not on the best chain.
-	depth: Option<BlockNumber>,
-	/// Whether it is final.
+	pub on_best_chain: bool,
+	/// z: the number of blocks on top of it; null if it is not on the best chain.
+	pub depth: Option<BlockNumber>,
+	/// Whether it is finalized.
 	#[serde(rename = "final")]
-	is_final: bool,
-	/// q.
-	attacker_share: f64,
+	pub is_finalized: bool,
+	/// q: the attacker's share of the hash power.
+	pub attacker_share: f64,
 	/// P_z by the paper's Eq. 3.
-	equation3: Option<f64>,
-	/// P_z itself.
-	exact: Option<f64>,
-	/// The odds that the caller would bear.
-	risk: f64,
-	/// When the exact odds are under them, finality left aside; null where they never are.
-	wait: Option<Wait>,
-	/// The mean of the last blocks' times between them, in seconds; null where there are no two.
-	block_interval: Option<f64>,
-	/// What it comes to, in words.
-	statement: String,
+	pub equation3: Option<f64>,
+	/// P_z, exactly.
+	pub exact: Option<f64>,
+	/// The odds that the caller accepts.
+	pub risk: f64,
+	/// When the exact odds, without regard to finality, are under that; null if they never are.
+	pub wait: Option<Wait>,
+	/// The mean time between recent blocks, in seconds; null if there are fewer than two.
+	pub block_interval: Option<f64>,
+	/// The answer in a sentence or two.
+	pub statement: String,
 }
 
 /// Answers from the chain's headers.
-pub(crate) struct Risks {
+pub struct Risks {
 	client: Arc<FullClient>,
-	chain: Arc<Chain<FullClient>>,
+	chain: Arc<FullChain>,
 }
 
 impl Risks {
-	pub(crate) fn new(client: Arc<FullClient>, chain: Arc<Chain<FullClient>>) -> Self {
+	pub fn new(client: Arc<FullClient>, chain: Arc<FullChain>) -> Self {
 		Self { client, chain }
 	}
 
-	/// The genesis block is left out: its time is the parameters' and may be any.
+	/// Returns the mean time between recent blocks, in seconds. The genesis block does not count: its
+	/// timestamp is a parameter, and may be far in the past.
 	fn block_interval(&self) -> Result<Option<f64>, Error> {
 		let best = self.client.info();
 		let first = best.best_number.saturating_sub(BLOCKS_MEASURED).max(1);
@@ -118,7 +119,7 @@ impl RiskApiServer for Risks {
 		risk: Option<f64>,
 	) -> Result<RiskReport, Error> {
 		let share = Share::new(attacker_share)?;
-		let risk = Risk::new(risk.unwrap_or(USUAL_RISK))?;
+		let risk = Risk::new(risk.unwrap_or(DEFAULT_RISK))?;
 		let block = Found::look_up(&self.client, block)?;
 		let finalized = self.client.info().finalized_number;
 		let interval = self.block_interval()?;
@@ -127,14 +128,15 @@ impl RiskApiServer for Risks {
 }
 
 impl RiskReport {
-	fn new(
+	/// Assembles the answer for a block.
+	pub fn new(
 		block: Found,
 		finalized: BlockNumber,
 		share: Share,
 		risk: Risk,
 		block_interval: Option<f64>,
 	) -> Self {
-		let is_final = block.depth.is_some() && block.number <= finalized;
+		let is_finalized = block.depth.is_some() && block.number <= finalized;
 		let needed = depth(Model::Exact, share, risk);
 		let wait = needed.ok().map(|depth| {
 			let blocks = depth.saturating_sub(block.depth.unwrap_or(0));
@@ -147,7 +149,7 @@ impl RiskReport {
 		let odds = block.depth.map(|z| exact(share, z));
 		let statement = Statement {
 			block,
-			is_final,
+			is_finalized,
 			share,
 			risk,
 			odds,
@@ -159,7 +161,7 @@ impl RiskReport {
 			hash: block.hash,
 			on_best_chain: block.depth.is_some(),
 			depth: block.depth,
-			is_final,
+			is_finalized,
 			attacker_share: share.attacker(),
 			equation3: block.depth.map(|z| equation_3(share, z)),
 			exact: odds,
@@ -171,10 +173,10 @@ impl RiskReport {
 	}
 }
 
-/// A block's risk in words.
+/// A block's risk in a sentence or two.
 struct Statement {
 	block: Found,
-	is_final: bool,
+	is_finalized: bool,
 	share: Share,
 	risk: Risk,
 	odds: Option<f64>,
@@ -186,20 +188,20 @@ impl fmt::Display for Statement {
 	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
 		let (Some(depth), Some(odds)) = (self.block.depth, self.odds) else {
 			return f.write_str(
-				"Not on the best chain: a fork overtook it already, or it never was the heavier one.",
+				"Not on the best chain: a heavier fork took its place, or it never was on the best chain.",
 			);
 		};
-		if self.is_final {
+		if self.is_finalized {
 			return write!(
 				f,
-				"Final: no fork without it is ever followed, however heavy. Were it not, {depth} blocks on top \
-				 of it would leave an attacker with {} of the hash power odds of {odds:.3e}.",
+				"Finalized: no node follows a fork without it, however heavy. Without finality, an attacker with \
+				 {} of the hash power would overtake the {depth} blocks on top of it with odds of {odds:.3e}.",
 				self.share.attacker()
 			);
 		}
 		write!(
 			f,
-			"Not final, with {depth} blocks on top of it: an attacker with {} of the hash power overtakes the \
+			"Not finalized, with {depth} blocks on top of it: an attacker with {} of the hash power overtakes the \
 			 chain with odds of {odds:.3e}",
 			self.share.attacker()
 		)?;
@@ -207,111 +209,11 @@ impl fmt::Display for Statement {
 			(Err(e), _) => write!(f, "; {e}."),
 			(Ok(_), Some(wait)) if wait.blocks > 0 => write!(
 				f,
-				"; {} more bring that under {}.",
+				"; {} more blocks reduce them to under {}.",
 				wait.blocks,
 				self.risk.get()
 			),
 			(Ok(_), _) => write!(f, ", under {}.", self.risk.get()),
 		}
-	}
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-
-	fn report(depth: Option<u32>, finalized: u32, q: f64, interval: Option<f64>) -> RiskReport {
-		let block = Found {
-			number: 100,
-			hash: Hash::repeat_byte(1),
-			depth,
-		};
-		let share = Share::new(q).expect("a share");
-		let risk = Risk::new(USUAL_RISK).expect("a risk");
-		RiskReport::new(block, finalized, share, risk, interval)
-	}
-
-	/// The Bitcoin paper's table for q = 0.1, of which Eq. 3 is the formula.
-	#[test]
-	fn the_odds_are_those_of_the_table() {
-		for (z, odds) in [
-			(0, 1.0),
-			(1, 0.204_587_3),
-			(5, 0.000_913_7),
-			(10, 0.000_001_2),
-		] {
-			let found = report(Some(z), 0, 0.1, None)
-				.equation3
-				.expect("on the best chain");
-			assert!((found - odds).abs() < 5e-8, "z = {z}: {found}");
-		}
-	}
-
-	#[test]
-	fn a_young_block_waits() {
-		let report = report(Some(2), 99, 0.1, Some(15.0));
-		assert!(!report.is_final);
-		// Exactly, six blocks leave 0.059 %; five leave 0.178 %.
-		let wait = Wait {
-			depth: 6,
-			blocks: 4,
-			seconds: Some(60.0),
-		};
-		assert_eq!(report.wait, Some(wait));
-		assert_eq!(
-			report.statement,
-			"Not final, with 2 blocks on top of it: an attacker with 0.1 of the hash power overtakes the chain \
-			 with odds of 5.600e-2; 4 more bring that under 0.001."
-		);
-	}
-
-	#[test]
-	fn a_deep_block_waits_no_more() {
-		let report = report(Some(6), 99, 0.1, Some(15.0));
-		let wait = Wait {
-			depth: 6,
-			blocks: 0,
-			seconds: Some(0.0),
-		};
-		assert_eq!(report.wait, Some(wait));
-		assert!(
-			report.statement.ends_with(", under 0.001."),
-			"{}",
-			report.statement
-		);
-	}
-
-	#[test]
-	fn a_final_block_is_out_of_reach() {
-		let report = report(Some(0), 100, 0.9, None);
-		assert!(report.is_final);
-		assert_eq!((report.exact, report.wait), (Some(1.0), None));
-		assert_eq!(
-			report.statement,
-			"Final: no fork without it is ever followed, however heavy. Were it not, 0 blocks on top of it \
-			 would leave an attacker with 0.9 of the hash power odds of 1.000e0."
-		);
-	}
-
-	#[test]
-	fn half_of_the_power_always_overtakes() {
-		let report = report(Some(50), 99, 0.5, Some(15.0));
-		assert_eq!((report.exact, report.wait), (Some(1.0), None));
-		assert_eq!(
-			report.statement,
-			"Not final, with 50 blocks on top of it: an attacker with 0.5 of the hash power overtakes the chain \
-			 with odds of 1.000e0; an attacker with a share of 0.5 always catches up: no depth is \
-			 enough."
-		);
-	}
-
-	#[test]
-	fn a_block_of_another_fork_has_no_odds() {
-		let report = report(None, 200, 0.1, None);
-		assert!(!report.is_final && !report.on_best_chain);
-		assert_eq!(
-			(report.depth, report.equation3, report.exact),
-			(None, None, None)
-		);
 	}
 }

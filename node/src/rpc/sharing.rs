@@ -7,7 +7,7 @@
 mod nonces;
 mod words;
 
-use crate::service::FullClient;
+use crate::client::FullClient;
 use codec::{DecodeAll, Encode};
 use isthmus_primitives::{AccountId, Balance, Block, BlockNumber, Hash};
 use jsonrpsee::{

@@ -1,17 +1,17 @@
-//! `isthmus_verification`: who verified a block, whether more than half of the verifiers did, and whether
-//! it is final (paper, section III.D: a block that more than half of the nodes verified is linked).
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus_verification`: who verified a block, whether more than half of the verifiers did, and whether it is
+//! finalized (paper, section III.D: a block that more than half of the nodes verified is linked).
 //!
-//! A verifier's node imports, and so verifies, a block before it votes for it or for a descendant. What
-//! is said here is read from the votes that made blocks final, which GRANDPA keeps as justifications.
-//! Votes that came after there were enough are in none, so `notSeen` is no reproach.
+//! A verifier's node imports, and so verifies, a block before it votes for it or for a descendant. The answer
+//! is read from the votes that finalized blocks, which GRANDPA keeps as justifications. A justification holds
+//! no votes that arrived after there were enough, so `notSeen` does not mean that a verifier is at fault.
 
 use super::{
 	block::{BlockRef, Found},
 	error::Error,
-	Finality,
 };
 use crate::{
-	service::FullClient,
+	client::FullClient,
 	verifiers::{Member, Set, VerifierSets, Votes},
 };
 use isthmus_primitives::{AccountId, BlockNumber, Hash};
@@ -24,15 +24,15 @@ use sp_blockchain::HeaderBackend;
 use sp_consensus_grandpa::{AuthorityId, RoundNumber, SetId, GRANDPA_ENGINE_ID};
 use std::{collections::HashSet, fmt, sync::Arc};
 
-/// How many blocks above a final one are looked at for the votes that made it final. Each round of votes
-/// that ends is kept, so that there are as many only where finality stood still for long.
+/// The number of blocks above a finalized one that are searched for the votes that finalized it. Every finished
+/// round of votes is kept, so a search is that long only where finality stood still for long.
 const LOOK_AHEAD: BlockNumber = 4096;
 
-/// The method.
+/// The RPC method.
 #[rpc(server)]
-pub(crate) trait VerificationApi {
-	/// The state of a block's verification. `block`: its number on the best chain, its hash, or null for
-	/// the best block.
+pub trait VerificationApi {
+	/// Returns the state of a block's verification. `block`: its number on the best chain, its hash, or null
+	/// for the best block.
 	#[method(name = "isthmus_verification", blocking)]
 	fn verification(&self, block: Option<BlockRef>) -> Result<Verification, Error>;
 }
@@ -40,11 +40,11 @@ pub(crate) trait VerificationApi {
 /// A verifier, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Verifier {
-	/// The producer's account, or null where it is not known.
-	account: Option<AccountId>,
+pub struct Verifier {
+	/// The producer's account, or null if it is unknown.
+	pub account: Option<AccountId>,
 	/// The key that its node votes with, as an SS58 address.
-	grandpa_key: AuthorityId,
+	pub grandpa_key: AuthorityId,
 }
 
 impl From<&Member> for Verifier {
@@ -56,97 +56,97 @@ impl From<&Member> for Verifier {
 	}
 }
 
-/// The votes that made a block final, as JSON.
+/// The votes that finalized a block, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Justification {
+pub struct Justification {
 	/// The block that was voted for.
-	number: BlockNumber,
-	/// Its hash.
-	hash: Hash,
-	/// The round in which it was.
-	round: RoundNumber,
+	pub number: BlockNumber,
+	/// The hash of that block.
+	pub hash: Hash,
+	/// The round of the vote.
+	pub round: RoundNumber,
 }
 
-/// What is known of the round of votes that runs now, as JSON. Whom it is for is known when it ends.
+/// What is known of the running round of votes, as JSON. Which block it is for is known when it ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Round {
-	/// Its number in the set.
-	number: RoundNumber,
-	/// Whose first vote (prevote) was seen.
-	prevoted: Vec<Verifier>,
-	/// Whose last vote (precommit) was seen.
-	precommitted: Vec<Verifier>,
-	/// Whose last vote was not.
-	missing: Vec<Verifier>,
+pub struct Round {
+	/// The round's number in the set.
+	pub number: RoundNumber,
+	/// Verifiers whose first vote (prevote) was seen.
+	pub prevoted: Vec<Verifier>,
+	/// Verifiers whose last vote (precommit) was seen.
+	pub precommitted: Vec<Verifier>,
+	/// Verifiers whose last vote was not seen.
+	pub missing: Vec<Verifier>,
 }
 
-/// The answer.
+/// The answer, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Verification {
+pub struct Verification {
 	/// H_i.
-	number: BlockNumber,
+	pub number: BlockNumber,
 	/// The block's hash.
-	hash: Hash,
+	pub hash: Hash,
 	/// Whether it is the best block or an ancestor of it.
-	on_best_chain: bool,
-	/// The blocks on top of it; null where it is not on the best chain.
-	confirmations: Option<BlockNumber>,
-	/// Whether it is final: linked for good.
+	pub on_best_chain: bool,
+	/// The number of blocks on top of it; null if it is not on the best chain.
+	pub confirmations: Option<BlockNumber>,
+	/// Whether it is finalized: linked for good.
 	#[serde(rename = "final")]
-	is_final: bool,
+	pub is_finalized: bool,
 	/// Whether more than half of the verifiers are known to have verified it.
-	more_than_half: bool,
-	/// GRANDPA's number of the set of verifiers whose business the block is; null where not known.
-	set_id: Option<SetId>,
-	/// How many they are; null where not known.
-	verifiers: Option<usize>,
-	/// Who are known to have verified it.
-	verified_by: Vec<Verifier>,
-	/// The others, of whom it is not known.
-	not_seen: Vec<Verifier>,
-	/// The votes that `verifiedBy` is read from; null where there are none.
-	justified_by: Option<Justification>,
-	/// The round of votes that runs now, where the block is not final and one runs.
-	round: Option<Round>,
-	/// All of it in a sentence or two.
-	statement: String,
+	pub more_than_half: bool,
+	/// GRANDPA's number of the set of verifiers that votes on the block; null if unknown.
+	pub set_id: Option<SetId>,
+	/// The number of verifiers in the set; null if unknown.
+	pub verifiers: Option<usize>,
+	/// Verifiers that are known to have verified it.
+	pub verified_by: Vec<Verifier>,
+	/// The other verifiers of the set.
+	pub not_seen: Vec<Verifier>,
+	/// The votes that `verifiedBy` is read from; null if there are none.
+	pub justified_by: Option<Justification>,
+	/// The running round of votes, if the block is not finalized and a round runs.
+	pub round: Option<Round>,
+	/// The answer in a sentence or two.
+	pub statement: String,
 }
 
 /// What is known of a block's verification.
-enum Known {
-	/// It is final by these votes.
+pub enum Known {
+	/// Finalized by these votes.
 	Signed(Set, Votes),
-	/// It is final, and the votes are not kept.
-	Final(Option<Set>),
-	/// It may still become final.
-	Waiting(Set, Option<Seen>),
-	/// Another block is final in its place.
-	Lost(Hash),
+	/// Finalized, and the votes are not kept.
+	Finalized(Option<Set>),
+	/// It may still be finalized.
+	Pending(Set, Option<Seen>),
+	/// Another block was finalized in its place.
+	Orphaned(Hash),
 }
 
 /// The votes of a running round that this node has seen. GRANDPA does not say for which blocks they are.
-struct Seen {
-	round: RoundNumber,
-	prevotes: HashSet<AuthorityId>,
-	precommits: HashSet<AuthorityId>,
+pub struct Seen {
+	pub round: RoundNumber,
+	pub prevotes: HashSet<AuthorityId>,
+	pub precommits: HashSet<AuthorityId>,
 }
 
 /// Answers from the database and from GRANDPA's voter.
-pub(crate) struct Verifications {
+pub struct Verifications {
 	client: Arc<FullClient>,
 	sets: Arc<VerifierSets>,
 	voter: SharedVoterState,
 }
 
 impl Verifications {
-	pub(crate) fn new(client: Arc<FullClient>, finality: &Finality) -> Self {
+	pub fn new(client: Arc<FullClient>, sets: Arc<VerifierSets>, voter: SharedVoterState) -> Self {
 		Self {
 			client,
-			sets: finality.sets.clone(),
-			voter: finality.voter_state.clone(),
+			sets,
+			voter,
 		}
 	}
 
@@ -155,7 +155,7 @@ impl Verifications {
 		if block.number <= finalized {
 			let there = self.client.hash(block.number)?;
 			return match there.filter(|there| *there != block.hash) {
-				Some(there) => Ok(Known::Lost(there)),
+				Some(there) => Ok(Known::Orphaned(there)),
 				None => self.signed(block.number, finalized),
 			};
 		}
@@ -170,10 +170,10 @@ impl Verifications {
 				precommits: state.precommit_ids,
 			}
 		});
-		Ok(Known::Waiting(set, seen))
+		Ok(Known::Pending(set, seen))
 	}
 
-	/// The first votes for a final block or a descendant.
+	/// Finds the first votes for a finalized block or a descendant.
 	fn signed(&self, number: BlockNumber, finalized: BlockNumber) -> Result<Known, Error> {
 		for above in number..=finalized.min(number.saturating_add(LOOK_AHEAD)) {
 			let Some(hash) = self.client.hash(above)? else {
@@ -184,13 +184,13 @@ impl Verifications {
 			else {
 				continue;
 			};
-			let Some(set) = self.sets.of_final(above)? else {
-				return Ok(Known::Final(None));
+			let Some(set) = self.sets.of_finalized(above)? else {
+				return Ok(Known::Finalized(None));
 			};
 			let votes = Votes::read(&votes, above, hash, &set)?;
 			return Ok(Known::Signed(set, votes));
 		}
-		Ok(Known::Final(self.sets.of_final(number)?))
+		Ok(Known::Finalized(self.sets.of_finalized(number)?))
 	}
 }
 
@@ -201,22 +201,23 @@ impl VerificationApiServer for Verifications {
 	}
 }
 
-/// Splits the members by an answer about each of them: those of whom it is so, and the others.
+/// Splits the members by a predicate: those that satisfy it, and the others.
 fn split(
 	set: &Set,
 	mut is_so: impl FnMut(usize, &Member) -> bool,
 ) -> (Vec<Verifier>, Vec<Verifier>) {
-	let mut place = 0..;
+	let mut index = 0..;
 	let (so, not) = set
 		.members
 		.iter()
-		.partition::<Vec<_>, _>(|member| place.next().is_some_and(|place| is_so(place, member)));
+		.partition::<Vec<_>, _>(|member| index.next().is_some_and(|index| is_so(index, member)));
 	let json = |members: Vec<&Member>| members.into_iter().map(Verifier::from).collect();
 	(json(so), json(not))
 }
 
 impl Verification {
-	fn new(block: Found, known: Known) -> Self {
+	/// Assembles the answer for a block.
+	pub fn new(block: Found, known: Known) -> Self {
 		let on_best_chain = block.depth.is_some();
 		let statement = Statement {
 			block,
@@ -228,7 +229,7 @@ impl Verification {
 			hash: block.hash,
 			on_best_chain,
 			confirmations: block.depth,
-			is_final: matches!(known, Known::Signed(..) | Known::Final(_)),
+			is_finalized: matches!(known, Known::Signed(..) | Known::Finalized(_)),
 			more_than_half: false,
 			set_id: None,
 			verifiers: None,
@@ -239,8 +240,10 @@ impl Verification {
 			statement,
 		};
 		let set = match &known {
-			Known::Signed(set, _) | Known::Final(Some(set)) | Known::Waiting(set, _) => Some(set),
-			Known::Final(None) | Known::Lost(_) => None,
+			Known::Signed(set, _) | Known::Finalized(Some(set)) | Known::Pending(set, _) => {
+				Some(set)
+			}
+			Known::Finalized(None) | Known::Orphaned(_) => None,
 		};
 		if let Some(set) = set {
 			verification.set_id = Some(set.id);
@@ -249,7 +252,7 @@ impl Verification {
 		}
 		match known {
 			Known::Signed(set, votes) => {
-				let signed = |place: usize, _: &Member| votes.signed.get(place) == Some(&true);
+				let signed = |index: usize, _: &Member| votes.signed.get(index) == Some(&true);
 				(verification.verified_by, verification.not_seen) = split(&set, signed);
 				verification.more_than_half = more_than_half(verification.verified_by.len(), &set);
 				verification.justified_by = Some(Justification {
@@ -258,7 +261,7 @@ impl Verification {
 					round: votes.round,
 				});
 			}
-			Known::Waiting(set, Some(seen)) => {
+			Known::Pending(set, Some(seen)) => {
 				let (prevoted, _) = split(&set, |_, m| seen.prevotes.contains(&m.grandpa));
 				let (precommitted, missing) =
 					split(&set, |_, m| seen.precommits.contains(&m.grandpa));
@@ -269,18 +272,18 @@ impl Verification {
 					missing,
 				});
 			}
-			Known::Waiting(_, None) | Known::Final(_) | Known::Lost(_) => {}
+			Known::Pending(_, None) | Known::Finalized(_) | Known::Orphaned(_) => {}
 		}
 		verification
 	}
 }
 
-/// Strictly more than half.
-fn more_than_half(signed: usize, set: &Set) -> bool {
+/// Returns whether these are strictly more than half of the set.
+pub fn more_than_half(signed: usize, set: &Set) -> bool {
 	signed > set.members.len() / 2
 }
 
-/// A block's verification in words.
+/// A block's verification in a sentence or two.
 struct Statement<'a> {
 	block: Found,
 	known: &'a Known,
@@ -299,30 +302,30 @@ impl fmt::Display for Statement<'_> {
 					write!(f, "block {}, which descends from it", votes.number)?;
 				}
 				if more_than_half(signed, set) {
-					f.write_str("; more than half: linked, and final.")
+					f.write_str("; more than half: linked, and finalized.")
 				} else {
-					// Weights could be unequal after a change of the runtime.
-					f.write_str("; final by their weight.")
+					// A change of the runtime could make weights unequal.
+					f.write_str("; finalized by their weight.")
 				}
 			}
-			Known::Final(_) if self.block.number == 0 => f.write_str(
-				"The first block, which the chain's specification gives: final without a vote.",
+			Known::Finalized(_) if self.block.number == 0 => f.write_str(
+				"The genesis block, which the chain specification defines: finalized without a vote.",
 			),
-			Known::Final(_) => f.write_str("Final; who signed for it is not kept by this node."),
-			Known::Lost(there) => write!(
+			Known::Finalized(_) => f.write_str("Finalized; this node does not keep the votes for it."),
+			Known::Orphaned(there) => write!(
 				f,
-				"Not linked, and never will be: {there:?} is final at number {}.",
+				"Not linked, and never will be: {there:?} is finalized at number {}.",
 				self.block.number
 			),
-			Known::Waiting(set, seen) => {
+			Known::Pending(set, seen) => {
 				f.write_str(if self.block.depth.is_some() {
-					"Not final yet."
+					"Not finalized yet."
 				} else {
-					"Not on the best chain, and not final."
+					"Not on the best chain, and not finalized."
 				})?;
 				let Some(seen) = seen else {
 					return f.write_str(
-						" This node takes no part in finality now, and knows of no votes.",
+						" This node takes no part in finality at present, and knows of no votes.",
 					);
 				};
 				let all = set.members.len();
@@ -332,8 +335,8 @@ impl fmt::Display for Statement<'_> {
 					.count();
 				write!(
 					f,
-					" In round {}, which runs now, the last votes of {voted} of {all} {} were seen; for which \
-					 block is known when the round ends.",
+					" In round {}, which is running, this node has seen the last votes of {voted} of {all} {}; \
+					 which block they are for is known when the round ends.",
 					seen.round,
 					noun(all)
 				)
@@ -349,6 +352,3 @@ fn noun(verifiers: usize) -> &'static str {
 		"verifiers"
 	}
 }
-
-#[cfg(test)]
-mod tests;

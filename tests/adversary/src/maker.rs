@@ -8,7 +8,7 @@
 use crate::forge::{timestamp_inherent, uncles_inherent, with_seal, ForgeError, Miner};
 use codec::Encode;
 use isthmus_engine::{BlockError, BlockTree, CheckError};
-use isthmus_node::service::{FullClient, Parts};
+use isthmus_node::{client::FullClient, service::Parts};
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest, POW_ENGINE_ID},
 	params::ChainParameters,
@@ -113,13 +113,13 @@ impl Maker {
 		let config = isthmus_node::configuration(args, tokio::runtime::Handle::current())
 			.map_err(|error| MakeError::Open(error.to_string()))?;
 		let parts = Parts::new(&config).map_err(|error| MakeError::Open(error.to_string()))?;
-		let miner = Miner::new(parts.chain.parameters())?;
+		let miner = Miner::new(parts.core.chain.parameters())?;
 		Ok(Self { parts, miner })
 	}
 
 	/// The chain's parameters.
 	pub fn params(&self) -> &ChainParameters {
-		self.parts.chain.parameters()
+		self.parts.core.chain.parameters()
 	}
 
 	/// Hash power.
@@ -129,12 +129,12 @@ impl Maker {
 
 	/// What is in the database.
 	pub fn client(&self) -> &FullClient {
-		&self.parts.client
+		&self.parts.core.client
 	}
 
 	/// The hash of the best block, by the node's own fork choice.
 	pub fn best(&self) -> Hash {
-		self.parts.client.info().best_hash
+		self.parts.core.client.info().best_hash
 	}
 
 	/// What the rules ask of a block as a parent.
@@ -143,7 +143,7 @@ impl Maker {
 	///
 	/// [`CheckError::UnknownParent`], or the database's.
 	pub fn parent(&self, hash: Hash) -> Result<Parent, MakeError> {
-		Ok(self.parts.chain.parent(hash)?)
+		Ok(self.parts.core.chain.parent(hash)?)
 	}
 
 	/// The sum of H_d of a block and its ancestors.
@@ -152,7 +152,7 @@ impl Maker {
 	///
 	/// The database's.
 	pub fn total_difficulty(&self, hash: Hash) -> Result<TotalDifficulty, MakeError> {
-		Ok(self.parts.chain.total_difficulty(hash)?)
+		Ok(self.parts.core.chain.total_difficulty(hash)?)
 	}
 
 	/// At most two headers that a child of `parent` may name as its uncles.
@@ -161,8 +161,8 @@ impl Maker {
 	///
 	/// The database's.
 	pub fn uncle_candidates(&self, parent: Hash) -> Result<Vec<Header>, MakeError> {
-		let children = |block| self.parts.backend.children(block);
-		Ok(self.parts.chain.uncle_candidates(parent, children)?)
+		let children = |block| self.parts.core.backend.children(block);
+		Ok(self.parts.core.chain.uncle_candidates(parent, children)?)
 	}
 
 	/// Makes and seals a block. The database is as before.
@@ -171,7 +171,7 @@ impl Maker {
 	///
 	/// The runtime's, for what it does not execute.
 	pub fn make(&self, plan: Plan) -> Result<Made, MakeError> {
-		let client = &self.parts.client;
+		let client = &self.parts.core.client;
 		let parent = self.parent(plan.parent)?;
 		let pre = PreDigest {
 			beneficiary: plan.beneficiary,
@@ -260,7 +260,7 @@ impl Maker {
 		body: Vec<OpaqueExtrinsic>,
 		action: StateAction<isthmus_primitives::Block>,
 	) -> Result<Hash, MakeError> {
-		let chain = &self.parts.chain;
+		let chain = &self.parts.core.chain;
 		// The clock of a made chain is whatever it says, as long as it is not ahead of the world's.
 		let checked = chain.check_header(&header, crate::now())?;
 		chain.check_body(&header, &checked, Some(&body), crate::now())?;
@@ -271,7 +271,7 @@ impl Maker {
 		params.post_hash = Some(hash);
 		params.body = Some(body);
 		params.state_action = action;
-		match self.parts.block_import.import_block(params).await {
+		match self.parts.core.block_import.import_block(params).await {
 			Ok(ImportResult::Imported(_) | ImportResult::AlreadyInChain) => Ok(hash),
 			Ok(other) => Err(MakeError::Import(format!("{other:?}"))),
 			Err(error) => Err(MakeError::Import(error.to_string())),
@@ -289,6 +289,7 @@ impl Maker {
 	pub fn finalize(&self, hash: Hash) -> Result<(), MakeError> {
 		use polkadot_sdk::sc_client_api::Finalizer;
 		self.parts
+			.core
 			.client
 			.finalize_block(hash, None, false)
 			.map_err(MakeError::from)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 use super::*;
 use crate::master::MasterSecret;
 use hpke::Kem as _;
@@ -59,7 +60,7 @@ fn the_longest_grant_has_the_length_that_is_documented() {
 }
 
 #[test]
-fn every_grant_has_an_ephemeral_key_of_its_own() {
+fn every_grant_has_its_own_ephemeral_key() {
 	assert_ne!(seal(&scope(0, 1))[3..35], seal(&scope(0, 1))[3..35]);
 }
 
@@ -91,7 +92,7 @@ fn every_bound_field_matters() {
 		let refused = open_grant(&consumer(), &id, &good, &sealed).unwrap_err();
 		assert_eq!(refused, GrantError::DoesNotOpen, "{id:?}");
 	}
-	// Each of these ranges is covered by one node too, so the length gives nothing away.
+	// Each of these ranges is covered by one node too, so the length does not differ.
 	let scopes = [
 		GrantScope {
 			grantee: [9; 32],
@@ -143,7 +144,7 @@ fn every_bit_matters() {
 }
 
 #[test]
-fn a_grant_cut_off_or_drawn_out_is_refused() {
+fn a_truncated_or_extended_grant_is_rejected() {
 	let (scope, good) = (scope(3, 9), seal(&scope(3, 9)));
 	let expected = good.len();
 	for got in 0..expected {
@@ -163,7 +164,7 @@ fn a_grant_cut_off_or_drawn_out_is_refused() {
 }
 
 #[test]
-fn keys_of_low_order_are_refused() {
+fn keys_of_low_order_are_rejected() {
 	// 0 and 1, and a point of order 8 (RFC 7748, section 6.1, and its references).
 	let points = [
 		"0000000000000000000000000000000000000000000000000000000000000000",

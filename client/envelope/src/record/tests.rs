@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 use super::*;
-use crate::master::{EpochId, MasterSecret};
+use crate::{epoch::EpochId, master::MasterSecret};
 
 const CONTEXT: RecordContext = RecordContext {
 	genesis: [1; 32],
@@ -100,7 +101,7 @@ fn chunk_by_chunk_is_the_same_as_all_at_once() {
 }
 
 #[test]
-fn a_chunk_of_another_length_is_refused() {
+fn a_chunk_of_another_length_is_rejected() {
 	let mut encryptor = Encryptor::new(&leaf(0), &CONTEXT, 16, 20).unwrap();
 	for got in [0, 15, 17] {
 		let refused = encryptor.encrypt_chunk(&mut vec![0; got]);
@@ -113,7 +114,7 @@ fn a_chunk_of_another_length_is_refused() {
 			})
 		);
 	}
-	// A refusal changes nothing.
+	// A rejected chunk changes nothing.
 	assert_eq!(encryptor.next_len(), Some(16));
 	let record = record(20);
 	let decryptor = Decryptor::new(&leaf(0), &CONTEXT, Header::read(&record).unwrap()).unwrap();
@@ -137,14 +138,14 @@ fn a_chunk_of_another_length_is_refused() {
 }
 
 #[test]
-fn every_encryption_has_a_salt_of_its_own() {
+fn every_encryption_has_its_own_salt() {
 	let [a, b] = [record(20), record(20)];
 	assert_ne!(a[13..45], b[13..45]);
 	assert_ne!(a[45..], b[45..]);
 }
 
 #[test]
-fn impossible_sizes_are_refused() {
+fn impossible_sizes_are_rejected() {
 	let new = |size, length| Encryptor::new(&leaf(0), &CONTEXT, size, length).map(|_| ());
 	for got in [0, MAX_CHUNK_SIZE + 1, u32::MAX] {
 		assert_eq!(new(got, 1), Err(RecordError::ChunkSize { got }));
@@ -161,7 +162,7 @@ fn impossible_sizes_are_refused() {
 	);
 }
 
-/// What a header's bit stands for decides how its change is found.
+/// The meaning of a header bit decides how its change is detected.
 fn expected_after_header_flip(record: &[u8], bit: usize) -> RecordError {
 	let got = record.len() as u64;
 	match (bit / 8, Header::read(record)) {
@@ -196,7 +197,7 @@ fn every_bit_matters() {
 
 #[test]
 fn header_flips_meet_every_rule() {
-	// The sizes and the length, one by one, so that the expectations above are themselves checked.
+	// Checks the sizes and the length one by one, so that the expectations above are checked too.
 	let good = record(40);
 	let with = |at: usize, bytes: &[u8]| {
 		let mut bad = good.clone();
@@ -218,7 +219,7 @@ fn header_flips_meet_every_rule() {
 			got
 		}
 	);
-	// Still three chunks: the length agrees, but the chunks were bound to another header.
+	// There are still three chunks: the length agrees, but the chunks are bound to another header.
 	assert_eq!(
 		with(1, &17u32.to_be_bytes()),
 		RecordError::NotAuthentic { chunk: 0 }
@@ -239,7 +240,7 @@ fn header_flips_meet_every_rule() {
 }
 
 #[test]
-fn a_record_cut_off_or_drawn_out_is_refused() {
+fn a_truncated_or_extended_record_is_rejected() {
 	let good = record(40);
 	for got in 0..good.len() {
 		let expected = if got < Header::LEN {
@@ -318,7 +319,7 @@ fn a_chunk_knows_whether_it_is_the_last() {
 }
 
 #[test]
-fn a_record_opens_in_its_own_place_only() {
+fn a_record_opens_only_in_its_own_place() {
 	let good = record(20);
 	let elsewhere = [
 		RecordContext {
@@ -357,7 +358,7 @@ fn another_leaf_does_not_open_it() {
 }
 
 #[test]
-fn a_record_is_gone_on_with_to_the_byte() {
+fn an_encryption_is_resumed_to_the_byte() {
 	let first = record(100);
 	let header = Header::read(&first).unwrap();
 	let mut again = Encryptor::resume(&leaf(0), &CONTEXT, header.clone()).unwrap();

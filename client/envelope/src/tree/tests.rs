@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 use super::*;
 use crate::master::MasterSecret;
 use proptest::{
@@ -39,7 +40,7 @@ fn any_range() -> impl Strategy<Value = Range> {
 }
 
 #[test]
-fn bad_ranges_are_refused() {
+fn bad_ranges_are_rejected() {
 	use TreeError::*;
 	assert_eq!(Range::new(0, 0), Err(EmptyRange { start: 0, end: 0 }));
 	assert_eq!(Range::new(8, 8), Err(EmptyRange { start: 8, end: 8 }));
@@ -97,7 +98,7 @@ fn a_key_set_opens_its_range_and_nothing_else() {
 	}
 	assert_eq!(
 		keys.leaf_key(21).unwrap_err().to_string(),
-		"leaf 21 is outside the range [5, 21), which is all that the keys open"
+		"leaf 21 is outside the range [5, 21) that the keys open"
 	);
 }
 
@@ -121,7 +122,7 @@ fn key_sets_are_read_as_they_were_written() {
 proptest! {
 	#![proptest_config(config(2000))]
 
-	/// The keys that are derived together are those of the cover's nodes, each by itself.
+	/// The keys that are derived together are those of the cover's nodes, each derived alone.
 	#[test]
 	fn key_sets_are_those_of_the_cover(range in any_range()) {
 		let root = root();
@@ -188,7 +189,7 @@ proptest! {
 }
 
 #[test]
-fn a_file_s_key_is_the_same_each_time_and_its_own() {
+fn a_files_key_is_stable_and_unique() {
 	let key = root().file_key(&[1; 32], "a/b");
 	assert_eq!(key, root().file_key(&[1; 32], "a/b"));
 	assert_ne!(key, root().file_key(&[2; 32], "a/b"));

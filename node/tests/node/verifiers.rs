@@ -1,7 +1,8 @@
-//! A justification is believed only where every part of it holds.
+// SPDX-License-Identifier: Apache-2.0
+//! A justification is accepted only if every part of it holds.
 
-use super::{Error, Member, Set, Votes};
 use codec::{Decode, Encode};
+use isthmus_node::verifiers::{Error, Member, Set, Votes};
 use isthmus_primitives::{BlockNumber, Hash, Header};
 use polkadot_sdk::*;
 use sp_consensus_grandpa::{
@@ -60,7 +61,7 @@ fn read(encoded: &[u8], set: &Set) -> Result<Votes, String> {
 }
 
 #[test]
-fn who_signed_is_told_in_the_sets_order() {
+fn signers_are_in_the_order_of_the_set() {
 	let votes = [Dave, Alice, Charlie].map(|key| vote(key, SET_ID));
 	let votes = read(&justification(&votes), &set());
 	let expected = Votes {
@@ -95,7 +96,7 @@ fn a_vote_of_another_set_does_not_count() {
 }
 
 #[test]
-fn a_justification_of_another_block_is_refused() {
+fn a_justification_of_another_block_is_rejected() {
 	let votes = [Alice, Bob, Charlie].map(|key| vote(key, SET_ID));
 	let encoded = justification(&votes);
 	for (number, hash) in [(8, TARGET.1), (7, Hash::repeat_byte(8))] {
@@ -108,7 +109,7 @@ fn a_justification_of_another_block_is_refused() {
 }
 
 #[test]
-fn what_does_not_decode_is_refused() {
+fn a_justification_that_does_not_decode_is_rejected() {
 	let votes = [Alice, Bob, Charlie].map(|key| vote(key, SET_ID));
 	let mut encoded = justification(&votes);
 	encoded.push(0);

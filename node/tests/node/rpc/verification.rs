@@ -1,7 +1,18 @@
-//! What is said of a block in each state that its verification may be in.
+// SPDX-License-Identifier: Apache-2.0
+//! The answer for each state of a block's verification.
 
-use super::*;
-use polkadot_sdk::sp_keyring::Ed25519Keyring::{self, Alice, Bob, Charlie, Dave};
+use isthmus_node::{
+	rpc::{
+		block::Found,
+		verification::{more_than_half, Justification, Known, Seen, Verification, Verifier},
+	},
+	verifiers::{Member, Set, Votes},
+};
+use isthmus_primitives::{BlockNumber, Hash};
+use polkadot_sdk::*;
+use sp_consensus_grandpa::AuthorityId;
+use sp_keyring::Ed25519Keyring::{self, Alice, Bob, Charlie, Dave};
+use std::collections::HashSet;
 
 const HASH: Hash = Hash::repeat_byte(1);
 
@@ -50,7 +61,7 @@ fn keys(verifiers: &[Verifier]) -> Vec<AuthorityId> {
 fn votes_for_a_descendant_count() {
 	let votes = votes(120, Hash::repeat_byte(2), &[true, false, true, true]);
 	let answer = Verification::new(block(118, Some(9)), Known::Signed(four(), votes));
-	assert!(answer.is_final && answer.more_than_half && answer.on_best_chain);
+	assert!(answer.is_finalized && answer.more_than_half && answer.on_best_chain);
 	assert_eq!(
 		(answer.confirmations, answer.verifiers, answer.set_id),
 		(Some(9), Some(4), Some(2))
@@ -66,7 +77,7 @@ fn votes_for_a_descendant_count() {
 	assert_eq!(answer.justified_by, Some(by));
 	assert_eq!(
 		answer.statement,
-		"3 of 4 verifiers signed for block 120, which descends from it; more than half: linked, and final."
+		"3 of 4 verifiers signed for block 120, which descends from it; more than half: linked, and finalized."
 	);
 }
 
@@ -77,7 +88,7 @@ fn votes_for_the_block_itself_count() {
 	assert!(answer.not_seen.is_empty());
 	assert_eq!(
 		answer.statement,
-		"1 of 1 verifier signed for it; more than half: linked, and final."
+		"1 of 1 verifier signed for it; more than half: linked, and finalized."
 	);
 }
 
@@ -91,32 +102,32 @@ fn exactly_half_is_not_more() {
 }
 
 #[test]
-fn final_without_votes_says_no_more_than_that() {
-	let answer = Verification::new(block(9, Some(900)), Known::Final(Some(four())));
-	assert!(answer.is_final && !answer.more_than_half && answer.verified_by.is_empty());
+fn finalized_without_votes_claims_no_more_than_that() {
+	let answer = Verification::new(block(9, Some(900)), Known::Finalized(Some(four())));
+	assert!(answer.is_finalized && !answer.more_than_half && answer.verified_by.is_empty());
 	assert_eq!(answer.not_seen.len(), 4);
 	assert_eq!(
 		answer.statement,
-		"Final; who signed for it is not kept by this node."
+		"Finalized; this node does not keep the votes for it."
 	);
 
-	let genesis = Verification::new(block(0, Some(0)), Known::Final(None));
+	let genesis = Verification::new(block(0, Some(0)), Known::Finalized(None));
 	assert_eq!((genesis.set_id, genesis.verifiers), (None, None));
 	assert_eq!(
 		genesis.statement,
-		"The first block, which the chain's specification gives: final without a vote."
+		"The genesis block, which the chain specification defines: finalized without a vote."
 	);
 }
 
 #[test]
-fn a_running_rounds_votes_are_not_said_to_be_for_the_block() {
+fn votes_of_a_running_round_do_not_count_for_the_block() {
 	let seen = Seen {
 		round: 3,
 		prevotes: HashSet::from([id(Alice), id(Dave)]),
 		precommits: HashSet::from([id(Dave)]),
 	};
-	let answer = Verification::new(block(5, Some(0)), Known::Waiting(four(), Some(seen)));
-	assert!(!answer.is_final && !answer.more_than_half);
+	let answer = Verification::new(block(5, Some(0)), Known::Pending(four(), Some(seen)));
+	assert!(!answer.is_finalized && !answer.more_than_half);
 	assert!(answer.verified_by.is_empty() && answer.justified_by.is_none());
 	let round = answer.round.expect("a round runs");
 	assert_eq!(round.number, 3);
@@ -125,40 +136,40 @@ fn a_running_rounds_votes_are_not_said_to_be_for_the_block() {
 	assert_eq!(keys(&round.missing), [Alice, Bob, Charlie].map(id));
 	assert_eq!(
 		answer.statement,
-		"Not final yet. In round 3, which runs now, the last votes of 1 of 4 verifiers were seen; for which \
-		 block is known when the round ends."
+		"Not finalized yet. In round 3, which is running, this node has seen the last votes of 1 of 4 \
+		 verifiers; which block they are for is known when the round ends."
 	);
 }
 
 #[test]
 fn without_a_voter_no_votes_are_known() {
-	let answer = Verification::new(block(5, Some(0)), Known::Waiting(four(), None));
+	let answer = Verification::new(block(5, Some(0)), Known::Pending(four(), None));
 	assert_eq!(answer.round, None);
 	assert_eq!(
 		answer.statement,
-		"Not final yet. This node takes no part in finality now, and knows of no votes."
+		"Not finalized yet. This node takes no part in finality at present, and knows of no votes."
 	);
-	let side = Verification::new(block(5, None), Known::Waiting(four(), None));
+	let side = Verification::new(block(5, None), Known::Pending(four(), None));
 	assert!(!side.on_best_chain);
 	assert!(side
 		.statement
-		.starts_with("Not on the best chain, and not final."));
+		.starts_with("Not on the best chain, and not finalized."));
 }
 
 #[test]
-fn a_block_that_lost_is_said_to_have() {
+fn a_block_is_orphaned_by_a_finalized_one() {
 	let there = Hash::repeat_byte(9);
-	let answer = Verification::new(block(5, None), Known::Lost(there));
-	assert!(!answer.is_final && answer.confirmations.is_none() && answer.set_id.is_none());
+	let answer = Verification::new(block(5, None), Known::Orphaned(there));
+	assert!(!answer.is_finalized && answer.confirmations.is_none() && answer.set_id.is_none());
 	assert_eq!(
 		answer.statement,
-		format!("Not linked, and never will be: {there:?} is final at number 5.")
+		format!("Not linked, and never will be: {there:?} is finalized at number 5.")
 	);
 }
 
 #[test]
-fn the_names_are_the_documented_ones() {
-	let answer = Verification::new(block(5, Some(0)), Known::Waiting(set(&[Alice]), None));
+fn the_json_has_the_documented_names() {
+	let answer = Verification::new(block(5, Some(0)), Known::Pending(set(&[Alice]), None));
 	let json = serde_json::to_value(answer).expect("plain data");
 	let verifier = serde_json::json!({
 		"account": Alice.to_account_id().to_string(),
@@ -177,7 +188,7 @@ fn the_names_are_the_documented_ones() {
 		"notSeen": [verifier],
 		"justifiedBy": null,
 		"round": null,
-		"statement": "Not final yet. This node takes no part in finality now, and knows of no votes.",
+		"statement": "Not finalized yet. This node takes no part in finality at present, and knows of no votes.",
 	});
 	assert_eq!(json, expected);
 }

@@ -1,17 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The node's own RPC methods, next to those that every Substrate node has.
 
-mod block;
+pub mod block;
 mod error;
-pub(crate) mod mining;
-mod risk;
+pub mod mining;
+pub mod risk;
 pub(crate) mod sharing;
-mod verification;
+pub mod verification;
 
 use crate::{
-	service::{FullBackend, FullClient, FullPool, FullSealer},
+	client::{FullBackend, FullChain, FullClient, FullPool, FullSealer},
 	verifiers::VerifierSets,
 };
-use isthmus_engine::Chain;
 use isthmus_primitives::{Block, BlockNumber, Hash};
 use jsonrpsee::RpcModule;
 use polkadot_sdk::*;
@@ -19,12 +19,23 @@ use sc_consensus_grandpa::{
 	FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState,
 };
 use sc_rpc::SubscriptionTaskExecutor;
-use sharing::Sharing;
 use std::sync::Arc;
 
-/// What finality's RPC answers from.
+/// What the methods answer from. A clone answers from the same node: a node has several RPC servers.
 #[derive(Clone)]
-pub(crate) struct Finality {
+pub(crate) struct Deps {
+	pub(crate) client: Arc<FullClient>,
+	pub(crate) pool: Arc<FullPool>,
+	pub(crate) chain: Arc<FullChain>,
+	pub(crate) finality: FinalityDeps,
+	/// `None` where the node does not mine.
+	pub(crate) sealer: Option<FullSealer>,
+	pub(crate) sharing: sharing::Sharing,
+}
+
+/// What the methods on finality answer from.
+#[derive(Clone)]
+pub(crate) struct FinalityDeps {
 	pub(crate) voter_state: SharedVoterState,
 	pub(crate) authority_set: SharedAuthoritySet<Hash, BlockNumber>,
 	pub(crate) justifications: GrandpaJustificationStream<Block>,
@@ -32,18 +43,13 @@ pub(crate) struct Finality {
 	pub(crate) sets: Arc<VerifierSets>,
 }
 
-/// Puts the methods together.
+/// Returns all methods, in one module.
 ///
 /// # Errors
 ///
-/// Two methods of one name.
+/// Returns an error if two methods have the same name.
 pub(crate) fn create(
-	client: Arc<FullClient>,
-	pool: Arc<FullPool>,
-	chain: Arc<Chain<FullClient>>,
-	finality: Finality,
-	sealer: Option<FullSealer>,
-	sharing: Sharing,
+	deps: Deps,
 	executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>> {
 	use self::{
@@ -56,22 +62,30 @@ pub(crate) fn create(
 	use sc_consensus_grandpa_rpc::{Grandpa, GrandpaApiServer};
 	use substrate_frame_rpc_system::{System, SystemApiServer};
 
-	let mut module = RpcModule::new(());
-	module.merge(EthMining::new(sealer).into_rpc())?;
-	module.merge(System::new(client.clone(), pool).into_rpc())?;
-	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
-	module.merge(Verifications::new(client.clone(), &finality).into_rpc())?;
-	module.merge(Risks::new(client, chain).into_rpc())?;
-	module.merge(sharing.into_rpc())?;
-	let Finality {
+	let Deps {
+		client,
+		pool,
+		chain,
+		finality,
+		sealer,
+		sharing,
+	} = deps;
+	let FinalityDeps {
 		voter_state,
 		authority_set,
 		justifications,
 		proofs,
-		..
+		sets,
 	} = finality;
-	module.merge(
-		Grandpa::new(executor, authority_set, voter_state, justifications, proofs).into_rpc(),
-	)?;
+	let verifications = Verifications::new(client.clone(), sets, voter_state.clone());
+	let grandpa = Grandpa::new(executor, authority_set, voter_state, justifications, proofs);
+	let mut module = RpcModule::new(());
+	module.merge(EthMining::new(sealer).into_rpc())?;
+	module.merge(System::new(client.clone(), pool).into_rpc())?;
+	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
+	module.merge(verifications.into_rpc())?;
+	module.merge(Risks::new(client, chain).into_rpc())?;
+	module.merge(sharing.into_rpc())?;
+	module.merge(grandpa.into_rpc())?;
 	Ok(module)
 }

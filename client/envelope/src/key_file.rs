@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Key files: an account's secrets, encrypted under a passphrase. The layout is in `docs/formats.md`.
+//!
+//! scrypt (RFC 7914) derives a key from the passphrase, and AES-256-GCM encrypts the secrets with it.
+//! The account's address and its public encryption key stay readable, and are authenticated too.
+//!
+//! ```
+//! use isthmus_envelope::key_file::{KeyFile, KeyFileError, Secrets};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let secrets = Secrets::generate()?;
+//! let file = KeyFile::seal(&secrets, "the account's address", "three plain words")?;
+//!
+//! let file: KeyFile = file.to_string().parse()?;
+//! assert_eq!(file.account(), "the account's address");
+//! assert_eq!(*file.open("three plain words")?.account, *secrets.account);
+//! assert!(matches!(file.open("another"), Err(KeyFileError::DoesNotOpen)));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A program that changes a key file takes the [`lock`] of its folder, [reads](KeyFile::read), opens and
+//! changes it, and [replaces](KeyFile::replace) it. This module asks no one for a passphrase, and does
+//! not know how an account's address follows from its secret: the caller gives both.
+
+use crate::{
+	derive::{random_bytes, RandomError},
+	keys::EncryptionKeyPair,
+	master::MasterSecret,
+};
+use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
+use serde::{Deserialize, Serialize};
+use std::{
+	fmt, fs,
+	io::{self, Write},
+	path::Path,
+	str::FromStr,
+};
+use zeroize::Zeroizing;
+
+/// The version of this format, and the only one that is read.
+pub const VERSION: u32 = 1;
+/// Binary logarithm of scrypt's cost in new files: 2^17 rounds over 128 MiB, about half a second.
+pub const LOG_N: u8 = 17;
+/// Binary logarithm of the largest cost that is accepted: 1 GiB of memory.
+pub const MAX_LOG_N: u8 = 20;
+/// The smallest number of characters in the passphrase of a new file.
+pub const MIN_PASSPHRASE: usize = 8;
+/// scrypt's block size (RFC 7914).
+const R: u32 = 8;
+/// scrypt's parallelization (RFC 7914).
+const P: u32 = 1;
+
+/// Why a key file cannot be read, opened or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+	/// The file is not the JSON object that a key file is.
+	#[error("not a key file: {0}")]
+	Json(#[from] serde_json::Error),
+	/// The file is of a version that this one does not know.
+	#[error("not a key file that this version reads: its format is {got}, expected {VERSION}")]
+	UnknownVersion {
+		/// The version that the file names.
+		got: u32,
+	},
+	/// A field is not hexadecimal.
+	#[error("not a key file: field `{field}` is not hexadecimal")]
+	Hex {
+		/// The field's name in the file.
+		field: &'static str,
+	},
+	/// scrypt's cost is outside what is accepted, so that a file cannot claim all memory.
+	#[error("not a key file: its scrypt cost is 2^{got}, expected 2^1 to 2^{MAX_LOG_N}")]
+	Cost {
+		/// Binary logarithm of the cost.
+		got: u8,
+	},
+	/// The passphrase is wrong, or the file was changed. Both fail in the same way.
+	#[error("the passphrase does not open the key file")]
+	DoesNotOpen,
+	/// The contents decrypted, but are not laid out as a key set.
+	#[error("the decrypted contents are not a valid key set")]
+	Contents,
+	/// The account's secret is longer than the format allows.
+	#[error("an account's secret has at most {} bytes", u16::MAX)]
+	SecretTooLong,
+	/// The system gives no randomness.
+	#[error(transparent)]
+	Random(#[from] RandomError),
+	/// Reading or writing the file failed.
+	#[error(transparent)]
+	Io(#[from] io::Error),
+}
+
+/// The secrets that a key file holds.
+#[derive(Clone)]
+pub struct Secrets {
+	/// The account's secret as wallets write it: a phrase, or `0x` and a seed in hexadecimal, with or
+	/// without derivations.
+	pub account: Zeroizing<String>,
+	/// The master secret of the account's data.
+	pub master: MasterSecret,
+	/// The encryption key pairs, the current one first. Older grants are sealed to the others.
+	pub encryption: Vec<EncryptionKeyPair>,
+}
+
+impl fmt::Debug for Secrets {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str("Secrets(..)")
+	}
+}
+
+impl Secrets {
+	/// Draws new secrets, with a random seed as the account's.
+	///
+	/// # Errors
+	///
+	/// Returns [`RandomError`] if the system gives no randomness.
+	pub fn generate() -> Result<Self, RandomError> {
+		let seed = Zeroizing::new(random_bytes()?);
+		Self::for_account(Zeroizing::new(format!("0x{}", hex::encode(*seed))))
+	}
+
+	/// Draws new secrets for an account that already exists.
+	///
+	/// # Errors
+	///
+	/// Returns [`RandomError`] if the system gives no randomness.
+	pub fn for_account(account: Zeroizing<String>) -> Result<Self, RandomError> {
+		Ok(Self {
+			account,
+			master: MasterSecret::generate()?,
+			encryption: vec![EncryptionKeyPair::generate()?],
+		})
+	}
+
+	/// Adds a new encryption key pair, which becomes the current one.
+	///
+	/// # Errors
+	///
+	/// Returns [`RandomError`] if the system gives no randomness.
+	pub fn rotate(&mut self) -> Result<(), RandomError> {
+		self.encryption.insert(0, EncryptionKeyPair::generate()?);
+		Ok(())
+	}
+
+	/// Returns `length ‖ account ‖ master ‖ seed ‖ …`, the length as two bytes, big-endian.
+	fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+		let length = u16::try_from(self.account.len()).map_err(|_| KeyFileError::SecretTooLong)?;
+		let total = 2 + self.account.len() + 32 + 32 * self.encryption.len();
+		// The buffer never grows, so no copy of a secret is left behind.
+		let mut bytes = Zeroizing::new(Vec::with_capacity(total));
+		bytes.extend(length.to_be_bytes());
+		bytes.extend(self.account.as_bytes());
+		bytes.extend(self.master.expose_secret());
+		for pair in &self.encryption {
+			bytes.extend(pair.expose_seed());
+		}
+		Ok(bytes)
+	}
+
+	/// Reads secrets that [`Self::to_bytes`] wrote.
+	fn from_bytes(bytes: &[u8]) -> Option<Self> {
+		let (length, rest) = bytes.split_first_chunk::<2>()?;
+		let (account, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+		let (master, rest) = rest.split_first_chunk::<32>()?;
+		let (seeds, []) = rest.as_chunks::<32>() else {
+			return None;
+		};
+		if seeds.is_empty() {
+			return None;
+		}
+		Some(Self {
+			account: Zeroizing::new(std::str::from_utf8(account).ok()?.to_owned()),
+			master: MasterSecret::from_bytes(*master),
+			encryption: seeds
+				.iter()
+				.map(|seed| EncryptionKeyPair::from_seed(*seed))
+				.collect(),
+		})
+	}
+}
+
+/// A key file as it is written: JSON, its secrets encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyFile {
+	/// The version of the format.
+	isthmus_key: u32,
+	/// The account's address, readable without the passphrase.
+	account: String,
+	/// The current public encryption key in hexadecimal, readable without the passphrase.
+	encryption_key: String,
+	/// Binary logarithm of scrypt's cost.
+	scrypt_log_n: u8,
+	/// scrypt's salt in hexadecimal, new each time the file is written: so is the encrypting key.
+	salt: String,
+	/// The encrypted secrets in hexadecimal.
+	secrets: String,
+}
+
+impl KeyFile {
+	/// Encrypts an account's secrets under a passphrase. `address` is the account's.
+	///
+	/// # Errors
+	///
+	/// Returns [`KeyFileError::SecretTooLong`] or [`KeyFileError::Random`].
+	pub fn seal(secrets: &Secrets, address: &str, passphrase: &str) -> Result<Self, KeyFileError> {
+		Self::seal_with(secrets, address, passphrase, LOG_N, random_bytes()?)
+	}
+
+	/// Does the same as [`Self::seal`] with a given cost and salt; the salt must never be used twice.
+	fn seal_with(
+		secrets: &Secrets,
+		address: &str,
+		passphrase: &str,
+		log_n: u8,
+		salt: [u8; 32],
+	) -> Result<Self, KeyFileError> {
+		let current = secrets.encryption.first().ok_or(KeyFileError::Contents)?;
+		let mut file = Self {
+			isthmus_key: VERSION,
+			account: address.to_owned(),
+			encryption_key: hex::encode(current.public_key().to_bytes()),
+			scrypt_log_n: log_n,
+			salt: hex::encode(salt),
+			secrets: String::new(),
+		};
+		let mut bytes = secrets.to_bytes()?;
+		let tag = file
+			.key(passphrase, &salt)?
+			.seal_in_place_separate_tag(zero_nonce(), file.associated_data(), &mut bytes)
+			.expect("key sets are short, and AES-GCM takes 64 GiB; qed");
+		file.secrets = hex::encode([&bytes[..], tag.as_ref()].concat());
+		Ok(file)
+	}
+
+	/// Returns the account's address. It is authentic once [`Self::open`] succeeds.
+	pub fn account(&self) -> &str {
+		&self.account
+	}
+
+	/// Returns the current public encryption key in hexadecimal. It is authentic once [`Self::open`]
+	/// succeeds.
+	pub fn encryption_key(&self) -> &str {
+		&self.encryption_key
+	}
+
+	/// Decrypts the secrets.
+	///
+	/// # Errors
+	///
+	/// Returns [`KeyFileError::Cost`], [`KeyFileError::Hex`], [`KeyFileError::DoesNotOpen`] or
+	/// [`KeyFileError::Contents`].
+	pub fn open(&self, passphrase: &str) -> Result<Secrets, KeyFileError> {
+		let decode = |field, text: &str| hex::decode(text).map_err(|_| KeyFileError::Hex { field });
+		let salt = decode("salt", &self.salt)?;
+		let mut bytes = Zeroizing::new(decode("secrets", &self.secrets)?);
+		let opened = self
+			.key(passphrase, &salt)?
+			.open_in_place(zero_nonce(), self.associated_data(), &mut bytes)
+			.map_err(|_| KeyFileError::DoesNotOpen)?;
+		Secrets::from_bytes(opened).ok_or(KeyFileError::Contents)
+	}
+
+	/// Derives the encrypting key: `scrypt(passphrase, salt)`, 32 bytes. It encrypts only one text,
+	/// because the salt is new each time.
+	fn key(&self, passphrase: &str, salt: &[u8]) -> Result<LessSafeKey, KeyFileError> {
+		let cost = || KeyFileError::Cost {
+			got: self.scrypt_log_n,
+		};
+		if !(1..=MAX_LOG_N).contains(&self.scrypt_log_n) {
+			return Err(cost());
+		}
+		let params = scrypt::Params::new(self.scrypt_log_n, R, P, 32).map_err(|_| cost())?;
+		let mut key = Zeroizing::new([0; 32]);
+		scrypt::scrypt(passphrase.as_bytes(), salt, &params, &mut key[..])
+			.expect("scrypt gives 32 bytes; qed");
+		let key = UnboundKey::new(&AES_256_GCM, &key[..])
+			.expect("an AES-256 key has 32 bytes, as this one does; qed");
+		Ok(LessSafeKey::new(key))
+	}
+
+	/// Returns `"isthmus/key/v1/" ‖ account ‖ "/" ‖ encryptionKey`.
+	fn associated_data(&self) -> Aad<Vec<u8>> {
+		let (version, account, key) = (self.isthmus_key, &self.account, &self.encryption_key);
+		Aad::from(format!("isthmus/key/v{version}/{account}/{key}").into_bytes())
+	}
+
+	/// Reads a key file from the disk.
+	///
+	/// # Errors
+	///
+	/// Returns [`KeyFileError::Io`], [`KeyFileError::Json`] or [`KeyFileError::UnknownVersion`].
+	pub fn read(path: &Path) -> Result<Self, KeyFileError> {
+		fs::read_to_string(path)?.parse()
+	}
+
+	/// Writes a new key file, which only its owner may read.
+	///
+	/// # Errors
+	///
+	/// Returns [`KeyFileError::Io`], of the kind [`io::ErrorKind::AlreadyExists`] if there is a file of
+	/// this name, which stays as it is.
+	pub fn create(&self, path: &Path) -> Result<(), KeyFileError> {
+		self.write(path, |file| file.persist_noclobber(path))
+	}
+
+	/// Writes a key file in place of the one that has its name. After a crash either the old or the new
+	/// one is there, whole.
+	///
+	/// # Errors
+	///
+	/// Returns [`KeyFileError::Io`].
+	pub fn replace(&self, path: &Path) -> Result<(), KeyFileError> {
+		self.write(path, |file| file.persist(path))
+	}
+
+	/// Writes a temporary file, which only its owner may read, and gives it its name when it is whole.
+	fn write(
+		&self,
+		path: &Path,
+		persist: impl FnOnce(tempfile::NamedTempFile) -> Result<fs::File, tempfile::PersistError>,
+	) -> Result<(), KeyFileError> {
+		let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
+		writeln!(file, "{self}")?;
+		file.as_file().sync_all()?;
+		persist(file).map_err(|error| error.error)?;
+		// The name has to be on the disk too before anyone relies on what the file holds.
+		match open_folder(path)? {
+			Some(folder) => Ok(folder.sync_all()?),
+			None => Ok(()),
+		}
+	}
+}
+
+impl FromStr for KeyFile {
+	type Err = KeyFileError;
+
+	fn from_str(text: &str) -> Result<Self, KeyFileError> {
+		let file: Self = serde_json::from_str(text)?;
+		match file.isthmus_key {
+			VERSION => Ok(file),
+			got => Err(KeyFileError::UnknownVersion { got }),
+		}
+	}
+}
+
+impl fmt::Display for KeyFile {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let text = serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?;
+		f.write_str(&text)
+	}
+}
+
+/// The key encrypts a single text, so the nonce may be constant.
+fn zero_nonce() -> Nonce {
+	Nonce::assume_unique_for_key([0; 12])
+}
+
+/// A lock that keeps other programs from changing key files of one folder until it is dropped.
+#[derive(Debug)]
+pub struct FolderLock(#[allow(dead_code)] Option<fs::File>);
+
+/// Waits until no other program changes a key file in the same folder, and locks the folder. Two
+/// programs that changed one file at the same time would lose a key pair. On a file system without
+/// locks, and on systems other than Unix, it locks nothing.
+///
+/// # Errors
+///
+/// Returns the error of opening the folder.
+pub fn lock(path: &Path) -> io::Result<FolderLock> {
+	let folder = open_folder(path)?;
+	Ok(FolderLock(folder.filter(|folder| folder.lock().is_ok())))
+}
+
+/// Returns the folder that a file is in.
+fn folder(path: &Path) -> &Path {
+	let folder = path.parent().filter(|at| !at.as_os_str().is_empty());
+	folder.unwrap_or(Path::new("."))
+}
+
+/// Opens the folder that a file is in; `None` where a folder cannot be opened as a file.
+fn open_folder(path: &Path) -> io::Result<Option<fs::File>> {
+	if !cfg!(unix) {
+		return Ok(None);
+	}
+	fs::File::open(folder(path)).map(Some)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+use super::*;
+use serde_json::Value;
+
+/// The smallest cost of scrypt.
+const QUICK: u8 = 1;
+const ADDRESS: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+const PASSPHRASE: &str = "a passphrase";
+
+fn sealed() -> (Secrets, KeyFile) {
+	let secrets = Secrets::for_account(Zeroizing::new("//Alice".into())).unwrap();
+	let file = KeyFile::seal_with(&secrets, ADDRESS, PASSPHRASE, QUICK, [7; 32]).unwrap();
+	(secrets, file)
+}
+
+fn bytes(secrets: &Secrets) -> Zeroizing<Vec<u8>> {
+	secrets.to_bytes().unwrap()
+}
+
+#[test]
+fn a_key_file_opens_with_its_passphrase_only() {
+	let (secrets, file) = sealed();
+	let opened = file.open(PASSPHRASE).unwrap();
+	assert_eq!(bytes(&opened), bytes(&secrets));
+	assert_eq!(*opened.account, "//Alice");
+	assert!(matches!(
+		file.open("another"),
+		Err(KeyFileError::DoesNotOpen)
+	));
+}
+
+#[test]
+fn what_is_readable_is_authenticated_too() {
+	let (_, file) = sealed();
+	let changed = [
+		KeyFile {
+			account: "another".into(),
+			..file.clone()
+		},
+		KeyFile {
+			encryption_key: "00".into(),
+			..file.clone()
+		},
+		KeyFile {
+			salt: "00".repeat(32),
+			..file.clone()
+		},
+		KeyFile {
+			scrypt_log_n: 2,
+			..file.clone()
+		},
+		KeyFile {
+			secrets: format!("{}00", file.secrets),
+			..file
+		},
+	];
+	for file in changed {
+		let refused = file.open(PASSPHRASE);
+		assert!(
+			matches!(refused, Err(KeyFileError::DoesNotOpen)),
+			"{file:?}"
+		);
+	}
+}
+
+#[test]
+fn the_vectors_pass() {
+	let vectors: Value = serde_json::from_str(include_str!("../../vectors-files.json")).unwrap();
+	let text = |value: &Value| value.as_str().unwrap().to_owned();
+	let array =
+		|value: &Value| -> [u8; 32] { hex::decode(text(value)).unwrap().try_into().unwrap() };
+	let cases = vectors["keyFiles"].as_array().unwrap();
+	assert!(!cases.is_empty());
+	for case in cases {
+		let (file, passphrase) = (&case["file"], text(&case["passphrase"]));
+		let read: KeyFile = file.to_string().parse().unwrap();
+		let secrets = Secrets {
+			account: Zeroizing::new(text(&case["secret"])),
+			master: MasterSecret::from_bytes(array(&case["master"])),
+			encryption: case["seeds"]
+				.as_array()
+				.unwrap()
+				.iter()
+				.map(|seed| EncryptionKeyPair::from_seed(array(seed)))
+				.collect(),
+		};
+		assert_eq!(bytes(&read.open(&passphrase).unwrap()), bytes(&secrets));
+		let (address, salt) = (text(&file["account"]), array(&file["salt"]));
+		let sealed =
+			KeyFile::seal_with(&secrets, &address, &passphrase, read.scrypt_log_n, salt).unwrap();
+		assert_eq!(sealed, read);
+		assert_eq!(
+			&serde_json::from_str::<Value>(&sealed.to_string()).unwrap(),
+			file
+		);
+	}
+}
+
+#[test]
+fn a_key_file_cannot_claim_all_memory() {
+	let (_, file) = sealed();
+	for got in [0, MAX_LOG_N + 1, u8::MAX] {
+		let file = KeyFile {
+			scrypt_log_n: got,
+			..file.clone()
+		};
+		let refused = file.open(PASSPHRASE).unwrap_err();
+		assert!(
+			matches!(refused, KeyFileError::Cost { got: cost } if cost == got),
+			"{refused}"
+		);
+	}
+}
+
+#[test]
+fn what_is_not_a_key_file_is_rejected() {
+	let (_, file) = sealed();
+	let parse = |text: &str| text.parse::<KeyFile>();
+	assert_eq!(parse(&file.to_string()).unwrap(), file);
+	for text in ["", "{}", "[]", "null", "{\"isthmusKey\": 1}"] {
+		assert!(matches!(parse(text), Err(KeyFileError::Json(_))), "{text}");
+	}
+	let more = file.to_string().replace('}', ", \"more\": 1}");
+	assert!(matches!(parse(&more), Err(KeyFileError::Json(_))));
+	let next = file
+		.to_string()
+		.replace("\"isthmusKey\": 1", "\"isthmusKey\": 2");
+	assert!(matches!(
+		parse(&next),
+		Err(KeyFileError::UnknownVersion { got: 2 })
+	));
+	let odd = KeyFile {
+		salt: "0".into(),
+		..file.clone()
+	};
+	assert!(matches!(
+		odd.open(PASSPHRASE),
+		Err(KeyFileError::Hex { field: "salt" })
+	));
+	let odd = KeyFile {
+		secrets: "xx".into(),
+		..file
+	};
+	assert!(matches!(
+		odd.open(PASSPHRASE),
+		Err(KeyFileError::Hex { field: "secrets" })
+	));
+}
+
+#[test]
+fn contents_that_are_not_a_key_set_are_rejected() {
+	let (secrets, _) = sealed();
+	let good = bytes(&secrets);
+	assert!(Secrets::from_bytes(&good).is_some());
+	for length in 0..good.len() {
+		assert!(Secrets::from_bytes(&good[..length]).is_none(), "{length}");
+	}
+	assert!(Secrets::from_bytes(&[&good[..], &[0]].concat()).is_none());
+	let mut not_utf8 = good.clone();
+	not_utf8[2] = 0xff;
+	assert!(Secrets::from_bytes(&not_utf8).is_none());
+}
+
+#[test]
+fn a_secret_that_the_format_has_no_room_for_is_rejected() {
+	let secret = |length| Secrets::for_account(Zeroizing::new("a".repeat(length))).unwrap();
+	assert!(secret(65_535).to_bytes().is_ok());
+	assert!(matches!(
+		secret(65_536).to_bytes(),
+		Err(KeyFileError::SecretTooLong)
+	));
+}
+
+#[test]
+fn secrets_are_not_shown() {
+	let secrets = Secrets::generate().unwrap();
+	assert_eq!(format!("{secrets:?}"), "Secrets(..)");
+	assert_eq!(secrets.account.len(), 2 + 64);
+}
+
+#[test]
+fn rotating_keeps_the_older_pairs() {
+	let (mut secrets, _) = sealed();
+	let first = secrets.encryption[0].public_key();
+	secrets.rotate().unwrap();
+	assert_eq!(secrets.encryption.len(), 2);
+	assert_ne!(secrets.encryption[0].public_key(), first);
+	assert_eq!(secrets.encryption[1].public_key(), first);
+}
+
+#[cfg(unix)]
+#[test]
+fn programs_change_key_files_one_after_another() {
+	use std::{sync::mpsc::channel, time::Duration};
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("key");
+	let held = lock(&path).unwrap();
+	assert!(held.0.is_some());
+	let (send, receive) = channel();
+	std::thread::spawn(move || send.send(lock(&path).unwrap().0.is_some()).unwrap());
+	assert!(receive.recv_timeout(Duration::from_millis(200)).is_err());
+	drop(held);
+	assert_eq!(receive.recv(), Ok(true));
+}
+
+#[test]
+fn a_key_file_is_replaced_only_on_purpose() {
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("key");
+	let (mut secrets, file) = sealed();
+	file.create(&path).unwrap();
+	assert_eq!(KeyFile::read(&path).unwrap(), file);
+	assert!(matches!(
+		file.create(&path),
+		Err(KeyFileError::Io(error)) if error.kind() == io::ErrorKind::AlreadyExists
+	));
+	secrets.rotate().unwrap();
+	let rotated = KeyFile::seal_with(&secrets, ADDRESS, PASSPHRASE, QUICK, [8; 32]).unwrap();
+	rotated.replace(&path).unwrap();
+	assert_eq!(KeyFile::read(&path).unwrap(), rotated);
+	// No temporary file is left.
+	assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_a_key_file() {
+	use std::os::unix::fs::PermissionsExt;
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("key");
+	let (_, file) = sealed();
+	file.create(&path).unwrap();
+	let mode = fs::metadata(&path).unwrap().permissions().mode();
+	assert_eq!(mode & 0o777, 0o600);
+	file.replace(&path).unwrap();
+	let mode = fs::metadata(&path).unwrap().permissions().mode();
+	assert_eq!(mode & 0o777, 0o600);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Calls, encoded by the chain's metadata.
+
+use crate::{client::Client, error::Error, types::BlockNumber};
+use codec::Encode;
+use subxt::{
+	ext::{
+		codec,
+		scale_encode::{EncodeAsFields, EncodeAsType, FieldIter},
+		scale_type_resolver::TypeResolver,
+	},
+	tx,
+};
+
+/// A call, ready to be signed on its own or as part of a batch.
+#[derive(Clone, Debug)]
+pub struct Call {
+	pallet: &'static str,
+	name: &'static str,
+	/// The encoded arguments.
+	fields: Raw,
+	/// The last block that may include the call, if there is one.
+	pub(crate) last: Option<BlockNumber>,
+}
+
+impl Call {
+	/// Limits the call to blocks up to `last`: its transaction is signed so that it is not valid later.
+	pub fn no_later_than(self, last: BlockNumber) -> Self {
+		let last = Some(self.last.map_or(last, |other| other.min(last)));
+		Self { last, ..self }
+	}
+}
+
+/// Encoded bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Raw(Vec<u8>);
+
+impl EncodeAsFields for Raw {
+	fn encode_as_fields_to<R: TypeResolver>(
+		&self,
+		_: &mut dyn FieldIter<'_, R::TypeId>,
+		_: &R,
+		out: &mut Vec<u8>,
+	) -> Result<(), subxt::ext::scale_encode::Error> {
+		out.extend_from_slice(&self.0);
+		Ok(())
+	}
+}
+
+/// Shows a call to `subxt`.
+pub(crate) struct Payload<'a>(pub(crate) &'a Call);
+
+impl tx::Payload for Payload<'_> {
+	type CallData = Raw;
+
+	fn pallet_name(&self) -> &str {
+		self.0.pallet
+	}
+
+	fn call_name(&self) -> &str {
+		self.0.name
+	}
+
+	fn call_data(&self) -> &Raw {
+		&self.0.fields
+	}
+}
+
+/// An argument of bytes. `Vec<u8>` would be encoded byte by byte, which is slow for a megabyte.
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
+
+impl EncodeAsType for Bytes<'_> {
+	fn encode_as_type_to<R: TypeResolver>(
+		&self,
+		_: R::TypeId,
+		_: &R,
+		out: &mut Vec<u8>,
+	) -> Result<(), subxt::ext::scale_encode::Error> {
+		self.0.encode_to(out);
+		Ok(())
+	}
+}
+
+impl Client {
+	/// Encodes a call by the chain's metadata.
+	pub(crate) async fn call(
+		&self,
+		pallet: &'static str,
+		name: &'static str,
+		arguments: impl EncodeAsFields,
+	) -> Result<Call, Error> {
+		let at = self.anchor().await?;
+		let payload = tx::dynamic(pallet, name, arguments);
+		let mut bytes = at.inner().tx().call_data(&payload)?;
+		// Drops the indices of pallet and call: `Payload` names them again.
+		bytes.drain(..2.min(bytes.len()));
+		Ok(Call {
+			pallet,
+			name,
+			fields: Raw(bytes),
+			last: None,
+		})
+	}
+
+	/// Makes one call of several: either all of them take effect, or none.
+	pub async fn batch(&self, calls: &[Call]) -> Result<Call, Error> {
+		self.batch_by("batch_all", calls).await
+	}
+
+	/// Makes one call of several that succeed or fail independently: the errors of those that fail are in
+	/// [`Included::refused`](crate::Included::refused), and the others take effect.
+	pub async fn batch_each(&self, calls: &[Call]) -> Result<Call, Error> {
+		self.batch_by("force_batch", calls).await
+	}
+
+	async fn batch_by(&self, name: &'static str, calls: &[Call]) -> Result<Call, Error> {
+		let at = self.anchor().await?;
+		let mut fields = codec::Compact(calls.len() as u32).encode();
+		for call in calls {
+			fields.extend(at.inner().tx().call_data(&Payload(call))?);
+		}
+		Ok(Call {
+			pallet: "Utility",
+			name,
+			fields: Raw(fields),
+			last: calls.iter().filter_map(|call| call.last).min(),
+		})
+	}
+}

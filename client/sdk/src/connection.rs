@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The transport under a client: JSON-RPC over a WebSocket, with a count of the requests.
+
+use crate::error::Error;
+use std::sync::{
+	atomic::{AtomicU64, Ordering},
+	Arc,
+};
+use subxt::{
+	ext::jsonrpsee::{client_transport::ws, core::client::Client as RpcConnection},
+	rpcs::{
+		client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
+		RpcClient,
+	},
+};
+
+/// The longest answer of a node, in bytes: a page of chunks in base64, with its frame.
+const MAX_ANSWER: u32 = 32 << 20;
+/// The longest request to a node, in bytes: a chunk's transaction in hexadecimal digits.
+const MAX_REQUEST: u32 = 8 << 20;
+
+/// Counts the requests of a connection.
+struct Counted {
+	connection: RpcConnection,
+	requests: Arc<AtomicU64>,
+}
+
+impl RpcClientT for Counted {
+	fn request_raw<'a>(
+		&'a self,
+		method: &'a str,
+		params: Option<Box<RawValue>>,
+	) -> RawRpcFuture<'a, Box<RawValue>> {
+		self.requests.fetch_add(1, Ordering::Relaxed);
+		self.connection.request_raw(method, params)
+	}
+
+	fn subscribe_raw<'a>(
+		&'a self,
+		sub: &'a str,
+		params: Option<Box<RawValue>>,
+		unsub: &'a str,
+	) -> RawRpcFuture<'a, RawRpcSubscription> {
+		self.requests.fetch_add(1, Ordering::Relaxed);
+		self.connection.subscribe_raw(sub, params, unsub)
+	}
+}
+
+/// Connects to a node's WebSocket address. Returns the connection and the count of its requests.
+pub(crate) async fn connect(url: &str) -> Result<(RpcClient, Arc<AtomicU64>), Error> {
+	let unreachable = |reason: String| Error::Unreachable {
+		url: url.to_owned(),
+		reason,
+	};
+	let address = ws::Url::parse(url).map_err(|error| unreachable(error.to_string()))?;
+	let (sender, receiver) = ws::WsTransportClientBuilder::default()
+		.max_request_size(MAX_REQUEST)
+		.max_response_size(MAX_ANSWER)
+		.build(address)
+		.await
+		.map_err(|error| unreachable(error.to_string()))?;
+	let requests = Arc::new(AtomicU64::new(0));
+	let rpc = RpcClient::new(Counted {
+		connection: RpcConnection::builder().build_with_tokio(sender, receiver),
+		requests: requests.clone(),
+	});
+	Ok((rpc, requests))
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Fetching a folder: its list is read, and then each file that is not there already.
+
+use crate::{
+	account::Identity,
+	client::Client,
+	fetch_file::{FetchError, FetchFile},
+	folder,
+	progress::Progress,
+	reading::Reading,
+	types::AccountId,
+};
+use std::{
+	fs::{self, File},
+	path::{Path, PathBuf},
+};
+
+/// A folder that was fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchedFolder {
+	/// The number of files.
+	pub files: usize,
+	/// The bytes of all files together.
+	pub bytes: u64,
+}
+
+/// Fetches the files of a folder, whose list is open, into a local folder. Files that are there already and
+/// have the right bytes are not fetched again; interrupted ones are resumed.
+///
+/// # Errors
+///
+/// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::Differs`] if a file
+/// exists with other bytes, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and
+/// the errors of [`FetchFile::run`].
+pub async fn fetch_folder(
+	client: &Client,
+	reader: &Identity,
+	owner: &AccountId,
+	list: &Reading,
+	output: &Path,
+	progress: &mut impl Progress,
+) -> Result<FetchedFolder, FetchError> {
+	if list.length() > folder::MAX_LENGTH as u64 {
+		return Err(FetchError::ListTooLong);
+	}
+	let mut bytes = Vec::new();
+	list.run(&mut bytes, 0, progress).await?;
+	let files = folder::from_bytes(&bytes)?;
+	fs::create_dir_all(output).map_err(FetchError::io(output))?;
+	for file in &files {
+		progress.file(&file.path);
+		let path = place(output, &file.path)?;
+		let reading = Reading::open(client, reader, owner, file.key).await?;
+		if reading.length() != file.length {
+			return Err(FetchError::WrongLength(file.path.clone()));
+		}
+		if is_fetched(&path, &reading).await? {
+			continue;
+		}
+		if path.exists() {
+			return Err(FetchError::Differs(path));
+		}
+		FetchFile::new(&reading, &path)
+			.executable(file.executable)
+			.run(progress)
+			.await?;
+	}
+	Ok(FetchedFolder {
+		files: files.len(),
+		bytes: files.iter().map(|file| file.length).sum(),
+	})
+}
+
+/// Returns whether a file exists and has a value's bytes.
+async fn is_fetched(path: &Path, reading: &Reading) -> Result<bool, FetchError> {
+	let Ok(mut file) = File::open(path) else {
+		return Ok(false);
+	};
+	let length = file.metadata().map_err(FetchError::io(path))?.len();
+	Ok(length == reading.length() && reading.matches(&mut file).await?)
+}
+
+/// Returns where a folder's file goes, and creates the folders on the way. None of them may be a link, which
+/// could lead elsewhere.
+fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
+	let mut at = output.to_owned();
+	let mut names = path.split('/').peekable();
+	while let Some(name) = names.next() {
+		at.push(name);
+		if names.peek().is_none() {
+			break;
+		}
+		match fs::symlink_metadata(&at) {
+			Ok(there) if there.is_dir() => {}
+			Ok(_) => return Err(FetchError::NotAFolder(at)),
+			Err(_) => fs::create_dir(&at).map_err(FetchError::io(&at))?,
+		}
+	}
+	Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[cfg(unix)]
+	#[test]
+	fn a_link_does_not_lead_out_of_the_folder() {
+		let folder = tempfile::tempdir().unwrap();
+		let out = folder.path().join("out");
+		fs::create_dir(&out).unwrap();
+		std::os::unix::fs::symlink(folder.path(), out.join("link")).unwrap();
+		let refused = place(&out, "link/file");
+		assert!(matches!(refused, Err(FetchError::NotAFolder(_))));
+		assert_eq!(place(&out, "a/b/file").unwrap(), out.join("a/b/file"));
+		assert!(out.join("a/b").is_dir());
+	}
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What happened in a block, transaction by transaction, as its events say.
+
+use crate::{
+	block::BlockId, error::Error, event::Event, refusal::Refusal, state::State, types::BlockNumber,
+};
+use std::sync::Arc;
+use subxt::{error::DispatchError, events::Phase};
+
+/// A transaction that is in a block and whose call succeeded.
+#[derive(Clone, Debug)]
+pub struct Included {
+	/// The block. Until it is finalized, a reorganisation may replace it.
+	pub block: BlockId,
+	/// The transaction's index in the block.
+	pub index: u32,
+	/// The transaction's data-sharing events, in their order.
+	pub events: Vec<Event>,
+	/// The errors of the calls that failed inside a batch without undoing the others, in the calls'
+	/// order; see [`Client::batch_each`](crate::Client::batch_each).
+	pub refused: Vec<Refusal>,
+}
+
+impl Included {
+	/// Returns the block's number.
+	pub fn number(&self) -> BlockNumber {
+		self.block.number
+	}
+}
+
+/// Something that happened in a block, with the index of its transaction; `None` for what the chain did
+/// on its own, between transactions.
+pub(crate) type Outcome = (Option<u32>, Happened);
+
+/// What happened.
+#[derive(Clone)]
+pub(crate) enum Happened {
+	/// An event of the data-sharing pallet.
+	Event(Event),
+	/// The transaction's call failed.
+	Refused(Refusal),
+	/// One call of a batch failed, without undoing the others.
+	OneRefused(Refusal),
+}
+
+/// A block's outcomes. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct BlockEvents {
+	/// The block.
+	pub(crate) block: BlockId,
+	/// Its outcomes, in order.
+	pub(crate) outcomes: Arc<Vec<Outcome>>,
+}
+
+impl BlockEvents {
+	/// Fetches and decodes a block's events.
+	pub(crate) async fn fetch(state: &State) -> Result<Self, Error> {
+		let mut outcomes = Vec::new();
+		for event in state.inner().events().fetch().await?.iter() {
+			let event = event?;
+			let index = match event.phase() {
+				Phase::ApplyExtrinsic(index) => Some(index),
+				Phase::Initialization | Phase::Finalization => None,
+			};
+			let refusal = || -> Result<Refusal, Error> {
+				let metadata = state.inner().metadata();
+				Ok(DispatchError::decode_from(event.field_bytes(), metadata)?.into())
+			};
+			let happened = match (event.pallet_name(), event.event_name()) {
+				("System", "ExtrinsicFailed") => Some(Happened::Refused(refusal()?)),
+				("Utility", "ItemFailed") => Some(Happened::OneRefused(refusal()?)),
+				_ => Event::read(&event)?.map(Happened::Event),
+			};
+			outcomes.extend(happened.map(|happened| (index, happened)));
+		}
+		Ok(Self {
+			block: state.block(),
+			outcomes: Arc::new(outcomes),
+		})
+	}
+
+	/// Returns what happened in one transaction.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Refused`] if its call failed.
+	pub(crate) fn of(&self, index: u32) -> Result<Included, Error> {
+		let mut included = Included {
+			block: self.block,
+			index,
+			events: Vec::new(),
+			refused: Vec::new(),
+		};
+		for (_, happened) in self.outcomes.iter().filter(|(at, _)| *at == Some(index)) {
+			match happened.clone() {
+				Happened::Event(event) => included.events.push(event),
+				Happened::OneRefused(refusal) => included.refused.push(refusal),
+				Happened::Refused(refusal) => return Err(Error::Refused(refusal)),
+			}
+		}
+		Ok(included)
+	}
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Progress reports of long operations.
+
+/// Receives progress reports of a long operation. `()` ignores them.
+pub trait Progress {
+	/// Reports that `done` of `total` bytes have passed a stage; blocks for [`Stage::Searching`].
+	fn at(&mut self, _stage: Stage, _done: u64, _total: u64) {}
+
+	/// Reports that work on a folder's next file starts. The reports that follow are about this file.
+	fn file(&mut self, _path: &str) {}
+}
+
+impl Progress for () {}
+
+/// A stage of a long operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+	/// Reading and encrypting the value to compute its chunks' hashes.
+	Naming,
+	/// Sending chunks. A chunk counts when it is included in a block.
+	Sending,
+	/// Checking the part of a value that was fetched before.
+	Checking,
+	/// Fetching chunks.
+	Fetching,
+	/// Searching blocks.
+	Searching,
+}

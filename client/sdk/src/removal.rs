@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Removing a record, or a folder with its files.
+
+use crate::{
+	account::Identity, client::Client, error::Error, folder, outcome::Included, progress::Progress,
+	reading::Reading, sharing::epoch_id, types::RecordKey, upload::complete,
+};
+use std::io;
+
+/// A record to be removed, with its files if it is a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+	key: RecordKey,
+	/// The keys of the files' records, if the record is a folder.
+	files: Option<Vec<RecordKey>>,
+}
+
+/// A record that was removed.
+#[derive(Clone, Debug)]
+pub struct Removed {
+	/// The transaction that removed the record.
+	pub last: Included,
+	/// How many records of a folder's files were removed; `None` if the record is not a folder.
+	pub files: Option<usize>,
+}
+
+impl Removal {
+	/// Prepares to remove one record and nothing else.
+	pub fn alone(key: RecordKey) -> Self {
+		Self { key, files: None }
+	}
+
+	/// Reads a record to find out whether it is a folder, and prepares to remove it with its files.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Malformed`] if the record reads as a folder but names records that are not its own
+	/// files, and the errors of [`Reading::open`] and [`Reading::run`].
+	pub async fn find(
+		client: &Client,
+		owner: &Identity,
+		key: RecordKey,
+		progress: &mut impl Progress,
+	) -> Result<Self, Error> {
+		let alone = Self::alone(key);
+		let best = client.best().await?;
+		let Some(record) = complete(&best, owner.id(), key).await? else {
+			return Ok(alone);
+		};
+		let reading = Reading::open(client, owner, owner.id(), key).await?;
+		if reading.length() > folder::MAX_LENGTH as u64 {
+			return Ok(alone);
+		}
+		let mut list = List(Vec::new());
+		match reading.run(&mut list, 0, progress).await {
+			Err(Error::Io(_)) => return Ok(alone),
+			read => read?,
+		}
+		let Ok(files) = folder::from_bytes(&list.0) else {
+			return Ok(alone);
+		};
+		// A file could be made that looks like a folder of other records.
+		let id = epoch_id(client, owner.id(), record.dataset, record.epoch);
+		let root = owner.master.epoch_root(&id);
+		let is_own = |file: &folder::File| file.key.0 == root.file_key(&key.0, &file.path);
+		if !files.iter().all(is_own) {
+			return Err(Error::Malformed {
+				key,
+				reason: "it reads as a folder, but names records that are not its files",
+			});
+		}
+		Ok(Self {
+			key,
+			files: Some(files.into_iter().map(|file| file.key).collect()),
+		})
+	}
+
+	/// Removes the files' records first and then the record, so that an interrupted removal can be run
+	/// again. Files whose records are removed already are skipped.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first transaction that fails. Those before it took effect.
+	pub async fn run(self, client: &Client, owner: &Identity) -> Result<Removed, Error> {
+		let best = client.best().await?;
+		let mut calls = Vec::new();
+		for key in self.files.iter().flatten() {
+			if best.record(owner.id(), *key).await?.is_some() {
+				calls.push(client.remove_record(*key).await?);
+			}
+		}
+		let files = self.files.map(|_| calls.len());
+		calls.push(client.remove_record(self.key).await?);
+		match client.send_all(&owner.account, &calls).await? {
+			Some(last) => Ok(Removed { last, files }),
+			// There is at least one call, the record's own.
+			None => Err(Error::Incompatible("nothing was sent".into())),
+		}
+	}
+}
+
+/// Collects a folder's list. Fails as soon as the bytes do not start as a list does.
+struct List(Vec<u8>);
+
+impl io::Write for List {
+	fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+		self.0.extend_from_slice(bytes);
+		let start = self.0.len().min(folder::LABEL.len());
+		match self.0[..start] == folder::LABEL[..start] {
+			true => Ok(bytes.len()),
+			false => Err(io::ErrorKind::InvalidData.into()),
+		}
+	}
+
+	fn flush(&mut self) -> io::Result<()> {
+		Ok(())
+	}
+}

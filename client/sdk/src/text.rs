@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Record keys, bytes and amounts as text.
+
+use crate::{
+	error::Error,
+	types::{Balance, RecordKey, Shown},
+};
+use isthmus_primitives::UNIT;
+
+/// Decimals of an amount in IST: 10^12 of the smallest unit are one IST.
+const DECIMALS: usize = 12;
+
+/// Makes a record's key from a name of at most 32 bytes: the name's bytes, and zeros after them. The name
+/// is public.
+///
+/// ```
+/// let key = isthmus_sdk::record_key("2025-03")?;
+/// assert_eq!(key.0[..8], *b"2025-03\0");
+/// assert_eq!(isthmus_sdk::key_name(&key), "2025-03");
+/// # Ok::<(), isthmus_sdk::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// Returns [`Error::NameTooLong`] if the name has more than 32 bytes.
+pub fn record_key(name: &str) -> Result<RecordKey, Error> {
+	let mut key = [0; 32];
+	let bytes = name.as_bytes();
+	key.get_mut(..bytes.len())
+		.ok_or_else(|| Error::NameTooLong(name.to_owned()))?
+		.copy_from_slice(bytes);
+	Ok(key.into())
+}
+
+/// Returns the name that a record's key was made from, or the key in hexadecimal digits if it does not
+/// read as a name without spaces and control characters.
+pub fn key_name(key: &RecordKey) -> String {
+	let end = key.0.iter().rposition(|byte| *byte != 0);
+	match std::str::from_utf8(&key.0[..end.map_or(0, |at| at + 1)]) {
+		Ok(name)
+			if !name.is_empty()
+				&& !name.contains(char::is_whitespace)
+				&& name == Shown(name).to_string() =>
+		{
+			name.to_owned()
+		}
+		_ => to_hex(&key.0),
+	}
+}
+
+/// Returns bytes in hexadecimal digits, with `0x` before them.
+pub fn to_hex(bytes: &[u8]) -> String {
+	format!("0x{}", hex::encode(bytes))
+}
+
+/// Returns an amount in IST, without trailing zeros: `0.25 IST`.
+pub fn ist(amount: Balance) -> String {
+	let (whole, decimals) = (amount / UNIT, amount % UNIT);
+	let decimals = format!("{decimals:0DECIMALS$}");
+	match decimals.trim_end_matches('0') {
+		"" => format!("{whole} IST"),
+		decimals => format!("{whole}.{decimals} IST"),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn amounts_are_shown_in_ist() {
+		assert_eq!(ist(2 * UNIT), "2 IST");
+		assert_eq!(ist(12 * UNIT + UNIT / 4), "12.25 IST");
+		assert_eq!(ist(1), "0.000000000001 IST");
+	}
+
+	#[test]
+	fn keys_are_shown_as_they_were_named() {
+		assert_eq!(key_name(&record_key("2025-03").unwrap()), "2025-03");
+		for name in ["", "a b", "a\nb", "\u{202e}b"] {
+			let key = record_key(name).unwrap();
+			assert_eq!(key_name(&key), to_hex(&key.0), "{name:?}");
+		}
+		assert!(matches!(
+			record_key(&"x".repeat(33)),
+			Err(Error::NameTooLong(_))
+		));
+	}
+}

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Storing a folder: each file is a record of its own, and one record lists them all.
+//!
+//! An interrupted upload is resumed, and a folder that is stored already is compared: records that exist
+//! are read and compared with the files, and only the missing ones are stored.
+
+use crate::{
+	account::Identity,
+	calls::Place,
+	client::Client,
+	error::{Error, UploadError},
+	folder::{self, File as Entry, FolderError},
+	progress::Progress,
+	reading::Reading,
+	sharing::epoch_id,
+	state::State,
+	types::*,
+	upload::{complete, read_whole, settled, stored_before, Stored, Upload, MAX_WHOLE},
+	window::Window,
+};
+use isthmus_envelope::EpochRoot;
+use std::{
+	fs::{File, Metadata},
+	io::Read,
+	path::{Path, PathBuf},
+};
+
+/// Why a folder cannot be stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UploadFolderError {
+	/// A file or folder cannot be read.
+	#[error("{}: {source}", path.display())]
+	Io {
+		/// Its path.
+		path: PathBuf,
+		/// Why not.
+		source: std::io::Error,
+	},
+	/// A file's name is not UTF-8.
+	#[error("{}: the name is not UTF-8", .0.display())]
+	NotUtf8(PathBuf),
+	/// The files' paths cannot be in a folder's list.
+	#[error(transparent)]
+	List(#[from] FolderError),
+	/// A file differs from its record, or changed while it was read.
+	#[error("{} changed since it was stored", path.display())]
+	Changed {
+		/// The file.
+		path: PathBuf,
+		/// The key of its record.
+		key: RecordKey,
+	},
+	/// The chain, the node or the connection is the reason.
+	#[error(transparent)]
+	Client(#[from] Error),
+}
+
+impl UploadFolderError {
+	fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+		move |source| Self::Io {
+			path: path.to_owned(),
+			source,
+		}
+	}
+}
+
+impl From<UploadError> for UploadFolderError {
+	fn from(error: UploadError) -> Self {
+		Self::Client(error.into())
+	}
+}
+
+/// The files of a folder on this machine, in the order of their paths.
+#[derive(Clone, Debug)]
+pub struct LocalFolder {
+	files: Vec<LocalFile>,
+	skipped: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+struct LocalFile {
+	/// Where it is in the folder, with `/` between the names.
+	path: String,
+	/// Where it is on this machine.
+	at: PathBuf,
+}
+
+impl LocalFolder {
+	/// Finds the files of a folder and of the folders in it. Links are not followed.
+	///
+	/// # Errors
+	///
+	/// Returns an error if a folder cannot be read, or if a path cannot be in a folder's list, before
+	/// anything is stored.
+	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
+		let (mut files, mut skipped) = (Vec::new(), Vec::new());
+		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
+			let entry = entry.map_err(|error| {
+				let path = error.path().unwrap_or(folder).to_owned();
+				let source = error.into();
+				UploadFolderError::Io { path, source }
+			})?;
+			if entry.file_type().is_dir() {
+				continue;
+			}
+			if !entry.file_type().is_file() {
+				skipped.push(entry.into_path());
+				continue;
+			}
+			let at = entry.into_path();
+			let inside = at.strip_prefix(folder).unwrap_or(&at);
+			let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
+			let path = match names {
+				Some(names) => names.join("/"),
+				None => return Err(UploadFolderError::NotUtf8(at)),
+			};
+			files.push(LocalFile { path, at });
+		}
+		files.sort_by(|a, b| a.path.cmp(&b.path));
+		let entries: Vec<Entry> = files.iter().map(|file| entry(&file.path)).collect();
+		folder::to_bytes(&entries)?;
+		Ok(Self { files, skipped })
+	}
+
+	/// Returns the number of files.
+	pub fn len(&self) -> usize {
+		self.files.len()
+	}
+
+	/// Returns whether there are no files.
+	pub fn is_empty(&self) -> bool {
+		self.files.is_empty()
+	}
+
+	/// Returns what is neither a file nor a folder, for example links: it is not stored.
+	pub fn skipped(&self) -> &[PathBuf] {
+		&self.skipped
+	}
+}
+
+/// A folder that is stored.
+#[derive(Clone, Debug)]
+pub struct StoredFolder {
+	/// The record that lists the files.
+	pub list: Stored,
+	/// The number of files.
+	pub files: usize,
+	/// The bytes of all files together.
+	pub bytes: u64,
+}
+
+/// Stores a folder: its files from leaf `place.leaf` on, each at the next free leaf, and last the record
+/// under `place.key`, which lists them.
+///
+/// ```no_run
+/// use isthmus_sdk::*;
+///
+/// # async fn example(client: Client, school: Identity) -> Result<(), UploadFolderError> {
+/// let folder = LocalFolder::open("photos".as_ref())?;
+/// let key = record_key("photos")?;
+/// let leaf = client.best().await?.free_leaf(school.id(), 0, 0).await?;
+/// let place = Place { key, dataset: 0, epoch: 0, leaf };
+/// let stored = upload_folder(&client, &school, place, &folder, &mut ()).await?;
+/// println!("{} files, {} bytes", stored.files, stored.bytes);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Returns [`UploadFolderError::Changed`] if a file differs from its record, and
+/// [`UploadError::AlreadyStored`] if another folder is stored under the key. What was stored before the
+/// error stays stored.
+pub async fn upload_folder(
+	client: &Client,
+	owner: &Identity,
+	place: Place,
+	folder: &LocalFolder,
+	progress: &mut impl Progress,
+) -> Result<StoredFolder, UploadFolderError> {
+	let mut upload = FolderUpload::start(client, owner, place).await?;
+	for file in &folder.files {
+		progress.file(&file.path);
+		upload.store(file, progress).await?;
+	}
+	upload.window.finish(drop).await?;
+	let bytes = upload.entries.iter().map(|entry| entry.length).sum();
+	let files = upload.entries.len();
+	let list = upload.store_list(progress).await?;
+	Ok(StoredFolder { list, files, bytes })
+}
+
+/// A folder on its way to the chain.
+struct FolderUpload<'a> {
+	client: &'a Client,
+	owner: &'a Identity,
+	/// The place of the list. Its leaf is where the search for a free one starts.
+	place: Place,
+	/// Whether the list is stored already: then nothing is sent, and every file is compared.
+	is_stored: bool,
+	root: EpochRoot,
+	best: State,
+	window: Window<'a>,
+	entries: Vec<Entry>,
+}
+
+impl<'a> FolderUpload<'a> {
+	async fn start(client: &'a Client, owner: &'a Identity, place: Place) -> Result<Self, Error> {
+		// What an earlier upload sent has to be in blocks before the state is read.
+		settled(client, owner.id()).await?;
+		let best = client.best().await?;
+		let stored = complete(&best, owner.id(), place.key).await?;
+		let is_stored = stored.is_some();
+		let place = stored.map_or(place, |record| Place {
+			key: place.key,
+			dataset: record.dataset,
+			epoch: record.epoch,
+			leaf: record.leaf,
+		});
+		let id = epoch_id(client, owner.id(), place.dataset, place.epoch);
+		Ok(Self {
+			client,
+			owner,
+			place,
+			is_stored,
+			root: owner.master.epoch_root(&id),
+			best,
+			window: Window::new(client, &owner.account),
+			entries: Vec::new(),
+		})
+	}
+
+	/// Stores a file, or compares it with its record.
+	async fn store(
+		&mut self,
+		file: &LocalFile,
+		progress: &mut impl Progress,
+	) -> Result<(), UploadFolderError> {
+		let mut source = File::open(&file.at).map_err(UploadFolderError::io(&file.at))?;
+		let metadata = source.metadata().map_err(UploadFolderError::io(&file.at))?;
+		let length = metadata.len();
+		let key = RecordKey::from(self.root.file_key(&self.place.key.0, &file.path));
+		let record = self.best.record(self.owner.id(), key).await?;
+		let stored = match record.map(|record| record.payload) {
+			Some(payload) if payload.is_complete() => self.compare(key, &mut source, length).await,
+			_ if self.is_stored => Err(UploadError::AlreadyStored(self.place.key).into()),
+			Some(_) => self.upload(key, &mut source, length, progress).await,
+			None if length <= MAX_WHOLE => self.send(key, &mut source, length).await,
+			None => {
+				let done = self.upload(key, &mut source, length, progress).await;
+				self.place.leaf = next(&self.place)?;
+				done
+			}
+		};
+		stored.map_err(|error| match error {
+			Error::Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => {
+				UploadFolderError::Changed {
+					path: file.at.clone(),
+					key,
+				}
+			}
+			error => error.into(),
+		})?;
+		self.entries.push(Entry {
+			executable: is_executable(&metadata),
+			length,
+			key,
+			..entry(&file.path)
+		});
+		Ok(())
+	}
+
+	/// Compares a file with its record.
+	async fn compare(&self, key: RecordKey, source: &mut File, length: u64) -> Result<(), Error> {
+		let owner = self.owner;
+		let reading = Reading::open(self.client, owner, owner.id(), key).await?;
+		let expected = reading.length();
+		match expected == length && reading.matches(source).await? {
+			true => Ok(()),
+			false => Err(UploadError::LengthChanged { expected }.into()),
+		}
+	}
+
+	/// Sends a small file, without waiting for its block.
+	async fn send(&mut self, key: RecordKey, source: &mut File, length: u64) -> Result<(), Error> {
+		let value = read_whole(&mut source.take(length), length)?;
+		let place = self.free_place(key).await?;
+		self.place.leaf = next(&place)?;
+		let call = Upload::new(self.client, self.owner, place)
+			.whole(&value)
+			.await?;
+		self.window.send(&call, drop).await
+	}
+
+	/// Stores a large file, or resumes its upload.
+	async fn upload(
+		&mut self,
+		key: RecordKey,
+		source: &mut File,
+		length: u64,
+		progress: &mut impl Progress,
+	) -> Result<(), Error> {
+		self.window.finish(drop).await?;
+		let place = self.free_place(key).await?;
+		Upload::new(self.client, self.owner, place)
+			.run(source, length, progress)
+			.await?;
+		Ok(())
+	}
+
+	/// Stores the list of the files, or compares it with the one that is stored.
+	async fn store_list(
+		mut self,
+		progress: &mut impl Progress,
+	) -> Result<Stored, UploadFolderError> {
+		let list = folder::to_bytes(&self.entries)?;
+		let length = list.len() as u64;
+		let mut list = std::io::Cursor::new(list);
+		let (client, owner, key) = (self.client, self.owner, self.place.key);
+		if self.is_stored {
+			return Ok(stored_before(client, owner, key, &mut list, length).await?);
+		}
+		self.best = client.best().await?;
+		let place = self.free_place(key).await?;
+		let upload = Upload::new(client, owner, place);
+		Ok(upload.run(&mut list, length, progress).await?)
+	}
+
+	/// Returns the next free leaf, for a record with this key.
+	async fn free_place(&mut self, key: RecordKey) -> Result<Place, Error> {
+		let Place { dataset, epoch, .. } = self.place;
+		let owner = self.owner.id();
+		while self
+			.best
+			.leaf(owner, dataset, epoch, self.place.leaf)
+			.await?
+			.is_some()
+		{
+			self.place.leaf = next(&self.place)?;
+		}
+		Ok(Place { key, ..self.place })
+	}
+}
+
+/// Returns the leaf after a place's.
+fn next(place: &Place) -> Result<Leaf, Error> {
+	let Place { dataset, epoch, .. } = *place;
+	let next = place.leaf.checked_add(1);
+	next.ok_or(Error::NoFreeLeaf { dataset, epoch })
+}
+
+/// Returns a file's entry in the list, with nothing but its path.
+fn entry(path: &str) -> Entry {
+	Entry {
+		path: path.to_owned(),
+		executable: false,
+		length: 0,
+		key: RecordKey::zero(),
+	}
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &Metadata) -> bool {
+	use std::os::unix::fs::PermissionsExt;
+	metadata.permissions().mode() & 0o100 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &Metadata) -> bool {
+	false
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// Otherwise the list would be rejected only after all files were stored and paid for.
+	#[cfg(unix)]
+	#[test]
+	fn names_that_no_list_can_have_are_rejected_before_anything_is_stored() {
+		for name in ["a\\b", "a\nb", "\u{1b}[2J"] {
+			let folder = tempfile::tempdir().unwrap();
+			std::fs::write(folder.path().join("good"), "").unwrap();
+			assert_eq!(LocalFolder::open(folder.path()).unwrap().len(), 1);
+			std::fs::write(folder.path().join(name), "").unwrap();
+			let refused = LocalFolder::open(folder.path()).unwrap_err();
+			assert!(matches!(refused, UploadFolderError::List(_)), "{name:?}");
+		}
+	}
+
+	#[cfg(unix)]
+	#[test]
+	fn links_are_skipped() {
+		let folder = tempfile::tempdir().unwrap();
+		let link = folder.path().join("link");
+		std::os::unix::fs::symlink("/", &link).unwrap();
+		let opened = LocalFolder::open(folder.path()).unwrap();
+		assert!(opened.is_empty());
+		assert_eq!(opened.skipped(), [link]);
+	}
+}

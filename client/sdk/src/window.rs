@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A bounded number of transactions in flight.
+
+use crate::{
+	account::Account,
+	call::Call,
+	client::Client,
+	error::{Error, Rejection},
+	outcome::Included,
+	tx::Pending,
+};
+use std::collections::VecDeque;
+
+/// How many transactions with a chunk or a small value may be in flight: more would not fit the node's pool
+/// of 20 MiB.
+const IN_FLIGHT: usize = 14;
+
+/// An account's transactions in flight, oldest first.
+pub(crate) struct Window<'a> {
+	client: &'a Client,
+	account: &'a Account,
+	pending: VecDeque<Pending>,
+}
+
+impl<'a> Window<'a> {
+	/// Returns an empty window.
+	pub(crate) fn new(client: &'a Client, account: &'a Account) -> Self {
+		Self {
+			client,
+			account,
+			pending: VecDeque::new(),
+		}
+	}
+
+	/// Sends a call. While the window or the node's pool is full, waits for the oldest transaction and
+	/// passes it to `done`.
+	pub(crate) async fn send(
+		&mut self,
+		call: &Call,
+		mut done: impl FnMut(Included),
+	) -> Result<(), Error> {
+		loop {
+			if self.pending.len() < IN_FLIGHT {
+				match self.client.submit(self.account, call).await {
+					Ok(pending) => {
+						self.pending.push_back(pending);
+						return Ok(());
+					}
+					// There is room again when one of ours has left the pool.
+					Err(error) if !self.pending.is_empty() && may_pass(&error) => {}
+					Err(error) => return Err(error),
+				}
+			}
+			if let Some(included) = self.next().await? {
+				done(included);
+			}
+		}
+	}
+
+	/// Waits for the oldest transaction; returns `None` if none is in flight.
+	pub(crate) async fn next(&mut self) -> Result<Option<Included>, Error> {
+		match self.pending.pop_front() {
+			Some(mut pending) => Ok(Some(pending.included().await?)),
+			None => Ok(None),
+		}
+	}
+
+	/// Waits until no transaction is in flight, and passes each to `done`.
+	pub(crate) async fn finish(&mut self, mut done: impl FnMut(Included)) -> Result<(), Error> {
+		while let Some(included) = self.next().await? {
+			done(included);
+		}
+		Ok(())
+	}
+}
+
+/// Returns whether the node may accept the transaction once another has left its pool.
+fn may_pass(error: &Error) -> bool {
+	matches!(
+		error.rejection(),
+		Some(Rejection::PoolFull | Rejection::Other)
+	)
+}

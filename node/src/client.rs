@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The concrete types that a node is built from: client, pool, database, fork choice and block import.
+//!
+//! Every other module names them from here, and none of them assembles anything.
+
+use isthmus_engine::{Chain, HeaviestChain, PowBlockImport, Sealer};
+use isthmus_primitives::Block;
+use isthmus_runtime::RuntimeApi;
+use polkadot_sdk::*;
+use sc_consensus_grandpa::{GrandpaBlockImport, LinkHalf};
+
+/// The client: blocks, state and the runtime.
+pub type FullClient = sc_service::TFullClient<
+	Block,
+	RuntimeApi,
+	sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>,
+>;
+/// The transaction pool.
+pub type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
+/// The database.
+pub type FullBackend = sc_service::TFullBackend<Block>;
+/// The chain's parameters, and the checks of headers and blocks.
+pub type FullChain = Chain<FullClient>;
+/// Fork choice: the heaviest chain that contains the finalized block.
+pub type FullSelectChain = HeaviestChain<FullBackend, FullClient>;
+/// GRANDPA's part of block import.
+pub type FullGrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
+/// Block import. The verifier checks header and seal before it.
+pub type FullImport = PowBlockImport<FullGrandpaImport, FullBackend, FullClient>;
+/// Turns sealed templates into blocks.
+pub type FullSealer = Sealer<FullImport, FullClient>;
+/// What GRANDPA's voter needs from block import.
+pub(crate) type FullGrandpaLink = LinkHalf<Block, FullClient, FullSelectChain>;

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//! GRANDPA: what network and RPC need of it, and the voter.
+
+use super::{
+	network::Network,
+	parts::{Core, JUSTIFICATION_PERIOD},
+};
+use crate::{client::FullGrandpaLink, rpc::FinalityDeps, verifiers::VerifierSets};
+use polkadot_sdk::*;
+use sc_client_api::HeaderBackend;
+use sc_consensus_grandpa::{
+	BeforeBestBlockBy, FinalityProofProvider, GrandpaParams, SharedVoterState, VotingRulesBuilder,
+};
+use sc_network::ProtocolName;
+use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
+use sc_transaction_pool_api::OffchainTransactionPoolFactory;
+use std::{sync::Arc, time::Duration};
+
+/// Voters vote this many blocks behind the best one, so that a short fork never meets finality.
+const VOTE_BEHIND_BEST: u32 = 3;
+
+/// GRANDPA, not voting yet.
+pub(super) struct Finality {
+	/// What the RPC methods answer from.
+	pub(super) rpc: FinalityDeps,
+	link: FullGrandpaLink,
+	config: sc_consensus_grandpa::Config,
+}
+
+impl Finality {
+	/// Returns the name of the protocol that votes travel on.
+	pub(super) fn protocol(&self) -> ProtocolName {
+		self.config.protocol_name.clone()
+	}
+}
+
+/// Prepares what the other stages need of GRANDPA, and starts the tasks that follow finality.
+pub(super) fn prepare(
+	config: &Configuration,
+	core: &Core,
+	link: FullGrandpaLink,
+	task_manager: &TaskManager,
+) -> Finality {
+	let authority_set = link.shared_authority_set().clone();
+	let rpc = FinalityDeps {
+		voter_state: SharedVoterState::empty(),
+		authority_set: authority_set.clone(),
+		justifications: link.justification_stream(),
+		proofs: FinalityProofProvider::new_for_service(
+			core.backend.clone(),
+			Some(authority_set.clone()),
+		),
+		sets: Arc::new(VerifierSets::new(core.client.clone(), authority_set)),
+	};
+	task_manager
+		.spawn_handle()
+		.spawn("verifier-sets", None, rpc.sets.clone().follow());
+	task_manager.spawn_essential_handle().spawn(
+		"pow-follow-finality",
+		Some("block-import"),
+		core.block_import.clone().follow_finality(),
+	);
+	let genesis_hash = core.client.info().genesis_hash;
+	let config = sc_consensus_grandpa::Config {
+		gossip_duration: Duration::from_millis(333),
+		justification_generation_period: JUSTIFICATION_PERIOD,
+		name: Some(config.network.node_name.clone()),
+		observer_enabled: false,
+		keystore: config.role.is_authority().then(|| core.keystore.clone()),
+		local_role: config.role,
+		telemetry: core.telemetry.clone(),
+		protocol_name: sc_consensus_grandpa::protocol_standard_name(
+			&genesis_hash,
+			&config.chain_spec,
+		),
+	};
+	Finality { rpc, link, config }
+}
+
+/// Starts the voter, where the network carries votes.
+///
+/// # Errors
+///
+/// Returns the error of the database that GRANDPA keeps its progress in.
+pub(super) fn start(
+	finality: Finality,
+	core: &Core,
+	network: Network,
+	task_manager: &TaskManager,
+) -> Result<(), ServiceError> {
+	let Some(notification_service) = network.votes else {
+		return Ok(());
+	};
+	// A development chain has one miner, so there is no fork to wait for.
+	let behind = if core.is_on_demand() {
+		0
+	} else {
+		VOTE_BEHIND_BEST
+	};
+	let voter = sc_consensus_grandpa::run_grandpa_voter(GrandpaParams {
+		config: finality.config,
+		link: finality.link,
+		network: network.service,
+		sync: Arc::new(network.sync),
+		notification_service,
+		voting_rule: VotingRulesBuilder::new()
+			.add(BeforeBestBlockBy(behind))
+			.build(),
+		prometheus_registry: core.prometheus_registry.clone(),
+		shared_voter_state: finality.rpc.voter_state,
+		telemetry: core.telemetry.clone(),
+		offchain_tx_pool_factory: OffchainTransactionPoolFactory::new(core.pool.clone()),
+	})?;
+	task_manager
+		.spawn_essential_handle()
+		.spawn_blocking("grandpa-voter", None, voter);
+	Ok(())
+}

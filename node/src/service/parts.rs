@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What every command needs: the database, the client, and the queue that checks and imports blocks.
+
+use crate::client::{
+	FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullPool, FullSelectChain,
+};
+use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
+use isthmus_primitives::{params::DifficultyRule, Block};
+use polkadot_sdk::*;
+use sc_client_api::HeaderBackend;
+use sc_consensus::DefaultImportQueue;
+use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
+use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
+use sp_api::{Core as _, ProvideRuntimeApi as _};
+use sp_keystore::KeystorePtr;
+use std::sync::Arc;
+use substrate_prometheus_endpoint::Registry;
+
+/// A justification is kept for every n-th block. With 1, every finished round of votes is kept, so that
+/// any node can say at any later time who verified a block: new peers get the votes with the blocks.
+pub(super) const JUSTIFICATION_PERIOD: u32 = 1;
+
+/// What all stages share. A clone refers to the same node.
+#[derive(Clone)]
+pub struct Core {
+	/// Blocks, state and the runtime.
+	pub client: Arc<FullClient>,
+	/// The database.
+	pub backend: Arc<FullBackend>,
+	/// The node's keys.
+	pub keystore: KeystorePtr,
+	/// Transactions that wait for a block.
+	pub pool: Arc<FullPool>,
+	/// The chain's parameters, and the checks of headers and blocks.
+	pub chain: Arc<FullChain>,
+	/// Fork choice.
+	pub select_chain: FullSelectChain,
+	/// Imports a block whose header was verified.
+	pub block_import: FullImport,
+	pub(super) prometheus_registry: Option<Registry>,
+	pub(super) telemetry: Option<TelemetryHandle>,
+}
+
+/// An opened chain: what the stages share, and what one of them consumes.
+pub struct Parts {
+	/// What all stages share.
+	pub core: Core,
+	/// Ends the tasks that it spawned when it is dropped.
+	pub task_manager: TaskManager,
+	/// Verifies and imports blocks from peers and files.
+	pub import_queue: DefaultImportQueue<Block>,
+	pub(super) grandpa: FullGrandpaLink,
+	pub(super) telemetry: Option<Telemetry>,
+}
+
+impl Parts {
+	/// Opens the database, and writes the genesis block where there is none.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the database, the executor, the chain's parameters or the telemetry worker.
+	pub fn new(config: &Configuration) -> Result<Self, ServiceError> {
+		let worker = telemetry_worker(config)?;
+		let executor = sc_service::new_wasm_executor(&config.executor);
+		let (client, backend, keystore, task_manager) = sc_service::new_full_parts(
+			config,
+			worker.as_ref().map(|(_, telemetry)| telemetry.handle()),
+			executor,
+			vec![],
+		)?;
+		let client: Arc<FullClient> = Arc::new(client);
+		let telemetry = worker.map(|(worker, telemetry)| {
+			task_manager
+				.spawn_handle()
+				.spawn("telemetry", None, worker.run());
+			telemetry
+		});
+
+		let chain = Arc::new(FullChain::new(client.clone()).map_err(application)?);
+		let select_chain = HeaviestChain::new(backend.clone(), chain.clone());
+		let pool = Arc::from(
+			sc_transaction_pool::Builder::new(
+				task_manager.spawn_essential_handle(),
+				client.clone(),
+				config.role.is_authority().into(),
+			)
+			.with_options(config.transaction_pool.clone())
+			.with_prometheus(config.prometheus_registry())
+			.build(),
+		);
+		let (grandpa_import, grandpa) = sc_consensus_grandpa::block_import(
+			client.clone(),
+			JUSTIFICATION_PERIOD,
+			&client,
+			select_chain.clone(),
+			telemetry.as_ref().map(Telemetry::handle),
+		)?;
+		let block_import = PowBlockImport::new(grandpa_import.clone(), select_chain.clone());
+		let import_queue = DefaultImportQueue::new(
+			PowVerifier::new(chain.clone()),
+			Box::new(block_import.clone()),
+			Some(Box::new(grandpa_import)),
+			&task_manager.spawn_essential_handle(),
+			config.prometheus_registry(),
+		);
+		let core = Core {
+			client,
+			backend,
+			keystore: keystore.keystore(),
+			pool,
+			chain,
+			select_chain,
+			block_import,
+			prometheus_registry: config.prometheus_registry().cloned(),
+			telemetry: telemetry.as_ref().map(Telemetry::handle),
+		};
+		Ok(Self {
+			core,
+			task_manager,
+			import_queue,
+			grandpa,
+			telemetry,
+		})
+	}
+}
+
+impl Core {
+	/// Compiles the runtime before the node meets a peer. Otherwise the first block to import would wait for
+	/// that, seconds on a busy machine, while blocks of short forks queue up behind it, and by the time they
+	/// are imported no peer has their parents any more.
+	pub(super) fn compile_runtime(&self) -> sp_blockchain::Result<()> {
+		let best = self.client.info().best_hash;
+		self.client.runtime_api().version(best)?;
+		Ok(())
+	}
+
+	/// Returns whether blocks are made on demand, as on a development chain, which a single node mines.
+	pub(super) fn is_on_demand(&self) -> bool {
+		matches!(
+			self.chain.parameters().difficulty_rule,
+			DifficultyRule::Fixed
+		)
+	}
+}
+
+fn telemetry_worker(
+	config: &Configuration,
+) -> Result<Option<(TelemetryWorker, Telemetry)>, sc_telemetry::Error> {
+	let endpoints = config.telemetry_endpoints.clone();
+	let Some(endpoints) = endpoints.filter(|endpoints| !endpoints.is_empty()) else {
+		return Ok(None);
+	};
+	let worker = TelemetryWorker::new(16)?;
+	let telemetry = worker.handle().new_telemetry(endpoints);
+	Ok(Some((worker, telemetry)))
+}
+
+/// Wraps an error of this project's crates for the service.
+pub(super) fn application(error: impl std::error::Error + Send + Sync + 'static) -> ServiceError {
+	ServiceError::Application(Box::new(error))
+}
