@@ -6,7 +6,6 @@ use isthmus_primitives::{
 	params::ChainParameters,
 	AccountId, Difficulty, Hash,
 };
-use polkadot_sdk::*;
 use scale_info::TypeInfo;
 
 /// A header's fields that later steps need: all that its miner fixed but H_x.

@@ -149,7 +149,7 @@ fn verify(header: &PowHeader, cache: &Cache) -> Result<(), Rejection> {
 }
 
 #[test]
-fn every_bit_of_a_valid_seal_flipped_is_refused() {
+fn every_flipped_bit_of_a_valid_seal_is_rejected() {
 	let (header, cache) = mined();
 	assert_eq!(verify(&header, cache), Ok(()));
 	let mut quick = 0;
