@@ -195,40 +195,7 @@ fn figures_of(
 		let bytes = Count::of(&count.answered_bytes);
 		figures.insert("mib_answered".into(), rounded(mebibytes(bytes)));
 	}
-<<<<<<< HEAD
-	if let Some(log) = &mut log {
-		let lines = log.lines()?;
-		let with = |part: &str| lines.iter().filter(|line| line.contains(part)).count() as u64;
-		figures.insert("log_lines_of_refusals".into(), with("is rejected").into());
-		if kind == Kind::Bytes {
-			count
-				.undecodable
-				.store(with(UNDECODABLE), Ordering::Relaxed);
-			figures.insert("log_lines_of_such_bytes".into(), with(UNDECODABLE).into());
-		}
-	}
-	let wrong = count.wrong(kind, log.is_some());
-	let (attack, title) = kind.names();
-	Ok(Report {
-		attack,
-		title,
-		promise: "the paper is silent on floods; a node must go on",
-		observed: format!(
-			"{sent} messages over {identities} identities in {seconds:.1} s cost the node {cpu:.2} s of \
-			 processor time and {:.0} MiB of memory at the peak; it {}{}",
-			mebibytes(more_memory),
-			if mined { "mined on" } else { "stopped mining" },
-			wrong
-				.as_ref()
-				.map(|wrong| format!(". But {wrong}"))
-				.unwrap_or_default(),
-		),
-		figures,
-		held: mined && more_memory <= MEMORY_ALLOWED && wrong.is_none(),
-	})
-=======
 	figures
->>>>>>> main
 }
 
 /// Counts what was sent, and how the node reacted.

@@ -6,17 +6,17 @@
 //! rules.
 
 use codec::Encode;
-use isthmus_ethash::{final_result, meets, Cache, Dataset, Found, Sizes};
+use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	digest::{seal_hash, uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
 	params::{ChainParameters, EthashSizes},
-	AccountId, BlockNumber, Difficulty, Hash, Header,
+	AccountId, BlockNumber, Hash, Header,
 };
 use isthmus_rules::{self as rules, Parent};
 use isthmus_runtime::{RuntimeCall, UncheckedExtrinsic};
 use polkadot_sdk::{
 	pallet_timestamp,
-	sp_core::storage::StateVersion,
+	sp_core::{storage::StateVersion, U256},
 	sp_runtime::{
 		traits::{BlakeTwo256, Hash as _},
 		Digest, DigestItem, OpaqueExtrinsic,
@@ -165,17 +165,12 @@ impl Miner {
 	///
 	/// # Errors
 	///
-<<<<<<< HEAD
-	/// [`ForgeError::LaterEpoch`] for a block above the first epoch.
-	pub fn search(&self, unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
-=======
 	/// Returns [`ForgeError::LaterEpoch`] for a block after the first epoch.
 	pub fn search(&self, unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
->>>>>>> main
 		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
 			return Err(ForgeError::LaterEpoch(unsealed.number));
 		}
-		let boundary = rules::boundary(difficulty.max(1.into())).to_big_endian();
+		let boundary = boundary(difficulty);
 		let hash = seal_hash(unsealed).0;
 		let never = AtomicBool::new(false);
 		let Found { nonce, output } = self
@@ -201,24 +196,23 @@ impl Miner {
 	}
 }
 
+/// Returns the boundary of a difficulty, of 1 where it is zero.
+fn boundary(difficulty: U256) -> Boundary {
+	Boundary::from_difficulty(difficulty).unwrap_or(Boundary::MAX)
+}
+
 /// Finds a seal with a made-up mix hash whose result is nevertheless within the boundary. It passes the quick
 /// check, which needs no dataset, and costs about `difficulty` Keccak hashes to find.
 ///
 /// # Errors
 ///
-<<<<<<< HEAD
-/// [`ForgeError::NoNonce`].
-pub fn seal_with_false_mix(unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
-	let boundary = rules::boundary(difficulty.max(1.into())).to_big_endian();
-=======
 /// Returns [`ForgeError::NoNonce`] if no nonce fits.
 pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
-	let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
->>>>>>> main
+	let boundary = boundary(difficulty);
 	let hash = seal_hash(unsealed).0;
 	let mix_hash = Hash::repeat_byte(0x33);
 	(0..u64::MAX)
-		.find(|nonce| meets(&final_result(&hash, *nonce, &mix_hash.0), &boundary))
+		.find(|nonce| boundary.is_met_by(&final_result(&hash, *nonce, &mix_hash.0)))
 		.map(|nonce| Seal { mix_hash, nonce })
 		.ok_or(ForgeError::NoNonce)
 }
@@ -227,7 +221,7 @@ pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, 
 mod tests {
 	use super::*;
 	use isthmus_primitives::{digest::PowHeader, params::DifficultyRule};
-	use isthmus_rules::{GotExpected, HeaderError, Rejection, Work};
+	use isthmus_rules::{HeaderError, Rejection, Work};
 
 	fn params() -> ChainParameters {
 		ChainParameters {
@@ -266,10 +260,10 @@ mod tests {
 		let expected = miner.dataset.full(&seal_hash(&unsealed).0, seal.nonce);
 		assert_eq!(
 			check(&params, &with_seal(unsealed, seal), &miner),
-			Err(HeaderError::MixHash(GotExpected {
+			Err(HeaderError::MixHash {
 				got: seal.mix_hash,
 				expected: expected.mix_hash.into()
-			})
+			}
 			.into())
 		);
 	}

@@ -14,7 +14,7 @@ use isthmus_node::{client::FullClient, service::Parts};
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest, POW_ENGINE_ID},
 	params::ChainParameters,
-	AccountId, Hash, Header, TotalDifficulty,
+	AccountId, Hash, Header,
 };
 use isthmus_rules::{self as rules, Parent};
 use polkadot_sdk::*;
@@ -25,6 +25,7 @@ use sp_api::{ApiExt, CallApiAt, CallContext, Core, ProvideRuntimeApi, StorageCha
 use sp_block_builder::BlockBuilder as _;
 use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
+use sp_core::U256;
 use sp_runtime::{
 	generic::DigestItem, transaction_validity::TransactionValidityError, Digest, OpaqueExtrinsic,
 };
@@ -152,13 +153,8 @@ impl Maker {
 	///
 	/// # Errors
 	///
-<<<<<<< HEAD
-	/// The database's.
-	pub fn total_difficulty(&self, hash: Hash) -> Result<TotalDifficulty, MakeError> {
-=======
 	/// Returns the error of the database.
 	pub fn total_difficulty(&self, hash: Hash) -> Result<U256, MakeError> {
->>>>>>> main
 		Ok(self.parts.core.chain.total_difficulty(hash)?)
 	}
 

@@ -45,27 +45,6 @@ pub(super) const CASES: &[Case] = &[
 	Case::refused("two_equal_uncle", "uncle_repeated", "", |stage| {
 		let uncle = uncle(stage, NEAREST, |_| {})?;
 		stage.offer(stage.child().with_uncles(&[uncle.clone(), uncle]))
-<<<<<<< HEAD
-	} },
-	Case { name: "in_chain_uncle_father", expected: Refused("uncle_is_ancestor", ""), make: |stage| names(stage, stage.headers[0].clone()) },
-	Case { name: "in_chain_uncle_grand_pa", expected: Refused("uncle_is_ancestor", ""), make: |stage| names(stage, stage.headers[1].clone()) },
-	Case { name: "in_chain_uncle_great_grand_pa", expected: Refused("uncle_is_ancestor", ""), make: |stage| names(stage, stage.headers[2].clone()) },
-	Case { name: "uncle_is_brother", expected: Refused("uncle_not_kin", ""), make: |stage| names(stage, uncle(stage, 0, |_| {})?) },
-	Case { name: "one_uncle_generation_7", expected: Refused("uncle_not_kin", ""), make: |stage| names(stage, uncle(stage, UNCLE_ANCESTORS, |_| {})?) },
-	Case { name: "unknown_uncle_parent_hash", expected: Refused("uncle_not_kin", ""), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.parent_hash = Hash::repeat_byte(0x77))?) },
-	Case { name: "uncle_diff_too_high", expected: Refused("uncle_header", "the difficulty is"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.difficulty.0 += U256::one())?) },
-	Case { name: "uncle_diff_too_low", expected: Refused("uncle_header", "the difficulty is"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.difficulty.0 -= U256::one())?) },
-	Case { name: "gas_limit_lt_gas_usage_uncle", expected: Refused("uncle_header", "the gas used is"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.gas_used = uncle.pre.gas_limit + 1)?) },
-	Case { name: "uncle_gas_limit_too_high_exact_bound", expected: Refused("uncle_header", "the parent's allows only"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.gas_limit = gas_limit_bounds(uncle.pre.gas_limit).end() + 1)?) },
-	Case { name: "uncle_gas_limit_too_low_exact_bound", expected: Refused("uncle_header", "the parent's allows only"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.gas_limit = gas_limit_bounds(uncle.pre.gas_limit).start() - 1)?) },
-	Case { name: "incorrect_uncle_number_0", expected: Refused("uncle_header", "the number is 0"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.number = 0)?) },
-	Case { name: "incorrect_uncle_number_1", expected: Refused("uncle_header", "the number is 1,"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.number = 1)?) },
-	Case { name: "incorrect_uncle_number_500", expected: Refused("uncle_header", "the number is 500"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.number = 500)?) },
-	Case { name: "incorrect_uncle_timestamp", expected: Refused("uncle_header", "must be above the parent's"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.timestamp -= 1)?) },
-	Case { name: "past_uncle_timestamp", expected: Refused("uncle_header", "must be above the parent's"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.timestamp = 1)?) },
-	Case { name: "uncle_extra_data_33", expected: Refused("uncle_header", "33 bytes"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.extra_data = vec![0x42; 33])?) },
-	Case { name: "uncle_wrong_mix", expected: Refused("uncle_header", "mix hash"), make: |stage| {
-=======
 	}),
 	Case::refused("in_chain_uncle_father", "uncle_is_ancestor", "", |stage| {
 		naming(stage, stage.headers[0].clone())
@@ -163,7 +142,6 @@ pub(super) const CASES: &[Case] = &[
 		bad_uncle(stage, |uncle| uncle.pre.extra_data = vec![0x42; 33])
 	}),
 	Case::refused("uncle_wrong_mix", "uncle_header", "mix hash", |stage| {
->>>>>>> main
 		let draft = stage.child_of(NEAREST);
 		let seal = seal_with_false_mix(&draft.unsealed(), draft.pre.difficulty)?;
 		naming(stage, with_seal(draft.unsealed(), seal))
