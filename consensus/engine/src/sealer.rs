@@ -16,7 +16,7 @@ use crate::{
 use codec::Encode;
 use futures::{channel::mpsc, future::Either, Stream, StreamExt};
 use futures_timer::Delay;
-use isthmus_ethash::{seed_hash, EPOCH_LENGTH};
+use isthmus_ethash::{seed_hash, Boundary, EPOCH_LENGTH};
 use isthmus_primitives::{
 	digest::{Seal, POW_ENGINE_ID},
 	Block, BlockNumber, Difficulty, Hash,
@@ -77,9 +77,9 @@ impl Job {
 		}
 	}
 
-	/// Returns ⌊2^256 / H_d⌋, the greatest result that seals the block, big-endian.
-	pub fn boundary(&self) -> [u8; 32] {
-		isthmus_rules::boundary(self.difficulty).to_big_endian()
+	/// Returns ⌊2^256 / H_d⌋, the greatest result that seals the block.
+	pub fn boundary(&self) -> Boundary {
+		isthmus_rules::boundary(self.difficulty)
 	}
 
 	/// Returns the hash by which miners know the epoch and its dataset. It does not depend on the sizes: a

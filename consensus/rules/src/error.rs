@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The errors of the rules: one variant for each rule, with the value it got and what it expected.
 
+use isthmus_ethash::Boundary;
 use isthmus_primitives::{digest::DigestError, Difficulty, TotalDifficulty};
-use polkadot_sdk::sp_core::{H256, U256};
+use polkadot_sdk::sp_core::H256;
 use thiserror::Error;
 
 /// A value that differs from the one that a rule requires.
@@ -103,12 +104,12 @@ pub enum HeaderError {
 	#[error("the difficulty is {}, but must be {}", .0.got, .0.expected)]
 	Difficulty(GotExpected<Difficulty>),
 	/// n ≤ 2^256 / H_d is violated.
-	#[error("the seal's result is {got:?}, but may be at most {:?}", H256(.boundary.to_big_endian()))]
+	#[error("the seal's result is {got:?}, but may be at most {:?}", H256(.boundary.to_bytes()))]
 	SealAboveBoundary {
 		/// n, the result of the proof of work.
 		got: H256,
-		/// ⌊2^256 / H_d⌋, or the greatest 256-bit number if that is 2^256.
-		boundary: U256,
+		/// ⌊2^256 / H_d⌋.
+		boundary: Boundary,
 	},
 	/// m = H_m is violated. Got is the H_m that the seal claims, expected is the m that Hashimoto gives.
 	#[error("the seal claims the mix hash {:?}, but must have {:?}", .0.got, .0.expected)]

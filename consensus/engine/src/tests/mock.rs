@@ -368,7 +368,7 @@ pub(super) fn find_seal(seal_hash: Hash, difficulty: Difficulty) -> Found {
 		let cache = Cache::new(Sizes::DEVELOPMENT, 0).unwrap();
 		Dataset::generate(&cache, 1, |_| ControlFlow::Continue(())).unwrap()
 	});
-	let boundary = rules::boundary(difficulty.max(1.into())).to_big_endian();
+	let boundary = rules::boundary(difficulty.max(1.into()));
 	dataset
 		.search(
 			&seal_hash.0,

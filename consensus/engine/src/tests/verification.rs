@@ -337,10 +337,10 @@ fn a_made_up_mix_hash_is_rejected() {
 	let chain = chain(parameters());
 	let mut header = Draft::on(&chain, genesis(&chain), 13).unsealed();
 	let seal_hash = isthmus_primitives::digest::seal_hash(&header);
-	let boundary = isthmus_rules::boundary(64.into()).to_big_endian();
+	let boundary = isthmus_rules::boundary(64.into());
 	let mix_hash = (0..=u64::MAX)
 		.map(sp_core::H256::from_low_u64_be)
-		.find(|mix| isthmus_ethash::final_result(&seal_hash.0, 0, &mix.0) <= boundary)
+		.find(|mix| boundary.is_met_by(&isthmus_ethash::final_result(&seal_hash.0, 0, &mix.0)))
 		.unwrap();
 	let seal = Seal { mix_hash, nonce: 0 };
 	header

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a rejection says, and by what name it goes.
 
+use isthmus_ethash::Boundary;
 use isthmus_primitives::{
 	digest::{DigestError, Item},
 	TotalDifficulty,
 };
 use isthmus_rules::{FutureTimestamp, GotExpected, HeaderError, Rejection, RuleError, UncleError};
-use polkadot_sdk::sp_core::{H256, U256};
+use polkadot_sdk::sp_core::H256;
 use std::{collections::HashSet, error::Error};
 
 const A: H256 = H256::repeat_byte(0xaa);
@@ -80,7 +81,7 @@ fn all() -> Vec<(Rejection, &'static str, &'static str)> {
 			"rule difficulty is violated: the difficulty is 1, but must be 2",
 		),
 		(
-			HeaderError::SealAboveBoundary { got: B, boundary: U256::from_big_endian(&A.0) }.into(),
+			HeaderError::SealAboveBoundary { got: B, boundary: Boundary::from_bytes(A.0) }.into(),
 			"seal_above_boundary",
 			"rule seal_above_boundary is violated: the seal's result is b…, but may be at most a…",
 		),

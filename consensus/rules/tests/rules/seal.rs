@@ -3,7 +3,7 @@
 
 use crate::chain::{params, power_of_two, Draft};
 use core::{ops::ControlFlow, sync::atomic::AtomicBool};
-use isthmus_ethash::{Cache, Dataset, Sizes};
+use isthmus_ethash::{Boundary, Cache, Dataset, Sizes};
 use isthmus_primitives::digest::{PowHeader, Seal};
 use isthmus_rules::{
 	validate_mix, validate_seal, validate_seal_quick, validate_work, GotExpected, HeaderError,
@@ -17,12 +17,21 @@ fn hash(number: U256) -> H256 {
 	H256(number.to_big_endian())
 }
 
-/// The boundary of a difficulty that is given as a bare number.
+/// Returns the boundary of a difficulty, both as bare numbers.
 fn boundary(difficulty: U256) -> U256 {
-	isthmus_rules::boundary(difficulty.into())
+	let boundary = isthmus_rules::boundary(difficulty.into());
+	U256::from_big_endian(&boundary.to_bytes())
 }
 
-/// The rule of the result, for a difficulty that is given as a bare number.
+/// Returns the error of a result above a boundary that is given as a bare number.
+fn above(got: H256, boundary: U256) -> HeaderError {
+	HeaderError::SealAboveBoundary {
+		got,
+		boundary: Boundary::from_bytes(boundary.to_big_endian()),
+	}
+}
+
+/// Validates a result, for a difficulty that is given as a bare number.
 fn validate_seal_result(result: H256, difficulty: U256) -> Result<(), HeaderError> {
 	isthmus_rules::validate_seal_result(result, difficulty.into())
 }
@@ -53,7 +62,7 @@ fn the_boundary_itself_seals() {
 		assert_eq!(validate_seal_result(hash(boundary), difficulty), Ok(()));
 		assert_eq!(validate_seal_result(H256::zero(), difficulty), Ok(()));
 		let got = hash(boundary + 1);
-		let error = HeaderError::SealAboveBoundary { got, boundary };
+		let error = above(got, boundary);
 		assert_eq!(validate_seal_result(got, difficulty), Err(error));
 	}
 }
@@ -73,10 +82,7 @@ fn the_result_is_a_big_endian_number() {
 	let mut great = [0; 32];
 	great[0] = 0xff;
 	assert_eq!(validate_seal_result(H256(small), power_of_two(240)), Ok(()));
-	let error = HeaderError::SealAboveBoundary {
-		got: H256(great),
-		boundary: power_of_two(16),
-	};
+	let error = above(H256(great), power_of_two(16));
 	assert_eq!(
 		validate_seal_result(H256(great), power_of_two(240)),
 		Err(error)
@@ -122,7 +128,7 @@ fn mine() -> (PowHeader, Cache) {
 	let cache = Cache::new(Sizes::DEVELOPMENT, 0).expect("a small cache");
 	let dataset =
 		Dataset::generate(&cache, 1, |_| ControlFlow::Continue(())).expect("a small dataset");
-	let boundary = boundary(draft.pre.difficulty.0).to_big_endian();
+	let boundary = isthmus_rules::boundary(draft.pre.difficulty);
 	let found = dataset
 		.search(
 			&unsealed.seal_hash.0,
@@ -213,11 +219,7 @@ fn a_greater_difficulty_than_was_worked_for_is_refused() {
 	header.pre.difficulty = (U256::MAX / result).into();
 	assert_eq!(verify(&header, cache), Ok(()));
 	header.pre.difficulty.0 += U256::one();
-	let boundary = boundary(header.pre.difficulty.0);
-	let error = HeaderError::SealAboveBoundary {
-		got: work.result,
-		boundary,
-	};
+	let error = above(work.result, boundary(header.pre.difficulty.0));
 	assert_eq!(verify(&header, cache), Err(error.into()));
 	assert_eq!(validate_work(&header, &work), Err(error));
 }
