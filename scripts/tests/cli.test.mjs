@@ -274,6 +274,63 @@ describe('errors and their hints', () => {
 	});
 });
 
+test('JSON answers have the keys that scripts read', { timeout }, async () => {
+	const owner = await account('//JsonOwner');
+	const { uri, key } = await account('//JsonReader');
+	random('json', 1000);
+	const ask = ['request', owner.address, '--leaves', '0..1', '--purpose', 'p', ...key];
+	const scope = ['dataset', 'epoch', 'from', 'to'];
+	const block = ['hash', 'number'];
+	// In this order: each command needs those before it. An array is the keys of an object, in their order.
+	for (const [args, keys, inner = {}] of [
+		[['key', 'generate', 'json.key'], ['account', 'encryptionKey']],
+		[['key', 'publish', ...key], ['account', 'block']],
+		[['transfer', uri, '1', ...owner.key], ['amount', 'block', 'from', 'to']],
+		[['register', 'JSON', ...owner.key], ['block', 'producer']],
+		[['dataset', 'create', 'json', ...owner.key], ['block', 'dataset']],
+		[['dataset', 'policy', '0', '--longest-term', '100', ...owner.key], ['block']],
+		[['list', 'datasets', ...owner.key], ['dataset', 'epoch', 'grants', 'leaves', 'name', 'policy', 'requests'],
+			{ policy: ['longestRange', 'longestTerm', 'price', 'words'] }],
+		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'resumed']],
+		[['list', 'records', ...owner.key],
+			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name']],
+		[ask, ['block', 'request']],
+		[['requests', ...owner.key],
+			['consumer', 'offer', 'owner', 'purpose', 'request', 'scope', 'term', 'validUntil', 'verdict'], { scope }],
+		[['authorize', '--to', uri, '--leaves', '0..1', ...owner.key],
+			['block', 'expiry', 'grant', 'grantee', 'paid', 'scope', 'until'], { scope }],
+		[['list', 'received', ...key],
+			['expiry', 'grant', 'grantee', 'owner', 'paidUntil', 'scope', 'state', 'until'], { scope }],
+		[['fetch', owner.address, 'json', '-o', 'json.out', ...key], ['bytes', 'files', 'output']],
+		[['balance', uri], ['account', 'free', 'held']],
+		[['status'], ['best', 'chain', 'finalized', 'genesis', 'node', 'peers', 'syncing'], { best: block, finalized: block }],
+		[['trace', 'dataset', owner.address, '0'], ['block', 'dataset', 'event', 'name', 'owner', 'transaction']],
+		[['dataset', 'epoch', '0', ...owner.key], ['block', 'dataset', 'epoch']],
+		[['remove', 'json', ...owner.key], ['block', 'files', 'key']],
+		[['dataset', 'free', '0', ...owner.key], ['block', 'freed', 'wait']],
+		[['dataset', 'policy', '0', '--clear', ...owner.key], ['block']],
+		[['dataset', 'create', 'more', ...owner.key], ['block', 'dataset']],
+		[['dataset', 'remove', '1', ...owner.key], ['block']],
+		[['key', 'withdraw', ...key], ['account', 'block']],
+	]) {
+		const [answer] = await ok(...args);
+		assert.deepEqual(Object.keys(answer), keys, `isthmus ${args.join(' ')}`);
+		for (const [name, keys] of Object.entries(inner)) {
+			assert.deepEqual(Object.keys(answer[name]), keys, `${name} of isthmus ${args.join(' ')}`);
+		}
+	}
+	const [{ request }] = await ok('requests', '--mine', ...key);
+	const cancelled = await ok('request', '--cancel', String(request), ...key);
+	assert.deepEqual(Object.keys(cancelled[0]), ['block', 'openUntil', 'request']);
+	const [{ request: again }] = await ok(...ask);
+	const rejected = await ok('reject', String(again), ...owner.key);
+	assert.deepEqual(Object.keys(rejected[0]), ['block', 'request']);
+	const [{ grant }] = await ok('list', 'given', ...owner.key);
+	const revoked = await ok('revoke', String(grant), ...owner.key);
+	assert.deepEqual(Object.keys(revoked[0]), ['block', 'epoch', 'grant', 'left', 'overtaken', 'renewed', 'skipped']);
+	assert.deepEqual(Object.keys(await refused(REFUSED, 'dataset', 'epoch', '9', ...owner.key)), ['code', 'error', 'hint']);
+});
+
 test('the story, from a key to a trace', { timeout }, async () => {
 	const school = ['--key', 'school.key'];
 	const company = await account('//Company');

@@ -48,9 +48,9 @@ enum What {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
-	arrived: u64,
+	arrived: u32,
 	bytes: u64,
-	chunks: u64,
+	chunks: u32,
 	dataset: DatasetId,
 	epoch: Epoch,
 	first_block: BlockNumber,
