@@ -470,7 +470,7 @@ async fn removal(
 		if let LeafUse::Record(key) = by {
 			let name = Key(key);
 			return Err(in_use(dataset, &format!("the record {name}"))
-				.hint(format!("isthmus remove {name}")));
+				.hint(format!("remove it first: isthmus remove {name}")));
 		}
 		calls.push(client.free_leaf(dataset, epoch, leaf).await?);
 	}
@@ -484,9 +484,8 @@ pub(crate) async fn only(context: &Context, owner: &AccountId) -> Result<Dataset
 	let datasets = every(|after| best.datasets(owner, after)).await?;
 	match &datasets[..] {
 		[only] => Ok(only.id),
-		[] => {
-			Err(Error::usage(format!("{owner} has no dataset")).hint("isthmus dataset create NAME"))
-		}
+		[] => Err(Error::usage(format!("{owner} has no dataset"))
+			.hint("create one: isthmus dataset create NAME")),
 		_ => Err(
 			Error::usage(format!("{owner} has several datasets: pass --dataset"))
 				.hint(format!("list them: isthmus list datasets --owner {owner}")),

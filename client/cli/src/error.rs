@@ -213,12 +213,12 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Upload(UploadError::AlreadyStored(_)) => (Kind::Refused, Some(OTHER_NAME)),
 		Upload(UploadError::EpochOver { .. }) => (
 			Kind::Refused,
-			Some("isthmus remove NAME, then store it again"),
+			Some("remove the record and store it again: isthmus remove NAME"),
 		),
 		Query(_) | NotIncluded(_) | Rpc { .. } | Upload(_) => (Kind::Refused, None),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Failed, Some(PUBLISH)),
-		NoFreeLeaf { .. } => (Kind::Failed, Some("isthmus dataset epoch NUMBER")),
+		NoFreeLeaf { .. } => (Kind::Failed, Some("start a new epoch: isthmus dataset epoch NUMBER")),
 		NoSuchGrant { .. } => (Kind::Failed, Some("list the grants: isthmus list given")),
 		NoSuchDataset { .. } => (Kind::Failed, Some("list the datasets: isthmus list datasets")),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
@@ -233,7 +233,7 @@ const PUBLISH: &str = "the reader has to run: isthmus key publish";
 fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 	use PalletError::*;
 	Some(match error {
-		NotRegistered => "isthmus register --kind school NAME",
+		NotRegistered => "register first: isthmus register --kind school NAME",
 		NoEncryptionKey => PUBLISH,
 		UnknownDataset => "list the datasets: isthmus list datasets",
 		UnknownRequest => {

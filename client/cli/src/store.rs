@@ -160,7 +160,7 @@ async fn place(
 	if best.producer(owner).await?.is_none() {
 		return Err(
 			Error::usage(format!("{owner} is not registered as a producer"))
-				.hint("isthmus register --kind school NAME"),
+				.hint("register first: isthmus register --kind school NAME"),
 		);
 	}
 	let dataset = match opts.dataset {
