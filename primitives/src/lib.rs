@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+pub mod amount;
 pub mod api;
 pub mod digest;
 pub mod inherents;

@@ -5,10 +5,7 @@ use crate::{
 	error::Error,
 	types::{Balance, RecordKey, Shown},
 };
-use isthmus_primitives::UNIT;
-
-/// Decimals of an amount in IST: 10^12 of the smallest unit are one IST.
-const DECIMALS: usize = 12;
+use isthmus_primitives::amount::Ist;
 
 /// Makes a record's key from a name of at most 32 bytes: the name's bytes, and zeros after them. The name
 /// is public.
@@ -55,17 +52,13 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 /// Returns an amount in IST, without trailing zeros: `0.25 IST`.
 pub fn ist(amount: Balance) -> String {
-	let (whole, decimals) = (amount / UNIT, amount % UNIT);
-	let decimals = format!("{decimals:0DECIMALS$}");
-	match decimals.trim_end_matches('0') {
-		"" => format!("{whole} IST"),
-		decimals => format!("{whole}.{decimals} IST"),
-	}
+	Ist(amount).to_string()
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use isthmus_primitives::UNIT;
 
 	#[test]
 	fn amounts_are_shown_in_ist() {
