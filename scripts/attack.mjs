@@ -1,5 +1,7 @@
-// Attacks a chain of this machine in every way that docs/security.md tells of, and writes what came of it.
-// scripts/attack builds what this needs and runs it.
+// SPDX-License-Identifier: Apache-2.0
+
+// Attacks a chain on this machine in every way that docs/security.md describes, and writes the outcomes.
+// scripts/attack builds the programs and runs this.
 
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,7 +26,7 @@ const { values: options } = parseArgs({
 const root = fileURLToPath(new URL('..', import.meta.url));
 const page = join(root, 'docs/security.md');
 const images = join(root, 'docs/images');
-/** Every outcome of the last whole run, a JSON object a line. */
+/** Every outcome of the last full run, one JSON object per line. */
 const record = join(root, 'docs/attacks.jsonl');
 
 const folder = mkdtempSync(join(tmpdir(), 'isthmus-attack-'));
@@ -33,7 +35,7 @@ process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const { outcomes, failed } = options.from
 	? { outcomes: parseOutcomes(readFileSync(options.from, 'utf8')), failed: [] }
 	: await carryOut([
-			['attacks on shared data', (tell) => attackData(folder, tell)],
+			['attacks on shared data', (report) => attackData(folder, report)],
 			...blockAttacks(folder, { seed: options.seed, short: options.short }),
 		]);
 const version = execFileSync(program('isthmus-node'), ['--version'], { encoding: 'utf8' }).trim();
@@ -41,11 +43,11 @@ const written = report(outcomes, { version, date: new Date().toISOString().slice
 console.log(written);
 if (options.write && failed.length === 0) await write();
 if (!outcomes.every(({ held }) => held)) {
-	console.error('Not every defence held: see "Not held" above.');
+	console.error('Some defences did not hold: see "Not held" above.');
 	process.exitCode = 1;
 }
 if (failed.length > 0) {
-	console.error(`Not carried out, so that nothing is known and nothing was written: ${failed.join(', ')}.`);
+	console.error(`Not carried out, so the report is incomplete and was not written: ${failed.join(', ')}.`);
 	process.exitCode = 2;
 }
 
@@ -68,6 +70,7 @@ async function write() {
 	console.error(`written: ${[page, record, images].map((path) => path.slice(root.length)).join(', ')}`);
 }
 
+/** Runs `isthmus risk`. */
 async function risk(...args) {
 	return new Promise((resolve, reject) => {
 		execFile(program('isthmus'), ['risk', ...args], (error) => (error ? reject(error) : resolve()));

@@ -153,7 +153,7 @@ function scriptArrows() {
 	for (const [path, text] of sources) {
 		if (!path.endsWith(".mjs") || isTest(path)) continue;
 		const targets = new Map();
-		for (const [, target] of code(text).matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)) {
+		for (const [, target] of code(text).matchAll(/(?:from|import)\s*\(?\s*["'](\.[^"']+)["']/g)) {
 			const there = normalize(join(dirname(path), target));
 			if (sources.has(there) && there !== path) targets.set(there, target);
 		}

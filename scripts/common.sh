@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the other scripts: where things are, and which Rust toolchain builds the project.
+# Sourced by the other scripts: paths, versions, and the choice of the Rust toolchain.
 # It changes nothing on the machine.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -8,17 +8,17 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/isth
 # shellcheck disable=SC2034 # for the scripts that source this
 NODE_BINARY=$CARGO_TARGET_DIR/release/isthmus-node
 WASM_TARGET=wasm32v1-none
-# The least version of rustc, and of Node.js, that the project builds and runs with.
+# The oldest versions of rustc and Node.js with which the project builds and runs.
 RUST_MINIMUM=1.95.0
 NODEJS_MINIMUM=18.19.0
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
-# at_least A B: whether version A is B or newer.
+# at_least A B: succeeds if version A is B or newer.
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
 
-# usable_rustc PATH_PREFIX: whether the rustc found with this in front of PATH is new enough and has
+# usable_rustc PATH_PREFIX: succeeds if the rustc found with this in front of PATH is new enough and has
 # the standard library for the runtime's Wasm.
 usable_rustc() {
 	local path=${1:+$1:}$PATH version sysroot
@@ -36,7 +36,7 @@ choose_rust() {
 	return 1
 }
 
-# usable_nodejs: whether Node.js is there and new enough.
+# usable_nodejs: succeeds if Node.js is installed and new enough.
 usable_nodejs() {
 	local version
 	version=$(node --version 2>/dev/null) && at_least "${version#v}" "$NODEJS_MINIMUM" && command -v npm >/dev/null

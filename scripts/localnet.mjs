@@ -1,4 +1,6 @@
-// The command `scripts/localnet`: a network of nodes on this machine that goes on until it is stopped.
+// SPDX-License-Identifier: Apache-2.0
+
+// The command `scripts/localnet`: a network of nodes on this machine that runs until it is stopped.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -6,18 +8,18 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePort, LocalNode } from './lib/node.mjs';
 import { Rpc, until } from './lib/rpc.mjs';
-import { giveKeys, identities, writeSpec } from './lib/spec.mjs';
+import { installKeys, identities, writeSpec } from './lib/spec.mjs';
 
-/** How many nodes there are unless said otherwise. */
+/** The default number of nodes. */
 const NODES = 4;
-/** The most nodes of one network: each holds some 150 MB of memory. */
-const MOST_NODES = 16;
-/** What each node's miner may try, in hashes a second: four find a block every 3 to 4 seconds at first. */
+/** The most nodes of one network: each needs about 150 MB of memory. */
+const MAX_NODES = 16;
+/** The hash rate limit of each node, in hashes a second: four nodes find a block every 3 to 4 seconds at first. */
 const HASH_RATE = 40_000;
-/** The ports that are tried first: the node's own defaults, and those after them. */
+/** The first ports to try: the node's defaults. */
 const FIRST_RPC_PORT = 9944;
 const FIRST_PEER_PORT = 30333;
-/** How long a node may take to end when it is asked to, in milliseconds. */
+/** How long a node may take to exit when it is asked to, in milliseconds. */
 const STOP_TIMEOUT = 15_000;
 
 const FOLDER = join(
@@ -29,24 +31,25 @@ const FOLDER = join(
 const HELP = `Usage: scripts/localnet start [NODES] [--hash-rate LIMIT] [--dir DIR]
        scripts/localnet status|stop|clean [--dir DIR]
 
-A network on this machine: ${NODES} nodes unless another number is given (up to ${MOST_NODES}), each of which mines and
+Runs a network on this machine: ${NODES} nodes unless you give another number (at most ${MAX_NODES}). Each mines and
 verifies. The keys of their accounts (//Alice, //Bob, ...) are public: such a chain gives no security.
 
-  start    make the chain and start its nodes; after \`stop\`, start them again where they were
-  status   what each node has: best and final block, peers, hash rate
-  stop     end the nodes; their data stays
-  clean    end the nodes, and remove what they wrote
+  start    create the chain and start its nodes; after \`stop\`, start them again with their data
+  status   show each node's best and finalized block, peers and hash rate
+  stop     stop the nodes and keep their data
+  clean    stop the nodes and remove their files
 
-  --hash-rate LIMIT   how many hashes a second each node may try (${HASH_RATE})
-  --dir DIR           where chain, data and logs are (${FOLDER})
+  --hash-rate LIMIT   limit of each node, in hashes a second (${HASH_RATE})
+  --dir DIR           folder of the chain, data and logs (${FOLDER})
+  -h, --help          print this help
 
 Example: scripts/localnet start && scripts/localnet status
 `;
 
-/** A sentence for the person at the terminal, without a trace. */
-class Refused extends Error {}
+/** An error that is printed as one sentence, without a stack trace. */
+class UsageError extends Error {}
 
-/** What was started where: a file in the network's folder. */
+/** The network's nodes, kept in a file in its folder. */
 class State {
 	constructor(folder) {
 		this.folder = resolve(folder);
@@ -58,9 +61,9 @@ class State {
 		return join(this.folder, 'chain.json');
 	}
 
-	/** The nodes' entries. */
+	/** Returns the nodes' entries; fails if there is no network. */
 	required() {
-		if (!this.nodes) throw new Refused(`there is no network in ${this.folder}: scripts/localnet start makes one`);
+		if (!this.nodes) throw new UsageError(`there is no network in ${this.folder}: create one with scripts/localnet start`);
 		return this.nodes;
 	}
 
@@ -69,8 +72,8 @@ class State {
 	}
 }
 
-/** Whether a node's process lives. Its id may have gone to another one: the command line tells. */
-function lives({ pid, basePath }) {
+/** Returns whether a node is running. Its process id may have been reused, so its command line is checked too. */
+function isRunning({ pid, basePath }) {
 	if (!pid) return false;
 	try {
 		process.kill(pid, 0);
@@ -81,16 +84,16 @@ function lives({ pid, basePath }) {
 	return !existsSync(commandLine) || readFileSync(commandLine, 'utf8').split('\0').includes(basePath);
 }
 
-/** Makes the chain and the nodes' keys. */
+/** Creates the chain and the nodes' keys. */
 async function create(state, count) {
 	mkdirSync(state.folder, { recursive: true });
-	const who = identities(count);
+	const verifiers = identities(count);
 	const parameters = { genesisTimestamp: Math.floor(Date.now() / 1000) };
-	await writeSpec(state.folder, { verifiers: who, parameters });
+	await writeSpec(state.folder, { verifiers, parameters });
 	state.nodes = await Promise.all(
-		who.map(async (identity) => {
+		verifiers.map(async (identity) => {
 			const basePath = join(state.folder, identity.name.toLowerCase());
-			const peerId = await giveKeys(state.spec, basePath, identity);
+			const peerId = await installKeys(state.spec, basePath, identity);
 			return { name: identity.name, account: identity.account, basePath, peerId };
 		}),
 	);
@@ -105,12 +108,12 @@ async function start(state, { count, hashRate }) {
 	if (!state.nodes) await create(state, count ?? NODES);
 	const { nodes } = state;
 	if (count && count !== nodes.length) {
-		throw new Refused(
+		throw new UsageError(
 			`the network in ${state.folder} has ${nodes.length} nodes: leave the number out, or give another --dir`,
 		);
 	}
-	// A port that somebody took meanwhile is replaced, before anybody is told of it.
-	const down = nodes.filter((node) => !lives(node));
+	// Replace ports that another program has taken, before the nodes are given one another's addresses.
+	const down = nodes.filter((node) => !isRunning(node));
 	for (const node of down) {
 		node.port = await freePort(node.port);
 		node.peerPort = await freePort(node.peerPort);
@@ -135,7 +138,7 @@ async function start(state, { count, hashRate }) {
 		}),
 	);
 	state.save();
-	// Until here a failure, or Ctrl-C, ends what was started.
+	// Up to here a failure or Ctrl-C kills the nodes that were started.
 	for (const local of started) local.release();
 	await status(state);
 	const [first] = nodes;
@@ -154,7 +157,7 @@ function address({ peerId, peerPort }) {
 
 async function status(state) {
 	const rows = await Promise.all(state.required().map(row));
-	const table = [['node', 'best', 'final', 'peers', 'hashes/s', 'RPC', 'process'], ...rows];
+	const table = [['node', 'best', 'finalized', 'peers', 'hashes/s', 'RPC', 'process'], ...rows];
 	const widths = table[0].map((_, column) => Math.max(...table.map((cells) => cells[column].length)));
 	for (const cells of table) {
 		const line = cells.map((cell, column) => cell.padEnd(widths[column])).join('  ');
@@ -162,21 +165,21 @@ async function status(state) {
 	}
 }
 
-/** What a node says of itself. */
+/** Returns a node's row of the table. */
 async function row(node) {
 	const { name, pid, port } = node;
 	const url = `ws://127.0.0.1:${port}`;
-	if (!lives(node)) return [name, '-', '-', '-', '-', url, 'stopped'];
+	if (!isRunning(node)) return [name, '-', '-', '-', '-', url, 'stopped'];
 	let rpc;
 	try {
 		rpc = await Rpc.connect(url);
-		const [best, final, health, hashRate] = await Promise.all([
+		const [best, finalized, health, hashRate] = await Promise.all([
 			rpc.best(),
 			rpc.finalized(),
 			rpc.call('system_health'),
 			rpc.call('eth_hashrate'),
 		]);
-		const figures = [best.number, final.number, health.peers, Number(hashRate)];
+		const figures = [best.number, finalized.number, health.peers, Number(hashRate)];
 		return [name, ...figures.map(String), url, String(pid)];
 	} catch (error) {
 		return [name, '-', '-', '-', '-', url, `${pid}, does not answer: ${error.message}`];
@@ -186,23 +189,23 @@ async function row(node) {
 }
 
 async function stop(state) {
-	const running = state.required().filter(lives);
+	const running = state.required().filter(isRunning);
 	for (const { pid } of running) process.kill(pid, 'SIGTERM');
 	await Promise.all(
 		running.map(async (node) => {
-			const ended = () => !lives(node);
-			await until(`${node.name} ends`, ended, STOP_TIMEOUT).catch(() => process.kill(node.pid, 'SIGKILL'));
+			const ended = () => !isRunning(node);
+			await until(`${node.name} exits`, ended, STOP_TIMEOUT).catch(() => process.kill(node.pid, 'SIGKILL'));
 			await until(`${node.name} is gone`, ended, STOP_TIMEOUT);
 		}),
 	);
 	for (const node of state.nodes) delete node.pid;
 	state.save();
-	process.stderr.write(`stopped: ${running.map(({ name }) => name).join(', ') || 'nothing ran'}\n`);
+	process.stderr.write(`stopped: ${running.map(({ name }) => name).join(', ') || 'nothing was running'}\n`);
 }
 
 async function clean(state) {
 	await stop(state);
-	// Only what `start` made: DIR may hold more.
+	// Only what `start` created: DIR may contain other files.
 	for (const { basePath } of state.nodes) rmSync(basePath, { recursive: true, force: true, maxRetries: 5 });
 	for (const file of ['chain.json', 'chain.plain.json', 'localnet.json']) {
 		rmSync(join(state.folder, file), { force: true });
@@ -210,11 +213,11 @@ async function clean(state) {
 	process.stderr.write(`removed: the network in ${state.folder}\n`);
 }
 
-/** A whole number from 1 on. */
+/** Parses a whole number from 1 to `most`. */
 function whole(text, what, most) {
 	const number = Number(text);
 	if (/^\d+$/.test(text) && number >= 1 && number <= most) return number;
-	throw new Refused(`${what} is a whole number from 1 to ${most}, and not "${text}"`);
+	throw new UsageError(`${what} must be a whole number from 1 to ${most}, not "${text}"`);
 }
 
 async function main() {
@@ -229,7 +232,7 @@ async function main() {
 			},
 		});
 	} catch (error) {
-		throw new Refused(`${error.message} (see scripts/localnet --help)`);
+		throw new UsageError(`${error.message} (see scripts/localnet --help)`);
 	}
 	const { positionals, values } = parsed;
 	if (values.help) return process.stdout.write(HELP);
@@ -238,16 +241,16 @@ async function main() {
 	const commands = {
 		start: () =>
 			start(state, {
-				count: count === undefined ? undefined : whole(count, 'the number of nodes', MOST_NODES),
+				count: count === undefined ? undefined : whole(count, 'the number of nodes', MAX_NODES),
 				hashRate: whole(values['hash-rate'], '--hash-rate', Number.MAX_SAFE_INTEGER),
 			}),
 		status: () => status(state),
 		stop: () => stop(state),
 		clean: () => clean(state),
 	};
-	const superfluous = command === 'start' ? more : [count, ...more].filter((word) => word !== undefined);
-	if (!Object.hasOwn(commands, command ?? '') || superfluous.length > 0) {
-		throw new Refused(`say start [NODES], status, stop or clean (see scripts/localnet --help)`);
+	const extra = command === 'start' ? more : [count, ...more].filter((word) => word !== undefined);
+	if (!Object.hasOwn(commands, command ?? '') || extra.length > 0) {
+		throw new UsageError('expected start [NODES], status, stop or clean (see scripts/localnet --help)');
 	}
 	await commands[command]();
 }
@@ -255,6 +258,6 @@ async function main() {
 try {
 	await main();
 } catch (error) {
-	process.stderr.write(`error: ${error instanceof Refused ? error.message : error.stack}\n`);
+	process.stderr.write(`error: ${error instanceof UsageError ? error.message : error.stack}\n`);
 	process.exitCode = 1;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { MasterSecret } from '../lib/envelope.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
@@ -12,7 +13,7 @@ const place = { dataset, epoch: 0, leaf: 0, key: recordKey('students/2025-01') }
 const plaintext = new TextEncoder().encode('month,student,mark\n2025-01,S0001,64\n');
 const stored = await client.store(school, master, place, plaintext);
 await client.finalized(stored);
-console.log(`stored in block ${stored.block}, which is final`);
+console.log(`stored in block ${stored.block}, which is finalized`);
 
 const read = await client.readOwn(school, master, place.key);
 console.log(`read back:\n${new TextDecoder().decode(read)}`);

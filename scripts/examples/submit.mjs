@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 
 const provider = new WsProvider(process.argv[2] ?? 'ws://127.0.0.1:9944');
@@ -8,8 +9,8 @@ const call = api.tx.dataSharing.register('School', 'A school of my own');
 await new Promise((resolve, reject) => {
 	call.signAndSend(signer, { nonce: -1 }, (result) => {
 		const { blockNumber, dispatchError, events, status } = result;
-		if (result.isError) reject(new Error(`not taken into a block: ${status.type}`));
-		if (!status.isFinalized) return; // a block may give way to another until it is final
+		if (result.isError) reject(new Error(`not included in a block: ${status.type}`));
+		if (!status.isFinalized) return; // a block may be reverted until it is finalized
 		if (dispatchError?.isModule) {
 			const { name, docs } = api.registry.findMetaError(dispatchError.asModule);
 			console.log(`refused: ${name}: ${docs.join(' ').trim()}`);

@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 import { WsProvider } from '@polkadot/api';
 import { CallRefused, Client } from '../lib/sharing.mjs';
 
 const [command, secret, ...rest] = process.argv.slice(2);
 const changes = ['admit', 'remove'];
-const whom = changes.includes(command) ? rest.shift() : undefined;
+const account = changes.includes(command) ? rest.shift() : undefined;
 const [url = 'ws://127.0.0.1:9944'] = rest;
-if (!secret || (whom === undefined && !['apply', 'leave'].includes(command))) {
+if (!secret || (account === undefined && !['apply', 'leave'].includes(command))) {
 	console.error(
 		'usage: verifier.mjs apply|leave SECRET [URL]\n       verifier.mjs admit|remove SECRET ACCOUNT [URL]',
 	);
@@ -17,7 +18,7 @@ const { query, registry, tx } = client.api;
 const signer = client.account(secret);
 const verifiersChange = (event) => event.section === 'verifiers' && event.data.names?.includes('session');
 
-/** The node at `url`, which is the applicant's own, makes the key that it will vote with. */
+/** Applies with a vote key that the node at `url`, the applicant's own, generates. */
 async function apply() {
 	const node = new WsProvider(url);
 	await node.isReady;
@@ -29,9 +30,9 @@ async function apply() {
 	console.log(`applied in block ${applied.block}; more than half of the verifiers have to admit ${signer.address}`);
 }
 
-/** Proposes the change unless somebody has, votes for it, and closes the motion if that was the vote it took. */
+/** Proposes the change if no one has, votes for it, and closes the motion if that was the last vote it needed. */
 async function agree() {
-	const call = tx.verifiers[command](whom);
+	const call = tx.verifiers[command](account);
 	const length = call.method.encodedLength;
 	const hash = registry.hash(call.method.toU8a());
 	const threshold = Math.floor((await query.council.members()).length / 2) + 1;
@@ -39,20 +40,20 @@ async function agree() {
 	if (motion.isNone) {
 		const proposed = await client.submit(signer, tx.council.propose(threshold, call, length));
 		console.log(`proposed in block ${proposed.block}`);
-		if (threshold === 1) return report(proposed); // one of one: it was done at once
+		if (threshold === 1) return report(proposed); // one vote is enough: it was executed at once
 		motion = await query.council.voting(hash);
 	}
 	const { index } = motion.unwrap();
 	const voted = await client.submit(signer, tx.council.vote(hash, index, true));
 	const { yes } = voted.event('council', 'Voted');
-	console.log(`${yes} of the ${threshold} votes that it takes`);
+	console.log(`${yes} of the ${threshold} votes that it needs`);
 	if (yes.toNumber() < threshold) return;
 	const { weight } = await call.paymentInfo(signer.address);
-	// The chain counts four bytes more, of how it keeps the motion.
+	// The chain counts four more bytes, because of how it stores the motion.
 	report(await client.submit(signer, tx.council.close(hash, index, weight, length + 4)));
 }
 
-/** What came of a call that changes the verifiers: a motion may be carried, and yet be refused. */
+/** Prints the result of a call that changes the verifiers: a motion may be carried and its call still be refused. */
 function report(receipt) {
 	const executed = receipt.events.find(({ method, section }) => section === 'council' && method === 'Executed');
 	if (executed?.data.result.isErr) throw client.refusal(executed.data.result.asErr);

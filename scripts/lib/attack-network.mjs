@@ -1,4 +1,6 @@
-// Attacks on a chain's blocks: nodes are started for them here, and isthmus-adversary carries them out.
+// SPDX-License-Identifier: Apache-2.0
+
+// Attacks on a chain's blocks: starts nodes for them, and has isthmus-adversary carry them out.
 
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,18 +9,18 @@ import { MasterSecret } from './envelope.mjs';
 import { LocalNode } from './node.mjs';
 import { Rpc, until } from './rpc.mjs';
 import { Client, recordKey } from './sharing.mjs';
-import { giveKeys, identities, writeSpec } from './spec.mjs';
+import { installKeys, identities, writeSpec } from './spec.mjs';
 
-/** The forged blocks need so many true ones: uncles of the seventh generation are among them. */
+/** How many honest blocks the forged ones need: uncles of the seventh generation are among them. */
 const BLOCKS = 9;
-/** A chain whose blocks all weigh the same, so that the longer fork is the heavier one, and are made at once. */
+/** A chain whose blocks all have the same small difficulty: the longer fork is the heavier, and mining is instant. */
 const FIXED = {
 	ethash: 'development',
 	difficultyRule: 'fixed',
 	minimumDifficulty: '0x400',
 	genesisDifficulty: '0x400',
 };
-/** Races by q, z and how many, without finality and with it; and how many blocks are mined selfishly. */
+/** Races as q, z and trials, without finality and with it; and for selfish mining q and the number of blocks. */
 const WHOLE = {
 	races: [
 		[0.1, 1, 250],
@@ -40,12 +42,12 @@ const SHORT = {
 	selfish: [0.4, 60],
 	flood: { messages: 500, seconds: 4 },
 };
-/** The values that blocks are asked for with, and their bytes. */
+/** Number and size of the stored values that make block requests expensive. */
 const [BULK_VALUES, BULK_BYTES] = [9, 1024 * 1024];
-/** After how many milliseconds an attack is taken to hang. */
+/** How long an attack may take, in milliseconds. */
 const TIMEOUT = 600_000;
 
-/** A node that mines a block a second, tells why it leaves blocks aside, and finalizes none. */
+/** Starts a node that mines a block a second, logs why it ignores blocks, and finalizes none. */
 async function victim() {
 	const args = ['--dev', '--no-grandpa', '--heartbeat', '1', '-lpow=debug', '--disable-log-color'];
 	const node = await LocalNode.start({ args });
@@ -58,20 +60,20 @@ async function victim() {
 	return node;
 }
 
-/** Blocks that break one rule each, from a peer. The program prints a line a case, and the outcome is theirs. */
-async function forgedBlocks(folder, tell) {
+/** Offers blocks that break one rule each. The program prints a line for each case; together they are one outcome. */
+async function forgedBlocks(folder, report) {
 	const node = await victim();
 	const chain = ['--chain', 'dev', '--base-path', mkdtempSync(join(folder, 'maker-'))];
 	try {
 		const attack = ['refuse', '--rpc', node.url, '--log', node.logPath, '--mines', ...chain];
 		const lines = await adversary(attack, TIMEOUT);
-		tell(forgedOutcome(lines.filter((line) => line.case !== undefined)));
+		report(forgedOutcome(lines.filter((line) => line.case !== undefined)));
 	} finally {
 		await node.stop();
 	}
 }
 
-/** The outcome of all the cases, each `{case, rule, logged, disconnected, held}`. */
+/** Combines the cases, each `{case, rule, logged, disconnected, held}`, into one outcome. */
 export function forgedOutcome(cases) {
 	const wrong = cases.filter(({ held }) => !held).map((one) => one.case.replaceAll('_', ' '));
 	const named = cases.filter(({ rule }) => rule !== undefined);
@@ -81,27 +83,27 @@ export function forgedOutcome(cases) {
 		title: 'Forged blocks, each breaking one rule',
 		promise: 'Blocks are linked only if they pass Algorithm 2; a bad node is rejected (III.B, IV.A).',
 		observed: held
-			? 'Every one is refused, the log names the rule, and the peer is parted with where it is at fault; the node'
-				+ ' goes on mining. A block from the future is left aside, and blames nobody; where sync fetches one, the'
+			? 'Every block is refused, the log names the rule, and a peer that is at fault is disconnected; the node'
+				+ ' keeps mining. A block from the future is ignored without penalising its peer; if sync fetches one, the'
 				+ ' honest blocks behind it do not wait.'
-			: `The node did not do what it must with: ${wrong.join(', ') || 'anything, as nothing was offered'}.`,
+			: `The node did not handle as it must: ${wrong.join(', ') || 'anything, as nothing was offered'}.`,
 		figures: {
 			blocks: cases.length,
 			refused_by_the_name_of_a_rule: named.length,
 			rules: new Set(named.map(({ rule }) => rule)).size,
-			peers_parted_with: cases.filter(({ disconnected }) => disconnected).length,
+			peers_disconnected: cases.filter(({ disconnected }) => disconnected).length,
 		},
 		held,
 	};
 }
 
-/** Runs isthmus-adversary, and tells the outcomes that it prints. */
-async function told(tell, args) {
-	const outcomes = await adversary(args, TIMEOUT, tell);
-	if (outcomes.length === 0) throw new NotCarriedOut(`isthmus-adversary ${args[0]} told no outcome`);
+/** Runs isthmus-adversary, and reports the outcomes that it prints. */
+async function runAndReport(report, args) {
+	const outcomes = await adversary(args, TIMEOUT, report);
+	if (outcomes.length === 0) throw new NotCarriedOut(`isthmus-adversary ${args[0]} reported no outcome`);
 }
 
-/** Stores large values, so that the node's blocks are worth asking for: more than one answer to a peer holds. */
+/** Stores large values, so that block requests are expensive: together they exceed one response to a peer. */
 export async function storeBulk(url) {
 	const client = await Client.connect(url);
 	try {
@@ -113,27 +115,27 @@ export async function storeBulk(url) {
 		};
 		await client.register(owner, 'School', 'Bulk');
 		await client.createDataset(owner, 'bulk');
-		// No more at a time than a pool surely holds.
+		// Three at once: a pool surely holds that many bytes.
 		for (let leaf = 0; leaf < BULK_VALUES; leaf += 3) await Promise.all([leaf, leaf + 1, leaf + 2].map(value));
 	} finally {
 		await client.disconnect();
 	}
 }
 
-/** Floods of every kind. Each line of the program is an outcome. */
-async function floods({ messages, seconds }, tell) {
+/** Runs floods of every kind. Each line of the program is an outcome. */
+async function floods({ messages, seconds }, report) {
 	const node = await victim();
 	const extent = ['--messages', String(messages), '--seconds', String(seconds)];
 	const at = ['--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath];
 	try {
 		await storeBulk(node.url);
-		await told(tell, ['flood', ...at, ...extent]);
+		await runAndReport(report, ['flood', ...at, ...extent]);
 	} finally {
 		await node.stop();
 	}
 }
 
-/** Honest nodes that are connected with each other, and mine nothing by themselves: isthmus-adversary does. */
+/** Honest nodes that are connected with one another and do not mine: isthmus-adversary mines for them. */
 class HonestNodes {
 	nodes = [];
 
@@ -141,13 +143,13 @@ class HonestNodes {
 	static async start(folder, { count, finality }) {
 		const honest = new HonestNodes();
 		honest.folder = mkdtempSync(join(folder, 'nodes-'));
-		const who = identities(count);
-		honest.spec = await writeSpec(honest.folder, { verifiers: who, parameters: FIXED });
+		const everyone = identities(count);
+		honest.spec = await writeSpec(honest.folder, { verifiers: everyone, parameters: FIXED });
 		const addresses = [];
 		try {
-			for (const identity of who) {
+			for (const identity of everyone) {
 				const basePath = join(honest.folder, identity.name);
-				const peer = await giveKeys(honest.spec, basePath, finality && identity);
+				const peer = await installKeys(honest.spec, basePath, finality && identity);
 				const args = ['--chain', honest.spec, '--no-mdns', finality ? '--validator' : '--no-grandpa'];
 				if (addresses.length > 0) args.push('--bootnodes', ...addresses);
 				const node = await LocalNode.start({ args, basePath });
@@ -166,11 +168,11 @@ class HonestNodes {
 		return honest;
 	}
 
-	/** Attacks them. */
-	async attacked(tell, ...args) {
+	/** Attacks the nodes. */
+	async attack(report, ...args) {
 		const base = mkdtempSync(join(this.folder, 'adversary-'));
 		const nodes = this.nodes.flatMap(({ url }) => ['--rpc', url]);
-		await told(tell, [...args.map(String), '--chain', this.spec, '--base-path', base, ...nodes]);
+		await runAndReport(report, [...args.map(String), '--chain', this.spec, '--base-path', base, ...nodes]);
 	}
 
 	async stop() {
@@ -178,49 +180,49 @@ class HonestNodes {
 	}
 }
 
-/** An attack by mining on nodes of its own: on a long chain of which nothing is final, every block takes longer. */
-async function attacked(folder, network, tell, ...args) {
+/** Attacks fresh nodes by mining: on a long chain without finality, every block takes longer. */
+async function attackFresh(folder, network, report, ...args) {
 	const honest = await HonestNodes.start(folder, network);
 	try {
-		await honest.attacked(tell, ...args);
+		await honest.attack(report, ...args);
 	} finally {
 		await honest.stop();
 	}
 }
 
-/** Private forks without finality. */
-async function races(folder, seed, courses, tell) {
+/** Races private forks without finality. */
+async function races(folder, seed, courses, report) {
 	for (const [q, z, trials] of courses) {
 		const course = ['--q', q, '--z', z, '--trials', trials, '--seed', seed];
-		await attacked(folder, { count: 2, finality: false }, tell, 'race', ...course);
+		await attackFresh(folder, { count: 2, finality: false }, report, 'race', ...course);
 	}
 }
 
-/** Blocks withheld. */
-async function selfishMining(folder, seed, [q, blocks], tell) {
+/** Mines selfishly: withholds blocks. */
+async function selfishMining(folder, seed, [q, blocks], report) {
 	const course = ['--q', q, '--blocks', blocks, '--seed', seed];
-	await attacked(folder, { count: 2, finality: false }, tell, 'selfish', ...course);
+	await attackFresh(folder, { count: 2, finality: false }, report, 'selfish', ...course);
 }
 
-/** Private forks against four verifiers: as heavy as they may be, they come after the votes. */
-async function finalRace(folder, seed, [q, z, trials], tell) {
+/** Races private forks against four verifiers: however heavy the forks are, they come after the votes. */
+async function finalRace(folder, seed, [q, z, trials], report) {
 	const course = ['--q', q, '--z', z, '--trials', trials, '--seed', seed];
-	await attacked(folder, { count: 4, finality: true }, tell, 'race', ...course, '--final');
+	await attackFresh(folder, { count: 4, finality: true }, report, 'race', ...course, '--final');
 }
 
 /**
- * The attacks by blocks, each with its name, for `carryOut`.
+ * Returns the attacks by blocks, each with its name, for `carryOut`.
  *
- * @param {string} folder Where nodes may keep their chains.
- * @param {{seed: string, short: boolean}} options `short` makes fewer tries of what takes long.
+ * @param {string} folder A folder for the nodes' data.
+ * @param {{seed: string, short: boolean}} options `short` makes fewer attempts where they take long.
  */
 export function blockAttacks(folder, { seed, short }) {
 	const extent = short ? SHORT : WHOLE;
 	return [
-		['forged blocks', (tell) => forgedBlocks(folder, tell)],
-		['private forks, finality off', (tell) => races(folder, seed, extent.races, tell)],
-		['selfish mining', (tell) => selfishMining(folder, seed, extent.selfish, tell)],
-		['private forks, finality on', (tell) => finalRace(folder, seed, extent.final, tell)],
-		['floods', (tell) => floods(extent.flood, tell)],
+		['forged blocks', (report) => forgedBlocks(folder, report)],
+		['private forks, finality off', (report) => races(folder, seed, extent.races, report)],
+		['selfish mining', (report) => selfishMining(folder, seed, extent.selfish, report)],
+		['private forks, finality on', (report) => finalRace(folder, seed, extent.final, report)],
+		['floods', (report) => floods(extent.flood, report)],
 	];
 }

@@ -1,34 +1,36 @@
-// The project's programs, run to their end: where they are, and what they print. And attacks one after the other.
+// SPDX-License-Identifier: Apache-2.0
+
+// Finds and runs the project's programs, and carries out attacks one after the other.
 
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { checked } from './attack-report.mjs';
 
-/** The path of one of the project's programs: $ISTHMUS_NODE, and those beside it. */
+/** Returns the path of one of the project's programs: $ISTHMUS_NODE, or a file beside it. */
 export function program(name) {
 	const node = process.env.ISTHMUS_NODE;
 	if (!node) throw new Error('set ISTHMUS_NODE to the path of isthmus-node (scripts/build makes it)');
 	return name === 'isthmus-node' ? node : join(dirname(node), name);
 }
 
-/** An attack that could not be carried out: whether a defence holds is not known. */
+/** An attack could not be carried out, so it is unknown whether the defence holds. */
 export class NotCarriedOut extends Error {
 	name = 'NotCarriedOut';
 }
 
 /**
- * Runs isthmus-adversary, and gives each line of its output as the JSON that it is.
+ * Runs isthmus-adversary, and parses each line of its output as JSON.
  *
  * @param {string[]} args
- * @param {number} timeout After how many milliseconds it is ended.
- * @param {(line: object) => void} [told] Is given each line as soon as it is there.
- * @throws {NotCarriedOut} if it ends in another way than with what came of the attack.
+ * @param {number} timeout How long it may run, in milliseconds.
+ * @param {(line: object) => void} [onLine] Receives each line as soon as it is printed.
+ * @throws {NotCarriedOut} if it exits without the result of the attack.
  */
-export async function adversary(args, timeout, told = () => {}) {
+export async function adversary(args, timeout, onLine = () => {}) {
 	const child = spawn(program('isthmus-adversary'), args, { stdio: ['ignore', 'pipe', 'pipe'], timeout });
-	let said = '';
-	child.stderr.on('data', (text) => (said += text));
+	let stderr = '';
+	child.stderr.on('data', (text) => (stderr += text));
 	const ended = new Promise((resolve, reject) => {
 		child.once('error', reject);
 		child.once('close', (code, signal) => resolve(signal ?? code));
@@ -37,45 +39,45 @@ export async function adversary(args, timeout, told = () => {}) {
 	const lines = [];
 	for await (const line of createInterface({ input: child.stdout })) {
 		lines.push(JSON.parse(line));
-		told(lines.at(-1));
+		onLine(lines.at(-1));
 	}
 	const end = await ended;
-	// 0: the node did all that it must; 1: it did not, and the lines say where.
+	// 0: the node did everything it must; 1: it did not, and the lines say where.
 	if (end !== 0 && end !== 1) {
-		throw new NotCarriedOut(`isthmus-adversary ${args[0]} ended with ${end}: ${said.trim()}`);
+		throw new NotCarriedOut(`isthmus-adversary ${args[0]} exited with ${end}: ${stderr.trim()}`);
 	}
 	return lines;
 }
 
 /**
- * Carries out attacks, one after the other, and says on stderr what came of each and how long it took. One that
- * cannot be carried out keeps none of the others from it.
+ * Carries out attacks, one after the other, and prints to stderr the outcome of each and how long it took. An attack
+ * that cannot be carried out does not stop the others.
  *
- * @param {[string, (tell: (outcome: import('./attack-report.mjs').Outcome) => void) => Promise<void>][]} attacks
+ * @param {[string, (report: (outcome: import('./attack-report.mjs').Outcome) => void) => Promise<void>][]} attacks
  *   Each with its name.
- * @returns {Promise<{outcomes: import('./attack-report.mjs').Outcome[], failed: string[]}>} All that was told, and
- *   the names of those that were not carried out to their end.
+ * @returns {Promise<{outcomes: import('./attack-report.mjs').Outcome[], failed: string[]}>} All outcomes, and
+ *   the names of the attacks that could not be carried out to their end.
  */
-export async function carryOut(attacks, say = console.error) {
+export async function carryOut(attacks, log = console.error) {
 	const [outcomes, failed] = [[], []];
-	const began = performance.now();
+	const begin = performance.now();
 	const since = (when) => `${((performance.now() - when) / 1000).toFixed(0)} s`.padStart(6);
 	for (const [name, attack] of attacks) {
 		const start = performance.now();
 		let last = start;
-		const tell = (outcome) => {
+		const report = (outcome) => {
 			outcomes.push(checked(outcome));
-			say(`${since(last)}  ${outcome.held ? 'held    ' : 'NOT HELD'}  ${outcome.title}`);
+			log(`${since(last)}  ${outcome.held ? 'held    ' : 'NOT HELD'}  ${outcome.title}`);
 			last = performance.now();
 		};
 		try {
-			await attack(tell);
+			await attack(report);
 		} catch (error) {
 			failed.push(name);
-			say(`        not carried out: ${error.stack ?? error}`);
+			log(`        not carried out: ${error.stack ?? error}`);
 		}
-		say(`${since(start)}  in all   ${name}`);
+		log(`${since(start)}  total    ${name}`);
 	}
-	say(`${since(began)}  in all`);
+	log(`${since(begin)}  total`);
 	return { outcomes, failed };
 }

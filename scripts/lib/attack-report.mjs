@@ -1,24 +1,26 @@
-// What the attacks came to, as docs/security.md tells it: reads the attacks' lines, and writes the table.
-// Nothing here attacks anybody; attack.mjs does.
+// SPDX-License-Identifier: Apache-2.0
+
+// The attack report in docs/security.md: reads the attacks' outcomes, and writes the table.
+// attack.mjs carries out the attacks.
 
 /**
- * What an attack came to.
+ * The outcome of an attack.
  *
  * @typedef {object} Outcome
- * @property {string} attack The attack's name in kebab case. Several outcomes may have the same.
- * @property {string} title The name for people.
+ * @property {string} attack The attack's name in kebab case. Several outcomes may share one.
+ * @property {string} title The attack's title in the table.
  * @property {string} promise What the paper promises, and where.
- * @property {string} observed What was seen, in a sentence or two.
+ * @property {string} observed What was observed, in a sentence or two.
  * @property {Record<string, number | string | boolean>} figures What was counted and measured.
- * @property {boolean} held Whether the defence did what docs/security.md says of it.
+ * @property {boolean} held Whether the defence did what docs/security.md says.
  */
 
-/** A line that is no outcome, or a document that has no place for the table. */
+/** A line is not an outcome, or a document has no place for the table. */
 export class ReportError extends Error {
 	name = 'ReportError';
 }
 
-/** Where an attack stands in the table; what is not named comes last. */
+/** The order of attacks in the table; others come last. */
 const ORDER = [
 	'tampered-data',
 	'tampered-block',
@@ -33,7 +35,7 @@ const ORDER = [
 	'revoked-reader',
 ];
 
-/** The fields of an outcome, and what each is. */
+/** The fields of an outcome, each with its check. */
 const FIELDS = {
 	attack: (value) => typeof value === 'string' && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(value),
 	title: isText,
@@ -52,7 +54,7 @@ function isFigure(value) {
 	return Number.isFinite(value) || typeof value === 'string' || typeof value === 'boolean';
 }
 
-/** The outcomes in a text of JSON objects, one a line. */
+/** Parses outcomes from JSON objects, one per line. */
 export function parseOutcomes(text) {
 	return text
 		.split('\n')
@@ -63,21 +65,21 @@ export function parseOutcomes(text) {
 			try {
 				outcome = JSON.parse(line);
 			} catch {
-				throw new ReportError(`line ${number} is no JSON: ${line.slice(0, 60)}`);
+				throw new ReportError(`line ${number} is not JSON: ${line.slice(0, 60)}`);
 			}
 			return checked(outcome, `line ${number}`);
 		});
 }
 
-/** An outcome that has all that it must. */
+/** Checks that an outcome has every field, and returns it. */
 export function checked(outcome, where = 'the outcome') {
-	for (const [field, is] of Object.entries(FIELDS)) {
-		if (!is(outcome?.[field])) throw new ReportError(`${where} is no outcome: "${field}" is wrong or missing`);
+	for (const [field, isValid] of Object.entries(FIELDS)) {
+		if (!isValid(outcome?.[field])) throw new ReportError(`${where} is not an outcome: "${field}" is wrong or missing`);
 	}
 	return outcome;
 }
 
-/** The outcomes in the table's order. */
+/** Sorts outcomes into the table's order. */
 function ordered(outcomes) {
 	const place = ({ attack }) => {
 		const at = ORDER.findIndex((name) => attack === name || attack.startsWith(`${name}-`));
@@ -88,7 +90,7 @@ function ordered(outcomes) {
 	return [...outcomes].sort((a, b) => place(a) - place(b));
 }
 
-/** The table, in Markdown. */
+/** Writes the table in Markdown. */
 export function table(outcomes) {
 	const rows = ordered(outcomes).map((outcome) => {
 		const { title, promise, observed, held } = outcome;
@@ -99,12 +101,12 @@ export function table(outcomes) {
 		.join('\n');
 }
 
-/** A text that stays within its cell. */
+/** Escapes a text so that it stays within its cell. */
 function cell(text) {
 	return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ').trim();
 }
 
-/** An outcome's figures, as a person reads them. */
+/** Writes an outcome's figures for people. */
 export function figures({ figures: all }) {
 	if (isRace(all)) return race(all);
 	return Object.entries(all)
@@ -112,14 +114,14 @@ export function figures({ figures: all }) {
 		.join(', ');
 }
 
-/** Whether the figures are those of races against the formula. */
+/** Returns whether the figures are those of a race against the formula. */
 function isRace(all) {
 	return ['q', 'z', 'trials', 'reversals'].every((name) => Number.isFinite(all[name]));
 }
 
 function race({ q, z, trials, reversals, finality, heavier_forks_published: published, ...rest }) {
 	const counted = `q = ${q}, z = ${z}: ${number(reversals)} of ${number(trials)} reversed`;
-	// With finality the formulas have no say.
+	// With finality the formulas do not apply.
 	if (finality) return `${counted}, ${number(published)} forks were heavier`;
 	const { low, high } = wilson(reversals, trials);
 	const interval = `99.9 % interval ${percent(low)} to ${percent(high)}`;
@@ -127,7 +129,7 @@ function race({ q, z, trials, reversals, finality, heavier_forks_published: publ
 	return `${counted}, ${percent(reversals / trials)} (${interval}); ${formulas}`;
 }
 
-/** `cpu_seconds` and `cpuSeconds` as words. */
+/** Writes `cpu_seconds` or `cpuSeconds` as separate words. */
 function words(name) {
 	return name
 		.replaceAll('_', ' ')
@@ -135,7 +137,7 @@ function words(name) {
 		.toLowerCase();
 }
 
-/** A number with its thousands apart, and no more digits than tell something. */
+/** Writes a number with thousands separators, and other numbers to three significant digits. */
 function number(value) {
 	if (Number.isInteger(value)) return value.toLocaleString('en-US');
 	return String(Number(value.toPrecision(3)));
@@ -145,10 +147,10 @@ function percent(part) {
 	return `${number(100 * part)} %`;
 }
 
-/** Standard deviations to each side of a normal distribution's mean that hold 99.9 % of it. */
+/** Standard deviations on each side of a normal distribution's mean that contain 99.9 % of it. */
 const DEVIATIONS = 3.2905267314919255;
 
-/** Wilson's score interval at 99.9 %, as `isthmus-security` has it (`interval.rs`). */
+/** Returns Wilson's score interval at 99.9 %, as `isthmus-security` does (`interval.rs`). */
 export function wilson(successes, trials) {
 	const spread = DEVIATIONS ** 2 / trials;
 	const rate = successes / trials;
@@ -160,7 +162,7 @@ export function wilson(successes, trials) {
 	};
 }
 
-/** What `isthmus risk --plot … --measured` reads: the races against the formula, one a line. */
+/** Writes the input of `isthmus risk --plot … --measured`: the races against the formula, one per line. */
 export function measured(outcomes) {
 	return outcomes
 		.filter(({ attack, figures: all }) => attack === 'private-fork' && isRace(all))
@@ -170,11 +172,11 @@ export function measured(outcomes) {
 		.join('\n');
 }
 
-/** The lines between which a document keeps what is written by a run. */
+/** The lines that enclose the generated part of a document. */
 export const BEGIN = '<!-- written by scripts/attack: begin -->';
 export const END = '<!-- written by scripts/attack: end -->';
 
-/** A document with this text between its two marks in place of what was there. */
+/** Replaces the text between a document's two marks. */
 export function withTable(document, text) {
 	const [begin, end] = [BEGIN, END].map((mark) => {
 		const at = document.indexOf(mark);
@@ -186,9 +188,9 @@ export function withTable(document, text) {
 	return `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`;
 }
 
-/** What stands above and in the table. */
+/** Writes the summary line and the table. */
 export function report(outcomes, { version, date }) {
 	const held = outcomes.filter((outcome) => outcome.held).length;
-	const count = `${outcomes.length} outcomes, ${held === outcomes.length ? 'all' : held} as this page says they are`;
+	const count = `${outcomes.length} outcomes, ${held === outcomes.length ? 'all' : held} as this page describes them`;
 	return `Run on ${date} against ${version}: ${count}.\n\n${table(outcomes)}`;
 }

@@ -1,5 +1,7 @@
-// Fills blocks of a development chain with the dearest calls, and measures what they cost: their gas
-// against the block's limit, and the time in which the node's Wasm executes them once more.
+// SPDX-License-Identifier: Apache-2.0
+
+// Fills blocks of a development chain with the most expensive calls, and measures their gas against the
+// block's limit, and how long the node's Wasm takes to execute them again.
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -11,17 +13,17 @@ import { Rpc, until } from './rpc.mjs';
 import { Client, hex, recordKey } from './sharing.mjs';
 
 const MIB = 1024 * 1024;
-/** The most bytes that normal transactions may fill of a block. */
+/** The most bytes of a block that normal transactions may fill. */
 const NORMAL = 6 * MIB;
-/** How often a block is executed; the middle of the times is told. */
+/** How often a block is executed; the median time is reported. */
 const ROUNDS = 5;
-/** How many accounts may read the largest dataset. */
+/** The numbers of readers of the datasets. */
 const READERS = [10, 100, 1_000];
-/** Small transactions, and small calls in a batch: about as many as a block takes. */
+/** The number of small transactions, and of small calls in a batch: about what a block takes. */
 const SMALL = 8_000;
-/** Grants in a transaction: a single one may not have a whole block's weight. */
+/** The number of grants in a transaction, which may not have the weight of a whole block. */
 const BATCH = 200;
-/** Bytes of the largest grant: leaves 1 to 2^32 - 2, 62 nodes of the key tree. */
+/** The size of the largest grant in bytes: leaves 1 to 2^32 - 2, 62 nodes of the key tree. */
 const LARGEST_GRANT = 2_035;
 const LEAVES = { from: 1, to: 2 ** 32 - 1 };
 
@@ -34,7 +36,7 @@ const { api } = client;
 const { dataSharing, utility, balances, system } = api.tx;
 const owner = client.account('//Bob');
 
-/** Signs calls with consecutive nonces, and gives them as the bytes to send. */
+/** Signs calls with consecutive nonces; returns the bytes to send. */
 async function sign(signer, calls) {
 	const next = (await api.rpc.system.accountNextIndex(signer.address)).toNumber();
 	const signed = [];
@@ -44,25 +46,25 @@ async function sign(signer, calls) {
 	return signed;
 }
 
-/** Sends signed transactions, and waits until all are in blocks: the numbers of the blocks. */
+/** Sends signed transactions, and waits until all are included; returns the numbers of the blocks. */
 async function mine(signed) {
 	const { number: before } = await rpc.best();
 	for (let at = 0; at < signed.length; at += 500) {
 		await Promise.all(signed.slice(at, at + 500).map((one) => rpc.call('author_submitExtrinsic', one)));
 	}
-	await until('all are in blocks', async () => (await rpc.call('author_pendingExtrinsics')).length === 0);
+	await until('all transactions are included', async () => (await rpc.call('author_pendingExtrinsics')).length === 0);
 	const { number: after } = await rpc.best();
 	return Array.from({ length: after - before }, (_, index) => before + 1 + index);
 }
 
-const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
-const timed = async (call) => {
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const time = async (call) => {
 	const start = performance.now();
 	await call();
 	return performance.now() - start;
 };
 
-/** What a block costs: its gas, and milliseconds of execution without those of getting it to the runtime. */
+/** Measures a block: its gas, and the milliseconds of its execution, without those of passing it to the runtime. */
 async function measure(number) {
 	const hash = await rpc.hashAt(number);
 	const { block } = await rpc.call('chain_getBlock', hash);
@@ -77,15 +79,16 @@ async function measure(number) {
 		...block.extrinsics.map((extrinsic) => Buffer.from(extrinsic.slice(2), 'hex')),
 	]);
 	const call = (method) => rpc.call('state_call', method, hex(bytes), block.header.parentHash);
-	const [whole, carried] = [[], []];
+	const [whole, passing] = [[], []];
 	for (let round = 0; round < ROUNDS; round++) {
-		whole.push(await timed(() => call('Core_execute_block')));
-		carried.push(await timed(() => call('Nothing_of_this_name').catch(() => undefined)));
+		whole.push(await time(() => call('Core_execute_block')));
+		passing.push(await time(() => call('Nothing_of_this_name').catch(() => undefined)));
 	}
-	return { number, extrinsics: block.extrinsics.length, bytes: bytes.length, used, gasLimit, ms: middle(whole) - middle(carried) };
+	return { number, extrinsics: block.extrinsics.length, bytes: bytes.length, used, gasLimit, ms: median(whole) - median(passing) };
 }
 
-async function tell(what, blocks) {
+/** Prints the figures of the fullest of these blocks. */
+async function report(what, blocks) {
 	const all = [];
 	for (const number of blocks) all.push(await measure(number));
 	const { number, extrinsics, bytes, used, gasLimit, ms } = all.reduce((most, one) => (one.used > most.used ? one : most));
@@ -96,7 +99,7 @@ async function tell(what, blocks) {
 	);
 }
 
-/** The most values of at most `size` bytes that fill a block: their sizes. */
+/** Returns the sizes of values of at most `size` bytes that fill a block. */
 function filling(size) {
 	const room = NORMAL - 16 * 1024;
 	return [...Array(Math.floor(room / size)).fill(size), room % size];
@@ -114,19 +117,19 @@ try {
 		const manifest = Buffer.concat([Buffer.from([1, 0, 0]), randomBytes(32 * chunks)]);
 		return dataSharing.openRecord(...place(), chunks, 1, hex(manifest));
 	});
-	await tell('open_record, manifests of 1 MiB', await mine(await sign(owner, opening)));
+	await report('open_record, manifests of 1 MiB', await mine(await sign(owner, opening)));
 
 	const values = filling(MIB).map((size) => dataSharing.store(...place(), hex(randomBytes(size))));
-	await tell('store, values of 1 MiB', await mine(await sign(owner, values)));
+	await report('store, values of 1 MiB', await mine(await sign(owner, values)));
 
 	const remarks = Array.from({ length: SMALL }, () => system.remark('0x'));
-	await tell(`${SMALL} transactions that do nothing`, await mine(await sign(client.account('//Alice'), remarks)));
+	await report(`${SMALL} transactions that do nothing`, await mine(await sign(client.account('//Alice'), remarks)));
 
-	// The readers: each has means and an encryption key.
+	// The readers: each has funds and an encryption key.
 	const readers = Array.from({ length: READERS.at(-1) }, (_, index) => client.account(`//Reader//${index}`));
 	const rich = await api.query.system.account(client.account('//Dave').address);
-	const means = rich.data.free.toBigInt() / 2n / BigInt(readers.length);
-	await mine(await sign(client.account('//Dave'), [utility.batchAll(readers.map(({ address }) => balances.transferKeepAlive(address, means)))]));
+	const funds = rich.data.free.toBigInt() / 2n / BigInt(readers.length);
+	await mine(await sign(client.account('//Dave'), [utility.batchAll(readers.map(({ address }) => balances.transferKeepAlive(address, funds)))]));
 	const key = hex((await EncryptionKeyPair.generate().publicKey()).toBytes());
 	const keys = [];
 	for (const reader of readers) keys.push(...(await sign(reader, [dataSharing.setEncryptionKey(key)])));
@@ -140,21 +143,21 @@ try {
 		const batches = [];
 		for (let at = 0; at < count; at += BATCH) batches.push(utility.batchAll(grants.slice(at, at + BATCH)));
 		const blocks = await mine(await sign(owner, batches));
-		await tell(`add_authorize for ${count} readers`, blocks);
+		await report(`add_authorize for ${count} readers`, blocks);
 		const grant = (await api.query.dataSharing.nextGrant()).toNumber() - 1;
 
 		const { number: before } = await rpc.best();
 		const started = performance.now();
 		const { status, stderr } = spawnSync(program('isthmus'), ['revoke', String(grant), '--key', '//Bob', '--url', node.url], { encoding: 'utf8' });
-		if (status !== 0) throw new Error(`isthmus revoke ended with ${status}: ${stderr}`);
+		if (status !== 0) throw new Error(`isthmus revoke exited with ${status}: ${stderr}`);
 		const took = (performance.now() - started) / 1000;
 		const { number: after } = await rpc.best();
-		await tell(`revoke one, seal anew for ${count - 1}`, Array.from({ length: after - before }, (_, index) => before + 1 + index));
-		console.log(`${''.padEnd(44)} isthmus revoke took ${took.toFixed(1)} s, until its blocks were there`);
+		await report(`revoke one, seal again for ${count - 1}`, Array.from({ length: after - before }, (_, index) => before + 1 + index));
+		console.log(`${''.padEnd(44)} isthmus revoke took ${took.toFixed(1)} s, with its blocks`);
 	}
 
 	const epochs = Array.from({ length: SMALL }, () => dataSharing.startEpoch(0));
-	await tell(`two batches of ${SMALL} start_epoch`, await mine(await sign(owner, [utility.batchAll(epochs), utility.batchAll(epochs)])));
+	await report(`two batches of ${SMALL} start_epoch`, await mine(await sign(owner, [utility.batchAll(epochs), utility.batchAll(epochs)])));
 } finally {
 	await rpc.disconnect();
 	await client.disconnect();

@@ -1,5 +1,7 @@
-// Measures storing and fetching with the `isthmus` program on a development chain: payload per second,
-// the chain's bytes per payload byte, memory, and where the time goes.
+// SPDX-License-Identifier: Apache-2.0
+
+// Measures storing and fetching with the `isthmus` program on a development chain: payload per second, bytes
+// on the chain per byte of payload, memory and processor time.
 
 import { spawn } from 'node:child_process';
 import { createHash, randomFillSync } from 'node:crypto';
@@ -12,14 +14,14 @@ import { LocalNode } from './node.mjs';
 import { Client } from './sharing.mjs';
 
 const MIB = 1024 * 1024;
-/** Bytes of the file, in MiB. */
+/** The size of the file in bytes; the argument is in MiB. */
 const size = Number(process.argv[2] ?? 1024) * MIB;
-/** Kernel ticks in a second, as /proc counts processor time on Linux. */
+/** Clock ticks in a second, in which Linux counts processor time in /proc. */
 const TICKS = 100;
-/** How many blocks are looked at for the bytes in them. */
+/** How many blocks are sampled for their bytes. */
 const SAMPLE = 10;
 
-/** What a process has used so far: processor seconds, and its greatest memory in MiB. */
+/** Returns what a process has used so far: processor seconds, and peak memory in MiB. */
 function usage(pid) {
 	try {
 		const [, fields] = readFileSync(`/proc/${pid}/stat`, 'utf8').match(/\) (.*)/);
@@ -31,21 +33,21 @@ function usage(pid) {
 	}
 }
 
-/** Runs `isthmus` to its end: its answer, how long it took, and what it and the node used. */
+/** Runs `isthmus` to its end; returns its answer, how long it took, and what it and the node used. */
 async function isthmus(node, ...args) {
 	const before = usage(node.pid);
 	const start = performance.now();
 	const child = spawn(program('isthmus'), ['--json', '--url', node.url, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
 	let own;
-	const look = every(() => (own = usage(child.pid) ?? own), 50);
+	const sampling = every(() => (own = usage(child.pid) ?? own), 50);
 	let out = '';
 	child.stdout.on('data', (text) => (out += text));
 	const code = await new Promise((resolve, reject) => {
 		child.once('error', reject);
 		child.once('close', resolve);
 	});
-	clearInterval(look);
-	if (code !== 0) throw new Error(`isthmus ${args[0]} ended with ${code}`);
+	clearInterval(sampling);
+	if (code !== 0) throw new Error(`isthmus ${args[0]} exited with ${code}`);
 	const seconds = (performance.now() - start) / 1000;
 	const after = usage(node.pid);
 	return {
@@ -56,20 +58,22 @@ async function isthmus(node, ...args) {
 	};
 }
 
-/** How many bytes the files of a folder have. */
+/** Returns the disk space of a folder's files, in bytes. */
 function folderSize(path) {
 	return readdirSync(path, { recursive: true, withFileTypes: true })
 		.filter((entry) => entry.isFile())
 		.reduce((sum, entry) => sum + statSync(join(entry.parentPath ?? entry.path, entry.name)).blocks * 512, 0);
 }
 
-async function sha(path) {
+/** Hashes a file with SHA-256. */
+async function sha256(path) {
 	const hash = createHash('sha256');
 	for await (const chunk of createReadStream(path)) hash.update(chunk);
 	return hash.digest('hex');
 }
 
-function tell(what, { seconds, own, node }) {
+/** Prints a measurement; returns its rate in MiB per second. */
+function report(what, { seconds, own, node }) {
 	const rate = size / MIB / seconds;
 	console.log(`${what.padEnd(8)} ${rate.toFixed(1)} MiB/s: ${(size / MIB).toFixed(0)} MiB in ${seconds.toFixed(1)} s`);
 	const busy = (used) => `${used.seconds.toFixed(1)} s of a core, ${used.peak.toFixed(0)} MiB at most`;
@@ -97,10 +101,10 @@ try {
 	const [first, empty] = [await number(), folderSize(node.basePath)];
 	const stored = await isthmus(node, 'store', file, '--name', 'file', ...key);
 	const last = await number();
-	const storing = tell('storing', stored);
+	const storing = report('storing', stored);
 	const blocks = last - first;
 	console.log(`           ${blocks} blocks, ${(stored.seconds / blocks).toFixed(2)} s and ${(size / MIB / blocks).toFixed(2)} MiB of payload each`);
-	// Full blocks in the middle: what their extrinsics have, against the payload in their chunks.
+	// Sample full blocks in the middle: the bytes of their extrinsics against the payload of their chunks.
 	let [bytes, payload] = [0, 0];
 	for (let i = 0; i < SAMPLE; i++) {
 		const hash = await client.api.rpc.chain.getBlockHash(first + 2 + Math.floor(((blocks - 3) * i) / SAMPLE));
@@ -115,8 +119,8 @@ try {
 	console.log(`           ${overhead.toFixed(4)} bytes in blocks and ${disk.toFixed(3)} on the node's disk for each byte of payload`);
 
 	const fetched = await isthmus(node, 'fetch', '//Bob', 'file', '--output', join(folder, 'fetched'), '--key', '//Charlie');
-	const fetching = tell('fetching', fetched);
-	if ((await sha(file)) !== (await sha(join(folder, 'fetched')))) throw new Error('the bytes are not the same');
+	const fetching = report('fetching', fetched);
+	if ((await sha256(file)) !== (await sha256(join(folder, 'fetched')))) throw new Error('the fetched file differs from the stored one');
 	const round = (x) => Number(x.toFixed(2));
 	console.log(JSON.stringify({
 		mebibytes: size / MIB, storeMiBps: round(storing), fetchMiBps: round(fetching), blocks,

@@ -1,4 +1,4 @@
-"""How fast age's Rust library (pyrage) is in memory, as the envelope's bench measures itself: one JSON line."""
+"""Measures age's Rust library (pyrage) in memory, like the envelope's benchmark: prints one line of JSON."""
 
 import json
 import statistics

@@ -1,7 +1,7 @@
-"""The C++ library chfast/ethash, as PyPI's package `ethash` has it, on one core and epoch 0.
+"""Measures the C++ library chfast/ethash, from the PyPI package `ethash`, on one core in epoch 0.
 
-The package offers light hashes; single dataset pages are reached through the library's own symbol,
-where it is exported. Each rate is the best of several short runs, by this thread's processor time.
+The package offers light hashes. Single dataset pages are computed through the library's own symbol, if it is
+exported. Each rate is the best of several short runs, by this thread's processor time.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ PAGE_SYMBOL = "_ZN6ethash27calculate_dataset_item_1024ERK20ethash_epoch_contextj
 
 
 def best_rate(count, work, runs=20):
-    """The best rate, per second, of calls of `work`, which does `count` things."""
+    """Return the best rate, per second, of calls of `work`, each of which does `count` operations."""
     rates = []
     for run in range(runs):
         start = time.thread_time()
@@ -36,9 +36,9 @@ print(f"C++: {best_rate(10, light):.0f} light hashes/s")
 
 function = getattr(ctypes.CDLL(_ethash.__file__), PAGE_SYMBOL, None)
 if function is None:
-    print("C++: no dataset pages, the library does not export them")
+    print("C++: no dataset pages: the library does not export them")
 else:
-    # A C++ function that gives back a struct in memory takes its place as the first argument.
+    # A C++ function that returns a struct in memory takes its address as the first argument.
     page = ctypes.create_string_buffer(128)
     address = ctypes.c_void_p(int(_ethash.ffi.cast("uintptr_t", context)))
 

@@ -1,10 +1,11 @@
-// Keys, the key tree and the encryption formats with which data is shared: the same as the Rust crate
-// in client/envelope, by the same names, and held to it by the vectors beside that crate. Folders are as in
-// client/sdk, key files as in client/cli.
-// The layouts are in docs/formats.md. Nothing here knows the chain; sharing.mjs does.
+// SPDX-License-Identifier: Apache-2.0
+
+// Keys, the key tree and the encryption formats of shared data: a second implementation, independent of the
+// Rust crate in client/envelope, with the same names. Both pass the vectors beside that crate. docs/formats.md
+// has the layouts. Nothing here knows the chain; sharing.mjs does.
 //
-// All is WebCrypto, but for HPKE, which is @hpke/core, and key files' scrypt, which is Node.js's. JavaScript gives no way to wipe a secret from
-// memory, so keys stay there until they are collected.
+// The cryptography is WebCrypto's, except HPKE (@hpke/core) and the scrypt of key files (Node.js). JavaScript
+// cannot wipe a secret from memory, so keys stay there until they are garbage-collected.
 
 export { EnvelopeError } from './envelope/common.mjs';
 export { folderFromBytes, folderToBytes } from './envelope/folder.mjs';

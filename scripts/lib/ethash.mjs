@@ -1,19 +1,21 @@
-// Ethash (yellow paper, appendix J) in plain JavaScript, for tests: written from the paper and apart
-// from the node's code, so that the two check each other. Slow; meant for the development sizes.
+// SPDX-License-Identifier: Apache-2.0
+
+// Ethash (yellow paper, appendix J) in plain JavaScript, for tests: written from the paper, independently
+// of the node's code, so that the two check each other. It is slow, and meant for the development sizes.
 
 import { keccak_256, keccak_512 } from '@noble/hashes/sha3';
 
-/** J_epoch: blocks in an epoch. */
+/** J_epoch: the blocks of an epoch. */
 const EPOCH_LENGTH = 30_000;
-/** J_hashbytes: bytes of a cache row and of a dataset item. */
+/** J_hashbytes: the bytes of a cache row and of a dataset item. */
 const ROW_BYTES = 64;
-/** J_mixbytes: bytes of a dataset page, which is read at once. */
+/** J_mixbytes: the bytes of a dataset page, which one access reads. */
 const PAGE_BYTES = 128;
-/** J_parents: cache rows that make a dataset item. */
+/** J_parents: the cache rows that make a dataset item. */
 const PARENTS = 256;
-/** J_cacherounds */
+/** J_cacherounds: the rounds of mixing the cache. */
 const CACHE_ROUNDS = 3;
-/** J_accesses: dataset pages that a hash reads. */
+/** J_accesses: the dataset pages that a hash reads. */
 const ACCESSES = 64;
 /** The FNV prime. */
 const PRIME = 0x01000193;
@@ -21,13 +23,13 @@ const PRIME = 0x01000193;
 const ROW_WORDS = ROW_BYTES / 4;
 const PAGE_WORDS = PAGE_BYTES / 4;
 
-/** Bytes of cache and dataset on development chains, in every epoch. */
+/** The sizes of cache and dataset on development chains, in bytes, in every epoch. */
 export const DEVELOPMENT = {
 	cacheBytes: largestPrimeMultiple(16 * 1024, ROW_BYTES),
 	datasetBytes: largestPrimeMultiple(1024 * 1024, PAGE_BYTES),
 };
 
-/** E_prime: the largest byte count under `bound` that is a prime number of units. */
+/** E_prime: the largest byte count below `bound` that is a prime number of units. */
 function largestPrimeMultiple(bound, unit) {
 	const isPrime = (n) => {
 		for (let d = 2; d * d <= n; d++) if (n % d === 0) return false;
@@ -43,17 +45,17 @@ const bytes = (words) => new Uint8Array(words.buffer, words.byteOffset, words.by
 // Words are little-endian, as on every machine that Node.js runs on.
 const words = (bytes) => new Uint32Array(bytes.slice().buffer);
 
-/** The seed of an epoch, 32 bytes. */
+/** Returns the seed of an epoch, 32 bytes. */
 export function seedHash(epoch) {
 	let seed = new Uint8Array(32);
 	for (let i = 0; i < epoch; i++) seed = keccak_256(seed);
 	return seed;
 }
 
-/** The seed of the epoch that a block is in. */
+/** Returns the seed of a block's epoch. */
 export const seedHashOf = (number) => seedHash(Math.floor(number / EPOCH_LENGTH));
 
-/** The cache of a seed: `cacheBytes` bytes, as 32-bit words. */
+/** Computes the cache of a seed: `cacheBytes` bytes, as 32-bit words. */
 export function makeCache(cacheBytes, seed) {
 	const count = cacheBytes / ROW_BYTES;
 	const cache = new Uint32Array(count * ROW_WORDS);
@@ -74,7 +76,7 @@ export function makeCache(cacheBytes, seed) {
 	return cache;
 }
 
-/** An item of the dataset: 16 words. */
+/** Computes an item of the dataset: 16 words. */
 export function makeItem(cache, index) {
 	const count = cache.length / ROW_WORDS;
 	const first = (index % count) * ROW_WORDS;
@@ -88,14 +90,14 @@ export function makeItem(cache, index) {
 	return words(keccak_512(bytes(mix)));
 }
 
-/** The whole dataset, as 32-bit words. */
+/** Computes the whole dataset, as 32-bit words. */
 export function makeDataset(datasetBytes, cache) {
 	const dataset = new Uint32Array(datasetBytes / 4);
 	for (let i = 0; i < datasetBytes / ROW_BYTES; i++) dataset.set(makeItem(cache, i), i * ROW_WORDS);
 	return dataset;
 }
 
-/** How `hashimoto` reads a dataset of which there is only the cache. */
+/** Reads pages of a dataset by computing them from the cache. */
 export const light = (cache) => (page) => {
 	const words = new Uint32Array(PAGE_WORDS);
 	words.set(makeItem(cache, 2 * page));
@@ -103,11 +105,11 @@ export const light = (cache) => (page) => {
 	return words;
 };
 
-/** How `hashimoto` reads a dataset. */
+/** Reads pages of a computed dataset. */
 export const full = (dataset) => (page) => dataset.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS);
 
 /**
- * (m, n) = PoW(H_#n, H_n, d).
+ * Computes (m, n) = PoW(H_#n, H_n, d).
  *
  * @param {number} datasetBytes
  * @param {(page: number) => Uint32Array} readPage `light` or `full`.

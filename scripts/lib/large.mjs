@@ -1,22 +1,24 @@
-// Large records: a file encrypted, hashed and stored chunk by chunk, and read again, with a few chunks
-// in memory at a time. What is on the chain, and in which order, is the data-sharing pallet's.
+// SPDX-License-Identifier: Apache-2.0
+
+// Large records: encrypts, hashes and stores a file chunk by chunk, and reads it back, with only a few
+// chunks in memory. The data-sharing pallet defines what the chain keeps, and in which order.
 
 import { contentHash, Decryptor, Encryptor, Header, Manifest, MAX_RECORD_CHUNKS, TAG_LEN } from './envelope.mjs';
 import { equal } from './envelope/common.mjs';
 import { encryptorWithSalt } from './envelope/record.mjs';
 
-/** How many chunks are on their way into blocks at a time. */
+/** How many chunks are in flight concurrently. */
 const IN_FLIGHT = 12;
-/** Plaintext bytes in a chunk, unless told otherwise: six chunks and their calls fill a block. */
+/** Plaintext bytes in a chunk by default: six chunks and their calls fill a block. */
 export const CHUNK_SIZE = 1_047_000;
 
-/** The file is not the one that the record was begun with. */
+/** The file differs from the one with which the upload started. */
 export class FileChanged extends Error {
 	name = 'FileChanged';
 }
 
-/** The chunks of a file, encrypted, from the chunk `from` on. */
-async function* encrypted(encryptor, file, from = 0) {
+/** Encrypts a file and yields its chunks from number `from` on. */
+async function* encryptChunks(encryptor, file, from = 0) {
 	const { chunkSize, chunks } = encryptor.header;
 	for (let chunk = 0; chunk < chunks; chunk++) {
 		const plain = new Uint8Array(encryptor.nextLen);
@@ -28,11 +30,11 @@ async function* encrypted(encryptor, file, from = 0) {
 }
 
 /**
- * Stores a file as a large record, or goes on with one that was begun: the chain says how far it is, and
- * its manifest has the header and every chunk's hash.
+ * Stores a file as a large record, or resumes an interrupted upload: the chain knows which chunks have
+ * arrived, and the manifest has the header and the hash of every chunk.
  *
- * The file is encrypted twice under one salt: for the hashes, and again to be sent. No chunk is sent
- * that is not, to the bit, the one that was hashed; so a file that changed meanwhile reveals nothing.
+ * The file is encrypted twice under one salt: once for the hashes, and again to send it. Only chunks that
+ * are identical to the hashed ones are sent, so a file that changes in between reveals nothing.
  *
  * @param {import('./sharing.mjs').Client} client
  * @param signer The owner.
@@ -40,7 +42,7 @@ async function* encrypted(encryptor, file, from = 0) {
  * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
  * @param {import('node:fs/promises').FileHandle} file
  * @param {{chunkSize?: number, onChunk?: (arrived: number, chunks: number) => void}} [options]
- * @throws {FileChanged}
+ * @throws {FileChanged} if the file differs from the one with which the upload started.
  */
 export async function storeFile(client, signer, master, place, file, options = {}) {
 	const { chunkSize = CHUNK_SIZE, onChunk = () => {} } = options;
@@ -60,7 +62,7 @@ export async function storeFile(client, signer, master, place, file, options = {
 			throw new RangeError(`the file needs ${chunks} chunks; a record has at most ${MAX_RECORD_CHUNKS}`);
 		}
 		const hashes = [];
-		for await (const [, sealed] of encrypted(encryptor, file)) hashes.push(contentHash(sealed));
+		for await (const [, sealed] of encryptChunks(encryptor, file)) hashes.push(contentHash(sealed));
 		manifest = new Manifest(encryptor.header.toBytes(), hashes);
 		await client.openRecord(signer, place, {
 			length: size + chunks * TAG_LEN,
@@ -72,17 +74,17 @@ export async function storeFile(client, signer, master, place, file, options = {
 
 	const header = Header.read(manifest.header);
 	if (header.length !== size) {
-		throw new FileChanged(`the record was begun with a file of ${header.length} bytes, and this has ${size}`);
+		throw new FileChanged(`the upload started with a file of ${header.length} bytes, and this one has ${size}`);
 	}
 	const encryptor = await encryptorWithSalt(leafKey, context, header.chunkSize, size, header.salt);
 	const tree = await manifest.tree();
 	const inFlight = new Set();
-	// Several are told of at once, in any order: all up to so many have arrived.
+	// Chunks may be reported several at once and in any order; when n were reported, the first n have arrived.
 	let { arrived } = payload;
 	let failure;
-	for await (const [index, sealed] of encrypted(encryptor, file, payload.arrived)) {
+	for await (const [index, sealed] of encryptChunks(encryptor, file, payload.arrived)) {
 		if (!equal(contentHash(sealed), manifest.hashes[index])) {
-			throw new FileChanged(`chunk ${index} is not the one that the record was begun with`);
+			throw new FileChanged(`chunk ${index} differs from the one with which the upload started`);
 		}
 		const sent = client
 			.storeChunk(signer, place.key, index, tree.proof(index), sealed)
@@ -98,15 +100,15 @@ export async function storeFile(client, signer, master, place, file, options = {
 }
 
 /**
- * A record's plaintext, chunk by chunk, each checked against the record's manifest.
+ * Reads a record's plaintext chunk by chunk, and checks each against the record's manifest.
  *
  * @param {import('./sharing.mjs').Client} client
- * @param signer Who reads: the owner, or a reader with a grant.
+ * @param signer The reader: the owner, or an account with a grant.
  * @param {string} owner
  * @param {Uint8Array} key
- * @param {(answer: object) => Promise<import('./envelope.mjs').LeafKey>} leafKeyFor The record's leaf
- * key, from `signedQuery`'s answer.
- * @param {{pageChunks?: number}} [options] How many chunks to ask for at a time.
+ * @param {(answer: object) => Promise<import('./envelope.mjs').LeafKey>} leafKeyFor Finds the record's leaf
+ * key from the answer of `signedQuery`.
+ * @param {{pageChunks?: number}} [options] How many chunks to request in one page.
  * @returns {AsyncGenerator<Uint8Array>}
  */
 export async function* readChunks(client, signer, owner, key, leafKeyFor, { pageChunks = 8 } = {}) {

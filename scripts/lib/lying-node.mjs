@@ -1,5 +1,7 @@
-// A node that lies: it passes on every question to an honest node, and changes answers on their way back.
-// For attacks on readers.
+// SPDX-License-Identifier: Apache-2.0
+
+// A node that lies: it forwards every request to an honest node, and changes the answers. For attacks on
+// readers.
 
 import { once } from 'node:events';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -10,13 +12,13 @@ export class LyingNode {
 	#lie = (_method, _params, result) => result;
 
 	/**
-	 * @param {string} honest The WebSocket address of the node that knows the truth.
+	 * @param {string} honest The WebSocket address of the honest node.
 	 * @returns {Promise<LyingNode>}
 	 */
 	static async start(honest) {
 		const node = new LyingNode();
 		node.#server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
-		node.#server.on('connection', (client) => node.#pass(client, honest));
+		node.#server.on('connection', (client) => node.#forward(client, honest));
 		await once(node.#server, 'listening');
 		return node;
 	}
@@ -27,23 +29,23 @@ export class LyingNode {
 	}
 
 	/**
-	 * Sets what is told in place of the truth.
+	 * Sets the function that replaces the honest node's results.
 	 *
 	 * @param {(method: string, params: unknown[], result: unknown) => unknown} lie `result` is undefined where
 	 * the honest node answers with an error.
 	 */
-	tell(lie) {
+	setLie(lie) {
 		this.#lie = lie;
 	}
 
-	/** Ends all connections. */
+	/** Closes all connections. */
 	async stop() {
 		for (const client of this.#server.clients) client.terminate();
 		await new Promise((resolve) => this.#server.close(resolve));
 	}
 
-	#pass(client, honest) {
-		const questions = new Map();
+	#forward(client, honest) {
+		const requests = new Map();
 		const truth = new WebSocket(honest);
 		const opened = once(truth, 'open');
 		opened.catch(() => client.terminate());
@@ -52,20 +54,20 @@ export class LyingNode {
 		client.on('close', () => truth.terminate());
 		client.on('message', async (data) => {
 			const { id, method, params } = JSON.parse(data.toString());
-			questions.set(id, { method, params });
+			requests.set(id, { method, params });
 			await opened.catch(() => undefined);
 			if (truth.readyState === WebSocket.OPEN) truth.send(data.toString());
 		});
 		truth.on('message', (data) => {
 			const answer = JSON.parse(data.toString());
-			const question = questions.get(answer.id);
-			// Notifications of subscriptions have no id: they pass as they are.
-			if (question) {
-				questions.delete(answer.id);
-				const told = this.#lie(question.method, question.params, answer.result);
-				// An error has no result. Where the lie has one, it takes the error's place.
-				if (told !== undefined) {
-					answer.result = told;
+			const request = requests.get(answer.id);
+			// Notifications of subscriptions have no id: they pass unchanged.
+			if (request) {
+				requests.delete(answer.id);
+				const lie = this.#lie(request.method, request.params, answer.result);
+				// An error has no result. A lie that has one replaces the error.
+				if (lie !== undefined) {
+					answer.result = lie;
 					delete answer.error;
 				}
 			}

@@ -1,45 +1,46 @@
-// A network of nodes on this machine, for the tests: its nodes, and who of them is
-// connected to whom.
+// SPDX-License-Identifier: Apache-2.0
+
+// A network of nodes on this machine, for the tests: the nodes, and which of them are connected.
 //
-// Each node reaches each other one through a link that the test can cut: so a network can be split and healed
-// without touching this machine's network, and the nodes are ordinary peers of one another, as in the wild.
+// Each node reaches every other through a link that the test can cut. A test can so split and heal the network
+// without touching this machine's, and the nodes are ordinary peers of one another.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Link } from './link.mjs';
 import { freePort, LocalNode } from './node.mjs';
-import { PATIENCE, Rpc, until } from './rpc.mjs';
+import { Rpc, TIMEOUT, until } from './rpc.mjs';
 import { Client } from './sharing.mjs';
-import { giveKeys, identities, writeSpec } from './spec.mjs';
+import { installKeys, identities, writeSpec } from './spec.mjs';
 
-/** What every node of a test's network has on its command line. It knows of no addresses but its links. */
+/** The options of every node of a test network. A node knows no addresses except its links. */
 const COMMON = ['--rpc-methods', 'unsafe', '--no-mdns', '--disable-log-color'];
 
 /** A node of a network. */
 export class Member {
-	/** Name, account and voter's key: see `identities`. */
+	/** Name, account and vote key: see `identities`. */
 	identity;
 	/** The process. */
 	local;
 	/** A connection to the node. */
 	rpc;
-	/** The node's identity among peers. */
+	/** The node's peer id. */
 	peerId;
-	/** Where the node's data and log are. */
+	/** The folder of the node's data and log. */
 	basePath;
-	/** Whether it runs. */
+	/** Whether the node is running. */
 	isUp = false;
 	#peerPort;
 	#client;
 
-	/** A node that is prepared but not started; `voter`: its keystore has the key that it votes with. */
+	/** Prepares a node without starting it. With `voter`, its keystore gets its vote key. */
 	static async prepare(chain, basePath, identity, voter) {
 		const member = new Member();
 		member.identity = identity;
 		member.basePath = basePath;
 		mkdirSync(basePath, { recursive: true });
-		member.peerId = await giveKeys(chain, basePath, voter && identity);
+		member.peerId = await installKeys(chain, basePath, voter && identity);
 		member.#peerPort = await freePort();
 		return member;
 	}
@@ -55,18 +56,18 @@ export class Member {
 		return this.identity.name;
 	}
 
-	/** The port that it listens on for peers, or will. */
+	/** The port on which it listens, or will listen, for peers. */
 	get peerPort() {
 		return this.local?.peerPort ?? this.#peerPort;
 	}
 
-	/** A client that knows the chain's metadata. Made when it is first asked for. */
+	/** Returns a client that knows the chain's metadata; connects on first use. */
 	async client() {
 		this.#client ??= Client.connect(this.local.url);
 		return this.#client;
 	}
 
-	/** Ends the connections to the node. */
+	/** Closes the connections to the node. */
 	async disconnect() {
 		const client = this.#client;
 		this.#client = undefined;
@@ -74,19 +75,19 @@ export class Member {
 		await this.rpc?.disconnect();
 	}
 
-	/** The peer ids that the node exchanges blocks with. */
+	/** Returns the ids of the peers that the node exchanges blocks with. */
 	async peers() {
 		return (await this.rpc.call('system_peers')).map(({ peerId }) => peerId);
 	}
 
-	/** `kill -9`. The folder stays. */
+	/** Kills the node with `kill -9`. The folder stays. */
 	async down() {
 		this.isUp = false;
 		await this.disconnect();
 		await this.local.down();
 	}
 
-	/** Starts the node again where it was. */
+	/** Starts the node again with the same data. */
 	async up() {
 		await this.local.up();
 		await this.#connect();
@@ -98,33 +99,33 @@ export class Member {
 	}
 }
 
-/** Nodes of one chain. */
+/** The nodes of one chain. */
 export class Network {
-	/** The folder that everything is in; it goes with the network. */
+	/** The folder of the network's files, which is removed with the network. */
 	folder;
-	/** The chain's specification, in a file. */
+	/** The chain specification file. */
 	spec;
 	/** @type {Member[]} */
 	members = [];
-	/** Every node that there may be: those of `members`, and those that `add` starts. */
+	/** All nodes: those of `members`, and the spare ones that `add` starts. */
 	#prepared = [];
-	/** The ways between them: who to whom. */
+	/** The links between them, each with its two ends. */
 	#links = [];
-	/** Pairs of members that are to be connected. */
+	/** Pairs of members that should be connected. */
 	#pairs = [];
 
 	/**
 	 * Makes a chain and starts its nodes, each connected to every other.
 	 *
 	 * @param {object} [options]
-	 * @param {number} [options.verifiers] How many genesis verifiers there are. Each is a node.
-	 * @param {number} [options.spare] How many nodes more `add` may start. They have no voter's key yet.
-	 * @param {(index: number) => string[]} [options.args] What more goes on a node's command line.
-	 * @param {object} [options.parameters] Consensus parameters other than the `local` chain's.
-	 * @param {number} [options.latency] How long what nodes tell each other is under way, in milliseconds.
-	 * @param {(genesis: object) => void} [options.edit] Changes more of the genesis configuration.
-	 * @param {(network: Network) => Promise<void>} [options.before] Called when all is there and nothing runs.
-	 * @param {(members: Member[]) => Member[][]} [options.groups] Whom to connect with whom; all with all if not given.
+	 * @param {number} [options.verifiers] The number of genesis verifiers. Each is a node.
+	 * @param {number} [options.spare] The number of nodes that `add` may start. They have no vote key yet.
+	 * @param {(index: number) => string[]} [options.args] Further options of each node.
+	 * @param {object} [options.parameters] Consensus parameters that differ from the `local` chain's.
+	 * @param {number} [options.latency] The delay of messages between nodes, in milliseconds.
+	 * @param {(genesis: object) => void} [options.edit] Edits the rest of the genesis configuration.
+	 * @param {(network: Network) => Promise<void>} [options.before] Called when everything is prepared, before any node starts.
+	 * @param {(members: Member[]) => Member[][]} [options.groups] Which nodes to connect; by default all.
 	 */
 	static async start({
 		verifiers = 4,
@@ -139,15 +140,15 @@ export class Network {
 		const network = new Network();
 		network.folder = mkdtempSync(join(tmpdir(), 'isthmus-network-'));
 		try {
-			const who = identities(verifiers + spare);
+			const everyone = identities(verifiers + spare);
 			network.spec = await writeSpec(network.folder, {
-				verifiers: who.slice(0, verifiers),
+				verifiers: everyone.slice(0, verifiers),
 				parameters: { genesisTimestamp: Math.floor(Date.now() / 1000), ...parameters },
 				edit,
 				chainType: 'Live',
 			});
 			network.#prepared = await Promise.all(
-				who.map((identity, index) => {
+				everyone.map((identity, index) => {
 					const basePath = join(network.folder, identity.name.toLowerCase());
 					return Member.prepare(network.spec, basePath, identity, index < verifiers);
 				}),
@@ -156,8 +157,8 @@ export class Network {
 			for (const from of network.#prepared) {
 				for (const to of network.#prepared) {
 					if (from === to) continue;
-					// Nodes tell each other the addresses that they know, so that one would go around a cut by
-					// another's link. A node dials from the port that it listens on.
+					// Nodes exchange the addresses that they know, so a node could bypass a cut through
+					// another node's link. A node dials from the port that it listens on.
 					const others = network.#prepared.filter((member) => member !== from);
 					const admits = (port) => !others.some(({ peerPort }) => peerPort === port);
 					network.#links.push({ from, to, link: await Link.to(() => to.peerPort, { latency, admits }) });
@@ -183,8 +184,8 @@ export class Network {
 	}
 
 	async #start(member, args) {
-		const ways = this.#links.filter(({ from }) => from === member);
-		const addresses = ways.map(({ link, to }) => `/ip4/127.0.0.1/tcp/${link.port}/p2p/${to.peerId}`);
+		const links = this.#links.filter(({ from }) => from === member);
+		const addresses = links.map(({ link, to }) => `/ip4/127.0.0.1/tcp/${link.port}/p2p/${to.peerId}`);
 		await member.start([
 			...['--chain', this.spec, '--name', member.name, '--validator'],
 			...['--bootnodes', ...addresses],
@@ -193,26 +194,26 @@ export class Network {
 		]);
 	}
 
-	/** Connects each of these nodes to each other of them. */
+	/** Connects each of these nodes to all the others. */
 	async connect(...members) {
 		for (const pair of pairs(members)) {
 			if (!this.#pairs.some((known) => same(known, pair))) this.#pairs.push(pair);
 			for (const link of this.#between(pair)) link.open();
 		}
-		await this.#settle(pairs(members));
+		await this.#awaitConnected(pairs(members));
 	}
 
-	/** Parts the nodes into groups: within each, all links stay; between them, none does. */
+	/** Splits the nodes into groups: the links within each group stay, those between groups are cut. */
 	async split(...groups) {
 		const groupOf = (member) => groups.findIndex((group) => group.includes(member));
-		const parted = this.#pairs.filter(([a, b]) => groupOf(a) !== groupOf(b));
-		this.#pairs = this.#pairs.filter((pair) => !parted.includes(pair));
-		for (const pair of parted) {
+		const separated = this.#pairs.filter(([a, b]) => groupOf(a) !== groupOf(b));
+		this.#pairs = this.#pairs.filter((pair) => !separated.includes(pair));
+		for (const pair of separated) {
 			for (const link of this.#between(pair)) link.cut();
 		}
 		await Promise.all(
-			parted.map(([a, b]) =>
-				until(`${a.name} and ${b.name} are apart`, async () => {
+			separated.map(([a, b]) =>
+				until(`${a.name} and ${b.name} are disconnected`, async () => {
 					const [ofA, ofB] = await Promise.all([a.peers(), b.peers()]);
 					return !ofA.includes(b.peerId) && !ofB.includes(a.peerId);
 				}),
@@ -220,24 +221,24 @@ export class Network {
 		);
 	}
 
-	/** Ends a node with `kill -9`. Its folder and its links stay for when it returns. */
+	/** Kills a node with `kill -9`. Its folder and links stay for its return. */
 	async down(member) {
 		await member.down();
 	}
 
-	/** Starts a node again, and waits until it is connected to the peers that it had. */
+	/** Starts a node again, and waits until it is connected to its former peers. */
 	async up(member) {
 		await member.up();
-		await this.#settle(this.#pairs.filter((pair) => pair.includes(member)));
+		await this.#awaitConnected(this.#pairs.filter((pair) => pair.includes(member)));
 	}
 
-	/** Resolves once a block of at least this number is final on each of these nodes, or on all. */
-	async finalizedFrom(number, members = this.members, within = PATIENCE) {
+	/** Resolves once a block of at least this number is finalized on each of these nodes; by default on all. */
+	async finalizedFrom(number, members = this.members, within = TIMEOUT) {
 		return Promise.all(members.map(({ rpc }) => rpc.finalizedFrom(number, within)));
 	}
 
-	/** Resolves once all of these nodes, or all, have the same best block, of at least this number. */
-	async agree(number = 0, members = this.members, within = PATIENCE) {
+	/** Resolves once these nodes, by default all, have the same best block, of at least this number. */
+	async agree(number = 0, members = this.members, within = TIMEOUT) {
 		return until(
 			`one best block, of number ${number} or more`,
 			async () => {
@@ -248,13 +249,13 @@ export class Network {
 		);
 	}
 
-	/** What each node says, and the end of its log: for a test that failed. */
+	/** Describes each node and the end of its log, for a test that failed. */
 	async report(lines = 25) {
 		const parts = await Promise.all(
 			this.members.map(async (member) => {
 				const { name, local } = member;
 				const heads = await Promise.all([member.rpc.best(), member.rpc.finalized(), member.peers()])
-					.then(([best, final, peers]) => `best ${best.number}, final ${final.number}, ${peers.length} peers`)
+					.then(([best, finalized, peers]) => `best ${best.number}, finalized ${finalized.number}, ${peers.length} peers`)
 					.catch((error) => `does not answer: ${error.message}`);
 				return `--- ${name}: ${heads}; the end of its log:\n${local?.logTail(lines)}`;
 			}),
@@ -262,7 +263,7 @@ export class Network {
 		return parts.join('\n');
 	}
 
-	/** Ends the nodes, and removes what they wrote. */
+	/** Stops the nodes, and removes their files. */
 	async stop() {
 		await Promise.all(
 			this.members.map(async (member) => {
@@ -274,14 +275,14 @@ export class Network {
 		rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
 	}
 
-	/** The links between two members, both ways. */
+	/** Returns the links between two members, in both directions. */
 	#between(pair) {
 		const links = this.#links.filter(({ from, to }) => same([from, to], pair));
 		return links.map(({ link }) => link);
 	}
 
-	/** Waits until these pairs, as far as they run, are connected. */
-	async #settle(wanted) {
+	/** Waits until those of these pairs that are running are connected. */
+	async #awaitConnected(wanted) {
 		const up = wanted.filter((pair) => pair.every(({ isUp }) => isUp));
 		await Promise.all(
 			up.map(([a, b]) =>
@@ -294,18 +295,18 @@ export class Network {
 	}
 }
 
-/** Whether two pairs are of the same members. */
+/** Returns whether two pairs have the same members. */
 function same(pair, [a, b]) {
 	return pair.includes(a) && pair.includes(b);
 }
 
-/** Every two of the given. */
+/** Returns all pairs of these members. */
 function pairs(all) {
 	return all.flatMap((a, index) => all.slice(index + 1).map((b) => [a, b]));
 }
 
 /**
- * A step of a test on a network: what fails says what the nodes were doing.
+ * Runs a step of a network test. A failure reports the state of the nodes.
  *
  * @param t The test's context.
  * @param {Network} network
@@ -325,6 +326,6 @@ export async function step(t, network, name, body) {
 			throw error;
 		}
 	});
-	// The steps share one network: what comes after a failure would tell nothing.
-	if (failed) throw new Error(`"${name}" failed, and the steps after it were left out`);
+	// The steps share one network: after a failure, the rest would show nothing.
+	if (failed) throw new Error(`"${name}" failed, and the steps after it were skipped`);
 }

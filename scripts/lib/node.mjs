@@ -1,5 +1,7 @@
-// Nodes of an Isthmus chain as child processes, on this machine alone: for the demo and the tests.
-// What is said to a node beyond "are you up?" is in sharing.mjs.
+// SPDX-License-Identifier: Apache-2.0
+
+// Runs Isthmus nodes as child processes that listen on this machine only: for the demo and the tests.
+// rpc.mjs and sharing.mjs talk to them.
 
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -8,27 +10,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** How long a node may take, in milliseconds, until it answers its first RPC. */
+/** How long a node may take to answer its first RPC, in milliseconds. */
 const START_TIMEOUT = 300_000;
-/** How long a node may take, in milliseconds, to end when it is asked to. */
+/** How long a node may take to exit when it is asked to, in milliseconds. */
 const STOP_TIMEOUT = 10_000;
-/** How often a starting node is asked whether it is up, in milliseconds. */
-const ASK_EVERY = 50;
+/** How often to poll a starting node, in milliseconds. */
+const POLL_INTERVAL = 50;
 
-/** The most bytes that a program run to its end may print: a chain's specification has a few millions. */
-const MOST_OUTPUT = 64 * 1024 * 1024;
+/** How many bytes a program may print at most: a chain specification has a few million. */
+const MAX_OUTPUT = 64 * 1024 * 1024;
 
-/** The nodes that end with this process. */
-const living = new Set();
+/** The nodes that are killed when this process exits. */
+const running = new Set();
 
-/** The node's program. */
+/** Returns the path of the node's program. */
 function binary() {
 	const path = process.env.ISTHMUS_NODE;
 	if (!path) throw new Error('set ISTHMUS_NODE to the path of isthmus-node (scripts/build makes it)');
 	return path;
 }
 
-/** A port of the loopback interface that nobody listens on: the one asked for if it is free. */
+/** Returns a free port of the loopback interface: the wanted one, if it is free. */
 export async function freePort(wanted = 0) {
 	return new Promise((resolve, reject) => {
 		const server = createServer();
@@ -40,12 +42,12 @@ export async function freePort(wanted = 0) {
 	});
 }
 
-/** Runs the node's program to its end: what it printed and its exit code. For what it refuses. */
+/** Runs the node's program to its end; returns its output and its exit code. */
 export function runToEnd(args, timeout = START_TIMEOUT) {
 	return new Promise((resolve, reject) => {
-		const options = { timeout, killSignal: 'SIGKILL', maxBuffer: MOST_OUTPUT };
+		const options = { timeout, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT };
 		execFile(binary(), args, options, (error, stdout, stderr) => {
-			if (error?.killed) reject(new Error(`the node did not end within ${timeout / 1000} s`));
+			if (error?.killed) reject(new Error(`the node did not exit within ${timeout / 1000} s`));
 			else resolve({ code: error?.code ?? 0, stdout, stderr });
 		});
 	});
@@ -59,28 +61,28 @@ export class LocalNode {
 	#ownsFolder;
 	#ended;
 
-	/** JSON-RPC's port. */
+	/** The port of JSON-RPC. */
 	port;
 	/** The port that peers connect to. */
 	peerPort;
-	/** Where the chain is kept. */
+	/** The folder of the chain's data. */
 	basePath;
-	/** The file that the node's log goes to. */
+	/** The node's log file. */
 	logPath;
-	/** When the process was started, by `performance.now()`. */
+	/** When the process was started, as `performance.now()`. */
 	startedAt;
-	/** Resolves with a sentence when the process ends, for whatever reason. */
+	/** Resolves with a sentence when the process exits, for any reason. */
 	exited;
 
 	/**
 	 * Starts a node and waits until it answers.
 	 *
 	 * @param {object} [options]
-	 * @param {string[]} [options.args] The chain and what else goes on the command line.
-	 * @param {string} [options.basePath] Where the chain is kept; by default a new temporary folder,
-	 * which goes when the node is stopped.
-	 * @param {number} [options.port] The port to listen on if it is free; by default any.
-	 * @param {number} [options.peerPort] The same of the port for peers.
+	 * @param {string[]} [options.args] The command line, with the chain.
+	 * @param {string} [options.basePath] The folder of the chain's data; by default a new temporary folder,
+	 * which is removed when the node is stopped.
+	 * @param {number} [options.port] The port of JSON-RPC, if it is free; by default any.
+	 * @param {number} [options.peerPort] The port for peers, if it is free; by default any.
 	 * @returns {Promise<LocalNode>}
 	 */
 	static async start({ args = ['--dev'], basePath, port = 0, peerPort = 0 } = {}) {
@@ -100,41 +102,41 @@ export class LocalNode {
 		return node;
 	}
 
-	/** Where clients connect. */
+	/** The address that clients connect to. */
 	get url() {
 		return `ws://127.0.0.1:${this.port}`;
 	}
 
-	/** The process's id. */
+	/** The process id. */
 	get pid() {
 		return this.#child.pid;
 	}
 
-	/** The last lines of the node's log. */
+	/** Returns the last lines of the node's log. */
 	logTail(lines = 15) {
 		return readFileSync(this.logPath, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
 	}
 
-	/** Asks the node to end, and waits until it has. */
+	/** Asks the node to exit, and waits until it has. */
 	async stop() {
 		this.#child.kill('SIGTERM');
 		await Promise.race([this.exited, pause(STOP_TIMEOUT, undefined, { ref: false })]);
 		await this.kill();
 	}
 
-	/** Ends the node with `kill -9`, and waits until it is gone. */
+	/** Kills the node with `kill -9`, and waits until it is gone. */
 	async kill() {
 		await this.#end();
 		this.#forget();
 	}
 
-	/** `kill -9`, and a new start with the same command line and folder. */
+	/** Kills the node with `kill -9`, and starts it again with the same command line and folder. */
 	async killAndRestart() {
 		await this.down();
 		await this.up();
 	}
 
-	/** `kill -9`. The folder stays, for `up`. */
+	/** Kills the node with `kill -9`. The folder stays, for `up`. */
 	async down() {
 		await this.#end();
 	}
@@ -146,20 +148,20 @@ export class LocalNode {
 
 	/** Lets the node outlive this process. */
 	release() {
-		living.delete(this);
+		running.delete(this);
 		this.#child.unref();
 	}
 
-	/** Ends the node at once, without waiting: for the moment when this process ends. */
+	/** Kills all nodes at once, without waiting: for the moment when this process exits. */
 	static endAll() {
-		for (const node of living) {
+		for (const node of running) {
 			node.#child.kill('SIGKILL');
 			node.#forget();
 		}
 	}
 
 	#forget() {
-		living.delete(this);
+		running.delete(this);
 		if (this.#ownsFolder) rmSync(this.basePath, { recursive: true, force: true, maxRetries: 5 });
 	}
 
@@ -169,22 +171,22 @@ export class LocalNode {
 	}
 
 	async #spawn() {
-		if (living.size === 0) endWithThisProcess();
+		if (running.size === 0) endWithThisProcess();
 		mkdirSync(this.basePath, { recursive: true });
 		const log = openSync(this.logPath, 'a');
 		this.#ended = undefined;
 		this.startedAt = performance.now();
-		// A process group of its own: Ctrl-C is for this process, which then ends its nodes.
+		// A process group of its own: Ctrl-C reaches this process only, which then kills its nodes.
 		this.#child = spawn(this.#binary, this.#args, { stdio: ['ignore', log, log], detached: true });
 		closeSync(log);
-		living.add(this);
+		running.add(this);
 		this.exited = new Promise((resolve) => {
 			const end = (sentence) => {
 				this.#ended = sentence;
 				resolve(sentence);
 			};
-			this.#child.once('error', (error) => end(`the node cannot be started: ${error.message}`));
-			this.#child.once('exit', (code, signal) => end(`the node ended (${signal ?? `exit code ${code}`})`));
+			this.#child.once('error', (error) => end(`the node could not be started: ${error.message}`));
+			this.#child.once('exit', (code, signal) => end(`the node exited (${signal ?? `exit code ${code}`})`));
 		});
 		try {
 			await this.#ready();
@@ -203,7 +205,7 @@ export class LocalNode {
 			if (performance.now() > until) {
 				throw new Error(`the node did not answer within ${START_TIMEOUT / 1000} s`);
 			}
-			await pause(ASK_EVERY);
+			await pause(POLL_INTERVAL);
 		}
 	}
 
@@ -219,7 +221,7 @@ export class LocalNode {
 	}
 }
 
-/** However this process ends, short of `kill -9`, its nodes end with it. */
+/** Kills the nodes when this process exits, unless it is killed with `kill -9`. */
 function endWithThisProcess() {
 	if (process.listeners('exit').includes(LocalNode.endAll)) return;
 	process.on('exit', LocalNode.endAll);

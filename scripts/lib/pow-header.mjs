@@ -1,12 +1,14 @@
-// The paper's fields in a header as JSON-RPC gives it: what `primitives/src/digest.rs` writes into the digest.
+// SPDX-License-Identifier: Apache-2.0
 
-/** A pre-runtime item (SCALE variant 6) of the engine `pow_`. */
+// Reads the paper's fields from a JSON-RPC header: what `primitives/src/digest.rs` writes into the digest.
+
+/** The start of a pre-runtime item (SCALE variant 6) of the engine `pow_`. */
 const PRE_RUNTIME = '0x06706f775f';
-/** A consensus item (SCALE variant 4) of the same engine: H_g. */
+/** The start of a consensus item (SCALE variant 4) of the same engine, which has H_g. */
 const CONSENSUS = '0x04706f775f';
 
 /**
- * H_c, H_d, H_l and H_s of a header.
+ * Returns H_c, H_d, H_l and H_s of a header.
  *
  * @param {{digest: {logs: string[]}}} header From `chain_getHeader`.
  */
@@ -14,7 +16,7 @@ export function powFields(header) {
 	const item = header.digest.logs.find((log) => log.startsWith(PRE_RUNTIME));
 	if (!item) throw new Error('the header has no pow_ pre-runtime item: it is the genesis block’s, or another chain’s');
 	const bytes = Buffer.from(item.slice(PRE_RUNTIME.length), 'hex');
-	// The item's length, a compact integer, comes first; its two low bits say how many bytes it has.
+	// The item's length comes first, a compact integer: its two low bits give its size in bytes.
 	const start = [1, 2, 4][bytes[0] & 3];
 	const fields = bytes.subarray(start);
 	return {
@@ -25,16 +27,16 @@ export function powFields(header) {
 	};
 }
 
-/** H_g of a header, in the same form. */
+/** Returns H_g of a header in the same form. */
 export function gasUsed(header) {
 	const item = header.digest.logs.find((log) => log.startsWith(CONSENSUS));
 	if (!item) throw new Error('the header has no pow_ consensus item: it is the genesis block’s, or another chain’s');
-	// Eight bytes, after their length in one.
+	// One byte of length, then eight bytes.
 	return Buffer.from(item.slice(CONSENSUS.length), 'hex').readBigUInt64LE(1);
 }
 
 /**
- * The sum of H_d from a block down to, and without, the block of number `above`.
+ * Sums H_d from a block down to the block after number `above`.
  *
  * @param {import('./rpc.mjs').Rpc} rpc A node that has the blocks.
  * @param {string} hash

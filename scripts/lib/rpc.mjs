@@ -1,14 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A node's JSON-RPC without the chain's metadata: light enough to watch several nodes at once, block by block.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { WsProvider } from '@polkadot/api';
 
-/** How long to wait, in milliseconds, for what should happen soon. It ends what hangs, and is no bound on speed. */
-export const PATIENCE = 300_000;
-/** How often something is asked for that no subscription tells, in milliseconds. */
-const ASK_EVERY = 100;
+/** How long to wait for something that should happen soon, in milliseconds. It ends hangs and does not bound speed. */
+export const TIMEOUT = 300_000;
+/** How often to poll for changes that no subscription reports, in milliseconds. */
+const POLL_INTERVAL = 100;
 
-/** The subscriptions to headers. `all` tells forks too. */
+/** The subscriptions to headers. `all` includes forks. */
 const HEADS = {
 	best: ['chain_newHead', 'chain_subscribeNewHeads', 'chain_unsubscribeNewHeads'],
 	finalized: [
@@ -20,18 +22,18 @@ const HEADS = {
 };
 
 /** Something awaited did not happen in time. */
-export class TooLong extends Error {
-	name = 'TooLong';
+export class TimedOut extends Error {
+	name = 'TimedOut';
 }
 
-/** Asks until the answer is true, and returns it. For what no event tells. */
-export async function until(what, ask, within = PATIENCE) {
+/** Calls `probe` until its result is truthy, and returns the result. For changes that no event reports. */
+export async function until(what, probe, within = TIMEOUT) {
 	const end = performance.now() + within;
 	for (;;) {
-		const answer = await ask();
+		const answer = await probe();
 		if (answer) return answer;
-		if (performance.now() > end) throw new TooLong(`not within ${within / 1000} s: ${what}`);
-		await pause(ASK_EVERY);
+		if (performance.now() > end) throw new TimedOut(`not within ${within / 1000} s: ${what}`);
+		await pause(POLL_INTERVAL);
 	}
 }
 
@@ -39,10 +41,10 @@ export async function until(what, ask, within = PATIENCE) {
 export class Rpc {
 	#provider;
 
-	/** Connects to a node that listens. */
+	/** Connects to a node that is listening. */
 	static async connect(url) {
 		const rpc = new Rpc();
-		// No reconnecting: a node that was stopped on purpose is connected to anew.
+		// Without reconnecting: a test that stops a node connects again when it restarts.
 		rpc.#provider = new WsProvider(url, false);
 		await rpc.#provider.connect();
 		await rpc.#provider.isReady;
@@ -58,50 +60,50 @@ export class Rpc {
 		await this.#provider.disconnect();
 	}
 
-	/** A header with its hash and its number as a number; the best one if no hash is given. */
+	/** Returns a header, with its hash, and its number as a number; by default the best block's. */
 	async header(hash) {
 		const of = hash ?? (await this.call('chain_getBlockHash'));
 		return withHash(await this.call('chain_getHeader', of), of);
 	}
 
-	/** The best block's header. */
+	/** Returns the best block's header. */
 	async best() {
 		return this.header();
 	}
 
-	/** The last final block's header. */
+	/** Returns the last finalized block's header. */
 	async finalized() {
 		return this.header(await this.call('chain_getFinalizedHead'));
 	}
 
-	/** The hash of the best chain's block of this number, or `null`. */
+	/** Returns the hash of the best chain's block of this number, or `null`. */
 	async hashAt(number) {
 		return this.call('chain_getBlockHash', number);
 	}
 
 	/**
-	 * Resolves with the first header that a subscription tells and the condition holds for.
+	 * Resolves with the first header of a subscription that satisfies the condition.
 	 *
 	 * @param {'best' | 'finalized' | 'all'} kind
 	 * @param {(header: {number: number}) => boolean} condition
-	 * @param {string} what What is awaited, for the error.
+	 * @param {string} what Describes the awaited event, for the error.
 	 */
-	async headWhere(kind, condition, what, within = PATIENCE) {
+	async headWhere(kind, condition, what, within = TIMEOUT) {
 		const [type, subscribe, unsubscribe] = HEADS[kind];
 		let id;
 		let timer;
 		try {
 			return await new Promise((resolve, reject) => {
 				timer = setTimeout(
-					() => reject(new TooLong(`not within ${within / 1000} s: ${what}`)),
+					() => reject(new TimedOut(`not within ${within / 1000} s: ${what}`)),
 					within,
 				);
-				const told = (error, header) => {
+				const onHead = (error, header) => {
 					if (error) return reject(error);
 					const numbered = withHash(header);
 					if (condition(numbered)) resolve(numbered);
 				};
-				this.#provider.subscribe(type, subscribe, [], told).then((given) => (id = given), reject);
+				this.#provider.subscribe(type, subscribe, [], onHead).then((given) => (id = given), reject);
 			});
 		} finally {
 			clearTimeout(timer);
@@ -114,10 +116,10 @@ export class Rpc {
 		return this.headWhere('best', (head) => head.number >= number, `best block ${number}`, within);
 	}
 
-	/** Resolves once a block of at least this number is final. */
+	/** Resolves once a block of at least this number is finalized. */
 	async finalizedFrom(number, within) {
 		const reached = (head) => head.number >= number;
-		return this.headWhere('finalized', reached, `final block ${number}`, within);
+		return this.headWhere('finalized', reached, `finalized block ${number}`, within);
 	}
 }
 

@@ -1,5 +1,7 @@
-// Chain specifications for networks on this machine, made from the node's built-in `local` one. The accounts' keys
-// are derived from public phrases (`//Alice`), so such a chain gives no security.
+// SPDX-License-Identifier: Apache-2.0
+
+// Chain specifications for networks on this machine, derived from the node's built-in `local` one. The accounts' keys
+// come from public phrases (`//Alice`), so such a chain gives no security.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,27 +10,27 @@ import { runToEnd } from './node.mjs';
 
 /** The development accounts, in the order in which the nodes of a network take them. */
 const NAMES = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve', 'Ferdie'];
-/** What an account has that the built-in specification does not endow, in the smallest unit. */
+/** The balance of accounts that the built-in specification does not endow, in the smallest unit. */
 const ENDOWMENT = 1e18;
 
-/** Runs the node's program to its end, which must be a good one. */
+/** Runs the node's program to its end; fails unless it succeeds. */
 async function run(args) {
 	const { code, stdout, stderr } = await runToEnd(args);
-	if (code !== 0) throw new Error(`isthmus-node ${args[0]} ended with exit code ${code}:\n${stderr.trim()}`);
+	if (code !== 0) throw new Error(`isthmus-node ${args[0]} exited with code ${code}:\n${stderr.trim()}`);
 	return { stdout, stderr };
 }
 
-/** A specification as the node's program writes it. */
-async function exported(...args) {
+/** Returns a specification as the node's program writes it. */
+async function exportSpec(...args) {
 	return (await run(['export-chain-spec', ...args])).stdout;
 }
 
-/** The first `count` identities: the development accounts, and then `Node7`, `Node8`, … */
+/** Returns the first `count` identities: the development accounts, and then `Node7`, `Node8`, … */
 export function identities(count) {
 	return Array.from({ length: count }, (_, index) => identity(NAMES[index] ?? `Node${index + 1}`));
 }
 
-/** Who a node is: the account that it mines for, and the key that it votes with. */
+/** Returns a node's identity: the account that it mines for, and the key that it votes with. */
 function identity(name) {
 	const secret = `//${name}`;
 	const account = new Keyring({ type: 'sr25519' }).addFromUri(secret);
@@ -37,21 +39,21 @@ function identity(name) {
 }
 
 /**
- * Writes a chain's specification, in its raw form, so that the nodes need not work out the genesis state again.
+ * Writes a chain specification in raw form, so that the nodes need not compute the genesis state again.
  *
- * @param {string} folder Where to write it.
+ * @param {string} folder The folder to write to.
  * @param {object} options
  * @param {object[]} options.verifiers The genesis verifiers, from `identities`.
- * @param {object} [options.parameters] Consensus parameters other than `local`'s.
- * @param {(genesis: object) => void} [options.edit] Changes more of the genesis configuration.
- * @param {string} [options.chainType] With `Live`, nodes tell nobody of addresses on this machine.
+ * @param {object} [options.parameters] Consensus parameters that differ from those of `local`.
+ * @param {(genesis: object) => void} [options.edit] Edits the rest of the genesis configuration.
+ * @param {string} [options.chainType] With `Live`, nodes do not advertise addresses on this machine.
  * @returns {Promise<string>} The file's path.
  */
 export async function writeSpec(
 	folder,
 	{ verifiers, parameters = {}, edit = () => {}, chainType = 'Local' },
 ) {
-	const spec = JSON.parse(await exported('--chain', 'local'));
+	const spec = JSON.parse(await exportSpec('--chain', 'local'));
 	const genesis = spec.genesis.runtimeGenesis.patch;
 	Object.assign(genesis.proofOfWork.parameters, parameters);
 	genesis.session.keys = verifiers.map(({ account, voter }) => [account, account, { grandpa: voter }]);
@@ -65,16 +67,16 @@ export async function writeSpec(
 	const plain = join(folder, 'chain.plain.json');
 	const path = join(folder, 'chain.json');
 	writeFileSync(plain, JSON.stringify(spec, null, '\t'));
-	writeFileSync(path, await exported('--chain', plain, '--raw'));
+	writeFileSync(path, await exportSpec('--chain', plain, '--raw'));
 	return path;
 }
 
 /**
- * Gives a node that has not run yet its identity among peers, and its voter's key if it has one.
+ * Gives a node that has not run yet its network key, and its vote key if it has one.
  *
  * @returns {Promise<string>} The peer id.
  */
-export async function giveKeys(chain, basePath, voter) {
+export async function installKeys(chain, basePath, voter) {
 	const at = ['--chain', chain, '--base-path', basePath];
 	const { stderr } = await run(['key', 'generate-node-key', ...at]);
 	if (voter) {

@@ -1,15 +1,17 @@
-// A school's records, made up: marks and missed lessons of students who do not exist, by month. The
-// same file every time.
+// SPDX-License-Identifier: Apache-2.0
 
-/** The months of the file, in its order. */
+// A school's records, made up: marks and missed lessons of fictitious students, by month. The file is
+// the same every time.
+
+/** The months of the file, in order. */
 export const MONTHS = Array.from({ length: 12 }, (_, i) => `2025-${String(i + 1).padStart(2, '0')}`);
 
 const STUDENTS = 300;
 const CLASSES = ['7A', '7B', '8A', '8B', '9A', '9B', '10A', '10B', '11A', '11B'];
 const HEADER = 'month,student,class,mathematics,language,science,lessons_missed\n';
 
-/** Numbers in [0, 1), the same for the same seed (the generator is known as mulberry32). */
-function numbers(seed) {
+/** Returns a generator of numbers in [0, 1), the same for the same seed (mulberry32). */
+function randomNumbers(seed) {
 	return () => {
 		seed = (seed + 0x6d2b79f5) | 0;
 		let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
@@ -18,9 +20,9 @@ function numbers(seed) {
 	};
 }
 
-/** The file: a header, and a row for each student and month. */
+/** Makes the file: a header, and a row for each student and month. */
 export function studentsCsv() {
-	const next = numbers(2025);
+	const next = randomNumbers(2025);
 	const ability = Array.from({ length: STUDENTS }, () => 40 + 50 * next());
 	const mark = (mean) => Math.round(Math.min(100, Math.max(0, mean + 20 * (next() - 0.5))));
 	let csv = HEADER;
@@ -35,13 +37,13 @@ export function studentsCsv() {
 	return csv;
 }
 
-/** The rows of these months, under the file's header. */
+/** Returns the rows of these months, under the file's header. */
 export function monthsOf(csv, months) {
 	const rows = csv.slice(HEADER.length).split(/(?<=\n)/);
 	return HEADER + rows.filter((row) => months.some((month) => row.startsWith(`${month},`))).join('');
 }
 
-/** Joins files of the same header into one. */
+/** Joins files that have the same header into one. */
 export function joinCsv(files) {
 	return files.map((file, i) => (i === 0 ? file : file.slice(HEADER.length))).join('');
 }

@@ -1,17 +1,19 @@
-// Transfers that are bound to no fork, for tests of a network that is split.
+// SPDX-License-Identifier: Apache-2.0
+
+// Transfers that are valid on every fork, for tests of split networks.
 
 import { Keyring } from '@polkadot/api';
 
-/** An account from a secret such as `//Eve`. */
+/** Returns the account of a secret such as `//Eve`. */
 function account(secret) {
 	return new Keyring({ type: 'sr25519' }).addFromUri(secret);
 }
 
 /**
- * Sends an immortal transfer: one with an era names a block, and is void on a chain without it.
+ * Sends an immortal transfer: a mortal one names a block, and is void on a chain without that block.
  *
- * @param {import('./network.mjs').Member} member The node that takes it.
- * @returns {Promise<{included: Promise<string>}>} The hash of the first block that it is in, on that node.
+ * @param {import('./network.mjs').Member} member The node to send it to.
+ * @returns {Promise<{included: Promise<string>}>} The hash of the first block that includes it, on that node.
  */
 export async function transfer(member, from, to, amount) {
 	const { api } = await member.client();
@@ -25,7 +27,7 @@ export async function transfer(member, from, to, amount) {
 	return { included };
 }
 
-/** What an account has in a block's state, in the smallest unit. */
+/** Returns an account's free balance in a block's state, in the smallest unit. */
 export async function balanceAt(member, secret, hash) {
 	const { api } = await member.client();
 	const { data } = await (await api.at(hash)).query.system.account(account(secret).address);

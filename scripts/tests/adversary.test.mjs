@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A hostile peer against a real node: it offers blocks that break one rule each, and floods. The node must refuse
-// every block for its own rule, part with who is at fault, and mine on.
+// every block by that rule's name, disconnect peers that are at fault, and keep mining.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,26 +13,26 @@ import { adversary } from '../lib/attack-program.mjs';
 import { freePort, LocalNode } from '../lib/node.mjs';
 import { Rpc } from '../lib/rpc.mjs';
 
-/** Ends what hangs, in milliseconds. It is no bound on speed. */
+/** Ends hangs; no bound on speed. In milliseconds. */
 const timeout = 240_000;
-/** An uncle's parent may be so many generations above the best block, and one case is of one above that. */
+/** How many blocks the uncles need: one case has an uncle of the seventh generation. */
 const BLOCKS = 9;
-/** The messages of each flood. (scripts/attack sends 10,000.) */
+/** The extent of each flood. (scripts/attack sends 10,000 messages.) */
 const FLOOD = { messages: 400, seconds: 8 };
-/** The connections of a flood at a time: those at its end may have carried nothing. */
+/** The concurrent connections of a flood: the last ones may have carried nothing. */
 const CONNECTIONS = 4;
-/** Cases that a peer need not be parted with for: nobody is to blame. */
+/** Cases in which the peer is not at fault and stays connected. */
 const BLAMELESS = [
 	...['undecodable_announcement', 'wrong_timestamp'],
 	...['synced_sealed_from_the_future', 'synced_sealed_from_the_far_future'],
 ];
-/** Who earns what the node mines: Alice. */
+/** The beneficiary of the node's blocks: Alice. */
 const BENEFICIARY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY';
 
 let node;
 
 before(async () => {
-	// It mines a block a second. It is no verifier, so that finality does not pass what is forged on its chain.
+	// It mines a block a second. It does not vote, so that finality does not overtake the forged blocks.
 	node = await LocalNode.start({
 		args: [
 			...['--chain', 'dev', '--mine', '--force-authoring', '--heartbeat', '1', '-lpow=debug'],
@@ -45,7 +47,7 @@ before(async () => {
 
 after(() => node?.kill());
 
-test('a block that breaks one rule is refused by that rule’s name', { timeout }, async (t) => {
+test("a block that breaks one rule is refused by that rule's name", { timeout }, async (t) => {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-adversary-'));
 	t.after(() => rmSync(folder, { recursive: true, force: true }));
 	const chain = ['--chain', 'dev', '--base-path', folder];
@@ -69,7 +71,7 @@ test('a block that breaks one rule is refused by that rule’s name', { timeout 
 	]);
 });
 
-test('a flood costs its sender the connection, and the node mines on', { timeout }, async (t) => {
+test('a flood costs its sender the connection, and the node keeps mining', { timeout }, async (t) => {
 	await storeBulk(node.url);
 	const extent = ['--messages', String(FLOOD.messages), '--seconds', String(FLOOD.seconds)];
 	const attack = ['flood', '--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath, ...extent];
@@ -82,14 +84,14 @@ test('a flood costs its sender the connection, and the node mines on', { timeout
 		t.diagnostic(`${attack}: ${observed}`);
 		assert.equal(held, true, `${attack}: ${observed}`);
 	}
-	// What a peer must not send costs it every connection; the others are delivered, and noticed.
+	// Forbidden messages cost the peer every connection; the others are delivered and logged.
 	const figures = Object.fromEntries(reports.map(({ attack, figures }) => [attack.replace('flood-', ''), figures]));
 	for (const kind of ['headers', 'mixes', 'bodies', 'oversized']) {
 		const { messages, identities, closed_by_the_node: closed } = figures[kind];
 		assert.ok(messages >= 100, `${kind}: ${messages} messages`);
 		assert.ok(closed > 1 && closed >= identities - CONNECTIONS, `${kind}: ${closed} of ${identities} closed`);
 	}
-	assert.ok(figures.bytes.log_lines_of_such_bytes >= 100, `noticed ${figures.bytes.log_lines_of_such_bytes}`);
+	assert.ok(figures.bytes.log_lines_of_such_bytes >= 100, `logged ${figures.bytes.log_lines_of_such_bytes}`);
 	const { messages, identities, mib_answered: answered } = figures.requests;
 	assert.ok(messages >= 10 && identities > 1 && answered > 8, `${messages} requests, ${answered} MiB`);
 });

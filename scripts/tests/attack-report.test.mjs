@@ -1,4 +1,6 @@
-// The table of docs/security.md, from outcomes made up for it.
+// SPDX-License-Identifier: Apache-2.0
+
+// The table of docs/security.md, written from made-up outcomes.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -33,13 +35,13 @@ const outcome = (changes) => ({
 });
 const RACE = { q: 0.3, z: 2, trials: 200, reversals: 88, exact: 0.432, equation_3: 0.4457, finality: false };
 
-test('outcomes are read line by line, and what is none is refused', () => {
+test('outcomes are parsed line by line, and other lines are refused', () => {
 	const lines = [outcome(), outcome({ held: false })];
 	assert.deepEqual(parseOutcomes(`${lines.map((line) => JSON.stringify(line)).join('\n\n')}\n`), lines);
 	assert.deepEqual(parseOutcomes(''), []);
 	assert.throws(() => parseOutcomes(`${JSON.stringify(outcome())}\n{"attack"`), {
 		name: 'ReportError',
-		message: 'line 2 is no JSON: {"attack"',
+		message: 'line 2 is not JSON: {"attack"',
 	});
 	for (const [field, value] of [
 		['attack', 'Two Words'],
@@ -54,13 +56,13 @@ test('outcomes are read line by line, and what is none is refused', () => {
 	]) {
 		assert.throws(() => checked(outcome({ [field]: value }), 'line 7'), {
 			name: 'ReportError',
-			message: `line 7 is no outcome: "${field}" is wrong or missing`,
+			message: `line 7 is not an outcome: "${field}" is wrong or missing`,
 		});
 	}
 	assert.throws(() => checked(null), ReportError);
 });
 
-test('the table has a row an outcome, in its own order, and says what did not hold', () => {
+test('the table has a row for each outcome, in its own order, and marks what did not hold', () => {
 	const rows = table([
 		outcome({ attack: 'new-one', title: 'New one' }),
 		outcome(),
@@ -74,7 +76,7 @@ test('the table has a row an outcome, in its own order, and says what did not ho
 	assert.deepEqual(titles, ['Fork', 'Fork, final', 'Flood of headers', 'Replayed grant', 'New one']);
 });
 
-test('figures are read as they are meant', () => {
+test('figures are written for people', () => {
 	const of = (all) => figures({ figures: all });
 	assert.equal(of({ headers: 10_000, cpuSeconds: 1.23456, peak_mib: 80.04 }), 'headers 10,000, cpu seconds 1.23, peak mib 80');
 	assert.equal(of({ node: 'up', final: true }), 'node up, final true');
@@ -87,7 +89,7 @@ test('figures are read as they are meant', () => {
 });
 
 test("Wilson's interval is the published one", () => {
-	// Its ends are where the rate is so many standard deviations away.
+	// At its ends, the observed rate is exactly that number of standard deviations away.
 	for (const [successes, trials] of [
 		[1, 7],
 		[88, 200],
@@ -102,7 +104,7 @@ test("Wilson's interval is the published one", () => {
 	assert.equal(wilson(10, 10).high, 1);
 });
 
-test('the plot gets the races without finality, and nothing else', () => {
+test('the plot gets only the races without finality', () => {
 	const races = measured([
 		outcome({ attack: 'private-fork', figures: RACE }),
 		outcome({ attack: 'private-fork-final', figures: RACE }),
@@ -111,7 +113,7 @@ test('the plot gets the races without finality, and nothing else', () => {
 	assert.equal(races, '{"share":0.3,"depth":2,"trials":200,"successes":88}');
 });
 
-test('a document keeps all but its table', () => {
+test('a document keeps everything except its table', () => {
 	const document = `before\n${BEGIN}\nold\n${END}\nafter\n`;
 	const written = withTable(document, 'new');
 	assert.equal(written, `before\n${BEGIN}\n\nnew\n\n${END}\nafter\n`);
@@ -126,7 +128,7 @@ test('a document keeps all but its table', () => {
 	}
 });
 
-test('the report counts what held', () => {
+test('the report counts the defences that held', () => {
 	const about = { version: 'isthmus-node 0.1.0', date: '2025-01-31' };
 	assert.match(report([outcome()], about), /^Run on 2025-01-31 against isthmus-node 0\.1\.0: 1 outcomes, all as/);
 	assert.match(report([outcome(), outcome({ held: false })], about), /: 2 outcomes, 1 as this page/);
@@ -137,23 +139,23 @@ test('docs/security.md has a place for the table', () => {
 	assert.ok(withTable(page, 'new').includes(`${BEGIN}\n\nnew\n\n${END}`));
 });
 
-test('an attack that is not carried out takes nothing from the others', async () => {
-	const said = [];
+test('an attack that cannot be carried out does not stop the others', async () => {
+	const logged = [];
 	const [first, last] = [outcome({ title: 'First' }), outcome({ title: 'Last', held: false })];
 	const { outcomes, failed } = await carryOut(
 		[
-			['one', async (tell) => { tell(first); throw new NotCarriedOut('no node'); }],
-			['two', async (tell) => tell(last)],
-			['three', async (tell) => tell({})],
+			['one', async (report) => { report(first); throw new NotCarriedOut('no node'); }],
+			['two', async (report) => report(last)],
+			['three', async (report) => report({})],
 		],
-		(line) => said.push(line),
+		(line) => logged.push(line),
 	);
 	assert.deepEqual(outcomes, [first, last]);
 	assert.deepEqual(failed, ['one', 'three']);
-	assert.match(said.join('\n'), /held +First\n.*not carried out: NotCarriedOut: no node[^]*in all +one\n.*NOT HELD +Last/);
+	assert.match(logged.join('\n'), /held +First\n.*not carried out: NotCarriedOut: no node[^]*total +one\n.*NOT HELD +Last/);
 });
 
-/** A folder with programs that do nothing but this. */
+/** Makes a folder of programs that only run these shell commands; returns the path of the node's. */
 function withPrograms(t, programs) {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-programs-'));
 	t.after(() => rmSync(folder, { recursive: true, force: true }));
@@ -163,7 +165,7 @@ function withPrograms(t, programs) {
 	return join(folder, 'isthmus-node');
 }
 
-test('what an attack told before it failed is kept', async (t) => {
+test('what an attack reported before it failed is kept', async (t) => {
 	const path = withPrograms(t, { 'isthmus-adversary': `echo '${JSON.stringify(outcome())}'; echo broken >&2; exit 2` });
 	const before = process.env.ISTHMUS_NODE;
 	process.env.ISTHMUS_NODE = path;
@@ -171,15 +173,15 @@ test('what an attack told before it failed is kept', async (t) => {
 		if (before === undefined) delete process.env.ISTHMUS_NODE;
 		else process.env.ISTHMUS_NODE = before;
 	});
-	const told = [];
-	await assert.rejects(adversary(['flood'], 60_000, (line) => told.push(line)), {
+	const lines = [];
+	await assert.rejects(adversary(['flood'], 60_000, (line) => lines.push(line)), {
 		name: 'NotCarriedOut',
-		message: 'isthmus-adversary flood ended with 2: broken',
+		message: 'isthmus-adversary flood exited with 2: broken',
 	});
-	assert.deepEqual(told, [outcome()]);
+	assert.deepEqual(lines, [outcome()]);
 });
 
-test('a run in which nothing is carried out ends with exit code 2, and says so', async (t) => {
+test('a run in which nothing can be carried out exits with code 2, and says so', async (t) => {
 	const ISTHMUS_NODE = withPrograms(t, {
 		'isthmus-node': 'case "$1" in --version) echo isthmus-node 0 ;; *) exit 3 ;; esac',
 		'isthmus-adversary': 'exit 3',

@@ -1,4 +1,6 @@
-// The attacks, run short, as docs/security.md has them: every defence holds, and nothing is written.
+// SPDX-License-Identifier: Apache-2.0
+
+// A short run of the attacks in docs/security.md: every defence holds, and nothing is written.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -9,17 +11,17 @@ import { promisify } from 'node:util';
 import { forgedOutcome } from '../lib/attack-network.mjs';
 import { checked } from '../lib/attack-report.mjs';
 
-/** What a machine with little else to do meets, printed beside the measured time. In seconds. */
+/** What a mostly idle machine needs at most, in seconds: printed beside the measured time. */
 const BOUND = 120;
 
 test('every attack is carried out, and every defence holds', { timeout: 900_000 }, async (t) => {
 	const path = fileURLToPath(new URL('../attack.mjs', import.meta.url));
 	const page = new URL('../../docs/security.md', import.meta.url);
 	const before = readFileSync(page, 'utf8');
-	const began = performance.now();
-	// Any exit code but 0 is thrown, with what was printed.
+	const start = performance.now();
+	// Any exit code but 0 throws, with the output.
 	const { stdout } = await promisify(execFile)(process.execPath, [path, '--short']);
-	const took = (performance.now() - began) / 1000;
+	const took = (performance.now() - start) / 1000;
 	t.diagnostic(`the short run took ${took.toFixed(1)} s (bound ${BOUND} s)`);
 	for (const title of [
 		'Tampered data, served to a reader',
@@ -29,8 +31,8 @@ test('every attack is carried out, and every defence holds', { timeout: 900_000 
 		'Selfish mining',
 		'Flood of headers with broken seals',
 		'Flood of headers with false mix hashes',
-		'Flood of large bodies that are not their headers\'',
-		'Flood of bytes that are no announcements',
+		'Flood of large bodies that do not match their headers',
+		'Flood of bytes that are not announcements',
 		'Flood of the largest announcements',
 		'Flood of block requests',
 		'Replayed transactions',
@@ -44,7 +46,7 @@ test('every attack is carried out, and every defence holds', { timeout: 900_000 
 	assert.equal(readFileSync(page, 'utf8'), before);
 });
 
-test('forged blocks hold all together or not at all', () => {
+test('the forged blocks hold only if every one does', () => {
 	const one = (changes) => ({ case: 'no_seal', rule: 'digest', disconnected: true, held: true, ...changes });
 	const early = one({ case: 'early', rule: undefined, disconnected: false });
 	const good = checked(forgedOutcome([one(), early]));
@@ -53,10 +55,10 @@ test('forged blocks hold all together or not at all', () => {
 		blocks: 2,
 		refused_by_the_name_of_a_rule: 1,
 		rules: 1,
-		peers_parted_with: 1,
+		peers_disconnected: 1,
 	});
 	const bad = checked(forgedOutcome([one(), one({ case: 'two_seals', held: false })]));
 	assert.equal(bad.held, false);
-	assert.match(bad.observed, /with: two seals\.$/);
+	assert.match(bad.observed, /as it must: two seals\.$/);
 	assert.equal(checked(forgedOutcome([])).held, false);
 });

@@ -79,7 +79,7 @@ async function refused(expected, ...args) {
 /** Runs `fetch`, which has to succeed, and tells with which chunks its questions began, in their order. */
 async function chunksAsked(...args) {
 	const asked = [];
-	seen.tell((method, params, result) => {
+	seen.setLie((method, params, result) => {
 		if (method === 'sharing_chunks') asked.push(params[0].first);
 		return result;
 	});
@@ -95,7 +95,7 @@ async function chunksAsked(...args) {
  */
 async function killed(args, at) {
 	const child = start([...args, '--url', seen.url]);
-	seen.tell((method, params, result) => {
+	seen.setLie((method, params, result) => {
 		if (at(method, params)) child.kill('SIGKILL');
 		return result;
 	});
@@ -382,7 +382,7 @@ test('a part that somebody else may have put there is not written to', { timeout
 
 	// What appeared under the right name meanwhile stays.
 	rmSync(file('secret.out'));
-	seen.tell((method, _params, result) => {
+	seen.setLie((method, _params, result) => {
 		if (method === 'sharing_chunks') writeFileSync(file('secret.out'), 'another');
 		return result;
 	});

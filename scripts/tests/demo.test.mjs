@@ -1,4 +1,6 @@
-// The demo, run as a user runs it: it comes to its end, and tells what it has to tell.
+// SPDX-License-Identifier: Apache-2.0
+
+// Runs the demo as a user does: it finishes, and prints every step of the story.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -6,15 +8,15 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** What an idle machine meets, with the node built: printed beside the measured time. In seconds. */
+/** What an idle machine needs at most, with the node built, in seconds: printed beside the measured time. */
 const BOUND = 60;
 
-test('the demo tells its whole story', { timeout: 300_000 }, async (t) => {
+test('the demo plays its whole story', { timeout: 300_000 }, async (t) => {
 	const path = fileURLToPath(new URL('../demo.mjs', import.meta.url));
-	const began = performance.now();
-	// Any exit code but 0 is thrown, with what the demo printed.
+	const start = performance.now();
+	// Any exit code but 0 throws, with what the demo printed.
 	const { stdout, stderr } = await promisify(execFile)(process.execPath, [path]);
-	const took = (performance.now() - began) / 1000;
+	const took = (performance.now() - start) / 1000;
 	t.diagnostic(`the demo took ${took.toFixed(1)} s (bound ${BOUND} s)`);
 	assert.equal(stderr, '');
 
@@ -23,13 +25,13 @@ test('the demo tells its whole story', { timeout: 300_000 }, async (t) => {
 	assert.ok(received, stdout);
 	assert.equal(received, stored);
 	for (const line of [
-		/the bytes are the ones that the school stored/,
-		/12 ciphertexts, without a row of the file/,
+		/byte for byte what the school stored, by SHA-256/,
+		/12 ciphertexts, and not one row of the file/,
 		/stranger +queries 2025-03: refused, NotAuthorised/,
-		/its own key pair does not open them/,
+		/its own key pair cannot open them/,
 		/company +queries 2025-06: refused, OutOfRange/,
-		/tries every key it holds:\n +none opens it/,
-		/^All of it is final: the chain's verifiers voted for block \d+\.$/m,
+		/tries every key it has:\n +none of them opens it/,
+		/^All of this is finalized: the verifiers voted for block \d+\.$/m,
 	]) {
 		assert.match(stdout, line);
 	}

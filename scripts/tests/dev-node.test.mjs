@@ -1,5 +1,7 @@
-// The node as a program: how soon a development chain answers, that it survives `kill -9`, and what
-// the command line refuses.
+// SPDX-License-Identifier: Apache-2.0
+
+// The node as a program: how soon a development chain makes blocks, that it survives `kill -9`, and which
+// command lines it refuses.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,9 +10,9 @@ import { MasterSecret } from '../lib/envelope.mjs';
 import { LocalNode, runToEnd } from '../lib/node.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
-/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
 const timeout = 180_000;
-/** What an idle machine meets: printed beside the measured times, which a busy one may exceed. In seconds. */
+/** What an idle machine needs at most, in seconds: printed beside the measured times, which a busy one may exceed. */
 const FIRST_BLOCK = 5;
 const INCLUSION = 3;
 
@@ -24,18 +26,18 @@ function headerFrom(client, number) {
 	});
 }
 
-/** Resolves when the node has a first block, without reading the chain's metadata before. */
+/** Resolves when the node has its first block, without waiting for the chain's metadata. */
 async function firstBlock(node) {
 	const provider = new WsProvider(node.url);
 	await provider.isReady;
 	await new Promise((resolve, reject) => {
-		const seen = (error, header) => (error ? reject(error) : Number(header.number) > 0 && resolve());
-		provider.subscribe('chain_newHead', 'chain_subscribeNewHeads', [], seen).catch(reject);
+		const onHead = (error, header) => (error ? reject(error) : Number(header.number) > 0 && resolve());
+		provider.subscribe('chain_newHead', 'chain_subscribeNewHeads', [], onHead).catch(reject);
 	});
 	await provider.disconnect();
 }
 
-test('mines at once, and includes what is submitted', { timeout }, async (t) => {
+test('mines at once, and includes submitted transactions', { timeout }, async (t) => {
 	const node = await LocalNode.start();
 	let client;
 	t.after(async () => {
@@ -60,7 +62,7 @@ test('mines at once, and includes what is submitted', { timeout }, async (t) => 
 	t.diagnostic(`included after ${median.toFixed(2)} s, median of 20 (bound ${INCLUSION} s; longest ${longest} s)`);
 });
 
-test('goes on after kill -9 from where it was', { timeout }, async (t) => {
+test('continues its chain after kill -9', { timeout }, async (t) => {
 	const node = await LocalNode.start();
 	let client;
 	t.after(async () => {
@@ -85,11 +87,11 @@ test('goes on after kill -9 from where it was', { timeout }, async (t) => {
 	client = await Client.connect(node.url);
 	assert.equal(client.api.genesisHash.toHex(), genesis);
 	const header = await client.api.rpc.chain.getHeader();
-	assert.ok(header.number.toNumber() >= best, `best was ${best}, and is ${header.number}`);
+	assert.ok(header.number.toNumber() >= best, `the best block was ${best}, and is now ${header.number}`);
 	const hash = await client.api.rpc.chain.getBlockHash(stored.block);
 	assert.equal(hash.toHex(), stored.blockHash);
 
-	// The record, its bytes and the account's nonce are as they were, and there are new blocks.
+	// The record, its bytes and the account's nonce are unchanged, and there are new blocks.
 	const answer = await client.query(bob.address, bob.address, key);
 	assert.deepEqual(answer.contentHash, contentHash);
 	assert.deepEqual(Buffer.from(await client.readOwn(bob, master, key)), value);
@@ -99,7 +101,7 @@ test('goes on after kill -9 from where it was', { timeout }, async (t) => {
 	await client.finalized(next);
 });
 
-// Each of these ends by itself, with a sentence that names what is wrong.
+// The node refuses each of these with a sentence that names the fault.
 for (const [name, args, sentence] of [
 	[
 		'a sync that skips verification',
@@ -107,13 +109,13 @@ for (const [name, args, sentence] of [
 		/only `--sync full` is supported: every node verifies every block's proof of work/,
 	],
 	[
-		'mining for nobody',
+		'mining without a beneficiary',
 		['--chain', 'local', '--tmp', '--mine'],
 		/`--mine` needs `--beneficiary ACCOUNT`: the account that earns the block rewards/,
 	],
 	[
-		'a beneficiary that is no account',
-		['--chain', 'local', '--tmp', '--mine', '--beneficiary', 'nobody'],
+		'a beneficiary that is not an account',
+		['--chain', 'local', '--tmp', '--mine', '--beneficiary', 'not-an-account'],
 		/expected an SS58 address, or 0x and 64 hex digits/,
 	],
 	[

@@ -1,5 +1,7 @@
-// The JavaScript envelope against the vectors that the Rust crate wrote, valid and invalid, and HPKE
-// against RFC 9180's own. Needs no node.
+// SPDX-License-Identifier: Apache-2.0
+
+// Checks the JavaScript envelope against the Rust crate's vectors, valid and invalid, and HPKE against those of
+// RFC 9180. Needs no node.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -54,14 +56,14 @@ const scopeOf = ({ grantee, start, end, expiry }) => ({
 	expiry,
 });
 
-/** The tree that most vectors are of. */
+/** The key tree of most vectors. */
 const [first] = vectors.epochRoots;
 const epochRoot = await new MasterSecret(bytes(first.master)).epochRoot(idOf(first));
 const leafKeyOf = ({ leaf }) => epochRoot.leafKey(leaf);
 const someKey = await epochRoot.leafKey(5);
 const someContext = contextOf(vectors.records[0]);
 
-/** Asserts that this is refused with the error that a vector names, with its values. */
+/** Asserts that an attempt is refused with the error and the values of a vector. */
 async function refused(attempt, expected, what) {
 	await assert.rejects(attempt, (error) => {
 		assert.ok(error instanceof EnvelopeError, `${what}: ${error.stack}`);
@@ -87,7 +89,7 @@ test("a folder's files have keys of their own", async () => {
 	}
 });
 
-test('folders, written and read', async () => {
+test('folders are encoded and decoded', async () => {
 	for (const v of files.folders) {
 		const list = v.files.map((file) => ({ ...file, key: bytes(file.key) }));
 		assert.equal(hex(folderToBytes(list)), v.bytes);
@@ -113,7 +115,7 @@ test('key files', async () => {
 	}
 });
 
-test('covers of ranges, and their keys', async () => {
+test('ranges have their covers and keys', async () => {
 	for (const { start, end, cover, keys } of vectors.ranges) {
 		const range = new Range(start, end);
 		assert.deepEqual(
@@ -132,13 +134,13 @@ test('covers of ranges, and their keys', async () => {
 	}
 });
 
-test('ranges that are refused', async () => {
+test('invalid ranges are refused', async () => {
 	for (const { start, end, error } of vectors.refusedRanges) {
 		await refused(async () => new Range(start, end), error, `[${start}, ${end})`);
 	}
 });
 
-test('records, made and read', async () => {
+test('records are encrypted and decrypted', async () => {
 	for (const v of vectors.records) {
 		const [leafKey, context, value] = [await leafKeyOf(v), contextOf(v), bytes(v.value)];
 		const salt = bytes(v.salt);
@@ -154,7 +156,7 @@ test('records, made and read', async () => {
 	}
 });
 
-test('records that are refused', async () => {
+test('invalid records are refused', async () => {
 	for (const v of vectors.refusedRecords) {
 		const attempt = decryptValue(await leafKeyOf(v), contextOf(v), bytes(v.record));
 		await refused(attempt, v.error, v.case);
@@ -171,7 +173,7 @@ test('every bit of a record matters', async () => {
 	}
 });
 
-test('without the commitment too, another key is refused, by the encryption itself', async () => {
+test('the encryption itself refuses a wrong key, even without the commitment', async () => {
 	const value = new Uint8Array(40).map((_, i) => i);
 	const encryptor = await Encryptor.create(someKey, someContext, 16, value.length);
 	const record = await encryptAll(encryptor, value);
@@ -183,7 +185,7 @@ test('without the commitment too, another key is refused, by the encryption itse
 	await refused(firstChunkWithAnyKey(other, someContext, record), expected, 'not committed');
 });
 
-test('a large value, by chunks in any order', async () => {
+test('the chunks of a large value decrypt in any order', async () => {
 	const value = Uint8Array.from({ length: 2 * MAX_CHUNK_SIZE + 3 }, (_, i) => i % 251);
 	const record = await encryptValue(someKey, someContext, value);
 	assert.deepEqual(await decryptValue(someKey, someContext, record), value);
@@ -198,11 +200,11 @@ test('a large value, by chunks in any order', async () => {
 	await refused(decryptor.decryptChunk(3, last), beyond, 'a chunk too many');
 });
 
-test('an encryptor keeps to its length, and never uses a nonce twice', async () => {
+test('an encryptor keeps to its length, and never reuses a nonce', async () => {
 	const encryptor = await Encryptor.create(someKey, someContext, 16, 20);
 	const short = { name: 'ChunkLength', chunk: 0, expected: 16, got: 15 };
 	await refused(encryptor.encryptChunk(new Uint8Array(15)), short, 'a short chunk');
-	// Both at once, without waiting for the first.
+	// Both concurrently, without waiting for the first.
 	const sealed = await Promise.all([16, 4].map((len) => encryptor.encryptChunk(new Uint8Array(len))));
 	const record = Buffer.concat([encryptor.header.toBytes(), ...sealed]);
 	const value = await decryptValue(someKey, someContext, new Uint8Array(record));
@@ -232,7 +234,7 @@ test('public keys', async () => {
 	}
 });
 
-test('grants, sealed and opened', async () => {
+test('grants are sealed and opened', async () => {
 	for (const v of vectors.grants) {
 		const [id, scope] = [idOf(v), scopeOf(v)];
 		const pair = new EncryptionKeyPair(bytes(v.seed));
@@ -248,14 +250,14 @@ test('grants, sealed and opened', async () => {
 	}
 });
 
-test('grants that are refused', async () => {
+test('invalid grants are refused', async () => {
 	for (const v of vectors.refusedGrants) {
 		const pair = new EncryptionKeyPair(bytes(v.seed));
 		await refused(openGrant(pair, idOf(v), scopeOf(v), bytes(v.sealed)), v.error, v.case);
 	}
 });
 
-test('a key of low order takes no grant', async () => {
+test('a grant cannot be sealed to a key of low order', async () => {
 	const key = PublicKey.fromBytes(bytes(`0001${'00'.repeat(32)}`));
 	const attempt = sealGrant(epochRoot, scopeOf(vectors.grants[0]), key);
 	await refused(attempt, { name: 'LowOrderKey' }, 'zero');
@@ -281,7 +283,7 @@ test('Merkle trees', async () => {
 	}
 });
 
-test("HPKE is RFC 9180's, for this suite", async () => {
+test('HPKE passes the vectors of RFC 9180 for this suite', async () => {
 	const v = read('src/grant/rfc9180.json');
 	const pair = new EncryptionKeyPair(bytes(v.ikmR));
 	const recipient = await pair.publicKey();
@@ -301,7 +303,7 @@ test("HPKE is RFC 9180's, for this suite", async () => {
 	assert.equal(hex(await context.open(bytes(v.ct), bytes(v.aad))), v.pt);
 });
 
-test('secrets are generated anew, and not shown', async () => {
+test('secrets are random, and never shown', async () => {
 	const [a, b] = [MasterSecret.generate(), MasterSecret.generate()];
 	assert.notDeepEqual(a.exposeSecret(), b.exposeSecret());
 	const pair = EncryptionKeyPair.generate();
@@ -310,7 +312,7 @@ test('secrets are generated anew, and not shown', async () => {
 	assert.equal(JSON.stringify([a, pair, someKey]), '[{},{},{}]');
 });
 
-test('Node.js Buffers are bytes like any, and are copied', async () => {
+test('Node.js Buffers are accepted as bytes, and copied', async () => {
 	const v = vectors.records.at(-1);
 	const [seed, record] = [Buffer.from(first.master, 'hex'), Buffer.from(v.record, 'hex')];
 	const master = new MasterSecret(seed);

@@ -1,4 +1,6 @@
-// The examples run, and README.md prints them as they are.
+// SPDX-License-Identifier: Apache-2.0
+
+// Runs the examples, and checks that README.md prints them unchanged.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -8,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { LocalNode } from '../lib/node.mjs';
 
-/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
 const timeout = 180_000;
 let node;
 
@@ -17,14 +19,14 @@ after(() => node?.stop());
 
 const pathOf = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 
-/** What an example prints when it is run against the node. */
+/** Runs an example against the node; returns what it prints. */
 async function run(example, ...args) {
 	const path = pathOf(`examples/${example}`);
 	const { stdout } = await promisify(execFile)(process.execPath, [path, ...args, node.url], { timeout });
 	return stdout;
 }
 
-test('submit.mjs registers a producer, and is told why not a second time', { timeout }, async () => {
+test('submit.mjs registers a producer, and prints why it is refused the second time', { timeout }, async () => {
 	assert.match(await run('submit.mjs'), /^block \d+: dataSharing\.Registered$/m);
 	assert.equal(
 		await run('submit.mjs'),
@@ -35,32 +37,32 @@ test('submit.mjs registers a producer, and is told why not a second time', { tim
 test('share.mjs stores a record and reads it back', { timeout }, async () => {
 	assert.match(
 		await run('share.mjs'),
-		/^stored in block \d+, which is final\nread back:\nmonth,student,mark\n2025-01,S0001,64\n\n$/,
+		/^stored in block \d+, which is finalized\nread back:\nmonth,student,mark\n2025-01,S0001,64\n\n$/,
 	);
 	await assert.rejects(run('share.mjs'), { code: 1, stderr: /AlreadyRegistered/ });
 });
 
-test('verifier.mjs applies, and verifiers admit and remove with it', { timeout }, async () => {
+test('verifier.mjs applies, and lets verifiers admit and remove', { timeout }, async () => {
 	const eve = '5HGjWAeFDfFCWPsjFQdVV2Msvz2XtMktvgocEZcCj68kUMaw';
 	const refused = (name) => ({ code: 1, stderr: new RegExp(`^refused: ${name}: `) });
 	assert.match(await run('verifier.mjs', 'apply', '//Eve'), /^applied in block \d+; .* have to admit 5HGjW/);
 	await assert.rejects(run('verifier.mjs', 'apply', '//Eve'), refused('AlreadyApplicant'));
 	await assert.rejects(run('verifier.mjs', 'leave', '//Alice'), refused('LastVerifier'));
-	// Alice is the only verifier: her proposal is done at once.
+	// Alice is the only verifier: her proposal is executed at once.
 	const admitted = await run('verifier.mjs', 'admit', '//Alice', eve);
 	assert.match(admitted, /^proposed in block \d+\nAdmitted in block \d+: 5HGjW\w+, from session \d+ on\n$/);
-	// Of two, it takes both.
+	// Of two verifiers, both are needed.
 	const first = await run('verifier.mjs', 'remove', '//Alice', eve);
-	assert.match(first, /^proposed in block \d+\n1 of the 2 votes that it takes\n$/);
+	assert.match(first, /^proposed in block \d+\n1 of the 2 votes that it needs\n$/);
 	const second = await run('verifier.mjs', 'remove', '//Eve', eve);
-	assert.match(second, /^2 of the 2 votes that it takes\nRemoved in block \d+: 5HGjW\w+, from session \d+ on\n$/);
+	assert.match(second, /^2 of the 2 votes that it needs\nRemoved in block \d+: 5HGjW\w+, from session \d+ on\n$/);
 	await assert.rejects(run('verifier.mjs', 'admit', '//Alice', eve), refused('NotApplicant'));
 });
 
-test('README.md prints the examples as they are', () => {
+test('README.md prints the examples unchanged', () => {
 	const printed = readFileSync(pathOf('README.md'), 'utf8');
 	for (const example of ['submit.mjs', 'share.mjs']) {
-		const text = readFileSync(pathOf(`examples/${example}`), 'utf8');
-		assert.ok(printed.includes(`\`\`\`js\n${text}\`\`\`\n`), `${example} is not in README.md as it is`);
+		const text = readFileSync(pathOf(`examples/${example}`), 'utf8').replace(/^\/\/ SPDX.*\n/, '');
+		assert.ok(printed.includes(`\`\`\`js\n${text}\`\`\`\n`), `${example} differs from its copy in README.md`);
 	}
 });

@@ -1,5 +1,7 @@
-// Mining by programs that are not the node: a miner written against geth's documentation, with an
-// Ethash of its own, mines a development chain over JSON-RPC.
+// SPDX-License-Identifier: Apache-2.0
+
+// Mining by other programs than the node: a miner written against geth's documentation, with its own Ethash,
+// mines a development chain over JSON-RPC.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -9,9 +11,9 @@ import { test } from 'node:test';
 import { DEVELOPMENT, full, hashimoto, light, makeCache, makeDataset, seedHash, seedHashOf } from '../lib/ethash.mjs';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 
-/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
 const timeout = 600_000;
-/** How many blocks the miner mines. */
+/** The number of blocks that the miner mines. */
 const BLOCKS = 10;
 const ALICE = '0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d';
 
@@ -19,26 +21,26 @@ const hex = (bytes) => `0x${Buffer.from(bytes).toString('hex')}`;
 const fromHex = (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex'));
 const nonceHex = (nonce) => `0x${nonce.toString(16).padStart(16, '0')}`;
 
-/** Calls a method; the whole answer. */
-async function ask(url, method, ...params) {
+/** Calls a method; returns the whole response. */
+async function post(url, method, ...params) {
 	const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
 	const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
 	assert.equal(response.status, 200);
 	return response.json();
 }
 
-/** Calls a method; its result. */
+/** Calls a method; returns its result. */
 async function call(url, method, ...params) {
-	const { result, error } = await ask(url, method, ...params);
+	const { result, error } = await post(url, method, ...params);
 	assert.equal(error, undefined, `${method}: ${error?.message}`);
 	return result;
 }
 
-/** A miner as geth's documentation wants one, over the development sizes. */
+/** A miner after geth's documentation, for the development sizes. */
 class Miner {
 	#datasets = new Map();
 
-	/** The seal of a work package, from a nonce on: `[nonce, powHash, mixDigest]`. */
+	/** Searches the seal of a work package from a nonce on: returns `[nonce, powHash, mixDigest]`. */
 	search([powHash, seed, boundary], nonce = 0n) {
 		const read = full(this.#dataset(seed));
 		const sealHash = fromHex(powHash);
@@ -57,7 +59,7 @@ class Miner {
 	}
 }
 
-test('this Ethash is the published one', () => {
+test("this test's Ethash passes published vectors", () => {
 	// go-ethereum's TestHashimoto: a cache of 1024 bytes, a dataset of 32 KiB.
 	const cache = makeCache(1024, seedHash(0));
 	const sealHash = fromHex('0xc9149cc0386e689d789a1c2f3d5d169a61a6218ed30e74414dc736e442ef3d1f');
@@ -71,18 +73,18 @@ test('this Ethash is the published one', () => {
 	assert.equal(hex(seedHashOf(30_000)), '0x290decd9548b62a8d60345a988386fc84ba6bc95484008f6362f93160ef3e563');
 });
 
-test('other programs mine', { timeout }, async (t) => {
+test('other programs can mine', { timeout }, async (t) => {
 	const port = await freePort();
 	const notices = createServer();
 	notices.listen(0, '127.0.0.1');
 	await once(notices, 'listening');
-	const noticed = [];
+	const received = [];
 	notices.on('request', async (request, response) => {
 		let body = '';
 		for await (const part of request) body += part;
 		response.end();
-		noticed.push({ method: request.method, type: request.headers['content-type'], work: JSON.parse(body) });
-		notices.emit('noticed');
+		received.push({ method: request.method, type: request.headers['content-type'], work: JSON.parse(body) });
+		notices.emit('received');
 	});
 	const node = await LocalNode.start({
 		args: [
@@ -98,11 +100,11 @@ test('other programs mine', { timeout }, async (t) => {
 		await node.stop();
 	});
 
-	await t.test(`${BLOCKS} blocks, by either door`, async () => {
+	await t.test(`${BLOCKS} blocks, through either port`, async () => {
 		assert.equal(await call(rpc, 'eth_mining'), true);
 		for (let number = 1; number <= BLOCKS; number++) {
-			const door = number % 2 ? rpc : miners;
-			const work = await call(door, 'eth_getWork');
+			const port = number % 2 ? rpc : miners;
+			const work = await call(port, 'eth_getWork');
 			assert.equal(work.length, 4);
 			for (const part of work.slice(0, 3)) assert.match(part, /^0x[0-9a-f]{64}$/);
 			assert.equal(work[3], `0x${number.toString(16)}`);
@@ -112,9 +114,9 @@ test('other programs mine', { timeout }, async (t) => {
 
 			const seal = miner.search(work);
 			const wrong = [nonceHex(BigInt(seal[0]) + 1n), seal[1], seal[2]];
-			assert.equal(await call(door, 'eth_submitWork', ...wrong), false);
-			assert.equal(await call(door, 'eth_submitWork', ...seal), true);
-			assert.equal(await call(door, 'eth_submitWork', ...seal), false);
+			assert.equal(await call(port, 'eth_submitWork', ...wrong), false);
+			assert.equal(await call(port, 'eth_submitWork', ...seal), true);
+			assert.equal(await call(port, 'eth_submitWork', ...seal), false);
 			const header = await call(rpc, 'chain_getHeader');
 			assert.equal(Number(header.number), number);
 			// The block's miner is the node's beneficiary: the first item of the digest begins with it.
@@ -122,21 +124,21 @@ test('other programs mine', { timeout }, async (t) => {
 		}
 	});
 
-	await t.test('a seal for a template that was replaced still counts', async () => {
+	await t.test('a seal for a replaced template still counts', async () => {
 		const old = await call(miners, 'eth_getWork');
-		// A template lives for five seconds; the next one is of the same block.
-		while ((await call(miners, 'eth_getWork'))[0] === old[0]) await once(notices, 'noticed');
+		// A template lives for five seconds; the next one is for the same block.
+		while ((await call(miners, 'eth_getWork'))[0] === old[0]) await once(notices, 'received');
 		const [renewed, late] = [await call(miners, 'eth_getWork'), miner.search(old)];
 		assert.equal(renewed[3], old[3]);
 		assert.equal(await call(miners, 'eth_submitWork', ...late), true);
 		assert.equal((await call(rpc, 'chain_getHeader')).number, old[3]);
 	});
 
-	await t.test('what is no work, or no argument, is refused as geth does', async () => {
+	await t.test('invalid work and invalid arguments are refused as geth does', async () => {
 		const hash = `0x${'11'.repeat(32)}`;
 		assert.equal(await call(miners, 'eth_submitWork', nonceHex(1n), hash, hash), false);
 		const refused = async (method, ...params) => {
-			const { error } = await ask(miners, method, ...params);
+			const { error } = await post(miners, method, ...params);
 			assert.equal(error.code, -32602, JSON.stringify(error));
 			return error.message;
 		};
@@ -148,7 +150,7 @@ test('other programs mine', { timeout }, async (t) => {
 		assert.match(await refused('eth_submitHashrate', '0x1', '0x1'), /^invalid argument 1/);
 	});
 
-	await t.test('rates that miners say are added up', async () => {
+	await t.test('the hash rates of miners are added up', async () => {
 		assert.equal(await call(miners, 'eth_hashrate'), '0x0');
 		const [first, second] = ['01', '02'].map((byte) => `0x${byte.repeat(32)}`);
 		assert.equal(await call(miners, 'eth_submitHashrate', '0x00000000000001f4', first), true);
@@ -157,10 +159,10 @@ test('other programs mine', { timeout }, async (t) => {
 		assert.equal(Number(await call(miners, 'eth_hashrate')), 700);
 	});
 
-	await t.test('the port takes what ethminer sends', async () => {
+	await t.test('the port accepts what ethminer sends', async () => {
 		const work = await call(miners, 'eth_getWork');
 		const [nonce, powHash, mixDigest] = miner.search(work);
-		// ethminer 0.19: HTTP/1.0, a Host without port, and no `jsonrpc` with a seal.
+		// ethminer 0.19 sends HTTP/1.0, a Host without port, and no `jsonrpc` with a seal.
 		const body = JSON.stringify({ id: 40, method: 'eth_submitWork', params: [nonce, powHash, mixDigest] });
 		const head = ['POST / HTTP/1.0', 'Host: 127.0.0.1', 'Content-Type: application/json'];
 		head.push(`Content-Length: ${body.length}`, 'Connection: close', '', body);
@@ -172,9 +174,9 @@ test('other programs mine', { timeout }, async (t) => {
 		assert.deepEqual(JSON.parse(answer.split('\r\n\r\n')[1]), { jsonrpc: '2.0', id: 40, result: true });
 	});
 
-	await t.test('the port serves miners and nobody else', async () => {
+	await t.test('the port offers only the mining methods', async () => {
 		for (const method of ['system_name', 'author_rotateKeys', 'chain_getHeader']) {
-			assert.equal((await ask(miners, method)).error.code, -32601, method);
+			assert.equal((await post(miners, method)).error.code, -32601, method);
 		}
 		assert.equal((await fetch(miners)).status, 405);
 		const plain = { method: 'POST', body: '{"id":1,"method":"eth_getWork"}', headers: { 'content-type': 'text/plain' } };
@@ -184,15 +186,15 @@ test('other programs mine', { timeout }, async (t) => {
 		assert.equal((await json(' '.repeat(20_000))).status, 413);
 	});
 
-	await t.test('new work is sent to who asked for it', async () => {
+	await t.test('new work is sent to subscribers', async () => {
 		const work = await call(miners, 'eth_getWork');
-		while (!noticed.some((notice) => notice.work[0] === work[0])) await once(notices, 'noticed');
-		const notice = noticed.find((notice) => notice.work[0] === work[0]);
+		while (!received.some((notice) => notice.work[0] === work[0])) await once(notices, 'received');
+		const notice = received.find((notice) => notice.work[0] === work[0]);
 		assert.deepEqual(notice, { method: 'POST', type: 'application/json', work });
 	});
 });
 
-test('a careful node has no work for strangers', { timeout }, async (t) => {
+test('a node with safe RPC methods gives no work to strangers', { timeout }, async (t) => {
 	const node = await LocalNode.start({ args: ['--chain', 'local', '--rpc-methods', 'safe'] });
 	t.after(() => node.stop());
 	const rpc = `http://127.0.0.1:${node.port}`;
@@ -202,7 +204,7 @@ test('a careful node has no work for strangers', { timeout }, async (t) => {
 		['eth_submitWork', nonceHex(1n), hash, hash],
 		['eth_submitHashrate', '0x1', hash],
 	]) {
-		const { error } = await ask(rpc, method, ...params);
+		const { error } = await post(rpc, method, ...params);
 		assert.equal(error.code, -32601, method);
 		assert.match(error.message, /unsafe/);
 	}
@@ -210,7 +212,7 @@ test('a careful node has no work for strangers', { timeout }, async (t) => {
 	assert.equal(await call(rpc, 'eth_hashrate'), '0x0');
 });
 
-test('options that cannot be met are refused', { timeout }, async () => {
+test('contradictory options are refused', { timeout }, async () => {
 	const local = ['--chain', 'local', '--tmp'];
 	const refused = async (...args) => {
 		const { code, stderr } = await runToEnd([...local, ...args]);

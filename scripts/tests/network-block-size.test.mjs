@@ -1,4 +1,6 @@
-// The largest block that there can be: it is mined, reaches four nodes, and is imported and final on all.
+// SPDX-License-Identifier: Apache-2.0
+
+// A block of the largest size: it is mined, reaches four nodes, and all of them import and finalize it.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -8,24 +10,24 @@ import { until } from '../lib/rpc.mjs';
 import { hex, recordKey } from '../lib/sharing.mjs';
 import { identities } from '../lib/spec.mjs';
 
-/** Ends what hangs; no bound on speed. */
+/** Ends hangs; no bound on speed. In milliseconds. */
 const timeout = 600_000;
 const MIB = 1024 * 1024;
-/** The most bytes of a block's body, and of its ordinary transactions: the runtime's limits. */
+/** The runtime's limits for the bytes of a block's body, and of its normal transactions. */
 const MAX_BLOCK = 8 * MIB;
 const MAX_NORMAL = 6 * MIB;
-/** What is left free: inherents, signatures and the extrinsics' other arguments. */
+/** Room for inherents, signatures and the other arguments of the extrinsics, in bytes. */
 const ROOM = 16 * 1024;
-/** How often to try for one block that holds all transactions. */
+/** How often to try for a block that holds all transactions. */
 const ATTEMPTS = 5;
 
-/** A body's bytes, as extrinsics are encoded. */
+/** Returns the size of a body, in bytes of encoded extrinsics. */
 function bodySize(block) {
 	return block.extrinsics.reduce((sum, extrinsic) => sum + (extrinsic.length - 2) / 2, 0);
 }
 
 test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
-	// Alice alone mines, so that no other's smaller block comes first.
+	// Only Alice mines, so that no smaller block of another node comes first.
 	const [{ account }] = identities(1);
 	const network = await Network.start({
 		parameters: { genesisDifficulty: '0x2000', minimumDifficulty: '0x2000' },
@@ -42,7 +44,7 @@ test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
 	const sizes = [MIB, MIB, MIB, MIB, MIB, MAX_NORMAL - 5 * MIB - ROOM];
 	let nonce;
 
-	/** Sends a call, which then waits in Alice's pool. It names no block, so none can make it void. */
+	/** Sends a call, which then waits in Alice's pool. It is immortal, so it is valid on every fork. */
 	async function send(call) {
 		await call.signAsync(signer, { era: 0, nonce });
 		nonce += 1;
@@ -55,7 +57,7 @@ test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
 		nonce = (await api.rpc.system.accountNextIndex(signer.address)).toNumber();
 	});
 
-	/** Gathers transactions for a full block in Alice's pool: without peers a node does not mine. */
+	/** Gathers transactions for a full block in Alice's pool. Without peers a node does not mine. */
 	async function gather(attempt) {
 		await network.split([alice], others);
 		for (const [index, size] of sizes.entries()) {
@@ -63,19 +65,19 @@ test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
 			const key = hex(recordKey(`value ${leaf}`));
 			await send(api.tx.dataSharing.store(key, 0, 0, leaf, hex(randomBytes(size))));
 		}
-		// Ordinary transactions fill three quarters. The rest is for operational ones: here one that
-		// removes a key from the state, which nobody ever wrote, and has its length.
+		// Normal transactions may fill three quarters. The rest is for operational ones: here one that
+		// removes from the state a very long key that does not exist.
 		const long = hex(randomBytes(MAX_BLOCK - MAX_NORMAL - ROOM));
 		await send(api.tx.sudo.sudo(api.tx.system.killStorage([long])));
 		assert.equal((await alice.rpc.call('author_pendingExtrinsics')).length, sizes.length + 1);
 	}
 
-	/** Lets Alice mine, and returns the block that has all of them, if one has. */
+	/** Lets Alice mine, and returns the block that includes all of them, if there is one. */
 	async function release() {
 		const from = (await alice.rpc.best()).number;
 		await network.connect(...network.members);
-		const taken = async () => (await alice.rpc.call('author_pendingExtrinsics')).length === 0;
-		await until('the pool is empty', taken);
+		const isEmpty = async () => (await alice.rpc.call('author_pendingExtrinsics')).length === 0;
+		await until('the pool is empty', isEmpty);
 		const { number } = await alice.rpc.best();
 		for (let at = from + 1; at <= number; at++) {
 			const { block } = await alice.rpc.call('chain_getBlock', await alice.rpc.hashAt(at));
@@ -84,15 +86,15 @@ test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
 		return undefined;
 	}
 
-	await step(t, network, 'one block takes all that fits, and is final on all four', async (t) => {
-		// A template may take two seconds: on a machine that is busy elsewhere, the first may end early.
+	await step(t, network, 'one block holds everything that fits, and all four nodes finalize it', async (t) => {
+		// Building a template may take two seconds: on a busy machine, the first one may be incomplete.
 		let full;
 		for (let attempt = 0; attempt < ATTEMPTS && !full; attempt++) {
 			await gather(attempt);
 			full = await release();
 			t.diagnostic(`attempt ${attempt + 1}: ${full ? `block ${full.at}` : 'spread over several blocks'}`);
 		}
-		assert.ok(full, 'no block had all of the transactions');
+		assert.ok(full, 'no block included all of the transactions');
 		await network.finalizedFrom(full.at);
 		const size = bodySize(full.block);
 		t.diagnostic(`block ${full.at} has a body of ${size} bytes, of at most ${MAX_BLOCK}`);

@@ -1,5 +1,7 @@
-// Four nodes that all mine and all verify: they end with one chain, uncles are rewarded, finality bears one
-// verifier down and waits for the second, and a network that was split in two becomes one chain again.
+// SPDX-License-Identifier: Apache-2.0
+
+// Four nodes that all mine and verify: they agree on one chain, uncles are rewarded, finality tolerates one
+// missing verifier but not two, and a network that was split in two converges again.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,22 +11,22 @@ import { until } from '../lib/rpc.mjs';
 import { identities } from '../lib/spec.mjs';
 import { balanceAt, transfer } from '../lib/transfers.mjs';
 
-/** Ends what hangs; no bound on speed. */
+/** Ends hangs; no bound on speed. In milliseconds. */
 const timeout = 900_000;
-/** What the nodes try, in hashes a second. The first two find more, so that one side of a split is the heavier. */
+/** The nodes' hash rates. The first two are higher, so that one side of a split is the heavier. */
 const HASH_RATES = [3000, 3000, 1000, 1000];
-/** A block every 1.1 seconds, and three ways to the next node for each of them: uncles occur by themselves. */
+/** A block every 1.1 seconds on average: with the latency below, uncles occur naturally. */
 const DIFFICULTY = '0x2260';
-/** How long a message between two nodes is under way, in milliseconds. */
+/** The delay of messages between nodes, in milliseconds. */
 const LATENCY = 100;
 /** A block's reward in the `local` chain, in the smallest unit. */
 const BLOCK_REWARD = 5_000_000_000_000n;
-/** How many blocks the network makes before its chain is looked at. */
+/** How many blocks the network finalizes before its chain is checked. */
 const BLOCKS = 100;
 
 const accounts = identities(4).map(({ account }) => account);
 
-/** What a block names as uncles, and who was rewarded in it. */
+/** Returns a block's uncles, and the rewards that it paid. */
 async function uncleFacts(api, hash) {
 	const { block } = await api.rpc.chain.getBlock(hash);
 	const inherent = block.extrinsics.find(({ method }) => api.tx.proofOfWork.setUncles.is(method));
@@ -48,7 +50,7 @@ async function uncleFacts(api, hash) {
 	};
 }
 
-/** H_c, which is first in the engine's pre-runtime item. */
+/** Returns H_c, which is first in the engine's pre-runtime item. */
 function authorOf(api, header) {
 	const item = header.digest.logs.find((log) => log.isPreRuntime).asPreRuntime;
 	return api.createType('AccountId', item[1].subarray(0, 32)).toString();
@@ -66,12 +68,12 @@ test('a network of four nodes', { timeout }, async (t) => {
 	t.after(() => network.stop());
 	const [alice, bob, charlie, dave] = network.members;
 
-	await step(t, network, `${BLOCKS} blocks are the same final chain on all four`, async (t) => {
+	await step(t, network, `all four finalize the same ${BLOCKS} blocks`, async (t) => {
 		const finals = await network.finalizedFrom(BLOCKS);
 		const common = Math.min(...finals.map(({ number }) => number));
 		const hashes = await Promise.all(network.members.map(({ rpc }) => rpc.hashAt(common)));
-		assert.equal(new Set(hashes).size, 1, `final block ${common} differs: ${hashes}`);
-		t.diagnostic(`final: ${finals.map(({ number }) => number)}`);
+		assert.equal(new Set(hashes).size, 1, `finalized block ${common} differs: ${hashes}`);
+		t.diagnostic(`finalized: ${finals.map(({ number }) => number)}`);
 	});
 
 	await step(t, network, 'uncles occur, and each is rewarded once', async (t) => {
@@ -79,7 +81,7 @@ test('a network of four nodes', { timeout }, async (t) => {
 		const facts = [];
 		const seen = new Set();
 		const rewarded = [];
-		// On to the first block with an uncle, should the first hundred have none.
+		// If the first hundred blocks have no uncles, continue to the first block that has one.
 		for (let number = 1; number <= BLOCKS || rewarded.length === 0; number++) {
 			await alice.rpc.finalizedFrom(number);
 			const fact = await uncleFacts(api, await alice.rpc.hashAt(number));
@@ -109,50 +111,50 @@ test('a network of four nodes', { timeout }, async (t) => {
 		t.diagnostic(`${rewarded.length} uncles in ${facts.length} blocks`);
 	});
 
-	await step(t, network, 'every node tells who verified a block', async () => {
+	await step(t, network, 'every node reports who verified a block', async () => {
 		for (const { name, rpc } of network.members) {
-			const told = await rpc.call('isthmus_verification', BLOCKS / 2);
-			assert.equal(told.hash, await alice.rpc.hashAt(BLOCKS / 2), name);
+			const report = await rpc.call('isthmus_verification', BLOCKS / 2);
+			assert.equal(report.hash, await alice.rpc.hashAt(BLOCKS / 2), name);
 			assert.deepEqual(
-				{ final: told.final, moreThanHalf: told.moreThanHalf, verifiers: told.verifiers },
+				{ final: report.final, moreThanHalf: report.moreThanHalf, verifiers: report.verifiers },
 				{ final: true, moreThanHalf: true, verifiers: 4 },
 				name,
 			);
-			assert.ok(told.verifiedBy.length >= 3, told.statement);
-			const named = [...told.verifiedBy, ...told.notSeen].map(({ account }) => account);
+			assert.ok(report.verifiedBy.length >= 3, report.statement);
+			const named = [...report.verifiedBy, ...report.notSeen].map(({ account }) => account);
 			assert.deepEqual(named.sort(), [...accounts].sort(), name);
 		}
 	});
 
-	await step(t, network, 'one verifier down: finality goes on, and the missing one is named', async () => {
+	await step(t, network, 'one verifier down: finality continues, and the missing one is named', async () => {
 		await network.down(dave);
 		const { number } = await alice.rpc.best();
 		await network.finalizedFrom(number + 3, [alice, bob, charlie]);
 		for (const { name, rpc } of [alice, bob, charlie]) {
-			// A block that was made after Dave went.
-			const told = await rpc.call('isthmus_verification', number + 3);
-			assert.equal(told.final, true, name);
-			assert.equal(told.moreThanHalf, true, name);
-			const signed = told.verifiedBy.map(({ account }) => account);
+			// A block that was made after Dave left.
+			const report = await rpc.call('isthmus_verification', number + 3);
+			assert.equal(report.final, true, name);
+			assert.equal(report.moreThanHalf, true, name);
+			const signed = report.verifiedBy.map(({ account }) => account);
 			assert.deepEqual(signed.sort(), accounts.slice(0, 3).sort(), name);
-			assert.deepEqual(told.notSeen.map(({ account }) => account), accounts.slice(3), name);
+			assert.deepEqual(report.notSeen.map(({ account }) => account), accounts.slice(3), name);
 		}
 	});
 
-	await step(t, network, 'two down: blocks go on, and finality waits', async () => {
+	await step(t, network, 'two down: mining continues, and finality waits', async () => {
 		await network.down(charlie);
 		const bests = await Promise.all([alice.rpc.best(), bob.rpc.best()]);
 		const at = Math.max(...bests.map(({ number }) => number));
 		await Promise.all([alice.rpc.bestFrom(at + 8), bob.rpc.bestFrom(at + 8)]);
 		for (const { rpc } of [alice, bob]) {
-			// What Charlie voted for before he went may become final; what came after cannot.
+			// Blocks that Charlie voted for before he left may be finalized; later ones cannot.
 			const { number } = await rpc.finalized();
-			assert.ok(number <= at, `block ${number} is final, and only two verified it: ${at} was the last of three`);
-			const told = await rpc.call('isthmus_verification', null);
-			assert.equal(told.final, false);
-			assert.equal(told.moreThanHalf, false);
-			const missing = told.round.missing.map(({ account }) => account);
-			assert.ok(missing.includes(accounts[3]), told.statement);
+			assert.ok(number <= at, `block ${number} is finalized by only two verifiers: ${at} was the last of three`);
+			const report = await rpc.call('isthmus_verification', null);
+			assert.equal(report.final, false);
+			assert.equal(report.moreThanHalf, false);
+			const missing = report.round.missing.map(({ account }) => account);
+			assert.ok(missing.includes(accounts[3]), report.statement);
 		}
 	});
 
@@ -164,13 +166,13 @@ test('a network of four nodes', { timeout }, async (t) => {
 		await network.finalizedFrom((await alice.rpc.best()).number);
 	});
 
-	await step(t, network, 'split 2–2 and healed: the heavier chain, nothing final undone, no transaction lost', async (t) => {
+	await step(t, network, 'split 2–2 and healed: the heavier chain wins, finalized blocks stay, no transaction is lost', async (t) => {
 		const [left, right] = [[alice, bob], [charlie, dave]];
 		await network.split(left, right);
 		const beforehand = await Promise.all(network.members.map(({ rpc }) => rpc.best()));
 		const at = Math.max(...beforehand.map(({ number }) => number));
 
-		// A transfer on each side, to accounts of their own.
+		// A transfer on each side, to different accounts.
 		const sent = await Promise.all([
 			transfer(alice, '//Eve', '//Left', 3_000_000_000_000n),
 			transfer(charlie, '//Ferdie', '//Right', 4_000_000_000_000n),
@@ -180,7 +182,7 @@ test('a network of four nodes', { timeout }, async (t) => {
 
 		const finals = await Promise.all(network.members.map(({ rpc }) => rpc.finalized()));
 		for (const { number } of finals) {
-			assert.ok(number <= at, `block ${number} became final by half of the verifiers`);
+			assert.ok(number <= at, `block ${number} was finalized by half of the verifiers`);
 		}
 		const base = Math.min(...finals.map(({ number }) => number));
 		const tips = await Promise.all([alice, charlie].map(({ rpc }) => rpc.best()));
@@ -198,17 +200,17 @@ test('a network of four nodes', { timeout }, async (t) => {
 			assert.equal(await rpc.hashAt(tips[0].number), tips[0].hash, `${name} follows the heavier side`);
 			assert.notEqual(await rpc.hashAt(tips[1].number), tips[1].hash, `${name} left the lighter side`);
 			for (const { hash, number } of finals) {
-				assert.equal(await rpc.hashAt(number), hash, `${name} still has what was final`);
+				assert.equal(await rpc.hashAt(number), hash, `${name} still has what was finalized`);
 			}
 			assert.equal(await rpc.hashAt(common), await alice.rpc.hashAt(common));
 		}
-		// Both sides' transfers are in the final chain; the losing one's block is not.
+		// Both sides' transfers are on the finalized chain; the losing side's block is not.
 		const both = async () => {
 			const final = await alice.rpc.finalized();
 			const amounts = await Promise.all(['//Left', '//Right'].map((to) => balanceAt(alice, to, final.hash)));
 			return amounts.every((amount) => amount > 0n) && { amounts, final };
 		};
-		const { amounts, final } = await until('both transfers are final', both);
+		const { amounts, final } = await until('both transfers are finalized', both);
 		assert.deepEqual(amounts, [3_000_000_000_000n, 4_000_000_000_000n]);
 		await network.finalizedFrom(final.number);
 		for (const member of network.members) {

@@ -1,8 +1,10 @@
-// The heavier chain wins though it is the shorter: two halves of a network with chains of their own meet.
+// SPDX-License-Identifier: Apache-2.0
+
+// The heavier chain wins although it is shorter: two halves of a network, each with its own chain, meet.
 //
-// Total difficulty decides, and D(H) falls with the time between blocks. The one chain has a block a second, so
-// that its difficulty rises; the other has more blocks, each a minute after the last, and so easier ones. Nobody
-// waits for them: they are made, and the nodes then mine on top.
+// Total difficulty decides, and D(H) falls with the time between blocks. One chain has a block a second, so its
+// difficulty rises; the other has more blocks, but a minute apart, and so easier ones. Both are made in
+// advance, without waiting, and the nodes then mine on top of them.
 
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
@@ -15,17 +17,17 @@ import { until } from '../lib/rpc.mjs';
 import { identities } from '../lib/spec.mjs';
 import { balanceAt, transfer } from '../lib/transfers.mjs';
 
-/** Ends what hangs; no bound on speed. */
+/** Ends hangs; no bound on speed. In milliseconds. */
 const timeout = 600_000;
-/** Blocks of the heavier chain, a second apart, and of the longer one, a minute apart. */
+/** The heavier chain, with blocks a second apart, and the longer one, with blocks a minute apart. */
 const HEAVIER = { blocks: 100, interval: 1 };
 const LONGER = { blocks: 112, interval: 60 };
-/** How long ago the chain began: before all of their timestamps. In seconds. */
+/** The age of the genesis block, in seconds: it is older than all other timestamps. */
 const AGE = 2 * LONGER.blocks * LONGER.interval;
 
 const accounts = identities(4).map(({ account }) => account);
 
-test('the heavier of two chains wins, though it is the shorter', { timeout }, async (t) => {
+test('the heavier of two chains wins, although it is shorter', { timeout }, async (t) => {
 	const network = await Network.start({
 		parameters: {
 			genesisDifficulty: '0x2000',
@@ -50,7 +52,7 @@ test('the heavier of two chains wins, though it is the shorter', { timeout }, as
 
 	await step(t, network, 'each half mines on its own chain, and finalizes nothing', async () => {
 		await Promise.all([alice.rpc.bestFrom(HEAVIER.blocks + 1), charlie.rpc.bestFrom(LONGER.blocks + 1)]);
-		// Bound to no block: they can be included on either chain.
+		// Immortal transfers: they can be included on either chain.
 		const sent = await Promise.all([
 			transfer(alice, '//Eve', '//Left', 3_000_000_000_000n),
 			transfer(charlie, '//Ferdie', '//Right', 4_000_000_000_000n),
@@ -60,18 +62,18 @@ test('the heavier of two chains wins, though it is the shorter', { timeout }, as
 		assert.deepEqual(finals.map(({ number }) => number), [0, 0, 0, 0]);
 	});
 
-	await step(t, network, 'all follow the heavier, and both halves’ transactions are in it', async (t) => {
+	await step(t, network, "all follow the heavier chain, which includes both halves' transactions", async (t) => {
 		const [heavier, longer] = await Promise.all([alice, charlie].map(({ rpc }) => rpc.best()));
 		const weights = await Promise.all([
 			difficultyAbove(alice.rpc, heavier.hash, 0),
 			difficultyAbove(charlie.rpc, longer.hash, 0),
 		]);
 		t.diagnostic(`numbers ${heavier.number} and ${longer.number}, total difficulties ${weights}`);
-		assert.ok(heavier.number < longer.number, 'the shorter');
-		assert.ok(weights[0] > weights[1], 'is the heavier');
+		assert.ok(heavier.number < longer.number, 'the heavier chain is shorter');
+		assert.ok(weights[0] > weights[1], 'the shorter chain is heavier');
 
 		await network.connect(...network.members);
-		// Finality reaches both chains' numbers, and every node has the heavier chain's block.
+		// Finality passes both chains' heights, and every node has the heavier chain's block.
 		await network.finalizedFrom(longer.number + 1);
 		for (const { name, rpc } of network.members) {
 			assert.equal(await rpc.hashAt(heavier.number), heavier.hash, name);
@@ -82,6 +84,6 @@ test('the heavier of two chains wins, though it is the shorter', { timeout }, as
 			const amounts = await Promise.all(['//Left', '//Right'].map((to) => balanceAt(charlie, to, hash)));
 			return amounts.every((amount) => amount > 0n) && amounts;
 		};
-		assert.deepEqual(await until('both transfers are final', both), [3_000_000_000_000n, 4_000_000_000_000n]);
+		assert.deepEqual(await until('both transfers are finalized', both), [3_000_000_000_000n, 4_000_000_000_000n]);
 	});
 });

@@ -1,4 +1,6 @@
-// `scripts/localnet`, as a person uses it.
+// SPDX-License-Identifier: Apache-2.0
+
+// `scripts/localnet` as a person uses it.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -9,11 +11,11 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Rpc } from '../lib/rpc.mjs';
 
-/** Ends what hangs; no bound on speed. */
+/** Ends hangs; no bound on speed. In milliseconds. */
 const timeout = 400_000;
 const SCRIPT = fileURLToPath(new URL('../localnet', import.meta.url));
 
-/** Runs the command in a folder: what it printed, and its exit code. */
+/** Runs the command on a folder; returns its output and its exit code. */
 function localnet(folder, ...args) {
 	return new Promise((resolve) => {
 		execFile(SCRIPT, [...args, '--dir', folder], { timeout }, (error, stdout, stderr) => {
@@ -22,14 +24,14 @@ function localnet(folder, ...args) {
 	});
 }
 
-/** The rows of a table of `status`, by the node's name. */
+/** Returns the rows of the table of `status`. */
 function rows(stdout) {
 	const lines = stdout.split('\n');
 	const first = lines.findIndex((line) => line.startsWith('node ')) + 1;
 	return lines.slice(first, first + 3).map((line) => line.split(/ {2,}/));
 }
 
-test('a network is started, shown, stopped, started again, and removed', { timeout }, async (t) => {
+test('starts, shows, stops, restarts and removes a network', { timeout }, async (t) => {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-localnet-'));
 	t.after(async () => {
 		await localnet(folder, 'clean');
@@ -44,13 +46,13 @@ test('a network is started, shown, stopped, started again, and removed', { timeo
 	assert.match(started.stdout, new RegExp(`polkadot\\.js\\.org/apps/\\?rpc=ws://127\\.0\\.0\\.1:${port}`));
 	assert.ok(existsSync(join(basePath, 'node.log')));
 
-	// All mine, all verify: a block of the three of them is final.
+	// All mine and all verify: the three of them finalize a block.
 	let rpc = await Rpc.connect(`ws://127.0.0.1:${port}`);
 	const { number } = await rpc.finalizedFrom(1);
 	const hash = await rpc.hashAt(number);
 	await rpc.disconnect();
-	const shown = rows((await localnet(folder, 'status')).stdout);
-	for (const [name, best, , peers, , , process] of shown) {
+	const status = rows((await localnet(folder, 'status')).stdout);
+	for (const [name, best, , peers, , , process] of status) {
 		assert.ok(Number(best) >= number, name);
 		assert.equal(peers, '2', name);
 		assert.match(process, /^\d+$/, name);
@@ -58,7 +60,7 @@ test('a network is started, shown, stopped, started again, and removed', { timeo
 
 	assert.match((await localnet(folder, 'stop')).stderr, /stopped: Alice, Bob, Charlie/);
 	assert.ok(rows((await localnet(folder, 'status')).stdout).every((cells) => cells.at(-1) === 'stopped'));
-	assert.match((await localnet(folder, 'stop')).stderr, /stopped: nothing ran/);
+	assert.match((await localnet(folder, 'stop')).stderr, /stopped: nothing was running/);
 
 	const other = await localnet(folder, 'start', '5');
 	assert.equal(other.code, 1);
@@ -66,7 +68,7 @@ test('a network is started, shown, stopped, started again, and removed', { timeo
 	assert.equal((await localnet(folder, 'start')).code, 0);
 	rpc = await Rpc.connect(`ws://127.0.0.1:${nodes()[0].port}`);
 	await rpc.finalizedFrom(number + 1);
-	assert.equal(await rpc.hashAt(number), hash, 'it goes on where it was');
+	assert.equal(await rpc.hashAt(number), hash, 'the network continues its chain');
 	await rpc.disconnect();
 
 	assert.equal((await localnet(folder, 'clean')).code, 0);
@@ -74,11 +76,11 @@ test('a network is started, shown, stopped, started again, and removed', { timeo
 });
 
 for (const [args, sentence] of [
-	[['status'], /there is no network in .*: scripts\/localnet start makes one/],
-	[['start', '0'], /the number of nodes is a whole number from 1 to 16, and not "0"/],
-	[['start', '4', '--hash-rate', 'much'], /--hash-rate is a whole number from 1 to \d+, and not "much"/],
-	[['restart'], /say start \[NODES\], status, stop or clean/],
-	[['stop', '4'], /say start \[NODES\], status, stop or clean/],
+	[['status'], /there is no network in .*: create one with scripts\/localnet start/],
+	[['start', '0'], /the number of nodes must be a whole number from 1 to 16, not "0"/],
+	[['start', '4', '--hash-rate', 'much'], /--hash-rate must be a whole number from 1 to \d+, not "much"/],
+	[['restart'], /expected start \[NODES\], status, stop or clean/],
+	[['stop', '4'], /expected start \[NODES\], status, stop or clean/],
 	[['start', '--nodes', '4'], /Unknown option '--nodes'/],
 ]) {
 	test(`refuses ${args.join(' ')}`, { timeout }, async () => {

@@ -1,5 +1,7 @@
-// A node that joins late: it syncs a chain of 2,000 blocks with forks, and comes back sound from `kill -9` in the
-// middle of it, twenty times in a row.
+// SPDX-License-Identifier: Apache-2.0
+
+// A node that joins late: it syncs a chain of 2,000 blocks with forks, and survives `kill -9` during the sync, twenty
+// times in a row.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,47 +11,47 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeChain } from '../lib/made-chain.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { PATIENCE, Rpc } from '../lib/rpc.mjs';
+import { Rpc, TIMEOUT } from '../lib/rpc.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
 
-/** Ends what hangs; no bound on speed. */
+/** Ends hangs; no bound on speed. In milliseconds. */
 const timeout = 900_000;
 const BLOCKS = 2000;
 const INTERVAL = 10;
 const KILLS = 20;
-/** A kill comes so many blocks after the last one, and some. */
-const MOST_BETWEEN_KILLS = 40;
-/** Decides when the kills come. */
+/** The most blocks to sync before the next kill. */
+const MAX_BETWEEN_KILLS = 40;
+/** The seed of the kills' times, and of the chain's forks. */
 const SEED = 20260101;
-/** How often a syncing node is asked how far it is, in milliseconds: it announces no blocks meanwhile. */
-const LOOK_EVERY = 5;
-/** Where the state has the block's number: twox128("System") and twox128("Number"). */
+/** How often to poll a syncing node, in milliseconds: it reports no new heads meanwhile. */
+const POLL_INTERVAL = 5;
+/** The state's key of the block number: twox128("System") and twox128("Number"). */
 const NUMBER_KEY = '0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac';
-/** Where the state has the runtime. */
+/** The state's key of the runtime. */
 const CODE_KEY = '0x3a636f6465';
 
-/** Numbers from 1 to `most`, the same each time (mulberry32). */
-function randomNumbers(seed, most) {
+/** Returns a generator of numbers from 1 to `max`, the same for the same seed (mulberry32). */
+function randomNumbers(seed, max) {
 	let state = seed;
 	return () => {
 		state = (state + 0x6d2b79f5) | 0;
 		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
 		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-		return (((mixed ^ (mixed >>> 14)) >>> 0) % most) + 1;
+		return (((mixed ^ (mixed >>> 14)) >>> 0) % max) + 1;
 	};
 }
 
 /** Resolves with the best block once it has at least this number. */
 async function syncedTo(node, rpc, number) {
-	for (const end = performance.now() + PATIENCE; performance.now() < end; ) {
+	for (const end = performance.now() + TIMEOUT; performance.now() < end; ) {
 		const best = await rpc.best();
 		if (best.number >= number) return best;
-		await pause(LOOK_EVERY);
+		await pause(POLL_INTERVAL);
 	}
 	throw new Error(`block ${number} was not reached; the end of the log:\n${node.logTail(30)}`);
 }
 
-/** Walks from a block down, by its headers' parents, and returns the last header's hash. */
+/** Walks from a block down to a number, through the parents, and returns the last header's hash. */
 async function walkDown(rpc, hash, to) {
 	let header = await rpc.header(hash);
 	while (header.number > to) {
@@ -74,7 +76,7 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 		connections.push(rpc);
 		return rpc;
 	};
-	// Nobody votes and nobody mines: there is the made chain, and who has how much of it.
+	// No node votes or mines: only the made chain matters, and how much of it each node has.
 	const spec = await writeSpec(folder, {
 		verifiers: identities(4),
 		parameters: {
@@ -114,8 +116,8 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 		await node.stop();
 	});
 
-	await t.test(`a node killed ${KILLS} times while it imports comes back sound`, async (t) => {
-		const random = randomNumbers(SEED, MOST_BETWEEN_KILLS);
+	await t.test(`a node that is killed ${KILLS} times during the sync recovers`, async (t) => {
+		const random = randomNumbers(SEED, MAX_BETWEEN_KILLS);
 		const slowly = ['--max-blocks-per-request', '8', '--max-parallel-downloads', '1'];
 		const node = await start('killed', [...fromSource, ...slowly]);
 		const bests = [];
@@ -131,10 +133,10 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 			const again = await Rpc.connect(node.url);
 			const best = await again.best();
 			const state = await again.call('state_getStorage', NUMBER_KEY, best.hash);
-			assert.equal(Buffer.from(state.slice(2), 'hex').readUInt32LE(), best.number, 'the best state reads');
+			assert.equal(Buffer.from(state.slice(2), 'hex').readUInt32LE(), best.number, 'the best block has its state');
 			assert.ok((await again.call('state_getStorageSize', CODE_KEY, best.hash)) > 0);
-			// What was written last is what a kill can hurt; the rest is walked through at the end.
-			const down = Math.max(0, best.number - 2 * MOST_BETWEEN_KILLS);
+			// A kill can only damage what was written last; the rest is checked at the end.
+			const down = Math.max(0, best.number - 2 * MAX_BETWEEN_KILLS);
 			assert.equal(await walkDown(again, best.hash, down), await sourceRpc.hashAt(down));
 			await again.disconnect();
 		}

@@ -1,5 +1,7 @@
-// The set of verifiers changes while the chain runs: one is admitted and one removed by the votes of the others,
-// and finality goes on through both changes.
+// SPDX-License-Identifier: Apache-2.0
+
+// The set of verifiers changes while the chain runs: the others admit one and remove one by their votes, and
+// finality continues through both changes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,18 +9,18 @@ import { Network, step } from '../lib/network.mjs';
 import { until } from '../lib/rpc.mjs';
 import { identities } from '../lib/spec.mjs';
 
-/** Ends what hangs; no bound on speed. */
+/** Ends hangs; no bound on speed. In milliseconds. */
 const timeout = 600_000;
-/** Blocks in a session: a change takes effect between one and two of them after the vote. */
+/** The blocks of a session: a change takes effect one to two sessions after the vote. */
 const SESSION_BLOCKS = 5;
-/** More than a motion's call takes: of execution, and of bytes. */
+/** Upper bounds for a motion's call: its weight, and its length in bytes. */
 const WEIGHT = { refTime: 10_000_000_000n, proofSize: 1_000_000n };
 const LENGTH = 100;
 
 const accounts = identities(5).map(({ account }) => account);
 const [alice, bob, , , eve] = accounts;
 
-/** Has a motion proposed by the first of these accounts' secrets, agreed to by all of them, and carried out. */
+/** Proposes a motion with the first of these accounts, approves it with all of them, and executes it. */
 async function agree(client, secrets, call) {
 	const { council } = client.api.tx;
 	const signers = secrets.map((secret) => client.account(secret));
@@ -36,7 +38,7 @@ async function agree(client, secrets, call) {
 	return closed;
 }
 
-/** The accounts of the verifiers whose business a block is, sorted. */
+/** Returns the accounts of the verifiers of a block, sorted. */
 async function verifiersOf(rpc, block) {
 	const { notSeen, verifiedBy } = await rpc.call('isthmus_verification', block);
 	return [...verifiedBy, ...notSeen].map(({ account }) => account).sort();
@@ -59,9 +61,9 @@ test('a verifier is admitted by vote, and one removed', { timeout }, async (t) =
 	const client = await first.client();
 	const { api } = client;
 
-	/** Waits until the set is this one, in a final block, on all nodes that run. */
-	async function effective(expected) {
-		const { number, hash } = await until('the set changed, and blocks of the new one are final', async () => {
+	/** Waits until these are the verifiers, in a finalized block, on all running nodes. */
+	async function inEffect(expected) {
+		const { number, hash } = await until('the set changed, and the new set finalizes blocks', async () => {
 			const final = await first.rpc.finalized();
 			const set = await verifiersOf(first.rpc, final.number);
 			return set.join() === [...expected].sort().join() && final;
@@ -77,7 +79,7 @@ test('a verifier is admitted by vote, and one removed', { timeout }, async (t) =
 		const newcomer = await network.add(args(4));
 		const signer = client.account('//Eve');
 		await client.register(signer, 'School', 'A school that verifies');
-		// The node makes its voter's key; the account says that it is its own.
+		// The node generates its vote key; the account claims it.
 		const { keys, proof } = await newcomer.rpc.call('author_rotateKeysWithOwner', api.createType('AccountId', eve).toHex());
 		await client.submit(signer, api.tx.session.setKeys(keys, proof));
 		const applied = await client.submit(signer, api.tx.verifiers.apply());
@@ -87,24 +89,24 @@ test('a verifier is admitted by vote, and one removed', { timeout }, async (t) =
 	await step(t, network, 'more than half of the verifiers admit it', async () => {
 		const closed = await agree(client, ['//Alice', '//Bob', '//Charlie'], api.tx.verifiers.admit(eve));
 		assert.equal(closed.event('verifiers', 'Admitted').who.toString(), eve);
-		await effective(accounts);
+		await inEffect(accounts);
 	});
 
-	await step(t, network, 'its vote counts: four of five finalize, and they are four only with it', async () => {
+	await step(t, network, 'its vote counts: four of five finalize, and it is needed to make four', async () => {
 		const dave = network.members[3];
 		await network.down(dave);
 		const { number } = await first.rpc.best();
 		await network.finalizedFrom(number + 1, network.members.filter(({ isUp }) => isUp));
-		const told = await first.rpc.call('isthmus_verification', number + 1);
-		assert.ok(told.verifiedBy.some(({ account }) => account === eve), told.statement);
+		const report = await first.rpc.call('isthmus_verification', number + 1);
+		assert.ok(report.verifiedBy.some(({ account }) => account === eve), report.statement);
 		await network.up(dave);
 	});
 
-	await step(t, network, 'more than half remove another, and its vote is missed no more', async () => {
+	await step(t, network, 'more than half remove another, and its vote is no longer needed', async () => {
 		const closed = await agree(client, ['//Alice', '//Charlie', '//Eve'], api.tx.verifiers.remove(bob));
 		assert.equal(closed.event('verifiers', 'Removed').who.toString(), bob);
 		const left = accounts.filter((account) => account !== bob);
-		await effective(left);
+		await inEffect(left);
 		await network.down(network.members[1]);
 		const { number } = await first.rpc.best();
 		await network.finalizedFrom(number + 1, network.members.filter(({ isUp }) => isUp));

@@ -1,12 +1,14 @@
-// What a client that knows nothing of this chain sees of it: `@polkadot/api`, and so Polkadot.js
-// Apps, with nothing configured.
+// SPDX-License-Identifier: Apache-2.0
+
+// What a client sees that knows nothing of this chain: `@polkadot/api`, and so Polkadot.js Apps, without any
+// configuration.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { LocalNode } from '../lib/node.mjs';
 
-/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
 const timeout = 180_000;
 let node, api;
 
@@ -22,7 +24,7 @@ after(async () => {
 	await node?.stop();
 });
 
-/** A metadata item's documentation as one string. */
+/** Returns a metadata item's documentation as one string. */
 const docsOf = ({ docs }) => docs.join(' ').trim();
 
 test("a block's author is in its header", { timeout }, async () => {
@@ -38,7 +40,7 @@ test("a block's author is in its header", { timeout }, async () => {
 	assert.equal(again.author?.toString(), alice);
 });
 
-test('the chain says its name, token and address format', { timeout }, async () => {
+test('the chain reports its name, token and address format', { timeout }, async () => {
 	assert.equal((await api.rpc.system.chain()).toString(), 'Isthmus Development');
 	assert.equal(api.runtimeVersion.specName.toString(), 'isthmus');
 	assert.deepEqual(api.registry.chainTokens, ['IST']);
@@ -46,7 +48,7 @@ test('the chain says its name, token and address format', { timeout }, async () 
 	assert.equal(api.registry.chainSS58, 42);
 });
 
-test('every call of data sharing is there, with its documentation', { timeout }, () => {
+test('every call of data sharing exists, with its documentation', { timeout }, () => {
 	const calls = api.tx.dataSharing;
 	for (const name of [
 		...['register', 'deregister', 'setEncryptionKey', 'removeEncryptionKey'],
@@ -74,7 +76,7 @@ test('every event, error, constant and storage item of our pallets is documented
 	}
 });
 
-test('`query` is offered as a runtime call, with its types', { timeout }, async () => {
+test('`query` is a runtime call, with its types', { timeout }, async () => {
 	const { query } = api.call.dataSharingApi;
 	assert.deepEqual(
 		query.meta.params.map(({ name, type }) => [name, type]),

@@ -1,4 +1,6 @@
-// A producer's node registers its producer by itself, once, and says plainly when it cannot.
+// SPDX-License-Identifier: Apache-2.0
+
+// A producer's node registers its producer automatically, once, and explains when it cannot.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -9,13 +11,13 @@ import { LocalNode, runToEnd } from '../lib/node.mjs';
 import { until } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
 
-/** Ends what hangs. */
+/** Ends hangs. In milliseconds. */
 const timeout = 180_000;
 /** The name that the node registers. */
 const NAME = 'Eve School';
 const PRODUCER = ['--producer-name', NAME, '--producer-kind', 'school'];
 
-/** A folder for a chain, which goes when the test ends. */
+/** Makes a folder for a chain, which is removed when the test ends. */
 function folder(t) {
 	const path = mkdtempSync(join(tmpdir(), 'isthmus-producer-'));
 	t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
@@ -29,7 +31,7 @@ async function insertKey(basePath, suri) {
 	assert.equal(code, 0, stderr);
 }
 
-/** Starts a node and a client, both of which end with the test. */
+/** Starts a node and a client, which both stop when the test ends. */
 async function start(t, options) {
 	const node = await LocalNode.start(options);
 	let client;
@@ -41,9 +43,9 @@ async function start(t, options) {
 	return { node, client };
 }
 
-/** The first block from number 1 on in which the account is a producer that is final. */
+/** Waits until the account is a registered producer in a finalized block; returns its entry. */
 async function registered(client, address) {
-	return until(`${address} is registered, and final`, async () => {
+	return until(`the registration of ${address} is finalized`, async () => {
 		const finalized = await client.api.rpc.chain.getFinalizedHead();
 		const at = await client.api.at(finalized);
 		const producer = await at.query.dataSharing.producers(address);
@@ -51,12 +53,12 @@ async function registered(client, address) {
 	});
 }
 
-/** Resolves when the log has the line. */
+/** Resolves when the log has a matching line. */
 async function logged(node, line) {
-	await until(`the log says ${line}`, () => line.test(readFileSync(node.logPath, 'utf8')));
+	await until(`the log has a line ${line}`, () => line.test(readFileSync(node.logPath, 'utf8')));
 }
 
-test('registers the key in its keystore, and not again', { timeout }, async (t) => {
+test('registers the key in its keystore, and only once', { timeout }, async (t) => {
 	const basePath = folder(t);
 	await insertKey(basePath, '//Eve');
 	const options = { args: ['--dev', '--heartbeat', '1', ...PRODUCER], basePath };
@@ -65,12 +67,12 @@ test('registers the key in its keystore, and not again', { timeout }, async (t) 
 	const eve = before.account('//Eve').address;
 	try {
 		const producer = await registered(before, eve);
-		t.diagnostic(`registered and final ${((performance.now() - first.startedAt) / 1000).toFixed(1)} s after the start`);
+		t.diagnostic(`registered and finalized ${((performance.now() - first.startedAt) / 1000).toFixed(1)} s after the start`);
 		assert.equal(producer.name.toUtf8(), NAME);
 		assert.equal(producer.kind.type, 'School');
 		await logged(first, /registered; finalized in block/);
 		const alice = await before.api.query.dataSharing.producers(before.account('//Alice').address);
-		assert.ok(alice.isNone, 'the key in the keystore comes before the development account');
+		assert.ok(alice.isNone, 'the key in the keystore takes precedence over the development account');
 	} finally {
 		await before.disconnect();
 		await first.stop();
@@ -78,7 +80,7 @@ test('registers the key in its keystore, and not again', { timeout }, async (t) 
 
 	const { node, client } = await start(t, options);
 	await logged(node, /is a registered producer/);
-	// One transaction of the account was ever sent: the registration.
+	// The account has sent only one transaction: the registration.
 	assert.equal((await client.api.rpc.system.accountNextIndex(eve)).toNumber(), 1);
 	assert.equal((await client.api.rpc.author.pendingExtrinsics()).length, 0);
 	assert.equal(readFileSync(node.logPath, 'utf8').match(/sent the registration/g).length, 1);
@@ -90,7 +92,7 @@ test('a development node without a key registers its development account', { tim
 	assert.equal(producer.name.toUtf8(), NAME);
 });
 
-test('an account without funds is told what it needs, and is registered when it has it', { timeout }, async (t) => {
+test('reports what an account without funds needs, and registers it when it has it', { timeout }, async (t) => {
 	const basePath = folder(t);
 	await insertKey(basePath, '//Poor school');
 	const { node, client } = await start(t, { args: ['--dev', '--heartbeat', '1', ...PRODUCER], basePath });

@@ -1,5 +1,7 @@
-// Signed questions to a node, and large records: what is stored in chunks is read again by those who may,
-// in pages, and everyone else is refused, each with the reason's own code.
+// SPDX-License-Identifier: Apache-2.0
+
+// Signed queries, and large records: authorised readers read what is stored in chunks, in pages, and everyone
+// else is refused, with a code for each reason.
 
 import { Keyring } from '@polkadot/api';
 import assert from 'node:assert/strict';
@@ -11,25 +13,25 @@ import { after, before, test } from 'node:test';
 import { contentHash, EncryptionKeyPair, Encryptor, Manifest, MasterSecret } from '../lib/envelope.mjs';
 import { FileChanged, readChunks, storeFile } from '../lib/large.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { messageOf } from '../lib/query.mjs';
+import { queryMessage } from '../lib/query.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
-/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
 const timeout = 300_000;
 const vectors = JSON.parse(readFileSync(new URL('../../pallets/data-sharing/vectors.json', import.meta.url)));
 const bytes = (text) => new Uint8Array(Buffer.from(text, 'hex'));
-const unhex = (data) => Buffer.from(data).toString('hex');
+const plainHex = (data) => Buffer.from(data).toString('hex');
 
 const master = MasterSecret.generate();
 const pair = EncryptionKeyPair.generate();
 const SMALL = Buffer.from('a small value');
-const [small, outside, large, begun, gone] = ['small', 'outside', 'large', 'begun', 'gone'].map(recordKey);
+const [small, outside, large, started, gone] = ['small', 'outside', 'large', 'started', 'gone'].map(recordKey);
 /** Dataset 0: the company may read leaves 0 to 9; `outside` is at leaf 10. */
 const SCOPE = { dataset: 0, epoch: 0, from: 0, to: 10 };
 const CHUNK = 100_000;
 const FILE = Buffer.alloc(3 * CHUNK - 1).map((_, i) => (i * 7) ^ (i >> 8));
 
-let node, client, school, company, stranger, folder, file;
+let node, client, school, company, stranger, folder, file, early;
 
 const place = (key, leaf, dataset = 0) => ({ dataset, epoch: 0, leaf, key });
 
@@ -41,7 +43,7 @@ before(
 		folder = mkdtempSync(join(tmpdir(), 'isthmus-query-'));
 		file = join(folder, 'file');
 		writeFileSync(file, FILE);
-		// As few blocks as a node may keep, so that the last test sees some go.
+		// Keeps as few blocks as a node may, so that a later test sees some being pruned.
 		node = await startNode();
 		client = await Client.connect(node.url);
 		[school, company, stranger] = ['//Bob', '//Charlie', '//Dave'].map((s) => client.account(s));
@@ -54,6 +56,8 @@ before(
 			client.setEncryptionKey(company, await pair.publicKey()),
 		]);
 		await client.authorize(school, master, company.address, SCOPE, { term: 1_000 });
+		// Signed now, so that it grows old while the other tests make blocks.
+		early = await sign();
 	},
 	{ timeout },
 );
@@ -63,9 +67,9 @@ after(async () => {
 	rmSync(folder, { recursive: true, force: true });
 });
 
-/** A signed question of the company for the small record, or another. */
-const question = (key = small, signer = company, method = 'sharing_query', page = {}) =>
-	client.question(signer, method, school.address, key, page);
+/** Signs a query, by default the company's for the small record. */
+const sign = (key = small, signer = company, method = 'sharing_query', page = {}) =>
+	client.signQuery(signer, method, school.address, key, page);
 
 const refused = (promise, name, code, message) => assert.rejects(promise, { name, code, message });
 
@@ -84,17 +88,17 @@ async function collect(chunks) {
 	return Buffer.concat(parts);
 }
 
-test("manifests' and signed queries' vectors pass", { timeout }, async () => {
+test('the vectors of manifests and signed queries pass', { timeout }, async () => {
 	for (const vector of vectors.manifests) {
 		const hashes = vector.chunks.map((chunk) => contentHash(bytes(chunk.bytes)));
-		assert.deepEqual(hashes.map(unhex), vector.chunks.map(({ hash }) => hash));
+		assert.deepEqual(hashes.map(plainHex), vector.chunks.map(({ hash }) => hash));
 		const manifest = new Manifest(bytes(vector.header), hashes);
-		assert.equal(unhex(manifest.toBytes()), vector.manifest);
-		assert.equal(unhex(contentHash(manifest.toBytes())), vector.manifestHash);
+		assert.equal(plainHex(manifest.toBytes()), vector.manifest);
+		assert.equal(plainHex(contentHash(manifest.toBytes())), vector.manifestHash);
 		assert.deepEqual(Manifest.read(bytes(vector.manifest), hashes.length), manifest);
 		const tree = await manifest.tree();
-		assert.equal(unhex(tree.root), vector.root);
-		for (const [i, { proof }] of vector.chunks.entries()) assert.deepEqual(tree.proof(i).map(unhex), proof);
+		assert.equal(plainHex(tree.root), vector.root);
+		for (const [i, { proof }] of vector.chunks.entries()) assert.deepEqual(tree.proof(i).map(plainHex), proof);
 	}
 	for (const { error, manifest, chunks } of vectors.refusedManifests) {
 		assert.throws(() => Manifest.read(bytes(manifest), chunks), { name: error });
@@ -103,12 +107,12 @@ test("manifests' and signed queries' vectors pass", { timeout }, async () => {
 		const [genesis, caller, owner, key, nonce] = ['genesis', 'caller', 'owner', 'key', 'nonce'].map((name) =>
 			bytes(vector[name]),
 		);
-		const message = messageOf({ ...vector, genesis, caller, owner, key, nonce });
-		assert.equal(unhex(message), vector.message);
+		const message = queryMessage({ ...vector, genesis, caller, owner, key, nonce });
+		assert.equal(plainHex(message), vector.message);
 	}
 });
 
-test('an authorised reader is told where a record is, and given its bytes', { timeout }, async () => {
+test('an authorised reader finds a record and gets its bytes', { timeout }, async () => {
 	const answer = await client.signedQuery(company, school.address, small);
 	const { dataset, epoch, leaf, chunks, arrived, payload, manifest } = answer;
 	assert.deepEqual({ dataset, epoch, leaf, chunks, arrived, manifest }, {
@@ -122,11 +126,11 @@ test('an authorised reader is told where a record is, and given its bytes', { ti
 	const keys = await client.openKeys({ caller: company.address, owner: school.address, answer, pair });
 	const plain = await client.decrypt(await keys.leafKey(leaf), school.address, small, sealed);
 	assert.deepEqual(Buffer.from(plain), SMALL);
-	// The owner asks too, and needs no grant.
+	// The owner needs no grant.
 	assert.equal((await client.signedQuery(school, school.address, outside)).grant, null);
 });
 
-test('a file is stored in chunks, and read by those who may', { timeout }, async () => {
+test('a file is stored in chunks, and authorised readers read it', { timeout }, async () => {
 	const progress = [];
 	await withFile(file, (handle) =>
 		storeFile(client, school, master, place(large, 2), handle, {
@@ -138,22 +142,22 @@ test('a file is stored in chunks, and read by those who may', { timeout }, async
 	const answer = await client.signedQuery(company, school.address, large);
 	assert.equal(answer.payload.kind, 'chunks');
 	assert.deepEqual([answer.chunks, answer.arrived, answer.length], [3, 3, FILE.length + 3 * 16]);
-	assert.equal(unhex((await answer.manifest.tree()).root), answer.payload.root.slice(2));
+	assert.equal(plainHex((await answer.manifest.tree()).root), answer.payload.root.slice(2));
 	assert.deepEqual(await collect(client.readLarge(company, pair, school.address, large)), FILE);
-	// One chunk a page, by the owner.
+	// The owner reads it too, one chunk per page.
 	const root = await master.epochRoot(client.epochId(school.publicKey, place(large, 2)));
 	const leafKey = () => root.leafKey(2);
 	const own = readChunks(client, school, school.address, large, leafKey, { pageChunks: 1 });
 	assert.deepEqual(await collect(own), FILE);
-	// A page begins and ends where it was asked to.
+	// A page begins and ends where the reader wants.
 	assert.equal((await client.signedChunks(company, school.address, large, 1, 1)).length, 1);
 	assert.equal((await client.signedChunks(company, school.address, large, 1, 100)).length, 2);
 });
 
-test('an upload goes on where it stopped, with the same file only', { timeout }, async () => {
-	const at = place(begun, 3);
+test('an interrupted upload resumes, but only with the same file', { timeout }, async () => {
+	const at = place(started, 3);
 	const root = await master.epochRoot(client.epochId(school.publicKey, at));
-	const context = client.recordContext(school.address, begun);
+	const context = client.recordContext(school.address, started);
 	const encryptor = await Encryptor.create(await root.leafKey(3), context, CHUNK, FILE.length);
 	const sealed = [];
 	for (let i = 0; i < 3; i++) sealed.push(await encryptor.encryptChunk(FILE.subarray(i * CHUNK, (i + 1) * CHUNK)));
@@ -164,63 +168,63 @@ test('an upload goes on where it stopped, with the same file only', { timeout },
 		chunkSize: CHUNK + 16,
 		manifest: manifest.toBytes(),
 	});
-	await client.storeChunk(school, begun, 0, tree.proof(0), sealed[0]);
-	await assert.rejects(client.storeChunk(school, begun, 2, tree.proof(2), sealed[2]), { name: 'NotNextChunk' });
-	await assert.rejects(client.storeChunk(school, begun, 1, tree.proof(2), sealed[1]), {
+	await client.storeChunk(school, started, 0, tree.proof(0), sealed[0]);
+	await assert.rejects(client.storeChunk(school, started, 2, tree.proof(2), sealed[2]), { name: 'NotNextChunk' });
+	await assert.rejects(client.storeChunk(school, started, 1, tree.proof(2), sealed[1]), {
 		name: 'ChunkNotInManifest',
 	});
 	const batch = client.api.tx.utility.batchAll([
-		client.api.tx.dataSharing.storeChunk(hex(begun), 1, tree.proof(1).map(hex), hex(sealed[1])),
+		client.api.tx.dataSharing.storeChunk(hex(started), 1, tree.proof(1).map(hex), hex(sealed[1])),
 	]);
 	await assert.rejects(client.submit(school, batch), { name: 'MustBeDirect' });
 
-	await refused(client.signedQuery(company, school.address, begun), 'Incomplete', 7110, /all its chunks/);
-	const mine = await client.signedQuery(school, school.address, begun);
+	await refused(client.signedQuery(company, school.address, started), 'Incomplete', 7110, /all its chunks/);
+	const mine = await client.signedQuery(school, school.address, started);
 	assert.deepEqual([mine.arrived, mine.chunks], [1, 3]);
-	await refused(client.signedChunks(school, school.address, begun, 1, 1), 'NoSuchChunk', 7111, /1 are stored/);
+	await refused(client.signedChunks(school, school.address, started, 1, 1), 'NoSuchChunk', 7111, /1 are stored/);
 
 	const changed = join(folder, 'changed');
 	writeFileSync(changed, Buffer.from(FILE).fill(0, CHUNK, CHUNK + 1));
 	const store = (path) => withFile(path, (handle) => storeFile(client, school, master, at, handle));
 	await assert.rejects(store(changed), FileChanged);
 	await store(file);
-	assert.deepEqual(await collect(client.readLarge(company, pair, school.address, begun)), FILE);
+	assert.deepEqual(await collect(client.readLarge(company, pair, school.address, started)), FILE);
 });
 
-test('who may not ask is refused, each with its own code', { timeout }, async () => {
+test('unauthorised queries are refused, each with its own code', { timeout }, async () => {
 	const { address: owner } = school;
 	const flip = (request) => {
 		const last = request.signature.at(-1) === '0' ? '1' : '0';
 		return { ...request, signature: request.signature.slice(0, -1) + last };
 	};
-	const forged = await question();
-	await refused(client.ask({ ...forged, request: flip(forged.request) }), 'Forged', 7101, /signature/);
+	const forged = await sign();
+	await refused(client.sendQuery({ ...forged, request: flip(forged.request) }), 'Forged', 7101, /signature/);
 	const other = { ...forged.request, key: hex(large) };
-	await refused(client.ask({ ...forged, request: other }), 'Forged', 7101, /signature/);
-	const inHisName = { ...(await question(small, stranger)).request, caller: company.address };
-	await refused(client.ask({ ...forged, request: inHisName }), 'Forged', 7101, /signature/);
-	// What was refused as forged was not used up.
-	await client.ask(forged);
-	await refused(client.ask(forged), 'Replayed', 7102, /nonce/);
+	await refused(client.sendQuery({ ...forged, request: other }), 'Forged', 7101, /signature/);
+	const impersonated = { ...(await sign(small, stranger)).request, caller: company.address };
+	await refused(client.sendQuery({ ...forged, request: impersonated }), 'Forged', 7101, /signature/);
+	// Being refused as forged does not use up the nonce.
+	await client.sendQuery(forged);
+	await refused(client.sendQuery(forged), 'Replayed', 7102, /nonce/);
 
-	const elsewhere = { ...(await question()).request, genesis: hex(new Uint8Array(32)) };
-	await refused(client.ask({ ...forged, request: elsewhere }), 'WrongChain', 7104, /0x0000/);
+	const elsewhere = { ...(await sign()).request, genesis: hex(new Uint8Array(32)) };
+	await refused(client.sendQuery({ ...forged, request: elsewhere }), 'WrongChain', 7104, /0x0000/);
 	await refused(client.signedQuery(company, owner, recordKey('none')), 'UnknownRecord', 7105, /no record/);
 	await refused(client.signedQuery(stranger, owner, small), 'NotAuthorised', 7106, /no grant/);
 	await refused(client.signedChunks(stranger, owner, small, 0, 1), 'NotAuthorised', 7106, /no grant/);
 	await refused(client.signedQuery(company, owner, outside), 'OutOfRange', 7107, /outside the range/);
 	await refused(client.signedChunks(company, owner, small, 1, 1), 'NoSuchChunk', 7111, /no chunk 1/);
 
-	for (const change of [{ nonce: '0x00' }, { signature: '0x01' }, { owner: 'nobody' }]) {
-		const request = { ...(await question()).request, ...change };
-		await assert.rejects(client.ask({ ...forged, request }), { code: -32602 });
+	for (const change of [{ nonce: '0x00' }, { signature: '0x01' }, { owner: 'unknown' }]) {
+		const request = { ...(await sign()).request, ...change };
+		await assert.rejects(client.sendQuery({ ...forged, request }), { code: -32602 });
 	}
 	await assert.rejects(client.signedChunks(company, owner, small, 0, 0), { code: -32602 });
 });
 
-test('a signature as wallets make it, or of another kind, is taken', { timeout }, async () => {
-	const { method, request } = await question();
-	const message = messageOf({
+test("a wallet's signature and other kinds of signatures are accepted", { timeout }, async () => {
+	const { method, request } = await sign();
+	const message = queryMessage({
 		method,
 		genesis: client.genesis,
 		caller: company.publicKey,
@@ -231,30 +235,30 @@ test('a signature as wallets make it, or of another kind, is taken', { timeout }
 	});
 	const wrapped = Buffer.concat([Buffer.from('<Bytes>'), message, Buffer.from('</Bytes>')]);
 	const signature = hex(company.sign(wrapped, { withType: true }));
-	assert.equal((await client.ask({ method, request: { ...request, signature } })).leaf, 0);
-	// Of a stranger with another kind of key: the signature is right, and the grant is missing.
+	assert.equal((await client.sendQuery({ method, request: { ...request, signature } })).leaf, 0);
+	// A stranger with another kind of key: the signature is valid, but there is no grant.
 	const other = new Keyring({ type: 'ed25519' }).addFromUri('//Dave');
-	await refused(client.ask(await question(small, other)), 'NotAuthorised', 7106, /no grant/);
+	await refused(client.sendQuery(await sign(small, other)), 'NotAuthorised', 7106, /no grant/);
 });
 
-test('many readers ask at once', { timeout }, async () => {
-	const asked = await Promise.all(
+test('many readers can query at once', { timeout }, async () => {
+	const pages = await Promise.all(
 		Array.from({ length: 32 }, () => client.signedChunks(company, school.address, large, 0, 3)),
 	);
-	for (const chunks of asked) assert.deepEqual(chunks, asked[0]);
-	// Of one question sent many times, one is answered.
-	const same = await question();
-	const outcomes = await Promise.allSettled(Array.from({ length: 16 }, () => client.ask(same)));
+	for (const chunks of pages) assert.deepEqual(chunks, pages[0]);
+	// If the same query is sent many times, it is answered once.
+	const same = await sign();
+	const outcomes = await Promise.allSettled(Array.from({ length: 16 }, () => client.sendQuery(same)));
 	assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
 	for (const { reason } of outcomes.filter((outcome) => outcome.status === 'rejected')) {
 		assert.equal(reason.name, 'Replayed');
 	}
 });
 
-/** Makes a block. */
+/** Submits a transaction, so that a block is made. */
 const makeBlock = () => client.submit(stranger, client.api.tx.system.remark('0x00'));
 
-test('a grant that ended opens nothing: by its date, or revoked', { timeout }, async () => {
+test('a grant opens nothing once it has expired by its date, or was revoked', { timeout }, async () => {
 	const { address: owner } = school;
 	const [dated, withdrawn] = ['dated', 'withdrawn'].map(recordKey);
 	await Promise.all([
@@ -275,12 +279,12 @@ test('a grant that ended opens nothing: by its date, or revoked', { timeout }, a
 	await refused(client.signedQuery(company, owner, dated), 'Expired', 7108, /expired/);
 });
 
-test('requests are listed with what the policy says of them', { timeout }, async () => {
+test("requests are listed with the policy's verdict", { timeout }, async () => {
 	const consumers = { school: false, government: false, business: false, other: false, unregistered: true };
 	await client.setPolicy(school, 0, { price: 5n, longestRange: 10, longestTerm: 100, consumers });
-	const ask = (to, offer) =>
+	const request = (to, offer) =>
 		client.requestAccess(company, school.address, { ...SCOPE, to }, { purpose: 'study', term: 100, offer });
-	await Promise.all([ask(10, 5n), ask(9, 4n), ask(11, 5n)]);
+	await Promise.all([request(10, 5n), request(9, 4n), request(11, 5n)]);
 	const { dataSharingApi } = client.api.call;
 	const verdicts = {};
 	for (let after = null, more = true; more; more = after !== null) {
@@ -295,11 +299,11 @@ test('requests are listed with what the policy says of them', { timeout }, async
 	assert.deepEqual(policies, [[0, true], [1, false], [2, false]]);
 });
 
-test('a question that is not recent is stale, and bytes that are gone are not served', { timeout }, async () => {
-	const early = await question();
-	const ahead = { ...early.request, block: early.request.block + 9 };
-	const message = messageOf({
-		method: early.method,
+test('an old query is stale, and pruned bytes are not served', { timeout }, async () => {
+	const recent = await sign();
+	const ahead = { ...recent.request, block: recent.request.block + 9 };
+	const message = queryMessage({
+		method: recent.method,
 		genesis: client.genesis,
 		caller: company.publicKey,
 		owner: school.publicKey,
@@ -308,28 +312,30 @@ test('a question that is not recent is stale, and bytes that are gone are not se
 		nonce: bytes(ahead.nonce.slice(2)),
 	});
 	const signature = hex(company.sign(message, { withType: true }));
-	await refused(client.ask({ ...early, request: { ...ahead, signature } }), 'Stale', 7103, /recent block/);
+	await refused(client.sendQuery({ ...recent, request: { ...ahead, signature } }), 'Stale', 7103, /recent block/);
 
 	const best = async () => (await client.api.rpc.chain.getHeader()).number.toNumber();
 	while ((await best()) <= early.request.block + 64) await makeBlock();
-	await refused(client.ask(early), 'Stale', 7103, /recent block/);
+	await refused(client.sendQuery(early), 'Stale', 7103, /recent block/);
 
-	// The first records' blocks are among those that a pruning node has dropped by now.
+	// A pruning node drops a block once it has finalized 64 more.
+	await client.finalized(await makeBlock());
+	// The node has pruned the blocks of the first records by now.
 	const { address: owner } = school;
 	await client.signedQuery(company, owner, gone);
 	await refused(client.signedChunks(company, owner, gone, 0, 1), 'BytesGone', 7112, /another node/);
 });
 
-test('a node that is started again answers no question again', { timeout }, async () => {
-	const [answered, other] = [await question(), await question()];
-	await client.ask(answered);
+test('a restarted node answers no query a second time', { timeout }, async () => {
+	const [answered, other] = [await sign(), await sign()];
+	await client.sendQuery(answered);
 	await client.disconnect();
 	await node.stop();
 	node = await startNode();
 	client = await Client.connect(node.url);
-	await refused(client.ask(answered), 'Stale', 7103, /recent block/);
-	// It cannot tell which ones of that block were answered, so it takes none.
-	await refused(client.ask(other), 'Stale', 7103, /recent block/);
+	await refused(client.sendQuery(answered), 'Stale', 7103, /recent block/);
+	// It does not know which queries of that block it answered, so it accepts none of them.
+	await refused(client.sendQuery(other), 'Stale', 7103, /recent block/);
 	await makeBlock();
-	await client.ask(await question());
+	await client.sendQuery(await sign());
 });

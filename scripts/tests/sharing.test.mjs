@@ -1,5 +1,7 @@
-// Data circulation on a running chain: what is granted can be read, everything else is refused with
-// its own error and changes nothing.
+// SPDX-License-Identifier: Apache-2.0
+
+// Sharing data on a running chain: what is granted can be read; everything else is refused with its own
+// error and changes nothing.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -9,7 +11,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { cidOf, Client, hex, QUERY_REFUSALS, Receipt, recordKey } from '../lib/sharing.mjs';
 import { joinCsv, MONTHS, monthsOf, studentsCsv } from '../lib/students.mjs';
 
-/** Ends what hangs. It is no bound on speed: these tests also run beside a build. */
+/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
 const timeout = 180_000;
 const master = MasterSecret.generate();
 const pair = EncryptionKeyPair.generate();
@@ -44,7 +46,7 @@ after(async () => {
 	await node?.stop();
 });
 
-/** All that the pallet keeps, as one string. */
+/** Returns everything that the pallet stores, as one string. */
 async function state() {
 	const parts = await Promise.all(
 		Object.values(client.api.query.dataSharing)
@@ -54,13 +56,13 @@ async function state() {
 	return JSON.stringify(parts);
 }
 
-/** The most bytes of ciphertext that one call may store. */
+/** Returns the most bytes of ciphertext that one call may store. */
 const largest = () => client.api.consts.dataSharing.maxValueSize.toNumber();
 
-/** All leaves of the dataset. */
+/** The scope of all leaves of the dataset. */
 const whole = { dataset: 0, epoch: 0, from: 0, to: 2 ** 32 };
 
-test('what is granted is read, and is what was stored', { timeout }, async () => {
+test('a grantee reads what was stored', { timeout }, async () => {
 	for (const leaf of [1, 2]) {
 		const read = await client.read(company, pair, school.address, KEYS[leaf]);
 		assert.deepEqual(Buffer.from(read), VALUES[leaf]);
@@ -68,7 +70,7 @@ test('what is granted is read, and is what was stored', { timeout }, async () =>
 	assert.deepEqual(Buffer.from(await client.readOwn(school, master, KEYS[0])), VALUES[0]);
 });
 
-test('a record of the largest size goes through every layer', { timeout }, async () => {
+test('a record of the largest size passes through every layer', { timeout }, async () => {
 	const key = recordKey('largest');
 	const value = new Uint8Array(MAX_CHUNK_SIZE).map((_, i) => i);
 	await client.store(school, master, { dataset: 0, epoch: 0, leaf: 100, key }, value);
@@ -78,7 +80,7 @@ test('a record of the largest size goes through every layer', { timeout }, async
 	assert.deepEqual(await client.readOwn(school, master, key), value);
 });
 
-test('queries are refused, each with its reason', { timeout }, async () => {
+test('unauthorised queries are refused, each with its reason', { timeout }, async () => {
 	const { address: owner } = school;
 	for (const [caller, key, name, message] of [
 		[company, KEYS[0], 'OutOfRange', /outside the range/],
@@ -90,7 +92,7 @@ test('queries are refused, each with its reason', { timeout }, async () => {
 	}
 });
 
-test('every reason to refuse a query has its sentence', { timeout }, async () => {
+test('every reason to refuse a query has a sentence', { timeout }, async () => {
 	const { address } = stranger;
 	const answer = await client.api.call.dataSharingApi.query(address, address, hex(KEYS[0]));
 	// The variants of the metadata's type QueryError, in their order.
@@ -109,22 +111,22 @@ test("a grant's keys open nothing outside its range", { timeout }, async () => {
 		const key = await keys.leafKey(leaf);
 		const attempt = client.decrypt(key, owner, KEYS[3], sealed);
 		await assert.rejects(attempt, { name: 'WrongKey' });
-		// The encryption itself refuses the key, not the commitment to it alone.
+		// The encryption itself refuses the key, not only the commitment to it.
 		const forced = firstChunkWithAnyKey(key, context, sealed);
 		await assert.rejects(forced, { name: 'NotAuthentic' });
 	}
-	// Nor does a stranger's key open the grant.
+	// A stranger's key does not open the grant either.
 	const thief = { caller, owner, answer, pair: EncryptionKeyPair.generate() };
 	await assert.rejects(client.openKeys(thief), { name: 'DoesNotOpen' });
 });
 
-test('a value that no node has is not found', { timeout }, async () => {
+test('an unknown value is not found', { timeout }, async () => {
 	const nothing = new Uint8Array(32);
 	assert.match(cidOf(nothing), /^bafk2bzace/);
 	await assert.rejects(client.fetchValue(nothing), /not found/i);
 });
 
-test('bad input is refused with an error of its own, and changes nothing', { timeout }, async () => {
+test('bad input is refused, each with its own error, and changes nothing', { timeout }, async () => {
 	const value = '0x00';
 	const newKey = hex(recordKey('new'));
 	const sealed = '0x01';
@@ -179,7 +181,7 @@ test('bad input is refused with an error of its own, and changes nothing', { tim
 	const outcomes = await Promise.all(
 		refusals.map(([signer, call]) =>
 			client.submit(signer, call).then(
-				() => new Error('it was let through'),
+					() => new Error('it succeeded'),
 				(error) => error,
 			),
 		),
@@ -193,7 +195,7 @@ test('bad input is refused with an error of its own, and changes nothing', { tim
 	assert.equal(await state(), before);
 });
 
-test('a request is made once, and answered as it was asked', { timeout }, async () => {
+test('a request can be made only once, and must be answered as requested', { timeout }, async () => {
 	const ask = () =>
 		client.requestAccess(company, school.address, whole, { purpose: 'study', term: TERM, offer: 5n });
 	const request = (await ask()).event('dataSharing', 'AccessRequested').request.toNumber();
@@ -211,7 +213,7 @@ test('a request is made once, and answered as it was asked', { timeout }, async 
 	});
 	assert.equal(await state(), before);
 	await client.submit(company, calls.cancelRequest(request));
-	// An offer that is taken back stays for a notice; an answer that begins now might come too late.
+	// A cancelled offer stays for a notice period; an answer sent now might come too late.
 	const left = (await client.api.query.dataSharing.requests(request)).unwrap();
 	assert.equal(left.offer.toNumber(), 5);
 	await assert.rejects(
@@ -228,7 +230,7 @@ test('a store inside another call is refused, and changes nothing', { timeout },
 		name: 'MustBeDirect',
 		message: /transaction's own call/,
 	});
-	// A plain batch succeeds as a transaction and tells in an event where it stopped, and why.
+	// A plain batch succeeds as a transaction, and reports in an event where it stopped and why.
 	const receipt = await client.submit(school, utility.batch([store]));
 	const { index, error } = receipt.event('utility', 'BatchInterrupted');
 	assert.equal(index.toNumber(), 0);
@@ -236,13 +238,13 @@ test('a store inside another call is refused, and changes nothing', { timeout },
 	assert.equal(await state(), before);
 });
 
-test('revoking closes what comes later', { timeout }, async () => {
+test('revoking closes later records', { timeout }, async () => {
 	const owner = school.address;
 	const grants = await client.api.query.dataSharing.grantsTo.keys(company.address);
 	for (const { args } of grants) await client.submit(school, calls.revoke(args[1]));
 	await assert.rejects(client.query(company.address, owner, KEYS[1]), { name: 'Revoked' });
 
-	// What is stored from now on is in a new epoch, of which the company has no key.
+	// Later records are in a new epoch, for which the company has no key.
 	const key = recordKey('later');
 	const place = { dataset: 0, epoch: 1, leaf: 0, key };
 	await client.store(school, master, place, VALUES[0]);
@@ -250,18 +252,18 @@ test('revoking closes what comes later', { timeout }, async () => {
 	assert.deepEqual(Buffer.from(await client.readOwn(school, master, key)), VALUES[0]);
 });
 
-/** A call whose transaction goes through these states, whatever the chain does. */
-const callThatGoesThrough = (...results) => ({
-	signAndSend: async (_signer, _options, seen) => results.forEach(seen),
+/** A stub of a call whose transaction passes through these states. */
+const stubCall = (...results) => ({
+	signAndSend: async (_signer, _options, onResult) => results.forEach(onResult),
 });
 
-test('a transaction that ends outside any block says so', { timeout }, async () => {
+test('a transaction that is not included reports why', { timeout }, async () => {
 	for (const [type, message] of [
-		['Invalid', /not valid any more/],
+		['Invalid', /no longer valid/],
 		['Dropped', /no room/],
 		['Usurped', /same nonce/],
 	]) {
-		const call = callThatGoesThrough(
+		const call = stubCall(
 			{ status: { type: 'Ready' } },
 			{ isError: true, status: { type } },
 		);
@@ -269,9 +271,9 @@ test('a transaction that ends outside any block says so', { timeout }, async () 
 	}
 });
 
-test('a transaction whose block was retracted is awaited in another', { timeout }, async () => {
+test('a transaction whose block was retracted is awaited in another block', { timeout }, async () => {
 	const [block, hash] = [7, client.api.genesisHash];
-	const call = callThatGoesThrough(
+	const call = stubCall(
 		{ status: { type: 'Retracted', isRetracted: true } },
 		{
 			status: { type: 'Finalized', isFinalized: true, value: hash },
@@ -284,7 +286,7 @@ test('a transaction whose block was retracted is awaited in another', { timeout 
 	assert.deepEqual({ ...receipt }, { block, blockHash: hash.toHex(), events: [] });
 });
 
-test("a call's block that gave way to another is not called final", { timeout }, async () => {
+test('a call in a reverted block is not reported as finalized', { timeout }, async () => {
 	const receipt = await client.createDataset(school, 'final');
 	await client.finalized(receipt);
 	const other = { block: receipt.block, blockHash: hex(new Uint8Array(32)) };

@@ -1,19 +1,21 @@
-// What a node says of a block's verification and of the risk to it, on a chain of one verifier. What several
-// verifiers do is in the network's tests.
+// SPDX-License-Identifier: Apache-2.0
+
+// What a node reports about a block's verification and its risk, on a chain with one verifier. The network tests
+// cover several verifiers.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { LocalNode } from '../lib/node.mjs';
 import { Rpc } from '../lib/rpc.mjs';
 
-/** Ends what hangs. */
+/** Ends hangs. In milliseconds. */
 const timeout = 180_000;
 /** Alice: her account, and the key that her node votes with. */
 const ALICE = {
 	account: '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY',
 	grandpaKey: '5FA9nQDVg267DEd8m1ZypXLBnvN7SFxYwV7ndqSYGiN9TTpu',
 };
-/** JSON-RPC's code for parameters that do not read, and the node's own. */
+/** JSON-RPC's code for invalid parameters, and the node's own codes. */
 const INVALID_PARAMS = -32602;
 const UNKNOWN_BLOCK = 7001;
 const NO_SHARE = 7003;
@@ -35,7 +37,7 @@ after(async () => {
 	await node?.stop();
 });
 
-/** A call's error, or a failed assertion where there is none. */
+/** Returns a call's error; fails if there is none. */
 async function refusal(method, ...params) {
 	const error = await rpc.call(method, ...params).then(
 		(answer) => assert.fail(`${method} answered ${JSON.stringify(answer)}`),
@@ -44,7 +46,7 @@ async function refusal(method, ...params) {
 	return { code: error.code, message: error.message };
 }
 
-test('a final block was verified by one of one', { timeout }, async (t) => {
+test('a finalized block was verified by one of one', { timeout }, async (t) => {
 	await rpc.finalizedFrom(3);
 	const block = await rpc.call('isthmus_verification', 2);
 	assert.equal(block.number, 2);
@@ -64,7 +66,7 @@ test('a final block was verified by one of one', { timeout }, async (t) => {
 	const whom = number === 2 ? 'it' : `block ${number}, which descends from it`;
 	assert.equal(block.statement, `1 of 1 verifier signed for ${whom}; more than half: linked, and finalized.`);
 
-	// By its hash it is the same block, and every final block has an answer, from the first on.
+	// Its hash gives the same answer, and every finalized block has one, from the first on.
 	const { confirmations, ...byNumber } = block;
 	const { confirmations: later, ...byHash } = await rpc.call('isthmus_verification', block.hash);
 	assert.deepEqual(byHash, byNumber);
@@ -77,8 +79,8 @@ test('a final block was verified by one of one', { timeout }, async (t) => {
 	t.diagnostic(`a justification of one vote has ${justifications[0][1].length} bytes`);
 });
 
-// Votes are gossip; but they are kept with the blocks, so that a node which was not there can tell of them.
-test('a node that comes later can tell it too', { timeout }, async (t) => {
+// Votes are gossip, but they are stored with the blocks, so a node that joins later can report them.
+test('a node that joins later reports the same', { timeout }, async (t) => {
 	await rpc.finalizedFrom(3);
 	const id = await rpc.call('system_localPeerId');
 	const addresses = await rpc.call('system_localListenAddresses');
@@ -93,13 +95,13 @@ test('a node that comes later can tell it too', { timeout }, async (t) => {
 	await there.finalizedFrom(3);
 	for (const number of [1, 2, 3]) {
 		const { confirmations: _, ...here } = await rpc.call('isthmus_verification', number);
-		const { confirmations: __, ...told } = await there.call('isthmus_verification', number);
-		assert.deepEqual(told, here);
-		assert.deepEqual(told.verifiedBy, [ALICE]);
+		const { confirmations: __, ...later } = await there.call('isthmus_verification', number);
+		assert.deepEqual(later, here);
+		assert.deepEqual(later.verifiedBy, [ALICE]);
 	}
 });
 
-test('null is the best block', { timeout }, async () => {
+test('null stands for the best block', { timeout }, async () => {
 	await rpc.finalizedFrom(1);
 	const best = await rpc.call('isthmus_verification', null);
 	assert.ok(best.number >= 1);
@@ -108,23 +110,23 @@ test('null is the best block', { timeout }, async () => {
 	assert.equal(best.final, best.justifiedBy !== null);
 });
 
-test('a block that is not there is an error of its own', { timeout }, async () => {
+test('an unknown block has its own error', { timeout }, async () => {
 	for (const method of ['isthmus_verification', 'isthmus_risk']) {
 		const rest = method === 'isthmus_risk' ? [0.1] : [];
 		const later = await refusal(method, 1_000_000, ...rest);
 		assert.equal(later.code, UNKNOWN_BLOCK);
 		assert.match(later.message, /block #1000000 does not exist yet: the best block is #\d+/);
 		const hash = `0x${'ab'.repeat(32)}`;
-		const nobody = await refusal(method, hash, ...rest);
-		assert.equal(nobody.code, UNKNOWN_BLOCK);
-		assert.match(nobody.message, new RegExp(`this node has no block with the hash ${hash}`));
-		for (const nothing of [-1, 1.5, 'latest', '0x12', { number: 1 }]) {
-			assert.equal((await refusal(method, nothing, ...rest)).code, INVALID_PARAMS, JSON.stringify(nothing));
+		const unknown = await refusal(method, hash, ...rest);
+		assert.equal(unknown.code, UNKNOWN_BLOCK);
+		assert.match(unknown.message, new RegExp(`this node has no block with the hash ${hash}`));
+		for (const invalid of [-1, 1.5, 'latest', '0x12', { number: 1 }]) {
+			assert.equal((await refusal(method, invalid, ...rest)).code, INVALID_PARAMS, JSON.stringify(invalid));
 		}
 	}
 });
 
-// The Bitcoin paper's table, section 11: P for q = 0.1 and z. Here Eq. 3 is asked for blocks of that depth.
+// The table of the Bitcoin paper, section 11: P for q = 0.1 and each z. Here z is the depth of a block.
 const TABLE = [
 	[0, 1.0],
 	[1, 0.2045873],
@@ -134,7 +136,7 @@ const TABLE = [
 	[5, 0.0009137],
 ];
 
-test("the risk is the known table's", { timeout }, async () => {
+test('the risk matches the published table', { timeout }, async () => {
 	await rpc.finalizedFrom(TABLE.length);
 	const seen = new Map();
 	for (let number = 1; number <= TABLE.length; number++) {
@@ -145,12 +147,12 @@ test("the risk is the known table's", { timeout }, async () => {
 		assert.equal(risk.wait.blocks, Math.max(0, 6 - risk.depth));
 		seen.set(risk.depth, risk);
 	}
-	// The chain may grow between two questions: what was seen are some of the table's depths, and deeper ones.
+	// The chain may grow between two calls: the depths are some of the table's, and greater ones.
 	for (const [depth, risk] of seen) {
 		const known = TABLE.find(([z]) => z === depth);
 		if (known) assert.ok(Math.abs(risk.equation3 - known[1]) < 5e-8, `z = ${depth}: ${risk.equation3}`);
 		else assert.ok(risk.equation3 < 0.0009137);
-		// The exact odds are higher than the paper's from z = 2 on, where Nakamoto's approximation flatters.
+		// From z = 2 on the exact odds are higher than the paper's: Nakamoto's approximation is optimistic.
 		if (depth >= 2) assert.ok(risk.exact > risk.equation3, `z = ${depth}`);
 	}
 	const risk = await rpc.call('isthmus_risk', 1, 0.3, 0.05);
@@ -159,21 +161,21 @@ test("the risk is the known table's", { timeout }, async () => {
 	assert.match(risk.statement, /^Finalized: no node follows a fork without it, however heavy\./);
 });
 
-test('no depth is enough against half of the power', { timeout }, async () => {
+test('no depth is enough against half of the hash power', { timeout }, async () => {
 	const risk = await rpc.call('isthmus_risk', 0, 0.5);
 	assert.deepEqual([risk.equation3, risk.exact, risk.wait], [1, 1, null]);
 });
 
-test('what is no share and no risk is refused', { timeout }, async () => {
+test('invalid shares and risks are refused', { timeout }, async () => {
 	for (const share of [-0.1, 1.1]) {
 		const error = await refusal('isthmus_risk', null, share);
 		assert.equal(error.code, NO_SHARE);
-		assert.match(error.message, /a share of the hash power is from 0 to 1, and -?[01]\.1 is not/);
+		assert.match(error.message, /a share of the hash power must be from 0 to 1, got -?[01]\.1/);
 	}
 	for (const risk of [0, 1.5]) {
 		const error = await refusal('isthmus_risk', null, 0.1, risk);
 		assert.equal(error.code, NO_RISK);
-		assert.match(error.message, /a risk to bear is above 0 and at most 1, and [01](\.5)? is not/);
+		assert.match(error.message, /an accepted risk must be above 0 and at most 1, got [01](\.5)?/);
 	}
 	assert.equal((await refusal('isthmus_risk', null, 'much')).code, INVALID_PARAMS);
 });

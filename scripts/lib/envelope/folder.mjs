@@ -1,37 +1,39 @@
-// A folder's list of files: what its record has as a value.
+// SPDX-License-Identifier: Apache-2.0
+
+// The list of a folder's files: the value of the folder's record.
 
 import { concat, copy, EnvelopeError, integer, utf8 } from './common.mjs';
 
 const LABEL = utf8('isthmus/folder/v1');
 const MAX_PATH = 4096;
-/** Set where the file is a program. */
+/** The flag of an executable file. */
 const EXECUTABLE = 1;
 
 /**
  * A file of a folder.
  *
  * @typedef {object} FolderFile
- * @property {string} path Names with `/` between them.
- * @property {boolean} executable Whether it is a program.
- * @property {number} length
- * @property {Uint8Array} key The key of its record, 32 bytes.
+ * @property {string} path The file's path, with `/` between names.
+ * @property {boolean} executable Whether the file is executable.
+ * @property {number} length The file's length in bytes.
+ * @property {Uint8Array} key The key of the file's record, 32 bytes.
  */
 
-/** Whether `a` comes before `b` by their bytes. */
+/** Returns whether `a` comes before `b` in the order of their bytes. */
 const before = (a, b) => Buffer.compare(utf8(a), utf8(b)) < 0;
 
-/** Refuses a path that would lead elsewhere than into the folder. */
+/** Refuses a path that could lead out of the folder. */
 function checkPath(path) {
 	const good = utf8(path).length <= MAX_PATH
 		&& path.split('/').every((name) => !['', '.', '..'].includes(name))
 		&& !/[\p{Cc}\\]/u.test(path);
-	if (!good) throw new EnvelopeError('Path', `the path ${JSON.stringify(path)} cannot be in a folder`, { path });
+	if (!good) throw new EnvelopeError('Path', `invalid path in a folder: ${JSON.stringify(path)}`, { path });
 }
 
 /**
- * Writes a folder down.
+ * Encodes a folder's list.
  *
- * @param {FolderFile[]} files In the order of their paths' bytes.
+ * @param {FolderFile[]} files The files, in the order of their paths' bytes.
  * @throws {EnvelopeError} `Path`, `Order`
  */
 export function folderToBytes(files) {
@@ -50,7 +52,7 @@ export function folderToBytes(files) {
 }
 
 /**
- * Reads a folder.
+ * Decodes a folder's list.
  *
  * @param {Uint8Array} data
  * @returns {FolderFile[]}
@@ -58,11 +60,11 @@ export function folderToBytes(files) {
  */
 export function folderFromBytes(data) {
 	if (Buffer.compare(data.subarray(0, LABEL.length), LABEL) !== 0) {
-		throw new EnvelopeError('NotAFolder', 'the record is no folder');
+		throw new EnvelopeError('NotAFolder', 'the record is not a folder');
 	}
 	let at = LABEL.length;
 	const take = (count) => {
-		if (at + count > data.length) throw new EnvelopeError('Length', 'the folder is cut short, or something follows it');
+		if (at + count > data.length) throw new EnvelopeError('Length', "the folder's list is truncated");
 		at += count;
 		return copy(data, at - count, at);
 	};
@@ -73,16 +75,16 @@ export function folderFromBytes(data) {
 		const length = Number(Buffer.from(take(8)).readBigUInt64BE());
 		const key = take(32);
 		const path = new TextDecoder().decode(name);
-		// What is not UTF-8 does not come out again.
+		// Invalid UTF-8 does not survive decoding and encoding.
 		if (Buffer.compare(utf8(path), name) !== 0) throw new EnvelopeError('Path', 'a path is not UTF-8', { path });
 		checkPath(path);
 		if (files.length > 0 && !before(files.at(-1).path, path)) throw outOfOrder(path);
-		if (flags & ~EXECUTABLE) throw new EnvelopeError('Flags', `${JSON.stringify(path)} is of an unknown kind`, { path });
+		if (flags & ~EXECUTABLE) throw new EnvelopeError('Flags', `${JSON.stringify(path)} has unknown flags`, { path });
 		files.push({ path, executable: flags === EXECUTABLE, length, key });
 	}
 	return files;
 }
 
 function outOfOrder(path) {
-	return new EnvelopeError('Order', `the path ${JSON.stringify(path)} is twice in the folder, or not in order`, { path });
+	return new EnvelopeError('Order', `the path ${JSON.stringify(path)} is repeated or out of order`, { path });
 }

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Grants: the keys of a range of leaves, sealed to a consumer's public key by HPKE (RFC 9180) in base
-// mode. Its `info` binds everything that the chain says of the grant.
+// mode. Its `info` binds the keys to everything that the chain records about the grant.
 
 import { DecapError, EncapError, OpenError } from '@hpke/core';
 import { bytes, concat, copy, EnvelopeError, integer, random, utf8 } from './common.mjs';
@@ -9,20 +11,20 @@ import { KeySet, NODE_KEY_LEN } from './tree.mjs';
 
 /** First byte of every sealed grant: this format. */
 export const GRANT_VERSION = 1;
-/** Length of what comes before the ciphertext: version, suite, encapsulated key. */
+/** Length in bytes of what precedes the ciphertext: version, suite, encapsulated key. */
 export const GRANT_PREFIX_LEN = 35;
 
 const INFO_LABEL = utf8('isthmus/grant/v1');
 const TAG_LEN = 16;
 
 /**
- * What a grant opens, to whom and until when: what its entry on the chain says. The owner, the dataset
+ * What a grant opens, for whom and until when: the contents of its entry on the chain. The owner, the dataset
  * and the epoch are in the `EpochId`.
  *
  * @typedef {object} GrantScope
  * @property {Uint8Array} grantee The consumer's account, 32 bytes.
  * @property {Range} range The leaves that the grant opens.
- * @property {number} expiry The number of the block from which the chain answers the consumer no more.
+ * @property {number} expiry The number of the first block in which the grant has expired.
  */
 
 /** `label ‖ genesis ‖ owner ‖ dataset ‖ epoch ‖ grantee ‖ start ‖ end ‖ expiry`, big-endian. */
@@ -37,14 +39,14 @@ function info(id, { grantee, range, expiry }) {
 	);
 }
 
-/** HPKE's error in our words. Both steps of encapsulation fail only for a shared secret of zero. */
-function refused(error) {
+/** Translates HPKE's errors. Encapsulation and decapsulation fail only for a shared secret of zero. */
+function translate(error) {
 	if (error instanceof EncapError || error instanceof DecapError) {
-		const message = 'the public key is of low order: nothing can be sealed with it';
+		const message = 'the public key has low order: nothing can be sealed to it';
 		return new EnvelopeError('LowOrderKey', message);
 	}
 	if (error instanceof OpenError) {
-		const message = "the grant does not open: another key's, another grant's, or altered";
+		const message = 'the grant does not open: it was sealed to another key, belongs to another grant, or was altered';
 		return new EnvelopeError('DoesNotOpen', message);
 	}
 	return error;
@@ -63,7 +65,7 @@ export async function sealGrant(root, scope, recipient) {
 	return sealGrantWith(root, scope, recipient, random());
 }
 
-/** As `sealGrant`, with the ephemeral key's seed, which must never be used twice: for test vectors. */
+/** Like `sealGrant`, with a given seed of the ephemeral key, which must never be reused: for test vectors. */
 export async function sealGrantWith(root, scope, recipient, ephemeral) {
 	const keys = (await root.keySet(scope.range)).toBytes();
 	try {
@@ -78,12 +80,12 @@ export async function sealGrantWith(root, scope, recipient, ephemeral) {
 		const suite = integer(recipient.suite, 2, 'a suite');
 		return concat([GRANT_VERSION], suite, new Uint8Array(sender.enc), ciphertext);
 	} catch (error) {
-		throw refused(error);
+		throw translate(error);
 	}
 }
 
 /**
- * Opens a sealed grant with the consumer's key pair and what the chain says of the grant.
+ * Opens a sealed grant with the consumer's key pair and the grant's entry on the chain.
  *
  * @param {EncryptionKeyPair} pair
  * @param {EpochId} id
@@ -96,17 +98,17 @@ export async function sealGrantWith(root, scope, recipient, ephemeral) {
 export async function openGrant(pair, id, scope, sealed) {
 	const got = bytes(sealed, undefined, 'a sealed grant').length;
 	if (got > 0 && sealed[0] !== GRANT_VERSION) {
-		const message = `grant format ${sealed[0]} is not known; this program reads format ${GRANT_VERSION}`;
+		const message = `unknown grant format ${sealed[0]}: this program reads format ${GRANT_VERSION}`;
 		throw new EnvelopeError('UnknownVersion', message, { got: sealed[0] });
 	}
 	if (got < GRANT_PREFIX_LEN) {
-		const message = `a sealed grant begins with ${GRANT_PREFIX_LEN} bytes; there are only ${got}`;
+		const message = `a sealed grant has a prefix of ${GRANT_PREFIX_LEN} bytes, but there are only ${got}`;
 		throw new EnvelopeError('CutShort', message, { got });
 	}
 	readSuite(sealed[1], sealed[2]);
 	const expected = GRANT_PREFIX_LEN + scope.range.cover().length * NODE_KEY_LEN + TAG_LEN;
 	if (got !== expected) {
-		const message = `a sealed grant of this range is ${expected} bytes long, not ${got}`;
+		const message = `a sealed grant of this range has ${expected} bytes, not ${got}`;
 		throw new EnvelopeError('Length', message, { expected, got });
 	}
 	try {
@@ -118,6 +120,6 @@ export async function openGrant(pair, id, scope, sealed) {
 		const keys = new Uint8Array(await recipient.open(copy(sealed, GRANT_PREFIX_LEN)));
 		return KeySet.fromBytes(scope.range, keys);
 	} catch (error) {
-		throw refused(error);
+		throw translate(error);
 	}
 }

@@ -1,4 +1,6 @@
-// Key files: an account's secrets, locked with a passphrase.
+// SPDX-License-Identifier: Apache-2.0
+
+// Key files: an account's secrets, encrypted under a passphrase.
 
 import { createDecipheriv, scryptSync } from 'node:crypto';
 import { copy, EnvelopeError } from './common.mjs';
@@ -6,7 +8,7 @@ import { EncryptionKeyPair } from './keys.mjs';
 import { MasterSecret } from './master.mjs';
 
 const VERSION = 1;
-/** The greatest cost that is tried: 1 GiB. */
+/** The greatest accepted cost: 1 GiB of memory. */
 const MAX_LOG_N = 20;
 const [R, P] = [8, 1];
 const TAG_LEN = 16;
@@ -14,14 +16,14 @@ const TAG_LEN = 16;
 /**
  * Opens a key file.
  *
- * @param {string} text What the file has.
+ * @param {string} text The contents of the file.
  * @param {string} passphrase
- * @returns {{secret: string, master: MasterSecret, encryption: EncryptionKeyPair[]}} `secret` is the account's, as
- * wallets write it; the current encryption pair is the first.
+ * @returns {{secret: string, master: MasterSecret, encryption: EncryptionKeyPair[]}} `secret` is the
+ * account's secret in the form of wallets; the first encryption pair is the current one.
  * @throws {EnvelopeError} `NotAKeyFile`, `DoesNotOpen`
  */
 export function openKeyFile(text, passphrase) {
-	const refused = (reason) => new EnvelopeError('NotAKeyFile', `this is no key file: ${reason}`);
+	const refused = (reason) => new EnvelopeError('NotAKeyFile', `not a valid key file: ${reason}`);
 	let file;
 	try {
 		file = JSON.parse(text);
@@ -29,8 +31,8 @@ export function openKeyFile(text, passphrase) {
 		throw refused(error.message);
 	}
 	const { isthmusKey, account, encryptionKey, scryptLogN, salt, secrets } = file ?? {};
-	if (isthmusKey !== VERSION) throw refused(`version ${isthmusKey} is not known here`);
-	if (!(scryptLogN >= 1 && scryptLogN <= MAX_LOG_N)) throw refused('it asks for more memory than 1 GiB');
+	if (isthmusKey !== VERSION) throw refused(`unknown version ${isthmusKey}`);
+	if (!(scryptLogN >= 1 && scryptLogN <= MAX_LOG_N)) throw refused('it needs more than 1 GiB of memory');
 	const N = 2 ** scryptLogN;
 	const key = scryptSync(passphrase, Buffer.from(salt, 'hex'), 32, { N, r: R, p: P, maxmem: 256 * R * (N + P) });
 	const sealed = Buffer.from(secrets, 'hex');
@@ -45,7 +47,7 @@ export function openKeyFile(text, passphrase) {
 	}
 	const master = opened.length < 2 ? 0 : 2 + opened.readUInt16BE();
 	const pairs = (opened.length - master) / 32 - 1;
-	if (master === 0 || !Number.isInteger(pairs) || pairs < 1) throw refused('what it locks are no secrets');
+	if (master === 0 || !Number.isInteger(pairs) || pairs < 1) throw refused('the decrypted contents are not a valid key set');
 	const at = (index) => copy(opened, master + 32 * index, master + 32 * (index + 1));
 	return {
 		secret: opened.toString('utf8', 2, master),

@@ -1,4 +1,6 @@
-// Encryption keys: the pair to which grants are sealed, apart from the key that signs an account's
+// SPDX-License-Identifier: Apache-2.0
+
+// Encryption keys: the pair to which grants are sealed, separate from the key that signs an account's
 // transactions.
 
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
@@ -8,18 +10,18 @@ import { bytes, concat, copy, EnvelopeError, integer, random } from './common.mj
 /** HPKE (RFC 9180) with DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and AES-256-GCM. */
 export const SUITE_X25519 = 1;
 
-/** HPKE's part of that suite. */
+/** HPKE with this suite. */
 export const hpke = new CipherSuite({
 	kem: new DhkemX25519HkdfSha256(),
 	kdf: new HkdfSha256(),
 	aead: new Aes256Gcm(),
 });
 
-/** The id of a suite from its two bytes. Refuses one that is not known. */
+/** Reads a suite's id from its two bytes. Refuses an unknown one. */
 export function readSuite(high, low) {
 	const got = high * 256 + low;
 	if (got !== SUITE_X25519) {
-		const message = `encryption suite 0x${got.toString(16).padStart(4, '0')} is not known`;
+		const message = `unknown encryption suite 0x${got.toString(16).padStart(4, '0')}`;
 		throw new EnvelopeError('UnknownSuite', message, { got });
 	}
 	return got;
@@ -37,13 +39,13 @@ export class PublicKey {
 		Object.freeze(this);
 	}
 
-	/** `suite ‖ key`, the suite big-endian. */
+	/** Encodes the key as `suite ‖ key`, the suite big-endian. */
 	toBytes() {
 		return concat(integer(this.suite, 2, 'a suite'), this.key);
 	}
 
 	/**
-	 * Reads what `toBytes` wrote.
+	 * Decodes what `toBytes` encoded.
 	 *
 	 * @param {Uint8Array} encoded
 	 * @throws {EnvelopeError} `Length`, `UnknownSuite`
@@ -51,17 +53,17 @@ export class PublicKey {
 	static fromBytes(encoded) {
 		const got = bytes(encoded, undefined, 'a public key').length;
 		if (got !== PublicKey.LEN) {
-			const message = `a public encryption key is ${PublicKey.LEN} bytes long, not ${got}`;
+			const message = `a public encryption key has ${PublicKey.LEN} bytes, not ${got}`;
 			throw new EnvelopeError('Length', message, { got });
 		}
 		return new PublicKey(readSuite(encoded[0], encoded[1]), copy(encoded, 2));
 	}
 }
 
-/** Reads a pair's CryptoKeyPair: for what opens grants with it. */
+/** Returns a pair's CryptoKeyPair: for opening grants. */
 export let cryptoKeyPairOf;
 
-/** An encryption key pair, kept as the 32-byte seed that it follows from. */
+/** An encryption key pair, kept as the 32-byte seed from which it is derived. */
 export class EncryptionKeyPair {
 	#seed;
 
@@ -70,7 +72,7 @@ export class EncryptionKeyPair {
 	}
 
 	/**
-	 * The pair that follows from a seed by RFC 9180's DeriveKeyPair (section 7.1.3).
+	 * Derives the pair from a seed by RFC 9180's DeriveKeyPair (section 7.1.3).
 	 *
 	 * @param {Uint8Array} seed 32 bytes, drawn uniformly at random.
 	 */
@@ -78,18 +80,18 @@ export class EncryptionKeyPair {
 		this.#seed = copy(bytes(seed, 32, 'a seed'));
 	}
 
-	/** A new pair from the system's source of randomness. */
+	/** Generates a pair from the system's random number generator. */
 	static generate() {
 		return new EncryptionKeyPair(random());
 	}
 
-	/** The seed, to be put into a key store. */
+	/** Returns the seed, to put into a key store. */
 	exposeSeed() {
 		return copy(this.#seed);
 	}
 
 	/**
-	 * The public half.
+	 * Returns the public key.
 	 *
 	 * @returns {Promise<PublicKey>}
 	 */

@@ -1,6 +1,8 @@
-// The manifest of a large record: its header, and the hash of every chunk, by which nodes serve it; and
-// the Merkle tree over those hashes, by which the chain checks a chunk when it arrives. The layout is
-// in docs/formats.md.
+// SPDX-License-Identifier: Apache-2.0
+
+// The manifest of a large record: its header, and the hash of every chunk, by which nodes serve it. And
+// the Merkle tree over those hashes, by which the chain checks each chunk that arrives. docs/formats.md
+// has the layout.
 
 import { blake2b } from '@noble/hashes/blake2b';
 import { bytes, concat, copy, EnvelopeError, integer } from './common.mjs';
@@ -13,14 +15,14 @@ export const MAX_RECORD_CHUNKS = 2 ** 15;
 const HASH_LEN = 32;
 const PREFIX_LEN = 3;
 
-/** BLAKE2b-256: the name under which nodes serve bytes. */
+/** Computes BLAKE2b-256: the hash by which nodes serve bytes. */
 export const contentHash = (data) => blake2b(data, { dkLen: HASH_LEN });
 
-/** A large record's header, and its chunks' hashes. */
+/** A large record's header, and the hashes of its chunks. */
 export class Manifest {
 	/**
 	 * @param {Uint8Array} header What a reader needs before the chunks: for records, `Header.toBytes()`.
-	 * @param {Uint8Array[]} hashes Of each encrypted chunk, its `contentHash`.
+	 * @param {Uint8Array[]} hashes The `contentHash` of each encrypted chunk.
 	 */
 	constructor(header, hashes) {
 		/** What a reader needs before the chunks. */
@@ -30,14 +32,14 @@ export class Manifest {
 		Object.freeze(this);
 	}
 
-	/** `version ‖ header's length ‖ header ‖ hashes`. */
+	/** Encodes the manifest as `version ‖ header's length ‖ header ‖ hashes`. */
 	toBytes() {
 		const length = integer(this.header.length, 2, "the header's length");
 		return concat([MANIFEST_VERSION], length, this.header, ...this.hashes);
 	}
 
 	/**
-	 * Reads the manifest of a record of `chunks` chunks.
+	 * Decodes the manifest of a record of `chunks` chunks.
 	 *
 	 * @param {Uint8Array} data
 	 * @param {number} chunks
@@ -46,14 +48,14 @@ export class Manifest {
 	static read(data, chunks) {
 		const got = bytes(data, undefined, 'a manifest').length;
 		if (got === 0 || data[0] !== MANIFEST_VERSION) {
-			const message = `a manifest begins with ${MANIFEST_VERSION}, and this with ${data[0]}`;
+			const message = `a manifest begins with ${MANIFEST_VERSION}, but this one with ${data[0]}`;
 			throw new EnvelopeError('UnknownVersion', message, { got: data[0] });
 		}
 		const header = got < PREFIX_LEN ? undefined : (data[1] << 8) | data[2];
 		const expected = PREFIX_LEN + header + HASH_LEN * chunks;
-		// Of a manifest that ends before its header's length, the length is no number.
+		// If the manifest ends before its header's length, `expected` is NaN, which differs from every length.
 		if (got !== expected) {
-			const message = `a manifest of ${chunks} chunks and this header has ${expected} bytes, not ${got}`;
+			const message = `a manifest of ${chunks} chunks with this header has ${expected} bytes, not ${got}`;
 			throw new EnvelopeError('WrongLength', message, { expected, got });
 		}
 		const start = PREFIX_LEN + header;
@@ -63,17 +65,17 @@ export class Manifest {
 		return new Manifest(copy(data, PREFIX_LEN, start), hashes);
 	}
 
-	/** The Merkle tree over the hashes. */
+	/** Computes the Merkle tree over the hashes. */
 	async tree() {
 		return ChunkTree.of(await Promise.all(this.hashes.map((hash) => leafHash(hash))));
 	}
 }
 
-/** All levels of a Merkle tree: proofs for many leaves, without making the tree anew for each. */
+/** All levels of a Merkle tree: gives proofs for many leaves without computing the tree for each. */
 export class ChunkTree {
 	#levels;
 
-	/** The tree of these leaves, of which there is at least one. */
+	/** Computes the tree of these leaves, at least one. */
 	static async of(leaves) {
 		const tree = new ChunkTree();
 		tree.#levels = [leaves];
@@ -87,12 +89,12 @@ export class ChunkTree {
 		return tree;
 	}
 
-	/** The root. */
+	/** The root of the tree. */
 	get root() {
 		return this.#levels.at(-1)[0];
 	}
 
-	/** The neighbours that lead from a leaf to the root, the lowest first. */
+	/** Returns the neighbours on the way from a leaf to the root, the lowest first. */
 	proof(index) {
 		return this.#levels
 			.slice(0, -1)

@@ -1,4 +1,6 @@
-// The owner's master secret, and the root it gives each dataset and epoch.
+// SPDX-License-Identifier: Apache-2.0
+
+// The owner's master secret, and the root that it gives each dataset and epoch.
 
 import { bytes, concat, copy, hkdf, integer, random, utf8 } from './common.mjs';
 import { EpochRoot } from './tree.mjs';
@@ -6,7 +8,7 @@ import { EpochRoot } from './tree.mjs';
 const EPOCH_ROOT_LABEL = utf8('isthmus/epoch-root/v1');
 
 /**
- * One epoch of one dataset of one owner on one chain.
+ * Identifies an epoch of an owner's dataset on a chain.
  *
  * @typedef {object} EpochId
  * @property {Uint8Array} genesis Hash of the chain's first block, 32 bytes.
@@ -15,7 +17,7 @@ const EPOCH_ROOT_LABEL = utf8('isthmus/epoch-root/v1');
  * @property {number} epoch The dataset's epoch.
  */
 
-/** `genesis ‖ owner ‖ dataset ‖ epoch`, integers big-endian. */
+/** Encodes `genesis ‖ owner ‖ dataset ‖ epoch`, integers big-endian. */
 export function epochIdBytes({ genesis, owner, dataset, epoch }) {
 	return concat(
 		bytes(genesis, 32, 'the genesis hash'),
@@ -25,7 +27,7 @@ export function epochIdBytes({ genesis, owner, dataset, epoch }) {
 	);
 }
 
-/** An owner's master secret: 32 random bytes from which all its data keys follow. */
+/** An owner's master secret: 32 random bytes from which all its data keys are derived. */
 export class MasterSecret {
 	#secret;
 
@@ -34,18 +36,18 @@ export class MasterSecret {
 		this.#secret = copy(bytes(secret, 32, 'a master secret'));
 	}
 
-	/** A new secret from the system's source of randomness. */
+	/** Generates a secret from the system's random number generator. */
 	static generate() {
 		return new MasterSecret(random());
 	}
 
-	/** The secret itself, to be put into a key store. */
+	/** Returns the secret itself, to put into a key store. */
 	exposeSecret() {
 		return copy(this.#secret);
 	}
 
 	/**
-	 * The root of an epoch's key tree.
+	 * Derives the root of an epoch's key tree.
 	 *
 	 * @param {EpochId} id
 	 * @returns {Promise<EpochRoot>}

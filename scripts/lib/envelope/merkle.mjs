@@ -1,4 +1,6 @@
-// The Merkle tree by which a large record's chunk is checked alone: RFC 6962's (section 2.1) with
+// SPDX-License-Identifier: Apache-2.0
+
+// The Merkle tree by which a single chunk of a large record is checked: that of RFC 6962 (section 2.1) with
 // SHA-256. Its leaves are made of the chunks' hashes: see manifest.mjs.
 
 import { concat, EnvelopeError, equal, sha256 } from './common.mjs';
@@ -6,13 +8,13 @@ import { concat, EnvelopeError, equal, sha256 } from './common.mjs';
 const LEAF_PREFIX = [0];
 const NODE_PREFIX = [1];
 
-/** The hash of an entry, of which a large record has one for each chunk: a leaf of the tree. */
+/** Hashes an entry, one for each chunk of a large record, to a leaf of the tree. */
 export const leafHash = (entry) => sha256(concat(LEAF_PREFIX, entry));
 
-/** The hash of two nodes. */
+/** Hashes two nodes to their parent. */
 export const nodeHash = (left, right) => sha256(concat(NODE_PREFIX, left, right));
 
-/** The number of leaves in the left subtree: the largest power of two below `count`. */
+/** Returns the number of leaves in the left subtree: the largest power of two below `count`. */
 function leftCount(count) {
 	let left = 1;
 	while (2 * left < count) left *= 2;
@@ -20,7 +22,7 @@ function leftCount(count) {
 }
 
 /**
- * The root of these leaves.
+ * Computes the root of these leaves.
  *
  * @param {Uint8Array[]} leaves
  * @returns {Promise<Uint8Array>}
@@ -33,8 +35,8 @@ export async function root(leaves) {
 }
 
 /**
- * The hashes that lead from leaf `index` to the root, the lowest first; undefined for a leaf that is
- * not there.
+ * Returns the hashes on the way from leaf `index` to the root, the lowest first; undefined if there is no such
+ * leaf.
  *
  * @param {Uint8Array[]} leaves
  * @param {number} index
@@ -51,20 +53,20 @@ export async function proof(leaves, index) {
 }
 
 /**
- * Checks that the chunk with hash `leaf` is number `index` of the `count` under a root.
+ * Checks that the chunk with the hash `leaf` is number `index` of `count` under a root.
  *
  * @param {Uint8Array} expectedRoot
  * @param {number} count
  * @param {number} index
  * @param {Uint8Array} leaf
- * @param {Uint8Array[]} path What `proof` gave.
+ * @param {Uint8Array[]} path The result of `proof`.
  * @throws {EnvelopeError} `NoSuchChunk`, `ProofLength`, `WrongRoot`
  */
 export async function verify(expectedRoot, count, index, leaf, path) {
 	if (!Number.isInteger(index) || index < 0 || index >= count) {
 		throw new EnvelopeError('NoSuchChunk', `there is no chunk ${index} among ${count}`, { index, count });
 	}
-	// From the root down: at each level, whether the neighbour's subtree is the left one.
+	// From the root down: whether the neighbour's subtree is the left one at each level.
 	const sides = [];
 	for (let [at, size] = [index, count]; size > 1; ) {
 		const left = leftCount(size);
@@ -73,7 +75,7 @@ export async function verify(expectedRoot, count, index, leaf, path) {
 	}
 	if (path.length !== sides.length) {
 		const [expected, got] = [sides.length, path.length];
-		const message = `the proof has ${got} hashes; this chunk's has ${expected}`;
+		const message = `the proof has ${got} hashes, but this chunk needs ${expected}`;
 		throw new EnvelopeError('ProofLength', message, { expected, got });
 	}
 	let node = leaf;

@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Records: a value encrypted under its leaf's key, in chunks that can be read one by one. The
-// construction is STREAM over AES-256-GCM, with a random salt for every encryption and a commitment to
+// construction is STREAM over AES-256-GCM, with a random salt for each encryption and a commitment to
 // the leaf's key.
 
 import {
@@ -18,7 +20,7 @@ import { secretOf } from './tree.mjs';
 
 /** First byte of every header: this format. */
 export const RECORD_VERSION = 1;
-/** The most plaintext bytes in a chunk, 1 MiB, and what a value's chunks hold unless told otherwise. */
+/** The most plaintext bytes in a chunk, 1 MiB: the chunk size of values by default. */
 export const MAX_CHUNK_SIZE = 2 ** 20;
 /** The most chunks in a record. */
 export const MAX_CHUNKS = 2 ** 20;
@@ -29,16 +31,16 @@ const RECORD_KEY_LABEL = utf8('isthmus/record-key/v1');
 const COMMITMENT_LABEL = utf8('isthmus/record-commitment/v1');
 
 /**
- * Where a record stands. Every chunk is bound to it: moved elsewhere, it does not open.
+ * Identifies a record. Every chunk is bound to it, and does not open elsewhere.
  *
  * @typedef {object} RecordContext
  * @property {Uint8Array} genesis Hash of the chain's first block, 32 bytes.
  * @property {Uint8Array} owner The owner's account, 32 bytes.
  * @property {Uint8Array} key The record's key among the owner's, 32 bytes.
- * @property {number} version How often the value under this key was replaced: 0 for the first.
+ * @property {number} version How often the value under this key was replaced: 0 for the first value.
  */
 
-/** What stands before a record's chunks, in the clear. */
+/** What precedes a record's chunks, in the clear. */
 export class Header {
 	/** Length of an encoded header, in bytes. */
 	static LEN = 77;
@@ -54,7 +56,7 @@ export class Header {
 			const message = `the value needs ${chunks} chunks; a record has at most ${MAX_CHUNKS}`;
 			throw new EnvelopeError('TooManyChunks', message, { got: chunks });
 		}
-		/** The most plaintext bytes in a chunk. Every chunk but the last holds as many. */
+		/** The plaintext bytes in every chunk except the last, which may be shorter. */
 		this.chunkSize = chunkSize;
 		/** Length of the plaintext in bytes. */
 		this.length = length;
@@ -67,7 +69,7 @@ export class Header {
 		Object.freeze(this);
 	}
 
-	/** `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, integers big-endian. */
+	/** Encodes the header as `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, integers big-endian. */
 	toBytes() {
 		return concat(
 			[RECORD_VERSION],
@@ -79,29 +81,29 @@ export class Header {
 	}
 
 	/**
-	 * Reads the header at the beginning of some bytes; the rest is left alone.
+	 * Decodes the header at the beginning of a record, and ignores the rest.
 	 *
 	 * @param {Uint8Array} record
 	 * @throws {EnvelopeError} `HeaderCutShort`, `UnknownVersion`, `ChunkSize`, `TooManyChunks`
 	 */
 	static read(record) {
 		const got = bytes(record, undefined, 'a record').length;
-		// The version first: what else is wrong can only be said of a format that is known.
+		// The version first: other errors only make sense for a known format.
 		if (got > 0 && record[0] !== RECORD_VERSION) {
-			const message = `record format ${record[0]} is not known; this program reads format ${RECORD_VERSION}`;
+			const message = `unknown record format ${record[0]}: this program reads format ${RECORD_VERSION}`;
 			throw new EnvelopeError('UnknownVersion', message, { got: record[0] });
 		}
 		if (got < Header.LEN) {
-			const message = `a record begins with a header of ${Header.LEN} bytes; there are only ${got}`;
+			const message = `a record has a header of ${Header.LEN} bytes, but there are only ${got}`;
 			throw new EnvelopeError('HeaderCutShort', message, { got });
 		}
 		const view = new DataView(record.buffer, record.byteOffset);
-		// Above 2^53 the number is rounded, and refused all the same: it is over 2^20 chunks.
+		// Above 2^53 the number is rounded, but refused anyway: it means more than 2^20 chunks.
 		const length = Number(view.getBigUint64(5));
 		return new Header(view.getUint32(1), length, copy(record, 13, 45), copy(record, 45, 77));
 	}
 
-	/** Length of a chunk's plaintext in bytes; encrypted it is `TAG_LEN` longer. */
+	/** Returns the length of a chunk's plaintext in bytes; the ciphertext is `TAG_LEN` longer. */
 	chunkLen(chunk) {
 		const { chunks } = this;
 		if (!Number.isInteger(chunk) || chunk < 0 || chunk >= chunks) {
@@ -112,8 +114,8 @@ export class Header {
 	}
 }
 
-/** The key that encrypts the chunks, and the commitment: both from the leaf's key and the salt. */
-async function chunkKey(leafKey, salt) {
+/** Derives the key of the chunks and the commitment from the leaf's key and the salt. */
+async function deriveKeys(leafKey, salt) {
 	const secret = secretOf(leafKey);
 	const key = await hkdf(salt, secret, RECORD_KEY_LABEL);
 	return {
@@ -122,7 +124,7 @@ async function chunkKey(leafKey, salt) {
 	};
 }
 
-/** A header bound to its place, with the key that its chunks are encrypted under. */
+/** A header bound to its record, with the key of its chunks. */
 class Chunks {
 	#key;
 	#aad;
@@ -139,7 +141,7 @@ class Chunks {
 		);
 	}
 
-	/** The nonce, `0^7 ‖ number ‖ last`, and the associated data, which ends with the number. */
+	/** Returns the nonce, `0^7 ‖ number ‖ last`, and the associated data, which ends with the number. */
 	#algorithm(chunk) {
 		const number = integer(chunk, 4, "a chunk's number");
 		const last = chunk + 1 === this.header.chunks ? 1 : 0;
@@ -147,12 +149,12 @@ class Chunks {
 		return { name: 'AES-GCM', iv, additionalData: concat(this.#aad, number), tagLength: 128 };
 	}
 
-	/** Refuses a chunk of another length than its place asks for. */
+	/** Refuses a chunk that does not have the length of its position. */
 	checkLen(chunk, extra, data) {
 		const expected = this.header.chunkLen(chunk) + extra;
 		const got = bytes(data, undefined, 'a chunk').length;
 		if (got !== expected) {
-			const message = `chunk ${chunk} has to be ${expected} bytes long, not ${got}`;
+			const message = `chunk ${chunk} must have ${expected} bytes, not ${got}`;
 			throw new EnvelopeError('ChunkLength', message, { chunk, expected, got });
 		}
 	}
@@ -165,13 +167,13 @@ class Chunks {
 		try {
 			return new Uint8Array(await subtle.decrypt(this.#algorithm(chunk), this.#key, sealed));
 		} catch {
-			const message = `chunk ${chunk} is not authentic: it was altered, or belongs elsewhere`;
+			const message = `chunk ${chunk} is not authentic: it was altered or belongs to another record`;
 			throw new EnvelopeError('NotAuthentic', message, { chunk });
 		}
 	}
 }
 
-/** As `Encryptor.create`, with a salt that must never have been used with the leaf: for test vectors. */
+/** Like `Encryptor.create`, with a given salt, which must never be reused with the leaf: for test vectors. */
 export let encryptorWithSalt;
 
 /** Encrypts a value chunk by chunk. */
@@ -181,7 +183,7 @@ export class Encryptor {
 
 	static {
 		encryptorWithSalt = async (leafKey, context, chunkSize, length, salt) => {
-			const { key, commitment } = await chunkKey(leafKey, salt);
+			const { key, commitment } = await deriveKeys(leafKey, salt);
 			const encryptor = new Encryptor();
 			const header = new Header(chunkSize, length, salt, commitment);
 			encryptor.#chunks = new Chunks(header, key, context);
@@ -190,7 +192,7 @@ export class Encryptor {
 	}
 
 	/**
-	 * Begins a record of `length` plaintext bytes in chunks of `chunkSize`.
+	 * Starts a record of `length` plaintext bytes in chunks of `chunkSize`.
 	 *
 	 * @param {LeafKey} leafKey
 	 * @param {RecordContext} context
@@ -199,22 +201,22 @@ export class Encryptor {
 	 * @returns {Promise<Encryptor>}
 	 */
 	static create(leafKey, context, chunkSize, length) {
-		// Fresh for every encryption: under one salt, a second value would repeat key and nonce.
+		// A fresh salt for each encryption: under the same salt, a second value would repeat key and nonce.
 		return encryptorWithSalt(leafKey, context, chunkSize, length, random());
 	}
 
-	/** What goes before the chunks. */
+	/** The header, which precedes the chunks. */
 	get header() {
 		return this.#chunks.header;
 	}
 
-	/** How many plaintext bytes the next chunk takes; undefined once all are encrypted. */
+	/** The number of plaintext bytes of the next chunk; undefined once all are encrypted. */
 	get nextLen() {
 		return this.#next < this.header.chunks ? this.header.chunkLen(this.#next) : undefined;
 	}
 
 	/**
-	 * Encrypts the next chunk; its tag is appended.
+	 * Encrypts the next chunk, and appends the tag.
 	 *
 	 * @param {Uint8Array} plain
 	 * @returns {Promise<Uint8Array>}
@@ -223,16 +225,16 @@ export class Encryptor {
 	async encryptChunk(plain) {
 		const chunk = this.#next;
 		this.#chunks.checkLen(chunk, 0, plain);
-		// Before the first wait, so that two calls at once cannot share a nonce.
+		// Before the first `await`, so that two concurrent calls cannot share a nonce.
 		this.#next += 1;
 		return this.#chunks.seal(chunk, plain);
 	}
 }
 
 /**
- * Decrypts a record's first chunk without looking at the commitment, as somebody would who tries a key
- * that is not the record's. It is internal, for the tests and the demo, to show that the encryption
- * itself refuses such a key: `NotAuthentic`. A reader never skips the commitment.
+ * Decrypts a record's first chunk without checking the commitment, as an attacker with a wrong key would. It is
+ * internal, for the tests and the demo, to show that the encryption itself refuses such a key:
+ * `NotAuthentic`. A reader never skips the commitment.
  */
 export let firstChunkWithAnyKey;
 
@@ -243,7 +245,7 @@ export class Decryptor {
 	static {
 		firstChunkWithAnyKey = async (leafKey, context, record) => {
 			const header = Header.read(record);
-			const { key } = await chunkKey(leafKey, header.salt);
+			const { key } = await deriveKeys(leafKey, header.salt);
 			const decryptor = new Decryptor();
 			decryptor.#chunks = new Chunks(header, key, context);
 			const end = Header.LEN + header.chunkLen(0) + TAG_LEN;
@@ -252,7 +254,7 @@ export class Decryptor {
 	}
 
 	/**
-	 * Begins with a header. Refuses a key that is not the record's.
+	 * Starts with a header. Refuses a key that is not the record's.
 	 *
 	 * @param {LeafKey} leafKey
 	 * @param {RecordContext} context
@@ -261,7 +263,7 @@ export class Decryptor {
 	 * @throws {EnvelopeError} `WrongKey`
 	 */
 	static async create(leafKey, context, header) {
-		const { key, commitment } = await chunkKey(leafKey, header.salt);
+		const { key, commitment } = await deriveKeys(leafKey, header.salt);
 		if (!equal(commitment, header.commitment)) {
 			const message = 'this key is not the one that the record commits to';
 			throw new EnvelopeError('WrongKey', message);
@@ -277,7 +279,7 @@ export class Decryptor {
 	}
 
 	/**
-	 * A chunk's plaintext.
+	 * Decrypts a chunk.
 	 *
 	 * @param {number} number
 	 * @param {Uint8Array} chunk
@@ -291,7 +293,7 @@ export class Decryptor {
 }
 
 /**
- * A whole record, header and chunks, in chunks of `MAX_CHUNK_SIZE`.
+ * Encrypts a value to a whole record, header and chunks, in chunks of `MAX_CHUNK_SIZE`.
  *
  * @param {LeafKey} leafKey
  * @param {RecordContext} context
@@ -303,7 +305,7 @@ export async function encryptValue(leafKey, context, value) {
 	return encryptAll(await Encryptor.create(leafKey, context, MAX_CHUNK_SIZE, length), value);
 }
 
-/** All of a value, with an encryptor that was made for its length. */
+/** Encrypts a whole value with an encryptor that was made for its length. */
 export async function encryptAll(encryptor, value) {
 	const { chunks, chunkSize, recordLen } = encryptor.header;
 	const record = new Uint8Array(recordLen);
@@ -317,7 +319,7 @@ export async function encryptAll(encryptor, value) {
 }
 
 /**
- * The value of a whole record, header and chunks.
+ * Decrypts a whole record, header and chunks, to its value.
  *
  * @param {LeafKey} leafKey
  * @param {RecordContext} context
@@ -328,9 +330,9 @@ export async function encryptAll(encryptor, value) {
 export async function decryptValue(leafKey, context, record) {
 	const header = Header.read(record);
 	const [expected, got] = [header.recordLen, record.length];
-	// Before anything is allocated by what the header claims.
+	// Before allocating what the header claims.
 	if (got !== expected) {
-		const message = `by its header the record is ${expected} bytes long, but there are ${got}`;
+		const message = `by its header the record has ${expected} bytes, but there are ${got}`;
 		throw new EnvelopeError('Length', message, { expected, got });
 	}
 	const decryptor = await Decryptor.create(leafKey, context, header);

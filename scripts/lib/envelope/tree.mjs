@@ -1,6 +1,8 @@
-// The key tree: a GGM tree of height 32 over HMAC-SHA256. A node's key gives the keys of all leaves
-// below it and tells nothing of any other node, so a range of leaves is opened by the few nodes that
-// cover it.
+// SPDX-License-Identifier: Apache-2.0
+
+// The key tree: a GGM tree of height 32 over HMAC-SHA256. A node's key yields the keys of all leaves
+// below it and reveals nothing about other nodes, so the few nodes that cover a range of leaves open
+// exactly that range.
 
 import { bytes, concat, copy, EnvelopeError, hkdf, hmacSha256, integer, utf8 } from './common.mjs';
 
@@ -15,7 +17,7 @@ const CHILD_LABEL = utf8('isthmus/tree/v1');
 const FILE_KEY_LABEL = utf8('isthmus/folder-file/v1');
 
 /**
- * A range of leaves: from `start` up to, and without, `end`. Never empty, never beyond the tree.
+ * A range of leaves from `start` up to but not including `end`. Never empty, never beyond the tree.
  */
 export class Range {
 	/** All leaves of the tree. */
@@ -42,13 +44,13 @@ export class Range {
 		Object.freeze(this);
 	}
 
-	/** Whether a leaf is in the range. */
+	/** Returns whether a leaf is in the range. */
 	contains(leaf) {
 		return this.start <= leaf && leaf < this.end;
 	}
 
 	/**
-	 * The fewest nodes whose leaves are exactly this range's, from left to right.
+	 * Returns the fewest nodes whose leaves are exactly this range, from left to right.
 	 *
 	 * @returns {{depth: number, index: number}[]}
 	 */
@@ -56,7 +58,7 @@ export class Range {
 		const nodes = [];
 		let start = this.start;
 		while (start < this.end) {
-			// A node has to begin at a multiple of its size, and fit in what is left.
+			// A node begins at a multiple of its size, and must fit into the rest of the range.
 			let [depth, size] = [HEIGHT, 1];
 			while (depth > 0 && start % (2 * size) === 0 && start + 2 * size <= this.end) {
 				depth -= 1;
@@ -69,7 +71,7 @@ export class Range {
 	}
 }
 
-/** The key `steps` levels below the node with key `key`, along the last `steps` bits of `path`. */
+/** Derives the key `steps` levels below the node with key `key`, along the last `steps` bits of `path`. */
 async function descend(key, path, steps) {
 	for (let level = steps - 1; level >= 0; level--) {
 		const bit = Math.floor(path / 2 ** level) % 2;
@@ -78,10 +80,10 @@ async function descend(key, path, steps) {
 	return key;
 }
 
-/** Reads the secret of a LeafKey: for what encrypts under it. */
+/** Returns the secret of a LeafKey: for encrypting under it. */
 export let secretOf;
 
-/** The key of one leaf: what one record is encrypted under. */
+/** The key of a leaf, under which one record is encrypted. */
 export class LeafKey {
 	#secret;
 
@@ -105,7 +107,7 @@ export class KeySet {
 	}
 
 	/**
-	 * The key of a leaf of the range.
+	 * Derives the key of a leaf of the range.
 	 *
 	 * @param {number} leaf
 	 * @returns {Promise<LeafKey>}
@@ -115,7 +117,7 @@ export class KeySet {
 		integer(leaf, 4, 'a leaf');
 		if (!this.range.contains(leaf)) {
 			const range = `[${this.range.start}, ${this.range.end})`;
-			const message = `leaf ${leaf} is outside the range ${range}, which is all that the keys open`;
+			const message = `leaf ${leaf} is outside the range ${range} of these keys`;
 			throw new EnvelopeError('LeafOutsideRange', message, { leaf, range: this.range });
 		}
 		const holds = ({ depth, index }) => Math.floor(leaf / 2 ** (HEIGHT - depth)) === index;
@@ -124,16 +126,16 @@ export class KeySet {
 		return new LeafKey(await descend(this.#keys[at], leaf, HEIGHT - cover[at].depth));
 	}
 
-	/** The keys one after the other, in the order of the cover: what a grant seals. */
+	/** Concatenates the keys in the order of the cover: what a grant seals. */
 	toBytes() {
 		return concat(...this.#keys);
 	}
 
-	/** Reads what `toBytes` wrote for the same range. */
+	/** Decodes what `toBytes` encoded for the same range. */
 	static fromBytes(range, encoded) {
 		const expected = range.cover().length * NODE_KEY_LEN;
 		if (encoded.length !== expected) {
-			const message = `the keys of this range are ${expected} bytes, not ${encoded.length}`;
+			const message = `the keys of this range have ${expected} bytes, not ${encoded.length}`;
 			throw new EnvelopeError('KeysLength', message, { expected, got: encoded.length });
 		}
 		const keys = [];
@@ -155,7 +157,7 @@ export class EpochRoot {
 	}
 
 	/**
-	 * The key of a leaf.
+	 * Derives the key of a leaf.
 	 *
 	 * @param {number} leaf
 	 * @returns {Promise<LeafKey>}
@@ -166,7 +168,7 @@ export class EpochRoot {
 	}
 
 	/**
-	 * The key under which a folder's file is stored as a record.
+	 * Derives the key under which a folder's file is stored as a record.
 	 *
 	 * @param {Uint8Array} folder The key of the folder's record, 32 bytes.
 	 * @param {string} path
@@ -178,7 +180,7 @@ export class EpochRoot {
 	}
 
 	/**
-	 * The keys that open `range` and nothing else.
+	 * Derives the keys that open `range` and nothing else.
 	 *
 	 * @param {Range} range
 	 * @returns {Promise<KeySet>}

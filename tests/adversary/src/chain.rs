@@ -1,4 +1,6 @@
-//! A whole chain at once, with forks and uncles: for nodes that sync it.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Makes a whole chain with forks and uncles, for nodes to sync.
 
 use crate::{
 	forge::BENEFICIARY,
@@ -11,23 +13,23 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use std::time::Instant;
 
-/// The most blocks of one fork. An uncle may be older, but the younger ones are named first.
+/// The most blocks of one fork. Uncles may be older, but the younger ones are named first.
 const LONGEST_FORK: u32 = 3;
 
-/// The chain to make.
+/// Which chain to make.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
-	/// Blocks of the best chain.
+pub struct ChainOptions {
+	/// The number of blocks of the best chain.
 	pub blocks: BlockNumber,
-	/// A fork leaves the best chain every so many blocks; 0 for no forks.
+	/// A fork leaves the best chain each time it has grown by this number of blocks; 0 for no forks.
 	pub fork_every: BlockNumber,
 	/// Seconds between blocks.
 	pub interval: u64,
-	/// Decides how long each fork is.
+	/// The seed that determines the length of each fork.
 	pub seed: u64,
 }
 
-/// What was made.
+/// Describes the chain that was made.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
@@ -35,11 +37,11 @@ pub struct Summary {
 	pub best: Tip,
 	/// Its total difficulty, in decimal.
 	pub total_difficulty: String,
-	/// Blocks that are not in the best chain.
+	/// The number of blocks that are not on the best chain.
 	pub fork_blocks: u32,
-	/// Forks.
+	/// The number of forks.
 	pub forks: u32,
-	/// Uncles that the best chain names.
+	/// The number of uncles that the best chain names.
 	pub uncles: u32,
 	/// How long it took, in seconds.
 	pub seconds: f64,
@@ -48,43 +50,45 @@ pub struct Summary {
 /// A block.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Tip {
-	/// Its number.
+	/// The block's number.
 	pub number: BlockNumber,
-	/// Its hash.
+	/// The block's hash.
 	pub hash: Hash,
 }
 
-/// Makes the chain on top of what the maker's database holds. `progress` is told each block's number.
+/// Makes a chain on top of the maker's best block. Calls `progress` with the index of each block.
 ///
-/// Where the chain's genesis has no timestamp, the first block's is such that the last one's is just
-/// past.
+/// If the chain's genesis block has no timestamp, the timestamps are chosen so that the last block's has just
+/// passed.
 ///
 /// # Errors
 ///
-/// The maker's.
+/// Returns the error of the maker.
 pub async fn make(
 	maker: &Maker,
-	order: Order,
+	options: ChainOptions,
 	progress: impl Fn(BlockNumber),
 ) -> Result<Summary, MakeError> {
 	let started = Instant::now();
-	let mut random = ChaCha8Rng::seed_from_u64(order.seed);
+	let mut random = ChaCha8Rng::seed_from_u64(options.seed);
 	let (mut fork_blocks, mut forks, mut uncles) = (0u32, 0u32, 0u32);
 	let mut tip = maker.best();
 	let mut time = maker.parent(tip)?.timestamp;
 	if time == 0 {
-		let length = u64::from(order.blocks).saturating_add(1);
-		time = crate::now().saturating_sub(length.saturating_mul(order.interval));
+		let length = u64::from(options.blocks).saturating_add(1);
+		time = crate::now().saturating_sub(length.saturating_mul(options.interval));
 	}
-	for index in 1..=order.blocks {
-		// The best chain must pass each fork before the next one leaves it, and before its own end.
-		let longest = LONGEST_FORK.min(order.fork_every.saturating_sub(1)).max(1);
-		let ends = index.saturating_add(longest) >= order.blocks;
-		if order.fork_every != 0 && index % order.fork_every == 0 && !ends {
+	for index in 1..=options.blocks {
+		// The best chain must outgrow each fork before the next one leaves it, and before it ends.
+		let longest = LONGEST_FORK
+			.min(options.fork_every.saturating_sub(1))
+			.max(1);
+		let ends = index.saturating_add(longest) >= options.blocks;
+		if options.fork_every != 0 && index % options.fork_every == 0 && !ends {
 			let length = random.gen_range(1..=longest);
 			let mut fork = tip;
 			for step in 1..=u64::from(length) {
-				let timestamp = time.saturating_add(order.interval.saturating_mul(step));
+				let timestamp = time.saturating_add(options.interval.saturating_mul(step));
 				fork = maker
 					.mine(Plan {
 						parent: fork,
@@ -99,7 +103,7 @@ pub async fn make(
 			forks = forks.saturating_add(1);
 			fork_blocks = fork_blocks.saturating_add(length);
 		}
-		time = time.saturating_add(order.interval);
+		time = time.saturating_add(options.interval);
 		let named = maker.uncle_candidates(tip)?;
 		uncles = uncles.saturating_add(u32::try_from(named.len()).unwrap_or(u32::MAX));
 		tip = maker

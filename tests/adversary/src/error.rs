@@ -1,4 +1,6 @@
-//! What can keep an attack from being carried out. What an attack found is no error: see
+// SPDX-License-Identifier: Apache-2.0
+
+//! What prevents an attack from being carried out. What an attack finds is not an error: see
 //! [`crate::report`].
 
 use isthmus_primitives::Hash;
@@ -6,10 +8,10 @@ use isthmus_security::RaceError;
 
 use crate::{forge::ForgeError, maker::MakeError, victim::VictimError, wire::WireError};
 
-/// Why an attack was not carried out to its end.
+/// Why an attack could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum AttackError {
-	/// The network's side.
+	/// The connection to a node failed.
 	#[error(transparent)]
 	Wire(#[from] WireError),
 	/// A block could not be made.
@@ -18,7 +20,7 @@ pub enum AttackError {
 	/// A chain could not be made.
 	#[error(transparent)]
 	Make(#[from] MakeError),
-	/// The node under attack could not be looked at.
+	/// The node under attack could not be observed.
 	#[error(transparent)]
 	Victim(#[from] VictimError),
 	/// The chain is too short for the attack.
@@ -29,28 +31,28 @@ pub enum AttackError {
 		/// Blocks needed.
 		needed: u32,
 	},
-	/// There is nobody to attack.
-	#[error("name at least one node with `--rpc`")]
+	/// No node was given.
+	#[error("no node to attack: pass at least one --rpc")]
 	NoNodes,
 	/// A node does not serve its own chain.
 	#[error("the node does not serve its block #{0}")]
 	Unserved(u32),
-	/// A node did not take a block.
-	#[error("the nodes did not take the block {0:?} in time")]
-	NotTaken(Hash),
-	/// A node did not ask for what a peer claims to have.
-	#[error("the node did not ask for block #{0}, which a peer claimed to have")]
+	/// A node did not import a block.
+	#[error("the nodes did not import block {0:?} in time")]
+	NotImported(Hash),
+	/// A node did not request a block that a peer claimed to have.
+	#[error("the node did not request block #{0}, which a peer claimed to have")]
 	NotFetched(u32),
-	/// The nodes do not finalize.
+	/// The nodes did not finalize a block.
 	#[error("the nodes did not finalize block #{0} in time: do enough verifiers vote?")]
-	NotFinal(u32),
-	/// The race's terms make none.
+	NotFinalized(u32),
+	/// The options do not describe a race.
 	#[error("{0}")]
 	Race(RaceError),
-	/// The share of the hash power is none.
+	/// The share of the hash power is invalid.
 	#[error("{0}")]
 	Share(#[from] isthmus_security::ShareError),
 	/// No case has this name.
-	#[error("there is no case {0}; `isthmus-adversary refuse --list` prints their names")]
+	#[error("there is no case {0}: `isthmus-adversary refuse --list` prints all names")]
 	UnknownCase(String),
 }

@@ -1,5 +1,7 @@
-//! Floods: as much of one bad thing as a node takes, over as many connections and identities as it
-//! allows, and what that costs it.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Floods: sends a node one kind of bad message as fast as it accepts them, over several connections and
+//! many identities, and measures what that costs the node.
 
 use crate::{
 	error::AttackError,
@@ -18,107 +20,107 @@ use isthmus_primitives::{
 };
 use polkadot_sdk::sp_runtime::{DigestItem, OpaqueExtrinsic};
 use prost::Message;
+use serde_json::{Map, Value};
 use std::{
 	path::Path,
 	sync::atomic::{AtomicU64, Ordering},
 	time::{Duration, Instant},
 };
 
-/// Connections at a time.
+/// The number of concurrent connections.
 const CONNECTIONS: usize = 4;
-/// Messages that are sent on one connection before waiting whether the node closes it.
-const MESSAGES_A_CONNECTION: u64 = 32;
-/// How long a node may take to close a connection that it found bad.
+/// The number of messages on one connection, before waiting for the node to close it.
+const MESSAGES_PER_CONNECTION: u64 = 32;
+/// How long a node may take to close the connection of a misbehaving peer.
 const CLOSING_TIME: Duration = Duration::from_secs(30);
-/// Fewer messages than these are no flood, whatever the node did with them.
-const LEAST_MESSAGES: u64 = 100;
-/// The same of requests, whose answers are large.
-const LEAST_REQUESTS: u64 = 10;
-/// The bytes of answers to requests that are no flood, an answer.
-const LEAST_ANSWER: u64 = 64 * 1024;
-/// What a node logs of bytes that are no announcement.
+/// The fewest messages that count as a flood.
+const MIN_MESSAGES: u64 = 100;
+/// The fewest requests that count as a flood; their answers are large.
+const MIN_REQUESTS: u64 = 10;
+/// The least mean size of an answer, in bytes, for requests to count as a flood.
+const MIN_ANSWER_BYTES: u64 = 64 * 1024;
+/// What a node logs about bytes that are not an announcement.
 const UNDECODABLE: &str = "failed to decode block announce";
-/// How long a node may take for its next block when the flood is over.
+/// How long a node may take for its next block after the flood.
 const NEXT_BLOCK: Duration = Duration::from_secs(30);
-/// How much more memory a node may hold at its peak than before, in bytes.
+/// How far a node's peak memory may exceed its memory before the flood, in bytes.
 const MEMORY_ALLOWED: u64 = 256 * 1024 * 1024;
-/// The bytes of a bad body.
+/// The size of a bad body, in bytes.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
-/// The most bytes of an announcement that a node takes.
+/// The most bytes of an announcement that a node accepts.
 const MAX_ANNOUNCEMENT: usize = 1024 * 1024;
 
 /// What to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-	/// Headers with a seal that is none: a node finds out with two hashes.
+	/// Headers with a random seal: a node detects it with two hashes.
 	Headers,
-	/// Headers with a mix hash that was never mixed: they cost the sender H_d short hashes each, and
-	/// the node a whole light one.
+	/// Headers with a made-up mix hash: each costs the sender H_d Keccak hashes, and the node one light Ethash hash.
 	Mixes,
-	/// Blocks with a true seal, and a large body that is not theirs.
+	/// Blocks with a valid seal and a large body that does not match their header.
 	Bodies,
-	/// Bytes that are no announcement.
+	/// Bytes that are not an announcement.
 	Bytes,
-	/// Announcements as large as the network layer takes.
+	/// Announcements of the largest size that the network layer accepts.
 	Oversized,
-	/// Requests for the node's blocks with their bodies, as many as one answer holds, from every block
-	/// on, over and over.
+	/// Requests for the node's blocks with their bodies, a full answer each, over and over.
 	Requests,
 }
 
 impl Kind {
-	/// Whether what is sent must cost the sender its connection. (The network library bears bytes that are
-	/// no announcement, and requests are what a node is for.)
+	/// Returns whether these messages must cost the sender its connection. (The network library tolerates bytes that
+	/// are not an announcement, and answering requests is a node's job.)
 	fn costs_the_connection(self) -> bool {
 		!matches!(self, Self::Bytes | Self::Requests)
 	}
 
+	/// Returns the attack's id and its title.
 	fn names(self) -> (&'static str, &'static str) {
 		match self {
 			Self::Headers => ("flood-headers", "Flood of headers with broken seals"),
 			Self::Mixes => ("flood-mixes", "Flood of headers with false mix hashes"),
 			Self::Bodies => (
 				"flood-bodies",
-				"Flood of large bodies that are not their headers'",
+				"Flood of large bodies that do not match their headers",
 			),
-			Self::Bytes => ("flood-bytes", "Flood of bytes that are no announcements"),
+			Self::Bytes => ("flood-bytes", "Flood of bytes that are not announcements"),
 			Self::Oversized => ("flood-oversized", "Flood of the largest announcements"),
 			Self::Requests => ("flood-requests", "Flood of block requests"),
 		}
 	}
 }
 
-/// How much of it.
+/// The extent of a flood.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
-	/// Messages in all.
+pub struct Limits {
+	/// The number of messages.
 	pub messages: u64,
-	/// No longer than this.
-	pub limit: Duration,
+	/// The longest time.
+	pub time: Duration,
 }
 
-/// Floods the node, and says what it cost it.
+/// Floods a node, and measures what that costs it.
 ///
 /// # Errors
 ///
-/// What keeps it from being carried out.
+/// Returns an error if the flood could not be carried out.
 pub async fn flood(
 	victim: &Victim,
 	pid: u32,
 	log: Option<&Path>,
 	kind: Kind,
-	extent: Extent,
+	limits: Limits,
 ) -> Result<Report, AttackError> {
 	let miner = Miner::new(victim.params())?;
 	let stage = Stage::read(victim, &miner).await?;
 	let before = Usage::of(pid)?;
-	// So that the peak is the flood's own. Where the system does not let us, it is the node's whole life's.
+	// Resets the peak, so that it is the flood's own. If the system forbids that, it is the peak since the node's start.
 	let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
 	let mut log = log.map(Log::at_end).transpose()?;
 	let started = Instant::now();
 	let (count, numbers) = (Count::default(), AtomicU64::new(1));
 	let connections =
-		(0..CONNECTIONS).map(|_| connections(victim, &stage, kind, extent, &numbers, &count));
+		(0..CONNECTIONS).map(|_| connections(victim, &stage, kind, limits, &numbers, &count));
 	futures::future::try_join_all(connections).await?;
 	let seconds = started.elapsed().as_secs_f64();
 	let after = Usage::of(pid)?;
@@ -128,17 +130,58 @@ pub async fn flood(
 	let more_memory = after.peak_memory.saturating_sub(before.memory);
 	let cpu = after.cpu_seconds - before.cpu_seconds;
 	let (sent, identities) = (Count::of(&count.sent), Count::of(&count.identities));
+	let mut figures = figures_of(kind, &count, seconds, cpu, before, after);
+	if let Some(log) = &mut log {
+		let lines = log.lines()?;
+		let with = |part: &str| lines.iter().filter(|line| line.contains(part)).count() as u64;
+		figures.insert("log_lines_of_refusals".into(), with("is refused").into());
+		if kind == Kind::Bytes {
+			count
+				.undecodable
+				.store(with(UNDECODABLE), Ordering::Relaxed);
+			figures.insert("log_lines_of_such_bytes".into(), with(UNDECODABLE).into());
+		}
+	}
+	let fault = count.fault(kind, log.is_some());
+	let (attack, title) = kind.names();
+	Ok(Report {
+		attack,
+		title,
+		promise: "the paper does not discuss floods; a node must keep working",
+		observed: format!(
+			"{sent} messages over {identities} identities in {seconds:.1} s cost the node {cpu:.2} s of \
+			 processor time and {:.0} MiB of memory at the peak; it {}{}",
+			mebibytes(more_memory),
+			if mined { "kept mining" } else { "stopped mining" },
+			fault
+				.as_ref()
+				.map(|fault| format!(". But {fault}"))
+				.unwrap_or_default(),
+		),
+		figures,
+		held: mined && more_memory <= MEMORY_ALLOWED && fault.is_none(),
+	})
+}
+
+/// Returns the figures that every kind of flood has, and the size of the answers to requests.
+fn figures_of(
+	kind: Kind,
+	count: &Count,
+	seconds: f64,
+	cpu: f64,
+	before: Usage,
+	after: Usage,
+) -> Map<String, Value> {
+	let sent = Count::of(&count.sent);
+	let micros_per_message = cpu * 1e6 / sent.max(1) as f64;
 	let mut figures = figures([
 		("messages", sent.into()),
-		("identities", identities.into()),
+		("identities", Count::of(&count.identities).into()),
 		("refused_connections", Count::of(&count.refused).into()),
 		("closed_by_the_node", Count::of(&count.closed).into()),
 		("seconds", rounded(seconds)),
 		("victim_cpu_seconds", rounded(cpu)),
-		(
-			"victim_cpu_micros_per_message",
-			rounded(cpu * 1e6 / sent.max(1) as f64),
-		),
+		("victim_cpu_micros_per_message", rounded(micros_per_message)),
 		(
 			"victim_memory_before_mib",
 			rounded(mebibytes(before.memory)),
@@ -152,50 +195,21 @@ pub async fn flood(
 		let bytes = Count::of(&count.answered_bytes);
 		figures.insert("mib_answered".into(), rounded(mebibytes(bytes)));
 	}
-	if let Some(log) = &mut log {
-		let lines = log.lines()?;
-		let with = |part: &str| lines.iter().filter(|line| line.contains(part)).count() as u64;
-		figures.insert("log_lines_of_refusals".into(), with("is refused").into());
-		if kind == Kind::Bytes {
-			count
-				.undecodable
-				.store(with(UNDECODABLE), Ordering::Relaxed);
-			figures.insert("log_lines_of_such_bytes".into(), with(UNDECODABLE).into());
-		}
-	}
-	let wrong = count.wrong(kind, log.is_some());
-	let (attack, title) = kind.names();
-	Ok(Report {
-		attack,
-		title,
-		promise: "the paper is silent on floods; a node must go on",
-		observed: format!(
-			"{sent} messages over {identities} identities in {seconds:.1} s cost the node {cpu:.2} s of \
-			 processor time and {:.0} MiB of memory at the peak; it {}{}",
-			mebibytes(more_memory),
-			if mined { "mined on" } else { "stopped mining" },
-			wrong
-				.as_ref()
-				.map(|wrong| format!(". But {wrong}"))
-				.unwrap_or_default(),
-		),
-		figures,
-		held: mined && more_memory <= MEMORY_ALLOWED && wrong.is_none(),
-	})
+	figures
 }
 
-/// What was done, and what the node did with it.
+/// Counts what was sent, and how the node reacted.
 #[derive(Default)]
 struct Count {
-	/// Messages that the node took, or requests that it answered with blocks.
+	/// Messages that the node accepted, or requests that it answered with blocks.
 	sent: AtomicU64,
 	identities: AtomicU64,
 	refused: AtomicU64,
-	/// Connections over which something was sent and which the node closed, or did not close.
+	/// Connections that carried something and that the node closed, or kept open.
 	closed: AtomicU64,
 	kept: AtomicU64,
 	answered_bytes: AtomicU64,
-	/// Lines of the node's log about bytes that are no announcement.
+	/// Lines of the node's log about bytes that are not an announcement.
 	undecodable: AtomicU64,
 }
 
@@ -208,24 +222,24 @@ impl Count {
 		count.fetch_add(1, Ordering::Relaxed);
 	}
 
-	/// What makes this no flood, or the node one that did not do what it must. `logged` says whether the
-	/// node's log is known.
-	fn wrong(&self, kind: Kind, logged: bool) -> Option<String> {
+	/// Returns what was wrong: the messages were too few for a flood, or the node did not react as it must. `logged`
+	/// says whether the node's log was read.
+	fn fault(&self, kind: Kind, logged: bool) -> Option<String> {
 		let (sent, kept) = (Self::of(&self.sent), Self::of(&self.kept));
 		let (bytes, undecodable) = (Self::of(&self.answered_bytes), Self::of(&self.undecodable));
 		let least = match kind {
-			Kind::Requests => LEAST_REQUESTS,
-			_ => LEAST_MESSAGES,
+			Kind::Requests => MIN_REQUESTS,
+			_ => MIN_MESSAGES,
 		};
 		if sent < least {
-			return Some(format!("fewer than {least} messages are no flood"));
+			return Some(format!("fewer than {least} messages are not a flood"));
 		}
 		match kind {
-			Kind::Requests if bytes < sent.saturating_mul(LEAST_ANSWER) => {
-				Some(format!("answers with {bytes} bytes in all are no flood"))
+			Kind::Requests if bytes < sent.saturating_mul(MIN_ANSWER_BYTES) => {
+				Some(format!("answers of {bytes} bytes in total are not a flood"))
 			}
 			Kind::Bytes if logged && undecodable < least => {
-				Some(format!("the node noticed {undecodable} of them"))
+				Some(format!("the node logged only {undecodable} of them"))
 			}
 			_ if kind.costs_the_connection() && kept > 0 => {
 				Some(format!("the node kept {kept} of the connections"))
@@ -235,17 +249,17 @@ impl Count {
 	}
 }
 
-/// One connection after the other, each under a new identity, until all is sent or time is up.
+/// Opens one connection after another, each under a new identity, until everything is sent or the time is up.
 async fn connections(
 	victim: &Victim,
 	stage: &Stage<'_>,
 	kind: Kind,
-	extent: Extent,
+	limits: Limits,
 	numbers: &AtomicU64,
 	count: &Count,
 ) -> Result<(), AttackError> {
 	let started = Instant::now();
-	while Count::of(&count.sent) < extent.messages && started.elapsed() < extent.limit {
+	while Count::of(&count.sent) < limits.messages && started.elapsed() < limits.time {
 		let served = Served::default();
 		for ancestor in stage.headers.iter().rev() {
 			served.add(ancestor, &[]);
@@ -266,9 +280,9 @@ async fn connections(
 		};
 		Count::one(&count.identities);
 		let mut any = false;
-		for index in 0..MESSAGES_A_CONNECTION {
-			let in_time = started.elapsed() < extent.limit;
-			if peer.is_closed() || !in_time || Count::of(&count.sent) >= extent.messages {
+		for index in 0..MESSAGES_PER_CONNECTION {
+			let in_time = started.elapsed() < limits.time;
+			if peer.is_closed() || !in_time || Count::of(&count.sent) >= limits.messages {
 				break;
 			}
 			let number = numbers.fetch_add(1, Ordering::Relaxed);
@@ -283,7 +297,7 @@ async fn connections(
 			any = true;
 		}
 		if kind == Kind::Bytes {
-			// When this is answered, or refused, what was sent before has come to the node.
+			// Once this is answered or refused, everything sent before it has reached the node.
 			let request = BlockRequest::up_from(1, HEADER_ONLY, 1);
 			let _ = tokio::time::timeout(CLOSING_TIME, peer.blocks(&request)).await;
 		}
@@ -295,8 +309,8 @@ async fn connections(
 	Ok(())
 }
 
-/// Asks for as many blocks as one answer holds. No two requests of a connection are equal, or the node
-/// would refuse the third.
+/// Requests one full answer of blocks. The requests of a connection differ, because the node refuses
+/// a request that it receives for the third time.
 async fn request(
 	peer: &Peer,
 	stage: &Stage<'_>,
@@ -306,8 +320,8 @@ async fn request(
 ) -> Result<(), WireError> {
 	let best = u64::from(stage.best().number).max(1);
 	let first = u32::try_from(number % best).unwrap_or_default();
-	let most = 128u32.saturating_sub(u32::try_from(index).unwrap_or_default());
-	let request = BlockRequest::up_from(first.saturating_add(1), HEADER_AND_BODY, most);
+	let max = 128u32.saturating_sub(u32::try_from(index).unwrap_or_default());
+	let request = BlockRequest::up_from(first.saturating_add(1), HEADER_AND_BODY, max);
 	let answer = peer.request(request.encode_to_vec()).await?;
 	count
 		.answered_bytes
@@ -315,7 +329,7 @@ async fn request(
 	Ok(())
 }
 
-/// The announcement of this number: no two are equal, or the node would know them.
+/// Returns the announcement of this number. No two are equal, because the node ignores those it knows.
 fn message(
 	stage: &Stage<'_>,
 	kind: Kind,
@@ -345,7 +359,7 @@ fn message(
 	})
 }
 
-/// The header with a seal that nobody searched for.
+/// Returns the draft's header with a seal that is not the result of any work.
 fn without_work(draft: &Draft, nonce: u64) -> Header {
 	use codec::Encode;
 	let mut header = draft.unsealed();
@@ -368,28 +382,28 @@ mod tests {
 	use super::*;
 
 	#[test]
-	fn what_is_no_flood_does_not_hold() {
+	fn too_few_messages_do_not_count_as_a_flood() {
 		let count = Count::default();
-		assert!(count.wrong(Kind::Headers, true).is_some());
-		count.sent.store(LEAST_MESSAGES, Ordering::Relaxed);
-		assert_eq!(count.wrong(Kind::Headers, true), None);
-		assert!(count.wrong(Kind::Requests, true).is_some());
-		let bytes = LEAST_MESSAGES * LEAST_ANSWER;
+		assert!(count.fault(Kind::Headers, true).is_some());
+		count.sent.store(MIN_MESSAGES, Ordering::Relaxed);
+		assert_eq!(count.fault(Kind::Headers, true), None);
+		assert!(count.fault(Kind::Requests, true).is_some());
+		let bytes = MIN_MESSAGES * MIN_ANSWER_BYTES;
 		count.answered_bytes.store(bytes, Ordering::Relaxed);
-		assert_eq!(count.wrong(Kind::Requests, true), None);
-		assert!(count.wrong(Kind::Bytes, true).is_some());
-		assert_eq!(count.wrong(Kind::Bytes, false), None);
-		count.undecodable.store(LEAST_MESSAGES, Ordering::Relaxed);
-		assert_eq!(count.wrong(Kind::Bytes, true), None);
+		assert_eq!(count.fault(Kind::Requests, true), None);
+		assert!(count.fault(Kind::Bytes, true).is_some());
+		assert_eq!(count.fault(Kind::Bytes, false), None);
+		count.undecodable.store(MIN_MESSAGES, Ordering::Relaxed);
+		assert_eq!(count.fault(Kind::Bytes, true), None);
 	}
 
 	#[test]
-	fn who_keeps_a_bad_connection_does_not_hold() {
+	fn a_node_that_keeps_a_bad_connection_does_not_pass() {
 		let count = Count::default();
-		count.sent.store(LEAST_MESSAGES, Ordering::Relaxed);
+		count.sent.store(MIN_MESSAGES, Ordering::Relaxed);
 		count.kept.store(1, Ordering::Relaxed);
 		for kind in [Kind::Headers, Kind::Mixes, Kind::Bodies, Kind::Oversized] {
-			assert!(count.wrong(kind, true).is_some(), "{kind:?}");
+			assert!(count.fault(kind, true).is_some(), "{kind:?}");
 		}
 	}
 }

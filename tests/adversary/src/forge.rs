@@ -1,10 +1,12 @@
-//! Headers and blocks that keep every rule, to be broken in one: drafts, and their proof of work.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Drafts of headers and blocks that obey every rule until one is broken on purpose, and their proof of work.
 //!
-//! A draft's state root is whatever the caller has; only execution tells a false one. What is to be
-//! broken is in [`crate::refuse`].
+//! A draft's state root is arbitrary: only execution detects a wrong one. [`crate::refuse`] breaks the
+//! rules.
 
 use codec::Encode;
-use isthmus_ethash::{final_result, meets, Cache, Dataset, Found, Sizes};
+use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	digest::{seal_hash, uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
 	params::{ChainParameters, EthashSizes},
@@ -22,24 +24,24 @@ use polkadot_sdk::{
 };
 use std::{ops::ControlFlow, sync::atomic::AtomicBool};
 
-/// Who earns what the adversary mines.
+/// The beneficiary of the adversary's blocks.
 pub const BENEFICIARY: AccountId = AccountId::new([0xad; 32]);
 
-/// Why a block could not be forged: of this machine, not of the node under attack.
+/// Why a block could not be forged. The cause lies here, not in the node under attack.
 #[derive(Debug, thiserror::Error)]
 pub enum ForgeError {
-	/// Ethash's own.
+	/// Ethash failed.
 	#[error("ethash: {0}")]
 	Ethash(#[from] isthmus_ethash::Error),
-	/// No nonce of all 2^64 seals it.
+	/// None of the 2^64 nonces seals the block.
 	#[error("no nonce seals the block")]
 	NoNonce,
-	/// The block's number is in another epoch than the one that the dataset was made for.
-	#[error("block {0} is not in the first epoch, the only one that is mined here")]
+	/// The block is not in the epoch of the dataset.
+	#[error("block {0} is not in the first epoch, the only one that this miner supports")]
 	LaterEpoch(BlockNumber),
 }
 
-/// A block in the making. Every field may be set to what it should not be.
+/// A block in the making. Every field may be set to a value that breaks a rule.
 #[derive(Clone, Debug)]
 pub struct Draft {
 	/// H_p.
@@ -59,8 +61,8 @@ pub struct Draft {
 }
 
 impl Draft {
-	/// A child of `parent` with this timestamp, in seconds, that keeps every rule but for its seal and
-	/// what execution gives (H_r, H_g).
+	/// Drafts a child of `parent` with this timestamp, in seconds. It obeys every rule except those about its seal and
+	/// about the results of execution (H_r, H_g).
 	pub fn child(params: &ChainParameters, parent: &Parent, timestamp: u64) -> Self {
 		let body = vec![timestamp_inherent(timestamp)];
 		Self {
@@ -81,7 +83,7 @@ impl Draft {
 		}
 	}
 
-	/// Names these uncles, in header and body both.
+	/// Names these uncles in both header and body.
 	pub fn with_uncles(mut self, uncles: &[Header]) -> Self {
 		self.pre.uncles_hash = uncles_hash(uncles);
 		self.body.push(uncles_inherent(uncles));
@@ -89,7 +91,7 @@ impl Draft {
 		self
 	}
 
-	/// The header without its seal.
+	/// Returns the header without its seal.
 	pub fn unsealed(&self) -> Header {
 		Header {
 			parent_hash: self.parent_hash,
@@ -106,18 +108,18 @@ impl Draft {
 	}
 }
 
-/// H_t of a body.
+/// Computes H_t of a body.
 pub fn extrinsics_root(body: &[OpaqueExtrinsic]) -> Hash {
 	BlakeTwo256::ordered_trie_root(body.iter().map(Encode::encode).collect(), StateVersion::V1)
 }
 
-/// The inherent that says what time it is, in seconds.
+/// Makes the timestamp inherent, for a time in seconds.
 pub fn timestamp_inherent(seconds: u64) -> OpaqueExtrinsic {
 	let now = seconds.saturating_mul(1000);
 	bare(RuntimeCall::Timestamp(pallet_timestamp::Call::set { now }))
 }
 
-/// The inherent that names uncles.
+/// Makes the inherent that names uncles.
 pub fn uncles_inherent(uncles: &[Header]) -> OpaqueExtrinsic {
 	let uncles = uncles.to_vec();
 	bare(RuntimeCall::ProofOfWork(
@@ -129,7 +131,7 @@ fn bare(call: RuntimeCall) -> OpaqueExtrinsic {
 	UncheckedExtrinsic::new_bare(call).into()
 }
 
-/// The header with its seal, which is its last digest item.
+/// Adds a seal to a header, as its last digest item.
 pub fn with_seal(mut unsealed: Header, seal: Seal) -> Header {
 	unsealed
 		.digest
@@ -137,18 +139,18 @@ pub fn with_seal(mut unsealed: Header, seal: Seal) -> Header {
 	unsealed
 }
 
-/// The adversary's hash power: the dataset of the first epoch.
+/// Mines blocks of the first epoch with the full dataset.
 pub struct Miner {
 	sizes: Sizes,
 	dataset: Dataset,
 }
 
 impl Miner {
-	/// Makes the dataset that a chain of these parameters needs, on one thread.
+	/// Generates the dataset for a chain with these parameters, on one thread.
 	///
 	/// # Errors
 	///
-	/// Ethash's, where there is no memory for it.
+	/// Returns Ethash's error if there is not enough memory.
 	pub fn new(params: &ChainParameters) -> Result<Self, ForgeError> {
 		let sizes = match params.ethash {
 			EthashSizes::Full => Sizes::FULL,
@@ -159,16 +161,16 @@ impl Miner {
 		Ok(Self { sizes, dataset })
 	}
 
-	/// Finds the least nonce that seals a header for this difficulty (for one, where it is zero).
+	/// Finds the least nonce that seals a header at this difficulty (at 1, if it is zero).
 	///
 	/// # Errors
 	///
-	/// [`ForgeError::LaterEpoch`] for a block above the first epoch.
+	/// Returns [`ForgeError::LaterEpoch`] for a block after the first epoch.
 	pub fn search(&self, unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
 		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
 			return Err(ForgeError::LaterEpoch(unsealed.number));
 		}
-		let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+		let boundary = boundary(difficulty);
 		let hash = seal_hash(unsealed).0;
 		let never = AtomicBool::new(false);
 		let Found { nonce, output } = self
@@ -182,11 +184,11 @@ impl Miner {
 		})
 	}
 
-	/// The draft's header with a true proof of work for the difficulty that it claims.
+	/// Returns the draft's header with a valid proof of work for the difficulty that it claims.
 	///
 	/// # Errors
 	///
-	/// As for [`Self::search`].
+	/// Returns the error of [`Self::search`].
 	pub fn seal(&self, draft: &Draft) -> Result<Header, ForgeError> {
 		let unsealed = draft.unsealed();
 		let seal = self.search(&unsealed, draft.pre.difficulty)?;
@@ -194,18 +196,23 @@ impl Miner {
 	}
 }
 
-/// A seal whose mix hash is made up, and whose result is yet within the boundary: it passes the quick
-/// check, which needs no dataset, at the price of `difficulty` Keccaks.
+/// Returns the boundary of a difficulty, of 1 where it is zero.
+fn boundary(difficulty: U256) -> Boundary {
+	Boundary::from_difficulty(difficulty).unwrap_or(Boundary::MAX)
+}
+
+/// Finds a seal with a made-up mix hash whose result is nevertheless within the boundary. It passes the quick
+/// check, which needs no dataset, and costs about `difficulty` Keccak hashes to find.
 ///
 /// # Errors
 ///
-/// [`ForgeError::NoNonce`].
+/// Returns [`ForgeError::NoNonce`] if no nonce fits.
 pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
-	let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+	let boundary = boundary(difficulty);
 	let hash = seal_hash(unsealed).0;
 	let mix_hash = Hash::repeat_byte(0x33);
 	(0..u64::MAX)
-		.find(|nonce| meets(&final_result(&hash, *nonce, &mix_hash.0), &boundary))
+		.find(|nonce| boundary.is_met_by(&final_result(&hash, *nonce, &mix_hash.0)))
 		.map(|nonce| Seal { mix_hash, nonce })
 		.ok_or(ForgeError::NoNonce)
 }
@@ -237,7 +244,7 @@ mod tests {
 	}
 
 	#[test]
-	fn a_draft_keeps_every_rule_and_a_false_mix_breaks_one() {
+	fn a_draft_obeys_every_rule_and_a_false_mix_breaks_one() {
 		let params = params();
 		let miner = Miner::new(&params).unwrap();
 		let draft = Draft::child(&params, &Parent::genesis(Hash::zero(), &params), 1000);
@@ -262,7 +269,7 @@ mod tests {
 	}
 
 	#[test]
-	fn uncles_are_in_header_and_body_both() {
+	fn uncles_are_named_in_both_header_and_body() {
 		let params = params();
 		let parent = Parent::genesis(Hash::zero(), &params);
 		let uncle = Draft::child(&params, &parent, 5).unsealed();

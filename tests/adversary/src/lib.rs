@@ -1,15 +1,17 @@
-//! Attacks on real nodes, for tests: what a hostile peer sends, and what a rich one mines.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Attacks on real nodes, for tests: a hostile peer's messages, and a powerful miner's blocks.
 //!
-//! - [`wire`]: a peer that a node takes for one of its kind;
-//! - [`forge`]: blocks that keep every rule, and can be broken in one;
+//! - [`wire`]: a peer that nodes accept as one of their own;
+//! - [`forge`]: blocks that obey every rule, to be broken in one;
 //! - [`victim`]: the node under attack, as its operator sees it;
-//! - [`refuse`]: a block for each rule, broken in it alone;
-//! - [`flood`]: as much of one bad thing as a node takes;
+//! - [`refuse`]: for each rule, a block that breaks only that rule;
+//! - [`flood`]: more bad messages of one kind than a node should accept;
 //! - [`maker`] and [`chain`]: blocks and whole chains made in this process, as fast as they execute;
 //! - [`race`] and [`selfish`]: attacks by hash power on a [`network`] of nodes.
 //!
-//! Nothing of this is part of the node. The rules themselves, and their tests without a node, are
-//! `isthmus-rules`'.
+//! The program `isthmus-adversary` carries them out; it is not part of the node. `isthmus-rules` has the
+//! rules, with their tests that need no node.
 
 #![forbid(unsafe_code)]
 // The framework's errors are large, and not ours to shrink.
@@ -32,7 +34,7 @@ pub use error::AttackError;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The clock, in seconds since the Unix epoch. A clock before 1970 reads as 1970.
+/// Returns the time in seconds since the Unix epoch, or 0 if the clock is before 1970.
 pub fn now() -> u64 {
 	SystemTime::now()
 		.duration_since(UNIX_EPOCH)

@@ -1,6 +1,8 @@
-//! `isthmus-adversary`: one subcommand an attack. What came of it goes to stdout, a JSON object a line,
-//! which says whether the node did what it must (`held`). The exit code is 1 where it did not, and 2
-//! where the attack could not be carried out.
+// SPDX-License-Identifier: Apache-2.0
+
+//! `isthmus-adversary`: one subcommand for each attack. It prints the outcomes to stdout, one JSON object per
+//! line; `held` says whether the node did what it must. The exit code is 1 if it did not, and 2 if the attack
+//! could not be carried out.
 
 // The framework's errors are large, and not ours to shrink.
 #![allow(clippy::result_large_err)]
@@ -20,13 +22,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-	/// Send a node as much of one bad thing as it takes, and measure what that costs it.
+	/// Flood a node with bad messages of each kind, and measure what that costs it.
 	Flood(commands::flood::Options),
 
 	/// Make a chain with forks and uncles, for a node to serve.
 	MakeChain(commands::make_chain::Options),
 
-	/// Mine a private fork and publish it when it is heavier, time and again.
+	/// Mine private forks, and publish each that becomes heavier than the public chain.
 	Race(commands::race::Options),
 
 	/// Offer a node blocks that break one rule each.
@@ -38,14 +40,14 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-	let done: Result<bool, AttackError> = match Cli::parse().command {
+	let held: Result<bool, AttackError> = match Cli::parse().command {
 		Command::Flood(options) => commands::flood::run(options).await,
 		Command::MakeChain(options) => commands::make_chain::run(options).await,
 		Command::Race(options) => commands::race::run(options).await,
 		Command::Refuse(options) => commands::refuse::run(options).await,
 		Command::Selfish(options) => commands::selfish::run(options).await,
 	};
-	match done {
+	match held {
 		Ok(true) => ExitCode::SUCCESS,
 		Ok(false) => ExitCode::from(1),
 		Err(error) => {

@@ -1,9 +1,11 @@
-//! Chains made to measure, in this process: blocks with chosen timestamps, forks and uncles, executed
-//! and sealed for true, as fast as this machine executes them.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Makes blocks in this process: with chosen timestamps, forks and uncles, executed and validly sealed, as
+//! fast as this machine executes them.
 //!
-//! A maker opens a database as a node does, and what it makes is imported by the node's own fork choice
-//! after the node's own check of the header. So a node that is started on the database afterwards serves
-//! it, and any other takes it from there.
+//! A maker opens a database as a node does. It checks the blocks that it makes and imports them by the node's
+//! own code and fork choice. A node that is started on the database afterwards serves them, and any other node
+//! can sync from it.
 
 use crate::forge::{timestamp_inherent, uncles_inherent, with_seal, ForgeError, Miner};
 use codec::Encode;
@@ -33,15 +35,15 @@ use std::path::Path;
 #[derive(Debug, thiserror::Error)]
 pub enum MakeError {
 	/// The chain could not be opened.
-	#[error("the chain does not open: {0}")]
+	#[error("the chain could not be opened: {0}")]
 	Open(String),
 	/// The runtime failed.
 	#[error("the runtime: {0}")]
 	Runtime(#[from] sp_api::ApiError),
-	/// The runtime gave no changes.
+	/// The runtime returned no changes to the state.
 	#[error("the block's changes to the state: {0}")]
 	Changes(String),
-	/// The runtime does not take an extrinsic into the block.
+	/// The runtime refused an extrinsic.
 	#[error("an extrinsic is not valid: {0:?}")]
 	Extrinsic(TransactionValidityError),
 	/// The block could not be sealed.
@@ -50,23 +52,23 @@ pub enum MakeError {
 	/// A block breaks a rule.
 	#[error(transparent)]
 	Block(#[from] BlockError),
-	/// The chain's own facts do not read.
+	/// A header could not be checked.
 	#[error(transparent)]
 	Check(#[from] CheckError),
 	/// The database failed.
 	#[error("the database: {0}")]
 	Database(#[from] sp_blockchain::Error),
-	/// Import failed.
+	/// The block could not be imported.
 	#[error("the block was not imported: {0}")]
 	Import(String),
 }
 
-/// What is chosen of a block to be made.
+/// The parts of a block that its maker chooses.
 #[derive(Clone, Debug)]
 pub struct Plan {
-	/// H_p, a block that the maker has.
+	/// H_p: a block in the maker's database.
 	pub parent: Hash,
-	/// H_s, in seconds since the Unix epoch: above the parent's.
+	/// H_s, in seconds since the Unix epoch: later than the parent's.
 	pub timestamp: u64,
 	/// H_c.
 	pub beneficiary: AccountId,
@@ -74,32 +76,32 @@ pub struct Plan {
 	pub extra_data: Vec<u8>,
 	/// B_U.
 	pub uncles: Vec<Header>,
-	/// B_T but for the inherents.
+	/// B_T without the inherents.
 	pub extrinsics: Vec<OpaqueExtrinsic>,
 }
 
-/// A block that is made and sealed, and may never have been published.
-pub struct Made {
-	/// The header, sealed.
+/// A block that was made and sealed, but neither imported nor published.
+pub struct MadeBlock {
+	/// The sealed header.
 	pub header: Header,
 	/// The body.
 	pub body: Vec<OpaqueExtrinsic>,
 	changes: StorageChanges<isthmus_primitives::Block>,
 }
 
-/// Makes blocks over a database of its own.
+/// Makes blocks on top of its own database.
 pub struct Maker {
 	parts: Parts,
 	miner: Miner,
 }
 
 impl Maker {
-	/// Opens the chain of this specification (a name, or a file) in this folder, as a node started with
-	/// `--chain` and `--base-path` does.
+	/// Opens the chain of this specification (a name or a file) in this folder, like a node with the options
+	/// `--chain` and `--base-path`.
 	///
 	/// # Errors
 	///
-	/// [`MakeError::Open`], in the node's words.
+	/// Returns [`MakeError::Open`] with the node's error.
 	pub fn open(chain: &str, base_path: &Path) -> Result<Self, MakeError> {
 		let base_path = base_path.display().to_string();
 		let args = [
@@ -118,60 +120,60 @@ impl Maker {
 		Ok(Self { parts, miner })
 	}
 
-	/// The chain's parameters.
+	/// Returns the chain's parameters.
 	pub fn params(&self) -> &ChainParameters {
 		self.parts.core.chain.parameters()
 	}
 
-	/// Hash power.
+	/// Returns the miner that seals the blocks.
 	pub fn miner(&self) -> &Miner {
 		&self.miner
 	}
 
-	/// What is in the database.
+	/// Returns the client of the database.
 	pub fn client(&self) -> &FullClient {
 		&self.parts.core.client
 	}
 
-	/// The hash of the best block, by the node's own fork choice.
+	/// Returns the hash of the best block, by the node's own fork choice.
 	pub fn best(&self) -> Hash {
 		self.parts.core.client.info().best_hash
 	}
 
-	/// What the rules ask of a block as a parent.
+	/// Returns what the rules need to know of a parent block.
 	///
 	/// # Errors
 	///
-	/// [`CheckError::UnknownParent`], or the database's.
+	/// Returns [`CheckError::UnknownParent`], or the error of the database.
 	pub fn parent(&self, hash: Hash) -> Result<Parent, MakeError> {
 		Ok(self.parts.core.chain.parent(hash)?)
 	}
 
-	/// The sum of H_d of a block and its ancestors.
+	/// Returns the sum of H_d over a block and its ancestors.
 	///
 	/// # Errors
 	///
-	/// The database's.
+	/// Returns the error of the database.
 	pub fn total_difficulty(&self, hash: Hash) -> Result<U256, MakeError> {
 		Ok(self.parts.core.chain.total_difficulty(hash)?)
 	}
 
-	/// At most two headers that a child of `parent` may name as its uncles.
+	/// Returns up to two headers that a child of `parent` may name as uncles.
 	///
 	/// # Errors
 	///
-	/// The database's.
+	/// Returns the error of the database.
 	pub fn uncle_candidates(&self, parent: Hash) -> Result<Vec<Header>, MakeError> {
 		let children = |block| self.parts.core.backend.children(block);
 		Ok(self.parts.core.chain.uncle_candidates(parent, children)?)
 	}
 
-	/// Makes and seals a block. The database is as before.
+	/// Makes and seals a block. The database does not change.
 	///
 	/// # Errors
 	///
-	/// The runtime's, for what it does not execute.
-	pub fn make(&self, plan: Plan) -> Result<Made, MakeError> {
+	/// Returns the error of the runtime, if it cannot execute the block.
+	pub fn make(&self, plan: Plan) -> Result<MadeBlock, MakeError> {
 		let client = &self.parts.core.client;
 		let parent = self.parent(plan.parent)?;
 		let pre = PreDigest {
@@ -202,7 +204,7 @@ impl Maker {
 		api.initialize_block(parent.hash, &draft)?;
 		for extrinsic in &body {
 			let applied = api.apply_extrinsic(parent.hash, extrinsic.clone())?;
-			// What fails once it is in the block is in the block all the same.
+			// A call that fails when it is dispatched is in the block nevertheless.
 			let _dispatched = applied.map_err(MakeError::Extrinsic)?;
 		}
 		let unsealed = api.finalize_block(parent.hash)?;
@@ -211,58 +213,58 @@ impl Maker {
 			.into_storage_changes(&state, parent.hash)
 			.map_err(MakeError::Changes)?;
 		let seal = self.miner.search(&unsealed, pre.difficulty)?;
-		Ok(Made {
+		Ok(MadeBlock {
 			header: with_seal(unsealed, seal),
 			body,
 			changes,
 		})
 	}
 
-	/// Puts a block that was made here into the database, after the check that a mined block gets.
+	/// Imports a block that was made here, after the checks of a mined block.
 	///
 	/// # Errors
 	///
-	/// A rule's, and import's.
-	pub async fn keep(&self, made: Made) -> Result<Hash, MakeError> {
-		let Made {
+	/// Returns the rule that the block violates, or the error of the import.
+	pub async fn import(&self, made: MadeBlock) -> Result<Hash, MakeError> {
+		let MadeBlock {
 			header,
 			body,
 			changes,
 		} = made;
 		let changes = StateAction::ApplyChanges(ImportChanges::Changes(changes));
-		self.import(header, body, changes).await
+		self.import_block(header, body, changes).await
 	}
 
-	/// Executes a block from elsewhere and puts it into the database. Its parent must be there.
+	/// Executes and imports a block from elsewhere. Its parent must be in the database.
 	///
 	/// # Errors
 	///
-	/// A rule's, and import's.
-	pub async fn take(
+	/// Returns the rule that the block violates, or the error of the import.
+	pub async fn import_foreign(
 		&self,
 		header: Header,
 		body: Vec<OpaqueExtrinsic>,
 	) -> Result<Hash, MakeError> {
-		self.import(header, body, StateAction::Execute).await
+		self.import_block(header, body, StateAction::Execute).await
 	}
 
-	/// [`Self::make`], and [`Self::keep`].
+	/// Makes and imports a block.
 	///
 	/// # Errors
 	///
-	/// Those of both.
+	/// Returns the error of [`Self::make`] or [`Self::import`].
 	pub async fn mine(&self, plan: Plan) -> Result<Hash, MakeError> {
-		self.keep(self.make(plan)?).await
+		self.import(self.make(plan)?).await
 	}
 
-	async fn import(
+	async fn import_block(
 		&self,
 		mut header: Header,
 		body: Vec<OpaqueExtrinsic>,
 		action: StateAction<isthmus_primitives::Block>,
 	) -> Result<Hash, MakeError> {
 		let chain = &self.parts.core.chain;
-		// The clock of a made chain is whatever it says, as long as it is not ahead of the world's.
+		// Timestamps may be anything that is not ahead of the clock.
 		let checked = chain.check_header(&header, crate::now())?;
 		chain.check_body(&header, &checked, Some(&body), crate::now())?;
 		let hash = header.hash();
@@ -281,12 +283,12 @@ impl Maker {
 }
 
 impl Maker {
-	/// Makes a block final, as the nodes that vote have it: what is not on its chain is no best block
+	/// Finalizes a block, as the voting nodes did: blocks that are not on its chain cannot become best
 	/// any more.
 	///
 	/// # Errors
 	///
-	/// The database's.
+	/// Returns the error of the database.
 	pub fn finalize(&self, hash: Hash) -> Result<(), MakeError> {
 		use polkadot_sdk::sc_client_api::Finalizer;
 		self.parts
@@ -296,7 +298,7 @@ impl Maker {
 			.map_err(MakeError::from)
 	}
 
-	/// Whether the adversary earns this block's reward.
+	/// Returns whether the adversary earns this block's reward.
 	pub fn is_by_adversary(&self, header: &Header) -> bool {
 		isthmus_primitives::digest::read_pre_digest(&header.digest)
 			.is_ok_and(|pre| pre.beneficiary == crate::forge::BENEFICIARY)

@@ -1,8 +1,11 @@
-//! Two miners on a network of real nodes: one who publishes every block, and one who chooses when.
+// SPDX-License-Identifier: Apache-2.0
+
+//! Two miners on a network of real nodes: an honest one that publishes every block, and an adversary that
+//! chooses when to publish.
 //!
-//! Their blocks are made in this process, so that a race takes no longer than the nodes need to import
-//! it; what each of them mines, and when, is up to whoever uses this. Both are connected to every node, the
-//! adversary under identities of its own.
+//! Their blocks are made in this process, so a race takes no longer than the nodes need to import them. The
+//! caller decides what each of them mines, and when. Both are connected to every node, the adversary under
+//! its own identities.
 
 use crate::{
 	error::AttackError,
@@ -19,40 +22,40 @@ use std::{
 };
 use tokio::sync::Mutex;
 
-/// Who earns what the honest miners mine.
+/// The beneficiary of the honest miners' blocks.
 pub const HONEST: AccountId = AccountId::new([0x40; 32]);
-/// How long the nodes may take to come to the same best block.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a block that is announced may take before the next one is.
+/// How long the nodes may take to agree on a best block.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long to wait for the import of an announced block before announcing the next.
 const PACE: Duration = Duration::from_millis(300);
-/// How often the nodes are looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(4);
+/// How often to poll the nodes.
+const POLL_INTERVAL: Duration = Duration::from_millis(4);
 
-/// Which of the two miners.
+/// One of the two miners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-	/// Those who follow the rules.
+pub enum MinerRole {
+	/// Publishes every block at once.
 	Honest,
-	/// The one who does not.
+	/// Publishes its blocks when it pleases.
 	Adversary,
 }
 
-/// The network, and the blocks that were made for it.
+/// A network of nodes, and the blocks that were made for it.
 pub struct Network {
 	maker: Maker,
 	nodes: Vec<Victim>,
 	served: Served,
 	honest: Vec<Peer>,
 	adversary: Mutex<Vec<Peer>>,
-	partings: AtomicU64,
+	disconnections: AtomicU64,
 }
 
 impl Network {
-	/// Connects to the nodes, and takes over the chain that the first of them has.
+	/// Connects to the nodes, and imports the chain of the first of them.
 	///
 	/// # Errors
 	///
-	/// RPC's, the network's, and the maker's where the chain is another.
+	/// Returns the error of the RPC or the network, or the maker's if the nodes run another chain.
 	pub async fn join(maker: Maker, nodes: Vec<Victim>) -> Result<Self, AttackError> {
 		let served = Served::default();
 		let (mut honest, mut adversary) = (Vec::new(), Vec::new());
@@ -63,39 +66,44 @@ impl Network {
 		let (Some(node), Some(peer)) = (nodes.first(), honest.first()) else {
 			return Err(AttackError::NoNodes);
 		};
-		take_over(&maker, peer, node.best().await?.number).await?;
+		import_chain(&maker, peer, node.best().await?.number).await?;
 		Ok(Self {
 			maker,
 			nodes,
 			served,
 			honest,
 			adversary: Mutex::new(adversary),
-			partings: AtomicU64::new(0),
+			disconnections: AtomicU64::new(0),
 		})
 	}
 
-	/// The nodes.
+	/// Returns the nodes.
 	pub fn nodes(&self) -> &[Victim] {
 		&self.nodes
 	}
 
-	/// The blocks.
+	/// Returns the maker of the blocks.
 	pub fn maker(&self) -> &Maker {
 		&self.maker
 	}
 
-	/// Mines a block on `parent`, a second after it, and tells nobody.
+	/// Mines a block on `parent`, one second after it, without publishing it.
 	///
 	/// # Errors
 	///
-	/// The maker's.
-	pub async fn mine(&self, who: Who, parent: Hash, uncles: bool) -> Result<Hash, AttackError> {
+	/// Returns the error of the maker.
+	pub async fn mine(
+		&self,
+		role: MinerRole,
+		parent: Hash,
+		uncles: bool,
+	) -> Result<Hash, AttackError> {
 		let timestamp = self.maker.parent(parent)?.timestamp.saturating_add(1);
-		// A chain whose genesis has no timestamp begins in the last years, not in 1970.
+		// If the genesis block has no timestamp, the chain starts in recent years, not in 1970.
 		let timestamp = timestamp.max(FIRST_TIMESTAMP);
-		let (beneficiary, extra_data) = match who {
-			Who::Honest => (HONEST, b"honest".to_vec()),
-			Who::Adversary => (BENEFICIARY, b"adversary".to_vec()),
+		let (beneficiary, extra_data) = match role {
+			MinerRole::Honest => (HONEST, b"honest".to_vec()),
+			MinerRole::Adversary => (BENEFICIARY, b"adversary".to_vec()),
 		};
 		let uncles = if uncles {
 			self.maker.uncle_candidates(parent)?
@@ -115,13 +123,13 @@ impl Network {
 			.await?)
 	}
 
-	/// Announces these blocks, oldest first, and serves them. Gives the nodes a moment for each: a node
-	/// drops announcements of which a peer has more than four under way.
+	/// Announces these blocks, oldest first, and serves them. Gives the nodes a moment for each, because a node
+	/// drops announcements if a peer has more than four in flight.
 	///
 	/// # Errors
 	///
-	/// The network's.
-	pub async fn publish(&self, who: Who, blocks: &[Hash]) -> Result<(), AttackError> {
+	/// Returns the error of the network.
+	pub async fn publish(&self, role: MinerRole, blocks: &[Hash]) -> Result<(), AttackError> {
 		for hash in blocks {
 			let header = self.header(*hash)?;
 			let body = self
@@ -132,32 +140,32 @@ impl Network {
 				.unwrap_or_default();
 			self.served.add(&header, &body);
 			let announced = announcement(&header, true, &[]);
-			match who {
-				Who::Honest => {
+			match role {
+				MinerRole::Honest => {
 					for peer in &self.honest {
 						peer.announce(announced.clone()).await?;
 					}
 				}
-				Who::Adversary => self.announce_as_adversary(&announced).await?,
+				MinerRole::Adversary => self.announce_as_adversary(&announced).await?,
 			}
-			self.taken_within(*hash, PACE).await?;
+			self.imported_within(*hash, PACE).await?;
 		}
 		Ok(())
 	}
 
-	/// A node parts with the sender of a fork that it may not follow. The adversary then comes back as
-	/// somebody else, and says it again.
+	/// Announces as the adversary. A node disconnects the sender of a fork that it may not follow; the adversary then
+	/// reconnects under another identity and announces it again.
 	async fn announce_as_adversary(&self, announced: &[u8]) -> Result<(), AttackError> {
 		let mut peers = self.adversary.lock().await;
 		for (peer, node) in peers.iter_mut().zip(&self.nodes) {
 			match peer.announce(announced.to_vec()).await {
 				Err(WireError::Closed) => {}
-				said => {
-					said?;
+				sent => {
+					sent?;
 					continue;
 				}
 			}
-			self.partings.fetch_add(1, Ordering::Relaxed);
+			self.disconnections.fetch_add(1, Ordering::Relaxed);
 			*peer = connect(node, &self.served).await?;
 			match peer.announce(announced.to_vec()).await {
 				Ok(()) | Err(WireError::Closed) => {}
@@ -167,60 +175,60 @@ impl Network {
 		Ok(())
 	}
 
-	/// How often a node parted with the adversary.
-	pub fn partings(&self) -> u64 {
-		self.partings.load(Ordering::Relaxed)
+	/// Returns how often a node disconnected the adversary.
+	pub fn disconnections(&self) -> u64 {
+		self.disconnections.load(Ordering::Relaxed)
 	}
 
-	/// Waits until all nodes have this block, whether as their best or not.
+	/// Waits until all nodes have imported this block, as their best block or on a fork.
 	///
 	/// # Errors
 	///
-	/// [`AttackError::NotTaken`], or RPC's.
+	/// Returns [`AttackError::NotImported`] if a node does not, or the error of the RPC.
 	pub async fn all_have(&self, hash: Hash) -> Result<(), AttackError> {
-		if self.taken_within(hash, PATIENCE).await? {
+		if self.imported_within(hash, TIMEOUT).await? {
 			return Ok(());
 		}
-		Err(AttackError::NotTaken(hash))
+		Err(AttackError::NotImported(hash))
 	}
 
-	/// Waits until all nodes have this block. False where they do not within `limit`.
-	async fn taken_within(&self, hash: Hash, limit: Duration) -> Result<bool, AttackError> {
+	/// Waits until all nodes have this block. Returns false if they do not within `limit`.
+	async fn imported_within(&self, hash: Hash, limit: Duration) -> Result<bool, AttackError> {
 		let started = Instant::now();
 		for node in &self.nodes {
 			while node.header(hash).await?.is_none() {
 				if started.elapsed() > limit {
 					return Ok(false);
 				}
-				tokio::time::sleep(LOOK_AGAIN).await;
+				tokio::time::sleep(POLL_INTERVAL).await;
 			}
 		}
 		Ok(true)
 	}
 
-	/// Waits until all nodes have this block as their best one. False where they do not in time.
+	/// Waits until this is the best block of all nodes. Returns false if it is not in time.
 	///
 	/// # Errors
 	///
-	/// RPC's.
+	/// Returns the error of the RPC.
 	pub async fn all_follow(&self, hash: Hash) -> Result<bool, AttackError> {
 		let started = Instant::now();
 		for node in &self.nodes {
 			while node.best().await?.hash() != hash {
-				if started.elapsed() > PATIENCE {
+				if started.elapsed() > TIMEOUT {
 					return Ok(false);
 				}
-				tokio::time::sleep(LOOK_AGAIN).await;
+				tokio::time::sleep(POLL_INTERVAL).await;
 			}
 		}
 		Ok(true)
 	}
 
-	/// Waits until all nodes have the best block's number `number`, or a later one, as final.
+	/// Waits until all nodes have finalized a block of this number or a higher one.
 	///
 	/// # Errors
 	///
-	/// [`AttackError::NotFinal`], or RPC's.
+	/// Returns [`AttackError::NotFinalized`] if a node does not, or the error of the RPC.
 	pub async fn all_finalize(&self, number: u32) -> Result<(), AttackError> {
 		let started = Instant::now();
 		for node in &self.nodes {
@@ -230,32 +238,32 @@ impl Network {
 				if header.is_some_and(|header| header.number >= number) {
 					break;
 				}
-				if started.elapsed() > PATIENCE {
-					return Err(AttackError::NotFinal(number));
+				if started.elapsed() > TIMEOUT {
+					return Err(AttackError::NotFinalized(number));
 				}
-				tokio::time::sleep(LOOK_AGAIN).await;
+				tokio::time::sleep(POLL_INTERVAL).await;
 			}
 		}
 		Ok(())
 	}
 
-	/// A header that was made or taken here.
+	/// Returns a header that was made or imported here.
 	///
 	/// # Errors
 	///
-	/// The database's.
+	/// Returns [`AttackError::NotImported`] if there is no such header, or the error of the database.
 	pub fn header(&self, hash: Hash) -> Result<Header, AttackError> {
 		let found = self.maker.client().header(hash).map_err(MakeError::from)?;
-		found.ok_or(AttackError::NotTaken(hash))
+		found.ok_or(AttackError::NotImported(hash))
 	}
 }
 
-/// Takes over the node's best chain as far as this block.
+/// Imports the node's best chain up to this block.
 ///
 /// # Errors
 ///
-/// The network's, and the maker's where the chain is another.
-pub async fn take_over(maker: &Maker, peer: &Peer, best: u32) -> Result<(), AttackError> {
+/// Returns the error of the network, or the maker's if the node runs another chain.
+pub async fn import_chain(maker: &Maker, peer: &Peer, best: u32) -> Result<(), AttackError> {
 	let mut next = maker.client().info().best_number.saturating_add(1);
 	while next <= best {
 		let request = BlockRequest::up_from(next, HEADER_AND_BODY, 64);
@@ -266,13 +274,13 @@ pub async fn take_over(maker: &Maker, peer: &Peer, best: u32) -> Result<(), Atta
 		for block in blocks {
 			let (header, body) = block.read().ok_or(AttackError::Unserved(next))?;
 			next = header.number.saturating_add(1);
-			maker.take(header, body).await?;
+			maker.import_foreign(header, body).await?;
 		}
 	}
 	Ok(())
 }
 
-/// The least timestamp of a block: 2020.
+/// The earliest timestamp of a block: the start of 2020, in seconds.
 const FIRST_TIMESTAMP: u64 = 1_577_836_800;
 
 async fn connect(node: &Victim, served: &Served) -> Result<Peer, AttackError> {

@@ -1,23 +1,25 @@
-//! The forged block attack of the paper's section IV.B on real nodes: a private fork, mined with the
-//! share q of the hash power, and published when it is heavier than the chain that a merchant trusted.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The forged-block attack of the paper's section IV.B on real nodes: a private fork, mined with the share q
+//! of the hash power, and published when it is heavier than the chain that a merchant trusted.
 //!
-//! Whose block is next is a coin's toss with the odds q: with hash attempts that each succeed with the
-//! same small chance, that is what a race of miners is. Every honest block is published at once, and the
-//! nodes follow it. The merchant's block is the first after the fork; it is trusted once z blocks of the
-//! honest miners, its own among them, stand on the fork's point. The attacker has one block in advance, so that to be
-//! heavier is the same event as to catch up from z − k behind, and the odds are
-//! [`isthmus_security::exact`]'s.
+//! A random draw with probability q decides who finds the next block: a race of miners, each of whose hash
+//! attempts succeeds with the same small probability, amounts to that. Every honest block is published at
+//! once, and the nodes follow it. The merchant's block is the first after the fork; the merchant trusts it
+//! once z honest blocks, its own among them, stand on the fork's point. The attacker is one block ahead at the
+//! start, so becoming heavier is the same event as catching up from z − k behind, and the odds are those of
+//! [`isthmus_security::exact`].
 //!
-//! All blocks have the same difficulty (the chain's rule must be fixed), so the heavier chain is the
-//! longer one.
+//! All blocks have the same difficulty (the chain's difficulty rule must be fixed), so the heavier chain is
+//! the longer one.
 //!
-//! The tosses are ours, so how often a fork becomes heavier shows nothing of the nodes: it is told beside
-//! the odds. What the nodes are tried for is what they do with each fork that became heavier. Without
-//! finality they must follow every one, and with it none.
+//! The draws are made here, so how often a fork becomes heavier says nothing about the nodes; the report gives
+//! it beside the odds. The test of the nodes is what they do with each fork that became heavier: without
+//! finality they must follow every one, and with finality none.
 
 use crate::{
 	error::AttackError,
-	network::{Network, Who},
+	network::{MinerRole, Network},
 	report::{figures, rounded, Report},
 };
 use isthmus_primitives::Hash;
@@ -25,44 +27,44 @@ use isthmus_security::{equation_3, exact, Confidence, Interval, Model, Race, Sha
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What to race for.
+/// The terms of the races.
 #[derive(Clone, Copy, Debug)]
-pub struct Course {
+pub struct RaceOptions {
 	/// q, the attacker's share of the hash power.
 	pub share: Share,
-	/// z, the blocks that the merchant waits for.
+	/// z, the number of blocks that the merchant waits for.
 	pub z: u32,
-	/// How many attacks.
+	/// The number of attacks.
 	pub trials: u64,
-	/// Decides the coin's tosses.
+	/// The seed of the random draws.
 	pub seed: u64,
-	/// The nodes finalize, and the merchant waits for that too.
+	/// Whether the nodes finalize blocks; the merchant then waits for that too.
 	pub finality: bool,
 }
 
-/// Attacks so many times, and counts how often the merchant's block was taken back.
+/// Attacks `trials` times, and counts how often the merchant's block was reverted.
 ///
 /// # Errors
 ///
-/// What keeps it from being carried out.
+/// Returns an error if the attacks could not be carried out.
 pub async fn race(
 	network: &Network,
-	course: Course,
+	options: RaceOptions,
 	progress: impl Fn(u64),
 ) -> Result<Report, AttackError> {
-	let Course {
+	let RaceOptions {
 		share,
 		z,
 		trials,
 		seed,
 		finality,
-	} = course;
+	} = options;
 	let rules = Race::new(Model::Exact, share, z, trials).map_err(AttackError::Race)?;
 	let give_up = u64::from(rules.give_up_behind());
 	let mut random = ChaCha8Rng::seed_from_u64(seed);
 	let (mut published, mut reversals) = (0u64, 0u64);
 	for trial in 1..=trials {
-		let outcome = attack(network, course, give_up, &mut random).await?;
+		let outcome = attack(network, options, give_up, &mut random).await?;
 		published += u64::from(outcome.published);
 		reversals += u64::from(outcome.reversed);
 		progress(trial);
@@ -75,7 +77,10 @@ pub async fn race(
 		("z", z.into()),
 		("trials", trials.into()),
 		("heavier_forks_published", published.into()),
-		("partings_with_the_adversary", network.partings().into()),
+		(
+			"partings_with_the_adversary",
+			network.disconnections().into(),
+		),
 		("reversals", reversals.into()),
 		("rate", rounded(rate)),
 		("rate_least_999", rounded(interval.low)),
@@ -94,8 +99,8 @@ pub async fn race(
 			title: "Private fork, finality on",
 			promise: "a block that more than half of the nodes verified is linked (section III.B)",
 			observed: format!(
-				"{published} of {trials} private forks of q = {q} became heavier and were published; \
-				 {reversals} took a final block back"
+				"{published} of {trials} private forks with q = {q} became heavier and were published; \
+				 {reversals} reverted a finalized block"
 			),
 			figures,
 			held: published > 0 && reversals == 0,
@@ -106,9 +111,9 @@ pub async fn race(
 			title: "Private fork, finality off",
 			promise: "the odds fall with z as Eq. 3 says (section IV.B)",
 			observed: format!(
-				"{published} of {trials} private forks of q = {q} became heavier and were published, and the \
-				 nodes followed {reversals} of them, {z} blocks deep: {rate:.3} of all, and with 99.9 % \
-				 confidence {:.3} to {:.3}; Eq. 3 says {paper:.3}, the exact odds are {odds:.3}",
+				"{published} of {trials} private forks with q = {q} became heavier and were published; the \
+				 nodes followed {reversals} of them, to a depth of {z}: a rate of {rate:.3} (99.9 % confidence \
+				 interval {:.3} to {:.3}); Eq. 3 gives {paper:.3}, the exact odds are {odds:.3}",
 				interval.low, interval.high,
 			),
 			figures,
@@ -117,87 +122,91 @@ pub async fn race(
 	})
 }
 
-struct Outcome {
+/// What one attack achieved.
+struct Attack {
+	/// Whether the fork became heavier and was published.
 	published: bool,
+	/// Whether the merchant's block was reverted.
 	reversed: bool,
 }
 
+/// Attacks one block of the merchant.
 async fn attack(
 	network: &Network,
-	course: Course,
+	options: RaceOptions,
 	give_up: u64,
 	random: &mut ChaCha8Rng,
-) -> Result<Outcome, AttackError> {
+) -> Result<Attack, AttackError> {
 	let fork_point = network.maker().best();
 	let (mut honest, mut private) = (Vec::<Hash>::new(), 1u64);
 	let wins = loop {
-		let waited_for = honest.len() as u64 >= u64::from(course.z);
+		let waited_for = honest.len() as u64 >= u64::from(options.z);
 		if waited_for && private > honest.len() as u64 {
 			break true;
 		}
 		if waited_for && (honest.len() as u64).saturating_sub(private) >= give_up {
 			break false;
 		}
-		if random.gen_bool(course.share.attacker()) {
+		if random.gen_bool(options.share.attacker()) {
 			private += 1;
 			continue;
 		}
 		let tip = honest.last().copied().unwrap_or(fork_point);
-		let block = network.mine(Who::Honest, tip, false).await?;
-		network.publish(Who::Honest, &[block]).await?;
+		let block = network.mine(MinerRole::Honest, tip, false).await?;
+		network.publish(MinerRole::Honest, &[block]).await?;
 		honest.push(block);
 	};
 	let Some((merchants, tip)) = honest.first().copied().zip(honest.last().copied()) else {
-		// With z = 0 nobody waits for anything, and the attacker is ahead from the start.
-		return Ok(Outcome {
+		// With z = 0 the merchant does not wait, and the attacker is ahead from the start.
+		return Ok(Attack {
 			published: false,
 			reversed: true,
 		});
 	};
 	if !network.all_follow(tip).await? {
-		return Err(AttackError::NotTaken(tip));
+		return Err(AttackError::NotImported(tip));
 	}
 	if !wins {
-		return Ok(Outcome {
+		return Ok(Attack {
 			published: false,
 			reversed: false,
 		});
 	}
 	let number = network.header(merchants)?.number;
-	if course.finality {
+	if options.finality {
 		network.all_finalize(number).await?;
 	}
-	// The fork is mined only now: what is secret has no time.
+	// The fork is mined only now: no one can tell when a secret block was mined.
 	let mut fork = Vec::new();
 	for _ in 0..private {
 		let parent = fork.last().copied().unwrap_or(fork_point);
-		fork.push(network.mine(Who::Adversary, parent, false).await?);
+		fork.push(network.mine(MinerRole::Adversary, parent, false).await?);
 	}
-	network.publish(Who::Adversary, &fork).await?;
-	let reversed = if course.finality {
-		// An honest block after it shows when the nodes are through with the fork.
-		let next = network.mine(Who::Honest, tip, false).await?;
-		network.publish(Who::Honest, &[next]).await?;
+	network.publish(MinerRole::Adversary, &fork).await?;
+	let reversed = if options.finality {
+		// Once an honest block after it is best, the nodes have dealt with the fork.
+		let next = network.mine(MinerRole::Honest, tip, false).await?;
+		network.publish(MinerRole::Honest, &[next]).await?;
 		let kept = network.all_follow(next).await?;
-		let taken_back = taken_back(network, merchants, number).await?;
-		// The race goes on where the nodes are.
+		let reverted = is_reverted(network, merchants, number).await?;
+		// The next race starts where the nodes are.
 		network.maker().finalize(next)?;
-		!kept || taken_back
+		!kept || reverted
 	} else {
 		let followed = match fork.last() {
 			Some(tip) => network.all_follow(*tip).await?,
 			None => false,
 		};
-		followed && taken_back(network, merchants, number).await?
+		followed && is_reverted(network, merchants, number).await?
 	};
-	Ok(Outcome {
+	Ok(Attack {
 		published: true,
 		reversed,
 	})
 }
 
-/// Whether any node has another block where the merchant's was.
-async fn taken_back(network: &Network, block: Hash, number: u32) -> Result<bool, AttackError> {
+/// Returns whether any node has another block in place of the merchant's.
+async fn is_reverted(network: &Network, block: Hash, number: u32) -> Result<bool, AttackError> {
 	for node in network.nodes() {
 		if node.hash_at(number).await? != Some(block) {
 			return Ok(true);

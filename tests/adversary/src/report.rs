@@ -1,26 +1,28 @@
-//! What came of an attack, in the words of docs/security.md: one JSON object a line.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The outcome of an attack, as docs/security.md reports it: one JSON object per line.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What came of an attack.
+/// The outcome of an attack.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-	/// Its id, in kebab case.
+	/// The attack's id, in kebab case.
 	pub attack: &'static str,
-	/// Its name.
+	/// The attack's title.
 	pub title: &'static str,
-	/// What the paper says of it.
+	/// What the paper says about it.
 	pub promise: &'static str,
-	/// What was seen.
+	/// What was observed.
 	pub observed: String,
-	/// The numbers.
+	/// The figures, by name.
 	pub figures: Map<String, Value>,
-	/// Whether the defence did what it is said to do.
+	/// Whether the defence did what docs/security.md says.
 	pub held: bool,
 }
 
-/// Figures by their names.
+/// Collects figures by their names.
 pub fn figures<const N: usize>(named: [(&str, Value); N]) -> Map<String, Value> {
 	named
 		.into_iter()
@@ -28,7 +30,7 @@ pub fn figures<const N: usize>(named: [(&str, Value); N]) -> Map<String, Value> 
 		.collect()
 }
 
-/// A number to three digits after the point, as figures are read.
+/// Rounds a figure to three decimals.
 pub fn rounded(value: f64) -> Value {
 	serde_json::Number::from_f64((value * 1000.0).round() / 1000.0)
 		.map_or(Value::Null, Value::Number)

@@ -1,29 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Selfish mining (Eyal and Sirer, 2014, algorithm 1) on real nodes: an adversary withholds its blocks,
 //! and publishes them when the honest miners' next block would waste theirs.
 //!
-//! Blocks of one height weigh the same here, and a node takes the one with the smaller hash: so a tie
-//! goes to this adversary in half of the cases (γ = 1/2), whatever its connections. It withholds every
-//! block; one that withheld only those with small hashes would win more of its ties.
+//! Blocks of one height have the same weight here, and a node prefers the one with the smaller hash. So the
+//! adversary wins half of all ties (γ = 1/2), however well it is connected. It withholds every block; an
+//! adversary that withheld only those with small hashes would win more ties.
 //!
-//! The tosses are ours, so the theory's share is met only in the mean. What the nodes are tried for is
-//! whether their best chain has just the blocks that the strategy gives it with the same tosses: see
-//! [`Model`].
+//! The random draws are made here, so the theory's share is only met on average. The test of the nodes is
+//! whether their best chain has exactly the blocks that the strategy yields with the same draws: see
+//! [`Strategy`].
 
 use crate::{
 	error::AttackError,
-	network::{Network, Who},
+	network::{MinerRole, Network},
 	report::{figures, rounded, Report},
 };
-use isthmus_primitives::Hash;
+use isthmus_primitives::{BlockNumber, Hash};
 use isthmus_security::Share;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Who wins a tie for the adversary, of those who mine on: half, by the hash.
+/// The fraction of ties that the adversary wins: half, by the hash.
 const GAMMA: f64 = 0.5;
 
-/// The adversary's share of the blocks in the best chain, when it mines selfishly with the share q of
-/// the hash power (Eyal and Sirer, equation 8, with γ = 1/2).
+/// Returns the adversary's expected share of the blocks of the best chain, if it mines selfishly with the share
+/// q of the hash power (Eyal and Sirer, equation 8, with γ = 1/2).
 pub fn expected_share(share: Share) -> f64 {
 	let q = share.attacker();
 	let honest = 1.0 - q;
@@ -31,12 +33,12 @@ pub fn expected_share(share: Share) -> f64 {
 	gain / (1.0 - q * (1.0 + (2.0 - q) * q))
 }
 
-/// Mines `rounds` blocks in all, the adversary's and the honest miners', and says what part of the
-/// nodes' best chain is the adversary's.
+/// Mines `rounds` blocks, the adversary's and the honest miners' together, and measures the adversary's share of
+/// the nodes' best chain.
 ///
 /// # Errors
 ///
-/// What keeps it from being carried out.
+/// Returns an error if the attack could not be carried out.
 pub async fn selfish(
 	network: &Network,
 	share: Share,
@@ -46,135 +48,208 @@ pub async fn selfish(
 	let mut random = ChaCha8Rng::seed_from_u64(seed);
 	let start = network.maker().best();
 	let first = network.header(start)?.number.saturating_add(1);
-	let mut model = Model::default();
-	// The adversary's own chain, from where it left the public one; the blocks that are not published.
-	let (mut private, mut public): (Vec<Hash>, Vec<Hash>) = (Vec::new(), Vec::new());
-	let (mut base, mut shown) = (start, 0usize);
+	let mut miner = SelfishMiner::new(network, start);
 	for _ in 0..rounds {
-		let private_tip = private.last().copied().unwrap_or(base);
 		if random.gen_bool(share.attacker()) {
-			model.adversary_finds();
-			let tie = !private.is_empty() && private.len() == public.len();
-			private.push(network.mine(Who::Adversary, private_tip, true).await?);
-			if tie {
-				// The tie is over: the adversary's chain is the heavier one.
-				network.publish(Who::Adversary, &private[shown..]).await?;
-				base = settle(network, &mut private, &mut public, &mut shown).await?;
-			}
-			continue;
-		}
-		// Honest miners mine on what the nodes have as best, which after a tie may be either's block.
-		let best = network.nodes()[0].best().await?.hash();
-		let block = network.mine(Who::Honest, best, true).await?;
-		network.publish(Who::Honest, &[block]).await?;
-		network.all_have(block).await?;
-		let on_adversarys = private[..shown].last() == Some(&best);
-		model.honest_find(on_adversarys);
-		if on_adversarys {
-			// What was shown is safe, and the race goes on from there.
-			base = best;
-			private.drain(..shown);
-			public.clear();
-			shown = 0;
-		}
-		public.push(block);
-		match private.len().checked_sub(public.len()) {
-			// Behind: the adversary joins the others.
-			None => {
-				base = block;
-				(private, public, shown) = (Vec::new(), Vec::new(), 0);
-			}
-			// The lead was one, and is gone: a tie, in which everything is shown.
-			Some(0) => {
-				network.publish(Who::Adversary, &private[shown..]).await?;
-				shown = private.len();
-				network.all_have(private[shown - 1]).await?;
-			}
-			// The lead was two: published, it is the heavier chain, once and for all.
-			Some(1) => {
-				network.publish(Who::Adversary, &private[shown..]).await?;
-				base = settle(network, &mut private, &mut public, &mut shown).await?;
-			}
-			// The lead is great: as many are shown as the others have.
-			Some(_) => {
-				let until = public.len();
-				network
-					.publish(Who::Adversary, &private[shown..until])
-					.await?;
-				shown = until;
-				network.all_have(private[until - 1]).await?;
-			}
+			miner.adversary_finds().await?;
+		} else {
+			miner.honest_find().await?;
 		}
 	}
-	// What is left is published: withheld, it is worth nothing.
-	if private.len() > shown {
-		network.publish(Who::Adversary, &private[shown..]).await?;
-		settle(network, &mut private.clone(), &mut public, &mut shown).await?;
-	}
-	let best = network.nodes()[0].best().await?;
-	let theirs = model.end(private.last() == Some(&best.hash()));
-	let mut ours = Chain::default();
-	let mut hash = best.hash();
-	while let Some(header) = network.maker().client().header(hash).ok().flatten() {
-		if header.number < first {
-			break;
-		}
-		ours.all += 1;
-		ours.adversarys += u64::from(network.maker().is_by_adversary(&header));
-		hash = header.parent_hash;
-	}
-	let Chain { all, adversarys } = ours;
+	let (best, model) = miner.end().await?;
+	let nodes = count(network, best, first);
+	let Counts { all, adversarys } = nodes;
 	let part = adversarys as f64 / all.max(1) as f64;
 	let (q, expected) = (share.attacker(), expected_share(share));
 	Ok(Report {
 		attack: "selfish-mining",
 		title: "Selfish mining",
-		promise: "the paper is silent on it; an honest miner's part is its share of the hash power",
+		promise: "the paper does not discuss it; an honest miner's part of the blocks is its share of the hash power",
 		observed: format!(
-			"with q = {q} of the hash power the adversary had {adversarys} of the best chain's {all} blocks, \
-			 {part:.3}; by the same tosses the strategy gives it {} of {}, and in the mean {expected:.3}. \
-			 Nothing here prevents it",
-			theirs.adversarys, theirs.all,
+			"with q = {q} of the hash power, the adversary mined {adversarys} of the best chain's {all} blocks \
+			 ({part:.3}); with the same random draws the strategy yields {} of {}, and {expected:.3} on \
+			 average. Nothing here prevents it",
+			model.adversarys, model.all,
 		),
 		figures: figures([
 			("q", rounded(q)),
 			("blocks_mined", rounds.into()),
 			("best_chain_blocks", all.into()),
 			("adversarys_blocks", adversarys.into()),
-			("model_best_chain_blocks", theirs.all.into()),
-			("model_adversarys_blocks", theirs.adversarys.into()),
+			("model_best_chain_blocks", model.all.into()),
+			("model_adversarys_blocks", model.adversarys.into()),
 			("share", rounded(part)),
 			("expected_share", rounded(expected)),
 			("gamma", rounded(GAMMA)),
 			("seed", seed.into()),
 		]),
-		// The nodes give the strategy neither more nor less than the rule of the heaviest chain does.
-		held: ours == theirs,
+		// The nodes give the strategy exactly what the rule of the heaviest chain gives it.
+		held: nodes == model,
 	})
 }
 
-/// Blocks of the best chain, since selfish mining began.
+/// Counts the blocks of a chain from the number `first` on, and the adversary's among them.
+fn count(network: &Network, tip: Hash, first: BlockNumber) -> Counts {
+	let mut counts = Counts::default();
+	let mut hash = tip;
+	while let Some(header) = network.maker().client().header(hash).ok().flatten() {
+		if header.number < first {
+			break;
+		}
+		counts.all += 1;
+		counts.adversarys += u64::from(network.maker().is_by_adversary(&header));
+		hash = header.parent_hash;
+	}
+	counts
+}
+
+/// The adversary and the honest miners on real nodes.
+struct SelfishMiner<'a> {
+	network: &'a Network,
+	/// Where the adversary's chain leaves the public one.
+	base: Hash,
+	/// The adversary's blocks since the base.
+	private: Vec<Hash>,
+	/// How many of them are published.
+	published: usize,
+	/// The honest miners' blocks since the base.
+	public: Vec<Hash>,
+	/// The same draws, as numbers.
+	strategy: Strategy,
+}
+
+impl<'a> SelfishMiner<'a> {
+	fn new(network: &'a Network, start: Hash) -> Self {
+		Self {
+			network,
+			base: start,
+			private: Vec::new(),
+			published: 0,
+			public: Vec::new(),
+			strategy: Strategy::default(),
+		}
+	}
+
+	/// The adversary finds the next block, and withholds it unless there is a tie.
+	async fn adversary_finds(&mut self) -> Result<(), AttackError> {
+		self.strategy.adversary_finds();
+		let tie = !self.private.is_empty() && self.private.len() == self.public.len();
+		let tip = self.private.last().copied().unwrap_or(self.base);
+		let block = self.network.mine(MinerRole::Adversary, tip, true).await?;
+		self.private.push(block);
+		if tie {
+			// The adversary's chain is now the heavier one.
+			self.publish(self.private.len()).await?;
+			self.settle().await?;
+		}
+		Ok(())
+	}
+
+	/// The honest miners find the next block, and the adversary reacts.
+	async fn honest_find(&mut self) -> Result<(), AttackError> {
+		// Honest miners mine on the nodes' best block, which in a tie may be either side's.
+		let best = self.network.nodes()[0].best().await?.hash();
+		let block = self.network.mine(MinerRole::Honest, best, true).await?;
+		self.network.publish(MinerRole::Honest, &[block]).await?;
+		self.network.all_have(block).await?;
+		let on_adversarys = self.private[..self.published].last() == Some(&best);
+		self.strategy.honest_find(on_adversarys);
+		if on_adversarys {
+			// The published blocks are safe, and the race continues from there.
+			self.base = best;
+			self.private.drain(..self.published);
+			self.public.clear();
+			self.published = 0;
+		}
+		self.public.push(block);
+		match self.private.len().checked_sub(self.public.len()) {
+			// Behind: the adversary adopts the public chain.
+			None => {
+				self.base = block;
+				self.private.clear();
+				self.public.clear();
+				self.published = 0;
+			}
+			// The lead was one: now a tie, in which the adversary publishes everything.
+			Some(0) => {
+				self.publish(self.private.len()).await?;
+				self.network
+					.all_have(self.private[self.published - 1])
+					.await?;
+			}
+			// The lead was two: once published, the adversary's chain is the heavier one.
+			Some(1) => {
+				self.publish(self.private.len()).await?;
+				self.settle().await?;
+			}
+			// The lead is larger: the adversary publishes up to the height of the public chain.
+			Some(_) => {
+				self.publish(self.public.len()).await?;
+				self.network
+					.all_have(self.private[self.published - 1])
+					.await?;
+			}
+		}
+		Ok(())
+	}
+
+	/// Publishes what is left, because a withheld block is worth nothing. Returns the nodes' best block, and what
+	/// the strategy predicts.
+	async fn end(mut self) -> Result<(Hash, Counts), AttackError> {
+		let tip = self.private.last().copied();
+		if self.private.len() > self.published {
+			self.publish(self.private.len()).await?;
+			self.settle().await?;
+		}
+		let best = self.network.nodes()[0].best().await?.hash();
+		Ok((best, self.strategy.end(tip == Some(best))))
+	}
+
+	/// Publishes the adversary's blocks up to this one.
+	async fn publish(&mut self, until: usize) -> Result<(), AttackError> {
+		let blocks = &self.private[self.published..until];
+		self.network.publish(MinerRole::Adversary, blocks).await?;
+		self.published = until;
+		Ok(())
+	}
+
+	/// Waits until all nodes follow the adversary's chain, which is published and the heaviest: all miners start
+	/// from its tip.
+	async fn settle(&mut self) -> Result<(), AttackError> {
+		let tip = self.private.last().copied();
+		let tip = tip.unwrap_or_else(|| self.network.maker().best());
+		if !self.network.all_follow(tip).await? {
+			return Err(AttackError::NotImported(tip));
+		}
+		self.private.clear();
+		self.public.clear();
+		self.published = 0;
+		self.base = tip;
+		Ok(())
+	}
+}
+
+/// The blocks of the best chain since selfish mining started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Chain {
+struct Counts {
 	all: u64,
 	adversarys: u64,
 }
 
-/// The strategy without any blocks: Eyal and Sirer's algorithm 1 as numbers, on a network where the
-/// heaviest chain is followed. Only whose block is next, and whose an honest miner mines on in a tie, is
-/// told to it.
+/// The strategy without blocks: Eyal and Sirer's algorithm 1 in numbers, on a network that follows the heaviest
+/// chain. Its input is who finds each block, and on whose block an honest miner mines in a tie.
 #[derive(Debug, Default)]
-struct Model {
-	/// What nobody can change any more.
-	settled: Chain,
-	/// Blocks since then, of the adversary's chain and of the others'.
+struct Strategy {
+	/// The blocks that can no longer be reverted.
+	settled: Counts,
+	/// The blocks since then, of the adversary's chain and of the public one.
 	private: u64,
 	public: u64,
-	/// How many of the adversary's are published.
-	shown: u64,
+	/// How many of the adversary's blocks are published.
+	published: u64,
 }
 
-impl Model {
+impl Strategy {
 	fn adversary_finds(&mut self) {
 		let tie = self.private > 0 && self.private == self.public;
 		self.private += 1;
@@ -185,30 +260,30 @@ impl Model {
 
 	fn honest_find(&mut self, on_adversarys: bool) {
 		if on_adversarys {
-			self.settled.all += self.shown;
-			self.settled.adversarys += self.shown;
-			self.private -= self.shown;
-			(self.public, self.shown) = (0, 0);
+			self.settled.all += self.published;
+			self.settled.adversarys += self.published;
+			self.private -= self.published;
+			(self.public, self.published) = (0, 0);
 		}
 		self.public += 1;
 		if self.private < self.public {
 			self.settled.all += self.public;
-			(self.private, self.public, self.shown) = (0, 0, 0);
+			(self.private, self.public, self.published) = (0, 0, 0);
 		} else if self.private == self.public + 1 {
 			self.adversary_wins();
 		} else {
-			self.shown = self.public;
+			self.published = self.public;
 		}
 	}
 
 	fn adversary_wins(&mut self) {
 		self.settled.all += self.private;
 		self.settled.adversarys += self.private;
-		(self.private, self.public, self.shown) = (0, 0, 0);
+		(self.private, self.public, self.published) = (0, 0, 0);
 	}
 
-	/// All is published. `tie_won` says whose chain is followed if both are as long.
-	fn end(mut self, tie_won: bool) -> Chain {
+	/// Ends with everything published. `tie_won` says whether the nodes follow the adversary in a tie.
+	fn end(mut self, tie_won: bool) -> Counts {
 		if self.private > self.public || tie_won {
 			self.adversary_wins();
 		}
@@ -217,48 +292,28 @@ impl Model {
 	}
 }
 
-/// Everything is public, and the adversary's tip is the heaviest block: everybody starts from it.
-async fn settle(
-	network: &Network,
-	private: &mut Vec<Hash>,
-	public: &mut Vec<Hash>,
-	shown: &mut usize,
-) -> Result<Hash, AttackError> {
-	let tip = private
-		.last()
-		.copied()
-		.unwrap_or_else(|| network.maker().best());
-	if !network.all_follow(tip).await? {
-		return Err(AttackError::NotTaken(tip));
-	}
-	private.clear();
-	public.clear();
-	*shown = 0;
-	Ok(tip)
-}
-
 #[cfg(test)]
 mod tests {
 	use super::*;
 
 	#[test]
-	fn the_theory_pays_above_a_quarter_of_the_power() {
-		// With γ = 1/2 the threshold is (1 − γ)/(3 − 2γ) = 1/4: there selfish mining pays as honest mining.
+	fn selfish_mining_pays_above_a_quarter_of_the_power() {
+		// With γ = 1/2 the threshold is (1 − γ)/(3 − 2γ) = 1/4: there selfish mining pays as much as honest mining.
 		let at = |q| expected_share(Share::new(q).unwrap());
 		assert!((at(0.25) - 0.25).abs() < 1e-12);
 		assert!(at(0.2) < 0.2 && at(0.4) > 0.4);
 	}
 
-	fn played(finds: &[Find]) -> Chain {
-		let mut model = Model::default();
+	fn played(finds: &[Find]) -> Counts {
+		let mut strategy = Strategy::default();
 		for find in finds {
 			match find {
-				Find::Adversary => model.adversary_finds(),
-				Find::Honest => model.honest_find(false),
-				Find::OnAdversarys => model.honest_find(true),
+				Find::Adversary => strategy.adversary_finds(),
+				Find::Honest => strategy.honest_find(false),
+				Find::OnAdversarys => strategy.honest_find(true),
 			}
 		}
-		model.end(false)
+		strategy.end(false)
 	}
 
 	enum Find {
@@ -269,39 +324,39 @@ mod tests {
 	use Find::{Adversary as A, Honest as H, OnAdversarys as O};
 
 	#[test]
-	fn the_model_plays_every_case_of_the_strategy() {
-		let chain = |adversarys, all| Chain { all, adversarys };
+	fn the_strategy_handles_every_case() {
+		let chain = |adversarys, all| Counts { all, adversarys };
 		assert_eq!(played(&[H, H]), chain(0, 2));
 		// A lead of one, a tie, and each of its three ends.
 		assert_eq!(played(&[A, H, A]), chain(2, 2));
 		assert_eq!(played(&[A, H, O]), chain(1, 2));
 		assert_eq!(played(&[A, H, H]), chain(0, 2));
-		// A tie that nobody ended went the other way.
+		// A tie that no block resolved went the other way.
 		assert_eq!(played(&[A, H]), chain(0, 1));
 		// A lead of two, which the next honest block would make one.
 		assert_eq!(played(&[A, A, H]), chain(2, 2));
-		// A lead of three: one is shown, and honest miners mine on it, or on their own.
+		// A lead of three: one block is published, and honest miners mine on it or on their own.
 		assert_eq!(played(&[A, A, A, H, O]), chain(3, 3));
 		assert_eq!(played(&[A, A, A, H, H]), chain(3, 3));
 		assert_eq!(played(&[A, A, A, A, H, O, A, H]), chain(5, 5));
-		// What is withheld at the end is published.
+		// The adversary publishes its withheld blocks at the end.
 		assert_eq!(played(&[A, A, A, H]), chain(3, 3));
 	}
 
 	#[test]
-	fn the_model_has_the_theorys_share_in_the_mean() {
+	fn the_strategy_earns_the_theoretical_share_on_average() {
 		let mut random = ChaCha8Rng::seed_from_u64(1);
 		for q in [0.1, 0.3, 0.4] {
-			let mut model = Model::default();
+			let mut strategy = Strategy::default();
 			for _ in 0..1_000_000 {
 				if random.gen_bool(q) {
-					model.adversary_finds();
+					strategy.adversary_finds();
 				} else {
-					let on_adversarys = model.shown > 0 && random.gen_bool(GAMMA);
-					model.honest_find(on_adversarys);
+					let on_adversarys = strategy.published > 0 && random.gen_bool(GAMMA);
+					strategy.honest_find(on_adversarys);
 				}
 			}
-			let Chain { all, adversarys } = model.end(false);
+			let Counts { all, adversarys } = strategy.end(false);
 			let (got, expected) = (
 				adversarys as f64 / all as f64,
 				expected_share(Share::new(q).unwrap()),

@@ -1,4 +1,6 @@
-//! The node under attack, as its operator sees it: RPC, the log, and what the system says of its
+// SPDX-License-Identifier: Apache-2.0
+
+//! The node under attack, as its operator sees it: its RPC, its log, and what the system reports about its
 //! process.
 
 use crate::wire::{Handshake, ROLE_FULL};
@@ -18,46 +20,46 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// How often a file or a number that changes by itself is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// The clock ticks a second in which Linux counts processor time (`USER_HZ`, the same on all its
-/// usual systems).
+/// How often to poll for changes that nothing reports.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// Linux counts processor time in clock ticks, this number a second (`USER_HZ`, the same on all common
+/// systems).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// Why the node under attack could not be looked at.
+/// Why the node under attack could not be observed.
 #[derive(Debug, thiserror::Error)]
 pub enum VictimError {
-	/// RPC failed.
+	/// The RPC failed.
 	#[error("the node's RPC: {0}")]
 	Rpc(#[from] ClientError),
-	/// An answer is not what it should be.
-	#[error("the node's answer to {method} does not read: {reason}")]
+	/// An answer is invalid.
+	#[error("invalid answer to {method}: {reason}")]
 	Answer {
-		/// What was asked.
+		/// The method that was called.
 		method: &'static str,
 		/// What is wrong with the answer.
 		reason: String,
 	},
-	/// The log, or a file of /proc, does not read.
+	/// The log or a file of /proc could not be read.
 	#[error("{}: {error}", path.display())]
 	File {
-		/// Which.
+		/// The file.
 		path: PathBuf,
-		/// The system's word.
+		/// The system's error.
 		#[source]
 		error: std::io::Error,
 	},
-	/// Something did not come in time.
-	#[error("{what} did not come within {} s", limit.as_secs())]
+	/// Something did not happen in time.
+	#[error("timed out after {} s waiting for {what}", limit.as_secs())]
 	TimedOut {
-		/// What was waited for.
+		/// What was awaited.
 		what: String,
-		/// For how long.
+		/// The time limit.
 		limit: Duration,
 	},
 }
 
-/// A node, by its RPC.
+/// A node, observed through its RPC.
 pub struct Victim {
 	rpc: WsClient,
 	address: Multiaddr,
@@ -66,11 +68,11 @@ pub struct Victim {
 }
 
 impl Victim {
-	/// Connects to the node's RPC, and asks for its address among peers and its chain.
+	/// Connects to the node's RPC, and reads its peer address and its chain's parameters.
 	///
 	/// # Errors
 	///
-	/// RPC's, and [`VictimError::Answer`] where the node does not listen on TCP.
+	/// Returns [`VictimError::Answer`] if the node does not listen on TCP, or the error of the RPC.
 	pub async fn attach(url: &str) -> Result<Self, VictimError> {
 		let rpc = WsClientBuilder::default().build(url).await?;
 		let addresses: Vec<String> = rpc
@@ -104,40 +106,40 @@ impl Victim {
 		})
 	}
 
-	/// Where its peers reach it.
+	/// Returns the node's peer address.
 	pub fn address(&self) -> &Multiaddr {
 		&self.address
 	}
 
-	/// Its RPC.
+	/// Returns the connection to the node's RPC.
 	pub fn rpc(&self) -> &WsClient {
 		&self.rpc
 	}
 
-	/// Its chain's parameters.
+	/// Returns the chain's parameters.
 	pub fn params(&self) -> &ChainParameters {
 		&self.params
 	}
 
-	/// The hash of its genesis block.
+	/// Returns the hash of the genesis block.
 	pub fn genesis(&self) -> Hash {
 		self.genesis
 	}
 
-	/// Its best block's header.
+	/// Returns the best block's header.
 	///
 	/// # Errors
 	///
-	/// RPC's.
+	/// Returns the error of the RPC.
 	pub async fn best(&self) -> Result<Header, VictimError> {
 		Ok(self.rpc.request("chain_getHeader", rpc_params![]).await?)
 	}
 
-	/// The header with this hash, if it has it.
+	/// Returns the header with this hash, if the node has it.
 	///
 	/// # Errors
 	///
-	/// RPC's.
+	/// Returns the error of the RPC.
 	pub async fn header(&self, hash: Hash) -> Result<Option<Header>, VictimError> {
 		Ok(self
 			.rpc
@@ -145,11 +147,11 @@ impl Victim {
 			.await?)
 	}
 
-	/// The hash of the block of this number in its best chain, if there is one.
+	/// Returns the hash of the best chain's block of this number, if there is one.
 	///
 	/// # Errors
 	///
-	/// RPC's.
+	/// Returns the error of the RPC.
 	pub async fn hash_at(&self, number: BlockNumber) -> Result<Option<Hash>, VictimError> {
 		Ok(self
 			.rpc
@@ -157,11 +159,11 @@ impl Victim {
 			.await?)
 	}
 
-	/// The hash of the last block that it has as final.
+	/// Returns the hash of the last finalized block.
 	///
 	/// # Errors
 	///
-	/// RPC's.
+	/// Returns the error of the RPC.
 	pub async fn finalized(&self) -> Result<Hash, VictimError> {
 		Ok(self
 			.rpc
@@ -169,11 +171,11 @@ impl Victim {
 			.await?)
 	}
 
-	/// How many peers it has.
+	/// Returns the number of peers.
 	///
 	/// # Errors
 	///
-	/// RPC's.
+	/// Returns the error of the RPC.
 	pub async fn peers(&self) -> Result<u64, VictimError> {
 		let health: serde_json::Value = self.rpc.request("system_health", rpc_params![]).await?;
 		health["peers"].as_u64().ok_or(VictimError::Answer {
@@ -182,11 +184,11 @@ impl Victim {
 		})
 	}
 
-	/// What the rules ask of a block as a parent.
+	/// Returns what the rules need to know of a parent block.
 	///
 	/// # Errors
 	///
-	/// [`VictimError::Answer`] for a header without the paper's fields.
+	/// Returns [`VictimError::Answer`] for a header without the paper's fields.
 	pub fn as_parent(&self, header: &Header) -> Result<Parent, VictimError> {
 		if header.number == 0 {
 			return Ok(Parent::genesis(self.genesis, &self.params));
@@ -198,7 +200,7 @@ impl Victim {
 		Ok(Parent::of(&read))
 	}
 
-	/// How a peer presents itself that claims this block for its best one.
+	/// Returns the handshake of a peer that claims this block as its best one.
 	pub fn handshake(&self, best: &Header) -> Handshake {
 		Handshake {
 			roles: ROLE_FULL,
@@ -208,11 +210,11 @@ impl Victim {
 		}
 	}
 
-	/// Waits until its best block is above this number.
+	/// Waits until the best block is above this number.
 	///
 	/// # Errors
 	///
-	/// [`VictimError::TimedOut`], or RPC's.
+	/// Returns [`VictimError::TimedOut`] if it does not in time, or the error of the RPC.
 	pub async fn best_above(
 		&self,
 		number: BlockNumber,
@@ -228,15 +230,15 @@ impl Victim {
 				let what = format!("a block above #{number}");
 				return Err(VictimError::TimedOut { what, limit });
 			}
-			tokio::time::sleep(LOOK_AGAIN).await;
+			tokio::time::sleep(POLL_INTERVAL).await;
 		}
 	}
 
-	/// Waits until its best block is this one.
+	/// Waits until this is the best block.
 	///
 	/// # Errors
 	///
-	/// [`VictimError::TimedOut`], or RPC's.
+	/// Returns [`VictimError::TimedOut`] if it does not in time, or the error of the RPC.
 	pub async fn best_is(&self, hash: Hash, limit: Duration) -> Result<(), VictimError> {
 		let started = Instant::now();
 		while self.best().await?.hash() != hash {
@@ -244,13 +246,13 @@ impl Victim {
 				let what = format!("{hash:?} as the best block");
 				return Err(VictimError::TimedOut { what, limit });
 			}
-			tokio::time::sleep(LOOK_AGAIN).await;
+			tokio::time::sleep(POLL_INTERVAL).await;
 		}
 		Ok(())
 	}
 }
 
-/// The address of this machine alone, on the first TCP port among those that a node listens on.
+/// Returns the loopback address with the first TCP port among those that a node listens on.
 fn local_address(addresses: &[String]) -> Option<Multiaddr> {
 	addresses.iter().find_map(|address| {
 		let address: Multiaddr = address.parse().ok()?;
@@ -267,20 +269,20 @@ fn local_address(addresses: &[String]) -> Option<Multiaddr> {
 	})
 }
 
-/// A node's log, read on from where it was last.
+/// Follows a node's log.
 pub struct Log {
 	path: PathBuf,
 	position: u64,
-	/// What was read and not given yet: the last line may be half written.
+	/// The incomplete last line that was read.
 	rest: String,
 }
 
 impl Log {
-	/// A log, from its end on.
+	/// Follows a log from its current end.
 	///
 	/// # Errors
 	///
-	/// [`VictimError::File`].
+	/// Returns [`VictimError::File`] if the log cannot be read.
 	pub fn at_end(path: &Path) -> Result<Self, VictimError> {
 		let position = std::fs::metadata(path)
 			.map_err(|error| failed(path, error))?
@@ -292,11 +294,11 @@ impl Log {
 		})
 	}
 
-	/// The whole lines that were written since.
+	/// Returns the complete lines that were written since the last call.
 	///
 	/// # Errors
 	///
-	/// [`VictimError::File`].
+	/// Returns [`VictimError::File`] if the log cannot be read.
 	pub fn lines(&mut self) -> Result<Vec<String>, VictimError> {
 		let mut bytes = Vec::new();
 		File::open(&self.path)
@@ -315,11 +317,11 @@ impl Log {
 		Ok(whole.lines().map(str::to_owned).collect())
 	}
 
-	/// Waits for a line that has all of these in it. `None` where none comes within `limit`.
+	/// Waits for a line that contains all of these parts. Returns `None` if there is none within `limit`.
 	///
 	/// # Errors
 	///
-	/// [`VictimError::File`].
+	/// Returns [`VictimError::File`] if the log cannot be read.
 	pub async fn line_with(
 		&mut self,
 		parts: &[&str],
@@ -334,35 +336,35 @@ impl Log {
 			if found.is_some() || started.elapsed() > limit {
 				return Ok(found);
 			}
-			tokio::time::sleep(LOOK_AGAIN).await;
+			tokio::time::sleep(POLL_INTERVAL).await;
 		}
 	}
 }
 
-/// What a process cost its machine so far.
+/// The resources that a process has used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
-	/// Seconds of processor time, of all its threads.
+	/// Processor time of all threads, in seconds.
 	pub cpu_seconds: f64,
-	/// The most memory that it held at once, in bytes.
+	/// The peak memory, in bytes.
 	pub peak_memory: u64,
-	/// The memory that it holds now, in bytes.
+	/// The current memory, in bytes.
 	pub memory: u64,
 }
 
 impl Usage {
-	/// Reads it from /proc (Linux alone).
+	/// Reads the usage of a process from /proc (Linux only).
 	///
 	/// # Errors
 	///
-	/// [`VictimError::File`], where there is no such process.
+	/// Returns [`VictimError::File`] if there is no such process.
 	pub fn of(pid: u32) -> Result<Self, VictimError> {
 		let read = |name: &str| {
 			let path = PathBuf::from(format!("/proc/{pid}/{name}"));
 			std::fs::read_to_string(&path).map_err(|error| failed(&path, error))
 		};
 		let stat = read("stat")?;
-		// The name in parentheses may hold spaces; after it, user and system time are the 12th and 13th.
+		// The name in parentheses may contain spaces. User and system time are the 12th and 13th field after it.
 		let ticks: f64 = stat
 			.rsplit(')')
 			.next()
@@ -401,7 +403,7 @@ mod tests {
 	use super::*;
 
 	#[test]
-	fn the_tcp_address_is_reached_on_this_machine() {
+	fn the_tcp_port_is_reached_through_loopback() {
 		let id = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp";
 		let listened = [
 			format!("/ip4/10.0.0.1/tcp/30334/ws/p2p/{id}"),
@@ -413,7 +415,7 @@ mod tests {
 	}
 
 	#[tokio::test]
-	async fn a_half_written_line_waits_for_its_end() {
+	async fn an_incomplete_line_waits_for_its_end() {
 		use std::io::Write;
 		let path = std::env::temp_dir().join(format!("isthmus-log-{}", std::process::id()));
 		let mut file = File::create(&path).unwrap();

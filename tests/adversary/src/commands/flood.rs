@@ -1,9 +1,11 @@
-//! `flood`: one report a kind.
+// SPDX-License-Identifier: Apache-2.0
+
+//! `flood`: prints one report for each kind of message.
 
 use super::print;
 use clap::{Args, ValueEnum};
 use isthmus_adversary::{
-	flood::{flood, Extent, Kind},
+	flood::{flood, Kind, Limits},
 	victim::Victim,
 	AttackError,
 };
@@ -15,23 +17,23 @@ pub(crate) struct Options {
 	#[arg(long)]
 	rpc: String,
 
-	/// The node's process.
+	/// The id of the node's process.
 	#[arg(long)]
 	pid: u32,
 
-	/// The file that the node's log goes to, to count its refusals in.
+	/// The node's log file, in which to count its refusals.
 	#[arg(long)]
 	log: Option<PathBuf>,
 
-	/// What to send; all kinds, one after the other, if not given. May be given more than once.
+	/// What to send; may be given more than once. By default all kinds, one after the other.
 	#[arg(long)]
 	kind: Vec<Kind>,
 
-	/// Messages of a kind.
+	/// The number of messages of each kind.
 	#[arg(long, default_value = "10000")]
 	messages: u64,
 
-	/// The most seconds of a kind.
+	/// The most seconds for each kind.
 	#[arg(long, default_value = "60")]
 	seconds: u64,
 }
@@ -43,14 +45,14 @@ pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 	} else {
 		&options.kind
 	};
-	let extent = Extent {
+	let limits = Limits {
 		messages: options.messages,
-		limit: Duration::from_secs(options.seconds),
+		time: Duration::from_secs(options.seconds),
 	};
 	let mut held = true;
 	for kind in kinds {
 		let log = options.log.as_deref();
-		let report = flood(&victim, options.pid, log, *kind, extent).await?;
+		let report = flood(&victim, options.pid, log, *kind, limits).await?;
 		held &= report.held;
 		print(&report);
 	}

@@ -1,54 +1,56 @@
-//! `make-chain`: a database with a chain in it.
+// SPDX-License-Identifier: Apache-2.0
+
+//! `make-chain`: makes a chain in a node's database.
 
 use super::print;
 use clap::Args;
 use isthmus_adversary::{
-	chain::{make, Order},
+	chain::{make, ChainOptions},
 	maker::Maker,
 	AttackError,
 };
 use std::path::PathBuf;
 
-/// Progress is told every so many blocks.
+/// The number of blocks between two reports of progress.
 const PROGRESS_EVERY: u32 = 500;
 
 #[derive(Args)]
 pub(crate) struct Options {
-	/// The chain: `dev`, `local`, or the file of a specification.
+	/// The chain: `dev`, `local` or a chain specification file.
 	#[arg(long)]
 	chain: String,
 
-	/// Where the database goes, as a node's.
+	/// The node's base path, for the database.
 	#[arg(long)]
 	base_path: PathBuf,
 
-	/// Blocks of the best chain, on top of what the database holds.
+	/// How many blocks to add to the best chain of the database.
 	#[arg(long)]
 	blocks: u32,
 
-	/// A fork of 1 to 3 blocks leaves the best chain every so many blocks, and is named as uncles; 0 for
-	/// no forks.
+	/// Start a fork of 1 to 3 blocks, later named as uncles, each time the best chain has grown by this number of
+	/// blocks; 0 for no forks.
 	#[arg(long, default_value = "10")]
 	fork_every: u32,
 
-	/// Seconds between blocks, by their timestamps.
+	/// Seconds between the timestamps of two blocks.
 	#[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
 	interval: u64,
 
-	/// Decides how long each fork is.
+	/// The seed that determines the length of each fork.
 	#[arg(long, default_value = "1")]
 	seed: u64,
 }
 
 pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 	let maker = Maker::open(&options.chain, &options.base_path)?;
-	let order = Order {
+	let chain = ChainOptions {
 		blocks: options.blocks,
 		fork_every: options.fork_every,
 		interval: options.interval,
 		seed: options.seed,
 	};
-	let summary = make(&maker, order, |number| {
+	let summary = make(&maker, chain, |number| {
 		if number % PROGRESS_EVERY == 0 {
 			eprintln!("{number} of {} blocks", options.blocks);
 		}

@@ -1,14 +1,16 @@
-//! `race`: the private fork.
+// SPDX-License-Identifier: Apache-2.0
+
+//! `race`: mines private forks against a merchant's block.
 
 use super::{print, Nodes};
 use clap::Args;
 use isthmus_adversary::{
-	race::{race, Course},
+	race::{race, RaceOptions},
 	AttackError,
 };
 use isthmus_security::Share;
 
-/// Progress is told every so many trials.
+/// The number of trials between two reports of progress.
 const PROGRESS_EVERY: u64 = 20;
 
 #[derive(Args)]
@@ -16,37 +18,37 @@ pub(crate) struct Options {
 	#[command(flatten)]
 	nodes: Nodes,
 
-	/// The attacker's share of the hash power, above 0 and under 0.5.
+	/// The attacker's share of the hash power, above 0 and below 0.5.
 	#[arg(long)]
 	q: f64,
 
-	/// The blocks that the merchant waits for.
+	/// The number of blocks that the merchant waits for.
 	#[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
 	z: u32,
 
-	/// How many attacks.
+	/// The number of attacks.
 	#[arg(long, default_value = "200")]
 	trials: u64,
 
-	/// Decides who finds each block.
+	/// The seed that determines who finds each block.
 	#[arg(long, default_value = "1")]
 	seed: u64,
 
-	/// The nodes finalize; the merchant waits for that, too.
+	/// The nodes finalize blocks, and the merchant waits for that too.
 	#[arg(long = "final")]
 	finality: bool,
 }
 
 pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 	let network = options.nodes.join().await?;
-	let course = Course {
+	let race_options = RaceOptions {
 		share: Share::new(options.q)?,
 		z: options.z,
 		trials: options.trials,
 		seed: options.seed,
 		finality: options.finality,
 	};
-	let report = race(&network, course, |trial| {
+	let report = race(&network, race_options, |trial| {
 		if trial % PROGRESS_EVERY == 0 {
 			eprintln!("{trial} of {} attacks", options.trials);
 		}

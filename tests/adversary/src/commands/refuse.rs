@@ -1,4 +1,6 @@
-//! `refuse`: every broken rule, one by one.
+// SPDX-License-Identifier: Apache-2.0
+
+//! `refuse`: offers blocks that break one rule each.
 
 use super::print;
 use clap::Args;
@@ -11,7 +13,7 @@ use isthmus_adversary::{
 };
 use std::{path::PathBuf, time::Duration};
 
-/// How long the node may take for its next block when all is over.
+/// How long the node may take for its next block at the end.
 const NEXT_BLOCK: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
@@ -20,20 +22,20 @@ pub(crate) struct Options {
 	#[arg(long, required_unless_present = "list", default_value = "")]
 	rpc: String,
 
-	/// The file that the node's log goes to.
+	/// The node's log file.
 	#[arg(long, required_unless_present = "list", default_value = "")]
 	log: PathBuf,
 
-	/// Only the case of this name. May be given more than once.
+	/// Carry out only the case of this name. May be given more than once.
 	#[arg(long)]
 	case: Vec<String>,
 
-	/// The node mines: wait for a block of its own at the end.
+	/// The node mines: at the end, wait for its next block.
 	#[arg(long)]
 	mines: bool,
 
-	/// The chain that the node runs: `dev`, or the file of a specification. With it, and `--base-path`,
-	/// the cases are carried out too in which sync fetches blocks while an honest one comes.
+	/// The chain that the node runs: `dev` or a chain specification file. With this and `--base-path`, also carry out
+	/// the cases in which the node's sync fetches blocks from the future.
 	#[arg(long, requires = "base_path")]
 	chain: Option<String>,
 
@@ -41,12 +43,12 @@ pub(crate) struct Options {
 	#[arg(long, requires = "chain")]
 	base_path: Option<PathBuf>,
 
-	/// Print the cases' names, and attack nobody.
+	/// Print the names of the cases and exit.
 	#[arg(long)]
 	list: bool,
 }
 
-/// Carries out the cases, and says whether the node did what it must in all of them.
+/// Carries out the cases; returns whether the node did what it must in all of them.
 pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 	if options.list {
 		names().for_each(|name| println!("{name}"));
@@ -91,7 +93,7 @@ pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 	Ok(held)
 }
 
-/// The names of all cases.
+/// Returns the names of all cases.
 fn names() -> impl Iterator<Item = &'static str> {
 	let synced = sync::CASES.iter().map(|case| case.name);
 	cases().map(|case| case.name).chain(synced)

@@ -1,4 +1,6 @@
-//! `selfish`: blocks withheld.
+// SPDX-License-Identifier: Apache-2.0
+
+//! `selfish`: mines selfishly, by withholding blocks.
 
 use super::{print, Nodes};
 use clap::Args;
@@ -10,15 +12,15 @@ pub(crate) struct Options {
 	#[command(flatten)]
 	nodes: Nodes,
 
-	/// The adversary's share of the hash power, above 0 and under 0.5.
+	/// The adversary's share of the hash power, above 0 and below 0.5.
 	#[arg(long)]
 	q: f64,
 
-	/// How many blocks are mined in all, the wasted ones too.
+	/// The number of blocks to mine, including wasted ones.
 	#[arg(long, default_value = "300")]
 	blocks: u32,
 
-	/// Decides who finds each block.
+	/// The seed that determines who finds each block.
 	#[arg(long, default_value = "1")]
 	seed: u64,
 }

@@ -1,7 +1,12 @@
-//! Rules that only a block's body shows: its header is announced, found good, and the body that is then
-//! served is refused; and blocks that only execution refuses.
+// SPDX-License-Identifier: Apache-2.0
 
-use super::{Case, Expected, Offer, Stage};
+//! Rules that only a block's body shows: the node accepts its header when it is announced, fetches the body and refuses
+//! it. Also blocks that only execution refuses.
+
+use super::{
+	case::{Case, Offered},
+	stage::Stage,
+};
 use crate::{
 	error::AttackError,
 	forge::{extrinsics_root, seal_with_false_mix, timestamp_inherent, with_seal, Draft},
@@ -9,63 +14,170 @@ use crate::{
 use isthmus_primitives::{Hash, Header};
 use isthmus_rules::{gas_limit_bounds, UNCLE_ANCESTORS};
 use polkadot_sdk::{sp_core::U256, sp_runtime::OpaqueExtrinsic};
-use Expected::{NotExecuted, Refused};
-
-type Made = Result<Option<Offer>, AttackError>;
 
 /// The generation of the ancestor whose children are the block's nearest uncles.
 const NEAREST: usize = 1;
 
-#[rustfmt::skip]
+/// The cases. Their names are those of the Ethereum test suite where it has the case.
 pub(super) const CASES: &[Case] = &[
-	Case { name: "wrong_transactions_trie", expected: Refused("extrinsics_root", ""), make: |stage| stage.offer_with(|block| block.extrinsics_root = Hash::repeat_byte(0x77)) },
-	Case { name: "wrong_uncle_hash", expected: Refused("uncles_hash", ""), make: |stage| stage.offer_with(|block| block.pre.uncles_hash = Hash::repeat_byte(0x77)) },
-	Case { name: "undecodable_extrinsic", expected: Refused("uncles_hash", ""), make: |stage| stage.offer_with(|block| {
-		block.pre.uncles_hash = Hash::repeat_byte(0x77);
-		change_body(block, |body| body.push(OpaqueExtrinsic::from_blob(vec![0xff; 9])));
-	}) },
-	Case { name: "three_uncle", expected: Refused("too_many_uncles", ""), make: |stage| {
-		let uncles = [uncle(stage, 1, |_| {})?, uncle(stage, 2, |_| {})?, uncle(stage, 3, |_| {})?];
+	Case::refused("wrong_transactions_trie", "extrinsics_root", "", |stage| {
+		stage.offer_with(|block| block.extrinsics_root = Hash::repeat_byte(0x77))
+	}),
+	Case::refused("wrong_uncle_hash", "uncles_hash", "", |stage| {
+		stage.offer_with(|block| block.pre.uncles_hash = Hash::repeat_byte(0x77))
+	}),
+	Case::refused("undecodable_extrinsic", "uncles_hash", "", |stage| {
+		stage.offer_with(|block| {
+			block.pre.uncles_hash = Hash::repeat_byte(0x77);
+			change_body(block, |body| {
+				body.push(OpaqueExtrinsic::from_blob(vec![0xff; 9]))
+			});
+		})
+	}),
+	Case::refused("three_uncle", "too_many_uncles", "", |stage| {
+		let uncles = [
+			uncle(stage, 1, |_| {})?,
+			uncle(stage, 2, |_| {})?,
+			uncle(stage, 3, |_| {})?,
+		];
 		stage.offer(stage.child().with_uncles(&uncles))
-	} },
-	Case { name: "two_equal_uncle", expected: Refused("uncle_repeated", ""), make: |stage| {
+	}),
+	Case::refused("two_equal_uncle", "uncle_repeated", "", |stage| {
 		let uncle = uncle(stage, NEAREST, |_| {})?;
 		stage.offer(stage.child().with_uncles(&[uncle.clone(), uncle]))
-	} },
-	Case { name: "in_chain_uncle_father", expected: Refused("uncle_is_ancestor", ""), make: |stage| names(stage, stage.headers[0].clone()) },
-	Case { name: "in_chain_uncle_grand_pa", expected: Refused("uncle_is_ancestor", ""), make: |stage| names(stage, stage.headers[1].clone()) },
-	Case { name: "in_chain_uncle_great_grand_pa", expected: Refused("uncle_is_ancestor", ""), make: |stage| names(stage, stage.headers[2].clone()) },
-	Case { name: "uncle_is_brother", expected: Refused("uncle_not_kin", ""), make: |stage| names(stage, uncle(stage, 0, |_| {})?) },
-	Case { name: "one_uncle_generation_7", expected: Refused("uncle_not_kin", ""), make: |stage| names(stage, uncle(stage, UNCLE_ANCESTORS, |_| {})?) },
-	Case { name: "unknown_uncle_parent_hash", expected: Refused("uncle_not_kin", ""), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.parent_hash = Hash::repeat_byte(0x77))?) },
-	Case { name: "uncle_diff_too_high", expected: Refused("uncle_header", "the difficulty is"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.difficulty += U256::one())?) },
-	Case { name: "uncle_diff_too_low", expected: Refused("uncle_header", "the difficulty is"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.difficulty -= U256::one())?) },
-	Case { name: "gas_limit_lt_gas_usage_uncle", expected: Refused("uncle_header", "the gas used is"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.gas_used = uncle.pre.gas_limit + 1)?) },
-	Case { name: "uncle_gas_limit_too_high_exact_bound", expected: Refused("uncle_header", "the parent's allows only"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.gas_limit = gas_limit_bounds(uncle.pre.gas_limit).end() + 1)?) },
-	Case { name: "uncle_gas_limit_too_low_exact_bound", expected: Refused("uncle_header", "the parent's allows only"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.gas_limit = gas_limit_bounds(uncle.pre.gas_limit).start() - 1)?) },
-	Case { name: "incorrect_uncle_number_0", expected: Refused("uncle_header", "the number is 0"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.number = 0)?) },
-	Case { name: "incorrect_uncle_number_1", expected: Refused("uncle_header", "the number is 1,"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.number = 1)?) },
-	Case { name: "incorrect_uncle_number_500", expected: Refused("uncle_header", "the number is 500"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.number = 500)?) },
-	Case { name: "incorrect_uncle_timestamp", expected: Refused("uncle_header", "must be above the parent's"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.timestamp -= 1)?) },
-	Case { name: "past_uncle_timestamp", expected: Refused("uncle_header", "must be above the parent's"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.timestamp = 1)?) },
-	Case { name: "uncle_extra_data_33", expected: Refused("uncle_header", "33 bytes"), make: |stage| names(stage, uncle(stage, NEAREST, |uncle| uncle.pre.extra_data = vec![0x42; 33])?) },
-	Case { name: "uncle_wrong_mix", expected: Refused("uncle_header", "mix hash"), make: |stage| {
+	}),
+	Case::refused("in_chain_uncle_father", "uncle_is_ancestor", "", |stage| {
+		naming(stage, stage.headers[0].clone())
+	}),
+	Case::refused(
+		"in_chain_uncle_grand_pa",
+		"uncle_is_ancestor",
+		"",
+		|stage| naming(stage, stage.headers[1].clone()),
+	),
+	Case::refused(
+		"in_chain_uncle_great_grand_pa",
+		"uncle_is_ancestor",
+		"",
+		|stage| naming(stage, stage.headers[2].clone()),
+	),
+	Case::refused("uncle_is_brother", "uncle_not_kin", "", |stage| {
+		naming(stage, uncle(stage, 0, |_| {})?)
+	}),
+	Case::refused("one_uncle_generation_7", "uncle_not_kin", "", |stage| {
+		naming(stage, uncle(stage, UNCLE_ANCESTORS, |_| {})?)
+	}),
+	Case::refused("unknown_uncle_parent_hash", "uncle_not_kin", "", |stage| {
+		bad_uncle(stage, |uncle| uncle.parent_hash = Hash::repeat_byte(0x77))
+	}),
+	Case::refused(
+		"uncle_diff_too_high",
+		"uncle_header",
+		"the difficulty is",
+		|stage| bad_uncle(stage, |uncle| uncle.pre.difficulty += U256::one()),
+	),
+	Case::refused(
+		"uncle_diff_too_low",
+		"uncle_header",
+		"the difficulty is",
+		|stage| bad_uncle(stage, |uncle| uncle.pre.difficulty -= U256::one()),
+	),
+	Case::refused(
+		"gas_limit_lt_gas_usage_uncle",
+		"uncle_header",
+		"the gas used is",
+		|stage| bad_uncle(stage, |uncle| uncle.gas_used = uncle.pre.gas_limit + 1),
+	),
+	Case::refused(
+		"uncle_gas_limit_too_high_exact_bound",
+		"uncle_header",
+		"the parent's allows only",
+		|stage| {
+			bad_uncle(stage, |uncle| {
+				uncle.pre.gas_limit = gas_limit_bounds(uncle.pre.gas_limit).end() + 1
+			})
+		},
+	),
+	Case::refused(
+		"uncle_gas_limit_too_low_exact_bound",
+		"uncle_header",
+		"the parent's allows only",
+		|stage| {
+			bad_uncle(stage, |uncle| {
+				uncle.pre.gas_limit = gas_limit_bounds(uncle.pre.gas_limit).start() - 1
+			})
+		},
+	),
+	Case::refused(
+		"incorrect_uncle_number_0",
+		"uncle_header",
+		"the number is 0",
+		|stage| bad_uncle(stage, |uncle| uncle.number = 0),
+	),
+	Case::refused(
+		"incorrect_uncle_number_1",
+		"uncle_header",
+		"the number is 1,",
+		|stage| bad_uncle(stage, |uncle| uncle.number = 1),
+	),
+	Case::refused(
+		"incorrect_uncle_number_500",
+		"uncle_header",
+		"the number is 500",
+		|stage| bad_uncle(stage, |uncle| uncle.number = 500),
+	),
+	Case::refused(
+		"incorrect_uncle_timestamp",
+		"uncle_header",
+		"must be above the parent's",
+		|stage| bad_uncle(stage, |uncle| uncle.pre.timestamp -= 1),
+	),
+	Case::refused(
+		"past_uncle_timestamp",
+		"uncle_header",
+		"must be above the parent's",
+		|stage| bad_uncle(stage, |uncle| uncle.pre.timestamp = 1),
+	),
+	Case::refused("uncle_extra_data_33", "uncle_header", "33 bytes", |stage| {
+		bad_uncle(stage, |uncle| uncle.pre.extra_data = vec![0x42; 33])
+	}),
+	Case::refused("uncle_wrong_mix", "uncle_header", "mix hash", |stage| {
 		let draft = stage.child_of(NEAREST);
 		let seal = seal_with_false_mix(&draft.unsealed(), draft.pre.difficulty)?;
-		names(stage, with_seal(draft.unsealed(), seal))
-	} },
-	Case { name: "uncle_no_seal", expected: Refused("uncle_header", "has no pow_ seal"), make: |stage| names(stage, stage.child_of(NEAREST).unsealed()) },
-	Case { name: "wrong_state_root_sealed", expected: NotExecuted("Storage root must match"), make: |stage| stage.offer_with(|_| {}) },
-	Case { name: "wrong_gas_used", expected: NotExecuted("Digest item must match"), make: |stage| stage.offer_with(|block| block.gas_used = 1) },
-	Case { name: "timestamp_unlike_inherent", expected: NotExecuted("the timestamp inherent says"), make: |stage| stage.offer_with(|block| {
-		let other = block.pre.timestamp + 1;
-		change_body(block, |body| body[0] = timestamp_inherent(other));
-	}) },
-	Case { name: "no_timestamp", expected: NotExecuted("Timestamp must be updated once in the block"), make: |stage| stage.offer_with(|block| change_body(block, Vec::clear)) },
+		naming(stage, with_seal(draft.unsealed(), seal))
+	}),
+	Case::refused(
+		"uncle_no_seal",
+		"uncle_header",
+		"has no pow_ seal",
+		|stage| naming(stage, stage.child_of(NEAREST).unsealed()),
+	),
+	Case::not_executed(
+		"wrong_state_root_sealed",
+		"Storage root must match",
+		|stage| stage.offer_with(|_| {}),
+	),
+	Case::not_executed("wrong_gas_used", "Digest item must match", |stage| {
+		stage.offer_with(|block| block.gas_used = 1)
+	}),
+	Case::not_executed(
+		"timestamp_unlike_inherent",
+		"the timestamp inherent says",
+		|stage| {
+			stage.offer_with(|block| {
+				let other = block.pre.timestamp + 1;
+				change_body(block, |body| body[0] = timestamp_inherent(other));
+			})
+		},
+	),
+	Case::not_executed(
+		"no_timestamp",
+		"Timestamp must be updated once in the block",
+		|stage| stage.offer_with(|block| change_body(block, Vec::clear)),
+	),
 ];
 
-/// A sealed child of the ancestor of this generation (0 is the best block), changed before it is
-/// sealed.
+/// Seals a child of the ancestor of this generation (0 is the best block), changed before it is sealed.
 fn uncle(
 	stage: &Stage<'_>,
 	generation: usize,
@@ -77,11 +189,17 @@ fn uncle(
 	stage.seal(&draft)
 }
 
-/// A child of the best block that names this uncle alone.
-fn names(stage: &Stage<'_>, uncle: Header) -> Made {
+/// Offers a child of the best block that names only this uncle.
+fn naming(stage: &Stage<'_>, uncle: Header) -> Offered {
 	stage.offer(stage.child().with_uncles(&[uncle]))
 }
 
+/// Offers a child of the best block that names an uncle of the nearest generation, changed before it is sealed.
+fn bad_uncle(stage: &Stage<'_>, change: impl FnOnce(&mut Draft)) -> Offered {
+	naming(stage, uncle(stage, NEAREST, change)?)
+}
+
+/// Changes the body and updates its root in the header.
 fn change_body(block: &mut Draft, change: impl FnOnce(&mut Vec<OpaqueExtrinsic>)) {
 	change(&mut block.body);
 	block.extrinsics_root = extrinsics_root(&block.body);

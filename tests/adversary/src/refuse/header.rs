@@ -1,10 +1,13 @@
-//! Rules of the header, which is refused when it is announced: no body is ever asked for.
+// SPDX-License-Identifier: Apache-2.0
 
-use super::{Case, Expected, Offer, Stage};
-use crate::{
-	error::AttackError,
-	forge::{seal_with_false_mix, with_seal, Draft},
+//! Rules of the header: the node refuses the block when it is announced, and never requests the body.
+
+use super::{
+	case::{Case, Offered},
+	offer::Offer,
+	stage::Stage,
 };
+use crate::forge::{seal_with_false_mix, with_seal, Draft};
 use codec::Encode;
 use isthmus_primitives::{
 	digest::{GasUsed, PowHeader, Seal, MAX_HEADER_BYTES, POW_ENGINE_ID},
@@ -12,51 +15,210 @@ use isthmus_primitives::{
 	Hash, Header,
 };
 use isthmus_rules::{gas_limit_bounds, validate_seal_quick, MAX_GAS_LIMIT};
-use polkadot_sdk::{sp_core::U256, sp_runtime::DigestItem};
-use Expected::{LeftAside, Refused};
+use polkadot_sdk::{
+	sp_core::U256,
+	sp_runtime::{DigestItem, OpaqueExtrinsic},
+};
 
-type Made = Result<Option<Offer>, AttackError>;
-
-/// One case a rule, and one a bound where a rule has two.
-#[rustfmt::skip]
+/// One case for each rule, and one for each bound of a rule that has two.
 pub(super) const CASES: &[Case] = &[
-	Case { name: "difficulty_is_zero", expected: Refused("difficulty_too_low", "the difficulty is 0"), make: |stage| stage.offer_with(|block| block.pre.difficulty = U256::zero()) },
-	Case { name: "difficulty_under_minimum", expected: Refused("difficulty_too_low", ""), make: |stage| stage.offer_with(|block| block.pre.difficulty = stage.params.minimum_difficulty - 1) },
-	Case { name: "wrong_difficulty", expected: Refused("difficulty", ""), make: |stage| stage.offer_with(|block| block.pre.difficulty += U256::one()) },
-	Case { name: "wrong_difficulty_low", expected: Refused("difficulty", ""), make: too_easy },
-	Case { name: "extra_data_33", expected: Refused("extra_data_too_long", "33 bytes"), make: |stage| stage.offer_with(|block| block.pre.extra_data = vec![0x42; 33]) },
-	Case { name: "extra_data_1024", expected: Refused("extra_data_too_long", "1024 bytes"), make: |stage| stage.offer_with(|block| block.pre.extra_data = vec![0x42; 1024]) },
-	Case { name: "gas_limit_higher_than_2p63m1", expected: Refused("gas_limit_too_high", ""), make: |stage| stage.offer_with(|block| block.pre.gas_limit = MAX_GAS_LIMIT + 1) },
-	Case { name: "gas_limit_is_zero", expected: Refused("gas_limit_too_low", ""), make: |stage| stage.offer_with(|block| block.pre.gas_limit = 0) },
-	Case { name: "gas_limit_under_minimum", expected: Refused("gas_limit_too_low", ""), make: |stage| stage.offer_with(|block| block.pre.gas_limit = MIN_GAS_LIMIT - 1) },
-	Case { name: "wrong_gas_limit_high", expected: Refused("gas_limit_out_of_bounds", ""), make: |stage| stage.offer_with(|block| block.pre.gas_limit = gas_limit_bounds(stage.parents[0].gas_limit).end() + 1) },
-	Case { name: "wrong_gas_limit_low", expected: Refused("gas_limit_out_of_bounds", ""), make: |stage| stage.offer_with(|block| block.pre.gas_limit = gas_limit_bounds(stage.parents[0].gas_limit).start() - 1) },
-	Case { name: "gas_used_above_limit", expected: Refused("gas_used_above_limit", ""), make: |stage| stage.offer_with(|block| block.gas_used = block.pre.gas_limit + 1) },
-	Case { name: "time_diff_0", expected: Refused("timestamp_not_after_parent", ""), make: |stage| stage.offer_with(|block| block.pre.timestamp = stage.parents[0].timestamp) },
-	Case { name: "bad_timestamp", expected: Refused("timestamp_not_after_parent", ""), make: |stage| stage.offer_with(|block| block.pre.timestamp = stage.parents[0].timestamp - 1) },
-	Case { name: "wrong_timestamp", expected: LeftAside("is accepted only up to"), make: |stage| stage.offer(Draft::child(&stage.params, &stage.parents[0], stage.now + 3600)) },
-	Case { name: "wrong_number", expected: Refused("number", ""), make: |stage| stage.offer_with(|block| block.number += 1) },
-	Case { name: "log1_wrong_block_number", expected: Refused("number", ""), make: |stage| stage.offer_with(|block| block.number = 1) },
-	Case { name: "broken_seal", expected: Refused("seal_above_boundary", ""), make: |stage| reseal(stage, |seal, nudge| seal.nonce = seal.nonce.wrapping_add(nudge)) },
-	Case { name: "wrong_mix", expected: Refused("mix_hash", ""), make: false_mix },
-	Case { name: "flipped_mix", expected: Refused("seal_above_boundary", ""), make: |stage| reseal(stage, |seal, nudge| seal.mix_hash.0[0] ^= (nudge % 256) as u8) },
-	Case { name: "wrong_state_root", expected: Refused("seal_above_boundary", ""), make: |stage| change_sealed(stage, |header, nudge| header.state_root = Hash::from_low_u64_be(nudge)) },
-	Case { name: "wrong_coinbase", expected: Refused("seal_above_boundary", ""), make: another_beneficiary },
-	Case { name: "no_seal", expected: Refused("digest", "has no pow_ seal"), make: |stage| change_digest(stage, |items| { items.pop(); }) },
-	Case { name: "two_seals", expected: Refused("digest", "more than one pow_ seal"), make: |stage| change_digest(stage, |items| items.extend(items.last().cloned())) },
-	Case { name: "seal_not_last", expected: Refused("digest", "not the digest's last item"), make: |stage| change_digest(stage, |items| items.rotate_right(1)) },
-	Case { name: "undecodable_seal", expected: Refused("digest", "seal does not decode"), make: |stage| change_digest(stage, |items| { items.pop(); items.push(DigestItem::Seal(POW_ENGINE_ID, vec![1; 7])) }) },
-	Case { name: "no_pre_digest", expected: Refused("digest", "has no pow_ pre-runtime item"), make: |stage| change_digest(stage, |items| { items.remove(0); }) },
-	Case { name: "two_pre_digests", expected: Refused("digest", "more than one pow_ pre-runtime item"), make: |stage| change_digest(stage, |items| items.insert(0, items[0].clone())) },
-	Case { name: "undecodable_pre_digest", expected: Refused("digest", "pre-runtime item does not decode"), make: |stage| change_digest(stage, |items| items[0] = DigestItem::PreRuntime(POW_ENGINE_ID, vec![1; 7])) },
-	Case { name: "no_gas_used", expected: Refused("digest", "has no pow_ gas-used item"), make: |stage| change_digest(stage, |items| { items.remove(1); }) },
-	Case { name: "two_gas_used", expected: Refused("digest", "more than one pow_ gas-used item"), make: |stage| change_digest(stage, |items| items.insert(1, DigestItem::Consensus(POW_ENGINE_ID, GasUsed(1).encode()))) },
-	Case { name: "foreign_item", expected: Refused("digest", "foreign engine"), make: |stage| change_digest(stage, |items| items.insert(0, DigestItem::PreRuntime(*b"aura", vec![]))) },
-	Case { name: "header_too_long", expected: Refused("digest", "the header has"), make: |stage| change_digest(stage, |items| items.insert(0, DigestItem::Other(vec![0; MAX_HEADER_BYTES]))) },
+	Case::refused(
+		"difficulty_is_zero",
+		"difficulty_too_low",
+		"the difficulty is 0",
+		|stage| stage.offer_with(|block| block.pre.difficulty = U256::zero()),
+	),
+	Case::refused(
+		"difficulty_under_minimum",
+		"difficulty_too_low",
+		"",
+		|stage| {
+			stage.offer_with(|block| block.pre.difficulty = stage.params.minimum_difficulty - 1)
+		},
+	),
+	Case::refused("wrong_difficulty", "difficulty", "", |stage| {
+		stage.offer_with(|block| block.pre.difficulty += U256::one())
+	}),
+	Case::refused("wrong_difficulty_low", "difficulty", "", too_easy),
+	Case::refused(
+		"extra_data_33",
+		"extra_data_too_long",
+		"33 bytes",
+		|stage| stage.offer_with(|block| block.pre.extra_data = vec![0x42; 33]),
+	),
+	Case::refused(
+		"extra_data_1024",
+		"extra_data_too_long",
+		"1024 bytes",
+		|stage| stage.offer_with(|block| block.pre.extra_data = vec![0x42; 1024]),
+	),
+	Case::refused(
+		"gas_limit_higher_than_2p63m1",
+		"gas_limit_too_high",
+		"",
+		|stage| stage.offer_with(|block| block.pre.gas_limit = MAX_GAS_LIMIT + 1),
+	),
+	Case::refused("gas_limit_is_zero", "gas_limit_too_low", "", |stage| {
+		stage.offer_with(|block| block.pre.gas_limit = 0)
+	}),
+	Case::refused(
+		"gas_limit_under_minimum",
+		"gas_limit_too_low",
+		"",
+		|stage| stage.offer_with(|block| block.pre.gas_limit = MIN_GAS_LIMIT - 1),
+	),
+	Case::refused(
+		"wrong_gas_limit_high",
+		"gas_limit_out_of_bounds",
+		"",
+		|stage| {
+			stage.offer_with(|block| {
+				block.pre.gas_limit = gas_limit_bounds(stage.parents[0].gas_limit).end() + 1
+			})
+		},
+	),
+	Case::refused(
+		"wrong_gas_limit_low",
+		"gas_limit_out_of_bounds",
+		"",
+		|stage| {
+			stage.offer_with(|block| {
+				block.pre.gas_limit = gas_limit_bounds(stage.parents[0].gas_limit).start() - 1
+			})
+		},
+	),
+	Case::refused(
+		"gas_used_above_limit",
+		"gas_used_above_limit",
+		"",
+		|stage| stage.offer_with(|block| block.gas_used = block.pre.gas_limit + 1),
+	),
+	Case::refused("time_diff_0", "timestamp_not_after_parent", "", |stage| {
+		stage.offer_with(|block| block.pre.timestamp = stage.parents[0].timestamp)
+	}),
+	Case::refused("bad_timestamp", "timestamp_not_after_parent", "", |stage| {
+		stage.offer_with(|block| block.pre.timestamp = stage.parents[0].timestamp - 1)
+	}),
+	Case::ignored("wrong_timestamp", "is accepted only up to", |stage| {
+		stage.offer(Draft::child(
+			&stage.params,
+			&stage.parents[0],
+			stage.now + 3600,
+		))
+	}),
+	Case::refused("wrong_number", "number", "", |stage| {
+		stage.offer_with(|block| block.number += 1)
+	}),
+	Case::refused("log1_wrong_block_number", "number", "", |stage| {
+		stage.offer_with(|block| block.number = 1)
+	}),
+	Case::refused("broken_seal", "seal_above_boundary", "", |stage| {
+		reseal(stage, |seal, nudge| {
+			seal.nonce = seal.nonce.wrapping_add(nudge)
+		})
+	}),
+	Case::refused("wrong_mix", "mix_hash", "", false_mix),
+	Case::refused("flipped_mix", "seal_above_boundary", "", |stage| {
+		reseal(stage, |seal, nudge| {
+			seal.mix_hash.0[0] ^= (nudge % 256) as u8
+		})
+	}),
+	Case::refused("wrong_state_root", "seal_above_boundary", "", |stage| {
+		change_sealed(stage, |header, nudge| {
+			header.state_root = Hash::from_low_u64_be(nudge)
+		})
+	}),
+	Case::refused(
+		"wrong_coinbase",
+		"seal_above_boundary",
+		"",
+		another_beneficiary,
+	),
+	Case::refused("no_seal", "digest", "has no pow_ seal", |stage| {
+		change_digest(stage, |items| {
+			items.pop();
+		})
+	}),
+	Case::refused("two_seals", "digest", "more than one pow_ seal", |stage| {
+		change_digest(stage, |items| items.extend(items.last().cloned()))
+	}),
+	Case::refused(
+		"seal_not_last",
+		"digest",
+		"not the digest's last item",
+		|stage| change_digest(stage, |items| items.rotate_right(1)),
+	),
+	Case::refused(
+		"undecodable_seal",
+		"digest",
+		"seal does not decode",
+		|stage| {
+			change_digest(stage, |items| {
+				items.pop();
+				items.push(DigestItem::Seal(POW_ENGINE_ID, vec![1; 7]))
+			})
+		},
+	),
+	Case::refused(
+		"no_pre_digest",
+		"digest",
+		"has no pow_ pre-runtime item",
+		|stage| {
+			change_digest(stage, |items| {
+				items.remove(0);
+			})
+		},
+	),
+	Case::refused(
+		"two_pre_digests",
+		"digest",
+		"more than one pow_ pre-runtime item",
+		|stage| change_digest(stage, |items| items.insert(0, items[0].clone())),
+	),
+	Case::refused(
+		"undecodable_pre_digest",
+		"digest",
+		"pre-runtime item does not decode",
+		|stage| {
+			change_digest(stage, |items| {
+				items[0] = DigestItem::PreRuntime(POW_ENGINE_ID, vec![1; 7])
+			})
+		},
+	),
+	Case::refused(
+		"no_gas_used",
+		"digest",
+		"has no pow_ gas-used item",
+		|stage| {
+			change_digest(stage, |items| {
+				items.remove(1);
+			})
+		},
+	),
+	Case::refused(
+		"two_gas_used",
+		"digest",
+		"more than one pow_ gas-used item",
+		|stage| {
+			change_digest(stage, |items| {
+				items.insert(1, DigestItem::Consensus(POW_ENGINE_ID, GasUsed(1).encode()))
+			})
+		},
+	),
+	Case::refused("foreign_item", "digest", "foreign engine", |stage| {
+		change_digest(stage, |items| {
+			items.insert(0, DigestItem::PreRuntime(*b"aura", vec![]))
+		})
+	}),
+	Case::refused("header_too_long", "digest", "the header has", |stage| {
+		change_digest(stage, |items| {
+			items.insert(0, DigestItem::Other(vec![0; MAX_HEADER_BYTES]))
+		})
+	}),
 ];
 
-/// Claims less than D(H), yet no less than D_0. There is no such number where D(H) is D_0.
-fn too_easy(stage: &Stage<'_>) -> Made {
+/// Claims a difficulty below D(H) but not below D_0. There is none if D(H) is D_0.
+fn too_easy(stage: &Stage<'_>) -> Offered {
 	let draft = stage.child();
 	if draft.pre.difficulty <= stage.params.minimum_difficulty {
 		return Ok(None);
@@ -64,8 +226,8 @@ fn too_easy(stage: &Stage<'_>) -> Made {
 	stage.offer_with(|block| block.pre.difficulty -= U256::one())
 }
 
-/// A mix hash that was never mixed, with a result within the boundary.
-fn false_mix(stage: &Stage<'_>) -> Made {
+/// Offers a block with a made-up mix hash whose result is within the boundary.
+fn false_mix(stage: &Stage<'_>) -> Offered {
 	let draft = stage.child();
 	let seal = seal_with_false_mix(&draft.unsealed(), draft.pre.difficulty)?;
 	Ok(Some(Offer::Block {
@@ -74,49 +236,46 @@ fn false_mix(stage: &Stage<'_>) -> Made {
 	}))
 }
 
-/// Changes a true seal by the least nudge whose result is not within the boundary.
-fn reseal(stage: &Stage<'_>, change: fn(&mut Seal, u64)) -> Made {
+/// Changes a valid seal by the least nudge that puts its result above the boundary.
+fn reseal(stage: &Stage<'_>, change: fn(&mut Seal, u64)) -> Offered {
 	let draft = stage.child();
 	let seal = stage
 		.miner
 		.search(&draft.unsealed(), draft.pre.difficulty)?;
-	unsealing(draft.body.clone(), |nudge| {
+	first_broken(draft.body.clone(), |nudge| {
 		let mut seal = seal;
 		change(&mut seal, nudge);
 		with_seal(draft.unsealed(), seal)
 	})
 }
 
-/// Changes a sealed header so that its seal is another header's.
-fn change_sealed(stage: &Stage<'_>, change: fn(&mut Header, u64)) -> Made {
+/// Changes a header after it was sealed, so that the seal no longer belongs to it.
+fn change_sealed(stage: &Stage<'_>, change: fn(&mut Header, u64)) -> Offered {
 	let draft = stage.child();
 	let sealed = stage.seal(&draft)?;
-	unsealing(draft.body, |nudge| {
+	first_broken(draft.body, |nudge| {
 		let mut header = sealed.clone();
 		change(&mut header, nudge);
 		header
 	})
 }
 
-/// The same block, its reward claimed by someone else.
-fn another_beneficiary(stage: &Stage<'_>) -> Made {
+/// Offers an honest block whose reward another account claims.
+fn another_beneficiary(stage: &Stage<'_>) -> Offered {
 	let draft = stage.child();
 	let seal = stage
 		.miner
 		.search(&draft.unsealed(), draft.pre.difficulty)?;
-	unsealing(draft.body.clone(), |nudge| {
+	first_broken(draft.body.clone(), |nudge| {
 		let mut stolen = draft.clone();
 		stolen.pre.beneficiary = [nudge as u8; 32].into();
 		with_seal(stolen.unsealed(), seal)
 	})
 }
 
-/// The first of the headers made with 1, 2, … whose seal's result is above the boundary: about one in
-/// H_d is not.
-fn unsealing(
-	body: Vec<polkadot_sdk::sp_runtime::OpaqueExtrinsic>,
-	make: impl Fn(u64) -> Header,
-) -> Made {
+/// Returns the first of the headers made with 1, 2, … whose seal's result is above the boundary. About one in H_d is
+/// still within it.
+fn first_broken(body: Vec<OpaqueExtrinsic>, make: impl Fn(u64) -> Header) -> Offered {
 	let broken = |header: &Header| {
 		PowHeader::read(header).is_ok_and(|read| validate_seal_quick(&read).is_err())
 	};
@@ -124,8 +283,8 @@ fn unsealing(
 	Ok(header.map(|header| Offer::Block { header, body }))
 }
 
-/// Changes a sealed header's digest items.
-fn change_digest(stage: &Stage<'_>, change: fn(&mut Vec<DigestItem>)) -> Made {
+/// Changes the digest items of a sealed header.
+fn change_digest(stage: &Stage<'_>, change: fn(&mut Vec<DigestItem>)) -> Offered {
 	let draft = stage.child();
 	let mut header = stage.seal(&draft)?;
 	change(&mut header.digest.logs);

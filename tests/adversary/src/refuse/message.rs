@@ -1,21 +1,30 @@
-//! Messages that are no announcements, or more than that.
+// SPDX-License-Identifier: Apache-2.0
 
-use super::{Case, Expected, Offer};
+//! Messages that are not announcements, or have more in them than one.
+
+use super::{case::Case, offer::Offer};
 use crate::wire::announcement;
-use Expected::{Closed, LeftAside};
 
-/// The most bytes of an announcement that a node's network layer takes.
+/// The most bytes of an announcement that a node's network layer accepts.
 const MAX_ANNOUNCEMENT: usize = 1024 * 1024;
 
-#[rustfmt::skip]
+/// The cases.
 pub(super) const CASES: &[Case] = &[
-	Case { name: "foreign_data", expected: Closed, make: |stage| {
+	Case::closed("foreign_data", |stage| {
 		let header = stage.seal(&stage.child())?;
 		Ok(Some(Offer::Bytes(announcement(&header, true, b"anything"))))
-	} },
-	Case { name: "undecodable_announcement", expected: LeftAside("failed to decode block announce"), make: |_| Ok(Some(Offer::Bytes(vec![0xff; 200]))) },
-	Case { name: "oversized_announcement", expected: Closed, make: |stage| {
+	}),
+	Case::ignored(
+		"undecodable_announcement",
+		"failed to decode block announce",
+		|_| Ok(Some(Offer::Bytes(vec![0xff; 200]))),
+	),
+	Case::closed("oversized_announcement", |stage| {
 		let header = stage.seal(&stage.child())?;
-		Ok(Some(Offer::Bytes(announcement(&header, true, &vec![0; MAX_ANNOUNCEMENT]))))
-	} },
+		Ok(Some(Offer::Bytes(announcement(
+			&header,
+			true,
+			&vec![0; MAX_ANNOUNCEMENT],
+		))))
+	}),
 ];

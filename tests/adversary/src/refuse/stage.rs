@@ -1,58 +1,28 @@
-//! What the cases stand on: the node's own chain, and hash power.
+// SPDX-License-Identifier: Apache-2.0
 
+//! What the cases build on: the node's own chain, and hash power.
+
+use super::offer::Offer;
 use crate::{
 	error::AttackError,
 	forge::{Draft, Miner},
 	victim::Victim,
-	wire::announcement,
 };
 use isthmus_primitives::{params::ChainParameters, Header};
 use isthmus_rules::{Parent, UNCLE_ANCESTORS};
-use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
 
-/// How many blocks the cases look back: the ancestors that an uncle may be a child of, and one more.
+/// How many blocks the cases look back: the ancestors whose children may be uncles, and one more.
 const DEPTH: usize = UNCLE_ANCESTORS + 1;
 
-/// What a peer offers to a node.
-pub enum Offer {
-	/// A block: its header is announced, and its body served.
-	Block {
-		/// The header.
-		header: Header,
-		/// The body.
-		body: Vec<OpaqueExtrinsic>,
-	},
-	/// Bytes, sent where an announcement should be.
-	Bytes(Vec<u8>),
-}
-
-impl Offer {
-	/// What is announced.
-	pub fn announcement(&self) -> Vec<u8> {
-		match self {
-			Self::Block { header, .. } => announcement(header, true, &[]),
-			Self::Bytes(bytes) => bytes.clone(),
-		}
-	}
-
-	/// How the node's log names it.
-	pub fn named(&self) -> String {
-		match self {
-			Self::Block { header, .. } => format!("block #{} ({})", header.number, header.hash()),
-			Self::Bytes(_) => String::new(),
-		}
-	}
-}
-
-/// The last blocks of the node's chain, and what it takes to mine on them.
+/// The last blocks of the node's chain, and the means to mine on them.
 pub struct Stage<'a> {
 	/// The chain's parameters.
 	pub params: ChainParameters,
-	/// The best block first.
+	/// The headers, the best block's first.
 	pub headers: Vec<Header>,
-	/// The same, as the rules see them.
+	/// The same blocks, as the rules see them.
 	pub parents: Vec<Parent>,
-	/// The clock, in seconds since the Unix epoch.
+	/// The time, in seconds since the Unix epoch.
 	pub now: u64,
 	/// Hash power.
 	pub miner: &'a Miner,
@@ -63,7 +33,7 @@ impl<'a> Stage<'a> {
 	///
 	/// # Errors
 	///
-	/// [`AttackError::ShortChain`], or RPC's.
+	/// Returns [`AttackError::ShortChain`] if the chain is too short, or the error of the RPC.
 	pub async fn read(victim: &Victim, miner: &'a Miner) -> Result<Self, AttackError> {
 		let best = victim.best().await?;
 		let needed = u32::try_from(DEPTH).unwrap_or(u32::MAX);
@@ -91,37 +61,37 @@ impl<'a> Stage<'a> {
 		})
 	}
 
-	/// The node's best block.
+	/// Returns the header of the node's best block.
 	pub fn best(&self) -> &Header {
-		// `read` gives no stage without blocks.
+		// `read` never returns a stage without blocks.
 		&self.headers[0]
 	}
 
-	/// A child of the best block that keeps every rule but execution's.
+	/// Drafts a child of the best block that obeys every rule except those of execution.
 	pub fn child(&self) -> Draft {
 		self.child_of(0)
 	}
 
-	/// A child of the block so many generations above the best one.
+	/// Drafts a child of the best block's ancestor of this generation (0 is the best block itself).
 	pub fn child_of(&self, generation: usize) -> Draft {
 		let parent = &self.parents[generation];
 		Draft::child(&self.params, parent, parent.timestamp.saturating_add(1))
 	}
 
-	/// Seals the draft by a true proof of work.
+	/// Seals a draft with a valid proof of work.
 	///
 	/// # Errors
 	///
-	/// Ethash's.
+	/// Returns the error of [`Miner::seal`].
 	pub fn seal(&self, draft: &Draft) -> Result<Header, AttackError> {
 		Ok(self.miner.seal(draft)?)
 	}
 
-	/// The draft, sealed, as it is.
+	/// Seals a draft and offers it.
 	///
 	/// # Errors
 	///
-	/// Ethash's.
+	/// Returns the error of [`Miner::seal`].
 	pub fn offer(&self, draft: Draft) -> Result<Option<Offer>, AttackError> {
 		Ok(Some(Offer::Block {
 			header: self.seal(&draft)?,
@@ -129,11 +99,11 @@ impl<'a> Stage<'a> {
 		}))
 	}
 
-	/// A child of the best block, changed, then sealed.
+	/// Drafts a child of the best block, changes it, then seals and offers it.
 	///
 	/// # Errors
 	///
-	/// Ethash's.
+	/// Returns the error of [`Miner::seal`].
 	pub fn offer_with(
 		&self,
 		change: impl FnOnce(&mut Draft),

@@ -1,14 +1,19 @@
-//! Blocks from the future that sync itself fetches: a peer claims them as its best chain when it
-//! connects, and announces nothing. They come to the import queue without having passed the door of
-//! announcements, and blocks there are checked one after the other: whatever the node does with them,
-//! an honest block that comes after them must not wait for their time.
+// SPDX-License-Identifier: Apache-2.0
 
-use super::{Outcome, Stage, PATIENCE};
+//! Blocks from the future that the node's sync fetches: a peer claims them as its best chain when it
+//! connects, and announces nothing. They reach the import queue without having been checked as
+//! announcements. The queue checks one block after another; whatever the node does with these, an honest
+//! block behind them must not wait for their time to come.
+
+use super::{
+	case::{Outcome, TIMEOUT},
+	stage::Stage,
+};
 use crate::{
 	error::AttackError,
 	forge::{with_seal, Draft},
 	maker::{Maker, Plan},
-	network::take_over,
+	network::import_chain,
 	victim::{Log, Victim},
 	wire::{announcement, Peer, PeerOptions, Served, HEADER_AND_BODY, HEADER_ONLY},
 };
@@ -20,51 +25,51 @@ use isthmus_rules::{validate_seal_quick, Parent};
 use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
 use std::time::{Duration, Instant};
 
-/// How long an honest block may take that is announced meanwhile.
+/// How long an honest block that is announced meanwhile may take.
 const HONEST_TIME: Duration = Duration::from_secs(10);
-/// The blocks that the peer claims to be ahead: more than the node mines meanwhile, and no more than a
-/// node may be behind without calling it a sync.
+/// The number of blocks that the peer claims to be ahead: more than the node mines meanwhile, but not so far ahead that
+/// the node considers itself in a major sync.
 const AHEAD: usize = 4;
 
 /// A chain of blocks from the future.
-pub struct Case {
-	/// In snake case.
+pub struct SyncCase {
+	/// The name, in snake case.
 	pub name: &'static str,
-	/// How far in the future its first block is, in seconds.
+	/// How far in the future the first block is, in seconds.
 	early: u64,
-	/// Whether its blocks have a true proof of work.
+	/// Whether the blocks have a valid proof of work.
 	sealed: bool,
 }
 
-/// All cases. With 15 s a node's clock may differ.
-pub const CASES: &[Case] = &[
-	Case {
+/// All cases. A node's clock may differ by 15 s.
+pub const CASES: &[SyncCase] = &[
+	SyncCase {
 		name: "synced_unsealed_from_the_future",
 		early: 70,
 		sealed: false,
 	},
-	Case {
+	SyncCase {
 		name: "synced_sealed_from_the_future",
 		early: 70,
 		sealed: true,
 	},
-	Case {
+	SyncCase {
 		name: "synced_sealed_from_the_far_future",
 		early: 3600,
 		sealed: true,
 	},
 ];
 
-/// Carries out one case. The maker makes the honest block; its chain must be the node's.
+/// Carries out one case. The maker makes the honest block, so its chain must be the node's.
 ///
 /// # Errors
 ///
-/// What keeps it from being carried out.
+/// Returns an error if the case could not be carried out.
 pub async fn carry_out(
 	victim: &Victim,
 	log: &std::path::Path,
 	stage: &Stage<'_>,
-	case: &Case,
+	case: &SyncCase,
 	maker: &Maker,
 ) -> Result<Outcome, AttackError> {
 	let mut log = Log::at_end(log)?;
@@ -75,7 +80,7 @@ pub async fn carry_out(
 		served: honest.clone(),
 	})
 	.await?;
-	take_over(maker, &messenger, stage.best().number).await?;
+	import_chain(maker, &messenger, stage.best().number).await?;
 
 	let forged = forged(stage, case)?;
 	let served = Served::default();
@@ -92,19 +97,19 @@ pub async fn carry_out(
 		served: served.clone(),
 	})
 	.await?;
-	let asked = Instant::now();
+	let connected = Instant::now();
 	while !served
 		.requests()
 		.iter()
 		.any(|request| request.fields & HEADER_AND_BODY != HEADER_ONLY)
 	{
-		if asked.elapsed() > PATIENCE {
+		if connected.elapsed() > TIMEOUT {
 			return Err(AttackError::NotFetched(first.number));
 		}
 		tokio::time::sleep(Duration::from_millis(20)).await;
 	}
 
-	// The node has its answer by now, or very soon. The honest block comes behind it.
+	// The node has the forged blocks by now, or very soon. The honest block comes behind them.
 	let (hash, announced) = honest_block(maker, stage.best().hash(), &honest)?;
 	let started = Instant::now();
 	messenger.announce(announced).await?;
@@ -114,20 +119,20 @@ pub async fn carry_out(
 		tokio::time::sleep(Duration::from_millis(20)).await;
 	}
 
-	let named = format!("block #{} ({})", first.number, first.hash());
+	let name = format!("block #{} ({})", first.number, first.hash());
 	let (rule, wanted) = if case.sealed {
-		(None, vec![named, "is from the future".into()])
+		(None, vec![name, "is from the future".into()])
 	} else {
 		let rule = "seal_above_boundary";
-		let refused = format!("{named} is refused: rule {rule} is broken");
+		let refused = format!("{name} is refused: rule {rule} is broken");
 		(Some(rule), vec![refused])
 	};
 	let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-	let logged = log.line_with(&wanted, PATIENCE).await?;
+	let logged = log.line_with(&wanted, TIMEOUT).await?;
 	let disconnected = if case.sealed {
 		peer.is_closed()
 	} else {
-		peer.closed_within(PATIENCE).await
+		peer.closed_within(TIMEOUT).await
 	};
 	Ok(Outcome {
 		case: case.name,
@@ -138,11 +143,10 @@ pub async fn carry_out(
 	})
 }
 
-/// A chain on the node's best block. Without a proof of work, its first block's seal is any that is no
-/// seal.
+/// Forges a chain on the node's best block, with valid seals or with broken ones.
 fn forged(
 	stage: &Stage<'_>,
-	case: &Case,
+	case: &SyncCase,
 ) -> Result<Vec<(Header, Vec<OpaqueExtrinsic>)>, AttackError> {
 	let mut parent = stage.parents[0];
 	let mut chain = Vec::new();
@@ -152,7 +156,7 @@ fn forged(
 		let header = if case.sealed {
 			stage.seal(&draft)?
 		} else {
-			unsealed(&draft)?
+			badly_sealed(&draft)?
 		};
 		let read = PowHeader::read(&header).map_err(|_| AttackError::NotFetched(header.number))?;
 		parent = Parent::of(&read);
@@ -161,8 +165,8 @@ fn forged(
 	Ok(chain)
 }
 
-/// The header with a seal whose result is above the boundary.
-fn unsealed(draft: &Draft) -> Result<Header, AttackError> {
+/// Returns the draft's header with a seal whose result is above the boundary.
+fn badly_sealed(draft: &Draft) -> Result<Header, AttackError> {
 	let broken = |header: &Header| {
 		PowHeader::read(header).is_ok_and(|read| validate_seal_quick(&read).is_err())
 	};
@@ -175,8 +179,8 @@ fn unsealed(draft: &Draft) -> Result<Header, AttackError> {
 		.ok_or(AttackError::NotFetched(draft.number))
 }
 
-/// A block that keeps every rule, served, and its announcement. The maker does not keep it: the node may
-/// have mined another in its place.
+/// Makes an honest block and serves it; returns its hash and its announcement. The maker does not import it: the node
+/// may have mined another block in its place.
 fn honest_block(
 	maker: &Maker,
 	parent: Hash,

@@ -1,28 +1,34 @@
-//! The messages' formats: SCALE for announcements and their handshake, protobuf (`api.v1` of
+// SPDX-License-Identifier: Apache-2.0
+
+//! The message formats: SCALE for announcements and their handshake, protobuf (`api.v1` of
 //! `sc-network-sync`) for block requests.
 
 use codec::{Decode, DecodeAll, Encode};
 use isthmus_primitives::{BlockNumber, Hash, Header};
 use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
 
-/// A full node's role, as a handshake tells it.
+/// A full node's role in a handshake.
 pub const ROLE_FULL: u8 = 1;
+/// The fields of a block request: header and body. These are bits of the most significant byte.
+pub const HEADER_AND_BODY: u32 = 0b11 << 24;
+/// The fields of a block request: the header only.
+pub const HEADER_ONLY: u32 = 0b1 << 24;
 
-/// What the two sides of the announcements' protocol tell each other first.
+/// The handshake of the announcement protocol, which both sides send first.
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, Debug)]
 pub struct Handshake {
-	/// A bit a role; [`ROLE_FULL`].
+	/// The sender's roles, one bit each: see [`ROLE_FULL`].
 	pub roles: u8,
 	/// The number of the best block that the sender claims.
 	pub best_number: BlockNumber,
 	/// The hash of the best block that the sender claims.
 	pub best_hash: Hash,
-	/// The chain.
+	/// The hash of the chain's genesis block.
 	pub genesis_hash: Hash,
 }
 
-/// An announcement's bytes: the header, whether the sender calls it its best block, and what else goes
-/// with it (this chain's nodes send nothing).
+/// Encodes an announcement: the header, whether it is the sender's best block, and additional data (this
+/// chain's nodes send none).
 pub fn announcement(header: &Header, is_best: bool, data: &[u8]) -> Vec<u8> {
 	(header, u8::from(is_best), data.to_vec()).encode()
 }
@@ -30,19 +36,19 @@ pub fn announcement(header: &Header, is_best: bool, data: &[u8]) -> Vec<u8> {
 /// A request for blocks.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct BlockRequest {
-	/// What of each block: see [`super::HEADER_AND_BODY`].
+	/// Which parts of each block: see [`HEADER_AND_BODY`].
 	#[prost(uint32, tag = "1")]
 	pub fields: u32,
 	/// The first block.
 	#[prost(oneof = "FromBlock", tags = "2, 3")]
 	pub from_block: Option<FromBlock>,
-	/// Which way from there.
+	/// The [`Direction`] from there.
 	#[prost(enumeration = "Direction", tag = "5")]
 	pub direction: i32,
-	/// The most blocks to answer with; 0 for as many as the answerer likes.
+	/// The most blocks to return; 0 for no limit.
 	#[prost(uint32, tag = "6")]
 	pub max_blocks: u32,
-	/// Whether justifications of several engines are understood.
+	/// Whether the sender supports justifications of several engines.
 	#[prost(bool, tag = "7")]
 	pub support_multiple_justifications: bool,
 }
@@ -58,7 +64,7 @@ pub enum FromBlock {
 	Number(Vec<u8>),
 }
 
-/// Which way a request goes.
+/// The direction of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord, Hash, prost::Enumeration)]
 #[repr(i32)]
 pub enum Direction {
@@ -79,19 +85,19 @@ pub struct BlockResponse {
 /// One block of an answer.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct BlockData {
-	/// Its hash.
+	/// The block's hash.
 	#[prost(bytes = "vec", tag = "1")]
 	pub hash: Vec<u8>,
-	/// Its SCALE-encoded header, if asked for.
+	/// The SCALE-encoded header, if requested.
 	#[prost(bytes = "vec", tag = "2")]
 	pub header: Vec<u8>,
-	/// Its SCALE-encoded extrinsics, if asked for.
+	/// The SCALE-encoded extrinsics, if requested.
 	#[prost(bytes = "vec", repeated, tag = "3")]
 	pub body: Vec<Vec<u8>>,
 }
 
 impl BlockRequest {
-	/// Asks for `max` blocks from this hash on, towards the genesis block.
+	/// Requests `max` blocks from this hash on, towards the genesis block.
 	pub fn down_from(hash: Hash, fields: u32, max: u32) -> Self {
 		Self {
 			fields,
@@ -102,7 +108,7 @@ impl BlockRequest {
 		}
 	}
 
-	/// Asks for `max` blocks from this number on, away from the genesis block.
+	/// Requests `max` blocks from this number on, away from the genesis block.
 	pub fn up_from(number: BlockNumber, fields: u32, max: u32) -> Self {
 		Self {
 			fields,
@@ -115,7 +121,7 @@ impl BlockRequest {
 }
 
 impl BlockData {
-	/// A block as it is sent, whatever its header and body have to do with each other.
+	/// Encodes a block. The body need not match the header.
 	pub fn new(header: &Header, body: &[OpaqueExtrinsic]) -> Self {
 		Self {
 			hash: header.hash().encode(),
@@ -124,7 +130,7 @@ impl BlockData {
 		}
 	}
 
-	/// The block as it was received: `None` where header or body do not decode.
+	/// Decodes the block. Returns `None` if header or body do not decode.
 	pub fn read(&self) -> Option<(Header, Vec<OpaqueExtrinsic>)> {
 		let header = Header::decode_all(&mut &self.header[..]).ok()?;
 		let body = self
@@ -151,8 +157,8 @@ mod tests {
 
 	#[test]
 	fn a_request_has_the_bytes_of_the_schema() {
-		let request = BlockRequest::up_from(5, HEADER, 2);
-		// Field 1 varint 0x01000000; field 3 four bytes; ascending is the default and left out;
+		let request = BlockRequest::up_from(5, HEADER_ONLY, 2);
+		// Field 1 varint 0x01000000; field 3 four bytes; ascending is the default and omitted;
 		// field 6 varint 2; field 7 true.
 		assert_eq!(
 			request.encode_to_vec(),
@@ -161,16 +167,14 @@ mod tests {
 	}
 
 	#[test]
-	fn a_block_comes_back_as_it_was_sent() {
+	fn a_block_decodes_as_it_was_encoded() {
 		let header = Header::new_from_number(7);
 		let body = vec![OpaqueExtrinsic::from_blob(vec![5, 1, 2, 3])];
 		let data = BlockData::new(&header, &body);
 		assert_eq!(data.read(), Some((header, body)));
 	}
 
-	const HEADER: u32 = super::super::HEADER_ONLY;
-
-	/// A header with nothing in it but its number.
+	/// Makes a header that only has a number.
 	trait FromNumber {
 		fn new_from_number(number: u32) -> Self;
 	}

@@ -1,4 +1,6 @@
-//! One connection to a node, under an identity of its own.
+// SPDX-License-Identifier: Apache-2.0
+
+//! A connection to a node, under its own identity.
 
 use super::{BlockData, BlockRequest, BlockResponse, Direction, FromBlock, Handshake};
 use codec::{Decode, Encode};
@@ -29,24 +31,24 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// The most bytes of a message that this side sends: more than any node takes.
+/// The most bytes of a message that this side sends: more than any node accepts.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// How long a node may take to accept or refuse a connection, and to answer a request.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why the network's side of an attack failed: of the attack itself, not of the node.
+/// Why a connection failed. The cause lies here, not in the node under attack.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
 	/// The address lacks the node's identity.
-	#[error("the address {0} does not end in /p2p/ and a peer's id")]
+	#[error("the address {0} does not end in /p2p/ and a peer id")]
 	NoPeerId(Multiaddr),
 	/// The network stack did not start.
 	#[error("the network stack: {0}")]
 	Network(#[from] litep2p::Error),
-	/// The node did not take the connection.
+	/// The node did not accept the connection.
 	#[error("the node refused the connection: {0}")]
 	Refused(String),
-	/// The node ended the connection.
+	/// The node closed the connection.
 	#[error("the node closed the connection")]
 	Closed,
 	/// A request was not answered.
@@ -55,41 +57,41 @@ pub enum WireError {
 	/// An answer does not decode.
 	#[error("the node's answer does not decode: {0}")]
 	Undecodable(#[from] prost::DecodeError),
-	/// Nothing came in time.
-	#[error("nothing came from the node within {} s", .0.as_secs())]
+	/// Nothing arrived in time.
+	#[error("the node sent nothing within {} s", .0.as_secs())]
 	TimedOut(Duration),
 }
 
-/// How a connection stands.
+/// The state of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Link {
+pub enum LinkState {
 	/// Not open yet.
 	Opening,
 	/// Both sides accepted.
 	Open,
-	/// The node did not accept it, and why.
+	/// The node did not accept it, with the reason.
 	Refused(String),
-	/// It was open, and the node closed it.
+	/// The node closed it.
 	Closed,
 }
 
-/// What a peer answers block requests with. Clones share it.
+/// The blocks with which a peer answers requests. Clones share them.
 #[derive(Clone, Default)]
 pub struct Served(Arc<parking_lot::Mutex<Blocks>>);
 
 #[derive(Default)]
 struct Blocks {
 	by_hash: HashMap<Hash, (Header, Vec<OpaqueExtrinsic>)>,
-	/// The chain that this peer calls its best.
+	/// The chain that this peer claims as its best.
 	by_number: BTreeMap<BlockNumber, Hash>,
-	/// What was asked for, oldest first.
+	/// The requests so far, oldest first.
 	requests: Vec<BlockRequest>,
-	/// Sent as they are, in place of any answer.
+	/// Bytes to send in place of every answer.
 	instead: Option<Vec<u8>>,
 }
 
 impl Served {
-	/// Serves this block by its hash, and by its number too.
+	/// Serves this block by its hash and by its number.
 	pub fn add(&self, header: &Header, body: &[OpaqueExtrinsic]) {
 		let mut blocks = self.0.lock();
 		let hash = header.hash();
@@ -102,12 +104,12 @@ impl Served {
 		self.0.lock().instead = Some(bytes);
 	}
 
-	/// What was asked for so far, oldest first.
+	/// Returns the requests so far, oldest first.
 	pub fn requests(&self) -> Vec<BlockRequest> {
 		self.0.lock().requests.clone()
 	}
 
-	/// The answer's bytes, or `None` to refuse.
+	/// Returns the bytes of the answer, or `None` to refuse the request.
 	fn answer(&self, bytes: &[u8]) -> Option<Vec<u8>> {
 		let request = BlockRequest::decode(bytes).ok()?;
 		let mut blocks = self.0.lock();
@@ -146,23 +148,23 @@ impl Served {
 	}
 }
 
-/// How a peer presents itself.
+/// How a peer connects.
 #[derive(Clone)]
 pub struct PeerOptions {
 	/// The node to connect to: a TCP address that ends in `/p2p/` and the node's id.
 	pub address: Multiaddr,
-	/// What it claims of itself.
+	/// The handshake that it sends.
 	pub handshake: Handshake,
-	/// What it answers block requests with.
+	/// The blocks with which it answers requests.
 	pub served: Served,
 }
 
-/// A connection to a node that took us for a peer. Dropping it closes it.
+/// A connection to a node that accepted us as a peer. Dropping it closes the connection.
 pub struct Peer {
 	id: PeerId,
 	node: PeerId,
 	sink: NotificationSink,
-	link: watch::Receiver<Link>,
+	link: watch::Receiver<LinkState>,
 	requests: mpsc::Sender<Request>,
 }
 
@@ -176,7 +178,7 @@ impl Peer {
 	///
 	/// # Errors
 	///
-	/// [`WireError::Refused`] where the node will not have us, and the network's.
+	/// Returns [`WireError::Refused`] if the node refuses us, or the error of the network.
 	pub async fn connect(options: PeerOptions) -> Result<Self, WireError> {
 		let PeerOptions {
 			address,
@@ -195,13 +197,13 @@ impl Peer {
 		let (requests, request_handle) =
 			RequestConfig::new(ProtocolName::from(format!("/{chain}/sync/2")))
 				.with_max_size(MAX_MESSAGE)
-				.with_timeout(PATIENCE)
+				.with_timeout(TIMEOUT)
 				.build();
 		let mut network = Litep2p::new(
 			ConfigBuilder::new()
 				.with_tcp(TcpConfig {
 					listen_addresses: Vec::new(),
-					// There is no listening port whose number could be used again.
+					// There is no listening port that could be reused.
 					reuse_port: false,
 					nodelay: true,
 					..Default::default()
@@ -214,7 +216,7 @@ impl Peer {
 		network.add_known_address(node, std::iter::once(address));
 		handle.open_substream(node).await?;
 
-		let (link_tx, mut link) = watch::channel(Link::Opening);
+		let (link_tx, mut link) = watch::channel(LinkState::Opening);
 		let (sink_tx, sink) = oneshot::channel();
 		let (request_tx, request_rx) = mpsc::channel(16);
 		tokio::spawn(
@@ -230,13 +232,13 @@ impl Peer {
 			}
 			.run(request_rx),
 		);
-		let settled = link.wait_for(|link| *link != Link::Opening);
-		let settled = tokio::time::timeout(PATIENCE, settled)
+		let settled = link.wait_for(|link| *link != LinkState::Opening);
+		let settled = tokio::time::timeout(TIMEOUT, settled)
 			.await
-			.map_err(|_| WireError::TimedOut(PATIENCE))?
+			.map_err(|_| WireError::TimedOut(TIMEOUT))?
 			.map_err(|_| WireError::Closed)?
 			.clone();
-		if let Link::Refused(reason) = settled {
+		if let LinkState::Refused(reason) = settled {
 			return Err(WireError::Refused(reason));
 		}
 		Ok(Self {
@@ -248,21 +250,21 @@ impl Peer {
 		})
 	}
 
-	/// This peer's identity.
+	/// Returns this peer's id.
 	pub fn id(&self) -> PeerId {
 		self.id
 	}
 
-	/// The node's identity.
+	/// Returns the node's id.
 	pub fn node(&self) -> PeerId {
 		self.node
 	}
 
-	/// Sends these bytes as an announcement, waiting for room.
+	/// Sends these bytes as an announcement; waits until there is room.
 	///
 	/// # Errors
 	///
-	/// [`WireError::Closed`].
+	/// Returns [`WireError::Closed`] if the connection is closed.
 	pub async fn announce(&self, bytes: Vec<u8>) -> Result<(), WireError> {
 		self.sink
 			.send_async_notification(bytes)
@@ -270,34 +272,34 @@ impl Peer {
 			.map_err(|_| WireError::Closed)
 	}
 
-	/// Whether the node has closed the connection by now.
+	/// Returns whether the node has closed the connection.
 	pub fn is_closed(&self) -> bool {
-		*self.link.borrow() != Link::Open
+		*self.link.borrow() != LinkState::Open
 	}
 
-	/// Waits until the node closes the connection. False where it does not within `limit`.
+	/// Waits until the node closes the connection. Returns false if it does not within `limit`.
 	pub async fn closed_within(&self, limit: Duration) -> bool {
 		let mut link = self.link.clone();
-		let closed = async { link.wait_for(|link| *link != Link::Open).await.is_ok() };
-		// A connection whose task is gone is closed, too.
+		let closed = async { link.wait_for(|link| *link != LinkState::Open).await.is_ok() };
+		// A connection whose task has ended is closed too.
 		tokio::time::timeout(limit, closed).await.is_ok()
 	}
 
-	/// Asks the node for blocks.
+	/// Requests blocks from the node.
 	///
 	/// # Errors
 	///
-	/// [`WireError::Request`] where it does not answer.
+	/// Returns [`WireError::Request`] if the node does not answer.
 	pub async fn blocks(&self, request: &BlockRequest) -> Result<Vec<BlockData>, WireError> {
 		let answer = self.request(request.encode_to_vec()).await?;
 		Ok(BlockResponse::decode(&answer[..])?.blocks)
 	}
 
-	/// Sends these bytes as a block request, and gives the answer's.
+	/// Sends these bytes as a block request; returns the bytes of the answer.
 	///
 	/// # Errors
 	///
-	/// As for [`Self::blocks`].
+	/// Returns the error of [`Self::blocks`].
 	pub async fn request(&self, bytes: Vec<u8>) -> Result<Vec<u8>, WireError> {
 		let (answer, answered) = oneshot::channel();
 		self.requests
@@ -311,7 +313,7 @@ impl Peer {
 	}
 }
 
-/// What runs a connection, until the [`Peer`] is dropped.
+/// The task that runs a connection until the [`Peer`] is dropped.
 struct Connection {
 	network: Litep2p,
 	node: PeerId,
@@ -319,7 +321,7 @@ struct Connection {
 	requests: RequestResponseHandle,
 	pending: HashMap<RequestId, oneshot::Sender<Result<Vec<u8>, RequestResponseError>>>,
 	served: Served,
-	link: watch::Sender<Link>,
+	link: watch::Sender<LinkState>,
 	sink: Option<oneshot::Sender<NotificationSink>>,
 }
 
@@ -353,20 +355,20 @@ impl Connection {
 			NotificationEvent::NotificationStreamOpened { peer, .. } => {
 				let sink = self.notifications.notification_sink(peer);
 				if let (Some(waiting), Some(sink)) = (self.sink.take(), sink) {
-					// Nobody waits any more where the connection took too long.
+					// The receiver is gone if the connection took too long.
 					let _ = waiting.send(sink);
 				}
-				self.link.send_replace(Link::Open);
+				self.link.send_replace(LinkState::Open);
 			}
 			NotificationEvent::NotificationStreamClosed { .. } => {
-				self.link.send_replace(Link::Closed);
+				self.link.send_replace(LinkState::Closed);
 			}
 			NotificationEvent::NotificationStreamOpenFailure { error, .. } => {
 				let reason = match error {
 					NotificationError::Rejected => "rejected".into(),
 					other => format!("{other:?}"),
 				};
-				self.link.send_replace(Link::Refused(reason));
+				self.link.send_replace(LinkState::Refused(reason));
 			}
 			NotificationEvent::NotificationReceived { .. } => {}
 		}
@@ -395,7 +397,7 @@ impl Connection {
 
 	fn resolve(&mut self, id: RequestId, answer: Result<Vec<u8>, RequestResponseError>) {
 		if let Some(waiting) = self.pending.remove(&id) {
-			// Who asked may have gone.
+			// The receiver may be gone.
 			let _ = waiting.send(answer);
 		}
 	}
@@ -450,7 +452,7 @@ mod tests {
 	}
 
 	#[test]
-	fn blocks_are_served_both_ways() {
+	fn blocks_are_served_in_both_directions() {
 		let (served, headers) = chain(5);
 		let up = BlockRequest::up_from(2, HEADER_AND_BODY, 3);
 		assert_eq!(numbers(&served, &up), [(2, 1), (3, 1), (4, 1)]);
@@ -468,7 +470,7 @@ mod tests {
 		assert_eq!(
 			served.answer(&[0xff]),
 			None,
-			"what is no request is refused"
+			"bytes that are not a request are refused"
 		);
 	}
 }

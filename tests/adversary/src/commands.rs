@@ -1,4 +1,6 @@
-//! The subcommands, a file each.
+// SPDX-License-Identifier: Apache-2.0
+
+//! The subcommands, one file each.
 
 pub(crate) mod flood;
 pub(crate) mod make_chain;
@@ -11,11 +13,10 @@ use isthmus_adversary::{maker::Maker, network::Network, victim::Victim, AttackEr
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// The nodes that a race is run on.
+/// The nodes under attack by mining.
 #[derive(Args)]
 pub(crate) struct Nodes {
-	/// The chain that the nodes run: `dev`, or the file of a specification. Every block must have the same
-	/// difficulty.
+	/// The chain that the nodes run: `dev` or a chain specification file. Its difficulty must be fixed.
 	#[arg(long)]
 	chain: String,
 
@@ -23,7 +24,7 @@ pub(crate) struct Nodes {
 	#[arg(long)]
 	base_path: PathBuf,
 
-	/// A node's RPC, ws://…; once for each node. They must be connected with each other.
+	/// A node's RPC, ws://…; once for each node. The nodes must be connected with one another.
 	#[arg(long, required = true)]
 	rpc: Vec<String>,
 }
@@ -39,9 +40,9 @@ impl Nodes {
 	}
 }
 
-/// Prints one result as a line of JSON.
+/// Prints a result as a line of JSON.
 pub(crate) fn print(result: &impl Serialize) {
-	// What is printed are our own structures, whose keys are strings: they always serialize.
+	// Our own structures always serialize: their keys are strings.
 	if let Ok(line) = serde_json::to_string(result) {
 		println!("{line}");
 	}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A connection to a node: signs calls, sends them, and follows them into a block. Nothing here is about
+// shared data.
+
+import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
+import { CallRefused, NotIncluded, Retracted } from './errors.mjs';
+
+/** A call that is included in a block, which may still be reverted: see `Connection.finalized`. */
+export class Receipt {
+	/** The block's number. */
+	block;
+	/** The block's hash, in hex. */
+	blockHash;
+	/** The call's events. */
+	events;
+
+	constructor(result) {
+		this.block = result.blockNumber.toNumber();
+		this.blockHash = result.status.value.toHex();
+		this.events = result.events.map(({ event }) => event);
+	}
+
+	/** Returns the data of the call's first event of this pallet and name. */
+	event(section, method) {
+		const event = this.events.find((event) => event.section === section && event.method === method);
+		if (!event) throw new Error(`block ${this.block} has no event ${section}.${method} of this call`);
+		return event.data;
+	}
+}
+
+/** A connection to a node. */
+export class Connection {
+	/** The `@polkadot/api` underneath, for everything that this library does not cover. */
+	api;
+	/** The hash of the chain's first block. */
+	genesis;
+	#provider;
+	#keyring = new Keyring({ type: 'sr25519' });
+	/** The next nonce of each account that has sent something. */
+	#nonces = new Map();
+
+	/**
+	 * Connects to a node.
+	 *
+	 * @param {string} url The node's WebSocket address, for example `ws://127.0.0.1:9944`.
+	 */
+	static async connect(url) {
+		const client = new this();
+		await client.#open(url);
+		return client;
+	}
+
+	async #open(url) {
+		this.#provider = new WsProvider(url);
+		try {
+			this.api = await ApiPromise.create({
+				provider: this.#provider,
+				throwOnConnect: true,
+				noInitWarn: true,
+			});
+		} catch (error) {
+			await this.#provider.disconnect();
+			throw new Error(`no node answers at ${url}`, { cause: error });
+		}
+		this.genesis = this.api.genesisHash.toU8a();
+	}
+
+	async disconnect() {
+		await this.api.disconnect();
+	}
+
+	/** Returns the account of a secret: a derivation such as `//Bob`, a phrase, or a seed in hex. */
+	account(secret) {
+		return this.#keyring.addFromUri(secret);
+	}
+
+	/** Returns the 32 bytes of an address. */
+	accountBytes(address) {
+		return this.#keyring.decodeAddress(address);
+	}
+
+	/** Calls a JSON-RPC method that `@polkadot/api` does not know. */
+	async rpc(method, ...params) {
+		return this.#provider.send(method, params);
+	}
+
+	/**
+	 * Signs a call, sends it, and waits until it is included in a block. `finalized` waits until it stays there.
+	 *
+	 * @param signer An account from `account`.
+	 * @param call One of `api.tx`.
+	 * @param {{era?: number}} options For how many blocks the transaction is valid; 64 by default.
+	 * @returns {Promise<Receipt>}
+	 * @throws {CallRefused} if the chain refuses the call.
+	 * @throws {NotIncluded} if the transaction is not included in a block.
+	 */
+	async submit(signer, call, options = {}) {
+		const nonce = await this.#nextNonce(signer.address);
+		return new Promise((resolve, reject) => {
+			call.signAndSend(signer, { ...options, nonce }, (result) => {
+				const { dispatchError, internalError, status } = result;
+				if (internalError) {
+					reject(internalError);
+				} else if (result.isError) {
+					// The nonces handed out after this one are void too: ask the chain again.
+					this.#nonces.delete(signer.address);
+					reject(new NotIncluded(status.type));
+				} else if (status.isInBlock || status.isFinalized) {
+					// The API skips a state that the next one overtakes: `Finalized` may be the first.
+					if (dispatchError) reject(this.refusal(dispatchError));
+					else resolve(new Receipt(result));
+				}
+				// In any other state, `Retracted` among them, the transaction is pending.
+			}).catch((error) => {
+				this.#nonces.delete(signer.address);
+				reject(error);
+			});
+		});
+	}
+
+	/** Converts a dispatch error to an error with the name and sentence of the chain's metadata. */
+	refusal(dispatchError) {
+		if (dispatchError.isModule) {
+			const { name, docs } = this.api.registry.findMetaError(dispatchError.asModule);
+			return new CallRefused(name, docs.join(' ').trim());
+		}
+		const { type, value } = dispatchError;
+		return new CallRefused(type, value.isEmpty ? type : `${type}: ${value}`);
+	}
+
+	/**
+	 * Resolves when the block that includes a call is finalized.
+	 *
+	 * @param {Receipt} receipt
+	 * @throws {Retracted} if another block was finalized in its place.
+	 */
+	async finalized({ block, blockHash }) {
+		const { chain } = this.api.rpc;
+		await new Promise((resolve, reject) => {
+			const stop = chain.subscribeFinalizedHeads((header) => {
+				if (header.number.toNumber() >= block) resolve(stop.then((end) => end()));
+			});
+			stop.catch(reject);
+		});
+		const finalized = (await chain.getBlockHash(block)).toHex();
+		if (finalized !== blockHash) {
+			const message = `Block ${block} was finalized as ${finalized}, but the call was in ${blockHash}: a later block may include it.`;
+			throw new Retracted(message);
+		}
+	}
+
+	/** Counts an account's nonces here, because several of its calls may be in flight at once. */
+	#nextNonce(address) {
+		const nonce =
+			this.#nonces.get(address)
+			?? this.api.rpc.system.accountNextIndex(address).then((index) => index.toNumber());
+		const next = nonce.then((n) => n + 1);
+		next.catch(() => this.#nonces.delete(address));
+		this.#nonces.set(address, next);
+		return nonce;
+	}
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The errors of the sharing client. Each has a name of its own, so that a program can tell them apart.
+
+/**
+ * The chain refused a call, and its state did not change. `name` is the error's name in the chain's
+ * metadata (`KeyTaken`), `message` its documentation there.
+ */
+export class CallRefused extends Error {
+	constructor(name, message) {
+		super(message);
+		this.name = name;
+	}
+}
+
+/** A sentence for each reason to refuse a query; the metadata only has their names. */
+export const QUERY_REFUSALS = {
+	UnknownRecord: 'The owner has no record with this key.',
+	NotAuthorised: "The caller has no grant on the record's epoch of its dataset.",
+	OutOfRange: "The record is outside the range of the caller's grant.",
+	Expired: "The caller's grant has expired.",
+	Revoked: "The caller's grant was revoked.",
+	Incomplete: 'The record does not have all its chunks yet.',
+};
+
+/** The chain refused a query. `name` is the reason's name (`NotAuthorised`), `message` its sentence. */
+export class QueryRefused extends Error {
+	constructor(name) {
+		super(QUERY_REFUSALS[name] ?? name);
+		this.name = name;
+	}
+}
+
+/** A sentence for each state in which a transaction ends outside any block. */
+const NOT_INCLUDED = {
+	Invalid: 'The transaction is no longer valid: its nonce was used, or its signature has expired.',
+	Dropped: "The node's pool has no room for the transaction.",
+	Usurped: 'Another transaction of the account, with the same nonce, replaced it.',
+};
+
+/** A transaction was not included in a block. `name` is the last state that the node reported (`Usurped`). */
+export class NotIncluded extends Error {
+	constructor(name) {
+		super(NOT_INCLUDED[name] ?? `The transaction was not included in a block: ${name}.`);
+		this.name = name;
+	}
+}
+
+/** A request ends so soon that an answer might come too late to be paid. */
+export class EndsTooSoon extends Error {
+	name = 'EndsTooSoon';
+}
+
+/** The block that included a call is not on the finalized chain. */
+export class Retracted extends Error {
+	name = 'Retracted';
+}
+
+/** A node returned bytes that do not match the hash they were requested by. */
+export class WrongContent extends Error {
+	name = 'WrongContent';
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Who may read what: encryption keys, policies, requests (T_q), and grants on the authorization list.
+
+import { openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
+import { hex, unixSeconds } from './encoding.mjs';
+import { EndsTooSoon } from './errors.mjs';
+
+/** Added to a grant's term, in blocks: the block of the grant comes after the one that the term counts from. */
+const TERM_SLACK = 16;
+/**
+ * How long an answer to a request may be in flight, in blocks; the chain's `CancelNotice` is no shorter. The
+ * sealed keys are public once they are sent, so an answer that comes too late is not paid.
+ */
+const ANSWER_LIFE = 16;
+
+/** Adds encryption keys, policies, requests and grants to a connection. */
+export const Grants = (Base) =>
+	class extends Base {
+		/** Registers the public key to which grants to this account are sealed. */
+		async setEncryptionKey(signer, publicKey) {
+			return this.submit(signer, this.api.tx.dataSharing.setEncryptionKey(hex(publicKey.toBytes())));
+		}
+
+		/** Publishes which requests for a dataset this account will grant, and at what price. */
+		async setPolicy(signer, dataset, { price = 0n, longestRange, longestTerm, consumers }) {
+			const policy = { price, longestRange, longestTerm, consumers };
+			return this.submit(signer, this.api.tx.dataSharing.setPolicy(dataset, policy));
+		}
+
+		/**
+		 * Requests a range of an owner's dataset (T_q). The receipt's event `AccessRequested` has the request's
+		 * number.
+		 *
+		 * @param signer The consumer.
+		 * @param {string} owner The owner's address.
+		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
+		 * @param {{purpose: string, term: number, offer?: bigint}} terms The purpose, the term in blocks, and
+		 * the payment that the owner gets for a grant.
+		 */
+		async requestAccess(signer, owner, scope, { purpose, term, offer = 0n }) {
+			return this.submit(
+				signer,
+				this.api.tx.dataSharing.requestAccess(owner, scope, purpose, term, offer),
+			);
+		}
+
+		/**
+		 * Authorises a reader: derives the keys of the range, seals them to the reader's public key, and
+		 * adds the entry to the authorization list.
+		 *
+		 * @param signer The owner.
+		 * @param master The owner's `MasterSecret`.
+		 * @param {string} grantee The reader's address.
+		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
+		 * @param {{term: number, request?: number, until?: Date}} terms The least term in blocks; the
+		 * request that this answers, if any; and an earlier date at which the grant expires, if any.
+		 * @throws {EndsTooSoon} if the request may end before the answer is included in a block.
+		 */
+		async authorize(signer, master, grantee, scope, { term, request = null, until = null }) {
+			const { dataSharing } = this.api.tx;
+			const best = await this.api.rpc.chain.getHeader();
+			const now = best.number.toNumber();
+			const expiry = now + term + TERM_SLACK;
+			if (request !== null) await this.#checkOpenFor(request, now);
+			const registered = await this.api.query.dataSharing.encryptionKeys(grantee);
+			if (registered.isNone) {
+				throw new Error(`${grantee} has no encryption key to seal a grant to: it has to set one first`);
+			}
+			const publicKey = PublicKey.fromBytes(registered.unwrap().key.toU8a(true));
+			const root = await master.epochRoot(this.epochId(signer.publicKey, scope));
+			const sealed = await sealGrant(root, this.#grantScope(grantee, scope, expiry), publicKey);
+			const date = until && unixSeconds(until);
+			return this.submit(
+				signer,
+				dataSharing.addAuthorize(grantee, scope, expiry, date, hex(sealed), request),
+				request === null ? {} : { era: ANSWER_LIFE },
+			);
+		}
+
+		/**
+		 * Opens a grant's keys with the reader's encryption key pair.
+		 *
+		 * @param {{caller: string, owner: string, answer: object, pair: object}} grant `answer` comes from
+		 * `query` or `signedQuery`.
+		 */
+		async openKeys({ caller, owner, answer, pair }) {
+			const { grant } = answer;
+			const scope = this.#grantScope(caller, grant, grant.expiry);
+			return openGrant(pair, this.epochId(this.accountBytes(owner), answer), scope, grant.sealedKeys);
+		}
+
+		/** Checks that a request stays open long enough for an answer. */
+		async #checkOpenFor(request, now) {
+			const open = (await this.api.query.dataSharing.requests(request)).unwrapOr(null);
+			const left = open ? open.validUntil.toNumber() - now : 0;
+			if (left <= ANSWER_LIFE) {
+				const message = `request ${request} is open for ${left} more blocks, and an answer may take ${ANSWER_LIFE}`;
+				throw new EndsTooSoon(message);
+			}
+		}
+
+		#grantScope(grantee, { from, to }, expiry) {
+			return { grantee: this.accountBytes(grantee), range: new Range(from, to), expiry };
+		}
+	};

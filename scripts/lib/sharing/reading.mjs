@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Reading: queries, with or without a signature, fetched bytes, and decrypted records.
+
+import { contentHash, decryptValue, Manifest } from '../envelope.mjs';
+import { equal } from '../envelope/common.mjs';
+import { readChunks } from '../large.mjs';
+import { newNonce, queryMessage, SignedQueryRefused } from '../query.mjs';
+import { cidOf, fromBase64, fromHex, hex } from './encoding.mjs';
+import { QueryRefused, WrongContent } from './errors.mjs';
+
+/** Adds queries and reading to a connection. */
+export const Reading = (Base) =>
+	class extends Base {
+		/**
+		 * Asks the chain where a record is, and for the keys that are sealed to the caller.
+		 *
+		 * @param {string} caller
+		 * @param {string} owner
+		 * @param {Uint8Array} key
+		 * @throws {QueryRefused} if the chain's state does not authorise the caller.
+		 */
+		async query(caller, owner, key) {
+			const result = await this.api.call.dataSharingApi.query(caller, owner, hex(key));
+			if (result.isErr) throw new QueryRefused(result.asErr.type);
+			const answer = result.asOk;
+			if (answer.payload.isChunks) throw new Error('this is a large record: use readLarge or storeFile');
+			const value = answer.payload.asValue;
+			const grant = answer.grant.unwrapOr(null);
+			return {
+				dataset: answer.dataset.toNumber(),
+				epoch: answer.epoch.toNumber(),
+				leaf: answer.leaf.toNumber(),
+				contentHash: value.contentHash.toU8a(),
+				length: value.length.toNumber(),
+				block: value.block.toNumber(),
+				grant: grant && {
+					id: grant.grant.toNumber(),
+					from: grant.scope.from.toNumber(),
+					to: grant.scope.to.toNumber(),
+					expiry: grant.expiry.toNumber(),
+					sealedKeys: grant.sealedKeys.toU8a(true),
+				},
+			};
+		}
+
+		/**
+		 * Fetches a stored value, still encrypted, from the node. Anyone can.
+		 *
+		 * @param {Uint8Array} hash BLAKE2b-256 of the value.
+		 * @returns {Promise<Uint8Array>}
+		 * @throws {WrongContent} if the bytes do not have this hash.
+		 */
+		async fetchValue(hash) {
+			const bytes = fromHex(await this.rpc('bitswap_v1_get', cidOf(hash)));
+			this.checkContent(bytes, hash);
+			return bytes;
+		}
+
+		/**
+		 * Checks fetched bytes against their hash.
+		 *
+		 * @throws {WrongContent} if the bytes do not have this hash.
+		 */
+		checkContent(bytes, hash) {
+			if (!equal(contentHash(bytes), hash)) {
+				throw new WrongContent(`the node returned bytes that do not have the hash ${hex(hash)}`);
+			}
+		}
+
+		/**
+		 * Asks a node, with the signer's signature, where a record is and for the keys sealed to the signer.
+		 * The answer includes a large record's manifest; `envelope.mjs` reads the rest.
+		 *
+		 * @throws {SignedQueryRefused}
+		 */
+		async signedQuery(signer, owner, key) {
+			const answer = await this.sendQuery(await this.signQuery(signer, 'sharing_query', owner, key));
+			const { manifest, grant, payload, chunks } = answer;
+			return {
+				...answer,
+				manifest: manifest && Manifest.read(fromBase64(manifest), chunks),
+				contentHash: payload.contentHash && fromHex(payload.contentHash),
+				grant: grant && {
+					...{ id: grant.grant, from: grant.scope.from, to: grant.scope.to },
+					...{ expiry: grant.expiry, until: grant.until, sealedKeys: fromBase64(grant.sealedKeys) },
+				},
+			};
+		}
+
+		/**
+		 * Asks a node, with the signer's signature, for a page of a record's encrypted chunks.
+		 *
+		 * @returns {Promise<Uint8Array[]>} At least one chunk.
+		 * @throws {SignedQueryRefused}
+		 */
+		async signedChunks(signer, owner, key, first, count) {
+			const query = await this.signQuery(signer, 'sharing_chunks', owner, key, { first, count });
+			const { chunks } = await this.sendQuery(query);
+			return chunks.map(fromBase64);
+		}
+
+		/** Signs a query. `sendQuery` can send it once, and only within the next few blocks. */
+		async signQuery(signer, method, owner, key, page = {}) {
+			const best = await this.api.rpc.chain.getHeader();
+			const fields = {
+				genesis: this.genesis,
+				caller: signer.publicKey,
+				owner: this.accountBytes(owner),
+				key,
+				block: best.number.toNumber(),
+				nonce: newNonce(),
+			};
+			const message = queryMessage({ method, ...fields, ...page });
+			const request = {
+				genesis: hex(this.genesis),
+				caller: signer.address,
+				owner,
+				key: hex(key),
+				block: fields.block,
+				nonce: hex(fields.nonce),
+				signature: hex(signer.sign(message, { withType: true })),
+				...page,
+			};
+			return { method, request };
+		}
+
+		/**
+		 * Sends a signed query.
+		 *
+		 * @throws {SignedQueryRefused}
+		 */
+		async sendQuery({ method, request }) {
+			try {
+				return await this.rpc(method, request);
+			} catch (error) {
+				if (typeof error.code !== 'number') throw error;
+				// The API puts the code before the sentence, and the data after it.
+				const message = error.message.replace(`${error.code}: `, '').replace(/: \{"reason".*\}$/, '');
+				throw new SignedQueryRefused({ code: error.code, message, data: error.data });
+			}
+		}
+
+		/** Decrypts a fetched value with its leaf's key. */
+		async decrypt(leafKey, owner, key, sealed) {
+			return decryptValue(leafKey, this.recordContext(owner, key), sealed);
+		}
+
+		/**
+		 * Reads a record as one of its authorised readers: queries, fetches, opens the keys, and decrypts.
+		 *
+		 * @param signer The reader.
+		 * @param pair The reader's `EncryptionKeyPair`.
+		 * @param {string} owner
+		 * @param {Uint8Array} key
+		 * @returns {Promise<Uint8Array>} The plaintext.
+		 */
+		async read(signer, pair, owner, key) {
+			const caller = signer.address;
+			const answer = await this.query(caller, owner, key);
+			const sealed = await this.fetchValue(answer.contentHash);
+			const keys = await this.openKeys({ caller, owner, answer, pair });
+			return this.decrypt(await keys.leafKey(answer.leaf), owner, key, sealed);
+		}
+
+		/**
+		 * Reads a large record's plaintext, chunk by chunk, as one of its authorised readers.
+		 *
+		 * @returns {AsyncGenerator<Uint8Array>}
+		 */
+		readLarge(signer, pair, owner, key) {
+			return readChunks(this, signer, owner, key, async (answer) => {
+				const keys = await this.openKeys({ caller: signer.address, owner, answer, pair });
+				return keys.leafKey(answer.leaf);
+			});
+		}
+
+		/** Reads one of the signer's own records. */
+		async readOwn(signer, master, key) {
+			const answer = await this.query(signer.address, signer.address, key);
+			const sealed = await this.fetchValue(answer.contentHash);
+			const root = await master.epochRoot(this.epochId(signer.publicKey, answer));
+			return this.decrypt(await root.leafKey(answer.leaf), signer.address, key, sealed);
+		}
+	};

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The owner's side: producers, datasets, and records that are stored (T_s).
+
+import { encryptValue } from '../envelope.mjs';
+import { hex } from './encoding.mjs';
+
+/** How often the value under a record's key was replaced: never, because no call replaces one yet. */
+const FIRST_VERSION = 0;
+
+/** Adds producers, datasets and records to a connection. */
+export const Records = (Base) =>
+	class extends Base {
+		/** Registers a producer. `kind` is `School`, `Government`, `Business` or `Other`. */
+		async register(signer, kind, name) {
+			return this.submit(signer, this.api.tx.dataSharing.register(kind, name));
+		}
+
+		/** Creates a dataset. The receipt's event `DatasetCreated` has its number. */
+		async createDataset(signer, name) {
+			return this.submit(signer, this.api.tx.dataSharing.createDataset(name));
+		}
+
+		/**
+		 * Encrypts a value under its leaf's key and stores it (T_s).
+		 *
+		 * @param signer The owner.
+		 * @param master The owner's `MasterSecret`.
+		 * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
+		 * @param {Uint8Array} value The plaintext, which never leaves this process.
+		 */
+		async store(signer, master, { dataset, epoch, leaf, key }, value) {
+			const root = await master.epochRoot(this.epochId(signer.publicKey, { dataset, epoch }));
+			const leafKey = await root.leafKey(leaf);
+			const sealed = await encryptValue(leafKey, this.recordContext(signer.address, key), value);
+			const call = this.api.tx.dataSharing.store(hex(key), dataset, epoch, leaf, hex(sealed));
+			return this.submit(signer, call);
+		}
+
+		/**
+		 * Starts a large record (T_s): takes its leaf and stores its manifest. See large.mjs.
+		 *
+		 * @param signer The owner.
+		 * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
+		 * @param {{length: number, chunkSize: number, manifest: Uint8Array}} record Lengths of the encrypted
+		 * chunks, in bytes, and the manifest's bytes.
+		 */
+		async openRecord(signer, { dataset, epoch, leaf, key }, { length, chunkSize, manifest }) {
+			const { openRecord } = this.api.tx.dataSharing;
+			const call = openRecord(hex(key), dataset, epoch, leaf, length, chunkSize, hex(manifest));
+			return this.submit(signer, call);
+		}
+
+		/** Stores the next chunk of a large record, with the proof that it belongs to the manifest. */
+		async storeChunk(signer, key, index, proof, bytes) {
+			const { storeChunk } = this.api.tx.dataSharing;
+			return this.submit(signer, storeChunk(hex(key), index, proof.map(hex), hex(bytes)));
+		}
+
+		/** Returns a large record's progress in the best block: `manifest`, `arrived`, `chunks`; or undefined. */
+		async largePayload(owner, key) {
+			const record = await this.api.query.dataSharing.records(owner, hex(key));
+			if (record.isNone || !record.unwrap().payload.isChunks) return undefined;
+			const { manifest, arrived, length, chunkSize } = record.unwrap().payload.asChunks;
+			return {
+				manifest: manifest.toU8a(),
+				arrived: arrived.toNumber(),
+				chunks: Math.ceil(length.toNumber() / chunkSize.toNumber()),
+			};
+		}
+
+		/** Returns the identity of an epoch, from which `envelope.mjs` derives its keys. */
+		epochId(owner, { dataset, epoch }) {
+			return { genesis: this.genesis, owner, dataset, epoch };
+		}
+
+		/** Returns the identity of a record, to which `envelope.mjs` binds its chunks. */
+		recordContext(owner, key) {
+			return { genesis: this.genesis, owner: this.accountBytes(owner), key, version: FIRST_VERSION };
+		}
+	};

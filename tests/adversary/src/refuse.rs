@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! Blocks that break one rule each, offered to a node by a peer: the node must refuse every one, name
+//! the rule in its log, and disconnect the peer if it is at fault.
+//!
+//! Every forged block obeys all the other rules and has a valid proof of work (unless the seal is what
+//! is broken), so the node can only refuse it for the rule in question. The cases are named after the
+//! Ethereum test suite's invalid blocks where it has the case.
+//!
+//! The node must not finalize meanwhile (`--no-grandpa`), or it may refuse a forged block because finality
+//! has overtaken it; and it must log what it ignores (`-l pow=debug`).
+
+mod body;
+mod case;
+mod header;
+mod message;
+mod offer;
+mod stage;
+pub mod sync;
+
+pub use case::{Case, Expected, Offered, Outcome};
+pub use offer::Offer;
+pub use stage::Stage;
+
+use crate::{
+	error::AttackError,
+	victim::{Log, Victim},
+	wire::{Peer, PeerOptions, Served},
+};
+use case::TIMEOUT;
+use std::{path::Path, time::Duration};
+
+/// How long a connection must stay open to count as kept.
+const KEPT_FOR: Duration = Duration::from_millis(1500);
+
+/// Returns all cases.
+pub fn cases() -> impl Iterator<Item = &'static Case> {
+	header::CASES
+		.iter()
+		.chain(message::CASES)
+		.chain(body::CASES)
+}
+
+/// Carries out one case. Returns `None` if the chain has no such case.
+///
+/// # Errors
+///
+/// Returns an error if the case could not be carried out.
+pub async fn carry_out(
+	victim: &Victim,
+	log: &Path,
+	stage: &Stage<'_>,
+	case: &Case,
+) -> Result<Option<Outcome>, AttackError> {
+	let Some(offer) = (case.make)(stage)? else {
+		return Ok(None);
+	};
+	let mut log = Log::at_end(log)?;
+	let served = Served::default();
+	// The node may request our ancestors, as from any peer.
+	for ancestor in stage.headers.iter().rev() {
+		served.add(ancestor, &[]);
+	}
+	if let Offer::Block { header, body } = &offer {
+		served.add(header, body);
+	}
+	let peer = Peer::connect(PeerOptions {
+		address: victim.address().clone(),
+		handshake: victim.handshake(stage.best()),
+		served,
+	})
+	.await?;
+	peer.announce(offer.announcement()).await?;
+
+	let name = offer.log_name();
+	let (rule, wanted) = match case.expected {
+		Expected::Refused(rule, text) => {
+			let refused = format!("{name} is refused: rule {rule} is broken");
+			(Some(rule), vec![refused, text.into()])
+		}
+		Expected::Ignored(text) | Expected::NotExecuted(text) => (None, vec![text.into()]),
+		Expected::Closed => (None, Vec::new()),
+	};
+	let logged = if wanted.is_empty() {
+		None
+	} else {
+		let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+		log.line_with(&wanted, TIMEOUT).await?
+	};
+	let (disconnected, held) = match case.expected {
+		Expected::Refused(..) | Expected::NotExecuted(_) => {
+			let closed = peer.closed_within(TIMEOUT).await;
+			(closed, closed && logged.is_some())
+		}
+		Expected::Closed => {
+			let closed = peer.closed_within(TIMEOUT).await;
+			(closed, closed)
+		}
+		Expected::Ignored(_) => {
+			let closed = peer.closed_within(KEPT_FOR).await;
+			(closed, !closed && logged.is_some())
+		}
+	};
+	Ok(Some(Outcome {
+		case: case.name,
+		rule,
+		logged,
+		disconnected,
+		held,
+	}))
+}

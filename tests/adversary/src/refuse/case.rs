@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! A case: what it offers to a node, what the node must do with it, and the result.
+
+use super::{offer::Offer, stage::Stage};
+use crate::error::AttackError;
+use serde::Serialize;
+use std::time::Duration;
+
+/// How long a node may take to refuse a block.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What [`Case::make`] returns: the offer, or `None` if the chain has no such case.
+pub type Offered = Result<Option<Offer>, AttackError>;
+
+/// What the node must do with an offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+	/// Refuse the block, log this rule and this text, and close the connection.
+	Refused(&'static str, &'static str),
+	/// Close the connection, for something that is not a block and so has no rule.
+	Closed,
+	/// Log this text and keep the connection: the peer is not at fault.
+	Ignored(&'static str),
+	/// Refuse the block at execution, log this text, and close the connection when the peer repeats it.
+	NotExecuted(&'static str),
+}
+
+/// One attack: its name, what it offers, and what the node must do.
+pub struct Case {
+	/// The name, in snake case.
+	pub name: &'static str,
+	/// What the node must do.
+	pub expected: Expected,
+	/// Makes the offer. Returns `None` if the chain has no such case (for example a difficulty below D(H), on a chain
+	/// where every block has D_0).
+	pub make: fn(&Stage<'_>) -> Offered,
+}
+
+impl Case {
+	/// A case in which the node must refuse the block by a rule, with a text in its log.
+	pub(super) const fn refused(
+		name: &'static str,
+		rule: &'static str,
+		text: &'static str,
+		make: fn(&Stage<'_>) -> Offered,
+	) -> Self {
+		Self {
+			name,
+			expected: Expected::Refused(rule, text),
+			make,
+		}
+	}
+
+	/// A case in which the node must refuse the block at execution, with a text in its log.
+	pub(super) const fn not_executed(
+		name: &'static str,
+		text: &'static str,
+		make: fn(&Stage<'_>) -> Offered,
+	) -> Self {
+		Self {
+			name,
+			expected: Expected::NotExecuted(text),
+			make,
+		}
+	}
+
+	/// A case in which the node must ignore the offer and keep the peer, with a text in its log.
+	pub(super) const fn ignored(
+		name: &'static str,
+		text: &'static str,
+		make: fn(&Stage<'_>) -> Offered,
+	) -> Self {
+		Self {
+			name,
+			expected: Expected::Ignored(text),
+			make,
+		}
+	}
+
+	/// A case in which the node must close the connection, without naming a rule.
+	pub(super) const fn closed(name: &'static str, make: fn(&Stage<'_>) -> Offered) -> Self {
+		Self {
+			name,
+			expected: Expected::Closed,
+			make,
+		}
+	}
+}
+
+/// The result of a case.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+	/// The case's name.
+	pub case: &'static str,
+	/// The rule that the node must name, if it must name one.
+	#[serde(skip_serializing_if = "Option::is_none")]
+	pub rule: Option<&'static str>,
+	/// The line of the node's log.
+	pub logged: Option<String>,
+	/// Whether the node closed the connection.
+	pub disconnected: bool,
+	/// Whether the node did what it must.
+	pub held: bool,
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! The network protocol: a peer that nodes accept as one of their own, and that sends whatever an attack
+//! wants.
+//!
+//! It implements the block announcements (with their handshake) and the block requests of polkadot-sdk's
+//! sync, in their wire formats. [`crate::forge`] and [`crate::refuse`] decide what to send.
+
+mod messages;
+mod peer;
+
+pub use messages::{
+	announcement, BlockData, BlockRequest, BlockResponse, Direction, FromBlock, Handshake,
+	HEADER_AND_BODY, HEADER_ONLY, ROLE_FULL,
+};
+pub use peer::{LinkState, Peer, PeerOptions, Served, WireError};
