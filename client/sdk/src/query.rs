@@ -2,8 +2,9 @@
 //! Bytes from a node: a record's chunks, by a [signed query](isthmus_sharing::signed) that serves once,
 //! and content by its hash.
 
-use crate::{account::Account, client::Client, error::Error, types::*};
+use crate::{account::Account, client::Client, error::Error, text::to_hex, types::*};
 use base64::{engine::general_purpose::STANDARD, Engine};
+use cid::{multihash::Multihash, CidGeneric};
 use isthmus_envelope::random_bytes;
 use isthmus_sharing::signed::{Message, Method};
 use serde::Deserialize;
@@ -44,14 +45,13 @@ pub async fn chunks(
 		nonce,
 	};
 	let signature = [&[SR25519][..], &caller.sign(&message.to_bytes())].concat();
-	let hex = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
-	let question = serde_json::json!({
-		"genesis": hex(&genesis), "caller": caller.id(), "owner": owner, "key": hex(&key.0),
-		"block": block, "nonce": hex(&nonce), "signature": hex(&signature),
+	let request = serde_json::json!({
+		"genesis": to_hex(&genesis), "caller": caller.id(), "owner": owner, "key": to_hex(&key.0),
+		"block": block, "nonce": to_hex(&nonce), "signature": to_hex(&signature),
 		"first": first, "count": count,
 	});
 	let page: Page = client
-		.request("sharing_chunks", rpc_params![question])
+		.request("sharing_chunks", rpc_params![request])
 		.await?;
 	page.chunks
 		.iter()
@@ -63,33 +63,21 @@ pub async fn chunks(
 /// Asks a node for bytes by their BLAKE2b-256 hash. The caller checks them.
 pub async fn content(client: &Client, hash: &[u8; 32]) -> Result<Vec<u8>, Error> {
 	let answer: String = client
-		.request("bitswap_v1_get", rpc_params![cid(hash)])
+		.request("bitswap_v1_get", rpc_params![content_id(hash)])
 		.await?;
 	hex::decode(answer.trim_start_matches("0x"))
 		.map_err(|_| Error::Incompatible("content is not in hex".into()))
 }
 
-/// The content identifier of bytes with this BLAKE2b-256 hash: CIDv1, raw, in lower-case base32
-/// (<https://github.com/multiformats/cid>).
-fn cid(hash: &[u8; 32]) -> String {
-	const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-	// Version 1, raw bytes 0x55, BLAKE2b-256 0xb220 as a varint, 32 bytes.
-	let bytes = [&[0x01, 0x55, 0xa0, 0xe4, 0x02, 0x20][..], hash].concat();
-	let mut cid = String::from("b");
-	let (mut bits, mut have) = (0u32, 0);
-	for byte in bytes {
-		bits = bits << 8 | u32::from(byte);
-		have += 8;
-		while have >= 5 {
-			have -= 5;
-			cid.push(char::from(DIGITS[(bits >> have & 31) as usize]));
-		}
-		bits &= (1 << have) - 1;
-	}
-	if have > 0 {
-		cid.push(char::from(DIGITS[(bits << (5 - have) & 31) as usize]));
-	}
-	cid
+/// The code of BLAKE2b-256 among hash functions, and that of raw bytes among formats
+/// (<https://github.com/multiformats/multicodec>).
+const BLAKE2B_256: u64 = 0xb220;
+const RAW: u64 = 0x55;
+
+/// Returns the content identifier of bytes with this BLAKE2b-256 hash: version 1, in lower-case base32.
+fn content_id(hash: &[u8; 32]) -> String {
+	let hash = Multihash::<32>::wrap(BLAKE2B_256, hash).expect("the hash has 32 bytes");
+	CidGeneric::new_v1(RAW, hash).to_string()
 }
 
 #[cfg(test)]
@@ -100,11 +88,11 @@ mod tests {
 	fn a_content_identifier_is_the_one_that_others_make() {
 		// By `cidOf` of scripts/lib/sharing.mjs.
 		assert_eq!(
-			cid(&[0; 32]),
+			content_id(&[0; 32]),
 			"bafk2bzaceaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		);
 		assert_eq!(
-			cid(&core::array::from_fn(|i| i as u8)),
+			content_id(&core::array::from_fn(|i| i as u8)),
 			"bafk2bzaceaaacaqdaqcqmbyibefawdanbyhraeiscmkbkfqxdamrugy4dupb6"
 		);
 	}
