@@ -332,7 +332,7 @@ fn as_name<T: Debug, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S
 }
 
 fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-	serializer.collect_str(&to_hex(bytes))
+	serializer.serialize_str(&to_hex(bytes))
 }
 
 #[cfg(test)]
