@@ -1,4 +1,5 @@
-//! Builds the runtime's Wasm when the runtime is built for the host.
+// SPDX-License-Identifier: Apache-2.0
+//! Builds the runtime's Wasm whenever the runtime is built for the host.
 
 fn main() {
 	#[cfg(feature = "std")]

@@ -1,4 +1,5 @@
-//! The runtime APIs: what the node and clients may ask. Each only passes the question on.
+// SPDX-License-Identifier: Apache-2.0
+//! The runtime APIs: the questions that the node and clients can ask. Each is passed on to a pallet.
 
 use crate::{
 	genesis, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
@@ -135,7 +136,7 @@ sp_api::impl_runtime_apis! {
 			_equivocation_proof: sp_consensus_grandpa::EquivocationProof<Hash, NumberFor<Block>>,
 			_key_owner_proof: sp_consensus_grandpa::OpaqueKeyOwnershipProof,
 		) -> Option<()> {
-			// Nobody is slashed, so there is nothing to report to.
+			// There is no slashing, so an equivocation is not reported.
 			None
 		}
 
@@ -221,7 +222,7 @@ sp_api::impl_runtime_apis! {
 		}
 
 		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>> {
-			// As deep as execution reads them: a stranger's body must not overflow the stack.
+			// The depth limit of execution: a malicious body must not overflow the stack.
 			let read = |opaque: OpaqueExtrinsic| {
 				let bytes = opaque.encode();
 				UncheckedExtrinsic::decode_all_with_depth_limit(MAX_EXTRINSIC_DEPTH, &mut &bytes[..])
@@ -235,12 +236,12 @@ sp_api::impl_runtime_apis! {
 		fn verifiers() -> Vec<Verifier> {
 			let validators = Session::validators();
 			let authorities = Grandpa::grandpa_authorities();
-			// GRANDPA takes over a session's keys in the session's order, so that the place tells the
-			// account. The owner of a key tells it too, unless the key is being renewed; that comes
-			// first for a forced change, until which the authorities are those of an older session.
-			let account = |(place, (grandpa, _)): (usize, (AuthorityId, _))| {
+			// GRANDPA takes a session's keys in the session's order, so the position gives the account.
+			// The owner of the key gives it too, unless the key is being renewed. The owner is asked
+			// first, because until a forced change the authorities are those of an older session.
+			let account = |(position, (grandpa, _)): (usize, (AuthorityId, _))| {
 				let owner = Session::key_owner(key_types::GRANDPA, grandpa.as_ref());
-				let account = owner.or_else(|| validators.get(place).cloned())?;
+				let account = owner.or_else(|| validators.get(position).cloned())?;
 				Some(Verifier { account, grandpa })
 			};
 			authorities.into_iter().enumerate().filter_map(account).collect()

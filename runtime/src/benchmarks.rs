@@ -1,4 +1,5 @@
-//! Which pallets `scripts/weights` measures: our own. The framework's come with weights of their own.
+// SPDX-License-Identifier: Apache-2.0
+//! The pallets that `scripts/weights` measures: our own. The framework's pallets come with weights.
 
 polkadot_sdk::frame_benchmarking::define_benchmarks!(
 	[pallet_data_sharing, DataSharing]

@@ -1,4 +1,5 @@
-//! The pallets' configurations.
+// SPDX-License-Identifier: Apache-2.0
+//! The configurations of the pallets.
 
 use crate::{
 	AccountId, Balances, Block, Council, OriginCaller, PalletInfo, ProofOfWork, Runtime,
@@ -32,22 +33,22 @@ use sp_runtime::{
 };
 use sp_version::RuntimeVersion;
 
-/// The most seconds of execution that a block's transactions may take on the reference machine,
+/// The greatest time, in seconds on the reference machine, that a block's transactions may take,
 /// whatever its gas limit.
 pub const BLOCK_WEIGHT_SECONDS: u64 = 2;
-/// The most bytes of extrinsics a block may have. A response to a block request carries 16 MiB.
+/// The greatest length of a block's extrinsics, in bytes. A response to a block request carries 16 MiB.
 pub const MAX_BLOCK_LENGTH: u32 = 8 * 1024 * 1024;
-/// The part of a block that normal transactions may fill; the rest is for operational ones.
+/// The share of a block that normal transactions may fill; the rest is for operational ones.
 const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
-/// The least an account must hold to exist.
+/// The least balance with which an account exists.
 pub const EXISTENTIAL_DEPOSIT: Balance = UNIT / 1000;
-/// The fee for one byte of a transaction: one unit a megabyte.
+/// The fee for one byte of a transaction: one unit for a megabyte.
 const BYTE_FEE: Balance = UNIT / 1_000_000;
-/// A week of blocks, at 12 s each.
+/// The number of blocks in a week, at 12 s each.
 const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
-/// The most verifiers that vote on finality.
+/// The greatest number of verifiers, who vote on finality.
 const MAX_VERIFIERS: u32 = 100;
-/// The most motions that the verifiers vote on at a time.
+/// The greatest number of motions that the verifiers vote on concurrently.
 const MAX_MOTIONS: u32 = 20;
 
 parameter_types! {
@@ -62,16 +63,16 @@ parameter_types! {
 		.build();
 }
 
-/// What anybody may call who may sign; the superuser's own calls are not filtered.
+/// The calls open to any signed account. The superuser's own calls are not filtered.
 pub struct CallFilter;
 
 impl Contains<RuntimeCall> for CallFilter {
 	fn contains(call: &RuntimeCall) -> bool {
 		match call {
-			// A set of verifiers without keys would stop the chain: `Verifiers::remove_keys` does it
-			// for those whose keys nobody needs.
+			// A set of verifiers without keys would stop the chain. `Verifiers::remove_keys` removes
+			// keys that no session needs.
 			RuntimeCall::Session(pallet_session::Call::purge_keys {}) => false,
-			// The council decides about verifiers and about nothing else, in motions of few bytes.
+			// The council only decides about verifiers, in motions of few bytes.
 			RuntimeCall::Council(pallet_collective::Call::propose { proposal, .. }) => matches!(
 				**proposal,
 				RuntimeCall::Verifiers(
@@ -90,7 +91,7 @@ impl frame_system::Config for Runtime {
 	type AccountId = AccountId;
 	type BaseCallFilter = CallFilter;
 	type Block = Block;
-	/// A transaction's mortality may be as long as the node keeps unfinalized heights.
+	/// The longest mortality of a transaction: the number of unfinalized heights that the node keeps.
 	type BlockHashCount = ConstU32<4096>;
 	type BlockLength = RuntimeBlockLength;
 	type BlockWeights = RuntimeBlockWeights;
@@ -113,8 +114,8 @@ impl pallet_proof_of_work::Config for Runtime {
 impl pallet_timestamp::Config for Runtime {
 	type Moment = u64;
 	type OnTimestampSet = ProofOfWork;
-	/// H_s, in whole seconds, rises with every block, so that a period of one millisecond never
-	/// moves the inherent's time away from it.
+	/// H_s, in whole seconds, rises with every block, so a period of one millisecond never moves the
+	/// inherent's time away from it.
 	type MinimumPeriod = ConstU64<1>;
 	type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
 }
@@ -128,7 +129,7 @@ impl pallet_balances::Config for Runtime {
 	type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
 	type FreezeIdentifier = RuntimeFreezeReason;
 	type MaxFreezes = VariantCountOf<RuntimeFreezeReason>;
-	/// No pallet here uses locks or reserves, which holds replaced.
+	/// No pallet here uses locks or reserves: holds have replaced them.
 	type MaxLocks = ConstU32<0>;
 	type MaxReserves = ConstU32<0>;
 	type ReserveIdentifier = [u8; 8];
@@ -138,20 +139,19 @@ impl pallet_balances::Config for Runtime {
 	type WeightInfo = pallet_balances::weights::SubstrateWeight<Runtime>;
 }
 
-/// Fees and tips go to the block's miner.
+/// Pays fees and tips to the block's miner.
 pub struct ToBeneficiary;
 
 impl OnUnbalanced<Credit<AccountId, Balances>> for ToBeneficiary {
 	fn on_nonzero_unbalanced(fees: Credit<AccountId, Balances>) {
-		// Where the fees are less than the miner's account must hold to exist, dropping what comes
-		// back burns them.
+		// If the fees are below the existential deposit of a new account, they come back here, and
+		// dropping them burns them.
 		drop(Balances::resolve(&ProofOfWork::beneficiary(), fees));
 	}
 }
 
 parameter_types! {
-	/// Fees rise while blocks are more than a quarter full, and fall again until they are the base
-	/// fees.
+	/// The fullness of blocks above which fees rise. Below it they fall, at least to the base fees.
 	pub const TargetBlockFullness: Perquintill = Perquintill::from_percent(25);
 	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(75, 1_000_000);
 	pub MinimumMultiplier: Multiplier = Multiplier::from_u32(1);
@@ -171,17 +171,17 @@ impl pallet_transaction_payment::Config for Runtime {
 	type OperationalFeeMultiplier = ConstU8<5>;
 	type RuntimeEvent = RuntimeEvent;
 	type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
-	/// A picosecond costs the currency's smallest unit: a full block is two units.
+	/// The fee for a picosecond is the currency's smallest unit: a full block costs two units.
 	type WeightToFee = IdentityFee<Balance>;
 }
 
-/// Sessions all of one length, which genesis says.
+/// Sessions of one length, which genesis sets.
 type Sessions =
 	pallet_session::PeriodicSessions<pallet_verifiers::SessionBlocks<Runtime>, ConstU32<0>>;
 
 impl pallet_session::Config for Runtime {
 	type Currency = Balances;
-	/// No validator is disabled: a vote that misbehaves is GRANDPA's to survive.
+	/// No verifier is disabled: GRANDPA tolerates voters that misbehave.
 	type DisablingStrategy = ();
 	type KeyDeposit = ConstU128<UNIT>;
 	type Keys = SessionKeys;
@@ -195,7 +195,7 @@ impl pallet_session::Config for Runtime {
 	type WeightInfo = pallet_session::weights::SubstrateWeight<Runtime>;
 }
 
-/// Who is a registered producer.
+/// The registered producers.
 pub struct RegisteredProducers;
 
 impl Contains<AccountId> for RegisteredProducers {
@@ -213,7 +213,7 @@ impl pallet_verifiers::BenchmarkHelper<AccountId> for RegisteredProducers {
 			Other,
 			b"producer".into(),
 		)
-		.expect("the account has means, and is no producer yet");
+		.expect("the account has funds, and is not a producer yet");
 	}
 }
 
@@ -238,11 +238,11 @@ impl pallet_verifiers::Config for Runtime {
 	type WeightInfo = pallet_verifiers::weights::SubstrateWeight<Runtime>;
 }
 
-/// The verifiers, when they vote about verifiers.
+/// The collective of the verifiers, which votes about verifiers.
 impl pallet_collective::Config<Instance1> for Runtime {
-	/// Verifiers were admitted, and motions are few and small: there is no deposit.
+	/// Motions need no deposit: only verifiers propose them, and they are few and small.
 	type Consideration = ();
-	/// Who has not voted when the time is up was against, as there is no prime.
+	/// An abstention counts as a vote against, since there is no prime member.
 	type DefaultVote = PrimeDefaultVote;
 	type DisapproveOrigin = EnsureRoot<AccountId>;
 	type KillOrigin = EnsureRoot<AccountId>;
@@ -253,13 +253,13 @@ impl pallet_collective::Config<Instance1> for Runtime {
 	type Proposal = RuntimeCall;
 	type RuntimeEvent = RuntimeEvent;
 	type RuntimeOrigin = RuntimeOrigin;
-	/// Only the verifiers' pallet changes who votes.
+	/// Only the verifiers pallet changes the members.
 	type SetMembersOrigin = EnsureNever<()>;
 	type WeightInfo = CouncilWeights;
 }
 
 impl pallet_grandpa::Config for Runtime {
-	/// Nobody is slashed, so nobody reports.
+	/// There is no slashing, so equivocations are not reported.
 	type EquivocationReportSystem = ();
 	type KeyOwnerProof = sp_core::Void;
 	type MaxAuthorities = ConstU32<MAX_VERIFIERS>;
@@ -283,20 +283,20 @@ impl pallet_sudo::Config for Runtime {
 }
 
 impl pallet_data_sharing::Config for Runtime {
-	type Bound = pallet_verifiers::Bound<Runtime>;
-	/// As long as the SDK lets an answer be on its way.
+	type Bound = pallet_verifiers::MustStay<Runtime>;
+	/// The number of blocks for which the SDK keeps an answer pending.
 	type CancelNotice = ConstU32<16>;
 	type Currency = Balances;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	type GrantMemory = ConstU32<WEEK>;
 	type MaxEndingsPerBlock = ConstU32<32>;
-	/// 1 MiB of plaintext, or of chunks' hashes, and 1 KiB for what goes around it: with its call it
-	/// fits a block five times, a message between nodes, and a batch of Bitswap's.
+	/// 1 MiB of plaintext, or of chunk hashes, and 1 KiB for its envelope: with its call, it fits into a
+	/// block five times, and into a message between nodes or a Bitswap batch.
 	type MaxValueSize = ConstU32<{ 1024 * 1024 + 1024 }>;
 	type RequestLifetime = ConstU32<WEEK>;
 	type RuntimeHoldReason = RuntimeHoldReason;
-	/// The inherent's time is H_s in milliseconds.
+	/// The time of the inherent is H_s in milliseconds.
 	type Time = pallet_timestamp::Pallet<Runtime>;
 	type WeightInfo = pallet_data_sharing::weights::SubstrateWeight<Runtime>;
 }

@@ -1,5 +1,6 @@
-//! The genesis presets. Their accounts' keys are public: they are for development, and a real chain
-//! writes its own genesis.
+// SPDX-License-Identifier: Apache-2.0
+//! The genesis presets. The keys of their accounts are public, so they are for development only: a real
+//! chain writes its own genesis.
 
 use crate::{
 	BalancesConfig, ProofOfWorkConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys,
@@ -16,21 +17,21 @@ use serde_json::Value;
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
-/// What each development account has.
+/// The balance of each development account.
 const ENDOWMENT: Balance = 1_000_000 * UNIT;
-/// H_d of every block of the development preset: found at once, and yet searched for.
+/// H_d of every block of the development preset: a search that ends at once.
 const DEVELOPMENT_DIFFICULTY: u64 = 1024;
-/// H_d of the local preset's genesis block: a few seconds for a few threads. D(H) takes it from
-/// there, down to D_0 or up.
+/// H_d of the local preset's genesis block: a few seconds for a few threads. D(H) adjusts it from there,
+/// up, or down to D_0.
 const LOCAL_GENESIS_DIFFICULTY: u64 = 4 * DEFAULT_MINIMUM_DIFFICULTY;
-/// H_l of the genesis block: as much as the static limit on a block's weight.
+/// H_l of the genesis block: equal to the static limit on a block's weight.
 const GENESIS_GAS_LIMIT: u64 = 20_000_000;
-/// The blocks in a session of the development preset.
+/// The number of blocks in a session of the development preset.
 const DEVELOPMENT_SESSION_BLOCKS: BlockNumber = 50;
-/// The blocks in a session of the local preset: few, so that a change of verifiers is soon seen.
+/// The number of blocks in a session of the local preset: few, so that a change of verifiers shows soon.
 const LOCAL_SESSION_BLOCKS: BlockNumber = 10;
 
-/// The presets' names.
+/// Returns the names of the presets.
 pub fn preset_names() -> Vec<PresetId> {
 	vec![
 		PresetId::from(DEV_RUNTIME_PRESET),
@@ -38,7 +39,7 @@ pub fn preset_names() -> Vec<PresetId> {
 	]
 }
 
-/// The preset of this name, as JSON.
+/// Returns the preset of this name, as JSON.
 pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 	let patch = match id.as_ref() {
 		DEV_RUNTIME_PRESET => development(),
@@ -48,7 +49,7 @@ pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 	serde_json::to_vec(&patch).ok()
 }
 
-/// One verifier, Alice; every block has the same small difficulty.
+/// Returns the development preset: one verifier, Alice, and the same small difficulty in every block.
 fn development() -> Value {
 	let parameters = ChainParameters {
 		ethash: EthashSizes::Development,
@@ -65,7 +66,8 @@ fn development() -> Value {
 	)
 }
 
-/// Four verifiers, Alice to Dave, which bear one of them down; Homestead's difficulty.
+/// Returns the local preset: four verifiers, Alice to Dave, of which one may be down, and Homestead's
+/// difficulty.
 fn local() -> Value {
 	let parameters = ChainParameters {
 		ethash: EthashSizes::Development,
@@ -87,8 +89,8 @@ fn local() -> Value {
 	)
 }
 
-/// A genesis with all development accounts endowed, Alice as the superuser, sessions of so many
-/// blocks, and these verifiers' accounts and GRANDPA keys.
+/// Returns a genesis with all development accounts endowed, Alice as the superuser, sessions of
+/// `session_blocks` blocks, and these verifiers' accounts and GRANDPA keys.
 fn genesis(
 	parameters: ChainParameters,
 	session_blocks: BlockNumber,

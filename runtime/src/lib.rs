@@ -1,8 +1,9 @@
-//! The runtime: composition only. Every rule is in a pallet; here are their configurations, the
-//! runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
+// SPDX-License-Identifier: Apache-2.0
+//! The runtime. It only composes: every rule is in a pallet, and this crate holds their configurations
+//! ([`configs`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
 
 #![cfg_attr(not(feature = "std"), no_std)]
-// What is written here is documented; what the macros that compose a runtime make of it is not.
+// What is written here is documented; what the runtime's macros generate from it is not.
 #![allow(missing_docs)]
 
 extern crate alloc;
@@ -31,18 +32,18 @@ use polkadot_sdk::*;
 use sp_runtime::{generic, impl_opaque_keys, MultiAddress};
 use sp_version::RuntimeVersion;
 
-/// How an extrinsic names an account.
+/// The address of an account in an extrinsic.
 pub type Address = MultiAddress<AccountId, ()>;
-/// A block with the runtime's own extrinsics. The node's is `isthmus_primitives::Block`.
+/// A block with decoded extrinsics. The node's block, `isthmus_primitives::Block`, has opaque ones.
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
-/// A block with its signature.
+/// A block with its justifications.
 pub type SignedBlock = generic::SignedBlock<Block>;
 /// An extrinsic of this runtime.
 pub type UncheckedExtrinsic =
 	generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
-/// What an extrinsic's signature is over.
+/// The payload that an extrinsic's signature covers.
 pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
-/// Runs blocks.
+/// Executes blocks.
 pub type Executive = frame_executive::Executive<
 	Runtime,
 	Block,
@@ -51,10 +52,10 @@ pub type Executive = frame_executive::Executive<
 	AllPalletsWithSystem,
 >;
 
-/// What is checked of every transaction, in this order.
+/// The checks of every transaction, in this order.
 ///
-/// `CheckGasLimit` follows `CheckWeight`, whose sum it reads; `WeightReclaim` is last, when all that
-/// can be unspent is.
+/// `CheckGasLimit` follows `CheckWeight`, whose sum it reads; `WeightReclaim` is last, when all unspent
+/// weight is known.
 pub type TxExtension = (
 	frame_system::AuthorizeCall<Runtime>,
 	frame_system::CheckNonZeroSender<Runtime>,
@@ -73,7 +74,7 @@ pub type TxExtension = (
 impl_opaque_keys! {
 	/// The keys a verifier's node votes with.
 	pub struct SessionKeys {
-		/// GRANDPA's.
+		/// The GRANDPA key.
 		pub grandpa: Grandpa,
 	}
 }
@@ -111,7 +112,7 @@ mod runtime {
 
 	#[runtime::pallet_index(0)]
 	pub type System = frame_system;
-	// Before all that ask who mined the block or what time it is: it reads the header first.
+	// It reads the header, so it precedes the pallets that need the block's author or time.
 	#[runtime::pallet_index(1)]
 	pub type ProofOfWork = pallet_proof_of_work;
 	#[runtime::pallet_index(2)]
@@ -128,13 +129,13 @@ mod runtime {
 	pub type Utility = pallet_utility;
 	#[runtime::pallet_index(8)]
 	pub type Sudo = pallet_sudo;
-	// After the session, whose genesis names the first verifiers.
+	// Its genesis reads the first verifiers from the session's, so it follows the session.
 	#[runtime::pallet_index(9)]
 	pub type Verifiers = pallet_verifiers;
 	#[runtime::pallet_index(10)]
 	pub type DataSharing = pallet_data_sharing;
-	// The verifiers once more, as those who vote about verifiers. Polkadot.js Apps knows this name,
-	// and has a page for it.
+	// The verifiers, as the collective that votes about verifiers. Polkadot.js Apps has a page for this
+	// name.
 	#[runtime::pallet_index(11)]
 	pub type Council = pallet_collective<Instance1>;
 }

@@ -1,4 +1,5 @@
-//! Blocks of the whole runtime, built as a miner does and executed again as everybody else does.
+// SPDX-License-Identifier: Apache-2.0
+//! Blocks of the whole runtime, built as a miner builds them and executed as every other node does.
 
 use crate::{
 	configs::{EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH},
@@ -29,7 +30,7 @@ use sp_runtime::{
 
 mod verifiers;
 
-/// Puts the patch's values over the configuration's.
+/// Overwrites the configuration's values with the patch's.
 fn merge(config: &mut serde_json::Value, patch: serde_json::Value) {
 	match (config, patch) {
 		(serde_json::Value::Object(config), serde_json::Value::Object(patch)) => {
@@ -41,7 +42,7 @@ fn merge(config: &mut serde_json::Value, patch: serde_json::Value) {
 	}
 }
 
-/// A whole genesis configuration: the defaults, the preset, and these consensus parameters.
+/// Returns a whole genesis configuration: the defaults, the preset, and these consensus parameters.
 fn config(preset: &str, change: impl FnOnce(&mut ChainParameters)) -> Vec<u8> {
 	let defaults = Runtime::get_preset(&None).expect("there are defaults");
 	let mut config = serde_json::from_slice(&defaults).expect("the defaults are JSON");
@@ -51,27 +52,28 @@ fn config(preset: &str, change: impl FnOnce(&mut ChainParameters)) -> Vec<u8> {
 		serde_json::from_slice(&patch).expect("the preset is JSON"),
 	);
 	let parameters = &mut config["proofOfWork"]["parameters"];
-	let mut changed = serde_json::from_value(parameters.clone()).expect("parameters");
+	let mut changed =
+		serde_json::from_value(parameters.clone()).expect("the preset has parameters");
 	change(&mut changed);
 	*parameters = serde_json::to_value(changed).expect("parameters are JSON");
-	serde_json::to_vec(&config).expect("JSON")
+	serde_json::to_vec(&config).expect("the configuration is JSON")
 }
 
-/// A chain under test: what its client would know.
+/// A chain under test, as its client would know it.
 struct Chain {
 	/// The last block's hash.
 	last: Hash,
-	/// The seconds from one block to the next.
+	/// Seconds from one block to the next.
 	interval: u64,
 }
 
 impl Chain {
-	/// Runs the test on a new chain, and checks our pallets' state when it is over.
+	/// Runs the test on a new chain, then checks the invariants of our pallets.
 	fn test(preset: &str, change: impl FnOnce(&mut ChainParameters), test: impl FnOnce(&mut Self)) {
 		let mut state = sp_io::TestExternalities::new(
 			frame_system::GenesisConfig::<Runtime>::default()
 				.build_storage()
-				.expect("the system's genesis is good"),
+				.expect("the genesis of the system pallet is valid"),
 		);
 		state.execute_with(|| {
 			Runtime::build_state(config(preset, change)).expect("the preset builds");
@@ -80,11 +82,11 @@ impl Chain {
 				interval: 12,
 			});
 			ProofOfWork::do_try_state().expect("the state is consistent between blocks");
-			crate::Verifiers::do_try_state().expect("the verifiers are");
+			crate::Verifiers::do_try_state().expect("the verifiers are consistent");
 		});
 	}
 
-	/// A header of the next block before its execution, with this H_o.
+	/// Returns the next block's header before its execution, with this H_o.
 	fn next_header(&self, uncles_hash: Hash) -> Header {
 		let parameters = pallet_proof_of_work::Parameters::<Runtime>::get();
 		let head = ProofOfWork::current_head();
@@ -111,14 +113,14 @@ impl Chain {
 		Header::new(number + 1, Hash::zero(), Hash::zero(), self.last, digest)
 	}
 
-	/// Builds the next block of these uncles and transactions; the state stays as it was. A
-	/// transaction that the runtime refuses is left out, and its error returned.
+	/// Builds the next block from these uncles and transactions, without changing the state. Leaves out a
+	/// transaction that the runtime rejects, and returns its error.
 	fn build(
 		&self,
 		uncles: &[Header],
 		calls: Vec<(Sr25519Keyring, RuntimeCall)>,
 	) -> (Block, Vec<TransactionValidityError>) {
-		// Not `with_transaction`, which keeps a count in the state and so changes its root.
+		// `with_transaction` would keep a count in the state and so change its root.
 		sp_io::storage::start_transaction();
 		let header = self.next_header(uncles_hash(uncles));
 		Executive::initialize_block(&header);
@@ -128,10 +130,10 @@ impl Chain {
 				.expect("the inherent is valid")
 				.expect("the inherent succeeds");
 		}
-		let mut refused = vec![];
+		let mut rejected = vec![];
 		for (signer, call) in calls {
 			let extrinsic = signed(signer, call);
-			// As the block builder does, undo what a refused transaction changed.
+			// As the block builder does, reverts what a rejected transaction changed.
 			sp_io::storage::start_transaction();
 			match Executive::apply_extrinsic(extrinsic.clone()) {
 				Ok(_) => {
@@ -140,16 +142,16 @@ impl Chain {
 				}
 				Err(error) => {
 					sp_io::storage::rollback_transaction();
-					refused.push(error);
+					rejected.push(error);
 				}
 			}
 		}
 		let header = Executive::finalize_block();
 		sp_io::storage::rollback_transaction();
-		(Block { header, extrinsics }, refused)
+		(Block { header, extrinsics }, rejected)
 	}
 
-	/// Executes the block as everybody but its miner does, and returns it, sealed.
+	/// Executes the block as every node but its miner's does, and returns its sealed header.
 	fn import(&mut self, block: Block) -> Header {
 		Executive::execute_block(block.clone().into());
 		let mut header = block.header;
@@ -164,20 +166,20 @@ impl Chain {
 		header
 	}
 
-	/// Builds and imports a block in which every transaction is good.
+	/// Builds and imports a block in which every transaction is valid.
 	fn mine(&mut self, calls: Vec<(Sr25519Keyring, RuntimeCall)>) -> Header {
-		let (block, refused) = self.build(&[], calls);
-		assert_eq!(refused, []);
+		let (block, rejected) = self.build(&[], calls);
+		assert_eq!(rejected, []);
 		self.import(block)
 	}
 }
 
-/// Who mines every block here. It has nothing at genesis.
+/// Returns the account that mines every block here. It has no balance at genesis.
 fn miner() -> AccountId {
 	AccountId::new([77; 32])
 }
 
-/// A block's body as the node has it.
+/// Returns a block's body as the node has it.
 fn opaque(block: &Block) -> Vec<OpaqueExtrinsic> {
 	block.extrinsics.iter().cloned().map(Into::into).collect()
 }
@@ -207,7 +209,8 @@ fn signed(signer: Sr25519Keyring, call: RuntimeCall) -> UncheckedExtrinsic {
 		pallet_data_sharing::DirectCall::new(),
 		frame_system::WeightReclaim::new(),
 	);
-	let payload = SignedPayload::new(call.clone(), extension.clone()).expect("it can be signed");
+	let payload =
+		SignedPayload::new(call.clone(), extension.clone()).expect("the payload can be signed");
 	let signature = payload.using_encoded(|bytes| signer.sign(bytes));
 	UncheckedExtrinsic::new_signed(
 		call,
@@ -225,7 +228,7 @@ fn transfer(to: AccountId, value: u128) -> RuntimeCall {
 	.into()
 }
 
-/// A transaction of this many bytes that does nothing.
+/// Returns a call of this number of bytes that does nothing.
 fn remark(bytes: usize) -> RuntimeCall {
 	frame_system::Call::remark {
 		remark: vec![0; bytes],
@@ -264,7 +267,7 @@ fn the_presets_are_named() {
 			PresetId::from(LOCAL_TESTNET_RUNTIME_PRESET)
 		]
 	);
-	assert_eq!(Runtime::get_preset(&Some(PresetId::from("nobody's"))), None);
+	assert_eq!(Runtime::get_preset(&Some(PresetId::from("unknown"))), None);
 }
 
 #[test]
@@ -325,7 +328,7 @@ fn fees_go_to_the_miner() {
 }
 
 #[test]
-fn fees_under_the_existential_deposit_to_a_new_miner_are_burned() {
+fn fees_below_the_existential_deposit_of_a_new_miner_are_burned() {
 	Chain::test(
 		DEV_RUNTIME_PRESET,
 		|parameters| parameters.block_reward = 0,
@@ -348,10 +351,10 @@ fn the_gas_limit_bounds_a_block() {
 		let calls = (0..200)
 			.map(|_| (Alice, transfer(Bob.to_account_id(), 1)))
 			.collect();
-		let (block, refused) = chain.build(&[], calls);
-		assert!(!refused.is_empty() && refused.len() < 200);
+		let (block, rejected) = chain.build(&[], calls);
+		assert!(!rejected.is_empty() && rejected.len() < 200);
 		let exhausted = TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources);
-		assert!(refused.iter().all(|error| *error == exhausted));
+		assert!(rejected.iter().all(|error| *error == exhausted));
 		let header = chain.import(block);
 		let used = gas_used(&header);
 		assert!(used <= MIN_GAS_LIMIT && used > MIN_GAS_LIMIT / 2, "{used}");
@@ -373,8 +376,8 @@ fn uncles_travel_as_an_inherent() {
 			.digest
 			.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
 		chain.mine(vec![]);
-		let (block, refused) = chain.build(std::slice::from_ref(&uncle), vec![]);
-		assert_eq!(refused, []);
+		let (block, rejected) = chain.build(std::slice::from_ref(&uncle), vec![]);
+		assert_eq!(rejected, []);
 		assert_eq!(Runtime::uncles(opaque(&block)), Some(vec![uncle]));
 		let before = Balances::free_balance(miner());
 		chain.import(block);
@@ -390,14 +393,14 @@ fn the_runtime_reads_its_own_bodies() {
 	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
 		let (block, _) = chain.build(&[], vec![(Bob, remark(1))]);
 		assert_eq!(Runtime::uncles(opaque(&block)), Some(vec![]));
-		// A stranger's body may be anything.
+		// A peer's body can be anything.
 		for junk in [vec![], vec![255; 5], vec![4, 1, 0]] {
 			assert_eq!(
 				Runtime::uncles(vec![OpaqueExtrinsic::from_blob(junk)]),
 				None
 			);
 		}
-		// Nor may its depth be a trap: a batch in a batch in a batch, in the call's own bytes.
+		// Its nesting must not overflow the stack: a batch in a batch in a batch, in the call's bytes.
 		let batch = |calls: Vec<RuntimeCall>| pallet_utility::Call::batch { calls }.into();
 		let empty: RuntimeCall = batch(vec![]);
 		let one: RuntimeCall = batch(vec![batch(vec![])]);
@@ -433,7 +436,7 @@ mod data_sharing {
 
 	const KEY: Hash = Hash::repeat_byte(5);
 
-	/// Alice joins, with a dataset.
+	/// Registers Alice, and creates her dataset.
 	fn join(chain: &mut Chain) {
 		let (kind, name) = (ProducerKind::School, b"A school".to_vec());
 		chain.mine(vec![(Alice, Call::register { kind, name }.into())]);
@@ -463,9 +466,9 @@ mod data_sharing {
 		Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
 			join(chain);
 			let value = vec![7; 1024 * 1024];
-			let (block, refused) = chain.build(&[], vec![(Alice, store(value.clone()))]);
-			assert_eq!(refused, []);
-			// The last bytes of the extrinsic are the value: that is what the client indexes.
+			let (block, rejected) = chain.build(&[], vec![(Alice, store(value.clone()))]);
+			assert_eq!(rejected, []);
+			// The last bytes of the extrinsic are the value, which the client indexes.
 			assert!(block.extrinsics[1].encode().ends_with(&value));
 			assert!(block.extrinsics.encoded_size() < MAX_BLOCK_LENGTH as usize);
 			chain.import(block);
@@ -490,7 +493,7 @@ mod data_sharing {
 	}
 
 	#[test]
-	fn a_wrapped_store_is_refused() {
+	fn a_wrapped_store_is_rejected() {
 		Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
 			join(chain);
 			let calls = vec![store(vec![7; 100])];

@@ -170,12 +170,12 @@ test('invalid shares and risks are refused', { timeout }, async () => {
 	for (const share of [-0.1, 1.1]) {
 		const error = await refusal('isthmus_risk', null, share);
 		assert.equal(error.code, NO_SHARE);
-		assert.match(error.message, /a share of the hash power is from 0 to 1, and -?[01]\.1 is not/);
+		assert.match(error.message, /a share of the hash power must be from 0 to 1, got -?[01]\.1/);
 	}
 	for (const risk of [0, 1.5]) {
 		const error = await refusal('isthmus_risk', null, 0.1, risk);
 		assert.equal(error.code, NO_RISK);
-		assert.match(error.message, /a risk to bear is above 0 and at most 1, and [01](\.5)? is not/);
+		assert.match(error.message, /an accepted risk must be above 0 and at most 1, got [01](\.5)?/);
 	}
 	assert.equal((await refusal('isthmus_risk', null, 'much')).code, INVALID_PARAMS);
 });

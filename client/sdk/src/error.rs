@@ -3,7 +3,7 @@
 
 use crate::{
 	refusal::{PalletError, Refusal},
-	text::{ist, key_name},
+	text::{ist, key_name, NameTooLong},
 	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, QueryRefusal, RecordKey},
 };
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
@@ -109,8 +109,8 @@ pub enum Error {
 		epoch: Epoch,
 	},
 	/// A name does not fit a record's key.
-	#[error("the name \"{0}\" is longer than the 32 bytes of a record's key")]
-	NameTooLong(String),
+	#[error(transparent)]
+	NameTooLong(#[from] NameTooLong),
 	/// A secret cannot be read.
 	#[error("invalid secret: expected a derivation such as //Alice, a phrase of words, or a seed of 32 bytes in hexadecimal digits")]
 	InvalidSecret,

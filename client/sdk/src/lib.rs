@@ -70,7 +70,7 @@
 //! folder for temporary files, while it sends a transaction. Programs on different machines are not kept apart:
 //! use an account for each.
 //!
-//! # What it is not for
+//! # What this crate is not for
 //!
 //! It does not verify the chain: it believes the node that it is connected to, except for a record's bytes,
 //! which it checks against the hashes that the node gives as the chain's. It does not ask a person anything,
@@ -128,7 +128,7 @@ pub use removal::{Removal, Removed};
 pub use sharing::{authorize, revoke};
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
-pub use text::{ist, key_name, record_key, to_hex};
+pub use text::{ist, key_name, record_key, to_hex, NameTooLong};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};

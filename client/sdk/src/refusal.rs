@@ -162,4 +162,19 @@ mod tests {
 		assert_ne!(other, PalletError::KeyTaken);
 		assert_eq!(other.to_string(), "Utility.KeyTaken");
 	}
+
+	#[test]
+	fn every_error_of_the_pallet_is_known() {
+		let source = include_str!("../../../pallets/data-sharing/src/errors.rs");
+		let names: Vec<&str> = source
+			.lines()
+			.filter_map(|line| line.trim().strip_suffix(','))
+			.collect();
+		assert!(names.len() > 50, "{names:?}");
+		for name in names {
+			let error = PalletError::new(DATA_SHARING, name);
+			assert!(!matches!(error, PalletError::Other { .. }), "{name}");
+			assert_eq!(error.name(), name);
+		}
+	}
 }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Record keys, bytes and amounts as text.
 
-use crate::{
-	error::Error,
-	types::{Balance, RecordKey, Shown},
-};
+use crate::types::{Balance, RecordKey, Shown};
 use isthmus_primitives::UNIT;
 
 /// Decimals of an amount in IST: 10^12 of the smallest unit are one IST.
 const DECIMALS: usize = 12;
+
+/// A name that does not fit a record's key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the name \"{0}\" is longer than the 32 bytes of a record's key")]
+pub struct NameTooLong(pub String);
 
 /// Makes a record's key from a name of at most 32 bytes: the name's bytes, and zeros after them. The name
 /// is public.
@@ -17,17 +19,17 @@ const DECIMALS: usize = 12;
 /// let key = isthmus_sdk::record_key("2025-03")?;
 /// assert_eq!(key.0[..8], *b"2025-03\0");
 /// assert_eq!(isthmus_sdk::key_name(&key), "2025-03");
-/// # Ok::<(), isthmus_sdk::Error>(())
+/// # Ok::<(), isthmus_sdk::NameTooLong>(())
 /// ```
 ///
 /// # Errors
 ///
-/// Returns [`Error::NameTooLong`] if the name has more than 32 bytes.
-pub fn record_key(name: &str) -> Result<RecordKey, Error> {
+/// Returns [`NameTooLong`] if the name has more than 32 bytes.
+pub fn record_key(name: &str) -> Result<RecordKey, NameTooLong> {
 	let mut key = [0; 32];
 	let bytes = name.as_bytes();
 	key.get_mut(..bytes.len())
-		.ok_or_else(|| Error::NameTooLong(name.to_owned()))?
+		.ok_or_else(|| NameTooLong(name.to_owned()))?
 		.copy_from_slice(bytes);
 	Ok(key.into())
 }
@@ -81,9 +83,7 @@ mod tests {
 			let key = record_key(name).unwrap();
 			assert_eq!(key_name(&key), to_hex(&key.0), "{name:?}");
 		}
-		assert!(matches!(
-			record_key(&"x".repeat(33)),
-			Err(Error::NameTooLong(_))
-		));
+		let long = "x".repeat(33);
+		assert_eq!(record_key(&long), Err(NameTooLong(long)));
 	}
 }

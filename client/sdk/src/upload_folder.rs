@@ -128,7 +128,7 @@ impl LocalFolder {
 		self.files.len()
 	}
 
-	/// Returns whether there are no files.
+	/// Returns whether the folder is empty.
 	pub fn is_empty(&self) -> bool {
 		self.files.is_empty()
 	}

@@ -1,7 +1,7 @@
 //! The built-in CPU miner: threads that search the current job's nonces over the full dataset.
 
 use crate::{chain::ChainClient, throttle::Throttle, HashRate, Job, Sealer, LOG_TARGET};
-use isthmus_ethash::{Cache, Dataset, FileError, Found, Progress};
+use isthmus_ethash::{Boundary, Cache, Dataset, FileError, Found, Progress};
 use isthmus_primitives::{digest::Seal, Block};
 use parking_lot::Mutex;
 use polkadot_sdk::*;
@@ -132,7 +132,7 @@ fn search(
 	hash_rate: &HashRate,
 	stop: &AtomicBool,
 ) -> Option<Seal> {
-	let boundary = job.boundary();
+	let boundary = Boundary::from_bytes(job.boundary());
 	let ended = || job.stale.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
 	let mut first: u64 = rand::random();
 	while throttle.wait(ended) {

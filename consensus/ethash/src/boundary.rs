@@ -1,38 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Difficulty as a boundary: n ≤ 2^256 / H_d.
 
-use crate::Error;
+use crate::error::Error;
+use core::fmt;
 use primitive_types::U256;
 
-/// ⌊2^256 / H_d⌋, big-endian: the greatest result that a seal of difficulty H_d may have (paper,
-/// equation 2; yellow paper, equation 49).
+/// The greatest result n that a seal may have (paper, equation 2; yellow paper, equation 49).
 ///
-/// With H_d = 1 the quotient, 2^256, has no 32 bytes; the greatest 32-byte number stands for it, which
-/// every result is within as well.
-pub fn boundary(difficulty: U256) -> Result<[u8; 32], Error> {
-	// 2^256 = (2^256 − 1) + 1, so the quotient is that of 2^256 − 1, or one more where H_d divides
-	// 2^256 exactly, that is, where the remainder of 2^256 − 1 is H_d − 1.
-	if difficulty.is_zero() {
-		return Err(Error::ZeroDifficulty);
+/// Boundaries and results are 256-bit numbers, as 32 big-endian bytes.
+///
+/// ```
+/// use isthmus_ethash::Boundary;
+///
+/// let boundary = Boundary::from_difficulty(256.into())?;
+/// assert_eq!(boundary.to_bytes()[..2], [1, 0]);
+/// assert!(boundary.is_met_by(&[0; 32]));
+/// assert!(!boundary.is_met_by(&[2; 32]));
+/// # Ok::<(), isthmus_ethash::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Boundary([u8; 32]);
+
+impl Boundary {
+	/// The boundary that only the result 0 meets.
+	pub const MIN: Self = Self([0; 32]);
+	/// The boundary that every result meets.
+	pub const MAX: Self = Self([0xff; 32]);
+
+	/// Returns ⌊2^256 / H_d⌋.
+	///
+	/// For H_d = 1 the quotient, 2^256, does not fit in 32 bytes; [`Boundary::MAX`] stands for it, since
+	/// every result meets both.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::ZeroDifficulty`] if the difficulty is zero.
+	pub fn from_difficulty(difficulty: U256) -> Result<Self, Error> {
+		// 2^256 = (2^256 − 1) + 1, so the quotient is that of 2^256 − 1, or one more where H_d divides
+		// 2^256 exactly, that is, where the remainder of 2^256 − 1 is H_d − 1.
+		if difficulty.is_zero() {
+			return Err(Error::ZeroDifficulty);
+		}
+		let (quotient, remainder) = U256::MAX.div_mod(difficulty);
+		let exact = remainder.saturating_add(U256::one()) == difficulty;
+		let quotient = quotient.saturating_add(U256::from(u8::from(exact)));
+		Ok(Self(quotient.to_big_endian()))
 	}
-	let (quotient, remainder) = U256::MAX.div_mod(difficulty);
-	let exact = remainder.saturating_add(U256::one()) == difficulty;
-	Ok(quotient
-		.saturating_add(U256::from(u8::from(exact)))
-		.to_big_endian())
+
+	/// Reads a boundary from 32 big-endian bytes, as `eth_getWork` gives it to miners.
+	pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+		Self(bytes)
+	}
+
+	/// Returns the boundary as 32 big-endian bytes.
+	pub const fn to_bytes(self) -> [u8; 32] {
+		self.0
+	}
+
+	/// Returns true if the result n, a big-endian number, is at most this boundary.
+	pub fn is_met_by(&self, result: &[u8; 32]) -> bool {
+		*result <= self.0
+	}
 }
 
-/// Whether n is within the boundary. Both are big-endian numbers.
-pub fn meets(result: &[u8; 32], boundary: &[u8; 32]) -> bool {
-	result <= boundary
+impl fmt::Debug for Boundary {
+	fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(formatter, "Boundary({:#x})", U256::from_big_endian(&self.0))
+	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
 
-	/// 2^exponent, big-endian.
-	fn power(exponent: usize) -> [u8; 32] {
-		(U256::one() << exponent).to_big_endian()
+	/// 2^exponent.
+	fn power(exponent: usize) -> Boundary {
+		Boundary((U256::one() << exponent).to_big_endian())
+	}
+
+	fn boundary(difficulty: U256) -> Result<Boundary, Error> {
+		Boundary::from_difficulty(difficulty)
 	}
 
 	#[test]
@@ -44,24 +91,31 @@ mod tests {
 
 	#[test]
 	fn other_difficulties_round_down() {
-		assert_eq!(boundary(3.into()), Ok([0x55; 32]));
+		assert_eq!(boundary(3.into()), Ok(Boundary([0x55; 32])));
 		assert_eq!(boundary(U256::MAX), Ok(power(0)));
 		assert_eq!(boundary(U256::MAX - 1), Ok(power(0)));
 	}
 
 	#[test]
-	fn the_ends_are_handled() {
+	fn the_extremes_are_handled() {
 		assert_eq!(boundary(U256::zero()), Err(Error::ZeroDifficulty));
-		assert_eq!(boundary(U256::one()), Ok([0xff; 32]));
-		assert!(meets(&[0xff; 32], &[0xff; 32]));
+		assert_eq!(boundary(U256::one()), Ok(Boundary::MAX));
+		assert!(Boundary::MAX.is_met_by(&[0xff; 32]));
+		assert!(Boundary::MIN.is_met_by(&[0; 32]));
+		assert!(!Boundary::MIN.is_met_by(&power(0).0));
 	}
 
 	#[test]
-	fn the_boundary_itself_is_within() {
-		assert!(meets(&power(8), &power(8)));
-		assert!(meets(&power(7), &power(8)));
-		assert!(!meets(&power(9), &power(8)));
+	fn the_boundary_itself_meets_it() {
+		assert!(power(8).is_met_by(&power(8).0));
+		assert!(power(8).is_met_by(&power(7).0));
+		assert!(!power(8).is_met_by(&power(9).0));
 		// Big-endian: the first byte weighs most.
-		assert!(!meets(&power(248), &power(8)));
+		assert!(!power(8).is_met_by(&power(248).0));
+	}
+
+	#[test]
+	fn a_boundary_is_printed_as_a_number() {
+		assert_eq!(format!("{:?}", power(8)), "Boundary(0x100)");
 	}
 }

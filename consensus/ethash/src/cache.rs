@@ -1,25 +1,28 @@
-//! The light cache: what a verifier holds, and what every dataset item is made from (yellow paper,
+// SPDX-License-Identifier: Apache-2.0
+//! The light cache, which a verifier holds and every dataset item is made from (yellow paper,
 //! appendix J.3).
 
 use crate::{
+	error::Error,
 	hashimoto::{Hash, Output, Pages},
 	item::{fnv, Divisor, Item, Page, ITEM_WORDS},
 	keccak,
-	machine::{Kernel, Machine, Path},
+	kernel::{Kernel, Machine},
+	machine::Path,
 	memory::Memory,
-	seed_hash, Error, Sizes,
+	sizes::{seed_hash, Sizes},
 };
 use alloc::vec::Vec;
 use core::{array, fmt};
 
-/// J_cacherounds: passes of RandMemoHash over the cache.
+/// J_cacherounds: the number of passes of RandMemoHash over the cache.
 const ROUNDS: usize = 3;
-/// J_parents: cache rows that make one dataset item.
+/// J_parents: the number of cache rows that make one dataset item.
 const PARENTS: u32 = 256;
-/// Light hashes that are computed side by side in [`Cache::light_each`].
+/// Number of light hashes that [`Cache::light_each`] computes side by side.
 const SIDE_BY_SIDE: usize = 16;
 
-/// An epoch's cache.
+/// An epoch's cache: 16 MiB and up with [`Sizes::FULL`].
 pub struct Cache {
 	rows: Memory,
 	row_count: Divisor,
@@ -29,15 +32,22 @@ pub struct Cache {
 }
 
 impl Cache {
-	/// Makes the cache of an epoch. One thread's work, since each row needs the one before: about half a
-	/// second for epoch 0 of [`Sizes::FULL`].
+	/// Makes the cache of an epoch, on the caller's thread, as each row needs the one before: about half
+	/// a second for epoch 0 of [`Sizes::FULL`].
 	///
-	/// Refused beyond [`Sizes::max_epoch`], before anything is allocated.
+	/// # Errors
+	///
+	/// Returns [`Error::EpochTooHigh`] beyond [`Sizes::max_epoch`], before anything is allocated, and
+	/// [`Error::OutOfMemory`] if the allocation fails.
 	pub fn new(sizes: Sizes, epoch: u64) -> Result<Self, Error> {
 		Self::with_path(sizes, epoch, Path::best())
 	}
 
-	/// As [`Cache::new`], with instructions chosen by hand: for tests and measurements.
+	/// Makes a cache as [`Cache::new`] does, with chosen instructions: for tests and measurements.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`Cache::new`].
 	pub fn with_path(sizes: Sizes, epoch: u64, path: Path) -> Result<Self, Error> {
 		let bytes = sizes.cache_bytes(epoch)?;
 		let row_count = Divisor::new((bytes / 64) as u32);
@@ -57,28 +67,28 @@ impl Cache {
 		})
 	}
 
-	/// The epoch whose cache this is.
+	/// Returns the epoch of this cache.
 	pub fn epoch(&self) -> u64 {
 		self.epoch
 	}
 
-	/// The instructions that are used with this cache.
+	/// Returns the instructions that this cache is used with.
 	pub fn path(&self) -> Path {
 		self.path
 	}
 
-	/// The rows, whose bytes in a row are the cache as the papers see it.
+	/// Returns the rows. Their bytes, one after another, are the cache as the papers define it.
 	pub fn rows(&self) -> &[Item] {
 		self.rows.items()
 	}
 
-	/// How many pages, of 128 bytes, the dataset of this cache has.
+	/// Returns the number of pages, of 128 bytes, in the dataset of this cache.
 	pub fn dataset_pages(&self) -> u32 {
 		self.page_count.get()
 	}
 
-	/// d[i]: one item of the dataset, of which each page has two. For i past the end of the dataset, what
-	/// the formula gives.
+	/// Computes d[i], one item of the dataset; each page has two. An index past the end of the dataset
+	/// gives the value of the same formula.
 	pub fn dataset_item(&self, index: u32) -> Item {
 		let [item] = self.path.run(Items {
 			cache: self.view(),
@@ -87,8 +97,8 @@ impl Cache {
 		item
 	}
 
-	/// (m, n) = PoW(H_#n, H_n, d), the items of d made from the cache as they are needed: 128 items and
-	/// 32,768 rows read, one after the other for the most part.
+	/// Computes (m, n) = PoW(H_#n, H_n, d), and makes the items of d from the cache as they are needed:
+	/// 128 items from 32,768 rows, mostly read one after another.
 	pub fn light(&self, seal_hash: &[u8; 32], nonce: u64) -> Output {
 		let inputs = [(keccak::words(seal_hash), nonce)];
 		let [digests] = self.path.run(Hash {
@@ -98,12 +108,12 @@ impl Cache {
 		digests.into()
 	}
 
-	/// As [`Cache::light`], for many pairs of seal hash and nonce. Several are under way at once, which
-	/// takes far less time than one after the other.
+	/// Computes [`Cache::light`] for many pairs of seal hash and nonce. Several are in flight at once,
+	/// which takes far less time than one after another.
 	pub fn light_each(&self, inputs: &[([u8; 32], u64)]) -> Vec<Output> {
 		let mut outputs = Vec::with_capacity(inputs.len());
 		for inputs in inputs.chunks(SIDE_BY_SIDE) {
-			// What is missing to a full set is filled with the last one, and left out again.
+			// An incomplete set is filled up with its last pair, whose extra outputs are dropped.
 			let inputs_filled = array::from_fn::<_, SIDE_BY_SIDE, _>(|k| {
 				let (seal_hash, nonce) = &inputs[k.min(inputs.len() - 1)];
 				(keccak::words(seal_hash), *nonce)
@@ -117,7 +127,7 @@ impl Cache {
 		outputs
 	}
 
-	/// What the kernels need of it.
+	/// Returns what the kernels need of the cache.
 	pub(crate) fn view(&self) -> View<'_> {
 		View {
 			rows: self.rows.items(),
@@ -136,7 +146,7 @@ impl fmt::Debug for Cache {
 	}
 }
 
-/// Makes the cache.
+/// The kernel that fills the cache.
 struct Fill<'a> {
 	rows: &'a mut [Item],
 	count: Divisor,
@@ -168,7 +178,7 @@ impl Kernel for Fill<'_> {
 	}
 }
 
-/// A cache, and the number of pages made from it.
+/// A cache's rows, and the number of pages that its dataset has.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
 	rows: &'a [Item],
@@ -217,7 +227,8 @@ impl Pages for View<'_> {
 	}
 }
 
-/// d[i], for K numbers i side by side, so that while one waits for a row the others go on.
+/// The kernel that computes d[i] for K indices side by side: while one waits for a row, the others
+/// proceed.
 pub(crate) struct Items<'a, const K: usize> {
 	pub(crate) cache: View<'a>,
 	pub(crate) indices: [u32; K],
@@ -245,8 +256,8 @@ impl<const K: usize> Kernel for Items<'_, K> {
 		};
 		let mut rows: [&Item; K] = array::from_fn(|k| next(0, indices[k], mixes[k].0[0]));
 		for p in 1..=PARENTS {
-			// The one word that the next row's number needs is mixed by itself, ahead of the others: where
-			// few items are under way, the time from row to row is what counts.
+			// The one word that selects the next row is mixed ahead of the others: with few items in
+			// flight, the latency from row to row dominates.
 			let word = p as usize % ITEM_WORDS;
 			for k in 0..K {
 				let (mix, row) = (&mut mixes[k], rows[k]);

@@ -1,13 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The dataset, which a miner holds, and the search over it (yellow paper, appendix J.3.3 and J.4).
 
 use crate::{
+	boundary::Boundary,
 	cache::{self, Cache, Items},
+	error::Error,
 	hashimoto::{Hash, Output, Pages},
 	item::{Divisor, Item, Page},
 	keccak,
-	machine::{Kernel, Machine, Path},
+	kernel::{Kernel, Machine},
+	machine::Path,
 	memory::Memory,
-	Error,
 };
 use core::{
 	fmt,
@@ -15,43 +18,43 @@ use core::{
 	sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-/// Pages that a thread takes at once: 128 KiB, some milliseconds of work.
+/// Number of pages that a thread takes at once: 128 KiB, some milliseconds of work.
 const CHUNK: usize = 1024;
-/// Items that are made side by side. More than a processor has reads under way to its second level of
-/// cache, so that these are never what is too few.
+/// Number of items made side by side: more than the reads that a processor can have in flight to its
+/// second level of cache, so that this is never the bottleneck.
 const ITEMS: usize = 32;
-/// Nonces that are under way at once in a search.
+/// Number of nonces in flight at once in a search.
 const NONCES: usize = 32;
 
-/// How far the making of a dataset is.
+/// The progress of generating or loading a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-	/// Pages made.
+	/// Number of pages done.
 	pub done: u32,
-	/// Pages in all.
+	/// Number of all pages.
 	pub total: u32,
 }
 
-/// A nonce that was searched for, and what it hashes to.
+/// A nonce that a search found, and its hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-	/// H_n.
+	/// H_n, the nonce.
 	pub nonce: u64,
 	/// Its mix hash and result.
 	pub output: Output,
 }
 
-/// What a search did.
+/// The outcome of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Searched {
-	/// The least nonce of the range whose result is within the boundary. None if there is none, or the
+	/// The least nonce of the range whose result meets the boundary. None if there is none, or the
 	/// search was stopped before it.
 	pub found: Option<Found>,
-	/// Hashes computed, for the hash rate.
+	/// Number of hashes computed, for the hash rate.
 	pub hashes: u64,
 }
 
-/// An epoch's dataset.
+/// An epoch's dataset: 1 GiB and up with [`crate::Sizes::FULL`].
 pub struct Dataset {
 	memory: Memory,
 	page_count: Divisor,
@@ -60,9 +63,14 @@ pub struct Dataset {
 }
 
 impl Dataset {
-	/// Makes the dataset of the cache's epoch, on so many threads (at least one; without `std` the
-	/// caller's). Calls `progress` from time to time, from any of the threads; where that breaks, so does
-	/// the making, with [`Error::Stopped`].
+	/// Generates the dataset of the cache's epoch on `threads` threads (at least one; without `std` only
+	/// the caller's). Calls `progress` after every 1024 pages, from any of the threads; a
+	/// [`ControlFlow::Break`] stops the generation.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::OutOfMemory`] if the allocation fails, and [`Error::Stopped`] if `progress`
+	/// stopped the generation.
 	pub fn generate(
 		cache: &Cache,
 		threads: usize,
@@ -97,7 +105,7 @@ impl Dataset {
 		Ok(Self::of(cache, memory))
 	}
 
-	/// The cache's dataset, whose pages are these.
+	/// Wraps the pages of the cache's dataset.
 	pub(crate) fn of(cache: &Cache, memory: Memory) -> Self {
 		let page_count = Divisor::new(cache.dataset_pages());
 		Self {
@@ -108,22 +116,22 @@ impl Dataset {
 		}
 	}
 
-	/// The same dataset, with instructions chosen by hand: for tests and measurements.
+	/// Returns the same dataset with chosen instructions: for tests and measurements.
 	pub fn with_path(self, path: Path) -> Self {
 		Self { path, ..self }
 	}
 
-	/// The epoch whose dataset this is.
+	/// Returns the epoch of this dataset.
 	pub fn epoch(&self) -> u64 {
 		self.epoch
 	}
 
-	/// The pages, whose bytes in a row are the dataset as the papers see it.
+	/// Returns the pages. Their bytes, one after another, are the dataset as the papers define it.
 	pub fn pages(&self) -> &[[Item; 2]] {
 		self.memory.items().as_chunks().0
 	}
 
-	/// (m, n) = PoW(H_#n, H_n, d).
+	/// Computes (m, n) = PoW(H_#n, H_n, d).
 	pub fn full(&self, seal_hash: &[u8; 32], nonce: u64) -> Output {
 		let inputs = [(keccak::words(seal_hash), nonce)];
 		let [digests] = self.path.run(Hash {
@@ -133,12 +141,12 @@ impl Dataset {
 		digests.into()
 	}
 
-	/// Tries the nonces in their order, on the caller's thread, until one's result is within the boundary
-	/// or `stop` is set. Threads of one machine share the dataset and search ranges of their own.
+	/// Tries the nonces in order, on the caller's thread, until a result meets the boundary or `stop` is
+	/// set. Several threads can search one dataset, each a range of its own.
 	pub fn search(
 		&self,
 		seal_hash: &[u8; 32],
-		boundary: &[u8; 32],
+		boundary: &Boundary,
 		nonces: Range<u64>,
 		stop: &AtomicBool,
 	) -> Searched {
@@ -147,7 +155,7 @@ impl Dataset {
 		let mut first = nonces.start;
 		while first < nonces.end && !stop.load(Ordering::Relaxed) {
 			let count = (nonces.end - first).min(NONCES as u64);
-			// A set that reaches past the end is computed whole, and what is past the end left out.
+			// A set that reaches past the end is computed whole; the nonces past the end are dropped.
 			let inputs =
 				core::array::from_fn::<_, NONCES, _>(|k| (seal_hash, first.wrapping_add(k as u64)));
 			let digests = self.path.run(Hash {
@@ -157,7 +165,7 @@ impl Dataset {
 			hashes += count;
 			for (nonce, digests) in (first..nonces.end).zip(digests) {
 				let output = Output::from(digests);
-				if crate::meets(&output.result, boundary) {
+				if boundary.is_met_by(&output.result) {
 					return Searched {
 						found: Some(Found { nonce, output }),
 						hashes,
@@ -189,7 +197,7 @@ impl fmt::Debug for Dataset {
 	}
 }
 
-/// Hands the pages out, chunk by chunk, to threads that ask for more.
+/// Passes the pages to `fill`, chunk by chunk, on `threads` threads.
 #[cfg(feature = "std")]
 fn on_threads(threads: usize, pages: &mut [Page], fill: &(impl Fn(usize, &mut [Page]) + Sync)) {
 	use std::sync::{Mutex, PoisonError};
@@ -209,6 +217,7 @@ fn on_threads(threads: usize, pages: &mut [Page], fill: &(impl Fn(usize, &mut [P
 	});
 }
 
+/// Passes the pages to `fill`, chunk by chunk, on the caller's thread.
 #[cfg(not(feature = "std"))]
 fn on_threads(_: usize, pages: &mut [Page], fill: &impl Fn(usize, &mut [Page])) {
 	for (chunk, pages) in pages.chunks_mut(CHUNK).enumerate() {
@@ -216,7 +225,7 @@ fn on_threads(_: usize, pages: &mut [Page], fill: &impl Fn(usize, &mut [Page])) 
 	}
 }
 
-/// Makes the pages from `first` on.
+/// The kernel that makes the pages from `first` on.
 struct Fill<'a> {
 	cache: cache::View<'a>,
 	first: u32,
@@ -230,7 +239,7 @@ impl Kernel for Fill<'_> {
 	fn run<M: Machine>(self, machine: M) {
 		let mut index = self.first.wrapping_mul(2);
 		for pages in self.pages.chunks_mut(ITEMS / 2) {
-			// The last set may reach past the end; what is past it is left out.
+			// The last set may reach past the end; the items past it are dropped.
 			let indices: [u32; ITEMS] = core::array::from_fn(|k| index.wrapping_add(k as u32));
 			let made = machine.run(Items {
 				cache: self.cache,
@@ -246,7 +255,7 @@ impl Kernel for Fill<'_> {
 	}
 }
 
-/// What the kernels need of it.
+/// What the kernels need of a dataset.
 #[derive(Clone, Copy)]
 struct View<'a> {
 	pages: &'a [Page],

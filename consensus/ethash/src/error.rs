@@ -1,28 +1,29 @@
-//! What can go wrong.
+// SPDX-License-Identifier: Apache-2.0
+//! The errors of caches, datasets and boundaries.
 
-/// Why something could not be made.
+/// The reason why a cache, a dataset or a boundary could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-	/// The epoch's dataset would have more items than 32 bits can number, so Ethash is not defined
+	/// The epoch's dataset would have more items than 32 bits can number: Ethash is not defined
 	/// there.
 	#[error("epoch {epoch} is beyond {max}, the last one for which Ethash is defined")]
 	EpochTooHigh {
-		/// The epoch asked for.
+		/// The epoch requested.
 		epoch: u64,
 		/// The last epoch that has a dataset with these sizes.
 		max: u64,
 	},
-	/// The memory for a cache or dataset could not be had.
-	#[error("no memory for {bytes} bytes")]
+	/// The system has not enough memory for a cache or dataset.
+	#[error("not enough memory for {bytes} bytes")]
 	OutOfMemory {
-		/// How many bytes were asked for.
+		/// The number of bytes requested.
 		bytes: u64,
 	},
-	/// 2^256 / 0.
-	#[error("the difficulty is zero, and no boundary belongs to it")]
+	/// The boundary of a difficulty of zero, 2^256 / 0, does not exist.
+	#[error("the difficulty is zero, which has no boundary")]
 	ZeroDifficulty,
-	/// The progress callback asked to stop.
-	#[error("the dataset's generation was stopped")]
+	/// The progress callback stopped the generation.
+	#[error("the generation of the dataset was stopped")]
 	Stopped,
 }

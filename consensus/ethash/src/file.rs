@@ -1,22 +1,29 @@
-//! A dataset kept in a file, so that the next start need not make it again.
+// SPDX-License-Identifier: Apache-2.0
+//! A dataset kept in a file, so that the next start need not generate it again.
 //!
-//! The file, numbers little-endian:
+//! The layout of the file, with little-endian numbers:
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 0..8 | `ETHASH-D` |
 //! | 8..12 | version, 1 |
-//! | 12..16 | pages |
+//! | 12..16 | number of pages |
 //! | 16..24 | epoch |
 //! | 24..32 | XXH3-64 of all pages |
 //! | 32..64 | zero |
 //! | 64.. | the pages, 128 bytes each |
 //!
-//! It is read into memory of our own rather than mapped: the check before use reads every byte anyway,
-//! files are mapped in pages of 4 KiB, which slow the search down (docs/performance.md), and a mapped file
-//! that someone cuts short ends the process.
+//! The file is read into memory rather than mapped: the check before use reads every byte anyway, files
+//! are mapped in pages of 4 KiB, which slow the search down (docs/performance.md), and truncating a
+//! mapped file kills the process.
 
-use crate::{item::Item, memory::Memory, Cache, Dataset, Progress};
+use crate::{
+	cache::Cache,
+	dataset::{Dataset, Progress},
+	error::Error,
+	item::Item,
+	memory::Memory,
+};
 use std::{
 	fs::{self, File},
 	hash::Hasher,
@@ -29,24 +36,24 @@ use twox_hash::XxHash3_64;
 const MAGIC: [u8; 8] = *b"ETHASH-D";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 64;
-/// Items that are read or written at once: 1 MiB.
+/// Number of items read or written at once: 1 MiB.
 const BLOCK_ITEMS: usize = 16_384;
-/// Items of a loaded file that are made again from the cache, spread evenly.
+/// Number of items of a loaded file, evenly spread, that are compared with the cache.
 const SAMPLES: usize = 256;
 
-/// Why a dataset could not be kept in a file, or had from one. Whatever it is, the dataset can be made
-/// again.
+/// The reason why a dataset could not be saved to a file or loaded from one. In each case the dataset
+/// can be generated again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-	/// The system refused.
-	#[error("the dataset's file could not be read or written: {0}")]
+	/// The system could not read or write the file.
+	#[error("cannot read or write the dataset file: {0}")]
 	Io(#[from] io::Error),
-	/// The first bytes are not those of a dataset's file of this version.
-	#[error("not a dataset's file of version {VERSION}")]
+	/// The file does not begin with the header of a dataset file of this version.
+	#[error("not a dataset file of version {VERSION}")]
 	Format,
-	/// The file is for another epoch, or other sizes.
-	#[error("the file has {got_pages} pages for epoch {got_epoch}, but {pages} for epoch {epoch} are needed")]
+	/// The file is for another epoch or other sizes.
+	#[error("the dataset file has {got_pages} pages for epoch {got_epoch}, expected {pages} for epoch {epoch}")]
 	Other {
 		/// The file's epoch.
 		got_epoch: u64,
@@ -57,39 +64,43 @@ pub enum FileError {
 		/// The cache's number of pages.
 		pages: u32,
 	},
-	/// The file is shorter or longer than its pages are.
-	#[error("the file has {got} bytes, not {expected}")]
+	/// The file is shorter or longer than its pages.
+	#[error("the dataset file has {got} bytes, expected {expected}")]
 	Length {
-		/// Bytes of the file.
+		/// The file's length in bytes.
 		got: u64,
-		/// Bytes it must have.
+		/// The length that its pages need.
 		expected: u64,
 	},
-	/// The pages are not those that were written.
-	#[error("the pages' checksum is {got:016x}, not {expected:016x}")]
+	/// The pages were changed after they were written.
+	#[error("the checksum of the pages is {got:016x}, expected {expected:016x}")]
 	Checksum {
-		/// Of the pages that are there.
+		/// The checksum of the pages read.
 		got: u64,
-		/// Of the pages that were written.
+		/// The checksum in the file's header.
 		expected: u64,
 	},
-	/// The checksum is right, but the item is not what the cache gives.
-	#[error("item {index} is not the one that the cache gives")]
+	/// The checksum is right, but an item differs from what the cache gives.
+	#[error("item {index} differs from the one that the cache gives")]
 	Item {
-		/// Its number.
+		/// The item's index.
 		index: u32,
 	},
-	/// The progress callback asked to stop.
-	#[error("the loading was stopped")]
+	/// The progress callback stopped the loading.
+	#[error("the loading of the dataset was stopped")]
 	Stopped,
-	/// No room in memory.
+	/// The memory for the dataset could not be allocated.
 	#[error(transparent)]
-	Memory(crate::Error),
+	Memory(Error),
 }
 
 impl Dataset {
-	/// Keeps the dataset in the file: under another name first (`.partial` added), so that a crash leaves
-	/// no half of it under this one.
+	/// Saves the dataset to the file. Writes it under another name first (`.partial` added) and renames
+	/// it when it is complete, so that a crash leaves no partial file under this name.
+	///
+	/// # Errors
+	///
+	/// Returns [`FileError::Io`] if the file cannot be written.
 	pub fn save(&self, path: &Path) -> Result<(), FileError> {
 		let partial = path.with_added_extension("partial");
 		let mut file = File::create(&partial)?;
@@ -117,8 +128,13 @@ impl Dataset {
 		Ok(())
 	}
 
-	/// The dataset of the cache's epoch from a file, every byte of it checked against the checksum and a
-	/// sample against the cache. Calls `progress` after each MiB; where that breaks, so does the loading.
+	/// Loads the dataset of the cache's epoch from a file, and checks every byte against the checksum and
+	/// a sample of items against the cache. Calls `progress` after each MiB; a [`ControlFlow::Break`]
+	/// stops the loading.
+	///
+	/// # Errors
+	///
+	/// Returns a [`FileError`] if the file cannot be read, is not this dataset, or `progress` stopped.
 	pub fn load(
 		cache: &Cache,
 		path: &Path,
@@ -179,7 +195,7 @@ impl Dataset {
 	}
 }
 
-/// Hands over the bytes of the items, block by block.
+/// Passes the bytes of the items to `each`, block by block.
 fn each_block(items: &[Item], mut each: impl FnMut(&[u8])) {
 	let mut buffer = vec![[0; 64]; BLOCK_ITEMS.min(items.len())];
 	for items in items.chunks(BLOCK_ITEMS) {
@@ -190,6 +206,7 @@ fn each_block(items: &[Item], mut each: impl FnMut(&[u8])) {
 	}
 }
 
+/// The header of the file, without what is the same in every file.
 struct Header {
 	pages: u32,
 	epoch: u64,
@@ -207,7 +224,7 @@ impl Header {
 		bytes
 	}
 
-	/// None if it is not the header of this version.
+	/// Parses a header. Returns None if it is not one of this version.
 	fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
 		let header = Self {
 			pages: u32::from_le_bytes(*bytes[12..].first_chunk()?),

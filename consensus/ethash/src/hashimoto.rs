@@ -1,30 +1,32 @@
-//! The hash itself: from a seal hash and a nonce, over 64 pages of the dataset, to mix hash and result
+// SPDX-License-Identifier: Apache-2.0
+//! Hashimoto: from a seal hash and a nonce, over 64 pages of the dataset, to mix hash and result
 //! (paper, algorithm 1; yellow paper, appendix J.4).
 
 use crate::{
 	item::{fnv, Divisor, Item, Page, ITEM_WORDS},
 	keccak,
-	machine::{Kernel, Machine},
+	kernel::{Kernel, Machine},
 };
 
-/// J_accesses: pages that one hash reads.
+/// J_accesses: the number of pages that one hash reads.
 const ACCESSES: u32 = 64;
-/// 32-bit words in the mix: J_mixbytes / J_wordbytes.
+/// Number of 32-bit words in the mix: J_mixbytes / J_wordbytes.
 const MIX_WORDS: usize = 2 * ITEM_WORDS;
 
-/// (m, n) = PoW(H_#n, H_n, d).
+/// The two hashes of a seal: (m, n) = PoW(H_#n, H_n, d).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Output {
-	/// m, the mix hash: what a header carries as H_m.
+	/// m, the mix hash: a header carries it as H_m.
 	pub mix_hash: [u8; 32],
-	/// n, the result: what must be within the boundary.
+	/// n, the result, big-endian: it must meet the boundary ([`crate::Boundary::is_met_by`]).
 	pub result: [u8; 32],
 }
 
-/// n = KEC(KEC512(H_#n ‖ reverse(H_n)) ‖ m), with the mix hash that someone claims.
+/// Computes n = KEC(KEC512(H_#n ‖ reverse(H_n)) ‖ m) with the mix hash that a header claims.
 ///
-/// It needs no dataset and takes about a microsecond. A seal whose result is not within the boundary is
-/// refused for this alone; one whose result is within may still claim a wrong mix.
+/// It needs no dataset and takes about a microsecond. A seal whose result is above the boundary is
+/// invalid; a seal whose result meets it may still claim a wrong mix hash, which only
+/// [`crate::Cache::light`] or [`crate::Dataset::full`] can tell.
 pub fn final_result(seal_hash: &[u8; 32], nonce: u64, mix_hash: &[u8; 32]) -> [u8; 32] {
 	let seed = keccak::keccak512(&seed_message(&keccak::words(seal_hash), nonce));
 	keccak::bytes(&keccak::keccak256(&result_message(
@@ -33,13 +35,13 @@ pub fn final_result(seal_hash: &[u8; 32], nonce: u64, mix_hash: &[u8; 32]) -> [u
 	)))
 }
 
-/// Where the pages of the dataset come from: memory, or the cache.
+/// A source of the dataset's pages: memory, or the cache.
 pub(crate) trait Pages: Copy {
-	/// How many there are.
+	/// Returns the number of pages.
 	fn count(self) -> Divisor;
-	/// Tells that the page is soon to be read.
+	/// Prepares for the page being read soon.
 	fn announce<M: Machine>(self, machine: M, page: u32);
-	/// Reads K pages, and hands each over with its place among the K.
+	/// Reads K pages, and passes each one to `each` with its index among the K.
 	fn read<M: Machine, const K: usize>(
 		self,
 		machine: M,
@@ -48,15 +50,15 @@ pub(crate) trait Pages: Copy {
 	);
 }
 
-/// The hashes of K pairs of seal hash and nonce, all under way at once.
+/// The kernel that hashes K pairs of seal hash and nonce, all in flight at once.
 pub(crate) struct Hash<P, const K: usize> {
 	/// The dataset.
 	pub(crate) pages: P,
-	/// H_#n and H_n.
+	/// H_#n and H_n of each.
 	pub(crate) inputs: [([u64; 4], u64); K],
 }
 
-/// Mix hash and result, as Keccak has them.
+/// Mix hash and result as Keccak's words.
 pub(crate) struct Digests {
 	mix_hash: [u64; 4],
 	pub(crate) result: [u64; 4],
@@ -122,20 +124,20 @@ impl<P: Pages, const K: usize> Kernel for Hash<P, K> {
 	}
 }
 
-/// H_#n ‖ reverse(H_n): the nonce, a big-endian number in a header, comes little-endian here.
+/// Returns H_#n ‖ reverse(H_n): the nonce, big-endian in a header, is little-endian here.
 #[inline(always)]
 fn seed_message(seal_hash: &[u64; 4], nonce: u64) -> [u64; 5] {
 	let [a, b, c, d] = *seal_hash;
 	[a, b, c, d, nonce]
 }
 
-/// s ‖ m.
+/// Returns s ‖ m.
 #[inline(always)]
 fn result_message(seed: &[u64; 8], mix_hash: &[u64; 4]) -> [u64; 12] {
 	core::array::from_fn(|i| if i < 8 { seed[i] } else { mix_hash[i - 8] })
 }
 
-/// m[j] = FNV(FNV(FNV(mix[4j], mix[4j + 1]), mix[4j + 2]), mix[4j + 3]).
+/// Computes m[j] = FNV(FNV(FNV(mix[4j], mix[4j + 1]), mix[4j + 2]), mix[4j + 3]).
 #[inline(always)]
 fn compress(mix: &Page) -> [u64; 4] {
 	let word = |i: usize| mix[i / ITEM_WORDS].0[i % ITEM_WORDS];

@@ -1,12 +1,13 @@
-//! Sixty-four bytes: a row of the cache, an item of the dataset, half a page.
+// SPDX-License-Identifier: Apache-2.0
+//! The unit of 64 bytes: a row of the cache, an item of the dataset, half a page.
 
 /// v_FNV: the prime of FNV(x, y) = (x · 0x01000193 mod 2^32) ⊕ y (yellow paper, appendix J.3.1).
 pub(crate) const FNV_PRIME: u32 = 0x0100_0193;
-/// 32-bit words in an item.
+/// Number of 32-bit words in an item.
 pub(crate) const ITEM_WORDS: usize = 16;
 
-/// One row of the cache or one item of the dataset: sixteen 32-bit words, which stand for their bytes
-/// in little-endian order. Aligned to a cache line, so that reading one touches one line.
+/// One row of the cache or one item of the dataset: 64 bytes, kept as sixteen little-endian 32-bit
+/// words. Aligned to a cache line, so that reading one touches one line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(
 	feature = "std",
@@ -20,14 +21,14 @@ pub(crate) const ITEM_WORDS: usize = 16;
 #[repr(C, align(64))]
 pub struct Item(pub(crate) [u32; ITEM_WORDS]);
 
-/// J_mixbytes: two items, which one access of the mix reads at once.
+/// J_mixbytes: the two items, 128 bytes, that one access of the mix reads.
 pub(crate) type Page = [Item; 2];
 
 impl Item {
 	#[cfg(not(feature = "std"))]
 	pub(crate) const ZERO: Self = Self([0; ITEM_WORDS]);
 
-	/// The item's bytes, as the papers see it.
+	/// Returns the item's bytes, as the papers define it.
 	pub fn bytes(&self) -> [u8; 64] {
 		let mut bytes = [0; 64];
 		for (to, word) in bytes.chunks_exact_mut(4).zip(self.0) {
@@ -36,21 +37,21 @@ impl Item {
 		bytes
 	}
 
-	/// The reverse of [`Item::bytes`].
+	/// Reads an item from its bytes: the reverse of [`Item::bytes`].
 	#[cfg(feature = "std")]
 	pub(crate) fn from_bytes(bytes: &[u8; 64]) -> Self {
 		let (words, _) = bytes.as_chunks();
 		Self(core::array::from_fn(|i| u32::from_le_bytes(words[i])))
 	}
 
-	/// As Keccak sees it: eight 64-bit words.
+	/// Returns the item as Keccak takes it: eight 64-bit words.
 	#[inline(always)]
 	pub(crate) fn lanes(&self) -> [u64; 8] {
 		let words = &self.0;
 		core::array::from_fn(|i| u64::from(words[2 * i]) | u64::from(words[2 * i + 1]) << 32)
 	}
 
-	/// The reverse of [`Item::lanes`].
+	/// Reads an item from Keccak's words: the reverse of [`Item::lanes`].
 	#[inline(always)]
 	pub(crate) fn from_lanes(lanes: &[u64; 8]) -> Self {
 		Self(core::array::from_fn(|i| {
@@ -59,13 +60,13 @@ impl Item {
 	}
 }
 
-/// FNV(x, y), on words.
+/// Computes FNV(x, y) of two words.
 #[inline(always)]
 pub(crate) fn fnv(x: u32, y: u32) -> u32 {
 	x.wrapping_mul(FNV_PRIME) ^ y
 }
 
-/// Remainders by a divisor that is used often, without a division (Lemire, Kaser and Kurz, "Faster
+/// Computes remainders by a divisor that is used often, without a division (Lemire, Kaser and Kurz, "Faster
 /// remainder by direct computation", 2019): with c = ⌈2^64 / d⌉, x mod d = ⌊(c·x mod 2^64) · d / 2^64⌋,
 /// exactly, for every x and d of 32 bits.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +76,7 @@ pub(crate) struct Divisor {
 }
 
 impl Divisor {
-	/// `divisor` is not zero: it is a prime number of rows or pages.
+	/// Prepares a divisor, which is not zero: it is a prime number of rows or pages.
 	pub(crate) fn new(divisor: u32) -> Self {
 		// ⌈2^64 / d⌉ = ⌊(2^64 − 1) / d⌋ + 1, which is 2^64, here 0, for d = 1: x mod 1 = 0 still.
 		Self {
@@ -84,12 +85,12 @@ impl Divisor {
 		}
 	}
 
-	/// The divisor.
+	/// Returns the divisor.
 	pub(crate) fn get(&self) -> u32 {
 		self.divisor
 	}
 
-	/// x mod d.
+	/// Computes x mod d.
 	#[inline(always)]
 	pub(crate) fn remainder(&self, x: u32) -> u32 {
 		let fraction = self.inverse.wrapping_mul(u64::from(x));
@@ -100,10 +101,10 @@ impl Divisor {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::{sizes::Sizes, tests::Random};
+	use crate::{sizes::Sizes, testing::Random};
 
 	#[test]
-	fn fnv_is_the_papers() {
+	fn fnv_is_that_of_the_paper() {
 		assert_eq!(fnv(1, 2), 0x0100_0191);
 		assert_eq!(fnv(0xffff_ffff, 0), 0xfeff_fe6d);
 	}

@@ -1,9 +1,13 @@
-//! KEC256 and KEC512, the Keccak of the papers (its first padding, not SHA-3's), of messages that fit
-//! one block: all that Ethash hashes. Messages and digests are little-endian 64-bit words.
+// SPDX-License-Identifier: Apache-2.0
+//! KEC256 and KEC512, the papers' Keccak (with the original padding, not SHA-3's), of messages that fit
+//! one block, which is all that Ethash hashes. Messages and digests are little-endian 64-bit words.
 
-use crate::machine::{Kernel, Machine, Portable, States, STATES};
+use crate::{
+	kernel::{Kernel, Machine, States, STATES},
+	machine::Portable,
+};
 
-/// ι's constants.
+/// The constants of ι.
 const ROUND_CONSTANTS: [u64; 24] = [
 	0x0000_0000_0000_0001,
 	0x0000_0000_0000_8082,
@@ -31,26 +35,26 @@ const ROUND_CONSTANTS: [u64; 24] = [
 	0x8000_0000_8000_8008,
 ];
 
-/// The padding's first bit, after the message, and its last, at the end of the block.
+/// The first bit of the padding, after the message, and its last, at the end of the block.
 const FIRST_BIT: u64 = 1;
 const LAST_BIT: u64 = 1 << 63;
-/// The blocks, in words: 200 bytes less twice the digest.
+/// The block lengths in words: 200 bytes less twice the digest.
 const BLOCK_512: usize = 9;
 const BLOCK_256: usize = 17;
 
-/// KEC256 of N words, with N < 17.
+/// Computes KEC256 of N words, with N < 17.
 #[inline(always)]
 pub(crate) fn keccak256<const N: usize>(message: &[u64; N]) -> [u64; 4] {
 	hash::<N, 4, BLOCK_256>(message)
 }
 
-/// KEC512 of N words, with N < 9.
+/// Computes KEC512 of N words, with N < 9.
 #[inline(always)]
 pub(crate) fn keccak512<const N: usize>(message: &[u64; N]) -> [u64; 8] {
 	hash::<N, 8, BLOCK_512>(message)
 }
 
-/// KEC256 of K messages, side by side.
+/// Computes KEC256 of K messages, side by side.
 #[inline(always)]
 pub(crate) fn keccak256_each<M: Machine, const N: usize, const K: usize>(
 	machine: M,
@@ -59,7 +63,7 @@ pub(crate) fn keccak256_each<M: Machine, const N: usize, const K: usize>(
 	hash_each::<M, N, 4, BLOCK_256, K>(machine, messages)
 }
 
-/// KEC512 of K messages, side by side.
+/// Computes KEC512 of K messages, side by side.
 #[inline(always)]
 pub(crate) fn keccak512_each<M: Machine, const N: usize, const K: usize>(
 	machine: M,
@@ -68,7 +72,7 @@ pub(crate) fn keccak512_each<M: Machine, const N: usize, const K: usize>(
 	hash_each::<M, N, 8, BLOCK_512, K>(machine, messages)
 }
 
-/// The bytes of a digest.
+/// Returns the bytes of a digest.
 pub(crate) fn bytes(words: &[u64; 4]) -> [u8; 32] {
 	let mut bytes = [0; 32];
 	for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
@@ -77,7 +81,7 @@ pub(crate) fn bytes(words: &[u64; 4]) -> [u8; 32] {
 	bytes
 }
 
-/// The reverse of [`bytes`].
+/// Reads words from bytes: the reverse of [`bytes`].
 pub(crate) fn words(bytes: &[u8; 32]) -> [u64; 4] {
 	let mut words = [0; 4];
 	for (word, from) in words.iter_mut().zip(bytes.chunks_exact(8)) {
@@ -131,7 +135,7 @@ fn hash_each<M: Machine, const N: usize, const D: usize, const BLOCK: usize, con
 	digests
 }
 
-/// Keccak-f[1600] on the first `count` states, as many at once as the machine can.
+/// Applies Keccak-f[1600] to the first `count` states, `LANES` at once.
 struct Permute<'a> {
 	states: &'a mut States,
 	count: usize,
@@ -155,8 +159,8 @@ impl Kernel for Permute<'_> {
 	}
 }
 
-/// Keccak-f[1600] on `LANES` states at once. The state is a[x + 5y]; each row of the new state is
-/// written out below: θ, the rotations of ρ, the places of π, then χ and ι.
+/// Applies Keccak-f[1600] to `LANES` states at once. The state is a[x + 5y]; each row of the new state
+/// is written out below: θ, the rotations of ρ, the places of π, then χ and ι.
 #[inline(always)]
 fn permute<M: Machine>(m: M, state: &mut [M::Lanes; 25]) {
 	let mut a = *state;
@@ -221,7 +225,7 @@ fn permute<M: Machine>(m: M, state: &mut [M::Lanes; 25]) {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use crate::{machine::Path, tests::Random};
+	use crate::{machine::Path, testing::Random};
 	use tiny_keccak::{Hasher, Keccak};
 
 	fn reference<const D: usize>(mut hasher: Keccak, message: &[u64]) -> [u64; D] {

@@ -1,8 +1,30 @@
-//! Ethash, the paper's proof of work (algorithm 1; yellow paper, appendix J), to the bit.
+// SPDX-License-Identifier: Apache-2.0
+//! Ethash, the paper's proof of work (algorithm 1; yellow paper, appendix J), bit for bit.
 //!
-//! Here live the sizes of each epoch, the light cache, the dataset, the hash over either, the search
-//! for a nonce, and a store that keeps the caches at hand. What a header is, how its seal hash is made
-//! and what difficulty it must have live elsewhere: this crate sees 32 bytes, a nonce and a boundary.
+//! ```
+//! use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Sizes};
+//! use std::{ops::ControlFlow, sync::atomic::AtomicBool};
+//!
+//! // A header without its seal is 32 bytes here; a seal of difficulty 1000 takes about 1000 hashes.
+//! let seal_hash = [7; 32];
+//! let boundary = Boundary::from_difficulty(1000.into())?;
+//!
+//! // A miner builds the epoch's dataset from its cache, and searches for a nonce.
+//! let cache = Cache::new(Sizes::DEVELOPMENT, 0)?;
+//! let dataset = Dataset::generate(&cache, 2, |_| ControlFlow::Continue(()))?;
+//! let searched = dataset.search(&seal_hash, &boundary, 0..1_000_000, &AtomicBool::new(false));
+//! let found = searched.found.expect("a million nonces hold a seal of difficulty 1000");
+//! assert!(boundary.is_met_by(&found.output.result));
+//!
+//! // A verifier needs the cache alone. It does the cheap check first, with the mix hash that the
+//! // header claims; then it computes the true one.
+//! let claimed = found.output.mix_hash;
+//! assert!(boundary.is_met_by(&final_result(&seal_hash, found.nonce, &claimed)));
+//! assert_eq!(cache.light(&seal_hash, found.nonce), found.output);
+//! # Ok::<(), isthmus_ethash::Error>(())
+//! ```
+//!
+//! # What it computes
 //!
 //! In the symbols of both papers, with H_#n the header's hash without its seal (the *seal hash*), H_n
 //! the nonce and d the dataset:
@@ -14,25 +36,26 @@
 //! n = KEC(s ‖ m)                                       the result, 32 bytes
 //! ```
 //!
-//! A verifier does the cheap part first ([`final_result`] with the claimed mix against [`boundary`]),
-//! and only then [`Cache::light`], which makes the 128 dataset items that one hash reads. A miner has a
-//! [`Dataset`] and calls [`Dataset::search`].
+//! | to | use |
+//! |---|---|
+//! | check a claimed mix hash in about a microsecond | [`final_result`], [`Boundary::is_met_by`] |
+//! | compute a hash from the 16 MiB cache | [`Cache::light`], [`Cache::light_each`] |
+//! | search for a nonce over the 1 GiB dataset | [`Dataset::generate`], [`Dataset::search`] |
+//! | keep the dataset between starts | `Dataset::save`, `Dataset::load` |
+//! | share the caches of recent epochs between threads | `CacheStore` |
 //!
-//! ```
-//! use isthmus_ethash::{boundary, final_result, meets, Cache, Sizes};
+//! # Out of scope
 //!
-//! let cache = Cache::new(Sizes::DEVELOPMENT, 0)?;
-//! let seal_hash = [7; 32];
-//! let output = cache.light(&seal_hash, 42);
-//! assert_eq!(final_result(&seal_hash, 42, &output.mix_hash), output.result);
-//! assert!(meets(&output.result, &boundary(1u64.into())?));
-//! # Ok::<(), isthmus_ethash::Error>(())
-//! ```
+//! It knows no blocks: what a header is, how its seal hash is made and what difficulty it must have are
+//! the caller's (`isthmus-rules`). It does not drive graphics cards, and it does not speak to miners.
+//!
+//! The default feature `std` brings threads, vector instructions (AVX2 and AVX-512, chosen at run
+//! time), files and huge pages. Without it the crate is `no_std` with `alloc`.
 //!
 //! # The paper's print
 //!
-//! Algorithm 1 follows the yellow paper's appendix J with slips, which are not followed here:
-//! - line 8 prints the page's words as `d[..] * mix + j`; the factor and j belong inside the index:
+//! Algorithm 1 follows the yellow paper's appendix J, with four slips that this crate does not follow:
+//! - line 8 prints the words of a page as `d[..] * mix + j`; the factor and j belong inside the index:
 //!   newdata(d, m, s, i)[j] = d[(temp mod pages) · mix + j];
 //! - line 14 leaves out what a compression step computes: FNV(FNV(FNV(m[i+4], m[i+5]), m[i+6]), m[i+7]);
 //! - line 16 hashes H_#n once more; H_#n is already that hash;
@@ -52,15 +75,18 @@ mod file;
 mod hashimoto;
 mod item;
 mod keccak;
+mod kernel;
 mod machine;
 mod memory;
 mod sizes;
 #[cfg(feature = "std")]
 mod store;
+#[cfg(test)]
+mod testing;
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 mod x86;
 
-pub use boundary::{boundary, meets};
+pub use boundary::Boundary;
 pub use cache::Cache;
 pub use dataset::{Dataset, Found, Progress, Searched};
 pub use error::Error;
@@ -72,26 +98,3 @@ pub use machine::Path;
 pub use sizes::{seed_hash, Sizes, EPOCH_LENGTH, MAX_DATASET_BYTES};
 #[cfg(feature = "std")]
 pub use store::{CacheStore, KEPT_CACHES};
-
-#[cfg(test)]
-mod tests {
-	/// Numbers for tests that are the same in every run (SplitMix64).
-	pub(crate) struct Random(pub(crate) u64);
-
-	impl Random {
-		pub(crate) fn next(&mut self) -> u64 {
-			self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-			let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-			let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-			mixed ^ (mixed >> 31)
-		}
-
-		pub(crate) fn word(&mut self) -> u32 {
-			self.next() as u32
-		}
-
-		pub(crate) fn words<const N: usize>(&mut self) -> [u64; N] {
-			core::array::from_fn(|_| self.next())
-		}
-	}
-}

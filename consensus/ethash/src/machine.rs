@@ -1,18 +1,22 @@
-//! The few operations that a processor's vector units do better, and the choice among them.
+// SPDX-License-Identifier: Apache-2.0
+//! The choice among the processor's instructions, and the machine that every processor is.
 //!
-//! Every algorithm of this crate is written once, generic over a [`Machine`]. What a machine does is
-//! defined by [`Portable`], which is plain Rust.
+//! Every algorithm of this crate is written once, generic over a [`Machine`]. [`Portable`], in plain
+//! Rust, defines what each operation of a machine computes.
 
-use crate::item::{fnv, Item};
+use crate::{
+	item::{fnv, Item},
+	kernel::{Kernel, Machine, STATES},
+};
 use alloc::{vec, vec::Vec};
 use core::fmt;
 
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 use crate::x86::{Avx2, Avx512};
 
-/// Which of the processor's instructions are used. All paths give the same bits.
+/// The processor's instructions that a computation uses. All paths compute the same bits.
 ///
-/// There is no way to name a path that the processor lacks.
+/// A path that the processor lacks cannot be constructed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Path(Kind);
 
@@ -26,10 +30,10 @@ enum Kind {
 }
 
 impl Path {
-	/// Plain Rust, which every processor has. Without `std` there is no other.
+	/// Plain Rust, for every processor. Without `std` it is the only path.
 	pub const PORTABLE: Self = Self(Kind::Portable(Portable));
 
-	/// The paths that this processor has, the fastest last.
+	/// Returns the paths that this processor has, the fastest last.
 	pub fn available() -> Vec<Self> {
 		#[allow(unused_mut)]
 		let mut paths = vec![Self::PORTABLE];
@@ -41,12 +45,12 @@ impl Path {
 		paths
 	}
 
-	/// The fastest path that this processor has.
+	/// Returns the fastest path that this processor has.
 	pub fn best() -> Self {
 		Self::available().pop().unwrap_or(Self::PORTABLE)
 	}
 
-	/// What to call it.
+	/// Returns the name to print.
 	pub fn name(self) -> &'static str {
 		match self.0 {
 			Kind::Portable(_) => "portable",
@@ -75,61 +79,7 @@ impl fmt::Debug for Path {
 	}
 }
 
-/// A piece of work that is compiled once for each machine.
-pub(crate) trait Kernel {
-	/// What the work gives.
-	type Output;
-
-	/// Does it. Implementations are `#[inline(always)]`, so that they are compiled inside the function
-	/// that has the machine's instructions enabled.
-	fn run<M: Machine>(self, machine: M) -> Self::Output;
-}
-
-/// States that [`Machine::permute`] takes at once, word by word: `[i][k]` is the i-th word of the k-th
-/// state.
-pub(crate) type States = [[u64; STATES]; 25];
-/// How many states.
-pub(crate) const STATES: usize = 8;
-
-/// A kind of processor. A value of it is proof that this processor is of the kind.
-pub(crate) trait Machine: Copy {
-	/// An item in the machine's registers.
-	type Words: Copy;
-	/// One 64-bit word of each of `LANES` Keccak states.
-	type Lanes: Copy;
-	/// A divisor of [`STATES`].
-	const LANES: usize;
-
-	/// Runs the kernel with the machine's instructions, as a function of its own: it is compiled once,
-	/// and not again wherever it is used.
-	fn run<K: Kernel>(self, kernel: K) -> K::Output;
-
-	/// The item at hand.
-	fn load(self, item: &Item) -> Self::Words;
-	/// The reverse of [`Machine::load`].
-	fn store(self, words: Self::Words, item: &mut Item);
-	/// FNV(x, y), word by word.
-	fn fnv(self, x: Self::Words, y: Self::Words) -> Self::Words;
-	/// Asks for the item's cache line ahead of its use. Changes nothing but the time that takes.
-	fn prefetch(self, item: &Item);
-
-	/// The words of the states from `at` on.
-	fn load_lanes(self, words: &[u64; STATES], at: usize) -> Self::Lanes;
-	/// The reverse of [`Machine::load_lanes`].
-	fn store_lanes(self, lanes: Self::Lanes, words: &mut [u64; STATES], at: usize);
-	/// The same word in all lanes.
-	fn splat(self, word: u64) -> Self::Lanes;
-	/// a ⊕ b.
-	fn xor(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
-	/// a ⊕ b ⊕ c.
-	fn xor3(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
-	/// Keccak's χ: a ⊕ (¬b ∧ c).
-	fn chi(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
-	/// Rotates left by `BITS`, which is from 1 to 63.
-	fn rotate<const BITS: u32>(self, a: Self::Lanes) -> Self::Lanes;
-}
-
-/// Any processor.
+/// Any processor, in plain Rust.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Portable;
 

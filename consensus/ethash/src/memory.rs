@@ -1,9 +1,10 @@
-//! Room for the items of a cache or a dataset, in huge pages where they can be had: the reads of Ethash
-//! are all over it, and with pages of 4 KiB most of them would wait for an address translation first.
+// SPDX-License-Identifier: Apache-2.0
+//! Memory for the items of a cache or a dataset, in huge pages where the system has them: Ethash reads
+//! at random places, and with pages of 4 KiB most reads would first wait for an address translation.
 
-use crate::{item::Item, Error};
+use crate::{error::Error, item::Item};
 
-/// A number of items, zero at first.
+/// An array of items, initially zero.
 pub(crate) struct Memory {
 	#[cfg(feature = "std")]
 	map: memmap2::MmapMut,
@@ -12,21 +13,28 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-	/// Refused, not aborted, where the memory can't be had. The system gives it page by page, when it is
-	/// first written to.
+	/// Allocates items. The system provides each page when it is first written to.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::OutOfMemory`], instead of aborting, if the allocation fails.
 	#[cfg(feature = "std")]
 	pub(crate) fn zeroed(items: u64) -> Result<Self, Error> {
 		let bytes = items.saturating_mul(size_of::<Item>() as u64);
 		let refused = Error::OutOfMemory { bytes };
 		let length = usize::try_from(bytes).map_err(|_| refused.clone())?;
 		let map = memmap2::MmapMut::map_anon(length).map_err(|_| refused)?;
-		// A wish: where the system has no huge pages, small ones do.
+		// Only advice: without huge pages, small ones do.
 		#[cfg(target_os = "linux")]
 		let _ = map.advise(memmap2::Advice::HugePage);
 		Ok(Self { map })
 	}
 
-	/// Refused, not aborted, where the memory can't be had.
+	/// Allocates items.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::OutOfMemory`], instead of aborting, if the allocation fails.
 	#[cfg(not(feature = "std"))]
 	pub(crate) fn zeroed(count: u64) -> Result<Self, Error> {
 		let refused = Error::OutOfMemory {
@@ -39,27 +47,27 @@ impl Memory {
 		Ok(Self { items })
 	}
 
-	/// The items.
+	/// Returns the items.
 	#[cfg(feature = "std")]
 	pub(crate) fn items(&self) -> &[Item] {
 		use zerocopy::FromBytes;
 		<[Item]>::ref_from_bytes(&self.map).expect(WHOLE)
 	}
 
-	/// The items, to change.
+	/// Returns the items for writing.
 	#[cfg(feature = "std")]
 	pub(crate) fn items_mut(&mut self) -> &mut [Item] {
 		use zerocopy::FromBytes;
 		<[Item]>::mut_from_bytes(&mut self.map).expect(WHOLE)
 	}
 
-	/// The items.
+	/// Returns the items.
 	#[cfg(not(feature = "std"))]
 	pub(crate) fn items(&self) -> &[Item] {
 		&self.items
 	}
 
-	/// The items, to change.
+	/// Returns the items for writing.
 	#[cfg(not(feature = "std"))]
 	pub(crate) fn items_mut(&mut self) -> &mut [Item] {
 		&mut self.items
@@ -67,4 +75,4 @@ impl Memory {
 }
 
 #[cfg(feature = "std")]
-const WHOLE: &str = "a map begins at a page, and its length was made a multiple of an item's; qed";
+const WHOLE: &str = "a map begins at a page, and its length is a multiple of an item's; qed";

@@ -1,16 +1,18 @@
-//! How large an epoch's cache and dataset are, and its seed (yellow paper, appendix J.1 and J.2).
+// SPDX-License-Identifier: Apache-2.0
+//! The sizes of an epoch's cache and dataset, and its seed (yellow paper, appendix J.1 and J.2).
 
-use crate::{keccak, Error};
+use crate::{error::Error, keccak};
 
-/// J_epoch: blocks per epoch.
+/// J_epoch: the number of blocks in an epoch.
 pub const EPOCH_LENGTH: u64 = 30_000;
-/// The greatest dataset that is defined, exclusive: its items, of 64 bytes, are numbered in 32 bits. With
-/// [`Sizes::FULL`] the last epoch under it is 32639, block 979,199,999; its cache has 4 GiB.
+/// The exclusive upper bound of a dataset's length in bytes: its items, of 64 bytes, are numbered in 32
+/// bits. With [`Sizes::FULL`] the last epoch below it is 32639, which ends with block 979,199,999; its
+/// cache has 4 GiB.
 pub const MAX_DATASET_BYTES: u64 = 1 << 38;
 
-/// J_hashbytes: bytes of a cache row, and of a dataset item.
+/// J_hashbytes: the length of a cache row and of a dataset item, in bytes.
 const HASH_BYTES: u64 = 64;
-/// J_mixbytes: bytes of the mix, and of a dataset page, which is read at once.
+/// J_mixbytes: the length of the mix and of a dataset page, in bytes.
 const MIX_BYTES: u64 = 128;
 
 /// The sizes of the cache and the dataset in epoch 0, and their growth.
@@ -27,7 +29,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-	/// Ethereum's own: 16 MiB and 1 GiB at first, and 128 KiB and 8 MiB more in each epoch.
+	/// Ethereum's sizes: 16 MiB and 1 GiB in epoch 0, and 128 KiB and 8 MiB more in each epoch.
 	pub const FULL: Self = Self {
 		cache_initial: 1 << 24,
 		cache_growth: 1 << 17,
@@ -35,8 +37,8 @@ impl Sizes {
 		dataset_growth: 1 << 23,
 	};
 
-	/// For development chains: 16 KiB and 1 MiB in every epoch. Ready at once, and no proof of work to
-	/// speak of.
+	/// Sizes for development chains: 16 KiB and 1 MiB in every epoch. They are ready at once, and give a
+	/// proof of work that fits any processor's cache.
 	pub const DEVELOPMENT: Self = Self {
 		cache_initial: 1 << 14,
 		cache_growth: 0,
@@ -44,12 +46,12 @@ impl Sizes {
 		dataset_growth: 0,
 	};
 
-	/// E_epoch = ⌊H_i / J_epoch⌋.
+	/// Returns E_epoch = ⌊H_i / J_epoch⌋ of a block number H_i.
 	pub const fn epoch(&self, block_number: u64) -> u64 {
 		block_number / EPOCH_LENGTH
 	}
 
-	/// The last epoch whose dataset stays under [`MAX_DATASET_BYTES`].
+	/// Returns the last epoch whose dataset stays below [`MAX_DATASET_BYTES`].
 	pub const fn max_epoch(&self) -> u64 {
 		match (MAX_DATASET_BYTES - 1 - self.dataset_initial).checked_div(self.dataset_growth) {
 			Some(epochs) => epochs,
@@ -57,7 +59,12 @@ impl Sizes {
 		}
 	}
 
-	/// c_size = E_prime(J_cacheinit + J_cachegrowth · E_epoch − J_hashbytes, J_hashbytes), in bytes.
+	/// Returns c_size = E_prime(J_cacheinit + J_cachegrowth · E_epoch − J_hashbytes, J_hashbytes), in
+	/// bytes.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::EpochTooHigh`] beyond [`Sizes::max_epoch`].
 	pub fn cache_bytes(&self, epoch: u64) -> Result<u64, Error> {
 		self.check(epoch)?;
 		let bound = self
@@ -66,7 +73,12 @@ impl Sizes {
 		Ok(largest_prime_multiple(bound, HASH_BYTES))
 	}
 
-	/// d_size = E_prime(J_datasetinit + J_datasetgrowth · E_epoch − J_mixbytes, J_mixbytes), in bytes.
+	/// Returns d_size = E_prime(J_datasetinit + J_datasetgrowth · E_epoch − J_mixbytes, J_mixbytes), in
+	/// bytes.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::EpochTooHigh`] beyond [`Sizes::max_epoch`].
 	pub fn dataset_bytes(&self, epoch: u64) -> Result<u64, Error> {
 		self.check(epoch)?;
 		let bound = self
@@ -84,8 +96,8 @@ impl Sizes {
 	}
 }
 
-/// s(h) = KEC applied E_epoch times to 32 zero bytes: the seed of an epoch's cache, and the name by
-/// which miners know the epoch. One Keccak per epoch.
+/// Computes s(h): KEC applied E_epoch times to 32 zero bytes. It is the seed of an epoch's cache, and
+/// identifies the epoch in `eth_getWork`. Takes one Keccak for each epoch.
 pub fn seed_hash(epoch: u64) -> [u8; 32] {
 	let mut seed = [0u64; 4];
 	for _ in 0..epoch {
@@ -94,9 +106,9 @@ pub fn seed_hash(epoch: u64) -> [u8; 32] {
 	keccak::bytes(&seed)
 }
 
-/// E_prime(x, y) = x if x / y is prime, else E_prime(x − 2y, y), with x = `bound` − `unit`: the largest
-/// byte count under `bound` that is a prime number of units. `bound` is an even number of units, so
-/// only odd numbers of units are tried.
+/// Computes E_prime(x, y) = x if x / y is prime, else E_prime(x − 2y, y), with x = `bound` − `unit`: the
+/// largest byte count under `bound` that is a prime number of units. `bound` is an even number of units,
+/// so only odd numbers of units are tried.
 fn largest_prime_multiple(bound: u64, unit: u64) -> u64 {
 	let mut units = (bound / unit).saturating_sub(1);
 	while units > 2 && !is_prime(units) {
@@ -105,7 +117,8 @@ fn largest_prime_multiple(bound: u64, unit: u64) -> u64 {
 	units * unit
 }
 
-/// Trial division: at most 23,170 steps for the greatest dataset.
+/// Returns true if the number is prime, by trial division: at most 23,170 steps for the greatest
+/// dataset.
 fn is_prime(number: u64) -> bool {
 	if number < 4 {
 		return number > 1;
@@ -127,7 +140,7 @@ fn is_prime(number: u64) -> bool {
 mod tests {
 	use super::*;
 
-	/// From the published tables of the yellow paper's appendix.
+	/// The values are those of the published tables in the yellow paper's appendix.
 	#[test]
 	fn published_sizes() {
 		let table = [
@@ -142,7 +155,7 @@ mod tests {
 	}
 
 	#[test]
-	fn development_sizes_follow_the_same_rule_and_stay() {
+	fn development_sizes_follow_the_same_rule_and_do_not_grow() {
 		for epoch in [0, 1, u64::MAX] {
 			assert_eq!(Sizes::DEVELOPMENT.cache_bytes(epoch), Ok(251 * 64));
 			assert_eq!(Sizes::DEVELOPMENT.dataset_bytes(epoch), Ok(8191 * 128));

@@ -1,28 +1,39 @@
-//! The caches of the last epochs, kept at hand.
+// SPDX-License-Identifier: Apache-2.0
+//! A store of the caches used last, shared between threads.
 
-use crate::{Cache, Error, Sizes};
+use crate::{cache::Cache, error::Error, sizes::Sizes};
 use std::{
 	collections::VecDeque,
 	sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-/// How many caches a store keeps: this epoch's, the one before and the one to come, and one for a look
-/// further back.
+/// Number of caches that a store keeps: those of the current, the previous and the next epoch, and one
+/// for an older epoch.
 pub const KEPT_CACHES: usize = 4;
 
-/// A cache that is made once, by whoever asks first; who asks meanwhile waits.
+/// A cache that is made once, by the first thread that asks for it; other threads wait for it.
 type Slot = Arc<OnceLock<Result<Arc<Cache>, Error>>>;
 
-/// Keeps the caches that were used last. Clones share them.
+/// Keeps the [`KEPT_CACHES`] caches that were used last. Clones share them.
+///
+/// ```
+/// use isthmus_ethash::{CacheStore, Sizes};
+///
+/// let store = CacheStore::new(Sizes::DEVELOPMENT);
+/// store.prepare(1); // in the background
+/// let cache = store.get(0)?;
+/// assert_eq!(cache.epoch(), 0);
+/// # Ok::<(), isthmus_ethash::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct CacheStore {
 	sizes: Sizes,
-	/// By epoch, the one used last at the back.
+	/// Epoch and cache, the one used last at the back.
 	slots: Arc<Mutex<VecDeque<(u64, Slot)>>>,
 }
 
 impl CacheStore {
-	/// An empty store.
+	/// Returns an empty store.
 	pub fn new(sizes: Sizes) -> Self {
 		Self {
 			sizes,
@@ -30,26 +41,30 @@ impl CacheStore {
 		}
 	}
 
-	/// The sizes of the caches in it.
+	/// Returns the sizes of the store's caches.
 	pub fn sizes(&self) -> Sizes {
 		self.sizes
 	}
 
-	/// The epoch's cache. Makes it on the caller's thread if it is not there; while someone else makes
-	/// it, waits for that. Other epochs' caches can be had meanwhile.
+	/// Returns the epoch's cache. Makes it on the caller's thread if it is missing, or waits if another
+	/// thread is making it. Caches of other epochs stay available meanwhile.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`Cache::new`]. A later call tries again.
 	pub fn get(&self, epoch: u64) -> Result<Arc<Cache>, Error> {
 		let slot = self.slot(epoch);
 		let cache = slot
 			.get_or_init(|| Cache::new(self.sizes, epoch).map(Arc::new))
 			.clone();
 		if cache.is_err() {
-			// Memory may be there again next time.
+			// There may be enough memory next time.
 			self.with_slots(|slots| slots.retain(|(_, kept)| !Arc::ptr_eq(kept, &slot)));
 		}
 		cache
 	}
 
-	/// Whether the epoch's cache is there, so that [`CacheStore::get`] returns at once.
+	/// Returns true if the epoch's cache is ready, so that [`CacheStore::get`] returns at once.
 	pub fn is_ready(&self, epoch: u64) -> bool {
 		self.with_slots(|slots| {
 			slots
@@ -58,14 +73,14 @@ impl CacheStore {
 		})
 	}
 
-	/// Has the epoch's cache made in the background, if it is neither there nor being made. What goes
-	/// wrong there is told to who asks for the cache.
+	/// Makes the epoch's cache in the background, unless it is ready or being made. [`CacheStore::get`]
+	/// returns the error if that fails.
 	pub fn prepare(&self, epoch: u64) {
 		let known = self.with_slots(|slots| slots.iter().any(|(kept, _)| *kept == epoch));
 		if known || self.sizes.cache_bytes(epoch).is_err() {
 			return;
 		}
-		// The slot is taken here, so that a second call starts no second thread.
+		// Takes the slot here, so that a second call starts no second thread.
 		let slot = self.slot(epoch);
 		let store = self.clone();
 		let spawned = std::thread::Builder::new()
@@ -73,12 +88,11 @@ impl CacheStore {
 			.spawn(move || {
 				slot.get_or_init(|| Cache::new(store.sizes, epoch).map(Arc::new));
 			});
-		// Without a thread the cache is made by who asks for it.
+		// Without a thread, `get` makes the cache.
 		drop(spawned);
 	}
 
-	/// The epoch's slot, now the one used last. The one unused for the longest time makes room for a new
-	/// one.
+	/// Returns the epoch's slot and moves it to the back. A new slot evicts the one unused for longest.
 	fn slot(&self, epoch: u64) -> Slot {
 		self.with_slots(|slots| {
 			let slot = match slots.iter().position(|(kept, _)| *kept == epoch) {
@@ -96,7 +110,8 @@ impl CacheStore {
 		})
 	}
 
-	/// A thread that panicked while it held the lock left the list whole: each change is one step.
+	/// Locks the list. A thread that panicked with the lock held left the list whole: each change is one
+	/// step.
 	fn with_slots<T>(&self, change: impl FnOnce(&mut VecDeque<(u64, Slot)>) -> T) -> T {
 		change(&mut self.slots.lock().unwrap_or_else(PoisonError::into_inner))
 	}
@@ -107,7 +122,7 @@ mod tests {
 	use super::*;
 
 	#[test]
-	fn a_cache_is_made_once_for_all_who_ask() {
+	fn a_cache_is_made_once_for_all_threads() {
 		let store = CacheStore::new(Sizes::DEVELOPMENT);
 		let caches: Vec<Arc<Cache>> = std::thread::scope(|scope| {
 			let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| store.get(1))).collect();
@@ -127,7 +142,7 @@ mod tests {
 		for epoch in 1..KEPT_CACHES as u64 {
 			store.get(epoch).unwrap();
 		}
-		// 0 is used again, so 1 makes room.
+		// 0 is used again, so 1 is evicted.
 		assert!(Arc::ptr_eq(&first, &store.get(0).unwrap()));
 		store.get(KEPT_CACHES as u64).unwrap();
 		assert!(store.is_ready(0) && !store.is_ready(1) && store.is_ready(2));
@@ -146,7 +161,7 @@ mod tests {
 	}
 
 	#[test]
-	fn a_prepared_cache_is_the_one_that_is_got() {
+	fn a_prepared_cache_is_the_one_returned() {
 		let store = CacheStore::new(Sizes::DEVELOPMENT);
 		store.prepare(3);
 		let slot = store.slot(3);

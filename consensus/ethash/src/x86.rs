@@ -1,15 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The vector units of x86-64: AVX2 and AVX-512. The only `unsafe` code of this crate.
 //!
-//! What makes it sound, throughout: a value of [`Avx2`] or [`Avx512`] is made by `detect` alone, after
-//! the processor said that it has every feature named in `run`'s `target_feature`; so wherever a method
-//! has a `self`, its instructions exist. Loads and stores go through references to whole arrays or
-//! slices of checked length, and ask for no alignment.
+//! It is sound for these reasons. Only `detect` constructs a value of [`Avx2`] or [`Avx512`], after the
+//! processor reported every feature named in `run`'s `target_feature`; so wherever a method has a
+//! `self`, its instructions exist. Loads and stores go through references to whole arrays or slices of
+//! checked length, and need no alignment.
 
 #![allow(unsafe_code)]
 
 use crate::{
 	item::{Item, FNV_PRIME},
-	machine::{Kernel, Machine, STATES},
+	kernel::{Kernel, Machine, STATES},
 };
 use core::arch::x86_64::*;
 
@@ -18,7 +19,7 @@ use core::arch::x86_64::*;
 pub(crate) struct Avx2(());
 
 impl Avx2 {
-	/// The proof, where the processor has the features.
+	/// Returns the proof if the processor has the features.
 	pub(crate) fn detect() -> Option<Self> {
 		(is_x86_feature_detected!("avx2")
 			&& is_x86_feature_detected!("bmi1")
@@ -126,7 +127,7 @@ impl Machine for Avx2 {
 pub(crate) struct Avx512(());
 
 impl Avx512 {
-	/// The proof, where the processor has the features.
+	/// Returns the proof if the processor has the features.
 	pub(crate) fn detect() -> Option<Self> {
 		(Avx2::detect().is_some() && is_x86_feature_detected!("avx512f")).then_some(Self(()))
 	}
@@ -216,9 +217,9 @@ impl Machine for Avx512 {
 	}
 }
 
-/// Into all levels of cache.
+/// Prefetches an item into all levels of the processor's cache.
 #[inline(always)]
 fn prefetch(item: &Item) {
-	// Safety: a prefetch reads nothing that a program could see; the address is an item's anyway.
+	// Safety: a prefetch has no effect that a program could observe, and the address is an item's.
 	unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(item).cast()) }
 }

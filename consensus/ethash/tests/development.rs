@@ -1,9 +1,10 @@
-//! The whole algorithm on the small sizes: light and full agree, threads change nothing, searches find
-//! what they should, and all paths give the same bits.
+// SPDX-License-Identifier: Apache-2.0
+//! The whole algorithm on the development sizes: light and full hashes agree, the number of threads
+//! changes nothing, searches find the least nonce, and all paths compute the same bits.
 
 use isthmus_ethash::{
-	boundary, final_result, meets, Cache, Dataset, Error, Found, Item, Output, Path, Progress,
-	Searched, Sizes,
+	final_result, Boundary, Cache, Dataset, Error, Found, Item, Output, Path, Progress, Searched,
+	Sizes,
 };
 use std::{
 	ops::ControlFlow,
@@ -112,27 +113,27 @@ fn the_dataset_does_not_depend_on_threads_or_path() {
 }
 
 #[test]
-fn progress_is_told_and_may_stop_the_making() {
+fn progress_is_reported_and_can_stop_the_generation() {
 	let cache = cache(Path::best());
-	let told = Mutex::new(Vec::new());
+	let reports = Mutex::new(Vec::new());
 	Dataset::generate(&cache, 2, |progress| {
-		told.lock().unwrap().push(progress);
+		reports.lock().unwrap().push(progress);
 		ControlFlow::Continue(())
 	})
 	.unwrap();
-	let told = told.into_inner().unwrap();
-	assert!(told.contains(&Progress {
+	let reports = reports.into_inner().unwrap();
+	assert!(reports.contains(&Progress {
 		done: 8191,
 		total: 8191
 	}));
-	assert_eq!(told.len(), 8);
+	assert_eq!(reports.len(), 8);
 	let stopped = Dataset::generate(&cache, 2, |_| ControlFlow::Break(())).unwrap_err();
 	assert_eq!(stopped, Error::Stopped);
 }
 
 #[test]
 fn a_search_finds_the_least_nonce() {
-	let boundary = boundary(40u64.into()).unwrap();
+	let boundary = Boundary::from_difficulty(40.into()).unwrap();
 	let stop = AtomicBool::new(false);
 	for path in Path::available() {
 		let cache = cache(path);
@@ -141,14 +142,14 @@ fn a_search_finds_the_least_nonce() {
 			let seal_hash = seal_hash(number);
 			let first = u64::from(number) << 32;
 			let expected =
-				(first..).find(|nonce| meets(&cache.light(&seal_hash, *nonce).result, &boundary));
+				(first..).find(|nonce| boundary.is_met_by(&cache.light(&seal_hash, *nonce).result));
 			let nonce = expected.unwrap();
 			let output = cache.light(&seal_hash, nonce);
 			let Searched { found, hashes } =
 				dataset.search(&seal_hash, &boundary, first..first + 10_000, &stop);
 			assert_eq!(found, Some(Found { nonce, output }), "{path:?}");
 			assert!(hashes > nonce - first);
-			// A range that ends just before it, or that is empty, has none.
+			// A range that ends just before it has none.
 			let before = dataset.search(&seal_hash, &boundary, first..nonce, &stop);
 			assert_eq!(
 				before,
@@ -163,11 +164,15 @@ fn a_search_finds_the_least_nonce() {
 }
 
 #[test]
-fn a_search_ends_at_the_last_nonce_and_when_told_to_stop() {
+fn a_search_ends_at_the_last_nonce_and_when_stopped() {
 	let dataset = dataset(&cache(Path::best()), 1);
-	let nothing = [0; 32];
 	let stop = AtomicBool::new(false);
-	let last = dataset.search(&seal_hash(0), &nothing, u64::MAX - 21..u64::MAX, &stop);
+	let last = dataset.search(
+		&seal_hash(0),
+		&Boundary::MIN,
+		u64::MAX - 21..u64::MAX,
+		&stop,
+	);
 	assert_eq!(
 		last,
 		Searched {
@@ -176,7 +181,7 @@ fn a_search_ends_at_the_last_nonce_and_when_told_to_stop() {
 		}
 	);
 	#[allow(clippy::reversed_empty_ranges)]
-	let reversed = dataset.search(&seal_hash(0), &[0xff; 32], 5..4, &stop);
+	let reversed = dataset.search(&seal_hash(0), &Boundary::MAX, 5..4, &stop);
 	assert_eq!(
 		reversed,
 		Searched {
@@ -185,7 +190,7 @@ fn a_search_ends_at_the_last_nonce_and_when_told_to_stop() {
 		}
 	);
 	stop.store(true, Ordering::Relaxed);
-	let stopped = dataset.search(&seal_hash(0), &[0xff; 32], 0..u64::MAX, &stop);
+	let stopped = dataset.search(&seal_hash(0), &Boundary::MAX, 0..u64::MAX, &stop);
 	assert_eq!(
 		stopped,
 		Searched {

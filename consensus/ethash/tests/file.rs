@@ -1,9 +1,10 @@
-//! A dataset comes back from its file as it was, and from nothing else.
+// SPDX-License-Identifier: Apache-2.0
+//! A dataset is loaded from its file as it was saved, and every other file is rejected.
 
 use isthmus_ethash::{Cache, Dataset, FileError, Progress, Sizes};
 use std::{fs, hash::Hasher, ops::ControlFlow, path::PathBuf};
 
-/// Where the test of this name may write.
+/// Returns a path that only the test of this name writes to.
 fn path(name: &str) -> PathBuf {
 	PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ethash-{name}-{}", std::process::id()))
 }
@@ -12,7 +13,7 @@ fn cache(epoch: u64) -> Cache {
 	Cache::new(Sizes::DEVELOPMENT, epoch).unwrap()
 }
 
-/// A dataset saved under the name, and the file's bytes.
+/// Saves a dataset under the name, and returns it with the path and the file's bytes.
 fn saved(name: &str) -> (Dataset, PathBuf, Vec<u8>) {
 	let dataset = Dataset::generate(&cache(0), 1, |_| ControlFlow::Continue(())).unwrap();
 	let path = path(name);
@@ -28,19 +29,19 @@ fn load(path: &PathBuf, epoch: u64) -> Result<Dataset, FileError> {
 }
 
 #[test]
-fn a_dataset_comes_back() {
+fn a_saved_dataset_is_loaded() {
 	let (dataset, path, bytes) = saved("back");
 	assert_eq!(bytes.len(), 64 + 8191 * 128);
 	assert_eq!(bytes[64..128], cache(0).dataset_item(0).bytes());
 	assert!(!path.with_added_extension("partial").exists());
-	let mut told = Vec::new();
+	let mut reports = Vec::new();
 	let loaded = Dataset::load(&cache(0), &path, |progress| {
-		told.push(progress);
+		reports.push(progress);
 		ControlFlow::Continue(())
 	})
 	.unwrap();
 	assert_eq!(
-		told,
+		reports,
 		[Progress {
 			done: 8191,
 			total: 8191
@@ -53,7 +54,7 @@ fn a_dataset_comes_back() {
 }
 
 #[test]
-fn any_changed_page_is_noticed() {
+fn any_changed_page_is_detected() {
 	let (_, path, bytes) = saved("changed");
 	for at in [64, 12_345, bytes.len() - 1] {
 		let mut changed = bytes.clone();
@@ -64,7 +65,7 @@ fn any_changed_page_is_noticed() {
 }
 
 #[test]
-fn a_right_checksum_over_wrong_items_is_noticed() {
+fn a_right_checksum_over_wrong_items_is_detected() {
 	let (_, path, mut bytes) = saved("wrong");
 	bytes[64..].fill(7);
 	let mut checksum = twox_hash::XxHash3_64::new();
@@ -75,7 +76,7 @@ fn a_right_checksum_over_wrong_items_is_noticed() {
 }
 
 #[test]
-fn a_file_cut_short_or_too_long_is_refused() {
+fn a_truncated_or_overlong_file_is_rejected() {
 	let (_, path, bytes) = saved("length");
 	let expected = bytes.len() as u64;
 	fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
@@ -90,7 +91,7 @@ fn a_file_cut_short_or_too_long_is_refused() {
 }
 
 #[test]
-fn another_epoch_or_format_is_refused() {
+fn another_epoch_or_format_is_rejected() {
 	let (_, path, bytes) = saved("other");
 	assert!(matches!(
 		load(&path, 1),
@@ -101,7 +102,7 @@ fn another_epoch_or_format_is_refused() {
 			pages: 8191
 		})
 	));
-	// The name, the version and the zeros are all looked at.
+	// The name, the version and the zeros are all checked.
 	for at in [0, 8, 63] {
 		let mut changed = bytes.clone();
 		changed[at] ^= 1;
@@ -111,7 +112,7 @@ fn another_epoch_or_format_is_refused() {
 }
 
 #[test]
-fn no_file_is_an_error_of_the_system_and_loading_can_be_stopped() {
+fn a_missing_file_is_an_io_error_and_loading_can_be_stopped() {
 	let missing = Dataset::load(&cache(0), &path("missing"), |_| ControlFlow::Continue(()));
 	assert!(
 		matches!(missing, Err(FileError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound)

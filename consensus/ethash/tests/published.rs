@@ -1,4 +1,5 @@
-//! The published cases and, where the file of vectors is present, all of its cases, on real sizes.
+// SPDX-License-Identifier: Apache-2.0
+//! Published cases on the full sizes, and all cases of the vector file where it is present.
 
 use isthmus_ethash::{final_result, Cache, Path, Sizes};
 use std::{collections::BTreeMap, path::Path as FilePath};
@@ -80,7 +81,7 @@ fn the_cache_of_epoch_0_is_the_published_one() {
 	}
 }
 
-/// The file lies beside the repository, and not in it.
+/// The file is not part of the repository.
 #[test]
 fn the_vectors_beside_the_repository() {
 	let file =

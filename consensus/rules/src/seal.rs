@@ -2,7 +2,7 @@
 //! two hashes settle, and the one that takes the dataset.
 
 use crate::{HeaderError, PowHeader, Rejection};
-use isthmus_ethash::{final_result, Output};
+use isthmus_ethash::{final_result, Boundary, Output};
 use polkadot_sdk::sp_core::{H256, U256};
 
 /// (m, n): what Hashimoto computes from H_#n, H_n and the dataset.
@@ -28,8 +28,12 @@ impl From<Output> for Work {
 /// 2^256 itself, for a difficulty of one, is given as the greatest 256-bit number: no n is above
 /// either. For a difficulty of zero, which no valid header has, it is zero.
 pub fn boundary(difficulty: U256) -> U256 {
-	isthmus_ethash::boundary(difficulty)
-		.map_or(U256::zero(), |boundary| U256::from_big_endian(&boundary))
+	U256::from_big_endian(&ethash_boundary(difficulty).to_bytes())
+}
+
+/// As [`boundary`], in Ethash's type.
+fn ethash_boundary(difficulty: U256) -> Boundary {
+	Boundary::from_difficulty(difficulty).unwrap_or(Boundary::MIN)
 }
 
 /// n ≤ 2^256 / H_d (paper, Eq. 2).
@@ -38,11 +42,11 @@ pub fn boundary(difficulty: U256) -> U256 {
 ///
 /// [`HeaderError::SealAboveBoundary`].
 pub fn validate_seal_result(result: H256, difficulty: U256) -> Result<(), HeaderError> {
-	let boundary = boundary(difficulty);
-	if U256::from_big_endian(result.as_bytes()) > boundary {
+	let boundary = ethash_boundary(difficulty);
+	if !boundary.is_met_by(&result.0) {
 		return Err(HeaderError::SealAboveBoundary {
 			got: result,
-			boundary,
+			boundary: U256::from_big_endian(&boundary.to_bytes()),
 		});
 	}
 	Ok(())

@@ -1,22 +1,22 @@
-//! The inverse: how deep a block must be.
+// SPDX-License-Identifier: Apache-2.0
+//! The inverse: the depth at which a risk is small enough.
 
 use crate::{equation_3, exact, Risk, Share};
-use std::{error::Error, fmt};
 
-/// The greatest depth that [`depth`] looks for: at a block every 15 s, half a year.
+/// The greatest depth in blocks that [`depth`] considers: at a block every 15 s, half a year.
 pub const MAX_DEPTH: u32 = 1_000_000;
 
-/// Whose P_z.
+/// The formula for P_z.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Model {
-	/// The paper's, [`equation_3`].
+	/// The paper's: [`equation_3`].
 	Paper,
-	/// The true one, [`exact`].
+	/// The true one: [`exact`].
 	Exact,
 }
 
 impl Model {
-	/// P_z of an attacker with this share, from z blocks behind.
+	/// Returns P_z, the probability that an attacker with this share catches up from z blocks behind.
 	pub fn probability(self, share: Share, z: u32) -> f64 {
 		match self {
 			Self::Paper => equation_3(share, z),
@@ -25,12 +25,19 @@ impl Model {
 	}
 }
 
-/// Why no depth is deep enough.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// The reason why no depth is enough.
+#[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
 pub enum DepthError {
 	/// The attacker has half of the hash power or more: it always catches up, from any depth.
+	#[error("an attacker with a share of {} always catches up: no depth is enough", .0.attacker())]
 	HalfOrMore(Share),
-	/// The attacker is so near to half that more than [`MAX_DEPTH`] blocks are called for.
+	/// The attacker's share is so near to one half that the risk calls for more than [`MAX_DEPTH`]
+	/// blocks.
+	#[error(
+		"an attacker with a share of {} still succeeds with a probability of {probability:e} at a depth \
+		 of {MAX_DEPTH} blocks, the greatest considered",
+		.share.attacker()
+	)]
 	TooDeep {
 		/// The attacker's share.
 		share: Share,
@@ -39,38 +46,28 @@ pub enum DepthError {
 	},
 }
 
-impl fmt::Display for DepthError {
-	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		match self {
-			Self::HalfOrMore(share) => write!(
-				f,
-				"an attacker with a share of {} always catches up: no depth is enough",
-				share.attacker()
-			),
-			Self::TooDeep { share, probability } => write!(
-				f,
-				"an attacker with a share of {} still has odds of {probability:e} at a depth of \
-				 {MAX_DEPTH} blocks, the greatest looked at",
-				share.attacker()
-			),
-		}
-	}
-}
-
-impl Error for DepthError {}
-
-/// The least depth z at which an attacker with this share succeeds with less than this risk.
+/// Returns the least depth z at which an attacker with this share succeeds with a probability below this
+/// risk.
+///
+/// ```
+/// use isthmus_security::{depth, Model, Risk, Share};
+///
+/// let (share, risk) = (Share::new(0.3)?, Risk::new(0.001)?);
+/// assert_eq!(depth(Model::Paper, share, risk)?, 24);
+/// assert_eq!(depth(Model::Exact, share, risk)?, 32);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
-/// [`DepthError`], where there is none up to [`MAX_DEPTH`].
+/// Returns a [`DepthError`] if no depth up to [`MAX_DEPTH`] is enough.
 pub fn depth(model: Model, share: Share, risk: Risk) -> Result<u32, DepthError> {
 	if share.is_half_or_more() {
 		return Err(DepthError::HalfOrMore(share));
 	}
 	let is_enough = |z| model.probability(share, z) < risk.get();
-	// P_z falls with z, and P_0 is one, which is under no risk: double to a depth that is enough, then
-	// halve the way between it and the last that is not.
+	// P_z falls with z, and P_0 is 1, which is below no risk: double to a depth that is enough, then
+	// bisect between it and the last depth that is not.
 	let mut short = 0;
 	let mut enough = 1;
 	while !is_enough(enough) {

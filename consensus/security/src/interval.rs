@@ -1,7 +1,8 @@
-//! What a count of successes says of a probability.
+// SPDX-License-Identifier: Apache-2.0
+//! Confidence intervals: what a count of successes says about a probability.
 
-/// How sure an [`Interval`] is: the part of all repetitions of an experiment whose interval has the
-/// true probability in it.
+/// The confidence level of an [`Interval`]: the share of all repetitions of an experiment whose interval
+/// contains the true probability.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Confidence {
 	/// 95 %.
@@ -13,7 +14,7 @@ pub enum Confidence {
 }
 
 impl Confidence {
-	/// The part of all repetitions, 0.95 for [`Confidence::P95`].
+	/// Returns the level, 0.95 for [`Confidence::P95`].
 	pub fn level(self) -> f64 {
 		match self {
 			Self::P95 => 0.95,
@@ -22,7 +23,8 @@ impl Confidence {
 		}
 	}
 
-	/// How many standard deviations to each side of a normal distribution's mean hold that part of it.
+	/// Returns the number of standard deviations on each side of a normal distribution's mean between
+	/// which that share of it lies.
 	fn deviations(self) -> f64 {
 		match self {
 			Self::P95 => 1.959_963_984_540_054,
@@ -32,25 +34,32 @@ impl Confidence {
 	}
 }
 
-/// Where a probability lies, as far as an experiment can tell.
+/// The range in which a probability lies, as far as an experiment shows.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Interval {
-	/// Its lower end, 0 or more.
+	/// The lower end, at least 0.
 	pub low: f64,
-	/// Its upper end, at most 1.
+	/// The upper end, at most 1.
 	pub high: f64,
 }
 
 impl Interval {
-	/// Wilson's score interval (E. B. Wilson 1927, *Probable inference, the law of succession, and
-	/// statistical inference*): those p from which the rate is at most c standard deviations away,
+	/// Computes Wilson's score interval (E. B. Wilson 1927, *Probable inference, the law of succession,
+	/// and statistical inference*): all p from which the rate is at most c standard deviations away,
 	///
 	/// ```text
 	/// |rate − p| ≤ c·√(p·(1 − p)/trials)
 	/// ```
 	///
-	/// It stays within 0 and 1, and has a width where all trials or none succeeded. Without trials it is
-	/// all from 0 to 1. More successes than trials are taken for as many as trials.
+	/// It stays between 0 and 1, and is wider than a point even if all trials or none succeeded. Without
+	/// trials it is 0 to 1. `successes` is capped at `trials`.
+	///
+	/// ```
+	/// use isthmus_security::{Confidence, Interval};
+	///
+	/// let interval = Interval::wilson(81, 263, Confidence::P95);
+	/// assert!(interval.contains(0.3) && !interval.contains(0.4));
+	/// ```
 	pub fn wilson(successes: u64, trials: u64, confidence: Confidence) -> Self {
 		if trials == 0 {
 			return Self {
@@ -64,7 +73,7 @@ impl Interval {
 		let spread = c * c / n;
 		let middle = rate + spread / 2.0;
 		let half = (spread * (rate * (1.0 - rate) + spread / 4.0)).sqrt();
-		// At the ends the two are equal but for rounding.
+		// At the ends the two terms are equal, up to rounding.
 		let low = if successes == 0 { 0.0 } else { middle - half };
 		let high = if successes >= trials {
 			1.0 + spread
@@ -77,7 +86,7 @@ impl Interval {
 		}
 	}
 
-	/// Whether a probability is in the interval.
+	/// Returns true if the probability is in the interval.
 	pub fn contains(self, probability: f64) -> bool {
 		(self.low..=self.high).contains(&probability)
 	}
@@ -108,7 +117,7 @@ mod tests {
 	}
 
 	#[test]
-	fn its_ends_are_where_the_rate_is_as_far_away_as_it_may() {
+	fn the_ends_are_as_far_from_the_rate_as_allowed() {
 		for confidence in [Confidence::P95, Confidence::P99, Confidence::P999] {
 			for (successes, trials) in [(1u64, 7u64), (35, 70), (699, 700)] {
 				let Interval { low, high } = Interval::wilson(successes, trials, confidence);
@@ -121,7 +130,7 @@ mod tests {
 	}
 
 	#[test]
-	fn none_all_and_nothing() {
+	fn no_success_only_successes_and_no_trials() {
 		for confidence in [Confidence::P95, Confidence::P99, Confidence::P999] {
 			let none = Interval::wilson(0, 1000, confidence);
 			assert_eq!(none.low, 0.0);
@@ -136,7 +145,7 @@ mod tests {
 	}
 
 	#[test]
-	fn the_surer_the_wider() {
+	fn higher_confidence_gives_wider_intervals() {
 		let at = |confidence| Interval::wilson(30, 100, confidence);
 		let (a, b, c) = (
 			at(Confidence::P95),

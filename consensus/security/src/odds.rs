@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 //! P_z: the probability that the attacker ever catches up from z blocks behind.
 
 use crate::Share;
 
-/// Algorithm 3, *Forged Block Attack Success Rate*, as printed: `attackerSuccessProbability(q, z)`.
+/// Computes algorithm 3, *Forged Block Attack Success Rate*, as printed:
+/// `attackerSuccessProbability(q, z)`.
 ///
-/// For comparison, and for the Bitcoin paper's own table. It has the printed lines' limits: q < 1/2,
-/// results above about 10^−15, λ under 745, and a time that grows with z². Elsewhere
-/// [`equation_3`] gives what it means.
+/// It is here for comparison, and reproduces the Bitcoin paper's table. It is accurate only for q < 1/2,
+/// results above about 10^−15 and λ below 745, and its time grows with z². [`equation_3`] computes the
+/// same number without these limits.
 pub fn algorithm_3(q: f64, z: u32) -> f64 {
 	let p = 1.0 - q;
 	let lambda = f64::from(z) * (q / p);
@@ -21,17 +23,17 @@ pub fn algorithm_3(q: f64, z: u32) -> f64 {
 	sum
 }
 
-/// Eq. 3: P_z with the attacker's blocks Poisson distributed, λ = z·q/p. One for q ≥ 1/2.
+/// Computes Eq. 3: P_z with the attacker's blocks Poisson distributed, λ = z·q/p. Returns 1 for q ≥ 1/2.
 ///
 /// ```text
 /// P_z = 1 − Σ_{k=0..z} pois(k)·(1 − (q/p)^(z−k))
 ///     = Σ_{k=0..z} pois(k)·(q/p)^(z−k) + Σ_{k>z} pois(k)
 /// ```
 ///
-/// The second line has no difference left in it. Its terms are counted from the greatest, k = z, in both
-/// directions, each from the one before: downwards by the factor k/z, upwards by λ/(k+1). So a P_z of any
-/// size has its leading digits right, down to the least that an `f64` holds; smaller ones are zero. The
-/// time grows with z.
+/// The second line subtracts nothing. Its terms are summed from the greatest, k = z, in both directions,
+/// each computed from the one before: downwards by the factor k/z, upwards by λ/(k+1). So the leading
+/// digits of P_z are right at any size, down to the least number that an `f64` holds; smaller values are
+/// 0. The time grows with z.
 pub fn equation_3(share: Share, z: u32) -> f64 {
 	if share.is_half_or_more() || z == 0 {
 		return 1.0;
@@ -48,10 +50,10 @@ pub fn equation_3(share: Share, z: u32) -> f64 {
 	at_most_one(greatest * (1.0 + falling_sum(down) + falling_sum(up)))
 }
 
-/// P_z itself: the probability that an attacker who starts when the first of z honest blocks is begun
-/// ever catches up. One for q ≥ 1/2.
+/// Computes P_z itself: the probability that an attacker who starts together with the first of z honest
+/// blocks ever catches up. Returns 1 for q ≥ 1/2.
 ///
-/// The number k of the attacker's blocks by the time of the honest miners' z-th is negative binomial,
+/// The number k of the attacker's blocks when the honest miners find their z-th is negative binomial,
 ///
 /// ```text
 /// P_z = 1 − Σ_{k=0..z−1} C(z+k−1, k)·(p^z·q^k − q^z·p^k)      (Rosenfeld 2014)
@@ -59,17 +61,17 @@ pub fn equation_3(share: Share, z: u32) -> f64 {
 ///     = 2·Σ_{k=0..z−1} C(z+k−1, k)·q^z·p^k
 /// ```
 ///
-/// with I the regularized incomplete beta function. The last line is from the first: the terms with
-/// p^z·q^k are the odds that the honest miners are the first to find z blocks, those with q^z·p^k that
-/// the attacker is, and these two make one. It has no difference in it, and its terms are counted from the
-/// greatest, k = z − 1, each from the one before, so that the leading digits are right at any size that an
-/// `f64` holds; smaller ones are zero. The time grows with z.
+/// with I the regularized incomplete beta function. The last line follows from the first: the terms with
+/// p^z·q^k are the odds that the honest miners find z blocks first, those with q^z·p^k that the attacker
+/// does, and the two sums add up to 1. The last line subtracts nothing, and its terms are summed from the
+/// greatest, k = z − 1, each computed from the one before, so that the leading digits are right at any
+/// size that an `f64` holds; smaller values are 0. The time grows with z.
 pub fn exact(share: Share, z: u32) -> f64 {
 	if share.is_half_or_more() || z == 0 {
 		return 1.0;
 	}
 	let (p, q) = (share.honest(), share.attacker());
-	// C(2z−2, z−1)·q^z·p^(z−1) = q·Π_{j=1..z−1} (4pq·(1 − 1/(2j))), each factor under one.
+	// C(2z−2, z−1)·q^z·p^(z−1) = q·Π_{j=1..z−1} (4pq·(1 − 1/(2j))), each factor below 1.
 	let mut greatest = q;
 	for j in 1..z {
 		greatest *= 4.0 * p * q * (1.0 - 0.5 / f64::from(j));
@@ -84,15 +86,15 @@ pub fn exact(share: Share, z: u32) -> f64 {
 	at_most_one(2.0 * greatest * (1.0 + falling_sum(down)))
 }
 
-/// r_1 + r_1·r_2 + r_1·r_2·r_3 + …: the terms after the greatest, which is one, where each is the one
-/// before times the next factor. The factors are at most one and never rise, so the sum ends where a
-/// term no longer counts: what follows it falls at least as fast.
+/// Computes r_1 + r_1·r_2 + r_1·r_2·r_3 + …: the sum of the terms after the greatest, which is 1, each
+/// the one before times the next factor. The factors are at most 1 and never rise, so the sum ends at a
+/// term too small to matter: the terms after it fall at least as fast.
 fn falling_sum(factors: impl Iterator<Item = f64>) -> f64 {
 	let mut sum = 0.0;
 	let mut term = 1.0;
 	for factor in factors {
 		term *= factor;
-		// What is left is at most term / (1 − factor), a geometric series.
+		// The rest is at most term / (1 − factor), a geometric series.
 		if term <= (1.0 - factor) * (1.0 + sum) * (f64::EPSILON / 8.0) {
 			break;
 		}
@@ -101,7 +103,7 @@ fn falling_sum(factors: impl Iterator<Item = f64>) -> f64 {
 	sum
 }
 
-/// A probability near to one, which rounding may have carried past it.
+/// Caps a probability near 1 that rounding may have carried above it.
 fn at_most_one(probability: f64) -> f64 {
 	probability.min(1.0)
 }

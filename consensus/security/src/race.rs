@@ -1,66 +1,55 @@
-//! The race, run: many attacks by the toss of a coin, and how many of them succeed.
+// SPDX-License-Identifier: Apache-2.0
+//! A simulation of the race: many attacks as random walks, and the count of those that succeed.
 //!
-//! A trial is section IV.B's random walk. The honest miners find their z blocks while the attacker finds
-//! k ([`Model`] says how k comes about); from z − k behind, each next block is the attacker's with
-//! probability q, and either the attacker draws level or it is so far behind that it is given up.
+//! A trial is the random walk of section IV.B. The honest miners find their z blocks while the attacker
+//! finds k ([`Model`] says how k is drawn). From z − k behind, each next block is the attacker's with
+//! probability q, until the attacker draws level, or is so far behind that the trial gives up.
 //!
-//! Giving up is what a simulation cannot do without, as the true walk has no end, and it is what makes the
-//! count too low: an attacker who is given up d blocks behind would have caught up with (q/p)^d. [`Race`]
-//! chooses d so that this is [`MISSED`] successes over all trials, at the most, and an [`Outcome`]'s
-//! interval reaches up by as much.
+//! A simulation must give up at some point, as the true walk has no end, and this makes the count too low:
+//! an attacker given up d blocks behind would have caught up with probability (q/p)^d. [`Race`] chooses d
+//! so that this costs at most [`MISSED`] successes over all trials, and an [`Outcome`]'s interval is
+//! widened upwards accordingly.
 //!
-//! Not here: chains and nodes. This is the walk alone.
+//! This is the walk alone, without chains and nodes.
 
 use crate::{Confidence, Interval, Model, Share};
 use rand::{distributions::Open01, Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use std::{error::Error, fmt};
 
-/// How many successes giving up may cost, in the mean over all trials of a race.
+/// The mean number of successes that giving up may cost over all trials of a race.
 pub const MISSED: f64 = 0.01;
 
-/// The most blocks that an attacker falls behind before it is given up: with a share that calls for
-/// more, about 0.498, a single trial takes some million tosses.
+/// The greatest number of blocks behind at which a trial gives up. A share that calls for more, from
+/// about 0.498 on, would take millions of tosses for a single trial.
 pub const MAX_BEHIND: u32 = 4096;
 
-/// Trials that share one stream of random numbers. A constant, so that the outcome depends on the seed and
-/// not on the threads.
+/// Number of trials that share one stream of random numbers. A constant, so that the outcome depends on
+/// the seed and not on the threads.
 const BATCH: u64 = 512;
 
-/// Why a race cannot be run.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// The reason why a race cannot be run.
+#[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
 pub enum RaceError {
-	/// The attacker has half of the hash power or more: it always catches up, and there is nothing to
-	/// count.
+	/// The attacker has half of the hash power or more: it always catches up.
+	#[error(
+		"an attacker with a share of {} always catches up: there is no race to simulate",
+		.0.attacker()
+	)]
 	HalfOrMore(Share),
-	/// The attacker is so near to half that it cannot be given up [`MAX_BEHIND`] blocks behind.
+	/// The attacker's share is so near to one half that a trial cannot give up [`MAX_BEHIND`] blocks
+	/// behind.
+	#[error(
+		"a race against a share of {} takes too long to simulate: choose one further from one half",
+		.0.attacker()
+	)]
 	TooNearHalf(Share),
-	/// There are no trials.
+	/// The number of trials is zero.
+	#[error("a simulation needs at least one trial")]
 	NoTrials,
 }
 
-impl fmt::Display for RaceError {
-	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		match self {
-			Self::HalfOrMore(share) => write!(
-				f,
-				"an attacker with a share of {} always catches up: there is no race to simulate",
-				share.attacker()
-			),
-			Self::TooNearHalf(share) => write!(
-				f,
-				"a race against a share of {} takes too long to simulate: take one further from one half",
-				share.attacker()
-			),
-			Self::NoTrials => write!(f, "a simulation takes one trial at least"),
-		}
-	}
-}
-
-impl Error for RaceError {}
-
-/// A race to be run.
+/// A race to simulate.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Race {
 	model: Model,
@@ -71,11 +60,11 @@ pub struct Race {
 }
 
 impl Race {
-	/// A race from z blocks behind, `trials` times.
+	/// Prepares `trials` attacks from z blocks behind.
 	///
 	/// # Errors
 	///
-	/// [`RaceError`], where there is nothing to count or it would not end in time.
+	/// Returns a [`RaceError`] if there is nothing to simulate, or the simulation would take too long.
 	pub fn new(model: Model, share: Share, z: u32, trials: u64) -> Result<Self, RaceError> {
 		if trials == 0 {
 			return Err(RaceError::NoTrials);
@@ -98,24 +87,22 @@ impl Race {
 		})
 	}
 
-	/// d: so many blocks behind, an attacker is given up.
+	/// Returns d, the number of blocks behind at which a trial gives up.
 	pub fn give_up_behind(self) -> u32 {
 		self.give_up_behind
 	}
 
-	/// How often to expect a success among those that were given up, in parts of all trials, at the most:
-	/// (q/p)^d.
+	/// Returns an upper bound of the success rate that giving up hides: (q/p)^d.
 	pub fn bias(self) -> f64 {
 		let ratio = self.share.attacker() / self.share.honest();
 		ratio.powf(f64::from(self.give_up_behind))
 	}
 
-	/// Runs the trials, on all threads of the current rayon pool. `progress` hears, from any of them, how
-	/// many more are done.
+	/// Runs the trials on all threads of the current rayon pool. Calls `progress`, from any of them, with
+	/// the number of further trials that are done.
 	///
-	/// The outcome depends on the seed and on nothing else: each batch of trials has a stream of ChaCha8
-	/// of its own. ([`Model::Paper`] takes logarithms, whose last digit may be another on another
-	/// platform.)
+	/// The outcome depends only on the seed: each batch of trials has its own stream of ChaCha8.
+	/// ([`Model::Paper`] takes logarithms, whose last digit may differ between platforms.)
 	pub fn run(self, seed: u64, progress: impl Fn(u64) + Sync) -> Outcome {
 		let seeded = ChaCha8Rng::seed_from_u64(seed);
 		let successes = (0..self.trials.div_ceil(BATCH))
@@ -136,9 +123,9 @@ impl Race {
 		}
 	}
 
-	/// Whether the attacker catches up, once.
+	/// Runs one trial, and returns whether the attacker catches up.
 	fn trial(self, random: &mut ChaCha8Rng) -> bool {
-		// The toss: a number of 64 bits is under q·2^64. (q is under one half, so it fits.)
+		// The toss: a random number of 64 bits is below q·2^64. (q is below one half, so it fits.)
 		let boundary = (self.share.attacker() * 2f64.powi(64)) as u64;
 		let attacker_finds = |random: &mut ChaCha8Rng| random.next_u64() < boundary;
 		let mut behind = match self.model {
@@ -158,7 +145,7 @@ impl Race {
 		true
 	}
 
-	/// k, or z if that is less, by tosses for each block until the honest miners have z.
+	/// Draws min(k, z) by a toss for each block, until the honest miners have z.
 	fn tossed(
 		self,
 		random: &mut ChaCha8Rng,
@@ -175,8 +162,8 @@ impl Race {
 		attacker
 	}
 
-	/// k, or z if that is less, as Eq. 3 has it: the attacker finds blocks at random for exactly as long
-	/// as the honest miners' z take in the mean, in which it finds λ = z·q/p in the mean.
+	/// Draws min(k, z) as Eq. 3 assumes: the attacker finds blocks for exactly the mean time of the honest
+	/// miners' z, in which it finds λ = z·q/p on average.
 	fn poisson(self, random: &mut ChaCha8Rng) -> u32 {
 		let until = f64::from(self.z) * self.share.attacker() / self.share.honest();
 		let (mut time, mut attacker) = (0.0, 0);
@@ -192,24 +179,24 @@ impl Race {
 	}
 }
 
-/// What a race came to.
+/// The outcome of a race.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Outcome {
-	/// How many attacks there were.
+	/// Number of attacks.
 	pub trials: u64,
-	/// How many of them succeeded.
+	/// Number of attacks that succeeded.
 	pub successes: u64,
-	/// By how much giving up may have lowered the rate, in the mean ([`Race::bias`]).
+	/// How much giving up may have lowered the rate, on average ([`Race::bias`]).
 	pub bias: f64,
 }
 
 impl Outcome {
-	/// The part of the attacks that succeeded.
+	/// Returns the share of the attacks that succeeded.
 	pub fn rate(self) -> f64 {
 		self.successes as f64 / self.trials as f64
 	}
 
-	/// Where P_z lies: [`Interval::wilson`], and [`Outcome::bias`] more at the upper end.
+	/// Returns the interval of P_z: [`Interval::wilson`], with [`Outcome::bias`] added to the upper end.
 	pub fn interval(self, confidence: Confidence) -> Interval {
 		let Interval { low, high } = Interval::wilson(self.successes, self.trials, confidence);
 		Interval {

@@ -1,16 +1,15 @@
-//! The two numbers that a question about the attack is made of, checked: the attacker's share, and the
-//! risk that is borne.
-
-use std::{error::Error, fmt};
+// SPDX-License-Identifier: Apache-2.0
+//! The two checked numbers of a question about the attack: the attacker's share, and the accepted risk.
 
 /// q: the attacker's share of the network's hash power, from 0 to 1.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
 pub struct Share(f64);
 
-/// A number that is no share of anything: under 0, above 1, or not a number.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// A share that is below 0, above 1, or not a number.
+#[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
+#[error("a share of the hash power must be from 0 to 1, got {0}")]
 pub struct ShareError(
-	/// The number.
+	/// The number that was rejected.
 	pub f64,
 );
 
@@ -19,7 +18,7 @@ impl Share {
 	///
 	/// # Errors
 	///
-	/// [`ShareError`], where `q` is not from 0 to 1.
+	/// Returns a [`ShareError`] if `q` is not from 0 to 1.
 	pub fn new(q: f64) -> Result<Self, ShareError> {
 		if (0.0..=1.0).contains(&q) {
 			Ok(Self(q))
@@ -28,42 +27,32 @@ impl Share {
 		}
 	}
 
-	/// q, the attacker's part.
+	/// Returns q, the attacker's share.
 	pub fn attacker(self) -> f64 {
 		self.0
 	}
 
-	/// p = 1 − q, the honest part.
+	/// Returns p = 1 − q, the honest miners' share.
 	pub fn honest(self) -> f64 {
 		1.0 - self.0
 	}
 
-	/// Whether the attacker has as much as the honest miners, or more, and so always catches up.
+	/// Returns true if the attacker has at least as much hash power as the honest miners, and so always
+	/// catches up.
 	pub fn is_half_or_more(self) -> bool {
 		self.0 >= 0.5
 	}
 }
 
-impl fmt::Display for ShareError {
-	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		write!(
-			f,
-			"a share of the hash power is from 0 to 1, and {} is not",
-			self.0
-		)
-	}
-}
-
-impl Error for ShareError {}
-
-/// The odds of a successful attack that someone bears, above 0 and at most 1.
+/// The accepted probability of a successful attack, above 0 and at most 1.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
 pub struct Risk(f64);
 
-/// A number that is no risk to bear: 0 or under, above 1, or not a number.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// A risk that is 0 or below, above 1, or not a number.
+#[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
+#[error("an accepted risk must be above 0 and at most 1, got {0}")]
 pub struct RiskError(
-	/// The number.
+	/// The number that was rejected.
 	pub f64,
 );
 
@@ -72,7 +61,7 @@ impl Risk {
 	///
 	/// # Errors
 	///
-	/// [`RiskError`], where `risk` is not above 0 and at most 1.
+	/// Returns a [`RiskError`] if `risk` is not above 0 and at most 1.
 	pub fn new(risk: f64) -> Result<Self, RiskError> {
 		if risk > 0.0 && risk <= 1.0 {
 			Ok(Self(risk))
@@ -81,23 +70,11 @@ impl Risk {
 		}
 	}
 
-	/// The probability.
+	/// Returns the probability.
 	pub fn get(self) -> f64 {
 		self.0
 	}
 }
-
-impl fmt::Display for RiskError {
-	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		write!(
-			f,
-			"a risk to bear is above 0 and at most 1, and {} is not",
-			self.0
-		)
-	}
-}
-
-impl Error for RiskError {}
 
 #[cfg(test)]
 mod tests {
@@ -114,7 +91,7 @@ mod tests {
 		assert!(Share::new(f64::NAN).is_err());
 		assert_eq!(
 			ShareError(1.5).to_string(),
-			"a share of the hash power is from 0 to 1, and 1.5 is not"
+			"a share of the hash power must be from 0 to 1, got 1.5"
 		);
 	}
 
@@ -137,7 +114,7 @@ mod tests {
 		assert!(Risk::new(f64::NAN).is_err());
 		assert_eq!(
 			RiskError(0.0).to_string(),
-			"a risk to bear is above 0 and at most 1, and 0 is not"
+			"an accepted risk must be above 0 and at most 1, got 0"
 		);
 	}
 }

@@ -1,5 +1,6 @@
-//! The odds against published tables, against the forms that they are derived from, and where floating
-//! point is strained.
+// SPDX-License-Identifier: Apache-2.0
+//! The odds compared with published tables, with the formulas they are derived from, and at the limits of
+//! floating point.
 
 use isthmus_security::{
 	algorithm_3, depth, equation_3, exact, DepthError, Model, Risk, Share, MAX_DEPTH,
@@ -14,17 +15,17 @@ fn risk(risk: f64) -> Risk {
 	Risk::new(risk).expect("the tests' risks are risks")
 }
 
-/// To seven places, as the Bitcoin paper prints.
+/// Formats to seven places, as the Bitcoin paper prints.
 fn printed(probability: f64) -> String {
 	format!("{probability:.7}")
 }
 
-/// |a − b| as a part of b.
+/// Returns |a − b| / b.
 fn apart(a: f64, b: f64) -> f64 {
 	((a - b) / b).abs()
 }
 
-/// Nakamoto 2008, section 11: the paper's reference [6], and the two shares of its Fig. 5.
+/// The table of Nakamoto 2008, section 11: the paper's reference [6], with the two shares of its Fig. 5.
 const BITCOIN: [(f64, &[(u32, &str)]); 2] = [
 	(
 		0.1,
@@ -99,7 +100,7 @@ fn the_bitcoin_papers_depths() {
 	}
 }
 
-/// Rosenfeld 2014, *Analysis of hashrate-based double-spending*, in percent.
+/// The table of Rosenfeld 2014, *Analysis of hashrate-based double-spending*, in percent.
 #[test]
 fn rosenfelds_table() {
 	let rows = [
@@ -118,8 +119,8 @@ fn rosenfelds_table() {
 	}
 }
 
-/// P_z = 1 − Σ C(z+k−1, k)·(p^z·q^k − q^z·p^k), in whole numbers for p and q in tenths: the numerator
-/// over 10^(2z−1).
+/// Computes P_z = 1 − Σ C(z+k−1, k)·(p^z·q^k − q^z·p^k) in whole numbers, for p and q in tenths: the
+/// numerator over 10^(2z−1).
 fn exact_in_tenths(q: u128, z: u32) -> f64 {
 	let p = 10 - q;
 	let mut binomial = 1; // C(z+k−1, k)
@@ -148,7 +149,7 @@ fn the_exact_odds_are_exact() {
 	}
 }
 
-/// I_x(z, 1/2) by its power series, Σ_n (1/2)_n/n!·x^(z+n)/(z+n) over B(z, 1/2).
+/// Computes I_x(z, 1/2) by its power series, Σ_n (1/2)_n/n!·x^(z+n)/(z+n) over B(z, 1/2).
 fn incomplete_beta(x: f64, z: u32) -> f64 {
 	// B(1, 1/2) = 2 and B(a+1, 1/2) = B(a, 1/2)·a/(a + 1/2), in logarithms.
 	let log_beta: f64 = 2f64.ln()
@@ -176,7 +177,7 @@ fn the_exact_odds_are_the_regularized_incomplete_beta_function() {
 		for z in [1, 2, 6, 24, 100, 340, 500, 800] {
 			let expected = incomplete_beta(4.0 * q * (1.0 - q), z);
 			if expected < 1e-290 {
-				continue; // Too near to the end of an f64 to compare digits.
+				continue; // Too near the limit of an f64 to compare digits.
 			}
 			let got = exact(share(q), z);
 			assert!(
@@ -189,8 +190,8 @@ fn the_exact_odds_are_the_regularized_incomplete_beta_function() {
 
 #[test]
 fn digits_stay_right_far_out() {
-	// Ratios of neighbours come to their limits: 4pq for the exact odds, (q/p)·e^(1−q/p) for Eq. 3. A
-	// form with a difference in it gives noise from 10^−15 on, and these are at 10^−80 and beyond.
+	// Ratios of neighbours approach their limits: 4pq for the exact odds, (q/p)·e^(1−q/p) for Eq. 3. A
+	// formula that subtracts gives noise below 10^−15, and these values are below 10^−70.
 	let (q, p) = (0.2, 0.8);
 	let step = |model: Model| {
 		let at = |z| model.probability(share(q), z);
@@ -208,7 +209,7 @@ fn digits_stay_right_far_out() {
 fn what_an_f64_cannot_hold_is_zero() {
 	assert_eq!(exact(share(0.1), 5000), 0.0);
 	assert_eq!(equation_3(share(0.1), 5000), 0.0);
-	// Nothing is above one or below zero on the way there.
+	// No value on the way there is above 1 or below 0.
 	for z in 0..2000 {
 		for model in [Model::Paper, Model::Exact] {
 			let odds = model.probability(share(0.3), z);
@@ -224,13 +225,13 @@ fn the_printed_lines_fail_where_eq_3_does_not() {
 	let true_figure = equation_3(share(0.1), 60);
 	assert!(true_figure > 0.0 && true_figure < 1e-30);
 	assert!(noise.abs() > 1e-17 || noise == 0.0, "{noise:e}");
-	// exp(−λ) is zero, and so is every term: an attack that nearly never works looks certain.
+	// exp(−λ) is 0, and so is every term: an attack that almost never works looks certain.
 	assert_eq!(algorithm_3(0.45, 1000), 1.0);
 	assert!(equation_3(share(0.45), 1000) < 1e-8);
 }
 
 #[test]
-fn nobody_and_half_of_all() {
+fn no_hash_power_and_half_of_it() {
 	for model in [Model::Paper, Model::Exact] {
 		assert_eq!(model.probability(share(0.0), 0), 1.0);
 		assert_eq!(model.probability(share(0.0), 1), 0.0);
@@ -245,13 +246,13 @@ fn nobody_and_half_of_all() {
 			Err(DepthError::HalfOrMore(share(0.5)))
 		);
 	}
-	// As printed, algorithm 3 is right at one half and nonsense above.
+	// As printed, algorithm 3 is right at one half and wrong above it.
 	assert_eq!(algorithm_3(0.5, 10), 1.0);
 	assert!(algorithm_3(0.6, 10) > 1.0);
 }
 
 #[test]
-fn the_paper_flatters_the_chain() {
+fn the_paper_underestimates_the_attacker() {
 	let ratio = exact(share(0.1), 6) / equation_3(share(0.1), 6);
 	assert!((2.43..2.44).contains(&ratio), "{ratio}");
 	assert_eq!(depth(Model::Paper, share(0.1), risk(0.001)), Ok(5));
@@ -262,12 +263,12 @@ fn the_paper_flatters_the_chain() {
 
 #[test]
 fn a_risk_of_one_is_met_by_any_block() {
-	// P_0 is one, and one is not under one.
+	// P_0 is 1, and 1 is not below 1.
 	assert_eq!(depth(Model::Exact, share(0.49), risk(1.0)), Ok(1));
 }
 
 #[test]
-fn near_to_half_no_depth_is_offered() {
+fn near_one_half_no_depth_is_enough() {
 	let error = depth(Model::Exact, share(0.499_99), risk(1e-6));
 	let Err(DepthError::TooDeep {
 		share: found,
@@ -286,14 +287,14 @@ proptest! {
 	fn a_depth_is_the_least_that_is_enough(q in 0.0..0.47f64, digits in 0.1..30.0f64) {
 		let (q, bound) = (share(q), risk(10f64.powf(-digits)));
 		for model in [Model::Paper, Model::Exact] {
-			let z = depth(model, q, bound).expect("far enough from one half");
+			let z = depth(model, q, bound).expect("the share is far enough from one half");
 			prop_assert!(model.probability(q, z) < bound.get());
 			prop_assert!(model.probability(q, z - 1) >= bound.get());
 		}
 	}
 
 	#[test]
-	fn more_blocks_are_safer_and_more_power_is_worse(q in 0.001..0.499f64, z in 0u32..500) {
+	fn more_blocks_are_safer_and_more_hash_power_is_worse(q in 0.001..0.499f64, z in 0u32..500) {
 		for model in [Model::Paper, Model::Exact] {
 			let odds = model.probability(share(q), z);
 			prop_assert!(model.probability(share(q), z + 1) <= odds);

@@ -1,5 +1,6 @@
-//! The race against the formulas: what is counted is what is computed, for the paper's model and for the
-//! true one, and the two can be told apart.
+// SPDX-License-Identifier: Apache-2.0
+//! The simulation compared with the formulas: the counts agree with the computed odds, for the paper's
+//! model and for the true one, and the two models can be told apart.
 
 use isthmus_security::{
 	equation_3, exact, Confidence, Interval, Model, Outcome, Race, RaceError, Share, MAX_BEHIND,
@@ -7,7 +8,7 @@ use isthmus_security::{
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Any seed; this one is written down so that every run is the same.
+/// Any seed would do; a fixed one makes every run the same.
 const SEED: u64 = 2017;
 
 fn share(q: f64) -> Share {
@@ -24,7 +25,7 @@ fn interval(model: Model, q: f64, z: u32, trials: u64) -> Interval {
 }
 
 #[test]
-fn both_formulas_are_what_is_counted() {
+fn the_counts_agree_with_both_formulas() {
 	for (q, z, trials) in [
 		(0.1, 1, 40_000),
 		(0.1, 2, 40_000),
@@ -47,14 +48,14 @@ fn both_formulas_are_what_is_counted() {
 
 #[test]
 fn eq_3_is_too_low_and_it_shows() {
-	// The amounts that the crate's documentation tells: 2.4 times at q = 0.1 and z = 6.
+	// The figure in the crate's documentation: 2.4 times at q = 0.1 and z = 6.
 	for (q, z, trials) in [(0.1, 2, 100_000), (0.1, 6, 300_000), (0.3, 5, 40_000)] {
 		let (paper, truth) = (equation_3(share(q), z), exact(share(q), z));
 		let tossed = interval(Model::Exact, q, z, trials);
 		assert!(tossed.contains(truth), "q = {q}, z = {z}: {tossed:?}");
 		assert!(paper < tossed.low, "q = {q}, z = {z}: {paper}, {tossed:?}");
 	}
-	// And the other way round: were blocks found as Eq. 3 has it, the exact odds would be wrong.
+	// And the reverse: if blocks were found as Eq. 3 assumes, the exact odds would be wrong.
 	let drawn = interval(Model::Paper, 0.1, 6, 300_000);
 	assert!(drawn.contains(equation_3(share(0.1), 6)), "{drawn:?}");
 	assert!(drawn.high < exact(share(0.1), 6), "{drawn:?}");
@@ -74,15 +75,15 @@ fn a_seed_gives_the_same_race_on_any_number_of_threads() {
 	assert_eq!(on(2, SEED), one);
 	assert_eq!(on(7, SEED), one);
 	assert_ne!(on(1, SEED + 1), one);
-	// The known count: a change of the generator or its streams is noticed.
+	// The known count detects a change of the generator or its streams.
 	assert_eq!(one.successes, KNOWN);
 }
 
-/// What [`SEED`] gives for q = 0.3, z = 3 and 10,000 trials.
+/// The successes that [`SEED`] gives for q = 0.3, z = 3 and 10,000 trials.
 const KNOWN: u64 = 3266;
 
 #[test]
-fn progress_comes_to_the_number_of_trials() {
+fn progress_adds_up_to_the_number_of_trials() {
 	for trials in [1, 511, 512, 513, 5000] {
 		let race = Race::new(Model::Exact, share(0.1), 1, trials).expect("a race");
 		let done = AtomicU64::new(0);
@@ -95,7 +96,7 @@ fn progress_comes_to_the_number_of_trials() {
 }
 
 #[test]
-fn nobody_never_and_nothing_always() {
+fn no_hash_power_never_wins_and_no_blocks_always_do() {
 	for model in [Model::Exact, Model::Paper] {
 		assert_eq!(run(model, 0.0, 1, 1000).successes, 0);
 		assert_eq!(run(model, 0.4, 0, 1000).successes, 1000);
@@ -113,10 +114,10 @@ fn giving_up_costs_less_than_its_bound() {
 		let race = Race::new(Model::Exact, share(q), 6, trials).expect("a race");
 		let (ratio, d) = (q / (1.0 - q), race.give_up_behind());
 		assert!(race.bias() * trials as f64 <= MISSED * (1.0 + 1e-9));
-		// One block less would not do.
+		// One block less would not be enough.
 		assert!(d == 1 || ratio.powi(d as i32 - 1) * trials as f64 > MISSED);
 	}
-	// The interval reaches up by it: at one trial it is seen.
+	// The interval is widened by it, which shows with one trial.
 	let race = Race::new(Model::Exact, share(0.3), 9, 1).expect("a race");
 	let outcome = Outcome {
 		trials: 1000,
@@ -133,7 +134,7 @@ fn giving_up_costs_less_than_its_bound() {
 }
 
 #[test]
-fn a_race_that_cannot_be_run_is_refused() {
+fn a_race_that_cannot_be_run_is_rejected() {
 	let race = |q, trials| Race::new(Model::Exact, share(q), 6, trials);
 	assert_eq!(race(0.1, 0), Err(RaceError::NoTrials));
 	assert_eq!(race(0.5, 1), Err(RaceError::HalfOrMore(share(0.5))));
@@ -142,6 +143,6 @@ fn a_race_that_cannot_be_run_is_refused() {
 		race(0.4999, 1_000_000),
 		Err(RaceError::TooNearHalf(share(0.4999)))
 	);
-	let near = race(0.49, u64::MAX).expect("far enough");
+	let near = race(0.49, u64::MAX).expect("the share is far enough from one half");
 	assert!(near.give_up_behind() <= MAX_BEHIND);
 }

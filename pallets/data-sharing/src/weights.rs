@@ -215,7 +215,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 }
 
-/// Weights for tests, without a database's.
+/// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn register() -> Weight {
 		// Shortest time: 50_805 ns.

@@ -1,6 +1,7 @@
-//! Benchmarks of the hooks, the inherent and the transaction extension, each at its dearest: Homestead's
-//! difficulty with its bomb, the longest uncles of different generations whose miners are new accounts, a
-//! full list of recent uncles.
+// SPDX-License-Identifier: Apache-2.0
+//! Benchmarks of the hooks, the inherent and the transaction extension, each in its most expensive case:
+//! Homestead's difficulty with its bomb; uncles of maximal length, of different generations, whose miners
+//! are new accounts; a full list of recent uncles.
 
 use crate::{gas::CheckGasLimit, pallet::*, uncles::MAX_RECENT, Head, Uncle};
 use alloc::vec::Vec;
@@ -32,7 +33,7 @@ fn miner(seed: u8) -> AccountId {
 	AccountId::new([seed; 32])
 }
 
-/// The header's fields that an honest miner fixes, 20 s after the parent.
+/// Returns the header fields that an honest miner fixes, 20 s after the parent.
 fn pre_digest<T: Config>(uncles: &[Header]) -> PreDigest {
 	let parameters = ChainParameters {
 		difficulty_rule: DifficultyRule::Homestead { bomb: true },
@@ -65,7 +66,7 @@ fn digest(pre: &PreDigest) -> Digest {
 	}
 }
 
-/// A hash for each number.
+/// Returns a distinct hash for each number.
 fn hash(number: u64) -> Hash {
 	let mut bytes = [0; 32];
 	bytes[..8].copy_from_slice(&number.to_le_bytes());
@@ -76,18 +77,18 @@ fn ancestor(number: u32) -> Hash {
 	hash(number.into())
 }
 
-/// Begins block [`NUMBER`] with these fields. Its hooks are the benchmarks' to run.
+/// Begins block [`NUMBER`] with these fields. The benchmarks run its hooks.
 fn begin<T: Config>(pre: &PreDigest) {
 	for number in NUMBER - 8..NUMBER {
 		frame_system::BlockHash::<T>::insert(BlockNumberFor::<T>::from(number), ancestor(number));
 	}
-	// The framework holds the number against the last block's.
+	// The framework checks the number against the last block's.
 	frame_system::Pallet::<T>::set_block_number((NUMBER - 1).into());
 	frame_system::Pallet::<T>::initialize(&NUMBER.into(), &ancestor(NUMBER - 1), &digest(pre));
 }
 
-/// A stale block, as long as a header may be. Each is of a generation of its own, two apart, so that
-/// none shares its ancestors with another.
+/// Returns the header of an orphaned block, of maximal length. Each belongs to a generation of its own,
+/// two apart, so that no two share an ancestor.
 fn uncle<T: Config>(seed: u8) -> Header {
 	let number = NUMBER + 1 - 2 * u32::from(seed);
 	let pre = PreDigest {
@@ -109,7 +110,7 @@ fn uncle<T: Config>(seed: u8) -> Header {
 		extrinsics_root: root,
 		digest,
 	};
-	// The item's kind, and its length in four bytes.
+	// One byte for the item's kind, and four for its length.
 	let free = MAX_HEADER_BYTES - header.encoded_size() - 5;
 	let padding = DigestItem::Other(alloc::vec![0; free]);
 	header.digest.logs.insert(1, padding);

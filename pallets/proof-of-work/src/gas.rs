@@ -1,12 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Gas: the block's own limit on its transactions.
 //!
 //! 1 gas is 100 ns of `ref_time` ([`REF_TIME_PER_GAS`]). H_g is the gas that the block's
 //! transactions used (yellow paper, section 4.3: "the total gas used in transactions in this
-//! block"): the weight of the normal and operational classes. The mandatory class, the work that a
-//! block does by itself (hooks, inherents), is bounded by the runtime and paid by nobody, as
-//! Ethereum's rewards and uncles are. It must not count: it cannot be refused, and the session
-//! pallet books a whole block's weight where a session ends, so that H_g ≤ H_l would then fail for
-//! a block that did nothing wrong.
+//! block"): the weight of the normal and operational classes. The mandatory class, a block's own work
+//! (hooks, inherents), is bounded by the runtime, and no one pays for it, as for Ethereum's rewards and
+//! uncles. It must not count: it cannot be refused, and the session pallet books a whole block's weight
+//! where a session ends, so H_g ≤ H_l would fail for a valid block.
 
 use crate::{Config, CurrentHead, Pallet, WeightInfo};
 use codec::{Decode, DecodeWithMemTracking, Encode};
@@ -28,13 +28,13 @@ use sp_runtime::{
 	},
 };
 
-/// The gas of a weight, rounded up.
+/// Returns the gas of a weight, rounded up.
 pub fn gas_of(weight: Weight) -> u64 {
 	weight.ref_time().div_ceil(REF_TIME_PER_GAS)
 }
 
 impl<T: Config> Pallet<T> {
-	/// H_g: the gas that the block's transactions used so far.
+	/// Returns H_g: the gas that the block's transactions have used so far.
 	pub fn gas_used() -> u64 {
 		let consumed = frame_system::Pallet::<T>::block_weight();
 		gas_of(
@@ -44,26 +44,26 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// H_l of the block in execution; between blocks, of the last one.
+	/// Returns H_l of the block in execution or, between blocks, of the last one.
 	pub fn gas_limit() -> u64 {
 		CurrentHead::<T>::get().gas_limit
 	}
 }
 
-/// Refuses a transaction that the block's gas limit (H_l) has no room for, so that H_g ≤ H_l holds
-/// of every block the runtime makes.
+/// The transaction extension that rejects a transaction for which the block's gas limit (H_l) has no
+/// room, so that H_g ≤ H_l holds for every block the runtime builds.
 ///
-/// It must stand after `CheckWeight`, which books the transaction's weight before this reads the
-/// sum. A transaction that would not fit an empty block is refused by the pool too; H_l moves by
-/// 1/1024 a block at most, so the last block's is used there.
+/// It must follow `CheckWeight`, which books the transaction's weight before this reads the sum. The
+/// pool rejects a transaction that would not fit into an empty block; it uses the last block's H_l, which
+/// changes by at most 1/1024 a block.
 ///
-/// It puts no bytes into a transaction.
+/// It adds no bytes to a transaction.
 #[derive(Encode, Decode, DecodeWithMemTracking, Clone, PartialEq, Eq, TypeInfo)]
 #[scale_info(skip_type_params(T))]
 pub struct CheckGasLimit<T>(PhantomData<T>);
 
 impl<T> CheckGasLimit<T> {
-	/// The extension, which has no content.
+	/// Returns the extension, which has no content.
 	pub fn new() -> Self {
 		Self(PhantomData)
 	}
@@ -85,14 +85,14 @@ impl<T: Config> CheckGasLimit<T>
 where
 	T::RuntimeCall: Dispatchable<Info = DispatchInfo, PostInfo = PostDispatchInfo>,
 {
-	/// The transaction alone fits the limit.
+	/// Checks that the transaction alone fits the limit.
 	fn ensure_fits_empty_block(info: &DispatchInfo) -> Result<(), TransactionValidityError> {
 		let base = T::BlockWeights::get().get(info.class).base_extrinsic;
 		let gas = gas_of(info.total_weight().saturating_add(base));
 		Self::ensure_within_limit(info, gas)
 	}
 
-	/// The transaction, whose weight is booked, fits what the block has left.
+	/// Checks that the transaction, whose weight is booked, fits into the rest of the block.
 	fn ensure_fits_this_block(info: &DispatchInfo) -> Result<(), TransactionValidityError> {
 		Self::ensure_within_limit(info, Pallet::<T>::gas_used())
 	}

@@ -1,9 +1,10 @@
-//! Holding the fields that a header's miner fixed against the parent's, with the rules of
+// SPDX-License-Identifier: Apache-2.0
+//! The checks of the fields that a header's miner fixed against the parent's, with the rules of
 //! `isthmus-rules`.
 //!
 //! The rules read a whole sealed header. When a block begins, the runtime has neither its seal, its
-//! hash nor H_g; they are left zero, and no rule listed here reads the first two. H_g ≤ H_l is then
-//! true of nothing yet: [`CheckGasLimit`](crate::CheckGasLimit) keeps it.
+//! hash nor H_g, and sets them to zero. No rule used here reads the first two, and H_g ≤ H_l holds
+//! trivially at that time: [`CheckGasLimit`](crate::CheckGasLimit) maintains it.
 
 use crate::Head;
 use isthmus_primitives::{
@@ -13,15 +14,15 @@ use isthmus_primitives::{
 };
 use isthmus_rules::{validate_against_parent, validate_static, HeaderError, Parent};
 
-/// The timestamp inherent counts milliseconds, and H_s seconds.
+/// The unit of H_s, a second, in that of the timestamp inherent.
 pub const MILLISECONDS_PER_SECOND: u64 = 1000;
 
-/// Algorithm 2, but for the seal, the uncles and the clock: |H_x|, H_l, H_s and H_d against the
+/// Checks algorithm 2 without the seal, the uncles and the clock: |H_x|, and H_l, H_s and H_d against the
 /// parent's.
 ///
 /// # Errors
 ///
-/// The first broken rule's.
+/// Returns the error of the first rule that is violated.
 pub fn check(
 	parameters: &ChainParameters,
 	parent: &Head,
@@ -39,11 +40,11 @@ pub fn check(
 	validate_against_parent(parameters, &unsealed(parent_hash, number, pre), &parent)
 }
 
-/// The rules that need no parent, of the genesis block.
+/// Checks the rules that need no parent, for the genesis block.
 ///
 /// # Errors
 ///
-/// The first broken rule's.
+/// Returns the error of the first rule that is violated.
 pub fn check_genesis(parameters: &ChainParameters) -> Result<(), HeaderError> {
 	let Head {
 		beneficiary,
@@ -62,7 +63,7 @@ pub fn check_genesis(parameters: &ChainParameters) -> Result<(), HeaderError> {
 	};
 	let genesis = unsealed(Hash::zero(), 0, pre);
 	validate_static(parameters, &genesis)?;
-	// H_d of every later block may come down to D_0, which must be a difficulty, too.
+	// H_d of later blocks may fall to D_0, which must be a valid difficulty too.
 	let lowest = PowHeader {
 		pre: PreDigest {
 			difficulty: parameters.minimum_difficulty,
@@ -73,6 +74,7 @@ pub fn check_genesis(parameters: &ChainParameters) -> Result<(), HeaderError> {
 	validate_static(parameters, &lowest)
 }
 
+/// Returns a header with these fields, and zeros for those that are not known yet.
 fn unsealed(parent_hash: Hash, number: u32, pre: PreDigest) -> PowHeader {
 	PowHeader {
 		parent_hash,

@@ -1,39 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
 //! # Proof of work
 //!
-//! The paper's header fields inside the runtime.
+//! The paper's header fields, inside the runtime.
 //!
 //! ## Overview
 //!
-//! A block's miner fixes H_c, H_d, H_l, H_s, H_o and H_x before the block is executed, in the
+//! The miner of a block fixes H_c, H_d, H_l, H_s, H_o and H_x before the block is executed, in the
 //! header's `pow_` pre-runtime item ([`isthmus_primitives::digest::PreDigest`]). This pallet
 //!
-//! - reads that item when the block begins and holds it against the parent's facts ([`header`]);
-//! - holds the timestamp inherent against H_s;
-//! - takes the uncles, B_U, from an inherent and holds them against H_o and the ancestry
+//! - reads that item when the block begins, and checks it against the parent ([`header`]);
+//! - checks the timestamp inherent against H_s;
+//! - takes the uncles, B_U, from an inherent, and checks them against H_o and the ancestry
 //!   ([`uncles`]);
-//! - refuses a transaction that the block's own gas limit has no room for ([`CheckGasLimit`]), and
-//!   writes H_g, the gas that the block's transactions used, when the block ends ([`gas`]);
+//! - rejects a transaction that exceeds the block's own gas limit ([`CheckGasLimit`]), and writes H_g,
+//!   the gas that the block's transactions used, when the block ends ([`gas`]);
 //! - mints the rewards of the miner and of the uncles' miners;
 //! - answers who mined the block ([`Pallet::beneficiary`]).
 //!
-//! What is not here: the seal, the time of the node's clock and an uncle's full header validity need
-//! what a runtime has not. They are the engine's, which checks them, and everything about the header
-//! that is checked here too, before a block is executed. The formulas are in `isthmus-rules`.
-//!
-//! ## Refusing a block
-//!
-//! A hook cannot return an error, so a block is refused there as every FRAME pallet does it: by a
-//! panic, which traps the runtime's instance and makes the block invalid, and nothing else. The
-//! engine's verifier has refused such a header before it is executed; to reach the panic, a block
-//! must contradict itself (its body against its header), or the node skip the verifier. An inherent
-//! that is refused returns its [`Error`], and FRAME refuses a block whose mandatory call failed.
+//! The seal, the node's clock and the full validity of an uncle's header need information that a runtime
+//! lacks. The engine checks them, together with everything about the header that is checked here, before
+//! a block is executed. The formulas are in `isthmus-rules`.
 //!
 //! ## Example
 //!
-//! A block 7 with H_d = D(H), one uncle of number 6, and a reward of 32 units: `on_initialize` takes
-//! the pre-runtime item, `timestamp.set` is held against H_s, `set_uncles` against H_o; at the end
-//! the beneficiary is minted 32 + 32/32 = 33 units, the uncle's 32 · (8 + 6 − 7)/8 = 28, and H_g is
-//! deposited.
+//! Block 7 has H_d = D(H), one uncle of number 6, and a reward of 32 units. `on_initialize` reads the
+//! pre-runtime item; `timestamp.set` is checked against H_s, and `set_uncles` against H_o. At the end,
+//! the beneficiary is minted 32 + 32/32 = 33 units, the uncle's miner 32 · (8 + 6 − 7)/8 = 28, and H_g
+//! is deposited.
+//!
+//! ## Rejecting a block
+//!
+//! A hook cannot return an error, so it rejects a block as every FRAME pallet does: by a panic, which
+//! traps the runtime instance, makes the block invalid, and has no other effect. The engine's verifier
+//! rejects such a header before it is executed; to reach the panic, a block must contradict itself (its
+//! body against its header), or the node must skip the verifier. An inherent that is rejected returns
+//! its [`Error`], and FRAME rejects a block whose mandatory call failed.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -48,10 +49,13 @@ pub mod weights;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod impls;
 #[cfg(test)]
 mod mock;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "std")]
+mod try_state;
 
 pub use gas::CheckGasLimit;
 pub use pallet::*;
@@ -63,12 +67,10 @@ use polkadot_sdk::*;
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
+	use crate::impls::reject;
 	use alloc::vec::Vec;
 	use codec::Encode;
-	use frame_support::{
-		pallet_prelude::*,
-		traits::{fungible, OnTimestampSet},
-	};
+	use frame_support::{pallet_prelude::*, traits::fungible};
 	use frame_system::pallet_prelude::*;
 	use isthmus_primitives::{
 		digest::{read_pre_digest, uncles_hash, GasUsed, POW_ENGINE_ID},
@@ -76,7 +78,6 @@ pub mod pallet {
 		params::{ChainParameters, MAX_UNCLES},
 		AccountId, Balance, Hash, Header,
 	};
-	use isthmus_rules::{miner_reward, uncle_reward};
 	use sp_inherents::{InherentData, InherentIdentifier};
 	use sp_runtime::{DigestItem, SaturatedConversion};
 
@@ -94,19 +95,19 @@ pub mod pallet {
 		RuntimeEvent: From<Event<Self>>,
 	>
 	{
-		/// Where rewards are minted.
+		/// The currency in which rewards are minted.
 		type Currency: fungible::Mutate<AccountId, Balance = Balance>;
 
 		/// The weights of this pallet's hooks, call and transaction extension.
 		type WeightInfo: WeightInfo;
 	}
 
-	/// The chain's consensus parameters, fixed at genesis. The engine reads them from the genesis
-	/// state only, so to change them here would stop the chain, not change its rules.
+	/// The chain's consensus parameters, fixed at genesis. The engine reads them only from the genesis
+	/// state, so changing them here would stop the chain, not change its rules.
 	#[pallet::storage]
 	pub type Parameters<T> = StorageValue<_, ChainParameters, ValueQuery>;
 
-	/// H_c, H_d, H_l, H_s and H_o of the block in execution; between blocks, of the last one.
+	/// H_c, H_d, H_l, H_s and H_o of the block in execution or, between blocks, of the last one.
 	#[pallet::storage]
 	pub type CurrentHead<T> = StorageValue<_, Head, ValueQuery>;
 
@@ -114,8 +115,8 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type BlockUncles<T> = StorageValue<_, BoundedVec<Uncle, ConstU32<MAX_UNCLES>>, ValueQuery>;
 
-	/// The uncles named by the last blocks, each with the number of the block that named it. No
-	/// uncle is named twice.
+	/// The uncles that recent blocks named, each with the number of the block that named it. No uncle
+	/// is named twice.
 	#[pallet::storage]
 	pub type RecentUncles<T> =
 		StorageValue<_, BoundedVec<(u32, Hash), ConstU32<{ uncles::MAX_RECENT }>>, ValueQuery>;
@@ -123,37 +124,37 @@ pub mod pallet {
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
-		/// The block's miner earned its reward: the block's, and 1/32 of it for each uncle named.
+		/// The block's miner earned its reward: the block reward, and 1/32 of it for each uncle named.
 		BlockRewarded {
 			/// H_c of the block.
 			beneficiary: AccountId,
-			/// What was minted.
+			/// The amount minted.
 			amount: Balance,
 		},
-		/// The miner of an uncle earned its reward: (8 + U_i − H_i)/8 of the block's.
+		/// The miner of an uncle earned its reward: (8 + U_i − H_i)/8 of the block reward.
 		UncleRewarded {
 			/// H_c of the uncle.
 			beneficiary: AccountId,
 			/// U_i: the uncle's number.
 			number: u32,
-			/// What was minted.
+			/// The amount minted.
 			amount: Balance,
 		},
-		/// A reward could not be minted, and is lost: it was less than an account must hold, or the
-		/// beneficiary's balance or the total issuance would have overflowed.
+		/// A reward could not be minted and is lost: it was below the existential deposit of a new
+		/// account, or the beneficiary's balance or the total issuance would have overflowed.
 		RewardLost {
-			/// Who would have earned it.
+			/// The account that would have earned it.
 			beneficiary: AccountId,
-			/// What would have been minted.
+			/// The amount that would have been minted.
 			amount: Balance,
-			/// Why it was not.
+			/// The reason of the failure.
 			reason: DispatchError,
 		},
 	}
 
 	#[pallet::error]
 	pub enum Error<T> {
-		/// The uncles inherent is empty. A block without uncles has none.
+		/// The uncles inherent is empty. A block without uncles has no such inherent.
 		NoUncles,
 		/// The block has a second uncles inherent.
 		UnclesAlreadySet,
@@ -163,13 +164,13 @@ pub mod pallet {
 		UnclesHashMismatch,
 		/// The uncle is not a sealed header with the paper's fields in its digest.
 		UncleMalformed,
-		/// The uncle is not of one of the last six generations before this block.
+		/// The uncle does not belong to one of the six generations before this block.
 		UncleOutOfRange,
 		/// The uncle is an ancestor of this block.
 		UncleIsAncestor,
 		/// The uncle's parent is not an ancestor of this block.
 		UncleParentNotAncestor,
-		/// The uncle is named twice in this block, or was by an ancestor.
+		/// The uncle is named twice in this block, or was named by an ancestor.
 		UncleAlreadyIncluded,
 	}
 
@@ -178,18 +179,18 @@ pub mod pallet {
 	pub struct GenesisConfig<T: Config> {
 		/// The chain's consensus parameters.
 		pub parameters: ChainParameters,
-		/// Names the runtime. Holds nothing.
+		/// Binds the type to the runtime. Holds nothing.
 		#[serde(skip)]
 		pub _config: core::marker::PhantomData<T>,
 	}
 
 	#[pallet::genesis_build]
 	impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
-		/// Panics, which refuses the chain spec, where the genesis block would break the rules that
-		/// every later block must keep.
+		/// Builds the genesis state. Panics, which rejects the chain spec, if the genesis block would
+		/// violate the rules of every later block.
 		fn build(&self) {
 			if let Err(error) = header::check_genesis(&self.parameters) {
-				refuse(error);
+				reject(error);
 			}
 			Parameters::<T>::put(&self.parameters);
 			CurrentHead::<T>::put(Head::genesis(&self.parameters));
@@ -201,7 +202,7 @@ pub mod pallet {
 		fn on_initialize(_: BlockNumberFor<T>) -> Weight {
 			let pre = match read_pre_digest(&frame_system::Pallet::<T>::digest()) {
 				Ok(pre) => pre,
-				Err(error) => refuse(error),
+				Err(error) => reject(error),
 			};
 			let parent = CurrentHead::<T>::get();
 			let head = Head::from(pre.clone());
@@ -213,7 +214,7 @@ pub mod pallet {
 				Self::number(),
 				pre,
 			) {
-				refuse(error);
+				reject(error);
 			}
 			CurrentHead::<T>::put(head);
 			T::WeightInfo::on_initialize().saturating_add(T::WeightInfo::on_finalize(MAX_UNCLES))
@@ -223,9 +224,9 @@ pub mod pallet {
 			let head = CurrentHead::<T>::get();
 			let uncles = BlockUncles::<T>::take();
 			if uncles.is_empty() && head.uncles_hash != uncles_hash(&[]) {
-				refuse("the header commits to uncles (H_o) that the block's body does not name");
+				reject("the header commits to uncles (H_o) that the block's body does not name");
 			}
-			Self::reward(head.beneficiary, &uncles);
+			Self::do_reward(head.beneficiary, &uncles);
 			let gas_used = GasUsed(Self::gas_used());
 			frame_system::Pallet::<T>::deposit_log(DigestItem::Consensus(
 				POW_ENGINE_ID,
@@ -236,9 +237,11 @@ pub mod pallet {
 
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Names the block's uncles, B_U: headers of stale blocks whose miners are to be rewarded.
+		/// Name the block's uncles, B_U: headers of orphaned blocks whose miners are rewarded.
 		///
-		/// An inherent: the block's miner puts it into the block, nobody can send it.
+		/// This is an inherent: only the block's miner can put it into the block.
+		///
+		/// - `uncles`: one or two sealed headers.
 		#[pallet::call_index(0)]
 		#[pallet::weight((
 			T::WeightInfo::set_uncles(uncles.len().saturated_into()),
@@ -246,7 +249,7 @@ pub mod pallet {
 		))]
 		pub fn set_uncles(origin: OriginFor<T>, uncles: Vec<Header>) -> DispatchResult {
 			ensure_none(origin)?;
-			Self::name_uncles(uncles)
+			Self::do_set_uncles(uncles)
 		}
 	}
 
@@ -270,90 +273,12 @@ pub mod pallet {
 		}
 	}
 
-	impl<T: Config> Pallet<T> {
-		/// H_c: who mined the block in execution; between blocks, the last one. The genesis block's
-		/// is the zero account.
-		pub fn beneficiary() -> AccountId {
-			CurrentHead::<T>::get().beneficiary
-		}
-
-		/// The fields of the header of the block in execution; between blocks, of the last one.
-		pub fn current_head() -> Head {
-			CurrentHead::<T>::get()
-		}
-
-		/// H_i of the block in execution.
-		pub(crate) fn number() -> u32 {
-			frame_system::Pallet::<T>::block_number().saturated_into()
-		}
-
-		/// Mints R_b · (1 + ‖B_U‖/32) to the block's miner and R_b · (8 + U_i − H_i)/8 to each
-		/// uncle's (yellow paper, section 11.3).
-		fn reward(beneficiary: AccountId, uncles: &[Uncle]) {
-			let block_reward = Parameters::<T>::get().block_reward;
-			let number = Self::number();
-			for uncle in uncles {
-				// Named uncles are of the last six generations, so that the formula has an answer.
-				let amount = uncle_reward(block_reward, uncle.number, number).unwrap_or_default();
-				let beneficiary = uncle.beneficiary.clone();
-				Self::mint(beneficiary.clone(), amount, |amount| Event::UncleRewarded {
-					beneficiary,
-					number: uncle.number,
-					amount,
-				});
-			}
-			let amount = miner_reward(block_reward, uncles.len().saturated_into());
-			Self::mint(beneficiary.clone(), amount, |amount| Event::BlockRewarded {
-				beneficiary,
-				amount,
-			});
-		}
-
-		/// Mints one reward and says what became of it.
-		fn mint(
-			beneficiary: AccountId,
-			amount: Balance,
-			rewarded: impl FnOnce(Balance) -> Event<T>,
-		) {
-			use fungible::Mutate;
-			if amount == 0 {
-				return;
-			}
-			Self::deposit_event(match T::Currency::mint_into(&beneficiary, amount) {
-				Ok(minted) => rewarded(minted),
-				Err(reason) => Event::RewardLost {
-					beneficiary,
-					amount,
-					reason,
-				},
-			});
-		}
-	}
-
-	impl<T: Config> OnTimestampSet<u64> for Pallet<T> {
-		/// H_s is the timestamp inherent's time in whole seconds.
-		fn on_timestamp_set(milliseconds: u64) {
-			let expected = CurrentHead::<T>::get().timestamp;
-			let got = milliseconds / header::MILLISECONDS_PER_SECOND;
-			if got != expected {
-				refuse(format_args!(
-					"the timestamp inherent says {got} s, and the header (H_s) {expected} s"
-				));
-			}
-		}
-	}
-
-	/// The uncles in inherent data. Data that does not decode counts as none: only the node itself
-	/// provides it, and a block needs no uncles.
+	/// Reads the uncles from inherent data. Data that does not decode counts as none: only the node
+	/// itself provides it, and a block needs no uncles.
 	fn uncles_in(data: &InherentData) -> UnclesInherentData {
 		data.get_data(&UNCLES_INHERENT_IDENTIFIER)
 			.ok()
 			.flatten()
 			.unwrap_or_default()
-	}
-
-	/// Refuses the block (or, at genesis, the chain spec): see the crate's documentation.
-	fn refuse(reason: impl core::fmt::Display) -> ! {
-		panic!("{reason}")
 	}
 }

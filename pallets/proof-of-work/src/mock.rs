@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A runtime of this pallet, the timestamp pallet and balances, and a miner that builds its blocks.
 
 use crate as pallet_proof_of_work;
@@ -90,7 +91,7 @@ impl pallet_proof_of_work::Config for Test {
 pub(crate) const GENESIS_TIME: u64 = 1_600_000_000;
 /// H_l of the genesis block.
 pub(crate) const GENESIS_GAS_LIMIT: u64 = 1_000_000;
-/// What a block's miner earns, in tests: a multiple of 32 and of 8.
+/// The block reward in tests: a multiple of 32 and of 8.
 pub(crate) const REWARD: Balance = 3200;
 
 pub(crate) fn parameters() -> ChainParameters {
@@ -108,7 +109,7 @@ pub(crate) fn account(seed: u8) -> AccountId {
 	AccountId::new([seed; 32])
 }
 
-/// The state of a new chain with these parameters.
+/// Returns the state of a new chain with these parameters.
 pub(crate) fn chain_with(parameters: ChainParameters) -> sp_io::TestExternalities {
 	HashOfLast::set(Hash::zero());
 	RuntimeGenesisConfig {
@@ -119,16 +120,16 @@ pub(crate) fn chain_with(parameters: ChainParameters) -> sp_io::TestExternalitie
 		..Default::default()
 	}
 	.build_storage()
-	.expect("the test's genesis is good; qed")
+	.expect("the genesis of the tests is valid; qed")
 	.into()
 }
 
-/// Runs the test on a new chain, and checks the state when it is over.
+/// Runs the test on a new chain, then checks the state's invariants.
 pub(crate) fn on_chain(test: impl FnOnce()) {
 	on_chain_with(parameters(), test)
 }
 
-/// [`on_chain`] with other parameters.
+/// Runs the test as [`on_chain`] does, with other parameters.
 pub(crate) fn on_chain_with(parameters: ChainParameters, test: impl FnOnce()) {
 	chain_with(parameters).execute_with(|| {
 		test();
@@ -136,8 +137,8 @@ pub(crate) fn on_chain_with(parameters: ChainParameters, test: impl FnOnce()) {
 	})
 }
 
-/// The fields that an honest miner, account 1, fixes for the next block, 10 s after the last: H_d
-/// and H_l stay the parent's.
+/// Returns the fields that an honest miner, account 1, fixes for the next block, 10 s after the last:
+/// H_d and H_l stay the parent's.
 pub(crate) fn next_pre_digest() -> PreDigest {
 	let parent = ProofOfWork::current_head();
 	PreDigest {
@@ -150,14 +151,14 @@ pub(crate) fn next_pre_digest() -> PreDigest {
 	}
 }
 
-/// The digest of a header with these fields.
+/// Returns the digest of a header with these fields.
 pub(crate) fn digest(pre: &PreDigest) -> Digest {
 	Digest {
 		logs: vec![DigestItem::PreRuntime(POW_ENGINE_ID, pre.encode())],
 	}
 }
 
-/// Begins the next block on the last one, and sets its time.
+/// Begins the next block, and sets its time.
 pub(crate) fn begin(pre: &PreDigest) {
 	begin_with(digest(pre));
 	Timestamp::set(RuntimeOrigin::none(), pre.timestamp * 1000 + 999).expect("sets the time");
@@ -185,22 +186,22 @@ pub(crate) fn end() -> Header {
 }
 
 parameter_types! {
-	/// The hash of the last block, which a chain's client would know.
+	/// The hash of the last block, which a client of the chain would know.
 	pub static HashOfLast: Hash = Hash::zero();
 }
 
-/// A whole block of these fields, without transactions.
+/// Mines a block with these fields, without transactions.
 pub(crate) fn mine(pre: &PreDigest) -> Header {
 	begin(pre);
 	end()
 }
 
-/// This many honest blocks.
+/// Mines this number of honest blocks.
 pub(crate) fn mine_many(count: u32) -> Vec<Header> {
 	(0..count).map(|_| mine(&next_pre_digest())).collect()
 }
 
-/// The header with a seal of this nonce. Nobody here checks its work.
+/// Returns the header with a seal of this nonce. The pallet does not check its work.
 pub(crate) fn sealed(mut header: Header, nonce: u64) -> Header {
 	let seal = Seal {
 		mix_hash: Hash::zero(),
@@ -212,8 +213,8 @@ pub(crate) fn sealed(mut header: Header, nonce: u64) -> Header {
 	header
 }
 
-/// A stale block: a sibling of `brother`, mined by the account of this seed.
-pub(crate) fn uncle_of(brother: &Header, seed: u8) -> Header {
+/// Returns an orphaned block: with the number and the parent of `sibling`, mined by the account of this seed.
+pub(crate) fn uncle_of(sibling: &Header, seed: u8) -> Header {
 	let pre = PreDigest {
 		beneficiary: account(seed),
 		difficulty: U256::from(1_000_000),
@@ -226,17 +227,17 @@ pub(crate) fn uncle_of(brother: &Header, seed: u8) -> Header {
 	digest.push(DigestItem::Consensus(POW_ENGINE_ID, GasUsed(0).encode()));
 	sealed(
 		Header::new(
-			*brother.number(),
+			*sibling.number(),
 			Hash::repeat_byte(seed),
 			Hash::repeat_byte(seed),
-			*brother.parent_hash(),
+			*sibling.parent_hash(),
 			digest,
 		),
 		u64::from(seed),
 	)
 }
 
-/// The next block's fields where it names these uncles.
+/// Returns the fields of a next block that names these uncles.
 pub(crate) fn pre_digest_naming(uncles: &[Header]) -> PreDigest {
 	PreDigest {
 		uncles_hash: uncles_hash(uncles),

@@ -1,4 +1,5 @@
-//! Every rule kept and broken, with the exact error or the exact reason of the refusal.
+// SPDX-License-Identifier: Apache-2.0
+//! Each rule, kept and violated, with the exact error or the exact reason of the rejection.
 
 mod gas;
 mod header;
@@ -29,21 +30,21 @@ use sp_runtime::{
 };
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-/// The sentence with which the runtime refuses the block that `block` executes.
-fn refusal(block: impl FnOnce()) -> String {
-	let reason = catch_unwind(AssertUnwindSafe(block)).expect_err("the block is refused");
+/// Returns the sentence with which the runtime rejects the block that `block` executes.
+fn rejection(block: impl FnOnce()) -> String {
+	let reason = catch_unwind(AssertUnwindSafe(block)).expect_err("the block is rejected");
 	match reason.downcast::<String>() {
 		Ok(sentence) => *sentence,
 		Err(reason) => (*reason.downcast::<&str>().expect("a panic has a message")).to_string(),
 	}
 }
 
-/// The refusal of a next block that is honest but for what `change` does.
-fn refusal_of(change: impl FnOnce(&mut PreDigest)) -> String {
+/// Returns the reason why a next block that is honest except for `change` is rejected.
+fn rejection_of(change: impl FnOnce(&mut PreDigest)) -> String {
 	chain_with(parameters()).execute_with(|| {
 		let mut pre = next_pre_digest();
 		change(&mut pre);
-		refusal(|| begin(&pre))
+		rejection(|| begin(&pre))
 	})
 }
 

@@ -1,4 +1,5 @@
-//! What the pallet keeps of headers.
+// SPDX-License-Identifier: Apache-2.0
+//! The parts of headers that the pallet keeps.
 
 use codec::{Decode, Encode, MaxEncodedLen};
 use isthmus_primitives::{
@@ -10,7 +11,7 @@ use polkadot_sdk::*;
 use scale_info::TypeInfo;
 use sp_core::U256;
 
-/// A header's fields that later steps need: all that its miner fixed but H_x.
+/// The fields of a header that later steps need: all that its miner fixed, except H_x.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct Head {
 	/// H_c: the account that the block's reward goes to.
@@ -26,8 +27,8 @@ pub struct Head {
 }
 
 impl Head {
-	/// The facts of the genesis block, whose header has no digest. Its beneficiary is the zero
-	/// account, as Ethereum's.
+	/// Returns the fields of the genesis block, whose header has no digest. Its beneficiary is the zero
+	/// account, as in Ethereum.
 	pub fn genesis(parameters: &ChainParameters) -> Self {
 		Self {
 			beneficiary: AccountId::new([0; 32]),
@@ -40,7 +41,7 @@ impl Head {
 }
 
 impl Default for Head {
-	/// The genesis block's under the default parameters.
+	/// Returns the fields of the genesis block of the default parameters.
 	fn default() -> Self {
 		Self::genesis(&ChainParameters::default())
 	}

@@ -1,7 +1,8 @@
-//! B_U: what can be said of a block's uncles from the state alone (yellow paper, section 11.1).
+// SPDX-License-Identifier: Apache-2.0
+//! B_U: the checks of a block's uncles that need only the state (yellow paper, section 11.1).
 //!
-//! The runtime knows the hashes of the ancestors and which uncles they named. An uncle's own header
-//! rules and its seal need its parent's header and Ethash: they are the engine's.
+//! The runtime knows the hashes of the ancestors and the uncles that they named. The rules of an uncle's
+//! own header and its seal need its parent's header and Ethash: the engine checks them.
 
 use crate::{BlockUncles, Call, Config, CurrentHead, Error, Pallet, RecentUncles, Uncle};
 use alloc::vec::Vec;
@@ -17,13 +18,17 @@ use sp_runtime::{
 	DispatchResult,
 };
 
-/// The most uncles that can have been named within the generations that an uncle may be of, this
-/// block's included.
+/// The greatest number of uncles that this block and the blocks of the generations an uncle may belong
+/// to can name together.
 pub const MAX_RECENT: u32 = MAX_UNCLES * (MAX_UNCLE_GENERATIONS + 1);
 
 impl<T: Config> Pallet<T> {
-	/// Takes the block's uncles, or says which rule they break.
-	pub(crate) fn name_uncles(uncles: Vec<Header>) -> DispatchResult {
+	/// Takes the block's uncles.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first rule that is violated.
+	pub(crate) fn do_set_uncles(uncles: Vec<Header>) -> DispatchResult {
 		ensure!(!uncles.is_empty(), Error::<T>::NoUncles);
 		ensure!(
 			uncles.len() <= MAX_UNCLES as usize,
@@ -60,10 +65,10 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// The uncle is a sibling of one of this block's last six ancestors, and none of them.
+	/// Checks that the uncle is a sibling of one of this block's last six ancestors, and not one of them.
 	///
-	/// k(U, P(H), 6): the sibling of the ancestor of number i has number i too, so that U_i is from
-	/// H_i − 6 to H_i − 1, and its parent is our ancestor of number U_i − 1.
+	/// k(U, P(H), 6): the sibling of the ancestor of number i has number i too, so U_i is from H_i − 6 to
+	/// H_i − 1, and its parent is this block's ancestor of number U_i − 1.
 	fn ensure_uncle(uncle: &PowHeader, number: u32) -> Result<(), Error<T>> {
 		let generation = number
 			.checked_sub(uncle.number)
@@ -87,14 +92,15 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Returns the hash of this block's ancestor of this number.
 	fn ancestor(number: u32) -> Hash {
 		frame_system::Pallet::<T>::block_hash(
 			frame_system::pallet_prelude::BlockNumberFor::<T>::from(number),
 		)
 	}
 
-	/// The uncles that a block's body names: those of its one uncles inherent, or none. `None` where
-	/// it has more than one such inherent.
+	/// Returns the uncles that a block's body names: those of its uncles inherent, or none without one.
+	/// Returns `None` if the body has more than one such inherent.
 	pub fn uncles<E>(extrinsics: impl IntoIterator<Item = E>) -> Option<Vec<Header>>
 	where
 		E: ExtrinsicCall + ExtrinsicLike,
@@ -109,42 +115,5 @@ impl<T: Config> Pallet<T> {
 			}
 		}
 		Some(named.unwrap_or_default())
-	}
-
-	/// What is true of the state between blocks. For tests.
-	///
-	/// # Errors
-	///
-	/// A sentence about the first thing that is not.
-	#[cfg(feature = "std")]
-	pub fn do_try_state() -> Result<(), sp_runtime::TryRuntimeError> {
-		use isthmus_primitives::params::MIN_GAS_LIMIT;
-		let parameters = crate::Parameters::<T>::get();
-		let head = CurrentHead::<T>::get();
-		ensure!(
-			head.difficulty >= parameters.minimum_difficulty,
-			"H_d is under D_0"
-		);
-		ensure!(head.gas_limit >= MIN_GAS_LIMIT, "H_l is under its minimum");
-		ensure!(
-			head.timestamp >= parameters.genesis_timestamp,
-			"H_s is before genesis"
-		);
-		ensure!(
-			!BlockUncles::<T>::exists(),
-			"uncles were not rewarded when their block ended"
-		);
-		let recent = RecentUncles::<T>::get();
-		let mut hashes: Vec<Hash> = recent.iter().map(|(_, hash)| *hash).collect();
-		hashes.sort();
-		hashes.dedup();
-		ensure!(hashes.len() == recent.len(), "an uncle was named twice");
-		ensure!(
-			recent
-				.iter()
-				.all(|(named_in, _)| *named_in <= Self::number()),
-			"an uncle was named by a block to come"
-		);
-		Ok(())
 	}
 }

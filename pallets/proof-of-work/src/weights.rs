@@ -1,18 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The weights of the pallet's hooks, call and transaction extension.
 
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};
 use polkadot_sdk::*;
 
-/// The weights that the pallet needs.
+/// The weights that the pallet uses.
 pub trait WeightInfo {
-	/// Reading the header's fields and holding them against the parent's.
+	/// Reads the header's fields and checks them against the parent's.
 	fn on_initialize() -> Weight;
-	/// Ending a block that names `u` uncles.
+	/// Ends a block that names `u` uncles.
 	fn on_finalize(u: u32) -> Weight;
-	/// Naming `u` uncles.
+	/// Names `u` uncles.
 	fn set_uncles(u: u32) -> Weight;
-	/// Holding a transaction against the gas limit.
+	/// Checks a transaction against the gas limit.
 	fn check_gas_limit() -> Weight;
 }
 
@@ -56,7 +57,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 }
 
-/// Weights for tests, without a database's.
+/// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn on_initialize() -> Weight {
 		// Shortest time: 7_030 ns.

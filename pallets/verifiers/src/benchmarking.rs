@@ -1,4 +1,5 @@
-//! Benchmarks of every call, each with as many verifiers as there may be.
+// SPDX-License-Identifier: Apache-2.0
+//! Benchmarks of the calls, each with the greatest number of verifiers.
 
 use crate::pallet::*;
 use alloc::collections::BTreeMap;
@@ -12,24 +13,24 @@ use frame_system::RawOrigin;
 use polkadot_sdk::*;
 use sp_runtime::traits::{TrailingZeroInput, Zero};
 
-/// What benchmarks need of the runtime.
+/// What the benchmarks need from the runtime.
 pub trait BenchmarkHelper<AccountId> {
 	/// Makes the account a registered producer.
 	fn register(who: &AccountId);
 }
 
-/// A producer with means and session keys, which are not unique: nothing here asks.
+/// Returns a producer with funds and session keys. The keys are not unique, which does not matter here.
 fn producer<T: Config>(index: u32) -> Result<T::AccountId, BenchmarkError>
 where
 	CurrencyOf<T>: Mutate<T::AccountId>,
 {
 	let who: T::AccountId = account("producer", index, 0);
-	// More than any registry, this pallet and the session hold together.
-	let means = <T as Config>::Deposit::get() * 1_000u32.into();
-	CurrencyOf::<T>::set_balance(&who, means);
+	// More than a registry, this pallet and the session hold together.
+	let funds = <T as Config>::Deposit::get() * 1_000u32.into();
+	CurrencyOf::<T>::set_balance(&who, funds);
 	T::BenchmarkHelper::register(&who);
 	let keys = T::Keys::decode(&mut TrailingZeroInput::zeroes())
-		.map_err(|_| BenchmarkError::Stop("no keys of zeros"))?;
+		.map_err(|_| BenchmarkError::Stop("zeros do not decode as keys"))?;
 	pallet_session::NextKeys::<T>::insert(&who, keys);
 	<T as pallet_session::Config>::Currency::hold(
 		&pallet_session::HoldReason::Keys.into(),
@@ -40,18 +41,18 @@ where
 	Ok(who)
 }
 
-/// Makes so many accounts verifiers, and nobody else.
+/// Makes `count` accounts the verifiers.
 fn verifiers<T: Config>(count: u32) {
 	let list: BTreeMap<_, _> = (0..count)
 		.map(|index| (account("verifier", index, 0), Zero::zero()))
 		.collect();
-	// It fits: no more are asked for than there may be.
+	// It fits: `count` is at most the maximum.
 	if let Ok(list) = VerifiersOf::<T>::try_from(list) {
 		Verifiers::<T>::put(list);
 	}
 }
 
-/// The last of as many verifiers as there may be, with its deposit.
+/// Fills the list of verifiers, and returns the last one, which has a deposit.
 fn verifier<T: Config>() -> Result<T::AccountId, BenchmarkError>
 where
 	CurrencyOf<T>: Mutate<T::AccountId>,
@@ -92,7 +93,7 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// Who may admit is asked of the origin alone, and costs nothing to speak of.
+	/// The check of the origin costs almost nothing, so `do_admit` is measured.
 	#[benchmark]
 	fn admit() -> Result<(), BenchmarkError> {
 		verifiers::<T>(T::MaxVerifiers::get() - 1);

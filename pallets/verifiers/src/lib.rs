@@ -1,25 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
 //! # Verifiers
 //!
-//! Which registered producers' nodes verify blocks: the paper's "the block needs to be verified by
+//! The registered producers whose nodes verify blocks: the paper's "the block needs to be verified by
 //! more than half of the nodes; then it will be linked" (section III.C).
 //!
 //! ## Overview
 //!
 //! A **verifier** is a producer whose node imports every block, which verifies it, and then votes for
-//! it. A block is linked, which is final, when more than two thirds of the verifiers voted for it or
-//! a descendant: more than the paper asks, and safe with false nodes where a bare half is not. The
-//! voting on blocks is GRANDPA's; this pallet says who votes.
+//! it. A block is linked, that is, finalized, when more than two thirds of the verifiers voted for it or
+//! a descendant: more than the paper asks, and safe with dishonest nodes where a bare majority is not.
+//! GRANDPA does the voting on blocks; this pallet decides who votes.
 //!
 //! A producer that has set session keys **applies**. More than half of the verifiers **admit** an
-//! applicant or **remove** a verifier; how they vote is the collective's business, whose members this
-//! pallet keeps equal to the verifiers. A verifier may **leave**. There is always one at least.
+//! applicant or **remove** a verifier. They vote in a collective, whose members this pallet keeps equal
+//! to the verifiers. A verifier may **leave**. There is always at least one.
 //!
-//! A change takes effect by the session's rules: the session after the next one is the first with the
-//! new set. The verifiers of genesis are those whom `session.keys` names. They need not be
-//! registered, and nothing is held of them.
+//! A change takes effect with the session after the next one. The verifiers of genesis are the accounts
+//! that `session.keys` names. They need not be registered, and they have no deposit.
 //!
-//! Nobody is slashed. The deposit is held against accounts that apply and never run a node; it comes
-//! back whole with `withdraw`, `leave` or removal.
+//! There is no slashing. The deposit discourages accounts from applying without running a node; it is
+//! released in full by `withdraw`, `leave` or removal.
 //!
 //! ## A worked example
 //!
@@ -28,23 +28,23 @@
 //! 1. Eve: `session.setKeys(keys, proof)` with what her node's `author_rotateKeysWithOwner(EVE)` gave,
 //!    then `verifiers.apply()`.
 //! 2. Alice: `council.propose(3, verifiers.admit(EVE), length)`, as three of four are more than half.
-//!    Alice, Bob and Charlie: `council.vote(hash, index, true)`. Anybody:
+//!    Alice, Bob and Charlie: `council.vote(hash, index, true)`. Any account:
 //!    `council.close(hash, index, weight, length)`.
-//! 3. Eve is a verifier, and may vote on others. Her node votes on blocks two sessions later.
+//! 3. Eve is a verifier, and can vote on others. Her node votes on blocks two sessions later.
 //!
-//! ## Who else counts on this
+//! ## What the runtime must do
 //!
-//! The session, to which this pallet is the [`pallet_session::SessionManager`], with sessions of
-//! [`SessionBlocks`]; and the registry of producers, which must not let go of an account that
-//! [`Bound`] contains.
+//! - Make this pallet the session's [`pallet_session::SessionManager`], with sessions of
+//!   [`SessionBlocks`].
+//! - Keep the accounts in [`MustStay`] registered as producers.
+//! - Filter out `session.purgeKeys`. A verifier may renew its session keys at any time, but must not
+//!   remove them: GRANDPA would see an empty set of voters, which stops the chain.
+//!   [`Pallet::remove_keys`] removes keys that no session needs.
 //!
-//! A verifier's session keys may be renewed at any time, but never just removed: a set without keys
-//! would be an empty set for GRANDPA, which stops the chain. So `session.purgeKeys` must be closed to
-//! users, and [`Pallet::remove_keys`] does it for those whose keys no session needs.
+//! ## Files
 //!
-//! ## What is where
-//!
-//! `session`: what the session asks. `checks`: the state's invariants. [`weights`]: what calls cost.
+//! `impls`: what the calls do. `session`: the answers to the session and the registry of producers.
+//! `try_state`: the invariants of the state. [`weights`]: the costs of the calls.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -53,18 +53,19 @@ extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
-mod checks;
+mod impls;
 #[cfg(test)]
 mod mock;
 mod session;
 #[cfg(test)]
 mod tests;
+mod try_state;
 pub mod weights;
 
 #[cfg(feature = "runtime-benchmarks")]
 pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
-pub use session::{Bound, SessionBlocks};
+pub use session::{MustStay, SessionBlocks};
 pub use weights::WeightInfo;
 
 use polkadot_sdk::*;
@@ -77,29 +78,28 @@ pub mod pallet {
 		pallet_prelude::*,
 		traits::{
 			fungible::{Inspect, InspectHold, MutateHold},
-			tokens::Precision,
-			ChangeMembers, Contains, InitializeMembers, ValidatorRegistration,
+			ChangeMembers, Contains, InitializeMembers,
 		},
 	};
-	use frame_system::{pallet_prelude::*, RawOrigin};
+	use frame_system::pallet_prelude::*;
 	use sp_runtime::{traits::Zero, BoundedBTreeMap};
 
-	/// The sessions' number: the first is 0.
+	/// The number of a session, from 0.
 	pub type SessionIndex = u32;
-	// The session, a supertrait, has a currency and weights of its own.
+	/// The pallet's own currency; the supertrait of the session has another.
 	pub(crate) type CurrencyOf<T> = <T as Config>::Currency;
 	type Weights<T> = <T as Config>::WeightInfo;
-	/// The currency's amounts.
+	/// An amount of the currency.
 	pub type BalanceOf<T> =
 		<CurrencyOf<T> as Inspect<<T as frame_system::Config>::AccountId>>::Balance;
-	/// The verifiers in the order of their accounts, and what is held of each.
+	/// The verifiers, ordered by account, and the deposit held from each.
 	pub type VerifiersOf<T> = BoundedBTreeMap<
 		<T as frame_system::Config>::AccountId,
 		BalanceOf<T>,
 		<T as Config>::MaxVerifiers,
 	>;
 
-	/// The blocks in a session where genesis does not say.
+	/// The number of blocks in a session, by default.
 	const DEFAULT_SESSION_BLOCKS: u32 = 50;
 
 	/// The pallet's parameters.
@@ -108,42 +108,43 @@ pub mod pallet {
 		polkadot_sdk::frame_system::Config<RuntimeEvent: From<Event<Self>>>
 		+ pallet_session::Config<ValidatorId = <Self as frame_system::Config>::AccountId>
 	{
-		/// What deposits are in.
+		/// The currency of the deposits.
 		type Currency: InspectHold<Self::AccountId, Reason: From<HoldReason>>
 			+ MutateHold<Self::AccountId>;
 
-		/// What is held of an applicant, and goes on being held while it is a verifier.
+		/// The deposit held from an applicant, and from a verifier.
 		#[pallet::constant]
 		type Deposit: Get<BalanceOf<Self>>;
 
-		/// The most verifiers there may be. At least 1.
+		/// The greatest number of verifiers. At least 1.
 		#[pallet::constant]
 		type MaxVerifiers: Get<u32>;
 
-		/// Who is a registered producer.
+		/// The registered producers.
 		type Producers: Contains<Self::AccountId>;
 
-		/// Who admits and removes: more than half of the verifiers.
+		/// The origin that admits and removes: more than half of the verifiers.
 		type MajorityOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
-		/// Those who vote as [`Config::MajorityOrigin`]; kept equal to the verifiers.
+		/// The members who vote as [`Config::MajorityOrigin`]; the pallet keeps them equal to the
+		/// verifiers.
 		type Members: ChangeMembers<Self::AccountId> + InitializeMembers<Self::AccountId>;
 
-		/// What a change of [`Config::Members`] costs at most.
+		/// The greatest weight of a change of [`Config::Members`].
 		type MembersChangeWeight: Get<Weight>;
 
 		/// The weights of the calls.
 		type WeightInfo: WeightInfo;
 
-		/// What benchmarks need of the runtime.
+		/// What the benchmarks need from the runtime.
 		#[cfg(feature = "runtime-benchmarks")]
 		type BenchmarkHelper: BenchmarkHelper<Self::AccountId>;
 	}
 
-	/// Why an account's funds are held.
+	/// The reason why funds of an account are held.
 	#[pallet::composite_enum]
 	pub enum HoldReason {
-		/// The deposit for being a verifier, or for having applied.
+		/// The deposit of a verifier or applicant.
 		#[codec(index = 0)]
 		Verifier,
 	}
@@ -151,24 +152,24 @@ pub mod pallet {
 	#[pallet::pallet]
 	pub struct Pallet<T>(_);
 
-	/// The verifiers, and the deposit that is held of each: zero for those of genesis.
+	/// The verifiers, and the deposit held from each: zero for those of genesis.
 	#[pallet::storage]
 	pub type Verifiers<T: Config> = StorageValue<_, VerifiersOf<T>, ValueQuery>;
 
-	/// The applicants, and the deposit that is held of each.
+	/// The applicants, and the deposit held from each.
 	#[pallet::storage]
 	pub type Applicants<T: Config> =
 		StorageMap<_, Blake2_128Concat, T::AccountId, BalanceOf<T>, OptionQuery>;
 
-	/// How many blocks a session has. Fixed at genesis.
+	/// The number of blocks in a session. Fixed at genesis.
 	#[pallet::storage]
 	pub type SessionLength<T: Config> = StorageValue<_, BlockNumberFor<T>, ValueQuery>;
 
-	/// The genesis configuration. The first verifiers are not here: `session.keys` names them.
+	/// The genesis configuration. The first verifiers are those that `session.keys` names.
 	#[pallet::genesis_config]
 	pub struct GenesisConfig<T: Config> {
-		/// How many blocks a session has: a change of verifiers takes effect within two sessions. A
-		/// session's first block has no transactions, so that short sessions cost throughput.
+		/// The number of blocks in a session. A change of verifiers takes effect within two sessions. The
+		/// first block of a session has no transactions, so short sessions cost throughput.
 		pub session_blocks: BlockNumberFor<T>,
 	}
 
@@ -188,8 +189,8 @@ pub mod pallet {
 				"verifiers.sessionBlocks is 0: a session has at least one block"
 			);
 			SessionLength::<T>::put(self.session_blocks);
-			// The session comes before this pallet in the runtime, and so it is built. Where it names
-			// nobody, no node starts: GRANDPA refuses a genesis without authorities.
+			// The session precedes this pallet in the runtime, so its genesis is already built. If it
+			// names no account, no node starts: GRANDPA rejects a genesis without authorities.
 			let verifiers: BTreeMap<_, _> = pallet_session::Validators::<T>::get()
 				.into_iter()
 				.map(|who| (who, Zero::zero()))
@@ -202,18 +203,18 @@ pub mod pallet {
 		}
 	}
 
-	/// What happened.
+	/// The events.
 	#[pallet::event]
-	#[pallet::generate_deposit(fn deposit_event)]
+	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
 		/// A producer applied to become a verifier.
 		Applied {
 			/// The producer.
 			who: T::AccountId,
-			/// What is held of it.
+			/// The amount held from it.
 			deposit: BalanceOf<T>,
 		},
-		/// An applicant withdrew; its deposit is free again.
+		/// An applicant withdrew; its deposit was released.
 		Withdrawn {
 			/// The applicant.
 			who: T::AccountId,
@@ -222,52 +223,52 @@ pub mod pallet {
 		Admitted {
 			/// The new verifier.
 			who: T::AccountId,
-			/// The session from which on its node votes on blocks.
+			/// The first session in which its node votes on blocks.
 			session: SessionIndex,
 		},
-		/// More than half of the verifiers removed a verifier; its deposit is free again.
+		/// More than half of the verifiers removed a verifier; its deposit was released.
 		Removed {
-			/// Who was a verifier.
+			/// The former verifier.
 			who: T::AccountId,
-			/// The session from which on its node no longer votes on blocks.
+			/// The first session in which its node no longer votes on blocks.
 			session: SessionIndex,
 		},
-		/// A verifier left; its deposit is free again.
+		/// A verifier left; its deposit was released.
 		Left {
-			/// Who was a verifier.
+			/// The former verifier.
 			who: T::AccountId,
-			/// The session from which on its node no longer votes on blocks.
+			/// The first session in which its node no longer votes on blocks.
 			session: SessionIndex,
 		},
-		/// An account removed its session keys; their deposit is free again.
+		/// An account removed its session keys; their deposit was released.
 		KeysRemoved {
 			/// The account.
 			who: T::AccountId,
 		},
 	}
 
-	/// What is wrong with a call. A call that fails changes nothing.
+	/// The errors of the calls. A call that fails changes nothing.
 	#[pallet::error]
 	pub enum Error<T> {
 		/// The account is not a registered producer: call `dataSharing.register` first.
 		NotProducer,
-		/// The account has no session keys: call `session.setKeys` first, with what
-		/// `author_rotateKeysWithOwner` gives on its node.
+		/// The account has no session keys: call `session.setKeys` first, with the result of
+		/// `author_rotateKeysWithOwner` on its node.
 		NoSessionKeys,
-		/// The account has applied already: more than half of the verifiers have to admit it.
+		/// The account has already applied: more than half of the verifiers must admit it.
 		AlreadyApplicant,
-		/// The account is a verifier already.
+		/// The account is already a verifier.
 		AlreadyVerifier,
-		/// The account has not applied, or was admitted since, or has withdrawn.
+		/// The account has not applied, or has since been admitted or withdrawn.
 		NotApplicant,
 		/// The account is not a verifier.
 		NotVerifier,
-		/// There are as many verifiers as there may be.
+		/// The number of verifiers is at its maximum.
 		TooManyVerifiers,
-		/// This is the only verifier, and a chain needs one: admit another before.
+		/// This is the only verifier, and a chain needs one: admit another one first.
 		LastVerifier,
-		/// A verifier, an applicant, or a session that is not over needs the keys. They can be removed
-		/// two sessions after the account withdrew, left or was removed.
+		/// The keys are needed by a verifier, an applicant, or a session that has not ended. They can be
+		/// removed two sessions after the account withdrew, left or was removed.
 		KeysInUse,
 	}
 
@@ -285,47 +286,26 @@ pub mod pallet {
 
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Apply to become a verifier. The caller is a registered producer with a node of its own,
-		/// whose keys it has set with `session.setKeys`. A deposit is held until `withdraw`, `leave`
-		/// or removal.
+		/// Apply to become a verifier. The caller must be a registered producer that runs a node and has
+		/// set its keys with `session.setKeys`. A deposit is held until `withdraw`, `leave` or removal.
 		#[pallet::call_index(0)]
 		#[pallet::weight(Weights::<T>::apply())]
 		pub fn apply(origin: OriginFor<T>) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			ensure!(
-				!Verifiers::<T>::get().contains_key(&who),
-				Error::<T>::AlreadyVerifier
-			);
-			ensure!(
-				!Applicants::<T>::contains_key(&who),
-				Error::<T>::AlreadyApplicant
-			);
-			ensure!(T::Producers::contains(&who), Error::<T>::NotProducer);
-			ensure!(
-				pallet_session::Pallet::<T>::is_registered(&who),
-				Error::<T>::NoSessionKeys
-			);
-			let deposit = T::Deposit::get();
-			CurrencyOf::<T>::hold(&HoldReason::Verifier.into(), &who, deposit)?;
-			Applicants::<T>::insert(&who, deposit);
-			Self::deposit_event(Event::Applied { who, deposit });
-			Ok(())
+			Self::do_apply(who)
 		}
 
-		/// Take an application back. The deposit comes back.
+		/// Withdraw an application. The deposit is released.
 		#[pallet::call_index(1)]
 		#[pallet::weight(Weights::<T>::withdraw())]
 		pub fn withdraw(origin: OriginFor<T>) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			let deposit = Applicants::<T>::take(&who).ok_or(Error::<T>::NotApplicant)?;
-			Self::release(&who, deposit)?;
-			Self::deposit_event(Event::Withdrawn { who });
-			Ok(())
+			Self::do_withdraw(who)
 		}
 
-		/// Make an applicant a verifier. More than half of the verifiers have to agree: propose this
-		/// call with `council.propose`. The applicant's node votes on blocks from the session after the
-		/// next one on; be sure that it runs.
+		/// Make an applicant a verifier. More than half of the verifiers must agree: propose this call
+		/// with `council.propose`. The applicant's node votes on blocks from the session after the next
+		/// one, so make sure that it runs.
 		///
 		/// - `who`: the applicant.
 		#[pallet::call_index(2)]
@@ -335,9 +315,9 @@ pub mod pallet {
 			Self::do_admit(who)
 		}
 
-		/// Make a verifier one no longer. More than half of the verifiers have to agree, of whom it is
-		/// one: propose this call with `council.propose`. Its deposit comes back. Its node votes on
-		/// blocks until the session after the next one begins.
+		/// Remove a verifier. More than half of the verifiers must agree, and the one to remove counts
+		/// among them: propose this call with `council.propose`. Its deposit is released. Its node votes
+		/// on blocks until the session after the next one begins.
 		///
 		/// - `who`: the verifier.
 		#[pallet::call_index(3)]
@@ -347,104 +327,22 @@ pub mod pallet {
 			Self::do_remove(who)
 		}
 
-		/// Be a verifier no longer. The deposit comes back. Keep the node running until the session
-		/// that the event names: it is counted on until then.
+		/// Stop being a verifier. The deposit is released. Keep the node running until the session that
+		/// the event names: its votes count until then.
 		#[pallet::call_index(4)]
 		#[pallet::weight(Weights::<T>::leave().saturating_add(T::MembersChangeWeight::get()))]
 		pub fn leave(origin: OriginFor<T>) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			Self::retire(&who)?;
-			Self::deposit_event(Event::Left {
-				who,
-				session: Self::next_change(),
-			});
-			Ok(())
+			Self::do_leave(who)
 		}
 
-		/// Remove the session keys of an account that is no verifier, has not applied, and is in no
-		/// session that is not over. What `session.setKeys` held for them comes back.
+		/// Remove the caller's session keys. The caller must not be a verifier or an applicant, nor part
+		/// of a session that has not ended. The deposit held by `session.setKeys` is released.
 		#[pallet::call_index(5)]
 		#[pallet::weight(Weights::<T>::remove_keys())]
 		pub fn remove_keys(origin: OriginFor<T>) -> DispatchResult {
 			let who = ensure_signed(origin)?;
-			let voting = pallet_session::Validators::<T>::get().contains(&who);
-			let queued = pallet_session::QueuedKeys::<T>::get()
-				.iter()
-				.any(|(queued, _)| *queued == who);
-			ensure!(
-				!voting && !queued && !Bound::<T>::contains(&who),
-				Error::<T>::KeysInUse
-			);
-			pallet_session::Pallet::<T>::purge_keys(RawOrigin::Signed(who.clone()).into())?;
-			Self::deposit_event(Event::KeysRemoved { who });
-			Ok(())
-		}
-	}
-
-	impl<T: Config> Pallet<T> {
-		/// The first session with the verifiers as they are now: a session's set is chosen when the
-		/// one before it begins.
-		fn next_change() -> SessionIndex {
-			pallet_session::CurrentIndex::<T>::get().saturating_add(2)
-		}
-
-		/// `admit`, by whoever may.
-		pub(crate) fn do_admit(who: T::AccountId) -> DispatchResult {
-			let deposit = Applicants::<T>::take(&who).ok_or(Error::<T>::NotApplicant)?;
-			ensure!(T::Producers::contains(&who), Error::<T>::NotProducer);
-			Verifiers::<T>::try_mutate(|verifiers| {
-				verifiers
-					.try_insert(who.clone(), deposit)
-					.map_err(|_| Error::<T>::TooManyVerifiers)?;
-				Self::change_members(verifiers, Some(&who), None);
-				Ok::<_, Error<T>>(())
-			})?;
-			Self::deposit_event(Event::Admitted {
-				who,
-				session: Self::next_change(),
-			});
-			Ok(())
-		}
-
-		/// `remove`, by whoever may.
-		pub(crate) fn do_remove(who: T::AccountId) -> DispatchResult {
-			Self::retire(&who)?;
-			Self::deposit_event(Event::Removed {
-				who,
-				session: Self::next_change(),
-			});
-			Ok(())
-		}
-
-		/// Takes a verifier off the list, and gives its deposit back.
-		fn retire(who: &T::AccountId) -> DispatchResult {
-			let deposit = Verifiers::<T>::try_mutate(|verifiers| {
-				let deposit = verifiers.remove(who).ok_or(Error::<T>::NotVerifier)?;
-				ensure!(!verifiers.is_empty(), Error::<T>::LastVerifier);
-				Self::change_members(verifiers, None, Some(who));
-				Ok::<_, Error<T>>(deposit)
-			})?;
-			Self::release(who, deposit)
-		}
-
-		/// Tells those who vote on verifiers that they are others now.
-		fn change_members(
-			verifiers: &VerifiersOf<T>,
-			incoming: Option<&T::AccountId>,
-			outgoing: Option<&T::AccountId>,
-		) {
-			let list = |who: Option<&T::AccountId>| who.cloned().into_iter().collect::<Vec<_>>();
-			let members: Vec<_> = verifiers.keys().cloned().collect();
-			T::Members::change_members_sorted(&list(incoming), &list(outgoing), &members);
-		}
-
-		/// Gives a deposit back.
-		fn release(who: &T::AccountId, deposit: BalanceOf<T>) -> DispatchResult {
-			if deposit.is_zero() {
-				return Ok(());
-			}
-			CurrencyOf::<T>::release(&HoldReason::Verifier.into(), who, deposit, Precision::Exact)?;
-			Ok(())
+			Self::do_remove_keys(who)
 		}
 	}
 }

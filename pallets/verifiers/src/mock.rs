@@ -1,4 +1,5 @@
-//! A runtime of the least that verifiers need: with a session, and with the collective that votes.
+// SPDX-License-Identifier: Apache-2.0
+//! A minimal runtime for the verifiers: with a session, and with the collective that votes.
 
 use crate::{self as pallet_verifiers, *};
 use codec::Encode;
@@ -55,7 +56,7 @@ impl_opaque_keys! {
 	}
 }
 
-/// Writes down what the session tells GRANDPA.
+/// Records what the session passes to GRANDPA.
 pub struct Voters;
 
 impl pallet_session::SessionHandler<u64> for Voters {
@@ -81,7 +82,7 @@ fn keys<Ks: OpaqueKeys>(voters: &[(u64, Ks)]) -> Vec<(u64, u64)> {
 	let key = |keys: &Ks| keys.get::<UintAuthorityId>(UintAuthorityId::ID);
 	voters
 		.iter()
-		.map(|(who, keys)| (*who, key(keys).expect("it has one").0))
+		.map(|(who, keys)| (*who, key(keys).expect("the keys have one").0))
 		.collect()
 }
 
@@ -102,9 +103,9 @@ pub(crate) const FERDIE: u64 = 6;
 pub(crate) const GINA: u64 = 7;
 /// A producer without session keys.
 pub(crate) const KEYLESS: u64 = 8;
-/// It has session keys, and is no producer.
+/// An account with session keys that is not a producer.
 pub(crate) const STRANGER: u64 = 9;
-/// A producer with session keys, and without the deposit.
+/// A producer with session keys that cannot afford the deposit.
 pub(crate) const PAUPER: u64 = 10;
 
 parameter_types! {
@@ -175,7 +176,7 @@ impl pallet_collective::Config<Instance1> for Test {
 	type WeightInfo = ();
 }
 
-/// A genesis with these verifiers, in this order, and sessions of so many blocks.
+/// Builds a genesis with these verifiers, in this order, and sessions of `session_blocks` blocks.
 pub(crate) fn build(verifiers: &[u64], session_blocks: u64) -> sp_io::TestExternalities {
 	let with_keys = |who: &u64| (*who, *who, key(*who));
 	RuntimeGenesisConfig {
@@ -200,27 +201,27 @@ pub(crate) fn build(verifiers: &[u64], session_blocks: u64) -> sp_io::TestExtern
 	.into()
 }
 
-/// Runs a test on a new chain with these verifiers, at block 1, and checks the state's invariants when
-/// it is over. All that are called producers are, and have session keys if they are said to.
+/// Runs a test on a new chain with these verifiers, at block 1, then checks the state's invariants. The
+/// constants above say which accounts are producers and which have session keys.
 pub(crate) fn with_verifiers(verifiers: &[u64], test: impl FnOnce()) {
 	Registered::set([EVE, FERDIE, GINA, KEYLESS, PAUPER].into());
 	SetId::set(0);
 	build(verifiers, SESSION).execute_with(|| {
 		System::set_block_number(1);
 		for who in [EVE, FERDIE, GINA, STRANGER, PAUPER] {
-			set_keys(who, who).expect("the keys are its own");
+			set_keys(who, who).expect("the keys are the account's own");
 		}
 		test();
 		check();
 	});
 }
 
-/// The usual four verifiers.
+/// Runs a test with the usual four verifiers.
 pub(crate) fn with_four(test: impl FnOnce()) {
 	with_verifiers(&[ALICE, BOB, CHARLIE, DAVE], test);
 }
 
-/// The state's invariants, those between pallets too.
+/// Checks the state's invariants, including those between pallets.
 pub(crate) fn check() {
 	assert_eq!(Verifiers::do_try_state(), Ok(()));
 	assert_eq!(
@@ -244,7 +245,7 @@ pub(crate) fn applicants() -> Vec<u64> {
 	list
 }
 
-/// Who votes on blocks.
+/// Returns the accounts whose nodes vote on blocks.
 pub(crate) fn voters() -> Vec<u64> {
 	CurrentVoters::get()
 		.into_iter()
@@ -261,7 +262,7 @@ pub(crate) fn key(number: u64) -> Keys {
 pub(crate) fn set_keys(who: u64, number: u64) -> DispatchResult {
 	let proof = UintAuthorityId(number)
 		.sign(&who.encode())
-		.expect("it signs anything");
+		.expect("the test key signs anything");
 	Session::set_keys(Some(who).into(), key(number), proof.encode())
 }
 
@@ -269,7 +270,7 @@ pub(crate) fn held(who: u64) -> u64 {
 	Balances::balance_on_hold(&HoldReason::Verifier.into(), &who)
 }
 
-/// Dispatches a call as this account's transaction does: undone if it fails.
+/// Dispatches a call as a transaction of this account does: reverted if it fails.
 pub(crate) fn submit(who: u64, call: impl Into<RuntimeCall>) -> DispatchResult {
 	call.into()
 		.dispatch(Some(who).into())
@@ -277,7 +278,7 @@ pub(crate) fn submit(who: u64, call: impl Into<RuntimeCall>) -> DispatchResult {
 		.map_err(|failed| failed.error)
 }
 
-/// Begins blocks up to this one.
+/// Begins blocks up to this number.
 pub(crate) fn run_to(block: u64) {
 	while System::block_number() < block {
 		System::set_block_number(System::block_number() + 1);
@@ -295,7 +296,7 @@ pub(crate) fn run_to_session(session: u32) {
 pub(crate) fn last_event() -> VerifiersEvent {
 	System::read_events_for_pallet::<VerifiersEvent>()
 		.pop()
-		.expect("there is an event of the verifiers'")
+		.expect("there is an event of the verifiers pallet")
 }
 
 /// A motion of the council.
@@ -338,7 +339,7 @@ impl Motion {
 		)
 	}
 
-	/// Closes it, and returns what came of the call; `None` if it was rejected.
+	/// Closes the motion, and returns the result of the call; `None` if the motion was rejected.
 	pub(crate) fn close(self) -> Result<Option<DispatchResult>, DispatchError> {
 		let weight = VerifiersCall::admit { who: 0 }
 			.get_dispatch_info()
@@ -360,7 +361,7 @@ impl Motion {
 	}
 }
 
-/// The result of the motion that was executed after so many events.
+/// Returns the result of the motion that was executed after the first `before` events.
 pub(crate) fn executed(before: u32) -> Option<DispatchResult> {
 	System::events()
 		.into_iter()
@@ -373,22 +374,22 @@ pub(crate) fn executed(before: u32) -> Option<DispatchResult> {
 		})
 }
 
-/// The call by as many of the verifiers as it takes, all of whom agree.
+/// Decides on a call by a bare majority of the verifiers, all of whom agree.
 pub(crate) fn decide(call: VerifiersCall) -> DispatchResult {
 	let all = verifiers();
 	let majority = all.len() / 2 + 1;
 	let before = System::event_count();
-	let motion = Motion::propose(all[0], majority as u32, call).expect("it can be proposed");
+	let motion = Motion::propose(all[0], majority as u32, call).expect("a verifier can propose");
 	if majority == 1 {
-		return executed(before).expect("one is enough");
+		return executed(before).expect("one vote is enough");
 	}
 	for who in &all[..majority] {
 		motion.vote(*who, true).expect("a verifier may vote");
 	}
 	motion
 		.close()
-		.expect("there are votes enough")
-		.expect("it was carried")
+		.expect("there are enough votes")
+		.expect("the motion was carried")
 }
 
 pub(crate) fn admit(who: u64) -> VerifiersCall {

@@ -1,4 +1,5 @@
-//! What the session and the registry of producers ask of this pallet.
+// SPDX-License-Identifier: Apache-2.0
+//! The answers to what the session and the registry of producers ask this pallet.
 
 use crate::pallet::{Applicants, Config, Pallet, SessionIndex, SessionLength, Verifiers};
 use alloc::vec::Vec;
@@ -8,7 +9,8 @@ use frame_system::pallet_prelude::BlockNumberFor;
 use polkadot_sdk::*;
 use sp_runtime::traits::One;
 
-/// The blocks in a session, for [`pallet_session::PeriodicSessions`]: at least 1, as it divides by it.
+/// The number of blocks in a session, for [`pallet_session::PeriodicSessions`]: at least 1, as that
+/// divides by it.
 pub struct SessionBlocks<T>(PhantomData<T>);
 
 impl<T: Config> Get<BlockNumberFor<T>> for SessionBlocks<T> {
@@ -18,30 +20,30 @@ impl<T: Config> Get<BlockNumberFor<T>> for SessionBlocks<T> {
 }
 
 /// The accounts that must stay registered producers: verifiers and applicants.
-pub struct Bound<T>(PhantomData<T>);
+pub struct MustStay<T>(PhantomData<T>);
 
-impl<T: Config> Contains<T::AccountId> for Bound<T> {
+impl<T: Config> Contains<T::AccountId> for MustStay<T> {
 	fn contains(who: &T::AccountId) -> bool {
 		Applicants::<T>::contains_key(who) || Verifiers::<T>::get().contains_key(who)
 	}
 }
 
 impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
-	/// The verifiers, if they are others than those of the session that begins now. For the same,
-	/// `None`: naming them again would start a new set of GRANDPA's for nothing.
+	/// Returns the verifiers if they differ from those of the session that begins now, and `None` if they
+	/// are the same: naming them again would start a new GRANDPA set needlessly.
 	fn new_session(_: SessionIndex) -> Option<Vec<T::AccountId>> {
 		let verifiers = Verifiers::<T>::get();
 		let current = pallet_session::Validators::<T>::get();
 		let unchanged = current.len() == verifiers.len()
 			&& current.iter().all(|who| verifiers.contains_key(who));
-		// There is always a verifier; were there none, an empty set would stop the chain.
+		// There is always a verifier; without one, an empty set would stop the chain.
 		if unchanged || verifiers.is_empty() {
 			return None;
 		}
 		Some(verifiers.into_inner().into_keys().collect())
 	}
 
-	/// The session's own genesis keys name the first verifiers.
+	/// Returns `None`: the session's own genesis keys name the first verifiers.
 	fn new_session_genesis(_: SessionIndex) -> Option<Vec<T::AccountId>> {
 		None
 	}

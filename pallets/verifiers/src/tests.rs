@@ -1,4 +1,5 @@
-//! The pallet's tests: by what they are about.
+// SPDX-License-Identifier: Apache-2.0
+//! The pallet's tests, by topic.
 
 mod applying;
 mod keys;

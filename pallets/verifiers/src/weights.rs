@@ -1,23 +1,24 @@
-//! The weights of the calls. What a change of the voters costs is apart: see
+// SPDX-License-Identifier: Apache-2.0
+//! The weights of the calls, without the change of the collective's members: see
 //! [`crate::Config::MembersChangeWeight`].
 
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};
 use polkadot_sdk::*;
 
-/// What each call costs at most.
+/// The greatest weight of each call.
 pub trait WeightInfo {
-	/// `apply`.
+	/// The weight of `apply`.
 	fn apply() -> Weight;
-	/// `withdraw`.
+	/// The weight of `withdraw`.
 	fn withdraw() -> Weight;
-	/// `admit`, but for the change of those who vote.
+	/// The weight of `admit`, without the change of members.
 	fn admit() -> Weight;
-	/// `remove`, but for the change of those who vote.
+	/// The weight of `remove`, without the change of members.
 	fn remove() -> Weight;
-	/// `leave`, but for the change of those who vote.
+	/// The weight of `leave`, without the change of members.
 	fn leave() -> Weight;
-	/// `remove_keys`.
+	/// The weight of `remove_keys`.
 	fn remove_keys() -> Weight;
 }
 
@@ -68,7 +69,7 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 	}
 }
 
-/// Weights for tests, without a database's.
+/// Weights for tests, without the cost of a database.
 impl WeightInfo for () {
 	fn apply() -> Weight {
 		// Shortest time: 70_786 ns.

@@ -1,4 +1,5 @@
-//! Verifiers, from the application to GRANDPA's set of voters, by transactions.
+// SPDX-License-Identifier: Apache-2.0
+//! Verifiers, from the application to GRANDPA's set of voters, through transactions.
 
 use super::*;
 use crate::{Session, SessionKeys};
@@ -12,10 +13,10 @@ use sp_keyring::{
 	Sr25519Keyring::{Charlie, Dave, Eve},
 };
 
-/// The blocks in a session of the local preset.
+/// Number of blocks in a session of the local preset.
 const SESSION: u32 = 10;
 
-/// A producer with the keys of this node applies.
+/// Registers a producer with the keys of this node, and applies.
 fn apply(chain: &mut Chain, who: Sr25519Keyring, node: Ed25519Keyring) {
 	use pallet_data_sharing::types::ProducerKind::Government;
 	let name = b"An office".to_vec();
@@ -34,19 +35,19 @@ fn apply(chain: &mut Chain, who: Sr25519Keyring, node: Ed25519Keyring) {
 		.into(),
 		pallet_verifiers::Call::apply {}.into(),
 	] {
-		good(chain, vec![(who, call)]);
+		mine_all(chain, vec![(who, call)]);
 	}
 }
 
-/// Mines a block of these transactions, of which none fails.
-fn good(chain: &mut Chain, calls: Vec<(Sr25519Keyring, RuntimeCall)>) -> Header {
+/// Mines a block of these transactions, none of which fails.
+fn mine_all(chain: &mut Chain, calls: Vec<(Sr25519Keyring, RuntimeCall)>) -> Header {
 	System::reset_events();
 	let header = chain.mine(calls);
 	assert_eq!(last_error(), None);
 	header
 }
 
-/// Proposes, votes and closes in three blocks, and returns what came of the motion.
+/// Proposes, votes and closes in three blocks, and returns the result of the motion.
 fn decide(
 	chain: &mut Chain,
 	voters: &[Sr25519Keyring],
@@ -62,7 +63,7 @@ fn decide(
 		proposal: Box::new(proposal),
 		length_bound,
 	};
-	good(chain, vec![(voters[0], propose.into())]);
+	mine_all(chain, vec![(voters[0], propose.into())]);
 	let vote = |who: &Sr25519Keyring| {
 		let vote = pallet_collective::Call::vote {
 			proposal: hash,
@@ -71,14 +72,14 @@ fn decide(
 		};
 		(*who, vote.into())
 	};
-	good(chain, voters.iter().map(vote).collect());
+	mine_all(chain, voters.iter().map(vote).collect());
 	let close = pallet_collective::Call::close {
 		proposal_hash: hash,
 		index,
 		proposal_weight_bound: weight,
 		length_bound,
 	};
-	good(chain, vec![(Bob, close.into())]);
+	mine_all(chain, vec![(Bob, close.into())]);
 	System::events()
 		.into_iter()
 		.find_map(|record| match record.event {
@@ -90,7 +91,7 @@ fn decide(
 		.expect("the motion was carried")
 }
 
-/// Mines up to the block of this number, and returns it.
+/// Mines up to the block of this number, and returns its header.
 fn mine_to(chain: &mut Chain, number: u32) -> Header {
 	loop {
 		let header = chain.mine(vec![]);
@@ -110,13 +111,13 @@ fn sorted(accounts: &[Sr25519Keyring]) -> Vec<AccountId> {
 	list
 }
 
-/// The change of set that a block tells GRANDPA of.
+/// Returns the change of GRANDPA's set that a block schedules.
 fn change(header: &Header) -> Option<ScheduledChange<u32>> {
 	header.digest.logs.iter().find_map(|item| match item {
 		DigestItem::Consensus(GRANDPA_ENGINE_ID, log) => {
-			match ConsensusLog::decode_all(&mut &log[..]).expect("it is GRANDPA's") {
+			match ConsensusLog::decode_all(&mut &log[..]).expect("the item is a GRANDPA log") {
 				ConsensusLog::ScheduledChange(change) => Some(change),
-				other => panic!("no change: {other:?}"),
+				other => panic!("not a change: {other:?}"),
 			}
 		}
 		_ => None,
@@ -153,17 +154,17 @@ fn sessions_end_within_the_gas_limit_and_keep_the_verifiers() {
 fn a_sessions_first_block_has_no_ordinary_transactions() {
 	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
 		mine_to(chain, SESSION - 1);
-		let (block, refused) = chain.build(&[], vec![(Bob, remark(1))]);
+		let (block, rejected) = chain.build(&[], vec![(Bob, remark(1))]);
 		assert_eq!(*block.header.number(), SESSION);
 		let exhausted = TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources);
-		assert_eq!(refused, [exhausted]);
+		assert_eq!(rejected, [exhausted]);
 		chain.import(block);
 		chain.mine(vec![(Bob, remark(1))]);
 	});
 }
 
 #[test]
-fn the_admitted_votes_on_blocks_and_the_removed_no_longer() {
+fn an_admitted_verifier_votes_on_blocks_until_it_is_removed() {
 	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
 		apply(chain, Eve, Ed25519Keyring::Eve);
 		let who = Eve.to_account_id();
@@ -173,7 +174,7 @@ fn the_admitted_votes_on_blocks_and_the_removed_no_longer() {
 			pallet_collective::Members::<Runtime, Instance1>::get(),
 			sorted(&[Alice, Bob, Charlie, Dave, Eve])
 		);
-		// Chosen when session 1 begins, and voting from session 2 on.
+		// The set is chosen when session 1 begins, and votes from session 2.
 		assert_eq!(change(&mine_to(chain, SESSION)), None);
 		let five = sorted(&[Alice, Bob, Charlie, Dave, Eve]);
 		assert_eq!(accounts(Runtime::queued_verifiers()), five);
@@ -204,7 +205,7 @@ fn the_admitted_votes_on_blocks_and_the_removed_no_longer() {
 }
 
 #[test]
-fn half_of_the_verifiers_admit_nobody() {
+fn half_of_the_verifiers_cannot_admit() {
 	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
 		apply(chain, Eve, Ed25519Keyring::Eve);
 		let who = Eve.to_account_id();
@@ -217,7 +218,7 @@ fn half_of_the_verifiers_admit_nobody() {
 }
 
 #[test]
-fn who_renews_a_key_is_known_by_its_place_until_it_counts() {
+fn a_verifier_that_renews_its_key_is_known_by_its_position() {
 	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
 		let before = Runtime::verifiers();
 		let node = Ed25519Keyring::Ferdie;
@@ -229,7 +230,7 @@ fn who_renews_a_key_is_known_by_its_place_until_it_counts() {
 		};
 		let proof = proof.encode();
 		let call = pallet_session::Call::set_keys { keys, proof };
-		good(chain, vec![(Dave, call.into())]);
+		mine_all(chain, vec![(Dave, call.into())]);
 		assert_eq!(Runtime::verifiers(), before);
 		mine_to(chain, 2 * SESSION);
 		let mut after = before;
@@ -239,14 +240,14 @@ fn who_renews_a_key_is_known_by_its_place_until_it_counts() {
 }
 
 #[test]
-fn a_producer_in_office_does_not_deregister() {
+fn a_verifier_or_applicant_cannot_deregister() {
 	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
 		apply(chain, Eve, Ed25519Keyring::Eve);
 		let deregister = || pallet_data_sharing::Call::deregister {}.into();
-		let refused = pallet_data_sharing::Error::<Runtime>::ProducerIsVerifier;
+		let error = pallet_data_sharing::Error::<Runtime>::ProducerIsVerifier;
 		chain.mine(vec![(Eve, deregister())]);
-		assert_eq!(last_error(), Some(refused.into()));
-		good(
+		assert_eq!(last_error(), Some(error.into()));
+		mine_all(
 			chain,
 			vec![
 				(Eve, pallet_verifiers::Call::withdraw {}.into()),
@@ -257,7 +258,7 @@ fn a_producer_in_office_does_not_deregister() {
 }
 
 #[test]
-fn what_the_filter_keeps_out() {
+fn the_filter_rejects_these_calls() {
 	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
 		let filtered = Some(frame_system::Error::<Runtime>::CallFiltered.into());
 		let motion = |proposal: RuntimeCall| -> RuntimeCall {

@@ -1,54 +1,55 @@
-//! Stands in for the `wasm-opt` crate in the build of the runtime.
+// SPDX-License-Identifier: Apache-2.0
+//! A replacement for the `wasm-opt` crate in the build of the runtime.
 //!
-//! `substrate-wasm-builder` asks `wasm-opt` for two things, at optimisation level 0: to lower sign
-//! extension to the first version of Wasm, and to strip debugging sections. The target
-//! `wasm32v1-none` has nothing to lower, and the rest takes no C++: the real crate compiles
-//! Binaryen, 241 files, in a first build. See docs/adr/0011-no-binaryen.md.
+//! `substrate-wasm-builder` asks `wasm-opt` for two passes, at optimisation level 0: lowering sign
+//! extension to the first version of Wasm, and stripping debug sections. The target `wasm32v1-none` has
+//! no sign extension to lower, and stripping needs no C++, whereas the real crate compiles the 241 files
+//! of Binaryen in a first build. See docs/adr/0011-no-binaryen.md.
 //!
-//! Not here: any optimisation. A call that this crate does not know is a compile error.
+//! This crate does not optimise. A call that it does not offer is a compile error.
 
 #![forbid(unsafe_code)]
 
 use parity_wasm::elements::Section;
 use std::path::Path;
 
-/// Why a module was not written.
+/// The reason why a module was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum OptimizationError {
-	/// The module does not read, has instructions that the first version of Wasm has not, or one of
-	/// the files could not be used.
+	/// The module does not parse, has instructions that are not in the first version of Wasm, or one of
+	/// the files could not be read or written.
 	#[error("{0}")]
 	Module(#[from] parity_wasm::SerializationError),
 }
 
-/// A change of the module.
+/// A transformation of the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pass {
 	/// Removes the `.debug_` sections.
 	StripDwarf,
-	/// Replaces sign extension by instructions of Wasm's first version. A module that would need it is
-	/// refused instead: it was not built for `wasm32v1-none`.
+	/// Replaces sign extension by instructions of the first version of Wasm. A module that would need it
+	/// was not built for `wasm32v1-none`, and is rejected instead.
 	SignextLowering,
 }
 
-/// What to do with a module.
+/// The transformations to apply to a module.
 #[derive(Clone, Debug, Default)]
 pub struct OptimizationOptions {
 	passes: Vec<Pass>,
 }
 
 impl OptimizationOptions {
-	/// Only the passes that are added.
+	/// Returns options without any pass.
 	pub fn new_opt_level_0() -> Self {
 		Self::default()
 	}
 
-	/// Only Wasm's first version is allowed. It always is.
+	/// Allows only the first version of Wasm, as is always the case here.
 	pub fn mvp_features_only(&mut self) -> &mut Self {
 		self
 	}
 
-	/// Whether functions' names stay. They always do.
+	/// Chooses whether the names of functions stay. Here they always do.
 	pub fn debug_info(&mut self, _: bool) -> &mut Self {
 		self
 	}
@@ -63,7 +64,7 @@ impl OptimizationOptions {
 	///
 	/// # Errors
 	///
-	/// [`OptimizationError::Module`].
+	/// Returns [`OptimizationError::Module`] if the module is invalid, or a file cannot be used.
 	pub fn run(
 		&self,
 		input: impl AsRef<Path>,
@@ -105,7 +106,7 @@ mod tests {
 	}
 
 	#[test]
-	fn debugging_sections_go_and_the_others_stay() {
+	fn debug_sections_are_removed_and_others_stay() {
 		let custom = |name: &str| Section::Custom(CustomSection::new(name.into(), vec![1, 2, 3]));
 		let module = Module::new(vec![
 			custom("runtime_version"),
@@ -122,7 +123,7 @@ mod tests {
 	}
 
 	#[test]
-	fn sign_extension_is_refused() {
+	fn sign_extension_is_rejected() {
 		// (func (result i32) (i32.extend8_s (i32.const 0)))
 		let module = [
 			&b"\0asm\x01\0\0\0"[..],

@@ -1,12 +1,13 @@
-//! Measures the benchmarks of one pallet and writes its `weights.rs`: `scripts/weights` runs it for all of
-//! them.
+// SPDX-License-Identifier: Apache-2.0
+//! Measures the benchmarks of one pallet and writes its `weights.rs`. `scripts/weights` runs it for all of
+//! our pallets.
 //!
 //! The runtime is the real one, in Wasm, built with the feature `runtime-benchmarks`; the state is that of
-//! the development preset. [`measure`] runs the benchmarks; [`write`] puts what comes out into the
-//! pallet's file, whose trait `WeightInfo` is written by hand and kept as it is.
+//! the development preset. [`measure`] runs the benchmarks; [`write`] writes the results into the pallet's
+//! file, and keeps its hand-written trait `WeightInfo`.
 //!
-//! The framework's own program for this, `frame-benchmarking-cli`, brings a parachain's client with it. The
-//! measuring inside the runtime and the analysis of the samples are the framework's here as well.
+//! The framework's program for this, `frame-benchmarking-cli`, depends on a parachain client. Measuring
+//! inside the runtime and analysing the samples is the framework's code here as well.
 
 #![forbid(unsafe_code)]
 
@@ -23,19 +24,19 @@ struct Options {
 	#[arg(long, value_name = "FILE")]
 	runtime: PathBuf,
 
-	/// The pallet's crate, such as `pallet_data_sharing`.
+	/// The crate of the pallet, for example `pallet_data_sharing`.
 	#[arg(long, value_name = "CRATE")]
 	pallet: String,
 
-	/// How many values of each component are measured, at least 2.
+	/// Number of values to measure of each component, at least 2.
 	#[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..))]
 	steps: u32,
 
-	/// How many times each is measured.
+	/// Number of times to measure each value.
 	#[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
 	repeat: u32,
 
-	/// The file whose implementations of `WeightInfo` are written anew.
+	/// The file whose implementations of `WeightInfo` are replaced.
 	#[arg(long, value_name = "FILE")]
 	output: PathBuf,
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs a pallet's benchmarks in the runtime and fits a line to the samples.
 
 use codec::{Decode, Encode};
@@ -17,49 +18,49 @@ type Host = frame_benchmarking::benchmarking::HostFunctions;
 type Executor = WasmExecutor<(sp_io::SubstrateHostFunctions, Host)>;
 type State = BenchmarkingState<BlakeTwo256>;
 
-/// Why a pallet could not be measured.
+/// The reason why a pallet could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MeasureError {
-	/// The genesis state.
-	#[error("no genesis state: {0}")]
+	/// The genesis state could not be built.
+	#[error("cannot build the genesis state: {0}")]
 	Genesis(String),
-	/// The runtime has no benchmarks, or one that does not end well.
+	/// The runtime has no benchmarks, or one of them failed.
 	#[error("{call}: {message}")]
 	Runtime {
-		/// What was called.
+		/// The benchmark or runtime function.
 		call: String,
-		/// What the runtime, or the executor, says.
+		/// The message of the runtime or the executor.
 		message: String,
 	},
-	/// Not in the runtime.
-	#[error("the runtime has no benchmarks of {0}; is it in `define_benchmarks!`?")]
+	/// The pallet is not among the runtime's benchmarks.
+	#[error("the runtime has no benchmarks of {0}: is it listed in `define_benchmarks!`?")]
 	NoSuchPallet(String),
-	/// Samples that no line fits.
+	/// No line fits the samples.
 	#[error("no line fits the samples of {0}: {1}")]
 	NoFit(String, String),
 }
 
 /// A quantity that grows with a benchmark's components: a constant, and a slope for each component.
 pub(crate) struct Line {
-	/// With all components at zero.
+	/// The value with all components at zero.
 	pub(crate) base: u128,
-	/// Name and slope of each component.
+	/// The name and slope of each component.
 	pub(crate) slopes: Vec<(String, u128)>,
 }
 
-/// What one benchmark costs.
+/// The cost of one benchmark.
 pub(crate) struct Cost {
 	/// The benchmark's name.
 	pub(crate) name: String,
-	/// Its components, each with its least and greatest value.
+	/// The components, each with its least and greatest value.
 	pub(crate) components: Vec<(String, u32, u32)>,
-	/// Time, in picoseconds.
+	/// The time in picoseconds.
 	pub(crate) time: Line,
 	/// The shortest time among the samples, in nanoseconds.
 	pub(crate) least: u128,
-	/// Entries of the state that are read.
+	/// The number of state entries read.
 	pub(crate) reads: Line,
-	/// Entries of the state that are written.
+	/// The number of state entries written.
 	pub(crate) writes: Line,
 }
 
@@ -67,7 +68,7 @@ pub(crate) struct Cost {
 ///
 /// # Errors
 ///
-/// Where the runtime has none, or one fails.
+/// Returns a [`MeasureError`] if the runtime has no benchmarks of the pallet, or one of them fails.
 pub(crate) fn pallet(
 	wasm: &[u8],
 	pallet: &str,
@@ -75,8 +76,8 @@ pub(crate) fn pallet(
 	repeat: u32,
 ) -> Result<Vec<Cost>, MeasureError> {
 	let bench = Bench::new(wasm)?;
-	// Not the benchmarks marked "extra": no weight is made of them. What follows the list, about the
-	// state's entries, is for proofs.
+	// Benchmarks marked "extra" are skipped, since no weight is made of them. The result also has
+	// information about state entries, which only proofs need.
 	let lists: Vec<BenchmarkList> = bench.call(
 		&bench.timing,
 		"Benchmark_benchmark_metadata",
@@ -92,13 +93,14 @@ pub(crate) fn pallet(
 		.collect()
 }
 
-/// The runtime, and the states it runs on.
+/// The runtime, and the states that it runs on.
 struct Bench<'a> {
 	executor: Executor,
 	code: WrappedRuntimeCode<'a>,
 	hash: Vec<u8>,
-	/// Counts reads and writes, which takes time.
+	/// A state that counts reads and writes, which takes time.
 	counting: State,
+	/// A state for measuring time.
 	timing: State,
 }
 
@@ -231,8 +233,8 @@ fn line(analysis: Analysis) -> Line {
 	}
 }
 
-/// For each component in turn, `steps` values from its least to its greatest, the others at their
-/// greatest.
+/// Returns, for each component in turn, `steps` values from its least to its greatest, with the other
+/// components at their greatest.
 fn selections(
 	components: &[(BenchmarkParameter, u32, u32)],
 	steps: u32,

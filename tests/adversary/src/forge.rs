@@ -6,7 +6,7 @@
 //! rules.
 
 use codec::Encode;
-use isthmus_ethash::{final_result, meets, Cache, Dataset, Found, Sizes};
+use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	digest::{seal_hash, uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
 	params::{ChainParameters, EthashSizes},
@@ -170,7 +170,7 @@ impl Miner {
 		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
 			return Err(ForgeError::LaterEpoch(unsealed.number));
 		}
-		let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+		let boundary = boundary(difficulty);
 		let hash = seal_hash(unsealed).0;
 		let never = AtomicBool::new(false);
 		let Found { nonce, output } = self
@@ -196,6 +196,11 @@ impl Miner {
 	}
 }
 
+/// Returns the boundary of a difficulty, of 1 where it is zero.
+fn boundary(difficulty: U256) -> Boundary {
+	Boundary::from_difficulty(difficulty).unwrap_or(Boundary::MAX)
+}
+
 /// Finds a seal with a made-up mix hash whose result is nevertheless within the boundary. It passes the quick
 /// check, which needs no dataset, and costs about `difficulty` Keccak hashes to find.
 ///
@@ -203,11 +208,11 @@ impl Miner {
 ///
 /// Returns [`ForgeError::NoNonce`] if no nonce fits.
 pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
-	let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+	let boundary = boundary(difficulty);
 	let hash = seal_hash(unsealed).0;
 	let mix_hash = Hash::repeat_byte(0x33);
 	(0..u64::MAX)
-		.find(|nonce| meets(&final_result(&hash, *nonce, &mix_hash.0), &boundary))
+		.find(|nonce| boundary.is_met_by(&final_result(&hash, *nonce, &mix_hash.0)))
 		.map(|nonce| Seal { mix_hash, nonce })
 		.ok_or(ForgeError::NoNonce)
 }

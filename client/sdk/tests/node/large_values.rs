@@ -1,56 +1,80 @@
-//! Large values, and what a dataset of them tells.
+// SPDX-License-Identifier: Apache-2.0
+//! Values in chunks: stored, interrupted, resumed, changed in between, read, and read in part.
 
-use super::*;
+use crate::scenario::*;
+use isthmus_sdk::{upload::CHUNK_SIZE, *};
+use std::io::Cursor;
 
-/// Values in chunks: stored, interrupted, gone on with, changed in between, read, and read in part.
-pub(super) async fn large_values(client: &Client, school: &Identity, company: &Identity) {
-	let dataset = new_dataset(client, school, "of large values").await;
-	// More chunks than are in flight when it is stopped.
-	let value = value(24_000_000);
+/// Stops an upload in the middle: the task that runs it panics at this progress.
+struct StopAt(u64);
+
+impl Progress for StopAt {
+	fn at(&mut self, stage: Stage, done: u64, _: u64) {
+		assert!(stage != Stage::Sending || done < self.0, "stopped");
+	}
+}
+
+/// Starts to store a value and stops when some chunks are in blocks.
+async fn interrupt(client: &Client, school: &Identity, place: Place, value: &[u8]) {
+	let (client, school, value) = (client.clone(), school.clone(), value.to_vec());
 	let length = value.len() as u64;
-	let place = Place {
-		key: record_key("large").unwrap(),
-		dataset,
-		epoch: 0,
-		leaf: 5_000,
-	};
-	let (to, who, bytes) = (client.clone(), school.clone(), value.clone());
 	let stopped = tokio::spawn(async move {
-		let upload = Upload::new(&to, &who, place);
-		upload
-			.run(&mut Cursor::new(bytes), length, &mut StopAt(2_000_000))
+		Upload::new(&client, &school, place)
+			.run(&mut Cursor::new(value), length, &mut StopAt(2_000_000))
 			.await
 	});
 	assert!(stopped.await.unwrap_err().is_panic());
-	let refused = read(client, school, school.id(), place.key).await;
+}
+
+/// More chunks than are in flight when the upload is stopped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_value_is_interrupted_resumed_and_read() {
+	let client = connect().await;
+	let uris = ["//large-values//school", "//large-values//company"];
+	let [school, company] = accounts(&client, uris).await;
+	register(&client, &school).await;
+	publish(&client, &company).await;
+	let value = bytes(24_000_000);
+	let length = value.len() as u64;
+	let place = place("large", 0, 5_000);
+	interrupt(&client, &school, place, &value).await;
+	let refused = read(&client, &school, school.id(), place.key).await;
 	assert!(
 		matches!(refused, Err(Error::Query(QueryRefusal::Incomplete))),
 		"{refused:?}"
 	);
 
+	let upload = async |value: &[u8]| {
+		let length = value.len() as u64;
+		Upload::new(&client, &school, place)
+			.run(&mut Cursor::new(value), length, &mut ())
+			.await
+			.unwrap_err()
+	};
 	let mut changed = value.clone();
 	changed[8_000_000] ^= 1;
-	let upload = Upload::new(client, school, place);
-	let refused = upload.run(&mut Cursor::new(changed), length, &mut ()).await;
-	assert!(
-		matches!(refused, Err(Error::ValueChanged { chunk: 7 })),
-		"{refused:?}"
-	);
-	let upload = Upload::new(client, school, place);
-	let refused = upload
-		.run(&mut Cursor::new(&value[1..]), length - 1, &mut ())
-		.await;
-	assert!(matches!(refused, Err(Error::LengthChanged { expected }) if expected == length));
-
-	// Its epoch ends: it is gone on with only if that is wanted.
-	let start = client.start_epoch(dataset).await.unwrap();
-	client.send(&school.account, &start).await.unwrap();
-	let upload = Upload::new(client, school, place);
-	let refused = upload.run(&mut Cursor::new(&value), length, &mut ()).await;
+	let refused = upload(&changed).await;
 	assert!(
 		matches!(
 			refused,
-			Err(Error::EpochOver {
+			Error::Upload(UploadError::ValueChanged { chunk: 7 })
+		),
+		"{refused:?}"
+	);
+	let refused = upload(&value[1..]).await;
+	assert!(matches!(
+		refused,
+		Error::Upload(UploadError::LengthChanged { expected }) if expected == length
+	));
+
+	// Its epoch ends: it is resumed only on request.
+	let start = client.start_epoch(0).await.unwrap();
+	client.send(&school.account, &start).await.unwrap();
+	let refused = upload(&value).await;
+	assert!(
+		matches!(
+			refused,
+			Error::Upload(UploadError::EpochOver {
 				epoch: 0,
 				now: 1,
 				..
@@ -59,52 +83,71 @@ pub(super) async fn large_values(client: &Client, school: &Identity, company: &I
 		"{refused:?}"
 	);
 
-	// Another leaf makes no difference: it is gone on with where it was begun.
-	let upload = Upload::new(
-		client,
-		school,
-		Place {
-			leaf: 6_000,
-			..place
-		},
-	);
-	let done = upload
+	// Another leaf makes no difference: it is resumed where it started.
+	let elsewhere = Place {
+		leaf: 6_000,
+		..place
+	};
+	let stored = Upload::new(&client, &school, elsewhere)
 		.in_ended_epoch()
 		.run(&mut Cursor::new(&value), length, &mut ())
 		.await
 		.unwrap();
-	assert!(done.resumed);
-	assert_eq!(done.place, place);
-	assert!(done.transactions < 22, "{}", done.transactions);
-	let upload = Upload::new(client, school, place);
-	let refused = upload.run(&mut Cursor::new(&value), length, &mut ()).await;
-	assert!(matches!(refused, Err(Error::AlreadyStored(key)) if key == place.key));
+	assert!(stored.resumed);
+	assert_eq!(stored.place, place);
+	assert!(stored.transactions < 22, "{}", stored.transactions);
+	let refused = upload(&value).await;
+	assert!(matches!(
+		refused,
+		Error::Upload(UploadError::AlreadyStored(key)) if key == place.key
+	));
 
-	let best = client.best().await.unwrap();
-	let terms = Terms {
-		grantee: *company.id(),
-		scope: Scope {
-			dataset,
-			epoch: 0,
-			from: 5_000,
-			to: 5_001,
-		},
-		expiry: sharing::expiry(&best, 1_000),
-		until: None,
-		request: None,
-	};
-	let call = sharing::grant(client, &best, school, &terms).await.unwrap();
-	client.send(&school.account, &call).await.unwrap();
-	assert!(read(client, company, school.id(), place.key).await.unwrap() == value);
-	let reading = Reading::open(client, company, school.id(), place.key)
+	give(&client, &school, company.id(), scope(0, 0, 5_000, 5_001)).await;
+	let read = read(&client, &company, school.id(), place.key).await;
+	assert!(read.unwrap() == value);
+	let reading = Reading::open(&client, &company, school.id(), place.key)
 		.await
 		.unwrap();
 	let part = &value[..3_000_000];
-	let (chunks, bytes) = reading.check(&mut &part[..], &mut ()).await.unwrap();
-	assert_eq!((chunks, bytes), (2, 2 * 1022 * 1024));
+	let intact = reading.check(&mut &part[..], &mut ()).await.unwrap();
+	assert_eq!(
+		(intact.chunks, intact.bytes),
+		(2, 2 * u64::from(CHUNK_SIZE))
+	);
 	let mut rest = Vec::new();
-	reading.run(&mut rest, chunks, &mut ()).await.unwrap();
-	assert!(rest == value[bytes as usize..]);
-	assert!(reading.is(&mut &value[..]).await.unwrap());
-	assert!(!reading.is(&mut &value[1..]).await.unwrap());
+	reading
+		.run(&mut rest, intact.chunks, &mut ())
+		.await
+		.unwrap();
+	assert!(rest == value[intact.bytes as usize..]);
+	assert!(reading.matches(&mut &value[..]).await.unwrap());
+	assert!(!reading.matches(&mut &value[1..]).await.unwrap());
+}
+
+/// An upload asks for its account's next nonce and submits, for each chunk, and reads the events of each
+/// block. It does not choose a new anchor for each chunk.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chunk_takes_few_requests() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//requests//school"]).await;
+	register(&client, &school).await;
+	let mut requests = Vec::new();
+	for (leaf, chunks) in [(0, 2), (1, 8)] {
+		let value = bytes(chunks * CHUNK_SIZE as usize);
+		let before = client.requests();
+		store(
+			&client,
+			&school,
+			place(&format!("{chunks}"), 0, leaf),
+			&value,
+		)
+		.await;
+		requests.push(client.requests() - before);
+	}
+	let [two, eight] = requests[..] else {
+		panic!("{requests:?}");
+	};
+	let per_chunk = (eight as f64 - two as f64) / 6.0;
+	println!("2 chunks: {two} requests; 8 chunks: {eight}; {per_chunk:.1} a chunk");
+	assert!(per_chunk < 5.0, "{requests:?}");
 }

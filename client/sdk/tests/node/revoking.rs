@@ -1,237 +1,217 @@
-//! Revoking, among others and with keys that were lost.
+// SPDX-License-Identifier: Apache-2.0
+//! Revoking grants, among others and with lost keys.
 
-use super::*;
+use crate::scenario::*;
+use isthmus_sdk::{sharing::Renewal, *};
 
-/// Who is revoked reads no more; the others read on, also what comes later.
-pub(super) async fn revoking(client: &Client, school: &Identity, company: &Identity) {
-	let other = Identity::development("//Dave").unwrap();
-	let set_key = client
-		.set_encryption_key(&other.encryption[0].public_key())
-		.await
-		.unwrap();
-	client.send(&other.account, &set_key).await.unwrap();
-	let create = client.create_dataset("more marks").await.unwrap();
-	client.send(&school.account, &create).await.unwrap();
+/// All leaves of an epoch.
+const ALL: u64 = 1 << 32;
+
+#[tokio::test]
+async fn a_revoked_reader_reads_nothing_new_and_the_others_read_on() {
+	let client = connect().await;
+	let uris = [
+		"//revoking//school",
+		"//revoking//company",
+		"//revoking//other",
+	];
+	let [school, company, other] = accounts(&client, uris).await;
+	register(&client, &school).await;
 	let mut grants = Vec::new();
-	for reader in [company, &other] {
-		let best = client.best().await.unwrap();
-		let terms = Terms {
-			grantee: *reader.id(),
-			scope: Scope {
-				dataset: 1,
-				epoch: 0,
-				from: 0,
-				to: 1 << 32,
-			},
-			expiry: sharing::expiry(&best, 1_000),
-			until: None,
-			request: None,
-		};
-		let call = sharing::grant(client, &best, school, &terms).await.unwrap();
-		let included = client.send(&school.account, &call).await.unwrap();
-		let Event::Authorized { grant, .. } = included.events[0] else {
-			panic!("{:?}", included.events);
-		};
-		grants.push(grant);
+	for reader in [&company, &other] {
+		publish(&client, reader).await;
+		grants.push(give(&client, &school, reader.id(), scope(0, 0, 0, ALL)).await);
 	}
-	let revocation = revoke(client, school, grants[0]).await.unwrap();
+	let revocation = revoke(&client, &school, grants[0]).await.unwrap();
 	let renewal = revocation.renewal.unwrap();
 	assert_eq!((renewal.epoch, renewal.renewed.len()), (1, 1));
 	assert_eq!(renewal.renewed[0].1.grantee, *other.id());
 	assert!(renewal.skipped.is_empty() && renewal.ended.is_none());
-	let best = client.best().await.unwrap();
-	assert_eq!(
-		best.dataset(school.id(), 1).await.unwrap().unwrap().epoch,
-		1
-	);
-	let place = Place {
-		key: record_key("later").unwrap(),
-		dataset: 1,
+	assert_eq!(epoch(&client, &school).await, 1);
+
+	let later = Place {
 		epoch: 1,
-		leaf: 0,
+		..place("later", 0, 0)
 	};
-	let upload = Upload::new(client, school, place);
-	upload
-		.run(&mut Cursor::new(b"later"), 5, &mut ())
-		.await
-		.unwrap();
-	assert_eq!(
-		read(client, &other, school.id(), place.key).await.unwrap(),
-		b"later"
-	);
-	let refused = read(client, company, school.id(), place.key).await;
+	store(&client, &school, later, b"later").await;
+	let renewed = read(&client, &other, school.id(), later.key).await;
+	assert_eq!(renewed.unwrap(), b"later");
+	let refused = read(&client, &company, school.id(), later.key).await;
 	assert!(
 		matches!(refused, Err(Error::Query(QueryRefusal::NotAuthorised))),
 		"{refused:?}"
 	);
-	// A key pair that was replaced still opens what was sealed to it.
-	let rotated = Identity {
-		encryption: [
-			Identity::development("//Eve").unwrap().encryption,
-			other.encryption.clone(),
-		]
-		.concat(),
-		..other.clone()
-	};
-	let set_key = client
-		.set_encryption_key(&rotated.encryption[0].public_key())
-		.await
-		.unwrap();
-	client.send(&rotated.account, &set_key).await.unwrap();
-	assert_eq!(
-		read(client, &rotated, school.id(), place.key)
-			.await
-			.unwrap(),
-		b"later"
-	);
 }
 
-/// Neither an old epoch, nor a reader without a key, nor further grants of the reader who is put out
-/// are in a revocation's way.
-pub(super) async fn revoking_among_others(client: &Client, school: &Identity) {
-	let create = client.create_dataset("yet more marks").await.unwrap();
-	client.send(&school.account, &create).await.unwrap();
-	let (mut readers, mut grants) = (Vec::new(), Vec::new());
-	for name in ["//Alice", "//Charlie", "//Dave", "//Eve"] {
-		let reader = Identity::development(name).unwrap();
-		let key = reader.encryption[0].public_key();
-		let set_key = client.set_encryption_key(&key).await.unwrap();
-		client.send(&reader.account, &set_key).await.unwrap();
-		grants.push(give(client, school, reader.id(), 1 << 32).await);
-		readers.push(reader);
-	}
-	let [alice, charlie, dave, eve] = &readers[..] else {
-		panic!("four readers");
+#[tokio::test]
+async fn a_replaced_key_pair_still_opens_what_was_sealed_to_it() {
+	let client = connect().await;
+	let uris = ["//rotating//school", "//rotating//reader"];
+	let [school, reader] = accounts(&client, uris).await;
+	register(&client, &school).await;
+	publish(&client, &reader).await;
+	let place = place("sealed", 0, 0);
+	store(&client, &school, place, b"sealed").await;
+	give(&client, &school, reader.id(), scope(0, 0, 0, ALL)).await;
+	let next = Identity::development("//rotating//next").unwrap();
+	let rotated = Identity {
+		encryption: [next.encryption, reader.encryption.clone()].concat(),
+		..reader
 	};
-	let second = give(client, school, alice.id(), 7).await;
-	client
-		.send(&eve.account, &client.remove_encryption_key().await.unwrap())
-		.await
-		.unwrap();
-	let given = |renewal: &sharing::Renewal| -> Vec<AccountId> {
-		let mut readers: Vec<_> = renewal.renewed.iter().map(|(_, to)| to.grantee).collect();
-		readers.sort_by_key(|reader| reader.0);
-		readers
-	};
-	let sorted = |readers: &[&Identity]| -> Vec<AccountId> {
-		let mut readers: Vec<_> = readers.iter().map(|reader| *reader.id()).collect();
-		readers.sort_by_key(|reader| reader.0);
-		readers
-	};
+	publish(&client, &rotated).await;
+	let read = read(&client, &rotated, school.id(), place.key).await;
+	assert_eq!(read.unwrap(), b"sealed");
+}
 
-	let revocation = revoke(client, school, grants[0]).await.unwrap();
+/// A school with four readers of all leaves, in epoch 0 of dataset 0.
+struct Readers {
+	client: Client,
+	school: Identity,
+	readers: [Identity; 4],
+	grants: Vec<GrantId>,
+}
+
+impl Readers {
+	async fn new(uris: [&str; 5]) -> Self {
+		let client = connect().await;
+		let [school, a, b, c, d] = accounts(&client, uris).await;
+		register(&client, &school).await;
+		let readers = [a, b, c, d];
+		let mut grants = Vec::new();
+		for reader in &readers {
+			publish(&client, reader).await;
+			grants.push(give(&client, &school, reader.id(), scope(0, 0, 0, ALL)).await);
+		}
+		Self {
+			client,
+			school,
+			readers,
+			grants,
+		}
+	}
+}
+
+/// Returns the current epoch of a school's dataset 0.
+async fn epoch(client: &Client, school: &Identity) -> Epoch {
+	let best = client.best().await.unwrap();
+	best.dataset(school.id(), 0).await.unwrap().unwrap().epoch
+}
+
+/// Returns the readers whose grants were renewed.
+fn renewed(renewal: &Renewal) -> Vec<AccountId> {
+	sorted(renewal.renewed.iter().map(|(_, to)| to.grantee))
+}
+
+fn ids<const N: usize>(readers: [&Identity; N]) -> Vec<AccountId> {
+	sorted(readers.map(|reader| *reader.id()).into_iter())
+}
+
+fn sorted(readers: impl Iterator<Item = AccountId>) -> Vec<AccountId> {
+	let mut readers: Vec<_> = readers.collect();
+	readers.sort_by_key(|reader| reader.0);
+	readers
+}
+
+#[tokio::test]
+async fn a_reader_without_a_key_is_skipped_and_gets_its_grant_when_the_renewal_is_resumed() {
+	let uris = [
+		"//skipped//school",
+		"//skipped//a",
+		"//skipped//b",
+		"//skipped//c",
+		"//skipped//d",
+	];
+	let Readers {
+		client,
+		school,
+		readers: [a, b, c, d],
+		grants,
+	} = Readers::new(uris).await;
+	let second = give(&client, &school, a.id(), scope(0, 0, 0, 7)).await;
+	let withdraw = client.remove_encryption_key().await.unwrap();
+	client.send(&d.account, &withdraw).await.unwrap();
+
+	let revocation = revoke(&client, &school, grants[0]).await.unwrap();
 	assert!(revocation.included.is_some());
-	// Alice's other grant stays good, for the epoch that ended alone.
+	// The revoked reader's other grant stays active, for the epoch that ended alone.
 	assert_eq!(revocation.left, [second]);
 	let renewal = revocation.renewal.unwrap();
 	assert_eq!(renewal.epoch, 1);
-	assert_eq!(given(&renewal), sorted(&[charlie, dave]));
-	let [(skipped, Error::Unknown(_))] = &renewal.skipped[..] else {
+	assert_eq!(renewed(&renewal), ids([&b, &c]));
+	let [(skipped, Error::NoEncryptionKey(reader))] = &renewal.skipped[..] else {
 		panic!("{:?}", renewal.skipped);
 	};
-	assert_eq!(skipped.grantee, *eve.id());
+	assert_eq!((skipped.grantee, *reader), (*d.id(), *d.id()));
 	assert!(renewal.ended.is_none());
 
-	// Again: who was skipped gets its grant now, and nobody a second one.
-	let key = eve.encryption[0].public_key();
-	let set_key = client.set_encryption_key(&key).await.unwrap();
-	client.send(&eve.account, &set_key).await.unwrap();
-	let again = revoke(client, school, grants[0]).await.unwrap();
+	// Resumed: the skipped reader gets its grant, and no one gets a second one.
+	publish(&client, &d).await;
+	let again = revoke(&client, &school, grants[0]).await.unwrap();
 	assert!(again.included.is_none());
-	assert_eq!(given(&again.renewal.unwrap()), sorted(&[eve]));
+	assert_eq!(renewed(&again.renewal.unwrap()), ids([&d]));
+}
 
-	// Charlie's grant of the epoch that ended: nothing begins, nothing is given.
-	let old = revoke(client, school, grants[1]).await.unwrap();
+#[tokio::test]
+async fn revoking_a_grant_of_an_ended_epoch_starts_no_epoch() {
+	let uris = [
+		"//ended//school",
+		"//ended//a",
+		"//ended//b",
+		"//ended//c",
+		"//ended//d",
+	];
+	let Readers {
+		client,
+		school,
+		readers: [_, _, c, d],
+		grants,
+	} = Readers::new(uris).await;
+	revoke(&client, &school, grants[0]).await.unwrap();
+
+	// The grant of reader b on the epoch that ended: nothing starts, nothing is given.
+	let old = revoke(&client, &school, grants[1]).await.unwrap();
 	assert!(old.included.is_some() && old.renewal.is_none());
 	assert_eq!((old.left.len(), old.overtaken), (1, false));
-	// Nor a second time: it is not this revocation that began the epoch.
-	let ended = revoke(client, school, grants[1]).await.unwrap_err();
-	assert!(ended.is_refusal("GrantEnded"), "{ended}");
-	let best = client.best().await.unwrap();
-	let dataset = best.dataset(school.id(), 2).await.unwrap().unwrap();
-	assert_eq!(dataset.epoch, 1);
-	let revocation = revoke(client, school, old.left[0]).await.unwrap();
+	// Nor a second time: this revocation did not start the epoch.
+	let ended = revoke(&client, &school, grants[1]).await.unwrap_err();
+	assert_eq!(ended.refusal(), Some(&PalletError::GrantEnded), "{ended}");
+	assert_eq!(epoch(&client, &school).await, 1);
+
+	// Its grant on the current epoch starts the next one.
+	let revocation = revoke(&client, &school, old.left[0]).await.unwrap();
 	let renewal = revocation.renewal.unwrap();
 	assert_eq!(renewal.epoch, 2);
-	assert_eq!(given(&renewal), sorted(&[dave, eve]));
-	let ended = revoke(client, school, grants[0]).await.unwrap_err();
-	assert!(ended.is_refusal("GrantEnded"), "{ended}");
-
-	// A call of several that is refused leaves the others, and says why.
-	let calls = [
-		client.revoke(u64::MAX).await.unwrap(),
-		client.create_dataset("of a batch").await.unwrap(),
-	];
-	let batch = client.batch_each(&calls).await.unwrap();
-	let included = client.send(&school.account, &batch).await.unwrap();
-	assert_eq!(included.refused[0].name, "UnknownGrant");
-	assert!(matches!(included.events[0], Event::DatasetCreated { .. }));
+	assert_eq!(renewed(&renewal), ids([&c, &d]));
+	let ended = revoke(&client, &school, grants[0]).await.unwrap_err();
+	assert_eq!(ended.refusal(), Some(&PalletError::GrantEnded), "{ended}");
+	let unknown = revoke(&client, &c, grants[0]).await.unwrap_err();
+	assert!(matches!(unknown, Error::NoSuchGrant { .. }), "{unknown}");
 }
 
-/// A reader who lost a key reads by what was sealed to its next one, whichever grant the chain names.
-pub(super) async fn lost_key(client: &Client, school: &Identity) {
-	let dataset = new_dataset(client, school, "of lost keys").await;
-	let place = Place {
-		key: record_key("lost").unwrap(),
-		dataset,
-		epoch: 0,
-		leaf: 0,
-	};
-	let upload = Upload::new(client, school, place);
-	upload
-		.run(&mut Cursor::new(b"x"), 1, &mut ())
-		.await
-		.unwrap();
-	let reader = Identity::development("//Eve").unwrap();
-	let other = Identity::development("//Ferdie").unwrap();
-	// The middle one is for the key that the reader has now, the first and last are not.
+/// A reader who lost a key reads with what was sealed to another one, whichever grant the chain names.
+#[tokio::test]
+async fn a_lost_key_does_not_hide_a_grant_that_opens() {
+	let client = connect().await;
+	let [school, reader] = accounts(&client, ["//lost//school", "//lost//reader"]).await;
+	register(&client, &school).await;
+	let place = place("lost", 0, 0);
+	store(&client, &school, place, b"x").await;
+	let other = Identity::development("//lost//other").unwrap();
+	// The middle one is sealed to the key that the reader has, the first and the last are not.
 	for key in [&other, &reader, &other] {
-		let public = key.encryption[0].public_key();
-		let best = client.best().await.unwrap();
-		let terms = Terms {
-			grantee: *reader.id(),
-			scope: Scope {
-				dataset,
-				epoch: 0,
-				from: 0,
-				to: 4,
-			},
-			expiry: sharing::expiry(&best, 1_000),
-			until: None,
-			request: None,
+		let sealed_to = Identity {
+			encryption: key.encryption.clone(),
+			..reader.clone()
 		};
-		let set_key = client.set_encryption_key(&public).await.unwrap();
-		client.send(&reader.account, &set_key).await.unwrap();
-		let sealed = sharing::seal(client, school, &terms, &public).unwrap();
-		let call = client.add_authorize(&terms, &sealed).await.unwrap();
-		client.send(&school.account, &call).await.unwrap();
+		publish(&client, &sealed_to).await;
+		give(&client, &school, reader.id(), scope(0, 0, 0, 4)).await;
 	}
-	assert_eq!(
-		read(client, &reader, school.id(), place.key).await.unwrap(),
-		b"x"
-	);
-}
-
-/// Gives a reader leaves 0 to `to` of the school's dataset 2, in its current epoch.
-async fn give(client: &Client, school: &Identity, reader: &AccountId, to: u64) -> GrantId {
-	let best = client.best().await.unwrap();
-	let dataset = best.dataset(school.id(), 2).await.unwrap().unwrap();
-	let terms = Terms {
-		grantee: *reader,
-		scope: Scope {
-			dataset: 2,
-			epoch: dataset.epoch,
-			from: 0,
-			to,
-		},
-		expiry: sharing::expiry(&best, 5_000),
-		until: None,
-		request: None,
+	let opened = read(&client, &reader, school.id(), place.key).await;
+	assert_eq!(opened.unwrap(), b"x");
+	let keyless = Identity {
+		encryption: Vec::new(),
+		..reader
 	};
-	let call = sharing::grant(client, &best, school, &terms).await.unwrap();
-	let included = client.send(&school.account, &call).await.unwrap();
-	let Event::Authorized { grant, .. } = included.events[0] else {
-		panic!("{:?}", included.events);
-	};
-	grant
+	let refused = read(&client, &keyless, school.id(), place.key).await;
+	assert!(matches!(refused, Err(Error::NoKeyPair(_))), "{refused:?}");
 }

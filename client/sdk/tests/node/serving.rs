@@ -1,30 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Policies, and what `serve` does with them.
 
-use super::*;
+use crate::scenario::*;
+use isthmus_sdk::{
+	serve::{serve, Limits, Memory, Served},
+	*,
+};
 
-/// A policy is honoured by itself, within its bounds.
-pub(super) async fn policies(client: &Client, school: &Identity, company: &Identity) {
+/// Sets a policy for a school's dataset 0.
+async fn set_policy(client: &Client, school: &Identity, price: Balance) {
 	let policy = Policy {
-		price: UNIT,
+		price,
 		longest_range: 10,
 		longest_term: 500,
 		consumers: ConsumerKinds::ALL,
 	};
 	let set = client.set_policy(0, policy).await.unwrap();
 	client.send(&school.account, &set).await.unwrap();
-	let ask = |from: u64, to: u64, term, offer| async move {
-		let scope = Scope {
-			dataset: 0,
-			epoch: 0,
-			from,
-			to,
-		};
-		let call = client
-			.request_access(school.id(), scope, "p", term, offer)
-			.await
-			.unwrap();
-		let included = client.send(&company.account, &call).await.unwrap();
-		included.events[0].request().unwrap()
+}
+
+#[tokio::test]
+async fn a_policy_is_honoured_automatically_and_within_its_bounds() {
+	let client = connect().await;
+	let uris = ["//policies//school", "//policies//company"];
+	let [school, company] = accounts(&client, uris).await;
+	register(&client, &school).await;
+	publish(&client, &company).await;
+	set_policy(&client, &school, UNIT).await;
+	let ask = async |from, to, term, offer| {
+		ask_for(
+			&client,
+			&company,
+			school.id(),
+			scope(0, 0, from, to),
+			term,
+			offer,
+		)
+		.await
 	};
 	let too_cheap = ask(0, 10, 500, UNIT - 1).await;
 	let too_wide = ask(0, 11, 500, UNIT).await;
@@ -36,9 +48,9 @@ pub(super) async fn policies(client: &Client, school: &Identity, company: &Ident
 	};
 	let mut granted = Vec::new();
 	let mut memory = Memory::default();
-	// Called again it goes by what it remembers, and grants no more.
+	// Called again with the same memory it grants no more.
 	for _ in 0..2 {
-		serve(client, school, &limits, &mut memory, |served| {
+		serve(&client, &school, &limits, &mut memory, |served| {
 			served.outcome.unwrap();
 			granted.push(served.request);
 		})
@@ -62,103 +74,110 @@ pub(super) async fn policies(client: &Client, school: &Identity, company: &Ident
 			(too_long, Verdict::TermTooLong),
 		]
 	);
-	for (request, _) in left {
-		let call = client
-			.reject_request(request, "not by the policy")
-			.await
-			.unwrap();
-		client.send(&school.account, &call).await.unwrap();
-	}
 }
 
-/// Requests for an epoch that is over, and of a reader who was put out, are left alone by default.
-pub(super) async fn serving_within_limits(client: &Client, school: &Identity, company: &Identity) {
-	let policy = Policy {
-		price: 0,
-		longest_range: 10,
-		longest_term: 500,
-		consumers: ConsumerKinds::ALL,
-	};
-	let set = client.set_policy(1, policy).await.unwrap();
-	client.send(&school.account, &set).await.unwrap();
-	let other = Identity::development("//Dave").unwrap();
-	let mut asked = Vec::new();
-	for (reader, epoch) in [(company, 1), (&other, 0), (&other, 1)] {
-		let scope = Scope {
-			dataset: 1,
-			epoch,
-			from: 0,
-			to: 5,
-		};
-		let call = client
-			.request_access(school.id(), scope, "p", 500, 0)
-			.await
-			.unwrap();
-		let included = client.send(&reader.account, &call).await.unwrap();
-		asked.push(included.events[0].request().unwrap());
-	}
-	let limits = Limits {
-		datasets: Some(vec![1]),
-		..Limits::default()
-	};
-	let mut memory = Memory::default();
+/// Runs `serve` until it has reported `count` requests.
+async fn reports(client: &Client, school: &Identity, limits: &Limits, count: usize) -> Vec<Served> {
 	let (told, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
-	let serving = serve(client, school, &limits, &mut memory, |served| {
+	let mut memory = Memory::default();
+	let serving = serve(client, school, limits, &mut memory, |served| {
 		told.send(served).unwrap();
 	});
-	let three = async {
-		let mut three = Vec::new();
-		while three.len() < 3 {
-			three.push(outcomes.recv().await.unwrap());
+	let collect = async {
+		let mut reports = Vec::new();
+		while reports.len() < count {
+			reports.push(outcomes.recv().await.unwrap());
 		}
-		three
+		reports
 	};
-	let mut three = tokio::select! {
+	let mut reports = tokio::select! {
 		ended = serving => panic!("{ended:?}"),
-		three = three => three,
+		reports = collect => reports,
 	};
-	three.sort_by_key(|served| served.request);
+	reports.sort_by_key(|served| served.request);
+	reports
+}
+
+/// By default, requests for an ended epoch and of a revoked reader are left to the owner.
+#[tokio::test]
+async fn ended_epochs_and_revoked_readers_are_served_only_on_request() {
+	let client = connect().await;
+	let uris = ["//limits//school", "//limits//revoked", "//limits//other"];
+	let [school, revoked, other] = accounts(&client, uris).await;
+	register(&client, &school).await;
+	publish(&client, &revoked).await;
+	publish(&client, &other).await;
+	let grant = give(&client, &school, revoked.id(), scope(0, 0, 0, 5)).await;
+	revoke(&client, &school, grant).await.unwrap();
+	set_policy(&client, &school, 0).await;
+	let mut asked = Vec::new();
+	for (reader, epoch) in [(&revoked, 1), (&other, 0), (&other, 1)] {
+		asked.push(ask(&client, reader, school.id(), scope(0, epoch, 0, 5), 0).await);
+	}
+	let limits = Limits {
+		datasets: Some(vec![0]),
+		..Limits::default()
+	};
+	let three = reports(&client, &school, &limits, 3).await;
 	let withheld = |at: usize| matches!(three[at].outcome, Err(Error::Withheld(_)));
 	assert!(withheld(0) && withheld(1), "{three:?}");
 	assert_eq!(three[2].request, asked[2]);
 	assert!(three[2].outcome.is_ok(), "{three:?}");
 
-	// What would come too late, or cannot be paid for, is not sent.
+	let limits = Limits {
+		grants: Some(2),
+		earlier_epochs: true,
+		revoked_readers: true,
+		..limits
+	};
+	let mut granted = Vec::new();
+	serve(
+		&client,
+		&school,
+		&limits,
+		&mut Memory::default(),
+		|served| {
+			served.outcome.unwrap();
+			granted.push(served.request);
+		},
+	)
+	.await
+	.unwrap();
+	granted.sort();
+	assert_eq!(granted, asked[..2]);
+}
+
+/// An answer that would come too late, or cannot be paid for, is not sent: it would show its keys.
+#[tokio::test]
+async fn an_answer_that_would_fail_is_not_sent() {
+	let client = connect().await;
+	let uris = ["//answers//school", "//answers//company"];
+	let [school, company] = accounts(&client, uris).await;
+	register(&client, &school).await;
+	publish(&client, &company).await;
+	let asked = ask(&client, &company, school.id(), scope(0, 0, 0, 5), 0).await;
 	let best = client.best().await.unwrap();
 	let now = best.block().number;
-	let request = best.request(asked[0]).await.unwrap().unwrap();
+	let request = best.request(asked).await.unwrap().unwrap();
 	let late = Request {
 		valid_until: now + sharing::LEAST_TIME - 1,
 		..request.clone()
 	};
-	let refused = authorize(client, &best, school, asked[0], &late).await;
+	let refused = authorize(&client, &best, &school, asked, &late).await;
 	assert!(matches!(refused, Err(Error::TooLate { .. })), "{refused:?}");
-	let poor = Identity::development("//Nobody").unwrap();
-	let refused = authorize(client, &best, &poor, asked[0], &request).await;
-	assert!(matches!(refused, Err(Error::TooPoor { .. })), "{refused:?}");
+	let poor = Identity::development("//answers//poor").unwrap();
+	let refused = authorize(&client, &best, &poor, asked, &request).await;
+	assert!(
+		matches!(refused, Err(Error::InsufficientFunds { .. })),
+		"{refused:?}"
+	);
 	let short = Request {
 		valid_until: now + 12,
-		..request.clone()
+		..request
 	};
-	let call = authorize(client, &best, school, asked[0], &short)
+	let call = authorize(&client, &best, &school, asked, &short)
 		.await
 		.unwrap();
 	let pending = client.submit(&school.account, &call).await.unwrap();
 	assert!(pending.last() < now + 12, "{}", pending.last());
-
-	// The owner may say so. The first of them was answered above.
-	let limits = Limits {
-		grants: Some(1),
-		earlier_epochs: true,
-		..limits
-	};
-	upload::settled(client, school.id()).await.unwrap();
-	let mut granted = Vec::new();
-	serve(client, school, &limits, &mut Memory::default(), |served| {
-		served.outcome.unwrap();
-		granted.push(served.request);
-	})
-	.await
-	.unwrap();
-	assert_eq!(granted, [asked[1]]);
 }

@@ -2,7 +2,7 @@
 
 use crate::{chain::total_difficulty_entry, BlockTree, Chain};
 use codec::{Decode, Encode};
-use isthmus_ethash::{Cache, Dataset, Found, Sizes};
+use isthmus_ethash::{Boundary, Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	api::ProofOfWorkApi,
 	digest::{self, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
@@ -367,7 +367,8 @@ pub(super) fn find_seal(seal_hash: Hash, difficulty: U256) -> Found {
 		let cache = Cache::new(Sizes::DEVELOPMENT, 0).unwrap();
 		Dataset::generate(&cache, 1, |_| ControlFlow::Continue(())).unwrap()
 	});
-	let boundary = rules::boundary(difficulty.max(U256::one())).to_big_endian();
+	let boundary =
+		Boundary::from_difficulty(difficulty.max(U256::one())).expect("the difficulty is not zero");
 	dataset
 		.search(
 			&seal_hash.0,

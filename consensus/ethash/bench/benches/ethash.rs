@@ -1,14 +1,15 @@
-//! Every step of Ethash, on one core and on all, on each path the processor has, beside the crates.io
-//! crate `ethash` and beside what the memory allows: `cargo bench -p isthmus-ethash`.
+// SPDX-License-Identifier: Apache-2.0
+//! Measures each step of Ethash, on one core and on all, on each path of the processor, and compares it
+//! with the crates.io crate `ethash` and with what the memory allows. `scripts/bench-ethash` runs it.
 //!
-//! Epoch 0 of the real sizes throughout: a cache of 16 MiB and a dataset of 1 GiB.
+//! All measurements use epoch 0 of the full sizes: a cache of 16 MiB and a dataset of 1 GiB.
 
 use criterion::{
 	criterion_group, criterion_main, measurement::WallTime, BenchmarkGroup, BenchmarkId, Criterion,
 	Throughput,
 };
 use ethash::{EthereumPatch, LightDAG};
-use isthmus_ethash::{Cache, Dataset, Path, Sizes};
+use isthmus_ethash::{Boundary, Cache, Dataset, Path, Sizes};
 use std::{
 	hint::black_box,
 	ops::ControlFlow,
@@ -18,18 +19,18 @@ use std::{
 };
 
 const SEAL_HASH: [u8; 32] = [3; 32];
-/// Reads that one page costs: two items of 256 rows.
+/// Number of reads for one page: two items of 256 rows.
 const READS_PER_PAGE: u64 = 512;
-/// Pages that one hash reads.
+/// Number of pages that one hash reads.
 const PAGES_PER_HASH: u64 = 64;
-/// Independent reads that are under way in the limits' loops.
+/// Number of independent reads in flight in the loops that measure the limits.
 const IN_FLIGHT: usize = 16;
 
 fn cores() -> usize {
 	thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// One core, and all of them where there are more.
+/// Returns 1 and the number of cores, where it is greater.
 fn thread_counts() -> Vec<usize> {
 	let mut counts = vec![1, cores()];
 	counts.dedup();
@@ -47,7 +48,7 @@ fn group<'a>(criterion: &'a mut Criterion, name: &str, each: u64) -> BenchmarkGr
 	group
 }
 
-/// The time that the slowest of so many threads takes to do the work. Each is told its number.
+/// Runs the work on `threads` threads, passes each its number, and returns the time of the slowest.
 fn together(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
 	let start = Instant::now();
 	thread::scope(|scope| {
@@ -102,7 +103,7 @@ fn pages(criterion: &mut Criterion) {
 	);
 }
 
-/// The time for `wanted` pages, from the making of at least so many.
+/// Returns the time for `wanted` pages, scaled from making at least that number.
 fn time_pages(cache: &Cache, threads: usize, wanted: u64) -> Duration {
 	let start = Instant::now();
 	let mut time = Duration::ZERO;
@@ -171,9 +172,9 @@ fn light(criterion: &mut Criterion) {
 		64,
 		reads,
 	);
-	// One hash alone: a page's two items side by side, and each row's number known from the one before.
+	// One hash alone: the two items of a page side by side, each row's index known from the row before.
 	let memory = memory(1 << 24);
-	let mut group = self::group(criterion, "limit of one light hash: two reads at a time", 1);
+	let mut group = self::group(criterion, "limit of one light hash: two reads at once", 1);
 	group.bench_function("1", |bencher| {
 		bencher.iter_custom(|hashes| together(1, |_| read::<2>(&memory, 64, hashes * reads)));
 	});
@@ -195,7 +196,7 @@ fn full(criterion: &mut Criterion) {
 						let first = (number as u64) << 32;
 						let stop = AtomicBool::new(false);
 						let range = first..first + each;
-						black_box(dataset.search(&SEAL_HASH, &[0; 32], range, &stop));
+						black_box(dataset.search(&SEAL_HASH, &Boundary::MIN, range, &stop));
 					});
 					time.mul_f64(wanted as f64 / (each * threads as u64) as f64)
 				});
@@ -219,7 +220,7 @@ fn full(criterion: &mut Criterion) {
 	limit(criterion, name, 1 << 30, 128, PAGES_PER_HASH);
 }
 
-/// Independent random reads, 16 under way on each core, `reads` of them counted as one.
+/// Measures independent random reads, 16 in flight on each core, and counts `reads` of them as one.
 fn limit(criterion: &mut Criterion, name: &str, bytes: usize, unit: usize, reads: u64) {
 	let memory = memory(bytes);
 	let mut group = group(criterion, name, 1);
@@ -234,7 +235,7 @@ fn limit(criterion: &mut Criterion, name: &str, bytes: usize, unit: usize, reads
 	group.finish();
 }
 
-/// Memory in huge pages, every one of them touched and none of it zero.
+/// Allocates memory in huge pages, each of them touched and none of it zero.
 fn memory(bytes: usize) -> memmap2::MmapMut {
 	let mut memory = memmap2::MmapMut::map_anon(bytes).expect("there is memory for the limits");
 	#[cfg(target_os = "linux")]
@@ -245,8 +246,8 @@ fn memory(bytes: usize) -> memmap2::MmapMut {
 	memory
 }
 
-/// Reads `count` units at random places, K of them independent of each other, each place known only
-/// when the read before it in its row has come back. Both lines of a unit of 128 bytes are read.
+/// Reads `count` units at random places in K independent chains: in each chain, a place is known only
+/// when the read before it has returned. Reads both lines of a unit of 128 bytes.
 fn read<const K: usize>(memory: &[u8], unit: usize, count: u64) {
 	let units = (memory.len() / unit) as u64;
 	let (words, _) = memory.as_chunks::<8>();
@@ -261,7 +262,7 @@ fn read<const K: usize>(memory: &[u8], unit: usize, count: u64) {
 	black_box(states);
 }
 
-/// A step of a linear congruential generator (Knuth's MMIX).
+/// Computes a step of a linear congruential generator (Knuth's MMIX).
 fn step(state: u64) -> u64 {
 	state
 		.wrapping_mul(6_364_136_223_846_793_005)

@@ -2,7 +2,7 @@
 
 use crate::chain::{params, power_of_two, Draft};
 use core::{ops::ControlFlow, sync::atomic::AtomicBool};
-use isthmus_ethash::{Cache, Dataset, Sizes};
+use isthmus_ethash::{Boundary, Cache, Dataset, Sizes};
 use isthmus_primitives::digest::{PowHeader, Seal};
 use isthmus_rules::{
 	boundary, validate_mix, validate_seal, validate_seal_quick, validate_seal_result,
@@ -111,7 +111,7 @@ fn mine() -> (PowHeader, Cache) {
 	let cache = Cache::new(Sizes::DEVELOPMENT, 0).expect("a small cache");
 	let dataset =
 		Dataset::generate(&cache, 1, |_| ControlFlow::Continue(())).expect("a small dataset");
-	let boundary = boundary(draft.pre.difficulty).to_big_endian();
+	let boundary = Boundary::from_bytes(boundary(draft.pre.difficulty).to_big_endian());
 	let found = dataset
 		.search(
 			&unsealed.seal_hash.0,

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 //! H_g and H_l.
 
 use super::*;
 
-/// A transaction of this gas, its base weight not counted.
+/// Returns the dispatch info of a transaction of this gas, without its base weight.
 fn info(gas: u64, class: DispatchClass) -> DispatchInfo {
 	DispatchInfo {
 		call_weight: Weight::from_parts(gas * 100_000, 0),
@@ -12,7 +13,7 @@ fn info(gas: u64, class: DispatchClass) -> DispatchInfo {
 	}
 }
 
-/// The gas of a transaction that does nothing.
+/// Returns the gas of a transaction that does nothing.
 fn base() -> u64 {
 	let weights = BlockWeights::get();
 	crate::gas::gas_of(weights.get(DispatchClass::Normal).base_extrinsic)
@@ -22,7 +23,7 @@ fn call() -> RuntimeCall {
 	frame_system::Call::remark { remark: vec![] }.into()
 }
 
-/// Validates and books a transaction as the runtime does.
+/// Validates a transaction and books its weight, as the runtime does.
 fn apply(info: &DispatchInfo) -> Result<(), InvalidTransaction> {
 	(
 		frame_system::CheckWeight::<Test>::new(),
@@ -70,12 +71,12 @@ fn transactions_use_their_weight_rounded_up() {
 }
 
 #[test]
-fn what_does_not_fit_the_limit_is_refused() {
+fn a_transaction_above_the_limit_is_rejected() {
 	on_chain(|| {
 		begin(&next_pre_digest());
 		let half = info(GENESIS_GAS_LIMIT / 2, DispatchClass::Normal);
 		assert_eq!(apply(&half), Ok(()));
-		// What is left, without and with one gas too many.
+		// A transaction with too much gas is rejected, and one that uses the rest is accepted.
 		let rest = GENESIS_GAS_LIMIT / 2 - 2 * base();
 		for class in [DispatchClass::Normal, DispatchClass::Operational] {
 			let state = frame_support::storage::with_transaction(|| {
@@ -96,7 +97,7 @@ fn what_does_not_fit_the_limit_is_refused() {
 }
 
 #[test]
-fn what_fits_no_block_is_refused_by_the_pool() {
+fn a_transaction_that_fits_no_block_is_rejected_by_the_pool() {
 	use sp_runtime::traits::{TransactionExtension, TxBaseImplication};
 	on_chain(|| {
 		mine_many(1);

@@ -1,9 +1,10 @@
-//! The header's fields against the parent's, the inherent's time, and the author.
+// SPDX-License-Identifier: Apache-2.0
+//! The header's fields against the parent's, the time of the inherent, and the author.
 
 use super::*;
 
 #[test]
-fn genesis_has_the_parameters_facts() {
+fn genesis_takes_its_fields_from_the_parameters() {
 	on_chain(|| {
 		let head = ProofOfWork::current_head();
 		assert_eq!(head, Head::genesis(&parameters()));
@@ -13,9 +14,9 @@ fn genesis_has_the_parameters_facts() {
 }
 
 #[test]
-fn genesis_that_breaks_a_static_rule_is_refused() {
+fn a_genesis_that_violates_a_static_rule_is_rejected() {
 	let build = |parameters: ChainParameters| {
-		refusal(|| {
+		rejection(|| {
 			let _ = RuntimeGenesisConfig {
 				proof_of_work: crate::GenesisConfig {
 					parameters,
@@ -43,7 +44,7 @@ fn genesis_that_breaks_a_static_rule_is_refused() {
 }
 
 #[test]
-fn a_good_header_is_accepted_and_kept() {
+fn a_valid_header_is_accepted_and_stored() {
 	on_chain(|| {
 		let pre = next_pre_digest();
 		mine(&pre);
@@ -54,14 +55,14 @@ fn a_good_header_is_accepted_and_kept() {
 }
 
 #[test]
-fn a_wrong_difficulty_is_refused() {
+fn a_wrong_difficulty_is_rejected() {
 	assert_eq!(
-		refusal_of(|pre| pre.difficulty += 1.into()),
+		rejection_of(|pre| pre.difficulty += 1.into()),
 		"the difficulty is 1000001, and must be 1000000"
 	);
 	// 9 s after the parent, the difficulty must have risen by ⌊1000000/2048⌋ = 488.
 	assert_eq!(
-		refusal_of(|pre| pre.timestamp -= 1),
+		rejection_of(|pre| pre.timestamp -= 1),
 		"the difficulty is 1000000, and must be 1000488"
 	);
 }
@@ -86,14 +87,14 @@ fn the_fixed_rule_is_kept() {
 }
 
 #[test]
-fn a_gas_limit_out_of_bounds_is_refused() {
-	// ⌊1000000/1024⌋ = 976, and the bound itself is out.
+fn a_gas_limit_out_of_bounds_is_rejected() {
+	// ⌊1000000/1024⌋ = 976, and the bound is exclusive.
 	assert_eq!(
-		refusal_of(|pre| pre.gas_limit += 976),
+		rejection_of(|pre| pre.gas_limit += 976),
 		"the gas limit is 1000976, and the parent's allows only 999025 to 1000975"
 	);
 	assert_eq!(
-		refusal_of(|pre| pre.gas_limit -= 976),
+		rejection_of(|pre| pre.gas_limit -= 976),
 		"the gas limit is 999024, and the parent's allows only 999025 to 1000975"
 	);
 	on_chain(|| {
@@ -105,7 +106,7 @@ fn a_gas_limit_out_of_bounds_is_refused() {
 }
 
 #[test]
-fn a_gas_limit_under_the_minimum_is_refused() {
+fn a_gas_limit_below_the_minimum_is_rejected() {
 	let low = ChainParameters {
 		genesis_gas_limit: MIN_GAS_LIMIT,
 		..parameters()
@@ -116,24 +117,24 @@ fn a_gas_limit_under_the_minimum_is_refused() {
 			..next_pre_digest()
 		};
 		assert_eq!(
-			refusal(|| begin(&pre)),
+			rejection(|| begin(&pre)),
 			"the gas limit is 124999, and must be at least 125000"
 		);
 	});
 }
 
 #[test]
-fn a_timestamp_not_after_the_parents_is_refused() {
+fn a_timestamp_not_after_the_parents_is_rejected() {
 	assert_eq!(
-		refusal_of(|pre| pre.timestamp = GENESIS_TIME),
+		rejection_of(|pre| pre.timestamp = GENESIS_TIME),
 		"the timestamp is 1600000000 s, and must be above the parent's 1600000000 s"
 	);
 }
 
 #[test]
-fn long_extra_data_is_refused() {
+fn long_extra_data_is_rejected() {
 	assert_eq!(
-		refusal_of(|pre| pre.extra_data = vec![0; 33]),
+		rejection_of(|pre| pre.extra_data = vec![0; 33]),
 		"the extra data has 33 bytes, and may have at most 32"
 	);
 	on_chain(|| {
@@ -145,29 +146,29 @@ fn long_extra_data_is_refused() {
 }
 
 #[test]
-fn a_digest_without_exactly_one_pre_runtime_item_is_refused() {
-	let refused = |items: fn(DigestItem) -> Vec<DigestItem>| {
+fn a_digest_without_exactly_one_pre_runtime_item_is_rejected() {
+	let rejected = |items: fn(DigestItem) -> Vec<DigestItem>| {
 		chain_with(parameters()).execute_with(|| {
 			let item = DigestItem::PreRuntime(POW_ENGINE_ID, next_pre_digest().encode());
-			refusal(|| begin_with(Digest { logs: items(item) }))
+			rejection(|| begin_with(Digest { logs: items(item) }))
 		})
 	};
 	assert_eq!(
-		refused(|_| vec![]),
+		rejected(|_| vec![]),
 		"the digest has no pow_ pre-runtime item"
 	);
 	assert_eq!(
-		refused(|item| vec![item.clone(), item]),
+		rejected(|item| vec![item.clone(), item]),
 		"the digest has more than one pow_ pre-runtime item"
 	);
 	assert_eq!(
-		refused(|_| vec![DigestItem::PreRuntime(POW_ENGINE_ID, vec![0; 3])]),
+		rejected(|_| vec![DigestItem::PreRuntime(POW_ENGINE_ID, vec![0; 3])]),
 		"the digest's pow_ pre-runtime item does not decode"
 	);
 }
 
 #[test]
-fn the_time_must_be_the_headers() {
+fn the_time_must_be_that_of_the_header() {
 	for (milliseconds, accepted) in [
 		(999, false),
 		(1000, true),
@@ -193,9 +194,9 @@ fn the_time_must_be_the_headers() {
 				set();
 			} else {
 				assert_eq!(
-					refusal(set),
+					rejection(set),
 					format!(
-						"the timestamp inherent says {} s, and the header (H_s) 1 s",
+						"the timestamp inherent says {} s, but the header (H_s) says 1 s",
 						milliseconds / 1000
 					)
 				);

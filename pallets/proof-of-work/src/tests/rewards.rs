@@ -1,4 +1,5 @@
-//! What a miner earns.
+// SPDX-License-Identifier: Apache-2.0
+//! The rewards of miners.
 
 use super::*;
 
@@ -39,7 +40,7 @@ fn a_reward_that_cannot_be_minted_is_reported() {
 }
 
 #[test]
-fn no_reward_is_no_event() {
+fn a_reward_of_zero_deposits_no_event() {
 	on_chain_with(
 		ChainParameters {
 			block_reward: 0,

@@ -1,23 +1,24 @@
-//! B_U: what may be named, and what it earns.
+// SPDX-License-Identifier: Apache-2.0
+//! B_U: the uncles that a block may name, and their rewards.
 
 use super::*;
 
-/// Begins a block that commits to the uncles, and names them.
+/// Begins a block that commits to the uncles and names them.
 fn name(uncles: &[Header]) -> Result<(), DispatchError> {
 	begin(&pre_digest_naming(uncles));
 	ProofOfWork::set_uncles(RuntimeOrigin::none(), uncles.to_vec())
 }
 
-/// The uncle is refused by the block that follows, with this error.
-fn assert_refused(uncles: &[Header], error: Error<Test>) {
+/// Asserts that the next block rejects the uncles with this error.
+fn assert_rejected(uncles: &[Header], error: Error<Test>) {
 	begin(&pre_digest_naming(uncles));
 	assert_noop!(
 		ProofOfWork::set_uncles(RuntimeOrigin::none(), uncles.to_vec()),
 		error
 	);
-	// The block goes nowhere; let the test's state be one between blocks.
+	// The block is invalid, so ending it panics; that leaves the state as between blocks.
 	assert_eq!(
-		refusal(|| ProofOfWork::on_finalize(System::block_number())),
+		rejection(|| ProofOfWork::on_finalize(System::block_number())),
 		"the header commits to uncles (H_o) that the block's body does not name"
 	);
 }
@@ -59,7 +60,7 @@ fn an_uncle_may_be_six_generations_old_and_not_seven() {
 	for (generation, good) in [(0, false), (1, true), (6, true), (7, false)] {
 		on_chain(|| {
 			let mut blocks = mine_many(9);
-			// Block 10; a brother of it has its number and its parent.
+			// Block 10; a sibling of it has its number and its parent.
 			let mut next = blocks[8].clone();
 			next.number = 10;
 			next.parent_hash = blocks[8].hash();
@@ -69,43 +70,43 @@ fn an_uncle_may_be_six_generations_old_and_not_seven() {
 				assert_ok!(name(&[uncle]));
 				end();
 			} else {
-				assert_refused(&[uncle], Error::<Test>::UncleOutOfRange);
+				assert_rejected(&[uncle], Error::<Test>::UncleOutOfRange);
 			}
 		});
 	}
 }
 
 #[test]
-fn the_genesis_block_and_what_is_to_come_are_no_uncles() {
+fn genesis_and_future_blocks_cannot_be_uncles() {
 	on_chain(|| {
 		let first = mine(&next_pre_digest());
 		let mut genesis = uncle_of(&first, 9);
 		genesis.number = 0;
-		assert_refused(&[genesis], Error::<Test>::UncleOutOfRange);
+		assert_rejected(&[genesis], Error::<Test>::UncleOutOfRange);
 	});
 	on_chain(|| {
 		let first = mine(&next_pre_digest());
 		let mut future = uncle_of(&first, 9);
 		future.number = u32::MAX;
-		assert_refused(&[future], Error::<Test>::UncleOutOfRange);
+		assert_rejected(&[future], Error::<Test>::UncleOutOfRange);
 	});
 }
 
 #[test]
-fn an_ancestor_is_no_uncle() {
+fn an_ancestor_cannot_be_an_uncle() {
 	on_chain(|| {
 		let blocks = mine_many(3);
-		assert_refused(&blocks[1..2], Error::<Test>::UncleIsAncestor);
+		assert_rejected(&blocks[1..2], Error::<Test>::UncleIsAncestor);
 	});
 }
 
 #[test]
-fn an_uncle_of_another_chain_is_refused() {
+fn an_uncle_of_another_chain_is_rejected() {
 	on_chain(|| {
 		let blocks = mine_many(3);
-		let mut stranger = uncle_of(&blocks[1], 9);
-		stranger.parent_hash = Hash::repeat_byte(1);
-		assert_refused(&[stranger], Error::<Test>::UncleParentNotAncestor);
+		let mut foreign = uncle_of(&blocks[1], 9);
+		foreign.parent_hash = Hash::repeat_byte(1);
+		assert_rejected(&[foreign], Error::<Test>::UncleParentNotAncestor);
 	});
 }
 
@@ -114,9 +115,9 @@ fn an_uncle_is_named_once() {
 	on_chain(|| {
 		let blocks = mine_many(3);
 		let uncle = uncle_of(&blocks[2], 9);
-		assert_refused(&[uncle.clone(), uncle], Error::<Test>::UncleAlreadyIncluded);
+		assert_rejected(&[uncle.clone(), uncle], Error::<Test>::UncleAlreadyIncluded);
 	});
-	// Not again for as long as its generation would allow it.
+	// Nor again by a later block that its generation would allow to name it.
 	for blocks_between in 0..5 {
 		on_chain(|| {
 			let blocks = mine_many(3);
@@ -124,18 +125,18 @@ fn an_uncle_is_named_once() {
 			assert_ok!(name(std::slice::from_ref(&uncle)));
 			end();
 			mine_many(blocks_between);
-			assert_refused(&[uncle], Error::<Test>::UncleAlreadyIncluded);
+			assert_rejected(&[uncle], Error::<Test>::UncleAlreadyIncluded);
 		});
 	}
 }
 
 #[test]
-fn named_uncles_are_forgotten_in_time() {
+fn named_uncles_are_pruned() {
 	on_chain(|| {
 		let mut blocks = mine_many(1);
 		for seed in 0..40_u8 {
-			let brother = &blocks[blocks.len() - 1];
-			let uncles = [uncle_of(brother, 100 + seed), uncle_of(brother, 200 + seed)];
+			let sibling = &blocks[blocks.len() - 1];
+			let uncles = [uncle_of(sibling, 100 + seed), uncle_of(sibling, 200 + seed)];
 			assert_ok!(name(&uncles));
 			blocks.push(end());
 			ProofOfWork::do_try_state().expect("at most fourteen are kept");
@@ -149,17 +150,17 @@ fn three_uncles_are_too_many() {
 	on_chain(|| {
 		let blocks = mine_many(3);
 		let uncles: Vec<_> = (7..10).map(|seed| uncle_of(&blocks[2], seed)).collect();
-		assert_refused(&uncles, Error::<Test>::TooManyUncles);
+		assert_rejected(&uncles, Error::<Test>::TooManyUncles);
 	});
 }
 
 #[test]
-fn an_uncle_without_its_fields_is_refused() {
+fn an_uncle_without_its_fields_is_rejected() {
 	on_chain(|| {
 		let blocks = mine_many(3);
 		let mut unsealed = uncle_of(&blocks[2], 9);
 		unsealed.digest.pop();
-		assert_refused(&[unsealed], Error::<Test>::UncleMalformed);
+		assert_rejected(&[unsealed], Error::<Test>::UncleMalformed);
 	});
 }
 
@@ -173,9 +174,9 @@ fn the_body_and_the_header_must_agree() {
 			ProofOfWork::set_uncles(RuntimeOrigin::none(), vec![uncle_of(&blocks[2], 9)]),
 			Error::<Test>::UnclesHashMismatch
 		);
-		// The body names none at all.
+		// The body names none.
 		assert_eq!(
-			refusal(|| ProofOfWork::on_finalize(System::block_number())),
+			rejection(|| ProofOfWork::on_finalize(System::block_number())),
 			"the header commits to uncles (H_o) that the block's body does not name"
 		);
 	});
@@ -191,7 +192,7 @@ fn the_body_and_the_header_must_agree() {
 }
 
 #[test]
-fn there_is_one_inherent_or_none() {
+fn a_block_has_at_most_one_inherent() {
 	on_chain(|| {
 		let blocks = mine_many(3);
 		let uncles = [uncle_of(&blocks[2], 9)];
@@ -211,7 +212,7 @@ fn there_is_one_inherent_or_none() {
 }
 
 #[test]
-fn nobody_can_send_it() {
+fn no_account_can_send_it() {
 	on_chain(|| {
 		let blocks = mine_many(3);
 		let uncles = vec![uncle_of(&blocks[2], 9)];
@@ -229,7 +230,7 @@ fn nobody_can_send_it() {
 }
 
 #[test]
-fn the_inherent_is_made_of_the_inherent_data() {
+fn the_inherent_is_made_from_the_inherent_data() {
 	on_chain(|| {
 		let blocks = mine_many(3);
 		let uncles = vec![uncle_of(&blocks[2], 9)];
@@ -264,7 +265,7 @@ fn the_inherent_is_made_of_the_inherent_data() {
 }
 
 #[test]
-fn a_bodys_uncles_are_found() {
+fn the_uncles_of_a_body_are_found() {
 	on_chain(|| {
 		let blocks = mine_many(1);
 		let uncles = vec![uncle_of(&blocks[0], 9)];
@@ -288,7 +289,7 @@ fn a_bodys_uncles_are_found() {
 }
 
 #[test]
-fn the_empty_lists_hash_is_known() {
+fn the_hash_of_the_empty_list_is_known() {
 	// KEC256 of one zero byte.
 	assert_eq!(
 		format!("{:?}", uncles_hash(&[])),

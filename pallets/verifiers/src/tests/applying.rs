@@ -1,4 +1,5 @@
-//! `apply`, `withdraw` and `leave`, and what is held for them.
+// SPDX-License-Identifier: Apache-2.0
+//! `apply`, `withdraw` and `leave`, and their deposits.
 
 use crate::mock::*;
 use frame_support::{assert_noop, assert_ok, dispatch::GetDispatchInfo, traits::Contains};
@@ -23,13 +24,13 @@ fn a_producer_applies_and_withdraws() {
 		);
 		assert_eq!((applicants(), held(EVE)), (vec![EVE], DEPOSIT));
 		assert_eq!(Balances::free_balance(EVE), free - DEPOSIT);
-		assert!(crate::Bound::<Test>::contains(&EVE));
+		assert!(crate::MustStay::<Test>::contains(&EVE));
 
 		assert_ok!(submit(EVE, WITHDRAW));
 		assert_eq!(last_event(), VerifiersEvent::Withdrawn { who: EVE });
 		assert_eq!((applicants(), held(EVE)), (vec![], 0));
 		assert_eq!(Balances::free_balance(EVE), free);
-		assert!(!crate::Bound::<Test>::contains(&EVE));
+		assert!(!crate::MustStay::<Test>::contains(&EVE));
 
 		// And again.
 		assert_ok!(submit(EVE, APPLY));
@@ -37,7 +38,7 @@ fn a_producer_applies_and_withdraws() {
 }
 
 #[test]
-fn who_may_not_apply_is_told_why() {
+fn each_failed_application_has_its_error() {
 	with_four(|| {
 		assert_noop!(submit(ALICE, APPLY), Error::AlreadyVerifier);
 		assert_noop!(submit(STRANGER, APPLY), Error::NotProducer);
@@ -77,21 +78,21 @@ fn a_verifier_leaves_with_its_deposit() {
 		assert_ok!(submit(EVE, APPLY));
 		assert_ok!(decide(admit(EVE)));
 		assert_eq!(held(EVE), DEPOSIT);
-		assert!(crate::Bound::<Test>::contains(&EVE));
+		assert!(crate::MustStay::<Test>::contains(&EVE));
 
 		assert_ok!(submit(EVE, LEAVE));
 		let session = 2;
 		assert_eq!(last_event(), VerifiersEvent::Left { who: EVE, session });
 		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE]);
 		assert_eq!((held(EVE), Balances::free_balance(EVE)), (0, free));
-		assert!(!crate::Bound::<Test>::contains(&EVE));
-		// And may come again.
+		assert!(!crate::MustStay::<Test>::contains(&EVE));
+		// And may apply again.
 		assert_ok!(submit(EVE, APPLY));
 	});
 }
 
 #[test]
-fn of_the_verifiers_of_genesis_nothing_is_held() {
+fn verifiers_of_genesis_have_no_deposit() {
 	with_four(|| {
 		let free = Balances::free_balance(DAVE);
 		assert_ok!(submit(DAVE, LEAVE));
@@ -101,7 +102,7 @@ fn of_the_verifiers_of_genesis_nothing_is_held() {
 }
 
 #[test]
-fn the_last_verifier_stays() {
+fn the_last_verifier_cannot_leave_or_be_removed() {
 	with_verifiers(&[BOB, ALICE], || {
 		assert_noop!(submit(EVE, LEAVE), Error::NotVerifier);
 		assert_ok!(submit(ALICE, LEAVE));

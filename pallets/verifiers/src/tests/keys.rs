@@ -1,4 +1,5 @@
-//! Session keys: renewed at any time, and never gone while they are needed.
+// SPDX-License-Identifier: Apache-2.0
+//! Session keys: they can be renewed at any time, and not be removed while they are needed.
 
 use crate::mock::*;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
@@ -23,7 +24,7 @@ fn a_verifier_renews_its_key() {
 }
 
 #[test]
-fn keys_of_nobody_can_be_removed() {
+fn keys_that_no_session_needs_can_be_removed() {
 	with_four(|| {
 		assert_eq!(key_deposit(EVE), KEY_DEPOSIT);
 		assert_ok!(submit(EVE, REMOVE_KEYS));
@@ -38,24 +39,24 @@ fn keys_of_nobody_can_be_removed() {
 }
 
 #[test]
-fn keys_stay_from_the_application_until_the_last_session_is_over() {
+fn keys_stay_from_the_application_until_the_last_session_ends() {
 	with_four(|| {
-		let refused = || {
+		let assert_in_use = || {
 			assert_noop!(submit(EVE, REMOVE_KEYS), Error::KeysInUse);
 		};
 		assert_ok!(submit(EVE, VerifiersCall::apply {}));
-		refused();
+		assert_in_use();
 		assert_ok!(decide(admit(EVE)));
-		refused();
+		assert_in_use();
 		run_to_session(2);
 		assert_eq!(voters().last(), Some(&EVE));
-		refused();
+		assert_in_use();
 		assert_ok!(submit(EVE, VerifiersCall::leave {}));
-		refused();
-		// In session 3 it votes still, and is no longer queued.
+		assert_in_use();
+		// In session 3 it still votes, but is no longer queued.
 		run_to_session(3);
 		assert_eq!(voters().last(), Some(&EVE));
-		refused();
+		assert_in_use();
 		run_to_session(4);
 		assert_eq!(voters().last(), Some(&DAVE));
 		assert_ok!(submit(EVE, REMOVE_KEYS));

@@ -1,5 +1,6 @@
-//! Long sequences of random calls: the state's invariants hold at each step, and all deposits come
-//! back at the end.
+// SPDX-License-Identifier: Apache-2.0
+//! Long sequences of random calls: the state's invariants hold at each step, and all deposits are
+//! released at the end.
 
 use crate::mock::*;
 use frame_support::assert_ok;
@@ -9,7 +10,7 @@ use sp_runtime::DispatchResult;
 
 const STEPS: u32 = 2_000;
 
-/// One thing that may happen. Most of it is refused, which must change nothing.
+/// Takes one random step. Most calls fail, which must change nothing.
 fn step(random: &mut StdRng, motions: &mut Vec<Motion>) -> DispatchResult {
 	let who = random.gen_range(ALICE..=STRANGER);
 	let whom = random.gen_range(ALICE..=STRANGER);
@@ -45,7 +46,7 @@ fn step(random: &mut StdRng, motions: &mut Vec<Motion>) -> DispatchResult {
 }
 
 #[test]
-fn random_calls_keep_the_state_sound() {
+fn random_calls_keep_the_invariants() {
 	for seed in 0..3 {
 		let mut random = StdRng::seed_from_u64(seed);
 		with_four(|| {
@@ -56,7 +57,7 @@ fn random_calls_keep_the_state_sound() {
 				System::reset_events();
 				accepted += u32::from(step(&mut random, &mut motions).is_ok());
 				check();
-				// Threshold 0 and 1 are motions that were executed at once.
+				// Motions with a threshold of 0 or 1 were executed at once.
 				motions.retain(|motion| {
 					pallet_collective::Voting::<Test, pallet_collective::Instance1>::contains_key(
 						motion.hash,
@@ -66,9 +67,9 @@ fn random_calls_keep_the_state_sound() {
 			let sets = SetId::get();
 			assert!(
 				sets > 10 && accepted > STEPS / 4,
-				"{sets} sets of voters and {accepted} good calls test little"
+				"{sets} sets of voters and {accepted} successful calls test too little"
 			);
-			// All leave, and all that was held is free; one stays.
+			// All but one leave, and all deposits are released.
 			for who in applicants() {
 				assert_ok!(submit(who, VerifiersCall::withdraw {}));
 			}

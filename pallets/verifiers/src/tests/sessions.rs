@@ -1,4 +1,5 @@
-//! When a change takes effect, and genesis.
+// SPDX-License-Identifier: Apache-2.0
+//! The session in which a change takes effect, and genesis.
 
 use crate::mock::*;
 use frame_support::assert_ok;
@@ -8,7 +9,7 @@ use polkadot_sdk::*;
 fn genesis_names_the_verifiers_in_any_order() {
 	with_verifiers(&[CHARLIE, ALICE, BOB], || {
 		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE]);
-		// The order is the session's own, and no reason for a new set.
+		// The session keeps its own order, which does not start a new set.
 		assert_eq!(voters(), [CHARLIE, ALICE, BOB]);
 		run_to_session(5);
 		assert_eq!((voters(), SetId::get()), (vec![CHARLIE, ALICE, BOB], 0));
@@ -24,12 +25,12 @@ fn genesis_needs_blocks_in_a_session() {
 
 #[test]
 #[should_panic = "session.keys names more verifiers than MaxVerifiers"]
-fn genesis_has_no_more_verifiers_than_there_may_be() {
+fn genesis_has_at_most_the_maximum_of_verifiers() {
 	build(&[1, 2, 3, 4, 5, 6, 7], SESSION);
 }
 
 #[test]
-fn the_admitted_vote_from_the_session_that_the_event_names() {
+fn an_admitted_verifier_votes_from_the_session_in_the_event() {
 	with_four(|| {
 		run_to_session(3);
 		run_to(System::block_number() + 2);
@@ -50,7 +51,7 @@ fn the_admitted_vote_from_the_session_that_the_event_names() {
 }
 
 #[test]
-fn the_removed_vote_until_the_session_that_the_event_names() {
+fn a_removed_verifier_votes_until_the_session_in_the_event() {
 	with_four(|| {
 		assert_ok!(decide(remove(BOB)));
 		assert_ok!(submit(CHARLIE, VerifiersCall::leave {}));
@@ -62,7 +63,7 @@ fn the_removed_vote_until_the_session_that_the_event_names() {
 }
 
 #[test]
-fn who_comes_and_goes_within_a_session_never_votes() {
+fn a_verifier_admitted_and_gone_within_a_session_never_votes() {
 	with_four(|| {
 		assert_ok!(submit(EVE, VerifiersCall::apply {}));
 		assert_ok!(decide(admit(EVE)));

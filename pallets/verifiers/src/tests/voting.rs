@@ -1,4 +1,5 @@
-//! More than half: no fewer, whatever threshold is proposed, and of the verifiers there are when the
+// SPDX-License-Identifier: Apache-2.0
+//! More than half must agree: whatever threshold is proposed, and of the verifiers at the time the
 //! motion is closed.
 
 use crate::mock::*;
@@ -110,7 +111,7 @@ fn majorities_of_every_number() {
 }
 
 #[test]
-fn nobody_decides_alone() {
+fn no_account_decides_alone() {
 	with_four(|| {
 		applied(EVE);
 		for origin in [
@@ -145,14 +146,14 @@ fn only_verifiers_vote() {
 }
 
 #[test]
-fn what_cannot_be_decided() {
+fn motions_that_cannot_take_effect() {
 	with_four(|| {
 		assert_eq!(decide(admit(EVE)), Err(Error::NotApplicant.into()));
 		assert_eq!(decide(admit(ALICE)), Err(Error::NotApplicant.into()));
 		assert_eq!(decide(remove(EVE)), Err(Error::NotVerifier.into()));
 		applied(EVE);
 		assert_eq!(decide(remove(EVE)), Err(Error::NotVerifier.into()));
-		// A registry that lets go of an applicant is not trusted.
+		// Even if the registry drops an applicant, it is not admitted.
 		Registered::mutate(|producers| producers.remove(&EVE));
 		assert_eq!(decide(admit(EVE)), Err(Error::NotProducer.into()));
 		assert_eq!((applicants(), held(EVE)), (vec![EVE], DEPOSIT));
@@ -160,7 +161,7 @@ fn what_cannot_be_decided() {
 }
 
 #[test]
-fn there_are_no_more_verifiers_than_there_may_be() {
+fn the_number_of_verifiers_is_limited() {
 	with_verifiers(&[1, 2, 3, 4, EVE], || {
 		applied(FERDIE);
 		applied(GINA);
@@ -174,7 +175,7 @@ fn there_are_no_more_verifiers_than_there_may_be() {
 }
 
 #[test]
-fn the_removed_loses_vote_and_deposit_comes_back() {
+fn a_removed_verifier_loses_its_vote_and_gets_its_deposit() {
 	with_four(|| {
 		applied(EVE);
 		applied(FERDIE);
@@ -192,7 +193,7 @@ fn the_removed_loses_vote_and_deposit_comes_back() {
 			}
 		);
 		assert_eq!(held(EVE), 0);
-		// Its vote on what is pending is gone with it, and two are not enough of four.
+		// Its vote on the pending motion is gone too, and two of four are not enough.
 		let votes = Voting::<Test, Instance1>::get(pending.hash).unwrap();
 		assert!(
 			format!("{votes:?}").contains("ayes: [1], nays: []"),
@@ -207,7 +208,8 @@ fn the_removed_loses_vote_and_deposit_comes_back() {
 	});
 }
 
-/// A motion keeps its threshold; what counts when it is closed is half of the verifiers of then.
+/// A motion keeps its threshold, but when it is closed, more than half of the verifiers at that time must
+/// have agreed.
 #[test]
 fn a_motion_of_a_smaller_set_needs_half_of_the_greater() {
 	with_four(|| {
@@ -218,18 +220,18 @@ fn a_motion_of_a_smaller_set_needs_half_of_the_greater() {
 		}
 		assert_ok!(decide(admit(EVE)));
 		assert_ok!(decide(admit(FERDIE)));
-		// Three of six: closing now spends the motion for nothing.
+		// Three of six: closing the motion now executes it in vain.
 		assert_eq!(motion.close(), Ok(Some(Err(DispatchError::BadOrigin))));
 		assert_eq!((verifiers().len(), applicants()), (6, vec![GINA]));
 		assert_noop!(motion.vote(DAVE, true), CouncilError::ProposalMissing);
-		// It is proposed again, and four of six do (six are all there may be here).
+		// It is proposed again after one has left (six is the maximum here), and a majority agrees.
 		assert_ok!(submit(DAVE, VerifiersCall::leave {}));
 		assert_ok!(decide(admit(GINA)));
 	});
 }
 
 #[test]
-fn a_motion_that_is_not_carried_lapses() {
+fn a_motion_without_a_majority_expires() {
 	with_four(|| {
 		applied(EVE);
 		let motion = Motion::propose(ALICE, 3, admit(EVE)).unwrap();
@@ -240,7 +242,7 @@ fn a_motion_that_is_not_carried_lapses() {
 		run_to(1 + MOTION_DURATION);
 		assert_eq!(motion.close(), Ok(None));
 		assert_eq!(applicants(), [EVE]);
-		// Two against are enough to be sure of it before.
+		// Two votes against settle it before that.
 		let motion = Motion::propose(ALICE, 3, admit(EVE)).unwrap();
 		assert_ok!(motion.vote(CHARLIE, false));
 		assert_ok!(motion.vote(DAVE, false));

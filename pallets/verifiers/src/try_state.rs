@@ -1,4 +1,5 @@
-//! What must be true of the state between calls.
+// SPDX-License-Identifier: Apache-2.0
+//! The invariants of the pallet's state between calls.
 
 use crate::pallet::{
 	Applicants, BalanceOf, Config, CurrencyOf, HoldReason, Pallet, SessionLength, Verifiers,
@@ -11,11 +12,11 @@ use polkadot_sdk::*;
 use sp_runtime::{traits::Zero, TryRuntimeError};
 
 impl<T: Config> Pallet<T> {
-	/// Checks the state's invariants.
+	/// Checks the invariants of the state.
 	///
 	/// # Errors
 	///
-	/// The invariant that is broken.
+	/// Returns a sentence about the first invariant that is violated.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		let verifiers = Verifiers::<T>::get();
 		ensure!(!verifiers.is_empty(), "there is no verifier");
@@ -26,7 +27,7 @@ impl<T: Config> Pallet<T> {
 		for (who, deposit) in verifiers.iter() {
 			ensure!(
 				!Applicants::<T>::contains_key(who),
-				"a verifier is an applicant"
+				"a verifier is also an applicant"
 			);
 			Self::check_account(who, *deposit)?;
 		}
@@ -36,6 +37,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Checks the keys and the deposit of a verifier or applicant.
 	fn check_account(who: &T::AccountId, deposit: BalanceOf<T>) -> Result<(), TryRuntimeError> {
 		ensure!(
 			pallet_session::Pallet::<T>::is_registered(who),
@@ -43,7 +45,7 @@ impl<T: Config> Pallet<T> {
 		);
 		ensure!(
 			CurrencyOf::<T>::balance_on_hold(&HoldReason::Verifier.into(), who) == deposit,
-			"another deposit is held than is written down"
+			"the deposit held differs from the one recorded"
 		);
 		Ok(())
 	}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Folders: stored, compared, fetched and removed.
+
+use crate::scenario::*;
+use isthmus_sdk::*;
+use std::{fs, path::Path};
+use tempfile::TempDir;
+
+/// Counts the files of a folder that are worked on.
+#[derive(Default)]
+struct Files(Vec<String>);
+
+impl Progress for Files {
+	fn file(&mut self, path: &str) {
+		self.0.push(path.to_owned());
+	}
+}
+
+/// Returns a folder with three small files and one that takes two chunks.
+fn folder() -> TempDir {
+	let folder = tempfile::tempdir().unwrap();
+	fs::create_dir(folder.path().join("in")).unwrap();
+	for (path, length) in [("a", 0), ("b", 10), ("in/c", 1_000), ("large", 1_500_000)] {
+		fs::write(folder.path().join(path), bytes(length)).unwrap();
+	}
+	folder
+}
+
+async fn upload(
+	client: &Client,
+	owner: &Identity,
+	place: Place,
+	folder: &Path,
+) -> Result<StoredFolder, UploadFolderError> {
+	let folder = LocalFolder::open(folder)?;
+	upload_folder(client, owner, place, &folder, &mut ()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_is_stored_fetched_and_removed() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//folders//school"]).await;
+	register(&client, &school).await;
+	let (local, place) = (folder(), place("folder", 0, 7));
+	let mut files = Files::default();
+	let opened = LocalFolder::open(local.path()).unwrap();
+	let stored = upload_folder(&client, &school, place, &opened, &mut files)
+		.await
+		.unwrap();
+	assert_eq!(files.0, ["a", "b", "in/c", "large"]);
+	assert_eq!((stored.files, stored.bytes), (4, 1_501_010));
+	assert_eq!(stored.list.place.leaf, 7 + 4);
+	assert!(stored.list.done.now().is_some());
+
+	// Stored again, it is compared and nothing is sent.
+	let again = upload(&client, &school, place, local.path()).await.unwrap();
+	assert!(matches!(again.list.done, Done::Before(_)));
+	assert_eq!(again.list.place, stored.list.place);
+
+	let output = tempfile::tempdir().unwrap();
+	let list = Reading::open(&client, &school, school.id(), place.key)
+		.await
+		.unwrap();
+	assert!(is_folder(&list).await.unwrap());
+	let owner = school.id();
+	let fetched = fetch_folder(&client, &school, owner, &list, output.path(), &mut ())
+		.await
+		.unwrap();
+	assert_eq!((fetched.files, fetched.bytes), (4, 1_501_010));
+	for file in ["a", "b", "in/c", "large"] {
+		let (here, there) = (local.path().join(file), output.path().join(file));
+		assert!(
+			fs::read(here).unwrap() == fs::read(there).unwrap(),
+			"{file}"
+		);
+	}
+	fs::write(output.path().join("b"), "changed").unwrap();
+	let refused = fetch_folder(&client, &school, owner, &list, output.path(), &mut ()).await;
+	assert!(
+		matches!(refused, Err(FetchError::Differs(_))),
+		"{refused:?}"
+	);
+
+	let removal = Removal::find(&client, &school, place.key, &mut ())
+		.await
+		.unwrap();
+	let removed = removal.run(&client, &school).await.unwrap();
+	assert_eq!(removed.files, Some(4));
+	let best = client.best().await.unwrap();
+	let records = every(|after| best.records(owner, after)).await.unwrap();
+	assert!(records.is_empty(), "{records:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_changed_is_reported_with_its_key() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//changed-folders//school"]).await;
+	register(&client, &school).await;
+	let (local, place) = (folder(), place("folder", 0, 0));
+	fs::remove_file(local.path().join("large")).unwrap();
+	upload(&client, &school, place, local.path()).await.unwrap();
+	let changed = local.path().join("b");
+	fs::write(&changed, "changed").unwrap();
+	let refused = upload(&client, &school, place, local.path()).await;
+	let Err(UploadFolderError::Changed { path, key }) = refused else {
+		panic!("{refused:?}");
+	};
+	assert_eq!(path, changed);
+	let best = client.best().await.unwrap();
+	assert!(best.record(school.id(), key).await.unwrap().is_some());
+	// A file that the stored folder does not have.
+	fs::write(&changed, bytes(10)).unwrap();
+	fs::write(local.path().join("new"), "new").unwrap();
+	let refused = upload(&client, &school, place, local.path()).await;
+	assert!(matches!(
+		refused,
+		Err(UploadFolderError::Client(Error::Upload(UploadError::AlreadyStored(key))))
+			if key == place.key
+	));
+}
+
+#[tokio::test]
+async fn a_record_that_is_not_a_folder_is_removed_alone() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//not-folders//school"]).await;
+	register(&client, &school).await;
+	let value = place("value", 0, 0);
+	store(&client, &school, value, b"not a list").await;
+	let removal = Removal::find(&client, &school, value.key, &mut ())
+		.await
+		.unwrap();
+	assert_eq!(removal, Removal::alone(value.key));
+	assert_eq!(removal.run(&client, &school).await.unwrap().files, None);
+
+	// A list that names a record which is not one of its files.
+	let precious = place("precious", 0, 1);
+	store(&client, &school, precious, b"precious").await;
+	let list = folder::to_bytes(&[folder::File {
+		path: "innocent".into(),
+		executable: false,
+		length: 8,
+		key: precious.key,
+	}])
+	.unwrap();
+	let trap = place("trap", 0, 2);
+	store(&client, &school, trap, &list).await;
+	let refused = Removal::find(&client, &school, trap.key, &mut ()).await;
+	assert!(
+		matches!(refused, Err(Error::Malformed { key, .. }) if key == trap.key),
+		"{refused:?}"
+	);
+}

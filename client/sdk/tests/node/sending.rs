@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Transactions in flight, in batches, and from several programs.
+
+use crate::scenario::*;
+use isthmus_sdk::*;
+
+#[tokio::test]
+async fn transactions_in_flight_keep_their_order() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//in-flight//school"]).await;
+	register(&client, &school).await;
+	let mut pending = Vec::new();
+	for leaf in 0..=30u32 {
+		let place = place(&format!("record {leaf}"), 0, leaf);
+		let upload = Upload::new(&client, &school, place);
+		pending.push(upload.submit_whole(&leaf.to_be_bytes()).await.unwrap());
+	}
+	let mut places = Vec::new();
+	for mut pending in pending {
+		let included = pending.included().await.unwrap();
+		places.push((included.number(), included.index));
+	}
+	assert!(places.is_sorted());
+	let best = client.best().await.unwrap();
+	let records = every(|after| best.records(school.id(), after))
+		.await
+		.unwrap();
+	assert_eq!(records.len(), 31);
+	assert_eq!(best.free_leaf(school.id(), 0, 0).await.unwrap(), 31);
+	let key = record_key("record 30").unwrap();
+	let read = read(&client, &school, school.id(), key).await;
+	assert_eq!(read.unwrap(), 30u32.to_be_bytes());
+}
+
+#[tokio::test]
+async fn a_key_that_is_taken_is_refused() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//key-taken//school"]).await;
+	register(&client, &school).await;
+	store(&client, &school, place("taken", 0, 0), b"x").await;
+	let upload = Upload::new(&client, &school, place("taken", 0, 40));
+	let mut pending = upload.submit_whole(b"x").await.unwrap();
+	let refused = pending.included().await.unwrap_err();
+	assert_eq!(refused.refusal(), Some(&PalletError::KeyTaken), "{refused}");
+}
+
+#[tokio::test]
+async fn a_call_of_several_that_fails_leaves_the_others() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//batch//school"]).await;
+	register(&client, &school).await;
+	let calls = [
+		client.revoke(u64::MAX).await.unwrap(),
+		client.create_dataset("of a batch").await.unwrap(),
+	];
+	let batch = client.batch_each(&calls).await.unwrap();
+	let included = client.send(&school.account, &batch).await.unwrap();
+	assert_eq!(included.refused[0].error, PalletError::UnknownGrant);
+	assert!(matches!(included.events[0], Event::DatasetCreated { .. }));
+	// All or nothing: the second dataset of this name undoes the first call too.
+	let calls = [
+		client.create_dataset("all or nothing").await.unwrap(),
+		client.create_dataset("all or nothing").await.unwrap(),
+	];
+	let refused = client.send_all(&school.account, &calls).await.unwrap_err();
+	assert_eq!(refused.refusal(), Some(&PalletError::DatasetNameTaken));
+	let best = client.best().await.unwrap();
+	let producer = best.producer(school.id()).await.unwrap().unwrap();
+	assert_eq!(producer.datasets, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_programs_of_one_account_do_not_replace_each_others_transactions() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//two-programs//school"]).await;
+	register(&client, &school).await;
+	let many = |client: Client, who: Identity, calls: usize| async move {
+		let policy = Policy {
+			price: 0,
+			longest_range: 1,
+			longest_term: 1,
+			consumers: ConsumerKinds::ALL,
+		};
+		let set = client.set_policy(0, policy).await.unwrap();
+		let call = client.batch(&vec![set; calls]).await.unwrap();
+		let mut pending = Vec::new();
+		for _ in 0..12 {
+			pending.push(client.submit(&who.account, &call).await.unwrap());
+		}
+		for mut pending in pending {
+			pending.included().await.unwrap();
+		}
+	};
+	// The pool prefers the short ones.
+	let long = tokio::spawn(many(client.clone(), school.clone(), 9));
+	let short = tokio::spawn(many(connect().await, school.clone(), 1));
+	long.await.unwrap();
+	short.await.unwrap();
+}

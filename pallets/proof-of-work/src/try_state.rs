@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The invariants of the pallet's state between blocks.
+
+use crate::{BlockUncles, Config, CurrentHead, Pallet, Parameters, RecentUncles};
+use alloc::vec::Vec;
+use frame_support::ensure;
+use isthmus_primitives::{params::MIN_GAS_LIMIT, Hash};
+use polkadot_sdk::*;
+use sp_runtime::TryRuntimeError;
+
+impl<T: Config> Pallet<T> {
+	/// Checks the invariants of the state between blocks.
+	///
+	/// # Errors
+	///
+	/// Returns a sentence about the first invariant that is violated.
+	pub fn do_try_state() -> Result<(), TryRuntimeError> {
+		let parameters = Parameters::<T>::get();
+		let head = CurrentHead::<T>::get();
+		ensure!(
+			head.difficulty >= parameters.minimum_difficulty,
+			"H_d is below D_0"
+		);
+		ensure!(head.gas_limit >= MIN_GAS_LIMIT, "H_l is below its minimum");
+		ensure!(
+			head.timestamp >= parameters.genesis_timestamp,
+			"H_s is before genesis"
+		);
+		ensure!(
+			!BlockUncles::<T>::exists(),
+			"uncles were not rewarded when their block ended"
+		);
+		let recent = RecentUncles::<T>::get();
+		let mut hashes: Vec<Hash> = recent.iter().map(|(_, hash)| *hash).collect();
+		hashes.sort();
+		hashes.dedup();
+		ensure!(hashes.len() == recent.len(), "an uncle was named twice");
+		ensure!(
+			recent
+				.iter()
+				.all(|(named_in, _)| *named_in <= Self::number()),
+			"an uncle was named by a future block"
+		);
+		Ok(())
+	}
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the calls do, once their origin is checked.
+
+use crate::{
+	pallet::{
+		Applicants, BalanceOf, Config, CurrencyOf, Error, Event, HoldReason, Pallet, SessionIndex,
+		Verifiers, VerifiersOf,
+	},
+	session::MustStay,
+};
+use alloc::vec::Vec;
+use frame_support::{
+	ensure,
+	traits::{
+		fungible::MutateHold, tokens::Precision, ChangeMembers, Contains, Get,
+		ValidatorRegistration,
+	},
+};
+use frame_system::RawOrigin;
+use polkadot_sdk::*;
+use sp_runtime::{traits::Zero, DispatchResult};
+
+impl<T: Config> Pallet<T> {
+	/// Makes a producer an applicant, and holds its deposit.
+	pub(crate) fn do_apply(who: T::AccountId) -> DispatchResult {
+		ensure!(
+			!Verifiers::<T>::get().contains_key(&who),
+			Error::<T>::AlreadyVerifier
+		);
+		ensure!(
+			!Applicants::<T>::contains_key(&who),
+			Error::<T>::AlreadyApplicant
+		);
+		ensure!(T::Producers::contains(&who), Error::<T>::NotProducer);
+		ensure!(
+			pallet_session::Pallet::<T>::is_registered(&who),
+			Error::<T>::NoSessionKeys
+		);
+		let deposit = T::Deposit::get();
+		CurrencyOf::<T>::hold(&HoldReason::Verifier.into(), &who, deposit)?;
+		Applicants::<T>::insert(&who, deposit);
+		Self::deposit_event(Event::Applied { who, deposit });
+		Ok(())
+	}
+
+	/// Withdraws an application, and releases the deposit.
+	pub(crate) fn do_withdraw(who: T::AccountId) -> DispatchResult {
+		let deposit = Applicants::<T>::take(&who).ok_or(Error::<T>::NotApplicant)?;
+		Self::release(&who, deposit)?;
+		Self::deposit_event(Event::Withdrawn { who });
+		Ok(())
+	}
+
+	/// Makes an applicant a verifier.
+	pub(crate) fn do_admit(who: T::AccountId) -> DispatchResult {
+		let deposit = Applicants::<T>::take(&who).ok_or(Error::<T>::NotApplicant)?;
+		ensure!(T::Producers::contains(&who), Error::<T>::NotProducer);
+		Verifiers::<T>::try_mutate(|verifiers| {
+			verifiers
+				.try_insert(who.clone(), deposit)
+				.map_err(|_| Error::<T>::TooManyVerifiers)?;
+			Self::change_members(verifiers, Some(&who), None);
+			Ok::<_, Error<T>>(())
+		})?;
+		Self::deposit_event(Event::Admitted {
+			who,
+			session: Self::next_change(),
+		});
+		Ok(())
+	}
+
+	/// Removes a verifier, and releases its deposit.
+	pub(crate) fn do_remove(who: T::AccountId) -> DispatchResult {
+		Self::retire(&who)?;
+		Self::deposit_event(Event::Removed {
+			who,
+			session: Self::next_change(),
+		});
+		Ok(())
+	}
+
+	/// Removes a verifier at its own request, and releases its deposit.
+	pub(crate) fn do_leave(who: T::AccountId) -> DispatchResult {
+		Self::retire(&who)?;
+		Self::deposit_event(Event::Left {
+			who,
+			session: Self::next_change(),
+		});
+		Ok(())
+	}
+
+	/// Removes the session keys of an account that no session needs.
+	pub(crate) fn do_remove_keys(who: T::AccountId) -> DispatchResult {
+		let voting = pallet_session::Validators::<T>::get().contains(&who);
+		let queued = pallet_session::QueuedKeys::<T>::get()
+			.iter()
+			.any(|(queued, _)| *queued == who);
+		ensure!(
+			!voting && !queued && !MustStay::<T>::contains(&who),
+			Error::<T>::KeysInUse
+		);
+		pallet_session::Pallet::<T>::purge_keys(RawOrigin::Signed(who.clone()).into())?;
+		Self::deposit_event(Event::KeysRemoved { who });
+		Ok(())
+	}
+
+	/// Returns the first session in which the current verifiers vote: a session's set is chosen when the
+	/// session before it begins.
+	fn next_change() -> SessionIndex {
+		pallet_session::CurrentIndex::<T>::get().saturating_add(2)
+	}
+
+	/// Takes a verifier off the list, and releases its deposit.
+	fn retire(who: &T::AccountId) -> DispatchResult {
+		let deposit = Verifiers::<T>::try_mutate(|verifiers| {
+			let deposit = verifiers.remove(who).ok_or(Error::<T>::NotVerifier)?;
+			ensure!(!verifiers.is_empty(), Error::<T>::LastVerifier);
+			Self::change_members(verifiers, None, Some(who));
+			Ok::<_, Error<T>>(deposit)
+		})?;
+		Self::release(who, deposit)
+	}
+
+	/// Passes a change of the verifiers on to the collective that votes about them.
+	fn change_members(
+		verifiers: &VerifiersOf<T>,
+		incoming: Option<&T::AccountId>,
+		outgoing: Option<&T::AccountId>,
+	) {
+		let list = |who: Option<&T::AccountId>| who.cloned().into_iter().collect::<Vec<_>>();
+		let members: Vec<_> = verifiers.keys().cloned().collect();
+		T::Members::change_members_sorted(&list(incoming), &list(outgoing), &members);
+	}
+
+	/// Releases a deposit.
+	fn release(who: &T::AccountId, deposit: BalanceOf<T>) -> DispatchResult {
+		if deposit.is_zero() {
+			return Ok(());
+		}
+		CurrencyOf::<T>::release(&HoldReason::Verifier.into(), who, deposit, Precision::Exact)?;
+		Ok(())
+	}
+}
