@@ -16,10 +16,8 @@ use frame_support::{
 use isthmus_primitives::{
 	api::Verifier, params::ChainParameters, AccountId, Balance, BlockNumber, Hash, Header, Nonce,
 };
-use pallet_data_sharing::{
-	runtime_api::{Answer, DatasetEntry, GrantEntry, Page, QueryError, RecordEntry, RequestEntry},
-	types::{GrantState, Scope},
-};
+use isthmus_sharing::{Answer, GrantState, Page, QueryError, RecordEntry, Scope};
+use pallet_data_sharing::runtime_api::{DatasetEntry, GrantEntry, RequestEntry};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use polkadot_sdk::*;
 use sp_consensus_grandpa::AuthorityId;

@@ -428,10 +428,9 @@ fn the_runtime_reads_its_own_bodies() {
 
 mod data_sharing {
 	use super::*;
+	use isthmus_sharing::{Payload, ProducerKind, QueryError};
 	use pallet_data_sharing::{
-		runtime_api::{runtime_decl_for_data_sharing_api::DataSharingApi, QueryError},
-		types::{Payload, ProducerKind},
-		Call, Error,
+		runtime_api::runtime_decl_for_data_sharing_api::DataSharingApi, Call, Error,
 	};
 
 	const KEY: Hash = Hash::repeat_byte(5);
