@@ -297,7 +297,7 @@ fn the_local_preset_builds_blocks() {
 	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
 		let authorities = Grandpa::grandpa_authorities();
 		assert_eq!(authorities.len(), 4);
-		let difficulty = || ProofOfWork::current_head().difficulty.as_u64();
+		let difficulty = || ProofOfWork::current_head().difficulty.0.as_u64();
 		let before = difficulty();
 		chain.interval = 9;
 		chain.mine(vec![]);

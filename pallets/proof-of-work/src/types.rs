@@ -5,11 +5,9 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest},
 	params::ChainParameters,
-	AccountId, Hash,
+	AccountId, Difficulty, Hash,
 };
-use polkadot_sdk::*;
 use scale_info::TypeInfo;
-use sp_core::U256;
 
 /// The fields of a header that later steps need: all that its miner fixed, except H_x.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
@@ -17,7 +15,7 @@ pub struct Head {
 	/// H_c: the account that the block's reward goes to.
 	pub beneficiary: AccountId,
 	/// H_d: the difficulty.
-	pub difficulty: U256,
+	pub difficulty: Difficulty,
 	/// H_l: the gas limit.
 	pub gas_limit: u64,
 	/// H_s: seconds since the Unix epoch.
