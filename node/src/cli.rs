@@ -4,7 +4,7 @@
 use crate::{miners, producer::Profile};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
-use pallet_data_sharing::{ProducerKind, MAX_NAME_SIZE};
+use isthmus_sharing::{terms::MAX_NAME_SIZE, ProducerKind};
 use polkadot_sdk::*;
 use sc_cli::RunCmd;
 use sp_core::crypto::Ss58Codec;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the node asks of a runtime.
 
 use crate::{params::ChainParameters, AccountId, Header};
@@ -8,8 +9,8 @@ use scale_info::TypeInfo;
 use sp_consensus_grandpa::AuthorityId;
 use sp_runtime::OpaqueExtrinsic;
 
-/// A verifier: a registered producer whose node verifies blocks, and votes on finality for those
-/// that are good.
+/// A verifier: a registered producer whose node verifies blocks and votes to finalize those that are
+/// valid.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
 pub struct Verifier {
 	/// The producer's account.
@@ -19,28 +20,29 @@ pub struct Verifier {
 }
 
 sp_api::decl_runtime_apis! {
-	/// The proof-of-work engine's questions to the runtime.
+	/// What the proof-of-work engine asks of the runtime.
 	pub trait ProofOfWorkApi {
-		/// The chain's consensus parameters. The engine asks once, at the genesis block.
+		/// Returns the chain's consensus parameters. The engine asks once, at the genesis block.
 		fn parameters() -> ChainParameters;
 
-		/// B_U: the uncle headers that a block's body names, or `None` where the body is malformed:
-		/// an extrinsic that does not decode, or more than one uncles inherent.
+		/// Returns B_U, the uncle headers that a block's body names, or `None` if the body is malformed:
+		/// if an extrinsic does not decode, or there is more than one uncles inherent.
 		///
-		/// The extrinsics are opaque, so that what does not decode is an answer and not a failed call.
+		/// The extrinsics are opaque, so that one that does not decode gives an answer and not a failed
+		/// call.
 		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>>;
 	}
 
-	/// The verifiers.
+	/// What the node asks about the verifiers.
 	pub trait VerifiersApi {
-		/// Who votes on finality after this block, in the order of GRANDPA's authorities. The
-		/// set's number is `GrandpaApi::current_set_id`.
+		/// Returns the verifiers that vote on finality after this block, in the order of GRANDPA's
+		/// authorities. The set's number is `GrandpaApi::current_set_id`.
 		///
-		/// The one exception is a change of set that the superuser forced because finality stood
-		/// still: until it takes effect, an authority is left out whose account is not known.
+		/// After a change of set that the superuser forces because finality is stalled, and until it
+		/// takes effect, an authority is missing here if its account is not known.
 		fn verifiers() -> Vec<Verifier>;
 
-		/// Who will vote from the next session on.
+		/// Returns the verifiers that vote from the next session on.
 		fn queued_verifiers() -> Vec<Verifier>;
 	}
 }

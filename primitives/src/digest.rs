@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The paper's header fields (Homestead's, yellow paper section 4.3) as digest items of the generic
 //! header.
 //!
@@ -7,49 +8,49 @@
 //! | H_g | one `Consensus(b"pow_", SCALE(GasUsed))` |
 //! | H_m, H_n | one `Seal(b"pow_", SCALE(Seal))`, the last item |
 //!
-//! Items are found by kind and engine id, never by position: finality and runtime upgrades add items
-//! of their own.
+//! Items are found by kind and engine id, never by position, because finality and runtime upgrades add
+//! items of their own.
 
-use crate::{AccountId, Header};
+use crate::{AccountId, Difficulty, Header};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, Encode, MaxEncodedLen};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
-use sp_core::{H256, U256};
+use sp_core::H256;
 use sp_crypto_hashing::keccak_256;
 use sp_runtime::{traits::Header as _, ConsensusEngineId, DigestItem};
 
-/// The engine's id in digest items. Polkadot.js reads a block's author from the first 32 bytes of a
+/// The engine's id in digest items. Polkadot.js reads a block's author from the first 32 bytes of the
 /// pre-runtime item with this id.
 pub const POW_ENGINE_ID: ConsensusEngineId = *b"pow_";
 
-/// The most bytes H_x may have (yellow paper, equation 55).
+/// The greatest length of H_x, in bytes (yellow paper, equation 55).
 pub const MAX_EXTRA_DATA: usize = 32;
 
-/// The most bytes a SCALE-encoded header may have. The engine's own items take less than 300; the
-/// longest other item is a change of finality's voters, 40 bytes a voter.
+/// The greatest length of a SCALE-encoded header, in bytes. The engine's own items take less than 300;
+/// the longest other item is a change of GRANDPA's voters, with 40 bytes for each.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// The part of a header that its miner fixes before the block is executed.
 ///
-/// `beneficiary` is first, with no version byte before it, because clients read the author there.
+/// `beneficiary` comes first, without a version byte before it, because clients read the author there.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
 pub struct PreDigest {
 	/// H_c: the account that the block's reward goes to.
 	pub beneficiary: AccountId,
 	/// H_d: the expected number of hashes that the seal took.
-	pub difficulty: U256,
+	pub difficulty: Difficulty,
 	/// H_l: the most gas the block's transactions may use. 1 gas is 100 ns of `ref_time`.
 	pub gas_limit: u64,
 	/// H_s: seconds since the Unix epoch.
 	pub timestamp: u64,
 	/// H_o: KEC256 of the SCALE-encoded list of uncle headers.
 	pub uncles_hash: H256,
-	/// H_x: anything the miner likes, at most [`MAX_EXTRA_DATA`] bytes.
+	/// H_x: any bytes that the miner chooses, at most [`MAX_EXTRA_DATA`] of them.
 	pub extra_data: Vec<u8>,
 }
 
-/// H_g: the gas the block used, deposited by the runtime when the block ends.
+/// H_g: the gas that the block used. The runtime deposits it at the end of the block.
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct GasUsed(pub u64);
 
@@ -58,29 +59,34 @@ pub struct GasUsed(pub u64);
 pub struct Seal {
 	/// H_m: the mix hash.
 	pub mix_hash: H256,
-	/// H_n: the nonce, as the number Ethash takes.
+	/// H_n: the nonce, as the number that Ethash takes.
 	pub nonce: u64,
 }
 
-/// What is wrong with the shape of a header's digest. Found without the parent, the state or any
-/// hashing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What is wrong with the shape of a header's digest. No parent, state or hashing is needed to find it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DigestError {
 	/// The header has more than [`MAX_HEADER_BYTES`].
+	#[error("the header has {got} bytes, but may have at most {MAX_HEADER_BYTES}")]
 	TooLong {
 		/// The header's encoded size, in bytes.
 		got: usize,
 	},
-	/// There is no item of this kind with the engine's id.
+	/// There is no such item with the engine's id.
+	#[error("the digest has no pow_ {0}")]
 	Missing(Item),
-	/// There is more than one item of this kind with the engine's id.
+	/// There is more than one such item with the engine's id.
+	#[error("the digest has more than one pow_ {0}")]
 	Repeated(Item),
 	/// The item's bytes do not decode, or bytes are left over.
+	#[error("the digest's pow_ {0} does not decode")]
 	Undecodable(Item),
 	/// The seal is not the digest's last item.
+	#[error("the seal is not the digest's last item")]
 	SealNotLast,
-	/// A pre-runtime or seal item of another engine: the runtime would not see it, so nobody would
-	/// answer for it.
+	/// The digest has a pre-runtime or seal item of another engine. The runtime would not see it, so
+	/// nothing would check it.
+	#[error("the digest has an item of the foreign engine {0:?}")]
 	ForeignItem(ConsensusEngineId),
 }
 
@@ -105,29 +111,7 @@ impl core::fmt::Display for Item {
 	}
 }
 
-impl core::fmt::Display for DigestError {
-	fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
-		match self {
-			DigestError::TooLong { got } => {
-				write!(
-					f,
-					"the header has {got} bytes, and may have at most {MAX_HEADER_BYTES}"
-				)
-			}
-			DigestError::Missing(item) => write!(f, "the digest has no pow_ {item}"),
-			DigestError::Repeated(item) => write!(f, "the digest has more than one pow_ {item}"),
-			DigestError::Undecodable(item) => write!(f, "the digest's pow_ {item} does not decode"),
-			DigestError::SealNotLast => f.write_str("the seal is not the digest's last item"),
-			DigestError::ForeignItem(id) => {
-				write!(f, "the digest has an item of the foreign engine {id:?}")
-			}
-		}
-	}
-}
-
-impl core::error::Error for DigestError {}
-
-/// A header with the paper's fields read out of its digest.
+/// A header with the paper's fields, as read from its digest.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PowHeader {
 	/// H_p.
@@ -142,7 +126,7 @@ pub struct PowHeader {
 	pub seal: Seal,
 	/// H_#n: what the seal is a proof of work for.
 	pub seal_hash: H256,
-	/// The hash of the whole header, seal included: the block's name.
+	/// The hash of the whole header with its seal, by which the block is known.
 	pub hash: H256,
 }
 
@@ -151,8 +135,9 @@ impl PowHeader {
 	///
 	/// # Errors
 	///
-	/// [`DigestError`], where the header is too long, the digest has not exactly one of each of the
-	/// engine's items, the seal is not last, or another engine's pre-runtime or seal item is there.
+	/// Returns a [`DigestError`] if the header is too long, if the digest does not have exactly one of
+	/// each of the engine's items, if the seal is not last, or if there is a pre-runtime or seal item of
+	/// another engine.
 	pub fn read(header: &Header) -> Result<Self, DigestError> {
 		let got = header.encoded_size();
 		if got > MAX_HEADER_BYTES {
@@ -186,18 +171,22 @@ fn is_seal(item: &DigestItem) -> bool {
 	matches!(item, DigestItem::Seal(POW_ENGINE_ID, _))
 }
 
-/// H_#n = KEC256(SCALE(header without its seal)): 32 bytes, so any Ethash miner can work on it.
+/// Returns H_#n, what the seal is a proof of work for: 32 bytes, so that any Ethash miner can work on it.
 ///
-/// `unsealed` must not hold the seal.
+/// ```text
+/// H_#n = KEC256(SCALE(header without its seal))
+/// ```
+///
+/// `unsealed` must not have the seal.
 pub fn seal_hash(unsealed: &Header) -> H256 {
 	keccak_256(&unsealed.encode()).into()
 }
 
-/// Reads the two items that a header has before it is sealed.
+/// Reads the two items that a header has before it is sealed: its [`PreDigest`], and H_g.
 ///
 /// # Errors
 ///
-/// As for [`PowHeader::read`].
+/// Returns the same errors as [`PowHeader::read`].
 pub fn read_unsealed(header: &Header) -> Result<(PreDigest, u64), DigestError> {
 	let pre = read_pre_digest(&header.digest)?;
 	let mut gas_used = None;
@@ -219,11 +208,11 @@ pub fn read_unsealed(header: &Header) -> Result<(PreDigest, u64), DigestError> {
 	Ok((pre, gas_used.ok_or(DigestError::Missing(Item::GasUsed))?))
 }
 
-/// Reads the pre-runtime item alone, as the runtime does when a block begins.
+/// Reads only the pre-runtime item, as the runtime does at the start of a block.
 ///
 /// # Errors
 ///
-/// As for [`PowHeader::read`].
+/// Returns the same errors as [`PowHeader::read`].
 pub fn read_pre_digest(digest: &sp_runtime::Digest) -> Result<PreDigest, DigestError> {
 	let mut pre = None;
 	for item in &digest.logs {
@@ -241,7 +230,7 @@ pub fn read_pre_digest(digest: &sp_runtime::Digest) -> Result<PreDigest, DigestE
 	pre.ok_or(DigestError::Missing(Item::PreDigest))
 }
 
-/// H_o of a list of uncles: KEC256(SCALE(uncles)).
+/// Returns H_o of a list of uncles, KEC256(SCALE(uncles)).
 pub fn uncles_hash(uncles: &[Header]) -> H256 {
 	keccak_256(&uncles.encode()).into()
 }

@@ -1,4 +1,5 @@
-//! B_U, the uncle headers, as inherent data: what a miner puts into its block.
+// SPDX-License-Identifier: Apache-2.0
+//! B_U, the uncle headers, as inherent data: how a miner's node hands them to the runtime.
 
 use crate::Header;
 use alloc::vec::Vec;
@@ -6,16 +7,16 @@ use codec::{Decode, Encode};
 use polkadot_sdk::*;
 use sp_inherents::{InherentIdentifier, IsFatalError};
 
-/// The identifier of the uncles in inherent data. The data is `Vec<Header>`.
+/// The identifier of the uncles in inherent data. The data is [`UnclesInherentData`].
 pub const UNCLES_INHERENT_IDENTIFIER: InherentIdentifier = *b"uncles_0";
 
 /// The uncles in inherent data.
 pub type UnclesInherentData = Vec<Header>;
 
-/// What is wrong with a block's uncles inherent.
+/// Why a block's uncles inherent is rejected.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, Debug)]
 pub enum UnclesInherentError {
-	/// The block has uncles to name, and no uncles inherent.
+	/// The block has uncles to name, but no uncles inherent.
 	Missing,
 }
 

@@ -1,8 +1,9 @@
-//! Words shared by the whole chain: block types, the paper's header fields as digest items, and the
-//! chain's consensus parameters.
+// SPDX-License-Identifier: Apache-2.0
+//! The types that every part of the chain shares: blocks and accounts, the paper's header fields as
+//! digest items, difficulties, and a chain's consensus parameters.
 //!
-//! Nothing here decides anything: the rules over these types are in `isthmus-rules`, the proof of
-//! work in `isthmus-ethash`.
+//! The types decide nothing. The rules about them are in `isthmus-rules`, the proof of work is in
+//! `isthmus-ethash`, and the sharing protocol in `isthmus-sharing`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -10,9 +11,12 @@
 extern crate alloc;
 
 pub mod api;
+mod difficulty;
 pub mod digest;
 pub mod inherents;
 pub mod params;
+
+pub use difficulty::{Difficulty, TotalDifficulty};
 
 use polkadot_sdk::*;
 use sp_runtime::{
@@ -21,7 +25,7 @@ use sp_runtime::{
 	MultiSignature, OpaqueExtrinsic,
 };
 
-/// A signature by any of the kinds of account key a user may hold.
+/// A signature by an account key of any kind that Substrate knows.
 pub type Signature = MultiSignature;
 /// An account: 32 bytes. A producer's account is the address of its contract (paper, section III.C).
 pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
@@ -36,7 +40,7 @@ pub type Hash = sp_core::H256;
 /// The header every Substrate client decodes; the paper's own fields travel in its digest
 /// (see [`digest`]).
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
-/// A block whose transactions are opaque bytes: what the node handles.
+/// A block whose transactions are opaque bytes, as the node handles it.
 pub type Block = generic::Block<Header, OpaqueExtrinsic>;
 
 /// One unit of the currency that users see: 10^12 of the smallest unit.

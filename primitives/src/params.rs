@@ -1,12 +1,13 @@
-//! The consensus parameters of a chain. They are part of genesis: the engine reads them once, from
-//! the genesis state, and never asks a later runtime, so that no upgrade on a fork can change the
-//! rules.
+// SPDX-License-Identifier: Apache-2.0
+//! The consensus parameters of a chain.
+//!
+//! They are part of genesis. The engine reads them once, from the genesis state, and never asks a later
+//! runtime, so that an upgrade on a fork cannot change the rules.
 
+use crate::Difficulty;
 use codec::{Decode, Encode, MaxEncodedLen};
-use polkadot_sdk::*;
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
-use sp_core::U256;
 
 /// The most uncles a block may name (yellow paper, section 11.1).
 pub const MAX_UNCLES: u32 = 2;
@@ -19,7 +20,7 @@ pub const GAS_LIMIT_BOUND_DIVISOR: u64 = 1024;
 pub const MIN_GAS_LIMIT: u64 = 125_000;
 /// The divisor of one step of the difficulty (yellow paper, equation 43).
 pub const DIFFICULTY_BOUND_DIVISOR: u64 = 2048;
-/// D_0: the least difficulty (yellow paper, equation 41), where a chain does not say otherwise.
+/// D_0: the least difficulty (yellow paper, equation 41), unless the chain sets its own.
 pub const DEFAULT_MINIMUM_DIFFICULTY: u64 = 131_072;
 /// How far in the future, in seconds, H_s may be when a block arrives (geth's
 /// `allowedFutureBlockTime`).
@@ -27,7 +28,7 @@ pub const ALLOWED_FUTURE_SECONDS: u64 = 15;
 /// The `ref_time`, in picoseconds, of one gas: 100 ns.
 pub const REF_TIME_PER_GAS: u64 = 100_000;
 
-/// How a block's difficulty follows from its parent's.
+/// How a block's difficulty is computed from its parent's.
 #[derive(
 	Clone,
 	Copy,
@@ -48,11 +49,11 @@ pub enum DifficultyRule {
 		/// Whether ε, the difficulty bomb, ⌊2^(⌊H_i/100000⌋−2)⌋, is added.
 		bomb: bool,
 	},
-	/// Every block has D_0. For development chains, which mine on demand.
+	/// Every block has the difficulty D_0. For development chains, which mine on demand.
 	Fixed,
 }
 
-/// The sizes of Ethash's cache and dataset.
+/// Which sizes Ethash's cache and dataset have.
 #[derive(
 	Clone,
 	Copy,
@@ -68,10 +69,10 @@ pub enum DifficultyRule {
 )]
 #[serde(rename_all = "camelCase")]
 pub enum EthashSizes {
-	/// Ethereum's own: cache of 16 MiB and dataset of 1 GiB in epoch 0, both growing.
+	/// Ethereum's: a cache of 16 MiB and a dataset of 1 GiB in epoch 0, which grow with each epoch.
 	Full,
-	/// A cache of 16 KiB and a dataset of 32 KiB times 32 in every epoch, for development chains:
-	/// ready at once, and no proof of work to speak of.
+	/// A cache of 16 KiB and a dataset of 1 MiB in every epoch, for development chains: they are made at
+	/// once, and give no protection.
 	Development,
 }
 
@@ -81,24 +82,24 @@ pub enum EthashSizes {
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChainParameters {
-	/// Ethash's sizes.
+	/// The sizes of Ethash's cache and dataset.
 	pub ethash: EthashSizes,
-	/// D(H).
+	/// D(H): how the difficulty follows the parent's.
 	pub difficulty_rule: DifficultyRule,
 	/// D_0: the least difficulty a block may have.
-	pub minimum_difficulty: U256,
+	pub minimum_difficulty: Difficulty,
 	/// H_d of the genesis block.
-	pub genesis_difficulty: U256,
+	pub genesis_difficulty: Difficulty,
 	/// H_l of the genesis block, in gas.
 	pub genesis_gas_limit: u64,
 	/// H_s of the genesis block, in seconds since the Unix epoch.
 	pub genesis_timestamp: u64,
-	/// What a block's miner earns, in the currency's smallest unit, before uncles.
+	/// What a block's miner earns, before what it earns for uncles, in the currency's smallest unit.
 	pub block_reward: u128,
 }
 
 impl Default for ChainParameters {
-	/// Homestead's rules without the bomb, Ethereum's sizes, and 5 units a block.
+	/// Returns Homestead's rules without the bomb, with Ethereum's sizes and 5 units a block.
 	fn default() -> Self {
 		Self {
 			ethash: EthashSizes::Full,

@@ -4,7 +4,7 @@
 use crate::{
 	genesis, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
 	RuntimeCall, RuntimeGenesisConfig, Session, SessionKeys, System, TransactionPayment,
-	UncheckedExtrinsic, VERSION,
+	UncheckedExtrinsic,
 };
 use alloc::vec::Vec;
 use codec::{DecodeLimit, Encode};
@@ -16,10 +16,8 @@ use frame_support::{
 use isthmus_primitives::{
 	api::Verifier, params::ChainParameters, AccountId, Balance, BlockNumber, Hash, Header, Nonce,
 };
-use pallet_data_sharing::{
-	runtime_api::{Answer, DatasetEntry, GrantEntry, Page, QueryError, RecordEntry, RequestEntry},
-	types::{GrantState, Scope},
-};
+use isthmus_sharing::{Answer, GrantState, Page, QueryError, RecordEntry, Scope};
+use pallet_data_sharing::runtime_api::{DatasetEntry, GrantEntry, RequestEntry};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use polkadot_sdk::*;
 use sp_consensus_grandpa::AuthorityId;
@@ -34,6 +32,19 @@ use sp_runtime::{
 	ApplyExtrinsicResult, ExtrinsicInclusionMode, OpaqueExtrinsic,
 };
 use sp_version::RuntimeVersion;
+
+/// The runtime's version.
+#[sp_version::runtime_version]
+pub const VERSION: RuntimeVersion = RuntimeVersion {
+	spec_name: alloc::borrow::Cow::Borrowed("isthmus"),
+	impl_name: alloc::borrow::Cow::Borrowed("isthmus"),
+	authoring_version: 1,
+	spec_version: 2,
+	impl_version: 1,
+	apis: RUNTIME_API_VERSIONS,
+	transaction_version: 1,
+	system_version: 1,
+};
 
 sp_api::impl_runtime_apis! {
 	impl sp_api::Core<Block> for Runtime {

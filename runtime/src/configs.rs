@@ -24,6 +24,7 @@ use frame_system::{
 	EnsureNever, EnsureRoot,
 };
 use isthmus_primitives::{Balance, BlockNumber, Hash, Nonce, UNIT};
+use isthmus_sharing::terms::{CANCEL_NOTICE, MAX_VALUE_SIZE};
 use pallet_collective::{EnsureProportionMoreThan, Instance1, PrimeDefaultVote, WeightInfo as _};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use polkadot_sdk::*;
@@ -207,7 +208,7 @@ impl Contains<AccountId> for RegisteredProducers {
 #[cfg(feature = "runtime-benchmarks")]
 impl pallet_verifiers::BenchmarkHelper<AccountId> for RegisteredProducers {
 	fn register(who: &AccountId) {
-		use pallet_data_sharing::types::ProducerKind::Other;
+		use isthmus_sharing::ProducerKind::Other;
 		crate::DataSharing::register(
 			RuntimeOrigin::signed(who.clone()),
 			Other,
@@ -283,17 +284,16 @@ impl pallet_sudo::Config for Runtime {
 }
 
 impl pallet_data_sharing::Config for Runtime {
-	type Bound = pallet_verifiers::MustStay<Runtime>;
-	/// The number of blocks for which the SDK keeps an answer pending.
-	type CancelNotice = ConstU32<16>;
+	type CancelNotice = ConstU32<CANCEL_NOTICE>;
 	type Currency = Balances;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	type GrantMemory = ConstU32<WEEK>;
 	type MaxEndingsPerBlock = ConstU32<32>;
-	/// 1 MiB of plaintext, or of chunk hashes, and 1 KiB for its envelope: with its call, it fits into a
-	/// block five times, and into a message between nodes or a Bitswap batch.
-	type MaxValueSize = ConstU32<{ 1024 * 1024 + 1024 }>;
+	/// With its call, a value fits into a block five times, and into a message between nodes or a Bitswap
+	/// batch.
+	type MaxValueSize = ConstU32<MAX_VALUE_SIZE>;
+	type MustStay = pallet_verifiers::MustStay<Runtime>;
 	type RequestLifetime = ConstU32<WEEK>;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	/// The time of the inherent is H_s in milliseconds.

@@ -297,7 +297,7 @@ fn the_local_preset_builds_blocks() {
 	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
 		let authorities = Grandpa::grandpa_authorities();
 		assert_eq!(authorities.len(), 4);
-		let difficulty = || ProofOfWork::current_head().difficulty.as_u64();
+		let difficulty = || ProofOfWork::current_head().difficulty.0.as_u64();
 		let before = difficulty();
 		chain.interval = 9;
 		chain.mine(vec![]);
@@ -428,10 +428,9 @@ fn the_runtime_reads_its_own_bodies() {
 
 mod data_sharing {
 	use super::*;
+	use isthmus_sharing::{Payload, ProducerKind, QueryError};
 	use pallet_data_sharing::{
-		runtime_api::{runtime_decl_for_data_sharing_api::DataSharingApi, QueryError},
-		types::{Payload, ProducerKind},
-		Call, Error,
+		runtime_api::runtime_decl_for_data_sharing_api::DataSharingApi, Call, Error,
 	};
 
 	const KEY: Hash = Hash::repeat_byte(5);

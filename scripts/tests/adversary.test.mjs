@@ -59,7 +59,7 @@ test("a block that breaks one rule is refused by that rule's name", { timeout },
 		await t.test(outcome.case, () => {
 			assert.equal(outcome.held, true, `${JSON.stringify(outcome)}\n${node.logTail()}`);
 			assert.equal(outcome.disconnected, !BLAMELESS.includes(outcome.case));
-			if (outcome.rule) assert.match(outcome.logged, new RegExp(`is refused: rule ${outcome.rule} is broken`));
+			if (outcome.rule) assert.match(outcome.logged, new RegExp(`is rejected: rule ${outcome.rule} is violated`));
 		});
 	}
 	const rules = new Set(outcomes.map(({ rule }) => rule).filter(Boolean));

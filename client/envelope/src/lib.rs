@@ -34,7 +34,6 @@
 //!    to each of 2^32 leaves ([`tree`]). A record is encrypted under its leaf's key ([`record`]).
 //! 2. A grant seals the few tree nodes that cover a range of leaves to B's public key ([`grant`],
 //!    [`keys`]). B derives from them the key of every leaf in the range and of none outside it.
-//! 3. A large record's chunks are checked one by one against a root on the chain ([`merkle`]).
 //!
 //! An account's secrets are kept in a file under a passphrase ([`key_file`]).
 //!
@@ -48,7 +47,8 @@
 //! who may write a grant. `isthmus-sdk` does that. It wipes its own copies of secrets from memory when
 //! they are dropped, but not what the cipher libraries keep inside a key schedule. It does not hide the
 //! length of a value, and a grant has no forward secrecy towards the grantee's own key: see
-//! `docs/formats.md`.
+//! `docs/formats.md`. Manifests of large records, and the Merkle tree over their chunks, are in
+//! `isthmus-sharing`.
 
 #![forbid(unsafe_code)]
 
@@ -58,7 +58,6 @@ pub mod grant;
 pub mod key_file;
 pub mod keys;
 pub mod master;
-pub mod merkle;
 pub mod record;
 pub mod tree;
 

@@ -11,13 +11,13 @@ use crate::{
 	epoch::EpochId,
 	grant,
 	master::MasterSecret,
-	merkle,
 	record::{decrypt_value, encrypt_all, Encryptor, Header, RecordContext},
 	tree::{KeySet, LeafKey, Range, LEAVES},
 	EncryptionKeyPair, GrantError, GrantScope, PublicKey,
 };
 use core::fmt::Debug;
 use hex::encode;
+use isthmus_sharing::merkle;
 use serde_json::{json, Map, Value};
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors.json");
@@ -43,6 +43,12 @@ const CONTEXT: RecordContext = RecordContext {
 	key: RECORD_KEY,
 	version: 3,
 };
+
+fn sha256(bytes: &[u8]) -> merkle::Hash {
+	let mut hash = merkle::Hash::default();
+	hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+	hash
+}
 
 /// 32 bytes that count up from `first`.
 const fn counting(first: u8) -> [u8; 32] {
@@ -187,13 +193,16 @@ fn records() -> Vec<Value> {
 			Ok(value.clone())
 		);
 		let sealed = record[Header::LEN..].chunks(chunk_size as usize + 16);
-		let hashes: Vec<merkle::Hash> = sealed.map(merkle::leaf_hash).collect();
+		let leaves = sealed.map(|chunk| merkle::leaf_hash(sha256, chunk));
 		let mut fields = context_json(number, &CONTEXT);
 		fields.insert("chunkSize".into(), chunk_size.into());
 		fields.insert("salt".into(), encode(SALT).into());
 		fields.insert("value".into(), encode(&value).into());
 		fields.insert("record".into(), encode(&record).into());
-		fields.insert("chunksRoot".into(), encode(merkle::root(&hashes)).into());
+		fields.insert(
+			"chunksRoot".into(),
+			encode(merkle::root(sha256, leaves)).into(),
+		);
 		fields.into()
 	})
 	.into()
@@ -503,21 +512,13 @@ fn merkle_trees() -> Vec<Value> {
 	(1..=7usize)
 		.map(|count| {
 			let chunks: Vec<Vec<u8>> = (0..count).map(|i| vec![i as u8; i]).collect();
-			let hashes: Vec<merkle::Hash> = chunks
-				.iter()
-				.map(|chunk| merkle::leaf_hash(chunk))
-				.collect();
+			let leaves = chunks.iter().map(|chunk| merkle::leaf_hash(sha256, chunk));
+			let tree = merkle::Tree::new(sha256, leaves.collect());
 			let proofs: Vec<Vec<String>> = (0..count)
-				.map(|i| {
-					merkle::proof(&hashes, i)
-						.unwrap()
-						.iter()
-						.map(encode)
-						.collect()
-				})
+				.map(|i| tree.proof(i).unwrap().iter().map(encode).collect())
 				.collect();
 			let chunks: Vec<String> = chunks.iter().map(encode).collect();
-			json!({ "chunks": chunks, "root": encode(merkle::root(&hashes)), "proofs": proofs })
+			json!({ "chunks": chunks, "root": encode(tree.root()), "proofs": proofs })
 		})
 		.collect()
 }

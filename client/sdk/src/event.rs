@@ -1,38 +1,49 @@
-//! What the data-sharing pallet announces. Together the events are the whole history of every record,
-//! request and grant.
+// SPDX-License-Identifier: Apache-2.0
+//! The events of the data-sharing pallet. Together they are the whole history of every record, request
+//! and grant.
 
 use crate::{error::Error, types::*};
-use serde_json::{json, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use std::fmt::{Debug, Display};
 use subxt::{config::SubstrateConfig, ext::scale_decode::DecodeAsType, utils::H256};
 
-/// The runtime's event, of which only data sharing's are read here.
+/// The runtime's event, as far as it is read here: data sharing's.
 #[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 enum RuntimeEvent {
 	DataSharing(Event),
 }
 
-/// An event of data sharing. The fields are the chain's own; its metadata explains them.
-#[derive(DecodeAsType, Clone, Debug, PartialEq, Eq)]
+/// An event of data sharing. The fields are the pallet's; the chain's metadata explains them.
+#[derive(DecodeAsType, Serialize, Clone, Debug, PartialEq, Eq)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+#[serde(tag = "event", rename_all_fields = "camelCase")]
 #[allow(missing_docs)]
 pub enum Event {
-	/// A producer joined.
+	/// A producer registered.
 	Registered {
 		producer: AccountId,
+		#[serde(serialize_with = "as_name")]
 		kind: ProducerKind,
+		#[serde(serialize_with = "as_text")]
 		name: Text,
 	},
-	/// A producer left.
+	/// A producer deregistered.
 	Deregistered { producer: AccountId },
 	/// An account registered an encryption key, or replaced the one it had.
-	EncryptionKeySet { account: AccountId, key: Vec<u8> },
-	/// An account took its encryption key back.
+	EncryptionKeySet {
+		account: AccountId,
+		#[serde(serialize_with = "as_hex")]
+		key: Vec<u8>,
+	},
+	/// An account removed its encryption key.
 	EncryptionKeyRemoved { account: AccountId },
-	/// A producer opened a dataset.
+	/// A producer created a dataset.
 	DatasetCreated {
 		owner: AccountId,
 		dataset: DatasetId,
+		#[serde(serialize_with = "as_text")]
 		name: Text,
 	},
 	/// A producer removed an empty dataset.
@@ -40,19 +51,20 @@ pub enum Event {
 		owner: AccountId,
 		dataset: DatasetId,
 	},
-	/// A dataset moved on to a new epoch.
+	/// A dataset started a new epoch.
 	EpochStarted {
 		owner: AccountId,
 		dataset: DatasetId,
 		epoch: Epoch,
 	},
-	/// An owner said which requests for a dataset it will grant.
+	/// An owner set a dataset's policy.
 	PolicySet {
 		owner: AccountId,
 		dataset: DatasetId,
+		#[serde(flatten, with = "PolicyJson")]
 		policy: Policy,
 	},
-	/// A dataset has no policy any more.
+	/// An owner removed a dataset's policy.
 	PolicyCleared {
 		owner: AccountId,
 		dataset: DatasetId,
@@ -67,7 +79,7 @@ pub enum Event {
 		content_hash: H256,
 		length: u32,
 	},
-	/// T_s: an owner began to store a large record.
+	/// T_s: an owner stored the manifest of a large record.
 	RecordOpened {
 		owner: AccountId,
 		key: RecordKey,
@@ -87,7 +99,7 @@ pub enum Event {
 	},
 	/// A large record has all its chunks.
 	RecordCompleted { owner: AccountId, key: RecordKey },
-	/// An owner gave up a large record that had not all its chunks.
+	/// An owner abandoned a large record that did not have all its chunks.
 	RecordAbandoned {
 		owner: AccountId,
 		key: RecordKey,
@@ -107,26 +119,30 @@ pub enum Event {
 		request: RequestId,
 		owner: AccountId,
 		consumer: AccountId,
+		#[serde(with = "ScopeJson")]
 		scope: Scope,
+		#[serde(serialize_with = "as_text")]
 		purpose: Text,
 		term: BlockNumber,
+		#[serde(serialize_with = "as_text")]
 		offer: Balance,
 		valid_until: BlockNumber,
 	},
-	/// The consumer took a request back.
+	/// The consumer cancelled a request.
 	RequestCancelled {
 		request: RequestId,
 		owner: AccountId,
 		consumer: AccountId,
 	},
-	/// The owner refused a request.
+	/// The owner rejected a request.
 	RequestRejected {
 		request: RequestId,
 		owner: AccountId,
 		consumer: AccountId,
+		#[serde(serialize_with = "as_text")]
 		reason: Text,
 	},
-	/// A request was not answered in time.
+	/// A request expired unanswered.
 	RequestLapsed {
 		request: RequestId,
 		owner: AccountId,
@@ -137,10 +153,12 @@ pub enum Event {
 		grant: GrantId,
 		owner: AccountId,
 		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
 		scope: Scope,
 		expiry: BlockNumber,
 		until: Option<Seconds>,
 		request: Option<RequestId>,
+		#[serde(serialize_with = "as_text")]
 		paid: Balance,
 	},
 	/// An owner revoked a grant.
@@ -148,19 +166,25 @@ pub enum Event {
 		grant: GrantId,
 		owner: AccountId,
 		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
 		scope: Scope,
 	},
-	/// A grant's expiry came.
+	/// A grant expired.
 	GrantExpired {
 		grant: GrantId,
 		owner: AccountId,
 		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
 		scope: Scope,
 	},
 }
 
 impl Event {
-	/// Reads an event of a block, if it is data sharing's.
+	/// Reads an event of a block; `None` for an event of another pallet.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the event does not decode by the chain's metadata.
 	pub(crate) fn read(
 		event: &subxt::events::Event<'_, SubstrateConfig>,
 	) -> Result<Option<Self>, Error> {
@@ -171,7 +195,7 @@ impl Event {
 		Ok(Some(event))
 	}
 
-	/// The event's name, its owner's account or, where there is none, that of whom it is about.
+	/// Returns the owner's account or, for events without an owner, the account that the event is about.
 	pub fn owner(&self) -> &AccountId {
 		use Event::*;
 		match self {
@@ -199,7 +223,7 @@ impl Event {
 		}
 	}
 
-	/// The reader whom it concerns.
+	/// Returns the reader that the event is about, if any.
 	pub fn reader(&self) -> Option<&AccountId> {
 		use Event::*;
 		match self {
@@ -214,7 +238,7 @@ impl Event {
 		}
 	}
 
-	/// The record whom it concerns by its key.
+	/// Returns the key of the record that the event is about, if any.
 	pub fn key(&self) -> Option<&RecordKey> {
 		use Event::*;
 		match self {
@@ -228,7 +252,7 @@ impl Event {
 		}
 	}
 
-	/// The dataset that it names.
+	/// Returns the dataset that the event is about, if any.
 	pub fn dataset(&self) -> Option<DatasetId> {
 		use Event::*;
 		match self {
@@ -244,7 +268,7 @@ impl Event {
 		}
 	}
 
-	/// The range that it names.
+	/// Returns the range that the event is about, if any.
 	pub fn scope(&self) -> Option<&Scope> {
 		use Event::*;
 		match self {
@@ -256,7 +280,7 @@ impl Event {
 		}
 	}
 
-	/// The request that it is about.
+	/// Returns the request that the event is about, if any.
 	pub fn request(&self) -> Option<RequestId> {
 		use Event::*;
 		match self {
@@ -269,181 +293,177 @@ impl Event {
 		}
 	}
 
-	/// As JSON: `event` and the fields by their names, amounts in the smallest unit and as text.
+	/// Returns the event as JSON: `event`, its name, and the fields by their names; amounts are in the
+	/// smallest unit, as text.
 	pub fn to_json(&self) -> Value {
-		use Event::*;
-		let text = |text: &Text| text.to_string();
-		let hex = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
-		let scope = |scope: &Scope| json!({"dataset": scope.dataset, "epoch": scope.epoch, "from": scope.from, "to": scope.to});
-		match self {
-			Registered {
-				producer,
-				kind,
-				name,
-			} => {
-				json!({"event": "Registered", "producer": producer, "kind": format!("{kind:?}"), "name": text(name)})
-			}
-			Deregistered { producer } => json!({"event": "Deregistered", "producer": producer}),
-			EncryptionKeySet { account, key } => {
-				json!({"event": "EncryptionKeySet", "account": account, "key": hex(key)})
-			}
-			EncryptionKeyRemoved { account } => {
-				json!({"event": "EncryptionKeyRemoved", "account": account})
-			}
-			DatasetCreated {
-				owner,
-				dataset,
-				name,
-			} => {
-				json!({"event": "DatasetCreated", "owner": owner, "dataset": dataset, "name": text(name)})
-			}
-			DatasetRemoved { owner, dataset } => {
-				json!({"event": "DatasetRemoved", "owner": owner, "dataset": dataset})
-			}
-			EpochStarted {
-				owner,
-				dataset,
-				epoch,
-			} => {
-				json!({"event": "EpochStarted", "owner": owner, "dataset": dataset, "epoch": epoch})
-			}
-			PolicySet {
-				owner,
-				dataset,
-				policy,
-			} => json!({
-				"event": "PolicySet", "owner": owner, "dataset": dataset,
-				"price": policy.price.to_string(), "longestRange": policy.longest_range,
-				"longestTerm": policy.longest_term,
-			}),
-			PolicyCleared { owner, dataset } => {
-				json!({"event": "PolicyCleared", "owner": owner, "dataset": dataset})
-			}
-			Stored {
-				owner,
-				key,
-				dataset,
-				epoch,
-				leaf,
-				content_hash,
-				length,
-			} => json!({
-				"event": "Stored", "owner": owner, "key": hex(&key.0), "dataset": dataset,
-				"epoch": epoch, "leaf": leaf, "contentHash": hex(&content_hash.0), "length": length,
-			}),
-			RecordOpened {
-				owner,
-				key,
-				dataset,
-				epoch,
-				leaf,
-				manifest,
-				length,
-				chunks,
-			} => json!({
-				"event": "RecordOpened", "owner": owner, "key": hex(&key.0), "dataset": dataset,
-				"epoch": epoch, "leaf": leaf, "manifest": hex(&manifest.0), "length": length,
-				"chunks": chunks,
-			}),
-			ChunkStored {
-				owner,
-				key,
-				index,
-				content_hash,
-			} => json!({
-				"event": "ChunkStored", "owner": owner, "key": hex(&key.0), "index": index,
-				"contentHash": hex(&content_hash.0),
-			}),
-			RecordCompleted { owner, key } => {
-				json!({"event": "RecordCompleted", "owner": owner, "key": hex(&key.0)})
-			}
-			RecordAbandoned {
-				owner,
-				key,
-				arrived,
-			} => {
-				json!({"event": "RecordAbandoned", "owner": owner, "key": hex(&key.0), "arrived": arrived})
-			}
-			RecordRemoved { owner, key } => {
-				json!({"event": "RecordRemoved", "owner": owner, "key": hex(&key.0)})
-			}
-			LeafFreed {
-				owner,
-				dataset,
-				epoch,
-				leaf,
-			} => {
-				json!({"event": "LeafFreed", "owner": owner, "dataset": dataset, "epoch": epoch, "leaf": leaf})
-			}
-			AccessRequested {
-				request,
-				owner,
-				consumer,
-				scope: range,
-				purpose,
-				term,
-				offer,
-				valid_until,
-			} => {
+		serde_json::to_value(self).expect("an event has only names, numbers and text")
+	}
+}
+
+/// A scope in JSON.
+#[derive(Serialize)]
+#[serde(remote = "Scope")]
+struct ScopeJson {
+	dataset: DatasetId,
+	epoch: Epoch,
+	from: u64,
+	to: u64,
+}
+
+/// A policy in JSON.
+#[derive(Serialize)]
+#[serde(remote = "Policy", rename_all = "camelCase")]
+struct PolicyJson {
+	#[serde(serialize_with = "as_text")]
+	price: Balance,
+	longest_range: u64,
+	longest_term: BlockNumber,
+	#[serde(skip)]
+	#[allow(dead_code)] // Events show the price and the limits alone.
+	consumers: ConsumerKinds,
+}
+
+fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+	serializer.collect_str(value)
+}
+
+fn as_name<T: Debug, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+	serializer.collect_str(&format_args!("{value:?}"))
+}
+
+fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+	serializer.collect_str(&format_args!("0x{}", hex::encode(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use serde_json::json;
+
+	const KEY: H256 = H256([7; 32]);
+
+	fn account(byte: u8) -> AccountId {
+		[byte; 32].into()
+	}
+
+	/// Events with each kind of field.
+	fn events() -> [(Event, Value); 8] {
+		let (owner, consumer) = (account(1), account(2));
+		let (key, hash) = (
+			format!("0x{}", "07".repeat(32)),
+			format!("0x{}", "09".repeat(32)),
+		);
+		let scope = Scope {
+			dataset: 3,
+			epoch: 4,
+			from: 5,
+			to: 1 << 32,
+		};
+		let scope_json = json!({"dataset": 3, "epoch": 4, "from": 5, "to": 4294967296u64});
+		let policy = Policy {
+			price: u128::MAX,
+			longest_range: 10,
+			longest_term: 20,
+			consumers: ConsumerKinds::ALL,
+		};
+		[
+			(
+				Event::Registered {
+					producer: owner,
+					kind: ProducerKind::Government,
+					name: Text(b"An office\n".to_vec()),
+				},
+				json!({"event": "Registered", "producer": owner, "kind": "Government", "name": "An office\\n"}),
+			),
+			(
+				Event::EncryptionKeySet {
+					account: owner,
+					key: vec![0, 1, 255],
+				},
+				json!({"event": "EncryptionKeySet", "account": owner, "key": "0x0001ff"}),
+			),
+			(
+				Event::PolicySet {
+					owner,
+					dataset: 3,
+					policy,
+				},
 				json!({
-					"event": "AccessRequested", "request": request, "owner": owner,
-					"consumer": consumer, "scope": scope(range), "purpose": text(purpose),
-					"term": term, "offer": offer.to_string(), "validUntil": valid_until,
-				})
-			}
-			RequestCancelled {
-				request,
-				owner,
-				consumer,
-			} => {
-				json!({"event": "RequestCancelled", "request": request, "owner": owner, "consumer": consumer})
-			}
-			RequestRejected {
-				request,
-				owner,
-				consumer,
-				reason,
-			} => json!({
-				"event": "RequestRejected", "request": request, "owner": owner, "consumer": consumer,
-				"reason": text(reason),
-			}),
-			RequestLapsed {
-				request,
-				owner,
-				consumer,
-			} => {
-				json!({"event": "RequestLapsed", "request": request, "owner": owner, "consumer": consumer})
-			}
-			Authorized {
-				grant,
-				owner,
-				grantee,
-				scope: range,
-				expiry,
-				until,
-				request,
-				paid,
-			} => json!({
-				"event": "Authorized", "grant": grant, "owner": owner, "grantee": grantee,
-				"scope": scope(range), "expiry": expiry, "until": until, "request": request,
-				"paid": paid.to_string(),
-			}),
-			Revoked {
-				grant,
-				owner,
-				grantee,
-				scope: range,
-			} => {
-				json!({"event": "Revoked", "grant": grant, "owner": owner, "grantee": grantee, "scope": scope(range)})
-			}
-			GrantExpired {
-				grant,
-				owner,
-				grantee,
-				scope: range,
-			} => {
-				json!({"event": "GrantExpired", "grant": grant, "owner": owner, "grantee": grantee, "scope": scope(range)})
-			}
+					"event": "PolicySet", "owner": owner, "dataset": 3, "price": u128::MAX.to_string(),
+					"longestRange": 10, "longestTerm": 20,
+				}),
+			),
+			(
+				Event::Stored {
+					owner,
+					key: KEY,
+					dataset: 3,
+					epoch: 4,
+					leaf: 5,
+					content_hash: H256([9; 32]),
+					length: 6,
+				},
+				json!({
+					"event": "Stored", "owner": owner, "key": key, "dataset": 3, "epoch": 4, "leaf": 5,
+					"contentHash": hash, "length": 6,
+				}),
+			),
+			(
+				Event::RecordCompleted { owner, key: KEY },
+				json!({"event": "RecordCompleted", "owner": owner, "key": key}),
+			),
+			(
+				Event::AccessRequested {
+					request: 8,
+					owner,
+					consumer,
+					scope,
+					purpose: Text(b"research".to_vec()),
+					term: 9,
+					offer: 10,
+					valid_until: 11,
+				},
+				json!({
+					"event": "AccessRequested", "request": 8, "owner": owner, "consumer": consumer,
+					"scope": scope_json, "purpose": "research", "term": 9, "offer": "10", "validUntil": 11,
+				}),
+			),
+			(
+				Event::Authorized {
+					grant: 8,
+					owner,
+					grantee: consumer,
+					scope,
+					expiry: 9,
+					until: None,
+					request: Some(10),
+					paid: 0,
+				},
+				json!({
+					"event": "Authorized", "grant": 8, "owner": owner, "grantee": consumer,
+					"scope": scope_json, "expiry": 9, "until": null, "request": 10, "paid": "0",
+				}),
+			),
+			(
+				Event::RequestRejected {
+					request: 8,
+					owner,
+					consumer,
+					reason: Text(Vec::new()),
+				},
+				json!({
+					"event": "RequestRejected", "request": 8, "owner": owner, "consumer": consumer,
+					"reason": "",
+				}),
+			),
+		]
+	}
+
+	#[test]
+	fn an_event_in_json_has_its_name_and_its_fields() {
+		for (event, expected) in events() {
+			assert_eq!(event.to_json(), expected);
+			assert_eq!(event.to_json().to_string(), expected.to_string());
 		}
 	}
 }

@@ -1,19 +1,24 @@
-//! The manifest of a large record: the envelope's header, and the name of every chunk. The layout is in
-//! `docs/formats.md`; the chain checks it where it is stored.
+// SPDX-License-Identifier: Apache-2.0
+//! A large record's manifest with its header understood: the chain checks the
+//! [layout](isthmus_sharing::manifest), and a client what the header says.
 
-use isthmus_envelope::{merkle, record::TAG_LEN, Header};
+use isthmus_envelope::{record::TAG_LEN, Header};
+use isthmus_sharing::{
+	merkle::{Hash, Tree},
+	ManifestError,
+};
+use ring::digest::{digest, SHA256};
 use subxt::config::{substrate::BlakeTwo256, Hasher};
 
-/// The first byte: this format.
-const VERSION: u8 = 1;
-/// Bytes before the header: the version, and the header's length.
-const PREFIX: usize = 3;
-/// Bytes of a hash.
-const HASH: usize = 32;
-
-/// The name under which nodes serve bytes: BLAKE2b-256 of them.
-pub(crate) fn content_hash(bytes: &[u8]) -> [u8; HASH] {
+/// Returns the name under which nodes serve bytes: their BLAKE2b-256 hash.
+pub(crate) fn content_hash(bytes: &[u8]) -> Hash {
 	BlakeTwo256.hash(bytes).0
+}
+
+fn sha256(bytes: &[u8]) -> Hash {
+	let mut hash = Hash::default();
+	hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
+	hash
 }
 
 /// A manifest.
@@ -21,63 +26,60 @@ pub(crate) fn content_hash(bytes: &[u8]) -> [u8; HASH] {
 pub(crate) struct Manifest {
 	pub(crate) header: Header,
 	/// The name of every chunk, encrypted.
-	pub(crate) hashes: Vec<[u8; HASH]>,
+	pub(crate) hashes: Vec<Hash>,
 }
 
 impl Manifest {
+	/// Returns the manifest as the chain stores it.
 	pub(crate) fn to_bytes(&self) -> Vec<u8> {
-		let mut bytes = vec![VERSION];
-		bytes.extend((Header::LEN as u16).to_be_bytes());
-		bytes.extend(self.header.to_bytes());
-		bytes.extend(self.hashes.as_flattened());
-		bytes
+		let header = self.header.to_bytes();
+		self.layout(&header)
+			.to_bytes()
+			.expect("the header has 77 bytes")
 	}
 
-	/// Reads a manifest; says what is wrong with it if it is none.
+	/// Reads a manifest.
+	///
+	/// # Errors
+	///
+	/// Returns a sentence that says what is wrong with it.
 	pub(crate) fn read(bytes: &[u8]) -> Result<Self, &'static str> {
-		let (prefix, rest) = bytes
-			.split_first_chunk::<PREFIX>()
-			.ok_or("its manifest is cut short")?;
-		let [version, high, low] = *prefix;
-		if version != VERSION {
-			return Err("its manifest is of a version that is not known here");
+		let layout = isthmus_sharing::Manifest::parse(bytes).map_err(|error| match error {
+			ManifestError::UnknownVersion => "its manifest has an unknown version",
+			ManifestError::WrongLength => "its manifest is cut short",
+		})?;
+		if layout.header.len() != Header::LEN {
+			return Err("the header in its manifest is not that of an encrypted record");
 		}
-		if usize::from(u16::from_be_bytes([high, low])) != Header::LEN {
-			return Err("the header in its manifest is not one of an encrypted record");
-		}
-		let header = Header::read(rest).map_err(|_| "the header in its manifest is none")?;
-		let (hashes, []) = rest
-			.get(Header::LEN..)
-			.unwrap_or_default()
-			.as_chunks::<HASH>()
-		else {
-			return Err("its manifest ends within a chunk's name");
-		};
-		if hashes.len() != header.chunks() as usize {
+		let header =
+			Header::read(layout.header).map_err(|_| "the header in its manifest is malformed")?;
+		if layout.hashes.len() != header.chunks() as usize {
 			return Err("its manifest does not name all chunks");
 		}
 		Ok(Self {
 			header,
-			hashes: hashes.to_vec(),
+			hashes: layout.hashes.to_vec(),
 		})
 	}
 
-	/// The tree over the chunks' names, for proofs.
-	pub(crate) fn tree(&self) -> merkle::Tree {
-		merkle::Tree::new(
-			self.hashes
-				.iter()
-				.map(|hash| merkle::leaf_hash(hash))
-				.collect(),
-		)
+	/// Returns the tree over the chunks' names, for proofs.
+	pub(crate) fn tree(&self) -> Tree {
+		self.layout(&[]).tree(sha256)
 	}
 
-	/// How many bytes all chunks have together, encrypted.
+	fn layout<'a>(&'a self, header: &'a [u8]) -> isthmus_sharing::Manifest<'a> {
+		isthmus_sharing::Manifest {
+			header,
+			hashes: &self.hashes,
+		}
+	}
+
+	/// Returns the length of all chunks together, encrypted, in bytes.
 	pub(crate) fn length(&self) -> u64 {
 		self.header.record_len() - Header::LEN as u64
 	}
 
-	/// How many bytes each chunk but the last has, encrypted.
+	/// Returns the length of each chunk but the last, encrypted, in bytes.
 	pub(crate) fn chunk_size(&self) -> u32 {
 		self.header.chunk_size() + TAG_LEN as u32
 	}
@@ -125,7 +127,7 @@ mod tests {
 	}
 
 	#[test]
-	fn what_is_no_manifest_is_refused() {
+	fn what_is_not_a_manifest_is_rejected() {
 		let bytes = manifest().to_bytes();
 		let with = |at: usize, byte: u8| {
 			let mut bytes = bytes.clone();
@@ -136,15 +138,13 @@ mod tests {
 			Manifest::read(&[1, 0]).unwrap_err(),
 			"its manifest is cut short"
 		);
+		assert_eq!(with(0, 2), "its manifest has an unknown version");
 		assert_eq!(
-			with(0, 2),
-			"its manifest is of a version that is not known here"
+			with(2, 77 - 32),
+			"the header in its manifest is not that of an encrypted record"
 		);
-		assert_eq!(
-			with(2, 76),
-			"the header in its manifest is not one of an encrypted record"
-		);
-		assert_eq!(with(3, 9), "the header in its manifest is none");
+		assert_eq!(with(2, 76), "its manifest is cut short");
+		assert_eq!(with(3, 9), "the header in its manifest is malformed");
 		let short = &bytes[..bytes.len() - 32];
 		assert_eq!(
 			Manifest::read(short).unwrap_err(),
@@ -153,7 +153,7 @@ mod tests {
 		let torn = &bytes[..bytes.len() - 1];
 		assert_eq!(
 			Manifest::read(torn).unwrap_err(),
-			"its manifest ends within a chunk's name"
+			"its manifest is cut short"
 		);
 	}
 }

@@ -1,56 +1,23 @@
-//! Questions that a node answers to those who may ask: signed by the caller, bound to this chain, to a
-//! recent block and to themselves, so that no answer is given twice for one signature.
+// SPDX-License-Identifier: Apache-2.0
+//! Bytes from a node: a record's chunks, by a [signed query](isthmus_sharing::signed) that serves once,
+//! and content by its hash.
 
 use crate::{account::Account, client::Client, error::Error, types::*};
 use base64::{engine::general_purpose::STANDARD, Engine};
 use isthmus_envelope::random_bytes;
+use isthmus_sharing::signed::{Message, Method};
 use serde::Deserialize;
 use subxt::rpcs::rpc_params;
 
-/// The first bytes of every message that is signed.
-const LABEL: &[u8] = b"isthmus/query/v1";
-/// An sr25519 signature's place among the chain's kinds of signatures.
+/// The number of an sr25519 signature among the chain's kinds of signatures.
 const SR25519: u8 = 1;
 
-/// What is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
-	/// A page of a record's bytes.
-	Chunks { first: u32, count: u32 },
-}
-
-/// The bytes to sign; `docs/formats.md` has the layout.
-fn message(
-	genesis: &[u8; 32],
-	method: Method,
-	caller: &AccountId,
-	owner: &AccountId,
-	key: &RecordKey,
-	block: BlockNumber,
-	nonce: &[u8; 16],
-) -> Vec<u8> {
-	let Method::Chunks { first, count } = method;
-	[
-		LABEL,
-		genesis,
-		&[1],
-		&caller.0,
-		&owner.0,
-		&key.0,
-		&block.to_be_bytes(),
-		nonce,
-		&first.to_be_bytes(),
-		&count.to_be_bytes(),
-	]
-	.concat()
-}
-
 /// Asks a node for a page of a record's chunks: at least one, at most `count`. The node checks that the
-/// caller may read the record. What it gives is not checked here.
+/// caller may read the record. The caller checks what the node returns.
 ///
 /// # Errors
 ///
-/// [`Error::Rpc`] with the node's code and sentence where it refuses.
+/// Returns [`Error::Rpc`] with the node's code and sentence where it refuses.
 pub async fn chunks(
 	client: &Client,
 	caller: &Account,
@@ -67,9 +34,16 @@ pub async fn chunks(
 	let mut nonce = [0; 16];
 	nonce.copy_from_slice(&random_bytes()?[..16]);
 	let genesis = client.genesis();
-	let method = Method::Chunks { first, count };
-	let message = message(&genesis, method, caller.id(), owner, &key, block, &nonce);
-	let signature = [&[SR25519][..], &caller.sign(&message)].concat();
+	let message = Message {
+		genesis,
+		method: Method::Chunks { first, count },
+		caller: caller.id().0,
+		owner: owner.0,
+		key: key.0,
+		block,
+		nonce,
+	};
+	let signature = [&[SR25519][..], &caller.sign(&message.to_bytes())].concat();
 	let hex = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
 	let question = serde_json::json!({
 		"genesis": hex(&genesis), "caller": caller.id(), "owner": owner, "key": hex(&key.0),
@@ -86,7 +60,7 @@ pub async fn chunks(
 		.map_err(|_| Error::Incompatible("a chunk is not in base64".into()))
 }
 
-/// Any node's bytes by their BLAKE2b-256 hash, unchecked.
+/// Asks a node for bytes by their BLAKE2b-256 hash. The caller checks them.
 pub async fn content(client: &Client, hash: &[u8; 32]) -> Result<Vec<u8>, Error> {
 	let answer: String = client
 		.request("bitswap_v1_get", rpc_params![cid(hash)])

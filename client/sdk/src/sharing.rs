@@ -13,15 +13,11 @@ use crate::{
 	types::*,
 };
 use isthmus_envelope::{open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range};
+use isthmus_sharing::terms::{Footprint, Rates};
 use std::collections::HashSet;
 
-/// How many blocks may pass until a grant is included. Its expiry is computed when it is sent, but the chain
-/// counts the term from the block that includes it.
-pub const TERM_SLACK: BlockNumber = 16;
-/// How many blocks a request must have left to be answered, so that the answer can be included in time.
-pub const LEAST_TIME: BlockNumber = 8;
-/// The number of items for which the chain holds a deposit with each grant.
-const GRANT_ITEMS: Balance = 4;
+pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
+
 /// An upper bound of a grant's fee and of what has to stay on an account.
 const FEE: Balance = isthmus_primitives::UNIT / 10;
 /// How many grants share a transaction: with 2.1 kB each they stay far below a block's length.
@@ -170,11 +166,12 @@ pub(crate) async fn answer(
 		request: Some(id),
 	};
 	let sealed = sealed(client, state, owner, &terms).await?;
-	let per_item: Balance = state.constant("DepositPerItem")?;
-	let per_byte: Balance = state.constant("DepositPerByte")?;
-	let cost = per_item
-		.saturating_mul(GRANT_ITEMS)
-		.saturating_add(per_byte.saturating_mul(sealed.len() as Balance))
+	let rates = Rates {
+		per_item: state.constant("DepositPerItem")?,
+		per_byte: state.constant("DepositPerByte")?,
+	};
+	let cost = Footprint::grant(sealed.len())
+		.deposit(&rates)
 		// The offer is paid before the deposit is held.
 		.saturating_sub(request.offer)
 		.saturating_add(FEE);

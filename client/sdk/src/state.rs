@@ -13,8 +13,7 @@ use subxt::{
 	},
 };
 
-/// How many entries of the state one page examines: the most that the chain allows.
-pub const PAGE: u32 = 256;
+pub use isthmus_sharing::terms::MAX_PAGE as PAGE;
 
 /// Where a list's page ended: [`Page::next`]. `None` asks for the first page.
 pub type Cursor = Option<Vec<u8>>;

@@ -1,9 +1,12 @@
-//! The gossip's door: an announced header is checked before its body is asked for.
+// SPDX-License-Identifier: Apache-2.0
+//! Checks announced headers before their bodies are requested.
 
 use crate::{
-	chain::{unix_now, Chain, ChainClient},
-	seldom::Seldom,
-	BlockError, LOG_TARGET,
+	chain::{Chain, ChainClient},
+	clock::unix_now,
+	error::BlockError,
+	rate_limit::RateLimitedLog,
+	LOG_TARGET,
 };
 use isthmus_primitives::{Block, Header};
 use isthmus_rules::Rejection;
@@ -12,19 +15,20 @@ use sp_consensus::block_validation::{BlockAnnounceValidator, Validation};
 use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Instant};
 use tokio::runtime::Handle;
 
-/// Checks an announced header by all rules that its own bytes and a known parent allow.
+/// Checks an announced header by every rule that can be checked with its own bytes and its parent.
 ///
-/// With an unknown parent only what stands by itself is checked: the digest's shape, the static
-/// bounds, and the quick half of the seal, against a difficulty that is not far under our best block's.
+/// If the parent is unknown, only the rules that need no parent are checked: the digest's shape, the static
+/// rules, and the quick half of the seal, against a difficulty that is not far below our best block's.
 ///
-/// The check runs on a thread of its own where there are some, as sync itself waits for the answer.
+/// The check runs on a blocking thread of the Tokio runtime if there is one, because sync waits for the
+/// answer.
 pub struct PowAnnounceValidator<C> {
 	chain: Arc<Chain<C>>,
-	warnings: Arc<Seldom>,
+	warnings: Arc<RateLimitedLog>,
 }
 
 impl<C> PowAnnounceValidator<C> {
-	/// A validator for announcements of blocks of `chain`.
+	/// Creates a check of announcements of blocks of `chain`.
 	pub fn new(chain: Arc<Chain<C>>) -> Self {
 		Self {
 			chain,
@@ -47,7 +51,7 @@ impl<C: ChainClient> BlockAnnounceValidator<Block> for PowAnnounceValidator<C> {
 		let judge = move || judge(&chain, &header, &warnings);
 		Box::pin(async move {
 			match Handle::try_current() {
-				Ok(runtime) => runtime.spawn_blocking(judge).await.unwrap_or_else(skip),
+				Ok(runtime) => runtime.spawn_blocking(judge).await.unwrap_or_else(ignore),
 				Err(_) => judge(),
 			}
 		})
@@ -57,27 +61,27 @@ impl<C: ChainClient> BlockAnnounceValidator<Block> for PowAnnounceValidator<C> {
 fn judge<C: ChainClient>(
 	chain: &Chain<C>,
 	header: &Header,
-	warnings: &Seldom,
+	warnings: &RateLimitedLog,
 ) -> Result<Validation, Box<dyn Error + Send>> {
 	Ok(match chain.check_announced(header, unix_now()) {
 		Ok(is_new_best) => Validation::Success { is_new_best },
 		Err(BlockError::Rejected(Rejection::Invalid(rule))) => {
 			let (number, hash) = (header.number, header.hash());
-			let refused = format!("announced block #{number} ({hash}) is refused: {rule}");
+			let rejected = format!("announced block #{number} ({hash}) is rejected: {rule}");
 			match warnings.may_write(rule.name(), Instant::now()) {
-				Some(end) => log::warn!(target: LOG_TARGET, "{refused}{end}"),
-				None => log::debug!(target: LOG_TARGET, "{refused}"),
+				Some(end) => log::warn!(target: LOG_TARGET, "{rejected}{end}"),
+				None => log::debug!(target: LOG_TARGET, "{rejected}"),
 			}
 			Validation::Failure { disconnect: true }
 		}
-		// The peer may be right and we may not: no block, and no blame.
-		Err(BlockError::Rejected(Rejection::Transient(future))) => return skip(future),
-		Err(BlockError::CouldNotCheck(error)) => return skip(error),
+		// The peer may be right and we may be wrong, so it is not penalised.
+		Err(BlockError::Rejected(Rejection::Transient(future))) => return ignore(future),
+		Err(BlockError::CouldNotCheck(error)) => return ignore(error),
 	})
 }
 
-/// The answer by which the network layer drops the announcement and blames nobody.
-fn skip(error: impl Error + Send + 'static) -> Result<Validation, Box<dyn Error + Send>> {
-	log::debug!(target: LOG_TARGET, "an announcement is left aside: {error}");
+/// Ignores the announcement without penalising the peer.
+fn ignore(error: impl Error + Send + 'static) -> Result<Validation, Box<dyn Error + Send>> {
+	log::debug!(target: LOG_TARGET, "ignoring an announcement: {error}");
 	Err(Box::new(error))
 }

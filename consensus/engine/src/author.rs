@@ -1,9 +1,13 @@
-//! Builds block templates: decides when there is something to mine and fixes the header's fields
-//! before the block is proposed.
+// SPDX-License-Identifier: Apache-2.0
+//! Builds block templates: decides when there is something to mine, and fixes the header's fields before
+//! the block is proposed.
 
 use crate::{
-	chain::{unix_now, unix_now_millis, ChainClient},
-	CheckError, Job, Sealer, LOG_TARGET,
+	chain::ChainClient,
+	clock::{unix_now, unix_now_millis},
+	error::CheckError,
+	sealer::{Job, Sealer},
+	LOG_TARGET,
 };
 use codec::Encode;
 use futures::{stream::BoxStream, FutureExt, Stream, StreamExt};
@@ -30,15 +34,15 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// The least time between two templates on the same parent, when transactions keep coming.
+/// The least time between two templates on the same parent while transactions arrive.
 const REBUILD_FOR_TRANSACTIONS: Duration = Duration::from_secs(2);
-/// After this time a template is rebuilt so that its timestamp is not too old.
+/// After this time a template is rebuilt, so that its timestamp is not too old.
 const REBUILD_FOR_TIME: Duration = Duration::from_secs(5);
-/// How long to wait before looking again while syncing, offline, or after a failure.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// How long to wait for a block of our own that is being imported.
+/// The wait before the next try while syncing or offline, or after a failure.
+const RETRY: Duration = Duration::from_millis(500);
+/// The wait for a block of our own that is being imported.
 const IMPORT_TIME: Duration = Duration::from_millis(20);
-/// How long a template may take to build.
+/// The longest time to build a template.
 const BUILD_TIME: Duration = Duration::from_secs(2);
 
 /// When to mine.
@@ -46,51 +50,64 @@ const BUILD_TIME: Duration = Duration::from_secs(2);
 pub enum Pace {
 	/// Always: proof of work sets the pace.
 	Continuous,
-	/// When transactions wait, and otherwise once every `heartbeat`. For development chains. H_s is in
-	/// seconds and must grow, so there is at most one block a second.
+	/// When transactions wait, and otherwise once in every `heartbeat`. For development chains. There is at
+	/// most one block a second, because H_s is in seconds and must grow.
 	OnDemand {
 		/// The longest time between two blocks.
 		heartbeat: Duration,
 	},
 }
 
-/// What the miner may choose.
+/// The miner's choices.
 #[derive(Clone, Debug)]
 pub struct AuthorConfig {
-	/// H_c: who earns the reward.
+	/// H_c: the account that earns the reward.
 	pub beneficiary: AccountId,
-	/// H_x: at most [`digest::MAX_EXTRA_DATA`] bytes.
+	/// H_x: any bytes, at most [`digest::MAX_EXTRA_DATA`] of them.
 	pub extra_data: Vec<u8>,
-	/// The gas limit to move towards, within the bound that the rules set a block.
+	/// The gas limit to approach, in gas, as fast as the rules allow.
 	pub gas_target: u64,
-	/// The most bytes of a block's body.
+	/// The greatest size of a block's body, in bytes.
 	pub block_size_limit: usize,
 	/// When to mine.
 	pub pace: Pace,
-	/// Mine without peers, too.
+	/// Mine even without peers.
 	pub force: bool,
+}
+
+/// What an [`Author`] works with.
+pub struct AuthorParts<I, C, B, SC, E, P, SO> {
+	/// Receives the templates.
+	pub sealer: Sealer<I, C>,
+	/// Where the author looks for uncles.
+	pub blocks: Arc<B>,
+	/// Selects the block to mine on.
+	pub select_chain: SC,
+	/// Proposes blocks.
+	pub proposers: E,
+	/// The transactions to mine.
+	pub pool: Arc<P>,
+	/// Whether the node is syncing or offline.
+	pub sync: SO,
+	/// The miner's choices.
+	pub config: AuthorConfig,
 }
 
 /// Keeps the [`Sealer`] supplied with an up-to-date template.
 pub struct Author<I, C, B, SC, E, P, SO> {
-	sealer: Sealer<I, C>,
-	blocks: Arc<B>,
-	select_chain: SC,
-	proposers: E,
-	pool: Arc<P>,
-	sync: SO,
-	/// Whether the first sync is done: from then on nobody's claims of a higher chain stop the mining.
+	parts: AuthorParts<I, C, B, SC, E, P, SO>,
+	/// Whether the first sync is done. From then on, a peer that claims a higher chain does not stop the
+	/// mining.
 	was_synced: bool,
-	config: AuthorConfig,
 }
 
-/// What the author asks of the blocks in the database; every backend answers it.
+/// What the author needs to know of the blocks in the database. Every backend implements it.
 pub trait BlockTree: Send + Sync {
-	/// The blocks whose parent `block` is.
+	/// Returns the children of `block`.
 	///
 	/// # Errors
 	///
-	/// The database's.
+	/// Returns the database's error.
 	fn children(&self, block: Hash) -> sp_blockchain::Result<Vec<Hash>>;
 }
 
@@ -100,12 +117,12 @@ impl<B: Backend<Block>> BlockTree for B {
 	}
 }
 
-/// What the author asks of the transactions that wait; every transaction pool answers it.
+/// What the author needs to know of the transactions that wait. Every transaction pool implements it.
 pub trait Pool: Send + Sync {
-	/// How many could be in the next block.
+	/// Returns how many transactions are ready for the next block.
 	fn ready(&self) -> usize;
 
-	/// An item for every transaction that comes in from now on.
+	/// Returns an item for every transaction that arrives from now on.
 	fn arrivals(&self) -> BoxStream<'static, ()>;
 }
 
@@ -119,14 +136,14 @@ impl<P: TransactionPool<Block = Block>> Pool for P {
 	}
 }
 
-/// What the author last mined on.
+/// The author's work on one parent.
 struct Round {
 	parent: Hash,
-	/// When to mine though no transaction waits.
+	/// When to mine even if no transaction waits.
 	due: Instant,
-	/// When the template on it was built, if one was.
+	/// When the last template was built, if one was.
 	built: Option<Instant>,
-	/// Transactions, or possible uncles, came in since.
+	/// Whether transactions or possible uncles arrived since.
 	outdated: bool,
 }
 
@@ -140,45 +157,31 @@ where
 	P: Pool,
 	SO: SyncOracle + Send,
 {
-	/// An author that puts its templates into `sealer`.
-	pub fn new(
-		sealer: Sealer<I, C>,
-		blocks: Arc<B>,
-		select_chain: SC,
-		proposers: E,
-		pool: Arc<P>,
-		sync: SO,
-		config: AuthorConfig,
-	) -> Self {
+	/// Creates an author that works with these parts.
+	pub fn new(parts: AuthorParts<I, C, B, SC, E, P, SO>) -> Self {
 		Self {
-			sealer,
-			blocks,
-			select_chain,
-			proposers,
-			pool,
-			sync,
+			parts,
 			was_synced: false,
-			config,
 		}
 	}
 
-	/// Runs until the client goes away.
+	/// Runs until the client is dropped.
 	pub async fn run(self)
 	where
 		C: BlockchainEvents<Block>,
 	{
-		let client = self.sealer.chain().client();
+		let client = self.parts.sealer.chain().client();
 		let imports = client.import_notification_stream();
 		self.run_on(imports.map(|import| import.is_new_best)).await
 	}
 
-	/// Runs until `imports` ends, which says of every imported block whether it is the new best one.
+	/// Runs until `imports` ends. For every imported block it has whether that is the new best block.
 	pub(crate) async fn run_on(mut self, imports: impl Stream<Item = bool> + Unpin) {
 		let mut imports = imports.fuse();
-		let mut transactions = self.pool.arrivals().fuse();
+		let mut transactions = self.parts.pool.arrivals().fuse();
 		let mut round = None;
 		loop {
-			// What came in until now is in the database already.
+			// Blocks that were imported until now are already in the database.
 			let mut outdated = false;
 			while let Some(import) = imports.next().now_or_never() {
 				match import {
@@ -196,11 +199,11 @@ where
 					futures::select! {
 						stepped = step => break stepped.unwrap_or_else(|error| {
 							log::warn!(target: LOG_TARGET, "no block template: {error}");
-							LOOK_AGAIN
+							RETRY
 						}),
 						import = imports.next() => match import {
 							None => return,
-							// A template on the old best block is not worth the time that it still takes.
+							// A template on the old best block is not worth finishing.
 							Some(true) => break Duration::ZERO,
 							Some(false) => outdated = true,
 						},
@@ -227,30 +230,33 @@ where
 		}
 	}
 
-	/// Brings the current job up to date, and says how long it will stay so if nothing happens.
+	/// Brings the current job up to date, and returns how long it stays so if nothing happens.
 	async fn step(&mut self, round: &mut Option<Round>) -> Result<Duration, Failure> {
-		// "Syncing" means that most peers claim a much higher chain, and claims cost nothing: strangers
-		// could keep all miners idle by it for as long as they like.
-		let (offline, syncing) = (self.sync.is_offline(), self.sync.is_major_syncing());
+		// "Syncing" means that most peers claim a much higher chain. Claims cost nothing, so hostile peers
+		// could keep all miners idle with them for as long as they like.
+		let (offline, syncing) = (
+			self.parts.sync.is_offline(),
+			self.parts.sync.is_major_syncing(),
+		);
 		self.was_synced |= !offline && !syncing;
-		if (syncing && !self.was_synced) || (offline && !self.config.force) {
-			self.sealer.withdraw();
+		if (syncing && !self.was_synced) || (offline && !self.parts.config.force) {
+			self.parts.sealer.withdraw();
 			*round = None;
-			return Ok(LOOK_AGAIN);
+			return Ok(RETRY);
 		}
-		if self.sealer.is_importing() {
+		if self.parts.sealer.is_importing() {
 			// The best block is about to change.
 			return Ok(IMPORT_TIME);
 		}
-		let parent_header = self.select_chain.best_chain().await?;
+		let parent_header = self.parts.select_chain.best_chain().await?;
 		let parent = parent_header.hash();
 		let now = Instant::now();
 		let round = match round {
 			Some(round) if round.parent == parent => round,
 			other => {
-				self.sealer.withdraw();
-				let due = match self.config.pace {
-					// A node that has just begun shows its first block at once.
+				self.parts.sealer.withdraw();
+				let due = match self.parts.config.pace {
+					// A node that has just started makes its first block at once.
 					Pace::OnDemand { heartbeat } if other.is_some() => now + heartbeat,
 					_ => now,
 				};
@@ -273,23 +279,23 @@ where
 				return Ok(built + keep - now);
 			}
 		}
-		let ahead = match self.config.pace {
-			// Peers take a block that is as far ahead of the clock as this, and no further.
+		let ahead = match self.parts.config.pace {
+			// Peers accept a block that is at most this far ahead of the clock.
 			Pace::Continuous => ALLOWED_FUTURE_SECONDS,
 			Pace::OnDemand { .. } => {
-				if self.pool.ready() == 0 && now < round.due {
+				if self.parts.pool.ready() == 0 && now < round.due {
 					return Ok(round.due - now);
 				}
 				0
 			}
 		};
-		// H_s is the parent's and one at least: blocks that come faster than one a second must wait.
-		let parent_time = self.sealer.chain().parent(parent)?.timestamp;
+		// H_s is at least one above the parent's, so blocks that come faster than one a second must wait.
+		let parent_time = self.parts.sealer.chain().parent(parent)?.timestamp;
 		let earliest = parent_time.saturating_add(1).saturating_sub(ahead);
 		let earliest = Duration::from_secs(earliest);
 		let clock = Duration::from_millis(unix_now_millis());
 		if clock < earliest {
-			return Ok((earliest - clock).min(LOOK_AGAIN));
+			return Ok((earliest - clock).min(RETRY));
 		}
 
 		self.build(parent_header).await?;
@@ -300,18 +306,19 @@ where
 
 	/// Fixes H_c, H_d, H_l, H_s, H_o and H_x, proposes the block, and publishes it as a job.
 	async fn build(&mut self, parent_header: Header) -> Result<(), Failure> {
-		let chain = self.sealer.chain();
+		let chain = self.parts.sealer.chain();
 		let parent = chain.parent(parent_header.hash())?;
-		let uncles = chain.uncle_candidates(parent.hash, |block| self.blocks.children(block))?;
+		let uncles =
+			chain.uncle_candidates(parent.hash, |block| self.parts.blocks.children(block))?;
 		let timestamp = unix_now().max(parent.timestamp.saturating_add(1));
 		let difficulty = rules::difficulty(chain.parameters(), &parent, timestamp);
 		let pre = PreDigest {
-			beneficiary: self.config.beneficiary.clone(),
+			beneficiary: self.parts.config.beneficiary.clone(),
 			difficulty,
-			gas_limit: rules::next_gas_limit(parent.gas_limit, self.config.gas_target),
+			gas_limit: rules::next_gas_limit(parent.gas_limit, self.parts.config.gas_target),
 			timestamp,
 			uncles_hash: digest::uncles_hash(&uncles),
-			extra_data: self.config.extra_data.clone(),
+			extra_data: self.parts.config.extra_data.clone(),
 		};
 
 		let mut inherent_data = InherentData::new();
@@ -322,6 +329,7 @@ where
 		inherent_data.put_data(UNCLES_INHERENT_IDENTIFIER, &uncles)?;
 
 		let proposer = self
+			.parts
 			.proposers
 			.init(&parent_header)
 			.await
@@ -333,7 +341,7 @@ where
 					logs: vec![DigestItem::PreRuntime(POW_ENGINE_ID, pre.encode())],
 				},
 				max_duration: BUILD_TIME,
-				block_size_limit: Some(self.config.block_size_limit),
+				block_size_limit: Some(self.parts.config.block_size_limit),
 				..Default::default()
 			})
 			.await
@@ -345,7 +353,7 @@ where
 			difficulty,
 			uncles.len(),
 		);
-		self.sealer.publish(job, proposal);
+		self.parts.sealer.publish(job, proposal);
 		Ok(())
 	}
 }
@@ -356,7 +364,7 @@ fn set_outdated(round: &mut Option<Round>, outdated: bool) {
 	}
 }
 
-/// What kept a template from being built.
+/// Why a template was not built.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
 	#[error(transparent)]

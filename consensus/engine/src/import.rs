@@ -1,11 +1,13 @@
-//! Block import: adds a block's total difficulty to the database and says whether the block is the
-//! new best one.
+// SPDX-License-Identifier: Apache-2.0
+//! Imports blocks: adds a block's total difficulty to the database, and decides whether the block is the
+//! new best block.
 
 use crate::{
 	chain::{outweighs, stored, total_difficulty_entry, ChainClient},
-	failed::{Failed, Fault, Verdict},
-	verifier::UNCHECKED,
-	CheckError, HeaviestChain, LOG_TARGET,
+	error::CheckError,
+	failed_imports::{FailedImports, Fault, Verdict},
+	select_chain::HeaviestChain,
+	unchecked, LOG_TARGET,
 };
 use futures::{lock::Mutex, StreamExt};
 use isthmus_primitives::{Block, Hash};
@@ -27,13 +29,13 @@ use std::{sync::Arc, time::Instant};
 /// The fork choice: of the blocks that descend from the finalized one, the best is the one with the
 /// greatest total difficulty; of equals, the one with the smaller hash.
 ///
-/// All clones share one lock, so that no two imports compare themselves with the same old best
-/// block. A heavier block on a fork without the finalized block is imported, and not best.
+/// All clones share one lock, so that two imports never compare themselves with the same old best block.
+/// A heavier block on a fork without the finalized block is imported, but does not become the best.
 pub struct PowBlockImport<I, B, C> {
 	inner: I,
 	select_chain: HeaviestChain<B, C>,
 	lock: Arc<Mutex<()>>,
-	failed: Arc<parking_lot::Mutex<Failed>>,
+	failed: Arc<parking_lot::Mutex<FailedImports>>,
 }
 
 impl<I: Clone, B, C> Clone for PowBlockImport<I, B, C> {
@@ -48,7 +50,7 @@ impl<I: Clone, B, C> Clone for PowBlockImport<I, B, C> {
 }
 
 impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
-	/// Puts the fork choice in front of `inner`.
+	/// Creates a block import that decides the fork choice and passes blocks on to `inner`.
 	pub fn new(inner: I, select_chain: HeaviestChain<B, C>) -> Self {
 		Self {
 			inner,
@@ -58,13 +60,13 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 		}
 	}
 
-	/// Remembers that a block failed.
+	/// Remembers that a block's import failed.
 	fn note(&self, block: Hash, error: &impl ToString) {
 		let fault = Fault::of(error);
 		self.failed.lock().note(block, fault, Instant::now());
 	}
 
-	/// Fills in the block's total difficulty and its place in the fork choice.
+	/// Adds the block's total difficulty to it, and whether it becomes the best block.
 	fn weigh(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {
 		let chain = self.select_chain.chain();
 		let header = stored(&block.post_header())?;
@@ -78,8 +80,8 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 			.auxiliary
 			.push(total_difficulty_entry(header.hash, total));
 
-		// Not against the client's best block alone: when finality has moved to another fork, that is
-		// the finalized block until a block is imported above it.
+		// Comparing with the client's best block is not enough: once finality has moved to another fork,
+		// that is the finalized block until a block is imported above it.
 		let best = self.select_chain.heaviest_above(info.finalized_hash)?;
 		let best = outweighs((total, header.hash), (chain.total_difficulty(best)?, best))
 			&& chain.descends_from(header.parent_hash, info.finalized_hash)?;
@@ -93,20 +95,20 @@ where
 	B: Backend<Block>,
 	C: ChainClient + LockImportRun<Block, B>,
 {
-	/// Makes the heaviest block that descends from the finalized one the client's best block, where it
-	/// is not, and says which it is now. The client tells its listeners, as it does of a new block.
+	/// Makes the heaviest block that descends from the finalized one the client's best block, if it is
+	/// not, and returns it. The client notifies its listeners as for a new block.
 	///
-	/// For after finality: where the finalized block is on another fork than the best one, the client
-	/// takes the finalized block itself for the best, though heavier blocks may stand on it.
+	/// This is needed after finality: if the finalized block is on another fork than the best block, the
+	/// client takes the finalized block itself for the best, although heavier blocks may descend from it.
 	///
 	/// # Errors
 	///
-	/// The database's.
+	/// Returns the database's error.
 	pub async fn restore_best(&self) -> Result<Option<Hash>, CheckError> {
 		let _one_at_a_time = self.lock.lock().await;
 		let chain = self.select_chain.chain();
 		let client = chain.client();
-		// Finality takes the client's lock too, so that the finalized block stays as it is in here.
+		// Finality takes the client's lock too, so the finalized block does not change in here.
 		client.lock_import_and_run(|operation: &mut ClientImportOperation<Block, B>| {
 			let info = client.info();
 			let heaviest = self.select_chain.heaviest_above(info.finalized_hash)?;
@@ -131,7 +133,7 @@ where
 		})
 	}
 
-	/// Calls [`Self::restore_best`] whenever a block becomes final. Runs until the client goes away.
+	/// Calls [`Self::restore_best`] whenever a block is finalized. Runs until the client is dropped.
 	pub async fn follow_finality(self)
 	where
 		C: BlockchainEvents<Block>,
@@ -143,11 +145,11 @@ where
 				Ok(None) => {}
 				Ok(Some(best)) => log::info!(
 					target: LOG_TARGET,
-					"finality moved to another fork; its heaviest block {best} is the best one now",
+					"finality moved to another fork; its heaviest block {best} is now the best block",
 				),
 				Err(error) => log::warn!(
 					target: LOG_TARGET,
-					"the best block after finality could not be found: {error}; the next block settles it",
+					"could not find the best block after finality moved: {error}; the next block decides it",
 				),
 			}
 		}
@@ -171,7 +173,7 @@ where
 		match verdict {
 			Verdict::Try => self.inner.check_block(block).await,
 			Verdict::Bad => Ok(ImportResult::KnownBad),
-			Verdict::NotNow => Err(ours(CheckError::FailedLately(block.hash))),
+			Verdict::NotNow => Err(unpenalised(CheckError::FailedLately(block.hash))),
 		}
 	}
 
@@ -180,35 +182,35 @@ where
 		mut block: BlockImportParams<Block>,
 	) -> Result<ImportResult, Self::Error> {
 		let hash = block.post_hash();
-		if let Ok(error) = block.remove_intermediate::<CheckError>(UNCHECKED) {
+		if let Some(error) = unchecked::take(&mut block) {
 			if let CheckError::Runtime(error) = &error {
 				self.note(hash, error);
 			}
-			return Err(ours(error));
+			return Err(unpenalised(error));
 		}
 		let executes = matches!(
 			block.state_action,
 			StateAction::Execute | StateAction::ExecuteIfPossible
 		);
-		// The client would take the block without executing it, and its proof of work alone would speak
-		// for it.
+		// On a parent without state the client would import the block unexecuted, with nothing but its
+		// proof of work to vouch for it.
 		let client = self.select_chain.chain().client();
 		let parent = block.header.parent_hash;
 		if executes
 			&& client
 				.block_status(parent)
-				.map_err(|e| ours(CheckError::from(e)))?
+				.map_err(|e| unpenalised(CheckError::from(e)))?
 				== BlockStatus::InChainPruned
 		{
 			log::debug!(
 				target: LOG_TARGET,
-				"block #{} ({hash}) is left aside: its parent's state is not kept any more",
+				"skipping block #{} ({hash}): its parent's state is pruned",
 				block.header.number,
 			);
 			return Ok(ImportResult::MissingState);
 		}
 		let _one_at_a_time = self.lock.lock().await;
-		self.weigh(&mut block).map_err(ours)?;
+		self.weigh(&mut block).map_err(unpenalised)?;
 		let imported = self.inner.import_block(block).await;
 		if let (true, Err(error)) = (executes, &imported) {
 			self.note(hash, error);
@@ -217,7 +219,7 @@ where
 	}
 }
 
-/// An error of import: it blames nobody.
-fn ours(error: CheckError) -> ConsensusError {
+/// Returns an error of import, for which the peer is not penalised.
+fn unpenalised(error: CheckError) -> ConsensusError {
 	ConsensusError::Other(Box::new(error))
 }

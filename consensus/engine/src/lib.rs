@@ -1,39 +1,106 @@
-//! Adapts Ethash and the header rules to Substrate: what verifies, imports, chooses and makes blocks.
+// SPDX-License-Identifier: Apache-2.0
+//! Adapts Ethash and the header rules to Substrate: verifies, imports, chooses and makes blocks.
 //!
-//! The rules themselves are in `isthmus-rules`, the proof of work in `isthmus-ethash`; nothing here
-//! decides what a valid header is. What this crate adds is everything that needs a client, a clock
-//! or a network:
+//! The rules themselves are in `isthmus-rules` and the proof of work in `isthmus-ethash`. Nothing in this
+//! crate decides what a valid header is. It adds what needs a client, a clock or a network:
 //!
 //! - [`Chain`]: the chain's parameters, a parent's facts, and the check of one header or one block;
-//! - [`PowVerifier`] and [`PowAnnounceValidator`]: the doors that blocks and announcements come in by;
-//! - [`PowBlockImport`] and [`HeaviestChain`]: fork choice by total difficulty;
-//! - [`Author`], [`Sealer`] and [`CpuMiner`]: templates, seals, and the built-in miner, with its
+//! - [`PowVerifier`] and [`PowAnnounceValidator`]: the check of blocks and of announcements from peers;
+//! - [`PowBlockImport`] and [`HeaviestChain`]: the fork choice by total difficulty;
+//! - [`Author`], [`Sealer`] and [`CpuMiner`]: templates, seals and the built-in miner, with its
 //!   [`HashRate`] and [`MiningMetrics`].
+//!
+//! # A block's journey
+//!
+//! ```text
+//!      announced header               requested block             template and seal
+//!             │                              │                            │
+//!   ┌─────────▼──────────┐                   │                            │
+//!   │ announce.rs        │                   │                            │
+//!   │ known? digest,     │           ┌───────▼────────┐           ┌───────▼────────┐
+//!   │ static rules,      │           │ import.rs      │           │ sealer.rs      │
+//!   │ quick half of seal,│  sync     │ check_block:   │           │ submit:        │
+//!   │ finality, then     │ requests  │ did its import │           │ static rules,  │
+//!   │  parent known:     │ the body  │ fail before?   │           │ parent, seal,  │
+//!   │   parent, clock,   ├──────────►│(failed_imports)│           │ clock          │
+//!   │   seal             │           └───────┬────────┘           └───────┬────────┘
+//!   │  parent unknown:   │                   │                            │
+//!   │   clock, near or   │           ┌───────▼────────┐                   │
+//!   │   few (admission)  │           │ verifier.rs    │                   │
+//!   └────────────────────┘           │ finality,      │                   │
+//!                                    │ digest, static │                   │
+//!                                    │ rules, parent, │                   │
+//!                                    │ seal, clock,   │                   │
+//!                                    │ H_t, uncles    │                   │
+//!                                    └───────┬────────┘                   │
+//!                                            │ checked, or marked         │
+//!                                            │ "unchecked"                │
+//!                                    ┌───────▼────────────────────────────▼───────┐
+//!                                    │ import.rs, import_block:                   │
+//!                                    │ unchecked? parent's state? total           │
+//!                                    │ difficulty, fork choice                    │
+//!                                    └───────┬────────────────────────────────────┘
+//!                                            │
+//!                                    ┌───────▼────────┐
+//!                                    │ the client     │  best, if it is the heaviest block above
+//!                                    │ executes and   │  the finalized one; restore_best (import.rs)
+//!                                    │ stores it      │  decides again when finality moves
+//!                                    └────────────────┘
+//! ```
+//!
+//! # Penalties
+//!
+//! A peer is penalised only if its block says something about it. "Penalised" means a lower reputation and
+//! usually a lost connection.
+//!
+//! | finding | decided in | the peer is | the block is |
+//! |---|---|---|---|
+//! | an announced header violates a rule | `announce.rs` | penalised | ignored |
+//! | an announcement has extra data | `announce.rs` | penalised | ignored |
+//! | an announced header is from the future, far away, too easy, behind finality, or could not be checked | `announce.rs` | not penalised | ignored |
+//! | a block, or an uncle of it, violates a rule | `verifier.rs` | penalised | rejected |
+//! | a block is long behind finality (8 blocks or more) | `verifier.rs` | penalised | rejected |
+//! | a block is just behind finality | `verifier.rs` | not penalised | rejected by import |
+//! | a block is from the future | `verifier.rs` waits a second, then `import.rs` | not penalised | requested again |
+//! | a block could not be checked | `verifier.rs` marks it, `import.rs` returns the error | not penalised | requested again |
+//! | the parent's state is pruned | `import.rs` | not penalised | skipped |
+//! | execution fails for the first time | `failed_imports.rs` | not penalised | requested again |
+//! | execution fails again: the block is known as bad for ten minutes | `failed_imports.rs` | penalised | rejected |
+//! | import fails twice, perhaps by our own fault | `failed_imports.rs` | not penalised | retried every ten seconds |
+//!
+//! Lines of the log that a peer can trigger are rate-limited (`rate_limit.rs`).
 
 #![forbid(unsafe_code)]
 
+mod admission;
 mod announce;
 mod author;
 mod chain;
+mod check;
+mod clock;
 mod error;
-mod failed;
+mod failed_imports;
 mod hash_rate;
+mod hash_rate_report;
 mod import;
 mod metrics;
 mod miner;
+mod rate_limit;
+mod seal_memo;
 mod sealer;
-mod seldom;
 mod select_chain;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod unchecked;
 mod verifier;
 
 pub use announce::PowAnnounceValidator;
-pub use author::{Author, AuthorConfig, BlockTree, Pace, Pool};
+pub use author::{Author, AuthorConfig, AuthorParts, BlockTree, Pace, Pool};
 pub use chain::{Chain, ChainClient};
 pub use error::{BlockError, CheckError, SubmitError};
-pub use hash_rate::{report as report_hash_rate, HashRate, MAX_MINERS, SUBMITTED_FOR};
+pub use hash_rate::{HashRate, MAX_MINERS, SUBMITTED_FOR};
+pub use hash_rate_report::report as report_hash_rate;
 pub use import::PowBlockImport;
 pub use metrics::MiningMetrics;
 pub use miner::CpuMiner;

@@ -1,11 +1,12 @@
-//! What is counted of mining, for Prometheus.
+// SPDX-License-Identifier: Apache-2.0
+//! The metrics of mining, for Prometheus.
 
 use polkadot_sdk::*;
 use substrate_prometheus_endpoint::{
 	register, Counter, CounterVec, Gauge, GaugeVec, Opts, PrometheusError, Registry, U64,
 };
 
-/// Counters of seals and blocks, and the hash rate. They count whether or not anybody asks.
+/// Counters of seals and blocks, and the hash rate. They count whether or not a registry exports them.
 #[derive(Clone, Debug)]
 pub struct MiningMetrics {
 	pub(crate) hashes: Counter<U64>,
@@ -21,11 +22,11 @@ pub struct MiningMetrics {
 }
 
 impl MiningMetrics {
-	/// New metrics, shown by `registry` where there is one.
+	/// Creates the metrics, and registers them if there is a `registry`.
 	///
 	/// # Errors
 	///
-	/// Where the registry has metrics of these names already.
+	/// Returns an error if the registry already has metrics of these names.
 	pub fn new(registry: Option<&Registry>) -> Result<Self, PrometheusError> {
 		let hashes = Counter::new(
 			"isthmus_hashes_total",
@@ -34,7 +35,7 @@ impl MiningMetrics {
 		let hash_rate = GaugeVec::new(
 			Opts::new(
 				"isthmus_hash_rate",
-				"Hashes a second: of the built-in miner, and as submitted by others",
+				"Hashes a second, of the built-in miner and as submitted by others",
 			),
 			&["miner"],
 		)?;
@@ -42,7 +43,7 @@ impl MiningMetrics {
 		let seals = CounterVec::new(
 			Opts::new(
 				"isthmus_seals_total",
-				"Seals that miners brought, by what became of them",
+				"Seals that miners submitted, by outcome",
 			),
 			&["outcome"],
 		)?;

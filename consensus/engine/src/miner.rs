@@ -1,7 +1,15 @@
-//! The built-in CPU miner: threads that search the current job's nonces over the full dataset.
+// SPDX-License-Identifier: Apache-2.0
+//! The built-in CPU miner: threads that search for the current job's nonce with the full Ethash dataset.
 
-use crate::{chain::ChainClient, throttle::Throttle, HashRate, Job, Sealer, LOG_TARGET};
-use isthmus_ethash::{Boundary, Cache, Dataset, FileError, Found, Progress};
+use crate::{
+	chain::ChainClient,
+	error::SubmitError,
+	hash_rate::HashRate,
+	sealer::{Job, Sealer},
+	throttle::Throttle,
+	LOG_TARGET,
+};
+use isthmus_ethash::{Cache, Dataset, FileError, Found, Progress};
 use isthmus_primitives::{digest::Seal, Block};
 use parking_lot::Mutex;
 use polkadot_sdk::*;
@@ -20,12 +28,12 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// How long a thread waits for a job before it looks whether it should end.
+/// How long a thread waits for a job before it checks whether to stop.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How often the making of a dataset says how far it is.
+/// How often the generation of a dataset logs its progress.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(10);
 
-/// The running miner. Dropping it ends its threads.
+/// The running miner. Dropping it stops its threads.
 pub struct CpuMiner {
 	stop: Arc<AtomicBool>,
 	threads: Vec<JoinHandle<()>>,
@@ -35,21 +43,21 @@ pub struct CpuMiner {
 struct Datasets {
 	current: Mutex<Option<(u64, Arc<Dataset>)>>,
 	threads: NonZeroUsize,
-	/// Where datasets are kept.
+	/// The folder in which datasets are kept, if they are.
 	folder: Option<PathBuf>,
 }
 
-/// What the files of datasets are called, before the epoch's number.
+/// The name of a dataset's file, before the epoch's number.
 const FILE_PREFIX: &str = "ethash-epoch-";
 
 impl CpuMiner {
-	/// Starts `threads` threads on the jobs of `sealer`. Together they try no more than `limit` hashes
-	/// a second, where one is given. The epoch's dataset is kept in `folder`, if there is one, for the
-	/// next start; that of an epoch before goes.
+	/// Starts `threads` threads on the jobs of `sealer`. Together they try at most `limit` hashes a second,
+	/// if there is a limit. If there is a `folder`, the epoch's dataset is kept in it for the next start,
+	/// in place of an earlier epoch's.
 	///
 	/// # Errors
 	///
-	/// The operating system's, where a thread cannot be started.
+	/// Returns the operating system's error if a thread cannot be started.
 	pub fn start<I, C>(
 		sealer: Sealer<I, C>,
 		threads: NonZeroUsize,
@@ -87,7 +95,7 @@ impl Drop for CpuMiner {
 	fn drop(&mut self) {
 		self.stop.store(true, Ordering::Relaxed);
 		for thread in self.threads.drain(..) {
-			// A thread that panicked has said so already.
+			// A thread that panicked has already logged it.
 			let _ = thread.join();
 		}
 	}
@@ -114,11 +122,11 @@ where
 		if let Some(seal) = search(&job, &dataset, throttle, sealer.hash_rate(), stop) {
 			match futures::executor::block_on(sealer.submit(job.seal_hash, seal)) {
 				Ok(_) => {}
-				// Another thread was faster, or a block came from the network.
-				Err(error @ crate::SubmitError::UnknownWork(_)) => {
+				// Another thread was faster, or a block arrived from the network.
+				Err(error @ SubmitError::UnknownWork(_)) => {
 					log::debug!(target: LOG_TARGET, "{error}")
 				}
-				Err(error) => log::warn!(target: LOG_TARGET, "mined block is lost: {error}"),
+				Err(error) => log::warn!(target: LOG_TARGET, "lost a mined block: {error}"),
 			}
 		}
 	}
@@ -132,7 +140,7 @@ fn search(
 	hash_rate: &HashRate,
 	stop: &AtomicBool,
 ) -> Option<Seal> {
-	let boundary = Boundary::from_bytes(job.boundary());
+	let boundary = job.boundary();
 	let ended = || job.stale.load(Ordering::Relaxed) || stop.load(Ordering::Relaxed);
 	let mut first: u64 = rand::random();
 	while throttle.wait(ended) {
@@ -170,7 +178,7 @@ impl Datasets {
 				return Ok(dataset.clone());
 			}
 		}
-		// The old dataset goes first: two of them may not fit into memory.
+		// The old dataset is dropped first, because two of them may not fit into memory.
 		*current = None;
 		let cache = sealer.chain().cache(epoch)?;
 		let dataset = Arc::new(match self.kept(&cache, epoch, stop)? {
@@ -192,12 +200,12 @@ impl Datasets {
 		stop: &AtomicBool,
 	) -> Result<Dataset, isthmus_ethash::Error> {
 		let started = Instant::now();
-		let said = Mutex::new(started);
+		let logged = Mutex::new(started);
 		let dataset = Dataset::generate(cache, self.threads.get(), |Progress { done, total }| {
-			// Whoever finds the lock taken need not say it too.
-			if let Some(mut said) = said.try_lock() {
-				if said.elapsed() >= PROGRESS_PERIOD {
-					*said = Instant::now();
+			// If the lock is taken, another thread is logging.
+			if let Some(mut logged) = logged.try_lock() {
+				if logged.elapsed() >= PROGRESS_PERIOD {
+					*logged = Instant::now();
 					let percent = u64::from(done) * 100 / u64::from(total.max(1));
 					log::info!(target: LOG_TARGET, "generating the dataset of epoch {epoch}: {percent} %");
 				}
@@ -217,7 +225,7 @@ impl Datasets {
 		Some(folder.join(format!("{FILE_PREFIX}{epoch}")))
 	}
 
-	/// The epoch's dataset, if it was kept and is whole.
+	/// Reads the epoch's dataset, if it was kept and is intact.
 	fn kept(
 		&self,
 		cache: &Cache,
@@ -230,20 +238,20 @@ impl Datasets {
 		match Dataset::load(cache, &file, |_| unless(stop)) {
 			Ok(dataset) => {
 				let file = file.display();
-				log::info!(target: LOG_TARGET, "the dataset of epoch {epoch} is read from {file}");
+				log::info!(target: LOG_TARGET, "read the dataset of epoch {epoch} from {file}");
 				Ok(Some(dataset))
 			}
 			Err(FileError::Stopped) => Err(isthmus_ethash::Error::Stopped),
 			Err(FileError::Memory(error)) => Err(error),
 			Err(error) => {
 				let file = file.display();
-				log::warn!(target: LOG_TARGET, "{file} is of no use and is made anew: {error}");
+				log::warn!(target: LOG_TARGET, "cannot use {file}, generating it again: {error}");
 				Ok(None)
 			}
 		}
 	}
 
-	/// Keeps the dataset for the next start. Where that fails, the miner goes on without.
+	/// Keeps the dataset for the next start. If that fails, the miner continues without.
 	fn keep(&self, dataset: &Dataset, epoch: u64) {
 		let (Some(folder), Some(file)) = (self.folder.as_deref(), self.file(epoch)) else {
 			return;
@@ -251,15 +259,15 @@ impl Datasets {
 		let kept = fs::create_dir_all(folder)
 			.map_err(FileError::from)
 			.and_then(|()| dataset.save(&file))
-			.and_then(|()| Ok(forget_others(folder, &file)?));
+			.and_then(|()| Ok(remove_others(folder, &file)?));
 		if let Err(error) = kept {
 			let file = file.display();
-			log::warn!(target: LOG_TARGET, "the dataset of epoch {epoch} is not kept in {file}: {error}");
+			log::warn!(target: LOG_TARGET, "cannot keep the dataset of epoch {epoch} in {file}: {error}");
 		}
 	}
 }
 
-/// Goes on until the miner stops.
+/// Continues until the miner stops.
 fn unless(stop: &AtomicBool) -> ControlFlow<()> {
 	if stop.load(Ordering::Relaxed) {
 		ControlFlow::Break(())
@@ -268,8 +276,8 @@ fn unless(stop: &AtomicBool) -> ControlFlow<()> {
 	}
 }
 
-/// Removes the datasets of other epochs, whole or not.
-fn forget_others(folder: &Path, file: &Path) -> std::io::Result<()> {
+/// Removes the datasets of other epochs, complete or not.
+fn remove_others(folder: &Path, file: &Path) -> std::io::Result<()> {
 	for entry in fs::read_dir(folder)? {
 		let entry = entry?;
 		let name = entry.file_name();

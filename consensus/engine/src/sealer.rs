@@ -1,20 +1,25 @@
-//! Where templates become blocks: the current job, which miners of all kinds work on, and the block
-//! templates that a seal may still complete.
+// SPDX-License-Identifier: Apache-2.0
+//! Turns templates into blocks: keeps the current job, which every miner works on, and the block templates
+//! that a seal may still complete.
 //!
-//! What a template holds is the author's matter, and who searches for the seal the miners': the
-//! built-in one's threads, or programs of others that ask over RPC.
+//! The author decides what a template contains. The built-in miner's threads, or other programs over RPC,
+//! search for the seal.
 
 use crate::{
-	chain::{unix_now, Chain, ChainClient},
-	HashRate, MiningMetrics, SubmitError, LOG_TARGET,
+	chain::{Chain, ChainClient},
+	clock::unix_now,
+	error::SubmitError,
+	hash_rate::HashRate,
+	metrics::MiningMetrics,
+	LOG_TARGET,
 };
 use codec::Encode;
 use futures::{channel::mpsc, future::Either, Stream, StreamExt};
 use futures_timer::Delay;
-use isthmus_ethash::{seed_hash, EPOCH_LENGTH};
+use isthmus_ethash::{seed_hash, Boundary, EPOCH_LENGTH};
 use isthmus_primitives::{
 	digest::{Seal, POW_ENGINE_ID},
-	Block, BlockNumber, Hash,
+	Block, BlockNumber, Difficulty, Hash,
 };
 use parking_lot::{Condvar, Mutex};
 use polkadot_sdk::*;
@@ -22,7 +27,6 @@ use sc_consensus::{
 	BlockImport, BlockImportParams, ImportResult, StateAction, StorageChanges as ImportChanges,
 };
 use sp_consensus::{BlockOrigin, Error as ConsensusError, Proposal};
-use sp_core::U256;
 use sp_runtime::DigestItem;
 use std::{
 	collections::VecDeque,
@@ -34,33 +38,33 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// How many templates are kept, so that a seal which comes late still makes a block, or an uncle.
+/// How many templates are kept, so that a late seal still makes a block, or an uncle.
 const TEMPLATES_KEPT: usize = 8;
 
 /// One task for miners: find a nonce whose result does not exceed the boundary.
 #[derive(Debug)]
 pub struct Job {
-	/// H_#n: the hash to find a seal for. It names the job.
+	/// H_#n: the hash to find a seal for. It identifies the job.
 	pub seal_hash: Hash,
 	/// The block to mine on.
 	pub parent: Hash,
-	/// H_i of the block to mine, which decides the epoch.
+	/// H_i of the block to mine, which determines the epoch.
 	pub number: BlockNumber,
 	/// H_d of the block to mine.
-	pub difficulty: U256,
-	/// How many uncles the block names.
+	pub difficulty: Difficulty,
+	/// The number of uncles that the block names.
 	pub uncles: usize,
-	/// Raised when the job is out of date and searching on is a waste.
+	/// Set once the job is outdated, so that miners stop searching.
 	pub stale: AtomicBool,
 }
 
 impl Job {
-	/// A job of these facts, which is not stale.
+	/// Creates a job that is not stale.
 	pub(crate) fn new(
 		seal_hash: Hash,
 		parent: Hash,
 		number: BlockNumber,
-		difficulty: U256,
+		difficulty: Difficulty,
 		uncles: usize,
 	) -> Self {
 		Self {
@@ -73,58 +77,86 @@ impl Job {
 		}
 	}
 
-	/// ⌊2^256 / H_d⌋, the greatest result that seals the block, big-endian.
-	pub fn boundary(&self) -> [u8; 32] {
-		isthmus_rules::boundary(self.difficulty).to_big_endian()
+	/// Returns ⌊2^256 / H_d⌋, the greatest result that seals the block.
+	pub fn boundary(&self) -> Boundary {
+		isthmus_rules::boundary(self.difficulty)
 	}
 
-	/// The hash by which miners know the epoch and its dataset. Sizes don't tell in it: a chain of
-	/// development sizes has the same, and miners that know Ethereum's sizes alone fail on it.
+	/// Returns the hash by which miners know the epoch and its dataset. It does not depend on the sizes: a
+	/// chain of development sizes has the same hash, and miners that only know Ethereum's sizes fail on
+	/// it.
 	pub fn epoch_seed(&self) -> [u8; 32] {
 		seed_hash(u64::from(self.number) / EPOCH_LENGTH)
 	}
 }
 
-/// What a good seal made.
+/// The block that a valid seal completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mined {
 	/// The block's hash.
 	pub hash: Hash,
 	/// H_i.
 	pub number: BlockNumber,
-	/// Whether it is our best block now. If not, it came late, and may be named as an uncle.
+	/// Whether it is now our best block. If not, it is late, and may be named as an uncle.
 	pub is_new_best: bool,
 }
 
-/// A block that lacks nothing but its seal.
+/// A block that lacks only its seal.
 struct Template {
 	job: Arc<Job>,
 	proposal: Proposal<Block>,
 }
 
 #[derive(Default)]
-struct State {
+struct Jobs {
+	/// The job that miners work on.
 	current: Option<Arc<Job>>,
 	/// Oldest first.
 	templates: VecDeque<Template>,
-	/// Sealed blocks on their way into the database.
+	/// The number of sealed blocks that are being imported.
 	importing: usize,
-	/// Who wants to know of each new job.
+	/// Receive each new job.
 	listeners: Vec<mpsc::UnboundedSender<Arc<Job>>>,
 }
 
-impl State {
-	/// Every job from now on.
+impl Jobs {
+	/// Returns every job from now on.
 	fn listen(&mut self) -> mpsc::UnboundedReceiver<Arc<Job>> {
-		// Where no job comes, nobody else would remove those who left.
+		// Publishing removes closed listeners too, but there may be no new job for a long time.
 		self.listeners.retain(|listener| !listener.is_closed());
 		let (sender, receiver) = mpsc::unbounded();
 		self.listeners.push(sender);
 		receiver
 	}
+
+	/// Returns the template of the job `seal_hash`.
+	fn find(&self, seal_hash: Hash) -> Option<&Template> {
+		self.templates
+			.iter()
+			.find(|template| template.job.seal_hash == seal_hash)
+	}
+
+	/// Removes the template of the job `seal_hash` in order to import it, and the job if it is the
+	/// current one.
+	fn take(&mut self, seal_hash: Hash) -> Option<Template> {
+		let index = self
+			.templates
+			.iter()
+			.position(|template| template.job.seal_hash == seal_hash)?;
+		let template = self.templates.remove(index)?;
+		if self
+			.current
+			.as_ref()
+			.is_some_and(|job| job.seal_hash == seal_hash)
+		{
+			self.current = None;
+		}
+		self.importing += 1;
+		Some(template)
+	}
 }
 
-/// The place where the author puts jobs and miners bring seals. Clones share it.
+/// Receives jobs from the author and seals from miners. Clones share the jobs.
 pub struct Sealer<I, C> {
 	chain: Arc<Chain<C>>,
 	import: I,
@@ -132,7 +164,7 @@ pub struct Sealer<I, C> {
 }
 
 struct Shared {
-	state: Mutex<State>,
+	jobs: Mutex<Jobs>,
 	new_job: Condvar,
 	hash_rate: HashRate,
 	metrics: MiningMetrics,
@@ -153,10 +185,10 @@ where
 	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
 	C: ChainClient,
 {
-	/// Sealed blocks are imported by `import`.
+	/// Creates a sealer that imports sealed blocks with `import`.
 	pub fn new(chain: Arc<Chain<C>>, import: I, metrics: MiningMetrics) -> Self {
 		let shared = Shared {
-			state: Mutex::new(State::default()),
+			jobs: Mutex::default(),
 			new_job: Condvar::new(),
 			hash_rate: HashRate::default(),
 			metrics,
@@ -168,39 +200,39 @@ where
 		}
 	}
 
-	/// The chain that is mined on.
+	/// Returns the chain that is mined on.
 	pub fn chain(&self) -> &Arc<Chain<C>> {
 		&self.chain
 	}
 
-	/// How fast this node's miners are.
+	/// Returns the hash rates of this node's miners.
 	pub fn hash_rate(&self) -> &HashRate {
 		&self.shared.hash_rate
 	}
 
-	/// What is counted.
+	/// Returns the metrics of mining.
 	pub fn metrics(&self) -> &MiningMetrics {
 		&self.shared.metrics
 	}
 
-	/// The job that miners work on now.
+	/// Returns the job that miners work on now.
 	pub fn current(&self) -> Option<Arc<Job>> {
-		self.shared.state.lock().current.clone()
+		self.shared.jobs.lock().current.clone()
 	}
 
-	/// Every job from now on. Whoever is slow should look for the last one that waits.
+	/// Returns every job from now on. A slow receiver should skip to the last one that waits.
 	pub fn jobs(&self) -> impl Stream<Item = Arc<Job>> + Send + Unpin + 'static {
-		self.shared.state.lock().listen()
+		self.shared.jobs.lock().listen()
 	}
 
-	/// The job that miners work on now, or the next one where there is none, if it comes within
-	/// `patience`. There is none in the moments between a new best block and the template on it.
+	/// Returns the job that miners work on now. If there is none, waits for the next one for at most
+	/// `patience`: there is none for a moment between a new best block and the template on it.
 	pub async fn wait_for_current(&self, patience: Duration) -> Option<Arc<Job>> {
 		let mut jobs = {
-			let mut state = self.shared.state.lock();
-			match &state.current {
+			let mut jobs = self.shared.jobs.lock();
+			match &jobs.current {
 				Some(job) => return Some(job.clone()),
-				None => state.listen(),
+				None => jobs.listen(),
 			}
 		};
 		match futures::future::select(jobs.next(), Delay::new(patience)).await {
@@ -209,63 +241,62 @@ where
 		}
 	}
 
-	/// Puts up a new job, and calls the miners off the old one.
+	/// Publishes a new job, and makes the old one stale.
 	pub(crate) fn publish(&self, job: Job, proposal: Proposal<Block>) {
 		let job = Arc::new(job);
-		let mut state = self.shared.state.lock();
-		if state.templates.len() == TEMPLATES_KEPT {
-			state.templates.pop_front();
+		let mut jobs = self.shared.jobs.lock();
+		if jobs.templates.len() == TEMPLATES_KEPT {
+			jobs.templates.pop_front();
 		}
-		state.templates.push_back(Template {
+		jobs.templates.push_back(Template {
 			job: job.clone(),
 			proposal,
 		});
-		state
-			.listeners
+		jobs.listeners
 			.retain(|listener| listener.unbounded_send(job.clone()).is_ok());
-		if let Some(old) = state.current.replace(job) {
+		if let Some(old) = jobs.current.replace(job) {
 			old.stale.store(true, Ordering::Relaxed);
 		}
 		self.shared.metrics.templates.inc();
 		self.shared.new_job.notify_all();
 	}
 
-	/// Takes the current job down and calls the miners off it. Its template is kept.
+	/// Withdraws the current job and makes it stale. Its template is kept.
 	pub(crate) fn withdraw(&self) {
-		if let Some(old) = self.shared.state.lock().current.take() {
+		if let Some(old) = self.shared.jobs.lock().current.take() {
 			old.stale.store(true, Ordering::Relaxed);
 		}
 	}
 
-	/// Whether a sealed block is on its way into the database.
+	/// Returns whether a sealed block is being imported.
 	pub(crate) fn is_importing(&self) -> bool {
-		self.shared.state.lock().importing > 0
+		self.shared.jobs.lock().importing > 0
 	}
 
-	/// Waits, blocking the thread, until there is a job that is not stale, or for at most `patience`.
+	/// Blocks the thread until there is a job that is not stale, for at most `patience`.
 	pub(crate) fn wait_for_job(&self, patience: Duration) -> Option<Arc<Job>> {
-		let mut state = self.shared.state.lock();
-		if state.current.is_none() {
-			self.shared.new_job.wait_for(&mut state, patience);
+		let mut jobs = self.shared.jobs.lock();
+		if jobs.current.is_none() {
+			self.shared.new_job.wait_for(&mut jobs, patience);
 		}
-		state.current.clone()
+		jobs.current.clone()
 	}
 
-	/// Completes the template named by `seal_hash` with a seal, checks it by the same rules as any
-	/// block from the network, and imports it. Says what became of it.
+	/// Completes the template of the job `seal_hash` with a seal, checks the block by the same rules as any
+	/// block from the network, imports it, and returns it.
 	///
 	/// # Errors
 	///
-	/// [`SubmitError::UnknownWork`] where no template has this name any more,
-	/// [`SubmitError::Refused`] where the seal is no proof of work for it (the template is kept for
-	/// a better one), [`SubmitError::Import`] and [`SubmitError::NotImported`] where import failed.
+	/// Returns [`SubmitError::UnknownWork`] if there is no such template any more;
+	/// [`SubmitError::Refused`] if the seal is not a proof of work for it (the template is kept for a
+	/// better seal); [`SubmitError::Import`] or [`SubmitError::NotImported`] if import failed.
 	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<Mined, SubmitError>
 	where
 		I: Clone + 'static,
 	{
 		let sealer = self.clone();
 		let submission = async move { sealer.submit_here(seal_hash, seal).await };
-		// A miner that hangs up drops the future that it waits for, and the block must not go with it.
+		// A miner that disconnects drops the future that it waits for. The block must not be lost with it.
 		match Handle::try_current() {
 			Ok(runtime) => runtime.spawn(submission).await.unwrap_or_else(|stopped| {
 				Err(SubmitError::Import(ConsensusError::Other(stopped.into())))
@@ -299,10 +330,11 @@ where
 	}
 
 	async fn complete(&self, seal_hash: Hash, seal: Seal) -> Result<Mined, SubmitError> {
+		let unknown = || SubmitError::UnknownWork(seal_hash);
 		let header = {
-			let state = self.shared.state.lock();
-			let template = find(&state, seal_hash).ok_or(SubmitError::UnknownWork(seal_hash))?;
-			state.templates[template].proposal.block.header.clone()
+			let jobs = self.shared.jobs.lock();
+			let template = jobs.find(seal_hash).ok_or_else(unknown)?;
+			template.proposal.block.header.clone()
 		};
 		let item = DigestItem::Seal(POW_ENGINE_ID, seal.encode());
 		let mut sealed = header.clone();
@@ -311,24 +343,9 @@ where
 			.check_header(&sealed, unix_now())
 			.map_err(SubmitError::Refused)?;
 
-		let Template { job, proposal } = {
-			let mut state = self.shared.state.lock();
-			let template = find(&state, seal_hash).ok_or(SubmitError::UnknownWork(seal_hash))?;
-			if state
-				.current
-				.as_ref()
-				.is_some_and(|job| job.seal_hash == seal_hash)
-			{
-				state.current = None;
-			}
-			// The position was found under this same lock.
-			let template = state
-				.templates
-				.remove(template)
-				.ok_or(SubmitError::UnknownWork(seal_hash))?;
-			state.importing += 1;
-			template
-		};
+		// The lock was free during the check, so another miner may have completed the template.
+		let taken = self.shared.jobs.lock().take(seal_hash);
+		let Template { job, proposal } = taken.ok_or_else(unknown)?;
 		let _importing = Importing(&self.shared);
 		job.stale.store(true, Ordering::Relaxed);
 
@@ -361,13 +378,6 @@ struct Importing<'a>(&'a Shared);
 
 impl Drop for Importing<'_> {
 	fn drop(&mut self) {
-		self.0.state.lock().importing -= 1;
+		self.0.jobs.lock().importing -= 1;
 	}
-}
-
-fn find(state: &State, seal_hash: Hash) -> Option<usize> {
-	state
-		.templates
-		.iter()
-		.position(|template| template.job.seal_hash == seal_hash)
 }

@@ -1,8 +1,9 @@
-//! Which chain to mine on and to vote for: the heaviest, which is not always the longest.
+// SPDX-License-Identifier: Apache-2.0
+//! Selects the chain to mine on and to vote for: the heaviest, which is not always the longest.
 
 use crate::{
 	chain::{outweighs, Chain, ChainClient},
-	CheckError,
+	error::CheckError,
 };
 use isthmus_primitives::{Block, BlockNumber, Hash, Header};
 use polkadot_sdk::*;
@@ -28,24 +29,28 @@ impl<B, C> Clone for HeaviestChain<B, C> {
 }
 
 impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
-	/// Selects among the leaves of `backend`.
+	/// Creates a selection among the leaves of `backend`.
 	pub fn new(backend: Arc<B>, chain: Arc<Chain<C>>) -> Self {
 		Self { backend, chain }
 	}
 
-	/// The chain that is selected among.
+	/// Returns the chain whose leaves are selected.
 	pub(crate) fn chain(&self) -> &Arc<Chain<C>> {
 		&self.chain
 	}
 
-	/// The heaviest leaf that is `base` or descends from it; `base` where there is none.
+	/// Returns the heaviest leaf that is `base` or descends from it, or `base` if there is none.
+	///
+	/// # Errors
+	///
+	/// Returns the database's error.
 	pub(crate) fn heaviest_above(&self, base: Hash) -> Result<Hash, CheckError> {
 		let blockchain = self.backend.blockchain();
 		let mut best = None;
-		// While a block is being written, its parent is no leaf any more, and it is one already, though
-		// it cannot be read yet. The client's best block can always be read. (An error here would be
-		// worse than an old answer: a voter that cannot find its target does not vote in that round, and
-		// where it is the only one, the round never ends.)
+		// While a block is being written, it is already a leaf in place of its parent, but it cannot be
+		// read yet. The client's best block can always be read. (An error here would be worse than an
+		// outdated answer: a verifier that cannot find its target does not vote in that round, and if it
+		// is the only one, the round never ends.)
 		let best_block = self.chain.client().info().best_hash;
 		for leaf in blockchain.leaves()?.into_iter().chain([best_block]) {
 			if !self.chain.knows(leaf)? || !self.chain.descends_from(leaf, base)? {
@@ -86,7 +91,7 @@ impl<B: Backend<Block> + 'static, C: ChainClient> SelectChain<Block> for Heavies
 	) -> Result<Hash, ConsensusError> {
 		let mut target = self.expect_header(self.heaviest_above(base).map_err(lookup)?)?;
 		let base_number = self.expect_header(base)?.number;
-		// A limit under the base cannot be met; the base itself is then the answer.
+		// A limit below the base cannot be met, and the answer is the base itself.
 		let limit = max_number.unwrap_or(BlockNumber::MAX).max(base_number);
 		while target.number > limit {
 			target = self.expect_header(target.parent_hash)?;

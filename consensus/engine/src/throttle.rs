@@ -1,4 +1,5 @@
-//! A limit of how many hashes a second the built-in miner tries, all its threads together.
+// SPDX-License-Identifier: Apache-2.0
+//! Limits how many hashes a second the built-in miner's threads try together.
 
 use parking_lot::Mutex;
 use std::{
@@ -6,29 +7,30 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// How long a round of a limited miner takes at the limit: short, so that it keeps a steady pace.
+/// How long a round of a limited miner takes at the limit. Short, so that the pace is steady.
 const ROUND_TIME: Duration = Duration::from_millis(50);
-/// The most nonces of a round, whatever the limit. It is a fraction of a second for any processor.
+/// The greatest number of nonces in a round, whatever the limit. Any processor tries them in a fraction of
+/// a second.
 const MAX_ROUND: u64 = 1 << 14;
-/// How far a miner that was held up may catch up, at full speed.
+/// How much lost time a delayed miner may make up for at full speed.
 const CREDIT: Duration = Duration::from_millis(200);
-/// The longest sleep of a thread before it looks again whether to end.
+/// The longest sleep of a thread before it checks again whether to stop.
 const NAP: Duration = Duration::from_millis(20);
 
-/// Makes threads wait before a round until what was tried before is within the limit.
+/// Makes threads wait before a round until the hashes of earlier rounds are within the limit.
 ///
-/// What a round tried is paid for after it, so that every hash is counted once, those of a round that
-/// found a seal and ended early too.
+/// A round's hashes are counted after it, so that each is counted once, also in a round that ends early
+/// because it found a seal.
 #[derive(Debug)]
 pub(crate) struct Throttle {
 	/// Hashes a second; no limit if `None`.
 	limit: Option<NonZeroU64>,
-	/// Until when what was tried is paid for.
+	/// The time at which the hashes so far are within the limit.
 	paid_until: Mutex<Instant>,
 }
 
 impl Throttle {
-	/// `limit` is in hashes a second.
+	/// Creates a throttle with a `limit` in hashes a second.
 	pub(crate) fn new(limit: Option<NonZeroU64>) -> Self {
 		Self {
 			limit,
@@ -36,7 +38,7 @@ impl Throttle {
 		}
 	}
 
-	/// How many nonces to try before the next wait.
+	/// Returns how many nonces to try before the next wait.
 	pub(crate) fn round(&self) -> u64 {
 		match self.limit {
 			None => MAX_ROUND,
@@ -47,7 +49,7 @@ impl Throttle {
 		}
 	}
 
-	/// Sleeps until the next round may begin. False where `ended` became true before that.
+	/// Sleeps until the next round may begin. Returns false if `ended` became true before that.
 	pub(crate) fn wait(&self, ended: impl Fn() -> bool) -> bool {
 		if self.limit.is_some() {
 			loop {
@@ -67,7 +69,7 @@ impl Throttle {
 		!ended()
 	}
 
-	/// Counts what a round tried.
+	/// Counts the hashes of a round.
 	pub(crate) fn spend(&self, hashes: u64) {
 		if let Some(limit) = self.limit {
 			let mut paid_until = self.paid_until.lock();
@@ -76,9 +78,9 @@ impl Throttle {
 	}
 }
 
-/// Until when hashes are paid for, after `hashes` more at `now`.
+/// Returns the time at which the hashes are within the limit, after `hashes` more at `now`.
 fn pay(paid_until: Instant, now: Instant, hashes: u64, limit: NonZeroU64) -> Instant {
-	// Time that nobody used is gone, but for what makes up for a late waking.
+	// Unused time is lost, except for a little that makes up for waking late.
 	let from = now
 		.checked_sub(CREDIT)
 		.map_or(paid_until, |earliest| paid_until.max(earliest));
@@ -90,8 +92,8 @@ fn pay(paid_until: Instant, now: Instant, hashes: u64, limit: NonZeroU64) -> Ins
 mod tests {
 	use super::*;
 
-	/// Hashes in 100 simulated seconds on a machine of `speed` hashes a second whose sleeps end up to
-	/// 15 ms late, with `threads` threads.
+	/// Returns the hashes in 100 simulated seconds of `threads` threads, on a machine of `speed` hashes a
+	/// second whose sleeps end up to 15 ms late.
 	fn simulate(limit: u64, speed: u64, threads: u32) -> u64 {
 		let limit = NonZeroU64::new(limit).unwrap();
 		let throttle = Throttle::new(Some(limit));
@@ -102,7 +104,7 @@ mod tests {
 			if now < paid_until {
 				now = paid_until + Duration::from_millis(step * 7 % 16);
 			}
-			// The threads wake together, and each makes a round.
+			// The threads wake together, and each does a round.
 			now += Duration::from_secs_f64(throttle.round() as f64 / speed as f64);
 			for _ in 0..threads {
 				hashes += throttle.round();
@@ -127,7 +129,7 @@ mod tests {
 	}
 
 	#[test]
-	fn a_machine_slower_than_the_limit_is_not_held_up() {
+	fn a_machine_slower_than_the_limit_is_not_delayed() {
 		let hashes = simulate(1_000_000, 50_000, 1);
 		assert!((4_900_000..=5_100_000).contains(&hashes), "{hashes}");
 	}
@@ -150,7 +152,7 @@ mod tests {
 			pay(start, now, 500, limit),
 			now - CREDIT + Duration::from_millis(500)
 		);
-		// Nor is what was tried already forgotten.
+		// Hashes that were tried already are not forgotten either.
 		assert_eq!(
 			pay(now, start, 500, limit),
 			now + Duration::from_millis(500)
@@ -158,7 +160,7 @@ mod tests {
 	}
 
 	#[test]
-	fn a_miner_that_ends_does_not_wait_for_its_turn() {
+	fn a_miner_that_stops_does_not_wait_for_its_turn() {
 		let throttle = Throttle::new(NonZeroU64::new(1));
 		assert!(throttle.wait(|| false));
 		throttle.spend(1_000_000);

@@ -1,14 +1,17 @@
-//! The import queue's door: every rule that does not need the block's execution.
+// SPDX-License-Identifier: Apache-2.0
+//! Verifies blocks in the import queue, by every rule that does not need the block's execution.
 //!
-//! All header rules are checked here and not at import, because only a failed verification costs
+//! All rules of the header are checked here and not at import, because only a failed verification costs
 //! the peer that sent the block its reputation.
 //!
-//! Blocks are verified one after the other, so whoever waits here keeps all others waiting.
+//! Blocks are verified one after the other, so a block that waits here delays all others.
 
 use crate::{
-	chain::{unix_now, Chain, ChainClient},
-	seldom::Seldom,
-	BlockError, CheckError, LOG_TARGET,
+	chain::{Chain, ChainClient},
+	clock::unix_now,
+	error::{BlockError, CheckError},
+	rate_limit::RateLimitedLog,
+	unchecked, LOG_TARGET,
 };
 use futures_timer::Delay;
 use isthmus_primitives::{Block, BlockNumber};
@@ -20,33 +23,32 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// How long a sealed block from the future is waited for at most. Sync asks for it again at once, so
-/// this is also the pace at which it can be offered.
+/// The longest wait for the time of a sealed block from the future. Sync requests the block again at once,
+/// so this also limits how often it is verified.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// So far finality may move while a block is on its way to us, and nobody is to blame.
+/// Finality may move by this many blocks while a block is on its way to us. Its sender is not penalised
+/// for that.
 const ON_ITS_WAY: BlockNumber = 8;
-/// Under this key a block carries what kept us from checking it, for [`crate::PowBlockImport`].
-pub(crate) const UNCHECKED: &[u8] = b"isthmus:unchecked";
 
-/// Checks a block by the rules of the paper's algorithm 2, cheapest first.
+/// Verifies a block by the rules of the paper's algorithm 2, cheapest first.
 pub struct PowVerifier<C> {
 	chain: Arc<Chain<C>>,
-	warnings: Seldom,
+	warnings: RateLimitedLog,
 }
 
 impl<C> PowVerifier<C> {
-	/// A verifier for blocks of `chain`.
+	/// Creates a verifier for blocks of `chain`.
 	pub fn new(chain: Arc<Chain<C>>) -> Self {
 		Self {
 			chain,
-			warnings: Seldom::default(),
+			warnings: RateLimitedLog::default(),
 		}
 	}
 }
 
 impl<C: ChainClient> PowVerifier<C> {
 	fn check(&self, block: &BlockImportParams<Block>) -> Result<(), BlockError> {
-		// First of all: such a block may be of any epoch, whose cache would be made.
+		// First of all, because such a block may be of any epoch, whose cache would be made.
 		self.chain.check_above_finality(&block.header)?;
 		let now = unix_now();
 		let header = self.chain.check_header(&block.header, now)?;
@@ -54,19 +56,20 @@ impl<C: ChainClient> PowVerifier<C> {
 			.check_body(&block.header, &header, block.body.as_deref(), now)
 	}
 
-	fn is_long_final(&self, number: BlockNumber) -> bool {
+	/// Returns whether a block of this number was finalized so long ago that its sender must know it.
+	fn is_long_finalized(&self, number: BlockNumber) -> bool {
 		let finalized = self.chain.client().info().finalized_number;
 		number.saturating_add(ON_ITS_WAY) <= finalized
 	}
 
-	/// Warns of a block, once a minute for each kind of trouble.
-	fn warn(&self, kind: &'static str, block: &BlockImportParams<Block>, trouble: &str) {
+	/// Logs a warning about a block, at most one a minute of each kind.
+	fn warn(&self, kind: &'static str, block: &BlockImportParams<Block>, problem: &str) {
 		let (number, hash) = (block.header.number, block.header.hash());
 		match self.warnings.may_write(kind, Instant::now()) {
 			Some(end) => {
-				log::warn!(target: LOG_TARGET, "block #{number} ({hash}) {trouble}{end}")
+				log::warn!(target: LOG_TARGET, "block #{number} ({hash}) {problem}{end}")
 			}
-			None => log::debug!(target: LOG_TARGET, "block #{number} ({hash}) {trouble}"),
+			None => log::debug!(target: LOG_TARGET, "block #{number} ({hash}) {problem}"),
 		}
 	}
 }
@@ -86,11 +89,11 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 		if let Err(error) = checked {
 			match error {
 				BlockError::Rejected(Rejection::Invalid(rule)) => {
-					self.warn(rule.name(), &block, &format!("is refused: {rule}"));
+					self.warn(rule.name(), &block, &format!("is rejected: {rule}"));
 					return Err(rule.to_string());
 				}
-				// The clock that is wrong may be ours. An error here would cost the peer its connection;
-				// import gives it, and that does not.
+				// Our own clock may be wrong. An error here would cost the peer its connection; the same
+				// error of import does not.
 				BlockError::Rejected(Rejection::Transient(future)) => {
 					let error = CheckError::TooEarly(future);
 					self.warn(
@@ -98,19 +101,19 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 						&block,
 						&format!("is from the future: {error}"),
 					);
-					block.insert_intermediate(UNCHECKED, error);
+					unchecked::mark(&mut block, error);
 				}
-				// Without blame, sync would ask the same peer for the same fork again, and again.
+				// Without a penalty, sync would request the same fork from the same peer again and again.
 				BlockError::CouldNotCheck(error @ CheckError::BehindFinality(_))
-					if self.is_long_final(block.header.number) =>
+					if self.is_long_finalized(block.header.number) =>
 				{
-					log::debug!(target: LOG_TARGET, "a block is refused: {error}");
+					log::debug!(target: LOG_TARGET, "rejecting a block: {error}");
 					return Err(error.to_string());
 				}
-				BlockError::CouldNotCheck(error) => block.insert_intermediate(UNCHECKED, error),
+				BlockError::CouldNotCheck(error) => unchecked::mark(&mut block, error),
 			}
 		}
-		// The runtime must see the header as it made it; the seal is put back on import.
+		// The runtime must see the header as it made it. Import puts the seal back.
 		block.post_hash = Some(block.header.hash());
 		block.post_digests.extend(block.header.digest.pop());
 		Ok(block)

@@ -1,118 +1,136 @@
-//! What a broken rule says: one variant a rule, with what was got and what was expected.
+// SPDX-License-Identifier: Apache-2.0
+//! The errors of the rules: one variant for each rule, with the value it got and what it expected.
 
-use core::{error::Error, fmt};
-use isthmus_primitives::digest::DigestError;
-use polkadot_sdk::sp_core::{H256, U256};
+use isthmus_ethash::Boundary;
+use isthmus_primitives::{digest::DigestError, Difficulty, TotalDifficulty};
+use polkadot_sdk::sp_core::H256;
+use thiserror::Error;
 
-/// A rule of one header that is broken. The header will never be valid.
+/// A value that differs from the one that a rule requires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GotExpected<T> {
+	/// The value in the block.
+	pub got: T,
+	/// The value that the rule requires.
+	pub expected: T,
+}
+
+impl<T: PartialEq> GotExpected<T> {
+	/// Compares a value with the one that a rule requires.
+	///
+	/// # Errors
+	///
+	/// Returns both values if they differ.
+	pub fn check(got: T, expected: T) -> Result<(), Self> {
+		if got == expected {
+			Ok(())
+		} else {
+			Err(Self { got, expected })
+		}
+	}
+}
+
+/// A rule of one header that is violated. The header is never valid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum HeaderError {
-	/// The digest has not exactly one of each of the engine's items.
-	Digest(DigestError),
-	/// |H_x| ≤ 32 is broken.
+	/// The digest does not have exactly one of each of the engine's items.
+	#[error(transparent)]
+	Digest(#[from] DigestError),
+	/// |H_x| ≤ 32 is violated.
+	#[error("the extra data has {got} bytes, but may have at most {maximum}")]
 	ExtraDataTooLong {
 		/// |H_x|, in bytes.
 		got: usize,
-		/// The most bytes it may have.
+		/// The greatest |H_x|, in bytes.
 		maximum: usize,
 	},
-	/// H_g ≤ H_l is broken.
+	/// H_g ≤ H_l is violated.
+	#[error("the gas used is {got}, above the block's gas limit of {limit}")]
 	GasUsedAboveLimit {
 		/// H_g, in gas.
 		got: u64,
 		/// H_l, in gas.
 		limit: u64,
 	},
-	/// H_l ≥ 125000 is broken.
+	/// H_l ≥ 125000 is violated.
+	#[error("the gas limit is {got}, but must be at least {minimum}")]
 	GasLimitTooLow {
 		/// H_l, in gas.
 		got: u64,
-		/// The least it may be, in gas.
+		/// The least H_l, in gas.
 		minimum: u64,
 	},
-	/// H_l ≤ 2^63 − 1 is broken.
+	/// H_l ≤ 2^63 − 1 is violated.
+	#[error("the gas limit is {got}, but may be at most {maximum}")]
 	GasLimitTooHigh {
 		/// H_l, in gas.
 		got: u64,
-		/// The most it may be, in gas.
+		/// The greatest H_l, in gas.
 		maximum: u64,
 	},
-	/// H_d ≥ D_0 is broken, or H_d is zero.
+	/// H_d ≥ D_0 is violated, or H_d is zero.
+	#[error("the difficulty is {got}, but must be at least {minimum}")]
 	DifficultyTooLow {
 		/// H_d.
-		got: U256,
-		/// D_0, or one where D_0 is zero.
-		minimum: U256,
+		got: Difficulty,
+		/// D_0, or one if D_0 is zero.
+		minimum: Difficulty,
 	},
-	/// H_p is not the hash of the parent it was checked against.
-	ParentHash {
-		/// H_p.
-		got: H256,
-		/// The parent's hash.
-		expected: H256,
-	},
-	/// H_i = P(H)_i + 1 is broken.
-	Number {
-		/// H_i.
-		got: u32,
-		/// P(H)_i + 1, which a `u32` may not hold.
-		expected: u64,
-	},
-	/// H_s > P(H)_s is broken.
+	/// H_p is not the hash of the parent that the header was checked against.
+	#[error("the parent hash is {:?}, but the parent's hash is {:?}", .0.got, .0.expected)]
+	ParentHash(GotExpected<H256>),
+	/// H_i = P(H)_i + 1 is violated. The values are 64 bits wide because P(H)_i + 1 may not fit in 32.
+	#[error("the number is {}, but must be one above the parent's: {}", .0.got, .0.expected)]
+	Number(GotExpected<u64>),
+	/// H_s > P(H)_s is violated.
+	#[error("the timestamp is {got} s, but must be above the parent's {parent} s")]
 	TimestampNotAfterParent {
 		/// H_s, in seconds since the Unix epoch.
 		got: u64,
 		/// P(H)_s, in seconds since the Unix epoch.
 		parent: u64,
 	},
-	/// |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ is broken.
+	/// |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ is violated.
+	#[error("the gas limit is {got}, but the parent's allows only {least} to {most}")]
 	GasLimitOutOfBounds {
 		/// H_l, in gas.
 		got: u64,
-		/// The least the bound allows, in gas.
+		/// The least H_l within the bound, in gas.
 		least: u64,
-		/// The most the bound allows, in gas. Under `least` where nothing is allowed.
+		/// The greatest H_l within the bound, in gas. Below `least` if the bound allows nothing.
 		most: u64,
 	},
-	/// H_d = D(H) is broken.
-	Difficulty {
-		/// H_d.
-		got: U256,
-		/// D(H).
-		expected: U256,
-	},
-	/// n ≤ 2^256 / H_d is broken.
+	/// H_d = D(H) is violated.
+	#[error("the difficulty is {}, but must be {}", .0.got, .0.expected)]
+	Difficulty(GotExpected<Difficulty>),
+	/// n ≤ 2^256 / H_d is violated.
+	#[error("the seal's result is {got:?}, but may be at most {:?}", H256(.boundary.to_bytes()))]
 	SealAboveBoundary {
-		/// n, the proof of work's result.
+		/// n, the result of the proof of work.
 		got: H256,
-		/// ⌊2^256 / H_d⌋, or the greatest 256-bit number where that is 2^256.
-		boundary: U256,
+		/// ⌊2^256 / H_d⌋.
+		boundary: Boundary,
 	},
-	/// m = H_m is broken.
-	MixHash {
-		/// H_m, as claimed.
-		got: H256,
-		/// m, as computed.
-		expected: H256,
-	},
+	/// m = H_m is violated. Got is the H_m that the seal claims, expected is the m that Hashimoto gives.
+	#[error("the seal claims the mix hash {:?}, but must have {:?}", .0.got, .0.expected)]
+	MixHash(GotExpected<H256>),
 	/// H_t is not the root of the transactions in the body.
-	ExtrinsicsRoot {
-		/// H_t.
-		got: H256,
-		/// The root of the body's transactions.
-		expected: H256,
-	},
-	/// The sum of the chain's H_d does not fit 256 bits.
+	#[error("the extrinsics root is {:?}, but that of the block's body is {:?}", .0.got, .0.expected)]
+	ExtrinsicsRoot(GotExpected<H256>),
+	/// The sum of the chain's H_d does not fit in 256 bits.
+	#[error(
+		"the difficulty is {got}, and its sum with the parent's total of {parent} exceeds 256 bits"
+	)]
 	TotalDifficultyOverflow {
 		/// The parent's total difficulty.
-		parent: U256,
+		parent: TotalDifficulty,
 		/// H_d.
-		got: U256,
+		got: Difficulty,
 	},
 }
 
 impl HeaderError {
-	/// The rule's stable name, in snake case, for logs and metrics.
+	/// Returns the rule's stable name, in snake case, for logs and metrics.
 	pub const fn name(&self) -> &'static str {
 		match self {
 			Self::Digest(_) => "digest",
@@ -121,157 +139,79 @@ impl HeaderError {
 			Self::GasLimitTooLow { .. } => "gas_limit_too_low",
 			Self::GasLimitTooHigh { .. } => "gas_limit_too_high",
 			Self::DifficultyTooLow { .. } => "difficulty_too_low",
-			Self::ParentHash { .. } => "parent_hash",
-			Self::Number { .. } => "number",
+			Self::ParentHash(_) => "parent_hash",
+			Self::Number(_) => "number",
 			Self::TimestampNotAfterParent { .. } => "timestamp_not_after_parent",
 			Self::GasLimitOutOfBounds { .. } => "gas_limit_out_of_bounds",
-			Self::Difficulty { .. } => "difficulty",
+			Self::Difficulty(_) => "difficulty",
 			Self::SealAboveBoundary { .. } => "seal_above_boundary",
-			Self::MixHash { .. } => "mix_hash",
-			Self::ExtrinsicsRoot { .. } => "extrinsics_root",
+			Self::MixHash(_) => "mix_hash",
+			Self::ExtrinsicsRoot(_) => "extrinsics_root",
 			Self::TotalDifficultyOverflow { .. } => "total_difficulty_overflow",
 		}
 	}
 }
 
-impl fmt::Display for HeaderError {
-	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		match self {
-			Self::Digest(error) => error.fmt(f),
-			Self::ExtraDataTooLong { got, maximum } => {
-				write!(
-					f,
-					"the extra data has {got} bytes, and may have at most {maximum}"
-				)
-			}
-			Self::GasUsedAboveLimit { got, limit } => {
-				write!(
-					f,
-					"the gas used is {got}, above the block's gas limit of {limit}"
-				)
-			}
-			Self::GasLimitTooLow { got, minimum } => {
-				write!(f, "the gas limit is {got}, and must be at least {minimum}")
-			}
-			Self::GasLimitTooHigh { got, maximum } => {
-				write!(f, "the gas limit is {got}, and may be at most {maximum}")
-			}
-			Self::DifficultyTooLow { got, minimum } => {
-				write!(f, "the difficulty is {got}, and must be at least {minimum}")
-			}
-			Self::ParentHash { got, expected } => {
-				write!(
-					f,
-					"the parent hash is {got:?}, but the parent's hash is {expected:?}"
-				)
-			}
-			Self::Number { got, expected } => {
-				write!(
-					f,
-					"the number is {got}, and must be the parent's and one: {expected}"
-				)
-			}
-			Self::TimestampNotAfterParent { got, parent } => {
-				write!(
-					f,
-					"the timestamp is {got} s, and must be above the parent's {parent} s"
-				)
-			}
-			Self::GasLimitOutOfBounds { got, least, most } => write!(
-				f,
-				"the gas limit is {got}, and the parent's allows only {least} to {most}"
-			),
-			Self::Difficulty { got, expected } => {
-				write!(f, "the difficulty is {got}, and must be {expected}")
-			}
-			Self::SealAboveBoundary { got, boundary } => write!(
-				f,
-				"the seal's result is {got:?}, and may be at most {:?}",
-				H256(boundary.to_big_endian())
-			),
-			Self::MixHash { got, expected } => {
-				write!(
-					f,
-					"the seal claims the mix hash {got:?}, and must have {expected:?}"
-				)
-			}
-			Self::ExtrinsicsRoot { got, expected } => write!(
-				f,
-				"the extrinsics root is {got:?}, but that of the block's body is {expected:?}"
-			),
-			Self::TotalDifficultyOverflow { parent, got } => write!(
-				f,
-				"the difficulty is {got}, and with the parent's total of {parent} passes 256 bits"
-			),
-		}
-	}
-}
-
-impl Error for HeaderError {}
-
-impl From<DigestError> for HeaderError {
-	fn from(error: DigestError) -> Self {
-		Self::Digest(error)
-	}
-}
-
-/// A rule of a block's uncles that is broken. The block will never be valid.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A rule of a block's uncles that is violated. The block is never valid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum UncleError {
-	/// H_o is not the hash of the uncles that the body names.
-	UnclesHash {
-		/// H_o.
-		got: H256,
-		/// KEC256(SCALE(B_U)).
-		expected: H256,
-	},
-	/// ‖B_U‖ ≤ 2 is broken.
+	/// H_o is not KEC256(SCALE(B_U)), the hash of the uncles that the body names.
+	#[error("the uncles hash is {:?}, but the uncles' hash is {:?}", .0.got, .0.expected)]
+	UnclesHash(GotExpected<H256>),
+	/// ‖B_U‖ ≤ 2 is violated.
+	#[error("the block names {got} uncles, but may name at most {maximum}")]
 	TooMany {
 		/// ‖B_U‖.
 		got: usize,
-		/// The most uncles a block may name.
+		/// The greatest ‖B_U‖.
 		maximum: u32,
 	},
 	/// The block names one uncle twice.
+	#[error("the block names the uncle {uncle:?} twice")]
 	Repeated {
 		/// The uncle's hash.
 		uncle: H256,
 	},
 	/// The uncle is the block's own ancestor.
+	#[error("the uncle {uncle:?} is an ancestor of the block that names it")]
 	Ancestor {
 		/// The uncle's hash.
 		uncle: H256,
 	},
-	/// An ancestor within reach has named the uncle already.
+	/// An ancestor within reach already names the uncle.
+	#[error("the uncle {uncle:?} is already named by an ancestor")]
 	AlreadyIncluded {
 		/// The uncle's hash.
 		uncle: H256,
 	},
-	/// The uncle's parent is not an ancestor of the block's parent within 6 generations: it is the
-	/// block's parent itself (the uncle is a brother), too old, or not in this chain.
+	/// The uncle's parent is not one of the six nearest ancestors of the block's parent: it is the
+	/// block's parent itself (so that the uncle is a brother), too old, or not in this chain.
+	#[error("the uncle {uncle:?} has the parent {got:?}, but {}", Kin(.parents))]
 	NotKin {
 		/// The uncle's hash.
 		uncle: H256,
 		/// The uncle's H_p.
 		got: H256,
-		/// The numbers of the oldest and the newest ancestor that it may be, or `None` where the
-		/// block's parent is the genesis block, so that there is none.
+		/// The numbers of the oldest and the newest ancestor that may be its parent, or `None` if the
+		/// block's parent is the genesis block, so that no ancestor may.
 		parents: Option<(u32, u32)>,
 	},
-	/// The uncle's own header breaks a rule.
+	/// The uncle's own header violates a rule.
+	#[error("in uncle {index}, {error}")]
 	Header {
-		/// The uncle's place in B_U, from 0.
+		/// The uncle's index in B_U, from 0.
 		index: usize,
-		/// The rule it breaks.
+		/// The rule that it violates.
+		#[source]
 		error: HeaderError,
 	},
 }
 
 impl UncleError {
-	/// The rule's stable name, in snake case, for logs and metrics.
+	/// Returns the rule's stable name, in snake case, for logs and metrics.
 	pub const fn name(&self) -> &'static str {
 		match self {
-			Self::UnclesHash { .. } => "uncles_hash",
+			Self::UnclesHash(_) => "uncles_hash",
 			Self::TooMany { .. } => "too_many_uncles",
 			Self::Repeated { .. } => "uncle_repeated",
 			Self::Ancestor { .. } => "uncle_is_ancestor",
@@ -282,75 +222,35 @@ impl UncleError {
 	}
 }
 
-impl fmt::Display for UncleError {
-	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		match self {
-			Self::UnclesHash { got, expected } => {
-				write!(
-					f,
-					"the uncles hash is {got:?}, but the uncles' hash is {expected:?}"
-				)
-			}
-			Self::TooMany { got, maximum } => {
-				write!(
-					f,
-					"the block names {got} uncles, and may name at most {maximum}"
-				)
-			}
-			Self::Repeated { uncle } => write!(f, "the block names the uncle {uncle:?} twice"),
-			Self::Ancestor { uncle } => {
-				write!(
-					f,
-					"the uncle {uncle:?} is an ancestor of the block that names it"
-				)
-			}
-			Self::AlreadyIncluded { uncle } => {
-				write!(f, "the uncle {uncle:?} was named by an ancestor already")
-			}
-			Self::NotKin {
-				uncle,
-				got,
-				parents: Some((oldest, newest)),
-			} => write!(
+/// The end of [`UncleError::NotKin`]'s sentence: which parents an uncle may have.
+struct Kin<'a>(&'a Option<(u32, u32)>);
+
+impl core::fmt::Display for Kin<'_> {
+	fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+		match self.0 {
+			Some((oldest, newest)) => write!(
 				f,
-				"the uncle {uncle:?} has the parent {got:?}, and must have an ancestor of the \
-				 block from number {oldest} to {newest}"
+				"must have an ancestor of the block from number {oldest} to {newest}"
 			),
-			Self::NotKin {
-				uncle,
-				got,
-				parents: None,
-			} => write!(
-				f,
-				"the uncle {uncle:?} has the parent {got:?}, and a child of the genesis block has \
-				 no uncles"
-			),
-			Self::Header { index, error } => write!(f, "in uncle {index}, {error}"),
+			None => f.write_str("a child of the genesis block has no uncles"),
 		}
 	}
 }
 
-impl Error for UncleError {
-	fn source(&self) -> Option<&(dyn Error + 'static)> {
-		match self {
-			Self::Header { error, .. } => Some(error),
-			_ => None,
-		}
-	}
-}
-
-/// A broken rule, of the header or of the uncles. The block is invalid and will never be anything
-/// else: who sent it is to blame.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A rule of the header or of the uncles that is violated. The block is never valid, so the peer that
+/// sent it is penalised.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum RuleError {
 	/// A rule of the header.
-	Header(HeaderError),
+	#[error("rule {name} is violated: {0}", name = .0.name())]
+	Header(#[from] HeaderError),
 	/// A rule of the uncles.
-	Uncles(UncleError),
+	#[error("rule {name} is violated: {0}", name = .0.name())]
+	Uncles(#[from] UncleError),
 }
 
 impl RuleError {
-	/// The rule's stable name, in snake case, for logs and metrics.
+	/// Returns the rule's stable name, in snake case, for logs and metrics.
 	pub const fn name(&self) -> &'static str {
 		match self {
 			Self::Header(error) => error.name(),
@@ -359,40 +259,10 @@ impl RuleError {
 	}
 }
 
-impl fmt::Display for RuleError {
-	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		write!(f, "rule {} is broken: ", self.name())?;
-		match self {
-			Self::Header(error) => error.fmt(f),
-			Self::Uncles(error) => error.fmt(f),
-		}
-	}
-}
-
-impl Error for RuleError {
-	fn source(&self) -> Option<&(dyn Error + 'static)> {
-		Some(match self {
-			Self::Header(error) => error,
-			Self::Uncles(error) => error,
-		})
-	}
-}
-
-impl From<HeaderError> for RuleError {
-	fn from(error: HeaderError) -> Self {
-		Self::Header(error)
-	}
-}
-
-impl From<UncleError> for RuleError {
-	fn from(error: UncleError) -> Self {
-		Self::Uncles(error)
-	}
-}
-
-/// H_s is further in the future than clocks may differ. The header may be valid later, so nobody is
-/// to blame yet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// H_s is further in the future than clocks may differ. The header may become valid later, so the peer
+/// that sent it is not penalised.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the timestamp is {got} s, but at most {latest} s is accepted now")]
 pub struct FutureTimestamp {
 	/// H_s, in seconds since the Unix epoch.
 	pub got: u64,
@@ -401,67 +271,34 @@ pub struct FutureTimestamp {
 }
 
 impl FutureTimestamp {
-	/// The rule's stable name, in snake case, for logs and metrics.
+	/// Returns the rule's stable name, in snake case, for logs and metrics.
 	pub const fn name(&self) -> &'static str {
 		"future_timestamp"
 	}
 }
 
-impl fmt::Display for FutureTimestamp {
-	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		let Self { got, latest } = self;
-		write!(
-			f,
-			"the timestamp is {got} s, and is accepted only up to {latest} s for now"
-		)
-	}
-}
-
-impl Error for FutureTimestamp {}
-
 /// Why a block is not accepted: for good, or for now.
 ///
-/// That a rule could not be checked at all (no dataset, no parent, a broken database) is neither, and
-/// has no variant here: see [`validate_seal`](crate::validate_seal).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// If a rule could not be checked at all (for lack of a dataset or a parent, or with a broken
+/// database), that is neither, and has no variant here: see
+/// [`validate_seal`](crate::validate_seal).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum Rejection {
-	/// A rule is broken; the block will never be valid.
-	Invalid(RuleError),
-	/// The block may become valid when time has passed.
-	Transient(FutureTimestamp),
+	/// The block violates a rule, and is never valid.
+	#[error("{0}")]
+	Invalid(#[from] RuleError),
+	/// The block may become valid as time passes.
+	#[error("not acceptable yet: {0}")]
+	Transient(#[from] FutureTimestamp),
 }
 
 impl Rejection {
-	/// The rule's stable name, in snake case, for logs and metrics.
+	/// Returns the rule's stable name, in snake case, for logs and metrics.
 	pub const fn name(&self) -> &'static str {
 		match self {
 			Self::Invalid(error) => error.name(),
 			Self::Transient(error) => error.name(),
 		}
-	}
-}
-
-impl fmt::Display for Rejection {
-	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-		match self {
-			Self::Invalid(error) => error.fmt(f),
-			Self::Transient(error) => write!(f, "not yet acceptable: {error}"),
-		}
-	}
-}
-
-impl Error for Rejection {
-	fn source(&self) -> Option<&(dyn Error + 'static)> {
-		Some(match self {
-			Self::Invalid(error) => error,
-			Self::Transient(error) => error,
-		})
-	}
-}
-
-impl From<RuleError> for Rejection {
-	fn from(error: RuleError) -> Self {
-		Self::Invalid(error)
 	}
 }
 
@@ -474,11 +311,5 @@ impl From<HeaderError> for Rejection {
 impl From<UncleError> for Rejection {
 	fn from(error: UncleError) -> Self {
 		Self::Invalid(error.into())
-	}
-}
-
-impl From<FutureTimestamp> for Rejection {
-	fn from(error: FutureTimestamp) -> Self {
-		Self::Transient(error)
 	}
 }

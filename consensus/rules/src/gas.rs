@@ -1,31 +1,35 @@
-//! H_l and H_g: the bounds of a block's gas limit, and the limit that a miner sets within them.
+// SPDX-License-Identifier: Apache-2.0
+//! H_l and H_g: the bounds of a block's gas limit, and the limit that a miner chooses within them.
 
-use crate::{HeaderError, Parent, PowHeader};
+use crate::{error::HeaderError, parent::Parent};
 use core::ops::RangeInclusive;
-use isthmus_primitives::params::{GAS_LIMIT_BOUND_DIVISOR, MIN_GAS_LIMIT};
+use isthmus_primitives::{
+	digest::PowHeader,
+	params::{GAS_LIMIT_BOUND_DIVISOR, MIN_GAS_LIMIT},
+};
 
-/// The greatest gas limit a block may have, 2^63 − 1 (yellow paper, section 4.3.4), so that sums of two
+/// The greatest gas limit of a block, 2^63 − 1 (yellow paper, section 4.3.4), so that the sum of two
 /// limits cannot overflow.
 pub const MAX_GAS_LIMIT: u64 = (1 << 63) - 1;
 
-/// The gas limits that |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ allows a child of a block with the limit
-/// `parent` (yellow paper, section 4.3.4). Empty where `parent` is under 1024: then no limit
-/// will do, not even the parent's.
+/// Returns the gas limits that |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ allows a child of a block with the limit
+/// `parent`, in gas (yellow paper, section 4.3.4). The range is empty if `parent` is below 1024: no
+/// limit satisfies the rule then, not even the parent's.
 ///
-/// The paper's algorithm 2 prints both signs as `>` and rounds up, which nothing can satisfy; this is
+/// The paper's algorithm 2 prints both signs as `>` and rounds up, which no limit can satisfy. This is
 /// the yellow paper's rule.
 pub fn gas_limit_bounds(parent: u64) -> RangeInclusive<u64> {
 	let bound = parent / GAS_LIMIT_BOUND_DIVISOR;
-	// The bound itself is refused: the inequality is strict.
+	// The inequality is strict, so the bound itself is excluded.
 	let least = parent.saturating_sub(bound).saturating_add(1);
 	let most = parent.saturating_add(bound).saturating_sub(1);
 	least..=most
 }
 
-/// The gas limit that a miner gives the child of a block with the limit `parent`: as near to `target`
-/// as the bounds allow, and never outside what a block may have.
+/// Returns the gas limit that a miner gives the child of a block with the limit `parent`: the nearest to
+/// `target` that the rules allow, in gas.
 ///
-/// `parent` is a valid block's limit, so at least [`MIN_GAS_LIMIT`] and at most [`MAX_GAS_LIMIT`].
+/// `parent` must be a valid block's limit, from [`MIN_GAS_LIMIT`] to [`MAX_GAS_LIMIT`].
 pub fn next_gas_limit(parent: u64, target: u64) -> u64 {
 	let (least, most) = gas_limit_bounds(parent).into_inner();
 	target
@@ -34,11 +38,11 @@ pub fn next_gas_limit(parent: u64, target: u64) -> u64 {
 		.min(most)
 }
 
-/// H_g ≤ H_l (paper, algorithm 2).
+/// Validates that H_g ≤ H_l (paper, algorithm 2).
 ///
 /// # Errors
 ///
-/// [`HeaderError::GasUsedAboveLimit`].
+/// Returns [`HeaderError::GasUsedAboveLimit`] if the block used more.
 pub fn validate_gas_used(header: &PowHeader) -> Result<(), HeaderError> {
 	let (got, limit) = (header.gas_used, header.pre.gas_limit);
 	if got > limit {
@@ -47,11 +51,11 @@ pub fn validate_gas_used(header: &PowHeader) -> Result<(), HeaderError> {
 	Ok(())
 }
 
-/// H_l ≥ 125000 (paper, algorithm 2).
+/// Validates that H_l ≥ 125000 (paper, algorithm 2).
 ///
 /// # Errors
 ///
-/// [`HeaderError::GasLimitTooLow`].
+/// Returns [`HeaderError::GasLimitTooLow`] if it is lower.
 pub fn validate_gas_limit_minimum(header: &PowHeader) -> Result<(), HeaderError> {
 	let got = header.pre.gas_limit;
 	if got < MIN_GAS_LIMIT {
@@ -63,11 +67,11 @@ pub fn validate_gas_limit_minimum(header: &PowHeader) -> Result<(), HeaderError>
 	Ok(())
 }
 
-/// H_l ≤ 2^63 − 1 (yellow paper, section 4.3.4).
+/// Validates that H_l ≤ 2^63 − 1 (yellow paper, section 4.3.4).
 ///
 /// # Errors
 ///
-/// [`HeaderError::GasLimitTooHigh`].
+/// Returns [`HeaderError::GasLimitTooHigh`] if it is higher.
 pub fn validate_gas_limit_maximum(header: &PowHeader) -> Result<(), HeaderError> {
 	let got = header.pre.gas_limit;
 	if got > MAX_GAS_LIMIT {
@@ -79,11 +83,11 @@ pub fn validate_gas_limit_maximum(header: &PowHeader) -> Result<(), HeaderError>
 	Ok(())
 }
 
-/// |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋: see [`gas_limit_bounds`].
+/// Validates that |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋. See [`gas_limit_bounds`].
 ///
 /// # Errors
 ///
-/// [`HeaderError::GasLimitOutOfBounds`].
+/// Returns [`HeaderError::GasLimitOutOfBounds`] if the limit differs by more from the parent's.
 pub fn validate_gas_limit_bound(header: &PowHeader, parent: &Parent) -> Result<(), HeaderError> {
 	let got = header.pre.gas_limit;
 	let bounds = gas_limit_bounds(parent.gas_limit);

@@ -1,72 +1,35 @@
-//! The rules of one header against its parent, but for those of difficulty, gas and seal, and the
-//! lists of them all.
+// SPDX-License-Identifier: Apache-2.0
+//! The rules of one header except those of difficulty, gas and seal, and the functions that list all
+//! rules.
 
 use crate::{
 	difficulty::{validate_difficulty, validate_minimum_difficulty},
+	error::{FutureTimestamp, GotExpected, HeaderError, Rejection},
 	gas::{
 		validate_gas_limit_bound, validate_gas_limit_maximum, validate_gas_limit_minimum,
 		validate_gas_used,
 	},
-	FutureTimestamp, HeaderError, PowHeader, Rejection,
+	parent::Parent,
 };
 use codec::Encode;
 use isthmus_primitives::{
-	digest::MAX_EXTRA_DATA,
+	digest::{PowHeader, MAX_EXTRA_DATA},
 	params::{ChainParameters, ALLOWED_FUTURE_SECONDS},
 	Header,
 };
 use polkadot_sdk::{
-	sp_core::{storage::StateVersion, H256, U256},
+	sp_core::storage::StateVersion,
 	sp_runtime::{
 		traits::{BlakeTwo256, Hash as _},
 		OpaqueExtrinsic,
 	},
 };
 
-/// P(H): what the rules ask of a header's parent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Parent {
-	/// The parent's hash.
-	pub hash: H256,
-	/// P(H)_i.
-	pub number: u32,
-	/// P(H)_d.
-	pub difficulty: U256,
-	/// P(H)_l, in gas.
-	pub gas_limit: u64,
-	/// P(H)_s, in seconds since the Unix epoch.
-	pub timestamp: u64,
-}
-
-impl Parent {
-	/// The genesis block. Its header has no digest; the parameters, part of its state, speak for it.
-	pub fn genesis(hash: H256, params: &ChainParameters) -> Self {
-		Self {
-			hash,
-			number: 0,
-			difficulty: params.genesis_difficulty,
-			gas_limit: params.genesis_gas_limit,
-			timestamp: params.genesis_timestamp,
-		}
-	}
-
-	/// Any other block.
-	pub fn of(header: &PowHeader) -> Self {
-		Self {
-			hash: header.hash,
-			number: header.number,
-			difficulty: header.pre.difficulty,
-			gas_limit: header.pre.gas_limit,
-			timestamp: header.pre.timestamp,
-		}
-	}
-}
-
-/// The rules that need neither parent, clock nor hashing, cheapest first.
+/// Validates the rules that need no parent, clock or hashing, cheapest first.
 ///
 /// # Errors
 ///
-/// The first broken rule's.
+/// Returns the error of the first rule that is violated.
 pub fn validate_static(params: &ChainParameters, header: &PowHeader) -> Result<(), HeaderError> {
 	validate_extra_data(header)?;
 	validate_gas_used(header)?;
@@ -75,18 +38,20 @@ pub fn validate_static(params: &ChainParameters, header: &PowHeader) -> Result<(
 	validate_minimum_difficulty(params, header)
 }
 
-/// [`validate_static`], and the rules against the parent, cheapest first. Needs no clock, so the answer
-/// never changes.
+/// Validates the rules that compare a header with its parent, cheapest first. They need no clock, so the
+/// answer never changes.
+///
+/// [`validate_static`] is a list of its own, so that its rules run once and before the parent is looked
+/// up.
 ///
 /// # Errors
 ///
-/// The first broken rule's.
+/// Returns the error of the first rule that is violated.
 pub fn validate_against_parent(
 	params: &ChainParameters,
 	header: &PowHeader,
 	parent: &Parent,
 ) -> Result<(), HeaderError> {
-	validate_static(params, header)?;
 	validate_parent_hash(header, parent)?;
 	validate_number(header, parent)?;
 	validate_timestamp(header, parent)?;
@@ -94,32 +59,33 @@ pub fn validate_against_parent(
 	validate_difficulty(params, header, parent)
 }
 
-/// The paper's algorithm 2 but for the seal and the uncles: [`validate_against_parent`], and the future.
-/// `now` is in seconds since the Unix epoch.
+/// Validates the paper's algorithm 2 except for the seal and the uncles: [`validate_static`], then
+/// [`validate_against_parent`], then [`validate_not_future`]. `now` is in seconds since the Unix epoch.
 ///
-/// The future comes last, so that [`Rejection::Transient`] means that nothing but time and the seal
-/// are missing. Check [`validate_seal_quick`](crate::validate_seal_quick) before keeping such a header
-/// for later.
+/// The clock comes last, so that [`Rejection::Transient`] means that the header lacks only time and
+/// perhaps its seal. Check [`validate_seal_quick`](crate::validate_seal_quick) before keeping such a
+/// header for later.
 ///
 /// # Errors
 ///
-/// The first broken rule's.
+/// Returns the error of the first rule that is violated.
 pub fn validate_header(
 	params: &ChainParameters,
 	header: &PowHeader,
 	parent: &Parent,
 	now: u64,
 ) -> Result<(), Rejection> {
+	validate_static(params, header)?;
 	validate_against_parent(params, header, parent)?;
 	validate_not_future(header, now)?;
 	Ok(())
 }
 
-/// |H_x| ≤ 32 (paper, algorithm 2).
+/// Validates that |H_x| ≤ 32 bytes (paper, algorithm 2).
 ///
 /// # Errors
 ///
-/// [`HeaderError::ExtraDataTooLong`].
+/// Returns [`HeaderError::ExtraDataTooLong`] if it is longer.
 pub fn validate_extra_data(header: &PowHeader) -> Result<(), HeaderError> {
 	let got = header.pre.extra_data.len();
 	if got > MAX_EXTRA_DATA {
@@ -131,39 +97,31 @@ pub fn validate_extra_data(header: &PowHeader) -> Result<(), HeaderError> {
 	Ok(())
 }
 
-/// H_p is the hash of `parent` (yellow paper, section 4.3.4).
+/// Validates that H_p is the hash of `parent` (yellow paper, section 4.3.4).
 ///
 /// # Errors
 ///
-/// [`HeaderError::ParentHash`].
+/// Returns [`HeaderError::ParentHash`] if it is not.
 pub fn validate_parent_hash(header: &PowHeader, parent: &Parent) -> Result<(), HeaderError> {
-	let (got, expected) = (header.parent_hash, parent.hash);
-	if got != expected {
-		return Err(HeaderError::ParentHash { got, expected });
-	}
-	Ok(())
+	GotExpected::check(header.parent_hash, parent.hash).map_err(HeaderError::ParentHash)
 }
 
-/// H_i = P(H)_i + 1 (paper, algorithm 2, where H_i is misprinted as H_l).
+/// Validates that H_i = P(H)_i + 1 (paper, algorithm 2, where H_i is misprinted as H_l).
 ///
 /// # Errors
 ///
-/// [`HeaderError::Number`].
+/// Returns [`HeaderError::Number`] if it is not.
 pub fn validate_number(header: &PowHeader, parent: &Parent) -> Result<(), HeaderError> {
-	let got = header.number;
-	// In 64 bits, so that the last number a `u32` holds has a successor to be compared with.
+	// In 64 bits, so that the greatest `u32` has a successor to compare with.
 	let expected = u64::from(parent.number).saturating_add(1);
-	if u64::from(got) != expected {
-		return Err(HeaderError::Number { got, expected });
-	}
-	Ok(())
+	GotExpected::check(header.number.into(), expected).map_err(HeaderError::Number)
 }
 
-/// H_s > P(H)_s (paper, algorithm 2).
+/// Validates that H_s > P(H)_s (paper, algorithm 2).
 ///
 /// # Errors
 ///
-/// [`HeaderError::TimestampNotAfterParent`].
+/// Returns [`HeaderError::TimestampNotAfterParent`] if it is not.
 pub fn validate_timestamp(header: &PowHeader, parent: &Parent) -> Result<(), HeaderError> {
 	let got = header.pre.timestamp;
 	if got <= parent.timestamp {
@@ -175,12 +133,14 @@ pub fn validate_timestamp(header: &PowHeader, parent: &Parent) -> Result<(), Hea
 	Ok(())
 }
 
-/// H_t is the root of the transactions in the body (yellow paper, section 4.3.2). The root's trie may
-/// be of either version of the framework's state: a runtime upgrade changes it.
+/// Validates that H_t is the root of the transactions in the body (yellow paper, section 4.3.2).
+///
+/// The trie may be of either version of Substrate's state, because a runtime upgrade changes the
+/// version.
 ///
 /// # Errors
 ///
-/// [`HeaderError::ExtrinsicsRoot`].
+/// Returns [`HeaderError::ExtrinsicsRoot`] if it is the root of neither.
 pub fn validate_extrinsics_root(
 	header: &Header,
 	body: &[OpaqueExtrinsic],
@@ -188,18 +148,18 @@ pub fn validate_extrinsics_root(
 	let root = |version| {
 		BlakeTwo256::ordered_trie_root(body.iter().map(Encode::encode).collect(), version)
 	};
-	let (got, expected) = (header.extrinsics_root, root(StateVersion::V0));
-	if got != expected && got != root(StateVersion::V1) {
-		return Err(HeaderError::ExtrinsicsRoot { got, expected });
+	let got = header.extrinsics_root;
+	match GotExpected::check(got, root(StateVersion::V0)) {
+		Err(_) if got == root(StateVersion::V1) => Ok(()),
+		checked => checked.map_err(HeaderError::ExtrinsicsRoot),
 	}
-	Ok(())
 }
 
-/// H_s is at most [`ALLOWED_FUTURE_SECONDS`] after `now`, in seconds since the Unix epoch.
+/// Validates that H_s is at most [`ALLOWED_FUTURE_SECONDS`] after `now`, in seconds since the Unix epoch.
 ///
 /// # Errors
 ///
-/// [`FutureTimestamp`], which time heals.
+/// Returns [`FutureTimestamp`] if it is later. The header may become valid as time passes.
 pub fn validate_not_future(header: &PowHeader, now: u64) -> Result<(), FutureTimestamp> {
 	let got = header.pre.timestamp;
 	let latest = now.saturating_add(ALLOWED_FUTURE_SECONDS);

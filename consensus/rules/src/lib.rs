@@ -1,8 +1,53 @@
-//! Algorithm 2 of the paper, block validation, and Eq. 2, the seal's condition: every rule that a
-//! block's header and its uncles must keep, each a pure function with an error of its own.
+// SPDX-License-Identifier: Apache-2.0
+//! Every rule that a block's header and its uncles must keep, each as a pure function with its own error:
+//! algorithm 2 of the paper, block validation, and Eq. 2, the condition of the seal.
 //!
-//! The paper's rules are Homestead's, so where the paper is silent the Ethereum yellow paper
-//! (Homestead revision) speaks.
+//! ```
+//! use isthmus_primitives::{
+//!     digest::{uncles_hash, PowHeader, PreDigest, Seal},
+//!     params::ChainParameters,
+//!     AccountId,
+//! };
+//! use isthmus_rules::{
+//!     difficulty, validate_header, GotExpected, HeaderError, Parent, Rejection, RuleError,
+//! };
+//! use polkadot_sdk::sp_core::H256;
+//!
+//! let params = ChainParameters::default();
+//! let genesis = Parent::genesis(H256::zero(), &params);
+//!
+//! // A block 13 seconds after genesis. A real one comes from `PowHeader::read`.
+//! let timestamp = genesis.timestamp + 13;
+//! let mut header = PowHeader {
+//!     parent_hash: genesis.hash,
+//!     number: 1,
+//!     pre: PreDigest {
+//!         beneficiary: AccountId::new([1; 32]),
+//!         difficulty: difficulty(&params, &genesis, timestamp),
+//!         gas_limit: genesis.gas_limit,
+//!         timestamp,
+//!         uncles_hash: uncles_hash(&[]),
+//!         extra_data: vec![],
+//!     },
+//!     gas_used: 0,
+//!     seal: Seal { mix_hash: H256::zero(), nonce: 0 },
+//!     seal_hash: H256::zero(),
+//!     hash: H256::repeat_byte(1),
+//! };
+//! let now = timestamp;
+//! assert_eq!(validate_header(&params, &header, &genesis, now), Ok(()));
+//!
+//! header.number = 2;
+//! let error = HeaderError::Number(GotExpected { got: 2, expected: 1 });
+//! assert_eq!(
+//!     validate_header(&params, &header, &genesis, now),
+//!     Err(Rejection::Invalid(RuleError::Header(error)))
+//! );
+//! assert_eq!(error.to_string(), "the number is 2, but must be one above the parent's: 1");
+//! ```
+//!
+//! The paper's rules are those of Ethereum's Homestead. Where the paper is silent, the yellow paper
+//! (Homestead revision) applies.
 //!
 //! | rule | function | error |
 //! |---|---|---|
@@ -25,15 +70,17 @@
 //! | uncles | [`validate_uncles`] and what it lists | [`UncleError`] |
 //!
 //! [`validate_static`], [`validate_against_parent`], [`validate_header`], [`validate_seal`] and
-//! [`validate_uncles`] only list rules, cheapest first. A header that keeps them all is valid; what is in its block's body is
-//! execution's matter.
+//! [`validate_uncles`] only list rules, cheapest first. A header that keeps all of them is valid. The
+//! block's transactions are checked when the runtime executes them.
 //!
-//! Not here: a client, a clock, a log, Hashimoto itself (`isthmus-ethash`), the digest items
-//! (`isthmus-primitives`), and fork choice (`isthmus-engine`). `now` is an argument, and Hashimoto a
-//! closure, so "could not check" is an error of the caller's own type and never one of
-//! [`RuleError`].
+//! A block that violates a rule ([`RuleError`]) is never valid. One from the future
+//! ([`FutureTimestamp`]) may become valid. That a rule could not be checked is neither: `now` is an
+//! argument and Hashimoto a closure, so that "could not check" is an error of the caller's own type.
 //!
-//! All arithmetic is checked or saturating: every number here may come from a stranger.
+//! All arithmetic is checked or saturating, because every number here may come from an unknown peer.
+//!
+//! This crate has no client, clock or log. Hashimoto is in `isthmus-ethash`, the digest items are in
+//! `isthmus-primitives`, and the fork choice is in `isthmus-engine`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -44,6 +91,7 @@ mod difficulty;
 mod error;
 mod gas;
 mod header;
+mod parent;
 mod reward;
 mod seal;
 mod uncles;
@@ -52,7 +100,7 @@ pub use difficulty::{
 	bomb, difficulty, total_difficulty, validate_difficulty, validate_minimum_difficulty,
 	BOMB_PERIOD, DIFFICULTY_STEP_SECONDS, MAX_DIFFICULTY_STEPS,
 };
-pub use error::{FutureTimestamp, HeaderError, Rejection, RuleError, UncleError};
+pub use error::{FutureTimestamp, GotExpected, HeaderError, Rejection, RuleError, UncleError};
 pub use gas::{
 	gas_limit_bounds, next_gas_limit, validate_gas_limit_bound, validate_gas_limit_maximum,
 	validate_gas_limit_minimum, validate_gas_used, MAX_GAS_LIMIT,
@@ -60,9 +108,10 @@ pub use gas::{
 pub use header::{
 	validate_against_parent, validate_extra_data, validate_extrinsics_root, validate_header,
 	validate_not_future, validate_number, validate_parent_hash, validate_static,
-	validate_timestamp, Parent,
+	validate_timestamp,
 };
 pub use isthmus_primitives::digest::PowHeader;
+pub use parent::Parent;
 pub use reward::{miner_reward, nephew_reward, uncle_reward};
 pub use seal::{
 	boundary, validate_mix, validate_seal, validate_seal_quick, validate_seal_result,

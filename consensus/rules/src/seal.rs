@@ -1,9 +1,11 @@
-//! Eq. 2: `m = H_m ∧ n ≤ 2^256 / H_d with (m, n) = PoW(H_#n, H_n, d)`, in its two halves: the one that
-//! two hashes settle, and the one that takes the dataset.
+// SPDX-License-Identifier: Apache-2.0
+//! Eq. 2, `m = H_m ∧ n ≤ 2^256 / H_d with (m, n) = PoW(H_#n, H_n, d)`, in two halves: a quick half that takes
+//! two hashes, and one that takes the dataset.
 
-use crate::{HeaderError, PowHeader, Rejection};
+use crate::error::{GotExpected, HeaderError, Rejection};
 use isthmus_ethash::{final_result, Boundary, Output};
-use polkadot_sdk::sp_core::{H256, U256};
+use isthmus_primitives::{digest::PowHeader, Difficulty};
+use polkadot_sdk::sp_core::H256;
 
 /// (m, n): what Hashimoto computes from H_#n, H_n and the dataset.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,57 +25,47 @@ impl From<Output> for Work {
 	}
 }
 
-/// ⌊2^256 / H_d⌋, the greatest n that seals a block of difficulty H_d = `difficulty`.
+/// Returns ⌊2^256 / H_d⌋, the greatest n that seals a block of difficulty H_d = `difficulty`.
 ///
-/// 2^256 itself, for a difficulty of one, is given as the greatest 256-bit number: no n is above
-/// either. For a difficulty of zero, which no valid header has, it is zero.
-pub fn boundary(difficulty: U256) -> U256 {
-	U256::from_big_endian(&ethash_boundary(difficulty).to_bytes())
+/// For a difficulty of one that is 2^256, which [`Boundary::MAX`] stands for. For a difficulty of zero,
+/// which no valid header has, it is [`Boundary::MIN`].
+pub fn boundary(difficulty: Difficulty) -> Boundary {
+	Boundary::from_difficulty(difficulty.0).unwrap_or(Boundary::MIN)
 }
 
-/// As [`boundary`], in Ethash's type.
-fn ethash_boundary(difficulty: U256) -> Boundary {
-	Boundary::from_difficulty(difficulty).unwrap_or(Boundary::MIN)
-}
-
-/// n ≤ 2^256 / H_d (paper, Eq. 2).
+/// Validates that n ≤ 2^256 / H_d (paper, Eq. 2).
 ///
 /// # Errors
 ///
-/// [`HeaderError::SealAboveBoundary`].
-pub fn validate_seal_result(result: H256, difficulty: U256) -> Result<(), HeaderError> {
-	let boundary = ethash_boundary(difficulty);
+/// Returns [`HeaderError::SealAboveBoundary`] if the result is greater.
+pub fn validate_seal_result(result: H256, difficulty: Difficulty) -> Result<(), HeaderError> {
+	let boundary = boundary(difficulty);
 	if !boundary.is_met_by(&result.0) {
 		return Err(HeaderError::SealAboveBoundary {
 			got: result,
-			boundary: U256::from_big_endian(&boundary.to_bytes()),
+			boundary,
 		});
 	}
 	Ok(())
 }
 
-/// m = H_m (paper, Eq. 2).
+/// Validates that m = H_m (paper, Eq. 2).
 ///
 /// # Errors
 ///
-/// [`HeaderError::MixHash`].
+/// Returns [`HeaderError::MixHash`] if the claimed mix hash is not the computed one.
 pub fn validate_mix(computed: H256, claimed: H256) -> Result<(), HeaderError> {
-	if computed != claimed {
-		return Err(HeaderError::MixHash {
-			got: claimed,
-			expected: computed,
-		});
-	}
-	Ok(())
+	GotExpected::check(claimed, computed).map_err(HeaderError::MixHash)
 }
 
-/// n ≤ 2^256 / H_d with n as the claimed mix hash H_m gives it: two hashes, no dataset. Passing it
-/// costs a forger as many hashes as a seal, though cheaper ones, so it keeps floods from the
-/// expensive half.
+/// Validates that n ≤ 2^256 / H_d, where n follows from the claimed mix hash H_m: two hashes, no dataset.
+///
+/// A forger needs the same number of hashes to pass this as a miner needs for a seal, although cheaper
+/// ones. So it protects the expensive half from floods.
 ///
 /// # Errors
 ///
-/// [`HeaderError::SealAboveBoundary`].
+/// Returns [`HeaderError::SealAboveBoundary`] if the result is greater.
 pub fn validate_seal_quick(header: &PowHeader) -> Result<(), HeaderError> {
 	let result = final_result(
 		&header.seal_hash.0,
@@ -83,14 +75,15 @@ pub fn validate_seal_quick(header: &PowHeader) -> Result<(), HeaderError> {
 	validate_seal_result(H256(result), header.pre.difficulty)
 }
 
-/// Eq. 2 in whole: the quick half, and, only where that holds, Hashimoto's.
+/// Validates the whole of Eq. 2: first the quick half, and only if that holds, Hashimoto's.
 ///
-/// `hashimoto` computes (m, n) for the header's H_#n, H_n and number. Its error is the caller's own:
-/// that the work could not be computed says nothing of the header.
+/// `hashimoto` computes (m, n) for the header's H_#n, H_n and number. Its error is of the caller's own
+/// type: that the work could not be computed says nothing about the header.
 ///
 /// # Errors
 ///
-/// The first broken rule's, as a [`Rejection`]; or what `hashimoto` gives.
+/// Returns the error of the first rule that is violated, as a [`Rejection`], or the error of
+/// `hashimoto`.
 pub fn validate_seal<E: From<Rejection>>(
 	header: &PowHeader,
 	hashimoto: impl FnOnce(&PowHeader) -> Result<Work, E>,
@@ -101,12 +94,12 @@ pub fn validate_seal<E: From<Rejection>>(
 	Ok(())
 }
 
-/// Eq. 2 for a `work` that is computed already: the claimed mix is the true one, and the true result
-/// is within the boundary.
+/// Validates Eq. 2 for a `work` that is already computed: the claimed mix hash is the computed one, and the
+/// computed result is within the boundary.
 ///
 /// # Errors
 ///
-/// The first broken rule's.
+/// Returns the error of the first rule that is violated.
 pub fn validate_work(header: &PowHeader, work: &Work) -> Result<(), HeaderError> {
 	validate_mix(work.mix_hash, header.seal.mix_hash)?;
 	validate_seal_result(work.result, header.pre.difficulty)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! B_U: which headers a block may name as its uncles (yellow paper, section 11.1, Ommer Validation).
 //!
 //! ```text
@@ -6,65 +7,66 @@
 //! s(U, H)    = P(H)_H = P(U)_H ∧ H ≠ U ∧ U ∉ B(H)_U
 //! ```
 //!
-//! So an uncle is a brother of one of the block's six nearest ancestors: its parent is an ancestor of
-//! the block, from the grandparent to the sixth generation above the block's parent, and its number is
-//! one to six under the block's. A brother of the block itself is not an uncle.
+//! In words, an uncle is a brother of one of the block's six nearest ancestors. Its parent is an ancestor
+//! of the block, from the grandparent to the sixth generation above the block's parent, and its number
+//! is one to six below the block's. A brother of the block itself is not an uncle.
 
 use crate::{
-	header::{validate_against_parent, validate_not_future},
-	seal::{validate_seal_quick, validate_work},
-	HeaderError, Parent, PowHeader, Rejection, UncleError, Work,
+	error::{GotExpected, HeaderError, Rejection, UncleError},
+	header::{validate_against_parent, validate_not_future, validate_static},
+	parent::Parent,
+	seal::{validate_seal_quick, validate_work, Work},
 };
 use alloc::vec::Vec;
 use isthmus_primitives::{
-	digest::uncles_hash,
+	digest::{uncles_hash, PowHeader},
 	params::{ChainParameters, MAX_UNCLES, MAX_UNCLE_GENERATIONS},
 	Header,
 };
 use polkadot_sdk::sp_core::H256;
 
-/// How many ancestors of a block the uncle rules look at: its parent, and the
+/// The number of a block's ancestors that the uncle rules look at: its parent, and
 /// [`MAX_UNCLE_GENERATIONS`] above that.
 pub const UNCLE_ANCESTORS: usize = MAX_UNCLE_GENERATIONS as usize + 1;
 
-/// What the uncle rules ask of the chain that a block stands on.
+/// What the uncle rules need to know of the chain below a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ancestry<'a> {
-	/// The block's ancestors without a gap, its parent first: the nearest [`UNCLE_ANCESTORS`] of
-	/// them, or all down to the genesis block where there are fewer. Any more are not looked at.
+	/// The block's ancestors without a gap, its parent first: the nearest [`UNCLE_ANCESTORS`] of them, or
+	/// all down to the genesis block if there are fewer. Further ones are ignored.
 	pub ancestors: &'a [Parent],
 	/// The hashes of all the uncles that those ancestors name.
 	///
-	/// No older block can have named an uncle that is still in reach: who names it comes after it,
-	/// and it is at most six blocks old.
+	/// No older block can name an uncle that is still in reach: an uncle is at most six blocks old, and
+	/// the block that names it comes after it.
 	pub included: &'a [H256],
 }
 
 impl<'a> Ancestry<'a> {
-	/// The ancestors that are looked at.
+	/// Returns the ancestors that the rules look at.
 	fn nearest(&self) -> &'a [Parent] {
 		self.ancestors
 			.get(..UNCLE_ANCESTORS)
 			.unwrap_or(self.ancestors)
 	}
 
-	/// The ancestors that an uncle may have for its parent: all that are looked at but the block's
-	/// own parent.
+	/// Returns the ancestors that may be an uncle's parent: all but the block's own parent.
 	fn uncle_parents(&self) -> &'a [Parent] {
 		self.nearest().get(1..).unwrap_or(&[])
 	}
 }
 
-/// Every rule of a block's uncles, cheapest first. A block without uncles needs no ancestry.
+/// Validates every rule of a block's uncles, cheapest first. A block without uncles needs no ancestry.
 ///
-/// `header` is the block's, `uncles` are those that its body names, in their order. `now`, in seconds
-/// since the Unix epoch, is there because an uncle's whole header must be valid: one from the future
-/// makes the block wait, as its own timestamp would. `hashimoto` is as for
-/// [`validate_seal`](crate::validate_seal); it is asked only once nothing cheaper is left.
+/// `header` is the block's, and `uncles` are those that its body names, in the body's order. `now`, in
+/// seconds since the Unix epoch, is needed because an uncle's whole header must be valid: an uncle from
+/// the future delays the block, as the block's own timestamp would. `hashimoto` is as for
+/// [`validate_seal`](crate::validate_seal), and runs only after all cheaper rules.
 ///
 /// # Errors
 ///
-/// The first broken rule's, as a [`Rejection`]; or what `hashimoto` gives.
+/// Returns the error of the first rule that is violated, as a [`Rejection`], or the error of
+/// `hashimoto`.
 pub fn validate_uncles<E: From<Rejection>>(
 	params: &ChainParameters,
 	header: &PowHeader,
@@ -81,7 +83,7 @@ pub fn validate_uncles<E: From<Rejection>>(
 	Ok(())
 }
 
-/// The uncle rules that take no Hashimoto. Gives the uncles as read.
+/// Validates the uncle rules that need no Hashimoto, and returns the uncles as read.
 fn validate_uncles_but_work(
 	params: &ChainParameters,
 	header: &PowHeader,
@@ -98,7 +100,8 @@ fn validate_uncles_but_work(
 		validate_uncle_not_ancestor(&uncle, ancestry)?;
 		validate_uncle_not_included(&uncle, ancestry)?;
 		let parent = validate_uncle_kin(&uncle, ancestry)?;
-		validate_against_parent(params, &uncle, parent)
+		validate_static(params, &uncle)
+			.and_then(|()| validate_against_parent(params, &uncle, parent))
 			.and_then(|()| validate_seal_quick(&uncle))
 			.map_err(|error| in_uncle(index, error))?;
 		validate_not_future(&uncle, now)?;
@@ -111,11 +114,11 @@ fn in_uncle(index: usize, error: HeaderError) -> Rejection {
 	UncleError::Header { index, error }.into()
 }
 
-/// ‖B_U‖ ≤ 2.
+/// Validates that ‖B_U‖ ≤ 2.
 ///
 /// # Errors
 ///
-/// [`UncleError::TooMany`].
+/// Returns [`UncleError::TooMany`] if there are more.
 pub fn validate_uncle_count(uncles: &[Header]) -> Result<(), UncleError> {
 	let got = uncles.len();
 	if got > MAX_UNCLES as usize {
@@ -127,25 +130,20 @@ pub fn validate_uncle_count(uncles: &[Header]) -> Result<(), UncleError> {
 	Ok(())
 }
 
-/// H_o = KEC256(SCALE(B_U)).
+/// Validates that H_o = KEC256(SCALE(B_U)).
 ///
 /// # Errors
 ///
-/// [`UncleError::UnclesHash`].
+/// Returns [`UncleError::UnclesHash`] if it is not.
 pub fn validate_uncles_hash(header: &PowHeader, uncles: &[Header]) -> Result<(), UncleError> {
-	let got = header.pre.uncles_hash;
-	let expected = uncles_hash(uncles);
-	if got != expected {
-		return Err(UncleError::UnclesHash { got, expected });
-	}
-	Ok(())
+	GotExpected::check(header.pre.uncles_hash, uncles_hash(uncles)).map_err(UncleError::UnclesHash)
 }
 
-/// No uncle is named twice: `uncle` is none of those named `before` it.
+/// Validates that no uncle is named twice: `uncle` is not one of those named `before` it.
 ///
 /// # Errors
 ///
-/// [`UncleError::Repeated`].
+/// Returns [`UncleError::Repeated`] if it is.
 pub fn validate_uncle_distinct(uncle: &PowHeader, before: &[PowHeader]) -> Result<(), UncleError> {
 	if before.iter().any(|other| other.hash == uncle.hash) {
 		return Err(UncleError::Repeated { uncle: uncle.hash });
@@ -153,11 +151,11 @@ pub fn validate_uncle_distinct(uncle: &PowHeader, before: &[PowHeader]) -> Resul
 	Ok(())
 }
 
-/// H ≠ U: an uncle is not an ancestor of the block that names it.
+/// Validates that H ≠ U: an uncle is not an ancestor of the block that names it.
 ///
 /// # Errors
 ///
-/// [`UncleError::Ancestor`].
+/// Returns [`UncleError::Ancestor`] if it is.
 pub fn validate_uncle_not_ancestor(
 	uncle: &PowHeader,
 	ancestry: &Ancestry<'_>,
@@ -172,11 +170,11 @@ pub fn validate_uncle_not_ancestor(
 	Ok(())
 }
 
-/// U ∉ B(H)_U: no ancestor has named the uncle.
+/// Validates that U ∉ B(H)_U: no ancestor names the uncle.
 ///
 /// # Errors
 ///
-/// [`UncleError::AlreadyIncluded`].
+/// Returns [`UncleError::AlreadyIncluded`] if one does.
 pub fn validate_uncle_not_included(
 	uncle: &PowHeader,
 	ancestry: &Ancestry<'_>,
@@ -187,12 +185,12 @@ pub fn validate_uncle_not_included(
 	Ok(())
 }
 
-/// k(U, P(B_H)_H, 6), as far as it is about generations: P(H)_H = P(U)_H for one of the six nearest
-/// ancestors H. Gives the uncle's parent.
+/// Validates the part of k(U, P(B_H)_H, 6) that is about generations: P(H)_H = P(U)_H for one of the six
+/// nearest ancestors H. Returns the uncle's parent.
 ///
 /// # Errors
 ///
-/// [`UncleError::NotKin`].
+/// Returns [`UncleError::NotKin`] if there is no such ancestor.
 pub fn validate_uncle_kin<'a>(
 	uncle: &PowHeader,
 	ancestry: &Ancestry<'a>,

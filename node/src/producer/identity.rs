@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who the producer is: name, kind and account key.
 
-use pallet_data_sharing::ProducerKind;
+use isthmus_sharing::ProducerKind;
 use polkadot_sdk::*;
 use sp_core::{crypto::KeyTypeId, sr25519};
 use sp_keystore::KeystorePtr;

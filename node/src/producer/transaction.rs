@@ -9,6 +9,7 @@ use isthmus_runtime::{
 	Runtime, RuntimeCall, SignedPayload, TxExtension, UncheckedExtrinsic, EXISTENTIAL_DEPOSIT,
 	VERSION,
 };
+use isthmus_sharing::terms::{Footprint, Rates};
 use pallet_transaction_payment_rpc_runtime_api::TransactionPaymentApi;
 use polkadot_sdk::*;
 use sc_client_api::StorageProvider;
@@ -206,9 +207,11 @@ pub(super) fn check_funds(
 
 /// Returns the deposit for a producer's entry, in the smallest unit.
 pub fn deposit(name: &str) -> Balance {
-	let item: Balance = <Runtime as pallet_data_sharing::Config>::DepositPerItem::get();
-	let byte: Balance = <Runtime as pallet_data_sharing::Config>::DepositPerByte::get();
-	item.saturating_add(byte.saturating_mul(name.len() as Balance))
+	let rates = Rates {
+		per_item: <Runtime as pallet_data_sharing::Config>::DepositPerItem::get(),
+		per_byte: <Runtime as pallet_data_sharing::Config>::DepositPerByte::get(),
+	};
+	Footprint::producer(name.len()).deposit(&rates)
 }
 
 /// An amount in IST, rounded up to a millionth.

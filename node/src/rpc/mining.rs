@@ -174,7 +174,7 @@ pub fn work(job: &Job) -> [String; 4] {
 	[
 		hex(job.seal_hash.0),
 		hex(job.epoch_seed()),
-		hex(job.boundary()),
+		hex(job.boundary().to_bytes()),
 		format!("{:#x}", job.number),
 	]
 }

@@ -1,15 +1,23 @@
-//! `sharing_query` and `sharing_chunks`: the paper's `query(key)`, for the authorised only. The caller
-//! signs each question (see [`pallet_data_sharing::signed_query`]), and is told where the record is,
-//! given the keys that are sealed to it, and the record's bytes in pages.
+// SPDX-License-Identifier: Apache-2.0
+//! `sharing_query` and `sharing_chunks`: the paper's `query(key)`, for authorised callers only. The caller
+//! signs each query (see [`isthmus_sharing::signed`]), and gets the record's place, the keys that are
+//! sealed to the caller, and the record's bytes in pages.
 //!
-//! What is refused, and why, is [`Refusal`]. A question is taken once: see [`nonces`].
+//! [`Refusal`] lists why a query is refused. A query is answered once: see [`nonces`].
 
+mod dto;
 mod nonces;
-mod words;
 
 use crate::client::FullClient;
 use codec::{DecodeAll, Encode};
+use dto::{Base64, ChunkPage, QueryAnswer, SignedPage, SignedQuery};
 use isthmus_primitives::{AccountId, Balance, Block, BlockNumber, Hash};
+use isthmus_sharing::{
+	chunk_length,
+	signed::{Message, Method},
+	terms::{MAX_VALUE_SIZE, QUERY_BLOCKS_AFTER, QUERY_BLOCKS_BEFORE},
+	Answer, Manifest, Payload, QueryError,
+};
 use jsonrpsee::{
 	proc_macros::rpc,
 	types::{
@@ -18,12 +26,7 @@ use jsonrpsee::{
 	},
 };
 use nonces::{NonceError, Nonces};
-use pallet_data_sharing::{
-	manifest::Manifest,
-	runtime_api::{Answer, DataSharingApi, QueryError},
-	signed_query::{Message, Method},
-	types::{chunk_length, Payload},
-};
+use pallet_data_sharing::runtime_api::DataSharingApi;
 use parking_lot::Mutex;
 use polkadot_sdk::*;
 use sc_client_api::{AuxStore, BlockBackend, HeaderBackend};
@@ -31,65 +34,58 @@ use serde::Serialize;
 use sp_api::ProvideRuntimeApi;
 use sp_runtime::{traits::Verify, MultiSignature};
 use std::sync::Arc;
-use words::{Base64, ChunkPage, QueryAnswer, SignedPage, SignedQuery};
 
-/// How many blocks before the best one a question may name.
-const WINDOW_BEFORE: BlockNumber = 64;
-/// How many blocks after it: the caller's node may be ahead.
-const WINDOW_AFTER: BlockNumber = 8;
-/// The most bytes of chunks in one answer, unless one chunk alone has more: eight of the largest. In
-/// base64 that is 11 MiB, and a node's answers have at most 15.
-const PAGE_SIZE: u64 = 8 * (1024 * 1024 + 1024);
+/// The most bytes of chunks in one answer: eight of the largest, or one chunk that is larger. In base64
+/// that is 11 MiB, and a node's answers have at most 15.
+const PAGE_SIZE: u64 = 8 * MAX_VALUE_SIZE as u64;
 
-/// Where the database keeps the newest block of an answered question.
+/// The database's key of the newest block that an answered query named.
 const NEWEST_KEY: &[u8] = b"isthmus:newest_question";
 
 /// The methods.
 #[rpc(server)]
 pub(crate) trait SharingApi {
-	/// What the caller, who signed the request, may know about a record.
+	/// Returns what the caller, who signed the request, may learn about a record.
 	#[method(name = "sharing_query", blocking)]
 	fn query(&self, request: SignedQuery) -> Result<QueryAnswer, Refusal>;
 
-	/// A page of a record's bytes, for a caller who may read it and signed the request.
+	/// Returns a page of a record's bytes, to a caller who may read it and signed the request.
 	#[method(name = "sharing_chunks", blocking)]
 	fn chunks(&self, request: SignedPage) -> Result<ChunkPage, Refusal>;
 }
 
-/// Why a question is not answered.
+/// Why a query is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-	#[error("the signature is not the caller's, or not over this question: sign the bytes that docs/formats.md lists")]
+	#[error("the signature is not the caller's, or not over this query: sign the bytes that docs/formats.md lists")]
 	Forged,
-	#[error("this question was answered already: sign a new one, with another nonce")]
+	#[error("this query was answered already: sign a new one, with another nonce")]
 	Replayed,
 	#[error(
-		"the question was signed at block {signed}, and this node takes those signed from block \
-		 {oldest} to {newest}: sign it at a recent block"
+		"the query was signed at block {signed}, and this node accepts those signed from block {oldest} to \
+		 {newest}: sign it at a recent block"
 	)]
 	Stale {
 		signed: BlockNumber,
 		oldest: BlockNumber,
 		newest: BlockNumber,
 	},
-	#[error(
-		"the question is for the chain that began with {asked}, and this one began with {here}"
-	)]
+	#[error("the query is for the chain with genesis {asked}, and this chain's genesis is {here}")]
 	WrongChain { asked: Hash, here: Hash },
 	#[error("{0}")]
 	NotAllowed(QueryError),
-	#[error("there is no chunk {first}: of this record {arrived} are stored, counted from 0")]
+	#[error("there is no chunk {first}: this record has {arrived} stored chunks, counted from 0")]
 	NoSuchChunk { first: u32, arrived: u32 },
 	#[error(
-		"this node does not have the bytes of {0}: it dropped the block that they are in, or has not \
-		 come to it; ask another node"
+		"this node does not have the bytes of {0}: it pruned the block that has them, or has not reached \
+		 it; ask another node"
 	)]
 	BytesGone(Hash),
-	#[error("too many questions at once: ask on when the chain is {WINDOW_BEFORE} blocks further")]
+	#[error("too many queries at once: continue in {QUERY_BLOCKS_BEFORE} blocks")]
 	TooManyQueries,
 	#[error("{0}")]
 	Malformed(&'static str),
-	#[error("the bytes of {0} are not the manifest that the chain says they are")]
+	#[error("the bytes of {0} are not a valid manifest, although the chain checked them")]
 	Corrupt(Hash),
 	#[error("runtime: {0}")]
 	Runtime(#[from] sp_api::ApiError),
@@ -97,14 +93,14 @@ pub(crate) enum Refusal {
 	Database(#[from] sp_blockchain::Error),
 }
 
-/// What programs read of a refusal, beside its code.
+/// The data of a refusal's JSON-RPC error, for programs.
 #[derive(Serialize)]
 struct Reason {
 	reason: &'static str,
 }
 
 impl Refusal {
-	/// The JSON-RPC code, and the reason's name. docs/operations.md lists them.
+	/// Returns the JSON-RPC code and the reason's name. docs/operations.md lists them.
 	fn code(&self) -> (i32, &'static str) {
 		match self {
 			Self::Forged => (7101, "Forged"),
@@ -143,13 +139,13 @@ impl From<NonceError> for Refusal {
 	}
 }
 
-/// Whether the signature is the caller's over the message, plain or as wallets wrap it.
+/// Returns whether the signature is the caller's over the message, plain or as wallets wrap it.
 fn signed(signature: &MultiSignature, message: &Message, caller: &AccountId) -> bool {
 	signature.verify(&message.to_bytes()[..], caller)
 		|| signature.verify(&message.to_wrapped_bytes()[..], caller)
 }
 
-/// Answers from a client. Its clones share what was answered already: a node has several servers.
+/// Answers queries from a client. Clones share the nonces, as a node has several servers.
 #[derive(Clone)]
 pub(crate) struct Sharing {
 	client: Arc<FullClient>,
@@ -157,24 +153,24 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-	/// Answers from this client's best block, and nothing that was answered before the node started.
+	/// Answers from this client's best block, and refuses what was answered before the node started.
 	///
 	/// # Errors
 	///
-	/// The database's.
+	/// Returns an error if the database cannot be read.
 	pub(crate) fn new(client: Arc<FullClient>) -> Result<Self, sp_blockchain::Error> {
 		let newest = client
 			.get_aux(NEWEST_KEY)?
 			.map(|bytes| BlockNumber::decode_all(&mut &bytes[..]))
 			.transpose()
 			.map_err(|error| {
-				sp_blockchain::Error::Backend(format!("the newest question's block: {error}"))
+				sp_blockchain::Error::Backend(format!("the newest query's block: {error}"))
 			})?;
 		let nonces = Arc::new(Mutex::new(Nonces::new(newest)));
 		Ok(Self { client, nonces })
 	}
 
-	/// Checks who asks, and asks the chain for it: the answer, and the block whose state it is of.
+	/// Checks the signature and asks the chain. Returns the answer, and the block of its state.
 	fn ask(
 		&self,
 		query: &SignedQuery,
@@ -208,8 +204,8 @@ impl Sharing {
 		}
 		let oldest = {
 			let nonces = self.nonces.lock();
-			let oldest = nonces.oldest(info.best_number.saturating_sub(WINDOW_BEFORE));
-			let newest = info.best_number.saturating_add(WINDOW_AFTER);
+			let oldest = nonces.oldest(info.best_number.saturating_sub(QUERY_BLOCKS_BEFORE));
+			let newest = info.best_number.saturating_add(QUERY_BLOCKS_AFTER);
 			if !(oldest..=newest).contains(&query.block) {
 				return Err(Refusal::Stale {
 					signed: query.block,
@@ -230,7 +226,7 @@ impl Sharing {
 			query.key,
 		)?
 		.map_err(Refusal::NotAllowed)?;
-		// Only now, so that strangers cannot fill the memory. Of two at once, one comes second.
+		// Only now, so that strangers cannot fill the memory. Of two at once, one is refused.
 		let mut nonces = self.nonces.lock();
 		nonces.take(&query.caller, nonce, query.block, oldest)?;
 		nonces.before_answer(query.block, |block| {
@@ -240,7 +236,7 @@ impl Sharing {
 		Ok((answer, info.best_number, info.best_hash))
 	}
 
-	/// Bytes that the chain indexed under their hash.
+	/// Returns bytes that the chain indexed under their hash.
 	fn bytes(&self, hash: Hash) -> Result<Vec<u8>, Refusal> {
 		self.client
 			.indexed_transaction(hash)?
@@ -291,7 +287,7 @@ impl SharingApiServer for Sharing {
 						break;
 					}
 					let hash = read.hash_of(index).ok_or(Refusal::Corrupt(manifest))?;
-					chunks.push(Base64(self.bytes(hash)?));
+					chunks.push(Base64(self.bytes(hash.into())?));
 				}
 				chunks
 			}

@@ -9,7 +9,7 @@ use crate::{
 	rpc::mining::{EthMining, EthMiningApiServer as _},
 };
 use futures::FutureExt;
-use isthmus_engine::{Author, AuthorConfig, CpuMiner, MiningMetrics, Pace, Sealer};
+use isthmus_engine::{Author, AuthorConfig, AuthorParts, CpuMiner, MiningMetrics, Pace, Sealer};
 use isthmus_primitives::Block;
 use polkadot_sdk::*;
 use sc_network_sync::SyncingService;
@@ -121,15 +121,15 @@ pub(super) fn start(
 		core.prometheus_registry.as_ref(),
 		core.telemetry.clone(),
 	);
-	let author = Author::new(
+	let author = Author::new(AuthorParts {
 		sealer,
-		core.backend.clone(),
-		core.select_chain.clone(),
+		blocks: core.backend.clone(),
+		select_chain: core.select_chain.clone(),
 		proposers,
-		core.pool.clone(),
+		pool: core.pool.clone(),
 		sync,
-		AuthorConfig { pace, ..author },
-	);
+		config: AuthorConfig { pace, ..author },
+	});
 	task_manager.spawn_essential_handle().spawn_blocking(
 		"pow-author",
 		GROUP,

@@ -3,7 +3,7 @@
 
 use clap::{error::ErrorKind, CommandFactory, Parser};
 use isthmus_node::cli::{parse_producer_name, Cli};
-use pallet_data_sharing::ProducerKind;
+use isthmus_sharing::ProducerKind;
 
 fn read(args: &[&str]) -> Result<Cli, ErrorKind> {
 	let args = ["isthmus-node"].iter().chain(args);

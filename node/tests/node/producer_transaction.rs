@@ -8,7 +8,7 @@ use isthmus_node::producer::{
 };
 use isthmus_primitives::{Hash, UNIT};
 use isthmus_runtime::{RuntimeCall, UncheckedExtrinsic};
-use pallet_data_sharing::ProducerKind;
+use isthmus_sharing::ProducerKind;
 use polkadot_sdk::*;
 use sp_keyring::Sr25519Keyring::Eve;
 use sp_runtime::{

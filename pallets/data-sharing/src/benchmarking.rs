@@ -1,13 +1,8 @@
-//! Benchmarks of every call, of what happens by itself, and of the transaction extension, each at its
-//! dearest: longest names, texts and keys, an offer to pay, an epoch to start.
+// SPDX-License-Identifier: Apache-2.0
+//! Benchmarks of every call, of what happens automatically, and of the transaction extension, each at its
+//! most expensive: longest names, texts and keys, an offer to pay, an epoch to start.
 
-use crate::{
-	extension::DirectCall,
-	manifest,
-	pallet::*,
-	policy::{ConsumerKinds, Policy},
-	types::*,
-};
+use crate::{extension::DirectCall, pallet::*, types::*};
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -18,8 +13,16 @@ use frame_support::{
 	},
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
+use isthmus_sharing::{
+	manifest, merkle,
+	terms::{
+		Footprint, LEAVES_PER_EPOCH, MAX_CHUNKS, MAX_ENCRYPTION_KEY_SIZE, MAX_GRANTS_PER_READER,
+		MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE,
+	},
+};
 use polkadot_sdk::*;
 use sp_core::H256;
+use sp_io::hashing::sha2_256;
 use sp_runtime::traits::{AsTransactionAuthorizedOrigin, DispatchTransaction, Dispatchable, Zero};
 
 const KEY: RecordKey = H256::repeat_byte(7);
@@ -51,7 +54,10 @@ where
 {
 	let who: T::AccountId = account(what, 0, 0);
 	// Enough for the deposits of a few entries of the longest kind.
-	let most = Pallet::<T>::deposit(100, 100_000);
+	let most = Pallet::<T>::deposit(Footprint {
+		entries: 100,
+		bytes: 100_000,
+	});
 	T::Currency::set_balance(&who, most);
 	frame_system::Pallet::<T>::set_block_number(1u32.into());
 	frame_system::Pallet::<T>::set_extrinsic_index(0);
@@ -132,7 +138,7 @@ fn most_chunks<T: Config>() -> u32 {
 	(T::MaxValueSize::get().saturating_sub(3) / 32).min(MAX_CHUNKS)
 }
 
-/// A manifest without a header, of chunks that all have no hash but the first.
+/// A manifest without a header; every chunk but the first has the hash zero.
 fn manifest_of(chunks: u32, first: H256) -> Vec<u8> {
 	let mut bytes = vec![manifest::VERSION, 0, 0];
 	bytes.extend(first.0);
@@ -142,11 +148,11 @@ fn manifest_of(chunks: u32, first: H256) -> Vec<u8> {
 
 /// The neighbours of the first of `2^height` chunks.
 fn first_proof(height: u32) -> Vec<H256> {
-	let mut node = manifest::leaf(&[0; 32]);
+	let mut node = merkle::leaf_hash(sha2_256, &[0; 32]);
 	let mut proof = Vec::new();
 	for _ in 0..height {
 		proof.push(node.into());
-		node = manifest::inner(&node, &node);
+		node = merkle::node_hash(sha2_256, &node, &node);
 	}
 	proof
 }
@@ -305,7 +311,7 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// Closing it at once costs more than shortening its life.
+	/// Closing it at once costs more than shortening it.
 	#[benchmark]
 	fn cancel_request() -> Result<(), BenchmarkError> {
 		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
@@ -335,7 +341,7 @@ mod benchmarks {
 		for _ in 0..MAX_GRANTS_PER_READER {
 			grant::<T>(&caller, &consumer)?;
 		}
-		// All the list is looked at, none ended, and the first makes room.
+		// The whole list is looked at, none ended, and the first makes room.
 		let first = NextGrant::<T>::get() - GrantId::from(MAX_GRANTS_PER_READER);
 		let id = NextRequest::<T>::get() - 1;
 		let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
@@ -403,7 +409,7 @@ mod benchmarks {
 	fn store_chunk(l: Linear<1, { T::MaxValueSize::get() }>) -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
 		let bytes = vec![7; l as usize];
-		// The longest proof: of as many chunks as fit, by a power of two.
+		// The longest proof: of the largest power of two of chunks that fits.
 		let height = most_chunks::<T>().ilog2();
 		let chunks = 1u32 << height;
 		let manifest = manifest_of(chunks, sp_io::hashing::blake2_256(&bytes).into());
@@ -533,7 +539,7 @@ mod benchmarks {
 					assert!(DirectStore::<T>::exists());
 					Ok(().into())
 				})
-				.map_err(|_| BenchmarkError::Stop("the extension refuses nothing"))?
+				.map_err(|_| BenchmarkError::Stop("the extension rejects nothing"))?
 				.map_err(|_| BenchmarkError::Stop("the substitute does not fail"))?;
 		}
 		assert!(!DirectStore::<T>::exists());

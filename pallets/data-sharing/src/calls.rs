@@ -1,4 +1,5 @@
-//! What accounts may do.
+// SPDX-License-Identifier: Apache-2.0
+//! The pallet's calls. Their documentation is in the chain's metadata too, where users read it.
 
 use polkadot_sdk::*;
 
@@ -7,11 +8,11 @@ use polkadot_sdk::*;
 mod calls {
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Join as a data producer: the paper's contract creation. The account becomes the address of
-		/// the producer's contract. A deposit is held until `deregister`.
+		/// Registers the account as a data producer: the paper's contract creation. The account becomes
+		/// the address of the producer's contract. A deposit is held until `deregister`.
 		///
 		/// - `kind`: school, government, business or other.
-		/// - `name`: what the producer calls itself; text of 1 to `MaxNameSize` bytes.
+		/// - `name`: the producer's name; text of 1 to `MaxNameSize` bytes.
 		#[pallet::call_index(0)]
 		#[pallet::weight(T::WeightInfo::register())]
 		pub fn register(origin: OriginFor<T>, kind: ProducerKind, name: Vec<u8>) -> DispatchResult {
@@ -21,7 +22,7 @@ mod calls {
 				Error::<T>::AlreadyRegistered
 			);
 			let name = Self::checked_name(name)?;
-			let deposit = Self::deposit(1, name.len());
+			let deposit = Self::deposit(Footprint::producer(name.len()));
 			Self::hold(HoldReason::Producer, &producer, deposit)?;
 			Producers::<T>::insert(
 				&producer,
@@ -40,8 +41,8 @@ mod calls {
 			Ok(())
 		}
 
-		/// Leave. The producer must have no datasets, and be no verifier. The deposit comes back, but not the one for the
-		/// count of its datasets, if it ever had one.
+		/// Ends the account's registration. The producer must not have datasets, or be a verifier. Its
+		/// deposit is released, but not the one for the count of its datasets, if it ever had any.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::deregister())]
 		pub fn deregister(origin: OriginFor<T>) -> DispatchResult {
@@ -49,7 +50,7 @@ mod calls {
 			let entry = Producers::<T>::get(&producer).ok_or(Error::<T>::NotRegistered)?;
 			ensure!(entry.datasets == 0, Error::<T>::ProducerHasDatasets);
 			ensure!(
-				!T::Bound::contains(&producer),
+				!T::MustStay::contains(&producer),
 				Error::<T>::ProducerIsVerifier
 			);
 			Producers::<T>::remove(&producer);
@@ -58,9 +59,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// Register the public key that grants to this account are sealed to, or replace the one there
-		/// is. Grants sealed to the old key stay sealed to it: keep its private key while they matter.
-		/// A deposit is held until `remove_encryption_key`.
+		/// Registers the public key that grants to this account are sealed to, or replaces it. Grants
+		/// sealed to the old key stay sealed to it: keep its private key as long as they matter. A deposit
+		/// is held until `remove_encryption_key`.
 		///
 		/// - `key`: the suite's number (two bytes) and the key; 34 bytes for X25519.
 		#[pallet::call_index(2)]
@@ -77,7 +78,7 @@ mod calls {
 			if let Some(old) = EncryptionKeys::<T>::get(&account) {
 				Self::release(HoldReason::EncryptionKey, &account, old.deposit);
 			}
-			let deposit = Self::deposit(1, key.len());
+			let deposit = Self::deposit(Footprint::encryption_key(key.len()));
 			Self::hold(HoldReason::EncryptionKey, &account, deposit)?;
 			EncryptionKeys::<T>::insert(
 				&account,
@@ -90,8 +91,8 @@ mod calls {
 			Ok(())
 		}
 
-		/// Take the account's encryption key back, and its deposit with it. Grants already sealed to
-		/// it stay good; new ones cannot be given to this account.
+		/// Removes the account's encryption key, and releases its deposit. Grants that are sealed to it
+		/// stay good. Until the account registers another key, it gets only the grants that it asked for.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::remove_encryption_key())]
 		pub fn remove_encryption_key(origin: OriginFor<T>) -> DispatchResult {
@@ -102,10 +103,10 @@ mod calls {
 			Ok(())
 		}
 
-		/// Open a dataset. Its number is the producer's next one, from 0; its epoch is 0. A deposit is
-		/// held until `remove_dataset`; and with an account's first dataset one more, for the entry that
-		/// counts them, which stays for ever, even after `deregister`, and whose deposit never comes
-		/// back.
+		/// Creates a dataset. Its number is the producer's next one, counted from 0; its epoch is 0. A
+		/// deposit is held until `remove_dataset`. With an account's first dataset another deposit is held,
+		/// for the entry that counts them. That entry stays for ever, even after `deregister`, and so does
+		/// its deposit.
 		///
 		/// - `name`: text of 1 to `MaxNameSize` bytes that no other dataset of the producer has.
 		#[pallet::call_index(4)]
@@ -121,7 +122,7 @@ mod calls {
 			let mut counter = match NextDataset::<T>::get(&owner) {
 				Some(counter) => counter,
 				None => {
-					let deposit = Self::deposit(1, 0);
+					let deposit = Self::deposit(Footprint::ENTRY);
 					Self::hold(HoldReason::Dataset, &owner, deposit)?;
 					DatasetCounter { next: 0, deposit }
 				}
@@ -130,8 +131,7 @@ mod calls {
 			counter.next = dataset
 				.checked_add(1)
 				.ok_or(Error::<T>::DatasetsExhausted)?;
-			// The dataset and its name; the name twice.
-			let deposit = Self::deposit(2, name.len().saturating_mul(2));
+			let deposit = Self::deposit(Footprint::dataset(name.len()));
 			Self::hold(HoldReason::Dataset, &owner, deposit)?;
 			NextDataset::<T>::insert(&owner, counter);
 			producer.datasets = producer.datasets.saturating_add(1);
@@ -157,9 +157,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// Remove a dataset that has no records, no leaves still taken, no open requests and no grants
-		/// that are good or remembered. The deposit comes back, and its policy's, which goes with it. Its number
-		/// is never used again.
+		/// Removes a dataset and its policy, and releases their deposits. The dataset must not have records,
+		/// leaves that are still taken, open requests, or grants that are good or remembered. Its number is
+		/// never used again.
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::remove_dataset())]
 		pub fn remove_dataset(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
@@ -183,9 +183,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// Move a dataset on to a new epoch, with a key tree of its own. Records stored from now on
-		/// are closed to all readers until they are given grants for the new epoch. `revoke` does this
-		/// by itself; call it after a grant expired whose reader shall not read what comes later.
+		/// Starts a new epoch of a dataset, with a key tree of its own. Records stored from now on are
+		/// closed to all readers until they get grants for the new epoch. `revoke` does this
+		/// automatically. Call it after a grant expired whose reader must not read later records.
 		#[pallet::call_index(6)]
 		#[pallet::weight(T::WeightInfo::start_epoch())]
 		pub fn start_epoch(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
@@ -196,13 +196,13 @@ mod calls {
 			Ok(())
 		}
 
-		/// T_s: store an encrypted value under a key. The value goes into the block's body and not
-		/// into the state; what the state keeps is its hash, size and place. Deposits are held for the
-		/// record and its leaf until they go.
+		/// T_s: stores an encrypted value under a key. The value goes into the block's body and not into
+		/// the state, which keeps its hash, length and place. Deposits are held for the record and its leaf
+		/// until they are removed.
 		///
 		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
 		///
-		/// - `key`: what the owner calls the record; 32 bytes that no other record of the owner has.
+		/// - `key`: the record's name; 32 bytes that no other record of the owner has.
 		/// - `dataset`, `epoch`: the producer's dataset and its current epoch.
 		/// - `leaf`: the leaf of that epoch's key tree that the value is encrypted under, never taken
 		///   before.
@@ -218,28 +218,28 @@ mod calls {
 			// Last: the client indexes the extrinsic's tail.
 			value: Vec<u8>,
 		) -> DispatchResult {
-			let place = Place {
+			let place = RecordPlace {
 				key,
 				dataset,
 				epoch,
 				leaf,
 			};
-			Self::store_value(ensure_signed(origin)?, place, &value)
+			Self::do_store(ensure_signed(origin)?, place, &value)
 		}
 
-		/// Remove a record from the state; queries for it are refused from now on. A large record that has
-		/// not all its chunks is given up in the same way. Its deposit comes
-		/// back, and its leaf's too if its epoch is over; otherwise the leaf stays taken until
-		/// `free_leaf`, so that no two values are ever under one leaf's key. The bytes stay in the
-		/// block's body on nodes that keep old blocks.
+		/// Removes a record from the state; queries for it are refused from now on. It also abandons a
+		/// large record that does not have all its chunks. The record's deposit is released, and its
+		/// leaf's too if its epoch is over. Otherwise the leaf stays taken until `free_leaf`, so that no
+		/// two values are ever under one leaf's key. The bytes stay in the block's body on nodes that keep
+		/// old blocks.
 		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::remove_record())]
 		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResult {
-			Self::remove(ensure_signed(origin)?, key)
+			Self::do_remove_record(ensure_signed(origin)?, key)
 		}
 
-		/// Free the leaf of a record that was removed, now that its epoch is over and nothing is stored
-		/// in it any more. The leaf's deposit comes back.
+		/// Frees the leaf of a removed record, once its epoch is over and nothing is stored in it any more.
+		/// The leaf's deposit is released.
 		#[pallet::call_index(9)]
 		#[pallet::weight(T::WeightInfo::free_leaf())]
 		pub fn free_leaf(
@@ -267,19 +267,20 @@ mod calls {
 			Ok(())
 		}
 
-		/// T_q: ask a producer for access to a range of a dataset. The request waits
-		/// `RequestLifetime` blocks for its answer and then lapses by itself. A deposit, and the offer
-		/// if there is one, are held until it is answered, cancelled or lapses.
+		/// T_q: asks a producer for access to a range of a dataset. The request waits `RequestLifetime`
+		/// blocks for its answer and then expires automatically. A deposit, and the offer if there is one,
+		/// are held until it is answered, cancelled or expires.
 		///
-		/// Where the reader's list on that epoch is full when the owner answers, the grant that would end
+		/// If the reader's list on that epoch is full when the owner answers, the grant that would end
 		/// first gives way to the new one.
 		///
 		/// - `owner`: the producer.
-		/// - `scope`: the producer's dataset, an epoch that it has come to, and leaves `from` (the
-		///   first) to `to` (one past the last, at most 2^32).
+		/// - `scope`: the producer's dataset, an epoch that it has reached, and leaves `from` (the first)
+		///   to `to` (one past the last, at most 2^32).
 		/// - `purpose`: what the data is for; text of 1 to `MaxTextSize` bytes.
-		/// - `term`: for how many blocks, at least, counted from the block that authorises it.
-		/// - `offer`: what the owner is paid in the block that authorises it; 0 for nothing.
+		/// - `term`: the least number of blocks, counted from the block that authorises it.
+		/// - `offer`: the payment to the owner in the block that authorises it, in the smallest unit; 0 for
+		///   none.
 		#[pallet::call_index(10)]
 		#[pallet::weight(T::WeightInfo::request_access())]
 		pub fn request_access(
@@ -309,8 +310,7 @@ mod calls {
 			let id = NextRequest::<T>::get();
 			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
 
-			// The request, its place in two lists and on the agenda.
-			let deposit = Self::deposit(4, purpose.len());
+			let deposit = Self::deposit(Footprint::request(purpose.len()));
 			Self::hold(HoldReason::Request, &consumer, deposit)?;
 			Self::hold(HoldReason::Offer, &consumer, offer)?;
 			let valid_until =
@@ -343,10 +343,10 @@ mod calls {
 			Ok(())
 		}
 
-		/// Take back a request that this account made. Deposit and offer come back: at once where
-		/// nothing is offered, and otherwise when the request lapses, which is now at most
-		/// `CancelNotice` blocks away. Until then the owner may still answer it and be paid, since an
-		/// answer that is on its way shows the keys to everybody who can open them.
+		/// Cancels a request of this account. Without an offer, it is closed and its deposit released at
+		/// once. With an offer, it stays open until it expires, at most `CancelNotice` blocks from now, and
+		/// deposit and offer are released then. Until then the owner may still answer it and be paid,
+		/// since an answer in flight shows its keys to the reader even if it fails.
 		#[pallet::call_index(11)]
 		#[pallet::weight(T::WeightInfo::cancel_request())]
 		pub fn cancel_request(origin: OriginFor<T>, request: RequestId) -> DispatchResult {
@@ -370,9 +370,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// Refuse a request made to this account. Deposit and offer go back to the consumer.
+		/// Rejects a request made to this account. The consumer's deposit and offer are released.
 		///
-		/// - `reason`: what the consumer is told; text of at most `MaxTextSize` bytes, or nothing.
+		/// - `reason`: the reason for the consumer; text of at most `MaxTextSize` bytes, or nothing.
 		#[pallet::call_index(12)]
 		#[pallet::weight(T::WeightInfo::reject_request())]
 		pub fn reject_request(
@@ -398,28 +398,28 @@ mod calls {
 			Ok(())
 		}
 
-		/// Authorise a reader: add an entry to the authorization list, with the range's keys sealed to
-		/// the reader's encryption key. If it answers a request, the request is closed, its deposit
-		/// goes back, and its offer is paid to this account. A deposit is held: the part for the sealed
-		/// keys until the grant expires or is revoked, the rest until it is forgotten. A grant that was
-		/// paid for cannot be revoked before the term that was asked for is over.
+		/// Authorises a reader: adds an entry to the authorization list, with the range's keys sealed to
+		/// the reader's encryption key. If it answers a request, the request is closed, its deposit is
+		/// released, and its offer is paid to this account. A deposit is held: the part for the sealed keys
+		/// until the grant expires or is revoked, the rest until it is forgotten. A grant that was paid for
+		/// cannot be revoked before the requested term is over.
 		///
-		/// A reader has at most `MaxGrantsPerReader` grants on one epoch of a dataset. If the list is
-		/// full, the oldest in it that ended is forgotten, and what is held for it comes back; where
-		/// none ended and this answers a request, the one that would end first gives way.
+		/// A reader has at most `MaxGrantsPerReader` grants on one epoch of a dataset. If the list is full,
+		/// the oldest grant in it that ended is forgotten, and its deposit released. If none ended and this
+		/// answers a request, the one that would end first gives way.
 		///
-		/// Whoever can open the sealed keys can do so even if this call fails, as it is in a block all
-		/// the same. So nothing that the reader does can make an answer to its request fail.
+		/// The sealed keys are in a block even if this call fails, and the reader can open them. So a
+		/// reader has no way to make the answer to its request fail.
 		///
 		/// - `grantee`: the reader, who has an encryption key, or had one when it asked.
-		/// - `scope`: this account's dataset, an epoch that it has come to, and leaves `from` to `to`.
-		/// - `expiry`: the first block at which the grant is no longer good.
-		/// - `until`: a date from which on it is no longer good either, in seconds since 1970 as blocks
-		///   count them, or none. Queries are refused from that block on, and the rest happens at `expiry`.
-		///   None where the reader pays.
+		/// - `scope`: this account's dataset, an epoch that it has reached, and leaves `from` to `to`.
+		/// - `expiry`: the first block at which the grant has expired.
+		/// - `until`: a date from which on it has expired too, in seconds since 1970 as blocks count them,
+		///   or none. Queries are refused from that block on; keys and deposit go at `expiry`. Must be none
+		///   if the reader pays.
 		/// - `sealed_keys`: the keys of the range; 1 to `MaxSealedKeysSize` bytes.
-		/// - `request`: the request that this answers, if any. Reader and scope must be the same, and
-		///   the term at least what was asked for.
+		/// - `request`: the request that this answers, if any. Reader and scope must be the same, and the
+		///   term at least the requested one.
 		#[pallet::call_index(13)]
 		#[pallet::weight(T::WeightInfo::add_authorize())]
 		pub fn add_authorize(
@@ -460,7 +460,7 @@ mod calls {
 				paid.is_zero() || until.is_none(),
 				Error::<T>::DateOnPaidTerm
 			);
-			let deposit = Self::deposit(GRANT_ENTRIES, sealed_keys.len());
+			let deposit = Self::deposit(Footprint::grant(sealed_keys.len()));
 			Self::hold(HoldReason::Grant, &owner, deposit)?;
 			NextGrant::<T>::put(next);
 			let grant = Grant {
@@ -490,18 +490,18 @@ mod calls {
 			Ok(())
 		}
 
-		/// Revoke a grant that this account gave. Its sealed keys are removed, their part of its deposit
-		/// comes back, and queries under it are refused; the rest of the deposit comes back when the
-		/// grant is forgotten, `GrantMemory` blocks later or when its place is needed. If it was on the
-		/// dataset's current epoch, the dataset moves on to a new one, so that records from now
-		/// on are closed to the reader, though not the later chunks of those that are open already. Give
-		/// the readers who stay grants for the new epoch.
+		/// Revokes a grant that this account gave. Its sealed keys are removed, their part of its deposit is
+		/// released, and queries under it are refused. The rest of the deposit is released when the grant
+		/// is forgotten, `GrantMemory` blocks later or when its place in the list is needed. If it was on
+		/// the dataset's current epoch, a new epoch starts, so that records from now on are closed to the
+		/// reader; later chunks of records that are open already are not. Give the other readers grants for
+		/// the new epoch.
 		///
-		/// A grant that the reader paid for cannot be revoked until the term paid for is over. Call
-		/// `start_epoch` to close what comes later to its reader all the same.
+		/// A grant that the reader paid for cannot be revoked until the paid term is over. Call
+		/// `start_epoch` to close later records to its reader all the same.
 		///
-		/// What the reader already has cannot be taken back: its keys go on opening the values that
-		/// were stored in its scope before.
+		/// What the reader already has cannot be taken back: its keys still open the values that were
+		/// stored in its scope before.
 		#[pallet::call_index(14)]
 		#[pallet::weight(T::WeightInfo::revoke())]
 		pub fn revoke(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
@@ -533,18 +533,18 @@ mod calls {
 			Ok(())
 		}
 
-		/// T_s for a value of any size, first part: take a place for a large record and store its
+		/// T_s for a value of any size, first part: takes a place for a large record and stores its
 		/// manifest, which names its chunks. The chunks follow by `store_chunk`, in order; the record can
-		/// be queried when it has them all. What the state keeps does not depend on its size. Deposits
-		/// are held for the record and its leaf until they go. `remove_record` gives up a record that
-		/// shall not be finished.
+		/// be queried when it has them all. What the state keeps does not depend on its size. Deposits are
+		/// held for the record and its leaf until they are removed. `remove_record` abandons an unfinished
+		/// record.
 		///
 		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
 		///
 		/// - `key`, `dataset`, `epoch`, `leaf`: as for `store`.
-		/// - `length`: how many bytes all chunks have together.
-		/// - `chunk_size`: how many bytes each chunk but the last has; 1 to `MaxValueSize`, and so many
-		///   that there are at most `MaxChunks`.
+		/// - `length`: the length of all chunks together, in bytes.
+		/// - `chunk_size`: the length of each chunk but the last, in bytes; 1 to `MaxValueSize`, and large
+		///   enough that there are at most `MaxChunks`.
 		/// - `manifest`: the version (1), the length of the header in two bytes, the header, and
 		///   BLAKE2b-256 of each chunk.
 		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
@@ -561,23 +561,23 @@ mod calls {
 			// Last: the client indexes the extrinsic's tail.
 			manifest: Vec<u8>,
 		) -> DispatchResult {
-			let place = Place {
+			let place = RecordPlace {
 				key,
 				dataset,
 				epoch,
 				leaf,
 			};
-			Self::open(ensure_signed(origin)?, place, length, chunk_size, &manifest)
+			Self::do_open_record(ensure_signed(origin)?, place, length, chunk_size, &manifest)
 		}
 
-		/// T_s for a value of any size: store the next chunk of a large record. Its bytes go into the
-		/// block's body and not into the state. Several may be sent without waiting: an account's
-		/// transactions keep their order.
+		/// T_s for a value of any size: stores the next chunk of a large record. Its bytes go into the
+		/// block's body and not into the state. Several may be in flight: an account's transactions keep
+		/// their order.
 		///
 		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
 		///
 		/// - `key`: the record.
-		/// - `index`: the chunk's number, from 0; the record's next one.
+		/// - `index`: the chunk's number, from 0, which must be the record's next.
 		/// - `proof`: the neighbours that lead from the chunk's hash to the manifest's Merkle root, the
 		///   lowest first.
 		/// - `bytes`: the chunk's ciphertext.
@@ -591,12 +591,12 @@ mod calls {
 			// Last: the client indexes the extrinsic's tail.
 			bytes: Vec<u8>,
 		) -> DispatchResult {
-			Self::add_chunk(ensure_signed(origin)?, key, index, &proof, &bytes)
+			Self::do_store_chunk(ensure_signed(origin)?, key, index, &proof, &bytes)
 		}
 
-		/// Say which requests for a dataset this account will grant, and for what price, or change it.
-		/// It binds nobody on the chain: the account's own program honours it, other requests may
-		/// still be made, and granted by hand. A deposit is held until `clear_policy` or
+		/// Sets or changes a dataset's policy: which requests this account offers to grant, and for what
+		/// price. The chain does not enforce it: the account's own program honours it, and other requests
+		/// may still be made, and granted by hand. A deposit is held until `clear_policy` or
 		/// `remove_dataset`.
 		///
 		/// - `policy`: the least offer, the longest range and term, and whose requests.
@@ -609,16 +609,11 @@ mod calls {
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
 			Self::own_dataset(&owner, dataset)?;
-			ensure!(
-				policy.longest_range > 0
-					&& !policy.longest_term.is_zero()
-					&& policy.consumers != ConsumerKinds::NONE,
-				Error::<T>::PolicyEmpty
-			);
+			ensure!(!policy.allows_nothing(), Error::<T>::PolicyEmpty);
 			let deposit = match Policies::<T>::get(&owner, dataset) {
 				Some(old) => old.deposit,
 				None => {
-					let deposit = Self::deposit(1, 0);
+					let deposit = Self::deposit(Footprint::ENTRY);
 					Self::hold(HoldReason::Dataset, &owner, deposit)?;
 					deposit
 				}
@@ -632,7 +627,7 @@ mod calls {
 			Ok(())
 		}
 
-		/// Take a dataset's policy back; its deposit comes back.
+		/// Removes a dataset's policy, and releases its deposit.
 		#[pallet::call_index(18)]
 		#[pallet::weight(T::WeightInfo::clear_policy())]
 		pub fn clear_policy(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {

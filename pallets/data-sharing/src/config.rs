@@ -1,4 +1,5 @@
-//! What a runtime sets, and what clients are told of it.
+// SPDX-License-Identifier: Apache-2.0
+//! The pallet's parameters, which a runtime sets, and the constants that clients read in the metadata.
 
 use polkadot_sdk::*;
 
@@ -8,47 +9,47 @@ mod config {
 	/// Data sharing's parameters.
 	#[pallet::config]
 	pub trait Config: polkadot_sdk::frame_system::Config<RuntimeEvent: From<Event<Self>>> {
-		/// What deposits and offers are in.
+		/// The currency of deposits and offers.
 		type Currency: MutateHold<Self::AccountId>
 			+ InspectHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
 
-		/// The producers who may not deregister: those who are verifiers, or have applied.
-		type Bound: Contains<Self::AccountId>;
+		/// The producers that may not deregister: those that are verifiers, or have applied.
+		type MustStay: Contains<Self::AccountId>;
 
 		/// The runtime's reasons for holding an account's funds.
 		type RuntimeHoldReason: From<HoldReason>;
 
-		/// What is held for each entry in the state.
+		/// The deposit for each entry in the state.
 		#[pallet::constant]
 		type DepositPerItem: Get<BalanceOf<Self>>;
 
-		/// What is held, besides, for each byte of those entries whose size the caller chooses.
+		/// The further deposit for each byte of those entries whose size the caller chooses.
 		#[pallet::constant]
 		type DepositPerByte: Get<BalanceOf<Self>>;
 
-		/// The most bytes a value, a chunk or a manifest may have. It must leave a whole extrinsic within
-		/// the block's length, and be at most 2 MiB, or nodes do not serve it by its hash.
+		/// The most bytes in a value, a chunk or a manifest. With it, a whole extrinsic must be within the
+		/// block's length. At most 2 MiB, or nodes do not serve it by its hash.
 		#[pallet::constant]
 		type MaxValueSize: Get<u32>;
 
-		/// How many blocks a request waits for its answer before it lapses. At least 1.
+		/// How many blocks a request waits for its answer before it expires. At least 1.
 		#[pallet::constant]
 		type RequestLifetime: Get<BlockNumberFor<Self>>;
 
-		/// How many blocks a request with an offer stays open after its consumer took it back: at least
-		/// as many as an answer may be on its way, or its reader could have the keys and keep the offer.
+		/// How many blocks a request with an offer stays open after its consumer cancelled it: at least as
+		/// long as an answer may be in flight, or its reader could have the keys and keep the offer.
 		#[pallet::constant]
 		type CancelNotice: Get<BlockNumberFor<Self>>;
 
 		/// How many blocks a grant that expired or was revoked is remembered, so that a query can say
-		/// why it is refused. It is forgotten before if the reader's list is full and a new grant needs
+		/// why it is refused. It is forgotten earlier if the reader's list is full and a new grant needs
 		/// its place.
 		#[pallet::constant]
 		type GrantMemory: Get<BlockNumberFor<Self>>;
 
-		/// How many requests and grants at most end by themselves in one block. What is left over
-		/// waits for the next block; stepping over a block with nothing due counts as one. At least 2.
-		/// The work is mandatory: it must fit the smallest block.
+		/// The most requests and grants that end automatically in one block. The others wait for the next
+		/// block; stepping over a block with nothing due counts as one. At least 2. The work is mandatory:
+		/// it must fit the smallest block.
 		#[pallet::constant]
 		type MaxEndingsPerBlock: Get<u32>;
 
@@ -87,25 +88,25 @@ mod config {
 
 	#[pallet::extra_constants]
 	impl<T: Config> Pallet<T> {
-		/// The most bytes the name of a producer or of a dataset may have.
+		/// The most bytes in the name of a producer or of a dataset.
 		#[pallet::constant_name(MaxNameSize)]
 		fn max_name_size() -> u32 {
 			MAX_NAME_SIZE
 		}
 
-		/// The most bytes a request's purpose or a rejection's reason may have.
+		/// The most bytes in a request's purpose or a rejection's reason.
 		#[pallet::constant_name(MaxTextSize)]
 		fn max_text_size() -> u32 {
 			MAX_TEXT_SIZE
 		}
 
-		/// The most bytes a grant's sealed keys may have.
+		/// The most bytes in a grant's sealed keys.
 		#[pallet::constant_name(MaxSealedKeysSize)]
 		fn max_sealed_keys_size() -> u32 {
 			MAX_SEALED_KEYS_SIZE
 		}
 
-		/// The most chunks a large record may have.
+		/// The most chunks in a large record.
 		#[pallet::constant_name(MaxChunks)]
 		fn max_chunks() -> u32 {
 			MAX_CHUNKS

@@ -1,11 +1,12 @@
-//! Why a call may fail.
+// SPDX-License-Identifier: Apache-2.0
+//! Why a call fails. Clients show these sentences, which they read in the chain's metadata.
 
 use polkadot_sdk::*;
 
 /// The pallet's errors.
 #[frame_support::pallet_macros::pallet_section]
 mod errors {
-	/// What is wrong with a call. A call that fails changes nothing.
+	/// Why a call fails. A call that fails changes nothing.
 	#[pallet::error]
 	pub enum Error<T> {
 		/// The account is a registered producer already.
@@ -24,19 +25,18 @@ mod errors {
 		EncryptionKeyTooShort,
 		/// The encryption key is longer than any suite's.
 		EncryptionKeyTooLong,
-		/// The reader has no encryption key: keys cannot be sealed to it before it calls
-		/// `set_encryption_key`.
+		/// The reader has no encryption key to seal keys to: it must call `set_encryption_key` first.
 		NoEncryptionKey,
 		/// The owner has no dataset with this number.
 		UnknownDataset,
 		/// The owner has a dataset with this name already.
 		DatasetNameTaken,
-		/// The producer has opened as many datasets as there are numbers.
+		/// The producer has used up the numbers of datasets.
 		DatasetsExhausted,
 		/// The dataset still has records, leaves not yet freed, open requests, or grants that are
 		/// good or remembered.
 		DatasetInUse,
-		/// The dataset has had as many epochs as there are numbers.
+		/// The dataset has used up the numbers of epochs.
 		EpochsExhausted,
 		/// `store`, `open_record` and `store_chunk` must be the transaction's own call: inside a batch, a
 		/// proxy or any other call their bytes cannot be indexed.
@@ -60,25 +60,25 @@ mod errors {
 		LeafInUse,
 		/// The leaf stays taken until its epoch is over.
 		EpochNotOver,
-		/// The dataset has not come to this epoch yet.
+		/// The dataset has not reached this epoch yet.
 		UnknownEpoch,
-		/// The range is empty: its end is its start.
+		/// The range is empty: its end equals its start.
 		EmptyRange,
 		/// The range is inverted: its end is before its start.
 		InvertedRange,
-		/// The range goes beyond 2^32, where the leaves of an epoch end.
+		/// The range ends beyond 2^32, where the leaves of an epoch end.
 		RangeTooHigh,
 		/// An owner needs no access to its own data.
 		SelfRequest,
 		/// The same request is open already.
 		AlreadyRequested,
-		/// The request does not say what the data is for.
+		/// The request does not state a purpose.
 		PurposeEmpty,
 		/// The purpose is longer than `MaxTextSize` bytes.
 		PurposeTooLong,
-		/// The request asks for access for no blocks.
+		/// The request's term is zero blocks.
 		ZeroTerm,
-		/// There is no open request with this number that the account may act on.
+		/// This account may act on no open request with this number.
 		UnknownRequest,
 		/// The request was not answered in time.
 		RequestExpired,
@@ -92,37 +92,37 @@ mod errors {
 		SealedKeysEmpty,
 		/// The sealed keys are longer than `MaxSealedKeysSize` bytes.
 		SealedKeysTooLong,
-		/// The grant is for another reader or scope than the request that it answers.
+		/// The grant's reader or scope differs from those of the request that it answers.
 		NotAsRequested,
-		/// The grant is for a shorter term than the request that it answers.
+		/// The grant's term is shorter than that of the request that it answers.
 		ShorterThanRequested,
 		/// The reader has `MaxGrantsPerReader` grants on this epoch of the dataset, all of them good, and
 		/// did not ask for another.
 		TooManyGrants,
-		/// The account has given no grant with this number.
+		/// This account gave no grant with this number.
 		UnknownGrant,
 		/// The grant has expired or was revoked already.
 		GrantEnded,
-		/// The reader paid for the grant, and the term that it paid for is not over.
+		/// The reader paid for the grant, and the paid term is not over.
 		TermPaidFor,
-		/// A grant that the reader pays for ends at a block and not at a date: the term that was asked
-		/// for is in blocks.
+		/// A grant that the reader pays for ends at a block and not at a date: the requested term is in
+		/// blocks.
 		DateOnPaidTerm,
 		/// The chunks have no bytes, or more than `MaxValueSize`.
 		ChunkSizeInvalid,
 		/// The record needs more than `MaxChunks` chunks: make them larger, or store it as several
 		/// records.
 		TooManyChunks,
-		/// The manifest is not of a version that is known here.
+		/// The manifest's version is unknown.
 		ManifestUnknown,
 		/// The manifest is not as long as its header and the hashes of the record's chunks.
 		ManifestLength,
 		/// The record was stored by `store`, or has all its chunks: there is nothing to add.
 		RecordComplete,
-		/// Chunks are stored in order, and the record's next one is another: its number is `arrived` in
-		/// the record's entry.
+		/// Chunks are stored in order, and this is not the record's next one: the next one's number is
+		/// `arrived` in the record's entry.
 		NotNextChunk,
-		/// The chunk has not as many bytes as its place in the record asks for.
+		/// The chunk does not have the length that its place in the record calls for.
 		ChunkLength,
 		/// The chunk is not the one that the record's manifest has in this place, or its proof is wrong.
 		ChunkNotInManifest,

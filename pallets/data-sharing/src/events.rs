@@ -1,24 +1,25 @@
-//! What the pallet tells the world.
+// SPDX-License-Identifier: Apache-2.0
+//! The pallet's events.
 
 use polkadot_sdk::*;
 
 /// The pallet's events.
 #[frame_support::pallet_macros::pallet_section]
 mod events {
-	/// What happened. Together the events are the whole history of every record and grant.
+	/// Data sharing's events. Together they are the whole history of every record and grant.
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
-		/// A producer joined.
+		/// A producer registered.
 		Registered {
 			/// Its account: its contract's address.
 			producer: T::AccountId,
-			/// What it is.
+			/// Its kind.
 			kind: ProducerKind,
-			/// What it calls itself.
+			/// Its name.
 			name: Name,
 		},
-		/// A producer left.
+		/// A producer deregistered.
 		Deregistered {
 			/// Its account.
 			producer: T::AccountId,
@@ -30,12 +31,12 @@ mod events {
 			/// The key.
 			key: EncryptionKey,
 		},
-		/// An account took its encryption key back.
+		/// An account removed its encryption key.
 		EncryptionKeyRemoved {
 			/// The account.
 			account: T::AccountId,
 		},
-		/// A producer opened a dataset.
+		/// A producer created a dataset.
 		DatasetCreated {
 			/// The producer.
 			owner: T::AccountId,
@@ -51,7 +52,7 @@ mod events {
 			/// The dataset's number.
 			dataset: DatasetId,
 		},
-		/// A dataset moved on to a new epoch.
+		/// A dataset started a new epoch.
 		EpochStarted {
 			/// The dataset's owner.
 			owner: T::AccountId,
@@ -60,16 +61,16 @@ mod events {
 			/// The epoch that new records go to from now on.
 			epoch: Epoch,
 		},
-		/// An owner said which requests for a dataset it will grant.
+		/// An owner set a dataset's policy.
 		PolicySet {
 			/// The dataset's owner.
 			owner: T::AccountId,
 			/// The dataset.
 			dataset: DatasetId,
-			/// Which requests.
+			/// The policy.
 			policy: Policy<BalanceOf<T>, BlockNumberFor<T>>,
 		},
-		/// A dataset has no policy any more.
+		/// An owner removed a dataset's policy.
 		PolicyCleared {
 			/// The dataset's owner.
 			owner: T::AccountId,
@@ -90,10 +91,10 @@ mod events {
 			leaf: Leaf,
 			/// BLAKE2b-256 of its value.
 			content_hash: H256,
-			/// How many bytes the value has.
+			/// The value's length, in bytes.
 			length: u32,
 		},
-		/// T_s: an owner began to store a large record. Its chunks follow.
+		/// T_s: an owner stored the manifest of a large record. Its chunks follow.
 		RecordOpened {
 			/// Its owner.
 			owner: T::AccountId,
@@ -107,7 +108,7 @@ mod events {
 			leaf: Leaf,
 			/// BLAKE2b-256 of its manifest.
 			manifest: H256,
-			/// How many bytes its chunks have together.
+			/// The length of its chunks together, in bytes.
 			length: u64,
 			/// How many chunks it has.
 			chunks: u32,
@@ -130,7 +131,7 @@ mod events {
 			/// Its key.
 			key: RecordKey,
 		},
-		/// An owner gave up a large record that had not all its chunks.
+		/// An owner abandoned a large record that did not have all its chunks.
 		RecordAbandoned {
 			/// Its owner.
 			owner: T::AccountId,
@@ -146,7 +147,7 @@ mod events {
 			/// Its key.
 			key: RecordKey,
 		},
-		/// The leaf of a record that was removed is no longer remembered, as its epoch is over.
+		/// The leaf of a removed record was freed, as its epoch is over.
 		LeafFreed {
 			/// The dataset's owner.
 			owner: T::AccountId,
@@ -161,89 +162,90 @@ mod events {
 		AccessRequested {
 			/// The request's number.
 			request: RequestId,
-			/// Who is asked.
+			/// The producer that is asked.
 			owner: T::AccountId,
-			/// Who asks.
+			/// The account that asks.
 			consumer: T::AccountId,
-			/// For what.
+			/// The range that it asks for.
 			scope: Scope,
-			/// What for.
+			/// The purpose it states.
 			purpose: Text,
-			/// For how many blocks.
+			/// The term, in blocks.
 			term: BlockNumberFor<T>,
-			/// What is paid upon authorisation.
+			/// The payment upon authorisation.
 			offer: BalanceOf<T>,
-			/// The first block at which the request is no longer good.
+			/// The first block at which the request has expired.
 			valid_until: BlockNumberFor<T>,
 		},
-		/// The consumer took a request back. Deposit and offer went back to it; where something was
-		/// offered, they do when the request lapses, `CancelNotice` blocks later at most, and the owner
+		/// The consumer cancelled a request. Without an offer, its deposit was released. With an offer,
+		/// both are released when the request expires, at most `CancelNotice` blocks later, and the owner
 		/// may answer it until then.
 		RequestCancelled {
 			/// The request's number.
 			request: RequestId,
-			/// Who was asked.
+			/// The producer that was asked.
 			owner: T::AccountId,
-			/// Who asked.
+			/// The account that asked.
 			consumer: T::AccountId,
 		},
-		/// The owner refused a request. Deposit and offer went back to the consumer.
+		/// The owner rejected a request. The consumer's deposit and offer were released.
 		RequestRejected {
 			/// The request's number.
 			request: RequestId,
-			/// Who was asked.
+			/// The producer that was asked.
 			owner: T::AccountId,
-			/// Who asked.
+			/// The account that asked.
 			consumer: T::AccountId,
-			/// Why, if the owner said.
+			/// The owner's reason, or nothing.
 			reason: Text,
 		},
-		/// A request was not answered in time. Deposit and offer went back to the consumer.
+		/// A request expired unanswered. The consumer's deposit and offer were released.
 		RequestLapsed {
 			/// The request's number.
 			request: RequestId,
-			/// Who was asked.
+			/// The producer that was asked.
 			owner: T::AccountId,
-			/// Who asked.
+			/// The account that asked.
 			consumer: T::AccountId,
 		},
 		/// An owner authorised a reader.
 		Authorized {
 			/// The grant's number.
 			grant: GrantId,
-			/// Who gave it.
+			/// The owner, who gave it.
 			owner: T::AccountId,
-			/// Who has it.
+			/// The reader, who has it.
 			grantee: T::AccountId,
 			/// What it opens.
 			scope: Scope,
-			/// The first block at which it is no longer good.
+			/// The first block at which it has expired.
 			expiry: BlockNumberFor<T>,
-			/// The date from which on it is no longer good, if it has one.
+			/// The date from which on it has expired, if it has one.
 			until: Option<Seconds>,
 			/// The request that it answers.
 			request: Option<RequestId>,
-			/// What the grantee paid the owner for it.
+			/// The payment from the grantee to the owner.
 			paid: BalanceOf<T>,
 		},
-		/// An owner revoked a grant. What was held for its sealed keys went back to the owner.
+		/// An owner revoked a grant. The deposit for its sealed keys was released.
 		Revoked {
 			/// The grant's number.
 			grant: GrantId,
-			/// Who gave it.
+			/// The owner, who gave it.
 			owner: T::AccountId,
-			/// Who had it.
+			/// The reader, who had it.
 			grantee: T::AccountId,
 			/// What it opened.
 			scope: Scope,
 		},
-		/// A grant's expiry came, or it gave way to another that its reader asked for. What was held for its sealed keys went back to the owner.
+		/// A grant expired, or gave way to another that its reader asked for. The deposit for its sealed
+		/// keys was released.
 		GrantExpired {
 			/// The grant's number.
 			grant: GrantId,
-			/// Who gave it.
+			/// The owner, who gave it.
 			owner: T::AccountId,
-			/// Who had it.
+			/// The reader, who had it.
 			grantee: T::AccountId,
 			/// What it opened.
 			scope: Scope,

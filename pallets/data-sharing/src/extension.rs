@@ -1,14 +1,15 @@
-//! How `store`, `open_record` and `store_chunk` know that they are a transaction's own call and not
-//! wrapped in another. What is said of `store` here holds for all three.
+// SPDX-License-Identifier: Apache-2.0
+//! Lets `store`, `open_record` and `store_chunk` know that they are a transaction's own call and not
+//! wrapped in another. What this page says of `store` holds for all three.
 //!
 //! The client indexes the last `size` bytes of the extrinsic. In a transaction the call comes last,
-//! and in `store` the value comes last: so they are the value's bytes, but only where `store` itself
-//! is the transaction's call. Inside a batch, a proxy or a scheduled call the last bytes may be
-//! anything, and the client would keep those under the value's hash.
+//! and in `store` the value comes last. So they are the value's bytes, but only if `store` itself is the
+//! transaction's call. Inside a batch, a proxy or a scheduled call the last bytes may be anything, and
+//! the client would keep those under the value's hash.
 //!
-//! An extension is the one place that sees the call before any wrapper unwraps it. [`DirectCall`]
-//! leaves a note where the call is `store`, and `store` refuses to run without finding the note. A
-//! runtime that forgets the extension gets a `store` that refuses everything.
+//! Only an extension sees the call before any wrapper unwraps it. [`DirectCall`] leaves a note if the
+//! call is `store`, and `store` refuses to run without the note. In a runtime that forgets the extension,
+//! `store` refuses everything.
 
 use crate::{pallet::DirectStore, weights::WeightInfo, Call, Config};
 use codec::{Decode, DecodeWithMemTracking, Encode};
@@ -29,7 +30,7 @@ use sp_runtime::{
 pub struct DirectCall<T>(PhantomData<T>);
 
 impl<T> DirectCall<T> {
-	/// The extension, which has nothing to set.
+	/// Returns the extension, which has nothing to set.
 	pub fn new() -> Self {
 		Self(PhantomData)
 	}
@@ -90,8 +91,8 @@ where
 		Ok(noted)
 	}
 
-	/// Takes the note away again, in case the call failed before it did, or its taking was undone
-	/// with the rest of what it changed.
+	/// Removes the note if the call failed before it took it, or if that was undone with the call's other
+	/// changes.
 	fn post_dispatch_details(
 		noted: Self::Pre,
 		_info: &DispatchInfoOf<T::RuntimeCall>,

@@ -1,55 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 //! # Data sharing
 //!
 //! The paper's Protocol 1, data circulation: producers, their datasets and records, requests for
 //! access, and the authorization list.
-//!
-//! ## Overview
-//!
-//! A **producer** registers, and its account is its contract's address. It has **datasets**; a
-//! dataset has a current **epoch**, with a key tree of its own. A **record** is an encrypted value
-//! under a 32-byte key; it takes one **leaf** of its dataset's epoch. A consumer's **request** (T_q)
-//! asks for a range of leaves, says what for and for how long, and may offer a payment. A **grant**
-//! is the owner's answer: an entry of the authorization list with the range's keys sealed to the
-//! grantee. `query` (a runtime API) tells the authorised where a record's bytes are and gives them
-//! their sealed keys.
-//!
-//! A record's bytes are in a block's body and never in the state: `store` has the client index them
-//! (see [`extension`]). A large value goes out in chunks, in order: `open_record` stores its
-//! **manifest**, which names the chunks by their hashes (see [`manifest`]), and `store_chunk` each
-//! chunk; the state keeps as little of it as of a small one. Nothing on a chain is private, so values are encrypted before they get here;
-//! keys and formats are the envelope crate's, and this pallet never looks inside them.
-//!
-//! What stays in the state costs a deposit, which comes back when it goes. One entry never goes: the
-//! count of an account's datasets, so that no number, and no key made from it, is used twice.
-//!
-//! An owner may say which requests it will grant: a dataset's **policy**. The owner's own program
-//! honours it; the chain shows it and says of each request whether it meets it.
-//!
-//! A request lapses and a grant expires by itself; the work of that is bounded per block, and what is
-//! late is refused by its own date all the same.
-//!
-//! ## What revoking and expiry can and cannot do
-//!
-//! A chain cannot make anybody forget. A grant's keys, once sealed to a reader, open every value in
-//! its scope that the reader can get hold of, and block bodies are public. Revoking removes the sealed
-//! keys from the state, makes `query` refuse, and moves the dataset on to a new epoch: records from
-//! then on are under keys that the reader never had, though a large one that was open already gets its
-//! later chunks under the old. Expiry does the first two; an owner who wants the third as well calls
-//! `start_epoch`. Readers who stay need their grants sealed anew for the new epoch, in a batch that one
-//! reader's failure does not undo.
-//!
-//! ## What a payment buys
-//!
-//! An answer shows the sealed keys to their reader even if it fails, as blocks and pools are public. So
-//! its reader has no way to make it fail: an offer that is taken back stays for a notice, a key may be
-//! gone, and a full list makes room. The rest is the owner's to look at before: its own deposit, and how
-//! long the request is still open.
-//!
-//! What is bought is the owner's promise, with the reader's money moved in the block that grants access and the grant
-//! safe from `revoke` until the term paid for is over. The chain cannot look into sealed keys or
-//! ciphertext: it does not know whether the keys open anything, whether the values are what the owner
-//! said, or whether the owner will remove the records. Readers pay those whom they trust, or little
-//! at a time; what an owner did stands in the chain's history, with its signature.
 //!
 //! ## A worked example
 //!
@@ -62,13 +15,62 @@
 //! 4. The company asks `query(company, school, key)`, fetches the value by its content hash, opens the
 //!    sealed keys and decrypts.
 //!
-//! ## What is where
+//! ## Overview
 //!
-//! [`types`]: the words. [`policy`]: standing policies. [`manifest`]: that of a large record.
-//! [`signed_query`]: what a caller signs who asks a node. [`runtime_api`]: `query` and the lists, with
-//! `questions`, which answers them. [`extension`]: the transaction extension that `store` needs.
-//! `config`, `storage`, `events`, `errors`, `calls`: the pallet's parts of those names. `records`:
-//! storing and removing. `functions`: what the calls share. `checks`: the state's invariants.
+//! A **producer** registers, and its account becomes its contract's address. It has **datasets**; a
+//! dataset has a current **epoch**, with a key tree of its own. A **record** is an encrypted value
+//! under a 32-byte key; it takes one **leaf** of its dataset's epoch. A consumer's **request** (T_q)
+//! asks for a range of leaves, states a purpose and a term, and may offer a payment. A **grant** is the
+//! owner's answer: an entry of the authorization list with the range's keys sealed to the grantee.
+//! `query` (a runtime API) returns to authorised callers where a record's bytes are, and their sealed
+//! keys.
+//!
+//! A record's bytes are in a block's body and never in the state: `store` has the client index them
+//! (see [`extension`]). A large value is stored in chunks, in order: `open_record` stores its
+//! **manifest**, which names the chunks by their hashes, and `store_chunk` each chunk. The state keeps
+//! no more of it than of a small value. Nothing on a chain is private, so values are encrypted before
+//! they get here; keys and formats are the envelope crate's, and this pallet never looks inside them.
+//!
+//! Entries in the state cost a deposit, which is released when they are removed. One entry is never
+//! removed: the count of an account's datasets, so that no number, and no key made from it, is used
+//! twice.
+//!
+//! A dataset's **policy** says which requests its owner offers to grant. The owner's own program honours
+//! it; the chain shows it, and shows of each request whether it meets it.
+//!
+//! Requests and grants expire automatically. The work for that is bounded per block; a request or grant
+//! that is past its end is refused even if this work is late.
+//!
+//! ## What revoking and expiry can and cannot do
+//!
+//! A chain cannot make anyone forget. A grant's keys, once sealed to a reader, open every value in
+//! its scope that the reader can get hold of, and block bodies are public. Revoking removes the sealed
+//! keys from the state, makes `query` refuse, and starts a new epoch of the dataset: records from then
+//! on are under keys that the reader never had, though a large one that was open already gets its
+//! later chunks under the old. Expiry does the first two; an owner who wants the third as well calls
+//! `start_epoch`. The other readers need their grants sealed again for the new epoch, in a batch that
+//! one reader's failure does not undo.
+//!
+//! ## What a payment buys
+//!
+//! An answer shows the sealed keys to their reader even if it fails, as blocks and pools are public. So
+//! its reader has no way to make it fail: a cancelled offer stays open for a notice, the reader's key
+//! may be removed, and a full list makes room. The owner checks the rest beforehand: its own deposit,
+//! and how long the request is still open.
+//!
+//! A payment buys the owner's promise: the reader's money is moved in the block that grants access, and
+//! the grant is safe from `revoke` until the paid term is over. The chain cannot look into sealed keys
+//! or ciphertext: it does not know whether the keys open anything, whether the values are what the
+//! owner said, or whether the owner will remove the records. Readers pay owners whom they trust, or in
+//! small steps; what an owner did stands in the chain's history, with its signature.
+//!
+//! ## Where to find what
+//!
+//! The protocol's types, formats, limits and deposits are in `isthmus-sharing`; [`types`] adds the bounds
+//! that the state needs. [`runtime_api`] declares `query` and the lists, and `queries` answers them.
+//! [`extension`] is the transaction extension that `store` needs. `config`, `storage`, `events`, `errors`
+//! and `calls` are the pallet's parts of those names. `records` stores and removes records, `impls` has
+//! what the other calls share, `try_state` checks the state's invariants.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -78,31 +80,26 @@ extern crate alloc;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod calls;
-#[cfg(any(feature = "try-runtime", test))]
-mod checks;
 mod config;
 mod errors;
 mod events;
 pub mod extension;
-mod functions;
-pub mod manifest;
+mod impls;
 #[cfg(test)]
 mod mock;
-pub mod policy;
-mod questions;
+mod queries;
 mod records;
 pub mod runtime_api;
-pub mod signed_query;
 mod storage;
 #[cfg(test)]
 mod tests;
+#[cfg(any(feature = "try-runtime", test))]
+mod try_state;
 pub mod types;
 pub mod weights;
 
 pub use extension::DirectCall;
 pub use pallet::*;
-pub use policy::{ConsumerKinds, Policy, StandingPolicy};
-pub use questions::MAX_PAGE;
 pub use types::*;
 pub use weights::WeightInfo;
 
@@ -117,7 +114,6 @@ use polkadot_sdk::*;
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use crate::records::Place;
 	use alloc::vec::Vec;
 	use frame_support::{
 		pallet_prelude::*,
@@ -127,6 +123,10 @@ pub mod pallet {
 		},
 	};
 	use frame_system::pallet_prelude::*;
+	use isthmus_sharing::terms::{
+		Footprint, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE,
+		MAX_SERVED_SIZE, MAX_TEXT_SIZE, MIN_ENCRYPTION_KEY_SIZE,
+	};
 	use sp_core::H256;
 	use sp_runtime::{
 		traits::{Saturating, Zero},
@@ -150,7 +150,7 @@ pub mod pallet {
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
-		/// Ends the requests and grants whose time has come.
+		/// Ends the requests and grants that are due.
 		fn on_initialize(now: BlockNumberFor<T>) -> Weight {
 			Self::work_off_agenda(now)
 		}
@@ -161,7 +161,7 @@ pub mod pallet {
 				T::MaxEndingsPerBlock::get() >= 2,
 				"MaxEndingsPerBlock is less than 2"
 			);
-			// A request would go on the agenda of its own block, which is worked off already.
+			// A request would be on the agenda of its own block, which is done already.
 			assert!(
 				!T::RequestLifetime::get().is_zero(),
 				"RequestLifetime is zero"

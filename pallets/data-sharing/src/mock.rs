@@ -1,6 +1,7 @@
-//! A runtime of the least that data sharing needs, and words for its tests.
+// SPDX-License-Identifier: Apache-2.0
+//! The smallest runtime with data sharing, and what its tests share.
 
-use crate::{self as pallet_data_sharing, runtime_api::*, *};
+use crate::{self as pallet_data_sharing, *};
 use codec::Encode;
 use core::time::Duration;
 use frame_support::{
@@ -10,6 +11,7 @@ use frame_support::{
 	traits::{fungible::InspectHold, Contains, OnInitialize, UnixTime},
 	weights::constants::ParityDbWeight,
 };
+use isthmus_sharing::{Answer, QueryError};
 use polkadot_sdk::*;
 use sp_core::H256;
 use sp_io::hashing::sha2_256;
@@ -88,17 +90,17 @@ impl UnixTime for Time {
 	}
 }
 
-/// [`Verifiers`], as the verifiers' pallet would have them.
-pub struct Bound;
+/// [`Verifiers`], in place of the verifiers' pallet.
+pub struct MustStay;
 
-impl Contains<u64> for Bound {
+impl Contains<u64> for MustStay {
 	fn contains(who: &u64) -> bool {
 		Verifiers::get().contains(who)
 	}
 }
 
 impl Config for Test {
-	type Bound = Bound;
+	type MustStay = MustStay;
 	type CancelNotice = CancelNotice;
 	type Currency = Balances;
 	type RuntimeHoldReason = RuntimeHoldReason;
@@ -177,18 +179,18 @@ pub(crate) fn with_dataset(test: impl FnOnce()) {
 	});
 }
 
-/// Dispatches a call as a transaction does: through the extension, and undone if it fails.
+/// Dispatches a call as a transaction does: through the extension, and rolled back if it fails.
 pub(crate) fn submit(who: u64, call: impl Into<RuntimeCall>) -> DispatchResult {
 	let call = call.into();
 	let (info, size) = (call.get_dispatch_info(), call.encoded_size());
 	DirectCall::<Test>::new()
 		.dispatch_transaction(Some(who).into(), call, &info, size, 0)
-		.expect("the extension refuses nothing")
+		.expect("the extension rejects nothing")
 		.map(|_| ())
 		.map_err(|failed| failed.error)
 }
 
-/// Begins blocks up to this one.
+/// Initializes the blocks up to this one.
 pub(crate) fn run_to(block: u64) {
 	while System::block_number() < block {
 		System::set_block_number(System::block_number() + 1);

@@ -1,51 +1,47 @@
-//! Records: how values are stored, whole and in chunks, and removed.
+// SPDX-License-Identifier: Apache-2.0
+//! Stores values, whole and in chunks, and removes records.
 //!
-//! Nothing here checks an origin.
+//! Nothing here checks an origin: the calls do.
 
-use crate::{
-	manifest::{self, Manifest, ManifestError},
-	pallet::*,
-	types::*,
-};
+use crate::{pallet::*, types::*};
 use frame_support::{ensure, traits::Get};
 use frame_system::pallet_prelude::BlockNumberFor;
+use isthmus_sharing::{
+	chunk_count, chunk_length,
+	manifest::verify_chunk,
+	terms::{Footprint, MAX_CHUNKS},
+	Manifest, ManifestError,
+};
 use polkadot_sdk::*;
 use sp_core::H256;
+use sp_io::hashing::sha2_256;
 use sp_runtime::{traits::Saturating, DispatchResult};
 
-/// Where a record goes.
-pub(crate) struct Place {
-	/// The record's key.
-	pub(crate) key: RecordKey,
-	/// The owner's dataset.
-	pub(crate) dataset: DatasetId,
-	/// The dataset's epoch.
-	pub(crate) epoch: Epoch,
-	/// The leaf of that epoch.
-	pub(crate) leaf: Leaf,
-}
-
-/// Bytes that are the last argument of the transaction's own call.
+/// The bytes that are the last argument of the transaction's own call.
 struct Tail {
-	/// The transaction's number in the block.
+	/// The transaction's index in the block.
 	extrinsic: u32,
-	/// How many bytes.
+	/// Their length.
 	length: u32,
 	/// BLAKE2b-256 of them.
 	content_hash: H256,
 }
 
 impl Tail {
-	/// Has the client index the bytes. It does not undo that with a call's other changes: this comes
-	/// after all that may fail.
+	/// Has the client index the bytes. The client does not undo that when a call fails, so this comes
+	/// after everything that may fail.
 	fn index(&self) {
 		sp_io::transaction_index::index(self.extrinsic, self.length, self.content_hash.0);
 	}
 }
 
 impl<T: Config> Pallet<T> {
-	/// T_s for a value that fits in one transaction.
-	pub(crate) fn store_value(owner: T::AccountId, place: Place, value: &[u8]) -> DispatchResult {
+	/// Stores a value that fits in one transaction.
+	pub(crate) fn do_store(
+		owner: T::AccountId,
+		place: RecordPlace,
+		value: &[u8],
+	) -> DispatchResult {
 		let tail = Self::tail(value)?;
 		let Tail {
 			extrinsic,
@@ -60,7 +56,7 @@ impl<T: Config> Pallet<T> {
 			extrinsic,
 		};
 		Self::take_place(&owner, &place, dataset, payload)?;
-		let Place {
+		let RecordPlace {
 			key,
 			dataset,
 			epoch,
@@ -79,10 +75,10 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// T_s for a large value: its manifest.
-	pub(crate) fn open(
+	/// Stores the manifest of a large value.
+	pub(crate) fn do_open_record(
 		owner: T::AccountId,
-		place: Place,
+		place: RecordPlace,
 		length: u64,
 		chunk_size: u32,
 		manifest: &[u8],
@@ -104,7 +100,7 @@ impl<T: Config> Pallet<T> {
 		let block = frame_system::Pallet::<T>::block_number();
 		let payload = Payload::Chunks {
 			manifest: tail.content_hash,
-			root: read.root(),
+			root: read.root(sha2_256).into(),
 			length,
 			chunk_size,
 			arrived: 0,
@@ -113,7 +109,7 @@ impl<T: Config> Pallet<T> {
 			last_block: block,
 		};
 		Self::take_place(&owner, &place, dataset, payload)?;
-		let Place {
+		let RecordPlace {
 			key,
 			dataset,
 			epoch,
@@ -133,8 +129,8 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// T_s for a large value: its next chunk.
-	pub(crate) fn add_chunk(
+	/// Stores the next chunk of a large value.
+	pub(crate) fn do_store_chunk(
 		owner: T::AccountId,
 		key: RecordKey,
 		index: u32,
@@ -162,7 +158,15 @@ impl<T: Config> Pallet<T> {
 			Error::<T>::ChunkLength
 		);
 		ensure!(
-			manifest::belongs(root, chunks, index, &tail.content_hash, proof),
+			verify_chunk(
+				sha2_256,
+				&root.0,
+				chunks,
+				index,
+				&tail.content_hash.0,
+				proof.iter().map(|neighbour| &neighbour.0),
+			)
+			.is_ok(),
 			Error::<T>::ChunkNotInManifest
 		);
 		arrived.saturating_inc();
@@ -182,8 +186,8 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a record, complete or not. What it took does not depend on its size.
-	pub(crate) fn remove(owner: T::AccountId, key: RecordKey) -> DispatchResult {
+	/// Removes a record, complete or not. The work does not depend on its size.
+	pub(crate) fn do_remove_record(owner: T::AccountId, key: RecordKey) -> DispatchResult {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
 		let mut dataset = Self::own_dataset(&owner, record.dataset)?;
 		let place = (&owner, record.dataset, record.epoch, record.leaf);
@@ -212,7 +216,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// What the transaction's own call has as its last argument. Takes the note that it is its own.
+	/// Returns the last argument of the transaction's own call, and takes the note that it is its own.
 	fn tail(bytes: &[u8]) -> Result<Tail, Error<T>> {
 		DirectStore::<T>::take().ok_or(Error::<T>::MustBeDirect)?;
 		let extrinsic =
@@ -227,8 +231,11 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// The place's dataset, if the place is free.
-	fn check_place(owner: &T::AccountId, place: &Place) -> Result<Dataset<BalanceOf<T>>, Error<T>> {
+	/// Returns the place's dataset, if the place is free.
+	fn check_place(
+		owner: &T::AccountId,
+		place: &RecordPlace,
+	) -> Result<Dataset<BalanceOf<T>>, Error<T>> {
 		let dataset = Self::own_dataset(owner, place.dataset)?;
 		ensure!(place.epoch == dataset.epoch, Error::<T>::NotCurrentEpoch);
 		ensure!(
@@ -245,17 +252,17 @@ impl<T: Config> Pallet<T> {
 	/// Writes a record to a place that is free.
 	fn take_place(
 		owner: &T::AccountId,
-		place: &Place,
+		place: &RecordPlace,
 		mut entry: Dataset<BalanceOf<T>>,
 		payload: Payload<BlockNumberFor<T>>,
 	) -> DispatchResult {
-		let Place {
+		let RecordPlace {
 			key,
 			dataset,
 			epoch,
 			leaf,
 		} = *place;
-		let deposit = Self::deposit(1, 0);
+		let deposit = Self::deposit(Footprint::ENTRY);
 		Self::hold(HoldReason::Record, owner, deposit.saturating_add(deposit))?;
 		let record = Record {
 			dataset,

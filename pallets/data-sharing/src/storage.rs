@@ -1,4 +1,5 @@
-//! What the pallet keeps in the state.
+// SPDX-License-Identifier: Apache-2.0
+//! The pallet's entries in the state.
 
 use polkadot_sdk::*;
 
@@ -11,8 +12,8 @@ mod storage {
 		StorageMap<_, Blake2_128Concat, T::AccountId, Producer<BalanceOf<T>>>;
 
 	/// The number of the next dataset of each account that ever had one. It stays when a producer
-	/// leaves, and its deposit with it: should the same account come back, no number, and so no key
-	/// derived from it, is used twice.
+	/// deregisters, and its deposit with it: if the same account registers again, no number, and so no
+	/// key derived from it, is used twice.
 	#[pallet::storage]
 	pub type NextDataset<T: Config> =
 		StorageMap<_, Blake2_128Concat, T::AccountId, DatasetCounter<BalanceOf<T>>>;
@@ -77,13 +78,13 @@ mod storage {
 	#[pallet::storage]
 	pub type Requests<T: Config> = StorageMap<_, Twox64Concat, RequestId, RequestOf<T>>;
 
-	/// The open requests by the owner who is asked, for listing.
+	/// The open requests by owner, for listing.
 	#[pallet::storage]
 	pub type RequestsTo<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, RequestId, ()>;
 
-	/// The open requests by the consumer who asks, then by owner and scope: for listing, and so that
-	/// nobody asks twice.
+	/// The open requests by consumer, then by owner and scope: for listing, and so that no request is
+	/// made twice.
 	#[pallet::storage]
 	pub type RequestsFrom<T: Config> = StorageNMap<
 		_,
@@ -99,7 +100,7 @@ mod storage {
 	#[pallet::storage]
 	pub type NextRequest<T: Config> = StorageValue<_, RequestId, ValueQuery>;
 
-	/// The grants: those that are good, and those that ended a short while ago.
+	/// The grants: those that are good, and those that ended and are remembered.
 	#[pallet::storage]
 	pub type Grants<T: Config> = StorageMap<_, Twox64Concat, GrantId, GrantOf<T>>;
 
@@ -127,12 +128,12 @@ mod storage {
 	#[pallet::storage]
 	pub type NextGrant<T: Config> = StorageValue<_, GrantId, ValueQuery>;
 
-	/// What happens by itself, by the block at which it does.
+	/// What happens automatically, by the block at which it is due.
 	#[pallet::storage]
 	pub type Agenda<T: Config> =
 		StorageDoubleMap<_, Twox64Concat, BlockNumberFor<T>, Twox64Concat, Due, ()>;
 
-	/// The oldest block whose agenda is not worked off, where there is one before the next block.
+	/// The oldest block whose agenda is not done, if there is one before the next block.
 	#[pallet::storage]
 	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
 

@@ -1,5 +1,6 @@
-//! Each call's effects and each of its errors; what happens by itself; lists; what a call costs; what
-//! a runtime may not set; and long random sequences.
+// SPDX-License-Identifier: Apache-2.0
+//! Each call's effects and errors; what happens automatically; lists; the cost of calls; parameters that
+//! a runtime must not set; and long random sequences.
 
 mod config;
 mod cost;

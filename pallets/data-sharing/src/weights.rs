@@ -1,4 +1,5 @@
-//! The weights of the calls, of what happens by itself, and of the transaction extension.
+// SPDX-License-Identifier: Apache-2.0
+//! The weights of the calls, of what happens automatically, and of the transaction extension.
 
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};

@@ -37,7 +37,9 @@ pub fn check(
 		gas_limit: parent.gas_limit,
 		timestamp: parent.timestamp,
 	};
-	validate_against_parent(parameters, &unsealed(parent_hash, number, pre), &parent)
+	let header = unsealed(parent_hash, number, pre);
+	validate_static(parameters, &header)?;
+	validate_against_parent(parameters, &header, &parent)
 }
 
 /// Checks the rules that need no parent, for the genesis block.

@@ -14,7 +14,6 @@ use isthmus_primitives::{
 	AccountId, Balance, Hash, Header,
 };
 use polkadot_sdk::*;
-use sp_core::U256;
 use sp_runtime::{
 	generic,
 	traits::{Header as _, IdentityLookup},
@@ -217,7 +216,7 @@ pub(crate) fn sealed(mut header: Header, nonce: u64) -> Header {
 pub(crate) fn uncle_of(sibling: &Header, seed: u8) -> Header {
 	let pre = PreDigest {
 		beneficiary: account(seed),
-		difficulty: U256::from(1_000_000),
+		difficulty: 1_000_000.into(),
 		gas_limit: GENESIS_GAS_LIMIT,
 		timestamp: GENESIS_TIME,
 		uncles_hash: uncles_hash(&[]),

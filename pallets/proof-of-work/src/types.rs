@@ -5,11 +5,9 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest},
 	params::{ChainParameters, MAX_UNCLES, MAX_UNCLE_GENERATIONS},
-	AccountId, Hash,
+	AccountId, Difficulty, Hash,
 };
-use polkadot_sdk::*;
 use scale_info::TypeInfo;
-use sp_core::U256;
 
 /// The greatest number of uncles that this block and the blocks of the generations an uncle may belong
 /// to can name together.
@@ -21,7 +19,7 @@ pub struct Head {
 	/// H_c: the account that the block's reward goes to.
 	pub beneficiary: AccountId,
 	/// H_d: the difficulty.
-	pub difficulty: U256,
+	pub difficulty: Difficulty,
 	/// H_l: the gas limit.
 	pub gas_limit: u64,
 	/// H_s: seconds since the Unix epoch.

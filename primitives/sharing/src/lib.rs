@@ -1,2 +1,111 @@
-//! The sharing protocol.
+// SPDX-License-Identifier: Apache-2.0
+//! The sharing protocol of an Isthmus chain, stated once: everything that the data-sharing pallet, the
+//! nodes and their clients must agree on, to the byte.
+//!
+//! # Example
+//!
+//! A school stores a large record in three chunks. The chain keeps the manifest's Merkle root, and checks
+//! each chunk when it arrives. A company asks for the record's range, and the dataset's policy judges its
+//! request.
+//!
+//! ```
+//! use isthmus_sharing::{manifest::verify_chunk, terms::*, *};
+//! use sha2::{Digest, Sha256};
+//!
+//! let sha256 = |bytes: &[u8]| -> [u8; 32] { Sha256::digest(bytes).into() };
+//!
+//! // The owner: a manifest that names three chunks, and the tree that proves them.
+//! let hashes = [[1; 32], [2; 32], [3; 32]]; // BLAKE2b-256 of each chunk
+//! let manifest = Manifest { header: b"what readers need first", hashes: &hashes };
+//! let stored = manifest.to_bytes()?;
+//! let proof = manifest.tree(sha256).proof(1).expect("there is a second chunk");
+//!
+//! // The chain: reads the manifest, keeps its root, and checks the second chunk alone.
+//! let chunks = chunk_count(2_500_000, 1 << 20).expect("a chunk has bytes");
+//! let root = Manifest::read(&stored, chunks)?.root(sha256);
+//! verify_chunk(sha256, &root, chunks, 1, &hashes[1], &proof)?;
+//!
+//! // A request for leaves 0 to 99 of the dataset's epoch 0, for 1000 blocks, meets the policy.
+//! let scope = Scope { dataset: 0, epoch: 0, from: 0, to: 100 };
+//! scope.check(0)?;
+//! let policy = Policy {
+//! 	price: 5u128,
+//! 	longest_range: LEAVES_PER_EPOCH,
+//! 	longest_term: 5000u32,
+//! 	consumers: ConsumerKinds::ALL,
+//! };
+//! assert_eq!(policy.judge(Some(ProducerKind::Business), &scope, &1000, &5), Verdict::Meets);
+//!
+//! // The deposit for a grant with 83 bytes of sealed keys: four entries, and the bytes.
+//! let rates = Rates { per_item: 100_000_000_000, per_byte: 100_000_000 };
+//! assert_eq!(Footprint::grant(83).deposit(&rates), 408_300_000_000);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to find what
+//!
+//! - [`ids`]: numbers and names. [`scope`]: the range of a request or a grant, and a grant's states.
+//! - [`state`]: the entries of the chain's state. [`payload`]: where a record's bytes are.
+//! - [`policy`]: standing policies, and the verdict on a request.
+//! - [`query`]: answers, refusals and lists. [`signed`]: the message that a caller signs.
+//! - [`manifest`], [`merkle`]: the format of a large record's manifest, and the tree over its chunks.
+//! - [`folder`]: the format of a folder's list of files.
+//! - [`terms`]: limits, times and deposits.
+//!
+//! # Where each constant lives
+//!
+//! | constant | place |
+//! |---|---|
+//! | limits: names, texts, keys, values, chunks, grants of a reader, leaves, pages | [`terms`], `MAX_…`, `MIN_…`, [`LEAVES_PER_EPOCH`](terms::LEAVES_PER_EPOCH) |
+//! | entries behind a deposit, and the formula of deposits | [`terms`], `…_ENTRIES`, [`Footprint`](terms::Footprint) |
+//! | slack of a grant's term, least time to answer, notice of a cancelled offer | [`terms`], [`TERM_SLACK`](terms::TERM_SLACK), [`LEAST_TIME`](terms::LEAST_TIME), [`CANCEL_NOTICE`](terms::CANCEL_NOTICE) |
+//! | blocks that a signed query may name | [`terms`], `QUERY_BLOCKS_…` |
+//! | label of a signed query, wrapping by wallets | [`signed`] |
+//! | version and layout of a manifest | [`manifest`] |
+//! | prefixes of the Merkle tree | [`merkle`] |
+//! | label, limits and layout of a folder's list | [`folder`] |
+//! | sentences of a query's refusal | [`query::QueryError`] |
+//! | rates of deposits; how long requests wait and grants are remembered | `runtime/src/configs.rs`: each chain's own, which clients read from its metadata |
+//! | labels, versions and sizes of keys, records and sealed grants | `isthmus-envelope`, which does not depend on a chain |
+//!
+//! # Types
+//!
+//! Encodings are SCALE's, by the order of fields and by explicit indices of variants. Entries that hold
+//! text or keys are generic over them: the pallet bounds their lengths, clients do not. With the feature
+//! `by-name`, types are decoded and encoded by the names in a chain's metadata (`scale-decode`,
+//! `scale-encode`): a client then understands a chain whose types have changed, or refuses it, and never
+//! misreads it.
+//!
+//! Hash functions are handed in: the pallet gives its host's, a client its own.
+//!
+//! # What this crate is not for
+//!
+//! It does not encrypt, and does not open keys: that is `isthmus-envelope`. It does not talk to a chain:
+//! that is `isthmus-sdk`. It keeps no state: that is the data-sharing pallet.
+
 #![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod folder;
+pub mod ids;
+pub mod manifest;
+pub mod merkle;
+pub mod payload;
+pub mod policy;
+pub mod query;
+pub mod scope;
+pub mod signed;
+pub mod state;
+pub mod terms;
+#[cfg(test)]
+mod test;
+
+pub use ids::*;
+pub use manifest::{Manifest, ManifestError};
+pub use payload::{chunk_count, chunk_length, Payload};
+pub use policy::{ConsumerKinds, Policy, Verdict};
+pub use query::*;
+pub use scope::{GrantState, Scope, ScopeError};
+pub use state::*;

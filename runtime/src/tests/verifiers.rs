@@ -18,7 +18,7 @@ const SESSION: u32 = 10;
 
 /// Registers a producer with the keys of this node, and applies.
 fn apply(chain: &mut Chain, who: Sr25519Keyring, node: Ed25519Keyring) {
-	use pallet_data_sharing::types::ProducerKind::Government;
+	use isthmus_sharing::ProducerKind::Government;
 	let name = b"An office".to_vec();
 	let kind = Government;
 	let proof = who

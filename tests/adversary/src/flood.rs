@@ -134,7 +134,7 @@ pub async fn flood(
 	if let Some(log) = &mut log {
 		let lines = log.lines()?;
 		let with = |part: &str| lines.iter().filter(|line| line.contains(part)).count() as u64;
-		figures.insert("log_lines_of_refusals".into(), with("is refused").into());
+		figures.insert("log_lines_of_refusals".into(), with("is rejected").into());
 		if kind == Kind::Bytes {
 			count
 				.undecodable

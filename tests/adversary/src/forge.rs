@@ -10,13 +10,13 @@ use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	digest::{seal_hash, uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
 	params::{ChainParameters, EthashSizes},
-	AccountId, BlockNumber, Hash, Header,
+	AccountId, BlockNumber, Difficulty, Hash, Header,
 };
 use isthmus_rules::{self as rules, Parent};
 use isthmus_runtime::{RuntimeCall, UncheckedExtrinsic};
 use polkadot_sdk::{
 	pallet_timestamp,
-	sp_core::{storage::StateVersion, U256},
+	sp_core::storage::StateVersion,
 	sp_runtime::{
 		traits::{BlakeTwo256, Hash as _},
 		Digest, DigestItem, OpaqueExtrinsic,
@@ -166,7 +166,7 @@ impl Miner {
 	/// # Errors
 	///
 	/// Returns [`ForgeError::LaterEpoch`] for a block after the first epoch.
-	pub fn search(&self, unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
+	pub fn search(&self, unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
 		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
 			return Err(ForgeError::LaterEpoch(unsealed.number));
 		}
@@ -197,8 +197,8 @@ impl Miner {
 }
 
 /// Returns the boundary of a difficulty, of 1 where it is zero.
-fn boundary(difficulty: U256) -> Boundary {
-	Boundary::from_difficulty(difficulty).unwrap_or(Boundary::MAX)
+fn boundary(difficulty: Difficulty) -> Boundary {
+	Boundary::from_difficulty(difficulty.0).unwrap_or(Boundary::MAX)
 }
 
 /// Finds a seal with a made-up mix hash whose result is nevertheless within the boundary. It passes the quick
@@ -207,7 +207,7 @@ fn boundary(difficulty: U256) -> Boundary {
 /// # Errors
 ///
 /// Returns [`ForgeError::NoNonce`] if no nonce fits.
-pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, ForgeError> {
+pub fn seal_with_false_mix(unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
 	let boundary = boundary(difficulty);
 	let hash = seal_hash(unsealed).0;
 	let mix_hash = Hash::repeat_byte(0x33);
@@ -221,7 +221,7 @@ pub fn seal_with_false_mix(unsealed: &Header, difficulty: U256) -> Result<Seal, 
 mod tests {
 	use super::*;
 	use isthmus_primitives::{digest::PowHeader, params::DifficultyRule};
-	use isthmus_rules::{HeaderError, Rejection, Work};
+	use isthmus_rules::{GotExpected, HeaderError, Rejection, Work};
 
 	fn params() -> ChainParameters {
 		ChainParameters {
@@ -260,10 +260,10 @@ mod tests {
 		let expected = miner.dataset.full(&seal_hash(&unsealed).0, seal.nonce);
 		assert_eq!(
 			check(&params, &with_seal(unsealed, seal), &miner),
-			Err(HeaderError::MixHash {
+			Err(HeaderError::MixHash(GotExpected {
 				got: seal.mix_hash,
 				expected: expected.mix_hash.into()
-			}
+			})
 			.into())
 		);
 	}

@@ -14,7 +14,7 @@ use isthmus_node::{client::FullClient, service::Parts};
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest, POW_ENGINE_ID},
 	params::ChainParameters,
-	AccountId, Hash, Header,
+	AccountId, Hash, Header, TotalDifficulty,
 };
 use isthmus_rules::{self as rules, Parent};
 use polkadot_sdk::*;
@@ -25,7 +25,6 @@ use sp_api::{ApiExt, CallApiAt, CallContext, Core, ProvideRuntimeApi, StorageCha
 use sp_block_builder::BlockBuilder as _;
 use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
-use sp_core::U256;
 use sp_runtime::{
 	generic::DigestItem, transaction_validity::TransactionValidityError, Digest, OpaqueExtrinsic,
 };
@@ -154,7 +153,7 @@ impl Maker {
 	/// # Errors
 	///
 	/// Returns the error of the database.
-	pub fn total_difficulty(&self, hash: Hash) -> Result<U256, MakeError> {
+	pub fn total_difficulty(&self, hash: Hash) -> Result<TotalDifficulty, MakeError> {
 		Ok(self.parts.core.chain.total_difficulty(hash)?)
 	}
 

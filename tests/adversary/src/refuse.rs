@@ -75,7 +75,7 @@ pub async fn carry_out(
 	let name = offer.log_name();
 	let (rule, wanted) = match case.expected {
 		Expected::Refused(rule, text) => {
-			let refused = format!("{name} is refused: rule {rule} is broken");
+			let refused = format!("{name} is rejected: rule {rule} is violated");
 			(Some(rule), vec![refused, text.into()])
 		}
 		Expected::Ignored(text) | Expected::NotExecuted(text) => (None, vec![text.into()]),

@@ -1,7 +1,8 @@
-//! What an announced header must show before its body is asked for.
+// SPDX-License-Identifier: Apache-2.0
+//! What an announced header must show before its body is requested.
 
 use super::mock::*;
-use crate::{chain::unix_now, BlockError, CheckError, PowAnnounceValidator};
+use crate::{clock::unix_now, BlockError, CheckError, PowAnnounceValidator};
 use codec::Encode;
 use futures::{executor::block_on, FutureExt};
 use isthmus_primitives::{
@@ -28,10 +29,11 @@ fn announce(chain: &Arc<crate::Chain<TestClient>>, header: &Header, data: &[u8])
 	try_announce(chain, header, data).unwrap()
 }
 
+/// The answer for which the peer is penalised.
 const AT_FAULT: Validation = Validation::Failure { disconnect: true };
 
 #[test]
-fn a_header_on_a_known_parent_is_checked_whole_and_weighed() {
+fn a_header_on_a_known_parent_is_checked_by_every_rule_and_weighed() {
 	let chain = chain(parameters());
 	let genesis = chain.client().info().genesis_hash;
 	let first = extend(&chain, genesis, 13);
@@ -48,7 +50,7 @@ fn a_header_on_a_known_parent_is_checked_whole_and_weighed() {
 	);
 
 	let mut broken = Draft::on(&chain, first, 13);
-	broken.pre.difficulty += 1.into();
+	broken.pre.difficulty.0 += 1.into();
 	assert_eq!(announce(&chain, &broken.mine(), &[]), AT_FAULT);
 	let mut unsealed = better.clone();
 	unsealed.state_root = Hash::repeat_byte(1);
@@ -57,7 +59,7 @@ fn a_header_on_a_known_parent_is_checked_whole_and_weighed() {
 }
 
 #[test]
-fn a_header_from_the_future_is_left_aside_without_blame() {
+fn a_header_from_the_future_is_ignored_without_penalty() {
 	let chain = chain(ChainParameters {
 		genesis_timestamp: unix_now(),
 		..parameters()
@@ -68,7 +70,7 @@ fn a_header_from_the_future_is_left_aside_without_blame() {
 }
 
 #[test]
-fn a_known_header_and_one_behind_finality_cost_no_hashing_and_no_blame() {
+fn a_known_header_and_one_behind_finality_are_ignored_without_penalty() {
 	let chain = chain(parameters());
 	let genesis = chain.client().info().genesis_hash;
 	let known = Draft::on(&chain, genesis, 13).mine();
@@ -101,7 +103,7 @@ fn a_header_on_an_unknown_parent_must_at_least_be_sealed() {
 	assert_eq!(announce(&chain, &draft.mine(), &[]), AT_FAULT);
 }
 
-/// A header that looks good and claims a mix hash that nobody worked for.
+/// Returns a header that looks valid but claims a made-up mix hash.
 fn forged(chain: &crate::Chain<TestClient>, parent: Hash, index: u64) -> Header {
 	let mut draft = Draft::on(chain, parent, 13);
 	draft.gas_used = 1 + index % 20_000_000;
@@ -119,7 +121,7 @@ fn forged(chain: &crate::Chain<TestClient>, parent: Hash, index: u64) -> Header 
 #[test]
 fn a_flood_of_forged_headers_costs_no_hashimoto() {
 	const FLOOD: u64 = 10_000;
-	// As difficult as a real chain at its easiest.
+	// The least difficulty of a real chain.
 	let chain = chain(ChainParameters {
 		minimum_difficulty: 131_072.into(),
 		genesis_difficulty: 131_072.into(),
@@ -127,15 +129,15 @@ fn a_flood_of_forged_headers_costs_no_hashimoto() {
 	});
 	let genesis = chain.client().info().genesis_hash;
 	let headers: Vec<_> = (0..FLOOD).map(|i| forged(&chain, genesis, i)).collect();
-	let mut validator = PowAnnounceValidator::new(chain.clone());
+	let mut announcements = PowAnnounceValidator::new(chain.clone());
 	let started = Instant::now();
-	let refused = headers
+	let rejected = headers
 		.iter()
-		.filter(|header| block_on(validator.validate(header, &[])).unwrap() == AT_FAULT)
+		.filter(|header| block_on(announcements.validate(header, &[])).unwrap() == AT_FAULT)
 		.count();
 	let elapsed = started.elapsed();
 	// One in 131,072 forged seals passes the quick check by luck; the mixes here are fixed.
-	assert_eq!((refused as u64, chain.light_hashes()), (FLOOD, 0));
+	assert_eq!((rejected as u64, chain.light_hashes()), (FLOOD, 0));
 	println!(
 		"{} ns for each of {FLOOD} forged headers",
 		elapsed.as_nanos() / u128::from(FLOOD)
@@ -153,10 +155,10 @@ fn a_header_that_is_repeated_is_hashed_once() {
 		assert_eq!(is_new_best, Validation::Success { is_new_best: true });
 	}
 	assert_eq!(chain.light_hashes(), 1);
-	// The block that was announced comes, and its seal is known.
+	// The announced block arrives, and its seal is known.
 	chain.check_header(&good, u64::MAX).unwrap();
 	assert_eq!(chain.light_hashes(), 1);
-	// What is kept is bounded: a thousand others push it out.
+	// The memo is bounded: a thousand other headers displace this one.
 	for byte in 0..4 {
 		draft.pre.beneficiary = AccountId::new([byte; 32]);
 		for gas_used in 0..256 {
@@ -169,7 +171,7 @@ fn a_header_that_is_repeated_is_hashed_once() {
 	assert_eq!(chain.light_hashes(), 1 + 1025);
 }
 
-/// A sealed header of this number on a parent that nobody knows.
+/// Returns a sealed header of this number on an unknown parent.
 fn orphan(chain: &crate::Chain<TestClient>, number: u32, variant: u8) -> Header {
 	let mut draft = Draft::on(chain, chain.client().info().genesis_hash, 13).variant(variant);
 	draft.parent = Hash::repeat_byte(4);
@@ -188,7 +190,7 @@ fn a_header_on_an_unknown_parent_costs_no_hashimoto() {
 }
 
 #[test]
-fn of_headers_far_from_the_best_block_few_are_let_through() {
+fn few_headers_far_from_the_best_block_are_admitted() {
 	let chain = chain(parameters());
 	let near = orphan(&chain, 32, 0);
 	let far: Vec<_> = [33, 1000, 29_999, 30_000, 90_000, 4_000_000, u32::MAX]
@@ -197,7 +199,7 @@ fn of_headers_far_from_the_best_block_few_are_let_through() {
 	let now = GENESIS_TIME + 1000;
 	let check = |header, now| chain.check_announced(header, now);
 	for _ in 0..3 {
-		// Many speak of one block.
+		// Many peers announce the same block.
 		for header in &far[..6] {
 			assert!(!check(header, now).unwrap());
 		}
@@ -210,7 +212,7 @@ fn of_headers_far_from_the_best_block_few_are_let_through() {
 		assert!(!check(&near, now).unwrap());
 	}
 	assert!(!check(&far[6], now + 60).unwrap());
-	// They are left aside without blame.
+	// The others are ignored without penalty.
 	for variant in 2..8 {
 		let _ = try_announce(&chain, &orphan(&chain, 100, variant), &[]);
 	}
@@ -247,7 +249,7 @@ fn sync_does_not_wait_for_the_check_of_an_announcement() {
 		.build()
 		.unwrap();
 	runtime.block_on(async {
-		// The one thread for such work is busy, so a check that is made at once is made elsewhere.
+		// The only blocking thread is busy, so a check that ends at once would run on this thread.
 		let (go, gate) = std::sync::mpsc::channel::<()>();
 		tokio::task::spawn_blocking(move || gate.recv());
 		let mut validation = PowAnnounceValidator::new(chain.clone()).validate(&header, &[]);

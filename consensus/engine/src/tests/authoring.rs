@@ -1,7 +1,8 @@
-//! When the author builds, gives up and replaces templates, and what is in them.
+// SPDX-License-Identifier: Apache-2.0
+//! When the author builds, abandons and replaces templates, and what they contain.
 
 use super::{fork_choice::select_chain, mock::*, submissions::*};
-use crate::{Author, AuthorConfig, Job, Pace, Pool};
+use crate::{Author, AuthorConfig, AuthorParts, Job, Pace, Pool};
 use codec::Encode;
 use futures::{
 	channel::{mpsc, oneshot},
@@ -30,18 +31,18 @@ use std::{
 	time::Duration,
 };
 
-/// A proposal that was begun: it is made when, and only when, the test lets it be.
-struct Begun {
+/// A proposal that was started. It is finished only when the test says so.
+struct Started {
 	parent: Hash,
 	go: oneshot::Sender<()>,
 }
 
-/// Proposers that tell the test of each proposal that they begin.
-struct Proposers(mpsc::UnboundedSender<Begun>);
+/// Proposers that report each proposal that they start to the test.
+struct Proposers(mpsc::UnboundedSender<Started>);
 
 struct TestProposer {
 	parent: Header,
-	begun: mpsc::UnboundedSender<Begun>,
+	started: mpsc::UnboundedSender<Started>,
 }
 
 impl Environment<Block> for Proposers {
@@ -52,7 +53,7 @@ impl Environment<Block> for Proposers {
 	fn init(&mut self, parent: &Header) -> Self::CreateProposer {
 		future::ok(TestProposer {
 			parent: parent.clone(),
-			begun: self.0.clone(),
+			started: self.0.clone(),
 		})
 	}
 }
@@ -81,8 +82,8 @@ impl Proposer<Block> for TestProposer {
 			digest,
 		};
 		let (go, gate) = oneshot::channel();
-		self.begun
-			.unbounded_send(Begun {
+		self.started
+			.unbounded_send(Started {
 				parent: header.parent_hash,
 				go,
 			})
@@ -99,7 +100,7 @@ impl Proposer<Block> for TestProposer {
 	}
 }
 
-/// A pool in which transactions wait always, or never, and none arrives.
+/// A pool with a fixed number of ready transactions, in which none arrives.
 struct Waiting(usize);
 
 impl Pool for Waiting {
@@ -112,7 +113,7 @@ impl Pool for Waiting {
 	}
 }
 
-/// What the node says of its sync, as a test sets it.
+/// The node's sync state, as a test sets it.
 #[derive(Clone, Default)]
 struct Oracle {
 	syncing: Arc<AtomicBool>,
@@ -142,9 +143,9 @@ impl sp_consensus::SyncOracle for Oracle {
 /// An author at work on a chain, as a test sees it.
 struct Setup {
 	sealer: TestSealer,
-	/// What the author begins to propose.
-	begun: mpsc::UnboundedReceiver<Begun>,
-	/// Says to the author that a block was imported, and whether it is the best one.
+	/// The proposals that the author starts.
+	started: mpsc::UnboundedReceiver<Started>,
+	/// Reports to the author that a block was imported, and whether it is the new best block.
 	imported: mpsc::UnboundedSender<bool>,
 	author: BoxFuture<'static, ()>,
 }
@@ -154,17 +155,17 @@ fn setup(sealer: TestSealer) -> Setup {
 }
 
 fn setup_with(sealer: TestSealer, sync: Oracle) -> Setup {
-	let (sender, begun) = mpsc::unbounded();
+	let (sender, started) = mpsc::unbounded();
 	let (imported, imports) = mpsc::unbounded();
 	let chain = sealer.chain().clone();
-	let author = Author::new(
-		sealer.clone(),
-		chain.client().clone(),
-		select_chain(&chain),
-		Proposers(sender),
-		Arc::new(Waiting(1)),
+	let author = Author::new(AuthorParts {
+		sealer: sealer.clone(),
+		blocks: chain.client().clone(),
+		select_chain: select_chain(&chain),
+		proposers: Proposers(sender),
+		pool: Arc::new(Waiting(1)),
 		sync,
-		AuthorConfig {
+		config: AuthorConfig {
 			beneficiary: AccountId::new([5; 32]),
 			extra_data: b"author".to_vec(),
 			gas_target: 20_000_000,
@@ -172,16 +173,16 @@ fn setup_with(sealer: TestSealer, sync: Oracle) -> Setup {
 			pace: Pace::Continuous,
 			force: false,
 		},
-	);
+	});
 	Setup {
 		sealer,
-		begun,
+		started,
 		imported,
 		author: author.run_on(imports).boxed(),
 	}
 }
 
-/// Runs the author until `test` ends, which it must before the author does.
+/// Runs the author until `test` ends. The author must not end first.
 fn with_author(author: BoxFuture<'static, ()>, test: impl Future<Output = ()>) {
 	match block_on(future::select(author, Box::pin(test))) {
 		Either::Left(_) => panic!("the author ended"),
@@ -194,10 +195,10 @@ async fn next_job(jobs: &mut (impl Stream<Item = Arc<Job>> + Unpin)) -> Arc<Job>
 }
 
 #[test]
-fn a_template_has_the_fields_that_the_rules_ask_for() {
+fn a_template_has_the_fields_that_the_rules_require() {
 	let Setup {
 		sealer,
-		mut begun,
+		mut started,
 		imported: _imported,
 		author,
 	} = setup(sealer());
@@ -205,13 +206,13 @@ fn a_template_has_the_fields_that_the_rules_ask_for() {
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	with_author(author, async move {
-		let first = begun.next().await.unwrap();
+		let first = started.next().await.unwrap();
 		assert_eq!(first.parent, genesis);
 		assert!(sealer.current().is_none());
 		first.go.send(()).unwrap();
 		let job = next_job(&mut jobs).await;
 		assert_eq!((job.parent, job.number, job.uncles), (genesis, 1, 0));
-		// The rules themselves are the judge: a seal makes it a block.
+		// The rules themselves decide: with a seal it is a valid block.
 		let mined = sealer
 			.submit(job.seal_hash, good_seal(job.seal_hash))
 			.await
@@ -229,7 +230,7 @@ fn a_template_has_the_fields_that_the_rules_ask_for() {
 fn a_new_best_block_cancels_the_template_that_is_being_built() {
 	let Setup {
 		sealer,
-		mut begun,
+		mut started,
 		imported,
 		author,
 	} = setup(sealer());
@@ -237,12 +238,12 @@ fn a_new_best_block_cancels_the_template_that_is_being_built() {
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	with_author(author, async move {
-		let first = begun.next().await.unwrap();
+		let first = started.next().await.unwrap();
 		assert_eq!(first.parent, genesis);
-		// It is not let go: without the news from below the author would build on it for ever.
+		// It is not finished: without the import below, the author would build on it for ever.
 		let best = extend(&chain, genesis, 13);
 		imported.unbounded_send(true).unwrap();
-		let second = begun.next().await.unwrap();
+		let second = started.next().await.unwrap();
 		assert_eq!(second.parent, best);
 		assert!(first.go.is_canceled());
 		second.go.send(()).unwrap();
@@ -255,7 +256,7 @@ fn a_new_best_block_cancels_the_template_that_is_being_built() {
 fn a_new_best_block_replaces_the_job() {
 	let Setup {
 		sealer,
-		mut begun,
+		mut started,
 		imported,
 		author,
 	} = setup(sealer());
@@ -263,12 +264,12 @@ fn a_new_best_block_replaces_the_job() {
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	with_author(author, async move {
-		begun.next().await.unwrap().go.send(()).unwrap();
+		started.next().await.unwrap().go.send(()).unwrap();
 		let old = next_job(&mut jobs).await;
 		let best = extend(&chain, genesis, 13);
 		imported.unbounded_send(true).unwrap();
-		let second = begun.next().await.unwrap();
-		// Nobody mines on the old best block while the new template is built.
+		let second = started.next().await.unwrap();
+		// No miner works on the old best block while the new template is built.
 		assert!(sealer.current().is_none());
 		assert!(old.stale.load(Ordering::Relaxed));
 		second.go.send(()).unwrap();
@@ -277,26 +278,26 @@ fn a_new_best_block_replaces_the_job() {
 }
 
 #[test]
-fn a_brother_that_comes_while_a_template_is_built_is_named_by_the_next_one() {
+fn a_brother_that_arrives_while_a_template_is_built_is_named_by_the_next_one() {
 	let sealer = sealer();
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	extend(&chain, genesis, 13);
 	let Setup {
 		sealer,
-		mut begun,
+		mut started,
 		imported,
 		author,
 	} = setup(sealer);
 	let mut jobs = sealer.jobs();
 	with_author(author, async move {
-		let first = begun.next().await.unwrap();
+		let first = started.next().await.unwrap();
 		let uncle = Draft::on(&chain, genesis, 13).variant(1).mine();
 		insert(&chain, &uncle, vec![], NewBlockState::Normal);
 		imported.unbounded_send(false).unwrap();
 		first.go.send(()).unwrap();
 		assert_eq!(next_job(&mut jobs).await.uncles, 0);
-		begun.next().await.unwrap().go.send(()).unwrap();
+		started.next().await.unwrap().go.send(()).unwrap();
 		let job = next_job(&mut jobs).await;
 		assert_eq!(job.uncles, 1);
 		let mined = sealer
@@ -309,13 +310,13 @@ fn a_brother_that_comes_while_a_template_is_built_is_named_by_the_next_one() {
 	});
 }
 
-/// What is begun within a time that is long enough for it.
-async fn begun_within(
-	begun: &mut mpsc::UnboundedReceiver<Begun>,
+/// Returns the next proposal that is started within `patience`.
+async fn started_within(
+	started: &mut mpsc::UnboundedReceiver<Started>,
 	patience: Duration,
-) -> Option<Begun> {
-	match future::select(begun.next(), Delay::new(patience)).await {
-		Either::Left((begun, _)) => begun,
+) -> Option<Started> {
+	match future::select(started.next(), Delay::new(patience)).await {
+		Either::Left((started, _)) => started,
 		Either::Right(_) => None,
 	}
 }
@@ -328,28 +329,28 @@ fn nothing_is_mined_before_the_first_sync_is_done() {
 	let sync = Oracle::default();
 	sync.set_offline(true);
 	let Setup {
-		mut begun,
+		mut started,
 		imported: _imported,
 		author,
 		..
 	} = setup_with(sealer(), sync.clone());
 	with_author(author, async move {
-		assert!(begun_within(&mut begun, A_WHILE).await.is_none());
+		assert!(started_within(&mut started, A_WHILE).await.is_none());
 		// Alone, a node is never "syncing"; that is not the end of a sync.
 		sync.set_syncing(true);
 		sync.set_offline(false);
-		assert!(begun_within(&mut begun, A_WHILE).await.is_none());
+		assert!(started_within(&mut started, A_WHILE).await.is_none());
 		sync.set_syncing(false);
-		assert!(begun_within(&mut begun, SOON).await.is_some());
+		assert!(started_within(&mut started, SOON).await.is_some());
 	});
 }
 
 #[test]
-fn claims_of_a_higher_chain_stop_no_mining_once_the_first_sync_is_done() {
+fn claims_of_a_higher_chain_do_not_stop_mining_once_the_first_sync_is_done() {
 	let sync = Oracle::default();
 	let Setup {
 		sealer,
-		mut begun,
+		mut started,
 		imported,
 		author,
 	} = setup_with(sealer(), sync.clone());
@@ -357,20 +358,20 @@ fn claims_of_a_higher_chain_stop_no_mining_once_the_first_sync_is_done() {
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	with_author(author, async move {
-		begun.next().await.unwrap().go.send(()).unwrap();
+		started.next().await.unwrap().go.send(()).unwrap();
 		next_job(&mut jobs).await;
 		sync.set_syncing(true);
 		let best = extend(&chain, genesis, 13);
 		imported.unbounded_send(true).unwrap();
-		let second = begun_within(&mut begun, SOON).await.unwrap();
+		let second = started_within(&mut started, SOON).await.unwrap();
 		assert_eq!(second.parent, best);
 		second.go.send(()).unwrap();
 		assert_eq!(next_job(&mut jobs).await.parent, best);
-		// Without peers it stops all the same, unless it is forced.
+		// Without peers it stops nevertheless, unless it is forced.
 		sync.set_offline(true);
 		extend(&chain, best, 13);
 		imported.unbounded_send(true).unwrap();
-		assert!(begun_within(&mut begun, A_WHILE).await.is_none());
+		assert!(started_within(&mut started, A_WHILE).await.is_none());
 		assert!(sealer.current().is_none());
 	});
 }
@@ -378,14 +379,14 @@ fn claims_of_a_higher_chain_stop_no_mining_once_the_first_sync_is_done() {
 #[test]
 fn the_author_ends_with_the_client() {
 	let Setup {
-		begun,
+		started,
 		imported,
 		author,
 		..
 	} = setup(sealer());
 	drop(imported);
 	block_on(author);
-	drop(begun);
+	drop(started);
 }
 
 #[test]
@@ -394,16 +395,16 @@ fn a_late_seal_makes_a_side_block_and_then_an_uncle_once() {
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	let Setup {
-		mut begun,
+		mut started,
 		imported,
 		author,
 		sealer,
 	} = setup(sealer);
 	let mut jobs = sealer.jobs();
 	with_author(author, async move {
-		begun.next().await.unwrap().go.send(()).unwrap();
+		started.next().await.unwrap().go.send(()).unwrap();
 		let late = next_job(&mut jobs).await;
-		// Another's two blocks come before the seal.
+		// Two blocks of another miner arrive before the seal.
 		let first = extend(&chain, genesis, 13);
 		let second = extend(&chain, first, 13);
 		imported.unbounded_send(true).unwrap();
@@ -420,16 +421,16 @@ fn a_late_seal_makes_a_side_block_and_then_an_uncle_once() {
 			),
 			(0, 1)
 		);
-		// The next template names it, and the one on that does not name it again.
+		// The next template names it, and the one after that does not name it again.
 		imported.unbounded_send(false).unwrap();
 		let mut named = Vec::new();
 		while chain.client().info().best_number < 4 {
 			let parent = chain.client().info().best_hash;
-			let begun = begun.next().await.unwrap();
-			if begun.parent != parent {
+			let started = started.next().await.unwrap();
+			if started.parent != parent {
 				continue;
 			}
-			if begun.go.send(()).is_err() {
+			if started.go.send(()).is_err() {
 				continue;
 			}
 			let job = next_job(&mut jobs).await;

@@ -1,9 +1,10 @@
-//! The heaviest chain wins, not the longest; ties and finality.
+// SPDX-License-Identifier: Apache-2.0
+//! The fork choice: the heaviest chain wins, not the longest. Ties and finality.
 
 use super::mock::*;
 use crate::{Chain, HeaviestChain, PowBlockImport};
 use futures::executor::block_on;
-use isthmus_primitives::{params::ChainParameters, Block, Hash, Header};
+use isthmus_primitives::{params::ChainParameters, Block, Hash, Header, TotalDifficulty};
 use polkadot_sdk::*;
 use sc_client_api::{
 	backend::{AuxStore, Backend as _, NewBlockState},
@@ -16,7 +17,7 @@ use sp_blockchain::HeaderBackend;
 use sp_consensus::{BlockOrigin, Error as ConsensusError, SelectChain};
 use std::sync::Arc;
 
-/// The end of the import pipeline: puts the block into the database in memory.
+/// The end of the import pipeline: puts the block into the in-memory database.
 #[derive(Clone)]
 pub(super) struct Database(pub(super) Arc<Chain<TestClient>>);
 
@@ -61,7 +62,7 @@ impl BlockImport<Block> for Database {
 	}
 }
 
-/// The selection among a chain's leaves.
+/// Returns the selection among a chain's leaves.
 pub(super) fn select_chain(
 	chain: &Arc<Chain<TestClient>>,
 ) -> HeaviestChain<in_mem::Backend<Block>, TestClient> {
@@ -70,7 +71,7 @@ pub(super) fn select_chain(
 
 pub(super) type TestImport = PowBlockImport<Database, in_mem::Backend<Block>, TestClient>;
 
-/// The import pipeline of `chain`.
+/// Returns the import pipeline of `chain`.
 pub(super) fn pipeline(chain: &Arc<Chain<TestClient>>) -> TestImport {
 	PowBlockImport::new(Database(chain.clone()), select_chain(chain))
 }
@@ -96,9 +97,9 @@ fn genesis(chain: &Chain<TestClient>) -> Hash {
 }
 
 #[test]
-fn the_heavier_chain_wins_though_it_is_shorter() {
-	// Of a genesis difficulty of 4096, a slow block takes 99 steps off and a quick one adds one, so
-	// eight slow blocks weigh 28,412 and seven quick ones 28,728.
+fn the_heavier_chain_wins_although_it_is_shorter() {
+	// From a genesis difficulty of 4096, a slow block takes 99 steps off and a quick one adds one. So
+	// eight slow blocks weigh 28,412, and seven quick ones 28,728.
 	let chain = chain(ChainParameters {
 		genesis_difficulty: 4096.into(),
 		..parameters()
@@ -117,7 +118,7 @@ fn the_heavier_chain_wins_though_it_is_shorter() {
 	assert_eq!(became_best, [true; 8]);
 	assert_eq!(
 		chain.total_difficulty(slow).unwrap(),
-		(4096 + 28_412).into()
+		TotalDifficulty((4096 + 28_412).into())
 	);
 	let (quick, became_best) = mine(7, 1);
 	assert_eq!(
@@ -126,14 +127,14 @@ fn the_heavier_chain_wins_though_it_is_shorter() {
 	);
 	assert_eq!(
 		chain.total_difficulty(quick).unwrap(),
-		(4096 + 28_728).into()
+		TotalDifficulty((4096 + 28_728).into())
 	);
 	let info = chain.client().info();
 	assert_eq!((info.best_hash, info.best_number), (quick, 7));
 }
 
 #[test]
-fn of_equals_the_smaller_hash_wins_in_any_order() {
+fn of_equal_blocks_the_smaller_hash_wins_in_any_order() {
 	for swap in [false, true] {
 		let chain = chain(parameters());
 		let mut pair =
@@ -150,7 +151,7 @@ fn of_equals_the_smaller_hash_wins_in_any_order() {
 }
 
 #[test]
-fn a_heavier_fork_without_the_finalized_block_is_kept_and_not_best() {
+fn a_heavier_fork_without_the_finalized_block_is_kept_but_not_best() {
 	let chain = chain(parameters());
 	let fork = Draft::on(&chain, genesis(&chain), 13).variant(1).mine();
 	let mut fork = insert(&chain, &fork, vec![], NewBlockState::Normal);
@@ -167,7 +168,7 @@ fn a_heavier_fork_without_the_finalized_block_is_kept_and_not_best() {
 		block_on(select_chain(&chain).best_chain()).unwrap().hash(),
 		finalized
 	);
-	// What is no higher than the finalized block does not even get in.
+	// A block that is not higher than the finalized one is not even imported.
 	let late = Draft::on(&chain, genesis(&chain), 13).variant(9).mine();
 	let error = import(&chain, &late).unwrap_err().to_string();
 	assert!(error.contains("finality has ruled out"), "{error}");
@@ -177,7 +178,7 @@ fn a_heavier_fork_without_the_finalized_block_is_kept_and_not_best() {
 #[test]
 fn a_block_descends_from_itself_and_its_ancestors_alone() {
 	let chain = chain(parameters());
-	// A tree of many forks, of which the best chain takes one after the other.
+	// A tree of many forks. The best chain moves from one to the other.
 	let mut blocks = vec![genesis(&chain)];
 	let mut ancestors = vec![vec![blocks[0]]];
 	for number in 1..30_usize {
@@ -202,10 +203,10 @@ fn a_block_descends_from_itself_and_its_ancestors_alone() {
 }
 
 #[test]
-fn after_finality_moved_to_another_fork_its_heaviest_leaf_is_the_one_to_beat() {
+fn after_finality_moved_to_another_fork_blocks_compete_with_its_heaviest_leaf() {
 	let chain = chain(parameters());
 	let ours = extend(&chain, genesis(&chain), 13);
-	// The other fork's blocks came in as not best; then finality took the first of them.
+	// The other fork's blocks were imported as not best; then the first of them was finalized.
 	let first = Draft::on(&chain, genesis(&chain), 13).variant(1).mine();
 	let first_hash = insert(&chain, &first, vec![], NewBlockState::Normal);
 	let mut leaf = first_hash;
@@ -223,7 +224,7 @@ fn after_finality_moved_to_another_fork_its_heaviest_leaf_is_the_one_to_beat() {
 }
 
 #[test]
-fn after_finality_moved_to_another_fork_its_heaviest_leaf_is_made_the_best() {
+fn after_finality_moved_to_another_fork_its_heaviest_leaf_becomes_the_best_block() {
 	let chain = chain(parameters());
 	let ours = extend(&chain, genesis(&chain), 13);
 	let first = Draft::on(&chain, genesis(&chain), 13).variant(1).mine();
@@ -239,14 +240,14 @@ fn after_finality_moved_to_another_fork_its_heaviest_leaf_is_made_the_best() {
 	}
 	let import = pipeline(&chain);
 	let restore = || block_on(import.restore_best()).unwrap();
-	// As long as finality is with the best block, there is nothing to restore.
+	// While finality agrees with the best block, there is nothing to restore.
 	let mut tip = ours;
 	for _ in 0..4 {
 		tip = extend(&chain, tip, 13);
 	}
 	assert_eq!(restore(), None);
 
-	// Finality makes the finalized block the client's best one, though three blocks stand on it.
+	// Finality makes the finalized block the client's best block, although three blocks descend from it.
 	insert(&chain, &first, vec![], NewBlockState::Final);
 	assert_eq!(chain.client().info().best_hash, first_hash);
 	assert_eq!(restore(), Some(leaves[1]));

@@ -1,7 +1,8 @@
-//! What import does with blocks that fail, and with those it must not take.
+// SPDX-License-Identifier: Apache-2.0
+//! What import does with blocks that fail, and with those that it must not accept.
 
 use super::{fork_choice::select_chain, mock::*};
-use crate::{verifier::UNCHECKED, Chain, CheckError, PowBlockImport};
+use crate::{unchecked, Chain, CheckError, PowBlockImport};
 use futures::executor::block_on;
 use isthmus_primitives::{Block, Header};
 use parking_lot::Mutex;
@@ -13,7 +14,7 @@ use sp_blockchain::HeaderBackend;
 use sp_consensus::{BlockOrigin, Error as ConsensusError};
 use std::sync::Arc;
 
-/// An import that fails as a test tells it, and counts how often it was asked.
+/// An import that fails with an error of the test's, and counts its calls.
 #[derive(Clone)]
 struct Failing {
 	error: String,
@@ -36,7 +37,7 @@ impl BlockImport<Block> for Failing {
 
 type TestImport = PowBlockImport<Failing, in_mem::Backend<Block>, TestClient>;
 
-/// A chain, an import on it that fails so, and a good block.
+/// Returns a chain, an import on it that fails with this error, and a valid block.
 fn failing(error: impl ToString) -> (Arc<Chain<TestClient>>, TestImport, Arc<Mutex<u32>>, Header) {
 	let chain = chain(parameters());
 	let tries = Arc::new(Mutex::new(0));
@@ -59,7 +60,7 @@ fn params(header: &Header) -> BlockImportParams<Block> {
 	block
 }
 
-/// Offers the block as the import queue does, and says what comes of it.
+/// Offers the block as the import queue does, and returns the outcome.
 fn offer(import: &TestImport, header: &Header) -> Result<ImportResult, String> {
 	let check = BlockCheckParams {
 		hash: header.hash(),
@@ -77,7 +78,7 @@ fn offer(import: &TestImport, header: &Header) -> Result<ImportResult, String> {
 }
 
 #[test]
-fn a_block_that_the_runtime_refuses_twice_is_known_as_bad() {
+fn a_block_that_the_runtime_rejects_twice_is_known_as_bad() {
 	for error in [
 		sp_blockchain::Error::InvalidStateRoot.to_string(),
 		"Error at calling runtime api: Execution failed: Execution aborted due to panic: no".into(),
@@ -104,9 +105,9 @@ fn a_block_that_our_own_disk_fails_on_is_never_known_as_bad() {
 	}
 	for _ in 0..5 {
 		let error = offer(&import, &header).unwrap_err();
-		assert!(error.contains("tried again soon"), "{error}");
+		assert!(error.contains("retried soon"), "{error}");
 	}
-	// Nor is it executed each time that it is offered.
+	// It is not executed each time that it is offered either.
 	assert_eq!(*tries.lock(), 2);
 }
 
@@ -117,7 +118,7 @@ fn a_block_on_which_the_runtime_traps_before_it_is_executed_is_known_as_bad() {
 		let mut block = params(&header);
 		let trap = "Execution aborted due to trap: wasm trap: call stack exhausted";
 		let error = CheckError::Runtime(ApiError::Application(trap.into()));
-		block.insert_intermediate(UNCHECKED, error);
+		unchecked::mark(&mut block, error);
 		assert!(block_on(import.import_block(block)).is_err());
 	}
 	assert!(matches!(
@@ -128,7 +129,7 @@ fn a_block_on_which_the_runtime_traps_before_it_is_executed_is_known_as_bad() {
 }
 
 #[test]
-fn a_block_that_cannot_be_executed_is_not_taken_for_its_weight_alone() {
+fn a_block_that_cannot_be_executed_is_not_imported_for_its_weight_alone() {
 	let (chain, import, tries, header) = failing("");
 	chain.client().pruned.lock().insert(header.parent_hash);
 	for _ in 0..3 {

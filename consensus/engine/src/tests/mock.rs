@@ -1,13 +1,14 @@
-//! A chain in memory, and headers that are mined for it.
+// SPDX-License-Identifier: Apache-2.0
+//! An in-memory chain, and headers that are mined for it.
 
 use crate::{chain::total_difficulty_entry, BlockTree, Chain};
 use codec::{Decode, Encode};
-use isthmus_ethash::{Boundary, Cache, Dataset, Found, Sizes};
+use isthmus_ethash::{Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	api::ProofOfWorkApi,
 	digest::{self, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
 	params::{ChainParameters, DifficultyRule, EthashSizes},
-	AccountId, Block, BlockNumber, Hash, Header,
+	AccountId, Block, BlockNumber, Difficulty, Hash, Header,
 };
 use isthmus_rules as rules;
 use parking_lot::Mutex;
@@ -20,7 +21,7 @@ use sp_api::{ApiRef, ProvideRuntimeApi};
 use sp_blockchain::{
 	Backend as _, BlockStatus, CachedHeaderMetadata, HeaderBackend, HeaderMetadata, Info,
 };
-use sp_core::{H256, U256};
+use sp_core::H256;
 use sp_runtime::{
 	generic::SignedBlock,
 	traits::{BlakeTwo256, Hash as _},
@@ -32,10 +33,10 @@ use std::{
 	sync::{atomic::AtomicBool, Arc, OnceLock},
 };
 
-/// The clock of the tests, in seconds since the Unix epoch, when a test sets it itself.
+/// The time of the genesis block, in seconds since the Unix epoch.
 pub(super) const GENESIS_TIME: u64 = 1_700_000_000;
 
-/// Development sizes, Homestead's difficulty, and a D_0 that is mined in an instant.
+/// Returns development sizes, Homestead's difficulty, and a D_0 that is mined in an instant.
 pub(super) fn parameters() -> ChainParameters {
 	ChainParameters {
 		ethash: EthashSizes::Development,
@@ -52,14 +53,14 @@ pub(super) fn parameters() -> ChainParameters {
 pub(super) struct TestClient {
 	pub(super) backend: Arc<in_mem::Backend<Block>>,
 	parameters: ChainParameters,
-	/// What the database in memory does not know: each block's children.
+	/// Each block's children, which the in-memory database does not know.
 	children: Mutex<HashMap<Hash, Vec<Hash>>>,
-	/// The blocks whose state is not kept any more.
+	/// The blocks whose state is pruned.
 	pub(super) pruned: Mutex<HashSet<Hash>>,
 }
 
 impl TestClient {
-	/// Notes a block that was put into the database.
+	/// Remembers a block that was put into the database.
 	pub(super) fn note(&self, header: &Header) {
 		let mut children = self.children.lock();
 		let brothers = children.entry(header.parent_hash).or_default();
@@ -188,7 +189,7 @@ impl AuxStore for TestClient {
 	}
 }
 
-/// Of these the engine asks for bodies, and whether a state is kept.
+/// The engine uses only bodies and block statuses.
 impl BlockBackend<Block> for TestClient {
 	fn block_body(&self, hash: Hash) -> sp_blockchain::Result<Option<Vec<OpaqueExtrinsic>>> {
 		self.backend.blockchain().body(hash)
@@ -233,7 +234,7 @@ impl BlockBackend<Block> for TestClient {
 	}
 }
 
-/// A chain that has nothing but its genesis block.
+/// Returns a chain that has only its genesis block.
 pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
 	let backend = Arc::new(in_mem::Backend::new());
 	let genesis = Header {
@@ -265,20 +266,20 @@ pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
 	)
 }
 
-/// A block to mine: all fields as the rules want them, until a test changes one.
+/// A block to mine. All fields are as the rules require, until a test changes one.
 #[derive(Clone)]
 pub(super) struct Draft {
 	pub(super) parent: Hash,
 	pub(super) number: BlockNumber,
 	pub(super) pre: PreDigest,
 	pub(super) gas_used: u64,
-	/// Tells blocks apart that are alike otherwise.
+	/// Distinguishes blocks that are equal otherwise.
 	pub(super) state_root: Hash,
 	pub(super) uncles: Vec<Header>,
 }
 
 impl Draft {
-	/// A good child of `parent`, `seconds` after it.
+	/// Returns a valid child of `parent`, `seconds` after it.
 	pub(super) fn on(chain: &Chain<TestClient>, parent: Hash, seconds: u64) -> Self {
 		let facts = chain.parent(parent).unwrap();
 		let timestamp = facts.timestamp + seconds;
@@ -299,14 +300,14 @@ impl Draft {
 		}
 	}
 
-	/// Names uncles, with H_o to match.
+	/// Names uncles, with a matching H_o.
 	pub(super) fn naming(mut self, uncles: Vec<Header>) -> Self {
 		self.pre.uncles_hash = digest::uncles_hash(&uncles);
 		self.uncles = uncles;
 		self
 	}
 
-	/// Another block of the same fields.
+	/// Returns another block with the same fields.
 	pub(super) fn variant(mut self, byte: u8) -> Self {
 		self.state_root = Hash::repeat_byte(byte);
 		self
@@ -319,7 +320,7 @@ impl Draft {
 		}
 	}
 
-	/// The header but for its seal.
+	/// Returns the header without its seal.
 	pub(super) fn unsealed(&self) -> Header {
 		Header {
 			parent_hash: self.parent,
@@ -335,20 +336,20 @@ impl Draft {
 		}
 	}
 
-	/// The header with a seal that is a proof of work for it.
+	/// Returns the header with a seal that is a proof of work for it.
 	pub(super) fn mine(&self) -> Header {
 		seal(self.unsealed(), self.pre.difficulty)
 	}
 }
 
-/// H_t of a body.
+/// Returns H_t of a body.
 pub(super) fn root(body: &[OpaqueExtrinsic]) -> Hash {
 	let encoded = body.iter().map(Encode::encode).collect();
 	BlakeTwo256::ordered_trie_root(encoded, sp_core::storage::StateVersion::V0)
 }
 
 /// Seals a header.
-pub(super) fn seal(mut header: Header, difficulty: U256) -> Header {
+pub(super) fn seal(mut header: Header, difficulty: Difficulty) -> Header {
 	let Found { nonce, output } = find_seal(digest::seal_hash(&header), difficulty);
 	let seal = Seal {
 		mix_hash: output.mix_hash.into(),
@@ -361,14 +362,13 @@ pub(super) fn seal(mut header: Header, difficulty: U256) -> Header {
 }
 
 /// Finds a proof of work.
-pub(super) fn find_seal(seal_hash: Hash, difficulty: U256) -> Found {
+pub(super) fn find_seal(seal_hash: Hash, difficulty: Difficulty) -> Found {
 	static DATASET: OnceLock<Dataset> = OnceLock::new();
 	let dataset = DATASET.get_or_init(|| {
 		let cache = Cache::new(Sizes::DEVELOPMENT, 0).unwrap();
 		Dataset::generate(&cache, 1, |_| ControlFlow::Continue(())).unwrap()
 	});
-	let boundary =
-		Boundary::from_difficulty(difficulty.max(U256::one())).expect("the difficulty is not zero");
+	let boundary = rules::boundary(difficulty.max(1.into()));
 	dataset
 		.search(
 			&seal_hash.0,
@@ -377,7 +377,7 @@ pub(super) fn find_seal(seal_hash: Hash, difficulty: U256) -> Found {
 			&AtomicBool::new(false),
 		)
 		.found
-		.expect("the difficulty is low and the range is not")
+		.expect("some nonce of 2^64 meets such a low difficulty")
 }
 
 /// Puts a block into the database as import would.
@@ -389,7 +389,10 @@ pub(super) fn insert(
 ) -> Hash {
 	let hash = header.hash();
 	let difficulty = digest::PowHeader::read(header).unwrap().pre.difficulty;
-	let total = chain.total_difficulty(header.parent_hash).unwrap() + difficulty;
+	let total = chain
+		.total_difficulty(header.parent_hash)
+		.unwrap()
+		.saturating_add(difficulty);
 	let (key, value) = total_difficulty_entry(hash, total);
 	let client = chain.client();
 	client
@@ -404,7 +407,7 @@ pub(super) fn insert(
 	hash
 }
 
-/// Mines a good block on `parent` and puts it into the database as the new best one.
+/// Mines a valid block on `parent` and puts it into the database as the new best block.
 pub(super) fn extend(chain: &Chain<TestClient>, parent: Hash, seconds: u64) -> Hash {
 	let header = Draft::on(chain, parent, seconds).mine();
 	insert(chain, &header, Vec::new(), NewBlockState::Best)

@@ -1,4 +1,5 @@
-//! Seals that miners bring.
+// SPDX-License-Identifier: Apache-2.0
+//! Seals that miners submit.
 
 use super::{
 	fork_choice::{pipeline, TestImport},
@@ -6,6 +7,7 @@ use super::{
 };
 use crate::{CpuMiner, Job, Mined, MiningMetrics, Sealer, SubmitError};
 use futures::{executor::block_on, StreamExt};
+use isthmus_ethash::Boundary;
 use isthmus_primitives::{
 	digest::{self, Seal},
 	Block, Hash,
@@ -22,14 +24,14 @@ use std::{
 
 pub(super) type TestSealer = Sealer<TestImport, TestClient>;
 
-/// A sealer on a chain that has nothing but its genesis block.
+/// Returns a sealer on a chain that has only its genesis block.
 pub(super) fn sealer() -> TestSealer {
 	let chain = chain(parameters());
 	let import = pipeline(&chain);
 	Sealer::new(chain, import, MiningMetrics::new(None).unwrap())
 }
 
-/// Publishes a template on the best block, and gives its seal hash.
+/// Publishes a template on the best block, and returns its seal hash.
 fn publish<I>(sealer: &Sealer<I, TestClient>, variant: u8) -> Hash
 where
 	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
@@ -89,12 +91,12 @@ fn a_good_seal_makes_a_block_once() {
 	assert_eq!(metrics.unknown_seals.get(), 1);
 }
 
-/// An import that waits until the test lets go of its lock.
+/// An import that waits until the test releases its lock.
 #[derive(Clone)]
-struct Held(TestImport, Arc<futures::lock::Mutex<()>>);
+struct GatedImport(TestImport, Arc<futures::lock::Mutex<()>>);
 
 #[async_trait::async_trait]
-impl BlockImport<Block> for Held {
+impl BlockImport<Block> for GatedImport {
 	type Error = ConsensusError;
 
 	async fn check_block(
@@ -108,16 +110,16 @@ impl BlockImport<Block> for Held {
 		&self,
 		block: BlockImportParams<Block>,
 	) -> Result<ImportResult, Self::Error> {
-		let _held = self.1.lock().await;
+		let _gate = self.1.lock().await;
 		self.0.import_block(block).await
 	}
 }
 
 #[test]
-fn a_block_is_imported_though_its_miner_hangs_up() {
+fn a_block_is_imported_even_if_its_miner_disconnects() {
 	let chain = chain(parameters());
 	let gate = Arc::new(futures::lock::Mutex::new(()));
-	let import = Held(pipeline(&chain), gate.clone());
+	let import = GatedImport(pipeline(&chain), gate.clone());
 	let sealer = Sealer::new(chain, import, MiningMetrics::new(None).unwrap());
 	let seal_hash = publish(&sealer, 1);
 	let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -126,11 +128,11 @@ fn a_block_is_imported_though_its_miner_hangs_up() {
 		.build()
 		.unwrap();
 	runtime.block_on(async {
-		let held = gate.lock().await;
+		let closed = gate.lock().await;
 		let submission = sealer.submit(seal_hash, good_seal(seal_hash));
 		let patience = Duration::from_millis(30);
 		assert!(tokio::time::timeout(patience, submission).await.is_err());
-		drop(held);
+		drop(closed);
 		for _ in 0..100 {
 			if sealer.metrics().best_blocks.get() == 1 {
 				break;
@@ -144,7 +146,7 @@ fn a_block_is_imported_though_its_miner_hangs_up() {
 }
 
 #[test]
-fn a_bad_seal_is_refused_and_the_work_stays() {
+fn an_invalid_seal_is_rejected_and_the_work_is_kept() {
 	let sealer = sealer();
 	let seal_hash = publish(&sealer, 1);
 	let mut seal = good_seal(seal_hash);
@@ -168,7 +170,7 @@ fn a_late_seal_still_makes_a_block_until_its_template_is_too_old() {
 	let new = publish(&sealer, 2);
 	assert!(old_job.stale.load(Ordering::Relaxed));
 	assert!(block_on(sealer.submit(new, good_seal(new))).is_ok());
-	// The late one is a brother of the block just mined.
+	// The late block is a brother of the block that was just mined.
 	assert!(block_on(sealer.submit(old, good_seal(old))).is_ok());
 	assert_eq!(sealer.chain().client().info().best_number, 1);
 
@@ -183,13 +185,13 @@ fn a_late_seal_still_makes_a_block_until_its_template_is_too_old() {
 }
 
 #[test]
-fn who_listens_is_told_of_every_job() {
+fn a_listener_receives_every_job() {
 	let sealer = sealer();
 	let mut jobs = sealer.jobs();
 	drop(sealer.jobs());
 	let published = [1, 2].map(|variant| publish(&sealer, variant));
-	let told = [(); 2].map(|()| block_on(jobs.next()).map(|job| job.seal_hash));
-	assert_eq!(told, published.map(Some));
+	let received = [(); 2].map(|()| block_on(jobs.next()).map(|job| job.seal_hash));
+	assert_eq!(received, published.map(Some));
 }
 
 #[test]
@@ -207,7 +209,7 @@ fn the_built_in_miner_mines_within_a_limit_and_counts_its_hashes() {
 	while number < 3 {
 		publish(&sealer, number as u8);
 		block_on(jobs.next()).unwrap();
-		// Whoever ends an import leaves this count; the best block is then the mined one.
+		// Once the import has ended, the mined block is the best block.
 		while sealer.current().is_some() || sealer.is_importing() {
 			std::thread::yield_now();
 		}
@@ -220,7 +222,7 @@ fn the_built_in_miner_mines_within_a_limit_and_counts_its_hashes() {
 }
 
 #[test]
-fn the_miner_keeps_its_dataset_and_makes_anew_what_is_broken() {
+fn the_miner_keeps_its_dataset_and_generates_a_broken_one_again() {
 	let folder = tempfile::tempdir().unwrap();
 	let path = folder.path().join("ethash-epoch-0");
 	let mine = || {
@@ -236,14 +238,14 @@ fn the_miner_keeps_its_dataset_and_makes_anew_what_is_broken() {
 		drop(miner);
 		std::fs::read(&path).unwrap()
 	};
-	// What an earlier epoch left goes.
+	// Files of an earlier epoch are removed.
 	let old = folder.path().join("ethash-epoch-7.partial");
 	std::fs::write(&old, b"old").unwrap();
 	std::fs::write(folder.path().join("other"), b"not ours").unwrap();
 	let made = mine();
 	assert!(!old.exists() && folder.path().join("other").exists());
 
-	// A whole file is read and left as it is.
+	// An intact file is read and not written again.
 	let written = std::fs::metadata(&path).unwrap().modified().unwrap();
 	assert_eq!(mine(), made);
 	assert_eq!(
@@ -258,7 +260,7 @@ fn the_miner_keeps_its_dataset_and_makes_anew_what_is_broken() {
 }
 
 #[test]
-fn who_asks_between_two_jobs_gets_the_next_one_or_none_in_time() {
+fn a_miner_that_asks_between_two_jobs_gets_the_next_one_or_none_in_time() {
 	let sealer = sealer();
 	assert!(block_on(sealer.wait_for_current(Duration::ZERO)).is_none());
 	let waiting = sealer.clone();
@@ -272,14 +274,14 @@ fn who_asks_between_two_jobs_gets_the_next_one_or_none_in_time() {
 }
 
 #[test]
-fn a_job_says_its_boundary_and_epoch_as_miners_know_them() {
+fn a_job_has_its_boundary_and_epoch_as_miners_know_them() {
 	let job = |number, difficulty: u64| {
 		Job::new(Hash::zero(), Hash::zero(), number, difficulty.into(), 0)
 	};
 	let mut boundary = [0; 32];
 	boundary[2] = 0x80;
-	assert_eq!(job(1, 1 << 17).boundary(), boundary);
-	assert_eq!(job(29_999, 1).boundary(), [0xff; 32]);
+	assert_eq!(job(1, 1 << 17).boundary().to_bytes(), boundary);
+	assert_eq!(job(29_999, 1).boundary(), Boundary::MAX);
 	assert_eq!(job(29_999, 1).epoch_seed(), [0; 32]);
 	// KEC256 of 32 zero bytes.
 	let second = "290decd9548b62a8d60345a988386fc84ba6bc95484008f6362f93160ef3e563";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which blocks the next one may name as its uncles.
 
 use super::mock::*;
@@ -20,7 +21,7 @@ fn brother(chain: &Chain<TestClient>, parent: Hash, byte: u8) -> Header {
 	header
 }
 
-/// A chain of `length` blocks, genesis first.
+/// Extends the genesis block by `length` blocks, and returns all of them, genesis first.
 fn blocks(chain: &Chain<TestClient>, length: usize) -> Vec<Hash> {
 	let mut blocks = vec![chain.client().info().genesis_hash];
 	for _ in 0..length {
@@ -42,12 +43,12 @@ fn the_nearest_brothers_of_ancestors_are_named_first_and_at_most_two() {
 		candidates(&chain, blocks[4]),
 		[newest.clone(), older.clone()]
 	);
-	// A child of the parent is the next block's own brother, and no uncle.
+	// A child of the parent is the next block's own brother, and not an uncle.
 	assert_eq!(candidates(&chain, blocks[3]), [older, oldest]);
 }
 
 #[test]
-fn what_was_named_already_is_not_named_again_on_the_same_fork() {
+fn an_uncle_is_not_named_again_on_the_same_fork() {
 	let chain = chain(parameters());
 	let blocks = blocks(&chain, 2);
 	let uncle = brother(&chain, blocks[0], 1);
@@ -55,13 +56,13 @@ fn what_was_named_already_is_not_named_again_on_the_same_fork() {
 	let nephew = draft.mine();
 	insert(&chain, &nephew, draft.body(), NewBlockState::Best);
 	assert_eq!(candidates(&chain, nephew.hash()), []);
-	// On a fork without the nephew it is still to be named, and so is the nephew.
+	// On a fork without the nephew it may still be named, and so may the nephew.
 	let other = brother(&chain, blocks[2], 4);
 	assert_eq!(candidates(&chain, other.hash()), [nephew, uncle]);
 }
 
 #[test]
-fn a_brother_is_a_candidate_for_six_generations_and_so_the_rules_take_it() {
+fn a_brother_is_a_candidate_for_six_generations_as_the_rules_allow() {
 	for length in 1..=8 {
 		let chain = chain(parameters());
 		let blocks = blocks(&chain, length);

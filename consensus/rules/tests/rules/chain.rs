@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Headers to break: a small chain with true difficulties, and uncles that hang on it, sealed.
 
 use isthmus_ethash::final_result;

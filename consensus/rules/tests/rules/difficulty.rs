@@ -1,8 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 //! D(H) and the sum of difficulties.
 
 use crate::chain::power_of_two;
-use isthmus_primitives::params::{ChainParameters, DifficultyRule};
-use isthmus_rules::{bomb, difficulty, total_difficulty, HeaderError, Parent};
+use isthmus_primitives::{
+	params::{ChainParameters, DifficultyRule},
+	TotalDifficulty,
+};
+use isthmus_rules::{bomb, total_difficulty, HeaderError, Parent};
 use polkadot_sdk::sp_core::{H256, U256, U512};
 use proptest::prelude::*;
 
@@ -18,10 +22,15 @@ fn parent(number: u32, difficulty: U256, timestamp: u64) -> Parent {
 	Parent {
 		hash: H256::zero(),
 		number,
-		difficulty,
+		difficulty: difficulty.into(),
 		gas_limit: 1 << 20,
 		timestamp,
 	}
+}
+
+/// D(H), as a bare number.
+fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> U256 {
+	isthmus_rules::difficulty(params, parent, timestamp).0
 }
 
 #[test]
@@ -131,13 +140,20 @@ fn a_fixed_difficulty_never_moves() {
 
 #[test]
 fn total_difficulty_is_a_checked_sum() {
-	assert_eq!(total_difficulty(3.into(), 4.into()), Ok(7.into()));
-	assert_eq!(total_difficulty(U256::MAX - 1, U256::one()), Ok(U256::MAX));
+	let total = |number: U256| TotalDifficulty(number);
 	assert_eq!(
-		total_difficulty(U256::MAX, U256::one()),
+		total_difficulty(total(3.into()), 4.into()),
+		Ok(total(7.into()))
+	);
+	assert_eq!(
+		total_difficulty(total(U256::MAX - 1), 1.into()),
+		Ok(total(U256::MAX))
+	);
+	assert_eq!(
+		total_difficulty(total(U256::MAX), 1.into()),
 		Err(HeaderError::TotalDifficultyOverflow {
-			parent: U256::MAX,
-			got: U256::one()
+			parent: total(U256::MAX),
+			got: 1.into()
 		})
 	);
 }
@@ -242,7 +258,7 @@ proptest! {
 		let p_d = power_of_two(bits) | U256::from(low);
 		let params = homestead(bombs);
 		let epsilon = if bombs { bomb(number + 1) } else { U256::zero() };
-		let expected = as_printed(params.minimum_difficulty, p_d, seconds, epsilon);
+		let expected = as_printed(params.minimum_difficulty.0, p_d, seconds, epsilon);
 		let got = difficulty(&params, &parent(number, p_d, 77), 77 + seconds);
 		prop_assert_eq!(U512::from(got), expected);
 	}
@@ -254,7 +270,7 @@ proptest! {
 		let first = difficulty(&params, &above, 50 + early);
 		let later = difficulty(&params, &above, 50 + early + more);
 		prop_assert!(later <= first);
-		prop_assert!(later >= params.minimum_difficulty);
+		prop_assert!(later >= params.minimum_difficulty.0);
 	}
 
 	#[test]

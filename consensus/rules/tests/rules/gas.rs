@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The gas limit's bounds and the miner's choice within them.
 
 use isthmus_primitives::params::MIN_GAS_LIMIT;

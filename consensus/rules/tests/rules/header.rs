@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One header that breaks one rule, for each rule, at each bound.
 
 use crate::chain::{broken_rules, params, Draft, NOW, NO_SEAL};
@@ -7,8 +8,8 @@ use isthmus_primitives::{
 	AccountId,
 };
 use isthmus_rules::{
-	validate_against_parent, validate_header, validate_static, FutureTimestamp, HeaderError,
-	Parent, Rejection, MAX_GAS_LIMIT,
+	validate_against_parent, validate_header, validate_static, FutureTimestamp, GotExpected,
+	HeaderError, Parent, Rejection, MAX_GAS_LIMIT,
 };
 use polkadot_sdk::sp_core::{H256, U256};
 use proptest::prelude::*;
@@ -202,26 +203,26 @@ fn difficulty() {
 	for (got, expected) in [(4095, 4096), (4097, 4096), (2048, 4096)] {
 		breaks_only(
 			|draft| draft.pre.difficulty = got.into(),
-			HeaderError::Difficulty {
+			HeaderError::Difficulty(GotExpected {
 				got: got.into(),
 				expected: expected.into(),
-			},
+			}),
 		);
 	}
 	breaks_only(
-		|draft| draft.pre.difficulty = U256::MAX,
-		HeaderError::Difficulty {
-			got: U256::MAX,
+		|draft| draft.pre.difficulty = U256::MAX.into(),
+		HeaderError::Difficulty(GotExpected {
+			got: U256::MAX.into(),
 			expected: 4096.into(),
-		},
+		}),
 	);
 	// It follows from the header's own timestamp.
 	breaks_only(
 		|draft| draft.pre.timestamp -= 4,
-		HeaderError::Difficulty {
+		HeaderError::Difficulty(GotExpected {
 			got: 4096.into(),
 			expected: 4098.into(),
-		},
+		}),
 	);
 	accepted(|draft| {
 		draft.pre.timestamp -= 4;
@@ -239,10 +240,10 @@ fn difficulty_on_a_chain_that_fixes_it() {
 		judged(&params, &parent(), |draft| draft.pre.timestamp -= 12),
 		[]
 	);
-	let error = HeaderError::Difficulty {
+	let error = HeaderError::Difficulty(GotExpected {
 		got: 2049.into(),
 		expected: 2048.into(),
-	};
+	});
 	assert_eq!(
 		judged(&params, &parent(), |draft| draft.pre.difficulty =
 			2049.into()),
@@ -255,10 +256,10 @@ fn parent_hash() {
 	let got = H256::repeat_byte(8);
 	breaks_only(
 		|draft| draft.parent_hash = got,
-		HeaderError::ParentHash {
+		HeaderError::ParentHash(GotExpected {
 			got,
 			expected: H256::repeat_byte(7),
-		},
+		}),
 	);
 }
 
@@ -267,7 +268,10 @@ fn number() {
 	for got in [0, 41, 43, u32::MAX] {
 		breaks_only(
 			|draft| draft.number = got,
-			HeaderError::Number { got, expected: 42 },
+			HeaderError::Number(GotExpected {
+				got: got.into(),
+				expected: 42,
+			}),
 		);
 	}
 }
@@ -284,10 +288,10 @@ fn the_last_number_has_no_successor() {
 		draft.number = got;
 		assert_eq!(
 			validate_against_parent(&params, &draft.unsealed(), &last),
-			Err(HeaderError::Number {
-				got,
+			Err(HeaderError::Number(GotExpected {
+				got: got.into(),
 				expected: 1 << 32
-			})
+			}))
 		);
 	}
 }
@@ -347,10 +351,10 @@ fn an_invalid_header_from_the_future_is_invalid() {
 		draft.pre.timestamp = u64::MAX;
 		draft.unsealed()
 	};
-	let expected = HeaderError::Difficulty {
+	let expected = HeaderError::Difficulty(GotExpected {
 		got: 4096.into(),
 		expected: (4096 - 2 * 99).into(),
-	};
+	});
 	assert_eq!(
 		validate_header(&params(), &header, &parent(), LATER),
 		Err(Rejection::Invalid(expected.into()))
@@ -387,7 +391,7 @@ fn any_header() -> impl Strategy<Value = PowHeader> {
 			number,
 			pre: PreDigest {
 				beneficiary: AccountId::new(hash),
-				difficulty: U256(difficulty),
+				difficulty: U256(difficulty).into(),
 				gas_limit,
 				timestamp,
 				uncles_hash: H256(hash),

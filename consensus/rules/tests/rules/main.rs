@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The rules from outside: each one alone, at its bounds, under arbitrary input, against published
 //! vectors, and in the words of Ethereum's invalid blocks.
 

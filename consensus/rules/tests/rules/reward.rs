@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What miners and uncles earn.
 
 use isthmus_rules::{miner_reward, nephew_reward, uncle_reward};

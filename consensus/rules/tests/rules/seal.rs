@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Eq. 2: the boundary, its two halves, and a real seal with each of its bits flipped.
 
 use crate::chain::{params, power_of_two, Draft};
@@ -5,8 +6,8 @@ use core::{ops::ControlFlow, sync::atomic::AtomicBool};
 use isthmus_ethash::{Boundary, Cache, Dataset, Sizes};
 use isthmus_primitives::digest::{PowHeader, Seal};
 use isthmus_rules::{
-	boundary, validate_mix, validate_seal, validate_seal_quick, validate_seal_result,
-	validate_work, HeaderError, Parent, Rejection, RuleError, Work,
+	validate_mix, validate_seal, validate_seal_quick, validate_work, GotExpected, HeaderError,
+	Parent, Rejection, RuleError, Work,
 };
 use polkadot_sdk::sp_core::{H256, U256, U512};
 use proptest::prelude::*;
@@ -14,6 +15,25 @@ use std::sync::LazyLock;
 
 fn hash(number: U256) -> H256 {
 	H256(number.to_big_endian())
+}
+
+/// Returns the boundary of a difficulty, both as bare numbers.
+fn boundary(difficulty: U256) -> U256 {
+	let boundary = isthmus_rules::boundary(difficulty.into());
+	U256::from_big_endian(&boundary.to_bytes())
+}
+
+/// Returns the error of a result above a boundary that is given as a bare number.
+fn above(got: H256, boundary: U256) -> HeaderError {
+	HeaderError::SealAboveBoundary {
+		got,
+		boundary: Boundary::from_bytes(boundary.to_big_endian()),
+	}
+}
+
+/// Validates a result, for a difficulty that is given as a bare number.
+fn validate_seal_result(result: H256, difficulty: U256) -> Result<(), HeaderError> {
+	isthmus_rules::validate_seal_result(result, difficulty.into())
 }
 
 #[test]
@@ -42,7 +62,7 @@ fn the_boundary_itself_seals() {
 		assert_eq!(validate_seal_result(hash(boundary), difficulty), Ok(()));
 		assert_eq!(validate_seal_result(H256::zero(), difficulty), Ok(()));
 		let got = hash(boundary + 1);
-		let error = HeaderError::SealAboveBoundary { got, boundary };
+		let error = above(got, boundary);
 		assert_eq!(validate_seal_result(got, difficulty), Err(error));
 	}
 }
@@ -62,10 +82,7 @@ fn the_result_is_a_big_endian_number() {
 	let mut great = [0; 32];
 	great[0] = 0xff;
 	assert_eq!(validate_seal_result(H256(small), power_of_two(240)), Ok(()));
-	let error = HeaderError::SealAboveBoundary {
-		got: H256(great),
-		boundary: power_of_two(16),
-	};
+	let error = above(H256(great), power_of_two(16));
 	assert_eq!(
 		validate_seal_result(H256(great), power_of_two(240)),
 		Err(error)
@@ -78,10 +95,10 @@ fn the_mix_hash_is_compared() {
 	assert_eq!(validate_mix(a, a), Ok(()));
 	assert_eq!(
 		validate_mix(a, b),
-		Err(HeaderError::MixHash {
+		Err(HeaderError::MixHash(GotExpected {
 			got: b,
 			expected: a
-		})
+		}))
 	);
 }
 
@@ -111,7 +128,7 @@ fn mine() -> (PowHeader, Cache) {
 	let cache = Cache::new(Sizes::DEVELOPMENT, 0).expect("a small cache");
 	let dataset =
 		Dataset::generate(&cache, 1, |_| ControlFlow::Continue(())).expect("a small dataset");
-	let boundary = Boundary::from_bytes(boundary(draft.pre.difficulty).to_big_endian());
+	let boundary = isthmus_rules::boundary(draft.pre.difficulty);
 	let found = dataset
 		.search(
 			&unsealed.seal_hash.0,
@@ -138,7 +155,7 @@ fn verify(header: &PowHeader, cache: &Cache) -> Result<(), Rejection> {
 }
 
 #[test]
-fn every_bit_of_a_valid_seal_flipped_is_refused() {
+fn every_flipped_bit_of_a_valid_seal_is_rejected() {
 	let (header, cache) = mined();
 	assert_eq!(verify(&header, cache), Ok(()));
 	let mut quick = 0;
@@ -155,10 +172,10 @@ fn every_bit_of_a_valid_seal_flipped_is_refused() {
 		} else {
 			// A result within the boundary by chance; the true mix settles it.
 			let expected = H256(cache.light(&forged.seal_hash.0, seal.nonce).mix_hash);
-			let error = HeaderError::MixHash {
+			let error = HeaderError::MixHash(GotExpected {
 				got: seal.mix_hash,
 				expected,
-			};
+			});
 			assert_eq!(rejection, error.into());
 		}
 	};
@@ -187,7 +204,7 @@ fn every_bit_of_the_sealed_hash_counts_too() {
 		};
 		let refused = matches!(
 			error,
-			HeaderError::SealAboveBoundary { .. } | HeaderError::MixHash { .. }
+			HeaderError::SealAboveBoundary { .. } | HeaderError::MixHash(_)
 		);
 		assert!(refused, "{error}");
 	}
@@ -199,14 +216,10 @@ fn a_greater_difficulty_than_was_worked_for_is_refused() {
 	let work: Work = cache.light(&header.seal_hash.0, header.seal.nonce).into();
 	let result = U256::from_big_endian(work.result.as_bytes());
 	// The greatest difficulty that this result seals, and one more.
-	header.pre.difficulty = U256::MAX / result;
+	header.pre.difficulty = (U256::MAX / result).into();
 	assert_eq!(verify(&header, cache), Ok(()));
-	header.pre.difficulty += U256::one();
-	let boundary = boundary(header.pre.difficulty);
-	let error = HeaderError::SealAboveBoundary {
-		got: work.result,
-		boundary,
-	};
+	header.pre.difficulty.0 += U256::one();
+	let error = above(work.result, boundary(header.pre.difficulty.0));
 	assert_eq!(verify(&header, cache), Err(error.into()));
 	assert_eq!(validate_work(&header, &work), Err(error));
 }
@@ -224,24 +237,24 @@ fn a_mix_that_was_only_searched_for_is_refused() {
 		})
 		.expect("some mix hashes well");
 	header.seal.mix_hash = forged;
-	let error = HeaderError::MixHash {
+	let error = HeaderError::MixHash(GotExpected {
 		got: forged,
 		expected: true_mix,
-	};
+	});
 	assert_eq!(verify(&header, cache), Err(error.into()));
 }
 
 #[test]
 fn hashimoto_is_not_asked_where_the_quick_half_refuses() {
 	let (mut header, _) = mined();
-	header.pre.difficulty = U256::MAX;
+	header.pre.difficulty = U256::MAX.into();
 	let mut asked = false;
 	let verdict = validate_seal(&header, |_| {
 		asked = true;
-		Err::<Work, _>(Rejection::from(HeaderError::Number {
+		Err::<Work, _>(Rejection::from(HeaderError::Number(GotExpected {
 			got: 0,
 			expected: 0,
-		}))
+		})))
 	});
 	assert!(!asked);
 	assert!(matches!(

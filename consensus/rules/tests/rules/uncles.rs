@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which uncles a block may name: one break of each rule, and the generations one by one.
 
 use crate::chain::{fake_hashimoto, read, Chain, Draft, NOW};
 use isthmus_primitives::digest::{uncles_hash, DigestError, Item};
 use isthmus_rules::{
-	validate_uncles, Ancestry, FutureTimestamp, HeaderError, Rejection, UncleError, Work,
-	UNCLE_ANCESTORS,
+	validate_uncles, Ancestry, FutureTimestamp, GotExpected, HeaderError, Rejection, UncleError,
+	Work, UNCLE_ANCESTORS,
 };
 use polkadot_sdk::sp_core::H256;
 use std::slice;
@@ -44,10 +45,10 @@ fn h_o_commits_to_the_uncles_and_their_order() {
 			NOW,
 			fake_hashimoto,
 		);
-		let expected = UncleError::UnclesHash {
+		let expected = UncleError::UnclesHash(GotExpected {
 			got: uncles_hash(&named),
 			expected: uncles_hash(&body),
-		};
+		});
 		assert_eq!(verdict, Err(expected.into()));
 	}
 	assert_eq!(chain.name(&named), Ok(()));
@@ -258,10 +259,10 @@ fn an_uncles_true_mix_decides() {
 		})
 	};
 	let expected = H256::repeat_byte(5);
-	let error = HeaderError::MixHash {
+	let error = HeaderError::MixHash(GotExpected {
 		got: claimed,
 		expected,
-	};
+	});
 	assert_eq!(
 		judge(Work {
 			mix_hash: expected,
@@ -322,10 +323,10 @@ fn what_could_not_be_checked_is_the_callers_own_error() {
 			|_| Err(Verdict::NoDataset),
 		)
 	};
-	let error = UncleError::UnclesHash {
+	let error = UncleError::UnclesHash(GotExpected {
 		got: uncles_hash(&[]),
 		expected: uncles_hash(&uncles),
-	};
+	});
 	assert_eq!(judge(&draft), Err(Verdict::Rejected(error.into())));
 	draft.pre.uncles_hash = uncles_hash(&uncles);
 	assert_eq!(judge(&draft), Err(Verdict::NoDataset));

@@ -1,44 +1,45 @@
-//! Which questions were answered already, so that none is answered twice.
+// SPDX-License-Identifier: Apache-2.0
+//! Remembers which queries were answered, so that none is answered twice.
 //!
-//! A nonce is remembered as long as the block that was signed with it is recent; before that, the
-//! block alone refuses the question. Only those of callers who were answered are remembered: who may
-//! not read a record cannot fill the memory.
+//! A nonce is remembered as long as the block that was signed with it is recent; after that, the block
+//! alone makes the node refuse the query. Only nonces of callers who were answered are remembered, so a
+//! caller who may not read a record cannot fill the memory.
 //!
-//! Nonces are not kept on disk. What is kept is the newest block of all answered questions, written
-//! before the first answer to a question that names it: a node that starts again takes only questions
-//! signed with later blocks, so that none is answered twice.
+//! Nonces are not kept on disk. The database has the newest block of all answered queries, written
+//! before the first answer to a query that names it. After a restart a node accepts only queries signed
+//! with later blocks, so that none is answered twice.
 
 use isthmus_primitives::{AccountId, BlockNumber};
 use std::collections::HashMap;
 
-/// The most nonces of one caller that are remembered at a time.
+/// The most nonces of one caller that are remembered.
 const MAX_PER_CALLER: usize = 1 << 16;
-/// The most nonces of all callers together: about 30 MB. No caller may have more than are left, so that
-/// where room grows short, who has most is refused, and who has few is not.
+/// The most nonces of all callers together: about 30 MB. No caller may have more than are left: when room
+/// is short, the node refuses the most active callers first.
 const MAX_IN_ALL: usize = 1 << 19;
 
-/// Why a nonce is not taken.
+/// Why a nonce is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NonceError {
 	/// The caller used it already.
 	Used,
-	/// The caller has as many as one may, or more than are left for all.
+	/// The caller has the most that one may have, or more than are left for all.
 	TooMany,
 }
 
-/// The nonces that were used, by caller, each with the block that was signed with it.
+/// The used nonces by caller, each with the block that was signed with it.
 #[derive(Debug, Default)]
 pub(super) struct Nonces {
 	used: HashMap<AccountId, HashMap<[u8; 16], BlockNumber>>,
 	count: usize,
 	/// Nonces signed with earlier blocks are forgotten.
 	oldest: BlockNumber,
-	/// The newest block of an answered question, as it is kept on disk.
+	/// The newest block of an answered query, as the database has it.
 	newest: Option<BlockNumber>,
 }
 
 impl Nonces {
-	/// Remembers from after the newest block of what was answered before the start, as it was kept.
+	/// Starts after the newest block that was answered before the node started, from the database.
 	pub(super) fn new(newest: Option<BlockNumber>) -> Self {
 		Self {
 			oldest: newest.map_or(0, |block| block.saturating_add(1)),
@@ -47,13 +48,13 @@ impl Nonces {
 		}
 	}
 
-	/// The oldest block that a question may name, where by the best block it would be this one. It
-	/// never moves back, though the best block may.
+	/// Returns the oldest block that a query may name, given the oldest by the best block. It never moves
+	/// back, though the best block may.
 	pub(super) fn oldest(&self, by_best_block: BlockNumber) -> BlockNumber {
 		self.oldest.max(by_best_block)
 	}
 
-	/// Whether the caller used this nonce.
+	/// Returns whether the caller used this nonce.
 	pub(super) fn is_used(&self, caller: &AccountId, nonce: &[u8; 16]) -> bool {
 		self.used
 			.get(caller)
@@ -83,8 +84,8 @@ impl Nonces {
 		Ok(())
 	}
 
-	/// Must come before the answer to a question that was signed with `block`: has the block kept, where
-	/// it is the newest.
+	/// Writes `block` by `keep` if it is the newest. Must come before the answer to a query that was signed
+	/// with it.
 	pub(super) fn before_answer<E>(
 		&mut self,
 		block: BlockNumber,
@@ -97,7 +98,7 @@ impl Nonces {
 		Ok(())
 	}
 
-	/// At most once a block.
+	/// Forgets the nonces signed before `oldest`, at most once a block.
 	fn forget(&mut self, oldest: BlockNumber) {
 		if oldest <= self.oldest {
 			return;
@@ -143,7 +144,7 @@ mod tests {
 		assert_eq!(nonces.take(&ALICE, nonce(3), 11, 11), Ok(()));
 		assert!(!nonces.is_used(&ALICE, &nonce(1)));
 		assert!(nonces.is_used(&ALICE, &nonce(2)));
-		// The best block moved back: what was forgotten stays refused.
+		// The best block moved back: forgotten nonces stay refused.
 		assert_eq!(nonces.oldest(4), 11);
 		assert_eq!(nonces.count, 2);
 	}
@@ -160,15 +161,15 @@ mod tests {
 			Err(NonceError::TooMany)
 		);
 		assert_eq!(nonces.take(&BOB, another, 10, 0), Ok(()));
-		// There is room again when the chain has moved on.
+		// There is room again after more blocks.
 		assert_eq!(nonces.take(&ALICE, another, 11, 11), Ok(()));
 	}
 
 	#[test]
-	fn who_has_most_is_refused_and_who_has_none_is_not() {
+	fn the_most_active_caller_is_refused_and_a_newcomer_is_not() {
 		let mut nonces = Nonces::new(None);
 		let caller = |number: u8| AccountId::new([number; 32]);
-		// More callers than the memory has shares for, all of them greedy, in turns.
+		// More callers than the memory has full shares for, each taking all it gets, in turns.
 		let greedy = 1..=20u8;
 		let (mut number, mut refused) = (0u64, 0);
 		while refused < greedy.len() {
@@ -191,7 +192,7 @@ mod tests {
 	}
 
 	#[test]
-	fn who_is_refused_takes_no_room() {
+	fn a_refused_caller_takes_no_room() {
 		let mut nonces = Nonces::new(None);
 		nonces.count = MAX_IN_ALL;
 		assert_eq!(
@@ -202,7 +203,7 @@ mod tests {
 	}
 
 	#[test]
-	fn what_could_be_answered_before_a_start_is_too_old_after_it() {
+	fn a_query_from_before_a_restart_is_too_old_after_it() {
 		let mut kept = None;
 		let mut answer = |nonces: &mut Nonces, block| {
 			nonces.before_answer(block, |block| {
@@ -217,7 +218,7 @@ mod tests {
 		assert_eq!(kept, Some(18));
 		let mut nonces = Nonces::new(kept);
 		assert_eq!(nonces.oldest(10), 19);
-		// What cannot be kept must not be answered, now or when it is asked again.
+		// A query whose block cannot be written must not be answered, now or on a retry.
 		for _ in 0..2 {
 			assert_eq!(nonces.before_answer(20, |_| Err("disk")), Err("disk"));
 		}

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Signatures, and the JSON of requests and refusals. The methods are tested on a running node by
 //! scripts/tests/query.test.mjs.
 
@@ -24,7 +25,7 @@ where
 	P::Public: Into<MultiSigner>,
 	P::Signature: Into<Signature>,
 {
-	let pair = P::from_seed_slice(&[7; 32]).expect("the seed is as long as it has to be");
+	let pair = P::from_seed_slice(&[7; 32]).expect("the seed has 32 bytes");
 	let signer: MultiSigner = pair.public().into();
 	let caller = signer.into_account();
 	let signature = pair.sign(&message(&caller)).into();

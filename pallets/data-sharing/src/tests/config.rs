@@ -1,7 +1,9 @@
-//! What a runtime may not set.
+// SPDX-License-Identifier: Apache-2.0
+//! Parameters that a runtime must not set.
 
-use crate::{mock::*, types::MAX_SERVED_SIZE};
+use crate::mock::*;
 use frame_support::traits::Hooks;
+use isthmus_sharing::terms::MAX_SERVED_SIZE;
 use polkadot_sdk::*;
 
 fn check() {

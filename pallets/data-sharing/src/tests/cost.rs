@@ -1,9 +1,11 @@
-//! What a call costs does not grow with what is there: how much of the state it touches, counted by
-//! the proof of it, is the same with few entries and with many, but for the depth of the trie.
+// SPDX-License-Identifier: Apache-2.0
+//! The cost of a call does not grow with the state: the bytes of state that it touches, counted by their
+//! proof, are the same with few entries and with many, except for the depth of the trie.
 
 use crate::{mock::*, *};
 use codec::Encode;
 use frame_support::{assert_ok, traits::fungible::Mutate};
+use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 use polkadot_sdk::*;
 use sp_core::H256;
 use std::time::Instant;
@@ -11,10 +13,10 @@ use std::time::Instant;
 /// The first account of those that fill the state.
 const FIRST: u64 = 1_000;
 
-/// An encryption key, of which the chain asks no more than its size.
+/// An encryption key: the chain checks its length alone.
 const KEY: [u8; 34] = [0; 34];
 
-/// A chain with as many producers, records, requests and grants, the last three all of one school's
+/// A chain with `count` producers, records, requests and grants, the last three all of one school's
 /// dataset 0.
 fn filled(entries: u64) -> sp_io::TestExternalities {
 	let mut ext = new_test_ext();
@@ -136,7 +138,7 @@ fn touched(entries: u64) -> Vec<(&'static str, usize)> {
 
 fn compare(few: u64, many: u64) {
 	for ((name, few), (_, many)) in touched(few).into_iter().zip(touched(many)) {
-		// The trie is deeper by its logarithm; what looked at every entry would be many times as much.
+		// The trie's depth grows by its logarithm; looking at every entry would touch far more.
 		assert!(many < 4 * few, "{name}: {few} bytes grow to {many}");
 	}
 }
@@ -153,10 +155,10 @@ fn calls_cost_the_same_with_a_thousand_entries_and_with_a_hundred_thousand() {
 	compare(1_000, 100_000);
 }
 
-/// The weight of revoking one reader and sealing anew for the others, all in one block, whatever the
+/// The weight of revoking one reader and sealing again for the others, all in one block, whatever the
 /// transactions. On a real chain: `scripts/bench-block` and docs/performance.md.
 #[test]
-fn revoking_and_sealing_anew_for_a_thousand_readers_fits_a_block() {
+fn revoking_and_sealing_again_for_a_thousand_readers_fits_a_block() {
 	use frame_support::dispatch::GetDispatchInfo;
 	let sealed_keys = vec![0; 2_035];
 	for readers in [10, 100, 1_000] {

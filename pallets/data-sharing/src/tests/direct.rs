@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `store` as a transaction's own call, and wrapped: through the whole of a block's execution.
 
 use crate::{
@@ -23,11 +24,11 @@ fn batch(calls: Vec<SharingCall>) -> RuntimeCall {
 	pallet_utility::Call::batch_all { calls }.into()
 }
 
-/// What the client was told to index: the extrinsic, the content hash, and the bytes at its end.
+/// What the client indexes: the extrinsic, the content hash, and the bytes at its end.
 type Indexed = (u32, Vec<u8>, u32);
 
-/// Executes the transactions in one block on a chain with a dataset. What each came to, and what the
-/// client was told to index.
+/// Executes the transactions in one block on a chain with a dataset. Returns the result of each, and
+/// what the client indexes.
 fn execute(transactions: &[Extrinsic]) -> (Vec<Result<(), DispatchError>>, Vec<Indexed>) {
 	let mut ext = new_test_ext();
 	let results = ext.execute_with(|| {
@@ -200,7 +201,7 @@ fn a_large_records_parts_are_refused_where_they_are_wrapped() {
 
 #[test]
 fn the_same_bytes_twice_are_indexed_under_one_name() {
-	// The client's database keeps what has one name once, and counts who refers to it.
+	// The client's database keeps bytes with one name once, and counts the references to them.
 	let again = |number, leaf| SharingCall::store {
 		key: key(number),
 		dataset: 0,

@@ -1,17 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The authorization list, and `query`.
 
 use crate::{
 	mock::{Error, *},
-	runtime_api::{OpeningGrant, QueryError},
 	*,
 };
 use frame_support::{assert_noop, assert_ok};
+use isthmus_sharing::{
+	terms::{LEAVES_PER_EPOCH, MAX_GRANTS_PER_READER},
+	OpeningGrant, QueryError,
+};
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 
-/// What a grant with the keys "sealed" costs.
+/// The deposit for a grant with the keys "sealed".
 const DEPOSIT: u64 = PLACE + 6;
-/// What of it stays held from the grant's end until it is forgotten.
+/// The part of it that stays held from the grant's end until it is forgotten.
 const PLACE: u64 = 4 * PER_ITEM;
 
 fn revoke(grant: GrantId) -> SharingCall {
@@ -172,7 +176,7 @@ fn a_grant_that_was_asked_for_takes_the_place_of_the_first_to_end() {
 	});
 }
 
-/// Whatever the reader does, an answer that is on its way pays: its sealed keys are in a block.
+/// Whatever the reader does, an answer in flight pays: its sealed keys are in a block.
 #[test]
 fn the_reader_cannot_make_an_answer_fail() {
 	with_dataset(|| {
@@ -316,11 +320,11 @@ fn a_deposit_is_given_back_as_it_was_taken_though_the_rate_changed() {
 		for _ in 0..2 {
 			assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, None)));
 		}
-		// Dearer now: all of it is kept until the grant is forgotten.
+		// At higher rates, all of it is kept until the grant is forgotten.
 		DepositPerItem::set(10 * PER_ITEM);
 		assert_ok!(submit(SCHOOL, revoke(0)));
 		assert_eq!(Grants::<Test>::get(0).unwrap().deposit, DEPOSIT);
-		// Cheaper: what is kept is what is asked for now.
+		// At lower rates, the part for its entries is kept by today's rates.
 		DepositPerItem::set(1);
 		assert_ok!(submit(SCHOOL, revoke(1)));
 		assert_eq!(Grants::<Test>::get(1).unwrap().deposit, 4);
@@ -385,7 +389,7 @@ fn a_grant_that_the_agenda_is_late_for_is_expired_all_the_same() {
 		let active = |(_, grant): &(_, GrantOf<Test>)| grant.state == GrantState::Active;
 		let (late, _) = Grants::<Test>::iter().find(active).unwrap();
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
-		// The owner need not wait for it.
+		// The owner may revoke without waiting for it.
 		assert_ok!(submit(SCHOOL, revoke(late)));
 	});
 }
@@ -451,7 +455,7 @@ fn any_grant_that_is_good_opens() {
 		run_to(20);
 		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 0);
 		assert_ok!(submit(SCHOOL, revoke(0)));
-		// Two ended; the newest says why.
+		// Two ended; the newest gives the reason.
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
 	});
 }
@@ -475,14 +479,14 @@ fn a_grant_is_for_its_epoch() {
 				value
 			}
 		));
-		// The reader who stays reads what was there, and needs a grant for what comes.
+		// The other reader reads earlier records, and needs a grant for later ones.
 		assert!(query(RIVAL, 7).is_ok());
 		assert_eq!(query(RIVAL, 8), Err(QueryError::NotAuthorised));
-		let anew = Scope {
+		let again = Scope {
 			epoch: 1,
 			..scope(0, 10)
 		};
-		assert_ok!(submit(SCHOOL, authorize(RIVAL, anew, 50, None)));
+		assert_ok!(submit(SCHOOL, authorize(RIVAL, again, 50, None)));
 		assert!(query(RIVAL, 8).is_ok());
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Revoked));
 		assert_eq!(query(COMPANY, 8), Err(QueryError::NotAuthorised));
@@ -490,16 +494,16 @@ fn a_grant_is_for_its_epoch() {
 }
 
 #[test]
-fn revoking_and_sealing_anew_fit_in_one_batch() {
+fn revoking_and_sealing_again_fit_in_one_batch() {
 	with_dataset(|| {
 		for grantee in [COMPANY, RIVAL] {
 			assert_ok!(submit(SCHOOL, authorize(grantee, scope(0, 10), 50, None)));
 		}
-		let anew = Scope {
+		let again = Scope {
 			epoch: 1,
 			..scope(0, 10)
 		};
-		let calls = vec![revoke(0).into(), authorize(RIVAL, anew, 50, None).into()];
+		let calls = vec![revoke(0).into(), authorize(RIVAL, again, 50, None).into()];
 		assert_ok!(submit(SCHOOL, pallet_utility::Call::batch_all { calls }));
 		assert_eq!(authorised(1, RIVAL), [2]);
 	});
@@ -596,7 +600,7 @@ fn a_term_that_was_paid_for_has_no_date() {
 				reason: vec![]
 			}
 		));
-		// What costs nothing may have one.
+		// A grant without payment may have one.
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 		assert_ok!(submit(SCHOOL, until(date, Some(1))));
 	});

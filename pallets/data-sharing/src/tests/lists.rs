@@ -1,7 +1,9 @@
-//! Lists in pages: every entry once, in whatever pages, and no others.
+// SPDX-License-Identifier: Apache-2.0
+//! Lists in pages of any size: every entry once, and no others.
 
-use crate::{mock::*, policy::Verdict, runtime_api::Page, *};
+use crate::{mock::*, *};
 use frame_support::assert_ok;
+use isthmus_sharing::{terms::MAX_PAGE, Page};
 use polkadot_sdk::*;
 
 /// All items, read in pages of `limit`, none of which is longer than `most`.
@@ -141,7 +143,7 @@ fn grants_are_listed_by_owner_by_reader_and_by_state() {
 			assert_ok!(submit(SCHOOL, authorize(RIVAL, scope(number, 10), 3, None)));
 		}
 		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant: 2 }));
-		// The rivals' grants expire; the agenda comes to three a block.
+		// The rival's grants expire; the agenda does three a block.
 		run_to(3);
 		let ids = |items: Vec<runtime_api::GrantEntry<u64, u64, u64>>| {
 			sorted(items.into_iter().map(|entry| entry.id))

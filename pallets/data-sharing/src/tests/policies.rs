@@ -1,8 +1,8 @@
-//! Standing policies, and what they say of requests.
+// SPDX-License-Identifier: Apache-2.0
+//! Standing policies, and their verdicts on requests.
 
 use crate::{
 	mock::{Error, *},
-	policy::Verdict,
 	*,
 };
 use frame_support::{assert_noop, assert_ok};

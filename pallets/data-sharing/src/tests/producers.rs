@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Producers, encryption keys and datasets.
 
 use crate::{
@@ -5,10 +6,11 @@ use crate::{
 	*,
 };
 use frame_support::{assert_noop, assert_ok};
+use isthmus_sharing::terms::MAX_NAME_SIZE;
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 
-/// What is held for the count of an account's datasets.
+/// The deposit for the count of an account's datasets.
 const COUNTER: u64 = PER_ITEM;
 
 fn register(name: &[u8]) -> SharingCall {
@@ -214,7 +216,7 @@ fn a_dataset_number_is_never_used_twice() {
 				SharingCall::remove_dataset { dataset: number }
 			));
 			assert_ok!(submit(OFFICE, SharingCall::deregister {}));
-			// The count stays, and so does what is held for it, once.
+			// The count stays, and so does its deposit, once.
 			assert_eq!(Balances::reserved_balance(OFFICE), COUNTER);
 		}
 		assert_ok!(submit(OFFICE, register(b"Office")));

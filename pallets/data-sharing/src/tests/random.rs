@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Long random sequences of calls, good and bad. Whatever is called, the state's invariants hold, a
 //! call that fails changes nothing, nothing is minted or burnt, and in the end every deposit can be
-//! had back but those for the counts of datasets.
+//! released except those for the counts of datasets.
 
 use crate::{mock::*, *};
 use frame_support::assert_ok;
@@ -8,7 +9,7 @@ use polkadot_sdk::*;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use sp_runtime::StateVersion;
 
-/// The state's invariants are checked after every so many calls.
+/// The number of calls between checks of the state's invariants.
 const CHECK_EVERY: usize = 50;
 const PRODUCERS: [u64; 2] = [SCHOOL, OFFICE];
 const ACCOUNTS: [u64; 5] = [SCHOOL, OFFICE, COMPANY, RIVAL, PAUPER];
@@ -185,7 +186,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 	}
 }
 
-/// Ends everything that is there, as its owners would.
+/// Removes everything, as its owners would.
 fn wind_up() {
 	let all = |who, calls: Vec<SharingCall>| {
 		for call in calls {
@@ -244,7 +245,7 @@ fn sequence(seed: u64, calls: usize) {
 		let (mut good, mut bad) = (0, 0);
 		for step in 0..calls {
 			let (who, call) = random_call(&mut rng);
-			// Taking the root is slow, so only now and then.
+			// Computing the root is slow, so only now and then.
 			let root = || sp_io::storage::root(StateVersion::V1);
 			let before = rng.gen_ratio(1, 50).then(root);
 			match submit(who, call) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Storing and removing records, and the leaves they take.
 
 use crate::{

@@ -1,14 +1,16 @@
-//! Requests: asked, answered, taken back, lapsed.
+// SPDX-License-Identifier: Apache-2.0
+//! Requests: made, answered, cancelled, expired.
 
 use crate::{
 	mock::{Error, *},
 	*,
 };
 use frame_support::{assert_noop, assert_ok, traits::OnInitialize};
+use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 
-/// What a request with the purpose "research" costs.
+/// The deposit for a request with the purpose "research".
 const DEPOSIT: u64 = 4 * PER_ITEM + 8;
 
 fn cancel(request: RequestId) -> SharingCall {
@@ -166,7 +168,7 @@ fn an_offer_that_is_taken_back_comes_back_after_a_notice() {
 		));
 		assert_eq!(held(HoldReason::Offer, COMPANY), 500);
 		assert!(!Agenda::<Test>::contains_key(1 + LIFETIME, Due::Request(0)));
-		// Once more changes nothing: the notice does not begin anew.
+		// Cancelling again changes nothing: the notice does not start again.
 		run_to(2);
 		assert_ok!(submit(COMPANY, cancel(0)));
 		run_to(NOTICE);
@@ -273,7 +275,7 @@ fn a_grant_must_be_what_was_asked_for() {
 			answer(COMPANY, scope(0, 10), 20),
 			Error::ShorterThanRequested
 		);
-		// The dataset's next epoch is not what was asked for either.
+		// The dataset's next epoch is not the requested one either.
 		assert_ok!(submit(SCHOOL, SharingCall::start_epoch { dataset: 0 }));
 		let later = Scope {
 			epoch: 1,

@@ -32,14 +32,14 @@ fn a_genesis_that_violates_a_static_rule_is_rejected() {
 			genesis_gas_limit: MIN_GAS_LIMIT - 1,
 			..parameters()
 		}),
-		"the gas limit is 124999, and must be at least 125000"
+		"the gas limit is 124999, but must be at least 125000"
 	);
 	assert_eq!(
 		build(ChainParameters {
 			genesis_difficulty: 1.into(),
 			..parameters()
 		}),
-		"the difficulty is 1, and must be at least 131072"
+		"the difficulty is 1, but must be at least 131072"
 	);
 }
 
@@ -57,13 +57,13 @@ fn a_valid_header_is_accepted_and_stored() {
 #[test]
 fn a_wrong_difficulty_is_rejected() {
 	assert_eq!(
-		rejection_of(|pre| pre.difficulty += 1.into()),
-		"the difficulty is 1000001, and must be 1000000"
+		rejection_of(|pre| pre.difficulty.0 += 1.into()),
+		"the difficulty is 1000001, but must be 1000000"
 	);
 	// 9 s after the parent, the difficulty must have risen by ⌊1000000/2048⌋ = 488.
 	assert_eq!(
 		rejection_of(|pre| pre.timestamp -= 1),
-		"the difficulty is 1000000, and must be 1000488"
+		"the difficulty is 1000000, but must be 1000488"
 	);
 }
 
@@ -118,7 +118,7 @@ fn a_gas_limit_below_the_minimum_is_rejected() {
 		};
 		assert_eq!(
 			rejection(|| begin(&pre)),
-			"the gas limit is 124999, and must be at least 125000"
+			"the gas limit is 124999, but must be at least 125000"
 		);
 	});
 }
@@ -127,7 +127,7 @@ fn a_gas_limit_below_the_minimum_is_rejected() {
 fn a_timestamp_not_after_the_parents_is_rejected() {
 	assert_eq!(
 		rejection_of(|pre| pre.timestamp = GENESIS_TIME),
-		"the timestamp is 1600000000 s, and must be above the parent's 1600000000 s"
+		"the timestamp is 1600000000 s, but must be above the parent's 1600000000 s"
 	);
 }
 
@@ -135,7 +135,7 @@ fn a_timestamp_not_after_the_parents_is_rejected() {
 fn long_extra_data_is_rejected() {
 	assert_eq!(
 		rejection_of(|pre| pre.extra_data = vec![0; 33]),
-		"the extra data has 33 bytes, and may have at most 32"
+		"the extra data has 33 bytes, but may have at most 32"
 	);
 	on_chain(|| {
 		mine(&PreDigest {

@@ -74,13 +74,13 @@ pub(super) const CASES: &[Case] = &[
 		"uncle_diff_too_high",
 		"uncle_header",
 		"the difficulty is",
-		|stage| bad_uncle(stage, |uncle| uncle.pre.difficulty += U256::one()),
+		|stage| bad_uncle(stage, |uncle| uncle.pre.difficulty.0 += U256::one()),
 	),
 	Case::refused(
 		"uncle_diff_too_low",
 		"uncle_header",
 		"the difficulty is",
-		|stage| bad_uncle(stage, |uncle| uncle.pre.difficulty -= U256::one()),
+		|stage| bad_uncle(stage, |uncle| uncle.pre.difficulty.0 -= U256::one()),
 	),
 	Case::refused(
 		"gas_limit_lt_gas_usage_uncle",

@@ -26,18 +26,18 @@ pub(super) const CASES: &[Case] = &[
 		"difficulty_is_zero",
 		"difficulty_too_low",
 		"the difficulty is 0",
-		|stage| stage.offer_with(|block| block.pre.difficulty = U256::zero()),
+		|stage| stage.offer_with(|block| block.pre.difficulty = U256::zero().into()),
 	),
 	Case::refused(
 		"difficulty_under_minimum",
 		"difficulty_too_low",
 		"",
 		|stage| {
-			stage.offer_with(|block| block.pre.difficulty = stage.params.minimum_difficulty - 1)
+			stage.offer_with(|block| block.pre.difficulty = (stage.params.minimum_difficulty.0 - 1).into())
 		},
 	),
 	Case::refused("wrong_difficulty", "difficulty", "", |stage| {
-		stage.offer_with(|block| block.pre.difficulty += U256::one())
+		stage.offer_with(|block| block.pre.difficulty.0 += U256::one())
 	}),
 	Case::refused("wrong_difficulty_low", "difficulty", "", too_easy),
 	Case::refused(
@@ -223,7 +223,7 @@ fn too_easy(stage: &Stage<'_>) -> Offered {
 	if draft.pre.difficulty <= stage.params.minimum_difficulty {
 		return Ok(None);
 	}
-	stage.offer_with(|block| block.pre.difficulty -= U256::one())
+	stage.offer_with(|block| block.pre.difficulty.0 -= U256::one())
 }
 
 /// Offers a block with a made-up mix hash whose result is within the boundary.

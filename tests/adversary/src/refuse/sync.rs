@@ -124,7 +124,7 @@ pub async fn carry_out(
 		(None, vec![name, "is from the future".into()])
 	} else {
 		let rule = "seal_above_boundary";
-		let refused = format!("{name} is refused: rule {rule} is broken");
+		let refused = format!("{name} is rejected: rule {rule} is violated");
 		(Some(rule), vec![refused])
 	};
 	let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();

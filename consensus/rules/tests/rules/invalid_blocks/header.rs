@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Rules of a block's own header, each broken in a child of the genesis block.
 
 use crate::chain::{broken_rules, params, Draft, NOW};
 use isthmus_primitives::params::ChainParameters;
-use isthmus_rules::{validate_header, HeaderError, Parent, Rejection, MAX_GAS_LIMIT};
+use isthmus_rules::{validate_header, GotExpected, HeaderError, Parent, Rejection, MAX_GAS_LIMIT};
 use polkadot_sdk::sp_core::H256;
 
 /// The suite's headers are children of the genesis block.
@@ -190,10 +191,10 @@ fn wrong_timestamp() {
 fn wrong_difficulty() {
 	refused(
 		|draft| draft.pre.difficulty = 10_000.into(),
-		HeaderError::Difficulty {
+		HeaderError::Difficulty(GotExpected {
 			got: 10_000.into(),
 			expected: 4096.into(),
-		},
+		}),
 	);
 }
 
@@ -201,17 +202,17 @@ fn wrong_difficulty() {
 fn wrong_number() {
 	refused(
 		|draft| draft.number = 0,
-		HeaderError::Number {
+		HeaderError::Number(GotExpected {
 			got: 0,
 			expected: 1,
-		},
+		}),
 	);
 	refused(
 		|draft| draft.number = 2,
-		HeaderError::Number {
+		HeaderError::Number(GotExpected {
 			got: 2,
 			expected: 1,
-		},
+		}),
 	);
 }
 
@@ -219,10 +220,10 @@ fn wrong_number() {
 fn log1_wrong_block_number() {
 	refused(
 		|draft| draft.number = 2,
-		HeaderError::Number {
+		HeaderError::Number(GotExpected {
 			got: 2,
 			expected: 1,
-		},
+		}),
 	);
 }
 
@@ -232,7 +233,7 @@ fn wrong_parent_hash() {
 	let expected = H256::repeat_byte(0xff);
 	refused(
 		|draft| draft.parent_hash = got,
-		HeaderError::ParentHash { got, expected },
+		HeaderError::ParentHash(GotExpected { got, expected }),
 	);
 }
 
@@ -241,6 +242,6 @@ fn wrong_parent_hash2() {
 	let (got, expected) = (H256::zero(), H256::repeat_byte(0xff));
 	refused(
 		|draft| draft.parent_hash = got,
-		HeaderError::ParentHash { got, expected },
+		HeaderError::ParentHash(GotExpected { got, expected }),
 	);
 }

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Rules of an uncle's own header, each broken in an uncle from block 1 of a block 3.
 
 use crate::chain::{Chain, Draft, GENESIS_TIME, NOW};
-use isthmus_rules::{FutureTimestamp, HeaderError, Rejection, UncleError};
+use isthmus_rules::{FutureTimestamp, GotExpected, HeaderError, Rejection, UncleError};
 use polkadot_sdk::sp_core::H256;
 
 /// H_s of block 1, the uncle's parent.
@@ -42,10 +43,10 @@ fn correct() {
 fn diff_too_high() {
 	refused(
 		|uncle| uncle.pre.difficulty = 4097.into(),
-		HeaderError::Difficulty {
+		HeaderError::Difficulty(GotExpected {
 			got: 4097.into(),
 			expected: 4096.into(),
-		},
+		}),
 	);
 }
 
@@ -53,10 +54,10 @@ fn diff_too_high() {
 fn diff_too_low() {
 	refused(
 		|uncle| uncle.pre.difficulty = 4095.into(),
-		HeaderError::Difficulty {
+		HeaderError::Difficulty(GotExpected {
 			got: 4095.into(),
 			expected: 4096.into(),
-		},
+		}),
 	);
 }
 
@@ -121,10 +122,10 @@ fn gas_limit_too_low_exact_bound2() {
 fn incorrect_uncle_number0() {
 	refused(
 		|uncle| uncle.number = 0,
-		HeaderError::Number {
+		HeaderError::Number(GotExpected {
 			got: 0,
 			expected: 2,
-		},
+		}),
 	);
 }
 
@@ -132,10 +133,10 @@ fn incorrect_uncle_number0() {
 fn incorrect_uncle_number1() {
 	refused(
 		|uncle| uncle.number = 1,
-		HeaderError::Number {
+		HeaderError::Number(GotExpected {
 			got: 1,
 			expected: 2,
-		},
+		}),
 	);
 }
 
@@ -143,10 +144,10 @@ fn incorrect_uncle_number1() {
 fn incorrect_uncle_number500() {
 	refused(
 		|uncle| uncle.number = 500,
-		HeaderError::Number {
+		HeaderError::Number(GotExpected {
 			got: 500,
 			expected: 2,
-		},
+		}),
 	);
 }
 
@@ -173,10 +174,10 @@ fn incorrect_uncle_timestamp2() {
 fn incorrect_uncle_timestamp3() {
 	refused(
 		|uncle| uncle.pre.timestamp = PARENT_TIME + 1,
-		HeaderError::Difficulty {
+		HeaderError::Difficulty(GotExpected {
 			got: 4096.into(),
 			expected: 4098.into(),
-		},
+		}),
 	);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which uncles a block may name.
 
 use crate::chain::{fake_hashimoto, Chain, Draft, GENESIS_TIME, NOW, NO_SEAL};
@@ -5,7 +6,7 @@ use isthmus_primitives::{
 	digest::{uncles_hash, DigestError, Item},
 	Header,
 };
-use isthmus_rules::{validate_uncles, Ancestry, HeaderError, UncleError};
+use isthmus_rules::{validate_uncles, Ancestry, GotExpected, HeaderError, UncleError};
 use polkadot_sdk::sp_core::H256;
 use std::slice;
 
@@ -33,10 +34,10 @@ fn wrong_uncle_hash() {
 	};
 	let header = draft.unsealed();
 	let verdict = validate_uncles(&chain.params, &header, &[], &ancestry, NOW, fake_hashimoto);
-	let error = UncleError::UnclesHash {
+	let error = UncleError::UnclesHash(GotExpected {
 		got,
 		expected: uncles_hash(&[]),
-	};
+	});
 	assert_eq!(verdict, Err(error.into()));
 }
 
@@ -244,10 +245,10 @@ fn uncle_with_same_block_number() {
 	let chain = Chain::of(2);
 	let mut uncle = chain.uncle_on(1);
 	uncle.number = 3;
-	let error = HeaderError::Number {
+	let error = HeaderError::Number(GotExpected {
 		got: 3,
 		expected: 2,
-	};
+	});
 	refused(
 		&chain,
 		&[uncle.sealed()],
@@ -290,10 +291,10 @@ fn wrong_drop_is_refused(got: u64) {
 	uncle.pre.timestamp = chain.blocks[1].timestamp + 900_000;
 	uncle.pre.difficulty = got.into();
 	let expected = 4096 - 2 * 99;
-	let error = HeaderError::Difficulty {
+	let error = HeaderError::Difficulty(GotExpected {
 		got: got.into(),
 		expected: expected.into(),
-	};
+	});
 	refused(
 		&chain,
 		&[uncle.sealed()],

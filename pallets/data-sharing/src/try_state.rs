@@ -1,4 +1,5 @@
-//! The state's invariants.
+// SPDX-License-Identifier: Apache-2.0
+//! Checks the state's invariants.
 
 use crate::{pallet::*, types::*};
 use alloc::collections::BTreeMap;
@@ -6,6 +7,7 @@ use frame_support::{
 	ensure,
 	traits::{fungible::InspectHold, Get},
 };
+use isthmus_sharing::terms::MAX_CHUNKS;
 use polkadot_sdk::*;
 use sp_runtime::{
 	traits::{One, Saturating, Zero},
@@ -28,11 +30,11 @@ fn count<T: Config>(
 }
 
 impl<T: Config> Pallet<T> {
-	/// Whether all entries agree with each other and with what is held for them.
+	/// Checks that all entries agree with each other and with the deposits held for them.
 	///
 	/// # Errors
 	///
-	/// The first thing found wrong, as a sentence.
+	/// Returns a sentence that says which invariant is violated first.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		ensure!(
 			!DirectStore::<T>::exists(),
@@ -59,7 +61,7 @@ impl<T: Config> Pallet<T> {
 			count::<T>(held, HoldReason::Producer, &owner, producer.deposit);
 		}
 		for (owner, counter) in NextDataset::<T>::iter() {
-			ensure!(counter.next > 0, "a count of datasets counts none");
+			ensure!(counter.next > 0, "a count of datasets is zero");
 			count::<T>(held, HoldReason::Dataset, &owner, counter.deposit);
 		}
 		for (owner, id, dataset) in Datasets::<T>::iter() {
@@ -69,7 +71,7 @@ impl<T: Config> Pallet<T> {
 			);
 			ensure!(
 				NextDataset::<T>::get(&owner).is_some_and(|counter| id < counter.next),
-				"a dataset's number is from the future"
+				"a dataset's number is not below the next one"
 			);
 			ensure!(
 				DatasetNames::<T>::get(&owner, &dataset.name) == Some(id),
@@ -90,7 +92,7 @@ impl<T: Config> Pallet<T> {
 		}
 		ensure!(
 			DatasetNames::<T>::iter_keys().count() == Datasets::<T>::iter_keys().count(),
-			"a name leads to no dataset"
+			"a name does not lead to a dataset"
 		);
 		Ok(())
 	}
@@ -110,17 +112,20 @@ impl<T: Config> Pallet<T> {
 			);
 			ensure!(
 				record.payload.arrived() <= chunks,
-				"a record has more chunks than there are"
+				"more of a record's chunks arrived than it has"
 			);
 			count::<T>(held, HoldReason::Record, &owner, record.deposit);
 		}
 		for ((owner, dataset, epoch, _), leaf) in Leaves::<T>::iter() {
 			let dataset = Datasets::<T>::get(&owner, dataset).ok_or("a leaf has no dataset")?;
-			ensure!(epoch <= dataset.epoch, "a leaf's epoch is from the future");
+			ensure!(
+				epoch <= dataset.epoch,
+				"a leaf's epoch is after the dataset's"
+			);
 			if let LeafUse::Record(key) = leaf.by {
 				ensure!(
 					Records::<T>::contains_key(&owner, key),
-					"a leaf is taken by no record"
+					"a leaf is taken by a record that does not exist"
 				);
 			}
 			count::<T>(held, HoldReason::Record, &owner, leaf.deposit);
@@ -139,7 +144,7 @@ impl<T: Config> Pallet<T> {
 			} = &request;
 			ensure!(
 				id < NextRequest::<T>::get(),
-				"a request's number is from the future"
+				"a request's number is not below the next one"
 			);
 			ensure!(
 				RequestsTo::<T>::contains_key(owner, id),
@@ -162,11 +167,11 @@ impl<T: Config> Pallet<T> {
 		let requests = Requests::<T>::iter_keys().count();
 		ensure!(
 			RequestsTo::<T>::iter_keys().count() == requests,
-			"an owner lists no request"
+			"an owner lists a request that does not exist"
 		);
 		ensure!(
 			RequestsFrom::<T>::iter_keys().count() == requests,
-			"a consumer lists no request"
+			"a consumer lists a request that does not exist"
 		);
 		for (owner, id, dataset) in Datasets::<T>::iter() {
 			ensure!(
@@ -184,7 +189,7 @@ impl<T: Config> Pallet<T> {
 			let Scope { dataset, epoch, .. } = grant.scope;
 			ensure!(
 				id < NextGrant::<T>::get(),
-				"a grant's number is from the future"
+				"a grant's number is not below the next one"
 			);
 			ensure!(
 				AuthorizationList::<T>::get((&grant.owner, dataset, epoch, &grant.grantee))
@@ -227,7 +232,7 @@ impl<T: Config> Pallet<T> {
 		let grants = Grants::<T>::iter_keys().count();
 		ensure!(
 			GrantsTo::<T>::iter_keys().count() == grants,
-			"a grantee lists no grant"
+			"a grantee lists a grant that does not exist"
 		);
 		ensure!(
 			AuthorizationList::<T>::iter_values().all(|list| !list.is_empty()),
@@ -238,7 +243,7 @@ impl<T: Config> Pallet<T> {
 				.map(|list| list.len())
 				.sum::<usize>()
 				== grants,
-			"the authorization list has more than the grants"
+			"the authorization list has a grant that does not exist"
 		);
 		for (owner, id, dataset) in Datasets::<T>::iter() {
 			ensure!(
@@ -254,14 +259,14 @@ impl<T: Config> Pallet<T> {
 		ensure!(
 			Agenda::<T>::iter_keys().count()
 				== Requests::<T>::iter_keys().count() + Grants::<T>::iter_keys().count(),
-			"the agenda has more than the requests and grants"
+			"the agenda has an entry without a request or grant"
 		);
 		let now = frame_system::Pallet::<T>::block_number();
-		// This block's agenda was worked off when the block began.
+		// This block's agenda was done when the block began.
 		let oldest = Backlog::<T>::get().unwrap_or_else(|| now.saturating_add(One::one()));
 		ensure!(
 			Agenda::<T>::iter_keys().all(|(block, _)| block >= oldest),
-			"the agenda has something that would never be done"
+			"the agenda has an entry that would never be done"
 		);
 		Ok(())
 	}
@@ -283,7 +288,7 @@ impl<T: Config> Pallet<T> {
 					.unwrap_or_else(Zero::zero);
 				ensure!(
 					T::Currency::balance_on_hold(&reason.into(), &who) == counted,
-					"what is held is not what the entries say"
+					"the amount held differs from the entries' deposits"
 				);
 			}
 		}

@@ -1,10 +1,12 @@
-//! Blocks that keep every rule and could not be imported: which were tried, and are not to be tried again.
+// SPDX-License-Identifier: Apache-2.0
+//! Remembers blocks that keep every rule of the header but whose import failed, so that they are not
+//! retried for ever.
 //!
-//! An error of import says nothing of the peer (it may be our own database that failed), so sync asks the
-//! same peer for the same block at once. Without a memory of it, one proof of work would buy as many
-//! executions as the network has time for. Where the block itself is at fault, import answers "known bad"
-//! for what is remembered here, and that costs the peer its connection and reputation. Where the fault may
-//! be ours, nobody is blamed, and the block is tried again after a pause.
+//! An error of import says nothing about the peer, since our own database may have failed. So sync requests
+//! the same block from the same peer at once. Without a memory of it, one proof of work would buy an
+//! unlimited number of executions. If the block itself is at fault, import answers "known bad" for
+//! a block that is remembered here, which costs the peer its connection and reputation. If the fault may be
+//! ours, the peer is not penalised, and the block is retried after a pause.
 
 use isthmus_primitives::Hash;
 use polkadot_sdk::sp_blockchain;
@@ -13,18 +15,18 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// How often a block may fail: more than once, as the first time may have been our own fault.
+/// How many times a block is tried: more than once, because the first failure may be our own fault.
 const TRIES: u32 = 2;
-/// How long a block is known as bad. Should the fault have been ours after all, it is tried again then.
+/// How long a block is known as bad. It is retried after that, in case the fault was ours after all.
 const KNOWN_FOR: Duration = Duration::from_secs(600);
-/// The pause after failures that may be our own.
+/// The pause after failures that may be our own fault.
 const PAUSE: Duration = Duration::from_secs(10);
-/// How many blocks are remembered. Each took its maker a proof of work.
+/// How many blocks are remembered. Each of them cost its miner a proof of work.
 const REMEMBERED: usize = 256;
 
-/// The blocks that failed of late, those that failed last at the end.
+/// The blocks whose import failed lately, in the order of their last failure.
 #[derive(Default)]
-pub(crate) struct Failed(VecDeque<Failure>);
+pub(crate) struct FailedImports(VecDeque<Failure>);
 
 struct Failure {
 	block: Hash,
@@ -32,45 +34,45 @@ struct Failure {
 	last: Instant,
 }
 
-/// How often a block failed.
+/// How many times a block failed, by whose fault it was.
 #[derive(Clone, Copy, Default)]
 struct Faults {
-	blocks: u32,
+	block: u32,
 	unclear: u32,
 }
 
-/// Whose fault it is that a block could not be imported.
+/// Whose fault it is that an import failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-	/// The block's: the runtime refused it, or its state root is wrong.
+	/// The block's: the runtime rejects it, or its state root is wrong.
 	Block,
-	/// Perhaps our own: a disk that is full, a database that fails, finality that moved meanwhile.
+	/// Perhaps our own: for example a full disk, a failing database, or finality that moved meanwhile.
 	Unclear,
 }
 
-/// What to do with a block.
+/// What to do with a block that is about to be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
 	/// Try it.
 	Try,
-	/// It failed too often, and it is its own fault.
+	/// Reject it: it failed too often by its own fault.
 	Bad,
-	/// It failed too often just now, perhaps by our own fault.
+	/// Retry it later: it failed too often just now, perhaps by our own fault.
 	NotNow,
 }
 
 impl Fault {
-	/// Judges an error of import or of the runtime. The client gives its errors as sentences alone, so
-	/// what is no sentence of the block's own faults is unclear.
+	/// Judges an error of import or of the runtime. The client gives its errors only as text, so every text
+	/// that is not known to mean a fault of the block is unclear.
 	pub(crate) fn of(error: &impl ToString) -> Self {
-		let sentence = error.to_string();
+		let text = error.to_string();
 		let state_root = sp_blockchain::Error::InvalidStateRoot.to_string();
-		let blocks = [
+		let faults_of_the_block = [
 			state_root.as_str(),
 			"Execution aborted due to panic",
 			"Execution aborted due to trap",
 		];
-		if blocks.iter().any(|blocks| sentence.contains(blocks)) {
+		if faults_of_the_block.iter().any(|fault| text.contains(fault)) {
 			Self::Block
 		} else {
 			Self::Unclear
@@ -78,16 +80,16 @@ impl Fault {
 	}
 }
 
-impl Failed {
-	/// The block could not be imported.
+impl FailedImports {
+	/// Remembers that a block's import failed.
 	pub(crate) fn note(&mut self, block: Hash, fault: Fault, now: Instant) {
 		let before = self.0.iter().position(|failure| failure.block == block);
 		let mut faults = before
-			.and_then(|place| self.0.remove(place))
+			.and_then(|index| self.0.remove(index))
 			.filter(|failure| !failure.is_older(KNOWN_FOR, now))
 			.map_or_else(Faults::default, |failure| failure.faults);
 		let count = match fault {
-			Fault::Block => &mut faults.blocks,
+			Fault::Block => &mut faults.block,
 			Fault::Unclear => &mut faults.unclear,
 		};
 		*count = count.saturating_add(1);
@@ -101,13 +103,13 @@ impl Failed {
 		});
 	}
 
-	/// Whether to try the block now.
+	/// Returns whether to try the block now.
 	pub(crate) fn verdict(&self, block: Hash, now: Instant) -> Verdict {
 		let Some(failure) = self.0.iter().find(|failure| failure.block == block) else {
 			return Verdict::Try;
 		};
-		let Faults { blocks, unclear } = failure.faults;
-		if blocks >= TRIES && !failure.is_older(KNOWN_FOR, now) {
+		let Faults { block, unclear } = failure.faults;
+		if block >= TRIES && !failure.is_older(KNOWN_FOR, now) {
 			Verdict::Bad
 		} else if unclear >= TRIES && !failure.is_older(PAUSE, now) {
 			Verdict::NotNow
@@ -134,7 +136,7 @@ mod tests {
 
 	#[test]
 	fn a_block_is_bad_from_its_second_failure_until_it_is_forgotten() {
-		let (mut failed, start) = (Failed::default(), Instant::now());
+		let (mut failed, start) = (FailedImports::default(), Instant::now());
 		let (block, other) = (Hash::repeat_byte(1), Hash::repeat_byte(2));
 		failed.note(block, Fault::Block, start);
 		assert_eq!(failed.verdict(block, start), Verdict::Try);
@@ -149,8 +151,8 @@ mod tests {
 	}
 
 	#[test]
-	fn what_may_be_our_own_fault_makes_no_block_bad_and_is_tried_again_after_a_pause() {
-		let (mut failed, mut now) = (Failed::default(), Instant::now());
+	fn a_failure_that_may_be_ours_does_not_make_the_block_bad_and_is_retried_after_a_pause() {
+		let (mut failed, mut now) = (FailedImports::default(), Instant::now());
 		let block = Hash::repeat_byte(1);
 		failed.note(block, Fault::Unclear, now);
 		assert_eq!(failed.verdict(block, now), Verdict::Try);
@@ -164,7 +166,7 @@ mod tests {
 
 	#[test]
 	fn the_memory_is_bounded_and_keeps_the_newest() {
-		let (mut failed, now) = (Failed::default(), Instant::now());
+		let (mut failed, now) = (FailedImports::default(), Instant::now());
 		for number in 0..=REMEMBERED as u64 {
 			let block = Hash::from_low_u64_be(number);
 			failed.note(block, Fault::Block, now);
@@ -177,7 +179,7 @@ mod tests {
 	}
 
 	#[test]
-	fn the_client_s_own_errors_are_judged_right() {
+	fn errors_of_the_client_are_judged_correctly() {
 		let import = |error: sp_blockchain::Error| {
 			Fault::of(&ConsensusError::ClientImport(error.to_string()))
 		};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The Ethereum test suite's invalid blocks (ethereum/tests, BlockchainTests/InvalidBlocks), under their
 //! own names, on a chain of ours: what each breaks here, and by which error it is refused. Some of the
 //! suite's blocks are valid at Homestead, and are accepted here too.
@@ -11,7 +12,7 @@
 //! | `wrongCoinbase` | a change of H_c breaks the seal, and after a new seal the state root: execution |
 //! | `wrongGasUsed` (within H_l) | execution: the runtime deposits H_g and compares the header's |
 //! | `wrongStateRoot` | execution: the state root that the runtime gives |
-//! | `wrongTransactionsTrie` | `validate_extrinsics_root`: isthmus-engine, `a_body_that_is_not_the_headers_is_refused` |
+//! | `wrongTransactionsTrie` | `validate_extrinsics_root`: isthmus-engine, `a_body_that_is_not_the_headers_is_rejected` |
 //! | `incorrectUncleTimestamp2` | execution: its uncle is valid, and its state root wrong |
 //! | `wrongReceiptTrie`, `log1_wrongBloom` | nowhere: there is no receipt trie and no bloom here |
 //!

@@ -1,27 +1,29 @@
-//! What the runtime API answers: `query`, and lists in pages. Nothing here changes the state.
+// SPDX-License-Identifier: Apache-2.0
+//! Answers the runtime API: `query`, and lists in pages. Nothing here changes the state.
 
 use crate::{
 	pallet::*,
-	policy::Verdict,
-	runtime_api::{
-		Answer, DatasetEntry, GrantEntry, OpeningGrant, Page, QueryError, RecordEntry, RequestEntry,
-	},
+	runtime_api::{DatasetEntry, GrantEntry, RequestEntry},
 	types::*,
 };
 use alloc::vec::Vec;
 use frame_support::{ensure, storage::PrefixIterator};
 use frame_system::pallet_prelude::BlockNumberFor;
+use isthmus_sharing::{
+	query::{Answer, OpeningGrant, Page, QueryError, RecordEntry},
+	terms::MAX_PAGE,
+};
 use polkadot_sdk::*;
 
 /// The paper's `query(key)`.
 impl<T: Config> Pallet<T> {
-	/// What `caller` may know about the record `key` of `owner`; see
+	/// Returns what `caller` may learn about the record `key` of `owner`; see
 	/// [`DataSharingApi::query`](crate::runtime_api::runtime_decl_for_data_sharing_api::DataSharingApi::query).
 	///
 	/// # Errors
 	///
-	/// [`QueryError`]. Where several grants cover the record and none is good, the newest one's end is
-	/// the reason given.
+	/// Returns the reason why the query is refused. If several grants cover the record and none is good,
+	/// the reason is how the newest one ended.
 	pub fn query(
 		caller: &T::AccountId,
 		owner: &T::AccountId,
@@ -79,7 +81,7 @@ impl<T: Config> Pallet<T> {
 					})
 				}
 			};
-			// The newest that covers the leaf says why.
+			// The newest that covers the leaf gives the reason.
 			if matches!(refusal, QueryError::NotAuthorised | QueryError::OutOfRange) {
 				refusal = why_not;
 			}
@@ -88,10 +90,7 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
-/// The most entries of the state that are looked at for one page.
-pub const MAX_PAGE: u32 = 256;
-
-/// Reads one page. `add` is given each entry, and puts what is to be shown into the list.
+/// Reads one page. `add` gets each entry, and adds what it shows to the list.
 fn page<Entry, Shown>(
 	mut entries: PrefixIterator<Entry>,
 	after: Option<Vec<u8>>,
@@ -100,7 +99,7 @@ fn page<Entry, Shown>(
 ) -> Page<Shown> {
 	let prefix = entries.prefix().to_vec();
 	if let Some(after) = after {
-		// Whatever the bytes are, what is read is behind the prefix.
+		// Whatever the bytes are, only keys with the prefix are read.
 		entries.set_last_raw_key([&prefix[..], &after].concat());
 	}
 	let limit = limit.clamp(1, MAX_PAGE);
@@ -127,7 +126,7 @@ fn page<Entry, Shown>(
 
 /// Lists.
 impl<T: Config> Pallet<T> {
-	/// The datasets of an owner.
+	/// Returns the datasets of an owner.
 	pub fn datasets(
 		owner: &T::AccountId,
 		after: Option<Vec<u8>>,
@@ -147,7 +146,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// The records of an owner.
+	/// Returns the records of an owner.
 	pub fn records(
 		owner: &T::AccountId,
 		after: Option<Vec<u8>>,
@@ -161,7 +160,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// The records in a range of a dataset.
+	/// Returns the records in a range of a dataset.
 	pub fn records_in(
 		owner: &T::AccountId,
 		scope: &Scope,
@@ -182,7 +181,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// The open requests to an owner.
+	/// Returns the open requests to an owner.
 	pub fn requests_to(
 		owner: &T::AccountId,
 		after: Option<Vec<u8>>,
@@ -196,7 +195,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// The open requests of a consumer.
+	/// Returns the open requests of a consumer.
 	pub fn requests_from(
 		consumer: &T::AccountId,
 		after: Option<Vec<u8>>,
@@ -210,7 +209,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// The grants that an owner gave, of one state or of all.
+	/// Returns the grants that an owner gave, in one state or in all.
 	pub fn grants_of(
 		owner: &T::AccountId,
 		state: Option<GrantState>,
@@ -230,7 +229,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// The grants that a reader has, of one state or of all.
+	/// Returns the grants that a reader has, in one state or in all.
 	pub fn grants_to(
 		grantee: &T::AccountId,
 		state: Option<GrantState>,
@@ -245,7 +244,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// What the dataset's policy says of a request.
+	/// Returns what the dataset's policy says of a request.
 	pub fn verdict(request: &RequestOf<T>) -> Verdict {
 		let Some(standing) = Policies::<T>::get(&request.owner, request.scope.dataset) else {
 			return Verdict::NoPolicy;

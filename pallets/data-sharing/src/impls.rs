@@ -1,7 +1,8 @@
-//! What the calls share: checks of arguments, deposits, the lives of requests and grants, the
+// SPDX-License-Identifier: Apache-2.0
+//! What the calls share: checks of arguments, deposits, how requests and grants begin and end, and the
 //! agenda.
 //!
-//! Nothing here checks an origin.
+//! Nothing here checks an origin: the calls do.
 
 use crate::{pallet::*, types::*, weights::WeightInfo};
 use alloc::vec::Vec;
@@ -16,20 +17,24 @@ use frame_support::{
 	BoundedVec,
 };
 use frame_system::pallet_prelude::BlockNumberFor;
+use isthmus_sharing::{
+	terms::{Footprint, Rates},
+	ScopeError,
+};
 use polkadot_sdk::*;
 use sp_runtime::{
-	traits::{One, Saturating, Zero},
+	traits::{One, SaturatedConversion, Saturating, Zero},
 	DispatchError, DispatchResult,
 };
 
 /// Arguments.
 impl<T: Config> Pallet<T> {
-	/// How many bytes; more than `u32` counts are more than any bound here.
+	/// Returns the length; more bytes than a `u32` counts are more than any bound here.
 	pub(crate) fn len(bytes: &[u8]) -> u32 {
 		u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 	}
 
-	/// Text that is safe to show: UTF-8 with no control characters.
+	/// Checks text that is safe to show: UTF-8 with no control characters.
 	pub(crate) fn text<S: Get<u32>>(
 		bytes: Vec<u8>,
 		too_long: Error<T>,
@@ -40,25 +45,26 @@ impl<T: Config> Pallet<T> {
 		Ok(bytes)
 	}
 
-	/// The name of a producer or of a dataset.
+	/// Checks the name of a producer or of a dataset.
 	pub(crate) fn checked_name(bytes: Vec<u8>) -> Result<Name, DispatchError> {
 		ensure!(!bytes.is_empty(), Error::<T>::NameEmpty);
 		Self::text(bytes, Error::<T>::NameTooLong)
 	}
 
-	/// A scope names a range that is there to be asked for, of an epoch that the dataset has come to.
+	/// Checks that a scope names a range of an epoch that the dataset has reached.
 	pub(crate) fn check_scope(
 		scope: &Scope,
 		dataset: &Dataset<BalanceOf<T>>,
 	) -> Result<(), Error<T>> {
-		ensure!(scope.epoch <= dataset.epoch, Error::<T>::UnknownEpoch);
-		ensure!(scope.from != scope.to, Error::<T>::EmptyRange);
-		ensure!(scope.from < scope.to, Error::<T>::InvertedRange);
-		ensure!(scope.to <= LEAVES_PER_EPOCH, Error::<T>::RangeTooHigh);
-		Ok(())
+		scope.check(dataset.epoch).map_err(|error| match error {
+			ScopeError::UnknownEpoch => Error::<T>::UnknownEpoch,
+			ScopeError::EmptyRange => Error::<T>::EmptyRange,
+			ScopeError::InvertedRange => Error::<T>::InvertedRange,
+			ScopeError::RangeTooHigh => Error::<T>::RangeTooHigh,
+		})
 	}
 
-	/// A dataset of the caller's own; a stranger is told that it is one.
+	/// Returns a dataset of the caller; an account that is not a producer gets an error of its own.
 	pub(crate) fn own_dataset(
 		owner: &T::AccountId,
 		dataset: DatasetId,
@@ -72,7 +78,7 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Changes a dataset that is there, as everything that counts in it keeps it there.
+	/// Changes a dataset that must exist, since whatever it counts keeps it from being removed.
 	fn amend_dataset(
 		owner: &T::AccountId,
 		id: DatasetId,
@@ -87,7 +93,7 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Moves a dataset on to its next epoch. The caller writes it back.
+	/// Starts a dataset's next epoch. The caller writes the dataset back.
 	pub(crate) fn next_epoch(
 		owner: &T::AccountId,
 		id: DatasetId,
@@ -108,7 +114,7 @@ impl<T: Config> Pallet<T> {
 
 /// The block's time.
 impl<T: Config> Pallet<T> {
-	/// H_s of this block, once its timestamp is set.
+	/// Returns H_s of this block, once its timestamp is set.
 	pub(crate) fn time() -> Seconds {
 		T::Time::now().as_secs()
 	}
@@ -116,15 +122,16 @@ impl<T: Config> Pallet<T> {
 
 /// Deposits.
 impl<T: Config> Pallet<T> {
-	/// What is held for this many entries, and this many bytes that the caller chose to put there.
-	pub(crate) fn deposit(items: u32, bytes: usize) -> BalanceOf<T> {
-		let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-		T::DepositPerItem::get()
-			.saturating_mul(items.into())
-			.saturating_add(T::DepositPerByte::get().saturating_mul(bytes.into()))
+	/// Returns the deposit for what takes this much of the state.
+	pub(crate) fn deposit(footprint: Footprint) -> BalanceOf<T> {
+		let rates = Rates {
+			per_item: T::DepositPerItem::get().saturated_into(),
+			per_byte: T::DepositPerByte::get().saturated_into(),
+		};
+		footprint.deposit(&rates).saturated_into()
 	}
 
-	/// Holds an amount; nothing for zero.
+	/// Holds an amount, unless it is zero.
 	pub(crate) fn hold(
 		reason: HoldReason,
 		who: &T::AccountId,
@@ -136,7 +143,7 @@ impl<T: Config> Pallet<T> {
 		T::Currency::hold(&reason.into(), who, amount)
 	}
 
-	/// Releases an amount that is held. It cannot fail: what this pallet counts as held is held.
+	/// Releases an amount that is held. It cannot fail: this pallet counts what it holds.
 	pub(crate) fn release(reason: HoldReason, who: &T::AccountId, amount: BalanceOf<T>) {
 		if amount.is_zero() {
 			return;
@@ -161,13 +168,13 @@ impl<T: Config> Pallet<T> {
 		Requests::<T>::insert(id, request);
 	}
 
-	/// Removes a request. Deposit and offer, as far as they are still held, go back.
+	/// Removes a request, and releases its deposit and its offer.
 	pub(crate) fn close_request(id: RequestId, request: &RequestOf<T>) {
 		Self::forget_request(id, request);
 		Self::release(HoldReason::Offer, &request.consumer, request.offer);
 	}
 
-	/// Lets a request lapse `CancelNotice` blocks from now, if it would not before.
+	/// Lets a request expire `CancelNotice` blocks from now, unless it expires earlier.
 	pub(crate) fn shorten_request(id: RequestId, request: &mut RequestOf<T>) {
 		let notice_ends =
 			frame_system::Pallet::<T>::block_number().saturating_add(T::CancelNotice::get());
@@ -177,7 +184,7 @@ impl<T: Config> Pallet<T> {
 		Requests::<T>::insert(id, &*request);
 	}
 
-	/// Removes a request and gives its deposit back. The offer is the caller's business.
+	/// Removes a request and releases its deposit. The caller releases or pays the offer.
 	fn forget_request(id: RequestId, request: &RequestOf<T>) {
 		Requests::<T>::remove(id);
 		RequestsTo::<T>::remove(&request.owner, id);
@@ -189,8 +196,8 @@ impl<T: Config> Pallet<T> {
 		Self::release(HoldReason::Request, &request.consumer, request.deposit);
 	}
 
-	/// Closes a request by a grant: checks that the grant is what was asked for, and pays the offer to
-	/// the owner. Returns what was paid, and until when the owner may not revoke the grant for it.
+	/// Closes a request by a grant: checks that the grant is as requested, and pays the offer to the
+	/// owner. Returns the payment, and the first block at which the owner may revoke the grant.
 	pub(crate) fn fulfil(
 		id: RequestId,
 		owner: &T::AccountId,
@@ -229,8 +236,8 @@ impl<T: Config> Pallet<T> {
 
 /// Grants.
 impl<T: Config> Pallet<T> {
-	/// Writes a new grant. Where the reader's list is full, the oldest grant in it that ended is
-	/// forgotten to make room; where none did and the reader asked for this one, the first to end.
+	/// Writes a new grant. If the reader's list is full, the oldest grant in it that ended is forgotten
+	/// to make room; if none ended and the reader asked for this one, the one that would end first.
 	pub(crate) fn open_grant(id: GrantId, grant: &GrantOf<T>, asked: bool) -> DispatchResult {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		let place = (&grant.owner, dataset, epoch, &grant.grantee);
@@ -269,12 +276,12 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Ends a grant: its keys go, and their part of the deposit. The rest, with what is held for it, is
-	/// forgotten `GrantMemory` blocks later.
+	/// Ends a grant: removes its keys and releases their part of the deposit. The rest is forgotten
+	/// `GrantMemory` blocks later.
 	pub(crate) fn end_grant(id: GrantId, grant: &mut GrantOf<T>, state: GrantState) {
 		Agenda::<T>::remove(grant.due, Due::Grant(id));
-		// The rates may have changed since the grant was given: never more than is held.
-		let kept = grant.deposit.min(Self::deposit(GRANT_ENTRIES, 0));
+		// The rates may have changed since: never keep more than is held.
+		let kept = grant.deposit.min(Self::deposit(Footprint::grant(0)));
 		Self::release(
 			HoldReason::Grant,
 			&grant.owner,
@@ -283,14 +290,14 @@ impl<T: Config> Pallet<T> {
 		grant.state = state;
 		grant.sealed_keys = BoundedVec::new();
 		grant.deposit = kept;
-		// At least the next block: this one's agenda may be worked off already.
+		// At least the next block: this one's agenda may be done already.
 		grant.due = frame_system::Pallet::<T>::block_number()
 			.saturating_add(T::GrantMemory::get().max(One::one()));
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, &*grant);
 	}
 
-	/// Says that a grant expired.
+	/// Announces that a grant expired.
 	fn expired(id: GrantId, grant: GrantOf<T>) {
 		let Grant {
 			owner,
@@ -306,7 +313,7 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Removes what is left of a grant that ended, and gives back what is held for it.
+	/// Removes what is left of a grant that ended, and releases its deposit.
 	fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		AuthorizationList::<T>::mutate_exists(
@@ -332,12 +339,12 @@ impl<T: Config> Pallet<T> {
 
 /// The agenda.
 impl<T: Config> Pallet<T> {
-	/// Does what is due up to this block, at most `MaxEndingsPerBlock` things of it, oldest first.
+	/// Does what is due up to this block, the oldest first, at most `MaxEndingsPerBlock` entries.
 	pub(crate) fn work_off_agenda(now: BlockNumberFor<T>) -> Weight {
 		let backlog = Backlog::<T>::get();
 		let mut block = backlog.unwrap_or(now);
 		let mut weight = T::WeightInfo::on_initialize_idle();
-		// What is done takes itself off, and puts nothing on before the next block.
+		// What is done is removed from the agenda, and adds nothing to it before the next block.
 		let mut agenda = Agenda::<T>::iter_key_prefix(block);
 		for _ in 0..T::MaxEndingsPerBlock::get() {
 			match agenda.next() {
@@ -359,7 +366,7 @@ impl<T: Config> Pallet<T> {
 		weight
 	}
 
-	/// Does one thing that is due, and takes it off the agenda.
+	/// Does one entry that is due, and removes it from the agenda.
 	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
 		match due {
 			Due::Request(id) => {
@@ -374,7 +381,7 @@ impl<T: Config> Pallet<T> {
 						consumer,
 					});
 				} else {
-					defensive!("the agenda has a request that there is not");
+					defensive!("the agenda has a request that does not exist");
 					Agenda::<T>::remove(block, due);
 				}
 				T::WeightInfo::lapse_request()
@@ -390,7 +397,7 @@ impl<T: Config> Pallet<T> {
 					T::WeightInfo::forget_grant()
 				}
 				None => {
-					defensive!("the agenda has a grant that there is not");
+					defensive!("the agenda has a grant that does not exist");
 					Agenda::<T>::remove(block, due);
 					T::WeightInfo::forget_grant()
 				}

@@ -1,22 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The JSON of `sharing_query` and `sharing_chunks`. docs/operations.md shows examples.
 
 use base64::{engine::general_purpose::STANDARD, Engine};
 use isthmus_primitives::{AccountId, BlockNumber, Hash};
-use pallet_data_sharing::{
-	runtime_api::{Answer, OpeningGrant},
-	types::{Payload, Scope},
-};
+use isthmus_sharing::{Answer, OpeningGrant, Payload, Scope};
 use polkadot_sdk::*;
 use serde::{Deserialize, Serialize, Serializer};
 use sp_core::Bytes;
 
-/// A question about a record, signed by who asks.
+/// A query about a record, signed by the caller.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignedQuery {
 	/// The hash of the chain's first block.
 	pub(super) genesis: Hash,
-	/// Who asks.
+	/// The caller's account.
 	pub(super) caller: AccountId,
 	/// The record's owner.
 	pub(super) owner: AccountId,
@@ -30,16 +28,16 @@ pub(crate) struct SignedQuery {
 	pub(super) signature: Bytes,
 }
 
-/// A question for a page of a record's bytes, signed by who asks.
+/// A query for a page of a record's bytes, signed by the caller.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignedPage {
-	/// The record, and who asks.
+	/// The record, and the caller.
 	#[serde(flatten)]
 	pub(super) query: SignedQuery,
 	/// The first chunk.
 	pub(super) first: u32,
-	/// How many chunks at most.
+	/// The most chunks.
 	pub(super) count: u32,
 }
 
@@ -55,14 +53,14 @@ impl Serialize for Base64 {
 
 /// A range of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-struct ScopeWords {
+struct ScopeJson {
 	dataset: u32,
 	epoch: u32,
 	from: u64,
 	to: u64,
 }
 
-impl From<Scope> for ScopeWords {
+impl From<Scope> for ScopeJson {
 	fn from(scope: Scope) -> Self {
 		let Scope {
 			dataset,
@@ -82,15 +80,15 @@ impl From<Scope> for ScopeWords {
 /// The grant that opens a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct GrantWords {
+struct GrantJson {
 	grant: u64,
-	scope: ScopeWords,
+	scope: ScopeJson,
 	expiry: BlockNumber,
 	until: Option<u64>,
 	sealed_keys: Base64,
 }
 
-impl From<OpeningGrant<BlockNumber>> for GrantWords {
+impl From<OpeningGrant<BlockNumber>> for GrantJson {
 	fn from(grant: OpeningGrant<BlockNumber>) -> Self {
 		Self {
 			grant: grant.grant,
@@ -105,7 +103,7 @@ impl From<OpeningGrant<BlockNumber>> for GrantWords {
 /// Where a record's bytes are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
-enum PayloadWords {
+enum PayloadJson {
 	#[serde(rename_all = "camelCase")]
 	Value {
 		content_hash: Hash,
@@ -123,31 +121,31 @@ enum PayloadWords {
 	},
 }
 
-/// What an authorised caller is told.
+/// What an authorised caller gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct QueryAnswer {
-	/// The block whose state says so.
+	/// The block of the state that was asked.
 	block: BlockNumber,
 	block_hash: Hash,
 	dataset: u32,
 	epoch: u32,
 	leaf: u32,
-	/// How many bytes the record has.
+	/// The record's length, in bytes of ciphertext.
 	length: u64,
-	/// In how many chunks.
+	/// The number of its chunks.
 	chunks: u32,
-	/// How many of them are stored.
+	/// The number of chunks that are stored.
 	arrived: u32,
-	payload: PayloadWords,
+	payload: PayloadJson,
 	/// A large record's manifest.
 	manifest: Option<Base64>,
 	/// `None` for the owner.
-	grant: Option<GrantWords>,
+	grant: Option<GrantJson>,
 }
 
 impl QueryAnswer {
-	/// An answer in JSON's words.
+	/// Makes the JSON of an answer.
 	pub(super) fn new(
 		block: BlockNumber,
 		block_hash: Hash,
@@ -176,7 +174,7 @@ impl QueryAnswer {
 					block,
 					extrinsic,
 					..
-				} => PayloadWords::Value {
+				} => PayloadJson::Value {
 					content_hash,
 					block,
 					extrinsic,
@@ -189,7 +187,7 @@ impl QueryAnswer {
 					extrinsic,
 					last_block,
 					..
-				} => PayloadWords::Chunks {
+				} => PayloadJson::Chunks {
 					manifest_hash: manifest,
 					root,
 					chunk_size,

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which announced blocks on unknown parents may pass to sync, which keeps each of them for as long as it
+//! knows the peer that announced it.
+
+use isthmus_primitives::{BlockNumber, Difficulty, Hash};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+
+/// An announced block on an unknown parent is near up to this height above our best block.
+const NEAR: BlockNumber = 32;
+/// An announced block on an unknown parent must have at least our best block's H_d divided by this.
+const EASIER: u64 = 16;
+/// How many distant blocks are admitted within [`PERIOD_SECONDS`].
+const DISTANT_ADMITTED: usize = 6;
+/// See [`DISTANT_ADMITTED`].
+const PERIOD_SECONDS: u64 = 60;
+
+/// Returns whether a block of this number is near our best block, of the number `best`.
+pub(crate) fn is_near(number: BlockNumber, best: BlockNumber) -> bool {
+	number <= best.saturating_add(NEAR)
+}
+
+/// Returns whether a difficulty is a small part of our best block's.
+pub(crate) fn is_too_easy(difficulty: Difficulty, best: Difficulty) -> bool {
+	difficulty.0 < best.0 / EASIER
+}
+
+/// The announced blocks that were admitted lately although they are distant from our best block, with
+/// their times in seconds since the Unix epoch, oldest first.
+///
+/// There must be few, because sync keeps them. There must be some, because a node that has fallen far
+/// behind learns only from them how far ahead its peers are.
+#[derive(Default)]
+pub(crate) struct DistantAnnouncements(Mutex<VecDeque<(Hash, u64)>>);
+
+impl DistantAnnouncements {
+	/// Returns whether the block may pass. A block that was admitted may be announced by other peers too.
+	pub(crate) fn admits(&self, block: Hash, now: u64) -> bool {
+		let mut admitted = self.0.lock();
+		admitted.retain(|(_, at)| now.saturating_sub(*at) < PERIOD_SECONDS);
+		if admitted.iter().any(|(known, _)| *known == block) {
+			return true;
+		}
+		if admitted.len() == DISTANT_ADMITTED {
+			return false;
+		}
+		admitted.push_back((block, now));
+		true
+	}
+}

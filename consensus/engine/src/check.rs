@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Asks the rules about a header or a block, with what the database holds of the chain.
+
+use crate::{
+	admission::{is_near, is_too_easy},
+	chain::{outweighs, Chain, ChainClient},
+	error::{BlockError, CheckError},
+};
+use isthmus_primitives::{
+	digest::{self, PowHeader},
+	Header,
+};
+use isthmus_rules::{self as rules, Ancestry, Rejection, Work};
+use polkadot_sdk::*;
+use sp_runtime::OpaqueExtrinsic;
+
+impl<C: ChainClient> Chain<C> {
+	/// Checks every rule of a header that its parent and the clock decide, cheapest first. `now` is in
+	/// seconds since the Unix epoch.
+	///
+	/// The clock comes last, so that [`Rejection::Transient`] means that the header lacks only time.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first rule that is violated, or what prevented the check.
+	pub fn check_header(&self, header: &Header, now: u64) -> Result<PowHeader, BlockError> {
+		let header = read(header)?;
+		// Before the database is asked for the parent.
+		rules::validate_static(self.parameters(), &header).map_err(Rejection::from)?;
+		let parent = self.parent(header.parent_hash)?;
+		rules::validate_against_parent(self.parameters(), &header, &parent)
+			.map_err(Rejection::from)?;
+		self.check_seal(&header)?;
+		rules::validate_not_future(&header, now).map_err(Rejection::from)?;
+		Ok(header)
+	}
+
+	/// Checks that a block is in our chain or higher than the finalized block.
+	///
+	/// # Errors
+	///
+	/// Returns [`CheckError::BehindFinality`] if it is neither, or the database's error.
+	pub(crate) fn check_above_finality(&self, header: &Header) -> Result<(), CheckError> {
+		let hash = header.hash();
+		if header.number <= self.client().info().finalized_number && !self.knows(hash)? {
+			return Err(CheckError::BehindFinality(hash));
+		}
+		Ok(())
+	}
+
+	/// Checks an announced header, whose parent may be unknown, and returns whether the block would be our
+	/// new best block. `now` is in seconds since the Unix epoch.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`Self::check_header`]; [`CheckError::BehindFinality`] for an unknown block
+	/// that can never be in our chain; [`CheckError::TooFar`] and [`CheckError::TooEasy`] for blocks on
+	/// unknown parents.
+	pub fn check_announced(&self, announced: &Header, now: u64) -> Result<bool, BlockError> {
+		let header = read(announced)?;
+		if self.knows(header.hash)? {
+			return Ok(false);
+		}
+		rules::validate_static(self.parameters(), &header).map_err(Rejection::from)?;
+		rules::validate_seal_quick(&header).map_err(Rejection::from)?;
+		self.check_above_finality(announced)?;
+		let best = self.parent(self.client().info().best_hash)?;
+		// A peer must not make us build the cache of any epoch that it names.
+		let near_epoch = self.epoch(header.number).abs_diff(self.epoch(best.number)) <= 1;
+		if !self.knows(header.parent_hash)? {
+			rules::validate_not_future(&header, now).map_err(Rejection::from)?;
+			// Only Hashimoto could check its seal, and here that would cost us more than the peer.
+			if is_too_easy(header.pre.difficulty, best.difficulty) {
+				return Err(CheckError::TooEasy(header.hash).into());
+			}
+			let near = near_epoch && is_near(header.number, best.number);
+			if !near && !self.distant.admits(header.hash, now) {
+				return Err(CheckError::TooFar(header.hash).into());
+			}
+			return Ok(false);
+		}
+		let parent = self.parent(header.parent_hash)?;
+		rules::validate_against_parent(self.parameters(), &header, &parent)
+			.map_err(Rejection::from)?;
+		rules::validate_not_future(&header, now).map_err(Rejection::from)?;
+		if !near_epoch {
+			return Err(CheckError::TooFar(header.hash).into());
+		}
+		self.check_seal(&header)?;
+		let total = self
+			.total_difficulty(header.parent_hash)?
+			.saturating_add(header.pre.difficulty);
+		let best = (self.total_difficulty(best.hash)?, best.hash);
+		Ok(outweighs((total, header.hash), best))
+	}
+
+	/// Checks every rule of the body: H_t and the uncles. `now` is in seconds since the Unix epoch.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first rule that is violated, or what prevented the check.
+	pub fn check_body(
+		&self,
+		header: &Header,
+		checked: &PowHeader,
+		body: Option<&[OpaqueExtrinsic]>,
+		now: u64,
+	) -> Result<(), BlockError> {
+		if let Some(body) = body {
+			rules::validate_extrinsics_root(header, body).map_err(Rejection::from)?;
+		}
+		self.check_uncles(checked, body, now)
+	}
+
+	/// Checks every rule of the uncles that a block's body names. `now` is in seconds since the Unix
+	/// epoch.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first rule that is violated, or what prevented the check.
+	pub(crate) fn check_uncles(
+		&self,
+		header: &PowHeader,
+		body: Option<&[OpaqueExtrinsic]>,
+		now: u64,
+	) -> Result<(), BlockError> {
+		if header.pre.uncles_hash == digest::uncles_hash(&[]) {
+			// If the body names uncles all the same, the runtime rejects it.
+			return Ok(());
+		}
+		let body = body.ok_or(CheckError::MissingBody(header.hash))?;
+		// A body that the runtime cannot read names no uncles, so H_o does not match it.
+		let uncles = self.uncles(header.parent_hash, body.to_vec())?;
+		let (ancestors, included) = self.ancestry(header.parent_hash)?;
+		let ancestry = Ancestry {
+			ancestors: &ancestors,
+			included: &included,
+		};
+		rules::validate_uncles(
+			self.parameters(),
+			header,
+			&uncles,
+			&ancestry,
+			now,
+			|uncle| self.hashimoto(uncle),
+		)
+	}
+
+	fn check_seal(&self, header: &PowHeader) -> Result<(), BlockError> {
+		rules::validate_seal(header, |header| self.hashimoto(header))
+	}
+
+	/// Returns what Hashimoto gives for the header, computed at most once while it is remembered.
+	fn hashimoto(&self, header: &PowHeader) -> Result<Work, BlockError> {
+		if let Some(work) = self.seals.get(header.hash) {
+			return Ok(work);
+		}
+		let cache = self.cache_for(header.number).map_err(CheckError::from)?;
+		let work = cache.light(&header.seal_hash.0, header.seal.nonce).into();
+		self.seals.insert(header.hash, work);
+		Ok(work)
+	}
+}
+
+fn read(header: &Header) -> Result<PowHeader, Rejection> {
+	PowHeader::read(header).map_err(|e| rules::HeaderError::Digest(e).into())
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests of the engine against an in-memory chain, with real proofs of work of the development sizes.
+
+mod announcements;
+mod authoring;
+mod fork_choice;
+mod imports;
+mod mock;
+mod submissions;
+mod uncles;
+mod verification;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//! P(H): a header's parent, as the rules see it.
+
+use isthmus_primitives::{digest::PowHeader, params::ChainParameters, Difficulty};
+use polkadot_sdk::sp_core::H256;
+
+/// P(H): what the rules need to know of a header's parent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parent {
+	/// The parent's hash.
+	pub hash: H256,
+	/// P(H)_i.
+	pub number: u32,
+	/// P(H)_d.
+	pub difficulty: Difficulty,
+	/// P(H)_l, in gas.
+	pub gas_limit: u64,
+	/// P(H)_s, in seconds since the Unix epoch.
+	pub timestamp: u64,
+}
+
+impl Parent {
+	/// Returns the genesis block as a parent. Its header has no digest, so its fields are taken from the
+	/// parameters, which are part of its state.
+	pub fn genesis(hash: H256, params: &ChainParameters) -> Self {
+		Self {
+			hash,
+			number: 0,
+			difficulty: params.genesis_difficulty,
+			gas_limit: params.genesis_gas_limit,
+			timestamp: params.genesis_timestamp,
+		}
+	}
+
+	/// Returns any other block as a parent.
+	pub fn of(header: &PowHeader) -> Self {
+		Self {
+			hash: header.hash,
+			number: header.number,
+			difficulty: header.pre.difficulty,
+			gas_limit: header.pre.gas_limit,
+			timestamp: header.pre.timestamp,
+		}
+	}
+}

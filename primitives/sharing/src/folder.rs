@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The list of a folder's files: each file is a record of its own, and one more record, the list, names
+//! them all. It is encrypted like any other, so that names, sizes and the shape of the tree are the
+//! readers' alone.
+//!
+//! | offset | length | content |
+//! |---|---|---|
+//! | 0 | 17 | `"isthmus/folder/v1"` |
+//!
+//! and for each file, in the order of their paths' bytes
+//!
+//! | offset | length | content |
+//! |---|---|---|
+//! | 0 | 2 | length of the path, *p*, at most 4096; big-endian |
+//! | 2 | *p* | path, UTF-8: names with `/` between them, none of them empty, `.` or `..`; no control character and no `\` |
+//! | 2 + *p* | 1 | flags: 1 where the file is a program, else 0 |
+//! | 3 + *p* | 8 | length of the file; big-endian |
+//! | 11 + *p* | 32 | key of the file's record |
+
+use crate::ids::RecordKey;
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+
+/// The first bytes of every list: the format and its version.
+pub const LABEL: &[u8; 17] = b"isthmus/folder/v1";
+/// The most bytes in a file's path.
+pub const MAX_PATH: usize = 4096;
+/// The most bytes in a list, which bounds what a reader keeps in memory: 256 MiB.
+pub const MAX_LENGTH: usize = 256 << 20;
+/// The length of an entry without its path.
+const ENTRY: usize = 2 + 1 + 8 + 32;
+/// The flag of a file that is a program.
+const EXECUTABLE: u8 = 1;
+
+/// A file of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+	/// Its path in the folder: names with `/` between them, none of them empty, `.` or `..`, and no `\`
+	/// or control character in them.
+	pub path: String,
+	/// Whether it is a program.
+	pub executable: bool,
+	/// Its length in bytes.
+	pub length: u64,
+	/// The key of its record.
+	pub key: RecordKey,
+}
+
+/// Why bytes are not a list of files, or a path cannot be in one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FolderError {
+	/// The bytes do not begin with [`LABEL`].
+	#[error("the record is not a folder")]
+	NotAFolder,
+	/// The bytes end within an entry.
+	#[error("the folder's list of files is cut short, or something follows it")]
+	Length,
+	/// A path leads out of the folder, or is not valid on every system.
+	#[error(
+		"the path {0:?} cannot be in a folder: it must lead to a file inside it, have no \\ and no control \
+		 character, and at most {MAX_PATH} bytes"
+	)]
+	Path(String),
+	/// Two files have the same path, or the files are not in order.
+	#[error("the path {0:?} is in the folder twice, or out of order")]
+	Order(String),
+	/// Too many files.
+	#[error("the folder's list of files would be longer than {MAX_LENGTH} bytes")]
+	TooLong,
+	/// A flag is unknown.
+	#[error("the file {0:?} is of an unknown kind")]
+	Flags(String),
+}
+
+/// Rejects a path that does not lead to a file in the folder.
+fn check_path(path: &str) -> Result<(), FolderError> {
+	let good = path.len() <= MAX_PATH
+		&& path.split('/').all(|name| !matches!(name, "" | "." | ".."))
+		&& !path.contains(|c: char| c == '\\' || c.is_control());
+	match good {
+		true => Ok(()),
+		false => Err(FolderError::Path(path.to_owned())),
+	}
+}
+
+/// Writes the list of a folder's files, which come in the order of their paths' bytes.
+///
+/// # Errors
+///
+/// Returns [`FolderError::Path`], [`FolderError::Order`] or [`FolderError::TooLong`].
+pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
+	let mut bytes = LABEL.to_vec();
+	let mut last: Option<&str> = None;
+	for file in files {
+		check_path(&file.path)?;
+		if last.is_some_and(|last| last >= file.path.as_str()) {
+			return Err(FolderError::Order(file.path.clone()));
+		}
+		last = Some(&file.path);
+		if bytes.len() + ENTRY + file.path.len() > MAX_LENGTH {
+			return Err(FolderError::TooLong);
+		}
+		// At most MAX_PATH, so the conversion keeps every bit.
+		bytes.extend((file.path.len() as u16).to_be_bytes());
+		bytes.extend(file.path.as_bytes());
+		bytes.push(if file.executable { EXECUTABLE } else { 0 });
+		bytes.extend(file.length.to_be_bytes());
+		bytes.extend(file.key.0);
+	}
+	Ok(bytes)
+}
+
+/// Reads the list of a folder's files.
+///
+/// # Errors
+///
+/// Returns a [`FolderError`] for anything that [`to_bytes`] does not write, except
+/// [`FolderError::TooLong`]: the caller bounds the length before it reads.
+pub fn from_bytes(bytes: &[u8]) -> Result<Vec<File>, FolderError> {
+	let mut rest = bytes.strip_prefix(LABEL).ok_or(FolderError::NotAFolder)?;
+	let mut files: Vec<File> = Vec::new();
+	while !rest.is_empty() {
+		let (length, after) = rest.split_first_chunk::<2>().ok_or(FolderError::Length)?;
+		let (path, after) = after
+			.split_at_checked(u16::from_be_bytes(*length).into())
+			.ok_or(FolderError::Length)?;
+		let (flags, after) = after.split_first().ok_or(FolderError::Length)?;
+		let (length, after) = after.split_first_chunk::<8>().ok_or(FolderError::Length)?;
+		let (key, after) = after.split_first_chunk::<32>().ok_or(FolderError::Length)?;
+		rest = after;
+		let path = core::str::from_utf8(path)
+			.map_err(|_| FolderError::Path(String::from_utf8_lossy(path).into_owned()))?
+			.to_owned();
+		check_path(&path)?;
+		if files.last().is_some_and(|last| last.path >= path) {
+			return Err(FolderError::Order(path));
+		}
+		if *flags & !EXECUTABLE != 0 {
+			return Err(FolderError::Flags(path));
+		}
+		files.push(File {
+			path,
+			executable: *flags == EXECUTABLE,
+			length: u64::from_be_bytes(*length),
+			key: (*key).into(),
+		});
+	}
+	Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::test::{bytes, hash, list, vectors};
+	use proptest::prelude::*;
+
+	fn file(path: &str) -> File {
+		File {
+			path: path.into(),
+			executable: path.ends_with(".sh"),
+			length: path.len() as u64,
+			key: [7; 32].into(),
+		}
+	}
+
+	fn entry(path: &[u8], flags: u8) -> Vec<u8> {
+		let length = (path.len() as u16).to_be_bytes();
+		[&length[..], path, &[flags], &[0; 40]].concat()
+	}
+
+	#[test]
+	fn a_folder_is_read_as_it_was_written() {
+		for paths in [&[][..], &["a"], &["a/b.sh", "a/c", "ä", "…/x"]] {
+			let mut files: Vec<File> = paths.iter().map(|path| file(path)).collect();
+			files.sort_by(|a, b| a.path.cmp(&b.path));
+			let bytes = to_bytes(&files).unwrap();
+			assert_eq!(
+				bytes.len(),
+				17 + files.iter().map(|f| ENTRY + f.path.len()).sum::<usize>()
+			);
+			assert_eq!(from_bytes(&bytes), Ok(files));
+			for end in 18..bytes.len().min(60) {
+				if end != bytes.len() {
+					assert_eq!(from_bytes(&bytes[..end]), Err(FolderError::Length));
+				}
+			}
+		}
+	}
+
+	#[test]
+	fn paths_that_lead_elsewhere_are_rejected() {
+		for path in [
+			"", "/etc", "a//b", "..", "a/../b", "./a", "a/", "a\0", "a\\b", "a\nb", "a\x1b[2J",
+			"a\u{85}",
+		] {
+			let refused = FolderError::Path(path.into());
+			assert_eq!(to_bytes(&[file(path)]), Err(refused.clone()));
+			let bytes = [&LABEL[..], &entry(path.as_bytes(), 0)].concat();
+			assert_eq!(from_bytes(&bytes), Err(refused));
+		}
+	}
+
+	#[test]
+	fn the_vectors_pass() {
+		let vectors = vectors("client/envelope/vectors-files.json");
+		for case in list(&vectors["folders"]) {
+			let files: Vec<File> = list(&case["files"])
+				.iter()
+				.map(|file| File {
+					path: file["path"].as_str().unwrap().into(),
+					executable: file["executable"].as_bool().unwrap(),
+					length: file["length"].as_u64().unwrap(),
+					key: hash(&file["key"]).into(),
+				})
+				.collect();
+			assert_eq!(to_bytes(&files), Ok(bytes(&case["bytes"])));
+			assert_eq!(from_bytes(&bytes(&case["bytes"])), Ok(files));
+		}
+		for case in list(&vectors["refusedFolders"]) {
+			let error = format!("{:?}", from_bytes(&bytes(&case["bytes"])).unwrap_err());
+			let name = case["error"].as_str().unwrap();
+			assert!(error.starts_with(name), "{}: {error}", case["case"]);
+		}
+	}
+
+	#[test]
+	fn what_is_not_a_folder_is_rejected() {
+		assert_eq!(
+			from_bytes(b"isthmus/folder/v2"),
+			Err(FolderError::NotAFolder)
+		);
+		let twice = [&LABEL[..], &entry(b"a", 0), &entry(b"a", 0)].concat();
+		assert_eq!(from_bytes(&twice), Err(FolderError::Order("a".into())));
+		assert_eq!(
+			to_bytes(&[file("b"), file("a")]),
+			Err(FolderError::Order("a".into()))
+		);
+		let flags = [&LABEL[..], &entry(b"a", 2)].concat();
+		assert_eq!(from_bytes(&flags), Err(FolderError::Flags("a".into())));
+	}
+
+	proptest! {
+		/// Nothing that a stranger stores as a folder makes the reader panic, and what is read is written
+		/// again to the byte.
+		#[test]
+		fn any_bytes_are_read_or_rejected(entries in prop::collection::vec(
+			("[a-c/.]{0,4}", 0..3u8, prop::array::uniform8(any::<u8>())), 0..4,
+		), cut in 0..100usize) {
+			let mut bytes = LABEL.to_vec();
+			for (path, flags, length) in &entries {
+				let entry = entry(path.as_bytes(), *flags);
+				bytes.extend(&entry[..3 + path.len()]);
+				bytes.extend(length);
+				bytes.extend([0; 32]);
+			}
+			bytes.truncate(bytes.len().saturating_sub(cut.saturating_sub(60)));
+			if let Ok(files) = from_bytes(&bytes) {
+				prop_assert_eq!(to_bytes(&files), Ok(bytes));
+			}
+		}
+
+		#[test]
+		fn any_noise_is_read_or_rejected(noise in prop::collection::vec(any::<u8>(), 0..200)) {
+			prop_assert!(from_bytes(&noise).is_err());
+			let bytes = [&LABEL[..], &noise].concat();
+			if let Ok(files) = from_bytes(&bytes) {
+				prop_assert_eq!(to_bytes(&files), Ok(bytes));
+			}
+		}
+	}
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where a record's bytes are, and the arithmetic of its chunks.
+
+use crate::ids::H256;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// Where a record's bytes are. They are in block bodies and never in the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub enum Payload<BlockNumber> {
+	/// One value: the last argument of one extrinsic of `store`, in a block's body.
+	#[codec(index = 0)]
+	Value {
+		/// BLAKE2b-256 of the value: the name under which any node serves it.
+		content_hash: H256,
+		/// The value's length, in bytes.
+		length: u32,
+		/// The block whose body has it.
+		block: BlockNumber,
+		/// The index of its extrinsic in that block.
+		extrinsic: u32,
+	},
+	/// A large value in chunks, each the last argument of one extrinsic of `store_chunk`.
+	#[codec(index = 1)]
+	Chunks {
+		/// BLAKE2b-256 of the manifest: the name under which any node serves it. The manifest has the
+		/// hash of every chunk; see [`manifest`](crate::manifest).
+		manifest: H256,
+		/// The Merkle root over the chunks' hashes; see [`merkle`](crate::merkle).
+		root: H256,
+		/// The length of all chunks together, in bytes.
+		length: u64,
+		/// The length of each chunk but the last, in bytes.
+		chunk_size: u32,
+		/// How many chunks are stored, counted from the first: the number of the next one.
+		arrived: u32,
+		/// The block whose body has the manifest. No chunk is in an earlier one.
+		block: BlockNumber,
+		/// The index of the manifest's extrinsic in that block.
+		extrinsic: u32,
+		/// The block whose body has the latest chunk, or the manifest where there is none yet. No chunk
+		/// is in a later one.
+		last_block: BlockNumber,
+	},
+}
+
+impl<BlockNumber> Payload<BlockNumber> {
+	/// Returns how many chunks the record has when it is complete: 1 for a value.
+	pub fn chunks(&self) -> u32 {
+		match self {
+			Payload::Value { .. } => 1,
+			Payload::Chunks {
+				length, chunk_size, ..
+			} => chunk_count(*length, *chunk_size).unwrap_or(u32::MAX),
+		}
+	}
+
+	/// Returns how many of its chunks are stored.
+	pub fn arrived(&self) -> u32 {
+		match self {
+			Payload::Value { .. } => 1,
+			Payload::Chunks { arrived, .. } => *arrived,
+		}
+	}
+
+	/// Returns whether all of it is stored.
+	pub fn is_complete(&self) -> bool {
+		self.arrived() >= self.chunks()
+	}
+
+	/// Returns the record's length when it is complete, in bytes of ciphertext.
+	pub fn length(&self) -> u64 {
+		match self {
+			Payload::Value { length, .. } => (*length).into(),
+			Payload::Chunks { length, .. } => *length,
+		}
+	}
+}
+
+impl<BlockNumber: Copy> Payload<BlockNumber> {
+	/// Returns the first and the last of the blocks that have its bytes.
+	pub fn blocks(&self) -> (BlockNumber, BlockNumber) {
+		match self {
+			Payload::Value { block, .. } => (*block, *block),
+			Payload::Chunks {
+				block, last_block, ..
+			} => (*block, *last_block),
+		}
+	}
+}
+
+/// Returns how many chunks of `chunk_size` bytes make `length` bytes; the last may be shorter. Returns
+/// `None` for chunks without bytes, and for more chunks than a `u32` counts.
+///
+/// `count = ⌈length / chunk_size⌉`
+pub fn chunk_count(length: u64, chunk_size: u32) -> Option<u32> {
+	if chunk_size == 0 {
+		return None;
+	}
+	u32::try_from(length.div_ceil(chunk_size.into())).ok()
+}
+
+/// Returns the length of chunk `index`, of those that make `length` bytes.
+///
+/// `min(chunk_size, length - index · chunk_size)`
+pub fn chunk_length(length: u64, chunk_size: u32, index: u32) -> u64 {
+	let before = u64::from(index).saturating_mul(chunk_size.into());
+	length.saturating_sub(before).min(chunk_size.into())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use proptest::prelude::*;
+
+	fn chunks(length: u64, chunk_size: u32, arrived: u32) -> Payload<u32> {
+		Payload::Chunks {
+			manifest: H256::zero(),
+			root: H256::zero(),
+			length,
+			chunk_size,
+			arrived,
+			block: 5,
+			extrinsic: 1,
+			last_block: 9,
+		}
+	}
+
+	#[test]
+	fn a_value_is_one_chunk_and_complete() {
+		let value = Payload::Value {
+			content_hash: H256::zero(),
+			length: 7,
+			block: 5u32,
+			extrinsic: 1,
+		};
+		assert_eq!((value.chunks(), value.arrived(), value.length()), (1, 1, 7));
+		assert!(value.is_complete());
+		assert_eq!(value.blocks(), (5, 5));
+	}
+
+	#[test]
+	fn a_large_record_is_complete_with_its_last_chunk() {
+		assert_eq!(chunks(11, 4, 0).chunks(), 3);
+		assert!(!chunks(11, 4, 2).is_complete());
+		assert!(chunks(11, 4, 3).is_complete());
+		assert_eq!(chunks(11, 4, 3).blocks(), (5, 9));
+		// No chunk size makes it complete.
+		assert!(!chunks(11, 0, 3).is_complete());
+	}
+
+	proptest! {
+		#[test]
+		fn the_chunks_lengths_add_up(length in 1..100_000u64, chunk_size in 1..5_000u32) {
+			let count = chunk_count(length, chunk_size).unwrap();
+			let lengths: Vec<u64> =
+				(0..count).map(|index| chunk_length(length, chunk_size, index)).collect();
+			prop_assert_eq!(lengths.iter().sum::<u64>(), length);
+			prop_assert!(lengths.iter().all(|length| *length > 0));
+			prop_assert_eq!(chunk_length(length, chunk_size, count), 0);
+		}
+	}
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A dataset's standing policy: which requests its owner offers to grant, and for what price.
+//!
+//! The chain does not enforce a policy. A request that does not meet it may still be made, and granted
+//! by hand; one that meets it is granted by the owner's program, which runs with the owner's keys.
+//! Chain and clients judge a request by one function, [`Policy::judge`].
+
+use crate::{ids::ProducerKind, scope::Scope};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// The kinds of consumers that a policy allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+	feature = "by-name",
+	derive(scale_decode::DecodeAsType, scale_encode::EncodeAsType)
+)]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub struct ConsumerKinds {
+	/// Those that are registered as schools.
+	pub school: bool,
+	/// Those that are registered as government bodies.
+	pub government: bool,
+	/// Those that are registered as businesses.
+	pub business: bool,
+	/// Those that are registered as anything else.
+	pub other: bool,
+	/// Those that are not registered.
+	pub unregistered: bool,
+}
+
+impl ConsumerKinds {
+	/// Every kind, and consumers that are not registered.
+	pub const ALL: Self = Self {
+		school: true,
+		government: true,
+		business: true,
+		other: true,
+		unregistered: true,
+	};
+	/// No consumers.
+	pub const NONE: Self = Self {
+		school: false,
+		government: false,
+		business: false,
+		other: false,
+		unregistered: false,
+	};
+
+	/// Returns whether a consumer of this kind is allowed; `None` is one that is not registered.
+	pub fn allow(&self, kind: Option<ProducerKind>) -> bool {
+		match kind {
+			Some(ProducerKind::School) => self.school,
+			Some(ProducerKind::Government) => self.government,
+			Some(ProducerKind::Business) => self.business,
+			Some(ProducerKind::Other) => self.other,
+			None => self.unregistered,
+		}
+	}
+}
+
+/// Which requests an owner offers to grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+	feature = "by-name",
+	derive(scale_decode::DecodeAsType, scale_encode::EncodeAsType)
+)]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub struct Policy<Balance, BlockNumber> {
+	/// The least offer for each request, in the smallest unit; 0 where access is free.
+	pub price: Balance,
+	/// The most leaves.
+	pub longest_range: u64,
+	/// The longest term, in blocks.
+	pub longest_term: BlockNumber,
+	/// Whose requests.
+	pub consumers: ConsumerKinds,
+}
+
+/// What a dataset's policy says of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
+pub enum Verdict {
+	/// The dataset has no policy: its owner decides by hand.
+	#[codec(index = 0)]
+	NoPolicy,
+	/// The request meets the policy.
+	#[codec(index = 1)]
+	Meets,
+	/// Consumers of this kind are not allowed.
+	#[codec(index = 2)]
+	ConsumerNotAllowed,
+	/// The range has more leaves than the policy allows.
+	#[codec(index = 3)]
+	RangeTooLong,
+	/// The term is longer than the policy allows.
+	#[codec(index = 4)]
+	TermTooLong,
+	/// The offer is below the price.
+	#[codec(index = 5)]
+	OfferTooLow,
+}
+
+impl<Balance: PartialOrd, BlockNumber: PartialOrd> Policy<Balance, BlockNumber> {
+	/// Returns what the policy says of a request for this range and term, with this offer, from a
+	/// consumer of this kind (`None`: not registered).
+	pub fn judge(
+		&self,
+		consumer: Option<ProducerKind>,
+		scope: &Scope,
+		term: &BlockNumber,
+		offer: &Balance,
+	) -> Verdict {
+		if !self.consumers.allow(consumer) {
+			Verdict::ConsumerNotAllowed
+		} else if scope.leaves() > self.longest_range {
+			Verdict::RangeTooLong
+		} else if *term > self.longest_term {
+			Verdict::TermTooLong
+		} else if *offer < self.price {
+			Verdict::OfferTooLow
+		} else {
+			Verdict::Meets
+		}
+	}
+}
+
+impl<Balance, BlockNumber: Default + PartialEq> Policy<Balance, BlockNumber> {
+	/// Returns whether no request could meet the policy: it allows no leaves, no blocks or no consumers.
+	pub fn allows_nothing(&self) -> bool {
+		self.longest_range == 0
+			|| self.longest_term == BlockNumber::default()
+			|| self.consumers == ConsumerKinds::NONE
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use proptest::prelude::*;
+
+	const POLICY: Policy<u128, u32> = Policy {
+		price: 5,
+		longest_range: 10,
+		longest_term: 20,
+		consumers: ConsumerKinds::ALL,
+	};
+	const KINDS: [Option<ProducerKind>; 5] = [
+		Some(ProducerKind::School),
+		Some(ProducerKind::Government),
+		Some(ProducerKind::Business),
+		Some(ProducerKind::Other),
+		None,
+	];
+
+	fn scope(from: u64, to: u64) -> Scope {
+		Scope {
+			dataset: 0,
+			epoch: 0,
+			from,
+			to,
+		}
+	}
+
+	#[test]
+	fn the_first_condition_that_fails_is_the_verdict() {
+		let judge = |kind, to, term, offer| POLICY.judge(kind, &scope(3, to), &term, &offer);
+		assert_eq!(judge(None, 13, 20, 5), Verdict::Meets);
+		assert_eq!(judge(None, 14, 21, 4), Verdict::RangeTooLong);
+		assert_eq!(judge(None, 13, 21, 4), Verdict::TermTooLong);
+		assert_eq!(judge(None, 13, 20, 4), Verdict::OfferTooLow);
+		let schools = Policy {
+			consumers: ConsumerKinds {
+				school: true,
+				..ConsumerKinds::NONE
+			},
+			..POLICY
+		};
+		let judge = |kind| schools.judge(kind, &scope(0, 99), &20, &5);
+		assert_eq!(judge(None), Verdict::ConsumerNotAllowed);
+		assert_eq!(judge(KINDS[0]), Verdict::RangeTooLong);
+	}
+
+	#[test]
+	fn a_policy_that_allows_nothing_is_recognised() {
+		assert!(!POLICY.allows_nothing());
+		let (longest_range, longest_term, consumers) = (0, 0, ConsumerKinds::NONE);
+		for policy in [
+			Policy {
+				longest_range,
+				..POLICY
+			},
+			Policy {
+				longest_term,
+				..POLICY
+			},
+			Policy {
+				consumers,
+				..POLICY
+			},
+		] {
+			assert!(policy.allows_nothing());
+		}
+	}
+
+	proptest! {
+		#[test]
+		fn a_policy_that_allows_nothing_is_met_by_no_request(
+			longest_range in 0..3u64, longest_term in 0..3u32, all: bool,
+			to in 1..5u64, term in 1..5u32, offer in 0..9u128, kind in 0..5usize,
+		) {
+			let consumers = if all { ConsumerKinds::ALL } else { ConsumerKinds::NONE };
+			let policy = Policy { price: 5, longest_range, longest_term, consumers };
+			let meets = policy.judge(KINDS[kind], &scope(0, to), &term, &offer) == Verdict::Meets;
+			prop_assert!(!(meets && policy.allows_nothing()));
+		}
+	}
+}

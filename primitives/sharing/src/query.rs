@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the chain answers: `query`, the paper's constant function, and lists in pages.
+//!
+//! Two doors lead to a query. The runtime API `query` takes any caller's word for who asks, since sealed
+//! keys are of use to the grantee alone and everything else is public. A node's `sharing_query` serves
+//! strangers over the network, and checks a [signed message](crate::signed) first.
+
+use crate::{
+	ids::{DatasetId, Epoch, GrantId, Leaf, RecordKey, RequestId, Seconds},
+	payload::Payload,
+	policy::{Policy, Verdict},
+	scope::Scope,
+	state::{Dataset, Grant, Record, Request},
+};
+use alloc::vec::Vec;
+use codec::{Decode, Encode};
+use scale_info::TypeInfo;
+
+/// The grant that opens a record, with what its holder needs to use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
+pub struct OpeningGrant<BlockNumber> {
+	/// Its number.
+	pub grant: GrantId,
+	/// What it opens.
+	pub scope: Scope,
+	/// The first block at which it has expired.
+	pub expiry: BlockNumber,
+	/// The date from which on it has expired, if it has one.
+	pub until: Option<Seconds>,
+	/// The scope's keys, sealed to the grantee's encryption key.
+	pub sealed_keys: Vec<u8>,
+}
+
+/// What an authorised caller learns about a record.
+///
+/// The bytes are not in it: they are in a block's body, and any node serves them by their hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
+pub struct Answer<BlockNumber> {
+	/// The record's dataset.
+	pub dataset: DatasetId,
+	/// The dataset's epoch that the record belongs to.
+	pub epoch: Epoch,
+	/// The record's leaf in that epoch.
+	pub leaf: Leaf,
+	/// Where the record's bytes are.
+	pub payload: Payload<BlockNumber>,
+	/// The grant that opens it; `None` for the owner, who needs none.
+	pub grant: Option<OpeningGrant<BlockNumber>>,
+}
+
+/// Why a query is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo, thiserror::Error)]
+// In the runtime's metadata too: callers read these sentences there.
+#[scale_info(capture_docs = "always")]
+pub enum QueryError {
+	/// The owner has no record with this key.
+	#[error("the owner has no record with this key")]
+	#[codec(index = 0)]
+	UnknownRecord,
+	/// The caller has no grant on the record's epoch of its dataset, or had one that the chain forgot:
+	/// after a while, or to make room for others.
+	#[error("the caller has no grant on the record's epoch of its dataset")]
+	#[codec(index = 1)]
+	NotAuthorised,
+	/// The caller has a grant on the record's epoch of its dataset, and the record's leaf is outside
+	/// its range.
+	#[error("the record is outside the range of the caller's grant")]
+	#[codec(index = 2)]
+	OutOfRange,
+	/// The caller's grant that covered the record has expired.
+	#[error("the caller's grant has expired")]
+	#[codec(index = 3)]
+	Expired,
+	/// The caller's grant that covered the record was revoked by the owner.
+	#[error("the caller's grant was revoked")]
+	#[codec(index = 4)]
+	Revoked,
+	/// The record does not have all its chunks yet. Only its owner may see how many have arrived.
+	#[error("the record does not have all its chunks yet")]
+	#[codec(index = 5)]
+	Incomplete,
+}
+
+/// One page of a list. The order is the state's own: neither by time nor by number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+#[scale_info(capture_docs = "always")]
+pub struct Page<Item> {
+	/// The entries.
+	pub items: Vec<Item>,
+	/// What to give as `after` for the next page; `None` if this is the last. A page that only looked at
+	/// entries of other states or ranges has no items, and may still not be the last.
+	pub next: Option<Vec<u8>>,
+}
+
+/// A dataset in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+pub struct DatasetEntry<Balance, BlockNumber, Name> {
+	/// Its number.
+	pub id: DatasetId,
+	/// The dataset.
+	pub dataset: Dataset<Balance, Name>,
+	/// Its policy, if it has one.
+	pub policy: Option<Policy<Balance, BlockNumber>>,
+}
+
+/// A record in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+pub struct RecordEntry<Balance, BlockNumber> {
+	/// Its key.
+	pub key: RecordKey,
+	/// The record.
+	pub record: Record<Balance, BlockNumber>,
+}
+
+/// An open request in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+pub struct RequestEntry<AccountId, Balance, BlockNumber, Text> {
+	/// Its number.
+	pub id: RequestId,
+	/// The request.
+	pub request: Request<AccountId, Balance, BlockNumber, Text>,
+	/// What the dataset's policy says of it.
+	pub verdict: Verdict,
+}
+
+/// A grant in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+pub struct GrantEntry<AccountId, Balance, BlockNumber, SealedKeys> {
+	/// Its number.
+	pub id: GrantId,
+	/// The grant; `Expired` also where its date has passed and the chain has not ended it yet.
+	pub grant: Grant<AccountId, Balance, BlockNumber, SealedKeys>,
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn every_refusal_keeps_its_index_and_has_a_sentence() {
+		use QueryError::*;
+		let refusals = [
+			UnknownRecord,
+			NotAuthorised,
+			OutOfRange,
+			Expired,
+			Revoked,
+			Incomplete,
+		];
+		let mut sentences = Vec::new();
+		for (index, refusal) in (0u8..).zip(refusals) {
+			assert_eq!(refusal.encode(), [index]);
+			assert_eq!(QueryError::decode(&mut &[index][..]), Ok(refusal));
+			sentences.push(refusal.to_string());
+		}
+		sentences.dedup();
+		assert_eq!(sentences.len(), refusals.len());
+		assert!(QueryError::decode(&mut &[6][..]).is_err());
+	}
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The bytes that a caller signs to ask a node for a record by `sharing_query` or `sharing_chunks`.
+//!
+//! The signature binds the query to this chain, to one method, caller, record and page, to a time (a
+//! recent block), and to itself (the nonce). What was signed for one query serves no other, and serves
+//! that one once.
+//!
+//! | offset | length | content |
+//! |---|---|---|
+//! | 0 | 16 | `"isthmus/query/v1"` |
+//! | 16 | 32 | hash of the chain's first block |
+//! | 48 | 1 | method: 0 `sharing_query`, 1 `sharing_chunks` |
+//! | 49 | 32 | caller's account |
+//! | 81 | 32 | owner's account |
+//! | 113 | 32 | record's key |
+//! | 145 | 4 | number of a recent block, big-endian |
+//! | 149 | 16 | nonce: random |
+//! | 165 | 4 | `sharing_chunks` only: number of the first chunk, big-endian |
+//! | 169 | 4 | `sharing_chunks` only: how many chunks at most, big-endian |
+
+use alloc::vec::Vec;
+
+/// The first bytes of every message: the format and its version.
+pub const LABEL: &[u8; 16] = b"isthmus/query/v1";
+/// What wallets put around bytes before they sign them, so that bytes never pass for a transaction.
+const WRAPPED: (&[u8], &[u8]) = (b"<Bytes>", b"</Bytes>");
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+	/// `sharing_query`: where the record is, and the caller's keys.
+	Query,
+	/// `sharing_chunks`: a page of its bytes.
+	Chunks {
+		/// The first chunk.
+		first: u32,
+		/// The most chunks.
+		count: u32,
+	},
+}
+
+/// A query, as it is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+	/// The hash of the chain's first block.
+	pub genesis: [u8; 32],
+	/// What is asked.
+	pub method: Method,
+	/// The account that asks, and signs.
+	pub caller: [u8; 32],
+	/// The record's owner.
+	pub owner: [u8; 32],
+	/// The record's key.
+	pub key: [u8; 32],
+	/// The number of a recent block.
+	pub block: u32,
+	/// Random bytes.
+	pub nonce: [u8; 16],
+}
+
+impl Message {
+	/// Returns the bytes to sign: 165, or 173 for a page.
+	pub fn to_bytes(&self) -> Vec<u8> {
+		let method = match self.method {
+			Method::Query => 0,
+			Method::Chunks { .. } => 1,
+		};
+		let mut bytes = [
+			&LABEL[..],
+			&self.genesis,
+			&[method],
+			&self.caller,
+			&self.owner,
+			&self.key,
+			&self.block.to_be_bytes(),
+			&self.nonce,
+		]
+		.concat();
+		if let Method::Chunks { first, count } = self.method {
+			bytes.extend(first.to_be_bytes());
+			bytes.extend(count.to_be_bytes());
+		}
+		bytes
+	}
+
+	/// Returns the bytes as a wallet signs them: between `<Bytes>` and `</Bytes>`.
+	pub fn to_wrapped_bytes(&self) -> Vec<u8> {
+		[WRAPPED.0, &self.to_bytes(), WRAPPED.1].concat()
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::test::{bytes, hash, list, number, vectors};
+
+	#[test]
+	fn the_vectors_pass() {
+		let vectors = vectors("pallets/data-sharing/vectors.json");
+		let queries = list(&vectors["queries"]);
+		assert!(!queries.is_empty());
+		for vector in queries {
+			let array = |name: &str| hash(&vector[name]);
+			let method = match vector["method"].as_str() {
+				Some("sharing_query") => Method::Query,
+				Some("sharing_chunks") => Method::Chunks {
+					first: number(&vector["first"]),
+					count: number(&vector["count"]),
+				},
+				other => panic!("unknown method: {other:?}"),
+			};
+			let message = Message {
+				genesis: array("genesis"),
+				method,
+				caller: array("caller"),
+				owner: array("owner"),
+				key: array("key"),
+				block: number(&vector["block"]),
+				nonce: bytes(&vector["nonce"]).try_into().expect("16 bytes"),
+			};
+			assert_eq!(message.to_bytes(), bytes(&vector["message"]));
+			let wrapped = [b"<Bytes>", &message.to_bytes()[..], b"</Bytes>"].concat();
+			assert_eq!(message.to_wrapped_bytes(), wrapped);
+		}
+	}
+}

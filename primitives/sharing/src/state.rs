@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The entries of the chain's state that clients read.
+//!
+//! What holds text or keys is generic over them: the pallet bounds their lengths, clients do not.
+
+use crate::{
+	ids::{DatasetId, Epoch, Leaf, ProducerKind, RecordKey, Seconds},
+	payload::Payload,
+	scope::{GrantState, Scope},
+};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// A data producer. Its account is the address of its contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub struct Producer<Balance, Name> {
+	/// Its kind.
+	pub kind: ProducerKind,
+	/// The name it chose. The chain does not check that it is who it says.
+	pub name: Name,
+	/// How many datasets it has.
+	pub datasets: u32,
+	/// The deposit held for this entry.
+	pub deposit: Balance,
+}
+
+/// An account's public encryption key, apart from the key it signs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub struct RegisteredKey<Balance, Key> {
+	/// The key: its suite's number (two bytes), and the key as that suite writes it.
+	pub key: Key,
+	/// The deposit held for this entry.
+	pub deposit: Balance,
+}
+
+/// A dataset of a producer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub struct Dataset<Balance, Name> {
+	/// Its name. No two datasets of one owner have the same.
+	pub name: Name,
+	/// The epoch that new records go to.
+	pub epoch: Epoch,
+	/// How many leaves are taken, in all epochs: by records, and by records removed in the epoch
+	/// that is still the current one.
+	pub leaves: u64,
+	/// How many requests for it are open.
+	pub requests: u64,
+	/// How many grants on it are remembered.
+	pub grants: u64,
+	/// The deposit held for this entry.
+	pub deposit: Balance,
+}
+
+/// A record, as the state has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub struct Record<Balance, BlockNumber> {
+	/// The dataset it belongs to.
+	pub dataset: DatasetId,
+	/// The dataset's epoch when it was stored.
+	pub epoch: Epoch,
+	/// Its leaf in that epoch.
+	pub leaf: Leaf,
+	/// Where its bytes are.
+	pub payload: Payload<BlockNumber>,
+	/// The deposit held for this entry.
+	pub deposit: Balance,
+}
+
+/// Who has taken a leaf.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub enum LeafUse {
+	/// The record with this key.
+	#[codec(index = 0)]
+	Record(RecordKey),
+	/// A record that was removed. The leaf stays taken until the epoch is over, so that no two values
+	/// are ever encrypted under one leaf's key.
+	#[codec(index = 1)]
+	Spent,
+}
+
+/// A leaf that is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub struct TakenLeaf<Balance> {
+	/// Who has taken it.
+	pub by: LeafUse,
+	/// The deposit held for this entry.
+	pub deposit: Balance,
+}
+
+/// T_q: an open request for access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub struct Request<AccountId, Balance, BlockNumber, Text> {
+	/// The producer that is asked.
+	pub owner: AccountId,
+	/// The account that asks.
+	pub consumer: AccountId,
+	/// The range that it asks for.
+	pub scope: Scope,
+	/// The purpose it states.
+	pub purpose: Text,
+	/// The term: for how many blocks, counted from the block that authorises it.
+	pub term: BlockNumber,
+	/// The payment to the owner upon authorisation, held from the consumer until then.
+	pub offer: Balance,
+	/// The first block at which the request has expired.
+	pub valid_until: BlockNumber,
+	/// The deposit held for this entry, without the offer.
+	pub deposit: Balance,
+}
+
+/// An entry of the authorization list (the paper's `AuthoList[user]`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
+	/// The owner, who gave it.
+	pub owner: AccountId,
+	/// The reader, who has it.
+	pub grantee: AccountId,
+	/// What it opens.
+	pub scope: Scope,
+	/// The first block at which it has expired.
+	pub expiry: BlockNumber,
+	/// The date from which on it has expired, if it has one: the first block with this H_s or a later
+	/// one.
+	pub until: Option<Seconds>,
+	/// The first block at which the owner may revoke it: the end of the term that the grantee paid for,
+	/// or the grant's own block if nothing was paid. Never later than `expiry`.
+	pub paid_until: BlockNumber,
+	/// Whether it is good. A grant that ended is remembered for a while, unless its place in the list is
+	/// needed, so that a query can say why it is refused.
+	pub state: GrantState,
+	/// The range's keys, sealed to the grantee. Empty once the grant ended.
+	pub sealed_keys: SealedKeys,
+	/// The deposit held for this entry. Once the grant ended, without the part for the sealed keys.
+	pub deposit: Balance,
+	/// When the chain looks at it next: at `expiry` or, once it ended, when it is forgotten: the chain's
+	/// constant `GrantMemory` after its end.
+	pub due: BlockNumber,
+}
+
+impl<AccountId, Balance, BlockNumber: PartialOrd, SealedKeys>
+	Grant<AccountId, Balance, BlockNumber, SealedKeys>
+{
+	/// Returns whether the grant is good in this block, which has this H_s, and if not, why.
+	pub fn state_at(&self, block: &BlockNumber, time: Seconds) -> GrantState {
+		let over = *block >= self.expiry || self.until.is_some_and(|until| time >= until);
+		match self.state {
+			// The agenda may be late, and does not look at dates.
+			GrantState::Active if over => GrantState::Expired,
+			state => state,
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use GrantState::*;
+
+	#[test]
+	fn a_grant_ends_at_its_block_or_at_its_date() {
+		let grant = |state, until| Grant {
+			owner: 1u64,
+			grantee: 2,
+			scope: Scope {
+				dataset: 0,
+				epoch: 0,
+				from: 0,
+				to: 1,
+			},
+			expiry: 10u32,
+			until,
+			paid_until: 0,
+			state,
+			sealed_keys: (),
+			deposit: 0u128,
+			due: 10,
+		};
+		for (state, until, block, time, expected) in [
+			(Active, None, 9, u64::MAX, Active),
+			(Active, None, 10, 0, Expired),
+			(Active, Some(100), 9, 99, Active),
+			(Active, Some(100), 9, 100, Expired),
+			(Revoked, Some(100), 10, 100, Revoked),
+			(Expired, None, 0, 0, Expired),
+		] {
+			assert_eq!(grant(state, until).state_at(&block, time), expected);
+		}
+	}
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The protocol's limits, times and deposits: each constant and each formula once.
+//!
+//! What one chain may set otherwise than another is in its runtime's configuration, and in the metadata
+//! where clients read it: the rates of the deposits, how long a request waits for its answer, and how
+//! long a grant that ended is remembered.
+
+/// The most bytes in the name of a producer or of a dataset.
+pub const MAX_NAME_SIZE: u32 = 64;
+/// The most bytes in a request's purpose, or in the reason for rejecting one.
+pub const MAX_TEXT_SIZE: u32 = 256;
+/// The fewest bytes in an encryption key: the suite's two, and X25519's 32 (RFC 9180).
+pub const MIN_ENCRYPTION_KEY_SIZE: u32 = 34;
+/// The most bytes in an encryption key: room for a hybrid of X25519 and ML-KEM-1024.
+pub const MAX_ENCRYPTION_KEY_SIZE: u32 = 2048;
+/// The most bytes in a grant's sealed keys. A range's cover has at most 62 nodes of the key tree, about
+/// 2 KiB.
+pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
+/// The most grants that one reader may have on one epoch of a dataset. Those that ended are remembered
+/// as far as there is room beside the good ones.
+pub const MAX_GRANTS_PER_READER: u32 = 16;
+/// The most bytes in a value, a chunk or a manifest: 1 MiB of plaintext, or of chunks' hashes, and 1 KiB
+/// for what goes around it.
+pub const MAX_VALUE_SIZE: u32 = (1 << 20) + (1 << 10);
+/// The most bytes that nodes serve by their hash: 2 MiB.
+pub const MAX_SERVED_SIZE: u32 = 2 << 20;
+/// The most chunks in a large record: their hashes fill 1 MiB of its manifest. With chunks of 1 MiB that
+/// is a record of 32 GiB.
+pub const MAX_CHUNKS: u32 = 1 << 15;
+/// One past the last leaf of an epoch: the key tree's height is 32.
+pub const LEAVES_PER_EPOCH: u64 = 1 << 32;
+/// The most entries of the state that the chain looks at for one page of a list.
+pub const MAX_PAGE: u32 = 256;
+
+/// How many blocks may pass between the signing of an answer and the block it is in. A grant's expiry,
+/// counted from the signing, is later by as much, since the chain counts the term from the grant's block.
+pub const TERM_SLACK: u32 = 16;
+/// The fewest blocks that a request must have left to be answered: enough for the answer to be in one of
+/// them.
+pub const LEAST_TIME: u32 = 8;
+/// How many blocks a request with an offer stays open after its consumer took it back: as long as an
+/// answer may be in flight, or a reader could have the keys and keep the offer.
+pub const CANCEL_NOTICE: u32 = TERM_SLACK;
+/// How many blocks before a node's best one a signed query may name.
+pub const QUERY_BLOCKS_BEFORE: u32 = 64;
+/// How many blocks after a node's best one a signed query may name: the caller's node may be ahead.
+pub const QUERY_BLOCKS_AFTER: u32 = 8;
+
+/// How many entries of the state a dataset is: itself, and its name.
+pub const DATASET_ENTRIES: u32 = 2;
+/// How many entries of the state a request is: itself, its places in the owner's and in the consumer's
+/// list, and its block on the agenda.
+pub const REQUEST_ENTRIES: u32 = 4;
+/// How many entries of the state a grant is: itself, its places in the authorization list and in the
+/// grantee's list, and its block on the agenda.
+pub const GRANT_ENTRIES: u32 = 4;
+
+/// What a chain holds for room in its state, in the currency's smallest unit: its constants
+/// `DepositPerItem` and `DepositPerByte`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+	/// For each entry.
+	pub per_item: u128,
+	/// For each byte of those entries whose size the caller chooses.
+	pub per_byte: u128,
+}
+
+/// How much of the state something takes, of which its deposit is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+	/// The entries.
+	pub entries: u32,
+	/// The bytes whose number the caller chooses.
+	pub bytes: u64,
+}
+
+impl Footprint {
+	/// One entry of a fixed size: a record, a leaf, a policy, or the count of an account's datasets.
+	pub const ENTRY: Self = Self::new(1, 0);
+
+	const fn new(entries: u32, bytes: usize) -> Self {
+		// A usize has at most 64 bits.
+		let bytes = bytes as u64;
+		Self { entries, bytes }
+	}
+
+	/// Returns the footprint of a producer with a name of this length.
+	pub const fn producer(name: usize) -> Self {
+		Self::new(1, name)
+	}
+
+	/// Returns the footprint of an encryption key of this length.
+	pub const fn encryption_key(key: usize) -> Self {
+		Self::new(1, key)
+	}
+
+	/// Returns the footprint of a dataset with a name of this length, which is in the state twice.
+	pub const fn dataset(name: usize) -> Self {
+		Self::new(DATASET_ENTRIES, name.saturating_mul(2))
+	}
+
+	/// Returns the footprint of a request with a purpose of this length.
+	pub const fn request(purpose: usize) -> Self {
+		Self::new(REQUEST_ENTRIES, purpose)
+	}
+
+	/// Returns the footprint of a grant with sealed keys of this length; 0 once it ended.
+	pub const fn grant(sealed_keys: usize) -> Self {
+		Self::new(GRANT_ENTRIES, sealed_keys)
+	}
+
+	/// Returns the deposit.
+	///
+	/// `entries · per_item + bytes · per_byte`
+	pub const fn deposit(&self, rates: &Rates) -> u128 {
+		let items = rates.per_item.saturating_mul(self.entries as u128);
+		items.saturating_add(rates.per_byte.saturating_mul(self.bytes as u128))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use proptest::prelude::*;
+
+	const RATES: Rates = Rates {
+		per_item: 1000,
+		per_byte: 1,
+	};
+
+	#[test]
+	fn deposits_are_by_entries_and_bytes() {
+		for (footprint, expected) in [
+			(Footprint::ENTRY, 1000),
+			(Footprint::producer(7), 1007),
+			(Footprint::encryption_key(34), 1034),
+			(Footprint::dataset(6), 2012),
+			(Footprint::request(10), 4010),
+			(Footprint::grant(51), 4051),
+			(Footprint::grant(0), 4000),
+		] {
+			assert_eq!(footprint.deposit(&RATES), expected, "{footprint:?}");
+		}
+	}
+
+	proptest! {
+		#[test]
+		fn deposits_saturate(entries: u32, bytes: u64, per_item: u128, per_byte: u128) {
+			let deposit = Footprint { entries, bytes }.deposit(&Rates { per_item, per_byte });
+			let exact = per_item
+				.checked_mul(entries.into())
+				.zip(per_byte.checked_mul(bytes.into()))
+				.and_then(|(items, bytes)| items.checked_add(bytes));
+			prop_assert_eq!(deposit, exact.unwrap_or(u128::MAX));
+		}
+	}
+}
