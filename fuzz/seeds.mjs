@@ -18,7 +18,7 @@ function seeds(target, list) {
 	for (const [name, bytes] of list) writeFileSync(new URL(name.replaceAll(/[^a-z0-9]+/gi, '-'), folder), bytes);
 }
 
-/** An unsigned integer of so many bytes, little-endian. */
+/** An unsigned integer of `length` bytes, little-endian. */
 function little(value, length) {
 	const bytes = Buffer.alloc(length);
 	for (let at = 0, rest = BigInt(value); at < length; at++, rest >>= 8n) bytes[at] = Number(rest & 0xffn);

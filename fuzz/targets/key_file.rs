@@ -2,8 +2,8 @@
 //! A key file, and the secrets that are encrypted in it.
 //!
 //! - A file that is read is written and read again as the same file.
-//! - Contents that open are secrets laid out exactly so, whoever encrypted them; a wrong passphrase, or
-//!   a changed file, does not open.
+//! - Contents that open are written again to the byte, even if a dishonest program encrypted them.
+//! - A wrong passphrase or a changed file does not open.
 
 #![no_main]
 
@@ -17,7 +17,7 @@ use serde_json::{json, Value};
 
 const PASSPHRASE: &str = "three plain words";
 const ACCOUNT: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-/// The least cost of scrypt. A dearer file is read, but not opened here.
+/// The least cost of scrypt. A file of a higher cost is read, but not opened here.
 const LOG_N: u8 = 1;
 /// The length of an encryption key in the file, as hexadecimal digits.
 const KEY_DIGITS: usize = 2 * PublicKey::LEN;
@@ -33,7 +33,7 @@ fn check_text(text: &str) {
 	assert_eq!(object["account"], file.account());
 	assert_eq!(object["encryptionKey"], file.encryption_key());
 	if object["scryptLogN"].as_u64() <= Some(LOG_N.into()) {
-		// Who does not know the passphrase cannot make a file that opens with it.
+		// Without the passphrase, no one can make a file that opens with it.
 		let opened = file.open("another passphrase");
 		assert!(opened.is_err(), "a file opened with a wrong passphrase");
 	}
@@ -76,7 +76,7 @@ fn encode(secrets: &Secrets) -> Vec<u8> {
 	bytes
 }
 
-/// Checks a file that someone who knows the passphrase made of any contents.
+/// Checks a file that a program with the passphrase made from any contents.
 fn check_contents(data: &[u8]) -> Result<()> {
 	let mut input = Unstructured::new(data);
 	let salt: [u8; 4] = input.arbitrary()?;
