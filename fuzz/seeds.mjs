@@ -79,3 +79,25 @@ seeds('key_file', [
 		return [`contents-${index}`, Buffer.concat([Buffer.alloc(6), length, account, unhex(master), ...seeds.map(unhex)])];
 	}),
 ]);
+
+const hex = (byte, length) => `0x${Buffer.alloc(length, byte).toString('hex')}`;
+const { account } = files.keyFiles[0].file;
+const query = { genesis: hex(1, 32), caller: account, owner: account, key: hex(2, 32), block: 9, nonce: hex(3, 16) };
+seeds('signed_query', [
+	...sharing.queries.map(({ message }, index) => [`message-${index}`, unhex(message)]),
+	...['00', '01'].map((kind) => [`query-${kind}`, JSON.stringify({ ...query, signature: `0x${kind}${'04'.repeat(64)}` })]),
+	['query-ecdsa', JSON.stringify({ ...query, signature: `0x02${'04'.repeat(65)}` })],
+	['page', JSON.stringify({ ...query, signature: `0x01${'04'.repeat(64)}`, first: 3, count: 4 })],
+	['short-nonce', JSON.stringify({ ...query, nonce: '0x00', signature: '0x' })],
+]);
+
+const request = (method, params, rest = { jsonrpc: '2.0' }) => JSON.stringify({ ...rest, id: 1, method, params });
+seeds('miners_port', [
+	['get-work', request('eth_getWork', [])],
+	['submit-work', request('eth_submitWork', [hex(1, 8), hex(2, 32), hex(3, 32)])],
+	['submit-work-without-version', request('eth_submitWork', [hex(1, 8), hex(2, 32), hex(3, 32)], {})],
+	['hash-rate', request('eth_submitHashrate', [`0x${'500000'.padStart(64, '0')}`, hex(4, 32)])],
+	['mining', request('eth_mining', undefined)],
+	['batch', JSON.stringify([{ id: 1, method: 'eth_mining' }])],
+	['number', '0x1f4'],
+]);

@@ -21,7 +21,10 @@ fn check(data: &[u8]) {
 		assert!(path
 			.components()
 			.all(|part| matches!(part, Component::Normal(_))));
-		let joined: Vec<_> = path.iter().map(|part| part.to_str().expect("it is UTF-8")).collect();
+		let joined: Vec<_> = path
+			.iter()
+			.map(|part| part.to_str().expect("it is UTF-8"))
+			.collect();
 		assert_eq!(joined.join("/"), file.path);
 		assert!(!file.path.is_empty() && file.path.len() <= MAX_PATH);
 		assert!(!file.path.contains(|c: char| c == '\\' || c.is_control()));

@@ -106,12 +106,12 @@ fn seal(scope: &GrantScope, bytes: &[u8]) -> Vec<u8> {
 	let recipient = reader().1.to_bytes();
 	let (suite, key) = recipient.split_at(SUITE_LEN);
 	let key = Deserializable::from_bytes(key).expect("it is the reader's key");
-	let (encapsulated, mut context) = hpke::setup_sender::<AesGcm256, HkdfSha256, X25519HkdfSha256, _>(
-		&OpModeS::Base,
-		&key,
-		&info,
-		&mut Ephemeral,
-	)
+	let (encapsulated, mut context) = hpke::setup_sender::<
+		AesGcm256,
+		HkdfSha256,
+		X25519HkdfSha256,
+		_,
+	>(&OpModeS::Base, &key, &info, &mut Ephemeral)
 	.expect("the reader's key is a good one");
 	let ciphertext = context.seal(bytes, &[]).expect("a few bytes can be sealed");
 	[&[1][..], suite, &encapsulated.to_bytes(), &ciphertext].concat()
@@ -142,9 +142,14 @@ fn check_dishonest(data: &[u8]) -> Result<()> {
 fn check_honest(data: &[u8]) -> Result<()> {
 	let mut input = Unstructured::new(data);
 	let scope = scope(&mut input)?;
-	let (flipped, leaf): (u16, u64) = (input.arbitrary()?, input.int_in_range(scope.range.start()..=scope.range.end() - 1)?);
-	let mut sealed = seal_grant(root(), &scope, &reader().1).expect("the reader's key is a good one");
-	let keys = open_grant(&reader().0, &EPOCH, &scope, &sealed).expect("it was sealed to the reader");
+	let (flipped, leaf): (u16, u64) = (
+		input.arbitrary()?,
+		input.int_in_range(scope.range.start()..=scope.range.end() - 1)?,
+	);
+	let mut sealed =
+		seal_grant(root(), &scope, &reader().1).expect("the reader's key is a good one");
+	let keys =
+		open_grant(&reader().0, &EPOCH, &scope, &sealed).expect("it was sealed to the reader");
 	check_range(&keys, scope.range);
 
 	let leaf = u32::try_from(leaf).expect("the range ends in the tree");
@@ -156,7 +161,10 @@ fn check_honest(data: &[u8]) -> Result<()> {
 	};
 	let record = encrypt_value(&root().leaf_key(leaf), &context, b"value").expect("it is short");
 	let key = keys.leaf_key(leaf).expect("the leaf is in the range");
-	assert_eq!(decrypt_value(&key, &context, &record).as_deref(), Ok(&b"value"[..]));
+	assert_eq!(
+		decrypt_value(&key, &context, &record).as_deref(),
+		Ok(&b"value"[..])
+	);
 
 	let other = GrantScope {
 		expiry: scope.expiry ^ 1,

@@ -105,14 +105,23 @@ fn check(header: &Header) {
 		return;
 	};
 	assert!(header.encoded_size() <= MAX_HEADER_BYTES);
-	assert_eq!((read.parent_hash, read.number), (header.parent_hash, header.number));
+	assert_eq!(
+		(read.parent_hash, read.number),
+		(header.parent_hash, header.number)
+	);
 	assert_eq!(read.hash, header.hash());
 
 	let mut unsealed = header.clone();
 	let last = unsealed.digest.pop();
-	assert_eq!(last, Some(DigestItem::Seal(POW_ENGINE_ID, read.seal.encode())));
+	assert_eq!(
+		last,
+		Some(DigestItem::Seal(POW_ENGINE_ID, read.seal.encode()))
+	);
 	assert_eq!(read.seal_hash, seal_hash(&unsealed));
-	assert_eq!(read_unsealed(&unsealed), Ok((read.pre.clone(), read.gas_used)));
+	assert_eq!(
+		read_unsealed(&unsealed),
+		Ok((read.pre.clone(), read.gas_used))
+	);
 
 	let engine: Vec<&DigestItem> = unsealed
 		.digest
@@ -149,7 +158,8 @@ fn check_made(input: &mut Unstructured) -> Result<()> {
 	);
 	made.digest = Digest { logs };
 	let unsealed = made.clone();
-	made.digest.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
+	made.digest
+		.push(DigestItem::Seal(POW_ENGINE_ID, seal.encode()));
 	if made.encoded_size() > MAX_HEADER_BYTES {
 		assert!(PowHeader::read(&made).is_err());
 		return Ok(());

@@ -89,7 +89,10 @@ fn check_contents(data: &[u8]) -> Result<()> {
 		Ok(secrets) => assert_eq!(encode(&secrets), contents),
 		Err(error) => assert!(matches!(error, KeyFileError::Contents), "{error}"),
 	}
-	assert!(matches!(file.open("another passphrase"), Err(KeyFileError::DoesNotOpen)));
+	assert!(matches!(
+		file.open("another passphrase"),
+		Err(KeyFileError::DoesNotOpen)
+	));
 
 	// A changed digit of the secrets, or a changed account, is noticed.
 	let secrets = object["secrets"].as_str().unwrap_or_default();
@@ -98,11 +101,17 @@ fn check_contents(data: &[u8]) -> Result<()> {
 	bytes[bit / 8] ^= 1 << (bit % 8);
 	let changed = std::mem::replace(&mut object["secrets"], hex::encode(bytes).into());
 	let file: KeyFile = object.to_string().parse().expect("it is a key file");
-	assert!(matches!(file.open(PASSPHRASE), Err(KeyFileError::DoesNotOpen)));
+	assert!(matches!(
+		file.open(PASSPHRASE),
+		Err(KeyFileError::DoesNotOpen)
+	));
 	object["secrets"] = changed;
 	object["account"] = "another".into();
 	let file: KeyFile = object.to_string().parse().expect("it is a key file");
-	assert!(matches!(file.open(PASSPHRASE), Err(KeyFileError::DoesNotOpen)));
+	assert!(matches!(
+		file.open(PASSPHRASE),
+		Err(KeyFileError::DoesNotOpen)
+	));
 	Ok(())
 }
 

@@ -17,7 +17,10 @@ use serde_json::Value;
 
 fn check_bytes<const N: usize>(text: &str) {
 	match parse_bytes::<N>(text) {
-		Ok(bytes) => assert_eq!(text.to_ascii_lowercase(), format!("0x{}", hex::encode(bytes))),
+		Ok(bytes) => assert_eq!(
+			text.to_ascii_lowercase(),
+			format!("0x{}", hex::encode(bytes))
+		),
 		Err(error) => assert_ne!(error, ArgumentError::TooLarge),
 	}
 }
@@ -50,7 +53,10 @@ fn check_request(body: &[u8]) {
 		assert!(given.get(name) == Some(value) || (name == "jsonrpc" && value == "2.0"));
 	}
 	if let Some(Value::Array(parameters)) = request.get("params") {
-		parameters.iter().filter_map(Value::as_str).for_each(check_argument);
+		parameters
+			.iter()
+			.filter_map(Value::as_str)
+			.for_each(check_argument);
 	}
 }
 
@@ -63,6 +69,9 @@ fuzz_target!(|data: &[u8]| {
 	if let Some((bytes, _)) = data.split_first_chunk::<8>() {
 		let number = u64::from_be_bytes(*bytes);
 		assert_eq!(parse_number(&format!("{number:#x}")), Ok(number));
-		assert_eq!(parse_bytes(&format!("0x{}", hex::encode(bytes))), Ok(*bytes));
+		assert_eq!(
+			parse_bytes(&format!("0x{}", hex::encode(bytes))),
+			Ok(*bytes)
+		);
 	}
 });

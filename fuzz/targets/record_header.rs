@@ -34,7 +34,9 @@ fn leaf() -> &'static LeafKey {
 			dataset: 0,
 			epoch: 0,
 		};
-		MasterSecret::from_bytes([5; 32]).epoch_root(&epoch).leaf_key(6)
+		MasterSecret::from_bytes([5; 32])
+			.epoch_root(&epoch)
+			.leaf_key(6)
 	})
 }
 
@@ -46,9 +48,14 @@ fn check_header(data: &[u8]) {
 	assert_eq!(Some(&header.to_bytes()[..]), data.get(..Header::LEN));
 	let (chunks, size) = (u64::from(header.chunks()), u64::from(header.chunk_size()));
 	assert!(chunks > 0 && size > 0);
-	let last = header.chunk_len(header.chunks() - 1).expect("there is a last chunk");
+	let last = header
+		.chunk_len(header.chunks() - 1)
+		.expect("there is a last chunk");
 	assert_eq!((chunks - 1) * size + last as u64, header.length());
-	assert_eq!(header.record_len(), Header::LEN as u64 + header.length() + chunks * TAG);
+	assert_eq!(
+		header.record_len(),
+		Header::LEN as u64 + header.length() + chunks * TAG
+	);
 	assert!(header.chunk_len(header.chunks()).is_err());
 	if chunks > 1 {
 		assert_eq!(header.chunk_len(0), Ok(size as usize));
@@ -75,7 +82,10 @@ fn check_made(data: &[u8]) -> Result<()> {
 		rest = after;
 	}
 	assert!(rest.is_empty());
-	assert_eq!(decrypt_value(leaf(), &CONTEXT, &record).as_deref(), Ok(value));
+	assert_eq!(
+		decrypt_value(leaf(), &CONTEXT, &record).as_deref(),
+		Ok(value)
+	);
 
 	let bit = usize::from(flipped) % (8 * record.len());
 	record[bit / 8] ^= 1 << (bit % 8);

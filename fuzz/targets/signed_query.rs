@@ -126,7 +126,10 @@ fn check_made(data: &[u8]) -> Result<()> {
 	let mut forged = signature.0;
 	let bit = usize::from(flipped) % (8 * SIGNATURE_LEN);
 	forged[bit / 8] ^= 1 << (bit % 8);
-	assert!(!verifies(&ed25519::Signature::from_raw(forged).into(), &message));
+	assert!(!verifies(
+		&ed25519::Signature::from_raw(forged).into(),
+		&message
+	));
 	Ok(())
 }
 
