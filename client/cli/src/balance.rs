@@ -1,35 +1,58 @@
-//! `isthmus balance`: what an account has.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus balance`: an account's funds.
 
 use crate::{
-	context::{account, ist, Context},
+	context::Context,
 	error::Error,
+	options::Options,
+	text::{account, Amount},
 };
 use isthmus_sdk::AccountId;
-use serde_json::json;
+use serde::Serialize;
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
-#[command(after_help = "Example: isthmus balance //Alice")]
+#[command(after_help = "Example:\n  isthmus balance //Alice")]
 pub(crate) struct Opts {
-	/// Whose [default: the key's].
+	/// Account to show [default: that of --key]
 	#[arg(value_parser = account)]
 	account: Option<AccountId>,
 }
 
-/// Shows it.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
+/// An account's funds.
+#[derive(Serialize)]
+pub(crate) struct Balance {
+	account: AccountId,
+	free: Amount,
+	held: Amount,
+}
+
+impl fmt::Display for Balance {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			account,
+			free,
+			held,
+		} = self;
+		write!(
+			f,
+			"{account}\nfree  {free}\nheld  {held}, for deposits and offers"
+		)
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Balance, Error> {
+	let context = &Context::connect(options).await?;
 	let account = match opts.account {
 		Some(account) => account,
 		None => *context.identity().await?.id(),
 	};
 	let funds = context.client.best().await?.funds(&account).await?;
-	context.answer(
-		format!(
-			"{account}\nfree  {}\nheld  {}, for deposits and offers",
-			ist(funds.free),
-			ist(funds.held)
-		),
-		json!({"account": account, "free": funds.free.to_string(), "held": funds.held.to_string()}),
-	);
-	Ok(())
+	Ok(Balance {
+		account,
+		free: Amount(funds.free),
+		held: Amount(funds.held),
+	})
 }

@@ -1,16 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `isthmus dataset`: a producer's datasets, their epochs and policies.
 
 use crate::{
-	context::{amount, ist, key_name, Context},
+	context::Context,
 	error::{Error, Kind},
+	options::Options,
+	report::{Lines, Report},
+	text::{amount, count, Amount, Key},
 };
 use isthmus_sdk::{
-	every, AccountId, Balance, ConsumerKinds, Dataset, DatasetId, Event, Identity, LeafUse, Policy,
-	State,
+	every, AccountId, Balance, BlockNumber, Call, ConsumerKinds, Dataset, DatasetEntry, DatasetId,
+	Epoch, Event, Identity, LeafUse, Policy, State,
 };
-use serde_json::json;
+use serde::{Serialize, Serializer};
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -23,56 +28,59 @@ pub(crate) struct Opts {
 
 #[derive(clap::Subcommand)]
 enum Command {
-	/// Opens a dataset, and answers with its number.
+	/// Create a dataset, and print its number
 	Create {
-		/// What it is called; everybody can read it.
+		/// Public name of the dataset
 		name: String,
 	},
-	/// Lists the datasets, with their policies.
+	/// List your datasets and their policies
 	List,
-	/// Says which requests `isthmus serve` grants by itself, or takes that back.
+	/// Set which requests `isthmus serve` grants automatically, or remove the policy
 	Policy(PolicyOpts),
-	/// Begins a new epoch: what is stored from now on is closed to all readers until they are given new
-	/// grants.
+	/// Start a new epoch: readers need new grants for what is stored from now on
 	Epoch {
-		/// The dataset's number.
+		/// Number of the dataset
 		dataset: DatasetId,
 	},
-	/// Frees the leaves of removed records, where their epoch is over. Their deposits come back.
+	/// Free the leaves of removed records whose epoch is over, and get their deposits back
 	Free {
-		/// The dataset's number.
+		/// Number of the dataset
 		dataset: DatasetId,
 	},
-	/// Removes a dataset that has no records, open requests or grants any more; leaves of removed
-	/// records are freed first. The deposits come back.
+	/// Remove a dataset without records, open requests and grants, and get the deposits back
 	Remove {
-		/// The dataset's number.
+		/// Number of the dataset
 		dataset: DatasetId,
 	},
 }
 
 #[derive(clap::Args)]
 struct PolicyOpts {
-	/// The dataset's number.
+	/// Number of the dataset
 	dataset: DatasetId,
 
-	/// The least offer, in IST; 0 where it is free.
-	#[arg(long, default_value = "0", value_parser = amount)]
+	/// Lowest offer to accept, in IST
+	#[arg(long, value_name = "IST", default_value = "0", value_parser = amount)]
 	price: Balance,
 
-	/// The most leaves that a request may ask for.
-	#[arg(long, default_value_t = 1 << 32)]
+	/// Largest number of leaves that a request may ask for [default: no limit]
+	#[arg(long, value_name = "LEAVES", default_value_t = 1 << 32, hide_default_value = true)]
 	longest_range: u64,
 
-	/// The longest term, in blocks, that a request may ask for.
-	#[arg(long, required_unless_present = "clear")]
+	/// Longest term that a request may ask for
+	#[arg(long, value_name = "BLOCKS", required_unless_present = "clear")]
 	longest_term: Option<u32>,
 
-	/// Whose requests: kinds of producers, and `unregistered`, with commas between them; or `all`.
-	#[arg(long, value_delimiter = ',', default_value = "all")]
+	/// Kinds of consumers to accept, separated by commas
+	#[arg(
+		long,
+		value_name = "KINDS",
+		value_delimiter = ',',
+		default_value = "all"
+	)]
 	consumers: Vec<Consumers>,
 
-	/// Take the policy back.
+	/// Remove the policy
 	#[arg(long)]
 	clear: bool,
 }
@@ -98,190 +106,389 @@ fn kinds(named: &[Consumers]) -> ConsumerKinds {
 	}
 }
 
-/// A policy in a person's words.
-pub(crate) fn words(policy: &Policy) -> String {
-	let ConsumerKinds {
-		school,
-		government,
-		business,
-		other,
-		unregistered,
-	} = policy.consumers;
-	let kinds = [
-		(school, "schools"),
-		(government, "government"),
-		(business, "businesses"),
-		(other, "others"),
-		(unregistered, "unregistered"),
-	];
-	let whose: Vec<&str> = kinds
-		.iter()
-		.filter(|(on, _)| *on)
-		.map(|(_, name)| *name)
-		.collect();
-	let whose = match whose.len() {
-		5 => "all".to_owned(),
-		_ => whose.join(", "),
-	};
-	let (price, range, term) = (ist(policy.price), policy.longest_range, policy.longest_term);
-	format!("{price} for up to {range} leaves and {term} blocks, for {whose}")
+/// A policy as text.
+pub(crate) struct PolicyText<'a>(pub(crate) &'a Policy);
+
+impl fmt::Display for PolicyText<'_> {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Policy {
+			price,
+			longest_range,
+			longest_term,
+			consumers,
+		} = self.0;
+		let kinds = [
+			(consumers.school, "schools"),
+			(consumers.government, "government"),
+			(consumers.business, "businesses"),
+			(consumers.other, "others"),
+			(consumers.unregistered, "unregistered"),
+		];
+		let named: Vec<&str> = kinds
+			.iter()
+			.filter(|(on, _)| *on)
+			.map(|(_, name)| *name)
+			.collect();
+		let named = match named.len() == kinds.len() {
+			true => "all".to_owned(),
+			false => named.join(", "),
+		};
+		let price = Amount(*price);
+		write!(
+			f,
+			"{price} for up to {longest_range} leaves and {longest_term} blocks, for {named}"
+		)
+	}
 }
 
-/// Does what the command says.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
-	let identity = context.identity().await?;
-	let client = &context.client;
-	let (call, what) = match opts.command {
-		Command::List => {
-			return crate::list::datasets(&context, identity.id()).await;
-		}
-		Command::Create { name } => {
-			let call = client.create_dataset(&name).await?;
-			let included = context.send(&identity, &call).await?;
-			let created = included.events.iter().find_map(|event| match event {
-				Event::DatasetCreated { dataset, .. } => Some(*dataset),
-				_ => None,
-			});
-			let dataset =
-				created.ok_or_else(|| Error::failed("the chain does not say which dataset"))?;
-			let block = included.number();
-			context.answer(
-				format!("block {block}: dataset {dataset} is open"),
-				json!({"block": block, "dataset": dataset}),
-			);
-			return Ok(());
-		}
-		Command::Policy(PolicyOpts {
+/// A dataset that was created.
+#[derive(Serialize)]
+struct Created {
+	block: BlockNumber,
+	dataset: DatasetId,
+}
+
+impl fmt::Display for Created {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "block {}: created dataset {}", self.block, self.dataset)
+	}
+}
+
+/// A policy that was set or removed, or a dataset that was removed.
+#[derive(Serialize)]
+struct Changed {
+	block: BlockNumber,
+	/// What changed, for a person.
+	#[serde(skip)]
+	change: String,
+}
+
+impl fmt::Display for Changed {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "block {}: {}", self.block, self.change)
+	}
+}
+
+/// An epoch that was started.
+#[derive(Serialize)]
+struct Started {
+	block: BlockNumber,
+	dataset: DatasetId,
+	epoch: Epoch,
+}
+
+impl fmt::Display for Started {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			block,
 			dataset,
-			clear: true,
+			epoch,
+		} = self;
+		write!(
+			f,
+			"block {block}: dataset {dataset} is now in epoch {epoch}"
+		)
+	}
+}
+
+/// Leaves that were freed.
+#[derive(Serialize)]
+struct Freed {
+	/// The last transaction's block; `None` if there was nothing to free.
+	block: Option<BlockNumber>,
+	freed: usize,
+	/// The number of leaves that can be freed when the current epoch is over.
+	wait: usize,
+	#[serde(skip)]
+	dataset: DatasetId,
+	#[serde(skip)]
+	epoch: Epoch,
+}
+
+impl fmt::Display for Freed {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self { dataset, epoch, .. } = self;
+		let freed = count(self.freed as u64, "leaf").replace("leafs", "leaves");
+		match self.block {
+			Some(block) => write!(f, "block {block}: freed {freed} of dataset {dataset}")?,
+			None => write!(f, "no leaf of dataset {dataset} to free")?,
+		}
+		match self.wait {
+			0 => Ok(()),
+			wait => write!(
+				f,
+				"; {wait} more after epoch {epoch} is over: isthmus dataset epoch {dataset}"
+			),
+		}
+	}
+}
+
+/// A dataset in a list.
+#[derive(Serialize)]
+pub(crate) struct Listed {
+	dataset: DatasetId,
+	epoch: Epoch,
+	grants: u64,
+	leaves: u64,
+	name: String,
+	#[serde(serialize_with = "policy_json")]
+	policy: Option<Policy>,
+	requests: u64,
+}
+
+/// Writes a policy with its text beside its fields.
+fn policy_json<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<S::Ok, S::Error> {
+	#[derive(Serialize)]
+	#[serde(rename_all = "camelCase")]
+	struct Json {
+		longest_range: u64,
+		longest_term: BlockNumber,
+		price: Amount,
+		words: String,
+	}
+	let json = policy.as_ref().map(|policy| Json {
+		longest_range: policy.longest_range,
+		longest_term: policy.longest_term,
+		price: Amount(policy.price),
+		words: PolicyText(policy).to_string(),
+	});
+	json.serialize(serializer)
+}
+
+impl fmt::Display for Listed {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		writeln!(f, "dataset {}: {}", self.dataset, self.name)?;
+		let Self {
+			epoch,
+			leaves,
+			requests,
+			grants,
 			..
-		}) => (
-			client.clear_policy(dataset).await?,
-			format!("dataset {dataset} has no policy any more"),
-		),
-		Command::Policy(opts) => {
+		} = self;
+		write!(
+			f,
+			"  epoch {epoch}; in all epochs: leaves taken {leaves}, open requests {requests}, grants {grants}"
+		)?;
+		match &self.policy {
+			Some(policy) => write!(f, "\n  policy: {}", PolicyText(policy)),
+			None => Ok(()),
+		}
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let context = &Context::connect(options).await?;
+	let identity = &context.identity().await?;
+	Ok(match opts.command {
+		Command::List => Box::new(list(context, identity.id()).await?),
+		Command::Create { name } => Box::new(create(context, identity, &name).await?),
+		Command::Policy(opts) => Box::new(set_policy(context, identity, opts).await?),
+		Command::Epoch { dataset } => Box::new(start_epoch(context, identity, dataset).await?),
+		Command::Free { dataset } => Box::new(free(context, identity, dataset).await?),
+		Command::Remove { dataset } => Box::new(remove(context, identity, dataset).await?),
+	})
+}
+
+/// Lists the datasets of a producer.
+pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<Listed>, Error> {
+	let best = context.client.best().await?;
+	let mut datasets = every(|after| best.datasets(owner, after)).await?;
+	datasets.sort_by_key(|entry| entry.id);
+	if datasets.is_empty() {
+		eprintln!("no datasets");
+	}
+	let listed = datasets.into_iter().map(|entry| {
+		let DatasetEntry {
+			id,
+			dataset,
+			policy,
+		} = entry;
+		Listed {
+			dataset: id,
+			epoch: dataset.epoch,
+			grants: dataset.grants,
+			leaves: dataset.leaves,
+			name: dataset.name.to_string(),
+			policy,
+			requests: dataset.requests,
+		}
+	});
+	Ok(Lines(listed.collect()))
+}
+
+async fn create(context: &Context, identity: &Identity, name: &str) -> Result<Created, Error> {
+	let call = context.client.create_dataset(name).await?;
+	let included = context.send(identity, &call).await?;
+	let created = included.events.iter().find_map(|event| match event {
+		Event::DatasetCreated { dataset, .. } => Some(*dataset),
+		_ => None,
+	});
+	Ok(Created {
+		block: included.number(),
+		dataset: created
+			.ok_or_else(|| Error::failed("the block has no event with the dataset's number"))?,
+	})
+}
+
+async fn set_policy(
+	context: &Context,
+	identity: &Identity,
+	opts: PolicyOpts,
+) -> Result<Changed, Error> {
+	let (client, dataset) = (&context.client, opts.dataset);
+	let (call, change) = match opts.longest_term {
+		Some(longest_term) if !opts.clear => {
 			let policy = Policy {
 				price: opts.price,
 				longest_range: opts.longest_range,
-				longest_term: opts.longest_term.unwrap_or_default(),
+				longest_term,
 				consumers: kinds(&opts.consumers),
 			};
-			let call = client.set_policy(opts.dataset, policy).await?;
-			(
-				call,
-				format!("dataset {}: {}", opts.dataset, words(&policy)),
-			)
+			let change = format!("policy of dataset {dataset}: {}", PolicyText(&policy));
+			(client.set_policy(dataset, policy).await?, change)
 		}
-		Command::Epoch { dataset } => {
-			let call = client.start_epoch(dataset).await?;
-			let included = context.send(&identity, &call).await?;
-			let block = included.number();
-			for event in &included.events {
-				if let Event::EpochStarted { epoch, .. } = event {
-					context.answer(
-						format!("block {block}: dataset {dataset} is in epoch {epoch}"),
-						json!({"block": block, "dataset": dataset, "epoch": epoch}),
-					);
-				}
-			}
-			return Ok(());
+		_ => {
+			let change = format!("removed the policy of dataset {dataset}");
+			(client.clear_policy(dataset).await?, change)
 		}
-		Command::Free { dataset } => return free(&context, &identity, dataset).await,
-		Command::Remove { dataset } => return remove(&context, &identity, dataset).await,
 	};
-	let block = context.send(&identity, &call).await?.number();
-	context.answer(format!("block {block}: {what}"), json!({"block": block}));
-	Ok(())
+	let block = context.send(identity, &call).await?.number();
+	Ok(Changed { block, change })
 }
 
-/// A dataset of this owner's.
-async fn own(best: &State, owner: &AccountId, dataset: DatasetId) -> Result<Dataset, Error> {
+async fn start_epoch(
+	context: &Context,
+	identity: &Identity,
+	dataset: DatasetId,
+) -> Result<Lines<Started>, Error> {
+	let call = context.client.start_epoch(dataset).await?;
+	let included = context.send(identity, &call).await?;
+	let block = included.number();
+	let started = included.events.iter().filter_map(|event| match event {
+		Event::EpochStarted { epoch, .. } => Some(Started {
+			block,
+			dataset,
+			epoch: *epoch,
+		}),
+		_ => None,
+	});
+	Ok(Lines(started.collect()))
+}
+
+/// Returns an owner's dataset.
+pub(crate) async fn own(
+	best: &State,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Dataset, Error> {
 	best.dataset(owner, dataset).await?.ok_or_else(|| {
-		Error::usage(format!("{owner} has no dataset {dataset}")).hint("isthmus dataset list")
+		Error::usage(format!("{owner} has no dataset {dataset}")).hint(format!(
+			"list its datasets: isthmus list datasets --owner {owner}"
+		))
 	})
 }
 
 /// Frees the leaves of removed records whose epoch is over.
-async fn free(context: &Context, identity: &Identity, dataset: DatasetId) -> Result<(), Error> {
+async fn free(context: &Context, identity: &Identity, dataset: DatasetId) -> Result<Freed, Error> {
 	let best = context.client.best().await?;
-	let now = own(&best, identity.id(), dataset).await?.epoch;
+	let epoch = own(&best, identity.id(), dataset).await?.epoch;
 	let (mut calls, mut wait) = (Vec::new(), 0);
-	for (epoch, leaf, by) in best.leaves(identity.id(), dataset).await? {
+	for (of, leaf, by) in best.leaves(identity.id(), dataset).await? {
 		match by {
-			LeafUse::Spent if epoch < now => {
-				calls.push(context.client.free_leaf(dataset, epoch, leaf).await?);
+			LeafUse::Spent if of < epoch => {
+				calls.push(context.client.free_leaf(dataset, of, leaf).await?);
 			}
 			LeafUse::Spent => wait += 1,
 			LeafUse::Record(_) => {}
 		}
 	}
 	let last = context.send_all(identity, &calls).await?;
-	let block = last.map(|last| last.number());
-	let freed = calls.len();
-	let begun = match block {
-		Some(block) => format!("block {block}: "),
-		None => String::new(),
-	};
-	let waiting = match wait {
-		0 => String::new(),
-		wait => format!(
-			"; {wait} more can be when epoch {now} is over: isthmus dataset epoch {dataset}"
-		),
-	};
-	context.answer(
-		format!("{begun}{freed} leaves of dataset {dataset} are freed{waiting}"),
-		json!({"block": block, "freed": freed, "wait": wait}),
-	);
+	Ok(Freed {
+		block: last.map(|last| last.number()),
+		freed: calls.len(),
+		wait,
+		dataset,
+		epoch,
+	})
+}
+
+/// Removes a dataset, after the leaves of its removed records.
+async fn remove(
+	context: &Context,
+	identity: &Identity,
+	dataset: DatasetId,
+) -> Result<Changed, Error> {
+	let best = context.client.best().await?;
+	let entry = own(&best, identity.id(), dataset).await?;
+	check_unused(&best, &entry, dataset)?;
+	let calls = removal(context, &best, identity, dataset, entry.epoch).await?;
+	let last = context.send_all(identity, &calls).await?;
+	let block = last
+		.ok_or_else(|| Error::failed("nothing was sent"))?
+		.number();
+	let change = format!("removed dataset {dataset}");
+	Ok(Changed { block, change })
+}
+
+/// Returns an error if a dataset has open requests or grants.
+fn check_unused(best: &State, entry: &Dataset, dataset: DatasetId) -> Result<(), Error> {
+	if entry.requests > 0 {
+		let requests = count(entry.requests, "open request");
+		return Err(in_use(dataset, &requests)
+			.hint("list and reject them: isthmus requests, isthmus reject NUMBER"));
+	}
+	if entry.grants > 0 {
+		let memory: BlockNumber = best.constant("GrantMemory")?;
+		return Err(in_use(dataset, &count(entry.grants, "grant")).hint(format!(
+			"list and revoke them: isthmus list given, isthmus revoke NUMBER; the chain forgets a grant {memory} blocks after its end"
+		)));
+	}
 	Ok(())
 }
 
-/// Removes a dataset, with the leaves that its removed records left taken.
-async fn remove(context: &Context, identity: &Identity, dataset: DatasetId) -> Result<(), Error> {
+fn in_use(dataset: DatasetId, what: &str) -> Error {
+	Error::new(Kind::Refused, format!("dataset {dataset} still has {what}"))
+}
+
+/// Returns the calls that free a dataset's leaves and remove it.
+async fn removal(
+	context: &Context,
+	best: &State,
+	identity: &Identity,
+	dataset: DatasetId,
+	current: Epoch,
+) -> Result<Vec<Call>, Error> {
 	let client = &context.client;
-	let best = client.best().await?;
-	let entry = own(&best, identity.id(), dataset).await?;
-	let in_use = |what: String| Error::new(Kind::Refused, format!("dataset {dataset} has {what}"));
-	if entry.requests > 0 {
-		return Err(in_use(format!("{} open requests", entry.requests))
-			.hint("isthmus requests; isthmus reject NUMBER"));
-	}
-	if entry.grants > 0 {
-		let memory: u32 = best.constant("GrantMemory")?;
-		return Err(in_use(format!("{} grants", entry.grants)).hint(format!(
-			"isthmus revoke NUMBER ends one; what ended is remembered for {memory} blocks: isthmus list given"
-		)));
-	}
 	let leaves = best.leaves(identity.id(), dataset).await?;
 	let mut calls = Vec::new();
-	// A leaf is freed when its epoch is over.
-	if leaves.iter().any(|(epoch, ..)| *epoch == entry.epoch) {
+	// A leaf can be freed only when its epoch is over.
+	if leaves.iter().any(|(epoch, ..)| *epoch == current) {
 		calls.push(client.start_epoch(dataset).await?);
 	}
 	for (epoch, leaf, by) in leaves {
 		if let LeafUse::Record(key) = by {
-			let name = key_name(&key);
-			return Err(in_use(format!("the record {name}")).hint(format!("isthmus remove {name}")));
+			let name = Key(key);
+			return Err(in_use(dataset, &format!("the record {name}"))
+				.hint(format!("remove it first: isthmus remove {name}")));
 		}
 		calls.push(client.free_leaf(dataset, epoch, leaf).await?);
 	}
 	calls.push(client.remove_dataset(dataset).await?);
-	let last = context.send_all(identity, &calls).await?;
-	let block = last.map_or(0, |last| last.number());
-	context.answer(
-		format!("block {block}: dataset {dataset} is gone"),
-		json!({"block": block}),
-	);
-	Ok(())
+	Ok(calls)
 }
 
-/// The only dataset of an owner, where none was named.
+/// Returns the only dataset of an owner.
 pub(crate) async fn only(context: &Context, owner: &AccountId) -> Result<DatasetId, Error> {
 	let best = context.client.best().await?;
 	let datasets = every(|after| best.datasets(owner, after)).await?;
 	match &datasets[..] {
 		[only] => Ok(only.id),
-		[] => Err(Error::usage("the owner has no dataset").hint("isthmus dataset create NAME")),
-		_ => Err(Error::usage("the owner has several datasets: which?")
-			.hint("--dataset NUMBER; isthmus dataset list")),
+		[] => Err(Error::usage(format!("{owner} has no dataset"))
+			.hint("create one: isthmus dataset create NAME")),
+		_ => Err(
+			Error::usage(format!("{owner} has several datasets: pass --dataset"))
+				.hint(format!("list them: isthmus list datasets --owner {owner}")),
+		),
 	}
 }

@@ -1,12 +1,15 @@
-//! What goes wrong in a command: a sentence, perhaps a hint, and the program's exit code.
+// SPDX-License-Identifier: Apache-2.0
+//! Why a command failed: a message, possibly a hint, and the program's exit code.
 
 use isthmus_sdk::{
-	key_name, FetchError, PalletError, Rejection, Shown, UploadError, UploadFolderError,
+	Error as SdkError, FetchError, PalletError, QueryRefusal, Rejection, Shown, UploadError,
+	UploadFolderError,
 };
+use serde::Serialize;
 use std::{fmt, process::ExitCode};
 
-/// Why a command ended without doing what it was asked. It is what the person at the terminal reads,
-/// so every error of the libraries below becomes one sentence here, and a hint where one helps.
+/// Why a command did not do what it was asked to. The message says what is wrong, and the hint what to
+/// do about it. Every error of the libraries below becomes one of these.
 #[derive(Debug)]
 pub(crate) struct Error {
 	kind: Kind,
@@ -14,28 +17,33 @@ pub(crate) struct Error {
 	hint: Option<String>,
 }
 
-/// What kind of failure, which a script reads from the exit code.
+/// The kind of a failure, which is the program's exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-	/// Anything else, a file that cannot be written for one.
+	/// Anything else, for example a file that cannot be written.
 	Failed = 1,
-	/// The command line asks for something that makes no sense. (`clap` ends with 2 by itself.)
+	/// The command line is wrong. `clap` uses the same code.
 	Usage = 2,
 	/// No node answers at the address, or the connection was lost.
 	Unreachable = 3,
-	/// The chain refused: a call failed, or a query was not allowed.
+	/// The chain or the node refused.
 	Refused = 4,
-	/// Data, keys or a passphrase are not what they should be.
+	/// Data, a key or a passphrase is not the right one.
 	NotAuthentic = 5,
 }
 
 /// The exit codes, as `--help` explains them.
 pub(crate) const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 failed; 2 wrong use; 3 no node answers; 4 the chain refused; \
-5 data, keys or passphrase are not the right ones";
+Exit codes:
+  0  done
+  1  failed, for example because a file cannot be written
+  2  wrong usage
+  3  no node answers, or the connection was lost
+  4  the chain or the node refused
+  5  data, a key or a passphrase is not the right one";
 
 impl Error {
-	/// An error of this kind.
+	/// Makes an error without a hint.
 	pub(crate) fn new(kind: Kind, message: impl fmt::Display) -> Self {
 		Self {
 			kind,
@@ -44,122 +52,76 @@ impl Error {
 		}
 	}
 
-	/// [`Kind::Failed`].
+	/// Makes an error of [`Kind::Failed`].
 	pub(crate) fn failed(message: impl fmt::Display) -> Self {
 		Self::new(Kind::Failed, message)
 	}
 
-	/// [`Kind::Usage`].
+	/// Makes an error of [`Kind::Usage`].
 	pub(crate) fn usage(message: impl fmt::Display) -> Self {
 		Self::new(Kind::Usage, message)
 	}
 
-	/// Adds what the reader may do about it.
+	/// Adds what the reader can do about it.
 	pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
 		self.hint = Some(hint.to_string());
 		self
 	}
 
-	/// What kind it is.
+	/// Returns the kind.
 	pub(crate) fn kind(&self) -> Kind {
 		self.kind
 	}
 
-	/// Prints the error to stderr, and gives the program's exit code. With `json` it is one line, an
-	/// object with `error`, `hint` and `code`.
-	pub(crate) fn report(&self, json: bool) -> ExitCode {
-		let code = self.kind as u8;
-		if json {
-			let line = serde_json::json!({"error": self.message, "hint": self.hint, "code": code});
-			eprintln!("{line}");
-		} else {
-			// Nodes, producers and files have a say in these.
-			eprintln!("error: {}", Shown(&self.message));
-			if let Some(hint) = &self.hint {
-				eprintln!("hint: {}", Shown(hint));
-			}
+	/// Prints the error to stderr as text, and returns the program's exit code.
+	pub(crate) fn report(&self) -> ExitCode {
+		// Nodes, producers and file names have a say in these.
+		eprintln!("error: {}", Shown(&self.message));
+		if let Some(hint) = &self.hint {
+			eprintln!("hint: {}", Shown(hint));
 		}
-		ExitCode::from(code)
+		self.exit_code()
+	}
+
+	/// Prints the error to stderr as one line of JSON, and returns the program's exit code.
+	pub(crate) fn report_json(&self) -> ExitCode {
+		#[derive(Serialize)]
+		struct Line<'a> {
+			code: u8,
+			error: &'a str,
+			hint: Option<&'a str>,
+		}
+		let line = Line {
+			code: self.kind as u8,
+			error: &self.message,
+			hint: self.hint.as_deref(),
+		};
+		match serde_json::to_string(&line) {
+			Ok(line) => eprintln!("{line}"),
+			Err(error) => eprintln!("error: {error}"),
+		}
+		self.exit_code()
+	}
+
+	fn exit_code(&self) -> ExitCode {
+		ExitCode::from(self.kind as u8)
 	}
 }
 
-impl From<isthmus_sdk::Error> for Error {
-	fn from(error: isthmus_sdk::Error) -> Self {
-		use isthmus_sdk::Error::*;
-		let (kind, hint) = match &error {
-			Unreachable { .. } => (
-				Kind::Unreachable,
-				Some("start one with `isthmus-node --dev`, or say where one is: --url ws://HOST:PORT"),
-			),
-			Connection(_) => (Kind::Unreachable, Some("run the same command again: what was begun is gone on with")),
-			Refused(refusal) => (
-				Kind::Refused,
-				match &refusal.error {
-					PalletError::NotRegistered => Some("isthmus register --kind school NAME"),
-					PalletError::NoEncryptionKey => Some("the reader runs: isthmus key publish"),
-					PalletError::UnknownDataset => Some("isthmus list datasets"),
-					PalletError::UnknownRequest => Some("isthmus requests; those that this account made: isthmus requests --mine"),
-					PalletError::UnknownGrant => Some("isthmus list given"),
-					PalletError::TermPaidFor => Some("the reader paid for it: `isthmus list given --json` has paidUntil, the first block at which it may be revoked"),
-					PalletError::AlreadyRequested => Some("isthmus requests --mine"),
-					PalletError::TooManyGrants => Some("revoke one of the reader's grants first: isthmus list given"),
-					PalletError::LeafTaken => Some("leave --leaf out, and a free one is taken"),
-					PalletError::KeyTaken => Some("store it under another --name, or remove the record first: isthmus remove NAME"),
-					_ => None,
-				},
-			),
-			NotAccepted(_) => (
-				Kind::Refused,
-				match error.rejection() {
-					Some(Rejection::CannotPay) => Some("the account has too little: isthmus balance"),
-					Some(Rejection::PoolFull) => Some("the node has too much to do: run it again in a while"),
-					_ => None,
-				},
-			),
-			InsufficientFunds { .. } => (Kind::Refused, Some("isthmus balance; `isthmus list given` has what holds deposits")),
-			TooLate { .. } => (
-				Kind::Refused,
-				Some("a late answer would show its keys and not be paid: have the reader ask again, or open it without a request: isthmus authorize --to READER --leaves FROM..TO"),
-			),
-			Upload(UploadError::EpochOver { .. }) => (Kind::Refused, Some("isthmus remove NAME, then store it again")),
-			NotIncluded(_) => (Kind::Refused, None),
-			Query(isthmus_sdk::QueryRefusal::NotAuthorised) => {
-				(Kind::Refused, Some("ask for access: isthmus request OWNER --leaves 0..10 --purpose TEXT"))
-			}
-			Query(
-				isthmus_sdk::QueryRefusal::OutOfRange
-				| isthmus_sdk::QueryRefusal::Expired
-				| isthmus_sdk::QueryRefusal::Revoked,
-			) => (Kind::Refused, Some("isthmus list received")),
-			Query(_) => (Kind::Refused, None),
-			StateGone(_) => (
-				Kind::Refused,
-				Some("this node keeps the states of the latest blocks only: ask one that runs with --state-pruning archive, or begin later: --from BLOCK"),
-			),
-			Rpc { .. } => (Kind::Refused, None),
-			Upload(UploadError::AlreadyStored(_)) => (
-				Kind::Refused,
-				Some("store it under another --name, or remove the record first: isthmus remove NAME"),
-			),
-			Upload(_) => (
-				Kind::Refused,
-				Some("store it under another --name, or give up what was begun: isthmus remove NAME"),
-			),
-			WrongContent(_) => (Kind::NotAuthentic, Some("ask another node: --url")),
-			Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
-			_ => (Kind::Failed, None),
-		};
+impl From<SdkError> for Error {
+	fn from(error: SdkError) -> Self {
+		let (kind, hint) = classify(&error);
 		let message = match &error {
-			// It was compared.
-			Upload(UploadError::AlreadyStored(key)) => {
-				format!("{} is stored already, with another content", key_name(key))
+			// `isthmus store` compares a value with the stored one, so this one differs.
+			SdkError::Upload(UploadError::AlreadyStored(_)) => {
+				format!("{error}, with different content")
 			}
 			error => error.to_string(),
 		};
-		let told = Self::new(kind, message);
-		match hint {
-			Some(hint) => told.hint(hint),
-			None => told,
+		Self {
+			kind,
+			message,
+			hint: hint.map(str::to_owned),
 		}
 	}
 }
@@ -167,15 +129,14 @@ impl From<isthmus_sdk::Error> for Error {
 impl From<UploadFolderError> for Error {
 	fn from(error: UploadFolderError) -> Self {
 		match error {
-			UploadFolderError::Client(error @ isthmus_sdk::Error::NoFreeLeaf { .. }) => {
-				Self::failed(error).hint("isthmus dataset epoch NUMBER")
-			}
 			UploadFolderError::Client(error) => error.into(),
-			UploadFolderError::Changed { key, .. } => Self::failed(&error).hint(format!(
-				"store the folder under another --name, or first remove what is stored of the file: \
-				 isthmus remove {}",
-				key_name(&key)
-			)),
+			UploadFolderError::Changed { key, .. } => {
+				let hint = format!(
+					"store the folder under another --name, or remove the file's record first: isthmus remove {}",
+					isthmus_sdk::key_name(&key)
+				);
+				Self::failed(error).hint(hint)
+			}
 			error => Self::failed(error),
 		}
 	}
@@ -185,16 +146,14 @@ impl From<FetchError> for Error {
 	fn from(error: FetchError) -> Self {
 		match error {
 			FetchError::Client(error) => error.into(),
-			FetchError::Exists(_) => {
-				Self::failed(error).hint("take another --output, or write over it with --force")
-			}
-			FetchError::Differs(_) => Self::failed(error).hint("take another --output"),
+			FetchError::Exists(_) => Self::failed(error)
+				.hint("choose another --output, or replace the file with --force"),
+			FetchError::Differs(_) => Self::failed(error).hint("choose another --output"),
 			FetchError::Foreign(_) => {
-				Self::failed(error).hint("remove it, or take another --output")
+				Self::failed(error).hint("remove it, or choose another --output")
 			}
-			FetchError::List(_) => {
-				Self::new(Kind::NotAuthentic, error).hint("--raw fetches its bytes as they are")
-			}
+			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
+				.hint("fetch the record's bytes as they are with --raw"),
 			FetchError::ListTooLong | FetchError::WrongLength(_) => {
 				Self::new(Kind::NotAuthentic, error)
 			}
@@ -203,22 +162,129 @@ impl From<FetchError> for Error {
 	}
 }
 
+/// The hint for a record that exists with other content.
+const OTHER_NAME: &str =
+	"store it under another --name, or remove the record first: isthmus remove NAME";
+
+/// Returns the kind of an error, and a hint where one helps.
+fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
+	use SdkError::*;
+	match error {
+		Unreachable { .. } => (
+			Kind::Unreachable,
+			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
+		),
+		Connection(_) => (
+			Kind::Unreachable,
+			Some("run the same command again to resume"),
+		),
+		Refused(refusal) => (Kind::Refused, refusal_hint(&refusal.error)),
+		NotAccepted(_) => (
+			Kind::Refused,
+			match error.rejection() {
+				Some(Rejection::CannotPay) => Some("the account cannot pay the fee: isthmus balance"),
+				Some(Rejection::PoolFull) => Some("the node is busy: run the same command again later"),
+				_ => None,
+			},
+		),
+		InsufficientFunds { .. } => (
+			Kind::Refused,
+			Some("see what the account has with `isthmus balance`, and which grants hold deposits with `isthmus list given`"),
+		),
+		TooLate { .. } => (
+			Kind::Refused,
+			Some("a late answer would publish its keys without being paid: have the reader ask again, or grant access without a request: isthmus authorize --to READER --leaves FROM..TO"),
+		),
+		Query(QueryRefusal::NotAuthorised) => (
+			Kind::Refused,
+			Some("request access: isthmus request OWNER --leaves 0..10 --purpose TEXT"),
+		),
+		Query(QueryRefusal::OutOfRange | QueryRefusal::Expired | QueryRefusal::Revoked) => {
+			(Kind::Refused, Some("see your grants: isthmus list received"))
+		}
+		StateGone(_) => (
+			Kind::Refused,
+			Some("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive, or start later with --from BLOCK"),
+		),
+		Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => (
+			Kind::Refused,
+			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
+		),
+		Upload(UploadError::AlreadyStored(_)) => (Kind::Refused, Some(OTHER_NAME)),
+		Upload(UploadError::EpochOver { .. }) => (
+			Kind::Refused,
+			Some("remove the record and store it again: isthmus remove NAME"),
+		),
+		Query(_) | NotIncluded(_) | Rpc { .. } | Upload(_) => (Kind::Refused, None),
+		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
+		NoEncryptionKey(_) => (Kind::Failed, Some(PUBLISH)),
+		NoFreeLeaf { .. } => (Kind::Failed, Some("start a new epoch: isthmus dataset epoch NUMBER")),
+		NoSuchGrant { .. } => (Kind::Failed, Some("list the grants: isthmus list given")),
+		NoSuchDataset { .. } => (Kind::Failed, Some("list the datasets: isthmus list datasets")),
+		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
+		_ => (Kind::Failed, None),
+	}
+}
+
+/// The hint for a reader to whom nothing can be sealed.
+const PUBLISH: &str = "the reader has to run: isthmus key publish";
+
+/// Returns a hint for a call that the chain refused.
+fn refusal_hint(error: &PalletError) -> Option<&'static str> {
+	use PalletError::*;
+	Some(match error {
+		NotRegistered => "register first: isthmus register --kind school NAME",
+		NoEncryptionKey => PUBLISH,
+		UnknownDataset => "list the datasets: isthmus list datasets",
+		UnknownRequest => {
+			"list the requests: isthmus requests, or isthmus requests --mine for your own"
+		}
+		UnknownGrant => "list the grants: isthmus list given",
+		TermPaidFor => {
+			"the reader paid for it: `paidUntil` in `isthmus list given --json` is the first block in which it can be revoked"
+		}
+		AlreadyRequested => "list your requests: isthmus requests --mine",
+		TooManyGrants => "revoke one of the reader's grants first: isthmus list given",
+		LeafTaken => "omit --leaf to use the next free leaf",
+		KeyTaken => OTHER_NAME,
+		_ => return None,
+	})
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use isthmus_sdk::{record_key, Refusal};
 
 	#[test]
-	fn a_record_is_told_by_its_name() {
-		let key = crate::context::record_key("marks.csv").unwrap();
-		let told = Error::from(isthmus_sdk::Error::Upload(UploadError::AlreadyStored(key)));
-		assert_eq!(told.kind, Kind::Refused);
-		assert!(told.message.starts_with("marks.csv "), "{}", told.message);
+	fn a_record_is_shown_by_its_name() {
+		let key = record_key("marks.csv").unwrap();
+		let error = Error::from(SdkError::from(UploadError::AlreadyStored(key)));
+		assert_eq!(error.kind, Kind::Refused);
+		assert!(error.message.starts_with("marks.csv "), "{}", error.message);
 	}
 
 	#[test]
-	fn a_state_that_is_gone_is_a_refusal_with_a_way_out() {
-		let told = Error::from(isthmus_sdk::Error::StateGone("discarded".into()));
-		assert_eq!(told.kind, Kind::Refused);
-		assert!(told.hint.is_some_and(|hint| hint.contains("--from")));
+	fn a_pruned_state_is_a_refusal_with_a_way_out() {
+		let error = Error::from(SdkError::StateGone("discarded".into()));
+		assert_eq!(error.kind, Kind::Refused);
+		assert!(error.hint.is_some_and(|hint| hint.contains("--from")));
+	}
+
+	#[test]
+	fn a_refusal_has_the_hint_of_its_error() {
+		let hint = |pallet: &str, name: &str| {
+			let refusal = Refusal {
+				error: PalletError::new(pallet, name),
+				docs: String::new(),
+			};
+			Error::from(SdkError::Refused(refusal)).hint
+		};
+		let taken = hint("DataSharing", "LeafTaken");
+		assert_eq!(
+			taken.as_deref(),
+			Some("omit --leaf to use the next free leaf")
+		);
+		assert_eq!(hint("Balances", "LeafTaken"), None);
 	}
 }

@@ -1,100 +1,154 @@
-//! `isthmus fetch`: reads a record, or a folder of them.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus fetch`: fetches and decrypts a record or a folder.
 
 use crate::{
-	context::{account, bytes, key_name, record_key, Bar, Context},
+	context::Context,
 	error::Error,
+	options::Options,
+	progress::Bar,
+	text::{account, bytes, count, record_key, Key},
 };
 use isthmus_sdk::{fetch_folder, is_folder, AccountId, FetchError, FetchFile, Reading, RecordKey};
-use serde_json::json;
+use serde::Serialize;
 use std::{
-	io::{BufWriter, IsTerminal},
+	fmt,
+	io::{self, BufWriter, IsTerminal},
 	path::PathBuf,
 };
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Every byte is checked against the chain before it is written. A file is written under a name of
-its own first, OUT.isthmus-..., and gets its right name when it is whole; what was interrupted
-is gone on with when the same command is run again.
+Every byte is checked against the chain before it is written. A file is written as
+OUT.isthmus-HASH until it is complete, and then renamed to OUT. Run the same command again to
+resume an interrupted download.
 
 Examples:
   isthmus fetch 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv --key company.key
   isthmus fetch //Bob photos-2025 --folder --output photos/ --key company.key
   isthmus fetch //Bob data.tar --output - --key company.key | tar x")]
 pub(crate) struct Opts {
-	/// Whose record.
+	/// Owner of the record
 	#[arg(value_parser = account)]
 	owner: AccountId,
 
-	/// The record's name, or 0x and 64 hexadecimal digits.
+	/// Name of the record, or 0x and 64 hexadecimal digits
 	#[arg(value_parser = record_key)]
 	name: RecordKey,
 
-	/// Where it goes: a file, or - for stdout [default: a file of the record's name].
-	#[arg(long, short)]
+	/// File to write, or - for stdout [default: the name of the record]
+	#[arg(long, short, value_name = "FILE")]
 	output: Option<PathBuf>,
 
-	/// The record is a folder: fetch its files into a folder.
+	/// Fetch the files of a folder into a folder
 	#[arg(long)]
 	folder: bool,
 
-	/// Fetch the record's bytes as they are, even where they are a folder's list of files.
+	/// Fetch the record's bytes as they are, even if they are a folder's list of files
 	#[arg(long, conflicts_with = "folder")]
 	raw: bool,
 
-	/// Write over a file that is there.
+	/// Replace the file if it exists
 	#[arg(long)]
 	force: bool,
 }
 
-/// Fetches.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
-	let output = match (opts.output, key_name(&opts.name)) {
-		(Some(output), _) => output,
-		(None, name) if !name.starts_with("0x") && !name.contains(['/', '\\']) => name.into(),
-		(None, _) => return Err(Error::usage("where shall it go?").hint("--output FILE")),
-	};
-	let to_stdout = output.as_os_str() == "-";
-	if to_stdout && std::io::stdout().is_terminal() {
-		return Err(
-			Error::usage("bytes of any kind are not written to a terminal")
-				.hint("--output FILE, or pipe them into something"),
-		);
+/// A file or a folder that was fetched.
+#[derive(Serialize)]
+pub(crate) struct Fetched {
+	bytes: u64,
+	/// The number of files in a folder; `None` if it is not one.
+	files: Option<usize>,
+	output: String,
+}
+
+impl fmt::Display for Fetched {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let size = bytes(self.bytes);
+		match self.files {
+			None => write!(f, "{}: {size}", self.output),
+			Some(files) => {
+				let files = count(files as u64, "file");
+				write!(f, "{}: {files} ({size})", self.output)
+			}
+		}
 	}
-	if output.exists() && !opts.folder && !opts.force {
-		return Err(FetchError::Exists(output).into());
-	}
+}
+
+/// Where the bytes go.
+enum Target {
+	Stdout,
+	File(PathBuf),
+	Folder(PathBuf),
+}
+
+/// Runs the command. What is wrong with its arguments is reported before it connects. Returns `None` if
+/// the record was written to stdout.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>, Error> {
+	let target = target(&opts)?;
+	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let reading = Reading::open(&context.client, &identity, &opts.owner, opts.name).await?;
+	let (client, owner) = (&context.client, &opts.owner);
+	let reading = Reading::open(client, &identity, owner, opts.name).await?;
 	if !opts.folder && !opts.raw && is_folder(&reading).await? {
-		return Err(Error::usage("the record is a folder's list of files")
-			.hint("--folder fetches the files, --raw the list itself"));
+		return Err(Error::usage("the record is a folder").hint(
+			"fetch its files with --folder --output FOLDER, or only the list of them with --raw",
+		));
 	}
 	let mut bar = Bar::new();
-	let (size, files) = if opts.folder {
-		if to_stdout {
-			return Err(Error::usage("a folder is not written to stdout").hint("--output FOLDER"));
+	let (bytes, files, output) = match target {
+		Target::Stdout => {
+			let mut out = BufWriter::new(io::stdout());
+			reading.run(&mut out, 0, &mut bar).await?;
+			return Ok(None);
 		}
-		let (client, owner) = (&context.client, &opts.owner);
-		let fetched = fetch_folder(client, &identity, owner, &reading, &output, &mut bar).await?;
-		(fetched.bytes, Some(fetched.files))
-	} else if to_stdout {
-		let mut out = BufWriter::new(std::io::stdout());
-		reading.run(&mut out, 0, &mut bar).await?;
-		return Ok(());
-	} else {
-		let file = FetchFile::new(&reading, &output).replace(opts.force);
-		file.run(&mut bar).await?;
-		(reading.length(), None)
+		Target::File(output) => {
+			let file = FetchFile::new(&reading, &output).replace(opts.force);
+			file.run(&mut bar).await?;
+			(reading.length(), None, output)
+		}
+		Target::Folder(output) => {
+			let fetched =
+				fetch_folder(client, &identity, owner, &reading, &output, &mut bar).await?;
+			(fetched.bytes, Some(fetched.files), output)
+		}
 	};
-	let what = match files {
-		Some(files) => format!("{files} files, {}", bytes(size)),
-		None => bytes(size),
+	Ok(Some(Fetched {
+		bytes,
+		files,
+		output: output.display().to_string(),
+	}))
+}
+
+/// Returns where the bytes go.
+fn target(opts: &Opts) -> Result<Target, Error> {
+	let output = match (&opts.output, Key(opts.name).to_string()) {
+		(Some(output), _) => output.clone(),
+		(None, name) if !name.starts_with("0x") && !name.contains(['/', '\\']) => name.into(),
+		(None, _) => {
+			return Err(Error::usage(
+				"missing --output: where should the file be written?",
+			))
+		}
 	};
-	context.answer(
-		format!("{}: {what}", output.display()),
-		json!({"output": output.display().to_string(), "bytes": size, "files": files}),
-	);
-	Ok(())
+	if output.as_os_str() == "-" {
+		if opts.folder {
+			return Err(Error::usage("a folder cannot be written to stdout")
+				.hint("choose a folder: --output FOLDER"));
+		}
+		if io::stdout().is_terminal() {
+			return Err(Error::usage(
+				"refusing to write the record to a terminal: it may be binary",
+			)
+			.hint("write it to a file with --output FILE, or pipe it into another program"));
+		}
+		return Ok(Target::Stdout);
+	}
+	if opts.folder {
+		return Ok(Target::Folder(output));
+	}
+	if output.exists() && !opts.force {
+		return Err(FetchError::Exists(output).into());
+	}
+	Ok(Target::File(output))
 }

@@ -1,18 +1,20 @@
-//! `isthmus key`: key files.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus key`: key files, and an account's encryption key on the chain.
 
 use crate::{
-	context::Options,
-	error::Error,
-	keyfile::{self, Secrets},
+	context::Context, error::Error, key_file, options::Options, passphrase, report::Report,
 };
-use isthmus_sdk::envelope::EncryptionKeyPair;
+use isthmus_sdk::{
+	envelope::{KeyFile, Secrets},
+	Account, AccountId, BlockNumber, Identity,
+};
+use serde::Serialize;
 use std::{
-	io::{BufRead, IsTerminal},
+	fmt,
 	path::{Path, PathBuf},
 };
-use zeroize::Zeroizing;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,130 +28,147 @@ pub(crate) struct Opts {
 
 #[derive(clap::Subcommand)]
 enum Command {
-	/// Makes a new account with all its secrets, in a new file, locked with a passphrase. Whoever has
-	/// neither file nor passphrase cannot read the account's data, nor can anybody bring them back.
+	/// Create an account and all its secrets in a new key file
+	///
+	/// The file is encrypted under a passphrase. Without the file and its passphrase no one can read the
+	/// account's data: keep a copy.
 	Generate {
-		/// The new file.
+		/// New file
 		file: PathBuf,
 	},
-	/// As generate, for an account that there is already: its phrase, or its seed in hex, is asked for
-	/// or read from stdin. The other secrets are new.
+	/// Create a key file for an existing account
+	///
+	/// Asks for the account's secret phrase or its seed in hexadecimal, or reads it from stdin. The other
+	/// secrets are new.
 	Import {
-		/// The new file.
+		/// New file
 		file: PathBuf,
 	},
-	/// Shows the public side of a key file: its address and its encryption key. Needs no passphrase.
+	/// Show the address and the public encryption key in a key file, without its passphrase
 	Inspect {
-		/// The file.
+		/// Key file
 		file: PathBuf,
 	},
-	/// Registers the encryption key on the chain, so that grants can be sealed to it.
+	/// Register the account's encryption key on the chain, so that others can grant it access
 	Publish,
-	/// Takes the encryption key back from the chain: nothing can be granted to the account any more. Its
-	/// deposit comes back, and the file stays as it is.
+	/// Remove the account's encryption key from the chain, and get its deposit back
+	///
+	/// The account can be granted nothing until it publishes a key again. The key file does not change.
 	Withdraw,
-	/// Makes a new encryption key pair and registers it. The old one stays in the file, as grants that
-	/// were sealed to it still are.
+	/// Replace the encryption key by a new one, and register that
+	///
+	/// The file keeps the old key, because earlier grants are sealed to it.
 	Rotate,
 }
 
-/// Does what the command says.
-pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
-	match opts.command {
-		Command::Generate { file } => create(&file, None, options.json),
+/// What a key file shows without its passphrase.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+	account: String,
+	encryption_key: String,
+}
+
+impl From<KeyFile> for Shown {
+	fn from(file: KeyFile) -> Self {
+		Self {
+			account: file.account().to_owned(),
+			encryption_key: file.encryption_key().to_owned(),
+		}
+	}
+}
+
+impl fmt::Display for Shown {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		writeln!(f, "account         {}", self.account)?;
+		write!(f, "encryption key  {}", self.encryption_key)
+	}
+}
+
+/// An encryption key that was registered or removed.
+#[derive(Serialize)]
+struct Changed {
+	account: AccountId,
+	block: BlockNumber,
+	#[serde(skip)]
+	published: bool,
+}
+
+impl fmt::Display for Changed {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self { account, block, .. } = self;
+		match self.published {
+			true => write!(f, "block {block}: {account} can be granted access"),
+			false => write!(
+				f,
+				"block {block}: {account} can no longer be granted access"
+			),
+		}
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	Ok(match opts.command {
+		Command::Generate { file } => {
+			key_file::check_new(&file)?;
+			Box::new(create(&file, &Secrets::generate().map_err(Error::failed)?)?)
+		}
 		Command::Import { file } => {
-			let account = Zeroizing::new(secret()?);
-			isthmus_sdk::Account::from_uri(&account).map_err(Error::usage)?;
-			create(&file, Some(account), options.json)
+			let secret = passphrase::secret()?;
+			Account::from_uri(&secret).map_err(Error::usage)?;
+			key_file::check_new(&file)?;
+			let secrets = Secrets::for_account(secret).map_err(Error::failed)?;
+			Box::new(create(&file, &secrets)?)
 		}
-		Command::Inspect { file } => show(&file, options.json),
+		Command::Inspect { file } => Box::new(Shown::from(key_file::read(&file)?)),
 		Command::Publish => {
-			let context = options.connect().await?;
+			let context = Context::connect(options).await?;
 			let identity = context.identity().await?;
-			publish(&context, &identity).await
+			Box::new(publish(&context, &identity).await?)
 		}
-		Command::Withdraw => {
-			let context = options.connect().await?;
-			let identity = context.identity().await?;
-			let call = context.client.remove_encryption_key().await?;
-			let block = context.send(&identity, &call).await?.number();
-			context.answer(
-				format!("block {block}: nothing can be granted to {}", identity.id()),
-				serde_json::json!({"block": block, "account": identity.id()}),
-			);
-			Ok(())
-		}
-		Command::Rotate => {
-			let key = options.key()?;
-			if key.starts_with("//") {
-				return Err(Error::usage("a development account's keys are fixed"));
-			}
-			let context = options.connect().await?;
-			// Held until the new key is on the chain: the last one there is then the file's current one.
-			let (secrets, _held) = keyfile::update(Path::new(&key), |secrets| {
-				let pair = EncryptionKeyPair::generate().map_err(Error::failed)?;
-				secrets.encryption.insert(0, pair);
-				Ok(())
-			})?;
-			// In the file first: a key on the chain that nobody has would lose what is sealed to it.
-			publish(&context, &secrets.identity()?).await
-		}
-	}
+		Command::Withdraw => Box::new(withdraw(options).await?),
+		Command::Rotate => Box::new(rotate(options).await?),
+	})
 }
 
-/// Reads an account's secret without showing it.
-fn secret() -> Result<String, Error> {
-	if std::io::stdin().is_terminal() {
-		return rpassword::prompt_password("Phrase or seed: ").map_err(Error::failed);
-	}
-	let mut line = String::new();
-	std::io::stdin()
-		.lock()
-		.read_line(&mut line)
-		.map_err(Error::failed)?;
-	Ok(line.trim().to_owned())
+fn create(file: &Path, secrets: &Secrets) -> Result<Shown, Error> {
+	let passphrase = passphrase::new()?;
+	Ok(key_file::create(file, secrets, &passphrase)?.into())
 }
 
-fn create(file: &Path, account: Option<Zeroizing<String>>, json: bool) -> Result<(), Error> {
-	if file.exists() {
-		return Err(
-			Error::failed(format!("{} is there already", file.display()))
-				.hint("a key file is never written over: take another name"),
-		);
-	}
-	let passphrase = keyfile::new_passphrase()?;
-	keyfile::write(file, &Secrets::generate(account)?, &passphrase, false)?;
-	show(file, json)
-}
-
-fn show(file: &Path, json: bool) -> Result<(), Error> {
-	let label = keyfile::inspect(file)?;
-	match json {
-		true => println!(
-			"{}",
-			serde_json::json!({"account": label.account, "encryptionKey": label.encryption_key})
-		),
-		false => println!(
-			"account         {}\nencryption key  {}",
-			label.account, label.encryption_key
-		),
-	}
-	Ok(())
-}
-
-async fn publish(
-	context: &crate::context::Context,
-	identity: &isthmus_sdk::Identity,
-) -> Result<(), Error> {
+async fn publish(context: &Context, identity: &Identity) -> Result<Changed, Error> {
 	let key = identity.encryption[0].public_key();
 	let call = context.client.set_encryption_key(&key).await?;
-	let block = context.send(identity, &call).await?.number();
-	context.answer(
-		format!(
-			"block {block}: grants to {} can be sealed now",
-			identity.id()
-		),
-		serde_json::json!({"block": block, "account": identity.id()}),
-	);
-	Ok(())
+	Ok(Changed {
+		account: *identity.id(),
+		block: context.send(identity, &call).await?.number(),
+		published: true,
+	})
+}
+
+async fn withdraw(options: Options) -> Result<Changed, Error> {
+	let context = Context::connect(options).await?;
+	let identity = context.identity().await?;
+	let call = context.client.remove_encryption_key().await?;
+	Ok(Changed {
+		account: *identity.id(),
+		block: context.send(&identity, &call).await?.number(),
+		published: false,
+	})
+}
+
+async fn rotate(options: Options) -> Result<Changed, Error> {
+	let key = options.key()?;
+	if key.starts_with("//") {
+		return Err(
+			Error::usage("the keys of a development account cannot be changed")
+				.hint("use a key file: isthmus key generate FILE"),
+		);
+	}
+	let context = Context::connect(options).await?;
+	// The file comes first: grants sealed to a key that only the chain has would be lost. The lock is
+	// held until the chain has the key, so that the chain's key is the file's current one.
+	let (identity, _lock) = key_file::rotate(Path::new(&key))?;
+	publish(&context, &identity).await
 }

@@ -1,15 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `isthmus list`: datasets, records and grants.
 
 use crate::{
-	context::{account, bytes, key_name, Context},
-	dataset::words,
+	context::Context,
+	dataset,
 	error::Error,
-	requests,
+	options::Options,
+	report::{Lines, Report},
+	text::{account, bytes, end, Key, Range},
 };
-use isthmus_sdk::{every, AccountId, DatasetEntry, GrantEntry, RecordEntry};
-use serde_json::json;
+use isthmus_sdk::{
+	every, AccountId, BlockNumber, DatasetId, Epoch, GrantEntry, GrantId, Leaf, RecordEntry,
+	Seconds,
+};
+use serde::Serialize;
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -17,77 +24,134 @@ Examples:
   isthmus list received --key company.key
   isthmus list datasets --owner //Bob")]
 pub(crate) struct Opts {
-	/// What is listed.
+	/// What to list
 	what: What,
 
-	/// Whose [default: the key's].
-	#[arg(long, value_parser = account)]
+	/// Account whose entries are listed [default: that of --key]
+	#[arg(long, value_name = "ACCOUNT", value_parser = account)]
 	owner: Option<AccountId>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum What {
-	/// The datasets of a producer, with their policies.
+	/// Datasets of a producer, with their policies
 	Datasets,
-	/// The records of a producer.
+	/// Records of a producer
 	Records,
-	/// The grants that a producer gave.
+	/// Grants that a producer gave
 	Given,
-	/// The grants that a reader has.
+	/// Grants that a reader received
 	Received,
 }
 
-/// Lists.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
-	let whose = match opts.owner {
-		Some(whose) => whose,
+/// A record.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+	arrived: u32,
+	bytes: u64,
+	chunks: u32,
+	dataset: DatasetId,
+	epoch: Epoch,
+	first_block: BlockNumber,
+	key: Key,
+	last_block: BlockNumber,
+	leaf: Leaf,
+	name: String,
+}
+
+impl fmt::Display for Record {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			name,
+			leaf,
+			dataset,
+			epoch,
+			arrived,
+			chunks,
+			first_block,
+			last_block,
+			..
+		} = self;
+		let size = bytes(self.bytes);
+		write!(
+			f,
+			"{name}\n  leaf {leaf} of dataset {dataset}, epoch {epoch}; {size} encrypted, in "
+		)?;
+		match first_block == last_block {
+			true => write!(f, "block {first_block}")?,
+			false => write!(f, "blocks {first_block} to {last_block}")?,
+		}
+		match arrived == chunks {
+			true => Ok(()),
+			false => write!(f, ", unfinished: {arrived} of {chunks} chunks"),
+		}
+	}
+}
+
+/// A grant.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Grant {
+	expiry: BlockNumber,
+	grant: GrantId,
+	grantee: AccountId,
+	owner: AccountId,
+	paid_until: BlockNumber,
+	scope: Range,
+	state: String,
+	until: Option<Seconds>,
+	#[serde(skip)]
+	direction: Direction,
+	/// Whether the paid term is not over.
+	#[serde(skip)]
+	is_paid: bool,
+}
+
+/// Which of an account's grants are listed.
+#[derive(Clone, Copy)]
+enum Direction {
+	Given,
+	Received,
+}
+
+impl fmt::Display for Grant {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			grant,
+			state,
+			scope,
+			..
+		} = self;
+		let end = end(self.expiry, self.until);
+		match self.direction {
+			Direction::Given => writeln!(f, "grant {grant} to {}: {state}", self.grantee)?,
+			Direction::Received => writeln!(f, "grant {grant} from {}: {state}", self.owner)?,
+		}
+		write!(f, "  {scope}, {end}")?;
+		match self.is_paid {
+			true => write!(f, "; paid for until block {}", self.paid_until),
+			false => Ok(()),
+		}
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let context = &Context::connect(options).await?;
+	let owner = match opts.owner {
+		Some(owner) => owner,
 		None => *context.identity().await?.id(),
 	};
-	match opts.what {
-		What::Datasets => datasets(&context, &whose).await,
-		What::Records => records(&context, &whose).await,
-		What::Given => grants(&context, &whose, true).await,
-		What::Received => grants(&context, &whose, false).await,
-	}
+	Ok(match opts.what {
+		What::Datasets => Box::new(dataset::list(context, &owner).await?),
+		What::Records => Box::new(records(context, &owner).await?),
+		What::Given => Box::new(grants(context, &owner, Direction::Given).await?),
+		What::Received => Box::new(grants(context, &owner, Direction::Received).await?),
+	})
 }
 
-/// Lists a producer's datasets.
-pub(crate) async fn datasets(context: &Context, owner: &AccountId) -> Result<(), Error> {
-	let best = context.client.best().await?;
-	let mut datasets = every(|after| best.datasets(owner, after)).await?;
-	datasets.sort_by_key(|entry| entry.id);
-	if datasets.is_empty() {
-		eprintln!("no datasets");
-	}
-	for DatasetEntry {
-		id,
-		dataset,
-		policy,
-	} in datasets
-	{
-		let standing = match &policy {
-			Some(policy) => format!("\n  policy: {}", words(policy)),
-			None => String::new(),
-		};
-		context.answer(
-			format!(
-				"dataset {id}: {}\n  epoch {}, {} leaves taken in all epochs, open requests: {}, grants: {}{standing}",
-				dataset.name, dataset.epoch, dataset.leaves, dataset.requests, dataset.grants,
-			),
-			json!({
-				"dataset": id, "name": dataset.name.to_string(), "epoch": dataset.epoch,
-				"leaves": dataset.leaves, "requests": dataset.requests, "grants": dataset.grants,
-				"policy": policy.map(|policy| json!({
-					"price": policy.price.to_string(), "longestRange": policy.longest_range,
-					"longestTerm": policy.longest_term, "words": words(&policy),
-				})),
-			}),
-		);
-	}
-	Ok(())
-}
-
-async fn records(context: &Context, owner: &AccountId) -> Result<(), Error> {
+async fn records(context: &Context, owner: &AccountId) -> Result<Lines<Record>, Error> {
 	let best = context.client.best().await?;
 	let mut records = every(|after| best.records(owner, after)).await?;
 	records.sort_by_key(|entry| {
@@ -97,74 +161,50 @@ async fn records(context: &Context, owner: &AccountId) -> Result<(), Error> {
 	if records.is_empty() {
 		eprintln!("no records");
 	}
-	for RecordEntry { key, record } in records {
-		let payload = &record.payload;
-		let (first, last) = payload.blocks();
-		let blocks = match first == last {
-			true => format!("block {first}"),
-			false => format!("blocks {first} to {last}"),
-		};
-		let complete = match payload.is_complete() {
-			true => String::new(),
-			false => format!(
-				", {} of {} chunks so far",
-				payload.arrived(),
-				payload.chunks()
-			),
-		};
-		context.answer(
-			format!(
-				"{}\n  leaf {} of dataset {}, epoch {}; {} encrypted, in {blocks}{complete}",
-				key_name(&key),
-				record.leaf,
-				record.dataset,
-				record.epoch,
-				bytes(payload.length()),
-			),
-			json!({
-				"key": format!("0x{}", hex::encode(key.0)), "name": key_name(&key),
-				"dataset": record.dataset, "epoch": record.epoch, "leaf": record.leaf,
-				"bytes": payload.length(), "chunks": payload.chunks(), "arrived": payload.arrived(),
-				"firstBlock": first, "lastBlock": last,
-			}),
-		);
-	}
-	Ok(())
+	let listed = records.into_iter().map(|RecordEntry { key, record }| {
+		let (first_block, last_block) = record.payload.blocks();
+		Record {
+			arrived: record.payload.arrived(),
+			bytes: record.payload.length(),
+			chunks: record.payload.chunks(),
+			dataset: record.dataset,
+			epoch: record.epoch,
+			first_block,
+			key: Key(key),
+			last_block,
+			leaf: record.leaf,
+			name: Key(key).to_string(),
+		}
+	});
+	Ok(Lines(listed.collect()))
 }
 
-async fn grants(context: &Context, whose: &AccountId, given: bool) -> Result<(), Error> {
+async fn grants(
+	context: &Context,
+	account: &AccountId,
+	direction: Direction,
+) -> Result<Lines<Grant>, Error> {
 	let best = context.client.best().await?;
-	let mut grants = match given {
-		true => every(|after| best.grants_of(whose, None, after)).await?,
-		false => every(|after| best.grants_to(whose, None, after)).await?,
+	let mut grants = match direction {
+		Direction::Given => every(|after| best.grants_of(account, None, after)).await?,
+		Direction::Received => every(|after| best.grants_to(account, None, after)).await?,
 	};
 	grants.sort_by_key(|entry| entry.id);
 	let now = best.block().number;
 	if grants.is_empty() {
 		eprintln!("no grants");
 	}
-	for GrantEntry { id, grant } in grants {
-		let (other, word) = match given {
-			true => (&grant.grantee, "to"),
-			false => (&grant.owner, "from"),
-		};
-		let state = format!("{:?}", grant.state).to_lowercase();
-		let paid = match grant.paid_until > now {
-			true => format!("; paid for until block {}", grant.paid_until),
-			false => String::new(),
-		};
-		context.answer(
-			format!(
-				"grant {id} {word} {other}: {state}\n  {}, {}{paid}",
-				requests::words(&grant.scope),
-				requests::end(grant.expiry, grant.until),
-			),
-			json!({
-				"grant": id, "owner": grant.owner, "grantee": grant.grantee, "state": state,
-				"scope": requests::scope(&grant.scope), "expiry": grant.expiry, "until": grant.until,
-				"paidUntil": grant.paid_until,
-			}),
-		);
-	}
-	Ok(())
+	let listed = grants.into_iter().map(|GrantEntry { id, grant }| Grant {
+		expiry: grant.expiry,
+		grant: id,
+		grantee: grant.grantee,
+		owner: grant.owner,
+		paid_until: grant.paid_until,
+		scope: (&grant.scope).into(),
+		state: format!("{:?}", grant.state).to_lowercase(),
+		until: grant.until,
+		direction,
+		is_paid: grant.paid_until > now,
+	});
+	Ok(Lines(listed.collect()))
 }

@@ -1,23 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `isthmus`: what a person or a script does with an Isthmus chain.
 //!
-//! A subcommand is a file with `Opts` and `run`, thin over [`isthmus_sdk`]. Data goes to stdout and
-//! all else to stderr; `-` is stdin or stdout; with `--json` answers are JSON, one object a line.
+//! Each subcommand is a file with `Opts` and `run`, thin over [`isthmus_sdk`]. `run` returns a
+//! [`Report`], which is printed here; `revoke` and `serve` print before they end. Results go to stdout
+//! and everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
 
 mod authorize;
 mod balance;
+mod completions;
 mod context;
 mod dataset;
 mod error;
 mod fetch;
 mod key;
-mod keyfile;
+mod key_file;
 mod list;
+mod man;
+mod options;
+mod passphrase;
 mod plot;
+mod progress;
 mod register;
 mod reject;
 mod remove;
+mod report;
 mod request;
 mod requests;
 mod revoke;
@@ -25,19 +33,22 @@ mod risk;
 mod serve;
 mod status;
 mod store;
+mod text;
 mod trace;
 mod transfer;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use error::Error;
+use options::Options;
+use report::{Output, Report};
 use std::process::ExitCode;
 
-/// Store data on an Isthmus chain, encrypted, and share it range by range.
+/// Store encrypted data on an Isthmus chain, and share it range by range
 #[derive(Parser)]
 #[command(version, propagate_version = true, after_help = error::EXIT_CODES)]
 struct Isthmus {
 	#[command(flatten)]
-	options: context::Options,
+	options: Options,
 
 	#[command(subcommand)]
 	command: Command,
@@ -45,81 +56,96 @@ struct Isthmus {
 
 #[derive(Subcommand)]
 enum Command {
-	/// Make, show and publish keys.
+	/// Create, show and publish keys
 	Key(key::Opts),
-	/// Join as a producer, or leave.
+	/// Register as a producer, or leave
 	Register(register::Opts),
-	/// Open, list and remove datasets; set their policies; begin epochs.
+	/// Create, list and remove datasets, set their policies, start epochs
 	Dataset(dataset::Opts),
-	/// Encrypt and store a file, a folder, or stdin.
+	/// Encrypt and store a file, a folder or stdin
 	Store(store::Opts),
-	/// Remove a record, or give up one that was not finished.
+	/// Remove a record or a folder, or give up an unfinished one
 	Remove(remove::Opts),
-	/// Ask a producer for access to a range of its data.
+	/// Request access to a range of a producer's data
 	Request(request::Opts),
-	/// List the open requests.
+	/// List open requests
 	Requests(requests::Opts),
-	/// Open a range to a reader.
+	/// Grant a reader access to a range
 	Authorize(authorize::Opts),
-	/// Refuse a request.
+	/// Reject a request
 	Reject(reject::Opts),
-	/// End a grant, and keep the other readers.
+	/// End a grant, and renew those of the other readers
 	Revoke(revoke::Opts),
-	/// Grant by itself what the datasets' policies allow.
+	/// Grant requests automatically, as the datasets' policies allow
 	Serve(serve::Opts),
-	/// Read a record, or a folder.
+	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
-	/// List datasets, records and grants.
+	/// List datasets, records or grants
 	List(list::Opts),
-	/// Tell the history of a record, a dataset or a reader.
+	/// Show the history of a record, a dataset or a reader
 	Trace(trace::Opts),
-	/// Show what an account has.
+	/// Show an account's funds
 	Balance(balance::Opts),
-	/// Send funds to an account.
+	/// Send funds to an account
 	Transfer(transfer::Opts),
-	/// Show the node and its chain, and who verified a block.
+	/// Show the node and its chain, or who verified a block
 	Status(status::Opts),
-	/// The odds that a forged chain overtakes the true one, and the depth a risk calls for.
+	/// Compute the odds that a forged chain overtakes the true one
 	Risk(risk::Opts),
+	/// Print a completion script for a shell
+	Completions(completions::Opts),
+	/// Print the manual page, or write the pages of all commands
+	Man(man::Opts),
 }
+
+/// What is printed after a command succeeded, if anything.
+type Answer = Option<Box<dyn Report>>;
 
 fn main() -> ExitCode {
 	let Isthmus { options, command } = Isthmus::parse();
-	let json = options.json;
-	let done = match command {
-		Command::Risk(opts) => risk::run(opts, options),
-		command => on_the_chain(options, command),
-	};
-	match done {
-		Ok(()) => ExitCode::SUCCESS,
-		Err(error) => error.report(json),
+	let output = options.output();
+	match (run(command, options), output) {
+		(Ok(answer), output) => {
+			if let Some(report) = answer {
+				output.print(&*report);
+			}
+			ExitCode::SUCCESS
+		}
+		(Err(error), Output::Text) => error.report(),
+		(Err(error), Output::Json) => error.report_json(),
 	}
 }
 
 #[tokio::main(worker_threads = 2)]
-async fn on_the_chain(options: context::Options, command: Command) -> Result<(), Error> {
-	// Not all that `key` does needs a chain: it connects by itself.
-	if let Command::Key(opts) = command {
-		return key::run(opts, options).await;
-	}
-	let context = options.connect().await?;
+async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 	match command {
-		Command::Key(_) | Command::Risk(_) => Ok(()),
-		Command::Register(opts) => register::run(opts, context).await,
-		Command::Dataset(opts) => dataset::run(opts, context).await,
-		Command::Store(opts) => store::run(opts, context).await,
-		Command::Remove(opts) => remove::run(opts, context).await,
-		Command::Request(opts) => request::run(opts, context).await,
-		Command::Requests(opts) => requests::run(opts, context).await,
-		Command::Authorize(opts) => authorize::run(opts, context).await,
-		Command::Reject(opts) => reject::run(opts, context).await,
-		Command::Revoke(opts) => revoke::run(opts, context).await,
-		Command::Serve(opts) => serve::run(opts, context).await,
-		Command::Fetch(opts) => fetch::run(opts, context).await,
-		Command::List(opts) => list::run(opts, context).await,
-		Command::Trace(opts) => trace::run(opts, context).await,
-		Command::Balance(opts) => balance::run(opts, context).await,
-		Command::Transfer(opts) => transfer::run(opts, context).await,
-		Command::Status(opts) => status::run(opts, context).await,
+		Command::Key(opts) => key::run(opts, options).await.map(Some),
+		Command::Register(opts) => register::run(opts, options).await.map(report),
+		Command::Dataset(opts) => dataset::run(opts, options).await.map(Some),
+		Command::Store(opts) => store::run(opts, options).await.map(report),
+		Command::Remove(opts) => remove::run(opts, options).await.map(report),
+		Command::Request(opts) => request::run(opts, options).await.map(Some),
+		Command::Requests(opts) => requests::run(opts, options).await.map(report),
+		Command::Authorize(opts) => authorize::run(opts, options).await.map(report),
+		Command::Reject(opts) => reject::run(opts, options).await.map(report),
+		Command::Revoke(opts) => revoke::run(opts, options).await.map(nothing),
+		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
+		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
+		Command::List(opts) => list::run(opts, options).await.map(Some),
+		Command::Trace(opts) => trace::run(opts, options).await.map(report),
+		Command::Balance(opts) => balance::run(opts, options).await.map(report),
+		Command::Transfer(opts) => transfer::run(opts, options).await.map(report),
+		Command::Status(opts) => status::run(opts, options).await.map(Some),
+		Command::Risk(opts) => risk::run(opts, options).await,
+		Command::Completions(opts) => completions::run(opts, Isthmus::command()).map(nothing),
+		Command::Man(opts) => man::run(opts, Isthmus::command()).map(nothing),
 	}
+}
+
+fn report(report: impl Report + 'static) -> Answer {
+	Some(Box::new(report))
+}
+
+fn nothing((): ()) -> Answer {
+	None
 }

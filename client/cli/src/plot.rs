@@ -1,13 +1,12 @@
-//! Fig. 5 of the paper: the odds over the depth, in a logarithmic scale, for several shares. The true
-//! odds are a solid line and the paper's a dashed one; what was simulated or measured are points with
-//! their intervals.
-//!
-//! The numbers come from [`crate::risk`]; here they only become a picture.
+// SPDX-License-Identifier: Apache-2.0
+//! Draws Fig. 5 of the paper: the odds over the depth, on a logarithmic scale, for several shares. The
+//! true odds are a solid line and the paper's a dashed one; simulations and measurements are points
+//! with their intervals.
 
 use crate::error::Error;
 use isthmus_security::{Confidence, Interval};
 use plotters::{
-	coord::Shift,
+	coord::{types::RangedCoordf64, Shift},
 	element::{DashedPathElement, Drawable, PointCollection},
 	prelude::*,
 	style::{
@@ -23,13 +22,13 @@ use std::{
 	path::Path,
 };
 
-/// Width and height, in pixels. plotters draws on whole pixels alone: twice what a page shows makes
-/// slanted lines straight, and letters sharp on a dense screen.
+/// Width and height in pixels. plotters draws only on whole pixels: twice the size on a page makes slanted
+/// lines straight, and letters sharp on a dense screen.
 const SIZE: (u32, u32) = (2000, 1120);
-/// What stands above it.
+/// The caption.
 const TITLE: &str = "Odds that a forged chain overtakes the true one";
-/// Colours that people with any colour vision tell apart (M. Okabe and K. Ito 2008, *Color universal
-/// design*), the strongest first.
+/// Colours that people with any colour vision can distinguish (M. Okabe and K. Ito 2008, *Color
+/// universal design*), the strongest first.
 const COLOURS: [RGBColor; 7] = [
 	RGBColor(0, 114, 178),
 	RGBColor(213, 94, 0),
@@ -39,17 +38,17 @@ const COLOURS: [RGBColor; 7] = [
 	RGBColor(86, 180, 233),
 	RGBColor(90, 90, 90),
 ];
-/// The scale's lower end is between these powers of ten: where the highest curve ends.
+/// The lower end of the scale is where the highest curve ends, but between these powers of ten.
 const FLOORS: (f64, f64) = (-12.0, -6.0);
-/// The width of all lines, in pixels.
+/// The width of all lines in pixels.
 const STROKE: u32 = 6;
-/// The lengths of a dash and of the gap after it, in pixels.
+/// The lengths of a dash and of the gap after it in pixels.
 const DASH: (i32, i32) = (18, 14);
-/// The radius of points, in pixels.
+/// The radius of points in pixels.
 const RADIUS: i32 = 10;
-/// The width right of the plot that the legend takes, and of a line in it, in pixels.
+/// The width of the legend, to the right of the plot, and of a line in it, in pixels.
 const LEGEND: (u32, i32) = (470, 76);
-/// Letters of bitmaps; an SVG's are its reader's own.
+/// The font of bitmaps. An SVG uses a font of the program that shows it.
 const FONT: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
 
 /// The odds of one share.
@@ -60,15 +59,15 @@ pub(crate) struct Curve {
 	pub(crate) exact: Vec<(f64, f64)>,
 	/// (z, P_z), Eq. 3.
 	pub(crate) paper: Vec<(f64, f64)>,
-	/// What was simulated.
+	/// The simulations.
 	pub(crate) simulated: Vec<Point>,
 }
 
-/// A rate that was counted, and its interval.
+/// A counted rate, with its interval.
 pub(crate) struct Point {
 	/// z.
 	pub(crate) depth: u32,
-	/// Successes by trials.
+	/// Successes divided by trials.
 	pub(crate) rate: f64,
 	/// The interval's lower end.
 	pub(crate) low: f64,
@@ -76,13 +75,13 @@ pub(crate) struct Point {
 	pub(crate) high: f64,
 }
 
-/// A rate that was measured elsewhere.
+/// A rate that another program measured.
 pub(crate) struct Measured {
 	share: f64,
 	point: Point,
 }
 
-/// A line of a file of measurements. What else is in it is of no matter.
+/// A line of a file of measurements. Other fields are ignored.
 #[derive(Deserialize)]
 struct Measurement {
 	share: f64,
@@ -91,11 +90,11 @@ struct Measurement {
 	successes: u64,
 }
 
-/// Reads a file of measurements, a JSON object a line.
+/// Reads a file of measurements, one JSON object a line.
 pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<Measured>, Error> {
 	let name = file.display();
 	let text = fs::read_to_string(file)
-		.map_err(|error| Error::failed(format!("{name} cannot be read: {error}")))?;
+		.map_err(|error| Error::failed(format!("cannot read {name}: {error}")))?;
 	let lines = text.lines().enumerate();
 	lines
 		.filter(|(_, line)| !line.trim().is_empty())
@@ -108,7 +107,7 @@ pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<M
 			} = serde_json::from_str(line)
 				.map_err(|error| Error::failed(format!("line {} of {name}: {error}", i + 1)))?;
 			if trials == 0 || successes > trials {
-				let why = format!("{successes} successes in {trials} trials make no rate");
+				let why = format!("{successes} successes in {trials} trials are not a rate");
 				return Err(Error::failed(format!("line {} of {name}: {why}", i + 1)));
 			}
 			let Interval { low, high } = Interval::wilson(successes, trials, confidence);
@@ -126,20 +125,21 @@ pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<M
 		.collect()
 }
 
-/// Draws the curves into a file, `-` being SVG on stdout. The file is opened when the picture is done.
+/// Draws the curves into a file; `-` is SVG on stdout. The file is opened when the picture is done.
 pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Result<(), Error> {
 	if curves.len() > COLOURS.len() {
 		let most = COLOURS.len();
-		return Err(Error::usage(format!(
-			"a plot has {most} shares at the most"
-		)));
+		return Err(
+			Error::usage(format!("too many shares: a plot has at most {most}"))
+				.hint("pass fewer with --share"),
+		);
 	}
 	if curves.iter().any(|curve| curve.exact.len() < 2) {
-		let hint = "ask for a range, --depth 0..50 say";
-		return Err(Error::usage("a plot takes two depths at least").hint(hint));
+		let hint = "pass a range, for example --depth 0..50";
+		return Err(Error::usage("too few depths: a plot has at least 2").hint(hint));
 	}
 	register_font("sans-serif", FontStyle::Normal, FONT)
-		.map_err(|_| Error::failed("the plot's font cannot be read"))?;
+		.map_err(|_| Error::failed("cannot read the font of the plot"))?;
 	let picture = Picture { curves, measured };
 	let name = file.display();
 	let is_stdout = file == Path::new("-");
@@ -148,19 +148,21 @@ pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Resu
 		extension if is_stdout || extension == Some("svg") => picture.svg(),
 		_ => {
 			return Err(Error::usage(format!(
-				"{name} ends in neither .svg nor .png"
+				"cannot draw {name}: expected a name that ends in .svg or .png"
 			)))
 		}
 	};
-	let bytes =
-		bytes.map_err(|error| Error::failed(format!("the plot cannot be drawn: {error}")))?;
+	let bytes = bytes.map_err(|error| Error::failed(format!("cannot draw the plot: {error}")))?;
 	let written = if is_stdout {
 		io::stdout().write_all(&bytes)
 	} else {
 		fs::write(file, bytes)
 	};
-	written.map_err(|error| Error::failed(format!("{name} cannot be written: {error}")))
+	written.map_err(|error| Error::failed(format!("cannot write {name}: {error}")))
 }
+
+/// A chart with linear axes: depth and logarithm of the odds.
+type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// What is drawn.
 struct Picture<'a> {
@@ -168,7 +170,7 @@ struct Picture<'a> {
 	measured: &'a [Measured],
 }
 
-/// What became of drawing, on any of the backends.
+/// The outcome of drawing with any backend.
 type Drawn<T> = Result<T, Box<dyn error::Error>>;
 
 impl Picture<'_> {
@@ -178,7 +180,7 @@ impl Picture<'_> {
 		Ok(svg.into_bytes())
 	}
 
-	/// By way of a file in the system's folder for such: plotters encodes into files alone.
+	/// Encodes through a temporary file, because plotters writes bitmaps only to files.
 	fn png(&self) -> Drawn<Vec<u8>> {
 		let folder = tempfile::tempdir()?;
 		let file = folder.path().join("plot.png");
@@ -186,13 +188,13 @@ impl Picture<'_> {
 		Ok(fs::read(file)?)
 	}
 
-	/// The depth at the right end.
+	/// Returns the depth at the right end.
 	fn deepest(&self) -> f64 {
 		let points = self.curves.iter().flat_map(|curve| &curve.exact);
 		points.map(|&(z, _)| z).fold(1.0, f64::max)
 	}
 
-	/// The power of ten at the lower end.
+	/// Returns the power of ten at the lower end.
 	fn floor(&self) -> f64 {
 		let ends = self.curves.iter().filter_map(|curve| curve.exact.last());
 		let highest = ends.map(|&(_, odds)| odds).fold(0.0, f64::max);
@@ -204,11 +206,35 @@ impl Picture<'_> {
 		DB: DrawingBackend,
 		DB::ErrorType: 'static,
 	{
-		let floor = self.floor();
 		area.fill(&WHITE)?;
 		let (left, right) = area.split_horizontally(SIZE.0 - LEGEND.0);
-		// The vertical axis is the odds' logarithm: plotters' own logarithmic axis loses decades to rounding.
-		let mut chart = ChartBuilder::on(&left)
+		let mut chart = self.axes(&left)?;
+		let mut legend = Legend {
+			area: right,
+			lines: 0,
+		};
+		// The largest share has the highest curve, so it comes first in the legend too.
+		let mut curves: Vec<_> = self.curves.iter().zip(&COLOURS).collect();
+		curves.sort_by(|(a, _), (b, _)| b.share.total_cmp(&a.share));
+		for (curve, colour) in curves {
+			self.paint_curve(&mut chart, curve, colour)?;
+			legend.line(&format!("q = {}", curve.share), |ends| {
+				PathElement::new(ends, colour.stroke_width(STROKE))
+			})?;
+		}
+		self.explain(&mut legend)?;
+		Ok(area.present()?)
+	}
+
+	/// Draws the axes. The vertical one is the logarithm of the odds, because plotters' own logarithmic
+	/// axis loses decades to rounding.
+	fn axes<'a, DB>(&self, area: &DrawingArea<DB, Shift>) -> Drawn<Chart<'a, DB>>
+	where
+		DB: DrawingBackend + 'a,
+		DB::ErrorType: 'static,
+	{
+		let floor = self.floor();
+		let mut chart = ChartBuilder::on(area)
 			.caption(TITLE, ("sans-serif", 54))
 			.margin(32)
 			.x_label_area_size(130)
@@ -228,38 +254,45 @@ impl Picture<'_> {
 			.x_desc("z, blocks that the attacker is behind")
 			.y_desc("P(z), odds that it catches up")
 			.draw()?;
+		Ok(chart)
+	}
 
-		let mut legend = Legend {
-			area: right,
-			lines: 0,
-		};
-		// Who has most is highest: so goes the legend, too.
-		let mut curves: Vec<_> = self.curves.iter().zip(&COLOURS).collect();
-		curves.sort_by(|(a, _), (b, _)| b.share.total_cmp(&a.share));
-		for (curve, colour) in curves {
-			let (line, thin) = (colour.stroke_width(STROKE), colour.stroke_width(STROKE / 2));
-			chart.draw_series(LineSeries::new(logarithmic(&curve.exact, floor), line))?;
-			let paper = logarithmic(&curve.paper, floor);
-			chart.draw_series(DashedLineSeries::new(paper, DASH.0, DASH.1, line))?;
-			for mark in curve
-				.simulated
-				.iter()
-				.filter_map(|point| Mark::of(point, floor))
-			{
-				chart.draw_series([PathElement::new(mark.interval, thin)])?;
-				let hollow = [WHITE.filled(), thin];
-				chart.draw_series(hollow.map(|style| Circle::new(mark.rate, RADIUS, style)))?;
-			}
-			let measured = self.measured.iter().filter(|m| m.share == curve.share);
-			for mark in measured.filter_map(|m| Mark::of(&m.point, floor)) {
-				chart.draw_series([PathElement::new(mark.interval, thin)])?;
-				chart.draw_series([Circle::new(mark.rate, RADIUS, colour.filled())])?;
-			}
-			legend.line(&format!("q = {}", curve.share), |ends| {
-				PathElement::new(ends, line)
-			})?;
+	/// Draws what there is of one share: the true odds, the paper's, and what was simulated or measured.
+	fn paint_curve<DB>(
+		&self,
+		chart: &mut Chart<'_, DB>,
+		curve: &Curve,
+		colour: &RGBColor,
+	) -> Drawn<()>
+	where
+		DB: DrawingBackend,
+		DB::ErrorType: 'static,
+	{
+		let floor = self.floor();
+		let (line, thin) = (colour.stroke_width(STROKE), colour.stroke_width(STROKE / 2));
+		chart.draw_series(LineSeries::new(logarithmic(&curve.exact, floor), line))?;
+		let paper = logarithmic(&curve.paper, floor);
+		chart.draw_series(DashedLineSeries::new(paper, DASH.0, DASH.1, line))?;
+		let simulated = curve.simulated.iter();
+		for mark in simulated.filter_map(|point| Mark::of(point, floor)) {
+			chart.draw_series([PathElement::new(mark.interval, thin)])?;
+			let hollow = [WHITE.filled(), thin];
+			chart.draw_series(hollow.map(|style| Circle::new(mark.rate, RADIUS, style)))?;
 		}
+		let measured = self.measured.iter().filter(|m| m.share == curve.share);
+		for mark in measured.filter_map(|m| Mark::of(&m.point, floor)) {
+			chart.draw_series([PathElement::new(mark.interval, thin)])?;
+			chart.draw_series([Circle::new(mark.rate, RADIUS, colour.filled())])?;
+		}
+		Ok(())
+	}
 
+	/// Adds to the legend what the kinds of lines and points mean.
+	fn explain<DB>(&self, legend: &mut Legend<DB>) -> Drawn<()>
+	where
+		DB: DrawingBackend,
+		DB::ErrorType: 'static,
+	{
 		let line = BLACK.stroke_width(STROKE);
 		legend.line("exact", |ends| PathElement::new(ends, line))?;
 		legend.line("the paper's Eq. 3", |ends| {
@@ -276,11 +309,11 @@ impl Picture<'_> {
 				Circle::new(middle(ends), RADIUS, BLACK.filled())
 			})?;
 		}
-		Ok(area.present()?)
+		Ok(())
 	}
 }
 
-/// The legend, beside the plot: whatever the curves do, it hides none.
+/// The legend, beside the plot, where it cannot hide a curve.
 struct Legend<DB: DrawingBackend> {
 	area: DrawingArea<DB, Shift>,
 	lines: i32,
@@ -290,7 +323,7 @@ impl<DB: DrawingBackend> Legend<DB>
 where
 	DB::ErrorType: 'static,
 {
-	/// Adds a line: a text, and a sample between two points before it.
+	/// Adds a line: a sample between two points, and a text after it.
 	fn line<S>(&mut self, text: &str, sample: impl Fn([(i32, i32); 2]) -> S) -> Drawn<()>
 	where
 		for<'a> &'a S: PointCollection<'a, (i32, i32)>,
@@ -306,12 +339,12 @@ where
 	}
 }
 
-/// The point between two.
+/// Returns the point between two.
 fn middle([(a, y), (b, _)]: [(i32, i32); 2]) -> (i32, i32) {
 	((a + b) / 2, y)
 }
 
-/// The odds as the plot has them: (z, log₁₀ P_z), down to the floor and no further.
+/// Returns the points of a curve, (z, log₁₀ P_z), down to the floor.
 fn logarithmic(points: &[(f64, f64)], floor: f64) -> Vec<(f64, f64)> {
 	let mut line: Vec<(f64, f64)> = Vec::with_capacity(points.len());
 	for &(z, odds) in points {
@@ -320,7 +353,7 @@ fn logarithmic(points: &[(f64, f64)], floor: f64) -> Vec<(f64, f64)> {
 			line.push((z, power));
 			continue;
 		}
-		// Zero has no logarithm; a step to below the floor ends where it crosses it.
+		// Zero has no logarithm. A step below the floor ends where it crosses the floor.
 		if let (Some(&(before, above)), true) = (line.last(), power.is_finite()) {
 			line.push((
 				before + (z - before) * (above - floor) / (above - power),
@@ -332,7 +365,7 @@ fn logarithmic(points: &[(f64, f64)], floor: f64) -> Vec<(f64, f64)> {
 	line
 }
 
-/// Where a rate is drawn: (z, log₁₀ P_z).
+/// Where a rate and its interval are drawn: (z, log₁₀ P_z).
 #[derive(Debug, PartialEq)]
 struct Mark {
 	rate: (f64, f64),
@@ -340,7 +373,7 @@ struct Mark {
 }
 
 impl Mark {
-	/// None if the rate is under the floor, as zero always is.
+	/// Returns `None` if the rate is below the floor, as zero always is.
 	fn of(point: &Point, floor: f64) -> Option<Self> {
 		let at = |odds: f64| (f64::from(point.depth), odds.log10().max(floor));
 		(point.rate.log10() >= floor).then(|| Self {
@@ -350,7 +383,7 @@ impl Mark {
 	}
 }
 
-/// The power of ten, as a person writes it.
+/// Returns a power of ten as people write it.
 fn power_of_ten(power: f64) -> String {
 	const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
 	let power = power.round();
@@ -370,16 +403,16 @@ mod tests {
 	use super::*;
 
 	#[test]
-	fn a_line_ends_where_it_meets_the_floor() {
+	fn a_line_ends_at_the_floor() {
 		let line = logarithmic(&[(0.0, 1.0), (1.0, 1e-2), (2.0, 1e-6), (3.0, 1e-9)], -4.0);
 		assert_eq!(line, [(0.0, 0.0), (1.0, -2.0), (1.5, -4.0)]);
-		// Odds of zero have no place.
+		// Odds of zero are not drawn.
 		assert_eq!(logarithmic(&[(0.0, 1.0), (1.0, 0.0)], -4.0), [(0.0, 0.0)]);
 		assert_eq!(logarithmic(&[], -4.0), []);
 	}
 
 	#[test]
-	fn what_is_under_the_floor_has_no_mark() {
+	fn rates_below_the_floor_have_no_mark() {
 		let mark = |rate, low, high| {
 			let depth = 2;
 			Mark::of(

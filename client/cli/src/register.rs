@@ -1,44 +1,71 @@
-//! `isthmus register`: joins as a producer.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus register`: registers a producer, or removes it.
 
-use crate::{context::Context, error::Error};
-use isthmus_sdk::ProducerKind;
+use crate::{context::Context, error::Error, options::Options};
+use isthmus_sdk::{AccountId, BlockNumber, ProducerKind};
+use serde::Serialize;
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
-#[command(
-	after_help = "Example: isthmus register --kind school \"High School No. 1\" --key school.key"
-)]
+#[command(after_help = "\
+Example:
+  isthmus register \"High School No. 1\" --kind school --key school.key")]
 pub(crate) struct Opts {
-	/// What the producer calls itself; everybody can read it.
+	/// Public name of the producer
 	#[arg(required_unless_present = "leave")]
 	name: Option<String>,
 
-	/// What it is: school, government, business or other.
-	#[arg(long, default_value = "other")]
+	/// Kind of producer: school, government, business or other
+	#[arg(long, default_value = "other", value_parser = kind)]
 	kind: ProducerKind,
 
-	/// Leave instead; the deposit comes back. All datasets must have been removed.
+	/// Leave instead, and get the deposit back. Every dataset has to be removed first
 	#[arg(long)]
 	leave: bool,
 }
 
-/// Registers, or leaves.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
+fn kind(text: &str) -> Result<ProducerKind, &'static str> {
+	text.parse()
+		.map_err(|_| "expected school, government, business or other")
+}
+
+/// A producer that registered or left.
+#[derive(Serialize)]
+pub(crate) struct Registered {
+	block: BlockNumber,
+	producer: AccountId,
+	#[serde(skip)]
+	left: bool,
+}
+
+impl fmt::Display for Registered {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			block, producer, ..
+		} = self;
+		match self.left {
+			true => write!(f, "block {block}: {producer} left"),
+			false => write!(f, "block {block}: {producer} registered"),
+		}
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Registered, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;
-	let (call, done) = match opts.leave {
-		true => (client.deregister().await?, "left"),
-		false => (
-			client
-				.register(opts.kind, &opts.name.unwrap_or_default())
-				.await?,
-			"registered",
-		),
+	let call = match opts.leave {
+		true => client.deregister().await?,
+		false => {
+			let name = opts.name.unwrap_or_default();
+			client.register(opts.kind, &name).await?
+		}
 	};
-	let block = context.send(&identity, &call).await?.number();
-	context.answer(
-		format!("block {block}: {} {done}", identity.id()),
-		serde_json::json!({"block": block, "producer": identity.id()}),
-	);
-	Ok(())
+	Ok(Registered {
+		block: context.send(&identity, &call).await?.number(),
+		producer: *identity.id(),
+		left: opts.leave,
+	})
 }

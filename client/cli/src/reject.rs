@@ -1,32 +1,46 @@
-//! `isthmus reject`: refuses a request.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus reject`: rejects a request.
 
-use crate::{context::Context, error::Error};
-use isthmus_sdk::RequestId;
-use serde_json::json;
+use crate::{context::Context, error::Error, options::Options};
+use isthmus_sdk::{BlockNumber, RequestId};
+use serde::Serialize;
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
-#[command(
-	after_help = "Example: isthmus reject 3 --reason \"not without a contract\" --key school.key"
-)]
+#[command(after_help = "\
+The consumer gets its deposit and its offer back.
+
+Example:
+  isthmus reject 3 --reason \"not without a contract\" --key school.key")]
 pub(crate) struct Opts {
-	/// The request's number. Its deposit and its offer go back to whoever asked.
+	/// Number of the request
 	request: RequestId,
 
-	/// Why; everybody can read it.
-	#[arg(long, default_value = "")]
+	/// Reason, which is public
+	#[arg(long, default_value = "", hide_default_value = true)]
 	reason: String,
 }
 
-/// Rejects.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
+/// A request that was rejected.
+#[derive(Serialize)]
+pub(crate) struct Rejected {
+	block: BlockNumber,
+	request: RequestId,
+}
+
+impl fmt::Display for Rejected {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "block {}: rejected request {}", self.block, self.request)
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Rejected, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let Opts { request, reason } = opts;
 	let call = context.client.reject_request(request, &reason).await?;
 	let block = context.send(&identity, &call).await?.number();
-	context.answer(
-		format!("block {block}: request {request} is rejected"),
-		json!({"block": block, "request": request}),
-	);
-	Ok(())
+	Ok(Rejected { block, request })
 }

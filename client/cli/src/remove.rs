@@ -1,57 +1,81 @@
-//! `isthmus remove`: removes a record, or a folder with its files, or gives up one whose storing was not
-//! finished.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus remove`: removes a record, or a folder with its files.
 
 use crate::{
-	context::{key_name, record_key, Bar, Context},
+	context::Context,
 	error::{Error, Kind},
+	options::Options,
+	progress::Bar,
+	text::{count, record_key, Key},
 };
-use isthmus_sdk::{to_hex, RecordKey, Removal, Removed};
-use serde_json::json;
+use isthmus_sdk::{BlockNumber, RecordKey, Removal, Removed as Outcome};
+use serde::Serialize;
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Of a folder the files' records are removed first, and then the one that names them: interrupted
-and run again, it goes on. A record's deposit comes back, and its leaf's where its epoch is over;
-else by `isthmus dataset free` when it is. The bytes stay with nodes that keep old blocks.
+An unfinished record is given up. Of a folder, the files' records are removed first and then the
+folder's own; run the command again if it was interrupted.
 
-Example: isthmus remove marks-2025.csv --key school.key")]
+The record's deposit comes back at once. The deposit of its leaf comes back when its epoch is over:
+at once if it is, and otherwise by `isthmus dataset free`. Nodes that keep old blocks keep the
+encrypted bytes.
+
+Example:
+  isthmus remove marks-2025.csv --key school.key")]
 pub(crate) struct Opts {
-	/// The record's name.
+	/// Name of the record, or 0x and 64 hexadecimal digits
 	#[arg(value_parser = record_key)]
 	name: RecordKey,
 
-	/// Only this record, without a look at its bytes: the files of a folder stay.
+	/// Remove only this record without reading it: the files of a folder stay
 	#[arg(long)]
 	alone: bool,
 }
 
-/// Removes.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
+/// A record that was removed.
+#[derive(Serialize)]
+pub(crate) struct Removed {
+	block: BlockNumber,
+	/// The number of files that were removed with a folder; `None` if it is not one.
+	files: Option<usize>,
+	key: Key,
+}
+
+impl fmt::Display for Removed {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "block {}: removed {}", self.block, self.key)?;
+		match self.files {
+			Some(files) => write!(f, " with {}", count(files as u64, "file")),
+			None => Ok(()),
+		}
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let name = key_name(&opts.name);
+	let client = &context.client;
+	let key = Key(opts.name);
 	let removal = match opts.alone {
 		true => Removal::alone(opts.name),
-		false => Removal::find(&context.client, &identity, opts.name, &mut Bar::new())
+		false => Removal::find(client, &identity, opts.name, &mut Bar::new())
 			.await
 			.map_err(|error| match Error::from(error) {
 				error if error.kind() == Kind::Unreachable => error,
 				error => error.hint(format!(
-					"whether it is a folder cannot be told; to remove this record and no files: \
-					 isthmus remove {name} --alone"
+					"the record may be a folder, but could not be read; to remove it without any files: \
+					 isthmus remove {key} --alone"
 				)),
 			})?,
 	};
-	let Removed { last, files } = removal.run(&context.client, &identity).await?;
+	let Outcome { last, files } = removal.run(client, &identity).await?;
 	context.settle(last.block).await?;
-	let block = last.number();
-	let with = match files {
-		Some(files) => format!(" with {files} files"),
-		None => String::new(),
-	};
-	context.answer(
-		format!("block {block}: {name} is removed{with}"),
-		json!({"block": block, "key": to_hex(&opts.name.0), "files": files}),
-	);
-	Ok(())
+	Ok(Removed {
+		block: last.number(),
+		files,
+		key,
+	})
 }

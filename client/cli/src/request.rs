@@ -1,85 +1,138 @@
-//! `isthmus request`: asks a producer for access (T_q), or takes a request back.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus request`: requests access (T_q in the paper), or cancels a request.
 
 use crate::{
-	context::{account, amount, Context, Leaves},
+	context::Context,
 	dataset,
 	error::{Error, Kind},
+	options::Options,
+	report::Report,
+	text::{account, amount, Leaves},
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, DatasetId, Epoch, Event, Identity, RequestId, Scope,
 };
-use serde_json::json;
+use serde::Serialize;
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   isthmus request 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty --leaves 0..12 --term 1000 --purpose \"a study\" --key company.key
   isthmus request --cancel 3 --key company.key")]
 pub(crate) struct Opts {
-	/// Who is asked.
+	/// Owner of the data
 	#[arg(value_parser = account, required_unless_present = "cancel")]
 	owner: Option<AccountId>,
 
-	/// For which leaves: the first, and one past the last.
-	#[arg(long, required_unless_present = "cancel")]
+	/// Leaves to read: the first, and one past the last
+	#[arg(long, value_name = "FROM..TO", required_unless_present = "cancel")]
 	leaves: Option<Leaves>,
 
-	/// What for; everybody can read it.
-	#[arg(long, required_unless_present = "cancel", default_value = "")]
+	/// Purpose, which is public
+	#[arg(
+		long,
+		value_name = "TEXT",
+		required_unless_present = "cancel",
+		default_value = "",
+		hide_default_value = true
+	)]
 	purpose: String,
 
-	/// The owner's dataset; not needed where there is only one.
-	#[arg(long)]
+	/// Dataset of the owner [default: its only one]
+	#[arg(long, value_name = "NUMBER")]
 	dataset: Option<DatasetId>,
 
-	/// The dataset's epoch [default: the current one].
-	#[arg(long)]
+	/// Epoch of the dataset [default: the current one]
+	#[arg(long, value_name = "NUMBER")]
 	epoch: Option<Epoch>,
 
-	/// For how many blocks, from the one that authorises it.
-	#[arg(long, default_value_t = 10_000)]
+	/// Number of blocks that the grant has to last
+	#[arg(long, value_name = "BLOCKS", default_value_t = 10_000)]
 	term: u32,
 
-	/// What the owner is paid upon authorisation, in IST. It is held until the request is answered.
-	#[arg(long, default_value = "0", value_parser = amount)]
+	/// Amount in IST that the owner gets when it grants the request. It is held until then
+	#[arg(long, value_name = "IST", default_value = "0", value_parser = amount)]
 	offer: Balance,
 
-	/// Takes back the request with this number instead.
+	/// Cancel the request with this number instead
 	#[arg(long, value_name = "REQUEST", conflicts_with_all = ["owner", "leaves"])]
 	cancel: Option<RequestId>,
 }
 
-/// Asks, or takes a request back.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
-	let identity = context.identity().await?;
-	let client = &context.client;
-	if let Some(request) = opts.cancel {
-		return cancel(&context, &identity, request).await;
+/// A request that was made.
+#[derive(Serialize)]
+struct Requested {
+	block: BlockNumber,
+	request: RequestId,
+	#[serde(skip)]
+	owner: AccountId,
+}
+
+impl fmt::Display for Requested {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			block,
+			request,
+			owner,
+		} = self;
+		write!(f, "block {block}: request {request} waits for {owner}")
 	}
+}
+
+/// A request that was cancelled.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cancelled {
+	block: BlockNumber,
+	/// The last block in which it can still be granted, if its offer gives the owner notice.
+	open_until: Option<BlockNumber>,
+	request: RequestId,
+}
+
+impl fmt::Display for Cancelled {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self { block, request, .. } = self;
+		match self.open_until {
+			None => write!(f, "block {block}: cancelled request {request}"),
+			Some(until) => write!(
+				f,
+				"block {block}: cancelling request {request}; until block {until} it can still be granted and its offer paid"
+			),
+		}
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let context = &Context::connect(options).await?;
+	let identity = context.identity().await?;
+	Ok(match opts.cancel {
+		Some(request) => Box::new(cancel(context, &identity, request).await?),
+		None => Box::new(ask(&opts, context, &identity).await?),
+	})
+}
+
+async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requested, Error> {
+	let client = &context.client;
 	let (Some(owner), Some(leaves)) = (opts.owner, opts.leaves) else {
-		return Err(Error::usage("who is asked, and for which leaves?"));
+		return Err(Error::usage("missing owner and --leaves"));
 	};
+	let best = client.best().await?;
 	let dataset = match opts.dataset {
 		Some(dataset) => dataset,
 		None => {
-			// The hint of `only` is for the owner, who does not ask itself.
-			let best = client.best().await?;
+			// The hint of `only` is for an owner.
 			if best.datasets(&owner, None).await?.items.is_empty() {
 				return Err(Error::usage(format!("{owner} has no dataset")));
 			}
-			dataset::only(&context, &owner).await?
+			dataset::only(context, &owner).await?
 		}
 	};
 	let epoch = match opts.epoch {
 		Some(epoch) => epoch,
-		None => {
-			let best = client.best().await?;
-			let dataset = best.dataset(&owner, dataset).await?;
-			dataset
-				.ok_or_else(|| Error::usage("the owner has no such dataset"))?
-				.epoch
-		}
+		None => dataset::own(&best, &owner, dataset).await?.epoch,
 	};
 	let scope = Scope {
 		dataset,
@@ -87,71 +140,79 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		from: leaves.from,
 		to: leaves.to,
 	};
-	let best = client.best().await?;
-	let mine = every(|after| best.requests_from(identity.id(), after)).await?;
-	let open = mine
-		.iter()
-		.find(|entry| (entry.request.owner, entry.request.scope) == (owner, scope));
-	if let Some(open) = open {
-		let id = open.id;
-		return Err(Error::new(
-			Kind::Refused,
-			format!("a request for these leaves is open: number {id}"),
-		)
-		.hint(format!("isthmus request --cancel {id}")));
-	}
+	check_not_open(context, identity, &owner, scope).await?;
 	let call = client
 		.request_access(&owner, scope, &opts.purpose, opts.term, opts.offer)
 		.await?;
-	let included = context.send(&identity, &call).await?;
+	let included = context.send(identity, &call).await?;
 	let request = included.events.iter().find_map(|event| match event {
 		Event::AccessRequested { request, .. } => Some(*request),
 		_ => None,
 	});
-	let request = request.ok_or_else(|| Error::failed("the chain does not say which request"))?;
-	let block = included.number();
-	context.answer(
-		format!("block {block}: request {request} waits for {owner}"),
-		json!({"block": block, "request": request}),
-	);
-	Ok(())
+	Ok(Requested {
+		block: included.number(),
+		request: request
+			.ok_or_else(|| Error::failed("the block has no event with the request's number"))?,
+		owner,
+	})
 }
 
-/// Takes a request back.
-async fn cancel(context: &Context, identity: &Identity, request: RequestId) -> Result<(), Error> {
+/// Returns an error if a request for the same leaves is open, which the chain would refuse.
+async fn check_not_open(
+	context: &Context,
+	identity: &Identity,
+	owner: &AccountId,
+	scope: Scope,
+) -> Result<(), Error> {
+	let best = context.client.best().await?;
+	let own = every(|after| best.requests_from(identity.id(), after)).await?;
+	let same = own
+		.iter()
+		.find(|entry| (entry.request.owner, entry.request.scope) == (*owner, scope));
+	match same {
+		None => Ok(()),
+		Some(open) => Err(Error::new(
+			Kind::Refused,
+			format!("request {} for these leaves is already open", open.id),
+		)
+		.hint(format!(
+			"to change it, cancel it first: isthmus request --cancel {}",
+			open.id
+		))),
+	}
+}
+
+async fn cancel(
+	context: &Context,
+	identity: &Identity,
+	request: RequestId,
+) -> Result<Cancelled, Error> {
 	let client = &context.client;
-	let refused = |what: String| Error::new(Kind::Refused, what);
+	let refused = |message: String| Error::new(Kind::Refused, message);
 	let best = client.best().await?;
 	let open = best
 		.request(request)
 		.await?
 		.filter(|open| open.consumer == *identity.id())
 		.ok_or_else(|| {
-			refused(format!("this account has no open request {request}"))
-				.hint("isthmus requests --mine")
+			refused(format!("{} has no open request {request}", identity.id()))
+				.hint("list your requests: isthmus requests --mine")
 		})?;
 	let notice: BlockNumber = best.constant("CancelNotice")?;
 	let next = best.block().number.saturating_add(1);
 	if open.offer > 0 && open.valid_until <= next.saturating_add(notice) {
 		return Err(refused(format!(
-			"request {request} ends at block {} anyway, and may be granted until then: taking it back changes nothing",
+			"cancelling request {request} would change nothing: it ends at block {} anyway, and can be granted until then",
 			open.valid_until
 		)));
 	}
 	let call = client.cancel_request(request).await?;
 	let block = context.send(identity, &call).await?.number();
-	// Where something is offered, an answer may be on its way already.
+	// With an offer the request stays open for a while, because an answer may be in flight.
 	let open = client.best().await?.request(request).await?;
-	let until = open.map(|request| request.valid_until);
-	let what = match until {
-		None => format!("request {request} is taken back"),
-		Some(until) => format!(
-			"request {request} is being taken back: it may still be granted, and its offer paid, until block {until}"
-		),
-	};
-	context.answer(
-		format!("block {block}: {what}"),
-		json!({"block": block, "request": request, "openUntil": until}),
-	);
-	Ok(())
+	Ok(Cancelled {
+		block,
+		open_until: open.map(|request| request.valid_until),
+		request,
+	})
 }

@@ -1,90 +1,135 @@
-//! `isthmus revoke`: ends a grant, and keeps the dataset's other readers.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus revoke`: ends a grant, and renews those of the dataset's other readers.
 
-use crate::{context::Context, error::Error};
-use isthmus_sdk::{revoke, GrantId};
-use serde_json::json;
+use crate::{context::Context, error::Error, options::Options};
+use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
+use serde::Serialize;
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-If the grant is on the dataset's current epoch, a new epoch begins, under keys that its reader
-never had, and the other readers' grants are given anew for it. The revoked reader gets nothing
-of the new epoch; further grants that it has on earlier ones stay good, and are named. A reader
-who cannot be given its grant, having no encryption key say, is named and left out. Run it
-again to try those anew, or to go on where it was interrupted.
+If the grant is on the dataset's current epoch, a new epoch starts, with keys that the revoked
+reader never had, and the other readers' grants are renewed for it. The revoked reader keeps its
+other grants on earlier epochs; they are listed. A reader whose grant cannot be renewed, for
+example because it has no encryption key, is listed and skipped. Run the command again to retry
+those, or to resume after an interruption.
 
-A grant that the reader paid for cannot be revoked until the term paid for is over:
-`isthmus list given` says when. `isthmus dataset epoch` closes what comes later to it all the same.
+A grant that its reader paid for cannot be revoked before the paid term is over, which
+`isthmus list given` shows. `isthmus dataset epoch` closes later records to it nevertheless.
 
-What was delivered cannot be recalled: whoever kept keys or bytes has them. A large record that
-was begun before goes on under its old keys.
+Revoking does not recall what was delivered: a reader may have kept keys and data. The upload of a
+large record that started earlier continues under its old keys.
 
-Example: isthmus revoke 5 --key school.key")]
+Example:
+  isthmus revoke 5 --key school.key")]
 pub(crate) struct Opts {
-	/// The grant's number; `isthmus list given` has them.
+	/// Number of the grant, as `isthmus list given` shows it
 	grant: GrantId,
 }
 
-/// Revokes.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
+/// A grant that was revoked.
+#[derive(Serialize)]
+struct Revoked {
+	/// The block of the revocation; `None` if an earlier run revoked the grant.
+	block: Option<BlockNumber>,
+	epoch: Option<Epoch>,
+	grant: GrantId,
+	left: Vec<GrantId>,
+	overtaken: bool,
+	renewed: usize,
+	skipped: Vec<Skipped>,
+	#[serde(skip)]
+	reader: AccountId,
+}
+
+/// A grant that was not renewed.
+#[derive(Serialize)]
+struct Skipped {
+	grantee: AccountId,
+	reason: String,
+}
+
+impl Revoked {
+	fn new(grant: GrantId, revocation: &Revocation) -> Self {
+		let renewal = revocation.renewal.as_ref();
+		let skipped = renewal.iter().flat_map(|renewal| &renewal.skipped);
+		Self {
+			block: revocation.included.as_ref().map(|block| block.number()),
+			epoch: renewal.map(|renewal| renewal.epoch),
+			grant,
+			left: revocation.left.clone(),
+			overtaken: revocation.overtaken,
+			renewed: renewal.map_or(0, |renewal| renewal.renewed.len()),
+			skipped: skipped
+				.map(|(terms, reason)| Skipped {
+					grantee: terms.grantee,
+					reason: reason.to_string(),
+				})
+				.collect(),
+			reader: revocation.grant.grantee,
+		}
+	}
+
+	/// Prints what needs the owner's attention to stderr.
+	fn warn(&self) {
+		for Skipped { grantee, reason } in &self.skipped {
+			eprintln!("skipped the grant of {grantee}: {reason}");
+		}
+		if self.overtaken {
+			eprintln!(
+				"the dataset moved on to a new epoch meanwhile, without this revocation: if {} was \
+				 granted access to it, revoke that grant too: isthmus list given",
+				self.reader
+			);
+		}
+	}
+}
+
+impl fmt::Display for Revoked {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			grant,
+			renewed,
+			reader,
+			..
+		} = self;
+		match self.block {
+			Some(block) => write!(f, "block {block}: revoked grant {grant}")?,
+			None => write!(f, "grant {grant} was already revoked")?,
+		}
+		if let Some(epoch) = self.epoch {
+			write!(
+				f,
+				"; started epoch {epoch}, renewed grants of other readers: {renewed}"
+			)?;
+		}
+		if !self.left.is_empty() {
+			let numbers: Vec<String> = self.left.iter().map(GrantId::to_string).collect();
+			let numbers = numbers.join(", ");
+			write!(f, "; other grants of {reader} on this dataset: {numbers}")?;
+		}
+		Ok(())
+	}
+}
+
+/// Runs the command, and prints the revocation before it waits for finality and reports what went wrong
+/// afterwards.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let revocation = revoke(&context.client, &identity, opts.grant).await?;
-	let (grant, reader) = (opts.grant, revocation.grant.grantee);
-	let block = revocation
-		.included
-		.as_ref()
-		.map(|included| included.number());
-	let renewal = revocation.renewal.as_ref();
-	let (epoch, renewed) = (
-		renewal.map(|renewal| renewal.epoch),
-		renewal.map_or(0, |renewal| renewal.renewed.len()),
-	);
-	for (terms, reason) in renewal.iter().flat_map(|renewal| &renewal.skipped) {
-		eprintln!(
-			"the grant of {} was not given anew: {reason}",
-			terms.grantee
-		);
-	}
-	if revocation.overtaken {
-		eprintln!(
-			"the dataset moved on to a new epoch in the meantime, without this revocation: if {reader} was \
-			 given a grant of it, revoke that too: isthmus list given"
-		);
-	}
-	let mut said = match block {
-		Some(block) => format!("block {block}: grant {grant} is revoked"),
-		None => format!("grant {grant} was revoked before"),
-	};
-	if let Some(epoch) = epoch {
-		said +=
-			&format!("; epoch {epoch} has begun, other readers are given theirs anew: {renewed}");
-	}
-	if !revocation.left.is_empty() {
-		let numbers: Vec<String> = revocation.left.iter().map(GrantId::to_string).collect();
-		said += &format!(
-			"; {reader} still has, on this dataset: {}",
-			numbers.join(", ")
-		);
-	}
-	let skipped: Vec<_> = renewal
-		.iter()
-		.flat_map(|renewal| &renewal.skipped)
-		.map(|(terms, reason)| json!({"grantee": terms.grantee, "reason": reason.to_string()}))
-		.collect();
-	context.answer(
-		said,
-		json!({
-			"block": block, "grant": grant, "epoch": epoch, "renewed": renewed, "skipped": skipped,
-			"left": revocation.left, "overtaken": revocation.overtaken,
-		}),
-	);
-	let last = renewal.and_then(|renewal| renewal.last.as_ref());
+	let revoked = Revoked::new(opts.grant, &revocation);
+	revoked.warn();
+	context.output.print(&revoked);
+	let renewal = revocation.renewal;
+	let last = renewal.as_ref().and_then(|renewal| renewal.last.as_ref());
 	if let Some(included) = last.or(revocation.included.as_ref()) {
 		context.settle(included.block).await?;
 	}
-	match revocation.renewal.and_then(|renewal| renewal.ended) {
+	match renewal.and_then(|renewal| renewal.ended) {
 		Some(error) => Err(Error::from(error).hint(
-			"the grant is revoked; run the same command again to give the others theirs anew",
+			"the grant is revoked; run the same command again to renew the grants of the other readers",
 		)),
 		None => Ok(()),
 	}

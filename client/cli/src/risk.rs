@@ -1,9 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `isthmus risk`: the odds that a forged chain overtakes the true one (section IV.B of the paper), the
 //! depth that a risk calls for, a simulation of the race, and Fig. 5.
 //!
-//! The numbers are [`isthmus_security`]'s. The picture is in [`crate::plot`].
+//! [`isthmus_security`] computes the numbers, and [`crate::plot`] draws them.
 
-use crate::{context, error::Error, plot};
+use crate::{
+	context::Context,
+	error::Error,
+	options::Options,
+	plot,
+	report::{Lines, Report},
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use isthmus_security::{
 	algorithm_3, depth, equation_3, exact, Confidence, DepthError, Model, Race, Risk, Share,
@@ -12,14 +19,14 @@ use isthmus_security::{
 use serde::Serialize;
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// The greatest depth of a table: Algorithm 3's time grows with its square.
+/// The largest depth of a table: the time of Algorithm 3 grows with its square.
 const MAX_TABLE_DEPTH: u32 = 1000;
-/// Of the intervals that are shown.
+/// The confidence of the intervals.
 const CONFIDENCE: Confidence = Confidence::P999;
-/// The seed of a simulation that was given none.
+/// The seed of a simulation unless one is given.
 const DEFAULT_SEED: u64 = 1;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -29,91 +36,91 @@ Examples:
   isthmus risk --share 0.3 --depth 2,5 --simulate 1000000
   isthmus risk --share 0.1,0.3 --plot odds.svg")]
 pub(crate) struct Opts {
-	/// The attacker's share of all computing power, q, from 0 to 1; more than one with commas.
+	/// Attacker's share of all computing power, q, from 0 to 1; several separated by commas
 	#[arg(long, value_name = "Q", value_delimiter = ',', default_value = "0.1,0.3", value_parser = share)]
 	share: Vec<Share>,
 
-	/// How many blocks the attacker is behind, z: a number, or a range such as 0..10, both ends
-	/// included; more than one with commas [default: 0..10, and 0..50 in a plot].
+	/// Number of blocks that the attacker is behind, z: a number, or a range such as 0..10 that includes
+	/// both ends; several separated by commas [default: 0..10, and 0..50 in a plot]
 	#[arg(long, value_name = "Z", value_delimiter = ',')]
-	depth: Vec<Depths>,
+	depth: Vec<DepthRange>,
 
-	/// Asks the other way round: the least depth at which the odds are under this risk, and the time
-	/// that it takes.
+	/// Compute instead the smallest depth at which the odds are under this risk, and the time that it
+	/// takes
 	#[arg(long, value_name = "ODDS", value_parser = risk, conflicts_with_all = ["depth", "simulate", "plot"])]
 	risk: Option<Risk>,
 
-	/// The mean time between two blocks, for the time that a depth takes: in seconds, or the word
-	/// "chain" for that of the last 100 blocks of the node at --url.
+	/// Mean time between two blocks, with --risk: in seconds, or the word "chain" for that of the last
+	/// 100 blocks of the node at --url
 	#[arg(long, value_name = "SECONDS", default_value = "15")]
 	interval: Interval,
 
-	/// Runs the attack by the toss of a coin, so many times for each line of the table.
+	/// Simulate the race with random numbers, with this number of trials for each line of the table
 	#[arg(long, value_name = "TRIALS", value_parser = clap::value_parser!(u64).range(1..))]
 	simulate: Option<u64>,
 
-	/// What the simulation's random numbers are made from: the same seed gives the same figures. Each
-	/// line's seed is one more than the line's before [default: 1].
+	/// Seed of the simulation: the same seed gives the same figures. Each line of the table adds one to
+	/// the seed of the previous line [default: 1]
 	#[arg(long, requires = "simulate")]
 	seed: Option<u64>,
 
-	/// Draws the odds in place of a table, into a file that ends in .svg or .png. With - it is SVG on
-	/// stdout.
+	/// Draw the odds into a file that ends in .svg or .png, instead of printing a table; - is SVG on
+	/// stdout
 	#[arg(long, value_name = "FILE")]
 	plot: Option<PathBuf>,
 
-	/// Adds what was measured to the plot: a file with a JSON object a line, of share, depth, trials
-	/// and successes.
+	/// Add measurements to the plot, from a file of JSON objects, one a line, with share, depth, trials
+	/// and successes
 	#[arg(long, value_name = "FILE", requires = "plot")]
 	measured: Option<PathBuf>,
 }
 
-/// Depths as they are asked for: one, or a range with both its ends.
+/// Depths as an argument: a number, or a range that includes both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Depths {
+struct DepthRange {
 	first: u32,
 	last: u32,
 }
 
-impl FromStr for Depths {
+impl FromStr for DepthRange {
 	type Err = String;
 
 	fn from_str(text: &str) -> Result<Self, String> {
 		let (first, last) = text.split_once("..").unwrap_or((text, text));
 		let number = |text: &str| {
-			let wrong = || format!("'{text}' is no number of blocks from 0 to {MAX_TABLE_DEPTH}");
+			let wrong = || format!("expected a number of blocks from 0 to {MAX_TABLE_DEPTH}");
 			let depth: u32 = text.parse().map_err(|_| wrong())?;
 			if depth <= MAX_TABLE_DEPTH {
 				Ok(depth)
 			} else {
-				Err(format!("{}; for what is deeper ask with --risk", wrong()))
+				Err(format!("{}; --risk computes larger depths", wrong()))
 			}
 		};
 		let (first, last) = (number(first)?, number(last)?);
 		if first <= last {
 			Ok(Self { first, last })
 		} else {
-			Err(format!("the range ends, at {last}, before it begins"))
+			Err(format!("the range ends at {last}, before it starts"))
 		}
 	}
 }
 
 fn share(text: &str) -> Result<Share, String> {
-	let q = text.parse().map_err(|_| "it is no number".to_string())?;
+	let q = text.parse().map_err(|_| "expected a number".to_owned())?;
 	Share::new(q).map_err(|error| error.to_string())
 }
 
 fn risk(text: &str) -> Result<Risk, String> {
-	let odds = text.parse().map_err(|_| "it is no number".to_string())?;
+	let odds = text.parse().map_err(|_| "expected a number".to_owned())?;
 	Risk::new(odds).map_err(|error| error.to_string())
 }
 
 /// The time between two blocks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Interval {
-	/// It is given.
+	/// A given number of seconds.
 	Seconds(f64),
-	/// It is measured by a node.
+	/// The mean of a node's last blocks.
 	Chain,
 }
 
@@ -124,34 +131,30 @@ impl FromStr for Interval {
 		match text.parse() {
 			_ if text == "chain" => Ok(Self::Chain),
 			Ok(seconds) if seconds > 0.0 && f64::is_finite(seconds) => Ok(Self::Seconds(seconds)),
-			_ => Err("it is a number of seconds above 0, or the word \"chain\"".to_string()),
+			_ => Err("expected a number of seconds above 0, or the word \"chain\"".to_owned()),
 		}
 	}
 }
 
 impl Interval {
-	/// In seconds.
-	fn seconds(self, options: context::Options) -> Result<f64, Error> {
+	/// Returns the seconds, which a node may have to be asked for.
+	async fn seconds(self, options: Options) -> Result<f64, Error> {
 		match self {
 			Self::Seconds(seconds) => Ok(seconds),
-			Self::Chain => tokio::runtime::Builder::new_current_thread()
-				.enable_all()
-				.build()
-				.map_err(Error::failed)?
-				.block_on(measured_interval(options)),
+			Self::Chain => chain_interval(options).await,
 		}
 	}
 }
 
-/// What the node says of its last blocks.
-async fn measured_interval(options: context::Options) -> Result<f64, Error> {
-	let client = options.connect().await?.client;
-	// Of the best block; the share is of no matter for the interval.
+/// Asks a node for the mean time between its last blocks.
+async fn chain_interval(options: Options) -> Result<f64, Error> {
+	let client = Context::connect(options).await?.client;
+	// The arguments are a block, here the best one, and a share, which does not change the interval.
 	let params = isthmus_sdk::rpc_params![(), 0.1];
 	let report: serde_json::Value = client.request("isthmus_risk", params).await?;
 	report["blockInterval"].as_f64().ok_or_else(|| {
-		Error::failed("the chain is too short to tell the time between its blocks")
-			.hint("give it in seconds: --interval 15")
+		Error::failed("the chain is too short to measure the time between its blocks")
+			.hint("pass it in seconds, for example --interval 15")
 	})
 }
 
@@ -169,46 +172,44 @@ struct Line {
 	simulated: Option<Simulated>,
 }
 
-/// What a simulation came to.
+/// The outcome of a simulation.
 #[derive(Serialize)]
 struct Simulated {
 	trials: u64,
 	successes: u64,
 	seed: u64,
 	rate: f64,
-	/// The interval's ends.
+	/// Lower end of the interval.
 	low: f64,
+	/// Upper end of the interval.
 	high: f64,
 	confidence: f64,
 }
 
-/// Prints the table or the depths, or draws the plot.
-pub(crate) fn run(opts: Opts, options: context::Options) -> Result<(), Error> {
-	let json = options.json;
+/// Runs the command. Returns `None` if it drew a plot.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Box<dyn Report>>, Error> {
 	if let Some(risk) = opts.risk {
-		let interval = opts.interval.seconds(options)?;
-		return print_depths(&opts.share, risk, interval, json);
+		let interval = opts.interval.seconds(options).await?;
+		return Ok(Some(Box::new(needed(&opts.share, risk, interval))));
 	}
 	let lines = lines(&opts)?;
-	match &opts.plot {
-		Some(file) => {
-			let measured = match &opts.measured {
-				Some(file) => plot::read_measured(file, CONFIDENCE)?,
-				None => Vec::new(),
-			};
-			plot::draw(file, &curves(&opts.share, &lines), &measured)
-		}
-		None if json => lines.iter().try_for_each(print_json),
-		None => {
-			print_table(&opts.share, &lines);
-			Ok(())
-		}
-	}
+	let Some(file) = &opts.plot else {
+		return Ok(Some(Box::new(Table {
+			shares: opts.share.iter().map(|share| share.attacker()).collect(),
+			lines: Lines(lines),
+		})));
+	};
+	let measured = match &opts.measured {
+		Some(file) => plot::read_measured(file, CONFIDENCE)?,
+		None => Vec::new(),
+	};
+	plot::draw(file, &curves(&opts.share, &lines), &measured)?;
+	Ok(None)
 }
 
-/// The depths that were asked for, or those that are shown otherwise.
+/// Returns the requested depths, or the default ones.
 fn depths(opts: &Opts) -> Vec<u32> {
-	let default = Depths {
+	let default = DepthRange {
 		first: 0,
 		last: if opts.plot.is_some() { 50 } else { 10 },
 	};
@@ -247,7 +248,7 @@ fn lines(opts: &Opts) -> Result<Vec<Line>, Error> {
 		.collect())
 }
 
-/// Runs the race of each line, with a bar on a terminal's stderr.
+/// Simulates the race of each line, with a progress bar.
 fn simulate(
 	asked: &[(Share, u32)],
 	trials: u64,
@@ -257,9 +258,9 @@ fn simulate(
 		.iter()
 		.map(|&(share, depth)| Race::new(Model::Exact, share, depth, trials))
 		.collect::<Result<Vec<_>, _>>()
-		.map_err(|error| Error::usage(error).hint("leave --simulate out for the formulas alone"))?;
+		.map_err(|error| Error::usage(error).hint("omit --simulate to print only the formulas"))?;
 	let bar = ProgressBar::new(trials.saturating_mul(asked.len() as u64)).with_style(
-		ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} attacks, {eta} left")
+		ProgressStyle::with_template("simulating {bar:40} {human_pos}/{human_len} attacks {eta}")
 			.unwrap_or_else(|_| ProgressStyle::default_bar()),
 	);
 	let simulated = races
@@ -284,7 +285,7 @@ fn simulate(
 	Ok(simulated)
 }
 
-/// The lines of each share as the plot has them.
+/// Returns the lines of each share as curves of the plot.
 fn curves(shares: &[Share], lines: &[Line]) -> Vec<plot::Curve> {
 	let of = |share: Share| {
 		lines
@@ -315,42 +316,61 @@ fn curves(shares: &[Share], lines: &[Line]) -> Vec<plot::Curve> {
 		.collect()
 }
 
-fn print_json(value: &impl Serialize) -> Result<(), Error> {
-	println!("{}", serde_json::to_string(value).map_err(Error::failed)?);
-	Ok(())
+/// Lines for one share after another.
+struct Table {
+	shares: Vec<f64>,
+	lines: Lines<Line>,
 }
 
-fn print_table(shares: &[Share], lines: &[Line]) {
-	for (i, share) in shares.iter().enumerate() {
-		if i > 0 {
-			println!();
-		}
-		println!("q = {}", share.attacker());
-		let simulated = lines.iter().any(|line| line.simulated.is_some());
-		let title = format!("simulated, {} % interval", 100.0 * CONFIDENCE.level());
-		let title = if simulated { title.as_str() } else { "" };
-		print_row("z", "Eq. 3", "Algorithm 3", "exact", title);
-		for line in lines.iter().filter(|line| line.share == share.attacker()) {
-			let simulated = line.simulated.as_ref().map_or(String::new(), |s| {
-				format!("{}, {} to {}", odds(s.rate), odds(s.low), odds(s.high))
-			});
-			print_row(
-				&line.depth.to_string(),
-				&odds(line.equation_3),
-				&odds(line.algorithm_3),
-				&odds(line.exact),
-				&simulated,
-			);
-		}
+impl Report for Table {
+	fn json(&self) -> serde_json::Result<String> {
+		self.lines.json()
 	}
 }
 
-fn print_row(z: &str, equation_3: &str, algorithm_3: &str, exact: &str, simulated: &str) {
-	let row = format!("{z:>5}  {equation_3:<10}  {algorithm_3:<11}  {exact:<10}  {simulated}");
-	println!("{}", row.trim_end());
+impl fmt::Display for Table {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Lines(lines) = &self.lines;
+		let title = match lines.iter().any(|line| line.simulated.is_some()) {
+			true => format!("simulated, {} % interval", 100.0 * CONFIDENCE.level()),
+			false => String::new(),
+		};
+		let title = row("z", "Eq. 3", "Algorithm 3", "exact", &title);
+		for (i, share) in self.shares.iter().enumerate() {
+			if i > 0 {
+				f.write_str("\n\n")?;
+			}
+			write!(f, "q = {share}\n{title}")?;
+			for line in lines.iter().filter(|line| line.share == *share) {
+				write!(f, "\n{line}")?;
+			}
+		}
+		Ok(())
+	}
 }
 
-/// Four digits of a probability.
+impl fmt::Display for Line {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let simulated = match &self.simulated {
+			Some(s) => format!("{}, {} to {}", odds(s.rate), odds(s.low), odds(s.high)),
+			None => String::new(),
+		};
+		f.write_str(&row(
+			&self.depth.to_string(),
+			&odds(self.equation_3),
+			&odds(self.algorithm_3),
+			&odds(self.exact),
+			&simulated,
+		))
+	}
+}
+
+fn row(z: &str, equation_3: &str, algorithm_3: &str, exact: &str, simulated: &str) -> String {
+	let row = format!("{z:>5}  {equation_3:<10}  {algorithm_3:<11}  {exact:<10}  {simulated}");
+	row.trim_end().to_owned()
+}
+
+/// Returns a probability with four digits.
 fn odds(probability: f64) -> String {
 	if probability == 0.0 || probability == 1.0 {
 		format!("{probability}")
@@ -359,12 +379,12 @@ fn odds(probability: f64) -> String {
 	}
 }
 
-/// The depths of one share.
+/// The depths that a risk calls for against one share.
 #[derive(Serialize)]
 struct Needed {
 	share: f64,
 	risk: f64,
-	/// Seconds between two blocks.
+	/// Time between two blocks, in seconds.
 	interval: f64,
 	#[serde(rename = "equation3")]
 	equation_3: Answer,
@@ -406,41 +426,61 @@ impl fmt::Display for Answer {
 	}
 }
 
-fn print_depths(shares: &[Share], risk: Risk, interval: f64, json: bool) -> Result<(), Error> {
-	if !json {
-		println!(
-			"odds under {}, at a block every {}",
-			risk.get(),
-			time(interval)
-		);
-		println!("{:<8}  {:<28}  exact", "q", "Eq. 3");
+impl fmt::Display for Needed {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(
+			f,
+			"{:<8}  {:<28}  {}",
+			self.share, self.equation_3, self.exact
+		)
 	}
-	for &share in shares {
+}
+
+/// The depths that a risk calls for.
+struct Depths {
+	risk: f64,
+	interval: f64,
+	lines: Lines<Needed>,
+}
+
+impl Report for Depths {
+	fn json(&self) -> serde_json::Result<String> {
+		self.lines.json()
+	}
+}
+
+impl fmt::Display for Depths {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let (risk, interval) = (self.risk, time(self.interval));
+		writeln!(f, "odds under {risk}, at a block every {interval}")?;
+		writeln!(f, "{:<8}  {:<28}  exact", "q", "Eq. 3")?;
+		write!(f, "{}", self.lines)
+	}
+}
+
+fn needed(shares: &[Share], risk: Risk, interval: f64) -> Depths {
+	let lines = shares.iter().map(|&share| {
 		let answer = |model| Answer::new(model, share, risk, interval);
-		let needed = Needed {
+		Needed {
 			share: share.attacker(),
 			risk: risk.get(),
 			interval,
 			equation_3: answer(Model::Paper),
 			exact: answer(Model::Exact),
-		};
-		if json {
-			print_json(&needed)?;
-		} else {
-			println!(
-				"{:<8}  {:<28}  {}",
-				needed.share, needed.equation_3, needed.exact
-			);
 		}
+	});
+	Depths {
+		risk: risk.get(),
+		interval,
+		lines: Lines(lines.collect()),
 	}
-	Ok(())
 }
 
-/// A time in its two greatest units.
+/// Returns a time in its two largest units.
 fn time(seconds: f64) -> String {
 	let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
 	if seconds < 60.0 {
-		// To the millisecond: more is not measured.
+		// Milliseconds suffice: the interval is not measured more finely.
 		return format!("{} s", (seconds * 1e3).round() / 1e3);
 	}
 	let mut rest = seconds.round() as u64;
@@ -464,17 +504,17 @@ mod tests {
 
 	#[test]
 	fn depths_are_numbers_and_ranges() {
-		let depths = |text: &str| text.parse::<Depths>().map(|d| (d.first, d.last));
+		let depths = |text: &str| text.parse::<DepthRange>().map(|d| (d.first, d.last));
 		assert_eq!(depths("6"), Ok((6, 6)));
 		assert_eq!(depths("0..10"), Ok((0, 10)));
 		assert_eq!(depths("3..3"), Ok((3, 3)));
 		assert_eq!(depths("1000"), Ok((1000, 1000)));
 		let error = |text| depths(text).expect_err("refused");
-		assert_eq!(error("x"), "'x' is no number of blocks from 0 to 1000");
-		assert_eq!(error("-1"), "'-1' is no number of blocks from 0 to 1000");
-		assert_eq!(error("1.."), "'' is no number of blocks from 0 to 1000");
-		assert_eq!(error("9..8"), "the range ends, at 8, before it begins");
-		assert!(error("1001").ends_with("for what is deeper ask with --risk"));
+		assert_eq!(error("x"), "expected a number of blocks from 0 to 1000");
+		assert_eq!(error("-1"), "expected a number of blocks from 0 to 1000");
+		assert_eq!(error("1.."), "expected a number of blocks from 0 to 1000");
+		assert_eq!(error("9..8"), "the range ends at 8, before it starts");
+		assert!(error("1001").ends_with("--risk computes larger depths"));
 	}
 
 	#[test]
@@ -485,13 +525,13 @@ mod tests {
 			let error = text.parse::<Interval>().expect_err("refused");
 			assert_eq!(
 				error,
-				"it is a number of seconds above 0, or the word \"chain\""
+				"expected a number of seconds above 0, or the word \"chain\""
 			);
 		}
 	}
 
 	#[test]
-	fn a_time_in_its_greatest_units() {
+	fn a_time_is_in_its_largest_units() {
 		for (seconds, text) in [
 			(0.5, "0.5 s"),
 			(15.0, "15 s"),

@@ -1,133 +1,164 @@
-//! `isthmus serve`: grants by itself what the datasets' policies allow.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus serve`: grants requests automatically, as the datasets' policies allow.
 
 use crate::{
-	context::{ist, Context},
+	context::Context,
 	error::{Error, Kind},
-	requests::words,
+	options::Options,
+	text::{Amount, Range},
 };
 use isthmus_sdk::{
 	every,
 	serve::{serve, Limits, Memory, Served},
-	Client, DatasetId,
+	AccountId, BlockNumber, Client, DatasetId, Identity, RequestId,
 };
-use serde_json::json;
-use std::time::Duration;
+use serde::Serialize;
+use std::{fmt, time::Duration};
 
-/// How long is waited before a lost connection is tried again, at first and at most.
+/// The wait before the first attempt to reconnect.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait between attempts to reconnect.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-It runs until it is ended, and goes on after a lost connection. Ended and started again it
-grants nothing twice: the chain takes a request away in the step that grants it. A grant may
-run up to 16 blocks longer than was asked for, as its block is not known beforehand.
+The command runs until it is stopped, and reconnects if the connection is lost. It can be stopped
+and started again at any time: the chain removes a request in the same step that grants it, so
+nothing is granted twice. A grant may last up to 16 blocks longer than its request asks, because
+its block is not known beforehand.
 
-Only the dataset's current epoch is granted, and to nobody of whom a grant on the dataset was
-revoked in the last week: those requests are left to be answered by hand. Mind that a consumer's
-kind, which a policy may go by, is what it called itself when it registered.
+Only the current epoch of a dataset is granted, and nothing to a reader whose grant on the dataset
+was revoked in the last week: those requests are left for you to answer. A policy can select
+consumers by their kind, which is what they declared when they registered.
 
-Example: isthmus dataset policy 0 --longest-term 10000 && isthmus serve --key school.key")]
+Example:
+  isthmus dataset policy 0 --longest-term 10000 && isthmus serve --key school.key")]
 pub(crate) struct Opts {
-	/// Only these datasets, with commas between them [default: all that have a policy].
-	#[arg(long, value_delimiter = ',')]
+	/// Datasets to serve, separated by commas [default: all that have a policy]
+	#[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
 	datasets: Option<Vec<DatasetId>>,
 
-	/// End after so many grants.
-	#[arg(long)]
+	/// Stop after this number of grants
+	#[arg(long, value_name = "COUNT")]
 	grants: Option<u64>,
 
-	/// Grant epochs before the dataset's current one too.
+	/// Also grant epochs before the current one
 	#[arg(long)]
 	earlier_epochs: bool,
 
-	/// Grant also to readers of whom a grant on the dataset was revoked.
+	/// Also grant to readers whose grant on the dataset was revoked
 	#[arg(long)]
 	revoked_readers: bool,
 }
 
-/// Serves.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
+/// A request that was granted.
+#[derive(Serialize)]
+struct Granted {
+	block: BlockNumber,
+	consumer: AccountId,
+	paid: Amount,
+	request: RequestId,
+	scope: Range,
+}
+
+impl fmt::Display for Granted {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			block,
+			consumer,
+			paid,
+			request,
+			scope,
+		} = self;
+		write!(
+			f,
+			"block {block}: granted request {request}: {scope} to {consumer}, for {paid}"
+		)
+	}
+}
+
+/// Runs the command, and prints each grant as it happens.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let url = context.url();
-	let mut client: Client = context.client.clone();
 	let limits = Limits {
 		datasets: opts.datasets,
 		grants: opts.grants,
 		earlier_epochs: opts.earlier_epochs,
 		revoked_readers: opts.revoked_readers,
 	};
-	let mut memory = Memory::default();
-	eprintln!("serving the requests to {}", identity.id());
-	let best = client.best().await?;
-	let datasets = every(|after| best.datasets(identity.id(), after)).await?;
-	if datasets.iter().all(|entry| entry.policy.is_none()) {
-		eprintln!("no dataset of this account has a policy yet, so nothing is granted: isthmus dataset policy --help");
+	eprintln!("serving requests to {}", identity.id());
+	warn_without_policy(&context.client, identity.id()).await?;
+	tokio::select! {
+		served = serve_for_ever(context, &identity, &limits) => served,
+		_ = tokio::signal::ctrl_c() => Ok(()),
 	}
+}
+
+async fn warn_without_policy(client: &Client, owner: &AccountId) -> Result<(), Error> {
+	let best = client.best().await?;
+	let datasets = every(|after| best.datasets(owner, after)).await?;
+	if datasets.iter().all(|entry| entry.policy.is_none()) {
+		eprintln!("no dataset of this account has a policy, so nothing is granted: see isthmus dataset policy --help");
+	}
+	Ok(())
+}
+
+/// Serves until the limits are reached, over one connection after another.
+async fn serve_for_ever(
+	context: &Context,
+	identity: &Identity,
+	limits: &Limits,
+) -> Result<(), Error> {
+	let mut client = context.client.clone();
+	let mut memory = Memory::default();
 	let mut wait = FIRST_WAIT;
 	loop {
-		let ended = tokio::select! {
-			ended = serve(&client, &identity, &limits, &mut memory, |served| {
-				wait = FIRST_WAIT;
-				tell(&context, served);
-			}) => ended,
-			_ = tokio::signal::ctrl_c() => return Ok(()),
+		let report = |served| {
+			wait = FIRST_WAIT;
+			print(context, served);
 		};
-		let error = match ended {
-			Ok(()) => return Ok(()),
-			Err(
-				error
-				@ (isthmus_sdk::Error::Connection(_) | isthmus_sdk::Error::Unreachable { .. }),
-			) => error,
-			Err(error) => return Err(error.into()),
-		};
-		eprintln!("{error}; trying again");
-		loop {
-			tokio::select! {
-				_ = tokio::time::sleep(wait) => {}
-				_ = tokio::signal::ctrl_c() => return Ok(()),
+		match serve(&client, identity, limits, &mut memory, report).await {
+			Err(error) if error.is_connection() => eprintln!("{error}; reconnecting"),
+			ended => return Ok(ended?),
+		}
+		client = reconnect(&client, &context.url(), &mut wait).await?;
+	}
+}
+
+/// Connects again, after a wait that doubles with each attempt.
+async fn reconnect(client: &Client, url: &str, wait: &mut Duration) -> Result<Client, Error> {
+	loop {
+		tokio::time::sleep(*wait).await;
+		*wait = (*wait * 2).min(LONGEST_WAIT);
+		match Client::connect(url).await {
+			Ok(again) if again.genesis() == client.genesis() => return Ok(again),
+			Ok(_) => {
+				return Err(Error::new(
+					Kind::Refused,
+					"the node has changed to another chain",
+				))
 			}
-			wait = (wait * 2).min(LONGEST_WAIT);
-			match Client::connect(&url).await {
-				Ok(again) if again.genesis() == client.genesis() => {
-					client = again;
-					break;
-				}
-				Ok(_) => {
-					return Err(Error::new(
-						Kind::Refused,
-						"the node is of another chain now",
-					));
-				}
-				Err(error) => eprintln!("{error}"),
-			}
+			Err(error) => eprintln!("{error}"),
 		}
 	}
 }
 
-fn tell(context: &Context, served: Served) {
+fn print(context: &Context, served: Served) {
 	let Served {
 		request,
 		asked,
 		outcome,
 	} = served;
 	match outcome {
-		Ok(included) => {
-			let block = included.number();
-			context.answer(
-				format!(
-					"block {block}: request {request} granted: {} to {}, for {}",
-					words(&asked.scope),
-					asked.consumer,
-					ist(asked.offer),
-				),
-				json!({
-					"block": block, "request": request, "consumer": asked.consumer,
-					"scope": crate::requests::scope(&asked.scope), "paid": asked.offer.to_string(),
-				}),
-			);
-		}
+		Ok(included) => context.output.print(&Granted {
+			block: included.number(),
+			consumer: asked.consumer,
+			paid: Amount(asked.offer),
+			request,
+			scope: (&asked.scope).into(),
+		}),
 		Err(error) => eprintln!("request {request} of {}: {error}", asked.consumer),
 	}
 }

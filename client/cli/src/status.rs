@@ -1,70 +1,116 @@
-//! `isthmus status`: the node and its chain, and who verified a block.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus status`: the node and its chain, or who verified a block.
 
-use crate::{context::Context, error::Error};
-use serde_json::{json, Value};
+use crate::{context::Context, error::Error, options::Options, report::Report};
+use isthmus_sdk::{to_hex, BlockId, BlockNumber};
+use serde::Serialize;
+use serde_json::Value;
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
   isthmus status
   isthmus status --block 120")]
 pub(crate) struct Opts {
-	/// Which verifiers signed for this block, and whether more than half did.
-	#[arg(long)]
-	block: Option<u32>,
+	/// Show which verifiers voted for this block, and whether they are more than half
+	#[arg(long, value_name = "NUMBER")]
+	block: Option<BlockNumber>,
 }
 
-/// Shows it.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
-	if let Some(block) = opts.block {
-		let params = isthmus_sdk::rpc_params![block];
-		let said: Value = context
-			.client
-			.request("isthmus_verification", params)
-			.await?;
-		context.answer(verification(&said), said);
-		return Ok(());
-	}
-	let status = context.client.status().await?;
-	let syncing = if status.syncing {
-		", still behind its peers"
-	} else {
-		""
-	};
-	context.answer(
-		format!(
-			"chain      {} (genesis {:?})\nnode       {}, {} peers{syncing}\nbest       {} {:?}\nfinalized  {} {:?}",
-			status.chain, status.genesis, status.node, status.peers,
-			status.best.number, status.best.hash, status.finalized.number, status.finalized.hash,
-		),
-		json!({
-			"chain": status.chain, "genesis": format!("{:?}", status.genesis), "node": status.node,
-			"peers": status.peers, "syncing": status.syncing,
-			"best": {"number": status.best.number, "hash": format!("{:?}", status.best.hash)},
-			"finalized": {"number": status.finalized.number, "hash": format!("{:?}", status.finalized.hash)},
-		}),
-	);
-	Ok(())
+/// The node and its chain.
+#[derive(Serialize)]
+struct Status {
+	best: Block,
+	chain: String,
+	finalized: Block,
+	genesis: String,
+	node: String,
+	peers: usize,
+	syncing: bool,
 }
 
-/// What the node says of a block's verification, for people.
-fn verification(said: &Value) -> String {
-	let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
-	let mut lines = vec![
-		format!("block      {} {}", said["number"], text(&said["hash"])),
-		text(&said["statement"]),
-	];
-	for (title, verifiers) in [
-		("verified", &said["verifiedBy"]),
-		("not seen", &said["notSeen"]),
-	] {
-		for verifier in verifiers.as_array().into_iter().flatten() {
-			// A verifier of genesis may be known by its vote key alone.
-			let account = verifier["account"].as_str();
-			let name = account.map_or_else(|| text(&verifier["grandpaKey"]), Into::into);
-			lines.push(format!("{title:10} {name}"));
+/// A block.
+#[derive(Serialize)]
+struct Block {
+	hash: String,
+	number: BlockNumber,
+}
+
+impl From<BlockId> for Block {
+	fn from(block: BlockId) -> Self {
+		Self {
+			hash: to_hex(&block.hash.0),
+			number: block.number,
 		}
 	}
-	lines.join("\n")
+}
+
+impl fmt::Display for Block {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "{} {}", self.number, self.hash)
+	}
+}
+
+impl fmt::Display for Status {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		writeln!(f, "chain      {} (genesis {})", self.chain, self.genesis)?;
+		let syncing = if self.syncing { ", syncing" } else { "" };
+		writeln!(f, "node       {}, {} peers{syncing}", self.node, self.peers)?;
+		writeln!(f, "best       {}", self.best)?;
+		write!(f, "finalized  {}", self.finalized)
+	}
+}
+
+/// The node's answer about the verification of a block, which is passed on as it is.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Verification(Value);
+
+impl fmt::Display for Verification {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
+		let Self(answer) = self;
+		writeln!(
+			f,
+			"block      {} {}",
+			answer["number"],
+			text(&answer["hash"])
+		)?;
+		f.write_str(&text(&answer["statement"]))?;
+		for (title, verifiers) in [
+			("verified", &answer["verifiedBy"]),
+			("not seen", &answer["notSeen"]),
+		] {
+			for verifier in verifiers.as_array().into_iter().flatten() {
+				// A verifier of the genesis block may have no account, only a vote key.
+				let account = verifier["account"].as_str();
+				let name = account.map_or_else(|| text(&verifier["grandpaKey"]), Into::into);
+				write!(f, "\n{title:10} {name}")?;
+			}
+		}
+		Ok(())
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>, Error> {
+	let context = &Context::connect(options).await?;
+	let client = &context.client;
+	if let Some(block) = opts.block {
+		let params = isthmus_sdk::rpc_params![block];
+		let answer = client.request("isthmus_verification", params).await?;
+		return Ok(Box::new(Verification(answer)));
+	}
+	let status = client.status().await?;
+	Ok(Box::new(Status {
+		best: status.best.into(),
+		chain: status.chain,
+		finalized: status.finalized.into(),
+		genesis: to_hex(&status.genesis.0),
+		node: status.node,
+		peers: status.peers,
+		syncing: status.syncing,
+	}))
 }

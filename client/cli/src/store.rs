@@ -1,104 +1,110 @@
-//! `isthmus store`: encrypts files, folders or stdin, and stores them.
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus store`: encrypts and stores files, folders or stdin.
 
 use crate::{
-	context::{bytes, key_name, record_key, Bar, Context},
+	context::Context,
 	dataset,
 	error::Error,
+	options::Options,
+	progress::Bar,
+	text::{bytes, count, record_key, Key},
 };
 use isthmus_sdk::{
-	to_hex, upload_folder, DatasetId, Leaf, LocalFolder, Place, RecordKey, Shown, Upload,
+	upload_folder, BlockNumber, DatasetId, Epoch, Identity, Leaf, LocalFolder, Place, RecordKey,
+	Shown, Upload,
 };
-use serde_json::json;
+use serde::Serialize;
 use std::{
+	fmt,
 	fs::File,
 	io::{Seek, SeekFrom},
 	path::{Path, PathBuf},
 };
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-What was interrupted is gone on with when the same command is run again: the chain knows what
-it has. Everybody can read a record's name, its size, and who stores it; nobody but the readers
-its bytes, or the names of a folder's files.
+Run the same command again to resume an interrupted upload: the chain records what has arrived.
+What is stored already is compared, and the same content is not sent twice.
+
+The record's name, its size and its owner are public. Its content, and the names in a folder, can
+be read only by those who are granted access.
 
 Examples:
   isthmus store marks-2025.csv --key school.key
   isthmus store photos/ --dataset 1 --name photos-2025 --key school.key
   tar c data | isthmus store - --name data.tar --key school.key")]
 pub(crate) struct Opts {
-	/// A file, a folder, or - for stdin, which is first kept in a temporary file that has no name.
+	/// File or folder to store, or - for stdin, which is kept in an unnamed temporary file until it is sent
 	path: PathBuf,
 
-	/// The dataset's number; not needed where the owner has only one.
-	#[arg(long)]
+	/// Dataset to store it in [default: the owner's only one]
+	#[arg(long, value_name = "NUMBER")]
 	dataset: Option<DatasetId>,
 
-	/// The record's name, of at most 32 bytes, or 0x and 64 hexadecimal digits [default: the file's].
+	/// Public name of the record, of at most 32 bytes, or 0x and 64 hexadecimal digits [default: the name
+	/// of the file]
 	#[arg(long, value_parser = record_key)]
 	name: Option<RecordKey>,
 
-	/// The leaf of the dataset's epoch that it is stored at: ranges of leaves are what is granted. A
-	/// folder takes as many as it has files, and one more [default: the next free one].
-	#[arg(long)]
+	/// Leaf to store it at: access is granted to ranges of leaves. A folder takes one leaf for each file,
+	/// and one more [default: the next free one]
+	#[arg(long, value_name = "NUMBER")]
 	leaf: Option<Leaf>,
 }
 
-/// Stores.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
-	let key = match (&opts.name, opts.path.file_name()) {
-		(Some(key), _) => *key,
-		(None, Some(name)) if opts.path.as_os_str() != "-" => {
-			let name = name.to_str().ok_or_else(|| {
-				Error::usage("the file's name is not UTF-8").hint("give the record a --name")
-			})?;
-			record_key(name)
-				.map_err(|error| Error::usage(error).hint("give the record a shorter --name"))?
+/// A file, a folder or stdin that is stored.
+#[derive(Serialize)]
+pub(crate) struct Stored {
+	/// The block; `None` if it was stored before, and nothing was sent.
+	block: Option<BlockNumber>,
+	bytes: u64,
+	dataset: DatasetId,
+	epoch: Epoch,
+	/// The number of files in a folder; `None` if it is not one.
+	files: Option<usize>,
+	key: Key,
+	leaf: Leaf,
+	resumed: bool,
+}
+
+impl fmt::Display for Stored {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			dataset,
+			epoch,
+			key,
+			leaf,
+			..
+		} = self;
+		let size = bytes(self.bytes);
+		let size = match self.files {
+			None => size,
+			Some(files) => format!("{} ({size})", count(files as u64, "file")),
+		};
+		match self.block {
+			Some(block) => write!(f, "block {block}: stored {size} as {key}")?,
+			None => write!(f, "{size} already stored as {key}")?,
 		}
-		_ => return Err(Error::usage("what shall the record be called?").hint("--name NAME")),
-	};
-	// Before the passphrase is asked for.
-	let source = Source::open(&opts.path)?;
-	let identity = context.identity().await?;
-	let best = context.client.best().await?;
-	if best.producer(identity.id()).await?.is_none() {
-		return Err(
-			Error::usage(format!("{} is not registered as a producer", identity.id()))
-				.hint("isthmus register --kind school NAME"),
-		);
+		// A folder's files are at the leaves before its list.
+		let at = if self.files.is_some() { "up to" } else { "at" };
+		write!(f, ", {at} leaf {leaf} of dataset {dataset}, epoch {epoch}")
 	}
-	let dataset = match opts.dataset {
-		Some(dataset) => dataset,
-		None => dataset::only(&context, identity.id()).await?,
-	};
-	let epoch = match best.dataset(identity.id(), dataset).await? {
-		Some(dataset) => dataset.epoch,
-		None => {
-			return Err(
-				Error::usage(format!("{} has no dataset {dataset}", identity.id()))
-					.hint("isthmus dataset list"),
-			)
-		}
-	};
-	let leaf = match opts.leaf {
-		Some(leaf) => leaf,
-		None => best.free_leaf(identity.id(), dataset, epoch).await?,
-	};
-	let place = Place {
-		key,
-		dataset,
-		epoch,
-		leaf,
-	};
+}
+
+/// Runs the command. What is wrong with its arguments is reported before it connects.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
+	let key = name(&opts)?;
+	let source = Source::open(&opts.path)?;
+	let context = &Context::connect(options).await?;
+	let identity = context.identity().await?;
+	let place = place(&opts, key, context, &identity).await?;
 	let (client, mut bar) = (&context.client, Bar::new());
-	let (stored, size, files) = match source {
+	let (stored, bytes, files) = match source {
 		Source::One(mut file, length) => {
 			let upload = Upload::new(client, &identity, place);
-			(
-				upload.ensure(&mut file, length, &mut bar).await?,
-				length,
-				None,
-			)
+			let stored = upload.ensure(&mut file, length, &mut bar).await?;
+			(stored, length, None)
 		}
 		Source::Folder(folder) => {
 			let stored = upload_folder(client, &identity, place, &folder, &mut bar).await?;
@@ -106,38 +112,79 @@ pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
 		}
 	};
 	context.settle(stored.done.block()).await?;
-	let Place {
+	Ok(Stored {
+		block: stored.done.now().map(|included| included.number()),
+		bytes,
+		dataset: stored.place.dataset,
+		epoch: stored.place.epoch,
+		files,
+		key: Key(stored.place.key),
+		leaf: stored.place.leaf,
+		resumed: stored.resumed,
+	})
+}
+
+/// Returns the record's key: the given name's, or the file's.
+fn name(opts: &Opts) -> Result<RecordKey, Error> {
+	if let Some(key) = opts.name {
+		return Ok(key);
+	}
+	let name = match opts.path.file_name() {
+		Some(name) if opts.path.as_os_str() != "-" => name,
+		_ => {
+			return Err(Error::usage(
+				"missing --name: what should the record be called?",
+			))
+		}
+	};
+	let name = name
+		.to_str()
+		.ok_or_else(|| Error::usage("the name of the file is not UTF-8").hint("choose a --name"))?;
+	record_key(name).map_err(|_| {
+		Error::usage(format!(
+			"{name:?} is too long for the name of a record: it has at most 32 bytes"
+		))
+		.hint("choose a shorter --name")
+	})
+}
+
+/// Returns where the record is stored.
+async fn place(
+	opts: &Opts,
+	key: RecordKey,
+	context: &Context,
+	identity: &Identity,
+) -> Result<Place, Error> {
+	let best = context.client.best().await?;
+	let owner = identity.id();
+	if best.producer(owner).await?.is_none() {
+		return Err(
+			Error::usage(format!("{owner} is not registered as a producer"))
+				.hint("register first: isthmus register --kind school NAME"),
+		);
+	}
+	let dataset = match opts.dataset {
+		Some(dataset) => dataset,
+		None => dataset::only(context, owner).await?,
+	};
+	let epoch = dataset::own(&best, owner, dataset).await?.epoch;
+	let leaf = match opts.leaf {
+		Some(leaf) => leaf,
+		None => best.free_leaf(owner, dataset, epoch).await?,
+	};
+	Ok(Place {
 		key,
 		dataset,
 		epoch,
 		leaf,
-	} = stored.place;
-	// None where there was nothing to send.
-	let block = stored.done.now().map(|included| included.number());
-	let what = match files {
-		None => format!("{} as {}", bytes(size), key_name(&key)),
-		Some(files) => format!("{} in {files} files as {}", bytes(size), key_name(&key)),
-	};
-	let done = match (block, files) {
-		(None, _) => format!("{what}: stored already, at leaf {leaf}"),
-		(Some(block), None) => format!("block {block}: {what} at leaf {leaf}"),
-		(Some(block), Some(_)) => format!("block {block}: {what}, to leaf {leaf}"),
-	};
-	context.answer(
-		format!("{done} of dataset {dataset}, epoch {epoch}"),
-		json!({
-			"block": block, "key": to_hex(&key.0), "dataset": dataset,
-			"epoch": epoch, "leaf": leaf, "bytes": size, "files": files, "resumed": stored.resumed,
-		}),
-	);
-	Ok(())
+	})
 }
 
-/// What is stored.
+/// What is to be stored.
 enum Source {
-	/// One value, and its length.
+	/// One value, and its length in bytes.
 	One(File, u64),
-	/// A folder's files.
+	/// The files of a folder.
 	Folder(LocalFolder),
 }
 
@@ -145,7 +192,7 @@ impl Source {
 	fn open(path: &Path) -> Result<Self, Error> {
 		let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", path.display()));
 		if path.as_os_str() == "-" {
-			// Large values are read twice, and a length is wanted first.
+			// The length is needed first, and large values are read twice.
 			let mut file = tempfile::tempfile().map_err(failed)?;
 			let length = std::io::copy(&mut std::io::stdin().lock(), &mut file).map_err(failed)?;
 			file.seek(SeekFrom::Start(0)).map_err(failed)?;
@@ -155,7 +202,7 @@ impl Source {
 			let folder = LocalFolder::open(path)?;
 			for skipped in folder.skipped() {
 				let path = skipped.to_string_lossy();
-				eprintln!("left out, as it is no file: {}", Shown(&path));
+				eprintln!("skipped, because it is not a file: {}", Shown(&path));
 			}
 			return Ok(Self::Folder(folder));
 		}

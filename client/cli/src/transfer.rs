@@ -1,37 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `isthmus transfer`: sends funds.
 
 use crate::{
-	context::{account, amount, ist, Context},
+	context::Context,
 	error::Error,
+	options::Options,
+	text::{account, amount, Amount},
 };
-use isthmus_sdk::{AccountId, Balance};
-use serde_json::json;
+use isthmus_sdk::{AccountId, Balance, BlockNumber};
+use serde::Serialize;
+use std::fmt;
 
-/// What the command is given.
+/// Arguments of the command.
 #[derive(clap::Args)]
 #[command(
-	after_help = "Example: isthmus transfer 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 100 --key //Alice"
+	after_help = "Example:\n  isthmus transfer 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty 100 --key //Alice"
 )]
 pub(crate) struct Opts {
-	/// Who gets it.
+	/// Account to send to
 	#[arg(value_parser = account)]
 	to: AccountId,
 
-	/// How much, in IST.
+	/// Amount in IST, for example 0.25
 	#[arg(value_parser = amount)]
 	amount: Balance,
 }
 
-/// Sends it.
-pub(crate) async fn run(opts: Opts, context: Context) -> Result<(), Error> {
+/// A transfer.
+#[derive(Serialize)]
+pub(crate) struct Transferred {
+	amount: Amount,
+	block: BlockNumber,
+	from: AccountId,
+	to: AccountId,
+}
+
+impl fmt::Display for Transferred {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(
+			f,
+			"block {}: sent {} to {}",
+			self.block, self.amount, self.to
+		)
+	}
+}
+
+/// Runs the command.
+pub(crate) async fn run(opts: Opts, options: Options) -> Result<Transferred, Error> {
+	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let call = context.client.transfer(&opts.to, opts.amount).await?;
 	let block = context.send(&identity, &call).await?.number();
-	context.answer(
-		format!("block {block}: {} to {}", ist(opts.amount), opts.to),
-		json!({
-			"block": block, "from": identity.id(), "to": opts.to, "amount": opts.amount.to_string(),
-		}),
-	);
-	Ok(())
+	Ok(Transferred {
+		amount: Amount(opts.amount),
+		block,
+		from: *identity.id(),
+		to: opts.to,
+	})
 }

@@ -1,11 +1,81 @@
-//! `isthmus` as a terminal sees it, where no chain is needed. What needs one is in
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus` as a terminal shows it, where no chain is needed. What needs a chain is in
 //! `scripts/tests/cli.test.mjs`.
+//!
+//! `TRYCMD=overwrite cargo test -p isthmus-cli --test cli` rewrites the transcripts: read the difference.
+
+use std::{collections::BTreeSet, fs, process::Command};
 
 #[test]
 fn transcripts() {
 	trycmd::TestCases::new()
 		.case("tests/cli/*.trycmd")
+		.case("tests/help/*.trycmd")
+		.env("COLUMNS", "100")
 		.env("ISTHMUS_KEY", "")
 		.env("ISTHMUS_URL", "ws://127.0.0.1:1")
 		.env("ISTHMUS_PASSPHRASE", "three plain words");
+}
+
+/// Runs the program, which has to succeed, and returns what it prints.
+fn isthmus(args: &[&str]) -> String {
+	let output = Command::new(env!("CARGO_BIN_EXE_isthmus"))
+		.args(args)
+		.output()
+		.expect("the program was built with its test");
+	assert!(output.status.success(), "isthmus {args:?}: {output:?}");
+	String::from_utf8(output.stdout).expect("the program prints text")
+}
+
+/// Returns the names of all commands, from the help.
+fn commands() -> Vec<String> {
+	let help = isthmus(&["--help"]);
+	let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+	let names = listed
+		.take_while(|line| !line.is_empty())
+		.filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+		.filter_map(|line| line.split_whitespace().next());
+	names
+		.filter(|name| *name != "help")
+		.map(str::to_owned)
+		.collect()
+}
+
+#[test]
+fn every_command_has_a_transcript_of_its_help() {
+	let folder = fs::read_dir("tests/help").expect("the transcripts are there");
+	let files: BTreeSet<String> = folder
+		.map(|entry| entry.expect("it can be listed").path())
+		.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+		.collect();
+	assert!(commands().len() >= 20);
+	for command in commands() {
+		assert!(files.contains(&command), "tests/help/{command}.trycmd");
+	}
+}
+
+#[test]
+fn completions_know_every_command() {
+	for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+		let script = isthmus(&["completions", shell]);
+		for command in commands() {
+			assert!(script.contains(&command), "{shell}: {command}");
+		}
+	}
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+	let folder = tempfile::tempdir().expect("a folder can be made");
+	let man = folder.path().join("man1");
+	isthmus(&["man", "--output", man.to_str().expect("its name is UTF-8")]);
+	let page = |name: &str| fs::read_to_string(man.join(name)).expect(name);
+	let main = page("isthmus.1");
+	assert_eq!(isthmus(&["man"]), main);
+	for command in commands() {
+		assert!(main.contains(&command), "{command}");
+		let page = page(&format!("isthmus-{command}.1"));
+		assert!(page.contains(".SH NAME") && page.contains(&command));
+	}
+	assert!(page("isthmus-key-generate.1").contains("passphrase"));
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `isthmus risk` as a terminal sees it, and its pictures.
 
 use std::{fs, path::Path, process::Command};
@@ -71,17 +72,17 @@ fn a_plot_is_the_same_every_time_and_of_the_kind_that_its_name_says() {
 }
 
 #[test]
-fn a_measurement_that_is_none_is_refused_and_leaves_no_picture() {
+fn an_invalid_measurement_is_rejected_and_leaves_no_picture() {
 	let folder = folder();
 	for (line, error) in [
 		("{}", "missing field"),
 		(
 			r#"{"share":0.1,"depth":1,"trials":0,"successes":0}"#,
-			"make no rate",
+			"are not a rate",
 		),
 		(
 			r#"{"share":0.1,"depth":1,"trials":2,"successes":3}"#,
-			"make no rate",
+			"are not a rate",
 		),
 	] {
 		let text = format!("\n{line}\n");

@@ -41,7 +41,7 @@
 //! hold test vectors that this crate and its JavaScript counterpart, `scripts/lib/envelope.mjs`, both
 //! pass. `examples/` encrypts a large record chunk by chunk, and shares a range.
 //!
-//! # What it is not for
+//! # Out of scope
 //!
 //! This crate does not know the chain: it has no account types, calls or network, and it does not check
 //! who may write a grant. `isthmus-sdk` does that. It wipes its own copies of secrets from memory when

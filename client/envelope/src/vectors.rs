@@ -208,7 +208,11 @@ fn records() -> Vec<Value> {
 	.into()
 }
 
-fn refused_records() -> Vec<Value> {
+/// A record that is rejected: a name, the leaf whose key it is read with, its place and its bytes.
+type RecordCase = (&'static str, u32, RecordContext, Vec<u8>);
+
+/// Returns records whose bytes were changed.
+fn changed_records() -> Vec<RecordCase> {
 	let good = record(5, 16, &[0x55; 50]);
 	let (header, body) = good.split_at(Header::LEN);
 	let flip = |at: usize| {
@@ -217,7 +221,7 @@ fn refused_records() -> Vec<Value> {
 		bad
 	};
 	let swapped = [header, &body[32..64], &body[..32], &body[64..]].concat();
-	let mut cases = vec![
+	vec![
 		("no bytes", 5, CONTEXT, vec![]),
 		("the header cut short", 5, CONTEXT, good[..76].to_vec()),
 		(
@@ -264,8 +268,13 @@ fn refused_records() -> Vec<Value> {
 		("a byte appended", 5, CONTEXT, [&good[..], &[0]].concat()),
 		("two chunks exchanged", 5, CONTEXT, swapped),
 		("another leaf's key", 6, CONTEXT, good.clone()),
-	];
-	for (name, context) in [
+	]
+}
+
+/// Returns a good record that is read in another place.
+fn misplaced_records() -> Vec<RecordCase> {
+	let good = record(5, 16, &[0x55; 50]);
+	let places = [
 		(
 			"another chain",
 			RecordContext {
@@ -294,9 +303,14 @@ fn refused_records() -> Vec<Value> {
 				..CONTEXT
 			},
 		),
-	] {
-		cases.push((name, 5, context, good.clone()));
-	}
+	];
+	places
+		.map(|(name, context)| (name, 5, context, good.clone()))
+		.into()
+}
+
+fn refused_records() -> Vec<Value> {
+	let cases = [changed_records(), misplaced_records()].concat();
 	cases
 		.into_iter()
 		.map(|(case, number, context, record)| {
@@ -388,7 +402,11 @@ fn grants() -> Vec<Value> {
 	.into()
 }
 
-fn refused_grants() -> Vec<Value> {
+/// A grant that is rejected: a name, the seed of the reader's key, the epoch, the scope and the bytes.
+type GrantCase = (&'static str, [u8; 32], EpochId, GrantScope, Vec<u8>);
+
+/// Returns grants whose bytes were changed, or that are for another key or range.
+fn changed_grants() -> Vec<GrantCase> {
 	let granted = scope(4, 6);
 	let good = seal(&granted);
 	let changed = |at: usize, byte: u8| {
@@ -397,7 +415,7 @@ fn refused_grants() -> Vec<Value> {
 		bad
 	};
 	let low_order = [&good[..3], &[0; 32], &good[35..]].concat();
-	let mut cases = vec![
+	vec![
 		("no bytes", SEED, ID, granted, vec![]),
 		(
 			"cut short before the ciphertext",
@@ -451,8 +469,14 @@ fn refused_grants() -> Vec<Value> {
 			scope(4, 7),
 			good.clone(),
 		),
-	];
-	for (name, id, scope) in [
+	]
+}
+
+/// Returns a good grant that is opened in another place or scope.
+fn misplaced_grants() -> Vec<GrantCase> {
+	let granted = scope(4, 6);
+	let good = seal(&granted);
+	let places = [
 		(
 			"another chain",
 			EpochId {
@@ -489,9 +513,14 @@ fn refused_grants() -> Vec<Value> {
 				..granted
 			},
 		),
-	] {
-		cases.push((name, SEED, id, scope, good.clone()));
-	}
+	];
+	places
+		.map(|(name, id, scope)| (name, SEED, id, scope, good.clone()))
+		.into()
+}
+
+fn refused_grants() -> Vec<Value> {
+	let cases = [changed_grants(), misplaced_grants()].concat();
 	cases
 		.into_iter()
 		.map(|(case, seed, id, scope, sealed)| {

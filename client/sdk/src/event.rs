@@ -2,7 +2,7 @@
 //! The events of the data-sharing pallet. Together they are the whole history of every record, request
 //! and grant.
 
-use crate::{error::Error, types::*};
+use crate::{error::Error, text::to_hex, types::*};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::fmt::{Debug, Display};
@@ -332,7 +332,7 @@ fn as_name<T: Debug, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S
 }
 
 fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-	serializer.collect_str(&format_args!("0x{}", hex::encode(bytes)))
+	serializer.serialize_str(&to_hex(bytes))
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use crate::{
 	error::Error,
 	manifest::{content_hash, Manifest},
 	progress::{Progress, Stage},
-	query, sharing,
+	query::{self, ChunkQuery},
+	sharing,
 	state::{every, State},
 	types::*,
 };
@@ -278,15 +279,15 @@ impl Reading {
 		first: u32,
 		count: u32,
 	) -> Result<Vec<Vec<u8>>, Error> {
-		let Self {
-			client,
-			reader,
-			owner,
-			key,
-			..
-		} = self;
-		let block = client.best_number().await?;
-		match query::chunks(client, &reader.account, owner, *key, block, first, count).await {
+		let client = &self.client;
+		let query = ChunkQuery {
+			owner: &self.owner,
+			key: self.key,
+			block: client.best_number().await?,
+			first,
+			count,
+		};
+		match query.send(client, &self.reader.account).await {
 			Err(Error::Rpc {
 				code: NO_SUCH_METHOD,
 				..

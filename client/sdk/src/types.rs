@@ -12,6 +12,20 @@ pub use isthmus_sharing::{
 	QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind, Verdict,
 };
 
+// The envelope does not depend on a chain, and has its own constants. These must fit the protocol's.
+const _: () = {
+	use isthmus_envelope::{
+		record::{Header, MAX_CHUNK_SIZE, TAG_LEN},
+		tree::{LEAVES, MAX_COVER, NODE_KEY_LEN},
+		PublicKey,
+	};
+	use isthmus_sharing::terms::*;
+	assert!(LEAVES == LEAVES_PER_EPOCH);
+	assert!(PublicKey::LEN as u32 >= MIN_ENCRYPTION_KEY_SIZE);
+	assert!((MAX_COVER * NODE_KEY_LEN) as u32 <= MAX_SEALED_KEYS_SIZE);
+	assert!(Header::LEN as u32 + MAX_CHUNK_SIZE + TAG_LEN as u32 <= MAX_VALUE_SIZE);
+};
+
 /// An account: the public key of the pair that signs for it.
 pub type AccountId = AccountId32;
 /// An amount of the chain's currency, in its smallest unit; [`UNIT`](isthmus_primitives::UNIT) of them

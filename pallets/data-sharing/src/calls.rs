@@ -92,7 +92,7 @@ mod calls {
 		}
 
 		/// Removes the account's encryption key, and releases its deposit. Grants that are sealed to it
-		/// stay good. Until the account registers another key, it gets only the grants that it asked for.
+		/// stay active. Until the account registers another key, it gets only the grants that it asked for.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::remove_encryption_key())]
 		pub fn remove_encryption_key(origin: OriginFor<T>) -> DispatchResult {
@@ -158,7 +158,7 @@ mod calls {
 		}
 
 		/// Removes a dataset and its policy, and releases their deposits. The dataset must not have records,
-		/// leaves that are still taken, open requests, or grants that are good or remembered. Its number is
+		/// leaves that are still taken, open requests, or grants that are active or remembered. Its number is
 		/// never used again.
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::remove_dataset())]

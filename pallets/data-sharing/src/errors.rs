@@ -34,7 +34,7 @@ mod errors {
 		/// The producer has used up the numbers of datasets.
 		DatasetsExhausted,
 		/// The dataset still has records, leaves not yet freed, open requests, or grants that are
-		/// good or remembered.
+		/// active or remembered.
 		DatasetInUse,
 		/// The dataset has used up the numbers of epochs.
 		EpochsExhausted,
@@ -96,7 +96,7 @@ mod errors {
 		NotAsRequested,
 		/// The grant's term is shorter than that of the request that it answers.
 		ShorterThanRequested,
-		/// The reader has `MaxGrantsPerReader` grants on this epoch of the dataset, all of them good, and
+		/// The reader has `MaxGrantsPerReader` grants on this epoch of the dataset, all of them active, and
 		/// did not ask for another.
 		TooManyGrants,
 		/// This account gave no grant with this number.

@@ -22,7 +22,7 @@ impl<T: Config> Pallet<T> {
 	///
 	/// # Errors
 	///
-	/// Returns the reason why the query is refused. If several grants cover the record and none is good,
+	/// Returns the reason why the query is refused. If several grants cover the record and none is active,
 	/// the reason is how the newest one ended.
 	pub fn query(
 		caller: &T::AccountId,

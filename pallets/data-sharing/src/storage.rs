@@ -100,7 +100,7 @@ mod storage {
 	#[pallet::storage]
 	pub type NextRequest<T: Config> = StorageValue<_, RequestId, ValueQuery>;
 
-	/// The grants: those that are good, and those that ended and are remembered.
+	/// The grants: those that are active, and those that ended and are remembered.
 	#[pallet::storage]
 	pub type Grants<T: Config> = StorageMap<_, Twox64Concat, GrantId, GrantOf<T>>;
 

@@ -205,10 +205,10 @@ impl<T: Config> Pallet<T> {
 				"a grant is not on the agenda"
 			);
 			if grant.state == GrantState::Active {
-				ensure!(!grant.sealed_keys.is_empty(), "a good grant has no keys");
+				ensure!(!grant.sealed_keys.is_empty(), "an active grant has no keys");
 				ensure!(
 					grant.due == grant.expiry,
-					"a good grant is not due when it expires"
+					"an active grant is not due when it expires"
 				);
 			} else {
 				ensure!(

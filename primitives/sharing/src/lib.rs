@@ -29,10 +29,10 @@
 //! let scope = Scope { dataset: 0, epoch: 0, from: 0, to: 100 };
 //! scope.check(0)?;
 //! let policy = Policy {
-//! 	price: 5u128,
-//! 	longest_range: LEAVES_PER_EPOCH,
-//! 	longest_term: 5000u32,
-//! 	consumers: ConsumerKinds::ALL,
+//!     price: 5u128,
+//!     longest_range: LEAVES_PER_EPOCH,
+//!     longest_term: 5000u32,
+//!     consumers: ConsumerKinds::ALL,
 //! };
 //! assert_eq!(policy.judge(Some(ProducerKind::Business), &scope, &1000, &5), Verdict::Meets);
 //!

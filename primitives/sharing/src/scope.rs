@@ -76,7 +76,7 @@ impl Scope {
 	}
 }
 
-/// Whether a grant is good.
+/// The state of a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
 	feature = "by-name",
@@ -84,7 +84,7 @@ impl Scope {
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub enum GrantState {
-	/// The grant is good until it expires.
+	/// The grant opens its range until it expires.
 	#[codec(index = 0)]
 	Active,
 	/// Its expiry came.

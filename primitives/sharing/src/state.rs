@@ -141,7 +141,7 @@ pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
 	/// The first block at which the owner may revoke it: the end of the term that the grantee paid for,
 	/// or the grant's own block if nothing was paid. Never later than `expiry`.
 	pub paid_until: BlockNumber,
-	/// Whether it is good. A grant that ended is remembered for a while, unless its place in the list is
+	/// Whether it is active. A grant that ended is remembered for a while, unless its place in the list is
 	/// needed, so that a query can say why it is refused.
 	pub state: GrantState,
 	/// The range's keys, sealed to the grantee. Empty once the grant ended.
@@ -156,7 +156,7 @@ pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
 impl<AccountId, Balance, BlockNumber: PartialOrd, SealedKeys>
 	Grant<AccountId, Balance, BlockNumber, SealedKeys>
 {
-	/// Returns whether the grant is good in this block, which has this H_s, and if not, why.
+	/// Returns the grant's state in this block, which has this H_s.
 	pub fn state_at(&self, block: &BlockNumber, time: Seconds) -> GrantState {
 		let over = *block >= self.expiry || self.until.is_some_and(|until| time >= until);
 		match self.state {

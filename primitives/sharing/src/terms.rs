@@ -17,7 +17,7 @@ pub const MAX_ENCRYPTION_KEY_SIZE: u32 = 2048;
 /// 2 KiB.
 pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
 /// The most grants that one reader may have on one epoch of a dataset. Those that ended are remembered
-/// as far as there is room beside the good ones.
+/// as far as there is room beside the active ones.
 pub const MAX_GRANTS_PER_READER: u32 = 16;
 /// The most bytes in a value, a chunk or a manifest: 1 MiB of plaintext, or of chunks' hashes, and 1 KiB
 /// for what goes around it.

@@ -49,6 +49,8 @@ impl Node {
 			.arg("--base-path")
 			.arg(&folder)
 			.stdin(Stdio::piped())
+			.stdout(Stdio::null())
+			.stderr(Stdio::null())
 			.spawn()
 			.unwrap();
 		Self {

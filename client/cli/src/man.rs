@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `isthmus man`: manual pages.
+
+use crate::error::Error;
+use clap_mangen::Man;
+use std::{
+	fs,
+	io::{self, Write},
+	path::PathBuf,
+};
+
+/// Arguments of the command.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  isthmus man | man -l -
+  isthmus man --output ~/.local/share/man/man1")]
+pub(crate) struct Opts {
+	/// Folder to write the pages of all commands to [default: print the main page]
+	#[arg(long, short, value_name = "DIR")]
+	output: Option<PathBuf>,
+}
+
+/// Prints or writes the pages of `command`, the whole program.
+pub(crate) fn run(opts: Opts, command: clap::Command) -> Result<(), Error> {
+	match opts.output {
+		None => {
+			let mut page = Vec::new();
+			let command = command.disable_help_subcommand(true);
+			Man::new(command).render(&mut page).map_err(Error::failed)?;
+			io::stdout().write_all(&page).map_err(Error::failed)
+		}
+		Some(folder) => fs::create_dir_all(&folder)
+			.and_then(|()| clap_mangen::generate_to(command, &folder))
+			.map_err(|error| Error::failed(format!("{}: {error}", folder.display()))),
+	}
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Asks for passphrases and secrets, without showing them.
+
+use crate::error::Error;
+use isthmus_sdk::envelope::key_file::MIN_PASSPHRASE;
+use std::{
+	io::{BufRead, IsTerminal},
+	path::Path,
+};
+use zeroize::Zeroizing;
+
+/// The variable that holds a passphrase for scripts.
+const VARIABLE: &str = "ISTHMUS_PASSPHRASE";
+
+/// Asks for the passphrase of a key file, unless $ISTHMUS_PASSPHRASE holds it.
+pub(crate) fn of(path: &Path) -> Result<Zeroizing<String>, Error> {
+	ask(&format!("Passphrase of {}: ", path.display()))
+}
+
+/// Asks twice for a new passphrase, unless $ISTHMUS_PASSPHRASE holds it.
+pub(crate) fn new() -> Result<Zeroizing<String>, Error> {
+	let first = ask("New passphrase: ")?;
+	if first.chars().count() < MIN_PASSPHRASE {
+		return Err(Error::usage(format!(
+			"passphrase too short: expected at least {MIN_PASSPHRASE} characters"
+		))
+		.hint("several unrelated words are better than one word with special characters"));
+	}
+	if std::env::var_os(VARIABLE).is_none() && *ask("Repeat the passphrase: ")? != *first {
+		return Err(Error::usage("the two passphrases differ"));
+	}
+	Ok(first)
+}
+
+/// Asks for an account's secret on the terminal, or reads it from stdin.
+pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
+	if std::io::stdin().is_terminal() {
+		return prompt("Secret phrase or seed: ");
+	}
+	let mut line = Zeroizing::new(String::new());
+	std::io::stdin()
+		.lock()
+		.read_line(&mut line)
+		.map_err(Error::failed)?;
+	Ok(Zeroizing::new(line.trim().to_owned()))
+}
+
+fn ask(text: &str) -> Result<Zeroizing<String>, Error> {
+	if let Ok(passphrase) = std::env::var(VARIABLE) {
+		return Ok(Zeroizing::new(passphrase));
+	}
+	if !std::io::stdin().is_terminal() {
+		return Err(
+			Error::usage("cannot ask for the passphrase: stdin is not a terminal")
+				.hint("in a script, set $ISTHMUS_PASSPHRASE"),
+		);
+	}
+	prompt(text)
+}
+
+fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
+	rpassword::prompt_password(text)
+		.map(Zeroizing::new)
+		.map_err(Error::failed)
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What commands print to stdout: text for a person, or JSON for a program.
+
+use serde::Serialize;
+use std::{
+	fmt,
+	io::{self, Write},
+};
+
+/// What a command answers. The JSON of a type that is `Serialize` is one object, in one line.
+///
+/// Scripts read the JSON, so its keys and values stay as they are. Fields are declared in the order of
+/// their keys, which is the order in which they are printed.
+pub(crate) trait Report: fmt::Display {
+	/// Returns the report as JSON, one object a line.
+	fn json(&self) -> serde_json::Result<String>;
+}
+
+impl<T: Serialize + fmt::Display> Report for T {
+	fn json(&self) -> serde_json::Result<String> {
+		serde_json::to_string(self)
+	}
+}
+
+/// Any number of reports, one after another.
+pub(crate) struct Lines<T>(pub(crate) Vec<T>);
+
+impl<T: fmt::Display> fmt::Display for Lines<T> {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let texts: Vec<String> = self.0.iter().map(T::to_string).collect();
+		f.write_str(&texts.join("\n"))
+	}
+}
+
+impl<T: Report> Report for Lines<T> {
+	fn json(&self) -> serde_json::Result<String> {
+		let lines: Result<Vec<String>, _> = self.0.iter().map(T::json).collect();
+		Ok(lines?.join("\n"))
+	}
+}
+
+/// How reports are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+	/// As text for a person.
+	Text,
+	/// As JSON, one object a line.
+	Json,
+}
+
+impl Output {
+	/// Prints a report. No one may be reading any more, for example at the other end of a pipe, so a
+	/// failure to write is ignored.
+	pub(crate) fn print(self, report: &dyn Report) {
+		let text = match self {
+			Self::Text => report.to_string(),
+			Self::Json => report.json().unwrap_or_else(|error| {
+				// Reports have string keys and no values that could fail.
+				format!("{{\"error\":\"{error}\"}}")
+			}),
+		};
+		if !text.is_empty() {
+			let _ = writeln!(io::stdout(), "{text}");
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[derive(Serialize)]
+	struct Number {
+		number: u32,
+	}
+
+	impl fmt::Display for Number {
+		fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+			write!(f, "number {}", self.number)
+		}
+	}
+
+	#[test]
+	fn reports_are_one_a_line() {
+		let lines = Lines(vec![Number { number: 1 }, Number { number: 2 }]);
+		assert_eq!(lines.to_string(), "number 1\nnumber 2");
+		assert_eq!(lines.json().unwrap(), "{\"number\":1}\n{\"number\":2}");
+		let none = Lines::<Number>(Vec::new());
+		assert_eq!((none.to_string(), none.json().unwrap()), Default::default());
+	}
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Values as people write and read them: accounts, record names, amounts, sizes, ranges and dates.
+//!
+//! The functions that parse are for `clap`, which names the option and the value in front of their
+//! error: "invalid value 'x' for '--price <IST>': expected …".
+
+use isthmus_sdk::{AccountId, Balance, BlockNumber, RecordKey, Scope, Seconds, H256, UNIT};
+use jiff::{
+	civil::{self, DateTime},
+	SignedDuration,
+};
+use serde::{Serialize, Serializer};
+use std::{fmt, str::FromStr};
+
+/// Decimals of an amount in IST: one IST is 10^12 of the smallest unit.
+const DECIMALS: usize = 12;
+
+/// Reads an account: an address, or a development account such as //Alice.
+pub(crate) fn account(text: &str) -> Result<AccountId, String> {
+	if text.starts_with("//") {
+		return match isthmus_sdk::Account::from_uri(text) {
+			Ok(account) => Ok(*account.id()),
+			Err(error) => Err(error.to_string()),
+		};
+	}
+	AccountId::from_str(text)
+		.map_err(|_| "expected an address, or a development account such as //Alice".to_owned())
+}
+
+/// Reads a record's key: a name of at most 32 bytes, or 0x and 64 hexadecimal digits.
+pub(crate) fn record_key(text: &str) -> Result<RecordKey, String> {
+	match text.strip_prefix("0x").map(hex::decode) {
+		Some(Ok(bytes)) => <[u8; 32]>::try_from(bytes)
+			.map(H256)
+			.map_err(|_| "expected 64 hexadecimal digits after 0x".to_owned()),
+		_ => isthmus_sdk::record_key(text)
+			.map_err(|_| "expected a name of at most 32 bytes".to_owned()),
+	}
+}
+
+/// A record's key. Its text is the name that it was made from, or hexadecimal; its JSON is hexadecimal.
+#[derive(Clone, Copy)]
+pub(crate) struct Key(pub(crate) RecordKey);
+
+impl fmt::Display for Key {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(&isthmus_sdk::key_name(&self.0))
+	}
+}
+
+impl Serialize for Key {
+	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+		serializer.serialize_str(&isthmus_sdk::to_hex(&self.0 .0))
+	}
+}
+
+/// Reads an amount in IST, with at most 12 decimals.
+pub(crate) fn amount(text: &str) -> Result<Balance, String> {
+	parse_amount(text).ok_or_else(|| {
+		format!("expected an amount such as 2 or 0.25, with at most {DECIMALS} decimals")
+	})
+}
+
+fn parse_amount(text: &str) -> Option<Balance> {
+	let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+	let mut characters = whole.bytes().chain(decimals.bytes());
+	if decimals.len() > DECIMALS || !characters.all(|c| c.is_ascii_digit()) {
+		return None;
+	}
+	let whole: Balance = whole.parse().ok()?;
+	let decimals: Balance = format!("{decimals:0<DECIMALS$}").parse().ok()?;
+	whole.checked_mul(UNIT)?.checked_add(decimals)
+}
+
+/// An amount. Its text is in IST; its JSON is a string with the number of smallest units, which is too
+/// large for a number in JSON.
+#[derive(Clone, Copy)]
+pub(crate) struct Amount(pub(crate) Balance);
+
+impl fmt::Display for Amount {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(&isthmus_sdk::ist(self.0))
+	}
+}
+
+impl Serialize for Amount {
+	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+		serializer.collect_str(&self.0)
+	}
+}
+
+/// Returns a number of bytes in a unit that fits it: `2.5 MB`.
+pub(crate) fn bytes(count: u64) -> String {
+	match count {
+		0..1_000 => format!("{count} B"),
+		1_000..1_000_000 => format!("{:.1} kB", count as f64 / 1e3),
+		1_000_000..1_000_000_000 => format!("{:.1} MB", count as f64 / 1e6),
+		_ => format!("{:.2} GB", count as f64 / 1e9),
+	}
+}
+
+/// Returns a count with its noun: `1 file`, `2 files`.
+pub(crate) fn count(count: impl Into<u64>, noun: &str) -> String {
+	match count.into() {
+		1 => format!("1 {noun}"),
+		count => format!("{count} {noun}s"),
+	}
+}
+
+/// A range of leaves as an argument, `0..10`: from the first to one past the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leaves {
+	pub(crate) from: u64,
+	pub(crate) to: u64,
+}
+
+impl FromStr for Leaves {
+	type Err = &'static str;
+
+	fn from_str(text: &str) -> Result<Self, Self::Err> {
+		const EXPECTED: &str =
+			"expected a range of leaves such as 0..10, which includes leaf 0 and ends before leaf 10";
+		let (from, to) = text.split_once("..").ok_or(EXPECTED)?;
+		let leaves = Self {
+			from: from.parse().map_err(|_| EXPECTED)?,
+			to: to.parse().map_err(|_| EXPECTED)?,
+		};
+		match leaves.from < leaves.to && leaves.to <= 1 << 32 {
+			true => Ok(leaves),
+			false => Err(EXPECTED),
+		}
+	}
+}
+
+/// The leaves that a request or a grant is for.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Range {
+	dataset: u32,
+	epoch: u32,
+	from: u64,
+	to: u64,
+}
+
+impl From<&Scope> for Range {
+	fn from(scope: &Scope) -> Self {
+		Self {
+			dataset: scope.dataset,
+			epoch: scope.epoch,
+			from: scope.from,
+			to: scope.to,
+		}
+	}
+}
+
+impl fmt::Display for Range {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			dataset,
+			epoch,
+			from,
+			to,
+		} = self;
+		write!(f, "leaves {from}..{to} of dataset {dataset}, epoch {epoch}")
+	}
+}
+
+/// Returns when a grant ends: at a block, or at a date if that comes first.
+pub(crate) fn end(expiry: BlockNumber, until: Option<Seconds>) -> String {
+	match until {
+		Some(until) => format!(
+			"until block {expiry} or {}, whichever comes first",
+			date(until)
+		),
+		None => format!("until block {expiry}"),
+	}
+}
+
+/// The beginning of 1970 in UTC, from which the chain counts seconds.
+const EPOCH: DateTime = civil::datetime(1970, 1, 1, 0, 0, 0, 0);
+
+/// Reads a date, and returns its beginning in seconds since 1970 in UTC.
+pub(crate) fn day(text: &str) -> Result<Seconds, &'static str> {
+	let day = civil::Date::strptime("%Y-%m-%d", text).ok();
+	let seconds = day.map(|day| day.duration_since(EPOCH.date()).as_secs());
+	seconds
+		.and_then(|seconds| Seconds::try_from(seconds).ok())
+		.ok_or("expected a date since 1970, such as 2027-01-31")
+}
+
+/// Returns a date in UTC, with its time unless that is midnight.
+fn date(seconds: Seconds) -> String {
+	let at = i64::try_from(seconds)
+		.ok()
+		.and_then(|seconds| EPOCH.checked_add(SignedDuration::from_secs(seconds)).ok());
+	match at {
+		Some(at) if seconds % 86_400 == 0 => at.strftime("%Y-%m-%d").to_string(),
+		Some(at) => at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+		None => "a date after the year 9999".to_owned(),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn amounts_are_read_as_they_are_written() {
+		assert_eq!(amount("2"), Ok(2 * UNIT));
+		assert_eq!(amount("0.25"), Ok(UNIT / 4));
+		assert_eq!(amount("0.000000000001"), Ok(1));
+		for text in [
+			"",
+			".5",
+			"-1",
+			"1.0000000000001",
+			"x",
+			"1e3",
+			"999999999999999999999999999",
+		] {
+			assert!(amount(text).is_err(), "{text}");
+		}
+		assert_eq!(Amount(2 * UNIT).to_string(), "2 IST");
+		assert_eq!(Amount(UNIT / 4).to_string(), "0.25 IST");
+		assert_eq!(serde_json::to_string(&Amount(7)).unwrap(), "\"7\"");
+	}
+
+	#[test]
+	fn leaves_are_a_range() {
+		assert_eq!(
+			"0..4294967296".parse(),
+			Ok(Leaves {
+				from: 0,
+				to: 1 << 32
+			})
+		);
+		for text in ["3", "3..3", "4..3", "0..4294967297", "a..b", "..3"] {
+			assert!(text.parse::<Leaves>().is_err(), "{text}");
+		}
+	}
+
+	#[test]
+	fn keys_are_shown_as_they_were_named() {
+		let shown = |text: &str| Key(record_key(text).unwrap()).to_string();
+		assert_eq!(shown("2025-03"), "2025-03");
+		let hex = format!("0x{}", "ab".repeat(32));
+		assert_eq!(shown(&hex), hex);
+		for name in ["a b", "a\nb", "\u{202e}b"] {
+			assert!(shown(name).starts_with("0x"));
+		}
+		assert!(record_key(&"x".repeat(33)).is_err());
+		assert!(record_key("0xab").is_err());
+		let json = serde_json::to_string(&Key(record_key("a").unwrap())).unwrap();
+		assert_eq!(json, format!("\"0x61{}\"", "0".repeat(62)));
+	}
+
+	#[test]
+	fn dates_are_those_of_the_calendar() {
+		// By `date -u -d DAY +%s`.
+		for (text, seconds) in [
+			("1970-01-01", 0),
+			("2000-02-29", 951_782_400),
+			("2000-03-01", 951_868_800),
+			("2027-01-31", 1_801_353_600),
+			("2200-01-01", 7_258_118_400),
+			("9999-12-31", 253_402_214_400),
+		] {
+			assert_eq!(day(text), Ok(seconds));
+			assert_eq!(date(seconds), text);
+		}
+		assert_eq!(date(4_107_542_399), "2100-02-28 23:59 UTC");
+		for seconds in [253_402_300_800, u64::MAX] {
+			assert_eq!(date(seconds), "a date after the year 9999");
+		}
+		for text in [
+			"2027-02-29",
+			"2027-13-01",
+			"2027-00-01",
+			"2027-01-00",
+			"1969-12-31",
+			"2027-1",
+			"2027-01-31T10:00",
+			"x",
+		] {
+			assert!(day(text).is_err(), "{text}");
+		}
+	}
+
+	#[test]
+	fn a_grant_ends_at_a_block_or_a_date() {
+		assert_eq!(end(7, None), "until block 7");
+		assert_eq!(
+			end(7, Some(0)),
+			"until block 7 or 1970-01-01, whichever comes first"
+		);
+	}
+
+	#[test]
+	fn sizes_and_counts_are_readable() {
+		assert_eq!(bytes(999), "999 B");
+		assert_eq!(bytes(300_077), "300.1 kB");
+		assert_eq!(bytes(2_500_000_000), "2.50 GB");
+		assert_eq!(count(1u32, "file"), "1 file");
+		assert_eq!(count(0u32, "file"), "0 files");
+	}
+}
