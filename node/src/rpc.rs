@@ -5,7 +5,7 @@ pub mod block;
 mod error;
 pub mod mining;
 pub mod risk;
-pub(crate) mod sharing;
+pub mod sharing;
 pub mod verification;
 
 use crate::{

@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+pub mod amount;
 pub mod api;
 mod difficulty;
 pub mod digest;

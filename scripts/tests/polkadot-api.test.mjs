@@ -86,7 +86,7 @@ test('`query` is a runtime call, with its types', { timeout }, async () => {
 			['key', 'PrimitiveTypesH256'],
 		],
 	);
-	assert.match(query.meta.description, /What `caller` may know about the record/);
+	assert.match(query.meta.description, /what `caller` may learn about the record/);
 	const [alice, bob] = ['//Alice', '//Bob'].map(
 		(secret) => new Keyring({ type: 'sr25519' }).addFromUri(secret).address,
 	);

@@ -2,10 +2,7 @@
 //! Record keys, bytes and amounts as text.
 
 use crate::types::{Balance, RecordKey, Shown};
-use isthmus_primitives::UNIT;
-
-/// Decimals of an amount in IST: 10^12 of the smallest unit are one IST.
-const DECIMALS: usize = 12;
+use isthmus_primitives::amount::Ist;
 
 /// A name that does not fit a record's key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,17 +54,13 @@ pub fn to_hex(bytes: &[u8]) -> String {
 
 /// Returns an amount in IST, without trailing zeros: `0.25 IST`.
 pub fn ist(amount: Balance) -> String {
-	let (whole, decimals) = (amount / UNIT, amount % UNIT);
-	let decimals = format!("{decimals:0DECIMALS$}");
-	match decimals.trim_end_matches('0') {
-		"" => format!("{whole} IST"),
-		decimals => format!("{whole}.{decimals} IST"),
-	}
+	Ist(amount).to_string()
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use isthmus_primitives::UNIT;
 
 	#[test]
 	fn amounts_are_shown_in_ist() {

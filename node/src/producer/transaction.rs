@@ -4,7 +4,7 @@
 use super::identity::{Profile, PRODUCER_KEY};
 use crate::client::FullClient;
 use codec::{Decode, Encode};
-use isthmus_primitives::{AccountId, Balance, Block, BlockNumber, Hash, Nonce, UNIT};
+use isthmus_primitives::{amount::Ist, AccountId, Balance, Block, BlockNumber, Hash, Nonce};
 use isthmus_runtime::{
 	Runtime, RuntimeCall, SignedPayload, TxExtension, UncheckedExtrinsic, EXISTENTIAL_DEPOSIT,
 	VERSION,
@@ -28,7 +28,7 @@ const BEGIN_BELOW: BlockNumber = 8;
 /// Why the producer is not registered.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistrationError {
-	#[error("account {account} needs at least {} IST, and has {}", Ist(*.needed), Ist(*.free))]
+	#[error("account {account} needs at least {}, and has {}", Ist(*.needed), Ist(*.free))]
 	Funds {
 		account: AccountId,
 		needed: Balance,
@@ -212,20 +212,4 @@ pub fn deposit(name: &str) -> Balance {
 		per_byte: <Runtime as pallet_data_sharing::Config>::DepositPerByte::get(),
 	};
 	Footprint::producer(name.len()).deposit(&rates)
-}
-
-/// An amount in IST, rounded up to a millionth.
-pub struct Ist(pub Balance);
-
-impl std::fmt::Display for Ist {
-	fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-		const MILLIONTH: Balance = UNIT / 1_000_000;
-		let millionths = self.0.div_ceil(MILLIONTH);
-		write!(
-			f,
-			"{}.{:06}",
-			millionths / 1_000_000,
-			millionths % 1_000_000
-		)
-	}
 }

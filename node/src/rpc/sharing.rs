@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `sharing_query` and `sharing_chunks`: the paper's `query(key)`, for authorised callers only. The caller
-//! signs each query (see [`isthmus_sharing::signed`]), and gets the record's place, the keys that are
-//! sealed to the caller, and the record's bytes in pages.
+//! signs each query (see [`isthmus_sharing::signed`]), and gets the record's location, the keys that
+//! are sealed to the caller, and the record's bytes in pages.
 //!
-//! [`Refusal`] lists why a query is refused. A query is answered once: see [`nonces`].
+//! [`Refusal`] lists why a query is refused. A query is answered once: see `nonces.rs`.
 
-mod dto;
-mod nonces;
+pub mod dto;
+pub mod nonces;
 
 use crate::client::FullClient;
 use codec::{DecodeAll, Encode};
@@ -36,15 +36,15 @@ use sp_runtime::{traits::Verify, MultiSignature};
 use std::sync::Arc;
 
 /// The most bytes of chunks in one answer: eight of the largest, or one chunk that is larger. In base64
-/// that is 11 MiB, and a node's answers have at most 15.
+/// that is 11 MiB; a node's answers have at most 15 MiB.
 const PAGE_SIZE: u64 = 8 * MAX_VALUE_SIZE as u64;
 
 /// The database's key of the newest block that an answered query named.
 const NEWEST_KEY: &[u8] = b"isthmus:newest_question";
 
-/// The methods.
+/// The RPC methods.
 #[rpc(server)]
-pub(crate) trait SharingApi {
+pub trait SharingApi {
 	/// Returns what the caller, who signed the request, may learn about a record.
 	#[method(name = "sharing_query", blocking)]
 	fn query(&self, request: SignedQuery) -> Result<QueryAnswer, Refusal>;
@@ -56,7 +56,7 @@ pub(crate) trait SharingApi {
 
 /// Why a query is refused.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub enum Refusal {
 	#[error("the signature is not the caller's, or not over this query: sign the bytes that docs/formats.md lists")]
 	Forged,
 	#[error("this query was answered already: sign a new one, with another nonce")]
@@ -101,7 +101,7 @@ struct Reason {
 
 impl Refusal {
 	/// Returns the JSON-RPC code and the reason's name. docs/operations.md lists them.
-	fn code(&self) -> (i32, &'static str) {
+	pub fn code(&self) -> (i32, &'static str) {
 		match self {
 			Self::Forged => (7101, "Forged"),
 			Self::Replayed => (7102, "Replayed"),
@@ -140,14 +140,14 @@ impl From<NonceError> for Refusal {
 }
 
 /// Returns whether the signature is the caller's over the message, plain or as wallets wrap it.
-fn signed(signature: &MultiSignature, message: &Message, caller: &AccountId) -> bool {
+pub fn signed(signature: &MultiSignature, message: &Message, caller: &AccountId) -> bool {
 	signature.verify(&message.to_bytes()[..], caller)
 		|| signature.verify(&message.to_wrapped_bytes()[..], caller)
 }
 
 /// Answers queries from a client. Clones share the nonces, as a node has several servers.
 #[derive(Clone)]
-pub(crate) struct Sharing {
+pub struct Sharing {
 	client: Arc<FullClient>,
 	nonces: Arc<Mutex<Nonces>>,
 }
@@ -158,7 +158,7 @@ impl Sharing {
 	/// # Errors
 	///
 	/// Returns an error if the database cannot be read.
-	pub(crate) fn new(client: Arc<FullClient>) -> Result<Self, sp_blockchain::Error> {
+	pub fn new(client: Arc<FullClient>) -> Result<Self, sp_blockchain::Error> {
 		let newest = client
 			.get_aux(NEWEST_KEY)?
 			.map(|bytes| BlockNumber::decode_all(&mut &bytes[..]))
@@ -226,7 +226,7 @@ impl Sharing {
 			query.key,
 		)?
 		.map_err(Refusal::NotAllowed)?;
-		// Only now, so that strangers cannot fill the memory. Of two at once, one is refused.
+		// Only now, so that unauthorised callers cannot fill the memory. Of two at once, one is refused.
 		let mut nonces = self.nonces.lock();
 		nonces.take(&query.caller, nonce, query.block, oldest)?;
 		nonces.before_answer(query.block, |block| {
@@ -295,6 +295,3 @@ impl SharingApiServer for Sharing {
 		Ok(ChunkPage { first, chunks })
 	}
 }
-
-#[cfg(test)]
-mod tests;

@@ -113,7 +113,7 @@ pub(super) fn start(
 		GROUP,
 		isthmus_engine::report_hash_rate(sealer.clone()),
 	);
-	start_doors(&options, &sealer, task_manager)?;
+	serve_miners(&options, &sealer, task_manager)?;
 	let proposers = sc_basic_authorship::ProposerFactory::new(
 		task_manager.spawn_handle(),
 		core.client.clone(),
@@ -139,8 +139,8 @@ pub(super) fn start(
 	Ok(())
 }
 
-/// Opens the miners' port and starts the notices of new work, where the command line asks for them.
-fn start_doors(
+/// Opens the miners' port and starts notices of new work, if the command line asks for them.
+fn serve_miners(
 	options: &MiningArgs,
 	sealer: &FullSealer,
 	task_manager: &TaskManager,

@@ -66,7 +66,7 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 			metrics.clone(),
 			net_config.peer_store_handle(),
 		);
-	// The network closes every connection on a protocol that no task serves: without a voter, leave it out.
+	// Were the protocol registered without a voter to serve it, the network would close every connection.
 	let votes = (!config.disable_grandpa).then(|| {
 		net_config.add_notification_protocol(grandpa_config);
 		votes

@@ -4,7 +4,7 @@
 use codec::{DecodeAll, Encode};
 use isthmus_node::producer::{
 	identity::Profile,
-	transaction::{deposit, signed, ChainContext, Ist, RegistrationError},
+	transaction::{deposit, signed, ChainContext, RegistrationError},
 };
 use isthmus_primitives::{Hash, UNIT};
 use isthmus_runtime::{RuntimeCall, UncheckedExtrinsic};
@@ -27,7 +27,7 @@ fn context() -> ChainContext {
 }
 
 #[test]
-fn the_transaction_says_who_and_is_signed_over_its_context() {
+fn the_transaction_registers_the_producer_and_is_signed_for_its_chain() {
 	let profile = Profile {
 		name: "A school".into(),
 		kind: ProducerKind::School,
@@ -51,7 +51,7 @@ fn the_transaction_says_who_and_is_signed_over_its_context() {
 	assert_eq!(address, Eve.to_account_id().into());
 	assert_eq!((extension.5 .0, extension.6 .0), (Era::mortal(64, 100), 3));
 	assert!(signature.verify(&signed_over[..], &Eve.to_account_id()));
-	// The place is in what was signed, though not in the transaction: versions, genesis and begin.
+	// Versions, genesis and the block that the lifetime begins at are signed, but not in the transaction.
 	let tail = (7_u32, 1_u32, context().genesis, context().begin.1).encode();
 	assert!(signed_over.ends_with(&tail));
 }
@@ -75,20 +75,16 @@ fn a_longer_name_holds_more() {
 }
 
 #[test]
-fn amounts_are_rounded_up() {
-	assert_eq!(Ist(0).to_string(), "0.000000");
-	assert_eq!(Ist(1).to_string(), "0.000001");
-	assert_eq!(Ist(UNIT).to_string(), "1.000000");
-	assert_eq!(Ist(UNIT * 12 + UNIT / 10 + 1).to_string(), "12.100001");
-	let problem = RegistrationError::Funds {
+fn an_account_without_funds_learns_what_it_needs() {
+	let error = RegistrationError::Funds {
 		account: Eve.to_account_id(),
-		needed: UNIT / 10,
+		needed: UNIT / 10 + 1,
 		free: 0,
 	};
 	assert_eq!(
-		problem.to_string(),
+		error.to_string(),
 		format!(
-			"account {} needs at least 0.100000 IST, and has 0.000000",
+			"account {} needs at least 0.100000000001 IST, and has 0 IST",
 			Eve.to_account_id()
 		)
 	);

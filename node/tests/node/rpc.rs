@@ -3,5 +3,7 @@
 
 mod block;
 mod mining;
+mod nonces;
 mod risk;
+mod sharing;
 mod verification;

@@ -100,7 +100,7 @@ export const Reading = (Base) =>
 			return chunks.map(fromBase64);
 		}
 
-		/** Signs a query. `sendQuery` can send it once, and only within the next few blocks. */
+		/** Signs a query. A node answers it once, and only within the next 64 blocks. */
 		async signQuery(signer, method, owner, key, page = {}) {
 			const best = await this.api.rpc.chain.getHeader();
 			const fields = {

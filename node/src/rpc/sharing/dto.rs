@@ -11,39 +11,39 @@ use sp_core::Bytes;
 /// A query about a record, signed by the caller.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SignedQuery {
+pub struct SignedQuery {
 	/// The hash of the chain's first block.
-	pub(super) genesis: Hash,
+	pub genesis: Hash,
 	/// The caller's account.
-	pub(super) caller: AccountId,
+	pub caller: AccountId,
 	/// The record's owner.
-	pub(super) owner: AccountId,
+	pub owner: AccountId,
 	/// The record's key.
-	pub(super) key: Hash,
+	pub key: Hash,
 	/// The number of a recent block.
-	pub(super) block: BlockNumber,
+	pub block: BlockNumber,
 	/// 16 random bytes.
-	pub(super) nonce: Bytes,
+	pub nonce: Bytes,
 	/// The caller's signature: SCALE's `MultiSignature`.
-	pub(super) signature: Bytes,
+	pub signature: Bytes,
 }
 
 /// A query for a page of a record's bytes, signed by the caller.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SignedPage {
+pub struct SignedPage {
 	/// The record, and the caller.
 	#[serde(flatten)]
-	pub(super) query: SignedQuery,
+	pub query: SignedQuery,
 	/// The first chunk.
-	pub(super) first: u32,
+	pub first: u32,
 	/// The most chunks.
-	pub(super) count: u32,
+	pub count: u32,
 }
 
 /// Bytes, in base64 (RFC 4648, section 4).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Base64(pub(super) Vec<u8>);
+pub struct Base64(pub Vec<u8>);
 
 impl Serialize for Base64 {
 	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -124,7 +124,7 @@ enum PayloadJson {
 /// What an authorised caller gets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct QueryAnswer {
+pub struct QueryAnswer {
 	/// The block of the state that was asked.
 	block: BlockNumber,
 	block_hash: Hash,
@@ -146,7 +146,7 @@ pub(crate) struct QueryAnswer {
 
 impl QueryAnswer {
 	/// Makes the JSON of an answer.
-	pub(super) fn new(
+	pub fn new(
 		block: BlockNumber,
 		block_hash: Hash,
 		answer: Answer<BlockNumber>,
@@ -205,9 +205,9 @@ impl QueryAnswer {
 /// A page of a record's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ChunkPage {
+pub struct ChunkPage {
 	/// The first chunk's number.
-	pub(super) first: u32,
+	pub first: u32,
 	/// The chunks, at least one.
-	pub(super) chunks: Vec<Base64>,
+	pub chunks: Vec<Base64>,
 }

@@ -2,8 +2,14 @@
 //! Signatures, and the JSON of requests and refusals. The methods are tested on a running node by
 //! scripts/tests/query.test.mjs.
 
-use super::*;
-use isthmus_primitives::Signature;
+use isthmus_node::rpc::sharing::{dto::SignedPage, signed, Refusal};
+use isthmus_primitives::{AccountId, Hash, Signature};
+use isthmus_sharing::{
+	signed::{Message, Method},
+	QueryError,
+};
+use jsonrpsee::types::ErrorObjectOwned;
+use polkadot_sdk::*;
 use sp_core::{ecdsa, ed25519, sr25519, Pair};
 use sp_runtime::{traits::IdentifyAccount, MultiSigner};
 
