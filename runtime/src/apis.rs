@@ -232,14 +232,14 @@ sp_api::impl_runtime_apis! {
 
 	impl isthmus_primitives::api::VerifiersApi<Block> for Runtime {
 		fn verifiers() -> Vec<Verifier> {
-			let validators = Session::validators();
+			let verifiers = Session::validators();
 			let authorities = Grandpa::grandpa_authorities();
 			// GRANDPA takes a session's keys in the session's order, so the position gives the account.
 			// The owner of the key gives it too, unless the key is being renewed. The owner is asked
 			// first, because until a forced change the authorities are those of an older session.
 			let account = |(position, (grandpa, _)): (usize, (AuthorityId, _))| {
 				let owner = Session::key_owner(key_types::GRANDPA, grandpa.as_ref());
-				let account = owner.or_else(|| validators.get(position).cloned())?;
+				let account = owner.or_else(|| verifiers.get(position).cloned())?;
 				Some(Verifier { account, grandpa })
 			};
 			authorities.into_iter().enumerate().filter_map(account).collect()
