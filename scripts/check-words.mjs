@@ -14,7 +14,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const SKIP = /(^|\/)(Cargo\.lock|package-lock\.json|words\.tsv|LICENSE|attacks\.jsonl)$|\.(svg|png|json|bin|age|toml)$|^fuzz\/(corpus|seeds)\//;
 /** Words that Substrate, GRANDPA or Rust own. */
 const KEEP = [
-	/--validator\b|\bvalidator (set|id|key)s?\b|AnnounceValidator|ValidatorId|announce validator|validators? \(|`[^`]*validator[^`]*`|ValidateUnsigned/i,
+	/--validator\b|\bvalidator (set|id|key)s?\b|AnnounceValidator|ValidatorId|announce validator|validators? \(|`[^`]*validator[^`]*`|ValidateUnsigned|Validators::<|Session::validators/i,
 ];
 
 const turns = readFileSync(join(ROOT, "scripts/words.tsv"), "utf8").split("\n").filter((line) => line && !line.startsWith("#")).map((line) => {

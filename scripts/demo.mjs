@@ -161,7 +161,7 @@ async function refuseEveryoneElse({ client, school, company, stranger, pair, key
 	const unknown = await expectRefusal('NotAuthorised', client.query(stranger.address, owner, key));
 	printNote('stranger', `queries ${MONTHS[SPRING.from]}: refused, ${unknown.name}`);
 	printNote('', `"${unknown.message}"`);
-	await queryInTheCompanysName({ client, company, owner, key });
+	await queryAsTheCompany({ client, company, owner, key });
 	printNote('', 'queries in the company\'s name and gets the sealed keys, which are public:');
 	printNote('', 'its own key pair cannot open them');
 	const beyond = await expectRefusal('OutOfRange', client.query(company.address, owner, keys[JUNE]));
@@ -173,7 +173,7 @@ async function refuseEveryoneElse({ client, school, company, stranger, pair, key
 }
 
 /** The stranger gets the company's answer, as anyone can, but its own key pair does not open the sealed keys. */
-async function queryInTheCompanysName({ client, company, owner, key }) {
+async function queryAsTheCompany({ client, company, owner, key }) {
 	const caller = company.address;
 	const answer = await client.query(caller, owner, key);
 	const pair = EncryptionKeyPair.generate();

@@ -5,7 +5,7 @@
 //! miners while the node's RPC stays closed to them. It accepts what ethminer and others send to geth: HTTP/1.0
 //! and 1.1, with or without the `jsonrpc` member that JSON-RPC 2.0 requires.
 
-use crate::rpc::mining::work;
+use crate::rpc::mining::{request::complete, work};
 use futures::{FutureExt, StreamExt};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
@@ -139,13 +139,7 @@ async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full
 
 /// Returns the JSON that answers a request, or `None` if the body is not a request.
 pub async fn answer(body: &[u8], methods: &Methods) -> Option<String> {
-	let mut request: Value = serde_json::from_slice(body).ok()?;
-	// geth does not require this member, and ethminer does not send it with a seal.
-	request
-		.as_object_mut()?
-		.entry("jsonrpc")
-		.or_insert_with(|| "2.0".into());
-	let request = request.to_string();
+	let request = complete(body)?;
 	let (answer, _) = methods
 		.raw_json_request(&request, MAX_RESPONSE)
 		.await

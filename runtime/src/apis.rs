@@ -4,7 +4,7 @@
 use crate::{
 	genesis, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
 	RuntimeCall, RuntimeGenesisConfig, Session, SessionKeys, System, TransactionPayment,
-	UncheckedExtrinsic, VERSION,
+	UncheckedExtrinsic,
 };
 use alloc::vec::Vec;
 use codec::{DecodeLimit, Encode};
@@ -32,6 +32,19 @@ use sp_runtime::{
 	ApplyExtrinsicResult, ExtrinsicInclusionMode, OpaqueExtrinsic,
 };
 use sp_version::RuntimeVersion;
+
+/// The runtime's version.
+#[sp_version::runtime_version]
+pub const VERSION: RuntimeVersion = RuntimeVersion {
+	spec_name: alloc::borrow::Cow::Borrowed("isthmus"),
+	impl_name: alloc::borrow::Cow::Borrowed("isthmus"),
+	authoring_version: 1,
+	spec_version: 2,
+	impl_version: 1,
+	apis: RUNTIME_API_VERSIONS,
+	transaction_version: 1,
+	system_version: 1,
+};
 
 sp_api::impl_runtime_apis! {
 	impl sp_api::Core<Block> for Runtime {
@@ -232,14 +245,14 @@ sp_api::impl_runtime_apis! {
 
 	impl isthmus_primitives::api::VerifiersApi<Block> for Runtime {
 		fn verifiers() -> Vec<Verifier> {
-			let validators = Session::validators();
+			let verifiers = Session::validators();
 			let authorities = Grandpa::grandpa_authorities();
 			// GRANDPA takes a session's keys in the session's order, so the position gives the account.
 			// The owner of the key gives it too, unless the key is being renewed. The owner is asked
 			// first, because until a forced change the authorities are those of an older session.
 			let account = |(position, (grandpa, _)): (usize, (AuthorityId, _))| {
 				let owner = Session::key_owner(key_types::GRANDPA, grandpa.as_ref());
-				let account = owner.or_else(|| validators.get(position).cloned())?;
+				let account = owner.or_else(|| verifiers.get(position).cloned())?;
 				Some(Verifier { account, grandpa })
 			};
 			authorities.into_iter().enumerate().filter_map(account).collect()

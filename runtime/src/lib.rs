@@ -24,13 +24,13 @@ mod tests;
 
 #[cfg(feature = "std")]
 pub use apis::RuntimeApi;
+pub use apis::VERSION;
 pub use configs::{BLOCK_WEIGHT_SECONDS, EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH};
 
 use alloc::vec::Vec;
 use isthmus_primitives::{AccountId, Header, Signature};
 use polkadot_sdk::*;
 use sp_runtime::{generic, impl_opaque_keys, MultiAddress};
-use sp_version::RuntimeVersion;
 
 /// The address of an account in an extrinsic.
 pub type Address = MultiAddress<AccountId, ()>;
@@ -78,19 +78,6 @@ impl_opaque_keys! {
 		pub grandpa: Grandpa,
 	}
 }
-
-/// The runtime's version.
-#[sp_version::runtime_version]
-pub const VERSION: RuntimeVersion = RuntimeVersion {
-	spec_name: alloc::borrow::Cow::Borrowed("isthmus"),
-	impl_name: alloc::borrow::Cow::Borrowed("isthmus"),
-	authoring_version: 1,
-	spec_version: 2,
-	impl_version: 1,
-	apis: apis::RUNTIME_API_VERSIONS,
-	transaction_version: 1,
-	system_version: 1,
-};
 
 #[frame_support::runtime]
 mod runtime {

@@ -208,7 +208,7 @@ struct Freed {
 impl fmt::Display for Freed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Self { dataset, epoch, .. } = self;
-		let freed = count(self.freed as u64, "leaf").replace("leafs", "leaves");
+		let freed = count(self.freed as u64, "leaf");
 		match self.block {
 			Some(block) => write!(f, "block {block}: freed {freed} of dataset {dataset}")?,
 			None => write!(f, "no leaf of dataset {dataset} to free")?,

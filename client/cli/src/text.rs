@@ -103,7 +103,10 @@ pub(crate) fn bytes(count: u64) -> String {
 pub(crate) fn count(count: impl Into<u64>, noun: &str) -> String {
 	match count.into() {
 		1 => format!("1 {noun}"),
-		count => format!("{count} {noun}s"),
+		count => match noun {
+			"leaf" => format!("{count} leaves"),
+			noun => format!("{count} {noun}s"),
+		},
 	}
 }
 

@@ -55,8 +55,8 @@
 //!
 //! - [`Client`] is the connection: it makes calls, signs and sends them. [`State`] is the chain's state after
 //!   a block. [`Account`] and [`Identity`] hold secrets.
-//! - [`Upload`] stores a value of any size, [`upload_folder`] a folder. [`Reading`] reads a record,
-//!   [`FetchFile`] and [`fetch_folder`] write records to a disk, [`Removal`] removes them.
+//! - [`Upload`] stores a value of any size, [`upload_folder()`] a folder. [`Reading`] reads a record,
+//!   [`FetchFile`] and [`fetch_folder()`] write records to a disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, [`mod@serve`] answers requests automatically.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader.
 //!

@@ -75,7 +75,7 @@ pub fn validate_uncles<E: From<Rejection>>(
 	now: u64,
 	mut hashimoto: impl FnMut(&PowHeader) -> Result<Work, E>,
 ) -> Result<(), E> {
-	let uncles = validate_uncles_but_work(params, header, uncles, ancestry, now)?;
+	let uncles = validate_uncles_without_hashimoto(params, header, uncles, ancestry, now)?;
 	for (index, uncle) in uncles.iter().enumerate() {
 		let work = hashimoto(uncle)?;
 		validate_work(uncle, &work).map_err(|error| in_uncle(index, error))?;
@@ -84,7 +84,7 @@ pub fn validate_uncles<E: From<Rejection>>(
 }
 
 /// Validates the uncle rules that need no Hashimoto, and returns the uncles as read.
-fn validate_uncles_but_work(
+fn validate_uncles_without_hashimoto(
 	params: &ChainParameters,
 	header: &PowHeader,
 	uncles: &[Header],

@@ -8,6 +8,8 @@
 //! Not here: where connections come from (`miners.rs`, or the node's RPC server), and whether a seal is valid
 //! (`isthmus_engine::Sealer`).
 
+pub mod request;
+
 use crate::client::FullSealer;
 use isthmus_engine::{Job, SubmitError};
 use isthmus_primitives::{digest::Seal, Hash};
@@ -18,6 +20,8 @@ use jsonrpsee::{
 	Extensions,
 };
 use polkadot_sdk::*;
+pub use request::ArgumentError;
+use request::{parse_bytes, parse_number};
 use sc_rpc_api::{check_if_safe, UnsafeRpcError};
 use std::time::{Duration, Instant};
 
@@ -69,21 +73,6 @@ pub enum Error {
 	Argument { index: usize, reason: ArgumentError },
 	#[error(transparent)]
 	Unsafe(#[from] UnsafeRpcError),
-}
-
-/// Why an argument is invalid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ArgumentError {
-	#[error("hex string without 0x prefix")]
-	NoPrefix,
-	#[error("hex string has {got} digits, want {want}")]
-	Length { got: usize, want: usize },
-	#[error("empty hex string")]
-	Empty,
-	#[error("invalid hex string")]
-	NotHex,
-	#[error("hex number > 64 bits")]
-	TooLarge,
 }
 
 impl From<Error> for ErrorObjectOwned {
@@ -179,38 +168,12 @@ pub fn work(job: &Job) -> [String; 4] {
 	]
 }
 
-/// Parses exactly `N` bytes.
+/// Parses an argument of exactly `N` bytes.
 pub fn bytes<const N: usize>(index: usize, text: &str) -> Result<[u8; N], Error> {
-	let parse = || {
-		let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
-		let mut bytes = [0; N];
-		if digits.len() != 2 * N {
-			return Err(ArgumentError::Length {
-				got: digits.len(),
-				want: 2 * N,
-			});
-		}
-		hex::decode_to_slice(digits, &mut bytes).map_err(|_| ArgumentError::NotHex)?;
-		Ok(bytes)
-	};
-	parse().map_err(|reason| Error::Argument { index, reason })
+	parse_bytes(text).map_err(|reason| Error::Argument { index, reason })
 }
 
 /// Parses a number of at most 64 bits, with any number of leading zeros.
 pub fn number(index: usize, text: &str) -> Result<u64, Error> {
-	let parse = || {
-		let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
-		if digits.is_empty() {
-			return Err(ArgumentError::Empty);
-		}
-		// `from_str_radix` would accept a sign, too.
-		if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-			return Err(ArgumentError::NotHex);
-		}
-		match digits.trim_start_matches('0') {
-			"" => Ok(0),
-			digits => u64::from_str_radix(digits, 16).map_err(|_| ArgumentError::TooLarge),
-		}
-	};
-	parse().map_err(|reason| Error::Argument { index, reason })
+	parse_number(text).map_err(|reason| Error::Argument { index, reason })
 }

@@ -3,7 +3,7 @@
 //! Homestead's difficulty with its bomb; uncles of maximal length, of different generations, whose miners
 //! are new accounts; a full list of recent uncles.
 
-use crate::{gas::CheckGasLimit, pallet::*, uncles::MAX_RECENT, Head, Uncle};
+use crate::{gas::CheckGasLimit, pallet::*, types::MAX_RECENT_UNCLES, Head, Uncle};
 use alloc::vec::Vec;
 use codec::Encode;
 use frame_benchmarking::v2::*;
@@ -168,7 +168,7 @@ mod benchmarks {
 		let pre = pre_digest::<T>(&uncles);
 		begin::<T>(&pre);
 		Pallet::<T>::on_initialize(NUMBER.into());
-		for index in 0..MAX_RECENT - MAX_UNCLES {
+		for index in 0..MAX_RECENT_UNCLES - MAX_UNCLES {
 			let named = (NUMBER - 1, hash(1 << 40 | u64::from(index)));
 			assert!(RecentUncles::<T>::try_append(named).is_ok());
 		}

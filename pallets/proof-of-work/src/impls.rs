@@ -2,7 +2,8 @@
 //! What the pallet does behind its hooks: the author of a block, its rewards, and the timestamp's check.
 
 use crate::{
-	header::MILLISECONDS_PER_SECOND, Config, CurrentHead, Event, Head, Pallet, Parameters, Uncle,
+	header::MILLISECONDS_PER_SECOND, pallet::reject, Config, CurrentHead, Event, Head, Pallet,
+	Parameters, Uncle,
 };
 use frame_support::traits::{fungible::Mutate, OnTimestampSet};
 use isthmus_primitives::{AccountId, Balance};
@@ -80,9 +81,4 @@ impl<T: Config> OnTimestampSet<u64> for Pallet<T> {
 			));
 		}
 	}
-}
-
-/// Rejects the block (or, at genesis, the chain spec): see the crate's documentation.
-pub(crate) fn reject(reason: impl core::fmt::Display) -> ! {
-	panic!("{reason}")
 }

@@ -67,7 +67,6 @@ use polkadot_sdk::*;
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use crate::impls::reject;
 	use alloc::vec::Vec;
 	use codec::Encode;
 	use frame_support::{pallet_prelude::*, traits::fungible};
@@ -118,8 +117,11 @@ pub mod pallet {
 	/// The uncles that recent blocks named, each with the number of the block that named it. No uncle
 	/// is named twice.
 	#[pallet::storage]
-	pub type RecentUncles<T> =
-		StorageValue<_, BoundedVec<(u32, Hash), ConstU32<{ uncles::MAX_RECENT }>>, ValueQuery>;
+	pub type RecentUncles<T> = StorageValue<
+		_,
+		BoundedVec<(u32, Hash), ConstU32<{ types::MAX_RECENT_UNCLES }>>,
+		ValueQuery,
+	>;
 
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
@@ -280,5 +282,10 @@ pub mod pallet {
 			.ok()
 			.flatten()
 			.unwrap_or_default()
+	}
+
+	/// Rejects the block (or, at genesis, the chain spec): see the crate's documentation.
+	pub(crate) fn reject(reason: impl core::fmt::Display) -> ! {
+		panic!("{reason}")
 	}
 }

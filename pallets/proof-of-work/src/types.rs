@@ -4,10 +4,14 @@
 use codec::{Decode, Encode, MaxEncodedLen};
 use isthmus_primitives::{
 	digest::{uncles_hash, PreDigest},
-	params::ChainParameters,
+	params::{ChainParameters, MAX_UNCLES, MAX_UNCLE_GENERATIONS},
 	AccountId, Difficulty, Hash,
 };
 use scale_info::TypeInfo;
+
+/// The greatest number of uncles that this block and the blocks of the generations an uncle may belong
+/// to can name together.
+pub const MAX_RECENT_UNCLES: u32 = MAX_UNCLES * (MAX_UNCLE_GENERATIONS + 1);
 
 /// The fields of a header that later steps need: all that its miner fixed, except H_x.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]

@@ -18,10 +18,6 @@ use sp_runtime::{
 	DispatchResult,
 };
 
-/// The greatest number of uncles that this block and the blocks of the generations an uncle may belong
-/// to can name together.
-pub const MAX_RECENT: u32 = MAX_UNCLES * (MAX_UNCLE_GENERATIONS + 1);
-
 impl<T: Config> Pallet<T> {
 	/// Takes the block's uncles.
 	///

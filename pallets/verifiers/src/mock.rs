@@ -286,7 +286,7 @@ pub(crate) fn run_to(block: u64) {
 	}
 }
 
-/// Begins blocks until this session has begun.
+/// Makes blocks until this session starts.
 pub(crate) fn run_to_session(session: u32) {
 	while Session::current_index() < session {
 		run_to(System::block_number() + 1);

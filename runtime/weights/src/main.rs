@@ -12,34 +12,12 @@
 #![forbid(unsafe_code)]
 
 mod measure;
+mod options;
 mod write;
 
 use clap::Parser;
-use std::{path::PathBuf, process::ExitCode};
-
-/// Measures the benchmarks of one pallet and writes its weights.
-#[derive(Debug, Parser)]
-struct Options {
-	/// The runtime's Wasm, built with the feature `runtime-benchmarks`.
-	#[arg(long, value_name = "FILE")]
-	runtime: PathBuf,
-
-	/// The crate of the pallet, for example `pallet_data_sharing`.
-	#[arg(long, value_name = "CRATE")]
-	pallet: String,
-
-	/// Number of values to measure of each component, at least 2.
-	#[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..))]
-	steps: u32,
-
-	/// Number of times to measure each value.
-	#[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-	repeat: u32,
-
-	/// The file whose implementations of `WeightInfo` are replaced.
-	#[arg(long, value_name = "FILE")]
-	output: PathBuf,
-}
+use options::Options;
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
 	match run(&Options::parse()) {

@@ -3,7 +3,7 @@
 
 use crate::{
 	measure::{Cost, Line},
-	Options,
+	options::Options,
 };
 
 /// The line that ends the hand-written part.

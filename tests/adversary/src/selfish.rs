@@ -9,7 +9,7 @@
 //!
 //! The random draws are made here, so the theory's share is only met on average. The test of the nodes is
 //! whether their best chain has exactly the blocks that the strategy yields with the same draws: see
-//! [`Strategy`].
+//! `Strategy`.
 
 use crate::{
 	error::AttackError,

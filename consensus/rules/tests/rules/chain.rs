@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Headers to break: a small chain with true difficulties, and uncles that hang on it, sealed.
+//! Headers for the tests to change: a small chain with valid difficulties, and sealed uncles on it.
 
 use isthmus_ethash::final_result;
 use isthmus_primitives::{
@@ -21,13 +21,13 @@ use polkadot_sdk::{
 
 /// H_s of the genesis block.
 pub(crate) const GENESIS_TIME: u64 = 1_500_000_000;
-/// Seconds between the blocks of [`Chain`]: the difficulty stands.
+/// Seconds between the blocks of [`Chain`], at which the difficulty stays.
 pub(crate) const BLOCK_TIME: u64 = 13;
-/// A clock by which none of the chain's blocks is in the future.
+/// A time at which none of the chain's blocks is in the future.
 pub(crate) const NOW: u64 = GENESIS_TIME + 1_000_000;
 
-/// Homestead's rules, easy enough that a test can seal a header at once, and hard enough that the
-/// difficulty moves (one step is a 2048th).
+/// Returns Homestead's rules, with a difficulty that is low enough to seal a header at once and high
+/// enough to move (one step is a 2048th).
 pub(crate) fn params() -> ChainParameters {
 	ChainParameters {
 		ethash: EthashSizes::Development,
@@ -40,13 +40,13 @@ pub(crate) fn params() -> ChainParameters {
 	}
 }
 
-/// A seal that seals nothing.
+/// An invalid seal.
 pub(crate) const NO_SEAL: Seal = Seal {
 	mix_hash: H256::zero(),
 	nonce: 0,
 };
 
-/// A header in the making.
+/// A header to change.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
 	pub(crate) parent_hash: H256,
@@ -57,7 +57,7 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-	/// A valid child of `parent` but for its seal, [`BLOCK_TIME`] later.
+	/// Returns a child of `parent`, [`BLOCK_TIME`] later, that is valid except for its seal.
 	pub(crate) fn child_of(params: &ChainParameters, parent: &Parent) -> Self {
 		let timestamp = parent.timestamp + BLOCK_TIME;
 		Self {
@@ -76,7 +76,7 @@ impl Draft {
 		}
 	}
 
-	/// The header with a given seal.
+	/// Returns the header with a given seal.
 	pub(crate) fn with_seal(&self, seal: Seal) -> Header {
 		let logs = vec![
 			DigestItem::PreRuntime(POW_ENGINE_ID, codec::Encode::encode(&self.pre)),
@@ -95,7 +95,7 @@ impl Draft {
 		}
 	}
 
-	/// The header as read, with [`NO_SEAL`].
+	/// Returns the header as read, with [`NO_SEAL`].
 	pub(crate) fn unsealed(&self) -> PowHeader {
 		read(&self.with_seal(Seal {
 			mix_hash: H256::zero(),
@@ -103,7 +103,7 @@ impl Draft {
 		}))
 	}
 
-	/// The header with a seal that [`fake_hashimoto`] agrees with.
+	/// Returns the header with a seal that [`fake_hashimoto`] agrees with.
 	pub(crate) fn sealed(&self) -> Header {
 		let mut header = self.unsealed();
 		for nonce in 0.. {
@@ -121,14 +121,14 @@ pub(crate) fn read(header: &Header) -> PowHeader {
 	PowHeader::read(header).expect("the tests build whole digests")
 }
 
-/// Stands in for the dataset's part of Ethash: some mix that depends on both inputs.
+/// Replaces the dataset's part of Ethash: returns a mix that depends on both inputs.
 fn fake_mix(seal_hash: H256, nonce: u64) -> H256 {
 	let mut mix = seal_hash;
 	mix.0[..8].copy_from_slice(&nonce.to_be_bytes());
 	mix
 }
 
-/// Hashimoto with [`fake_mix`] for its dataset.
+/// Computes Hashimoto with [`fake_mix`] in place of the dataset.
 pub(crate) fn fake_hashimoto(header: &PowHeader) -> Result<Work, Rejection> {
 	let nonce = header.seal.nonce;
 	let mix_hash = fake_mix(header.seal_hash, nonce);
@@ -139,7 +139,7 @@ pub(crate) fn fake_hashimoto(header: &PowHeader) -> Result<Work, Rejection> {
 	})
 }
 
-/// What each rule of one header says, asked one by one: all that are broken.
+/// Validates each rule of one header separately, and returns all violations.
 pub(crate) fn broken_rules(
 	params: &ChainParameters,
 	header: &PowHeader,
@@ -171,15 +171,15 @@ pub(crate) struct Chain {
 	pub(crate) params: ChainParameters,
 	/// The blocks' facts, by number.
 	pub(crate) blocks: Vec<Parent>,
-	/// The headers of all but the genesis block, by number less one. Their seals seal nothing: the
-	/// uncle rules have no ancestor's checked.
+	/// The headers of all but the genesis block, by number less one. Their seals are invalid: the uncle
+	/// rules do not check an ancestor's seal.
 	pub(crate) headers: Vec<Header>,
-	/// The uncles that the blocks have named.
+	/// The uncles that the blocks name.
 	pub(crate) included: Vec<H256>,
 }
 
 impl Chain {
-	/// A chain whose tip has the number `height`.
+	/// Returns a chain whose tip has the number `height`.
 	pub(crate) fn of(height: u32) -> Self {
 		let params = params();
 		let genesis = Parent::genesis(H256::repeat_byte(0xff), &params);
@@ -203,19 +203,19 @@ impl Chain {
 			.expect("the genesis block is always there")
 	}
 
-	/// A valid header on top of block `parent`, another than the chain's own, before it is sealed.
+	/// Returns a valid header on block `parent`, different from the chain's own, before it is sealed.
 	pub(crate) fn uncle_on(&self, parent: usize) -> Draft {
 		let mut draft = Draft::child_of(&self.params, &self.blocks[parent]);
 		draft.pre.beneficiary = AccountId::new([0xbc; 32]);
 		draft
 	}
 
-	/// What the uncle rules say of a block on the tip that names `uncles`.
+	/// Validates the uncles of a block on the tip that names `uncles`.
 	pub(crate) fn name(&self, uncles: &[Header]) -> Result<(), Rejection> {
 		self.name_at(uncles, NOW)
 	}
 
-	/// As [`Self::name`], by the clock `now`.
+	/// Does the same as [`Self::name`] at the time `now`.
 	pub(crate) fn name_at(&self, uncles: &[Header], now: u64) -> Result<(), Rejection> {
 		let mut draft = Draft::child_of(&self.params, self.tip());
 		draft.pre.uncles_hash = uncles_hash(uncles);

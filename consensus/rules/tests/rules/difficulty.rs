@@ -28,7 +28,7 @@ fn parent(number: u32, difficulty: U256, timestamp: u64) -> Parent {
 	}
 }
 
-/// D(H), as a bare number.
+/// Returns D(H) as a bare number.
 fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> U256 {
 	isthmus_rules::difficulty(params, parent, timestamp).0
 }
@@ -77,7 +77,7 @@ fn the_minimum_holds() {
 	assert_eq!(slower(131_136), 131_072.into());
 	assert_eq!(slower(131_137), 131_073.into());
 	assert_eq!(slower(131_072), 131_072.into());
-	// Even over a parent under it, which only a genesis block can be.
+	// It holds even if the parent is below it, which only a genesis block can be.
 	assert_eq!(slower(1), 131_072.into());
 	assert_eq!(slower(0), 131_072.into());
 }
@@ -114,7 +114,7 @@ fn the_bomb_counts_the_child_and_comes_before_the_minimum() {
 }
 
 #[test]
-fn what_256_bits_do_not_hold_is_the_greatest_number() {
+fn a_sum_beyond_256_bits_saturates() {
 	let params = homestead(true);
 	assert_eq!(difficulty(&params, &parent(7, U256::MAX, 0), 1), U256::MAX);
 	assert_eq!(
@@ -158,7 +158,7 @@ fn total_difficulty_is_a_checked_sum() {
 	);
 }
 
-/// ethereum/tests, DifficultyTests/dfHomestead: read from beside the checkout where it is there.
+/// Checks ethereum/tests, DifficultyTests/dfHomestead, if the file is next to the checkout.
 #[test]
 fn published_vectors() {
 	let path = concat!(
@@ -166,7 +166,7 @@ fn published_vectors() {
 		"/../../../shared/vectors/difficulty_homestead.json"
 	);
 	let Ok(text) = std::fs::read_to_string(path) else {
-		println!("skipped: the published difficulty vectors are not beside this checkout");
+		println!("skipped: the published difficulty vectors are not next to this checkout");
 		return;
 	};
 	let file: serde_json::Value = serde_json::from_str(&text).expect("the vectors are JSON");
@@ -196,7 +196,7 @@ fn published_vectors() {
 	println!("{} published difficulties agree", cases.len());
 }
 
-/// Three of ethereum/tests' difficulties, so that some stand without the file.
+/// Checks three of ethereum/tests' difficulties, so that some are checked without the file.
 #[test]
 fn embedded_vectors() {
 	let cases: [(u32, u128, u64, u128, u64); 3] = EMBEDDED;
@@ -235,7 +235,7 @@ const EMBEDDED: [(u32, u128, u64, u128, u64); 3] = [
 	),
 ];
 
-/// D(H) as it is printed, in numbers too wide to overflow.
+/// Returns D(H) as it is printed, in numbers too wide to overflow.
 fn as_printed(d_0: U256, p_d: U256, seconds: u64, epsilon: U256) -> U512 {
 	let x = U512::from(p_d / 2048);
 	let rise = U512::from(p_d) + U512::from(epsilon);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a rejection says, and by what name it goes.
+//! The text of a rejection and its name.
 
 use isthmus_ethash::Boundary;
 use isthmus_primitives::{
@@ -13,7 +13,7 @@ use std::{collections::HashSet, error::Error};
 const A: H256 = H256::repeat_byte(0xaa);
 const B: H256 = H256::repeat_byte(0xbb);
 
-/// One of each error, with its name and its sentence. Hashes are shortened to `a…` and `b…`.
+/// Returns one of each error, with its name and its text. Hashes are shortened to `a…` and `b…`.
 fn all() -> Vec<(Rejection, &'static str, &'static str)> {
 	let uncle_header = UncleError::Header {
 		index: 1,
@@ -148,7 +148,7 @@ fn all() -> Vec<(Rejection, &'static str, &'static str)> {
 }
 
 #[test]
-fn each_error_names_its_rule_and_what_it_got_and_expected() {
+fn each_error_has_the_name_of_its_rule_and_what_it_got_and_expected() {
 	let short = |text: String| {
 		text.replace(&format!("{A:?}"), "a…")
 			.replace(&format!("{B:?}"), "b…")
@@ -161,7 +161,7 @@ fn each_error_names_its_rule_and_what_it_got_and_expected() {
 
 #[test]
 fn no_two_rules_share_a_name() {
-	// `NotKin` is there twice, with and without ancestors.
+	// `NotKin` occurs twice, with and without ancestors.
 	let names: HashSet<&str> = all()
 		.iter()
 		.map(|(rejection, ..)| rejection.name())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The gas limit's bounds and the miner's choice within them.
+//! The bounds of the gas limit, and the miner's choice within them.
 
 use isthmus_primitives::params::MIN_GAS_LIMIT;
 use isthmus_rules::{gas_limit_bounds, next_gas_limit, MAX_GAS_LIMIT};
@@ -32,7 +32,7 @@ fn a_miner_goes_as_near_to_its_target_as_it_may() {
 		(3_141_592, 3_141_592, 3_141_592),
 		(3_141_592, 3_144_659, 3_144_658),
 		(3_141_592, 1_000_000, 3_138_526),
-		// Never outside what a block may have.
+		// Never outside the limits of a block.
 		(125_000, 0, 125_000),
 		(125_001, 0, 125_000),
 		(125_000, u64::MAX, 125_121),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One header that breaks one rule, for each rule, at each bound.
+//! A header that violates one rule, for each rule, at each bound.
 
 use crate::chain::{broken_rules, params, Draft, NOW, NO_SEAL};
 use isthmus_primitives::{
@@ -14,7 +14,7 @@ use isthmus_rules::{
 use polkadot_sdk::sp_core::{H256, U256};
 use proptest::prelude::*;
 
-/// The parent that the headers here have.
+/// Returns the parent of the headers in these tests.
 fn parent() -> Parent {
 	Parent {
 		hash: H256::repeat_byte(7),
@@ -25,10 +25,11 @@ fn parent() -> Parent {
 	}
 }
 
-/// A clock at which the parent is 13 s old.
+/// A time at which the parent is 13 s old.
 const LATER: u64 = 1_600_000_013;
 
-/// What the list and each rule alone say of a valid child of `parent`, once `change` has changed it.
+/// Validates a child of `parent` that is valid until `change` changes it, by the list and by each rule
+/// alone. Returns all violations.
 #[track_caller]
 fn judged(
 	params: &ChainParameters,
@@ -39,13 +40,13 @@ fn judged(
 	change(&mut draft);
 	let header = draft.unsealed();
 	let broken = broken_rules(params, &header, parent, LATER);
-	// The list stops at the first of what the rules say one by one.
+	// The list stops at the first violation.
 	let listed = validate_header(params, &header, parent, LATER).err();
 	assert_eq!(listed, broken.first().copied());
 	broken
 }
 
-/// Only `expected` is broken by `change`.
+/// Asserts that `change` violates only the rule `expected`.
 #[track_caller]
 fn breaks_only(change: impl Fn(&mut Draft), expected: impl Into<Rejection>) {
 	assert_eq!(judged(&params(), &parent(), change), [expected.into()]);
@@ -57,12 +58,12 @@ fn accepted(change: impl Fn(&mut Draft)) {
 }
 
 #[test]
-fn a_good_header_breaks_nothing() {
+fn a_valid_header_violates_nothing() {
 	accepted(|_| ());
 }
 
 #[test]
-fn a_child_of_the_genesis_block_is_judged_by_the_parameters() {
+fn a_child_of_the_genesis_block_is_checked_against_the_parameters() {
 	let params = params();
 	let genesis = Parent::genesis(H256::repeat_byte(9), &params);
 	assert_eq!(
@@ -167,7 +168,7 @@ fn gas_limit_bound() {
 
 #[test]
 fn minimum_difficulty() {
-	// D(H) is never under D_0, so only a D_0 of zero shows this rule alone.
+	// D(H) is never below D_0, so only with a D_0 of zero is this rule violated alone.
 	let params = ChainParameters {
 		minimum_difficulty: 0.into(),
 		..params()
@@ -184,16 +185,16 @@ fn minimum_difficulty() {
 }
 
 #[test]
-fn a_difficulty_under_the_minimum_is_refused_without_the_parent() {
+fn a_difficulty_under_the_minimum_is_rejected_without_the_parent() {
 	let params = params();
 	let mut draft = Draft::child_of(&params, &parent());
-	for (got, refused) in [(0, true), (2047, true), (2048, false)] {
+	for (got, rejected) in [(0, true), (2047, true), (2048, false)] {
 		draft.pre.difficulty = got.into();
 		let error = HeaderError::DifficultyTooLow {
 			got: got.into(),
 			minimum: 2048.into(),
 		};
-		let expected = if refused { Err(error) } else { Ok(()) };
+		let expected = if rejected { Err(error) } else { Ok(()) };
 		assert_eq!(validate_static(&params, &draft.unsealed()), expected);
 	}
 }
@@ -216,7 +217,7 @@ fn difficulty() {
 			expected: 4096.into(),
 		}),
 	);
-	// It follows from the header's own timestamp.
+	// It depends on the header's own timestamp.
 	breaks_only(
 		|draft| draft.pre.timestamp -= 4,
 		HeaderError::Difficulty(GotExpected {
@@ -231,7 +232,7 @@ fn difficulty() {
 }
 
 #[test]
-fn difficulty_on_a_chain_that_fixes_it() {
+fn difficulty_on_a_chain_with_a_fixed_one() {
 	let params = ChainParameters {
 		difficulty_rule: DifficultyRule::Fixed,
 		..params()
@@ -318,7 +319,7 @@ fn timestamp() {
 
 #[test]
 fn the_future_is_transient() {
-	// 28 s after the parent, a step down: by the clock it is 15 s ahead.
+	// 28 s after the parent the difficulty is a step lower, and the header is 15 s ahead of the clock.
 	let slow = |draft: &mut Draft, seconds: u64| {
 		draft.pre.timestamp = parent().timestamp + seconds;
 		draft.pre.difficulty = 4094.into();
@@ -336,7 +337,7 @@ fn the_future_is_transient() {
 }
 
 #[test]
-fn a_clock_at_its_end_accepts_all() {
+fn a_clock_at_its_end_accepts_every_time() {
 	let header = Draft::child_of(&params(), &parent()).unsealed();
 	assert_eq!(
 		validate_header(&params(), &header, &parent(), u64::MAX),
@@ -362,7 +363,7 @@ fn an_invalid_header_from_the_future_is_invalid() {
 }
 
 #[test]
-fn a_digest_out_of_shape_has_an_error_too() {
+fn a_malformed_digest_has_an_error_too() {
 	let sealed = Draft::child_of(&params(), &parent()).with_seal(NO_SEAL);
 	let mut bare = sealed.clone();
 	bare.digest.pop();
@@ -373,7 +374,7 @@ fn a_digest_out_of_shape_has_an_error_too() {
 	);
 }
 
-/// Any header at all, with no sense in it.
+/// Any header, valid or not.
 fn any_header() -> impl Strategy<Value = PowHeader> {
 	let fields = (
 		any::<[u64; 4]>(),
@@ -425,7 +426,7 @@ proptest! {
 		for rejection in broken {
 			prop_assert!(!rejection.to_string().is_empty());
 		}
-		// Either answer will do.
+		// Either answer is fine.
 		let _ = isthmus_rules::validate_seal_quick(&header);
 	}
 }

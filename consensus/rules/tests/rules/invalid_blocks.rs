@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Ethereum test suite's invalid blocks (ethereum/tests, BlockchainTests/InvalidBlocks), under their
-//! own names, on a chain of ours: what each breaks here, and by which error it is refused. Some of the
-//! suite's blocks are valid at Homestead, and are accepted here too.
+//! The Ethereum test suite's invalid blocks (ethereum/tests, BlockchainTests/InvalidBlocks), under the
+//! suite's names, on a chain of ours: which rule each violates here, and with which error it is rejected.
+//! Some of the suite's blocks are valid at Homestead, and are accepted here too.
 //!
 //! As in the suite, an uncle "from block n" is a child of block n other than block n + 1.
 //!
-//! Not here, because nothing in a header settles them:
+//! These blocks are missing, because no rule of the header decides them:
 //!
-//! | name | where it is refused |
+//! | name | rejected by |
 //! |---|---|
 //! | `wrongCoinbase` | a change of H_c breaks the seal, and after a new seal the state root: execution |
 //! | `wrongGasUsed` (within H_l) | execution: the runtime deposits H_g and compares the header's |

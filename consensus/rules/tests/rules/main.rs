@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The rules from outside: each one alone, at its bounds, under arbitrary input, against published
-//! vectors, and in the words of Ethereum's invalid blocks.
+//! Tests of the rules' public interface: each rule alone, at its bounds, with arbitrary input, against
+//! published vectors, and with Ethereum's invalid blocks.
 
 mod chain;
 mod difficulty;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What miners and uncles earn.
+//! The rewards of miners and uncles.
 
 use isthmus_rules::{miner_reward, nephew_reward, uncle_reward};
 use polkadot_sdk::sp_core::U256;

@@ -45,9 +45,9 @@ fn the_boundary_is_rounded_down() {
 		(power_of_two(255), 2.into()),
 		(power_of_two(255) + 1, 1.into()),
 		(U256::MAX, 1.into()),
-		// 2^256 has no 256 bits; all results are under it.
+		// 2^256 does not fit in 256 bits; all results are below it.
 		(1.into(), U256::MAX),
-		// No header has it.
+		// No valid header has this difficulty.
 		(0.into(), 0.into()),
 	];
 	for (difficulty, expected) in cases {
@@ -113,7 +113,7 @@ proptest! {
 	}
 }
 
-/// A header of difficulty 4096 with a seal that development Ethash really gave, and its cache.
+/// Returns a header of difficulty 4096 with a valid seal of development sizes, and its cache.
 fn mined() -> (PowHeader, &'static Cache) {
 	static MINED: LazyLock<(PowHeader, Cache)> = LazyLock::new(mine);
 	let (header, cache) = &*MINED;
@@ -147,7 +147,7 @@ fn mine() -> (PowHeader, Cache) {
 	(sealed, cache)
 }
 
-/// What a verifier does: the light Hashimoto, once the quick half has passed.
+/// Verifies as a node does: with the light Hashimoto, once the quick half has passed.
 fn verify(header: &PowHeader, cache: &Cache) -> Result<(), Rejection> {
 	validate_seal(header, |header| {
 		Ok(cache.light(&header.seal_hash.0, header.seal.nonce).into())
@@ -159,7 +159,7 @@ fn every_flipped_bit_of_a_valid_seal_is_rejected() {
 	let (header, cache) = mined();
 	assert_eq!(verify(&header, cache), Ok(()));
 	let mut quick = 0;
-	let mut refused = |seal: Seal| {
+	let mut rejected = |seal: Seal| {
 		let forged = PowHeader {
 			seal,
 			..header.clone()
@@ -170,7 +170,7 @@ fn every_flipped_bit_of_a_valid_seal_is_rejected() {
 			assert!(matches!(error, HeaderError::SealAboveBoundary { .. }));
 			assert_eq!(rejection, error.into());
 		} else {
-			// A result within the boundary by chance; the true mix settles it.
+			// The result is within the boundary by chance; the true mix decides.
 			let expected = H256(cache.light(&forged.seal_hash.0, seal.nonce).mix_hash);
 			let error = HeaderError::MixHash(GotExpected {
 				got: seal.mix_hash,
@@ -182,19 +182,19 @@ fn every_flipped_bit_of_a_valid_seal_is_rejected() {
 	for bit in 0..256 {
 		let mut seal = header.seal;
 		seal.mix_hash.0[bit / 8] ^= 1 << (bit % 8);
-		refused(seal);
+		rejected(seal);
 	}
 	for bit in 0..64 {
 		let mut seal = header.seal;
 		seal.nonce ^= 1 << bit;
-		refused(seal);
+		rejected(seal);
 	}
-	// Each of the 320 passes the quick half with odds of 1 to 4096.
-	assert!(quick >= 316, "the quick half refused only {quick}");
+	// Each of the 320 passes the quick half with a probability of 1 in 4096.
+	assert!(quick >= 316, "the quick half rejected only {quick}");
 }
 
 #[test]
-fn every_bit_of_the_sealed_hash_counts_too() {
+fn every_bit_of_the_seal_hash_counts_too() {
 	let (header, cache) = mined();
 	for bit in 0..256 {
 		let mut forged = header.clone();
@@ -202,16 +202,16 @@ fn every_bit_of_the_sealed_hash_counts_too() {
 		let Err(Rejection::Invalid(RuleError::Header(error))) = verify(&forged, cache) else {
 			panic!("bit {bit} of the seal hash does not count")
 		};
-		let refused = matches!(
+		let rejected = matches!(
 			error,
 			HeaderError::SealAboveBoundary { .. } | HeaderError::MixHash(_)
 		);
-		assert!(refused, "{error}");
+		assert!(rejected, "{error}");
 	}
 }
 
 #[test]
-fn a_greater_difficulty_than_was_worked_for_is_refused() {
+fn a_seal_of_less_work_than_the_difficulty_is_rejected() {
 	let (mut header, cache) = mined();
 	let work: Work = cache.light(&header.seal_hash.0, header.seal.nonce).into();
 	let result = U256::from_big_endian(work.result.as_bytes());
@@ -225,8 +225,8 @@ fn a_greater_difficulty_than_was_worked_for_is_refused() {
 }
 
 #[test]
-fn a_mix_that_was_only_searched_for_is_refused() {
-	// The flood that the quick half lets through: no dataset, only a mix that hashes well.
+fn a_made_up_mix_hash_is_rejected() {
+	// A flood that passes the quick half: no dataset, only a mix hash whose result is small.
 	let (mut header, cache) = mined();
 	let true_mix = header.seal.mix_hash;
 	let forged = (0u64..)
@@ -235,7 +235,7 @@ fn a_mix_that_was_only_searched_for_is_refused() {
 			header.seal.mix_hash = *mix_hash;
 			validate_seal_quick(&header).is_ok()
 		})
-		.expect("some mix hashes well");
+		.expect("some mix hash gives a small result");
 	header.seal.mix_hash = forged;
 	let error = HeaderError::MixHash(GotExpected {
 		got: forged,
@@ -245,7 +245,7 @@ fn a_mix_that_was_only_searched_for_is_refused() {
 }
 
 #[test]
-fn hashimoto_is_not_asked_where_the_quick_half_refuses() {
+fn hashimoto_does_not_run_if_the_quick_half_fails() {
 	let (mut header, _) = mined();
 	header.pre.difficulty = U256::MAX.into();
 	let mut asked = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which uncles a block may name: one break of each rule, and the generations one by one.
+//! Which uncles a block may name: each rule violated once, and each generation.
 
 use crate::chain::{fake_hashimoto, read, Chain, Draft, NOW};
 use isthmus_primitives::digest::{uncles_hash, DigestError, Item};
@@ -92,7 +92,7 @@ fn two_brothers_may_both_be_uncles() {
 #[test]
 fn no_ancestor_in_reach_is_an_uncle() {
 	let chain = Chain::of(9);
-	// The tip is 9, so the block is 10, and its seven nearest ancestors are 9 to 3.
+	// The tip is 9, so the block is 10 and its seven nearest ancestors are 9 to 3.
 	for number in 3..=9 {
 		let ancestor = chain.headers[number - 1].clone();
 		let error = UncleError::Ancestor {
@@ -100,7 +100,7 @@ fn no_ancestor_in_reach_is_an_uncle() {
 		};
 		assert_eq!(chain.name(&[ancestor]), Err(error.into()), "block {number}");
 	}
-	// An older one is no uncle because of its generation.
+	// An older one is not an uncle because of its generation.
 	let old = chain.headers[1].clone();
 	let error = UncleError::NotKin {
 		uncle: old.hash(),
@@ -164,7 +164,7 @@ fn a_short_chain_reaches_to_its_genesis_block() {
 fn ancestors_beyond_reach_are_not_looked_at() {
 	assert_eq!(UNCLE_ANCESTORS, 7);
 	let chain = Chain::of(12);
-	// `Chain::name` hands over all thirteen ancestors.
+	// `Chain::name` passes all thirteen ancestors.
 	let uncle = chain.uncle_on(5).sealed();
 	let error = UncleError::NotKin {
 		uncle: uncle.hash(),
@@ -208,8 +208,8 @@ fn an_unsealed_uncle_never_reaches_hashimoto() {
 	let chain = Chain::of(3);
 	let uncle = chain.uncle_on(1);
 	let sealed = read(&uncle.sealed());
-	// A mix hash that is off by a bit gives another result, and one of so many is within the
-	// boundary by no more than chance: look for one that is not.
+	// With another nonce the result is different, and within the boundary only by chance. Look for one that
+	// is not.
 	let unsealed = (0..)
 		.map(|nonce| {
 			let mut seal = sealed.seal;
@@ -217,7 +217,7 @@ fn an_unsealed_uncle_never_reaches_hashimoto() {
 			uncle.with_seal(seal)
 		})
 		.find(|header| isthmus_rules::validate_seal_quick(&read(header)).is_err())
-		.expect("almost no nonce seals");
+		.expect("almost no nonce is a valid seal");
 	let mut draft = Draft::child_of(&chain.params, chain.tip());
 	let uncles = [unsealed];
 	draft.pre.uncles_hash = uncles_hash(&uncles);
@@ -228,7 +228,7 @@ fn an_unsealed_uncle_never_reaches_hashimoto() {
 	};
 	let header = draft.unsealed();
 	let verdict = validate_uncles(&chain.params, &header, &uncles, &ancestry, NOW, |_| {
-		panic!("the quick half refuses it first")
+		panic!("the quick half rejects it first")
 	});
 	let Err(Rejection::Invalid(isthmus_rules::RuleError::Uncles(UncleError::Header {
 		index: 0,
@@ -270,7 +270,7 @@ fn an_uncles_true_mix_decides() {
 		}),
 		Err(UncleError::Header { index: 0, error }.into())
 	);
-	// The result that Hashimoto gives counts, not only the one that the claimed mix gives.
+	// The result that Hashimoto gives counts too, not only the one from the claimed mix hash.
 	let got = H256::repeat_byte(0xff);
 	let boundary = isthmus_rules::boundary(4096.into());
 	let error = HeaderError::SealAboveBoundary { got, boundary };
@@ -290,7 +290,7 @@ fn an_uncles_true_mix_decides() {
 	);
 }
 
-/// An engine's error, which a rejection becomes, and which has more to say.
+/// An error of an engine, with a variant for rejections and another one.
 #[derive(Debug, PartialEq)]
 enum Verdict {
 	Rejected(Rejection),
@@ -304,7 +304,7 @@ impl From<Rejection> for Verdict {
 }
 
 #[test]
-fn what_could_not_be_checked_is_the_callers_own_error() {
+fn a_failed_check_is_the_callers_own_error() {
 	let chain = Chain::of(3);
 	let uncles = [chain.uncle_on(1).sealed()];
 	let mut draft = Draft::child_of(&chain.params, chain.tip());

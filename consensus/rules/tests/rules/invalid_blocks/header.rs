@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rules of a block's own header, each broken in a child of the genesis block.
+//! Rules of a block's own header, each violated by a child of the genesis block.
 
 use crate::chain::{broken_rules, params, Draft, NOW};
 use isthmus_primitives::params::ChainParameters;
 use isthmus_rules::{validate_header, GotExpected, HeaderError, Parent, Rejection, MAX_GAS_LIMIT};
 use polkadot_sdk::sp_core::H256;
 
-/// The suite's headers are children of the genesis block.
+/// Returns the parent: the suite's headers are children of the genesis block.
 fn genesis(params: &ChainParameters) -> Parent {
 	Parent::genesis(H256::repeat_byte(0xff), params)
 }
 
-/// What is said of a good child of the genesis block once `change` has changed it.
+/// Validates a child of the genesis block that is valid until `change` changes it.
 fn judged(change: impl Fn(&mut Draft)) -> Result<(), Rejection> {
 	let params = params();
 	let parent = genesis(&params);
@@ -21,13 +21,13 @@ fn judged(change: impl Fn(&mut Draft)) -> Result<(), Rejection> {
 }
 
 #[track_caller]
-fn refused(change: impl Fn(&mut Draft), error: HeaderError) {
+fn rejected(change: impl Fn(&mut Draft), error: HeaderError) {
 	assert_eq!(judged(change), Err(error.into()));
 }
 
 #[test]
 fn difficulty_is_zero() {
-	refused(
+	rejected(
 		|draft| draft.pre.difficulty = 0.into(),
 		HeaderError::DifficultyTooLow {
 			got: 0.into(),
@@ -38,7 +38,7 @@ fn difficulty_is_zero() {
 
 #[test]
 fn extra_data33() {
-	refused(
+	rejected(
 		|draft| draft.pre.extra_data = vec![1; 33],
 		HeaderError::ExtraDataTooLong {
 			got: 33,
@@ -49,7 +49,7 @@ fn extra_data33() {
 
 #[test]
 fn extra_data1024() {
-	refused(
+	rejected(
 		|draft| draft.pre.extra_data = vec![1; 1024],
 		HeaderError::ExtraDataTooLong {
 			got: 1024,
@@ -60,7 +60,7 @@ fn extra_data1024() {
 
 #[test]
 fn different_extra_data1025() {
-	refused(
+	rejected(
 		|draft| draft.pre.extra_data = (0..1025u32).map(|byte| byte as u8).collect(),
 		HeaderError::ExtraDataTooLong {
 			got: 1025,
@@ -72,7 +72,7 @@ fn different_extra_data1025() {
 #[test]
 fn gas_limit_higher_than2p63m1() {
 	for got in [1 << 63, u64::MAX] {
-		refused(
+		rejected(
 			|draft| draft.pre.gas_limit = got,
 			HeaderError::GasLimitTooHigh {
 				got,
@@ -84,7 +84,7 @@ fn gas_limit_higher_than2p63m1() {
 
 #[test]
 fn gas_limit_is_zero() {
-	refused(
+	rejected(
 		|draft| {
 			draft.gas_used = 0;
 			draft.pre.gas_limit = 0;
@@ -98,14 +98,14 @@ fn gas_limit_is_zero() {
 
 #[test]
 fn wrong_gas_limit() {
-	refused(
+	rejected(
 		|draft| draft.pre.gas_limit = 100_000,
 		HeaderError::GasLimitTooLow {
 			got: 100_000,
 			minimum: 125_000,
 		},
 	);
-	refused(
+	rejected(
 		|draft| draft.pre.gas_limit = 130_000,
 		HeaderError::GasLimitOutOfBounds {
 			got: 130_000,
@@ -117,7 +117,7 @@ fn wrong_gas_limit() {
 
 #[test]
 fn wrong_gas_used() {
-	refused(
+	rejected(
 		|draft| draft.gas_used = draft.pre.gas_limit + 1,
 		HeaderError::GasUsedAboveLimit {
 			got: 3_141_593,
@@ -126,7 +126,7 @@ fn wrong_gas_used() {
 	);
 }
 
-/// The suite's whole story: one second is enough, none is not, back is not, and a month is.
+/// The suite's whole sequence: one second later is valid, none or back is not, and a month is.
 #[test]
 fn bad_timestamp() {
 	let params = params();
@@ -166,7 +166,7 @@ fn bad_timestamp() {
 #[test]
 fn time_diff0() {
 	let parent = genesis(&params()).timestamp;
-	refused(
+	rejected(
 		|draft| draft.pre.timestamp = parent,
 		HeaderError::TimestampNotAfterParent {
 			got: parent,
@@ -178,7 +178,7 @@ fn time_diff0() {
 #[test]
 fn wrong_timestamp() {
 	let parent = genesis(&params()).timestamp;
-	refused(
+	rejected(
 		|draft| draft.pre.timestamp = parent - 1,
 		HeaderError::TimestampNotAfterParent {
 			got: parent - 1,
@@ -189,7 +189,7 @@ fn wrong_timestamp() {
 
 #[test]
 fn wrong_difficulty() {
-	refused(
+	rejected(
 		|draft| draft.pre.difficulty = 10_000.into(),
 		HeaderError::Difficulty(GotExpected {
 			got: 10_000.into(),
@@ -200,14 +200,14 @@ fn wrong_difficulty() {
 
 #[test]
 fn wrong_number() {
-	refused(
+	rejected(
 		|draft| draft.number = 0,
 		HeaderError::Number(GotExpected {
 			got: 0,
 			expected: 1,
 		}),
 	);
-	refused(
+	rejected(
 		|draft| draft.number = 2,
 		HeaderError::Number(GotExpected {
 			got: 2,
@@ -218,7 +218,7 @@ fn wrong_number() {
 
 #[test]
 fn log1_wrong_block_number() {
-	refused(
+	rejected(
 		|draft| draft.number = 2,
 		HeaderError::Number(GotExpected {
 			got: 2,
@@ -231,7 +231,7 @@ fn log1_wrong_block_number() {
 fn wrong_parent_hash() {
 	let got = H256::repeat_byte(0xde);
 	let expected = H256::repeat_byte(0xff);
-	refused(
+	rejected(
 		|draft| draft.parent_hash = got,
 		HeaderError::ParentHash(GotExpected { got, expected }),
 	);
@@ -240,7 +240,7 @@ fn wrong_parent_hash() {
 #[test]
 fn wrong_parent_hash2() {
 	let (got, expected) = (H256::zero(), H256::repeat_byte(0xff));
-	refused(
+	rejected(
 		|draft| draft.parent_hash = got,
 		HeaderError::ParentHash(GotExpected { got, expected }),
 	);

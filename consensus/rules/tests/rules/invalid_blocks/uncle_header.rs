@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rules of an uncle's own header, each broken in an uncle from block 1 of a block 3.
+//! Rules of an uncle's own header, each violated by an uncle from block 1 of a block 3.
 
 use crate::chain::{Chain, Draft, GENESIS_TIME, NOW};
 use isthmus_rules::{FutureTimestamp, GotExpected, HeaderError, Rejection, UncleError};
@@ -21,14 +21,14 @@ fn accepted(change: impl Fn(&mut Draft)) {
 }
 
 #[track_caller]
-fn refused(change: impl Fn(&mut Draft), error: HeaderError) {
+fn rejected(change: impl Fn(&mut Draft), error: HeaderError) {
 	assert_eq!(
 		judged_at(change, NOW),
 		Err(UncleError::Header { index: 0, error }.into())
 	);
 }
 
-/// `seconds` after the parent, with the difficulty that belongs there.
+/// Moves the draft `seconds` after the parent, with the matching difficulty.
 fn at(draft: &mut Draft, seconds: u64, difficulty: u64) {
 	draft.pre.timestamp = PARENT_TIME + seconds;
 	draft.pre.difficulty = difficulty.into();
@@ -41,7 +41,7 @@ fn correct() {
 
 #[test]
 fn diff_too_high() {
-	refused(
+	rejected(
 		|uncle| uncle.pre.difficulty = 4097.into(),
 		HeaderError::Difficulty(GotExpected {
 			got: 4097.into(),
@@ -52,7 +52,7 @@ fn diff_too_high() {
 
 #[test]
 fn diff_too_low() {
-	refused(
+	rejected(
 		|uncle| uncle.pre.difficulty = 4095.into(),
 		HeaderError::Difficulty(GotExpected {
 			got: 4095.into(),
@@ -63,7 +63,7 @@ fn diff_too_low() {
 
 #[test]
 fn diff_too_low2() {
-	refused(
+	rejected(
 		|uncle| uncle.pre.difficulty = 2047.into(),
 		HeaderError::DifficultyTooLow {
 			got: 2047.into(),
@@ -74,7 +74,7 @@ fn diff_too_low2() {
 
 #[test]
 fn gas_limit_lt_gas_usage_uncle() {
-	refused(
+	rejected(
 		|uncle| uncle.gas_used = 3_141_593,
 		HeaderError::GasUsedAboveLimit {
 			got: 3_141_593,
@@ -93,34 +93,34 @@ fn limit(got: u64) -> HeaderError {
 
 #[test]
 fn gas_limit_too_high() {
-	refused(|uncle| uncle.pre.gas_limit = 3_146_000, limit(3_146_000));
+	rejected(|uncle| uncle.pre.gas_limit = 3_146_000, limit(3_146_000));
 }
 
 #[test]
 fn gas_limit_too_high_exact_bound() {
-	refused(|uncle| uncle.pre.gas_limit = 3_144_659, limit(3_144_659));
+	rejected(|uncle| uncle.pre.gas_limit = 3_144_659, limit(3_144_659));
 	accepted(|uncle| uncle.pre.gas_limit = 3_144_658);
 }
 
 #[test]
 fn gas_limit_too_low() {
-	refused(|uncle| uncle.pre.gas_limit = 3_000_000, limit(3_000_000));
+	rejected(|uncle| uncle.pre.gas_limit = 3_000_000, limit(3_000_000));
 }
 
 #[test]
 fn gas_limit_too_low_exact_bound() {
-	refused(|uncle| uncle.pre.gas_limit = 3_138_525, limit(3_138_525));
+	rejected(|uncle| uncle.pre.gas_limit = 3_138_525, limit(3_138_525));
 	accepted(|uncle| uncle.pre.gas_limit = 3_138_526);
 }
 
 #[test]
 fn gas_limit_too_low_exact_bound2() {
-	refused(|uncle| uncle.pre.gas_limit = 141_591, limit(141_591));
+	rejected(|uncle| uncle.pre.gas_limit = 141_591, limit(141_591));
 }
 
 #[test]
 fn incorrect_uncle_number0() {
-	refused(
+	rejected(
 		|uncle| uncle.number = 0,
 		HeaderError::Number(GotExpected {
 			got: 0,
@@ -131,7 +131,7 @@ fn incorrect_uncle_number0() {
 
 #[test]
 fn incorrect_uncle_number1() {
-	refused(
+	rejected(
 		|uncle| uncle.number = 1,
 		HeaderError::Number(GotExpected {
 			got: 1,
@@ -142,7 +142,7 @@ fn incorrect_uncle_number1() {
 
 #[test]
 fn incorrect_uncle_number500() {
-	refused(
+	rejected(
 		|uncle| uncle.number = 500,
 		HeaderError::Number(GotExpected {
 			got: 500,
@@ -153,7 +153,7 @@ fn incorrect_uncle_number500() {
 
 #[test]
 fn incorrect_uncle_timestamp() {
-	refused(
+	rejected(
 		|uncle| uncle.pre.timestamp = PARENT_TIME,
 		HeaderError::TimestampNotAfterParent {
 			got: PARENT_TIME,
@@ -162,8 +162,8 @@ fn incorrect_uncle_timestamp() {
 	);
 }
 
-/// The uncle is 500 s late, which is no fault of its header. (The suite's block has a wrong state
-/// root besides, which is not for these rules.)
+/// The uncle is 500 s late, which its header may be. (The suite's block also has a wrong state root, which
+/// these rules do not check.)
 #[test]
 fn incorrect_uncle_timestamp2() {
 	accepted(|uncle| at(uncle, 500, 4096 - 2 * 49));
@@ -172,7 +172,7 @@ fn incorrect_uncle_timestamp2() {
 /// A second after its parent, and with the difficulty of a later one.
 #[test]
 fn incorrect_uncle_timestamp3() {
-	refused(
+	rejected(
 		|uncle| uncle.pre.timestamp = PARENT_TIME + 1,
 		HeaderError::Difficulty(GotExpected {
 			got: 4096.into(),
@@ -181,8 +181,8 @@ fn incorrect_uncle_timestamp3() {
 	);
 }
 
-/// Thousands of years ahead. The suite has no clock and takes it; here an uncle's whole header is
-/// judged, and this one waits.
+/// Asserts that an uncle thousands of years ahead has to wait. The suite has no clock and accepts it; here
+/// an uncle's whole header is checked.
 #[track_caller]
 fn waits(seconds: u64) {
 	let late = |uncle: &mut Draft| at(uncle, seconds, 4096 - 2 * 99);
@@ -208,7 +208,7 @@ fn incorrect_uncle_timestamp5() {
 #[test]
 fn past_uncle_timestamp() {
 	let got = PARENT_TIME - 900;
-	refused(
+	rejected(
 		|uncle| uncle.pre.timestamp = got,
 		HeaderError::TimestampNotAfterParent {
 			got,
@@ -217,8 +217,8 @@ fn past_uncle_timestamp() {
 	);
 }
 
-/// Later than the block that names it, and than its whole chain, by years: valid there and here,
-/// once the clock is past it.
+/// The uncle is years later than the block that names it and its whole chain. It is valid in the suite, and
+/// here once the clock has passed it.
 #[test]
 fn timestamp_too_high() {
 	let late = |uncle: &mut Draft| at(uncle, 100_000_000, 4096 - 2 * 99);
@@ -255,7 +255,7 @@ fn unknown_parent(got: H256) {
 	assert_eq!(chain.name(&[uncle]), Err(error.into()));
 }
 
-/// Nobody executes an uncle.
+/// Uncles are not executed.
 #[test]
 fn wrong_state_root() {
 	accepted(|uncle| uncle.state_root = H256::repeat_byte(0xba));

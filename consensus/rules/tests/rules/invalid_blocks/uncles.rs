@@ -11,11 +11,11 @@ use polkadot_sdk::sp_core::H256;
 use std::slice;
 
 #[track_caller]
-fn refused(chain: &Chain, uncles: &[Header], error: UncleError) {
+fn rejected(chain: &Chain, uncles: &[Header], error: UncleError) {
 	assert_eq!(chain.name(uncles), Err(error.into()));
 }
 
-/// An uncle from block `parent` of a chain whose block `block` names it.
+/// Returns a chain, and an uncle from its block `parent` that its block `block` is to name.
 fn one_uncle_from(parent: usize, block: u32) -> (Chain, Header) {
 	let chain = Chain::of(block - 1);
 	let uncle = chain.uncle_on(parent).sealed();
@@ -47,7 +47,7 @@ fn one_uncle() {
 	assert_eq!(chain.name(&[uncle]), Ok(()));
 }
 
-/// An uncle of block 2's height, named so many blocks later.
+/// Returns a chain, and an uncle of block 2's height that is named `generation` blocks later.
 fn one_uncle_generation(generation: u32) -> (Chain, Header) {
 	one_uncle_from(1, 2 + generation)
 }
@@ -90,10 +90,10 @@ fn one_uncle_generation7() {
 		got: chain.blocks[1].hash,
 		parents: Some((2, 7)),
 	};
-	refused(&chain, &[uncle], error);
+	rejected(&chain, &[uncle], error);
 }
 
-/// Different uncles from one block, told apart by their extra data.
+/// Returns different uncles from one block, distinguished by their extra data.
 fn brothers(chain: &Chain, count: u8) -> Vec<Header> {
 	let brother = |tag| {
 		let mut uncle = chain.uncle_on(1);
@@ -112,7 +112,7 @@ fn two_uncle() {
 #[test]
 fn three_uncle() {
 	let chain = Chain::of(2);
-	refused(
+	rejected(
 		&chain,
 		&brothers(&chain, 3),
 		UncleError::TooMany { got: 3, maximum: 2 },
@@ -125,11 +125,11 @@ fn two_equal_uncle() {
 	let error = UncleError::Repeated {
 		uncle: uncle.hash(),
 	};
-	refused(&chain, &[uncle.clone(), uncle], error);
+	rejected(&chain, &[uncle.clone(), uncle], error);
 }
 
-/// Block 3 names the uncle; block 4 names it again. (The suite's second form stops after block 3,
-/// which is good.)
+/// Block 3 names the uncle; block 4 names it again. (The suite's second form stops after block 3, which is
+/// valid.)
 #[test]
 fn equal_uncle_in_two_different_blocks2() {
 	let (mut chain, uncle) = one_uncle_from(1, 3);
@@ -143,10 +143,10 @@ fn equal_uncle_in_two_different_blocks2() {
 	let error = UncleError::AlreadyIncluded {
 		uncle: uncle.hash(),
 	};
-	refused(&chain, &[uncle], error);
+	rejected(&chain, &[uncle], error);
 }
 
-/// The block of number `above` under a block 9 is no uncle of it.
+/// Asserts that the ancestor `above` generations above a block 9 is not an uncle of it.
 #[track_caller]
 fn in_chain_uncle_above(above: u32) {
 	let chain = Chain::of(8);
@@ -155,7 +155,7 @@ fn in_chain_uncle_above(above: u32) {
 	let error = UncleError::Ancestor {
 		uncle: ancestor.hash(),
 	};
-	refused(&chain, &[ancestor], error);
+	rejected(&chain, &[ancestor], error);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn in_chain_uncle_great_great_great_great_grand_pa() {
 	in_chain_uncle_above(6);
 }
 
-/// A good uncle, and beside it the block's own ancestor.
+/// A valid uncle together with the block's own ancestor.
 #[test]
 fn in_chain_uncle() {
 	let (chain, uncle) = one_uncle_from(1, 3);
@@ -196,7 +196,7 @@ fn in_chain_uncle() {
 	let error = UncleError::Ancestor {
 		uncle: ancestor.hash(),
 	};
-	refused(&chain, &[uncle, ancestor], error);
+	rejected(&chain, &[uncle, ancestor], error);
 }
 
 /// A child of the block's own parent: a brother, not an uncle.
@@ -208,18 +208,18 @@ fn uncle_is_brother() {
 		got: chain.blocks[2].hash,
 		parents: Some((0, 1)),
 	};
-	refused(&chain, &[brother], error);
+	rejected(&chain, &[brother], error);
 }
 
-/// Block 2 may have an uncle on the genesis block.
+/// Block 2 may name an uncle on the genesis block.
 #[test]
 fn uncle_header_at_block2() {
 	let (chain, uncle) = one_uncle_from(0, 2);
 	assert_eq!(chain.name(&[uncle]), Ok(()));
 }
 
-/// The genesis block as an uncle. It has no seal, so it is not even read; with one made up, its
-/// parent is nobody's.
+/// The genesis block as an uncle. It has no seal, so it is not even read; with a made-up one, its parent is
+/// not an ancestor.
 #[test]
 fn uncle_header_with_generation0() {
 	let chain = Chain::of(2);
@@ -229,14 +229,14 @@ fn uncle_header_with_generation0() {
 	let mut bare = genesis.with_seal(NO_SEAL);
 	bare.digest.logs.clear();
 	let error = HeaderError::Digest(DigestError::Missing(Item::Seal));
-	refused(&chain, &[bare], UncleError::Header { index: 0, error });
+	rejected(&chain, &[bare], UncleError::Header { index: 0, error });
 	let sealed = genesis.sealed();
 	let error = UncleError::NotKin {
 		uncle: sealed.hash(),
 		got: H256::zero(),
 		parents: Some((0, 1)),
 	};
-	refused(&chain, &[sealed], error);
+	rejected(&chain, &[sealed], error);
 }
 
 /// An uncle from block 1 that gives itself its nephew's number.
@@ -249,14 +249,14 @@ fn uncle_with_same_block_number() {
 		got: 3,
 		expected: 2,
 	});
-	refused(
+	rejected(
 		&chain,
 		&[uncle.sealed()],
 		UncleError::Header { index: 0, error },
 	);
 }
 
-/// An uncle may be later than the block that names it; only the clock bounds it.
+/// Asserts that an uncle may be later than the block that names it. Only the clock limits it.
 #[track_caller]
 fn later_uncle_is_good(seconds: u64, difficulty: u64) {
 	let chain = Chain::of(2);
@@ -282,10 +282,10 @@ fn future_uncle_timestamp_difficulty_drop() {
 	later_uncle_is_good(5_000_000, 4096 - 2 * 99);
 }
 
-/// The lateness that lowers the difficulty does not excuse from it: neither the parent's own
-/// difficulty nor a step too few or too many will do.
+/// Asserts that a late uncle must have exactly the difficulty that follows: neither the parent's own, nor
+/// one that is a step too high or too low.
 #[track_caller]
-fn wrong_drop_is_refused(got: u64) {
+fn wrong_drop_is_rejected(got: u64) {
 	let chain = Chain::of(2);
 	let mut uncle = chain.uncle_on(1);
 	uncle.pre.timestamp = chain.blocks[1].timestamp + 900_000;
@@ -295,7 +295,7 @@ fn wrong_drop_is_refused(got: u64) {
 		got: got.into(),
 		expected: expected.into(),
 	});
-	refused(
+	rejected(
 		&chain,
 		&[uncle.sealed()],
 		UncleError::Header { index: 0, error },
@@ -305,17 +305,17 @@ fn wrong_drop_is_refused(got: u64) {
 #[test]
 fn future_uncle_timestamp_difficulty_drop2() {
 	later_uncle_is_good(5_000_000, 4096 - 2 * 99);
-	wrong_drop_is_refused(4096);
+	wrong_drop_is_rejected(4096);
 }
 
 #[test]
 fn future_uncle_timestamp_difficulty_drop3() {
 	later_uncle_is_good(5_000_000, 4096 - 2 * 99);
-	wrong_drop_is_refused(4096 - 2 * 98);
+	wrong_drop_is_rejected(4096 - 2 * 98);
 }
 
 #[test]
 fn future_uncle_timestamp_difficulty_drop4() {
 	later_uncle_is_good(5_000_000, 4096 - 2 * 99);
-	wrong_drop_is_refused(4096 - 2 * 100);
+	wrong_drop_is_rejected(4096 - 2 * 100);
 }

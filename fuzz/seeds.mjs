@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Writes the seeds of the fuzz targets to fuzz/corpus: the byte strings of the test vectors, and some that are
+ * put together here. Run it after a change of the vectors: `fuzz/seeds.mjs`.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+
+const root = new URL('..', import.meta.url);
+const vectors = (path) => JSON.parse(readFileSync(new URL(path, root), 'utf8'));
+const unhex = (text) => Buffer.from(text.replace(/^0x/, ''), 'hex');
+
+/** Writes a target's seeds, in place of those that are there. */
+function seeds(target, list) {
+	const folder = new URL(`fuzz/corpus/${target}/`, root);
+	rmSync(folder, { recursive: true, force: true });
+	mkdirSync(folder, { recursive: true });
+	for (const [name, bytes] of list) writeFileSync(new URL(name.replaceAll(/[^a-z0-9]+/gi, '-'), folder), bytes);
+}
+
+/** An unsigned integer of `length` bytes, little-endian. */
+function little(value, length) {
+	const bytes = Buffer.alloc(length);
+	for (let at = 0, rest = BigInt(value); at < length; at++, rest >>= 8n) bytes[at] = Number(rest & 0xffn);
+	return bytes;
+}
+
+/** SCALE's compact integers below 2^14, which are all that the seeds have. */
+const compact = (value) => (value < 64 ? Buffer.from([value << 2]) : little((value << 2) | 1, 2));
+const list = (bytes) => Buffer.concat([compact(bytes.length), bytes]);
+const hash = (byte) => Buffer.alloc(32, byte);
+
+/** A header of the block of this number, with these digest items, SCALE-encoded. */
+const header = (number, items) =>
+	Buffer.concat([hash(1), compact(number), hash(2), hash(3), compact(items.length), ...items]);
+
+// Digest items: a byte for the kind, the engine's id, and the bytes.
+const item = (kind, id, bytes) => Buffer.concat([Buffer.from([kind]), Buffer.from(id), list(bytes)]);
+const preDigest = (extra) =>
+	item(6, 'pow_', Buffer.concat([hash(4), little(1024, 32), little(20_000_000, 8), little(1_700_000_000, 8), hash(5), list(extra)]));
+const gasUsed = item(4, 'pow_', little(21_000, 8));
+const seal = item(5, 'pow_', Buffer.concat([hash(6), little(7, 8)]));
+const finality = item(4, 'FRNK', Buffer.from([1, 0, 0, 0, 0, 0]));
+
+seeds('header_digest', [
+	['sealed', header(7, [preDigest(Buffer.from('extra')), gasUsed, seal])],
+	['with-finality-change', header(100, [preDigest(Buffer.alloc(0)), finality, gasUsed, seal])],
+	['unsealed', header(7, [preDigest(Buffer.alloc(32)), gasUsed])],
+	['two-seals', header(7, [preDigest(Buffer.alloc(0)), gasUsed, seal, seal])],
+	['foreign-seal', header(7, [preDigest(Buffer.alloc(0)), gasUsed, item(5, 'FRNK', Buffer.alloc(3))])],
+	['runtime-upgrade', header(7, [preDigest(Buffer.alloc(0)), gasUsed, Buffer.from([8]), seal])],
+	['genesis', header(0, [])],
+]);
+
+const envelope = vectors('client/envelope/vectors.json');
+const files = vectors('client/envelope/vectors-files.json');
+const sharing = vectors('pallets/data-sharing/vectors.json');
+
+/** The seeds of a list of vectors, and of those that are refused. */
+const both = (good, refused, field) => [
+	...good.map((vector, index) => [`valid-${index}`, unhex(vector[field])]),
+	...refused.map((vector, index) => [`refused-${index}-${vector.case ?? vector.error}`, unhex(vector[field])]),
+];
+const small = (list) => list.filter(([, bytes]) => bytes.length <= 4096);
+
+seeds('record_header', small(both(envelope.records, envelope.refusedRecords, 'record')));
+seeds('grant', [
+	...both(envelope.grants, envelope.refusedGrants, 'sealed'),
+	...envelope.publicKeys.map(({ publicKey }, index) => [`public-key-${index}`, unhex(publicKey)]),
+]);
+seeds('manifest', small(both(sharing.manifests, sharing.refusedManifests, 'manifest')));
+seeds('folder_list', small(both(files.folders, files.refusedFolders, 'bytes')));
+seeds('key_file', [
+	...files.keyFiles.map(({ file }, index) => [`valid-${index}`, JSON.stringify(file)]),
+	// Contents, after the salt and the number of the changed bit: an account, a master secret, a seed.
+	...files.keyFiles.map(({ secret, master, seeds }, index) => {
+		const account = Buffer.from(secret);
+		const length = Buffer.from([account.length >> 8, account.length & 255]);
+		return [`contents-${index}`, Buffer.concat([Buffer.alloc(6), length, account, unhex(master), ...seeds.map(unhex)])];
+	}),
+]);
+
+const hex = (byte, length) => `0x${Buffer.alloc(length, byte).toString('hex')}`;
+const { account } = files.keyFiles[0].file;
+const query = { genesis: hex(1, 32), caller: account, owner: account, key: hex(2, 32), block: 9, nonce: hex(3, 16) };
+seeds('signed_query', [
+	...sharing.queries.map(({ message }, index) => [`message-${index}`, unhex(message)]),
+	...['00', '01'].map((kind) => [`query-${kind}`, JSON.stringify({ ...query, signature: `0x${kind}${'04'.repeat(64)}` })]),
+	['query-ecdsa', JSON.stringify({ ...query, signature: `0x02${'04'.repeat(65)}` })],
+	['page', JSON.stringify({ ...query, signature: `0x01${'04'.repeat(64)}`, first: 3, count: 4 })],
+	['short-nonce', JSON.stringify({ ...query, nonce: '0x00', signature: '0x' })],
+]);
+
+const request = (method, params, rest = { jsonrpc: '2.0' }) => JSON.stringify({ ...rest, id: 1, method, params });
+seeds('miners_port', [
+	['get-work', request('eth_getWork', [])],
+	['submit-work', request('eth_submitWork', [hex(1, 8), hex(2, 32), hex(3, 32)])],
+	['submit-work-without-version', request('eth_submitWork', [hex(1, 8), hex(2, 32), hex(3, 32)], {})],
+	['hash-rate', request('eth_submitHashrate', [`0x${'500000'.padStart(64, '0')}`, hex(4, 32)])],
+	['mining', request('eth_mining', undefined)],
+	['batch', JSON.stringify([{ id: 1, method: 'eth_mining' }])],
+	['number', '0x1f4'],
+]);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A key file, and the secrets that are encrypted in it.
+//!
+//! - A file that is read is written and read again as the same file.
+//! - Contents that open are written again to the byte, even if a dishonest program encrypted them.
+//! - A wrong passphrase or a changed file does not open.
+
+#![no_main]
+
+use isthmus_envelope::{EncryptionKeyPair, KeyFile, KeyFileError, PublicKey, Secrets};
+use libfuzzer_sys::{
+	arbitrary::{Result, Unstructured},
+	fuzz_target,
+};
+use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
+use serde_json::{json, Value};
+
+const PASSPHRASE: &str = "three plain words";
+const ACCOUNT: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+/// The least cost of scrypt. A file of a higher cost is read, but not opened here.
+const LOG_N: u8 = 1;
+/// The length of an encryption key in the file, as hexadecimal digits.
+const KEY_DIGITS: usize = 2 * PublicKey::LEN;
+
+/// Checks the text of a file.
+fn check_text(text: &str) {
+	let Ok(file) = text.parse::<KeyFile>() else {
+		return;
+	};
+	let written = file.to_string();
+	assert_eq!(written.parse::<KeyFile>().as_ref().ok(), Some(&file));
+	let object: Value = serde_json::from_str(&written).expect("a key file is JSON");
+	assert_eq!(object["account"], file.account());
+	assert_eq!(object["encryptionKey"], file.encryption_key());
+	if object["scryptLogN"].as_u64() <= Some(LOG_N.into()) {
+		// Without the passphrase, no one can make a file that opens with it.
+		let opened = file.open("another passphrase");
+		assert!(opened.is_err(), "a file opened with a wrong passphrase");
+	}
+}
+
+/// Encrypts any bytes as a key file's secrets, as docs/formats.md lays it out.
+fn seal(contents: &[u8], salt: &[u8], encryption_key: &str) -> Value {
+	let params = scrypt::Params::new(LOG_N, 8, 1, 32).expect("the cost is one of scrypt's");
+	let mut key = [0; 32];
+	scrypt::scrypt(PASSPHRASE.as_bytes(), salt, &params, &mut key).expect("scrypt gives 32 bytes");
+	let key = UnboundKey::new(&AES_256_GCM, &key).expect("the key has 32 bytes");
+	let aad = format!("isthmus/key/v1/{ACCOUNT}/{encryption_key}");
+	let mut secrets = contents.to_vec();
+	LessSafeKey::new(key)
+		.seal_in_place_append_tag(
+			Nonce::assume_unique_for_key([0; 12]),
+			Aad::from(aad.into_bytes()),
+			&mut secrets,
+		)
+		.expect("a few bytes can be encrypted");
+	json!({
+		"isthmusKey": 1,
+		"account": ACCOUNT,
+		"encryptionKey": encryption_key,
+		"scryptLogN": LOG_N,
+		"salt": hex::encode(salt),
+		"secrets": hex::encode(secrets),
+	})
+}
+
+/// Lays out secrets as a key file does.
+fn encode(secrets: &Secrets) -> Vec<u8> {
+	let account = secrets.account.as_bytes();
+	let mut bytes = (account.len() as u16).to_be_bytes().to_vec();
+	bytes.extend(account);
+	bytes.extend(secrets.master.expose_secret());
+	for pair in &secrets.encryption {
+		bytes.extend(EncryptionKeyPair::expose_seed(pair));
+	}
+	bytes
+}
+
+/// Checks a file that a program with the passphrase made from any contents.
+fn check_contents(data: &[u8]) -> Result<()> {
+	let mut input = Unstructured::new(data);
+	let salt: [u8; 4] = input.arbitrary()?;
+	let flipped: u16 = input.arbitrary()?;
+	let contents = input.take_rest();
+	let key = "0".repeat(KEY_DIGITS);
+	let mut object = seal(contents, &salt, &key);
+	let file: KeyFile = object.to_string().parse().expect("it is a key file");
+	match file.open(PASSPHRASE) {
+		Ok(secrets) => assert_eq!(encode(&secrets), contents),
+		Err(error) => assert!(matches!(error, KeyFileError::Contents), "{error}"),
+	}
+	assert!(matches!(
+		file.open("another passphrase"),
+		Err(KeyFileError::DoesNotOpen)
+	));
+
+	// A changed digit of the secrets, or a changed account, is noticed.
+	let secrets = object["secrets"].as_str().unwrap_or_default();
+	let mut bytes = hex::decode(secrets).expect("the secrets are hexadecimal");
+	let bit = usize::from(flipped) % (8 * bytes.len());
+	bytes[bit / 8] ^= 1 << (bit % 8);
+	let changed = std::mem::replace(&mut object["secrets"], hex::encode(bytes).into());
+	let file: KeyFile = object.to_string().parse().expect("it is a key file");
+	assert!(matches!(
+		file.open(PASSPHRASE),
+		Err(KeyFileError::DoesNotOpen)
+	));
+	object["secrets"] = changed;
+	object["account"] = "another".into();
+	let file: KeyFile = object.to_string().parse().expect("it is a key file");
+	assert!(matches!(
+		file.open(PASSPHRASE),
+		Err(KeyFileError::DoesNotOpen)
+	));
+	Ok(())
+}
+
+fuzz_target!(|data: &[u8]| {
+	if let Ok(text) = std::str::from_utf8(data) {
+		check_text(text);
+	}
+	let _ = check_contents(data);
+});

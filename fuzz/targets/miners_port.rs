@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A request at the miners' port: JSON-RPC with geth's hexadecimal arguments.
+//!
+//! - A body that is taken is a JSON-RPC 2.0 request with the members that it had.
+//! - An argument that is read as bytes or as a number is that value's text.
+
+#![no_main]
+
+/// The node's own parser. The node as a whole is too much to build for fuzzing.
+#[allow(dead_code)]
+#[path = "../../node/src/rpc/mining/request.rs"]
+mod request;
+
+use libfuzzer_sys::fuzz_target;
+use request::{complete, parse_bytes, parse_number, ArgumentError};
+use serde_json::Value;
+
+fn check_bytes<const N: usize>(text: &str) {
+	match parse_bytes::<N>(text) {
+		Ok(bytes) => assert_eq!(
+			text.to_ascii_lowercase(),
+			format!("0x{}", hex::encode(bytes))
+		),
+		Err(error) => assert_ne!(error, ArgumentError::TooLarge),
+	}
+}
+
+fn check_number(text: &str) {
+	if let Ok(number) = parse_number(text) {
+		let digits = text.to_ascii_lowercase();
+		let digits = digits.strip_prefix("0x").expect("a number has its prefix");
+		let written = format!("{number:x}");
+		assert_eq!(format!("{written:0>width$}", width = digits.len()), digits);
+	}
+}
+
+fn check_argument(text: &str) {
+	check_bytes::<8>(text);
+	check_bytes::<32>(text);
+	check_number(text);
+}
+
+fn check_request(body: &[u8]) {
+	let Some(request) = complete(body) else {
+		return;
+	};
+	let request: Value = serde_json::from_str(&request).expect("a request is JSON");
+	let given: Value = serde_json::from_slice(body).expect("the body is JSON");
+	let (request, given) = (request.as_object(), given.as_object());
+	let (request, given) = request.zip(given).expect("both are objects");
+	assert!(request.contains_key("jsonrpc"));
+	for (name, value) in request {
+		assert!(given.get(name) == Some(value) || (name == "jsonrpc" && value == "2.0"));
+	}
+	if let Some(Value::Array(parameters)) = request.get("params") {
+		parameters
+			.iter()
+			.filter_map(Value::as_str)
+			.for_each(check_argument);
+	}
+}
+
+fuzz_target!(|data: &[u8]| {
+	check_request(data);
+	if let Ok(text) = std::str::from_utf8(data) {
+		check_argument(text);
+		check_argument(&format!("0x{text}"));
+	}
+	if let Some((bytes, _)) = data.split_first_chunk::<8>() {
+		let number = u64::from_be_bytes(*bytes);
+		assert_eq!(parse_number(&format!("{number:#x}")), Ok(number));
+		assert_eq!(
+			parse_bytes(&format!("0x{}", hex::encode(bytes))),
+			Ok(*bytes)
+		);
+	}
+});

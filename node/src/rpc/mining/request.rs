@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The parser of miners' requests: geth's hexadecimal arguments, and JSON-RPC without its version. It
+//! depends on nothing of the node, so that it can be fuzzed (`fuzz/targets/miners_port.rs`).
+
+use serde_json::Value;
+
+/// Why an argument is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ArgumentError {
+	#[error("hex string without 0x prefix")]
+	NoPrefix,
+	#[error("hex string has {got} digits, want {want}")]
+	Length { got: usize, want: usize },
+	#[error("empty hex string")]
+	Empty,
+	#[error("invalid hex string")]
+	NotHex,
+	#[error("hex number > 64 bits")]
+	TooLarge,
+}
+
+/// Returns a request with the member `jsonrpc`, which geth does not require and ethminer does not send
+/// with a seal. Returns `None` if the body is not a JSON object.
+pub fn complete(body: &[u8]) -> Option<String> {
+	let mut request: Value = serde_json::from_slice(body).ok()?;
+	request
+		.as_object_mut()?
+		.entry("jsonrpc")
+		.or_insert_with(|| "2.0".into());
+	Some(request.to_string())
+}
+
+/// Parses exactly `N` bytes.
+///
+/// # Errors
+///
+/// Returns an [`ArgumentError`] unless the text is `0x` and two hexadecimal digits for each byte.
+pub fn parse_bytes<const N: usize>(text: &str) -> Result<[u8; N], ArgumentError> {
+	let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
+	let mut bytes = [0; N];
+	if digits.len() != 2 * N {
+		return Err(ArgumentError::Length {
+			got: digits.len(),
+			want: 2 * N,
+		});
+	}
+	hex::decode_to_slice(digits, &mut bytes).map_err(|_| ArgumentError::NotHex)?;
+	Ok(bytes)
+}
+
+/// Parses a number of at most 64 bits, with any number of leading zeros.
+///
+/// # Errors
+///
+/// Returns an [`ArgumentError`] unless the text is `0x` and hexadecimal digits of such a number.
+pub fn parse_number(text: &str) -> Result<u64, ArgumentError> {
+	let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
+	if digits.is_empty() {
+		return Err(ArgumentError::Empty);
+	}
+	// `from_str_radix` would accept a sign, too.
+	if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+		return Err(ArgumentError::NotHex);
+	}
+	match digits.trim_start_matches('0') {
+		"" => Ok(0),
+		digits => u64::from_str_radix(digits, 16).map_err(|_| ArgumentError::TooLarge),
+	}
+}
