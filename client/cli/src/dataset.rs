@@ -20,7 +20,7 @@ use std::fmt;
 #[command(after_help = "\
 Examples:
   isthmus dataset create marks --key school.key
-  isthmus dataset policy 0 --price 2 --longest-range 100 --longest-term 10000 --consumers business,school")]
+  isthmus dataset policy 0 --price 2 --longest-term 10000 --consumers school --key school.key")]
 pub(crate) struct Opts {
 	#[command(subcommand)]
 	command: Command,

@@ -45,7 +45,7 @@ use std::process::ExitCode;
 
 /// Store encrypted data on an Isthmus chain, and share it range by range
 #[derive(Parser)]
-#[command(version, propagate_version = true, after_help = error::EXIT_CODES)]
+#[command(name = "isthmus", version, propagate_version = true, after_help = error::EXIT_CODES)]
 struct Isthmus {
 	#[command(flatten)]
 	options: Options,

@@ -19,7 +19,7 @@ use std::fmt;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
-  isthmus request 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty --leaves 0..12 --term 1000 --purpose \"a study\" --key company.key
+  isthmus request //Bob --leaves 0..12 --term 1000 --purpose \"a study\" --key company.key
   isthmus request --cancel 3 --key company.key")]
 pub(crate) struct Opts {
 	/// Owner of the data
