@@ -115,9 +115,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 			Box::new(create(&file, &Secrets::generate().map_err(Error::failed)?)?)
 		}
 		Command::Import { file } => {
+			key_file::check_new(&file)?;
 			let secret = passphrase::secret()?;
 			Account::from_uri(&secret).map_err(Error::usage)?;
-			key_file::check_new(&file)?;
 			let secrets = Secrets::for_account(secret).map_err(Error::failed)?;
 			Box::new(create(&file, &secrets)?)
 		}

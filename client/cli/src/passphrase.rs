@@ -34,15 +34,19 @@ pub(crate) fn new() -> Result<Zeroizing<String>, Error> {
 
 /// Asks for an account's secret on the terminal, or reads it from stdin.
 pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
-	if std::io::stdin().is_terminal() {
-		return prompt("Secret phrase or seed: ");
-	}
 	let mut line = Zeroizing::new(String::new());
-	std::io::stdin()
-		.lock()
-		.read_line(&mut line)
-		.map_err(Error::failed)?;
-	Ok(Zeroizing::new(line.trim().to_owned()))
+	if std::io::stdin().is_terminal() {
+		line = prompt("Secret phrase or seed: ")?;
+	} else {
+		let mut stdin = std::io::stdin().lock();
+		stdin.read_line(&mut line).map_err(Error::failed)?;
+	}
+	// Nothing stands for the phrase that all development chains share.
+	match line.trim() {
+		"" => Err(Error::usage("missing secret")
+			.hint("type the secret phrase or the seed of the account, or pipe it to stdin")),
+		secret => Ok(Zeroizing::new(secret.to_owned())),
+	}
 }
 
 fn ask(text: &str) -> Result<Zeroizing<String>, Error> {

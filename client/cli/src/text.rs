@@ -196,7 +196,7 @@ fn date(seconds: Seconds) -> String {
 		.ok()
 		.and_then(|seconds| EPOCH.checked_add(SignedDuration::from_secs(seconds)).ok());
 	match at {
-		Some(at) if seconds % 86_400 == 0 => at.strftime("%Y-%m-%d").to_string(),
+		Some(at) if seconds.is_multiple_of(86_400) => at.strftime("%Y-%m-%d").to_string(),
 		Some(at) => at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
 		None => "a date after the year 9999".to_owned(),
 	}
