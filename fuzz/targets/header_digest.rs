@@ -74,7 +74,7 @@ fn hash(input: &mut Unstructured) -> Result<H256> {
 fn pre_digest(mut input: Unstructured) -> Result<PreDigest> {
 	Ok(PreDigest {
 		beneficiary: input.arbitrary::<[u8; 32]>()?.into(),
-		difficulty: U256::from_big_endian(&input.arbitrary::<[u8; 32]>()?),
+		difficulty: U256::from_big_endian(&input.arbitrary::<[u8; 32]>()?).into(),
 		gas_limit: input.arbitrary()?,
 		timestamp: input.arbitrary()?,
 		uncles_hash: hash(&mut input)?,
