@@ -59,7 +59,6 @@ class Attempts {
 	outcome({ observed, figures = {}, ...rest }) {
 		const held = this.wrong.length === 0;
 		return {
-			...fields,
 			...rest,
 			observed: held ? observed : `${this.wrong.join('. ')}.`,
 			figures: { tries: this.made, refused: this.made - this.wrong.length, ...figures },
