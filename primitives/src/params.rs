@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The consensus parameters of a chain.
 //!
-//! They are part of genesis. The engine reads them once, from the genesis state, and never asks a later
-//! runtime, so that an upgrade on a fork cannot change the rules.
+//! They are part of genesis. The engine reads them once, from the genesis state, and never calls a later
+//! runtime for them, so that an upgrade on a fork cannot change the rules.
 
 use crate::Difficulty;
 use codec::{Decode, Encode, MaxEncodedLen};

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A simulation of the race: many attacks as random walks, and the count of those that succeed.
+//! A simulation of the race: runs many attacks as random walks, and counts the successful ones.
 //!
 //! A trial is the random walk of section IV.B. The honest miners find their z blocks while the attacker
-//! finds k ([`Model`] says how k is drawn). From z − k behind, each next block is the attacker's with
-//! probability q, until the attacker draws level, or is so far behind that the trial gives up.
+//! finds k ([`Model`] says how k is drawn). From z − k blocks behind, each next block is the attacker's
+//! with probability q, until the attacker draws level, or is so far behind that the trial gives up.
 //!
 //! A simulation must give up at some point, as the true walk has no end, and this makes the count too low:
 //! an attacker that is given up d blocks behind would have caught up with probability (q/p)^d. [`Race`]
 //! chooses d so that this costs at most [`MISSED`] successes over all trials, and an [`Outcome`]'s interval
 //! is widened upwards accordingly.
 //!
-//! This is the walk alone, without chains and nodes.
+//! This simulates only the walk, without chains or nodes.
 
 use crate::{Confidence, Interval, Model, Share};
 use rand::{distributions::Open01, Rng, RngCore, SeedableRng};

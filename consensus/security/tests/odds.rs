@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The odds compared with published tables, with the formulas they are derived from, and at the limits of
-//! floating point.
+//! Compares the odds with published tables, with the formulas that they are derived from, and at the limits
+//! of floating point.
 
 use isthmus_security::{
 	algorithm_3, depth, equation_3, exact, DepthError, Model, Risk, Share, MAX_DEPTH,

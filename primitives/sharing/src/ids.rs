@@ -60,7 +60,7 @@ impl core::str::FromStr for ProducerKind {
 	}
 }
 
-/// A word that is not the name of a kind of producer.
+/// A word that does not name any kind of producer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown kind of producer `{0}`: expected school, government, business or other")]
 pub struct UnknownKind(pub String);
