@@ -6,7 +6,7 @@ use crate::{error::Error, keccak};
 /// J_epoch: the number of blocks in an epoch.
 pub const EPOCH_LENGTH: u64 = 30_000;
 /// The exclusive upper bound of a dataset's length in bytes: its 64-byte items have 32-bit numbers. With
-/// [`Sizes::FULL`] the last epoch below it is 32639, which ends with block 979,199,999; its cache has 4
+/// [`Sizes::FULL`] the last epoch below it is 32639, which ends with block 979,199,999 and has a cache of 4
 /// GiB.
 pub const MAX_DATASET_BYTES: u64 = 1 << 38;
 

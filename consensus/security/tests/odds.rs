@@ -190,8 +190,8 @@ fn the_exact_odds_are_the_regularized_incomplete_beta_function() {
 
 #[test]
 fn digits_stay_right_far_out() {
-	// Ratios of consecutive values approach their limits: 4pq for the exact odds, (q/p)·e^(1−q/p) for Eq.
-	// 3. A formula that subtracts returns noise below 10^−15, and these values are below 10^−70.
+	// Ratios of consecutive values approach their limits: 4pq for the exact odds, (q/p)·e^(1−q/p) for
+	// Eq. 3. A formula that subtracts returns noise below 10^−15, and these values are below 10^−70.
 	let (q, p) = (0.2, 0.8);
 	let step = |model: Model| {
 		let at = |z| model.probability(share(q), z);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The chain's answers: to `query`, the paper's constant function, and lists in pages.
+//! The chain's answers: to `query`, the paper's constant function, and to requests for pages of lists.
 //!
 //! There are two ways to query. The runtime API `query` does not verify who the caller is, because sealed
 //! keys are useful only to the grantee and everything else is public. A node's `sharing_query` serves
