@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the node asks of a runtime.
+//! The runtime APIs that the node calls.
 
 use crate::{params::ChainParameters, AccountId, Header};
 use alloc::vec::Vec;
@@ -20,20 +20,20 @@ pub struct Verifier {
 }
 
 sp_api::decl_runtime_apis! {
-	/// What the proof-of-work engine asks of the runtime.
+	/// The runtime API that the proof-of-work engine calls.
 	pub trait ProofOfWorkApi {
-		/// Returns the chain's consensus parameters. The engine asks once, at the genesis block.
+		/// Returns the chain's consensus parameters. The engine calls this once, at the genesis block.
 		fn parameters() -> ChainParameters;
 
 		/// Returns B_U, the uncle headers that a block's body names, or `None` if the body is malformed:
 		/// if an extrinsic does not decode, or there is more than one uncles inherent.
 		///
-		/// The extrinsics are opaque, so that one that does not decode gives an answer and not a failed
-		/// call.
+		/// The extrinsics are opaque, so that an extrinsic that does not decode leads to an answer and not
+		/// to a failed call.
 		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>>;
 	}
 
-	/// What the node asks about the verifiers.
+	/// The runtime API for questions about the verifiers.
 	pub trait VerifiersApi {
 		/// Returns the verifiers that vote on finality after this block, in the order of GRANDPA's
 		/// authorities. The set's number is `GrandpaApi::current_set_id`.

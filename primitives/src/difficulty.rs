@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The two numbers of the proof of work: what one block took, and what its whole chain took.
+//! The two numbers of the proof of work: the work in one block, and the work in its whole chain.
 
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::fmt;
@@ -10,7 +10,7 @@ use sp_core::U256;
 
 /// H_d: the expected number of hashes that it takes to seal a block.
 ///
-/// SCALE, JSON and the runtime's metadata have the bare 256-bit number.
+/// SCALE, JSON and the runtime's metadata use the bare 256-bit number.
 #[derive(
 	Clone,
 	Copy,
@@ -31,7 +31,7 @@ pub struct Difficulty(pub U256);
 
 /// The sum of the difficulties of a block and all its ancestors, which the fork choice compares.
 ///
-/// SCALE has the bare 256-bit number.
+/// SCALE uses the bare 256-bit number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Debug)]
 pub struct TotalDifficulty(pub U256);
 
@@ -61,8 +61,8 @@ impl TotalDifficulty {
 		self.0.checked_add(own.0).map(Self)
 	}
 
-	/// Returns the total of a chain that is one block of difficulty `own` longer, or the greatest
-	/// 256-bit number if it does not fit.
+	/// Returns the total of a chain that is one block of difficulty `own` longer, or the maximum 256-bit
+	/// number if it does not fit.
 	pub fn saturating_add(self, own: Difficulty) -> Self {
 		Self(self.0.saturating_add(own.0))
 	}

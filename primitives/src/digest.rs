@@ -2,7 +2,7 @@
 //! The paper's header fields (Homestead's, yellow paper section 4.3) as digest items of the generic
 //! header.
 //!
-//! | field | where |
+//! | field | digest item |
 //! |---|---|
 //! | H_c, H_d, H_l, H_s, H_o, H_x | one `PreRuntime(b"pow_", SCALE(PreDigest))` |
 //! | H_g | one `Consensus(b"pow_", SCALE(GasUsed))` |
@@ -24,11 +24,11 @@ use sp_runtime::{traits::Header as _, ConsensusEngineId, DigestItem};
 /// pre-runtime item with this id.
 pub const POW_ENGINE_ID: ConsensusEngineId = *b"pow_";
 
-/// The greatest length of H_x, in bytes (yellow paper, equation 55).
+/// The maximum length of H_x, in bytes (yellow paper, equation 55).
 pub const MAX_EXTRA_DATA: usize = 32;
 
-/// The greatest length of a SCALE-encoded header, in bytes. The engine's own items take less than 300;
-/// the longest other item is a change of GRANDPA's voters, with 40 bytes for each.
+/// The maximum length of a SCALE-encoded header, in bytes. The engine's own items take less than 300; the
+/// longest other item is a change of GRANDPA's voters, with 40 bytes per voter.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// The part of a header that its miner fixes before the block is executed.
@@ -40,7 +40,7 @@ pub struct PreDigest {
 	pub beneficiary: AccountId,
 	/// H_d: the expected number of hashes that the seal took.
 	pub difficulty: Difficulty,
-	/// H_l: the most gas the block's transactions may use. 1 gas is 100 ns of `ref_time`.
+	/// H_l: the maximum gas that the block's transactions may use. 1 gas is 100 ns of `ref_time`.
 	pub gas_limit: u64,
 	/// H_s: seconds since the Unix epoch.
 	pub timestamp: u64,
@@ -63,7 +63,7 @@ pub struct Seal {
 	pub nonce: u64,
 }
 
-/// What is wrong with the shape of a header's digest. No parent, state or hashing is needed to find it.
+/// Why the shape of a header's digest is invalid. Finding this out needs no parent, state or hashing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DigestError {
 	/// The header has more than [`MAX_HEADER_BYTES`].
@@ -126,7 +126,7 @@ pub struct PowHeader {
 	pub seal: Seal,
 	/// H_#n: what the seal is a proof of work for.
 	pub seal_hash: H256,
-	/// The hash of the whole header with its seal, by which the block is known.
+	/// The hash of the whole header with its seal, which identifies the block.
 	pub hash: H256,
 }
 
@@ -135,7 +135,7 @@ impl PowHeader {
 	///
 	/// # Errors
 	///
-	/// Returns a [`DigestError`] if the header is too long, if the digest does not have exactly one of
+	/// Returns a [`DigestError`] if the header is too long, if the digest does not contain exactly one of
 	/// each of the engine's items, if the seal is not last, or if there is a pre-runtime or seal item of
 	/// another engine.
 	pub fn read(header: &Header) -> Result<Self, DigestError> {
@@ -177,12 +177,12 @@ fn is_seal(item: &DigestItem) -> bool {
 /// H_#n = KEC256(SCALE(header without its seal))
 /// ```
 ///
-/// `unsealed` must not have the seal.
+/// `unsealed` must not contain the seal.
 pub fn seal_hash(unsealed: &Header) -> H256 {
 	keccak_256(&unsealed.encode()).into()
 }
 
-/// Reads the two items that a header has before it is sealed: its [`PreDigest`], and H_g.
+/// Reads the two items that a header has before it is sealed: its [`PreDigest`] and H_g.
 ///
 /// # Errors
 ///

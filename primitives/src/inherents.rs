@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! B_U, the uncle headers, as inherent data: how a miner's node hands them to the runtime.
+//! B_U, the uncle headers, as inherent data: how a miner's node passes them to the runtime.
 
 use crate::Header;
 use alloc::vec::Vec;

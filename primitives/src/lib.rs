@@ -2,8 +2,8 @@
 //! The types that every part of the chain shares: blocks and accounts, the paper's header fields as
 //! digest items, difficulties, and a chain's consensus parameters.
 //!
-//! The types decide nothing. The rules about them are in `isthmus-rules`, the proof of work is in
-//! `isthmus-ethash`, and the sharing protocol in `isthmus-sharing`.
+//! The types contain no rules. The rules are in `isthmus-rules`, the proof of work is in `isthmus-ethash`,
+//! and the sharing protocol is in `isthmus-sharing`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -38,8 +38,8 @@ pub type Nonce = u32;
 pub type BlockNumber = u32;
 /// A 256-bit hash.
 pub type Hash = sp_core::H256;
-/// The header every Substrate client decodes; the paper's own fields travel in its digest
-/// (see [`digest`]).
+/// The header that every Substrate client decodes. The paper's own fields are in its digest (see
+/// [`digest`]).
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
 /// A block whose transactions are opaque bytes, as the node handles it.
 pub type Block = generic::Block<Header, OpaqueExtrinsic>;

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The consensus parameters of a chain.
 //!
-//! They are part of genesis. The engine reads them once, from the genesis state, and never asks a later
-//! runtime, so that an upgrade on a fork cannot change the rules.
+//! They are part of genesis. The engine reads them once, from the genesis state, and never calls a later
+//! runtime for them, so that an upgrade on a fork cannot change the rules.
 
 use crate::Difficulty;
 use codec::{Decode, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
 
-/// The most uncles a block may name (yellow paper, section 11.1).
+/// The maximum number of uncles that a block may name (yellow paper, section 11.1).
 pub const MAX_UNCLES: u32 = 2;
 /// An uncle's parent is an ancestor of the block that names it, at most this many generations above
 /// that block's parent (yellow paper, section 11.1).
 pub const MAX_UNCLE_GENERATIONS: u32 = 6;
 /// The divisor of the gas limit's bound: |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ (paper, algorithm 2).
 pub const GAS_LIMIT_BOUND_DIVISOR: u64 = 1024;
-/// The least gas limit a block may have (paper, algorithm 2).
+/// The minimum gas limit of a block (paper, algorithm 2).
 pub const MIN_GAS_LIMIT: u64 = 125_000;
-/// The divisor of one step of the difficulty (yellow paper, equation 43).
+/// The divisor that yields one step of the difficulty (yellow paper, equation 43).
 pub const DIFFICULTY_BOUND_DIVISOR: u64 = 2048;
-/// D_0: the least difficulty (yellow paper, equation 41), unless the chain sets its own.
+/// D_0: the minimum difficulty (yellow paper, equation 41), unless the chain sets its own.
 pub const DEFAULT_MINIMUM_DIFFICULTY: u64 = 131_072;
 /// How far in the future, in seconds, H_s may be when a block arrives (geth's
 /// `allowedFutureBlockTime`).
@@ -53,7 +53,7 @@ pub enum DifficultyRule {
 	Fixed,
 }
 
-/// Which sizes Ethash's cache and dataset have.
+/// The choice of sizes for Ethash's cache and dataset.
 #[derive(
 	Clone,
 	Copy,
@@ -71,8 +71,8 @@ pub enum DifficultyRule {
 pub enum EthashSizes {
 	/// Ethereum's: a cache of 16 MiB and a dataset of 1 GiB in epoch 0, which grow with each epoch.
 	Full,
-	/// A cache of 16 KiB and a dataset of 1 MiB in every epoch, for development chains: they are made at
-	/// once, and give no protection.
+	/// A cache of 16 KiB and a dataset of 1 MiB in every epoch, for development chains: they are generated
+	/// instantly, and give no protection.
 	Development,
 }
 
@@ -84,9 +84,9 @@ pub enum EthashSizes {
 pub struct ChainParameters {
 	/// The sizes of Ethash's cache and dataset.
 	pub ethash: EthashSizes,
-	/// D(H): how the difficulty follows the parent's.
+	/// D(H): how the difficulty is computed from the parent's.
 	pub difficulty_rule: DifficultyRule,
-	/// D_0: the least difficulty a block may have.
+	/// D_0: the minimum difficulty of a block.
 	pub minimum_difficulty: Difficulty,
 	/// H_d of the genesis block.
 	pub genesis_difficulty: Difficulty,
@@ -94,7 +94,7 @@ pub struct ChainParameters {
 	pub genesis_gas_limit: u64,
 	/// H_s of the genesis block, in seconds since the Unix epoch.
 	pub genesis_timestamp: u64,
-	/// What a block's miner earns, before what it earns for uncles, in the currency's smallest unit.
+	/// What a block's miner earns, not counting what it earns for uncles, in the currency's smallest unit.
 	pub block_reward: u128,
 }
 

@@ -170,7 +170,7 @@ test('invalid shares and risks are refused', { timeout }, async () => {
 	for (const share of [-0.1, 1.1]) {
 		const error = await refusal('isthmus_risk', null, share);
 		assert.equal(error.code, NO_SHARE);
-		assert.match(error.message, /a share of the hash power must be from 0 to 1, got -?[01]\.1/);
+		assert.match(error.message, /a share of the hash power must be between 0 and 1, got -?[01]\.1/);
 	}
 	for (const risk of [0, 1.5]) {
 		const error = await refusal('isthmus_risk', null, 0.1, risk);

@@ -6,16 +6,17 @@ use isthmus_primitives::{BlockNumber, Difficulty, Hash};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 
-/// An announced block on an unknown parent is near up to this height above our best block.
+/// An announced block on an unknown parent counts as near up to this height above our best block.
 const NEAR: BlockNumber = 32;
-/// An announced block on an unknown parent must have at least our best block's H_d divided by this.
+/// An announced block on an unknown parent must have an H_d of at least our best block's H_d divided by
+/// this number.
 const EASIER: u64 = 16;
 /// How many distant blocks are admitted within [`PERIOD_SECONDS`].
 const DISTANT_ADMITTED: usize = 6;
 /// See [`DISTANT_ADMITTED`].
 const PERIOD_SECONDS: u64 = 60;
 
-/// Returns whether a block of this number is near our best block, of the number `best`.
+/// Returns whether a block with this number is near our best block, whose number is `best`.
 pub(crate) fn is_near(number: BlockNumber, best: BlockNumber) -> bool {
 	number <= best.saturating_add(NEAR)
 }

@@ -15,7 +15,7 @@ use sp_consensus::block_validation::{BlockAnnounceValidator, Validation};
 use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Instant};
 use tokio::runtime::Handle;
 
-/// Checks an announced header by every rule that can be checked with its own bytes and its parent.
+/// Checks an announced header against every rule that needs only its own bytes and its parent.
 ///
 /// If the parent is unknown, only the rules that need no parent are checked: the digest's shape, the static
 /// rules, and the quick half of the seal, against a difficulty that is not far below our best block's.

@@ -34,7 +34,7 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// The least time between two templates on the same parent while transactions arrive.
+/// The minimum time between two templates on the same parent while transactions arrive.
 const REBUILD_FOR_TRANSACTIONS: Duration = Duration::from_secs(2);
 /// After this time a template is rebuilt, so that its timestamp is not too old.
 const REBUILD_FOR_TIME: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ const REBUILD_FOR_TIME: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(500);
 /// The wait for a block of our own that is being imported.
 const IMPORT_TIME: Duration = Duration::from_millis(20);
-/// The longest time to build a template.
+/// The maximum time for building a template.
 const BUILD_TIME: Duration = Duration::from_secs(2);
 
 /// When to mine.
@@ -50,10 +50,10 @@ const BUILD_TIME: Duration = Duration::from_secs(2);
 pub enum Pace {
 	/// Always: proof of work sets the pace.
 	Continuous,
-	/// When transactions wait, and otherwise once in every `heartbeat`. For development chains. There is at
-	/// most one block a second, because H_s is in seconds and must grow.
+	/// When transactions are waiting, and otherwise once every `heartbeat`. This is for development chains.
+	/// There is at most one block per second, because H_s is in seconds and must grow.
 	OnDemand {
-		/// The longest time between two blocks.
+		/// The maximum time between two blocks.
 		heartbeat: Duration,
 	},
 }
@@ -67,7 +67,7 @@ pub struct AuthorConfig {
 	pub extra_data: Vec<u8>,
 	/// The gas limit to approach, in gas, as fast as the rules allow.
 	pub gas_target: u64,
-	/// The greatest size of a block's body, in bytes.
+	/// The maximum size of a block's body, in bytes.
 	pub block_size_limit: usize,
 	/// When to mine.
 	pub pace: Pace,
@@ -87,7 +87,7 @@ pub struct AuthorParts<I, C, B, SC, E, P, SO> {
 	pub proposers: E,
 	/// The transactions to mine.
 	pub pool: Arc<P>,
-	/// Whether the node is syncing or offline.
+	/// Reports whether the node is syncing or offline.
 	pub sync: SO,
 	/// The miner's choices.
 	pub config: AuthorConfig,
@@ -96,12 +96,12 @@ pub struct AuthorParts<I, C, B, SC, E, P, SO> {
 /// Keeps the [`Sealer`] supplied with an up-to-date template.
 pub struct Author<I, C, B, SC, E, P, SO> {
 	parts: AuthorParts<I, C, B, SC, E, P, SO>,
-	/// Whether the first sync is done. From then on, a peer that claims a higher chain does not stop the
+	/// Whether the first sync is done. From then on, a peer that claims a higher chain does not stop
 	/// mining.
 	was_synced: bool,
 }
 
-/// What the author needs to know of the blocks in the database. Every backend implements it.
+/// What the author needs to know about the blocks in the database. Every backend implements it.
 pub trait BlockTree: Send + Sync {
 	/// Returns the children of `block`.
 	///
@@ -117,7 +117,7 @@ impl<B: Backend<Block>> BlockTree for B {
 	}
 }
 
-/// What the author needs to know of the transactions that wait. Every transaction pool implements it.
+/// What the author needs to know about the waiting transactions. Every transaction pool implements it.
 pub trait Pool: Send + Sync {
 	/// Returns how many transactions are ready for the next block.
 	fn ready(&self) -> usize;
@@ -139,11 +139,11 @@ impl<P: TransactionPool<Block = Block>> Pool for P {
 /// The author's work on one parent.
 struct Round {
 	parent: Hash,
-	/// When to mine even if no transaction waits.
+	/// When to mine even if no transaction is waiting.
 	due: Instant,
-	/// When the last template was built, if one was.
+	/// When the last template was built, if there is one.
 	built: Option<Instant>,
-	/// Whether transactions or possible uncles arrived since.
+	/// Whether transactions or possible uncles have arrived since then.
 	outdated: bool,
 }
 
@@ -175,13 +175,14 @@ where
 		self.run_on(imports.map(|import| import.is_new_best)).await
 	}
 
-	/// Runs until `imports` ends. For every imported block it has whether that is the new best block.
+	/// Runs until `imports` ends. The stream has one item per imported block: whether it is the new best
+	/// block.
 	pub(crate) async fn run_on(mut self, imports: impl Stream<Item = bool> + Unpin) {
 		let mut imports = imports.fuse();
 		let mut transactions = self.parts.pool.arrivals().fuse();
 		let mut round = None;
 		loop {
-			// Blocks that were imported until now are already in the database.
+			// Blocks that have been imported up to now are already in the database.
 			let mut outdated = false;
 			while let Some(import) = imports.next().now_or_never() {
 				match import {
@@ -230,7 +231,7 @@ where
 		}
 	}
 
-	/// Brings the current job up to date, and returns how long it stays so if nothing happens.
+	/// Brings the current job up to date, and returns how long it stays up to date if nothing happens.
 	async fn step(&mut self, round: &mut Option<Round>) -> Result<Duration, Failure> {
 		// "Syncing" means that most peers claim a much higher chain. Claims cost nothing, so hostile peers
 		// could keep all miners idle with them for as long as they like.
@@ -289,7 +290,7 @@ where
 				0
 			}
 		};
-		// H_s is at least one above the parent's, so blocks that come faster than one a second must wait.
+		// H_s is at least one above the parent's, so blocks that come faster than one per second must wait.
 		let parent_time = self.parts.sealer.chain().parent(parent)?.timestamp;
 		let earliest = parent_time.saturating_add(1).saturating_sub(ahead);
 		let earliest = Duration::from_secs(earliest);

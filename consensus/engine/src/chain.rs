@@ -18,16 +18,16 @@ use sp_blockchain::{BlockStatus, HeaderBackend, HeaderMetadata};
 use sp_runtime::OpaqueExtrinsic;
 use std::sync::Arc;
 
-/// A block's total difficulty is kept under this, followed by the block's hash.
+/// A block's total difficulty is stored under this prefix followed by the block's hash.
 const TOTAL_DIFFICULTY_PREFIX: &[u8] = b"isthmus:total_difficulty:";
-/// The chain's parameters are kept under this once they are read from the genesis state, which pruning
-/// may drop.
+/// The chain's parameters are stored under this key once they have been read from the genesis state, which
+/// pruning may remove.
 const PARAMETERS_KEY: &[u8] = b"isthmus:parameters";
 
 /// The next epoch's cache is prepared this many blocks before the epoch's first block.
 const PREPARE_AHEAD: BlockNumber = 300;
 
-/// What the engine needs of a client.
+/// What the engine needs from a client.
 pub trait ChainClient:
 	HeaderBackend<Block>
 	+ HeaderMetadata<Block, Error = sp_blockchain::Error>
@@ -52,9 +52,9 @@ impl<C> ChainClient for C where
 {
 }
 
-/// A chain with its consensus parameters, which its genesis state fixes for ever.
+/// A chain with its consensus parameters, which are fixed permanently in its genesis state.
 ///
-/// The rules are asked in `check.rs`.
+/// The rules are called in `check.rs`.
 pub struct Chain<C> {
 	client: Arc<C>,
 	parameters: ChainParameters,
@@ -97,7 +97,7 @@ impl<C: ChainClient> Chain<C> {
 		})
 	}
 
-	/// Returns the client that the chain is read from.
+	/// Returns the client through which the chain is read.
 	pub fn client(&self) -> &Arc<C> {
 		&self.client
 	}
@@ -107,7 +107,7 @@ impl<C: ChainClient> Chain<C> {
 		&self.parameters
 	}
 
-	/// Returns the Ethash epoch of a block of this number.
+	/// Returns the Ethash epoch of a block with this number.
 	pub fn epoch(&self, number: BlockNumber) -> u64 {
 		self.sizes.epoch(number.into())
 	}
@@ -116,12 +116,12 @@ impl<C: ChainClient> Chain<C> {
 	///
 	/// # Errors
 	///
-	/// Returns Ethash's error if the epoch is too far for this machine.
+	/// Returns Ethash's error if the epoch is too high, or its cache does not fit into memory.
 	pub fn cache(&self, epoch: u64) -> Result<Arc<Cache>, isthmus_ethash::Error> {
 		self.caches.get(epoch)
 	}
 
-	/// Returns the Ethash cache for a block of this number. Near the end of an epoch it also prepares the
+	/// Returns the Ethash cache for a block with this number. Near the end of an epoch it also prepares the
 	/// next epoch's cache in the background, so that no block waits for it.
 	///
 	/// # Errors
@@ -149,7 +149,7 @@ impl<C: ChainClient> Chain<C> {
 		Ok(self.client.status(hash)? == BlockStatus::InChain)
 	}
 
-	/// Returns what the rules need to know of the parent `hash`.
+	/// Returns what the rules need to know about the parent `hash`.
 	///
 	/// # Errors
 	///
@@ -170,7 +170,7 @@ impl<C: ChainClient> Chain<C> {
 	///
 	/// # Errors
 	///
-	/// Returns [`CheckError::MissingTotalDifficulty`] if the database does not have it, or the
+	/// Returns [`CheckError::MissingTotalDifficulty`] if the database does not contain it, or the
 	/// database's error.
 	pub fn total_difficulty(&self, hash: Hash) -> Result<TotalDifficulty, CheckError> {
 		if hash == self.client.info().genesis_hash {
@@ -208,7 +208,7 @@ impl<C: ChainClient> Chain<C> {
 	}
 
 	/// Returns at most two headers that the next block on `parent` may name as its uncles: blocks in the
-	/// database that are brothers of its nearest ancestors and are not named yet. `children` gives a
+	/// database that are siblings of its nearest ancestors and are not named yet. `children` returns a
 	/// block's children in the database.
 	///
 	/// # Errors
@@ -221,7 +221,7 @@ impl<C: ChainClient> Chain<C> {
 	) -> Result<Vec<Header>, CheckError> {
 		let (ancestors, included) = self.ancestry(parent)?;
 		let mut uncles = Vec::new();
-		// A younger uncle earns more, so the nearest generation goes first.
+		// A younger uncle earns more, so the nearest generation comes first.
 		for generation in ancestors.windows(2) {
 			let [ancestor, its_parent] = generation else {
 				continue;
@@ -305,7 +305,7 @@ pub(crate) fn total_difficulty_entry(
 ///
 /// # Errors
 ///
-/// Returns [`CheckError::Corrupt`] if it does not read.
+/// Returns [`CheckError::Corrupt`] if it cannot be read.
 pub(crate) fn stored(header: &Header) -> Result<PowHeader, CheckError> {
 	PowHeader::read(header)
 		.map_err(|e| CheckError::Corrupt(format!("the header {}: {e}", header.hash())))

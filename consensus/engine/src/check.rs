@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Asks the rules about a header or a block, with what the database holds of the chain.
+//! Checks a header or a block against the rules, with the chain's facts from the database.
 
 use crate::{
 	admission::{is_near, is_too_easy},
@@ -18,14 +18,15 @@ impl<C: ChainClient> Chain<C> {
 	/// Checks every rule of a header that its parent and the clock decide, cheapest first. `now` is in
 	/// seconds since the Unix epoch.
 	///
-	/// The clock comes last, so that [`Rejection::Transient`] means that the header lacks only time.
+	/// The clock is checked last, so that [`Rejection::Transient`] means that only the time is not valid
+	/// yet.
 	///
 	/// # Errors
 	///
 	/// Returns the error of the first rule that is violated, or what prevented the check.
 	pub fn check_header(&self, header: &Header, now: u64) -> Result<PowHeader, BlockError> {
 		let header = read(header)?;
-		// Before the database is asked for the parent.
+		// These rules come before the parent is read from the database.
 		rules::validate_static(self.parameters(), &header).map_err(Rejection::from)?;
 		let parent = self.parent(header.parent_hash)?;
 		rules::validate_against_parent(self.parameters(), &header, &parent)
@@ -53,9 +54,9 @@ impl<C: ChainClient> Chain<C> {
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`Self::check_header`]; [`CheckError::BehindFinality`] for an unknown block
-	/// that can never be in our chain; [`CheckError::TooFar`] and [`CheckError::TooEasy`] for blocks on
-	/// unknown parents.
+	/// Returns the errors of [`Self::check_header`]; [`CheckError::BehindFinality`] if the block is unknown
+	/// and can never be in our chain; [`CheckError::TooFar`] or [`CheckError::TooEasy`] if its parent is
+	/// unknown and the block is not admitted.
 	pub fn check_announced(&self, announced: &Header, now: u64) -> Result<bool, BlockError> {
 		let header = read(announced)?;
 		if self.knows(header.hash)? {
@@ -65,7 +66,7 @@ impl<C: ChainClient> Chain<C> {
 		rules::validate_seal_quick(&header).map_err(Rejection::from)?;
 		self.check_above_finality(announced)?;
 		let best = self.parent(self.client().info().best_hash)?;
-		// A peer must not make us build the cache of any epoch that it names.
+		// A peer must not be able to make us build the cache of an arbitrary epoch.
 		let near_epoch = self.epoch(header.number).abs_diff(self.epoch(best.number)) <= 1;
 		if !self.knows(header.parent_hash)? {
 			rules::validate_not_future(&header, now).map_err(Rejection::from)?;
@@ -125,7 +126,7 @@ impl<C: ChainClient> Chain<C> {
 		now: u64,
 	) -> Result<(), BlockError> {
 		if header.pre.uncles_hash == digest::uncles_hash(&[]) {
-			// If the body names uncles all the same, the runtime rejects it.
+			// If the body names uncles anyway, the runtime rejects it.
 			return Ok(());
 		}
 		let body = body.ok_or(CheckError::MissingBody(header.hash))?;
@@ -150,7 +151,7 @@ impl<C: ChainClient> Chain<C> {
 		rules::validate_seal(header, |header| self.hashimoto(header))
 	}
 
-	/// Returns what Hashimoto gives for the header, computed at most once while it is remembered.
+	/// Returns Hashimoto's result for the header, computed at most once while it is remembered.
 	fn hashimoto(&self, header: &PowHeader) -> Result<Work, BlockError> {
 		if let Some(work) = self.seals.get(header.hash) {
 			return Ok(work);

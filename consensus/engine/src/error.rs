@@ -9,7 +9,7 @@ use polkadot_sdk::*;
 /// Why a header or a block's uncles were not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockError {
-	/// It violates a rule, for good or for now.
+	/// It violates a rule, either permanently or for now.
 	#[error(transparent)]
 	Rejected(#[from] Rejection),
 	/// We lack something that the check needs.
@@ -27,10 +27,10 @@ pub enum CheckError {
 	/// can ever descend from it.
 	#[error("{0} is on a fork that finality has ruled out")]
 	BehindFinality(Hash),
-	/// The block keeps every other rule, but is from the future by our clock.
+	/// The block satisfies every other rule, but is from the future by our clock.
 	#[error("{0}; if this persists, this computer's clock may be slow: run NTP")]
 	TooEarly(FutureTimestamp),
-	/// The block's import failed just now, perhaps by our own fault.
+	/// The block's import failed just now, and the fault may be our own.
 	#[error("{0} could not be imported just now, for the reason logged then; it is retried soon")]
 	FailedLately(Hash),
 	/// The block is too far from our best block.
@@ -68,7 +68,7 @@ pub enum CheckError {
 /// Why a submitted seal did not become a block.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-	/// No template has this seal hash, or not any more.
+	/// There is no template with this seal hash, or it no longer exists.
 	#[error("unknown work {0}: it is sealed already, or too old")]
 	UnknownWork(Hash),
 	/// The seal is not a proof of work for the template.

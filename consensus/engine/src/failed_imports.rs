@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Remembers blocks that keep every rule of the header but whose import failed, so that they are not
-//! retried for ever.
+//! Remembers blocks that satisfy every rule of the header but whose import failed, so that they are not
+//! retried forever.
 //!
 //! An error of import says nothing about the peer, since our own database may have failed. So sync requests
-//! the same block from the same peer at once. Without a memory of it, one proof of work would buy an
-//! unlimited number of executions. If the block itself is at fault, import answers "known bad" for
-//! a block that is remembered here, which costs the peer its connection and reputation. If the fault may be
+//! the same block from the same peer at once. If failures were not remembered, one proof of work would buy
+//! an unlimited number of executions. If the block itself is at fault, import answers "known bad" for a
+//! block that is remembered here, which costs the peer its connection and reputation. If the fault may be
 //! ours, the peer is not penalised, and the block is retried after a pause.
 
 use isthmus_primitives::Hash;
@@ -34,7 +34,7 @@ struct Failure {
 	last: Instant,
 }
 
-/// How many times a block failed, by whose fault it was.
+/// How many times a block failed, by who was at fault.
 #[derive(Clone, Copy, Default)]
 struct Faults {
 	block: u32,
@@ -55,15 +55,15 @@ pub(crate) enum Fault {
 pub(crate) enum Verdict {
 	/// Try it.
 	Try,
-	/// Reject it: it failed too often by its own fault.
+	/// Reject it: it failed too often, through its own fault.
 	Bad,
-	/// Retry it later: it failed too often just now, perhaps by our own fault.
+	/// Retry it later: it failed too often just now, perhaps through our own fault.
 	NotNow,
 }
 
 impl Fault {
-	/// Judges an error of import or of the runtime. The client gives its errors only as text, so every text
-	/// that is not known to mean a fault of the block is unclear.
+	/// Judges an error of import or of the runtime. The client returns its errors only as text, so the
+	/// fault is unclear unless the text is known to mean a fault of the block.
 	pub(crate) fn of(error: &impl ToString) -> Self {
 		let text = error.to_string();
 		let state_root = sp_blockchain::Error::InvalidStateRoot.to_string();
@@ -146,7 +146,7 @@ mod tests {
 		let later = start + KNOWN_FOR;
 		assert_eq!(failed.verdict(block, later), Verdict::Try);
 		failed.note(block, Fault::Block, later);
-		// A forgotten failure does not count.
+		// A failure that was removed does not count.
 		assert_eq!(failed.verdict(block, later), Verdict::Try);
 	}
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The hash rates of this node's miners: the built-in miner's as measured, and those that other miners
-//! report of themselves.
+//! The hash rates of this node's miners: the built-in miner's as measured, and the rates that other miners
+//! report for themselves.
 
 use isthmus_primitives::Hash;
 use parking_lot::Mutex;
@@ -12,7 +12,7 @@ use std::{
 
 /// How long a rate that a miner submits is valid, as in geth.
 pub const SUBMITTED_FOR: Duration = Duration::from_secs(10);
-/// The greatest number of miners whose rates are remembered.
+/// The maximum number of miners whose rates are remembered.
 pub const MAX_MINERS: usize = 1024;
 
 /// How often the counter of hashes is sampled.
@@ -27,7 +27,7 @@ pub struct HashRate {
 	tried: AtomicU64,
 	/// Samples of `tried` with their times, oldest first.
 	samples: Mutex<VecDeque<(Instant, u64)>>,
-	/// Hashes a second and when they were submitted, by the miner's own identifier.
+	/// Hashes per second, with the time at which they were submitted, by the miner's own identifier.
 	submitted: Mutex<HashMap<Hash, (u64, Instant)>>,
 }
 
@@ -52,8 +52,8 @@ impl HashRate {
 		self.tried.load(Ordering::Relaxed)
 	}
 
-	/// Returns the built-in miner's hashes a second, averaged over the last minute or since its start. Zero
-	/// in its first second.
+	/// Returns the built-in miner's hashes per second, averaged over the last minute or since its start.
+	/// Zero in its first second.
 	pub fn built_in(&self, now: Instant) -> u64 {
 		let samples = self.samples.lock();
 		let Some((since, before)) = samples.front() else {
@@ -67,7 +67,7 @@ impl HashRate {
 		(tried as f64 / elapsed.as_secs_f64()).round() as u64
 	}
 
-	/// Returns the hashes a second of all other miners, as they submitted them in the last
+	/// Returns the hashes per second of all other miners, as they submitted them in the last
 	/// [`SUBMITTED_FOR`].
 	pub fn submitted(&self, now: Instant) -> u64 {
 		let mut submitted = self.submitted.lock();
@@ -77,8 +77,8 @@ impl HashRate {
 			.fold(0, |sum, (rate, _)| sum.saturating_add(*rate))
 	}
 
-	/// Remembers the rate that the miner `id` submits, in hashes a second, in place of its last one. Returns
-	/// false if there are [`MAX_MINERS`] others already.
+	/// Remembers the rate that the miner `id` submits, in hashes per second, in place of its last rate.
+	/// Returns false if there are already [`MAX_MINERS`] others.
 	pub fn submit(&self, id: Hash, rate: u64, now: Instant) -> bool {
 		let mut submitted = self.submitted.lock();
 		forget_old(&mut submitted, now);
@@ -116,7 +116,7 @@ mod tests {
 		rate.add(1_000);
 		assert_eq!(rate.built_in(start), 0);
 		assert_eq!(rate.built_in(start + 2 * SECOND), 500);
-		// Nothing more is tried. As long as the first minute's hashes are in the window they count.
+		// No more hashes are tried. The first minute's hashes count as long as they are in the window.
 		for period in 1..SAMPLES as u32 {
 			rate.sample(start + period * SAMPLE_PERIOD);
 		}
@@ -153,7 +153,7 @@ mod tests {
 			assert!(rate.submit(Hash::from_low_u64_be(id), 1, start));
 		}
 		assert!(!rate.submit(Hash::repeat_byte(9), 1, start));
-		// One that is known may renew its rate, and old ones make room.
+		// A known miner may renew its rate, and old miners make room.
 		assert!(rate.submit(Hash::zero(), 2, start));
 		assert_eq!(rate.submitted(start), MAX_MINERS as u64 + 1);
 		assert!(rate.submit(Hash::repeat_byte(9), 1, start + 11 * SECOND));

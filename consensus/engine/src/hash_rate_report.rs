@@ -9,11 +9,11 @@ use sc_consensus::BlockImport;
 use sp_consensus::Error as ConsensusError;
 use std::time::Instant;
 
-/// A line of the log is written once in this many sample periods.
+/// A log line is written once every this many sample periods.
 const LOG_EVERY: u64 = 6;
 
-/// Updates the metrics of the hash rate, and logs a line every half a minute if any miner worked. Runs for
-/// ever.
+/// Updates the metrics of the hash rate, and logs a line every half minute if any miner worked. Runs
+/// forever.
 pub async fn report<I, C>(sealer: Sealer<I, C>)
 where
 	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,

@@ -26,11 +26,11 @@ use sc_consensus::{
 use sp_consensus::{BlockOrigin, BlockStatus, Error as ConsensusError};
 use std::{sync::Arc, time::Instant};
 
-/// The fork choice: of the blocks that descend from the finalized one, the best is the one with the
-/// greatest total difficulty; of equals, the one with the smaller hash.
+/// The fork choice: among the blocks that descend from the finalized block, the best block is the one with
+/// the greatest total difficulty or, among equals, with the smallest hash.
 ///
-/// All clones share one lock, so that two imports never compare themselves with the same old best block.
-/// A heavier block on a fork without the finalized block is imported, but does not become the best.
+/// All clones share one lock, so that two imports are never compared with the same old best block. A
+/// heavier block on a fork without the finalized block is imported, but does not become the best.
 pub struct PowBlockImport<I, B, C> {
 	inner: I,
 	select_chain: HeaviestChain<B, C>,
@@ -66,7 +66,7 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 		self.failed.lock().note(block, fault, Instant::now());
 	}
 
-	/// Adds the block's total difficulty to it, and whether it becomes the best block.
+	/// Adds the total difficulty to the block, and sets whether it becomes the best block.
 	fn weigh(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {
 		let chain = self.select_chain.chain();
 		let header = stored(&block.post_header())?;
@@ -95,11 +95,11 @@ where
 	B: Backend<Block>,
 	C: ChainClient + LockImportRun<Block, B>,
 {
-	/// Makes the heaviest block that descends from the finalized one the client's best block, if it is
-	/// not, and returns it. The client notifies its listeners as for a new block.
+	/// Makes the heaviest block that descends from the finalized block the client's best block, if it is
+	/// not already, and returns it. The client notifies its listeners as it does for a new block.
 	///
-	/// This is needed after finality: if the finalized block is on another fork than the best block, the
-	/// client takes the finalized block itself for the best, although heavier blocks may descend from it.
+	/// This is needed after a block is finalized: if it is on another fork than the best block, the client
+	/// makes the finalized block itself the best block, although heavier blocks may descend from it.
 	///
 	/// # Errors
 	///
@@ -192,8 +192,8 @@ where
 			block.state_action,
 			StateAction::Execute | StateAction::ExecuteIfPossible
 		);
-		// On a parent without state the client would import the block unexecuted, with nothing but its
-		// proof of work to vouch for it.
+		// On a parent without state the client would import the block unexecuted, with only its proof of
+		// work as evidence that it is valid.
 		let client = self.select_chain.chain().client();
 		let parent = block.header.parent_hash;
 		if executes

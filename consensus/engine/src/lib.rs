@@ -50,8 +50,8 @@
 //!
 //! # Penalties
 //!
-//! A peer is penalised only if its block says something about it. "Penalised" means a lower reputation and
-//! usually a lost connection.
+//! A peer is penalised only if its block shows that the peer is at fault. "Penalised" means a lower
+//! reputation and usually a lost connection.
 //!
 //! | finding | decided in | the peer is | the block is |
 //! |---|---|---|---|
@@ -66,9 +66,9 @@
 //! | the parent's state is pruned | `import.rs` | not penalised | skipped |
 //! | execution fails for the first time | `failed_imports.rs` | not penalised | requested again |
 //! | execution fails again: the block is known as bad for ten minutes | `failed_imports.rs` | penalised | rejected |
-//! | import fails twice, perhaps by our own fault | `failed_imports.rs` | not penalised | retried every ten seconds |
+//! | import fails twice, perhaps through our own fault | `failed_imports.rs` | not penalised | retried every ten seconds |
 //!
-//! Lines of the log that a peer can trigger are rate-limited (`rate_limit.rs`).
+//! Log lines that a peer can trigger are rate-limited (`rate_limit.rs`).
 
 #![forbid(unsafe_code)]
 

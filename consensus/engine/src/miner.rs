@@ -30,7 +30,7 @@ use std::{
 
 /// How long a thread waits for a job before it checks whether to stop.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How often the generation of a dataset logs its progress.
+/// How often progress is logged while a dataset is generated.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(10);
 
 /// The running miner. Dropping it stops its threads.
@@ -43,17 +43,17 @@ pub struct CpuMiner {
 struct Datasets {
 	current: Mutex<Option<(u64, Arc<Dataset>)>>,
 	threads: NonZeroUsize,
-	/// The folder in which datasets are kept, if they are.
+	/// The folder in which datasets are kept, if there is one.
 	folder: Option<PathBuf>,
 }
 
-/// The name of a dataset's file, before the epoch's number.
+/// The start of a dataset file's name, before the epoch's number.
 const FILE_PREFIX: &str = "ethash-epoch-";
 
 impl CpuMiner {
-	/// Starts `threads` threads on the jobs of `sealer`. Together they try at most `limit` hashes a second,
-	/// if there is a limit. If there is a `folder`, the epoch's dataset is kept in it for the next start,
-	/// in place of an earlier epoch's.
+	/// Starts `threads` threads on the jobs of `sealer`. Together they try at most `limit` hashes per
+	/// second, if there is a limit. If there is a `folder`, the epoch's dataset is kept in it for the next
+	/// start, and replaces the dataset of an earlier epoch.
 	///
 	/// # Errors
 	///
@@ -225,7 +225,7 @@ impl Datasets {
 		Some(folder.join(format!("{FILE_PREFIX}{epoch}")))
 	}
 
-	/// Reads the epoch's dataset, if it was kept and is intact.
+	/// Reads the epoch's dataset if its file exists and is intact.
 	fn kept(
 		&self,
 		cache: &Cache,
@@ -251,7 +251,7 @@ impl Datasets {
 		}
 	}
 
-	/// Keeps the dataset for the next start. If that fails, the miner continues without.
+	/// Keeps the dataset for the next start. If that fails, the miner continues without the file.
 	fn keep(&self, dataset: &Dataset, epoch: u64) {
 		let (Some(folder), Some(file)) = (self.folder.as_deref(), self.file(epoch)) else {
 			return;
@@ -267,7 +267,7 @@ impl Datasets {
 	}
 }
 
-/// Continues until the miner stops.
+/// Returns `Continue` until the miner stops.
 fn unless(stop: &AtomicBool) -> ControlFlow<()> {
 	if stop.load(Ordering::Relaxed) {
 		ControlFlow::Break(())

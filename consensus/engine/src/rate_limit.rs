@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rate limit for log lines that peers can trigger: one of each kind a minute, with a count of those
-//! suppressed.
+//! A rate limit for log lines that peers can trigger: one line of each kind per minute, with the number of
+//! suppressed lines.
 
 use parking_lot::Mutex;
 use std::{
@@ -8,7 +8,7 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// The least time between two lines of the same kind.
+/// The minimum time between two lines of the same kind.
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// When a line of each kind was last written. The kinds are the rules' names, so there are few.
@@ -21,8 +21,8 @@ struct Last {
 }
 
 impl RateLimitedLog {
-	/// Returns the end of a line of this kind if it may be written now: how many were suppressed since
-	/// the last one. Returns `None` if this one must be suppressed.
+	/// Returns the end of a line of this kind if it may be written now: the number of lines suppressed
+	/// since the last one. Returns `None` if this line must be suppressed.
 	pub(crate) fn may_write(&self, kind: &'static str, now: Instant) -> Option<String> {
 		let mut kinds = self.0.lock();
 		let Some(last) = kinds.get_mut(kind) else {

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 /// The number of headers whose results are kept, at 160 bytes each.
 const KEPT: usize = 1024;
 
-/// What Hashimoto gave for the last headers, by the headers' hashes, which cover nonce and number.
+/// Hashimoto's results for the last headers, by the headers' hashes, which cover the nonce and the number.
 ///
 /// Most headers are checked twice or more: when they are announced, with their block, and as an uncle. A
 /// peer that repeats a header a thousand times must not make this node hash it a thousand times.
@@ -21,12 +21,12 @@ struct Results {
 	works: HashMap<Hash, Work>,
 	/// Oldest first.
 	order: VecDeque<Hash>,
-	/// How often Hashimoto ran.
+	/// The number of times that Hashimoto ran.
 	computed: u64,
 }
 
 impl SealMemo {
-	/// Returns how many of Hashimoto's results were computed, kept or not.
+	/// Returns how many results Hashimoto computed, kept or not.
 	pub(crate) fn computed(&self) -> u64 {
 		self.0.lock().computed
 	}

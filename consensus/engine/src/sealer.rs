@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Turns templates into blocks: keeps the current job, which every miner works on, and the block templates
-//! that a seal may still complete.
+//! that a seal can still complete.
 //!
 //! The author decides what a template contains. The built-in miner's threads, or other programs over RPC,
 //! search for the seal.
@@ -77,14 +77,14 @@ impl Job {
 		}
 	}
 
-	/// Returns ⌊2^256 / H_d⌋, the greatest result that seals the block.
+	/// Returns ⌊2^256 / H_d⌋, the maximum result that seals the block.
 	pub fn boundary(&self) -> Boundary {
 		isthmus_rules::boundary(self.difficulty)
 	}
 
-	/// Returns the hash by which miners know the epoch and its dataset. It does not depend on the sizes: a
-	/// chain of development sizes has the same hash, and miners that only know Ethereum's sizes fail on
-	/// it.
+	/// Returns the hash that identifies the epoch and its dataset to miners. It does not depend on the
+	/// sizes: a chain with development sizes has the same hash, and miners that know only Ethereum's sizes
+	/// fail on it.
 	pub fn epoch_seed(&self) -> [u8; 32] {
 		seed_hash(u64::from(self.number) / EPOCH_LENGTH)
 	}
@@ -200,7 +200,7 @@ where
 		}
 	}
 
-	/// Returns the chain that is mined on.
+	/// Returns the chain that the miners extend.
 	pub fn chain(&self) -> &Arc<Chain<C>> {
 		&self.chain
 	}
@@ -220,13 +220,13 @@ where
 		self.shared.jobs.lock().current.clone()
 	}
 
-	/// Returns every job from now on. A slow receiver should skip to the last one that waits.
+	/// Returns every job from now on. A slow receiver should skip to the last waiting job.
 	pub fn jobs(&self) -> impl Stream<Item = Arc<Job>> + Send + Unpin + 'static {
 		self.shared.jobs.lock().listen()
 	}
 
 	/// Returns the job that miners work on now. If there is none, waits for the next one for at most
-	/// `patience`: there is none for a moment between a new best block and the template on it.
+	/// `patience`: for a moment between a new best block and the template on it, there is no job.
 	pub async fn wait_for_current(&self, patience: Duration) -> Option<Arc<Job>> {
 		let mut jobs = {
 			let mut jobs = self.shared.jobs.lock();
@@ -282,21 +282,22 @@ where
 		jobs.current.clone()
 	}
 
-	/// Completes the template of the job `seal_hash` with a seal, checks the block by the same rules as any
-	/// block from the network, imports it, and returns it.
+	/// Completes the template of the job `seal_hash` with a seal, checks the block against the same rules
+	/// as any block from the network, imports it, and returns it.
 	///
 	/// # Errors
 	///
-	/// Returns [`SubmitError::UnknownWork`] if there is no such template any more;
-	/// [`SubmitError::Refused`] if the seal is not a proof of work for it (the template is kept for a
-	/// better seal); [`SubmitError::Import`] or [`SubmitError::NotImported`] if import failed.
+	/// Returns [`SubmitError::UnknownWork`] if there is no longer such a template; [`SubmitError::Refused`]
+	/// if the seal is not a proof of work for it (the template is kept for a better seal);
+	/// [`SubmitError::Import`] or [`SubmitError::NotImported`] if import failed.
 	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<Mined, SubmitError>
 	where
 		I: Clone + 'static,
 	{
 		let sealer = self.clone();
 		let submission = async move { sealer.submit_here(seal_hash, seal).await };
-		// A miner that disconnects drops the future that it waits for. The block must not be lost with it.
+		// If a miner disconnects, the future that it waits for is dropped. The block must not be lost with
+		// it.
 		match Handle::try_current() {
 			Ok(runtime) => runtime.spawn(submission).await.unwrap_or_else(|stopped| {
 				Err(SubmitError::Import(ConsensusError::Other(stopped.into())))

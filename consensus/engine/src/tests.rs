@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests of the engine against an in-memory chain, with real proofs of work of the development sizes.
+//! Tests of the engine against an in-memory chain, with real proofs of work in the development sizes.
 
 mod announcements;
 mod authoring;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Limits how many hashes a second the built-in miner's threads try together.
+//! Limits how many hashes per second the built-in miner's threads try together.
 
 use parking_lot::Mutex;
 use std::{
@@ -7,30 +7,30 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// How long a round of a limited miner takes at the limit. Short, so that the pace is steady.
+/// How long a limited miner's round takes at the limit. It is short, so that the pace is steady.
 const ROUND_TIME: Duration = Duration::from_millis(50);
-/// The greatest number of nonces in a round, whatever the limit. Any processor tries them in a fraction of
-/// a second.
+/// The maximum number of nonces in a round, whatever the limit. Any processor tries them in a fraction of a
+/// second.
 const MAX_ROUND: u64 = 1 << 14;
 /// How much lost time a delayed miner may make up for at full speed.
 const CREDIT: Duration = Duration::from_millis(200);
-/// The longest sleep of a thread before it checks again whether to stop.
+/// The maximum time that a thread sleeps before it checks again whether to stop.
 const NAP: Duration = Duration::from_millis(20);
 
 /// Makes threads wait before a round until the hashes of earlier rounds are within the limit.
 ///
-/// A round's hashes are counted after it, so that each is counted once, also in a round that ends early
-/// because it found a seal.
+/// A round's hashes are counted after the round, so that each hash is counted once, even if the round ends
+/// early because it found a seal.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-	/// Hashes a second; no limit if `None`.
+	/// Hashes per second; no limit if `None`.
 	limit: Option<NonZeroU64>,
 	/// The time at which the hashes so far are within the limit.
 	paid_until: Mutex<Instant>,
 }
 
 impl Throttle {
-	/// Creates a throttle with a `limit` in hashes a second.
+	/// Creates a throttle with a `limit` in hashes per second.
 	pub(crate) fn new(limit: Option<NonZeroU64>) -> Self {
 		Self {
 			limit,
@@ -80,7 +80,7 @@ impl Throttle {
 
 /// Returns the time at which the hashes are within the limit, after `hashes` more at `now`.
 fn pay(paid_until: Instant, now: Instant, hashes: u64, limit: NonZeroU64) -> Instant {
-	// Unused time is lost, except for a little that makes up for waking late.
+	// Unused time is lost, except for a short time that makes up for waking late.
 	let from = now
 		.checked_sub(CREDIT)
 		.map_or(paid_until, |earliest| paid_until.max(earliest));
@@ -92,8 +92,8 @@ fn pay(paid_until: Instant, now: Instant, hashes: u64, limit: NonZeroU64) -> Ins
 mod tests {
 	use super::*;
 
-	/// Returns the hashes in 100 simulated seconds of `threads` threads, on a machine of `speed` hashes a
-	/// second whose sleeps end up to 15 ms late.
+	/// Returns the hashes in 100 simulated seconds of `threads` threads, on a machine with `speed` hashes
+	/// per second whose sleeps end up to 15 ms late.
 	fn simulate(limit: u64, speed: u64, threads: u32) -> u64 {
 		let limit = NonZeroU64::new(limit).unwrap();
 		let throttle = Throttle::new(Some(limit));
@@ -104,7 +104,7 @@ mod tests {
 			if now < paid_until {
 				now = paid_until + Duration::from_millis(step * 7 % 16);
 			}
-			// The threads wake together, and each does a round.
+			// The threads wake together, and each runs a round.
 			now += Duration::from_secs_f64(throttle.round() as f64 / speed as f64);
 			for _ in 0..threads {
 				hashes += throttle.round();
@@ -152,7 +152,7 @@ mod tests {
 			pay(start, now, 500, limit),
 			now - CREDIT + Duration::from_millis(500)
 		);
-		// Hashes that were tried already are not forgotten either.
+		// Hashes that were already tried still count.
 		assert_eq!(
 			pay(now, start, 500, limit),
 			now + Duration::from_millis(500)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How "could not check" travels on a block from the verifier to block import.
+//! How "could not check" is passed with a block from the verifier to block import.
 //!
-//! Substrate penalises the peer for an error of the verifier, and not for one of import. So the verifier
-//! attaches the reason to the block and lets it pass, and import returns the reason as its own error.
+//! Substrate penalises the peer for an error of the verifier, but not for an error of import. So the
+//! verifier attaches the reason to the block and lets it pass, and import returns the reason as its own
+//! error.
 
 use crate::error::CheckError;
 use isthmus_primitives::Block;
@@ -11,12 +12,12 @@ use sc_consensus::BlockImportParams;
 
 const KEY: &[u8] = b"isthmus:unchecked";
 
-/// Attaches the reason for which the block could not be checked.
+/// Attaches the reason that the block could not be checked.
 pub(crate) fn mark(block: &mut BlockImportParams<Block>, reason: CheckError) {
 	block.insert_intermediate(KEY, reason);
 }
 
-/// Removes the reason for which the block could not be checked, if there is one, and returns it.
+/// Removes the reason that the block could not be checked, if there is one, and returns it.
 pub(crate) fn take(block: &mut BlockImportParams<Block>) -> Option<CheckError> {
 	block.remove_intermediate(KEY).ok()
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Verifies blocks in the import queue, by every rule that does not need the block's execution.
+//! Verifies blocks in the import queue against every rule that does not need the block's execution.
 //!
 //! All rules of the header are checked here and not at import, because only a failed verification costs
 //! the peer that sent the block its reputation.
@@ -23,14 +23,14 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// The longest wait for the time of a sealed block from the future. Sync requests the block again at once,
+/// The maximum wait for the time of a sealed block from the future. Sync requests the block again at once,
 /// so this also limits how often it is verified.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Finality may move by this many blocks while a block is on its way to us. Its sender is not penalised
-/// for that.
+/// Finality may advance by this many blocks while a block is on its way to us. The block's sender is not
+/// penalised for that.
 const ON_ITS_WAY: BlockNumber = 8;
 
-/// Verifies a block by the rules of the paper's algorithm 2, cheapest first.
+/// Verifies a block against the rules of the paper's algorithm 2, cheapest first.
 pub struct PowVerifier<C> {
 	chain: Arc<Chain<C>>,
 	warnings: RateLimitedLog,
@@ -48,7 +48,7 @@ impl<C> PowVerifier<C> {
 
 impl<C: ChainClient> PowVerifier<C> {
 	fn check(&self, block: &BlockImportParams<Block>) -> Result<(), BlockError> {
-		// First of all, because such a block may be of any epoch, whose cache would be made.
+		// This comes first, because such a block may be of any epoch, and that epoch's cache would be made.
 		self.chain.check_above_finality(&block.header)?;
 		let now = unix_now();
 		let header = self.chain.check_header(&block.header, now)?;
@@ -56,13 +56,13 @@ impl<C: ChainClient> PowVerifier<C> {
 			.check_body(&block.header, &header, block.body.as_deref(), now)
 	}
 
-	/// Returns whether a block of this number was finalized so long ago that its sender must know it.
+	/// Returns whether a block with this number was finalized so long ago that its sender must know it.
 	fn is_long_finalized(&self, number: BlockNumber) -> bool {
 		let finalized = self.chain.client().info().finalized_number;
 		number.saturating_add(ON_ITS_WAY) <= finalized
 	}
 
-	/// Logs a warning about a block, at most one a minute of each kind.
+	/// Logs a warning about a block, at most one of each kind per minute.
 	fn warn(&self, kind: &'static str, block: &BlockImportParams<Block>, problem: &str) {
 		let (number, hash) = (block.header.number, block.header.hash());
 		match self.warnings.may_write(kind, Instant::now()) {
@@ -113,7 +113,7 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 				BlockError::CouldNotCheck(error) => unchecked::mark(&mut block, error),
 			}
 		}
-		// The runtime must see the header as it made it. Import puts the seal back.
+		// The runtime must see the header as it produced it, without the seal. Import adds the seal again.
 		block.post_hash = Some(block.header.hash());
 		block.post_digests.extend(block.header.digest.pop());
 		Ok(block)

@@ -5,7 +5,7 @@ use crate::error::Error;
 use core::fmt;
 use primitive_types::U256;
 
-/// The greatest result n that a seal may have (paper, equation 2; yellow paper, equation 49).
+/// The maximum result n that a seal may have (paper, equation 2; yellow paper, equation 49).
 ///
 /// Boundaries and results are 256-bit numbers, as 32 big-endian bytes.
 ///
@@ -29,15 +29,15 @@ impl Boundary {
 
 	/// Returns ⌊2^256 / H_d⌋.
 	///
-	/// For H_d = 1 the quotient, 2^256, does not fit in 32 bytes; [`Boundary::MAX`] stands for it, since
+	/// For H_d = 1 the quotient, 2^256, does not fit in 32 bytes; [`Boundary::MAX`] represents it, since
 	/// every result meets both.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::ZeroDifficulty`] if the difficulty is zero.
 	pub fn from_difficulty(difficulty: U256) -> Result<Self, Error> {
-		// 2^256 = (2^256 − 1) + 1, so the quotient is that of 2^256 − 1, or one more where H_d divides
-		// 2^256 exactly, that is, where the remainder of 2^256 − 1 is H_d − 1.
+		// 2^256 = (2^256 − 1) + 1, so the quotient is that of 2^256 − 1, or one more if H_d divides 2^256
+		// exactly, that is, if the remainder of 2^256 − 1 is H_d − 1.
 		if difficulty.is_zero() {
 			return Err(Error::ZeroDifficulty);
 		}
@@ -47,7 +47,7 @@ impl Boundary {
 		Ok(Self(quotient.to_big_endian()))
 	}
 
-	/// Reads a boundary from 32 big-endian bytes, as `eth_getWork` gives it to miners.
+	/// Reads a boundary from 32 big-endian bytes, the form in which miners get it from `eth_getWork`.
 	pub const fn from_bytes(bytes: [u8; 32]) -> Self {
 		Self(bytes)
 	}

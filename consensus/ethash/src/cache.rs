@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The light cache, which a verifier holds and every dataset item is made from (yellow paper,
-//! appendix J.3).
+//! The light cache: a verifier holds it, and every dataset item is made from it (yellow paper, appendix
+//! J.3).
 
 use crate::{
 	error::Error,
@@ -17,9 +17,9 @@ use core::{array, fmt};
 
 /// J_cacherounds: the number of passes of RandMemoHash over the cache.
 const ROUNDS: usize = 3;
-/// J_parents: the number of cache rows that make one dataset item.
+/// J_parents: the number of cache rows that go into one dataset item.
 const PARENTS: u32 = 256;
-/// Number of light hashes that [`Cache::light_each`] computes side by side.
+/// The number of light hashes that [`Cache::light_each`] computes side by side.
 const SIDE_BY_SIDE: usize = 16;
 
 /// An epoch's cache: 16 MiB and up with [`Sizes::FULL`].
@@ -32,8 +32,8 @@ pub struct Cache {
 }
 
 impl Cache {
-	/// Makes the cache of an epoch, on the caller's thread, as each row needs the one before: about half
-	/// a second for epoch 0 of [`Sizes::FULL`].
+	/// Makes the cache of an epoch. It runs on the caller's thread, because each row depends on the row
+	/// before it, and takes about half a second for epoch 0 of [`Sizes::FULL`].
 	///
 	/// # Errors
 	///
@@ -43,7 +43,7 @@ impl Cache {
 		Self::with_path(sizes, epoch, Path::best())
 	}
 
-	/// Makes a cache as [`Cache::new`] does, with chosen instructions: for tests and measurements.
+	/// Makes a cache as [`Cache::new`] does, but with the given instructions, for tests and measurements.
 	///
 	/// # Errors
 	///
@@ -72,7 +72,7 @@ impl Cache {
 		self.epoch
 	}
 
-	/// Returns the instructions that this cache is used with.
+	/// Returns the instructions that this cache uses.
 	pub fn path(&self) -> Path {
 		self.path
 	}
@@ -87,8 +87,8 @@ impl Cache {
 		self.page_count.get()
 	}
 
-	/// Computes d[i], one item of the dataset; each page has two. An index past the end of the dataset
-	/// gives the value of the same formula.
+	/// Computes d[i], one item of the dataset; each page has two. For an index past the end of the dataset,
+	/// it returns the value of the same formula.
 	pub fn dataset_item(&self, index: u32) -> Item {
 		let [item] = self.path.run(Items {
 			cache: self.view(),
@@ -97,8 +97,8 @@ impl Cache {
 		item
 	}
 
-	/// Computes (m, n) = PoW(H_#n, H_n, d), and makes the items of d from the cache as they are needed:
-	/// 128 items from 32,768 rows, mostly read one after another.
+	/// Computes (m, n) = PoW(H_#n, H_n, d), making the items of d from the cache as they are needed: 128
+	/// items from 32,768 rows, mostly read one after another.
 	pub fn light(&self, seal_hash: &[u8; 32], nonce: u64) -> Output {
 		let inputs = [(keccak::words(seal_hash), nonce)];
 		let [digests] = self.path.run(Hash {
@@ -108,8 +108,8 @@ impl Cache {
 		digests.into()
 	}
 
-	/// Computes [`Cache::light`] for many pairs of seal hash and nonce. Several are in flight at once,
-	/// which takes far less time than one after another.
+	/// Computes [`Cache::light`] for many pairs of seal hash and nonce. Several computations are in flight
+	/// at once, which takes far less time than computing them one after another.
 	pub fn light_each(&self, inputs: &[([u8; 32], u64)]) -> Vec<Output> {
 		let mut outputs = Vec::with_capacity(inputs.len());
 		for inputs in inputs.chunks(SIDE_BY_SIDE) {
@@ -127,7 +127,7 @@ impl Cache {
 		outputs
 	}
 
-	/// Returns what the kernels need of the cache.
+	/// Returns the part of the cache that the kernels need.
 	pub(crate) fn view(&self) -> View<'_> {
 		View {
 			rows: self.rows.items(),
@@ -178,7 +178,7 @@ impl Kernel for Fill<'_> {
 	}
 }
 
-/// A cache's rows, and the number of pages that its dataset has.
+/// A cache's rows, and the number of pages in its dataset.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
 	rows: &'a [Item],

@@ -18,20 +18,20 @@ use core::{
 	sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-/// Number of pages that a thread takes at once: 128 KiB, some milliseconds of work.
+/// The number of pages that a thread takes at once: 128 KiB, some milliseconds of work.
 const CHUNK: usize = 1024;
-/// Number of items made side by side: more than the reads that a processor can have in flight to its
-/// second level of cache, so that this is never the bottleneck.
+/// The number of items made side by side. It exceeds the number of reads that a processor can have in
+/// flight to its second-level cache, so that it is never the bottleneck.
 const ITEMS: usize = 32;
-/// Number of nonces in flight at once in a search.
+/// The number of nonces in flight at once in a search.
 const NONCES: usize = 32;
 
 /// The progress of generating or loading a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-	/// Number of pages done.
+	/// The number of pages that are done.
 	pub done: u32,
-	/// Number of all pages.
+	/// The total number of pages.
 	pub total: u32,
 }
 
@@ -47,10 +47,10 @@ pub struct Found {
 /// The outcome of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Searched {
-	/// The least nonce of the range whose result meets the boundary. None if there is none, or the
-	/// search was stopped before it.
+	/// The lowest nonce of the range whose result meets the boundary. `None` if there is none, or if the
+	/// search was stopped before reaching it.
 	pub found: Option<Found>,
-	/// Number of hashes computed, for the hash rate.
+	/// The number of hashes computed, for the hash rate.
 	pub hashes: u64,
 }
 
@@ -65,12 +65,12 @@ pub struct Dataset {
 impl Dataset {
 	/// Generates the dataset of the cache's epoch on `threads` threads (at least one; without `std` only
 	/// the caller's). Calls `progress` after every 1024 pages, from any of the threads; a
-	/// [`ControlFlow::Break`] stops the generation.
+	/// [`ControlFlow::Break`] stops it.
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::OutOfMemory`] if the allocation fails, and [`Error::Stopped`] if `progress`
-	/// stopped the generation.
+	/// Returns [`Error::OutOfMemory`] if the allocation fails, and [`Error::Stopped`] if `progress` stopped
+	/// it.
 	pub fn generate(
 		cache: &Cache,
 		threads: usize,
@@ -116,7 +116,7 @@ impl Dataset {
 		}
 	}
 
-	/// Returns the same dataset with chosen instructions: for tests and measurements.
+	/// Returns the same dataset with the given instructions, for tests and measurements.
 	pub fn with_path(self, path: Path) -> Self {
 		Self { path, ..self }
 	}
@@ -142,7 +142,7 @@ impl Dataset {
 	}
 
 	/// Tries the nonces in order, on the caller's thread, until a result meets the boundary or `stop` is
-	/// set. Several threads can search one dataset, each a range of its own.
+	/// set. Several threads can search the same dataset, each in its own range.
 	pub fn search(
 		&self,
 		seal_hash: &[u8; 32],
@@ -255,7 +255,7 @@ impl Kernel for Fill<'_> {
 	}
 }
 
-/// What the kernels need of a dataset.
+/// The part of a dataset that the kernels need.
 #[derive(Clone, Copy)]
 struct View<'a> {
 	pages: &'a [Page],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A dataset kept in a file, so that the next start need not generate it again.
+//! A dataset kept in a file, so that it does not have to be generated again at the next start.
 //!
 //! The layout of the file, with little-endian numbers:
 //!
-//! | bytes | content |
+//! | bytes | contents |
 //! |---|---|
 //! | 0..8 | `ETHASH-D` |
 //! | 8..12 | version, 1 |
@@ -36,13 +36,13 @@ use twox_hash::XxHash3_64;
 const MAGIC: [u8; 8] = *b"ETHASH-D";
 const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 64;
-/// Number of items read or written at once: 1 MiB.
+/// The number of items that are read or written at once: 1 MiB.
 const BLOCK_ITEMS: usize = 16_384;
-/// Number of items of a loaded file, evenly spread, that are compared with the cache.
+/// The number of items of a loaded file, evenly spread, that are compared with the cache.
 const SAMPLES: usize = 256;
 
-/// The reason why a dataset could not be saved to a file or loaded from one. In each case the dataset
-/// can be generated again.
+/// Why a dataset could not be saved to a file or loaded from one. In each case the dataset can be generated
+/// again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
@@ -64,12 +64,12 @@ pub enum FileError {
 		/// The cache's number of pages.
 		pages: u32,
 	},
-	/// The file is shorter or longer than its pages.
+	/// The file's length does not match its number of pages.
 	#[error("the dataset file has {got} bytes, expected {expected}")]
 	Length {
 		/// The file's length in bytes.
 		got: u64,
-		/// The length that its pages need.
+		/// The length that its number of pages requires.
 		expected: u64,
 	},
 	/// The pages were changed after they were written.
@@ -80,14 +80,14 @@ pub enum FileError {
 		/// The checksum in the file's header.
 		expected: u64,
 	},
-	/// The checksum is right, but an item differs from what the cache gives.
-	#[error("item {index} differs from the one that the cache gives")]
+	/// The checksum is right, but an item differs from the item computed from the cache.
+	#[error("item {index} differs from the item computed from the cache")]
 	Item {
 		/// The item's index.
 		index: u32,
 	},
-	/// The progress callback stopped the loading.
-	#[error("the loading of the dataset was stopped")]
+	/// The progress callback stopped loading the dataset.
+	#[error("loading the dataset was stopped")]
 	Stopped,
 	/// The memory for the dataset could not be allocated.
 	#[error(transparent)]
@@ -95,8 +95,8 @@ pub enum FileError {
 }
 
 impl Dataset {
-	/// Saves the dataset to the file. Writes it under another name first (`.partial` added) and renames
-	/// it when it is complete, so that a crash leaves no partial file under this name.
+	/// Saves the dataset to `path`. It is first written to `path` with `.partial` appended and renamed when
+	/// complete, so a crash never leaves an incomplete file at `path`.
 	///
 	/// # Errors
 	///
@@ -128,13 +128,14 @@ impl Dataset {
 		Ok(())
 	}
 
-	/// Loads the dataset of the cache's epoch from a file, and checks every byte against the checksum and
-	/// a sample of items against the cache. Calls `progress` after each MiB; a [`ControlFlow::Break`]
-	/// stops the loading.
+	/// Loads the dataset of the cache's epoch from a file, and checks every byte against the checksum and a
+	/// sample of items against the cache. Calls `progress` after each MiB; a [`ControlFlow::Break`] stops
+	/// loading.
 	///
 	/// # Errors
 	///
-	/// Returns a [`FileError`] if the file cannot be read, is not this dataset, or `progress` stopped.
+	/// Returns a [`FileError`] if the file cannot be read, is for another dataset or fails a check, if the
+	/// memory cannot be allocated, or if `progress` stopped loading.
 	pub fn load(
 		cache: &Cache,
 		path: &Path,
@@ -206,7 +207,7 @@ fn each_block(items: &[Item], mut each: impl FnMut(&[u8])) {
 	}
 }
 
-/// The header of the file, without what is the same in every file.
+/// The fields of a file's header that differ between files.
 struct Header {
 	pages: u32,
 	epoch: u64,
@@ -224,7 +225,7 @@ impl Header {
 		bytes
 	}
 
-	/// Parses a header. Returns None if it is not one of this version.
+	/// Parses a header. Returns `None` if it is not a header of this version.
 	fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
 		let header = Self {
 			pages: u32::from_le_bytes(*bytes[12..].first_chunk()?),

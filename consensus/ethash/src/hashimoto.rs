@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Hashimoto: from a seal hash and a nonce, over 64 pages of the dataset, to mix hash and result
+//! Hashimoto: computes the mix hash and the result of a seal hash and a nonce from 64 pages of the dataset
 //! (paper, algorithm 1; yellow paper, appendix J.4).
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
 
 /// J_accesses: the number of pages that one hash reads.
 const ACCESSES: u32 = 64;
-/// Number of 32-bit words in the mix: J_mixbytes / J_wordbytes.
+/// The number of 32-bit words in the mix: J_mixbytes / J_wordbytes.
 const MIX_WORDS: usize = 2 * ITEM_WORDS;
 
 /// The two hashes of a seal: (m, n) = PoW(H_#n, H_n, d).
@@ -24,9 +24,9 @@ pub struct Output {
 
 /// Computes n = KEC(KEC512(H_#n ‖ reverse(H_n)) ‖ m) with the mix hash that a header claims.
 ///
-/// It needs no dataset and takes about a microsecond. A seal whose result is above the boundary is
-/// invalid; a seal whose result meets it may still claim a wrong mix hash, which only
-/// [`crate::Cache::light`] or [`crate::Dataset::full`] can tell.
+/// It needs no dataset and takes about a microsecond. A seal whose result is above the boundary is invalid;
+/// a seal whose result meets it may still claim a wrong mix hash, which only [`crate::Cache::light`] or
+/// [`crate::Dataset::full`] can detect.
 pub fn final_result(seal_hash: &[u8; 32], nonce: u64, mix_hash: &[u8; 32]) -> [u8; 32] {
 	let seed = keccak::keccak512(&seed_message(&keccak::words(seal_hash), nonce));
 	keccak::bytes(&keccak::keccak256(&result_message(
@@ -39,7 +39,7 @@ pub fn final_result(seal_hash: &[u8; 32], nonce: u64, mix_hash: &[u8; 32]) -> [u
 pub(crate) trait Pages: Copy {
 	/// Returns the number of pages.
 	fn count(self) -> Divisor;
-	/// Prepares for the page being read soon.
+	/// Prepares for reading the page soon.
 	fn announce<M: Machine>(self, machine: M, page: u32);
 	/// Reads K pages, and passes each one to `each` with its index among the K.
 	fn read<M: Machine, const K: usize>(
@@ -58,7 +58,7 @@ pub(crate) struct Hash<P, const K: usize> {
 	pub(crate) inputs: [([u64; 4], u64); K],
 }
 
-/// Mix hash and result as Keccak's words.
+/// The mix hash and the result as Keccak's words.
 pub(crate) struct Digests {
 	mix_hash: [u64; 4],
 	pub(crate) result: [u64; 4],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The unit of 64 bytes: a row of the cache, an item of the dataset, half a page.
+//! The 64-byte unit: a row of the cache, an item of the dataset, half a page.
 
 /// v_FNV: the prime of FNV(x, y) = (x · 0x01000193 mod 2^32) ⊕ y (yellow paper, appendix J.3.1).
 pub(crate) const FNV_PRIME: u32 = 0x0100_0193;
-/// Number of 32-bit words in an item.
+/// The number of 32-bit words in an item.
 pub(crate) const ITEM_WORDS: usize = 16;
 
 /// One row of the cache or one item of the dataset: 64 bytes, kept as sixteen little-endian 32-bit
@@ -68,7 +68,7 @@ pub(crate) fn fnv(x: u32, y: u32) -> u32 {
 
 /// Computes remainders by a divisor that is used often, without a division (Lemire, Kaser and Kurz, "Faster
 /// remainder by direct computation", 2019): with c = ⌈2^64 / d⌉, x mod d = ⌊(c·x mod 2^64) · d / 2^64⌋,
-/// exactly, for every x and d of 32 bits.
+/// exactly, for all 32-bit x and d.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Divisor {
 	divisor: u32,
@@ -76,7 +76,7 @@ pub(crate) struct Divisor {
 }
 
 impl Divisor {
-	/// Prepares a divisor, which is not zero: it is a prime number of rows or pages.
+	/// Prepares a divisor, which is never zero: it is a prime number of rows or pages.
 	pub(crate) fn new(divisor: u32) -> Self {
 		// ⌈2^64 / d⌉ = ⌊(2^64 − 1) / d⌋ + 1, which is 2^64, here 0, for d = 1: x mod 1 = 0 still.
 		Self {

@@ -35,10 +35,10 @@ const ROUND_CONSTANTS: [u64; 24] = [
 	0x8000_0000_8000_8008,
 ];
 
-/// The first bit of the padding, after the message, and its last, at the end of the block.
+/// The first bit of the padding, after the message, and its last bit, at the end of the block.
 const FIRST_BIT: u64 = 1;
 const LAST_BIT: u64 = 1 << 63;
-/// The block lengths in words: 200 bytes less twice the digest.
+/// The block lengths in words: 200 bytes minus twice the digest.
 const BLOCK_512: usize = 9;
 const BLOCK_256: usize = 17;
 

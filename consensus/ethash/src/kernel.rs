@@ -5,7 +5,7 @@
 
 use crate::item::Item;
 
-/// A piece of work that is compiled once for each machine.
+/// A piece of work that is compiled once per machine.
 pub(crate) trait Kernel {
 	/// The result of the work.
 	type Output;
@@ -18,7 +18,7 @@ pub(crate) trait Kernel {
 /// Keccak states that are permuted side by side, word by word: `[i][k]` is the i-th word of the k-th
 /// state.
 pub(crate) type States = [[u64; STATES]; 25];
-/// Number of Keccak states in [`States`].
+/// The number of Keccak states in [`States`].
 pub(crate) const STATES: usize = 8;
 
 /// A kind of processor. A value of an implementing type is proof that this processor is of that kind.
@@ -40,7 +40,7 @@ pub(crate) trait Machine: Copy {
 	fn store(self, words: Self::Words, item: &mut Item);
 	/// Computes FNV(x, y), word by word.
 	fn fnv(self, x: Self::Words, y: Self::Words) -> Self::Words;
-	/// Prefetches the item's cache line. Has no effect but on time.
+	/// Prefetches the item's cache line. This affects only the speed.
 	fn prefetch(self, item: &Item);
 
 	/// Loads the words of `LANES` states, beginning with the state number `at`.
@@ -55,6 +55,6 @@ pub(crate) trait Machine: Copy {
 	fn xor3(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
 	/// Computes Keccak's χ: a ⊕ (¬b ∧ c).
 	fn chi(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
-	/// Rotates each lane left by `BITS`, from 1 to 63.
+	/// Rotates each lane left by `BITS`, between 1 and 63.
 	fn rotate<const BITS: u32>(self, a: Self::Lanes) -> Self::Lanes;
 }

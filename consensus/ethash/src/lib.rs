@@ -5,7 +5,7 @@
 //! use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Sizes};
 //! use std::{ops::ControlFlow, sync::atomic::AtomicBool};
 //!
-//! // A header without its seal is 32 bytes here; a seal of difficulty 1000 takes about 1000 hashes.
+//! // Here, a header without its seal is 32 bytes; a seal of difficulty 1000 takes about 1000 hashes.
 //! let seal_hash = [7; 32];
 //! let boundary = Boundary::from_difficulty(1000.into())?;
 //!
@@ -46,13 +46,14 @@
 //!
 //! # Out of scope
 //!
-//! It knows no blocks: what a header is, how its seal hash is made and what difficulty it must have are
-//! the caller's (`isthmus-rules`). It does not drive graphics cards, and it does not speak to miners.
+//! This crate knows nothing about blocks: what a header is, how its seal hash is computed and what
+//! difficulty it must have are up to the caller (`isthmus-rules`). It does not run on graphics cards or
+//! communicate with miners.
 //!
-//! The default feature `std` brings threads, vector instructions (AVX2 and AVX-512, chosen at run
-//! time), files and huge pages. Without it the crate is `no_std` with `alloc`.
+//! The default feature `std` adds threads, vector instructions (AVX2 and AVX-512, chosen at run time),
+//! files and huge pages. Without it the crate is `no_std` with `alloc`.
 //!
-//! # The paper's print
+//! # Misprints in the paper
 //!
 //! Algorithm 1 follows the yellow paper's appendix J, with four slips that this crate does not follow:
 //! - line 8 prints the words of a page as `d[..] * mix + j`; the factor and j belong inside the index:

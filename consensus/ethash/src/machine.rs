@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The choice among the processor's instructions, and the machine that every processor is.
+//! The choice of the processor's instructions, and the portable machine that every processor can run.
 //!
 //! Every algorithm of this crate is written once, generic over a [`Machine`]. [`Portable`], in plain
 //! Rust, defines what each operation of a machine computes.
@@ -33,7 +33,7 @@ impl Path {
 	/// Plain Rust, for every processor. Without `std` it is the only path.
 	pub const PORTABLE: Self = Self(Kind::Portable(Portable));
 
-	/// Returns the paths that this processor has, the fastest last.
+	/// Returns the paths that this processor has, fastest last.
 	pub fn available() -> Vec<Self> {
 		#[allow(unused_mut)]
 		let mut paths = vec![Self::PORTABLE];

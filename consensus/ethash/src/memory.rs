@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Memory for the items of a cache or a dataset, in huge pages where the system has them: Ethash reads
-//! at random places, and with pages of 4 KiB most reads would first wait for an address translation.
+//! Memory for the items of a cache or a dataset, in huge pages if the system has them: Ethash reads at
+//! random addresses, and with pages of 4 KiB most reads would first wait for an address translation.
 
 use crate::{error::Error, item::Item};
 
@@ -24,7 +24,7 @@ impl Memory {
 		let refused = Error::OutOfMemory { bytes };
 		let length = usize::try_from(bytes).map_err(|_| refused.clone())?;
 		let map = memmap2::MmapMut::map_anon(length).map_err(|_| refused)?;
-		// Only advice: without huge pages, small ones do.
+		// This is only advice: small pages work too.
 		#[cfg(target_os = "linux")]
 		let _ = map.advise(memmap2::Advice::HugePage);
 		Ok(Self { map })

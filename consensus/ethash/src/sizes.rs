@@ -5,9 +5,9 @@ use crate::{error::Error, keccak};
 
 /// J_epoch: the number of blocks in an epoch.
 pub const EPOCH_LENGTH: u64 = 30_000;
-/// The exclusive upper bound of a dataset's length in bytes: its items, of 64 bytes, are numbered in 32
-/// bits. With [`Sizes::FULL`] the last epoch below it is 32639, which ends with block 979,199,999; its
-/// cache has 4 GiB.
+/// The exclusive upper bound of a dataset's length in bytes: its 64-byte items have 32-bit numbers. With
+/// [`Sizes::FULL`] the last epoch below it is 32639, which ends with block 979,199,999 and has a cache of 4
+/// GiB.
 pub const MAX_DATASET_BYTES: u64 = 1 << 38;
 
 /// J_hashbytes: the length of a cache row and of a dataset item, in bytes.
@@ -37,8 +37,8 @@ impl Sizes {
 		dataset_growth: 1 << 23,
 	};
 
-	/// Sizes for development chains: 16 KiB and 1 MiB in every epoch. They are ready at once, and give a
-	/// proof of work that fits any processor's cache.
+	/// Sizes for development chains: 16 KiB and 1 MiB in every epoch. They are generated instantly, and the
+	/// proof of work fits in any processor's cache.
 	pub const DEVELOPMENT: Self = Self {
 		cache_initial: 1 << 14,
 		cache_growth: 0,
@@ -46,7 +46,7 @@ impl Sizes {
 		dataset_growth: 0,
 	};
 
-	/// Returns E_epoch = ⌊H_i / J_epoch⌋ of a block number H_i.
+	/// Returns E_epoch = ⌊H_i / J_epoch⌋ for a block number H_i.
 	pub const fn epoch(&self, block_number: u64) -> u64 {
 		block_number / EPOCH_LENGTH
 	}
@@ -97,7 +97,7 @@ impl Sizes {
 }
 
 /// Computes s(h): KEC applied E_epoch times to 32 zero bytes. It is the seed of an epoch's cache, and
-/// identifies the epoch in `eth_getWork`. Takes one Keccak for each epoch.
+/// identifies the epoch in `eth_getWork`. This takes one Keccak hash per epoch.
 pub fn seed_hash(epoch: u64) -> [u8; 32] {
 	let mut seed = [0u64; 4];
 	for _ in 0..epoch {
@@ -107,8 +107,8 @@ pub fn seed_hash(epoch: u64) -> [u8; 32] {
 }
 
 /// Computes E_prime(x, y) = x if x / y is prime, else E_prime(x − 2y, y), with x = `bound` − `unit`: the
-/// largest byte count under `bound` that is a prime number of units. `bound` is an even number of units,
-/// so only odd numbers of units are tried.
+/// largest byte count below `bound` that is a prime number of units. `bound` is an even number of units, so
+/// only odd numbers of units are tried.
 fn largest_prime_multiple(bound: u64, unit: u64) -> u64 {
 	let mut units = (bound / unit).saturating_sub(1);
 	while units > 2 && !is_prime(units) {
@@ -117,8 +117,7 @@ fn largest_prime_multiple(bound: u64, unit: u64) -> u64 {
 	units * unit
 }
 
-/// Returns true if the number is prime, by trial division: at most 23,170 steps for the greatest
-/// dataset.
+/// Returns true if the number is prime, by trial division: at most 23,170 steps for the largest dataset.
 fn is_prime(number: u64) -> bool {
 	if number < 4 {
 		return number > 1;
@@ -140,7 +139,7 @@ fn is_prime(number: u64) -> bool {
 mod tests {
 	use super::*;
 
-	/// The values are those of the published tables in the yellow paper's appendix.
+	/// The values are from the tables published in the yellow paper's appendix.
 	#[test]
 	fn published_sizes() {
 		let table = [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A store of the caches used last, shared between threads.
+//! A store of the most recently used caches, shared between threads.
 
 use crate::{cache::Cache, error::Error, sizes::Sizes};
 use std::{
@@ -7,14 +7,14 @@ use std::{
 	sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-/// Number of caches that a store keeps: those of the current, the previous and the next epoch, and one
-/// for an older epoch.
+/// The number of caches that a store keeps: for the current, the previous and the next epoch, and for one
+/// older epoch.
 pub const KEPT_CACHES: usize = 4;
 
 /// A cache that is made once, by the first thread that asks for it; other threads wait for it.
 type Slot = Arc<OnceLock<Result<Arc<Cache>, Error>>>;
 
-/// Keeps the [`KEPT_CACHES`] caches that were used last. Clones share them.
+/// Keeps the [`KEPT_CACHES`] most recently used caches. Clones share them.
 ///
 /// ```
 /// use isthmus_ethash::{CacheStore, Sizes};
@@ -28,7 +28,7 @@ type Slot = Arc<OnceLock<Result<Arc<Cache>, Error>>>;
 #[derive(Clone, Debug)]
 pub struct CacheStore {
 	sizes: Sizes,
-	/// Epoch and cache, the one used last at the back.
+	/// Epochs and caches, with the most recently used cache at the back.
 	slots: Arc<Mutex<VecDeque<(u64, Slot)>>>,
 }
 
@@ -80,7 +80,7 @@ impl CacheStore {
 		if known || self.sizes.cache_bytes(epoch).is_err() {
 			return;
 		}
-		// Takes the slot here, so that a second call starts no second thread.
+		// Takes the slot here, so that a second call does not start a second thread.
 		let slot = self.slot(epoch);
 		let store = self.clone();
 		let spawned = std::thread::Builder::new()
@@ -88,11 +88,11 @@ impl CacheStore {
 			.spawn(move || {
 				slot.get_or_init(|| Cache::new(store.sizes, epoch).map(Arc::new));
 			});
-		// Without a thread, `get` makes the cache.
+		// If no thread could be started, `get` makes the cache.
 		drop(spawned);
 	}
 
-	/// Returns the epoch's slot and moves it to the back. A new slot evicts the one unused for longest.
+	/// Returns the epoch's slot and moves it to the back. A new slot evicts the least recently used one.
 	fn slot(&self, epoch: u64) -> Slot {
 		self.with_slots(|slots| {
 			let slot = match slots.iter().position(|(kept, _)| *kept == epoch) {
@@ -110,8 +110,8 @@ impl CacheStore {
 		})
 	}
 
-	/// Locks the list. A thread that panicked with the lock held left the list whole: each change is one
-	/// step.
+	/// Locks the list. A thread that panics while it holds the lock leaves the list intact, because each
+	/// change is a single step.
 	fn with_slots<T>(&self, change: impl FnOnce(&mut VecDeque<(u64, Slot)>) -> T) -> T {
 		change(&mut self.slots.lock().unwrap_or_else(PoisonError::into_inner))
 	}

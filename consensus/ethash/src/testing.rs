@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the unit tests share.
+//! Helpers shared by the unit tests.
 
 /// Numbers that are the same in every run (SplitMix64).
 pub(crate) struct Random(pub(crate) u64);

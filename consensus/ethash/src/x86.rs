@@ -2,9 +2,9 @@
 //! The vector units of x86-64: AVX2 and AVX-512. The only `unsafe` code of this crate.
 //!
 //! It is sound for these reasons. Only `detect` constructs a value of [`Avx2`] or [`Avx512`], after the
-//! processor reported every feature named in `run`'s `target_feature`; so wherever a method has a
-//! `self`, its instructions exist. Loads and stores go through references to whole arrays or slices of
-//! checked length, and need no alignment.
+//! processor reported every feature named in `run`'s `target_feature`; so if a method has a `self`, its
+//! instructions exist. Loads and stores go through references to whole arrays or slices of checked length,
+//! and need no alignment.
 
 #![allow(unsafe_code)]
 

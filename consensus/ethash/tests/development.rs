@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The whole algorithm on the development sizes: light and full hashes agree, the number of threads
-//! changes nothing, searches find the least nonce, and all paths compute the same bits.
+//! The whole algorithm with the development sizes: light and full hashes agree, the number of threads
+//! changes nothing, searches find the lowest nonce, and all paths compute the same bits.
 
 use isthmus_ethash::{
 	final_result, Boundary, Cache, Dataset, Error, Found, Item, Output, Path, Progress, Searched,
@@ -149,7 +149,7 @@ fn a_search_finds_the_least_nonce() {
 				dataset.search(&seal_hash, &boundary, first..first + 10_000, &stop);
 			assert_eq!(found, Some(Found { nonce, output }), "{path:?}");
 			assert!(hashes > nonce - first);
-			// A range that ends just before it has none.
+			// A range that ends just before it contains none.
 			let before = dataset.search(&seal_hash, &boundary, first..nonce, &stop);
 			assert_eq!(
 				before,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A dataset is loaded from its file as it was saved, and every other file is rejected.
+//! A dataset is loaded from its file exactly as it was saved, and every other file is rejected.
 
 use isthmus_ethash::{Cache, Dataset, FileError, Progress, Sizes};
 use std::{fs, hash::Hasher, ops::ControlFlow, path::PathBuf};
 
-/// Returns a path that only the test of this name writes to.
+/// Returns a path that only the test with this name writes to.
 fn path(name: &str) -> PathBuf {
 	PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("ethash-{name}-{}", std::process::id()))
 }

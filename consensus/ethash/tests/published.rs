@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Published cases on the full sizes, and all cases of the vector file where it is present.
+//! Published cases with the full sizes, and all cases of the vector file if it is present.
 
 use isthmus_ethash::{final_result, Cache, Path, Sizes};
 use std::{collections::BTreeMap, path::Path as FilePath};

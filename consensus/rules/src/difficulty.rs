@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! D(H), a block's difficulty computed from its parent's, and the sum that the fork choice compares.
+//! D(H), a block's difficulty as computed from its parent's, and the total that the fork choice compares.
 
 use crate::{
 	error::{GotExpected, HeaderError},
@@ -12,10 +12,10 @@ use isthmus_primitives::{
 };
 use polkadot_sdk::sp_core::U256;
 
-/// The seconds between blocks that make one step of difficulty (yellow paper, section 4.3.4). The
-/// difficulty rises after less than 10 s, stays after 10 to 19 s, and falls after more.
+/// The number of seconds between blocks that make one step of difficulty (yellow paper, section 4.3.4). The
+/// difficulty rises if a block takes less than 10 s, stays at 10 to 19 s, and falls above that.
 pub const DIFFICULTY_STEP_SECONDS: u64 = 10;
-/// The greatest number of steps by which one block lowers the difficulty (yellow paper, section 4.3.4).
+/// The maximum number of steps by which one block can lower the difficulty (yellow paper, section 4.3.4).
 pub const MAX_DIFFICULTY_STEPS: u64 = 99;
 /// The number of blocks after which the bomb doubles (yellow paper, section 4.3.4).
 pub const BOMB_PERIOD: u32 = 100_000;
@@ -31,7 +31,7 @@ pub const BOMB_PERIOD: u32 = 100_000;
 /// ```
 ///
 /// A sum that does not fit in 256 bits saturates. A timestamp before the parent's, which
-/// [`validate_timestamp`](crate::validate_timestamp) rejects, counts as the parent's own.
+/// [`validate_timestamp`](crate::validate_timestamp) rejects, is treated as the parent's own.
 pub fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> Difficulty {
 	let bomb_is_on = match params.difficulty_rule {
 		DifficultyRule::Fixed => return params.minimum_difficulty,
@@ -40,10 +40,10 @@ pub fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> 
 	let Difficulty(parent_difficulty) = parent.difficulty;
 	let x = parent_difficulty / U256::from(DIFFICULTY_BOUND_DIVISOR);
 	let steps = timestamp.saturating_sub(parent.timestamp) / DIFFICULTY_STEP_SECONDS;
-	// ς = 1 − steps, one case for each sign: a U256 has none.
+	// ς = 1 − steps, one case per sign, because a U256 has no sign.
 	let adjusted = match steps {
 		0 => parent_difficulty.saturating_add(x),
-		// 99 times x is at most 99/2048 of the parent's, so neither operation can saturate.
+		// 99 times x is at most 99/2048 of the parent's difficulty, so neither operation can saturate.
 		_ => {
 			let fall = steps.saturating_sub(1).min(MAX_DIFFICULTY_STEPS);
 			parent_difficulty.saturating_sub(x.saturating_mul(U256::from(fall)))
@@ -57,8 +57,8 @@ pub fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> 
 	Difficulty(adjusted.saturating_add(epsilon)).max(params.minimum_difficulty)
 }
 
-/// Returns ε = ⌊2^(⌊H_i / 100000⌋ − 2)⌋, what the bomb adds to the difficulty of block H_i = `number`
-/// (yellow paper, section 4.3.4). A value that does not fit in 256 bits saturates.
+/// Returns ε = ⌊2^(⌊H_i / 100000⌋ − 2)⌋, the amount that the bomb adds to the difficulty of block H_i =
+/// `number` (yellow paper, section 4.3.4). A value that does not fit in 256 bits saturates.
 pub fn bomb(number: u32) -> U256 {
 	match (number / BOMB_PERIOD).checked_sub(2) {
 		// 2^(−2) and 2^(−1), rounded down.
@@ -68,7 +68,7 @@ pub fn bomb(number: u32) -> U256 {
 	}
 }
 
-/// Validates that H_d ≥ D_0, and that H_d is not zero. Needs no parent (yellow paper, section 4.3.4).
+/// Validates that H_d ≥ D_0 and that H_d is not zero. This needs no parent (yellow paper, section 4.3.4).
 ///
 /// # Errors
 ///
@@ -100,7 +100,7 @@ pub fn validate_difficulty(
 }
 
 /// Returns B_t = P(B)_t + H_d, the total difficulty of a chain that ends in a block of difficulty H_d =
-/// `own`, where `parent` is the total of the chain below it (yellow paper, section 10).
+/// `own`, where `parent` is the total of the chain up to its parent (yellow paper, section 10).
 ///
 /// # Errors
 ///

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The errors of the rules: one variant for each rule, with the value it got and what it expected.
+//! The errors of the rules: one variant per rule, with the value that it got and the value that it
+//! expected.
 
 use isthmus_ethash::Boundary;
 use isthmus_primitives::{digest::DigestError, Difficulty, TotalDifficulty};
 use polkadot_sdk::sp_core::H256;
 use thiserror::Error;
 
-/// A value that differs from the one that a rule requires.
+/// A value that differs from the value that a rule requires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GotExpected<T> {
 	/// The value in the block.
@@ -16,7 +17,7 @@ pub struct GotExpected<T> {
 }
 
 impl<T: PartialEq> GotExpected<T> {
-	/// Compares a value with the one that a rule requires.
+	/// Compares a value with the value that a rule requires.
 	///
 	/// # Errors
 	///
@@ -30,10 +31,10 @@ impl<T: PartialEq> GotExpected<T> {
 	}
 }
 
-/// A rule of one header that is violated. The header is never valid.
+/// A violated rule of a single header. The header can never become valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum HeaderError {
-	/// The digest does not have exactly one of each of the engine's items.
+	/// The digest does not contain exactly one of each of the engine's items.
 	#[error(transparent)]
 	Digest(#[from] DigestError),
 	/// |H_x| ≤ 32 is violated.
@@ -41,7 +42,7 @@ pub enum HeaderError {
 	ExtraDataTooLong {
 		/// |H_x|, in bytes.
 		got: usize,
-		/// The greatest |H_x|, in bytes.
+		/// The maximum |H_x|, in bytes.
 		maximum: usize,
 	},
 	/// H_g ≤ H_l is violated.
@@ -57,7 +58,7 @@ pub enum HeaderError {
 	GasLimitTooLow {
 		/// H_l, in gas.
 		got: u64,
-		/// The least H_l, in gas.
+		/// The minimum H_l, in gas.
 		minimum: u64,
 	},
 	/// H_l ≤ 2^63 − 1 is violated.
@@ -65,7 +66,7 @@ pub enum HeaderError {
 	GasLimitTooHigh {
 		/// H_l, in gas.
 		got: u64,
-		/// The greatest H_l, in gas.
+		/// The maximum H_l, in gas.
 		maximum: u64,
 	},
 	/// H_d ≥ D_0 is violated, or H_d is zero.
@@ -95,9 +96,9 @@ pub enum HeaderError {
 	GasLimitOutOfBounds {
 		/// H_l, in gas.
 		got: u64,
-		/// The least H_l within the bound, in gas.
+		/// The minimum H_l within the bound, in gas.
 		least: u64,
-		/// The greatest H_l within the bound, in gas. Below `least` if the bound allows nothing.
+		/// The maximum H_l within the bound, in gas. It is below `least` if the bound allows nothing.
 		most: u64,
 	},
 	/// H_d = D(H) is violated.
@@ -111,7 +112,8 @@ pub enum HeaderError {
 		/// ⌊2^256 / H_d⌋.
 		boundary: Boundary,
 	},
-	/// m = H_m is violated. Got is the H_m that the seal claims, expected is the m that Hashimoto gives.
+	/// m = H_m is violated. `got` is the H_m that the seal claims, and `expected` is the m that Hashimoto
+	/// computes.
 	#[error("the seal claims the mix hash {:?}, but must have {:?}", .0.got, .0.expected)]
 	MixHash(GotExpected<H256>),
 	/// H_t is not the root of the transactions in the body.
@@ -152,7 +154,7 @@ impl HeaderError {
 	}
 }
 
-/// A rule of a block's uncles that is violated. The block is never valid.
+/// A violated rule of a block's uncles. The block can never become valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum UncleError {
 	/// H_o is not KEC256(SCALE(B_U)), the hash of the uncles that the body names.
@@ -163,10 +165,10 @@ pub enum UncleError {
 	TooMany {
 		/// ‖B_U‖.
 		got: usize,
-		/// The greatest ‖B_U‖.
+		/// The maximum ‖B_U‖.
 		maximum: u32,
 	},
-	/// The block names one uncle twice.
+	/// The block names the same uncle twice.
 	#[error("the block names the uncle {uncle:?} twice")]
 	Repeated {
 		/// The uncle's hash.
@@ -184,16 +186,16 @@ pub enum UncleError {
 		/// The uncle's hash.
 		uncle: H256,
 	},
-	/// The uncle's parent is not one of the six nearest ancestors of the block's parent: it is the
-	/// block's parent itself (so that the uncle is a brother), too old, or not in this chain.
+	/// The uncle's parent is not one of the six nearest ancestors of the block's parent: it is the block's
+	/// parent itself (so that the uncle is the block's sibling), too old, or not in this chain.
 	#[error("the uncle {uncle:?} has the parent {got:?}, but {}", Kin(.parents))]
 	NotKin {
 		/// The uncle's hash.
 		uncle: H256,
 		/// The uncle's H_p.
 		got: H256,
-		/// The numbers of the oldest and the newest ancestor that may be its parent, or `None` if the
-		/// block's parent is the genesis block, so that no ancestor may.
+		/// The numbers of the oldest and the newest ancestor that may be its parent, or `None` if none may,
+		/// because the block's parent is the genesis block.
 		parents: Option<(u32, u32)>,
 	},
 	/// The uncle's own header violates a rule.
@@ -222,7 +224,7 @@ impl UncleError {
 	}
 }
 
-/// The end of [`UncleError::NotKin`]'s sentence: which parents an uncle may have.
+/// The end of the sentence of [`UncleError::NotKin`]: which parents an uncle may have.
 struct Kin<'a>(&'a Option<(u32, u32)>);
 
 impl core::fmt::Display for Kin<'_> {
@@ -237,8 +239,8 @@ impl core::fmt::Display for Kin<'_> {
 	}
 }
 
-/// A rule of the header or of the uncles that is violated. The block is never valid, so the peer that
-/// sent it is penalised.
+/// A violated rule of the header or of the uncles. The block can never become valid, so the peer that sent
+/// it is penalised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum RuleError {
 	/// A rule of the header.
@@ -259,8 +261,8 @@ impl RuleError {
 	}
 }
 
-/// H_s is further in the future than clocks may differ. The header may become valid later, so the peer
-/// that sent it is not penalised.
+/// H_s is further in the future than clocks are allowed to differ. The header may become valid later, so
+/// the peer that sent it is not penalised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("the timestamp is {got} s, but at most {latest} s is accepted now")]
 pub struct FutureTimestamp {
@@ -277,14 +279,13 @@ impl FutureTimestamp {
 	}
 }
 
-/// Why a block is not accepted: for good, or for now.
+/// Why a block is not accepted, either permanently or for now.
 ///
-/// If a rule could not be checked at all (for lack of a dataset or a parent, or with a broken
-/// database), that is neither, and has no variant here: see
-/// [`validate_seal`](crate::validate_seal).
+/// A rule that could not be checked at all (because a dataset or a parent is missing, or the database is
+/// broken) is neither, and has no variant here: see [`validate_seal`](crate::validate_seal).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum Rejection {
-	/// The block violates a rule, and is never valid.
+	/// The block violates a rule and can never become valid.
 	#[error("{0}")]
 	Invalid(#[from] RuleError),
 	/// The block may become valid as time passes.

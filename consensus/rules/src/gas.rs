@@ -8,13 +8,13 @@ use isthmus_primitives::{
 	params::{GAS_LIMIT_BOUND_DIVISOR, MIN_GAS_LIMIT},
 };
 
-/// The greatest gas limit of a block, 2^63 − 1 (yellow paper, section 4.3.4), so that the sum of two
+/// The maximum gas limit of a block, 2^63 − 1 (yellow paper, section 4.3.4). It ensures that the sum of two
 /// limits cannot overflow.
 pub const MAX_GAS_LIMIT: u64 = (1 << 63) - 1;
 
-/// Returns the gas limits that |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ allows a child of a block with the limit
-/// `parent`, in gas (yellow paper, section 4.3.4). The range is empty if `parent` is below 1024: no
-/// limit satisfies the rule then, not even the parent's.
+/// Returns the gas limits that |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ allows for a child of a block with the
+/// limit `parent`, in gas (yellow paper, section 4.3.4). The range is empty if `parent` is below 1024: then
+/// no limit satisfies the rule, not even the parent's own.
 ///
 /// The paper's algorithm 2 prints both signs as `>` and rounds up, which no limit can satisfy. This is
 /// the yellow paper's rule.
@@ -26,10 +26,10 @@ pub fn gas_limit_bounds(parent: u64) -> RangeInclusive<u64> {
 	least..=most
 }
 
-/// Returns the gas limit that a miner gives the child of a block with the limit `parent`: the nearest to
-/// `target` that the rules allow, in gas.
+/// Returns the gas limit, in gas, that a miner sets for the child of a block with the limit `parent`: the
+/// limit nearest to `target` that the rules allow.
 ///
-/// `parent` must be a valid block's limit, from [`MIN_GAS_LIMIT`] to [`MAX_GAS_LIMIT`].
+/// `parent` must be a valid block's limit, between [`MIN_GAS_LIMIT`] and [`MAX_GAS_LIMIT`].
 pub fn next_gas_limit(parent: u64, target: u64) -> u64 {
 	let (least, most) = gas_limit_bounds(parent).into_inner();
 	target

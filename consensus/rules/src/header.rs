@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The rules of one header except those of difficulty, gas and seal, and the functions that list all
-//! rules.
+//! The rules of a single header, except those for the difficulty, gas and the seal, and the functions that
+//! call all rules.
 
 use crate::{
 	difficulty::{validate_difficulty, validate_minimum_difficulty},
@@ -39,9 +39,9 @@ pub fn validate_static(params: &ChainParameters, header: &PowHeader) -> Result<(
 }
 
 /// Validates the rules that compare a header with its parent, cheapest first. They need no clock, so the
-/// answer never changes.
+/// result never changes.
 ///
-/// [`validate_static`] is a list of its own, so that its rules run once and before the parent is looked
+/// [`validate_static`] is a separate function, so that its rules run once and before the parent is looked
 /// up.
 ///
 /// # Errors
@@ -62,8 +62,8 @@ pub fn validate_against_parent(
 /// Validates the paper's algorithm 2 except for the seal and the uncles: [`validate_static`], then
 /// [`validate_against_parent`], then [`validate_not_future`]. `now` is in seconds since the Unix epoch.
 ///
-/// The clock comes last, so that [`Rejection::Transient`] means that the header lacks only time and
-/// perhaps its seal. Check [`validate_seal_quick`](crate::validate_seal_quick) before keeping such a
+/// The clock is checked last, so that [`Rejection::Transient`] means that only the time, and perhaps the
+/// seal, is not valid. Check [`validate_seal_quick`](crate::validate_seal_quick) before keeping such a
 /// header for later.
 ///
 /// # Errors
@@ -112,7 +112,7 @@ pub fn validate_parent_hash(header: &PowHeader, parent: &Parent) -> Result<(), H
 ///
 /// Returns [`HeaderError::Number`] if it is not.
 pub fn validate_number(header: &PowHeader, parent: &Parent) -> Result<(), HeaderError> {
-	// In 64 bits, so that the greatest `u32` has a successor to compare with.
+	// In 64 bits, so that even the maximum `u32` has a successor to compare with.
 	let expected = u64::from(parent.number).saturating_add(1);
 	GotExpected::check(header.number.into(), expected).map_err(HeaderError::Number)
 }
@@ -135,12 +135,11 @@ pub fn validate_timestamp(header: &PowHeader, parent: &Parent) -> Result<(), Hea
 
 /// Validates that H_t is the root of the transactions in the body (yellow paper, section 4.3.2).
 ///
-/// The trie may be of either version of Substrate's state, because a runtime upgrade changes the
-/// version.
+/// The trie may use either of Substrate's state versions, because a runtime upgrade can change the version.
 ///
 /// # Errors
 ///
-/// Returns [`HeaderError::ExtrinsicsRoot`] if it is the root of neither.
+/// Returns [`HeaderError::ExtrinsicsRoot`] if it is the root in neither version.
 pub fn validate_extrinsics_root(
 	header: &Header,
 	body: &[OpaqueExtrinsic],

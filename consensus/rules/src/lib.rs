@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every rule that a block's header and its uncles must keep, each as a pure function with its own error:
-//! algorithm 2 of the paper, block validation, and Eq. 2, the condition of the seal.
+//! Every rule that a block's header and its uncles must satisfy, each as a pure function with its own
+//! error: block validation (algorithm 2 of the paper) and the condition on the seal (Eq. 2).
 //!
 //! ```
 //! use isthmus_primitives::{
@@ -67,15 +67,15 @@
 //! | m = H_m | [`validate_mix`] | [`HeaderError::MixHash`] |
 //! | n ≤ 2^256 / H_d | [`validate_seal_result`] | [`HeaderError::SealAboveBoundary`] |
 //! | H_t = TRIE(B_T) | [`validate_extrinsics_root`] | [`HeaderError::ExtrinsicsRoot`] |
-//! | uncles | [`validate_uncles`] and what it lists | [`UncleError`] |
+//! | uncles | [`validate_uncles`] and the functions it calls | [`UncleError`] |
 //!
 //! [`validate_static`], [`validate_against_parent`], [`validate_header`], [`validate_seal`] and
-//! [`validate_uncles`] only list rules, cheapest first. A header that keeps all of them is valid. The
-//! block's transactions are checked when the runtime executes them.
+//! [`validate_uncles`] only call the rules, cheapest first. A header that satisfies all of them is valid.
+//! The block's transactions are checked when the runtime executes them.
 //!
-//! A block that violates a rule ([`RuleError`]) is never valid. One from the future
-//! ([`FutureTimestamp`]) may become valid. That a rule could not be checked is neither: `now` is an
-//! argument and Hashimoto a closure, so that "could not check" is an error of the caller's own type.
+//! A block that violates a rule ([`RuleError`]) is never valid. A block from the future
+//! ([`FutureTimestamp`]) may become valid. A failure to check a rule is neither: `now` is an argument and
+//! Hashimoto a closure, so "could not check" is an error of the caller's own type.
 //!
 //! All arithmetic is checked or saturating, because every number here may come from an unknown peer.
 //!

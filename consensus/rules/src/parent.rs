@@ -4,7 +4,7 @@
 use isthmus_primitives::{digest::PowHeader, params::ChainParameters, Difficulty};
 use polkadot_sdk::sp_core::H256;
 
-/// P(H): what the rules need to know of a header's parent.
+/// P(H): what the rules need to know about a header's parent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Parent {
 	/// The parent's hash.

@@ -4,9 +4,10 @@
 
 use isthmus_primitives::{params::MAX_UNCLE_GENERATIONS, Balance};
 
-/// A miner earns the block reward divided by this for each uncle it names (yellow paper, section 11.3).
+/// For each uncle that it names, a miner earns the block reward divided by this number (yellow paper,
+/// section 11.3).
 const NEPHEW_DIVISOR: Balance = 32;
-/// An uncle's miner loses the block reward divided by this for each generation (yellow paper,
+/// For each generation, an uncle's miner loses the block reward divided by this number (yellow paper,
 /// section 11.3).
 const UNCLE_DIVISOR: u32 = 8;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Eq. 2, `m = H_m ∧ n ≤ 2^256 / H_d with (m, n) = PoW(H_#n, H_n, d)`, in two halves: a quick half that takes
-//! two hashes, and one that takes the dataset.
+//! Eq. 2, `m = H_m ∧ n ≤ 2^256 / H_d with (m, n) = PoW(H_#n, H_n, d)`, in two halves: a quick half that
+//! needs two hashes, and a half that needs the dataset.
 
 use crate::error::{GotExpected, HeaderError, Rejection};
 use isthmus_ethash::{final_result, Boundary, Output};
@@ -25,10 +25,10 @@ impl From<Output> for Work {
 	}
 }
 
-/// Returns ⌊2^256 / H_d⌋, the greatest n that seals a block of difficulty H_d = `difficulty`.
+/// Returns ⌊2^256 / H_d⌋, the maximum n that seals a block of difficulty H_d = `difficulty`.
 ///
-/// For a difficulty of one that is 2^256, which [`Boundary::MAX`] stands for. For a difficulty of zero,
-/// which no valid header has, it is [`Boundary::MIN`].
+/// For a difficulty of one, the quotient is 2^256, which [`Boundary::MAX`] represents. For a difficulty of
+/// zero, which no valid header has, this returns [`Boundary::MIN`].
 pub fn boundary(difficulty: Difficulty) -> Boundary {
 	Boundary::from_difficulty(difficulty.0).unwrap_or(Boundary::MIN)
 }
@@ -58,10 +58,11 @@ pub fn validate_mix(computed: H256, claimed: H256) -> Result<(), HeaderError> {
 	GotExpected::check(claimed, computed).map_err(HeaderError::MixHash)
 }
 
-/// Validates that n ≤ 2^256 / H_d, where n follows from the claimed mix hash H_m: two hashes, no dataset.
+/// Validates that n ≤ 2^256 / H_d, where n is computed from the claimed mix hash H_m. This takes two hashes
+/// and no dataset.
 ///
-/// A forger needs the same number of hashes to pass this as a miner needs for a seal, although cheaper
-/// ones. So it protects the expensive half from floods.
+/// To pass this check, a forger needs the same number of hashes as a miner needs for a seal, although
+/// cheaper ones. The check therefore protects the expensive half from floods.
 ///
 /// # Errors
 ///
@@ -75,10 +76,10 @@ pub fn validate_seal_quick(header: &PowHeader) -> Result<(), HeaderError> {
 	validate_seal_result(H256(result), header.pre.difficulty)
 }
 
-/// Validates the whole of Eq. 2: first the quick half, and only if that holds, Hashimoto's.
+/// Validates all of Eq. 2: first the quick half and, only if that passes, the half that needs Hashimoto.
 ///
 /// `hashimoto` computes (m, n) for the header's H_#n, H_n and number. Its error is of the caller's own
-/// type: that the work could not be computed says nothing about the header.
+/// type, because a failure to compute the work says nothing about the header.
 ///
 /// # Errors
 ///
@@ -94,7 +95,7 @@ pub fn validate_seal<E: From<Rejection>>(
 	Ok(())
 }
 
-/// Validates Eq. 2 for a `work` that is already computed: the claimed mix hash is the computed one, and the
+/// Validates Eq. 2 for `work` that is already computed: the claimed mix hash is the computed one, and the
 /// computed result is within the boundary.
 ///
 /// # Errors

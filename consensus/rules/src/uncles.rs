@@ -7,9 +7,9 @@
 //! s(U, H)    = P(H)_H = P(U)_H ∧ H ≠ U ∧ U ∉ B(H)_U
 //! ```
 //!
-//! In words, an uncle is a brother of one of the block's six nearest ancestors. Its parent is an ancestor
-//! of the block, from the grandparent to the sixth generation above the block's parent, and its number
-//! is one to six below the block's. A brother of the block itself is not an uncle.
+//! In words, an uncle is a sibling of one of the block's six nearest ancestors. Its parent is an ancestor
+//! of the block, from the grandparent to the sixth generation above the block's parent, and its number is
+//! one to six below the block's. A sibling of the block itself is not an uncle.
 
 use crate::{
 	error::{GotExpected, HeaderError, Rejection, UncleError},
@@ -29,11 +29,11 @@ use polkadot_sdk::sp_core::H256;
 /// [`MAX_UNCLE_GENERATIONS`] above that.
 pub const UNCLE_ANCESTORS: usize = MAX_UNCLE_GENERATIONS as usize + 1;
 
-/// What the uncle rules need to know of the chain below a block.
+/// What the uncle rules need to know about the chain below a block.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ancestry<'a> {
 	/// The block's ancestors without a gap, its parent first: the nearest [`UNCLE_ANCESTORS`] of them, or
-	/// all down to the genesis block if there are fewer. Further ones are ignored.
+	/// all down to the genesis block if there are fewer. Older ancestors are ignored.
 	pub ancestors: &'a [Parent],
 	/// The hashes of all the uncles that those ancestors name.
 	///
@@ -58,10 +58,10 @@ impl<'a> Ancestry<'a> {
 
 /// Validates every rule of a block's uncles, cheapest first. A block without uncles needs no ancestry.
 ///
-/// `header` is the block's, and `uncles` are those that its body names, in the body's order. `now`, in
-/// seconds since the Unix epoch, is needed because an uncle's whole header must be valid: an uncle from
-/// the future delays the block, as the block's own timestamp would. `hashimoto` is as for
-/// [`validate_seal`](crate::validate_seal), and runs only after all cheaper rules.
+/// `header` is the block's header, and `uncles` are the uncles that its body names, in the body's order.
+/// `now`, in seconds since the Unix epoch, is needed because an uncle's whole header must be valid: an
+/// uncle from the future delays the block, as the block's own timestamp would. `hashimoto` is the same as
+/// for [`validate_seal`](crate::validate_seal), and runs only after all cheaper rules.
 ///
 /// # Errors
 ///
@@ -83,7 +83,7 @@ pub fn validate_uncles<E: From<Rejection>>(
 	Ok(())
 }
 
-/// Validates the uncle rules that need no Hashimoto, and returns the uncles as read.
+/// Validates the uncle rules that do not need Hashimoto, and returns the parsed uncles.
 fn validate_uncles_without_hashimoto(
 	params: &ChainParameters,
 	header: &PowHeader,
@@ -139,7 +139,7 @@ pub fn validate_uncles_hash(header: &PowHeader, uncles: &[Header]) -> Result<(),
 	GotExpected::check(header.pre.uncles_hash, uncles_hash(uncles)).map_err(UncleError::UnclesHash)
 }
 
-/// Validates that no uncle is named twice: `uncle` is not one of those named `before` it.
+/// Validates that no uncle is named twice: `uncle` is not among the uncles named `before` it.
 ///
 /// # Errors
 ///

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The inverse: the depth at which a risk is small enough.
+//! The inverse problem: the depth at which the risk is small enough.
 
 use crate::{equation_3, exact, Risk, Share};
 
-/// The greatest depth in blocks that [`depth`] considers: at a block every 15 s, half a year.
+/// The maximum depth, in blocks, that [`depth`] considers: half a year at one block every 15 s.
 pub const MAX_DEPTH: u32 = 1_000_000;
 
 /// The formula for P_z.
@@ -25,14 +25,13 @@ impl Model {
 	}
 }
 
-/// The reason why no depth is enough.
+/// Why no depth is enough.
 #[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
 pub enum DepthError {
 	/// The attacker has half of the hash power or more: it always catches up, from any depth.
 	#[error("an attacker with a share of {} always catches up: no depth is enough", .0.attacker())]
 	HalfOrMore(Share),
-	/// The attacker's share is so near to one half that the risk calls for more than [`MAX_DEPTH`]
-	/// blocks.
+	/// The attacker's share is so close to one half that the risk requires more than [`MAX_DEPTH`] blocks.
 	#[error(
 		"an attacker with a share of {} still succeeds with a probability of {probability:e} at a depth \
 		 of {MAX_DEPTH} blocks, the greatest considered",
@@ -46,7 +45,7 @@ pub enum DepthError {
 	},
 }
 
-/// Returns the least depth z at which an attacker with this share succeeds with a probability below this
+/// Returns the minimum depth z at which an attacker with this share succeeds with a probability below this
 /// risk.
 ///
 /// ```
@@ -66,7 +65,7 @@ pub fn depth(model: Model, share: Share, risk: Risk) -> Result<u32, DepthError> 
 		return Err(DepthError::HalfOrMore(share));
 	}
 	let is_enough = |z| model.probability(share, z) < risk.get();
-	// P_z falls with z, and P_0 is 1, which is below no risk: double to a depth that is enough, then
+	// P_z falls as z grows, and P_0 = 1 is not below any risk. So double z until the depth is enough, then
 	// bisect between it and the last depth that is not.
 	let mut short = 0;
 	let mut enough = 1;

@@ -14,7 +14,7 @@ pub enum Confidence {
 }
 
 impl Confidence {
-	/// Returns the level, 0.95 for [`Confidence::P95`].
+	/// Returns the level, for example 0.95 for [`Confidence::P95`].
 	pub fn level(self) -> f64 {
 		match self {
 			Self::P95 => 0.95,
@@ -23,8 +23,8 @@ impl Confidence {
 		}
 	}
 
-	/// Returns the number of standard deviations on each side of a normal distribution's mean between
-	/// which that share of it lies.
+	/// Returns the number of standard deviations around a normal distribution's mean within which that
+	/// share of it lies.
 	fn deviations(self) -> f64 {
 		match self {
 			Self::P95 => 1.959_963_984_540_054,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The forged-block attack on a proof-of-work chain (section IV.B of the paper): the odds that an
-//! attacker overtakes the honest chain from z blocks behind, and the depth z that a given risk calls for.
+//! The forged-block attack on a proof-of-work chain (section IV.B of the paper): the odds that an attacker
+//! overtakes the honest chain from z blocks behind, and the depth z that a given risk requires.
 //!
 //! ```
 //! use isthmus_security::{depth, exact, Confidence, Model, Race, Risk, Share};
@@ -9,7 +9,7 @@
 //! let attacker = Share::new(0.1)?;
 //! assert!((exact(attacker, 6) - 0.000_591).abs() < 1e-6);
 //!
-//! // A risk below one in a thousand calls for 6 blocks on top.
+//! // A risk below one in a thousand requires 6 blocks on top.
 //! assert_eq!(depth(Model::Exact, attacker, Risk::new(0.001)?)?, 6);
 //!
 //! // Ten thousand simulated attacks from 2 blocks behind agree with the formula.
@@ -23,32 +23,32 @@
 //! | [`algorithm_3`] | algorithm 3 as printed in the paper, line by line |
 //! | [`equation_3`] | Eq. 3, the same number without the rounding errors |
 //! | [`exact`] | the probability that both approximate |
-//! | [`depth`] | the least z at which the odds are below a risk |
+//! | [`depth`] | the minimum z at which the odds are below a risk |
 //! | [`Race`] | a simulation of the attack as a random walk |
 //!
 //! # The model
 //!
-//! The attacker has the share q of the network's hash power, the honest miners p = 1 − q. While the
-//! honest miners find z blocks, the attacker finds k. From z − k blocks behind, it ever catches up with
-//! the probability (q/p)^(z−k), that of a random walk. The paper, like Bitcoin's, takes k as Poisson
-//! distributed, as if the z honest blocks took exactly the expected time. They do not: k is negative
-//! binomial ([`exact`]), and the attacker's odds are better than the paper's, 2.4 times better at
+//! The attacker has a share q of the network's hash power, and the honest miners have p = 1 − q. While the
+//! honest miners find z blocks, the attacker finds k. From z − k blocks behind, the probability that it
+//! ever catches up is (q/p)^(z−k), as in a random walk. The paper, like Bitcoin's, assumes that k is
+//! Poisson distributed, as if the z honest blocks took exactly the expected time. They do not: k is
+//! negative binomial ([`exact`]), and the attacker's odds are better than the paper's, 2.4 times better at
 //! q = 0.1 and z = 6.
 //!
 //! # Out of scope
 //!
-//! The numbers are about private forks on proof of work alone. A finalized block cannot be reverted by
-//! such a fork, whatever its odds. The plot of Fig. 5 is drawn by the command `isthmus risk`, and
-//! `scripts/attack` runs the attack against real nodes.
+//! The numbers apply only to private forks on proof of work. A finalized block cannot be reverted by such a
+//! fork, whatever its odds. The plot of Fig. 5 is drawn by the command `isthmus risk`, and `scripts/attack`
+//! runs the attack against real nodes.
 //!
 //! # Errata of the paper
 //!
 //! - Eq. 3 prints λ = Z·q/p; Z is z.
-//! - Algorithm 3 is Bitcoin's and holds only for q < p. For q ≥ p the attacker always catches up, but
-//!   the printed lines give more than 1; [`equation_3`] and [`exact`] give 1.
-//! - Line 9 subtracts nearly equal numbers, so the printed lines give noise, even negative, where P_z is
+//! - Algorithm 3 is Bitcoin's and holds only for q < p. For q ≥ p the attacker always catches up, but the
+//!   printed lines return more than 1; [`equation_3`] and [`exact`] return 1.
+//! - Line 9 subtracts nearly equal numbers, so the printed lines return noise, even negative, if P_z is
 //!   below about 10^−15; and line 6 underflows to 0 for λ above 745, so that the result is 1.
-//! - "The value of z exponentially declines" speaks of P_z.
+//! - "The value of z exponentially declines" refers to P_z.
 
 #![forbid(unsafe_code)]
 

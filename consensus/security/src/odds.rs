@@ -6,9 +6,9 @@ use crate::Share;
 /// Computes algorithm 3, *Forged Block Attack Success Rate*, as printed:
 /// `attackerSuccessProbability(q, z)`.
 ///
-/// It is here for comparison, and reproduces the Bitcoin paper's table. It is accurate only for q < 1/2,
-/// results above about 10^−15 and λ below 745, and its time grows with z². [`equation_3`] computes the
-/// same number without these limits.
+/// It serves for comparison, and reproduces the Bitcoin paper's table. It is accurate only for q < 1/2,
+/// results above about 10^−15 and λ below 745, and its time grows with z². [`equation_3`] computes the same
+/// number without these limits.
 pub fn algorithm_3(q: f64, z: u32) -> f64 {
 	let p = 1.0 - q;
 	let lambda = f64::from(z) * (q / p);
@@ -30,10 +30,10 @@ pub fn algorithm_3(q: f64, z: u32) -> f64 {
 ///     = Σ_{k=0..z} pois(k)·(q/p)^(z−k) + Σ_{k>z} pois(k)
 /// ```
 ///
-/// The second line subtracts nothing. Its terms are summed from the greatest, k = z, in both directions,
+/// The second line subtracts nothing. Its terms are summed from the largest, k = z, in both directions,
 /// each computed from the one before: downwards by the factor k/z, upwards by λ/(k+1). So the leading
-/// digits of P_z are right at any size, down to the least number that an `f64` holds; smaller values are
-/// 0. The time grows with z.
+/// digits of P_z are right at any size, down to the smallest number that an `f64` can hold; smaller values
+/// are 0. The time grows with z.
 pub fn equation_3(share: Share, z: u32) -> f64 {
 	if share.is_half_or_more() || z == 0 {
 		return 1.0;
@@ -61,11 +61,11 @@ pub fn equation_3(share: Share, z: u32) -> f64 {
 ///     = 2·Σ_{k=0..z−1} C(z+k−1, k)·q^z·p^k
 /// ```
 ///
-/// with I the regularized incomplete beta function. The last line follows from the first: the terms with
-/// p^z·q^k are the odds that the honest miners find z blocks first, those with q^z·p^k that the attacker
-/// does, and the two sums add up to 1. The last line subtracts nothing, and its terms are summed from the
-/// greatest, k = z − 1, each computed from the one before, so that the leading digits are right at any
-/// size that an `f64` holds; smaller values are 0. The time grows with z.
+/// where I is the regularized incomplete beta function. The last line follows from the first: the terms
+/// with p^z·q^k are the odds that the honest miners find z blocks first, those with q^z·p^k that the
+/// attacker does, and the two sums add up to 1. The last line subtracts nothing, and its terms are summed
+/// from the largest, k = z − 1, each computed from the one before, so that the leading digits are right at
+/// any size that an `f64` can hold; smaller values are 0. The time grows with z.
 pub fn exact(share: Share, z: u32) -> f64 {
 	if share.is_half_or_more() || z == 0 {
 		return 1.0;
@@ -86,8 +86,8 @@ pub fn exact(share: Share, z: u32) -> f64 {
 	at_most_one(2.0 * greatest * (1.0 + falling_sum(down)))
 }
 
-/// Computes r_1 + r_1·r_2 + r_1·r_2·r_3 + …: the sum of the terms after the greatest, which is 1, each
-/// the one before times the next factor. The factors are at most 1 and never rise, so the sum ends at a
+/// Computes r_1 + r_1·r_2 + r_1·r_2·r_3 + …: the sum of the terms after the largest, which is 1. Each term
+/// is the one before times the next factor. The factors are at most 1 and never rise, so the sum ends at a
 /// term too small to matter: the terms after it fall at least as fast.
 fn falling_sum(factors: impl Iterator<Item = f64>) -> f64 {
 	let mut sum = 0.0;
@@ -103,7 +103,7 @@ fn falling_sum(factors: impl Iterator<Item = f64>) -> f64 {
 	sum
 }
 
-/// Caps a probability near 1 that rounding may have carried above it.
+/// Caps a probability near 1 that rounding may have pushed above it.
 fn at_most_one(probability: f64) -> f64 {
 	probability.min(1.0)
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A simulation of the race: many attacks as random walks, and the count of those that succeed.
+//! A simulation of the race: runs many attacks as random walks, and counts the successful ones.
 //!
 //! A trial is the random walk of section IV.B. The honest miners find their z blocks while the attacker
-//! finds k ([`Model`] says how k is drawn). From z − k behind, each next block is the attacker's with
-//! probability q, until the attacker draws level, or is so far behind that the trial gives up.
+//! finds k ([`Model`] says how k is drawn). From z − k blocks behind, each next block is the attacker's
+//! with probability q, until the attacker draws level, or is so far behind that the trial gives up.
 //!
 //! A simulation must give up at some point, as the true walk has no end, and this makes the count too low:
-//! an attacker given up d blocks behind would have caught up with probability (q/p)^d. [`Race`] chooses d
-//! so that this costs at most [`MISSED`] successes over all trials, and an [`Outcome`]'s interval is
-//! widened upwards accordingly.
+//! an attacker that is given up d blocks behind would have caught up with probability (q/p)^d. [`Race`]
+//! chooses d so that this costs at most [`MISSED`] successes over all trials, and an [`Outcome`]'s interval
+//! is widened upwards accordingly.
 //!
-//! This is the walk alone, without chains and nodes.
+//! This simulates only the walk, without chains or nodes.
 
 use crate::{Confidence, Interval, Model, Share};
 use rand::{distributions::Open01, Rng, RngCore, SeedableRng};
@@ -20,15 +20,15 @@ use rayon::prelude::*;
 /// The mean number of successes that giving up may cost over all trials of a race.
 pub const MISSED: f64 = 0.01;
 
-/// The greatest number of blocks behind at which a trial gives up. A share that calls for more, from
-/// about 0.498 on, would take millions of tosses for a single trial.
+/// The maximum number of blocks behind at which a trial gives up. A share that requires more, from about
+/// 0.498 on, would take millions of tosses for a single trial.
 pub const MAX_BEHIND: u32 = 4096;
 
-/// Number of trials that share one stream of random numbers. A constant, so that the outcome depends on
-/// the seed and not on the threads.
+/// The number of trials that share one stream of random numbers. It is a constant, so that the outcome
+/// depends on the seed and not on the threads.
 const BATCH: u64 = 512;
 
-/// The reason why a race cannot be run.
+/// Why a race cannot be run.
 #[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
 pub enum RaceError {
 	/// The attacker has half of the hash power or more: it always catches up.
@@ -37,7 +37,7 @@ pub enum RaceError {
 		.0.attacker()
 	)]
 	HalfOrMore(Share),
-	/// The attacker's share is so near to one half that a trial cannot give up [`MAX_BEHIND`] blocks
+	/// The attacker's share is so close to one half that a trial cannot give up [`MAX_BEHIND`] blocks
 	/// behind.
 	#[error(
 		"a race against a share of {} takes too long to simulate: choose one further from one half",
@@ -99,7 +99,7 @@ impl Race {
 	}
 
 	/// Runs the trials on all threads of the current rayon pool. Calls `progress`, from any of them, with
-	/// the number of further trials that are done.
+	/// the number of trials done since the last call.
 	///
 	/// The outcome depends only on the seed: each batch of trials has its own stream of ChaCha8.
 	/// ([`Model::Paper`] takes logarithms, whose last digit may differ between platforms.)
@@ -125,7 +125,7 @@ impl Race {
 
 	/// Runs one trial, and returns whether the attacker catches up.
 	fn trial(self, random: &mut ChaCha8Rng) -> bool {
-		// The toss: a random number of 64 bits is below q·2^64. (q is below one half, so it fits.)
+		// The toss: a random 64-bit number is below q·2^64. (q is below one half, so it fits.)
 		let boundary = (self.share.attacker() * 2f64.powi(64)) as u64;
 		let attacker_finds = |random: &mut ChaCha8Rng| random.next_u64() < boundary;
 		let mut behind = match self.model {
@@ -145,7 +145,7 @@ impl Race {
 		true
 	}
 
-	/// Draws min(k, z) by a toss for each block, until the honest miners have z.
+	/// Draws min(k, z) with one toss per block, until the honest miners have z.
 	fn tossed(
 		self,
 		random: &mut ChaCha8Rng,
@@ -182,9 +182,9 @@ impl Race {
 /// The outcome of a race.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Outcome {
-	/// Number of attacks.
+	/// The number of attacks.
 	pub trials: u64,
-	/// Number of attacks that succeeded.
+	/// The number of attacks that succeeded.
 	pub successes: u64,
 	/// How much giving up may have lowered the rate, on average ([`Race::bias`]).
 	pub bias: f64,

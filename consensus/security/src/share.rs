@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The two checked numbers of a question about the attack: the attacker's share, and the accepted risk.
+//! Validated inputs to the attack calculations: the attacker's share and the accepted risk.
 
-/// q: the attacker's share of the network's hash power, from 0 to 1.
+/// q: the attacker's share of the network's hash power, between 0 and 1.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
 pub struct Share(f64);
 
 /// A share that is below 0, above 1, or not a number.
 #[derive(Clone, Copy, PartialEq, Debug, thiserror::Error)]
-#[error("a share of the hash power must be from 0 to 1, got {0}")]
+#[error("a share of the hash power must be between 0 and 1, got {0}")]
 pub struct ShareError(
 	/// The number that was rejected.
 	pub f64,
 );
 
 impl Share {
-	/// Checks a share.
+	/// Creates a share after checking its range.
 	///
 	/// # Errors
 	///
-	/// Returns a [`ShareError`] if `q` is not from 0 to 1.
+	/// Returns a [`ShareError`] if `q` is below 0, above 1, or not a number.
 	pub fn new(q: f64) -> Result<Self, ShareError> {
 		if (0.0..=1.0).contains(&q) {
 			Ok(Self(q))
@@ -57,11 +57,11 @@ pub struct RiskError(
 );
 
 impl Risk {
-	/// Checks a risk.
+	/// Creates a risk after checking its range.
 	///
 	/// # Errors
 	///
-	/// Returns a [`RiskError`] if `risk` is not above 0 and at most 1.
+	/// Returns a [`RiskError`] if `risk` is 0 or below, above 1, or not a number.
 	pub fn new(risk: f64) -> Result<Self, RiskError> {
 		if risk > 0.0 && risk <= 1.0 {
 			Ok(Self(risk))
@@ -91,7 +91,7 @@ mod tests {
 		assert!(Share::new(f64::NAN).is_err());
 		assert_eq!(
 			ShareError(1.5).to_string(),
-			"a share of the hash power must be from 0 to 1, got 1.5"
+			"a share of the hash power must be between 0 and 1, got 1.5"
 		);
 	}
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The odds compared with published tables, with the formulas they are derived from, and at the limits of
-//! floating point.
+//! Compares the odds with published tables, with the formulas that they are derived from, and at the limits
+//! of floating point.
 
 use isthmus_security::{
 	algorithm_3, depth, equation_3, exact, DepthError, Model, Risk, Share, MAX_DEPTH,
@@ -190,8 +190,8 @@ fn the_exact_odds_are_the_regularized_incomplete_beta_function() {
 
 #[test]
 fn digits_stay_right_far_out() {
-	// Ratios of neighbours approach their limits: 4pq for the exact odds, (q/p)·e^(1−q/p) for Eq. 3. A
-	// formula that subtracts gives noise below 10^−15, and these values are below 10^−70.
+	// Ratios of consecutive values approach their limits: 4pq for the exact odds, (q/p)·e^(1−q/p) for
+	// Eq. 3. A formula that subtracts returns noise below 10^−15, and these values are below 10^−70.
 	let (q, p) = (0.2, 0.8);
 	let step = |model: Model| {
 		let at = |z| model.probability(share(q), z);

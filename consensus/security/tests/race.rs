@@ -79,7 +79,7 @@ fn a_seed_gives_the_same_race_on_any_number_of_threads() {
 	assert_eq!(one.successes, KNOWN);
 }
 
-/// The successes that [`SEED`] gives for q = 0.3, z = 3 and 10,000 trials.
+/// The number of successes with [`SEED`] for q = 0.3, z = 3 and 10,000 trials.
 const KNOWN: u64 = 3266;
 
 #[test]

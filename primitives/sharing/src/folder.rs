@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The list of a folder's files: each file is a record of its own, and one more record, the list, names
-//! them all. It is encrypted like any other, so that names, sizes and the shape of the tree are the
-//! readers' alone.
+//! The list of a folder's files. Each file is a record of its own, and one more record, the list, names
+//! them all. The list is encrypted like any other record, so that only readers see the names, the sizes and
+//! the shape of the tree.
 //!
-//! | offset | length | content |
+//! | offset | length | contents |
 //! |---|---|---|
 //! | 0 | 17 | `"isthmus/folder/v1"` |
 //!
-//! and for each file, in the order of their paths' bytes
+//! followed by one entry per file, sorted by the bytes of their paths:
 //!
-//! | offset | length | content |
+//! | offset | length | contents |
 //! |---|---|---|
 //! | 0 | 2 | length of the path, *p*, at most 4096; big-endian |
-//! | 2 | *p* | path, UTF-8: names with `/` between them, none of them empty, `.` or `..`; no control character and no `\` |
-//! | 2 + *p* | 1 | flags: 1 where the file is a program, else 0 |
+//! | 2 | *p* | path in UTF-8: names separated by `/`, none of them empty, `.` or `..`; no control characters and no `\` |
+//! | 2 + *p* | 1 | flags: 1 if the file is executable, else 0 |
 //! | 3 + *p* | 8 | length of the file; big-endian |
 //! | 11 + *p* | 32 | key of the file's record |
 
@@ -22,22 +22,22 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 /// The first bytes of every list: the format and its version.
 pub const LABEL: &[u8; 17] = b"isthmus/folder/v1";
-/// The most bytes in a file's path.
+/// The maximum length of a file's path, in bytes.
 pub const MAX_PATH: usize = 4096;
-/// The most bytes in a list, which bounds what a reader keeps in memory: 256 MiB.
+/// The maximum length of a list, in bytes: 256 MiB. It bounds what a reader keeps in memory.
 pub const MAX_LENGTH: usize = 256 << 20;
 /// The length of an entry without its path.
 const ENTRY: usize = 2 + 1 + 8 + 32;
-/// The flag of a file that is a program.
+/// The flag of an executable file.
 const EXECUTABLE: u8 = 1;
 
-/// A file of a folder.
+/// A file in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-	/// Its path in the folder: names with `/` between them, none of them empty, `.` or `..`, and no `\`
-	/// or control character in them.
+	/// Its path in the folder: names separated by `/`, none of them empty, `.` or `..`, without `\` or
+	/// control characters.
 	pub path: String,
-	/// Whether it is a program.
+	/// Whether it is executable.
 	pub executable: bool,
 	/// Its length in bytes.
 	pub length: u64,
@@ -63,7 +63,7 @@ pub enum FolderError {
 	/// Two files have the same path, or the files are not in order.
 	#[error("the path {0:?} is in the folder twice, or out of order")]
 	Order(String),
-	/// Too many files.
+	/// The list would be longer than [`MAX_LENGTH`].
 	#[error("the folder's list of files would be longer than {MAX_LENGTH} bytes")]
 	TooLong,
 	/// A flag is unknown.
@@ -82,11 +82,12 @@ fn check_path(path: &str) -> Result<(), FolderError> {
 	}
 }
 
-/// Writes the list of a folder's files, which come in the order of their paths' bytes.
+/// Writes the list of a folder's files, which must be sorted by the bytes of their paths.
 ///
 /// # Errors
 ///
-/// Returns [`FolderError::Path`], [`FolderError::Order`] or [`FolderError::TooLong`].
+/// Returns [`FolderError::Path`] if a path cannot be in a folder, [`FolderError::Order`] if the files are
+/// not sorted or a path occurs twice, and [`FolderError::TooLong`] if the list would be too long.
 pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 	let mut bytes = LABEL.to_vec();
 	let mut last: Option<&str> = None;
@@ -99,7 +100,7 @@ pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 		if bytes.len() + ENTRY + file.path.len() > MAX_LENGTH {
 			return Err(FolderError::TooLong);
 		}
-		// At most MAX_PATH, so the conversion keeps every bit.
+		// The length is at most MAX_PATH, so it fits.
 		bytes.extend((file.path.len() as u16).to_be_bytes());
 		bytes.extend(file.path.as_bytes());
 		bytes.push(if file.executable { EXECUTABLE } else { 0 });
@@ -113,8 +114,8 @@ pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 ///
 /// # Errors
 ///
-/// Returns a [`FolderError`] for anything that [`to_bytes`] does not write, except
-/// [`FolderError::TooLong`]: the caller bounds the length before it reads.
+/// Returns a [`FolderError`] for anything that [`to_bytes`] does not write. It never returns
+/// [`FolderError::TooLong`]: the caller must bound the length before reading.
 pub fn from_bytes(bytes: &[u8]) -> Result<Vec<File>, FolderError> {
 	let mut rest = bytes.strip_prefix(LABEL).ok_or(FolderError::NotAFolder)?;
 	let mut files: Vec<File> = Vec::new();
@@ -239,8 +240,8 @@ mod tests {
 	}
 
 	proptest! {
-		/// Nothing that a stranger stores as a folder makes the reader panic, and what is read is written
-		/// again to the byte.
+		/// No bytes that a stranger stores as a folder make the reader panic, and what it reads is written
+		/// back byte for byte.
 		#[test]
 		fn any_bytes_are_read_or_rejected(entries in prop::collection::vec(
 			("[a-c/.]{0,4}", 0..3u8, prop::array::uniform8(any::<u8>())), 0..4,

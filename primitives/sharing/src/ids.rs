@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Numbers and names of what is shared: datasets, epochs, leaves, records, requests, grants, and the
-//! kinds of producers.
+//! The numbers and names of datasets, epochs, leaves, records, requests and grants, and the kinds of
+//! producers.
 
 use alloc::{borrow::ToOwned, string::String};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -8,23 +8,23 @@ use scale_info::TypeInfo;
 
 pub use primitive_types::H256;
 
-/// The number of a dataset among those of its owner, counted from 0 and never used twice: keys are
+/// A dataset's number among its owner's datasets, counted from 0. It is never reused, because keys are
 /// derived from it.
 pub type DatasetId = u32;
-/// How often a dataset's keys were rotated. Each epoch has a key tree of its own.
+/// The number of times that a dataset's keys have been rotated. Each epoch has its own key tree.
 pub type Epoch = u32;
 /// A record's place in its dataset's epoch: the leaf of the key tree that is the record's key.
 pub type Leaf = u32;
-/// The number of a request, never used twice on a chain.
+/// A request's number, never reused on a chain.
 pub type RequestId = u64;
-/// The number of a grant, never used twice on a chain.
+/// A grant's number, never reused on a chain.
 pub type GrantId = u64;
-/// The name of a record among those of its owner, chosen by the owner (the paper's `bytes32 key`).
+/// A record's name among its owner's records, chosen by the owner (the paper's `bytes32 key`).
 pub type RecordKey = H256;
-/// A date: seconds since 1970-01-01 UTC, as a block's timestamp H_s counts them.
+/// A date in seconds since 1970-01-01 UTC, like a block's timestamp H_s.
 pub type Seconds = u64;
 
-/// What a producer is (paper, figure 1).
+/// The kind of a producer (paper, figure 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
 	feature = "by-name",
@@ -32,13 +32,13 @@ pub type Seconds = u64;
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub enum ProducerKind {
-	/// A school: data of students.
+	/// A school, with data about students.
 	#[codec(index = 0)]
 	School,
-	/// A government body: data of citizens.
+	/// A government body, with data about citizens.
 	#[codec(index = 1)]
 	Government,
-	/// A business: data of users.
+	/// A business, with data about users.
 	#[codec(index = 2)]
 	Business,
 	/// Anything else.
@@ -60,7 +60,7 @@ impl core::str::FromStr for ProducerKind {
 	}
 }
 
-/// A word that does not name a kind of producer.
+/// A word that does not name any kind of producer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown kind of producer `{0}`: expected school, government, business or other")]
 pub struct UnknownKind(pub String);

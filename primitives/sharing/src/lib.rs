@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The sharing protocol of an Isthmus chain, stated once: everything that the data-sharing pallet, the
-//! nodes and their clients must agree on, to the byte.
+//! The sharing protocol of an Isthmus chain, defined in one place: everything that the data-sharing pallet,
+//! the nodes and their clients must agree on, byte for byte.
 //!
 //! # Example
 //!
-//! A school stores a large record in three chunks. The chain keeps the manifest's Merkle root, and checks
-//! each chunk when it arrives. A company asks for the record's range, and the dataset's policy judges its
-//! request.
+//! A school stores a large record in three chunks. The chain keeps the manifest's Merkle root and checks
+//! each chunk when it arrives. A company requests the record's range, and the dataset's policy decides on
+//! the request.
 //!
 //! ```
 //! use isthmus_sharing::{manifest::verify_chunk, terms::*, *};
@@ -14,13 +14,13 @@
 //!
 //! let sha256 = |bytes: &[u8]| -> [u8; 32] { Sha256::digest(bytes).into() };
 //!
-//! // The owner: a manifest that names three chunks, and the tree that proves them.
+//! // The owner writes a manifest of three chunks, and builds the tree that proves them.
 //! let hashes = [[1; 32], [2; 32], [3; 32]]; // BLAKE2b-256 of each chunk
 //! let manifest = Manifest { header: b"what readers need first", hashes: &hashes };
 //! let stored = manifest.to_bytes()?;
 //! let proof = manifest.tree(sha256).proof(1).expect("there is a second chunk");
 //!
-//! // The chain: reads the manifest, keeps its root, and checks the second chunk alone.
+//! // The chain reads the manifest, keeps its root, and checks the second chunk on its own.
 //! let chunks = chunk_count(2_500_000, 1 << 20).expect("a chunk has bytes");
 //! let root = Manifest::read(&stored, chunks)?.root(sha256);
 //! verify_chunk(sha256, &root, chunks, 1, &hashes[1], &proof)?;
@@ -36,19 +36,19 @@
 //! };
 //! assert_eq!(policy.judge(Some(ProducerKind::Business), &scope, &1000, &5), Verdict::Meets);
 //!
-//! // The deposit for a grant with 83 bytes of sealed keys: four entries, and the bytes.
+//! // The deposit for a grant with 83 bytes of sealed keys: four entries and 83 bytes.
 //! let rates = Rates { per_item: 100_000_000_000, per_byte: 100_000_000 };
 //! assert_eq!(Footprint::grant(83).deposit(&rates), 408_300_000_000);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Where to find what
+//! # Modules
 //!
 //! - [`ids`]: numbers and names. [`scope`]: the range of a request or a grant, and a grant's states.
 //! - [`state`]: the entries of the chain's state. [`payload`]: where a record's bytes are.
 //! - [`policy`]: standing policies, and the verdict on a request.
 //! - [`query`]: answers, refusals and lists. [`signed`]: the message that a caller signs.
-//! - [`manifest`], [`merkle`]: the format of a large record's manifest, and the tree over its chunks.
+//! - [`manifest`], [`merkle`]: the format of a large record's manifest and the tree over its chunks.
 //! - [`folder`]: the format of a folder's list of files.
 //! - [`terms`]: limits, times and deposits.
 //!
@@ -56,32 +56,32 @@
 //!
 //! | constant | place |
 //! |---|---|
-//! | limits: names, texts, keys, values, chunks, grants of a reader, leaves, pages | [`terms`], `MAX_…`, `MIN_…`, [`LEAVES_PER_EPOCH`](terms::LEAVES_PER_EPOCH) |
-//! | entries behind a deposit, and the formula of deposits | [`terms`], `…_ENTRIES`, [`Footprint`](terms::Footprint) |
-//! | slack of a grant's term, least time to answer, notice of a cancelled offer | [`terms`], [`TERM_SLACK`](terms::TERM_SLACK), [`LEAST_TIME`](terms::LEAST_TIME), [`CANCEL_NOTICE`](terms::CANCEL_NOTICE) |
+//! | limits: names, texts, keys, values, chunks, grants per reader, leaves, pages | [`terms`], `MAX_…`, `MIN_…`, [`LEAVES_PER_EPOCH`](terms::LEAVES_PER_EPOCH) |
+//! | entries that a deposit covers, and the deposit formula | [`terms`], `…_ENTRIES`, [`Footprint`](terms::Footprint) |
+//! | slack in a grant's term, minimum time to answer, notice period of a cancelled offer | [`terms`], [`TERM_SLACK`](terms::TERM_SLACK), [`LEAST_TIME`](terms::LEAST_TIME), [`CANCEL_NOTICE`](terms::CANCEL_NOTICE) |
 //! | blocks that a signed query may name | [`terms`], `QUERY_BLOCKS_…` |
 //! | label of a signed query, wrapping by wallets | [`signed`] |
 //! | version and layout of a manifest | [`manifest`] |
 //! | prefixes of the Merkle tree | [`merkle`] |
 //! | label, limits and layout of a folder's list | [`folder`] |
-//! | sentences of a query's refusal | [`query::QueryError`] |
-//! | rates of deposits; how long requests wait and grants are remembered | `runtime/src/configs.rs`: each chain's own, which clients read from its metadata |
+//! | messages of a refused query | [`query::QueryError`] |
+//! | deposit rates; how long requests stay open and ended grants are kept | `runtime/src/configs.rs`: each chain sets its own, and clients read them from its metadata |
 //! | labels, versions and sizes of keys, records and sealed grants | `isthmus-envelope`, which does not depend on a chain |
 //!
 //! # Types
 //!
-//! Encodings are SCALE's, by the order of fields and by explicit indices of variants. Entries that hold
-//! text or keys are generic over them: the pallet bounds their lengths, clients do not. With the feature
-//! `by-name`, types are decoded and encoded by the names in a chain's metadata (`scale-decode`,
-//! `scale-encode`): a client then understands a chain whose types have changed, or refuses it, and never
-//! misreads it.
+//! Everything is encoded in SCALE, with fields in order and explicit variant indices. Entries that hold
+//! text or keys are generic over them: the pallet bounds their lengths, clients do not. With the `by-name`
+//! feature, types are decoded and encoded by the names in a chain's metadata (`scale-decode`,
+//! `scale-encode`). A client then either understands a chain whose types have changed or refuses it, but
+//! never misreads it.
 //!
-//! Hash functions are handed in: the pallet gives its host's, a client its own.
+//! The caller passes in the hash functions: the pallet uses its host's functions, a client its own.
 //!
-//! # What this crate is not for
+//! # Out of scope
 //!
-//! It does not encrypt, and does not open keys: that is `isthmus-envelope`. It does not talk to a chain:
-//! that is `isthmus-sdk`. It keeps no state: that is the data-sharing pallet.
+//! This crate does not encrypt or open keys (`isthmus-envelope` does), talk to a chain (`isthmus-sdk`) or
+//! keep state (the data-sharing pallet).
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The manifest of a large record: its header, and the hash of every chunk.
+//! The manifest of a large record: its header and the hash of every chunk.
 //!
-//! The manifest is stored like a value, as the last argument of `open_record`; the state keeps its hash
-//! and the [Merkle root](crate::merkle) over the chunks' hashes, however many chunks there are. A reader
-//! who has the manifest, whose name is its hash, asks any node for any chunk by its hash and checks it
-//! alone.
+//! The manifest is stored like a value, as the last argument of `open_record`; the state keeps its hash and
+//! the [Merkle root](crate::merkle) over the chunks' hashes, however many chunks there are. A reader gets
+//! the manifest by its hash. It can then request any chunk from any node by the chunk's hash, and check it
+//! on its own.
 //!
-//! | offset | length | content |
+//! | offset | length | contents |
 //! |---|---|---|
 //! | 0 | 1 | version, 1 |
 //! | 1 | 2 | length of the header, *h*; big-endian |
-//! | 3 | *h* | header: what a reader needs before the chunks. The chain does not look inside |
-//! | 3 + *h* | 32*n* | BLAKE2b-256 of each of the *n* chunks, in their order |
+//! | 3 | *h* | header: what a reader needs before the chunks. The chain does not interpret it |
+//! | 3 + *h* | 32*n* | BLAKE2b-256 hash of each of the *n* chunks, in order |
 
 use crate::merkle::{self, Hash};
 use alloc::vec::Vec;
 
-/// The first byte of every manifest: this format.
+/// The first byte of every manifest: the version of this format.
 pub const VERSION: u8 = 1;
-/// The length of what comes before the header: the version, and the header's length.
+/// The length of the part before the header: the version and the header's length.
 pub const PREFIX_LEN: usize = 3;
 /// The length of a chunk's hash.
 pub const HASH_LEN: usize = 32;
@@ -29,27 +29,27 @@ pub enum ManifestError {
 	/// The first byte is not [`VERSION`], or there is none.
 	#[error("the manifest's version is unknown")]
 	UnknownVersion,
-	/// The length differs from that of the header and of the chunks' hashes.
-	#[error("the manifest is not as long as its header and the hashes of the chunks")]
+	/// The length does not match the header and the chunks' hashes.
+	#[error("the manifest's length does not match its header and the hashes of the chunks")]
 	WrongLength,
 }
 
-/// A manifest, read.
+/// A parsed manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manifest<'a> {
 	/// What a reader needs before the chunks.
 	pub header: &'a [u8],
-	/// BLAKE2b-256 of each chunk, in their order.
+	/// The BLAKE2b-256 hash of each chunk, in order.
 	pub hashes: &'a [Hash],
 }
 
 impl<'a> Manifest<'a> {
-	/// Reads a manifest of any number of chunks.
+	/// Reads a manifest with any number of chunks.
 	///
 	/// # Errors
 	///
-	/// Returns [`ManifestError::UnknownVersion`] for another version, and
-	/// [`ManifestError::WrongLength`] for bytes that end within the header or within a hash.
+	/// Returns [`ManifestError::UnknownVersion`] if the version is not [`VERSION`], and
+	/// [`ManifestError::WrongLength`] if the bytes end within the header or within a hash.
 	pub fn parse(bytes: &'a [u8]) -> Result<Self, ManifestError> {
 		let (version, rest) = bytes.split_first().ok_or(ManifestError::UnknownVersion)?;
 		if *version != VERSION {
@@ -67,12 +67,12 @@ impl<'a> Manifest<'a> {
 		}
 	}
 
-	/// Reads the manifest of a record of `chunks` chunks.
+	/// Reads the manifest of a record with `chunks` chunks.
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`parse`](Self::parse), and [`ManifestError::WrongLength`] for another
-	/// number of hashes.
+	/// Returns the errors of [`parse`](Self::parse), and [`ManifestError::WrongLength`] if the number of
+	/// hashes is not `chunks`.
 	pub fn read(bytes: &'a [u8], chunks: u32) -> Result<Self, ManifestError> {
 		let manifest = Self::parse(bytes)?;
 		match u32::try_from(manifest.hashes.len()) {
@@ -106,7 +106,7 @@ impl<'a> Manifest<'a> {
 	///
 	/// # Errors
 	///
-	/// Returns [`ManifestError::WrongLength`] for a header of more than 65,535 bytes.
+	/// Returns [`ManifestError::WrongLength`] if the header has more than 65,535 bytes.
 	pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
 		let length = u16::try_from(self.header.len()).map_err(|_| ManifestError::WrongLength)?;
 		let prefix = [&[VERSION][..], &length.to_be_bytes()].concat();
@@ -205,8 +205,8 @@ mod tests {
 			prop_assert!(Manifest::read(&written[..cut], chunks).is_err());
 		}
 
-		/// Nothing that a stranger stores as a manifest makes the reader panic, and what is read is
-		/// written again to the byte.
+		/// No bytes that a stranger stores as a manifest make the reader panic, and what it reads is
+		/// written back byte for byte.
 		#[test]
 		fn any_bytes_are_read_or_rejected(
 			mut bytes in prop::collection::vec(any::<u8>(), 0..200), known: bool,

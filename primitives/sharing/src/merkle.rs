@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Merkle tree over a large record's chunks, by which a chunk is checked alone when it arrives.
+//! The Merkle tree over a large record's chunks. It lets each chunk be checked on its own as it arrives.
 //!
-//! The tree is that of RFC 6962, section 2.1, with SHA-256. Leaves and inner nodes are hashed under
-//! different prefixes, so that neither passes for the other, and no leaf is counted twice:
+//! This is the tree of RFC 6962, section 2.1, with SHA-256. Leaves and inner nodes are hashed with
+//! different prefixes, so that neither can pass for the other, and no leaf is counted twice:
 //!
 //! ```text
 //! leaf  = SHA-256(00 ‖ entry)
 //! inner = SHA-256(01 ‖ left ‖ right)
 //! ```
 //!
-//! Of *n* leaves the left subtree has the largest power of two below *n*. The root of no leaves is
-//! SHA-256 of nothing. A proof is the list of neighbours, the lowest first (section 2.1.1).
+//! With *n* leaves, the left subtree holds the largest power of two below *n*. The root of an empty tree is
+//! the SHA-256 of the empty string. A proof lists the sibling hashes from the bottom up (section 2.1.1).
 //!
-//! The hash function is handed in: a runtime has its host's, a client has its own.
+//! The caller passes in the hash function: a runtime uses its host's function, a client its own.
 
 use alloc::vec::Vec;
 
@@ -37,23 +37,23 @@ pub enum MerkleError {
 		/// The number of chunks.
 		count: u64,
 	},
-	/// A proof has one hash for each level at which the chunk has a neighbour.
-	#[error("the proof has {got} hashes, and this chunk's has {expected}")]
+	/// The proof does not have one hash per level at which the chunk's node has a sibling.
+	#[error("the proof has {got} hashes, expected {expected}")]
 	ProofLength {
-		/// The number of hashes that the chunk's position calls for.
+		/// The number of hashes that the chunk's position requires.
 		expected: usize,
 		/// The number of hashes in the proof.
 		got: usize,
 	},
-	/// The chunk, its position or its proof differs from what the root was made of.
+	/// The chunk, its position or its proof differs from what the root was computed from.
 	#[error("the chunk does not belong to this root")]
 	WrongRoot,
 }
 
-/// Returns the leaf of an entry. On a chain the entry is BLAKE2b-256 of the chunk.
+/// Returns the leaf hash of an entry. On a chain, the entry is the BLAKE2b-256 hash of the chunk.
 pub fn leaf_hash(sha256: impl Fn(&[u8]) -> Hash, entry: &[u8]) -> Hash {
 	match <&Hash>::try_from(entry) {
-		// A chunk's hash, of which a record has up to 32,768: without the heap.
+		// The common case is a chunk's hash. A record has up to 32,768 of them, so avoid a heap allocation.
 		Ok(entry) => {
 			let mut input = [LEAF_PREFIX; 1 + HASH_LEN];
 			input[1..].copy_from_slice(entry);
@@ -71,15 +71,15 @@ pub fn node_hash(sha256: impl Fn(&[u8]) -> Hash, left: &Hash, right: &Hash) -> H
 	sha256(&input)
 }
 
-/// Returns the root over these leaves, each made by [`leaf_hash`]. It keeps one hash for each level of
-/// the tree, and no leaf.
+/// Returns the root over these leaves, each computed by [`leaf_hash`]. It keeps one hash per level of the
+/// tree in memory, and none of the leaves.
 pub fn root(sha256: impl Fn(&[u8]) -> Hash, leaves: impl IntoIterator<Item = Hash>) -> Hash {
-	// Roots of full subtrees, the largest first. Their sizes are the powers of two in the binary form of
-	// the number of leaves so far.
+	// The roots of the full subtrees, largest first. Their sizes are the powers of two in the binary
+	// representation of the number of leaves so far.
 	let mut peaks: Vec<Hash> = Vec::new();
 	for (count, leaf) in (0u64..).zip(leaves) {
 		let mut node = leaf;
-		// As a carry in binary addition: two subtrees of one size make one of the next.
+		// Like a carry in binary addition: two subtrees of the same size make one of the next size.
 		for _ in 0..count.trailing_ones() {
 			if let Some(left) = peaks.pop() {
 				node = node_hash(&sha256, &left, &node);
@@ -94,16 +94,17 @@ pub fn root(sha256: impl Fn(&[u8]) -> Hash, leaves: impl IntoIterator<Item = Has
 		.unwrap_or_else(|| sha256(&[]))
 }
 
-/// All levels of a tree, which give the proof of any leaf in one step for each level.
+/// All levels of a tree. The proof of any leaf takes one step per level.
 #[derive(Clone, Debug)]
 pub struct Tree {
-	/// The leaves, then each level above; the last has the root alone. A tree without leaves has no levels.
+	/// The leaves, then each level above them; the last level holds only the root. A tree without leaves
+	/// has no levels.
 	levels: Vec<Vec<Hash>>,
 	root: Hash,
 }
 
 impl Tree {
-	/// Makes the tree of these leaves, each made by [`leaf_hash`].
+	/// Builds the tree over these leaves, each computed by [`leaf_hash`].
 	pub fn new(sha256: impl Fn(&[u8]) -> Hash, leaves: Vec<Hash>) -> Self {
 		let mut levels = Vec::new();
 		let mut level = leaves;
@@ -112,7 +113,7 @@ impl Tree {
 				.chunks(2)
 				.map(|nodes| match nodes {
 					[left, right] => node_hash(&sha256, left, right),
-					// A last node without a neighbour moves up as it is.
+					// A last node without a sibling moves up unchanged.
 					nodes => nodes[0],
 				})
 				.collect();
@@ -131,8 +132,8 @@ impl Tree {
 		self.root
 	}
 
-	/// Returns the hashes that lead from leaf `index` to the root, the lowest first; `None` for a leaf
-	/// that is not there.
+	/// Returns the sibling hashes on the path from leaf `index` to the root, from the bottom up, or `None`
+	/// if there is no such leaf.
 	pub fn proof(&self, index: usize) -> Option<Vec<Hash>> {
 		if index >= self.levels.first()?.len() {
 			return None;
@@ -147,8 +148,8 @@ impl Tree {
 	}
 }
 
-/// The way from a leaf up to the root: for each level at which the node has a neighbour, whether that
-/// neighbour is on the left.
+/// The path from a leaf up to the root: for each level at which the node has a sibling, whether that
+/// sibling is on the left.
 struct Path {
 	at: u64,
 	last: u64,
@@ -161,7 +162,7 @@ impl Iterator for Path {
 		while self.last > 0 {
 			let (at, last) = (self.at, self.last);
 			(self.at, self.last) = (at / 2, last / 2);
-			// The last node of a level, when its number is even, has no neighbour and moves up as it is.
+			// If the last node of a level has an even number, it has no sibling and moves up unchanged.
 			if at % 2 == 1 || at < last {
 				return Some(at % 2 == 1);
 			}
@@ -171,13 +172,13 @@ impl Iterator for Path {
 }
 
 /// Checks that `leaf` is number `index` of the `count` leaves under `root`. The proof must be exactly as
-/// long as the leaf's position calls for.
+/// long as the leaf's position requires.
 ///
 /// # Errors
 ///
-/// Returns [`MerkleError::NoSuchChunk`] for an index beyond the last leaf,
-/// [`MerkleError::ProofLength`] for a proof that is too short or too long, and
-/// [`MerkleError::WrongRoot`] where the proof leads elsewhere.
+/// Returns [`MerkleError::NoSuchChunk`] if the index is beyond the last leaf, [`MerkleError::ProofLength`]
+/// if the proof is too short or too long, and [`MerkleError::WrongRoot`] if the proof leads to another
+/// root.
 pub fn verify<'a>(
 	sha256: impl Fn(&[u8]) -> Hash,
 	root: &Hash,

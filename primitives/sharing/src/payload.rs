@@ -10,38 +10,39 @@ use scale_info::TypeInfo;
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub enum Payload<BlockNumber> {
-	/// One value: the last argument of one extrinsic of `store`, in a block's body.
+	/// One value: the last argument of a `store` extrinsic in a block's body.
 	#[codec(index = 0)]
 	Value {
-		/// BLAKE2b-256 of the value: the name under which any node serves it.
+		/// The BLAKE2b-256 hash of the value. Any node serves the value by this hash.
 		content_hash: H256,
 		/// The value's length, in bytes.
 		length: u32,
-		/// The block whose body has it.
+		/// The block whose body contains it.
 		block: BlockNumber,
 		/// The index of its extrinsic in that block.
 		extrinsic: u32,
 	},
-	/// A large value in chunks, each the last argument of one extrinsic of `store_chunk`.
+	/// A large value in chunks, each the last argument of a `store_chunk` extrinsic.
 	#[codec(index = 1)]
 	Chunks {
-		/// BLAKE2b-256 of the manifest: the name under which any node serves it. The manifest has the
+		/// The BLAKE2b-256 hash of the manifest. Any node serves the manifest by this hash. It contains the
 		/// hash of every chunk; see [`manifest`](crate::manifest).
 		manifest: H256,
 		/// The Merkle root over the chunks' hashes; see [`merkle`](crate::merkle).
 		root: H256,
-		/// The length of all chunks together, in bytes.
+		/// The total length of all chunks, in bytes.
 		length: u64,
-		/// The length of each chunk but the last, in bytes.
+		/// The length of each chunk except the last, in bytes.
 		chunk_size: u32,
-		/// How many chunks are stored, counted from the first: the number of the next one.
+		/// The number of chunks stored so far, from the first on without gaps. It is also the index of the
+		/// next chunk.
 		arrived: u32,
-		/// The block whose body has the manifest. No chunk is in an earlier one.
+		/// The block whose body contains the manifest. No chunk is in an earlier block.
 		block: BlockNumber,
 		/// The index of the manifest's extrinsic in that block.
 		extrinsic: u32,
-		/// The block whose body has the latest chunk, or the manifest where there is none yet. No chunk
-		/// is in a later one.
+		/// The block whose body contains the latest chunk, or the manifest if no chunk has arrived yet. No
+		/// chunk is in a later block.
 		last_block: BlockNumber,
 	},
 }
@@ -65,7 +66,7 @@ impl<BlockNumber> Payload<BlockNumber> {
 		}
 	}
 
-	/// Returns whether all of it is stored.
+	/// Returns whether the whole record is stored.
 	pub fn is_complete(&self) -> bool {
 		self.arrived() >= self.chunks()
 	}
@@ -80,7 +81,7 @@ impl<BlockNumber> Payload<BlockNumber> {
 }
 
 impl<BlockNumber: Copy> Payload<BlockNumber> {
-	/// Returns the first and the last of the blocks that have its bytes.
+	/// Returns the first and the last block that contain its bytes.
 	pub fn blocks(&self) -> (BlockNumber, BlockNumber) {
 		match self {
 			Payload::Value { block, .. } => (*block, *block),
@@ -92,7 +93,7 @@ impl<BlockNumber: Copy> Payload<BlockNumber> {
 }
 
 /// Returns how many chunks of `chunk_size` bytes make `length` bytes; the last may be shorter. Returns
-/// `None` for chunks without bytes, and for more chunks than a `u32` counts.
+/// `None` if `chunk_size` is 0 or the count does not fit in a `u32`.
 ///
 /// `count = ⌈length / chunk_size⌉`
 pub fn chunk_count(length: u64, chunk_size: u32) -> Option<u32> {
@@ -102,7 +103,7 @@ pub fn chunk_count(length: u64, chunk_size: u32) -> Option<u32> {
 	u32::try_from(length.div_ceil(chunk_size.into())).ok()
 }
 
-/// Returns the length of chunk `index`, of those that make `length` bytes.
+/// Returns the length of chunk `index` of a record of `length` bytes.
 ///
 /// `min(chunk_size, length - index · chunk_size)`
 pub fn chunk_length(length: u64, chunk_size: u32, index: u32) -> u64 {
@@ -147,7 +148,7 @@ mod tests {
 		assert!(!chunks(11, 4, 2).is_complete());
 		assert!(chunks(11, 4, 3).is_complete());
 		assert_eq!(chunks(11, 4, 3).blocks(), (5, 9));
-		// No chunk size makes it complete.
+		// Without a chunk size, it is never complete.
 		assert!(!chunks(11, 0, 3).is_complete());
 	}
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A dataset's standing policy: which requests its owner offers to grant, and for what price.
 //!
-//! The chain does not enforce a policy. A request that does not meet it may still be made, and granted
-//! by hand; one that meets it is granted by the owner's program, which runs with the owner's keys.
-//! Chain and clients judge a request by one function, [`Policy::judge`].
+//! The chain does not enforce a policy. A request that does not meet it may still be made, and may be
+//! granted manually. A request that meets it is granted by the owner's program, which runs with the owner's
+//! keys. The chain and its clients judge requests with the same function, [`Policy::judge`].
 
 use crate::{ids::ProducerKind, scope::Scope};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -17,20 +17,20 @@ use scale_info::TypeInfo;
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub struct ConsumerKinds {
-	/// Those that are registered as schools.
+	/// Consumers registered as schools.
 	pub school: bool,
-	/// Those that are registered as government bodies.
+	/// Consumers registered as government bodies.
 	pub government: bool,
-	/// Those that are registered as businesses.
+	/// Consumers registered as businesses.
 	pub business: bool,
-	/// Those that are registered as anything else.
+	/// Consumers registered as anything else.
 	pub other: bool,
-	/// Those that are not registered.
+	/// Consumers that are not registered.
 	pub unregistered: bool,
 }
 
 impl ConsumerKinds {
-	/// Every kind, and consumers that are not registered.
+	/// All consumers, registered or not.
 	pub const ALL: Self = Self {
 		school: true,
 		government: true,
@@ -47,7 +47,7 @@ impl ConsumerKinds {
 		unregistered: false,
 	};
 
-	/// Returns whether a consumer of this kind is allowed; `None` is one that is not registered.
+	/// Returns whether a consumer of this kind is allowed; `None` stands for an unregistered consumer.
 	pub fn allow(&self, kind: Option<ProducerKind>) -> bool {
 		match kind {
 			Some(ProducerKind::School) => self.school,
@@ -67,23 +67,23 @@ impl ConsumerKinds {
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub struct Policy<Balance, BlockNumber> {
-	/// The least offer for each request, in the smallest unit; 0 where access is free.
+	/// The minimum offer for a request, in the smallest unit; 0 if access is free.
 	pub price: Balance,
-	/// The most leaves.
+	/// The maximum number of leaves a request may cover.
 	pub longest_range: u64,
-	/// The longest term, in blocks.
+	/// The maximum term of a request, in blocks.
 	pub longest_term: BlockNumber,
-	/// Whose requests.
+	/// The kinds of consumers whose requests are granted.
 	pub consumers: ConsumerKinds,
 }
 
-/// What a dataset's policy says of a request.
+/// What a dataset's policy says about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 #[scale_info(capture_docs = "always")]
 pub enum Verdict {
-	/// The dataset has no policy: its owner decides by hand.
+	/// The dataset has no policy: its owner decides manually.
 	#[codec(index = 0)]
 	NoPolicy,
 	/// The request meets the policy.
@@ -104,8 +104,8 @@ pub enum Verdict {
 }
 
 impl<Balance: PartialOrd, BlockNumber: PartialOrd> Policy<Balance, BlockNumber> {
-	/// Returns what the policy says of a request for this range and term, with this offer, from a
-	/// consumer of this kind (`None`: not registered).
+	/// Returns the policy's verdict on a request for this range and term, with this offer, from a consumer
+	/// of this kind (`None` if not registered).
 	pub fn judge(
 		&self,
 		consumer: Option<ProducerKind>,
@@ -128,7 +128,8 @@ impl<Balance: PartialOrd, BlockNumber: PartialOrd> Policy<Balance, BlockNumber> 
 }
 
 impl<Balance, BlockNumber: Default + PartialEq> Policy<Balance, BlockNumber> {
-	/// Returns whether no request could meet the policy: it allows no leaves, no blocks or no consumers.
+	/// Returns whether no request can meet the policy, because it allows no leaves, no blocks or no
+	/// consumers.
 	pub fn allows_nothing(&self) -> bool {
 		self.longest_range == 0
 			|| self.longest_term == BlockNumber::default()

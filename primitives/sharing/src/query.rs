@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the chain answers: `query`, the paper's constant function, and lists in pages.
+//! The chain's answers: to `query`, the paper's constant function, and to requests for pages of lists.
 //!
-//! Two doors lead to a query. The runtime API `query` takes any caller's word for who asks, since sealed
-//! keys are of use to the grantee alone and everything else is public. A node's `sharing_query` serves
-//! strangers over the network, and checks a [signed message](crate::signed) first.
+//! There are two ways to query. The runtime API `query` does not verify who the caller is, because sealed
+//! keys are useful only to the grantee and everything else is public. A node's `sharing_query` serves
+//! strangers over the network, and verifies a [signed message](crate::signed) first.
 
 use crate::{
 	ids::{DatasetId, Epoch, GrantId, Leaf, RecordKey, RequestId, Seconds},
@@ -24,11 +24,11 @@ use scale_info::TypeInfo;
 pub struct OpeningGrant<BlockNumber> {
 	/// Its number.
 	pub grant: GrantId,
-	/// What it opens.
+	/// The range that it opens.
 	pub scope: Scope,
 	/// The first block at which it has expired.
 	pub expiry: BlockNumber,
-	/// The date from which on it has expired, if it has one.
+	/// The date from which it has expired, if it has one.
 	pub until: Option<Seconds>,
 	/// The scope's keys, sealed to the grantee's encryption key.
 	pub sealed_keys: Vec<u8>,
@@ -36,7 +36,7 @@ pub struct OpeningGrant<BlockNumber> {
 
 /// What an authorised caller learns about a record.
 ///
-/// The bytes are not in it: they are in a block's body, and any node serves them by their hash.
+/// It does not contain the bytes. They are in a block's body, and any node serves them by their hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
@@ -50,7 +50,7 @@ pub struct Answer<BlockNumber> {
 	pub leaf: Leaf,
 	/// Where the record's bytes are.
 	pub payload: Payload<BlockNumber>,
-	/// The grant that opens it; `None` for the owner, who needs none.
+	/// The grant that opens the record; `None` for the owner, who does not need one.
 	pub grant: Option<OpeningGrant<BlockNumber>>,
 }
 
@@ -58,15 +58,15 @@ pub struct Answer<BlockNumber> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo, thiserror::Error)]
-// In the runtime's metadata too: callers read these sentences there.
+// These sentences are in the runtime's metadata too, where callers read them.
 #[scale_info(capture_docs = "always")]
 pub enum QueryError {
 	/// The owner has no record with this key.
 	#[error("the owner has no record with this key")]
 	#[codec(index = 0)]
 	UnknownRecord,
-	/// The caller has no grant on the record's epoch of its dataset, or had one that the chain forgot:
-	/// after a while, or to make room for others.
+	/// The caller has no grant on the record's epoch of its dataset, or the chain has removed the grant,
+	/// after a while or to make room for others.
 	#[error("the caller has no grant on the record's epoch of its dataset")]
 	#[codec(index = 1)]
 	NotAuthorised,
@@ -89,7 +89,7 @@ pub enum QueryError {
 	Incomplete,
 }
 
-/// One page of a list. The order is the state's own: neither by time nor by number.
+/// One page of a list, in the state's own order, which is neither by time nor by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
@@ -97,8 +97,8 @@ pub enum QueryError {
 pub struct Page<Item> {
 	/// The entries.
 	pub items: Vec<Item>,
-	/// What to give as `after` for the next page; `None` if this is the last. A page that only looked at
-	/// entries of other states or ranges has no items, and may still not be the last.
+	/// What to pass as `after` for the next page; `None` if this is the last page. If all entries that the
+	/// chain read for a page are of other states or ranges, the page has no items, but may not be the last.
 	pub next: Option<Vec<u8>>,
 }
 
@@ -135,7 +135,7 @@ pub struct RequestEntry<AccountId, Balance, BlockNumber, Text> {
 	pub id: RequestId,
 	/// The request.
 	pub request: Request<AccountId, Balance, BlockNumber, Text>,
-	/// What the dataset's policy says of it.
+	/// The verdict of the dataset's policy.
 	pub verdict: Verdict,
 }
 
@@ -146,7 +146,7 @@ pub struct RequestEntry<AccountId, Balance, BlockNumber, Text> {
 pub struct GrantEntry<AccountId, Balance, BlockNumber, SealedKeys> {
 	/// Its number.
 	pub id: GrantId,
-	/// The grant; `Expired` also where its date has passed and the chain has not ended it yet.
+	/// The grant. It is `Expired` also if its date has passed but the chain has not ended it yet.
 	pub grant: Grant<AccountId, Balance, BlockNumber, SealedKeys>,
 }
 

@@ -27,7 +27,7 @@ pub struct Scope {
 	pub to: u64,
 }
 
-/// Why a scope does not name a range of leaves.
+/// Why a scope is not a valid range of leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
 	/// The dataset has not reached this epoch yet.
@@ -45,22 +45,22 @@ pub enum ScopeError {
 }
 
 impl Scope {
-	/// Returns whether the range has this leaf. It does not compare dataset and epoch.
+	/// Returns whether the range contains this leaf. It does not compare the dataset or the epoch.
 	pub fn covers(&self, leaf: Leaf) -> bool {
 		(self.from..self.to).contains(&u64::from(leaf))
 	}
 
-	/// Returns how many leaves the range has.
+	/// Returns the number of leaves in the range.
 	pub fn leaves(&self) -> u64 {
 		self.to.saturating_sub(self.from)
 	}
 
-	/// Checks that the scope names a range of an epoch that its dataset, now in epoch `current`, has
+	/// Checks that the scope is a valid range of an epoch that its dataset, now in epoch `current`, has
 	/// reached.
 	///
 	/// # Errors
 	///
-	/// Returns the first rule that is violated, in the order of [`ScopeError`].
+	/// Returns the first [`ScopeError`] that applies, in the order of its variants.
 	pub fn check(&self, current: Epoch) -> Result<(), ScopeError> {
 		if self.epoch > current {
 			Err(ScopeError::UnknownEpoch)
@@ -87,10 +87,10 @@ pub enum GrantState {
 	/// The grant opens its range until it expires.
 	#[codec(index = 0)]
 	Active,
-	/// Its expiry came.
+	/// The grant has expired.
 	#[codec(index = 1)]
 	Expired,
-	/// The owner revoked it.
+	/// The owner has revoked the grant.
 	#[codec(index = 2)]
 	Revoked,
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The bytes that a caller signs to ask a node for a record by `sharing_query` or `sharing_chunks`.
+//! The bytes that a caller signs to request a record from a node with `sharing_query` or `sharing_chunks`.
 //!
-//! The signature binds the query to this chain, to one method, caller, record and page, to a time (a
-//! recent block), and to itself (the nonce). What was signed for one query serves no other, and serves
-//! that one once.
+//! The signature binds the query to this chain, to one method, caller, record and page, to a time (a recent
+//! block), and to a single use (the nonce). A signature for one query is not valid for any other, and is
+//! valid only once.
 //!
-//! | offset | length | content |
+//! | offset | length | contents |
 //! |---|---|---|
 //! | 0 | 16 | `"isthmus/query/v1"` |
 //! | 16 | 32 | hash of the chain's first block |
@@ -16,16 +16,17 @@
 //! | 145 | 4 | number of a recent block, big-endian |
 //! | 149 | 16 | nonce: random |
 //! | 165 | 4 | `sharing_chunks` only: number of the first chunk, big-endian |
-//! | 169 | 4 | `sharing_chunks` only: how many chunks at most, big-endian |
+//! | 169 | 4 | `sharing_chunks` only: maximum number of chunks, big-endian |
 
 use alloc::vec::Vec;
 
 /// The first bytes of every message: the format and its version.
 pub const LABEL: &[u8; 16] = b"isthmus/query/v1";
-/// What wallets put around bytes before they sign them, so that bytes never pass for a transaction.
+/// What wallets put around bytes before signing them, so that signed bytes can never pass for a
+/// transaction.
 const WRAPPED: (&[u8], &[u8]) = (b"<Bytes>", b"</Bytes>");
 
-/// What is asked.
+/// What the query asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
 	/// `sharing_query`: where the record is, and the caller's keys.
@@ -34,19 +35,19 @@ pub enum Method {
 	Chunks {
 		/// The first chunk.
 		first: u32,
-		/// The most chunks.
+		/// The maximum number of chunks.
 		count: u32,
 	},
 }
 
-/// A query, as it is signed.
+/// A query to be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
 	/// The hash of the chain's first block.
 	pub genesis: [u8; 32],
-	/// What is asked.
+	/// What the query asks for.
 	pub method: Method,
-	/// The account that asks, and signs.
+	/// The account that makes the query and signs it.
 	pub caller: [u8; 32],
 	/// The record's owner.
 	pub owner: [u8; 32],
@@ -83,7 +84,7 @@ impl Message {
 		bytes
 	}
 
-	/// Returns the bytes as a wallet signs them: between `<Bytes>` and `</Bytes>`.
+	/// Returns the bytes that a wallet signs: the message between `<Bytes>` and `</Bytes>`.
 	pub fn to_wrapped_bytes(&self) -> Vec<u8> {
 		[WRAPPED.0, &self.to_bytes(), WRAPPED.1].concat()
 	}

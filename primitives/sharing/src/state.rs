@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The entries of the chain's state that clients read.
 //!
-//! What holds text or keys is generic over them: the pallet bounds their lengths, clients do not.
+//! Entries that hold text or keys are generic over them: the pallet bounds their lengths, clients do not.
 
 use crate::{
 	ids::{DatasetId, Epoch, Leaf, ProducerKind, RecordKey, Seconds},
@@ -18,20 +18,20 @@ use scale_info::TypeInfo;
 pub struct Producer<Balance, Name> {
 	/// Its kind.
 	pub kind: ProducerKind,
-	/// The name it chose. The chain does not check that it is who it says.
+	/// The name it chose. The chain does not verify who it is.
 	pub name: Name,
-	/// How many datasets it has.
+	/// The number of its datasets.
 	pub datasets: u32,
 	/// The deposit held for this entry.
 	pub deposit: Balance,
 }
 
-/// An account's public encryption key, apart from the key it signs with.
+/// An account's public encryption key, which is not the key that it signs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub struct RegisteredKey<Balance, Key> {
-	/// The key: its suite's number (two bytes), and the key as that suite writes it.
+	/// The suite's number (two bytes), followed by the key in that suite's encoding.
 	pub key: Key,
 	/// The deposit held for this entry.
 	pub deposit: Balance,
@@ -42,22 +42,22 @@ pub struct RegisteredKey<Balance, Key> {
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub struct Dataset<Balance, Name> {
-	/// Its name. No two datasets of one owner have the same.
+	/// Its name, unique among its owner's datasets.
 	pub name: Name,
 	/// The epoch that new records go to.
 	pub epoch: Epoch,
-	/// How many leaves are taken, in all epochs: by records, and by records removed in the epoch
-	/// that is still the current one.
+	/// The number of leaves that are taken, in all epochs: by records, and by removed records whose epoch
+	/// is still the current one.
 	pub leaves: u64,
-	/// How many requests for it are open.
+	/// The number of open requests for it.
 	pub requests: u64,
-	/// How many grants on it are remembered.
+	/// The number of grants on it that are kept, active or ended.
 	pub grants: u64,
 	/// The deposit held for this entry.
 	pub deposit: Balance,
 }
 
-/// A record, as the state has it.
+/// A record as stored in the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
@@ -74,7 +74,7 @@ pub struct Record<Balance, BlockNumber> {
 	pub deposit: Balance,
 }
 
-/// Who has taken a leaf.
+/// What has taken a leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
@@ -82,8 +82,8 @@ pub enum LeafUse {
 	/// The record with this key.
 	#[codec(index = 0)]
 	Record(RecordKey),
-	/// A record that was removed. The leaf stays taken until the epoch is over, so that no two values
-	/// are ever encrypted under one leaf's key.
+	/// A record that was removed. The leaf stays taken until the epoch is over, so that no two values are
+	/// ever encrypted under the same leaf's key.
 	#[codec(index = 1)]
 	Spent,
 }
@@ -93,7 +93,7 @@ pub enum LeafUse {
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub struct TakenLeaf<Balance> {
-	/// Who has taken it.
+	/// What has taken it.
 	pub by: LeafUse,
 	/// The deposit held for this entry.
 	pub deposit: Balance,
@@ -104,15 +104,15 @@ pub struct TakenLeaf<Balance> {
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub struct Request<AccountId, Balance, BlockNumber, Text> {
-	/// The producer that is asked.
+	/// The producer that receives the request.
 	pub owner: AccountId,
-	/// The account that asks.
+	/// The account that makes the request.
 	pub consumer: AccountId,
-	/// The range that it asks for.
+	/// The requested range.
 	pub scope: Scope,
-	/// The purpose it states.
+	/// The stated purpose.
 	pub purpose: Text,
-	/// The term: for how many blocks, counted from the block that authorises it.
+	/// The term in blocks, counted from the block that authorises the request.
 	pub term: BlockNumber,
 	/// The payment to the owner upon authorisation, held from the consumer until then.
 	pub offer: Balance,
@@ -127,40 +127,41 @@ pub struct Request<AccountId, Balance, BlockNumber, Text> {
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
-	/// The owner, who gave it.
+	/// The owner, who gave the grant.
 	pub owner: AccountId,
-	/// The reader, who has it.
+	/// The reader, who holds the grant.
 	pub grantee: AccountId,
-	/// What it opens.
+	/// The range that it opens.
 	pub scope: Scope,
 	/// The first block at which it has expired.
 	pub expiry: BlockNumber,
-	/// The date from which on it has expired, if it has one: the first block with this H_s or a later
-	/// one.
+	/// The date from which it has expired, if it has one: it expires in the first block with this H_s or a
+	/// later one.
 	pub until: Option<Seconds>,
 	/// The first block at which the owner may revoke it: the end of the term that the grantee paid for,
 	/// or the grant's own block if nothing was paid. Never later than `expiry`.
 	pub paid_until: BlockNumber,
-	/// Whether it is active. A grant that ended is remembered for a while, unless its place in the list is
-	/// needed, so that a query can say why it is refused.
+	/// Whether it is active. An ended grant is kept for a while, unless its place in the list is needed, so
+	/// that a query can say why it is refused.
 	pub state: GrantState,
-	/// The range's keys, sealed to the grantee. Empty once the grant ended.
+	/// The range's keys, sealed to the grantee. Empty once the grant has ended.
 	pub sealed_keys: SealedKeys,
-	/// The deposit held for this entry. Once the grant ended, without the part for the sealed keys.
+	/// The deposit held for this entry. Once the grant has ended, this is without the part for the sealed
+	/// keys.
 	pub deposit: Balance,
-	/// When the chain looks at it next: at `expiry` or, once it ended, when it is forgotten: the chain's
-	/// constant `GrantMemory` after its end.
+	/// The block in which the chain processes it next: at `expiry` or, once it has ended, when it is
+	/// removed, the chain's constant `GrantMemory` after its end.
 	pub due: BlockNumber,
 }
 
 impl<AccountId, Balance, BlockNumber: PartialOrd, SealedKeys>
 	Grant<AccountId, Balance, BlockNumber, SealedKeys>
 {
-	/// Returns the grant's state in this block, which has this H_s.
+	/// Returns the grant's state in this block with this H_s.
 	pub fn state_at(&self, block: &BlockNumber, time: Seconds) -> GrantState {
 		let over = *block >= self.expiry || self.until.is_some_and(|until| time >= until);
 		match self.state {
-			// The agenda may be late, and does not look at dates.
+			// The agenda may be late, and it ignores dates.
 			GrantState::Active if over => GrantState::Expired,
 			state => state,
 		}

@@ -1,81 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The protocol's limits, times and deposits: each constant and each formula once.
+//! The protocol's limits, times and deposits. Each constant and each formula is defined once.
 //!
-//! What one chain may set otherwise than another is in its runtime's configuration, and in the metadata
-//! where clients read it: the rates of the deposits, how long a request waits for its answer, and how
-//! long a grant that ended is remembered.
+//! Values that may differ between chains are in each runtime's configuration and its metadata, where
+//! clients read them: the deposit rates, how long a request waits for an answer, and how long an ended
+//! grant is kept.
 
-/// The most bytes in the name of a producer or of a dataset.
+/// The maximum length of the name of a producer or a dataset, in bytes.
 pub const MAX_NAME_SIZE: u32 = 64;
-/// The most bytes in a request's purpose, or in the reason for rejecting one.
+/// The maximum length of a request's purpose, or of the reason for rejecting a request, in bytes.
 pub const MAX_TEXT_SIZE: u32 = 256;
-/// The fewest bytes in an encryption key: the suite's two, and X25519's 32 (RFC 9180).
+/// The minimum length of an encryption key, in bytes: 2 for the suite and 32 for X25519 (RFC 9180).
 pub const MIN_ENCRYPTION_KEY_SIZE: u32 = 34;
-/// The most bytes in an encryption key: room for a hybrid of X25519 and ML-KEM-1024.
+/// The maximum length of an encryption key, in bytes. It leaves room for a hybrid of X25519 and
+/// ML-KEM-1024.
 pub const MAX_ENCRYPTION_KEY_SIZE: u32 = 2048;
-/// The most bytes in a grant's sealed keys. A range's cover has at most 62 nodes of the key tree, about
-/// 2 KiB.
+/// The maximum length of a grant's sealed keys, in bytes. A range is covered by at most 62 nodes of the key
+/// tree, about 2 KiB.
 pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
-/// The most grants that one reader may have on one epoch of a dataset. Those that ended are remembered
-/// as far as there is room beside the active ones.
+/// The maximum number of grants that one reader may have on one epoch of a dataset. Ended grants are kept
+/// as long as the active ones leave room.
 pub const MAX_GRANTS_PER_READER: u32 = 16;
-/// The most bytes in a value, a chunk or a manifest: 1 MiB of plaintext, or of chunks' hashes, and 1 KiB
-/// for what goes around it.
+/// The maximum length of a value, a chunk or a manifest, in bytes: 1 MiB of plaintext or of chunk hashes,
+/// and 1 KiB for what surrounds it.
 pub const MAX_VALUE_SIZE: u32 = (1 << 20) + (1 << 10);
-/// The most bytes that nodes serve by their hash: 2 MiB.
+/// The maximum length of what nodes serve by its hash, in bytes: 2 MiB.
 pub const MAX_SERVED_SIZE: u32 = 2 << 20;
-/// The most chunks in a large record: their hashes fill 1 MiB of its manifest. With chunks of 1 MiB that
-/// is a record of 32 GiB.
+/// The maximum number of chunks in a large record: their hashes fill 1 MiB of its manifest. With chunks of
+/// 1 MiB, the record has 32 GiB.
 pub const MAX_CHUNKS: u32 = 1 << 15;
 /// One past the last leaf of an epoch: the key tree's height is 32.
 pub const LEAVES_PER_EPOCH: u64 = 1 << 32;
-/// The most entries of the state that the chain looks at for one page of a list.
+/// The maximum number of state entries that the chain reads for one page of a list.
 pub const MAX_PAGE: u32 = 256;
 
-/// How many blocks may pass between the signing of an answer and the block it is in. A grant's expiry,
-/// counted from the signing, is later by as much, since the chain counts the term from the grant's block.
+/// The number of blocks that may pass between the signing of an answer and the block that includes it. A
+/// grant's expiry, counted from the signing, is later by this number, because the chain counts the term
+/// from the grant's block.
 pub const TERM_SLACK: u32 = 16;
-/// The fewest blocks that a request must have left to be answered: enough for the answer to be in one of
-/// them.
+/// The minimum number of blocks that a request must have left to be answered: enough for the answer to be
+/// included in one of them.
 pub const LEAST_TIME: u32 = 8;
-/// How many blocks a request with an offer stays open after its consumer took it back: as long as an
-/// answer may be in flight, or a reader could have the keys and keep the offer.
+/// The number of blocks that a request with an offer stays open after its consumer has cancelled it: as
+/// long as an answer may be in flight. Otherwise a reader could get the keys and keep the offer.
 pub const CANCEL_NOTICE: u32 = TERM_SLACK;
-/// How many blocks before a node's best one a signed query may name.
+/// A signed query may name a block at most this many blocks before a node's best block.
 pub const QUERY_BLOCKS_BEFORE: u32 = 64;
-/// How many blocks after a node's best one a signed query may name: the caller's node may be ahead.
+/// A signed query may name a block at most this many blocks after a node's best block, because the caller's
+/// node may be ahead.
 pub const QUERY_BLOCKS_AFTER: u32 = 8;
 
-/// How many entries of the state a dataset is: itself, and its name.
+/// The number of state entries that a dataset takes: itself and its name.
 pub const DATASET_ENTRIES: u32 = 2;
-/// How many entries of the state a request is: itself, its places in the owner's and in the consumer's
-/// list, and its block on the agenda.
+/// The number of state entries that a request takes: itself, its places in the owner's and the consumer's
+/// lists, and its block on the agenda.
 pub const REQUEST_ENTRIES: u32 = 4;
-/// How many entries of the state a grant is: itself, its places in the authorization list and in the
+/// The number of state entries that a grant takes: itself, its places in the authorization list and the
 /// grantee's list, and its block on the agenda.
 pub const GRANT_ENTRIES: u32 = 4;
 
-/// What a chain holds for room in its state, in the currency's smallest unit: its constants
+/// A chain's deposit rates for space in its state, in the currency's smallest unit: its constants
 /// `DepositPerItem` and `DepositPerByte`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rates {
-	/// For each entry.
+	/// The deposit per entry.
 	pub per_item: u128,
-	/// For each byte of those entries whose size the caller chooses.
+	/// The deposit per byte of the parts whose size the caller chooses.
 	pub per_byte: u128,
 }
 
-/// How much of the state something takes, of which its deposit is made.
+/// How much of the state something takes, which determines its deposit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
-	/// The entries.
+	/// The number of entries.
 	pub entries: u32,
-	/// The bytes whose number the caller chooses.
+	/// The number of bytes in the parts whose size the caller chooses.
 	pub bytes: u64,
 }
 
 impl Footprint {
-	/// One entry of a fixed size: a record, a leaf, a policy, or the count of an account's datasets.
+	/// One entry of fixed size: a record, a leaf, a policy, or the count of an account's datasets.
 	pub const ENTRY: Self = Self::new(1, 0);
 
 	const fn new(entries: u32, bytes: usize) -> Self {
@@ -94,7 +97,7 @@ impl Footprint {
 		Self::new(1, key)
 	}
 
-	/// Returns the footprint of a dataset with a name of this length, which is in the state twice.
+	/// Returns the footprint of a dataset with a name of this length. The name is in the state twice.
 	pub const fn dataset(name: usize) -> Self {
 		Self::new(DATASET_ENTRIES, name.saturating_mul(2))
 	}
@@ -104,7 +107,8 @@ impl Footprint {
 		Self::new(REQUEST_ENTRIES, purpose)
 	}
 
-	/// Returns the footprint of a grant with sealed keys of this length; 0 once it ended.
+	/// Returns the footprint of a grant with sealed keys of this length, which is 0 once the grant has
+	/// ended.
 	pub const fn grant(sealed_keys: usize) -> Self {
 		Self::new(GRANT_ENTRIES, sealed_keys)
 	}

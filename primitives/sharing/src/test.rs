@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the tests share: SHA-256, and the vectors.
+//! Helpers shared by the tests: SHA-256 and the vectors.
 
 use crate::merkle::Hash;
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub(crate) fn hash(value: &Value) -> Hash {
 
 pub(crate) fn number(value: &Value) -> u32 {
 	let number = value.as_u64().expect("a number");
-	number.try_into().expect("a number of 32 bits")
+	number.try_into().expect("a 32-bit number")
 }
 
 pub(crate) fn list(value: &Value) -> &[Value] {

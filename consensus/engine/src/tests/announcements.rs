@@ -121,7 +121,7 @@ fn forged(chain: &crate::Chain<TestClient>, parent: Hash, index: u64) -> Header 
 #[test]
 fn a_flood_of_forged_headers_costs_no_hashimoto() {
 	const FLOOD: u64 = 10_000;
-	// The least difficulty of a real chain.
+	// The minimum difficulty of a real chain.
 	let chain = chain(ChainParameters {
 		minimum_difficulty: 131_072.into(),
 		genesis_difficulty: 131_072.into(),
@@ -171,7 +171,7 @@ fn a_header_that_is_repeated_is_hashed_once() {
 	assert_eq!(chain.light_hashes(), 1 + 1025);
 }
 
-/// Returns a sealed header of this number on an unknown parent.
+/// Returns a sealed header with this number on an unknown parent.
 fn orphan(chain: &crate::Chain<TestClient>, number: u32, variant: u8) -> Header {
 	let mut draft = Draft::on(chain, chain.client().info().genesis_hash, 13).variant(variant);
 	draft.parent = Hash::repeat_byte(4);

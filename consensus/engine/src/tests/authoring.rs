@@ -31,7 +31,7 @@ use std::{
 	time::Duration,
 };
 
-/// A proposal that was started. It is finished only when the test says so.
+/// A proposal that was started. It finishes only when the test lets it.
 struct Started {
 	parent: Hash,
 	go: oneshot::Sender<()>,
@@ -113,7 +113,7 @@ impl Pool for Waiting {
 	}
 }
 
-/// The node's sync state, as a test sets it.
+/// The node's sync state, as set by a test.
 #[derive(Clone, Default)]
 struct Oracle {
 	syncing: Arc<AtomicBool>,
@@ -140,7 +140,7 @@ impl sp_consensus::SyncOracle for Oracle {
 	}
 }
 
-/// An author at work on a chain, as a test sees it.
+/// An author that works on a chain, as seen by a test.
 struct Setup {
 	sealer: TestSealer,
 	/// The proposals that the author starts.
@@ -212,7 +212,7 @@ fn a_template_has_the_fields_that_the_rules_require() {
 		first.go.send(()).unwrap();
 		let job = next_job(&mut jobs).await;
 		assert_eq!((job.parent, job.number, job.uncles), (genesis, 1, 0));
-		// The rules themselves decide: with a seal it is a valid block.
+		// The rules themselves decide: with a seal, it is a valid block.
 		let mined = sealer
 			.submit(job.seal_hash, good_seal(job.seal_hash))
 			.await
@@ -240,7 +240,7 @@ fn a_new_best_block_cancels_the_template_that_is_being_built() {
 	with_author(author, async move {
 		let first = started.next().await.unwrap();
 		assert_eq!(first.parent, genesis);
-		// It is not finished: without the import below, the author would build on it for ever.
+		// It is not finished: without the import below, the author would build on it forever.
 		let best = extend(&chain, genesis, 13);
 		imported.unbounded_send(true).unwrap();
 		let second = started.next().await.unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The fork choice: the heaviest chain wins, not the longest. Ties and finality.
+//! The fork choice: the heaviest chain wins, not the longest. It also covers ties and finality.
 
 use super::mock::*;
 use crate::{Chain, HeaviestChain, PowBlockImport};

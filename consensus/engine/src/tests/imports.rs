@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What import does with blocks that fail, and with those that it must not accept.
+//! What import does with blocks that fail, and with blocks that it must not accept.
 
 use super::{fork_choice::select_chain, mock::*};
 use crate::{unchecked, Chain, CheckError, PowBlockImport};
@@ -14,7 +14,7 @@ use sp_blockchain::HeaderBackend;
 use sp_consensus::{BlockOrigin, Error as ConsensusError};
 use std::sync::Arc;
 
-/// An import that fails with an error of the test's, and counts its calls.
+/// An import that fails with the test's error and counts its calls.
 #[derive(Clone)]
 struct Failing {
 	error: String,
@@ -60,7 +60,7 @@ fn params(header: &Header) -> BlockImportParams<Block> {
 	block
 }
 
-/// Offers the block as the import queue does, and returns the outcome.
+/// Passes in the block as the import queue does, and returns the outcome.
 fn offer(import: &TestImport, header: &Header) -> Result<ImportResult, String> {
 	let check = BlockCheckParams {
 		hash: header.hash(),

@@ -53,7 +53,7 @@ pub(super) fn parameters() -> ChainParameters {
 pub(super) struct TestClient {
 	pub(super) backend: Arc<in_mem::Backend<Block>>,
 	parameters: ChainParameters,
-	/// Each block's children, which the in-memory database does not know.
+	/// Each block's children, which the in-memory database does not record.
 	children: Mutex<HashMap<Hash, Vec<Hash>>>,
 	/// The blocks whose state is pruned.
 	pub(super) pruned: Mutex<HashSet<Hash>>,
@@ -266,14 +266,14 @@ pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
 	)
 }
 
-/// A block to mine. All fields are as the rules require, until a test changes one.
+/// A block to mine. All fields satisfy the rules until a test changes one.
 #[derive(Clone)]
 pub(super) struct Draft {
 	pub(super) parent: Hash,
 	pub(super) number: BlockNumber,
 	pub(super) pre: PreDigest,
 	pub(super) gas_used: u64,
-	/// Distinguishes blocks that are equal otherwise.
+	/// Distinguishes blocks that are otherwise equal.
 	pub(super) state_root: Hash,
 	pub(super) uncles: Vec<Header>,
 }

@@ -170,7 +170,7 @@ fn a_late_seal_still_makes_a_block_until_its_template_is_too_old() {
 	let new = publish(&sealer, 2);
 	assert!(old_job.stale.load(Ordering::Relaxed));
 	assert!(block_on(sealer.submit(new, good_seal(new))).is_ok());
-	// The late block is a brother of the block that was just mined.
+	// The late block is a sibling of the block that was just mined.
 	assert!(block_on(sealer.submit(old, good_seal(old))).is_ok());
 	assert_eq!(sealer.chain().client().info().best_number, 1);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which blocks the next one may name as its uncles.
+//! Which blocks the next block may name as its uncles.
 
 use super::mock::*;
 use crate::{BlockTree, Chain};
@@ -14,7 +14,7 @@ fn candidates(chain: &Chain<TestClient>, parent: Hash) -> Vec<Header> {
 		.unwrap()
 }
 
-/// Puts a brother of the best chain's block on `parent` into the database.
+/// Puts a sibling of the best chain's block on `parent` into the database.
 fn brother(chain: &Chain<TestClient>, parent: Hash, byte: u8) -> Header {
 	let header = Draft::on(chain, parent, 13).variant(byte).mine();
 	insert(chain, &header, vec![], NewBlockState::Normal);
@@ -43,7 +43,7 @@ fn the_nearest_brothers_of_ancestors_are_named_first_and_at_most_two() {
 		candidates(&chain, blocks[4]),
 		[newest.clone(), older.clone()]
 	);
-	// A child of the parent is the next block's own brother, and not an uncle.
+	// A child of the parent is the next block's own sibling, and not an uncle.
 	assert_eq!(candidates(&chain, blocks[3]), [older, oldest]);
 }
 

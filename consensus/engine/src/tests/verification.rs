@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Each rule alone: the verifier rejects a block that violates only that rule with that rule's name, and
-//! accepts a valid block.
+//! Tests of each rule on its own: the verifier rejects a block that violates only that rule with that
+//! rule's name, and accepts a valid block.
 
 use super::{
 	fork_choice::{select_chain, Database},
@@ -36,7 +36,7 @@ fn verify(
 	block_on(PowVerifier::new(chain.clone()).verify(block))
 }
 
-/// Returns the rule that `header` violates, which the verifier also rejects it with.
+/// Returns the rule that `header` violates, after checking that the verifier rejects it with the same rule.
 fn rejected(chain: &Arc<Chain<TestClient>>, header: &Header) -> RuleError {
 	let Err(BlockError::Rejected(Rejection::Invalid(rule))) = chain.check_header(header, u64::MAX)
 	else {
@@ -147,7 +147,7 @@ fn each_rule_of_the_header_is_checked_alone() {
 		(LIMIT, difficulty(0), too_easy(0)),
 		(LIMIT, difficulty(63), too_easy(63)),
 		(LIMIT, difficulty(65), too_hard),
-		// A block of the number 0 is behind the finalized block, which is checked before all rules.
+		// A block with the number 0 is behind the finalized block, which is checked before all rules.
 		(LIMIT, number(2), wrong_number(2)),
 		(LIMIT, number(u32::MAX), wrong_number(u32::MAX.into())),
 		(LIMIT, timestamp(0), too_early(0)),
@@ -223,7 +223,7 @@ fn a_sealed_future_block_is_delayed_for_a_second_and_not_penalised() {
 		let error = import_error(&chain, block);
 		assert!(error.contains("clock may be slow"), "{error}");
 	}
-	// The time of this one comes within the second.
+	// The time of this block comes within the second.
 	let (chain, draft) = from_now(16);
 	let block = verify(&chain, &draft.mine(), vec![]).unwrap();
 	let import = PowBlockImport::new(Database(chain.clone()), select_chain(&chain));
@@ -352,7 +352,7 @@ fn a_made_up_mix_hash_is_rejected() {
 	));
 }
 
-/// Returns a chain of `length` blocks, and a brother of its second block.
+/// Returns a chain of `length` blocks, and a sibling of its second block.
 fn with_brother(length: u32) -> (Arc<Chain<TestClient>>, Vec<Hash>, Header) {
 	let chain = chain(parameters());
 	let mut blocks = vec![genesis(&chain)];
@@ -395,7 +395,7 @@ fn a_block_that_could_not_be_checked_is_not_penalised_and_not_imported() {
 
 #[test]
 fn a_valid_uncle_is_accepted_up_to_the_sixth_generation() {
-	// The brother has the number 2, and an uncle is one to six below the block that names it.
+	// The sibling has the number 2, and an uncle is one to six below the block that names it.
 	for length in 2..=8 {
 		let (chain, blocks, brother) = with_brother(length);
 		let tip = blocks[length as usize];
@@ -410,7 +410,8 @@ fn a_valid_uncle_is_accepted_up_to_the_sixth_generation() {
 	}
 }
 
-/// The rule of the uncles that the block violates, which the verifier also rejects it with.
+/// Returns the rule of the uncles that the block violates, after checking that the verifier rejects it with
+/// the same rule.
 fn uncle_rule(chain: &Arc<Chain<TestClient>>, draft: &Draft) -> UncleError {
 	let header = draft.mine();
 	let checked = chain.check_header(&header, u64::MAX).unwrap();
@@ -437,7 +438,7 @@ fn each_rule_of_the_uncles_is_checked_alone() {
 		.map(|byte| Draft::on(&chain, blocks[1], 13).variant(byte).mine())
 		.collect();
 	let ancestor = chain.client().header(blocks[2]).unwrap().unwrap();
-	// A brother of the block itself, and a child of an unknown block, are not uncles.
+	// A sibling of the block itself, and a child of an unknown block, are not uncles.
 	let own_brother = Draft::on(&chain, tip, 13).variant(4).mine();
 	let mut orphan = Draft::on(&chain, blocks[1], 13);
 	orphan.parent = Hash::repeat_byte(5);
@@ -447,7 +448,7 @@ fn each_rule_of_the_uncles_is_checked_alone() {
 		got: uncle.parent_hash,
 		parents: Some((0, 2)),
 	};
-	// Each rule of the header holds for an uncle too.
+	// Each rule of the header applies to an uncle too.
 	let mut early = Draft::on(&chain, blocks[1], 13).variant(6);
 	early.pre.timestamp = GENESIS_TIME;
 	let early_error = HeaderError::TimestampNotAfterParent {

@@ -19,18 +19,18 @@ use std::{
 };
 
 const SEAL_HASH: [u8; 32] = [3; 32];
-/// Number of reads for one page: two items of 256 rows.
+/// The number of reads for one page: two items of 256 rows.
 const READS_PER_PAGE: u64 = 512;
-/// Number of pages that one hash reads.
+/// The number of pages that one hash reads.
 const PAGES_PER_HASH: u64 = 64;
-/// Number of independent reads in flight in the loops that measure the limits.
+/// The number of independent reads in flight in the loops that measure the limits.
 const IN_FLIGHT: usize = 16;
 
 fn cores() -> usize {
 	thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Returns 1 and the number of cores, where it is greater.
+/// Returns 1 and, if it is greater, the number of cores.
 fn thread_counts() -> Vec<usize> {
 	let mut counts = vec![1, cores()];
 	counts.dedup();
@@ -48,7 +48,7 @@ fn group<'a>(criterion: &'a mut Criterion, name: &str, each: u64) -> BenchmarkGr
 	group
 }
 
-/// Runs the work on `threads` threads, passes each its number, and returns the time of the slowest.
+/// Runs the work on `threads` threads, passes each thread its number, and returns the time of the slowest.
 fn together(threads: usize, work: impl Fn(usize) + Sync) -> Duration {
 	let start = Instant::now();
 	thread::scope(|scope| {
@@ -172,7 +172,8 @@ fn light(criterion: &mut Criterion) {
 		64,
 		reads,
 	);
-	// One hash alone: the two items of a page side by side, each row's index known from the row before.
+	// A single hash: the two items of a page side by side, where each row's index depends on the row
+	// before.
 	let memory = memory(1 << 24);
 	let mut group = self::group(criterion, "limit of one light hash: two reads at once", 1);
 	group.bench_function("1", |bencher| {
@@ -235,7 +236,7 @@ fn limit(criterion: &mut Criterion, name: &str, bytes: usize, unit: usize, reads
 	group.finish();
 }
 
-/// Allocates memory in huge pages, each of them touched and none of it zero.
+/// Allocates memory in huge pages. Every page is touched, and no byte is zero.
 fn memory(bytes: usize) -> memmap2::MmapMut {
 	let mut memory = memmap2::MmapMut::map_anon(bytes).expect("there is memory for the limits");
 	#[cfg(target_os = "linux")]

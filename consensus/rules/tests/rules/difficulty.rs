@@ -235,7 +235,7 @@ const EMBEDDED: [(u32, u128, u64, u128, u64); 3] = [
 	),
 ];
 
-/// Returns D(H) as it is printed, in numbers too wide to overflow.
+/// Returns D(H) exactly as printed, in numbers too wide to overflow.
 fn as_printed(d_0: U256, p_d: U256, seconds: u64, epsilon: U256) -> U512 {
 	let x = U512::from(p_d / 2048);
 	let rise = U512::from(p_d) + U512::from(epsilon);

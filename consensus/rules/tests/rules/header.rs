@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A header that violates one rule, for each rule, at each bound.
+//! Headers that violate exactly one rule, for every rule and at every bound.
 
 use crate::chain::{broken_rules, params, Draft, NOW, NO_SEAL};
 use isthmus_primitives::{
@@ -28,8 +28,8 @@ fn parent() -> Parent {
 /// A time at which the parent is 13 s old.
 const LATER: u64 = 1_600_000_013;
 
-/// Validates a child of `parent` that is valid until `change` changes it, by the list and by each rule
-/// alone. Returns all violations.
+/// Validates a child of `parent` that is valid until `change` changes it, by the whole list and by each
+/// rule on its own. Returns all violations.
 #[track_caller]
 fn judged(
 	params: &ChainParameters,
@@ -168,7 +168,7 @@ fn gas_limit_bound() {
 
 #[test]
 fn minimum_difficulty() {
-	// D(H) is never below D_0, so only with a D_0 of zero is this rule violated alone.
+	// D(H) is never below D_0, so this rule can be violated on its own only if D_0 is zero.
 	let params = ChainParameters {
 		minimum_difficulty: 0.into(),
 		..params()

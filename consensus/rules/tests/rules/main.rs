@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests of the rules' public interface: each rule alone, at its bounds, with arbitrary input, against
+//! Tests of the rules' public interface: each rule on its own, at its bounds, with arbitrary input, against
 //! published vectors, and with Ethereum's invalid blocks.
 
 mod chain;

@@ -215,7 +215,7 @@ fn a_seal_of_less_work_than_the_difficulty_is_rejected() {
 	let (mut header, cache) = mined();
 	let work: Work = cache.light(&header.seal_hash.0, header.seal.nonce).into();
 	let result = U256::from_big_endian(work.result.as_bytes());
-	// The greatest difficulty that this result seals, and one more.
+	// The maximum difficulty that this result seals, and one more.
 	header.pre.difficulty = (U256::MAX / result).into();
 	assert_eq!(verify(&header, cache), Ok(()));
 	header.pre.difficulty.0 += U256::one();

@@ -100,7 +100,7 @@ fn no_ancestor_in_reach_is_an_uncle() {
 		};
 		assert_eq!(chain.name(&[ancestor]), Err(error.into()), "block {number}");
 	}
-	// An older one is not an uncle because of its generation.
+	// An older ancestor is not an uncle because of its generation.
 	let old = chain.headers[1].clone();
 	let error = UncleError::NotKin {
 		uncle: old.hash(),
@@ -270,7 +270,7 @@ fn an_uncles_true_mix_decides() {
 		}),
 		Err(UncleError::Header { index: 0, error }.into())
 	);
-	// The result that Hashimoto gives counts too, not only the one from the claimed mix hash.
+	// The result that Hashimoto computes counts too, not only the result from the claimed mix hash.
 	let got = H256::repeat_byte(0xff);
 	let boundary = isthmus_rules::boundary(4096.into());
 	let error = HeaderError::SealAboveBoundary { got, boundary };

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The tree against Certificate Transparency's published roots, and against the definitions of RFC 6962
-//! as they are written there.
+//! Compares the tree with Certificate Transparency's published roots, and with a literal implementation of
+//! RFC 6962's definitions.
 
 use super::*;
 use crate::test::sha256;
 use proptest::prelude::*;
 
-/// The leaves that Certificate Transparency's own tests use, and the roots over the first one, two
-/// and so on of them (google/certificate-transparency, merkletree/merkle_tree_test.cc).
+/// The leaves that Certificate Transparency's own tests use, and the roots over the first one, the first
+/// two, and so on (google/certificate-transparency, merkletree/merkle_tree_test.cc).
 const INPUTS: [&str; 8] = [
 	"",
 	"00",
@@ -33,7 +33,7 @@ fn leaves(count: usize) -> Vec<Hash> {
 	(0..count).map(|i| leaf_hash(sha256, &[i as u8])).collect()
 }
 
-/// MTH of RFC 6962, section 2.1, as it is written there.
+/// MTH of RFC 6962, section 2.1, implemented literally.
 fn mth(leaves: &[Hash]) -> Hash {
 	match leaves {
 		[] => sha256(&[]),
@@ -45,7 +45,7 @@ fn mth(leaves: &[Hash]) -> Hash {
 	}
 }
 
-/// PATH of RFC 6962, section 2.1.1, as it is written there.
+/// PATH of RFC 6962, section 2.1.1, implemented literally.
 fn path(leaves: &[Hash], index: usize) -> Vec<Hash> {
 	if leaves.len() < 2 {
 		return vec![];
@@ -167,7 +167,7 @@ proptest! {
 		prop_assert_eq!(verified.is_ok(), leaves[a] == leaves[b]);
 	}
 
-	/// Nothing that a stranger sends as a proof makes the check panic.
+	/// No proof that a stranger sends makes the check panic.
 	#[test]
 	fn any_proof_is_answered(root: Hash, count: u64, index: u64, leaf: Hash, proof: Vec<Hash>) {
 		prop_assert!(verify(sha256, &root, count, index, leaf, &proof).is_err());

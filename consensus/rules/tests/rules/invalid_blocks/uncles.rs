@@ -199,7 +199,7 @@ fn in_chain_uncle() {
 	rejected(&chain, &[uncle, ancestor], error);
 }
 
-/// A child of the block's own parent: a brother, not an uncle.
+/// A child of the block's own parent: a sibling, not an uncle.
 #[test]
 fn uncle_is_brother() {
 	let (chain, brother) = one_uncle_from(2, 3);
@@ -239,7 +239,7 @@ fn uncle_header_with_generation0() {
 	rejected(&chain, &[sealed], error);
 }
 
-/// An uncle from block 1 that gives itself its nephew's number.
+/// An uncle from block 1 that claims its nephew's number.
 #[test]
 fn uncle_with_same_block_number() {
 	let chain = Chain::of(2);
