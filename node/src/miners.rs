@@ -58,8 +58,8 @@ pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListen
 	Ok(listener)
 }
 
-/// Serves `methods` to miners without end. Anyone who can reach this port may mine, so methods that are
-/// unsafe elsewhere are allowed.
+/// Serves `methods` to miners until the node stops. Anyone who can reach this port may mine, so methods
+/// that are unsafe elsewhere are allowed.
 pub(crate) async fn serve(listener: std::net::TcpListener, methods: impl Into<Methods>) {
 	let listener = match TcpListener::from_std(listener) {
 		Ok(listener) => listener,

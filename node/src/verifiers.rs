@@ -184,7 +184,7 @@ impl Votes {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::CorruptJustification`] if any of this does not hold.
+	/// Returns [`Error::CorruptJustification`] if any of these conditions is not met.
 	pub fn read(encoded: &[u8], number: BlockNumber, hash: Hash, set: &Set) -> Result<Self, Error> {
 		let corrupt = |reason: String| Error::CorruptJustification { number, reason };
 		let justification =

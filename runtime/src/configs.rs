@@ -290,8 +290,8 @@ impl pallet_data_sharing::Config for Runtime {
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	type GrantMemory = ConstU32<WEEK>;
 	type MaxEndingsPerBlock = ConstU32<32>;
-	/// A block has room for five such values with their calls, and a message between nodes or a Bitswap
-	/// batch for one.
+	/// Five values of this size, with their calls, fit in a block, and one fits in a message between nodes
+	/// or a Bitswap batch.
 	type MaxValueSize = ConstU32<MAX_VALUE_SIZE>;
 	type MustStay = pallet_verifiers::MustStay<Runtime>;
 	type RequestLifetime = ConstU32<WEEK>;

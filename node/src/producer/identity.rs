@@ -18,8 +18,8 @@ pub struct Profile {
 	pub kind: ProducerKind,
 }
 
-/// Finds the producer's key in the keystore. If there is none, the key of the development account from
-/// `development_seed` is used, if it is given.
+/// Finds the producer's key in the keystore. If there is none and `development_seed` is given, that
+/// development account's key is used.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub fn find_key(
 				.into(),
 		),
 		(keys, _) => Err(format!(
-			"the keystore has {} keys of type `prod`, but a node registers one producer: keep one of them",
+			"the keystore has {} `prod` keys, but a node registers only one producer: keep one of them",
 			keys.len()
 		)),
 	}

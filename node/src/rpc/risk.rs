@@ -42,7 +42,7 @@ pub trait RiskApi {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Wait {
-	/// The minimum depth at which they are.
+	/// The minimum depth at which the odds are below the risk.
 	pub depth: u32,
 	/// The number of blocks still missing on top.
 	pub blocks: u32,

@@ -35,8 +35,8 @@ use sp_api::ProvideRuntimeApi;
 use sp_runtime::{traits::Verify, MultiSignature};
 use std::sync::Arc;
 
-/// The maximum number of bytes of chunks in one answer, eight chunks of the largest size; a single chunk
-/// may be larger. In base64 that is 11 MiB; a node's answers have at most 15 MiB.
+/// The maximum number of chunk bytes in one answer: eight chunks of the largest size. A single larger chunk
+/// is still sent. In base64 that is 11 MiB; a node's answers have at most 15 MiB.
 const PAGE_SIZE: u64 = 8 * MAX_VALUE_SIZE as u64;
 
 /// The database key for the newest block named in an answered query.
@@ -59,7 +59,7 @@ pub trait SharingApi {
 pub enum Refusal {
 	#[error("the signature is not the caller's, or not over this query: sign the bytes that docs/formats.md lists")]
 	Forged,
-	#[error("this query was answered already: sign a new one, with another nonce")]
+	#[error("this query has already been answered: sign a new query with another nonce")]
 	Replayed,
 	#[error(
 		"the query was signed at block {signed}, and this node accepts those signed from block {oldest} to \
@@ -189,7 +189,7 @@ impl Sharing {
 			.map_err(|_| Refusal::Malformed("the nonce must be 16 bytes"))?;
 		let signature = MultiSignature::decode_all(&mut &query.signature[..]).map_err(|_| {
 			Refusal::Malformed(
-				"the signature must be one byte for its kind (01: sr25519), and its bytes",
+				"the signature must be one byte for its kind (01: sr25519), followed by its bytes",
 			)
 		})?;
 		let message = Message {

@@ -36,6 +36,6 @@ fn no_key_and_two_keys_are_told() {
 	let two = find_key(&keystore(&["//Eve", "//Ferdie"]), Some("//Alice"));
 	assert_eq!(
 		two,
-		Err("the keystore has 2 keys of type `prod`, but a node registers one producer: keep one of them".into())
+		Err("the keystore has 2 `prod` keys, but a node registers only one producer: keep one of them".into())
 	);
 }

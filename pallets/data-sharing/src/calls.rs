@@ -422,7 +422,7 @@ mod calls {
 		/// - `expiry`: the first block at which the grant is no longer valid.
 		/// - `until`: an optional date at which the grant also expires, in seconds since 1970 as in block
 		///   timestamps. Queries are refused from the first block at or after that date; the sealed keys
-		///   and the deposit are kept until `expiry`. Must be none if the reader pays.
+		///   and their deposit are kept until `expiry`. Must be none if the reader pays.
 		/// - `sealed_keys`: the keys of the range, sealed to the reader; 1 to `MaxSealedKeysSize` bytes.
 		/// - `request`: the request that this grant answers, if any. The reader and the scope must match
 		///   the request, and the term must be at least the requested one.

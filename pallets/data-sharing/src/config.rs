@@ -13,7 +13,7 @@ mod config {
 		type Currency: MutateHold<Self::AccountId>
 			+ InspectHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
 
-		/// The producers that must not deregister: verifiers, and applicants to become one.
+		/// The producers that must not deregister: verifiers, and applicants for that role.
 		type MustStay: Contains<Self::AccountId>;
 
 		/// The runtime's reasons for holding an account's funds.

@@ -150,7 +150,7 @@ fn calls_cost_the_same_with_fifty_entries_and_with_a_thousand() {
 
 /// `cargo test --release -p pallet-data-sharing -- --ignored --nocapture calls_cost`
 #[test]
-#[ignore = "takes minutes where it is not optimised"]
+#[ignore = "takes minutes without optimisation"]
 fn calls_cost_the_same_with_a_thousand_entries_and_with_a_hundred_thousand() {
 	compare(1_000, 100_000);
 }
