@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Writes the seeds of the fuzz targets to fuzz/corpus: the byte strings of the test vectors, and some that are
- * put together here. Run it after a change of the vectors: `fuzz/seeds.mjs`.
+ * Writes the seeds of the fuzz targets to fuzz/corpus: the byte strings of the test vectors, and some built
+ * here. Run it after changing the vectors: `fuzz/seeds.mjs`.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 
@@ -10,7 +10,7 @@ const root = new URL('..', import.meta.url);
 const vectors = (path) => JSON.parse(readFileSync(new URL(path, root), 'utf8'));
 const unhex = (text) => Buffer.from(text.replace(/^0x/, ''), 'hex');
 
-/** Writes a target's seeds, in place of those that are there. */
+/** Writes a target's seeds, replacing the existing ones. */
 function seeds(target, list) {
 	const folder = new URL(`fuzz/corpus/${target}/`, root);
 	rmSync(folder, { recursive: true, force: true });
@@ -25,12 +25,12 @@ function little(value, length) {
 	return bytes;
 }
 
-/** SCALE's compact integers below 2^14, which are all that the seeds have. */
+/** SCALE's compact integers below 2^14, the only ones in the seeds. */
 const compact = (value) => (value < 64 ? Buffer.from([value << 2]) : little((value << 2) | 1, 2));
 const list = (bytes) => Buffer.concat([compact(bytes.length), bytes]);
 const hash = (byte) => Buffer.alloc(32, byte);
 
-/** A header of the block of this number, with these digest items, SCALE-encoded. */
+/** The SCALE-encoded header of the block with this number and these digest items. */
 const header = (number, items) =>
 	Buffer.concat([hash(1), compact(number), hash(2), hash(3), compact(items.length), ...items]);
 
@@ -56,7 +56,7 @@ const envelope = vectors('client/envelope/vectors.json');
 const files = vectors('client/envelope/vectors-files.json');
 const sharing = vectors('pallets/data-sharing/vectors.json');
 
-/** The seeds of a list of vectors, and of those that are refused. */
+/** The seeds from a list of vectors, including the rejected ones. */
 const both = (good, refused, field) => [
 	...good.map((vector, index) => [`valid-${index}`, unhex(vector[field])]),
 	...refused.map((vector, index) => [`refused-${index}-${vector.case ?? vector.error}`, unhex(vector[field])]),

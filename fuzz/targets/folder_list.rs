@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The list of a folder's files, as its owner wrote it: a reader makes files of these names.
+//! The list of a folder's files, written by its owner: a reader creates files with these names.
 //!
-//! - A list that is read is written again to the byte.
+//! - A list that can be read is written back byte for byte.
 //! - Its paths are in order and stay inside the folder, on every system.
 
 #![no_main]

@@ -2,9 +2,9 @@
 //! A grant: keys sealed to a reader, as the chain stores them for anyone who wrote the entry.
 //!
 //! - Bytes that were not sealed to the reader do not open.
-//! - Whatever a dishonest owner seals opens exactly if it is as long as the range's cover, and then
-//!   opens the leaves of the range and no others.
-//! - A grant that is sealed here opens, and does not open for another scope or with any bit changed.
+//! - Whatever a dishonest owner seals opens if and only if it is as long as the range's cover, and then
+//!   opens exactly the leaves of the range.
+//! - A grant sealed here opens, but not for another scope or with any bit changed.
 
 #![no_main]
 
@@ -32,7 +32,7 @@ const EPOCH: EpochId = EpochId {
 	epoch: 4,
 };
 
-/// Length of the version and the suite, before the key in a grant and in an encoded public key.
+/// The length of the version and the suite, which precede the key in a grant and in an encoded public key.
 const SUITE_LEN: usize = 2;
 
 fn reader() -> &'static (EncryptionKeyPair, PublicKey) {
@@ -60,7 +60,7 @@ fn scope(input: &mut Unstructured) -> Result<GrantScope> {
 	})
 }
 
-/// Checks that keys open the first and the last leaf of their range, and not those beside it.
+/// Checks that keys open the first and the last leaf of their range, but not the leaves next to it.
 fn check_range(keys: &KeySet, range: Range) {
 	let leaf = |leaf: u64| u32::try_from(leaf).expect("the range ends in the tree");
 	assert!(keys.leaf_key(leaf(range.start())).is_ok());
@@ -72,7 +72,7 @@ fn check_range(keys: &KeySet, range: Range) {
 	}
 }
 
-/// The ephemeral key of the dishonest owner: always the same.
+/// The dishonest owner's ephemeral key, which is always the same.
 struct Ephemeral;
 
 impl RngCore for Ephemeral {
@@ -89,7 +89,7 @@ impl RngCore for Ephemeral {
 
 impl CryptoRng for Ephemeral {}
 
-/// Seals any bytes to the reader, bound to a scope, as docs/formats.md lays it out.
+/// Seals any bytes to the reader, bound to a scope, in the layout of docs/formats.md.
 fn seal(scope: &GrantScope, bytes: &[u8]) -> Vec<u8> {
 	let info = [
 		&b"isthmus/grant/v1"[..],
@@ -117,7 +117,7 @@ fn seal(scope: &GrantScope, bytes: &[u8]) -> Vec<u8> {
 	[&[1][..], suite, &encapsulated.to_bytes(), &ciphertext].concat()
 }
 
-/// Checks a grant of a dishonest owner, who seals what it likes.
+/// Checks a grant from a dishonest owner, who may seal anything.
 fn check_dishonest(data: &[u8]) -> Result<()> {
 	let mut input = Unstructured::new(data);
 	let scope = scope(&mut input)?;
@@ -138,7 +138,7 @@ fn check_dishonest(data: &[u8]) -> Result<()> {
 	Ok(())
 }
 
-/// Checks a grant of an honest owner.
+/// Checks a grant from an honest owner.
 fn check_honest(data: &[u8]) -> Result<()> {
 	let mut input = Unstructured::new(data);
 	let scope = scope(&mut input)?;

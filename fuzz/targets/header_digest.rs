@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A block header and the proof-of-work items in its digest, as a peer announces it.
+//! A block header with the proof-of-work items in its digest, as announced by a peer.
 //!
-//! - Bytes that decode as a header are its encoding.
-//! - A header that is read consists of exactly the fields that were read.
-//! - A header that a miner makes is read as it was made.
+//! - Bytes that decode as a header are that header's encoding.
+//! - A header that can be read consists of exactly the fields that were read.
+//! - A header made by a miner is read back unchanged.
 
 #![no_main]
 
@@ -43,7 +43,7 @@ impl From<Extra> for DigestItem {
 	}
 }
 
-/// Items of the engine in any number and order, so that a header nearly fits the format.
+/// Items of the engine in any number and order, so that a header almost matches the format.
 fn items(input: &mut Unstructured) -> Result<Vec<DigestItem>> {
 	input
 		.arbitrary_iter::<(u8, Vec<u8>)>()?
@@ -99,7 +99,7 @@ fn header(input: &mut Unstructured, logs: Vec<DigestItem>) -> Result<Header> {
 	))
 }
 
-/// Checks that a header which is read has exactly the fields that were read.
+/// Checks that a header that can be read contains exactly the fields that were read.
 fn check(header: &Header) {
 	let Ok(read) = PowHeader::read(header) else {
 		return;
@@ -138,7 +138,7 @@ fn check(header: &Header) {
 	assert!(engine == [&pre, &gas_used] || engine == [&gas_used, &pre]);
 }
 
-/// Checks that a header is read as a miner made it.
+/// Checks that a miner's header is read back unchanged.
 fn check_made(input: &mut Unstructured) -> Result<()> {
 	let gas_used = input.arbitrary()?;
 	let seal = seal(input)?;

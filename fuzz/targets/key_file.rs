@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A key file, and the secrets that are encrypted in it.
+//! A key file and the secrets encrypted in it.
 //!
-//! - A file that is read is written and read again as the same file.
-//! - Contents that open are written again to the byte, even if a dishonest program encrypted them.
+//! - A file that can be read is the same after writing and reading it again.
+//! - Contents that open are written back byte for byte, even if a dishonest program encrypted them.
 //! - A wrong passphrase or a changed file does not open.
 
 #![no_main]
@@ -17,7 +17,7 @@ use serde_json::{json, Value};
 
 const PASSPHRASE: &str = "three plain words";
 const ACCOUNT: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-/// The least cost of scrypt. A file of a higher cost is read, but not opened here.
+/// The minimum cost of scrypt. A file with a higher cost is read, but not opened here.
 const LOG_N: u8 = 1;
 /// The length of an encryption key in the file, as hexadecimal digits.
 const KEY_DIGITS: usize = 2 * PublicKey::LEN;
@@ -39,7 +39,7 @@ fn check_text(text: &str) {
 	}
 }
 
-/// Encrypts any bytes as a key file's secrets, as docs/formats.md lays it out.
+/// Encrypts any bytes as a key file's secrets, in the layout of docs/formats.md.
 fn seal(contents: &[u8], salt: &[u8], encryption_key: &str) -> Value {
 	let params = scrypt::Params::new(LOG_N, 8, 1, 32).expect("the cost is one of scrypt's");
 	let mut key = [0; 32];
@@ -64,7 +64,7 @@ fn seal(contents: &[u8], salt: &[u8], encryption_key: &str) -> Value {
 	})
 }
 
-/// Lays out secrets as a key file does.
+/// Encodes secrets in the layout of a key file.
 fn encode(secrets: &Secrets) -> Vec<u8> {
 	let account = secrets.account.as_bytes();
 	let mut bytes = (account.len() as u16).to_be_bytes().to_vec();
@@ -76,7 +76,7 @@ fn encode(secrets: &Secrets) -> Vec<u8> {
 	bytes
 }
 
-/// Checks a file that a program with the passphrase made from any contents.
+/// Checks a file made from any contents by a program that has the passphrase.
 fn check_contents(data: &[u8]) -> Result<()> {
 	let mut input = Unstructured::new(data);
 	let salt: [u8; 4] = input.arbitrary()?;
@@ -94,7 +94,7 @@ fn check_contents(data: &[u8]) -> Result<()> {
 		Err(KeyFileError::DoesNotOpen)
 	));
 
-	// A changed digit of the secrets, or a changed account, is noticed.
+	// A changed digit in the secrets, or a changed account, is detected.
 	let secrets = object["secrets"].as_str().unwrap_or_default();
 	let mut bytes = hex::decode(secrets).expect("the secrets are hexadecimal");
 	let bit = usize::from(flipped) % (8 * bytes.len());

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The manifest of a large record, as any producer can store it, and the proofs of its chunks.
 //!
-//! - A manifest that is read is written again to the byte.
-//! - Each chunk of it verifies under its root with its own proof, and with no other proof, index or hash.
+//! - A manifest that can be read is written back byte for byte.
+//! - Each of its chunks verifies against its root with the chunk's own proof, and with no other proof,
+//!   index or hash.
 
 #![no_main]
 
@@ -10,7 +11,7 @@ use isthmus_sharing::manifest::{verify_chunk, Manifest, VERSION};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 
-/// Proofs are checked of this number of chunks.
+/// The number of chunks whose proofs are checked.
 const CHECKED: usize = 8;
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -52,7 +53,8 @@ fn check(data: &[u8]) {
 
 fuzz_target!(|data: &[u8]| {
 	check(data);
-	// The same bytes as the hashes of a manifest without a header, so that trees of all sizes are made.
+	// The same bytes are used as the hashes of a manifest without a header, so that trees of all sizes
+	// occur.
 	let (hashes, _) = data.as_chunks::<32>();
 	let written = [&[VERSION, 0, 0], hashes.as_flattened()].concat();
 	assert!(Manifest::parse(&written).is_ok());

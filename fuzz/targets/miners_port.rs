@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A request at the miners' port: JSON-RPC with geth's hexadecimal arguments.
+//! A request to the miners' port: JSON-RPC with geth's hexadecimal arguments.
 //!
-//! - A body that is taken is a JSON-RPC 2.0 request with the members that it had.
-//! - An argument that is read as bytes or as a number is that value's text.
+//! - An accepted body becomes a JSON-RPC 2.0 request with the members that it had.
+//! - An argument that is read as bytes or a number is the text of that value.
 
 #![no_main]
 
-/// The node's own parser. The node as a whole is too much to build for fuzzing.
+/// The node's own parser. The whole node would be too large to build for fuzzing.
 #[allow(dead_code)]
 #[path = "../../node/src/rpc/mining/request.rs"]
 mod request;

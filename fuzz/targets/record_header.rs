@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The header of a record, and the record after it, as they are fetched from a node.
+//! The header of a record and the record that follows it, as fetched from a node.
 //!
-//! - A header that is read is written again to the byte, and its lengths add up.
-//! - A record that is encrypted here opens, and does not open once any bit of it is changed.
+//! - A header that can be read is written back byte for byte, and its lengths add up.
+//! - A record encrypted here opens, but not if any of its bits is changed.
 
 #![no_main]
 
@@ -15,7 +15,7 @@ use libfuzzer_sys::{
 };
 use std::sync::OnceLock;
 
-/// Length of the tag of each chunk, in bytes.
+/// The length of each chunk's tag, in bytes.
 const TAG: u64 = 16;
 
 const CONTEXT: RecordContext = RecordContext {
@@ -40,7 +40,7 @@ fn leaf() -> &'static LeafKey {
 	})
 }
 
-/// Checks that a header is written as it was read, and that its lengths add up.
+/// Checks that a header is written back as it was read, and that its lengths add up.
 fn check_header(data: &[u8]) {
 	let Ok(header) = Header::read(data) else {
 		return;
@@ -62,7 +62,7 @@ fn check_header(data: &[u8]) {
 	}
 }
 
-/// Encrypts a value, and checks that the record opens, and that a changed one does not.
+/// Encrypts a value and checks that the record opens, and that a changed record does not.
 fn check_made(data: &[u8]) -> Result<()> {
 	let mut input = Unstructured::new(data);
 	let size = input.int_in_range(1..=64)?;
@@ -95,7 +95,7 @@ fn check_made(data: &[u8]) -> Result<()> {
 
 fuzz_target!(|data: &[u8]| {
 	check_header(data);
-	// No one but the holder of the key can make a record that opens.
+	// Only the holder of the key can make a record that opens.
 	assert!(decrypt_value(leaf(), &CONTEXT, data).is_err());
 	let _ = check_made(data);
 });

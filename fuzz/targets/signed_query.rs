@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A signed query, as the JSON of `sharing_query` and `sharing_chunks`, and the bytes that are signed.
+//! A signed query, as the JSON of `sharing_query` and `sharing_chunks`, and the signed bytes.
 //!
-//! - The signed bytes are laid out as docs/formats.md says, and name every part of the query.
-//! - A query that is signed here verifies, plain and as wallets wrap it; one with any bit of the message or
-//!   of the signature changed does not.
+//! - The signed bytes have the layout in docs/formats.md and contain every part of the query.
+//! - A query signed here verifies, both plain and as wallets wrap it; a query with any bit of the message
+//!   or the signature changed does not.
 
 #![no_main]
 
-/// The node's own requests. The node as a whole is too much to build for fuzzing.
+/// The node's own request types. The whole node would be too large to build for fuzzing.
 #[allow(dead_code, missing_docs, unused_imports)]
 #[path = "../../node/src/rpc/sharing/dto.rs"]
 mod dto;
@@ -24,7 +24,7 @@ use polkadot_sdk::{
 };
 use std::sync::OnceLock;
 
-/// The length of a signature of ed25519, after the byte for its kind.
+/// The length of an ed25519 signature, after the byte for its kind.
 const SIGNATURE_LEN: usize = 64;
 
 fn signer() -> &'static ed25519::Pair {
@@ -39,7 +39,7 @@ fn verifies(signature: &MultiSignature, message: &Message) -> bool {
 		|| signature.verify(&message.to_wrapped_bytes()[..], &caller)
 }
 
-/// Reads a message back from its bytes, by the table in docs/formats.md.
+/// Reads a message back from its bytes, following the table in docs/formats.md.
 fn read(bytes: &[u8]) -> Option<Message> {
 	let (label, rest) = bytes.split_first_chunk::<16>()?;
 	let (genesis, rest) = rest.split_first_chunk()?;
@@ -68,7 +68,7 @@ fn read(bytes: &[u8]) -> Option<Message> {
 	})
 }
 
-/// Does what the node does with a request, up to the state.
+/// Processes a request as the node does, up to reading the state.
 fn answer(query: &dto::SignedQuery, method: Method) {
 	let Ok(nonce) = <[u8; 16]>::try_from(&query.nonce[..]) else {
 		return;
@@ -89,7 +89,7 @@ fn answer(query: &dto::SignedQuery, method: Method) {
 	}
 }
 
-/// Signs a message, and checks that it verifies, and that a changed one does not.
+/// Signs a message and checks that it verifies, and that a changed message does not.
 fn check_made(data: &[u8]) -> Result<()> {
 	let mut input = Unstructured::new(data);
 	let message = Message {

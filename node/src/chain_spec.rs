@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The built-in chain specifications. A consortium writes its own: see docs/operations.md.
+//! The built-in chain specifications. A consortium writes its own specification: see docs/operations.md.
 
 use isthmus_runtime::WASM_BINARY;
 use polkadot_sdk::*;
@@ -8,11 +8,11 @@ use sc_service::{ChainType, Properties};
 /// A chain specification of this node.
 pub type ChainSpec = sc_service::GenericChainSpec;
 
-/// Loads a built-in specification by its name (`dev` or `local`), or any other from the file at this path.
+/// Loads a built-in specification by name (`dev` or `local`), or any other from the file at this path.
 ///
 /// # Errors
 ///
-/// Returns a sentence if the node was built without its Wasm runtime, or the file cannot be read.
+/// Returns a sentence if the node was built without its Wasm runtime, or if the file cannot be read.
 pub fn load(id: &str) -> Result<ChainSpec, String> {
 	match id {
 		"dev" => development(),
@@ -21,7 +21,7 @@ pub fn load(id: &str) -> Result<ChainSpec, String> {
 	}
 }
 
-/// One verifier, Alice, and blocks on demand.
+/// The development chain: one verifier, Alice, and blocks on demand.
 fn development() -> Result<ChainSpec, String> {
 	build(
 		"Isthmus Development",
@@ -31,7 +31,7 @@ fn development() -> Result<ChainSpec, String> {
 	)
 }
 
-/// Four verifiers, Alice to Dave, on one machine.
+/// The local test network: four verifiers, Alice to Dave, on one machine.
 fn local() -> Result<ChainSpec, String> {
 	build(
 		"Isthmus Local Network",
@@ -45,7 +45,7 @@ fn build(name: &str, id: &str, kind: ChainType, preset: &str) -> Result<ChainSpe
 	let wasm = WASM_BINARY.ok_or(
 		"this node was built without its Wasm runtime: build it again without SKIP_WASM_BUILD",
 	)?;
-	// The native runtime gives the preset at once; the Wasm one would have to be compiled for it.
+	// The native runtime returns the preset at once; the Wasm runtime would have to be compiled first.
 	let genesis = isthmus_runtime::genesis::preset(&preset.into())
 		.and_then(|json| serde_json::from_slice(&json).ok())
 		.ok_or_else(|| format!("the runtime has no genesis preset {preset}"))?;

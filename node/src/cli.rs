@@ -33,8 +33,8 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Data producer")]
 pub struct ProducerArgs {
-	/// Register a producer of this name (1 to 64 bytes) once the node is synced, unless its account is
-	/// registered already. The account is that of the key of type `prod` in the keystore; without such a key,
+	/// Register a producer with this name (1 to 64 bytes) when the node has synced, unless its account is
+	/// already registered. The account belongs to the `prod` key in the keystore; without such a key,
 	/// `--dev`, `--alice` and the like use the development account.
 	#[arg(long, value_name = "NAME", requires = "producer_kind", value_parser = parse_producer_name)]
 	producer_name: Option<String>,
@@ -44,7 +44,7 @@ pub struct ProducerArgs {
 	producer_kind: Option<Kind>,
 }
 
-/// The kinds of producer, as the command line names them.
+/// The kinds of producer, by their names on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
 	School,
@@ -54,7 +54,7 @@ enum Kind {
 }
 
 impl ProducerArgs {
-	/// Returns the producer to register, if the command line names one.
+	/// Returns the producer to register, if one is given on the command line.
 	pub fn profile(&self) -> Option<Profile> {
 		let kind = match self.producer_kind? {
 			Kind::School => ProducerKind::School,
@@ -77,30 +77,31 @@ pub fn parse_producer_name(text: &str) -> Result<String, String> {
 	}
 }
 
-/// Who mines, and how.
+/// The mining options.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Mining")]
 pub struct MiningArgs {
-	/// Mine: build block templates, and search for seals with this machine's processor. `--dev` implies it.
+	/// Mine: build block templates and search for seals with this machine's processor. `--dev` implies it.
 	#[arg(long, action = ArgAction::SetTrue)]
 	pub mine: bool,
 
-	/// The threads of this machine that mine and generate the Ethash dataset. With 0, only other programs
-	/// mine: through `--miners-listen`, `--mine-notify` or the RPC.
+	/// The number of threads on this machine that mine and generate the Ethash dataset. With 0, only other
+	/// programs mine: through `--miners-listen`, `--mine-notify` or the RPC.
 	#[arg(long, value_name = "COUNT", default_value = "1")]
 	pub threads: usize,
 
-	/// Limit this machine's threads to this many hashes a second, all together. Unlimited by default.
+	/// Limit all of this machine's threads together to this number of hashes per second. Unlimited by
+	/// default.
 	#[arg(long, value_name = "HASHES")]
 	pub hash_rate: Option<NonZeroU64>,
 
-	/// Keep the epoch's Ethash dataset in this folder (1 GiB and more at full size), so that a restart does not
-	/// generate it again. Kept in memory only by default.
+	/// Keep the epoch's Ethash dataset in this folder (1 GiB or more at full size), so that a restart does
+	/// not generate it again. By default it is only kept in memory.
 	#[arg(long, value_name = "FOLDER")]
 	pub ethash_dir: Option<PathBuf>,
 
-	/// Serve other Ethash miners at this address, for example 127.0.0.1:8545: with eth_getWork, eth_submitWork
-	/// and the other mining methods, and nothing else.
+	/// Serve other Ethash miners at this address, for example 127.0.0.1:8545. Only eth_getWork,
+	/// eth_submitWork and the other mining methods are available there.
 	#[arg(long, value_name = "ADDRESS")]
 	pub miners_listen: Option<SocketAddr>,
 
@@ -114,15 +115,15 @@ pub struct MiningArgs {
 	#[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
 	pub beneficiary: Option<AccountId>,
 
-	/// The header's extra data: text of at most 32 bytes.
+	/// The header's extra data, text of at most 32 bytes.
 	#[arg(long, value_name = "TEXT", default_value = "", value_parser = parse_extra_data)]
 	pub extra_data: String,
 
-	/// The gas limit to move towards, by less than 1/1024 per block. 1 gas is 100 ns of execution.
+	/// The gas limit to approach, by less than 1/1024 per block. 1 gas is 100 ns of execution.
 	#[arg(long, value_name = "GAS", default_value_t = 20_000_000, value_parser = clap::value_parser!(u64).range(MIN_GAS_LIMIT..))]
 	pub gas_target: u64,
 
-	/// With `--dev`: the longest time between two blocks while no transaction waits, in seconds.
+	/// With `--dev`: the maximum time between two blocks while no transaction is waiting, in seconds.
 	#[arg(long, value_name = "SECONDS", default_value = "6", value_parser = parse_seconds)]
 	pub heartbeat: Duration,
 }
@@ -160,7 +161,7 @@ pub enum Command {
 	/// Write blocks to a file.
 	ExportBlocks(sc_cli::ExportBlocksCmd),
 
-	/// Import blocks from a file; each is verified like a block from the network.
+	/// Import blocks from a file; each block is verified like one from the network.
 	ImportBlocks(sc_cli::ImportBlocksCmd),
 
 	/// Delete the chain's database from this machine; keys stay.

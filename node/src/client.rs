@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The concrete types that a node is built from: client, pool, database, fork choice and block import.
+//! The concrete types that make up a node: client, pool, database, fork choice and block import.
 //!
-//! Every other module names them from here, and none of them assembles anything.
+//! All other modules use these types from here. Nothing is assembled here.
 
 use isthmus_engine::{Chain, HeaviestChain, PowBlockImport, Sealer};
 use isthmus_primitives::Block;
@@ -25,9 +25,9 @@ pub type FullChain = Chain<FullClient>;
 pub type FullSelectChain = HeaviestChain<FullBackend, FullClient>;
 /// GRANDPA's part of block import.
 pub type FullGrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
-/// Block import. The verifier checks header and seal before it.
+/// Block import. The verifier has already checked header and seal.
 pub type FullImport = PowBlockImport<FullGrandpaImport, FullBackend, FullClient>;
 /// Turns sealed templates into blocks.
 pub type FullSealer = Sealer<FullImport, FullClient>;
-/// What GRANDPA's voter needs from block import.
+/// The part of block import that GRANDPA's voter needs.
 pub(crate) type FullGrandpaLink = LinkHalf<Block, FullClient, FullSelectChain>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Runs the command that the command line names.
+//! Runs the selected subcommand.
 
 use crate::{
 	chain_spec,
@@ -42,11 +42,11 @@ impl SubstrateCli for Cli {
 	}
 }
 
-/// Reads the command line and runs its command: without a subcommand, a full node.
+/// Parses the command line and runs the selected subcommand, or a full node if there is none.
 ///
 /// # Errors
 ///
-/// Returns the error of the command.
+/// Returns the error of the command that ran.
 pub fn run() -> sc_cli::Result<()> {
 	let cli = Cli::from_args();
 	match &cli.subcommand {
@@ -94,12 +94,12 @@ pub fn run() -> sc_cli::Result<()> {
 	}
 }
 
-/// Returns the configuration of a node with this command line, and starts nothing. The program's name comes
-/// first, as in `["isthmus-node", "--dev", "--base-path", "DIR"]`.
+/// Returns the configuration of a node with this command line, without starting the node. The program's
+/// name comes first, as in `["isthmus-node", "--dev", "--base-path", "DIR"]`.
 ///
 /// # Errors
 ///
-/// Returns an error for an invalid option, or a specification that cannot be loaded.
+/// Returns an error if an option is invalid or the chain specification cannot be loaded.
 pub fn configuration(
 	args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 	tokio: tokio::runtime::Handle,

@@ -2,8 +2,8 @@
 //! The node of an Isthmus chain.
 //!
 //! The program `isthmus-node` only calls [`run`]. The rest of the public interface serves tools and tests
-//! that need the inside of a node in their own process: [`configuration`] reads a command line, and
-//! [`service::Parts::new`] opens that chain with the checks that the program makes.
+//! that need the parts of a node in their own process: [`configuration`] parses a command line, and
+//! [`service::Parts::new`] opens that chain with the same checks as the program.
 //!
 //! Not here: the consensus rules and the engine (`isthmus-rules`, `isthmus-engine`), and the runtime.
 
@@ -16,7 +16,7 @@ pub mod client;
 mod command;
 pub mod service;
 
-// Public for `tests/` alone.
+// Public only for `tests/`.
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus-node`: the program that runs a node. All of it is in the library.
+//! `isthmus-node`: the program that runs a node. All of its code is in the library.
 
 #![forbid(unsafe_code)]
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Connects other programs that mine: a port for them, and notices of new work.
+//! Connects other mining programs: a port for them, and notices of new work.
 //!
-//! The port serves the methods of `rpc/mining.rs` and nothing else, so that it can be open to a room full of
-//! miners while the node's RPC stays closed to them. It accepts what ethminer and others send to geth: HTTP/1.0
-//! and 1.1, with or without the `jsonrpc` member that JSON-RPC 2.0 requires.
+//! The port serves the methods of `rpc/mining.rs` and nothing else, so that it can be open to many miners
+//! while the node's RPC stays closed to them. It accepts what ethminer and other miners send to geth:
+//! HTTP/1.0 and 1.1, with or without the `jsonrpc` member that JSON-RPC 2.0 requires.
 
 use crate::rpc::mining::{request::complete, work};
 use futures::{FutureExt, StreamExt};
@@ -29,19 +29,19 @@ use tokio::{
 	sync::Semaphore,
 };
 
-/// The most bytes of a request. One for `eth_submitWork` has about 300.
+/// The maximum size of a request in bytes. A request for `eth_submitWork` has about 300.
 const MAX_REQUEST: usize = 16 * 1024;
-/// The most bytes of a response. One to `eth_getWork` has about 300.
+/// The maximum size of a response in bytes. A response to `eth_getWork` has about 300.
 const MAX_RESPONSE: usize = 16 * 1024;
-/// The most connections that are served concurrently.
+/// The maximum number of connections served concurrently.
 const MAX_CONNECTIONS: usize = 256;
-/// The time limit for a request's head, and for a connection to stay idle between two requests.
+/// The time limit for a request's head, and for an idle connection between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time limit for a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time limit for a miner to accept a notice; geth has the same.
+/// The time limit for a miner to accept a notice, the same as in geth.
 const NOTICE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long to wait after the system failed to accept a connection, for example for lack of file handles.
+/// How long to wait after the system fails to accept a connection, for example for lack of file handles.
 const RETRY_ACCEPT_AFTER: Duration = Duration::from_millis(100);
 const LOG_TARGET: &str = "miners";
 
@@ -49,7 +49,8 @@ const LOG_TARGET: &str = "miners";
 ///
 /// # Errors
 ///
-/// Returns the operating system's error, for example if the address is taken or not one of this machine's.
+/// Returns the operating system's error, for example if the address is taken or does not belong to this
+/// machine.
 pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
 	let listener = std::net::TcpListener::bind(address)?;
 	listener.set_nonblocking(true)?;
@@ -57,8 +58,8 @@ pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListen
 	Ok(listener)
 }
 
-/// Serves `methods` to miners, for ever. Anyone who reaches this port may mine, so it allows methods that are
-/// unsafe elsewhere.
+/// Serves `methods` to miners until the node stops. Anyone who can reach this port may mine, so methods
+/// that are unsafe elsewhere are allowed.
 pub(crate) async fn serve(listener: std::net::TcpListener, methods: impl Into<Methods>) {
 	let listener = match TcpListener::from_std(listener) {
 		Ok(listener) => listener,
@@ -112,8 +113,8 @@ async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full
 	if request.method() != Method::POST {
 		return refuse(StatusCode::METHOD_NOT_ALLOWED);
 	}
-	// A web page open in a browser on this network cannot send this content type without a preflight request,
-	// so no page can talk to the miners' port.
+	// A web page open in a browser on this network cannot send this content type without a preflight
+	// request, so no page can use the miners' port.
 	let json = request
 		.headers()
 		.get(CONTENT_TYPE)
@@ -137,7 +138,7 @@ async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full
 	response
 }
 
-/// Returns the JSON that answers a request, or `None` if the body is not a request.
+/// Returns the JSON response to a request, or `None` if the body is not a request.
 pub async fn answer(body: &[u8], methods: &Methods) -> Option<String> {
 	let request = complete(body)?;
 	let (answer, _) = methods
@@ -154,8 +155,8 @@ fn refuse(status: StatusCode) -> Response<Full<Bytes>> {
 }
 
 /// Sends every new job to `urls`, as geth does with `--miner.notify`: an HTTP POST of the array that
-/// `eth_getWork` returns. A miner has a second to answer; jobs that it misses meanwhile are skipped, and the
-/// newest is sent. Runs until `jobs` ends.
+/// `eth_getWork` returns. A miner has one second to answer. Jobs that arrive in the meantime are skipped,
+/// except for the newest. Runs until `jobs` ends.
 pub(crate) async fn notify(
 	mut jobs: impl futures::Stream<Item = Arc<Job>> + Unpin,
 	urls: Vec<Uri>,
@@ -163,7 +164,7 @@ pub(crate) async fn notify(
 	let client: Client<HttpConnector, Full<Bytes>> =
 		Client::builder(TokioExecutor::new()).build_http();
 	while let Some(mut job) = jobs.next().await {
-		// Of the jobs that came meanwhile, only the newest counts.
+		// Of the jobs that arrived in the meantime, only the newest matters.
 		while let Some(Some(newer)) = jobs.next().now_or_never() {
 			job = newer;
 		}

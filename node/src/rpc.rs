@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The node's own RPC methods, next to those that every Substrate node has.
+//! The node's own RPC methods, in addition to those of every Substrate node.
 
 pub mod block;
 mod error;
@@ -21,19 +21,19 @@ use sc_consensus_grandpa::{
 use sc_rpc::SubscriptionTaskExecutor;
 use std::sync::Arc;
 
-/// What the methods answer from. A clone answers from the same node: a node has several RPC servers.
+/// What the methods need to answer. Clones refer to the same node, because a node has several RPC servers.
 #[derive(Clone)]
 pub(crate) struct Deps {
 	pub(crate) client: Arc<FullClient>,
 	pub(crate) pool: Arc<FullPool>,
 	pub(crate) chain: Arc<FullChain>,
 	pub(crate) finality: FinalityDeps,
-	/// `None` where the node does not mine.
+	/// `None` if the node does not mine.
 	pub(crate) sealer: Option<FullSealer>,
 	pub(crate) sharing: sharing::Sharing,
 }
 
-/// What the methods on finality answer from.
+/// What the methods on finality need to answer.
 #[derive(Clone)]
 pub(crate) struct FinalityDeps {
 	pub(crate) voter_state: SharedVoterState,
@@ -43,7 +43,7 @@ pub(crate) struct FinalityDeps {
 	pub(crate) sets: Arc<VerifierSets>,
 }
 
-/// Returns all methods, in one module.
+/// Returns all methods in one module.
 ///
 /// # Errors
 ///

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Starts a full node, in stages. Each stage has a file, and takes a struct and returns one.
+//! Starts a full node in stages. Each stage has its own file; it takes a struct and returns one.
 //!
 //! | stage | builds |
 //! |---|---|
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
-//! | `finality.rs` | what GRANDPA shares with network and RPC; last of all, the voter |
+//! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
 //! | `network.rs` | connections to peers, and the RPC servers |
 //! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
 
@@ -27,16 +27,16 @@ use sc_service::{
 
 pub use parts::{Core, Parts};
 
-/// The number of finalized blocks whose bodies and states a node keeps at least.
+/// The minimum number of finalized blocks for which a node keeps bodies and states.
 const MIN_BLOCKS_KEPT: u32 = 64;
 
-/// What the command line asks of a full node, besides Substrate's own options.
+/// The options of a full node, besides Substrate's own.
 pub(crate) struct Options {
-	/// Who mines, and how.
+	/// The mining options.
 	pub(crate) mining: MiningArgs,
 	/// The producer to register, if any.
 	pub(crate) producer: Option<Profile>,
-	/// The node was started with `--dev`: it mines, for Alice unless told otherwise.
+	/// Whether the node was started with `--dev`: it then mines, for Alice unless another account is given.
 	pub(crate) development: bool,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Options {
 ///
 /// # Errors
 ///
-/// Returns a sentence for an option that cannot be met, and otherwise the error of the stage that failed.
+/// Returns a sentence if an option is not supported, and otherwise the error of the stage that failed.
 pub(crate) fn new_full(
 	config: Configuration,
 	options: Options,
@@ -95,7 +95,7 @@ pub(crate) fn new_full(
 	Ok(task_manager)
 }
 
-/// Returns what the RPC methods answer from.
+/// Returns what the RPC methods need to answer.
 fn rpc_deps(
 	core: &Core,
 	finality: rpc::FinalityDeps,
@@ -111,7 +111,7 @@ fn rpc_deps(
 	})
 }
 
-/// Finds the producer's key, so that a node without it fails before it meets a peer.
+/// Finds the producer's key, so that a node without it fails before connecting to peers.
 fn producer_deps(
 	config: &Configuration,
 	core: &Core,
@@ -129,7 +129,8 @@ fn producer_deps(
 	})
 }
 
-/// Refuses to skip the check of blocks, and to prune bodies and states that the uncle rules still need.
+/// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules
+/// still need.
 fn check_options(config: &Configuration) -> Result<(), ServiceError> {
 	if !matches!(config.network.sync_mode, SyncMode::Full) {
 		return Err(ServiceError::Other(

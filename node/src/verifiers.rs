@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Remembers who the verifiers were at any block of the chain, and reads which of them signed for a block.
+//! Records who the verifiers were at any block of the chain, and determines which of them signed for a
+//! block.
 //!
-//! The state names the verifiers, but is pruned. So each set is stored once, in the database's auxiliary
-//! storage, when it takes over. `rpc::verification` turns it into JSON and sentences.
+//! The state contains the verifiers, but it is pruned. So each set is stored once, in the database's
+//! auxiliary storage, when it takes over. `rpc::verification` turns the sets into JSON and sentences.
 
 use crate::client::FullClient;
 use codec::{Decode, DecodeAll, Encode};
@@ -16,7 +17,7 @@ use sp_blockchain::HeaderBackend;
 use sp_consensus_grandpa::{AuthorityId, AuthorityWeight, GrandpaApi, RoundNumber, SetId};
 use std::sync::Arc;
 
-/// Prefix of the database key of a set; its number follows.
+/// The prefix of a set's database key. The set's number follows it.
 const SET_PREFIX: &[u8] = b"isthmus:verifiers:";
 
 /// A verifier in a set.
@@ -24,31 +25,31 @@ const SET_PREFIX: &[u8] = b"isthmus:verifiers:";
 pub struct Member {
 	/// The key that the verifier's node votes with.
 	pub grandpa: AuthorityId,
-	/// GRANDPA's weight of its vote.
+	/// The weight of its vote in GRANDPA.
 	pub weight: AuthorityWeight,
 	/// The producer's account, if the runtime knew it.
 	pub account: Option<AccountId>,
 }
 
-/// A set of verifiers, which votes until the next one takes over.
+/// A set of verifiers, which votes until the next set takes over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set {
-	/// GRANDPA's number of the set: the first is 0.
+	/// GRANDPA's number for the set, counted from 0.
 	pub id: SetId,
-	/// In the order of GRANDPA's authorities.
+	/// The members, in the order of GRANDPA's authorities.
 	pub members: Vec<Member>,
 }
 
-/// Why the verifiers of a block, or its signers, are unknown.
+/// Why the verifiers or signers of a block are unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-	/// A stored set does not decode.
+	/// A stored set cannot be decoded.
 	#[error("the database is corrupt: verifier set {0} does not decode; purge the chain and sync it again")]
 	CorruptSet(SetId),
-	/// A stored justification does not justify its block.
+	/// A stored justification is not valid for its block.
 	#[error("the database is corrupt: the justification of block #{number} is invalid: {reason}; purge the chain and sync it again")]
 	CorruptJustification {
-		/// The block that it is stored for.
+		/// The block for which it is stored.
 		number: BlockNumber,
 		/// What is wrong with it.
 		reason: String,
@@ -61,14 +62,14 @@ pub enum Error {
 	Database(#[from] sp_blockchain::Error),
 }
 
-/// The sets of verifiers of a chain.
+/// A chain's sets of verifiers.
 pub struct VerifierSets {
 	client: Arc<FullClient>,
 	authorities: SharedAuthoritySet<Hash, BlockNumber>,
 }
 
 impl VerifierSets {
-	/// The sets of the chain of `client`; `authorities` is GRANDPA's record of their changes.
+	/// Creates the sets of `client`'s chain. `authorities` is GRANDPA's record of their changes.
 	pub fn new(
 		client: Arc<FullClient>,
 		authorities: SharedAuthoritySet<Hash, BlockNumber>,
@@ -79,7 +80,7 @@ impl VerifierSets {
 		}
 	}
 
-	/// Stores each set that takes over while the node runs. Ends with the client.
+	/// Stores each set that takes over while the node runs. Returns when the client shuts down.
 	pub async fn follow(self: Arc<Self>) {
 		let mut finalized = self.client.finality_notification_stream();
 		let mut last = self.store(self.client.info().finalized_hash, None);
@@ -88,8 +89,8 @@ impl VerifierSets {
 		}
 	}
 
-	/// Stores the set that votes on the children of a finalized block, unless it is `last`, which is stored
-	/// already. Returns the last set that is stored.
+	/// Stores the set that votes on the children of a finalized block, unless it is `last`, which is
+	/// already stored. Returns the last stored set.
 	fn store(&self, block: Hash, last: Option<SetId>) -> Option<SetId> {
 		let store = || {
 			let id = self.client.runtime_api().current_set_id(block)?;
@@ -143,7 +144,7 @@ impl VerifierSets {
 
 	fn id_of_finalized(&self, number: BlockNumber) -> Option<SetId> {
 		let changes = self.authorities.authority_set_changes();
-		// Sets with their last blocks, from the first whose last block is not below this one.
+		// Sets with their last blocks, starting with the first whose last block is not below this one.
 		let mut sets = changes.iter_from(number.saturating_sub(1))?;
 		Some(match sets.next() {
 			Some((id, _)) => *id,
@@ -172,17 +173,18 @@ pub struct Votes {
 	pub hash: Hash,
 	/// The round of the vote.
 	pub round: RoundNumber,
-	/// For each member of the set, in order: whether its vote is in the justification.
+	/// For each member of the set, in order, whether its vote is in the justification.
 	pub signed: Vec<bool>,
 }
 
 impl Votes {
-	/// Reads the justification that is stored for a block, and verifies it against the set that voted: every
-	/// signature is valid, every vote is for the block or a descendant, and there are enough of them.
+	/// Reads the justification stored for a block and verifies it against the set that voted: every
+	/// signature must be valid, every vote must be for the block or a descendant, and there must be enough
+	/// votes.
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::CorruptJustification`] if any of this does not hold.
+	/// Returns [`Error::CorruptJustification`] if any of these conditions is not met.
 	pub fn read(encoded: &[u8], number: BlockNumber, hash: Hash, set: &Set) -> Result<Self, Error> {
 		let corrupt = |reason: String| Error::CorruptJustification { number, reason };
 		let justification =

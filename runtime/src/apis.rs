@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The runtime APIs: the questions that the node and clients can ask. Each is passed on to a pallet.
+//! The runtime APIs, through which the node and clients query the runtime. Each call is passed on to a
+//! pallet.
 
 use crate::{
 	genesis, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
@@ -247,9 +248,9 @@ sp_api::impl_runtime_apis! {
 		fn verifiers() -> Vec<Verifier> {
 			let verifiers = Session::validators();
 			let authorities = Grandpa::grandpa_authorities();
-			// GRANDPA takes a session's keys in the session's order, so the position gives the account.
-			// The owner of the key gives it too, unless the key is being renewed. The owner is asked
-			// first, because until a forced change the authorities are those of an older session.
+			// GRANDPA takes a session's keys in the session's order, so the position identifies the
+			// account. So does the key's owner, unless the key is being renewed. The owner is looked up
+			// first, because until a forced change the authorities are from an older session.
 			let account = |(position, (grandpa, _)): (usize, (AuthorityId, _))| {
 				let owner = Session::key_owner(key_types::GRANDPA, grandpa.as_ref());
 				let account = owner.or_else(|| verifiers.get(position).cloned())?;

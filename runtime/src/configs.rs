@@ -34,22 +34,22 @@ use sp_runtime::{
 };
 use sp_version::RuntimeVersion;
 
-/// The greatest time, in seconds on the reference machine, that a block's transactions may take,
-/// whatever its gas limit.
+/// The maximum time, in seconds on the reference machine, that a block's transactions may take, whatever
+/// its gas limit.
 pub const BLOCK_WEIGHT_SECONDS: u64 = 2;
-/// The greatest length of a block's extrinsics, in bytes. A response to a block request carries 16 MiB.
+/// The maximum length of a block's extrinsics, in bytes. A response to a block request carries 16 MiB.
 pub const MAX_BLOCK_LENGTH: u32 = 8 * 1024 * 1024;
-/// The share of a block that normal transactions may fill; the rest is for operational ones.
+/// The share of a block that normal transactions may fill. The rest is for operational transactions.
 const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
-/// The least balance with which an account exists.
+/// The minimum balance of an account.
 pub const EXISTENTIAL_DEPOSIT: Balance = UNIT / 1000;
 /// The fee for one byte of a transaction: one unit for a megabyte.
 const BYTE_FEE: Balance = UNIT / 1_000_000;
 /// The number of blocks in a week, at 12 s each.
 const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
-/// The greatest number of verifiers, who vote on finality.
+/// The maximum number of verifiers, who vote on finality.
 const MAX_VERIFIERS: u32 = 100;
-/// The greatest number of motions that the verifiers vote on concurrently.
+/// The maximum number of motions open at the same time.
 const MAX_MOTIONS: u32 = 20;
 
 parameter_types! {
@@ -73,7 +73,7 @@ impl Contains<RuntimeCall> for CallFilter {
 			// A set of verifiers without keys would stop the chain. `Verifiers::remove_keys` removes
 			// keys that no session needs.
 			RuntimeCall::Session(pallet_session::Call::purge_keys {}) => false,
-			// The council only decides about verifiers, in motions of few bytes.
+			// The council only decides about verifiers, in short motions.
 			RuntimeCall::Council(pallet_collective::Call::propose { proposal, .. }) => matches!(
 				**proposal,
 				RuntimeCall::Verifiers(
@@ -101,7 +101,7 @@ impl frame_system::Config for Runtime {
 	type Hash = Hash;
 	type Lookup = AccountIdLookup<AccountId, ()>;
 	type Nonce = Nonce;
-	/// The prefix of addresses: Substrate's generic one.
+	/// The address prefix, Substrate's generic one.
 	type SS58Prefix = frame_support::traits::ConstU16<42>;
 	type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
 	type Version = Version;
@@ -115,8 +115,8 @@ impl pallet_proof_of_work::Config for Runtime {
 impl pallet_timestamp::Config for Runtime {
 	type Moment = u64;
 	type OnTimestampSet = ProofOfWork;
-	/// H_s, in whole seconds, rises with every block, so a period of one millisecond never moves the
-	/// inherent's time away from it.
+	/// H_s, in whole seconds, increases with every block, so a minimum period of one millisecond never
+	/// changes the inherent's time.
 	type MinimumPeriod = ConstU64<1>;
 	type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
 }
@@ -152,7 +152,7 @@ impl OnUnbalanced<Credit<AccountId, Balances>> for ToBeneficiary {
 }
 
 parameter_types! {
-	/// The fullness of blocks above which fees rise. Below it they fall, at least to the base fees.
+	/// The fullness of blocks above which fees rise. Below it they fall, but never below the base fees.
 	pub const TargetBlockFullness: Perquintill = Perquintill::from_percent(25);
 	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(75, 1_000_000);
 	pub MinimumMultiplier: Multiplier = Multiplier::from_u32(1);
@@ -172,11 +172,11 @@ impl pallet_transaction_payment::Config for Runtime {
 	type OperationalFeeMultiplier = ConstU8<5>;
 	type RuntimeEvent = RuntimeEvent;
 	type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
-	/// The fee for a picosecond is the currency's smallest unit: a full block costs two units.
+	/// The fee for one picosecond is the currency's smallest unit, so a full block costs two units.
 	type WeightToFee = IdentityFee<Balance>;
 }
 
-/// Sessions of one length, which genesis sets.
+/// Sessions of fixed length, set at genesis.
 type Sessions =
 	pallet_session::PeriodicSessions<pallet_verifiers::SessionBlocks<Runtime>, ConstU32<0>>;
 
@@ -239,7 +239,7 @@ impl pallet_verifiers::Config for Runtime {
 	type WeightInfo = pallet_verifiers::weights::SubstrateWeight<Runtime>;
 }
 
-/// The collective of the verifiers, which votes about verifiers.
+/// The collective of the verifiers, which votes on verifiers.
 impl pallet_collective::Config<Instance1> for Runtime {
 	/// Motions need no deposit: only verifiers propose them, and they are few and small.
 	type Consideration = ();
@@ -290,8 +290,8 @@ impl pallet_data_sharing::Config for Runtime {
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	type GrantMemory = ConstU32<WEEK>;
 	type MaxEndingsPerBlock = ConstU32<32>;
-	/// With its call, a value fits into a block five times, and into a message between nodes or a Bitswap
-	/// batch.
+	/// Five values of this size, with their calls, fit in a block, and one fits in a message between nodes
+	/// or a Bitswap batch.
 	type MaxValueSize = ConstU32<MAX_VALUE_SIZE>;
 	type MustStay = pallet_verifiers::MustStay<Runtime>;
 	type RequestLifetime = ConstU32<WEEK>;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The genesis presets. The keys of their accounts are public, so they are for development only: a real
-//! chain writes its own genesis.
+//! The genesis presets. Their accounts' keys are public, so they are for development only: a real chain
+//! defines its own genesis.
 
 use crate::{
 	BalancesConfig, ProofOfWorkConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys,
@@ -19,16 +19,17 @@ use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
 /// The balance of each development account.
 const ENDOWMENT: Balance = 1_000_000 * UNIT;
-/// H_d of every block of the development preset: a search that ends at once.
+/// H_d of every block of the development preset, low enough that a seal is found at once.
 const DEVELOPMENT_DIFFICULTY: u64 = 1024;
-/// H_d of the local preset's genesis block: a few seconds for a few threads. D(H) adjusts it from there,
-/// up, or down to D_0.
+/// H_d of the local preset's genesis block, a few seconds of work for a few threads. D(H) adjusts it from
+/// there, up or down, to D_0 at the lowest.
 const LOCAL_GENESIS_DIFFICULTY: u64 = 4 * DEFAULT_MINIMUM_DIFFICULTY;
 /// H_l of the genesis block: equal to the static limit on a block's weight.
 const GENESIS_GAS_LIMIT: u64 = 20_000_000;
 /// The number of blocks in a session of the development preset.
 const DEVELOPMENT_SESSION_BLOCKS: BlockNumber = 50;
-/// The number of blocks in a session of the local preset: few, so that a change of verifiers shows soon.
+/// The number of blocks in a session of the local preset: few, so that a change of verifiers takes effect
+/// soon.
 const LOCAL_SESSION_BLOCKS: BlockNumber = 10;
 
 /// Returns the names of the presets.
@@ -39,7 +40,7 @@ pub fn preset_names() -> Vec<PresetId> {
 	]
 }
 
-/// Returns the preset of this name, as JSON.
+/// Returns the preset with this name, as JSON.
 pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 	let patch = match id.as_ref() {
 		DEV_RUNTIME_PRESET => development(),
@@ -66,7 +67,7 @@ fn development() -> Value {
 	)
 }
 
-/// Returns the local preset: four verifiers, Alice to Dave, of which one may be down, and Homestead's
+/// Returns the local preset: four verifiers, Alice to Dave, of which one may be offline, and Homestead's
 /// difficulty.
 fn local() -> Value {
 	let parameters = ChainParameters {

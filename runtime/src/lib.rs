@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The runtime. It only composes: every rule is in a pallet, and this crate holds their configurations
-//! ([`configs`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
+//! The runtime. This crate only combines the pallets, which contain all the rules. It contains their
+//! configurations ([`configs`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
 
 #![cfg_attr(not(feature = "std"), no_std)]
-// What is written here is documented; what the runtime's macros generate from it is not.
+// The code written here is documented; the code that the runtime's macros generate from it is not.
 #![allow(missing_docs)]
 
 extern crate alloc;
@@ -34,7 +34,8 @@ use sp_runtime::{generic, impl_opaque_keys, MultiAddress};
 
 /// The address of an account in an extrinsic.
 pub type Address = MultiAddress<AccountId, ()>;
-/// A block with decoded extrinsics. The node's block, `isthmus_primitives::Block`, has opaque ones.
+/// A block with decoded extrinsics. The node's block type, `isthmus_primitives::Block`, has opaque
+/// extrinsics.
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
 /// A block with its justifications.
 pub type SignedBlock = generic::SignedBlock<Block>;
@@ -72,7 +73,7 @@ pub type TxExtension = (
 );
 
 impl_opaque_keys! {
-	/// The keys a verifier's node votes with.
+	/// The keys with which a verifier's node votes.
 	pub struct SessionKeys {
 		/// The GRANDPA key.
 		pub grandpa: Grandpa,
@@ -99,7 +100,7 @@ mod runtime {
 
 	#[runtime::pallet_index(0)]
 	pub type System = frame_system;
-	// It reads the header, so it precedes the pallets that need the block's author or time.
+	// This pallet reads the header, so it precedes the pallets that need the block's author or time.
 	#[runtime::pallet_index(1)]
 	pub type ProofOfWork = pallet_proof_of_work;
 	#[runtime::pallet_index(2)]
@@ -121,8 +122,7 @@ mod runtime {
 	pub type Verifiers = pallet_verifiers;
 	#[runtime::pallet_index(10)]
 	pub type DataSharing = pallet_data_sharing;
-	// The verifiers, as the collective that votes about verifiers. Polkadot.js Apps has a page for this
-	// name.
+	// The verifiers as a collective that votes on verifiers. Polkadot.js Apps has a page for this name.
 	#[runtime::pallet_index(11)]
 	pub type Council = pallet_collective<Instance1>;
 }

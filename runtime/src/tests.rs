@@ -30,7 +30,7 @@ use sp_runtime::{
 
 mod verifiers;
 
-/// Overwrites the configuration's values with the patch's.
+/// Overwrites values of the configuration with those of the patch.
 fn merge(config: &mut serde_json::Value, patch: serde_json::Value) {
 	match (config, patch) {
 		(serde_json::Value::Object(config), serde_json::Value::Object(patch)) => {
@@ -59,7 +59,7 @@ fn config(preset: &str, change: impl FnOnce(&mut ChainParameters)) -> Vec<u8> {
 	serde_json::to_vec(&config).expect("the configuration is JSON")
 }
 
-/// A chain under test, as its client would know it.
+/// A chain under test, as a client would see it.
 struct Chain {
 	/// The last block's hash.
 	last: Hash,
@@ -113,7 +113,7 @@ impl Chain {
 		Header::new(number + 1, Hash::zero(), Hash::zero(), self.last, digest)
 	}
 
-	/// Builds the next block from these uncles and transactions, without changing the state. Leaves out a
+	/// Builds the next block from these uncles and transactions, without changing the state. Omits any
 	/// transaction that the runtime rejects, and returns its error.
 	fn build(
 		&self,
@@ -133,7 +133,7 @@ impl Chain {
 		let mut rejected = vec![];
 		for (signer, call) in calls {
 			let extrinsic = signed(signer, call);
-			// As the block builder does, reverts what a rejected transaction changed.
+			// Like the block builder, reverts the changes of a rejected transaction.
 			sp_io::storage::start_transaction();
 			match Executive::apply_extrinsic(extrinsic.clone()) {
 				Ok(_) => {
@@ -151,7 +151,7 @@ impl Chain {
 		(Block { header, extrinsics }, rejected)
 	}
 
-	/// Executes the block as every node but its miner's does, and returns its sealed header.
+	/// Executes the block as every node except the miner's does, and returns its sealed header.
 	fn import(&mut self, block: Block) -> Header {
 		Executive::execute_block(block.clone().into());
 		let mut header = block.header;
@@ -179,7 +179,7 @@ fn miner() -> AccountId {
 	AccountId::new([77; 32])
 }
 
-/// Returns a block's body as the node has it.
+/// Returns a block's body in the node's format.
 fn opaque(block: &Block) -> Vec<OpaqueExtrinsic> {
 	block.extrinsics.iter().cloned().map(Into::into).collect()
 }
@@ -228,7 +228,7 @@ fn transfer(to: AccountId, value: u128) -> RuntimeCall {
 	.into()
 }
 
-/// Returns a call of this number of bytes that does nothing.
+/// Returns a call that has this number of bytes and does nothing.
 fn remark(bytes: usize) -> RuntimeCall {
 	frame_system::Call::remark {
 		remark: vec![0; bytes],
@@ -366,7 +366,7 @@ fn uncles_travel_as_an_inherent() {
 	use isthmus_primitives::api::runtime_decl_for_proof_of_work_api::ProofOfWorkApi;
 	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
 		chain.mine(vec![]);
-		// Two blocks of number 2; the second becomes an uncle of block 3.
+		// Two blocks with number 2; the second becomes an uncle of block 3.
 		let mut uncle = chain.build(&[], vec![(Bob, remark(1))]).0.header;
 		let seal = Seal {
 			mix_hash: Hash::zero(),
@@ -435,7 +435,7 @@ mod data_sharing {
 
 	const KEY: Hash = Hash::repeat_byte(5);
 
-	/// Registers Alice, and creates her dataset.
+	/// Registers Alice and creates her dataset.
 	fn join(chain: &mut Chain) {
 		let (kind, name) = (ProducerKind::School, b"A school".to_vec());
 		chain.mine(vec![(Alice, Call::register { kind, name }.into())]);

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Who the producer is: name, kind and account key.
+//! The producer's identity: name, kind and account key.
 
 use isthmus_sharing::ProducerKind;
 use polkadot_sdk::*;
 use sp_core::{crypto::KeyTypeId, sr25519};
 use sp_keystore::KeystorePtr;
 
-/// The keystore's type of a producer's account key, an sr25519 one.
+/// The keystore's key type for a producer's account key, which is an sr25519 key.
 pub const PRODUCER_KEY: KeyTypeId = KeyTypeId(*b"prod");
 
-/// What the producer calls itself, and what kind it is.
+/// The producer's name and kind.
 #[derive(Clone, Debug)]
 pub struct Profile {
-	/// 1 to 64 bytes.
+	/// The name, 1 to 64 bytes.
 	pub name: String,
-	/// School, government, business or other.
+	/// The kind: school, government, business or other.
 	pub kind: ProducerKind,
 }
 
-/// Finds the producer's key in the keystore. Where there is none, a development account's key takes its
-/// place, if `development_seed` gives one.
+/// Finds the producer's key in the keystore. If there is none and `development_seed` is given, that
+/// development account's key is used.
 ///
 /// # Errors
 ///
-/// Returns a sentence if the keystore has no such key, or more than one.
+/// Returns a sentence if the keystore contains no such key and there is no development seed, if it contains
+/// more than one, or if the development account's key cannot be made.
 pub fn find_key(
 	keystore: &KeystorePtr,
 	development_seed: Option<&str>,
@@ -40,7 +41,7 @@ pub fn find_key(
 				.into(),
 		),
 		(keys, _) => Err(format!(
-			"the keystore has {} keys of type `prod`, but a node registers one producer: keep one of them",
+			"the keystore has {} `prod` keys, but a node registers only one producer: keep one of them",
 			keys.len()
 		)),
 	}

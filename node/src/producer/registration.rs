@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! When to send the registration, and what became of it.
+//! When to send the registration, and its outcome.
 
 use super::{
 	identity::Profile,
@@ -25,7 +25,7 @@ const LOG_TARGET: &str = "producer";
 /// How long to wait before the next attempt.
 const RETRY_AFTER: Duration = Duration::from_secs(3);
 
-/// What registering a producer needs.
+/// What is needed to register a producer.
 pub(crate) struct Deps {
 	pub(crate) client: Arc<FullClient>,
 	pub(crate) pool: Arc<FullPool>,
@@ -47,7 +47,7 @@ pub(crate) struct Registration<SO> {
 
 /// The outcome of one attempt.
 enum Attempt {
-	/// It is too early, or later blocks decide.
+	/// It is too early, or the outcome depends on later blocks.
 	Pending,
 	/// The producer is registered in a finalized block.
 	Registered,
@@ -64,7 +64,7 @@ impl<SO: SyncOracle> Registration<SO> {
 		}
 	}
 
-	/// Runs until the producer is registered in a finalized block, or the chain rejected it.
+	/// Runs until the producer is registered in a finalized block, or the chain rejects the registration.
 	pub(crate) async fn run(mut self) {
 		loop {
 			match self.attempt().await {
@@ -80,7 +80,7 @@ impl<SO: SyncOracle> Registration<SO> {
 		}
 	}
 
-	/// Logs a problem once, and not after every attempt.
+	/// Logs a problem once, not after every attempt.
 	fn log_once(&mut self, problem: String) {
 		if self.logged.as_ref() != Some(&problem) {
 			log::warn!(target: LOG_TARGET, "not registered yet: {problem}");
@@ -107,7 +107,8 @@ impl<SO: SyncOracle> Registration<SO> {
 			return Ok(Attempt::Registered);
 		}
 		if self.is_registered(chain.best_hash)? {
-			// Sent before, and not finalized yet. If its block is orphaned, a later attempt sends it again.
+			// The registration was sent earlier and is not finalized yet. If its block is orphaned, a later
+			// attempt sends it again.
 			return Ok(Attempt::Pending);
 		}
 		let signer = Signer {
@@ -169,7 +170,7 @@ impl<SO: SyncOracle> Registration<SO> {
 		Ok(self.deps.client.storage(block, &StorageKey(key))?.is_some())
 	}
 
-	/// Returns why a transaction of a block failed, from the block's events.
+	/// Returns why a transaction in a block failed, from the block's events.
 	fn failure(
 		&self,
 		block: Hash,
@@ -180,7 +181,8 @@ impl<SO: SyncOracle> Registration<SO> {
 		let Some(events) = self.deps.client.storage(block, &StorageKey(key))? else {
 			return Ok(None);
 		};
-		// The events only explain the failure: if another runtime wrote them, the message has no reason.
+		// The events only explain the failure. If another runtime wrote them, the message contains no
+		// reason.
 		let records = Records::decode(&mut &events.0[..]).unwrap_or_default();
 		Ok(records
 			.into_iter()

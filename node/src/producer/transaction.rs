@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The registration's transaction: its content, the bytes that are signed, and its cost.
+//! The registration's transaction: its content, the signed bytes and its cost.
 
 use super::identity::{Profile, PRODUCER_KEY};
 use crate::client::FullClient;
@@ -22,7 +22,7 @@ use substrate_frame_rpc_system::AccountNonceApi;
 
 /// The transaction's lifetime, in blocks.
 const LIFETIME: u64 = 64;
-/// The lifetime begins this many blocks below the best one, where a reorganisation is rare.
+/// The lifetime starts this number of blocks below the best block, where a reorganisation is rare.
 const BEGIN_BELOW: BlockNumber = 8;
 
 /// Why the producer is not registered.
@@ -64,17 +64,17 @@ pub enum RegistrationError {
 	Database(#[from] sp_blockchain::Error),
 }
 
-/// The state of the chain that a transaction is signed for, besides its call.
+/// The state of the chain for which a transaction is signed: everything it depends on besides its call.
 pub struct ChainContext {
 	pub spec_version: u32,
 	pub transaction_version: u32,
 	pub genesis: Hash,
-	/// The block that the transaction's lifetime begins at.
+	/// The block at which the transaction's lifetime starts.
 	pub begin: (BlockNumber, Hash),
 	pub nonce: Nonce,
 }
 
-/// Builds the transaction, and signs it with `sign`.
+/// Builds the transaction and signs it with `sign`.
 pub fn signed(
 	profile: &Profile,
 	account: &AccountId,
@@ -121,7 +121,7 @@ pub fn signed(
 	Ok(UncheckedExtrinsic::new_signed(call, account.clone().into(), signature, extension).into())
 }
 
-/// Signs with the producer's key, for the chain that a client keeps.
+/// Signs with the producer's key, for the client's chain.
 pub(super) struct Signer<'a> {
 	pub(super) client: &'a FullClient,
 	pub(super) keystore: &'a KeystorePtr,
@@ -168,7 +168,7 @@ impl Signer<'_> {
 	}
 }
 
-/// Checks that the account can pay, as a transaction that fails still costs its fee.
+/// Checks that the account can pay, since a failed transaction still costs its fee.
 pub(super) fn check_funds(
 	client: &FullClient,
 	profile: &Profile,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How a caller names a block, and the errors if there is no such block.
+//! How a caller identifies a block, and the errors if there is no such block.
 
 use crate::client::FullClient;
 use isthmus_primitives::{BlockNumber, Hash};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sp_blockchain::HeaderBackend;
 
-/// A block by its number on the best chain, or by its hash.
+/// A reference to a block: its number on the best chain, or its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 pub enum BlockRef {
@@ -48,16 +48,16 @@ pub struct Found {
 	pub number: BlockNumber,
 	/// The block's hash.
 	pub hash: Hash,
-	/// The number of blocks on top of it, if it is on the best chain: the z of the paper's Eq. 3.
+	/// The number of blocks on top of it, if it is on the best chain: z in the paper's Eq. 3.
 	pub depth: Option<BlockNumber>,
 }
 
 impl Found {
-	/// Finds a block; `None` is the best one.
+	/// Finds a block; `None` stands for the best block.
 	///
 	/// # Errors
 	///
-	/// Returns an error if this node does not have the block, or the database fails.
+	/// Returns an error if this node does not have the block, or if the database fails.
 	pub fn look_up(client: &FullClient, block: Option<BlockRef>) -> Result<Self, LookUpError> {
 		let best = client.info();
 		let (number, hash) = match block {
@@ -89,7 +89,7 @@ pub enum LookUpError {
 	/// The chain is not that long.
 	#[error("block #{number} does not exist yet: the best block is #{best}")]
 	NotYet {
-		/// The number that was asked for.
+		/// The requested number.
 		number: BlockNumber,
 		/// The best block's number.
 		best: BlockNumber,

@@ -11,12 +11,12 @@ use polkadot_sdk::*;
 const UNKNOWN_BLOCK: i32 = 7001;
 /// The stored verifiers or votes of the block are invalid.
 const CORRUPT: i32 = 7002;
-/// The attacker's share is not a share of the hash power.
+/// The attacker's share is not a valid share of the hash power.
 const INVALID_SHARE: i32 = 7003;
-/// The risk is not a probability that can be met.
+/// The risk is not a probability that can be reached.
 const INVALID_RISK: i32 = 7004;
 
-/// Why a method does not answer.
+/// Why a method fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
 	#[error(transparent)]

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The methods that Ethash miners call: `eth_getWork` and its relatives, in geth's shapes.
+//! The methods that Ethash miners call: `eth_getWork` and related methods, in geth's formats.
 //!
-//! geth (1.9 and 1.10) sets the standard, as miners are written against it. Two things differ, to a miner's
-//! advantage. Where geth returns an error or outdated work, `eth_getWork` waits a moment for new work, as ethminer
-//! stays away for half a minute after an error. And a hash rate may have leading zeros, as ethminer sends it.
+//! geth (1.9 and 1.10) sets the standard, because miners are written for it. There are two differences,
+//! both to the miner's advantage. If geth would return an error or outdated work, `eth_getWork` waits a
+//! moment for new work, because ethminer stays away for half a minute after an error. And a hash rate may
+//! have leading zeros, because ethminer sends them.
 //!
-//! Not here: where connections come from (`miners.rs`, or the node's RPC server), and whether a seal is valid
+//! Not here: accepting connections (`miners.rs`, or the node's RPC server), and checking seals
 //! (`isthmus_engine::Sealer`).
 
 pub mod request;
@@ -25,12 +26,12 @@ use request::{parse_bytes, parse_number};
 use sc_rpc_api::{check_if_safe, UnsafeRpcError};
 use std::time::{Duration, Instant};
 
-/// The code of geth's errors without a code of their own.
+/// The code for those of geth's errors that have no code of their own.
 const GETH_ERROR: i32 = -32000;
 /// How long `eth_getWork` waits for work. A template takes two seconds at most.
 const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Work for miners, with geth's names and shapes. Numbers and bytes are hexadecimal, with `0x`.
+/// Work for miners, with geth's names and formats. Numbers and bytes are hexadecimal, with `0x`.
 #[rpc(server)]
 pub trait EthMiningApi {
 	/// Returns the current work: the hash to seal (32 bytes), the seed of its Ethash epoch (32 bytes), the
@@ -38,8 +39,8 @@ pub trait EthMiningApi {
 	#[method(name = "eth_getWork", with_extensions)]
 	async fn get_work(&self) -> Result<[String; 4], Error>;
 
-	/// Submits a seal: the nonce (8 bytes), the hash that it seals and the mix hash. Returns true if it made a
-	/// block, and false if it is invalid, or its work unknown or too old. The log says which.
+	/// Submits a seal: the nonce (8 bytes), the sealed hash and the mix hash. Returns true if the seal made
+	/// a block, and false if the seal is invalid or its work is unknown or too old. The log says which.
 	#[method(name = "eth_submitWork", with_extensions)]
 	async fn submit_work(
 		&self,
@@ -48,12 +49,12 @@ pub trait EthMiningApi {
 		mix_hash: String,
 	) -> Result<bool, Error>;
 
-	/// Reports a miner's hash rate, in hashes a second, under an identifier of its choice (32 bytes). It counts
-	/// for ten seconds.
+	/// Reports a miner's hash rate, in hashes per second, under an identifier of its choice (32 bytes). The
+	/// rate counts for ten seconds.
 	#[method(name = "eth_submitHashrate", aliases = ["eth_submitHashRate"], with_extensions)]
 	fn submit_hash_rate(&self, rate: String, id: String) -> Result<bool, Error>;
 
-	/// Returns the sum of the built-in miner's hash rate and of all that were submitted.
+	/// Returns the sum of the built-in miner's hash rate and all submitted rates.
 	#[method(name = "eth_hashrate")]
 	fn hash_rate(&self) -> Result<String, Error>;
 
@@ -62,7 +63,7 @@ pub trait EthMiningApi {
 	fn mining(&self) -> Result<bool, Error>;
 }
 
-/// Why a method does not answer.
+/// Why a method fails.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
 	#[error("mining is not enabled: start the node with `--mine` and `--beneficiary ACCOUNT`")]
@@ -86,7 +87,7 @@ impl From<Error> for ErrorObjectOwned {
 	}
 }
 
-/// Answers from a sealer, or without one where the node does not mine.
+/// Answers from a sealer, or without one if the node does not mine.
 pub struct EthMining(Option<FullSealer>);
 
 impl EthMining {
@@ -157,7 +158,7 @@ impl EthMiningApiServer for EthMining {
 	}
 }
 
-/// Returns a job as geth writes it: the hash to seal, the epoch's seed, the boundary, and H_i.
+/// Returns a job in geth's format: the hash to seal, the epoch's seed, the boundary, and H_i.
 pub fn work(job: &Job) -> [String; 4] {
 	let hex = |bytes: [u8; 32]| format!("0x{}", hex::encode(bytes));
 	[

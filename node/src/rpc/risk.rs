@@ -2,8 +2,8 @@
 //! `isthmus_risk`: the odds that an attacker's private fork overtakes the chain from behind a block (paper,
 //! section IV.B), and whether finality rules that out.
 //!
-//! The formulas are those of `isthmus-security`. z is the number of blocks on top of the block. The block itself
-//! is not counted: that is the cautious reading.
+//! The formulas are in `isthmus-security`. z is the number of blocks on top of the block, without the block
+//! itself, which is the cautious interpretation.
 
 use super::{
 	block::{BlockRef, Found},
@@ -18,17 +18,17 @@ use serde::Serialize;
 use sp_blockchain::HeaderBackend;
 use std::{fmt, sync::Arc};
 
-/// The risk if the caller names none: the Bitcoin paper's 0.1 %.
+/// The risk if the caller specifies none: the Bitcoin paper's 0.1 %.
 pub const DEFAULT_RISK: f64 = 0.001;
-/// The number of recent blocks that the time between blocks is measured over.
+/// The number of recent blocks used to measure the time between blocks.
 const BLOCKS_MEASURED: BlockNumber = 100;
 
 /// The RPC method.
 #[rpc(server)]
 pub trait RiskApi {
-	/// Returns the odds of a private fork against a block. `block`: its number on the best chain, its hash, or
-	/// null for the best block. `attackerShare`: q, the attacker's share of the hash power, 0 to 1. `risk`: the
-	/// odds that the caller accepts, 0.001 by default.
+	/// Returns the odds of a private fork against a block. `block` is the block's number on the best chain,
+	/// its hash, or null for the best block. `attackerShare` is q, the attacker's share of the hash power,
+	/// between 0 and 1. `risk` is the odds that the caller accepts, 0.001 by default.
 	#[method(name = "isthmus_risk", blocking)]
 	fn risk(
 		&self,
@@ -38,15 +38,15 @@ pub trait RiskApi {
 	) -> Result<RiskReport, Error>;
 }
 
-/// How long to wait until the odds are under the risk, as JSON.
+/// How long to wait until the odds are below the risk, as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Wait {
-	/// The least depth at which they are.
+	/// The minimum depth at which the odds are below the risk.
 	pub depth: u32,
 	/// The number of blocks still missing on top.
 	pub blocks: u32,
-	/// The seconds until then, as expected; null if the time between blocks is unknown.
+	/// The expected number of seconds until then; null if the time between blocks is unknown.
 	pub seconds: Option<f64>,
 }
 
@@ -73,7 +73,7 @@ pub struct RiskReport {
 	pub exact: Option<f64>,
 	/// The odds that the caller accepts.
 	pub risk: f64,
-	/// When the exact odds, without regard to finality, are under that; null if they never are.
+	/// When the exact odds, ignoring finality, fall below that risk; null if they never do.
 	pub wait: Option<Wait>,
 	/// The mean time between recent blocks, in seconds; null if there are fewer than two.
 	pub block_interval: Option<f64>,

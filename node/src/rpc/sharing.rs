@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `sharing_query` and `sharing_chunks`: the paper's `query(key)`, for authorised callers only. The caller
-//! signs each query (see [`isthmus_sharing::signed`]), and gets the record's location, the keys that
-//! are sealed to the caller, and the record's bytes in pages.
+//! signs each query (see [`isthmus_sharing::signed`]) and receives the record's location, the keys sealed
+//! to the caller, and the record's bytes in pages.
 //!
-//! [`Refusal`] lists why a query is refused. A query is answered once: see `nonces.rs`.
+//! [`Refusal`] lists the reasons for refusing a query. Each query is answered only once: see `nonces.rs`.
 
 pub mod dto;
 pub mod nonces;
@@ -35,11 +35,11 @@ use sp_api::ProvideRuntimeApi;
 use sp_runtime::{traits::Verify, MultiSignature};
 use std::sync::Arc;
 
-/// The most bytes of chunks in one answer: eight of the largest, or one chunk that is larger. In base64
-/// that is 11 MiB; a node's answers have at most 15 MiB.
+/// The maximum number of chunk bytes in one answer: eight chunks of the largest size. A single larger chunk
+/// is still sent. In base64 that is 11 MiB; a node's answers have at most 15 MiB.
 const PAGE_SIZE: u64 = 8 * MAX_VALUE_SIZE as u64;
 
-/// The database's key of the newest block that an answered query named.
+/// The database key for the newest block named in an answered query.
 const NEWEST_KEY: &[u8] = b"isthmus:newest_question";
 
 /// The RPC methods.
@@ -49,7 +49,7 @@ pub trait SharingApi {
 	#[method(name = "sharing_query", blocking)]
 	fn query(&self, request: SignedQuery) -> Result<QueryAnswer, Refusal>;
 
-	/// Returns a page of a record's bytes, to a caller who may read it and signed the request.
+	/// Returns a page of a record's bytes, if the caller may read the record and signed the request.
 	#[method(name = "sharing_chunks", blocking)]
 	fn chunks(&self, request: SignedPage) -> Result<ChunkPage, Refusal>;
 }
@@ -59,7 +59,7 @@ pub trait SharingApi {
 pub enum Refusal {
 	#[error("the signature is not the caller's, or not over this query: sign the bytes that docs/formats.md lists")]
 	Forged,
-	#[error("this query was answered already: sign a new one, with another nonce")]
+	#[error("this query has already been answered: sign a new query with another nonce")]
 	Replayed,
 	#[error(
 		"the query was signed at block {signed}, and this node accepts those signed from block {oldest} to \
@@ -139,13 +139,13 @@ impl From<NonceError> for Refusal {
 	}
 }
 
-/// Returns whether the signature is the caller's over the message, plain or as wallets wrap it.
+/// Returns whether this is the caller's signature over the message, either plain or as wallets wrap it.
 pub fn signed(signature: &MultiSignature, message: &Message, caller: &AccountId) -> bool {
 	signature.verify(&message.to_bytes()[..], caller)
 		|| signature.verify(&message.to_wrapped_bytes()[..], caller)
 }
 
-/// Answers queries from a client. Clones share the nonces, as a node has several servers.
+/// Answers queries from a client. Clones share the nonces, because a node has several RPC servers.
 #[derive(Clone)]
 pub struct Sharing {
 	client: Arc<FullClient>,
@@ -153,7 +153,8 @@ pub struct Sharing {
 }
 
 impl Sharing {
-	/// Answers from this client's best block, and refuses what was answered before the node started.
+	/// Creates an instance that answers from this client's best block and refuses queries that were
+	/// answered before the node started.
 	///
 	/// # Errors
 	///
@@ -170,7 +171,8 @@ impl Sharing {
 		Ok(Self { client, nonces })
 	}
 
-	/// Checks the signature and asks the chain. Returns the answer, and the block of its state.
+	/// Checks the signature and queries the chain. Returns the answer, and the number and hash of the block
+	/// whose state was queried.
 	fn ask(
 		&self,
 		query: &SignedQuery,
@@ -187,7 +189,7 @@ impl Sharing {
 			.map_err(|_| Refusal::Malformed("the nonce must be 16 bytes"))?;
 		let signature = MultiSignature::decode_all(&mut &query.signature[..]).map_err(|_| {
 			Refusal::Malformed(
-				"the signature must be one byte for its kind (01: sr25519), and its bytes",
+				"the signature must be one byte for its kind (01: sr25519), followed by its bytes",
 			)
 		})?;
 		let message = Message {
@@ -226,7 +228,8 @@ impl Sharing {
 			query.key,
 		)?
 		.map_err(Refusal::NotAllowed)?;
-		// Only now, so that unauthorised callers cannot fill the memory. Of two at once, one is refused.
+		// Only after the answer, so that unauthorised callers cannot fill the memory. If the same query
+		// arrives twice at once, one copy is refused.
 		let mut nonces = self.nonces.lock();
 		nonces.take(&query.caller, nonce, query.block, oldest)?;
 		nonces.before_answer(query.block, |block| {
@@ -236,7 +239,7 @@ impl Sharing {
 		Ok((answer, info.best_number, info.best_hash))
 	}
 
-	/// Returns bytes that the chain indexed under their hash.
+	/// Returns the bytes that the chain indexed under this hash.
 	fn bytes(&self, hash: Hash) -> Result<Vec<u8>, Refusal> {
 		self.client
 			.indexed_transaction(hash)?

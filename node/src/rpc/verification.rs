@@ -2,9 +2,10 @@
 //! `isthmus_verification`: who verified a block, whether more than half of the verifiers did, and whether it is
 //! finalized (paper, section III.D: a block that more than half of the nodes verified is linked).
 //!
-//! A verifier's node imports, and so verifies, a block before it votes for it or for a descendant. The answer
-//! is read from the votes that finalized blocks, which GRANDPA keeps as justifications. A justification holds
-//! no votes that arrived after there were enough, so `notSeen` does not mean that a verifier is at fault.
+//! A verifier's node imports, and so verifies, a block before it votes for it or for a descendant. The
+//! answer is read from the votes that finalized blocks, which GRANDPA keeps as justifications. A
+//! justification does not contain votes that arrived after there were enough, so `notSeen` does not mean
+//! that a verifier is at fault.
 
 use super::{
 	block::{BlockRef, Found},
@@ -24,15 +25,15 @@ use sp_blockchain::HeaderBackend;
 use sp_consensus_grandpa::{AuthorityId, RoundNumber, SetId, GRANDPA_ENGINE_ID};
 use std::{collections::HashSet, fmt, sync::Arc};
 
-/// The number of blocks above a finalized one that are searched for the votes that finalized it. Every finished
-/// round of votes is kept, so a search is that long only where finality stood still for long.
+/// The number of blocks to search above a finalized block for the votes that finalized it. Every finished
+/// round of votes is kept, so a search is only this long if finality stood still for a long time.
 const LOOK_AHEAD: BlockNumber = 4096;
 
 /// The RPC method.
 #[rpc(server)]
 pub trait VerificationApi {
-	/// Returns the state of a block's verification. `block`: its number on the best chain, its hash, or null
-	/// for the best block.
+	/// Returns the state of a block's verification. `block` is the block's number on the best chain, its
+	/// hash, or null for the best block.
 	#[method(name = "isthmus_verification", blocking)]
 	fn verification(&self, block: Option<BlockRef>) -> Result<Verification, Error>;
 }
@@ -68,7 +69,7 @@ pub struct Justification {
 	pub round: RoundNumber,
 }
 
-/// What is known of the running round of votes, as JSON. Which block it is for is known when it ends.
+/// What is known about the current round of votes, as JSON. Its block is only known when the round ends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Round {
@@ -94,32 +95,32 @@ pub struct Verification {
 	pub on_best_chain: bool,
 	/// The number of blocks on top of it; null if it is not on the best chain.
 	pub confirmations: Option<BlockNumber>,
-	/// Whether it is finalized: linked for good.
+	/// Whether it is finalized, that is, permanently linked.
 	#[serde(rename = "final")]
 	pub is_finalized: bool,
 	/// Whether more than half of the verifiers are known to have verified it.
 	pub more_than_half: bool,
-	/// GRANDPA's number of the set of verifiers that votes on the block; null if unknown.
+	/// GRANDPA's number for the set of verifiers that votes on the block; null if unknown.
 	pub set_id: Option<SetId>,
 	/// The number of verifiers in the set; null if unknown.
 	pub verifiers: Option<usize>,
-	/// Verifiers that are known to have verified it.
+	/// The verifiers known to have verified it.
 	pub verified_by: Vec<Verifier>,
 	/// The other verifiers of the set.
 	pub not_seen: Vec<Verifier>,
-	/// The votes that `verifiedBy` is read from; null if there are none.
+	/// The votes from which `verifiedBy` is read; null if there are none.
 	pub justified_by: Option<Justification>,
-	/// The running round of votes, if the block is not finalized and a round runs.
+	/// The current round of votes, if the block is not finalized and a round is running.
 	pub round: Option<Round>,
 	/// The answer in a sentence or two.
 	pub statement: String,
 }
 
-/// What is known of a block's verification.
+/// What is known about a block's verification.
 pub enum Known {
 	/// Finalized by these votes.
 	Signed(Set, Votes),
-	/// Finalized, and the votes are not kept.
+	/// Finalized, but the votes are not kept.
 	Finalized(Option<Set>),
 	/// It may still be finalized.
 	Pending(Set, Option<Seen>),
@@ -127,7 +128,7 @@ pub enum Known {
 	Orphaned(Hash),
 }
 
-/// The votes of a running round that this node has seen. GRANDPA does not say for which blocks they are.
+/// The votes of the current round that this node has seen. GRANDPA does not say which blocks they are for.
 pub struct Seen {
 	pub round: RoundNumber,
 	pub prevotes: HashSet<AuthorityId>,
@@ -201,7 +202,7 @@ impl VerificationApiServer for Verifications {
 	}
 }
 
-/// Splits the members by a predicate: those that satisfy it, and the others.
+/// Splits the members into those that satisfy a predicate and the others.
 fn split(
 	set: &Set,
 	mut is_so: impl FnMut(usize, &Member) -> bool,
@@ -278,7 +279,7 @@ impl Verification {
 	}
 }
 
-/// Returns whether these are strictly more than half of the set.
+/// Returns whether this number of signers is strictly more than half of the set.
 pub fn more_than_half(signed: usize, set: &Set) -> bool {
 	signed > set.members.len() / 2
 }
@@ -304,7 +305,7 @@ impl fmt::Display for Statement<'_> {
 				if more_than_half(signed, set) {
 					f.write_str("; more than half: linked, and finalized.")
 				} else {
-					// A change of the runtime could make weights unequal.
+					// A runtime upgrade could make weights unequal.
 					f.write_str("; finalized by their weight.")
 				}
 			}

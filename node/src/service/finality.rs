@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! GRANDPA: what network and RPC need of it, and the voter.
+//! GRANDPA: what the network and the RPC need from it, and the voter.
 
 use super::{
 	network::Network,
@@ -16,25 +16,25 @@ use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use std::{sync::Arc, time::Duration};
 
-/// Voters vote this many blocks behind the best one, so that a short fork never meets finality.
+/// Voters vote this number of blocks behind the best block, so that finality never affects a short fork.
 const VOTE_BEHIND_BEST: u32 = 3;
 
-/// GRANDPA, not voting yet.
+/// GRANDPA before the voter starts.
 pub(super) struct Finality {
-	/// What the RPC methods answer from.
+	/// What the RPC methods need to answer.
 	pub(super) rpc: FinalityDeps,
 	link: FullGrandpaLink,
 	config: sc_consensus_grandpa::Config,
 }
 
 impl Finality {
-	/// Returns the name of the protocol that votes travel on.
+	/// Returns the name of the network protocol that carries votes.
 	pub(super) fn protocol(&self) -> ProtocolName {
 		self.config.protocol_name.clone()
 	}
 }
 
-/// Prepares what the other stages need of GRANDPA, and starts the tasks that follow finality.
+/// Prepares what the other stages need from GRANDPA, and starts the tasks that follow finality.
 pub(super) fn prepare(
 	config: &Configuration,
 	core: &Core,
@@ -77,11 +77,11 @@ pub(super) fn prepare(
 	Finality { rpc, link, config }
 }
 
-/// Starts the voter, where the network carries votes.
+/// Starts the voter, if the network carries votes.
 ///
 /// # Errors
 ///
-/// Returns the error of the database that GRANDPA keeps its progress in.
+/// Returns an error if the database in which GRANDPA keeps its progress fails.
 pub(super) fn start(
 	finality: Finality,
 	core: &Core,

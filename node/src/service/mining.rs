@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Makes blocks: the author, the built-in miner, and the port and notices for other miners.
+//! Produces blocks: the author, the built-in miner, and the port and notices for other miners.
 
 use super::parts::{application, Core};
 use crate::{
@@ -16,12 +16,12 @@ use sc_network_sync::SyncingService;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
 use std::{num::NonZeroUsize, sync::Arc};
 
-/// The most bytes of a block's body that the miner fills: the runtime's block length.
+/// The maximum size of a block's body that the miner fills, in bytes: the runtime's block length.
 const BLOCK_SIZE_LIMIT: usize = isthmus_runtime::MAX_BLOCK_LENGTH as usize;
 /// The group of the tasks' metrics.
 const GROUP: Option<&str> = Some("block-authoring");
 
-/// What a mining node needs besides the parts that all nodes have.
+/// What a mining node needs besides the parts common to all nodes.
 pub(super) struct Inputs {
 	pub(super) options: MiningArgs,
 	pub(super) author: AuthorConfig,
@@ -29,11 +29,11 @@ pub(super) struct Inputs {
 	pub(super) sync: Arc<SyncingService<Block>>,
 }
 
-/// Returns what the author should do, or `None` where the node does not mine.
+/// Returns the author's configuration, or `None` if the node does not mine.
 ///
 /// # Errors
 ///
-/// Returns a sentence for options that contradict each other or lack an account to reward.
+/// Returns a sentence if the options contradict each other, or if there is no account to reward.
 pub(super) fn author_config(
 	config: &Configuration,
 	mining: &MiningArgs,
@@ -68,11 +68,12 @@ pub(super) fn author_config(
 	}))
 }
 
-/// Returns the sealer of a mining node, and `None` for others. The metrics are registered either way.
+/// Returns the sealer of a mining node, or `None` for other nodes. The metrics are registered in both
+/// cases.
 ///
 /// # Errors
 ///
-/// Returns the error of the metrics' registry.
+/// Returns an error if the metrics cannot be registered.
 pub(super) fn sealer(core: &Core, mines: bool) -> Result<Option<FullSealer>, ServiceError> {
 	let metrics = MiningMetrics::new(core.prometheus_registry.as_ref()).map_err(application)?;
 	Ok(mines.then(|| Sealer::new(core.chain.clone(), core.block_import.clone(), metrics)))
@@ -82,7 +83,8 @@ pub(super) fn sealer(core: &Core, mines: bool) -> Result<Option<FullSealer>, Ser
 ///
 /// # Errors
 ///
-/// Returns the error of the first part that cannot start: the Ethash folder, or the miners' port.
+/// Returns the error of the first part that cannot start: the Ethash folder cannot be used, or the miners'
+/// port cannot be opened.
 pub(super) fn start(
 	inputs: Inputs,
 	core: &Core,
@@ -139,7 +141,7 @@ pub(super) fn start(
 	Ok(())
 }
 
-/// Opens the miners' port and starts notices of new work, if the command line asks for them.
+/// Opens the miners' port and starts sending notices of new work, if the options request them.
 fn serve_miners(
 	options: &MiningArgs,
 	sealer: &FullSealer,

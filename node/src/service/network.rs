@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Connects the node to peers, and opens the RPC servers and the other tasks that every Substrate node has.
+//! Connects the node to peers, and starts the RPC servers and the other tasks of every Substrate node.
 
 use super::parts::Core;
 use crate::rpc;
@@ -22,7 +22,7 @@ pub(super) struct Inputs<'a> {
 	pub(super) core: &'a Core,
 	pub(super) import_queue: DefaultImportQueue<Block>,
 	pub(super) rpc: rpc::Deps,
-	/// The name of the protocol that votes travel on.
+	/// The name of the network protocol that carries votes.
 	pub(super) grandpa_protocol: ProtocolName,
 	pub(super) task_manager: &'a mut TaskManager,
 	pub(super) telemetry: Option<&'a mut Telemetry>,
@@ -40,7 +40,7 @@ pub(super) struct Network {
 ///
 /// # Errors
 ///
-/// Returns the error of Substrate's service, for example for an address that is taken.
+/// Returns the error of Substrate's service, for example if an address is already in use.
 pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 	let Inputs {
 		config,
@@ -66,7 +66,8 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 			metrics.clone(),
 			net_config.peer_store_handle(),
 		);
-	// Were the protocol registered without a voter to serve it, the network would close every connection.
+	// If the protocol were registered without a voter to serve it, the network would close every
+	// connection.
 	let votes = (!config.disable_grandpa).then(|| {
 		net_config.add_notification_protocol(grandpa_config);
 		votes

@@ -16,11 +16,11 @@ use sp_keystore::KeystorePtr;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::Registry;
 
-/// A justification is kept for every n-th block. With 1, every finished round of votes is kept, so that
-/// any node can say at any later time who verified a block: new peers get the votes with the blocks.
+/// A justification is kept for every n-th block. With 1, every finished round of votes is kept, so that any
+/// node can report at any later time who verified a block: new peers receive the votes with the blocks.
 pub(super) const JUSTIFICATION_PERIOD: u32 = 1;
 
-/// What all stages share. A clone refers to the same node.
+/// What all stages share. Clones refer to the same node.
 #[derive(Clone)]
 pub struct Core {
 	/// Blocks, state and the runtime.
@@ -29,23 +29,23 @@ pub struct Core {
 	pub backend: Arc<FullBackend>,
 	/// The node's keys.
 	pub keystore: KeystorePtr,
-	/// Transactions that wait for a block.
+	/// Transactions waiting for a block.
 	pub pool: Arc<FullPool>,
 	/// The chain's parameters, and the checks of headers and blocks.
 	pub chain: Arc<FullChain>,
 	/// Fork choice.
 	pub select_chain: FullSelectChain,
-	/// Imports a block whose header was verified.
+	/// Imports blocks whose headers have been verified.
 	pub block_import: FullImport,
 	pub(super) prometheus_registry: Option<Registry>,
 	pub(super) telemetry: Option<TelemetryHandle>,
 }
 
-/// An opened chain: what the stages share, and what one of them consumes.
+/// An open chain: what the stages share, and what a single stage consumes.
 pub struct Parts {
 	/// What all stages share.
 	pub core: Core,
-	/// Ends the tasks that it spawned when it is dropped.
+	/// The task manager. Dropping it ends the tasks that it spawned.
 	pub task_manager: TaskManager,
 	/// Verifies and imports blocks from peers and files.
 	pub import_queue: DefaultImportQueue<Block>,
@@ -54,7 +54,7 @@ pub struct Parts {
 }
 
 impl Parts {
-	/// Opens the database, and writes the genesis block where there is none.
+	/// Opens the database, and writes the genesis block if there is none.
 	///
 	/// # Errors
 	///
@@ -125,16 +125,16 @@ impl Parts {
 }
 
 impl Core {
-	/// Compiles the runtime before the node meets a peer. Otherwise the first block to import would wait for
-	/// that, seconds on a busy machine, while blocks of short forks queue up behind it, and by the time they
-	/// are imported no peer has their parents any more.
+	/// Compiles the runtime before the node connects to peers. Otherwise the first import would wait for
+	/// the compilation, which takes seconds on a busy machine, while blocks of short forks queue up behind
+	/// it. By the time they were imported, no peer would have their parents any more.
 	pub(super) fn compile_runtime(&self) -> sp_blockchain::Result<()> {
 		let best = self.client.info().best_hash;
 		self.client.runtime_api().version(best)?;
 		Ok(())
 	}
 
-	/// Returns whether blocks are made on demand, as on a development chain, which a single node mines.
+	/// Returns whether blocks are produced on demand, as on a development chain, which a single node mines.
 	pub(super) fn is_on_demand(&self) -> bool {
 		matches!(
 			self.chain.parameters().difficulty_rule,

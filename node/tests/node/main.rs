@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The parts of the node that can be tested without a running one, through the library: its own test build
-//! would compile the whole node a second time. `scripts/tests` tests the running node.
+//! Tests of the parts of the node that do not need a running node, through the library: unit tests in the
+//! library would compile the whole node a second time. `scripts/tests` tests the running node.
 
 mod cli;
 mod miners;

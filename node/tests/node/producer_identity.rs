@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which key the producer registers with.
+//! Which key the producer uses to register.
 
 use isthmus_node::producer::identity::{find_key, PRODUCER_KEY};
 use polkadot_sdk::*;
@@ -36,6 +36,6 @@ fn no_key_and_two_keys_are_told() {
 	let two = find_key(&keystore(&["//Eve", "//Ferdie"]), Some("//Alice"));
 	assert_eq!(
 		two,
-		Err("the keystore has 2 keys of type `prod`, but a node registers one producer: keep one of them".into())
+		Err("the keystore has 2 `prod` keys, but a node registers only one producer: keep one of them".into())
 	);
 }

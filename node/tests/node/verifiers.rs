@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A justification is accepted only if every part of it holds.
+//! A justification is accepted only if every part of it is valid.
 
 use codec::{Decode, Encode};
 use isthmus_node::verifiers::{Error, Member, Set, Votes};

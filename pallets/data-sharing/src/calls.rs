@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The pallet's calls. Their documentation is in the chain's metadata too, where users read it.
+//! The pallet's calls. Their documentation is also in the chain's metadata, where users read it.
 
 use polkadot_sdk::*;
 
@@ -8,11 +8,11 @@ use polkadot_sdk::*;
 mod calls {
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Registers the account as a data producer: the paper's contract creation. The account becomes
+		/// Registers the account as a data producer (the paper's contract creation). The account becomes
 		/// the address of the producer's contract. A deposit is held until `deregister`.
 		///
-		/// - `kind`: school, government, business or other.
-		/// - `name`: the producer's name; text of 1 to `MaxNameSize` bytes.
+		/// - `kind`: the kind of producer: school, government, business or other.
+		/// - `name`: the producer's name, text of 1 to `MaxNameSize` bytes.
 		#[pallet::call_index(0)]
 		#[pallet::weight(T::WeightInfo::register())]
 		pub fn register(origin: OriginFor<T>, kind: ProducerKind, name: Vec<u8>) -> DispatchResult {
@@ -41,8 +41,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// Ends the account's registration. The producer must not have datasets, or be a verifier. Its
-		/// deposit is released, but not the one for the count of its datasets, if it ever had any.
+		/// Ends the account's registration. The producer must have no datasets, must not be a verifier and
+		/// must not have applied to become one. The deposit for the registration is released; the deposit
+		/// for the count of the account's datasets, if it ever had any, is not.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::deregister())]
 		pub fn deregister(origin: OriginFor<T>) -> DispatchResult {
@@ -59,11 +60,11 @@ mod calls {
 			Ok(())
 		}
 
-		/// Registers the public key that grants to this account are sealed to, or replaces it. Grants
-		/// sealed to the old key stay sealed to it: keep its private key as long as they matter. A deposit
-		/// is held until `remove_encryption_key`.
+		/// Registers or replaces this account's public encryption key. Owners seal the keys of their grants
+		/// to it. Existing grants stay sealed to the old key: keep its private key for as long as you need
+		/// them. A deposit is held until `remove_encryption_key`.
 		///
-		/// - `key`: the suite's number (two bytes) and the key; 34 bytes for X25519.
+		/// - `key`: the suite's number (two bytes) followed by the key; 34 bytes in all for X25519.
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::set_encryption_key())]
 		pub fn set_encryption_key(origin: OriginFor<T>, key: Vec<u8>) -> DispatchResult {
@@ -91,8 +92,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// Removes the account's encryption key, and releases its deposit. Grants that are sealed to it
-		/// stay active. Until the account registers another key, it gets only the grants that it asked for.
+		/// Removes the account's encryption key and releases its deposit. Grants sealed to the key stay
+		/// active. Until the account registers another key, it can only receive grants that it has already
+		/// requested.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::remove_encryption_key())]
 		pub fn remove_encryption_key(origin: OriginFor<T>) -> DispatchResult {
@@ -103,12 +105,13 @@ mod calls {
 			Ok(())
 		}
 
-		/// Creates a dataset. Its number is the producer's next one, counted from 0; its epoch is 0. A
-		/// deposit is held until `remove_dataset`. With an account's first dataset another deposit is held,
-		/// for the entry that counts them. That entry stays for ever, even after `deregister`, and so does
-		/// its deposit.
+		/// Creates a dataset. It gets the producer's next dataset number, counted from 0, and starts at
+		/// epoch 0. A deposit is held until `remove_dataset`. An account's first dataset takes a second
+		/// deposit, for the entry that counts the account's datasets. That entry is never removed and its
+		/// deposit never released, not even by `deregister`.
 		///
-		/// - `name`: text of 1 to `MaxNameSize` bytes that no other dataset of the producer has.
+		/// - `name`: the dataset's name, text of 1 to `MaxNameSize` bytes. It must differ from the names of
+		///   the producer's other datasets.
 		#[pallet::call_index(4)]
 		#[pallet::weight(T::WeightInfo::create_dataset())]
 		pub fn create_dataset(origin: OriginFor<T>, name: Vec<u8>) -> DispatchResult {
@@ -157,9 +160,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// Removes a dataset and its policy, and releases their deposits. The dataset must not have records,
-		/// leaves that are still taken, open requests, or grants that are active or remembered. Its number is
-		/// never used again.
+		/// Removes a dataset and its policy, and releases their deposits. The dataset must have no records,
+		/// no leaves that are still taken, no open requests and no grants, including ended grants that are
+		/// not yet removed. Its number is never used again.
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::remove_dataset())]
 		pub fn remove_dataset(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
@@ -183,9 +186,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// Starts a new epoch of a dataset, with a key tree of its own. Records stored from now on are
-		/// closed to all readers until they get grants for the new epoch. `revoke` does this
-		/// automatically. Call it after a grant expired whose reader must not read later records.
+		/// Starts a new epoch of a dataset, with its own key tree. Records stored from now on are closed to
+		/// all readers until they get grants for the new epoch. `revoke` does this automatically. Call this
+		/// after a grant has expired if its reader must not read later records.
 		#[pallet::call_index(6)]
 		#[pallet::weight(T::WeightInfo::start_epoch())]
 		pub fn start_epoch(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
@@ -196,17 +199,17 @@ mod calls {
 			Ok(())
 		}
 
-		/// T_s: stores an encrypted value under a key. The value goes into the block's body and not into
-		/// the state, which keeps its hash, length and place. Deposits are held for the record and its leaf
-		/// until they are removed.
+		/// T_s: stores an encrypted value under a key. The value goes into the block's body; the state
+		/// keeps only its hash, length and location. Deposits are held for the record and its leaf until
+		/// they are removed.
 		///
 		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
 		///
-		/// - `key`: the record's name; 32 bytes that no other record of the owner has.
-		/// - `dataset`, `epoch`: the producer's dataset and its current epoch.
-		/// - `leaf`: the leaf of that epoch's key tree that the value is encrypted under, never taken
-		///   before.
-		/// - `value`: the ciphertext; 1 to `MaxValueSize` bytes.
+		/// - `key`: the record's key, 32 bytes. It must differ from the keys of the owner's other records.
+		/// - `dataset`, `epoch`: one of the producer's datasets and its current epoch.
+		/// - `leaf`: the leaf of that epoch's key tree whose key encrypts the value. It must never have
+		///   been taken before.
+		/// - `value`: the ciphertext, 1 to `MaxValueSize` bytes.
 		#[pallet::call_index(7)]
 		#[pallet::weight(T::WeightInfo::store(Pallet::<T>::len(value)))]
 		pub fn store(
@@ -227,19 +230,19 @@ mod calls {
 			Self::do_store(ensure_signed(origin)?, place, &value)
 		}
 
-		/// Removes a record from the state; queries for it are refused from now on. It also abandons a
-		/// large record that does not have all its chunks. The record's deposit is released, and its
-		/// leaf's too if its epoch is over. Otherwise the leaf stays taken until `free_leaf`, so that no
-		/// two values are ever under one leaf's key. The bytes stay in the block's body on nodes that keep
-		/// old blocks.
+		/// Removes a record from the state; queries for it are refused from now on. This call also abandons
+		/// an unfinished large record. The record's deposit is released and, if the leaf's epoch is over,
+		/// so is the leaf's deposit. Otherwise the leaf stays taken until `free_leaf`, so that no two
+		/// values are ever encrypted under the same leaf's key. Nodes that keep old blocks still have the
+		/// bytes in the block's body.
 		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::remove_record())]
 		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResult {
 			Self::do_remove_record(ensure_signed(origin)?, key)
 		}
 
-		/// Frees the leaf of a removed record, once its epoch is over and nothing is stored in it any more.
-		/// The leaf's deposit is released.
+		/// Frees the leaf of a removed record after the leaf's epoch is over, and releases the leaf's
+		/// deposit.
 		#[pallet::call_index(9)]
 		#[pallet::weight(T::WeightInfo::free_leaf())]
 		pub fn free_leaf(
@@ -267,20 +270,21 @@ mod calls {
 			Ok(())
 		}
 
-		/// T_q: asks a producer for access to a range of a dataset. The request waits `RequestLifetime`
-		/// blocks for its answer and then expires automatically. A deposit, and the offer if there is one,
-		/// are held until it is answered, cancelled or expires.
+		/// T_q: requests access to a range of a producer's dataset. The request waits `RequestLifetime`
+		/// blocks for an answer and then expires automatically. A deposit and the offered payment, if any,
+		/// are held until the request is closed.
 		///
-		/// If the reader's list on that epoch is full when the owner answers, the grant that would end
-		/// first gives way to the new one.
+		/// If the reader has `MaxGrantsPerReader` grants on that epoch when the owner answers, one of them
+		/// is removed to make room: the oldest ended grant or, if none has ended, the grant that would
+		/// expire first.
 		///
-		/// - `owner`: the producer.
-		/// - `scope`: the producer's dataset, an epoch that it has reached, and leaves `from` (the first)
-		///   to `to` (one past the last, at most 2^32).
-		/// - `purpose`: what the data is for; text of 1 to `MaxTextSize` bytes.
-		/// - `term`: the least number of blocks, counted from the block that authorises it.
-		/// - `offer`: the payment to the owner in the block that authorises it, in the smallest unit; 0 for
-		///   none.
+		/// - `owner`: the producer that owns the dataset.
+		/// - `scope`: the producer's dataset, an epoch that the dataset has reached, and the range of
+		///   leaves: `from` (the first) to `to` (one past the last, at most 2^32).
+		/// - `purpose`: what the data is for, text of 1 to `MaxTextSize` bytes.
+		/// - `term`: the minimum term of the grant in blocks, counted from the block that authorises it.
+		/// - `offer`: the payment to the owner, made in the block that authorises the grant, in the
+		///   smallest unit; 0 for none.
 		#[pallet::call_index(10)]
 		#[pallet::weight(T::WeightInfo::request_access())]
 		pub fn request_access(
@@ -343,10 +347,11 @@ mod calls {
 			Ok(())
 		}
 
-		/// Cancels a request of this account. Without an offer, it is closed and its deposit released at
-		/// once. With an offer, it stays open until it expires, at most `CancelNotice` blocks from now, and
-		/// deposit and offer are released then. Until then the owner may still answer it and be paid,
-		/// since an answer in flight shows its keys to the reader even if it fails.
+		/// Cancels a request made by this account. A request without an offer is closed at once and its
+		/// deposit released. A request with an offer stays open until it expires, at most `CancelNotice`
+		/// blocks from now, and its deposit and offer are released then. Until then the owner may still
+		/// answer it and be paid, because an answer in flight reveals its keys to the reader even if it
+		/// fails.
 		#[pallet::call_index(11)]
 		#[pallet::weight(T::WeightInfo::cancel_request())]
 		pub fn cancel_request(origin: OriginFor<T>, request: RequestId) -> DispatchResult {
@@ -372,7 +377,7 @@ mod calls {
 
 		/// Rejects a request made to this account. The consumer's deposit and offer are released.
 		///
-		/// - `reason`: the reason for the consumer; text of at most `MaxTextSize` bytes, or nothing.
+		/// - `reason`: an explanation for the consumer, text of at most `MaxTextSize` bytes; may be empty.
 		#[pallet::call_index(12)]
 		#[pallet::weight(T::WeightInfo::reject_request())]
 		pub fn reject_request(
@@ -401,25 +406,26 @@ mod calls {
 		/// Authorises a reader: adds an entry to the authorization list, with the range's keys sealed to
 		/// the reader's encryption key. If it answers a request, the request is closed, its deposit is
 		/// released, and its offer is paid to this account. A deposit is held: the part for the sealed keys
-		/// until the grant expires or is revoked, the rest until it is forgotten. A grant that was paid for
-		/// cannot be revoked before the requested term is over.
+		/// until the grant expires or is revoked, the rest until the grant is removed from the state. A
+		/// grant that the reader paid for cannot be revoked before the requested term is over.
 		///
-		/// A reader has at most `MaxGrantsPerReader` grants on one epoch of a dataset. If the list is full,
-		/// the oldest grant in it that ended is forgotten, and its deposit released. If none ended and this
-		/// answers a request, the one that would end first gives way.
+		/// A reader has at most `MaxGrantsPerReader` grants on one epoch of a dataset. If the reader
+		/// already has that many, the oldest ended grant is removed and its deposit released. If none has
+		/// ended and this grant answers a request, the grant that would expire first is removed.
 		///
-		/// The sealed keys are in a block even if this call fails, and the reader can open them. So a
-		/// reader has no way to make the answer to its request fail.
+		/// The sealed keys appear in a block even if this call fails, and the reader can open them. For
+		/// this reason, a reader has no way to make the answer to its request fail.
 		///
-		/// - `grantee`: the reader, who has an encryption key, or had one when it asked.
-		/// - `scope`: this account's dataset, an epoch that it has reached, and leaves `from` to `to`.
-		/// - `expiry`: the first block at which the grant has expired.
-		/// - `until`: a date from which on it has expired too, in seconds since 1970 as blocks count them,
-		///   or none. Queries are refused from that block on; keys and deposit go at `expiry`. Must be none
-		///   if the reader pays.
-		/// - `sealed_keys`: the keys of the range; 1 to `MaxSealedKeysSize` bytes.
-		/// - `request`: the request that this answers, if any. Reader and scope must be the same, and the
-		///   term at least the requested one.
+		/// - `grantee`: the reader. It must have an encryption key, unless this grant answers its request.
+		/// - `scope`: this account's dataset, an epoch that the dataset has reached, and the range of
+		///   leaves, `from` to `to`.
+		/// - `expiry`: the first block at which the grant is no longer valid.
+		/// - `until`: an optional date at which the grant also expires, in seconds since 1970 as in block
+		///   timestamps. Queries are refused from the first block at or after that date; the sealed keys
+		///   and their deposit are kept until `expiry`. Must be none if the reader pays.
+		/// - `sealed_keys`: the keys of the range, sealed to the reader; 1 to `MaxSealedKeysSize` bytes.
+		/// - `request`: the request that this grant answers, if any. The reader and the scope must match
+		///   the request, and the term must be at least the requested one.
 		#[pallet::call_index(13)]
 		#[pallet::weight(T::WeightInfo::add_authorize())]
 		pub fn add_authorize(
@@ -490,18 +496,18 @@ mod calls {
 			Ok(())
 		}
 
-		/// Revokes a grant that this account gave. Its sealed keys are removed, their part of its deposit is
-		/// released, and queries under it are refused. The rest of the deposit is released when the grant
-		/// is forgotten, `GrantMemory` blocks later or when its place in the list is needed. If it was on
-		/// the dataset's current epoch, a new epoch starts, so that records from now on are closed to the
-		/// reader; later chunks of records that are open already are not. Give the other readers grants for
-		/// the new epoch.
+		/// Revokes a grant that this account gave. The sealed keys are removed, their part of the deposit
+		/// is released, and queries under the grant are refused. The rest of the deposit is released when
+		/// the grant is removed from the state: `GrantMemory` blocks later, or earlier if a new grant to
+		/// the reader needs its place. If the grant was on the dataset's current epoch, a new epoch starts,
+		/// so that the reader cannot read records stored from now on; it can still read later chunks of
+		/// large records that are already open. Give the other readers grants for the new epoch.
 		///
-		/// A grant that the reader paid for cannot be revoked until the paid term is over. Call
-		/// `start_epoch` to close later records to its reader all the same.
+		/// A grant that the reader paid for cannot be revoked until the paid term is over. To close later
+		/// records to its reader anyway, call `start_epoch`.
 		///
-		/// What the reader already has cannot be taken back: its keys still open the values that were
-		/// stored in its scope before.
+		/// What the reader already has cannot be taken back: its keys still open the values stored in its
+		/// scope before the revocation.
 		#[pallet::call_index(14)]
 		#[pallet::weight(T::WeightInfo::revoke())]
 		pub fn revoke(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
@@ -533,20 +539,20 @@ mod calls {
 			Ok(())
 		}
 
-		/// T_s for a value of any size, first part: takes a place for a large record and stores its
-		/// manifest, which names its chunks. The chunks follow by `store_chunk`, in order; the record can
-		/// be queried when it has them all. What the state keeps does not depend on its size. Deposits are
-		/// held for the record and its leaf until they are removed. `remove_record` abandons an unfinished
-		/// record.
+		/// T_s for a value of any size, first step: reserves a place for a large record and stores its
+		/// manifest, which lists the hashes of its chunks. The chunks follow in order through
+		/// `store_chunk`; the record can be queried when all of them are stored. The record's entry in the
+		/// state has the same size however large the record is. Deposits are held for the record and its
+		/// leaf until they are removed. `remove_record` abandons an unfinished record.
 		///
 		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
 		///
 		/// - `key`, `dataset`, `epoch`, `leaf`: as for `store`.
-		/// - `length`: the length of all chunks together, in bytes.
-		/// - `chunk_size`: the length of each chunk but the last, in bytes; 1 to `MaxValueSize`, and large
-		///   enough that there are at most `MaxChunks`.
-		/// - `manifest`: the version (1), the length of the header in two bytes, the header, and
-		///   BLAKE2b-256 of each chunk.
+		/// - `length`: the total length of the chunks, in bytes.
+		/// - `chunk_size`: the length in bytes of each chunk except the last: 1 to `MaxValueSize`, and
+		///   large enough that there are at most `MaxChunks` chunks.
+		/// - `manifest`: the version (1), the length of the header in two bytes, the header, and the
+		///   BLAKE2b-256 hash of each chunk.
 		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(15)]
 		#[pallet::weight(T::WeightInfo::open_record(Pallet::<T>::len(manifest).div_ceil(32)))]
@@ -570,16 +576,16 @@ mod calls {
 			Self::do_open_record(ensure_signed(origin)?, place, length, chunk_size, &manifest)
 		}
 
-		/// T_s for a value of any size: stores the next chunk of a large record. Its bytes go into the
-		/// block's body and not into the state. Several may be in flight: an account's transactions keep
-		/// their order.
+		/// T_s for a value of any size, next steps: stores the next chunk of a large record. Its bytes go
+		/// into the block's body, not into the state. Several chunks may be in flight at once, because an
+		/// account's transactions keep their order.
 		///
 		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
 		///
-		/// - `key`: the record.
-		/// - `index`: the chunk's number, from 0, which must be the record's next.
-		/// - `proof`: the neighbours that lead from the chunk's hash to the manifest's Merkle root, the
-		///   lowest first.
+		/// - `key`: the record's key.
+		/// - `index`: the chunk's number, counted from 0. It must be the record's next chunk.
+		/// - `proof`: the sibling hashes on the path from the chunk's hash to the manifest's Merkle root,
+		///   from the bottom up.
 		/// - `bytes`: the chunk's ciphertext.
 		#[pallet::call_index(16)]
 		#[pallet::weight(T::WeightInfo::store_chunk(Pallet::<T>::len(bytes)))]
@@ -594,12 +600,13 @@ mod calls {
 			Self::do_store_chunk(ensure_signed(origin)?, key, index, &proof, &bytes)
 		}
 
-		/// Sets or changes a dataset's policy: which requests this account offers to grant, and for what
-		/// price. The chain does not enforce it: the account's own program honours it, and other requests
-		/// may still be made, and granted by hand. A deposit is held until `clear_policy` or
+		/// Sets or changes a dataset's policy: which requests this account offers to grant, and at what
+		/// price. The chain does not enforce the policy; the owner's own program honours it. Other requests
+		/// may still be made, and granted manually. A deposit is held until `clear_policy` or
 		/// `remove_dataset`.
 		///
-		/// - `policy`: the least offer, the longest range and term, and whose requests.
+		/// - `policy`: the minimum offer, the maximum range and term, and the kinds of consumer whose
+		///   requests qualify.
 		#[pallet::call_index(17)]
 		#[pallet::weight(T::WeightInfo::set_policy())]
 		pub fn set_policy(
@@ -627,7 +634,7 @@ mod calls {
 			Ok(())
 		}
 
-		/// Removes a dataset's policy, and releases its deposit.
+		/// Removes a dataset's policy and releases its deposit.
 		#[pallet::call_index(18)]
 		#[pallet::weight(T::WeightInfo::clear_policy())]
 		pub fn clear_policy(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {

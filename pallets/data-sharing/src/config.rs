@@ -13,7 +13,7 @@ mod config {
 		type Currency: MutateHold<Self::AccountId>
 			+ InspectHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
 
-		/// The producers that may not deregister: those that are verifiers, or have applied.
+		/// The producers that must not deregister: verifiers, and applicants for that role.
 		type MustStay: Contains<Self::AccountId>;
 
 		/// The runtime's reasons for holding an account's funds.
@@ -23,33 +23,34 @@ mod config {
 		#[pallet::constant]
 		type DepositPerItem: Get<BalanceOf<Self>>;
 
-		/// The further deposit for each byte of those entries whose size the caller chooses.
+		/// The additional deposit per byte, for entries whose size the caller chooses.
 		#[pallet::constant]
 		type DepositPerByte: Get<BalanceOf<Self>>;
 
-		/// The most bytes in a value, a chunk or a manifest. With it, a whole extrinsic must be within the
-		/// block's length. At most 2 MiB, or nodes do not serve it by its hash.
+		/// The maximum number of bytes in a value, a chunk or a manifest. An extrinsic that contains one of
+		/// this size must fit the block's length. At most 2 MiB, since nodes do not serve larger values by
+		/// their hash.
 		#[pallet::constant]
 		type MaxValueSize: Get<u32>;
 
-		/// How many blocks a request waits for its answer before it expires. At least 1.
+		/// The number of blocks that a request waits for an answer before it expires. At least 1.
 		#[pallet::constant]
 		type RequestLifetime: Get<BlockNumberFor<Self>>;
 
-		/// How many blocks a request with an offer stays open after its consumer cancelled it: at least as
-		/// long as an answer may be in flight, or its reader could have the keys and keep the offer.
+		/// The number of blocks that a request with an offer stays open after its consumer cancels it: at
+		/// least as long as an answer may be in flight, or the reader could get the keys without paying.
 		#[pallet::constant]
 		type CancelNotice: Get<BlockNumberFor<Self>>;
 
-		/// How many blocks a grant that expired or was revoked is remembered, so that a query can say
-		/// why it is refused. It is forgotten earlier if the reader's list is full and a new grant needs
-		/// its place.
+		/// The number of blocks that an expired or revoked grant is kept, so that a query can say why it is
+		/// refused. The grant is removed earlier if the reader's list is full and a new grant needs its
+		/// place.
 		#[pallet::constant]
 		type GrantMemory: Get<BlockNumberFor<Self>>;
 
-		/// The most requests and grants that end automatically in one block. The others wait for the next
-		/// block; stepping over a block with nothing due counts as one. At least 2. The work is mandatory:
-		/// it must fit the smallest block.
+		/// The maximum number of requests and grants that end automatically in one block. The others wait
+		/// for the next block; stepping over a block with nothing due counts as one. At least 2. The work
+		/// is mandatory, so it must fit the smallest block.
 		#[pallet::constant]
 		type MaxEndingsPerBlock: Get<u32>;
 
@@ -69,7 +70,7 @@ mod config {
 		/// The deposit for an encryption key.
 		#[codec(index = 1)]
 		EncryptionKey,
-		/// The deposits for datasets, for their policies, and for the count of them.
+		/// The deposits for datasets, for their policies, and for the count of an account's datasets.
 		#[codec(index = 2)]
 		Dataset,
 		/// The deposits for records and for the leaves they take.
@@ -88,31 +89,31 @@ mod config {
 
 	#[pallet::extra_constants]
 	impl<T: Config> Pallet<T> {
-		/// The most bytes in the name of a producer or of a dataset.
+		/// The maximum number of bytes in the name of a producer or dataset.
 		#[pallet::constant_name(MaxNameSize)]
 		fn max_name_size() -> u32 {
 			MAX_NAME_SIZE
 		}
 
-		/// The most bytes in a request's purpose or a rejection's reason.
+		/// The maximum number of bytes in a request's purpose or a rejection's reason.
 		#[pallet::constant_name(MaxTextSize)]
 		fn max_text_size() -> u32 {
 			MAX_TEXT_SIZE
 		}
 
-		/// The most bytes in a grant's sealed keys.
+		/// The maximum number of bytes in a grant's sealed keys.
 		#[pallet::constant_name(MaxSealedKeysSize)]
 		fn max_sealed_keys_size() -> u32 {
 			MAX_SEALED_KEYS_SIZE
 		}
 
-		/// The most chunks in a large record.
+		/// The maximum number of chunks in a large record.
 		#[pallet::constant_name(MaxChunks)]
 		fn max_chunks() -> u32 {
 			MAX_CHUNKS
 		}
 
-		/// The most grants that one reader may have on one epoch of a dataset.
+		/// The maximum number of grants that one reader may have on one epoch of a dataset.
 		#[pallet::constant_name(MaxGrantsPerReader)]
 		fn max_grants_per_reader() -> u32 {
 			MAX_GRANTS_PER_READER

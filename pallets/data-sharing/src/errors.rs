@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why a call fails. Clients show these sentences, which they read in the chain's metadata.
+//! Why a call fails. Clients read these sentences from the chain's metadata and show them to users.
 
 use polkadot_sdk::*;
 
@@ -19,44 +19,45 @@ mod errors {
 		NameEmpty,
 		/// The name is longer than `MaxNameSize` bytes.
 		NameTooLong,
-		/// The name, purpose or reason is not UTF-8, or has control characters.
+		/// The name, purpose or reason is not valid UTF-8, or contains control characters.
 		NotText,
-		/// The encryption key has fewer than 34 bytes: the suite's two, and the key.
+		/// The encryption key is shorter than 34 bytes: two for the suite's number, and the rest for the
+		/// key.
 		EncryptionKeyTooShort,
-		/// The encryption key is longer than any suite's.
+		/// The encryption key is longer than the keys of any suite.
 		EncryptionKeyTooLong,
 		/// The reader has no encryption key to seal keys to: it must call `set_encryption_key` first.
 		NoEncryptionKey,
 		/// The owner has no dataset with this number.
 		UnknownDataset,
-		/// The owner has a dataset with this name already.
+		/// The owner already has a dataset with this name.
 		DatasetNameTaken,
-		/// The producer has used up the numbers of datasets.
+		/// The producer has used up all dataset numbers.
 		DatasetsExhausted,
-		/// The dataset still has records, leaves not yet freed, open requests, or grants that are
-		/// active or remembered.
+		/// The dataset still has records, leaves that are not freed, open requests, or grants, including
+		/// ended grants that are not yet removed.
 		DatasetInUse,
-		/// The dataset has used up the numbers of epochs.
+		/// The dataset has used up all epoch numbers.
 		EpochsExhausted,
 		/// `store`, `open_record` and `store_chunk` must be the transaction's own call: inside a batch, a
-		/// proxy or any other call their bytes cannot be indexed.
+		/// proxy or any other call, their bytes cannot be indexed.
 		MustBeDirect,
-		/// The value has no bytes.
+		/// The value is empty.
 		EmptyValue,
 		/// The value is longer than `MaxValueSize` bytes.
 		ValueTooLong,
-		/// The epoch is not the dataset's current one: the value is under keys that new records no
-		/// longer use.
+		/// The epoch is not the dataset's current one: the value is encrypted under keys that new records
+		/// no longer use.
 		NotCurrentEpoch,
-		/// The owner has a record with this key already.
+		/// The owner already has a record with this key.
 		KeyTaken,
-		/// A record has, or had, this leaf of the dataset's epoch already.
+		/// A record already takes, or once took, this leaf of the dataset's epoch.
 		LeafTaken,
 		/// The owner has no record with this key.
 		UnknownRecord,
-		/// No record ever took this leaf, or it was freed already.
+		/// No record ever took this leaf, or it has already been freed.
 		LeafNotTaken,
-		/// A record has this leaf: remove the record instead.
+		/// A record still takes this leaf: remove the record instead.
 		LeafInUse,
 		/// The leaf stays taken until its epoch is over.
 		EpochNotOver,
@@ -66,11 +67,11 @@ mod errors {
 		EmptyRange,
 		/// The range is inverted: its end is before its start.
 		InvertedRange,
-		/// The range ends beyond 2^32, where the leaves of an epoch end.
+		/// The range ends beyond 2^32, the number of leaves in an epoch.
 		RangeTooHigh,
-		/// An owner needs no access to its own data.
+		/// An owner does not need to request access to its own data.
 		SelfRequest,
-		/// The same request is open already.
+		/// The same request is already open.
 		AlreadyRequested,
 		/// The request does not state a purpose.
 		PurposeEmpty,
@@ -78,13 +79,13 @@ mod errors {
 		PurposeTooLong,
 		/// The request's term is zero blocks.
 		ZeroTerm,
-		/// This account may act on no open request with this number.
+		/// There is no open request with this number that this account may act on.
 		UnknownRequest,
 		/// The request was not answered in time.
 		RequestExpired,
 		/// The reason is longer than `MaxTextSize` bytes.
 		ReasonTooLong,
-		/// An owner needs no grant on its own data.
+		/// An owner does not need a grant on its own data.
 		SelfGrant,
 		/// The grant's expiry is not in the future.
 		ExpiryPassed,
@@ -92,42 +93,42 @@ mod errors {
 		SealedKeysEmpty,
 		/// The sealed keys are longer than `MaxSealedKeysSize` bytes.
 		SealedKeysTooLong,
-		/// The grant's reader or scope differs from those of the request that it answers.
+		/// The grant's reader or scope does not match the request that it answers.
 		NotAsRequested,
-		/// The grant's term is shorter than that of the request that it answers.
+		/// The grant's term is shorter than the requested term.
 		ShorterThanRequested,
-		/// The reader has `MaxGrantsPerReader` grants on this epoch of the dataset, all of them active, and
-		/// did not ask for another.
+		/// The reader already has `MaxGrantsPerReader` active grants on this epoch of the dataset, and did
+		/// not request another.
 		TooManyGrants,
 		/// This account gave no grant with this number.
 		UnknownGrant,
-		/// The grant has expired or was revoked already.
+		/// The grant has already expired or been revoked.
 		GrantEnded,
-		/// The reader paid for the grant, and the paid term is not over.
+		/// The reader paid for the grant, and the paid term is not over yet.
 		TermPaidFor,
-		/// A grant that the reader pays for ends at a block and not at a date: the requested term is in
+		/// A grant that the reader pays for must end at a block, not at a date: the requested term is in
 		/// blocks.
 		DateOnPaidTerm,
-		/// The chunks have no bytes, or more than `MaxValueSize`.
+		/// The chunk size is 0, or more than `MaxValueSize` bytes.
 		ChunkSizeInvalid,
 		/// The record needs more than `MaxChunks` chunks: make them larger, or store it as several
 		/// records.
 		TooManyChunks,
 		/// The manifest's version is unknown.
 		ManifestUnknown,
-		/// The manifest is not as long as its header and the hashes of the record's chunks.
+		/// The manifest's length does not match its header and the hashes of the record's chunks.
 		ManifestLength,
-		/// The record was stored by `store`, or has all its chunks: there is nothing to add.
+		/// The record was stored by `store`, or already has all its chunks: there is nothing to add.
 		RecordComplete,
-		/// Chunks are stored in order, and this is not the record's next one: the next one's number is
+		/// Chunks are stored in order, and this is not the record's next chunk. The next chunk's number is
 		/// `arrived` in the record's entry.
 		NotNextChunk,
-		/// The chunk does not have the length that its place in the record calls for.
+		/// The chunk's length is wrong for its place in the record.
 		ChunkLength,
-		/// The chunk is not the one that the record's manifest has in this place, or its proof is wrong.
+		/// The chunk is not the one that the record's manifest lists at this place, or its proof is wrong.
 		ChunkNotInManifest,
-		/// The policy would allow nothing: its longest range or term is 0, or it allows no consumers.
-		/// Use `clear_policy` to have none.
+		/// The policy would allow nothing: its maximum range or term is 0, or it allows no kind of
+		/// consumer. To have no policy, use `clear_policy`.
 		PolicyEmpty,
 		/// The dataset has no policy.
 		NoPolicy,

@@ -6,13 +6,13 @@ use polkadot_sdk::*;
 /// The pallet's events.
 #[frame_support::pallet_macros::pallet_section]
 mod events {
-	/// Data sharing's events. Together they are the whole history of every record and grant.
+	/// Data sharing's events. Together they record the whole history of every record and grant.
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
 		/// A producer registered.
 		Registered {
-			/// Its account: its contract's address.
+			/// Its account, which is its contract's address.
 			producer: T::AccountId,
 			/// Its kind.
 			kind: ProducerKind,
@@ -58,7 +58,7 @@ mod events {
 			owner: T::AccountId,
 			/// The dataset.
 			dataset: DatasetId,
-			/// The epoch that new records go to from now on.
+			/// The new epoch, which takes all records from now on.
 			epoch: Epoch,
 		},
 		/// An owner set a dataset's policy.
@@ -89,7 +89,7 @@ mod events {
 			epoch: Epoch,
 			/// The leaf it takes.
 			leaf: Leaf,
-			/// BLAKE2b-256 of its value.
+			/// The BLAKE2b-256 hash of its value.
 			content_hash: H256,
 			/// The value's length, in bytes.
 			length: u32,
@@ -106,11 +106,11 @@ mod events {
 			epoch: Epoch,
 			/// The leaf it takes.
 			leaf: Leaf,
-			/// BLAKE2b-256 of its manifest.
+			/// The BLAKE2b-256 hash of its manifest.
 			manifest: H256,
-			/// The length of its chunks together, in bytes.
+			/// The total length of its chunks, in bytes.
 			length: u64,
-			/// How many chunks it has.
+			/// The number of its chunks.
 			chunks: u32,
 		},
 		/// A chunk of a large record was stored.
@@ -119,25 +119,25 @@ mod events {
 			owner: T::AccountId,
 			/// The record's key.
 			key: RecordKey,
-			/// The chunk's number, from 0.
+			/// The chunk's number, counted from 0.
 			index: u32,
-			/// BLAKE2b-256 of the chunk.
+			/// The BLAKE2b-256 hash of the chunk.
 			content_hash: H256,
 		},
-		/// A large record has all its chunks, and can be queried.
+		/// A large record now has all its chunks and can be queried.
 		RecordCompleted {
 			/// Its owner.
 			owner: T::AccountId,
 			/// Its key.
 			key: RecordKey,
 		},
-		/// An owner abandoned a large record that did not have all its chunks.
+		/// An owner abandoned an unfinished large record.
 		RecordAbandoned {
 			/// Its owner.
 			owner: T::AccountId,
 			/// Its key.
 			key: RecordKey,
-			/// How many of its chunks had been stored.
+			/// The number of its chunks that had been stored.
 			arrived: u32,
 		},
 		/// A record was removed from the state. Nodes that keep old blocks still have its bytes.
@@ -147,7 +147,7 @@ mod events {
 			/// Its key.
 			key: RecordKey,
 		},
-		/// The leaf of a removed record was freed, as its epoch is over.
+		/// The leaf of a removed record was freed after its epoch was over.
 		LeafFreed {
 			/// The dataset's owner.
 			owner: T::AccountId,
@@ -158,71 +158,71 @@ mod events {
 			/// The leaf.
 			leaf: Leaf,
 		},
-		/// T_q: a consumer asked for access.
+		/// T_q: a consumer requested access.
 		AccessRequested {
 			/// The request's number.
 			request: RequestId,
-			/// The producer that is asked.
+			/// The producer whose data is requested.
 			owner: T::AccountId,
-			/// The account that asks.
+			/// The account that made the request.
 			consumer: T::AccountId,
-			/// The range that it asks for.
+			/// The requested range.
 			scope: Scope,
-			/// The purpose it states.
+			/// The stated purpose.
 			purpose: Text,
-			/// The term, in blocks.
+			/// The requested minimum term, in blocks.
 			term: BlockNumberFor<T>,
-			/// The payment upon authorisation.
+			/// The payment offered for authorisation.
 			offer: BalanceOf<T>,
-			/// The first block at which the request has expired.
+			/// The first block at which the request is no longer valid.
 			valid_until: BlockNumberFor<T>,
 		},
-		/// The consumer cancelled a request. Without an offer, its deposit was released. With an offer,
-		/// both are released when the request expires, at most `CancelNotice` blocks later, and the owner
-		/// may answer it until then.
+		/// The consumer cancelled a request. If it had no offer, its deposit was released. If it had one,
+		/// deposit and offer are released when the request expires, at most `CancelNotice` blocks later,
+		/// and the owner may answer it until then.
 		RequestCancelled {
 			/// The request's number.
 			request: RequestId,
-			/// The producer that was asked.
+			/// The producer whose data was requested.
 			owner: T::AccountId,
-			/// The account that asked.
+			/// The account that made the request.
 			consumer: T::AccountId,
 		},
 		/// The owner rejected a request. The consumer's deposit and offer were released.
 		RequestRejected {
 			/// The request's number.
 			request: RequestId,
-			/// The producer that was asked.
+			/// The producer whose data was requested.
 			owner: T::AccountId,
-			/// The account that asked.
+			/// The account that made the request.
 			consumer: T::AccountId,
-			/// The owner's reason, or nothing.
+			/// The owner's reason, which may be empty.
 			reason: Text,
 		},
-		/// A request expired unanswered. The consumer's deposit and offer were released.
+		/// A request expired without an answer. The consumer's deposit and offer were released.
 		RequestLapsed {
 			/// The request's number.
 			request: RequestId,
-			/// The producer that was asked.
+			/// The producer whose data was requested.
 			owner: T::AccountId,
-			/// The account that asked.
+			/// The account that made the request.
 			consumer: T::AccountId,
 		},
 		/// An owner authorised a reader.
 		Authorized {
 			/// The grant's number.
 			grant: GrantId,
-			/// The owner, who gave it.
+			/// The owner, who gave the grant.
 			owner: T::AccountId,
-			/// The reader, who has it.
+			/// The reader, who received the grant.
 			grantee: T::AccountId,
-			/// What it opens.
+			/// The range that it opens.
 			scope: Scope,
-			/// The first block at which it has expired.
+			/// The first block at which it is no longer valid.
 			expiry: BlockNumberFor<T>,
-			/// The date from which on it has expired, if it has one.
+			/// The date at which it also expires, if any.
 			until: Option<Seconds>,
-			/// The request that it answers.
+			/// The request that it answers, if any.
 			request: Option<RequestId>,
 			/// The payment from the grantee to the owner.
 			paid: BalanceOf<T>,
@@ -231,23 +231,23 @@ mod events {
 		Revoked {
 			/// The grant's number.
 			grant: GrantId,
-			/// The owner, who gave it.
+			/// The owner, who gave the grant.
 			owner: T::AccountId,
-			/// The reader, who had it.
+			/// The reader, who had the grant.
 			grantee: T::AccountId,
-			/// What it opened.
+			/// The range that it opened.
 			scope: Scope,
 		},
-		/// A grant expired, or gave way to another that its reader asked for. The deposit for its sealed
-		/// keys was released.
+		/// A grant expired, or was removed to make room for another that its reader requested. The deposit
+		/// for its sealed keys was released.
 		GrantExpired {
 			/// The grant's number.
 			grant: GrantId,
-			/// The owner, who gave it.
+			/// The owner, who gave the grant.
 			owner: T::AccountId,
-			/// The reader, who had it.
+			/// The reader, who had the grant.
 			grantee: T::AccountId,
-			/// What it opened.
+			/// The range that it opened.
 			scope: Scope,
 		},
 	}

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Lets `store`, `open_record` and `store_chunk` know that they are a transaction's own call and not
-//! wrapped in another. What this page says of `store` holds for all three.
+//! wrapped in another. What this page says about `store` applies to all three.
 //!
-//! The client indexes the last `size` bytes of the extrinsic. In a transaction the call comes last,
-//! and in `store` the value comes last. So they are the value's bytes, but only if `store` itself is the
-//! transaction's call. Inside a batch, a proxy or a scheduled call the last bytes may be anything, and
-//! the client would keep those under the value's hash.
+//! The client indexes the last `size` bytes of the extrinsic. The call is the last part of a transaction,
+//! and the value is the last argument of `store`. So these bytes are the value, but only if `store` itself
+//! is the transaction's call. Inside a batch, a proxy or a scheduled call the last bytes may be anything,
+//! and the client would store them under the value's hash.
 //!
-//! Only an extension sees the call before any wrapper unwraps it. [`DirectCall`] leaves a note if the
-//! call is `store`, and `store` refuses to run without the note. In a runtime that forgets the extension,
-//! `store` refuses everything.
+//! Only an extension sees the call before any wrapper unwraps it. [`DirectCall`] leaves a note if the call
+//! is `store`, and `store` refuses to run without the note. In a runtime without the extension, `store`
+//! always fails.
 
 use crate::{pallet::DirectStore, weights::WeightInfo, Call, Config};
 use codec::{Decode, DecodeWithMemTracking, Encode};
@@ -24,13 +24,13 @@ use sp_runtime::{
 	DispatchResult, Weight,
 };
 
-/// Notes that a transaction's own call is one that indexes its bytes. It adds no bytes to a transaction.
+/// Notes that a transaction's own call indexes its bytes. It adds no bytes to a transaction.
 #[derive(Encode, Decode, DecodeWithMemTracking, Clone, Eq, PartialEq, TypeInfo)]
 #[scale_info(skip_type_params(T))]
 pub struct DirectCall<T>(PhantomData<T>);
 
 impl<T> DirectCall<T> {
-	/// Returns the extension, which has nothing to set.
+	/// Returns the extension, which has no settings.
 	pub fn new() -> Self {
 		Self(PhantomData)
 	}
@@ -65,7 +65,7 @@ where
 	const IDENTIFIER: &'static str = "DirectCall";
 	type Implicit = ();
 	type Val = ();
-	/// Whether a note was left.
+	/// Whether `prepare` left a note.
 	type Pre = bool;
 
 	fn weight(&self, call: &T::RuntimeCall) -> Weight {
@@ -91,8 +91,8 @@ where
 		Ok(noted)
 	}
 
-	/// Removes the note if the call failed before it took it, or if that was undone with the call's other
-	/// changes.
+	/// Removes the note if the call failed before taking it, or if taking it was rolled back with the
+	/// call's other changes.
 	fn post_dispatch_details(
 		noted: Self::Pre,
 		_info: &DispatchInfoOf<T::RuntimeCall>,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the calls share: checks of arguments, deposits, how requests and grants begin and end, and the
-//! agenda.
+//! What the calls share: argument checks, deposits, how requests and grants start and end, and the agenda.
 //!
 //! Nothing here checks an origin: the calls do.
 
@@ -29,12 +28,12 @@ use sp_runtime::{
 
 /// Arguments.
 impl<T: Config> Pallet<T> {
-	/// Returns the length; more bytes than a `u32` counts are more than any bound here.
+	/// Returns the length, capped at `u32::MAX`, which is more than any bound here.
 	pub(crate) fn len(bytes: &[u8]) -> u32 {
 		u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 	}
 
-	/// Checks text that is safe to show: UTF-8 with no control characters.
+	/// Checks that text is safe to show: valid UTF-8 without control characters.
 	pub(crate) fn text<S: Get<u32>>(
 		bytes: Vec<u8>,
 		too_long: Error<T>,
@@ -45,7 +44,7 @@ impl<T: Config> Pallet<T> {
 		Ok(bytes)
 	}
 
-	/// Checks the name of a producer or of a dataset.
+	/// Checks the name of a producer or dataset.
 	pub(crate) fn checked_name(bytes: Vec<u8>) -> Result<Name, DispatchError> {
 		ensure!(!bytes.is_empty(), Error::<T>::NameEmpty);
 		Self::text(bytes, Error::<T>::NameTooLong)
@@ -64,7 +63,7 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Returns a dataset of the caller; an account that is not a producer gets an error of its own.
+	/// Returns a dataset of the caller. There is a separate error for an account that is not a producer.
 	pub(crate) fn own_dataset(
 		owner: &T::AccountId,
 		dataset: DatasetId,
@@ -78,7 +77,7 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Changes a dataset that must exist, since whatever it counts keeps it from being removed.
+	/// Changes a dataset, which must exist: a dataset with open requests or grants cannot be removed.
 	fn amend_dataset(
 		owner: &T::AccountId,
 		id: DatasetId,
@@ -93,7 +92,7 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Starts a dataset's next epoch. The caller writes the dataset back.
+	/// Starts a dataset's next epoch. The caller must write the dataset back.
 	pub(crate) fn next_epoch(
 		owner: &T::AccountId,
 		id: DatasetId,
@@ -114,7 +113,7 @@ impl<T: Config> Pallet<T> {
 
 /// The block's time.
 impl<T: Config> Pallet<T> {
-	/// Returns H_s of this block, once its timestamp is set.
+	/// Returns this block's H_s, after its timestamp is set.
 	pub(crate) fn time() -> Seconds {
 		T::Time::now().as_secs()
 	}
@@ -122,7 +121,7 @@ impl<T: Config> Pallet<T> {
 
 /// Deposits.
 impl<T: Config> Pallet<T> {
-	/// Returns the deposit for what takes this much of the state.
+	/// Returns the deposit for an entry with this footprint in the state.
 	pub(crate) fn deposit(footprint: Footprint) -> BalanceOf<T> {
 		let rates = Rates {
 			per_item: T::DepositPerItem::get().saturated_into(),
@@ -143,7 +142,7 @@ impl<T: Config> Pallet<T> {
 		T::Currency::hold(&reason.into(), who, amount)
 	}
 
-	/// Releases an amount that is held. It cannot fail: this pallet counts what it holds.
+	/// Releases a held amount. This cannot fail, because the pallet keeps track of what it holds.
 	pub(crate) fn release(reason: HoldReason, who: &T::AccountId, amount: BalanceOf<T>) {
 		if amount.is_zero() {
 			return;
@@ -168,13 +167,13 @@ impl<T: Config> Pallet<T> {
 		Requests::<T>::insert(id, request);
 	}
 
-	/// Removes a request, and releases its deposit and its offer.
+	/// Removes a request and releases its deposit and offer.
 	pub(crate) fn close_request(id: RequestId, request: &RequestOf<T>) {
 		Self::forget_request(id, request);
 		Self::release(HoldReason::Offer, &request.consumer, request.offer);
 	}
 
-	/// Lets a request expire `CancelNotice` blocks from now, unless it expires earlier.
+	/// Makes a request expire `CancelNotice` blocks from now, unless it expires earlier.
 	pub(crate) fn shorten_request(id: RequestId, request: &mut RequestOf<T>) {
 		let notice_ends =
 			frame_system::Pallet::<T>::block_number().saturating_add(T::CancelNotice::get());
@@ -184,7 +183,7 @@ impl<T: Config> Pallet<T> {
 		Requests::<T>::insert(id, &*request);
 	}
 
-	/// Removes a request and releases its deposit. The caller releases or pays the offer.
+	/// Removes a request and releases its deposit. The caller must release or pay the offer.
 	fn forget_request(id: RequestId, request: &RequestOf<T>) {
 		Requests::<T>::remove(id);
 		RequestsTo::<T>::remove(&request.owner, id);
@@ -196,7 +195,7 @@ impl<T: Config> Pallet<T> {
 		Self::release(HoldReason::Request, &request.consumer, request.deposit);
 	}
 
-	/// Closes a request by a grant: checks that the grant is as requested, and pays the offer to the
+	/// Closes a request with a grant: checks that the grant is as requested, and pays the offer to the
 	/// owner. Returns the payment, and the first block at which the owner may revoke the grant.
 	pub(crate) fn fulfil(
 		id: RequestId,
@@ -236,15 +235,15 @@ impl<T: Config> Pallet<T> {
 
 /// Grants.
 impl<T: Config> Pallet<T> {
-	/// Writes a new grant. If the reader's list is full, the oldest grant in it that ended is forgotten
-	/// to make room; if none ended and the reader asked for this one, the one that would end first.
+	/// Writes a new grant. If the reader's list is full, the oldest ended grant is removed to make room. If
+	/// none has ended and the reader requested this grant, the grant that would expire first is removed.
 	pub(crate) fn open_grant(id: GrantId, grant: &GrantOf<T>, asked: bool) -> DispatchResult {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		let place = (&grant.owner, dataset, epoch, &grant.grantee);
 		let list = AuthorizationList::<T>::get(place);
 		if list.is_full() {
 			let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
-			// The list is in the order in which the grants were given.
+			// The list is ordered by when the grants were given.
 			let mut grants: Vec<_> = list
 				.into_iter()
 				.filter_map(|id| Some((id, Grants::<T>::get(id)?)))
@@ -276,8 +275,8 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Ends a grant: removes its keys and releases their part of the deposit. The rest is forgotten
-	/// `GrantMemory` blocks later.
+	/// Ends a grant: removes its keys and releases their part of the deposit. The rest of the grant is
+	/// removed `GrantMemory` blocks later.
 	pub(crate) fn end_grant(id: GrantId, grant: &mut GrantOf<T>, state: GrantState) {
 		Agenda::<T>::remove(grant.due, Due::Grant(id));
 		// The rates may have changed since: never keep more than is held.
@@ -290,14 +289,14 @@ impl<T: Config> Pallet<T> {
 		grant.state = state;
 		grant.sealed_keys = BoundedVec::new();
 		grant.deposit = kept;
-		// At least the next block: this one's agenda may be done already.
+		// At least the next block: this block's agenda may already be finished.
 		grant.due = frame_system::Pallet::<T>::block_number()
 			.saturating_add(T::GrantMemory::get().max(One::one()));
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, &*grant);
 	}
 
-	/// Announces that a grant expired.
+	/// Deposits the event that a grant expired.
 	fn expired(id: GrantId, grant: GrantOf<T>) {
 		let Grant {
 			owner,
@@ -313,7 +312,7 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Removes what is left of a grant that ended, and releases its deposit.
+	/// Removes what is left of an ended grant, and releases its deposit.
 	fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		AuthorizationList::<T>::mutate_exists(
@@ -339,12 +338,13 @@ impl<T: Config> Pallet<T> {
 
 /// The agenda.
 impl<T: Config> Pallet<T> {
-	/// Does what is due up to this block, the oldest first, at most `MaxEndingsPerBlock` entries.
+	/// Processes what is due up to this block, oldest first, at most `MaxEndingsPerBlock` entries.
 	pub(crate) fn work_off_agenda(now: BlockNumberFor<T>) -> Weight {
 		let backlog = Backlog::<T>::get();
 		let mut block = backlog.unwrap_or(now);
 		let mut weight = T::WeightInfo::on_initialize_idle();
-		// What is done is removed from the agenda, and adds nothing to it before the next block.
+		// Processing an entry removes it from the agenda, and adds nothing to the agenda before the next
+		// block.
 		let mut agenda = Agenda::<T>::iter_key_prefix(block);
 		for _ in 0..T::MaxEndingsPerBlock::get() {
 			match agenda.next() {
@@ -366,7 +366,7 @@ impl<T: Config> Pallet<T> {
 		weight
 	}
 
-	/// Does one entry that is due, and removes it from the agenda.
+	/// Processes one due entry and removes it from the agenda.
 	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
 		match due {
 			Due::Request(id) => {

@@ -6,71 +6,71 @@
 //!
 //! ## A worked example
 //!
-//! 1. A school: `register(School, "High School No. 1")`, `create_dataset("grades")` (its number is 0,
-//!    its epoch 0), then `store(key, 0, 0, 7, ciphertext)` for leaf 7.
+//! 1. A school: `register(School, "High School No. 1")`, `create_dataset("grades")` (dataset 0, epoch 0),
+//!    then `store(key, 0, 0, 7, ciphertext)` for leaf 7.
 //! 2. A company: `set_encryption_key(..)`, then
 //!    `request_access(school, {dataset: 0, epoch: 0, from: 0, to: 100}, "research", 1000, 0)`.
-//! 3. The school seals the keys of leaves 0 to 99 to the company's key:
+//! 3. The school seals the keys of leaves 0 to 99 to the company's encryption key:
 //!    `add_authorize(company, {dataset: 0, epoch: 0, from: 0, to: 100}, expiry, sealed_keys, request)`.
 //! 4. The company asks `query(company, school, key)`, fetches the value by its content hash, opens the
 //!    sealed keys and decrypts.
 //!
 //! ## Overview
 //!
-//! A **producer** registers, and its account becomes its contract's address. It has **datasets**; a
-//! dataset has a current **epoch**, with a key tree of its own. A **record** is an encrypted value
-//! under a 32-byte key; it takes one **leaf** of its dataset's epoch. A consumer's **request** (T_q)
-//! asks for a range of leaves, states a purpose and a term, and may offer a payment. A **grant** is the
-//! owner's answer: an entry of the authorization list with the range's keys sealed to the grantee.
-//! `query` (a runtime API) returns to authorised callers where a record's bytes are, and their sealed
-//! keys.
+//! A **producer** registers, and its account becomes its contract's address. It has **datasets**; each
+//! dataset has a current **epoch**, and each epoch has its own key tree. A **record** is an encrypted value
+//! under a 32-byte key; it takes one **leaf** of its dataset's epoch. A consumer's **request** (T_q) asks
+//! for a range of leaves, states a purpose and a term, and may offer a payment. A **grant** is the owner's
+//! answer: an entry in the authorization list with the range's keys sealed to the grantee. The runtime API
+//! `query` returns a record's location and the caller's sealed keys to authorised callers.
 //!
-//! A record's bytes are in a block's body and never in the state: `store` has the client index them
-//! (see [`extension`]). A large value is stored in chunks, in order: `open_record` stores its
-//! **manifest**, which names the chunks by their hashes, and `store_chunk` each chunk. The state keeps
-//! no more of it than of a small value. Nothing on a chain is private, so values are encrypted before
-//! they get here; keys and formats are the envelope crate's, and this pallet never looks inside them.
+//! A record's bytes are in a block's body and never in the state: `store` tells the client to index them
+//! (see [`extension`]). A large value is stored in chunks, in order: `open_record` stores its **manifest**,
+//! which lists the hashes of the chunks, and `store_chunk` stores each chunk. A large value takes no more
+//! of the state than a small one. Nothing on a chain is private, so values are encrypted before they get
+//! here. The envelope crate defines the keys and formats; this pallet never interprets them.
 //!
-//! Entries in the state cost a deposit, which is released when they are removed. One entry is never
-//! removed: the count of an account's datasets, so that no number, and no key made from it, is used
-//! twice.
+//! Each entry in the state takes a deposit, which is released when the entry is removed. One entry is never
+//! removed, the count of an account's datasets, so that no dataset number, and no key derived from it, is
+//! used twice.
 //!
 //! A dataset's **policy** says which requests its owner offers to grant. The owner's own program honours
-//! it; the chain shows it, and shows of each request whether it meets it.
+//! it; the chain publishes the policy and shows whether each request meets it.
 //!
-//! Requests and grants expire automatically. The work for that is bounded per block; a request or grant
-//! that is past its end is refused even if this work is late.
+//! Requests and grants expire automatically. The work for that is bounded per block; an expired request or
+//! grant is refused even if this work is late.
 //!
 //! ## What revoking and expiry can and cannot do
 //!
-//! A chain cannot make anyone forget. A grant's keys, once sealed to a reader, open every value in
-//! its scope that the reader can get hold of, and block bodies are public. Revoking removes the sealed
-//! keys from the state, makes `query` refuse, and starts a new epoch of the dataset: records from then
-//! on are under keys that the reader never had, though a large one that was open already gets its
-//! later chunks under the old. Expiry does the first two; an owner who wants the third as well calls
-//! `start_epoch`. The other readers need their grants sealed again for the new epoch, in a batch that
-//! one reader's failure does not undo.
+//! A chain cannot take knowledge back. Once a grant's keys are sealed to a reader, they open every value in
+//! its scope that the reader can obtain, and block bodies are public. Revoking removes the sealed keys from
+//! the state, makes `query` refuse, and starts a new epoch of the dataset: records stored from then on are
+//! encrypted under keys that the reader never had, although the later chunks of a large record that was
+//! already open still use the old keys. Expiry does the first two; an owner who also wants the third calls
+//! `start_epoch`. The other readers then need new grants for the new epoch, sent in a batch that one
+//! reader's failure does not undo.
 //!
 //! ## What a payment buys
 //!
-//! An answer shows the sealed keys to their reader even if it fails, as blocks and pools are public. So
-//! its reader has no way to make it fail: a cancelled offer stays open for a notice, the reader's key
-//! may be removed, and a full list makes room. The owner checks the rest beforehand: its own deposit,
-//! and how long the request is still open.
+//! An answer reveals the sealed keys to the reader even if the call fails, because blocks and transaction
+//! pools are public. So the reader must have no way to make it fail: a cancelled request with an offer
+//! stays open for a notice period, removing the reader's encryption key does not matter, and a full list
+//! makes room. The owner checks the rest beforehand: its own deposit, and how long the request remains
+//! open.
 //!
-//! A payment buys the owner's promise: the reader's money is moved in the block that grants access, and
-//! the grant is safe from `revoke` until the paid term is over. The chain cannot look into sealed keys
-//! or ciphertext: it does not know whether the keys open anything, whether the values are what the
-//! owner said, or whether the owner will remove the records. Readers pay owners whom they trust, or in
-//! small steps; what an owner did stands in the chain's history, with its signature.
+//! A payment buys the owner's promise: the reader's money is moved in the block that grants access, and the
+//! grant is safe from `revoke` until the paid term is over. The chain cannot look into sealed keys or
+//! ciphertext: it does not know whether the keys open anything, whether the values are what the owner said,
+//! or whether the owner will remove the records. Readers pay owners they trust, or pay in small steps; an
+//! owner's actions stay in the chain's history, with its signature.
 //!
 //! ## Where to find what
 //!
 //! The protocol's types, formats, limits and deposits are in `isthmus-sharing`; [`types`] adds the bounds
-//! that the state needs. [`runtime_api`] declares `query` and the lists, and `queries` answers them.
+//! that the state needs. [`runtime_api`] declares `query` and the lists, and `queries` implements them.
 //! [`extension`] is the transaction extension that `store` needs. `config`, `storage`, `events`, `errors`
-//! and `calls` are the pallet's parts of those names. `records` stores and removes records, `impls` has
-//! what the other calls share, `try_state` checks the state's invariants.
+//! and `calls` are the pallet's parts of the same names. `records` stores and removes records, `impls`
+//! contains what the other calls share, and `try_state` checks the state's invariants.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -133,7 +133,7 @@ pub mod pallet {
 		ArithmeticError,
 	};
 
-	/// The currency's amounts.
+	/// An amount of the currency.
 	pub type BalanceOf<T> =
 		<<T as Config>::Currency as Inspect<<T as frame_system::Config>::AccountId>>::Balance;
 	/// [`types::Request`] on this chain.
@@ -156,12 +156,13 @@ pub mod pallet {
 		}
 
 		fn integrity_test() {
-			// With one a block, the agenda would never catch up once it is late.
+			// With one per block, a late agenda would never catch up.
 			assert!(
 				T::MaxEndingsPerBlock::get() >= 2,
 				"MaxEndingsPerBlock is less than 2"
 			);
-			// A request would be on the agenda of its own block, which is done already.
+			// Otherwise a request would be on the agenda of its own block, which has already been
+			// processed.
 			assert!(
 				!T::RequestLifetime::get().is_zero(),
 				"RequestLifetime is zero"

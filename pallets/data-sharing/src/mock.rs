@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The smallest runtime with data sharing, and what its tests share.
+//! A minimal runtime with data sharing, and what its tests share.
 
 use crate::{self as pallet_data_sharing, *};
 use codec::Encode;
@@ -143,7 +143,7 @@ pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	ext
 }
 
-/// Runs a test on a new chain, and checks the state's invariants when it is over.
+/// Runs a test on a new chain and checks the state's invariants at its end.
 pub(crate) fn on_chain(test: impl FnOnce()) {
 	new_test_ext().execute_with(|| {
 		test();
@@ -151,8 +151,8 @@ pub(crate) fn on_chain(test: impl FnOnce()) {
 	});
 }
 
-/// The same with a school that has the dataset 0, "grades", and a company and a rival that have
-/// encryption keys.
+/// The same, with a school that has dataset 0, "grades", and a company and a rival that have encryption
+/// keys.
 pub(crate) fn with_dataset(test: impl FnOnce()) {
 	on_chain(|| {
 		for call in [
@@ -198,7 +198,7 @@ pub(crate) fn run_to(block: u64) {
 	}
 }
 
-/// The last event, which must be of data sharing.
+/// The last event, which must be one of this pallet's.
 pub(crate) fn last_event() -> SharingEvent {
 	match System::events().pop().expect("there is an event").event {
 		RuntimeEvent::Sharing(event) => event,
@@ -210,7 +210,7 @@ pub(crate) fn held(reason: HoldReason, who: u64) -> u64 {
 	Balances::balance_on_hold(&reason.into(), &who)
 }
 
-/// All that an account has, free or held.
+/// An account's total balance, free and held.
 pub(crate) fn total(who: u64) -> u64 {
 	Balances::free_balance(who) + Balances::reserved_balance(who)
 }
@@ -228,7 +228,7 @@ pub(crate) fn scope(from: u64, to: u64) -> Scope {
 	}
 }
 
-/// `store` in the school's dataset 0, epoch 0; the leaf is the key's number.
+/// `store` in the school's dataset 0, epoch 0; the leaf has the same number as the key.
 pub(crate) fn store(number: u8) -> SharingCall {
 	SharingCall::store {
 		key: key(number),
@@ -239,7 +239,7 @@ pub(crate) fn store(number: u8) -> SharingCall {
 	}
 }
 
-/// `request_access` to leaves of the school's dataset 0, for 20 blocks.
+/// `request_access` to leaves of the school's dataset 0 for 20 blocks.
 pub(crate) fn request(scope: Scope, offer: u64) -> SharingCall {
 	SharingCall::request_access {
 		owner: SCHOOL,
@@ -250,7 +250,7 @@ pub(crate) fn request(scope: Scope, offer: u64) -> SharingCall {
 	}
 }
 
-/// `add_authorize` of a range until this block.
+/// `add_authorize` for a range until this block.
 pub(crate) fn authorize(
 	grantee: u64,
 	scope: Scope,
@@ -271,23 +271,23 @@ pub(crate) fn query(caller: u64, number: u8) -> Result<Answer<u64>, QueryError> 
 	Sharing::query(&caller, &SCHOOL, key(number))
 }
 
-/// The hash of a chunk, as nodes name it.
+/// The hash by which nodes identify a chunk.
 pub(crate) fn content_hash(bytes: &[u8]) -> H256 {
 	sp_io::hashing::blake2_256(bytes).into()
 }
 
-/// A large record: key and leaf have its number.
+/// A large record. Its key and leaf have the same number.
 pub(crate) struct Large {
 	pub(crate) number: u8,
 	pub(crate) chunk_size: u32,
 	pub(crate) chunks: Vec<Vec<u8>>,
 }
 
-/// The header of the large records here. The chain does not look inside.
+/// The header of the large records in these tests. The chain does not interpret it.
 pub(crate) const HEADER: &[u8] = b"header";
 
 impl Large {
-	/// A record of this many chunks of 4 bytes; the last has 3.
+	/// A record with this number of chunks of 4 bytes; the last chunk has 3.
 	pub(crate) fn new(number: u8, chunks: u8) -> Self {
 		let mut chunks: Vec<_> = (0..chunks).map(|index| vec![number, index, 0, 0]).collect();
 		if let Some(last) = chunks.last_mut() {
@@ -350,7 +350,7 @@ impl Large {
 	}
 }
 
-/// MTH of RFC 6962, section 2.1, as it is written there.
+/// MTH of RFC 6962, section 2.1, written exactly as in the RFC.
 fn tree_root(leaves: &[[u8; 32]]) -> [u8; 32] {
 	match leaves {
 		[] => sha2_256(&[]),
@@ -362,7 +362,7 @@ fn tree_root(leaves: &[[u8; 32]]) -> [u8; 32] {
 	}
 }
 
-/// PATH of RFC 6962, section 2.1.1, as it is written there.
+/// PATH of RFC 6962, section 2.1.1, written exactly as in the RFC.
 fn tree_proof(leaves: &[[u8; 32]], index: usize) -> Vec<H256> {
 	if leaves.len() < 2 {
 		return vec![];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Answers the runtime API: `query`, and lists in pages. Nothing here changes the state.
+//! Implements the runtime API: `query`, and lists in pages. Nothing here changes the state.
 
 use crate::{
 	pallet::*,
@@ -22,8 +22,8 @@ impl<T: Config> Pallet<T> {
 	///
 	/// # Errors
 	///
-	/// Returns the reason why the query is refused. If several grants cover the record and none is active,
-	/// the reason is how the newest one ended.
+	/// Returns why the query is refused. If several grants cover the record and none is active, the reason
+	/// is how the newest of them ended.
 	pub fn query(
 		caller: &T::AccountId,
 		owner: &T::AccountId,
@@ -61,7 +61,7 @@ impl<T: Config> Pallet<T> {
 	) -> Result<OpeningGrant<BlockNumberFor<T>>, QueryError> {
 		let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
 		let mut refusal = QueryError::NotAuthorised;
-		// The newest first: it is sealed to the newest of the reader's keys.
+		// Newest first: it is sealed to the newest of the reader's keys.
 		let list = AuthorizationList::<T>::get((owner, dataset, epoch, caller));
 		for id in list.into_iter().rev() {
 			let Some(grant) = Grants::<T>::get(id) else {
@@ -81,7 +81,7 @@ impl<T: Config> Pallet<T> {
 					})
 				}
 			};
-			// The newest that covers the leaf gives the reason.
+			// The newest grant that covers the leaf determines the reason.
 			if matches!(refusal, QueryError::NotAuthorised | QueryError::OutOfRange) {
 				refusal = why_not;
 			}
@@ -90,7 +90,7 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
-/// Reads one page. `add` gets each entry, and adds what it shows to the list.
+/// Reads one page. `add` receives each entry and appends what should be shown to the list.
 fn page<Entry, Shown>(
 	mut entries: PrefixIterator<Entry>,
 	after: Option<Vec<u8>>,
@@ -107,7 +107,7 @@ fn page<Entry, Shown>(
 	let mut last = Vec::new();
 	while let Some(entry) = entries.next() {
 		if looked_at >= limit || items.len() >= limit as usize {
-			// There is more.
+			// There are more entries.
 			return Page {
 				items,
 				next: Some(last),
@@ -209,7 +209,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// Returns the grants that an owner gave, in one state or in all.
+	/// Returns the grants that an owner gave: those in one state, or all.
 	pub fn grants_of(
 		owner: &T::AccountId,
 		state: Option<GrantState>,
@@ -229,7 +229,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// Returns the grants that a reader has, in one state or in all.
+	/// Returns the grants that a reader has: those in one state, or all.
 	pub fn grants_to(
 		grantee: &T::AccountId,
 		state: Option<GrantState>,
@@ -244,7 +244,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// Returns what the dataset's policy says of a request.
+	/// Returns what the dataset's policy says about a request.
 	pub fn verdict(request: &RequestOf<T>) -> Verdict {
 		let Some(standing) = Policies::<T>::get(&request.owner, request.scope.dataset) else {
 			return Verdict::NoPolicy;

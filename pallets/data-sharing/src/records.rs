@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Stores values, whole and in chunks, and removes records.
+//! Stores values, whole or in chunks, and removes records.
 //!
 //! Nothing here checks an origin: the calls do.
 
@@ -17,18 +17,18 @@ use sp_core::H256;
 use sp_io::hashing::sha2_256;
 use sp_runtime::{traits::Saturating, DispatchResult};
 
-/// The bytes that are the last argument of the transaction's own call.
+/// The last argument of the transaction's own call: the bytes to index.
 struct Tail {
 	/// The transaction's index in the block.
 	extrinsic: u32,
-	/// Their length.
+	/// The length of the bytes.
 	length: u32,
-	/// BLAKE2b-256 of them.
+	/// The BLAKE2b-256 hash of the bytes.
 	content_hash: H256,
 }
 
 impl Tail {
-	/// Has the client index the bytes. The client does not undo that when a call fails, so this comes
+	/// Tells the client to index the bytes. The client does not undo this if the call fails, so call it
 	/// after everything that may fail.
 	fn index(&self) {
 		sp_io::transaction_index::index(self.extrinsic, self.length, self.content_hash.0);
@@ -216,7 +216,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Returns the last argument of the transaction's own call, and takes the note that it is its own.
+	/// Returns the tail of the transaction, and takes the note that this is the transaction's own call.
 	fn tail(bytes: &[u8]) -> Result<Tail, Error<T>> {
 		DirectStore::<T>::take().ok_or(Error::<T>::MustBeDirect)?;
 		let extrinsic =
@@ -249,7 +249,7 @@ impl<T: Config> Pallet<T> {
 		Ok(dataset)
 	}
 
-	/// Writes a record to a place that is free.
+	/// Writes a record to a free place.
 	fn take_place(
 		owner: &T::AccountId,
 		place: &RecordPlace,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What clients may ask: `query`, the paper's constant function, and lists in pages. Functions of
-//! [`Pallet`](crate::Pallet) of the same names answer.
+//! The queries that clients may make: `query`, the paper's constant function, and lists in pages. Functions
+//! of the same names in [`Pallet`](crate::Pallet) implement them.
 
 use crate::types::{GrantState, Name, Scope, SealedKeys, Text};
 use alloc::vec::Vec;
@@ -11,21 +11,21 @@ use isthmus_sharing::{
 };
 use polkadot_sdk::*;
 
-/// A dataset in a list, as the state has it.
+/// A dataset in a list, as stored in the state.
 pub type DatasetEntry<Balance, BlockNumber> =
 	isthmus_sharing::DatasetEntry<Balance, BlockNumber, Name>;
-/// An open request in a list, as the state has it.
+/// An open request in a list, as stored in the state.
 pub type RequestEntry<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text>;
-/// A grant in a list, as the state has it.
+/// A grant in a list, as stored in the state.
 pub type GrantEntry<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumber, SealedKeys>;
 
 sp_api::decl_runtime_apis! {
 	/// Queries about shared data.
 	///
-	/// Lists come in pages: `after` is `None` for the first page, and then the last page's `next`; `limit`
-	/// is the most entries of the state that are looked at, 1 to 256.
+	/// Lists come in pages: `after` is `None` for the first page, and the previous page's `next` for each
+	/// later page. `limit` is the maximum number of state entries to examine, 1 to 256.
 	pub trait DataSharingApi<AccountId, Balance, BlockNumber>
 	where
 		AccountId: Codec,
@@ -35,8 +35,9 @@ sp_api::decl_runtime_apis! {
 		/// Returns what `caller` may learn about the record `key` of `owner` in this block's state: where
 		/// its bytes are and, unless the caller is the owner, the keys sealed to the caller.
 		///
-		/// It does not check who asks: sealed keys are of use to the grantee alone, and everything else is
-		/// public. A node that serves queries to strangers checks the caller's signature first.
+		/// The function does not authenticate the caller: sealed keys are useful only to the grantee, and
+		/// everything else is public. A node that serves queries to strangers checks the caller's signature
+		/// first.
 		fn query(
 			caller: AccountId,
 			owner: AccountId,
@@ -79,8 +80,8 @@ sp_api::decl_runtime_apis! {
 			limit: u32,
 		) -> Page<RequestEntry<AccountId, Balance, BlockNumber>>;
 
-		/// Returns the grants that `owner` gave: those in this state, or all. A page may have up to 15 more
-		/// than `limit`: it ends with a reader's last.
+		/// Returns the grants that `owner` gave: those in this state, or all. A page may have up to 15
+		/// grants more than `limit`, because it never splits a reader's list of grants.
 		fn grants_of(
 			owner: AccountId,
 			state: Option<GrantState>,

@@ -11,9 +11,9 @@ mod storage {
 	pub type Producers<T: Config> =
 		StorageMap<_, Blake2_128Concat, T::AccountId, Producer<BalanceOf<T>>>;
 
-	/// The number of the next dataset of each account that ever had one. It stays when a producer
-	/// deregisters, and its deposit with it: if the same account registers again, no number, and so no
-	/// key derived from it, is used twice.
+	/// The number of the next dataset of each account that ever had one. The entry and its deposit remain
+	/// when a producer deregisters, so that if the same account registers again, no number, and so no key
+	/// derived from it, is used twice.
 	#[pallet::storage]
 	pub type NextDataset<T: Config> =
 		StorageMap<_, Blake2_128Concat, T::AccountId, DatasetCounter<BalanceOf<T>>>;
@@ -83,8 +83,8 @@ mod storage {
 	pub type RequestsTo<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, RequestId, ()>;
 
-	/// The open requests by consumer, then by owner and scope: for listing, and so that no request is
-	/// made twice.
+	/// The open requests by consumer, then by owner and scope, for listing and to prevent duplicate
+	/// requests.
 	#[pallet::storage]
 	pub type RequestsFrom<T: Config> = StorageNMap<
 		_,
@@ -100,12 +100,12 @@ mod storage {
 	#[pallet::storage]
 	pub type NextRequest<T: Config> = StorageValue<_, RequestId, ValueQuery>;
 
-	/// The grants: those that are active, and those that ended and are remembered.
+	/// The grants, both active grants and ended grants that are not yet removed.
 	#[pallet::storage]
 	pub type Grants<T: Config> = StorageMap<_, Twox64Concat, GrantId, GrantOf<T>>;
 
-	/// The authorization list (the paper's `AuthoList[user]`): by owner, dataset, epoch and grantee,
-	/// the grants that the grantee has.
+	/// The authorization list (the paper's `AuthoList[user]`): the grantee's grants, by owner, dataset,
+	/// epoch and grantee.
 	#[pallet::storage]
 	pub type AuthorizationList<T: Config> = StorageNMap<
 		_,
@@ -128,17 +128,17 @@ mod storage {
 	#[pallet::storage]
 	pub type NextGrant<T: Config> = StorageValue<_, GrantId, ValueQuery>;
 
-	/// What happens automatically, by the block at which it is due.
+	/// What will happen automatically, by the block at which it is due.
 	#[pallet::storage]
 	pub type Agenda<T: Config> =
 		StorageDoubleMap<_, Twox64Concat, BlockNumberFor<T>, Twox64Concat, Due, ()>;
 
-	/// The oldest block whose agenda is not done, if there is one before the next block.
+	/// The oldest block whose agenda is not finished, if it is older than the next block.
 	#[pallet::storage]
 	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
 
-	/// Whether the current transaction's own call is one that indexes its bytes: `store`, `open_record`
-	/// or `store_chunk`. Never there between transactions.
+	/// Whether the current transaction's own call is one that indexes its bytes: `store`, `open_record` or
+	/// `store_chunk`. Never set between transactions.
 	#[pallet::storage]
 	pub(crate) type DirectStore<T: Config> = StorageValue<_, ()>;
 }

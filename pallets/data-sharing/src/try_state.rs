@@ -30,11 +30,11 @@ fn count<T: Config>(
 }
 
 impl<T: Config> Pallet<T> {
-	/// Checks that all entries agree with each other and with the deposits held for them.
+	/// Checks that all entries are consistent with each other and with the deposits held for them.
 	///
 	/// # Errors
 	///
-	/// Returns a sentence that says which invariant is violated first.
+	/// Returns a sentence about the first violated invariant.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		ensure!(
 			!DirectStore::<T>::exists(),
@@ -262,7 +262,7 @@ impl<T: Config> Pallet<T> {
 			"the agenda has an entry without a request or grant"
 		);
 		let now = frame_system::Pallet::<T>::block_number();
-		// This block's agenda was done when the block began.
+		// This block's agenda was processed when the block began.
 		let oldest = Backlog::<T>::get().unwrap_or_else(|| now.saturating_add(One::one()));
 		ensure!(
 			Agenda::<T>::iter_keys().all(|(block, _)| block >= oldest),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The entries of the state: the protocol's, with bounds on what holds text or keys, and those that only
-//! the pallet reads. Nothing here reads or writes the state.
+//! The types stored in the pallet's state: the protocol's types, with bounds on text and keys, and a few
+//! that only the pallet uses. Nothing here reads or writes the state.
 
 use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
@@ -13,39 +13,39 @@ pub use isthmus_sharing::{
 	ProducerKind, Record, RecordKey, RequestId, Scope, Seconds, TakenLeaf, Verdict,
 };
 
-/// The name of a producer or of a dataset: UTF-8.
+/// The name of a producer or dataset, in UTF-8.
 pub type Name = BoundedVec<u8, ConstU32<MAX_NAME_SIZE>>;
-/// A request's purpose, or the reason for rejecting one: UTF-8.
+/// A request's purpose, or the reason for rejecting a request, in UTF-8.
 pub type Text = BoundedVec<u8, ConstU32<MAX_TEXT_SIZE>>;
-/// A public encryption key: the suite's number (two bytes) and the key as that suite writes it. The
-/// chain keeps it and does not look inside.
+/// A public encryption key: the suite's number (two bytes) and the key in that suite's encoding. The chain
+/// stores it without interpreting it.
 pub type EncryptionKey = BoundedVec<u8, ConstU32<MAX_ENCRYPTION_KEY_SIZE>>;
-/// A range's keys, sealed to the grantee's encryption key. The chain does not look inside.
+/// A range's keys, sealed to the grantee's encryption key. The chain does not interpret them.
 pub type SealedKeys = BoundedVec<u8, ConstU32<MAX_SEALED_KEYS_SIZE>>;
 
 /// A producer, with a bounded name.
 pub type Producer<Balance> = isthmus_sharing::Producer<Balance, Name>;
-/// A registered encryption key, of a bounded length.
+/// A registered encryption key of bounded length.
 pub type RegisteredKey<Balance> = isthmus_sharing::RegisteredKey<Balance, EncryptionKey>;
 /// A dataset, with a bounded name.
 pub type Dataset<Balance> = isthmus_sharing::Dataset<Balance, Name>;
 /// A request, with a bounded purpose.
 pub type Request<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::Request<AccountId, Balance, BlockNumber, Text>;
-/// A grant, with sealed keys of a bounded length.
+/// A grant, with sealed keys of bounded length.
 pub type Grant<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::Grant<AccountId, Balance, BlockNumber, SealedKeys>;
 
 /// The count of an account's datasets.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct DatasetCounter<Balance> {
-	/// The number of its next dataset.
+	/// The number of the account's next dataset.
 	pub next: DatasetId,
-	/// The deposit held for this entry, for ever.
+	/// The deposit held for this entry. It is never released.
 	pub deposit: Balance,
 }
 
-/// A dataset's policy as the state has it.
+/// A dataset's policy as stored in the state.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct StandingPolicy<Balance, BlockNumber> {
 	/// The policy.
@@ -60,7 +60,7 @@ pub enum Due {
 	/// The request expires.
 	#[codec(index = 0)]
 	Request(RequestId),
-	/// The grant expires or, where it ended already, is forgotten.
+	/// The grant expires or, if it has already ended, is removed.
 	#[codec(index = 1)]
 	Grant(GrantId),
 }

@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};
 use polkadot_sdk::*;
 
-/// What each call costs at most.
+/// The maximum cost of each call.
 pub trait WeightInfo {
 	/// `register`.
 	fn register() -> Weight;
@@ -37,7 +37,7 @@ pub trait WeightInfo {
 	fn add_authorize() -> Weight;
 	/// `revoke`, starting an epoch.
 	fn revoke() -> Weight;
-	/// `open_record` with a manifest of the length of `n` hashes.
+	/// `open_record` with a manifest as long as `n` hashes.
 	fn open_record(n: u32) -> Weight;
 	/// `store_chunk` of a chunk of `l` bytes.
 	fn store_chunk(l: u32) -> Weight;
@@ -51,9 +51,9 @@ pub trait WeightInfo {
 	fn lapse_request() -> Weight;
 	/// One grant that expires, found on the agenda.
 	fn expire_grant() -> Weight;
-	/// One grant that is forgotten, found on the agenda.
+	/// One ended grant that is removed, found on the agenda.
 	fn forget_grant() -> Weight;
-	/// The transaction extension, where the call is `store`.
+	/// The transaction extension, if the call is `store`.
 	fn direct_call() -> Weight;
 }
 

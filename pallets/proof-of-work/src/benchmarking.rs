@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Benchmarks of the hooks, the inherent and the transaction extension, each in its most expensive case:
-//! Homestead's difficulty with its bomb; uncles of maximal length, of different generations, whose miners
-//! are new accounts; a full list of recent uncles.
+//! Homestead's difficulty with its bomb; uncles of maximal length, in different generations, whose miners
+//! are new accounts; and a full list of recent uncles.
 
 use crate::{gas::CheckGasLimit, pallet::*, types::MAX_RECENT_UNCLES, Head, Uncle};
 use alloc::vec::Vec;
@@ -26,7 +26,7 @@ use sp_runtime::{
 	Digest, DigestItem,
 };
 
-/// The number of the block that is benchmarked.
+/// The number of the benchmarked block.
 const NUMBER: u32 = 200_000;
 
 fn miner(seed: u8) -> AccountId {
@@ -77,7 +77,7 @@ fn ancestor(number: u32) -> Hash {
 	hash(number.into())
 }
 
-/// Begins block [`NUMBER`] with these fields. The benchmarks run its hooks.
+/// Starts block [`NUMBER`] with these fields. The benchmarks run its hooks.
 fn begin<T: Config>(pre: &PreDigest) {
 	for number in NUMBER - 8..NUMBER {
 		frame_system::BlockHash::<T>::insert(BlockNumberFor::<T>::from(number), ancestor(number));
@@ -87,7 +87,7 @@ fn begin<T: Config>(pre: &PreDigest) {
 	frame_system::Pallet::<T>::initialize(&NUMBER.into(), &ancestor(NUMBER - 1), &digest(pre));
 }
 
-/// Returns the header of an orphaned block, of maximal length. Each belongs to a generation of its own,
+/// Returns the header of an orphaned block, of maximal length. Each one belongs to a different generation,
 /// two apart, so that no two share an ancestor.
 fn uncle<T: Config>(seed: u8) -> Header {
 	let number = NUMBER + 1 - 2 * u32::from(seed);

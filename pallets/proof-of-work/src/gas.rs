@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gas: the block's own limit on its transactions.
 //!
-//! 1 gas is 100 ns of `ref_time` ([`REF_TIME_PER_GAS`]). H_g is the gas that the block's
-//! transactions used (yellow paper, section 4.3: "the total gas used in transactions in this
-//! block"): the weight of the normal and operational classes. The mandatory class, a block's own work
-//! (hooks, inherents), is bounded by the runtime, and no one pays for it, as for Ethereum's rewards and
-//! uncles. It must not count: it cannot be refused, and the session pallet books a whole block's weight
-//! where a session ends, so H_g ≤ H_l would fail for a valid block.
+//! 1 gas is 100 ns of `ref_time` ([`REF_TIME_PER_GAS`]). H_g is the gas that the block's transactions used
+//! (yellow paper, section 4.3: "the total gas used in transactions in this block"): the weight of the
+//! normal and operational classes. The mandatory class, a block's own work (hooks and inherents), is
+//! bounded by the runtime, and no one pays for it, as with Ethereum's rewards and uncles. It must not
+//! count: it cannot be refused, and the session pallet books the weight of a whole block at the end of a
+//! session, so H_g ≤ H_l would fail for a valid block.
 
 use crate::{Config, CurrentHead, Pallet, WeightInfo};
 use codec::{Decode, DecodeWithMemTracking, Encode};
@@ -50,12 +50,12 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
-/// The transaction extension that rejects a transaction for which the block's gas limit (H_l) has no
-/// room, so that H_g ≤ H_l holds for every block the runtime builds.
+/// The transaction extension that rejects a transaction that would exceed the block's gas limit (H_l), so
+/// that H_g ≤ H_l holds for every block the runtime builds.
 ///
-/// It must follow `CheckWeight`, which books the transaction's weight before this reads the sum. The
-/// pool rejects a transaction that would not fit into an empty block; it uses the last block's H_l, which
-/// changes by at most 1/1024 a block.
+/// It must follow `CheckWeight`, which books the transaction's weight before this extension reads the sum.
+/// The pool rejects a transaction that would not fit into an empty block; it uses the last block's H_l,
+/// which changes by at most 1/1024 per block.
 ///
 /// It adds no bytes to a transaction.
 #[derive(Encode, Decode, DecodeWithMemTracking, Clone, PartialEq, Eq, TypeInfo)]
@@ -85,14 +85,14 @@ impl<T: Config> CheckGasLimit<T>
 where
 	T::RuntimeCall: Dispatchable<Info = DispatchInfo, PostInfo = PostDispatchInfo>,
 {
-	/// Checks that the transaction alone fits the limit.
+	/// Checks that the transaction on its own fits the limit.
 	fn ensure_fits_empty_block(info: &DispatchInfo) -> Result<(), TransactionValidityError> {
 		let base = T::BlockWeights::get().get(info.class).base_extrinsic;
 		let gas = gas_of(info.total_weight().saturating_add(base));
 		Self::ensure_within_limit(info, gas)
 	}
 
-	/// Checks that the transaction, whose weight is booked, fits into the rest of the block.
+	/// Checks that the transaction, whose weight is already booked, fits into the rest of the block.
 	fn ensure_fits_this_block(info: &DispatchInfo) -> Result<(), TransactionValidityError> {
 		Self::ensure_within_limit(info, Pallet::<T>::gas_used())
 	}

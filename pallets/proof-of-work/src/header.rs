@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The checks of the fields that a header's miner fixed against the parent's, with the rules of
-//! `isthmus-rules`.
+//! Checks the header fields that the miner fixed against the parent's, with the rules of `isthmus-rules`.
 //!
-//! The rules read a whole sealed header. When a block begins, the runtime has neither its seal, its
-//! hash nor H_g, and sets them to zero. No rule used here reads the first two, and H_g ≤ H_l holds
-//! trivially at that time: [`CheckGasLimit`](crate::CheckGasLimit) maintains it.
+//! The rules read a whole sealed header. When a block begins, the runtime does not have its seal, its hash
+//! or H_g yet, and sets them to zero. No rule used here reads the first two, and H_g ≤ H_l holds trivially
+//! at that point: [`CheckGasLimit`](crate::CheckGasLimit) maintains it.
 
 use crate::Head;
 use isthmus_primitives::{
@@ -14,7 +13,7 @@ use isthmus_primitives::{
 };
 use isthmus_rules::{validate_against_parent, validate_static, HeaderError, Parent};
 
-/// The unit of H_s, a second, in that of the timestamp inherent.
+/// The unit of H_s, one second, in the timestamp inherent's unit.
 pub const MILLISECONDS_PER_SECOND: u64 = 1000;
 
 /// Checks algorithm 2 without the seal, the uncles and the clock: |H_x|, and H_l, H_s and H_d against the
@@ -42,7 +41,7 @@ pub fn check(
 	validate_against_parent(parameters, &header, &parent)
 }
 
-/// Checks the rules that need no parent, for the genesis block.
+/// Checks the genesis block against the rules that need no parent.
 ///
 /// # Errors
 ///
@@ -65,7 +64,7 @@ pub fn check_genesis(parameters: &ChainParameters) -> Result<(), HeaderError> {
 	};
 	let genesis = unsealed(Hash::zero(), 0, pre);
 	validate_static(parameters, &genesis)?;
-	// H_d of later blocks may fall to D_0, which must be a valid difficulty too.
+	// H_d of later blocks may fall to D_0, so D_0 must also be a valid difficulty.
 	let lowest = PowHeader {
 		pre: PreDigest {
 			difficulty: parameters.minimum_difficulty,
@@ -76,7 +75,7 @@ pub fn check_genesis(parameters: &ChainParameters) -> Result<(), HeaderError> {
 	validate_static(parameters, &lowest)
 }
 
-/// Returns a header with these fields, and zeros for those that are not known yet.
+/// Returns a header with these fields, and zeros for the fields that are not known yet.
 fn unsealed(parent_hash: Hash, number: u32, pre: PreDigest) -> PowHeader {
 	PowHeader {
 		parent_hash,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the pallet does behind its hooks: the author of a block, its rewards, and the timestamp's check.
+//! The work behind the pallet's hooks: a block's author, its rewards, and the check of its timestamp.
 
 use crate::{
 	header::MILLISECONDS_PER_SECOND, pallet::reject, Config, CurrentHead, Event, Head, Pallet,
@@ -12,13 +12,13 @@ use polkadot_sdk::*;
 use sp_runtime::SaturatedConversion;
 
 impl<T: Config> Pallet<T> {
-	/// Returns H_c: the account that mined the block in execution or, between blocks, the last one. For
-	/// the genesis block it is the zero account.
+	/// Returns H_c: the account that mined the block in execution or, between blocks, the last block. For
+	/// the genesis block this is the zero account.
 	pub fn beneficiary() -> AccountId {
 		CurrentHead::<T>::get().beneficiary
 	}
 
-	/// Returns the header fields of the block in execution or, between blocks, of the last one.
+	/// Returns the header fields of the block in execution or, between blocks, of the last block.
 	pub fn current_head() -> Head {
 		CurrentHead::<T>::get()
 	}
@@ -38,7 +38,7 @@ impl<T: Config> Pallet<T> {
 		let block_reward = Parameters::<T>::get().block_reward;
 		let number = Self::number();
 		for uncle in uncles {
-			// Named uncles are of the last six generations, so the formula has a result.
+			// Named uncles belong to the last six generations, so the formula has a result.
 			let amount = uncle_reward(block_reward, uncle.number, number).unwrap_or_default();
 			let beneficiary = uncle.beneficiary.clone();
 			Self::mint(beneficiary.clone(), amount, |amount| Event::UncleRewarded {
@@ -54,7 +54,7 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Mints one reward, and deposits the event of its outcome.
+	/// Mints one reward and deposits the event for its outcome.
 	fn mint(beneficiary: AccountId, amount: Balance, rewarded: impl FnOnce(Balance) -> Event<T>) {
 		if amount == 0 {
 			return;
@@ -71,7 +71,7 @@ impl<T: Config> Pallet<T> {
 }
 
 impl<T: Config> OnTimestampSet<u64> for Pallet<T> {
-	/// Rejects the block unless H_s is the timestamp inherent's time in whole seconds.
+	/// Rejects the block unless H_s equals the timestamp inherent's time in whole seconds.
 	fn on_timestamp_set(milliseconds: u64) {
 		let expected = CurrentHead::<T>::get().timestamp;
 		let got = milliseconds / MILLISECONDS_PER_SECOND;

@@ -10,12 +10,12 @@
 //!
 //! - reads that item when the block begins, and checks it against the parent ([`header`]);
 //! - checks the timestamp inherent against H_s;
-//! - takes the uncles, B_U, from an inherent, and checks them against H_o and the ancestry
+//! - takes the uncles, B_U, from an inherent and checks them against H_o and the block's ancestors
 //!   ([`uncles`]);
 //! - rejects a transaction that exceeds the block's own gas limit ([`CheckGasLimit`]), and writes H_g,
 //!   the gas that the block's transactions used, when the block ends ([`gas`]);
 //! - mints the rewards of the miner and of the uncles' miners;
-//! - answers who mined the block ([`Pallet::beneficiary`]).
+//! - reports who mined the block ([`Pallet::beneficiary`]).
 //!
 //! The seal, the node's clock and the full validity of an uncle's header need information that a runtime
 //! lacks. The engine checks them, together with everything about the header that is checked here, before
@@ -23,18 +23,18 @@
 //!
 //! ## Example
 //!
-//! Block 7 has H_d = D(H), one uncle of number 6, and a reward of 32 units. `on_initialize` reads the
-//! pre-runtime item; `timestamp.set` is checked against H_s, and `set_uncles` against H_o. At the end,
-//! the beneficiary is minted 32 + 32/32 = 33 units, the uncle's miner 32 · (8 + 6 − 7)/8 = 28, and H_g
-//! is deposited.
+//! Block 7 has H_d = D(H), one uncle with number 6, and a reward of 32 units. `on_initialize` reads the
+//! pre-runtime item; `timestamp.set` is checked against H_s, and `set_uncles` against H_o. At the end, the
+//! beneficiary is minted 32 + 32/32 = 33 units, the uncle's miner 32 · (8 + 6 − 7)/8 = 28, and H_g is
+//! deposited.
 //!
 //! ## Rejecting a block
 //!
-//! A hook cannot return an error, so it rejects a block as every FRAME pallet does: by a panic, which
-//! traps the runtime instance, makes the block invalid, and has no other effect. The engine's verifier
-//! rejects such a header before it is executed; to reach the panic, a block must contradict itself (its
-//! body against its header), or the node must skip the verifier. An inherent that is rejected returns
-//! its [`Error`], and FRAME rejects a block whose mandatory call failed.
+//! A hook cannot return an error, so it rejects a block as every FRAME pallet does: with a panic, which
+//! traps the runtime instance, makes the block invalid and has no other effect. The engine's verifier
+//! rejects such a header before the block is executed. The panic is only reached if a block's body
+//! contradicts its header, or if the node skips the verifier. A rejected inherent returns its [`Error`],
+//! and FRAME rejects a block if a mandatory call fails.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -110,12 +110,12 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type CurrentHead<T> = StorageValue<_, Head, ValueQuery>;
 
-	/// The uncles that the block in execution names, until they are rewarded when it ends.
+	/// The uncles named by the block in execution, until they are rewarded at its end.
 	#[pallet::storage]
 	pub type BlockUncles<T> = StorageValue<_, BoundedVec<Uncle, ConstU32<MAX_UNCLES>>, ValueQuery>;
 
-	/// The uncles that recent blocks named, each with the number of the block that named it. No uncle
-	/// is named twice.
+	/// The uncles named by recent blocks, each with the number of the block that named it. No uncle may be
+	/// named twice.
 	#[pallet::storage]
 	pub type RecentUncles<T> = StorageValue<
 		_,
@@ -149,7 +149,7 @@ pub mod pallet {
 			beneficiary: AccountId,
 			/// The amount that would have been minted.
 			amount: Balance,
-			/// The reason of the failure.
+			/// Why the reward could not be minted.
 			reason: DispatchError,
 		},
 	}
@@ -181,7 +181,7 @@ pub mod pallet {
 	pub struct GenesisConfig<T: Config> {
 		/// The chain's consensus parameters.
 		pub parameters: ChainParameters,
-		/// Binds the type to the runtime. Holds nothing.
+		/// Binds the type to the runtime. Contains no data.
 		#[serde(skip)]
 		pub _config: core::marker::PhantomData<T>,
 	}
@@ -275,8 +275,8 @@ pub mod pallet {
 		}
 	}
 
-	/// Reads the uncles from inherent data. Data that does not decode counts as none: only the node
-	/// itself provides it, and a block needs no uncles.
+	/// Reads the uncles from inherent data. Data that does not decode counts as no uncles: only the node
+	/// itself provides the data, and a block does not need uncles.
 	fn uncles_in(data: &InherentData) -> UnclesInherentData {
 		data.get_data(&UNCLES_INHERENT_IDENTIFIER)
 			.ok()

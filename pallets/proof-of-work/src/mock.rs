@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A runtime of this pallet, the timestamp pallet and balances, and a miner that builds its blocks.
+//! A runtime with this pallet, the timestamp pallet and balances, and a miner that builds its blocks.
 
 use crate as pallet_proof_of_work;
 use codec::Encode;
@@ -136,8 +136,8 @@ pub(crate) fn on_chain_with(parameters: ChainParameters, test: impl FnOnce()) {
 	})
 }
 
-/// Returns the fields that an honest miner, account 1, fixes for the next block, 10 s after the last:
-/// H_d and H_l stay the parent's.
+/// Returns the fields that an honest miner, account 1, fixes for the next block, 10 s after the last: H_d
+/// and H_l stay the same as the parent's.
 pub(crate) fn next_pre_digest() -> PreDigest {
 	let parent = ProofOfWork::current_head();
 	PreDigest {
@@ -157,13 +157,13 @@ pub(crate) fn digest(pre: &PreDigest) -> Digest {
 	}
 }
 
-/// Begins the next block, and sets its time.
+/// Starts the next block and sets its time.
 pub(crate) fn begin(pre: &PreDigest) {
 	begin_with(digest(pre));
 	Timestamp::set(RuntimeOrigin::none(), pre.timestamp * 1000 + 999).expect("sets the time");
 }
 
-/// Begins the next block with this digest, without its inherents.
+/// Starts the next block with this digest, without its inherents.
 pub(crate) fn begin_with(digest: Digest) {
 	let number = System::block_number() + 1;
 	let parent_hash = HashOfLast::get();
@@ -200,7 +200,7 @@ pub(crate) fn mine_many(count: u32) -> Vec<Header> {
 	(0..count).map(|_| mine(&next_pre_digest())).collect()
 }
 
-/// Returns the header with a seal of this nonce. The pallet does not check its work.
+/// Returns the header with a seal that has this nonce. The pallet does not check its work.
 pub(crate) fn sealed(mut header: Header, nonce: u64) -> Header {
 	let seal = Seal {
 		mix_hash: Hash::zero(),
@@ -212,7 +212,8 @@ pub(crate) fn sealed(mut header: Header, nonce: u64) -> Header {
 	header
 }
 
-/// Returns an orphaned block: with the number and the parent of `sibling`, mined by the account of this seed.
+/// Returns an orphaned block with the number and the parent of `sibling`, mined by the account with this
+/// seed.
 pub(crate) fn uncle_of(sibling: &Header, seed: u8) -> Header {
 	let pre = PreDigest {
 		beneficiary: account(seed),

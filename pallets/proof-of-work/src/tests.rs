@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Each rule, kept and violated, with the exact error or the exact reason of the rejection.
+//! Each rule, kept and violated, with the exact error or the exact reason for the rejection.
 
 mod gas;
 mod header;
@@ -30,7 +30,7 @@ use sp_runtime::{
 };
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-/// Returns the sentence with which the runtime rejects the block that `block` executes.
+/// Returns the runtime's message when it rejects the block that `block` executes.
 fn rejection(block: impl FnOnce()) -> String {
 	let reason = catch_unwind(AssertUnwindSafe(block)).expect_err("the block is rejected");
 	match reason.downcast::<String>() {
@@ -39,7 +39,7 @@ fn rejection(block: impl FnOnce()) -> String {
 	}
 }
 
-/// Returns the reason why a next block that is honest except for `change` is rejected.
+/// Returns why the next block is rejected if it is honest except for `change`.
 fn rejection_of(change: impl FnOnce(&mut PreDigest)) -> String {
 	chain_with(parameters()).execute_with(|| {
 		let mut pre = next_pre_digest();

@@ -9,14 +9,14 @@ use isthmus_primitives::{
 };
 use scale_info::TypeInfo;
 
-/// The greatest number of uncles that this block and the blocks of the generations an uncle may belong
-/// to can name together.
+/// The maximum number of uncles that can be named by this block together with the blocks of the generations
+/// to which an uncle may belong.
 pub const MAX_RECENT_UNCLES: u32 = MAX_UNCLES * (MAX_UNCLE_GENERATIONS + 1);
 
-/// The fields of a header that later steps need: all that its miner fixed, except H_x.
+/// The header fields that later steps need: everything that the miner fixed, except H_x.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct Head {
-	/// H_c: the account that the block's reward goes to.
+	/// H_c: the account that receives the block's reward.
 	pub beneficiary: AccountId,
 	/// H_d: the difficulty.
 	pub difficulty: Difficulty,

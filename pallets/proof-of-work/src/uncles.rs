@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! B_U: the checks of a block's uncles that need only the state (yellow paper, section 11.1).
 //!
-//! The runtime knows the hashes of the ancestors and the uncles that they named. The rules of an uncle's
-//! own header and its seal need its parent's header and Ethash: the engine checks them.
+//! The runtime knows the hashes of the ancestors, and the uncles that they named. The rules for an uncle's
+//! own header and seal need its parent's header and Ethash, so the engine checks them.
 
 use crate::{BlockUncles, Call, Config, CurrentHead, Error, Pallet, RecentUncles, Uncle};
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ use sp_runtime::{
 };
 
 impl<T: Config> Pallet<T> {
-	/// Takes the block's uncles.
+	/// Checks and stores the block's uncles.
 	///
 	/// # Errors
 	///
@@ -61,10 +61,11 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Checks that the uncle is a sibling of one of this block's last six ancestors, and not one of them.
+	/// Checks that the uncle is a sibling of one of this block's last six ancestors, and not itself one of
+	/// them.
 	///
-	/// k(U, P(H), 6): the sibling of the ancestor of number i has number i too, so U_i is from H_i − 6 to
-	/// H_i − 1, and its parent is this block's ancestor of number U_i − 1.
+	/// k(U, P(H), 6): the sibling of ancestor i also has number i, so U_i is between H_i − 6 and H_i − 1,
+	/// and the uncle's parent is this block's ancestor with number U_i − 1.
 	fn ensure_uncle(uncle: &PowHeader, number: u32) -> Result<(), Error<T>> {
 		let generation = number
 			.checked_sub(uncle.number)
@@ -88,15 +89,15 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Returns the hash of this block's ancestor of this number.
+	/// Returns the hash of this block's ancestor with this number.
 	fn ancestor(number: u32) -> Hash {
 		frame_system::Pallet::<T>::block_hash(
 			frame_system::pallet_prelude::BlockNumberFor::<T>::from(number),
 		)
 	}
 
-	/// Returns the uncles that a block's body names: those of its uncles inherent, or none without one.
-	/// Returns `None` if the body has more than one such inherent.
+	/// Returns the uncles named in a block's body: the uncles in its inherent, or an empty list if there is
+	/// no such inherent. Returns `None` if the body contains more than one.
 	pub fn uncles<E>(extrinsics: impl IntoIterator<Item = E>) -> Option<Vec<Header>>
 	where
 		E: ExtrinsicCall + ExtrinsicLike,

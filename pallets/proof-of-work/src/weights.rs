@@ -7,7 +7,7 @@ use polkadot_sdk::*;
 
 /// The weights that the pallet uses.
 pub trait WeightInfo {
-	/// Reads the header's fields and checks them against the parent's.
+	/// Reads the header's fields and checks them against the parent's fields.
 	fn on_initialize() -> Weight;
 	/// Ends a block that names `u` uncles.
 	fn on_finalize(u: u32) -> Weight;

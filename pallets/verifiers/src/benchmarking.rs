@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Benchmarks of the calls, each with the greatest number of verifiers.
+//! Benchmarks of the calls, each with the maximum number of verifiers.
 
 use crate::pallet::*;
 use alloc::collections::BTreeMap;
@@ -25,7 +25,7 @@ where
 	CurrencyOf<T>: Mutate<T::AccountId>,
 {
 	let who: T::AccountId = account("producer", index, 0);
-	// More than a registry, this pallet and the session hold together.
+	// More than the registry, this pallet and the session hold together.
 	let funds = <T as Config>::Deposit::get() * 1_000u32.into();
 	CurrencyOf::<T>::set_balance(&who, funds);
 	T::BenchmarkHelper::register(&who);
@@ -52,7 +52,7 @@ fn verifiers<T: Config>(count: u32) {
 	}
 }
 
-/// Fills the list of verifiers, and returns the last one, which has a deposit.
+/// Fills the list of verifiers and returns the last verifier, which has a deposit.
 fn verifier<T: Config>() -> Result<T::AccountId, BenchmarkError>
 where
 	CurrencyOf<T>: Mutate<T::AccountId>,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the calls do, once their origin is checked.
+//! What the calls do after their origin has been checked.
 
 use crate::{
 	pallet::{
@@ -21,7 +21,7 @@ use polkadot_sdk::*;
 use sp_runtime::{traits::Zero, DispatchResult};
 
 impl<T: Config> Pallet<T> {
-	/// Makes a producer an applicant, and holds its deposit.
+	/// Makes a producer an applicant and holds its deposit.
 	pub(crate) fn do_apply(who: T::AccountId) -> DispatchResult {
 		ensure!(
 			!Verifiers::<T>::get().contains_key(&who),
@@ -43,7 +43,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Withdraws an application, and releases the deposit.
+	/// Withdraws an application and releases the deposit.
 	pub(crate) fn do_withdraw(who: T::AccountId) -> DispatchResult {
 		let deposit = Applicants::<T>::take(&who).ok_or(Error::<T>::NotApplicant)?;
 		Self::release(&who, deposit)?;
@@ -69,7 +69,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a verifier, and releases its deposit.
+	/// Removes a verifier and releases its deposit.
 	pub(crate) fn do_remove(who: T::AccountId) -> DispatchResult {
 		Self::retire(&who)?;
 		Self::deposit_event(Event::Removed {
@@ -79,7 +79,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a verifier at its own request, and releases its deposit.
+	/// Removes a verifier at its own request and releases its deposit.
 	pub(crate) fn do_leave(who: T::AccountId) -> DispatchResult {
 		Self::retire(&who)?;
 		Self::deposit_event(Event::Left {
@@ -89,7 +89,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes the session keys of an account that no session needs.
+	/// Removes an account's session keys if no session needs them.
 	pub(crate) fn do_remove_keys(who: T::AccountId) -> DispatchResult {
 		let voting = pallet_session::Validators::<T>::get().contains(&who);
 		let queued = pallet_session::QueuedKeys::<T>::get()
@@ -110,7 +110,7 @@ impl<T: Config> Pallet<T> {
 		pallet_session::CurrentIndex::<T>::get().saturating_add(2)
 	}
 
-	/// Takes a verifier off the list, and releases its deposit.
+	/// Takes a verifier off the list and releases its deposit.
 	fn retire(who: &T::AccountId) -> DispatchResult {
 		let deposit = Verifiers::<T>::try_mutate(|verifiers| {
 			let deposit = verifiers.remove(who).ok_or(Error::<T>::NotVerifier)?;

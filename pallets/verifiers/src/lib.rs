@@ -6,17 +6,17 @@
 //!
 //! ## Overview
 //!
-//! A **verifier** is a producer whose node imports every block, which verifies it, and then votes for
-//! it. A block is linked, that is, finalized, when more than two thirds of the verifiers voted for it or
-//! a descendant: more than the paper asks, and safe with dishonest nodes where a bare majority is not.
-//! GRANDPA does the voting on blocks; this pallet decides who votes.
+//! A **verifier** is a producer whose node imports every block, which verifies it, and then votes for it. A
+//! block is linked, that is, finalized, when more than two thirds of the verifiers have voted for it or a
+//! descendant. This is more than the paper requires, and it is safe with dishonest nodes, which a bare
+//! majority is not. GRANDPA does the voting on blocks; this pallet decides who votes.
 //!
 //! A producer that has set session keys **applies**. More than half of the verifiers **admit** an
 //! applicant or **remove** a verifier. They vote in a collective, whose members this pallet keeps equal
 //! to the verifiers. A verifier may **leave**. There is always at least one.
 //!
-//! A change takes effect with the session after the next one. The verifiers of genesis are the accounts
-//! that `session.keys` names. They need not be registered, and they have no deposit.
+//! A change takes effect with the session after the next one. The verifiers at genesis are the accounts
+//! named in `session.keys`. They do not have to be registered, and they have no deposit.
 //!
 //! There is no slashing. The deposit discourages accounts from applying without running a node; it is
 //! released in full by `withdraw`, `leave` or removal.
@@ -25,7 +25,7 @@
 //!
 //! Alice, Bob, Charlie and Dave are the verifiers; Eve is a producer with a node.
 //!
-//! 1. Eve: `session.setKeys(keys, proof)` with what her node's `author_rotateKeysWithOwner(EVE)` gave,
+//! 1. Eve: `session.setKeys(keys, proof)` with the result of her node's `author_rotateKeysWithOwner(EVE)`,
 //!    then `verifiers.apply()`.
 //! 2. Alice: `council.propose(3, verifiers.admit(EVE), length)`, as three of four are more than half.
 //!    Alice, Bob and Charlie: `council.vote(hash, index, true)`. Any account:
@@ -37,14 +37,14 @@
 //! - Make this pallet the session's [`pallet_session::SessionManager`], with sessions of
 //!   [`SessionBlocks`].
 //! - Keep the accounts in [`MustStay`] registered as producers.
-//! - Filter out `session.purgeKeys`. A verifier may renew its session keys at any time, but must not
-//!   remove them: GRANDPA would see an empty set of voters, which stops the chain.
-//!   [`Pallet::remove_keys`] removes keys that no session needs.
+//! - Filter out `session.purgeKeys`. A verifier may renew its session keys at any time, but must not remove
+//!   them: GRANDPA would get an empty set of voters, which stops the chain. [`Pallet::remove_keys`] removes
+//!   keys that no session needs.
 //!
 //! ## Files
 //!
-//! `impls`: what the calls do. `session`: the answers to the session and the registry of producers.
-//! `try_state`: the invariants of the state. [`weights`]: the costs of the calls.
+//! `impls`: what the calls do. `session`: what the session and the registry of producers need from this
+//! pallet. `try_state`: the invariants of the state. [`weights`]: the costs of the calls.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -84,15 +84,15 @@ pub mod pallet {
 	use frame_system::pallet_prelude::*;
 	use sp_runtime::{traits::Zero, BoundedBTreeMap};
 
-	/// The number of a session, from 0.
+	/// The number of a session, counted from 0.
 	pub type SessionIndex = u32;
-	/// The pallet's own currency; the supertrait of the session has another.
+	/// The pallet's own currency. The session's supertrait has a different one.
 	pub(crate) type CurrencyOf<T> = <T as Config>::Currency;
 	type Weights<T> = <T as Config>::WeightInfo;
 	/// An amount of the currency.
 	pub type BalanceOf<T> =
 		<CurrencyOf<T> as Inspect<<T as frame_system::Config>::AccountId>>::Balance;
-	/// The verifiers, ordered by account, and the deposit held from each.
+	/// The verifiers, ordered by account, each with the deposit held from it.
 	pub type VerifiersOf<T> = BoundedBTreeMap<
 		<T as frame_system::Config>::AccountId,
 		BalanceOf<T>,
@@ -116,21 +116,21 @@ pub mod pallet {
 		#[pallet::constant]
 		type Deposit: Get<BalanceOf<Self>>;
 
-		/// The greatest number of verifiers. At least 1.
+		/// The maximum number of verifiers. At least 1.
 		#[pallet::constant]
 		type MaxVerifiers: Get<u32>;
 
 		/// The registered producers.
 		type Producers: Contains<Self::AccountId>;
 
-		/// The origin that admits and removes: more than half of the verifiers.
+		/// The origin that may admit and remove verifiers: more than half of the verifiers.
 		type MajorityOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
 		/// The members who vote as [`Config::MajorityOrigin`]; the pallet keeps them equal to the
 		/// verifiers.
 		type Members: ChangeMembers<Self::AccountId> + InitializeMembers<Self::AccountId>;
 
-		/// The greatest weight of a change of [`Config::Members`].
+		/// The maximum weight of a change of [`Config::Members`].
 		type MembersChangeWeight: Get<Weight>;
 
 		/// The weights of the calls.
@@ -141,7 +141,7 @@ pub mod pallet {
 		type BenchmarkHelper: BenchmarkHelper<Self::AccountId>;
 	}
 
-	/// The reason why funds of an account are held.
+	/// Why an account's funds are held.
 	#[pallet::composite_enum]
 	pub enum HoldReason {
 		/// The deposit of a verifier or applicant.
@@ -152,11 +152,11 @@ pub mod pallet {
 	#[pallet::pallet]
 	pub struct Pallet<T>(_);
 
-	/// The verifiers, and the deposit held from each: zero for those of genesis.
+	/// The verifiers, each with the deposit held from it: zero for the verifiers at genesis.
 	#[pallet::storage]
 	pub type Verifiers<T: Config> = StorageValue<_, VerifiersOf<T>, ValueQuery>;
 
-	/// The applicants, and the deposit held from each.
+	/// The applicants, each with the deposit held from it.
 	#[pallet::storage]
 	pub type Applicants<T: Config> =
 		StorageMap<_, Blake2_128Concat, T::AccountId, BalanceOf<T>, OptionQuery>;
@@ -165,7 +165,7 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type SessionLength<T: Config> = StorageValue<_, BlockNumberFor<T>, ValueQuery>;
 
-	/// The genesis configuration. The first verifiers are those that `session.keys` names.
+	/// The genesis configuration. The first verifiers are the accounts named in `session.keys`.
 	#[pallet::genesis_config]
 	pub struct GenesisConfig<T: Config> {
 		/// The number of blocks in a session. A change of verifiers takes effect within two sessions. The
@@ -190,7 +190,7 @@ pub mod pallet {
 			);
 			SessionLength::<T>::put(self.session_blocks);
 			// The session precedes this pallet in the runtime, so its genesis is already built. If it
-			// names no account, no node starts: GRANDPA rejects a genesis without authorities.
+			// contains no account, no node starts: GRANDPA rejects a genesis without authorities.
 			let verifiers: BTreeMap<_, _> = pallet_session::Validators::<T>::get()
 				.into_iter()
 				.map(|who| (who, Zero::zero()))
@@ -203,7 +203,7 @@ pub mod pallet {
 		}
 	}
 
-	/// The events.
+	/// The pallet's events.
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
@@ -247,7 +247,7 @@ pub mod pallet {
 		},
 	}
 
-	/// The errors of the calls. A call that fails changes nothing.
+	/// Why a call fails. A call that fails changes nothing.
 	#[pallet::error]
 	pub enum Error<T> {
 		/// The account is not a registered producer: call `dataSharing.register` first.
@@ -265,7 +265,7 @@ pub mod pallet {
 		NotVerifier,
 		/// The number of verifiers is at its maximum.
 		TooManyVerifiers,
-		/// This is the only verifier, and a chain needs one: admit another one first.
+		/// This is the only verifier, and a chain needs one: admit another verifier first.
 		LastVerifier,
 		/// The keys are needed by a verifier, an applicant, or a session that has not ended. They can be
 		/// removed two sessions after the account withdrew, left or was removed.
@@ -315,9 +315,9 @@ pub mod pallet {
 			Self::do_admit(who)
 		}
 
-		/// Remove a verifier. More than half of the verifiers must agree, and the one to remove counts
-		/// among them: propose this call with `council.propose`. Its deposit is released. Its node votes
-		/// on blocks until the session after the next one begins.
+		/// Remove a verifier. More than half of the verifiers, including the verifier to remove, must
+		/// agree: propose this call with `council.propose`. The verifier's deposit is released. Its node
+		/// votes on blocks until the session after the next one begins.
 		///
 		/// - `who`: the verifier.
 		#[pallet::call_index(3)]
@@ -327,8 +327,8 @@ pub mod pallet {
 			Self::do_remove(who)
 		}
 
-		/// Stop being a verifier. The deposit is released. Keep the node running until the session that
-		/// the event names: its votes count until then.
+		/// Stop being a verifier. The deposit is released. Keep the node running until the session named in
+		/// the event: its votes count until then.
 		#[pallet::call_index(4)]
 		#[pallet::weight(Weights::<T>::leave().saturating_add(T::MembersChangeWeight::get()))]
 		pub fn leave(origin: OriginFor<T>) -> DispatchResult {
@@ -336,8 +336,8 @@ pub mod pallet {
 			Self::do_leave(who)
 		}
 
-		/// Remove the caller's session keys. The caller must not be a verifier or an applicant, nor part
-		/// of a session that has not ended. The deposit held by `session.setKeys` is released.
+		/// Remove the caller's session keys. The caller must not be a verifier or an applicant, and must
+		/// not belong to a session that has not ended. The deposit held by `session.setKeys` is released.
 		#[pallet::call_index(5)]
 		#[pallet::weight(Weights::<T>::remove_keys())]
 		pub fn remove_keys(origin: OriginFor<T>) -> DispatchResult {

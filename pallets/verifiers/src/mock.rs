@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A minimal runtime for the verifiers: with a session, and with the collective that votes.
+//! A minimal runtime for the verifiers, with a session and with the collective that votes.
 
 use crate::{self as pallet_verifiers, *};
 use codec::Encode;
@@ -278,7 +278,7 @@ pub(crate) fn submit(who: u64, call: impl Into<RuntimeCall>) -> DispatchResult {
 		.map_err(|failed| failed.error)
 }
 
-/// Begins blocks up to this number.
+/// Starts blocks up to this number.
 pub(crate) fn run_to(block: u64) {
 	while System::block_number() < block {
 		System::set_block_number(System::block_number() + 1);
@@ -374,7 +374,7 @@ pub(crate) fn executed(before: u32) -> Option<DispatchResult> {
 		})
 }
 
-/// Decides on a call by a bare majority of the verifiers, all of whom agree.
+/// Decides on a call with a bare majority of the verifiers, all of whom agree.
 pub(crate) fn decide(call: VerifiersCall) -> DispatchResult {
 	let all = verifiers();
 	let majority = all.len() / 2 + 1;

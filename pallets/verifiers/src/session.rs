@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The answers to what the session and the registry of producers ask this pallet.
+//! What the session and the registry of producers need from this pallet.
 
 use crate::pallet::{Applicants, Config, Pallet, SessionIndex, SessionLength, Verifiers};
 use alloc::vec::Vec;
@@ -9,8 +9,8 @@ use frame_system::pallet_prelude::BlockNumberFor;
 use polkadot_sdk::*;
 use sp_runtime::traits::One;
 
-/// The number of blocks in a session, for [`pallet_session::PeriodicSessions`]: at least 1, as that
-/// divides by it.
+/// The number of blocks in a session, for [`pallet_session::PeriodicSessions`], which divides by it: at
+/// least 1.
 pub struct SessionBlocks<T>(PhantomData<T>);
 
 impl<T: Config> Get<BlockNumberFor<T>> for SessionBlocks<T> {
@@ -29,14 +29,14 @@ impl<T: Config> Contains<T::AccountId> for MustStay<T> {
 }
 
 impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
-	/// Returns the verifiers if they differ from those of the session that begins now, and `None` if they
-	/// are the same: naming them again would start a new GRANDPA set needlessly.
+	/// Returns the verifiers if they differ from the set in the session that begins now, and `None` if they
+	/// are the same: returning the same verifiers would start a new GRANDPA set needlessly.
 	fn new_session(_: SessionIndex) -> Option<Vec<T::AccountId>> {
 		let verifiers = Verifiers::<T>::get();
 		let current = pallet_session::Validators::<T>::get();
 		let unchanged = current.len() == verifiers.len()
 			&& current.iter().all(|who| verifiers.contains_key(who));
-		// There is always a verifier; without one, an empty set would stop the chain.
+		// There is always a verifier; an empty set would stop the chain.
 		if unchanged || verifiers.is_empty() {
 			return None;
 		}

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};
 use polkadot_sdk::*;
 
-/// The greatest weight of each call.
+/// The maximum weight of each call.
 pub trait WeightInfo {
 	/// The weight of `apply`.
 	fn apply() -> Weight;

@@ -16,7 +16,7 @@ use sp_keyring::{
 /// Number of blocks in a session of the local preset.
 const SESSION: u32 = 10;
 
-/// Registers a producer with the keys of this node, and applies.
+/// Registers a producer with the keys of this node and applies.
 fn apply(chain: &mut Chain, who: Sr25519Keyring, node: Ed25519Keyring) {
 	use isthmus_sharing::ProducerKind::Government;
 	let name = b"An office".to_vec();
@@ -39,7 +39,7 @@ fn apply(chain: &mut Chain, who: Sr25519Keyring, node: Ed25519Keyring) {
 	}
 }
 
-/// Mines a block of these transactions, none of which fails.
+/// Mines a block with these transactions, none of which may fail.
 fn mine_all(chain: &mut Chain, calls: Vec<(Sr25519Keyring, RuntimeCall)>) -> Header {
 	System::reset_events();
 	let header = chain.mine(calls);
@@ -91,7 +91,7 @@ fn decide(
 		.expect("the motion was carried")
 }
 
-/// Mines up to the block of this number, and returns its header.
+/// Mines up to the block with this number, and returns its header.
 fn mine_to(chain: &mut Chain, number: u32) -> Header {
 	loop {
 		let header = chain.mine(vec![]);
@@ -111,7 +111,7 @@ fn sorted(accounts: &[Sr25519Keyring]) -> Vec<AccountId> {
 	list
 }
 
-/// Returns the change of GRANDPA's set that a block schedules.
+/// Returns the change to GRANDPA's set that a block schedules.
 fn change(header: &Header) -> Option<ScheduledChange<u32>> {
 	header.digest.logs.iter().find_map(|item| match item {
 		DigestItem::Consensus(GRANDPA_ENGINE_ID, log) => {
@@ -287,7 +287,7 @@ fn the_filter_rejects_these_calls() {
 			chain.mine(vec![(Alice, call.clone())]);
 			assert_eq!(last_error(), filtered, "{call:?}");
 		}
-		// Nor inside another call.
+		// Nor is it allowed inside another call.
 		System::reset_events();
 		let calls = vec![pallet_session::Call::purge_keys {}.into()];
 		chain.mine(vec![(

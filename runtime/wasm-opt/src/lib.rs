@@ -2,22 +2,22 @@
 //! A replacement for the `wasm-opt` crate in the build of the runtime.
 //!
 //! `substrate-wasm-builder` asks `wasm-opt` for two passes, at optimisation level 0: lowering sign
-//! extension to the first version of Wasm, and stripping debug sections. The target `wasm32v1-none` has
-//! no sign extension to lower, and stripping needs no C++, whereas the real crate compiles the 241 files
-//! of Binaryen in a first build. See docs/adr/0011-no-binaryen.md.
+//! extension to the first version of Wasm, and stripping debug sections. The target `wasm32v1-none` has no
+//! sign extension to lower, and stripping needs no C++, whereas the real crate compiles Binaryen's 241
+//! files in a first build. See docs/adr/0011-no-binaryen.md.
 //!
-//! This crate does not optimise. A call that it does not offer is a compile error.
+//! This crate does not optimise. Calling a function that it does not provide is a compile error.
 
 #![forbid(unsafe_code)]
 
 use parity_wasm::elements::Section;
 use std::path::Path;
 
-/// The reason why a module was not written.
+/// Why a module was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum OptimizationError {
-	/// The module does not parse, has instructions that are not in the first version of Wasm, or one of
-	/// the files could not be read or written.
+	/// The module does not parse, it contains instructions that are not in the first version of Wasm, or a
+	/// file could not be read or written.
 	#[error("{0}")]
 	Module(#[from] parity_wasm::SerializationError),
 }
@@ -27,8 +27,8 @@ pub enum OptimizationError {
 pub enum Pass {
 	/// Removes the `.debug_` sections.
 	StripDwarf,
-	/// Replaces sign extension by instructions of the first version of Wasm. A module that would need it
-	/// was not built for `wasm32v1-none`, and is rejected instead.
+	/// Replaces sign extension with instructions of the first version of Wasm. A module that would need
+	/// this was not built for `wasm32v1-none`, and is rejected instead.
 	SignextLowering,
 }
 
@@ -44,12 +44,12 @@ impl OptimizationOptions {
 		Self::default()
 	}
 
-	/// Allows only the first version of Wasm, as is always the case here.
+	/// Allows only the first version of Wasm, which is always the case here.
 	pub fn mvp_features_only(&mut self) -> &mut Self {
 		self
 	}
 
-	/// Chooses whether the names of functions stay. Here they always do.
+	/// Chooses whether function names are kept. Here they always are.
 	pub fn debug_info(&mut self, _: bool) -> &mut Self {
 		self
 	}
@@ -60,11 +60,12 @@ impl OptimizationOptions {
 		self
 	}
 
-	/// Reads a module, applies the passes, and writes it.
+	/// Reads a module, applies the passes and writes the result.
 	///
 	/// # Errors
 	///
-	/// Returns [`OptimizationError::Module`] if the module is invalid, or a file cannot be used.
+	/// Returns [`OptimizationError::Module`] if the module is invalid, or if a file cannot be read or
+	/// written.
 	pub fn run(
 		&self,
 		input: impl AsRef<Path>,

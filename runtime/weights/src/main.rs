@@ -2,12 +2,12 @@
 //! Measures the benchmarks of one pallet and writes its `weights.rs`. `scripts/weights` runs it for all of
 //! our pallets.
 //!
-//! The runtime is the real one, in Wasm, built with the feature `runtime-benchmarks`; the state is that of
-//! the development preset. [`measure`] runs the benchmarks; [`write`] writes the results into the pallet's
-//! file, and keeps its hand-written trait `WeightInfo`.
+//! The runtime is the real Wasm runtime, built with the feature `runtime-benchmarks`; the state is from the
+//! development preset. [`measure`] runs the benchmarks; [`write`] writes the results into the pallet's file
+//! and keeps its hand-written trait `WeightInfo`.
 //!
-//! The framework's program for this, `frame-benchmarking-cli`, depends on a parachain client. Measuring
-//! inside the runtime and analysing the samples is the framework's code here as well.
+//! The framework's own program, `frame-benchmarking-cli`, depends on a parachain client. The code that
+//! measures inside the runtime and analyses the samples is the framework's here as well.
 
 #![forbid(unsafe_code)]
 

@@ -18,7 +18,7 @@ type Host = frame_benchmarking::benchmarking::HostFunctions;
 type Executor = WasmExecutor<(sp_io::SubstrateHostFunctions, Host)>;
 type State = BenchmarkingState<BlakeTwo256>;
 
-/// The reason why a pallet could not be measured.
+/// Why a pallet could not be measured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MeasureError {
 	/// The genesis state could not be built.
@@ -29,7 +29,7 @@ pub(crate) enum MeasureError {
 	Runtime {
 		/// The benchmark or runtime function.
 		call: String,
-		/// The message of the runtime or the executor.
+		/// The message from the runtime or the executor.
 		message: String,
 	},
 	/// The pallet is not among the runtime's benchmarks.
@@ -40,7 +40,7 @@ pub(crate) enum MeasureError {
 	NoFit(String, String),
 }
 
-/// A quantity that grows with a benchmark's components: a constant, and a slope for each component.
+/// A quantity that grows with a benchmark's components: a constant plus a slope per component.
 pub(crate) struct Line {
 	/// The value with all components at zero.
 	pub(crate) base: u128,
@@ -52,7 +52,7 @@ pub(crate) struct Line {
 pub(crate) struct Cost {
 	/// The benchmark's name.
 	pub(crate) name: String,
-	/// The components, each with its least and greatest value.
+	/// The components, each with its minimum and maximum value.
 	pub(crate) components: Vec<(String, u32, u32)>,
 	/// The time in picoseconds.
 	pub(crate) time: Line,
@@ -76,8 +76,8 @@ pub(crate) fn pallet(
 	repeat: u32,
 ) -> Result<Vec<Cost>, MeasureError> {
 	let bench = Bench::new(wasm)?;
-	// Benchmarks marked "extra" are skipped, since no weight is made of them. The result also has
-	// information about state entries, which only proofs need.
+	// Benchmarks marked "extra" are skipped, since no weight is made from them. The result also contains
+	// information about state entries, which is only needed for proofs.
 	let lists: Vec<BenchmarkList> = bench.call(
 		&bench.timing,
 		"Benchmark_benchmark_metadata",
@@ -93,12 +93,12 @@ pub(crate) fn pallet(
 		.collect()
 }
 
-/// The runtime, and the states that it runs on.
+/// The runtime and the states on which it runs.
 struct Bench<'a> {
 	executor: Executor,
 	code: WrappedRuntimeCode<'a>,
 	hash: Vec<u8>,
-	/// A state that counts reads and writes, which takes time.
+	/// A state that counts reads and writes, which is slow.
 	counting: State,
 	/// A state for measuring time.
 	timing: State,
@@ -233,8 +233,8 @@ fn line(analysis: Analysis) -> Line {
 	}
 }
 
-/// Returns, for each component in turn, `steps` values from its least to its greatest, with the other
-/// components at their greatest.
+/// Returns, for each component in turn, `steps` values from its minimum to its maximum, with the other
+/// components at their maximum.
 fn selections(
 	components: &[(BenchmarkParameter, u32, u32)],
 	steps: u32,

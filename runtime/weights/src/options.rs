@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The options of the command line.
+//! The command-line options.
 
 use clap::Parser;
 use std::path::PathBuf;
@@ -11,11 +11,11 @@ pub(crate) struct Options {
 	#[arg(long, value_name = "FILE")]
 	pub(crate) runtime: PathBuf,
 
-	/// The crate of the pallet, for example `pallet_data_sharing`.
+	/// The pallet's crate, for example `pallet_data_sharing`.
 	#[arg(long, value_name = "CRATE")]
 	pub(crate) pallet: String,
 
-	/// Number of values to measure of each component, at least 2.
+	/// Number of values to measure for each component, at least 2.
 	#[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..))]
 	pub(crate) steps: u32,
 

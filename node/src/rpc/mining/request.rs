@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The parser of miners' requests: geth's hexadecimal arguments, and JSON-RPC without its version. It
-//! depends on nothing of the node, so that it can be fuzzed (`fuzz/targets/miners_port.rs`).
+//! The parser of miners' requests: geth's hexadecimal arguments, and JSON-RPC without its version. It does
+//! not depend on the rest of the node, so that it can be fuzzed (`fuzz/targets/miners_port.rs`).
 
 use serde_json::Value;
 
@@ -19,8 +19,8 @@ pub enum ArgumentError {
 	TooLarge,
 }
 
-/// Returns a request with the member `jsonrpc`, which geth does not require and ethminer does not send
-/// with a seal. Returns `None` if the body is not a JSON object.
+/// Returns the request with the member `jsonrpc` added if it is missing: geth does not require it, and
+/// ethminer does not send it with a seal. Returns `None` if the body is not a JSON object.
 pub fn complete(body: &[u8]) -> Option<String> {
 	let mut request: Value = serde_json::from_slice(body).ok()?;
 	request
@@ -34,7 +34,7 @@ pub fn complete(body: &[u8]) -> Option<String> {
 ///
 /// # Errors
 ///
-/// Returns an [`ArgumentError`] unless the text is `0x` and two hexadecimal digits for each byte.
+/// Returns an [`ArgumentError`] unless the text is `0x` followed by two hexadecimal digits per byte.
 pub fn parse_bytes<const N: usize>(text: &str) -> Result<[u8; N], ArgumentError> {
 	let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
 	let mut bytes = [0; N];
@@ -52,13 +52,14 @@ pub fn parse_bytes<const N: usize>(text: &str) -> Result<[u8; N], ArgumentError>
 ///
 /// # Errors
 ///
-/// Returns an [`ArgumentError`] unless the text is `0x` and hexadecimal digits of such a number.
+/// Returns an [`ArgumentError`] unless the text is `0x` followed by the hexadecimal digits of such a
+/// number.
 pub fn parse_number(text: &str) -> Result<u64, ArgumentError> {
 	let digits = text.strip_prefix("0x").ok_or(ArgumentError::NoPrefix)?;
 	if digits.is_empty() {
 		return Err(ArgumentError::Empty);
 	}
-	// `from_str_radix` would accept a sign, too.
+	// `from_str_radix` would also accept a sign.
 	if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
 		return Err(ArgumentError::NotHex);
 	}

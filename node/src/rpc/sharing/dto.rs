@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The JSON of `sharing_query` and `sharing_chunks`. docs/operations.md shows examples.
+//! The JSON types of `sharing_query` and `sharing_chunks`. docs/operations.md shows examples.
 
 use base64::{engine::general_purpose::STANDARD, Engine};
 use isthmus_primitives::{AccountId, BlockNumber, Hash};
@@ -24,7 +24,7 @@ pub struct SignedQuery {
 	pub block: BlockNumber,
 	/// 16 random bytes.
 	pub nonce: Bytes,
-	/// The caller's signature: SCALE's `MultiSignature`.
+	/// The caller's signature, a SCALE-encoded `MultiSignature`.
 	pub signature: Bytes,
 }
 
@@ -35,9 +35,9 @@ pub struct SignedPage {
 	/// The record, and the caller.
 	#[serde(flatten)]
 	pub query: SignedQuery,
-	/// The first chunk.
+	/// The number of the first chunk.
 	pub first: u32,
-	/// The most chunks.
+	/// The maximum number of chunks.
 	pub count: u32,
 }
 
@@ -121,11 +121,11 @@ enum PayloadJson {
 	},
 }
 
-/// What an authorised caller gets.
+/// The answer to an authorised caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueryAnswer {
-	/// The block of the state that was asked.
+	/// The block whose state was queried.
 	block: BlockNumber,
 	block_hash: Hash,
 	dataset: u32,
@@ -135,7 +135,7 @@ pub struct QueryAnswer {
 	length: u64,
 	/// The number of its chunks.
 	chunks: u32,
-	/// The number of chunks that are stored.
+	/// The number of chunks stored so far.
 	arrived: u32,
 	payload: PayloadJson,
 	/// A large record's manifest.
@@ -145,7 +145,7 @@ pub struct QueryAnswer {
 }
 
 impl QueryAnswer {
-	/// Makes the JSON of an answer.
+	/// Builds the JSON of an answer.
 	pub fn new(
 		block: BlockNumber,
 		block_hash: Hash,

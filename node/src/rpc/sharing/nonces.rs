@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Remembers which queries were answered, so that none is answered twice.
+//! Remembers which queries were answered, so that no query is answered twice.
 //!
-//! A nonce is remembered as long as the block that was signed with it is recent; after that, the block
-//! alone makes the node refuse the query. Only nonces of callers who were answered are remembered, so a
-//! caller who may not read a record cannot fill the memory.
+//! A nonce is remembered while the block that was signed with it is recent; after that, the node refuses
+//! the query because of its block. Only nonces of callers who were answered are remembered, so a caller who
+//! may not read a record cannot fill the memory.
 //!
-//! Nonces are not kept on disk. The database has the newest block of all answered queries, written
-//! before the first answer to a query that names it. After a restart a node accepts only queries signed
-//! with later blocks, so that none is answered twice.
+//! Nonces are not kept on disk. The database contains the newest block of all answered queries, written
+//! before the first query with that block is answered. After a restart, a node only accepts queries signed
+//! with later blocks, so that no query is answered twice.
 
 use isthmus_primitives::{AccountId, BlockNumber};
 use std::collections::HashMap;
 
-/// The most nonces of one caller that are remembered.
+/// The maximum number of nonces remembered for one caller.
 pub const MAX_PER_CALLER: usize = 1 << 16;
-/// The most nonces of all callers together: about 30 MB. No caller may have more than are left: when room
-/// is short, the node refuses the most active callers first.
+/// The maximum number of nonces for all callers together: about 30 MB. No caller may have more nonces than
+/// the number still free: when room is short, the node refuses the most active callers first.
 pub const MAX_IN_ALL: usize = 1 << 19;
 
 /// Why a nonce is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NonceError {
-	/// The caller used it already.
+	/// The caller has already used it.
 	Used,
-	/// The caller has the most that one may have, or more than are left for all.
+	/// The caller has the maximum number for one caller, or at least as many as are still free for all.
 	TooMany,
 }
 
@@ -32,14 +32,15 @@ pub enum NonceError {
 pub struct Nonces {
 	pub used: HashMap<AccountId, HashMap<[u8; 16], BlockNumber>>,
 	pub count: usize,
-	/// Nonces signed with earlier blocks are forgotten.
+	/// Nonces signed with earlier blocks are no longer remembered.
 	oldest: BlockNumber,
-	/// The newest block of an answered query, as the database has it.
+	/// The newest block of an answered query, as stored in the database.
 	newest: Option<BlockNumber>,
 }
 
 impl Nonces {
-	/// Starts after the newest block that was answered before the node started, from the database.
+	/// Creates an empty memory. `newest` is the newest block of the queries answered before the node
+	/// started, from the database.
 	pub fn new(newest: Option<BlockNumber>) -> Self {
 		Self {
 			oldest: newest.map_or(0, |block| block.saturating_add(1)),
@@ -48,8 +49,8 @@ impl Nonces {
 		}
 	}
 
-	/// Returns the oldest block that a query may name, given the oldest by the best block. It never moves
-	/// back, though the best block may.
+	/// Returns the oldest block that a query may name, given the oldest allowed by the best block. It never
+	/// moves back, although the best block may.
 	pub fn oldest(&self, by_best_block: BlockNumber) -> BlockNumber {
 		self.oldest.max(by_best_block)
 	}
@@ -61,7 +62,7 @@ impl Nonces {
 			.is_some_and(|nonces| nonces.contains_key(nonce))
 	}
 
-	/// Uses a nonce that was signed with `block`, and forgets those signed before `oldest`.
+	/// Uses a nonce signed with `block`, and removes the nonces signed before `oldest`.
 	pub fn take(
 		&mut self,
 		caller: &AccountId,
@@ -84,8 +85,8 @@ impl Nonces {
 		Ok(())
 	}
 
-	/// Writes `block` by `keep` if it is the newest. Must come before the answer to a query that was signed
-	/// with it.
+	/// Writes `block` with `keep` if it is the newest. Must be called before answering a query signed with
+	/// `block`.
 	pub fn before_answer<E>(
 		&mut self,
 		block: BlockNumber,
@@ -98,7 +99,7 @@ impl Nonces {
 		Ok(())
 	}
 
-	/// Forgets the nonces signed before `oldest`, at most once a block.
+	/// Removes the nonces signed before `oldest`, at most once per block.
 	fn forget(&mut self, oldest: BlockNumber) {
 		if oldest <= self.oldest {
 			return;

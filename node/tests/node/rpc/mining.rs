@@ -27,7 +27,7 @@ fn numbers_may_have_leading_zeros_and_at_most_64_bits() {
 	] {
 		assert_eq!(number(3, text).unwrap(), value);
 	}
-	// The length that older documentation shows.
+	// The length in older documentation.
 	assert_eq!(
 		number(3, &format!("0x{:0>64}", "500000")).unwrap(),
 		0x50_0000

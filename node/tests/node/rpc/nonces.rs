@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The memory of answered queries: each is answered once, and no caller takes all the room.
+//! The memory of answered queries: each query is answered once, and no caller can take all the room.
 
 use isthmus_node::rpc::sharing::nonces::{NonceError, Nonces, MAX_IN_ALL, MAX_PER_CALLER};
 use isthmus_primitives::AccountId;
@@ -33,7 +33,7 @@ fn a_nonce_is_forgotten_with_its_block_which_is_then_too_old() {
 	assert_eq!(nonces.take(&ALICE, nonce(3), 11, 11), Ok(()));
 	assert!(!nonces.is_used(&ALICE, &nonce(1)));
 	assert!(nonces.is_used(&ALICE, &nonce(2)));
-	// The best block moved back: forgotten nonces stay refused.
+	// The best block moved back, but removed nonces stay refused.
 	assert_eq!(nonces.oldest(4), 11);
 	assert_eq!(nonces.count, 2);
 }
@@ -50,7 +50,7 @@ fn one_callers_nonces_are_bounded() {
 		Err(NonceError::TooMany)
 	);
 	assert_eq!(nonces.take(&BOB, another, 10, 0), Ok(()));
-	// There is room again after more blocks.
+	// After more blocks, there is room again.
 	assert_eq!(nonces.take(&ALICE, another, 11, 11), Ok(()));
 }
 
@@ -58,7 +58,8 @@ fn one_callers_nonces_are_bounded() {
 fn the_most_active_caller_is_refused_and_a_newcomer_is_not() {
 	let mut nonces = Nonces::new(None);
 	let caller = |number: u8| AccountId::new([number; 32]);
-	// More callers than the memory has full shares for, each taking all it gets, in turns.
+	// There are more callers than full shares of the memory; they take turns, each taking as much as it
+	// gets.
 	let greedy = 1..=20u8;
 	let (mut number, mut refused) = (0u64, 0);
 	while refused < greedy.len() {

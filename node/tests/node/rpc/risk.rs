@@ -19,7 +19,7 @@ fn report(depth: Option<u32>, finalized: u32, q: f64, interval: Option<f64>) -> 
 	RiskReport::new(block, finalized, share, risk, interval)
 }
 
-/// The Bitcoin paper's table for q = 0.1, of which Eq. 3 is the formula.
+/// The Bitcoin paper's table for q = 0.1, which follows from Eq. 3.
 #[test]
 fn the_odds_are_those_of_the_bitcoin_paper() {
 	for (z, odds) in [
@@ -39,7 +39,7 @@ fn the_odds_are_those_of_the_bitcoin_paper() {
 fn a_recent_block_waits() {
 	let report = report(Some(2), 99, 0.1, Some(15.0));
 	assert!(!report.is_finalized);
-	// Exactly, six blocks leave 0.059 %; five leave 0.178 %.
+	// By the exact formula, six blocks leave 0.059 %; five leave 0.178 %.
 	let wait = Wait {
 		depth: 6,
 		blocks: 4,

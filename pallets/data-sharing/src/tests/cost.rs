@@ -10,14 +10,14 @@ use polkadot_sdk::*;
 use sp_core::H256;
 use std::time::Instant;
 
-/// The first account of those that fill the state.
+/// The first of the accounts that fill the state.
 const FIRST: u64 = 1_000;
 
-/// An encryption key: the chain checks its length alone.
+/// An encryption key. The chain only checks its length.
 const KEY: [u8; 34] = [0; 34];
 
-/// A chain with `count` producers, records, requests and grants, the last three all of one school's
-/// dataset 0.
+/// A chain with `count` producers, records, requests and grants, the last three all in one school's dataset
+/// 0.
 fn filled(entries: u64) -> sp_io::TestExternalities {
 	let mut ext = new_test_ext();
 	ext.execute_with(|| {
@@ -64,7 +64,7 @@ fn filled(entries: u64) -> sp_io::TestExternalities {
 	ext
 }
 
-/// Every call that touches what grows, in an order in which all succeed.
+/// Every call that touches growing parts of the state, in an order in which all calls succeed.
 fn calls() -> Vec<(&'static str, u64, SharingCall)> {
 	let large = Large::new(7, 2);
 	let next_request = NextRequest::<Test>::get();
@@ -138,7 +138,7 @@ fn touched(entries: u64) -> Vec<(&'static str, usize)> {
 
 fn compare(few: u64, many: u64) {
 	for ((name, few), (_, many)) in touched(few).into_iter().zip(touched(many)) {
-		// The trie's depth grows by its logarithm; looking at every entry would touch far more.
+		// The trie's depth grows with the logarithm of its size; reading every entry would touch far more.
 		assert!(many < 4 * few, "{name}: {few} bytes grow to {many}");
 	}
 }
@@ -150,13 +150,13 @@ fn calls_cost_the_same_with_fifty_entries_and_with_a_thousand() {
 
 /// `cargo test --release -p pallet-data-sharing -- --ignored --nocapture calls_cost`
 #[test]
-#[ignore = "takes minutes where it is not optimised"]
+#[ignore = "takes minutes without optimisation"]
 fn calls_cost_the_same_with_a_thousand_entries_and_with_a_hundred_thousand() {
 	compare(1_000, 100_000);
 }
 
-/// The weight of revoking one reader and sealing again for the others, all in one block, whatever the
-/// transactions. On a real chain: `scripts/bench-block` and docs/performance.md.
+/// The weight of revoking one reader and giving the others new grants, all in one block, however the calls
+/// are split into transactions. On a real chain: `scripts/bench-block` and docs/performance.md.
 #[test]
 fn revoking_and_sealing_again_for_a_thousand_readers_fits_a_block() {
 	use frame_support::dispatch::GetDispatchInfo;
@@ -183,7 +183,7 @@ fn revoking_and_sealing_again_for_a_thousand_readers_fits_a_block() {
 		let weight = batch.get_dispatch_info().call_weight.ref_time();
 		let size = batch.encoded_size();
 		println!("{readers:5} readers: {size:8} bytes, {weight} ps");
-		// What normal transactions may fill of the runtime's block: 6 MiB and 1.5 s.
+		// The part of a block that normal transactions may fill in the runtime: 6 MiB and 1.5 s.
 		assert!(size < 6 << 20 && weight < 1_500_000_000_000);
 	}
 }

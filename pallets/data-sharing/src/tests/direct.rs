@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `store` as a transaction's own call, and wrapped: through the whole of a block's execution.
+//! `store` as a transaction's own call and wrapped in others, through the execution of a whole block.
 
 use crate::{
 	mock::{Error, *},
@@ -24,7 +24,7 @@ fn batch(calls: Vec<SharingCall>) -> RuntimeCall {
 	pallet_utility::Call::batch_all { calls }.into()
 }
 
-/// What the client indexes: the extrinsic, the content hash, and the bytes at its end.
+/// What the client indexes: the extrinsic, the content hash and the bytes at the extrinsic's end.
 type Indexed = (u32, Vec<u8>, u32);
 
 /// Executes the transactions in one block on a chain with a dataset. Returns the result of each, and
@@ -86,7 +86,7 @@ fn what_is_indexed_is_the_value() {
 	// Two set-up transactions come first.
 	for (place, (extrinsic, hash, size)) in indexed.iter().enumerate() {
 		assert_eq!(*extrinsic as usize, place + 2);
-		// As the client's database does it.
+		// As the client's database does.
 		let encoded = transactions[place].encode();
 		let tail = &encoded[encoded.len() - *size as usize..];
 		assert_eq!(tail, [place as u8 + 7; 8]);
@@ -156,7 +156,7 @@ fn a_store_outside_of_any_transaction_is_refused() {
 
 #[test]
 fn the_values_length_is_paid_for() {
-	// BLAKE2b-256 takes about a nanosecond a byte.
+	// BLAKE2b-256 takes about one nanosecond per byte.
 	let (store, chunk) = (
 		|l| weights::SubstrateWeight::<Test>::store(l).ref_time(),
 		|l| weights::SubstrateWeight::<Test>::store_chunk(l).ref_time(),
@@ -201,7 +201,7 @@ fn a_large_records_parts_are_refused_where_they_are_wrapped() {
 
 #[test]
 fn the_same_bytes_twice_are_indexed_under_one_name() {
-	// The client's database keeps bytes with one name once, and counts the references to them.
+	// The client's database stores bytes with the same hash once and counts the references to them.
 	let again = |number, leaf| SharingCall::store {
 		key: key(number),
 		dataset: 0,

@@ -15,7 +15,7 @@ use sp_runtime::TokenError;
 
 /// The deposit for a grant with the keys "sealed".
 const DEPOSIT: u64 = PLACE + 6;
-/// The part of it that stays held from the grant's end until it is forgotten.
+/// The part of the deposit that stays held from the grant's end until the grant is removed.
 const PLACE: u64 = 4 * PER_ITEM;
 
 fn revoke(grant: GrantId) -> SharingCall {
@@ -176,7 +176,7 @@ fn a_grant_that_was_asked_for_takes_the_place_of_the_first_to_end() {
 	});
 }
 
-/// Whatever the reader does, an answer in flight pays: its sealed keys are in a block.
+/// Whatever the reader does, an answer in flight is paid for, because its sealed keys are in a block.
 #[test]
 fn the_reader_cannot_make_an_answer_fail() {
 	with_dataset(|| {
@@ -202,7 +202,8 @@ fn a_grant_that_ended_makes_room_for_a_good_one() {
 		for number in 0..u64::from(MAX_GRANTS_PER_READER) {
 			assert_ok!(give(scope(10 * number, 10 * number + 10)));
 		}
-		// The later one is revoked first; the oldest that ended is still the one that was given first.
+		// The later grant is revoked first, but the oldest ended grant is still the one that was given
+		// first.
 		for grant in [9, 0] {
 			assert_ok!(submit(SCHOOL, revoke(grant)));
 		}
@@ -263,12 +264,12 @@ fn revoking_starts_an_epoch_and_returns_the_keys_deposit() {
 		assert_eq!(entry.deposit, PLACE);
 		assert_noop!(submit(SCHOOL, revoke(0)), Error::GrantEnded);
 
-		// The second is of an epoch that is over already: there is nothing to close.
+		// The second grant is on an epoch that is already over: there is nothing to close.
 		assert_ok!(submit(SCHOOL, revoke(1)));
 		assert_eq!(Datasets::<Test>::get(SCHOOL, 0).unwrap().epoch, 1);
 		assert_eq!(held(HoldReason::Grant, SCHOOL), DEPOSIT + 2 * PLACE);
 
-		// Remembered for a while, then gone.
+		// The grant is kept for a while, then removed.
 		run_to(MEMORY);
 		assert!(Grants::<Test>::contains_key(0));
 		run_to(MEMORY + 1);
@@ -282,7 +283,7 @@ fn revoking_starts_an_epoch_and_returns_the_keys_deposit() {
 #[test]
 fn a_grant_that_was_paid_for_cannot_be_revoked_before_its_term_is_over() {
 	with_dataset(|| {
-		// The term is of 20 blocks from block 1; the first grant is for longer, the second not.
+		// The term is 20 blocks from block 1. The first grant is for longer, the second is not.
 		for (range, expiry) in [(scope(0, 10), 50), (scope(10, 20), 21)] {
 			let id = NextRequest::<Test>::get();
 			assert_ok!(submit(COMPANY, request(range, 1)));
@@ -290,7 +291,7 @@ fn a_grant_that_was_paid_for_cannot_be_revoked_before_its_term_is_over() {
 		}
 		assert_eq!(Grants::<Test>::get(0).unwrap().paid_until, 21);
 		assert_noop!(submit(SCHOOL, revoke(0)), Error::TermPaidFor);
-		// A stranger learns nothing by it.
+		// A stranger learns nothing from the error.
 		assert_noop!(submit(RIVAL, revoke(0)), Error::UnknownGrant);
 		run_to(20);
 		assert_noop!(submit(SCHOOL, revoke(0)), Error::TermPaidFor);
@@ -320,11 +321,11 @@ fn a_deposit_is_given_back_as_it_was_taken_though_the_rate_changed() {
 		for _ in 0..2 {
 			assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 10), 50, None)));
 		}
-		// At higher rates, all of it is kept until the grant is forgotten.
+		// At higher rates, the whole deposit is kept until the grant is removed.
 		DepositPerItem::set(10 * PER_ITEM);
 		assert_ok!(submit(SCHOOL, revoke(0)));
 		assert_eq!(Grants::<Test>::get(0).unwrap().deposit, DEPOSIT);
-		// At lower rates, the part for its entries is kept by today's rates.
+		// At lower rates, the part for the entries is kept, at today's rates.
 		DepositPerItem::set(1);
 		assert_ok!(submit(SCHOOL, revoke(1)));
 		assert_eq!(Grants::<Test>::get(1).unwrap().deposit, 4);
@@ -369,7 +370,7 @@ fn a_grant_expires_by_itself() {
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
 		assert_eq!(held(HoldReason::Grant, SCHOOL), PLACE);
 		assert_noop!(submit(SCHOOL, revoke(0)), Error::GrantEnded);
-		// Expiry does not move the epoch: the other readers' grants stay good.
+		// Expiry does not start an epoch: the other readers' grants stay valid.
 		assert_eq!(Datasets::<Test>::get(SCHOOL, 0).unwrap().epoch, 0);
 		run_to(20 + MEMORY);
 		assert_eq!(Grants::<Test>::get(0), None);
@@ -389,7 +390,7 @@ fn a_grant_that_the_agenda_is_late_for_is_expired_all_the_same() {
 		let active = |(_, grant): &(_, GrantOf<Test>)| grant.state == GrantState::Active;
 		let (late, _) = Grants::<Test>::iter().find(active).unwrap();
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
-		// The owner may revoke without waiting for it.
+		// The owner may revoke without waiting for the agenda.
 		assert_ok!(submit(SCHOOL, revoke(late)));
 	});
 }
@@ -450,12 +451,12 @@ fn any_grant_that_is_good_opens() {
 		for (range, expiry) in [(scope(7, 8), 50), (scope(0, 10), 20), (scope(20, 30), 50)] {
 			assert_ok!(submit(SCHOOL, authorize(COMPANY, range, expiry, None)));
 		}
-		// The newest, as it is sealed to the newest key.
+		// The newest grant, because it is sealed to the newest key.
 		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 1);
 		run_to(20);
 		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 0);
 		assert_ok!(submit(SCHOOL, revoke(0)));
-		// Two ended; the newest gives the reason.
+		// Both have ended; the newest determines the reason.
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
 	});
 }
@@ -479,7 +480,7 @@ fn a_grant_is_for_its_epoch() {
 				value
 			}
 		));
-		// The other reader reads earlier records, and needs a grant for later ones.
+		// The other reader can read earlier records, and needs a new grant for later ones.
 		assert!(query(RIVAL, 7).is_ok());
 		assert_eq!(query(RIVAL, 8), Err(QueryError::NotAuthorised));
 		let again = Scope {
@@ -555,7 +556,7 @@ fn a_grant_ends_at_its_date() {
 		};
 		assert_eq!(state(GrantState::Active), 0);
 		assert_eq!(state(GrantState::Expired), 1);
-		// Its place in the state is tidied up when its block comes.
+		// Its entry in the state is only updated at its expiry block.
 		assert_eq!(Grants::<Test>::get(0).unwrap().state, GrantState::Active);
 		run_to(50);
 		assert_eq!(Grants::<Test>::get(0).unwrap().state, GrantState::Expired);
@@ -600,7 +601,7 @@ fn a_term_that_was_paid_for_has_no_date() {
 				reason: vec![]
 			}
 		));
-		// A grant without payment may have one.
+		// A grant without payment may have a date.
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 		assert_ok!(submit(SCHOOL, until(date, Some(1))));
 	});

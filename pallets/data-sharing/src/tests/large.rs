@@ -82,7 +82,7 @@ fn a_large_record_is_stored_chunk_by_chunk() {
 				key: key(7)
 			}
 		);
-		// Whatever its size, its deposit is that of a small one.
+		// Whatever its size, its deposit is the same as for a small record.
 		assert_eq!(held(HoldReason::Record, SCHOOL), 2 * PER_ITEM);
 	});
 }
@@ -96,7 +96,7 @@ fn a_record_can_be_queried_when_it_is_complete() {
 		assert_ok!(submit(SCHOOL, large.chunk(0)));
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Incomplete));
 		assert_eq!(query(STRANGER, 7), Err(QueryError::NotAuthorised));
-		// The owner resumes from here.
+		// The owner resumes the upload from here.
 		assert_eq!(
 			query(SCHOOL, 7).map(|answer| answer.payload.arrived()),
 			Ok(1)
@@ -156,7 +156,7 @@ fn a_record_that_cannot_be_opened_is_refused() {
 				open(11, 4, [&[2], &manifest[1..]].concat()),
 				Error::ManifestUnknown,
 			),
-			// One chunk more, and one less, than there are hashes.
+			// One chunk more and one chunk fewer than there are hashes.
 			(open(13, 4, manifest.clone()), Error::ManifestLength),
 			(open(8, 4, manifest.clone()), Error::ManifestLength),
 			(
@@ -331,7 +331,7 @@ fn trees_of_every_shape_prove_their_chunks_and_no_others() {
 					let here = belongs(&root, at, &hash, &proof);
 					assert_eq!(here, at == index, "chunk {index} of {count} at {at}");
 				}
-				// With another number of chunks the path may be the same, but never the chunk.
+				// With another number of chunks the path may be the same, but the chunk never is.
 				assert!(!belongs(&[0; 32], index, &hash, &proof));
 				for level in 0..proof.len() {
 					let mut wrong = proof.clone();
@@ -363,7 +363,7 @@ fn vectors() -> Value {
 	serde_json::from_str(include_str!("../../vectors.json")).expect("the vectors are JSON")
 }
 
-/// With the host's hash functions; all other checks of the vectors are in `isthmus-sharing`.
+/// The vectors, with the host's hash functions. All other checks of the vectors are in `isthmus-sharing`.
 #[test]
 fn the_manifests_vectors_pass() {
 	new_test_ext().execute_with(|| {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Lists in pages of any size: every entry once, and no others.
+//! Lists in pages of any size contain every entry exactly once, and no others.
 
 use crate::{mock::*, *};
 use frame_support::assert_ok;
 use isthmus_sharing::{terms::MAX_PAGE, Page};
 use polkadot_sdk::*;
 
-/// All items, read in pages of `limit`, none of which is longer than `most`.
+/// Returns all items, read in pages of `limit`, and checks that no page is longer than `most`.
 fn all<Item>(
 	limit: u32,
 	most: usize,
@@ -143,7 +143,7 @@ fn grants_are_listed_by_owner_by_reader_and_by_state() {
 			assert_ok!(submit(SCHOOL, authorize(RIVAL, scope(number, 10), 3, None)));
 		}
 		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant: 2 }));
-		// The rival's grants expire; the agenda does three a block.
+		// The rival's grants expire; the agenda processes three per block.
 		run_to(3);
 		let ids = |items: Vec<runtime_api::GrantEntry<u64, u64, u64>>| {
 			sorted(items.into_iter().map(|entry| entry.id))
@@ -156,7 +156,7 @@ fn grants_are_listed_by_owner_by_reader_and_by_state() {
 				(Some(GrantState::Expired), expired.clone()),
 				(Some(GrantState::Revoked), revoked.clone()),
 			] {
-				// A page ends with a reader's last grant.
+				// A page never splits a reader's list of grants.
 				let of = all(limit, most(limit) + 15, |after, limit| {
 					Sharing::grants_of(&SCHOOL, state, after, limit)
 				});

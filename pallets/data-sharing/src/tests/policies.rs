@@ -63,7 +63,7 @@ fn a_policy_goes_with_its_dataset() {
 		assert_ok!(submit(SCHOOL, set(POLICY)));
 		assert_ok!(submit(SCHOOL, SharingCall::remove_dataset { dataset: 0 }));
 		assert_eq!(standing(), None);
-		// The count of datasets stays.
+		// The deposit for the count of datasets stays.
 		assert_eq!(held(HoldReason::Dataset, SCHOOL), PER_ITEM);
 	});
 }

@@ -216,7 +216,7 @@ fn a_dataset_number_is_never_used_twice() {
 				SharingCall::remove_dataset { dataset: number }
 			));
 			assert_ok!(submit(OFFICE, SharingCall::deregister {}));
-			// The count stays, and so does its deposit, once.
+			// The count and its single deposit stay.
 			assert_eq!(Balances::reserved_balance(OFFICE), COUNTER);
 		}
 		assert_ok!(submit(OFFICE, register(b"Office")));
@@ -230,7 +230,7 @@ fn a_dataset_number_is_never_used_twice() {
 #[test]
 fn a_first_dataset_that_cannot_be_paid_for_is_not_counted() {
 	on_chain(|| {
-		// Enough for the producer, the count and an account's least, and not for the dataset.
+		// Enough for the producer, the count and an account's minimum balance, but not for the dataset.
 		let root = frame_system::RawOrigin::Root;
 		let balance = PER_ITEM + 6 + COUNTER + 1;
 		assert_ok!(Balances::force_set_balance(root.into(), OFFICE, balance));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Long random sequences of calls, good and bad. Whatever is called, the state's invariants hold, a
+//! Long random sequences of valid and invalid calls. Whatever is called, the state's invariants hold, a
 //! call that fails changes nothing, nothing is minted or burnt, and in the end every deposit can be
-//! released except those for the counts of datasets.
+//! released except for the deposits on the counts of datasets.
 
 use crate::{mock::*, *};
 use frame_support::assert_ok;
@@ -33,7 +33,7 @@ fn pick(rng: &mut StdRng, ids: impl Iterator<Item = u64>) -> u64 {
 	}
 }
 
-/// A chunk of one of the owner's large records, mostly the next.
+/// A chunk of one of the owner's large records, usually the next one.
 fn next_chunk(rng: &mut StdRng, owner: u64) -> (u64, SharingCall) {
 	let open: Vec<_> = Records::<Test>::iter_prefix(owner)
 		.filter(|(_, record)| !record.payload.is_complete())
@@ -186,7 +186,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 	}
 }
 
-/// Removes everything, as its owners would.
+/// Removes everything, as the owners would.
 fn wind_up() {
 	let all = |who, calls: Vec<SharingCall>| {
 		for call in calls {
@@ -226,7 +226,7 @@ fn wind_up() {
 	while Grants::<Test>::iter_keys().next().is_some() {
 		run_to(System::block_number() + 1);
 	}
-	// Policies go with their datasets.
+	// Policies are removed with their datasets.
 	for (owner, dataset) in Datasets::<Test>::iter_keys().collect::<Vec<_>>() {
 		all(owner, vec![SharingCall::remove_dataset { dataset }]);
 	}
@@ -245,7 +245,7 @@ fn sequence(seed: u64, calls: usize) {
 		let (mut good, mut bad) = (0, 0);
 		for step in 0..calls {
 			let (who, call) = random_call(&mut rng);
-			// Computing the root is slow, so only now and then.
+			// Computing the root is slow, so it is only done occasionally.
 			let root = || sp_io::storage::root(StateVersion::V1);
 			let before = rng.gen_ratio(1, 50).then(root);
 			match submit(who, call) {
@@ -266,7 +266,7 @@ fn sequence(seed: u64, calls: usize) {
 				assert_eq!(Sharing::do_try_state(), Ok(()));
 			}
 		}
-		// Neither all good nor all bad, or the test would show little.
+		// There must be enough of both, or the test would show little.
 		assert!(
 			good > calls / 8 && bad > calls / 8,
 			"{good} good, {bad} bad"
@@ -276,7 +276,7 @@ fn sequence(seed: u64, calls: usize) {
 
 		wind_up();
 		for who in ACCOUNTS {
-			// The counts of datasets stay.
+			// The deposits for the counts of datasets stay.
 			let kept = NextDataset::<Test>::get(who).map_or(0, |counter| counter.deposit);
 			assert_eq!(Balances::reserved_balance(who), kept);
 		}

@@ -151,7 +151,7 @@ fn a_removed_record_leaves_its_leaf_spent_until_the_epoch_is_over() {
 		);
 		assert_eq!(held(HoldReason::Record, SCHOOL), PER_ITEM);
 
-		// The key is free again and the leaf is not.
+		// The key is free again, but the leaf is not.
 		assert_noop!(submit(SCHOOL, store(7)), Error::LeafTaken);
 		assert_ok!(submit(SCHOOL, store_at(key(7), 0, 0, 8)));
 
@@ -183,7 +183,7 @@ fn a_record_of_an_epoch_that_is_over_goes_with_its_leaf() {
 		assert_eq!(Leaves::<Test>::get((SCHOOL, 0, 0, 7)), None);
 		assert_eq!(held(HoldReason::Record, SCHOOL), 0);
 		assert_noop!(submit(SCHOOL, store(7)), Error::NotCurrentEpoch);
-		// The same leaf of the new epoch is another leaf.
+		// The same leaf number in the new epoch is a different leaf.
 		assert_ok!(submit(SCHOOL, store_at(key(7), 0, 1, 7)));
 		assert_ok!(submit(SCHOOL, remove(7)));
 		assert_noop!(submit(SCHOOL, dataset), Error::DatasetInUse);

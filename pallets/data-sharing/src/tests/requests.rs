@@ -128,7 +128,7 @@ fn the_same_request_is_open_once() {
 		);
 		assert_ok!(submit(COMPANY, request(scope(0, 11), 0)));
 		assert_ok!(submit(RIVAL, request(scope(0, 10), 0)));
-		// Once it was answered it may be made again.
+		// After it has been answered, the same request may be made again.
 		assert_ok!(submit(SCHOOL, reject(0, b"")));
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 	});
@@ -168,7 +168,7 @@ fn an_offer_that_is_taken_back_comes_back_after_a_notice() {
 		));
 		assert_eq!(held(HoldReason::Offer, COMPANY), 500);
 		assert!(!Agenda::<Test>::contains_key(1 + LIFETIME, Due::Request(0)));
-		// Cancelling again changes nothing: the notice does not start again.
+		// Cancelling again changes nothing: the notice does not restart.
 		run_to(2);
 		assert_ok!(submit(COMPANY, cancel(0)));
 		run_to(NOTICE);
@@ -305,7 +305,7 @@ fn a_grant_must_be_what_was_asked_for() {
 #[test]
 fn a_request_that_the_agenda_is_late_for_is_expired_all_the_same() {
 	with_dataset(|| {
-		// Three endings a block, and four that are due.
+		// Three endings per block, and four requests that are due.
 		for to in 1..=4 {
 			assert_ok!(submit(COMPANY, request(scope(0, to), 0)));
 		}
@@ -339,7 +339,7 @@ fn what_is_due_and_not_done_is_found() {
 #[test]
 fn a_backlog_is_worked_off_a_few_at_a_time() {
 	with_dataset(|| {
-		// Ten due at block 11 and, a block later, another ten.
+		// Ten requests are due at block 11 and another ten one block later.
 		for to in 1..=10 {
 			assert_ok!(submit(COMPANY, request(scope(0, to), 0)));
 		}

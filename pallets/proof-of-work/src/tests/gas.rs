@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// Returns the dispatch info of a transaction of this gas, without its base weight.
+/// Returns the dispatch info of a transaction with this gas, without its base weight.
 fn info(gas: u64, class: DispatchClass) -> DispatchInfo {
 	DispatchInfo {
 		call_weight: Weight::from_parts(gas * 100_000, 0),
@@ -76,7 +76,8 @@ fn a_transaction_above_the_limit_is_rejected() {
 		begin(&next_pre_digest());
 		let half = info(GENESIS_GAS_LIMIT / 2, DispatchClass::Normal);
 		assert_eq!(apply(&half), Ok(()));
-		// A transaction with too much gas is rejected, and one that uses the rest is accepted.
+		// A transaction with too much gas is rejected; a transaction that uses exactly the rest is
+		// accepted.
 		let rest = GENESIS_GAS_LIMIT / 2 - 2 * base();
 		for class in [DispatchClass::Normal, DispatchClass::Operational] {
 			let state = frame_support::storage::with_transaction(|| {

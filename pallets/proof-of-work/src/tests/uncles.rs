@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// Begins a block that commits to the uncles and names them.
+/// Starts a block that commits to the uncles and names them.
 fn name(uncles: &[Header]) -> Result<(), DispatchError> {
 	begin(&pre_digest_naming(uncles));
 	ProofOfWork::set_uncles(RuntimeOrigin::none(), uncles.to_vec())
@@ -16,7 +16,7 @@ fn assert_rejected(uncles: &[Header], error: Error<Test>) {
 		ProofOfWork::set_uncles(RuntimeOrigin::none(), uncles.to_vec()),
 		error
 	);
-	// The block is invalid, so ending it panics; that leaves the state as between blocks.
+	// The block is invalid, so ending it panics, which leaves the state as it is between blocks.
 	assert_eq!(
 		rejection(|| ProofOfWork::on_finalize(System::block_number())),
 		"the header commits to uncles (H_o) that the block's body does not name"
@@ -27,7 +27,7 @@ fn assert_rejected(uncles: &[Header], error: Error<Test>) {
 fn uncles_and_their_nephew_are_rewarded() {
 	on_chain(|| {
 		let blocks = mine_many(7);
-		// Block 8 names uncles of numbers 7 and 2.
+		// Block 8 names uncles with numbers 7 and 2.
 		let uncles = [uncle_of(&blocks[6], 8), uncle_of(&blocks[1], 9)];
 		assert_ok!(name(&uncles));
 		let header = end();
@@ -60,7 +60,7 @@ fn an_uncle_may_be_six_generations_old_and_not_seven() {
 	for (generation, good) in [(0, false), (1, true), (6, true), (7, false)] {
 		on_chain(|| {
 			let mut blocks = mine_many(9);
-			// Block 10; a sibling of it has its number and its parent.
+			// Block 10. A sibling has the same number and the same parent.
 			let mut next = blocks[8].clone();
 			next.number = 10;
 			next.parent_hash = blocks[8].hash();
@@ -117,7 +117,7 @@ fn an_uncle_is_named_once() {
 		let uncle = uncle_of(&blocks[2], 9);
 		assert_rejected(&[uncle.clone(), uncle], Error::<Test>::UncleAlreadyIncluded);
 	});
-	// Nor again by a later block that its generation would allow to name it.
+	// Nor may a later block name it again, although its generation would allow that.
 	for blocks_between in 0..5 {
 		on_chain(|| {
 			let blocks = mine_many(3);
@@ -290,7 +290,7 @@ fn the_uncles_of_a_body_are_found() {
 
 #[test]
 fn the_hash_of_the_empty_list_is_known() {
-	// KEC256 of one zero byte.
+	// The KEC256 hash of one zero byte.
 	assert_eq!(
 		format!("{:?}", uncles_hash(&[])),
 		"0xbc36789e7a1e281436464229828f817d6612f7b477d66591ff96a9e064bcc98a"

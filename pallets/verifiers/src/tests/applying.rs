@@ -32,7 +32,7 @@ fn a_producer_applies_and_withdraws() {
 		assert_eq!(Balances::free_balance(EVE), free);
 		assert!(!crate::MustStay::<Test>::contains(&EVE));
 
-		// And again.
+		// And a second time.
 		assert_ok!(submit(EVE, APPLY));
 	});
 }
@@ -86,7 +86,7 @@ fn a_verifier_leaves_with_its_deposit() {
 		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE]);
 		assert_eq!((held(EVE), Balances::free_balance(EVE)), (0, free));
 		assert!(!crate::MustStay::<Test>::contains(&EVE));
-		// And may apply again.
+		// The account may apply again.
 		assert_ok!(submit(EVE, APPLY));
 	});
 }

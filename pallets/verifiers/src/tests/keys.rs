@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Session keys: they can be renewed at any time, and not be removed while they are needed.
+//! Session keys: they can be renewed at any time, but not removed while they are needed.
 
 use crate::mock::*;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
@@ -70,7 +70,7 @@ fn queued_keys_are_in_use() {
 		assert_ok!(decide(admit(EVE)));
 		run_to_session(1);
 		assert_ok!(submit(EVE, VerifiersCall::leave {}));
-		// Chosen for session 2 when session 1 began.
+		// The set for session 2 was chosen when session 1 began.
 		assert_noop!(submit(EVE, REMOVE_KEYS), Error::KeysInUse);
 		run_to_session(2);
 		assert_noop!(submit(EVE, REMOVE_KEYS), Error::KeysInUse);

@@ -44,7 +44,7 @@ fn an_admitted_verifier_votes_from_the_session_in_the_event() {
 		assert_eq!(voters(), [ALICE, BOB, CHARLIE, DAVE]);
 		run_to_session(5);
 		assert_eq!(voters(), [ALICE, BOB, CHARLIE, DAVE, EVE]);
-		// One set for one change.
+		// One new set for one change.
 		run_to_session(9);
 		assert_eq!(SetId::get(), 1);
 	});

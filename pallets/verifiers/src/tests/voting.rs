@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! More than half must agree: whatever threshold is proposed, and of the verifiers at the time the
-//! motion is closed.
+//! More than half must agree, whatever threshold is proposed, counting the verifiers at the time the motion
+//! is closed.
 
 use crate::mock::*;
 use frame_support::{assert_noop, assert_ok};
@@ -74,7 +74,7 @@ fn one_of_one_is_more_than_half() {
 		Motion::propose(ALICE, 1, admit(EVE)).unwrap();
 		assert_eq!(executed(before), Some(Ok(())));
 		assert_eq!(verifiers(), [ALICE, EVE]);
-		// One of two is not.
+		// One of two is not more than half.
 		let before = System::event_count();
 		Motion::propose(ALICE, 1, remove(EVE)).unwrap();
 		assert_eq!(executed(before), Some(Err(DispatchError::BadOrigin)));
@@ -220,7 +220,7 @@ fn a_motion_of_a_smaller_set_needs_half_of_the_greater() {
 		}
 		assert_ok!(decide(admit(EVE)));
 		assert_ok!(decide(admit(FERDIE)));
-		// Three of six: closing the motion now executes it in vain.
+		// Three of six: closing the motion now executes it without effect.
 		assert_eq!(motion.close(), Ok(Some(Err(DispatchError::BadOrigin))));
 		assert_eq!((verifiers().len(), applicants()), (6, vec![GINA]));
 		assert_noop!(motion.vote(DAVE, true), CouncilError::ProposalMissing);
