@@ -138,7 +138,8 @@ impl CryptoRng for Entropy {}
 ///
 /// # Errors
 ///
-/// Returns [`GrantError::LowOrderKey`] or [`GrantError::Random`].
+/// Returns [`GrantError::LowOrderKey`] if nothing can be sealed to the public key, and
+/// [`GrantError::Random`] if the system provides no randomness.
 pub fn seal_grant(
 	root: &EpochRoot,
 	scope: &GrantScope,
@@ -178,8 +179,10 @@ pub(crate) fn seal_with(
 ///
 /// # Errors
 ///
-/// Returns [`GrantError::CutShort`], [`GrantError::UnknownVersion`], [`GrantError::Suite`],
-/// [`GrantError::Length`], [`GrantError::LowOrderKey`] or [`GrantError::DoesNotOpen`].
+/// Returns [`GrantError::CutShort`], [`GrantError::UnknownVersion`], [`GrantError::Suite`] or
+/// [`GrantError::Length`] if the bytes do not have the format of a grant of this range,
+/// [`GrantError::LowOrderKey`] if the key inside the grant is invalid, and
+/// [`GrantError::DoesNotOpen`] if the grant is for another key, place or scope, or was changed.
 pub fn open_grant(
 	pair: &EncryptionKeyPair,
 	id: &EpochId,

@@ -255,8 +255,9 @@ impl KeyFile {
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::Cost`], [`KeyFileError::Hex`], [`KeyFileError::DoesNotOpen`] or
-	/// [`KeyFileError::Contents`].
+	/// Returns [`KeyFileError::Cost`], [`KeyFileError::Hex`] or [`KeyFileError::Contents`] if the
+	/// file is malformed, and [`KeyFileError::DoesNotOpen`] if the passphrase is wrong or the file
+	/// was changed.
 	pub fn open(&self, passphrase: &str) -> Result<Secrets, KeyFileError> {
 		let decode = |field, text: &str| hex::decode(text).map_err(|_| KeyFileError::Hex { field });
 		let salt = decode("salt", &self.salt)?;
@@ -296,7 +297,8 @@ impl KeyFile {
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::Io`], [`KeyFileError::Json`] or [`KeyFileError::UnknownVersion`].
+	/// Returns [`KeyFileError::Io`] if the file cannot be read, and [`KeyFileError::Json`] or
+	/// [`KeyFileError::UnknownVersion`] if it is not a key file of this version.
 	pub fn read(path: &Path) -> Result<Self, KeyFileError> {
 		fs::read_to_string(path)?.parse()
 	}
@@ -305,8 +307,8 @@ impl KeyFile {
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::Io`], with [`io::ErrorKind::AlreadyExists`] if a file with this name
-	/// exists. That file is left unchanged.
+	/// Returns [`KeyFileError::Io`] if the file cannot be written. If a file with this name exists,
+	/// it is left unchanged, and the error is of kind [`io::ErrorKind::AlreadyExists`].
 	pub fn create(&self, path: &Path) -> Result<(), KeyFileError> {
 		self.write(path, |file| file.persist_noclobber(path))
 	}
@@ -316,7 +318,7 @@ impl KeyFile {
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::Io`].
+	/// Returns [`KeyFileError::Io`] if the file cannot be written.
 	pub fn replace(&self, path: &Path) -> Result<(), KeyFileError> {
 		self.write(path, |file| file.persist(path))
 	}

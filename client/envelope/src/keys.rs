@@ -87,7 +87,8 @@ impl PublicKey {
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyError::Length`] or [`KeyError::UnknownSuite`].
+	/// Returns [`KeyError::Length`] if there are not [`Self::LEN`] bytes, and
+	/// [`KeyError::UnknownSuite`] if the key belongs to an unknown suite.
 	pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
 		let bytes: &[u8; Self::LEN] = bytes
 			.try_into()

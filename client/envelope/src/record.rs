@@ -113,7 +113,7 @@ pub struct RecordContext {
 	pub owner: [u8; 32],
 	/// The record's key among the owner's records.
 	pub key: [u8; 32],
-	/// How often the value under this key was replaced: 0 for the first value.
+	/// How many times the value under this key was replaced: 0 for the first value.
 	pub version: u32,
 }
 
@@ -166,8 +166,9 @@ impl Header {
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::HeaderCutShort`], [`RecordError::UnknownVersion`],
-	/// [`RecordError::ChunkSize`] or [`RecordError::TooManyChunks`].
+	/// Returns [`RecordError::HeaderCutShort`] if there are too few bytes,
+	/// [`RecordError::UnknownVersion`] if the version is unknown, and [`RecordError::ChunkSize`] or
+	/// [`RecordError::TooManyChunks`] if the header states sizes that are not allowed.
 	pub fn read(bytes: &[u8]) -> Result<Self, RecordError> {
 		// The version is checked first, because nothing else is known about an unknown format.
 		match bytes.first() {
@@ -214,7 +215,7 @@ impl Header {
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::NoSuchChunk`].
+	/// Returns [`RecordError::NoSuchChunk`] if there is no such chunk.
 	pub fn chunk_len(&self, chunk: u32) -> Result<usize, RecordError> {
 		let chunks = self.chunks();
 		if chunk >= chunks {
@@ -351,7 +352,9 @@ impl Encryptor {
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::ChunkSize`], [`RecordError::TooManyChunks`] or [`RecordError::Random`].
+	/// Returns [`RecordError::ChunkSize`] if the chunk size is not allowed,
+	/// [`RecordError::TooManyChunks`] if the value needs too many chunks, and
+	/// [`RecordError::Random`] if the system provides no randomness.
 	pub fn new(
 		leaf: &LeafKey,
 		context: &RecordContext,
@@ -387,7 +390,7 @@ impl Encryptor {
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::NoSuchChunk`] beyond the end.
+	/// Returns [`RecordError::NoSuchChunk`] if `chunk` is beyond the end.
 	pub fn skip_to(&mut self, chunk: u32) -> Result<(), RecordError> {
 		let chunks = self.header().chunks();
 		if chunk > chunks {
@@ -470,8 +473,9 @@ impl Decryptor {
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::NoSuchChunk`], [`RecordError::ChunkLength`] or
-	/// [`RecordError::NotAuthentic`].
+	/// Returns [`RecordError::NoSuchChunk`] if there is no such chunk, [`RecordError::ChunkLength`]
+	/// if the chunk has the wrong length, and [`RecordError::NotAuthentic`] if it fails
+	/// authentication.
 	pub fn decrypt_chunk(&self, number: u32, chunk: &mut Vec<u8>) -> Result<(), RecordError> {
 		self.0.open(number, chunk)?;
 		chunk.truncate(chunk.len() - TAG_LEN);
@@ -483,7 +487,8 @@ impl Decryptor {
 ///
 /// # Errors
 ///
-/// Returns [`RecordError::TooManyChunks`] or [`RecordError::Random`].
+/// Returns [`RecordError::TooManyChunks`] if the value is too long, and [`RecordError::Random`] if
+/// the system provides no randomness.
 pub fn encrypt_value(
 	leaf: &LeafKey,
 	context: &RecordContext,

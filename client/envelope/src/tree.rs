@@ -87,7 +87,8 @@ impl Range {
 	///
 	/// # Errors
 	///
-	/// Returns [`TreeError::EmptyRange`] or [`TreeError::RangeBeyondTree`].
+	/// Returns [`TreeError::EmptyRange`] if the range contains no leaf, and
+	/// [`TreeError::RangeBeyondTree`] if it ends beyond the last leaf.
 	pub fn new(start: u64, end: u64) -> Result<Self, TreeError> {
 		if end > LEAVES {
 			return Err(TreeError::RangeBeyondTree { end });
@@ -268,7 +269,7 @@ impl KeySet {
 	///
 	/// # Errors
 	///
-	/// Returns [`TreeError::LeafOutsideRange`] for any other leaf.
+	/// Returns [`TreeError::LeafOutsideRange`] if the leaf is outside the range.
 	pub fn leaf_key(&self, leaf: u32) -> Result<LeafKey, TreeError> {
 		let cover = self.range.cover();
 		let (at, key) = cover

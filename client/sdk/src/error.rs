@@ -59,7 +59,7 @@ pub enum Error {
 		last: BlockNumber,
 	},
 	/// The owner cannot pay a grant's deposit and fee.
-	#[error("a grant needs {} for its deposit and fees, and the account has {}", ist(*.needed), ist(*.free))]
+	#[error("a grant needs {} for its deposit and fees, but the account has {}", ist(*.needed), ist(*.free))]
 	InsufficientFunds {
 		/// The amount that the owner needs, including for the grants in flight.
 		needed: Balance,

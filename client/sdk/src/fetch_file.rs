@@ -48,8 +48,8 @@ pub enum FetchError {
 	/// The record is longer than a folder's list can be.
 	#[error("the record is too long for a folder's list")]
 	ListTooLong,
-	/// A file's record does not have the length that the folder's list gives.
-	#[error("the length of {0} is not the one in the folder's list")]
+	/// A file's record does not have the length in the folder's list.
+	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
 	/// The chain, the node or the connection caused the failure.
 	#[error(transparent)]

@@ -25,7 +25,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 const IN_FLIGHT: usize = 64;
 /// How many blocks to wait before an answer that the chain refused is retried.
 const AFTER_REFUSAL: BlockNumber = 300;
-/// How often an answer is tried. Each attempt costs a fee.
+/// The maximum number of times that an answer is tried. Each attempt costs a fee.
 const TRIES: u32 = 3;
 /// How many blocks after an answer's last valid block to stop waiting for its outcome.
 const UNHEARD: BlockNumber = 8;
@@ -74,7 +74,7 @@ struct Sent {
 struct Waiting {
 	/// The first block in which it is tried again.
 	again: BlockNumber,
-	/// How often the chain refused the answer.
+	/// How many times the chain refused the answer.
 	refusals: u32,
 	/// Why it could not be answered, so that the same reason is reported only once.
 	reported: String,

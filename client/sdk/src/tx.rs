@@ -21,7 +21,8 @@ use subxt::{
 
 /// How long a node may take to count a transaction that it accepted.
 const COUNTED: Duration = Duration::from_secs(5);
-/// How often a transaction is signed at most if another program of the same account takes its nonce.
+/// The maximum number of times that a transaction is signed if another program of the same account takes its
+/// nonce.
 const ATTEMPTS: u32 = 5;
 /// The maximum number of small calls in a transaction: together they take up only part of a block.
 const CALLS_IN_ONE: usize = 200;
