@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Draws Fig. 5 of the paper: the odds over the depth, on a logarithmic scale, for several shares. The
-//! true odds are a solid line and the paper's a dashed one; simulations and measurements are points
-//! with their intervals.
+//! Draws Fig. 5 of the paper: the odds over the depth, on a logarithmic scale, for several shares. The true
+//! odds are a solid line and the paper's odds a dashed one; simulations and measurements are points with
+//! their intervals.
 
 use crate::error::Error;
 use isthmus_security::{Confidence, Interval};
@@ -51,7 +51,7 @@ const LEGEND: (u32, i32) = (470, 76);
 /// The font for bitmaps. An SVG uses a font of the program that displays it.
 const FONT: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
 
-/// The odds of one share.
+/// The odds for one share.
 pub(crate) struct Curve {
 	/// The attacker's share, q.
 	pub(crate) share: f64,
@@ -355,7 +355,7 @@ fn logarithmic(points: &[(f64, f64)], floor: f64) -> Vec<(f64, f64)> {
 			line.push((z, power));
 			continue;
 		}
-		// Zero has no logarithm. A step below the floor ends where it crosses the floor.
+		// Zero has no logarithm. A line that falls below the floor ends where it crosses the floor.
 		if let (Some(&(before, above)), true) = (line.last(), power.is_finite()) {
 			line.push((
 				before + (z - before) * (above - floor) / (above - power),

@@ -447,7 +447,7 @@ mod tests {
 		assert!(memory.has_room(&limits));
 		memory.sent.insert(8, sent(20));
 		assert!(!memory.has_room(&limits));
-		// The first was answered; nothing is known about the second yet.
+		// The first request was answered; nothing is known about the second one yet.
 		let open = HashSet::from([8]);
 		let gone = memory.look(&open, &HashSet::new(), 19);
 		assert_eq!((gone.len(), gone[0].0), (1, 7));
@@ -459,7 +459,7 @@ mod tests {
 		assert!(!memory.is_due(8, 20 + UNHEARD));
 		assert!(memory.look(&open, &HashSet::new(), 20).is_empty());
 		assert!(memory.has_room(&limits) && memory.is_due(8, 20));
-		// Unless the task hears nothing.
+		// Unless the task has heard nothing for too long.
 		memory.sent.insert(8, sent(20));
 		memory.look(&open, &watched, 20 + UNHEARD + 1);
 		assert!(memory.is_due(8, 20 + UNHEARD + 1));

@@ -171,7 +171,7 @@ impl State {
 		self.get("DataSharing", "Leaves", keys).await
 	}
 
-	/// Returns the taken leaves of a dataset, in all its epochs, and what each is taken by.
+	/// Returns the taken leaves of a dataset, in all its epochs, and what each is used for.
 	pub async fn leaves(
 		&self,
 		owner: &AccountId,
