@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a command that talks to a chain works with: a connection, and the account to act as.
+//! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{error::Error, key_file, options::Options, report::Output};
 use isthmus_sdk::{BlockId, Call, Client, Identity, Included};

@@ -8,8 +8,8 @@ use isthmus_sdk::{
 use serde::Serialize;
 use std::{fmt, process::ExitCode};
 
-/// Why a command did not do what it was asked to. The message says what is wrong, and the hint what to
-/// do about it. Every error of the libraries below becomes one of these.
+/// Why a command failed. The message explains what is wrong, and the hint what to do about it. Every error
+/// of the underlying libraries is converted to this type.
 #[derive(Debug)]
 pub(crate) struct Error {
 	kind: Kind,
@@ -28,7 +28,7 @@ pub(crate) enum Kind {
 	Unreachable = 3,
 	/// The chain or the node refused.
 	Refused = 4,
-	/// Data, a key or a passphrase is not the right one.
+	/// Data, a key or a passphrase is wrong.
 	NotAuthentic = 5,
 }
 
@@ -62,7 +62,7 @@ impl Error {
 		Self::new(Kind::Usage, message)
 	}
 
-	/// Adds what the reader can do about it.
+	/// Adds a hint: what the user can do about the error.
 	pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
 		self.hint = Some(hint.to_string());
 		self
@@ -75,7 +75,7 @@ impl Error {
 
 	/// Prints the error to stderr as text, and returns the program's exit code.
 	pub(crate) fn report(&self) -> ExitCode {
-		// Nodes, producers and file names have a say in these.
+		// These may contain text from nodes, producers and file names.
 		eprintln!("error: {}", Shown(&self.message));
 		if let Some(hint) = &self.hint {
 			eprintln!("hint: {}", Shown(hint));
@@ -112,7 +112,7 @@ impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
 		let (kind, hint) = classify(&error);
 		let message = match &error {
-			// `isthmus store` compares a value with the stored one, so this one differs.
+			// `isthmus store` compares a value with the stored one, so the two differ.
 			SdkError::Upload(UploadError::AlreadyStored(_)) => {
 				format!("{error}, with different content")
 			}
@@ -166,7 +166,7 @@ impl From<FetchError> for Error {
 const OTHER_NAME: &str =
 	"store it under another --name, or remove the record first: isthmus remove NAME";
 
-/// Returns the kind of an error, and a hint where one helps.
+/// Returns the kind of an error, and a hint if one helps.
 fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	use SdkError::*;
 	match error {
@@ -226,7 +226,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	}
 }
 
-/// The hint for a reader to whom nothing can be sealed.
+/// The hint if the reader has no encryption key to seal a grant to.
 const PUBLISH: &str = "the reader has to run: isthmus key publish";
 
 /// Returns a hint for a call that the chain refused.

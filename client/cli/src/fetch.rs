@@ -82,8 +82,8 @@ enum Target {
 	Folder(PathBuf),
 }
 
-/// Runs the command. What is wrong with its arguments is reported before it connects. Returns `None` if
-/// the record was written to stdout.
+/// Runs the command. Errors in its arguments are reported before it connects. Returns `None` if the record
+/// was written to stdout.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>, Error> {
 	let target = target(&opts)?;
 	let context = Context::connect(options).await?;

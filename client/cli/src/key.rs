@@ -167,8 +167,8 @@ async fn rotate(options: Options) -> Result<Changed, Error> {
 		);
 	}
 	let context = Context::connect(options).await?;
-	// The file comes first: grants sealed to a key that only the chain has would be lost. The lock is
-	// held until the chain has the key, so that the chain's key is the file's current one.
+	// The file is written first: grants sealed to a key that is only on the chain would be lost. The lock
+	// is held until the key is on the chain, so that the chain's key is the file's current one.
 	let (identity, _lock) = key_file::rotate(Path::new(&key))?;
 	publish(&context, &identity).await
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Opens, creates and changes key files, asking for their passphrases. The format is
-//! [`isthmus_sdk::envelope::key_file`]'s.
+//! Opens, creates and changes key files, asking for their passphrases. The format is that of
+//! [`isthmus_sdk::envelope::key_file`].
 
 use crate::{
 	error::{Error, Kind},
@@ -12,26 +12,26 @@ use isthmus_sdk::{
 };
 use std::{io::ErrorKind, path::Path};
 
-/// Reads a key file, without opening it.
+/// Reads a key file without opening it.
 pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
 	KeyFile::read(path).map_err(|error| failed(path, error))
 }
 
-/// Opens a key file, and returns the identity that acts with it.
+/// Opens a key file and returns the identity in it.
 pub(crate) fn open(path: &Path) -> Result<Identity, Error> {
 	let (secrets, _) = unlock(path)?;
 	identity(secrets)
 }
 
-/// Writes a new key file. A file that exists is not replaced.
+/// Writes a new key file. An existing file is not replaced.
 pub(crate) fn create(path: &Path, secrets: &Secrets, passphrase: &str) -> Result<KeyFile, Error> {
 	let file = seal(path, secrets, passphrase)?;
 	file.create(path).map_err(|error| failed(path, error))?;
 	Ok(file)
 }
 
-/// Gives an account a new encryption key pair, and writes its key file again under the same passphrase.
-/// Other programs wait with their changes until the lock is dropped.
+/// Adds a new encryption key pair for an account and rewrites its key file under the same passphrase. Other
+/// programs cannot change the file until the lock is dropped.
 pub(crate) fn rotate(path: &Path) -> Result<(Identity, FolderLock), Error> {
 	let lock = key_file::lock(path).map_err(|error| failed(path, error.into()))?;
 	let (mut secrets, passphrase) = unlock(path)?;
@@ -42,7 +42,7 @@ pub(crate) fn rotate(path: &Path) -> Result<(Identity, FolderLock), Error> {
 	Ok((identity(secrets)?, lock))
 }
 
-/// Returns an error for a file that exists, so that it is reported before a passphrase is asked for.
+/// Returns an error if the file exists, so that this is reported before the passphrase prompt.
 pub(crate) fn check_new(path: &Path) -> Result<(), Error> {
 	match path.exists() {
 		true => Err(exists(path)),

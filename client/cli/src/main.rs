@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus`: what a person or a script does with an Isthmus chain.
+//! `isthmus`: the program for people and scripts that use an Isthmus chain.
 //!
-//! Each subcommand is a file with `Opts` and `run`, thin over [`isthmus_sdk`]. `run` returns a
-//! [`Report`], which is printed here; `revoke` and `serve` print before they end. Results go to stdout
-//! and everything else to stderr, and `-` is stdin or stdout.
+//! Each subcommand is a file with `Opts` and `run`, a thin layer over [`isthmus_sdk`]. `run` returns a
+//! [`Report`], which is printed here; `revoke` and `serve` print before they end. Results go to stdout and
+//! everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
 
@@ -98,7 +98,7 @@ enum Command {
 	Man(man::Opts),
 }
 
-/// What is printed after a command succeeded, if anything.
+/// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
 fn main() -> ExitCode {

@@ -3,7 +3,7 @@
 
 use crate::{error::Error, report::Output};
 
-/// Where a node is expected unless an option or a variable says otherwise.
+/// The node's address, unless an option or an environment variable sets another one.
 const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
 
 /// Options of every command.

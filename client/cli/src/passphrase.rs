@@ -9,7 +9,7 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// The variable that holds a passphrase for scripts.
+/// The environment variable that holds a passphrase for scripts.
 const VARIABLE: &str = "ISTHMUS_PASSPHRASE";
 
 /// Asks for the passphrase of a key file, unless $ISTHMUS_PASSPHRASE holds it.
@@ -41,7 +41,7 @@ pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
 		let mut stdin = std::io::stdin().lock();
 		stdin.read_line(&mut line).map_err(Error::failed)?;
 	}
-	// Nothing stands for the phrase that all development chains share.
+	// An empty secret would mean the phrase that all development chains share.
 	match line.trim() {
 		"" => Err(Error::usage("missing secret")
 			.hint("type the secret phrase or the seed of the account, or pipe it to stdin")),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Draws Fig. 5 of the paper: the odds over the depth, on a logarithmic scale, for several shares. The
-//! true odds are a solid line and the paper's a dashed one; simulations and measurements are points
-//! with their intervals.
+//! Draws Fig. 5 of the paper: the odds over the depth, on a logarithmic scale, for several shares. The true
+//! odds are a solid line and the paper's odds a dashed one; simulations and measurements are points with
+//! their intervals.
 
 use crate::error::Error;
 use isthmus_security::{Confidence, Interval};
@@ -27,8 +27,8 @@ use std::{
 const SIZE: (u32, u32) = (2000, 1120);
 /// The caption.
 const TITLE: &str = "Odds that a forged chain overtakes the true one";
-/// Colours that people with any colour vision can distinguish (M. Okabe and K. Ito 2008, *Color
-/// universal design*), the strongest first.
+/// Colours that people with any colour vision can distinguish (M. Okabe and K. Ito 2008, *Color universal
+/// design*), strongest first.
 const COLOURS: [RGBColor; 7] = [
 	RGBColor(0, 114, 178),
 	RGBColor(213, 94, 0),
@@ -38,7 +38,7 @@ const COLOURS: [RGBColor; 7] = [
 	RGBColor(86, 180, 233),
 	RGBColor(90, 90, 90),
 ];
-/// The lower end of the scale is where the highest curve ends, but between these powers of ten.
+/// The lower end of the scale is where the highest curve ends, clamped to these powers of ten.
 const FLOORS: (f64, f64) = (-12.0, -6.0);
 /// The width of all lines in pixels.
 const STROKE: u32 = 6;
@@ -48,10 +48,10 @@ const DASH: (i32, i32) = (18, 14);
 const RADIUS: i32 = 10;
 /// The width of the legend, to the right of the plot, and of a line in it, in pixels.
 const LEGEND: (u32, i32) = (470, 76);
-/// The font of bitmaps. An SVG uses a font of the program that shows it.
+/// The font for bitmaps. An SVG uses a font of the program that displays it.
 const FONT: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
 
-/// The odds of one share.
+/// The odds for one share.
 pub(crate) struct Curve {
 	/// The attacker's share, q.
 	pub(crate) share: f64,
@@ -63,7 +63,7 @@ pub(crate) struct Curve {
 	pub(crate) simulated: Vec<Point>,
 }
 
-/// A counted rate, with its interval.
+/// An observed rate, with its interval.
 pub(crate) struct Point {
 	/// z.
 	pub(crate) depth: u32,
@@ -90,7 +90,7 @@ struct Measurement {
 	successes: u64,
 }
 
-/// Reads a file of measurements, one JSON object a line.
+/// Reads a file of measurements, with one JSON object per line.
 pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<Measured>, Error> {
 	let name = file.display();
 	let text = fs::read_to_string(file)
@@ -125,7 +125,8 @@ pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<M
 		.collect()
 }
 
-/// Draws the curves into a file; `-` is SVG on stdout. The file is opened when the picture is done.
+/// Draws the curves into a file; `-` is SVG on stdout. The file is opened only when the picture is
+/// complete.
 pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Result<(), Error> {
 	if curves.len() > COLOURS.len() {
 		let most = COLOURS.len();
@@ -164,7 +165,7 @@ pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Resu
 /// A chart with linear axes: depth and logarithm of the odds.
 type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// What is drawn.
+/// What to draw.
 struct Picture<'a> {
 	curves: &'a [Curve],
 	measured: &'a [Measured],
@@ -257,7 +258,8 @@ impl Picture<'_> {
 		Ok(chart)
 	}
 
-	/// Draws what there is of one share: the true odds, the paper's, and what was simulated or measured.
+	/// Draws everything about one share: the true odds, the paper's, and the simulations and measurements,
+	/// if any.
 	fn paint_curve<DB>(
 		&self,
 		chart: &mut Chart<'_, DB>,
@@ -287,7 +289,7 @@ impl Picture<'_> {
 		Ok(())
 	}
 
-	/// Adds to the legend what the kinds of lines and points mean.
+	/// Explains the kinds of lines and points in the legend.
 	fn explain<DB>(&self, legend: &mut Legend<DB>) -> Drawn<()>
 	where
 		DB: DrawingBackend,
@@ -353,7 +355,7 @@ fn logarithmic(points: &[(f64, f64)], floor: f64) -> Vec<(f64, f64)> {
 			line.push((z, power));
 			continue;
 		}
-		// Zero has no logarithm. A step below the floor ends where it crosses the floor.
+		// Zero has no logarithm. A line that falls below the floor ends where it crosses the floor.
 		if let (Some(&(before, above)), true) = (line.last(), power.is_finite()) {
 			line.push((
 				before + (z - before) * (above - floor) / (above - power),

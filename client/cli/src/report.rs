@@ -7,12 +7,12 @@ use std::{
 	io::{self, Write},
 };
 
-/// What a command answers. The JSON of a type that is `Serialize` is one object, in one line.
+/// A command's output. The JSON of a type that is `Serialize` is one object, on one line.
 ///
-/// Scripts read the JSON, so its keys and values stay as they are. Fields are declared in the order of
-/// their keys, which is the order in which they are printed.
+/// Scripts read the JSON, so its keys and values must not change. Fields are declared in the order of their
+/// keys, which is the order in which they are printed.
 pub(crate) trait Report: fmt::Display {
-	/// Returns the report as JSON, one object a line.
+	/// Returns the report as JSON, one object per line.
 	fn json(&self) -> serde_json::Result<String>;
 }
 
@@ -44,13 +44,13 @@ impl<T: Report> Report for Lines<T> {
 pub(crate) enum Output {
 	/// As text for a person.
 	Text,
-	/// As JSON, one object a line.
+	/// As JSON, one object per line.
 	Json,
 }
 
 impl Output {
-	/// Prints a report. No one may be reading any more, for example at the other end of a pipe, so a
-	/// failure to write is ignored.
+	/// Prints a report. The reader may be gone, for example at the other end of a pipe, so a failure to
+	/// write is ignored.
 	pub(crate) fn print(self, report: &dyn Report) {
 		let text = match self {
 			Self::Text => report.to_string(),

@@ -86,7 +86,7 @@ impl fmt::Display for Requested {
 #[serde(rename_all = "camelCase")]
 struct Cancelled {
 	block: BlockNumber,
-	/// The last block in which it can still be granted, if its offer gives the owner notice.
+	/// The last block in which it can still be granted, if it has an offer: the owner then gets notice.
 	open_until: Option<BlockNumber>,
 	request: RequestId,
 }

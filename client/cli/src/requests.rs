@@ -35,7 +35,7 @@ pub(crate) struct Open {
 	valid_until: BlockNumber,
 	#[serde(serialize_with = "name")]
 	verdict: Verdict,
-	/// Whether the reader of the list made the request.
+	/// Whether the account that lists the requests made this one.
 	#[serde(skip)]
 	mine: bool,
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus revoke`: ends a grant, and renews those of the dataset's other readers.
+//! `isthmus revoke`: ends a grant and renews the grants of the dataset's other readers.
 
 use crate::{context::Context, error::Error, options::Options};
 use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus risk`: the odds that a forged chain overtakes the true one (section IV.B of the paper), the
-//! depth that a risk calls for, a simulation of the race, and Fig. 5.
+//! depth that is needed for a risk, a simulation of the race, and Fig. 5.
 //!
 //! [`isthmus_security`] computes the numbers, and [`crate::plot`] draws them.
 
@@ -19,9 +19,9 @@ use isthmus_security::{
 use serde::Serialize;
 use std::{fmt, path::PathBuf, str::FromStr};
 
-/// The largest depth of a table: the time of Algorithm 3 grows with its square.
+/// The maximum depth in a table: the running time of Algorithm 3 grows with the square of the depth.
 const MAX_TABLE_DEPTH: u32 = 1000;
-/// The confidence of the intervals.
+/// The confidence level of the intervals.
 const CONFIDENCE: Confidence = Confidence::P999;
 /// The seed of a simulation unless one is given.
 const DEFAULT_SEED: u64 = 1;
@@ -137,7 +137,7 @@ impl FromStr for Interval {
 }
 
 impl Interval {
-	/// Returns the seconds, which a node may have to be asked for.
+	/// Returns the interval in seconds. Asks a node if necessary.
 	async fn seconds(self, options: Options) -> Result<f64, Error> {
 		match self {
 			Self::Seconds(seconds) => Ok(seconds),
@@ -316,7 +316,7 @@ fn curves(shares: &[Share], lines: &[Line]) -> Vec<plot::Curve> {
 		.collect()
 }
 
-/// Lines for one share after another.
+/// Lines, grouped by share.
 struct Table {
 	shares: Vec<f64>,
 	lines: Lines<Line>,
@@ -379,7 +379,7 @@ fn odds(probability: f64) -> String {
 	}
 }
 
-/// The depths that a risk calls for against one share.
+/// The depths that are needed for a risk, against one share.
 #[derive(Serialize)]
 struct Needed {
 	share: f64,
@@ -391,7 +391,7 @@ struct Needed {
 	exact: Answer,
 }
 
-/// A depth by one of the formulas.
+/// A depth according to one of the formulas.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Answer {
@@ -436,7 +436,7 @@ impl fmt::Display for Needed {
 	}
 }
 
-/// The depths that a risk calls for.
+/// The depths that are needed for a risk.
 struct Depths {
 	risk: f64,
 	interval: f64,

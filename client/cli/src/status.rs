@@ -63,7 +63,7 @@ impl fmt::Display for Status {
 	}
 }
 
-/// The node's answer about the verification of a block, which is passed on as it is.
+/// The node's answer about the verification of a block, which is passed on unchanged.
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Verification(Value);

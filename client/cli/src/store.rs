@@ -56,7 +56,7 @@ pub(crate) struct Opts {
 /// A file, a folder or stdin that is stored.
 #[derive(Serialize)]
 pub(crate) struct Stored {
-	/// The block; `None` if it was stored before, and nothing was sent.
+	/// The block; `None` if it was already stored and nothing was sent.
 	block: Option<BlockNumber>,
 	bytes: u64,
 	dataset: DatasetId,
@@ -92,7 +92,7 @@ impl fmt::Display for Stored {
 	}
 }
 
-/// Runs the command. What is wrong with its arguments is reported before it connects.
+/// Runs the command. Errors in its arguments are reported before it connects.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let key = name(&opts)?;
 	let source = Source::open(&opts.path)?;
@@ -124,7 +124,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	})
 }
 
-/// Returns the record's key: the given name's, or the file's.
+/// Returns the record's key, made from the given name or the file's.
 fn name(opts: &Opts) -> Result<RecordKey, Error> {
 	if let Some(key) = opts.name {
 		return Ok(key);
@@ -180,9 +180,9 @@ async fn place(
 	})
 }
 
-/// What is to be stored.
+/// What to store.
 enum Source {
-	/// One value, and its length in bytes.
+	/// One value and its length in bytes.
 	One(File, u64),
 	/// The files of a folder.
 	Folder(LocalFolder),

@@ -72,7 +72,7 @@ fn parse_amount(text: &str) -> Option<Balance> {
 	whole.checked_mul(UNIT)?.checked_add(decimals)
 }
 
-/// An amount. Its text is in IST; its JSON is a string with the number of smallest units, which is too
+/// An amount. Its text is in IST; its JSON is a string with the number of smallest units, which may be too
 /// large for a number in JSON.
 #[derive(Clone, Copy)]
 pub(crate) struct Amount(pub(crate) Balance);
@@ -89,7 +89,7 @@ impl Serialize for Amount {
 	}
 }
 
-/// Returns a number of bytes in a unit that fits it: `2.5 MB`.
+/// Returns a number of bytes in a fitting unit: `2.5 MB`.
 pub(crate) fn bytes(count: u64) -> String {
 	match count {
 		0..1_000 => format!("{count} B"),
@@ -181,7 +181,7 @@ pub(crate) fn end(expiry: BlockNumber, until: Option<Seconds>) -> String {
 /// The beginning of 1970 in UTC, from which the chain counts seconds.
 const EPOCH: DateTime = civil::datetime(1970, 1, 1, 0, 0, 0, 0);
 
-/// Reads a date, and returns its beginning in seconds since 1970 in UTC.
+/// Reads a date and returns its start in UTC, in seconds since 1970.
 pub(crate) fn day(text: &str) -> Result<Seconds, &'static str> {
 	let day = civil::Date::strptime("%Y-%m-%d", text).ok();
 	let seconds = day.map(|day| day.duration_since(EPOCH.date()).as_secs());
@@ -258,7 +258,7 @@ mod tests {
 
 	#[test]
 	fn dates_are_those_of_the_calendar() {
-		// By `date -u -d DAY +%s`.
+		// Computed with `date -u -d DAY +%s`.
 		for (text, seconds) in [
 			("1970-01-01", 0),
 			("2000-02-29", 951_782_400),

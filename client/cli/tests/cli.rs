@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus` as a terminal shows it, where no chain is needed. What needs a chain is in
+//! Transcripts of `isthmus` in a terminal that need no chain. Tests that need a chain are in
 //! `scripts/tests/cli.test.mjs`.
 //!
-//! `TRYCMD=overwrite cargo test -p isthmus-cli --test cli` rewrites the transcripts: read the difference.
+//! `TRYCMD=overwrite cargo test -p isthmus-cli --test cli` rewrites the transcripts: review the diff.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -17,7 +17,7 @@ fn transcripts() {
 		.env("ISTHMUS_PASSPHRASE", "three plain words");
 }
 
-/// Runs the program, which has to succeed, and returns what it prints.
+/// Runs the program, which has to succeed, and returns its output.
 fn isthmus(args: &[&str]) -> String {
 	let output = Command::new(env!("CARGO_BIN_EXE_isthmus"))
 		.args(args)

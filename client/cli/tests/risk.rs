@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus risk` as a terminal sees it, and its pictures.
+//! The output of `isthmus risk` in a terminal, and its plots.
 
 use std::{fs, path::Path, process::Command};
 
@@ -8,7 +8,7 @@ fn transcripts() {
 	trycmd::TestCases::new().case("tests/risk/*.trycmd");
 }
 
-/// What the program prints when it is run in a folder, or its errors.
+/// Runs the program in a folder and returns its output, or its errors if it fails.
 fn risk(folder: &Path, args: &[&str]) -> Result<String, String> {
 	let output = Command::new(env!("CARGO_BIN_EXE_isthmus"))
 		.arg("risk")

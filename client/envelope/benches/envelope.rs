@@ -13,13 +13,13 @@ const GENESIS: [u8; 32] = [1; 32];
 const OWNER: [u8; 32] = [2; 32];
 const GRANTEE: [u8; 32] = [3; 32];
 
-/// How much is measured.
+/// How much to measure.
 struct Effort {
 	/// Length of the value in bytes.
 	size: usize,
-	/// Rounds of each measurement; the median counts.
+	/// Rounds per measurement, of which the median is reported.
 	rounds: usize,
-	/// Grants sealed or opened in a round.
+	/// Grants sealed or opened per round.
 	grants: u32,
 }
 
@@ -63,7 +63,7 @@ fn epoch() -> EpochId {
 	}
 }
 
-/// Returns the bytes that are encrypted and decrypted in a second.
+/// Returns the number of bytes encrypted and decrypted per second.
 fn records(effort: &Effort) -> Result<(f64, f64)> {
 	let leaf = root()?.leaf_key(7);
 	let context = RecordContext {
@@ -73,7 +73,7 @@ fn records(effort: &Effort) -> Result<(f64, f64)> {
 		version: 0,
 	};
 	let (size, chunk_size) = (effort.size, record::MAX_CHUNK_SIZE as usize);
-	// Not zeros, and no page that was never touched.
+	// Not all zeros, so that every page is really in memory.
 	let value: Vec<u8> = (0..size).map(|i| (i >> 3) as u8 ^ i as u8).collect();
 
 	let mut chunk = Vec::with_capacity(chunk_size + record::TAG_LEN);
@@ -101,7 +101,7 @@ fn records(effort: &Effort) -> Result<(f64, f64)> {
 	Ok((size as f64 / encrypt, size as f64 / decrypt))
 }
 
-/// Returns the length of the largest grant, and the seconds that sealing and opening it takes.
+/// Returns the length of the largest grant and the seconds that it takes to seal and to open it.
 fn grants(effort: &Effort) -> Result<(usize, f64, f64)> {
 	// The range with the largest cover: 62 nodes.
 	let range = Range::new(1, tree::LEAVES - 1)?;

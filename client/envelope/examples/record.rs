@@ -10,7 +10,7 @@ use isthmus_envelope::{
 };
 use std::io::Read;
 
-/// Plaintext bytes in a chunk.
+/// Plaintext bytes per chunk.
 const CHUNK_SIZE: u32 = 1000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 		dataset: 0,
 		epoch: 0,
 	};
-	// The owner keeps this secret. Every key of every record follows from it.
+	// The owner keeps this secret. Every key of every record is derived from it.
 	let master = MasterSecret::generate()?;
 	let leaf_key = master.epoch_root(&epoch).leaf_key(7);
 	let context = RecordContext {

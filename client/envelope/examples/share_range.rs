@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Shares a range of a dataset with a reader, then revokes it by starting a new epoch.
+//! Shares a range of a dataset with a reader, then revokes the access by starting a new epoch.
 //!
 //! ```sh
 //! cargo run --release -p isthmus-envelope --example share_range
@@ -39,15 +39,15 @@ fn store(month: u8, key: &LeafKey) -> Result<(RecordContext, Vec<u8>), RecordErr
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-	// The owner stores twelve months, one at each leaf.
+	// The owner stores twelve months, one per leaf.
 	let master = MasterSecret::generate()?;
 	let root = master.epoch_root(&epoch(0));
 	let records = (0..12)
 		.map(|month| store(month, &root.leaf_key(month.into())))
 		.collect::<Result<Vec<_>, _>>()?;
 
-	// It opens the first quarter, leaves 0 to 2, to a reader until block 5000. The sealed grant goes
-	// onto the chain for all to see.
+	// It grants a reader the first quarter, leaves 0 to 2, until block 5000. The sealed grant is
+	// public on the chain.
 	let pair = EncryptionKeyPair::generate()?;
 	let scope = GrantScope {
 		grantee: READER,
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 	};
 	let sealed = seal_grant(&root, &scope, &pair.public_key())?;
 
-	// The reader opens the grant, and with it the three records of the range.
+	// The reader opens the grant and, with its keys, the three records in the range.
 	let keys = open_grant(&pair, &epoch(0), &scope, &sealed)?;
 	for month in 0..3 {
 		let (context, record) = &records[month as usize];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The primitives that keys are derived with: HMAC-SHA256 (RFC 2104), HKDF-SHA256 (RFC 5869) and the
-//! system's source of randomness. Labels and layouts are defined where they are used.
+//! Primitives for key derivation: HMAC-SHA256 (RFC 2104), HKDF-SHA256 (RFC 5869) and the system's
+//! source of randomness. Labels and layouts are defined where they are used.
 
 use ring::{
 	hkdf, hmac,
@@ -29,12 +29,12 @@ pub(crate) fn random() -> Result<Secret, RandomError> {
 ///
 /// # Errors
 ///
-/// Returns [`RandomError`] if the system gives no randomness.
+/// Returns [`RandomError`] if the system provides no randomness.
 pub fn random_bytes() -> Result<[u8; 32], RandomError> {
 	random().map(|bytes| *bytes)
 }
 
-/// Returns HMAC-SHA256 of `message` under `key`.
+/// Returns the HMAC-SHA256 of `message` under `key`.
 pub(crate) fn hmac_sha256(key: &Secret, message: &[u8]) -> Secret {
 	let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]), message);
 	let mut out = Secret::default();
@@ -42,21 +42,21 @@ pub(crate) fn hmac_sha256(key: &Secret, message: &[u8]) -> Secret {
 	out
 }
 
-/// Returns HKDF-Extract with SHA-256.
+/// Runs HKDF-Extract with SHA-256 and returns the pseudorandom key.
 pub(crate) fn extract(salt: &[u8], secret: &Secret) -> hkdf::Prk {
 	hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(&secret[..])
 }
 
-/// Returns 32 bytes of HKDF-Expand with SHA-256. `info` is the concatenation of its parts.
+/// Runs HKDF-Expand with SHA-256 over the concatenated parts of `info`, and returns 32 bytes.
 pub(crate) fn expand(prk: &hkdf::Prk, info: &[&[u8]]) -> Secret {
 	let mut out = Secret::default();
 	prk.expand(info, hkdf::HKDF_SHA256)
 		.and_then(|okm| okm.fill(&mut out[..]))
-		.expect("32 bytes are one block of HKDF-SHA256, which gives up to 255; qed");
+		.expect("32 bytes are one block of HKDF-SHA256, which outputs up to 255; qed");
 	out
 }
 
-/// Gives a type that holds a secret a `Debug` that does not show it.
+/// Implements `Debug` for a type that holds a secret, without showing the secret.
 macro_rules! redacted_debug {
 	($type:ident) => {
 		impl core::fmt::Debug for $type {

@@ -9,17 +9,17 @@ pub struct EpochId {
 	pub genesis: [u8; 32],
 	/// The owner's account.
 	pub owner: [u8; 32],
-	/// The dataset's number among the owner's.
+	/// The dataset's number among the owner's datasets.
 	pub dataset: u32,
 	/// The dataset's epoch. Revoking a grant starts the next one, whose keys are unrelated to this one's.
 	pub epoch: u32,
 }
 
 impl EpochId {
-	/// Length of [`Self::to_bytes`].
+	/// Length of the encoding that [`Self::to_bytes`] returns, in bytes.
 	pub const LEN: usize = 72;
 
-	/// Returns `genesis ‖ owner ‖ dataset ‖ epoch`, integers big-endian.
+	/// Returns `genesis ‖ owner ‖ dataset ‖ epoch`, with big-endian integers.
 	pub fn to_bytes(&self) -> [u8; Self::LEN] {
 		let mut bytes = [0; Self::LEN];
 		bytes[..32].copy_from_slice(&self.genesis);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Grants: the keys of a range of leaves, sealed to a consumer's public key.
 //!
-//! Sealing is one message of HPKE (RFC 9180) in base mode. Its `info` binds everything that the chain
-//! records of the grant, so sealed keys that are moved to another entry do not open. HPKE does not
-//! show that they come from the owner, and need not: only the owner's signed transaction writes the
-//! owner's authorization list.
+//! Sealing is one message of HPKE (RFC 9180) in base mode. Its `info` binds everything that the
+//! chain records about the grant, so sealed keys that are moved to another entry cannot be opened.
+//! HPKE does not prove that the keys come from the owner, and does not have to: only a transaction
+//! signed by the owner can write to the owner's authorization list.
 
 use crate::{
 	derive::{self, RandomError, Secret},
@@ -20,9 +20,9 @@ use zeroize::Zeroizing;
 
 /// First byte of every sealed grant: the version of this format.
 pub const VERSION: u8 = 1;
-/// First bytes of the `info` to which a grant is bound.
+/// First bytes of the `info` that a grant is bound to.
 pub const INFO_LABEL: &[u8] = b"isthmus/grant/v1";
-/// Length of what precedes the ciphertext: version, suite and encapsulated key.
+/// Length of the prefix before the ciphertext (version, suite and encapsulated key), in bytes.
 pub const PREFIX_LEN: usize = 1 + 2 + ENCAPSULATED_LEN;
 /// Length of the longest sealed grant, in bytes.
 pub const MAX_LEN: usize = PREFIX_LEN + MAX_COVER * NODE_KEY_LEN + TAG_LEN;
@@ -39,13 +39,13 @@ type Aead = hpke::aead::AesGcm256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantError {
-	/// The grant ends before its ciphertext.
+	/// The grant is shorter than its prefix.
 	#[error("a sealed grant starts with a prefix of {PREFIX_LEN} bytes, but there are only {got}")]
 	CutShort {
-		/// The number of bytes there are.
+		/// The number of bytes in the grant.
 		got: usize,
 	},
-	/// The first byte names a version that this one does not know.
+	/// The first byte names a version that this library does not know.
 	#[error("unknown grant format {got}: this version reads format {VERSION}")]
 	UnknownVersion {
 		/// The first byte.
@@ -55,19 +55,19 @@ pub enum GrantError {
 	#[error(transparent)]
 	Suite(#[from] KeyError),
 	/// The grant is shorter or longer than its range requires.
-	#[error("a sealed grant of this range has {expected} bytes, but {got} were given")]
+	#[error("a sealed grant of this range must have {expected} bytes, got {got}")]
 	Length {
 		/// Length in bytes that the range requires.
 		expected: usize,
 		/// Length in bytes of the given grant.
 		got: usize,
 	},
-	/// The public key, the recipient's or the one inside the grant, is one of the few with which
+	/// The public key (the recipient's or the one inside the grant) is one of the few for which
 	/// every shared secret is zero.
 	#[error("the public key is of low order: nothing can be sealed to it")]
 	LowOrderKey,
-	/// The grant is sealed to another key, bound to another place or scope, or was changed. By design,
-	/// these fail in the same way.
+	/// The grant is sealed to another key, bound to another place or scope, or was changed. By
+	/// design, these cases cannot be told apart.
 	#[error(
 		"the sealed keys do not open: they are for another key or another grant, or were changed"
 	)]
@@ -77,7 +77,7 @@ pub enum GrantError {
 	Random(#[from] RandomError),
 }
 
-/// What a grant opens, to whom and until when, as its entry on the chain says. The owner, the dataset
+/// What a grant opens, to whom and until when, as in its entry on the chain. The owner, the dataset
 /// and the epoch are in the [`EpochId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GrantScope {
@@ -85,14 +85,15 @@ pub struct GrantScope {
 	pub grantee: [u8; 32],
 	/// The leaves that the grant opens.
 	pub range: Range,
-	/// The number of the first block in which the chain no longer answers the consumer.
+	/// The number of the first block in which the chain no longer answers the consumer's queries.
 	pub expiry: u32,
 }
 
-/// Length of [`info`].
+/// Length of [`info`], in bytes.
 const INFO_LEN: usize = INFO_LABEL.len() + EpochId::LEN + 32 + 8 + 8 + 4;
 
-/// Returns `label ‖ genesis ‖ owner ‖ dataset ‖ epoch ‖ grantee ‖ start ‖ end ‖ expiry`, integers big-endian.
+/// Returns `label ‖ genesis ‖ owner ‖ dataset ‖ epoch ‖ grantee ‖ start ‖ end ‖ expiry`, with
+/// big-endian integers.
 fn info(id: &EpochId, scope: &GrantScope) -> [u8; INFO_LEN] {
 	let parts: [&[u8]; 6] = [
 		INFO_LABEL,
@@ -111,8 +112,9 @@ fn info(id: &EpochId, scope: &GrantScope) -> [u8; INFO_LEN] {
 	info
 }
 
-/// Gives HPKE the 32 random bytes of its ephemeral key. They are drawn beforehand, where a failure of
-/// the system's source is an error; HPKE's own interface could only panic.
+/// Passes HPKE the 32 random bytes for its ephemeral key. They are drawn beforehand, so that a
+/// failure of the system's source of randomness is returned as an error; inside HPKE it could only
+/// panic.
 struct Entropy(Option<Secret>);
 
 impl RngCore for Entropy {
@@ -136,7 +138,8 @@ impl CryptoRng for Entropy {}
 ///
 /// # Errors
 ///
-/// Returns [`GrantError::LowOrderKey`] or [`GrantError::Random`].
+/// Returns [`GrantError::LowOrderKey`] if nothing can be sealed to the public key, and
+/// [`GrantError::Random`] if the system provides no randomness.
 pub fn seal_grant(
 	root: &EpochRoot,
 	scope: &GrantScope,
@@ -145,8 +148,8 @@ pub fn seal_grant(
 	seal_with(root, scope, recipient, derive::random()?)
 }
 
-/// Does the same as [`seal_grant`] with a given seed of the ephemeral key, which must never be used
-/// twice: for test vectors.
+/// Does the same as [`seal_grant`] with a given seed for the ephemeral key, which must never be
+/// used twice. It is for test vectors.
 pub(crate) fn seal_with(
 	root: &EpochRoot,
 	scope: &GrantScope,
@@ -172,12 +175,14 @@ pub(crate) fn seal_with(
 	Ok(sealed)
 }
 
-/// Opens a sealed grant with the consumer's key pair and what the chain records of the grant.
+/// Opens a sealed grant with the consumer's key pair and what the chain records about the grant.
 ///
 /// # Errors
 ///
-/// Returns [`GrantError::CutShort`], [`GrantError::UnknownVersion`], [`GrantError::Suite`],
-/// [`GrantError::Length`], [`GrantError::LowOrderKey`] or [`GrantError::DoesNotOpen`].
+/// Returns [`GrantError::CutShort`], [`GrantError::UnknownVersion`], [`GrantError::Suite`] or
+/// [`GrantError::Length`] if the bytes do not have the format of a grant of this range,
+/// [`GrantError::LowOrderKey`] if the key inside the grant is invalid, and
+/// [`GrantError::DoesNotOpen`] if the grant is for another key, place or scope, or was changed.
 pub fn open_grant(
 	pair: &EncryptionKeyPair,
 	id: &EpochId,
@@ -215,7 +220,7 @@ pub fn open_grant(
 	KeySet::from_bytes(scope.range, &keys).map_err(|_| GrantError::DoesNotOpen)
 }
 
-/// Translates HPKE's error. Both steps of encapsulation fail only for a shared secret of zero.
+/// Translates HPKE's error. Encapsulation and decapsulation fail only if the shared secret is zero.
 fn refused(error: HpkeError) -> GrantError {
 	match error {
 		HpkeError::EncapError | HpkeError::DecapError => GrantError::LowOrderKey,

@@ -19,9 +19,10 @@
 //! # }
 //! ```
 //!
-//! A program that changes a key file takes the [`lock`] of its folder, [reads](KeyFile::read), opens and
-//! changes it, and [replaces](KeyFile::replace) it. This module asks no one for a passphrase, and does
-//! not know how an account's address follows from its secret: the caller gives both.
+//! A program that changes a key file takes the [`lock`] of its folder, [reads](KeyFile::read),
+//! opens and changes it, and [replaces](KeyFile::replace) it. This module does not prompt for a
+//! passphrase and does not know how an account's address is derived from its secret: the caller
+//! passes in both.
 
 use crate::{
 	derive::{random_bytes, RandomError},
@@ -38,13 +39,13 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// The version of this format, and the only one that is read.
+/// The version of this format, which is the only one that can be read.
 pub const VERSION: u32 = 1;
 /// Binary logarithm of scrypt's cost in new files: 2^17 rounds over 128 MiB, about half a second.
 pub const LOG_N: u8 = 17;
-/// Binary logarithm of the largest cost that is accepted: 1 GiB of memory.
+/// Binary logarithm of the maximum cost that is accepted, which takes 1 GiB of memory.
 pub const MAX_LOG_N: u8 = 20;
-/// The smallest number of characters in the passphrase of a new file.
+/// Minimum number of characters in the passphrase of a new file.
 pub const MIN_PASSPHRASE: usize = 8;
 /// scrypt's block size (RFC 7914).
 const R: u32 = 8;
@@ -55,10 +56,10 @@ const P: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyFileError {
-	/// The file is not the JSON object that a key file is.
+	/// The file is not a JSON object with the fields of a key file.
 	#[error("not a key file: {0}")]
 	Json(#[from] serde_json::Error),
-	/// The file is of a version that this one does not know.
+	/// The file has a version that this library does not know.
 	#[error("not a key file that this version reads: its format is {got}, expected {VERSION}")]
 	UnknownVersion {
 		/// The version that the file names.
@@ -70,22 +71,22 @@ pub enum KeyFileError {
 		/// The field's name in the file.
 		field: &'static str,
 	},
-	/// scrypt's cost is outside what is accepted, so that a file cannot claim all memory.
+	/// scrypt's cost is outside the accepted range, which keeps a file from claiming all memory.
 	#[error("not a key file: its scrypt cost is 2^{got}, expected 2^1 to 2^{MAX_LOG_N}")]
 	Cost {
 		/// Binary logarithm of the cost.
 		got: u8,
 	},
-	/// The passphrase is wrong, or the file was changed. Both fail in the same way.
+	/// The passphrase is wrong or the file was changed. The two cases cannot be told apart.
 	#[error("the passphrase does not open the key file")]
 	DoesNotOpen,
-	/// The contents decrypted, but are not laid out as a key set.
+	/// The decrypted contents do not have the layout of a key set.
 	#[error("the decrypted contents are not a valid key set")]
 	Contents,
 	/// The account's secret is longer than the format allows.
-	#[error("an account's secret has at most {} bytes", u16::MAX)]
+	#[error("an account's secret must have at most {} bytes", u16::MAX)]
 	SecretTooLong,
-	/// The system gives no randomness.
+	/// The system provides no randomness.
 	#[error(transparent)]
 	Random(#[from] RandomError),
 	/// Reading or writing the file failed.
@@ -101,7 +102,8 @@ pub struct Secrets {
 	pub account: Zeroizing<String>,
 	/// The master secret of the account's data.
 	pub master: MasterSecret,
-	/// The encryption key pairs, the current one first. Older grants are sealed to the others.
+	/// The encryption key pairs, starting with the current one. Older grants are sealed to the
+	/// others.
 	pub encryption: Vec<EncryptionKeyPair>,
 }
 
@@ -112,11 +114,11 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-	/// Draws new secrets, with a random seed as the account's.
+	/// Draws new secrets, including a random seed for the account.
 	///
 	/// # Errors
 	///
-	/// Returns [`RandomError`] if the system gives no randomness.
+	/// Returns [`RandomError`] if the system provides no randomness.
 	pub fn generate() -> Result<Self, RandomError> {
 		let seed = Zeroizing::new(random_bytes()?);
 		Self::for_account(Zeroizing::new(format!("0x{}", hex::encode(*seed))))
@@ -126,7 +128,7 @@ impl Secrets {
 	///
 	/// # Errors
 	///
-	/// Returns [`RandomError`] if the system gives no randomness.
+	/// Returns [`RandomError`] if the system provides no randomness.
 	pub fn for_account(account: Zeroizing<String>) -> Result<Self, RandomError> {
 		Ok(Self {
 			account,
@@ -139,13 +141,13 @@ impl Secrets {
 	///
 	/// # Errors
 	///
-	/// Returns [`RandomError`] if the system gives no randomness.
+	/// Returns [`RandomError`] if the system provides no randomness.
 	pub fn rotate(&mut self) -> Result<(), RandomError> {
 		self.encryption.insert(0, EncryptionKeyPair::generate()?);
 		Ok(())
 	}
 
-	/// Returns `length ‖ account ‖ master ‖ seed ‖ …`, the length as two bytes, big-endian.
+	/// Returns `length ‖ account ‖ master ‖ seed ‖ …`, with the length as two big-endian bytes.
 	fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
 		let length = u16::try_from(self.account.len()).map_err(|_| KeyFileError::SecretTooLong)?;
 		let total = 2 + self.account.len() + 32 + 32 * self.encryption.len();
@@ -182,7 +184,7 @@ impl Secrets {
 	}
 }
 
-/// A key file as it is written: JSON, its secrets encrypted.
+/// A key file as it is written, in JSON with the secrets encrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeyFile {
@@ -194,23 +196,25 @@ pub struct KeyFile {
 	encryption_key: String,
 	/// Binary logarithm of scrypt's cost.
 	scrypt_log_n: u8,
-	/// scrypt's salt in hexadecimal, new each time the file is written: so is the encrypting key.
+	/// scrypt's salt in hexadecimal. It is new each time the file is written, and so is the key.
 	salt: String,
 	/// The encrypted secrets in hexadecimal.
 	secrets: String,
 }
 
 impl KeyFile {
-	/// Encrypts an account's secrets under a passphrase. `address` is the account's.
+	/// Encrypts an account's secrets under a passphrase. `address` is the account's address.
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::SecretTooLong`] or [`KeyFileError::Random`].
+	/// Returns [`KeyFileError::SecretTooLong`] if the account's secret is too long, and
+	/// [`KeyFileError::Random`] if the system provides no randomness.
 	pub fn seal(secrets: &Secrets, address: &str, passphrase: &str) -> Result<Self, KeyFileError> {
 		Self::seal_with(secrets, address, passphrase, LOG_N, random_bytes()?)
 	}
 
-	/// Does the same as [`Self::seal`] with a given cost and salt; the salt must never be used twice.
+	/// Does the same as [`Self::seal`] with a given cost and salt. The salt must never be used
+	/// twice.
 	fn seal_with(
 		secrets: &Secrets,
 		address: &str,
@@ -251,8 +255,9 @@ impl KeyFile {
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::Cost`], [`KeyFileError::Hex`], [`KeyFileError::DoesNotOpen`] or
-	/// [`KeyFileError::Contents`].
+	/// Returns [`KeyFileError::Cost`], [`KeyFileError::Hex`] or [`KeyFileError::Contents`] if the
+	/// file is malformed, and [`KeyFileError::DoesNotOpen`] if the passphrase is wrong or the file
+	/// was changed.
 	pub fn open(&self, passphrase: &str) -> Result<Secrets, KeyFileError> {
 		let decode = |field, text: &str| hex::decode(text).map_err(|_| KeyFileError::Hex { field });
 		let salt = decode("salt", &self.salt)?;
@@ -264,8 +269,8 @@ impl KeyFile {
 		Secrets::from_bytes(opened).ok_or(KeyFileError::Contents)
 	}
 
-	/// Derives the encrypting key: `scrypt(passphrase, salt)`, 32 bytes. It encrypts only one text,
-	/// because the salt is new each time.
+	/// Derives the 32-byte encryption key, `scrypt(passphrase, salt)`. It encrypts only one
+	/// plaintext, because the salt is new each time.
 	fn key(&self, passphrase: &str, salt: &[u8]) -> Result<LessSafeKey, KeyFileError> {
 		let cost = || KeyFileError::Cost {
 			got: self.scrypt_log_n,
@@ -276,7 +281,7 @@ impl KeyFile {
 		let params = scrypt::Params::new(self.scrypt_log_n, R, P, 32).map_err(|_| cost())?;
 		let mut key = Zeroizing::new([0; 32]);
 		scrypt::scrypt(passphrase.as_bytes(), salt, &params, &mut key[..])
-			.expect("scrypt gives 32 bytes; qed");
+			.expect("scrypt can output 32 bytes; qed");
 		let key = UnboundKey::new(&AES_256_GCM, &key[..])
 			.expect("an AES-256 key has 32 bytes, as this one does; qed");
 		Ok(LessSafeKey::new(key))
@@ -292,7 +297,8 @@ impl KeyFile {
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::Io`], [`KeyFileError::Json`] or [`KeyFileError::UnknownVersion`].
+	/// Returns [`KeyFileError::Io`] if the file cannot be read, and [`KeyFileError::Json`] or
+	/// [`KeyFileError::UnknownVersion`] if it is not a key file of this version.
 	pub fn read(path: &Path) -> Result<Self, KeyFileError> {
 		fs::read_to_string(path)?.parse()
 	}
@@ -301,23 +307,23 @@ impl KeyFile {
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::Io`], of the kind [`io::ErrorKind::AlreadyExists`] if there is a file of
-	/// this name, which stays as it is.
+	/// Returns [`KeyFileError::Io`] if the file cannot be written. If a file with this name exists,
+	/// it is left unchanged, and the error is of kind [`io::ErrorKind::AlreadyExists`].
 	pub fn create(&self, path: &Path) -> Result<(), KeyFileError> {
 		self.write(path, |file| file.persist_noclobber(path))
 	}
 
-	/// Writes a key file in place of the one that has its name. After a crash either the old or the new
-	/// one is there, whole.
+	/// Replaces the key file at this path. After a crash, either the old or the new file exists,
+	/// complete.
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::Io`].
+	/// Returns [`KeyFileError::Io`] if the file cannot be written.
 	pub fn replace(&self, path: &Path) -> Result<(), KeyFileError> {
 		self.write(path, |file| file.persist(path))
 	}
 
-	/// Writes a temporary file, which only its owner may read, and gives it its name when it is whole.
+	/// Writes a temporary file, which only its owner may read, and renames it when it is complete.
 	fn write(
 		&self,
 		path: &Path,
@@ -327,7 +333,7 @@ impl KeyFile {
 		writeln!(file, "{self}")?;
 		file.as_file().sync_all()?;
 		persist(file).map_err(|error| error.error)?;
-		// The name has to be on the disk too before anyone relies on what the file holds.
+		// The new name has to be on disk, too, before anyone relies on the contents of the file.
 		match open_folder(path)? {
 			Some(folder) => Ok(folder.sync_all()?),
 			None => Ok(()),
@@ -354,22 +360,22 @@ impl fmt::Display for KeyFile {
 	}
 }
 
-/// The key encrypts a single text, so the nonce may be constant.
+/// The key encrypts a single plaintext, so the nonce may be constant.
 fn zero_nonce() -> Nonce {
 	Nonce::assume_unique_for_key([0; 12])
 }
 
-/// A lock that keeps other programs from changing key files of one folder until it is dropped.
+/// A lock that keeps other programs from changing the key files in a folder until it is dropped.
 #[derive(Debug)]
 pub struct FolderLock(#[allow(dead_code)] Option<fs::File>);
 
-/// Waits until no other program changes a key file in the same folder, and locks the folder. Two
-/// programs that changed one file at the same time would lose a key pair. On a file system without
-/// locks, and on systems other than Unix, it locks nothing.
+/// Waits until no other program is changing a key file in the same folder, and locks the folder. If
+/// two programs changed the same file at the same time, a key pair would be lost. On a file system
+/// without locks, and on systems other than Unix, nothing is locked.
 ///
 /// # Errors
 ///
-/// Returns the error of opening the folder.
+/// Returns an error if the folder cannot be opened.
 pub fn lock(path: &Path) -> io::Result<FolderLock> {
 	let folder = open_folder(path)?;
 	Ok(FolderLock(folder.filter(|folder| folder.lock().is_ok())))
@@ -381,7 +387,8 @@ fn folder(path: &Path) -> &Path {
 	folder.unwrap_or(Path::new("."))
 }
 
-/// Opens the folder that a file is in; `None` where a folder cannot be opened as a file.
+/// Opens the folder that a file is in. Returns `None` on systems where a folder cannot be opened as
+/// a file.
 fn open_folder(path: &Path) -> io::Result<Option<fs::File>> {
 	if !cfg!(unix) {
 		return Ok(None);

@@ -14,14 +14,14 @@ pub(crate) type Kem = hpke::kem::X25519HkdfSha256;
 pub enum KeyError {
 	/// The key does not have [`PublicKey::LEN`] bytes.
 	#[error(
-		"a public encryption key has {} bytes, but {got} were given",
+		"a public encryption key must have {} bytes, got {got}",
 		PublicKey::LEN
 	)]
 	Length {
 		/// Length in bytes of the given key.
 		got: usize,
 	},
-	/// The key is of a suite that this version does not know.
+	/// The key belongs to a suite that this version does not know.
 	#[error("unknown encryption suite {got:#06x}")]
 	UnknownSuite {
 		/// The suite's id.
@@ -29,9 +29,9 @@ pub enum KeyError {
 	},
 }
 
-/// A set of algorithms for sealing. Its id is part of every key and grant, so that another suite (for
-/// example a post-quantum hybrid) can be added later. In a key it takes the place of the version that
-/// other formats have.
+/// A set of algorithms for sealing. Its id is part of every key and grant, so that another suite
+/// (for example a post-quantum hybrid) can be added later. In a key, it takes the place of the
+/// version byte of the other formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
 pub enum Suite {
@@ -40,7 +40,7 @@ pub enum Suite {
 }
 
 impl Suite {
-	/// Returns the id as it is written.
+	/// Returns the id as it is encoded.
 	pub fn id(self) -> u16 {
 		self as u16
 	}
@@ -82,12 +82,13 @@ impl PublicKey {
 		bytes
 	}
 
-	/// Reads a key that [`Self::to_bytes`] wrote. Any 32 bytes are accepted as an X25519 key; sealing to
-	/// one of low order fails when it is attempted (RFC 9180, section 7.1.4).
+	/// Reads a key that [`Self::to_bytes`] wrote. Any 32 bytes are accepted as an X25519 key; an
+	/// attempt to seal to a key of low order fails (RFC 9180, section 7.1.4).
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyError::Length`] or [`KeyError::UnknownSuite`].
+	/// Returns [`KeyError::Length`] if there are not [`Self::LEN`] bytes, and
+	/// [`KeyError::UnknownSuite`] if the key belongs to an unknown suite.
 	pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
 		let bytes: &[u8; Self::LEN] = bytes
 			.try_into()
@@ -104,7 +105,7 @@ impl PublicKey {
 	}
 }
 
-/// An encryption key pair, kept as the 32-byte seed from which it is derived.
+/// An encryption key pair, stored as the 32-byte seed from which it is derived.
 #[derive(Clone)]
 pub struct EncryptionKeyPair(Secret);
 
@@ -115,13 +116,13 @@ impl EncryptionKeyPair {
 	///
 	/// # Errors
 	///
-	/// Returns [`RandomError`] if the system gives no randomness.
+	/// Returns [`RandomError`] if the system provides no randomness.
 	pub fn generate() -> Result<Self, RandomError> {
 		derive::random().map(Self)
 	}
 
-	/// Derives the pair from a seed by RFC 9180's DeriveKeyPair (section 7.1.3). The seed must have been
-	/// drawn uniformly at random.
+	/// Derives the pair from a seed with RFC 9180's DeriveKeyPair (section 7.1.3). The seed must
+	/// have been drawn uniformly at random.
 	pub fn from_seed(seed: [u8; 32]) -> Self {
 		Self(Secret::new(seed))
 	}

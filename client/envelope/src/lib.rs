@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Keys, the key tree and the encryption formats with which data is shared: they turn a value into the
-//! ciphertext that the chain stores, and a range of values into the few keys that open it.
+//! Keys, the key tree and the encryption formats for sharing data. They encrypt a value into the
+//! ciphertext that the chain stores, and reduce a range of values to the few keys that open it.
 //!
 //! ```
 //! use isthmus_envelope::*;
@@ -10,7 +10,7 @@
 //! let epoch = EpochId { genesis, owner, dataset: 0, epoch: 0 };
 //! let root = MasterSecret::generate()?.epoch_root(&epoch);
 //!
-//! // The producer encrypts record 7 and opens leaves 0 to 99 to the consumer.
+//! // The producer encrypts a record at leaf 7 and grants the consumer leaves 0 to 99.
 //! let context = RecordContext { genesis, owner, key: [4; 32], version: 0 };
 //! let stored = encrypt_value(&root.leaf_key(7), &context, b"name,mark\nAda,97\n")?;
 //! let consumer = EncryptionKeyPair::generate()?;
@@ -27,28 +27,31 @@
 //!
 //! # How it works
 //!
-//! The paper (section III.C, figure 3) lets a producer A open a range of its data to a consumer B by
-//! encrypting to B's public key. Here this needs no second encryption of the data:
+//! In the paper (section III.C, figure 3), a producer A opens a range of its data to a consumer B
+//! by encrypting it to B's public key. Here the data does not have to be encrypted a second time:
 //!
-//! 1. A [`MasterSecret`] gives each dataset and epoch a root ([`EpochRoot`]), and the root gives a key
-//!    to each of 2^32 leaves ([`tree`]). A record is encrypted under its leaf's key ([`record`]).
+//! 1. From a [`MasterSecret`], a root ([`EpochRoot`]) is derived for each dataset and epoch, and
+//!    from the root a key for each of 2^32 leaves ([`tree`]). A record is encrypted under its
+//!    leaf's key ([`record`]).
 //! 2. A grant seals the few tree nodes that cover a range of leaves to B's public key ([`grant`],
-//!    [`keys`]). B derives from them the key of every leaf in the range and of none outside it.
+//!    [`keys`]). From them, B can derive the key of every leaf in the range, and of no leaf outside
+//!    it.
 //!
-//! An account's secrets are kept in a file under a passphrase ([`key_file`]).
+//! An account's secrets are kept in a file that is encrypted under a passphrase ([`key_file`]).
 //!
-//! `docs/formats.md` defines the layouts, labels and constants. `vectors.json` and `vectors-files.json`
-//! hold test vectors that this crate and its JavaScript counterpart, `scripts/lib/envelope.mjs`, both
-//! pass. `examples/` encrypts a large record chunk by chunk, and shares a range.
+//! `docs/formats.md` defines the layouts, labels and constants. `vectors.json` and
+//! `vectors-files.json` hold test vectors that this crate and its JavaScript counterpart,
+//! `scripts/lib/envelope.mjs`, both pass. The programs in `examples/` encrypt a large record chunk
+//! by chunk and share a range.
 //!
 //! # Out of scope
 //!
-//! This crate does not know the chain: it has no account types, calls or network, and it does not check
-//! who may write a grant. `isthmus-sdk` does that. It wipes its own copies of secrets from memory when
-//! they are dropped, but not what the cipher libraries keep inside a key schedule. It does not hide the
-//! length of a value, and a grant has no forward secrecy towards the grantee's own key: see
-//! `docs/formats.md`. Manifests of large records, and the Merkle tree over their chunks, are in
-//! `isthmus-sharing`.
+//! This crate knows nothing about the chain: it has no account types, calls or networking, and it
+//! does not check who may write a grant. `isthmus-sdk` does that. This crate wipes its own copies
+//! of secrets from memory when they are dropped, but not what the cipher libraries keep inside a
+//! key schedule. It does not hide the length of a value, and a grant has no forward secrecy with
+//! respect to the grantee's own key: see `docs/formats.md`. Manifests of large records, and the
+//! Merkle tree over their chunks, are in `isthmus-sharing`.
 
 #![forbid(unsafe_code)]
 

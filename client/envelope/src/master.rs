@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The owner's master secret, and the root that it gives each dataset and epoch.
+//! The owner's master secret, and the roots that are derived from it for each dataset and epoch.
 //!
-//! A producer has to keep only this one secret: every key of every dataset follows from it.
+//! A producer has to keep only this one secret: every key of every dataset is derived from it.
 
 use crate::{
 	derive::{self, redacted_debug, RandomError, Secret},
@@ -12,7 +12,7 @@ use crate::{
 /// HKDF salt of [`MasterSecret::epoch_root`].
 pub const EPOCH_ROOT_LABEL: &[u8] = b"isthmus/epoch-root/v1";
 
-/// An owner's master secret: 32 random bytes from which all its data keys follow.
+/// An owner's master secret: 32 random bytes from which all its data keys are derived.
 #[derive(Clone)]
 pub struct MasterSecret(Secret);
 
@@ -23,12 +23,12 @@ impl MasterSecret {
 	///
 	/// # Errors
 	///
-	/// Returns [`RandomError`] if the system gives no randomness.
+	/// Returns [`RandomError`] if the system provides no randomness.
 	pub fn generate() -> Result<Self, RandomError> {
 		derive::random().map(Self)
 	}
 
-	/// Makes a secret of 32 bytes, which must have been drawn uniformly at random.
+	/// Creates a secret from 32 bytes, which must have been drawn uniformly at random.
 	pub fn from_bytes(bytes: [u8; 32]) -> Self {
 		Self(Secret::new(bytes))
 	}

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Records: values encrypted under a leaf's key, in chunks that can be read one by one.
+//! Records: values encrypted under a leaf's key, in chunks that can be decrypted independently.
 //!
-//! The construction is STREAM (Hoang, Reyhanitabar, Rogaway, Vizár: "Online authenticated encryption
-//! and its nonce-reuse misuse-resistance", 2015) over AES-256-GCM: a chunk's nonce is its number and
-//! a flag for the last chunk, so chunks cannot be reordered, dropped or truncated. The header carries
-//! a random salt, which gives every encryption its own key, and a commitment to the leaf's key,
-//! because AES-GCM alone would allow a value that decrypts differently under two keys.
+//! The construction is STREAM (Hoang, Reyhanitabar, Rogaway, Vizár: "Online authenticated
+//! encryption and its nonce-reuse misuse-resistance", 2015) over AES-256-GCM: a chunk's nonce
+//! consists of its number and a flag for the last chunk, so chunks cannot be reordered, dropped or
+//! truncated. The header carries a random salt, which gives every encryption its own key, and a
+//! commitment to the leaf's key, because AES-GCM alone would allow a value that decrypts
+//! differently under two keys.
 //!
 //! [`Encryptor`] and [`Decryptor`] work in place, chunk by chunk; [`encrypt_value`] and
 //! [`decrypt_value`] take a whole value that fits in memory.
@@ -18,10 +19,10 @@ use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM, NONCE_LEN};
 
 /// First byte of every header: the version of this format.
 pub const VERSION: u8 = 1;
-/// The largest plaintext of a chunk, 1 MiB, and the chunk size of [`encrypt_value`].
+/// Maximum plaintext size of a chunk, 1 MiB, and the chunk size of [`encrypt_value`].
 pub const MAX_CHUNK_SIZE: u32 = 1 << 20;
-/// The largest number of chunks in a record. With full chunks that is 1 TiB, or 2^36 cipher blocks
-/// under one key: AES-GCM's distance from an ideal cipher stays below 2^-55.
+/// Maximum number of chunks in a record. With full chunks, that is 1 TiB, or 2^36 cipher blocks
+/// under one key, which keeps AES-GCM's distance from an ideal cipher below 2^-55.
 pub const MAX_CHUNKS: u64 = 1 << 20;
 /// Length of the tag at the end of each encrypted chunk, in bytes.
 pub const TAG_LEN: usize = 16;
@@ -40,22 +41,22 @@ pub enum RecordError {
 		Header::LEN
 	)]
 	HeaderCutShort {
-		/// The number of bytes there are.
+		/// The number of bytes in the record.
 		got: usize,
 	},
-	/// The first byte names a version that this one does not know.
+	/// The first byte names a version that this library does not know.
 	#[error("unknown record format {got}: this version reads format {VERSION}")]
 	UnknownVersion {
 		/// The first byte.
 		got: u8,
 	},
-	/// A chunk holds 1 byte to [`MAX_CHUNK_SIZE`].
+	/// The chunk size is not between 1 and [`MAX_CHUNK_SIZE`] bytes.
 	#[error("invalid chunk size {got}: expected 1 to {MAX_CHUNK_SIZE} bytes")]
 	ChunkSize {
 		/// The given chunk size.
 		got: u32,
 	},
-	/// A record has at most [`MAX_CHUNKS`] chunks.
+	/// The value needs more than [`MAX_CHUNKS`] chunks.
 	#[error("the value needs {got} chunks, but a record has at most {MAX_CHUNKS}")]
 	TooManyChunks {
 		/// The number of chunks that the value needs.
@@ -76,7 +77,7 @@ pub enum RecordError {
 	/// There is no such chunk.
 	#[error("no chunk {chunk}: the record has {chunks} chunks, counted from 0")]
 	NoSuchChunk {
-		/// The requested chunk, or the one that would be next.
+		/// The requested chunk or, when encrypting, the next one.
 		chunk: u32,
 		/// The number of chunks in the record.
 		chunks: u32,
@@ -91,8 +92,8 @@ pub enum RecordError {
 		/// Length in bytes of the given chunk.
 		got: usize,
 	},
-	/// A chunk fails authentication: its bytes or the header's were changed, or they belong to
-	/// another place, record, owner or chain.
+	/// A chunk fails authentication: its bytes or the header were changed, or they belong to
+	/// another position, record, owner or chain.
 	#[error("chunk {chunk} is not authentic: it was changed, or belongs to another place")]
 	NotAuthentic {
 		/// The chunk's number, from 0.
@@ -110,13 +111,13 @@ pub struct RecordContext {
 	pub genesis: [u8; 32],
 	/// The owner's account.
 	pub owner: [u8; 32],
-	/// The record's key among the owner's.
+	/// The record's key among the owner's records.
 	pub key: [u8; 32],
-	/// The number of times that the value under this key was replaced: 0 for the first.
+	/// How many times the value under this key was replaced: 0 for the first value.
 	pub version: u32,
 }
 
-/// The header of a record, in the clear, before its chunks.
+/// The header of a record, which is not encrypted and precedes the chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
 	chunk_size: u32,
@@ -150,7 +151,7 @@ impl Header {
 		})
 	}
 
-	/// Returns `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, integers big-endian.
+	/// Returns `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, with big-endian integers.
 	pub fn to_bytes(&self) -> [u8; Self::LEN] {
 		let mut bytes = [0; Self::LEN];
 		bytes[0] = VERSION;
@@ -165,10 +166,11 @@ impl Header {
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::HeaderCutShort`], [`RecordError::UnknownVersion`],
-	/// [`RecordError::ChunkSize`] or [`RecordError::TooManyChunks`].
+	/// Returns [`RecordError::HeaderCutShort`] if there are too few bytes,
+	/// [`RecordError::UnknownVersion`] if the version is unknown, and [`RecordError::ChunkSize`] or
+	/// [`RecordError::TooManyChunks`] if the header states sizes that are not allowed.
 	pub fn read(bytes: &[u8]) -> Result<Self, RecordError> {
-		// The version comes first: nothing else can be said about an unknown format.
+		// The version is checked first, because nothing else is known about an unknown format.
 		match bytes.first() {
 			Some(&VERSION) => {}
 			Some(&got) => return Err(RecordError::UnknownVersion { got }),
@@ -185,7 +187,7 @@ impl Header {
 		)
 	}
 
-	/// Returns the plaintext length of every chunk but the last, which may be shorter, in bytes.
+	/// Returns the plaintext length in bytes of every chunk except the last, which may be shorter.
 	pub fn chunk_size(&self) -> u32 {
 		self.chunk_size
 	}
@@ -198,7 +200,7 @@ impl Header {
 	/// Returns the number of chunks. An empty value has one empty chunk, so that there is something to
 	/// authenticate.
 	pub fn chunks(&self) -> u32 {
-		// `new` bounds it by MAX_CHUNKS, so the conversion keeps every bit.
+		// `new` bounds it by MAX_CHUNKS, so the conversion is lossless.
 		self.length.div_ceil(self.chunk_size.into()).max(1) as u32
 	}
 
@@ -208,18 +210,19 @@ impl Header {
 		Self::LEN as u64 + self.length + u64::from(self.chunks()) * TAG_LEN as u64
 	}
 
-	/// Returns the length of a chunk's plaintext in bytes. Encrypted, it is [`TAG_LEN`] longer.
+	/// Returns the length of a chunk's plaintext in bytes. The encrypted chunk is [`TAG_LEN`] bytes
+	/// longer.
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::NoSuchChunk`].
+	/// Returns [`RecordError::NoSuchChunk`] if there is no such chunk.
 	pub fn chunk_len(&self, chunk: u32) -> Result<usize, RecordError> {
 		let chunks = self.chunks();
 		if chunk >= chunks {
 			return Err(RecordError::NoSuchChunk { chunk, chunks });
 		}
 		let rest = self.length - u64::from(chunk) * u64::from(self.chunk_size);
-		// At most MAX_CHUNK_SIZE, so the conversion keeps every bit.
+		// At most MAX_CHUNK_SIZE, so the conversion is lossless.
 		Ok(rest.min(self.chunk_size.into()) as usize)
 	}
 }
@@ -229,7 +232,7 @@ fn field<const N: usize>(header: &[u8; Header::LEN], at: usize) -> [u8; N] {
 	core::array::from_fn(|i| header[at + i])
 }
 
-/// A header bound to its place, with the key of its chunks.
+/// A header bound to its place, with the key for its chunks.
 struct Chunks {
 	header: Header,
 	key: LessSafeKey,
@@ -237,7 +240,7 @@ struct Chunks {
 	aad: [u8; AAD_LEN],
 }
 
-/// Header, genesis hash, owner, record key, version, chunk number.
+/// Length of the associated data: header, genesis hash, owner, record key, version, chunk number.
 const AAD_LEN: usize = Header::LEN + 32 + 32 + 32 + 4 + 4;
 
 /// Derives the key of the chunks and the commitment, both from the leaf's key and the salt.
@@ -298,7 +301,7 @@ impl Chunks {
 		Ok(())
 	}
 
-	/// Encrypts a chunk in place, and returns its tag.
+	/// Encrypts a chunk in place and returns its tag.
 	fn seal(&self, chunk: u32, data: &mut [u8]) -> Result<[u8; TAG_LEN], RecordError> {
 		self.check_len(chunk, 0, data.len())?;
 		let tag = self
@@ -310,7 +313,7 @@ impl Chunks {
 		Ok(bytes)
 	}
 
-	/// Decrypts a chunk with its tag in place; the plaintext is what comes before the tag.
+	/// Decrypts a chunk with its tag in place. The plaintext precedes the tag.
 	fn open(&self, chunk: u32, data: &mut [u8]) -> Result<(), RecordError> {
 		self.check_len(chunk, TAG_LEN, data.len())?;
 		self.key
@@ -349,27 +352,30 @@ impl Encryptor {
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::ChunkSize`], [`RecordError::TooManyChunks`] or [`RecordError::Random`].
+	/// Returns [`RecordError::ChunkSize`] if the chunk size is not allowed,
+	/// [`RecordError::TooManyChunks`] if the value needs too many chunks, and
+	/// [`RecordError::Random`] if the system provides no randomness.
 	pub fn new(
 		leaf: &LeafKey,
 		context: &RecordContext,
 		chunk_size: u32,
 		length: u64,
 	) -> Result<Self, RecordError> {
-		// A new salt for every encryption: under the same salt, a second value would repeat key and nonce.
+		// Every encryption needs a new salt: with the same salt, a second value would repeat key
+		// and nonces.
 		Self::with_salt(leaf, context, chunk_size, length, *derive::random()?)
 	}
 
 	/// Resumes the encryption of a record from its header: the same value encrypts to the same bytes
 	/// again.
 	///
-	/// The caller must compare each chunk's hash with the one that is known of the record, and must not
-	/// send a chunk that differs: a value that changed in between would be a second one under the same
-	/// key and nonces, which reveals both.
+	/// The caller must compare each chunk's hash with the known hash of the record's chunk, and
+	/// must not send a chunk that differs: a value that changed in the meantime would be a second
+	/// one under the same key and nonces, which reveals both.
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::WrongKey`] for a key that is not the record's.
+	/// Returns [`RecordError::WrongKey`] if the record is encrypted under another key.
 	pub fn resume(
 		leaf: &LeafKey,
 		context: &RecordContext,
@@ -379,11 +385,12 @@ impl Encryptor {
 		Ok(Self { chunks, next: 0 })
 	}
 
-	/// Makes `chunk` the next one and skips those before it. One past the last chunk is the end.
+	/// Makes `chunk` the next one and skips the chunks before it. One past the last chunk means the
+	/// end.
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::NoSuchChunk`] beyond the end.
+	/// Returns [`RecordError::NoSuchChunk`] if `chunk` is beyond the end.
 	pub fn skip_to(&mut self, chunk: u32) -> Result<(), RecordError> {
 		let chunks = self.header().chunks();
 		if chunk > chunks {
@@ -393,7 +400,8 @@ impl Encryptor {
 		Ok(())
 	}
 
-	/// Does the same as [`Self::new`] with a salt that was never used with this leaf: for test vectors.
+	/// Does the same as [`Self::new`] with a given salt, which must never have been used with this
+	/// leaf. It is for test vectors.
 	pub(crate) fn with_salt(
 		leaf: &LeafKey,
 		context: &RecordContext,
@@ -409,17 +417,17 @@ impl Encryptor {
 		})
 	}
 
-	/// Returns the header, which goes before the chunks.
+	/// Returns the header, which precedes the chunks.
 	pub fn header(&self) -> &Header {
 		&self.chunks.header
 	}
 
-	/// Returns the plaintext length of the next chunk, or `None` once all chunks are encrypted.
+	/// Returns the plaintext length of the next chunk, or `None` when all chunks are encrypted.
 	pub fn next_len(&self) -> Option<usize> {
 		self.header().chunk_len(self.next).ok()
 	}
 
-	/// Encrypts the next chunk in place, and appends its tag.
+	/// Encrypts the next chunk in place and appends its tag.
 	///
 	/// # Errors
 	///
@@ -437,19 +445,19 @@ impl Encryptor {
 pub struct Decryptor(Chunks);
 
 impl Decryptor {
-	/// Starts with a header that [`Header::read`] returned.
+	/// Creates a decryptor from a header that [`Header::read`] returned.
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::WrongKey`] for a key that is not the record's.
+	/// Returns [`RecordError::WrongKey`] if the record is encrypted under another key.
 	pub fn new(
 		leaf: &LeafKey,
 		context: &RecordContext,
 		header: Header,
 	) -> Result<Self, RecordError> {
 		let (key, commitment) = chunk_key(leaf, &header.salt);
-		// Neither side is secret, so a plain comparison does: the commitment is public, and a wrong key
-		// gives a value of no use.
+		// The comparison does not have to take constant time, because neither side is secret: the
+		// commitment is public, and a wrong key yields a useless value.
 		if commitment != header.commitment {
 			return Err(RecordError::WrongKey);
 		}
@@ -461,12 +469,13 @@ impl Decryptor {
 		&self.0.header
 	}
 
-	/// Decrypts a chunk in place, and removes its tag. After an error the chunk holds no plaintext.
+	/// Decrypts a chunk in place and removes its tag. After an error the chunk holds no plaintext.
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::NoSuchChunk`], [`RecordError::ChunkLength`] or
-	/// [`RecordError::NotAuthentic`].
+	/// Returns [`RecordError::NoSuchChunk`] if there is no such chunk, [`RecordError::ChunkLength`]
+	/// if the chunk has the wrong length, and [`RecordError::NotAuthentic`] if it fails
+	/// authentication.
 	pub fn decrypt_chunk(&self, number: u32, chunk: &mut Vec<u8>) -> Result<(), RecordError> {
 		self.0.open(number, chunk)?;
 		chunk.truncate(chunk.len() - TAG_LEN);
@@ -474,11 +483,12 @@ impl Decryptor {
 	}
 }
 
-/// Encrypts a value, and returns the whole record: header and chunks of [`MAX_CHUNK_SIZE`] bytes.
+/// Encrypts a value and returns the whole record: header and chunks of [`MAX_CHUNK_SIZE`] bytes.
 ///
 /// # Errors
 ///
-/// Returns [`RecordError::TooManyChunks`] or [`RecordError::Random`].
+/// Returns [`RecordError::TooManyChunks`] if the value is too long, and [`RecordError::Random`] if
+/// the system provides no randomness.
 pub fn encrypt_value(
 	leaf: &LeafKey,
 	context: &RecordContext,
@@ -509,14 +519,14 @@ pub(crate) fn encrypt_all(encryptor: Encryptor, value: &[u8]) -> Result<Vec<u8>,
 ///
 /// # Errors
 ///
-/// Returns the first error that a header, the record's length, the key or a chunk has.
+/// Returns the first error found in the header, the record's length, the key or a chunk.
 pub fn decrypt_value(
 	leaf: &LeafKey,
 	context: &RecordContext,
 	record: &[u8],
 ) -> Result<Vec<u8>, RecordError> {
 	let header = Header::read(record)?;
-	// This comes before any allocation that the header's claims would size.
+	// This is checked before anything is allocated whose size depends on the header.
 	if record.len() as u64 != header.record_len() {
 		return Err(RecordError::Length {
 			expected: header.record_len(),

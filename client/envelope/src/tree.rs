@@ -2,9 +2,10 @@
 //! The key tree: a GGM tree (Goldreich, Goldwasser, Micali: "How to construct random functions",
 //! 1986) of height 32 over HMAC-SHA256.
 //!
-//! A node's key gives its two children's keys and, through them, those of all leaves below it. It
-//! reveals nothing about any other node. A range of leaves is therefore opened by the few nodes that
-//! cover it, and readers who pool the nodes of several ranges open those ranges and nothing else.
+//! From a node's key, the keys of its two children can be derived and, through them, those of all
+//! leaves below it. It reveals nothing about any other node. The few nodes that cover a range of
+//! leaves therefore open this range, and readers who pool the nodes of several ranges can open
+//! those ranges and nothing else.
 
 use crate::{
 	derive::{self, redacted_debug, Secret},
@@ -14,22 +15,22 @@ use zeroize::Zeroizing;
 
 /// Height of the tree: a leaf is this many steps below the root.
 pub const HEIGHT: u32 = 32;
-/// The number of leaves, 2^32. A leaf's index is a `u32`; the end of a range may be this number.
+/// Number of leaves, 2^32. A leaf's index is a `u32`, but a range may end at this number.
 pub const LEAVES: u64 = 1 << HEIGHT;
-/// The largest number of nodes in a range's cover: two on each of 31 levels.
+/// Maximum number of nodes in a range's cover: two on each of 31 levels.
 pub const MAX_COVER: usize = 62;
 /// Length of a node's key, in bytes.
 pub const NODE_KEY_LEN: usize = 32;
-/// Follows the bit in the message from which a child's key is derived.
+/// Label that follows the bit in the HMAC message for a child's key.
 pub const CHILD_LABEL: &[u8] = b"isthmus/tree/v1";
-/// HKDF salt of the record keys of a folder's files.
+/// HKDF salt for the record keys of a folder's files.
 pub const FILE_KEY_LABEL: &[u8] = b"isthmus/folder-file/v1";
 
 /// Why a range, a leaf or a list of keys is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TreeError {
-	/// The range has no leaf.
+	/// The range contains no leaf.
 	#[error("the range of leaves {start}..{end} is empty")]
 	EmptyRange {
 		/// First leaf.
@@ -43,7 +44,7 @@ pub enum TreeError {
 		/// One past the last leaf.
 		end: u64,
 	},
-	/// The keys at hand do not open this leaf.
+	/// The available keys do not open this leaf.
 	#[error("leaf {leaf} is outside the range {range} that the keys open")]
 	LeafOutsideRange {
 		/// The requested leaf.
@@ -52,7 +53,7 @@ pub enum TreeError {
 		range: Range,
 	},
 	/// The list of keys is shorter or longer than its range's cover requires.
-	#[error("the keys of this range have {expected} bytes, but {got} were given")]
+	#[error("the keys of this range must have {expected} bytes, got {got}")]
 	KeysLength {
 		/// Length in bytes that the range requires.
 		expected: usize,
@@ -82,11 +83,12 @@ impl Range {
 		end: LEAVES,
 	};
 
-	/// Makes the range from `start` up to, but not including, `end`.
+	/// Creates the range from `start` up to, but not including, `end`.
 	///
 	/// # Errors
 	///
-	/// Returns [`TreeError::EmptyRange`] or [`TreeError::RangeBeyondTree`].
+	/// Returns [`TreeError::EmptyRange`] if the range contains no leaf, and
+	/// [`TreeError::RangeBeyondTree`] if it ends beyond the last leaf.
 	pub fn new(start: u64, end: u64) -> Result<Self, TreeError> {
 		if end > LEAVES {
 			return Err(TreeError::RangeBeyondTree { end });
@@ -120,7 +122,7 @@ impl Range {
 		let mut nodes = Vec::new();
 		let mut start = self.start;
 		while start < self.end {
-			// A node of 2^k leaves starts at a multiple of its size, and has to fit in what is left.
+			// A node with 2^k leaves starts at a multiple of its size and has to fit into the rest.
 			let k = start.trailing_zeros().min((self.end - start).ilog2());
 			nodes.push(Position {
 				depth: HEIGHT - k,
@@ -145,7 +147,7 @@ impl Position {
 		self.depth
 	}
 
-	/// Returns the number among the nodes of the same depth, counted from the left.
+	/// Returns the index among the nodes of the same depth, counted from the left.
 	pub fn index(&self) -> u64 {
 		self.index
 	}
@@ -173,7 +175,8 @@ fn descend(key: &Secret, path: u64, steps: u32) -> Secret {
 	key
 }
 
-/// The root of an epoch's tree. Its holder can read and grant all records of the epoch.
+/// The root of an epoch's tree. Its holder can read all records of the epoch and grant access to
+/// them.
 #[derive(Clone)]
 pub struct EpochRoot {
 	id: EpochId,
@@ -250,7 +253,7 @@ impl LeafKey {
 #[derive(Clone)]
 pub struct KeySet {
 	range: Range,
-	/// One for each position of `range.cover()`, in its order.
+	/// One key per position in `range.cover()`, in the same order.
 	keys: Vec<Secret>,
 }
 
@@ -266,7 +269,7 @@ impl KeySet {
 	///
 	/// # Errors
 	///
-	/// Returns [`TreeError::LeafOutsideRange`] for any other leaf.
+	/// Returns [`TreeError::LeafOutsideRange`] if the leaf is outside the range.
 	pub fn leaf_key(&self, leaf: u32) -> Result<LeafKey, TreeError> {
 		let cover = self.range.cover();
 		let (at, key) = cover
@@ -280,8 +283,8 @@ impl KeySet {
 		Ok(LeafKey(descend(key, leaf.into(), HEIGHT - at.depth)))
 	}
 
-	/// Returns the keys one after another, in the order of the cover. Their positions in the tree follow
-	/// from the range and are not written.
+	/// Returns the concatenated keys, in the order of the cover. Their positions in the tree follow
+	/// from the range and are not encoded.
 	pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
 		// The buffer never grows, so no copy of a key is left behind.
 		let mut bytes = Zeroizing::new(Vec::with_capacity(self.keys.len() * NODE_KEY_LEN));

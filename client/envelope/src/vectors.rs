@@ -3,8 +3,8 @@
 //! too. After a change of format (which takes a new version byte) rewrite them with
 //! `cargo test -p isthmus-envelope -- --ignored write_vectors`.
 //!
-//! Valid cases give all random inputs, so that sealing can be repeated to the byte. Invalid cases name
-//! the error and its values.
+//! Valid cases contain all random inputs, so that sealing yields the same bytes again. Invalid
+//! cases name the error and its values.
 
 use crate::{
 	derive::Secret,
@@ -61,7 +61,8 @@ const fn counting(first: u8) -> [u8; 32] {
 	bytes
 }
 
-/// An error by its name, with its values, read off its `Debug`: `Length { expected: 5, got: 4 }`.
+/// The name and values of an error, taken from its `Debug` output: `Length { expected: 5, got: 4
+/// }`.
 fn error(error: impl Debug) -> Value {
 	let text = format!("{error:?}");
 	let mut words = text
@@ -208,7 +209,7 @@ fn records() -> Vec<Value> {
 	.into()
 }
 
-/// A record that is rejected: a name, the leaf whose key it is read with, its place and its bytes.
+/// A record that is rejected: the case's name, the leaf whose key is used, the place and the bytes.
 type RecordCase = (&'static str, u32, RecordContext, Vec<u8>);
 
 /// Returns records whose bytes were changed.
@@ -402,7 +403,8 @@ fn grants() -> Vec<Value> {
 	.into()
 }
 
-/// A grant that is rejected: a name, the seed of the reader's key, the epoch, the scope and the bytes.
+/// A grant that is rejected: the case's name, the seed of the reader's key, the epoch, the scope
+/// and the bytes.
 type GrantCase = (&'static str, [u8; 32], EpochId, GrantScope, Vec<u8>);
 
 /// Returns grants whose bytes were changed, or that are for another key or range.

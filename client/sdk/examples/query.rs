@@ -5,15 +5,15 @@
 //! ISTHMUS_KEY=//Charlie cargo run --release --example query -- OWNER marks.csv > marks.csv
 //! ```
 //!
-//! `ISTHMUS_URL` is the node's address, `ISTHMUS_KEY` a development account. If the account may not read the
-//! record yet, the example asks the owner for access to the first hundred leaves of dataset 0.
+//! `ISTHMUS_URL` is the node's address and `ISTHMUS_KEY` a development account. If the account may not read
+//! the record yet, the example asks the owner for access to the first hundred leaves of dataset 0.
 
 use isthmus_sdk::{
 	record_key, AccountId, Client, Error as SdkError, Identity, QueryRefusal, Reading, Scope,
 };
 use std::{error::Error, io::Write, str::FromStr};
 
-/// For how many blocks to ask for access.
+/// The number of blocks to request access for.
 const TERM: u32 = 1_000;
 
 #[tokio::main]
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 	}
 }
 
-/// Publishes the reader's encryption key, if it has not done so, and asks the owner for access.
+/// Publishes the reader's encryption key, unless that was done before, and asks the owner for access.
 async fn ask(client: &Client, reader: &Identity, owner: &AccountId) -> Result<(), Box<dyn Error>> {
 	if client
 		.best()

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Grants requests automatically, by a policy for dataset 0:
+//! Grants requests automatically, according to a policy for dataset 0:
 //!
 //! ```text
 //! ISTHMUS_KEY=//Bob cargo run --release --example serve
 //! ```
 //!
-//! `ISTHMUS_URL` is the node's address, `ISTHMUS_KEY` a development account. With a number as its argument
-//! the example ends after that number of grants.
+//! `ISTHMUS_URL` is the node's address and `ISTHMUS_KEY` a development account. With a number as its
+//! argument, the example ends after that number of grants.
 
 use isthmus_sdk::{
 	serve::{serve, Limits, Memory},
@@ -14,7 +14,7 @@ use isthmus_sdk::{
 };
 use std::{error::Error, time::Duration};
 
-/// How long to wait before a lost connection is retried.
+/// How long to wait before reconnecting.
 const RETRY: Duration = Duration::from_secs(5);
 
 #[tokio::main]

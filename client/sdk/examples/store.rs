@@ -5,7 +5,7 @@
 //! ISTHMUS_KEY=//Bob cargo run --release --example store -- marks.csv
 //! ```
 //!
-//! `ISTHMUS_URL` is the node's address, `ISTHMUS_KEY` a development account. The account registers as a
+//! `ISTHMUS_URL` is the node's address and `ISTHMUS_KEY` a development account. The account registers as a
 //! producer and creates a dataset, unless it has done so before.
 
 use isthmus_sdk::{
@@ -48,7 +48,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 	};
 	let mut file = File::open(&path)?;
 	let length = file.metadata()?.len();
-	// Run again after an interruption, this resumes the upload.
+	// If the program is run again after an interruption, this resumes the upload.
 	let stored = Upload::new(&client, &owner, place)
 		.run(&mut file, length, &mut Print)
 		.await?;

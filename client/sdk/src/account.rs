@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Accounts, which sign, and identities, which also hold an account's other secrets.
+//! Accounts, which can sign, and identities, which also hold an account's other secrets.
 
 use crate::{error::Error, types::AccountId};
 use isthmus_envelope::{random_bytes, EncryptionKeyPair, MasterSecret};
@@ -22,19 +22,20 @@ impl std::fmt::Debug for Account {
 }
 
 impl Account {
-	/// Makes the account of an sr25519 seed.
+	/// Creates the account for an sr25519 seed.
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::InvalidSecret`] if the seed is invalid, which no 32 bytes are.
+	/// Returns [`Error::InvalidSecret`] if the seed is invalid. Any 32 bytes are valid, so this does not
+	/// happen.
 	pub fn from_seed(seed: [u8; 32]) -> Result<Self, Error> {
 		let pair = Keypair::from_secret_key(seed).map_err(|_| Error::InvalidSecret)?;
 		Ok(Self::new(pair))
 	}
 
-	/// Makes the account of a secret as wallets write it: a phrase of words or a seed in hexadecimal digits,
-	/// then derivations such as `//hard` and `/soft`, then `///` and a password. A derivation with nothing
-	/// before it starts from the phrase that every development chain uses: `//Alice`.
+	/// Creates the account for a secret as wallets write it: a phrase of words or a seed in hexadecimal
+	/// digits, then derivations such as `//hard` and `/soft`, then `///` and a password. A derivation with
+	/// nothing before it starts from the phrase that every development chain uses: `//Alice`.
 	///
 	/// ```
 	/// let alice = isthmus_sdk::Account::from_uri("//Alice")?;
@@ -74,25 +75,25 @@ impl Account {
 	}
 }
 
-/// An account with its other secrets: the master secret, from which the keys of all its records are
-/// derived, and the key pairs that grants to it are sealed to.
+/// An account with its other secrets: the master secret, from which the keys of all its records are derived,
+/// and the key pairs to which its grants are sealed.
 #[derive(Clone, Debug)]
 pub struct Identity {
 	/// The account, which signs.
 	pub account: Account,
-	/// The secret under which the account's own records are encrypted.
+	/// The secret from which the keys of the account's own records are derived.
 	pub master: MasterSecret,
-	/// The key pairs that grants to the account are sealed to: the current one first, then earlier ones, to
-	/// which old grants stay sealed.
+	/// The key pairs to which grants to the account are sealed: first the current one, then earlier ones,
+	/// which old grants still need.
 	pub encryption: Vec<EncryptionKeyPair>,
 }
 
 impl Identity {
-	/// Generates an identity, and returns the account's seed with it.
+	/// Generates an identity and returns the account's seed with it.
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Random`] if the system has no randomness.
+	/// Returns [`Error::Random`] if the system provides no randomness.
 	pub fn generate() -> Result<(Self, Zeroizing<[u8; 32]>), Error> {
 		let seed = Zeroizing::new(random_bytes()?);
 		let identity = Self {
@@ -103,8 +104,8 @@ impl Identity {
 		Ok((identity, seed))
 	}
 
-	/// Makes the identity of a development account, for example `//Alice`. All its secrets are derived from
-	/// its name, so anyone can make it: it protects nothing.
+	/// Creates the identity of a development account, for example `//Alice`. All its secrets are derived from
+	/// its name, so anyone can create it, and it protects nothing.
 	///
 	/// # Errors
 	///

@@ -4,22 +4,22 @@
 use crate::{client::Client, error::Error, state::State, types::BlockNumber};
 use std::time::{Duration, Instant};
 
-/// For how many blocks a transaction is valid: at least half an hour.
+/// The number of blocks for which a transaction is valid: at least half an hour.
 const LIFETIME: BlockNumber = 256;
-/// The shortest lifetime, for a transaction that has a last block.
+/// The minimum lifetime of a transaction with a last block, in blocks.
 const SHORTEST_LIFETIME: BlockNumber = 8;
 /// How far the anchor may be behind the best block: deep enough that a reorganisation hardly replaces it,
 /// recent enough that most of the lifetime is left.
 const DEPTH: BlockNumber = 32;
-/// The same for a transaction that has a last block.
+/// The same for a transaction with a last block.
 const SHORT_DEPTH: BlockNumber = 2;
-/// For how long an anchor is used again. Choosing one takes up to seven requests, so an upload chooses one
-/// for many chunks and not one for each.
+/// How long an anchor is reused. Choosing one takes up to seven requests, so an upload chooses one for many
+/// chunks and not a new one per chunk.
 const MAX_AGE: Duration = Duration::from_secs(10);
 
 impl Client {
-	/// Returns the block to bind a transaction to, and for how many blocks from it on the transaction is
-	/// valid.
+	/// Returns the block to bind a transaction to, and the number of blocks from there on for which the
+	/// transaction is valid.
 	///
 	/// # Errors
 	///
@@ -52,12 +52,13 @@ impl Client {
 		}
 	}
 
-	/// Chooses a new anchor for the next transaction, for example after the node rejected one.
+	/// Makes the next transaction choose a new anchor, for example after the node rejected one.
 	pub(crate) async fn forget_anchor(&self) {
 		*self.0.anchor.lock().await = None;
 	}
 
-	/// Returns the last finalized block, or one that is `depth` behind the best if that is later.
+	/// Returns the last finalized block, or the block that is `depth` blocks behind the best one if that is
+	/// later.
 	async fn anchor_within(&self, depth: BlockNumber) -> Result<State, Error> {
 		let finalized = self.finalized().await?;
 		let low = self.best_number().await?.saturating_sub(depth);
@@ -68,7 +69,7 @@ impl Client {
 	}
 }
 
-/// Returns the longest lifetime that ends within `blocks`. The encoding has powers of two only.
+/// Returns the longest lifetime that ends within `blocks`. The encoding supports only powers of two.
 fn lifetime_within(blocks: BlockNumber) -> Option<BlockNumber> {
 	let lifetime = 1 << blocks.min(LIFETIME).checked_ilog2()?;
 	(lifetime >= SHORTEST_LIFETIME).then_some(lifetime)

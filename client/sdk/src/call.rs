@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Calls, encoded by the chain's metadata.
+//! Calls, encoded with the chain's metadata.
 
 use crate::{client::Client, error::Error, types::BlockNumber};
 use codec::Encode;
@@ -47,7 +47,7 @@ impl EncodeAsFields for Raw {
 	}
 }
 
-/// Shows a call to `subxt`.
+/// Passes a call to `subxt`.
 pub(crate) struct Payload<'a>(pub(crate) &'a Call);
 
 impl tx::Payload for Payload<'_> {
@@ -66,7 +66,7 @@ impl tx::Payload for Payload<'_> {
 	}
 }
 
-/// An argument of bytes. `Vec<u8>` would be encoded byte by byte, which is slow for a megabyte.
+/// An argument that consists of bytes. `Vec<u8>` would be encoded byte by byte, which is slow for a megabyte.
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl EncodeAsType for Bytes<'_> {
@@ -82,7 +82,7 @@ impl EncodeAsType for Bytes<'_> {
 }
 
 impl Client {
-	/// Encodes a call by the chain's metadata.
+	/// Encodes a call with the chain's metadata.
 	pub(crate) async fn call(
 		&self,
 		pallet: &'static str,
@@ -92,7 +92,7 @@ impl Client {
 		let at = self.anchor().await?;
 		let payload = tx::dynamic(pallet, name, arguments);
 		let mut bytes = at.inner().tx().call_data(&payload)?;
-		// Drops the indices of pallet and call: `Payload` names them again.
+		// Drops the indices of the pallet and the call: `Payload` provides both again, by name.
 		bytes.drain(..2.min(bytes.len()));
 		Ok(Call {
 			pallet,
@@ -102,13 +102,13 @@ impl Client {
 		})
 	}
 
-	/// Makes one call of several: either all of them take effect, or none.
+	/// Combines several calls into one: either all of them take effect or none.
 	pub async fn batch(&self, calls: &[Call]) -> Result<Call, Error> {
 		self.batch_by("batch_all", calls).await
 	}
 
-	/// Makes one call of several that succeed or fail independently: the errors of those that fail are in
-	/// [`Included::refused`](crate::Included::refused), and the others take effect.
+	/// Combines several calls into one, in which they succeed or fail independently: the errors of those that
+	/// fail are in [`Included::refused`](crate::Included::refused), and the others take effect.
 	pub async fn batch_each(&self, calls: &[Call]) -> Result<Call, Error> {
 		self.batch_by("force_batch", calls).await
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The calls of the data-sharing pallet, one function each. The pallet's documentation, which is in the
-//! chain's metadata too, says what each call does and when it fails.
+//! chain's metadata too, explains what each call does and when it fails.
 
 use crate::{
 	call::{Bytes, Call},
@@ -36,7 +36,7 @@ pub struct Terms {
 	pub scope: Scope,
 	/// The first block in which the grant is no longer active.
 	pub expiry: BlockNumber,
-	/// The date from which on the grant is no longer active, if it has one.
+	/// The date from which the grant is no longer active, if any.
 	pub until: Option<Seconds>,
 	/// The request that the grant answers, if any.
 	pub request: Option<RequestId>,
@@ -67,8 +67,8 @@ impl Client {
 		self.call(PALLET, "set_encryption_key", arguments).await
 	}
 
-	/// Makes a call that withdraws the encryption key. Until the account publishes another one, it is given
-	/// only the grants that it asked for.
+	/// Makes a call that withdraws the encryption key. Until the account publishes another one, it can be
+	/// given only grants that it requested.
 	pub async fn remove_encryption_key(&self) -> Result<Call, Error> {
 		self.call(PALLET, "remove_encryption_key", ()).await
 	}
@@ -89,7 +89,7 @@ impl Client {
 		self.call(PALLET, "start_epoch", (dataset,)).await
 	}
 
-	/// Makes a call that sets a dataset's policy: which requests will be granted.
+	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted.
 	pub async fn set_policy(&self, dataset: DatasetId, policy: Policy) -> Result<Call, Error> {
 		self.call(PALLET, "set_policy", (dataset, policy)).await
 	}
@@ -111,8 +111,8 @@ impl Client {
 		self.call(PALLET, "store", arguments).await
 	}
 
-	/// Makes T_s for a large value, first part: a call that stores its manifest. `length` and `chunk_size`
-	/// are encrypted bytes.
+	/// Makes the first part of T_s for a large value: a call that stores its manifest. `length` and
+	/// `chunk_size` count encrypted bytes.
 	pub async fn open_record(
 		&self,
 		place: &Place,
@@ -131,8 +131,8 @@ impl Client {
 		self.call(PALLET, "open_record", arguments).await
 	}
 
-	/// Makes T_s for a large value: a call that stores its next chunk, with the Merkle proof that the chunk
-	/// is in the manifest.
+	/// Makes the next part of T_s for a large value: a call that stores its next chunk, with the Merkle proof
+	/// that the chunk is in the manifest.
 	pub async fn store_chunk(
 		&self,
 		key: RecordKey,

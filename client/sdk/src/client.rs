@@ -48,12 +48,12 @@ pub(crate) struct Inner {
 	pub(crate) rpc: RpcClient,
 	requests: Arc<AtomicU64>,
 	genesis: [u8; 32],
-	/// For each account, one past the last nonce that the node accepted, and when. Locked while a
-	/// transaction is sent, so that transactions are sent one after the other.
+	/// For each account, one past the last nonce that the node accepted, and the time when it did. Locked
+	/// while a transaction is sent, so that transactions are sent one at a time.
 	pub(crate) nonces: Mutex<BTreeMap<AccountId, (u64, Instant)>>,
 	/// The block that transactions are bound to, and when it was chosen.
 	pub(crate) anchor: Mutex<Option<(State, Instant)>>,
-	/// The events of the block that was read last: many transactions share a block.
+	/// The events of the block that was read last, kept because many transactions share a block.
 	pub(crate) events: Mutex<Option<BlockEvents>>,
 }
 
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Client {
 	}
 }
 
-/// What a node says about itself and its chain.
+/// A node's information about itself and its chain.
 #[derive(Clone, Debug)]
 pub struct Status {
 	/// The chain's name.
@@ -91,8 +91,8 @@ impl Client {
 	/// Isthmus chain.
 	pub async fn connect(url: &str) -> Result<Self, Error> {
 		let (rpc, requests) = connection::connect(url).await?;
-		// Plain calls and subscriptions: `chainHead` stops working when the best block is far ahead of the
-		// finalized one.
+		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
+		// far ahead of the finalized one.
 		let backend = Arc::new(LegacyBackend::builder().build(rpc.clone()));
 		let online = OnlineClient::<SubstrateConfig>::from_backend(backend).await?;
 		let genesis = online.genesis_hash().0;
@@ -141,7 +141,7 @@ impl Client {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::NoSuchBlock`] if the best chain has no block of this number.
+	/// Returns [`Error::NoSuchBlock`] if the best chain has no block with this number.
 	pub async fn at_number(&self, number: BlockNumber) -> Result<State, Error> {
 		let hash: Option<H256> = self
 			.request("chain_getBlockHash", rpc_params![number])

@@ -14,9 +14,9 @@ use subxt::{
 	},
 };
 
-/// The longest answer of a node, in bytes: a page of chunks in base64, with its frame.
+/// The maximum length of an answer in bytes: a page of chunks in base64, with the JSON around it.
 const MAX_ANSWER: u32 = 32 << 20;
-/// The longest request to a node, in bytes: a chunk's transaction in hexadecimal digits.
+/// The maximum length of a request in bytes: a chunk's transaction in hexadecimal.
 const MAX_REQUEST: u32 = 8 << 20;
 
 /// Counts the requests of a connection.
@@ -46,7 +46,7 @@ impl RpcClientT for Counted {
 	}
 }
 
-/// Connects to a node's WebSocket address. Returns the connection and the count of its requests.
+/// Connects to a node's WebSocket address. Returns the connection and the counter of its requests.
 pub(crate) async fn connect(url: &str) -> Result<(RpcClient, Arc<AtomicU64>), Error> {
 	let unreachable = |reason: String| Error::Unreachable {
 		url: url.to_owned(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What can go wrong between a program and the chain.
+//! Errors between a program and the chain.
 
 use crate::{
 	refusal::{PalletError, Refusal},
@@ -11,7 +11,7 @@ use subxt::ext::scale_decode;
 
 /// Why an operation failed.
 ///
-/// Storing has an enum of its own, [`UploadError`]. So have the operations that touch the local disk:
+/// Storing a value has its own error, [`UploadError`], and so do the operations on the local disk:
 /// [`UploadFolderError`](crate::UploadFolderError) and [`FetchError`](crate::FetchError).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,7 +24,7 @@ pub enum Error {
 		/// The transport's error.
 		reason: String,
 	},
-	/// The connection was lost, or the node sent something that is not an answer.
+	/// The connection was lost, or the node sent an invalid answer.
 	#[error("the connection to the node failed: {0}")]
 	Connection(String),
 	/// The node answered a request with an error.
@@ -40,7 +40,7 @@ pub enum Error {
 	/// The node has pruned the state of a block.
 	#[error("the node no longer has the state of this block: {0}")]
 	StateGone(String),
-	/// The chain lacks something that this library needs, or has a type of another shape.
+	/// The chain lacks something that this library needs, or one of its types has an unexpected shape.
 	#[error("this program does not understand the chain: {0}")]
 	Incompatible(String),
 	/// The chain executed the call, which failed and changed nothing.
@@ -59,11 +59,11 @@ pub enum Error {
 		last: BlockNumber,
 	},
 	/// The owner cannot pay a grant's deposit and fee.
-	#[error("a grant needs {} for its deposit and fees, and the account has {}", ist(*.needed), ist(*.free))]
+	#[error("a grant needs {} for its deposit and fees, but the account has {}", ist(*.needed), ist(*.free))]
 	InsufficientFunds {
-		/// What the owner needs, with the grants that are in flight.
+		/// The amount that the owner needs, including for the grants in flight.
 		needed: Balance,
-		/// What the account can spend.
+		/// The amount that the account can spend.
 		free: Balance,
 	},
 	/// A policy allows the request, but the owner's own limits do not.
@@ -75,7 +75,7 @@ pub enum Error {
 	/// A query was refused.
 	#[error(transparent)]
 	Query(#[from] QueryRefusal),
-	/// The best chain has no block of this number.
+	/// The best chain has no block with this number.
 	#[error("block {0} does not exist")]
 	NoSuchBlock(BlockNumber),
 	/// The owner has no such dataset.
@@ -114,13 +114,13 @@ pub enum Error {
 	/// A secret cannot be read.
 	#[error("invalid secret: expected a derivation such as //Alice, a phrase of words, or a seed of 32 bytes in hexadecimal digits")]
 	InvalidSecret,
-	/// A development identity was asked for by something else than a derivation.
+	/// A development identity was requested with something other than a derivation.
 	#[error("invalid development account: expected a derivation such as //Alice")]
 	InvalidDevelopmentAccount,
-	/// The node's bytes do not have the hash that the chain gives.
+	/// The bytes from the node do not have the hash that is on the chain.
 	#[error("the node sent wrong bytes for {0}: their hash is not the one on the chain")]
 	WrongContent(String),
-	/// A record's content breaks its format.
+	/// A record's content violates its format.
 	#[error("the record {} is malformed: {reason}", key_name(key))]
 	Malformed {
 		/// The record.
@@ -137,13 +137,13 @@ pub enum Error {
 	/// A grant cannot be sealed or opened.
 	#[error(transparent)]
 	Grant(#[from] GrantError),
-	/// A range of leaves is empty or too high, or does not contain a leaf.
+	/// A range of leaves is empty, extends beyond the tree or does not contain the leaf.
 	#[error(transparent)]
 	Range(#[from] TreeError),
 	/// Bytes are not a public encryption key.
 	#[error(transparent)]
 	Key(#[from] KeyError),
-	/// The system has no randomness.
+	/// The system provides no randomness.
 	#[error(transparent)]
 	Random(#[from] RandomError),
 	/// Reading or writing failed.
@@ -158,13 +158,13 @@ pub enum UploadError {
 	/// A record with this key is stored already.
 	#[error("{} is stored already", key_name(.0))]
 	AlreadyStored(RecordKey),
-	/// The value differs from the one of an interrupted upload under this key.
+	/// The value differs from that of an interrupted upload under this key.
 	#[error("chunk {chunk} differs from the value whose upload was interrupted")]
 	ValueChanged {
 		/// The first chunk that differs.
 		chunk: u32,
 	},
-	/// The value's length is not the expected one.
+	/// The value does not have the expected length.
 	#[error("the length of the value changed: it was {expected} bytes")]
 	LengthChanged {
 		/// The expected length in bytes.
@@ -182,8 +182,8 @@ pub enum UploadError {
 	},
 }
 
-/// Why a node's pool rejected a transaction. Nodes have no codes for this, only sentences: this is the one
-/// place that reads them.
+/// Why a node's pool rejected a transaction. Nodes report this only in sentences, without a code. This is the
+/// only place that parses them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -198,7 +198,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-	/// Reads the node's sentence.
+	/// Parses the node's sentence.
 	fn of(sentence: &str) -> Self {
 		let says = |part| sentence.contains(part);
 		if says("outdated") || says("priority of the transaction is too low") {
@@ -242,8 +242,8 @@ struct Data {
 	reason: String,
 }
 
-/// Returns whether a node says that it has pruned a state. Nodes have no code for this, and `subxt` passes
-/// some of their errors on as sentences only: this is the one place that reads them.
+/// Returns whether a node reports that it has pruned a state. Nodes have no code for this, and `subxt` passes
+/// on some of their errors only as sentences. This is the only place that parses them.
 fn is_state_gone(sentence: &str) -> bool {
 	sentence.contains("discarded") || sentence.contains("UnknownBlock")
 }
@@ -272,8 +272,9 @@ impl From<subxt::rpcs::Error> for Error {
 	}
 }
 
-/// Converts the errors of `subxt`, which has a type for each of its parts. What matters here is whether the
-/// connection failed, the node answered with an error, or the chain's types are not the expected ones.
+/// Converts the errors of `subxt`, which has an error type for each of its parts. Only three cases matter
+/// here: the connection failed, the node answered with an error, or the chain's types are not the expected
+/// ones.
 macro_rules! from_subxt {
 	($($error:ty),*) => {$(
 		impl From<$error> for Error {
@@ -348,7 +349,7 @@ mod tests {
 		assert_eq!(Error::NotIncluded("outdated".into()).rejection(), None);
 	}
 
-	/// `subxt` passes the node's error on as a sentence, without the error of the connection.
+	/// `subxt` passes on the node's error as a sentence, without the connection's error.
 	#[test]
 	fn a_pruned_state_is_not_mistaken_for_another_chain() {
 		let at_block = |reason: &str| {

@@ -8,14 +8,14 @@ use serde_json::Value;
 use std::fmt::{Debug, Display};
 use subxt::{config::SubstrateConfig, ext::scale_decode::DecodeAsType, utils::H256};
 
-/// The runtime's event, as far as it is read here: data sharing's.
+/// The runtime's event type, with only the variant that is read here.
 #[derive(DecodeAsType)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 enum RuntimeEvent {
 	DataSharing(Event),
 }
 
-/// An event of data sharing. The fields are the pallet's; the chain's metadata explains them.
+/// An event of the data-sharing pallet. The chain's metadata explains the fields.
 #[derive(DecodeAsType, Serialize, Clone, Debug, PartialEq, Eq)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 #[serde(tag = "event", rename_all_fields = "camelCase")]
@@ -107,7 +107,7 @@ pub enum Event {
 	},
 	/// A record was removed from the state.
 	RecordRemoved { owner: AccountId, key: RecordKey },
-	/// The leaf of a record that was removed is no longer remembered.
+	/// The leaf of a removed record was freed.
 	LeafFreed {
 		owner: AccountId,
 		dataset: DatasetId,
@@ -180,11 +180,11 @@ pub enum Event {
 }
 
 impl Event {
-	/// Reads an event of a block; `None` for an event of another pallet.
+	/// Reads an event of a block. Returns `None` for an event of another pallet.
 	///
 	/// # Errors
 	///
-	/// Returns an error if the event does not decode by the chain's metadata.
+	/// Returns an error if the event cannot be decoded with the chain's metadata.
 	pub(crate) fn read(
 		event: &subxt::events::Event<'_, SubstrateConfig>,
 	) -> Result<Option<Self>, Error> {
@@ -293,8 +293,8 @@ impl Event {
 		}
 	}
 
-	/// Returns the event as JSON: `event`, its name, and the fields by their names; amounts are in the
-	/// smallest unit, as text.
+	/// Returns the event as JSON, with its name under `event` and each field under its own name. Amounts are
+	/// strings, in the smallest unit.
 	pub fn to_json(&self) -> Value {
 		serde_json::to_value(self).expect("an event has only names, numbers and text")
 	}
@@ -319,7 +319,7 @@ struct PolicyJson {
 	longest_range: u64,
 	longest_term: BlockNumber,
 	#[serde(skip)]
-	#[allow(dead_code)] // Events show the price and the limits alone.
+	#[allow(dead_code)] // Events show only the price and the limits.
 	consumers: ConsumerKinds,
 }
 
@@ -346,7 +346,7 @@ mod tests {
 		[byte; 32].into()
 	}
 
-	/// Events with each kind of field.
+	/// Events that cover each kind of field.
 	fn events() -> [(Event, Value); 8] {
 		let (owner, consumer) = (account(1), account(2));
 		let (key, hash) = (

@@ -18,20 +18,20 @@ use std::{
 };
 use tempfile::TempPath;
 
-/// Why a record or a folder cannot be fetched to a disk.
+/// Why a record or a folder cannot be fetched to disk.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
 	/// The file to be written exists.
 	#[error("{} already exists", .0.display())]
 	Exists(PathBuf),
-	/// A file of a folder exists and has other bytes than its record.
+	/// A file of a folder exists and differs from its record.
 	#[error("{} already exists and differs", .0.display())]
 	Differs(PathBuf),
 	/// The partial file is not a regular file of this user.
 	#[error("{} is a link, or belongs to another user: nothing is written to it", .0.display())]
 	Foreign(PathBuf),
-	/// A folder of the output is not a folder.
+	/// A path where the output needs a folder is not a folder.
 	#[error("{} is not a folder", .0.display())]
 	NotAFolder(PathBuf),
 	/// Reading or writing a local file failed.
@@ -48,10 +48,10 @@ pub enum FetchError {
 	/// The record is longer than a folder's list can be.
 	#[error("the record is too long for a folder's list")]
 	ListTooLong,
-	/// A file's record does not have the length that the folder's list gives.
-	#[error("the length of {0} is not the one in the folder's list")]
+	/// A file's record does not have the length in the folder's list.
+	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
-	/// The chain, the node or the connection is the reason.
+	/// The chain, the node or the connection caused the failure.
 	#[error(transparent)]
 	Client(#[from] Error),
 }
@@ -92,7 +92,7 @@ impl<'a> FetchFile<'a> {
 		}
 	}
 
-	/// Makes the file executable by this user, where the system has such a mode.
+	/// Makes the file executable by this user, if the system has such a mode.
 	pub fn executable(self, executable: bool) -> Self {
 		Self { executable, ..self }
 	}
@@ -102,13 +102,12 @@ impl<'a> FetchFile<'a> {
 		Self { replace, ..self }
 	}
 
-	/// Fetches, resuming an interrupted download.
+	/// Fetches the record, resuming an interrupted download.
 	///
 	/// # Errors
 	///
-	/// Returns [`FetchError::Exists`] if the file exists and is not to be replaced,
-	/// [`FetchError::Foreign`] if the partial file could be seen or written by another user, and the errors
-	/// of [`Reading::run`].
+	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::Foreign`] if
+	/// the partial file could be seen or written by another user, and the errors of [`Reading::run`].
 	pub async fn run(self, progress: &mut impl Progress) -> Result<(), FetchError> {
 		let path = partial(self.output, self.reading);
 		let mut file = open(&path, self.executable)?;
@@ -129,8 +128,8 @@ impl<'a> FetchFile<'a> {
 	}
 }
 
-/// Returns whether a record is a folder's list, as far as this can be seen without fetching more: a list of
-/// more than one transaction is taken for a value like any other.
+/// Returns whether a record is a folder's list, as far as this is known without fetching more: a list that
+/// was stored in several transactions is treated like any other value.
 ///
 /// # Errors
 ///
@@ -144,8 +143,8 @@ pub async fn is_folder(reading: &Reading) -> Result<bool, Error> {
 	Ok(bytes.starts_with(folder::LABEL))
 }
 
-/// Returns the path of the partial file. The value's hash is in it, so that the bytes of another value are
-/// not resumed.
+/// Returns the path of the partial file. It contains the value's hash, so that the download of another value
+/// is not resumed.
 fn partial(output: &Path, reading: &Reading) -> PathBuf {
 	let mut name = output.as_os_str().to_owned();
 	let hash = reading.content_hash();
@@ -158,7 +157,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 	TempPath::try_from_path(from)?
 		.persist_noclobber(to)
 		.map_err(|refused| {
-			// The value is complete: keep it, so that it need not be fetched again.
+			// The value is complete: keep it, so that it does not have to be fetched again.
 			match refused.path.keep() {
 				Ok(_) => refused.error,
 				Err(kept) => kept.error,
@@ -166,9 +165,9 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 		})
 }
 
-/// Opens the partial file: a new one, or the one that an interrupted download left. What was shared with
-/// this account alone must not be written where other users of this machine see it: to a link's target, or
-/// to a file that they may read.
+/// Opens the partial file: a new one, or the one that an interrupted download left. Data that was shared only
+/// with this account must not be written where other users of this machine can see it, such as to the target
+/// of a link or to a file that they may read.
 #[cfg(unix)]
 fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
 	use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -193,8 +192,8 @@ fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
 	Ok(file)
 }
 
-/// Returns whether the opened file is the one at the path, has no other name, and belongs to the user to
-/// whom new files belong.
+/// Returns whether the opened file is the one at the path, has no other name, and belongs to the user who
+/// owns new files.
 #[cfg(unix)]
 fn is_own(file: &File, path: &Path) -> io::Result<bool> {
 	use std::os::unix::fs::MetadataExt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Fetching a folder: its list is read, and then each file that is not there already.
+//! Fetching a folder: first its list, then each file that is missing.
 
 use crate::{
 	account::Identity,
@@ -20,18 +20,18 @@ use std::{
 pub struct FetchedFolder {
 	/// The number of files.
 	pub files: usize,
-	/// The bytes of all files together.
+	/// The total size of the files in bytes.
 	pub bytes: u64,
 }
 
-/// Fetches the files of a folder, whose list is open, into a local folder. Files that are there already and
-/// have the right bytes are not fetched again; interrupted ones are resumed.
+/// Fetches the files of a folder into a local folder. `list` is the opened record of its list. Existing files
+/// with the right bytes are not fetched again; interrupted downloads are resumed.
 ///
 /// # Errors
 ///
 /// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::Differs`] if a file
-/// exists with other bytes, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and
-/// the errors of [`FetchFile::run`].
+/// exists with different bytes, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be,
+/// and the errors of [`FetchFile::run`].
 pub async fn fetch_folder(
 	client: &Client,
 	reader: &Identity,
@@ -71,7 +71,7 @@ pub async fn fetch_folder(
 	})
 }
 
-/// Returns whether a file exists and has a value's bytes.
+/// Returns whether a file exists and contains the value.
 async fn is_fetched(path: &Path, reading: &Reading) -> Result<bool, FetchError> {
 	let Ok(mut file) = File::open(path) else {
 		return Ok(false);

@@ -49,32 +49,32 @@
 //! # }
 //! ```
 //!
-//! `examples/` has three programs to start from: `store`, `query` and `serve`.
+//! `examples/` contains three programs to start from: `store`, `query` and `serve`.
 //!
-//! # Where to find what
+//! # Overview
 //!
-//! - [`Client`] is the connection: it makes calls, signs and sends them. [`State`] is the chain's state after
-//!   a block. [`Account`] and [`Identity`] hold secrets.
+//! - [`Client`] is the connection: it creates, signs and sends calls. [`State`] is the chain's state after a
+//!   block. [`Account`] and [`Identity`] hold secrets.
 //! - [`Upload`] stores a value of any size, [`upload_folder()`] a folder. [`Reading`] reads a record,
-//!   [`FetchFile`] and [`fetch_folder()`] write records to a disk, [`Removal`] removes them.
+//!   [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, [`mod@serve`] answers requests automatically.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader.
 //!
-//! Keys and encryption formats are in `isthmus-envelope`, ids, queries and the other words of the sharing
-//! protocol in `isthmus-sharing`.
+//! Keys and encryption formats are in `isthmus-envelope`. Ids, queries and the rest of the sharing protocol
+//! are in `isthmus-sharing`.
 //!
 //! # Several programs with one account
 //!
-//! Transactions of an account are numbered. So that programs on one machine do not give two transactions the
-//! same number, this library locks the file `isthmus-ADDRESS.lock`, in `$XDG_RUNTIME_DIR` or else in the
-//! folder for temporary files, while it sends a transaction. Programs on different machines are not kept apart:
-//! use an account for each.
+//! An account's transactions are numbered. To keep programs on the same machine from giving two transactions
+//! the same number, this library locks the file `isthmus-ADDRESS.lock` while it sends a transaction. The file
+//! is in `$XDG_RUNTIME_DIR` or, if that is not set, in the folder for temporary files. Programs on different
+//! machines are not coordinated: use a separate account for each.
 //!
-//! # What this crate is not for
+//! # Out of scope
 //!
-//! It does not verify the chain: it believes the node that it is connected to, except for a record's bytes,
-//! which it checks against the hashes that the node gives as the chain's. It does not ask a person anything,
-//! and it does not keep secrets on a disk.
+//! This crate does not verify the chain. It trusts the node that it is connected to, but checks a record's
+//! bytes against the hashes that the node reports from the chain. It does not prompt the user, and it does
+//! not store secrets on disk.
 
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A large record's manifest with its header understood: the chain checks the
-//! [layout](isthmus_sharing::manifest), and a client what the header says.
+//! A large record's manifest with its parsed header: the chain checks the
+//! [layout](isthmus_sharing::manifest), and a client the contents of the header.
 
 use isthmus_envelope::{record::TAG_LEN, Header};
 use isthmus_sharing::{
@@ -10,7 +10,7 @@ use isthmus_sharing::{
 use ring::digest::{digest, SHA256};
 use subxt::config::{substrate::BlakeTwo256, Hasher};
 
-/// Returns the name under which nodes serve bytes: their BLAKE2b-256 hash.
+/// Returns the hash under which nodes serve bytes: BLAKE2b-256.
 pub(crate) fn content_hash(bytes: &[u8]) -> Hash {
 	BlakeTwo256.hash(bytes).0
 }
@@ -25,7 +25,7 @@ fn sha256(bytes: &[u8]) -> Hash {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
 	pub(crate) header: Header,
-	/// The name of every chunk, encrypted.
+	/// The hash of every encrypted chunk.
 	pub(crate) hashes: Vec<Hash>,
 }
 
@@ -42,7 +42,7 @@ impl Manifest {
 	///
 	/// # Errors
 	///
-	/// Returns a sentence that says what is wrong with it.
+	/// Returns a sentence that explains what is wrong with it.
 	pub(crate) fn read(bytes: &[u8]) -> Result<Self, &'static str> {
 		let layout = isthmus_sharing::Manifest::parse(bytes).map_err(|error| match error {
 			ManifestError::UnknownVersion => "its manifest has an unknown version",
@@ -62,7 +62,7 @@ impl Manifest {
 		})
 	}
 
-	/// Returns the tree over the chunks' names, for proofs.
+	/// Returns the tree over the chunks' hashes, for proofs.
 	pub(crate) fn tree(&self) -> Tree {
 		self.layout(&[]).tree(sha256)
 	}
@@ -74,12 +74,12 @@ impl Manifest {
 		}
 	}
 
-	/// Returns the length of all chunks together, encrypted, in bytes.
+	/// Returns the total length of all encrypted chunks, in bytes.
 	pub(crate) fn length(&self) -> u64 {
 		self.header.record_len() - Header::LEN as u64
 	}
 
-	/// Returns the length of each chunk but the last, encrypted, in bytes.
+	/// Returns the length of each encrypted chunk except the last, in bytes.
 	pub(crate) fn chunk_size(&self) -> u32 {
 		self.header.chunk_size() + TAG_LEN as u32
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What happened in a block, transaction by transaction, as its events say.
+//! What happened in a block, transaction by transaction, according to its events.
 
 use crate::{
 	block::BlockId, error::Error, event::Event, refusal::Refusal, state::State, types::BlockNumber,
@@ -16,8 +16,8 @@ pub struct Included {
 	pub index: u32,
 	/// The transaction's data-sharing events, in their order.
 	pub events: Vec<Event>,
-	/// The errors of the calls that failed inside a batch without undoing the others, in the calls'
-	/// order; see [`Client::batch_each`](crate::Client::batch_each).
+	/// The errors of the calls that failed inside a batch without undoing the others, in the order of the
+	/// calls; see [`Client::batch_each`](crate::Client::batch_each).
 	pub refused: Vec<Refusal>,
 }
 
@@ -28,8 +28,8 @@ impl Included {
 	}
 }
 
-/// Something that happened in a block, with the index of its transaction; `None` for what the chain did
-/// on its own, between transactions.
+/// Something that happened in a block, with the index of its transaction. The index is `None` for what the
+/// chain did on its own, between transactions.
 pub(crate) type Outcome = (Option<u32>, Happened);
 
 /// What happened.

@@ -3,7 +3,7 @@
 
 /// Receives progress reports of a long operation. `()` ignores them.
 pub trait Progress {
-	/// Reports that `done` of `total` bytes have passed a stage; blocks for [`Stage::Searching`].
+	/// Reports that `done` of `total` bytes (or blocks, for [`Stage::Searching`]) have passed a stage.
 	fn at(&mut self, _stage: Stage, _done: u64, _total: u64) {}
 
 	/// Reports that work on a folder's next file starts. The reports that follow are about this file.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Bytes from a node: a record's chunks, by a [signed query](isthmus_sharing::signed) that serves once,
-//! and content by its hash.
+//! Bytes from a node: a record's chunks, with a [signed query](isthmus_sharing::signed) that can be used only
+//! once, and content by its hash.
 
 use crate::{account::Account, client::Client, error::Error, text::to_hex, types::*};
 use base64::{engine::general_purpose::STANDARD, Engine};
@@ -10,7 +10,7 @@ use isthmus_sharing::signed::{Message, Method};
 use serde::Deserialize;
 use subxt::rpcs::rpc_params;
 
-/// The number of an sr25519 signature among the chain's kinds of signatures.
+/// The index of sr25519 among the chain's signature types.
 const SR25519: u8 = 1;
 /// The multicodec numbers of raw bytes and of BLAKE2b-256
 /// (<https://github.com/multiformats/multicodec/blob/master/table.csv>).
@@ -28,7 +28,7 @@ pub struct ChunkQuery<'a> {
 	pub block: BlockNumber,
 	/// The number of the first chunk.
 	pub first: u32,
-	/// The largest number of chunks to return.
+	/// The maximum number of chunks to return.
 	pub count: u32,
 }
 
@@ -78,7 +78,7 @@ impl ChunkQuery<'_> {
 	}
 }
 
-/// Asks a node for bytes by their BLAKE2b-256 hash. The caller checks them.
+/// Requests bytes from a node by their BLAKE2b-256 hash. The caller has to check them.
 pub async fn content(client: &Client, hash: &[u8; 32]) -> Result<Vec<u8>, Error> {
 	let answer: String = client
 		.request("bitswap_v1_get", rpc_params![cid(hash).to_string()])
@@ -87,8 +87,8 @@ pub async fn content(client: &Client, hash: &[u8; 32]) -> Result<Vec<u8>, Error>
 		.map_err(|_| Error::Incompatible("content is not in hex".into()))
 }
 
-/// Returns the content identifier of bytes with this BLAKE2b-256 hash: CIDv1 of raw bytes, which prints in
-/// lower-case base32 (<https://github.com/multiformats/cid>).
+/// Returns the content identifier of bytes with this BLAKE2b-256 hash: CIDv1 of raw bytes, which is printed
+/// in lower-case base32 (<https://github.com/multiformats/cid>).
 fn cid(hash: &[u8; 32]) -> Cid {
 	let hash = Multihash::wrap(BLAKE2B_256, hash).expect("32 bytes fit a multihash of 64");
 	Cid::new_v1(RAW, hash)
@@ -100,7 +100,7 @@ mod tests {
 
 	#[test]
 	fn a_content_identifier_is_the_one_that_others_make() {
-		// By `cidOf` of scripts/lib/sharing.mjs.
+		// Computed with `cidOf` in scripts/lib/sharing.mjs.
 		assert_eq!(
 			cid(&[0; 32]).to_string(),
 			"bafk2bzaceaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

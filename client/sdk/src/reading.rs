@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading: a record is queried, its keys are opened, and its bytes are fetched, checked and decrypted.
+//! Reading a record: it is queried, its keys are opened, and its bytes are fetched, checked and decrypted.
 //!
-//! The chain has the manifest's hash, and the manifest the hash of every chunk, so a node that sends other
-//! bytes is detected at once. Memory is bounded by the pages in flight. To resume an interrupted download,
-//! the bytes on disk are encrypted again and compared by hash.
+//! The chain stores the manifest's hash, and the manifest contains the hash of every chunk, so wrong bytes
+//! from a node are detected immediately. Memory use is limited to the pages in flight. To resume an
+//! interrupted download, the bytes on disk are encrypted again and compared by hash.
 
 use crate::{
 	account::Identity,
@@ -26,10 +26,10 @@ const PAGE: u32 = 4;
 const AT_ONCE: usize = 3;
 /// The error code of a node that does not know a method (JSON-RPC 2.0, section 5.1).
 const NO_SUCH_METHOD: i32 = -32601;
-/// How often the value under a key was replaced: never, as no call replaces one.
+/// The version of every value: no call replaces one.
 const FIRST_VERSION: u32 = 0;
 
-/// A record that its reader may read: its keys are open, and its chunks' hashes are known.
+/// A record that its reader may read, with its keys opened and its chunks' hashes known.
 ///
 /// ```no_run
 /// # use isthmus_sdk::*;
@@ -68,12 +68,13 @@ pub struct Intact {
 }
 
 impl Reading {
-	/// Queries a record and opens its keys. Fetches the manifest of a large value, and all of a small one.
+	/// Queries a record and opens its keys. Fetches the manifest of a large value, or all of a small one.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Query`] if the reader may not read the record, [`Error::Grant`] if none of its key
-	/// pairs opens a grant, and [`Error::WrongContent`] if the node sends other bytes than the chain has.
+	/// pairs opens a grant, and [`Error::WrongContent`] if the bytes from the node do not have the hash on
+	/// the chain.
 	pub async fn open(
 		client: &Client,
 		reader: &Identity,
@@ -123,7 +124,7 @@ impl Reading {
 		})
 	}
 
-	/// Returns what the chain says about the record.
+	/// Returns the chain's answer about the record.
 	pub fn answer(&self) -> &Answer {
 		&self.answer
 	}
@@ -136,7 +137,7 @@ impl Reading {
 		}
 	}
 
-	/// Returns the hash on the chain: of a small value, or of a large one's manifest.
+	/// Returns the hash on the chain: that of a small value, or of a large value's manifest.
 	pub fn content_hash(&self) -> [u8; 32] {
 		match &self.answer.payload {
 			Payload::Value { content_hash, .. } => content_hash.0,
@@ -144,8 +145,8 @@ impl Reading {
 		}
 	}
 
-	/// Checks the bytes that were fetched before an interruption, up to the first chunk that is incomplete
-	/// or wrong. A value stored in one transaction is fetched again, so nothing of it counts as intact.
+	/// Checks the bytes that were fetched before an interruption, up to the first chunk that is incomplete or
+	/// wrong. A value stored in one transaction is fetched again, so none of it counts as intact.
 	///
 	/// # Errors
 	///
@@ -183,7 +184,7 @@ impl Reading {
 		Ok(intact)
 	}
 
-	/// Returns whether these are the value's bytes, all of them and nothing after them.
+	/// Returns whether these are exactly the value's bytes, complete and with nothing after them.
 	///
 	/// # Errors
 	///
@@ -210,8 +211,8 @@ impl Reading {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::WrongContent`] if the node sends other bytes than the chain has, and [`Error::Io`]
-	/// if the bytes cannot be written.
+	/// Returns [`Error::WrongContent`] if the bytes from the node do not have the hash on the chain, and
+	/// [`Error::Io`] if the bytes cannot be written.
 	pub async fn run(
 		&self,
 		out: &mut impl Write,
@@ -271,8 +272,8 @@ impl Reading {
 		Ok(page)
 	}
 
-	/// Fetches at least one and at most `count` chunks from number `first` on, unchecked: by a signed query,
-	/// or by hash from a node that does not answer those.
+	/// Fetches at least one and at most `count` chunks from number `first` on, without checking them: with a
+	/// signed query or, if the node does not support those, by hash.
 	async fn ask(
 		&self,
 		manifest: &Manifest,
@@ -300,7 +301,7 @@ impl Reading {
 	}
 }
 
-/// Opens the grant in the chain's answer or, if it does not open, another one of the reader's on the same
+/// Opens the grant in the chain's answer or, if it does not open, another of the reader's grants on the same
 /// leaf: a grant may be sealed to a key that the reader has lost.
 async fn open_one(
 	client: &Client,
@@ -345,7 +346,7 @@ impl std::fmt::Debug for Reading {
 	}
 }
 
-/// Returns what a record's chunks are bound to.
+/// Returns the place that a record's chunks are bound to.
 pub(crate) fn context(client: &Client, owner: &AccountId, key: RecordKey) -> RecordContext {
 	RecordContext {
 		genesis: client.genesis(),

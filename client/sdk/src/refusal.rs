@@ -7,20 +7,20 @@ use subxt::error::DispatchError;
 /// The data-sharing pallet's name in the metadata.
 const DATA_SHARING: &str = "DataSharing";
 
-/// A failed call: its error, with the sentence that the chain's metadata has for it.
+/// A failed call: its error and the sentence that explains it in the chain's metadata.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {docs}")]
 pub struct Refusal {
 	/// The error.
 	pub error: PalletError,
-	/// What the chain's metadata says about the error.
+	/// The description of the error in the chain's metadata.
 	pub docs: String,
 }
 
 /// Declares [`PalletError`] with its names.
 macro_rules! pallet_errors {
 	($($name:ident,)*) => {
-		/// An error of a call, by the name that it has in the chain's metadata.
+		/// An error of a call, identified by its name in the chain's metadata.
 		///
 		/// The variants are the errors of the data-sharing pallet, whose documentation explains them.
 		#[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,7 +34,7 @@ impl Removal {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Malformed`] if the record reads as a folder but names records that are not its own
+	/// Returns [`Error::Malformed`] if the record looks like a folder but names records that are not its own
 	/// files, and the errors of [`Reading::open`] and [`Reading::run`].
 	pub async fn find(
 		client: &Client,
@@ -59,7 +59,7 @@ impl Removal {
 		let Ok(files) = folder::from_bytes(&list.0) else {
 			return Ok(alone);
 		};
-		// A file could be made that looks like a folder of other records.
+		// A file could be crafted to look like a folder of other records.
 		let id = epoch_id(client, owner.id(), record.dataset, record.epoch);
 		let root = owner.master.epoch_root(&id);
 		let is_own = |file: &folder::File| file.key.0 == root.file_key(&key.0, &file.path);
@@ -75,12 +75,12 @@ impl Removal {
 		})
 	}
 
-	/// Removes the files' records first and then the record, so that an interrupted removal can be run
-	/// again. Files whose records are removed already are skipped.
+	/// Removes the files' records first and then the record, so that an interrupted removal can be run again.
+	/// Files whose records were already removed are skipped.
 	///
 	/// # Errors
 	///
-	/// Returns the error of the first transaction that fails. Those before it took effect.
+	/// Returns the error of the first transaction that fails. The transactions before it have taken effect.
 	pub async fn run(self, client: &Client, owner: &Identity) -> Result<Removed, Error> {
 		let best = client.best().await?;
 		let mut calls = Vec::new();
@@ -93,13 +93,13 @@ impl Removal {
 		calls.push(client.remove_record(self.key).await?);
 		match client.send_all(&owner.account, &calls).await? {
 			Some(last) => Ok(Removed { last, files }),
-			// There is at least one call, the record's own.
+			// There is at least one call, which removes the record itself.
 			None => Err(Error::Incompatible("nothing was sent".into())),
 		}
 	}
 }
 
-/// Collects a folder's list. Fails as soon as the bytes do not start as a list does.
+/// Collects a folder's list. Fails as soon as the bytes cannot be the start of a list.
 struct List(Vec<u8>);
 
 impl io::Write for List {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Answering requests automatically: granting what the datasets' policies allow.
 //!
-//! The chain judges which requests a policy allows. It also makes sure that nothing is granted twice: a grant
-//! that answers a request closes it in the same step, so a second one is refused, however often the program
-//! is stopped and started again.
+//! The chain decides which requests a policy allows. It also makes sure that nothing is granted twice: a
+//! grant that answers a request closes it in the same step, so a second one is refused, however often the
+//! program is restarted.
 //!
 //! Sealed keys are public in the transaction, so the reader has them even if the chain refuses the call.
-//! Therefore nothing is sent that is known to fail, and what was refused is not retried for long.
+//! Therefore no answer is sent that is known to fail, and a refused answer is retried only a few times.
 
 use crate::{
 	account::Identity,
@@ -21,19 +21,19 @@ use crate::{
 use std::collections::{HashMap, HashSet};
 use tokio::{sync::mpsc, task::JoinSet};
 
-/// How many answers may be in flight.
+/// The maximum number of answers in flight.
 const IN_FLIGHT: usize = 64;
 /// How many blocks to wait before an answer that the chain refused is retried.
 const AFTER_REFUSAL: BlockNumber = 300;
-/// How often an answer is tried: each time costs a fee.
+/// The maximum number of times that an answer is tried. Each attempt costs a fee.
 const TRIES: u32 = 3;
-/// How many blocks after an answer's last valid block its outcome is given up.
+/// How many blocks after an answer's last valid block to stop waiting for its outcome.
 const UNHEARD: BlockNumber = 8;
 /// How many blocks to wait before a request that cannot be answered is tried again.
 const AFTER_NOTHING: BlockNumber = 8;
 
 /// The owner's own limits, besides the policies. A policy says nothing about epochs, and a revoked reader may
-/// ask again: by default, earlier epochs and revoked readers are not granted.
+/// ask again: by default, requests for earlier epochs and requests from revoked readers are not granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
 	/// The datasets to serve; `None` for all that have a policy.
@@ -42,20 +42,20 @@ pub struct Limits {
 	pub grants: Option<u64>,
 	/// Whether to grant requests for epochs before the dataset's current one.
 	pub earlier_epochs: bool,
-	/// Whether to grant requests of readers with a revoked grant on the dataset. The chain remembers a
+	/// Whether to grant requests from readers with a revoked grant on the dataset. The chain remembers a
 	/// revoked grant for `GrantMemory` blocks, a constant of the pallet.
 	pub revoked_readers: bool,
 }
 
 /// What [`serve`] remembers about the requests. Pass the same value again after a lost connection, so that
-/// [`Limits::grants`] holds and nothing that was refused is retried early.
+/// [`Limits::grants`] still applies and no refused answer is retried early.
 #[derive(Debug, Default)]
 pub struct Memory {
 	/// The number of requests that were granted.
 	granted: u64,
 	/// The answers in flight.
 	sent: HashMap<RequestId, Sent>,
-	/// The requests that are not to be tried for a while.
+	/// The requests that should not be tried for a while.
 	waiting: HashMap<RequestId, Waiting>,
 }
 
@@ -65,29 +65,29 @@ struct Sent {
 	asked: Request,
 	/// The last block that may include it.
 	last: BlockNumber,
-	/// What it costs the owner: mostly the deposit.
+	/// Its cost to the owner, mostly the deposit.
 	cost: Balance,
 }
 
-/// A request that is not to be tried for a while.
+/// A request that should not be tried for a while.
 #[derive(Debug, Default)]
 struct Waiting {
-	/// The block from which on it is tried again.
+	/// The first block in which it is tried again.
 	again: BlockNumber,
-	/// How often the chain refused the answer.
+	/// How many times the chain refused the answer.
 	refusals: u32,
 	/// Why it could not be answered, so that the same reason is reported only once.
 	reported: String,
 }
 
-/// A request, and how it was answered.
+/// A request and how it was answered.
 #[derive(Debug)]
 pub struct Served {
 	/// The request's number.
 	pub request: RequestId,
 	/// The request.
 	pub asked: Request,
-	/// The transaction of the grant, or why there is none. What can be retried is retried after a while.
+	/// The transaction of the grant, or why there is none. If a retry is possible, it follows after a while.
 	pub outcome: Result<Included, Error>,
 }
 
@@ -118,15 +118,15 @@ impl Memory {
 		waiting.again = now.saturating_add(AFTER_REFUSAL);
 	}
 
-	/// Records that a request cannot be answered. Returns whether the reason is new, and so to be reported.
+	/// Records that a request cannot be answered. Returns whether the reason is new and should be reported.
 	fn unanswered(&mut self, id: RequestId, now: BlockNumber, reason: String) -> bool {
 		let waiting = self.waiting.entry(id).or_default();
 		waiting.again = now.saturating_add(AFTER_NOTHING);
 		std::mem::replace(&mut waiting.reported, reason.clone()) != reason
 	}
 
-	/// Forgets requests that are no longer open, and finds out about answers that no task waits for: those
-	/// whose request is closed count as granted and are returned; those that are no longer valid can be
+	/// Removes requests that are no longer open, and settles the answers that no task waits for: an answer
+	/// whose request is closed counts as granted and is returned; an answer that is no longer valid can be
 	/// sent again.
 	fn look(
 		&mut self,
@@ -150,8 +150,8 @@ impl Memory {
 	}
 }
 
-/// Grants what the policies allow, request after request, and reports each to `tell`. Ends when the limit is
-/// reached, or with an error.
+/// Grants the requests that the policies allow, one after another, and reports each to `tell`. Ends when the
+/// limit is reached or an error occurs.
 ///
 /// ```no_run
 /// use isthmus_sdk::{serve::*, *};
@@ -169,8 +169,8 @@ impl Memory {
 ///
 /// # Errors
 ///
-/// Returns [`Error::Connection`] if the connection is lost: call it again with a new client and the same
-/// memory.
+/// Returns [`Error::Connection`] if the connection is lost: call this function again with a new client and
+/// the same memory.
 pub async fn serve(
 	client: &Client,
 	owner: &Identity,
@@ -222,7 +222,7 @@ struct Server<'a, Tell> {
 	limits: &'a Limits,
 	memory: &'a mut Memory,
 	tell: Tell,
-	/// The tasks that wait for answers in flight. They end with this value.
+	/// The tasks that wait for answers in flight. They are stopped when this value is dropped.
 	watching: JoinSet<()>,
 	/// The requests whose answers a task waits for.
 	watched: HashSet<RequestId>,
@@ -236,7 +236,7 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		most.is_some_and(|most| self.memory.granted >= most)
 	}
 
-	/// Examines the open requests in the best block, and answers those that the policies allow. Returns the
+	/// Examines the open requests in the best block and answers those that the policies allow. Returns the
 	/// block's number.
 	async fn look(&mut self) -> Result<BlockNumber, Error> {
 		let best = self.client.best().await?;
@@ -262,7 +262,7 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		Ok(now)
 	}
 
-	/// Returns whether a request is to be answered now.
+	/// Returns whether a request should be answered now.
 	fn is_answerable(&self, entry: &RequestEntry, now: BlockNumber) -> bool {
 		let RequestEntry {
 			id,
@@ -278,7 +278,7 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 			&& self.memory.is_due(*id, now)
 	}
 
-	/// Answers a request, and watches the answer; reports why not if it cannot be answered.
+	/// Answers a request and watches the answer. If the request cannot be answered, reports why.
 	async fn try_answer(
 		&mut self,
 		best: &State,
@@ -311,7 +311,7 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		Ok(())
 	}
 
-	/// Sends the answer to a request. Returns it with what it costs the owner.
+	/// Sends the answer to a request. Returns it with its cost to the owner.
 	async fn answer(
 		&self,
 		best: &State,
@@ -360,7 +360,7 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 				self.memory.granted = self.memory.granted.saturating_add(1);
 			}
 			Err(Error::Refused(_)) => self.memory.refused(request, now),
-			// It may be included all the same: `Memory::look` finds out later.
+			// It may still be included: `Memory::look` finds out later.
 			Err(_) => {}
 		}
 		match outcome {
@@ -418,7 +418,7 @@ mod tests {
 		}
 		assert!(!memory.is_due(7, BlockNumber::MAX));
 		assert!(memory.is_due(8, now));
-		// Requests that are not open are forgotten.
+		// Requests that are not open are removed.
 		memory.look(&HashSet::new(), &HashSet::new(), now);
 		assert!(memory.waiting.is_empty());
 	}
@@ -447,7 +447,7 @@ mod tests {
 		assert!(memory.has_room(&limits));
 		memory.sent.insert(8, sent(20));
 		assert!(!memory.has_room(&limits));
-		// The first was answered; nothing is known about the second yet.
+		// The first request was answered; nothing is known about the second one yet.
 		let open = HashSet::from([8]);
 		let gone = memory.look(&open, &HashSet::new(), 19);
 		assert_eq!((gone.len(), gone[0].0), (1, 7));
@@ -459,7 +459,7 @@ mod tests {
 		assert!(!memory.is_due(8, 20 + UNHEARD));
 		assert!(memory.look(&open, &HashSet::new(), 20).is_empty());
 		assert!(memory.has_room(&limits) && memory.is_due(8, 20));
-		// Unless the task hears nothing.
+		// Unless the task has heard nothing for too long.
 		memory.sent.insert(8, sent(20));
 		memory.look(&open, &watched, 20 + UNHEARD + 1);
 		assert!(memory.is_due(8, 20 + UNHEARD + 1));

@@ -18,9 +18,9 @@ use std::collections::HashSet;
 
 pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 
-/// An upper bound of a grant's fee and of what has to stay on an account.
+/// An upper bound on a grant's fee plus the balance that an account has to keep.
 const FEE: Balance = isthmus_primitives::UNIT / 10;
-/// How many grants share a transaction: with 2.1 kB each they stay far below a block's length.
+/// The maximum number of grants in a transaction: at 2.1 kB each, they stay far below the length of a block.
 const GRANTS_IN_ONE: usize = 200;
 
 /// Returns the identifier of a dataset's epoch, from which its keys are derived.
@@ -61,11 +61,12 @@ pub fn seal(
 	Ok(seal_grant(&root, &scope, key)?)
 }
 
-/// Opens a grant with the one of the reader's key pairs that it was sealed to.
+/// Opens a grant with whichever of the reader's key pairs it was sealed to.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Grant`] if none of them opens it, and [`Error::NoKeyPair`] if there are none.
+/// Returns [`Error::Grant`] if none of the key pairs opens it, and [`Error::NoKeyPair`] if the reader has
+/// none.
 pub fn open(
 	client: &Client,
 	reader: &Identity,
@@ -125,8 +126,8 @@ async fn sealed(
 /// Makes a call that grants exactly what a request asks for. The grant may run up to [`TERM_SLACK`] blocks
 /// longer, because the block that will include it is not known.
 ///
-/// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. So no call
-/// is made that is known to fail, and the call is only valid in blocks in which the request is open.
+/// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. Therefore
+/// no call is made that is known to fail, and the call is valid only in blocks in which the request is open.
 ///
 /// # Errors
 ///
@@ -143,8 +144,8 @@ pub async fn authorize(
 	Ok(call)
 }
 
-/// Does the same as [`authorize`], and also returns what the grant takes of the owner's funds. `promised` is
-/// what the grants in flight take.
+/// Does the same as [`authorize`], and also returns the grant's cost to the owner. `promised` is the cost of
+/// the grants in flight.
 pub(crate) async fn answer(
 	client: &Client,
 	state: &State,
@@ -195,9 +196,9 @@ pub fn expiry(state: &State, term: BlockNumber) -> BlockNumber {
 /// The outcome of a revocation.
 #[derive(Debug)]
 pub struct Revocation {
-	/// The grant, as it was before.
+	/// The grant as it was before the revocation.
 	pub grant: Grant,
-	/// The transaction that revoked it; `None` if it was revoked before.
+	/// The transaction that revoked it; `None` if it had already been revoked.
 	pub included: Option<Included>,
 	/// The renewal of the other readers' grants; `None` if the dataset stayed in its epoch, because the
 	/// grant was on an earlier one.
@@ -205,8 +206,8 @@ pub struct Revocation {
 	/// The reader's other grants on the dataset, which stay active.
 	pub left: Vec<GrantId>,
 	/// Whether the dataset moved on to a new epoch just before this revocation, for example through another
-	/// revocation. That one may have given this reader a grant on the new epoch, which has to be revoked
-	/// too.
+	/// revocation. The other revocation may have given this reader a grant on the new epoch, which has to be
+	/// revoked too.
 	pub overtaken: bool,
 }
 
@@ -221,26 +222,26 @@ pub struct Renewal {
 	pub skipped: Vec<(Terms, Error)>,
 	/// The transaction of the last grants, if any were given.
 	pub last: Option<Included>,
-	/// What stopped the renewal early, if anything did: run [`revoke`] or [`renew`] again to resume it.
+	/// The error that stopped the renewal early, if any: run [`revoke`] or [`renew`] again to resume it.
 	pub ended: Option<Error>,
 }
 
 /// Revokes a grant, and renews the grants of the dataset's other readers.
 ///
-/// The revocation is a transaction of its own, so that nothing undoes it. If the grant is on the dataset's
+/// The revocation is a separate transaction, so that nothing undoes it. If the grant is on the dataset's
 /// current epoch, a new epoch starts with it, and the other readers' grants are [renewed](renew) for that
-/// epoch. The revoked reader gets nothing of the new epoch; its other grants on the ended one stay active, for
-/// that epoch alone.
+/// epoch. The revoked reader gets no access to the new epoch; its other grants on the ended epoch stay
+/// active, but only for that epoch.
 ///
-/// What was stored before stays readable to all others, as their old grants stay active.
+/// Records that were stored before stay readable to all other readers, as their old grants stay active.
 ///
-/// For a grant whose revocation started the dataset's current epoch, this resumes the renewal.
+/// If the grant's revocation already started the dataset's current epoch, this resumes the renewal.
 ///
 /// # Errors
 ///
 /// Returns [`Error::NoSuchGrant`] if the owner has given no such grant, [`Error::Refused`] if it has ended or
 /// is paid for, and [`Error::StateGone`] if resuming needs the state of the revocation's block and the node
-/// has pruned it. What goes wrong after the revocation is in the [`Revocation`].
+/// has pruned it. Errors after the revocation are in the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
 	let best = client.best().await?;
 	let grant = best
@@ -278,9 +279,9 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 }
 
 impl Revocation {
-	/// Finds the reader's other grants in the state after the revocation, and renews those of the other
-	/// readers if the dataset has `moved` on to a new epoch. The grant is revoked already, so an error
-	/// here only ends the renewal.
+	/// Finds the reader's other grants in the state after the revocation, and renews the other readers'
+	/// grants if the dataset has `moved` on to a new epoch. The grant is revoked already, so an error here
+	/// only ends the renewal.
 	async fn follow(
 		&mut self,
 		client: &Client,
@@ -340,13 +341,13 @@ async fn has_started_epoch(client: &Client, best: &State, grant: &Grant) -> Resu
 	Ok(dataset.is_some_and(|dataset| dataset.epoch == grant.scope.epoch))
 }
 
-/// Renews grants: those on the epoch before a dataset's current one are given again for the current one, unless
-/// they have been already. Readers with a revoked grant on the earlier epoch get none. A reader who cannot be
-/// given a grant, for example because it withdrew its encryption key, does not stop the others.
+/// Renews grants: those on the epoch before a dataset's current one are given again for the current one,
+/// unless that has already been done. Readers with a revoked grant on the earlier epoch get none. A reader
+/// who cannot be given a grant, for example because it withdrew its encryption key, does not stop the others.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NoSuchDataset`] if the owner has no such dataset, and the errors of the connection.
+/// Returns [`Error::NoSuchDataset`] if the owner has no such dataset, and connection errors.
 pub async fn renew(
 	client: &Client,
 	owner: &Identity,
@@ -491,7 +492,7 @@ impl Renewal {
 	}
 }
 
-/// Returns the grant that an event gives, as [`to_renew`] makes its terms.
+/// Returns the grant in an event, with the terms in the form that [`to_renew`] returns.
 fn given(event: &Event) -> Option<(GrantId, Terms)> {
 	match event {
 		Event::Authorized {

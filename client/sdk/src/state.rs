@@ -15,7 +15,7 @@ use subxt::{
 
 pub use isthmus_sharing::terms::MAX_PAGE as PAGE;
 
-/// Where a list's page ended: [`Page::next`]. `None` asks for the first page.
+/// The position in a list where a page ended: [`Page::next`]. `None` requests the first page.
 pub type Cursor = Option<Vec<u8>>;
 
 /// The chain's state after a block.
@@ -41,9 +41,9 @@ pub struct State {
 /// An account's funds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Funds {
-	/// What can be spent. A small part of it must stay, or the account is closed.
+	/// The amount that can be spent. A small part of it must stay, or the account is closed.
 	pub free: Balance,
-	/// What is held: deposits, and the offers of open requests.
+	/// The amount that is held: deposits and the offers of open requests.
 	pub held: Balance,
 }
 
@@ -51,7 +51,7 @@ pub struct Funds {
 ///
 /// # Errors
 ///
-/// Returns the first error of a page.
+/// Returns the error of the first page that fails.
 pub async fn every<Item, Asked>(mut page: impl FnMut(Cursor) -> Asked) -> Result<Vec<Item>, Error>
 where
 	Asked: std::future::Future<Output = Result<Page<Item>, Error>>,
@@ -70,7 +70,7 @@ where
 impl State {
 	pub(crate) fn new(at: OnlineClientAtBlock<SubstrateConfig>) -> Self {
 		let block = BlockId {
-			// Block numbers of this chain have 32 bits.
+			// This chain has 32-bit block numbers.
 			number: BlockNumber::try_from(at.block_number()).unwrap_or(BlockNumber::MAX),
 			hash: at.block_hash(),
 		};
@@ -86,7 +86,7 @@ impl State {
 		self.block
 	}
 
-	/// Returns whether the chain has a pallet of this name.
+	/// Returns whether the chain has a pallet with this name.
 	pub fn has_pallet(&self, name: &str) -> bool {
 		self.at.metadata_ref().pallet_by_name(name).is_some()
 	}
@@ -95,7 +95,7 @@ impl State {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Incompatible`] if the pallet has no such constant of this type.
+	/// Returns [`Error::Incompatible`] if the pallet has no such constant with this type.
 	pub fn constant<Value: DecodeAsType>(&self, name: &str) -> Result<Value, Error> {
 		let address = subxt::constants::dynamic::<Value>("DataSharing", name);
 		Ok(self.at.constants().entry(address)?)
@@ -129,7 +129,7 @@ impl State {
 		Ok(self.at.runtime_apis().call(question).await?)
 	}
 
-	/// Returns a producer, by its account.
+	/// Returns the producer with this account.
 	pub async fn producer(&self, account: &AccountId) -> Result<Option<Producer>, Error> {
 		self.get("DataSharing", "Producers", (*account,)).await
 	}
@@ -159,7 +159,7 @@ impl State {
 		self.get("DataSharing", "Records", (*owner, key)).await
 	}
 
-	/// Returns what a leaf is taken by; `None` if it is free.
+	/// Returns the entry of a taken leaf; `None` if the leaf is free.
 	pub async fn leaf(
 		&self,
 		owner: &AccountId,
@@ -171,7 +171,7 @@ impl State {
 		self.get("DataSharing", "Leaves", keys).await
 	}
 
-	/// Returns the taken leaves of a dataset, in all its epochs, and what takes them.
+	/// Returns the taken leaves of a dataset, in all its epochs, and what each is used for.
 	pub async fn leaves(
 		&self,
 		owner: &AccountId,
@@ -192,8 +192,8 @@ impl State {
 		Ok(leaves)
 	}
 
-	/// Finds a free leaf of an epoch by bisection, in at most 65 queries. If leaves were taken in order,
-	/// no leaf after it is taken.
+	/// Finds a free leaf of an epoch by bisection, in at most 65 queries. If leaves were taken in order, all
+	/// leaves after it are free.
 	///
 	/// # Errors
 	///
@@ -259,13 +259,13 @@ impl State {
 		}))
 	}
 
-	/// Returns how many transactions of an account are in the chain.
+	/// Returns the number of an account's transactions in the chain.
 	pub(crate) async fn nonce(&self, account: &AccountId) -> Result<u64, Error> {
 		Ok(self.at.tx().account_nonce(account).await?)
 	}
 
-	/// Asks what a caller may know about a record: the paper's `query(key)`. The state is public, so
-	/// anyone can ask for any caller; the sealed keys in the answer are of use to the grantee alone.
+	/// Asks what a caller may know about a record: the paper's `query(key)`. The state is public, so anyone
+	/// can ask for any caller; the sealed keys in the answer are useful only to the grantee.
 	///
 	/// # Errors
 	///

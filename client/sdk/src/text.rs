@@ -9,8 +9,8 @@ use isthmus_primitives::amount::Ist;
 #[error("the name \"{0}\" is longer than the 32 bytes of a record's key")]
 pub struct NameTooLong(pub String);
 
-/// Makes a record's key from a name of at most 32 bytes: the name's bytes, and zeros after them. The name
-/// is public.
+/// Makes a record's key from a name of at most 32 bytes: the name's bytes, padded with zeros. The name is
+/// public.
 ///
 /// ```
 /// let key = isthmus_sdk::record_key("2025-03")?;
@@ -31,8 +31,8 @@ pub fn record_key(name: &str) -> Result<RecordKey, NameTooLong> {
 	Ok(key.into())
 }
 
-/// Returns the name that a record's key was made from, or the key in hexadecimal digits if it does not
-/// read as a name without spaces and control characters.
+/// Returns the name that a record's key was made from, or the key in hexadecimal digits if it is not the key
+/// of a name without spaces and control characters.
 pub fn key_name(key: &RecordKey) -> String {
 	let end = key.0.iter().rposition(|byte| *byte != 0);
 	match std::str::from_utf8(&key.0[..end.map_or(0, |at| at + 1)]) {
@@ -47,7 +47,7 @@ pub fn key_name(key: &RecordKey) -> String {
 	}
 }
 
-/// Returns bytes in hexadecimal digits, with `0x` before them.
+/// Returns bytes in hexadecimal digits, with the prefix `0x`.
 pub fn to_hex(bytes: &[u8]) -> String {
 	format!("0x{}", hex::encode(bytes))
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tracing: who asked for access, who allowed it, to what range, when, in which block and for how much.
 //!
-//! The history of a record, dataset or reader is read from the blocks' events, so no index has to be kept or
-//! trusted. The node has to be trusted: events come without a proof, and a node could omit or invent some. Ask
-//! your own node, or several.
+//! The history of a record, dataset or reader is read from the blocks' events, so no index has to be
+//! maintained or trusted. The node has to be trusted: events come without a proof, so a node could omit or
+//! invent some. Ask your own node, or several.
 //!
 //! The node must still have the states of the searched blocks; an archive node has them all.
 
@@ -57,8 +57,8 @@ pub struct Happening {
 	pub event: Event,
 }
 
-/// Returns the history of a subject in the blocks `from..=to` of the best chain. What was stored or asked
-/// before block `from` is read from the state before it.
+/// Returns the history of a subject in the blocks `from..=to` of the best chain. Records and requests from
+/// before block `from` are read from the state before it.
 ///
 /// # Errors
 ///
@@ -88,7 +88,8 @@ pub async fn trace(
 	Ok(select(subject, all, known))
 }
 
-/// What is known about a subject, which decides which events are its own: most events name no range.
+/// What is known about a subject. It decides which events belong to the subject, because most events name no
+/// range.
 #[derive(Default)]
 struct Known {
 	/// Where a traced record is or was.
@@ -166,7 +167,7 @@ impl Known {
 		}
 	}
 
-	/// Returns whether an event is the subject's. Remembers its request and key for later events.
+	/// Returns whether an event belongs to the subject. Remembers its request and key for later events.
 	fn is_own(&mut self, subject: &Subject, event: &Event) -> bool {
 		let request = event.request();
 		if request.is_some_and(|id| self.requests.contains(&id)) {
@@ -195,7 +196,7 @@ impl Known {
 		found
 	}
 
-	/// Returns whether a range of the owner's contains the subject, or is a part of it.
+	/// Returns whether one of the owner's ranges contains the subject, or is a part of it.
 	fn concerns(&self, subject: &Subject, scope: &Scope) -> bool {
 		match subject {
 			Subject::Record { .. } => self.places.iter().any(|(dataset, epoch, leaf)| {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A lock between the programs of one machine that send transactions of the same account.
+//! A lock between programs on the same machine that send transactions for the same account.
 //!
-//! A transaction carries its account's next nonce. Two programs that ask the node at the same moment get
-//! the same nonce, and one of their transactions then replaces the other or is rejected. So a program
-//! holds a lock on an empty file while it asks for the nonce and submits:
-//! `isthmus-ADDRESS.lock` in `$XDG_RUNTIME_DIR`, or in the folder for temporary files where that variable
-//! is not set. The operating system releases the lock when the program ends, however it ends.
+//! A transaction carries its account's next nonce. Two programs that ask the node at the same moment get the
+//! same nonce, and one of their transactions then replaces the other or is rejected. Therefore a program
+//! holds a lock on an empty file while it asks for the nonce and submits: `isthmus-ADDRESS.lock` in
+//! `$XDG_RUNTIME_DIR`, or in the folder for temporary files if that variable is not set. The operating system
+//! releases the lock when the program ends, however it ends.
 //!
 //! The lock is best effort: without a writable folder, or when another program holds it for more than
-//! [`LONGEST_WAIT`], the transaction is sent anyway. Programs on different machines are not kept apart.
+//! [`LONGEST_WAIT`], the transaction is sent anyway. Programs on different machines are not coordinated.
 
 use crate::types::AccountId;
 use std::{
@@ -19,7 +19,7 @@ use std::{
 
 /// How long to wait for another program to send its transaction.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
-/// How often to try the lock.
+/// The time between attempts to take the lock.
 const RETRY: Duration = Duration::from_millis(20);
 
 /// The right to send an account's next transaction, until it is dropped.
@@ -28,7 +28,7 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-	/// Waits for the account's lock. Returns without it where it cannot be had.
+	/// Waits for the account's lock. Returns without the lock if it cannot be taken.
 	pub(crate) async fn wait(account: &AccountId) -> Self {
 		let Some(file) = open(account) else {
 			return Self { _lock: None };

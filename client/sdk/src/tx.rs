@@ -21,9 +21,10 @@ use subxt::{
 
 /// How long a node may take to count a transaction that it accepted.
 const COUNTED: Duration = Duration::from_secs(5);
-/// How often a transaction is signed again because another program of the same account took its nonce.
+/// The maximum number of times that a transaction is signed if another program of the same account takes its
+/// nonce.
 const ATTEMPTS: u32 = 5;
-/// How many small calls share a transaction: together they take a part of a block.
+/// The maximum number of small calls in a transaction: together they take up only part of a block.
 const CALLS_IN_ONE: usize = 200;
 
 /// A transaction that the node accepted.
@@ -38,7 +39,7 @@ pub struct Pending {
 
 /// A signed transaction.
 struct Signed {
-	/// In hexadecimal digits, as nodes take it.
+	/// In hexadecimal digits, as nodes expect it.
 	text: String,
 	hash: H256,
 	/// The last block that may include it.
@@ -52,7 +53,7 @@ impl Client {
 	/// # Errors
 	///
 	/// Returns [`Error::NotAccepted`] if the node rejects the transaction, for example because the account
-	/// cannot pay, and [`Error::TooLate`] if too few blocks are left until the call's last one.
+	/// cannot pay, and [`Error::TooLate`] if too few blocks are left until the call's last block.
 	pub async fn submit(&self, account: &Account, call: &Call) -> Result<Pending, Error> {
 		let mut nonces = self.0.nonces.lock().await;
 		let _turn = Turn::wait(account.id()).await;
@@ -73,7 +74,7 @@ impl Client {
 					nonces.insert(*account.id(), (nonce.saturating_add(1), Instant::now()));
 					return Ok(pending);
 				}
-				// A transaction that was counted on may have been dropped.
+				// An earlier transaction that the nonce relied on may have been dropped.
 				Err(error)
 					if error.rejection() == Some(Rejection::NonceTaken) && attempt < ATTEMPTS =>
 				{
@@ -124,12 +125,12 @@ impl Client {
 		self.submit(account, call).await?.included().await
 	}
 
-	/// Sends calls in their order, in as few transactions as possible, each of which takes effect entirely
-	/// or not at all. Returns the last one; `None` if there are no calls.
+	/// Sends calls in order, in as few transactions as possible. Each transaction takes effect entirely or
+	/// not at all. Returns the last one; `None` if there are no calls.
 	///
 	/// # Errors
 	///
-	/// Returns the error of the first transaction that fails. Those before it took effect.
+	/// Returns the error of the first transaction that fails. The transactions before it have taken effect.
 	pub async fn send_all(
 		&self,
 		account: &Account,

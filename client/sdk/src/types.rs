@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The types of the data-sharing pallet's state and answers, as a client reads them: those of
+//! The types of the data-sharing pallet's state and answers, as a client reads them: the types of
 //! [`isthmus_sharing`], with this chain's accounts, amounts and block numbers.
 //!
-//! They are decoded by the chain's own metadata, by the names of their fields: if a chain's types have
-//! changed, a client understands them or refuses them, and never misreads them.
+//! They are decoded with the chain's own metadata, by field name: if a chain's types have changed, a client
+//! either understands them or rejects them, but never misreads them.
 
 use subxt::{ext::scale_decode::DecodeAsType, utils::AccountId32};
 
@@ -12,7 +12,7 @@ pub use isthmus_sharing::{
 	QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind, Verdict,
 };
 
-// The envelope does not depend on a chain, and has its own constants. These must fit the protocol's.
+// The envelope does not depend on a chain and has its own constants. They must fit the protocol's constants.
 const _: () = {
 	use isthmus_envelope::{
 		record::{Header, MAX_CHUNK_SIZE, TAG_LEN},
@@ -71,7 +71,7 @@ pub type GrantEntry = isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumbe
 pub struct Text(pub Vec<u8>);
 
 impl std::fmt::Display for Text {
-	/// Writes it as [`Shown`] does. Bytes that are not UTF-8 are replaced.
+	/// Writes the text like [`Shown`]. Bytes that are not UTF-8 are replaced.
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		Shown(&String::from_utf8_lossy(&self.0)).fmt(f)
 	}
@@ -94,8 +94,8 @@ impl std::fmt::Display for Shown<'_> {
 	}
 }
 
-/// Returns whether a character is of Unicode's categories Cf, Zl or Zp: marks that change the direction
-/// of the text after them, or are invisible.
+/// Returns whether a character is in Unicode's category Cf, Zl or Zp: marks that change the direction of the
+/// text after them, or are invisible.
 fn is_format(c: char) -> bool {
 	matches!(
 		u32::from(c),

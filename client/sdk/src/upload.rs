@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Storing: a value of any size is encrypted and sent, in one transaction or in chunks.
+//! Storing a value of any size: it is encrypted and sent, in one transaction or in chunks.
 //!
 //! A large value is read twice: once to compute the chunks' hashes, which the chain needs first, and once to
-//! send the chunks. Memory is bounded by the chunks in flight. An interrupted upload is resumed: the chain
-//! has the header, with which encryption yields the same chunks to the byte. Their hashes are compared before
-//! anything is sent.
+//! send the chunks. Memory use is limited to the chunks in flight. An interrupted upload can be resumed: with
+//! the header, which the chain stores, encryption yields exactly the same chunks again. Their hashes are
+//! compared before anything is sent.
 
 use crate::{
 	account::Identity,
@@ -28,9 +28,10 @@ use isthmus_envelope::{encrypt_value, record::MAX_CHUNK_SIZE, Encryptor, LeafKey
 use std::io::{Read, Seek, SeekFrom};
 use subxt::rpcs::rpc_params;
 
-/// The longest value, in bytes, that is stored in one transaction. Longer values are stored in chunks.
+/// The maximum length in bytes of a value that is stored in one transaction. Longer values are stored in
+/// chunks.
 pub const MAX_WHOLE: u64 = MAX_CHUNK_SIZE as u64;
-/// The plaintext bytes of a chunk: with its proof and signature, six chunks fill a block.
+/// The plaintext bytes in a chunk: with their proofs and signatures, six chunks fill a block.
 pub const CHUNK_SIZE: u32 = 1022 * 1024;
 
 /// One value to be stored.
@@ -59,11 +60,11 @@ pub struct Upload<'a> {
 /// A value that is stored.
 #[derive(Clone, Debug)]
 pub struct Stored {
-	/// Where it is.
+	/// Where it is stored.
 	pub place: Place,
 	/// When it was stored.
 	pub done: Done,
-	/// Whether an earlier upload stored a part of it, or all.
+	/// Whether an earlier upload stored part or all of it.
 	pub resumed: bool,
 	/// How many transactions this upload sent.
 	pub transactions: u32,
@@ -74,13 +75,13 @@ pub struct Stored {
 pub enum Done {
 	/// By this upload: the transaction that completed the record.
 	Now(Included),
-	/// Before this upload, which compared the value and sent nothing: a block whose state has the record,
-	/// the last finalized one if possible.
+	/// Before this upload, which compared the value and sent nothing: a block whose state contains the
+	/// record, the last finalized one if possible.
 	Before(BlockId),
 }
 
 impl Done {
-	/// Returns a block whose state has the record.
+	/// Returns a block whose state contains the record.
 	pub fn block(&self) -> BlockId {
 		match self {
 			Self::Now(included) => included.block,
@@ -97,7 +98,7 @@ impl Done {
 	}
 }
 
-/// What the chain has of an interrupted upload.
+/// The part of an interrupted upload that is on the chain.
 struct Started {
 	manifest: Manifest,
 	/// The number of chunks that are stored.
@@ -156,8 +157,8 @@ impl<'a> Upload<'a> {
 	/// Stores `length` bytes of `source`, from its start, and waits until all are in blocks.
 	///
 	/// Resumes an earlier upload under the same key, at the leaf where it started, as long as its epoch is
-	/// not over. If the dataset moves on to a new epoch during the upload, the value is stored to its end
-	/// in the old one.
+	/// not over. If the dataset moves on to a new epoch during the upload, the rest of the value is still
+	/// stored in the old one.
 	///
 	/// # Errors
 	///
@@ -179,12 +180,12 @@ impl<'a> Upload<'a> {
 		}
 	}
 
-	/// Stores a value like [`run`](Self::run), unless the record is complete and holds this very value
-	/// already: then it sends nothing.
+	/// Stores a value like [`run`](Self::run), but sends nothing if the record is complete and already
+	/// contains this value.
 	///
 	/// # Errors
 	///
-	/// Returns [`UploadError::AlreadyStored`] if the record holds another value, and the errors of
+	/// Returns [`UploadError::AlreadyStored`] if the record contains another value, and the errors of
 	/// [`run`](Self::run).
 	pub async fn ensure(
 		self,
@@ -216,8 +217,8 @@ impl<'a> Upload<'a> {
 			Some(started) => (true, started.arrived),
 			None => (false, 0),
 		};
-		// Where the chain has the hashes already, none may differ: a second value under the same keys and
-		// nonces would give both away.
+		// If the chain already has the hashes, none may differ: a second value under the same keys and nonces
+		// would reveal both.
 		let known = started.map(|started| started.manifest);
 		let manifest = chunks.manifest(known.as_ref(), progress).await?;
 		let mut transactions = manifest.header.chunks().saturating_sub(first);
@@ -260,7 +261,7 @@ impl<'a> Upload<'a> {
 		})
 	}
 
-	/// Prepares to encrypt a value in chunks: as before, if its upload has started.
+	/// Prepares to encrypt a value in chunks, to the same bytes as before if its upload has already started.
 	fn chunks<'s, Source: Read + Seek>(
 		&self,
 		source: &'s mut Source,
@@ -332,8 +333,8 @@ impl<'a> Upload<'a> {
 		Ok(last)
 	}
 
-	/// Returns what the chain has of an interrupted upload, and moves to the place where it started. Waits
-	/// first until nothing of it is in flight.
+	/// Returns the part of an interrupted upload that is on the chain, and switches to the place where it
+	/// started. First waits until none of its transactions is in flight.
 	async fn started(&mut self) -> Result<Option<Started>, Error> {
 		let (client, owner, key) = (self.client, self.owner.id(), self.place.key);
 		settled(client, owner).await?;
@@ -412,7 +413,7 @@ impl<Source: Read + Seek> Chunks<'_, Source> {
 		UploadError::LengthChanged { expected }.into()
 	}
 
-	/// Computes the manifest. Compares the chunks with those of `known`, if there is one.
+	/// Computes the manifest. Compares the chunks with those of `known`, if given.
 	async fn manifest(
 		&mut self,
 		known: Option<&Manifest>,
@@ -454,7 +455,7 @@ pub(crate) fn read_whole(source: &mut impl Read, length: u64) -> Result<Vec<u8>,
 	}
 }
 
-/// Returns a complete record of an owner.
+/// Returns an owner's record if it is complete.
 pub(crate) async fn complete(
 	state: &State,
 	owner: &AccountId,
@@ -500,7 +501,7 @@ pub(crate) async fn stored_before(
 	})
 }
 
-/// Waits until no transaction of an account is in flight that was when this was called.
+/// Waits for all transactions of an account that are in flight when this is called.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Storing a folder: each file is a record of its own, and one record lists them all.
 //!
-//! An interrupted upload is resumed, and a folder that is stored already is compared: records that exist
-//! are read and compared with the files, and only the missing ones are stored.
+//! An interrupted upload is resumed, and a folder that is already stored is compared: existing records are
+//! read and compared with the files, and only the missing ones are stored.
 
 use crate::{
 	account::Identity,
@@ -34,13 +34,13 @@ pub enum UploadFolderError {
 	Io {
 		/// Its path.
 		path: PathBuf,
-		/// Why not.
+		/// Why it failed.
 		source: std::io::Error,
 	},
 	/// A file's name is not UTF-8.
 	#[error("{}: the name is not UTF-8", .0.display())]
 	NotUtf8(PathBuf),
-	/// The files' paths cannot be in a folder's list.
+	/// A folder's list cannot contain the files' paths.
 	#[error(transparent)]
 	List(#[from] FolderError),
 	/// A file differs from its record, or changed while it was read.
@@ -51,7 +51,7 @@ pub enum UploadFolderError {
 		/// The key of its record.
 		key: RecordKey,
 	},
-	/// The chain, the node or the connection is the reason.
+	/// The chain, the node or the connection caused the failure.
 	#[error(transparent)]
 	Client(#[from] Error),
 }
@@ -80,19 +80,19 @@ pub struct LocalFolder {
 
 #[derive(Clone, Debug)]
 struct LocalFile {
-	/// Where it is in the folder, with `/` between the names.
+	/// Its path in the folder, with `/` between the names.
 	path: String,
-	/// Where it is on this machine.
+	/// Its path on this machine.
 	at: PathBuf,
 }
 
 impl LocalFolder {
-	/// Finds the files of a folder and of the folders in it. Links are not followed.
+	/// Finds the files in a folder and its subfolders. Links are not followed.
 	///
 	/// # Errors
 	///
-	/// Returns an error if a folder cannot be read, or if a path cannot be in a folder's list, before
-	/// anything is stored.
+	/// Returns an error, before anything is stored, if a folder cannot be read or if a folder's list cannot
+	/// contain a path.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
 		let (mut files, mut skipped) = (Vec::new(), Vec::new());
 		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
@@ -133,7 +133,7 @@ impl LocalFolder {
 		self.files.is_empty()
 	}
 
-	/// Returns what is neither a file nor a folder, for example links: it is not stored.
+	/// Returns the entries that are neither files nor folders, for example links. They are not stored.
 	pub fn skipped(&self) -> &[PathBuf] {
 		&self.skipped
 	}
@@ -146,11 +146,11 @@ pub struct StoredFolder {
 	pub list: Stored,
 	/// The number of files.
 	pub files: usize,
-	/// The bytes of all files together.
+	/// The total size of the files in bytes.
 	pub bytes: u64,
 }
 
-/// Stores a folder: its files from leaf `place.leaf` on, each at the next free leaf, and last the record
+/// Stores a folder: its files from leaf `place.leaf` on, each at the next free leaf, and finally the record
 /// under `place.key`, which lists them.
 ///
 /// ```no_run
@@ -191,13 +191,13 @@ pub async fn upload_folder(
 	Ok(StoredFolder { list, files, bytes })
 }
 
-/// A folder on its way to the chain.
+/// A folder that is being stored.
 struct FolderUpload<'a> {
 	client: &'a Client,
 	owner: &'a Identity,
 	/// The place of the list. Its leaf is where the search for a free one starts.
 	place: Place,
-	/// Whether the list is stored already: then nothing is sent, and every file is compared.
+	/// Whether the list is already stored. If so, nothing is sent and every file is compared.
 	is_stored: bool,
 	root: EpochRoot,
 	best: State,
@@ -207,7 +207,7 @@ struct FolderUpload<'a> {
 
 impl<'a> FolderUpload<'a> {
 	async fn start(client: &'a Client, owner: &'a Identity, place: Place) -> Result<Self, Error> {
-		// What an earlier upload sent has to be in blocks before the state is read.
+		// An earlier upload's transactions have to be in blocks before the state is read.
 		settled(client, owner.id()).await?;
 		let best = client.best().await?;
 		let stored = complete(&best, owner.id(), place.key).await?;
@@ -309,7 +309,7 @@ impl<'a> FolderUpload<'a> {
 		Ok(())
 	}
 
-	/// Stores the list of the files, or compares it with the one that is stored.
+	/// Stores the list of the files, or compares it with the stored one.
 	async fn store_list(
 		mut self,
 		progress: &mut impl Progress,
@@ -343,14 +343,14 @@ impl<'a> FolderUpload<'a> {
 	}
 }
 
-/// Returns the leaf after a place's.
+/// Returns the leaf after that of a place.
 fn next(place: &Place) -> Result<Leaf, Error> {
 	let Place { dataset, epoch, .. } = *place;
 	let next = place.leaf.checked_add(1);
 	next.ok_or(Error::NoFreeLeaf { dataset, epoch })
 }
 
-/// Returns a file's entry in the list, with nothing but its path.
+/// Returns a file's entry in the list, with only its path set.
 fn entry(path: &str) -> Entry {
 	Entry {
 		path: path.to_owned(),

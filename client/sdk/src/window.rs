@@ -11,8 +11,8 @@ use crate::{
 };
 use std::collections::VecDeque;
 
-/// How many transactions with a chunk or a small value may be in flight: more would not fit the node's pool
-/// of 20 MiB.
+/// How many transactions with a chunk or a small value may be in flight: more would not fit into the node's
+/// pool of 20 MiB.
 const IN_FLIGHT: usize = 14;
 
 /// An account's transactions in flight, oldest first.
@@ -46,7 +46,7 @@ impl<'a> Window<'a> {
 						self.pending.push_back(pending);
 						return Ok(());
 					}
-					// There is room again when one of ours has left the pool.
+					// There is room again when one of our transactions has left the pool.
 					Err(error) if !self.pending.is_empty() && may_pass(&error) => {}
 					Err(error) => return Err(error),
 				}
@@ -65,7 +65,7 @@ impl<'a> Window<'a> {
 		}
 	}
 
-	/// Waits until no transaction is in flight, and passes each to `done`.
+	/// Waits for all transactions in flight and passes each to `done`.
 	pub(crate) async fn finish(&mut self, mut done: impl FnMut(Included)) -> Result<(), Error> {
 		while let Some(included) = self.next().await? {
 			done(included);

@@ -92,7 +92,7 @@ fn every_bound_field_matters() {
 		let refused = open_grant(&consumer(), &id, &good, &sealed).unwrap_err();
 		assert_eq!(refused, GrantError::DoesNotOpen, "{id:?}");
 	}
-	// Each of these ranges is covered by one node too, so the length does not differ.
+	// Each of these ranges is covered by one node too, so the length is the same.
 	let scopes = [
 		GrantScope {
 			grantee: [9; 32],
@@ -185,8 +185,8 @@ fn keys_of_low_order_are_rejected() {
 	}
 }
 
-/// The published vector of this very suite in base mode, its first encryption: kem 32, kdf 1, aead 2
-/// in the test vectors of RFC 9180 (cfrg/draft-irtf-cfrg-hpke, test-vectors.json, 5f503c5).
+/// The published test vector for exactly this suite in base mode, first encryption: kem 32, kdf 1,
+/// aead 2 in the test vectors of RFC 9180 (cfrg/draft-irtf-cfrg-hpke, test-vectors.json, 5f503c5).
 #[test]
 fn the_suite_is_rfc_9180s() {
 	let vector: serde_json::Value = serde_json::from_str(include_str!("rfc9180.json")).unwrap();

@@ -2,7 +2,7 @@
 use super::*;
 use serde_json::Value;
 
-/// The smallest cost of scrypt.
+/// scrypt's minimum cost.
 const QUICK: u8 = 1;
 const ADDRESS: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
 const PASSPHRASE: &str = "a passphrase";

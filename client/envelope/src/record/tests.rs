@@ -84,7 +84,7 @@ fn chunk_by_chunk_is_the_same_as_all_at_once() {
 	let whole = encrypt_all(again, &plain).unwrap();
 	assert_eq!([&header.to_bytes()[..], &chunks.concat()].concat(), whole);
 
-	// Read in another order.
+	// The chunks are read in another order.
 	let decryptor = Decryptor::new(&leaf(0), &CONTEXT, header).unwrap();
 	for number in [2, 0, 1] {
 		let mut chunk = chunks[number].clone();

@@ -122,7 +122,8 @@ fn key_sets_are_read_as_they_were_written() {
 proptest! {
 	#![proptest_config(config(2000))]
 
-	/// The keys that are derived together are those of the cover's nodes, each derived alone.
+	/// Keys that are derived together equal those of the cover's nodes when each is derived
+	/// separately.
 	#[test]
 	fn key_sets_are_those_of_the_cover(range in any_range()) {
 		let root = root();
@@ -134,7 +135,7 @@ proptest! {
 		prop_assert_eq!(root.key_set(range).keys, alone);
 	}
 
-	/// A cover's nodes stand side by side from the range's start to its end.
+	/// A cover's nodes are adjacent, from the range's start to its end.
 	#[test]
 	fn covers_are_exact(range in any_range()) {
 		let cover = range.cover();
@@ -162,8 +163,8 @@ proptest! {
 proptest! {
 	#![proptest_config(config(64))]
 
-	/// Two consumers who pool what they were given hold no ancestor of a leaf outside both ranges:
-	/// not as a node, nor as a key that equals one.
+	/// Two consumers who pool their keys hold no ancestor of a leaf outside both ranges: not as a
+	/// node, nor as a key that equals one.
 	#[test]
 	fn pooled_keys_open_nothing_outside(
 		a in any_range(), b in any_range(), leaves in prop::collection::vec(any::<u32>(), 8)

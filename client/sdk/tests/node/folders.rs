@@ -6,7 +6,7 @@ use isthmus_sdk::*;
 use std::{fs, path::Path};
 use tempfile::TempDir;
 
-/// Counts the files of a folder that are worked on.
+/// Collects the paths of the files that progress is reported for.
 #[derive(Default)]
 struct Files(Vec<String>);
 
@@ -52,7 +52,7 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	assert_eq!(stored.list.place.leaf, 7 + 4);
 	assert!(stored.list.done.now().is_some());
 
-	// Stored again, it is compared and nothing is sent.
+	// When it is stored again, it is compared and nothing is sent.
 	let again = upload(&client, &school, place, local.path()).await.unwrap();
 	assert!(matches!(again.list.done, Done::Before(_)));
 	assert_eq!(again.list.place, stored.list.place);

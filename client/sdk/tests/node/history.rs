@@ -23,7 +23,7 @@ async fn the_chain_has_the_whole_history_of_a_record() {
 		.unwrap();
 	client.send(&school.account, &call).await.unwrap();
 	let rejected = ask(&client, &company, school.id(), scope(0, 0, 3, 4), 0).await;
-	// The range of this one does not contain the record.
+	// The range of this request does not contain the record.
 	ask(&client, &company, school.id(), scope(0, 0, 4, 5), 0).await;
 	let reject = client.reject_request(rejected, "no").await.unwrap();
 	client.send(&school.account, &reject).await.unwrap();
@@ -53,7 +53,7 @@ async fn the_chain_has_the_whole_history_of_a_record() {
 		.iter()
 		.all(|event| event.reader() == Some(company.id())));
 
-	// A trace that starts later learns what came before from the state: what was asked, and the place.
+	// A trace that starts later learns the earlier requests and the place from the state.
 	let dataset = Subject::Dataset {
 		owner: *school.id(),
 		dataset: 0,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Values in chunks: stored, interrupted, resumed, changed in between, read, and read in part.
+//! Values in chunks: stored, interrupted, resumed, changed in between, and read in full or in part.
 
 use crate::scenario::*;
 use isthmus_sdk::{upload::CHUNK_SIZE, *};
@@ -26,7 +26,7 @@ async fn interrupt(client: &Client, school: &Identity, place: Place, value: &[u8
 	assert!(stopped.await.unwrap_err().is_panic());
 }
 
-/// More chunks than are in flight when the upload is stopped.
+/// The value has more chunks than are in flight when the upload is stopped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_value_is_interrupted_resumed_and_read() {
 	let client = connect().await;
@@ -124,8 +124,8 @@ async fn a_large_value_is_interrupted_resumed_and_read() {
 	assert!(!reading.matches(&mut &value[1..]).await.unwrap());
 }
 
-/// An upload asks for its account's next nonce and submits, for each chunk, and reads the events of each
-/// block. It does not choose a new anchor for each chunk.
+/// For each chunk, an upload asks for its account's next nonce and submits a transaction; for each block, it
+/// reads the events. It does not choose a new anchor per chunk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chunk_takes_few_requests() {
 	let client = connect().await;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Revoking grants, among others and with lost keys.
+//! Revoking grants, with other readers and with lost keys.
 
 use crate::scenario::*;
 use isthmus_sdk::{sharing::Renewal, *};
@@ -133,7 +133,7 @@ async fn a_reader_without_a_key_is_skipped_and_gets_its_grant_when_the_renewal_i
 
 	let revocation = revoke(&client, &school, grants[0]).await.unwrap();
 	assert!(revocation.included.is_some());
-	// The revoked reader's other grant stays active, for the epoch that ended alone.
+	// The revoked reader's other grant stays active, but only for the epoch that ended.
 	assert_eq!(revocation.left, [second]);
 	let renewal = revocation.renewal.unwrap();
 	assert_eq!(renewal.epoch, 1);
@@ -168,7 +168,7 @@ async fn revoking_a_grant_of_an_ended_epoch_starts_no_epoch() {
 	} = Readers::new(uris).await;
 	revoke(&client, &school, grants[0]).await.unwrap();
 
-	// The grant of reader b on the epoch that ended: nothing starts, nothing is given.
+	// The grant of reader b on the epoch that ended: no epoch starts, and no grant is given.
 	let old = revoke(&client, &school, grants[1]).await.unwrap();
 	assert!(old.included.is_some() && old.renewal.is_none());
 	assert_eq!((old.left.len(), old.overtaken), (1, false));
@@ -188,7 +188,8 @@ async fn revoking_a_grant_of_an_ended_epoch_starts_no_epoch() {
 	assert!(matches!(unknown, Error::NoSuchGrant { .. }), "{unknown}");
 }
 
-/// A reader who lost a key reads with what was sealed to another one, whichever grant the chain names.
+/// A reader who lost a key can read with a grant that was sealed to another key, whichever grant the chain
+/// names.
 #[tokio::test]
 async fn a_lost_key_does_not_hide_a_grant_that_opens() {
 	let client = connect().await;

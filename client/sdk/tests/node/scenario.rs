@@ -12,9 +12,9 @@ use std::{
 
 /// How long a node may take to start.
 const START: Duration = Duration::from_secs(120);
-/// What an account of a scenario is given.
+/// The funds that an account of a scenario gets.
 const FUNDS: Balance = 10_000 * UNIT;
-/// Runs a node until stdin is closed, which the end of this process does, and removes its folder.
+/// Runs a node until stdin is closed, which happens when this process ends, and then removes its folder.
 const UNTIL_CLOSED: &str = r#"
 folder=$1; shift
 "$@" 2>"$folder/log" >/dev/null </dev/null &
@@ -22,7 +22,7 @@ read -r _
 kill -KILL $!; wait; rm -rf "$folder"
 "#;
 
-/// A development chain of one node. Blocks are made when transactions wait, at most one a second.
+/// A development chain with one node. Blocks are made when transactions wait, at most one a second.
 struct Node {
 	url: String,
 	log: PathBuf,
@@ -87,7 +87,7 @@ pub(crate) async fn connect() -> Client {
 	}
 }
 
-/// Returns accounts that no other scenario uses, by their derivations, and funds them.
+/// Returns the accounts with these derivations, which no other scenario uses, and funds them.
 pub(crate) async fn accounts<const N: usize>(client: &Client, uris: [&str; N]) -> [Identity; N] {
 	let identities = uris.map(|uri| Identity::development(uri).unwrap());
 	let mut calls = Vec::new();

@@ -57,7 +57,7 @@ async fn a_call_of_several_that_fails_leaves_the_others() {
 	let included = client.send(&school.account, &batch).await.unwrap();
 	assert_eq!(included.refused[0].error, PalletError::UnknownGrant);
 	assert!(matches!(included.events[0], Event::DatasetCreated { .. }));
-	// All or nothing: the second dataset of this name undoes the first call too.
+	// All or nothing: the second dataset with this name undoes the first call too.
 	let calls = [
 		client.create_dataset("all or nothing").await.unwrap(),
 		client.create_dataset("all or nothing").await.unwrap(),

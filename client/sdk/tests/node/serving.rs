@@ -48,7 +48,7 @@ async fn a_policy_is_honoured_automatically_and_within_its_bounds() {
 	};
 	let mut granted = Vec::new();
 	let mut memory = Memory::default();
-	// Called again with the same memory it grants no more.
+	// When called again with the same memory, it grants no more.
 	for _ in 0..2 {
 		serve(&client, &school, &limits, &mut memory, |served| {
 			served.outcome.unwrap();
@@ -98,7 +98,7 @@ async fn reports(client: &Client, school: &Identity, limits: &Limits, count: usi
 	reports
 }
 
-/// By default, requests for an ended epoch and of a revoked reader are left to the owner.
+/// By default, requests for an ended epoch and from a revoked reader are left to the owner.
 #[tokio::test]
 async fn ended_epochs_and_revoked_readers_are_served_only_on_request() {
 	let client = connect().await;
@@ -147,7 +147,7 @@ async fn ended_epochs_and_revoked_readers_are_served_only_on_request() {
 	assert_eq!(granted, asked[..2]);
 }
 
-/// An answer that would come too late, or cannot be paid for, is not sent: it would show its keys.
+/// An answer that would come too late or cannot be paid for is not sent: it would reveal its keys.
 #[tokio::test]
 async fn an_answer_that_would_fail_is_not_sent() {
 	let client = connect().await;
