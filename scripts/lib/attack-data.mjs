@@ -277,7 +277,7 @@ async function replayedExtrinsic(world, other, receipts) {
 	});
 }
 
-/** A grant of one chain, used on another on which the owner, the reader, the dataset and the keys are named alike. */
+/** A grant of one chain, used on another chain. The owner, reader, dataset and keys have the same names there. */
 async function replayedGrant(world, other) {
 	const attempts = new Attempts();
 	const { client, company, school } = other;

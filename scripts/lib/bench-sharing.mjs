@@ -16,7 +16,7 @@ import { Client } from './sharing.mjs';
 const MIB = 1024 * 1024;
 /** The size of the file in bytes. The command-line argument is in MiB. */
 const size = Number(process.argv[2] ?? 1024) * MIB;
-/** The number of clock ticks per second in which Linux counts processor time in /proc. */
+/** The number of clock ticks per second. Linux reports processor time in these ticks in /proc. */
 const TICKS = 100;
 /** The number of blocks to sample for their size. */
 const SAMPLE = 10;

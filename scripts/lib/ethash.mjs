@@ -13,7 +13,7 @@ const ROW_BYTES = 64;
 const PAGE_BYTES = 128;
 /** J_parents: the number of cache rows that are mixed into a dataset item. */
 const PARENTS = 256;
-/** J_cacherounds: the number of rounds in which the cache is mixed. */
+/** J_cacherounds: the number of times that the cache is mixed. */
 const CACHE_ROUNDS = 3;
 /** J_accesses: the number of dataset pages that a hash reads. */
 const ACCESSES = 64;

@@ -12,7 +12,7 @@ const IN_FLIGHT = 12;
 /** The default number of plaintext bytes in a chunk: six chunks and their calls fill a block. */
 export const CHUNK_SIZE = 1_047_000;
 
-/** The file differs from the one with which the upload started. */
+/** The file differs from the one that the upload started with. */
 export class FileChanged extends Error {
 	name = 'FileChanged';
 }
@@ -42,7 +42,7 @@ async function* encryptChunks(encryptor, file, from = 0) {
  * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
  * @param {import('node:fs/promises').FileHandle} file
  * @param {{chunkSize?: number, onChunk?: (arrived: number, chunks: number) => void}} [options]
- * @throws {FileChanged} if the file differs from the one with which the upload started.
+ * @throws {FileChanged} if the file differs from the one that the upload started with.
  */
 export async function storeFile(client, signer, master, place, file, options = {}) {
 	const { chunkSize = CHUNK_SIZE, onChunk = () => {} } = options;

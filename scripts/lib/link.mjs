@@ -70,7 +70,7 @@ export class Link {
 				this.#sockets.delete(socket);
 				other.destroy();
 			});
-			// Timers with the same delay fire in the order in which they were set.
+			// Timers with the same delay fire in the order they were set, so the bytes stay in order.
 			if (this.#latency === 0) socket.pipe(other);
 			else socket.on('data', (bytes) => setTimeout(() => other.writable && other.write(bytes), this.#latency));
 		}

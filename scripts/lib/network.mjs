@@ -56,7 +56,7 @@ export class Member {
 		return this.identity.name;
 	}
 
-	/** The port on which the node listens, or will listen, for peers. */
+	/** The port for peers, also before the node is started. */
 	get peerPort() {
 		return this.local?.peerPort ?? this.#peerPort;
 	}
@@ -75,7 +75,7 @@ export class Member {
 		await this.rpc?.disconnect();
 	}
 
-	/** Returns the peer ids of the nodes with which this node exchanges blocks. */
+	/** Returns the ids of the node's peers. */
 	async peers() {
 		return (await this.rpc.call('system_peers')).map(({ peerId }) => peerId);
 	}

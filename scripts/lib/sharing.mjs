@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The steps by which a program shares data on an Isthmus chain: register, store, request access, authorise,
+// The steps that a program takes to share data on an Isthmus chain: register, store, request access, authorise,
 // query, decrypt. `envelope.mjs` implements the keys and formats. The data-sharing pallet defines what the calls
 // mean; its documentation is in the chain's metadata.
 //

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Chain specifications for networks on this machine, derived from the node's built-in `local` specification. The
-// accounts' keys come from public phrases (`//Alice`), so such a chain gives no security.
+// accounts' keys come from public phrases (`//Alice`), so such a chain is not secure.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Keyring } from '@polkadot/api';
 import { runToEnd } from './node.mjs';
 
-/** The development accounts, in the order in which a network's nodes use them. */
+/** The development accounts, in the order that a network's nodes use them. */
 const NAMES = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve', 'Ferdie'];
 /** The balance of accounts that the built-in specification does not endow, in the smallest unit. */
 const ENDOWMENT = 1e18;

@@ -119,7 +119,7 @@ test('other programs can mine', { timeout }, async (t) => {
 			assert.equal(await call(port, 'eth_submitWork', ...seal), false);
 			const header = await call(rpc, 'chain_getHeader');
 			assert.equal(Number(header.number), number);
-			// The block's miner is the node's beneficiary, with which the first digest item starts.
+			// The block's miner is the node's beneficiary. The first digest item starts with it.
 			assert.ok(header.digest.logs[0].includes(ALICE.slice(2)), header.digest.logs[0]);
 		}
 	});

@@ -10,7 +10,7 @@ import { Rpc } from '../lib/rpc.mjs';
 
 /** Ends hung tests, in milliseconds. */
 const timeout = 180_000;
-/** Alice's account, and the key with which her node votes. */
+/** Alice's account, and her node's vote key. */
 const ALICE = {
 	account: '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY',
 	grandpaKey: '5FA9nQDVg267DEd8m1ZypXLBnvN7SFxYwV7ndqSYGiN9TTpu',

@@ -7,8 +7,8 @@ import { hex, unixSeconds } from './encoding.mjs';
 import { EndsTooSoon } from './errors.mjs';
 
 /**
- * Blocks added to a grant's term, because the grant is included in a later block than the one from which its
- * expiry is calculated.
+ * Blocks added to a grant's term, because the grant is included in a later block than the one its expiry is
+ * calculated from.
  */
 const TERM_SLACK = 16;
 /**

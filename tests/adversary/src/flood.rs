@@ -43,7 +43,7 @@ const MIN_ANSWER_BYTES: u64 = 64 * 1024;
 const UNDECODABLE: &str = "failed to decode block announce";
 /// How long a node may take for its next block after the flood.
 const NEXT_BLOCK: Duration = Duration::from_secs(30);
-/// The maximum amount by which a node's peak memory may exceed its memory before the flood, in bytes.
+/// The maximum difference between a node's peak memory and its memory before the flood, in bytes.
 const MEMORY_ALLOWED: u64 = 256 * 1024 * 1024;
 /// The size of a bad body, in bytes.
 const BODY_BYTES: usize = 4 * 1024 * 1024;

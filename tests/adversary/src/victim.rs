@@ -21,8 +21,8 @@ use std::{
 
 /// How often to poll for changes that nothing reports.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The number of clock ticks per second in which Linux counts processor time (`USER_HZ`, the same on all common
-/// systems).
+/// The number of clock ticks per second. Linux reports processor time in these ticks (`USER_HZ`, the same on all
+/// common systems).
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Why the node under attack could not be observed.
