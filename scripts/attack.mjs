@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Attacks a chain on this machine in every way that docs/security.md describes, and writes the outcomes.
-// scripts/attack builds the programs and runs this.
+// Carries out every attack in docs/security.md on a chain on this machine, and writes the outcomes. scripts/attack
+// builds the programs and runs this file.
 
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
-// Checks that every relative link in the Markdown files of the repository leads to a file or folder that exists,
-// and every anchor to a heading. Links to other sites are not followed.
+// Checks that every relative link in the repository's Markdown files leads to an existing file or folder, and every
+// anchor to a heading. Links to other sites are not followed.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
@@ -10,14 +10,14 @@ import { fileURLToPath } from 'node:url';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const LINK = /\[(?:[^[\]]|\[[^\]]*\])*\]\(\s*<?([^()\s>]+)>?(?:\s+"[^"]*")?\s*\)/g;
 
-/** The text without what Markdown does not read for links: blocks of code, and code within a line. */
+/** Returns the text without code blocks and inline code, in which Markdown has no links. */
 function prose(text) {
 	return text
 		.replace(/^(`{3,}|~{3,})[^\n]*\n[\s\S]*?^\1[^\n]*$/gm, (block) => block.replace(/[^\n]/g, ''))
 		.replace(/(`+)(?!`)[\s\S]*?(?<!`)\1(?!`)/g, (code) => code.replace(/[^\n]/g, 'x'));
 }
 
-/** The anchors that GitHub gives a page's headings. */
+/** Returns the anchors that GitHub generates for a page's headings. */
 function anchors(text) {
 	const found = new Set();
 	const headings = text.replace(/^```[\s\S]*?^```/gm, '').matchAll(/^#{1,6}\s+(.+?)\s*#*$/gm);

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
-// Checks the shape of the source files, and lists what violates it:
-//   - no file imports, directly or through others, a file that imports it (tests apart). Handing a
-//     name on (`pub use`) without using it is no import;
+// Checks the shape of the source files and lists every violation of these rules:
+//   - no import cycles, direct or indirect, except in tests. Re-exporting a name (`pub use`) without using it
+//     does not count as an import;
 //   - no function outside tests is longer than 80 lines;
-//   - every Rust and JavaScript file begins with its licence (SPDX).
-// Reads the tracked files only, and compiles nothing.
+//   - every Rust and JavaScript file starts with its licence (SPDX).
+// Reads the sources without compiling them.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
@@ -15,7 +15,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 const LONGEST = 80;
 const SPDX = "// SPDX-License-Identifier: Apache-2.0";
 
-/** Whether a file is there for tests or benchmarks alone. */
+/** Returns whether a file is only for tests or benchmarks. */
 const isTest = (path) => /(^|\/)(tests?|benches|examples)(\/|\.rs$)|(mock|benchmarking)\.rs$|\.test\.mjs$/.test(path) && !path.startsWith("tests/adversary/src/");
 
 const listed = execFileSync("git", ["ls-files", "-co", "--exclude-standard", "*.rs", "*.mjs"], { cwd: ROOT, encoding: "utf8" });
@@ -29,7 +29,7 @@ for (const path of paths) {
 	}
 }
 
-/** A source without its comments, strings' contents and `#[cfg(test)] mod … { }` blocks, line by line as before. */
+/** Returns a source without its comments and `#[cfg(test)] mod … { }` blocks. */
 function code(text) {
 	let plain = text.replace(/\/\/[^\n]*/g, "").replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ""));
 	for (;;) {
@@ -40,9 +40,9 @@ function code(text) {
 	}
 }
 
-// ---- Circles of imports -------------------------------------------------------------------------
+// ---- Import cycles ------------------------------------------------------------------------------
 
-/** The crates: for each, its root file and the file of every module path, as `a::b`. */
+/** Returns the crates, each as a map from every module path (`a::b`) to its file. */
 function crates() {
 	const found = [];
 	for (const root of sources.keys()) {
@@ -59,7 +59,7 @@ function crates() {
 	return found;
 }
 
-/** The paths of a `use` tree, each as { segments, name }: `a::{b, c as d}` gives a::b as b, a::c as d. */
+/** Expands a `use` tree to its paths, each as { segments, name }: `a::{b, c as d}` is a::b as b, and a::c as d. */
 function expand(tree, prefix = []) {
 	const text = tree.trim();
 	const brace = text.indexOf("{");
@@ -85,7 +85,7 @@ function expand(tree, prefix = []) {
 	return parts.filter((p) => p.trim()).flatMap((p) => expand(p, [...prefix, ...head]));
 }
 
-/** The arrows between a crate's files: from a file to the files whose items it names. */
+/** Returns the arrows between a crate's files: from a file to the files whose items it names. */
 function rustArrows(modules) {
 	const facts = new Map();
 	for (const [module, path] of modules) {
@@ -98,7 +98,7 @@ function rustArrows(modules) {
 		const own = children.flatMap((child) => [...rest.matchAll(new RegExp(`(?<![:\\w])${child}::\\w+`, "g"))].map((m) => ({ segments: ["self", ...m[0].split("::")] })));
 		facts.set(module, { path, text, uses, named: [...used, ...inline, ...own], children });
 	}
-	/** Segments from the crate's root on, or nothing for a path into another crate. */
+	/** Returns a path's segments from the crate's root on, or undefined if the path leads into another crate. */
 	function absolute(segments, module) {
 		const here = module ? module.split("::") : [];
 		if (segments[0] === "crate") return segments.slice(1);
@@ -110,7 +110,7 @@ function rustArrows(modules) {
 		return undefined;
 	}
 	const defines = (text, name) => new RegExp(`\\b(?:fn|struct|enum|trait|type|const|static|union|mod|macro_rules!)\\s+${name}\\b`).test(text);
-	/** The module in which the item of an absolute path is defined, through re-exports. */
+	/** Returns the module that defines the item of an absolute path, following re-exports. */
 	function home(segments, seen = new Set()) {
 		let depth = segments.length;
 		while (depth && !facts.has(segments.slice(0, depth).join("::"))) depth--;
@@ -140,7 +140,7 @@ function rustArrows(modules) {
 			const full = absolute(segments, module);
 			const there = full && home(full);
 			if (there === undefined || there === module) continue;
-			// `use super::*` of a module for its own tests, or a module's own face, names no item.
+			// Keep one of these paths for the report.
 			targets.set(facts.get(there).path, segments.join("::"));
 		}
 		arrows.set(path, targets);
@@ -162,7 +162,7 @@ function scriptArrows() {
 	return arrows;
 }
 
-/** Tarjan's strongly connected components with more than one file. */
+/** Returns the strongly connected components with more than one file (Tarjan's algorithm). */
 function circles(arrows) {
 	const state = new Map();
 	const stack = [];

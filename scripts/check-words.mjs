@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
-// Checks that no text, code or documentation uses a turn of phrase that scripts/words.tsv replaces,
-// and lists each place. A line that must keep one (a quotation, another project's name) is listed in
-// KEEP below with its reason.
+// Checks that no code or documentation uses a turn of phrase that scripts/words.tsv replaces, and lists each
+// place where one does. KEEP below matches lines that must keep one (another project's own term).
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,9 +9,9 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** Files that are data, quotations, or the list itself. */
+/** Files to skip: data, quotations, and the list itself. */
 const SKIP = /(^|\/)(Cargo\.lock|package-lock\.json|words\.tsv|LICENSE|attacks\.jsonl)$|\.(svg|png|json|bin|age|toml)$|^fuzz\/(corpus|seeds)\//;
-/** Words that Substrate, GRANDPA or Rust own. */
+/** Terms that come from Substrate, GRANDPA or Rust. */
 const KEEP = [
 	/--validator\b|\bvalidator (set|id|key)s?\b|AnnounceValidator|ValidatorId|announce validator|validators? \(|`[^`]*validator[^`]*`|ValidateUnsigned|Validators::<|Session::validators/i,
 ];
@@ -33,7 +32,7 @@ for (const path of paths) {
 		throw error;
 	}
 	if (text.includes("\0")) continue;
-	// A turn may be broken over two lines of a comment.
+	// A turn may span two lines of a comment.
 	const lines = text.split("\n");
 	lines.forEach((line, index) => {
 		const next = (lines[index + 1] ?? "").replace(/^\s*(\/\/[/!]?|#|\*)?\s*/, " ");

@@ -1,25 +1,25 @@
 # shellcheck shell=bash
-# Sourced by the other scripts: paths, versions, and the choice of the Rust toolchain.
+# Sourced by the other scripts: sets paths and versions, and chooses the Rust toolchain.
 # It changes nothing on the machine.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# Outside the checkout, so that a fresh clone on the same machine builds only what changed.
+# The target folder is outside the checkout, so that a fresh clone on the same machine builds only what changed.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/isthmus/target}
 # shellcheck disable=SC2034 # for the scripts that source this
 NODE_BINARY=$CARGO_TARGET_DIR/release/isthmus-node
 WASM_TARGET=wasm32v1-none
-# The oldest versions of rustc and Node.js with which the project builds and runs.
+# The minimum versions of rustc and Node.js.
 RUST_MINIMUM=1.95.0
 NODEJS_MINIMUM=18.19.0
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "error: $*"; exit 1; }
 
-# at_least A B: succeeds if version A is B or newer.
+# at_least A B: succeeds if version A is at least B.
 at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
 
-# usable_rustc PATH_PREFIX: succeeds if the rustc found with this in front of PATH is new enough and has
-# the standard library for the runtime's Wasm.
+# usable_rustc PATH_PREFIX: succeeds if the rustc found with this prefix in front of PATH is new enough and has
+# the standard library for the runtime's Wasm target.
 usable_rustc() {
 	local path=${1:+$1:}$PATH version sysroot
 	version=$(cd "$ROOT" && PATH=$path rustc --version 2>/dev/null | cut -d' ' -f2) || return 1
@@ -28,8 +28,8 @@ usable_rustc() {
 	compgen -G "$sysroot/lib/rustlib/$WASM_TARGET/lib/libcore-*.rlib" >/dev/null
 }
 
-# choose_rust: puts a usable toolchain first on PATH. Rustup's is preferred, then the system's: its
-# directory must come before rustup's shims, or cargo picks the other compiler.
+# choose_rust: puts a usable toolchain first on PATH. It prefers rustup's toolchain to the system's. The system's
+# directory must come before rustup's shims in PATH, or cargo would use rustup's compiler.
 choose_rust() {
 	if usable_rustc ""; then return 0; fi
 	if usable_rustc /usr/bin; then export PATH=/usr/bin:$PATH; return 0; fi

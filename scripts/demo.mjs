@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The demo: shares data end to end on a chain on this machine, and prints each step. `scripts/demo`
-// builds the node and runs this; with a node already built, run `ISTHMUS_NODE=path node scripts/demo.mjs`.
+// The demo: shares data end to end on a local chain, and prints each step. `scripts/demo` builds the node and
+// runs this file. If the node is already built, run `ISTHMUS_NODE=path node scripts/demo.mjs`.
 
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,40 +15,40 @@ import { LocalNode } from './lib/node.mjs';
 import { Client, hex, recordKey } from './lib/sharing.mjs';
 import { joinCsv, MONTHS, monthsOf, studentsCsv } from './lib/students.mjs';
 
-/** The months that the company requests, as leaves of the dataset: March to May. */
+/** The months that the company requests, March to May, as a range of the dataset's leaves. */
 const SPRING = { from: 2, to: 5 };
 const SPRING_MONTHS = MONTHS.slice(SPRING.from, SPRING.to);
-/** A month that it did not request. */
+/** The leaf of a month that the company does not request. */
 const JUNE = 5;
 const PURPOSE = 'a study of marks and missed lessons in spring';
-/** How long the company wants to read, in blocks. */
+/** For how many blocks the company wants access. */
 const TERM = 1000;
 /** The port on which Polkadot.js Apps looks for a local node by default. */
 const DEFAULT_PORT = 9944;
-/** How long the story may take, in milliseconds, before the demo gives up. */
+/** How long the demo may take before it gives up, in milliseconds. */
 const TIMEOUT = 120_000;
 
 const print = (line = '') => process.stdout.write(`${line}\n`);
-/** Prints a step on the chain: the blocks that include it, and who did what. */
+/** Prints a step on the chain: the blocks that include it, who acts, and what they do. */
 const printStep = (receipts, who, what) => {
 	const blocks = [...new Set([receipts].flat().map(({ block }) => block))].sort((a, b) => a - b);
 	const where = blocks.length > 1 ? `blocks ${blocks[0]}-${blocks.at(-1)}` : `block ${blocks[0]}`;
 	print(`  ${where.padEnd(13)} ${who.padEnd(9)} ${what}`);
 };
-/** Prints something done or seen outside the chain. */
+/** Prints something that happens outside the chain. */
 const printNote = (who, what) => print(`  ${''.padEnd(13)} ${who.padEnd(9)} ${what}`);
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
-/** Describes a file of these months. */
+/** Describes the size of a file with these months. */
 const size = (csv, months) =>
 	`${csv.split('\n').length - 2} rows, ${months.length} months, ${Math.round(csv.length / 1000)} kB`;
 
-/** Fails the demo unless a fact holds. */
+/** Fails the demo unless the condition holds. */
 function check(holds, sentence) {
 	if (!holds) throw new Error(`expected that ${sentence}`);
 }
 
-/** Checks that a step is refused with an error of this name, and returns the error. */
+/** Checks that a step is refused with the named error, and returns the error. */
 async function expectRefusal(name, step) {
 	const error = await step.then(
 		() => new Error('it succeeded'),
@@ -58,9 +58,9 @@ async function expectRefusal(name, step) {
 	return error;
 }
 
-/** Plays the story. Everything that it prints has happened and was checked. */
+/** Plays the story. Everything that it prints has happened and has been checked. */
 async function story(client, files) {
-	// Accounts that every development chain endows, and whose keys Polkadot.js Apps knows.
+	// Every development chain endows these accounts, and Polkadot.js Apps knows their keys.
 	const [school, company, stranger] = ['//Bob', '//Charlie', '//Dave'].map((secret) =>
 		client.account(secret),
 	);
@@ -79,10 +79,10 @@ async function story(client, files) {
 	print(`\nAll of this is finalized: the verifiers voted for block ${granted.block}.`);
 }
 
-/** Registers the school and the company; returns the new dataset's number. */
+/** Registers the school and the company's encryption key, and creates a dataset; returns the dataset's number. */
 async function register({ client, school, company, pair }) {
 	print('1. A school and a company join');
-	// All at once: each call takes its account's nonce immediately, so the school's calls keep this order.
+	// Sent concurrently: each call takes its account's nonce immediately, so the school's calls keep this order.
 	const [registered, created, keySet] = await Promise.all([
 		client.register(school, 'School', 'Demo school'),
 		client.createDataset(school, 'students 2025'),
@@ -136,7 +136,7 @@ async function grant({ client, school, company, master }, dataset) {
 	return granted;
 }
 
-/** The company reads the months that it was granted. */
+/** The company reads the months that the school granted. */
 async function read({ client, files, school, company, pair, keys, csv }) {
 	print('\n4. The company queries, fetches and decrypts');
 	const granted = keys.slice(SPRING.from, SPRING.to);
@@ -153,7 +153,7 @@ async function read({ client, files, school, company, pair, keys, csv }) {
 	print(`    stored    ${sums[1]}`);
 }
 
-/** Shows that a stranger reads nothing, and the company nothing outside its months. */
+/** Shows that a stranger can read nothing, and the company nothing outside its months. */
 async function refuseEveryoneElse({ client, school, company, stranger, pair, keys }, values) {
 	print('\n5. Everyone else is refused');
 	const { address: owner } = school;
@@ -172,7 +172,7 @@ async function refuseEveryoneElse({ client, school, company, stranger, pair, key
 	printNote('', 'none of them opens it');
 }
 
-/** The stranger gets the company's answer, as anyone can, but its own key pair does not open the sealed keys. */
+/** The stranger gets the company's answer, as anyone can, but cannot open the sealed keys with its own key pair. */
 async function queryAsTheCompany({ client, company, owner, key }) {
 	const caller = company.address;
 	const answer = await client.query(caller, owner, key);
@@ -180,7 +180,7 @@ async function queryAsTheCompany({ client, company, owner, key }) {
 	await expectRefusal('DoesNotOpen', client.openKeys({ caller, owner, answer, pair }));
 }
 
-/** The company gets June's ciphertext, as anyone can, but none of its own keys opens it. */
+/** The company gets June's ciphertext, as anyone can, but none of the company's keys opens it. */
 async function tryEveryKey({ client, company, pair, owner, keys, june }) {
 	const caller = company.address;
 	const answer = await client.query(caller, owner, keys[SPRING.from]);
@@ -195,7 +195,7 @@ async function tryEveryKey({ client, company, pair, owner, keys, june }) {
 	}
 }
 
-/** Prints what to try next on the chain that was left running. */
+/** Prints what to try next on the chain, which is still running. */
 function printNextSteps(node, files) {
 	const { url, pid } = node;
 	print(`
@@ -220,7 +220,7 @@ async function main() {
 	const start = performance.now();
 	const files = mkdtempSync(join(tmpdir(), 'isthmus-demo-'));
 	process.on('exit', () => {
-		// The node first: it must not write into a folder that is being removed.
+		// End the node first: it must not write into a folder that is being removed.
 		LocalNode.endAll();
 		if (!values.keep) rmSync(files, { recursive: true, force: true, maxRetries: 5 });
 	});

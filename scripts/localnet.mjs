@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The command `scripts/localnet`: a network of nodes on this machine that runs until it is stopped.
+// The `scripts/localnet` command: a network of nodes on this machine that runs until it is stopped.
 
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -12,14 +12,14 @@ import { installKeys, identities, writeSpec } from './lib/spec.mjs';
 
 /** The default number of nodes. */
 const NODES = 4;
-/** The most nodes of one network: each needs about 150 MB of memory. */
+/** The maximum number of nodes in a network. Each needs about 150 MB of memory. */
 const MAX_NODES = 16;
-/** The hash rate limit of each node, in hashes a second: four nodes find a block every 3 to 4 seconds at first. */
+/** The hash rate limit of each node, in hashes per second. At first, four nodes find a block every 3 to 4 seconds. */
 const HASH_RATE = 40_000;
-/** The first ports to try: the node's defaults. */
+/** The first ports to try, which are the node's defaults. */
 const FIRST_RPC_PORT = 9944;
 const FIRST_PEER_PORT = 30333;
-/** How long a node may take to exit when it is asked to, in milliseconds. */
+/** How long a node may take to exit after SIGTERM, in milliseconds. */
 const STOP_TIMEOUT = 15_000;
 
 const FOLDER = join(
@@ -46,10 +46,10 @@ verifies. The keys of their accounts (//Alice, //Bob, ...) are public: such a ch
 Example: scripts/localnet start && scripts/localnet status
 `;
 
-/** An error that is printed as one sentence, without a stack trace. */
+/** An error whose message is printed without a stack trace. */
 class UsageError extends Error {}
 
-/** The network's nodes, kept in a file in its folder. */
+/** The list of the network's nodes, which is kept in a file in the network's folder. */
 class State {
 	constructor(folder) {
 		this.folder = resolve(folder);
@@ -112,7 +112,7 @@ async function start(state, { count, hashRate }) {
 			`the network in ${state.folder} has ${nodes.length} nodes: leave the number out, or give another --dir`,
 		);
 	}
-	// Replace ports that another program has taken, before the nodes are given one another's addresses.
+	// Replace ports that another program has taken before the nodes receive one another's addresses.
 	const down = nodes.filter((node) => !isRunning(node));
 	for (const node of down) {
 		node.port = await freePort(node.port);
@@ -128,7 +128,7 @@ async function start(state, { count, hashRate }) {
 					...['--chain', state.spec, '--name', name, '--validator', '--disable-log-color'],
 					...['--mine', '--beneficiary', account, '--hash-rate', String(hashRate)],
 					...['--rpc-cors', 'all', '--rpc-methods', 'unsafe'],
-					// Alone, a node has no peers to wait for.
+					// A single node has no peers to wait for.
 					...(others.length === 0 ? ['--force-authoring'] : []),
 					...others.flatMap((other) => ['--bootnodes', address(other)]),
 				],
@@ -138,7 +138,7 @@ async function start(state, { count, hashRate }) {
 		}),
 	);
 	state.save();
-	// Up to here a failure or Ctrl-C kills the nodes that were started.
+	// Until here, a failure or Ctrl-C kills the nodes that were started.
 	for (const local of started) local.release();
 	await status(state);
 	const [first] = nodes;
@@ -205,7 +205,7 @@ async function stop(state) {
 
 async function clean(state) {
 	await stop(state);
-	// Only what `start` created: DIR may contain other files.
+	// Remove only what `start` created, because DIR may contain other files.
 	for (const { basePath } of state.nodes) rmSync(basePath, { recursive: true, force: true, maxRetries: 5 });
 	for (const file of ['chain.json', 'chain.plain.json', 'localnet.json']) {
 		rmSync(join(state.folder, file), { force: true });

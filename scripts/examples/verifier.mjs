@@ -18,7 +18,7 @@ const { query, registry, tx } = client.api;
 const signer = client.account(secret);
 const verifiersChange = (event) => event.section === 'verifiers' && event.data.names?.includes('session');
 
-/** Applies with a vote key that the node at `url`, the applicant's own, generates. */
+/** Applies with a vote key that the applicant's own node, at `url`, generates. */
 async function apply() {
 	const node = new WsProvider(url);
 	await node.isReady;
@@ -30,7 +30,7 @@ async function apply() {
 	console.log(`applied in block ${applied.block}; more than half of the verifiers have to admit ${signer.address}`);
 }
 
-/** Proposes the change if no one has, votes for it, and closes the motion if that was the last vote it needed. */
+/** Proposes the change if no one has, votes for it, and closes the motion if that was the last vote needed. */
 async function agree() {
 	const call = tx.verifiers[command](account);
 	const length = call.method.encodedLength;
@@ -40,7 +40,7 @@ async function agree() {
 	if (motion.isNone) {
 		const proposed = await client.submit(signer, tx.council.propose(threshold, call, length));
 		console.log(`proposed in block ${proposed.block}`);
-		if (threshold === 1) return report(proposed); // one vote is enough: it was executed at once
+		if (threshold === 1) return report(proposed); // one vote is enough, so the motion was executed at once
 		motion = await query.council.voting(hash);
 	}
 	const { index } = motion.unwrap();
@@ -53,7 +53,7 @@ async function agree() {
 	report(await client.submit(signer, tx.council.close(hash, index, weight, length + 4)));
 }
 
-/** Prints the result of a call that changes the verifiers: a motion may be carried and its call still be refused. */
+/** Prints the result of a call that changes the verifiers. Even if a motion is carried, its call may be refused. */
 function report(receipt) {
 	const executed = receipt.events.find(({ method, section }) => section === 'council' && method === 'Executed');
 	if (executed?.data.result.isErr) throw client.refusal(executed.data.result.asErr);

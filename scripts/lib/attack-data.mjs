@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Attacks on shared data, against running nodes: queries without authorisation, transactions and grants replayed
-// from another chain, a reader whose grant was revoked, and a node that lies to readers.
+// Attacks on shared data on running nodes: queries without authorisation, transactions and grants replayed from
+// another chain, a reader whose grant was revoked, and a node that lies to readers.
 //
-// Each attack makes many attempts. Every one must be refused for the expected reason, and the legitimate actions
-// beside them must succeed, so that a chain that refuses everything does not pass. isthmus-adversary has the attacks
-// on the network protocol and by mining.
+// Each attack makes many attempts. Every attempt must be refused for the expected reason, and the legitimate actions
+// in between must succeed, so a chain that refuses everything does not pass. isthmus-adversary contains the attacks
+// on the network protocol and the mining attacks.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,21 +17,21 @@ import { queryMessage, newNonce } from './query.mjs';
 import { Rpc } from './rpc.mjs';
 import { Client, hex, recordKey } from './sharing.mjs';
 
-/** Four records; the company's grant opens those at leaves 1 and 2. */
+/** Four records. The company's grant opens the records at leaves 1 and 2. */
 const VALUES = ['first', 'second', 'third', 'fourth'].map((text) => Buffer.from(`the ${text} record`));
 const KEYS = VALUES.map((_, leaf) => recordKey(`record/${leaf}`));
 const SCOPE = { dataset: 0, epoch: 0, from: 1, to: 3 };
-/** The grant's least term, in blocks. */
+/** The grant's minimum term, in blocks. */
 const TERM = 1000;
 
-/** Counts the attempts of an attack, and those that were not refused as expected. */
+/** Counts the attempts of an attack, and collects those that were not refused as expected. */
 class Attempts {
 	/** The number of attempts. */
 	made = 0;
 	/** A sentence for each unexpected result. */
 	wrong = [];
 
-	/** Makes an attempt that must fail with an error of this name, or one whose message matches this expression. */
+	/** Makes an attempt that must fail with an error that has the expected name or a message that matches `expected`. */
 	async refused(what, expected, action) {
 		this.made += 1;
 		let error;
@@ -46,7 +46,7 @@ class Attempts {
 		}
 	}
 
-	/** Takes a legitimate action, which must succeed, or the attack shows nothing. */
+	/** Takes a legitimate action. It must succeed: otherwise the refusals prove nothing. */
 	async succeeds(what, action) {
 		try {
 			return await action();
@@ -55,7 +55,7 @@ class Attempts {
 		}
 	}
 
-	/** Returns the outcome in the form of attack-report.mjs. */
+	/** Returns the outcome in the form that attack-report.mjs expects. */
 	outcome({ observed, figures = {}, ...rest }) {
 		const held = this.wrong.length === 0;
 		return {
@@ -104,7 +104,7 @@ class World {
 		return receipts;
 	}
 
-	/** Reads a record as the company, which is authorised to. */
+	/** Reads a record as the company, which is authorised to read leaves 1 and 2. */
 	async read(leaf, client = this.client) {
 		const read = await client.read(this.company, World.pair, this.school.address, KEYS[leaf]);
 		if (!Buffer.from(read).equals(VALUES[leaf])) throw new Error('the bytes differ from the stored ones');
@@ -120,18 +120,18 @@ class World {
 		return this.client.fetchValue((await this.answerTo(leaf, this.school)).contentHash);
 	}
 
-	/** Opens the keys that the company was granted. */
+	/** Opens the keys that the school granted the company. */
 	async keys() {
 		const answer = await this.answerTo(SCOPE.from);
 		const [caller, owner] = [this.company.address, this.school.address];
 		return this.client.openKeys({ caller, owner, answer, pair: World.pair });
 	}
 
-	/** Tries a wrong key on a ciphertext. */
+	/** Tries to decrypt a ciphertext with a wrong key. */
 	async tryKey(attempts, what, leafKey, key, sealed) {
 		const owner = this.school.address;
 		await attempts.refused(what, 'WrongKey', () => this.client.decrypt(leafKey, owner, key, sealed));
-		// The encryption itself refuses the key, not only the commitment to it.
+		// Not only the key commitment but the encryption itself refuses the key.
 		const context = this.client.recordContext(owner, key);
 		await attempts.refused(`${what}, by force`, 'NotAuthentic', () =>
 			firstChunkWithAnyKey(leafKey, context, sealed),
@@ -158,7 +158,7 @@ async function unauthorisedQuery(world, other) {
 	}
 	await signedQueries(attempts, world, other);
 
-	// Nothing proves the caller of a read-only call: a stranger gets the sealed keys, but cannot open them.
+	// A read-only call does not prove its caller: a stranger gets the sealed keys, but cannot open them.
 	const answer = await world.answerTo(1);
 	const thief = { caller: company.address, owner, answer, pair: EncryptionKeyPair.generate() };
 	await attempts.refused("the company's sealed keys in a stranger's hands", 'DoesNotOpen', () =>
@@ -188,7 +188,7 @@ async function unauthorisedQuery(world, other) {
 	});
 }
 
-/** Signed queries, which a node answers only to the signer. */
+/** Signed queries, which a node answers only if the signer is authorised. */
 async function signedQueries(attempts, world, other) {
 	const { client, company, school, stranger } = world;
 	const owner = school.address;
@@ -216,7 +216,7 @@ async function signedQueries(attempts, world, other) {
 		]) {
 			await attempts.refused(`${method} ${what}`, name, () => changed(changes));
 		}
-		// Correctly signed, but must not be answered.
+		// These queries are signed correctly, but must not be answered.
 		const { genesis } = client;
 		const { block } = query.request;
 		for (const [what, changes, name] of [
@@ -242,8 +242,8 @@ async function replayedExtrinsic(world, other, receipts) {
 		const { block } = await api.rpc.chain.getBlock(hash);
 		signed.push(...block.extrinsics.filter(({ isSigned }) => isSigned));
 	}
-	// Those are mortal, and each names a block that the other chain does not have. The hardest to refuse is
-	// immortal: it names only the chain's first block.
+	// These transactions are mortal: each names a block that the other chain does not have. An immortal transaction is
+	// harder to refuse, because it names only the chain's first block.
 	const immortal = await api.tx.system.remark('immortal').signAsync(world.stranger, { era: 0, nonce: 0 });
 	const send = (to, extrinsic) => to.rpc.call('author_submitExtrinsic', extrinsic.toHex());
 	const nameOf = ({ method }) => `${method.section}.${method.method}`;
@@ -252,7 +252,7 @@ async function replayedExtrinsic(world, other, receipts) {
 		await attempts.refused(what, /bad signature|ancient birth block/, () => send(other, extrinsic));
 	}
 	await attempts.refused('an immortal transaction of another chain', /bad signature/, () => send(other, immortal));
-	// The pool may still hold it, or refuse it for a while because it held it.
+	// The pool may still contain the transaction, or have banned it temporarily.
 	const known = /outdated|Already Imported|temporarily banned/;
 	const nonces = () =>
 		Promise.all([world.school, world.company].map(({ address }) => world.rpc.call('system_accountNextIndex', address)));
@@ -276,7 +276,7 @@ async function replayedExtrinsic(world, other, receipts) {
 	});
 }
 
-/** A grant of one chain, used on another where owner, reader, dataset and keys have the same names. */
+/** A grant of one chain, used on another chain. The owner, reader, dataset and keys have the same names there. */
 async function replayedGrant(world, other) {
 	const attempts = new Attempts();
 	const { client, company, school } = other;
@@ -375,7 +375,7 @@ async function tamperedData(world) {
 			await attempts.refused(what, 'WrongContent', read);
 		}
 
-		// Lies about the chain's state too: hash and bytes match, and only the encryption can detect it.
+		// The node also lies about the chain's state. Hash and bytes match, so only the encryption can detect the lie.
 		const answer = await world.answerTo(1);
 		const state = (from, to, served) => (method, params, result) => {
 			if (method === 'state_call' && params[0] === 'DataSharingApi_query') {
@@ -420,7 +420,7 @@ function flipped(bytes, at) {
 	return changed;
 }
 
-/** Writes the specification of a second development chain: one account has a little more, so its first block differs. */
+/** Writes the specification of a second development chain. One account is richer, so the first block differs. */
 async function otherChain(folder) {
 	const { code, stdout, stderr } = await runToEnd(['export-chain-spec', '--chain', 'dev']);
 	if (code !== 0) throw new Error(`the chain specification could not be exported: ${stderr}`);
@@ -432,7 +432,7 @@ async function otherChain(folder) {
 }
 
 /**
- * Carries out the attacks on data, and reports each outcome.
+ * Carries out the attacks on shared data and reports each outcome.
  *
  * @param {string} folder A folder for temporary files.
  * @param {(outcome: import('./attack-report.mjs').Outcome) => void} report

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Attacks on a chain's blocks: starts nodes for them, and has isthmus-adversary carry them out.
+// Attacks on a chain's blocks: starts the nodes, and lets isthmus-adversary carry out the attacks.
 
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,16 +11,19 @@ import { Rpc, until } from './rpc.mjs';
 import { Client, recordKey } from './sharing.mjs';
 import { installKeys, identities, writeSpec } from './spec.mjs';
 
-/** How many honest blocks the forged ones need: uncles of the seventh generation are among them. */
+/** The number of honest blocks that the forged blocks need: one of these has an uncle of the seventh generation. */
 const BLOCKS = 9;
-/** A chain whose blocks all have the same small difficulty: the longer fork is the heavier, and mining is instant. */
+/** A chain whose blocks all have the same low difficulty, so that the longer fork is heavier and mining is instant. */
 const FIXED = {
 	ethash: 'development',
 	difficultyRule: 'fixed',
 	minimumDifficulty: '0x400',
 	genesisDifficulty: '0x400',
 };
-/** Races as q, z and trials, without finality and with it; and for selfish mining q and the number of blocks. */
+/**
+ * The extent of a full run: q, z and the number of trials of each race without finality (`races`) and with it
+ * (`final`); q and the number of blocks for selfish mining; the limits of each flood.
+ */
 const WHOLE = {
 	races: [
 		[0.1, 1, 250],
@@ -42,12 +45,12 @@ const SHORT = {
 	selfish: [0.4, 60],
 	flood: { messages: 500, seconds: 4 },
 };
-/** Number and size of the stored values that make block requests expensive. */
+/** The number and size of the stored values that make block requests expensive. */
 const [BULK_VALUES, BULK_BYTES] = [9, 1024 * 1024];
 /** How long an attack may take, in milliseconds. */
 const TIMEOUT = 600_000;
 
-/** Starts a node that mines a block a second, logs why it ignores blocks, and finalizes none. */
+/** Starts a node that mines a block per second, logs why it ignores blocks, and finalizes none. */
 async function victim() {
 	const args = ['--dev', '--no-grandpa', '--heartbeat', '1', '-lpow=debug', '--disable-log-color'];
 	const node = await LocalNode.start({ args });
@@ -60,7 +63,7 @@ async function victim() {
 	return node;
 }
 
-/** Offers blocks that break one rule each. The program prints a line for each case; together they are one outcome. */
+/** Offers blocks that break one rule each. The program prints a line for each case; all cases form one outcome. */
 async function forgedBlocks(folder, report) {
 	const node = await victim();
 	const chain = ['--chain', 'dev', '--base-path', mkdtempSync(join(folder, 'maker-'))];
@@ -97,13 +100,13 @@ export function forgedOutcome(cases) {
 	};
 }
 
-/** Runs isthmus-adversary, and reports the outcomes that it prints. */
+/** Runs isthmus-adversary and reports the outcomes that it prints. */
 async function runAndReport(report, args) {
 	const outcomes = await adversary(args, TIMEOUT, report);
 	if (outcomes.length === 0) throw new NotCarriedOut(`isthmus-adversary ${args[0]} reported no outcome`);
 }
 
-/** Stores large values, so that block requests are expensive: together they exceed one response to a peer. */
+/** Stores large values, which make block requests expensive: together they exceed one response to a peer. */
 export async function storeBulk(url) {
 	const client = await Client.connect(url);
 	try {
@@ -115,14 +118,14 @@ export async function storeBulk(url) {
 		};
 		await client.register(owner, 'School', 'Bulk');
 		await client.createDataset(owner, 'bulk');
-		// Three at once: a pool surely holds that many bytes.
+		// Three at once, because the transaction pool has room for three.
 		for (let leaf = 0; leaf < BULK_VALUES; leaf += 3) await Promise.all([leaf, leaf + 1, leaf + 2].map(value));
 	} finally {
 		await client.disconnect();
 	}
 }
 
-/** Runs floods of every kind. Each line of the program is an outcome. */
+/** Runs floods of every kind. Each line that the program prints is an outcome. */
 async function floods({ messages, seconds }, report) {
 	const node = await victim();
 	const extent = ['--messages', String(messages), '--seconds', String(seconds)];
@@ -135,11 +138,11 @@ async function floods({ messages, seconds }, report) {
 	}
 }
 
-/** Honest nodes that are connected with one another and do not mine: isthmus-adversary mines for them. */
+/** Honest nodes that are connected to one another and do not mine: isthmus-adversary mines for them. */
 class HonestNodes {
 	nodes = [];
 
-	/** @param {{count: number, finality: boolean}} options With finality, each node is a verifier. */
+	/** @param {{count: number, finality: boolean}} options If `finality` is true, each node is a verifier. */
 	static async start(folder, { count, finality }) {
 		const honest = new HonestNodes();
 		honest.folder = mkdtempSync(join(folder, 'nodes-'));
@@ -180,7 +183,7 @@ class HonestNodes {
 	}
 }
 
-/** Attacks fresh nodes by mining: on a long chain without finality, every block takes longer. */
+/** Runs a mining attack on fresh nodes, because every block takes longer on a long chain without finality. */
 async function attackFresh(folder, network, report, ...args) {
 	const honest = await HonestNodes.start(folder, network);
 	try {
@@ -204,17 +207,17 @@ async function selfishMining(folder, seed, [q, blocks], report) {
 	await attackFresh(folder, { count: 2, finality: false }, report, 'selfish', ...course);
 }
 
-/** Races private forks against four verifiers: however heavy the forks are, they come after the votes. */
+/** Races private forks against four verifiers. However heavy a fork is, it comes too late: they have voted. */
 async function finalRace(folder, seed, [q, z, trials], report) {
 	const course = ['--q', q, '--z', z, '--trials', trials, '--seed', seed];
 	await attackFresh(folder, { count: 4, finality: true }, report, 'race', ...course, '--final');
 }
 
 /**
- * Returns the attacks by blocks, each with its name, for `carryOut`.
+ * Returns the attacks that use blocks, each with its name, for `carryOut`.
  *
  * @param {string} folder A folder for the nodes' data.
- * @param {{seed: string, short: boolean}} options `short` makes fewer attempts where they take long.
+ * @param {{seed: string, short: boolean}} options With `short`, slow attacks make fewer attempts.
  */
 export function blockAttacks(folder, { seed, short }) {
 	const extent = short ? SHORT : WHOLE;

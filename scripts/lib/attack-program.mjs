@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Finds and runs the project's programs, and carries out attacks one after the other.
+// Finds and runs the project's programs, and carries out the attacks one after the other.
 
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { checked } from './attack-report.mjs';
 
-/** Returns the path of one of the project's programs: $ISTHMUS_NODE, or a file beside it. */
+/** Returns the path of one of the project's programs: $ISTHMUS_NODE for the node, otherwise a file beside it. */
 export function program(name) {
 	const node = process.env.ISTHMUS_NODE;
 	if (!node) throw new Error('set ISTHMUS_NODE to the path of isthmus-node (scripts/build makes it)');
@@ -20,12 +20,12 @@ export class NotCarriedOut extends Error {
 }
 
 /**
- * Runs isthmus-adversary, and parses each line of its output as JSON.
+ * Runs isthmus-adversary and parses each line of its output as JSON.
  *
  * @param {string[]} args
- * @param {number} timeout How long it may run, in milliseconds.
+ * @param {number} timeout How long the program may run, in milliseconds.
  * @param {(line: object) => void} [onLine] Receives each line as soon as it is printed.
- * @throws {NotCarriedOut} if it exits without the result of the attack.
+ * @throws {NotCarriedOut} if the program exits without carrying out the attack.
  */
 export async function adversary(args, timeout, onLine = () => {}) {
 	const child = spawn(program('isthmus-adversary'), args, { stdio: ['ignore', 'pipe', 'pipe'], timeout });
@@ -42,7 +42,7 @@ export async function adversary(args, timeout, onLine = () => {}) {
 		onLine(lines.at(-1));
 	}
 	const end = await ended;
-	// 0: the node did everything it must; 1: it did not, and the lines say where.
+	// 0: the node did everything that it must; 1: it did not, and the lines show where.
 	if (end !== 0 && end !== 1) {
 		throw new NotCarriedOut(`isthmus-adversary ${args[0]} exited with ${end}: ${stderr.trim()}`);
 	}
@@ -50,13 +50,13 @@ export async function adversary(args, timeout, onLine = () => {}) {
 }
 
 /**
- * Carries out attacks, one after the other, and prints to stderr the outcome of each and how long it took. An attack
- * that cannot be carried out does not stop the others.
+ * Carries out attacks one after the other, and prints each outcome and how long it took to stderr. An attack that
+ * cannot be carried out does not stop the others.
  *
  * @param {[string, (report: (outcome: import('./attack-report.mjs').Outcome) => void) => Promise<void>][]} attacks
- *   Each with its name.
+ *   The attacks, each with its name.
  * @returns {Promise<{outcomes: import('./attack-report.mjs').Outcome[], failed: string[]}>} All outcomes, and
- *   the names of the attacks that could not be carried out to their end.
+ *   the names of the attacks that could not be completed.
  */
 export async function carryOut(attacks, log = console.error) {
 	const [outcomes, failed] = [[], []];

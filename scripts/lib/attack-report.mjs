@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The attack report in docs/security.md: reads the attacks' outcomes, and writes the table.
-// attack.mjs carries out the attacks.
+// The attack report in docs/security.md: reads the attacks' outcomes and writes the table. attack.mjs carries out
+// the attacks.
 
 /**
  * The outcome of an attack.
  *
  * @typedef {object} Outcome
- * @property {string} attack The attack's name in kebab case. Several outcomes may share one.
+ * @property {string} attack The attack's name in kebab case. Several outcomes may have the same name.
  * @property {string} title The attack's title in the table.
  * @property {string} promise What the paper promises, and where.
  * @property {string} observed What was observed, in a sentence or two.
- * @property {Record<string, number | string | boolean>} figures What was counted and measured.
+ * @property {Record<string, number | string | boolean>} figures The counts and measurements.
  * @property {boolean} held Whether the defence did what docs/security.md says.
  */
 
-/** A line is not an outcome, or a document has no place for the table. */
+/** A line is not a valid outcome, or a document has no place for the table. */
 export class ReportError extends Error {
 	name = 'ReportError';
 }
 
-/** The order of attacks in the table; others come last. */
+/** The order of the attacks in the table. Other attacks come last. */
 const ORDER = [
 	'tampered-data',
 	'tampered-block',
@@ -35,7 +35,7 @@ const ORDER = [
 	'revoked-reader',
 ];
 
-/** The fields of an outcome, each with its check. */
+/** The fields of an outcome, each with a function that checks it. */
 const FIELDS = {
 	attack: (value) => typeof value === 'string' && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(value),
 	title: isText,
@@ -90,7 +90,7 @@ function ordered(outcomes) {
 	return [...outcomes].sort((a, b) => place(a) - place(b));
 }
 
-/** Writes the table in Markdown. */
+/** Returns the table in Markdown. */
 export function table(outcomes) {
 	const rows = ordered(outcomes).map((outcome) => {
 		const { title, promise, observed, held } = outcome;
@@ -101,12 +101,12 @@ export function table(outcomes) {
 		.join('\n');
 }
 
-/** Escapes a text so that it stays within its cell. */
+/** Escapes text so that it stays within its cell. */
 function cell(text) {
 	return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\s*\n\s*/g, ' ').trim();
 }
 
-/** Writes an outcome's figures for people. */
+/** Returns an outcome's figures in readable form. */
 export function figures({ figures: all }) {
 	if (isRace(all)) return race(all);
 	return Object.entries(all)
@@ -114,14 +114,14 @@ export function figures({ figures: all }) {
 		.join(', ');
 }
 
-/** Returns whether the figures are those of a race against the formula. */
+/** Returns whether the figures are from a race, whose rate can be compared with the formulas. */
 function isRace(all) {
 	return ['q', 'z', 'trials', 'reversals'].every((name) => Number.isFinite(all[name]));
 }
 
 function race({ q, z, trials, reversals, finality, heavier_forks_published: published, ...rest }) {
 	const counted = `q = ${q}, z = ${z}: ${number(reversals)} of ${number(trials)} reversed`;
-	// With finality the formulas do not apply.
+	// The formulas do not apply if blocks are finalized.
 	if (finality) return `${counted}, ${number(published)} forks were heavier`;
 	const { low, high } = wilson(reversals, trials);
 	const interval = `99.9 % interval ${percent(low)} to ${percent(high)}`;
@@ -129,7 +129,7 @@ function race({ q, z, trials, reversals, finality, heavier_forks_published: publ
 	return `${counted}, ${percent(reversals / trials)} (${interval}); ${formulas}`;
 }
 
-/** Writes `cpu_seconds` or `cpuSeconds` as separate words. */
+/** Splits `cpu_seconds` or `cpuSeconds` into words. */
 function words(name) {
 	return name
 		.replaceAll('_', ' ')
@@ -137,7 +137,7 @@ function words(name) {
 		.toLowerCase();
 }
 
-/** Writes a number with thousands separators, and other numbers to three significant digits. */
+/** Formats whole numbers with thousands separators, and other numbers with three significant digits. */
 function number(value) {
 	if (Number.isInteger(value)) return value.toLocaleString('en-US');
 	return String(Number(value.toPrecision(3)));
@@ -147,7 +147,7 @@ function percent(part) {
 	return `${number(100 * part)} %`;
 }
 
-/** Standard deviations on each side of a normal distribution's mean that contain 99.9 % of it. */
+/** The number of standard deviations around a normal distribution's mean that contain 99.9 % of it. */
 const DEVIATIONS = 3.2905267314919255;
 
 /** Returns Wilson's score interval at 99.9 %, as `isthmus-security` does (`interval.rs`). */
@@ -162,7 +162,7 @@ export function wilson(successes, trials) {
 	};
 }
 
-/** Writes the input of `isthmus risk --plot … --measured`: the races against the formula, one per line. */
+/** Returns the input for `isthmus risk --plot … --measured`: the results of the races, one per line. */
 export function measured(outcomes) {
 	return outcomes
 		.filter(({ attack, figures: all }) => attack === 'private-fork' && isRace(all))
@@ -176,7 +176,7 @@ export function measured(outcomes) {
 export const BEGIN = '<!-- written by scripts/attack: begin -->';
 export const END = '<!-- written by scripts/attack: end -->';
 
-/** Replaces the text between a document's two marks. */
+/** Replaces the text between the two marks in a document. */
 export function withTable(document, text) {
 	const [begin, end] = [BEGIN, END].map((mark) => {
 		const at = document.indexOf(mark);
@@ -188,7 +188,7 @@ export function withTable(document, text) {
 	return `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`;
 }
 
-/** Writes the summary line and the table. */
+/** Returns the summary line and the table. */
 export function report(outcomes, { version, date }) {
 	const held = outcomes.filter((outcome) => outcome.held).length;
 	const count = `${outcomes.length} outcomes, ${held === outcomes.length ? 'all' : held} as this page describes them`;

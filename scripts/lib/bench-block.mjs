@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Fills blocks of a development chain with the most expensive calls, and measures their gas against the
-// block's limit, and how long the node's Wasm takes to execute them again.
+// Fills blocks of a development chain with the most expensive calls. Measures their gas, to compare it with the
+// block's limit, and how long the runtime's Wasm takes to execute the blocks again.
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -13,17 +13,17 @@ import { Rpc, until } from './rpc.mjs';
 import { Client, hex, recordKey } from './sharing.mjs';
 
 const MIB = 1024 * 1024;
-/** The most bytes of a block that normal transactions may fill. */
+/** The maximum number of bytes that normal transactions may fill in a block. */
 const NORMAL = 6 * MIB;
-/** How often a block is executed; the median time is reported. */
+/** The number of times that a block is executed. The median time is reported. */
 const ROUNDS = 5;
-/** The numbers of readers of the datasets. */
+/** The number of readers of each dataset. */
 const READERS = [10, 100, 1_000];
-/** The number of small transactions, and of small calls in a batch: about what a block takes. */
+/** The number of small transactions, and of small calls in a batch: roughly what fits into a block. */
 const SMALL = 8_000;
-/** The number of grants in a transaction, which may not have the weight of a whole block. */
+/** The number of grants in a transaction. A transaction may not have the weight of a whole block. */
 const BATCH = 200;
-/** The size of the largest grant in bytes: leaves 1 to 2^32 - 2, 62 nodes of the key tree. */
+/** The size of the largest grant in bytes. It is for leaves 1 to 2^32 - 2, which 62 nodes of the key tree cover. */
 const LARGEST_GRANT = 2_035;
 const LEAVES = { from: 1, to: 2 ** 32 - 1 };
 
@@ -36,7 +36,7 @@ const { api } = client;
 const { dataSharing, utility, balances, system } = api.tx;
 const owner = client.account('//Bob');
 
-/** Signs calls with consecutive nonces; returns the bytes to send. */
+/** Signs calls with consecutive nonces; returns the transactions in hex. */
 async function sign(signer, calls) {
 	const next = (await api.rpc.system.accountNextIndex(signer.address)).toNumber();
 	const signed = [];
@@ -64,13 +64,13 @@ const time = async (call) => {
 	return performance.now() - start;
 };
 
-/** Measures a block: its gas, and the milliseconds of its execution, without those of passing it to the runtime. */
+/** Measures a block's gas and its execution time in milliseconds, without the time to pass it to the runtime. */
 async function measure(number) {
 	const hash = await rpc.hashAt(number);
 	const { block } = await rpc.call('chain_getBlock', hash);
 	const { gasLimit } = powFields(block.header);
 	const used = gasUsed(block.header);
-	// The runtime executes a block without its seal, which comes last.
+	// The runtime executes a block without its seal, the last digest item.
 	block.header.digest.logs.pop();
 	const count = api.registry.createType('Compact<u32>', block.extrinsics.length);
 	const bytes = Buffer.concat([
@@ -87,7 +87,7 @@ async function measure(number) {
 	return { number, extrinsics: block.extrinsics.length, bytes: bytes.length, used, gasLimit, ms: median(whole) - median(passing) };
 }
 
-/** Prints the figures of the fullest of these blocks. */
+/** Prints the figures of the block that used the most gas. */
 async function report(what, blocks) {
 	const all = [];
 	for (const number of blocks) all.push(await measure(number));
@@ -111,7 +111,7 @@ try {
 	let leaf = 0;
 	const place = () => [hex(recordKey(`record ${leaf}`)), 0, 0, leaf++];
 
-	// Version 1, no header, and a hash for each chunk of one byte: see the pallet's `manifest`.
+	// Version 1, an empty header, and a hash for each one-byte chunk: see the pallet's `manifest`.
 	const manifests = filling(MIB).map((size) => Math.floor((size - 3) / 32));
 	const opening = manifests.map((chunks) => {
 		const manifest = Buffer.concat([Buffer.from([1, 0, 0]), randomBytes(32 * chunks)]);
@@ -125,7 +125,7 @@ try {
 	const remarks = Array.from({ length: SMALL }, () => system.remark('0x'));
 	await report(`${SMALL} transactions that do nothing`, await mine(await sign(client.account('//Alice'), remarks)));
 
-	// The readers: each has funds and an encryption key.
+	// The readers. Each gets funds and an encryption key.
 	const readers = Array.from({ length: READERS.at(-1) }, (_, index) => client.account(`//Reader//${index}`));
 	const rich = await api.query.system.account(client.account('//Dave').address);
 	const funds = rich.data.free.toBigInt() / 2n / BigInt(readers.length);

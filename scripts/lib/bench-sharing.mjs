@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Measures storing and fetching with the `isthmus` program on a development chain: payload per second, bytes
+// Measures how the `isthmus` program stores and fetches a file on a development chain: payload per second, bytes
 // on the chain per byte of payload, memory and processor time.
 
 import { spawn } from 'node:child_process';
@@ -14,14 +14,14 @@ import { LocalNode } from './node.mjs';
 import { Client } from './sharing.mjs';
 
 const MIB = 1024 * 1024;
-/** The size of the file in bytes; the argument is in MiB. */
+/** The size of the file in bytes. The command-line argument is in MiB. */
 const size = Number(process.argv[2] ?? 1024) * MIB;
-/** Clock ticks in a second, in which Linux counts processor time in /proc. */
+/** The number of clock ticks per second. Linux reports processor time in these ticks in /proc. */
 const TICKS = 100;
-/** How many blocks are sampled for their bytes. */
+/** The number of blocks to sample for their size. */
 const SAMPLE = 10;
 
-/** Returns what a process has used so far: processor seconds, and peak memory in MiB. */
+/** Returns the processor time, in seconds, and the peak memory, in MiB, that a process has used so far. */
 function usage(pid) {
 	try {
 		const [, fields] = readFileSync(`/proc/${pid}/stat`, 'utf8').match(/\) (.*)/);
@@ -33,7 +33,7 @@ function usage(pid) {
 	}
 }
 
-/** Runs `isthmus` to its end; returns its answer, how long it took, and what it and the node used. */
+/** Runs `isthmus` until it exits; returns its answer, its duration, and the resources that it and the node used. */
 async function isthmus(node, ...args) {
 	const before = usage(node.pid);
 	const start = performance.now();
@@ -58,7 +58,7 @@ async function isthmus(node, ...args) {
 	};
 }
 
-/** Returns the disk space of a folder's files, in bytes. */
+/** Returns the disk space that a folder's files take, in bytes. */
 function folderSize(path) {
 	return readdirSync(path, { recursive: true, withFileTypes: true })
 		.filter((entry) => entry.isFile())
@@ -104,7 +104,7 @@ try {
 	const storing = report('storing', stored);
 	const blocks = last - first;
 	console.log(`           ${blocks} blocks, ${(stored.seconds / blocks).toFixed(2)} s and ${(size / MIB / blocks).toFixed(2)} MiB of payload each`);
-	// Sample full blocks in the middle: the bytes of their extrinsics against the payload of their chunks.
+	// Sample full blocks in the middle, to compare the size of their extrinsics with the payload of their chunks.
 	let [bytes, payload] = [0, 0];
 	for (let i = 0; i < SAMPLE; i++) {
 		const hash = await client.api.rpc.chain.getBlockHash(first + 2 + Math.floor(((blocks - 3) * i) / SAMPLE));

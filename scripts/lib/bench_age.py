@@ -1,4 +1,4 @@
-"""Measures age's Rust library (pyrage) in memory, like the envelope's benchmark: prints one line of JSON."""
+"""Measures age's Rust library (pyrage) in memory, like the envelope's benchmark, and prints one line of JSON."""
 
 import json
 import statistics

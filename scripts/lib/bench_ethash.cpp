@@ -1,4 +1,4 @@
-// Measures the C++ library chfast/ethash, built for this machine, on one core. See scripts/bench-ethash.
+// Measures the C++ library chfast/ethash, compiled for this machine, on one core. See scripts/bench-ethash.
 #include "ethash-internal.hpp"
 
 #include <chrono>
@@ -16,7 +16,7 @@ static double since(Clock::time_point start)
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Returns how often `work` runs per second, measured over three seconds.
+// Returns the number of times that `work` runs per second, measured over three seconds.
 template <typename Work>
 static double rate(Work work)
 {
@@ -44,7 +44,7 @@ int main()
         sink = ethash::calculate_dataset_item_1024(*light, i * 2654435761u % pages).word64s[0];
     }));
 
-    // A search costs the same over any words except zero, which the library takes for "not computed yet".
+    // A search costs the same whatever the words are, except zeros: the library treats zero as "not computed yet".
     const size_t bytes = size_t(pages) * 128, huge = 2 << 20;
     for (const bool wanted : {false, true})
     {

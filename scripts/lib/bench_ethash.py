@@ -1,7 +1,7 @@
 """Measures the C++ library chfast/ethash, from the PyPI package `ethash`, on one core in epoch 0.
 
-The package offers light hashes. Single dataset pages are computed through the library's own symbol, if it is
-exported. Each rate is the best of several short runs, by this thread's processor time.
+The package only offers light hashes. Single dataset pages are computed through the library's own symbol, if it is
+exported. Each rate is the best of several short runs, measured in this thread's processor time.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ PAGE_SYMBOL = "_ZN6ethash27calculate_dataset_item_1024ERK20ethash_epoch_contextj
 
 
 def best_rate(count, work, runs=20):
-    """Return the best rate, per second, of calls of `work`, each of which does `count` operations."""
+    """Return the best rate in operations per second. Each call of `work` does `count` operations."""
     rates = []
     for run in range(runs):
         start = time.thread_time()
@@ -38,7 +38,7 @@ function = getattr(ctypes.CDLL(_ethash.__file__), PAGE_SYMBOL, None)
 if function is None:
     print("C++: no dataset pages: the library does not export them")
 else:
-    # A C++ function that returns a struct in memory takes its address as the first argument.
+    # A C++ function that returns a struct in memory takes the struct's address as its first argument.
     page = ctypes.create_string_buffer(128)
     address = ctypes.c_void_p(int(_ethash.ffi.cast("uintptr_t", context)))
 

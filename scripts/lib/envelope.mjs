@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Keys, the key tree and the encryption formats of shared data: a second implementation, independent of the
-// Rust crate in client/envelope, with the same names. Both pass the vectors beside that crate. docs/formats.md
-// has the layouts. Nothing here knows the chain; sharing.mjs does.
+// The keys, the key tree and the encryption formats of shared data: a second implementation, independent of the
+// Rust crate in client/envelope, with the same names. Both pass the test vectors beside that crate. docs/formats.md
+// describes the layouts. Nothing here talks to the chain; sharing.mjs does.
 //
-// The cryptography is WebCrypto's, except HPKE (@hpke/core) and the scrypt of key files (Node.js). JavaScript
-// cannot wipe a secret from memory, so keys stay there until they are garbage-collected.
+// The cryptography comes from WebCrypto, except for HPKE (@hpke/core) and the scrypt of key files (Node.js).
+// JavaScript cannot wipe a secret from memory, so keys stay there until they are garbage-collected.
 
 export { EnvelopeError } from './envelope/common.mjs';
 export { folderFromBytes, folderToBytes } from './envelope/folder.mjs';

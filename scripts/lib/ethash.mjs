@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Ethash (yellow paper, appendix J) in plain JavaScript, for tests: written from the paper, independently
-// of the node's code, so that the two check each other. It is slow, and meant for the development sizes.
+// Ethash (yellow paper, appendix J) in plain JavaScript, for tests. It was written from the paper, independently of
+// the node's code, so that the two check each other. It is slow, and only meant for the development sizes.
 
 import { keccak_256, keccak_512 } from '@noble/hashes/sha3';
 
-/** J_epoch: the blocks of an epoch. */
+/** J_epoch: the number of blocks in an epoch. */
 const EPOCH_LENGTH = 30_000;
-/** J_hashbytes: the bytes of a cache row and of a dataset item. */
+/** J_hashbytes: the size of a cache row and of a dataset item, in bytes. */
 const ROW_BYTES = 64;
-/** J_mixbytes: the bytes of a dataset page, which one access reads. */
+/** J_mixbytes: the size of a dataset page, which one access reads, in bytes. */
 const PAGE_BYTES = 128;
-/** J_parents: the cache rows that make a dataset item. */
+/** J_parents: the number of cache rows that are mixed into a dataset item. */
 const PARENTS = 256;
-/** J_cacherounds: the rounds of mixing the cache. */
+/** J_cacherounds: the number of times that the cache is mixed. */
 const CACHE_ROUNDS = 3;
-/** J_accesses: the dataset pages that a hash reads. */
+/** J_accesses: the number of dataset pages that a hash reads. */
 const ACCESSES = 64;
 /** The FNV prime. */
 const PRIME = 0x01000193;
@@ -23,13 +23,13 @@ const PRIME = 0x01000193;
 const ROW_WORDS = ROW_BYTES / 4;
 const PAGE_WORDS = PAGE_BYTES / 4;
 
-/** The sizes of cache and dataset on development chains, in bytes, in every epoch. */
+/** The sizes of the cache and the dataset on development chains, in bytes. They are the same in every epoch. */
 export const DEVELOPMENT = {
 	cacheBytes: largestPrimeMultiple(16 * 1024, ROW_BYTES),
 	datasetBytes: largestPrimeMultiple(1024 * 1024, PAGE_BYTES),
 };
 
-/** E_prime: the largest byte count below `bound` that is a prime number of units. */
+/** E_prime: the largest number of bytes below `bound` that is a prime multiple of `unit`. */
 function largestPrimeMultiple(bound, unit) {
 	const isPrime = (n) => {
 		for (let d = 2; d * d <= n; d++) if (n % d === 0) return false;
@@ -55,7 +55,7 @@ export function seedHash(epoch) {
 /** Returns the seed of a block's epoch. */
 export const seedHashOf = (number) => seedHash(Math.floor(number / EPOCH_LENGTH));
 
-/** Computes the cache of a seed: `cacheBytes` bytes, as 32-bit words. */
+/** Computes the cache for a seed: `cacheBytes` bytes, as 32-bit words. */
 export function makeCache(cacheBytes, seed) {
 	const count = cacheBytes / ROW_BYTES;
 	const cache = new Uint32Array(count * ROW_WORDS);
@@ -76,7 +76,7 @@ export function makeCache(cacheBytes, seed) {
 	return cache;
 }
 
-/** Computes an item of the dataset: 16 words. */
+/** Computes an item of the dataset, 16 words. */
 export function makeItem(cache, index) {
 	const count = cache.length / ROW_WORDS;
 	const first = (index % count) * ROW_WORDS;

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Large records: encrypts, hashes and stores a file chunk by chunk, and reads it back, with only a few
-// chunks in memory. The data-sharing pallet defines what the chain keeps, and in which order.
+// Large records: encrypts, hashes and stores a file chunk by chunk, and reads it back, with only a few chunks in
+// memory. The data-sharing pallet defines what the chain stores, and in which order.
 
 import { contentHash, Decryptor, Encryptor, Header, Manifest, MAX_RECORD_CHUNKS, TAG_LEN } from './envelope.mjs';
 import { equal } from './envelope/common.mjs';
 import { encryptorWithSalt } from './envelope/record.mjs';
 
-/** How many chunks are in flight concurrently. */
+/** The maximum number of chunks in flight at once. */
 const IN_FLIGHT = 12;
-/** Plaintext bytes in a chunk by default: six chunks and their calls fill a block. */
+/** The default number of plaintext bytes in a chunk: six chunks and their calls fill a block. */
 export const CHUNK_SIZE = 1_047_000;
 
-/** The file differs from the one with which the upload started. */
+/** The file differs from the one that the upload started with. */
 export class FileChanged extends Error {
 	name = 'FileChanged';
 }
 
-/** Encrypts a file and yields its chunks from number `from` on. */
+/** Encrypts a file and yields its chunks, starting with number `from`. */
 async function* encryptChunks(encryptor, file, from = 0) {
 	const { chunkSize, chunks } = encryptor.header;
 	for (let chunk = 0; chunk < chunks; chunk++) {
@@ -31,10 +31,10 @@ async function* encryptChunks(encryptor, file, from = 0) {
 
 /**
  * Stores a file as a large record, or resumes an interrupted upload: the chain knows which chunks have
- * arrived, and the manifest has the header and the hash of every chunk.
+ * arrived, and the manifest contains the header and the hash of every chunk.
  *
- * The file is encrypted twice under one salt: once for the hashes, and again to send it. Only chunks that
- * are identical to the hashed ones are sent, so a file that changes in between reveals nothing.
+ * The file is encrypted twice with the same salt: once to compute the hashes, and again to send the chunks. Only
+ * chunks that match their hashes are sent, so a file that changes in between reveals nothing.
  *
  * @param {import('./sharing.mjs').Client} client
  * @param signer The owner.
@@ -42,7 +42,7 @@ async function* encryptChunks(encryptor, file, from = 0) {
  * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
  * @param {import('node:fs/promises').FileHandle} file
  * @param {{chunkSize?: number, onChunk?: (arrived: number, chunks: number) => void}} [options]
- * @throws {FileChanged} if the file differs from the one with which the upload started.
+ * @throws {FileChanged} if the file differs from the one that the upload started with.
  */
 export async function storeFile(client, signer, master, place, file, options = {}) {
 	const { chunkSize = CHUNK_SIZE, onChunk = () => {} } = options;
@@ -79,7 +79,7 @@ export async function storeFile(client, signer, master, place, file, options = {
 	const encryptor = await encryptorWithSalt(leafKey, context, header.chunkSize, size, header.salt);
 	const tree = await manifest.tree();
 	const inFlight = new Set();
-	// Chunks may be reported several at once and in any order; when n were reported, the first n have arrived.
+	// Several chunks may be reported at once, in any order; after n reports, the first n chunks have arrived.
 	let { arrived } = payload;
 	let failure;
 	for await (const [index, sealed] of encryptChunks(encryptor, file, payload.arrived)) {
@@ -100,14 +100,14 @@ export async function storeFile(client, signer, master, place, file, options = {
 }
 
 /**
- * Reads a record's plaintext chunk by chunk, and checks each against the record's manifest.
+ * Reads a record's plaintext chunk by chunk, and checks each chunk against the record's manifest.
  *
  * @param {import('./sharing.mjs').Client} client
  * @param signer The reader: the owner, or an account with a grant.
  * @param {string} owner
  * @param {Uint8Array} key
- * @param {(answer: object) => Promise<import('./envelope.mjs').LeafKey>} leafKeyFor Finds the record's leaf
- * key from the answer of `signedQuery`.
+ * @param {(answer: object) => Promise<import('./envelope.mjs').LeafKey>} leafKeyFor Returns the record's leaf
+ * key for the answer of `signedQuery`.
  * @param {{pageChunks?: number}} [options] How many chunks to request in one page.
  * @returns {AsyncGenerator<Uint8Array>}
  */

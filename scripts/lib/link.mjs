@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Links between nodes that can be cut: each node reaches another only through a port of this process, which forwards
-// bytes while the link is open. To the nodes a cut looks like a network failure, and it needs no privileges on this
+// bytes while the link is open. To the nodes, a cut looks like a network failure. Cutting needs no privileges on this
 // machine.
 
 import { createServer, connect } from 'node:net';
@@ -18,12 +18,12 @@ export class Link {
 	port;
 
 	/**
-	 * Makes a link to a port of this machine. It is cut until it is opened.
+	 * Makes a link to a port of this machine. The link is cut until `open` is called.
 	 *
-	 * @param {() => number} target Returns the port, at each connection.
+	 * @param {() => number} target Returns the port. Called for each connection.
 	 * @param {object} [options]
-	 * @param {number} [options.latency] The delay of each byte, in milliseconds.
-	 * @param {(port: number) => boolean} [options.admits] Whether connections from this port are accepted.
+	 * @param {number} [options.latency] The delay of the forwarded bytes, in milliseconds.
+	 * @param {(port: number) => boolean} [options.admits] Returns whether to accept connections from this port.
 	 */
 	static async to(target, { latency = 0, admits = () => true } = {}) {
 		const link = new Link();
@@ -43,13 +43,13 @@ export class Link {
 		this.#open = true;
 	}
 
-	/** Breaks the connections, and accepts none from now on. */
+	/** Breaks all connections, and accepts no new ones from now on. */
 	cut() {
 		this.#open = false;
 		for (const socket of this.#sockets) socket.destroy();
 	}
 
-	/** Cuts the link for good. */
+	/** Cuts the link permanently. */
 	close() {
 		this.cut();
 		this.#server.close();
@@ -64,13 +64,13 @@ export class Link {
 		for (const [socket, other] of [[near, far], [far, near]]) {
 			this.#sockets.add(socket);
 			socket.setNoDelay(true);
-			// `close` follows every error, and ends both sockets.
+			// A `close` event follows every error, and its handler ends the other socket too.
 			socket.on('error', () => {});
 			socket.on('close', () => {
 				this.#sockets.delete(socket);
 				other.destroy();
 			});
-			// Timers of equal length fire in the order in which they were set.
+			// Timers with the same delay fire in the order they were set, so the bytes stay in order.
 			if (this.#latency === 0) socket.pipe(other);
 			else socket.on('data', (bytes) => setTimeout(() => other.writable && other.write(bytes), this.#latency));
 		}

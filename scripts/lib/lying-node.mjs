@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A node that lies: it forwards every request to an honest node, and changes the answers. For attacks on
-// readers.
+// A node that lies, for attacks on readers: it forwards every request to an honest node and changes the answers.
 
 import { once } from 'node:events';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -23,7 +22,7 @@ export class LyingNode {
 		return node;
 	}
 
-	/** Where clients connect. */
+	/** The address that clients connect to. */
 	get url() {
 		return `ws://127.0.0.1:${this.#server.address().port}`;
 	}
@@ -31,8 +30,8 @@ export class LyingNode {
 	/**
 	 * Sets the function that replaces the honest node's results.
 	 *
-	 * @param {(method: string, params: unknown[], result: unknown) => unknown} lie `result` is undefined where
-	 * the honest node answers with an error.
+	 * @param {(method: string, params: unknown[], result: unknown) => unknown} lie `result` is undefined if the
+	 * honest node answers with an error.
 	 */
 	setLie(lie) {
 		this.#lie = lie;
@@ -61,11 +60,11 @@ export class LyingNode {
 		truth.on('message', (data) => {
 			const answer = JSON.parse(data.toString());
 			const request = requests.get(answer.id);
-			// Notifications of subscriptions have no id: they pass unchanged.
+			// Subscription notifications have no id. They pass unchanged.
 			if (request) {
 				requests.delete(answer.id);
 				const lie = this.#lie(request.method, request.params, answer.result);
-				// An error has no result. A lie that has one replaces the error.
+				// An error has no result. If the lie returns one, it replaces the error.
 				if (lie !== undefined) {
 					answer.result = lie;
 					delete answer.error;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Makes chains to order, faster than any miner could: the test program `isthmus-adversary` chooses their timestamps.
-// Every block obeys every rule.
+// Makes valid chains for tests, faster than a miner could: the test program `isthmus-adversary` chooses their
+// timestamps.
 
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 /** How long making a chain may take, in milliseconds. */
 const TIMEOUT = 300_000;
 
-/** Returns the program's path: $ISTHMUS_ADVERSARY, or the file beside the node's program. */
+/** Returns the program's path: $ISTHMUS_ADVERSARY, or `isthmus-adversary` beside the node's program. */
 function adversaryPath() {
 	const { ISTHMUS_ADVERSARY, ISTHMUS_NODE } = process.env;
 	if (ISTHMUS_ADVERSARY) return ISTHMUS_ADVERSARY;
@@ -24,10 +24,10 @@ function adversaryPath() {
  * @param {string} basePath The node's folder.
  * @param {object} order
  * @param {number} order.blocks The length of its best chain.
- * @param {number} order.interval Seconds from a block's timestamp to the next one's.
- * @param {number} [order.forkEvery] A fork leaves the best chain every `forkEvery` blocks; 0 for none.
+ * @param {number} order.interval The number of seconds between the timestamps of two consecutive blocks.
+ * @param {number} [order.forkEvery] Start a fork every `forkEvery` blocks; 0 for no forks.
  * @param {number} [order.seed] Determines the length of each fork.
- * @returns {Promise<object>} What the program reports about the chain: `best`, `totalDifficulty`, `forks`, `uncles`.
+ * @returns {Promise<object>} The program's summary of the chain: `best`, `totalDifficulty`, `forks`, `uncles`.
  */
 export function makeChain(spec, basePath, { blocks, interval, forkEvery = 0, seed = 1 }) {
 	const options = { blocks, interval, seed, 'fork-every': forkEvery };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A network of nodes on this machine, for the tests: the nodes, and which of them are connected.
+// A network of nodes on this machine, for the tests, which decide which of the nodes are connected.
 //
-// Each node reaches every other through a link that the test can cut. A test can so split and heal the network
-// without touching this machine's, and the nodes are ordinary peers of one another.
+// Each node reaches every other node through a link that the test can cut. In this way, a test can split and heal the
+// network without changing this machine's network settings, and the nodes are ordinary peers of one another.
 
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,12 +14,12 @@ import { Rpc, TIMEOUT, until } from './rpc.mjs';
 import { Client } from './sharing.mjs';
 import { installKeys, identities, writeSpec } from './spec.mjs';
 
-/** The options of every node of a test network. A node knows no addresses except its links. */
+/** The options of every node in a test network. A node knows no addresses except those of its links. */
 const COMMON = ['--rpc-methods', 'unsafe', '--no-mdns', '--disable-log-color'];
 
 /** A node of a network. */
 export class Member {
-	/** Name, account and vote key: see `identities`. */
+	/** The node's name, account and vote key: see `identities`. */
 	identity;
 	/** The process. */
 	local;
@@ -34,7 +34,7 @@ export class Member {
 	#peerPort;
 	#client;
 
-	/** Prepares a node without starting it. With `voter`, its keystore gets its vote key. */
+	/** Prepares a node without starting it. If `voter` is true, adds its vote key to its keystore. */
 	static async prepare(chain, basePath, identity, voter) {
 		const member = new Member();
 		member.identity = identity;
@@ -45,7 +45,7 @@ export class Member {
 		return member;
 	}
 
-	/** Starts the node, and connects to it. */
+	/** Starts the node and connects to it. */
 	async start(args) {
 		const { basePath } = this;
 		this.local = await LocalNode.start({ args, basePath, peerPort: this.#peerPort });
@@ -56,12 +56,12 @@ export class Member {
 		return this.identity.name;
 	}
 
-	/** The port on which it listens, or will listen, for peers. */
+	/** The port for peers, also before the node is started. */
 	get peerPort() {
 		return this.local?.peerPort ?? this.#peerPort;
 	}
 
-	/** Returns a client that knows the chain's metadata; connects on first use. */
+	/** Returns a client that loads the chain's metadata. It connects on first use. */
 	async client() {
 		this.#client ??= Client.connect(this.local.url);
 		return this.#client;
@@ -75,12 +75,12 @@ export class Member {
 		await this.rpc?.disconnect();
 	}
 
-	/** Returns the ids of the peers that the node exchanges blocks with. */
+	/** Returns the ids of the node's peers. */
 	async peers() {
 		return (await this.rpc.call('system_peers')).map(({ peerId }) => peerId);
 	}
 
-	/** Kills the node with `kill -9`. The folder stays. */
+	/** Kills the node with `kill -9`. Its folder remains. */
 	async down() {
 		this.isUp = false;
 		await this.disconnect();
@@ -107,25 +107,27 @@ export class Network {
 	spec;
 	/** @type {Member[]} */
 	members = [];
-	/** All nodes: those of `members`, and the spare ones that `add` starts. */
+	/** All nodes: the members, and the spare nodes that `add` starts. */
 	#prepared = [];
-	/** The links between them, each with its two ends. */
+	/** The links between the nodes, each with its two ends. */
 	#links = [];
-	/** Pairs of members that should be connected. */
+	/** The pairs of members that should be connected. */
 	#pairs = [];
 
 	/**
-	 * Makes a chain and starts its nodes, each connected to every other.
+	 * Makes a chain and starts its nodes, each connected to every other node.
 	 *
 	 * @param {object} [options]
-	 * @param {number} [options.verifiers] The number of genesis verifiers. Each is a node.
-	 * @param {number} [options.spare] The number of nodes that `add` may start. They have no vote key yet.
-	 * @param {(index: number) => string[]} [options.args] Further options of each node.
+	 * @param {number} [options.verifiers] The number of genesis verifiers. Each has its own node.
+	 * @param {number} [options.spare] The number of nodes that `add` can start later. They have no vote key yet.
+	 * @param {(index: number) => string[]} [options.args] Returns further options for each node.
 	 * @param {object} [options.parameters] Consensus parameters that differ from the `local` chain's.
 	 * @param {number} [options.latency] The delay of messages between nodes, in milliseconds.
 	 * @param {(genesis: object) => void} [options.edit] Edits the rest of the genesis configuration.
-	 * @param {(network: Network) => Promise<void>} [options.before] Called when everything is prepared, before any node starts.
-	 * @param {(members: Member[]) => Member[][]} [options.groups] Which nodes to connect; by default all.
+	 * @param {(network: Network) => Promise<void>} [options.before] Called when everything is prepared, before any node
+	 * starts.
+	 * @param {(members: Member[]) => Member[][]} [options.groups] Returns the groups of nodes to connect; by default all
+	 * nodes are in one group.
 	 */
 	static async start({
 		verifiers = 4,
@@ -157,8 +159,9 @@ export class Network {
 			for (const from of network.#prepared) {
 				for (const to of network.#prepared) {
 					if (from === to) continue;
-					// Nodes exchange the addresses that they know, so a node could bypass a cut through
-					// another node's link. A node dials from the port that it listens on.
+					// Nodes exchange the addresses that they know, so a node could bypass a cut through another
+					// node's link. A link can recognise the dialling node, because a node dials from its own
+					// listening port.
 					const others = network.#prepared.filter((member) => member !== from);
 					const admits = (port) => !others.some(({ peerPort }) => peerPort === port);
 					network.#links.push({ from, to, link: await Link.to(() => to.peerPort, { latency, admits }) });
@@ -174,7 +177,7 @@ export class Network {
 		return network;
 	}
 
-	/** Starts the next spare node, and connects it to all others. */
+	/** Starts the next spare node and connects it to all others. */
 	async add(args = []) {
 		const member = this.#prepared[this.members.length];
 		this.members.push(member);
@@ -203,7 +206,7 @@ export class Network {
 		await this.#awaitConnected(pairs(members));
 	}
 
-	/** Splits the nodes into groups: the links within each group stay, those between groups are cut. */
+	/** Splits the nodes into groups: the links between the groups are cut, and the links within each group remain. */
 	async split(...groups) {
 		const groupOf = (member) => groups.findIndex((group) => group.includes(member));
 		const separated = this.#pairs.filter(([a, b]) => groupOf(a) !== groupOf(b));
@@ -221,7 +224,7 @@ export class Network {
 		);
 	}
 
-	/** Kills a node with `kill -9`. Its folder and links stay for its return. */
+	/** Kills a node with `kill -9`. Its folder and links remain, so that it can return. */
 	async down(member) {
 		await member.down();
 	}
@@ -232,12 +235,12 @@ export class Network {
 		await this.#awaitConnected(this.#pairs.filter((pair) => pair.includes(member)));
 	}
 
-	/** Resolves once a block of at least this number is finalized on each of these nodes; by default on all. */
+	/** Resolves when a block with at least this number is finalized on each of these nodes, by default on all. */
 	async finalizedFrom(number, members = this.members, within = TIMEOUT) {
 		return Promise.all(members.map(({ rpc }) => rpc.finalizedFrom(number, within)));
 	}
 
-	/** Resolves once these nodes, by default all, have the same best block, of at least this number. */
+	/** Resolves when these nodes, by default all, have the same best block and it has at least this number. */
 	async agree(number = 0, members = this.members, within = TIMEOUT) {
 		return until(
 			`one best block, of number ${number} or more`,
@@ -249,7 +252,7 @@ export class Network {
 		);
 	}
 
-	/** Describes each node and the end of its log, for a test that failed. */
+	/** Describes each node and prints the end of its log, for a failed test. */
 	async report(lines = 25) {
 		const parts = await Promise.all(
 			this.members.map(async (member) => {
@@ -263,7 +266,7 @@ export class Network {
 		return parts.join('\n');
 	}
 
-	/** Stops the nodes, and removes their files. */
+	/** Stops the nodes and removes their files. */
 	async stop() {
 		await Promise.all(
 			this.members.map(async (member) => {
@@ -281,7 +284,7 @@ export class Network {
 		return links.map(({ link }) => link);
 	}
 
-	/** Waits until those of these pairs that are running are connected. */
+	/** Waits until all of these pairs whose nodes are both running are connected. */
 	async #awaitConnected(wanted) {
 		const up = wanted.filter((pair) => pair.every(({ isUp }) => isUp));
 		await Promise.all(
@@ -306,7 +309,7 @@ function pairs(all) {
 }
 
 /**
- * Runs a step of a network test. A failure reports the state of the nodes.
+ * Runs a step of a network test. If it fails, reports the state of the nodes.
  *
  * @param t The test's context.
  * @param {Network} network
@@ -326,6 +329,6 @@ export async function step(t, network, name, body) {
 			throw error;
 		}
 	});
-	// The steps share one network: after a failure, the rest would show nothing.
+	// The steps share one network, so after a failure the remaining steps would prove nothing.
 	if (failed) throw new Error(`"${name}" failed, and the steps after it were skipped`);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Runs Isthmus nodes as child processes that listen on this machine only: for the demo and the tests.
-// rpc.mjs and sharing.mjs talk to them.
+// Runs Isthmus nodes for the demo and the tests, as child processes that listen on this machine only. rpc.mjs and
+// sharing.mjs talk to them.
 
 import { execFile, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
@@ -12,15 +12,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** How long a node may take to answer its first RPC, in milliseconds. */
 const START_TIMEOUT = 300_000;
-/** How long a node may take to exit when it is asked to, in milliseconds. */
+/** How long a node may take to exit after SIGTERM, in milliseconds. */
 const STOP_TIMEOUT = 10_000;
 /** How often to poll a starting node, in milliseconds. */
 const POLL_INTERVAL = 50;
 
-/** How many bytes a program may print at most: a chain specification has a few million. */
+/** The maximum number of bytes that a program may print: a chain specification has a few million. */
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-/** The nodes that are killed when this process exits. */
+/** The nodes to kill when this process exits. */
 const running = new Set();
 
 /** Returns the path of the node's program. */
@@ -30,7 +30,7 @@ function binary() {
 	return path;
 }
 
-/** Returns a free port of the loopback interface: the wanted one, if it is free. */
+/** Returns a free port on the loopback interface: `wanted` if it is free, otherwise any. */
 export async function freePort(wanted = 0) {
 	return new Promise((resolve, reject) => {
 		const server = createServer();
@@ -42,7 +42,7 @@ export async function freePort(wanted = 0) {
 	});
 }
 
-/** Runs the node's program to its end; returns its output and its exit code. */
+/** Runs the node's program until it exits; returns its output and its exit code. */
 export function runToEnd(args, timeout = START_TIMEOUT) {
 	return new Promise((resolve, reject) => {
 		const options = { timeout, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT };
@@ -61,7 +61,7 @@ export class LocalNode {
 	#ownsFolder;
 	#ended;
 
-	/** The port of JSON-RPC. */
+	/** The JSON-RPC port. */
 	port;
 	/** The port that peers connect to. */
 	peerPort;
@@ -69,20 +69,20 @@ export class LocalNode {
 	basePath;
 	/** The node's log file. */
 	logPath;
-	/** When the process was started, as `performance.now()`. */
+	/** The `performance.now()` at which the process was started. */
 	startedAt;
-	/** Resolves with a sentence when the process exits, for any reason. */
+	/** Resolves with a sentence that explains the exit when the process exits, for any reason. */
 	exited;
 
 	/**
 	 * Starts a node and waits until it answers.
 	 *
 	 * @param {object} [options]
-	 * @param {string[]} [options.args] The command line, with the chain.
-	 * @param {string} [options.basePath] The folder of the chain's data; by default a new temporary folder,
-	 * which is removed when the node is stopped.
-	 * @param {number} [options.port] The port of JSON-RPC, if it is free; by default any.
-	 * @param {number} [options.peerPort] The port for peers, if it is free; by default any.
+	 * @param {string[]} [options.args] The command-line options, including the chain.
+	 * @param {string} [options.basePath] The folder for the chain's data; by default a new temporary folder, which is
+	 * removed when the node is stopped.
+	 * @param {number} [options.port] The preferred JSON-RPC port; by default, or if it is taken, any free port.
+	 * @param {number} [options.peerPort] The preferred port for peers; by default, or if it is taken, any free port.
 	 * @returns {Promise<LocalNode>}
 	 */
 	static async start({ args = ['--dev'], basePath, port = 0, peerPort = 0 } = {}) {
@@ -117,14 +117,14 @@ export class LocalNode {
 		return readFileSync(this.logPath, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
 	}
 
-	/** Asks the node to exit, and waits until it has. */
+	/** Asks the node to exit, and waits until it has exited. */
 	async stop() {
 		this.#child.kill('SIGTERM');
 		await Promise.race([this.exited, pause(STOP_TIMEOUT, undefined, { ref: false })]);
 		await this.kill();
 	}
 
-	/** Kills the node with `kill -9`, and waits until it is gone. */
+	/** Kills the node with `kill -9`, and waits until it has exited. */
 	async kill() {
 		await this.#end();
 		this.#forget();
@@ -136,7 +136,7 @@ export class LocalNode {
 		await this.up();
 	}
 
-	/** Kills the node with `kill -9`. The folder stays, for `up`. */
+	/** Kills the node with `kill -9`. The folder remains for `up`. */
 	async down() {
 		await this.#end();
 	}
@@ -152,7 +152,7 @@ export class LocalNode {
 		this.#child.unref();
 	}
 
-	/** Kills all nodes at once, without waiting: for the moment when this process exits. */
+	/** Kills all nodes without waiting for them, because this process is exiting. */
 	static endAll() {
 		for (const node of running) {
 			node.#child.kill('SIGKILL');
@@ -176,7 +176,7 @@ export class LocalNode {
 		const log = openSync(this.logPath, 'a');
 		this.#ended = undefined;
 		this.startedAt = performance.now();
-		// A process group of its own: Ctrl-C reaches this process only, which then kills its nodes.
+		// The node gets its own process group: Ctrl-C reaches only this process, which then kills its nodes.
 		this.#child = spawn(this.#binary, this.#args, { stdio: ['ignore', log, log], detached: true });
 		closeSync(log);
 		running.add(this);

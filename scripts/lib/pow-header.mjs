@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Reads the paper's fields from a JSON-RPC header: what `primitives/src/digest.rs` writes into the digest.
+// Reads the paper's fields from the digest of a JSON-RPC header, as `primitives/src/digest.rs` encodes them.
 
-/** The start of a pre-runtime item (SCALE variant 6) of the engine `pow_`. */
+/** The first bytes of a pre-runtime item (SCALE variant 6) of the `pow_` engine. */
 const PRE_RUNTIME = '0x06706f775f';
-/** The start of a consensus item (SCALE variant 4) of the same engine, which has H_g. */
+/** The first bytes of a consensus item (SCALE variant 4) of the same engine, which contains H_g. */
 const CONSENSUS = '0x04706f775f';
 
 /**
@@ -16,7 +16,7 @@ export function powFields(header) {
 	const item = header.digest.logs.find((log) => log.startsWith(PRE_RUNTIME));
 	if (!item) throw new Error('the header has no pow_ pre-runtime item: it is the genesis block’s, or another chain’s');
 	const bytes = Buffer.from(item.slice(PRE_RUNTIME.length), 'hex');
-	// The item's length comes first, a compact integer: its two low bits give its size in bytes.
+	// The item starts with its length, a compact integer whose two low bits determine how many bytes it takes.
 	const start = [1, 2, 4][bytes[0] & 3];
 	const fields = bytes.subarray(start);
 	return {
@@ -27,18 +27,18 @@ export function powFields(header) {
 	};
 }
 
-/** Returns H_g of a header in the same form. */
+/** Returns H_g of a header from `chain_getHeader`. */
 export function gasUsed(header) {
 	const item = header.digest.logs.find((log) => log.startsWith(CONSENSUS));
 	if (!item) throw new Error('the header has no pow_ consensus item: it is the genesis block’s, or another chain’s');
-	// One byte of length, then eight bytes.
+	// One length byte precedes the eight bytes of H_g.
 	return Buffer.from(item.slice(CONSENSUS.length), 'hex').readBigUInt64LE(1);
 }
 
 /**
- * Sums H_d from a block down to the block after number `above`.
+ * Sums H_d over a block and its ancestors, down to number `above` + 1.
  *
- * @param {import('./rpc.mjs').Rpc} rpc A node that has the blocks.
+ * @param {import('./rpc.mjs').Rpc} rpc A connection to a node that has the blocks.
  * @param {string} hash
  * @param {number} above
  */

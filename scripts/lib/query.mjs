@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Signed queries to a node: `sharing_query` and `sharing_chunks`. docs/formats.md has the layout of the
-// bytes that are signed.
+// Signed queries to a node: `sharing_query` and `sharing_chunks`. docs/formats.md describes the layout of the
+// signed bytes.
 
 import { webcrypto } from 'node:crypto';
 import { concat, integer, utf8 } from './envelope/common.mjs';
@@ -20,8 +20,8 @@ const METHODS = { sharing_query: 0, sharing_chunks: 1 };
  * @param {Uint8Array} query.key The record's key, 32 bytes.
  * @param {number} query.block The number of a recent block.
  * @param {Uint8Array} query.nonce 16 random bytes.
- * @param {number} [query.first] `sharing_chunks`: the first chunk.
- * @param {number} [query.count] `sharing_chunks`: how many chunks at most.
+ * @param {number} [query.first] For `sharing_chunks`: the first chunk.
+ * @param {number} [query.count] For `sharing_chunks`: the maximum number of chunks.
  * @returns {Uint8Array}
  */
 export function queryMessage({ method, genesis, caller, owner, key, block, nonce, first, count }) {
@@ -46,8 +46,8 @@ export function queryMessage({ method, genesis, caller, owner, key, block, nonce
 export const newNonce = () => webcrypto.getRandomValues(new Uint8Array(16));
 
 /**
- * A node refused a signed query. `name` is the reason (`Replayed`, `OutOfRange`), `code` the JSON-RPC code,
- * `message` the sentence.
+ * A node refused a signed query. `name` is the reason (`Replayed`, `OutOfRange`), `code` is the JSON-RPC code,
+ * and `message` explains the refusal.
  */
 export class SignedQueryRefused extends Error {
 	constructor({ code, message, data }) {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A node's JSON-RPC without the chain's metadata: light enough to watch several nodes at once, block by block.
+// A JSON-RPC client that does not load the chain's metadata. It is light enough to watch several nodes at once, block
+// by block.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { WsProvider } from '@polkadot/api';
 
-/** How long to wait for something that should happen soon, in milliseconds. It ends hangs and does not bound speed. */
+/** How long to wait for an event that should happen soon, in milliseconds. This ends hangs; it does not test speed. */
 export const TIMEOUT = 300_000;
 /** How often to poll for changes that no subscription reports, in milliseconds. */
 const POLL_INTERVAL = 100;
 
-/** The subscriptions to headers. `all` includes forks. */
+/** The header subscriptions. `all` includes the headers of forks. */
 const HEADS = {
 	best: ['chain_newHead', 'chain_subscribeNewHeads', 'chain_unsubscribeNewHeads'],
 	finalized: [
@@ -21,12 +22,12 @@ const HEADS = {
 	all: ['chain_allHead', 'chain_subscribeAllHeads', 'chain_unsubscribeAllHeads'],
 };
 
-/** Something awaited did not happen in time. */
+/** An awaited event did not happen in time. */
 export class TimedOut extends Error {
 	name = 'TimedOut';
 }
 
-/** Calls `probe` until its result is truthy, and returns the result. For changes that no event reports. */
+/** Calls `probe` until its result is truthy, and returns the result. Use this for changes that no event reports. */
 export async function until(what, probe, within = TIMEOUT) {
 	const end = performance.now() + within;
 	for (;;) {
@@ -44,7 +45,7 @@ export class Rpc {
 	/** Connects to a node that is listening. */
 	static async connect(url) {
 		const rpc = new Rpc();
-		// Without reconnecting: a test that stops a node connects again when it restarts.
+		// Do not reconnect automatically: a test that stops a node connects again after restarting it.
 		rpc.#provider = new WsProvider(url, false);
 		await rpc.#provider.connect();
 		await rpc.#provider.isReady;
@@ -60,7 +61,7 @@ export class Rpc {
 		await this.#provider.disconnect();
 	}
 
-	/** Returns a header, with its hash, and its number as a number; by default the best block's. */
+	/** Returns a header, by default the best block's, with its hash added and its number converted to a number. */
 	async header(hash) {
 		const of = hash ?? (await this.call('chain_getBlockHash'));
 		return withHash(await this.call('chain_getHeader', of), of);
@@ -76,7 +77,7 @@ export class Rpc {
 		return this.header(await this.call('chain_getFinalizedHead'));
 	}
 
-	/** Returns the hash of the best chain's block of this number, or `null`. */
+	/** Returns the hash of the best chain's block with this number, or `null` if there is none. */
 	async hashAt(number) {
 		return this.call('chain_getBlockHash', number);
 	}
@@ -111,12 +112,12 @@ export class Rpc {
 		}
 	}
 
-	/** Resolves once the best block has at least this number. */
+	/** Resolves when the best block has at least this number. */
 	async bestFrom(number, within) {
 		return this.headWhere('best', (head) => head.number >= number, `best block ${number}`, within);
 	}
 
-	/** Resolves once a block of at least this number is finalized. */
+	/** Resolves when a block with at least this number is finalized. */
 	async finalizedFrom(number, within) {
 		const reached = (head) => head.number >= number;
 		return this.headWhere('finalized', reached, `finalized block ${number}`, within);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a program does with data on an Isthmus chain, step by step: register, store, request access,
-// authorise, query, decrypt. `envelope.mjs` has the keys and formats. The data-sharing pallet defines
-// what the calls mean; its documentation is in the chain's metadata.
+// The steps that a program takes to share data on an Isthmus chain: register, store, request access, authorise,
+// query, decrypt. `envelope.mjs` implements the keys and formats. The data-sharing pallet defines what the calls
+// mean; its documentation is in the chain's metadata.
 //
-// The steps are in the folder `sharing/`: `connection.mjs` sends calls and follows them into a block,
+// The steps are in the folder `sharing/`: `connection.mjs` sends calls and waits until a block includes them,
 // `records.mjs` stores, `grants.mjs` requests and authorises, `reading.mjs` queries and decrypts.
 
 import { Connection } from './sharing/connection.mjs';
@@ -24,5 +24,5 @@ export {
 	WrongContent,
 } from './sharing/errors.mjs';
 
-/** A connection to a node, with every step of sharing data. Begin with `Client.connect(url)`. */
+/** A connection to a node that can do every step of sharing data. Start with `Client.connect(url)`. */
 export class Client extends Reading(Grants(Records(Connection))) {}

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Chain specifications for networks on this machine, derived from the node's built-in `local` one. The accounts' keys
-// come from public phrases (`//Alice`), so such a chain gives no security.
+// Chain specifications for networks on this machine, derived from the node's built-in `local` specification. The
+// accounts' keys come from public phrases (`//Alice`), so such a chain is not secure.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Keyring } from '@polkadot/api';
 import { runToEnd } from './node.mjs';
 
-/** The development accounts, in the order in which the nodes of a network take them. */
+/** The development accounts, in the order that a network's nodes use them. */
 const NAMES = ['Alice', 'Bob', 'Charlie', 'Dave', 'Eve', 'Ferdie'];
 /** The balance of accounts that the built-in specification does not endow, in the smallest unit. */
 const ENDOWMENT = 1e18;
 
-/** Runs the node's program to its end; fails unless it succeeds. */
+/** Runs the node's program until it exits; fails unless it succeeds. */
 async function run(args) {
 	const { code, stdout, stderr } = await runToEnd(args);
 	if (code !== 0) throw new Error(`isthmus-node ${args[0]} exited with code ${code}:\n${stderr.trim()}`);
 	return { stdout, stderr };
 }
 
-/** Returns a specification as the node's program writes it. */
+/** Exports a specification with the node's program. */
 async function exportSpec(...args) {
 	return (await run(['export-chain-spec', ...args])).stdout;
 }
@@ -30,7 +30,7 @@ export function identities(count) {
 	return Array.from({ length: count }, (_, index) => identity(NAMES[index] ?? `Node${index + 1}`));
 }
 
-/** Returns a node's identity: the account that it mines for, and the key that it votes with. */
+/** Returns a node's identity: the account that it mines for, and its vote key. */
 function identity(name) {
 	const secret = `//${name}`;
 	const account = new Keyring({ type: 'sr25519' }).addFromUri(secret);
@@ -39,14 +39,14 @@ function identity(name) {
 }
 
 /**
- * Writes a chain specification in raw form, so that the nodes need not compute the genesis state again.
+ * Writes a chain specification in raw form, so that the nodes do not have to compute the genesis state.
  *
  * @param {string} folder The folder to write to.
  * @param {object} options
  * @param {object[]} options.verifiers The genesis verifiers, from `identities`.
- * @param {object} [options.parameters] Consensus parameters that differ from those of `local`.
+ * @param {object} [options.parameters] Consensus parameters that differ from the `local` chain's.
  * @param {(genesis: object) => void} [options.edit] Edits the rest of the genesis configuration.
- * @param {string} [options.chainType] With `Live`, nodes do not advertise addresses on this machine.
+ * @param {string} [options.chainType] With `Live`, nodes do not advertise their addresses on this machine.
  * @returns {Promise<string>} The file's path.
  */
 export async function writeSpec(
@@ -72,7 +72,7 @@ export async function writeSpec(
 }
 
 /**
- * Gives a node that has not run yet its network key, and its vote key if it has one.
+ * Installs the network key of a node that has not run yet, and its vote key if `voter` is given.
  *
  * @returns {Promise<string>} The peer id.
  */

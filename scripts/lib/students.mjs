@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A school's records, made up: marks and missed lessons of fictitious students, by month. The file is
-// the same every time.
+// A school's made-up records: the marks and missed lessons of fictitious students, by month. The file is the same
+// every time.
 
-/** The months of the file, in order. */
+/** The months in the file, in order. */
 export const MONTHS = Array.from({ length: 12 }, (_, i) => `2025-${String(i + 1).padStart(2, '0')}`);
 
 const STUDENTS = 300;

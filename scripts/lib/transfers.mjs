@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Transfers that are valid on every fork, for tests of split networks.
+// Transfers that are valid on every fork, for tests that split a network.
 
 import { Keyring } from '@polkadot/api';
 
-/** Returns the account of a secret such as `//Eve`. */
+/** Returns the account for a secret such as `//Eve`. */
 function account(secret) {
 	return new Keyring({ type: 'sr25519' }).addFromUri(secret);
 }
 
 /**
- * Sends an immortal transfer: a mortal one names a block, and is void on a chain without that block.
+ * Sends an immortal transfer. (A mortal one names a block, and is invalid on a fork without that block.)
  *
  * @param {import('./network.mjs').Member} member The node to send it to.
- * @returns {Promise<{included: Promise<string>}>} The hash of the first block that includes it, on that node.
+ * @returns {Promise<{included: Promise<string>}>} `included` resolves with the hash of the first block on that node
+ * that includes the transfer.
  */
 export async function transfer(member, from, to, amount) {
 	const { api } = await member.client();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A hostile peer against a real node: it offers blocks that break one rule each, and floods. The node must refuse
-// every block by that rule's name, disconnect peers that are at fault, and keep mining.
+// A hostile peer against a real node: it offers blocks that break one rule each, and sends floods of messages. The node
+// must refuse every block and name the rule, disconnect peers that are at fault, and keep mining.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -13,13 +13,13 @@ import { adversary } from '../lib/attack-program.mjs';
 import { freePort, LocalNode } from '../lib/node.mjs';
 import { Rpc } from '../lib/rpc.mjs';
 
-/** Ends hangs; no bound on speed. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 240_000;
-/** How many blocks the uncles need: one case has an uncle of the seventh generation. */
+/** The number of blocks that the cases need: one of them has an uncle of the seventh generation. */
 const BLOCKS = 9;
 /** The extent of each flood. (scripts/attack sends 10,000 messages.) */
 const FLOOD = { messages: 400, seconds: 8 };
-/** The concurrent connections of a flood: the last ones may have carried nothing. */
+/** The number of concurrent connections of a flood. The last ones may have carried no messages. */
 const CONNECTIONS = 4;
 /** Cases in which the peer is not at fault and stays connected. */
 const BLAMELESS = [
@@ -32,7 +32,7 @@ const BENEFICIARY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY';
 let node;
 
 before(async () => {
-	// It mines a block a second. It does not vote, so that finality does not overtake the forged blocks.
+	// The node mines a block per second. It does not vote, so that finality does not overtake the forged blocks.
 	node = await LocalNode.start({
 		args: [
 			...['--chain', 'dev', '--mine', '--force-authoring', '--heartbeat', '1', '-lpow=debug'],
@@ -47,7 +47,7 @@ before(async () => {
 
 after(() => node?.kill());
 
-test("a block that breaks one rule is refused by that rule's name", { timeout }, async (t) => {
+test('a block that breaks one rule is refused, and the log names the rule', { timeout }, async (t) => {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-adversary-'));
 	t.after(() => rmSync(folder, { recursive: true, force: true }));
 	const chain = ['--chain', 'dev', '--base-path', folder];
@@ -84,7 +84,7 @@ test('a flood costs its sender the connection, and the node keeps mining', { tim
 		t.diagnostic(`${attack}: ${observed}`);
 		assert.equal(held, true, `${attack}: ${observed}`);
 	}
-	// Forbidden messages cost the peer every connection; the others are delivered and logged.
+	// The node closes every connection that carried forbidden messages. The other kinds are delivered and logged.
 	const figures = Object.fromEntries(reports.map(({ attack, figures }) => [attack.replace('flood-', ''), figures]));
 	for (const kind of ['headers', 'mixes', 'bodies', 'oversized']) {
 		const { messages, identities, closed_by_the_node: closed } = figures[kind];

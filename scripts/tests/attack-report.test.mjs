@@ -62,7 +62,7 @@ test('outcomes are parsed line by line, and other lines are refused', () => {
 	assert.throws(() => checked(null), ReportError);
 });
 
-test('the table has a row for each outcome, in its own order, and marks what did not hold', () => {
+test("the table has a row for each outcome, in the table's own order, and marks what did not hold", () => {
 	const rows = table([
 		outcome({ attack: 'new-one', title: 'New one' }),
 		outcome(),
@@ -89,7 +89,7 @@ test('figures are written for people', () => {
 });
 
 test("Wilson's interval is the published one", () => {
-	// At its ends, the observed rate is exactly that number of standard deviations away.
+	// At each end of the interval, the observed rate is exactly this number of standard deviations away.
 	for (const [successes, trials] of [
 		[1, 7],
 		[88, 200],
@@ -104,7 +104,7 @@ test("Wilson's interval is the published one", () => {
 	assert.equal(wilson(10, 10).high, 1);
 });
 
-test('the plot gets only the races without finality', () => {
+test('the plot shows only the races without finality', () => {
 	const races = measured([
 		outcome({ attack: 'private-fork', figures: RACE }),
 		outcome({ attack: 'private-fork-final', figures: RACE }),
@@ -155,7 +155,7 @@ test('an attack that cannot be carried out does not stop the others', async () =
 	assert.match(logged.join('\n'), /held +First\n.*not carried out: NotCarriedOut: no node[^]*total +one\n.*NOT HELD +Last/);
 });
 
-/** Makes a folder of programs that only run these shell commands; returns the path of the node's. */
+/** Makes a folder of programs that only run these shell commands; returns the path of the node's program. */
 function withPrograms(t, programs) {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-programs-'));
 	t.after(() => rmSync(folder, { recursive: true, force: true }));

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { forgedOutcome } from '../lib/attack-network.mjs';
 import { checked } from '../lib/attack-report.mjs';
 
-/** What a mostly idle machine needs at most, in seconds: printed beside the measured time. */
+/** The maximum time on a mostly idle machine, in seconds. It is only printed beside the measured time. */
 const BOUND = 120;
 
 test('every attack is carried out, and every defence holds', { timeout: 900_000 }, async (t) => {
@@ -19,7 +19,7 @@ test('every attack is carried out, and every defence holds', { timeout: 900_000 
 	const page = new URL('../../docs/security.md', import.meta.url);
 	const before = readFileSync(page, 'utf8');
 	const start = performance.now();
-	// Any exit code but 0 throws, with the output.
+	// An exit code other than 0 throws an error that includes the output.
 	const { stdout } = await promisify(execFile)(process.execPath, [path, '--short']);
 	const took = (performance.now() - start) / 1000;
 	t.diagnostic(`the short run took ${took.toFixed(1)} s (bound ${BOUND} s)`);
@@ -46,7 +46,7 @@ test('every attack is carried out, and every defence holds', { timeout: 900_000 
 	assert.equal(readFileSync(page, 'utf8'), before);
 });
 
-test('the forged blocks hold only if every one does', () => {
+test('the outcome for forged blocks holds only if every case does', () => {
 	const one = (changes) => ({ case: 'no_seal', rule: 'digest', disconnected: true, held: true, ...changes });
 	const early = one({ case: 'early', rule: undefined, disconnected: false });
 	const good = checked(forgedOutcome([one(), early]));

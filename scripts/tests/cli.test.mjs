@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `isthmus` command against a real node. The scenarios share one node, and each has its own accounts, so
+// The `isthmus` command against a real node. The scenarios share one node, but each has its own accounts, so that
 // each can be read and run alone: node --test --test-name-pattern='a folder' scripts/tests/cli.test.mjs
 
 import assert from 'node:assert/strict';
@@ -22,20 +22,20 @@ import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
-/** Ends a test that hangs. It does not bound the speed: these tests also run next to a build. */
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 300_000;
 const PASSPHRASE = 'three plain words';
 /** The exit codes that `isthmus --help` explains. */
 const [DONE, FAILED, USAGE, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 1, 2, 3, 4, 5];
 
-/** The command: $ISTHMUS_CLI, or the one next to the node. */
+/** The command: $ISTHMUS_CLI, or `isthmus` beside the node. */
 const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
 
-/** The plaintext bytes in a chunk. */
+/** The number of plaintext bytes in a chunk. */
 const CHUNK = 1022 * 1024;
 
 let node;
-/** A proxy in front of the node, which sees its requests and responses. */
+/** A proxy in front of the node that sees its requests and responses. */
 let seen;
 let client;
 let folder;
@@ -48,7 +48,7 @@ function start(args, env = {}) {
 	});
 }
 
-/** Runs the command to its end. */
+/** Runs the command until it exits. */
 async function run(args, { input, env } = {}) {
 	const child = start(args, env);
 	const [out, err] = [[], []];
@@ -63,21 +63,21 @@ async function run(args, { input, env } = {}) {
 	return { code, bytes: Buffer.concat(out), stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
 }
 
-/** Runs the command, which has to succeed, and returns the objects that it prints. */
+/** Runs the command, checks that it succeeds, and returns the objects that it prints. */
 async function ok(...args) {
 	const { code, stdout, stderr } = await run(['--json', ...args]);
 	assert.equal(code, DONE, `isthmus ${args.join(' ')}: ${stderr}`);
 	return stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line));
 }
 
-/** Runs the command, which has to end with this code, and returns the error that it prints. */
+/** Runs the command, checks that it exits with this code, and returns the error that it prints. */
 async function refused(expected, ...args) {
 	const { code, stdout, stderr } = await run(['--json', ...args]);
 	assert.equal(code, expected, `isthmus ${args.join(' ')}: ${stdout}${stderr}`);
 	return JSON.parse(stderr.trim().split('\n').at(-1));
 }
 
-/** Runs `fetch`, which has to succeed, and returns the first chunks of its requests in ascending order. */
+/** Runs `fetch`, checks that it succeeds, and returns the first chunk of each request, in ascending order. */
 async function chunksRequested(...args) {
 	const requested = [];
 	seen.setLie((method, params, result) => {
@@ -89,7 +89,7 @@ async function chunksRequested(...args) {
 }
 
 /**
- * Starts the command, and kills it when the node answers a request for which `at` returns true.
+ * Starts the command and kills it when the node answers a request for which `at` returns true.
  *
  * @param {string[]} args
  * @param {(method: string, params: unknown[]) => boolean} at
@@ -121,10 +121,11 @@ const masterOf = (uri) => new MasterSecret(secretOf('master', uri));
 const pairOf = (uri) => new EncryptionKeyPair(secretOf('encryption', uri));
 
 /**
- * An account of a scenario, with funds.
+ * Makes an account with funds for a scenario.
  *
- * @param {string} uri its name, such as //Reader
- * @returns {Promise<{ uri: string, address: string, key: string[] }>} `key` has the options to act as it
+ * @param {string} uri The account's name, such as //Reader.
+ * @returns {Promise<{ uri: string, address: string, key: string[] }>} `key` contains the options to act as this
+ * account.
  */
 async function account(uri) {
 	const { address } = client.account(uri);
@@ -132,14 +133,14 @@ async function account(uri) {
 	return { uri, address, key: ['--key', uri] };
 }
 
-/** An account that can be granted access. */
+/** Makes an account that can be granted access. */
 async function reader(uri) {
 	const made = await account(uri);
 	await ok('key', 'publish', ...made.key);
 	return made;
 }
 
-/** A registered producer with one dataset, whose number is `dataset`. */
+/** Makes a registered producer with one dataset, number `dataset`. */
 async function producer(uri) {
 	const made = await account(uri);
 	await ok('register', uri.slice(2), '--kind', 'school', ...made.key);
@@ -190,7 +191,7 @@ describe('keys', () => {
 		assert.match(none.hint, /isthmus key generate FILE/);
 	});
 
-	test('rotated twice at the same time, a file has both new pairs and the chain the current one', { timeout }, async () => {
+	test('after two rotations at the same time, the file contains both new pairs, and the chain the current one', { timeout }, async () => {
 		const { address } = await account('//Rotating');
 		const imported = await run(['key', 'import', 'rotating.key'], { input: '//Rotating\n' });
 		assert.equal(imported.code, DONE, imported.stderr);
@@ -231,7 +232,7 @@ describe('errors and their hints', () => {
 		assert.match((await refused(USAGE, 'store', 'stranger', ...key)).hint, /isthmus register/);
 	});
 
-	test('a dataset has to be named where there are several, and has to exist', { timeout }, async () => {
+	test('if there are several datasets, one has to be named, and it has to exist', { timeout }, async () => {
 		const { key } = await producer('//HintSeveral');
 		random('several', 10);
 		await ok('dataset', 'create', 'second', ...key);
@@ -244,7 +245,7 @@ describe('errors and their hints', () => {
 		assert.match((await refused(USAGE, 'store', 'several', ...empty)).hint, /isthmus dataset create/);
 	});
 
-	test('requests, grants and leaves that do not exist or are taken', { timeout }, async () => {
+	test('a request or grant does not exist, or a leaf is taken', { timeout }, async () => {
 		random('taken', 10);
 		await ok('store', 'taken', ...owner.key);
 		assert.match((await refused(REFUSED, 'store', 'taken', '--name', 'other', '--leaf', '0', ...owner.key)).hint, /omit --leaf/);
@@ -281,7 +282,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	const ask = ['request', owner.address, '--leaves', '0..1', '--purpose', 'p', ...key];
 	const scope = ['dataset', 'epoch', 'from', 'to'];
 	const block = ['hash', 'number'];
-	// In this order: each command needs those before it. An array is the keys of an object, in their order.
+	// The order matters: each command needs the earlier ones. An array lists an object's keys, in their order.
 	for (const [args, keys, inner = {}] of [
 		[['key', 'generate', 'json.key'], ['account', 'encryptionKey']],
 		[['key', 'publish', ...key], ['account', 'block']],
@@ -346,7 +347,7 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	const bytes = random('marks.csv', 300_000);
 	const [stored] = await ok('store', 'marks.csv', ...school);
 	assert.deepEqual([stored.leaf, stored.bytes, stored.resumed], [0, 300_000, false]);
-	// What is stored already is compared: the same content is not an error, and other content does not replace it.
+	// Stored content is compared: storing the same content again is not an error, and other content does not replace it.
 	const [whole] = await ok('store', 'marks.csv', ...school);
 	assert.deepEqual([whole.leaf, whole.resumed, whole.block], [0, true, null]);
 	random('other.csv', 300_000);
@@ -372,7 +373,7 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	const piped = await run([...fetch, '-']);
 	assert.equal(sha(piped.bytes), sha(bytes));
 
-	// Another reader keeps what a revoked one loses.
+	// When one reader is revoked, another keeps its access.
 	const { uri: other, address: otherAddress } = await reader('//OtherReader');
 	const [kept] = await ok('authorize', '--to', other, '--leaves', '0..100', '--until', '2200-01-01', ...school);
 	const [lost] = await ok('authorize', '--to', company.uri, '--leaves', '5..6', ...school);
@@ -386,7 +387,7 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.equal(given.find(({ grant }) => grant === lost.grant).state, 'revoked');
 	assert.equal(given.filter(({ grantee, scope }) => grantee === otherAddress && scope.epoch === 1).length, 1);
 	assert.equal(given.find(({ grant }) => grant === kept.grant).until, 7258118400);
-	// What is in an earlier epoch can still be granted.
+	// Records in an earlier epoch can still be granted.
 	const [past] = await ok('authorize', '--to', other, '--leaves', '0..1', '--epoch', '0', ...school);
 	assert.equal(past.scope.epoch, 0);
 
@@ -413,7 +414,7 @@ test('a request is rejected, or cancelled with and without an offer', { timeout 
 	const cancel = (id) => ['request', '--cancel', id, ...consumer.key];
 	await ok(...cancel(request));
 	assert.match((await refused(REFUSED, ...cancel(request))).hint, /requests --mine/);
-	// With an offer it stays open until a notice is over, and cancelling it again changes nothing.
+	// A request with an offer stays open until the notice period is over, and cancelling it again changes nothing.
 	const offered = await ask('8..9', '--offer', '0.5');
 	const [ending] = await ok(...cancel(offered));
 	assert.equal(ending.openUntil, ending.block + 16);
@@ -451,7 +452,7 @@ test('a folder and stdin are stored and fetched', { timeout }, async () => {
 	assert.deepEqual([stored.files, stored.leaf], [4, 4]);
 	const [again] = await ok('store', 'papers', ...key);
 	assert.deepEqual([again.files, again.leaf, again.resumed, again.block], [4, 4, true, null]);
-	// Only readers see the names of the files.
+	// Only readers can see the names of the files.
 	const records = await ok('list', 'records', ...key);
 	assert.deepEqual(records.map(({ name }) => name).filter((name) => !name.startsWith('0x')), ['papers']);
 
@@ -461,7 +462,7 @@ test('a folder and stdin are stored and fetched', { timeout }, async () => {
 	const list = ['fetch', address, 'papers', ...key, '-o'];
 	assert.match((await refused(USAGE, ...list, 'list')).hint, /--folder/);
 	assert.match((await run([...list, '-', '--raw'])).stdout, /^isthmus\/folder\/v1/);
-	// What is there already is not fetched again.
+	// Files that exist already are not fetched again.
 	assert.deepEqual(await chunksRequested(...copy), []);
 	for (const name of ['large', 'deep/small', 'deep/er/empty', 'run.sh']) {
 		assert.equal(contents(`copy/${name}`), contents(`papers/${name}`), name);
@@ -479,7 +480,7 @@ test('a folder and stdin are stored and fetched', { timeout }, async () => {
 });
 
 describe('interrupted in the middle', () => {
-	// 29 chunks: more than are in flight.
+	// 29 chunks: more than are in flight at once.
 	const SIZE = 30_000_000;
 	let owner;
 	let bytes;
@@ -511,7 +512,7 @@ describe('interrupted in the middle', () => {
 	}, { timeout });
 
 	test('a download is resumed, even from a torn part', { timeout }, async () => {
-		// A killed command leaves a part. When it requests the fourth page, the first one is written.
+		// A killed command leaves a partial file (a part). When it requests the fourth page, the first page is written.
 		const page = 4;
 		const fetch = ['fetch', owner.address, 'killed', '-o', 'killed.out', ...owner.key];
 		await killed(fetch, (method, params) => method === 'sharing_chunks' && params[0].first >= 3 * page);
@@ -519,14 +520,14 @@ describe('interrupted in the middle', () => {
 		const part = readdirSync(folder).find((name) => name.startsWith('killed.out.isthmus-'));
 		const { size } = statSync(file(part));
 		assert.ok(size >= page * CHUNK && size < bytes.length, `${size} bytes`);
-		// It loses its last byte, too.
+		// The part also loses its last byte.
 		truncateSync(file(part), size - 1);
 		const [first] = await chunksRequested(...fetch.slice(1));
 		assert.equal(first, Math.floor((size - 1) / CHUNK));
 		assert.equal(contents('killed.out'), sha(bytes));
 	});
 
-	test('a part with a wrong chunk is not resumed after it', { timeout }, async () => {
+	test('a download resumes at the first wrong chunk', { timeout }, async () => {
 		const { manifest } = await client.largePayload(owner.address, recordKey('killed'));
 		const part = `again.out.isthmus-${Buffer.from(manifest).toString('hex').slice(0, 16)}`;
 		const wrong = Buffer.from(bytes.subarray(0, 4_000_000));
@@ -538,7 +539,7 @@ describe('interrupted in the middle', () => {
 	});
 });
 
-test('a part that another user could have put there is not written to', { timeout }, async () => {
+test('a part that another user could have created is not written to', { timeout }, async () => {
 	const { address, key } = await producer('//PartOwner');
 	const bytes = random('secret', 2_500_000);
 	await ok('store', 'secret', ...key);
@@ -552,13 +553,13 @@ test('a part that another user could have put there is not written to', { timeou
 		assert.equal(readFileSync(file('elsewhere'), 'utf8'), 'theirs');
 		rmSync(file(part));
 	}
-	// A part of the same user that others might read is closed to them.
+	// If the part is the user's own but others can read it, its permissions are restricted.
 	writeFileSync(file(part), '', { mode: 0o644 });
 	await ok(...fetch);
 	assert.equal(statSync(file('secret.out')).mode & 0o777, 0o600);
 	assert.equal(contents('secret.out'), sha(bytes));
 
-	// A file that appears under the final name meanwhile stays.
+	// A file that appears under the final name in the meantime is not overwritten.
 	rmSync(file('secret.out'));
 	seen.setLie((method, _params, result) => {
 		if (method === 'sharing_chunks') writeFileSync(file('secret.out'), 'another');
@@ -590,8 +591,8 @@ describe('a folder of thirteen files', () => {
 	test('is interrupted, changed and resumed', { timeout }, async () => {
 		let sent = 0;
 		await killed(store, (method) => method === 'transactionWatch_v1_submitAndWatch' && ++sent === 5);
-		// Run again, the command waits for what is in flight. A file of the same length is not taken for the stored
-		// one, whether the folder is incomplete or its list is gone.
+		// When it runs again, the command waits for transactions in flight. A changed file of the same length is not
+		// mistaken for the stored one, whether the folder is incomplete or its list is gone.
 		const original = readFileSync(file('parts/00'));
 		random('parts/00', 2000);
 		const changed = await refused(FAILED, ...store);
@@ -615,7 +616,7 @@ describe('a folder of thirteen files', () => {
 	});
 
 	test('is removed with its files, and its leaves are freed when their epoch is over', { timeout }, async () => {
-		// Alone, this test stores the folder; after the one before, it is stored already.
+		// If this test runs alone, it stores the folder here. After the previous test, the folder is stored already.
 		await ok(...store);
 		const dataset = String(owner.dataset);
 		const leaves = async () => (await ok('dataset', 'list', ...owner.key))[0]?.leaves;
@@ -625,7 +626,7 @@ describe('a folder of thirteen files', () => {
 		assert.equal((await ok('remove', 'parts', ...owner.key))[0].files, 13);
 		assert.deepEqual(await records(), []);
 		const spent = await leaves();
-		// Removed, it can be stored as it is now.
+		// After the removal, the folder can be stored with changed contents.
 		random('parts/05', 2000);
 		await ok(...store);
 		await fetch('parts.2');
@@ -658,7 +659,7 @@ test('a file that reads as a folder does not take other records with it', { time
 	assert.deepEqual(left, ['precious']);
 });
 
-test('serve grants what the policy allows, also after it is killed and started again', { timeout }, async () => {
+test('serve grants what the policy allows, even after it is killed and restarted', { timeout }, async () => {
 	const { address, key, dataset } = await producer('//Serving');
 	const consumer = await reader('//Served');
 	const kinds = ['--price', '1', '--longest-range', '10', '--longest-term', '500', '--consumers', 'unregistered'];
@@ -677,7 +678,7 @@ test('serve grants what the policy allows, also after it is killed and started a
 	const { request: cheap } = await ask('0..5', '0.5');
 	const { request: first } = await ask('1..5', '1');
 	assert.deepEqual((await serving(1)).map(({ request }) => request), [first]);
-	// It is killed at any moment.
+	// It is killed at an arbitrary moment.
 	const ended = start(['serve', ...key]);
 	await once(createInterface({ input: ended.stderr }), 'line');
 	const { request: second } = await ask('2..5', '1');
@@ -697,7 +698,7 @@ test('serve grants what the policy allows, also after it is killed and started a
 	assert.ok(granted.block - asked.block <= 3, `asked in block ${asked.block}, granted in ${granted.block}`);
 });
 
-test('the command reads what a script stores, and a script what the command stores', { timeout }, async () => {
+test('the command reads what a script stores, and a script reads what the command stores', { timeout }, async () => {
 	const owner = await producer('//MixedOwner');
 	const consumer = await reader('//MixedReader');
 	const [signer, reading] = [owner, consumer].map(({ uri }) => client.account(uri));

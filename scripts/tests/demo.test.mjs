@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Runs the demo as a user does: it finishes, and prints every step of the story.
+// Runs the demo as a user does: it finishes and prints every step of the story.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -8,13 +8,13 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** What an idle machine needs at most, with the node built, in seconds: printed beside the measured time. */
+/** The maximum time on an idle machine with the node built, in seconds. It is only printed beside the measured time. */
 const BOUND = 60;
 
 test('the demo plays its whole story', { timeout: 300_000 }, async (t) => {
 	const path = fileURLToPath(new URL('../demo.mjs', import.meta.url));
 	const start = performance.now();
-	// Any exit code but 0 throws, with what the demo printed.
+	// An exit code other than 0 throws an error that includes the demo's output.
 	const { stdout, stderr } = await promisify(execFile)(process.execPath, [path]);
 	const took = (performance.now() - start) / 1000;
 	t.diagnostic(`the demo took ${took.toFixed(1)} s (bound ${BOUND} s)`);

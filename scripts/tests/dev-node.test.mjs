@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The node as a program: how soon a development chain makes blocks, that it survives `kill -9`, and which
-// command lines it refuses.
+// The node's program: how soon a development chain makes blocks, whether it survives `kill -9`, and which command
+// lines it refuses.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,15 +10,15 @@ import { MasterSecret } from '../lib/envelope.mjs';
 import { LocalNode, runToEnd } from '../lib/node.mjs';
 import { Client, recordKey } from '../lib/sharing.mjs';
 
-/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 180_000;
-/** What an idle machine needs at most, in seconds: printed beside the measured times, which a busy one may exceed. */
+/** The maximum times on an idle machine, in seconds. They are only printed beside the measured times. */
 const FIRST_BLOCK = 5;
 const INCLUSION = 3;
-/** How many transactions are timed. An odd number, so that one of them is the median. */
+/** The number of transactions to time. It is odd, so that one of them is the median. */
 const SUBMISSIONS = 9;
 
-/** Resolves with the first best header of at least this number. */
+/** Resolves with the first best header with at least this number. */
 function headerFrom(client, number) {
 	return new Promise((resolve, reject) => {
 		const stop = client.api.rpc.chain.subscribeNewHeads((header) => {
@@ -94,7 +94,7 @@ test('continues its chain after kill -9', { timeout }, async (t) => {
 	const hash = await client.api.rpc.chain.getBlockHash(stored.block);
 	assert.equal(hash.toHex(), stored.blockHash);
 
-	// The record, its bytes and the account's nonce are unchanged, and there are new blocks.
+	// The record, its bytes and the account's nonce are unchanged, and the chain grows.
 	const answer = await client.query(bob.address, bob.address, key);
 	assert.deepEqual(answer.contentHash, contentHash);
 	assert.deepEqual(Buffer.from(await client.readOwn(bob, master, key)), value);
@@ -104,7 +104,7 @@ test('continues its chain after kill -9', { timeout }, async (t) => {
 	await client.finalized(next);
 });
 
-// The node refuses each of these with a sentence that names the fault.
+// The node refuses each of these command lines with a sentence that names the fault.
 for (const [name, args, sentence] of [
 	[
 		'a sync that skips verification',
@@ -126,7 +126,7 @@ for (const [name, args, sentence] of [
 		['--dev', '--extra-data', 'x'.repeat(33)],
 		/33 bytes, and the header has room for 32/,
 	],
-	['a gas target below the least gas limit', ['--dev', '--gas-target', '124999'], /124999 is not in 125000\.\./],
+	['a gas target below the minimum gas limit', ['--dev', '--gas-target', '124999'], /124999 is not in 125000\.\./],
 	['no heartbeat', ['--dev', '--heartbeat', '0'], /expected a whole number of seconds from 1 to 3600/],
 ]) {
 	test(`refuses ${name}`, { timeout }, async () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Checks the JavaScript envelope against the Rust crate's vectors, valid and invalid, and HPKE against those of
-// RFC 9180. Needs no node.
+// Checks the JavaScript envelope against the Rust crate's valid and invalid test vectors, and HPKE against the vectors
+// of RFC 9180. Needs no node.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -56,14 +56,14 @@ const scopeOf = ({ grantee, start, end, expiry }) => ({
 	expiry,
 });
 
-/** The key tree of most vectors. */
+/** The key tree that most vectors use. */
 const [first] = vectors.epochRoots;
 const epochRoot = await new MasterSecret(bytes(first.master)).epochRoot(idOf(first));
 const leafKeyOf = ({ leaf }) => epochRoot.leafKey(leaf);
 const someKey = await epochRoot.leafKey(5);
 const someContext = contextOf(vectors.records[0]);
 
-/** Asserts that an attempt is refused with the error and the values of a vector. */
+/** Asserts that an attempt is refused with the error and the values in a vector. */
 async function refused(attempt, expected, what) {
 	await assert.rejects(attempt, (error) => {
 		assert.ok(error instanceof EnvelopeError, `${what}: ${error.stack}`);
@@ -83,7 +83,7 @@ test('leaf keys', async () => {
 	for (const v of vectors.leafKeys) assert.equal(hex(secretOf(await leafKeyOf(v))), v.key);
 });
 
-test("a folder's files have keys of their own", async () => {
+test("each of a folder's files has its own key", async () => {
 	for (const { folder, path, key } of vectors.fileKeys) {
 		assert.equal(hex(await epochRoot.fileKey(bytes(folder), path)), key);
 	}
@@ -204,7 +204,7 @@ test('an encryptor keeps to its length, and never reuses a nonce', async () => {
 	const encryptor = await Encryptor.create(someKey, someContext, 16, 20);
 	const short = { name: 'ChunkLength', chunk: 0, expected: 16, got: 15 };
 	await refused(encryptor.encryptChunk(new Uint8Array(15)), short, 'a short chunk');
-	// Both concurrently, without waiting for the first.
+	// Encrypt both concurrently, without waiting for the first.
 	const sealed = await Promise.all([16, 4].map((len) => encryptor.encryptChunk(new Uint8Array(len))));
 	const record = Buffer.concat([encryptor.header.toBytes(), ...sealed]);
 	const value = await decryptValue(someKey, someContext, new Uint8Array(record));

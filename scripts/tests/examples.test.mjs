@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Runs the examples, and checks that README.md prints them unchanged.
+// Runs the examples and checks that README.md prints them unchanged.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { LocalNode } from '../lib/node.mjs';
 
-/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 180_000;
 let node;
 
@@ -26,7 +26,7 @@ async function run(example, ...args) {
 	return stdout;
 }
 
-test('submit.mjs registers a producer, and prints why it is refused the second time', { timeout }, async () => {
+test('submit.mjs registers a producer, and prints why a second registration is refused', { timeout }, async () => {
 	assert.match(await run('submit.mjs'), /^block \d+: dataSharing\.Registered$/m);
 	assert.equal(
 		await run('submit.mjs'),
@@ -48,10 +48,10 @@ test('verifier.mjs applies, and lets verifiers admit and remove', { timeout }, a
 	assert.match(await run('verifier.mjs', 'apply', '//Eve'), /^applied in block \d+; .* have to admit 5HGjW/);
 	await assert.rejects(run('verifier.mjs', 'apply', '//Eve'), refused('AlreadyApplicant'));
 	await assert.rejects(run('verifier.mjs', 'leave', '//Alice'), refused('LastVerifier'));
-	// Alice is the only verifier: her proposal is executed at once.
+	// Alice is the only verifier, so her proposal is executed at once.
 	const admitted = await run('verifier.mjs', 'admit', '//Alice', eve);
 	assert.match(admitted, /^proposed in block \d+\nAdmitted in block \d+: 5HGjW\w+, from session \d+ on\n$/);
-	// Of two verifiers, both are needed.
+	// Now there are two verifiers, and both votes are needed.
 	const first = await run('verifier.mjs', 'remove', '//Alice', eve);
 	assert.match(first, /^proposed in block \d+\n1 of the 2 votes that it needs\n$/);
 	const second = await run('verifier.mjs', 'remove', '//Eve', eve);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Mining by other programs than the node: a miner written against geth's documentation, with its own Ethash,
-// mines a development chain over JSON-RPC.
+// Mining with programs other than the node: a miner written from geth's documentation, with its own Ethash, mines a
+// development chain over JSON-RPC.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { DEVELOPMENT, full, hashimoto, light, makeCache, makeDataset, seedHash, seedHashOf } from '../lib/ethash.mjs';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 
-/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 600_000;
 /** The number of blocks that the miner mines. */
 const BLOCKS = 10;
@@ -36,11 +36,11 @@ async function call(url, method, ...params) {
 	return result;
 }
 
-/** A miner after geth's documentation, for the development sizes. */
+/** A miner written from geth's documentation, for the development sizes. */
 class Miner {
 	#datasets = new Map();
 
-	/** Searches the seal of a work package from a nonce on: returns `[nonce, powHash, mixDigest]`. */
+	/** Searches for the seal of a work package, from `nonce` on; returns `[nonce, powHash, mixDigest]`. */
 	search([powHash, seed, boundary], nonce = 0n) {
 		const read = full(this.#dataset(seed));
 		const sealHash = fromHex(powHash);
@@ -60,7 +60,7 @@ class Miner {
 }
 
 test("this test's Ethash passes published vectors", () => {
-	// go-ethereum's TestHashimoto: a cache of 1024 bytes, a dataset of 32 KiB.
+	// go-ethereum's TestHashimoto: a cache of 1024 bytes and a dataset of 32 KiB.
 	const cache = makeCache(1024, seedHash(0));
 	const sealHash = fromHex('0xc9149cc0386e689d789a1c2f3d5d169a61a6218ed30e74414dc736e442ef3d1f');
 	const dataset = makeDataset(32 * 1024, cache);
@@ -119,7 +119,7 @@ test('other programs can mine', { timeout }, async (t) => {
 			assert.equal(await call(port, 'eth_submitWork', ...seal), false);
 			const header = await call(rpc, 'chain_getHeader');
 			assert.equal(Number(header.number), number);
-			// The block's miner is the node's beneficiary: the first item of the digest begins with it.
+			// The block's miner is the node's beneficiary. The first digest item starts with it.
 			assert.ok(header.digest.logs[0].includes(ALICE.slice(2)), header.digest.logs[0]);
 		}
 	});
@@ -162,7 +162,7 @@ test('other programs can mine', { timeout }, async (t) => {
 	await t.test('the port accepts what ethminer sends', async () => {
 		const work = await call(miners, 'eth_getWork');
 		const [nonce, powHash, mixDigest] = miner.search(work);
-		// ethminer 0.19 sends HTTP/1.0, a Host without port, and no `jsonrpc` with a seal.
+		// ethminer 0.19 sends HTTP/1.0 and a Host header without a port, and leaves out `jsonrpc` when it submits a seal.
 		const body = JSON.stringify({ id: 40, method: 'eth_submitWork', params: [nonce, powHash, mixDigest] });
 		const head = ['POST / HTTP/1.0', 'Host: 127.0.0.1', 'Content-Type: application/json'];
 		head.push(`Content-Length: ${body.length}`, 'Connection: close', '', body);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A block of the largest size: it is mined, reaches four nodes, and all of them import and finalize it.
+// A block of maximum size: it is mined and reaches four nodes, and all of them import and finalize it.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -10,24 +10,24 @@ import { until } from '../lib/rpc.mjs';
 import { hex, recordKey } from '../lib/sharing.mjs';
 import { identities } from '../lib/spec.mjs';
 
-/** Ends hangs; no bound on speed. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
 const MIB = 1024 * 1024;
-/** The runtime's limits for the bytes of a block's body, and of its normal transactions. */
+/** The runtime's limits for the size of a block's body and for the size of its normal transactions, in bytes. */
 const MAX_BLOCK = 8 * MIB;
 const MAX_NORMAL = 6 * MIB;
 /** Room for inherents, signatures and the other arguments of the extrinsics, in bytes. */
 const ROOM = 16 * 1024;
-/** How often to try for a block that holds all transactions. */
+/** The maximum number of attempts to get a block that includes all transactions. */
 const ATTEMPTS = 5;
 
-/** Returns the size of a body, in bytes of encoded extrinsics. */
+/** Returns the size of a body: the number of bytes of its encoded extrinsics. */
 function bodySize(block) {
 	return block.extrinsics.reduce((sum, extrinsic) => sum + (extrinsic.length - 2) / 2, 0);
 }
 
 test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
-	// Only Alice mines, so that no smaller block of another node comes first.
+	// Only Alice mines, so that another node does not mine a smaller block first.
 	const [{ account }] = identities(1);
 	const network = await Network.start({
 		parameters: { genesisDifficulty: '0x2000', minimumDifficulty: '0x2000' },
@@ -57,7 +57,7 @@ test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
 		nonce = (await api.rpc.system.accountNextIndex(signer.address)).toNumber();
 	});
 
-	/** Gathers transactions for a full block in Alice's pool. Without peers a node does not mine. */
+	/** Collects transactions for a full block in Alice's pool. Alice has no peers meanwhile, so her node does not mine. */
 	async function gather(attempt) {
 		await network.split([alice], others);
 		for (const [index, size] of sizes.entries()) {
@@ -65,14 +65,14 @@ test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
 			const key = hex(recordKey(`value ${leaf}`));
 			await send(api.tx.dataSharing.store(key, 0, 0, leaf, hex(randomBytes(size))));
 		}
-		// Normal transactions may fill three quarters. The rest is for operational ones: here one that
-		// removes from the state a very long key that does not exist.
+		// Normal transactions may fill three quarters of a block. The rest is reserved for operational ones: here, one
+		// that removes a very long, non-existent key from the state.
 		const long = hex(randomBytes(MAX_BLOCK - MAX_NORMAL - ROOM));
 		await send(api.tx.sudo.sudo(api.tx.system.killStorage([long])));
 		assert.equal((await alice.rpc.call('author_pendingExtrinsics')).length, sizes.length + 1);
 	}
 
-	/** Lets Alice mine, and returns the block that includes all of them, if there is one. */
+	/** Lets Alice mine, and returns the block that includes all of the transactions, if there is one. */
 	async function release() {
 		const from = (await alice.rpc.best()).number;
 		await network.connect(...network.members);
@@ -105,7 +105,7 @@ test('a full block of 8 MiB reaches four nodes', { timeout }, async (t) => {
 			const { block } = await rpc.call('chain_getBlock', hash);
 			assert.deepEqual(block.extrinsics, full.block.extrinsics, name);
 		}
-		// Every call in it did what it should.
+		// Every call in the block succeeded.
 		const events = await (await api.at(hash)).query.system.events();
 		const failed = events.filter(({ event }) => api.events.system.ExtrinsicFailed.is(event));
 		assert.equal(failed.length, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Four nodes that all mine and verify: they agree on one chain, uncles are rewarded, finality tolerates one
-// missing verifier but not two, and a network that was split in two converges again.
+// Four nodes that all mine and verify: they agree on one chain, uncles are rewarded, finality tolerates one missing
+// verifier but not two, and after a split in two the network converges again.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,22 +11,22 @@ import { until } from '../lib/rpc.mjs';
 import { identities } from '../lib/spec.mjs';
 import { balanceAt, transfer } from '../lib/transfers.mjs';
 
-/** Ends hangs; no bound on speed. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 900_000;
-/** The nodes' hash rates. The first two are higher, so that one side of a split is the heavier. */
+/** The nodes' hash rates. The first two are higher, so that one side of a split has the heavier chain. */
 const HASH_RATES = [3000, 3000, 1000, 1000];
-/** A block every 1.1 seconds on average: with the latency below, uncles occur naturally. */
+/** A difficulty that yields a block every 1.1 seconds on average. With the latency below, uncles occur naturally. */
 const DIFFICULTY = '0x2260';
 /** The delay of messages between nodes, in milliseconds. */
 const LATENCY = 100;
-/** A block's reward in the `local` chain, in the smallest unit. */
+/** The block reward on the `local` chain, in the smallest unit. */
 const BLOCK_REWARD = 5_000_000_000_000n;
-/** How many blocks the network finalizes before its chain is checked. */
+/** The number of blocks that the network finalizes before the chain is checked. */
 const BLOCKS = 100;
 
 const accounts = identities(4).map(({ account }) => account);
 
-/** Returns a block's uncles, and the rewards that it paid. */
+/** Returns a block's uncles and the rewards that it paid. */
 async function uncleFacts(api, hash) {
 	const { block } = await api.rpc.chain.getBlock(hash);
 	const inherent = block.extrinsics.find(({ method }) => api.tx.proofOfWork.setUncles.is(method));
@@ -50,7 +50,7 @@ async function uncleFacts(api, hash) {
 	};
 }
 
-/** Returns H_c, which is first in the engine's pre-runtime item. */
+/** Returns H_c, the first field of the engine's pre-runtime item. */
 function authorOf(api, header) {
 	const item = header.digest.logs.find((log) => log.isPreRuntime).asPreRuntime;
 	return api.createType('AccountId', item[1].subarray(0, 32)).toString();
@@ -81,7 +81,7 @@ test('a network of four nodes', { timeout }, async (t) => {
 		const facts = [];
 		const seen = new Set();
 		const rewarded = [];
-		// If the first hundred blocks have no uncles, continue to the first block that has one.
+		// If the first hundred blocks have no uncles, wait for the first block that has one.
 		for (let number = 1; number <= BLOCKS || rewarded.length === 0; number++) {
 			await alice.rpc.finalizedFrom(number);
 			const fact = await uncleFacts(api, await alice.rpc.hashAt(number));
@@ -172,7 +172,7 @@ test('a network of four nodes', { timeout }, async (t) => {
 		const beforehand = await Promise.all(network.members.map(({ rpc }) => rpc.best()));
 		const at = Math.max(...beforehand.map(({ number }) => number));
 
-		// A transfer on each side, to different accounts.
+		// Send a transfer on each side, to different accounts.
 		const sent = await Promise.all([
 			transfer(alice, '//Eve', '//Left', 3_000_000_000_000n),
 			transfer(charlie, '//Ferdie', '//Right', 4_000_000_000_000n),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The heavier chain wins although it is shorter: two halves of a network, each with its own chain, meet.
+// Two halves of a network, each with its own chain, are connected. The heavier chain wins although it is shorter.
 //
-// Total difficulty decides, and D(H) falls with the time between blocks. One chain has a block a second, so its
-// difficulty rises; the other has more blocks, but a minute apart, and so easier ones. Both are made in
-// advance, without waiting, and the nodes then mine on top of them.
+// The total difficulty decides, and D(H) falls when the time between blocks grows. One chain has a block per second, so
+// its difficulty rises. The other has more blocks, but they are a minute apart, so they are easier. Both chains are
+// made in advance, without waiting, and the nodes then mine on top of them.
 
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
@@ -17,12 +17,12 @@ import { until } from '../lib/rpc.mjs';
 import { identities } from '../lib/spec.mjs';
 import { balanceAt, transfer } from '../lib/transfers.mjs';
 
-/** Ends hangs; no bound on speed. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
 /** The heavier chain, with blocks a second apart, and the longer one, with blocks a minute apart. */
 const HEAVIER = { blocks: 100, interval: 1 };
 const LONGER = { blocks: 112, interval: 60 };
-/** The age of the genesis block, in seconds: it is older than all other timestamps. */
+/** The age of the genesis block, in seconds. It is older than all other blocks. */
 const AGE = 2 * LONGER.blocks * LONGER.interval;
 
 const accounts = identities(4).map(({ account }) => account);
@@ -52,7 +52,7 @@ test('the heavier of two chains wins, although it is shorter', { timeout }, asyn
 
 	await step(t, network, 'each half mines on its own chain, and finalizes nothing', async () => {
 		await Promise.all([alice.rpc.bestFrom(HEAVIER.blocks + 1), charlie.rpc.bestFrom(LONGER.blocks + 1)]);
-		// Immortal transfers: they can be included on either chain.
+		// These transfers are immortal, so they can be included on either chain.
 		const sent = await Promise.all([
 			transfer(alice, '//Eve', '//Left', 3_000_000_000_000n),
 			transfer(charlie, '//Ferdie', '//Right', 4_000_000_000_000n),
@@ -73,7 +73,7 @@ test('the heavier of two chains wins, although it is shorter', { timeout }, asyn
 		assert.ok(weights[0] > weights[1], 'the shorter chain is heavier');
 
 		await network.connect(...network.members);
-		// Finality passes both chains' heights, and every node has the heavier chain's block.
+		// When finality has passed the height of both chains, every node has the heavier chain's block.
 		await network.finalizedFrom(longer.number + 1);
 		for (const { name, rpc } of network.members) {
 			assert.equal(await rpc.hashAt(heavier.number), heavier.hash, name);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// `scripts/localnet` as a person uses it.
+// Runs `scripts/localnet` as a user does.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -11,11 +11,11 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Rpc } from '../lib/rpc.mjs';
 
-/** Ends hangs; no bound on speed. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 400_000;
 const SCRIPT = fileURLToPath(new URL('../localnet', import.meta.url));
 
-/** Runs the command on a folder; returns its output and its exit code. */
+/** Runs the command with a folder; returns its output and its exit code. */
 function localnet(folder, ...args) {
 	return new Promise((resolve) => {
 		execFile(SCRIPT, [...args, '--dir', folder], { timeout }, (error, stdout, stderr) => {
@@ -24,7 +24,7 @@ function localnet(folder, ...args) {
 	});
 }
 
-/** Returns the rows of the table of `status`. */
+/** Returns the rows of the table that `status` prints. */
 function rows(stdout) {
 	const lines = stdout.split('\n');
 	const first = lines.findIndex((line) => line.startsWith('node ')) + 1;
@@ -46,7 +46,7 @@ test('starts, shows, stops, restarts and removes a network', { timeout }, async 
 	assert.match(started.stdout, new RegExp(`polkadot\\.js\\.org/apps/\\?rpc=ws://127\\.0\\.0\\.1:${port}`));
 	assert.ok(existsSync(join(basePath, 'node.log')));
 
-	// All mine and all verify: the three of them finalize a block.
+	// All three nodes mine and verify, and they finalize a block.
 	let rpc = await Rpc.connect(`ws://127.0.0.1:${port}`);
 	const { number } = await rpc.finalizedFrom(1);
 	const hash = await rpc.hashAt(number);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A node that joins late: it syncs a chain of 2,000 blocks with forks, and survives `kill -9` during the sync, twenty
-// times in a row.
+// A node joins late: it syncs a chain of 2,000 blocks with forks, and survives `kill -9` twenty times in a row during
+// the sync.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,20 +14,20 @@ import { LocalNode } from '../lib/node.mjs';
 import { Rpc, TIMEOUT } from '../lib/rpc.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
 
-/** Ends hangs; no bound on speed. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 900_000;
 const BLOCKS = 2000;
 const INTERVAL = 10;
 const KILLS = 20;
-/** The most blocks to sync before the next kill. */
+/** The maximum number of blocks to sync before the next kill. */
 const MAX_BETWEEN_KILLS = 40;
-/** The seed of the kills' times, and of the chain's forks. */
+/** The seed that determines the times of the kills and the chain's forks. */
 const SEED = 20260101;
-/** How often to poll a syncing node, in milliseconds: it reports no new heads meanwhile. */
+/** How often to poll a syncing node, in milliseconds. (It reports no new heads while it syncs.) */
 const POLL_INTERVAL = 5;
-/** The state's key of the block number: twox128("System") and twox128("Number"). */
+/** The storage key of the block number: twox128("System") and twox128("Number"). */
 const NUMBER_KEY = '0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac';
-/** The state's key of the runtime. */
+/** The storage key of the runtime's code. */
 const CODE_KEY = '0x3a636f6465';
 
 /** Returns a generator of numbers from 1 to `max`, the same for the same seed (mulberry32). */
@@ -41,7 +41,7 @@ function randomNumbers(seed, max) {
 	};
 }
 
-/** Resolves with the best block once it has at least this number. */
+/** Resolves with the best block when it has at least this number. */
 async function syncedTo(node, rpc, number) {
 	for (const end = performance.now() + TIMEOUT; performance.now() < end; ) {
 		const best = await rpc.best();
@@ -51,7 +51,7 @@ async function syncedTo(node, rpc, number) {
 	throw new Error(`block ${number} was not reached; the end of the log:\n${node.logTail(30)}`);
 }
 
-/** Walks from a block down to a number, through the parents, and returns the last header's hash. */
+/** Follows the parents from a block down to number `to`, and returns that header's hash. */
 async function walkDown(rpc, hash, to) {
 	let header = await rpc.header(hash);
 	while (header.number > to) {
@@ -76,7 +76,7 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 		connections.push(rpc);
 		return rpc;
 	};
-	// No node votes or mines: only the made chain matters, and how much of it each node has.
+	// No node votes or mines. The only thing that matters is how much of the made chain each node has.
 	const spec = await writeSpec(folder, {
 		verifiers: identities(4),
 		parameters: {
@@ -135,7 +135,7 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 			const state = await again.call('state_getStorage', NUMBER_KEY, best.hash);
 			assert.equal(Buffer.from(state.slice(2), 'hex').readUInt32LE(), best.number, 'the best block has its state');
 			assert.ok((await again.call('state_getStorageSize', CODE_KEY, best.hash)) > 0);
-			// A kill can only damage what was written last; the rest is checked at the end.
+			// A kill can only damage the latest writes. Everything else is checked at the end.
 			const down = Math.max(0, best.number - 2 * MAX_BETWEEN_KILLS);
 			assert.equal(await walkDown(again, best.hash, down), await sourceRpc.hashAt(down));
 			await again.disconnect();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The set of verifiers changes while the chain runs: the others admit one and remove one by their votes, and
-// finality continues through both changes.
+// The set of verifiers changes while the chain runs: the verifiers vote to admit one and to remove one, and finality
+// continues through both changes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,18 +9,18 @@ import { Network, step } from '../lib/network.mjs';
 import { until } from '../lib/rpc.mjs';
 import { identities } from '../lib/spec.mjs';
 
-/** Ends hangs; no bound on speed. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
-/** The blocks of a session: a change takes effect one to two sessions after the vote. */
+/** The number of blocks in a session. A change takes effect one to two sessions after the vote. */
 const SESSION_BLOCKS = 5;
-/** Upper bounds for a motion's call: its weight, and its length in bytes. */
+/** Upper bounds for the weight of a motion's call and for its length in bytes. */
 const WEIGHT = { refTime: 10_000_000_000n, proofSize: 1_000_000n };
 const LENGTH = 100;
 
 const accounts = identities(5).map(({ account }) => account);
 const [alice, bob, , , eve] = accounts;
 
-/** Proposes a motion with the first of these accounts, approves it with all of them, and executes it. */
+/** Proposes a motion from the first of these accounts, approves it from all of them, and executes it. */
 async function agree(client, secrets, call) {
 	const { council } = client.api.tx;
 	const signers = secrets.map((secret) => client.account(secret));
@@ -38,13 +38,13 @@ async function agree(client, secrets, call) {
 	return closed;
 }
 
-/** Returns the accounts of the verifiers of a block, sorted. */
+/** Returns the sorted accounts of a block's verifiers. */
 async function verifiersOf(rpc, block) {
 	const { notSeen, verifiedBy } = await rpc.call('isthmus_verification', block);
 	return [...verifiedBy, ...notSeen].map(({ account }) => account).sort();
 }
 
-test('a verifier is admitted by vote, and one removed', { timeout }, async (t) => {
+test('one verifier is admitted by vote, and another removed', { timeout }, async (t) => {
 	const args = (index) => [
 		...['--mine', '--beneficiary', accounts[index], '--hash-rate', '2000'],
 	];
@@ -61,7 +61,7 @@ test('a verifier is admitted by vote, and one removed', { timeout }, async (t) =
 	const client = await first.client();
 	const { api } = client;
 
-	/** Waits until these are the verifiers, in a finalized block, on all running nodes. */
+	/** Waits until a finalized block has these verifiers on all running nodes. */
 	async function inEffect(expected) {
 		const { number, hash } = await until('the set changed, and the new set finalizes blocks', async () => {
 			const final = await first.rpc.finalized();

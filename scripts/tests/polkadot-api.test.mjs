@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a client sees that knows nothing of this chain: `@polkadot/api`, and so Polkadot.js Apps, without any
-// configuration.
+// What a client that knows nothing about this chain can see. The client is `@polkadot/api`, which Polkadot.js Apps
+// uses too, without any configuration.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { LocalNode } from '../lib/node.mjs';
 
-/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 180_000;
 let node, api;
 

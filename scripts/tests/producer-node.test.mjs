@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A producer's node registers its producer automatically, once, and explains when it cannot.
+// A producer's node registers its producer automatically and only once, and explains why if it cannot.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,27 +11,27 @@ import { LocalNode, runToEnd } from '../lib/node.mjs';
 import { until } from '../lib/rpc.mjs';
 import { Client } from '../lib/sharing.mjs';
 
-/** Ends hangs. In milliseconds. */
+/** Ends hung tests, in milliseconds. */
 const timeout = 180_000;
 /** The name that the node registers. */
 const NAME = 'Eve School';
 const PRODUCER = ['--producer-name', NAME, '--producer-kind', 'school'];
 
-/** Makes a folder for a chain, which is removed when the test ends. */
+/** Makes a folder for a chain. It is removed when the test ends. */
 function folder(t) {
 	const path = mkdtempSync(join(tmpdir(), 'isthmus-producer-'));
 	t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
 	return path;
 }
 
-/** Puts the producer's key into the keystore of the development chain in a folder. */
+/** Adds the producer's key to the development chain's keystore in a folder. */
 async function insertKey(basePath, suri) {
 	const key = ['--key-type', 'prod', '--scheme', 'sr25519', '--suri', suri];
 	const { code, stderr } = await runToEnd(['key', 'insert', '--dev', '--base-path', basePath, ...key]);
 	assert.equal(code, 0, stderr);
 }
 
-/** Starts a node and a client, which both stop when the test ends. */
+/** Starts a node and a client. Both stop when the test ends. */
 async function start(t, options) {
 	const node = await LocalNode.start(options);
 	let client;
@@ -43,7 +43,7 @@ async function start(t, options) {
 	return { node, client };
 }
 
-/** Waits until the account is a registered producer in a finalized block; returns its entry. */
+/** Waits until the account is a registered producer in a finalized block; returns the producer's entry. */
 async function registered(client, address) {
 	return until(`the registration of ${address} is finalized`, async () => {
 		const finalized = await client.api.rpc.chain.getFinalizedHead();
@@ -53,7 +53,7 @@ async function registered(client, address) {
 	});
 }
 
-/** Resolves when the log has a matching line. */
+/** Resolves when the log contains a matching line. */
 async function logged(node, line) {
 	await until(`the log has a line ${line}`, () => line.test(readFileSync(node.logPath, 'utf8')));
 }
@@ -80,7 +80,7 @@ test('registers the key in its keystore, and only once', { timeout }, async (t) 
 
 	const { node, client } = await start(t, options);
 	await logged(node, /is a registered producer/);
-	// The account has sent only one transaction: the registration.
+	// The account has sent only one transaction, the registration.
 	assert.equal((await client.api.rpc.system.accountNextIndex(eve)).toNumber(), 1);
 	assert.equal((await client.api.rpc.author.pendingExtrinsics()).length, 0);
 	assert.equal(readFileSync(node.logPath, 'utf8').match(/sent the registration/g).length, 1);
@@ -92,7 +92,7 @@ test('a development node without a key registers its development account', { tim
 	assert.equal(producer.name.toUtf8(), NAME);
 });
 
-test('reports what an account without funds needs, and registers it when it has it', { timeout }, async (t) => {
+test('reports which funds an account needs, and registers it when it has them', { timeout }, async (t) => {
 	const basePath = folder(t);
 	await insertKey(basePath, '//Poor school');
 	const { node, client } = await start(t, { args: ['--dev', '--heartbeat', '1', ...PRODUCER], basePath });
@@ -106,7 +106,7 @@ test('reports what an account without funds needs, and registers it when it has 
 	assert.equal((await registered(client, poor)).name.toUtf8(), NAME);
 });
 
-test('refuses to start without the key, and with half of the options', { timeout }, async (t) => {
+test('refuses to start without the key, or with only half of the options', { timeout }, async (t) => {
 	const basePath = folder(t);
 	const none = await runToEnd(['--chain', 'local', '--base-path', basePath, '--no-prometheus', ...PRODUCER]);
 	assert.equal(none.code, 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Signed queries, and large records: authorised readers read what is stored in chunks, in pages, and everyone
-// else is refused, with a code for each reason.
+// Signed queries and large records: authorised readers read a record's chunks page by page, and everyone else is
+// refused, with a code for each reason.
 
 import { Keyring } from '@polkadot/api';
 import assert from 'node:assert/strict';
@@ -16,7 +16,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { queryMessage } from '../lib/query.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
-/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 300_000;
 const vectors = JSON.parse(readFileSync(new URL('../../pallets/data-sharing/vectors.json', import.meta.url)));
 const bytes = (text) => new Uint8Array(Buffer.from(text, 'hex'));
@@ -26,7 +26,7 @@ const master = MasterSecret.generate();
 const pair = EncryptionKeyPair.generate();
 const SMALL = Buffer.from('a small value');
 const [small, outside, large, started, gone] = ['small', 'outside', 'large', 'started', 'gone'].map(recordKey);
-/** Dataset 0: the company may read leaves 0 to 9; `outside` is at leaf 10. */
+/** The records of dataset 0. The company may read leaves 0 to 9; `outside` is at leaf 10. */
 const SCOPE = { dataset: 0, epoch: 0, from: 0, to: 10 };
 const CHUNK = 100_000;
 const FILE = Buffer.alloc(3 * CHUNK - 1).map((_, i) => (i * 7) ^ (i >> 8));
@@ -43,7 +43,7 @@ before(
 		folder = mkdtempSync(join(tmpdir(), 'isthmus-query-'));
 		file = join(folder, 'file');
 		writeFileSync(file, FILE);
-		// Keeps as few blocks as a node may, so that a later test sees some being pruned.
+		// The node keeps the minimum number of blocks, so that a later test can see some being pruned.
 		node = await startNode();
 		client = await Client.connect(node.url);
 		[school, company, stranger] = ['//Bob', '//Charlie', '//Dave'].map((s) => client.account(s));
@@ -56,7 +56,7 @@ before(
 			client.setEncryptionKey(company, await pair.publicKey()),
 		]);
 		await client.authorize(school, master, company.address, SCOPE, { term: 1_000 });
-		// Signed now, so that it grows old while the other tests make blocks.
+		// Sign this query now, so that it becomes old while the other tests make blocks.
 		early = await sign();
 	},
 	{ timeout },
@@ -67,7 +67,7 @@ after(async () => {
 	rmSync(folder, { recursive: true, force: true });
 });
 
-/** Signs a query, by default the company's for the small record. */
+/** Signs a query, by default as the company and for the small record. */
 const sign = (key = small, signer = company, method = 'sharing_query', page = {}) =>
 	client.signQuery(signer, method, school.address, key, page);
 
@@ -88,7 +88,7 @@ async function collect(chunks) {
 	return Buffer.concat(parts);
 }
 
-test('the vectors of manifests and signed queries pass', { timeout }, async () => {
+test('the test vectors for manifests and signed queries pass', { timeout }, async () => {
 	for (const vector of vectors.manifests) {
 		const hashes = vector.chunks.map((chunk) => contentHash(bytes(chunk.bytes)));
 		assert.deepEqual(hashes.map(plainHex), vector.chunks.map(({ hash }) => hash));
@@ -149,7 +149,7 @@ test('a file is stored in chunks, and authorised readers read it', { timeout }, 
 	const leafKey = () => root.leafKey(2);
 	const own = readChunks(client, school, school.address, large, leafKey, { pageChunks: 1 });
 	assert.deepEqual(await collect(own), FILE);
-	// A page begins and ends where the reader wants.
+	// A page starts and ends where the reader wants.
 	assert.equal((await client.signedChunks(company, school.address, large, 1, 1)).length, 1);
 	assert.equal((await client.signedChunks(company, school.address, large, 1, 100)).length, 2);
 });
@@ -203,7 +203,7 @@ test('unauthorised queries are refused, each with its own code', { timeout }, as
 	await refused(client.sendQuery({ ...forged, request: other }), 'Forged', 7101, /signature/);
 	const impersonated = { ...(await sign(small, stranger)).request, caller: company.address };
 	await refused(client.sendQuery({ ...forged, request: impersonated }), 'Forged', 7101, /signature/);
-	// Being refused as forged does not use up the nonce.
+	// A refusal as forged does not use up the nonce.
 	await client.sendQuery(forged);
 	await refused(client.sendQuery(forged), 'Replayed', 7102, /nonce/);
 
@@ -246,7 +246,7 @@ test('many readers can query at once', { timeout }, async () => {
 		Array.from({ length: 32 }, () => client.signedChunks(company, school.address, large, 0, 3)),
 	);
 	for (const chunks of pages) assert.deepEqual(chunks, pages[0]);
-	// If the same query is sent many times, it is answered once.
+	// If the same query is sent many times, it is answered only once.
 	const same = await sign();
 	const outcomes = await Promise.allSettled(Array.from({ length: 16 }, () => client.sendQuery(same)));
 	assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1);
@@ -258,7 +258,7 @@ test('many readers can query at once', { timeout }, async () => {
 /** Submits a transaction, so that a block is made. */
 const makeBlock = () => client.submit(stranger, client.api.tx.system.remark('0x00'));
 
-test('a grant opens nothing once it has expired by its date, or was revoked', { timeout }, async () => {
+test('a grant opens nothing after its expiry date, or after it was revoked', { timeout }, async () => {
 	const { address: owner } = school;
 	const [dated, withdrawn] = ['dated', 'withdrawn'].map(recordKey);
 	await Promise.all([
@@ -318,7 +318,7 @@ test('an old query is stale, and pruned bytes are not served', { timeout }, asyn
 	while ((await best()) <= early.request.block + 64) await makeBlock();
 	await refused(client.sendQuery(early), 'Stale', 7103, /recent block/);
 
-	// A pruning node drops a block once it has finalized 64 more.
+	// A pruning node drops a block when it has finalized 64 more.
 	await client.finalized(await makeBlock());
 	// The node has pruned the blocks of the first records by now.
 	const { address: owner } = school;

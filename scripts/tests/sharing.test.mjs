@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Sharing data on a running chain: what is granted can be read; everything else is refused with its own
-// error and changes nothing.
+// Sharing data on a running chain: granted data can be read, and everything else is refused with an error of its own
+// and changes nothing.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -11,11 +11,11 @@ import { LocalNode } from '../lib/node.mjs';
 import { cidOf, Client, hex, QUERY_REFUSALS, Receipt, recordKey } from '../lib/sharing.mjs';
 import { joinCsv, MONTHS, monthsOf, studentsCsv } from '../lib/students.mjs';
 
-/** Ends hangs; no bound on speed, as these tests also run beside a build. In milliseconds. */
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 180_000;
 const master = MasterSecret.generate();
 const pair = EncryptionKeyPair.generate();
-/** Four records; the company's grant opens those at leaves 1 and 2. */
+/** Four records. The company's grant opens the records at leaves 1 and 2. */
 const VALUES = ['first', 'second', 'third', 'fourth'].map((text) => Buffer.from(text));
 const KEYS = VALUES.map((_, leaf) => recordKey(`record/${leaf}`));
 const SCOPE = { dataset: 0, epoch: 0, from: 1, to: 3 };
@@ -56,10 +56,10 @@ async function state() {
 	return JSON.stringify(parts);
 }
 
-/** Returns the most bytes of ciphertext that one call may store. */
+/** Returns the maximum number of ciphertext bytes that one call may store. */
 const largest = () => client.api.consts.dataSharing.maxValueSize.toNumber();
 
-/** The scope of all leaves of the dataset. */
+/** A scope that covers all leaves of the dataset. */
 const whole = { dataset: 0, epoch: 0, from: 0, to: 2 ** 32 };
 
 test('a grantee reads what was stored', { timeout }, async () => {
@@ -70,7 +70,7 @@ test('a grantee reads what was stored', { timeout }, async () => {
 	assert.deepEqual(Buffer.from(await client.readOwn(school, master, KEYS[0])), VALUES[0]);
 });
 
-test('a record of the largest size passes through every layer', { timeout }, async () => {
+test('a record of maximum size passes through every layer', { timeout }, async () => {
 	const key = recordKey('largest');
 	const value = new Uint8Array(MAX_CHUNK_SIZE).map((_, i) => i);
 	await client.store(school, master, { dataset: 0, epoch: 0, leaf: 100, key }, value);
@@ -95,7 +95,7 @@ test('unauthorised queries are refused, each with its reason', { timeout }, asyn
 test('every reason to refuse a query has a sentence', { timeout }, async () => {
 	const { address } = stranger;
 	const answer = await client.api.call.dataSharingApi.query(address, address, hex(KEYS[0]));
-	// The variants of the metadata's type QueryError, in their order.
+	// The variants of the QueryError type in the metadata, in their order.
 	assert.deepEqual(answer.asErr.defKeys, Object.keys(QUERY_REFUSALS));
 });
 
@@ -111,11 +111,11 @@ test("a grant's keys open nothing outside its range", { timeout }, async () => {
 		const key = await keys.leafKey(leaf);
 		const attempt = client.decrypt(key, owner, KEYS[3], sealed);
 		await assert.rejects(attempt, { name: 'WrongKey' });
-		// The encryption itself refuses the key, not only the commitment to it.
+		// Not only the key commitment but the encryption itself refuses the key.
 		const forced = firstChunkWithAnyKey(key, context, sealed);
 		await assert.rejects(forced, { name: 'NotAuthentic' });
 	}
-	// A stranger's key does not open the grant either.
+	// A stranger's key pair does not open the grant either.
 	const thief = { caller, owner, answer, pair: EncryptionKeyPair.generate() };
 	await assert.rejects(client.openKeys(thief), { name: 'DoesNotOpen' });
 });
@@ -211,7 +211,7 @@ test('a request can be made only once, and must be answered as requested', { tim
 	]);
 	assert.equal(await state(), before);
 	await client.submit(company, calls.cancelRequest(request));
-	// A cancelled offer stays for a notice period; an answer sent now might come too late.
+	// A cancelled offer remains for a notice period, but an answer sent now might arrive too late.
 	const left = (await client.api.query.dataSharing.requests(request)).unwrap();
 	assert.equal(left.offer.toNumber(), 5);
 	await assert.rejects(
@@ -228,7 +228,7 @@ test('a store inside another call is refused, and changes nothing', { timeout },
 		name: 'MustBeDirect',
 		message: /transaction's own call/,
 	});
-	// A plain batch succeeds as a transaction, and reports in an event where it stopped and why.
+	// A plain batch succeeds as a transaction; an event reports where it stopped and why.
 	const receipt = await client.submit(school, utility.batch([store]));
 	const { index, error } = receipt.event('utility', 'BatchInterrupted');
 	assert.equal(index.toNumber(), 0);
@@ -242,7 +242,7 @@ test('revoking closes later records', { timeout }, async () => {
 	for (const { args } of grants) await client.submit(school, calls.revoke(args[1]));
 	await assert.rejects(client.query(company.address, owner, KEYS[1]), { name: 'Revoked' });
 
-	// Later records are in a new epoch, for which the company has no key.
+	// Later records are in a new epoch, and the company has no keys for it.
 	const key = recordKey('later');
 	const place = { dataset: 0, epoch: 1, leaf: 0, key };
 	await client.store(school, master, place, VALUES[0]);
@@ -250,7 +250,7 @@ test('revoking closes later records', { timeout }, async () => {
 	assert.deepEqual(Buffer.from(await client.readOwn(school, master, key)), VALUES[0]);
 });
 
-/** A stub of a call whose transaction passes through these states. */
+/** Returns a stub of a call whose transaction passes through these states. */
 const stubCall = (...results) => ({
 	signAndSend: async (_signer, _options, onResult) => results.forEach(onResult),
 });

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a node reports about a block's verification and its risk, on a chain with one verifier. The network tests
-// cover several verifiers.
+// What a node reports about a block's verification and risk, on a chain with one verifier. The network tests cover
+// several verifiers.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { LocalNode } from '../lib/node.mjs';
 import { Rpc } from '../lib/rpc.mjs';
 
-/** Ends hangs. In milliseconds. */
+/** Ends hung tests, in milliseconds. */
 const timeout = 180_000;
-/** Alice: her account, and the key that her node votes with. */
+/** Alice's account, and her node's vote key. */
 const ALICE = {
 	account: '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY',
 	grandpaKey: '5FA9nQDVg267DEd8m1ZypXLBnvN7SFxYwV7ndqSYGiN9TTpu',
 };
-/** JSON-RPC's code for invalid parameters, and the node's own codes. */
+/** The JSON-RPC code for invalid parameters, and the node's own codes. */
 const INVALID_PARAMS = -32602;
 const UNKNOWN_BLOCK = 7001;
 const NO_SHARE = 7003;
@@ -37,7 +37,7 @@ after(async () => {
 	await node?.stop();
 });
 
-/** Returns a call's error; fails if there is none. */
+/** Returns the error of a call; fails if there is none. */
 async function refusal(method, ...params) {
 	const error = await rpc.call(method, ...params).then(
 		(answer) => assert.fail(`${method} answered ${JSON.stringify(answer)}`),
@@ -66,7 +66,7 @@ test('a finalized block was verified by one of one', { timeout }, async (t) => {
 	const whom = number === 2 ? 'it' : `block ${number}, which descends from it`;
 	assert.equal(block.statement, `1 of 1 verifier signed for ${whom}; more than half: linked, and finalized.`);
 
-	// Its hash gives the same answer, and every finalized block has one, from the first on.
+	// The block's hash returns the same answer, and every finalized block has an answer, from the first on.
 	const { confirmations, ...byNumber } = block;
 	const { confirmations: later, ...byHash } = await rpc.call('isthmus_verification', block.hash);
 	assert.deepEqual(byHash, byNumber);
@@ -79,7 +79,7 @@ test('a finalized block was verified by one of one', { timeout }, async (t) => {
 	t.diagnostic(`a justification of one vote has ${justifications[0][1].length} bytes`);
 });
 
-// Votes are gossip, but they are stored with the blocks, so a node that joins later can report them.
+// Votes are gossiped, but also stored with the blocks, so a node that joins later can report them.
 test('a node that joins later reports the same', { timeout }, async (t) => {
 	await rpc.finalizedFrom(3);
 	const id = await rpc.call('system_localPeerId');
@@ -126,7 +126,7 @@ test('an unknown block has its own error', { timeout }, async () => {
 	}
 });
 
-// The table of the Bitcoin paper, section 11: P for q = 0.1 and each z. Here z is the depth of a block.
+// The table in the Bitcoin paper, section 11: P for q = 0.1 and each z. Here, z is the depth of a block.
 const TABLE = [
 	[0, 1.0],
 	[1, 0.2045873],
@@ -147,12 +147,12 @@ test('the risk matches the published table', { timeout }, async () => {
 		assert.equal(risk.wait.blocks, Math.max(0, 6 - risk.depth));
 		seen.set(risk.depth, risk);
 	}
-	// The chain may grow between two calls: the depths are some of the table's, and greater ones.
+	// The chain may grow between two calls, so some of the depths are in the table and others are greater.
 	for (const [depth, risk] of seen) {
 		const known = TABLE.find(([z]) => z === depth);
 		if (known) assert.ok(Math.abs(risk.equation3 - known[1]) < 5e-8, `z = ${depth}: ${risk.equation3}`);
 		else assert.ok(risk.equation3 < 0.0009137);
-		// From z = 2 on the exact odds are higher than the paper's: Nakamoto's approximation is optimistic.
+		// From z = 2 on, the exact odds are higher than the paper's, because Nakamoto's approximation is optimistic.
 		if (depth >= 2) assert.ok(risk.exact > risk.equation3, `z = ${depth}`);
 	}
 	const risk = await rpc.call('isthmus_risk', 1, 0.3, 0.05);

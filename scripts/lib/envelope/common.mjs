@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What all parts of the envelope share: its error, bytes and integers, and the primitives of key
+// The helpers that all parts of the envelope share: its error, bytes, integers, and the primitives for key
 // derivation. Labels and layouts are in the files that use them.
 
 import { webcrypto } from 'node:crypto';
 
 export const { subtle } = webcrypto;
 
-/** Encodes a text as UTF-8. */
+/** Encodes text in UTF-8. */
 export const utf8 = (text) => new TextEncoder().encode(text);
 
 /**
  * An input was refused. `name` is the violated rule, named as in the Rust crate (`WrongKey`,
- * `LeafOutsideRange`); `details` has the values (`{ expected, got }`).
+ * `LeafOutsideRange`); `details` contains the values (`{ expected, got }`).
  */
 export class EnvelopeError extends Error {
 	constructor(name, message, details = {}) {
@@ -22,7 +22,7 @@ export class EnvelopeError extends Error {
 	}
 }
 
-/** Checks that a value is bytes of this length, and returns it. Anything else is the caller's mistake. */
+/** Checks that a value is a Uint8Array, of this length if given, and returns it. Otherwise throws a TypeError. */
 export function bytes(value, length, what) {
 	if (!(value instanceof Uint8Array) || (length !== undefined && value.length !== length)) {
 		throw new TypeError(`${what} must be a Uint8Array${length ? ` of ${length} bytes` : ''}`);
@@ -51,23 +51,23 @@ export function concat(...parts) {
 	return out;
 }
 
-/** Copies the bytes `from` up to `to`. (`slice` of a Node.js Buffer would be a view.) */
+/** Copies the bytes from `from` up to `to`. (`slice` of a Node.js Buffer would return a view.) */
 export const copy = (data, from, to) => new Uint8Array(data.subarray(from, to));
-/** Returns whether two byte strings, neither of them secret, are equal. */
+/** Returns whether two byte strings are equal. Neither may be secret, because the time depends on them. */
 export const equal = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 /** Returns 32 bytes from the system's random number generator. */
 export const random = () => webcrypto.getRandomValues(new Uint8Array(32));
-/** Computes SHA-256. */
+/** Computes the SHA-256 hash of data. */
 export const sha256 = async (data) => new Uint8Array(await subtle.digest('SHA-256', data));
 
-/** Computes HMAC-SHA256 (RFC 2104). */
+/** Computes the HMAC-SHA256 of a message (RFC 2104). */
 export async function hmacSha256(key, message) {
 	const algorithm = { name: 'HMAC', hash: 'SHA-256' };
 	const imported = await subtle.importKey('raw', key, algorithm, false, ['sign']);
 	return new Uint8Array(await subtle.sign('HMAC', imported, message));
 }
 
-/** Derives 32 bytes by HKDF-SHA256 (RFC 5869). */
+/** Derives 32 bytes with HKDF-SHA256 (RFC 5869). */
 export async function hkdf(salt, secret, info) {
 	const imported = await subtle.importKey('raw', secret, 'HKDF', false, ['deriveBits']);
 	const algorithm = { name: 'HKDF', hash: 'SHA-256', salt, info };

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The list of a folder's files: the value of the folder's record.
+// The list of a folder's files, which is the value of the folder's record.
 
 import { concat, copy, EnvelopeError, integer, utf8 } from './common.mjs';
 
 const LABEL = utf8('isthmus/folder/v1');
 const MAX_PATH = 4096;
-/** The flag of an executable file. */
+/** The flag for an executable file. */
 const EXECUTABLE = 1;
 
 /**
- * A file of a folder.
+ * A file in a folder.
  *
  * @typedef {object} FolderFile
  * @property {string} path The file's path, with `/` between names.
@@ -19,7 +19,7 @@ const EXECUTABLE = 1;
  * @property {Uint8Array} key The key of the file's record, 32 bytes.
  */
 
-/** Returns whether `a` comes before `b` in the order of their bytes. */
+/** Returns whether `a` precedes `b` in byte order. */
 const before = (a, b) => Buffer.compare(utf8(a), utf8(b)) < 0;
 
 /** Refuses a path that could lead out of the folder. */
@@ -33,7 +33,7 @@ function checkPath(path) {
 /**
  * Encodes a folder's list.
  *
- * @param {FolderFile[]} files The files, in the order of their paths' bytes.
+ * @param {FolderFile[]} files The files, sorted by the bytes of their paths.
  * @throws {EnvelopeError} `Path`, `Order`
  */
 export function folderToBytes(files) {
@@ -75,7 +75,7 @@ export function folderFromBytes(data) {
 		const length = Number(Buffer.from(take(8)).readBigUInt64BE());
 		const key = take(32);
 		const path = new TextDecoder().decode(name);
-		// Invalid UTF-8 does not survive decoding and encoding.
+		// Invalid UTF-8 changes when it is decoded and encoded again.
 		if (Buffer.compare(utf8(path), name) !== 0) throw new EnvelopeError('Path', 'a path is not UTF-8', { path });
 		checkPath(path);
 		if (files.length > 0 && !before(files.at(-1).path, path)) throw outOfOrder(path);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Grants: the keys of a range of leaves, sealed to a consumer's public key by HPKE (RFC 9180) in base
-// mode. Its `info` binds the keys to everything that the chain records about the grant.
+// Grants: the keys of a range of leaves, sealed to a consumer's public key with HPKE (RFC 9180) in base mode.
+// HPKE's `info` binds the keys to everything that the chain records about the grant.
 
 import { DecapError, EncapError, OpenError } from '@hpke/core';
 import { bytes, concat, copy, EnvelopeError, integer, random, utf8 } from './common.mjs';
@@ -9,16 +9,16 @@ import { cryptoKeyPairOf, hpke, readSuite } from './keys.mjs';
 import { epochIdBytes } from './master.mjs';
 import { KeySet, NODE_KEY_LEN } from './tree.mjs';
 
-/** First byte of every sealed grant: this format. */
+/** The format's version, the first byte of every sealed grant. */
 export const GRANT_VERSION = 1;
-/** Length in bytes of what precedes the ciphertext: version, suite, encapsulated key. */
+/** Length of the prefix before the ciphertext, in bytes: the version, the suite and the encapsulated key. */
 export const GRANT_PREFIX_LEN = 35;
 
 const INFO_LABEL = utf8('isthmus/grant/v1');
 const TAG_LEN = 16;
 
 /**
- * What a grant opens, for whom and until when: the contents of its entry on the chain. The owner, the dataset
+ * Which leaves a grant opens, for whom and until when, as in the grant's entry on the chain. The owner, the dataset
  * and the epoch are in the `EpochId`.
  *
  * @typedef {object} GrantScope
@@ -27,7 +27,7 @@ const TAG_LEN = 16;
  * @property {number} expiry The number of the first block in which the grant has expired.
  */
 
-/** `label ‖ genesis ‖ owner ‖ dataset ‖ epoch ‖ grantee ‖ start ‖ end ‖ expiry`, big-endian. */
+/** Encodes `label ‖ genesis ‖ owner ‖ dataset ‖ epoch ‖ grantee ‖ start ‖ end ‖ expiry`, with big-endian integers. */
 function info(id, { grantee, range, expiry }) {
 	return concat(
 		INFO_LABEL,
@@ -39,7 +39,7 @@ function info(id, { grantee, range, expiry }) {
 	);
 }
 
-/** Translates HPKE's errors. Encapsulation and decapsulation fail only for a shared secret of zero. */
+/** Translates HPKE's errors. Encapsulation and decapsulation fail only if the shared secret is zero. */
 function translate(error) {
 	if (error instanceof EncapError || error instanceof DecapError) {
 		const message = 'the public key has low order: nothing can be sealed to it';
@@ -65,7 +65,7 @@ export async function sealGrant(root, scope, recipient) {
 	return sealGrantWith(root, scope, recipient, random());
 }
 
-/** Like `sealGrant`, with a given seed of the ephemeral key, which must never be reused: for test vectors. */
+/** Like `sealGrant`, with a given seed for the ephemeral key, for test vectors. Never reuse such a seed. */
 export async function sealGrantWith(root, scope, recipient, ephemeral) {
 	const keys = (await root.keySet(scope.range)).toBytes();
 	try {

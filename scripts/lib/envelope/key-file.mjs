@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Key files: an account's secrets, encrypted under a passphrase.
+// Key files: an account's secrets, encrypted with a passphrase.
 
 import { createDecipheriv, scryptSync } from 'node:crypto';
 import { copy, EnvelopeError } from './common.mjs';
@@ -8,7 +8,7 @@ import { EncryptionKeyPair } from './keys.mjs';
 import { MasterSecret } from './master.mjs';
 
 const VERSION = 1;
-/** The greatest accepted cost: 1 GiB of memory. */
+/** The maximum accepted cost, which needs 1 GiB of memory. */
 const MAX_LOG_N = 20;
 const [R, P] = [8, 1];
 const TAG_LEN = 16;
@@ -18,8 +18,8 @@ const TAG_LEN = 16;
  *
  * @param {string} text The contents of the file.
  * @param {string} passphrase
- * @returns {{secret: string, master: MasterSecret, encryption: EncryptionKeyPair[]}} `secret` is the
- * account's secret in the form of wallets; the first encryption pair is the current one.
+ * @returns {{secret: string, master: MasterSecret, encryption: EncryptionKeyPair[]}} `secret` is the account's
+ * secret in the form that wallets use. The first encryption pair is the current one.
  * @throws {EnvelopeError} `NotAKeyFile`, `DoesNotOpen`
  */
 export function openKeyFile(text, passphrase) {

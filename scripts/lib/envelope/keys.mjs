@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Encryption keys: the pair to which grants are sealed, separate from the key that signs an account's
-// transactions.
+// Encryption keys: grants are sealed to an account's key pair, which is separate from the key that signs the
+// account's transactions.
 
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from '@hpke/core';
 import { DhkemX25519HkdfSha256 } from '@hpke/dhkem-x25519';
@@ -10,14 +10,14 @@ import { bytes, concat, copy, EnvelopeError, integer, random } from './common.mj
 /** HPKE (RFC 9180) with DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and AES-256-GCM. */
 export const SUITE_X25519 = 1;
 
-/** HPKE with this suite. */
+/** HPKE configured for this suite. */
 export const hpke = new CipherSuite({
 	kem: new DhkemX25519HkdfSha256(),
 	kdf: new HkdfSha256(),
 	aead: new Aes256Gcm(),
 });
 
-/** Reads a suite's id from its two bytes. Refuses an unknown one. */
+/** Reads a suite's id from its two bytes. Refuses an unknown suite. */
 export function readSuite(high, low) {
 	const got = high * 256 + low;
 	if (got !== SUITE_X25519) {
@@ -27,7 +27,7 @@ export function readSuite(high, low) {
 	return got;
 }
 
-/** A public encryption key: what an account registers on the chain. */
+/** A public encryption key, as an account registers it on the chain. */
 export class PublicKey {
 	/** Length of an encoded key, in bytes. */
 	static LEN = 34;
@@ -39,13 +39,13 @@ export class PublicKey {
 		Object.freeze(this);
 	}
 
-	/** Encodes the key as `suite ‖ key`, the suite big-endian. */
+	/** Encodes the key as `suite ‖ key`, with the suite big-endian. */
 	toBytes() {
 		return concat(integer(this.suite, 2, 'a suite'), this.key);
 	}
 
 	/**
-	 * Decodes what `toBytes` encoded.
+	 * Decodes the result of `toBytes`.
 	 *
 	 * @param {Uint8Array} encoded
 	 * @throws {EnvelopeError} `Length`, `UnknownSuite`
@@ -60,10 +60,10 @@ export class PublicKey {
 	}
 }
 
-/** Returns a pair's CryptoKeyPair: for opening grants. */
+/** Returns a pair's CryptoKeyPair, which opens grants. */
 export let cryptoKeyPairOf;
 
-/** An encryption key pair, kept as the 32-byte seed from which it is derived. */
+/** An encryption key pair, kept as a 32-byte seed. The keys are derived from the seed when needed. */
 export class EncryptionKeyPair {
 	#seed;
 
@@ -72,7 +72,7 @@ export class EncryptionKeyPair {
 	}
 
 	/**
-	 * Derives the pair from a seed by RFC 9180's DeriveKeyPair (section 7.1.3).
+	 * Creates the pair that RFC 9180's DeriveKeyPair (section 7.1.3) derives from a seed.
 	 *
 	 * @param {Uint8Array} seed 32 bytes, drawn uniformly at random.
 	 */
@@ -85,7 +85,7 @@ export class EncryptionKeyPair {
 		return new EncryptionKeyPair(random());
 	}
 
-	/** Returns the seed, to put into a key store. */
+	/** Returns the seed, for storage in a key store. */
 	exposeSeed() {
 		return copy(this.#seed);
 	}

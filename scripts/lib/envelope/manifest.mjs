@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The manifest of a large record: its header, and the hash of every chunk, by which nodes serve it. And
-// the Merkle tree over those hashes, by which the chain checks each chunk that arrives. docs/formats.md
-// has the layout.
+// The manifest of a large record: its header and the hash of every chunk. Nodes serve chunks by these hashes, and
+// the chain checks each chunk that arrives against the Merkle tree over them. docs/formats.md describes the layout.
 
 import { blake2b } from '@noble/hashes/blake2b';
 import { bytes, concat, copy, EnvelopeError, integer } from './common.mjs';
 import { leafHash, nodeHash } from './merkle.mjs';
 
-/** First byte of every manifest: this format. */
+/** The format's version, the first byte of every manifest. */
 export const MANIFEST_VERSION = 1;
-/** The most chunks a large record may have on the chain. */
+/** The maximum number of chunks in a large record on the chain. */
 export const MAX_RECORD_CHUNKS = 2 ** 15;
 const HASH_LEN = 32;
 const PREFIX_LEN = 3;
 
-/** Computes BLAKE2b-256: the hash by which nodes serve bytes. */
+/** Computes the BLAKE2b-256 hash of data. Nodes serve bytes by this hash. */
 export const contentHash = (data) => blake2b(data, { dkLen: HASH_LEN });
 
-/** A large record's header, and the hashes of its chunks. */
+/** A large record's header and the hashes of its chunks. */
 export class Manifest {
 	/**
-	 * @param {Uint8Array} header What a reader needs before the chunks: for records, `Header.toBytes()`.
+	 * @param {Uint8Array} header The bytes that a reader needs before the chunks: for records, `Header.toBytes()`.
 	 * @param {Uint8Array[]} hashes The `contentHash` of each encrypted chunk.
 	 */
 	constructor(header, hashes) {
-		/** What a reader needs before the chunks. */
+		/** The bytes that a reader needs before the chunks. */
 		this.header = header;
 		/** The chunks' hashes. */
 		this.hashes = hashes;
@@ -39,7 +38,7 @@ export class Manifest {
 	}
 
 	/**
-	 * Decodes the manifest of a record of `chunks` chunks.
+	 * Decodes the manifest of a record with `chunks` chunks.
 	 *
 	 * @param {Uint8Array} data
 	 * @param {number} chunks
@@ -53,7 +52,7 @@ export class Manifest {
 		}
 		const header = got < PREFIX_LEN ? undefined : (data[1] << 8) | data[2];
 		const expected = PREFIX_LEN + header + HASH_LEN * chunks;
-		// If the manifest ends before its header's length, `expected` is NaN, which differs from every length.
+		// If the manifest is too short to state its header's length, `expected` is NaN, which equals no length.
 		if (got !== expected) {
 			const message = `a manifest of ${chunks} chunks with this header has ${expected} bytes, not ${got}`;
 			throw new EnvelopeError('WrongLength', message, { expected, got });
@@ -71,17 +70,17 @@ export class Manifest {
 	}
 }
 
-/** All levels of a Merkle tree: gives proofs for many leaves without computing the tree for each. */
+/** All levels of a Merkle tree. Returns proofs for many leaves without computing the tree for each. */
 export class ChunkTree {
 	#levels;
 
-	/** Computes the tree of these leaves, at least one. */
+	/** Computes the tree over these leaves. There must be at least one. */
 	static async of(leaves) {
 		const tree = new ChunkTree();
 		tree.#levels = [leaves];
 		for (let level = leaves; level.length > 1; ) {
 			const pairs = Array.from({ length: Math.ceil(level.length / 2) }, (_, i) => 2 * i);
-			// A last node without a neighbour moves up as it is.
+			// A last node without a sibling moves up unchanged.
 			const above = pairs.map((i) => (i + 1 < level.length ? nodeHash(level[i], level[i + 1]) : level[i]));
 			level = await Promise.all(above);
 			tree.#levels.push(level);
@@ -94,7 +93,7 @@ export class ChunkTree {
 		return this.#levels.at(-1)[0];
 	}
 
-	/** Returns the neighbours on the way from a leaf to the root, the lowest first. */
+	/** Returns the siblings on the path from a leaf to the root, from the bottom up. */
 	proof(index) {
 		return this.#levels
 			.slice(0, -1)

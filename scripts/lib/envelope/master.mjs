@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The owner's master secret, and the root that it gives each dataset and epoch.
+// The owner's master secret, and the root key that is derived from it for each epoch of each dataset.
 
 import { bytes, concat, copy, hkdf, integer, random, utf8 } from './common.mjs';
 import { EpochRoot } from './tree.mjs';
@@ -17,7 +17,7 @@ const EPOCH_ROOT_LABEL = utf8('isthmus/epoch-root/v1');
  * @property {number} epoch The dataset's epoch.
  */
 
-/** Encodes `genesis ‖ owner ‖ dataset ‖ epoch`, integers big-endian. */
+/** Encodes an epoch's identity as `genesis ‖ owner ‖ dataset ‖ epoch`, with big-endian integers. */
 export function epochIdBytes({ genesis, owner, dataset, epoch }) {
 	return concat(
 		bytes(genesis, 32, 'the genesis hash'),
@@ -41,7 +41,7 @@ export class MasterSecret {
 		return new MasterSecret(random());
 	}
 
-	/** Returns the secret itself, to put into a key store. */
+	/** Returns the secret itself, for storage in a key store. */
 	exposeSecret() {
 		return copy(this.#secret);
 	}

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The Merkle tree by which a single chunk of a large record is checked: that of RFC 6962 (section 2.1) with
-// SHA-256. Its leaves are made of the chunks' hashes: see manifest.mjs.
+// The Merkle tree of RFC 6962 (section 2.1) with SHA-256. Single chunks of a large record are checked against it.
+// Its leaves are made from the chunks' hashes: see manifest.mjs.
 
 import { concat, EnvelopeError, equal, sha256 } from './common.mjs';
 
 const LEAF_PREFIX = [0];
 const NODE_PREFIX = [1];
 
-/** Hashes an entry, one for each chunk of a large record, to a leaf of the tree. */
+/** Hashes an entry to a leaf of the tree. A large record has an entry for each chunk. */
 export const leafHash = (entry) => sha256(concat(LEAF_PREFIX, entry));
 
-/** Hashes two nodes to their parent. */
+/** Computes the parent of two nodes. */
 export const nodeHash = (left, right) => sha256(concat(NODE_PREFIX, left, right));
 
-/** Returns the number of leaves in the left subtree: the largest power of two below `count`. */
+/** Returns the number of leaves in the left subtree of a tree with `count` leaves: the largest power of two below it. */
 function leftCount(count) {
 	let left = 1;
 	while (2 * left < count) left *= 2;
@@ -22,7 +22,7 @@ function leftCount(count) {
 }
 
 /**
- * Computes the root of these leaves.
+ * Computes the root of the tree over these leaves.
  *
  * @param {Uint8Array[]} leaves
  * @returns {Promise<Uint8Array>}
@@ -35,8 +35,8 @@ export async function root(leaves) {
 }
 
 /**
- * Returns the hashes on the way from leaf `index` to the root, the lowest first; undefined if there is no such
- * leaf.
+ * Returns the sibling hashes on the path from leaf `index` to the root, from the bottom up. Returns undefined if
+ * there is no such leaf.
  *
  * @param {Uint8Array[]} leaves
  * @param {number} index
@@ -53,7 +53,7 @@ export async function proof(leaves, index) {
 }
 
 /**
- * Checks that the chunk with the hash `leaf` is number `index` of `count` under a root.
+ * Checks that `leaf` is leaf number `index` of the tree with `count` leaves and this root.
  *
  * @param {Uint8Array} expectedRoot
  * @param {number} count
@@ -66,7 +66,7 @@ export async function verify(expectedRoot, count, index, leaf, path) {
 	if (!Number.isInteger(index) || index < 0 || index >= count) {
 		throw new EnvelopeError('NoSuchChunk', `there is no chunk ${index} among ${count}`, { index, count });
 	}
-	// From the root down: whether the neighbour's subtree is the left one at each level.
+	// Whether the sibling is on the left at each level. The loop goes from the root down; the list is from the bottom up.
 	const sides = [];
 	for (let [at, size] = [index, count]; size > 1; ) {
 		const left = leftCount(size);

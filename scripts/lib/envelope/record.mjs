@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Records: a value encrypted under its leaf's key, in chunks that can be read one by one. The
-// construction is STREAM over AES-256-GCM, with a random salt for each encryption and a commitment to
-// the leaf's key.
+// Records: a value encrypted under its leaf key, in chunks that can be read one by one. The construction
+// is STREAM over AES-256-GCM, with a random salt for each encryption and a commitment to the leaf key.
 
 import {
 	bytes,
@@ -18,20 +17,20 @@ import {
 } from './common.mjs';
 import { secretOf } from './tree.mjs';
 
-/** First byte of every header: this format. */
+/** The format's version, the first byte of every header. */
 export const RECORD_VERSION = 1;
-/** The most plaintext bytes in a chunk, 1 MiB: the chunk size of values by default. */
+/** The maximum number of plaintext bytes in a chunk, 1 MiB. This is also the default chunk size. */
 export const MAX_CHUNK_SIZE = 2 ** 20;
-/** The most chunks in a record. */
+/** The maximum number of chunks in a record. */
 export const MAX_CHUNKS = 2 ** 20;
-/** Length of the tag that ends each encrypted chunk, in bytes. */
+/** Length of the tag at the end of each encrypted chunk, in bytes. */
 export const TAG_LEN = 16;
 
 const RECORD_KEY_LABEL = utf8('isthmus/record-key/v1');
 const COMMITMENT_LABEL = utf8('isthmus/record-commitment/v1');
 
 /**
- * Identifies a record. Every chunk is bound to it, and does not open elsewhere.
+ * Identifies a record. Every chunk is bound to this context and cannot be decrypted in another.
  *
  * @typedef {object} RecordContext
  * @property {Uint8Array} genesis Hash of the chain's first block, 32 bytes.
@@ -40,7 +39,7 @@ const COMMITMENT_LABEL = utf8('isthmus/record-commitment/v1');
  * @property {number} version How often the value under this key was replaced: 0 for the first value.
  */
 
-/** What precedes a record's chunks, in the clear. */
+/** The plaintext header that precedes a record's chunks. */
 export class Header {
 	/** Length of an encoded header, in bytes. */
 	static LEN = 77;
@@ -56,11 +55,11 @@ export class Header {
 			const message = `the value needs ${chunks} chunks; a record has at most ${MAX_CHUNKS}`;
 			throw new EnvelopeError('TooManyChunks', message, { got: chunks });
 		}
-		/** The plaintext bytes in every chunk except the last, which may be shorter. */
+		/** The number of plaintext bytes in every chunk except the last, which may be shorter. */
 		this.chunkSize = chunkSize;
 		/** Length of the plaintext in bytes. */
 		this.length = length;
-		/** The number of chunks; an empty value has one, empty. */
+		/** The number of chunks. An empty value has one empty chunk. */
 		this.chunks = Math.max(chunks, 1);
 		/** Length of the whole record in bytes: this header and all encrypted chunks. */
 		this.recordLen = Header.LEN + length + this.chunks * TAG_LEN;
@@ -69,7 +68,7 @@ export class Header {
 		Object.freeze(this);
 	}
 
-	/** Encodes the header as `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, integers big-endian. */
+	/** Encodes the header as `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, with big-endian integers. */
 	toBytes() {
 		return concat(
 			[RECORD_VERSION],
@@ -81,14 +80,14 @@ export class Header {
 	}
 
 	/**
-	 * Decodes the header at the beginning of a record, and ignores the rest.
+	 * Decodes the header at the start of a record and ignores the rest.
 	 *
 	 * @param {Uint8Array} record
 	 * @throws {EnvelopeError} `HeaderCutShort`, `UnknownVersion`, `ChunkSize`, `TooManyChunks`
 	 */
 	static read(record) {
 		const got = bytes(record, undefined, 'a record').length;
-		// The version first: other errors only make sense for a known format.
+		// Check the version first: the other errors only make sense for a known format.
 		if (got > 0 && record[0] !== RECORD_VERSION) {
 			const message = `unknown record format ${record[0]}: this program reads format ${RECORD_VERSION}`;
 			throw new EnvelopeError('UnknownVersion', message, { got: record[0] });
@@ -98,12 +97,12 @@ export class Header {
 			throw new EnvelopeError('HeaderCutShort', message, { got });
 		}
 		const view = new DataView(record.buffer, record.byteOffset);
-		// Above 2^53 the number is rounded, but refused anyway: it means more than 2^20 chunks.
+		// A number above 2^53 is rounded here, but refused anyway, because it implies more than 2^20 chunks.
 		const length = Number(view.getBigUint64(5));
 		return new Header(view.getUint32(1), length, copy(record, 13, 45), copy(record, 45, 77));
 	}
 
-	/** Returns the length of a chunk's plaintext in bytes; the ciphertext is `TAG_LEN` longer. */
+	/** Returns the length of a chunk's plaintext in bytes. The ciphertext is `TAG_LEN` bytes longer. */
 	chunkLen(chunk) {
 		const { chunks } = this;
 		if (!Number.isInteger(chunk) || chunk < 0 || chunk >= chunks) {
@@ -114,7 +113,7 @@ export class Header {
 	}
 }
 
-/** Derives the key of the chunks and the commitment from the leaf's key and the salt. */
+/** Derives the chunks' key and the commitment from the leaf key and the salt. */
 async function deriveKeys(leafKey, salt) {
 	const secret = secretOf(leafKey);
 	const key = await hkdf(salt, secret, RECORD_KEY_LABEL);
@@ -124,7 +123,7 @@ async function deriveKeys(leafKey, salt) {
 	};
 }
 
-/** A header bound to its record, with the key of its chunks. */
+/** A header with its record's context and the key of its chunks. */
 class Chunks {
 	#key;
 	#aad;
@@ -141,7 +140,7 @@ class Chunks {
 		);
 	}
 
-	/** Returns the nonce, `0^7 ‖ number ‖ last`, and the associated data, which ends with the number. */
+	/** Returns the parameters of AES-GCM. The nonce is `0^7 ‖ number ‖ last`; the associated data ends with the number. */
 	#algorithm(chunk) {
 		const number = integer(chunk, 4, "a chunk's number");
 		const last = chunk + 1 === this.header.chunks ? 1 : 0;
@@ -149,7 +148,7 @@ class Chunks {
 		return { name: 'AES-GCM', iv, additionalData: concat(this.#aad, number), tagLength: 128 };
 	}
 
-	/** Refuses a chunk that does not have the length of its position. */
+	/** Refuses a chunk whose length is wrong for its position. */
 	checkLen(chunk, extra, data) {
 		const expected = this.header.chunkLen(chunk) + extra;
 		const got = bytes(data, undefined, 'a chunk').length;
@@ -173,7 +172,10 @@ class Chunks {
 	}
 }
 
-/** Like `Encryptor.create`, with a given salt, which must never be reused with the leaf: for test vectors. */
+/**
+ * Like `Encryptor.create`, with a given salt, for test vectors and resumed uploads. Never encrypt two different
+ * values with the same leaf and salt.
+ */
 export let encryptorWithSalt;
 
 /** Encrypts a value chunk by chunk. */
@@ -201,7 +203,7 @@ export class Encryptor {
 	 * @returns {Promise<Encryptor>}
 	 */
 	static create(leafKey, context, chunkSize, length) {
-		// A fresh salt for each encryption: under the same salt, a second value would repeat key and nonce.
+		// A fresh salt for each encryption: with the same salt, a second value would reuse the key and the nonces.
 		return encryptorWithSalt(leafKey, context, chunkSize, length, random());
 	}
 
@@ -210,13 +212,13 @@ export class Encryptor {
 		return this.#chunks.header;
 	}
 
-	/** The number of plaintext bytes of the next chunk; undefined once all are encrypted. */
+	/** The number of plaintext bytes in the next chunk; undefined if all chunks are encrypted. */
 	get nextLen() {
 		return this.#next < this.header.chunks ? this.header.chunkLen(this.#next) : undefined;
 	}
 
 	/**
-	 * Encrypts the next chunk, and appends the tag.
+	 * Encrypts the next chunk and appends its tag.
 	 *
 	 * @param {Uint8Array} plain
 	 * @returns {Promise<Uint8Array>}
@@ -225,16 +227,16 @@ export class Encryptor {
 	async encryptChunk(plain) {
 		const chunk = this.#next;
 		this.#chunks.checkLen(chunk, 0, plain);
-		// Before the first `await`, so that two concurrent calls cannot share a nonce.
+		// Increment before the first `await`, so that two concurrent calls cannot share a nonce.
 		this.#next += 1;
 		return this.#chunks.seal(chunk, plain);
 	}
 }
 
 /**
- * Decrypts a record's first chunk without checking the commitment, as an attacker with a wrong key would. It is
- * internal, for the tests and the demo, to show that the encryption itself refuses such a key:
- * `NotAuthentic`. A reader never skips the commitment.
+ * Decrypts a record's first chunk without checking the commitment, as an attacker with a wrong key would. This is
+ * internal: with it, the tests and the demo show that the encryption itself also refuses such a key
+ * (`NotAuthentic`). A reader always checks the commitment.
  */
 export let firstChunkWithAnyKey;
 
@@ -254,7 +256,7 @@ export class Decryptor {
 	}
 
 	/**
-	 * Starts with a header. Refuses a key that is not the record's.
+	 * Creates a decryptor for the record with this header. Refuses a wrong key.
 	 *
 	 * @param {LeafKey} leafKey
 	 * @param {RecordContext} context
@@ -273,7 +275,7 @@ export class Decryptor {
 		return decryptor;
 	}
 
-	/** The record's header. It is authentic once a chunk has been decrypted. */
+	/** The record's header. It is known to be authentic after the first chunk has been decrypted. */
 	get header() {
 		return this.#chunks.header;
 	}
@@ -293,7 +295,7 @@ export class Decryptor {
 }
 
 /**
- * Encrypts a value to a whole record, header and chunks, in chunks of `MAX_CHUNK_SIZE`.
+ * Encrypts a value to a whole record (header and chunks), in chunks of `MAX_CHUNK_SIZE`.
  *
  * @param {LeafKey} leafKey
  * @param {RecordContext} context
@@ -305,7 +307,7 @@ export async function encryptValue(leafKey, context, value) {
 	return encryptAll(await Encryptor.create(leafKey, context, MAX_CHUNK_SIZE, length), value);
 }
 
-/** Encrypts a whole value with an encryptor that was made for its length. */
+/** Encrypts a whole value with an encryptor that was created for its length. */
 export async function encryptAll(encryptor, value) {
 	const { chunks, chunkSize, recordLen } = encryptor.header;
 	const record = new Uint8Array(recordLen);
@@ -319,18 +321,18 @@ export async function encryptAll(encryptor, value) {
 }
 
 /**
- * Decrypts a whole record, header and chunks, to its value.
+ * Decrypts a whole record (header and chunks) to its value.
  *
  * @param {LeafKey} leafKey
  * @param {RecordContext} context
  * @param {Uint8Array} record
  * @returns {Promise<Uint8Array>}
- * @throws {EnvelopeError} As `Header.read`, `Decryptor.create` and `decryptChunk`, and `Length`.
+ * @throws {EnvelopeError} `Length`, and the errors of `Header.read`, `Decryptor.create` and `decryptChunk`
  */
 export async function decryptValue(leafKey, context, record) {
 	const header = Header.read(record);
 	const [expected, got] = [header.recordLen, record.length];
-	// Before allocating what the header claims.
+	// Check this before allocating the length that the header claims.
 	if (got !== expected) {
 		const message = `by its header the record has ${expected} bytes, but there are ${got}`;
 		throw new EnvelopeError('Length', message, { expected, got });

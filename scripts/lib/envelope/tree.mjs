@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The key tree: a GGM tree of height 32 over HMAC-SHA256. A node's key yields the keys of all leaves
-// below it and reveals nothing about other nodes, so the few nodes that cover a range of leaves open
-// exactly that range.
+// The key tree: a GGM tree of height 32 over HMAC-SHA256. A node's key determines the keys of all leaves
+// below it and reveals nothing about other nodes, so the keys of the few nodes that cover a range of leaves
+// open exactly that range.
 
 import { bytes, concat, copy, EnvelopeError, hkdf, hmacSha256, integer, utf8 } from './common.mjs';
 
@@ -17,7 +17,7 @@ const CHILD_LABEL = utf8('isthmus/tree/v1');
 const FILE_KEY_LABEL = utf8('isthmus/folder-file/v1');
 
 /**
- * A range of leaves from `start` up to but not including `end`. Never empty, never beyond the tree.
+ * A range of leaves from `start` up to but not including `end`. It is never empty and never ends beyond the tree.
  */
 export class Range {
 	/** All leaves of the tree. */
@@ -50,7 +50,7 @@ export class Range {
 	}
 
 	/**
-	 * Returns the fewest nodes whose leaves are exactly this range, from left to right.
+	 * Returns the smallest set of nodes whose leaves are exactly this range, from left to right.
 	 *
 	 * @returns {{depth: number, index: number}[]}
 	 */
@@ -58,7 +58,7 @@ export class Range {
 		const nodes = [];
 		let start = this.start;
 		while (start < this.end) {
-			// A node begins at a multiple of its size, and must fit into the rest of the range.
+			// A node starts at a multiple of its size, and must fit into the rest of the range.
 			let [depth, size] = [HEIGHT, 1];
 			while (depth > 0 && start % (2 * size) === 0 && start + 2 * size <= this.end) {
 				depth -= 1;
@@ -71,7 +71,7 @@ export class Range {
 	}
 }
 
-/** Derives the key `steps` levels below the node with key `key`, along the last `steps` bits of `path`. */
+/** Descends `steps` levels from the node with key `key`, along the last `steps` bits of `path`; returns the key there. */
 async function descend(key, path, steps) {
 	for (let level = steps - 1; level >= 0; level--) {
 		const bit = Math.floor(path / 2 ** level) % 2;
@@ -80,10 +80,10 @@ async function descend(key, path, steps) {
 	return key;
 }
 
-/** Returns the secret of a LeafKey: for encrypting under it. */
+/** Returns the secret inside a LeafKey, so that record.mjs can encrypt under it. */
 export let secretOf;
 
-/** The key of a leaf, under which one record is encrypted. */
+/** The key of a leaf. One record is encrypted under it. */
 export class LeafKey {
 	#secret;
 
@@ -96,18 +96,18 @@ export class LeafKey {
 	}
 }
 
-/** The keys of a range's cover: they open every leaf of the range and nothing else. */
+/** The keys of the nodes that cover a range: they open every leaf of the range and nothing else. */
 export class KeySet {
 	#keys;
 
-	/** @param {Range} range @param {Uint8Array[]} keys One for each node of the cover, in its order. */
+	/** @param {Range} range @param {Uint8Array[]} keys The key of each node of the cover, in the cover's order. */
 	constructor(range, keys) {
 		this.range = range;
 		this.#keys = keys;
 	}
 
 	/**
-	 * Derives the key of a leaf of the range.
+	 * Derives the key of a leaf in the range.
 	 *
 	 * @param {number} leaf
 	 * @returns {Promise<LeafKey>}
@@ -126,12 +126,12 @@ export class KeySet {
 		return new LeafKey(await descend(this.#keys[at], leaf, HEIGHT - cover[at].depth));
 	}
 
-	/** Concatenates the keys in the order of the cover: what a grant seals. */
+	/** Concatenates the keys in the order of the cover. A grant seals these bytes. */
 	toBytes() {
 		return concat(...this.#keys);
 	}
 
-	/** Decodes what `toBytes` encoded for the same range. */
+	/** Decodes the result of `toBytes` for the same range. */
 	static fromBytes(range, encoded) {
 		const expected = range.cover().length * NODE_KEY_LEN;
 		if (encoded.length !== expected) {
@@ -146,7 +146,7 @@ export class KeySet {
 	}
 }
 
-/** The root of an epoch's tree: with it, all the epoch's records can be read and granted. */
+/** The root of an epoch's tree. With it, all records of the epoch can be read and granted. */
 export class EpochRoot {
 	#key;
 
@@ -168,7 +168,7 @@ export class EpochRoot {
 	}
 
 	/**
-	 * Derives the key under which a folder's file is stored as a record.
+	 * Derives the record key for a file of a folder.
 	 *
 	 * @param {Uint8Array} folder The key of the folder's record, 32 bytes.
 	 * @param {string} path

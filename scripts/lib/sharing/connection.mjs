@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A connection to a node: signs calls, sends them, and follows them into a block. Nothing here is about
-// shared data.
+// A connection to a node: signs calls, sends them and waits until a block includes them. Nothing here is specific
+// to shared data.
 
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 import { CallRefused, NotIncluded, Retracted } from './errors.mjs';
 
-/** A call that is included in a block, which may still be reverted: see `Connection.finalized`. */
+/** A call that was included in a block. The block may still be reverted: see `Connection.finalized`. */
 export class Receipt {
 	/** The block's number. */
 	block;
@@ -21,7 +21,7 @@ export class Receipt {
 		this.events = result.events.map(({ event }) => event);
 	}
 
-	/** Returns the data of the call's first event of this pallet and name. */
+	/** Returns the data of the call's first event with this pallet and name. */
 	event(section, method) {
 		const event = this.events.find((event) => event.section === section && event.method === method);
 		if (!event) throw new Error(`block ${this.block} has no event ${section}.${method} of this call`);
@@ -31,13 +31,13 @@ export class Receipt {
 
 /** A connection to a node. */
 export class Connection {
-	/** The `@polkadot/api` underneath, for everything that this library does not cover. */
+	/** The underlying `@polkadot/api` instance, for everything that this library does not cover. */
 	api;
 	/** The hash of the chain's first block. */
 	genesis;
 	#provider;
 	#keyring = new Keyring({ type: 'sr25519' });
-	/** The next nonce of each account that has sent something. */
+	/** The next nonce of each account that has sent a transaction. */
 	#nonces = new Map();
 
 	/**
@@ -70,7 +70,7 @@ export class Connection {
 		await this.api.disconnect();
 	}
 
-	/** Returns the account of a secret: a derivation such as `//Bob`, a phrase, or a seed in hex. */
+	/** Returns the account for a secret: a derivation path such as `//Bob`, a phrase, or a hex seed. */
 	account(secret) {
 		return this.#keyring.addFromUri(secret);
 	}
@@ -86,11 +86,12 @@ export class Connection {
 	}
 
 	/**
-	 * Signs a call, sends it, and waits until it is included in a block. `finalized` waits until it stays there.
+	 * Signs a call, sends it, and waits until it is included in a block. To wait until that block can no longer be
+	 * reverted, call `finalized`.
 	 *
 	 * @param signer An account from `account`.
-	 * @param call One of `api.tx`.
-	 * @param {{era?: number}} options For how many blocks the transaction is valid; 64 by default.
+	 * @param call A call from `api.tx`.
+	 * @param {{era?: number}} options `era` is the number of blocks for which the transaction is valid, 64 by default.
 	 * @returns {Promise<Receipt>}
 	 * @throws {CallRefused} if the chain refuses the call.
 	 * @throws {NotIncluded} if the transaction is not included in a block.
@@ -103,15 +104,15 @@ export class Connection {
 				if (internalError) {
 					reject(internalError);
 				} else if (result.isError) {
-					// The nonces handed out after this one are void too: ask the chain again.
+					// The nonces assigned after this one are void too, so the next call asks the chain again.
 					this.#nonces.delete(signer.address);
 					reject(new NotIncluded(status.type));
 				} else if (status.isInBlock || status.isFinalized) {
-					// The API skips a state that the next one overtakes: `Finalized` may be the first.
+					// The API may skip states: `Finalized` may be the first that it reports.
 					if (dispatchError) reject(this.refusal(dispatchError));
 					else resolve(new Receipt(result));
 				}
-				// In any other state, `Retracted` among them, the transaction is pending.
+				// In any other state, including `Retracted`, the transaction is pending.
 			}).catch((error) => {
 				this.#nonces.delete(signer.address);
 				reject(error);
@@ -119,7 +120,7 @@ export class Connection {
 		});
 	}
 
-	/** Converts a dispatch error to an error with the name and sentence of the chain's metadata. */
+	/** Converts a dispatch error to a `CallRefused` with the name and documentation from the chain's metadata. */
 	refusal(dispatchError) {
 		if (dispatchError.isModule) {
 			const { name, docs } = this.api.registry.findMetaError(dispatchError.asModule);
@@ -130,7 +131,7 @@ export class Connection {
 	}
 
 	/**
-	 * Resolves when the block that includes a call is finalized.
+	 * Resolves when the block that includes the call is finalized.
 	 *
 	 * @param {Receipt} receipt
 	 * @throws {Retracted} if another block was finalized in its place.
@@ -150,7 +151,7 @@ export class Connection {
 		}
 	}
 
-	/** Counts an account's nonces here, because several of its calls may be in flight at once. */
+	/** Returns an account's next nonce. Nonces are counted here because several calls may be in flight at once. */
 	#nextNonce(address) {
 		const nonce =
 			this.#nonces.get(address)

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// How bytes, keys and dates are written in the chain's JSON.
+// Encodes bytes, keys and dates for the chain's JSON, and decodes them.
 
-/** Writes bytes in hex, with `0x` before them. */
+/** Encodes bytes in hex, with the prefix `0x`. */
 export function hex(bytes) {
 	return `0x${Buffer.from(bytes).toString('hex')}`;
 }
 
-/** Reads bytes from hex, with or without `0x`. */
+/** Decodes hex, with or without the prefix `0x`. */
 export function fromHex(text) {
 	return new Uint8Array(Buffer.from(text.replace(/^0x/, ''), 'hex'));
 }
 
-/** Reads bytes from base64. */
+/** Decodes base64. */
 export function fromBase64(text) {
 	return new Uint8Array(Buffer.from(text, 'base64'));
 }
 
 /**
- * Returns the content identifier of the value with this BLAKE2b-256 hash: CIDv1, raw, in lower-case base32
+ * Returns the content identifier of the value with this BLAKE2b-256 hash: a raw CIDv1 in lower-case base32
  * (https://github.com/multiformats/cid).
  *
  * @param {Uint8Array} hash
  */
 export function cidOf(hash) {
-	// Version 1, raw bytes 0x55, BLAKE2b-256 0xb220 as a varint, 32 bytes.
+	// Version 1, raw bytes (0x55), BLAKE2b-256 (0xb220 as a varint), 32 bytes.
 	const bytes = [0x01, 0x55, 0xa0, 0xe4, 0x02, 0x20, ...hash];
 	const bits = bytes.map((byte) => byte.toString(2).padStart(8, '0')).join('');
 	const digits = bits.match(/.{1,5}/g).map((five) => parseInt(five.padEnd(5, '0'), 2));
 	return `b${digits.map((digit) => 'abcdefghijklmnopqrstuvwxyz234567'[digit]).join('')}`;
 }
 
-/** Makes a record's key of a name of at most 32 bytes, padded with zeros. */
+/** Makes a record's key from a name of at most 32 bytes by padding it with zeros. */
 export function recordKey(name) {
 	const bytes = new TextEncoder().encode(name);
 	if (bytes.length > 32) throw new RangeError(`a record's key has 32 bytes, and "${name}" is longer`);
@@ -40,7 +40,7 @@ export function recordKey(name) {
 	return key;
 }
 
-/** Converts a date to the chain's unit: whole seconds since 1970. */
+/** Converts a date to the chain's unit, whole seconds since 1970. */
 export function unixSeconds(date) {
 	return Math.floor(date.getTime() / 1000);
 }

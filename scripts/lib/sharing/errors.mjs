@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The errors of the sharing client. Each has a name of its own, so that a program can tell them apart.
+// The errors of the sharing client. Each has its own name, so that a program can tell them apart.
 
 /**
  * The chain refused a call, and its state did not change. `name` is the error's name in the chain's
- * metadata (`KeyTaken`), `message` its documentation there.
+ * metadata (`KeyTaken`), and `message` is its documentation there.
  */
 export class CallRefused extends Error {
 	constructor(name, message) {
@@ -13,7 +13,7 @@ export class CallRefused extends Error {
 	}
 }
 
-/** A sentence for each reason to refuse a query; the metadata only has their names. */
+/** A sentence for each reason to refuse a query. The metadata contains only the reasons' names. */
 export const QUERY_REFUSALS = {
 	UnknownRecord: 'The owner has no record with this key.',
 	NotAuthorised: "The caller has no grant on the record's epoch of its dataset.",
@@ -23,7 +23,7 @@ export const QUERY_REFUSALS = {
 	Incomplete: 'The record does not have all its chunks yet.',
 };
 
-/** The chain refused a query. `name` is the reason's name (`NotAuthorised`), `message` its sentence. */
+/** The chain refused a query. `name` is the reason's name (`NotAuthorised`), and `message` explains it. */
 export class QueryRefused extends Error {
 	constructor(name) {
 		super(QUERY_REFUSALS[name] ?? name);
@@ -31,7 +31,7 @@ export class QueryRefused extends Error {
 	}
 }
 
-/** A sentence for each state in which a transaction ends outside any block. */
+/** A sentence for each final state of a transaction that was not included in a block. */
 const NOT_INCLUDED = {
 	Invalid: 'The transaction is no longer valid: its nonce was used, or its signature has expired.',
 	Dropped: "The node's pool has no room for the transaction.",
@@ -46,7 +46,7 @@ export class NotIncluded extends Error {
 	}
 }
 
-/** A request ends so soon that an answer might come too late to be paid. */
+/** The request ends so soon that the owner might not be paid for an answer. */
 export class EndsTooSoon extends Error {
 	name = 'EndsTooSoon';
 }
@@ -56,7 +56,7 @@ export class Retracted extends Error {
 	name = 'Retracted';
 }
 
-/** A node returned bytes that do not match the hash they were requested by. */
+/** A node returned bytes that do not match the requested hash. */
 export class WrongContent extends Error {
 	name = 'WrongContent';
 }

@@ -6,37 +6,41 @@ import { openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
 import { hex, unixSeconds } from './encoding.mjs';
 import { EndsTooSoon } from './errors.mjs';
 
-/** Added to a grant's term, in blocks: the block of the grant comes after the one that the term counts from. */
+/**
+ * Blocks added to a grant's term, because the grant is included in a later block than the one its expiry is
+ * calculated from.
+ */
 const TERM_SLACK = 16;
 /**
- * How long an answer to a request may be in flight, in blocks; the chain's `CancelNotice` is no shorter. The
- * sealed keys are public once they are sent, so an answer that comes too late is not paid.
+ * How many blocks an answer to a request may wait to be included. The chain's `CancelNotice` is at least as long.
+ * The sealed keys are public as soon as they are sent, so an owner whose answer arrives too late gives them away
+ * unpaid.
  */
 const ANSWER_LIFE = 16;
 
 /** Adds encryption keys, policies, requests and grants to a connection. */
 export const Grants = (Base) =>
 	class extends Base {
-		/** Registers the public key to which grants to this account are sealed. */
+		/** Registers the account's public key. Grants to the account are sealed to it. */
 		async setEncryptionKey(signer, publicKey) {
 			return this.submit(signer, this.api.tx.dataSharing.setEncryptionKey(hex(publicKey.toBytes())));
 		}
 
-		/** Publishes which requests for a dataset this account will grant, and at what price. */
+		/** Publishes which requests for a dataset this account grants, and at what price. */
 		async setPolicy(signer, dataset, { price = 0n, longestRange, longestTerm, consumers }) {
 			const policy = { price, longestRange, longestTerm, consumers };
 			return this.submit(signer, this.api.tx.dataSharing.setPolicy(dataset, policy));
 		}
 
 		/**
-		 * Requests a range of an owner's dataset (T_q). The receipt's event `AccessRequested` has the request's
-		 * number.
+		 * Requests access to a range of an owner's dataset (T_q). The receipt's `AccessRequested` event contains the
+		 * request's number.
 		 *
 		 * @param signer The consumer.
 		 * @param {string} owner The owner's address.
 		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
 		 * @param {{purpose: string, term: number, offer?: bigint}} terms The purpose, the term in blocks, and
-		 * the payment that the owner gets for a grant.
+		 * the payment that the owner receives for a grant.
 		 */
 		async requestAccess(signer, owner, scope, { purpose, term, offer = 0n }) {
 			return this.submit(
@@ -46,15 +50,15 @@ export const Grants = (Base) =>
 		}
 
 		/**
-		 * Authorises a reader: derives the keys of the range, seals them to the reader's public key, and
-		 * adds the entry to the authorization list.
+		 * Authorises a reader: derives the range's keys, seals them to the reader's public key and adds an entry to
+		 * the authorization list.
 		 *
 		 * @param signer The owner.
 		 * @param master The owner's `MasterSecret`.
 		 * @param {string} grantee The reader's address.
 		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
-		 * @param {{term: number, request?: number, until?: Date}} terms The least term in blocks; the
-		 * request that this answers, if any; and an earlier date at which the grant expires, if any.
+		 * @param {{term: number, request?: number, until?: Date}} terms The minimum term in blocks; the number of the
+		 * request that this answers, if any; and an earlier date on which the grant expires, if any.
 		 * @throws {EndsTooSoon} if the request may end before the answer is included in a block.
 		 */
 		async authorize(signer, master, grantee, scope, { term, request = null, until = null }) {
@@ -81,7 +85,7 @@ export const Grants = (Base) =>
 		/**
 		 * Opens a grant's keys with the reader's encryption key pair.
 		 *
-		 * @param {{caller: string, owner: string, answer: object, pair: object}} grant `answer` comes from
+		 * @param {{caller: string, owner: string, answer: object, pair: object}} grant `answer` is the result of
 		 * `query` or `signedQuery`.
 		 */
 		async openKeys({ caller, owner, answer, pair }) {

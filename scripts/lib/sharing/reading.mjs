@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Reading: queries, with or without a signature, fetched bytes, and decrypted records.
+// Reading: queries records, with or without a signature, fetches their bytes and decrypts them.
 
 import { contentHash, decryptValue, Manifest } from '../envelope.mjs';
 import { equal } from '../envelope/common.mjs';
@@ -13,7 +13,7 @@ import { QueryRefused, WrongContent } from './errors.mjs';
 export const Reading = (Base) =>
 	class extends Base {
 		/**
-		 * Asks the chain where a record is, and for the keys that are sealed to the caller.
+		 * Asks the chain where a record is, and for the keys sealed to the caller.
 		 *
 		 * @param {string} caller
 		 * @param {string} owner
@@ -45,9 +45,9 @@ export const Reading = (Base) =>
 		}
 
 		/**
-		 * Fetches a stored value, still encrypted, from the node. Anyone can.
+		 * Fetches a stored value from the node. Anyone can do this: the value is still encrypted.
 		 *
-		 * @param {Uint8Array} hash BLAKE2b-256 of the value.
+		 * @param {Uint8Array} hash The BLAKE2b-256 hash of the value.
 		 * @returns {Promise<Uint8Array>}
 		 * @throws {WrongContent} if the bytes do not have this hash.
 		 */
@@ -69,8 +69,8 @@ export const Reading = (Base) =>
 		}
 
 		/**
-		 * Asks a node, with the signer's signature, where a record is and for the keys sealed to the signer.
-		 * The answer includes a large record's manifest; `envelope.mjs` reads the rest.
+		 * Sends a node a signed query: asks where a record is, and for the keys sealed to the signer. The answer
+		 * includes a large record's manifest; `envelope.mjs` decodes the rest.
 		 *
 		 * @throws {SignedQueryRefused}
 		 */
@@ -89,7 +89,7 @@ export const Reading = (Base) =>
 		}
 
 		/**
-		 * Asks a node, with the signer's signature, for a page of a record's encrypted chunks.
+		 * Sends a node a signed query for a page of a record's encrypted chunks.
 		 *
 		 * @returns {Promise<Uint8Array[]>} At least one chunk.
 		 * @throws {SignedQueryRefused}
@@ -135,19 +135,19 @@ export const Reading = (Base) =>
 				return await this.rpc(method, request);
 			} catch (error) {
 				if (typeof error.code !== 'number') throw error;
-				// The API puts the code before the sentence, and the data after it.
+				// The API puts the code before the message, and the data after it.
 				const message = error.message.replace(`${error.code}: `, '').replace(/: \{"reason".*\}$/, '');
 				throw new SignedQueryRefused({ code: error.code, message, data: error.data });
 			}
 		}
 
-		/** Decrypts a fetched value with its leaf's key. */
+		/** Decrypts a fetched value with its leaf key. */
 		async decrypt(leafKey, owner, key, sealed) {
 			return decryptValue(leafKey, this.recordContext(owner, key), sealed);
 		}
 
 		/**
-		 * Reads a record as one of its authorised readers: queries, fetches, opens the keys, and decrypts.
+		 * Reads a record as an authorised reader: queries it, fetches the value, opens the keys and decrypts.
 		 *
 		 * @param signer The reader.
 		 * @param pair The reader's `EncryptionKeyPair`.
@@ -164,7 +164,7 @@ export const Reading = (Base) =>
 		}
 
 		/**
-		 * Reads a large record's plaintext, chunk by chunk, as one of its authorised readers.
+		 * Reads a large record as an authorised reader, and yields its plaintext chunk by chunk.
 		 *
 		 * @returns {AsyncGenerator<Uint8Array>}
 		 */

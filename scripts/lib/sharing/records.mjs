@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The owner's side: producers, datasets, and records that are stored (T_s).
+// The owner's side: registers producers, creates datasets and stores records (T_s).
 
 import { encryptValue } from '../envelope.mjs';
 import { hex } from './encoding.mjs';
 
-/** How often the value under a record's key was replaced: never, because no call replaces one yet. */
+/** The version of every record, because no call replaces a record's value yet. */
 const FIRST_VERSION = 0;
 
 /** Adds producers, datasets and records to a connection. */
@@ -16,13 +16,13 @@ export const Records = (Base) =>
 			return this.submit(signer, this.api.tx.dataSharing.register(kind, name));
 		}
 
-		/** Creates a dataset. The receipt's event `DatasetCreated` has its number. */
+		/** Creates a dataset. The receipt's `DatasetCreated` event contains its number. */
 		async createDataset(signer, name) {
 			return this.submit(signer, this.api.tx.dataSharing.createDataset(name));
 		}
 
 		/**
-		 * Encrypts a value under its leaf's key and stores it (T_s).
+		 * Encrypts a value under its leaf key and stores it (T_s).
 		 *
 		 * @param signer The owner.
 		 * @param master The owner's `MasterSecret`.
@@ -38,12 +38,12 @@ export const Records = (Base) =>
 		}
 
 		/**
-		 * Starts a large record (T_s): takes its leaf and stores its manifest. See large.mjs.
+		 * Starts a large record (T_s): reserves its leaf and stores its manifest. See large.mjs.
 		 *
 		 * @param signer The owner.
 		 * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
-		 * @param {{length: number, chunkSize: number, manifest: Uint8Array}} record Lengths of the encrypted
-		 * chunks, in bytes, and the manifest's bytes.
+		 * @param {{length: number, chunkSize: number, manifest: Uint8Array}} record The total length of the encrypted
+		 * chunks and the size of each, in bytes, and the encoded manifest.
 		 */
 		async openRecord(signer, { dataset, epoch, leaf, key }, { length, chunkSize, manifest }) {
 			const { openRecord } = this.api.tx.dataSharing;
@@ -51,13 +51,16 @@ export const Records = (Base) =>
 			return this.submit(signer, call);
 		}
 
-		/** Stores the next chunk of a large record, with the proof that it belongs to the manifest. */
+		/** Stores the next chunk of a large record, with a proof that it belongs to the manifest. */
 		async storeChunk(signer, key, index, proof, bytes) {
 			const { storeChunk } = this.api.tx.dataSharing;
 			return this.submit(signer, storeChunk(hex(key), index, proof.map(hex), hex(bytes)));
 		}
 
-		/** Returns a large record's progress in the best block: `manifest`, `arrived`, `chunks`; or undefined. */
+		/**
+		 * Returns a large record's progress at the best block: the manifest's hash, the number of chunks that have
+		 * arrived, and the number of all chunks. Returns undefined if there is no such large record.
+		 */
 		async largePayload(owner, key) {
 			const record = await this.api.query.dataSharing.records(owner, hex(key));
 			if (record.isNone || !record.unwrap().payload.isChunks) return undefined;
@@ -69,12 +72,12 @@ export const Records = (Base) =>
 			};
 		}
 
-		/** Returns the identity of an epoch, from which `envelope.mjs` derives its keys. */
+		/** Returns an epoch's identity. `envelope.mjs` derives the epoch's keys from it. */
 		epochId(owner, { dataset, epoch }) {
 			return { genesis: this.genesis, owner, dataset, epoch };
 		}
 
-		/** Returns the identity of a record, to which `envelope.mjs` binds its chunks. */
+		/** Returns a record's identity. `envelope.mjs` binds the record's chunks to it. */
 		recordContext(owner, key) {
 			return { genesis: this.genesis, owner: this.accountBytes(owner), key, version: FIRST_VERSION };
 		}

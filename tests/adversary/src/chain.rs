@@ -13,15 +13,15 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use std::time::Instant;
 
-/// The most blocks of one fork. Uncles may be older, but the younger ones are named first.
+/// The maximum number of blocks in a fork. Uncles may be older than that, but the younger ones are named first.
 const LONGEST_FORK: u32 = 3;
 
-/// Which chain to make.
+/// The shape of the chain to make.
 #[derive(Clone, Copy, Debug)]
 pub struct ChainOptions {
-	/// The number of blocks of the best chain.
+	/// The number of blocks on the best chain.
 	pub blocks: BlockNumber,
-	/// A fork leaves the best chain each time it has grown by this number of blocks; 0 for no forks.
+	/// Start a fork each time the best chain has grown by this number of blocks; 0 for no forks.
 	pub fork_every: BlockNumber,
 	/// Seconds between blocks.
 	pub interval: u64,
@@ -29,7 +29,7 @@ pub struct ChainOptions {
 	pub seed: u64,
 }
 
-/// Describes the chain that was made.
+/// A description of the chain that was made.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
@@ -43,7 +43,7 @@ pub struct Summary {
 	pub forks: u32,
 	/// The number of uncles that the best chain names.
 	pub uncles: u32,
-	/// How long it took, in seconds.
+	/// How long making the chain took, in seconds.
 	pub seconds: f64,
 }
 
@@ -58,8 +58,8 @@ pub struct Tip {
 
 /// Makes a chain on top of the maker's best block. Calls `progress` with the index of each block.
 ///
-/// If the chain's genesis block has no timestamp, the timestamps are chosen so that the last block's has just
-/// passed.
+/// If the chain's genesis block has no timestamp, the timestamps are chosen so that the last one is just before
+/// the current time.
 ///
 /// # Errors
 ///

@@ -13,7 +13,7 @@ use isthmus_adversary::{maker::Maker, network::Network, victim::Victim, AttackEr
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// The nodes under attack by mining.
+/// The nodes that a mining attack targets.
 #[derive(Args)]
 pub(crate) struct Nodes {
 	/// The chain that the nodes run: `dev` or a chain specification file. Its difficulty must be fixed.
@@ -42,7 +42,7 @@ impl Nodes {
 
 /// Prints a result as a line of JSON.
 pub(crate) fn print(result: &impl Serialize) {
-	// Our own structures always serialize: their keys are strings.
+	// Serializing our own structures cannot fail, because their keys are strings.
 	if let Ok(line) = serde_json::to_string(result) {
 		println!("{line}");
 	}

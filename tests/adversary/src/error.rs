@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What prevents an attack from being carried out. What an attack finds is not an error: see
+//! The errors that prevent an attack from being carried out. The findings of an attack are not errors: see
 //! [`crate::report`].
 
 use isthmus_primitives::Hash;
@@ -26,9 +26,9 @@ pub enum AttackError {
 	/// The chain is too short for the attack.
 	#[error("the node's chain has {got} blocks, and the attack needs {needed}; let it mine first")]
 	ShortChain {
-		/// Blocks above genesis.
+		/// The number of blocks above genesis.
 		got: u32,
-		/// Blocks needed.
+		/// The number of blocks that the attack needs.
 		needed: u32,
 	},
 	/// No node was given.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Floods: sends a node one kind of bad message as fast as it accepts them, over several connections and
-//! many identities, and measures what that costs the node.
+//! Floods: sends a node one kind of bad message as fast as the node accepts them, over several connections and
+//! under many identities, and measures the node's costs.
 
 use crate::{
 	error::AttackError,
@@ -29,25 +29,25 @@ use std::{
 
 /// The number of concurrent connections.
 const CONNECTIONS: usize = 4;
-/// The number of messages on one connection, before waiting for the node to close it.
+/// The number of messages to send on one connection before waiting for the node to close it.
 const MESSAGES_PER_CONNECTION: u64 = 32;
-/// How long a node may take to close the connection of a misbehaving peer.
+/// How long a node may take to disconnect a misbehaving peer.
 const CLOSING_TIME: Duration = Duration::from_secs(30);
-/// The fewest messages that count as a flood.
+/// The minimum number of messages that counts as a flood.
 const MIN_MESSAGES: u64 = 100;
-/// The fewest requests that count as a flood; their answers are large.
+/// The minimum number of requests that counts as a flood. It is lower because the answers are large.
 const MIN_REQUESTS: u64 = 10;
-/// The least mean size of an answer, in bytes, for requests to count as a flood.
+/// The minimum average size of the answers for requests to count as a flood, in bytes.
 const MIN_ANSWER_BYTES: u64 = 64 * 1024;
-/// What a node logs about bytes that are not an announcement.
+/// The text that a node logs about bytes that are not an announcement.
 const UNDECODABLE: &str = "failed to decode block announce";
 /// How long a node may take for its next block after the flood.
 const NEXT_BLOCK: Duration = Duration::from_secs(30);
-/// How far a node's peak memory may exceed its memory before the flood, in bytes.
+/// The maximum difference between a node's peak memory and its memory before the flood, in bytes.
 const MEMORY_ALLOWED: u64 = 256 * 1024 * 1024;
 /// The size of a bad body, in bytes.
 const BODY_BYTES: usize = 4 * 1024 * 1024;
-/// The most bytes of an announcement that a node accepts.
+/// The maximum size of an announcement that a node accepts, in bytes.
 const MAX_ANNOUNCEMENT: usize = 1024 * 1024;
 
 /// What to send.
@@ -68,13 +68,13 @@ pub enum Kind {
 }
 
 impl Kind {
-	/// Returns whether these messages must cost the sender its connection. (The network library tolerates bytes that
-	/// are not an announcement, and answering requests is a node's job.)
+	/// Returns whether the node must disconnect the sender of these messages. (The network library tolerates bytes
+	/// that are not an announcement, and answering requests is a node's job.)
 	fn costs_the_connection(self) -> bool {
 		!matches!(self, Self::Bytes | Self::Requests)
 	}
 
-	/// Returns the attack's id and its title.
+	/// Returns the attack's id and title.
 	fn names(self) -> (&'static str, &'static str) {
 		match self {
 			Self::Headers => ("flood-headers", "Flood of headers with broken seals"),
@@ -95,11 +95,11 @@ impl Kind {
 pub struct Limits {
 	/// The number of messages.
 	pub messages: u64,
-	/// The longest time.
+	/// The maximum duration.
 	pub time: Duration,
 }
 
-/// Floods a node, and measures what that costs it.
+/// Floods a node and measures the node's costs.
 ///
 /// # Errors
 ///
@@ -114,7 +114,7 @@ pub async fn flood(
 	let miner = Miner::new(victim.params())?;
 	let stage = Stage::read(victim, &miner).await?;
 	let before = Usage::of(pid)?;
-	// Resets the peak, so that it is the flood's own. If the system forbids that, it is the peak since the node's start.
+	// Reset the peak, so that it covers only the flood. If the system forbids this, it covers the node's whole lifetime.
 	let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
 	let mut log = log.map(Log::at_end).transpose()?;
 	let started = Instant::now();
@@ -163,7 +163,7 @@ pub async fn flood(
 	})
 }
 
-/// Returns the figures that every kind of flood has, and the size of the answers to requests.
+/// Returns the figures that all kinds of floods share and, for requests, the size of the answers.
 fn figures_of(
 	kind: Kind,
 	count: &Count,
@@ -198,18 +198,18 @@ fn figures_of(
 	figures
 }
 
-/// Counts what was sent, and how the node reacted.
+/// Counts of what was sent and how the node reacted.
 #[derive(Default)]
 struct Count {
 	/// Messages that the node accepted, or requests that it answered with blocks.
 	sent: AtomicU64,
 	identities: AtomicU64,
 	refused: AtomicU64,
-	/// Connections that carried something and that the node closed, or kept open.
+	/// Connections that carried messages and that the node closed (`closed`) or kept open (`kept`).
 	closed: AtomicU64,
 	kept: AtomicU64,
 	answered_bytes: AtomicU64,
-	/// Lines of the node's log about bytes that are not an announcement.
+	/// The number of log lines about bytes that are not an announcement.
 	undecodable: AtomicU64,
 }
 
@@ -222,8 +222,8 @@ impl Count {
 		count.fetch_add(1, Ordering::Relaxed);
 	}
 
-	/// Returns what was wrong: the messages were too few for a flood, or the node did not react as it must. `logged`
-	/// says whether the node's log was read.
+	/// Returns the fault, if any: there were too few messages for a flood, or the node did not react as it must.
+	/// `logged` is true if the node's log was read.
 	fn fault(&self, kind: Kind, logged: bool) -> Option<String> {
 		let (sent, kept) = (Self::of(&self.sent), Self::of(&self.kept));
 		let (bytes, undecodable) = (Self::of(&self.answered_bytes), Self::of(&self.undecodable));
@@ -249,7 +249,7 @@ impl Count {
 	}
 }
 
-/// Opens one connection after another, each under a new identity, until everything is sent or the time is up.
+/// Opens one connection after another, each under a new identity, until all messages are sent or the time is up.
 async fn connections(
 	victim: &Victim,
 	stage: &Stage<'_>,
@@ -297,7 +297,7 @@ async fn connections(
 			any = true;
 		}
 		if kind == Kind::Bytes {
-			// Once this is answered or refused, everything sent before it has reached the node.
+			// When this request is answered or refused, everything sent before it has reached the node.
 			let request = BlockRequest::up_from(1, HEADER_ONLY, 1);
 			let _ = tokio::time::timeout(CLOSING_TIME, peer.blocks(&request)).await;
 		}
@@ -309,8 +309,8 @@ async fn connections(
 	Ok(())
 }
 
-/// Requests one full answer of blocks. The requests of a connection differ, because the node refuses
-/// a request that it receives for the third time.
+/// Sends a request for one full answer of blocks. The requests on a connection differ, because a node refuses a
+/// request when it receives it for the third time.
 async fn request(
 	peer: &Peer,
 	stage: &Stage<'_>,
@@ -329,7 +329,7 @@ async fn request(
 	Ok(())
 }
 
-/// Returns the announcement of this number. No two are equal, because the node ignores those it knows.
+/// Returns announcement number `number`. No two are equal, because the node ignores announcements that it knows.
 fn message(
 	stage: &Stage<'_>,
 	kind: Kind,
@@ -359,7 +359,7 @@ fn message(
 	})
 }
 
-/// Returns the draft's header with a seal that is not the result of any work.
+/// Returns the draft's header with a seal that took no work.
 fn without_work(draft: &Draft, nonce: u64) -> Header {
 	use codec::Encode;
 	let mut header = draft.unsealed();

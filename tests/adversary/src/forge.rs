@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Drafts of headers and blocks that obey every rule until one is broken on purpose, and their proof of work.
+//! Drafts valid headers and blocks, which a test then changes to break one rule, and seals them.
 //!
-//! A draft's state root is arbitrary: only execution detects a wrong one. [`crate::refuse`] breaks the
+//! A draft's state root is arbitrary, because only execution detects a wrong one. [`crate::refuse`] breaks the
 //! rules.
 
 use codec::Encode;
@@ -27,7 +27,7 @@ use std::{ops::ControlFlow, sync::atomic::AtomicBool};
 /// The beneficiary of the adversary's blocks.
 pub const BENEFICIARY: AccountId = AccountId::new([0xad; 32]);
 
-/// Why a block could not be forged. The cause lies here, not in the node under attack.
+/// Why a block could not be forged. The cause is on this side, not in the node under attack.
 #[derive(Debug, thiserror::Error)]
 pub enum ForgeError {
 	/// Ethash failed.
@@ -36,12 +36,12 @@ pub enum ForgeError {
 	/// None of the 2^64 nonces seals the block.
 	#[error("no nonce seals the block")]
 	NoNonce,
-	/// The block is not in the epoch of the dataset.
+	/// The block is not in the epoch of the miner's Ethash dataset.
 	#[error("block {0} is not in the first epoch, the only one that this miner supports")]
 	LaterEpoch(BlockNumber),
 }
 
-/// A block in the making. Every field may be set to a value that breaks a rule.
+/// A draft of a block. Any field may be set to a value that breaks a rule.
 #[derive(Clone, Debug)]
 pub struct Draft {
 	/// H_p.
@@ -61,8 +61,8 @@ pub struct Draft {
 }
 
 impl Draft {
-	/// Drafts a child of `parent` with this timestamp, in seconds. It obeys every rule except those about its seal and
-	/// about the results of execution (H_r, H_g).
+	/// Drafts a child of `parent` with this timestamp, in seconds. The draft obeys every rule except those about the
+	/// seal and the results of execution (H_r, H_g).
 	pub fn child(params: &ChainParameters, parent: &Parent, timestamp: u64) -> Self {
 		let body = vec![timestamp_inherent(timestamp)];
 		Self {
@@ -83,7 +83,7 @@ impl Draft {
 		}
 	}
 
-	/// Names these uncles in both header and body.
+	/// Adds these uncles to both the header and the body.
 	pub fn with_uncles(mut self, uncles: &[Header]) -> Self {
 		self.pre.uncles_hash = uncles_hash(uncles);
 		self.body.push(uncles_inherent(uncles));
@@ -108,12 +108,12 @@ impl Draft {
 	}
 }
 
-/// Computes H_t of a body.
+/// Computes the root of a body's extrinsics (H_t).
 pub fn extrinsics_root(body: &[OpaqueExtrinsic]) -> Hash {
 	BlakeTwo256::ordered_trie_root(body.iter().map(Encode::encode).collect(), StateVersion::V1)
 }
 
-/// Makes the timestamp inherent, for a time in seconds.
+/// Makes the timestamp inherent for a time in seconds.
 pub fn timestamp_inherent(seconds: u64) -> OpaqueExtrinsic {
 	let now = seconds.saturating_mul(1000);
 	bare(RuntimeCall::Timestamp(pallet_timestamp::Call::set { now }))
@@ -131,7 +131,7 @@ fn bare(call: RuntimeCall) -> OpaqueExtrinsic {
 	UncheckedExtrinsic::new_bare(call).into()
 }
 
-/// Adds a seal to a header, as its last digest item.
+/// Adds a seal to a header as its last digest item.
 pub fn with_seal(mut unsealed: Header, seal: Seal) -> Header {
 	unsealed
 		.digest
@@ -139,14 +139,14 @@ pub fn with_seal(mut unsealed: Header, seal: Seal) -> Header {
 	unsealed
 }
 
-/// Mines blocks of the first epoch with the full dataset.
+/// Mines blocks of the first epoch with the full Ethash dataset.
 pub struct Miner {
 	sizes: Sizes,
 	dataset: Dataset,
 }
 
 impl Miner {
-	/// Generates the dataset for a chain with these parameters, on one thread.
+	/// Generates the Ethash dataset for a chain with these parameters, on one thread.
 	///
 	/// # Errors
 	///
@@ -161,11 +161,12 @@ impl Miner {
 		Ok(Self { sizes, dataset })
 	}
 
-	/// Finds the least nonce that seals a header at this difficulty (at 1, if it is zero).
+	/// Finds the smallest nonce that seals a header at this difficulty (a difficulty of 0 is treated as 1).
 	///
 	/// # Errors
 	///
-	/// Returns [`ForgeError::LaterEpoch`] for a block after the first epoch.
+	/// Returns [`ForgeError::LaterEpoch`] for a block after the first epoch, or [`ForgeError::NoNonce`] if no nonce
+	/// seals the block.
 	pub fn search(&self, unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
 		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
 			return Err(ForgeError::LaterEpoch(unsealed.number));
@@ -196,17 +197,17 @@ impl Miner {
 	}
 }
 
-/// Returns the boundary of a difficulty, of 1 where it is zero.
+/// Returns the boundary for a difficulty. A difficulty of 0 is treated as 1.
 fn boundary(difficulty: Difficulty) -> Boundary {
 	Boundary::from_difficulty(difficulty.0).unwrap_or(Boundary::MAX)
 }
 
-/// Finds a seal with a made-up mix hash whose result is nevertheless within the boundary. It passes the quick
-/// check, which needs no dataset, and costs about `difficulty` Keccak hashes to find.
+/// Finds a seal with a made-up mix hash whose result is nevertheless within the boundary. Such a seal passes the quick
+/// check, which does not compute the mix hash. Finding it costs about `difficulty` Keccak hashes.
 ///
 /// # Errors
 ///
-/// Returns [`ForgeError::NoNonce`] if no nonce fits.
+/// Returns [`ForgeError::NoNonce`] if there is no such nonce.
 pub fn seal_with_false_mix(unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
 	let boundary = boundary(difficulty);
 	let hash = seal_hash(unsealed).0;

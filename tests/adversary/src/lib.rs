@@ -3,18 +3,18 @@
 //! Attacks on real nodes, for tests: a hostile peer's messages, and a powerful miner's blocks.
 //!
 //! - [`wire`]: a peer that nodes accept as one of their own;
-//! - [`forge`]: blocks that obey every rule, to be broken in one;
+//! - [`forge`]: valid blocks, which a test then changes to break one rule;
 //! - [`victim`]: the node under attack, as its operator sees it;
 //! - [`refuse`]: for each rule, a block that breaks only that rule;
 //! - [`flood`]: more bad messages of one kind than a node should accept;
-//! - [`maker`] and [`chain`]: blocks and whole chains made in this process, as fast as they execute;
-//! - [`race`] and [`selfish`]: attacks by hash power on a [`network`] of nodes.
+//! - [`maker`] and [`chain`]: blocks and whole chains, made in this process as fast as they execute;
+//! - [`race`] and [`selfish`]: attacks on a [`network`] of nodes that use hash power.
 //!
-//! The program `isthmus-adversary` carries them out; it is not part of the node. `isthmus-rules` has the
-//! rules, with their tests that need no node.
+//! The `isthmus-adversary` program runs these attacks; it is not part of the node. The rules themselves are in
+//! `isthmus-rules`, with tests that do not need a node.
 
 #![forbid(unsafe_code)]
-// The framework's errors are large, and not ours to shrink.
+// The framework's errors are large, and we cannot shrink them.
 #![allow(clippy::result_large_err)]
 
 pub mod chain;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! `isthmus-adversary`: one subcommand for each attack. It prints the outcomes to stdout, one JSON object per
-//! line; `held` says whether the node did what it must. The exit code is 1 if it did not, and 2 if the attack
-//! could not be carried out.
+//! line; the field `held` is true if the node did what it must. The exit code is 1 if it did not, and 2 if the
+//! attack could not be carried out.
 
-// The framework's errors are large, and not ours to shrink.
+// The framework's errors are large, and we cannot shrink them.
 #![allow(clippy::result_large_err)]
 
 use clap::{Parser, Subcommand};

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Makes blocks in this process: with chosen timestamps, forks and uncles, executed and validly sealed, as
-//! fast as this machine executes them.
+//! Makes blocks in this process, as fast as this machine executes them. The caller chooses timestamps, forks and
+//! uncles; the blocks are executed and validly sealed.
 //!
-//! A maker opens a database as a node does. It checks the blocks that it makes and imports them by the node's
-//! own code and fork choice. A node that is started on the database afterwards serves them, and any other node
-//! can sync from it.
+//! A maker opens a database as a node does. It checks and imports its blocks with the node's own code and fork
+//! choice. A node that is later started on the database serves these blocks, and any other node can sync from it.
 
 use crate::forge::{timestamp_inherent, uncles_inherent, with_seal, ForgeError, Miner};
 use codec::Encode;
@@ -67,7 +66,7 @@ pub enum MakeError {
 pub struct Plan {
 	/// H_p: a block in the maker's database.
 	pub parent: Hash,
-	/// H_s, in seconds since the Unix epoch: later than the parent's.
+	/// H_s, in seconds since the Unix epoch. It must be later than the parent's.
 	pub timestamp: u64,
 	/// H_c.
 	pub beneficiary: AccountId,
@@ -95,7 +94,7 @@ pub struct Maker {
 }
 
 impl Maker {
-	/// Opens the chain of this specification (a name or a file) in this folder, like a node with the options
+	/// Opens the chain with this specification (a name or a file) in this folder, like a node with the options
 	/// `--chain` and `--base-path`.
 	///
 	/// # Errors
@@ -134,21 +133,21 @@ impl Maker {
 		&self.parts.core.client
 	}
 
-	/// Returns the hash of the best block, by the node's own fork choice.
+	/// Returns the hash of the best block according to the node's own fork choice.
 	pub fn best(&self) -> Hash {
 		self.parts.core.client.info().best_hash
 	}
 
-	/// Returns what the rules need to know of a parent block.
+	/// Returns what the rules need to know about a parent block.
 	///
 	/// # Errors
 	///
-	/// Returns [`CheckError::UnknownParent`], or the error of the database.
+	/// Returns [`CheckError::UnknownParent`] if the block is not in the database, or the error of the database.
 	pub fn parent(&self, hash: Hash) -> Result<Parent, MakeError> {
 		Ok(self.parts.core.chain.parent(hash)?)
 	}
 
-	/// Returns the sum of H_d over a block and its ancestors.
+	/// Returns the total difficulty: the sum of H_d over a block and its ancestors.
 	///
 	/// # Errors
 	///
@@ -167,11 +166,12 @@ impl Maker {
 		Ok(self.parts.core.chain.uncle_candidates(parent, children)?)
 	}
 
-	/// Makes and seals a block. The database does not change.
+	/// Makes and seals a block without changing the database.
 	///
 	/// # Errors
 	///
-	/// Returns the error of the runtime, if it cannot execute the block.
+	/// Returns an error if the parent is unknown, the runtime cannot execute the block or refuses an extrinsic, or the
+	/// block cannot be sealed.
 	pub fn make(&self, plan: Plan) -> Result<MadeBlock, MakeError> {
 		let client = &self.parts.core.client;
 		let parent = self.parent(plan.parent)?;
@@ -203,7 +203,7 @@ impl Maker {
 		api.initialize_block(parent.hash, &draft)?;
 		for extrinsic in &body {
 			let applied = api.apply_extrinsic(parent.hash, extrinsic.clone())?;
-			// A call that fails when it is dispatched is in the block nevertheless.
+			// A call that fails when it is dispatched is nevertheless included in the block.
 			let _dispatched = applied.map_err(MakeError::Extrinsic)?;
 		}
 		let unsealed = api.finalize_block(parent.hash)?;
@@ -219,7 +219,7 @@ impl Maker {
 		})
 	}
 
-	/// Imports a block that was made here, after the checks of a mined block.
+	/// Imports a block that was made here, after checking it like a mined block.
 	///
 	/// # Errors
 	///
@@ -263,7 +263,7 @@ impl Maker {
 		action: StateAction<isthmus_primitives::Block>,
 	) -> Result<Hash, MakeError> {
 		let chain = &self.parts.core.chain;
-		// Timestamps may be anything that is not ahead of the clock.
+		// Any timestamp is accepted unless it is ahead of the clock.
 		let checked = chain.check_header(&header, crate::now())?;
 		chain.check_body(&header, &checked, Some(&body), crate::now())?;
 		let hash = header.hash();
@@ -282,8 +282,8 @@ impl Maker {
 }
 
 impl Maker {
-	/// Finalizes a block, as the voting nodes did: blocks that are not on its chain cannot become best
-	/// any more.
+	/// Finalizes a block, as the voting nodes did. Blocks that are not on its chain can no longer become the best
+	/// block.
 	///
 	/// # Errors
 	///
@@ -297,7 +297,7 @@ impl Maker {
 			.map_err(MakeError::from)
 	}
 
-	/// Returns whether the adversary earns this block's reward.
+	/// Returns whether the adversary is this block's beneficiary.
 	pub fn is_by_adversary(&self, header: &Header) -> bool {
 		isthmus_primitives::digest::read_pre_digest(&header.digest)
 			.is_ok_and(|pre| pre.beneficiary == crate::forge::BENEFICIARY)

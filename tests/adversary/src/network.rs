@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Two miners on a network of real nodes: an honest one that publishes every block, and an adversary that
-//! chooses when to publish.
+//! Two miners on a network of real nodes: an honest miner that publishes every block at once, and an adversary
+//! that chooses when to publish.
 //!
-//! Their blocks are made in this process, so a race takes no longer than the nodes need to import them. The
-//! caller decides what each of them mines, and when. Both are connected to every node, the adversary under
-//! its own identities.
+//! Their blocks are made in this process, so a race takes no longer than the nodes need to import the blocks. The
+//! caller decides what each miner mines, and when. Both are connected to every node; the adversary uses its own
+//! identities.
 
 use crate::{
 	error::AttackError,
@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 pub const HONEST: AccountId = AccountId::new([0x40; 32]);
 /// How long the nodes may take to agree on a best block.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long to wait for the import of an announced block before announcing the next.
+/// The maximum time to wait for the import of an announced block before announcing the next one.
 const PACE: Duration = Duration::from_millis(300);
 /// How often to poll the nodes.
 const POLL_INTERVAL: Duration = Duration::from_millis(4);
@@ -36,11 +36,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(4);
 pub enum MinerRole {
 	/// Publishes every block at once.
 	Honest,
-	/// Publishes its blocks when it pleases.
+	/// Chooses when to publish its blocks.
 	Adversary,
 }
 
-/// A network of nodes, and the blocks that were made for it.
+/// A network of nodes, and the blocks made for it.
 pub struct Network {
 	maker: Maker,
 	nodes: Vec<Victim>,
@@ -51,11 +51,12 @@ pub struct Network {
 }
 
 impl Network {
-	/// Connects to the nodes, and imports the chain of the first of them.
+	/// Connects to the nodes and imports the chain of the first node.
 	///
 	/// # Errors
 	///
-	/// Returns the error of the RPC or the network, or the maker's if the nodes run another chain.
+	/// Returns [`AttackError::NoNodes`] if there are no nodes, the error of the RPC or the network, or the maker's
+	/// error if the nodes run another chain.
 	pub async fn join(maker: Maker, nodes: Vec<Victim>) -> Result<Self, AttackError> {
 		let served = Served::default();
 		let (mut honest, mut adversary) = (Vec::new(), Vec::new());
@@ -87,7 +88,7 @@ impl Network {
 		&self.maker
 	}
 
-	/// Mines a block on `parent`, one second after it, without publishing it.
+	/// Mines a block on `parent`, with a timestamp one second later, without publishing it.
 	///
 	/// # Errors
 	///
@@ -99,7 +100,7 @@ impl Network {
 		uncles: bool,
 	) -> Result<Hash, AttackError> {
 		let timestamp = self.maker.parent(parent)?.timestamp.saturating_add(1);
-		// If the genesis block has no timestamp, the chain starts in recent years, not in 1970.
+		// If the genesis block has no timestamp, the chain starts in 2020, not in 1970.
 		let timestamp = timestamp.max(FIRST_TIMESTAMP);
 		let (beneficiary, extra_data) = match role {
 			MinerRole::Honest => (HONEST, b"honest".to_vec()),
@@ -123,12 +124,13 @@ impl Network {
 			.await?)
 	}
 
-	/// Announces these blocks, oldest first, and serves them. Gives the nodes a moment for each, because a node
+	/// Announces these blocks, which must be oldest first, and serves them. Waits a moment after each, because a node
 	/// drops announcements if a peer has more than four in flight.
 	///
 	/// # Errors
 	///
-	/// Returns the error of the network.
+	/// Returns [`AttackError::NotImported`] if a block was not made here, or the error of the database, the RPC or the
+	/// network.
 	pub async fn publish(&self, role: MinerRole, blocks: &[Hash]) -> Result<(), AttackError> {
 		for hash in blocks {
 			let header = self.header(*hash)?;
@@ -153,8 +155,8 @@ impl Network {
 		Ok(())
 	}
 
-	/// Announces as the adversary. A node disconnects the sender of a fork that it may not follow; the adversary then
-	/// reconnects under another identity and announces it again.
+	/// Announces a block as the adversary. A node disconnects the sender of a fork that it may not follow; the
+	/// adversary then reconnects under another identity and announces the block again.
 	async fn announce_as_adversary(&self, announced: &[u8]) -> Result<(), AttackError> {
 		let mut peers = self.adversary.lock().await;
 		for (peer, node) in peers.iter_mut().zip(&self.nodes) {
@@ -184,7 +186,7 @@ impl Network {
 	///
 	/// # Errors
 	///
-	/// Returns [`AttackError::NotImported`] if a node does not, or the error of the RPC.
+	/// Returns [`AttackError::NotImported`] if a node does not import it in time, or the error of the RPC.
 	pub async fn all_have(&self, hash: Hash) -> Result<(), AttackError> {
 		if self.imported_within(hash, TIMEOUT).await? {
 			return Ok(());
@@ -192,7 +194,7 @@ impl Network {
 		Err(AttackError::NotImported(hash))
 	}
 
-	/// Waits until all nodes have this block. Returns false if they do not within `limit`.
+	/// Waits until all nodes have this block. Returns false if they do not have it within `limit`.
 	async fn imported_within(&self, hash: Hash, limit: Duration) -> Result<bool, AttackError> {
 		let started = Instant::now();
 		for node in &self.nodes {
@@ -206,7 +208,7 @@ impl Network {
 		Ok(true)
 	}
 
-	/// Waits until this is the best block of all nodes. Returns false if it is not in time.
+	/// Waits until this is the best block of all nodes. Returns false if that takes too long.
 	///
 	/// # Errors
 	///
@@ -224,11 +226,11 @@ impl Network {
 		Ok(true)
 	}
 
-	/// Waits until all nodes have finalized a block of this number or a higher one.
+	/// Waits until all nodes have finalized a block with this number or a higher one.
 	///
 	/// # Errors
 	///
-	/// Returns [`AttackError::NotFinalized`] if a node does not, or the error of the RPC.
+	/// Returns [`AttackError::NotFinalized`] if a node does not finalize one in time, or the error of the RPC.
 	pub async fn all_finalize(&self, number: u32) -> Result<(), AttackError> {
 		let started = Instant::now();
 		for node in &self.nodes {
@@ -258,11 +260,12 @@ impl Network {
 	}
 }
 
-/// Imports the node's best chain up to this block.
+/// Imports the node's best chain up to block number `best`.
 ///
 /// # Errors
 ///
-/// Returns the error of the network, or the maker's if the node runs another chain.
+/// Returns [`AttackError::Unserved`] if the node does not serve a block, the error of the network, or the maker's
+/// error if the node runs another chain.
 pub async fn import_chain(maker: &Maker, peer: &Peer, best: u32) -> Result<(), AttackError> {
 	let mut next = maker.client().info().best_number.saturating_add(1);
 	while next <= best {
@@ -280,7 +283,7 @@ pub async fn import_chain(maker: &Maker, peer: &Peer, best: u32) -> Result<(), A
 	Ok(())
 }
 
-/// The earliest timestamp of a block: the start of 2020, in seconds.
+/// The minimum timestamp of a block: the start of 2020, in seconds since the Unix epoch.
 const FIRST_TIMESTAMP: u64 = 1_577_836_800;
 
 async fn connect(node: &Victim, served: &Served) -> Result<Peer, AttackError> {

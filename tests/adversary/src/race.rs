@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! The forged-block attack of the paper's section IV.B on real nodes: a private fork, mined with the share q
-//! of the hash power, and published when it is heavier than the chain that a merchant trusted.
+//! of the hash power and published when it is heavier than the chain that a merchant trusted.
 //!
-//! A random draw with probability q decides who finds the next block: a race of miners, each of whose hash
-//! attempts succeeds with the same small probability, amounts to that. Every honest block is published at
-//! once, and the nodes follow it. The merchant's block is the first after the fork; the merchant trusts it
-//! once z honest blocks, its own among them, stand on the fork's point. The attacker is one block ahead at the
-//! start, so becoming heavier is the same event as catching up from z − k behind, and the odds are those of
-//! [`isthmus_security::exact`].
+//! A random draw decides who finds the next block: the attacker with probability q. This is equivalent to a race
+//! between miners in which every hash attempt succeeds with the same small probability. Every honest block is
+//! published at once, and the nodes follow it. The merchant's block is the first honest block after the fork point;
+//! the merchant trusts it when z honest blocks, including that one, have been built on the fork point. The attacker
+//! is one block ahead at the start, so becoming heavier is the same event as catching up from z − k blocks behind,
+//! and the odds are those of [`isthmus_security::exact`].
 //!
 //! All blocks have the same difficulty (the chain's difficulty rule must be fixed), so the heavier chain is
 //! the longer one.
 //!
-//! The draws are made here, so how often a fork becomes heavier says nothing about the nodes; the report gives
-//! it beside the odds. The test of the nodes is what they do with each fork that became heavier: without
-//! finality they must follow every one, and with finality none.
+//! The draws are made here, so how often a fork becomes heavier says nothing about the nodes; the report shows
+//! this rate beside the odds. What is tested is how the nodes react to each fork that became heavier: without
+//! finality they must follow every such fork, and with finality none.
 
 use crate::{
 	error::AttackError,
@@ -27,7 +27,7 @@ use isthmus_security::{equation_3, exact, Confidence, Interval, Model, Race, Sha
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The terms of the races.
+/// The options of a series of races.
 #[derive(Clone, Copy, Debug)]
 pub struct RaceOptions {
 	/// q, the attacker's share of the hash power.
@@ -42,7 +42,7 @@ pub struct RaceOptions {
 	pub finality: bool,
 }
 
-/// Attacks `trials` times, and counts how often the merchant's block was reverted.
+/// Attacks `trials` times and counts how often the merchant's block was reverted.
 ///
 /// # Errors
 ///
@@ -122,7 +122,7 @@ pub async fn race(
 	})
 }
 
-/// What one attack achieved.
+/// The result of one attack.
 struct Attack {
 	/// Whether the fork became heavier and was published.
 	published: bool,
@@ -130,7 +130,7 @@ struct Attack {
 	reversed: bool,
 }
 
-/// Attacks one block of the merchant.
+/// Attacks one of the merchant's blocks.
 async fn attack(
 	network: &Network,
 	options: RaceOptions,
@@ -176,7 +176,7 @@ async fn attack(
 	if options.finality {
 		network.all_finalize(number).await?;
 	}
-	// The fork is mined only now: no one can tell when a secret block was mined.
+	// The fork is mined only now, because no one can tell when a secret block was mined.
 	let mut fork = Vec::new();
 	for _ in 0..private {
 		let parent = fork.last().copied().unwrap_or(fork_point);
@@ -184,12 +184,12 @@ async fn attack(
 	}
 	network.publish(MinerRole::Adversary, &fork).await?;
 	let reversed = if options.finality {
-		// Once an honest block after it is best, the nodes have dealt with the fork.
+		// When a later honest block has become best, the nodes have dealt with the fork.
 		let next = network.mine(MinerRole::Honest, tip, false).await?;
 		network.publish(MinerRole::Honest, &[next]).await?;
 		let kept = network.all_follow(next).await?;
 		let reverted = is_reverted(network, merchants, number).await?;
-		// The next race starts where the nodes are.
+		// The next race starts from the nodes' best block.
 		network.maker().finalize(next)?;
 		!kept || reverted
 	} else {
@@ -205,7 +205,7 @@ async fn attack(
 	})
 }
 
-/// Returns whether any node has another block in place of the merchant's.
+/// Returns whether any node has another block in place of the merchant's block.
 async fn is_reverted(network: &Network, block: Hash, number: u32) -> Result<bool, AttackError> {
 	for node in network.nodes() {
 		if node.hash_at(number).await? != Some(block) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Blocks that break one rule each, offered to a node by a peer: the node must refuse every one, name
-//! the rule in its log, and disconnect the peer if it is at fault.
+//! A peer offers a node blocks that break one rule each. The node must refuse every one of them, name the rule in
+//! its log, and disconnect the peer if it is at fault.
 //!
-//! Every forged block obeys all the other rules and has a valid proof of work (unless the seal is what
-//! is broken), so the node can only refuse it for the rule in question. The cases are named after the
-//! Ethereum test suite's invalid blocks where it has the case.
+//! Every forged block obeys all the other rules and has a valid proof of work (unless the seal itself is
+//! broken), so the node can only refuse it for the rule in question. If the Ethereum test suite has the same
+//! invalid block, the case has that block's name.
 //!
-//! The node must not finalize meanwhile (`--no-grandpa`), or it may refuse a forged block because finality
-//! has overtaken it; and it must log what it ignores (`-l pow=debug`).
+//! The node must not finalize blocks during the attack (`--no-grandpa`), or it may refuse a forged block because
+//! finality has overtaken it. It must also log what it ignores (`-l pow=debug`).
 
 mod body;
 mod case;
@@ -41,7 +41,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
 		.chain(body::CASES)
 }
 
-/// Carries out one case. Returns `None` if the chain has no such case.
+/// Carries out one case. Returns `None` if the case does not apply to the chain.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub async fn carry_out(
 	};
 	let mut log = Log::at_end(log)?;
 	let served = Served::default();
-	// The node may request our ancestors, as from any peer.
+	// The node may request the block's ancestors, as from any peer.
 	for ancestor in stage.headers.iter().rev() {
 		served.add(ancestor, &[]);
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The outcome of an attack, as docs/security.md reports it: one JSON object per line.
+//! The outcome of an attack, printed as one JSON object per line. docs/security.md reports it.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ pub struct Report {
 	pub attack: &'static str,
 	/// The attack's title.
 	pub title: &'static str,
-	/// What the paper says about it.
+	/// What the paper says about the attack.
 	pub promise: &'static str,
 	/// What was observed.
 	pub observed: String,
@@ -22,7 +22,7 @@ pub struct Report {
 	pub held: bool,
 }
 
-/// Collects figures by their names.
+/// Collects named figures into a map.
 pub fn figures<const N: usize>(named: [(&str, Value); N]) -> Map<String, Value> {
 	named
 		.into_iter()

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! Selfish mining (Eyal and Sirer, 2014, algorithm 1) on real nodes: an adversary withholds its blocks,
-//! and publishes them when the honest miners' next block would waste theirs.
+//! and publishes them when this wastes the honest miners' work.
 //!
-//! Blocks of one height have the same weight here, and a node prefers the one with the smaller hash. So the
-//! adversary wins half of all ties (γ = 1/2), however well it is connected. It withholds every block; an
-//! adversary that withheld only those with small hashes would win more ties.
+//! Blocks at the same height have the same weight here, and a node prefers the block with the smaller hash. The
+//! adversary therefore wins half of all ties (γ = 1/2), however well connected it is. It withholds every block; an
+//! adversary that withheld only blocks with small hashes would win more ties.
 //!
-//! The random draws are made here, so the theory's share is only met on average. The test of the nodes is
-//! whether their best chain has exactly the blocks that the strategy yields with the same draws: see
+//! The random draws are made here, so the adversary's share matches the theory only on average. What is tested is
+//! whether the nodes' best chain has exactly the blocks that the strategy predicts for the same draws: see
 //! `Strategy`.
 
 use crate::{
@@ -21,10 +21,10 @@ use isthmus_security::Share;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The fraction of ties that the adversary wins: half, by the hash.
+/// The fraction of ties that the adversary wins: half, because the smaller hash decides.
 const GAMMA: f64 = 0.5;
 
-/// Returns the adversary's expected share of the blocks of the best chain, if it mines selfishly with the share
+/// Returns the share of the best chain's blocks that an adversary can expect if it mines selfishly with the share
 /// q of the hash power (Eyal and Sirer, equation 8, with γ = 1/2).
 pub fn expected_share(share: Share) -> f64 {
 	let q = share.attacker();
@@ -33,7 +33,7 @@ pub fn expected_share(share: Share) -> f64 {
 	gain / (1.0 - q * (1.0 + (2.0 - q) * q))
 }
 
-/// Mines `rounds` blocks, the adversary's and the honest miners' together, and measures the adversary's share of
+/// Mines `rounds` blocks in total, by the adversary and the honest miners, and measures the adversary's share of
 /// the nodes' best chain.
 ///
 /// # Errors
@@ -83,12 +83,12 @@ pub async fn selfish(
 			("gamma", rounded(GAMMA)),
 			("seed", seed.into()),
 		]),
-		// The nodes give the strategy exactly what the rule of the heaviest chain gives it.
+		// The strategy gains exactly what it would gain under the rule of the heaviest chain.
 		held: nodes == model,
 	})
 }
 
-/// Counts the blocks of a chain from the number `first` on, and the adversary's among them.
+/// Counts the blocks of a chain from number `first` on, and how many of them are the adversary's.
 fn count(network: &Network, tip: Hash, first: BlockNumber) -> Counts {
 	let mut counts = Counts::default();
 	let mut hash = tip;
@@ -106,7 +106,7 @@ fn count(network: &Network, tip: Hash, first: BlockNumber) -> Counts {
 /// The adversary and the honest miners on real nodes.
 struct SelfishMiner<'a> {
 	network: &'a Network,
-	/// Where the adversary's chain leaves the public one.
+	/// The block at which the adversary's chain leaves the public one.
 	base: Hash,
 	/// The adversary's blocks since the base.
 	private: Vec<Hash>,
@@ -114,7 +114,7 @@ struct SelfishMiner<'a> {
 	published: usize,
 	/// The honest miners' blocks since the base.
 	public: Vec<Hash>,
-	/// The same draws, as numbers.
+	/// The strategy's counts for the same draws.
 	strategy: Strategy,
 }
 
@@ -147,7 +147,7 @@ impl<'a> SelfishMiner<'a> {
 
 	/// The honest miners find the next block, and the adversary reacts.
 	async fn honest_find(&mut self) -> Result<(), AttackError> {
-		// Honest miners mine on the nodes' best block, which in a tie may be either side's.
+		// Honest miners mine on the nodes' best block, which may belong to either side in a tie.
 		let best = self.network.nodes()[0].best().await?.hash();
 		let block = self.network.mine(MinerRole::Honest, best, true).await?;
 		self.network.publish(MinerRole::Honest, &[block]).await?;
@@ -170,14 +170,14 @@ impl<'a> SelfishMiner<'a> {
 				self.public.clear();
 				self.published = 0;
 			}
-			// The lead was one: now a tie, in which the adversary publishes everything.
+			// The lead was one. Now there is a tie, so the adversary publishes everything.
 			Some(0) => {
 				self.publish(self.private.len()).await?;
 				self.network
 					.all_have(self.private[self.published - 1])
 					.await?;
 			}
-			// The lead was two: once published, the adversary's chain is the heavier one.
+			// The lead was two. When the adversary publishes its blocks, its chain is the heavier one.
 			Some(1) => {
 				self.publish(self.private.len()).await?;
 				self.settle().await?;
@@ -193,8 +193,8 @@ impl<'a> SelfishMiner<'a> {
 		Ok(())
 	}
 
-	/// Publishes what is left, because a withheld block is worth nothing. Returns the nodes' best block, and what
-	/// the strategy predicts.
+	/// Publishes the remaining blocks, because a withheld block is worth nothing. Returns the nodes' best block and
+	/// the counts that the strategy predicts.
 	async fn end(mut self) -> Result<(Hash, Counts), AttackError> {
 		let tip = self.private.last().copied();
 		if self.private.len() > self.published {
@@ -205,7 +205,7 @@ impl<'a> SelfishMiner<'a> {
 		Ok((best, self.strategy.end(tip == Some(best))))
 	}
 
-	/// Publishes the adversary's blocks up to this one.
+	/// Publishes the first `until` of the adversary's blocks, as far as they are not published yet.
 	async fn publish(&mut self, until: usize) -> Result<(), AttackError> {
 		let blocks = &self.private[self.published..until];
 		self.network.publish(MinerRole::Adversary, blocks).await?;
@@ -213,8 +213,8 @@ impl<'a> SelfishMiner<'a> {
 		Ok(())
 	}
 
-	/// Waits until all nodes follow the adversary's chain, which is published and the heaviest: all miners start
-	/// from its tip.
+	/// Waits until all nodes follow the adversary's chain, which is published and the heaviest. All miners then
+	/// continue from its tip.
 	async fn settle(&mut self) -> Result<(), AttackError> {
 		let tip = self.private.last().copied();
 		let tip = tip.unwrap_or_else(|| self.network.maker().best());
@@ -236,13 +236,13 @@ struct Counts {
 	adversarys: u64,
 }
 
-/// The strategy without blocks: Eyal and Sirer's algorithm 1 in numbers, on a network that follows the heaviest
-/// chain. Its input is who finds each block, and on whose block an honest miner mines in a tie.
+/// A model of the strategy that only counts blocks: Eyal and Sirer's algorithm 1 on a network that follows the
+/// heaviest chain. Its input is who finds each block, and on whose block an honest miner mines in a tie.
 #[derive(Debug, Default)]
 struct Strategy {
 	/// The blocks that can no longer be reverted.
 	settled: Counts,
-	/// The blocks since then, of the adversary's chain and of the public one.
+	/// The number of later blocks on the adversary's chain, and on the public one.
 	private: u64,
 	public: u64,
 	/// How many of the adversary's blocks are published.
@@ -282,7 +282,7 @@ impl Strategy {
 		(self.private, self.public, self.published) = (0, 0, 0);
 	}
 
-	/// Ends with everything published. `tie_won` says whether the nodes follow the adversary in a tie.
+	/// Publishes everything and returns the counts. `tie_won` is true if the nodes follow the adversary in a tie.
 	fn end(mut self, tie_won: bool) -> Counts {
 		if self.private > self.public || tie_won {
 			self.adversary_wins();
@@ -298,7 +298,7 @@ mod tests {
 
 	#[test]
 	fn selfish_mining_pays_above_a_quarter_of_the_power() {
-		// With γ = 1/2 the threshold is (1 − γ)/(3 − 2γ) = 1/4: there selfish mining pays as much as honest mining.
+		// With γ = 1/2 the threshold is (1 − γ)/(3 − 2γ) = 1/4, at which selfish mining pays as much as honest mining.
 		let at = |q| expected_share(Share::new(q).unwrap());
 		assert!((at(0.25) - 0.25).abs() < 1e-12);
 		assert!(at(0.2) < 0.2 && at(0.4) > 0.4);
@@ -327,15 +327,15 @@ mod tests {
 	fn the_strategy_handles_every_case() {
 		let chain = |adversarys, all| Counts { all, adversarys };
 		assert_eq!(played(&[H, H]), chain(0, 2));
-		// A lead of one, a tie, and each of its three ends.
+		// A lead of one, then a tie with each of its three outcomes.
 		assert_eq!(played(&[A, H, A]), chain(2, 2));
 		assert_eq!(played(&[A, H, O]), chain(1, 2));
 		assert_eq!(played(&[A, H, H]), chain(0, 2));
-		// A tie that no block resolved went the other way.
+		// A tie that no block resolves is lost.
 		assert_eq!(played(&[A, H]), chain(0, 1));
-		// A lead of two, which the next honest block would make one.
+		// A lead of two, which the honest block reduces to one.
 		assert_eq!(played(&[A, A, H]), chain(2, 2));
-		// A lead of three: one block is published, and honest miners mine on it or on their own.
+		// A lead of three: one block is published, and the honest miners mine on it or on their own block.
 		assert_eq!(played(&[A, A, A, H, O]), chain(3, 3));
 		assert_eq!(played(&[A, A, A, H, H]), chain(3, 3));
 		assert_eq!(played(&[A, A, A, A, H, O, A, H]), chain(5, 5));

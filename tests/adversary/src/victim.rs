@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The node under attack, as its operator sees it: its RPC, its log, and what the system reports about its
-//! process.
+//! The node under attack, as its operator sees it: its RPC, its log, and the system's report on its process.
 
 use crate::wire::{Handshake, ROLE_FULL};
 use codec::DecodeAll;
@@ -22,8 +21,8 @@ use std::{
 
 /// How often to poll for changes that nothing reports.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Linux counts processor time in clock ticks, this number a second (`USER_HZ`, the same on all common
-/// systems).
+/// The number of clock ticks per second. Linux reports processor time in these ticks (`USER_HZ`, the same on all
+/// common systems).
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Why the node under attack could not be observed.
@@ -52,7 +51,7 @@ pub enum VictimError {
 	/// Something did not happen in time.
 	#[error("timed out after {} s waiting for {what}", limit.as_secs())]
 	TimedOut {
-		/// What was awaited.
+		/// The awaited event.
 		what: String,
 		/// The time limit.
 		limit: Duration,
@@ -68,11 +67,12 @@ pub struct Victim {
 }
 
 impl Victim {
-	/// Connects to the node's RPC, and reads its peer address and its chain's parameters.
+	/// Connects to the node's RPC, and reads the node's peer address and the chain's parameters.
 	///
 	/// # Errors
 	///
-	/// Returns [`VictimError::Answer`] if the node does not listen on TCP, or the error of the RPC.
+	/// Returns [`VictimError::Answer`] if the node does not listen on TCP or its parameters do not decode, or the error
+	/// of the RPC.
 	pub async fn attach(url: &str) -> Result<Self, VictimError> {
 		let rpc = WsClientBuilder::default().build(url).await?;
 		let addresses: Vec<String> = rpc
@@ -147,7 +147,7 @@ impl Victim {
 			.await?)
 	}
 
-	/// Returns the hash of the best chain's block of this number, if there is one.
+	/// Returns the hash of the best chain's block with this number, if there is one.
 	///
 	/// # Errors
 	///
@@ -175,7 +175,7 @@ impl Victim {
 	///
 	/// # Errors
 	///
-	/// Returns the error of the RPC.
+	/// Returns [`VictimError::Answer`] if the answer has no such number, or the error of the RPC.
 	pub async fn peers(&self) -> Result<u64, VictimError> {
 		let health: serde_json::Value = self.rpc.request("system_health", rpc_params![]).await?;
 		health["peers"].as_u64().ok_or(VictimError::Answer {
@@ -184,7 +184,7 @@ impl Victim {
 		})
 	}
 
-	/// Returns what the rules need to know of a parent block.
+	/// Returns what the rules need to know about a parent block.
 	///
 	/// # Errors
 	///
@@ -200,7 +200,7 @@ impl Victim {
 		Ok(Parent::of(&read))
 	}
 
-	/// Returns the handshake of a peer that claims this block as its best one.
+	/// Returns the handshake of a peer that claims this block as its best.
 	pub fn handshake(&self, best: &Header) -> Handshake {
 		Handshake {
 			roles: ROLE_FULL,
@@ -210,11 +210,11 @@ impl Victim {
 		}
 	}
 
-	/// Waits until the best block is above this number.
+	/// Waits until the best block's number is above this one; returns that block's header.
 	///
 	/// # Errors
 	///
-	/// Returns [`VictimError::TimedOut`] if it does not in time, or the error of the RPC.
+	/// Returns [`VictimError::TimedOut`] if this does not happen within `limit`, or the error of the RPC.
 	pub async fn best_above(
 		&self,
 		number: BlockNumber,
@@ -234,11 +234,11 @@ impl Victim {
 		}
 	}
 
-	/// Waits until this is the best block.
+	/// Waits until the block with this hash is the best block.
 	///
 	/// # Errors
 	///
-	/// Returns [`VictimError::TimedOut`] if it does not in time, or the error of the RPC.
+	/// Returns [`VictimError::TimedOut`] if this does not happen within `limit`, or the error of the RPC.
 	pub async fn best_is(&self, hash: Hash, limit: Duration) -> Result<(), VictimError> {
 		let started = Instant::now();
 		while self.best().await?.hash() != hash {
@@ -252,7 +252,7 @@ impl Victim {
 	}
 }
 
-/// Returns the loopback address with the first TCP port among those that a node listens on.
+/// Returns the loopback address for the first plain TCP address among those that a node listens on.
 fn local_address(addresses: &[String]) -> Option<Multiaddr> {
 	addresses.iter().find_map(|address| {
 		let address: Multiaddr = address.parse().ok()?;
@@ -273,7 +273,7 @@ fn local_address(addresses: &[String]) -> Option<Multiaddr> {
 pub struct Log {
 	path: PathBuf,
 	position: u64,
-	/// The incomplete last line that was read.
+	/// The incomplete last line read so far.
 	rest: String,
 }
 
@@ -317,7 +317,7 @@ impl Log {
 		Ok(whole.lines().map(str::to_owned).collect())
 	}
 
-	/// Waits for a line that contains all of these parts. Returns `None` if there is none within `limit`.
+	/// Waits for a line that contains all of these parts. Returns `None` if no such line appears within `limit`.
 	///
 	/// # Errors
 	///
@@ -344,7 +344,7 @@ impl Log {
 /// The resources that a process has used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
-	/// Processor time of all threads, in seconds.
+	/// The processor time of all threads, in seconds.
 	pub cpu_seconds: f64,
 	/// The peak memory, in bytes.
 	pub peak_memory: u64,
@@ -364,7 +364,7 @@ impl Usage {
 			std::fs::read_to_string(&path).map_err(|error| failed(&path, error))
 		};
 		let stat = read("stat")?;
-		// The name in parentheses may contain spaces. User and system time are the 12th and 13th field after it.
+		// The name in parentheses may contain spaces. The user and system times are the 12th and 13th fields after it.
 		let ticks: f64 = stat
 			.rsplit(')')
 			.next()

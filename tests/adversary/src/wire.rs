@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! The network protocol: a peer that nodes accept as one of their own, and that sends whatever an attack
-//! wants.
+//! needs.
 //!
-//! It implements the block announcements (with their handshake) and the block requests of polkadot-sdk's
-//! sync, in their wire formats. [`crate::forge`] and [`crate::refuse`] decide what to send.
+//! It implements block announcements (with their handshake) and block requests in the wire formats of polkadot-sdk's
+//! sync. [`crate::forge`] and [`crate::refuse`] decide what to send.
 
 mod messages;
 mod peer;

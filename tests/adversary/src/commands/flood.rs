@@ -21,11 +21,11 @@ pub(crate) struct Options {
 	#[arg(long)]
 	pid: u32,
 
-	/// The node's log file, in which to count its refusals.
+	/// The node's log file. If given, count the node's refusals in it.
 	#[arg(long)]
 	log: Option<PathBuf>,
 
-	/// What to send; may be given more than once. By default all kinds, one after the other.
+	/// What to send. May be given more than once. By default, all kinds are sent, one after the other.
 	#[arg(long)]
 	kind: Vec<Kind>,
 
@@ -33,7 +33,7 @@ pub(crate) struct Options {
 	#[arg(long, default_value = "10000")]
 	messages: u64,
 
-	/// The most seconds for each kind.
+	/// The maximum duration for each kind, in seconds.
 	#[arg(long, default_value = "60")]
 	seconds: u64,
 }

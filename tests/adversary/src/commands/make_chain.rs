@@ -11,7 +11,7 @@ use isthmus_adversary::{
 };
 use std::path::PathBuf;
 
-/// The number of blocks between two reports of progress.
+/// The number of blocks between two progress reports.
 const PROGRESS_EVERY: u32 = 500;
 
 #[derive(Args)]
@@ -33,7 +33,7 @@ pub(crate) struct Options {
 	#[arg(long, default_value = "10")]
 	fork_every: u32,
 
-	/// Seconds between the timestamps of two blocks.
+	/// The number of seconds between the timestamps of two consecutive blocks.
 	#[arg(long, default_value = "10", value_parser = clap::value_parser!(u64).range(1..))]
 	interval: u64,
 

@@ -10,7 +10,7 @@ use isthmus_adversary::{
 };
 use isthmus_security::Share;
 
-/// The number of trials between two reports of progress.
+/// The number of trials between two progress reports.
 const PROGRESS_EVERY: u64 = 20;
 
 #[derive(Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Options {
 	#[arg(long, default_value = "1")]
 	seed: u64,
 
-	/// The nodes finalize blocks, and the merchant waits for that too.
+	/// Set this if the nodes finalize blocks. The merchant then waits for that too.
 	#[arg(long = "final")]
 	finality: bool,
 }

@@ -13,7 +13,7 @@ use isthmus_adversary::{
 };
 use std::{path::PathBuf, time::Duration};
 
-/// How long the node may take for its next block at the end.
+/// How long the node may take to mine its next block at the end.
 const NEXT_BLOCK: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
@@ -26,20 +26,20 @@ pub(crate) struct Options {
 	#[arg(long, required_unless_present = "list", default_value = "")]
 	log: PathBuf,
 
-	/// Carry out only the case of this name. May be given more than once.
+	/// Carry out only the case with this name. May be given more than once.
 	#[arg(long)]
 	case: Vec<String>,
 
-	/// The node mines: at the end, wait for its next block.
+	/// Set this if the node mines. At the end, wait for its next block.
 	#[arg(long)]
 	mines: bool,
 
-	/// The chain that the node runs: `dev` or a chain specification file. With this and `--base-path`, also carry out
-	/// the cases in which the node's sync fetches blocks from the future.
+	/// The chain that the node runs: `dev` or a chain specification file. With this option and `--base-path`, also carry
+	/// out the cases in which the node's sync fetches blocks from the future.
 	#[arg(long, requires = "base_path")]
 	chain: Option<String>,
 
-	/// A folder for a database of the chain.
+	/// A folder for the adversary's own database of the chain.
 	#[arg(long, requires = "chain")]
 	base_path: Option<PathBuf>,
 

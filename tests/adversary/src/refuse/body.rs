@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Rules that only a block's body shows: the node accepts its header when it is announced, fetches the body and refuses
-//! it. Also blocks that only execution refuses.
+//! Rules that need a block's body: the node accepts the header when it is announced, fetches the body and then
+//! refuses the block. Also blocks that are only refused at execution.
 
 use super::{
 	case::{Case, Offered},
@@ -15,10 +15,10 @@ use isthmus_primitives::{Hash, Header};
 use isthmus_rules::{gas_limit_bounds, UNCLE_ANCESTORS};
 use polkadot_sdk::{sp_core::U256, sp_runtime::OpaqueExtrinsic};
 
-/// The generation of the ancestor whose children are the block's nearest uncles.
+/// The generation of the ancestor (0 is the best block) whose children are the nearest possible uncles.
 const NEAREST: usize = 1;
 
-/// The cases. Their names are those of the Ethereum test suite where it has the case.
+/// The cases. If the Ethereum test suite has the same case, it has the same name here.
 pub(super) const CASES: &[Case] = &[
 	Case::refused("wrong_transactions_trie", "extrinsics_root", "", |stage| {
 		stage.offer_with(|block| block.extrinsics_root = Hash::repeat_byte(0x77))
@@ -177,7 +177,7 @@ pub(super) const CASES: &[Case] = &[
 	),
 ];
 
-/// Seals a child of the ancestor of this generation (0 is the best block), changed before it is sealed.
+/// Drafts a child of the ancestor of this generation (0 is the best block), changes it and seals it.
 fn uncle(
 	stage: &Stage<'_>,
 	generation: usize,
@@ -189,12 +189,12 @@ fn uncle(
 	stage.seal(&draft)
 }
 
-/// Offers a child of the best block that names only this uncle.
+/// Offers a child of the best block whose only uncle is this header.
 fn naming(stage: &Stage<'_>, uncle: Header) -> Offered {
 	stage.offer(stage.child().with_uncles(&[uncle]))
 }
 
-/// Offers a child of the best block that names an uncle of the nearest generation, changed before it is sealed.
+/// Offers a child of the best block with an uncle of the nearest generation that was changed before it was sealed.
 fn bad_uncle(stage: &Stage<'_>, change: impl FnOnce(&mut Draft)) -> Offered {
 	naming(stage, uncle(stage, NEAREST, change)?)
 }

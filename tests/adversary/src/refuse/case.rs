@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! A case: what it offers to a node, what the node must do with it, and the result.
+//! A case: what a peer offers to a node, what the node must do with it, and the result.
 
 use super::{offer::Offer, stage::Stage};
 use crate::error::AttackError;
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How long a node may take to refuse a block.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What [`Case::make`] returns: the offer, or `None` if the chain has no such case.
+/// The result of [`Case::make`]: the offer, or `None` if the case does not apply to the chain.
 pub type Offered = Result<Option<Offer>, AttackError>;
 
 /// What the node must do with an offer.
@@ -18,7 +18,7 @@ pub type Offered = Result<Option<Offer>, AttackError>;
 pub enum Expected {
 	/// Refuse the block, log this rule and this text, and close the connection.
 	Refused(&'static str, &'static str),
-	/// Close the connection, for something that is not a block and so has no rule.
+	/// Close the connection. The offer is not a block, so there is no rule to name.
 	Closed,
 	/// Log this text and keep the connection: the peer is not at fault.
 	Ignored(&'static str),
@@ -26,19 +26,19 @@ pub enum Expected {
 	NotExecuted(&'static str),
 }
 
-/// One attack: its name, what it offers, and what the node must do.
+/// One attack: its name, what the peer offers, and what the node must do.
 pub struct Case {
 	/// The name, in snake case.
 	pub name: &'static str,
 	/// What the node must do.
 	pub expected: Expected,
-	/// Makes the offer. Returns `None` if the chain has no such case (for example a difficulty below D(H), on a chain
-	/// where every block has D_0).
+	/// Makes the offer. Returns `None` if the case does not apply to the chain (for example, a difficulty below D(H)
+	/// on a chain where every block has D_0).
 	pub make: fn(&Stage<'_>) -> Offered,
 }
 
 impl Case {
-	/// A case in which the node must refuse the block by a rule, with a text in its log.
+	/// Makes a case in which the node must refuse the block, and name this rule and this text in its log.
 	pub(super) const fn refused(
 		name: &'static str,
 		rule: &'static str,
@@ -52,7 +52,7 @@ impl Case {
 		}
 	}
 
-	/// A case in which the node must refuse the block at execution, with a text in its log.
+	/// Makes a case in which the node must refuse the block at execution, with this text in its log.
 	pub(super) const fn not_executed(
 		name: &'static str,
 		text: &'static str,
@@ -65,7 +65,7 @@ impl Case {
 		}
 	}
 
-	/// A case in which the node must ignore the offer and keep the peer, with a text in its log.
+	/// Makes a case in which the node must ignore the offer and keep the peer, with this text in its log.
 	pub(super) const fn ignored(
 		name: &'static str,
 		text: &'static str,
@@ -78,7 +78,7 @@ impl Case {
 		}
 	}
 
-	/// A case in which the node must close the connection, without naming a rule.
+	/// Makes a case in which the node must close the connection without naming a rule.
 	pub(super) const fn closed(name: &'static str, make: fn(&Stage<'_>) -> Offered) -> Self {
 		Self {
 			name,
@@ -94,10 +94,10 @@ impl Case {
 pub struct Outcome {
 	/// The case's name.
 	pub case: &'static str,
-	/// The rule that the node must name, if it must name one.
+	/// The rule that the node must name, if any.
 	#[serde(skip_serializing_if = "Option::is_none")]
 	pub rule: Option<&'static str>,
-	/// The line of the node's log.
+	/// The matching line of the node's log.
 	pub logged: Option<String>,
 	/// Whether the node closed the connection.
 	pub disconnected: bool,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Rules of the header: the node refuses the block when it is announced, and never requests the body.
+//! Rules about the header: the node refuses the block when it is announced and never requests the body.
 
 use super::{
 	case::{Case, Offered},
@@ -20,7 +20,7 @@ use polkadot_sdk::{
 	sp_runtime::{DigestItem, OpaqueExtrinsic},
 };
 
-/// One case for each rule, and one for each bound of a rule that has two.
+/// One case for each rule, or two if the rule has two bounds.
 pub(super) const CASES: &[Case] = &[
 	Case::refused(
 		"difficulty_is_zero",
@@ -219,7 +219,7 @@ pub(super) const CASES: &[Case] = &[
 	}),
 ];
 
-/// Claims a difficulty below D(H) but not below D_0. There is none if D(H) is D_0.
+/// Claims a difficulty below D(H) but not below D_0. Returns `None` if D(H) is D_0.
 fn too_easy(stage: &Stage<'_>) -> Offered {
 	let draft = stage.child();
 	if draft.pre.difficulty <= stage.params.minimum_difficulty {
@@ -228,7 +228,7 @@ fn too_easy(stage: &Stage<'_>) -> Offered {
 	stage.offer_with(|block| block.pre.difficulty.0 -= U256::one())
 }
 
-/// Offers a block with a made-up mix hash whose result is within the boundary.
+/// Offers a block with a made-up mix hash for which the seal's result is nevertheless within the boundary.
 fn false_mix(stage: &Stage<'_>) -> Offered {
 	let draft = stage.child();
 	let seal = seal_with_false_mix(&draft.unsealed(), draft.pre.difficulty)?;
@@ -238,7 +238,7 @@ fn false_mix(stage: &Stage<'_>) -> Offered {
 	}))
 }
 
-/// Changes a valid seal by the least nudge that puts its result above the boundary.
+/// Changes a valid seal by the smallest nudge that puts its result above the boundary.
 fn reseal(stage: &Stage<'_>, change: fn(&mut Seal, u64)) -> Offered {
 	let draft = stage.child();
 	let seal = stage
@@ -251,7 +251,7 @@ fn reseal(stage: &Stage<'_>, change: fn(&mut Seal, u64)) -> Offered {
 	})
 }
 
-/// Changes a header after it was sealed, so that the seal no longer belongs to it.
+/// Changes a header after it was sealed, so that the seal no longer matches it.
 fn change_sealed(stage: &Stage<'_>, change: fn(&mut Header, u64)) -> Offered {
 	let draft = stage.child();
 	let sealed = stage.seal(&draft)?;
@@ -262,7 +262,7 @@ fn change_sealed(stage: &Stage<'_>, change: fn(&mut Header, u64)) -> Offered {
 	})
 }
 
-/// Offers an honest block whose reward another account claims.
+/// Offers an honest block in which another account claims the reward.
 fn another_beneficiary(stage: &Stage<'_>) -> Offered {
 	let draft = stage.child();
 	let seal = stage
@@ -275,8 +275,8 @@ fn another_beneficiary(stage: &Stage<'_>) -> Offered {
 	})
 }
 
-/// Returns the first of the headers made with 1, 2, … whose seal's result is above the boundary. About one in H_d is
-/// still within it.
+/// Makes headers from the numbers 1, 2, … and offers the first whose seal's result is above the boundary. About one in
+/// H_d is still within it.
 fn first_broken(body: Vec<OpaqueExtrinsic>, make: impl Fn(u64) -> Header) -> Offered {
 	let broken = |header: &Header| {
 		PowHeader::read(header).is_ok_and(|read| validate_seal_quick(&read).is_err())

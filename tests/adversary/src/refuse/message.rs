@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Messages that are not announcements, or have more in them than one.
+//! Messages that are not announcements, or contain more than an announcement.
 
 use super::{case::Case, offer::Offer};
 use crate::wire::announcement;
 
-/// The most bytes of an announcement that a node's network layer accepts.
+/// The maximum size of an announcement that a node's network layer accepts, in bytes.
 const MAX_ANNOUNCEMENT: usize = 1024 * 1024;
 
 /// The cases.

@@ -28,7 +28,7 @@ impl Offer {
 		}
 	}
 
-	/// Returns the name of the block in the node's log; empty for bytes.
+	/// Returns the block's name in the node's log, or an empty string for bytes.
 	pub fn log_name(&self) -> String {
 		match self {
 			Self::Block { header, .. } => format!("block #{} ({})", header.number, header.hash()),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What the cases build on: the node's own chain, and hash power.
+//! What the cases build on: the node's own chain, and a miner.
 
 use super::offer::Offer;
 use crate::{
@@ -11,20 +11,20 @@ use crate::{
 use isthmus_primitives::{params::ChainParameters, Header};
 use isthmus_rules::{Parent, UNCLE_ANCESTORS};
 
-/// How many blocks the cases look back: the ancestors whose children may be uncles, and one more.
+/// How many blocks the cases look back: the ancestors whose children may be uncles, plus one.
 const DEPTH: usize = UNCLE_ANCESTORS + 1;
 
-/// The last blocks of the node's chain, and the means to mine on them.
+/// The last blocks of the node's chain, and a miner to mine on them.
 pub struct Stage<'a> {
 	/// The chain's parameters.
 	pub params: ChainParameters,
-	/// The headers, the best block's first.
+	/// The headers, starting with the best block's.
 	pub headers: Vec<Header>,
 	/// The same blocks, as the rules see them.
 	pub parents: Vec<Parent>,
-	/// The time, in seconds since the Unix epoch.
+	/// The current time, in seconds since the Unix epoch.
 	pub now: u64,
-	/// Hash power.
+	/// The miner that seals drafts.
 	pub miner: &'a Miner,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Stage<'a> {
 		&self.headers[0]
 	}
 
-	/// Drafts a child of the best block that obeys every rule except those of execution.
+	/// Drafts a child of the best block that obeys every rule except those that execution checks.
 	pub fn child(&self) -> Draft {
 		self.child_of(0)
 	}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 //! Blocks from the future that the node's sync fetches: a peer claims them as its best chain when it
-//! connects, and announces nothing. They reach the import queue without having been checked as
-//! announcements. The queue checks one block after another; whatever the node does with these, an honest
-//! block behind them must not wait for their time to come.
+//! connects, and announces nothing. They reach the import queue without the checks for announcements. The queue
+//! checks one block after another. Whatever the node does with these blocks, an honest block behind them must not
+//! wait until they are no longer from the future.
 
 use super::{
 	case::{Outcome, TIMEOUT},
@@ -25,10 +25,10 @@ use isthmus_rules::{validate_seal_quick, Parent};
 use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
 use std::time::{Duration, Instant};
 
-/// How long an honest block that is announced meanwhile may take.
+/// How long the import of an honest block may take meanwhile.
 const HONEST_TIME: Duration = Duration::from_secs(10);
-/// The number of blocks that the peer claims to be ahead: more than the node mines meanwhile, but not so far ahead that
-/// the node considers itself in a major sync.
+/// How many blocks ahead the peer claims to be: more than the node mines meanwhile, but too few for the node to
+/// consider itself in a major sync.
 const AHEAD: usize = 4;
 
 /// A chain of blocks from the future.
@@ -41,7 +41,7 @@ pub struct SyncCase {
 	sealed: bool,
 }
 
-/// All cases. A node's clock may differ by 15 s.
+/// All cases. A node accepts blocks up to 15 s ahead of its clock.
 pub const CASES: &[SyncCase] = &[
 	SyncCase {
 		name: "synced_unsealed_from_the_future",
@@ -60,7 +60,7 @@ pub const CASES: &[SyncCase] = &[
 	},
 ];
 
-/// Carries out one case. The maker makes the honest block, so its chain must be the node's.
+/// Carries out one case. The maker makes the honest block, so it must use the same chain as the node.
 ///
 /// # Errors
 ///
@@ -109,7 +109,7 @@ pub async fn carry_out(
 		tokio::time::sleep(Duration::from_millis(20)).await;
 	}
 
-	// The node has the forged blocks by now, or very soon. The honest block comes behind them.
+	// The node has the forged blocks now or will have them very soon. The honest block queues behind them.
 	let (hash, announced) = honest_block(maker, stage.best().hash(), &honest)?;
 	let started = Instant::now();
 	messenger.announce(announced).await?;
@@ -143,7 +143,7 @@ pub async fn carry_out(
 	})
 }
 
-/// Forges a chain on the node's best block, with valid seals or with broken ones.
+/// Forges a chain on the node's best block, with valid or broken seals.
 fn forged(
 	stage: &Stage<'_>,
 	case: &SyncCase,
@@ -179,8 +179,8 @@ fn badly_sealed(draft: &Draft) -> Result<Header, AttackError> {
 		.ok_or(AttackError::NotFetched(draft.number))
 }
 
-/// Makes an honest block and serves it; returns its hash and its announcement. The maker does not import it: the node
-/// may have mined another block in its place.
+/// Makes an honest block and serves it; returns its hash and its announcement. The maker does not import the block,
+/// because the node may have mined another one in its place.
 fn honest_block(
 	maker: &Maker,
 	parent: Hash,

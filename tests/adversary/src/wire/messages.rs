@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The message formats: SCALE for announcements and their handshake, protobuf (`api.v1` of
+//! The message formats: SCALE for announcements and their handshake, and protobuf (`api.v1` of
 //! `sc-network-sync`) for block requests.
 
 use codec::{Decode, DecodeAll, Encode};
@@ -9,9 +9,9 @@ use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
 
 /// A full node's role in a handshake.
 pub const ROLE_FULL: u8 = 1;
-/// The fields of a block request: header and body. These are bits of the most significant byte.
+/// The `fields` of a block request for headers and bodies. The bits are in the most significant byte.
 pub const HEADER_AND_BODY: u32 = 0b11 << 24;
-/// The fields of a block request: the header only.
+/// The `fields` of a block request for headers only.
 pub const HEADER_ONLY: u32 = 0b1 << 24;
 
 /// The handshake of the announcement protocol, which both sides send first.
@@ -19,15 +19,15 @@ pub const HEADER_ONLY: u32 = 0b1 << 24;
 pub struct Handshake {
 	/// The sender's roles, one bit each: see [`ROLE_FULL`].
 	pub roles: u8,
-	/// The number of the best block that the sender claims.
+	/// The number of the block that the sender claims as its best.
 	pub best_number: BlockNumber,
-	/// The hash of the best block that the sender claims.
+	/// The hash of the block that the sender claims as its best.
 	pub best_hash: Hash,
 	/// The hash of the chain's genesis block.
 	pub genesis_hash: Hash,
 }
 
-/// Encodes an announcement: the header, whether it is the sender's best block, and additional data (this
+/// Encodes an announcement: the header, whether the block is the sender's best, and additional data (this
 /// chain's nodes send none).
 pub fn announcement(header: &Header, is_best: bool, data: &[u8]) -> Vec<u8> {
 	(header, u8::from(is_best), data.to_vec()).encode()
@@ -36,7 +36,7 @@ pub fn announcement(header: &Header, is_best: bool, data: &[u8]) -> Vec<u8> {
 /// A request for blocks.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct BlockRequest {
-	/// Which parts of each block: see [`HEADER_AND_BODY`].
+	/// Which parts of each block to return: see [`HEADER_AND_BODY`].
 	#[prost(uint32, tag = "1")]
 	pub fields: u32,
 	/// The first block.
@@ -45,7 +45,7 @@ pub struct BlockRequest {
 	/// The [`Direction`] from there.
 	#[prost(enumeration = "Direction", tag = "5")]
 	pub direction: i32,
-	/// The most blocks to return; 0 for no limit.
+	/// The maximum number of blocks to return; 0 for no limit.
 	#[prost(uint32, tag = "6")]
 	pub max_blocks: u32,
 	/// Whether the sender supports justifications of several engines.
@@ -82,7 +82,7 @@ pub struct BlockResponse {
 	pub blocks: Vec<BlockData>,
 }
 
-/// One block of an answer.
+/// A block in an answer.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct BlockData {
 	/// The block's hash.
@@ -97,7 +97,7 @@ pub struct BlockData {
 }
 
 impl BlockRequest {
-	/// Requests `max` blocks from this hash on, towards the genesis block.
+	/// Requests up to `max` blocks from this hash on, towards the genesis block.
 	pub fn down_from(hash: Hash, fields: u32, max: u32) -> Self {
 		Self {
 			fields,
@@ -108,7 +108,7 @@ impl BlockRequest {
 		}
 	}
 
-	/// Requests `max` blocks from this number on, away from the genesis block.
+	/// Requests up to `max` blocks from this number on, away from the genesis block.
 	pub fn up_from(number: BlockNumber, fields: u32, max: u32) -> Self {
 		Self {
 			fields,
@@ -121,7 +121,7 @@ impl BlockRequest {
 }
 
 impl BlockData {
-	/// Encodes a block. The body need not match the header.
+	/// Encodes a block. The body does not have to match the header.
 	pub fn new(header: &Header, body: &[OpaqueExtrinsic]) -> Self {
 		Self {
 			hash: header.hash().encode(),
@@ -130,7 +130,7 @@ impl BlockData {
 		}
 	}
 
-	/// Decodes the block. Returns `None` if header or body do not decode.
+	/// Decodes the block. Returns `None` if the header or the body does not decode.
 	pub fn read(&self) -> Option<(Header, Vec<OpaqueExtrinsic>)> {
 		let header = Header::decode_all(&mut &self.header[..]).ok()?;
 		let body = self
@@ -174,7 +174,7 @@ mod tests {
 		assert_eq!(data.read(), Some((header, body)));
 	}
 
-	/// Makes a header that only has a number.
+	/// Makes a header in which only the number is set.
 	trait FromNumber {
 		fn new_from_number(number: u32) -> Self;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! A connection to a node, under its own identity.
+//! A connection to a node, under an identity of its own.
 
 use super::{BlockData, BlockRequest, BlockResponse, Direction, FromBlock, Handshake};
 use codec::{Decode, Encode};
@@ -31,12 +31,12 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// The most bytes of a message that this side sends: more than any node accepts.
+/// The maximum size of a message that this side sends, in bytes. It is more than any node accepts.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// How long a node may take to accept or refuse a connection, and to answer a request.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why a connection failed. The cause lies here, not in the node under attack.
+/// Why a connection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
 	/// The address lacks the node's identity.
@@ -67,26 +67,26 @@ pub enum WireError {
 pub enum LinkState {
 	/// Not open yet.
 	Opening,
-	/// Both sides accepted.
+	/// Both sides accepted it.
 	Open,
-	/// The node did not accept it, with the reason.
+	/// The node refused it for this reason.
 	Refused(String),
 	/// The node closed it.
 	Closed,
 }
 
-/// The blocks with which a peer answers requests. Clones share them.
+/// The blocks that a peer serves in answer to requests. Clones share the same blocks.
 #[derive(Clone, Default)]
 pub struct Served(Arc<parking_lot::Mutex<Blocks>>);
 
 #[derive(Default)]
 struct Blocks {
 	by_hash: HashMap<Hash, (Header, Vec<OpaqueExtrinsic>)>,
-	/// The chain that this peer claims as its best.
+	/// The chain that this peer claims as its best one.
 	by_number: BTreeMap<BlockNumber, Hash>,
 	/// The requests so far, oldest first.
 	requests: Vec<BlockRequest>,
-	/// Bytes to send in place of every answer.
+	/// Bytes to send instead of every answer.
 	instead: Option<Vec<u8>>,
 }
 
@@ -148,14 +148,14 @@ impl Served {
 	}
 }
 
-/// How a peer connects.
+/// The options of a connection.
 #[derive(Clone)]
 pub struct PeerOptions {
 	/// The node to connect to: a TCP address that ends in `/p2p/` and the node's id.
 	pub address: Multiaddr,
-	/// The handshake that it sends.
+	/// The handshake to send.
 	pub handshake: Handshake,
-	/// The blocks with which it answers requests.
+	/// The blocks to serve.
 	pub served: Served,
 }
 
@@ -174,11 +174,12 @@ struct Request {
 }
 
 impl Peer {
-	/// Connects under a new identity, and waits until the node accepts or refuses.
+	/// Connects under a new identity, and waits until the node accepts or refuses the connection.
 	///
 	/// # Errors
 	///
-	/// Returns [`WireError::Refused`] if the node refuses us, or the error of the network.
+	/// Returns [`WireError::NoPeerId`] if the address has no peer id, [`WireError::Refused`] if the node refuses us,
+	/// [`WireError::TimedOut`] if it does neither in time, or the error of the network.
 	pub async fn connect(options: PeerOptions) -> Result<Self, WireError> {
 		let PeerOptions {
 			address,
@@ -260,7 +261,7 @@ impl Peer {
 		self.node
 	}
 
-	/// Sends these bytes as an announcement; waits until there is room.
+	/// Sends these bytes as an announcement. Waits until there is room in the send queue.
 	///
 	/// # Errors
 	///
@@ -277,7 +278,7 @@ impl Peer {
 		*self.link.borrow() != LinkState::Open
 	}
 
-	/// Waits until the node closes the connection. Returns false if it does not within `limit`.
+	/// Waits until the node closes the connection. Returns false if the node does not close it within `limit`.
 	pub async fn closed_within(&self, limit: Duration) -> bool {
 		let mut link = self.link.clone();
 		let closed = async { link.wait_for(|link| *link != LinkState::Open).await.is_ok() };
@@ -289,7 +290,8 @@ impl Peer {
 	///
 	/// # Errors
 	///
-	/// Returns [`WireError::Request`] if the node does not answer.
+	/// Returns [`WireError::Request`] if the node does not answer, [`WireError::Closed`] if the connection is closed, or
+	/// [`WireError::Undecodable`] if the answer does not decode.
 	pub async fn blocks(&self, request: &BlockRequest) -> Result<Vec<BlockData>, WireError> {
 		let answer = self.request(request.encode_to_vec()).await?;
 		Ok(BlockResponse::decode(&answer[..])?.blocks)
@@ -299,7 +301,7 @@ impl Peer {
 	///
 	/// # Errors
 	///
-	/// Returns the error of [`Self::blocks`].
+	/// Returns [`WireError::Request`] if the node does not answer, or [`WireError::Closed`] if the connection is closed.
 	pub async fn request(&self, bytes: Vec<u8>) -> Result<Vec<u8>, WireError> {
 		let (answer, answered) = oneshot::channel();
 		self.requests
@@ -355,7 +357,7 @@ impl Connection {
 			NotificationEvent::NotificationStreamOpened { peer, .. } => {
 				let sink = self.notifications.notification_sink(peer);
 				if let (Some(waiting), Some(sink)) = (self.sink.take(), sink) {
-					// The receiver is gone if the connection took too long.
+					// The receiver has been dropped if the connection took too long.
 					let _ = waiting.send(sink);
 				}
 				self.link.send_replace(LinkState::Open);
@@ -397,7 +399,7 @@ impl Connection {
 
 	fn resolve(&mut self, id: RequestId, answer: Result<Vec<u8>, RequestResponseError>) {
 		if let Some(waiting) = self.pending.remove(&id) {
-			// The receiver may be gone.
+			// The receiver may have been dropped.
 			let _ = waiting.send(answer);
 		}
 	}
