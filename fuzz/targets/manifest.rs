@@ -2,7 +2,8 @@
 //! The manifest of a large record, as any producer can store it, and the proofs of its chunks.
 //!
 //! - A manifest that is read is written again to the byte.
-//! - Each chunk of it verifies under its root with its own proof, and with no other proof, index or hash.
+//! - Its first chunks verify under its root with their own proofs. They do not with another hash, with an index past the
+//!   end, or with a proof that has one node more or one fewer.
 
 #![no_main]
 

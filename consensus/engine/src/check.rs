@@ -54,8 +54,9 @@ impl<C: ChainClient> Chain<C> {
 	/// # Errors
 	///
 	/// Returns the errors of [`Self::check_header`]; [`CheckError::BehindFinality`] for an unknown block
-	/// that can never be in our chain; [`CheckError::TooFar`] and [`CheckError::TooEasy`] for blocks on
-	/// unknown parents.
+	/// that can never be in our chain; [`CheckError::TooFar`] for a block in an epoch far from our best
+	/// block's, on a known parent too, and for one on an unknown parent that is too high;
+	/// [`CheckError::TooEasy`] for a block on an unknown parent.
 	pub fn check_announced(&self, announced: &Header, now: u64) -> Result<bool, BlockError> {
 		let header = read(announced)?;
 		if self.knows(header.hash)? {

@@ -40,7 +40,8 @@ pub const TERM_SLACK: u32 = 16;
 pub const LEAST_TIME: u32 = 8;
 /// How many blocks a request with an offer stays open after its consumer took it back: as long as an
 /// answer may be in flight, or a reader could have the keys and keep the offer.
-pub const CANCEL_NOTICE: u32 = TERM_SLACK;
+pub const CANCEL_NOTICE: u32 = 16;
+const _: () = assert!(CANCEL_NOTICE >= TERM_SLACK);
 /// How many blocks before a node's best one a signed query may name.
 pub const QUERY_BLOCKS_BEFORE: u32 = 64;
 /// How many blocks after a node's best one a signed query may name: the caller's node may be ahead.

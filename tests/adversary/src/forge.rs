@@ -170,7 +170,7 @@ impl Miner {
 		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
 			return Err(ForgeError::LaterEpoch(unsealed.number));
 		}
-		let boundary = boundary(difficulty);
+		let boundary = lenient_boundary(difficulty);
 		let hash = seal_hash(unsealed).0;
 		let never = AtomicBool::new(false);
 		let Found { nonce, output } = self
@@ -196,8 +196,8 @@ impl Miner {
 	}
 }
 
-/// Returns the boundary of a difficulty, of 1 where it is zero.
-fn boundary(difficulty: Difficulty) -> Boundary {
+/// Returns the boundary of a difficulty, of 1 where it is zero: a forged header may claim any difficulty.
+fn lenient_boundary(difficulty: Difficulty) -> Boundary {
 	Boundary::from_difficulty(difficulty.0).unwrap_or(Boundary::MAX)
 }
 
@@ -208,7 +208,7 @@ fn boundary(difficulty: Difficulty) -> Boundary {
 ///
 /// Returns [`ForgeError::NoNonce`] if no nonce fits.
 pub fn seal_with_false_mix(unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
-	let boundary = boundary(difficulty);
+	let boundary = lenient_boundary(difficulty);
 	let hash = seal_hash(unsealed).0;
 	let mix_hash = Hash::repeat_byte(0x33);
 	(0..u64::MAX)
