@@ -54,7 +54,7 @@ seeds('header_digest', [
 
 const envelope = vectors('client/envelope/vectors.json');
 const files = vectors('client/envelope/vectors-files.json');
-const sharing = vectors('pallets/data-sharing/vectors.json');
+const sharing = vectors('primitives/sharing/vectors.json');
 
 /** The seeds from a list of vectors, including the rejected ones. */
 const both = (good, refused, field) => [
@@ -100,4 +100,6 @@ seeds('miners_port', [
 	['mining', request('eth_mining', undefined)],
 	['batch', JSON.stringify([{ id: 1, method: 'eth_mining' }])],
 	['number', '0x1f4'],
+	// As a double, it would change when it is written and read again.
+	['precise-id', '{"id":5.5451e-57}'],
 ]);

@@ -2,8 +2,8 @@
 //! The manifest of a large record, as any producer can store it, and the proofs of its chunks.
 //!
 //! - A manifest that can be read is written back byte for byte.
-//! - Each of its chunks verifies against its root with the chunk's own proof, and with no other proof,
-//!   index or hash.
+//! - Its first chunks verify against its root with their own proofs. They do not with another hash, with an
+//!   index past the end, or with a proof that has one node more or one fewer.
 
 #![no_main]
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A request to the miners' port: JSON-RPC with geth's hexadecimal arguments.
 //!
-//! - An accepted body becomes a JSON-RPC 2.0 request with the members that it had.
+//! - An accepted body keeps every member, and gets `"jsonrpc": "2.0"` if it has no such member.
 //! - An argument that is read as bytes or a number is the text of that value.
 
 #![no_main]
@@ -48,9 +48,13 @@ fn check_request(body: &[u8]) {
 	let given: Value = serde_json::from_slice(body).expect("the body is JSON");
 	let (request, given) = (request.as_object(), given.as_object());
 	let (request, given) = request.zip(given).expect("both are objects");
-	assert!(request.contains_key("jsonrpc"));
-	for (name, value) in request {
-		assert!(given.get(name) == Some(value) || (name == "jsonrpc" && value == "2.0"));
+	for (name, value) in given {
+		assert_eq!(request.get(name), Some(value));
+	}
+	let has_version = given.contains_key("jsonrpc");
+	assert_eq!(request.len(), given.len() + usize::from(!has_version));
+	if !has_version {
+		assert_eq!(request.get("jsonrpc").and_then(Value::as_str), Some("2.0"));
 	}
 	if let Some(Value::Array(parameters)) = request.get("params") {
 		parameters

@@ -18,7 +18,7 @@ import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 300_000;
-const vectors = JSON.parse(readFileSync(new URL('../../pallets/data-sharing/vectors.json', import.meta.url)));
+const vectors = JSON.parse(readFileSync(new URL('../../primitives/sharing/vectors.json', import.meta.url)));
 const bytes = (text) => new Uint8Array(Buffer.from(text, 'hex'));
 const plainHex = (data) => Buffer.from(data).toString('hex');
 
@@ -181,7 +181,7 @@ test('an interrupted upload resumes, but only with the same file', { timeout }, 
 	await refused(client.signedQuery(company, school.address, started), 'Incomplete', 7110, /all its chunks/);
 	const mine = await client.signedQuery(school, school.address, started);
 	assert.deepEqual([mine.arrived, mine.chunks], [1, 3]);
-	await refused(client.signedChunks(school, school.address, started, 1, 1), 'NoSuchChunk', 7111, /1 are stored/);
+	await refused(client.signedChunks(school, school.address, started, 1, 1), 'NoSuchChunk', 7111, /stored chunks of this record: 1\b/);
 
 	const changed = join(folder, 'changed');
 	writeFileSync(changed, Buffer.from(FILE).fill(0, CHUNK, CHUNK + 1));

@@ -55,8 +55,9 @@ impl<C: ChainClient> Chain<C> {
 	/// # Errors
 	///
 	/// Returns the errors of [`Self::check_header`]; [`CheckError::BehindFinality`] if the block is unknown
-	/// and can never be in our chain; [`CheckError::TooFar`] or [`CheckError::TooEasy`] if its parent is
-	/// unknown and the block is not admitted.
+	/// and can never be in our chain; [`CheckError::TooFar`] if its epoch is far from our best block's, or
+	/// if its parent is unknown and its number is too high; [`CheckError::TooEasy`] if its parent is unknown
+	/// and its difficulty is too low.
 	pub fn check_announced(&self, announced: &Header, now: u64) -> Result<bool, BlockError> {
 		let header = read(announced)?;
 		if self.knows(header.hash)? {

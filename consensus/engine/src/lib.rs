@@ -17,18 +17,18 @@
 //!             │                              │                            │
 //!   ┌─────────▼──────────┐                   │                            │
 //!   │ announce.rs        │                   │                            │
-//!   │ known? digest,     │           ┌───────▼────────┐           ┌───────▼────────┐
+//!   │ digest, known?,    │           ┌───────▼────────┐           ┌───────▼────────┐
 //!   │ static rules,      │           │ import.rs      │           │ sealer.rs      │
 //!   │ quick half of seal,│  sync     │ check_block:   │           │ submit:        │
 //!   │ finality, then     │ requests  │ did its import │           │ static rules,  │
 //!   │  parent known:     │ the body  │ fail before?   │           │ parent, seal,  │
 //!   │   parent, clock,   ├──────────►│(failed_imports)│           │ clock          │
-//!   │   seal             │           └───────┬────────┘           └───────┬────────┘
+//!   │   epoch near, seal │           └───────┬────────┘           └───────┬────────┘
 //!   │  parent unknown:   │                   │                            │
-//!   │   clock, near or   │           ┌───────▼────────┐                   │
-//!   │   few (admission)  │           │ verifier.rs    │                   │
-//!   └────────────────────┘           │ finality,      │                   │
-//!                                    │ digest, static │                   │
+//!   │   clock, not too   │           ┌───────▼────────┐                   │
+//!   │   easy, near or few│           │ verifier.rs    │                   │
+//!   │   (admission)      │           │ finality,      │                   │
+//!   └────────────────────┘           │ digest, static │                   │
 //!                                    │ rules, parent, │                   │
 //!                                    │ seal, clock,   │                   │
 //!                                    │ H_t, uncles    │                   │
@@ -65,10 +65,13 @@
 //! | a block could not be checked | `verifier.rs` marks it, `import.rs` returns the error | not penalised | requested again |
 //! | the parent's state is pruned | `import.rs` | not penalised | skipped |
 //! | execution fails for the first time | `failed_imports.rs` | not penalised | requested again |
-//! | execution fails again: the block is known as bad for ten minutes | `failed_imports.rs` | penalised | rejected |
+//! | execution fails again | `failed_imports.rs` | not penalised; from then on, each peer that sends the block is penalised, for ten minutes | rejected |
 //! | import fails twice, perhaps through our own fault | `failed_imports.rs` | not penalised | retried every ten seconds |
 //!
-//! Log lines that a peer can trigger are rate-limited (`rate_limit.rs`).
+//! One block that could not be checked is an exception: if the runtime traps while it reads the uncles,
+//! that counts as a failed execution.
+//!
+//! This crate's warnings that a peer can trigger are rate-limited (`rate_limit.rs`).
 
 #![forbid(unsafe_code)]
 

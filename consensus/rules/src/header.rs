@@ -38,11 +38,11 @@ pub fn validate_static(params: &ChainParameters, header: &PowHeader) -> Result<(
 	validate_minimum_difficulty(params, header)
 }
 
-/// Validates the rules that compare a header with its parent, cheapest first. They need no clock, so the
-/// result never changes.
+/// Validates the rules that compare a header with its parent, cheapest first, without those of
+/// [`validate_static`], which the caller runs first.
 ///
-/// [`validate_static`] is a separate function, so that its rules run once and before the parent is looked
-/// up.
+/// The two are separate functions, so that the static rules run once and before the parent is looked up.
+/// Neither needs a clock, so the result never changes.
 ///
 /// # Errors
 ///

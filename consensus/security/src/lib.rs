@@ -23,7 +23,7 @@
 //! | [`algorithm_3`] | algorithm 3 as printed in the paper, line by line |
 //! | [`equation_3`] | Eq. 3, the same number without the rounding errors |
 //! | [`exact`] | the probability that both approximate |
-//! | [`depth`] | the minimum z at which the odds are below a risk |
+//! | [`depth`](fn@depth) | the minimum z at which the odds are below a risk |
 //! | [`Race`] | a simulation of the attack as a random walk |
 //!
 //! # The model

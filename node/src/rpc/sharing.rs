@@ -74,7 +74,7 @@ pub enum Refusal {
 	WrongChain { asked: Hash, here: Hash },
 	#[error("{0}")]
 	NotAllowed(QueryError),
-	#[error("there is no chunk {first}: this record has {arrived} stored chunks, counted from 0")]
+	#[error("there is no chunk {first}, counted from 0; stored chunks of this record: {arrived}")]
 	NoSuchChunk { first: u32, arrived: u32 },
 	#[error(
 		"this node does not have the bytes of {0}: it pruned the block that has them, or has not reached \

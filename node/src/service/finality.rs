@@ -52,6 +52,7 @@ pub(super) fn prepare(
 		),
 		sets: Arc::new(VerifierSets::new(core.client.clone(), authority_set)),
 	};
+	// These tasks start before the network, so that they miss no finalized block.
 	task_manager
 		.spawn_handle()
 		.spawn("verifier-sets", None, rpc.sets.clone().follow());

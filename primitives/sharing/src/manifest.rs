@@ -139,7 +139,7 @@ mod tests {
 
 	#[test]
 	fn the_vectors_pass() {
-		let vectors = vectors("pallets/data-sharing/vectors.json");
+		let vectors = vectors("primitives/sharing/vectors.json");
 		let manifests = list(&vectors["manifests"]);
 		assert!(!manifests.is_empty());
 		for vector in manifests {

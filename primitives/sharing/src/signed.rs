@@ -97,7 +97,7 @@ mod tests {
 
 	#[test]
 	fn the_vectors_pass() {
-		let vectors = vectors("pallets/data-sharing/vectors.json");
+		let vectors = vectors("primitives/sharing/vectors.json");
 		let queries = list(&vectors["queries"]);
 		assert!(!queries.is_empty());
 		for vector in queries {

@@ -42,7 +42,8 @@ pub const TERM_SLACK: u32 = 16;
 pub const LEAST_TIME: u32 = 8;
 /// The number of blocks that a request with an offer stays open after its consumer has cancelled it: as
 /// long as an answer may be in flight. Otherwise a reader could get the keys and keep the offer.
-pub const CANCEL_NOTICE: u32 = TERM_SLACK;
+pub const CANCEL_NOTICE: u32 = 16;
+const _: () = assert!(CANCEL_NOTICE >= TERM_SLACK);
 /// A signed query may name a block at most this many blocks before a node's best block.
 pub const QUERY_BLOCKS_BEFORE: u32 = 64;
 /// A signed query may name a block at most this many blocks after a node's best block, because the caller's

@@ -171,7 +171,7 @@ impl Miner {
 		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
 			return Err(ForgeError::LaterEpoch(unsealed.number));
 		}
-		let boundary = boundary(difficulty);
+		let boundary = lenient_boundary(difficulty);
 		let hash = seal_hash(unsealed).0;
 		let never = AtomicBool::new(false);
 		let Found { nonce, output } = self
@@ -197,8 +197,8 @@ impl Miner {
 	}
 }
 
-/// Returns the boundary for a difficulty. A difficulty of 0 is treated as 1.
-fn boundary(difficulty: Difficulty) -> Boundary {
+/// Returns the boundary for a difficulty, which a forged header may claim to be 0. That is treated as 1.
+fn lenient_boundary(difficulty: Difficulty) -> Boundary {
 	Boundary::from_difficulty(difficulty.0).unwrap_or(Boundary::MAX)
 }
 
@@ -209,7 +209,7 @@ fn boundary(difficulty: Difficulty) -> Boundary {
 ///
 /// Returns [`ForgeError::NoNonce`] if there is no such nonce.
 pub fn seal_with_false_mix(unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
-	let boundary = boundary(difficulty);
+	let boundary = lenient_boundary(difficulty);
 	let hash = seal_hash(unsealed).0;
 	let mix_hash = Hash::repeat_byte(0x33);
 	(0..u64::MAX)

@@ -298,6 +298,23 @@ fn the_last_number_has_no_successor() {
 }
 
 #[test]
+fn the_rules_of_a_header_and_its_parent_do_not_include_the_static_ones() {
+	let (params, parent) = (params(), parent());
+	let mut draft = Draft::child_of(&params, &parent);
+	draft.pre.extra_data = vec![0; 33];
+	draft.gas_used = draft.pre.gas_limit + 1;
+	let header = draft.unsealed();
+	assert_eq!(
+		validate_static(&params, &header),
+		Err(HeaderError::ExtraDataTooLong {
+			got: 33,
+			maximum: 32
+		})
+	);
+	assert_eq!(validate_against_parent(&params, &header, &parent), Ok(()));
+}
+
+#[test]
 fn timestamp() {
 	let parent = parent();
 	// Within the first ten seconds, and before the parent, D(H) is a step up.

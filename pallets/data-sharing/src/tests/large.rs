@@ -360,7 +360,8 @@ fn list(value: &Value) -> &[Value] {
 }
 
 fn vectors() -> Value {
-	serde_json::from_str(include_str!("../../vectors.json")).expect("the vectors are JSON")
+	serde_json::from_str(include_str!("../../../../primitives/sharing/vectors.json"))
+		.expect("the vectors are JSON")
 }
 
 /// The vectors, with the host's hash functions. All other checks of the vectors are in `isthmus-sharing`.
@@ -382,6 +383,15 @@ fn the_manifests_vectors_pass() {
 				assert_eq!(content, hash(&chunk["hash"]));
 				assert_eq!(read.hash_of(index), Some(content.0));
 			}
+			let root = read.root(sha2_256);
+			let last = chunks.last().expect("a manifest has chunks");
+			let proof: Vec<[u8; 32]> = list(&last["proof"])
+				.iter()
+				.map(|node| hash(node).0)
+				.collect();
+			let content = hash(&last["hash"]).0;
+			let verified = verify_chunk(sha2_256, &root, count, count - 1, &content, &proof);
+			assert_eq!(verified, Ok(()));
 		}
 	});
 }

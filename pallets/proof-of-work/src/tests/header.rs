@@ -91,11 +91,11 @@ fn a_gas_limit_out_of_bounds_is_rejected() {
 	// ⌊1000000/1024⌋ = 976, and the bound is exclusive.
 	assert_eq!(
 		rejection_of(|pre| pre.gas_limit += 976),
-		"the gas limit is 1000976, and the parent's allows only 999025 to 1000975"
+		"the gas limit is 1000976, but the parent's allows only 999025 to 1000975"
 	);
 	assert_eq!(
 		rejection_of(|pre| pre.gas_limit -= 976),
-		"the gas limit is 999024, and the parent's allows only 999025 to 1000975"
+		"the gas limit is 999024, but the parent's allows only 999025 to 1000975"
 	);
 	on_chain(|| {
 		mine(&PreDigest {
