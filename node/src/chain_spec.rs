@@ -51,7 +51,7 @@ fn build(name: &str, id: &str, kind: ChainType, preset: &str) -> Result<ChainSpe
 		.ok_or_else(|| format!("the runtime has no genesis preset {preset}"))?;
 	let mut properties = Properties::new();
 	properties.insert("tokenSymbol".into(), "IST".into());
-	properties.insert("tokenDecimals".into(), 12.into());
+	properties.insert("tokenDecimals".into(), isthmus_primitives::DECIMALS.into());
 	properties.insert("ss58Format".into(), 42.into());
 	Ok(ChainSpec::builder(wasm, Default::default())
 		.with_name(name)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Amounts of the currency, as people read them.
 
-use crate::{Balance, UNIT};
+use crate::{Balance, DECIMALS, UNIT};
 use core::fmt;
 
 /// An amount that is shown in IST, without trailing zeros.
@@ -17,8 +17,7 @@ pub struct Ist(pub Balance);
 impl fmt::Display for Ist {
 	fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
 		let (whole, rest) = (self.0 / UNIT, self.0 % UNIT);
-		// 12 decimals: 10^12 of the smallest unit are one IST.
-		let decimals = alloc::format!("{rest:012}");
+		let decimals = alloc::format!("{rest:0DECIMALS$}");
 		match decimals.trim_end_matches('0') {
 			"" => write!(f, "{whole} IST"),
 			decimals => write!(f, "{whole}.{decimals} IST"),

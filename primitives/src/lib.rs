@@ -44,5 +44,7 @@ pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
 /// A block whose transactions are opaque bytes, as the node handles it.
 pub type Block = generic::Block<Header, OpaqueExtrinsic>;
 
+/// The decimals of an amount in [`UNIT`]s.
+pub const DECIMALS: usize = 12;
 /// One unit of the currency that users see: 10^12 of the smallest unit.
-pub const UNIT: Balance = 1_000_000_000_000;
+pub const UNIT: Balance = (10 as Balance).pow(DECIMALS as u32);

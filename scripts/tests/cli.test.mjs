@@ -282,6 +282,11 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	const ask = ['request', owner.address, '--leaves', '0..1', '--purpose', 'p', ...key];
 	const scope = ['dataset', 'epoch', 'from', 'to'];
 	const block = ['hash', 'number'];
+	// An amount is a string, because it may be too large for a number in JSON.
+	const types = {
+		amount: 'string', free: 'string', held: 'string', offer: 'string', paid: 'string', price: 'string',
+		block: 'number',
+	};
 	// The order matters: each command needs the earlier ones. An array lists an object's keys, in their order.
 	for (const [args, keys, inner = {}] of [
 		[['key', 'generate', 'json.key'], ['account', 'encryptionKey']],
@@ -306,8 +311,8 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['balance', uri], ['account', 'free', 'held']],
 		[['status'], ['best', 'chain', 'finalized', 'genesis', 'node', 'peers', 'syncing'], { best: block, finalized: block }],
 		[['trace', 'dataset', owner.address, '0'], ['block', 'dataset', 'event', 'name', 'owner', 'transaction']],
-		[['dataset', 'epoch', '0', ...owner.key], ['block', 'dataset', 'epoch']],
 		[['remove', 'json', ...owner.key], ['block', 'files', 'key']],
+		[['dataset', 'epoch', '0', ...owner.key], ['block', 'dataset', 'epoch']],
 		[['dataset', 'free', '0', ...owner.key], ['block', 'freed', 'wait']],
 		[['dataset', 'policy', '0', '--clear', ...owner.key], ['block']],
 		[['dataset', 'create', 'more', ...owner.key], ['block', 'dataset']],
@@ -318,6 +323,11 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		for (const [name, keys] of Object.entries(inner)) {
 			assert.deepEqual(Object.keys(answer[name]), keys, `${name} of isthmus ${args.join(' ')}`);
 		}
+		for (const [name, value] of Object.entries({ ...answer, ...answer.policy })) {
+			if (name in types) assert.equal(typeof value, types[name], `${name} of isthmus ${args.join(' ')}`);
+		}
+		// Nothing here is a folder.
+		if ('files' in answer) assert.equal(answer.files, null, `files of isthmus ${args.join(' ')}`);
 	}
 	const [{ request }] = await ok('requests', '--mine', ...key);
 	const cancelled = await ok('request', '--cancel', String(request), ...key);
@@ -433,7 +443,7 @@ test('a trace searches the blocks that exist, and the status shows them', { time
 	const [status] = await ok('status');
 	assert.ok(status.best.number >= status.finalized.number);
 	const verified = await run(['status', '--block', '1']);
-	assert.match(verified.stdout, /^block +1 0x[0-9a-f]{64}\n1 of 1 verifier signed for .*\.\nverified +5/);
+	assert.match(verified.stdout, /^block +1 0x[0-9a-f]{64}\n1 of 1 verifier signed for .* finalized\.\nverified +5/);
 });
 
 test('a folder and stdin are stored and fetched', { timeout }, async () => {
@@ -644,6 +654,25 @@ describe('a folder of thirteen files', () => {
 		await ok(...remove);
 		assert.equal(await leaves(), undefined);
 	});
+});
+
+test('what removes takes --finalized, too', { timeout }, async () => {
+	const { key, dataset } = await producer('//RemoveFinalized');
+	const finalized = async (...args) => {
+		const [answer] = await ok(...args, '--finalized', ...key);
+		const [status] = await ok('status');
+		const above = `block ${answer.block}, finalized ${status.finalized.number}`;
+		assert.ok(status.finalized.number >= answer.block, `isthmus ${args.join(' ')}: ${above}`);
+		return answer;
+	};
+	mkdirSync(file('brief'));
+	for (const name of ['1', '2']) random(`brief/${name}`, 10);
+	await ok('store', 'brief', ...key);
+	assert.equal((await finalized('remove', 'brief')).files, 2);
+	await ok('dataset', 'epoch', String(dataset), ...key);
+	assert.equal((await finalized('dataset', 'free', String(dataset))).freed, 3);
+	await finalized('dataset', 'remove', String(dataset));
+	assert.deepEqual(await ok('dataset', 'list', ...key), []);
 });
 
 test('a file that reads as a folder does not take other records with it', { timeout }, async () => {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus completions`: completion scripts for shells.
 
-use crate::error::Error;
+use crate::{error::Error, report};
 use clap_complete::Shell;
-use std::io::{self, Write};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -21,5 +20,5 @@ pub(crate) struct Opts {
 pub(crate) fn run(opts: Opts, mut command: clap::Command) -> Result<(), Error> {
 	let mut script = Vec::new();
 	clap_complete::generate(opts.shell, &mut command, "isthmus", &mut script);
-	io::stdout().write_all(&script).map_err(Error::failed)
+	report::write(&script)
 }

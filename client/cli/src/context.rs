@@ -2,7 +2,7 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{error::Error, key_file, options::Options, report::Output};
-use isthmus_sdk::{BlockId, Call, Client, Identity, Included};
+use isthmus_sdk::{BlockId, Call, Client, Identity, Included, Pending};
 use std::path::Path;
 
 /// A connection, with the options of the command.
@@ -44,7 +44,12 @@ impl Context {
 
 	/// Signs and sends a call, and waits for a block, or for finality if that was requested.
 	pub(crate) async fn send(&self, identity: &Identity, call: &Call) -> Result<Included, Error> {
-		let mut pending = self.client.submit(&identity.account, call).await?;
+		self.wait(self.client.submit(&identity.account, call).await?)
+			.await
+	}
+
+	/// Waits until a transaction is in a block, or in a finalized one if that was requested.
+	pub(crate) async fn wait(&self, mut pending: Pending) -> Result<Included, Error> {
 		Ok(match self.options.finalized {
 			true => pending.finalized().await?,
 			false => pending.included().await?,
@@ -58,11 +63,10 @@ impl Context {
 		identity: &Identity,
 		calls: &[Call],
 	) -> Result<Option<Included>, Error> {
-		let last = self.client.send_all(&identity.account, calls).await?;
-		if let Some(included) = &last {
-			self.settle(included.block).await?;
+		match self.client.submit_all(&identity.account, calls).await? {
+			Some(last) => Ok(Some(self.wait(last).await?)),
+			None => Ok(None),
 		}
-		Ok(last)
 	}
 
 	/// Waits until a block is finalized, if that was requested.

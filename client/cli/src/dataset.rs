@@ -10,7 +10,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, ConsumerKinds, Dataset, DatasetEntry, DatasetId,
-	Epoch, Event, Identity, LeafUse, Policy, State,
+	Epoch, Event, Identity, LeafUse, Policy, State, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -64,7 +64,7 @@ struct PolicyOpts {
 	price: Balance,
 
 	/// Largest number of leaves that a request may ask for [default: no limit]
-	#[arg(long, value_name = "LEAVES", default_value_t = 1 << 32, hide_default_value = true)]
+	#[arg(long, value_name = "LEAVES", default_value_t = LEAVES_PER_EPOCH, hide_default_value = true)]
 	longest_range: u64,
 
 	/// Longest term that a request may ask for
@@ -337,8 +337,12 @@ async fn set_policy(
 	opts: PolicyOpts,
 ) -> Result<Changed, Error> {
 	let (client, dataset) = (&context.client, opts.dataset);
-	let (call, change) = match opts.longest_term {
-		Some(longest_term) if !opts.clear => {
+	let (call, change) = match (opts.clear, opts.longest_term) {
+		(true, _) => {
+			let change = format!("removed the policy of dataset {dataset}");
+			(client.clear_policy(dataset).await?, change)
+		}
+		(false, Some(longest_term)) => {
 			let policy = Policy {
 				price: opts.price,
 				longest_range: opts.longest_range,
@@ -348,10 +352,7 @@ async fn set_policy(
 			let change = format!("policy of dataset {dataset}: {}", PolicyText(&policy));
 			(client.set_policy(dataset, policy).await?, change)
 		}
-		_ => {
-			let change = format!("removed the policy of dataset {dataset}");
-			(client.clear_policy(dataset).await?, change)
-		}
+		(false, None) => return Err(Error::usage("missing --longest-term or --clear")),
 	};
 	let block = context.send(identity, &call).await?.number();
 	Ok(Changed { block, change })

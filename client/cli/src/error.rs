@@ -2,8 +2,8 @@
 //! Why a command failed: a message, possibly a hint, and the program's exit code.
 
 use isthmus_sdk::{
-	Error as SdkError, FetchError, PalletError, QueryRefusal, Rejection, Shown, UploadError,
-	UploadFolderError,
+	key_name, Error as SdkError, FetchError, PalletError, QueryRefusal, Rejection, Shown,
+	UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{fmt, process::ExitCode};
@@ -118,10 +118,17 @@ impl From<SdkError> for Error {
 			}
 			error => error.to_string(),
 		};
+		let hint = match &error {
+			SdkError::Upload(UploadError::EpochOver { key, .. }) => Some(format!(
+				"isthmus remove {}, and then the same command again",
+				key_name(key)
+			)),
+			_ => hint.map(str::to_owned),
+		};
 		Self {
 			kind,
 			message,
-			hint: hint.map(str::to_owned),
+			hint,
 		}
 	}
 }
@@ -133,7 +140,7 @@ impl From<UploadFolderError> for Error {
 			UploadFolderError::Changed { key, .. } => {
 				let hint = format!(
 					"store the folder under another --name, or remove the file's record first: isthmus remove {}",
-					isthmus_sdk::key_name(&key)
+					key_name(&key)
 				);
 				Self::failed(error).hint(hint)
 			}
@@ -211,9 +218,9 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
 		),
 		Upload(UploadError::AlreadyStored(_)) => (Kind::Refused, Some(OTHER_NAME)),
-		Upload(UploadError::EpochOver { .. }) => (
+		Upload(UploadError::TooLong { .. }) => (
 			Kind::Refused,
-			Some("remove the record and store it again: isthmus remove NAME"),
+			Some("split it, and store the parts as a folder"),
 		),
 		Query(_) | NotIncluded(_) | Rpc { .. } | Upload(_) => (Kind::Refused, None),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
@@ -262,6 +269,15 @@ mod tests {
 		let error = Error::from(SdkError::from(UploadError::AlreadyStored(key)));
 		assert_eq!(error.kind, Kind::Refused);
 		assert!(error.message.starts_with("marks.csv "), "{}", error.message);
+	}
+
+	#[test]
+	fn an_upload_in_an_ended_epoch_says_which_record_to_remove() {
+		let key = record_key("marks.csv").unwrap();
+		let (epoch, now) = (0, 1);
+		let error = Error::from(SdkError::from(UploadError::EpochOver { key, epoch, now }));
+		let hint = "isthmus remove marks.csv, and then the same command again";
+		assert_eq!(error.hint.as_deref(), Some(hint));
 	}
 
 	#[test]

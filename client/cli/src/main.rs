@@ -104,13 +104,12 @@ type Answer = Option<Box<dyn Report>>;
 fn main() -> ExitCode {
 	let Isthmus { options, command } = Isthmus::parse();
 	let output = options.output();
-	match (run(command, options), output) {
-		(Ok(answer), output) => {
-			if let Some(report) = answer {
-				output.print(&*report);
-			}
-			ExitCode::SUCCESS
-		}
+	let printed = run(command, options).and_then(|answer| match answer {
+		Some(report) => output.print(&*report),
+		None => Ok(()),
+	});
+	match (printed, output) {
+		(Ok(()), _) => ExitCode::SUCCESS,
 		(Err(error), Output::Text) => error.report(),
 		(Err(error), Output::Json) => error.report_json(),
 	}

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus man`: manual pages.
 
-use crate::error::Error;
+use crate::{error::Error, report};
 use clap_mangen::Man;
-use std::{
-	fs,
-	io::{self, Write},
-	path::PathBuf,
-};
+use std::{fs, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -28,7 +24,7 @@ pub(crate) fn run(opts: Opts, command: clap::Command) -> Result<(), Error> {
 			let mut page = Vec::new();
 			let command = command.disable_help_subcommand(true);
 			Man::new(command).render(&mut page).map_err(Error::failed)?;
-			io::stdout().write_all(&page).map_err(Error::failed)
+			report::write(&page)
 		}
 		Some(folder) => fs::create_dir_all(&folder)
 			.and_then(|()| clap_mangen::generate_to(command, &folder))

@@ -41,9 +41,14 @@ pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
 		let mut stdin = std::io::stdin().lock();
 		stdin.read_line(&mut line).map_err(Error::failed)?;
 	}
-	// An empty secret would mean the phrase that all development chains share.
-	match line.trim() {
-		"" => Err(Error::usage("missing secret")
+	secret_of(&line)
+}
+
+/// Returns the secret in a line: all of it but its end, since a derivation's password may have spaces.
+fn secret_of(line: &str) -> Result<Zeroizing<String>, Error> {
+	// An empty secret stands for the phrase that all development chains share.
+	match line.trim_end_matches(['\r', '\n']) {
+		blank if blank.trim().is_empty() => Err(Error::usage("missing secret")
 			.hint("type the secret phrase or the seed of the account, or pipe it to stdin")),
 		secret => Ok(Zeroizing::new(secret.to_owned())),
 	}
@@ -66,4 +71,25 @@ fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
 	rpassword::prompt_password(text)
 		.map(Zeroizing::new)
 		.map_err(Error::failed)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_secret_is_a_line_without_its_end() {
+		for (line, secret) in [
+			("//Alice\n", "//Alice"),
+			("//Alice\r\n", "//Alice"),
+			("//Alice", "//Alice"),
+			("//Alice///word \n", "//Alice///word "),
+		] {
+			let read = secret_of(line).expect("a secret");
+			assert_eq!(*read, secret);
+		}
+		for blank in ["", "\n", " \t\r\n"] {
+			assert!(secret_of(blank).is_err(), "{blank:?}");
+		}
+	}
 }

@@ -3,7 +3,7 @@
 //! odds are a solid line and the paper's odds a dashed one; simulations and measurements are points with
 //! their intervals.
 
-use crate::error::Error;
+use crate::{error::Error, report};
 use isthmus_security::{Confidence, Interval};
 use plotters::{
 	coord::{types::RangedCoordf64, Shift},
@@ -16,11 +16,7 @@ use plotters::{
 	},
 };
 use serde::Deserialize;
-use std::{
-	error, fs,
-	io::{self, Write},
-	path::Path,
-};
+use std::{error, fs, path::Path};
 
 /// Width and height in pixels. plotters draws only on whole pixels: twice the size on a page makes slanted
 /// lines straight, and letters sharp on a dense screen.
@@ -154,12 +150,10 @@ pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Resu
 		}
 	};
 	let bytes = bytes.map_err(|error| Error::failed(format!("cannot draw the plot: {error}")))?;
-	let written = if is_stdout {
-		io::stdout().write_all(&bytes)
-	} else {
-		fs::write(file, bytes)
-	};
-	written.map_err(|error| Error::failed(format!("cannot write {name}: {error}")))
+	if is_stdout {
+		return report::write(&bytes);
+	}
+	fs::write(file, bytes).map_err(|error| Error::failed(format!("cannot write {name}: {error}")))
 }
 
 /// A chart with linear axes: depth and logarithm of the odds.

@@ -2,12 +2,14 @@
 //! Progress bars on stderr, drawn only on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use isthmus_sdk::{Progress, Stage};
+use isthmus_sdk::{Progress, Shown, Stage};
 
 /// A bar for a long operation. It is hidden until the first report, and cleared when it is dropped.
 pub(crate) struct Bar {
 	bar: ProgressBar,
 	stage: Option<Stage>,
+	/// The path of the current file of a folder; empty if the operation is not about a folder.
+	file: String,
 }
 
 impl Bar {
@@ -15,6 +17,7 @@ impl Bar {
 		Self {
 			bar: ProgressBar::hidden(),
 			stage: None,
+			file: String::new(),
 		}
 	}
 }
@@ -41,11 +44,18 @@ impl Progress for Bar {
 			if let Ok(style) = ProgressStyle::with_template(template) {
 				self.bar.set_style(style);
 			}
-			self.bar.set_message(doing);
+			let message = format!("{doing} {}", self.file);
+			self.bar.set_message(message.trim_end().to_owned());
 		}
-		// A folder's next file has its own length.
 		self.bar.set_length(total);
 		self.bar.set_position(done);
+	}
+
+	fn file(&mut self, path: &str) {
+		// The file has a bar of its own, with its own length and speed.
+		self.stage = None;
+		self.file = Shown(path).to_string();
+		self.bar.set_message(self.file.clone());
 	}
 }
 

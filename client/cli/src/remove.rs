@@ -72,7 +72,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 			})?,
 	};
 	let Outcome { last, files } = removal.run(client, &identity).await?;
-	context.settle(last.block).await?;
+	let last = context.wait(last).await?;
 	Ok(Removed {
 		block: last.number(),
 		files,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What commands print to stdout: text for a person, or JSON for a program.
 
+use crate::error::Error;
 use serde::Serialize;
 use std::{
 	fmt,
@@ -49,19 +50,27 @@ pub(crate) enum Output {
 }
 
 impl Output {
-	/// Prints a report. The reader may be gone, for example at the other end of a pipe, so a failure to
-	/// write is ignored.
-	pub(crate) fn print(self, report: &dyn Report) {
+	/// Prints a report.
+	pub(crate) fn print(self, report: &dyn Report) -> Result<(), Error> {
 		let text = match self {
 			Self::Text => report.to_string(),
-			Self::Json => report.json().unwrap_or_else(|error| {
-				// Reports have string keys and no values that could fail.
-				format!("{{\"error\":\"{error}\"}}")
-			}),
+			Self::Json => report.json().map_err(Error::failed)?,
 		};
-		if !text.is_empty() {
-			let _ = writeln!(io::stdout(), "{text}");
+		match text.is_empty() {
+			true => Ok(()),
+			false => write(format!("{text}\n").as_bytes()),
 		}
+	}
+}
+
+/// Writes to stdout. It is not an error if no one reads any more at the other end of a pipe.
+pub(crate) fn write(bytes: &[u8]) -> Result<(), Error> {
+	let mut out = io::stdout().lock();
+	match out.write_all(bytes).and_then(|()| out.flush()) {
+		Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+			Err(Error::failed(format!("cannot write to stdout: {error}")))
+		}
+		_ => Ok(()),
 	}
 }
 

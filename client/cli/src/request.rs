@@ -86,7 +86,8 @@ impl fmt::Display for Requested {
 #[serde(rename_all = "camelCase")]
 struct Cancelled {
 	block: BlockNumber,
-	/// The last block in which it can still be granted, if it has an offer: the owner then gets notice.
+	/// The first block in which it has expired, if its offer gives the owner notice: until then it can
+	/// still be granted.
 	open_until: Option<BlockNumber>,
 	request: RequestId,
 }
@@ -98,7 +99,7 @@ impl fmt::Display for Cancelled {
 			None => write!(f, "block {block}: cancelled request {request}"),
 			Some(until) => write!(
 				f,
-				"block {block}: cancelling request {request}; until block {until} it can still be granted and its offer paid"
+				"block {block}: cancelling request {request}; before block {until} it can still be granted and its offer paid"
 			),
 		}
 	}
@@ -202,7 +203,7 @@ async fn cancel(
 	let next = best.block().number.saturating_add(1);
 	if open.offer > 0 && open.valid_until <= next.saturating_add(notice) {
 		return Err(refused(format!(
-			"cancelling request {request} would change nothing: it ends at block {} anyway, and can be granted until then",
+			"cancelling request {request} would change nothing: it ends at block {} anyway, and can be granted before that",
 			open.valid_until
 		)));
 	}

@@ -121,7 +121,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let revocation = revoke(&context.client, &identity, opts.grant).await?;
 	let revoked = Revoked::new(opts.grant, &revocation);
 	revoked.warn();
-	context.output.print(&revoked);
+	let printed = context.output.print(&revoked);
 	let renewal = revocation.renewal;
 	let last = renewal.as_ref().and_then(|renewal| renewal.last.as_ref());
 	if let Some(included) = last.or(revocation.included.as_ref()) {
@@ -131,6 +131,6 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		Some(error) => Err(Error::from(error).hint(
 			"the grant is revoked; run the same command again to renew the grants of the other readers",
 		)),
-		None => Ok(()),
+		None => printed,
 	}
 }

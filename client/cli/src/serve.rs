@@ -33,7 +33,8 @@ was revoked in the last week: those requests are left for you to answer. A polic
 consumers by their kind, which is what they declared when they registered.
 
 Example:
-  isthmus dataset policy 0 --longest-term 10000 && isthmus serve --key school.key")]
+  isthmus dataset policy 0 --longest-term 10000 --key school.key
+  isthmus serve --key school.key")]
 pub(crate) struct Opts {
 	/// Datasets to serve, separated by commas [default: all that have a policy]
 	#[arg(long, value_name = "NUMBERS", value_delimiter = ',')]
@@ -152,13 +153,19 @@ fn print(context: &Context, served: Served) {
 		outcome,
 	} = served;
 	match outcome {
-		Ok(included) => context.output.print(&Granted {
-			block: included.number(),
-			consumer: asked.consumer,
-			paid: Amount(asked.offer),
-			request,
-			scope: (&asked.scope).into(),
-		}),
+		Ok(included) => {
+			let granted = Granted {
+				block: included.number(),
+				consumer: asked.consumer,
+				paid: Amount(asked.offer),
+				request,
+				scope: (&asked.scope).into(),
+			};
+			// It is granted: a full disk under the log does not stop the command.
+			if let Err(error) = context.output.print(&granted) {
+				error.report();
+			}
+		}
 		Err(error) => eprintln!("request {request} of {}: {error}", asked.consumer),
 	}
 }

@@ -4,16 +4,16 @@
 //! The functions that parse are for `clap`, which names the option and the value in front of their
 //! error: "invalid value 'x' for '--price <IST>': expected …".
 
-use isthmus_sdk::{AccountId, Balance, BlockNumber, RecordKey, Scope, Seconds, H256, UNIT};
+use isthmus_sdk::{
+	AccountId, Balance, BlockNumber, RecordKey, Scope, Seconds, DECIMALS, H256, LEAVES_PER_EPOCH,
+	UNIT,
+};
 use jiff::{
 	civil::{self, DateTime},
 	SignedDuration,
 };
 use serde::{Serialize, Serializer};
 use std::{fmt, str::FromStr};
-
-/// Decimals of an amount in IST: one IST is 10^12 of the smallest unit.
-const DECIMALS: usize = 12;
 
 /// Reads an account: an address, or a development account such as //Alice.
 pub(crate) fn account(text: &str) -> Result<AccountId, String> {
@@ -128,7 +128,7 @@ impl FromStr for Leaves {
 			from: from.parse().map_err(|_| EXPECTED)?,
 			to: to.parse().map_err(|_| EXPECTED)?,
 		};
-		match leaves.from < leaves.to && leaves.to <= 1 << 32 {
+		match leaves.from < leaves.to && leaves.to <= LEAVES_PER_EPOCH {
 			true => Ok(leaves),
 			false => Err(EXPECTED),
 		}

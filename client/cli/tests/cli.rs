@@ -79,3 +79,40 @@ fn every_command_has_a_manual_page() {
 	}
 	assert!(page("isthmus-key-generate.1").contains("passphrase"));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_is_an_error() {
+	for args in [
+		&["risk"][..],
+		&["risk", "--json"],
+		&["man"],
+		&["completions", "bash"],
+	] {
+		let full = fs::File::options().write(true).open("/dev/full");
+		let output = Command::new(env!("CARGO_BIN_EXE_isthmus"))
+			.args(args)
+			.stdout(full.expect("Linux has it"))
+			.output()
+			.expect("the program was built with its test");
+		assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
+		let error = String::from_utf8_lossy(&output.stderr);
+		assert!(error.contains("cannot write to stdout: "), "{error}");
+	}
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_read_enough_is_not_an_error() {
+	for args in [&["risk"][..], &["man"], &["completions", "bash"]] {
+		let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+		drop(reader);
+		let output = Command::new(env!("CARGO_BIN_EXE_isthmus"))
+			.args(args)
+			.stdout(writer)
+			.output()
+			.expect("the program was built with its test");
+		assert!(output.status.success(), "{args:?}: {output:?}");
+		assert!(output.stderr.is_empty(), "{args:?}: {output:?}");
+	}
+}

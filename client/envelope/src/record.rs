@@ -21,9 +21,10 @@ use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM, NONCE_LEN};
 pub const VERSION: u8 = 1;
 /// Maximum plaintext size of a chunk, 1 MiB, and the chunk size of [`encrypt_value`].
 pub const MAX_CHUNK_SIZE: u32 = 1 << 20;
-/// Maximum number of chunks in a record. With full chunks, that is 1 TiB, or 2^36 cipher blocks
-/// under one key, which keeps AES-GCM's distance from an ideal cipher below 2^-55.
-pub const MAX_CHUNKS: u64 = 1 << 20;
+/// Maximum number of chunks in a record of this format; a chain may allow fewer. With full chunks, that is
+/// 1 TiB, or 2^36 cipher blocks under one key, which keeps AES-GCM's distance from an ideal cipher below
+/// 2^-55.
+pub const FORMAT_MAX_CHUNKS: u64 = 1 << 20;
 /// Length of the tag at the end of each encrypted chunk, in bytes.
 pub const TAG_LEN: usize = 16;
 /// HKDF info of the key that encrypts the chunks.
@@ -56,8 +57,8 @@ pub enum RecordError {
 		/// The given chunk size.
 		got: u32,
 	},
-	/// The value needs more than [`MAX_CHUNKS`] chunks.
-	#[error("the value needs {got} chunks, but a record has at most {MAX_CHUNKS}")]
+	/// The value needs more than [`FORMAT_MAX_CHUNKS`] chunks.
+	#[error("the value needs {got} chunks, but a record has at most {FORMAT_MAX_CHUNKS}")]
 	TooManyChunks {
 		/// The number of chunks that the value needs.
 		got: u64,
@@ -140,7 +141,7 @@ impl Header {
 			return Err(RecordError::ChunkSize { got: chunk_size });
 		}
 		let chunks = length.div_ceil(chunk_size.into());
-		if chunks > MAX_CHUNKS {
+		if chunks > FORMAT_MAX_CHUNKS {
 			return Err(RecordError::TooManyChunks { got: chunks });
 		}
 		Ok(Self {
@@ -200,7 +201,7 @@ impl Header {
 	/// Returns the number of chunks. An empty value has one empty chunk, so that there is something to
 	/// authenticate.
 	pub fn chunks(&self) -> u32 {
-		// `new` bounds it by MAX_CHUNKS, so the conversion is lossless.
+		// `new` bounds it by FORMAT_MAX_CHUNKS, so the conversion is lossless.
 		self.length.div_ceil(self.chunk_size.into()).max(1) as u32
 	}
 

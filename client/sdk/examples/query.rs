@@ -2,7 +2,7 @@
 //! Reads a record and writes it to stdout:
 //!
 //! ```text
-//! ISTHMUS_KEY=//Charlie cargo run --release --example query -- OWNER marks.csv > marks.csv
+//! ISTHMUS_KEY=//Charlie cargo run --release --example query -- OWNER marks.csv > copy.csv
 //! ```
 //!
 //! `ISTHMUS_URL` is the node's address and `ISTHMUS_KEY` a development account. If the account may not read

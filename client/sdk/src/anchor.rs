@@ -2,6 +2,7 @@
 //! The block that a transaction is bound to, which decides how long the transaction is valid.
 
 use crate::{client::Client, error::Error, state::State, types::BlockNumber};
+use isthmus_sharing::terms::LEAST_TIME;
 use std::time::{Duration, Instant};
 
 /// The number of blocks for which a transaction is valid: at least half an hour.
@@ -17,6 +18,19 @@ const SHORT_DEPTH: BlockNumber = 2;
 /// chunks and not a new one per chunk.
 const MAX_AGE: Duration = Duration::from_secs(10);
 
+// An answer that is signed in time has a lifetime. The encoding has powers of two only.
+const _: () = assert!(SHORTEST_LIFETIME <= LEAST_TIME && SHORTEST_LIFETIME.is_power_of_two());
+
+/// The block that a transaction is bound to, and how long the transaction is valid.
+pub(crate) struct Mortality {
+	/// The anchor.
+	pub(crate) at: State,
+	/// For how many blocks from the anchor on.
+	pub(crate) lifetime: BlockNumber,
+	/// Whether the anchor was chosen earlier, so that a reorganisation may have replaced it since.
+	pub(crate) reused: bool,
+}
+
 impl Client {
 	/// Returns the block to bind a transaction to, and the number of blocks from there on for which the
 	/// transaction is valid.
@@ -24,37 +38,47 @@ impl Client {
 	/// # Errors
 	///
 	/// Returns [`Error::TooLate`] if too few blocks are left until `last`.
-	pub(crate) async fn mortality(
-		&self,
-		last: Option<BlockNumber>,
-	) -> Result<(State, BlockNumber), Error> {
+	pub(crate) async fn mortality(&self, last: Option<BlockNumber>) -> Result<Mortality, Error> {
 		let Some(last) = last else {
-			return Ok((self.anchor().await?, LIFETIME));
+			let (at, reused) = self.recent_anchor(Instant::now()).await?;
+			let lifetime = LIFETIME;
+			return Ok(Mortality {
+				at,
+				lifetime,
+				reused,
+			});
 		};
 		let at = self.anchor_within(SHORT_DEPTH).await?;
 		let room = last.saturating_add(1).saturating_sub(at.block().number);
 		match lifetime_within(room) {
-			Some(lifetime) => Ok((at, lifetime)),
+			Some(lifetime) => Ok(Mortality {
+				at,
+				lifetime,
+				reused: false,
+			}),
 			None => Err(Error::TooLate { last }),
 		}
 	}
 
 	/// Returns a block that a transaction can be bound to. Its metadata encodes calls.
 	pub(crate) async fn anchor(&self) -> Result<State, Error> {
+		Ok(self.recent_anchor(Instant::now()).await?.0)
+	}
+
+	/// Returns the anchor, and whether it was chosen earlier.
+	async fn recent_anchor(&self, now: Instant) -> Result<(State, bool), Error> {
 		let mut anchor = self.0.anchor.lock().await;
-		match &*anchor {
-			Some((state, chosen)) if chosen.elapsed() < MAX_AGE => Ok(state.clone()),
-			_ => {
-				let state = self.anchor_within(DEPTH).await?;
-				*anchor = Some((state.clone(), Instant::now()));
-				Ok(state)
-			}
+		if let Some(state) = anchor.get(MAX_AGE, now) {
+			return Ok((state, true));
 		}
+		let state = self.anchor_within(DEPTH).await?;
+		anchor.set(state.clone(), now);
+		Ok((state, false))
 	}
 
 	/// Makes the next transaction choose a new anchor, for example after the node rejected one.
 	pub(crate) async fn forget_anchor(&self) {
-		*self.0.anchor.lock().await = None;
+		self.0.anchor.lock().await.forget();
 	}
 
 	/// Returns the last finalized block, or the block that is `depth` blocks behind the best one if that is
@@ -78,6 +102,22 @@ fn lifetime_within(blocks: BlockNumber) -> Option<BlockNumber> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::recent::Recent;
+
+	#[test]
+	fn an_anchor_is_used_again_until_it_is_too_old_or_forgotten() {
+		let (mut anchor, chosen) = (Recent::default(), Instant::now());
+		let second = Duration::from_secs(1);
+		assert_eq!(anchor.get(MAX_AGE, chosen), None);
+		anchor.set(7, chosen);
+		assert_eq!(anchor.get(MAX_AGE, chosen), Some(7));
+		assert_eq!(anchor.get(MAX_AGE, chosen + 9 * second), Some(7));
+		assert_eq!(anchor.get(MAX_AGE, chosen + 10 * second), None);
+		anchor.set(8, chosen + 10 * second);
+		assert_eq!(anchor.get(MAX_AGE, chosen + 19 * second), Some(8));
+		anchor.forget();
+		assert_eq!(anchor.get(MAX_AGE, chosen + 10 * second), None);
+	}
 
 	#[test]
 	fn a_transaction_does_not_outlive_its_last_block() {

@@ -11,9 +11,6 @@ use crate::{
 use isthmus_envelope::PublicKey;
 use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
 
-/// The pallet's name in the metadata.
-const PALLET: &str = "DataSharing";
-
 /// Where a record is stored, and under which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {

@@ -3,21 +3,15 @@
 
 use crate::{
 	block::BlockId,
-	connection,
+	connection::{self, Requests},
 	error::Error,
 	outcome::BlockEvents,
+	recent::Recent,
 	state::State,
-	types::{AccountId, BlockNumber},
+	types::{AccountId, BlockNumber, PALLET},
 };
 use serde::de::DeserializeOwned;
-use std::{
-	collections::BTreeMap,
-	sync::{
-		atomic::{AtomicU64, Ordering},
-		Arc,
-	},
-	time::Instant,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use subxt::{
 	backend::LegacyBackend,
 	config::{substrate::SubstrateHeader, SubstrateConfig},
@@ -46,13 +40,13 @@ pub struct Client(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
 	pub(crate) online: OnlineClient<SubstrateConfig>,
 	pub(crate) rpc: RpcClient,
-	requests: Arc<AtomicU64>,
+	requests: Arc<Requests>,
 	genesis: [u8; 32],
 	/// For each account, one past the last nonce that the node accepted, and the time when it did. Locked
 	/// while a transaction is sent, so that transactions are sent one at a time.
 	pub(crate) nonces: Mutex<BTreeMap<AccountId, (u64, Instant)>>,
-	/// The block that transactions are bound to, and when it was chosen.
-	pub(crate) anchor: Mutex<Option<(State, Instant)>>,
+	/// The block that transactions are bound to.
+	pub(crate) anchor: Mutex<Recent<State>>,
 	/// The events of the block that was read last, kept because many transactions share a block.
 	pub(crate) events: Mutex<Option<BlockEvents>>,
 }
@@ -105,7 +99,7 @@ impl Client {
 			anchor: Mutex::default(),
 			events: Mutex::default(),
 		}));
-		if !client.best().await?.has_pallet("DataSharing") {
+		if !client.best().await?.has_pallet(PALLET) {
 			return Err(Error::Incompatible(format!(
 				"the chain at {url} has no data sharing"
 			)));
@@ -118,9 +112,9 @@ impl Client {
 		self.0.genesis
 	}
 
-	/// Returns the number of requests that this connection has sent so far.
-	pub fn requests(&self) -> u64 {
-		self.0.requests.load(Ordering::Relaxed)
+	/// Returns the number of requests that this connection has sent so far, of each method.
+	pub fn requests(&self) -> BTreeMap<String, u64> {
+		self.0.requests.so_far()
 	}
 
 	/// Returns the state after the best block.

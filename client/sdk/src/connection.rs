@@ -2,9 +2,9 @@
 //! The transport under a client: JSON-RPC over a WebSocket, with a count of the requests.
 
 use crate::error::Error;
-use std::sync::{
-	atomic::{AtomicU64, Ordering},
-	Arc,
+use std::{
+	collections::BTreeMap,
+	sync::{Arc, Mutex, PoisonError},
 };
 use subxt::{
 	ext::jsonrpsee::{client_transport::ws, core::client::Client as RpcConnection},
@@ -19,10 +19,32 @@ const MAX_ANSWER: u32 = 32 << 20;
 /// The maximum length of a request in bytes: a chunk's transaction in hexadecimal.
 const MAX_REQUEST: u32 = 8 << 20;
 
+/// The number of requests that a connection has sent, of each method.
+#[derive(Default)]
+pub(crate) struct Requests(Mutex<BTreeMap<String, u64>>);
+
+impl Requests {
+	fn count(&self, method: &str) {
+		let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+		match counts.get_mut(method) {
+			Some(count) => *count += 1,
+			None => {
+				counts.insert(method.to_owned(), 1);
+			}
+		}
+	}
+
+	/// Returns the numbers so far.
+	pub(crate) fn so_far(&self) -> BTreeMap<String, u64> {
+		let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+		counts.clone()
+	}
+}
+
 /// Counts the requests of a connection.
 struct Counted {
 	connection: RpcConnection,
-	requests: Arc<AtomicU64>,
+	requests: Arc<Requests>,
 }
 
 impl RpcClientT for Counted {
@@ -31,7 +53,7 @@ impl RpcClientT for Counted {
 		method: &'a str,
 		params: Option<Box<RawValue>>,
 	) -> RawRpcFuture<'a, Box<RawValue>> {
-		self.requests.fetch_add(1, Ordering::Relaxed);
+		self.requests.count(method);
 		self.connection.request_raw(method, params)
 	}
 
@@ -41,13 +63,13 @@ impl RpcClientT for Counted {
 		params: Option<Box<RawValue>>,
 		unsub: &'a str,
 	) -> RawRpcFuture<'a, RawRpcSubscription> {
-		self.requests.fetch_add(1, Ordering::Relaxed);
+		self.requests.count(sub);
 		self.connection.subscribe_raw(sub, params, unsub)
 	}
 }
 
 /// Connects to a node's WebSocket address. Returns the connection and the counter of its requests.
-pub(crate) async fn connect(url: &str) -> Result<(RpcClient, Arc<AtomicU64>), Error> {
+pub(crate) async fn connect(url: &str) -> Result<(RpcClient, Arc<Requests>), Error> {
 	let unreachable = |reason: String| Error::Unreachable {
 		url: url.to_owned(),
 		reason,
@@ -59,7 +81,7 @@ pub(crate) async fn connect(url: &str) -> Result<(RpcClient, Arc<AtomicU64>), Er
 		.build(address)
 		.await
 		.map_err(|error| unreachable(error.to_string()))?;
-	let requests = Arc::new(AtomicU64::new(0));
+	let requests = Arc::<Requests>::default();
 	let rpc = RpcClient::new(Counted {
 		connection: RpcConnection::builder().build_with_tokio(sender, receiver),
 		requests: requests.clone(),

@@ -170,6 +170,12 @@ pub enum UploadError {
 		/// The expected length in bytes.
 		expected: u64,
 	},
+	/// The value has more chunks than a record may have.
+	#[error("the value is too long: a record has at most {maximum} bytes")]
+	TooLong {
+		/// The length of the longest value in bytes.
+		maximum: u64,
+	},
 	/// The interrupted upload started in an epoch that is over.
 	#[error("the upload of {} started in epoch {epoch}, but the dataset is now in epoch {now}: readers revoked since then could read it. Remove the record and store it again", key_name(key))]
 	EpochOver {

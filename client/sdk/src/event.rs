@@ -188,7 +188,7 @@ impl Event {
 	pub(crate) fn read(
 		event: &subxt::events::Event<'_, SubstrateConfig>,
 	) -> Result<Option<Self>, Error> {
-		if event.pallet_name() != "DataSharing" {
+		if event.pallet_name() != PALLET {
 			return Ok(None);
 		}
 		let RuntimeEvent::DataSharing(event) = event.decode_as()?;

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why the chain refuses a call.
 
+use crate::types::PALLET;
 use std::fmt;
 use subxt::error::DispatchError;
-
-/// The data-sharing pallet's name in the metadata.
-const DATA_SHARING: &str = "DataSharing";
 
 /// A failed call: its error and the sentence that explains it in the chain's metadata.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +39,7 @@ macro_rules! pallet_errors {
 			/// Returns the error with this name.
 			pub fn new(pallet: &str, name: &str) -> Self {
 				match (pallet, name) {
-					$((DATA_SHARING, stringify!($name)) => Self::$name,)*
+					$((PALLET, stringify!($name)) => Self::$name,)*
 					_ => Self::Other { pallet: pallet.to_owned(), name: name.to_owned() },
 				}
 			}
@@ -50,7 +48,7 @@ macro_rules! pallet_errors {
 			pub fn pallet(&self) -> &str {
 				match self {
 					Self::Other { pallet, .. } => pallet,
-					_ => DATA_SHARING,
+					_ => PALLET,
 				}
 			}
 
@@ -155,7 +153,7 @@ mod tests {
 
 	#[test]
 	fn an_error_is_known_by_its_pallet_and_name() {
-		let taken = PalletError::new("DataSharing", "KeyTaken");
+		let taken = PalletError::new(PALLET, "KeyTaken");
 		assert_eq!(taken, PalletError::KeyTaken);
 		assert_eq!(taken.to_string(), "DataSharing.KeyTaken");
 		let other = PalletError::new("Utility", "KeyTaken");
@@ -172,7 +170,7 @@ mod tests {
 			.collect();
 		assert!(names.len() > 50, "{names:?}");
 		for name in names {
-			let error = PalletError::new(DATA_SHARING, name);
+			let error = PalletError::new(PALLET, name);
 			assert!(!matches!(error, PalletError::Other { .. }), "{name}");
 			assert_eq!(error.name(), name);
 		}

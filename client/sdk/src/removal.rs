@@ -2,8 +2,8 @@
 //! Removing a record, or a folder with its files.
 
 use crate::{
-	account::Identity, client::Client, error::Error, folder, outcome::Included, progress::Progress,
-	reading::Reading, sharing::epoch_id, types::RecordKey, upload::complete,
+	account::Identity, client::Client, error::Error, folder, progress::Progress, reading::Reading,
+	sharing::epoch_id, tx::Pending, types::RecordKey, upload::complete,
 };
 use std::io;
 
@@ -15,11 +15,10 @@ pub struct Removal {
 	files: Option<Vec<RecordKey>>,
 }
 
-/// A record that was removed.
-#[derive(Clone, Debug)]
+/// A record that is being removed.
 pub struct Removed {
-	/// The transaction that removed the record.
-	pub last: Included,
+	/// The transaction that removes the record, which the node accepted.
+	pub last: Pending,
 	/// How many records of a folder's files were removed; `None` if the record is not a folder.
 	pub files: Option<usize>,
 }
@@ -76,7 +75,7 @@ impl Removal {
 	}
 
 	/// Removes the files' records first and then the record, so that an interrupted removal can be run again.
-	/// Files whose records were already removed are skipped.
+	/// Files whose records were already removed are skipped. Does not wait for the last transaction's block.
 	///
 	/// # Errors
 	///
@@ -91,7 +90,7 @@ impl Removal {
 		}
 		let files = self.files.map(|_| calls.len());
 		calls.push(client.remove_record(self.key).await?);
-		match client.send_all(&owner.account, &calls).await? {
+		match client.submit_all(&owner.account, &calls).await? {
 			Some(last) => Ok(Removed { last, files }),
 			// There is at least one call, which removes the record itself.
 			None => Err(Error::Incompatible("nothing was sent".into())),

@@ -97,7 +97,7 @@ impl State {
 	///
 	/// Returns [`Error::Incompatible`] if the pallet has no such constant with this type.
 	pub fn constant<Value: DecodeAsType>(&self, name: &str) -> Result<Value, Error> {
-		let address = subxt::constants::dynamic::<Value>("DataSharing", name);
+		let address = subxt::constants::dynamic::<Value>(PALLET, name);
 		Ok(self.at.constants().entry(address)?)
 	}
 
@@ -131,14 +131,13 @@ impl State {
 
 	/// Returns the producer with this account.
 	pub async fn producer(&self, account: &AccountId) -> Result<Option<Producer>, Error> {
-		self.get("DataSharing", "Producers", (*account,)).await
+		self.get(PALLET, "Producers", (*account,)).await
 	}
 
 	/// Returns an account's public encryption key.
 	pub async fn encryption_key(&self, account: &AccountId) -> Result<Option<PublicKey>, Error> {
-		let registered: Option<RegisteredKey> = self
-			.get("DataSharing", "EncryptionKeys", (*account,))
-			.await?;
+		let registered: Option<RegisteredKey> =
+			self.get(PALLET, "EncryptionKeys", (*account,)).await?;
 		Ok(match registered {
 			Some(registered) => Some(PublicKey::from_bytes(&registered.key)?),
 			None => None,
@@ -151,12 +150,12 @@ impl State {
 		owner: &AccountId,
 		dataset: DatasetId,
 	) -> Result<Option<Dataset>, Error> {
-		self.get("DataSharing", "Datasets", (*owner, dataset)).await
+		self.get(PALLET, "Datasets", (*owner, dataset)).await
 	}
 
 	/// Returns a record, complete or not.
 	pub async fn record(&self, owner: &AccountId, key: RecordKey) -> Result<Option<Record>, Error> {
-		self.get("DataSharing", "Records", (*owner, key)).await
+		self.get(PALLET, "Records", (*owner, key)).await
 	}
 
 	/// Returns the entry of a taken leaf; `None` if the leaf is free.
@@ -168,7 +167,7 @@ impl State {
 		leaf: Leaf,
 	) -> Result<Option<TakenLeaf>, Error> {
 		let keys = (*owner, dataset, epoch, leaf);
-		self.get("DataSharing", "Leaves", keys).await
+		self.get(PALLET, "Leaves", keys).await
 	}
 
 	/// Returns the taken leaves of a dataset, in all its epochs, and what each is used for.
@@ -178,7 +177,7 @@ impl State {
 		dataset: DatasetId,
 	) -> Result<Vec<(Epoch, Leaf, LeafUse)>, Error> {
 		type Keys = (AccountId, DatasetId, Epoch, Leaf);
-		let address = dynamic::storage::<Keys, TakenLeaf>("DataSharing", "Leaves");
+		let address = dynamic::storage::<Keys, TakenLeaf>(PALLET, "Leaves");
 		let entry = self.at.storage().entry(address)?;
 		let mut entries = entry.iter((*owner, dataset)).await?;
 		let mut leaves = Vec::new();
@@ -231,12 +230,12 @@ impl State {
 
 	/// Returns an open request.
 	pub async fn request(&self, id: RequestId) -> Result<Option<Request>, Error> {
-		self.get("DataSharing", "Requests", (id,)).await
+		self.get(PALLET, "Requests", (id,)).await
 	}
 
 	/// Returns a grant: an active one, or one that the chain still remembers.
 	pub async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Error> {
-		self.get("DataSharing", "Grants", (id,)).await
+		self.get(PALLET, "Grants", (id,)).await
 	}
 
 	/// Returns an account's funds.

@@ -3,6 +3,7 @@
 
 use crate::{
 	account::Account,
+	anchor::Mortality,
 	call::{Call, Payload},
 	client::Client,
 	error::{Error, Rejection},
@@ -58,9 +59,14 @@ impl Client {
 		let mut nonces = self.0.nonces.lock().await;
 		let _turn = Turn::wait(account.id()).await;
 		let mut attempt = 0;
+		let mut renewed = false;
 		loop {
 			attempt += 1;
-			let (at, lifetime) = self.mortality(call.last).await?;
+			let Mortality {
+				at,
+				lifetime,
+				reused,
+			} = self.mortality(call.last).await?;
 			let params = rpc_params![account.id()];
 			let next: u64 = self.request("system_accountNextIndex", params).await?;
 			// The node may not yet count a transaction that it has just accepted.
@@ -79,6 +85,11 @@ impl Client {
 					if error.rejection() == Some(Rejection::NonceTaken) && attempt < ATTEMPTS =>
 				{
 					nonces.remove(account.id());
+				}
+				// A reorganisation may have replaced an anchor that was chosen earlier.
+				Err(error) if error.rejection() == Some(Rejection::Other) && reused && !renewed => {
+					renewed = true;
+					self.forget_anchor().await;
 				}
 				Err(error) => {
 					self.forget_anchor().await;
@@ -136,13 +147,31 @@ impl Client {
 		account: &Account,
 		calls: &[Call],
 	) -> Result<Option<Included>, Error> {
-		let mut last = None;
+		match self.submit_all(account, calls).await? {
+			Some(mut last) => Ok(Some(last.included().await?)),
+			None => Ok(None),
+		}
+	}
+
+	/// Sends calls like [`send_all`](Self::send_all), without waiting for the last transaction's block.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first transaction that fails. Those before it took effect.
+	pub async fn submit_all(
+		&self,
+		account: &Account,
+		calls: &[Call],
+	) -> Result<Option<Pending>, Error> {
+		let mut last: Option<Pending> = None;
 		for calls in calls.chunks(CALLS_IN_ONE) {
-			let included = match calls {
-				[only] => self.send(account, only).await?,
-				calls => self.send(account, &self.batch(calls).await?).await?,
-			};
-			last = Some(included);
+			if let Some(mut before) = last.take() {
+				before.included().await?;
+			}
+			last = Some(match calls {
+				[only] => self.submit(account, only).await?,
+				calls => self.submit(account, &self.batch(calls).await?).await?,
+			});
 		}
 		Ok(last)
 	}

@@ -7,6 +7,7 @@
 
 use subxt::{ext::scale_decode::DecodeAsType, utils::AccountId32};
 
+pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 pub use isthmus_sharing::{
 	ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page, ProducerKind,
 	QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind, Verdict,
@@ -15,16 +16,20 @@ pub use isthmus_sharing::{
 // The envelope does not depend on a chain and has its own constants. They must fit the protocol's constants.
 const _: () = {
 	use isthmus_envelope::{
-		record::{Header, MAX_CHUNK_SIZE, TAG_LEN},
+		record::{Header, FORMAT_MAX_CHUNKS, MAX_CHUNK_SIZE, TAG_LEN},
 		tree::{LEAVES, MAX_COVER, NODE_KEY_LEN},
 		PublicKey,
 	};
 	use isthmus_sharing::terms::*;
 	assert!(LEAVES == LEAVES_PER_EPOCH);
+	assert!(FORMAT_MAX_CHUNKS >= MAX_CHUNKS as u64);
 	assert!(PublicKey::LEN as u32 >= MIN_ENCRYPTION_KEY_SIZE);
 	assert!((MAX_COVER * NODE_KEY_LEN) as u32 <= MAX_SEALED_KEYS_SIZE);
 	assert!(Header::LEN as u32 + MAX_CHUNK_SIZE + TAG_LEN as u32 <= MAX_VALUE_SIZE);
 };
+
+/// The data-sharing pallet's name in the metadata.
+pub(crate) const PALLET: &str = "DataSharing";
 
 /// An account: the public key of the pair that signs for it.
 pub type AccountId = AccountId32;

@@ -25,6 +25,7 @@ use crate::{
 	window::Window,
 };
 use isthmus_envelope::{encrypt_value, record::MAX_CHUNK_SIZE, Encryptor, LeafKey, RecordContext};
+use isthmus_sharing::terms::MAX_CHUNKS;
 use std::io::{Read, Seek, SeekFrom};
 use subxt::rpcs::rpc_params;
 
@@ -33,6 +34,8 @@ use subxt::rpcs::rpc_params;
 pub const MAX_WHOLE: u64 = MAX_CHUNK_SIZE as u64;
 /// The plaintext bytes in a chunk: with their proofs and signatures, six chunks fill a block.
 pub const CHUNK_SIZE: u32 = 1022 * 1024;
+/// The longest value, in bytes, that a record holds: as long as the protocol's largest number of chunks.
+pub const MAX_LENGTH: u64 = CHUNK_SIZE as u64 * MAX_CHUNKS as u64;
 
 /// One value to be stored.
 ///
@@ -163,8 +166,8 @@ impl<'a> Upload<'a> {
 	/// # Errors
 	///
 	/// Returns [`Error::Upload`] if the record is complete already, if an interrupted upload was of
-	/// another value or in an epoch that is over, or if the source does not have `length` bytes; and
-	/// the errors of [`Client::send`].
+	/// another value or in an epoch that is over, if the value is longer than [`MAX_LENGTH`], or if the
+	/// source does not have `length` bytes; and the errors of [`Client::send`].
 	pub async fn run(
 		mut self,
 		source: &mut (impl Read + Seek),
@@ -278,7 +281,10 @@ impl<'a> Upload<'a> {
 				}
 				Encryptor::resume(&leaf, &context, manifest.header.clone())?
 			}
-			None => Encryptor::new(&leaf, &context, CHUNK_SIZE, length)?,
+			None => {
+				check_length(length)?;
+				Encryptor::new(&leaf, &context, CHUNK_SIZE, length)?
+			}
 		};
 		Ok(Chunks {
 			source,
@@ -436,6 +442,16 @@ impl<Source: Read + Seek> Chunks<'_, Source> {
 	}
 }
 
+/// Checks that a value fits into a record.
+fn check_length(length: u64) -> Result<(), UploadError> {
+	match length <= MAX_LENGTH {
+		true => Ok(()),
+		false => Err(UploadError::TooLong {
+			maximum: MAX_LENGTH,
+		}),
+	}
+}
+
 /// Returns the plaintext bytes of the first `chunks` chunks.
 fn plaintext(chunks: u32, chunk_size: u32, length: u64) -> u64 {
 	u64::from(chunks)
@@ -519,5 +535,24 @@ pub async fn settled(client: &Client, account: &AccountId) -> Result<(), Error> 
 			return Ok(());
 		}
 		heads.next().await?;
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_value_longer_than_a_record_is_rejected_before_it_is_encrypted() {
+		let chunks = |length: u64| length.div_ceil(CHUNK_SIZE.into());
+		assert_eq!(chunks(MAX_LENGTH), u64::from(MAX_CHUNKS));
+		assert_eq!(check_length(MAX_LENGTH), Ok(()));
+		for length in [MAX_LENGTH + 1, u64::MAX] {
+			let refused = check_length(length).unwrap_err();
+			assert_eq!(
+				refused.to_string(),
+				format!("the value is too long: a record has at most {MAX_LENGTH} bytes")
+			);
+		}
 	}
 }

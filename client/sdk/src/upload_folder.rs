@@ -63,6 +63,20 @@ impl UploadFolderError {
 			source,
 		}
 	}
+
+	/// Returns the error of a file, with its path.
+	fn of_file(error: Error, path: &Path, key: RecordKey) -> Self {
+		match error {
+			Error::Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => {
+				Self::Changed {
+					path: path.to_owned(),
+					key,
+				}
+			}
+			Error::Io(source) => Self::io(path)(source),
+			error => error.into(),
+		}
+	}
 }
 
 impl From<UploadError> for UploadFolderError {
@@ -98,7 +112,9 @@ impl LocalFolder {
 		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
 			let entry = entry.map_err(|error| {
 				let path = error.path().unwrap_or(folder).to_owned();
-				let source = error.into();
+				let source = error.into_io_error().unwrap_or_else(|| {
+					std::io::Error::other("a link leads back to a folder that it is in")
+				});
 				UploadFolderError::Io { path, source }
 			})?;
 			if entry.file_type().is_dir() {
@@ -253,15 +269,7 @@ impl<'a> FolderUpload<'a> {
 				done
 			}
 		};
-		stored.map_err(|error| match error {
-			Error::Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => {
-				UploadFolderError::Changed {
-					path: file.at.clone(),
-					key,
-				}
-			}
-			error => error.into(),
-		})?;
+		stored.map_err(|error| UploadFolderError::of_file(error, &file.at, key))?;
 		self.entries.push(Entry {
 			executable: is_executable(&metadata),
 			length,
@@ -374,6 +382,21 @@ fn is_executable(_: &Metadata) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn an_error_names_its_file_once() {
+		let folder = tempfile::tempdir().unwrap();
+		let missing = folder.path().join("missing");
+		let name = missing.display().to_string();
+		let source = || std::io::Error::other("broken");
+		for error in [
+			LocalFolder::open(&missing).unwrap_err(),
+			UploadFolderError::of_file(source().into(), &missing, RecordKey::zero()),
+		] {
+			assert!(matches!(error, UploadFolderError::Io { .. }));
+			assert_eq!(error.to_string().matches(&name).count(), 1, "{error}");
+		}
+	}
 
 	/// Otherwise the list would be rejected only after all files were stored and paid for.
 	#[cfg(unix)]

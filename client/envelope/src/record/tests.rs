@@ -150,10 +150,10 @@ fn impossible_sizes_are_rejected() {
 	for got in [0, MAX_CHUNK_SIZE + 1, u32::MAX] {
 		assert_eq!(new(got, 1), Err(RecordError::ChunkSize { got }));
 	}
-	assert_eq!(new(16, MAX_CHUNKS * 16), Ok(()));
-	let got = MAX_CHUNKS + 1;
+	assert_eq!(new(16, FORMAT_MAX_CHUNKS * 16), Ok(()));
+	let got = FORMAT_MAX_CHUNKS + 1;
 	assert_eq!(
-		new(16, MAX_CHUNKS * 16 + 1),
+		new(16, FORMAT_MAX_CHUNKS * 16 + 1),
 		Err(RecordError::TooManyChunks { got })
 	);
 	assert_eq!(
