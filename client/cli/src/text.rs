@@ -2,7 +2,7 @@
 //! Values as people write and read them: accounts, record names, amounts, sizes, ranges and dates.
 //!
 //! The functions that parse are for `clap`, which names the option and the value in front of their
-//! error: "invalid value 'x' for '--price <IST>': expected …".
+//! error: `invalid value 'x' for '--price <IST>': expected …`.
 
 use isthmus_sdk::{
 	AccountId, Balance, BlockNumber, RecordKey, Scope, Seconds, DECIMALS, H256, LEAVES_PER_EPOCH,
