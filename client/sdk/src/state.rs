@@ -258,7 +258,7 @@ impl State {
 		}))
 	}
 
-	/// Returns the number of an account's transactions in the chain.
+	/// Returns how many of an account's transactions the chain includes, which is the account's next nonce.
 	pub(crate) async fn nonce(&self, account: &AccountId) -> Result<u64, Error> {
 		Ok(self.at.tx().account_nonce(account).await?)
 	}
