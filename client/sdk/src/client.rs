@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The connection to a node.
+//! The client: a connection to a node, and what can be asked over it.
 
 use crate::{
 	block::BlockId,

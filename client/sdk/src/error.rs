@@ -24,7 +24,7 @@ pub enum Error {
 		/// The transport's error.
 		reason: String,
 	},
-	/// The connection was lost, or the node sent an invalid answer.
+	/// The connection was lost, or the node sent an invalid response.
 	#[error("the connection to the node failed: {0}")]
 	Connection(String),
 	/// The node answered a request with an error.

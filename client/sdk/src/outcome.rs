@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What happened in a block, transaction by transaction, according to its events.
+//! Finds out from a block's events what happened in each of its transactions.
 
 use crate::{
 	block::BlockId, error::Error, event::Event, refusal::Refusal, state::State, types::BlockNumber,

@@ -61,9 +61,9 @@ enum Body {
 /// The part of a value that was fetched before and is intact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Intact {
-	/// The number of chunks, counted from the first.
+	/// How many chunks are intact, counted from the first.
 	pub chunks: u32,
-	/// The number of plaintext bytes in them.
+	/// How many plaintext bytes these chunks contain.
 	pub bytes: u64,
 }
 

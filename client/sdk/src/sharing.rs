@@ -241,9 +241,10 @@ pub struct Renewal {
 ///
 /// # Errors
 ///
-/// Returns [`Error::NoSuchGrant`] if the owner has given no such grant, [`Error::Refused`] if it has ended or
-/// is paid for, and [`Error::StateGone`] if resuming needs the state of the revocation's block and the node
-/// has pruned it. Errors after the revocation are in the [`Revocation`].
+/// Returns [`Error::NoSuchGrant`] if the owner has given no such grant, [`Error::Refused`] if the grant has
+/// ended, or if the reader has paid for it and its term is not over, and [`Error::StateGone`] if resuming
+/// needs the state of the revocation's block and the node has pruned it. Errors after the revocation are in
+/// the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
 	let best = client.best().await?;
 	let grant = best

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The chain's state after a block.
+//! Reads the chain's state after a block: its stored entries, its lists, and what a caller may know about a
+//! record.
 
 use crate::{block::BlockId, error::Error, types::*};
 use isthmus_envelope::PublicKey;

@@ -264,7 +264,7 @@ impl Pending {
 				TransactionStatus::Error { error }
 				| TransactionStatus::Invalid { error }
 				| TransactionStatus::Dropped { error } => {
-					// The transaction's nonce is free again, so forget the one after it.
+					// The transaction's nonce is free again, so ask the node for the next one.
 					self.client.0.nonces.lock().await.remove(&self.account);
 					return Err(Error::NotIncluded(error));
 				}

@@ -106,7 +106,7 @@ impl Done {
 /// The part of an interrupted upload that is on the chain.
 struct Started {
 	manifest: Manifest,
-	/// The number of chunks that are stored.
+	/// How many chunks are stored.
 	arrived: u32,
 }
 
