@@ -460,7 +460,7 @@ mod tests {
 		assert!(!memory.is_due(8, 20 + UNHEARD));
 		assert!(memory.look(&open, &HashSet::new(), 20).is_empty());
 		assert!(memory.has_room(&limits) && memory.is_due(8, 20));
-		// But if the task has heard nothing for too long, the answer counts as not sent.
+		// But if the task has heard nothing for too long, the answer can be sent again.
 		memory.sent.insert(8, sent(20));
 		memory.look(&open, &watched, 20 + UNHEARD + 1);
 		assert!(memory.is_due(8, 20 + UNHEARD + 1));
