@@ -21,7 +21,7 @@ const SPRING_MONTHS = MONTHS.slice(SPRING.from, SPRING.to);
 /** The leaf of a month that the company does not request. */
 const JUNE = 5;
 const PURPOSE = 'a study of marks and missed lessons in spring';
-/** For how many blocks the company wants access. */
+/** How many blocks the company wants access for. */
 const TERM = 1000;
 /** The port on which Polkadot.js Apps looks for a local node by default. */
 const DEFAULT_PORT = 9944;

@@ -11,7 +11,10 @@ import { Rpc, until } from './rpc.mjs';
 import { Client, recordKey } from './sharing.mjs';
 import { installKeys, identities, writeSpec } from './spec.mjs';
 
-/** The number of honest blocks that the forged blocks need: one of these has an uncle of the seventh generation. */
+/**
+ * How many honest blocks the forged blocks build on. One forged block has an uncle of the seventh generation, so it
+ * needs this number.
+ */
 const BLOCKS = 9;
 /** A chain whose blocks all have the same low difficulty, so that the longer fork is heavier and mining is instant. */
 const FIXED = {
@@ -21,8 +24,8 @@ const FIXED = {
 	genesisDifficulty: '0x400',
 };
 /**
- * The extent of a full run: q, z and the number of trials of each race without finality (`races`) and with it
- * (`final`); q and the number of blocks for selfish mining; the limits of each flood.
+ * The extent of a full run: the attacker's share q, the depth z and the number of trials of each race without finality
+ * (`races`) and with it (`final`); q and the number of blocks for selfish mining; and the limits of each flood.
  */
 const WHOLE = {
 	races: [
@@ -207,7 +210,10 @@ async function selfishMining(folder, seed, [q, blocks], report) {
 	await attackFresh(folder, { count: 2, finality: false }, report, 'selfish', ...course);
 }
 
-/** Races private forks against four verifiers. However heavy a fork is, it comes too late: they have voted. */
+/**
+ * Races private forks against four verifiers. However heavy a fork is, it comes too late, because they have already
+ * finalized the honest chain.
+ */
 async function finalRace(folder, seed, [q, z, trials], report) {
 	const course = ['--q', q, '--z', z, '--trials', trials, '--seed', seed];
 	await attackFresh(folder, { count: 4, finality: true }, report, 'race', ...course, '--final');

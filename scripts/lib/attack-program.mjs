@@ -42,7 +42,7 @@ export async function adversary(args, timeout, onLine = () => {}) {
 		onLine(lines.at(-1));
 	}
 	const end = await ended;
-	// 0: the node did everything that it must; 1: it did not, and the lines show where.
+	// Exit code 0: the node did everything that it must. 1: it did not, and the printed lines show where.
 	if (end !== 0 && end !== 1) {
 		throw new NotCarriedOut(`isthmus-adversary ${args[0]} exited with ${end}: ${stderr.trim()}`);
 	}

@@ -147,7 +147,7 @@ function percent(part) {
 	return `${number(100 * part)} %`;
 }
 
-/** The number of standard deviations around a normal distribution's mean that contain 99.9 % of it. */
+/** How many standard deviations around its mean contain 99.9 % of a normal distribution. */
 const DEVIATIONS = 3.2905267314919255;
 
 /** Returns Wilson's score interval at 99.9 %, as `isthmus-security` does (`interval.rs`). */

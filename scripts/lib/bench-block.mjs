@@ -15,13 +15,13 @@ import { Client, hex, recordKey } from './sharing.mjs';
 const MIB = 1024 * 1024;
 /** The maximum number of bytes that normal transactions may fill in a block. */
 const NORMAL = 6 * MIB;
-/** The number of times that a block is executed. The median time is reported. */
+/** How many times each block is executed. The median time is reported. */
 const ROUNDS = 5;
-/** The number of readers of each dataset. */
+/** How many readers each dataset has. */
 const READERS = [10, 100, 1_000];
-/** The number of small transactions, and of small calls in a batch: roughly what fits into a block. */
+/** How many small transactions to send, or small calls to put into a batch. Roughly this number fits into a block. */
 const SMALL = 8_000;
-/** The number of grants in a transaction. A transaction may not have the weight of a whole block. */
+/** How many grants to put into a transaction, which may not take up the weight of a whole block. */
 const BATCH = 200;
 /** The size of the largest grant in bytes. It is for leaves 1 to 2^32 - 2, which 62 nodes of the key tree cover. */
 const LARGEST_GRANT = 2_035;
@@ -70,7 +70,7 @@ async function measure(number) {
 	const { block } = await rpc.call('chain_getBlock', hash);
 	const { gasLimit } = powFields(block.header);
 	const used = gasUsed(block.header);
-	// The runtime executes a block without its seal, the last digest item.
+	// The runtime executes a block without its seal, which is the last digest item.
 	block.header.digest.logs.pop();
 	const count = api.registry.createType('Compact<u32>', block.extrinsics.length);
 	const bytes = Buffer.concat([
@@ -111,7 +111,8 @@ try {
 	let leaf = 0;
 	const place = () => [hex(recordKey(`record ${leaf}`)), 0, 0, leaf++];
 
-	// Version 1, an empty header, and a hash for each one-byte chunk: see the pallet's `manifest`.
+	// These manifests consist of version 1, an empty header, and a hash for each one-byte chunk: see the pallet's
+	// `manifest`.
 	const manifests = filling(MIB).map((size) => Math.floor((size - 3) / 32));
 	const opening = manifests.map((chunks) => {
 		const manifest = Buffer.concat([Buffer.from([1, 0, 0]), randomBytes(32 * chunks)]);

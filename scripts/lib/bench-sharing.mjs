@@ -16,9 +16,9 @@ import { Client } from './sharing.mjs';
 const MIB = 1024 * 1024;
 /** The size of the file in bytes. The command-line argument is in MiB. */
 const size = Number(process.argv[2] ?? 1024) * MIB;
-/** The number of clock ticks per second. Linux reports processor time in these ticks in /proc. */
+/** Clock ticks per second. Linux reports processor time in these ticks in /proc. */
 const TICKS = 100;
-/** The number of blocks to sample for their size. */
+/** How many blocks to sample for their size. */
 const SAMPLE = 10;
 
 /** Returns the processor time, in seconds, and the peak memory, in MiB, that a process has used so far. */
@@ -33,7 +33,7 @@ function usage(pid) {
 	}
 }
 
-/** Runs `isthmus` until it exits; returns its answer, its duration, and the resources that it and the node used. */
+/** Runs `isthmus` until it exits; returns its output, its duration, and the resources that it and the node used. */
 async function isthmus(node, ...args) {
 	const before = usage(node.pid);
 	const start = performance.now();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Ethash (yellow paper, appendix J) in plain JavaScript, for tests. It was written from the paper, independently of
-// the node's code, so that the two check each other. It is slow, and only meant for the development sizes.
+// Ethash, the chain's proof of work (yellow paper, appendix J), in plain JavaScript for tests. It was written from the
+// paper, independently of the node's code, so that the two check each other. It is slow, and only meant for the
+// development sizes.
 
 import { keccak_256, keccak_512 } from '@noble/hashes/sha3';
 
@@ -11,11 +12,11 @@ const EPOCH_LENGTH = 30_000;
 const ROW_BYTES = 64;
 /** J_mixbytes: the size of a dataset page, which one access reads, in bytes. */
 const PAGE_BYTES = 128;
-/** J_parents: the number of cache rows that are mixed into a dataset item. */
+/** J_parents: how many cache rows are mixed into a dataset item. */
 const PARENTS = 256;
-/** J_cacherounds: the number of times that the cache is mixed. */
+/** J_cacherounds: how many times the cache is mixed. */
 const CACHE_ROUNDS = 3;
-/** J_accesses: the number of dataset pages that a hash reads. */
+/** J_accesses: how many dataset pages a hash reads. */
 const ACCESSES = 64;
 /** The FNV prime. */
 const PRIME = 0x01000193;
@@ -109,7 +110,8 @@ export const light = (cache) => (page) => {
 export const full = (dataset) => (page) => dataset.subarray(page * PAGE_WORDS, (page + 1) * PAGE_WORDS);
 
 /**
- * Computes (m, n) = PoW(H_#n, H_n, d).
+ * Computes (m, n) = PoW(H_#n, H_n, d): the mix hash and the result for a header's hash without its seal, a nonce and a
+ * dataset.
  *
  * @param {number} datasetBytes
  * @param {(page: number) => Uint32Array} readPage `light` or `full`.

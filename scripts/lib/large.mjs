@@ -9,7 +9,7 @@ import { encryptorWithSalt } from './envelope/record.mjs';
 
 /** The maximum number of chunks in flight at once. */
 const IN_FLIGHT = 12;
-/** The default number of plaintext bytes in a chunk: six chunks and their calls fill a block. */
+/** How many plaintext bytes a chunk contains by default. Six such chunks and their calls fill a block. */
 export const CHUNK_SIZE = 1_047_000;
 
 /** The file differs from the one that the upload started with. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A node that lies, for attacks on readers: it forwards every request to an honest node and changes the answers.
+// A node that lies, for attacks on readers: it forwards every request to an honest node and changes the responses.
 
 import { once } from 'node:events';
 import { WebSocket, WebSocketServer } from 'ws';

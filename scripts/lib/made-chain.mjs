@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Makes valid chains for tests, faster than a miner could: the test program `isthmus-adversary` chooses their
-// timestamps.
+// Makes valid chains for tests. This is faster than mining, because the test program `isthmus-adversary` chooses the
+// blocks' timestamps instead of waiting.
 
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
@@ -24,7 +24,7 @@ function adversaryPath() {
  * @param {string} basePath The node's folder.
  * @param {object} order
  * @param {number} order.blocks The length of its best chain.
- * @param {number} order.interval The number of seconds between the timestamps of two consecutive blocks.
+ * @param {number} order.interval The time between the timestamps of two consecutive blocks, in seconds.
  * @param {number} [order.forkEvery] Start a fork every `forkEvery` blocks; 0 for no forks.
  * @param {number} [order.seed] Determines the length of each fork.
  * @returns {Promise<object>} The program's summary of the chain: `best`, `totalDifficulty`, `forks`, `uncles`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A network of nodes on this machine, for the tests, which decide which of the nodes are connected.
+// A network of nodes on this machine for tests. A test decides which of its nodes are connected.
 //
 // Each node reaches every other node through a link that the test can cut. In this way, a test can split and heal the
 // network without changing this machine's network settings, and the nodes are ordinary peers of one another.
@@ -278,7 +278,7 @@ export class Network {
 		rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
 	}
 
-	/** Returns the links between two members, in both directions. */
+	/** Returns the links between the two members of a pair, in both directions. */
 	#between(pair) {
 		const links = this.#links.filter(({ from, to }) => same([from, to], pair));
 		return links.map(({ link }) => link);

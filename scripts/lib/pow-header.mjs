@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Reads the paper's fields from the digest of a JSON-RPC header, as `primitives/src/digest.rs` encodes them.
+// Reads the paper's header fields from the digest of a JSON-RPC header, where `primitives/src/digest.rs` encodes them.
 
 /** The first bytes of a pre-runtime item (SCALE variant 6) of the `pow_` engine. */
 const PRE_RUNTIME = '0x06706f775f';
-/** The first bytes of a consensus item (SCALE variant 4) of the same engine, which contains H_g. */
+/** The first bytes of a consensus item (SCALE variant 4) of the same engine, which contains the gas used, H_g. */
 const CONSENSUS = '0x04706f775f';
 
 /**
- * Returns H_c, H_d, H_l and H_s of a header.
+ * Returns a header's beneficiary H_c, difficulty H_d, gas limit H_l and timestamp H_s.
  *
  * @param {{digest: {logs: string[]}}} header From `chain_getHeader`.
  */
@@ -27,7 +27,7 @@ export function powFields(header) {
 	};
 }
 
-/** Returns H_g of a header from `chain_getHeader`. */
+/** Returns the gas used, H_g, of a header from `chain_getHeader`. */
 export function gasUsed(header) {
 	const item = header.digest.logs.find((log) => log.startsWith(CONSENSUS));
 	if (!item) throw new Error('the header has no pow_ consensus item: it is the genesis block’s, or another chain’s');
@@ -36,7 +36,7 @@ export function gasUsed(header) {
 }
 
 /**
- * Sums H_d over a block and its ancestors, down to number `above` + 1.
+ * Sums the difficulty H_d over a block and its ancestors, down to block number `above` + 1.
  *
  * @param {import('./rpc.mjs').Rpc} rpc A connection to a node that has the blocks.
  * @param {string} hash

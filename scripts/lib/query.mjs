@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Signed queries to a node: `sharing_query` and `sharing_chunks`. docs/formats.md describes the layout of the
-// signed bytes.
+// Signed queries, which ask a node where a record is and which sealed keys open it (`sharing_query`), or for the
+// record's chunks (`sharing_chunks`). docs/formats.md describes the layout of the signed bytes.
 
 import { webcrypto } from 'node:crypto';
 import { concat, integer, utf8 } from './envelope/common.mjs';
@@ -10,7 +10,7 @@ const LABEL = utf8('isthmus/query/v1');
 const METHODS = { sharing_query: 0, sharing_chunks: 1 };
 
 /**
- * Returns the bytes to sign.
+ * Returns the bytes that the caller of a query signs.
  *
  * @param {object} query
  * @param {'sharing_query' | 'sharing_chunks'} query.method

@@ -6,7 +6,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { WsProvider } from '@polkadot/api';
 
-/** How long to wait for an event that should happen soon, in milliseconds. This ends hangs; it does not test speed. */
+/**
+ * How long to wait for an event that should happen soon, in milliseconds. This limit only ends hangs; it does not test
+ * speed.
+ */
 export const TIMEOUT = 300_000;
 /** How often to poll for changes that no subscription reports, in milliseconds. */
 const POLL_INTERVAL = 100;
@@ -61,7 +64,7 @@ export class Rpc {
 		await this.#provider.disconnect();
 	}
 
-	/** Returns a header, by default the best block's, with its hash added and its number converted to a number. */
+	/** Returns a header, by default the best block's, with its hash added and its number converted from hex. */
 	async header(hash) {
 		const of = hash ?? (await this.call('chain_getBlockHash'));
 		return withHash(await this.call('chain_getHeader', of), of);

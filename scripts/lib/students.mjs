@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A school's made-up records: the marks and missed lessons of fictitious students, by month. The file is the same
-// every time.
+// Makes a school's records for the demo: the marks and missed lessons of fictitious students, by month. The file is the
+// same every time.
 
 /** The months in the file, in order. */
 export const MONTHS = Array.from({ length: 12 }, (_, i) => `2025-${String(i + 1).padStart(2, '0')}`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Transfers that are valid on every fork, for tests that split a network.
+// Sends transfers that are valid on every fork, for tests that split a network.
 
 import { Keyring } from '@polkadot/api';
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A hostile peer against a real node: it offers blocks that break one rule each, and sends floods of messages. The node
-// must refuse every block and name the rule, disconnect peers that are at fault, and keep mining.
+// Runs a hostile peer against a real node. The peer offers blocks that break one rule each, and sends floods of
+// messages. The node must refuse every block and name the rule, disconnect peers that are at fault, and keep mining.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,11 +15,11 @@ import { Rpc } from '../lib/rpc.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 240_000;
-/** The number of blocks that the cases need: one of them has an uncle of the seventh generation. */
+/** How many honest blocks the cases need. One of the cases has an uncle of the seventh generation. */
 const BLOCKS = 9;
 /** The extent of each flood. (scripts/attack sends 10,000 messages.) */
 const FLOOD = { messages: 400, seconds: 8 };
-/** The number of concurrent connections of a flood. The last ones may have carried no messages. */
+/** How many connections a flood opens at the same time. The last ones may have carried no messages. */
 const CONNECTIONS = 4;
 /** Cases in which the peer is not at fault and stays connected. */
 const BLAMELESS = [

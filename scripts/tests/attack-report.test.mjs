@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The table of docs/security.md, written from made-up outcomes.
+// Tests that the table in docs/security.md is written correctly, with made-up outcomes.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

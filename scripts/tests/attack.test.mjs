@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A short run of the attacks in docs/security.md: every defence holds, and nothing is written.
+// Runs a short version of the attacks in docs/security.md: every defence holds, and nothing is written.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The `isthmus` command against a real node. The scenarios share one node, but each has its own accounts, so that
+// Tests the `isthmus` command against a real node. The scenarios share one node, but each has its own accounts, so that
 // each can be read and run alone: node --test --test-name-pattern='a folder' scripts/tests/cli.test.mjs
 
 import assert from 'node:assert/strict';
@@ -31,7 +31,7 @@ const [DONE, FAILED, USAGE, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 1, 2, 3, 
 /** The command: $ISTHMUS_CLI, or `isthmus` beside the node. */
 const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
 
-/** The number of plaintext bytes in a chunk. */
+/** How many plaintext bytes a chunk contains. */
 const CHUNK = 1022 * 1024;
 
 let node;
@@ -490,7 +490,7 @@ test('a folder and stdin are stored and fetched', { timeout }, async () => {
 });
 
 describe('interrupted in the middle', () => {
-	// 29 chunks: more than are in flight at once.
+	// The file takes 29 chunks, which is more than are in flight at once.
 	const SIZE = 30_000_000;
 	let owner;
 	let bytes;

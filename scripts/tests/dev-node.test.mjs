@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The node's program: how soon a development chain makes blocks, whether it survives `kill -9`, and which command
+// Tests the node's program: how soon a development chain makes blocks, whether it survives `kill -9`, and which command
 // lines it refuses.
 
 import assert from 'node:assert/strict';
@@ -15,7 +15,7 @@ const timeout = 180_000;
 /** The maximum times on an idle machine, in seconds. They are only printed beside the measured times. */
 const FIRST_BLOCK = 5;
 const INCLUSION = 3;
-/** The number of transactions to time. It is odd, so that one of them is the median. */
+/** How many transactions to time. It is odd, so that one of them is the median. */
 const SUBMISSIONS = 9;
 
 /** Resolves with the first best header with at least this number. */

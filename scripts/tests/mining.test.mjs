@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Mining with programs other than the node: a miner written from geth's documentation, with its own Ethash, mines a
-// development chain over JSON-RPC.
+// Tests mining with programs other than the node: a miner written from geth's documentation, with its own Ethash, mines
+// a development chain over JSON-RPC.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 600_000;
-/** The number of blocks that the miner mines. */
+/** How many blocks the miner mines. */
 const BLOCKS = 10;
 const ALICE = '0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d';
 

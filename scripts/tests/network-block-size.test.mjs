@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A block of maximum size: it is mined and reaches four nodes, and all of them import and finalize it.
+// Tests a block of maximum size: it is mined and reaches four nodes, and all of them import and finalize it.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';

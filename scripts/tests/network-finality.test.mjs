@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Four nodes that all mine and verify: they agree on one chain, uncles are rewarded, finality tolerates one missing
-// verifier but not two, and after a split in two the network converges again.
+// Tests four nodes that all mine and verify: they agree on one chain, uncles are rewarded, finality tolerates one
+// missing verifier but not two, and after a split in two the network converges again.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const DIFFICULTY = '0x2260';
 const LATENCY = 100;
 /** The block reward on the `local` chain, in the smallest unit. */
 const BLOCK_REWARD = 5_000_000_000_000n;
-/** The number of blocks that the network finalizes before the chain is checked. */
+/** How many blocks the network finalizes before the chain is checked. */
 const BLOCKS = 100;
 
 const accounts = identities(4).map(({ account }) => account);
@@ -50,7 +50,7 @@ async function uncleFacts(api, hash) {
 	};
 }
 
-/** Returns H_c, the first field of the engine's pre-runtime item. */
+/** Returns the beneficiary H_c, which is the first field of the engine's pre-runtime item. */
 function authorOf(api, header) {
 	const item = header.digest.logs.find((log) => log.isPreRuntime).asPreRuntime;
 	return api.createType('AccountId', item[1].subarray(0, 32)).toString();

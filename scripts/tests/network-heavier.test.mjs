@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Two halves of a network, each with its own chain, are connected. The heavier chain wins although it is shorter.
+// Tests what happens when two halves of a network, each with its own chain, are connected. The heavier chain wins
+// although it is shorter.
 //
-// The total difficulty decides, and D(H) falls when the time between blocks grows. One chain has a block per second, so
-// its difficulty rises. The other has more blocks, but they are a minute apart, so they are easier. Both chains are
-// made in advance, without waiting, and the nodes then mine on top of them.
+// The chain with the higher total difficulty wins, and a block's difficulty D(H) falls when the time between blocks
+// grows. One chain has a block per second, so its difficulty rises. The other has more blocks, but they are a minute
+// apart, so they are easier. Both chains are made in advance, without waiting, and the nodes then mine on top of them.
 
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';

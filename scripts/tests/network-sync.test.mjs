@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A node joins late: it syncs a chain of 2,000 blocks with forks, and survives `kill -9` twenty times in a row during
-// the sync.
+// Tests a node that joins late: it syncs a chain of 2,000 blocks with forks, and survives `kill -9` twenty times in a
+// row during the sync.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The set of verifiers changes while the chain runs: the verifiers vote to admit one and to remove one, and finality
-// continues through both changes.
+// Tests changes to the set of verifiers while the chain runs: the verifiers vote to admit one and to remove one, and
+// finality continues through both changes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { identities } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
-/** The number of blocks in a session. A change takes effect one to two sessions after the vote. */
+/** How many blocks a session has. A change takes effect one to two sessions after the vote. */
 const SESSION_BLOCKS = 5;
 /** Upper bounds for the weight of a motion's call and for its length in bytes. */
 const WEIGHT = { refTime: 10_000_000_000n, proofSize: 1_000_000n };

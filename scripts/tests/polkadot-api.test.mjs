@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a client that knows nothing about this chain can see. The client is `@polkadot/api`, which Polkadot.js Apps
-// uses too, without any configuration.
+// Tests what a client that knows nothing about this chain can see. The client is `@polkadot/api`, which Polkadot.js
+// Apps uses too, without any configuration.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A producer's node registers its producer automatically and only once, and explains why if it cannot.
+// Tests that a producer's node registers its producer automatically and only once, and explains why if it cannot.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Signed queries and large records: authorised readers read a record's chunks page by page, and everyone else is
+// Tests signed queries and large records: authorised readers read a record's chunks page by page, and everyone else is
 // refused, with a code for each reason.
 
 import { Keyring } from '@polkadot/api';
@@ -43,7 +43,7 @@ before(
 		folder = mkdtempSync(join(tmpdir(), 'isthmus-query-'));
 		file = join(folder, 'file');
 		writeFileSync(file, FILE);
-		// The node keeps the minimum number of blocks, so that a later test can see some being pruned.
+		// The node keeps as few blocks as possible, so that a later test can see some of them being pruned.
 		node = await startNode();
 		client = await Client.connect(node.url);
 		[school, company, stranger] = ['//Bob', '//Charlie', '//Dave'].map((s) => client.account(s));

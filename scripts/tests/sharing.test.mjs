@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Sharing data on a running chain: granted data can be read, and everything else is refused with an error of its own
+// Tests sharing data on a running chain: granted data can be read, and everything else is refused with a distinct error
 // and changes nothing.
 
 import assert from 'node:assert/strict';
@@ -95,7 +95,7 @@ test('unauthorised queries are refused, each with its reason', { timeout }, asyn
 test('every reason to refuse a query has a sentence', { timeout }, async () => {
 	const { address } = stranger;
 	const answer = await client.api.call.dataSharingApi.query(address, address, hex(KEYS[0]));
-	// The variants of the QueryError type in the metadata, in their order.
+	// These are the variants of the QueryError type in the metadata, in order.
 	assert.deepEqual(answer.asErr.defKeys, Object.keys(QUERY_REFUSALS));
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a node reports about a block's verification and risk, on a chain with one verifier. The network tests cover
-// several verifiers.
+// Tests what a node reports about a block's verification and risk, on a chain with one verifier. The network tests
+// cover several verifiers.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus balance`: an account's funds.
+//! `isthmus balance`: shows an account's funds.
 
 use crate::{
 	context::Context,

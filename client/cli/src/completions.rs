@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus completions`: completion scripts for shells.
+//! `isthmus completions`: prints completion scripts for shells.
 
 use crate::{error::Error, report};
 use clap_complete::Shell;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus dataset`: a producer's datasets, their epochs and policies.
+//! `isthmus dataset`: manages a producer's datasets, their epochs and their policies.
 
 use crate::{
 	context::Context,
@@ -197,7 +197,7 @@ struct Freed {
 	/// The last transaction's block; `None` if there was nothing to free.
 	block: Option<BlockNumber>,
 	freed: usize,
-	/// The number of leaves that can be freed when the current epoch is over.
+	/// How many leaves can be freed once the current epoch is over.
 	wait: usize,
 	#[serde(skip)]
 	dataset: DatasetId,
@@ -414,7 +414,7 @@ async fn free(context: &Context, identity: &Identity, dataset: DatasetId) -> Res
 	})
 }
 
-/// Removes a dataset, after the leaves of its removed records.
+/// Frees the leaves of a dataset's removed records, and then removes the dataset.
 async fn remove(
 	context: &Context,
 	identity: &Identity,

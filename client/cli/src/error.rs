@@ -75,7 +75,7 @@ impl Error {
 
 	/// Prints the error to stderr as text, and returns the program's exit code.
 	pub(crate) fn report(&self) -> ExitCode {
-		// These may contain text from nodes, producers and file names.
+		// The message and the hint may contain text from nodes, producers and file names, so escape them.
 		eprintln!("error: {}", Shown(&self.message));
 		if let Some(hint) = &self.hint {
 			eprintln!("hint: {}", Shown(hint));

@@ -57,7 +57,7 @@ pub(crate) struct Opts {
 #[derive(Serialize)]
 pub(crate) struct Fetched {
 	bytes: u64,
-	/// The number of files in a folder; `None` if it is not one.
+	/// How many files the folder contains; `None` if the record is not a folder.
 	files: Option<usize>,
 	output: String,
 }
@@ -75,7 +75,7 @@ impl fmt::Display for Fetched {
 	}
 }
 
-/// Where the bytes go.
+/// Where to write the bytes.
 enum Target {
 	Stdout,
 	File(PathBuf),
@@ -120,7 +120,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 	}))
 }
 
-/// Returns where the bytes go.
+/// Returns where to write the bytes.
 fn target(opts: &Opts) -> Result<Target, Error> {
 	let output = match (&opts.output, Key(opts.name).to_string()) {
 		(Some(output), _) => output.clone(),

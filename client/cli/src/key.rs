@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus key`: key files, and an account's encryption key on the chain.
+//! `isthmus key`: manages key files, and an account's encryption key on the chain.
 
 use crate::{
 	context::Context, error::Error, key_file, options::Options, passphrase, report::Report,
@@ -167,8 +167,8 @@ async fn rotate(options: Options) -> Result<Changed, Error> {
 		);
 	}
 	let context = Context::connect(options).await?;
-	// The file is written first: grants sealed to a key that is only on the chain would be lost. The lock
-	// is held until the key is on the chain, so that the chain's key is the file's current one.
+	// Write the file first: if the new key were only on the chain, grants sealed to it could never be opened.
+	// Hold the lock until the key is on the chain, so that the chain's key is the file's current one.
 	let (identity, _lock) = key_file::rotate(Path::new(&key))?;
 	publish(&context, &identity).await
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus list`: datasets, records and grants.
+//! `isthmus list`: lists datasets, records and grants.
 
 use crate::{
 	context::Context,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus man`: manual pages.
+//! `isthmus man`: prints or writes manual pages.
 
 use crate::{error::Error, report};
 use clap_mangen::Man;

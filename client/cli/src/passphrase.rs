@@ -44,9 +44,10 @@ pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
 	secret_of(&line)
 }
 
-/// Returns the secret in a line: all of it but its end, since a derivation's password may have spaces.
+/// Returns the secret on a line: everything except the line ending, because a derivation's password may
+/// contain spaces.
 fn secret_of(line: &str) -> Result<Zeroizing<String>, Error> {
-	// An empty secret stands for the phrase that all development chains share.
+	// Without this check, an empty secret would be taken for the phrase that all development chains share.
 	match line.trim_end_matches(['\r', '\n']) {
 		blank if blank.trim().is_empty() => Err(Error::usage("missing secret")
 			.hint("type the secret phrase or the seed of the account, or pipe it to stdin")),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Draws Fig. 5 of the paper: the odds over the depth, on a logarithmic scale, for several shares. The true
-//! odds are a solid line and the paper's odds a dashed one; simulations and measurements are points with
-//! their intervals.
+//! Draws Fig. 5 of the paper: the odds that an attacker's chain overtakes the true one, on a logarithmic
+//! scale, against the depth (how many blocks the attacker is behind). There is one curve for each share of
+//! the computing power that the attacker may have. The true odds are a solid line and the paper's odds a
+//! dashed one; simulations and measurements are points with their intervals.
 
 use crate::{error::Error, report};
 use isthmus_security::{Confidence, Interval};
@@ -18,8 +19,8 @@ use plotters::{
 use serde::Deserialize;
 use std::{error, fs, path::Path};
 
-/// Width and height in pixels. plotters draws only on whole pixels: twice the size on a page makes slanted
-/// lines straight, and letters sharp on a dense screen.
+/// Width and height in pixels. plotters draws only on whole pixels. The picture is drawn at twice its size on
+/// a page, which keeps slanted lines straight, and letters sharp on a dense screen.
 const SIZE: (u32, u32) = (2000, 1120);
 /// The caption.
 const TITLE: &str = "Odds that a forged chain overtakes the true one";
@@ -51,9 +52,9 @@ const FONT: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
 pub(crate) struct Curve {
 	/// The attacker's share, q.
 	pub(crate) share: f64,
-	/// (z, P_z), the true odds.
+	/// The true odds, as points (z, P_z).
 	pub(crate) exact: Vec<(f64, f64)>,
-	/// (z, P_z), Eq. 3.
+	/// The paper's odds (Eq. 3), as points (z, P_z).
 	pub(crate) paper: Vec<(f64, f64)>,
 	/// The simulations.
 	pub(crate) simulated: Vec<Point>,
@@ -121,8 +122,8 @@ pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<M
 		.collect()
 }
 
-/// Draws the curves into a file; `-` is SVG on stdout. The file is opened only when the picture is
-/// complete.
+/// Draws the curves into a file, or as SVG to stdout if the file is `-`. The file is opened only when the
+/// picture is complete.
 pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Result<(), Error> {
 	if curves.len() > COLOURS.len() {
 		let most = COLOURS.len();

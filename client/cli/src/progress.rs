@@ -52,7 +52,7 @@ impl Progress for Bar {
 	}
 
 	fn file(&mut self, path: &str) {
-		// The file has a bar of its own, with its own length and speed.
+		// Start a new bar for the file, with its own length and speed.
 		self.stage = None;
 		self.file = Shown(path).to_string();
 		self.bar.set_message(self.file.clone());

@@ -38,7 +38,7 @@ pub(crate) struct Opts {
 #[derive(Serialize)]
 pub(crate) struct Removed {
 	block: BlockNumber,
-	/// The number of files that were removed with a folder; `None` if it is not one.
+	/// How many files were removed with a folder; `None` if the record was not a folder.
 	files: Option<usize>,
 	key: Key,
 }

@@ -63,7 +63,7 @@ impl Output {
 	}
 }
 
-/// Writes to stdout. It is not an error if no one reads any more at the other end of a pipe.
+/// Writes to stdout. It is not an error if the program at the other end of a pipe has stopped reading.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Error> {
 	let mut out = io::stdout().lock();
 	match out.write_all(bytes).and_then(|()| out.flush()) {

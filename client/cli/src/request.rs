@@ -86,8 +86,8 @@ impl fmt::Display for Requested {
 #[serde(rename_all = "camelCase")]
 struct Cancelled {
 	block: BlockNumber,
-	/// The first block in which it has expired, if its offer gives the owner notice: until then it can
-	/// still be granted.
+	/// The first block in which the request has expired, if it made an offer. A cancelled request with an
+	/// offer stays open for a notice period, in which it can still be granted.
 	open_until: Option<BlockNumber>,
 	request: RequestId,
 }
@@ -124,7 +124,7 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 	let dataset = match opts.dataset {
 		Some(dataset) => dataset,
 		None => {
-			// The hint of `only` is for an owner.
+			// The hint in the error of `only` is for owners, so do not let it reach a consumer.
 			if best.datasets(&owner, None).await?.items.is_empty() {
 				return Err(Error::usage(format!("{owner} has no dataset")));
 			}

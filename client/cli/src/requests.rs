@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus requests`: the open requests.
+//! `isthmus requests`: lists open requests.
 
 use crate::{
 	context::Context,

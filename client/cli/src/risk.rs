@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus risk`: the odds that a forged chain overtakes the true one (section IV.B of the paper), the
-//! depth that is needed for a risk, a simulation of the race, and Fig. 5.
+//! `isthmus risk`: computes the odds that a forged chain overtakes the true one (section IV.B of the paper),
+//! or the depth at which they are below a given risk. It can also simulate the race and draw Fig. 5.
 //!
 //! [`isthmus_security`] computes the numbers, and [`crate::plot`] draws them.
 
@@ -149,7 +149,8 @@ impl Interval {
 /// Asks a node for the mean time between its last blocks.
 async fn chain_interval(options: Options) -> Result<f64, Error> {
 	let client = Context::connect(options).await?.client;
-	// The arguments are a block, here the best one, and a share, which does not change the interval.
+	// The method takes a block (here none, for the best block) and an attacker's share, which does not affect
+	// the interval.
 	let params = isthmus_sdk::rpc_params![(), 0.1];
 	let report: serde_json::Value = client.request("isthmus_risk", params).await?;
 	report["blockInterval"].as_f64().ok_or_else(|| {
@@ -480,7 +481,7 @@ fn needed(shares: &[Share], risk: Risk, interval: f64) -> Depths {
 fn time(seconds: f64) -> String {
 	let units = [("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)];
 	if seconds < 60.0 {
-		// Milliseconds suffice: the interval is not measured more finely.
+		// Milliseconds suffice, because the interval is not measured more precisely.
 		return format!("{} s", (seconds * 1e3).round() / 1e3);
 	}
 	let mut rest = seconds.round() as u64;

@@ -161,7 +161,7 @@ fn print(context: &Context, served: Served) {
 				request,
 				scope: (&asked.scope).into(),
 			};
-			// It is granted: a full disk under the log does not stop the command.
+			// The request is granted already, so a full disk under the log does not stop the command.
 			if let Err(error) = context.output.print(&granted) {
 				error.report();
 			}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus status`: the node and its chain, or who verified a block.
+//! `isthmus status`: shows the node and its chain, or who verified a block.
 
 use crate::{context::Context, error::Error, options::Options, report::Report};
 use isthmus_sdk::{to_hex, BlockId, BlockNumber};
@@ -63,7 +63,7 @@ impl fmt::Display for Status {
 	}
 }
 
-/// The node's answer about the verification of a block, which is passed on unchanged.
+/// The node's report on a block's verification, which is passed on unchanged.
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Verification(Value);

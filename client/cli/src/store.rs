@@ -56,12 +56,12 @@ pub(crate) struct Opts {
 /// A file, a folder or stdin that is stored.
 #[derive(Serialize)]
 pub(crate) struct Stored {
-	/// The block; `None` if it was already stored and nothing was sent.
+	/// The block; `None` if the content was already stored and nothing was sent.
 	block: Option<BlockNumber>,
 	bytes: u64,
 	dataset: DatasetId,
 	epoch: Epoch,
-	/// The number of files in a folder; `None` if it is not one.
+	/// How many files the folder contains; `None` if the record is not a folder.
 	files: Option<usize>,
 	key: Key,
 	leaf: Leaf,
@@ -86,7 +86,7 @@ impl fmt::Display for Stored {
 			Some(block) => write!(f, "block {block}: stored {size} as {key}")?,
 			None => write!(f, "{size} already stored as {key}")?,
 		}
-		// A folder's files are at the leaves before its list.
+		// A folder's files are at the leaves before the leaf of its list.
 		let at = if self.files.is_some() { "up to" } else { "at" };
 		write!(f, ", {at} leaf {leaf} of dataset {dataset}, epoch {epoch}")
 	}
@@ -148,7 +148,7 @@ fn name(opts: &Opts) -> Result<RecordKey, Error> {
 	})
 }
 
-/// Returns where the record is stored.
+/// Returns where to store the record.
 async fn place(
 	opts: &Opts,
 	key: RecordKey,
@@ -192,7 +192,7 @@ impl Source {
 	fn open(path: &Path) -> Result<Self, Error> {
 		let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", path.display()));
 		if path.as_os_str() == "-" {
-			// The length is needed first, and large values are read twice.
+			// Copy stdin to a temporary file: the length is needed first, and large values are read twice.
 			let mut file = tempfile::tempfile().map_err(failed)?;
 			let length = std::io::copy(&mut std::io::stdin().lock(), &mut file).map_err(failed)?;
 			file.seek(SeekFrom::Start(0)).map_err(failed)?;

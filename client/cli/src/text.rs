@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Values as people write and read them: accounts, record names, amounts, sizes, ranges and dates.
+//! Reads and writes values in the form that people use: accounts, record names, amounts, sizes, ranges and
+//! dates.
 //!
-//! The functions that parse are for `clap`, which names the option and the value in front of their
-//! error: `invalid value 'x' for '--price <IST>': expected …`.
+//! The parsing functions are used by `clap`, which puts the option and the value before their error message:
+//! `invalid value 'x' for '--price <IST>': expected …`.
 
 use isthmus_sdk::{
 	AccountId, Balance, BlockNumber, RecordKey, Scope, Seconds, DECIMALS, H256, LEAVES_PER_EPOCH,
@@ -89,7 +90,7 @@ impl Serialize for Amount {
 	}
 }
 
-/// Returns a number of bytes in a fitting unit: `2.5 MB`.
+/// Returns a number of bytes in a suitable unit, for example `2.5 MB`.
 pub(crate) fn bytes(count: u64) -> String {
 	match count {
 		0..1_000 => format!("{count} B"),
@@ -99,7 +100,7 @@ pub(crate) fn bytes(count: u64) -> String {
 	}
 }
 
-/// Returns a count with its noun: `1 file`, `2 files`.
+/// Returns a count with its noun, for example `1 file` or `2 files`.
 pub(crate) fn count(count: impl Into<u64>, noun: &str) -> String {
 	match count.into() {
 		1 => format!("1 {noun}"),

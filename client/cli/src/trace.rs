@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus trace`: who stored, requested and granted what, when, in which block, and for how much.
+//! `isthmus trace`: shows who stored, requested and granted what, when, in which block, and for how much.
 
 use crate::{
 	context::Context,

@@ -73,7 +73,7 @@ fn records(effort: &Effort) -> Result<(f64, f64)> {
 		version: 0,
 	};
 	let (size, chunk_size) = (effort.size, record::MAX_CHUNK_SIZE as usize);
-	// Not all zeros, so that every page is really in memory.
+	// The value is not all zeros, so that every page is really in memory.
 	let value: Vec<u8> = (0..size).map(|i| (i >> 3) as u8 ^ i as u8).collect();
 
 	let mut chunk = Vec::with_capacity(chunk_size + record::TAG_LEN);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The identity of an epoch: which chain, owner, dataset and epoch a key tree belongs to.
+//! The identity of an epoch, the span between two key rotations of a dataset: its chain, owner, dataset
+//! and number.
 
 /// One epoch of one dataset of one owner on one chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 //! Key files: an account's secrets, encrypted under a passphrase. The layout is in `docs/formats.md`.
 //!
 //! scrypt (RFC 7914) derives a key from the passphrase, and AES-256-GCM encrypts the secrets with it.
-//! The account's address and its public encryption key stay readable, and are authenticated too.
+//! The account's address and its public encryption key are not encrypted, so that they can be read
+//! without the passphrase, but they are authenticated too.
 //!
 //! ```
 //! use isthmus_envelope::key_file::{KeyFile, KeyFileError, Secrets};
@@ -41,7 +42,7 @@ use zeroize::Zeroizing;
 
 /// The version of this format, which is the only one that can be read.
 pub const VERSION: u32 = 1;
-/// Binary logarithm of scrypt's cost in new files: 2^17 rounds over 128 MiB, about half a second.
+/// Binary logarithm of scrypt's cost in new files. 2^17 rounds over 128 MiB take about half a second.
 pub const LOG_N: u8 = 17;
 /// Binary logarithm of the maximum cost that is accepted, which takes 1 GiB of memory.
 pub const MAX_LOG_N: u8 = 20;
@@ -147,7 +148,7 @@ impl Secrets {
 		Ok(())
 	}
 
-	/// Returns `length ‖ account ‖ master ‖ seed ‖ …`, with the length as two big-endian bytes.
+	/// Returns `length ‖ account ‖ master ‖ seed ‖ …`, with the length in two big-endian bytes.
 	fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
 		let length = u16::try_from(self.account.len()).map_err(|_| KeyFileError::SecretTooLong)?;
 		let total = 2 + self.account.len() + 32 + 32 * self.encryption.len();

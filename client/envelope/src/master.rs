@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The owner's master secret, and the roots that are derived from it for each dataset and epoch.
 //!
-//! A producer has to keep only this one secret: every key of every dataset is derived from it.
+//! A producer has to keep only this one secret, because every key of every dataset is derived from it.
 
 use crate::{
 	derive::{self, redacted_debug, RandomError, Secret},

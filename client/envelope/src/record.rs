@@ -19,7 +19,7 @@ use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM, NONCE_LEN};
 
 /// First byte of every header: the version of this format.
 pub const VERSION: u8 = 1;
-/// Maximum plaintext size of a chunk, 1 MiB, and the chunk size of [`encrypt_value`].
+/// Maximum plaintext size of a chunk, 1 MiB. [`encrypt_value`] uses this chunk size.
 pub const MAX_CHUNK_SIZE: u32 = 1 << 20;
 /// Maximum number of chunks in a record of this format; a chain may allow fewer. With full chunks, that is
 /// 1 TiB, or 2^36 cipher blocks under one key, which keeps AES-GCM's distance from an ideal cipher below

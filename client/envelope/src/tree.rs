@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The key tree: a GGM tree (Goldreich, Goldwasser, Micali: "How to construct random functions",
-//! 1986) of height 32 over HMAC-SHA256.
+//! The key tree, from which the keys of an epoch's records are derived: a GGM tree (Goldreich,
+//! Goldwasser, Micali: "How to construct random functions", 1986) of height 32 over HMAC-SHA256.
 //!
 //! From a node's key, the keys of its two children can be derived and, through them, those of all
-//! leaves below it. It reveals nothing about any other node. The few nodes that cover a range of
-//! leaves therefore open this range, and readers who pool the nodes of several ranges can open
-//! those ranges and nothing else.
+//! leaves below it. A node's key reveals nothing about any other node. The few nodes that cover a range
+//! of leaves therefore open this range, and readers who pool the nodes of several ranges can open those
+//! ranges and nothing else.
 
 use crate::{
 	derive::{self, redacted_debug, Secret},

@@ -50,7 +50,7 @@ fn sha256(bytes: &[u8]) -> merkle::Hash {
 	hash
 }
 
-/// 32 bytes that count up from `first`.
+/// Returns 32 bytes that count up from `first`.
 const fn counting(first: u8) -> [u8; 32] {
 	let mut bytes = [first; 32];
 	let mut i = 0;

@@ -13,7 +13,7 @@ use isthmus_sdk::{
 };
 use std::{error::Error, io::Write, str::FromStr};
 
-/// The number of blocks to request access for.
+/// How many blocks to request access for.
 const TERM: u32 = 1_000;
 
 #[tokio::main]

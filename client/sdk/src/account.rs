@@ -8,7 +8,7 @@ use subxt::config::{substrate::BlakeTwo256, Hasher};
 use subxt_signer::{sr25519::Keypair, SecretUri};
 use zeroize::Zeroizing;
 
-/// An account that can sign. Cheap to clone.
+/// An account that can sign. It is cheap to clone.
 #[derive(Clone)]
 pub struct Account {
 	pair: Arc<Keypair>,
@@ -26,8 +26,8 @@ impl Account {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::InvalidSecret`] if the seed is invalid. Any 32 bytes are valid, so this does not
-	/// happen.
+	/// Returns [`Error::InvalidSecret`] if the seed is invalid. This does not happen in practice, because any
+	/// 32 bytes are a valid seed.
 	pub fn from_seed(seed: [u8; 32]) -> Result<Self, Error> {
 		let pair = Keypair::from_secret_key(seed).map_err(|_| Error::InvalidSecret)?;
 		Ok(Self::new(pair))
@@ -35,7 +35,7 @@ impl Account {
 
 	/// Creates the account for a secret as wallets write it: a phrase of words or a seed in hexadecimal
 	/// digits, then derivations such as `//hard` and `/soft`, then `///` and a password. A derivation with
-	/// nothing before it starts from the phrase that every development chain uses: `//Alice`.
+	/// nothing before it, such as `//Alice`, starts from the phrase that every development chain uses.
 	///
 	/// ```
 	/// let alice = isthmus_sdk::Account::from_uri("//Alice")?;
@@ -45,7 +45,7 @@ impl Account {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::InvalidSecret`] for anything else.
+	/// Returns [`Error::InvalidSecret`] if the text is not such a secret.
 	pub fn from_uri(uri: &str) -> Result<Self, Error> {
 		let uri = SecretUri::from_str(uri).map_err(|_| Error::InvalidSecret)?;
 		let pair = Keypair::from_uri(&uri).map_err(|_| Error::InvalidSecret)?;

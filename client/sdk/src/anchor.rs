@@ -1,39 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The block that a transaction is bound to, which decides how long the transaction is valid.
+//! Chooses a transaction's anchor: the recent block it is bound to, from which its lifetime is counted.
 
 use crate::{client::Client, error::Error, state::State, types::BlockNumber};
 use isthmus_sharing::terms::LEAST_TIME;
 use std::time::{Duration, Instant};
 
-/// The number of blocks for which a transaction is valid: at least half an hour.
+/// How many blocks a transaction stays valid by default. This is at least half an hour.
 const LIFETIME: BlockNumber = 256;
-/// The minimum lifetime of a transaction with a last block, in blocks.
+/// The shortest lifetime, in blocks, that we accept for a transaction that must be included by a given block.
 const SHORTEST_LIFETIME: BlockNumber = 8;
-/// How far the anchor may be behind the best block: deep enough that a reorganisation hardly replaces it,
-/// recent enough that most of the lifetime is left.
+/// How far the anchor may be behind the best block: deep enough that a reorganisation is unlikely to replace
+/// it, but recent enough that most of the lifetime remains.
 const DEPTH: BlockNumber = 32;
-/// The same for a transaction with a last block.
+/// How far the anchor may be behind the best block for a transaction that must be included by a given block.
 const SHORT_DEPTH: BlockNumber = 2;
-/// How long an anchor is reused. Choosing one takes up to seven requests, so an upload chooses one for many
-/// chunks and not a new one per chunk.
+/// How long an anchor is reused. Choosing one takes up to seven requests, so an upload shares one anchor
+/// among many chunks.
 const MAX_AGE: Duration = Duration::from_secs(10);
 
-// An answer that is signed in time has a lifetime. The encoding has powers of two only.
+// The producer has at least `LEAST_TIME` blocks to answer, so an answer signed at the start of that time
+// always fits a valid lifetime. Lifetimes are encoded as powers of two.
 const _: () = assert!(SHORTEST_LIFETIME <= LEAST_TIME && SHORTEST_LIFETIME.is_power_of_two());
 
-/// The block that a transaction is bound to, and how long the transaction is valid.
+/// A transaction's anchor and lifetime.
 pub(crate) struct Mortality {
 	/// The anchor.
 	pub(crate) at: State,
-	/// For how many blocks from the anchor on.
+	/// How many blocks the transaction stays valid, counting from the anchor.
 	pub(crate) lifetime: BlockNumber,
 	/// Whether the anchor was chosen earlier, so that a reorganisation may have replaced it since.
 	pub(crate) reused: bool,
 }
 
 impl Client {
-	/// Returns the block to bind a transaction to, and the number of blocks from there on for which the
-	/// transaction is valid.
+	/// Returns the anchor and the lifetime for a new transaction. `last` is the last block that may include
+	/// it, if it has a limit.
 	///
 	/// # Errors
 	///
@@ -60,7 +61,7 @@ impl Client {
 		}
 	}
 
-	/// Returns a block that a transaction can be bound to. Its metadata encodes calls.
+	/// Returns a block to bind a transaction to. Use that block's metadata to encode the call.
 	pub(crate) async fn anchor(&self) -> Result<State, Error> {
 		Ok(self.recent_anchor(Instant::now()).await?.0)
 	}
@@ -81,8 +82,8 @@ impl Client {
 		self.0.anchor.lock().await.forget();
 	}
 
-	/// Returns the last finalized block, or the block that is `depth` blocks behind the best one if that is
-	/// later.
+	/// Returns the last finalized block or, if it is later, the block that is `depth` blocks behind the best
+	/// one.
 	async fn anchor_within(&self, depth: BlockNumber) -> Result<State, Error> {
 		let finalized = self.finalized().await?;
 		let low = self.best_number().await?.saturating_sub(depth);
@@ -93,7 +94,8 @@ impl Client {
 	}
 }
 
-/// Returns the longest lifetime that ends within `blocks`. The encoding supports only powers of two.
+/// Returns the longest lifetime that ends within `blocks`, or `None` if it would be too short. Lifetimes are
+/// encoded as powers of two.
 fn lifetime_within(blocks: BlockNumber) -> Option<BlockNumber> {
 	let lifetime = 1 << blocks.min(LIFETIME).checked_ilog2()?;
 	(lifetime >= SHORTEST_LIFETIME).then_some(lifetime)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Calls, encoded with the chain's metadata.
+//! Encodes calls, the operations that transactions carry, with the chain's metadata.
 
 use crate::{client::Client, error::Error, types::BlockNumber};
 use codec::Encode;
@@ -19,7 +19,7 @@ pub struct Call {
 	name: &'static str,
 	/// The encoded arguments.
 	fields: Raw,
-	/// The last block that may include the call, if there is one.
+	/// The last block that may include the call, if it has a limit.
 	pub(crate) last: Option<BlockNumber>,
 }
 
@@ -31,7 +31,7 @@ impl Call {
 	}
 }
 
-/// Encoded bytes.
+/// Bytes that are already encoded.
 #[derive(Clone, Debug)]
 pub(crate) struct Raw(Vec<u8>);
 
@@ -92,7 +92,8 @@ impl Client {
 		let at = self.anchor().await?;
 		let payload = tx::dynamic(pallet, name, arguments);
 		let mut bytes = at.inner().tx().call_data(&payload)?;
-		// Drops the indices of the pallet and the call: `Payload` provides both again, by name.
+		// Drop the indices of the pallet and the call, because `Payload` names both and `subxt` adds the
+		// indices again.
 		bytes.drain(..2.min(bytes.len()));
 		Ok(Call {
 			pallet,

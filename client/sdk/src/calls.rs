@@ -197,8 +197,8 @@ impl Client {
 		self.call(PALLET, "add_authorize", arguments).await
 	}
 
-	/// Makes a call that revokes a grant; see [`revoke`](crate::sharing::revoke), which keeps the other
-	/// readers.
+	/// Makes a call that revokes a grant; see [`revoke`](crate::sharing::revoke), which also renews the other
+	/// readers' grants.
 	pub async fn revoke(&self, grant: GrantId) -> Result<Call, Error> {
 		self.call(PALLET, "revoke", (grant,)).await
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The connection to a node.
+//! The client: a connection to a node, and what can be asked over it.
 
 use crate::{
 	block::BlockId,
@@ -24,7 +24,7 @@ use tokio::sync::Mutex;
 /// A block's header.
 pub type Header = SubstrateHeader<H256>;
 
-/// A connection to a node. Cheap to clone; clones share the connection.
+/// A connection to a node. It is cheap to clone, and clones share the connection.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), isthmus_sdk::Error> {
@@ -42,12 +42,12 @@ pub(crate) struct Inner {
 	pub(crate) rpc: RpcClient,
 	requests: Arc<Requests>,
 	genesis: [u8; 32],
-	/// For each account, one past the last nonce that the node accepted, and the time when it did. Locked
-	/// while a transaction is sent, so that transactions are sent one at a time.
+	/// For each account, one past the last nonce that the node accepted, and the time when it was accepted.
+	/// Locked while a transaction is sent, so that transactions are sent one at a time.
 	pub(crate) nonces: Mutex<BTreeMap<AccountId, (u64, Instant)>>,
-	/// The block that transactions are bound to.
+	/// The anchor: the block that new transactions are bound to.
 	pub(crate) anchor: Mutex<Recent<State>>,
-	/// The events of the block that was read last, kept because many transactions share a block.
+	/// The events of the most recently read block, kept because many transactions share a block.
 	pub(crate) events: Mutex<Option<BlockEvents>>,
 }
 
@@ -70,7 +70,7 @@ pub struct Status {
 	pub best: BlockId,
 	/// The last finalized block.
 	pub finalized: BlockId,
-	/// The number of the node's peers.
+	/// How many peers the node has.
 	pub peers: usize,
 	/// Whether the node is far behind its peers.
 	pub syncing: bool,
@@ -112,7 +112,7 @@ impl Client {
 		self.0.genesis
 	}
 
-	/// Returns the number of requests that this connection has sent so far, of each method.
+	/// Returns how many requests this connection has sent so far, by method.
 	pub fn requests(&self) -> BTreeMap<String, u64> {
 		self.0.requests.so_far()
 	}
@@ -162,7 +162,7 @@ impl Client {
 		Ok(header.number as BlockNumber)
 	}
 
-	/// Asks the node about itself and its chain.
+	/// Asks the node for its own status and its chain's.
 	pub async fn status(&self) -> Result<Status, Error> {
 		#[derive(serde::Deserialize)]
 		#[serde(rename_all = "camelCase")]
@@ -218,7 +218,7 @@ impl Client {
 	}
 }
 
-/// The headers of the blocks that become best.
+/// A subscription to the headers of the blocks that become best.
 pub struct Heads(subxt::rpcs::client::RpcSubscription<Header>);
 
 impl Heads {

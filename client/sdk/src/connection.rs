@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The transport under a client: JSON-RPC over a WebSocket, with a count of the requests.
+//! The transport that a client uses: JSON-RPC over a WebSocket, with a count of the requests sent.
 
 use crate::error::Error;
 use std::{
@@ -14,12 +14,13 @@ use subxt::{
 	},
 };
 
-/// The maximum length of an answer in bytes: a page of chunks in base64, with the JSON around it.
+/// The maximum length of a response in bytes. It has room for a page of base64 chunks and the surrounding
+/// JSON.
 const MAX_ANSWER: u32 = 32 << 20;
-/// The maximum length of a request in bytes: a chunk's transaction in hexadecimal.
+/// The maximum length of a request in bytes. It has room for a transaction with a chunk, in hexadecimal.
 const MAX_REQUEST: u32 = 8 << 20;
 
-/// The number of requests that a connection has sent, of each method.
+/// How many requests a connection has sent, by method.
 #[derive(Default)]
 pub(crate) struct Requests(Mutex<BTreeMap<String, u64>>);
 
@@ -34,14 +35,14 @@ impl Requests {
 		}
 	}
 
-	/// Returns the numbers so far.
+	/// Returns the counts so far.
 	pub(crate) fn so_far(&self) -> BTreeMap<String, u64> {
 		let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
 		counts.clone()
 	}
 }
 
-/// Counts the requests of a connection.
+/// A connection that counts its requests.
 struct Counted {
 	connection: RpcConnection,
 	requests: Arc<Requests>,

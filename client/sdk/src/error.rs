@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Errors between a program and the chain.
+//! The errors of operations on the chain, converted from the node's and the libraries' errors.
 
 use crate::{
 	refusal::{PalletError, Refusal},
@@ -24,7 +24,7 @@ pub enum Error {
 		/// The transport's error.
 		reason: String,
 	},
-	/// The connection was lost, or the node sent an invalid answer.
+	/// The connection was lost, or the node sent an invalid response.
 	#[error("the connection to the node failed: {0}")]
 	Connection(String),
 	/// The node answered a request with an error.
@@ -355,7 +355,7 @@ mod tests {
 		assert_eq!(Error::NotIncluded("outdated".into()).rejection(), None);
 	}
 
-	/// `subxt` passes on the node's error as a sentence, without the connection's error.
+	/// `subxt` passes on the node's error only as a sentence, not as the connection's error with its code.
 	#[test]
 	fn a_pruned_state_is_not_mistaken_for_another_chain() {
 		let at_block = |reason: &str| {

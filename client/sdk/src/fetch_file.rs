@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Fetching a record into a file.
+//! Fetches a record into a file.
 //!
-//! The value is written to `OUT.isthmus-HASH` first, and renamed to `OUT` when it is complete. An interrupted
-//! download leaves that file, and the next one resumes it.
+//! The value is first written to the file `OUT.isthmus-HASH`, which is renamed to `OUT` when it is complete.
+//! An interrupted download leaves that file behind, and the next download resumes it.
 
 use crate::{
 	error::Error,
@@ -22,7 +22,7 @@ use tempfile::TempPath;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-	/// The file to be written exists.
+	/// The file to be written already exists.
 	#[error("{} already exists", .0.display())]
 	Exists(PathBuf),
 	/// A file of a folder exists and differs from its record.

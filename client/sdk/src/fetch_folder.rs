@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Fetching a folder: first its list, then each file that is missing.
+//! Fetches a folder: first its list of files, then each file that is missing.
 
 use crate::{
 	account::Identity,
@@ -24,8 +24,8 @@ pub struct FetchedFolder {
 	pub bytes: u64,
 }
 
-/// Fetches the files of a folder into a local folder. `list` is the opened record of its list. Existing files
-/// with the right bytes are not fetched again; interrupted downloads are resumed.
+/// Fetches the files of a folder into a local folder. `list` is the opened record that lists them. Existing
+/// files with the right bytes are not fetched again; interrupted downloads are resumed.
 ///
 /// # Errors
 ///
@@ -80,8 +80,8 @@ async fn is_fetched(path: &Path, reading: &Reading) -> Result<bool, FetchError> 
 	Ok(length == reading.length() && reading.matches(&mut file).await?)
 }
 
-/// Returns where a folder's file goes, and creates the folders on the way. None of them may be a link, which
-/// could lead elsewhere.
+/// Returns the local path for a folder's file, and creates the folders along it. None of them may be a link,
+/// because a link could lead elsewhere.
 fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
 	let mut at = output.to_owned();
 	let mut names = path.split('/').peekable();

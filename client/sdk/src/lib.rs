@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Stores, shares and reads data on an Isthmus chain.
+//! Stores, shares and reads data on an Isthmus chain. `docs/glossary.md` defines the words that are used
+//! here.
 //!
 //! # Example
 //!
@@ -55,9 +56,9 @@
 //!
 //! - [`Client`] is the connection: it creates, signs and sends calls. [`State`] is the chain's state after a
 //!   block. [`Account`] and [`Identity`] hold secrets.
-//! - [`Upload`] stores a value of any size, [`upload_folder()`] a folder. [`Reading`] reads a record,
-//!   [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
-//! - [`sharing`] seals, revokes and renews grants, [`mod@serve`] answers requests automatically.
+//! - [`Upload`] stores a value of any size, and [`upload_folder()`] stores a folder. [`Reading`] reads a
+//!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
+//! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader.
 //!
 //! Keys and encryption formats are in `isthmus-envelope`. Ids, queries and the rest of the sharing protocol

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A large record's manifest with its parsed header: the chain checks the
-//! [layout](isthmus_sharing::manifest), and a client the contents of the header.
+//! A large record's manifest: the record's header and the hash of every chunk. The chain checks only its
+//! [layout](isthmus_sharing::manifest); a client also checks the contents of the header.
 
 use isthmus_envelope::{record::TAG_LEN, Header};
 use isthmus_sharing::{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What happened in a block, transaction by transaction, according to its events.
+//! Finds out from a block's events what happened in each of its transactions.
 
 use crate::{
 	block::BlockId, error::Error, event::Event, refusal::Refusal, state::State, types::BlockNumber,
@@ -14,7 +14,7 @@ pub struct Included {
 	pub block: BlockId,
 	/// The transaction's index in the block.
 	pub index: u32,
-	/// The transaction's data-sharing events, in their order.
+	/// The transaction's data-sharing events, in order.
 	pub events: Vec<Event>,
 	/// The errors of the calls that failed inside a batch without undoing the others, in the order of the
 	/// calls; see [`Client::batch_each`](crate::Client::batch_each).

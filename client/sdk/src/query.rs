@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Bytes from a node: a record's chunks, with a [signed query](isthmus_sharing::signed) that can be used only
-//! once, and content by its hash.
+//! Fetches bytes from a node: a record's chunks, with a [signed query](isthmus_sharing::signed) that can be
+//! used only once, or any content by its hash.
 
 use crate::{account::Account, client::Client, error::Error, text::to_hex, types::*};
 use base64::{engine::general_purpose::STANDARD, Engine};
@@ -12,7 +12,7 @@ use subxt::rpcs::rpc_params;
 
 /// The index of sr25519 among the chain's signature types.
 const SR25519: u8 = 1;
-/// The multicodec numbers of raw bytes and of BLAKE2b-256
+/// The multicodec numbers for raw bytes and BLAKE2b-256
 /// (<https://github.com/multiformats/multicodec/blob/master/table.csv>).
 const RAW: u64 = 0x55;
 const BLAKE2B_256: u64 = 0xb220;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading a record: it is queried, its keys are opened, and its bytes are fetched, checked and decrypted.
+//! Reads a record: queries the chain, opens the record's keys, and fetches, checks and decrypts its bytes.
 //!
-//! The chain stores the manifest's hash, and the manifest contains the hash of every chunk, so wrong bytes
-//! from a node are detected immediately. Memory use is limited to the pages in flight. To resume an
-//! interrupted download, the bytes on disk are encrypted again and compared by hash.
+//! A large record is stored in chunks. The chain stores the hash of its manifest, which contains the hash of
+//! every chunk, so wrong bytes from a node are detected immediately. Memory use is limited to the pages in
+//! flight. To resume an interrupted download, the bytes on disk are encrypted again and compared by hash.
 
 use crate::{
 	account::Identity,
@@ -20,13 +20,13 @@ use futures::{stream, StreamExt};
 use isthmus_envelope::{decrypt_value, Decryptor, Encryptor, LeafKey, RecordContext};
 use std::io::{Read, Write};
 
-/// How many chunks one request asks for.
+/// How many chunks to ask for in one request.
 const PAGE: u32 = 4;
-/// How many requests are sent concurrently.
+/// How many requests to send concurrently.
 const AT_ONCE: usize = 3;
 /// The error code of a node that does not know a method (JSON-RPC 2.0, section 5.1).
 const NO_SUCH_METHOD: i32 = -32601;
-/// The version of every value: no call replaces one.
+/// The version of every value. There is only one, because no call replaces a value.
 const FIRST_VERSION: u32 = 0;
 
 /// A record that its reader may read, with its keys opened and its chunks' hashes known.
@@ -61,9 +61,9 @@ enum Body {
 /// The part of a value that was fetched before and is intact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Intact {
-	/// The number of chunks, counted from the first.
+	/// How many chunks are intact, counted from the first.
 	pub chunks: u32,
-	/// The number of plaintext bytes in them.
+	/// How many plaintext bytes these chunks contain.
 	pub bytes: u64,
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why the chain refuses a call.
+//! Explains why the chain refused a call: the error, and its documentation in the chain's metadata.
 
 use crate::types::PALLET;
 use std::fmt;

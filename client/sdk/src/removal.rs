@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Removing a record, or a folder with its files.
+//! Removes a record, or a folder with its files.
 
 use crate::{
 	account::Identity, client::Client, error::Error, folder, progress::Progress, reading::Reading,
@@ -58,7 +58,7 @@ impl Removal {
 		let Ok(files) = folder::from_bytes(&list.0) else {
 			return Ok(alone);
 		};
-		// A file could be crafted to look like a folder of other records.
+		// A file could be crafted to look like a folder that lists other records. Their keys would not match.
 		let id = epoch_id(client, owner.id(), record.dataset, record.epoch);
 		let root = owner.master.epoch_root(&id);
 		let is_own = |file: &folder::File| file.key.0 == root.file_key(&key.0, &file.path);
@@ -92,7 +92,7 @@ impl Removal {
 		calls.push(client.remove_record(self.key).await?);
 		match client.submit_all(&owner.account, &calls).await? {
 			Some(last) => Ok(Removed { last, files }),
-			// There is at least one call, which removes the record itself.
+			// This does not happen: there is at least one call, which removes the record itself.
 			None => Err(Error::Incompatible("nothing was sent".into())),
 		}
 	}

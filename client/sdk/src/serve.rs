@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Answering requests automatically: granting what the datasets' policies allow.
+//! Answers requests automatically: grants those that the datasets' policies allow. A policy states which
+//! requests an owner is willing to grant.
 //!
 //! The chain decides which requests a policy allows. It also makes sure that nothing is granted twice: a
 //! grant that answers a request closes it in the same step, so a second one is refused, however often the
 //! program is restarted.
 //!
 //! Sealed keys are public in the transaction, so the reader has them even if the chain refuses the call.
-//! Therefore no answer is sent that is known to fail, and a refused answer is retried only a few times.
+//! Therefore we never send an answer that is known to fail, and we retry a refused answer only a few times.
 
 use crate::{
 	account::Identity,
@@ -23,13 +24,13 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 /// The maximum number of answers in flight.
 const IN_FLIGHT: usize = 64;
-/// How many blocks to wait before an answer that the chain refused is retried.
+/// How many blocks to wait before retrying an answer that the chain refused.
 const AFTER_REFUSAL: BlockNumber = 300;
-/// The maximum number of times that an answer is tried. Each attempt costs a fee.
+/// The maximum number of times to send an answer. Each attempt costs a fee.
 const TRIES: u32 = 3;
-/// How many blocks after an answer's last valid block to stop waiting for its outcome.
+/// How many blocks to keep waiting for an answer's outcome after its last valid block.
 const UNHEARD: BlockNumber = 8;
-/// How many blocks to wait before a request that cannot be answered is tried again.
+/// How many blocks to wait before retrying a request that could not be answered.
 const AFTER_NOTHING: BlockNumber = 8;
 
 /// The owner's own limits, besides the policies. A policy says nothing about epochs, and a revoked reader may
@@ -63,9 +64,9 @@ pub struct Memory {
 #[derive(Debug)]
 struct Sent {
 	asked: Request,
-	/// The last block that may include it.
+	/// The last block that may include the answer.
 	last: BlockNumber,
-	/// Its cost to the owner, mostly the deposit.
+	/// What the answer costs the owner, mostly the deposit.
 	cost: Balance,
 }
 
@@ -459,7 +460,7 @@ mod tests {
 		assert!(!memory.is_due(8, 20 + UNHEARD));
 		assert!(memory.look(&open, &HashSet::new(), 20).is_empty());
 		assert!(memory.has_room(&limits) && memory.is_due(8, 20));
-		// Unless the task has heard nothing for too long.
+		// But if the task has heard nothing for too long, the answer can be sent again.
 		memory.sent.insert(8, sent(20));
 		memory.look(&open, &watched, 20 + UNHEARD + 1);
 		assert!(memory.is_due(8, 20 + UNHEARD + 1));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The owner's side of sharing: sealing grants, and renewing them for the new epoch when one is revoked.
+//! The owner's side of sharing: seals grants to readers, revokes them, and renews the other readers' grants
+//! for the new epoch that a revocation starts.
 
 use crate::{
 	account::Identity,
@@ -127,7 +128,8 @@ async fn sealed(
 /// longer, because the block that will include it is not known.
 ///
 /// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. Therefore
-/// no call is made that is known to fail, and the call is valid only in blocks in which the request is open.
+/// this function makes no call that is known to fail, and the call is valid only in blocks in which the
+/// request is open.
 ///
 /// # Errors
 ///
@@ -173,7 +175,7 @@ pub(crate) async fn answer(
 	};
 	let cost = Footprint::grant(sealed.len())
 		.deposit(&rates)
-		// The offer is paid before the deposit is held.
+		// The owner receives the offer before the deposit is held, so the offer can pay for the deposit.
 		.saturating_sub(request.offer)
 		.saturating_add(FEE);
 	let needed = cost.saturating_add(promised);
@@ -228,10 +230,10 @@ pub struct Renewal {
 
 /// Revokes a grant, and renews the grants of the dataset's other readers.
 ///
-/// The revocation is a separate transaction, so that nothing undoes it. If the grant is on the dataset's
-/// current epoch, a new epoch starts with it, and the other readers' grants are [renewed](renew) for that
-/// epoch. The revoked reader gets no access to the new epoch; its other grants on the ended epoch stay
-/// active, but only for that epoch.
+/// The revocation is a separate transaction, so that an error in the renewal does not undo it. If the grant
+/// is on the dataset's current epoch, a new epoch starts with it, and the other readers' grants are
+/// [renewed](renew) for that epoch. The revoked reader gets no access to the new epoch; its other grants on
+/// the ended epoch stay active, but only for that epoch.
 ///
 /// Records that were stored before stay readable to all other readers, as their old grants stay active.
 ///
@@ -239,9 +241,10 @@ pub struct Renewal {
 ///
 /// # Errors
 ///
-/// Returns [`Error::NoSuchGrant`] if the owner has given no such grant, [`Error::Refused`] if it has ended or
-/// is paid for, and [`Error::StateGone`] if resuming needs the state of the revocation's block and the node
-/// has pruned it. Errors after the revocation are in the [`Revocation`].
+/// Returns [`Error::NoSuchGrant`] if the owner has given no such grant, [`Error::Refused`] if the grant has
+/// ended, or if the reader has paid for it and its term is not over, and [`Error::StateGone`] if resuming
+/// needs the state of the revocation's block and the node has pruned it. Errors after the revocation are in
+/// the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
 	let best = client.best().await?;
 	let grant = best
@@ -561,7 +564,7 @@ mod tests {
 			entry(6, 8, 0, 10, Active),
 		];
 		assert_eq!(renewed(&grants, 1), [(5, 1, 10), (5, 1, 20), (8, 1, 10)]);
-		// Resumed: grants that exist are not given again.
+		// A renewal is resumed: grants that exist already are not given again.
 		grants.push(entry(7, 5, 1, 20, Active));
 		grants.push(entry(8, 8, 1, 10, Expired));
 		assert_eq!(renewed(&grants, 1), [(5, 1, 10)]);

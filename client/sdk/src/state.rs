@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The chain's state after a block.
+//! Reads the chain's state after a block: its stored entries, its lists, and what a caller may know about a
+//! record.
 
 use crate::{block::BlockId, error::Error, types::*};
 use isthmus_envelope::PublicKey;
@@ -258,7 +259,7 @@ impl State {
 		}))
 	}
 
-	/// Returns the number of an account's transactions in the chain.
+	/// Returns how many of an account's transactions the chain includes, which is the account's next nonce.
 	pub(crate) async fn nonce(&self, account: &AccountId) -> Result<u64, Error> {
 		Ok(self.at.tx().account_nonce(account).await?)
 	}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Record keys, bytes and amounts as text.
+//! Converts record names to keys and back, and bytes and amounts to text.
 
 use crate::types::{Balance, RecordKey, Shown};
 use isthmus_primitives::amount::Ist;
 
-/// A name that does not fit a record's key.
+/// A name that is too long for a record's key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the name \"{0}\" is longer than the 32 bytes of a record's key")]
 pub struct NameTooLong(pub String);
@@ -31,8 +31,8 @@ pub fn record_key(name: &str) -> Result<RecordKey, NameTooLong> {
 	Ok(key.into())
 }
 
-/// Returns the name that a record's key was made from, or the key in hexadecimal digits if it is not the key
-/// of a name without spaces and control characters.
+/// Returns the name that a record's key was made from, or the key in hexadecimal digits if it was not made
+/// from a name, or if the name contains spaces or control characters.
 pub fn key_name(key: &RecordKey) -> String {
 	let end = key.0.iter().rposition(|byte| *byte != 0);
 	match std::str::from_utf8(&key.0[..end.map_or(0, |at| at + 1)]) {
@@ -52,7 +52,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
 	format!("0x{}", hex::encode(bytes))
 }
 
-/// Returns an amount in IST, without trailing zeros: `0.25 IST`.
+/// Returns an amount in IST, without trailing zeros, for example `0.25 IST`.
 pub fn ist(amount: Balance) -> String {
 	Ist(amount).to_string()
 }

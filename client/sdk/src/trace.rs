@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tracing: who asked for access, who allowed it, to what range, when, in which block and for how much.
+//! Traces the history of shared data: who asked for access, who granted it, to which range, when, in which
+//! block and for how much.
 //!
 //! The history of a record, dataset or reader is read from the blocks' events, so no index has to be
 //! maintained or trusted. The node has to be trusted: events come without a proof, so a node could omit or
@@ -20,7 +21,7 @@ use crate::{
 use futures::{stream, StreamExt};
 use std::collections::HashSet;
 
-/// How many blocks are fetched concurrently.
+/// How many blocks to fetch concurrently.
 const AT_ONCE: usize = 16;
 
 /// What to trace.
@@ -92,7 +93,7 @@ pub async fn trace(
 /// range.
 #[derive(Default)]
 struct Known {
-	/// Where a traced record is or was.
+	/// The leaves where a traced record is or was stored.
 	places: Vec<(DatasetId, Epoch, Leaf)>,
 	/// The subject's requests.
 	requests: HashSet<RequestId>,
@@ -101,7 +102,7 @@ struct Known {
 }
 
 impl Known {
-	/// Reads the state before a block.
+	/// Collects what is known about the subject from the state before block `from`.
 	async fn before(client: &Client, subject: &Subject, from: BlockNumber) -> Result<Self, Error> {
 		let mut known = Self::default();
 		let (Subject::Record { owner, .. } | Subject::Dataset { owner, .. }) = subject else {
@@ -196,7 +197,8 @@ impl Known {
 		found
 	}
 
-	/// Returns whether one of the owner's ranges contains the subject, or is a part of it.
+	/// Returns whether one of the owner's ranges contains the traced record, or belongs to the traced
+	/// dataset.
 	fn concerns(&self, subject: &Subject, scope: &Scope) -> bool {
 		match subject {
 			Subject::Record { .. } => self.places.iter().any(|(dataset, epoch, leaf)| {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A lock between programs on the same machine that send transactions for the same account.
+//! A lock that makes programs on the same machine take turns when they send transactions for the same
+//! account.
 //!
 //! A transaction carries its account's next nonce. Two programs that ask the node at the same moment get the
 //! same nonce, and one of their transactions then replaces the other or is rejected. Therefore a program

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Transactions: how calls are signed, sent, and followed into a block.
+//! Signs calls as transactions, sends them, and follows them until they are in a block.
 
 use crate::{
 	account::Account,
@@ -20,10 +20,10 @@ use subxt::{
 	utils::H256,
 };
 
-/// How long a node may take to count a transaction that it accepted.
+/// How long a node may take to count an accepted transaction when it computes the account's next nonce.
 const COUNTED: Duration = Duration::from_secs(5);
-/// The maximum number of times that a transaction is signed if another program of the same account takes its
-/// nonce.
+/// The maximum number of times that a transaction is signed. It is signed again if another program that uses
+/// the same account takes its nonce.
 const ATTEMPTS: u32 = 5;
 /// The maximum number of small calls in a transaction: together they take up only part of a block.
 const CALLS_IN_ONE: usize = 200;
@@ -40,7 +40,7 @@ pub struct Pending {
 
 /// A signed transaction.
 struct Signed {
-	/// In hexadecimal digits, as nodes expect it.
+	/// The transaction in hexadecimal digits, as nodes expect it.
 	text: String,
 	hash: H256,
 	/// The last block that may include it.
@@ -69,7 +69,7 @@ impl Client {
 			} = self.mortality(call.last).await?;
 			let params = rpc_params![account.id()];
 			let next: u64 = self.request("system_accountNextIndex", params).await?;
-			// The node may not yet count a transaction that it has just accepted.
+			// The node might not yet count a transaction that it has just accepted.
 			let nonce = match nonces.get(account.id()) {
 				Some((sent, when)) if when.elapsed() < COUNTED => next.max(*sent),
 				_ => next,
@@ -80,13 +80,15 @@ impl Client {
 					nonces.insert(*account.id(), (nonce.saturating_add(1), Instant::now()));
 					return Ok(pending);
 				}
-				// An earlier transaction that the nonce relied on may have been dropped.
+				// Our remembered nonce may be wrong, because an earlier transaction was dropped. Ask the
+				// node.
 				Err(error)
 					if error.rejection() == Some(Rejection::NonceTaken) && attempt < ATTEMPTS =>
 				{
 					nonces.remove(account.id());
 				}
-				// A reorganisation may have replaced an anchor that was chosen earlier.
+				// A reorganisation may have replaced an anchor that was chosen earlier. Try once more with a
+				// new one.
 				Err(error) if error.rejection() == Some(Rejection::Other) && reused && !renewed => {
 					renewed = true;
 					self.forget_anchor().await;
@@ -157,7 +159,7 @@ impl Client {
 	///
 	/// # Errors
 	///
-	/// Returns the error of the first transaction that fails. Those before it took effect.
+	/// Returns the error of the first transaction that fails. The transactions before it have taken effect.
 	pub async fn submit_all(
 		&self,
 		account: &Account,
@@ -262,7 +264,7 @@ impl Pending {
 				TransactionStatus::Error { error }
 				| TransactionStatus::Invalid { error }
 				| TransactionStatus::Dropped { error } => {
-					// Its nonce is free again.
+					// The transaction's nonce is free again, so ask the node for the next one.
 					self.client.0.nonces.lock().await.remove(&self.account);
 					return Err(Error::NotIncluded(error));
 				}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The types of the data-sharing pallet's state and answers, as a client reads them: the types of
+//! The client's types for the data-sharing pallet's state and for answers to queries. They are the types of
 //! [`isthmus_sharing`], with this chain's accounts, amounts and block numbers.
 //!
 //! They are decoded with the chain's own metadata, by field name: if a chain's types have changed, a client
@@ -33,8 +33,8 @@ pub(crate) const PALLET: &str = "DataSharing";
 
 /// An account: the public key of the pair that signs for it.
 pub type AccountId = AccountId32;
-/// An amount of the chain's currency, in its smallest unit; [`UNIT`](isthmus_primitives::UNIT) of them
-/// are one IST.
+/// An amount of the chain's currency, in its smallest unit. One IST is [`UNIT`](isthmus_primitives::UNIT) of
+/// these.
 pub type Balance = u128;
 /// A block's number.
 pub type BlockNumber = u32;

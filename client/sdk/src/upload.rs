@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Storing a value of any size: it is encrypted and sent, in one transaction or in chunks.
+//! Stores a value of any size: encrypts it and sends it, in one transaction or in chunks.
 //!
 //! A large value is read twice: once to compute the chunks' hashes, which the chain needs first, and once to
-//! send the chunks. Memory use is limited to the chunks in flight. An interrupted upload can be resumed: with
-//! the header, which the chain stores, encryption yields exactly the same chunks again. Their hashes are
-//! compared before anything is sent.
+//! send the chunks. Memory use is limited to the chunks in flight. An interrupted upload can be resumed: the
+//! chain stores the value's header, and encrypting with that header yields exactly the same chunks again.
+//! Their hashes are compared before anything is sent.
 
 use crate::{
 	account::Identity,
@@ -32,9 +32,11 @@ use subxt::rpcs::rpc_params;
 /// The maximum length in bytes of a value that is stored in one transaction. Longer values are stored in
 /// chunks.
 pub const MAX_WHOLE: u64 = MAX_CHUNK_SIZE as u64;
-/// The plaintext bytes in a chunk: with their proofs and signatures, six chunks fill a block.
+/// How many plaintext bytes a chunk contains. Six such chunks, with their proofs and signatures, fill a
+/// block.
 pub const CHUNK_SIZE: u32 = 1022 * 1024;
-/// The longest value, in bytes, that a record holds: as long as the protocol's largest number of chunks.
+/// The length in bytes of the longest value that a record can hold: the protocol's maximum number of chunks,
+/// all of them full.
 pub const MAX_LENGTH: u64 = CHUNK_SIZE as u64 * MAX_CHUNKS as u64;
 
 /// One value to be stored.
@@ -104,7 +106,7 @@ impl Done {
 /// The part of an interrupted upload that is on the chain.
 struct Started {
 	manifest: Manifest,
-	/// The number of chunks that are stored.
+	/// How many chunks are stored.
 	arrived: u32,
 }
 
@@ -220,8 +222,8 @@ impl<'a> Upload<'a> {
 			Some(started) => (true, started.arrived),
 			None => (false, 0),
 		};
-		// If the chain already has the hashes, none may differ: a second value under the same keys and nonces
-		// would reveal both.
+		// If the chain already has the hashes, none may differ: a second value encrypted under the same keys
+		// and nonces would reveal both values.
 		let known = started.map(|started| started.manifest);
 		let manifest = chunks.manifest(known.as_ref(), progress).await?;
 		let mut transactions = manifest.header.chunks().saturating_sub(first);
@@ -526,7 +528,7 @@ pub async fn settled(client: &Client, account: &AccountId) -> Result<(), Error> 
 	let mut heads = client.heads().await?;
 	let mut most = u64::MAX;
 	loop {
-		// The number falls when transactions are dropped.
+		// The next nonce decreases when transactions are dropped.
 		let next: u64 = client
 			.request("system_accountNextIndex", rpc_params![account])
 			.await?;

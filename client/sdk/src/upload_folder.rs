@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Storing a folder: each file is a record of its own, and one record lists them all.
+//! Stores a folder: each file becomes a separate record, and one more record lists them all.
 //!
-//! An interrupted upload is resumed, and a folder that is already stored is compared: existing records are
+//! If part or all of the folder is already stored, for example after an interruption, existing records are
 //! read and compared with the files, and only the missing ones are stored.
 
 use crate::{
@@ -211,7 +211,7 @@ pub async fn upload_folder(
 struct FolderUpload<'a> {
 	client: &'a Client,
 	owner: &'a Identity,
-	/// The place of the list. Its leaf is where the search for a free one starts.
+	/// The place of the list. The search for a free leaf starts at its leaf.
 	place: Place,
 	/// Whether the list is already stored. If so, nothing is sent and every file is compared.
 	is_stored: bool,
@@ -351,7 +351,7 @@ impl<'a> FolderUpload<'a> {
 	}
 }
 
-/// Returns the leaf after that of a place.
+/// Returns the leaf after a place's leaf.
 fn next(place: &Place) -> Result<Leaf, Error> {
 	let Place { dataset, epoch, .. } = *place;
 	let next = place.leaf.checked_add(1);
@@ -398,7 +398,7 @@ mod tests {
 		}
 	}
 
-	/// Otherwise the list would be rejected only after all files were stored and paid for.
+	/// Without this check, the list would be rejected only after all files were stored and paid for.
 	#[cfg(unix)]
 	#[test]
 	fn names_that_no_list_can_have_are_rejected_before_anything_is_stored() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A bounded number of transactions in flight.
+//! Keeps a bounded number of an account's transactions in flight: sent, but not yet in a block.
 
 use crate::{
 	account::Account,
@@ -11,8 +11,8 @@ use crate::{
 };
 use std::collections::VecDeque;
 
-/// How many transactions with a chunk or a small value may be in flight: more would not fit into the node's
-/// pool of 20 MiB.
+/// The maximum number of transactions in flight, each with a chunk or a small value. More would not fit into
+/// the node's 20 MiB pool.
 const IN_FLIGHT: usize = 14;
 
 /// An account's transactions in flight, oldest first.
@@ -46,7 +46,7 @@ impl<'a> Window<'a> {
 						self.pending.push_back(pending);
 						return Ok(());
 					}
-					// There is room again when one of our transactions has left the pool.
+					// The pool will have room once one of our transactions has left it.
 					Err(error) if !self.pending.is_empty() && may_pass(&error) => {}
 					Err(error) => return Err(error),
 				}
@@ -74,7 +74,7 @@ impl<'a> Window<'a> {
 	}
 }
 
-/// Returns whether the node may accept the transaction once another has left its pool.
+/// Returns whether the node might accept the transaction once another one has left its pool.
 fn may_pass(error: &Error) -> bool {
 	matches!(
 		error.rejection(),

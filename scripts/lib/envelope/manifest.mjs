@@ -70,7 +70,7 @@ export class Manifest {
 	}
 }
 
-/** All levels of a Merkle tree. Returns proofs for many leaves without computing the tree for each. */
+/** A Merkle tree with all its levels. It returns proofs for many leaves without computing the tree again for each. */
 export class ChunkTree {
 	#levels;
 

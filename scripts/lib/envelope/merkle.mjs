@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The Merkle tree of RFC 6962 (section 2.1) with SHA-256. Single chunks of a large record are checked against it.
+// The Merkle tree of RFC 6962 (section 2.1) with SHA-256, against which single chunks of a large record are checked.
 // Its leaves are made from the chunks' hashes: see manifest.mjs.
 
 import { concat, EnvelopeError, equal, sha256 } from './common.mjs';

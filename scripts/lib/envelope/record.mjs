@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Records: a value encrypted under its leaf key, in chunks that can be read one by one. The construction
-// is STREAM over AES-256-GCM, with a random salt for each encryption and a commitment to the leaf key.
+// Records: a value encrypted under its leaf key, in chunks that can be read one by one. The construction is STREAM over
+// AES-256-GCM, with a random salt for each encryption and a commitment to the leaf key. The Rust crate's `record.rs`
+// explains why.
 
 import {
 	bytes,
@@ -36,7 +37,7 @@ const COMMITMENT_LABEL = utf8('isthmus/record-commitment/v1');
  * @property {Uint8Array} genesis Hash of the chain's first block, 32 bytes.
  * @property {Uint8Array} owner The owner's account, 32 bytes.
  * @property {Uint8Array} key The record's key among the owner's, 32 bytes.
- * @property {number} version How often the value under this key was replaced: 0 for the first value.
+ * @property {number} version How many times the value under this key was replaced: 0 for the first value.
  */
 
 /** The plaintext header that precedes a record's chunks. */

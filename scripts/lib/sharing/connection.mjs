@@ -104,7 +104,8 @@ export class Connection {
 				if (internalError) {
 					reject(internalError);
 				} else if (result.isError) {
-					// The nonces assigned after this one are void too, so the next call asks the chain again.
+					// The nonces assigned after this one are invalid too, so the next call asks the chain for a new
+					// one.
 					this.#nonces.delete(signer.address);
 					reject(new NotIncluded(status.type));
 				} else if (status.isInBlock || status.isFinalized) {

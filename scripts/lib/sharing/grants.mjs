@@ -7,14 +7,14 @@ import { hex, unixSeconds } from './encoding.mjs';
 import { EndsTooSoon } from './errors.mjs';
 
 /**
- * Blocks added to a grant's term, because the grant is included in a later block than the one its expiry is
- * calculated from.
+ * How many blocks to add to a grant's term. The grant is included in a later block than the one that its expiry is
+ * calculated from, and must still last for the whole term.
  */
 const TERM_SLACK = 16;
 /**
- * How many blocks an answer to a request may wait to be included. The chain's `CancelNotice` is at least as long.
- * The sealed keys are public as soon as they are sent, so an owner whose answer arrives too late gives them away
- * unpaid.
+ * How many blocks an answer to a request may wait until it is included. The chain's `CancelNotice`, for which a
+ * cancelled offer stays open, is at least as long. The sealed keys are public as soon as they are sent, so an owner
+ * whose answer arrives too late gives them away unpaid.
  */
 const ANSWER_LIFE = 16;
 

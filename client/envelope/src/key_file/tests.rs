@@ -2,7 +2,7 @@
 use super::*;
 use serde_json::Value;
 
-/// scrypt's minimum cost.
+/// The binary logarithm of scrypt's minimum cost, which keeps the tests quick.
 const QUICK: u8 = 1;
 const ADDRESS: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
 const PASSPHRASE: &str = "a passphrase";

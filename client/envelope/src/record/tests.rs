@@ -162,7 +162,8 @@ fn impossible_sizes_are_rejected() {
 	);
 }
 
-/// The meaning of a header bit decides how its change is detected.
+/// Returns the error that is expected after a header bit is flipped. It depends on the field that the
+/// bit is in.
 fn expected_after_header_flip(record: &[u8], bit: usize) -> RecordError {
 	let got = record.len() as u64;
 	match (bit / 8, Header::read(record)) {

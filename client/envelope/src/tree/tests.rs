@@ -78,7 +78,7 @@ fn covers_of_known_ranges() {
 	assert_eq!(cover(0, LEAVES / 2), [(1, 0)]);
 	assert_eq!(cover(1, 8), [(32, 1), (31, 1), (30, 1)]);
 	assert_eq!(cover(6, 9), [(31, 3), (32, 8)]);
-	// The worst case: two nodes on each level but the first.
+	// In the worst case, the cover has two nodes on each level but the first.
 	assert_eq!(cover(1, LEAVES - 1).len(), MAX_COVER);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The programs in `examples/`, run one after another as in their documentation.
+//! Runs the programs in `examples/` one after another, as their documentation does.
 
 use crate::scenario::*;
 use isthmus_sdk::*;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Folders: stored, compared, fetched and removed.
+//! Tests folders: they are stored, compared, fetched and removed.
 
 use crate::scenario::*;
 use isthmus_sdk::*;
@@ -52,7 +52,7 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	assert_eq!(stored.list.place.leaf, 7 + 4);
 	assert!(stored.list.done.now().is_some());
 
-	// When it is stored again, it is compared and nothing is sent.
+	// Storing the folder again only compares it and sends nothing.
 	let again = upload(&client, &school, place, local.path()).await.unwrap();
 	assert!(matches!(again.list.done, Done::Before(_)));
 	assert_eq!(again.list.place, stored.list.place);
@@ -108,7 +108,7 @@ async fn a_file_that_changed_is_reported_with_its_key() {
 	assert_eq!(path, changed);
 	let best = client.best().await.unwrap();
 	assert!(best.record(school.id(), key).await.unwrap().is_some());
-	// A file that the stored folder does not have.
+	// Add a file that the stored folder does not contain.
 	fs::write(&changed, bytes(10)).unwrap();
 	fs::write(local.path().join("new"), "new").unwrap();
 	let refused = upload(&client, &school, place, local.path()).await;
@@ -132,7 +132,7 @@ async fn a_record_that_is_not_a_folder_is_removed_alone() {
 	assert_eq!(removal, Removal::alone(value.key));
 	assert_eq!(removal.run(&client, &school).await.unwrap().files, None);
 
-	// A list that names a record which is not one of its files.
+	// Store a list that names a record that is not one of its files.
 	let precious = place("precious", 0, 1);
 	store(&client, &school, precious, b"precious").await;
 	let list = folder::to_bytes(&[folder::File {

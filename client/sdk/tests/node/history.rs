@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The history of a record and of a dataset.
+//! Tests the history of a record and of a dataset.
 
 use crate::scenario::*;
 use isthmus_sdk::{

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Values in chunks: stored, interrupted, resumed, changed in between, and read in full or in part.
+//! Tests values in chunks: they are stored, interrupted, resumed, changed in between, and read in full or in
+//! part.
 
 use crate::scenario::*;
 use isthmus_sdk::{upload::CHUNK_SIZE, *};
@@ -67,7 +68,7 @@ async fn a_large_value_is_interrupted_resumed_and_read() {
 		Error::Upload(UploadError::LengthChanged { expected }) if expected == length
 	));
 
-	// Its epoch ends: it is resumed only on request.
+	// After its epoch has ended, the upload is resumed only on request.
 	let start = client.start_epoch(0).await.unwrap();
 	client.send(&school.account, &start).await.unwrap();
 	let refused = upload(&value).await;
@@ -83,7 +84,7 @@ async fn a_large_value_is_interrupted_resumed_and_read() {
 		"{refused:?}"
 	);
 
-	// Another leaf makes no difference: it is resumed where it started.
+	// Naming another leaf makes no difference: the upload is resumed at the leaf where it started.
 	let elsewhere = Place {
 		leaf: 6_000,
 		..place
@@ -124,8 +125,8 @@ async fn a_large_value_is_interrupted_resumed_and_read() {
 	assert!(!reading.matches(&mut &value[1..]).await.unwrap());
 }
 
-/// An upload sends one transaction per chunk and does not choose a new anchor for each. The number of its
-/// other requests depends on the number of blocks that include the chunks.
+/// An upload sends one transaction per chunk and does not choose a new anchor for each. How many other
+/// requests it sends depends on how many blocks include the chunks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chunk_takes_few_requests() {
 	let client = connect().await;
@@ -141,7 +142,7 @@ async fn a_chunk_takes_few_requests() {
 		let of = |requests: &BTreeMap<String, u64>| requests.get(method).copied().unwrap_or(0);
 		of(&requests) - of(&before)
 	};
-	// The manifest and the chunks.
+	// One for the manifest and one for each chunk.
 	assert_eq!(sent("transactionWatch_v1_submitAndWatch"), 9);
 	// Only the choice of an anchor asks for the last finalized block here, at most once in 10 seconds.
 	let anchors = sent("chain_getFinalizedHead");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests of the crate with a real node. `ISTHMUS_NODE` is the path to its program; `scripts/test` sets it.
+//! Tests the crate with a real node. `ISTHMUS_NODE` is the path to its program; `scripts/test` sets it.
 //!
-//! All scenarios share one node, as starting one takes a while. Each has its own accounts, so it can be read
-//! and run separately:
+//! All scenarios share one node, because starting one takes a while. Each has its own accounts, so it can be
+//! read and run separately:
 //!
 //! ```text
 //! ISTHMUS_NODE=... cargo test --release -p isthmus-sdk --test node large_values

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Revoking grants, with other readers and with lost keys.
+//! Tests revoking grants, also if there are other readers and if keys were lost.
 
 use crate::scenario::*;
 use isthmus_sdk::{sharing::Renewal, *};
@@ -144,7 +144,7 @@ async fn a_reader_without_a_key_is_skipped_and_gets_its_grant_when_the_renewal_i
 	assert_eq!((skipped.grantee, *reader), (*d.id(), *d.id()));
 	assert!(renewal.ended.is_none());
 
-	// Resumed: the skipped reader gets its grant, and no one gets a second one.
+	// When the renewal is resumed, the skipped reader gets its grant, and no one gets a second one.
 	publish(&client, &d).await;
 	let again = revoke(&client, &school, grants[0]).await.unwrap();
 	assert!(again.included.is_none());
@@ -168,16 +168,16 @@ async fn revoking_a_grant_of_an_ended_epoch_starts_no_epoch() {
 	} = Readers::new(uris).await;
 	revoke(&client, &school, grants[0]).await.unwrap();
 
-	// The grant of reader b on the epoch that ended: no epoch starts, and no grant is given.
+	// Revoking reader b's grant on the ended epoch starts no new epoch and gives no grants.
 	let old = revoke(&client, &school, grants[1]).await.unwrap();
 	assert!(old.included.is_some() && old.renewal.is_none());
 	assert_eq!((old.left.len(), old.overtaken), (1, false));
-	// Nor a second time: this revocation did not start the epoch.
+	// Revoking it again fails: this revocation did not start the epoch, so there is nothing to resume.
 	let ended = revoke(&client, &school, grants[1]).await.unwrap_err();
 	assert_eq!(ended.refusal(), Some(&PalletError::GrantEnded), "{ended}");
 	assert_eq!(epoch(&client, &school).await, 1);
 
-	// Its grant on the current epoch starts the next one.
+	// Revoking the reader's grant on the current epoch starts the next one.
 	let revocation = revoke(&client, &school, old.left[0]).await.unwrap();
 	let renewal = revocation.renewal.unwrap();
 	assert_eq!(renewal.epoch, 2);
@@ -198,7 +198,7 @@ async fn a_lost_key_does_not_hide_a_grant_that_opens() {
 	let place = place("lost", 0, 0);
 	store(&client, &school, place, b"x").await;
 	let other = Identity::development("//lost//other").unwrap();
-	// The middle one is sealed to the key that the reader has, the first and the last are not.
+	// Only the middle grant is sealed to the key that the reader still has.
 	for key in [&other, &reader, &other] {
 		let sealed_to = Identity {
 			encryption: key.encryption.clone(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The node that all scenarios share, and accounts for each of them.
+//! Starts the node that all scenarios share, and makes accounts for each of them.
 
 use isthmus_sdk::*;
 use std::{
@@ -22,7 +22,7 @@ read -r _
 kill -KILL $!; wait; rm -rf "$folder"
 "#;
 
-/// A development chain with one node. Blocks are made when transactions wait, at most one a second.
+/// A development chain with one node. It mines when transactions are waiting, at most one block per second.
 struct Node {
 	url: String,
 	log: PathBuf,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Transactions in flight, in batches, and from several programs.
+//! Tests sending transactions: many in flight, in batches, and from several programs.
 
 use crate::scenario::*;
 use isthmus_sdk::*;
@@ -57,7 +57,8 @@ async fn a_call_of_several_that_fails_leaves_the_others() {
 	let included = client.send(&school.account, &batch).await.unwrap();
 	assert_eq!(included.refused[0].error, PalletError::UnknownGrant);
 	assert!(matches!(included.events[0], Event::DatasetCreated { .. }));
-	// All or nothing: the second dataset with this name undoes the first call too.
+	// A batch takes effect entirely or not at all: the second dataset with this name undoes the first call
+	// too.
 	let calls = [
 		client.create_dataset("all or nothing").await.unwrap(),
 		client.create_dataset("all or nothing").await.unwrap(),
@@ -91,7 +92,7 @@ async fn two_programs_of_one_account_do_not_replace_each_others_transactions() {
 			pending.included().await.unwrap();
 		}
 	};
-	// The pool prefers the short ones.
+	// The pool prefers short transactions.
 	let long = tokio::spawn(many(client.clone(), school.clone(), 9));
 	let short = tokio::spawn(many(connect().await, school.clone(), 1));
 	long.await.unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Policies, and what `serve` does with them.
+//! Tests policies, and how `serve` applies them.
 
 use crate::scenario::*;
 use isthmus_sdk::{

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A school stores a record, a company asks for it, and the school authorises it.
+//! Tests sharing from end to end: a school stores a record, a company asks for access to it, and the school
+//! authorises the company.
 
 use crate::scenario::*;
 use isthmus_sdk::*;
