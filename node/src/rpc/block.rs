@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How a caller identifies a block, and the errors if there is no such block.
+//! How an RPC caller identifies a block, and why a block is not found.
 
 use crate::client::FullClient;
 use isthmus_primitives::{BlockNumber, Hash};
@@ -48,7 +48,7 @@ pub struct Found {
 	pub number: BlockNumber,
 	/// The block's hash.
 	pub hash: Hash,
-	/// The number of blocks on top of it, if it is on the best chain: z in the paper's Eq. 3.
+	/// How many blocks are on top of it, if it is on the best chain: z in the paper's Eq. 3.
 	pub depth: Option<BlockNumber>,
 }
 
