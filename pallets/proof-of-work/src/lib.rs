@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! # Proof of work
 //!
-//! The paper's header fields, inside the runtime.
+//! Checks and stores the paper's header fields inside the runtime, and rewards miners.
 //!
 //! ## Overview
 //!
