@@ -3,8 +3,8 @@
 //! chain stores it without checking what is sealed.
 //!
 //! - Bytes that were not sealed to the reader do not open.
-//! - A dishonest owner may seal any bytes. They open if and only if there are exactly as many as the keys
-//!   that cover the range take, and then they open exactly the leaves of the range.
+//! - A dishonest owner can seal any bytes. They open if and only if their length is that of the keys that
+//!   cover the range, and then they open exactly the leaves of the range.
 //! - A grant sealed here opens, but not for another scope or with any bit changed.
 
 #![no_main]

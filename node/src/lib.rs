@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The node of an Isthmus chain.
+//! The node of an Isthmus chain, as a library: a proof-of-work chain for sharing encrypted data.
 //!
 //! The program `isthmus-node` only calls [`run`]. The rest of the public interface serves tools and tests
 //! that need the parts of a node in their own process: [`configuration`] parses a command line, and

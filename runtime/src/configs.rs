@@ -298,7 +298,7 @@ impl pallet_data_sharing::Config for Runtime {
 	type MustStay = pallet_verifiers::MustStay<Runtime>;
 	type RequestLifetime = ConstU32<WEEK>;
 	type RuntimeHoldReason = RuntimeHoldReason;
-	/// The time of the inherent is H_s in milliseconds.
+	/// The inherent's time is the block's timestamp (H_s) in milliseconds.
 	type Time = pallet_timestamp::Pallet<Runtime>;
 	type WeightInfo = pallet_data_sharing::weights::SubstrateWeight<Runtime>;
 }

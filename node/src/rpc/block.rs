@@ -12,7 +12,7 @@ use sp_blockchain::HeaderBackend;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 pub enum BlockRef {
-	/// H_i.
+	/// The block's number on the best chain (H_i).
 	Number(BlockNumber),
 	/// The hash of a block on any fork.
 	Hash(Hash),
@@ -44,7 +44,7 @@ impl TryFrom<Value> for BlockRef {
 /// A block that is in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-	/// H_i.
+	/// The block's number (H_i).
 	pub number: BlockNumber,
 	/// The block's hash.
 	pub hash: Hash,

@@ -55,7 +55,7 @@ pub struct Wait {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RiskReport {
-	/// H_i.
+	/// The block's number (H_i).
 	pub number: BlockNumber,
 	/// The block's hash.
 	pub hash: Hash,
@@ -94,7 +94,7 @@ impl Risks {
 	}
 
 	/// Returns the mean time between recent blocks, in seconds. The genesis block does not count: its
-	/// timestamp is a parameter, and may be far in the past.
+	/// timestamp is a parameter and can be far in the past.
 	fn block_interval(&self) -> Result<Option<f64>, Error> {
 		let best = self.client.info();
 		let first = best.best_number.saturating_sub(BLOCKS_MEASURED).max(1);

@@ -47,7 +47,7 @@ const NEWEST_KEY: &[u8] = b"isthmus:newest_question";
 /// The RPC methods.
 #[rpc(server)]
 pub trait SharingApi {
-	/// Returns what the caller, who signed the request, may learn about a record.
+	/// Returns what the caller, who signed the request, is allowed to learn about a record.
 	#[method(name = "sharing_query", blocking)]
 	fn query(&self, request: SignedQuery) -> Result<QueryAnswer, Refusal>;
 

@@ -55,7 +55,7 @@ mod config {
 		#[pallet::constant]
 		type MaxEndingsPerBlock: Get<u32>;
 
-		/// The time of the block: H_s.
+		/// The source of the block's timestamp (H_s).
 		type Time: UnixTime;
 
 		/// The weights of the calls.

@@ -115,7 +115,7 @@ impl<T: Config> Pallet<T> {
 
 /// The block's time.
 impl<T: Config> Pallet<T> {
-	/// Returns this block's H_s, after its timestamp is set.
+	/// Returns this block's timestamp (H_s), once it is set.
 	pub(crate) fn time() -> Seconds {
 		T::Time::now().as_secs()
 	}

@@ -17,7 +17,7 @@ use polkadot_sdk::*;
 
 /// The paper's `query(key)`.
 impl<T: Config> Pallet<T> {
-	/// Returns what `caller` may learn about the record `key` of `owner`; see
+	/// Returns what `caller` is allowed to learn about the record `key` of `owner`; see
 	/// [`DataSharingApi::query`](crate::runtime_api::runtime_decl_for_data_sharing_api::DataSharingApi::query).
 	///
 	/// # Errors

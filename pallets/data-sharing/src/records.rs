@@ -29,7 +29,7 @@ struct Tail {
 
 impl Tail {
 	/// Tells the client to index the bytes. The client does not undo this if the call fails, so call it
-	/// after everything that may fail.
+	/// after everything that can fail.
 	fn index(&self) {
 		sp_io::transaction_index::index(self.extrinsic, self.length, self.content_hash.0);
 	}

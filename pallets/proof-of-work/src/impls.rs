@@ -23,7 +23,7 @@ impl<T: Config> Pallet<T> {
 		CurrentHead::<T>::get()
 	}
 
-	/// Returns H_i of the block in execution.
+	/// Returns the number (H_i) of the block in execution.
 	pub(crate) fn number() -> u32 {
 		frame_system::Pallet::<T>::block_number().saturated_into()
 	}
@@ -71,7 +71,7 @@ impl<T: Config> Pallet<T> {
 }
 
 impl<T: Config> OnTimestampSet<u64> for Pallet<T> {
-	/// Rejects the block unless H_s equals the timestamp inherent's time in whole seconds.
+	/// Rejects the block unless its timestamp (H_s) equals the timestamp inherent's time in whole seconds.
 	fn on_timestamp_set(milliseconds: u64) {
 		let expected = CurrentHead::<T>::get().timestamp;
 		let got = milliseconds / MILLISECONDS_PER_SECOND;

@@ -22,7 +22,7 @@ pub struct Head {
 	pub difficulty: Difficulty,
 	/// H_l: the gas limit.
 	pub gas_limit: u64,
-	/// H_s: seconds since the Unix epoch.
+	/// H_s: the timestamp, in seconds since the Unix epoch.
 	pub timestamp: u64,
 	/// H_o: the hash of the list of uncles.
 	pub uncles_hash: Hash,
@@ -72,7 +72,7 @@ impl From<PreDigest> for Head {
 /// An uncle that awaits its reward.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct Uncle {
-	/// H_c of the uncle.
+	/// The uncle's beneficiary (H_c).
 	pub beneficiary: AccountId,
 	/// U_i: the uncle's number.
 	pub number: u32,

@@ -147,7 +147,7 @@ impl<'a> SelfishMiner<'a> {
 
 	/// The honest miners find the next block, and the adversary reacts.
 	async fn honest_find(&mut self) -> Result<(), AttackError> {
-		// Honest miners mine on the nodes' best block, which may belong to either side in a tie.
+		// Honest miners mine on the nodes' best block. In a tie, it can belong to either side.
 		let best = self.network.nodes()[0].best().await?.hash();
 		let block = self.network.mine(MinerRole::Honest, best, true).await?;
 		self.network.publish(MinerRole::Honest, &[block]).await?;

@@ -602,7 +602,7 @@ fn a_term_that_was_paid_for_has_no_date() {
 				reason: vec![]
 			}
 		));
-		// A grant without payment may have a date.
+		// A grant without payment can have a date.
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 		assert_ok!(submit(SCHOOL, until(date, Some(1))));
 	});

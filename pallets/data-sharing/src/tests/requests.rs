@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests requests: how they are made, answered, cancelled and expire.
+//! Tests requests: how they are made, answered and cancelled, and when they expire.
 
 use crate::{
 	mock::{Error, *},
@@ -128,7 +128,7 @@ fn the_same_request_is_open_once() {
 		);
 		assert_ok!(submit(COMPANY, request(scope(0, 11), 0)));
 		assert_ok!(submit(RIVAL, request(scope(0, 10), 0)));
-		// After it has been answered, the same request may be made again.
+		// Once the request has been answered, the same request can be made again.
 		assert_ok!(submit(SCHOOL, reject(0, b"")));
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 	});
