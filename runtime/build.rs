@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Builds the runtime's Wasm whenever the runtime is built for the host.
+//! Builds the runtime's Wasm blob whenever the runtime is built for the host.
 
 fn main() {
 	#[cfg(feature = "std")]

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The list of a folder's files, written by its owner: a reader creates files with these names.
+//! Fuzzes the reader of folder lists. A folder list names a folder's files; its owner writes it, and a
+//! reader creates files with these names.
 //!
-//! - A list that can be read is written back byte for byte.
+//! - If a list can be read, writing it again returns the same bytes.
 //! - Its paths are in order and stay inside the folder, on every system.
 
 #![no_main]

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A grant: keys sealed to a reader, as the chain stores them for anyone who wrote the entry.
+//! Fuzzes the opening of grants. A grant contains the keys of a range of leaves, sealed to a reader. The
+//! chain stores it without checking what is sealed.
 //!
 //! - Bytes that were not sealed to the reader do not open.
-//! - Whatever a dishonest owner seals opens if and only if it is as long as the range's cover, and then
-//!   opens exactly the leaves of the range.
+//! - A dishonest owner can seal any bytes. They open if and only if their length is that of the keys that
+//!   cover the range, and then they open exactly the leaves of the range.
 //! - A grant sealed here opens, but not for another scope or with any bit changed.
 
 #![no_main]

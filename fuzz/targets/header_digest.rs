@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A block header with the proof-of-work items in its digest, as announced by a peer.
+//! Fuzzes the reader of block headers that peers announce. A header's digest contains the proof-of-work
+//! items: the paper's header fields and the seal.
 //!
-//! - Bytes that decode as a header are that header's encoding.
-//! - A header that can be read consists of exactly the fields that were read.
+//! - If bytes decode as a header, encoding it again returns the same bytes.
+//! - If a header can be read, it consists of exactly the fields that were read.
 //! - A header made by a miner is read back unchanged.
 
 #![no_main]
@@ -43,7 +44,8 @@ impl From<Extra> for DigestItem {
 	}
 }
 
-/// Items of the engine in any number and order, so that a header almost matches the format.
+/// Makes items of the proof-of-work engine in any number and order, so that a header almost matches the
+/// format.
 fn items(input: &mut Unstructured) -> Result<Vec<DigestItem>> {
 	input
 		.arbitrary_iter::<(u8, Vec<u8>)>()?

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A key file and the secrets encrypted in it.
+//! Fuzzes the reader of key files. A key file contains an account's secrets, encrypted under a passphrase.
 //!
-//! - A file that can be read is the same after writing and reading it again.
-//! - Contents that open are written back byte for byte, even if a dishonest program encrypted them.
-//! - A wrong passphrase or a changed file does not open.
+//! - If a file can be read, it stays the same when it is written and read again.
+//! - If the contents open, encoding them again returns the same bytes, even if a dishonest program
+//!   encrypted them.
+//! - A file does not open with a wrong passphrase, or after it was changed.
 
 #![no_main]
 
@@ -17,12 +18,13 @@ use serde_json::{json, Value};
 
 const PASSPHRASE: &str = "three plain words";
 const ACCOUNT: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-/// The minimum cost of scrypt. A file with a higher cost is read, but not opened here.
+/// The minimum cost of scrypt, as log2(N). This target reads a file with a higher cost, but does not open
+/// it.
 const LOG_N: u8 = 1;
 /// The length of an encryption key in the file, as hexadecimal digits.
 const KEY_DIGITS: usize = 2 * PublicKey::LEN;
 
-/// Checks the text of a file.
+/// Checks a file that consists of this text.
 fn check_text(text: &str) {
 	let Ok(file) = text.parse::<KeyFile>() else {
 		return;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The manifest of a large record, as any producer can store it, and the proofs of its chunks.
+//! Fuzzes the manifest of a large record, which lists the hashes of the record's chunks and which any
+//! producer can store, and the proofs that chunks belong to it.
 //!
-//! - A manifest that can be read is written back byte for byte.
-//! - Its first chunks verify against its root with their own proofs. They do not with another hash, with an
-//!   index past the end, or with a proof that has one node more or one fewer.
+//! - If a manifest can be read, writing it again returns the same bytes.
+//! - Its first chunks verify against its root with their own proofs. They do not verify with another hash,
+//!   with an index past the end, or with a proof that has one node more or one fewer.
 
 #![no_main]
 
@@ -53,7 +54,7 @@ fn check(data: &[u8]) {
 
 fuzz_target!(|data: &[u8]| {
 	check(data);
-	// The same bytes are used as the hashes of a manifest without a header, so that trees of all sizes
+	// The same bytes also serve as the hashes of a manifest without a header, so that trees of all sizes
 	// occur.
 	let (hashes, _) = data.as_chunks::<32>();
 	let written = [&[VERSION, 0, 0], hashes.as_flattened()].concat();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A request to the miners' port: JSON-RPC with geth's hexadecimal arguments.
+//! Fuzzes the parser of requests to the miners' port, where other programs fetch work and submit seals:
+//! JSON-RPC with geth's hexadecimal arguments.
 //!
-//! - An accepted body keeps every member, and gets `"jsonrpc": "2.0"` if it has no such member.
-//! - An argument that is read as bytes or a number is the text of that value.
+//! - An accepted body keeps every member, and `"jsonrpc": "2.0"` is added if that member is missing.
+//! - If an argument can be read as bytes or as a number, it is the hexadecimal text of that value.
 
 #![no_main]
 

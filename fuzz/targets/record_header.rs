@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The header of a record and the record that follows it, as fetched from a node.
+//! Fuzzes the decryption of a record as fetched from a node: a header, followed by the encrypted chunks.
 //!
-//! - A header that can be read is written back byte for byte, and its lengths add up.
+//! - If a header can be read, writing it again returns the same bytes, and its lengths add up.
 //! - A record encrypted here opens, but not if any of its bits is changed.
 
 #![no_main]
@@ -15,7 +15,7 @@ use libfuzzer_sys::{
 };
 use std::sync::OnceLock;
 
-/// The length of each chunk's tag, in bytes.
+/// The length of the authentication tag that ends each chunk, in bytes.
 const TAG: u64 = 16;
 
 const CONTEXT: RecordContext = RecordContext {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A signed query, as the JSON of `sharing_query` and `sharing_chunks`, and the signed bytes.
+//! Fuzzes signed queries, in which a caller asks a node for a record: the JSON of `sharing_query` and
+//! `sharing_chunks`, and the bytes that the caller signs.
 //!
 //! - The signed bytes have the layout in docs/formats.md and contain every part of the query.
-//! - A query signed here verifies, both plain and as wallets wrap it; a query with any bit of the message
-//!   or the signature changed does not.
+//! - A query signed here verifies, both plain and as wallets wrap it. It does not verify if any bit of the
+//!   message or the signature is changed.
 
 #![no_main]
 
@@ -32,7 +33,7 @@ fn signer() -> &'static ed25519::Pair {
 	SIGNER.get_or_init(|| ed25519::Pair::from_seed(&[7; 32]))
 }
 
-/// Verifies as the node does: plain, or as wallets wrap the message.
+/// Verifies a signature as the node does: over the plain message, or over the message as wallets wrap it.
 fn verifies(signature: &MultiSignature, message: &Message) -> bool {
 	let caller = AccountId32::new(message.caller);
 	signature.verify(&message.to_bytes()[..], &caller)
@@ -68,7 +69,7 @@ fn read(bytes: &[u8]) -> Option<Message> {
 	})
 }
 
-/// Processes a request as the node does, up to reading the state.
+/// Processes a request as the node does, up to the point where the node reads the state.
 fn answer(query: &dto::SignedQuery, method: Method) {
 	let Ok(nonce) = <[u8; 16]>::try_from(&query.nonce[..]) else {
 		return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The built-in chain specifications. A consortium writes its own specification: see docs/operations.md.
+//! The built-in chain specifications. A chain specification contains a chain's name and its genesis state.
+//! A consortium writes its own: see docs/operations.md.
 
 use isthmus_runtime::WASM_BINARY;
 use polkadot_sdk::*;
@@ -12,7 +13,7 @@ pub type ChainSpec = sc_service::GenericChainSpec;
 ///
 /// # Errors
 ///
-/// Returns a sentence if the node was built without its Wasm runtime, or if the file cannot be read.
+/// Returns a message if the node was built without its Wasm runtime, or if the file cannot be read.
 pub fn load(id: &str) -> Result<ChainSpec, String> {
 	match id {
 		"dev" => development(),
@@ -45,7 +46,7 @@ fn build(name: &str, id: &str, kind: ChainType, preset: &str) -> Result<ChainSpe
 	let wasm = WASM_BINARY.ok_or(
 		"this node was built without its Wasm runtime: build it again without SKIP_WASM_BUILD",
 	)?;
-	// The native runtime returns the preset at once; the Wasm runtime would have to be compiled first.
+	// The native runtime returns the preset at once. The Wasm runtime would first have to be compiled.
 	let genesis = isthmus_runtime::genesis::preset(&preset.into())
 		.and_then(|json| serde_json::from_slice(&json).ok())
 		.ok_or_else(|| format!("the runtime has no genesis preset {preset}"))?;

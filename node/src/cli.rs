@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The command line.
+//! The node's command line: its options and subcommands.
 
 use crate::{miners, producer::Profile};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The concrete types that make up a node: client, pool, database, fork choice and block import.
+//! Names the concrete types that make up a node: client, pool, database, fork choice and block import.
 //!
-//! All other modules use these types from here. Nothing is assembled here.
+//! All other modules take these types from here. The modules of `service` create the values.
 
 use isthmus_engine::{Chain, HeaviestChain, PowBlockImport, Sealer};
 use isthmus_primitives::Block;
@@ -25,7 +25,7 @@ pub type FullChain = Chain<FullClient>;
 pub type FullSelectChain = HeaviestChain<FullBackend, FullClient>;
 /// GRANDPA's part of block import.
 pub type FullGrandpaImport = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
-/// Block import. The verifier has already checked header and seal.
+/// Block import. Before a block gets here, the verifier has checked its header and seal.
 pub type FullImport = PowBlockImport<FullGrandpaImport, FullBackend, FullClient>;
 /// Turns sealed templates into blocks.
 pub type FullSealer = Sealer<FullImport, FullClient>;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Runs the selected subcommand.
+//! Parses the command line and runs the selected subcommand.
 
 use crate::{
 	chain_spec,

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The node of an Isthmus chain.
+//! The node of an Isthmus chain, as a library: a proof-of-work chain for sharing encrypted data.
 //!
 //! The program `isthmus-node` only calls [`run`]. The rest of the public interface serves tools and tests
 //! that need the parts of a node in their own process: [`configuration`] parses a command line, and
 //! [`service::Parts::new`] opens that chain with the same checks as the program.
 //!
-//! Not here: the consensus rules and the engine (`isthmus-rules`, `isthmus-engine`), and the runtime.
+//! The consensus rules and the consensus engine are in `isthmus-rules` and `isthmus-engine`, and the
+//! runtime is in `isthmus-runtime`.
 
 #![forbid(unsafe_code)]
-// Substrate's errors are large, and a process returns one at most once.
+// Substrate's errors are large. That does not matter here, because a process returns at most one.
 #![allow(clippy::result_large_err)]
 
 pub mod chain_spec;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Connects other mining programs: a port for them, and notices of new work.
+//! Connects other mining programs to the node: opens a port for them, and sends them notices of new work.
 //!
-//! The port serves the methods of `rpc/mining.rs` and nothing else, so that it can be open to many miners
-//! while the node's RPC stays closed to them. It accepts what ethminer and other miners send to geth:
-//! HTTP/1.0 and 1.1, with or without the `jsonrpc` member that JSON-RPC 2.0 requires.
+//! The port serves only the methods of `rpc/mining.rs`, so it can be open to many miners while the node's
+//! RPC stays closed to them. It accepts what ethminer and other miners send to geth: HTTP/1.0 and 1.1, with
+//! or without the `jsonrpc` member that JSON-RPC 2.0 requires.
 
 use crate::rpc::mining::{request::complete, work};
 use futures::{FutureExt, StreamExt};
@@ -29,9 +29,9 @@ use tokio::{
 	sync::Semaphore,
 };
 
-/// The maximum size of a request in bytes. A request for `eth_submitWork` has about 300.
+/// The maximum size of a request in bytes. A request for `eth_submitWork` takes about 300 bytes.
 const MAX_REQUEST: usize = 16 * 1024;
-/// The maximum size of a response in bytes. A response to `eth_getWork` has about 300.
+/// The maximum size of a response in bytes. A response to `eth_getWork` takes about 300 bytes.
 const MAX_RESPONSE: usize = 16 * 1024;
 /// The maximum number of connections served concurrently.
 const MAX_CONNECTIONS: usize = 256;
@@ -58,8 +58,8 @@ pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListen
 	Ok(listener)
 }
 
-/// Serves `methods` to miners until the node stops. Anyone who can reach this port may mine, so methods
-/// that are unsafe elsewhere are allowed.
+/// Serves `methods` to miners until the node stops. Anyone who can reach this port is allowed to mine, so
+/// it also serves methods that count as unsafe on the node's RPC.
 pub(crate) async fn serve(listener: std::net::TcpListener, methods: impl Into<Methods>) {
 	let listener = match TcpListener::from_std(listener) {
 		Ok(listener) => listener,
@@ -113,8 +113,8 @@ async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full
 	if request.method() != Method::POST {
 		return refuse(StatusCode::METHOD_NOT_ALLOWED);
 	}
-	// A web page open in a browser on this network cannot send this content type without a preflight
-	// request, so no page can use the miners' port.
+	// A web page must not mine through a browser on this network. A browser sends this content type only
+	// after a preflight request, which the miners' port refuses.
 	let json = request
 		.headers()
 		.get(CONTENT_TYPE)
@@ -155,8 +155,8 @@ fn refuse(status: StatusCode) -> Response<Full<Bytes>> {
 }
 
 /// Sends every new job to `urls`, as geth does with `--miner.notify`: an HTTP POST of the array that
-/// `eth_getWork` returns. A miner has one second to answer. Jobs that arrive in the meantime are skipped,
-/// except for the newest. Runs until `jobs` ends.
+/// `eth_getWork` returns. A miner has one second to respond. If several jobs arrive in the meantime, only
+/// the newest is sent. Runs until `jobs` ends.
 pub(crate) async fn notify(
 	mut jobs: impl futures::Stream<Item = Arc<Job>> + Unpin,
 	urls: Vec<Uri>,
@@ -164,7 +164,7 @@ pub(crate) async fn notify(
 	let client: Client<HttpConnector, Full<Bytes>> =
 		Client::builder(TokioExecutor::new()).build_http();
 	while let Some(mut job) = jobs.next().await {
-		// Of the jobs that arrived in the meantime, only the newest matters.
+		// If several jobs arrived in the meantime, keep only the newest.
 		while let Some(Some(newer)) = jobs.next().now_or_never() {
 			job = newer;
 		}

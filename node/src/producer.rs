@@ -2,9 +2,10 @@
 //! Registers the node's producer automatically (paper, section III.C: a participant that joins sends a
 //! transaction that creates its contract).
 //!
-//! When the node has synced, and if the account is not yet a producer, the node sends
-//! `DataSharing::register`, signed with the `prod` key in its keystore, and watches the transaction until
-//! it is finalized. It resends a lost transaction, but not one that the chain rejected.
+//! Once the node has synced, it checks whether its `prod` account (the account of the `prod` key in its
+//! keystore) is already a producer. If not, it sends `DataSharing::register`, signed with that key, and
+//! watches the transaction until it is finalized. It resends a lost transaction, but not one that the chain
+//! rejected.
 //!
 //! | file | contents |
 //! |---|---|

@@ -21,7 +21,7 @@ use sc_consensus_grandpa::{
 use sc_rpc::SubscriptionTaskExecutor;
 use std::sync::Arc;
 
-/// What the methods need to answer. Clones refer to the same node, because a node has several RPC servers.
+/// What the methods need to respond. Clones refer to the same node, because a node has several RPC servers.
 #[derive(Clone)]
 pub(crate) struct Deps {
 	pub(crate) client: Arc<FullClient>,
@@ -33,7 +33,7 @@ pub(crate) struct Deps {
 	pub(crate) sharing: sharing::Sharing,
 }
 
-/// What the methods on finality need to answer.
+/// What the methods on finality need to respond.
 #[derive(Clone)]
 pub(crate) struct FinalityDeps {
 	pub(crate) voter_state: SharedVoterState,

@@ -44,7 +44,7 @@ pub(crate) struct Options {
 ///
 /// # Errors
 ///
-/// Returns a sentence if an option is not supported, and otherwise the error of the stage that failed.
+/// Returns a message if an option is not supported, and otherwise the error of the stage that failed.
 pub(crate) fn new_full(
 	config: Configuration,
 	options: Options,

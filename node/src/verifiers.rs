@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Records who the verifiers were at any block of the chain, and determines which of them signed for a
-//! block.
+//! Records who the verifiers were at any block of the chain, and determines which of them signed the votes
+//! for a block.
 //!
-//! The state contains the verifiers, but it is pruned. So each set is stored once, in the database's
-//! auxiliary storage, when it takes over. `rpc::verification` turns the sets into JSON and sentences.
+//! The state contains the verifiers, but old states are pruned. So each set of verifiers is also stored,
+//! once, in the database's auxiliary storage when it takes over. `rpc::verification` turns the sets into
+//! JSON and sentences.
 
 use crate::client::FullClient;
 use codec::{Decode, DecodeAll, Encode};
@@ -135,7 +136,7 @@ impl VerifierSets {
 		if let Some(members) = self.stored(id)? {
 			return Ok(Some(Set { id, members }));
 		}
-		// It took over a moment ago, and is about to be stored.
+		// The set took over a moment ago and is not stored yet. Read it from the state instead.
 		let before = self.client.hash(number.saturating_sub(1))?;
 		Ok(before
 			.and_then(|before| self.after(before).ok())
@@ -144,7 +145,8 @@ impl VerifierSets {
 
 	fn id_of_finalized(&self, number: BlockNumber) -> Option<SetId> {
 		let changes = self.authorities.authority_set_changes();
-		// Sets with their last blocks, starting with the first whose last block is not below this one.
+		// The sets with their last blocks, starting with the first whose last block is this block's parent
+		// or later.
 		let mut sets = changes.iter_from(number.saturating_sub(1))?;
 		Some(match sets.next() {
 			Some((id, _)) => *id,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The runtime APIs, through which the node and clients query the runtime. Each call is passed on to a
+//! Implements the runtime APIs, through which the node and clients query the runtime. Each function calls a
 //! pallet.
 
 use crate::{
@@ -148,7 +148,7 @@ sp_api::impl_runtime_apis! {
 			_equivocation_proof: sp_consensus_grandpa::EquivocationProof<Hash, NumberFor<Block>>,
 			_key_owner_proof: sp_consensus_grandpa::OpaqueKeyOwnershipProof,
 		) -> Option<()> {
-			// There is no slashing, so an equivocation is not reported.
+			// There is no slashing, so equivocations are not reported.
 			None
 		}
 
@@ -234,7 +234,7 @@ sp_api::impl_runtime_apis! {
 		}
 
 		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>> {
-			// The depth limit of execution: a malicious body must not overflow the stack.
+			// Use the same depth limit as execution, so that a malicious body cannot overflow the stack.
 			let read = |opaque: OpaqueExtrinsic| {
 				let bytes = opaque.encode();
 				UncheckedExtrinsic::decode_all_with_depth_limit(MAX_EXTRINSIC_DEPTH, &mut &bytes[..])
@@ -248,9 +248,10 @@ sp_api::impl_runtime_apis! {
 		fn verifiers() -> Vec<Verifier> {
 			let verifiers = Session::validators();
 			let authorities = Grandpa::grandpa_authorities();
-			// GRANDPA takes a session's keys in the session's order, so the position identifies the
-			// account. So does the key's owner, unless the key is being renewed. The owner is looked up
-			// first, because until a forced change the authorities are from an older session.
+			// Find the account by the key's owner first. While a verifier renews its key, the old key has
+			// no owner. In that case use the position: GRANDPA takes a session's keys in the session's
+			// order. The position is only the second choice because the authorities are from an older
+			// session until a forced change takes effect.
 			let account = |(position, (grandpa, _)): (usize, (AuthorityId, _))| {
 				let owner = Session::key_owner(key_types::GRANDPA, grandpa.as_ref());
 				let account = owner.or_else(|| verifiers.get(position).cloned())?;

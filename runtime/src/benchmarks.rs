@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The pallets that `scripts/weights` measures: our own. The framework's pallets come with weights.
+//! Lists the pallets that `scripts/weights` measures: only our own, since the framework's pallets come with
+//! weights.
 
 polkadot_sdk::frame_benchmarking::define_benchmarks!(
 	[pallet_data_sharing, DataSharing]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The configurations of the pallets.
+//! The configurations of the pallets: their limits, fees, deposits and connections to each other.
 
 use crate::{
 	AccountId, Balances, Block, Council, OriginCaller, PalletInfo, ProofOfWork, Runtime,
@@ -37,7 +37,8 @@ use sp_version::RuntimeVersion;
 /// The maximum time, in seconds on the reference machine, that a block's transactions may take, whatever
 /// its gas limit.
 pub const BLOCK_WEIGHT_SECONDS: u64 = 2;
-/// The maximum length of a block's extrinsics, in bytes. A response to a block request carries 16 MiB.
+/// The maximum length of a block's extrinsics, in bytes. It leaves room in the response to a block request,
+/// which carries at most 16 MiB.
 pub const MAX_BLOCK_LENGTH: u32 = 8 * 1024 * 1024;
 /// The share of a block that normal transactions may fill. The rest is for operational transactions.
 const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
@@ -64,16 +65,16 @@ parameter_types! {
 		.build();
 }
 
-/// The calls open to any signed account. The superuser's own calls are not filtered.
+/// Allows or rejects calls by signed accounts. It does not apply to the superuser's own calls.
 pub struct CallFilter;
 
 impl Contains<RuntimeCall> for CallFilter {
 	fn contains(call: &RuntimeCall) -> bool {
 		match call {
-			// A set of verifiers without keys would stop the chain. `Verifiers::remove_keys` removes
-			// keys that no session needs.
+			// If verifiers could purge their keys, a set of verifiers without keys could stop the chain.
+			// `Verifiers::remove_keys` removes keys that no session needs.
 			RuntimeCall::Session(pallet_session::Call::purge_keys {}) => false,
-			// The council only decides about verifiers, in short motions.
+			// The council only decides on verifiers, so its motions are short.
 			RuntimeCall::Council(pallet_collective::Call::propose { proposal, .. }) => matches!(
 				**proposal,
 				RuntimeCall::Verifiers(
@@ -92,7 +93,8 @@ impl frame_system::Config for Runtime {
 	type AccountId = AccountId;
 	type BaseCallFilter = CallFilter;
 	type Block = Block;
-	/// The longest mortality of a transaction: the number of unfinalized heights that the node keeps.
+	/// The longest lifetime of a transaction, in blocks. It equals the number of unfinalized heights that
+	/// the node keeps.
 	type BlockHashCount = ConstU32<4096>;
 	type BlockLength = RuntimeBlockLength;
 	type BlockWeights = RuntimeBlockWeights;
@@ -115,8 +117,8 @@ impl pallet_proof_of_work::Config for Runtime {
 impl pallet_timestamp::Config for Runtime {
 	type Moment = u64;
 	type OnTimestampSet = ProofOfWork;
-	/// H_s, in whole seconds, increases with every block, so a minimum period of one millisecond never
-	/// changes the inherent's time.
+	/// The minimum time between blocks, in the inherent's milliseconds. H_s (the timestamp) increases by at
+	/// least a second per block, so a minimum of one millisecond never has an effect.
 	type MinimumPeriod = ConstU64<1>;
 	type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
 }
@@ -145,8 +147,8 @@ pub struct ToBeneficiary;
 
 impl OnUnbalanced<Credit<AccountId, Balances>> for ToBeneficiary {
 	fn on_nonzero_unbalanced(fees: Credit<AccountId, Balances>) {
-		// If the fees are below the existential deposit of a new account, they come back here, and
-		// dropping them burns them.
+		// If the fees are too low to open an account (below the existential deposit), `resolve` returns
+		// them, and dropping them burns them.
 		drop(Balances::resolve(&ProofOfWork::beneficiary(), fees));
 	}
 }
@@ -182,7 +184,7 @@ type Sessions =
 
 impl pallet_session::Config for Runtime {
 	type Currency = Balances;
-	/// No verifier is disabled: GRANDPA tolerates voters that misbehave.
+	/// Never disables a verifier, because GRANDPA tolerates voters that misbehave.
 	type DisablingStrategy = ();
 	type KeyDeposit = ConstU128<UNIT>;
 	type Keys = SessionKeys;
@@ -243,7 +245,7 @@ impl pallet_verifiers::Config for Runtime {
 impl pallet_collective::Config<Instance1> for Runtime {
 	/// Motions need no deposit: only verifiers propose them, and they are few and small.
 	type Consideration = ();
-	/// An abstention counts as a vote against, since there is no prime member.
+	/// Counts an abstention as a vote against, since there is no prime member.
 	type DefaultVote = PrimeDefaultVote;
 	type DisapproveOrigin = EnsureRoot<AccountId>;
 	type KillOrigin = EnsureRoot<AccountId>;
@@ -290,13 +292,13 @@ impl pallet_data_sharing::Config for Runtime {
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	type GrantMemory = ConstU32<WEEK>;
 	type MaxEndingsPerBlock = ConstU32<32>;
-	/// Five values of this size, with their calls, fit in a block, and one fits in a message between nodes
-	/// or a Bitswap batch.
+	/// The maximum size of a value. A block has room for five values of this size with their calls, and a
+	/// message between nodes or a Bitswap batch has room for one.
 	type MaxValueSize = ConstU32<MAX_VALUE_SIZE>;
 	type MustStay = pallet_verifiers::MustStay<Runtime>;
 	type RequestLifetime = ConstU32<WEEK>;
 	type RuntimeHoldReason = RuntimeHoldReason;
-	/// The time of the inherent is H_s in milliseconds.
+	/// The inherent's time is the block's timestamp (H_s) in milliseconds.
 	type Time = pallet_timestamp::Pallet<Runtime>;
 	type WeightInfo = pallet_data_sharing::weights::SubstrateWeight<Runtime>;
 }

@@ -19,17 +19,17 @@ use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
 /// The balance of each development account.
 const ENDOWMENT: Balance = 1_000_000 * UNIT;
-/// H_d of every block of the development preset, low enough that a seal is found at once.
+/// The difficulty (H_d) of every block of the development preset, low enough that a seal is found at once.
 const DEVELOPMENT_DIFFICULTY: u64 = 1024;
-/// H_d of the local preset's genesis block, a few seconds of work for a few threads. D(H) adjusts it from
-/// there, up or down, to D_0 at the lowest.
+/// The difficulty (H_d) of the local preset's genesis block: a few seconds of work for a few threads. Later
+/// blocks adjust it up or down, but not below the minimum, D_0.
 const LOCAL_GENESIS_DIFFICULTY: u64 = 4 * DEFAULT_MINIMUM_DIFFICULTY;
-/// H_l of the genesis block: equal to the static limit on a block's weight.
+/// The gas limit (H_l) of the genesis block. It equals the static limit on a block's weight.
 const GENESIS_GAS_LIMIT: u64 = 20_000_000;
 /// The number of blocks in a session of the development preset.
 const DEVELOPMENT_SESSION_BLOCKS: BlockNumber = 50;
-/// The number of blocks in a session of the local preset: few, so that a change of verifiers takes effect
-/// soon.
+/// The number of blocks in a session of the local preset. There are few, so that a change of verifiers
+/// takes effect soon.
 const LOCAL_SESSION_BLOCKS: BlockNumber = 10;
 
 /// Returns the names of the presets.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The runtime. This crate only combines the pallets, which contain all the rules. It contains their
-//! configurations ([`configs`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
+//! The runtime: the code that executes blocks, compiled to Wasm and stored in the chain's state. The
+//! pallets contain all the rules, and this crate only combines them. It contains their configurations
+//! ([`configs`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // The code written here is documented; the code that the runtime's macros generate from it is not.
@@ -55,8 +56,8 @@ pub type Executive = frame_executive::Executive<
 
 /// The checks of every transaction, in this order.
 ///
-/// `CheckGasLimit` follows `CheckWeight`, whose sum it reads; `WeightReclaim` is last, when all unspent
-/// weight is known.
+/// `CheckGasLimit` must follow `CheckWeight`, because it reads the sum that `CheckWeight` updates.
+/// `WeightReclaim` must be last, because only then is all unspent weight known.
 pub type TxExtension = (
 	frame_system::AuthorizeCall<Runtime>,
 	frame_system::CheckNonZeroSender<Runtime>,
@@ -100,7 +101,7 @@ mod runtime {
 
 	#[runtime::pallet_index(0)]
 	pub type System = frame_system;
-	// This pallet reads the header, so it precedes the pallets that need the block's author or time.
+	// This pallet reads the header, so it must precede the pallets that need the block's miner or time.
 	#[runtime::pallet_index(1)]
 	pub type ProofOfWork = pallet_proof_of_work;
 	#[runtime::pallet_index(2)]
@@ -117,7 +118,8 @@ mod runtime {
 	pub type Utility = pallet_utility;
 	#[runtime::pallet_index(8)]
 	pub type Sudo = pallet_sudo;
-	// Its genesis reads the first verifiers from the session's, so it follows the session.
+	// At genesis this pallet reads the first verifiers from the session pallet, so it must follow that
+	// pallet.
 	#[runtime::pallet_index(9)]
 	pub type Verifiers = pallet_verifiers;
 	#[runtime::pallet_index(10)]

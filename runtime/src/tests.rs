@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Blocks of the whole runtime, built as a miner builds them and executed as every other node does.
+//! Tests the whole runtime. Blocks are built as a miner builds them, and executed as every other node
+//! executes them.
 
 use crate::{
 	configs::{EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH},
@@ -63,7 +64,7 @@ fn config(preset: &str, change: impl FnOnce(&mut ChainParameters)) -> Vec<u8> {
 struct Chain {
 	/// The last block's hash.
 	last: Hash,
-	/// Seconds from one block to the next.
+	/// The time between blocks, in seconds.
 	interval: u64,
 }
 
@@ -86,7 +87,7 @@ impl Chain {
 		});
 	}
 
-	/// Returns the next block's header before its execution, with this H_o.
+	/// Returns the next block's header before its execution, with this uncles hash (H_o).
 	fn next_header(&self, uncles_hash: Hash) -> Header {
 		let parameters = pallet_proof_of_work::Parameters::<Runtime>::get();
 		let head = ProofOfWork::current_head();
@@ -120,7 +121,8 @@ impl Chain {
 		uncles: &[Header],
 		calls: Vec<(Sr25519Keyring, RuntimeCall)>,
 	) -> (Block, Vec<TransactionValidityError>) {
-		// `with_transaction` would keep a count in the state and so change its root.
+		// Use a plain transaction. `with_transaction` would store a count in the state and so change the
+		// state's root.
 		sp_io::storage::start_transaction();
 		let header = self.next_header(uncles_hash(uncles));
 		Executive::initialize_block(&header);
@@ -133,7 +135,7 @@ impl Chain {
 		let mut rejected = vec![];
 		for (signer, call) in calls {
 			let extrinsic = signed(signer, call);
-			// Like the block builder, reverts the changes of a rejected transaction.
+			// Revert the changes of a rejected transaction, as the block builder does.
 			sp_io::storage::start_transaction();
 			match Executive::apply_extrinsic(extrinsic.clone()) {
 				Ok(_) => {
@@ -366,7 +368,7 @@ fn uncles_travel_as_an_inherent() {
 	use isthmus_primitives::api::runtime_decl_for_proof_of_work_api::ProofOfWorkApi;
 	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
 		chain.mine(vec![]);
-		// Two blocks with number 2; the second becomes an uncle of block 3.
+		// Make two blocks with number 2. The first is not imported, and becomes an uncle of block 3.
 		let mut uncle = chain.build(&[], vec![(Bob, remark(1))]).0.header;
 		let seal = Seal {
 			mix_hash: Hash::zero(),
@@ -381,7 +383,8 @@ fn uncles_travel_as_an_inherent() {
 		assert_eq!(Runtime::uncles(opaque(&block)), Some(vec![uncle]));
 		let before = Balances::free_balance(miner());
 		chain.import(block);
-		// 5, 5/32 for naming the uncle, and 5 · 7/8 for having mined it.
+		// The miner gets 5 for the block, 5/32 for naming the uncle, and 5 · 7/8 for having mined the
+		// uncle.
 		let reward = 5 * UNIT + 5 * UNIT / 32 + 5 * UNIT * 7 / 8;
 		assert_eq!(Balances::free_balance(miner()) - before, reward);
 	});
@@ -400,7 +403,7 @@ fn the_runtime_reads_its_own_bodies() {
 				None
 			);
 		}
-		// Its nesting must not overflow the stack: a batch in a batch in a batch, in the call's bytes.
+		// Nested calls must not overflow the stack. Build a batch in a batch in a batch, directly in bytes.
 		let batch = |calls: Vec<RuntimeCall>| pallet_utility::Call::batch { calls }.into();
 		let empty: RuntimeCall = batch(vec![]);
 		let one: RuntimeCall = batch(vec![batch(vec![])]);
@@ -467,7 +470,7 @@ mod data_sharing {
 			let value = vec![7; 1024 * 1024];
 			let (block, rejected) = chain.build(&[], vec![(Alice, store(value.clone()))]);
 			assert_eq!(rejected, []);
-			// The last bytes of the extrinsic are the value, which the client indexes.
+			// The client indexes the last bytes of the extrinsic, so they must be the value.
 			assert!(block.extrinsics[1].encode().ends_with(&value));
 			assert!(block.extrinsics.encoded_size() < MAX_BLOCK_LENGTH as usize);
 			chain.import(block);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The producer's identity: name, kind and account key.
+//! Who the producer is that this node registers: its name, its kind and its account's key.
 
 use isthmus_sharing::ProducerKind;
 use polkadot_sdk::*;
@@ -23,8 +23,8 @@ pub struct Profile {
 ///
 /// # Errors
 ///
-/// Returns a sentence if the keystore contains no such key and there is no development seed, if it contains
-/// more than one, or if the development account's key cannot be made.
+/// Returns a message if the keystore contains no such key and there is no development seed, if it contains
+/// more than one, or if the development account's key cannot be derived.
 pub fn find_key(
 	keystore: &KeystorePtr,
 	development_seed: Option<&str>,

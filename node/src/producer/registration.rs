@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! When to send the registration, and its outcome.
+//! Decides when to send the transaction that registers the node's producer, and follows it to its outcome.
 
 use super::{
 	identity::Profile,
@@ -32,7 +32,7 @@ pub(crate) struct Deps {
 	pub(crate) keystore: KeystorePtr,
 	pub(crate) profile: Profile,
 	pub(crate) key: sr25519::Public,
-	/// Register even without peers.
+	/// Register even if the node has no peers.
 	pub(crate) force: bool,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Registration<SO> {
 
 /// The outcome of one attempt.
 enum Attempt {
-	/// It is too early, or the outcome depends on later blocks.
+	/// The producer is not registered in a finalized block yet. Try again later.
 	Pending,
 	/// The producer is registered in a finalized block.
 	Registered,
@@ -170,7 +170,7 @@ impl<SO: SyncOracle> Registration<SO> {
 		Ok(self.deps.client.storage(block, &StorageKey(key))?.is_some())
 	}
 
-	/// Returns why a transaction in a block failed, from the block's events.
+	/// Finds out from a block's events why a transaction in it failed.
 	fn failure(
 		&self,
 		block: Hash,
@@ -181,8 +181,8 @@ impl<SO: SyncOracle> Registration<SO> {
 		let Some(events) = self.deps.client.storage(block, &StorageKey(key))? else {
 			return Ok(None);
 		};
-		// The events only explain the failure. If another runtime wrote them, the message contains no
-		// reason.
+		// The events only serve to explain the failure. If another version of the runtime wrote them and
+		// they do not decode, the message states no reason.
 		let records = Records::decode(&mut &events.0[..]).unwrap_or_default();
 		Ok(records
 			.into_iter()

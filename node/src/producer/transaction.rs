@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The registration's transaction: its content, the signed bytes and its cost.
+//! Builds the transaction that registers the node's producer: its content, the signed bytes and its cost.
 
 use super::identity::{Profile, PRODUCER_KEY};
 use crate::client::FullClient;
@@ -22,7 +22,7 @@ use substrate_frame_rpc_system::AccountNonceApi;
 
 /// The transaction's lifetime, in blocks.
 const LIFETIME: u64 = 64;
-/// The lifetime starts this number of blocks below the best block, where a reorganisation is rare.
+/// How far below the best block the lifetime starts, in blocks. At that depth a reorganisation is rare.
 const BEGIN_BELOW: BlockNumber = 8;
 
 /// Why the producer is not registered.
@@ -64,7 +64,8 @@ pub enum RegistrationError {
 	Database(#[from] sp_blockchain::Error),
 }
 
-/// The state of the chain for which a transaction is signed: everything it depends on besides its call.
+/// What a transaction's signature depends on besides the call: the chain, the runtime's version, the
+/// account's nonce and the lifetime.
 pub struct ChainContext {
 	pub spec_version: u32,
 	pub transaction_version: u32,
@@ -168,7 +169,7 @@ impl Signer<'_> {
 	}
 }
 
-/// Checks that the account can pay, since a failed transaction still costs its fee.
+/// Checks that the account can pay before sending, since a failed transaction still costs its fee.
 pub(super) fn check_funds(
 	client: &FullClient,
 	profile: &Profile,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How a caller identifies a block, and the errors if there is no such block.
+//! How an RPC caller identifies a block, and why a block is not found.
 
 use crate::client::FullClient;
 use isthmus_primitives::{BlockNumber, Hash};
@@ -12,7 +12,7 @@ use sp_blockchain::HeaderBackend;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 pub enum BlockRef {
-	/// H_i.
+	/// The block's number on the best chain (H_i).
 	Number(BlockNumber),
 	/// The hash of a block on any fork.
 	Hash(Hash),
@@ -44,11 +44,11 @@ impl TryFrom<Value> for BlockRef {
 /// A block that is in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
-	/// H_i.
+	/// The block's number (H_i).
 	pub number: BlockNumber,
 	/// The block's hash.
 	pub hash: Hash,
-	/// The number of blocks on top of it, if it is on the best chain: z in the paper's Eq. 3.
+	/// How many blocks are on top of it, if it is on the best chain: z in the paper's Eq. 3.
 	pub depth: Option<BlockNumber>,
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The errors of the methods on blocks, with their JSON-RPC codes. docs/operations.md lists them.
+//! The errors of the RPC methods on blocks, with their JSON-RPC codes. docs/operations.md lists them.
 
 use super::block::LookUpError;
 use crate::verifiers;
@@ -13,7 +13,7 @@ const UNKNOWN_BLOCK: i32 = 7001;
 const CORRUPT: i32 = 7002;
 /// The attacker's share is not a valid share of the hash power.
 const INVALID_SHARE: i32 = 7003;
-/// The risk is not a probability that can be reached.
+/// The accepted risk is not a probability, or the odds can never fall below it.
 const INVALID_RISK: i32 = 7004;
 
 /// Why a method fails.

@@ -2,11 +2,13 @@
 //! The methods that Ethash miners call: `eth_getWork` and related methods, in geth's formats.
 //!
 //! geth (1.9 and 1.10) sets the standard, because miners are written for it. There are two differences,
-//! both to the miner's advantage. If geth would return an error or outdated work, `eth_getWork` waits a
-//! moment for new work, because ethminer stays away for half a minute after an error. And a hash rate may
-//! have leading zeros, because ethminer sends them.
+//! both to the miner's advantage:
 //!
-//! Not here: accepting connections (`miners.rs`, or the node's RPC server), and checking seals
+//! - `eth_getWork` waits a moment for new work if geth would return an error or outdated work, because
+//!   ethminer stops for half a minute after an error.
+//! - A hash rate can have leading zeros, because ethminer sends them.
+//!
+//! Other code accepts connections (`miners.rs`, or the node's RPC server) and checks seals
 //! (`isthmus_engine::Sealer`).
 
 pub mod request;
@@ -26,9 +28,9 @@ use request::{parse_bytes, parse_number};
 use sc_rpc_api::{check_if_safe, UnsafeRpcError};
 use std::time::{Duration, Instant};
 
-/// The code for those of geth's errors that have no code of their own.
+/// The error code if geth has no specific code for the error.
 const GETH_ERROR: i32 = -32000;
-/// How long `eth_getWork` waits for work. A template takes two seconds at most.
+/// How long `eth_getWork` waits for work. Building a template takes at most two seconds.
 const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Work for miners, with geth's names and formats. Numbers and bytes are hexadecimal, with `0x`.
@@ -87,7 +89,7 @@ impl From<Error> for ErrorObjectOwned {
 	}
 }
 
-/// Answers from a sealer, or without one if the node does not mine.
+/// Serves the methods with a sealer, or with `None` if the node does not mine.
 pub struct EthMining(Option<FullSealer>);
 
 impl EthMining {

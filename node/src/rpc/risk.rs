@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus_risk`: the odds that an attacker's private fork overtakes the chain from behind a block (paper,
-//! section IV.B), and whether finality rules that out.
+//! The RPC method `isthmus_risk`. It reports the odds that an attacker's private fork replaces a block
+//! (paper, section IV.B), and whether finality rules that out.
 //!
-//! The formulas are in `isthmus-security`. z is the number of blocks on top of the block, without the block
-//! itself, which is the cautious interpretation.
+//! The formulas are in `isthmus-security`. The paper's z, the number of blocks that a merchant waits for,
+//! is here the number of blocks on top of the block in question. The block itself does not count, which is
+//! the cautious interpretation.
 
 use super::{
 	block::{BlockRef, Found},
@@ -42,19 +43,19 @@ pub trait RiskApi {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Wait {
-	/// The minimum depth at which the odds are below the risk.
+	/// The minimum z at which the odds are below the risk.
 	pub depth: u32,
-	/// The number of blocks still missing on top.
+	/// How many more blocks are needed on top of the block.
 	pub blocks: u32,
 	/// The expected number of seconds until then; null if the time between blocks is unknown.
 	pub seconds: Option<f64>,
 }
 
-/// The answer, as JSON.
+/// The response, as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RiskReport {
-	/// H_i.
+	/// The block's number (H_i).
 	pub number: BlockNumber,
 	/// The block's hash.
 	pub hash: Hash,
@@ -67,9 +68,9 @@ pub struct RiskReport {
 	pub is_finalized: bool,
 	/// q: the attacker's share of the hash power.
 	pub attacker_share: f64,
-	/// P_z by the paper's Eq. 3.
+	/// The attacker's odds by the paper's Eq. 3.
 	pub equation3: Option<f64>,
-	/// P_z, exactly.
+	/// The attacker's odds by the exact formula.
 	pub exact: Option<f64>,
 	/// The odds that the caller accepts.
 	pub risk: f64,
@@ -77,11 +78,11 @@ pub struct RiskReport {
 	pub wait: Option<Wait>,
 	/// The mean time between recent blocks, in seconds; null if there are fewer than two.
 	pub block_interval: Option<f64>,
-	/// The answer in a sentence or two.
+	/// The response in a sentence or two.
 	pub statement: String,
 }
 
-/// Answers from the chain's headers.
+/// Computes responses from the chain's headers.
 pub struct Risks {
 	client: Arc<FullClient>,
 	chain: Arc<FullChain>,
@@ -93,7 +94,7 @@ impl Risks {
 	}
 
 	/// Returns the mean time between recent blocks, in seconds. The genesis block does not count: its
-	/// timestamp is a parameter, and may be far in the past.
+	/// timestamp is a parameter and can be far in the past.
 	fn block_interval(&self) -> Result<Option<f64>, Error> {
 		let best = self.client.info();
 		let first = best.best_number.saturating_sub(BLOCKS_MEASURED).max(1);
@@ -128,7 +129,7 @@ impl RiskApiServer for Risks {
 }
 
 impl RiskReport {
-	/// Assembles the answer for a block.
+	/// Assembles the response for a block.
 	pub fn new(
 		block: Found,
 		finalized: BlockNumber,

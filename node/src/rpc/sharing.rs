@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `sharing_query` and `sharing_chunks`: the paper's `query(key)`, for authorised callers only. The caller
-//! signs each query (see [`isthmus_sharing::signed`]) and receives the record's location, the keys sealed
-//! to the caller, and the record's bytes in pages.
+//! The RPC methods `sharing_query` and `sharing_chunks`, which implement the paper's `query(key)` for
+//! authorised callers only. The caller signs each query (see [`isthmus_sharing::signed`]) and receives the
+//! record's location, the keys sealed to the caller, and the record's bytes in pages.
 //!
-//! [`Refusal`] lists the reasons for refusing a query. Each query is answered only once: see `nonces.rs`.
+//! [`Refusal`] lists the reasons for refusing a query. The node answers each query only once: see
+//! `nonces.rs`.
 
 pub mod dto;
 pub mod nonces;
@@ -35,8 +36,9 @@ use sp_api::ProvideRuntimeApi;
 use sp_runtime::{traits::Verify, MultiSignature};
 use std::sync::Arc;
 
-/// The maximum number of chunk bytes in one answer: eight chunks of the largest size. A single larger chunk
-/// is still sent. In base64 that is 11 MiB; a node's answers have at most 15 MiB.
+/// The maximum number of chunk bytes in one response: eight chunks of the maximum size. If a single chunk
+/// is larger than this, it is still sent. In base64 this is 11 MiB; the RPC server limits a response to 15
+/// MiB.
 const PAGE_SIZE: u64 = 8 * MAX_VALUE_SIZE as u64;
 
 /// The database key for the newest block named in an answered query.
@@ -45,7 +47,7 @@ const NEWEST_KEY: &[u8] = b"isthmus:newest_question";
 /// The RPC methods.
 #[rpc(server)]
 pub trait SharingApi {
-	/// Returns what the caller, who signed the request, may learn about a record.
+	/// Returns what the caller, who signed the request, is allowed to learn about a record.
 	#[method(name = "sharing_query", blocking)]
 	fn query(&self, request: SignedQuery) -> Result<QueryAnswer, Refusal>;
 
@@ -228,8 +230,8 @@ impl Sharing {
 			query.key,
 		)?
 		.map_err(Refusal::NotAllowed)?;
-		// Only after the answer, so that unauthorised callers cannot fill the memory. If the same query
-		// arrives twice at once, one copy is refused.
+		// Record the nonce only after the query was found to be allowed, so that unauthorised callers
+		// cannot fill the memory. If the same query arrives twice at once, one copy is refused here.
 		let mut nonces = self.nonces.lock();
 		nonces.take(&query.caller, nonce, query.block, oldest)?;
 		nonces.before_answer(query.block, |block| {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `isthmus_verification`: who verified a block, whether more than half of the verifiers did, and whether it is
-//! finalized (paper, section III.D: a block that more than half of the nodes verified is linked).
+//! The RPC method `isthmus_verification`. It reports who verified a block, whether more than half of the
+//! verifiers did, and whether it is finalized (paper, section III.D: a block that more than half of the
+//! nodes verified is linked).
 //!
-//! A verifier's node imports, and so verifies, a block before it votes for it or for a descendant. The
-//! answer is read from the votes that finalized blocks, which GRANDPA keeps as justifications. A
-//! justification does not contain votes that arrived after there were enough, so `notSeen` does not mean
-//! that a verifier is at fault.
+//! A verifier's node imports, and so verifies, a block before it votes for it or for a descendant. The node
+//! therefore reads the response from the votes that finalized blocks, which GRANDPA keeps as
+//! justifications. A justification omits votes that arrived after there were enough, so `notSeen` does not
+//! mean that a verifier is at fault.
 
 use super::{
 	block::{BlockRef, Found},
@@ -25,8 +26,8 @@ use sp_blockchain::HeaderBackend;
 use sp_consensus_grandpa::{AuthorityId, RoundNumber, SetId, GRANDPA_ENGINE_ID};
 use std::{collections::HashSet, fmt, sync::Arc};
 
-/// The number of blocks to search above a finalized block for the votes that finalized it. Every finished
-/// round of votes is kept, so a search is only this long if finality stood still for a long time.
+/// How many blocks to search above a finalized block for the votes that finalized it. Every finished round
+/// of votes is kept, so a search is only this long if finality stalled for a long time.
 const LOOK_AHEAD: BlockNumber = 4096;
 
 /// The RPC method.
@@ -83,17 +84,17 @@ pub struct Round {
 	pub missing: Vec<Verifier>,
 }
 
-/// The answer, as JSON.
+/// The response, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verification {
-	/// H_i.
+	/// The block's number (H_i).
 	pub number: BlockNumber,
 	/// The block's hash.
 	pub hash: Hash,
 	/// Whether it is the best block or an ancestor of it.
 	pub on_best_chain: bool,
-	/// The number of blocks on top of it; null if it is not on the best chain.
+	/// How many blocks are on top of it; null if it is not on the best chain.
 	pub confirmations: Option<BlockNumber>,
 	/// Whether it is finalized, that is, permanently linked.
 	#[serde(rename = "final")]
@@ -112,7 +113,7 @@ pub struct Verification {
 	pub justified_by: Option<Justification>,
 	/// The current round of votes, if the block is not finalized and a round is running.
 	pub round: Option<Round>,
-	/// The answer in a sentence or two.
+	/// The response in a sentence or two.
 	pub statement: String,
 }
 
@@ -135,7 +136,7 @@ pub struct Seen {
 	pub precommits: HashSet<AuthorityId>,
 }
 
-/// Answers from the database and from GRANDPA's voter.
+/// Computes responses from the database and from GRANDPA's voter.
 pub struct Verifications {
 	client: Arc<FullClient>,
 	sets: Arc<VerifierSets>,
@@ -217,7 +218,7 @@ fn split(
 }
 
 impl Verification {
-	/// Assembles the answer for a block.
+	/// Assembles the response for a block.
 	pub fn new(block: Found, known: Known) -> Self {
 		let on_best_chain = block.depth.is_some();
 		let statement = Statement {
@@ -305,7 +306,7 @@ impl fmt::Display for Statement<'_> {
 				if more_than_half(signed, set) {
 					f.write_str("; more than half: linked, and finalized.")
 				} else {
-					// A runtime upgrade could make weights unequal.
+					// A runtime upgrade could give the votes unequal weights.
 					f.write_str("; finalized by their weight.")
 				}
 			}

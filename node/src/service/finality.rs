@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! GRANDPA: what the network and the RPC need from it, and the voter.
+//! The GRANDPA stage of starting a node: prepares what the network and the RPC need from GRANDPA, and
+//! starts the voter.
 
 use super::{
 	network::Network,
@@ -16,7 +17,7 @@ use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
 use std::{sync::Arc, time::Duration};
 
-/// Voters vote this number of blocks behind the best block, so that finality never affects a short fork.
+/// How many blocks behind the best block a node votes, so that finality never affects a short fork.
 const VOTE_BEHIND_BEST: u32 = 3;
 
 /// GRANDPA before the voter starts.
@@ -52,7 +53,7 @@ pub(super) fn prepare(
 		),
 		sets: Arc::new(VerifierSets::new(core.client.clone(), authority_set)),
 	};
-	// These tasks start before the network, so that they miss no finalized block.
+	// Start these tasks before the network, so that they miss no finalized block.
 	task_manager
 		.spawn_handle()
 		.spawn("verifier-sets", None, rpc.sets.clone().follow());

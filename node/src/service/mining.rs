@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Produces blocks: the author, the built-in miner, and the port and notices for other miners.
+//! The mining stage of starting a node: the author, which builds block templates; the built-in miner; and
+//! the port and notices for other miners.
 
 use super::parts::{application, Core};
 use crate::{
@@ -33,7 +34,7 @@ pub(super) struct Inputs {
 ///
 /// # Errors
 ///
-/// Returns a sentence if the options contradict each other, or if there is no account to reward.
+/// Returns a message if the options contradict each other, or if there is no account to reward.
 pub(super) fn author_config(
 	config: &Configuration,
 	mining: &MiningArgs,

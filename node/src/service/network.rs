@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Connects the node to peers, and starts the RPC servers and the other tasks of every Substrate node.
+//! The network stage of starting a node: connects to peers, and starts the RPC servers and the other tasks
+//! of every Substrate node.
 
 use super::parts::Core;
 use crate::rpc;
@@ -66,7 +67,7 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 			metrics.clone(),
 			net_config.peer_store_handle(),
 		);
-	// If the protocol were registered without a voter to serve it, the network would close every
+	// Register the protocol only if a voter will serve it. Otherwise the network would close every
 	// connection.
 	let votes = (!config.disable_grandpa).then(|| {
 		net_config.add_notification_protocol(grandpa_config);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What every command needs: the database, the client, and the queue that checks and imports blocks.
+//! The first stage of starting a node, which every command needs: the database, the client, and the queue
+//! that checks and imports blocks.
 
 use crate::client::{
 	FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullPool, FullSelectChain,
@@ -16,8 +17,9 @@ use sp_keystore::KeystorePtr;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::Registry;
 
-/// A justification is kept for every n-th block. With 1, every finished round of votes is kept, so that any
-/// node can report at any later time who verified a block: new peers receive the votes with the blocks.
+/// A justification is kept for every n-th block, and this is n. With 1, every finished round of votes is
+/// kept. Any node can then report who verified a block, however old it is, because new peers receive the
+/// votes with the blocks.
 pub(super) const JUSTIFICATION_PERIOD: u32 = 1;
 
 /// What all stages share. Clones refer to the same node.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The command line.
+//! Tests how the node parses its command line.
 
 use clap::{error::ErrorKind, CommandFactory, Parser};
 use isthmus_node::cli::{parse_producer_name, Cli};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests of the parts of the node that do not need a running node, through the library: unit tests in the
-//! library would compile the whole node a second time. `scripts/tests` tests the running node.
+//! Tests for the parts of the node that can be tested without running it. They are integration tests
+//! because unit tests would make us compile the whole node twice.
+//!
+//! The tests in `scripts/tests` cover a running node.
 
 mod cli;
 mod miners;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The miners' port: which requests it answers, and which addresses can be notified.
+//! Tests the miners' port: which requests it answers, and which addresses can be notified of new work.
 
 use isthmus_node::miners::{answer, parse_url};
 use jsonrpsee::{Methods, RpcModule};

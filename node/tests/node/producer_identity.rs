@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which key the producer uses to register.
+//! Tests which key the node uses to register its producer.
 
 use isthmus_node::producer::identity::{find_key, PRODUCER_KEY};
 use polkadot_sdk::*;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The registration's transaction.
+//! Tests the transaction that registers the node's producer.
 
 use codec::{DecodeAll, Encode};
 use isthmus_node::producer::{
@@ -51,8 +51,8 @@ fn the_transaction_registers_the_producer_and_is_signed_for_its_chain() {
 	assert_eq!(address, Eve.to_account_id().into());
 	assert_eq!((extension.5 .0, extension.6 .0), (Era::mortal(64, 100), 3));
 	assert!(signature.verify(&signed_over[..], &Eve.to_account_id()));
-	// Versions, genesis and the block at which the lifetime starts are signed, but are not part of the
-	// transaction.
+	// The signature also covers the versions, the genesis hash and the block at which the lifetime starts,
+	// although they are not part of the transaction.
 	let tail = (7_u32, 1_u32, context().genesis, context().begin.1).encode();
 	assert!(signed_over.ends_with(&tail));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The RPC methods.
+//! Tests of the node's own RPC methods.
 
 mod block;
 mod mining;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A justification is accepted only if every part of it is valid.
+//! Tests that a justification (the votes that finalized a block) is accepted only if every part of it is
+//! valid.
 
 use codec::{Decode, Encode};
 use isthmus_node::verifiers::{Error, Member, Set, Votes};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Benchmarks of every call, of what happens automatically, and of the transaction extension, each in its
-//! most expensive case: names, texts and keys of maximal length, an offer to pay, an epoch to start.
+//! Measures the cost of every call, of the work that happens automatically, and of the transaction
+//! extension. Each benchmark sets up the most expensive case: names, texts and keys of maximum length, an
+//! offer to pay, an epoch to start.
 
 use crate::{extension::DirectCall, pallet::*, types::*};
 use alloc::{vec, vec::Vec};
@@ -53,7 +54,7 @@ where
 	T::Currency: Mutate<T::AccountId>,
 {
 	let who: T::AccountId = account(what, 0, 0);
-	// Enough for the deposits of a few entries of maximal length.
+	// This is enough for the deposits of a few entries of maximum length.
 	let most = Pallet::<T>::deposit(Footprint {
 		entries: 100,
 		bytes: 100_000,
@@ -68,7 +69,7 @@ fn signed<T: Config>(who: &T::AccountId) -> T::RuntimeOrigin {
 	RawOrigin::Signed(who.clone()).into()
 }
 
-/// A producer with dataset 0.
+/// Creates a producer with dataset 0.
 fn owner<T: Config>() -> Result<T::AccountId, BenchmarkError>
 where
 	T::Currency: Mutate<T::AccountId>,
@@ -79,7 +80,7 @@ where
 	Ok(owner)
 }
 
-/// An account with an encryption key.
+/// Creates an account with an encryption key.
 fn consumer<T: Config>() -> Result<T::AccountId, BenchmarkError>
 where
 	T::Currency: Mutate<T::AccountId>,
@@ -90,14 +91,14 @@ where
 	Ok(consumer)
 }
 
-/// The record [`KEY`] at leaf 0.
+/// Stores the record [`KEY`] at leaf 0.
 fn store<T: Config>(owner: &T::AccountId) -> Result<(), BenchmarkError> {
 	DirectStore::<T>::put(());
 	Pallet::<T>::store(signed::<T>(owner), KEY, 0, 0, 0, vec![0])?;
 	Ok(())
 }
 
-/// Request 0, with an offer.
+/// Makes request 0, with an offer.
 fn request<T: Config>(owner: &T::AccountId, consumer: &T::AccountId) -> Result<(), BenchmarkError> {
 	request_for::<T>(owner, consumer, T::DepositPerItem::get())
 }
@@ -133,12 +134,12 @@ fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), 
 	Ok(())
 }
 
-/// The maximum number of chunks whose hashes fit in a manifest.
+/// Returns the maximum number of chunks whose hashes fit in a manifest.
 fn most_chunks<T: Config>() -> u32 {
 	(T::MaxValueSize::get().saturating_sub(3) / 32).min(MAX_CHUNKS)
 }
 
-/// A manifest without a header, in which every chunk except the first has the hash zero.
+/// Returns a manifest without a header, in which every chunk except the first has the hash zero.
 fn manifest_of(chunks: u32, first: H256) -> Vec<u8> {
 	let mut bytes = vec![manifest::VERSION, 0, 0];
 	bytes.extend(first.0);
@@ -146,7 +147,7 @@ fn manifest_of(chunks: u32, first: H256) -> Vec<u8> {
 	bytes
 }
 
-/// The proof of the first of `2^height` chunks: its sibling hashes.
+/// Returns the proof of the first of `2^height` chunks: its sibling hashes.
 fn first_proof(height: u32) -> Vec<H256> {
 	let mut node = merkle::leaf_hash(sha2_256, &[0; 32]);
 	let mut proof = Vec::new();
@@ -311,7 +312,7 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// Closing the request at once costs more than shortening it.
+	/// Measures a request that is closed at once, because that costs more than shortening it.
 	#[benchmark]
 	fn cancel_request() -> Result<(), BenchmarkError> {
 		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
@@ -341,7 +342,8 @@ mod benchmarks {
 		for _ in 0..MAX_GRANTS_PER_READER {
 			grant::<T>(&caller, &consumer)?;
 		}
-		// The whole list is examined, no grant has ended, and the first makes room.
+		// This is the most expensive case. The reader's list is full and no grant on it has ended, so the
+		// whole list is examined and the first grant makes room.
 		let first = NextGrant::<T>::get() - GrantId::from(MAX_GRANTS_PER_READER);
 		let id = NextRequest::<T>::get() - 1;
 		let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
@@ -409,7 +411,7 @@ mod benchmarks {
 	fn store_chunk(l: Linear<1, { T::MaxValueSize::get() }>) -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
 		let bytes = vec![7; l as usize];
-		// The longest proof: for the largest power of two of chunks that fits.
+		// The proof is longest for the largest power of two of chunks that fits.
 		let height = most_chunks::<T>().ilog2();
 		let chunks = 1u32 << height;
 		let manifest = manifest_of(chunks, sp_io::hashing::blake2_256(&bytes).into());

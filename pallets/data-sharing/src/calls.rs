@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The pallet's calls. Their documentation is also in the chain's metadata, where users read it.
+//! The pallet's calls. Their doc comments are also in the chain's metadata, where users read them.
 
 use polkadot_sdk::*;
 
@@ -218,7 +218,8 @@ mod calls {
 			dataset: DatasetId,
 			epoch: Epoch,
 			leaf: Leaf,
-			// Last: the client indexes the extrinsic's tail.
+			// The value must be the last argument, because the client indexes the last bytes of the
+			// extrinsic.
 			value: Vec<u8>,
 		) -> DispatchResult {
 			let place = RecordPlace {
@@ -564,7 +565,8 @@ mod calls {
 			leaf: Leaf,
 			length: u64,
 			chunk_size: u32,
-			// Last: the client indexes the extrinsic's tail.
+			// The manifest must be the last argument, because the client indexes the last bytes of the
+			// extrinsic.
 			manifest: Vec<u8>,
 		) -> DispatchResult {
 			let place = RecordPlace {
@@ -594,7 +596,8 @@ mod calls {
 			key: RecordKey,
 			index: u32,
 			proof: Vec<H256>,
-			// Last: the client indexes the extrinsic's tail.
+			// The chunk must be the last argument, because the client indexes the last bytes of the
+			// extrinsic.
 			bytes: Vec<u8>,
 		) -> DispatchResult {
 			Self::do_store_chunk(ensure_signed(origin)?, key, index, &proof, &bytes)

@@ -37,8 +37,9 @@ mod config {
 		#[pallet::constant]
 		type RequestLifetime: Get<BlockNumberFor<Self>>;
 
-		/// The number of blocks that a request with an offer stays open after its consumer cancels it: at
-		/// least as long as an answer may be in flight, or the reader could get the keys without paying.
+		/// The number of blocks that a request with an offer stays open after its consumer cancels it. It
+		/// must be at least as long as an answer can be in flight. Otherwise the reader could get the keys
+		/// without paying.
 		#[pallet::constant]
 		type CancelNotice: Get<BlockNumberFor<Self>>;
 
@@ -49,12 +50,12 @@ mod config {
 		type GrantMemory: Get<BlockNumberFor<Self>>;
 
 		/// The maximum number of requests and grants that end automatically in one block. The others wait
-		/// for the next block; stepping over a block with nothing due counts as one. At least 2. The work
-		/// is mandatory, so it must fit the smallest block.
+		/// for the next block. Moving on from one block's agenda to the next counts as one of them. At
+		/// least 2. The work is mandatory, so it must fit in a block with the minimum gas limit.
 		#[pallet::constant]
 		type MaxEndingsPerBlock: Get<u32>;
 
-		/// The time of the block: H_s.
+		/// The source of the block's timestamp (H_s).
 		type Time: UnixTime;
 
 		/// The weights of the calls.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The pallet's events.
+//! The pallet's events, which clients read to follow what happens to records, requests and grants.
 
 use polkadot_sdk::*;
 

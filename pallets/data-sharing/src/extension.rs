@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Lets `store`, `open_record` and `store_chunk` know that they are a transaction's own call and not
-//! wrapped in another. What this page says about `store` applies to all three.
+//! The transaction extension that tells `store`, `open_record` and `store_chunk` whether they are a
+//! transaction's own call or are wrapped in another call. What this page says about `store` applies to all
+//! three.
 //!
-//! The client indexes the last `size` bytes of the extrinsic. The call is the last part of a transaction,
-//! and the value is the last argument of `store`. So these bytes are the value, but only if `store` itself
-//! is the transaction's call. Inside a batch, a proxy or a scheduled call the last bytes may be anything,
-//! and the client would store them under the value's hash.
+//! `store` asks the client to index the last `size` bytes of the extrinsic. A transaction ends with its
+//! call, and `store` ends with the value. So these bytes are the value, but only if `store` itself is the
+//! transaction's call. Inside a batch, a proxy or a scheduled call, the last bytes can be anything, and the
+//! client would store them under the value's hash.
 //!
-//! Only an extension sees the call before any wrapper unwraps it. [`DirectCall`] leaves a note if the call
-//! is `store`, and `store` refuses to run without the note. In a runtime without the extension, `store`
-//! always fails.
+//! Only an extension sees the call before any wrapper unwraps it. If the call is `store`, [`DirectCall`]
+//! leaves a note (the storage entry `DirectStore`), and `store` fails unless it finds the note. In a
+//! runtime without the extension, `store` always fails.
 
 use crate::{pallet::DirectStore, weights::WeightInfo, Call, Config};
 use codec::{Decode, DecodeWithMemTracking, Encode};
@@ -24,7 +25,8 @@ use sp_runtime::{
 	DispatchResult, Weight,
 };
 
-/// Notes that a transaction's own call indexes its bytes. It adds no bytes to a transaction.
+/// Leaves a note if a transaction's own call is one that indexes its bytes. The extension adds no bytes to
+/// a transaction.
 #[derive(Encode, Decode, DecodeWithMemTracking, Clone, Eq, PartialEq, TypeInfo)]
 #[scale_info(skip_type_params(T))]
 pub struct DirectCall<T>(PhantomData<T>);
@@ -91,8 +93,8 @@ where
 		Ok(noted)
 	}
 
-	/// Removes the note if the call failed before taking it, or if taking it was rolled back with the
-	/// call's other changes.
+	/// Removes the note if the call did not take it. That is the case if the call failed too early, or if
+	/// the note was restored when the failed call's changes were rolled back.
 	fn post_dispatch_details(
 		noted: Self::Pre,
 		_info: &DispatchInfoOf<T::RuntimeCall>,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the calls share: argument checks, deposits, how requests and grants start and end, and the agenda.
+//! What the calls share: argument checks, deposits, the start and end of requests and grants, and the
+//! agenda. The agenda lists what will happen automatically at each block.
 //!
-//! Nothing here checks an origin: the calls do.
+//! These functions do not check the origin, because the calls have checked it.
 
 use crate::{pallet::*, types::*, weights::WeightInfo};
 use alloc::vec::Vec;
@@ -28,7 +29,8 @@ use sp_runtime::{
 
 /// Arguments.
 impl<T: Config> Pallet<T> {
-	/// Returns the length, capped at `u32::MAX`, which is more than any bound here.
+	/// Returns the length, capped at `u32::MAX`. The cap does not matter, because all limits here are
+	/// lower.
 	pub(crate) fn len(bytes: &[u8]) -> u32 {
 		u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 	}
@@ -63,7 +65,7 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Returns a dataset of the caller. There is a separate error for an account that is not a producer.
+	/// Returns one of the caller's datasets. If the account is not a producer, the error says so.
 	pub(crate) fn own_dataset(
 		owner: &T::AccountId,
 		dataset: DatasetId,
@@ -77,7 +79,7 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Changes a dataset, which must exist: a dataset with open requests or grants cannot be removed.
+	/// Changes a dataset. It must exist, because a dataset with open requests or grants cannot be removed.
 	fn amend_dataset(
 		owner: &T::AccountId,
 		id: DatasetId,
@@ -113,7 +115,7 @@ impl<T: Config> Pallet<T> {
 
 /// The block's time.
 impl<T: Config> Pallet<T> {
-	/// Returns this block's H_s, after its timestamp is set.
+	/// Returns this block's timestamp (H_s), once it is set.
 	pub(crate) fn time() -> Seconds {
 		T::Time::now().as_secs()
 	}
@@ -212,7 +214,7 @@ impl<T: Config> Pallet<T> {
 			request.consumer == *grantee && request.scope == *scope,
 			Error::<T>::NotAsRequested
 		);
-		// The agenda may be late.
+		// The agenda may be late, so an expired request can still be stored.
 		ensure!(now < request.valid_until, Error::<T>::RequestExpired);
 		let term_ends = now.saturating_add(request.term);
 		ensure!(expiry >= term_ends, Error::<T>::ShorterThanRequested);
@@ -236,14 +238,15 @@ impl<T: Config> Pallet<T> {
 /// Grants.
 impl<T: Config> Pallet<T> {
 	/// Writes a new grant. If the reader's list is full, the oldest ended grant is removed to make room. If
-	/// none has ended and the reader requested this grant, the grant that would expire first is removed.
+	/// none has ended and the reader requested this grant (`asked`), the grant that would expire first is
+	/// removed.
 	pub(crate) fn open_grant(id: GrantId, grant: &GrantOf<T>, asked: bool) -> DispatchResult {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		let place = (&grant.owner, dataset, epoch, &grant.grantee);
 		let list = AuthorizationList::<T>::get(place);
 		if list.is_full() {
 			let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
-			// The list is ordered by when the grants were given.
+			// The list is in the order in which the grants were given.
 			let mut grants: Vec<_> = list
 				.into_iter()
 				.filter_map(|id| Some((id, Grants::<T>::get(id)?)))
@@ -279,7 +282,7 @@ impl<T: Config> Pallet<T> {
 	/// removed `GrantMemory` blocks later.
 	pub(crate) fn end_grant(id: GrantId, grant: &mut GrantOf<T>, state: GrantState) {
 		Agenda::<T>::remove(grant.due, Due::Grant(id));
-		// The rates may have changed since: never keep more than is held.
+		// The deposit's rates may have changed since the grant was given, so never keep more than is held.
 		let kept = grant.deposit.min(Self::deposit(Footprint::grant(0)));
 		Self::release(
 			HoldReason::Grant,
@@ -289,7 +292,7 @@ impl<T: Config> Pallet<T> {
 		grant.state = state;
 		grant.sealed_keys = BoundedVec::new();
 		grant.deposit = kept;
-		// At least the next block: this block's agenda may already be finished.
+		// Choose the next block at the earliest, because this block's agenda may already be finished.
 		grant.due = frame_system::Pallet::<T>::block_number()
 			.saturating_add(T::GrantMemory::get().max(One::one()));
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
@@ -338,13 +341,12 @@ impl<T: Config> Pallet<T> {
 
 /// The agenda.
 impl<T: Config> Pallet<T> {
-	/// Processes what is due up to this block, oldest first, at most `MaxEndingsPerBlock` entries.
+	/// Processes up to `MaxEndingsPerBlock` agenda entries that are due by this block, oldest first.
 	pub(crate) fn work_off_agenda(now: BlockNumberFor<T>) -> Weight {
 		let backlog = Backlog::<T>::get();
 		let mut block = backlog.unwrap_or(now);
 		let mut weight = T::WeightInfo::on_initialize_idle();
-		// Processing an entry removes it from the agenda, and adds nothing to the agenda before the next
-		// block.
+		// Processing an entry removes it from the agenda. It may add an entry, but only for a later block.
 		let mut agenda = Agenda::<T>::iter_key_prefix(block);
 		for _ in 0..T::MaxEndingsPerBlock::get() {
 			match agenda.next() {

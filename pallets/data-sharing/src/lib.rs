@@ -31,8 +31,8 @@
 //! here. The envelope crate defines the keys and formats; this pallet never interprets them.
 //!
 //! Each entry in the state takes a deposit, which is released when the entry is removed. One entry is never
-//! removed, the count of an account's datasets, so that no dataset number, and no key derived from it, is
-//! used twice.
+//! removed: the count of an account's datasets. It ensures that no dataset number, and so no key derived
+//! from it, is used twice.
 //!
 //! A dataset's **policy** says which requests its owner offers to grant. The owner's own program honours
 //! it; the chain publishes the policy and shows whether each request meets it.
@@ -53,10 +53,10 @@
 //! ## What a payment buys
 //!
 //! An answer reveals the sealed keys to the reader even if the call fails, because blocks and transaction
-//! pools are public. So the reader must have no way to make it fail: a cancelled request with an offer
-//! stays open for a notice period, removing the reader's encryption key does not matter, and a full list
-//! makes room. The owner checks the rest beforehand: its own deposit, and how long the request remains
-//! open.
+//! pools are public. So the reader must have no way to make it fail. A cancelled request with an offer
+//! stays open for a notice period, the answer succeeds even if the reader removes its encryption key, and
+//! if the reader's list of grants is full, an older grant makes room. The owner checks the rest beforehand:
+//! whether it can pay its own deposit, and how long the request remains open.
 //!
 //! A payment buys the owner's promise: the reader's money is moved in the block that grants access, and the
 //! grant is safe from `revoke` until the paid term is over. The chain cannot look into sealed keys or
@@ -156,12 +156,12 @@ pub mod pallet {
 		}
 
 		fn integrity_test() {
-			// With one per block, a late agenda would never catch up.
+			// With a limit of one per block, a late agenda would never catch up.
 			assert!(
 				T::MaxEndingsPerBlock::get() >= 2,
 				"MaxEndingsPerBlock is less than 2"
 			);
-			// Otherwise a request would be on the agenda of its own block, which has already been
+			// If this were 0, a request would be put on the agenda of its own block, which has already been
 			// processed.
 			assert!(
 				!T::RequestLifetime::get().is_zero(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A minimal runtime with data sharing, and what its tests share.
+//! A minimal runtime with the data-sharing pallet, and the helpers that the tests share.
 
 use crate::{self as pallet_data_sharing, *};
 use codec::Encode;
@@ -90,7 +90,7 @@ impl UnixTime for Time {
 	}
 }
 
-/// [`Verifiers`], in place of the verifiers' pallet.
+/// Contains the accounts in [`Verifiers`], which stand in for the verifiers pallet.
 pub struct MustStay;
 
 impl Contains<u64> for MustStay {
@@ -122,7 +122,7 @@ pub(crate) const STRANGER: u64 = 5;
 pub(crate) const PAUPER: u64 = 6;
 pub(crate) const WEALTH: u64 = 1_000_000;
 
-/// A chain at block 1, in its first transaction, with wealthy accounts and a poor one.
+/// Returns a chain at block 1, in its first transaction, with wealthy accounts and a poor one.
 pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 	let mut balances: Vec<_> = (SCHOOL..=STRANGER).map(|who| (who, WEALTH)).collect();
 	balances.push((PAUPER, PER_ITEM));
@@ -151,8 +151,8 @@ pub(crate) fn on_chain(test: impl FnOnce()) {
 	});
 }
 
-/// The same, with a school that has dataset 0, "grades", and a company and a rival that have encryption
-/// keys.
+/// Runs a test as [`on_chain`] does, on a chain with a school that has dataset 0, "grades", and a company
+/// and a rival that have encryption keys.
 pub(crate) fn with_dataset(test: impl FnOnce()) {
 	on_chain(|| {
 		for call in [
@@ -190,7 +190,7 @@ pub(crate) fn submit(who: u64, call: impl Into<RuntimeCall>) -> DispatchResult {
 		.map_err(|failed| failed.error)
 }
 
-/// Initializes the blocks up to this one.
+/// Initializes all blocks up to this one.
 pub(crate) fn run_to(block: u64) {
 	while System::block_number() < block {
 		System::set_block_number(System::block_number() + 1);
@@ -198,7 +198,7 @@ pub(crate) fn run_to(block: u64) {
 	}
 }
 
-/// The last event, which must be one of this pallet's.
+/// Returns the last event, which must be one of this pallet's.
 pub(crate) fn last_event() -> SharingEvent {
 	match System::events().pop().expect("there is an event").event {
 		RuntimeEvent::Sharing(event) => event,
@@ -210,7 +210,7 @@ pub(crate) fn held(reason: HoldReason, who: u64) -> u64 {
 	Balances::balance_on_hold(&reason.into(), &who)
 }
 
-/// An account's total balance, free and held.
+/// Returns an account's total balance, free and held.
 pub(crate) fn total(who: u64) -> u64 {
 	Balances::free_balance(who) + Balances::reserved_balance(who)
 }
@@ -228,7 +228,7 @@ pub(crate) fn scope(from: u64, to: u64) -> Scope {
 	}
 }
 
-/// `store` in the school's dataset 0, epoch 0; the leaf has the same number as the key.
+/// Returns a `store` call for the school's dataset 0, epoch 0. The leaf has the same number as the key.
 pub(crate) fn store(number: u8) -> SharingCall {
 	SharingCall::store {
 		key: key(number),
@@ -239,7 +239,7 @@ pub(crate) fn store(number: u8) -> SharingCall {
 	}
 }
 
-/// `request_access` to leaves of the school's dataset 0 for 20 blocks.
+/// Returns a `request_access` call for leaves of the school's dataset 0, for 20 blocks.
 pub(crate) fn request(scope: Scope, offer: u64) -> SharingCall {
 	SharingCall::request_access {
 		owner: SCHOOL,
@@ -250,7 +250,7 @@ pub(crate) fn request(scope: Scope, offer: u64) -> SharingCall {
 	}
 }
 
-/// `add_authorize` for a range until this block.
+/// Returns an `add_authorize` call for a range until this block.
 pub(crate) fn authorize(
 	grantee: u64,
 	scope: Scope,
@@ -271,12 +271,12 @@ pub(crate) fn query(caller: u64, number: u8) -> Result<Answer<u64>, QueryError> 
 	Sharing::query(&caller, &SCHOOL, key(number))
 }
 
-/// The hash by which nodes identify a chunk.
+/// Returns the hash by which nodes identify a chunk.
 pub(crate) fn content_hash(bytes: &[u8]) -> H256 {
 	sp_io::hashing::blake2_256(bytes).into()
 }
 
-/// A large record. Its key and leaf have the same number.
+/// A large record. Its leaf has the same number as its key.
 pub(crate) struct Large {
 	pub(crate) number: u8,
 	pub(crate) chunk_size: u32,
@@ -287,7 +287,7 @@ pub(crate) struct Large {
 pub(crate) const HEADER: &[u8] = b"header";
 
 impl Large {
-	/// A record with this number of chunks of 4 bytes; the last chunk has 3.
+	/// Makes a record with this number of chunks. Each has 4 bytes, except that the last has 3.
 	pub(crate) fn new(number: u8, chunks: u8) -> Self {
 		let mut chunks: Vec<_> = (0..chunks).map(|index| vec![number, index, 0, 0]).collect();
 		if let Some(last) = chunks.last_mut() {
@@ -350,7 +350,7 @@ impl Large {
 	}
 }
 
-/// MTH of RFC 6962, section 2.1, written exactly as in the RFC.
+/// Computes MTH of RFC 6962, section 2.1, written exactly as in the RFC.
 fn tree_root(leaves: &[[u8; 32]]) -> [u8; 32] {
 	match leaves {
 		[] => sha2_256(&[]),
@@ -362,7 +362,7 @@ fn tree_root(leaves: &[[u8; 32]]) -> [u8; 32] {
 	}
 }
 
-/// PATH of RFC 6962, section 2.1.1, written exactly as in the RFC.
+/// Computes PATH of RFC 6962, section 2.1.1, written exactly as in the RFC.
 fn tree_proof(leaves: &[[u8; 32]], index: usize) -> Vec<H256> {
 	if leaves.len() < 2 {
 		return vec![];

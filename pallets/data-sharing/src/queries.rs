@@ -17,13 +17,13 @@ use polkadot_sdk::*;
 
 /// The paper's `query(key)`.
 impl<T: Config> Pallet<T> {
-	/// Returns what `caller` may learn about the record `key` of `owner`; see
+	/// Returns what `caller` is allowed to learn about the record `key` of `owner`; see
 	/// [`DataSharingApi::query`](crate::runtime_api::runtime_decl_for_data_sharing_api::DataSharingApi::query).
 	///
 	/// # Errors
 	///
-	/// Returns why the query is refused. If several grants cover the record and none is active, the reason
-	/// is how the newest of them ended.
+	/// Returns why the query is refused. If several grants cover the record but none is active, the newest
+	/// of them determines whether the reason is that it expired or that it was revoked.
 	pub fn query(
 		caller: &T::AccountId,
 		owner: &T::AccountId,
@@ -61,7 +61,7 @@ impl<T: Config> Pallet<T> {
 	) -> Result<OpeningGrant<BlockNumberFor<T>>, QueryError> {
 		let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
 		let mut refusal = QueryError::NotAuthorised;
-		// Newest first: it is sealed to the newest of the reader's keys.
+		// Try the newest grant first, because it is sealed to the newest of the reader's keys.
 		let list = AuthorizationList::<T>::get((owner, dataset, epoch, caller));
 		for id in list.into_iter().rev() {
 			let Some(grant) = Grants::<T>::get(id) else {
@@ -90,7 +90,7 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
-/// Reads one page. `add` receives each entry and appends what should be shown to the list.
+/// Reads one page of a list. `add` receives each entry and appends to the list what should be shown.
 fn page<Entry, Shown>(
 	mut entries: PrefixIterator<Entry>,
 	after: Option<Vec<u8>>,
@@ -99,7 +99,7 @@ fn page<Entry, Shown>(
 ) -> Page<Shown> {
 	let prefix = entries.prefix().to_vec();
 	if let Some(after) = after {
-		// Whatever the bytes are, only keys with the prefix are read.
+		// The caller can pass any bytes as `after`, but only keys with the prefix are read.
 		entries.set_last_raw_key([&prefix[..], &after].concat());
 	}
 	let limit = limit.clamp(1, MAX_PAGE);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Stores values, whole or in chunks, and removes records.
 //!
-//! Nothing here checks an origin: the calls do.
+//! These functions do not check the origin, because the calls have checked it.
 
 use crate::{pallet::*, types::*};
 use frame_support::{ensure, traits::Get};
@@ -17,7 +17,7 @@ use sp_core::H256;
 use sp_io::hashing::sha2_256;
 use sp_runtime::{traits::Saturating, DispatchResult};
 
-/// The last argument of the transaction's own call: the bytes to index.
+/// The last bytes of a transaction, which the client will index: the last argument of its own call.
 struct Tail {
 	/// The transaction's index in the block.
 	extrinsic: u32,
@@ -29,7 +29,7 @@ struct Tail {
 
 impl Tail {
 	/// Tells the client to index the bytes. The client does not undo this if the call fails, so call it
-	/// after everything that may fail.
+	/// after everything that can fail.
 	fn index(&self) {
 		sp_io::transaction_index::index(self.extrinsic, self.length, self.content_hash.0);
 	}
@@ -186,7 +186,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a record, complete or not. The work does not depend on its size.
+	/// Removes a record, complete or not. The cost does not depend on the record's size.
 	pub(crate) fn do_remove_record(owner: T::AccountId, key: RecordKey) -> DispatchResult {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
 		let mut dataset = Self::own_dataset(&owner, record.dataset)?;
@@ -216,7 +216,8 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Returns the tail of the transaction, and takes the note that this is the transaction's own call.
+	/// Returns the transaction's tail. Takes the note that this is the transaction's own call, and fails
+	/// without it (see [`crate::extension`]).
 	fn tail(bytes: &[u8]) -> Result<Tail, Error<T>> {
 		DirectStore::<T>::take().ok_or(Error::<T>::MustBeDirect)?;
 		let extrinsic =
@@ -231,7 +232,7 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Returns the place's dataset, if the place is free.
+	/// Checks that a place is free, and returns its dataset.
 	fn check_place(
 		owner: &T::AccountId,
 		place: &RecordPlace,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The queries that clients may make: `query`, the paper's constant function, and lists in pages. Functions
-//! of the same names in [`Pallet`](crate::Pallet) implement them.
+//! Declares the queries that clients can make: `query`, the paper's constant function, and lists in pages.
+//! Functions with the same names in [`Pallet`](crate::Pallet) implement them.
 
 use crate::types::{GrantState, Name, Scope, SealedKeys, Text};
 use alloc::vec::Vec;

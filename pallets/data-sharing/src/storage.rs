@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The pallet's entries in the state.
+//! The pallet's storage: every entry that it keeps in the state.
 
 use polkadot_sdk::*;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Each call's effects and errors; what happens automatically; lists; the cost of calls; parameters that
-//! a runtime must not set; and long random sequences.
+//! Tests each call's effects and errors, the work that happens automatically, lists, the cost of calls,
+//! parameters that a runtime must not set, and long random sequences of calls.
 
 mod config;
 mod cost;

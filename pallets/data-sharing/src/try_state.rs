@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Checks the state's invariants.
+//! Checks the invariants of the pallet's state, for tests and `try-runtime`.
 
 use crate::{pallet::*, types::*};
 use alloc::collections::BTreeMap;

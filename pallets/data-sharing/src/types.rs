@@ -65,7 +65,7 @@ pub enum Due {
 	Grant(GrantId),
 }
 
-/// Where a record goes.
+/// The place that a new record takes.
 pub(crate) struct RecordPlace {
 	/// The record's key.
 	pub(crate) key: RecordKey,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The weights of the calls, of what happens automatically, and of the transaction extension.
+//! The weights (the maximum costs) of the calls, of the work that happens automatically, and of the
+//! transaction extension.
 
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};
@@ -45,15 +46,15 @@ pub trait WeightInfo {
 	fn set_policy() -> Weight;
 	/// `clear_policy`.
 	fn clear_policy() -> Weight;
-	/// Looking at one block's agenda and finding nothing.
+	/// Looks at one block's agenda and finds nothing.
 	fn on_initialize_idle() -> Weight;
-	/// One request that lapses, found on the agenda.
+	/// Ends one request that has expired.
 	fn lapse_request() -> Weight;
-	/// One grant that expires, found on the agenda.
+	/// Ends one grant that has expired.
 	fn expire_grant() -> Weight;
-	/// One ended grant that is removed, found on the agenda.
+	/// Removes one grant that has already ended.
 	fn forget_grant() -> Weight;
-	/// The transaction extension, if the call is `store`.
+	/// The transaction extension's work if the call is `store`.
 	fn direct_call() -> Weight;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Benchmarks of the hooks, the inherent and the transaction extension, each in its most expensive case:
-//! Homestead's difficulty with its bomb; uncles of maximal length, in different generations, whose miners
-//! are new accounts; and a full list of recent uncles.
+//! Measures the cost of the hooks, the inherent and the transaction extension. Each benchmark sets up the
+//! most expensive case: Homestead's difficulty with its bomb; uncles of maximum length, in different
+//! generations, whose miners are new accounts; and a full list of recent uncles.
 
 use crate::{gas::CheckGasLimit, pallet::*, types::MAX_RECENT_UNCLES, Head, Uncle};
 use alloc::vec::Vec;
@@ -82,13 +82,13 @@ fn begin<T: Config>(pre: &PreDigest) {
 	for number in NUMBER - 8..NUMBER {
 		frame_system::BlockHash::<T>::insert(BlockNumberFor::<T>::from(number), ancestor(number));
 	}
-	// The framework checks the number against the last block's.
+	// Set the number of the last block first, because the framework checks that numbers are consecutive.
 	frame_system::Pallet::<T>::set_block_number((NUMBER - 1).into());
 	frame_system::Pallet::<T>::initialize(&NUMBER.into(), &ancestor(NUMBER - 1), &digest(pre));
 }
 
-/// Returns the header of an orphaned block, of maximal length. Each one belongs to a different generation,
-/// two apart, so that no two share an ancestor.
+/// Returns the header of an orphaned block, of maximum length. The uncles' generations are two apart, so
+/// that no two share an ancestor.
 fn uncle<T: Config>(seed: u8) -> Header {
 	let number = NUMBER + 1 - 2 * u32::from(seed);
 	let pre = PreDigest {
@@ -110,7 +110,7 @@ fn uncle<T: Config>(seed: u8) -> Header {
 		extrinsics_root: root,
 		digest,
 	};
-	// One byte for the item's kind, and four for its length.
+	// Subtract one byte for the item's kind and four for its length.
 	let free = MAX_HEADER_BYTES - header.encoded_size() - 5;
 	let padding = DigestItem::Other(alloc::vec![0; free]);
 	header.digest.logs.insert(1, padding);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Gas: the block's own limit on its transactions.
+//! Gas measures execution, and every block states its own limit on the gas of its transactions.
 //!
-//! 1 gas is 100 ns of `ref_time` ([`REF_TIME_PER_GAS`]). H_g is the gas that the block's transactions used
-//! (yellow paper, section 4.3: "the total gas used in transactions in this block"): the weight of the
-//! normal and operational classes. The mandatory class, a block's own work (hooks and inherents), is
-//! bounded by the runtime, and no one pays for it, as with Ethereum's rewards and uncles. It must not
-//! count: it cannot be refused, and the session pallet books the weight of a whole block at the end of a
-//! session, so H_g ≤ H_l would fail for a valid block.
+//! 1 gas is 100 ns of `ref_time` ([`REF_TIME_PER_GAS`]). H_g, the gas used, is what the block's
+//! transactions used (yellow paper, section 4.3: "the total gas used in transactions in this block"): the
+//! weight of the normal and operational classes. H_l is the gas limit.
+//!
+//! The mandatory class, a block's own work (hooks and inherents), does not count. The runtime bounds it,
+//! and no one pays for it, as with Ethereum's rewards and uncles. It must not count: it cannot be refused,
+//! and the session pallet books the weight of a whole block at the end of a session, so H_g ≤ H_l would
+//! fail for a valid block.
 
 use crate::{Config, CurrentHead, Pallet, WeightInfo};
 use codec::{Decode, DecodeWithMemTracking, Encode};
@@ -44,7 +46,7 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// Returns H_l of the block in execution or, between blocks, of the last one.
+	/// Returns H_l (the gas limit) of the block in execution or, between blocks, of the last block.
 	pub fn gas_limit() -> u64 {
 		CurrentHead::<T>::get().gas_limit
 	}
@@ -63,7 +65,7 @@ impl<T: Config> Pallet<T> {
 pub struct CheckGasLimit<T>(PhantomData<T>);
 
 impl<T> CheckGasLimit<T> {
-	/// Returns the extension, which has no content.
+	/// Returns the extension, which has no settings.
 	pub fn new() -> Self {
 		Self(PhantomData)
 	}

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Checks the header fields that the miner fixed against the parent's, with the rules of `isthmus-rules`.
 //!
-//! The rules read a whole sealed header. When a block begins, the runtime does not have its seal, its hash
-//! or H_g yet, and sets them to zero. No rule used here reads the first two, and H_g ≤ H_l holds trivially
-//! at that point: [`CheckGasLimit`](crate::CheckGasLimit) maintains it.
+//! The rules read a whole sealed header. When a block begins, the runtime does not yet know its seal, its
+//! hash or the gas used (H_g), and sets them to zero. No rule used here reads the first two, and zero gas
+//! is never above the limit. [`CheckGasLimit`](crate::CheckGasLimit) keeps the gas used within the limit
+//! during execution.
 
 use crate::Head;
 use isthmus_primitives::{
@@ -13,11 +14,11 @@ use isthmus_primitives::{
 };
 use isthmus_rules::{validate_against_parent, validate_static, HeaderError, Parent};
 
-/// The unit of H_s, one second, in the timestamp inherent's unit.
+/// How many units of the timestamp inherent (milliseconds) are in one unit of H_s (seconds).
 pub const MILLISECONDS_PER_SECOND: u64 = 1000;
 
-/// Checks algorithm 2 without the seal, the uncles and the clock: |H_x|, and H_l, H_s and H_d against the
-/// parent's.
+/// Checks the paper's algorithm 2 without the seal, the uncles and the clock: the length of the extra data
+/// H_x, and the gas limit H_l, timestamp H_s and difficulty H_d against the parent's.
 ///
 /// # Errors
 ///
@@ -64,7 +65,7 @@ pub fn check_genesis(parameters: &ChainParameters) -> Result<(), HeaderError> {
 	};
 	let genesis = unsealed(Hash::zero(), 0, pre);
 	validate_static(parameters, &genesis)?;
-	// H_d of later blocks may fall to D_0, so D_0 must also be a valid difficulty.
+	// The difficulty of later blocks may fall to the minimum, D_0, so D_0 must also be a valid difficulty.
 	let lowest = PowHeader {
 		pre: PreDigest {
 			difficulty: parameters.minimum_difficulty,

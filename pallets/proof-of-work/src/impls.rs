@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The work behind the pallet's hooks: a block's author, its rewards, and the check of its timestamp.
+//! What the pallet's hooks do: find a block's miner, mint its rewards, and check its timestamp.
 
 use crate::{
 	header::MILLISECONDS_PER_SECOND, pallet::reject, Config, CurrentHead, Event, Head, Pallet,
@@ -23,7 +23,7 @@ impl<T: Config> Pallet<T> {
 		CurrentHead::<T>::get()
 	}
 
-	/// Returns H_i of the block in execution.
+	/// Returns the number (H_i) of the block in execution.
 	pub(crate) fn number() -> u32 {
 		frame_system::Pallet::<T>::block_number().saturated_into()
 	}
@@ -38,7 +38,7 @@ impl<T: Config> Pallet<T> {
 		let block_reward = Parameters::<T>::get().block_reward;
 		let number = Self::number();
 		for uncle in uncles {
-			// Named uncles belong to the last six generations, so the formula has a result.
+			// Uncles belong to the last six generations, so the formula always has a result.
 			let amount = uncle_reward(block_reward, uncle.number, number).unwrap_or_default();
 			let beneficiary = uncle.beneficiary.clone();
 			Self::mint(beneficiary.clone(), amount, |amount| Event::UncleRewarded {
@@ -54,7 +54,7 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
-	/// Mints one reward and deposits the event for its outcome.
+	/// Mints one reward, and deposits the event that it was minted or lost.
 	fn mint(beneficiary: AccountId, amount: Balance, rewarded: impl FnOnce(Balance) -> Event<T>) {
 		if amount == 0 {
 			return;
@@ -71,7 +71,7 @@ impl<T: Config> Pallet<T> {
 }
 
 impl<T: Config> OnTimestampSet<u64> for Pallet<T> {
-	/// Rejects the block unless H_s equals the timestamp inherent's time in whole seconds.
+	/// Rejects the block unless its timestamp (H_s) equals the timestamp inherent's time in whole seconds.
 	fn on_timestamp_set(milliseconds: u64) {
 		let expected = CurrentHead::<T>::get().timestamp;
 		let got = milliseconds / MILLISECONDS_PER_SECOND;

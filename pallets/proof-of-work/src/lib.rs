@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! # Proof of work
 //!
-//! The paper's header fields, inside the runtime.
+//! Checks and stores the paper's header fields inside the runtime, and rewards miners.
 //!
 //! ## Overview
 //!
-//! The miner of a block fixes H_c, H_d, H_l, H_s, H_o and H_x before the block is executed, in the
-//! header's `pow_` pre-runtime item ([`isthmus_primitives::digest::PreDigest`]). This pallet
+//! Before a block is executed, its miner fixes its beneficiary (H_c), difficulty (H_d), gas limit (H_l),
+//! timestamp (H_s), uncles hash (H_o) and extra data (H_x), in the header's `pow_` pre-runtime item
+//! ([`isthmus_primitives::digest::PreDigest`]). This pallet
 //!
 //! - reads that item when the block begins, and checks it against the parent ([`header`]);
 //! - checks the timestamp inherent against H_s;
-//! - takes the uncles, B_U, from an inherent and checks them against H_o and the block's ancestors
-//!   ([`uncles`]);
-//! - rejects a transaction that exceeds the block's own gas limit ([`CheckGasLimit`]), and writes H_g,
-//!   the gas that the block's transactions used, when the block ends ([`gas`]);
+//! - takes the uncles (B_U, orphaned blocks whose miners are rewarded) from an inherent, and checks
+//!   them against H_o and the block's ancestors ([`uncles`]);
+//! - rejects a transaction that exceeds the block's own gas limit ([`CheckGasLimit`]), and when the block
+//!   ends, writes the gas that its transactions used (H_g) ([`gas`]);
 //! - mints the rewards of the miner and of the uncles' miners;
 //! - reports who mined the block ([`Pallet::beneficiary`]).
 //!
@@ -23,10 +24,10 @@
 //!
 //! ## Example
 //!
-//! Block 7 has H_d = D(H), one uncle with number 6, and a reward of 32 units. `on_initialize` reads the
-//! pre-runtime item; `timestamp.set` is checked against H_s, and `set_uncles` against H_o. At the end, the
-//! beneficiary is minted 32 + 32/32 = 33 units, the uncle's miner 32 · (8 + 6 − 7)/8 = 28, and H_g is
-//! deposited.
+//! Block 7 has the required difficulty (H_d = D(H)), one uncle with number 6, and a reward of 32 units.
+//! `on_initialize` reads the pre-runtime item. `timestamp.set` is checked against H_s, and `set_uncles`
+//! against H_o. At the end, 32 + 32/32 = 33 units are minted for the beneficiary and 32 · (8 + 6 − 7)/8 =
+//! 28 for the uncle's miner, and H_g is written to the digest.
 //!
 //! ## Rejecting a block
 //!
@@ -106,7 +107,8 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Parameters<T> = StorageValue<_, ChainParameters, ValueQuery>;
 
-	/// H_c, H_d, H_l, H_s and H_o of the block in execution or, between blocks, of the last one.
+	/// The beneficiary (H_c), difficulty (H_d), gas limit (H_l), timestamp (H_s) and uncles hash (H_o) of
+	/// the block in execution or, between blocks, of the last one.
 	#[pallet::storage]
 	pub type CurrentHead<T> = StorageValue<_, Head, ValueQuery>;
 
@@ -114,7 +116,7 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type BlockUncles<T> = StorageValue<_, BoundedVec<Uncle, ConstU32<MAX_UNCLES>>, ValueQuery>;
 
-	/// The uncles named by recent blocks, each with the number of the block that named it. No uncle may be
+	/// The uncles named by recent blocks, each with the number of the block that named it. No uncle can be
 	/// named twice.
 	#[pallet::storage]
 	pub type RecentUncles<T> = StorageValue<
@@ -128,14 +130,15 @@ pub mod pallet {
 	pub enum Event<T: Config> {
 		/// The block's miner earned its reward: the block reward, and 1/32 of it for each uncle named.
 		BlockRewarded {
-			/// H_c of the block.
+			/// The block's beneficiary (H_c).
 			beneficiary: AccountId,
 			/// The amount minted.
 			amount: Balance,
 		},
-		/// The miner of an uncle earned its reward: (8 + U_i − H_i)/8 of the block reward.
+		/// The miner of an uncle earned its reward: (8 + U_i − H_i)/8 of the block reward, where U_i is the
+		/// uncle's number and H_i the block's.
 		UncleRewarded {
-			/// H_c of the uncle.
+			/// The uncle's beneficiary (H_c).
 			beneficiary: AccountId,
 			/// U_i: the uncle's number.
 			number: u32,

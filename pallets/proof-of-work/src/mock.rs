@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A runtime with this pallet, the timestamp pallet and balances, and a miner that builds its blocks.
+//! A runtime with this pallet, the timestamp pallet and the balances pallet, and a miner that builds its
+//! blocks.
 
 use crate as pallet_proof_of_work;
 use codec::Encode;
@@ -86,11 +87,11 @@ impl pallet_proof_of_work::Config for Test {
 	type WeightInfo = ();
 }
 
-/// H_s of the genesis block.
+/// The timestamp (H_s) of the genesis block.
 pub(crate) const GENESIS_TIME: u64 = 1_600_000_000;
-/// H_l of the genesis block.
+/// The gas limit (H_l) of the genesis block.
 pub(crate) const GENESIS_GAS_LIMIT: u64 = 1_000_000;
-/// The block reward in tests: a multiple of 32 and of 8.
+/// The block reward in tests. It is a multiple of 32 and of 8, so that uncle rewards are whole numbers.
 pub(crate) const REWARD: Balance = 3200;
 
 pub(crate) fn parameters() -> ChainParameters {
@@ -136,8 +137,8 @@ pub(crate) fn on_chain_with(parameters: ChainParameters, test: impl FnOnce()) {
 	})
 }
 
-/// Returns the fields that an honest miner, account 1, fixes for the next block, 10 s after the last: H_d
-/// and H_l stay the same as the parent's.
+/// Returns the fields that an honest miner, account 1, fixes for the next block, 10 s after the last. The
+/// difficulty and the gas limit stay the same as the parent's.
 pub(crate) fn next_pre_digest() -> PreDigest {
 	let parent = ProofOfWork::current_head();
 	PreDigest {
@@ -185,7 +186,7 @@ pub(crate) fn end() -> Header {
 }
 
 parameter_types! {
-	/// The hash of the last block, which a client of the chain would know.
+	/// The hash of the last block. A client would know it, but the state does not contain it.
 	pub static HashOfLast: Hash = Hash::zero();
 }
 
@@ -200,7 +201,8 @@ pub(crate) fn mine_many(count: u32) -> Vec<Header> {
 	(0..count).map(|_| mine(&next_pre_digest())).collect()
 }
 
-/// Returns the header with a seal that has this nonce. The pallet does not check its work.
+/// Returns the header with a seal that has this nonce. The seal contains no work, which this pallet does
+/// not check.
 pub(crate) fn sealed(mut header: Header, nonce: u64) -> Header {
 	let seal = Seal {
 		mix_hash: Hash::zero(),

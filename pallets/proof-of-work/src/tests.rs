@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Each rule, kept and violated, with the exact error or the exact reason for the rejection.
+//! Tests each of the pallet's rules, both kept and violated. A violation must return the exact error, or
+//! reject the block with the exact message.
 
 mod gas;
 mod header;
@@ -39,7 +40,7 @@ fn rejection(block: impl FnOnce()) -> String {
 	}
 }
 
-/// Returns why the next block is rejected if it is honest except for `change`.
+/// Returns the message with which the next block is rejected if it is honest except for `change`.
 fn rejection_of(change: impl FnOnce(&mut PreDigest)) -> String {
 	chain_with(parameters()).execute_with(|| {
 		let mut pre = next_pre_digest();

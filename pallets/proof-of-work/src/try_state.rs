@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The invariants of the pallet's state between blocks.
+//! Checks the invariants of the pallet's state between blocks, for tests and `try-runtime`.
 
 use crate::{BlockUncles, Config, CurrentHead, Pallet, Parameters, RecentUncles};
 use alloc::vec::Vec;

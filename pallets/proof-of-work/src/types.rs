@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The parts of headers that the pallet keeps.
+//! The types in the pallet's state: the parts of headers that the pallet keeps.
 
 use codec::{Decode, Encode, MaxEncodedLen};
 use isthmus_primitives::{
@@ -9,11 +9,11 @@ use isthmus_primitives::{
 };
 use scale_info::TypeInfo;
 
-/// The maximum number of uncles that can be named by this block together with the blocks of the generations
-/// to which an uncle may belong.
+/// The maximum number of uncles named by recent blocks: this block, and the blocks of the six generations
+/// to which an uncle can belong.
 pub const MAX_RECENT_UNCLES: u32 = MAX_UNCLES * (MAX_UNCLE_GENERATIONS + 1);
 
-/// The header fields that later steps need: everything that the miner fixed, except H_x.
+/// The header fields that later steps need: everything that the miner fixed, except the extra data (H_x).
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct Head {
 	/// H_c: the account that receives the block's reward.
@@ -22,7 +22,7 @@ pub struct Head {
 	pub difficulty: Difficulty,
 	/// H_l: the gas limit.
 	pub gas_limit: u64,
-	/// H_s: seconds since the Unix epoch.
+	/// H_s: the timestamp, in seconds since the Unix epoch.
 	pub timestamp: u64,
 	/// H_o: the hash of the list of uncles.
 	pub uncles_hash: Hash,
@@ -72,7 +72,7 @@ impl From<PreDigest> for Head {
 /// An uncle that awaits its reward.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct Uncle {
-	/// H_c of the uncle.
+	/// The uncle's beneficiary (H_c).
 	pub beneficiary: AccountId,
 	/// U_i: the uncle's number.
 	pub number: u32,

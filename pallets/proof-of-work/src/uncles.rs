@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! B_U: the checks of a block's uncles that need only the state (yellow paper, section 11.1).
+//! Checks a block's uncles (B_U), as far as the state alone allows (yellow paper, section 11.1). An uncle
+//! is an orphaned block that this block names so that its miner is rewarded.
 //!
 //! The runtime knows the hashes of the ancestors, and the uncles that they named. The rules for an uncle's
 //! own header and seal need its parent's header and Ethash, so the engine checks them.
@@ -61,11 +62,12 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Checks that the uncle is a sibling of one of this block's last six ancestors, and not itself one of
-	/// them.
+	/// Checks that the uncle is a sibling of one of this block's last six ancestors, but is not itself one
+	/// of them.
 	///
-	/// k(U, P(H), 6): the sibling of ancestor i also has number i, so U_i is between H_i − 6 and H_i − 1,
-	/// and the uncle's parent is this block's ancestor with number U_i − 1.
+	/// This is k(U, P(H), 6) of the yellow paper. A sibling of an ancestor has the same number as that
+	/// ancestor, so U_i is between H_i − 6 and H_i − 1, and the uncle's parent is this block's ancestor
+	/// with number U_i − 1.
 	fn ensure_uncle(uncle: &PowHeader, number: u32) -> Result<(), Error<T>> {
 		let generation = number
 			.checked_sub(uncle.number)

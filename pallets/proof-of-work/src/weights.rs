@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The weights of the pallet's hooks, call and transaction extension.
+//! The weights (the maximum costs) of the pallet's hooks, call and transaction extension.
 
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Benchmarks of the calls, each with the maximum number of verifiers.
+//! Measures the cost of the calls, each with the maximum number of verifiers.
 
 use crate::pallet::*;
 use alloc::collections::BTreeMap;
@@ -25,7 +25,7 @@ where
 	CurrencyOf<T>: Mutate<T::AccountId>,
 {
 	let who: T::AccountId = account("producer", index, 0);
-	// More than the registry, this pallet and the session hold together.
+	// This is more than the registry, this pallet and the session hold together.
 	let funds = <T as Config>::Deposit::get() * 1_000u32.into();
 	CurrencyOf::<T>::set_balance(&who, funds);
 	T::BenchmarkHelper::register(&who);
@@ -46,7 +46,7 @@ fn verifiers<T: Config>(count: u32) {
 	let list: BTreeMap<_, _> = (0..count)
 		.map(|index| (account("verifier", index, 0), Zero::zero()))
 		.collect();
-	// It fits: `count` is at most the maximum.
+	// The list fits, because `count` is at most the maximum.
 	if let Ok(list) = VerifiersOf::<T>::try_from(list) {
 		Verifiers::<T>::put(list);
 	}
@@ -93,7 +93,7 @@ mod benchmarks {
 		Ok(())
 	}
 
-	/// The check of the origin costs almost nothing, so `do_admit` is measured.
+	/// Measures `do_admit` instead of the call, because the check of the origin costs almost nothing.
 	#[benchmark]
 	fn admit() -> Result<(), BenchmarkError> {
 		verifiers::<T>(T::MaxVerifiers::get() - 1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the calls do after their origin has been checked.
+//! What the pallet's calls do once their origin has been checked.
 
 use crate::{
 	pallet::{
@@ -104,8 +104,8 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Returns the first session in which the current verifiers vote: a session's set is chosen when the
-	/// session before it begins.
+	/// Returns the first session in which a change to the verifiers takes effect. That is not the next
+	/// session, because its set was chosen when the current session began.
 	fn next_change() -> SessionIndex {
 		pallet_session::CurrentIndex::<T>::get().saturating_add(2)
 	}
@@ -121,7 +121,8 @@ impl<T: Config> Pallet<T> {
 		Self::release(who, deposit)
 	}
 
-	/// Passes a change of the verifiers on to the collective that votes about them.
+	/// Passes a change to the set of verifiers on to the collective, in which the verifiers vote on each
+	/// other.
 	fn change_members(
 		verifiers: &VerifiersOf<T>,
 		incoming: Option<&T::AccountId>,

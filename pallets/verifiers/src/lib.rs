@@ -130,7 +130,7 @@ pub mod pallet {
 		/// verifiers.
 		type Members: ChangeMembers<Self::AccountId> + InitializeMembers<Self::AccountId>;
 
-		/// The maximum weight of a change of [`Config::Members`].
+		/// The maximum weight of a change to [`Config::Members`].
 		type MembersChangeWeight: Get<Weight>;
 
 		/// The weights of the calls.
@@ -189,8 +189,8 @@ pub mod pallet {
 				"verifiers.sessionBlocks is 0: a session has at least one block"
 			);
 			SessionLength::<T>::put(self.session_blocks);
-			// The session precedes this pallet in the runtime, so its genesis is already built. If it
-			// contains no account, no node starts: GRANDPA rejects a genesis without authorities.
+			// The session pallet precedes this one in the runtime, so its genesis is already built. If it
+			// names no account, no node starts, because GRANDPA rejects a genesis without authorities.
 			let verifiers: BTreeMap<_, _> = pallet_session::Validators::<T>::get()
 				.into_iter()
 				.map(|who| (who, Zero::zero()))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A minimal runtime for the verifiers, with a session and with the collective that votes.
+//! A minimal runtime for the verifiers pallet, with a session and the collective in which verifiers vote.
 
 use crate::{self as pallet_verifiers, *};
 use codec::Encode;
@@ -56,7 +56,7 @@ impl_opaque_keys! {
 	}
 }
 
-/// Records what the session passes to GRANDPA.
+/// Records the voters that the session passes to GRANDPA.
 pub struct Voters;
 
 impl pallet_session::SessionHandler<u64> for Voters {

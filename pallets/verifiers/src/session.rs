@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the session and the registry of producers need from this pallet.
+//! Connects this pallet to the session, which needs the verifiers, and to the registry of producers, which
+//! must keep them registered.
 
 use crate::pallet::{Applicants, Config, Pallet, SessionIndex, SessionLength, Verifiers};
 use alloc::vec::Vec;
@@ -36,7 +37,8 @@ impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 		let current = pallet_session::Validators::<T>::get();
 		let unchanged = current.len() == verifiers.len()
 			&& current.iter().all(|who| verifiers.contains_key(who));
-		// There is always a verifier; an empty set would stop the chain.
+		// There is always a verifier. If there were none, an empty set would stop the chain, so keep the
+		// old one.
 		if unchanged || verifiers.is_empty() {
 			return None;
 		}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The pallet's tests, by topic.
+//! Tests the verifiers pallet, with one file per topic.
 
 mod applying;
 mod keys;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The invariants of the pallet's state between calls.
+//! Checks the invariants of the pallet's state between calls, for tests and `try-runtime`.
 
 use crate::pallet::{
 	Applicants, BalanceOf, Config, CurrencyOf, HoldReason, Pallet, SessionLength, Verifiers,

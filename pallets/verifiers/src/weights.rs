@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The weights of the calls, without the change of the collective's members: see
-//! [`crate::Config::MembersChangeWeight`].
+//! The weights (the maximum costs) of the calls. They do not include the change to the collective's
+//! members, whose weight is [`crate::Config::MembersChangeWeight`].
 
 use core::marker::PhantomData;
 use frame_support::{traits::Get, weights::Weight};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Verifiers, from the application to GRANDPA's set of voters, through transactions.
+//! Tests how a producer becomes a verifier, from its application to GRANDPA's set of voters, through
+//! transactions.
 
 use super::*;
 use crate::{Session, SessionKeys};
@@ -13,10 +14,10 @@ use sp_keyring::{
 	Sr25519Keyring::{Charlie, Dave, Eve},
 };
 
-/// Number of blocks in a session of the local preset.
+/// How many blocks a session of the local preset has.
 const SESSION: u32 = 10;
 
-/// Registers a producer with the keys of this node and applies.
+/// Registers a producer, sets this node's keys as its session keys, and applies.
 fn apply(chain: &mut Chain, who: Sr25519Keyring, node: Ed25519Keyring) {
 	use isthmus_sharing::ProducerKind::Government;
 	let name = b"An office".to_vec();
@@ -174,7 +175,7 @@ fn an_admitted_verifier_votes_on_blocks_until_it_is_removed() {
 			pallet_collective::Members::<Runtime, Instance1>::get(),
 			sorted(&[Alice, Bob, Charlie, Dave, Eve])
 		);
-		// The set is chosen when session 1 begins, and votes from session 2.
+		// The set for session 2 is chosen when session 1 begins.
 		assert_eq!(change(&mine_to(chain, SESSION)), None);
 		let five = sorted(&[Alice, Bob, Charlie, Dave, Eve]);
 		assert_eq!(accounts(Runtime::queued_verifiers()), five);
@@ -191,7 +192,7 @@ fn an_admitted_verifier_votes_on_blocks_until_it_is_removed() {
 		assert!(Runtime::verifiers().contains(&eve));
 		assert_eq!(pallet_grandpa::CurrentSetId::<Runtime>::get(), 1);
 
-		// Three of five remove her.
+		// Three of the five verifiers remove Eve.
 		let remove = pallet_verifiers::Call::remove { who };
 		assert_eq!(decide(chain, &[Alice, Bob, Dave], remove), Ok(()));
 		assert_eq!(change(&mine_to(chain, 3 * SESSION)), None);
@@ -287,7 +288,7 @@ fn the_filter_rejects_these_calls() {
 			chain.mine(vec![(Alice, call.clone())]);
 			assert_eq!(last_error(), filtered, "{call:?}");
 		}
-		// Nor is it allowed inside another call.
+		// The call is not allowed inside another call either.
 		System::reset_events();
 		let calls = vec![pallet_session::Call::purge_keys {}.into()];
 		chain.mine(vec![(

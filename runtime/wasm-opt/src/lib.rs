@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A replacement for the `wasm-opt` crate in the build of the runtime.
+//! Replaces the `wasm-opt` crate in the build of the runtime, so that no C++ has to be compiled.
 //!
 //! `substrate-wasm-builder` asks `wasm-opt` for two passes, at optimisation level 0: lowering sign
 //! extension to the first version of Wasm, and stripping debug sections. The target `wasm32v1-none` has no

@@ -6,8 +6,9 @@
 //! development preset. [`measure`] runs the benchmarks; [`write`] writes the results into the pallet's file
 //! and keeps its hand-written trait `WeightInfo`.
 //!
-//! The framework's own program, `frame-benchmarking-cli`, depends on a parachain client. The code that
-//! measures inside the runtime and analyses the samples is the framework's here as well.
+//! This program takes the place of the framework's own, `frame-benchmarking-cli`, which depends on a
+//! parachain client. The code that measures inside the runtime and analyses the samples is still the
+//! framework's.
 
 #![forbid(unsafe_code)]
 

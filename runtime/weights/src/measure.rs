@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Runs a pallet's benchmarks in the runtime and fits a line to the samples.
+//! Runs a pallet's benchmarks in the runtime, and fits a line to the samples of each: a constant cost plus
+//! a cost per unit of each component. A component is a number that a benchmark varies, such as a length.
 
 use codec::{Decode, Encode};
 use frame_benchmarking::{
@@ -76,8 +77,8 @@ pub(crate) fn pallet(
 	repeat: u32,
 ) -> Result<Vec<Cost>, MeasureError> {
 	let bench = Bench::new(wasm)?;
-	// Benchmarks marked "extra" are skipped, since no weight is made from them. The result also contains
-	// information about state entries, which is only needed for proofs.
+	// Skip benchmarks marked "extra", because no weight is made from them. The result also describes state
+	// entries, which is only needed for proofs.
 	let lists: Vec<BenchmarkList> = bench.call(
 		&bench.timing,
 		"Benchmark_benchmark_metadata",
@@ -246,7 +247,7 @@ fn selections(
 	for (varied, least, most) in components {
 		let width = u64::from(most.saturating_sub(*least));
 		for step in 0..u64::from(steps) {
-			// At most `width`, which is a u32.
+			// The cast is lossless: the term is at most `width`, which fits in a u32.
 			let value = least + (width * step / u64::from(steps - 1)) as u32;
 			selections.push(
 				components

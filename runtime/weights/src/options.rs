@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The command-line options.
+//! The command-line options of the program that measures weights.
 
 use clap::Parser;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Makes a whole chain with forks and uncles, for nodes to sync.
+//! Makes a whole chain with forks and uncles in a node's database, for other nodes to sync.
 
 use crate::{
 	forge::BENEFICIARY,
@@ -13,17 +13,18 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use std::time::Instant;
 
-/// The maximum number of blocks in a fork. Uncles may be older than that, but the younger ones are named first.
+/// The maximum number of blocks in a fork. Uncles can be further back than that, but younger uncles are
+/// named first.
 const LONGEST_FORK: u32 = 3;
 
 /// The shape of the chain to make.
 #[derive(Clone, Copy, Debug)]
 pub struct ChainOptions {
-	/// The number of blocks on the best chain.
+	/// How many blocks the best chain has.
 	pub blocks: BlockNumber,
 	/// Start a fork each time the best chain has grown by this number of blocks; 0 for no forks.
 	pub fork_every: BlockNumber,
-	/// Seconds between blocks.
+	/// The time between blocks, in seconds.
 	pub interval: u64,
 	/// The seed that determines the length of each fork.
 	pub seed: u64,
@@ -37,11 +38,11 @@ pub struct Summary {
 	pub best: Tip,
 	/// Its total difficulty, in decimal.
 	pub total_difficulty: String,
-	/// The number of blocks that are not on the best chain.
+	/// How many blocks are not on the best chain.
 	pub fork_blocks: u32,
-	/// The number of forks.
+	/// How many forks there are.
 	pub forks: u32,
-	/// The number of uncles that the best chain names.
+	/// How many uncles the best chain names.
 	pub uncles: u32,
 	/// How long making the chain took, in seconds.
 	pub seconds: f64,
@@ -56,7 +57,8 @@ pub struct Tip {
 	pub hash: Hash,
 }
 
-/// Makes a chain on top of the maker's best block. Calls `progress` with the index of each block.
+/// Makes a chain on top of the maker's best block. Calls `progress` with the index of each block that it
+/// makes.
 ///
 /// If the chain's genesis block has no timestamp, the timestamps are chosen so that the last one is just before
 /// the current time.
@@ -79,7 +81,7 @@ pub async fn make(
 		time = crate::now().saturating_sub(length.saturating_mul(options.interval));
 	}
 	for index in 1..=options.blocks {
-		// The best chain must outgrow each fork before the next one leaves it, and before it ends.
+		// The best chain must outgrow each fork before the next fork starts, and before the chain ends.
 		let longest = LONGEST_FORK
 			.min(options.fork_every.saturating_sub(1))
 			.max(1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The subcommands, one file each.
+//! The subcommands of `isthmus-adversary`, one file each, and the options that they share.
 
 pub(crate) mod flood;
 pub(crate) mod make_chain;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The errors that prevent an attack from being carried out. The findings of an attack are not errors: see
-//! [`crate::report`].
+//! The errors that prevent an attack from being carried out. What an attack finds out about a node is not
+//! an error but a report: see [`crate::report`].
 
 use isthmus_primitives::Hash;
 use isthmus_security::RaceError;
@@ -26,9 +26,9 @@ pub enum AttackError {
 	/// The chain is too short for the attack.
 	#[error("the node's chain has {got} blocks, and the attack needs {needed}; let it mine first")]
 	ShortChain {
-		/// The number of blocks above genesis.
+		/// How many blocks the chain has above genesis.
 		got: u32,
-		/// The number of blocks that the attack needs.
+		/// How many blocks the attack needs.
 		needed: u32,
 	},
 	/// No node was given.

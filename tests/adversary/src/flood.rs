@@ -27,17 +27,18 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// The number of concurrent connections.
+/// How many connections are open at the same time.
 const CONNECTIONS: usize = 4;
-/// The number of messages to send on one connection before waiting for the node to close it.
+/// How many messages to send on one connection before waiting for the node to close it.
 const MESSAGES_PER_CONNECTION: u64 = 32;
 /// How long a node may take to disconnect a misbehaving peer.
 const CLOSING_TIME: Duration = Duration::from_secs(30);
 /// The minimum number of messages that counts as a flood.
 const MIN_MESSAGES: u64 = 100;
-/// The minimum number of requests that counts as a flood. It is lower because the answers are large.
+/// The minimum number of requests that counts as a flood. It is lower than for messages because the
+/// responses are large.
 const MIN_REQUESTS: u64 = 10;
-/// The minimum average size of the answers for requests to count as a flood, in bytes.
+/// The minimum average size of the responses for requests to count as a flood, in bytes.
 const MIN_ANSWER_BYTES: u64 = 64 * 1024;
 /// The text that a node logs about bytes that are not an announcement.
 const UNDECODABLE: &str = "failed to decode block announce";
@@ -68,8 +69,9 @@ pub enum Kind {
 }
 
 impl Kind {
-	/// Returns whether the node must disconnect the sender of these messages. (The network library tolerates bytes
-	/// that are not an announcement, and answering requests is a node's job.)
+	/// Returns whether the node must disconnect the sender of these messages. It does not for two kinds:
+	/// the network library tolerates bytes that are not an announcement, and answering requests is a node's
+	/// job.
 	fn costs_the_connection(self) -> bool {
 		!matches!(self, Self::Bytes | Self::Requests)
 	}
@@ -163,7 +165,7 @@ pub async fn flood(
 	})
 }
 
-/// Returns the figures that all kinds of floods share and, for requests, the size of the answers.
+/// Returns the figures that all kinds of floods share and, for requests, the size of the responses.
 fn figures_of(
 	kind: Kind,
 	count: &Count,
@@ -198,7 +200,7 @@ fn figures_of(
 	figures
 }
 
-/// Counts of what was sent and how the node reacted.
+/// What was sent, and how the node reacted.
 #[derive(Default)]
 struct Count {
 	/// Messages that the node accepted, or requests that it answered with blocks.
@@ -209,7 +211,7 @@ struct Count {
 	closed: AtomicU64,
 	kept: AtomicU64,
 	answered_bytes: AtomicU64,
-	/// The number of log lines about bytes that are not an announcement.
+	/// How many log lines were about bytes that are not an announcement.
 	undecodable: AtomicU64,
 }
 
@@ -222,8 +224,8 @@ impl Count {
 		count.fetch_add(1, Ordering::Relaxed);
 	}
 
-	/// Returns the fault, if any: there were too few messages for a flood, or the node did not react as it must.
-	/// `logged` is true if the node's log was read.
+	/// Returns what is wrong, if anything: too few messages for a flood, or a node that did not react as it
+	/// must. `logged` is true if the node's log was read.
 	fn fault(&self, kind: Kind, logged: bool) -> Option<String> {
 		let (sent, kept) = (Self::of(&self.sent), Self::of(&self.kept));
 		let (bytes, undecodable) = (Self::of(&self.answered_bytes), Self::of(&self.undecodable));
@@ -297,7 +299,8 @@ async fn connections(
 			any = true;
 		}
 		if kind == Kind::Bytes {
-			// When this request is answered or refused, everything sent before it has reached the node.
+			// Once the node answers or refuses this request, everything that was sent before has reached
+			// it.
 			let request = BlockRequest::up_from(1, HEADER_ONLY, 1);
 			let _ = tokio::time::timeout(CLOSING_TIME, peer.blocks(&request)).await;
 		}
@@ -309,8 +312,8 @@ async fn connections(
 	Ok(())
 }
 
-/// Sends a request for one full answer of blocks. The requests on a connection differ, because a node refuses a
-/// request when it receives it for the third time.
+/// Requests a full response of blocks. No two requests on a connection are the same, because a node refuses
+/// a request when it receives it for the third time.
 async fn request(
 	peer: &Peer,
 	stage: &Stage<'_>,
@@ -329,7 +332,8 @@ async fn request(
 	Ok(())
 }
 
-/// Returns announcement number `number`. No two are equal, because the node ignores announcements that it knows.
+/// Returns announcement number `number`. Each one is different, because the node ignores announcements that
+/// it knows.
 fn message(
 	stage: &Stage<'_>,
 	kind: Kind,

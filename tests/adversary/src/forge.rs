@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Drafts valid headers and blocks, which a test then changes to break one rule, and seals them.
+//! Drafts valid headers and blocks and seals them. A test changes a draft to break one rule before it is
+//! sealed: see [`crate::refuse`].
 //!
-//! A draft's state root is arbitrary, because only execution detects a wrong one. [`crate::refuse`] breaks the
-//! rules.
+//! A draft's state root is arbitrary, because only execution detects a wrong one.
 
 use codec::Encode;
 use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Found, Sizes};
@@ -27,7 +27,7 @@ use std::{ops::ControlFlow, sync::atomic::AtomicBool};
 /// The beneficiary of the adversary's blocks.
 pub const BENEFICIARY: AccountId = AccountId::new([0xad; 32]);
 
-/// Why a block could not be forged. The cause is on this side, not in the node under attack.
+/// Why a block could not be forged. The problem is on this side, not in the node under attack.
 #[derive(Debug, thiserror::Error)]
 pub enum ForgeError {
 	/// Ethash failed.
@@ -44,25 +44,26 @@ pub enum ForgeError {
 /// A draft of a block. Any field may be set to a value that breaks a rule.
 #[derive(Clone, Debug)]
 pub struct Draft {
-	/// H_p.
+	/// H_p: the hash of the parent.
 	pub parent_hash: Hash,
-	/// H_i.
+	/// H_i: the block's number.
 	pub number: BlockNumber,
-	/// H_r.
+	/// H_r: the state root.
 	pub state_root: Hash,
-	/// H_t.
+	/// H_t: the root of the extrinsics.
 	pub extrinsics_root: Hash,
-	/// H_c, H_d, H_l, H_s, H_o and H_x.
+	/// The beneficiary H_c, difficulty H_d, gas limit H_l, timestamp H_s, uncles hash H_o and extra data
+	/// H_x.
 	pub pre: PreDigest,
-	/// H_g.
+	/// H_g: the gas used.
 	pub gas_used: u64,
-	/// B_T, and B_U in its inherent.
+	/// The body: the transactions B_T, and the uncles B_U in their inherent.
 	pub body: Vec<OpaqueExtrinsic>,
 }
 
 impl Draft {
-	/// Drafts a child of `parent` with this timestamp, in seconds. The draft obeys every rule except those about the
-	/// seal and the results of execution (H_r, H_g).
+	/// Drafts a child of `parent` with this timestamp, in seconds. The draft obeys every rule except those
+	/// about the seal and the results of execution (the state root H_r and the gas used H_g).
 	pub fn child(params: &ChainParameters, parent: &Parent, timestamp: u64) -> Self {
 		let body = vec![timestamp_inherent(timestamp)];
 		Self {
@@ -185,7 +186,7 @@ impl Miner {
 		})
 	}
 
-	/// Returns the draft's header with a valid proof of work for the difficulty that it claims.
+	/// Returns the draft's header, sealed with a valid proof of work for the difficulty that it claims.
 	///
 	/// # Errors
 	///
@@ -197,13 +198,14 @@ impl Miner {
 	}
 }
 
-/// Returns the boundary for a difficulty, which a forged header may claim to be 0. That is treated as 1.
+/// Returns the boundary for a difficulty. A forged header may claim a difficulty of 0, which is treated as
+/// 1.
 fn lenient_boundary(difficulty: Difficulty) -> Boundary {
 	Boundary::from_difficulty(difficulty.0).unwrap_or(Boundary::MAX)
 }
 
-/// Finds a seal with a made-up mix hash whose result is nevertheless within the boundary. Such a seal passes the quick
-/// check, which does not compute the mix hash. Finding it costs about `difficulty` Keccak hashes.
+/// Finds a seal with a made-up mix hash that nevertheless meets the boundary. Such a seal passes the quick
+/// check, which does not compute the mix hash. Finding it takes about `difficulty` Keccak hashes.
 ///
 /// # Errors
 ///

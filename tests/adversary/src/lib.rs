@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Attacks on real nodes, for tests: a hostile peer's messages, and a powerful miner's blocks.
+//! Attacks on real nodes, for tests. The attacker is either a hostile peer that sends bad messages, or a
+//! miner with much hash power.
 //!
 //! - [`wire`]: a peer that nodes accept as one of their own;
 //! - [`forge`]: valid blocks, which a test then changes to break one rule;
@@ -8,7 +9,7 @@
 //! - [`refuse`]: for each rule, a block that breaks only that rule;
 //! - [`flood`]: more bad messages of one kind than a node should accept;
 //! - [`maker`] and [`chain`]: blocks and whole chains, made in this process as fast as they execute;
-//! - [`race`] and [`selfish`]: attacks on a [`network`] of nodes that use hash power.
+//! - [`race`] and [`selfish`]: attacks with hash power on a [`network`] of nodes.
 //!
 //! The `isthmus-adversary` program runs these attacks; it is not part of the node. The rules themselves are in
 //! `isthmus-rules`, with tests that do not need a node.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! `isthmus-adversary`: one subcommand for each attack. It prints the outcomes to stdout, one JSON object per
-//! line; the field `held` is true if the node did what it must. The exit code is 1 if it did not, and 2 if the
-//! attack could not be carried out.
+//! `isthmus-adversary`: the program that attacks real nodes, with one subcommand per attack. It prints the
+//! outcomes to stdout, one JSON object per line; the field `held` is true if the node did what it must. The
+//! exit code is 1 if a node did not, and 2 if the attack could not be carried out.
 
 // The framework's errors are large, and we cannot shrink them.
 #![allow(clippy::result_large_err)]

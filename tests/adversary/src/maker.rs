@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Makes blocks in this process, as fast as this machine executes them. The caller chooses timestamps, forks and
-//! uncles; the blocks are executed and validly sealed.
+//! Makes blocks in this process, as fast as this machine executes them. The caller chooses the timestamps,
+//! forks and uncles. The blocks are executed and have valid seals.
 //!
-//! A maker opens a database as a node does. It checks and imports its blocks with the node's own code and fork
-//! choice. A node that is later started on the database serves these blocks, and any other node can sync from it.
+//! A maker opens a database as a node does, and checks and imports its blocks with the node's own code and
+//! fork choice. A node can later be started on the same database. It then serves these blocks, and any
+//! other node can sync from it.
 
 use crate::forge::{timestamp_inherent, uncles_inherent, with_seal, ForgeError, Miner};
 use codec::Encode;
@@ -64,17 +65,17 @@ pub enum MakeError {
 /// The parts of a block that its maker chooses.
 #[derive(Clone, Debug)]
 pub struct Plan {
-	/// H_p: a block in the maker's database.
+	/// H_p: the hash of the parent, which must be in the maker's database.
 	pub parent: Hash,
-	/// H_s, in seconds since the Unix epoch. It must be later than the parent's.
+	/// H_s: the timestamp, in seconds since the Unix epoch. It must be later than the parent's.
 	pub timestamp: u64,
-	/// H_c.
+	/// H_c: the beneficiary.
 	pub beneficiary: AccountId,
-	/// H_x.
+	/// H_x: the extra data.
 	pub extra_data: Vec<u8>,
-	/// B_U.
+	/// B_U: the headers of the uncles.
 	pub uncles: Vec<Header>,
-	/// B_T without the inherents.
+	/// B_T: the transactions, without the inherents.
 	pub extrinsics: Vec<OpaqueExtrinsic>,
 }
 
@@ -128,12 +129,12 @@ impl Maker {
 		&self.miner
 	}
 
-	/// Returns the client of the database.
+	/// Returns the client of the maker's database.
 	pub fn client(&self) -> &FullClient {
 		&self.parts.core.client
 	}
 
-	/// Returns the hash of the best block according to the node's own fork choice.
+	/// Returns the hash of the best block, as the node's own fork choice sees it.
 	pub fn best(&self) -> Hash {
 		self.parts.core.client.info().best_hash
 	}
@@ -147,7 +148,8 @@ impl Maker {
 		Ok(self.parts.core.chain.parent(hash)?)
 	}
 
-	/// Returns the total difficulty: the sum of H_d over a block and its ancestors.
+	/// Returns a block's total difficulty: the sum of H_d (the difficulty) over the block and its
+	/// ancestors.
 	///
 	/// # Errors
 	///
@@ -203,7 +205,7 @@ impl Maker {
 		api.initialize_block(parent.hash, &draft)?;
 		for extrinsic in &body {
 			let applied = api.apply_extrinsic(parent.hash, extrinsic.clone())?;
-			// A call that fails when it is dispatched is nevertheless included in the block.
+			// If a call fails when it is dispatched, its transaction is nevertheless included in the block.
 			let _dispatched = applied.map_err(MakeError::Extrinsic)?;
 		}
 		let unsealed = api.finalize_block(parent.hash)?;
@@ -263,7 +265,7 @@ impl Maker {
 		action: StateAction<isthmus_primitives::Block>,
 	) -> Result<Hash, MakeError> {
 		let chain = &self.parts.core.chain;
-		// Any timestamp is accepted unless it is ahead of the clock.
+		// Accept any timestamp that is not ahead of the clock.
 		let checked = chain.check_header(&header, crate::now())?;
 		chain.check_body(&header, &checked, Some(&body), crate::now())?;
 		let hash = header.hash();
@@ -282,8 +284,8 @@ impl Maker {
 }
 
 impl Maker {
-	/// Finalizes a block, as the voting nodes did. Blocks that are not on its chain can no longer become the best
-	/// block.
+	/// Finalizes a block, as a network's votes would. From then on, only its descendants can become the
+	/// best block.
 	///
 	/// # Errors
 	///

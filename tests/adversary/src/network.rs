@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Two miners on a network of real nodes: an honest miner that publishes every block at once, and an adversary
-//! that chooses when to publish.
+//! Two miners on a network of real nodes: an honest miner, which publishes every block at once, and an
+//! adversary, which chooses when to publish.
 //!
-//! Their blocks are made in this process, so a race takes no longer than the nodes need to import the blocks. The
-//! caller decides what each miner mines, and when. Both are connected to every node; the adversary uses its own
-//! identities.
+//! The blocks of both are made in this process, so a race takes no longer than the nodes need to import the
+//! blocks. The caller decides what each miner mines, and when. Both miners are connected to every node, the
+//! adversary under its own network identities.
 
 use crate::{
 	error::AttackError,
@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 pub const HONEST: AccountId = AccountId::new([0x40; 32]);
 /// How long the nodes may take to agree on a best block.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The maximum time to wait for the import of an announced block before announcing the next one.
+/// How long to wait for the import of an announced block before announcing the next one anyway.
 const PACE: Duration = Duration::from_millis(300);
 /// How often to poll the nodes.
 const POLL_INTERVAL: Duration = Duration::from_millis(4);
@@ -100,7 +100,7 @@ impl Network {
 		uncles: bool,
 	) -> Result<Hash, AttackError> {
 		let timestamp = self.maker.parent(parent)?.timestamp.saturating_add(1);
-		// If the genesis block has no timestamp, the chain starts in 2020, not in 1970.
+		// If the genesis block has no timestamp, start the chain in 2020 instead of in 1970.
 		let timestamp = timestamp.max(FIRST_TIMESTAMP);
 		let (beneficiary, extra_data) = match role {
 			MinerRole::Honest => (HONEST, b"honest".to_vec()),
@@ -155,8 +155,8 @@ impl Network {
 		Ok(())
 	}
 
-	/// Announces a block as the adversary. A node disconnects the sender of a fork that it may not follow; the
-	/// adversary then reconnects under another identity and announces the block again.
+	/// Announces a block as the adversary. A node disconnects a peer that announces a fork which the node
+	/// must not follow. The adversary then reconnects under another identity and announces the block again.
 	async fn announce_as_adversary(&self, announced: &[u8]) -> Result<(), AttackError> {
 		let mut peers = self.adversary.lock().await;
 		for (peer, node) in peers.iter_mut().zip(&self.nodes) {

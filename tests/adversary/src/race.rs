@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The forged-block attack of the paper's section IV.B on real nodes: a private fork, mined with the share q
-//! of the hash power and published when it is heavier than the chain that a merchant trusted.
+//! The forged-block attack (paper, section IV.B) on real nodes: an attacker with the share q of the hash
+//! power mines a private fork, and publishes it when it is heavier than the chain that a merchant trusted.
 //!
-//! A random draw decides who finds the next block: the attacker with probability q. This is equivalent to a race
-//! between miners in which every hash attempt succeeds with the same small probability. Every honest block is
-//! published at once, and the nodes follow it. The merchant's block is the first honest block after the fork point;
-//! the merchant trusts it when z honest blocks, including that one, have been built on the fork point. The attacker
-//! is one block ahead at the start, so becoming heavier is the same event as catching up from z − k blocks behind,
-//! and the odds are those of [`isthmus_security::exact`].
+//! A random draw decides who finds the next block: the attacker with probability q. This is equivalent to a
+//! race between miners in which every hash attempt succeeds with the same small probability. Every honest
+//! block is published at once, and the nodes follow it.
+//!
+//! The merchant's block is the first honest block after the point where the fork starts. The merchant
+//! trusts it once z honest blocks have been built from that point, including the block itself. The attacker
+//! is one block ahead at the start. It therefore becomes heavier exactly when an attacker without this lead
+//! would catch up from z − k blocks behind, where k is the number of blocks that it found in the meantime.
+//! So its odds are those of [`isthmus_security::exact`].
 //!
 //! All blocks have the same difficulty (the chain's difficulty rule must be fixed), so the heavier chain is
 //! the longer one.
 //!
-//! The draws are made here, so how often a fork becomes heavier says nothing about the nodes; the report shows
-//! this rate beside the odds. What is tested is how the nodes react to each fork that became heavier: without
-//! finality they must follow every such fork, and with finality none.
+//! This process makes the random draws, so how often a fork becomes heavier says nothing about the nodes.
+//! The report shows this rate beside the odds. What the attack tests is how the nodes react to each fork
+//! that became heavier: without finality they must follow every such fork, and with finality none.
 
 use crate::{
 	error::AttackError,
@@ -30,11 +33,11 @@ use rand_chacha::ChaCha8Rng;
 /// The options of a series of races.
 #[derive(Clone, Copy, Debug)]
 pub struct RaceOptions {
-	/// q, the attacker's share of the hash power.
+	/// q: the attacker's share of the hash power.
 	pub share: Share,
-	/// z, the number of blocks that the merchant waits for.
+	/// z: how many blocks the merchant waits for.
 	pub z: u32,
-	/// The number of attacks.
+	/// How many attacks to carry out.
 	pub trials: u64,
 	/// The seed of the random draws.
 	pub seed: u64,
@@ -176,7 +179,7 @@ async fn attack(
 	if options.finality {
 		network.all_finalize(number).await?;
 	}
-	// The fork is mined only now, because no one can tell when a secret block was mined.
+	// Make the fork only now. No one can tell when a secret block was mined.
 	let mut fork = Vec::new();
 	for _ in 0..private {
 		let parent = fork.last().copied().unwrap_or(fork_point);
@@ -184,7 +187,7 @@ async fn attack(
 	}
 	network.publish(MinerRole::Adversary, &fork).await?;
 	let reversed = if options.finality {
-		// When a later honest block has become best, the nodes have dealt with the fork.
+		// Once a later honest block is the best block, the nodes have finished with the fork.
 		let next = network.mine(MinerRole::Honest, tip, false).await?;
 		network.publish(MinerRole::Honest, &[next]).await?;
 		let kept = network.all_follow(next).await?;
@@ -205,7 +208,7 @@ async fn attack(
 	})
 }
 
-/// Returns whether any node has another block in place of the merchant's block.
+/// Returns whether any node's best chain has another block in place of the merchant's block.
 async fn is_reverted(network: &Network, block: Hash, number: u32) -> Result<bool, AttackError> {
 	for node in network.nodes() {
 		if node.hash_at(number).await? != Some(block) {

@@ -4,8 +4,8 @@
 //! its log, and disconnect the peer if it is at fault.
 //!
 //! Every forged block obeys all the other rules and has a valid proof of work (unless the seal itself is
-//! broken), so the node can only refuse it for the rule in question. If the Ethereum test suite has the same
-//! invalid block, the case has that block's name.
+//! what is broken), so the node can only refuse it for the rule in question. If the Ethereum test suite
+//! contains the same invalid block, the case has the name that the block has there.
 //!
 //! The node must not finalize blocks during the attack (`--no-grandpa`), or it may refuse a forged block because
 //! finality has overtaken it. It must also log what it ignores (`-l pow=debug`).
@@ -30,7 +30,7 @@ use crate::{
 use case::TIMEOUT;
 use std::{path::Path, time::Duration};
 
-/// How long a connection must stay open to count as kept.
+/// How long a connection must stay open for us to conclude that the node kept it.
 const KEPT_FOR: Duration = Duration::from_millis(1500);
 
 /// Returns all cases.
@@ -57,7 +57,7 @@ pub async fn carry_out(
 	};
 	let mut log = Log::at_end(log)?;
 	let served = Served::default();
-	// The node may request the block's ancestors, as from any peer.
+	// Serve the block's ancestors too, because the node may request them, as it would from any peer.
 	for ancestor in stage.headers.iter().rev() {
 		served.add(ancestor, &[]);
 	}

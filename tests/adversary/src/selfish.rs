@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Selfish mining (Eyal and Sirer, 2014, algorithm 1) on real nodes: an adversary withholds its blocks,
-//! and publishes them when this wastes the honest miners' work.
+//! Selfish mining (Eyal and Sirer, 2014, algorithm 1) on real nodes: an adversary withholds its blocks and
+//! publishes them when that wastes the honest miners' work.
 //!
 //! Blocks at the same height have the same weight here, and a node prefers the block with the smaller hash. The
 //! adversary therefore wins half of all ties (γ = 1/2), however well connected it is. It withholds every block; an
 //! adversary that withheld only blocks with small hashes would win more ties.
 //!
-//! The random draws are made here, so the adversary's share matches the theory only on average. What is tested is
-//! whether the nodes' best chain has exactly the blocks that the strategy predicts for the same draws: see
-//! `Strategy`.
+//! This process makes the random draws, so the adversary's share matches the theory only on average. What
+//! the attack tests is whether the nodes' best chain has exactly the blocks that the strategy predicts for
+//! the same draws: see `Strategy`.
 
 use crate::{
 	error::AttackError,
@@ -83,7 +83,7 @@ pub async fn selfish(
 			("gamma", rounded(GAMMA)),
 			("seed", seed.into()),
 		]),
-		// The strategy gains exactly what it would gain under the rule of the heaviest chain.
+		// True if the strategy gained exactly what it gains on a network that follows the heaviest chain.
 		held: nodes == model,
 	})
 }
@@ -147,7 +147,7 @@ impl<'a> SelfishMiner<'a> {
 
 	/// The honest miners find the next block, and the adversary reacts.
 	async fn honest_find(&mut self) -> Result<(), AttackError> {
-		// Honest miners mine on the nodes' best block, which may belong to either side in a tie.
+		// Honest miners mine on the nodes' best block. In a tie, it can belong to either side.
 		let best = self.network.nodes()[0].best().await?.hash();
 		let block = self.network.mine(MinerRole::Honest, best, true).await?;
 		self.network.publish(MinerRole::Honest, &[block]).await?;
@@ -163,7 +163,7 @@ impl<'a> SelfishMiner<'a> {
 		}
 		self.public.push(block);
 		match self.private.len().checked_sub(self.public.len()) {
-			// Behind: the adversary adopts the public chain.
+			// The adversary is behind, so it adopts the public chain.
 			None => {
 				self.base = block;
 				self.private.clear();
@@ -298,7 +298,8 @@ mod tests {
 
 	#[test]
 	fn selfish_mining_pays_above_a_quarter_of_the_power() {
-		// With γ = 1/2 the threshold is (1 − γ)/(3 − 2γ) = 1/4, at which selfish mining pays as much as honest mining.
+		// The threshold is the share at which selfish mining pays as much as honest mining: (1 − γ)/(3 −
+		// 2γ), which is 1/4 for γ = 1/2.
 		let at = |q| expected_share(Share::new(q).unwrap());
 		assert!((at(0.25) - 0.25).abs() < 1e-12);
 		assert!(at(0.2) < 0.2 && at(0.4) > 0.4);
@@ -327,15 +328,16 @@ mod tests {
 	fn the_strategy_handles_every_case() {
 		let chain = |adversarys, all| Counts { all, adversarys };
 		assert_eq!(played(&[H, H]), chain(0, 2));
-		// A lead of one, then a tie with each of its three outcomes.
+		// The adversary leads by one. Then there is a tie, which can end in three ways.
 		assert_eq!(played(&[A, H, A]), chain(2, 2));
 		assert_eq!(played(&[A, H, O]), chain(1, 2));
 		assert_eq!(played(&[A, H, H]), chain(0, 2));
-		// A tie that no block resolves is lost.
+		// If no further block decides a tie, the adversary loses it.
 		assert_eq!(played(&[A, H]), chain(0, 1));
-		// A lead of two, which the honest block reduces to one.
+		// The adversary leads by two, and the honest block reduces its lead to one.
 		assert_eq!(played(&[A, A, H]), chain(2, 2));
-		// A lead of three: one block is published, and the honest miners mine on it or on their own block.
+		// The adversary leads by three. It publishes one block, and the honest miners mine on it or on
+		// their own block.
 		assert_eq!(played(&[A, A, A, H, O]), chain(3, 3));
 		assert_eq!(played(&[A, A, A, H, H]), chain(3, 3));
 		assert_eq!(played(&[A, A, A, A, H, O, A, H]), chain(5, 5));

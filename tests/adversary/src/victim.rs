@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The node under attack, as its operator sees it: its RPC, its log, and the system's report on its process.
+//! Observes the node under attack as its operator does: through its RPC, its log, and the operating
+//! system's report on its process.
 
 use crate::wire::{Handshake, ROLE_FULL};
 use codec::DecodeAll;
@@ -19,10 +20,10 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// How often to poll for changes that nothing reports.
+/// How often to poll for changes that the node does not report.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The number of clock ticks per second. Linux reports processor time in these ticks (`USER_HZ`, the same on all
-/// common systems).
+/// How many clock ticks there are in a second. Linux reports processor time in these ticks (`USER_HZ`,
+/// which is the same on all common systems).
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Why the node under attack could not be observed.
@@ -175,7 +176,7 @@ impl Victim {
 	///
 	/// # Errors
 	///
-	/// Returns [`VictimError::Answer`] if the answer has no such number, or the error of the RPC.
+	/// Returns [`VictimError::Answer`] if the response contains no such number, or the error of the RPC.
 	pub async fn peers(&self) -> Result<u64, VictimError> {
 		let health: serde_json::Value = self.rpc.request("system_health", rpc_params![]).await?;
 		health["peers"].as_u64().ok_or(VictimError::Answer {
@@ -252,7 +253,8 @@ impl Victim {
 	}
 }
 
-/// Returns the loopback address for the first plain TCP address among those that a node listens on.
+/// Picks the first plain TCP address among those that a node listens on, and returns the loopback address
+/// for its port.
 fn local_address(addresses: &[String]) -> Option<Multiaddr> {
 	addresses.iter().find_map(|address| {
 		let address: Multiaddr = address.parse().ok()?;
@@ -273,7 +275,7 @@ fn local_address(addresses: &[String]) -> Option<Multiaddr> {
 pub struct Log {
 	path: PathBuf,
 	position: u64,
-	/// The incomplete last line read so far.
+	/// The part of the last line that was read before the line was complete.
 	rest: String,
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The network protocol: a peer that nodes accept as one of their own, and that sends whatever an attack
-//! needs.
+//! Speaks the nodes' network protocol: a peer that nodes accept as one of their own, and that sends
+//! whatever an attack needs.
 //!
 //! It implements block announcements (with their handshake) and block requests in the wire formats of polkadot-sdk's
 //! sync. [`crate::forge`] and [`crate::refuse`] decide what to send.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The parser of miners' requests: geth's hexadecimal arguments, and JSON-RPC without its version. It does
-//! not depend on the rest of the node, so that it can be fuzzed (`fuzz/targets/miners_port.rs`).
+//! Parses miners' requests: JSON-RPC with geth's hexadecimal arguments, with or without the `jsonrpc`
+//! member. This file does not depend on the rest of the node, so that it can be fuzzed
+//! (`fuzz/targets/miners_port.rs`).
 
 use serde_json::Value;
 
@@ -19,8 +20,8 @@ pub enum ArgumentError {
 	TooLarge,
 }
 
-/// Returns the request with the member `jsonrpc` added if it is missing: geth does not require it, and
-/// ethminer does not send it with a seal. Returns `None` if the body is not a JSON object.
+/// Adds the member `jsonrpc` to a request if it is missing: geth does not require it, and ethminer omits it
+/// when it submits a seal. Returns `None` if the body is not a JSON object.
 pub fn complete(body: &[u8]) -> Option<String> {
 	let mut request: Value = serde_json::from_slice(body).ok()?;
 	request

@@ -121,7 +121,7 @@ enum PayloadJson {
 	},
 }
 
-/// The answer to an authorised caller.
+/// The response to an authorised caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueryAnswer {
@@ -133,9 +133,9 @@ pub struct QueryAnswer {
 	leaf: u32,
 	/// The record's length, in bytes of ciphertext.
 	length: u64,
-	/// The number of its chunks.
+	/// How many chunks it has.
 	chunks: u32,
-	/// The number of chunks stored so far.
+	/// How many of its chunks are stored so far.
 	arrived: u32,
 	payload: PayloadJson,
 	/// A large record's manifest.
@@ -145,7 +145,7 @@ pub struct QueryAnswer {
 }
 
 impl QueryAnswer {
-	/// Builds the JSON of an answer.
+	/// Builds the JSON of a response.
 	pub fn new(
 		block: BlockNumber,
 		block_hash: Hash,

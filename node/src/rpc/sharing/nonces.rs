@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Remembers which queries were answered, so that no query is answered twice.
+//! Remembers the nonces of answered queries, so that no query is answered twice. A nonce is the 16 random
+//! bytes in a signed query; the query also names a recent block.
 //!
-//! A nonce is remembered while the block that was signed with it is recent; after that, the node refuses
-//! the query because of its block. Only nonces of callers who were answered are remembered, so a caller who
-//! may not read a record cannot fill the memory.
+//! A nonce is remembered as long as the block in its query is recent. After that, the node refuses the
+//! query because the block is too old. Only the nonces of answered queries are remembered, so a caller
+//! without access to any record cannot fill the memory.
 //!
-//! Nonces are not kept on disk. The database contains the newest block of all answered queries, written
-//! before the first query with that block is answered. After a restart, a node only accepts queries signed
-//! with later blocks, so that no query is answered twice.
+//! Nonces are not kept on disk. Instead, the database contains the newest block named in any answered
+//! query. It is written before the first query with that block is answered. After a restart, the node only
+//! accepts queries with later blocks, so it cannot answer one for a second time.
 
 use isthmus_primitives::{AccountId, BlockNumber};
 use std::collections::HashMap;
 
 /// The maximum number of nonces remembered for one caller.
 pub const MAX_PER_CALLER: usize = 1 << 16;
-/// The maximum number of nonces for all callers together: about 30 MB. No caller may have more nonces than
-/// the number still free: when room is short, the node refuses the most active callers first.
+/// The maximum number of nonces for all callers together: about 30 MB. A caller can have at most half of
+/// what other callers leave free, so when room is short, the most active callers are refused first.
 pub const MAX_IN_ALL: usize = 1 << 19;
 
 /// Why a nonce is refused.
@@ -23,16 +24,17 @@ pub const MAX_IN_ALL: usize = 1 << 19;
 pub enum NonceError {
 	/// The caller has already used it.
 	Used,
-	/// The caller has the maximum number for one caller, or at least as many as are still free for all.
+	/// The caller has the maximum number of nonces for one caller, or at least as many as are still free
+	/// for all.
 	TooMany,
 }
 
-/// The used nonces by caller, each with the block that was signed with it.
+/// The used nonces by caller, each with the block named in its query.
 #[derive(Debug, Default)]
 pub struct Nonces {
 	pub used: HashMap<AccountId, HashMap<[u8; 16], BlockNumber>>,
 	pub count: usize,
-	/// Nonces signed with earlier blocks are no longer remembered.
+	/// Nonces of queries with earlier blocks are no longer remembered.
 	oldest: BlockNumber,
 	/// The newest block of an answered query, as stored in the database.
 	newest: Option<BlockNumber>,
@@ -49,8 +51,8 @@ impl Nonces {
 		}
 	}
 
-	/// Returns the oldest block that a query may name, given the oldest allowed by the best block. It never
-	/// moves back, although the best block may.
+	/// Returns the oldest block that a query can name. `by_best_block` is the oldest one that the best
+	/// block allows. The result never moves back, although the best block can.
 	pub fn oldest(&self, by_best_block: BlockNumber) -> BlockNumber {
 		self.oldest.max(by_best_block)
 	}
@@ -62,7 +64,8 @@ impl Nonces {
 			.is_some_and(|nonces| nonces.contains_key(nonce))
 	}
 
-	/// Uses a nonce signed with `block`, and removes the nonces signed before `oldest`.
+	/// Marks a nonce of a query with `block` as used, and removes the nonces of queries with blocks before
+	/// `oldest`.
 	pub fn take(
 		&mut self,
 		caller: &AccountId,
@@ -85,8 +88,8 @@ impl Nonces {
 		Ok(())
 	}
 
-	/// Writes `block` with `keep` if it is the newest. Must be called before answering a query signed with
-	/// `block`.
+	/// Calls `keep` to write `block` if it is newer than all before it. Call this before answering a query
+	/// with `block`.
 	pub fn before_answer<E>(
 		&mut self,
 		block: BlockNumber,
@@ -99,7 +102,7 @@ impl Nonces {
 		Ok(())
 	}
 
-	/// Removes the nonces signed before `oldest`, at most once per block.
+	/// Removes the nonces of queries with blocks before `oldest`, at most once per block.
 	fn forget(&mut self, oldest: BlockNumber) {
 		if oldest <= self.oldest {
 			return;

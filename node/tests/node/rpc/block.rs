@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How a caller identifies a block.
+//! Tests how an RPC caller identifies a block.
 
 use isthmus_node::rpc::block::BlockRef;
 use isthmus_primitives::Hash;

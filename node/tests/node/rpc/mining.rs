@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The methods for miners: arguments, errors, and a node that does not mine.
+//! Tests the RPC methods for miners: arguments, errors, and a node that does not mine.
 
 use futures::executor::block_on;
 use isthmus_node::rpc::mining::{
@@ -27,7 +27,7 @@ fn numbers_may_have_leading_zeros_and_at_most_64_bits() {
 	] {
 		assert_eq!(number(3, text).unwrap(), value);
 	}
-	// The length in older documentation.
+	// Older documentation shows a hash rate of this length.
 	assert_eq!(
 		number(3, &format!("0x{:0>64}", "500000")).unwrap(),
 		0x50_0000

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The memory of answered queries: each query is answered once, and no caller can take all the room.
+//! Tests the memory of answered queries: each query is answered once, and no caller can take all the room.
 
 use isthmus_node::rpc::sharing::nonces::{NonceError, Nonces, MAX_IN_ALL, MAX_PER_CALLER};
 use isthmus_primitives::AccountId;
@@ -33,7 +33,8 @@ fn a_nonce_is_forgotten_with_its_block_which_is_then_too_old() {
 	assert_eq!(nonces.take(&ALICE, nonce(3), 11, 11), Ok(()));
 	assert!(!nonces.is_used(&ALICE, &nonce(1)));
 	assert!(nonces.is_used(&ALICE, &nonce(2)));
-	// The best block moved back, but removed nonces stay refused.
+	// The best block has moved back, but the oldest allowed block has not, so a removed nonce cannot be
+	// used again.
 	assert_eq!(nonces.oldest(4), 11);
 	assert_eq!(nonces.count, 2);
 }
@@ -50,7 +51,7 @@ fn one_callers_nonces_are_bounded() {
 		Err(NonceError::TooMany)
 	);
 	assert_eq!(nonces.take(&BOB, another, 10, 0), Ok(()));
-	// After more blocks, there is room again.
+	// When the best block advances, old nonces are removed and there is room again.
 	assert_eq!(nonces.take(&ALICE, another, 11, 11), Ok(()));
 }
 
@@ -58,7 +59,7 @@ fn one_callers_nonces_are_bounded() {
 fn the_most_active_caller_is_refused_and_a_newcomer_is_not() {
 	let mut nonces = Nonces::new(None);
 	let caller = |number: u8| AccountId::new([number; 32]);
-	// There are more callers than full shares of the memory; they take turns, each taking as much as it
+	// Together these callers want more nonces than the memory holds. In turn, each takes as many as it
 	// gets.
 	let greedy = 1..=20u8;
 	let (mut number, mut refused) = (0u64, 0);
@@ -108,7 +109,7 @@ fn a_query_from_before_a_restart_is_too_old_after_it() {
 	assert_eq!(kept, Some(18));
 	let mut nonces = Nonces::new(kept);
 	assert_eq!(nonces.oldest(10), 19);
-	// A query whose block cannot be written must not be answered, now or on a retry.
+	// If writing a query's block fails, the query must not be answered, neither now nor when it is retried.
 	for _ in 0..2 {
 		assert_eq!(nonces.before_answer(20, |_| Err("disk")), Err("disk"));
 	}

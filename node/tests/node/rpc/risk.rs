@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The answer to `isthmus_risk`.
+//! Tests the response of `isthmus_risk`.
 
 use isthmus_node::rpc::{
 	block::Found,
@@ -39,7 +39,8 @@ fn the_odds_are_those_of_the_bitcoin_paper() {
 fn a_recent_block_waits() {
 	let report = report(Some(2), 99, 0.1, Some(15.0));
 	assert!(!report.is_finalized);
-	// By the exact formula, six blocks leave 0.059 %; five leave 0.178 %.
+	// By the exact formula, the odds are 0.059 % after six blocks and 0.178 % after five. The accepted risk
+	// is 0.1 %.
 	let wait = Wait {
 		depth: 6,
 		blocks: 4,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Signatures, and the JSON of requests and refusals. The methods are tested on a running node by
-//! scripts/tests/query.test.mjs.
+//! Tests the signatures of queries, and the JSON of requests and refusals. scripts/tests/query.test.mjs
+//! tests the methods on a running node.
 
 use isthmus_node::rpc::sharing::{dto::SignedPage, signed, Refusal};
 use isthmus_primitives::{AccountId, Hash, Signature};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The answer for each state of a block's verification.
+//! Tests the response of `isthmus_verification` for each state of a block's verification.
 
 use isthmus_node::{
 	rpc::{

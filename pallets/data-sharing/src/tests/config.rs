@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Parameters that a runtime must not set.
+//! Tests that the pallet rejects parameters that a runtime must not set.
 
 use crate::mock::*;
 use frame_support::traits::Hooks;

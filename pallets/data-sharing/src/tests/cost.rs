@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The cost of a call does not grow with the state: the bytes of state that it touches, counted by their
-//! proof, are the same with few entries and with many, except for the depth of the trie.
+//! Tests that the cost of a call does not grow with the state. The size of a storage proof measures how
+//! many bytes of state a call touches. With many entries it is the same as with few, except for the depth
+//! of the trie.
 
 use crate::{mock::*, *};
 use codec::Encode;
@@ -16,8 +17,8 @@ const FIRST: u64 = 1_000;
 /// An encryption key. The chain only checks its length.
 const KEY: [u8; 34] = [0; 34];
 
-/// A chain with `count` producers, records, requests and grants, the last three all in one school's dataset
-/// 0.
+/// Returns a chain with this number of producers, records, requests and grants. All but the producers
+/// belong to one school's dataset 0.
 fn filled(entries: u64) -> sp_io::TestExternalities {
 	let mut ext = new_test_ext();
 	ext.execute_with(|| {
@@ -64,7 +65,7 @@ fn filled(entries: u64) -> sp_io::TestExternalities {
 	ext
 }
 
-/// Every call that touches growing parts of the state, in an order in which all calls succeed.
+/// Returns every call that touches growing parts of the state, in an order in which all calls succeed.
 fn calls() -> Vec<(&'static str, u64, SharingCall)> {
 	let large = Large::new(7, 2);
 	let next_request = NextRequest::<Test>::get();
@@ -117,7 +118,7 @@ fn calls() -> Vec<(&'static str, u64, SharingCall)> {
 	]
 }
 
-/// The bytes of state that each call touches with this many entries.
+/// Returns how many bytes of state each call touches when there are this many entries.
 fn touched(entries: u64) -> Vec<(&'static str, usize)> {
 	let mut ext = filled(entries);
 	let calls = ext.execute_with(calls);
@@ -138,7 +139,8 @@ fn touched(entries: u64) -> Vec<(&'static str, usize)> {
 
 fn compare(few: u64, many: u64) {
 	for ((name, few), (_, many)) in touched(few).into_iter().zip(touched(many)) {
-		// The trie's depth grows with the logarithm of its size; reading every entry would touch far more.
+		// The trie's depth grows with the logarithm of its size. A call that reads every entry would touch
+		// far more.
 		assert!(many < 4 * few, "{name}: {few} bytes grow to {many}");
 	}
 }
@@ -155,8 +157,9 @@ fn calls_cost_the_same_with_a_thousand_entries_and_with_a_hundred_thousand() {
 	compare(1_000, 100_000);
 }
 
-/// The weight of revoking one reader and giving the others new grants, all in one block, however the calls
-/// are split into transactions. On a real chain: `scripts/bench-block` and docs/performance.md.
+/// Checks that revoking one reader's grant and giving the others new ones fits in one block. How the calls
+/// are split into transactions does not matter. `scripts/bench-block` measures the same on a real chain:
+/// see docs/performance.md.
 #[test]
 fn revoking_and_sealing_again_for_a_thousand_readers_fits_a_block() {
 	use frame_support::dispatch::GetDispatchInfo;
@@ -183,7 +186,7 @@ fn revoking_and_sealing_again_for_a_thousand_readers_fits_a_block() {
 		let weight = batch.get_dispatch_info().call_weight.ref_time();
 		let size = batch.encoded_size();
 		println!("{readers:5} readers: {size:8} bytes, {weight} ps");
-		// The part of a block that normal transactions may fill in the runtime: 6 MiB and 1.5 s.
+		// In the runtime, normal transactions may fill 6 MiB and 1.5 s of a block.
 		assert!(size < 6 << 20 && weight < 1_500_000_000_000);
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `store` as a transaction's own call and wrapped in others, through the execution of a whole block.
+//! Tests `store` both as a transaction's direct call and wrapped in another call, by executing whole
+//! blocks.
 
 use crate::{
 	mock::{Error, *},
@@ -24,7 +25,8 @@ fn batch(calls: Vec<SharingCall>) -> RuntimeCall {
 	pallet_utility::Call::batch_all { calls }.into()
 }
 
-/// What the client indexes: the extrinsic, the content hash and the bytes at the extrinsic's end.
+/// What the client indexes: the extrinsic's index, the content hash, and how many bytes at the extrinsic's
+/// end.
 type Indexed = (u32, Vec<u8>, u32);
 
 /// Executes the transactions in one block on a chain with a dataset. Returns the result of each, and
@@ -83,10 +85,10 @@ fn what_is_indexed_is_the_value() {
 	let (results, indexed) = execute(&transactions);
 	assert_eq!(results, [Ok(()), Ok(())]);
 	assert_eq!(indexed.len(), 2);
-	// Two set-up transactions come first.
+	// The block starts with two set-up transactions.
 	for (place, (extrinsic, hash, size)) in indexed.iter().enumerate() {
 		assert_eq!(*extrinsic as usize, place + 2);
-		// As the client's database does.
+		// Take the value from the end of the extrinsic, as the client's database does.
 		let encoded = transactions[place].encode();
 		let tail = &encoded[encoded.len() - *size as usize..];
 		assert_eq!(tail, [place as u8 + 7; 8]);
@@ -156,7 +158,8 @@ fn a_store_outside_of_any_transaction_is_refused() {
 
 #[test]
 fn the_values_length_is_paid_for() {
-	// BLAKE2b-256 takes about one nanosecond per byte.
+	// Hashing with BLAKE2b-256 takes about 1 ns (1,000 units of `ref_time`) per byte. Require at least half
+	// of that.
 	let (store, chunk) = (
 		|l| weights::SubstrateWeight::<Test>::store(l).ref_time(),
 		|l| weights::SubstrateWeight::<Test>::store_chunk(l).ref_time(),
@@ -201,7 +204,7 @@ fn a_large_records_parts_are_refused_where_they_are_wrapped() {
 
 #[test]
 fn the_same_bytes_twice_are_indexed_under_one_name() {
-	// The client's database stores bytes with the same hash once and counts the references to them.
+	// The client's database stores bytes with the same hash only once, and counts the references to them.
 	let again = |number, leaf| SharingCall::store {
 		key: key(number),
 		dataset: 0,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The authorization list, and `query`.
+//! Tests the authorization list (the entries that say who may read what), and `query`.
 
 use crate::{
 	mock::{Error, *},
@@ -22,7 +22,7 @@ fn revoke(grant: GrantId) -> SharingCall {
 	SharingCall::revoke { grant }
 }
 
-/// The authorization list's entry on the school's dataset 0.
+/// Returns the authorization list's entry for this reader on the school's dataset 0.
 fn authorised(epoch: Epoch, grantee: u64) -> Vec<GrantId> {
 	AuthorizationList::<Test>::get((SCHOOL, 0, epoch, grantee)).into_inner()
 }
@@ -176,7 +176,7 @@ fn a_grant_that_was_asked_for_takes_the_place_of_the_first_to_end() {
 	});
 }
 
-/// Whatever the reader does, an answer in flight is paid for, because its sealed keys are in a block.
+/// Whatever the reader does, an answer in flight is paid for, because its sealed keys are already public.
 #[test]
 fn the_reader_cannot_make_an_answer_fail() {
 	with_dataset(|| {
@@ -202,8 +202,7 @@ fn a_grant_that_ended_makes_room_for_a_good_one() {
 		for number in 0..u64::from(MAX_GRANTS_PER_READER) {
 			assert_ok!(give(scope(10 * number, 10 * number + 10)));
 		}
-		// The later grant is revoked first, but the oldest ended grant is still the one that was given
-		// first.
+		// The later grant is revoked first. The oldest ended grant is still the one that was given first.
 		for grant in [9, 0] {
 			assert_ok!(submit(SCHOOL, revoke(grant)));
 		}
@@ -264,7 +263,7 @@ fn revoking_starts_an_epoch_and_returns_the_keys_deposit() {
 		assert_eq!(entry.deposit, PLACE);
 		assert_noop!(submit(SCHOOL, revoke(0)), Error::GrantEnded);
 
-		// The second grant is on an epoch that is already over: there is nothing to close.
+		// The second grant is on an epoch that is already over, so revoking it does not start another one.
 		assert_ok!(submit(SCHOOL, revoke(1)));
 		assert_eq!(Datasets::<Test>::get(SCHOOL, 0).unwrap().epoch, 1);
 		assert_eq!(held(HoldReason::Grant, SCHOOL), DEPOSIT + 2 * PLACE);
@@ -283,7 +282,8 @@ fn revoking_starts_an_epoch_and_returns_the_keys_deposit() {
 #[test]
 fn a_grant_that_was_paid_for_cannot_be_revoked_before_its_term_is_over() {
 	with_dataset(|| {
-		// The term is 20 blocks from block 1. The first grant is for longer, the second is not.
+		// Both requests are for a term of 20 blocks from block 1. The first grant lasts longer than that,
+		// the second does not.
 		for (range, expiry) in [(scope(0, 10), 50), (scope(10, 20), 21)] {
 			let id = NextRequest::<Test>::get();
 			assert_ok!(submit(COMPANY, request(range, 1)));
@@ -325,7 +325,8 @@ fn a_deposit_is_given_back_as_it_was_taken_though_the_rate_changed() {
 		DepositPerItem::set(10 * PER_ITEM);
 		assert_ok!(submit(SCHOOL, revoke(0)));
 		assert_eq!(Grants::<Test>::get(0).unwrap().deposit, DEPOSIT);
-		// At lower rates, the part for the entries is kept, at today's rates.
+		// At lower rates, only the deposit for the grant without its keys is kept, computed at today's
+		// rates.
 		DepositPerItem::set(1);
 		assert_ok!(submit(SCHOOL, revoke(1)));
 		assert_eq!(Grants::<Test>::get(1).unwrap().deposit, 4);
@@ -390,7 +391,7 @@ fn a_grant_that_the_agenda_is_late_for_is_expired_all_the_same() {
 		let active = |(_, grant): &(_, GrantOf<Test>)| grant.state == GrantState::Active;
 		let (late, _) = Grants::<Test>::iter().find(active).unwrap();
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
-		// The owner may revoke without waiting for the agenda.
+		// The agenda has not ended this grant yet, but the owner can revoke it without waiting.
 		assert_ok!(submit(SCHOOL, revoke(late)));
 	});
 }
@@ -451,12 +452,12 @@ fn any_grant_that_is_good_opens() {
 		for (range, expiry) in [(scope(7, 8), 50), (scope(0, 10), 20), (scope(20, 30), 50)] {
 			assert_ok!(submit(SCHOOL, authorize(COMPANY, range, expiry, None)));
 		}
-		// The newest grant, because it is sealed to the newest key.
+		// The newest grant is returned, because it is sealed to the newest key.
 		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 1);
 		run_to(20);
 		assert_eq!(query(COMPANY, 7).unwrap().grant.unwrap().grant, 0);
 		assert_ok!(submit(SCHOOL, revoke(0)));
-		// Both have ended; the newest determines the reason.
+		// Both grants have ended. The newest one determines the reason.
 		assert_eq!(query(COMPANY, 7), Err(QueryError::Expired));
 	});
 }
@@ -524,7 +525,7 @@ fn a_grant_outlives_the_key_it_is_sealed_to() {
 	});
 }
 
-/// `authorize` for the company's range until a date.
+/// Returns an `add_authorize` call for the company's range until a date.
 fn until(date: u64, request: Option<RequestId>) -> SharingCall {
 	SharingCall::add_authorize {
 		grantee: COMPANY,
@@ -601,7 +602,7 @@ fn a_term_that_was_paid_for_has_no_date() {
 				reason: vec![]
 			}
 		));
-		// A grant without payment may have a date.
+		// A grant without payment can have a date.
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 		assert_ok!(submit(SCHOOL, until(date, Some(1))));
 	});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Large records: manifests, chunks, and unfinished uploads.
+//! Tests large records, which are stored in chunks: manifests, chunks, and unfinished uploads.
 
 use crate::{
 	mock::{Error, *},
@@ -82,7 +82,7 @@ fn a_large_record_is_stored_chunk_by_chunk() {
 				key: key(7)
 			}
 		);
-		// Whatever its size, its deposit is the same as for a small record.
+		// The deposit for a large record is the same as for a small one.
 		assert_eq!(held(HoldReason::Record, SCHOOL), 2 * PER_ITEM);
 	});
 }
@@ -156,7 +156,7 @@ fn a_record_that_cannot_be_opened_is_refused() {
 				open(11, 4, [&[2], &manifest[1..]].concat()),
 				Error::ManifestUnknown,
 			),
-			// One chunk more and one chunk fewer than there are hashes.
+			// One chunk more than there are hashes, and one chunk fewer.
 			(open(13, 4, manifest.clone()), Error::ManifestLength),
 			(open(8, 4, manifest.clone()), Error::ManifestLength),
 			(
@@ -331,7 +331,7 @@ fn trees_of_every_shape_prove_their_chunks_and_no_others() {
 					let here = belongs(&root, at, &hash, &proof);
 					assert_eq!(here, at == index, "chunk {index} of {count} at {at}");
 				}
-				// With another number of chunks the path may be the same, but the chunk never is.
+				// The same proof is invalid under another root.
 				assert!(!belongs(&[0; 32], index, &hash, &proof));
 				for level in 0..proof.len() {
 					let mut wrong = proof.clone();
@@ -364,7 +364,8 @@ fn vectors() -> Value {
 		.expect("the vectors are JSON")
 }
 
-/// The vectors, with the host's hash functions. All other checks of the vectors are in `isthmus-sharing`.
+/// Checks the test vectors with the host's hash functions. `isthmus-sharing` has all other checks of these
+/// vectors.
 #[test]
 fn the_manifests_vectors_pass() {
 	new_test_ext().execute_with(|| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Lists in pages of any size contain every entry exactly once, and no others.
+//! Tests that lists, read in pages of any size, contain every entry exactly once, and no others.
 
 use crate::{mock::*, *};
 use frame_support::assert_ok;

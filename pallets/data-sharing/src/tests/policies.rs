@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Standing policies, and their verdicts on requests.
+//! Tests datasets' policies (the conditions under which owners grant requests), and their verdicts on
+//! requests.
 
 use crate::{
 	mock::{Error, *},

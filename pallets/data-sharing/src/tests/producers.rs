@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Producers, encryption keys and datasets.
+//! Tests producers, encryption keys and datasets.
 
 use crate::{
 	mock::{Error, *},
@@ -230,7 +230,8 @@ fn a_dataset_number_is_never_used_twice() {
 #[test]
 fn a_first_dataset_that_cannot_be_paid_for_is_not_counted() {
 	on_chain(|| {
-		// Enough for the producer, the count and an account's minimum balance, but not for the dataset.
+		// This is enough for the producer, the count and an account's minimum balance, but not for the
+		// dataset.
 		let root = frame_system::RawOrigin::Root;
 		let balance = PER_ITEM + 6 + COUNTER + 1;
 		assert_ok!(Balances::force_set_balance(root.into(), OFFICE, balance));

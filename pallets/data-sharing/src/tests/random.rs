@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Long random sequences of valid and invalid calls. Whatever is called, the state's invariants hold, a
-//! call that fails changes nothing, nothing is minted or burnt, and in the end every deposit can be
-//! released except for the deposits on the counts of datasets.
+//! Tests long random sequences of valid and invalid calls. Whatever is called, the state's invariants hold,
+//! a call that fails changes nothing, and nothing is minted or burnt. In the end every deposit can be
+//! released, except for the deposits for the counts of datasets.
 
 use crate::{mock::*, *};
 use frame_support::assert_ok;
@@ -9,7 +9,7 @@ use polkadot_sdk::*;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use sp_runtime::StateVersion;
 
-/// The number of calls between checks of the state's invariants.
+/// How many calls to make between two checks of the state's invariants.
 const CHECK_EVERY: usize = 50;
 const PRODUCERS: [u64; 2] = [SCHOOL, OFFICE];
 const ACCOUNTS: [u64; 5] = [SCHOOL, OFFICE, COMPANY, RIVAL, PAUPER];
@@ -33,7 +33,7 @@ fn pick(rng: &mut StdRng, ids: impl Iterator<Item = u64>) -> u64 {
 	}
 }
 
-/// A chunk of one of the owner's large records, usually the next one.
+/// Returns a chunk of one of the owner's large records, usually the next one.
 fn next_chunk(rng: &mut StdRng, owner: u64) -> (u64, SharingCall) {
 	let open: Vec<_> = Records::<Test>::iter_prefix(owner)
 		.filter(|(_, record)| !record.payload.is_complete())
@@ -266,7 +266,7 @@ fn sequence(seed: u64, calls: usize) {
 				assert_eq!(Sharing::do_try_state(), Ok(()));
 			}
 		}
-		// There must be enough of both, or the test would show little.
+		// There must be enough calls of both kinds, or the test would show little.
 		assert!(
 			good > calls / 8 && bad > calls / 8,
 			"{good} good, {bad} bad"

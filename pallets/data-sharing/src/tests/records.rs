@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Storing and removing records, and the leaves they take.
+//! Tests how records are stored and removed, and the leaves that they take.
 
 use crate::{
 	mock::{Error, *},
@@ -151,7 +151,7 @@ fn a_removed_record_leaves_its_leaf_spent_until_the_epoch_is_over() {
 		);
 		assert_eq!(held(HoldReason::Record, SCHOOL), PER_ITEM);
 
-		// The key is free again, but the leaf is not.
+		// The key can be used again, but the leaf cannot.
 		assert_noop!(submit(SCHOOL, store(7)), Error::LeafTaken);
 		assert_ok!(submit(SCHOOL, store_at(key(7), 0, 0, 8)));
 

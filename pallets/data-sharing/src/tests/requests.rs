@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Requests: made, answered, cancelled, expired.
+//! Tests requests: how they are made, answered and cancelled, and when they expire.
 
 use crate::{
 	mock::{Error, *},
@@ -128,7 +128,7 @@ fn the_same_request_is_open_once() {
 		);
 		assert_ok!(submit(COMPANY, request(scope(0, 11), 0)));
 		assert_ok!(submit(RIVAL, request(scope(0, 10), 0)));
-		// After it has been answered, the same request may be made again.
+		// Once the request has been answered, the same request can be made again.
 		assert_ok!(submit(SCHOOL, reject(0, b"")));
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 	});
@@ -168,7 +168,7 @@ fn an_offer_that_is_taken_back_comes_back_after_a_notice() {
 		));
 		assert_eq!(held(HoldReason::Offer, COMPANY), 500);
 		assert!(!Agenda::<Test>::contains_key(1 + LIFETIME, Due::Request(0)));
-		// Cancelling again changes nothing: the notice does not restart.
+		// Cancelling again changes nothing. In particular, the notice period does not start again.
 		run_to(2);
 		assert_ok!(submit(COMPANY, cancel(0)));
 		run_to(NOTICE);
@@ -305,7 +305,7 @@ fn a_grant_must_be_what_was_asked_for() {
 #[test]
 fn a_request_that_the_agenda_is_late_for_is_expired_all_the_same() {
 	with_dataset(|| {
-		// Three endings per block, and four requests that are due.
+		// Four requests are due, and three can end per block.
 		for to in 1..=4 {
 			assert_ok!(submit(COMPANY, request(scope(0, to), 0)));
 		}
@@ -353,7 +353,7 @@ fn a_backlog_is_worked_off_a_few_at_a_time() {
 			left.push(Requests::<Test>::iter().count());
 			assert_eq!(Sharing::do_try_state(), Ok(()));
 		}
-		// A step from one block's agenda to the next counts as one ending.
+		// Moving on from one block's agenda to the next counts as one of the three endings.
 		assert_eq!(left, [20, 17, 14, 11, 9, 6, 3, 0, 0, 0]);
 		run_to(20);
 		assert_eq!(Backlog::<Test>::get(), None);

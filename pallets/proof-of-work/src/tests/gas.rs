@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! H_g and H_l.
+//! Tests the gas that a block uses (H_g) and its gas limit (H_l).
 
 use super::*;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The header's fields against the parent's, the time of the inherent, and the author.
+//! Tests the header's fields against the parent's, the timestamp inherent, and the block's miner.
 
 use super::*;
 
@@ -88,7 +88,7 @@ fn the_fixed_rule_is_kept() {
 
 #[test]
 fn a_gas_limit_out_of_bounds_is_rejected() {
-	// ⌊1000000/1024⌋ = 976, and the bound is exclusive.
+	// The limit may change by less than ⌊1000000/1024⌋ = 976.
 	assert_eq!(
 		rejection_of(|pre| pre.gas_limit += 976),
 		"the gas limit is 1000976, but the parent's allows only 999025 to 1000975"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The rewards of miners.
+//! Tests the rewards of miners.
 
 use super::*;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! B_U: the uncles that a block may name, and their rewards.
+//! Tests which uncles (B_U) a block may name, and their rewards.
 
 use super::*;
 
-/// Starts a block that commits to the uncles and names them.
+/// Starts a block whose header commits to the uncles, and names them in its inherent.
 fn name(uncles: &[Header]) -> Result<(), DispatchError> {
 	begin(&pre_digest_naming(uncles));
 	ProofOfWork::set_uncles(RuntimeOrigin::none(), uncles.to_vec())
@@ -16,7 +16,7 @@ fn assert_rejected(uncles: &[Header], error: Error<Test>) {
 		ProofOfWork::set_uncles(RuntimeOrigin::none(), uncles.to_vec()),
 		error
 	);
-	// The block is invalid, so ending it panics, which leaves the state as it is between blocks.
+	// The block is invalid, so ending it panics. The panic leaves the state unchanged.
 	assert_eq!(
 		rejection(|| ProofOfWork::on_finalize(System::block_number())),
 		"the header commits to uncles (H_o) that the block's body does not name"
@@ -60,7 +60,7 @@ fn an_uncle_may_be_six_generations_old_and_not_seven() {
 	for (generation, good) in [(0, false), (1, true), (6, true), (7, false)] {
 		on_chain(|| {
 			let mut blocks = mine_many(9);
-			// Block 10. A sibling has the same number and the same parent.
+			// Add block 10, whose number and parent are all that `uncle_of` needs to make a sibling of it.
 			let mut next = blocks[8].clone();
 			next.number = 10;
 			next.parent_hash = blocks[8].hash();
@@ -117,7 +117,7 @@ fn an_uncle_is_named_once() {
 		let uncle = uncle_of(&blocks[2], 9);
 		assert_rejected(&[uncle.clone(), uncle], Error::<Test>::UncleAlreadyIncluded);
 	});
-	// Nor may a later block name it again, although its generation would allow that.
+	// A later block must not name it again either, although its generation would allow that.
 	for blocks_between in 0..5 {
 		on_chain(|| {
 			let blocks = mine_many(3);
@@ -174,7 +174,7 @@ fn the_body_and_the_header_must_agree() {
 			ProofOfWork::set_uncles(RuntimeOrigin::none(), vec![uncle_of(&blocks[2], 9)]),
 			Error::<Test>::UnclesHashMismatch
 		);
-		// The body names none.
+		// The body names no uncles.
 		assert_eq!(
 			rejection(|| ProofOfWork::on_finalize(System::block_number())),
 			"the header commits to uncles (H_o) that the block's body does not name"
@@ -290,7 +290,7 @@ fn the_uncles_of_a_body_are_found() {
 
 #[test]
 fn the_hash_of_the_empty_list_is_known() {
-	// The KEC256 hash of one zero byte.
+	// The empty list is encoded as one zero byte. This is its KEC256 hash.
 	assert_eq!(
 		format!("{:?}", uncles_hash(&[])),
 		"0xbc36789e7a1e281436464229828f817d6612f7b477d66591ff96a9e064bcc98a"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `apply`, `withdraw` and `leave`, and their deposits.
+//! Tests `apply`, `withdraw` and `leave`, and their deposits.
 
 use crate::mock::*;
 use frame_support::{assert_noop, assert_ok, dispatch::GetDispatchInfo, traits::Contains};
@@ -32,7 +32,7 @@ fn a_producer_applies_and_withdraws() {
 		assert_eq!(Balances::free_balance(EVE), free);
 		assert!(!crate::MustStay::<Test>::contains(&EVE));
 
-		// And a second time.
+		// The account can apply for a second time.
 		assert_ok!(submit(EVE, APPLY));
 	});
 }
@@ -86,7 +86,7 @@ fn a_verifier_leaves_with_its_deposit() {
 		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE]);
 		assert_eq!((held(EVE), Balances::free_balance(EVE)), (0, free));
 		assert!(!crate::MustStay::<Test>::contains(&EVE));
-		// The account may apply again.
+		// The account can apply again.
 		assert_ok!(submit(EVE, APPLY));
 	});
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Session keys: they can be renewed at any time, but not removed while they are needed.
+//! Tests session keys: they can be renewed at any time, but not removed while they are needed.
 
 use crate::mock::*;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Long sequences of random calls: the state's invariants hold at each step, and all deposits are
+//! Tests long sequences of random calls. The state's invariants hold at each step, and all deposits are
 //! released at the end.
 
 use crate::mock::*;
@@ -10,7 +10,7 @@ use sp_runtime::DispatchResult;
 
 const STEPS: u32 = 2_000;
 
-/// Takes one random step. Most calls fail, which must change nothing.
+/// Takes one random step. Most calls fail, and a failed call must change nothing.
 fn step(random: &mut StdRng, motions: &mut Vec<Motion>) -> DispatchResult {
 	let who = random.gen_range(ALICE..=STRANGER);
 	let whom = random.gen_range(ALICE..=STRANGER);
@@ -69,7 +69,7 @@ fn random_calls_keep_the_invariants() {
 				sets > 10 && accepted > STEPS / 4,
 				"{sets} sets of voters and {accepted} successful calls test too little"
 			);
-			// All but one leave, and all deposits are released.
+			// All verifiers but one leave, and all deposits are released.
 			for who in applicants() {
 				assert_ok!(submit(who, VerifiersCall::withdraw {}));
 			}

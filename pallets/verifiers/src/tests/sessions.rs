@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The session in which a change takes effect, and genesis.
+//! Tests in which session a change to the verifiers takes effect, and the verifiers at genesis.
 
 use crate::mock::*;
 use frame_support::assert_ok;
@@ -9,7 +9,7 @@ use polkadot_sdk::*;
 fn genesis_names_the_verifiers_in_any_order() {
 	with_verifiers(&[CHARLIE, ALICE, BOB], || {
 		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE]);
-		// The session keeps its own order, which does not start a new set.
+		// The session keeps the verifiers in its own order. The different order must not start a new set.
 		assert_eq!(voters(), [CHARLIE, ALICE, BOB]);
 		run_to_session(5);
 		assert_eq!((voters(), SetId::get()), (vec![CHARLIE, ALICE, BOB], 0));
@@ -44,7 +44,7 @@ fn an_admitted_verifier_votes_from_the_session_in_the_event() {
 		assert_eq!(voters(), [ALICE, BOB, CHARLIE, DAVE]);
 		run_to_session(5);
 		assert_eq!(voters(), [ALICE, BOB, CHARLIE, DAVE, EVE]);
-		// One new set for one change.
+		// One change starts only one new set.
 		run_to_session(9);
 		assert_eq!(SetId::get(), 1);
 	});

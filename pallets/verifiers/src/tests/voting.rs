@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! More than half must agree, whatever threshold is proposed, counting the verifiers at the time the motion
-//! is closed.
+//! Tests that more than half of the verifiers must agree to a motion, whatever threshold is proposed. What
+//! counts is who is a verifier when the motion is closed.
 
 use crate::mock::*;
 use frame_support::{assert_noop, assert_ok};
@@ -74,7 +74,7 @@ fn one_of_one_is_more_than_half() {
 		Motion::propose(ALICE, 1, admit(EVE)).unwrap();
 		assert_eq!(executed(before), Some(Ok(())));
 		assert_eq!(verifiers(), [ALICE, EVE]);
-		// One of two is not more than half.
+		// One of two is not more than half, so the motion has no effect.
 		let before = System::event_count();
 		Motion::propose(ALICE, 1, remove(EVE)).unwrap();
 		assert_eq!(executed(before), Some(Err(DispatchError::BadOrigin)));
@@ -153,7 +153,7 @@ fn motions_that_cannot_take_effect() {
 		assert_eq!(decide(remove(EVE)), Err(Error::NotVerifier.into()));
 		applied(EVE);
 		assert_eq!(decide(remove(EVE)), Err(Error::NotVerifier.into()));
-		// Even if the registry drops an applicant, it is not admitted.
+		// If the registry drops an applicant, a majority can no longer admit it.
 		Registered::mutate(|producers| producers.remove(&EVE));
 		assert_eq!(decide(admit(EVE)), Err(Error::NotProducer.into()));
 		assert_eq!((applicants(), held(EVE)), (vec![EVE], DEPOSIT));
@@ -208,8 +208,8 @@ fn a_removed_verifier_loses_its_vote_and_gets_its_deposit() {
 	});
 }
 
-/// A motion keeps its threshold, but when it is closed, more than half of the verifiers at that time must
-/// have agreed.
+/// A motion keeps the threshold with which it was proposed. Even so, more than half of the verifiers at the
+/// time when it is closed must have agreed.
 #[test]
 fn a_motion_of_a_smaller_set_needs_half_of_the_greater() {
 	with_four(|| {
@@ -220,11 +220,13 @@ fn a_motion_of_a_smaller_set_needs_half_of_the_greater() {
 		}
 		assert_ok!(decide(admit(EVE)));
 		assert_ok!(decide(admit(FERDIE)));
-		// Three of six: closing the motion now executes it without effect.
+		// Only three of six agreed. The motion meets its threshold, so closing it executes the call, but
+		// the call is refused.
 		assert_eq!(motion.close(), Ok(Some(Err(DispatchError::BadOrigin))));
 		assert_eq!((verifiers().len(), applicants()), (6, vec![GINA]));
 		assert_noop!(motion.vote(DAVE, true), CouncilError::ProposalMissing);
-		// It is proposed again after one has left (six is the maximum here), and a majority agrees.
+		// One verifier leaves, because six is the maximum here. Then the call is proposed again, and a
+		// majority agrees.
 		assert_ok!(submit(DAVE, VerifiersCall::leave {}));
 		assert_ok!(decide(admit(GINA)));
 	});
@@ -242,7 +244,7 @@ fn a_motion_without_a_majority_expires() {
 		run_to(1 + MOTION_DURATION);
 		assert_eq!(motion.close(), Ok(None));
 		assert_eq!(applicants(), [EVE]);
-		// Two votes against settle it before that.
+		// Two votes against settle a motion before its time is up.
 		let motion = Motion::propose(ALICE, 3, admit(EVE)).unwrap();
 		assert_ok!(motion.vote(CHARLIE, false));
 		assert_ok!(motion.vote(DAVE, false));

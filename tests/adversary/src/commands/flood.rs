@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! `flood`: prints one report for each kind of message.
+//! `flood`: sends a node many bad messages of each kind, and prints one report per kind.
 
 use super::print;
 use clap::{Args, ValueEnum};

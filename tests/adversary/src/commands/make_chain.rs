@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! `make-chain`: makes a chain in a node's database.
+//! `make-chain`: makes a chain with forks and uncles in a node's database.
 
 use super::print;
 use clap::Args;
@@ -11,7 +11,7 @@ use isthmus_adversary::{
 };
 use std::path::PathBuf;
 
-/// The number of blocks between two progress reports.
+/// How many blocks to make between two progress reports.
 const PROGRESS_EVERY: u32 = 500;
 
 #[derive(Args)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! `race`: mines private forks against a merchant's block.
+//! `race`: mines private forks that would revert a block that a merchant trusts.
 
 use super::{print, Nodes};
 use clap::Args;
@@ -10,7 +10,7 @@ use isthmus_adversary::{
 };
 use isthmus_security::Share;
 
-/// The number of trials between two progress reports.
+/// How many attacks to carry out between two progress reports.
 const PROGRESS_EVERY: u64 = 20;
 
 #[derive(Args)]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! `refuse`: offers blocks that break one rule each.
+//! `refuse`: offers a node blocks that break one rule each, and checks that the node refuses them.
 
 use super::print;
 use clap::Args;
@@ -48,7 +48,7 @@ pub(crate) struct Options {
 	list: bool,
 }
 
-/// Carries out the cases; returns whether the node did what it must in all of them.
+/// Carries out the cases. Returns whether the node did what it must in all of them.
 pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 	if options.list {
 		names().for_each(|name| println!("{name}"));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! `selfish`: mines selfishly, by withholding blocks.
+//! `selfish`: mines selfishly, by withholding blocks from a network of nodes.
 
 use super::{print, Nodes};
 use clap::Args;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Rules that need a block's body: the node accepts the header when it is announced, fetches the body and then
-//! refuses the block. Also blocks that are only refused at execution.
+//! Cases for the rules that need a block's body: the node accepts the header when it is announced, fetches
+//! the body and then refuses the block. Some of these blocks are only refused when the node executes them.
 
 use super::{
 	case::{Case, Offered},
@@ -15,7 +15,8 @@ use isthmus_primitives::{Hash, Header};
 use isthmus_rules::{gas_limit_bounds, UNCLE_ANCESTORS};
 use polkadot_sdk::{sp_core::U256, sp_runtime::OpaqueExtrinsic};
 
-/// The generation of the ancestor (0 is the best block) whose children are the nearest possible uncles.
+/// The nearest generation to which an uncle can belong. Generation 0 is the best block, and an uncle is a
+/// child of an ancestor of the best block.
 const NEAREST: usize = 1;
 
 /// The cases. If the Ethereum test suite has the same case, it has the same name here.
@@ -189,12 +190,13 @@ fn uncle(
 	stage.seal(&draft)
 }
 
-/// Offers a child of the best block whose only uncle is this header.
+/// Offers a child of the best block that names this header as its only uncle.
 fn naming(stage: &Stage<'_>, uncle: Header) -> Offered {
 	stage.offer(stage.child().with_uncles(&[uncle]))
 }
 
-/// Offers a child of the best block with an uncle of the nearest generation that was changed before it was sealed.
+/// Offers a child of the best block with one uncle, of the nearest generation. The uncle is changed and
+/// then sealed.
 fn bad_uncle(stage: &Stage<'_>, change: impl FnOnce(&mut Draft)) -> Offered {
 	naming(stage, uncle(stage, NEAREST, change)?)
 }

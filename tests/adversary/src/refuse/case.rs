@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! A case: what a peer offers to a node, what the node must do with it, and the result.
+//! Defines a case: what a peer offers to a node, what the node must do with it, and the outcome.
 
 use super::{offer::Offer, stage::Stage};
 use crate::error::AttackError;
@@ -32,8 +32,9 @@ pub struct Case {
 	pub name: &'static str,
 	/// What the node must do.
 	pub expected: Expected,
-	/// Makes the offer. Returns `None` if the case does not apply to the chain (for example, a difficulty below D(H)
-	/// on a chain where every block has D_0).
+	/// Makes the offer. Returns `None` if the case does not apply to the chain. For example, no difficulty
+	/// can be below the required one, D(H), but not below the minimum, D_0, on a chain where every block
+	/// requires D_0.
 	pub make: fn(&Stage<'_>) -> Offered,
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Rules about the header: the node refuses the block when it is announced and never requests the body.
+//! Header rules: the node refuses such a block on its announcement and never requests the body. A block
+//! from the future is only ignored.
 
 use super::{
 	case::{Case, Offered},
@@ -20,7 +21,7 @@ use polkadot_sdk::{
 	sp_runtime::{DigestItem, OpaqueExtrinsic},
 };
 
-/// One case for each rule, or two if the rule has two bounds.
+/// At least one case for each rule: both sides of each bound, and every way to break the digest.
 pub(super) const CASES: &[Case] = &[
 	Case::refused(
 		"difficulty_is_zero",
@@ -219,7 +220,8 @@ pub(super) const CASES: &[Case] = &[
 	}),
 ];
 
-/// Claims a difficulty below D(H) but not below D_0. Returns `None` if D(H) is D_0.
+/// Claims a difficulty below the required one, D(H), but not below the minimum, D_0. Returns `None` if D(H)
+/// equals D_0.
 fn too_easy(stage: &Stage<'_>) -> Offered {
 	let draft = stage.child();
 	if draft.pre.difficulty <= stage.params.minimum_difficulty {
@@ -228,7 +230,7 @@ fn too_easy(stage: &Stage<'_>) -> Offered {
 	stage.offer_with(|block| block.pre.difficulty.0 -= U256::one())
 }
 
-/// Offers a block with a made-up mix hash for which the seal's result is nevertheless within the boundary.
+/// Offers a block whose mix hash is made up but whose seal still meets the boundary.
 fn false_mix(stage: &Stage<'_>) -> Offered {
 	let draft = stage.child();
 	let seal = seal_with_false_mix(&draft.unsealed(), draft.pre.difficulty)?;
@@ -238,7 +240,7 @@ fn false_mix(stage: &Stage<'_>) -> Offered {
 	}))
 }
 
-/// Changes a valid seal by the smallest nudge that puts its result above the boundary.
+/// Tries `change` with 1, 2, … on a valid seal and offers the first header whose seal misses the boundary.
 fn reseal(stage: &Stage<'_>, change: fn(&mut Seal, u64)) -> Offered {
 	let draft = stage.child();
 	let seal = stage
@@ -262,7 +264,7 @@ fn change_sealed(stage: &Stage<'_>, change: fn(&mut Header, u64)) -> Offered {
 	})
 }
 
-/// Offers an honest block in which another account claims the reward.
+/// Takes an honestly mined block and changes the beneficiary, as a thief of the reward would.
 fn another_beneficiary(stage: &Stage<'_>) -> Offered {
 	let draft = stage.child();
 	let seal = stage
@@ -275,8 +277,8 @@ fn another_beneficiary(stage: &Stage<'_>) -> Offered {
 	})
 }
 
-/// Makes headers from the numbers 1, 2, … and offers the first whose seal's result is above the boundary. About one in
-/// H_d is still within it.
+/// Tries `make(1)`, `make(2)`, … and offers the first header whose seal misses the boundary. It rarely
+/// needs a second try: a changed header still meets the boundary only about once in H_d (the difficulty).
 fn first_broken(body: Vec<OpaqueExtrinsic>, make: impl Fn(u64) -> Header) -> Offered {
 	let broken = |header: &Header| {
 		PowHeader::read(header).is_ok_and(|read| validate_seal_quick(&read).is_err())

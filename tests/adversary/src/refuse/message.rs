@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Messages that are not announcements, or contain more than an announcement.
+//! Cases for messages that are not announcements, or that contain more than an announcement.
 
 use super::{case::Case, offer::Offer};
 use crate::wire::announcement;

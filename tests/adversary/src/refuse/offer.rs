@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What a peer offers to a node.
+//! Defines what a peer offers to a node: a block or arbitrary bytes.
 
 use crate::wire::announcement;
 use isthmus_primitives::Header;
@@ -8,14 +8,14 @@ use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
 
 /// What a peer offers to a node.
 pub enum Offer {
-	/// A block: the peer announces its header and serves its body.
+	/// A block. The peer announces its header and serves its body.
 	Block {
 		/// The header.
 		header: Header,
 		/// The body.
 		body: Vec<OpaqueExtrinsic>,
 	},
-	/// Bytes that are sent in place of an announcement.
+	/// Bytes to send in place of an announcement.
 	Bytes(Vec<u8>),
 }
 
@@ -28,7 +28,7 @@ impl Offer {
 		}
 	}
 
-	/// Returns the block's name in the node's log, or an empty string for bytes.
+	/// Returns how the node's log names the block, or an empty string for bytes.
 	pub fn log_name(&self) -> String {
 		match self {
 			Self::Block { header, .. } => format!("block #{} ({})", header.number, header.hash()),

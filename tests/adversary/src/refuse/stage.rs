@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What the cases build on: the node's own chain, and a miner.
+//! What the cases build on: the last blocks of the node's own chain, and a miner that adds to them.
 
 use super::offer::Offer;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 use isthmus_primitives::{params::ChainParameters, Header};
 use isthmus_rules::{Parent, UNCLE_ANCESTORS};
 
-/// How many blocks the cases look back: the ancestors whose children may be uncles, plus one.
+/// How many blocks of the chain the cases need: the ancestors whose children can be uncles, and one more.
 const DEPTH: usize = UNCLE_ANCESTORS + 1;
 
 /// The last blocks of the node's chain, and a miner to mine on them.
@@ -20,7 +20,7 @@ pub struct Stage<'a> {
 	pub params: ChainParameters,
 	/// The headers, starting with the best block's.
 	pub headers: Vec<Header>,
-	/// The same blocks, as the rules see them.
+	/// The same blocks, in the form that the rules need to check a child.
 	pub parents: Vec<Parent>,
 	/// The current time, in seconds since the Unix epoch.
 	pub now: u64,
@@ -63,7 +63,7 @@ impl<'a> Stage<'a> {
 
 	/// Returns the header of the node's best block.
 	pub fn best(&self) -> &Header {
-		// `read` never returns a stage without blocks.
+		// There is at least one header, because `read` fails on a chain that is too short.
 		&self.headers[0]
 	}
 

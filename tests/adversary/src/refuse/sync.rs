@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Blocks from the future that the node's sync fetches: a peer claims them as its best chain when it
-//! connects, and announces nothing. They reach the import queue without the checks for announcements. The queue
-//! checks one block after another. Whatever the node does with these blocks, an honest block behind them must not
-//! wait until they are no longer from the future.
+//! Cases for blocks from the future that the node fetches when it syncs. A peer claims them as its best
+//! chain when it connects, and announces nothing, so they reach the import queue without the checks for
+//! announcements. The queue checks one block after another. Whatever the node does with these blocks, an
+//! honest block behind them in the queue must not wait until they are no longer from the future.
 
 use super::{
 	case::{Outcome, TIMEOUT},
@@ -25,10 +25,10 @@ use isthmus_rules::{validate_seal_quick, Parent};
 use polkadot_sdk::sp_runtime::OpaqueExtrinsic;
 use std::time::{Duration, Instant};
 
-/// How long the import of an honest block may take meanwhile.
+/// How long the node may take to import an honest block while it has the forged blocks.
 const HONEST_TIME: Duration = Duration::from_secs(10);
-/// How many blocks ahead the peer claims to be: more than the node mines meanwhile, but too few for the node to
-/// consider itself in a major sync.
+/// How many blocks longer than the node's chain the peer claims its chain to be. The node must not mine
+/// that many while a case runs, but with many more it would consider itself in a major sync.
 const AHEAD: usize = 4;
 
 /// A chain of blocks from the future.
@@ -60,7 +60,7 @@ pub const CASES: &[SyncCase] = &[
 	},
 ];
 
-/// Carries out one case. The maker makes the honest block, so it must use the same chain as the node.
+/// Carries out one case. `maker` makes the honest block, so its chain must be the node's.
 ///
 /// # Errors
 ///
@@ -109,7 +109,8 @@ pub async fn carry_out(
 		tokio::time::sleep(Duration::from_millis(20)).await;
 	}
 
-	// The node has the forged blocks now or will have them very soon. The honest block queues behind them.
+	// The node has the forged blocks now, or will have them very soon, so the honest block queues behind
+	// them.
 	let (hash, announced) = honest_block(maker, stage.best().hash(), &honest)?;
 	let started = Instant::now();
 	messenger.announce(announced).await?;
@@ -165,7 +166,7 @@ fn forged(
 	Ok(chain)
 }
 
-/// Returns the draft's header with a seal whose result is above the boundary.
+/// Returns the draft's header with a seal that misses the boundary.
 fn badly_sealed(draft: &Draft) -> Result<Header, AttackError> {
 	let broken = |header: &Header| {
 		PowHeader::read(header).is_ok_and(|read| validate_seal_quick(&read).is_err())
@@ -179,8 +180,8 @@ fn badly_sealed(draft: &Draft) -> Result<Header, AttackError> {
 		.ok_or(AttackError::NotFetched(draft.number))
 }
 
-/// Makes an honest block and serves it; returns its hash and its announcement. The maker does not import the block,
-/// because the node may have mined another one in its place.
+/// Makes an honest block and serves it. Returns its hash and its announcement. The maker does not import
+/// the block, because the node may by then have mined another block at that height.
 fn honest_block(
 	maker: &Maker,
 	parent: Hash,

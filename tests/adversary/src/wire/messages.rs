@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The message formats: SCALE for announcements and their handshake, and protobuf (`api.v1` of
-//! `sc-network-sync`) for block requests.
+//! The message formats of the network protocol: SCALE for announcements and their handshake, and protobuf
+//! (`api.v1` of `sc-network-sync`) for block requests.
 
 use codec::{Decode, DecodeAll, Encode};
 use isthmus_primitives::{BlockNumber, Hash, Header};
@@ -74,7 +74,7 @@ pub enum Direction {
 	Descending = 1,
 }
 
-/// The answer to a [`BlockRequest`].
+/// The response to a [`BlockRequest`].
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct BlockResponse {
 	/// The blocks, in the order of the request.
@@ -82,7 +82,7 @@ pub struct BlockResponse {
 	pub blocks: Vec<BlockData>,
 }
 
-/// A block in an answer.
+/// A block in a response.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct BlockData {
 	/// The block's hash.
@@ -97,7 +97,7 @@ pub struct BlockData {
 }
 
 impl BlockRequest {
-	/// Requests up to `max` blocks from this hash on, towards the genesis block.
+	/// Makes a request for up to `max` blocks, starting at this hash and going towards the genesis block.
 	pub fn down_from(hash: Hash, fields: u32, max: u32) -> Self {
 		Self {
 			fields,
@@ -108,7 +108,8 @@ impl BlockRequest {
 		}
 	}
 
-	/// Requests up to `max` blocks from this number on, away from the genesis block.
+	/// Makes a request for up to `max` blocks, starting at this number and going away from the genesis
+	/// block.
 	pub fn up_from(number: BlockNumber, fields: u32, max: u32) -> Self {
 		Self {
 			fields,
@@ -158,8 +159,8 @@ mod tests {
 	#[test]
 	fn a_request_has_the_bytes_of_the_schema() {
 		let request = BlockRequest::up_from(5, HEADER_ONLY, 2);
-		// Field 1 varint 0x01000000; field 3 four bytes; ascending is the default and omitted;
-		// field 6 varint 2; field 7 true.
+		// Field 1 is the varint 0x01000000, field 3 is four bytes, and field 5 is omitted because ascending
+		// is the default. Field 6 is the varint 2, and field 7 is true.
 		assert_eq!(
 			request.encode_to_vec(),
 			[0x08, 0x80, 0x80, 0x80, 0x08, 0x1a, 4, 5, 0, 0, 0, 0x30, 2, 0x38, 1]

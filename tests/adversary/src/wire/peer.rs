@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! A connection to a node, under an identity of its own.
+//! A connection to a node. Each connection has its own network identity, so that the node takes it for a
+//! new peer.
 
 use super::{BlockData, BlockRequest, BlockResponse, Direction, FromBlock, Handshake};
 use codec::{Decode, Encode};
@@ -31,7 +32,7 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// The maximum size of a message that this side sends, in bytes. It is more than any node accepts.
+/// The maximum size of a message that this side sends, in bytes. No node accepts a message of this size.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// How long a node may take to accept or refuse a connection, and to answer a request.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -75,7 +76,7 @@ pub enum LinkState {
 	Closed,
 }
 
-/// The blocks that a peer serves in answer to requests. Clones share the same blocks.
+/// The blocks that a peer serves on request. Clones share the same blocks.
 #[derive(Clone, Default)]
 pub struct Served(Arc<parking_lot::Mutex<Blocks>>);
 
@@ -86,7 +87,7 @@ struct Blocks {
 	by_number: BTreeMap<BlockNumber, Hash>,
 	/// The requests so far, oldest first.
 	requests: Vec<BlockRequest>,
-	/// Bytes to send instead of every answer.
+	/// Bytes to send in place of every response.
 	instead: Option<Vec<u8>>,
 }
 
@@ -99,7 +100,7 @@ impl Served {
 		blocks.by_hash.insert(hash, (header.clone(), body.to_vec()));
 	}
 
-	/// Answers every request with these bytes from now on.
+	/// Responds to every request with these bytes from now on.
 	pub fn answer_with(&self, bytes: Vec<u8>) {
 		self.0.lock().instead = Some(bytes);
 	}
@@ -109,7 +110,7 @@ impl Served {
 		self.0.lock().requests.clone()
 	}
 
-	/// Returns the bytes of the answer, or `None` to refuse the request.
+	/// Returns the bytes of the response, or `None` to refuse the request.
 	fn answer(&self, bytes: &[u8]) -> Option<Vec<u8>> {
 		let request = BlockRequest::decode(bytes).ok()?;
 		let mut blocks = self.0.lock();
@@ -204,7 +205,7 @@ impl Peer {
 			ConfigBuilder::new()
 				.with_tcp(TcpConfig {
 					listen_addresses: Vec::new(),
-					// There is no listening port that could be reused.
+					// Nothing listens here, so there is no port to reuse.
 					reuse_port: false,
 					nodelay: true,
 					..Default::default()
@@ -282,7 +283,7 @@ impl Peer {
 	pub async fn closed_within(&self, limit: Duration) -> bool {
 		let mut link = self.link.clone();
 		let closed = async { link.wait_for(|link| *link != LinkState::Open).await.is_ok() };
-		// A connection whose task has ended is closed too.
+		// If the connection's task has ended, the connection counts as closed.
 		tokio::time::timeout(limit, closed).await.is_ok()
 	}
 
@@ -357,7 +358,7 @@ impl Connection {
 			NotificationEvent::NotificationStreamOpened { peer, .. } => {
 				let sink = self.notifications.notification_sink(peer);
 				if let (Some(waiting), Some(sink)) = (self.sink.take(), sink) {
-					// The receiver has been dropped if the connection took too long.
+					// If the connection took too long, the receiver has been dropped. That is not an error.
 					let _ = waiting.send(sink);
 				}
 				self.link.send_replace(LinkState::Open);
@@ -399,7 +400,7 @@ impl Connection {
 
 	fn resolve(&mut self, id: RequestId, answer: Result<Vec<u8>, RequestResponseError>) {
 		if let Some(waiting) = self.pending.remove(&id) {
-			// The receiver may have been dropped.
+			// The receiver may have been dropped in the meantime. That is not an error.
 			let _ = waiting.send(answer);
 		}
 	}
