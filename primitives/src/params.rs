@@ -45,7 +45,7 @@ pub const REF_TIME_PER_GAS: u64 = 100_000;
 )]
 #[serde(rename_all = "camelCase")]
 pub enum DifficultyRule {
-	/// Homestead's D(H), which depends on the parent's difficulty and the time since the parent.
+	/// Homestead's rule D(H): the parent's difficulty, adjusted to the time since the parent.
 	Homestead {
 		/// Whether ε = ⌊2^(⌊H_i/100000⌋−2)⌋, the difficulty bomb, is added.
 		bomb: bool,
@@ -95,7 +95,7 @@ pub struct ChainParameters {
 	pub genesis_gas_limit: u64,
 	/// H_s of the genesis block, in seconds since the Unix epoch.
 	pub genesis_timestamp: u64,
-	/// What a block's miner earns, in the currency's smallest unit, before what it earns for naming uncles.
+	/// What a block's miner earns, in the currency's smallest unit, without what it earns for naming uncles.
 	pub block_reward: u128,
 }
 

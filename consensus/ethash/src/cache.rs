@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Makes an epoch's cache, the small table that a verifier keeps. Every item of the dataset, the large table,
-//! can be computed from it (yellow paper, appendix J.3).
+//! Makes an epoch's cache, the small table that a verifier keeps. Every item of the dataset, the miners' large
+//! table, can be computed from it (yellow paper, appendix J.3).
 
 use crate::{
 	error::Error,

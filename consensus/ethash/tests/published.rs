@@ -49,7 +49,7 @@ fn check(cases: &[Case]) {
 	}
 }
 
-/// The case is from ethereum/tests, PoWTests/ethash_tests.json.
+/// Checks a case from ethereum/tests, PoWTests/ethash_tests.json.
 #[test]
 fn a_published_case_of_epoch_0() {
 	check(&[Case {

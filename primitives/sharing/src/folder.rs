@@ -174,7 +174,7 @@ mod tests {
 			let mut files: Vec<File> = paths.iter().map(|path| file(path)).collect();
 			files.sort_by(|a, b| a.path.cmp(&b.path));
 			let bytes = to_bytes(&files).unwrap();
-			// If a list is cut off at the end of an entry, the rest is a valid list of the files up to there.
+			// A list that is cut off at the end of an entry is a valid list of the files up to there.
 			let mut end = 17;
 			let mut ends = vec![end];
 			for file in &files {

@@ -49,11 +49,11 @@
 //! # Modules
 //!
 //! - [`ids`]: the numbers and names of datasets, records, requests and grants. [`scope`]: the range that a
-//! request or a grant covers, and a grant's states.
+//!   request or a grant covers, and a grant's states.
 //! - [`state`]: the entries in the chain's state. [`payload`]: where a record's bytes are.
 //! - [`policy`]: a dataset's standing conditions, and the verdict on a request.
 //! - [`query`]: what the chain returns to queries, and why it refuses one. [`signed`]: the message that a
-//! caller signs.
+//!   caller signs.
 //! - [`manifest`], [`merkle`]: the format of a large record's manifest and the tree over its chunks.
 //! - [`folder`]: the format of a folder's list of files.
 //! - [`terms`]: limits, times and deposits.
