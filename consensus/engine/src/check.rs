@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Checks a header or a block against the rules of `isthmus-rules`, with what they need to know from the
+//! Checks a header or a block against the rules of `isthmus-rules`, and reads what they need from the
 //! database.
 
 use crate::{

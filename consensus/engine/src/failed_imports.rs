@@ -3,10 +3,10 @@
 //! forever.
 //!
 //! An import error says nothing about the peer, since our own database may have failed. So sync requests the
-//! same block from the same peer again at once. If failures were not remembered, one proof of work would make
-//! us execute a block without end. If a remembered block is itself at fault, import returns "known bad" for
-//! it, and the peer that sent it loses its connection and reputation. If the fault may be ours, the peer is
-//! not penalised, and the block is retried after a pause.
+//! same block from the same peer again at once. If failures were not remembered, one proof of work would be
+//! enough to make us execute a block any number of times. If a remembered block is itself at fault, import
+//! returns "known bad" for it, and the peer that sent it loses its connection and reputation. If the fault
+//! may be ours, the peer is not penalised, and the block is retried after a pause.
 
 use isthmus_primitives::Hash;
 use polkadot_sdk::sp_blockchain;

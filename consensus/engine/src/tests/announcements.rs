@@ -136,8 +136,8 @@ fn a_flood_of_forged_headers_costs_no_hashimoto() {
 		.filter(|header| block_on(announcements.validate(header, &[])).unwrap() == AT_FAULT)
 		.count();
 	let elapsed = started.elapsed();
-	// By luck, one in 131,072 forged seals passes the quick check. The mix hashes here are fixed, so none of
-	// them does.
+	// By luck, about one in 131,072 forged seals passes the quick check. The mix hashes here are fixed, and
+	// none of them does.
 	assert_eq!((rejected as u64, chain.light_hashes()), (FLOOD, 0));
 	println!(
 		"{} ns for each of {FLOOD} forged headers",

@@ -173,7 +173,7 @@ pub(crate) struct Chain {
 	/// What the rules need to know about each block, by block number.
 	pub(crate) blocks: Vec<Parent>,
 	/// The headers of all blocks but the genesis block, so block n is at index n − 1. Their seals are
-	/// invalid, because the uncle rules do not check an ancestor's seal.
+	/// invalid, which does not matter, because the uncle rules do not check an ancestor's seal.
 	pub(crate) headers: Vec<Header>,
 	/// The uncles that the blocks name.
 	pub(crate) included: Vec<H256>,

@@ -217,7 +217,7 @@ fn difficulty() {
 			expected: 4096.into(),
 		}),
 	);
-	// D(H) depends on the header's own timestamp, so with an earlier one the difficulty is wrong.
+	// D(H) depends on the header's own timestamp, so with an earlier timestamp this difficulty is wrong.
 	breaks_only(
 		|draft| draft.pre.timestamp -= 4,
 		HeaderError::Difficulty(GotExpected {

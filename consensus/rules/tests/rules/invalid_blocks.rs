@@ -16,8 +16,8 @@
 //! | `incorrectUncleTimestamp2` | execution: its uncle is valid, but its state root is wrong |
 //! | `wrongReceiptTrie`, `log1_wrongBloom` | nowhere: there is no receipt trie and no bloom here |
 //!
-//! Uncles are not executed, on Ethereum as here. So no one checks an uncle's own state root, H_c and H_g, and
-//! an uncle with `wrongStateRoot` is accepted.
+//! Uncles are not executed, on Ethereum as here. So an uncle's own state root, H_c and H_g are never compared
+//! with an execution's results, and an uncle with `wrongStateRoot` is accepted.
 
 mod header;
 mod uncle_header;
