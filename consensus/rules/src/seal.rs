@@ -62,6 +62,7 @@ pub fn validate_mix(computed: H256, claimed: H256) -> Result<(), HeaderError> {
 
 /// Validates that n ≤ 2^256 / H_d, where n is computed from the claimed mix hash H_m. This takes two hashes
 /// and no dataset.
+///
 /// To pass this check, a forger needs the same number of hashes as a miner needs for a seal, although each of
 /// them is cheaper. This makes it costly to flood a node with headers that reach the expensive half.
 ///
