@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Amounts of the currency, as people read them.
+//! Formats amounts of the currency for people to read, in IST.
 
 use crate::{Balance, DECIMALS, UNIT};
 use core::fmt;
 
-/// An amount that is shown in IST, without trailing zeros.
+/// An amount that displays in IST, without trailing zeros.
 ///
 /// ```
 /// use isthmus_primitives::{amount::Ist, UNIT};

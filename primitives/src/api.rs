@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The runtime APIs that the node calls.
+//! Declares the runtime APIs, the functions of the runtime that the node calls.
 
 use crate::{params::ChainParameters, AccountId, Header};
 use alloc::vec::Vec;
@@ -28,18 +28,18 @@ sp_api::decl_runtime_apis! {
 		/// Returns B_U, the uncle headers that a block's body names, or `None` if the body is malformed:
 		/// if an extrinsic does not decode, or there is more than one uncles inherent.
 		///
-		/// The extrinsics are opaque, so that an extrinsic that does not decode leads to an answer and not
-		/// to a failed call.
+		/// The extrinsics are passed as opaque bytes. If one of them does not decode, the function returns
+		/// `None`; with decoded extrinsics, the call itself would fail.
 		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>>;
 	}
 
-	/// The runtime API for questions about the verifiers.
+	/// The runtime API that lists the verifiers.
 	pub trait VerifiersApi {
 		/// Returns the verifiers that vote on finality after this block, in the order of GRANDPA's
 		/// authorities. The set's number is `GrandpaApi::current_set_id`.
 		///
-		/// After a change of set that the superuser forces because finality is stalled, and until it
-		/// takes effect, an authority is missing here if its account is not known.
+		/// If finality is stalled, the superuser can force a change of the set. Until that change takes
+		/// effect, an authority whose account is not known is missing here.
 		fn verifiers() -> Vec<Verifier>;
 
 		/// Returns the verifiers that vote from the next session on.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The two numbers of the proof of work: the work in one block, and the work in its whole chain.
+//! Defines the two measures of proof of work: the work that one block requires, and the total of a whole
+//! chain.
 
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::fmt;
@@ -47,7 +48,7 @@ impl From<U256> for Difficulty {
 	}
 }
 
-/// The total of a chain that consists of the genesis block alone.
+/// The total difficulty of a chain that consists of the genesis block alone.
 impl From<Difficulty> for TotalDifficulty {
 	fn from(genesis: Difficulty) -> Self {
 		Self(genesis.0)
@@ -55,14 +56,14 @@ impl From<Difficulty> for TotalDifficulty {
 }
 
 impl TotalDifficulty {
-	/// Returns the total of a chain that is one block of difficulty `own` longer, or `None` if it does
-	/// not fit in 256 bits.
+	/// Returns the total difficulty after one more block of difficulty `own`, or `None` if it does not fit in
+	/// 256 bits.
 	pub fn checked_add(self, own: Difficulty) -> Option<Self> {
 		self.0.checked_add(own.0).map(Self)
 	}
 
-	/// Returns the total of a chain that is one block of difficulty `own` longer, or the maximum 256-bit
-	/// number if it does not fit.
+	/// Returns the total difficulty after one more block of difficulty `own`, or the maximum 256-bit number
+	/// if it does not fit.
 	pub fn saturating_add(self, own: Difficulty) -> Self {
 		Self(self.0.saturating_add(own.0))
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The paper's header fields (Homestead's, yellow paper section 4.3) as digest items of the generic
-//! header.
+//! Stores the paper's header fields in the digest of Substrate's generic header. The paper's fields are those
+//! of Ethereum's Homestead (yellow paper, section 4.3). The generic header lacks most of them, so they are
+//! digest items, which [`PreDigest`], [`GasUsed`] and [`Seal`] explain field by field:
 //!
 //! | field | digest item |
 //! |---|---|
@@ -27,8 +28,8 @@ pub const POW_ENGINE_ID: ConsensusEngineId = *b"pow_";
 /// The maximum length of H_x, in bytes (yellow paper, equation 55).
 pub const MAX_EXTRA_DATA: usize = 32;
 
-/// The maximum length of a SCALE-encoded header, in bytes. The engine's own items take less than 300; the
-/// longest other item is a change of GRANDPA's voters, with 40 bytes per voter.
+/// The maximum length of a SCALE-encoded header, in bytes. The engine's own items take less than 300 bytes.
+/// The longest other item announces a change of GRANDPA's voters, and takes 40 bytes per voter.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 
 /// The part of a header that its miner fixes before the block is executed.
@@ -38,7 +39,7 @@ pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 pub struct PreDigest {
 	/// H_c: the account that the block's reward goes to.
 	pub beneficiary: AccountId,
-	/// H_d: the expected number of hashes that the seal took.
+	/// H_d: the expected number of hashes that it takes to seal the block.
 	pub difficulty: Difficulty,
 	/// H_l: the maximum gas that the block's transactions may use. 1 gas is 100 ns of `ref_time`.
 	pub gas_limit: u64,
@@ -63,7 +64,7 @@ pub struct Seal {
 	pub nonce: u64,
 }
 
-/// Why the shape of a header's digest is invalid. Finding this out needs no parent, state or hashing.
+/// Why a header's digest is malformed. Checking this needs no parent, state or hashing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DigestError {
 	/// The header has more than [`MAX_HEADER_BYTES`].
@@ -72,10 +73,10 @@ pub enum DigestError {
 		/// The header's encoded size, in bytes.
 		got: usize,
 	},
-	/// There is no such item with the engine's id.
+	/// The digest lacks this item with the engine's id.
 	#[error("the digest has no pow_ {0}")]
 	Missing(Item),
-	/// There is more than one such item with the engine's id.
+	/// The digest has more than one such item with the engine's id.
 	#[error("the digest has more than one pow_ {0}")]
 	Repeated(Item),
 	/// The item's bytes do not decode, or bytes are left over.
@@ -114,17 +115,17 @@ impl core::fmt::Display for Item {
 /// A header with the paper's fields, as read from its digest.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PowHeader {
-	/// H_p.
+	/// H_p: the parent's hash.
 	pub parent_hash: H256,
-	/// H_i.
+	/// H_i: the block's number.
 	pub number: u32,
-	/// H_c, H_d, H_l, H_s, H_o and H_x.
+	/// H_c, H_d, H_l, H_s, H_o and H_x: the fields that the miner fixes before the block is executed.
 	pub pre: PreDigest,
-	/// H_g.
+	/// H_g: the gas that the block used.
 	pub gas_used: u64,
-	/// H_m and H_n.
+	/// H_m and H_n: the proof of work.
 	pub seal: Seal,
-	/// H_#n: what the seal is a proof of work for.
+	/// H_#n: the hash that the seal is a proof of work for.
 	pub seal_hash: H256,
 	/// The hash of the whole header with its seal, which identifies the block.
 	pub hash: H256,
@@ -171,7 +172,8 @@ fn is_seal(item: &DigestItem) -> bool {
 	matches!(item, DigestItem::Seal(POW_ENGINE_ID, _))
 }
 
-/// Returns H_#n, what the seal is a proof of work for: 32 bytes, so that any Ethash miner can work on it.
+/// Returns H_#n, the hash that the seal is a proof of work for. It has 32 bytes, so that any Ethash miner can
+/// work on it.
 ///
 /// ```text
 /// H_#n = KEC256(SCALE(header without its seal))
@@ -182,7 +184,7 @@ pub fn seal_hash(unsealed: &Header) -> H256 {
 	keccak_256(&unsealed.encode()).into()
 }
 
-/// Reads the two items that a header has before it is sealed: its [`PreDigest`] and H_g.
+/// Reads the two items that a header has before it is sealed: its [`PreDigest`] and the gas used, H_g.
 ///
 /// # Errors
 ///
@@ -230,7 +232,7 @@ pub fn read_pre_digest(digest: &sp_runtime::Digest) -> Result<PreDigest, DigestE
 	pre.ok_or(DigestError::Missing(Item::PreDigest))
 }
 
-/// Returns H_o of a list of uncles, KEC256(SCALE(uncles)).
+/// Returns H_o, the hash of a list of uncles: KEC256(SCALE(uncles)).
 pub fn uncles_hash(uncles: &[Header]) -> H256 {
 	keccak_256(&uncles.encode()).into()
 }

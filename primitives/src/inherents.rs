@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! B_U, the uncle headers, as inherent data: how a miner's node passes them to the runtime.
+//! Defines the inherent data with which a miner's node passes B_U, the uncle headers that a block names, to
+//! the runtime.
 
 use crate::Header;
 use alloc::vec::Vec;
@@ -7,10 +8,10 @@ use codec::{Decode, Encode};
 use polkadot_sdk::*;
 use sp_inherents::{InherentIdentifier, IsFatalError};
 
-/// The identifier of the uncles in inherent data. The data is [`UnclesInherentData`].
+/// The identifier of the uncles in inherent data, where they are encoded as [`UnclesInherentData`].
 pub const UNCLES_INHERENT_IDENTIFIER: InherentIdentifier = *b"uncles_0";
 
-/// The uncles in inherent data.
+/// The uncles' headers, as they are passed in inherent data.
 pub type UnclesInherentData = Vec<Header>;
 
 /// Why a block's uncles inherent is rejected.

@@ -34,7 +34,7 @@ pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::Account
 pub type Balance = u128;
 /// The number of transactions an account has sent.
 pub type Nonce = u32;
-/// H_i: the number of a block's ancestors.
+/// H_i: a block's number, which is the number of its ancestors.
 pub type BlockNumber = u32;
 /// A 256-bit hash.
 pub type Hash = sp_core::H256;
@@ -44,7 +44,7 @@ pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
 /// A block whose transactions are opaque bytes, as the node handles it.
 pub type Block = generic::Block<Header, OpaqueExtrinsic>;
 
-/// The decimals of an amount in [`UNIT`]s.
+/// The number of decimal places of an amount in [`UNIT`]s.
 pub const DECIMALS: usize = 12;
-/// One unit of the currency that users see: 10^12 of the smallest unit.
+/// One IST, the unit that users see: 10^12 of the smallest unit.
 pub const UNIT: Balance = (10 as Balance).pow(DECIMALS as u32);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The consensus parameters of a chain.
+//! Defines a chain's consensus parameters, and the constants that are the same on every chain.
 //!
-//! They are part of genesis. The engine reads them once, from the genesis state, and never calls a later
-//! runtime for them, so that an upgrade on a fork cannot change the rules.
+//! The parameters are part of the genesis state. The engine reads them from there once, and never calls a
+//! later runtime for them, so that an upgrade on a fork cannot change the rules.
 
 use crate::Difficulty;
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -14,18 +14,19 @@ pub const MAX_UNCLES: u32 = 2;
 /// An uncle's parent is an ancestor of the block that names it, at most this many generations above
 /// that block's parent (yellow paper, section 11.1).
 pub const MAX_UNCLE_GENERATIONS: u32 = 6;
-/// The divisor of the gas limit's bound: |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ (paper, algorithm 2).
+/// Bounds how far a block's gas limit may be from its parent's: |H_l − P(H)_l| < ⌊P(H)_l / 1024⌋ (paper,
+/// algorithm 2).
 pub const GAS_LIMIT_BOUND_DIVISOR: u64 = 1024;
 /// The minimum gas limit of a block (paper, algorithm 2).
 pub const MIN_GAS_LIMIT: u64 = 125_000;
-/// The divisor that yields one step of the difficulty (yellow paper, equation 43).
+/// The parent's difficulty divided by this number is one step of the difficulty (yellow paper, equation 43).
 pub const DIFFICULTY_BOUND_DIVISOR: u64 = 2048;
 /// D_0: the minimum difficulty (yellow paper, equation 41), unless the chain sets its own.
 pub const DEFAULT_MINIMUM_DIFFICULTY: u64 = 131_072;
-/// How far in the future, in seconds, H_s may be when a block arrives (geth's
+/// How many seconds a block's timestamp (H_s) may be ahead of the clock when the block arrives (geth's
 /// `allowedFutureBlockTime`).
 pub const ALLOWED_FUTURE_SECONDS: u64 = 15;
-/// The `ref_time`, in picoseconds, of one gas: 100 ns.
+/// The `ref_time` of one gas, in picoseconds: 100 ns.
 pub const REF_TIME_PER_GAS: u64 = 100_000;
 
 /// How a block's difficulty is computed from its parent's.
@@ -44,16 +45,16 @@ pub const REF_TIME_PER_GAS: u64 = 100_000;
 )]
 #[serde(rename_all = "camelCase")]
 pub enum DifficultyRule {
-	/// D(H) of Homestead.
+	/// Homestead's rule D(H): the parent's difficulty, adjusted to the time since the parent.
 	Homestead {
-		/// Whether ε, the difficulty bomb, ⌊2^(⌊H_i/100000⌋−2)⌋, is added.
+		/// Whether ε = ⌊2^(⌊H_i/100000⌋−2)⌋, the difficulty bomb, is added.
 		bomb: bool,
 	},
-	/// Every block has the difficulty D_0. For development chains, which mine on demand.
+	/// Every block has the difficulty D_0. This is for development chains, which mine on demand.
 	Fixed,
 }
 
-/// The choice of sizes for Ethash's cache and dataset.
+/// Which sizes Ethash's cache and dataset have.
 #[derive(
 	Clone,
 	Copy,
@@ -69,10 +70,10 @@ pub enum DifficultyRule {
 )]
 #[serde(rename_all = "camelCase")]
 pub enum EthashSizes {
-	/// Ethereum's: a cache of 16 MiB and a dataset of 1 GiB in epoch 0, which grow with each epoch.
+	/// Ethereum's sizes: a cache of 16 MiB and a dataset of 1 GiB in epoch 0. Both grow with each epoch.
 	Full,
-	/// A cache of 16 KiB and a dataset of 1 MiB in every epoch, for development chains: they are generated
-	/// instantly, and give no protection.
+	/// A cache of 16 KiB and a dataset of 1 MiB in every epoch, for development chains. They are generated
+	/// instantly, but give no protection.
 	Development,
 }
 
@@ -94,12 +95,12 @@ pub struct ChainParameters {
 	pub genesis_gas_limit: u64,
 	/// H_s of the genesis block, in seconds since the Unix epoch.
 	pub genesis_timestamp: u64,
-	/// What a block's miner earns, not counting what it earns for uncles, in the currency's smallest unit.
+	/// What a block's miner earns, in the currency's smallest unit, without what it earns for naming uncles.
 	pub block_reward: u128,
 }
 
 impl Default for ChainParameters {
-	/// Returns Homestead's rules without the bomb, with Ethereum's sizes and 5 units a block.
+	/// Returns Homestead's rules without the bomb, with Ethereum's sizes and a block reward of 5 IST.
 	fn default() -> Self {
 		Self {
 			ethash: EthashSizes::Full,

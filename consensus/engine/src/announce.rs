@@ -28,7 +28,7 @@ pub struct PowAnnounceValidator<C> {
 }
 
 impl<C> PowAnnounceValidator<C> {
-	/// Creates a check of announcements of blocks of `chain`.
+	/// Creates the check for announced blocks of `chain`.
 	pub fn new(chain: Arc<Chain<C>>) -> Self {
 		Self {
 			chain,

@@ -40,7 +40,7 @@ const REBUILD_FOR_TRANSACTIONS: Duration = Duration::from_secs(2);
 const REBUILD_FOR_TIME: Duration = Duration::from_secs(5);
 /// The wait before the next try while syncing or offline, or after a failure.
 const RETRY: Duration = Duration::from_millis(500);
-/// The wait for a block of our own that is being imported.
+/// The wait before the next try while a block of our own is being imported.
 const IMPORT_TIME: Duration = Duration::from_millis(20);
 /// The maximum time for building a template.
 const BUILD_TIME: Duration = Duration::from_secs(2);
@@ -48,10 +48,10 @@ const BUILD_TIME: Duration = Duration::from_secs(2);
 /// When to mine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-	/// Always: proof of work sets the pace.
+	/// Mine all the time: proof of work sets the pace.
 	Continuous,
-	/// When transactions are waiting, and otherwise once every `heartbeat`. This is for development chains.
-	/// There is at most one block per second, because H_s is in seconds and must grow.
+	/// Mine when transactions are waiting, and otherwise once every `heartbeat`. This is for development
+	/// chains. There is at most one block per second, because H_s is in seconds and must grow.
 	OnDemand {
 		/// The maximum time between two blocks.
 		heartbeat: Duration,
@@ -65,13 +65,13 @@ pub struct AuthorConfig {
 	pub beneficiary: AccountId,
 	/// H_x: any bytes, at most [`digest::MAX_EXTRA_DATA`] of them.
 	pub extra_data: Vec<u8>,
-	/// The gas limit to approach, in gas, as fast as the rules allow.
+	/// The gas limit to approach as fast as the rules allow, in gas.
 	pub gas_target: u64,
 	/// The maximum size of a block's body, in bytes.
 	pub block_size_limit: usize,
 	/// When to mine.
 	pub pace: Pace,
-	/// Mine even without peers.
+	/// Whether to mine even without peers.
 	pub force: bool,
 }
 
@@ -221,7 +221,7 @@ where
 			let outdated = futures::select! {
 				import = imports.next() => match import {
 					None => return,
-					// Another block beside the best one may be an uncle to name.
+					// A block that is not the best may be an uncle to name.
 					Some(is_new_best) => !is_new_best,
 				},
 				_ = transactions.next() => true,
@@ -234,7 +234,7 @@ where
 	/// Brings the current job up to date, and returns how long it stays up to date if nothing happens.
 	async fn step(&mut self, round: &mut Option<Round>) -> Result<Duration, Failure> {
 		// "Syncing" means that most peers claim a much higher chain. Claims cost nothing, so hostile peers
-		// could keep all miners idle with them for as long as they like.
+		// could keep all miners idle with false ones for as long as they like.
 		let (offline, syncing) = (
 			self.parts.sync.is_offline(),
 			self.parts.sync.is_major_syncing(),

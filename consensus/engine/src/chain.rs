@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The facts of one chain: its parameters, its blocks' weights and ancestors, and Ethash's caches.
+//! Looks up what the engine needs to know about a chain: its parameters, its blocks' total difficulties and
+//! ancestors, and Ethash's caches.
 
 use crate::{admission::DistantAnnouncements, error::CheckError, seal_memo::SealMemo};
 use codec::{Decode, Encode};
@@ -112,7 +113,7 @@ impl<C: ChainClient> Chain<C> {
 		self.sizes.epoch(number.into())
 	}
 
-	/// Returns the Ethash cache of an epoch, and makes it if it is not kept.
+	/// Returns the Ethash cache of an epoch. Makes the cache if it is not in the store.
 	///
 	/// # Errors
 	///
@@ -139,7 +140,7 @@ impl<C: ChainClient> Chain<C> {
 		Ok(cache)
 	}
 
-	/// Returns how many light hashes were computed to check seals: the cost of checking.
+	/// Returns how many light hashes were computed to check seals, as a measure of what the checks cost.
 	pub fn light_hashes(&self) -> u64 {
 		self.seals.computed()
 	}
@@ -166,7 +167,8 @@ impl<C: ChainClient> Chain<C> {
 		Ok(Parent::of(&stored(&header)?))
 	}
 
-	/// Returns the sum of H_d of a block in the database and all its ancestors.
+	/// Returns the total difficulty of a block in the database: the sum of H_d over the block and all its
+	/// ancestors.
 	///
 	/// # Errors
 	///
@@ -193,7 +195,7 @@ impl<C: ChainClient> Chain<C> {
 		let on_best_chain =
 			|number, hash| Ok::<_, CheckError>(self.client.hash(number)? == Some(hash));
 		let base_number = self.client.header_metadata(base)?.number;
-		// Walk back to the best chain: usually a step or none, however far the base is.
+		// Walk back to the best chain. That usually takes one step or none, however far away the base is.
 		let mut block = self.client.header_metadata(hash)?;
 		while block.number > base_number && !on_best_chain(block.number, block.hash)? {
 			block = self.client.header_metadata(block.parent)?;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Checks a header or a block against the rules, with the chain's facts from the database.
+//! Checks a header or a block against the rules of `isthmus-rules`, and reads what they need from the
+//! database.
 
 use crate::{
 	admission::{is_near, is_too_easy},
@@ -15,8 +16,8 @@ use polkadot_sdk::*;
 use sp_runtime::OpaqueExtrinsic;
 
 impl<C: ChainClient> Chain<C> {
-	/// Checks every rule of a header that its parent and the clock decide, cheapest first. `now` is in
-	/// seconds since the Unix epoch.
+	/// Checks every header rule, cheapest first, against the parent in the database and the clock. `now` is
+	/// in seconds since the Unix epoch.
 	///
 	/// The clock is checked last, so that [`Rejection::Transient`] means that only the time is not valid
 	/// yet.
@@ -71,7 +72,8 @@ impl<C: ChainClient> Chain<C> {
 		let near_epoch = self.epoch(header.number).abs_diff(self.epoch(best.number)) <= 1;
 		if !self.knows(header.parent_hash)? {
 			rules::validate_not_future(&header, now).map_err(Rejection::from)?;
-			// Only Hashimoto could check its seal, and here that would cost us more than the peer.
+			// Only Hashimoto could check the seal of such a block, and running it would cost us more than the
+			// announcement cost the peer.
 			if is_too_easy(header.pre.difficulty, best.difficulty) {
 				return Err(CheckError::TooEasy(header.hash).into());
 			}
@@ -96,7 +98,8 @@ impl<C: ChainClient> Chain<C> {
 		Ok(outweighs((total, header.hash), best))
 	}
 
-	/// Checks every rule of the body: H_t and the uncles. `now` is in seconds since the Unix epoch.
+	/// Checks every rule for the body: its root H_t, and the uncle rules. `now` is in seconds since the Unix
+	/// epoch.
 	///
 	/// # Errors
 	///
@@ -114,7 +117,7 @@ impl<C: ChainClient> Chain<C> {
 		self.check_uncles(checked, body, now)
 	}
 
-	/// Checks every rule of the uncles that a block's body names. `now` is in seconds since the Unix
+	/// Checks every uncle rule for the uncles that a block's body names. `now` is in seconds since the Unix
 	/// epoch.
 	///
 	/// # Errors
@@ -127,7 +130,8 @@ impl<C: ChainClient> Chain<C> {
 		now: u64,
 	) -> Result<(), BlockError> {
 		if header.pre.uncles_hash == digest::uncles_hash(&[]) {
-			// If the body names uncles anyway, the runtime rejects it.
+			// The header says that there are no uncles. If the body names some anyway, the runtime rejects
+			// it.
 			return Ok(());
 		}
 		let body = body.ok_or(CheckError::MissingBody(header.hash))?;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The computer's clock, in the units of the headers and of the timestamp inherent.
+//! Reads the computer's clock: in seconds, as headers use them, and in milliseconds, as the timestamp
+//! inherent does.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Why a header or a block was not accepted. "Rejected" and "could not check" are different: only the first
-//! says anything about the peer.
+//! Defines why a header or a block was not accepted. "Rejected" and "could not check" are different: only the
+//! first says anything about the peer.
 
 use isthmus_primitives::Hash;
 use isthmus_rules::{FutureTimestamp, HeaderError, Rejection};
 use polkadot_sdk::*;
 
-/// Why a header or a block's uncles were not accepted.
+/// Why a header, a body or a block's uncles were not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockError {
 	/// It violates a rule, either permanently or for now.
@@ -23,8 +23,7 @@ pub enum CheckError {
 	/// The parent is not in the database.
 	#[error("the parent {0} is unknown")]
 	UnknownParent(Hash),
-	/// The block is not in our chain, and not higher than the finalized block, so no block in our chain
-	/// can ever descend from it.
+	/// The block is at or below the finalized height but not in our chain, so our chain can never include it.
 	#[error("{0} is on a fork that finality has ruled out")]
 	BehindFinality(Hash),
 	/// The block satisfies every other rule, but is from the future by our clock.
@@ -36,7 +35,7 @@ pub enum CheckError {
 	/// The block is too far from our best block.
 	#[error("{0} is far from our best block")]
 	TooFar(Hash),
-	/// The parent is unknown, and the block's difficulty is a small part of our best block's.
+	/// The parent is unknown, and the block's difficulty is far below our best block's.
 	#[error("{0} took little work, and its parent is unknown")]
 	TooEasy(Hash),
 	/// An entry of our own database does not decode.
@@ -57,7 +56,7 @@ pub enum CheckError {
 	/// Ethash's cache could not be made.
 	#[error("ethash: {0}")]
 	Ethash(#[from] isthmus_ethash::Error),
-	/// A call of the runtime failed.
+	/// A call to the runtime failed.
 	#[error("runtime: {0}")]
 	Runtime(#[from] sp_api::ApiError),
 	/// The database failed.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Remembers blocks that satisfy every rule of the header but whose import failed, so that they are not
-//! retried forever.
+//! Remembers blocks that satisfy every header rule but whose import failed, so that they are not retried
+//! forever.
 //!
-//! An error of import says nothing about the peer, since our own database may have failed. So sync requests
-//! the same block from the same peer at once. If failures were not remembered, one proof of work would buy
-//! an unlimited number of executions. If the block itself is at fault, import answers "known bad" for a
-//! block that is remembered here, which costs the peer its connection and reputation. If the fault may be
-//! ours, the peer is not penalised, and the block is retried after a pause.
+//! An import error says nothing about the peer, since our own database may have failed. So sync requests the
+//! same block from the same peer again at once. If failures were not remembered, one proof of work would be
+//! enough to make us execute a block any number of times. If a remembered block is itself at fault, import
+//! returns "known bad" for it, and the peer that sent it loses its connection and reputation. If the fault
+//! may be ours, the peer is not penalised, and the block is retried after a pause.
 
 use isthmus_primitives::Hash;
 use polkadot_sdk::sp_blockchain;
@@ -34,7 +34,7 @@ struct Failure {
 	last: Instant,
 }
 
-/// How many times a block failed, by who was at fault.
+/// How many times a block's import failed, counted by who was at fault.
 #[derive(Clone, Copy, Default)]
 struct Faults {
 	block: u32,
@@ -44,9 +44,10 @@ struct Faults {
 /// Whose fault it is that an import failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-	/// The block's: the runtime rejects it, or its state root is wrong.
+	/// The fault is the block's: the runtime rejects it, or its state root is wrong.
 	Block,
-	/// Perhaps our own: for example a full disk, a failing database, or finality that moved meanwhile.
+	/// The fault may be our own: for example a full disk, a failing database, or finality that moved
+	/// meanwhile.
 	Unclear,
 }
 
@@ -62,8 +63,8 @@ pub(crate) enum Verdict {
 }
 
 impl Fault {
-	/// Judges an error of import or of the runtime. The client returns its errors only as text, so the
-	/// fault is unclear unless the text is known to mean a fault of the block.
+	/// Decides whose fault an error from import or from the runtime is. The client returns its errors only as
+	/// text, so the fault is unclear unless the text is known to mean a fault of the block.
 	pub(crate) fn of(error: &impl ToString) -> Self {
 		let text = error.to_string();
 		let state_root = sp_blockchain::Error::InvalidStateRoot.to_string();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The hash rates of this node's miners: the built-in miner's as measured, and the rates that other miners
-//! report for themselves.
+//! Tracks the hash rates of this node's miners. The built-in miner's rate is measured, and other miners
+//! report their own.
 
 use isthmus_primitives::Hash;
 use parking_lot::Mutex;
@@ -23,7 +23,7 @@ const SAMPLES: usize = 12;
 /// The hash rates of the built-in miner and of the miners that submit theirs.
 #[derive(Debug)]
 pub struct HashRate {
-	/// All hashes that the built-in miner tried.
+	/// How many hashes the built-in miner has tried.
 	tried: AtomicU64,
 	/// Samples of `tried` with their times, oldest first.
 	samples: Mutex<VecDeque<(Instant, u64)>>,
@@ -52,8 +52,8 @@ impl HashRate {
 		self.tried.load(Ordering::Relaxed)
 	}
 
-	/// Returns the built-in miner's hashes per second, averaged over the last minute or since its start.
-	/// Zero in its first second.
+	/// Returns the built-in miner's hashes per second, averaged over the last minute or since its start. This
+	/// is zero in its first second.
 	pub fn built_in(&self, now: Instant) -> u64 {
 		let samples = self.samples.lock();
 		let Some((since, before)) = samples.front() else {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reports the hash rates: in the metrics, and in the log.
+//! Reports the hash rates in the metrics and in the log.
 
 use crate::{chain::ChainClient, hash_rate::SAMPLE_PERIOD, sealer::Sealer, LOG_TARGET};
 use futures_timer::Delay;

@@ -219,7 +219,7 @@ where
 	}
 }
 
-/// Returns an error of import, for which the peer is not penalised.
+/// Wraps an error as an import error, for which the peer is not penalised.
 fn unpenalised(error: CheckError) -> ConsensusError {
 	ConsensusError::Other(Box::new(error))
 }

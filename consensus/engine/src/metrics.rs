@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The metrics of mining, for Prometheus.
+//! Defines the mining metrics for Prometheus.
 
 use polkadot_sdk::*;
 use substrate_prometheus_endpoint::{

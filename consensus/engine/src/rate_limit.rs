@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A rate limit for log lines that peers can trigger: one line of each kind per minute, with the number of
-//! suppressed lines.
+//! Limits how often log lines that peers can trigger are written: one line of each kind per minute, with the
+//! number of suppressed lines.
 
 use parking_lot::Mutex;
 use std::{

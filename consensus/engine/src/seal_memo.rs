@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Hashimoto's results for the last headers, so that a header that is checked again is not hashed again.
+//! Remembers Hashimoto's results for recent headers, so that a header that is checked again is not hashed
+//! again.
 
 use isthmus_primitives::Hash;
 use isthmus_rules::Work;
@@ -9,7 +10,8 @@ use std::collections::{HashMap, VecDeque};
 /// The number of headers whose results are kept, at 160 bytes each.
 const KEPT: usize = 1024;
 
-/// Hashimoto's results for the last headers, by the headers' hashes, which cover the nonce and the number.
+/// Hashimoto's results for recent headers, by the header's hash. That hash covers the seal hash, the nonce
+/// and the number, so it determines the result.
 ///
 /// Most headers are checked twice or more: when they are announced, with their block, and as an uncle. A
 /// peer that repeats a header a thousand times must not make this node hash it a thousand times.
@@ -26,7 +28,7 @@ struct Results {
 }
 
 impl SealMemo {
-	/// Returns how many results Hashimoto computed, kept or not.
+	/// Returns how many results have been computed, including those that are no longer kept.
 	pub(crate) fn computed(&self) -> u64 {
 		self.0.lock().computed
 	}

@@ -91,7 +91,7 @@ impl<B: Backend<Block> + 'static, C: ChainClient> SelectChain<Block> for Heavies
 	) -> Result<Hash, ConsensusError> {
 		let mut target = self.expect_header(self.heaviest_above(base).map_err(lookup)?)?;
 		let base_number = self.expect_header(base)?.number;
-		// A limit below the base cannot be met, so the answer is the base itself.
+		// A limit below the base cannot be met, so return the base itself.
 		let limit = max_number.unwrap_or(BlockNumber::MAX).max(base_number);
 		while target.number > limit {
 			target = self.expect_header(target.parent_hash)?;

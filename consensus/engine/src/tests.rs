@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests of the engine against an in-memory chain, with real proofs of work in the development sizes.
+//! Tests the engine against an in-memory chain, with real proofs of work at the development sizes.
 
 mod announcements;
 mod authoring;

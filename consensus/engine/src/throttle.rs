@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Limits how many hashes per second the built-in miner's threads try together.
+//! Limits how many hashes per second the built-in miner's threads try together. Each thread works in rounds:
+//! it waits until it may start, tries a number of nonces, and counts their hashes.
 
 use parking_lot::Mutex;
 use std::{
@@ -7,7 +8,7 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// How long a limited miner's round takes at the limit. It is short, so that the pace is steady.
+/// How long a round of a limited miner takes at the limit. It is short, so that the pace is steady.
 const ROUND_TIME: Duration = Duration::from_millis(50);
 /// The maximum number of nonces in a round, whatever the limit. Any processor tries them in a fraction of a
 /// second.
@@ -25,7 +26,7 @@ const NAP: Duration = Duration::from_millis(20);
 pub(crate) struct Throttle {
 	/// Hashes per second; no limit if `None`.
 	limit: Option<NonZeroU64>,
-	/// The time at which the hashes so far are within the limit.
+	/// The time by which the limit allows all hashes counted so far.
 	paid_until: Mutex<Instant>,
 }
 
@@ -78,7 +79,8 @@ impl Throttle {
 	}
 }
 
-/// Returns the time at which the hashes are within the limit, after `hashes` more at `now`.
+/// Returns the new `paid_until` after `hashes` more were tried at `now`: the time by which the limit allows
+/// them.
 fn pay(paid_until: Instant, now: Instant, hashes: u64, limit: NonZeroU64) -> Instant {
 	// Unused time is lost, except for a short time that makes up for waking late.
 	let from = now

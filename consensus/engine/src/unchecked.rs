@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How "could not check" is passed with a block from the verifier to block import.
+//! Passes the reason why a block could not be checked from the verifier to block import, together with the
+//! block.
 //!
-//! Substrate penalises the peer for an error of the verifier, but not for an error of import. So the
+//! Substrate penalises the peer for an error from the verifier, but not for an error from import. So the
 //! verifier attaches the reason to the block and lets it pass, and import returns the reason as its own
 //! error.
 

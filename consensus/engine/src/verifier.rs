@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Verifies blocks in the import queue against every rule that does not need the block's execution.
 //!
-//! All rules of the header are checked here and not at import, because only a failed verification costs
-//! the peer that sent the block its reputation.
+//! All header rules are checked here and not at import, because only a failed verification costs the peer
+//! that sent the block its reputation.
 //!
 //! Blocks are verified one after the other, so a block that waits here delays all others.
 
@@ -23,8 +23,8 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// The maximum wait for the time of a sealed block from the future. Sync requests the block again at once,
-/// so this also limits how often it is verified.
+/// The maximum time to wait for a sealed block from the future to become valid. Sync requests the block again
+/// at once, so this also limits how often it is verified.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Finality may advance by this many blocks while a block is on its way to us. The block's sender is not
 /// penalised for that.
@@ -92,8 +92,8 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 					self.warn(rule.name(), &block, &format!("is rejected: {rule}"));
 					return Err(rule.to_string());
 				}
-				// Our own clock may be wrong. An error here would cost the peer its connection; the same
-				// error of import does not.
+				// Our own clock may be wrong. An error here would cost the peer its connection, while the
+				// same error from import does not.
 				BlockError::Rejected(Rejection::Transient(future)) => {
 					let error = CheckError::TooEarly(future);
 					self.warn(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Difficulty as a boundary: n ≤ 2^256 / H_d.
+//! Converts a difficulty to a boundary, the maximum result n of a valid seal: n ≤ 2^256 / H_d.
 
 use crate::error::Error;
 use core::fmt;
@@ -73,7 +73,7 @@ impl fmt::Debug for Boundary {
 mod tests {
 	use super::*;
 
-	/// 2^exponent.
+	/// Returns 2^exponent.
 	fn power(exponent: usize) -> Boundary {
 		Boundary((U256::one() << exponent).to_big_endian())
 	}
@@ -110,7 +110,7 @@ mod tests {
 		assert!(power(8).is_met_by(&power(8).0));
 		assert!(power(8).is_met_by(&power(7).0));
 		assert!(!power(8).is_met_by(&power(9).0));
-		// Big-endian: the first byte weighs most.
+		// Numbers are big-endian, so the first byte weighs most.
 		assert!(!power(8).is_met_by(&power(248).0));
 	}
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The light cache: a verifier holds it, and every dataset item is made from it (yellow paper, appendix
-//! J.3).
+//! Makes an epoch's cache, the small table that a verifier keeps. Every item of the dataset, the miners' large
+//! table, can be computed from it (yellow paper, appendix J.3).
 
 use crate::{
 	error::Error,
@@ -22,7 +22,7 @@ const PARENTS: u32 = 256;
 /// The number of light hashes that [`Cache::light_each`] computes side by side.
 const SIDE_BY_SIDE: usize = 16;
 
-/// An epoch's cache: 16 MiB and up with [`Sizes::FULL`].
+/// An epoch's cache. With [`Sizes::FULL`], it takes 16 MiB in epoch 0, and more in each later epoch.
 pub struct Cache {
 	rows: Memory,
 	row_count: Divisor,
@@ -97,8 +97,8 @@ impl Cache {
 		item
 	}
 
-	/// Computes (m, n) = PoW(H_#n, H_n, d), making the items of d from the cache as they are needed: 128
-	/// items from 32,768 rows, mostly read one after another.
+	/// Computes (m, n) = PoW(H_#n, H_n, d), where d is the dataset. The items of d are computed from the
+	/// cache as they are needed: 128 items from 32,768 rows, mostly read one after another.
 	pub fn light(&self, seal_hash: &[u8; 32], nonce: u64) -> Output {
 		let inputs = [(keccak::words(seal_hash), nonce)];
 		let [digests] = self.path.run(Hash {

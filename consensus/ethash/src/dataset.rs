@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The dataset, which a miner holds, and the search over it (yellow paper, appendix J.3.3 and J.4).
+//! Generates an epoch's dataset, the large table that a miner keeps, and searches it for a nonce (yellow
+//! paper, appendix J.3.3 and J.4).
 
 use crate::{
 	boundary::Boundary,
@@ -54,7 +55,7 @@ pub struct Searched {
 	pub hashes: u64,
 }
 
-/// An epoch's dataset: 1 GiB and up with [`crate::Sizes::FULL`].
+/// An epoch's dataset. With [`crate::Sizes::FULL`], it takes 1 GiB in epoch 0, and more in each later epoch.
 pub struct Dataset {
 	memory: Memory,
 	page_count: Divisor,

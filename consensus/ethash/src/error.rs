@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The errors of caches, datasets and boundaries.
+//! Defines the errors of caches, datasets and boundaries.
 
 /// Why a cache, a dataset or a boundary could not be created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

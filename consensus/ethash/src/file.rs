@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A dataset kept in a file, so that it does not have to be generated again at the next start.
+//! Saves a dataset to a file and loads it, so that it does not have to be generated again at the next start.
 //!
 //! The layout of the file, with little-endian numbers:
 //!
@@ -13,9 +13,9 @@
 //! | 32..64 | zero |
 //! | 64.. | the pages, 128 bytes each |
 //!
-//! The file is read into memory rather than mapped: the check before use reads every byte anyway, files
-//! are mapped in pages of 4 KiB, which slow the search down (docs/performance.md), and truncating a
-//! mapped file kills the process.
+//! The file is read into memory rather than mapped, for three reasons. The check before use reads every byte
+//! anyway. Files are mapped in pages of 4 KiB, which slow the search down (docs/performance.md). And
+//! truncating a mapped file kills the process.
 
 use crate::{
 	cache::Cache,

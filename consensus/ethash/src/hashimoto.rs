@@ -54,7 +54,7 @@ pub(crate) trait Pages: Copy {
 pub(crate) struct Hash<P, const K: usize> {
 	/// The dataset.
 	pub(crate) pages: P,
-	/// H_#n and H_n of each.
+	/// The seal hash H_#n and the nonce H_n of each pair.
 	pub(crate) inputs: [([u64; 4], u64); K],
 }
 

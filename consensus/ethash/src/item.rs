@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The 64-byte unit: a row of the cache, an item of the dataset, half a page.
+//! Defines the 64-byte unit that Ethash works on: a row of the cache, an item of the dataset, or half a page.
 
 /// v_FNV: the prime of FNV(x, y) = (x · 0x01000193 mod 2^32) ⊕ y (yellow paper, appendix J.3.1).
 pub(crate) const FNV_PRIME: u32 = 0x0100_0193;
@@ -28,7 +28,7 @@ impl Item {
 	#[cfg(not(feature = "std"))]
 	pub(crate) const ZERO: Self = Self([0; ITEM_WORDS]);
 
-	/// Returns the item's bytes, as the papers define it.
+	/// Returns the item's bytes, as the papers define them.
 	pub fn bytes(&self) -> [u8; 64] {
 		let mut bytes = [0; 64];
 		for (to, word) in bytes.chunks_exact_mut(4).zip(self.0) {
@@ -78,7 +78,8 @@ pub(crate) struct Divisor {
 impl Divisor {
 	/// Prepares a divisor, which is never zero: it is a prime number of rows or pages.
 	pub(crate) fn new(divisor: u32) -> Self {
-		// ⌈2^64 / d⌉ = ⌊(2^64 − 1) / d⌋ + 1, which is 2^64, here 0, for d = 1: x mod 1 = 0 still.
+		// ⌈2^64 / d⌉ = ⌊(2^64 − 1) / d⌋ + 1. For d = 1 this is 2^64, which wraps to 0 here, and x mod 1 is
+		// still 0.
 		Self {
 			divisor,
 			inverse: (u64::MAX / u64::from(divisor)).wrapping_add(1),

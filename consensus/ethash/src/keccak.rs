@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! KEC256 and KEC512, the papers' Keccak (with the original padding, not SHA-3's), of messages that fit
-//! one block, which is all that Ethash hashes. Messages and digests are little-endian 64-bit words.
+//! Computes KEC256 and KEC512, the papers' Keccak hashes (with the original padding, not SHA-3's). Messages
+//! must fit in one block, as all messages that Ethash hashes do. Messages and digests are little-endian
+//! 64-bit words.
 
 use crate::{
 	kernel::{Kernel, Machine, States, STATES},
 	machine::Portable,
 };
 
-/// The constants of ι.
+/// The round constants of Keccak's step ι.
 const ROUND_CONSTANTS: [u64; 24] = [
 	0x0000_0000_0000_0001,
 	0x0000_0000_0000_8082,

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Ethash, the paper's proof of work (algorithm 1; yellow paper, appendix J), bit for bit.
+//! Computes Ethash, the paper's proof of work (algorithm 1; yellow paper, appendix J), bit for bit.
+//!
+//! A miner searches for a nonce with the *dataset*, a large table. A verifier checks the nonce with the
+//! *cache*, a small table from which the items of the dataset are computed. Both change every 30,000 blocks
+//! (an *epoch*).
 //!
 //! ```
 //! use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Sizes};
@@ -26,8 +30,8 @@
 //!
 //! # What it computes
 //!
-//! In the symbols of both papers, with H_#n the header's hash without its seal (the *seal hash*), H_n
-//! the nonce and d the dataset:
+//! The symbols are those of both papers: H_#n is the hash of the header without its seal (the *seal hash*),
+//! H_n is the nonce, and d is the dataset.
 //!
 //! ```text
 //! (m, n) = PoW(H_#n, H_n, d)        n ≤ 2^256 / H_d   and   m = H_m
@@ -46,9 +50,9 @@
 //!
 //! # Out of scope
 //!
-//! This crate knows nothing about blocks: what a header is, how its seal hash is computed and what
-//! difficulty it must have are up to the caller (`isthmus-rules`). It does not run on graphics cards or
-//! communicate with miners.
+//! This crate knows nothing about blocks. What a header is, how its seal hash is computed and what difficulty
+//! it must have are up to the caller (`isthmus-rules`). It does not run on graphics cards or communicate with
+//! miners.
 //!
 //! The default feature `std` adds threads, vector instructions (AVX2 and AVX-512, chosen at run time),
 //! files and huge pages. Without it the crate is `no_std` with `alloc`.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The choice of the processor's instructions, and the portable machine that every processor can run.
+//! Chooses the processor's instructions, and implements the portable machine, which every processor can run.
 //!
 //! Every algorithm of this crate is written once, generic over a [`Machine`]. [`Portable`], in plain
 //! Rust, defines what each operation of a machine computes.
@@ -79,7 +79,7 @@ impl fmt::Debug for Path {
 	}
 }
 
-/// Any processor, in plain Rust.
+/// The machine for any processor, in plain Rust.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Portable;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Memory for the items of a cache or a dataset, in huge pages if the system has them: Ethash reads at
-//! random addresses, and with pages of 4 KiB most reads would first wait for an address translation.
+//! Allocates memory for the items of a cache or a dataset, in huge pages if the system has them. Ethash reads
+//! at random addresses, and with pages of 4 KiB most reads would first wait for an address translation.
 
 use crate::{error::Error, item::Item};
 

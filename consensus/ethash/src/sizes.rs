@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The sizes of an epoch's cache and dataset, and its seed (yellow paper, appendix J.1 and J.2).
+//! Computes the sizes of an epoch's cache and dataset, and its seed (yellow paper, appendix J.1 and J.2).
 
 use crate::{error::Error, keccak};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A store of the most recently used caches, shared between threads.
+//! Keeps the most recently used caches, and shares them between threads.
 
 use crate::{cache::Cache, error::Error, sizes::Sizes};
 use std::{

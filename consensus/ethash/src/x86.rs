@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The vector units of x86-64: AVX2 and AVX-512. The only `unsafe` code of this crate.
+//! Implements the machines with x86-64's vector units, AVX2 and AVX-512. This is the only `unsafe` code of
+//! this crate.
 //!
 //! It is sound for these reasons. Only `detect` constructs a value of [`Avx2`] or [`Avx512`], after the
 //! processor reported every feature named in `run`'s `target_feature`; so if a method has a `self`, its
@@ -19,7 +20,7 @@ use core::arch::x86_64::*;
 pub(crate) struct Avx2(());
 
 impl Avx2 {
-	/// Returns the proof if the processor has the features.
+	/// Returns a value, as proof, if the processor has the features.
 	pub(crate) fn detect() -> Option<Self> {
 		(is_x86_feature_detected!("avx2")
 			&& is_x86_feature_detected!("bmi1")
@@ -127,7 +128,7 @@ impl Machine for Avx2 {
 pub(crate) struct Avx512(());
 
 impl Avx512 {
-	/// Returns the proof if the processor has the features.
+	/// Returns a value, as proof, if the processor has the features.
 	pub(crate) fn detect() -> Option<Self> {
 		(Avx2::detect().is_some() && is_x86_feature_detected!("avx512f")).then_some(Self(()))
 	}

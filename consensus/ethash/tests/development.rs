@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The whole algorithm with the development sizes: light and full hashes agree, the number of threads
+//! Tests the whole algorithm with the development sizes: light and full hashes agree, the number of threads
 //! changes nothing, searches find the lowest nonce, and all paths compute the same bits.
 
 use isthmus_ethash::{
@@ -149,7 +149,7 @@ fn a_search_finds_the_least_nonce() {
 				dataset.search(&seal_hash, &boundary, first..first + 10_000, &stop);
 			assert_eq!(found, Some(Found { nonce, output }), "{path:?}");
 			assert!(hashes > nonce - first);
-			// A range that ends just before it contains none.
+			// A range that ends just before the nonce contains no valid one.
 			let before = dataset.search(&seal_hash, &boundary, first..nonce, &stop);
 			assert_eq!(
 				before,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A dataset is loaded from its file exactly as it was saved, and every other file is rejected.
+//! Tests that a dataset is loaded from its file exactly as it was saved, and that every other file is
+//! rejected.
 
 use isthmus_ethash::{Cache, Dataset, FileError, Progress, Sizes};
 use std::{fs, hash::Hasher, ops::ControlFlow, path::PathBuf};

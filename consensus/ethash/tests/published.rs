@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Published cases with the full sizes, and all cases of the vector file if it is present.
+//! Tests published cases with the full sizes, and all cases of the vector file if it is present.
 
 use isthmus_ethash::{final_result, Cache, Path, Sizes};
 use std::{collections::BTreeMap, path::Path as FilePath};
@@ -49,7 +49,7 @@ fn check(cases: &[Case]) {
 	}
 }
 
-/// From ethereum/tests, PoWTests/ethash_tests.json.
+/// Checks a case from ethereum/tests, PoWTests/ethash_tests.json.
 #[test]
 fn a_published_case_of_epoch_0() {
 	check(&[Case {
@@ -81,7 +81,7 @@ fn the_cache_of_epoch_0_is_the_published_one() {
 	}
 }
 
-/// The file is not part of the repository.
+/// Checks all cases of the vector file, which is not part of the repository.
 #[test]
 fn the_vectors_beside_the_repository() {
 	let file =

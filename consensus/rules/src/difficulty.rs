@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! D(H), a block's difficulty as computed from its parent's, and the total that the fork choice compares.
+//! Computes D(H), the difficulty that a block must have according to its parent, and the total difficulty of
+//! a chain, which the fork choice compares.
 
 use crate::{
 	error::{GotExpected, HeaderError},
@@ -12,8 +13,9 @@ use isthmus_primitives::{
 };
 use polkadot_sdk::sp_core::U256;
 
-/// The number of seconds between blocks that make one step of difficulty (yellow paper, section 4.3.4). The
-/// difficulty rises if a block takes less than 10 s, stays at 10 to 19 s, and falls above that.
+/// The number of seconds between a block and its parent that count as one step of the difficulty (yellow
+/// paper, section 4.3.4). The difficulty rises if a block takes less than 10 s, stays the same at 10 to 19 s,
+/// and falls above that.
 pub const DIFFICULTY_STEP_SECONDS: u64 = 10;
 /// The maximum number of steps by which one block can lower the difficulty (yellow paper, section 4.3.4).
 pub const MAX_DIFFICULTY_STEPS: u64 = 99;
@@ -99,8 +101,9 @@ pub fn validate_difficulty(
 	GotExpected::check(header.pre.difficulty, expected).map_err(HeaderError::Difficulty)
 }
 
-/// Returns B_t = P(B)_t + H_d, the total difficulty of a chain that ends in a block of difficulty H_d =
-/// `own`, where `parent` is the total of the chain up to its parent (yellow paper, section 10).
+/// Returns B_t = P(B)_t + H_d, a block's total difficulty: the sum over the chain that ends in this block.
+/// `parent` is P(B)_t, the parent's total difficulty, and `own` is H_d, the block's own difficulty (yellow
+/// paper, section 10).
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The errors of the rules: one variant per rule, with the value that it got and the value that it
-//! expected.
+//! Defines the errors for violated rules. Each rule has its own variant, which contains the value in the
+//! block and the value that the rule requires.
 
 use isthmus_ethash::Boundary;
 use isthmus_primitives::{digest::DigestError, Difficulty, TotalDifficulty};
@@ -31,7 +31,7 @@ impl<T: PartialEq> GotExpected<T> {
 	}
 }
 
-/// A violated rule of a single header. The header can never become valid.
+/// A rule that a single header violates. The header can never become valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum HeaderError {
 	/// The digest does not contain exactly one of each of the engine's items.
@@ -154,13 +154,13 @@ impl HeaderError {
 	}
 }
 
-/// A violated rule of a block's uncles. The block can never become valid.
+/// An uncle rule that a block violates. The block can never become valid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum UncleError {
 	/// H_o is not KEC256(SCALE(B_U)), the hash of the uncles that the body names.
 	#[error("the uncles hash is {:?}, but the uncles' hash is {:?}", .0.got, .0.expected)]
 	UnclesHash(GotExpected<H256>),
-	/// ‖B_U‖ ≤ 2 is violated.
+	/// ‖B_U‖ ≤ 2 is violated: the block names too many uncles.
 	#[error("the block names {got} uncles, but may name at most {maximum}")]
 	TooMany {
 		/// ‖B_U‖.
@@ -224,7 +224,7 @@ impl UncleError {
 	}
 }
 
-/// The end of the sentence of [`UncleError::NotKin`]: which parents an uncle may have.
+/// Displays the end of [`UncleError::NotKin`]'s sentence, which says what parent an uncle may have.
 struct Kin<'a>(&'a Option<(u32, u32)>);
 
 impl core::fmt::Display for Kin<'_> {
@@ -239,14 +239,14 @@ impl core::fmt::Display for Kin<'_> {
 	}
 }
 
-/// A violated rule of the header or of the uncles. The block can never become valid, so the peer that sent
-/// it is penalised.
+/// A header rule or an uncle rule that a block violates. The block can never become valid, so the peer that
+/// sent it is penalised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum RuleError {
-	/// A rule of the header.
+	/// A header rule.
 	#[error("rule {name} is violated: {0}", name = .0.name())]
 	Header(#[from] HeaderError),
-	/// A rule of the uncles.
+	/// An uncle rule.
 	#[error("rule {name} is violated: {0}", name = .0.name())]
 	Uncles(#[from] UncleError),
 }
@@ -281,8 +281,9 @@ impl FutureTimestamp {
 
 /// Why a block is not accepted, either permanently or for now.
 ///
-/// A rule that could not be checked at all (because a dataset or a parent is missing, or the database is
-/// broken) is neither, and has no variant here: see [`validate_seal`](crate::validate_seal).
+/// There is no variant for a rule that could not be checked at all, for example because a dataset or a parent
+/// is missing or the database is broken. For how such a failure is returned, see
+/// [`validate_seal`](crate::validate_seal).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum Rejection {
 	/// The block violates a rule and can never become valid.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! H_l and H_g: the bounds of a block's gas limit, and the limit that a miner chooses within them.
+//! Validates a block's gas limit (H_l) and the gas that it used (H_g), and computes the gas limit that a
+//! miner sets.
 
 use crate::{error::HeaderError, parent::Parent};
 use core::ops::RangeInclusive;
@@ -16,8 +17,8 @@ pub const MAX_GAS_LIMIT: u64 = (1 << 63) - 1;
 /// limit `parent`, in gas (yellow paper, section 4.3.4). The range is empty if `parent` is below 1024: then
 /// no limit satisfies the rule, not even the parent's own.
 ///
-/// The paper's algorithm 2 prints both signs as `>` and rounds up, which no limit can satisfy. This is
-/// the yellow paper's rule.
+/// The paper's algorithm 2 prints both inequalities with `>` and rounds up, which no limit can satisfy. This
+/// function follows the yellow paper instead.
 pub fn gas_limit_bounds(parent: u64) -> RangeInclusive<u64> {
 	let bound = parent / GAS_LIMIT_BOUND_DIVISOR;
 	// The inequality is strict, so the bound itself is excluded.

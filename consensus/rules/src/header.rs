@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The rules of a single header, except those for the difficulty, gas and the seal, and the functions that
-//! call all rules.
+//! Validates a single header. This file has the functions that call all header rules, and the rules
+//! themselves, except those for the difficulty, the gas and the seal.
 
 use crate::{
 	difficulty::{validate_difficulty, validate_minimum_difficulty},
@@ -38,11 +38,11 @@ pub fn validate_static(params: &ChainParameters, header: &PowHeader) -> Result<(
 	validate_minimum_difficulty(params, header)
 }
 
-/// Validates the rules that compare a header with its parent, cheapest first, without those of
-/// [`validate_static`], which the caller runs first.
+/// Validates the rules that compare a header with its parent, cheapest first. The caller must run
+/// [`validate_static`] first, because those rules are not checked again here.
 ///
-/// The two are separate functions, so that the static rules run once and before the parent is looked up.
-/// Neither needs a clock, so the result never changes.
+/// The two are separate functions, so that the caller can check the static rules before it looks up the
+/// parent, and only once. Neither needs a clock, so the result never changes.
 ///
 /// # Errors
 ///
@@ -62,9 +62,9 @@ pub fn validate_against_parent(
 /// Validates the paper's algorithm 2 except for the seal and the uncles: [`validate_static`], then
 /// [`validate_against_parent`], then [`validate_not_future`]. `now` is in seconds since the Unix epoch.
 ///
-/// The clock is checked last, so that [`Rejection::Transient`] means that only the time, and perhaps the
-/// seal, is not valid. Check [`validate_seal_quick`](crate::validate_seal_quick) before keeping such a
-/// header for later.
+/// The clock is checked last. So if the result is [`Rejection::Transient`], every other rule that is checked
+/// here is satisfied, and the header may become valid as time passes. The seal is not checked here: before
+/// keeping such a header for later, check [`validate_seal_quick`](crate::validate_seal_quick).
 ///
 /// # Errors
 ///
@@ -112,7 +112,7 @@ pub fn validate_parent_hash(header: &PowHeader, parent: &Parent) -> Result<(), H
 ///
 /// Returns [`HeaderError::Number`] if it is not.
 pub fn validate_number(header: &PowHeader, parent: &Parent) -> Result<(), HeaderError> {
-	// In 64 bits, so that even the maximum `u32` has a successor to compare with.
+	// The sum is computed in 64 bits, so that even the maximum `u32` has a successor to compare with.
 	let expected = u64::from(parent.number).saturating_add(1);
 	GotExpected::check(header.number.into(), expected).map_err(HeaderError::Number)
 }

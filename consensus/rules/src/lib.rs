@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Every rule that a block's header and its uncles must satisfy, each as a pure function with its own
-//! error: block validation (algorithm 2 of the paper) and the condition on the seal (Eq. 2).
+//! Validates a block's header and its uncles. Each rule is a pure function with its own error. The rules are
+//! the paper's block validation (algorithm 2) and its condition on the seal (Eq. 2).
 //!
 //! ```
 //! use isthmus_primitives::{
@@ -49,6 +49,11 @@
 //! The paper's rules are those of Ethereum's Homestead. Where the paper is silent, the yellow paper
 //! (Homestead revision) applies.
 //!
+//! In the table, H is the header and P(H) its parent's header. [`PowHeader`] and its
+//! [`PreDigest`](isthmus_primitives::digest::PreDigest) explain their fields, for example H_l, the gas limit.
+//! D(H) is the difficulty that the header must have, and D_0 is the minimum difficulty. B_T are the block's
+//! transactions, and m and n are the mix hash and the result that Hashimoto computes ([`Work`]).
+//!
 //! | rule | function | error |
 //! |---|---|---|
 //! | the digest's shape | [`PowHeader::read`] | [`HeaderError::Digest`] |
@@ -70,17 +75,18 @@
 //! | uncles | [`validate_uncles`] and the functions it calls | [`UncleError`] |
 //!
 //! [`validate_static`], [`validate_against_parent`], [`validate_header`], [`validate_seal`] and
-//! [`validate_uncles`] only call the rules, cheapest first. A header that satisfies all of them is valid.
-//! The block's transactions are checked when the runtime executes them.
+//! [`validate_uncles`] contain no rules of their own: they call the rules above, cheapest first. A header
+//! that satisfies all of them is valid. The block's transactions are checked when the runtime executes them.
 //!
-//! A block that violates a rule ([`RuleError`]) is never valid. A block from the future
-//! ([`FutureTimestamp`]) may become valid. A failure to check a rule is neither: `now` is an argument and
-//! Hashimoto a closure, so "could not check" is an error of the caller's own type.
+//! A block that violates a rule ([`RuleError`]) can never become valid. A block from the future
+//! ([`FutureTimestamp`]) can, as time passes. Failing to check a rule is a third outcome, and only the
+//! caller's code can fail: it passes in the time, and a closure that computes Hashimoto. So "could not check"
+//! is an error of the caller's own type.
 //!
 //! All arithmetic is checked or saturating, because every number here may come from an unknown peer.
 //!
-//! This crate has no client, clock or log. Hashimoto is in `isthmus-ethash`, the digest items are in
-//! `isthmus-primitives`, and the fork choice is in `isthmus-engine`.
+//! This crate does not use a client, a clock or a log. Hashimoto is in `isthmus-ethash`, the digest items are
+//! in `isthmus-primitives`, and the fork choice is in `isthmus-engine`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]

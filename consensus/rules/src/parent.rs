@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! P(H): a header's parent, as the rules see it.
+//! Defines P(H), a header's parent: the facts about it that the rules need.
 
 use isthmus_primitives::{digest::PowHeader, params::ChainParameters, Difficulty};
 use polkadot_sdk::sp_core::H256;
@@ -9,13 +9,13 @@ use polkadot_sdk::sp_core::H256;
 pub struct Parent {
 	/// The parent's hash.
 	pub hash: H256,
-	/// P(H)_i.
+	/// P(H)_i: the parent's number.
 	pub number: u32,
-	/// P(H)_d.
+	/// P(H)_d: the parent's difficulty.
 	pub difficulty: Difficulty,
-	/// P(H)_l, in gas.
+	/// P(H)_l: the parent's gas limit, in gas.
 	pub gas_limit: u64,
-	/// P(H)_s, in seconds since the Unix epoch.
+	/// P(H)_s: the parent's timestamp, in seconds since the Unix epoch.
 	pub timestamp: u64,
 }
 
@@ -32,7 +32,7 @@ impl Parent {
 		}
 	}
 
-	/// Returns any other block as a parent.
+	/// Returns the block with this header as a parent, for any block except genesis.
 	pub fn of(header: &PowHeader) -> Self {
 		Self {
 			hash: header.hash,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Eq. 2, `m = H_m ∧ n ≤ 2^256 / H_d with (m, n) = PoW(H_#n, H_n, d)`, in two halves: a quick half that
-//! needs two hashes, and a half that needs the dataset.
+//! Validates a block's seal: the nonce and the mix hash that prove its work. The rule is the paper's Eq. 2,
+//! `m = H_m ∧ n ≤ 2^256 / H_d with (m, n) = PoW(H_#n, H_n, d)`, where H_#n is the header's hash without its
+//! seal, H_n the nonce, H_m the mix hash that the header claims, H_d the difficulty, and d the dataset. The
+//! rule is checked in two halves: a quick half that takes two hashes, and a half that needs the dataset.
 
 use crate::error::{GotExpected, HeaderError, Rejection};
 use isthmus_ethash::{final_result, Boundary, Output};
@@ -61,8 +63,8 @@ pub fn validate_mix(computed: H256, claimed: H256) -> Result<(), HeaderError> {
 /// Validates that n ≤ 2^256 / H_d, where n is computed from the claimed mix hash H_m. This takes two hashes
 /// and no dataset.
 ///
-/// To pass this check, a forger needs the same number of hashes as a miner needs for a seal, although
-/// cheaper ones. The check therefore protects the expensive half from floods.
+/// To pass this check, a forger needs the same number of hashes as a miner needs for a seal, although each of
+/// them is cheaper. This makes it costly to flood a node with headers that reach the expensive half.
 ///
 /// # Errors
 ///

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! B_U: which headers a block may name as its uncles (yellow paper, section 11.1, Ommer Validation).
+//! Validates B_U, the uncles that a block names. An uncle is the header of an orphaned block, whose miner
+//! earns part of a reward when a later block names it (yellow paper, section 11.1, Ommer Validation).
 //!
 //! ```text
 //! ‖B_U‖ ≤ 2  ∧  for each U in B_U: V(U) ∧ k(U, P(B_H)_H, 6)
@@ -7,9 +8,10 @@
 //! s(U, H)    = P(H)_H = P(U)_H ∧ H ≠ U ∧ U ∉ B(H)_U
 //! ```
 //!
-//! In words, an uncle is a sibling of one of the block's six nearest ancestors. Its parent is an ancestor
-//! of the block, from the grandparent to the sixth generation above the block's parent, and its number is
-//! one to six below the block's. A sibling of the block itself is not an uncle.
+//! In words, a block may name at most two uncles. Each of them is a valid header (V), not an ancestor of the
+//! block, not named already, and a sibling of one of the block's six nearest ancestors. So its parent is an
+//! ancestor of the block, from the grandparent to the sixth generation above the block's parent, and its
+//! number is one to six below the block's. A sibling of the block itself is not an uncle.
 
 use crate::{
 	error::{GotExpected, HeaderError, Rejection, UncleError},
@@ -25,8 +27,8 @@ use isthmus_primitives::{
 };
 use polkadot_sdk::sp_core::H256;
 
-/// The number of a block's ancestors that the uncle rules look at: its parent, and
-/// [`MAX_UNCLE_GENERATIONS`] above that.
+/// How many of a block's ancestors the uncle rules look at: its parent, and [`MAX_UNCLE_GENERATIONS`] above
+/// that.
 pub const UNCLE_ANCESTORS: usize = MAX_UNCLE_GENERATIONS as usize + 1;
 
 /// What the uncle rules need to know about the chain below a block.
@@ -37,8 +39,8 @@ pub struct Ancestry<'a> {
 	pub ancestors: &'a [Parent],
 	/// The hashes of all the uncles that those ancestors name.
 	///
-	/// No older block can name an uncle that is still in reach: an uncle is at most six blocks old, and
-	/// the block that names it comes after it.
+	/// Uncles that older blocks name do not matter. An uncle that is still in reach is at most six blocks
+	/// old, so every block that can have named it is among those ancestors.
 	pub included: &'a [H256],
 }
 
@@ -56,7 +58,7 @@ impl<'a> Ancestry<'a> {
 	}
 }
 
-/// Validates every rule of a block's uncles, cheapest first. A block without uncles needs no ancestry.
+/// Validates every uncle rule, cheapest first. If the block has no uncles, the ancestry is not used.
 ///
 /// `header` is the block's header, and `uncles` are the uncles that its body names, in the body's order.
 /// `now`, in seconds since the Unix epoch, is needed because an uncle's whole header must be valid: an
@@ -185,8 +187,8 @@ pub fn validate_uncle_not_included(
 	Ok(())
 }
 
-/// Validates the part of k(U, P(B_H)_H, 6) that is about generations: P(H)_H = P(U)_H for one of the six
-/// nearest ancestors H. Returns the uncle's parent.
+/// Validates that the uncle is in reach: its parent is also the parent of one of the block's six nearest
+/// ancestors H. Returns the uncle's parent. This is the part P(H)_H = P(U)_H of k(U, P(B_H)_H, 6).
 ///
 /// # Errors
 ///

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The inverse problem: the depth at which the risk is small enough.
+//! Computes the depth at which a block is safe: the minimum number of blocks on top of it at which the
+//! attacker's odds are below an accepted risk.
 
 use crate::{equation_3, exact, Risk, Share};
 
 /// The maximum depth, in blocks, that [`depth`] considers: half a year at one block every 15 s.
 pub const MAX_DEPTH: u32 = 1_000_000;
 
-/// The formula for P_z.
+/// Which formula computes P_z, the attacker's odds from z blocks behind.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Model {
-	/// The paper's: [`equation_3`].
+	/// The paper's formula: [`equation_3`].
 	Paper,
-	/// The true one: [`exact`].
+	/// The true probability: [`exact`].
 	Exact,
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Confidence intervals: what a count of successes says about a probability.
+//! Computes confidence intervals: what a count of successes says about a probability.
 
 /// The confidence level of an [`Interval`]: the share of all repetitions of an experiment whose interval
 /// contains the true probability.
@@ -23,8 +23,8 @@ impl Confidence {
 		}
 	}
 
-	/// Returns the number of standard deviations around a normal distribution's mean within which that
-	/// share of it lies.
+	/// Returns how many standard deviations to either side of the mean contain that share of a normal
+	/// distribution.
 	fn deviations(self) -> f64 {
 		match self {
 			Self::P95 => 1.959_963_984_540_054,

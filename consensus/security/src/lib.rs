@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The forged-block attack on a proof-of-work chain (section IV.B of the paper): the odds that an attacker
-//! overtakes the honest chain from z blocks behind, and the depth z that a given risk requires.
+//! Computes the odds of the forged-block attack on a proof-of-work chain (section IV.B of the paper): how
+//! likely it is that an attacker overtakes the honest chain from z blocks behind, and which depth z a given
+//! risk requires.
 //!
 //! ```
 //! use isthmus_security::{depth, exact, Confidence, Model, Race, Risk, Share};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! P_z: the probability that the attacker ever catches up from z blocks behind.
+//! Computes P_z, the probability that the attacker ever catches up from z blocks behind.
 
 use crate::Share;
 

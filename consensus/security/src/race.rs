@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A simulation of the race: runs many attacks as random walks, and counts the successful ones.
+//! Simulates the race between the attacker and the honest miners: runs many attacks as random walks, and
+//! counts the successful ones.
 //!
 //! A trial is the random walk of section IV.B. The honest miners find their z blocks while the attacker
 //! finds k ([`Model`] says how k is drawn). From z − k blocks behind, each next block is the attacker's
@@ -145,7 +146,7 @@ impl Race {
 		true
 	}
 
-	/// Draws min(k, z) with one toss per block, until the honest miners have z.
+	/// Draws min(k, z) with one toss per block, until the honest miners have found z blocks.
 	fn tossed(
 		self,
 		random: &mut ChaCha8Rng,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Validated inputs to the attack calculations: the attacker's share and the accepted risk.
+//! Validates the inputs to the attack calculations: the attacker's share and the accepted risk.
 
 /// q: the attacker's share of the network's hash power, between 0 and 1.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]

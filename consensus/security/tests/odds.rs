@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Compares the odds with published tables, with the formulas that they are derived from, and at the limits
-//! of floating point.
+//! Compares the computed odds with published tables and with the formulas that they are derived from, and
+//! tests them at the limits of floating point.
 
 use isthmus_security::{
 	algorithm_3, depth, equation_3, exact, DepthError, Model, Risk, Share, MAX_DEPTH,
@@ -220,12 +220,12 @@ fn what_an_f64_cannot_hold_is_zero() {
 
 #[test]
 fn the_printed_lines_fail_where_eq_3_does_not() {
-	// Cancellation: the true figure is far under the noise.
+	// Subtracting nearly equal numbers leaves noise, and the true figure is far below it.
 	let noise = algorithm_3(0.1, 60);
 	let true_figure = equation_3(share(0.1), 60);
 	assert!(true_figure > 0.0 && true_figure < 1e-30);
 	assert!(noise.abs() > 1e-17 || noise == 0.0, "{noise:e}");
-	// exp(−λ) is 0, and so is every term: an attack that almost never works looks certain.
+	// exp(−λ) is 0, and so is every term. So an attack that almost never works looks certain.
 	assert_eq!(algorithm_3(0.45, 1000), 1.0);
 	assert!(equation_3(share(0.45), 1000) < 1e-8);
 }
@@ -263,7 +263,7 @@ fn the_paper_underestimates_the_attacker() {
 
 #[test]
 fn a_risk_of_one_is_met_by_any_block() {
-	// P_0 is 1, and 1 is not below 1.
+	// P_0 is 1, which is not below the risk of 1, so one block is needed.
 	assert_eq!(depth(Model::Exact, share(0.49), risk(1.0)), Ok(1));
 }
 

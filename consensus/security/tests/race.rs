@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The simulation compared with the formulas: the counts agree with the computed odds, for the paper's
-//! model and for the true one, and the two models can be told apart.
+//! Compares the simulation with the formulas. The counts agree with the computed odds, for the paper's model
+//! and for the true one, and the two models can be told apart.
 
 use isthmus_security::{
 	equation_3, exact, Confidence, Interval, Model, Outcome, Race, RaceError, Share, MAX_BEHIND,
@@ -55,7 +55,7 @@ fn eq_3_is_too_low_and_it_shows() {
 		assert!(tossed.contains(truth), "q = {q}, z = {z}: {tossed:?}");
 		assert!(paper < tossed.low, "q = {q}, z = {z}: {paper}, {tossed:?}");
 	}
-	// And the reverse: if blocks were found as Eq. 3 assumes, the exact odds would be wrong.
+	// Conversely, if blocks were found as Eq. 3 assumes, the exact odds would be wrong.
 	let drawn = interval(Model::Paper, 0.1, 6, 300_000);
 	assert!(drawn.contains(equation_3(share(0.1), 6)), "{drawn:?}");
 	assert!(drawn.high < exact(share(0.1), 6), "{drawn:?}");
@@ -117,7 +117,7 @@ fn giving_up_costs_less_than_its_bound() {
 		// One block less would not be enough.
 		assert!(d == 1 || ratio.powi(d as i32 - 1) * trials as f64 > MISSED);
 	}
-	// The interval is widened by it, which shows with one trial.
+	// The bias widens the interval, which shows most with a single trial.
 	let race = Race::new(Model::Exact, share(0.3), 9, 1).expect("a race");
 	let outcome = Outcome {
 		trials: 1000,

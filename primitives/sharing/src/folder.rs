@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The list of a folder's files. Each file is a record of its own, and one more record, the list, names
-//! them all. The list is encrypted like any other record, so that only readers see the names, the sizes and
-//! the shape of the tree.
+//! Reads and writes the list of a folder's files. To share a folder, its owner stores each file as a record
+//! of its own, and the list as one more record. The list is encrypted like any other record, so only readers
+//! see the names, the sizes and the shape of the folder tree. It begins with a label:
 //!
 //! | offset | length | contents |
 //! |---|---|---|
 //! | 0 | 17 | `"isthmus/folder/v1"` |
 //!
-//! followed by one entry per file, sorted by the bytes of their paths:
+//! The label is followed by one entry per file, sorted by the bytes of their paths:
 //!
 //! | offset | length | contents |
 //! |---|---|---|
@@ -24,7 +24,7 @@ use alloc::{borrow::ToOwned, string::String, vec::Vec};
 pub const LABEL: &[u8; 17] = b"isthmus/folder/v1";
 /// The maximum length of a file's path, in bytes.
 pub const MAX_PATH: usize = 4096;
-/// The maximum length of a list, in bytes: 256 MiB. It bounds what a reader keeps in memory.
+/// The maximum length of a list, in bytes: 256 MiB. This bounds how much memory a reader needs.
 pub const MAX_LENGTH: usize = 256 << 20;
 /// The length of an entry without its path.
 const ENTRY: usize = 2 + 1 + 8 + 32;
@@ -45,7 +45,7 @@ pub struct File {
 	pub key: RecordKey,
 }
 
-/// Why bytes are not a list of files, or a path cannot be in one.
+/// Why bytes are not a list of files, or why a list cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FolderError {
 	/// The bytes do not begin with [`LABEL`].
@@ -66,7 +66,7 @@ pub enum FolderError {
 	/// The list would be longer than [`MAX_LENGTH`].
 	#[error("the folder's list of files would be longer than {MAX_LENGTH} bytes")]
 	TooLong,
-	/// A flag is unknown.
+	/// An entry has unknown flags.
 	#[error("the file {0:?} is of an unknown kind")]
 	Flags(String),
 }
@@ -100,7 +100,7 @@ pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 		if bytes.len() + ENTRY + file.path.len() > MAX_LENGTH {
 			return Err(FolderError::TooLong);
 		}
-		// The length is at most MAX_PATH, so it fits.
+		// The length is at most MAX_PATH, so it fits in 16 bits.
 		bytes.extend((file.path.len() as u16).to_be_bytes());
 		bytes.extend(file.path.as_bytes());
 		bytes.push(if file.executable { EXECUTABLE } else { 0 });
@@ -174,7 +174,7 @@ mod tests {
 			let mut files: Vec<File> = paths.iter().map(|path| file(path)).collect();
 			files.sort_by(|a, b| a.path.cmp(&b.path));
 			let bytes = to_bytes(&files).unwrap();
-			// Where an entry ends, the list of the files up to it ends too.
+			// A list that is cut off at the end of an entry is a valid list of the files up to there.
 			let mut end = 17;
 			let mut ends = vec![end];
 			for file in &files {
@@ -207,7 +207,8 @@ mod tests {
 
 	#[test]
 	fn the_vectors_pass() {
-		// They stay with the envelope, whose tests in Rust and JavaScript read the same file.
+		// The vectors are in the envelope's folder, because its tests in Rust and JavaScript read the same
+		// file.
 		let vectors = vectors("client/envelope/vectors-files.json");
 		for case in list(&vectors["folders"]) {
 			let files: Vec<File> = list(&case["files"])
@@ -246,8 +247,8 @@ mod tests {
 	}
 
 	proptest! {
-		/// No bytes that a stranger stores as a folder make the reader panic, and what it reads is written
-		/// back byte for byte.
+		/// Checks that no bytes make the reader panic, because a stranger may store any bytes as a folder. If
+		/// it accepts them, writing the list again yields the same bytes.
 		#[test]
 		fn any_bytes_are_read_or_rejected(entries in prop::collection::vec(
 			("[a-c/.]{0,4}", 0..3u8, prop::array::uniform8(any::<u8>())), 0..4,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The numbers and names of datasets, epochs, leaves, records, requests and grants, and the kinds of
-//! producers.
+//! Defines the numbers and names that identify datasets, epochs, leaves, records, requests and grants, and
+//! the kinds of producers.
 
 use alloc::{borrow::ToOwned, string::String};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -11,15 +11,18 @@ pub use primitive_types::H256;
 /// A dataset's number among its owner's datasets, counted from 0. It is never reused, because keys are
 /// derived from it.
 pub type DatasetId = u32;
-/// The number of times that a dataset's keys have been rotated. Each epoch has its own key tree.
+/// The number of an epoch of a dataset, which is how many times the dataset's keys have been rotated. Each
+/// epoch has its own key tree.
 pub type Epoch = u32;
-/// A record's place in its dataset's epoch: the leaf of the key tree that is the record's key.
+/// A record's place in an epoch of its dataset. The leaf at this place in the epoch's key tree is the key
+/// that the record is encrypted under.
 pub type Leaf = u32;
 /// A request's number, never reused on a chain.
 pub type RequestId = u64;
 /// A grant's number, never reused on a chain.
 pub type GrantId = u64;
-/// A record's name among its owner's records, chosen by the owner (the paper's `bytes32 key`).
+/// The name under which an owner stores a record, chosen by the owner and unique among its records (the
+/// paper's `bytes32 key`). It is not an encryption key.
 pub type RecordKey = H256;
 /// A date in seconds since 1970-01-01 UTC, like a block's timestamp H_s.
 pub type Seconds = u64;

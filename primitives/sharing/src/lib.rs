@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The sharing protocol of an Isthmus chain, defined in one place: everything that the data-sharing pallet,
+//! Defines an Isthmus chain's data-sharing protocol in one place: everything that the data-sharing pallet,
 //! the nodes and their clients must agree on, byte for byte.
+//!
+//! A producer stores encrypted records on the chain, grouped in datasets. A consumer requests access to a
+//! range of a dataset's records. The dataset's owner answers with a grant, which contains the keys of that
+//! range, sealed to the consumer.
 //!
 //! # Example
 //!
-//! A school stores a large record in three chunks. The chain keeps the manifest's Merkle root and checks
-//! each chunk when it arrives. A company requests the record's range, and the dataset's policy decides on
-//! the request.
+//! A school stores a large record in three chunks, which are listed in a manifest. The chain keeps the
+//! manifest's Merkle root and checks each chunk when it arrives. A company requests the record's range, and
+//! the dataset's policy decides on the request.
 //!
 //! ```
 //! use isthmus_sharing::{manifest::verify_chunk, terms::*, *};
@@ -44,10 +48,12 @@
 //!
 //! # Modules
 //!
-//! - [`ids`]: numbers and names. [`scope`]: the range of a request or a grant, and a grant's states.
-//! - [`state`]: the entries of the chain's state. [`payload`]: where a record's bytes are.
-//! - [`policy`]: standing policies, and the verdict on a request.
-//! - [`query`]: answers, refusals and lists. [`signed`]: the message that a caller signs.
+//! - [`ids`]: the numbers and names of datasets, records, requests and grants. [`scope`]: the range that a
+//!   request or a grant covers, and a grant's states.
+//! - [`state`]: the entries in the chain's state. [`payload`]: where a record's bytes are.
+//! - [`policy`]: a dataset's standing conditions, and the verdict on a request.
+//! - [`query`]: what the chain returns to queries, and why it refuses one. [`signed`]: the message that a
+//!   caller signs.
 //! - [`manifest`], [`merkle`]: the format of a large record's manifest and the tree over its chunks.
 //! - [`folder`]: the format of a folder's list of files.
 //! - [`terms`]: limits, times and deposits.
@@ -59,29 +65,30 @@
 //! | limits: names, texts, keys, values, chunks, grants per reader, leaves, pages | [`terms`], `MAX_…`, `MIN_…`, [`LEAVES_PER_EPOCH`](terms::LEAVES_PER_EPOCH) |
 //! | entries that a deposit covers, and the deposit formula | [`terms`], `…_ENTRIES`, [`Footprint`](terms::Footprint) |
 //! | slack in a grant's term, minimum time to answer, notice period of a cancelled offer | [`terms`], [`TERM_SLACK`](terms::TERM_SLACK), [`LEAST_TIME`](terms::LEAST_TIME), [`CANCEL_NOTICE`](terms::CANCEL_NOTICE) |
-//! | blocks that a signed query may name | [`terms`], `QUERY_BLOCKS_…` |
-//! | label of a signed query, wrapping by wallets | [`signed`] |
+//! | which recent blocks a signed query may name | [`terms`], `QUERY_BLOCKS_…` |
+//! | label of a signed query, and how wallets wrap it | [`signed`] |
 //! | version and layout of a manifest | [`manifest`] |
 //! | prefixes of the Merkle tree | [`merkle`] |
 //! | label, limits and layout of a folder's list | [`folder`] |
-//! | messages of a refused query | [`query::QueryError`] |
+//! | error messages for refused queries | [`query::QueryError`] |
 //! | deposit rates; how long requests stay open and ended grants are kept | `runtime/src/configs.rs`: each chain sets its own, and clients read them from its metadata |
 //! | labels, versions and sizes of keys, records and sealed grants | `isthmus-envelope`, which does not depend on a chain |
 //!
 //! # Types
 //!
-//! Everything is encoded in SCALE, with fields in order and explicit variant indices. Entries that hold
-//! text or keys are generic over them: the pallet bounds their lengths, clients do not. With the `by-name`
-//! feature, types are decoded and encoded by the names in a chain's metadata (`scale-decode`,
-//! `scale-encode`). A client then either understands a chain whose types have changed or refuses it, but
-//! never misreads it.
+//! All types are encoded in SCALE, with fields in order and explicit variant indices. Entries that contain
+//! text or keys are generic over the types of these, because the pallet bounds their lengths and clients do
+//! not. With the `by-name` feature, types are decoded and encoded by the names in a chain's metadata
+//! (`scale-decode`, `scale-encode`). A client then either understands a chain whose types have changed or
+//! refuses it, but never misreads it.
 //!
-//! The caller passes in the hash functions: the pallet uses its host's functions, a client its own.
+//! The caller passes in the hash functions, because the pallet uses its host's functions and a client its
+//! own.
 //!
 //! # Out of scope
 //!
-//! This crate does not encrypt or open keys (`isthmus-envelope` does), talk to a chain (`isthmus-sdk`) or
-//! keep state (the data-sharing pallet).
+//! This crate does not encrypt records or seal keys (`isthmus-envelope` does), talk to a chain (`isthmus-sdk`
+//! does) or keep state (the data-sharing pallet does).
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]

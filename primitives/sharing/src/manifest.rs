@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The manifest of a large record: its header and the hash of every chunk.
+//! Reads and writes the manifest of a large record. Such a record is stored in chunks, and its manifest lists
+//! the hash of every chunk.
 //!
-//! The manifest is stored like a value, as the last argument of `open_record`; the state keeps its hash and
-//! the [Merkle root](crate::merkle) over the chunks' hashes, however many chunks there are. A reader gets
-//! the manifest by its hash. It can then request any chunk from any node by the chunk's hash, and check it
-//! on its own.
+//! The manifest is the last argument of `open_record`, so a block's body contains it, as it does a value.
+//! However many chunks there are, the state keeps only the manifest's hash and the [Merkle
+//! root](crate::merkle) over the chunks' hashes. A reader gets the manifest by its hash. It can then request
+//! any chunk from any node by the chunk's hash, and check each chunk on its own.
 //!
 //! | offset | length | contents |
 //! |---|---|---|
@@ -37,7 +38,7 @@ pub enum ManifestError {
 /// A parsed manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Manifest<'a> {
-	/// What a reader needs before the chunks.
+	/// What a reader needs before the chunks. The chain does not interpret it.
 	pub header: &'a [u8],
 	/// The BLAKE2b-256 hash of each chunk, in order.
 	pub hashes: &'a [Hash],
@@ -114,7 +115,8 @@ impl<'a> Manifest<'a> {
 	}
 }
 
-/// Checks that the chunk with this BLAKE2b-256 hash is number `index` of the `chunks` under `root`.
+/// Checks that a chunk with this BLAKE2b-256 hash is chunk `index` of a record that has `chunks` chunks and
+/// the Merkle root `root`.
 ///
 /// # Errors
 ///
@@ -205,8 +207,8 @@ mod tests {
 			prop_assert!(Manifest::read(&written[..cut], chunks).is_err());
 		}
 
-		/// No bytes that a stranger stores as a manifest make the reader panic, and what it reads is
-		/// written back byte for byte.
+		/// Checks that no bytes make the reader panic, because a stranger may store any bytes as a manifest.
+		/// If it accepts them, writing the manifest again yields the same bytes.
 		#[test]
 		fn any_bytes_are_read_or_rejected(
 			mut bytes in prop::collection::vec(any::<u8>(), 0..200), known: bool,

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Merkle tree over a large record's chunks. It lets each chunk be checked on its own as it arrives.
+//! Builds the Merkle tree over a large record's chunks, and checks proofs against its root. With a proof,
+//! each chunk can be checked on its own as it arrives.
 //!
-//! This is the tree of RFC 6962, section 2.1, with SHA-256. Leaves and inner nodes are hashed with
-//! different prefixes, so that neither can pass for the other, and no leaf is counted twice:
+//! This is the tree of RFC 6962, section 2.1, with SHA-256. A node without a sibling moves up unchanged, so
+//! no leaf is counted twice. Leaves and inner nodes are hashed with different prefixes, so neither can pass
+//! for the other:
 //!
 //! ```text
 //! leaf  = SHA-256(00 ‖ entry)
 //! inner = SHA-256(01 ‖ left ‖ right)
 //! ```
 //!
-//! With *n* leaves, the left subtree holds the largest power of two below *n*. The root of an empty tree is
-//! the SHA-256 of the empty string. A proof lists the sibling hashes from the bottom up (section 2.1.1).
+//! With *n* leaves, the left subtree contains the first 2^k of them, where 2^k is the largest power of two
+//! below *n*. The root of an empty tree is the SHA-256 of the empty string. A proof lists the sibling hashes
+//! from the bottom up (section 2.1.1).
 //!
-//! The caller passes in the hash function: a runtime uses its host's function, a client its own.
+//! The caller passes in the hash function, because a runtime uses its host's function and a client its own.
 
 use alloc::vec::Vec;
 
@@ -37,7 +40,8 @@ pub enum MerkleError {
 		/// The number of chunks.
 		count: u64,
 	},
-	/// The proof does not have one hash per level at which the chunk's node has a sibling.
+	/// The proof is too short or too long. It must have one hash for each level at which the node on the
+	/// chunk's path has a sibling.
 	#[error("the proof has {got} hashes, expected {expected}")]
 	ProofLength {
 		/// The number of hashes that the chunk's position requires.
@@ -45,7 +49,7 @@ pub enum MerkleError {
 		/// The number of hashes in the proof.
 		got: usize,
 	},
-	/// The chunk, its position or its proof differs from what the root was computed from.
+	/// The proof does not lead to the root, because the chunk, its position or a hash in the proof is wrong.
 	#[error("the chunk does not belong to this root")]
 	WrongRoot,
 }
@@ -63,7 +67,7 @@ pub fn leaf_hash(sha256: impl Fn(&[u8]) -> Hash, entry: &[u8]) -> Hash {
 	}
 }
 
-/// Returns the inner node above two nodes.
+/// Returns the hash of the inner node above two nodes.
 pub fn node_hash(sha256: impl Fn(&[u8]) -> Hash, left: &Hash, right: &Hash) -> Hash {
 	let mut input = [NODE_PREFIX; 1 + 2 * HASH_LEN];
 	input[1..=HASH_LEN].copy_from_slice(left);
@@ -71,15 +75,16 @@ pub fn node_hash(sha256: impl Fn(&[u8]) -> Hash, left: &Hash, right: &Hash) -> H
 	sha256(&input)
 }
 
-/// Returns the root over these leaves, each computed by [`leaf_hash`]. It keeps one hash per level of the
-/// tree in memory, and none of the leaves.
+/// Returns the root of the tree over these leaves, each computed by [`leaf_hash`]. It keeps only one hash per
+/// level of the tree in memory.
 pub fn root(sha256: impl Fn(&[u8]) -> Hash, leaves: impl IntoIterator<Item = Hash>) -> Hash {
 	// The roots of the full subtrees, largest first. Their sizes are the powers of two in the binary
 	// representation of the number of leaves so far.
 	let mut peaks: Vec<Hash> = Vec::new();
 	for (count, leaf) in (0u64..).zip(leaves) {
 		let mut node = leaf;
-		// Like a carry in binary addition: two subtrees of the same size make one of the next size.
+		// This works like a carry in binary addition: two subtrees of the same size make one of the next
+		// size.
 		for _ in 0..count.trailing_ones() {
 			if let Some(left) = peaks.pop() {
 				node = node_hash(&sha256, &left, &node);
@@ -94,7 +99,7 @@ pub fn root(sha256: impl Fn(&[u8]) -> Hash, leaves: impl IntoIterator<Item = Has
 		.unwrap_or_else(|| sha256(&[]))
 }
 
-/// All levels of a tree. The proof of any leaf takes one step per level.
+/// A tree with all its levels in memory, so that computing the proof of any leaf takes one step per level.
 #[derive(Clone, Debug)]
 pub struct Tree {
 	/// The leaves, then each level above them; the last level holds only the root. A tree without leaves
@@ -148,8 +153,8 @@ impl Tree {
 	}
 }
 
-/// The path from a leaf up to the root: for each level at which the node has a sibling, whether that
-/// sibling is on the left.
+/// The path from a leaf up to the root, as an iterator. For each level at which the node has a sibling, it
+/// returns whether that sibling is on the left.
 struct Path {
 	at: u64,
 	last: u64,
@@ -171,8 +176,8 @@ impl Iterator for Path {
 	}
 }
 
-/// Checks that `leaf` is number `index` of the `count` leaves under `root`. The proof must be exactly as
-/// long as the leaf's position requires.
+/// Checks that `leaf` is leaf number `index` of the tree that has `count` leaves and the root `root`. The
+/// proof must be exactly as long as the leaf's position requires.
 ///
 /// # Errors
 ///

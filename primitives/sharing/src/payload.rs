@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Where a record's bytes are, and the arithmetic of its chunks.
+//! Describes where a record's bytes are, and computes how many chunks they make and how long each chunk is.
 
 use crate::ids::H256;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -10,7 +10,7 @@ use scale_info::TypeInfo;
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub enum Payload<BlockNumber> {
-	/// One value: the last argument of a `store` extrinsic in a block's body.
+	/// The record is one value: the last argument of a `store` extrinsic in a block's body.
 	#[codec(index = 0)]
 	Value {
 		/// The BLAKE2b-256 hash of the value. Any node serves the value by this hash.
@@ -22,7 +22,7 @@ pub enum Payload<BlockNumber> {
 		/// The index of its extrinsic in that block.
 		extrinsic: u32,
 	},
-	/// A large value in chunks, each the last argument of a `store_chunk` extrinsic.
+	/// The record is a large value in chunks, each the last argument of a `store_chunk` extrinsic.
 	#[codec(index = 1)]
 	Chunks {
 		/// The BLAKE2b-256 hash of the manifest. Any node serves the manifest by this hash. It contains the
@@ -34,7 +34,7 @@ pub enum Payload<BlockNumber> {
 		length: u64,
 		/// The length of each chunk except the last, in bytes.
 		chunk_size: u32,
-		/// The number of chunks stored so far, from the first on without gaps. It is also the index of the
+		/// How many chunks are stored. They arrive in order, without gaps, so this is also the index of the
 		/// next chunk.
 		arrived: u32,
 		/// The block whose body contains the manifest. No chunk is in an earlier block.
@@ -148,7 +148,7 @@ mod tests {
 		assert!(!chunks(11, 4, 2).is_complete());
 		assert!(chunks(11, 4, 3).is_complete());
 		assert_eq!(chunks(11, 4, 3).blocks(), (5, 9));
-		// Without a chunk size, it is never complete.
+		// With a chunk size of 0, a record is never complete.
 		assert!(!chunks(11, 0, 3).is_complete());
 	}
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A dataset's standing policy: which requests its owner offers to grant, and for what price.
+//! Defines a dataset's standing policy: which requests its owner offers to grant, and for what price.
 //!
-//! The chain does not enforce a policy. A request that does not meet it may still be made, and may be
-//! granted manually. A request that meets it is granted by the owner's program, which runs with the owner's
-//! keys. The chain and its clients judge requests with the same function, [`Policy::judge`].
+//! The chain does not enforce a policy. A consumer can still make a request that does not meet it, and the
+//! owner can still grant that request manually. A request that meets the policy is granted automatically by
+//! the owner's own client, which runs with the owner's keys. The chain and its clients judge requests with
+//! the same function, [`Policy::judge`].
 
 use crate::{ids::ProducerKind, scope::Scope};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};

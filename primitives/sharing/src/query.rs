@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The chain's answers: to `query`, the paper's constant function, and to requests for pages of lists.
+//! Defines what the chain returns to a query and to a request for a page of a list. A query asks where a
+//! record is and which sealed keys open it (`query`, the paper's constant function).
 //!
 //! There are two ways to query. The runtime API `query` does not verify who the caller is, because sealed
 //! keys are useful only to the grantee and everything else is public. A node's `sharing_query` serves
@@ -22,13 +23,13 @@ use scale_info::TypeInfo;
 #[derive(Encode, Decode, TypeInfo)]
 #[scale_info(capture_docs = "always")]
 pub struct OpeningGrant<BlockNumber> {
-	/// Its number.
+	/// The grant's number.
 	pub grant: GrantId,
 	/// The range that it opens.
 	pub scope: Scope,
-	/// The first block at which it has expired.
+	/// The first block at which the grant has expired.
 	pub expiry: BlockNumber,
-	/// The date from which it has expired, if it has one.
+	/// The date at which the grant expires, if it has one.
 	pub until: Option<Seconds>,
 	/// The scope's keys, sealed to the grantee's encryption key.
 	pub sealed_keys: Vec<u8>,
@@ -36,7 +37,8 @@ pub struct OpeningGrant<BlockNumber> {
 
 /// What an authorised caller learns about a record.
 ///
-/// It does not contain the bytes. They are in a block's body, and any node serves them by their hash.
+/// This does not contain the record's bytes. They are in a block's body, and any node serves them by their
+/// hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
@@ -89,7 +91,8 @@ pub enum QueryError {
 	Incomplete,
 }
 
-/// One page of a list, in the state's own order, which is neither by time nor by number.
+/// One page of a list. The entries are in the order in which the state stores them, which is neither by time
+/// nor by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
@@ -97,8 +100,9 @@ pub enum QueryError {
 pub struct Page<Item> {
 	/// The entries.
 	pub items: Vec<Item>,
-	/// What to pass as `after` for the next page; `None` if this is the last page. If all entries that the
-	/// chain read for a page are of other states or ranges, the page has no items, but may not be the last.
+	/// What to pass as `after` to get the next page; `None` if this is the last page. A page can be empty
+	/// without being the last, because the chain reads a limited number of entries per page, and all of them
+	/// may be in another state or range than requested.
 	pub next: Option<Vec<u8>>,
 }
 
@@ -146,7 +150,8 @@ pub struct RequestEntry<AccountId, Balance, BlockNumber, Text> {
 pub struct GrantEntry<AccountId, Balance, BlockNumber, SealedKeys> {
 	/// Its number.
 	pub id: GrantId,
-	/// The grant. It is `Expired` also if its date has passed but the chain has not ended it yet.
+	/// The grant. Once its date has passed, its state here is `Expired`, even if the chain has not ended it
+	/// yet.
 	pub grant: Grant<AccountId, Balance, BlockNumber, SealedKeys>,
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The range of leaves that a request asks for and a grant opens, and the states of a grant.
+//! Defines a scope, the range of a dataset's records that a request asks for and a grant opens, and the
+//! states of a grant. The range is one of leaves: a leaf is a record's place in an epoch of its dataset.
 
 use crate::{
 	ids::{DatasetId, Epoch, Leaf},
@@ -55,8 +56,8 @@ impl Scope {
 		self.to.saturating_sub(self.from)
 	}
 
-	/// Checks that the scope is a valid range of an epoch that its dataset, now in epoch `current`, has
-	/// reached.
+	/// Checks that the range is valid, and that the dataset, which is now in epoch `current`, has reached the
+	/// scope's epoch.
 	///
 	/// # Errors
 	///

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The bytes that a caller signs to request a record from a node with `sharing_query` or `sharing_chunks`.
+//! Defines the bytes that a caller signs to request a record from a node, over its RPC methods
+//! `sharing_query` and `sharing_chunks`.
 //!
-//! The signature binds the query to this chain, to one method, caller, record and page, to a time (a recent
-//! block), and to a single use (the nonce). A signature for one query is not valid for any other, and is
-//! valid only once.
+//! The bytes name the chain, the method, the caller, the record and the page, so a signature for one query is
+//! not valid for any other. They also contain the number of a recent block, so that the signature soon
+//! expires, and a random nonce, so that it is valid only once.
 //!
 //! | offset | length | contents |
 //! |---|---|---|

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The entries of the chain's state that clients read.
+//! Defines the entries of the chain's state that clients read: producers, encryption keys, datasets, records,
+//! requests and grants.
 //!
-//! Entries that hold text or keys are generic over them: the pallet bounds their lengths, clients do not.
+//! Entries that contain text or keys are generic over the types of these, because the pallet bounds their
+//! lengths and clients do not.
 
 use crate::{
 	ids::{DatasetId, Epoch, Leaf, ProducerKind, RecordKey, Seconds},
@@ -11,14 +13,15 @@ use crate::{
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// A data producer. Its account is the address of its contract.
+/// A data producer: an account that is registered to share data. The account is also the address of its
+/// contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub struct Producer<Balance, Name> {
 	/// Its kind.
 	pub kind: ProducerKind,
-	/// The name it chose. The chain does not verify who it is.
+	/// The name that it chose. The chain does not verify that the name is true.
 	pub name: Name,
 	/// The number of its datasets.
 	pub datasets: u32,
@@ -46,12 +49,12 @@ pub struct Dataset<Balance, Name> {
 	pub name: Name,
 	/// The epoch that new records go to.
 	pub epoch: Epoch,
-	/// The number of leaves that are taken, in all epochs: by records, and by removed records whose epoch
-	/// is still the current one.
+	/// How many leaves are taken, in all epochs. A removed record's leaf stays taken while its epoch is the
+	/// current one.
 	pub leaves: u64,
 	/// The number of open requests for it.
 	pub requests: u64,
-	/// The number of grants on it that are kept, active or ended.
+	/// How many grants on it are stored, active or ended.
 	pub grants: u64,
 	/// The deposit held for this entry.
 	pub deposit: Balance,
@@ -104,7 +107,7 @@ pub struct TakenLeaf<Balance> {
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 pub struct Request<AccountId, Balance, BlockNumber, Text> {
-	/// The producer that receives the request.
+	/// The owner of the requested dataset, who receives the request.
 	pub owner: AccountId,
 	/// The account that makes the request.
 	pub consumer: AccountId,
@@ -135,22 +138,22 @@ pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
 	pub scope: Scope,
 	/// The first block at which it has expired.
 	pub expiry: BlockNumber,
-	/// The date from which it has expired, if it has one: it expires in the first block with this H_s or a
-	/// later one.
+	/// The date at which it expires, if it has one. It has expired in the first block whose timestamp (H_s)
+	/// is this date or later.
 	pub until: Option<Seconds>,
 	/// The first block at which the owner may revoke it: the end of the term that the grantee paid for,
 	/// or the grant's own block if nothing was paid. Never later than `expiry`.
 	pub paid_until: BlockNumber,
-	/// Whether it is active. An ended grant is kept for a while, unless its place in the list is needed, so
-	/// that a query can say why it is refused.
+	/// Whether it is active. An ended grant is kept for a while, so that a refused query can say why it is
+	/// refused. It is removed earlier if another grant needs its place in the list.
 	pub state: GrantState,
 	/// The range's keys, sealed to the grantee. Empty once the grant has ended.
 	pub sealed_keys: SealedKeys,
-	/// The deposit held for this entry. Once the grant has ended, this is without the part for the sealed
-	/// keys.
+	/// The deposit held for this entry. Once the grant has ended, it no longer includes the part for the
+	/// sealed keys.
 	pub deposit: Balance,
-	/// The block in which the chain processes it next: at `expiry` or, once it has ended, when it is
-	/// removed, the chain's constant `GrantMemory` after its end.
+	/// The block in which the chain processes the grant next. For an active grant, this is `expiry`. An ended
+	/// grant is removed in this block, which is the chain's constant `GrantMemory` after its end.
 	pub due: BlockNumber,
 }
 
@@ -161,7 +164,7 @@ impl<AccountId, Balance, BlockNumber: PartialOrd, SealedKeys>
 	pub fn state_at(&self, block: &BlockNumber, time: Seconds) -> GrantState {
 		let over = *block >= self.expiry || self.until.is_some_and(|until| time >= until);
 		match self.state {
-			// The agenda may be late, and it ignores dates.
+			// The chain's agenda, which ends expired grants, may be late, and it ignores dates.
 			GrantState::Active if over => GrantState::Expired,
 			state => state,
 		}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The protocol's limits, times and deposits. Each constant and each formula is defined once.
+//! Defines the protocol's limits, times and deposits: each constant and each formula once.
 //!
 //! Values that may differ between chains are in each runtime's configuration and its metadata, where
 //! clients read them: the deposit rates, how long a request waits for an answer, and how long an ended
@@ -14,8 +14,8 @@ pub const MIN_ENCRYPTION_KEY_SIZE: u32 = 34;
 /// The maximum length of an encryption key, in bytes. It leaves room for a hybrid of X25519 and
 /// ML-KEM-1024.
 pub const MAX_ENCRYPTION_KEY_SIZE: u32 = 2048;
-/// The maximum length of a grant's sealed keys, in bytes. A range is covered by at most 62 nodes of the key
-/// tree, about 2 KiB.
+/// The maximum length of a grant's sealed keys, in bytes. The keys of a range are at most 62 nodes of the key
+/// tree, which take about 2 KiB.
 pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
 /// The maximum number of grants that one reader may have on one epoch of a dataset. Ended grants are kept
 /// as long as the active ones leave room.
@@ -23,25 +23,26 @@ pub const MAX_GRANTS_PER_READER: u32 = 16;
 /// The maximum length of a value, a chunk or a manifest, in bytes: 1 MiB of plaintext or of chunk hashes,
 /// and 1 KiB for what surrounds it.
 pub const MAX_VALUE_SIZE: u32 = (1 << 20) + (1 << 10);
-/// The maximum length of what nodes serve by its hash, in bytes: 2 MiB.
+/// The maximum length of the bytes that nodes serve by their hash: 2 MiB.
 pub const MAX_SERVED_SIZE: u32 = 2 << 20;
-/// The maximum number of chunks in a large record: their hashes fill 1 MiB of its manifest. With chunks of
-/// 1 MiB, the record has 32 GiB.
+/// The maximum number of chunks in a large record. The hashes of this number of chunks fill 1 MiB of its
+/// manifest, and with chunks of 1 MiB, the record has 32 GiB.
 pub const MAX_CHUNKS: u32 = 1 << 15;
 /// One past the last leaf of an epoch: the key tree's height is 32.
 pub const LEAVES_PER_EPOCH: u64 = 1 << 32;
 /// The maximum number of state entries that the chain reads for one page of a list.
 pub const MAX_PAGE: u32 = 256;
 
-/// The number of blocks that may pass between the signing of an answer and the block that includes it. A
-/// grant's expiry, counted from the signing, is later by this number, because the chain counts the term
-/// from the grant's block.
+/// How many blocks may pass between the signing of an answer and the block that includes it. The owner signs
+/// the grant's expiry before it knows that block, but the chain counts the term from that block. So the owner
+/// adds this number to the expiry.
 pub const TERM_SLACK: u32 = 16;
-/// The minimum number of blocks that a request must have left to be answered: enough for the answer to be
-/// included in one of them.
+/// The minimum number of blocks that a request must have left for its owner to answer it, so that one of them
+/// can still include the answer.
 pub const LEAST_TIME: u32 = 8;
-/// The number of blocks that a request with an offer stays open after its consumer has cancelled it: as
-/// long as an answer may be in flight. Otherwise a reader could get the keys and keep the offer.
+/// How many blocks a request with an offer stays open after its consumer has cancelled it, so that an answer
+/// in flight can still be included. Otherwise a consumer could read the keys in that answer, cancel, and keep
+/// the offer.
 pub const CANCEL_NOTICE: u32 = 16;
 const _: () = assert!(CANCEL_NOTICE >= TERM_SLACK);
 /// A signed query may name a block at most this many blocks before a node's best block.
@@ -50,13 +51,13 @@ pub const QUERY_BLOCKS_BEFORE: u32 = 64;
 /// node may be ahead.
 pub const QUERY_BLOCKS_AFTER: u32 = 8;
 
-/// The number of state entries that a dataset takes: itself and its name.
+/// How many state entries a dataset takes: one for itself and one for its name.
 pub const DATASET_ENTRIES: u32 = 2;
-/// The number of state entries that a request takes: itself, its places in the owner's and the consumer's
-/// lists, and its block on the agenda.
+/// How many state entries a request takes: one for itself, one each for its places in the owner's and the
+/// consumer's lists, and one for its place on the agenda, the chain's list of what expires in each block.
 pub const REQUEST_ENTRIES: u32 = 4;
-/// The number of state entries that a grant takes: itself, its places in the authorization list and the
-/// grantee's list, and its block on the agenda.
+/// How many state entries a grant takes: one for itself, one each for its places in the authorization list
+/// and the grantee's list, and one for its place on the agenda.
 pub const GRANT_ENTRIES: u32 = 4;
 
 /// A chain's deposit rates for space in its state, in the currency's smallest unit: its constants
@@ -69,7 +70,7 @@ pub struct Rates {
 	pub per_byte: u128,
 }
 
-/// How much of the state something takes, which determines its deposit.
+/// How much space something takes in the state, which determines its deposit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
 	/// The number of entries.
@@ -108,8 +109,8 @@ impl Footprint {
 		Self::new(REQUEST_ENTRIES, purpose)
 	}
 
-	/// Returns the footprint of a grant with sealed keys of this length, which is 0 once the grant has
-	/// ended.
+	/// Returns the footprint of a grant with sealed keys of this length. Once the grant has ended, the length
+	/// is 0.
 	pub const fn grant(sealed_keys: usize) -> Self {
 		Self::new(GRANT_ENTRIES, sealed_keys)
 	}

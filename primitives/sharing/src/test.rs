@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Helpers shared by the tests: SHA-256 and the vectors.
+//! Provides SHA-256 and the files of test vectors to this crate's tests.
 
 use crate::merkle::Hash;
 use serde_json::Value;
@@ -9,7 +9,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> Hash {
 	Sha256::digest(bytes).into()
 }
 
-/// Reads a file of vectors by its path in the repository.
+/// Reads a file of test vectors. Its path is relative to the repository's root.
 pub(crate) fn vectors(path: &str) -> Value {
 	let path = format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"));
 	let text = std::fs::read_to_string(path).expect("the vectors are in the repository");

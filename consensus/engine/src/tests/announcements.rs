@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What an announced header must show before its body is requested.
+//! Tests what the node checks about an announced header before it requests the body.
 
 use super::mock::*;
 use crate::{clock::unix_now, BlockError, CheckError, PowAnnounceValidator};
@@ -29,7 +29,7 @@ fn announce(chain: &Arc<crate::Chain<TestClient>>, header: &Header, data: &[u8])
 	try_announce(chain, header, data).unwrap()
 }
 
-/// The answer for which the peer is penalised.
+/// The result for which the peer is penalised.
 const AT_FAULT: Validation = Validation::Failure { disconnect: true };
 
 #[test]
@@ -121,7 +121,7 @@ fn forged(chain: &crate::Chain<TestClient>, parent: Hash, index: u64) -> Header 
 #[test]
 fn a_flood_of_forged_headers_costs_no_hashimoto() {
 	const FLOOD: u64 = 10_000;
-	// The minimum difficulty of a real chain.
+	// This is the minimum difficulty of a real chain.
 	let chain = chain(ChainParameters {
 		minimum_difficulty: 131_072.into(),
 		genesis_difficulty: 131_072.into(),
@@ -136,7 +136,8 @@ fn a_flood_of_forged_headers_costs_no_hashimoto() {
 		.filter(|header| block_on(announcements.validate(header, &[])).unwrap() == AT_FAULT)
 		.count();
 	let elapsed = started.elapsed();
-	// One in 131,072 forged seals passes the quick check by luck; the mixes here are fixed.
+	// By luck, about one in 131,072 forged seals passes the quick check. The mix hashes here are fixed, and
+	// none of them does.
 	assert_eq!((rejected as u64, chain.light_hashes()), (FLOOD, 0));
 	println!(
 		"{} ns for each of {FLOOD} forged headers",
@@ -155,7 +156,7 @@ fn a_header_that_is_repeated_is_hashed_once() {
 		assert_eq!(is_new_best, Validation::Success { is_new_best: true });
 	}
 	assert_eq!(chain.light_hashes(), 1);
-	// The announced block arrives, and its seal is known.
+	// When the announced block arrives, the result for its seal is already known.
 	chain.check_header(&good, u64::MAX).unwrap();
 	assert_eq!(chain.light_hashes(), 1);
 	// The memo is bounded: a thousand other headers displace this one.

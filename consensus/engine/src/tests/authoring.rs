@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! When the author builds, abandons and replaces templates, and what they contain.
+//! Tests the author, which builds block templates: when it builds, abandons and replaces them, and what they
+//! contain.
 
 use super::{fork_choice::select_chain, mock::*, submissions::*};
 use crate::{Author, AuthorConfig, AuthorParts, Job, Pace, Pool};
@@ -100,7 +101,7 @@ impl Proposer<Block> for TestProposer {
 	}
 }
 
-/// A pool with a fixed number of ready transactions, in which none arrives.
+/// A pool with a fixed number of ready transactions. No more of them arrive.
 struct Waiting(usize);
 
 impl Pool for Waiting {
@@ -212,7 +213,7 @@ fn a_template_has_the_fields_that_the_rules_require() {
 		first.go.send(()).unwrap();
 		let job = next_job(&mut jobs).await;
 		assert_eq!((job.parent, job.number, job.uncles), (genesis, 1, 0));
-		// The rules themselves decide: with a seal, it is a valid block.
+		// Let the rules themselves decide: with a seal, the template is a valid block.
 		let mined = sealer
 			.submit(job.seal_hash, good_seal(job.seal_hash))
 			.await
@@ -336,7 +337,8 @@ fn nothing_is_mined_before_the_first_sync_is_done() {
 	} = setup_with(sealer(), sync.clone());
 	with_author(author, async move {
 		assert!(started_within(&mut started, A_WHILE).await.is_none());
-		// Alone, a node is never "syncing"; that is not the end of a sync.
+		// A node without peers never reports "syncing", but this does not mean that it has finished its first
+		// sync.
 		sync.set_syncing(true);
 		sync.set_offline(false);
 		assert!(started_within(&mut started, A_WHILE).await.is_none());

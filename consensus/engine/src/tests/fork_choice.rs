@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The fork choice: the heaviest chain wins, not the longest. It also covers ties and finality.
+//! Tests the fork choice, including ties and finality: the heaviest chain wins, not the longest.
 
 use super::mock::*;
 use crate::{Chain, HeaviestChain, PowBlockImport};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What import does with blocks that fail, and with blocks that it must not accept.
+//! Tests what import does with blocks that fail, and with blocks that it must not accept.
 
 use super::{fork_choice::select_chain, mock::*};
 use crate::{unchecked, Chain, CheckError, PowBlockImport};
@@ -60,7 +60,7 @@ fn params(header: &Header) -> BlockImportParams<Block> {
 	block
 }
 
-/// Passes in the block as the import queue does, and returns the outcome.
+/// Imports a block in the same way as the import queue, and returns the outcome.
 fn offer(import: &TestImport, header: &Header) -> Result<ImportResult, String> {
 	let check = BlockCheckParams {
 		hash: header.hash(),
@@ -107,7 +107,7 @@ fn a_block_that_our_own_disk_fails_on_is_never_known_as_bad() {
 		let error = offer(&import, &header).unwrap_err();
 		assert!(error.contains("retried soon"), "{error}");
 	}
-	// It is not executed each time that it is offered either.
+	// Nor is the block executed each time it arrives.
 	assert_eq!(*tries.lock(), 2);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! An in-memory chain, and headers that are mined for it.
+//! Provides an in-memory chain, and mines headers for it.
 
 use crate::{chain::total_difficulty_entry, BlockTree, Chain};
 use codec::{Decode, Encode};
@@ -36,7 +36,8 @@ use std::{
 /// The time of the genesis block, in seconds since the Unix epoch.
 pub(super) const GENESIS_TIME: u64 = 1_700_000_000;
 
-/// Returns development sizes, Homestead's difficulty, and a D_0 that is mined in an instant.
+/// Returns parameters with development sizes, Homestead's difficulty rule, and a D_0 (the minimum difficulty)
+/// that is mined in an instant.
 pub(super) fn parameters() -> ChainParameters {
 	ChainParameters {
 		ethash: EthashSizes::Development,
@@ -189,7 +190,7 @@ impl AuxStore for TestClient {
 	}
 }
 
-/// The engine uses only bodies and block statuses.
+/// This implements only what the engine uses: bodies and block statuses.
 impl BlockBackend<Block> for TestClient {
 	fn block_body(&self, hash: Hash) -> sp_blockchain::Result<Option<Vec<OpaqueExtrinsic>>> {
 		self.backend.blockchain().body(hash)
@@ -307,7 +308,7 @@ impl Draft {
 		self
 	}
 
-	/// Returns another block with the same fields.
+	/// Returns another block, with the same fields except for its state root.
 	pub(super) fn variant(mut self, byte: u8) -> Self {
 		self.state_root = Hash::repeat_byte(byte);
 		self
@@ -342,7 +343,7 @@ impl Draft {
 	}
 }
 
-/// Returns H_t of a body.
+/// Returns H_t, the extrinsics root of a body.
 pub(super) fn root(body: &[OpaqueExtrinsic]) -> Hash {
 	let encoded = body.iter().map(Encode::encode).collect();
 	BlakeTwo256::ordered_trie_root(encoded, sp_core::storage::StateVersion::V0)

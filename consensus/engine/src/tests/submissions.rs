@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Seals that miners submit.
+//! Tests the sealer with seals that miners submit.
 
 use super::{
 	fork_choice::{pipeline, TestImport},
@@ -283,7 +283,7 @@ fn a_job_has_its_boundary_and_epoch_as_miners_know_them() {
 	assert_eq!(job(1, 1 << 17).boundary().to_bytes(), boundary);
 	assert_eq!(job(29_999, 1).boundary(), Boundary::MAX);
 	assert_eq!(job(29_999, 1).epoch_seed(), [0; 32]);
-	// KEC256 of 32 zero bytes.
+	// The second epoch's seed is the KEC256 of 32 zero bytes.
 	let second = "290decd9548b62a8d60345a988386fc84ba6bc95484008f6362f93160ef3e563";
 	assert_eq!(
 		job(30_000, 1).epoch_seed(),

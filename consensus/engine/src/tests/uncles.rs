@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which blocks the next block may name as its uncles.
+//! Tests which blocks the next block may name as its uncles.
 
 use super::mock::*;
 use crate::{BlockTree, Chain};
@@ -14,7 +14,7 @@ fn candidates(chain: &Chain<TestClient>, parent: Hash) -> Vec<Header> {
 		.unwrap()
 }
 
-/// Puts a sibling of the best chain's block on `parent` into the database.
+/// Puts another child of `parent` into the database, as a sibling of the best chain's block.
 fn brother(chain: &Chain<TestClient>, parent: Hash, byte: u8) -> Header {
 	let header = Draft::on(chain, parent, 13).variant(byte).mine();
 	insert(chain, &header, vec![], NewBlockState::Normal);
@@ -56,7 +56,8 @@ fn an_uncle_is_not_named_again_on_the_same_fork() {
 	let nephew = draft.mine();
 	insert(&chain, &nephew, draft.body(), NewBlockState::Best);
 	assert_eq!(candidates(&chain, nephew.hash()), []);
-	// On a fork without the nephew it may still be named, and so may the nephew.
+	// The nephew is the block that named the uncle. A block on a fork without it may still name the uncle,
+	// and the nephew too.
 	let other = brother(&chain, blocks[2], 4);
 	assert_eq!(candidates(&chain, other.hash()), [nephew, uncle]);
 }

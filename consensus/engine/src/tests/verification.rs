@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests of each rule on its own: the verifier rejects a block that violates only that rule with that
-//! rule's name, and accepts a valid block.
+//! Tests each rule on its own. A block that breaks just one rule is rejected with that rule's name, and a
+//! valid block is accepted.
 
 use super::{
 	fork_choice::{select_chain, Database},
@@ -61,7 +61,7 @@ fn genesis(chain: &Chain<TestClient>) -> Hash {
 	chain.client().info().genesis_hash
 }
 
-/// Returns the rule that a child of the genesis block violates once `change` has changed it.
+/// Applies `change` to a valid child of the genesis block and returns the rule that it then violates.
 fn broken(parameters: ChainParameters, change: impl FnOnce(&mut Draft)) -> RuleError {
 	let chain = chain(parameters);
 	let mut draft = Draft::on(&chain, genesis(&chain), 13);
@@ -84,7 +84,7 @@ fn valid_blocks_are_accepted_and_their_seal_is_moved_to_the_post_digests() {
 	}
 }
 
-/// A change of a valid draft.
+/// A change to a valid draft.
 type Change = Box<dyn Fn(&mut Draft)>;
 
 fn extra_data(length: usize) -> Change {
@@ -134,7 +134,7 @@ fn each_rule_of_the_header_is_checked_alone() {
 		got,
 		parent: GENESIS_TIME,
 	};
-	// The genesis block's gas limit, the change of its child, and the error.
+	// The genesis block's gas limit, the change to its child, and the expected error.
 	#[rustfmt::skip]
 	let cases = [
 		(LIMIT, extra_data(33), ExtraDataTooLong { got: 33, maximum: 32 }),
@@ -147,7 +147,8 @@ fn each_rule_of_the_header_is_checked_alone() {
 		(LIMIT, difficulty(0), too_easy(0)),
 		(LIMIT, difficulty(63), too_easy(63)),
 		(LIMIT, difficulty(65), too_hard),
-		// A block with the number 0 is behind the finalized block, which is checked before all rules.
+		// Number 0 is not among the cases. Such a block is behind the finalized block, which is checked
+		// before all rules.
 		(LIMIT, number(2), wrong_number(2)),
 		(LIMIT, number(u32::MAX), wrong_number(u32::MAX.into())),
 		(LIMIT, timestamp(0), too_early(0)),
@@ -186,8 +187,8 @@ fn a_block_from_the_future_is_not_accepted_and_not_invalid() {
 	assert!(chain.check_header(&header, now + 1).is_ok());
 }
 
-/// Returns a chain that starts now, because the verifier reads the clock, and a child of its genesis block
-/// this many seconds from now.
+/// Returns a chain whose genesis is now, and a child of the genesis block dated `seconds` later. The verifier
+/// reads the real clock, so a fixed genesis time won't do.
 fn from_now(seconds: u64) -> (Arc<Chain<TestClient>>, Draft) {
 	let chain = chain(ChainParameters {
 		genesis_timestamp: unix_now(),
@@ -223,7 +224,7 @@ fn a_sealed_future_block_is_delayed_for_a_second_and_not_penalised() {
 		let error = import_error(&chain, block);
 		assert!(error.contains("clock may be slow"), "{error}");
 	}
-	// The time of this block comes within the second.
+	// This block is 1 second too early, so it becomes valid while the verifier waits.
 	let (chain, draft) = from_now(16);
 	let block = verify(&chain, &draft.mine(), vec![]).unwrap();
 	let import = PowBlockImport::new(Database(chain.clone()), select_chain(&chain));
@@ -248,7 +249,7 @@ fn a_block_behind_finality_is_rejected_before_any_other_check_and_its_sender_pen
 	let error = import_error(&chain, block);
 	assert!(error.contains("finality has ruled out"), "{error}");
 	assert_eq!(chain.light_hashes(), 0);
-	// A block of the chain, and one after it, may pass.
+	// A finalized block of our own chain passes, and so does a new block on top of it.
 	let first = chain.client().header(blocks[1]).unwrap().unwrap();
 	assert!(verify(&chain, &first, vec![]).is_ok());
 	assert!(verify(&chain, &fork(blocks[9]), vec![]).is_ok());
@@ -333,7 +334,8 @@ fn every_flipped_bit_of_a_valid_seal_is_rejected() {
 
 #[test]
 fn a_made_up_mix_hash_is_rejected() {
-	// The quick half of Eq. 2 trusts the claimed mix, so Hashimoto must reject this one.
+	// The quick check (the first half of the paper's Eq. 2) trusts the claimed mix hash, so only the full
+	// Hashimoto check can reject this one.
 	let chain = chain(parameters());
 	let mut header = Draft::on(&chain, genesis(&chain), 13).unsealed();
 	let seal_hash = isthmus_primitives::digest::seal_hash(&header);
@@ -395,7 +397,7 @@ fn a_block_that_could_not_be_checked_is_not_penalised_and_not_imported() {
 
 #[test]
 fn a_valid_uncle_is_accepted_up_to_the_sixth_generation() {
-	// The sibling has the number 2, and an uncle is one to six below the block that names it.
+	// The sibling is block 2, and an uncle must be one to six blocks below the block that names it.
 	for length in 2..=8 {
 		let (chain, blocks, brother) = with_brother(length);
 		let tip = blocks[length as usize];
@@ -410,8 +412,8 @@ fn a_valid_uncle_is_accepted_up_to_the_sixth_generation() {
 	}
 }
 
-/// Returns the rule of the uncles that the block violates, after checking that the verifier rejects it with
-/// the same rule.
+/// Returns the uncle rule that the block violates, after checking that the verifier rejects it with the same
+/// rule.
 fn uncle_rule(chain: &Arc<Chain<TestClient>>, draft: &Draft) -> UncleError {
 	let header = draft.mine();
 	let checked = chain.check_header(&header, u64::MAX).unwrap();
@@ -448,7 +450,7 @@ fn each_rule_of_the_uncles_is_checked_alone() {
 		got: uncle.parent_hash,
 		parents: Some((0, 2)),
 	};
-	// Each rule of the header applies to an uncle too.
+	// Each header rule applies to an uncle too.
 	let mut early = Draft::on(&chain, blocks[1], 13).variant(6);
 	early.pre.timestamp = GENESIS_TIME;
 	let early_error = HeaderError::TimestampNotAfterParent {

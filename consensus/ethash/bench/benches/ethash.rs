@@ -172,8 +172,8 @@ fn light(criterion: &mut Criterion) {
 		64,
 		reads,
 	);
-	// A single hash: the two items of a page side by side, where each row's index depends on the row
-	// before.
+	// A single light hash computes the two items of a page side by side. In each item, a row's index depends
+	// on the row before.
 	let memory = memory(1 << 24);
 	let mut group = self::group(criterion, "limit of one light hash: two reads at once", 1);
 	group.bench_function("1", |bencher| {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Headers for the tests to change: a small chain with valid difficulties, and sealed uncles on it.
+//! Builds the input of the tests: valid headers for a test to change, a small chain with valid difficulties,
+//! and sealed uncles on it.
 
 use isthmus_ethash::final_result;
 use isthmus_primitives::{
@@ -21,13 +22,13 @@ use polkadot_sdk::{
 
 /// H_s of the genesis block.
 pub(crate) const GENESIS_TIME: u64 = 1_500_000_000;
-/// Seconds between the blocks of [`Chain`], at which the difficulty stays.
+/// How many seconds apart the blocks of [`Chain`] are. At this pace the difficulty stays the same.
 pub(crate) const BLOCK_TIME: u64 = 13;
 /// A time at which none of the chain's blocks is in the future.
 pub(crate) const NOW: u64 = GENESIS_TIME + 1_000_000;
 
-/// Returns Homestead's rules, with a difficulty that is low enough to seal a header at once and high
-/// enough to move (one step is a 2048th).
+/// Returns Homestead's rules, with a difficulty that is low enough to seal a header at once, and high enough
+/// that one step of it, a 2048th, is not zero.
 pub(crate) fn params() -> ChainParameters {
 	ChainParameters {
 		ethash: EthashSizes::Development,
@@ -46,7 +47,7 @@ pub(crate) const NO_SEAL: Seal = Seal {
 	nonce: 0,
 };
 
-/// A header to change.
+/// The fields of a header, which a test may change before it makes the header.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
 	pub(crate) parent_hash: H256,
@@ -121,7 +122,7 @@ pub(crate) fn read(header: &Header) -> PowHeader {
 	PowHeader::read(header).expect("the tests build whole digests")
 }
 
-/// Replaces the dataset's part of Ethash: returns a mix that depends on both inputs.
+/// Stands in for the part of Ethash that needs the dataset. Returns a mix hash that depends on both inputs.
 fn fake_mix(seal_hash: H256, nonce: u64) -> H256 {
 	let mut mix = seal_hash;
 	mix.0[..8].copy_from_slice(&nonce.to_be_bytes());
@@ -169,17 +170,17 @@ pub(crate) fn broken_rules(
 /// A chain from its genesis block to a tip.
 pub(crate) struct Chain {
 	pub(crate) params: ChainParameters,
-	/// The blocks' facts, by number.
+	/// What the rules need to know about each block, by block number.
 	pub(crate) blocks: Vec<Parent>,
-	/// The headers of all but the genesis block, by number less one. Their seals are invalid: the uncle
-	/// rules do not check an ancestor's seal.
+	/// The headers of all blocks but the genesis block, so block n is at index n − 1. Their seals are
+	/// invalid, which does not matter, because the uncle rules do not check an ancestor's seal.
 	pub(crate) headers: Vec<Header>,
 	/// The uncles that the blocks name.
 	pub(crate) included: Vec<H256>,
 }
 
 impl Chain {
-	/// Returns a chain whose tip has the number `height`.
+	/// Returns a chain whose tip is block number `height`.
 	pub(crate) fn of(height: u32) -> Self {
 		let params = params();
 		let genesis = Parent::genesis(H256::repeat_byte(0xff), &params);
@@ -203,7 +204,7 @@ impl Chain {
 			.expect("the genesis block is always there")
 	}
 
-	/// Returns a valid header on block `parent`, different from the chain's own, before it is sealed.
+	/// Returns the draft of a valid child of block `parent` that differs from the chain's own child of it.
 	pub(crate) fn uncle_on(&self, parent: usize) -> Draft {
 		let mut draft = Draft::child_of(&self.params, &self.blocks[parent]);
 		draft.pre.beneficiary = AccountId::new([0xbc; 32]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! D(H) and the sum of difficulties.
+//! Tests D(H), the difficulty that a block must have, and the total difficulty of a chain.
 
 use crate::chain::power_of_two;
 use isthmus_primitives::{
@@ -77,7 +77,8 @@ fn the_minimum_holds() {
 	assert_eq!(slower(131_136), 131_072.into());
 	assert_eq!(slower(131_137), 131_073.into());
 	assert_eq!(slower(131_072), 131_072.into());
-	// It holds even if the parent is below it, which only a genesis block can be.
+	// The minimum holds even if the parent's difficulty is below it, which is possible only for a genesis
+	// block.
 	assert_eq!(slower(1), 131_072.into());
 	assert_eq!(slower(0), 131_072.into());
 }
@@ -108,7 +109,7 @@ fn the_bomb_counts_the_child_and_comes_before_the_minimum() {
 	let stands = |number, d: u64| difficulty(&params, &parent(number, d.into(), 0), 10);
 	assert_eq!(stands(199_998, 200_000), 200_000.into());
 	assert_eq!(stands(199_999, 200_000), 200_001.into());
-	// ε = 2^10 lifts the sum, not the minimum: max(D_0, 131000 + 1024), not D_0 + 1024.
+	// The bomb, ε = 2^10, raises the sum and not the minimum: max(D_0, 131000 + 1024), not D_0 + 1024.
 	assert_eq!(stands(1_199_999, 131_000), 132_024.into());
 	assert_eq!(stands(1_199_999, 120_000), 131_072.into());
 }
@@ -158,7 +159,8 @@ fn total_difficulty_is_a_checked_sum() {
 	);
 }
 
-/// Checks ethereum/tests, DifficultyTests/dfHomestead, if the file is next to the checkout.
+/// Checks the published vectors of ethereum/tests, DifficultyTests/dfHomestead, if the file is next to the
+/// checkout.
 #[test]
 fn published_vectors() {
 	let path = concat!(
@@ -196,7 +198,7 @@ fn published_vectors() {
 	println!("{} published difficulties agree", cases.len());
 }
 
-/// Checks three of ethereum/tests' difficulties, so that some are checked without the file.
+/// Checks three of the published vectors, so that some are checked even without the file.
 #[test]
 fn embedded_vectors() {
 	let cases: [(u32, u128, u64, u128, u64); 3] = EMBEDDED;
@@ -210,7 +212,7 @@ fn embedded_vectors() {
 	}
 }
 
-/// (H_i, P(H)_d, P(H)_s, H_d, H_s).
+/// Three of the published vectors, each with (H_i, P(H)_d, P(H)_s, H_d, H_s).
 const EMBEDDED: [(u32, u128, u64, u128, u64); 3] = [
 	(
 		0x0186a0,
@@ -235,7 +237,7 @@ const EMBEDDED: [(u32, u128, u64, u128, u64); 3] = [
 	),
 ];
 
-/// Returns D(H) exactly as printed, in numbers too wide to overflow.
+/// Computes D(H) exactly as the yellow paper prints it, in numbers too wide to overflow.
 fn as_printed(d_0: U256, p_d: U256, seconds: u64, epsilon: U256) -> U512 {
 	let x = U512::from(p_d / 2048);
 	let rise = U512::from(p_d) + U512::from(epsilon);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The text of a rejection and its name.
+//! Tests the text and the name of each rejection.
 
 use isthmus_ethash::Boundary;
 use isthmus_primitives::{

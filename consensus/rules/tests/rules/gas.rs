@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The bounds of the gas limit, and the miner's choice within them.
+//! Tests the bounds of the gas limit, and the limit that a miner chooses within them.
 
 use isthmus_primitives::params::MIN_GAS_LIMIT;
 use isthmus_rules::{gas_limit_bounds, next_gas_limit, MAX_GAS_LIMIT};
@@ -11,7 +11,7 @@ fn the_bound_is_strict_and_rounded_down() {
 	assert_eq!(gas_limit_bounds(3_141_592), 3_138_526..=3_144_658);
 	assert_eq!(gas_limit_bounds(125_000), 124_879..=125_121);
 	assert_eq!(gas_limit_bounds(125_952), 125_830..=126_074);
-	// A bound of one leaves only the parent's own limit.
+	// A bound of one allows only the parent's own limit.
 	assert_eq!(gas_limit_bounds(2047), 2047..=2047);
 	assert_eq!(gas_limit_bounds(1024), 1024..=1024);
 }
@@ -26,13 +26,13 @@ fn a_bound_of_zero_allows_nothing() {
 #[test]
 fn a_miner_goes_as_near_to_its_target_as_it_may() {
 	let cases = [
-		// Far, near, there.
+		// The target is out of reach, within reach, or the parent's own limit.
 		(3_141_592, 20_000_000, 3_144_658),
 		(3_141_592, 3_142_000, 3_142_000),
 		(3_141_592, 3_141_592, 3_141_592),
 		(3_141_592, 3_144_659, 3_144_658),
 		(3_141_592, 1_000_000, 3_138_526),
-		// Never outside the limits of a block.
+		// The result is always a valid gas limit, whatever the target.
 		(125_000, 0, 125_000),
 		(125_001, 0, 125_000),
 		(125_000, u64::MAX, 125_121),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Headers that violate exactly one rule, for every rule and at every bound.
+//! Tests each header rule at its bounds, with headers that violate only that rule.
 
 use crate::chain::{broken_rules, params, Draft, NOW, NO_SEAL};
 use isthmus_primitives::{
@@ -28,8 +28,8 @@ fn parent() -> Parent {
 /// A time at which the parent is 13 s old.
 const LATER: u64 = 1_600_000_013;
 
-/// Validates a child of `parent` that is valid until `change` changes it, by the whole list and by each
-/// rule on its own. Returns all violations.
+/// Applies `change` to a valid child of `parent`, and validates the result with `validate_header` and with
+/// each rule on its own. Returns all violations.
 #[track_caller]
 fn judged(
 	params: &ChainParameters,
@@ -40,7 +40,7 @@ fn judged(
 	change(&mut draft);
 	let header = draft.unsealed();
 	let broken = broken_rules(params, &header, parent, LATER);
-	// The list stops at the first violation.
+	// `validate_header` stops at the first violation.
 	let listed = validate_header(params, &header, parent, LATER).err();
 	assert_eq!(listed, broken.first().copied());
 	broken
@@ -217,7 +217,7 @@ fn difficulty() {
 			expected: 4096.into(),
 		}),
 	);
-	// It depends on the header's own timestamp.
+	// D(H) depends on the header's own timestamp, so with an earlier timestamp this difficulty is wrong.
 	breaks_only(
 		|draft| draft.pre.timestamp -= 4,
 		HeaderError::Difficulty(GotExpected {
@@ -317,7 +317,7 @@ fn the_rules_of_a_header_and_its_parent_do_not_include_the_static_ones() {
 #[test]
 fn timestamp() {
 	let parent = parent();
-	// Within the first ten seconds, and before the parent, D(H) is a step up.
+	// If the timestamp is less than ten seconds after the parent's, or before it, D(H) is one step higher.
 	let at = |timestamp: u64| {
 		judged(&params(), &parent, move |draft| {
 			draft.pre.timestamp = timestamp;
@@ -443,7 +443,7 @@ proptest! {
 		for rejection in broken {
 			prop_assert!(!rejection.to_string().is_empty());
 		}
-		// Either answer is fine.
+		// Only a panic would be a failure: the header may be valid or not.
 		let _ = isthmus_rules::validate_seal_quick(&header);
 	}
 }

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Ethereum test suite's invalid blocks (ethereum/tests, BlockchainTests/InvalidBlocks), under the
-//! suite's names, on a chain of ours: which rule each block violates here, and the error that rejects it.
-//! Some of the suite's blocks are valid at Homestead, and are accepted here too.
+//! Tests the invalid blocks of Ethereum's test suite (ethereum/tests, BlockchainTests/InvalidBlocks), rebuilt
+//! on a chain of our own. Each test has the suite's name for its block, and checks which error rejects the
+//! block here. Some of the suite's blocks are valid at Homestead, and are accepted here too.
 //!
 //! As in the suite, an uncle "from block n" is a child of block n other than block n + 1.
 //!
-//! These blocks are missing, because no rule of the header decides them:
+//! Some of the suite's blocks are missing, because no header rule decides about them:
 //!
 //! | name | rejected by |
 //! |---|---|
-//! | `wrongCoinbase` | a change of H_c breaks the seal, and after a new seal the state root: execution |
-//! | `wrongGasUsed` (within H_l) | execution: the runtime deposits H_g and compares the header's |
+//! | `wrongCoinbase` | execution: changing H_c breaks the seal and, if the block is sealed again, the state root is wrong |
+//! | `wrongGasUsed` (within H_l) | execution: the runtime deposits H_g and compares it with the header's |
 //! | `wrongStateRoot` | execution: the state root that the runtime computes |
 //! | `wrongTransactionsTrie` | `validate_extrinsics_root`: isthmus-engine, `a_body_that_is_not_the_headers_is_rejected` |
-//! | `incorrectUncleTimestamp2` | execution: its uncle is valid, and its state root wrong |
+//! | `incorrectUncleTimestamp2` | execution: its uncle is valid, but its state root is wrong |
 //! | `wrongReceiptTrie`, `log1_wrongBloom` | nowhere: there is no receipt trie and no bloom here |
 //!
-//! An uncle's own state root, H_c and H_g are never executed, on Ethereum as here, so
-//! `wrongStateRoot` of an uncle is accepted.
+//! Uncles are not executed, on Ethereum as here. So an uncle's own state root, H_c and H_g are never compared
+//! with an execution's results, and an uncle with `wrongStateRoot` is accepted.
 
 mod header;
 mod uncle_header;

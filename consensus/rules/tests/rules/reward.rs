@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The rewards of miners and uncles.
+//! Tests what miners and uncles' miners earn.
 
 use isthmus_rules::{miner_reward, nephew_reward, uncle_reward};
 use polkadot_sdk::sp_core::U256;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Eq. 2: the boundary, its two halves, and a real seal with each of its bits flipped.
+//! Tests the seal's rule, Eq. 2: the boundary, both halves of the check, and a real seal with each of its
+//! bits flipped.
 
 use crate::chain::{params, power_of_two, Draft};
 use core::{ops::ControlFlow, sync::atomic::AtomicBool};
@@ -113,7 +114,7 @@ proptest! {
 	}
 }
 
-/// Returns a header of difficulty 4096 with a valid seal of development sizes, and its cache.
+/// Returns a header of difficulty 4096 with a valid seal for the development sizes, and its epoch's cache.
 fn mined() -> (PowHeader, &'static Cache) {
 	static MINED: LazyLock<(PowHeader, Cache)> = LazyLock::new(mine);
 	let (header, cache) = &*MINED;
@@ -170,7 +171,7 @@ fn every_flipped_bit_of_a_valid_seal_is_rejected() {
 			assert!(matches!(error, HeaderError::SealAboveBoundary { .. }));
 			assert_eq!(rejection, error.into());
 		} else {
-			// The result is within the boundary by chance; the true mix decides.
+			// The forged result is within the boundary by chance, so only the true mix hash decides.
 			let expected = H256(cache.light(&forged.seal_hash.0, seal.nonce).mix_hash);
 			let error = HeaderError::MixHash(GotExpected {
 				got: seal.mix_hash,
@@ -189,7 +190,7 @@ fn every_flipped_bit_of_a_valid_seal_is_rejected() {
 		seal.nonce ^= 1 << bit;
 		rejected(seal);
 	}
-	// Each of the 320 passes the quick half with a probability of 1 in 4096.
+	// Each of the 320 changed seals passes the quick half with a probability of 1 in 4096.
 	assert!(quick >= 316, "the quick half rejected only {quick}");
 }
 
@@ -215,7 +216,7 @@ fn a_seal_of_less_work_than_the_difficulty_is_rejected() {
 	let (mut header, cache) = mined();
 	let work: Work = cache.light(&header.seal_hash.0, header.seal.nonce).into();
 	let result = U256::from_big_endian(work.result.as_bytes());
-	// The maximum difficulty that this result seals, and one more.
+	// The result seals this difficulty, but not the next higher one.
 	header.pre.difficulty = (U256::MAX / result).into();
 	assert_eq!(verify(&header, cache), Ok(()));
 	header.pre.difficulty.0 += U256::one();
@@ -226,7 +227,8 @@ fn a_seal_of_less_work_than_the_difficulty_is_rejected() {
 
 #[test]
 fn a_made_up_mix_hash_is_rejected() {
-	// A flood that passes the quick half: no dataset, only a mix hash whose result is small.
+	// A flooding peer can pass the quick half without the dataset: it only needs a mix hash whose result is
+	// small.
 	let (mut header, cache) = mined();
 	let true_mix = header.seal.mix_hash;
 	let forged = (0u64..)

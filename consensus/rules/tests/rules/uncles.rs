@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which uncles a block may name: each rule violated once, and each generation.
+//! Tests which uncles a block may name: each uncle rule is violated once, and each generation is tried.
 
 use crate::chain::{fake_hashimoto, read, Chain, Draft, NOW};
 use isthmus_primitives::digest::{uncles_hash, DigestError, Item};
@@ -92,7 +92,7 @@ fn two_brothers_may_both_be_uncles() {
 #[test]
 fn no_ancestor_in_reach_is_an_uncle() {
 	let chain = Chain::of(9);
-	// The tip is 9, so the block is 10 and its seven nearest ancestors are 9 to 3.
+	// The tip is block 9, so the next block is 10 and its seven nearest ancestors are 9 to 3.
 	for number in 3..=9 {
 		let ancestor = chain.headers[number - 1].clone();
 		let error = UncleError::Ancestor {
@@ -100,7 +100,7 @@ fn no_ancestor_in_reach_is_an_uncle() {
 		};
 		assert_eq!(chain.name(&[ancestor]), Err(error.into()), "block {number}");
 	}
-	// An older ancestor is not an uncle because of its generation.
+	// An older ancestor is rejected for its age, not because it is an ancestor.
 	let old = chain.headers[1].clone();
 	let error = UncleError::NotKin {
 		uncle: old.hash(),
@@ -164,7 +164,7 @@ fn a_short_chain_reaches_to_its_genesis_block() {
 fn ancestors_beyond_reach_are_not_looked_at() {
 	assert_eq!(UNCLE_ANCESTORS, 7);
 	let chain = Chain::of(12);
-	// `Chain::name` passes all thirteen ancestors.
+	// `Chain::name` passes all thirteen ancestors, of which the rules look only at the nearest seven.
 	let uncle = chain.uncle_on(5).sealed();
 	let error = UncleError::NotKin {
 		uncle: uncle.hash(),
@@ -270,7 +270,8 @@ fn an_uncles_true_mix_decides() {
 		}),
 		Err(UncleError::Header { index: 0, error }.into())
 	);
-	// The result that Hashimoto computes counts too, not only the result from the claimed mix hash.
+	// The result that Hashimoto computes must be within the boundary too, not only the result from the
+	// claimed mix hash.
 	let got = H256::repeat_byte(0xff);
 	let boundary = isthmus_rules::boundary(4096.into());
 	let error = HeaderError::SealAboveBoundary { got, boundary };
@@ -290,7 +291,7 @@ fn an_uncles_true_mix_decides() {
 	);
 }
 
-/// An error of an engine, with a variant for rejections and another one.
+/// An error type like an engine's: one variant for rejections, and one for anything else.
 #[derive(Debug, PartialEq)]
 enum Verdict {
 	Rejected(Rejection),

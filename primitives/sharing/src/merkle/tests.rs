@@ -33,7 +33,7 @@ fn leaves(count: usize) -> Vec<Hash> {
 	(0..count).map(|i| leaf_hash(sha256, &[i as u8])).collect()
 }
 
-/// MTH of RFC 6962, section 2.1, implemented literally.
+/// Computes MTH, the Merkle tree hash, exactly as RFC 6962, section 2.1, defines it.
 fn mth(leaves: &[Hash]) -> Hash {
 	match leaves {
 		[] => sha256(&[]),
@@ -45,7 +45,7 @@ fn mth(leaves: &[Hash]) -> Hash {
 	}
 }
 
-/// PATH of RFC 6962, section 2.1.1, implemented literally.
+/// Computes PATH, the proof of a leaf, exactly as RFC 6962, section 2.1.1, defines it.
 fn path(leaves: &[Hash], index: usize) -> Vec<Hash> {
 	if leaves.len() < 2 {
 		return vec![];
@@ -119,7 +119,7 @@ fn what_does_not_belong_is_rejected() {
 				bad[bit / 256][bit % 256 / 8] ^= 1 << (bit % 8);
 				assert_eq!(verify(i, *leaf, &bad), wrong);
 			}
-			// The same proof at any other position.
+			// The same proof is rejected at every other position.
 			for other in (0..n).filter(|other| *other != i) {
 				assert!(verify(other, *leaf, &good).is_err());
 			}
@@ -163,11 +163,11 @@ proptest! {
 		let (a, b) = (a.index(count), b.index(count));
 		let proof = tree.proof(a).unwrap();
 		let verified = verify(sha256, &tree.root(), count as u64, a as u64, leaves[b], &proof);
-		// Leaves repeat after 256: equal leaves are one entry.
+		// The leaves repeat after 256, and a proof cannot tell equal leaves apart.
 		prop_assert_eq!(verified.is_ok(), leaves[a] == leaves[b]);
 	}
 
-	/// No proof that a stranger sends makes the check panic.
+	/// Checks that an arbitrary proof, as a stranger may send it, never makes the check panic.
 	#[test]
 	fn any_proof_is_answered(root: Hash, count: u64, index: u64, leaf: Hash, proof: Vec<Hash>) {
 		prop_assert!(verify(sha256, &root, count, index, leaf, &proof).is_err());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rules of a block's own header, each violated by a child of the genesis block.
+//! Tests the suite's blocks that violate a rule for the block's own header. Each is a child of the genesis
+//! block.
 
 use crate::chain::{broken_rules, params, Draft, NOW};
 use isthmus_primitives::params::ChainParameters;
@@ -11,7 +12,7 @@ fn genesis(params: &ChainParameters) -> Parent {
 	Parent::genesis(H256::repeat_byte(0xff), params)
 }
 
-/// Validates a child of the genesis block that is valid until `change` changes it.
+/// Applies `change` to a valid child of the genesis block, and validates the result.
 fn judged(change: impl Fn(&mut Draft)) -> Result<(), Rejection> {
 	let params = params();
 	let parent = genesis(&params);
@@ -126,7 +127,8 @@ fn wrong_gas_used() {
 	);
 }
 
-/// The suite's whole sequence: one second later is valid, none or back is not, and a month is.
+/// Checks the suite's whole sequence of blocks. A block one second or a month after its parent is valid, and
+/// a block with its parent's timestamp or an earlier one is not.
 #[test]
 fn bad_timestamp() {
 	let params = params();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Rules of an uncle's own header, each violated by an uncle from block 1 of a block 3.
+//! Tests the suite's blocks whose uncle violates a header rule. The uncle is a child of block 1, and block 3
+//! names it.
 
 use crate::chain::{Chain, Draft, GENESIS_TIME, NOW};
 use isthmus_rules::{FutureTimestamp, GotExpected, HeaderError, Rejection, UncleError};
@@ -28,7 +29,7 @@ fn rejected(change: impl Fn(&mut Draft), error: HeaderError) {
 	);
 }
 
-/// Moves the draft `seconds` after the parent, with the matching difficulty.
+/// Dates the draft `seconds` after its parent, and sets the difficulty that matches.
 fn at(draft: &mut Draft, seconds: u64, difficulty: u64) {
 	draft.pre.timestamp = PARENT_TIME + seconds;
 	draft.pre.difficulty = difficulty.into();
@@ -162,14 +163,14 @@ fn incorrect_uncle_timestamp() {
 	);
 }
 
-/// The uncle is 500 s late, which its header may be. (The suite's block also has a wrong state root, which
-/// these rules do not check.)
+/// The uncle is 500 s late, which is valid. (The suite's block also has a wrong state root, which these rules
+/// do not check.)
 #[test]
 fn incorrect_uncle_timestamp2() {
 	accepted(|uncle| at(uncle, 500, 4096 - 2 * 49));
 }
 
-/// A second after its parent, and with the difficulty of a later one.
+/// The uncle is dated a second after its parent, but has the difficulty of a later timestamp.
 #[test]
 fn incorrect_uncle_timestamp3() {
 	rejected(
@@ -181,8 +182,8 @@ fn incorrect_uncle_timestamp3() {
 	);
 }
 
-/// Asserts that an uncle thousands of years ahead has to wait. The suite has no clock and accepts it; here
-/// an uncle's whole header is checked.
+/// Asserts that a block whose uncle is dated thousands of years ahead has to wait. The suite has no clock and
+/// accepts the block. Here an uncle's whole header is checked, including its timestamp.
 #[track_caller]
 fn waits(seconds: u64) {
 	let late = |uncle: &mut Draft| at(uncle, seconds, 4096 - 2 * 99);
@@ -217,15 +218,15 @@ fn past_uncle_timestamp() {
 	);
 }
 
-/// The uncle is years later than the block that names it and its whole chain. It is valid in the suite, and
-/// here once the clock has passed it.
+/// The uncle is dated years later than the whole chain, including the block that names it. The suite accepts
+/// it, and so do we once the clock has passed its timestamp.
 #[test]
 fn timestamp_too_high() {
 	let late = |uncle: &mut Draft| at(uncle, 100_000_000, 4096 - 2 * 99);
 	assert_eq!(judged_at(late, PARENT_TIME + 100_000_000), Ok(()));
 }
 
-/// A second after its parent is not too low.
+/// A second after its parent is not too early for an uncle.
 #[test]
 fn timestamp_too_low() {
 	accepted(|uncle| at(uncle, 1, 4098));
@@ -255,7 +256,7 @@ fn unknown_parent(got: H256) {
 	assert_eq!(chain.name(&[uncle]), Err(error.into()));
 }
 
-/// Uncles are not executed.
+/// Uncles are not executed, so a wrong state root is not detected.
 #[test]
 fn wrong_state_root() {
 	accepted(|uncle| uncle.state_root = H256::repeat_byte(0xba));

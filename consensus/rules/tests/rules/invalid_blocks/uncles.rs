@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which uncles a block may name.
+//! Tests the suite's blocks that name uncles: which uncles a block may name, and which it may not.
 
 use crate::chain::{fake_hashimoto, Chain, Draft, GENESIS_TIME, NOW, NO_SEAL};
 use isthmus_primitives::{
@@ -15,7 +15,8 @@ fn rejected(chain: &Chain, uncles: &[Header], error: UncleError) {
 	assert_eq!(chain.name(uncles), Err(error.into()));
 }
 
-/// Returns a chain, and an uncle from its block `parent` that its block `block` is to name.
+/// Returns a chain whose next block is number `block`, and an uncle from block `parent` for that block to
+/// name.
 fn one_uncle_from(parent: usize, block: u32) -> (Chain, Header) {
 	let chain = Chain::of(block - 1);
 	let uncle = chain.uncle_on(parent).sealed();
@@ -47,7 +48,7 @@ fn one_uncle() {
 	assert_eq!(chain.name(&[uncle]), Ok(()));
 }
 
-/// Returns a chain, and an uncle of block 2's height that is named `generation` blocks later.
+/// Returns a chain, and an uncle with block 2's number that is named `generation` blocks later.
 fn one_uncle_generation(generation: u32) -> (Chain, Header) {
 	one_uncle_from(1, 2 + generation)
 }
@@ -93,7 +94,7 @@ fn one_uncle_generation7() {
 	rejected(&chain, &[uncle], error);
 }
 
-/// Returns different uncles from one block, distinguished by their extra data.
+/// Returns `count` different uncles from the same block, distinguished by their extra data.
 fn brothers(chain: &Chain, count: u8) -> Vec<Header> {
 	let brother = |tag| {
 		let mut uncle = chain.uncle_on(1);
@@ -188,7 +189,7 @@ fn in_chain_uncle_great_great_great_great_grand_pa() {
 	in_chain_uncle_above(6);
 }
 
-/// A valid uncle together with the block's own ancestor.
+/// The block names a valid uncle together with its own ancestor.
 #[test]
 fn in_chain_uncle() {
 	let (chain, uncle) = one_uncle_from(1, 3);
@@ -199,7 +200,7 @@ fn in_chain_uncle() {
 	rejected(&chain, &[uncle, ancestor], error);
 }
 
-/// A child of the block's own parent: a sibling, not an uncle.
+/// The uncle is a child of the block's own parent, so it is a sibling of the block and may not be named.
 #[test]
 fn uncle_is_brother() {
 	let (chain, brother) = one_uncle_from(2, 3);
@@ -218,8 +219,8 @@ fn uncle_header_at_block2() {
 	assert_eq!(chain.name(&[uncle]), Ok(()));
 }
 
-/// The genesis block as an uncle. It has no seal, so it is not even read; with a made-up one, its parent is
-/// not an ancestor.
+/// The block names the genesis block as its uncle. The genesis block has no seal, so it cannot even be read.
+/// With a made-up seal it is rejected because its parent is not an ancestor.
 #[test]
 fn uncle_header_with_generation0() {
 	let chain = Chain::of(2);
@@ -239,7 +240,7 @@ fn uncle_header_with_generation0() {
 	rejected(&chain, &[sealed], error);
 }
 
-/// An uncle from block 1 that claims its nephew's number.
+/// The uncle is from block 1, but claims the number of the block that names it.
 #[test]
 fn uncle_with_same_block_number() {
 	let chain = Chain::of(2);
@@ -256,7 +257,8 @@ fn uncle_with_same_block_number() {
 	);
 }
 
-/// Asserts that an uncle may be later than the block that names it. Only the clock limits it.
+/// Asserts that an uncle may be dated later than the block that names it. Only the clock limits its
+/// timestamp.
 #[track_caller]
 fn later_uncle_is_good(seconds: u64, difficulty: u64) {
 	let chain = Chain::of(2);
@@ -282,8 +284,8 @@ fn future_uncle_timestamp_difficulty_drop() {
 	later_uncle_is_good(5_000_000, 4096 - 2 * 99);
 }
 
-/// Asserts that a late uncle must have exactly the difficulty that follows: neither the parent's own, nor
-/// one that is a step too high or too low.
+/// Asserts that a late uncle must have exactly the difficulty that follows from its timestamp. The parent's
+/// own difficulty is rejected, and so is one that is a step too high or too low.
 #[track_caller]
 fn wrong_drop_is_rejected(got: u64) {
 	let chain = Chain::of(2);
