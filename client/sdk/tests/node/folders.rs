@@ -84,8 +84,9 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	let removal = Removal::find(&client, &school, place.key, &mut ())
 		.await
 		.unwrap();
-	let removed = removal.run(&client, &school).await.unwrap();
+	let mut removed = removal.run(&client, &school).await.unwrap();
 	assert_eq!(removed.files, Some(4));
+	removed.last.included().await.unwrap();
 	let best = client.best().await.unwrap();
 	let records = every(|after| best.records(owner, after)).await.unwrap();
 	assert!(records.is_empty(), "{records:?}");
@@ -130,7 +131,9 @@ async fn a_record_that_is_not_a_folder_is_removed_alone() {
 		.await
 		.unwrap();
 	assert_eq!(removal, Removal::alone(value.key));
-	assert_eq!(removal.run(&client, &school).await.unwrap().files, None);
+	let mut removed = removal.run(&client, &school).await.unwrap();
+	assert_eq!(removed.files, None);
+	removed.last.included().await.unwrap();
 
 	// Store a list that names a record that is not one of its files.
 	let precious = place("precious", 0, 1);
