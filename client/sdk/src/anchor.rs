@@ -22,59 +22,38 @@ const MAX_AGE: Duration = Duration::from_secs(10);
 // always fits a valid lifetime. Lifetimes are encoded as powers of two.
 const _: () = assert!(SHORTEST_LIFETIME <= LEAST_TIME && SHORTEST_LIFETIME.is_power_of_two());
 
-/// A transaction's anchor and lifetime.
-pub(crate) struct Mortality {
-	/// The anchor.
-	pub(crate) at: State,
-	/// How many blocks the transaction stays valid, counting from the anchor.
-	pub(crate) lifetime: BlockNumber,
-	/// Whether the anchor was chosen earlier, so that a reorganisation may have replaced it since.
-	pub(crate) reused: bool,
-}
-
 impl Client {
-	/// Returns the anchor and the lifetime for a new transaction. `last` is the last block that may include
-	/// it, if it has a limit.
+	/// Returns the anchor of a new transaction, and how many blocks from there it stays valid. `last` is the
+	/// last block that may include it, if it has a limit.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::TooLate`] if too few blocks are left until `last`.
-	pub(crate) async fn mortality(&self, last: Option<BlockNumber>) -> Result<Mortality, Error> {
+	pub(crate) async fn mortality(
+		&self,
+		last: Option<BlockNumber>,
+	) -> Result<(State, BlockNumber), Error> {
 		let Some(last) = last else {
-			let (at, reused) = self.recent_anchor(Instant::now()).await?;
-			let lifetime = LIFETIME;
-			return Ok(Mortality {
-				at,
-				lifetime,
-				reused,
-			});
+			return Ok((self.anchor().await?, LIFETIME));
 		};
 		let at = self.anchor_within(SHORT_DEPTH).await?;
 		let room = last.saturating_add(1).saturating_sub(at.block().number);
 		match lifetime_within(room) {
-			Some(lifetime) => Ok(Mortality {
-				at,
-				lifetime,
-				reused: false,
-			}),
+			Some(lifetime) => Ok((at, lifetime)),
 			None => Err(Error::TooLate { last }),
 		}
 	}
 
 	/// Returns a block to bind a transaction to. Use that block's metadata to encode the call.
 	pub(crate) async fn anchor(&self) -> Result<State, Error> {
-		Ok(self.recent_anchor(Instant::now()).await?.0)
-	}
-
-	/// Returns the anchor, and whether it was chosen earlier.
-	async fn recent_anchor(&self, now: Instant) -> Result<(State, bool), Error> {
 		let mut anchor = self.0.anchor.lock().await;
+		let now = Instant::now();
 		if let Some(state) = anchor.get(MAX_AGE, now) {
-			return Ok((state, true));
+			return Ok(state);
 		}
 		let state = self.anchor_within(DEPTH).await?;
 		anchor.set(state.clone(), now);
-		Ok((state, false))
+		Ok(state)
 	}
 
 	/// Makes the next transaction choose a new anchor, for example after the node rejected one.

@@ -3,7 +3,6 @@
 
 use crate::{
 	account::Account,
-	anchor::Mortality,
 	call::{Call, Payload},
 	client::Client,
 	error::{Error, Rejection},
@@ -59,14 +58,9 @@ impl Client {
 		let mut nonces = self.0.nonces.lock().await;
 		let _turn = Turn::wait(account.id()).await;
 		let mut attempt = 0;
-		let mut renewed = false;
 		loop {
 			attempt += 1;
-			let Mortality {
-				at,
-				lifetime,
-				reused,
-			} = self.mortality(call.last).await?;
+			let (at, lifetime) = self.mortality(call.last).await?;
 			let params = rpc_params![account.id()];
 			let next: u64 = self.request("system_accountNextIndex", params).await?;
 			// The node might not yet count a transaction that it has just accepted.
@@ -87,12 +81,8 @@ impl Client {
 				{
 					nonces.remove(account.id());
 				}
-				// A reorganisation may have replaced an anchor that was chosen earlier. Try once more with a
-				// new one.
-				Err(error) if error.rejection() == Some(Rejection::Other) && reused && !renewed => {
-					renewed = true;
-					self.forget_anchor().await;
-				}
+				// A reorganisation may have replaced the anchor, so the next transaction gets a new one. This
+				// one is not sent again: the node may have dropped it and still include it.
 				Err(error) => {
 					self.forget_anchor().await;
 					return Err(match error {

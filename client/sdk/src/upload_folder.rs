@@ -172,7 +172,7 @@ pub struct StoredFolder {
 /// ```no_run
 /// use isthmus_sdk::*;
 ///
-/// # async fn example(client: Client, school: Identity) -> Result<(), UploadFolderError> {
+/// # async fn example(client: Client, school: Identity) -> Result<(), Box<dyn std::error::Error>> {
 /// let folder = LocalFolder::open("photos".as_ref())?;
 /// let key = record_key("photos")?;
 /// let leaf = client.best().await?.free_leaf(school.id(), 0, 0).await?;

@@ -329,7 +329,7 @@ fn what_is_due_and_not_done_is_found() {
 		System::set_block_number(1 + LIFETIME);
 		assert_eq!(
 			Sharing::do_try_state(),
-			Err("the agenda has something that would never be done".into())
+			Err("the agenda has an entry that would never be done".into())
 		);
 		Sharing::on_initialize(1 + LIFETIME);
 		assert_eq!(Requests::<Test>::get(0), None);
