@@ -3,7 +3,7 @@
 //! our pallets.
 //!
 //! The runtime is the real Wasm runtime, built with the feature `runtime-benchmarks`; the state is from the
-//! development preset. [`measure`] runs the benchmarks; [`write`] writes the results into the pallet's file
+//! development preset. [`measure`] runs the benchmarks; [`mod@write`] writes the results into the pallet's file
 //! and keeps its hand-written trait `WeightInfo`.
 //!
 //! This program takes the place of the framework's own, `frame-benchmarking-cli`, which depends on a
