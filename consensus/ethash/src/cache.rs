@@ -87,7 +87,7 @@ impl Cache {
 		self.page_count.get()
 	}
 
-	/// Computes d[i], one item of the dataset; each page has two. For an index past the end of the dataset,
+	/// Computes `d[i]`, one item of the dataset; each page has two. For an index past the end of the dataset,
 	/// it returns the value of the same formula.
 	pub fn dataset_item(&self, index: u32) -> Item {
 		let [item] = self.path.run(Items {
@@ -227,7 +227,7 @@ impl Pages for View<'_> {
 	}
 }
 
-/// The kernel that computes d[i] for K indices side by side: while one waits for a row, the others
+/// The kernel that computes `d[i]` for K indices side by side: while one waits for a row, the others
 /// proceed.
 pub(crate) struct Items<'a, const K: usize> {
 	pub(crate) cache: View<'a>,

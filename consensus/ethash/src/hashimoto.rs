@@ -137,7 +137,7 @@ fn result_message(seed: &[u64; 8], mix_hash: &[u64; 4]) -> [u64; 12] {
 	core::array::from_fn(|i| if i < 8 { seed[i] } else { mix_hash[i - 8] })
 }
 
-/// Computes m[j] = FNV(FNV(FNV(mix[4j], mix[4j + 1]), mix[4j + 2]), mix[4j + 3]).
+/// Computes `m[j] = FNV(FNV(FNV(mix[4j], mix[4j + 1]), mix[4j + 2]), mix[4j + 3])`.
 #[inline(always)]
 fn compress(mix: &Page) -> [u64; 4] {
 	let word = |i: usize| mix[i / ITEM_WORDS].0[i % ITEM_WORDS];

@@ -61,8 +61,8 @@
 //!
 //! Algorithm 1 follows the yellow paper's appendix J, with four slips that this crate does not follow:
 //! - line 8 prints the words of a page as `d[..] * mix + j`; the factor and j belong inside the index:
-//!   newdata(d, m, s, i)[j] = d[(temp mod pages) · mix + j];
-//! - line 14 leaves out what a compression step computes: FNV(FNV(FNV(m[i+4], m[i+5]), m[i+6]), m[i+7]);
+//!   `newdata(d, m, s, i)[j] = d[(temp mod pages) · mix + j]`;
+//! - line 14 leaves out what a compression step computes: `FNV(FNV(FNV(m[i+4], m[i+5]), m[i+6]), m[i+7])`;
 //! - line 16 hashes H_#n once more; H_#n is already that hash;
 //! - line 17's test ends the recursion of line 19 one access later: 64 accesses in all.
 
