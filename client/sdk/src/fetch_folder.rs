@@ -61,6 +61,7 @@ pub async fn fetch_folder(
 			return Err(FetchError::Differs(path));
 		}
 		FetchFile::new(&reading, &path)
+			.part_in(output)
 			.executable(file.executable)
 			.run(progress)
 			.await?;
