@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod authorize;
 mod balance;
 mod completions;
@@ -32,6 +33,7 @@ mod revoke;
 mod risk;
 mod serve;
 mod status;
+mod stderr;
 mod store;
 mod text;
 mod trace;

@@ -102,16 +102,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let (client, mut bar) = (&context.client, Bar::new());
 	let (stored, bytes, files) = match source {
 		Source::One(mut file, length) => {
-			let upload = Upload::new(client, &identity, place);
+			let upload = upload(&opts, context, &identity, place);
 			let stored = upload.ensure(&mut file, length, &mut bar).await?;
 			(stored, length, None)
 		}
 		Source::Folder(folder) => {
-			let stored = upload_folder(client, &identity, place, &folder, &mut bar).await?;
+			let finalized = context.is_finalized();
+			let stored =
+				upload_folder(client, &identity, place, finalized, &folder, &mut bar).await?;
 			(stored.list, stored.bytes, Some(stored.files))
 		}
 	};
-	context.settle(stored.done.block()).await?;
 	Ok(Stored {
 		block: stored.done.now().map(|included| included.number()),
 		bytes,
@@ -140,12 +141,22 @@ fn name(opts: &Opts) -> Result<RecordKey, Error> {
 	let name = name
 		.to_str()
 		.ok_or_else(|| Error::usage("the name of the file is not UTF-8").hint("choose a --name"))?;
-	record_key(name).map_err(|_| {
-		Error::usage(format!(
-			"{name:?} is too long for the name of a record: it has at most 32 bytes"
-		))
-		.hint("choose a shorter --name")
-	})
+	isthmus_sdk::record_key(name).map_err(|error| Error::usage(error).hint("choose another --name"))
+}
+
+/// Prepares to store one value, at the next free leaf unless one was given.
+fn upload<'a>(
+	opts: &Opts,
+	context: &'a Context,
+	identity: &'a Identity,
+	place: Place,
+) -> Upload<'a> {
+	let upload =
+		Upload::new(&context.client, identity, place).until_finalized(context.is_finalized());
+	match opts.leaf {
+		Some(_) => upload,
+		None => upload.at_free_leaf().in_current_epoch(),
+	}
 }
 
 /// Returns where to store the record.
@@ -159,7 +170,7 @@ async fn place(
 	let owner = identity.id();
 	if best.producer(owner).await?.is_none() {
 		return Err(
-			Error::usage(format!("{owner} is not registered as a producer"))
+			Error::refused(format!("{owner} is not registered as a producer"))
 				.hint("register first: isthmus register --kind school NAME"),
 		);
 	}

@@ -3,7 +3,7 @@
 
 use crate::{
 	refusal::{PalletError, Refusal},
-	text::{ist, key_name, NameTooLong},
+	text::{ist, key_name, NameError},
 	types::{
 		AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Place, QueryRefusal, RecordKey,
 	},
@@ -110,9 +110,9 @@ pub enum Error {
 		/// The epoch.
 		epoch: Epoch,
 	},
-	/// A name does not fit a record's key.
+	/// A record cannot have this name.
 	#[error(transparent)]
-	NameTooLong(#[from] NameTooLong),
+	Name(#[from] NameError),
 	/// A secret cannot be read.
 	#[error("invalid secret: expected a derivation such as //Alice, a phrase of words, or a seed of 32 bytes in hexadecimal digits")]
 	InvalidSecret,

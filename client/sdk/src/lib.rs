@@ -138,7 +138,7 @@ pub use removal::{Removal, Removed};
 pub use sharing::{authorize, revoke};
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
-pub use text::{ist, key_name, record_key, to_hex, NameTooLong};
+pub use text::{exact_name, ist, key_name, parse_key, record_key, to_hex, NameError};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};
