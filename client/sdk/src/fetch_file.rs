@@ -36,6 +36,9 @@ pub enum FetchError {
 	/// The partial file is not a regular file of this user.
 	#[error("{} is a link, or belongs to another user: nothing is written to it", .0.display())]
 	Foreign(PathBuf),
+	/// A file of a folder has a name that this system cannot have.
+	#[error("{0:?} is not a path on this system")]
+	Name(String),
 	/// A path where the output needs a folder is not a folder.
 	#[error("{} is not a folder", .0.display())]
 	NotAFolder(PathBuf),
