@@ -6,6 +6,8 @@
 //! everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
+// These panic if the output is closed or full: `report::write` and `stderr::tell` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod authorize;
 mod balance;
@@ -19,6 +21,7 @@ mod key_file;
 mod list;
 mod man;
 mod options;
+mod output;
 mod passphrase;
 mod plot;
 mod progress;
@@ -32,6 +35,7 @@ mod revoke;
 mod risk;
 mod serve;
 mod status;
+mod stderr;
 mod store;
 mod text;
 mod trace;
@@ -41,7 +45,10 @@ use clap::{CommandFactory, Parser, Subcommand};
 use error::Error;
 use options::Options;
 use report::{Output, Report};
-use std::process::ExitCode;
+use std::{
+	io::{self, Write},
+	process::ExitCode,
+};
 
 /// Store encrypted data on an Isthmus chain, and share it range by range
 #[derive(Parser)]
@@ -102,7 +109,10 @@ enum Command {
 type Answer = Option<Box<dyn Report>>;
 
 fn main() -> ExitCode {
-	let Isthmus { options, command } = Isthmus::parse();
+	let Isthmus { options, command } = match Isthmus::try_parse() {
+		Ok(parsed) => parsed,
+		Err(error) => return explain(&error),
+	};
 	let output = options.output();
 	let printed = run(command, options).and_then(|answer| match answer {
 		Some(report) => output.print(&*report),
@@ -112,6 +122,16 @@ fn main() -> ExitCode {
 		(Ok(()), _) => ExitCode::SUCCESS,
 		(Err(error), Output::Text) => error.report(),
 		(Err(error), Output::Json) => error.report_json(),
+	}
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
+fn explain(error: &clap::Error) -> ExitCode {
+	match error.print().and_then(|()| io::stdout().flush()) {
+		Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {
+			report::stdout(&failed).report()
+		}
+		_ => ExitCode::from(error.exit_code() as u8),
 	}
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus revoke`: ends a grant and renews the grants of the dataset's other readers.
 
-use crate::{context::Context, error::Error, options::Options};
+use crate::{context::Context, error::Error, options::Options, stderr::tell};
 use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
 use serde::Serialize;
 use std::fmt;
@@ -74,14 +74,14 @@ impl Revoked {
 	/// Prints what needs the owner's attention to stderr.
 	fn warn(&self) {
 		for Skipped { grantee, reason } in &self.skipped {
-			eprintln!("skipped the grant of {grantee}: {reason}");
+			tell(format_args!("skipped the grant of {grantee}: {reason}"));
 		}
 		if self.overtaken {
-			eprintln!(
+			tell(format_args!(
 				"the dataset moved on to a new epoch meanwhile, without this revocation: if {} was \
 				 granted access to it, revoke that grant too: isthmus list given",
 				self.reader
-			);
+			));
 		}
 	}
 }

@@ -5,6 +5,7 @@ use crate::{
 	context::Context,
 	error::{Error, Kind},
 	options::Options,
+	stderr::tell,
 	text::{Amount, Range},
 };
 use isthmus_sdk::{
@@ -89,19 +90,16 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		earlier_epochs: opts.earlier_epochs,
 		revoked_readers: opts.revoked_readers,
 	};
-	eprintln!("serving requests to {}", identity.id());
+	tell(format_args!("serving requests to {}", identity.id()));
 	warn_without_policy(&context.client, identity.id()).await?;
-	tokio::select! {
-		served = serve_for_ever(context, &identity, &limits) => served,
-		_ = tokio::signal::ctrl_c() => Ok(()),
-	}
+	serve_for_ever(context, &identity, &limits).await
 }
 
 async fn warn_without_policy(client: &Client, owner: &AccountId) -> Result<(), Error> {
 	let best = client.best().await?;
 	let datasets = every(|after| best.datasets(owner, after)).await?;
 	if datasets.iter().all(|entry| entry.policy.is_none()) {
-		eprintln!("no dataset of this account has a policy, so nothing is granted: see isthmus dataset policy --help");
+		tell("no dataset of this account has a policy, so nothing is granted: see isthmus dataset policy --help");
 	}
 	Ok(())
 }
@@ -121,7 +119,7 @@ async fn serve_for_ever(
 			print(context, served);
 		};
 		match serve(&client, identity, limits, &mut memory, report).await {
-			Err(error) if error.is_connection() => eprintln!("{error}; reconnecting"),
+			Err(error) if error.is_connection() => tell(format_args!("{error}; reconnecting")),
 			ended => return Ok(ended?),
 		}
 		client = reconnect(&client, &context.url(), &mut wait).await?;
@@ -141,7 +139,7 @@ async fn reconnect(client: &Client, url: &str, wait: &mut Duration) -> Result<Cl
 					"the node has changed to another chain",
 				))
 			}
-			Err(error) => eprintln!("{error}"),
+			Err(error) => tell(format_args!("{error}")),
 		}
 	}
 }
@@ -166,6 +164,9 @@ fn print(context: &Context, served: Served) {
 				error.report();
 			}
 		}
-		Err(error) => eprintln!("request {request} of {}: {error}", asked.consumer),
+		Err(error) => tell(format_args!(
+			"request {request} of {}: {error}",
+			asked.consumer
+		)),
 	}
 }

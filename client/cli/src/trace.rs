@@ -8,6 +8,7 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	report::{Lines, Output},
+	stderr::tell,
 	text::{account, bytes, end, record_key, Amount, Key, Range},
 };
 use isthmus_sdk::{
@@ -112,10 +113,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 	let happenings = trace(&context.client, &subject, opts.from, to, &mut Bar::new()).await?;
 	if context.output == Output::Text {
 		if happenings.is_empty() {
-			eprintln!("nothing found");
+			tell("nothing found");
 		}
 		if opts.to.is_none() {
-			eprintln!("searched up to block {to}, the last finalized one");
+			tell(format_args!(
+				"searched up to block {to}, the last finalized one"
+			));
 		}
 	}
 	Ok(Lines(happenings.into_iter().map(Line).collect()))

@@ -11,6 +11,7 @@ use crate::{
 	reading::Reading,
 	types::Payload,
 };
+use isthmus_envelope::on_disk;
 use std::{
 	fs::{self, File, OpenOptions},
 	io::{self, ErrorKind, Seek, SeekFrom},
@@ -31,6 +32,9 @@ pub enum FetchError {
 	/// The partial file is not a regular file of this user.
 	#[error("{} is a link, or belongs to another user: nothing is written to it", .0.display())]
 	Foreign(PathBuf),
+	/// Something other than a regular file is where the output needs one.
+	#[error("{} is not a regular file", .0.display())]
+	NotAFile(PathBuf),
 	/// A path where the output needs a folder is not a folder.
 	#[error("{} is not a folder", .0.display())]
 	NotAFolder(PathBuf),
@@ -61,6 +65,14 @@ impl FetchError {
 		move |source| Self::Io {
 			path: path.to_owned(),
 			source,
+		}
+	}
+
+	/// Returns the error with the output's path instead of the partial file's, which the user did not choose.
+	fn of(self, output: &Path) -> Self {
+		match self {
+			Self::Io { source, .. } | Self::Client(Error::Io(source)) => Self::io(output)(source),
+			error => error,
 		}
 	}
 }
@@ -97,34 +109,72 @@ impl<'a> FetchFile<'a> {
 		Self { executable, ..self }
 	}
 
-	/// Replaces the file if it exists.
+	/// Replaces the file if it exists, and keeps its owner and permissions. If the output is a link, the file that
+	/// it leads to is replaced, and the link stays.
 	pub fn replace(self, replace: bool) -> Self {
 		Self { replace, ..self }
 	}
 
-	/// Fetches the record, resuming an interrupted download.
+	/// Fetches the record, resuming an interrupted download. What cannot be resumed is removed if this fails.
 	///
 	/// # Errors
 	///
-	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::Foreign`] if
-	/// the partial file could be seen or written by another user, and the errors of [`Reading::run`].
+	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::NotAFile`] if it
+	/// is not a regular file, [`FetchError::Foreign`] if the partial file could be seen or written by another
+	/// user, and the errors of [`Reading::run`]. The first two come before anything is fetched.
 	pub async fn run(self, progress: &mut impl Progress) -> Result<(), FetchError> {
-		let path = partial(self.output, self.reading);
-		let mut file = open(&path, self.executable)?;
-		let intact = self.reading.check(&mut file, progress).await?;
-		file.set_len(intact.bytes)
-			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
-			.map_err(FetchError::io(&path))?;
-		self.reading.run(&mut file, intact.chunks, progress).await?;
-		file.sync_all().map_err(FetchError::io(&path))?;
-		let renamed = match self.replace {
-			true => fs::rename(&path, self.output),
-			false => rename_new(&path, self.output),
-		};
-		renamed.map_err(|error| match error.kind() {
-			ErrorKind::AlreadyExists => FetchError::Exists(self.output.to_owned()),
+		let output = &self.target()?;
+		let path = &partial(output, self.reading);
+		let mut file = open(path, self.executable).map_err(|error| error.of(output))?;
+		let fetched = self.fetch(&mut file, path, output, progress).await;
+		if fetched.is_err() && matches!(self.reading.answer().payload, Payload::Value { .. }) {
+			// It is fetched whole, so its part is of no use. The error of fetching it is the one to report.
+			let _ = fs::remove_file(path);
+		}
+		fetched.map_err(|error| error.of(output))
+	}
+
+	/// Returns the path to write, behind links if the file is replaced.
+	fn target(&self) -> Result<PathBuf, FetchError> {
+		if !self.replace {
+			return match fs::symlink_metadata(self.output) {
+				Ok(_) => Err(FetchError::Exists(self.output.to_owned())),
+				Err(_) => Ok(self.output.to_owned()),
+			};
+		}
+		on_disk::target(self.output).map_err(|error| match error.kind() {
+			ErrorKind::InvalidInput => FetchError::NotAFile(self.output.to_owned()),
 			_ => FetchError::io(self.output)(error),
 		})
+	}
+
+	/// Fetches the record into the partial file, and renames that.
+	async fn fetch(
+		&self,
+		file: &mut File,
+		path: &Path,
+		output: &Path,
+		progress: &mut impl Progress,
+	) -> Result<(), FetchError> {
+		let intact = self.reading.check(file, progress).await?;
+		file.set_len(intact.bytes)
+			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
+			.map_err(FetchError::io(path))?;
+		self.reading.run(file, intact.chunks, progress).await?;
+		if let Some(old) = fs::metadata(output).ok().filter(|_| self.replace) {
+			// The file of another user is replaced by one that only this user can read.
+			let _ = on_disk::resemble(file, &old);
+		}
+		file.sync_all().map_err(FetchError::io(path))?;
+		let renamed = match self.replace {
+			true => fs::rename(path, output),
+			false => rename_new(path, output),
+		};
+		renamed.map_err(|error| match error.kind() {
+			ErrorKind::AlreadyExists => FetchError::Exists(output.to_owned()),
+			_ => FetchError::io(output)(error),
+		})?;
+		on_disk::sync_name(output).map_err(FetchError::io(output))
 	}
 }
 
@@ -198,10 +248,7 @@ fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
 fn is_own(file: &File, path: &Path) -> io::Result<bool> {
 	use std::os::unix::fs::MetadataExt;
 	let (opened, there) = (file.metadata()?, fs::symlink_metadata(path)?);
-	let folder = path
-		.parent()
-		.filter(|folder| !folder.as_os_str().is_empty());
-	let new = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?;
+	let new = tempfile::tempfile_in(on_disk::folder(path))?;
 	let same = (opened.dev(), opened.ino()) == (there.dev(), there.ino());
 	Ok(there.is_file() && same && opened.nlink() == 1 && opened.uid() == new.metadata()?.uid())
 }
