@@ -2,13 +2,14 @@
 //! `isthmus fetch`: fetches and decrypts a record or a folder.
 
 use crate::{
+	access,
 	context::Context,
 	error::Error,
 	options::Options,
 	output::{check_is_folder, is_standard, Output},
 	progress::Bar,
 	report,
-	text::{account, bytes, count, record_key, Key},
+	text::{account, bytes, count, file_name, record_key},
 };
 use isthmus_sdk::{
 	fetch_folder, is_folder, AccountId, Error as SdkError, FetchFile, Reading, RecordKey,
@@ -93,7 +94,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let (client, owner) = (&context.client, &opts.owner);
-	let reading = Reading::open(client, &identity, owner, opts.name).await?;
+	let reading = match Reading::open(client, &identity, owner, opts.name).await {
+		Ok(reading) => reading,
+		Err(error) => return Err(access::explain(&context, owner, opts.name, error).await),
+	};
 	if !opts.folder && !opts.raw && is_folder(&reading).await? {
 		return Err(Error::usage("the record is a folder").hint(
 			"fetch its files with --folder --output FOLDER, or only the list of them with --raw",
@@ -138,10 +142,10 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		.output
 		.as_ref()
 		.filter(|output| !output.as_os_str().is_empty());
-	let output = match (output, Key(opts.name).to_string()) {
+	let output = match (output, file_name(&opts.name)) {
 		(Some(output), _) => output.clone(),
-		(None, name) if !name.starts_with("0x") && !name.contains(['/', '\\']) => name.into(),
-		(None, _) => {
+		(None, Some(name)) => name,
+		(None, None) => {
 			return Err(Error::usage(
 				"missing --output: where should the file be written?",
 			))

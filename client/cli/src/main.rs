@@ -9,6 +9,7 @@
 // These panic if the output is closed or full: `report::write` and `stderr::tell` do not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod access;
 mod authorize;
 mod balance;
 mod completions;

@@ -122,12 +122,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let revoked = Revoked::new(opts.grant, &revocation);
 	revoked.warn();
 	let printed = context.output.print(&revoked);
-	let renewal = revocation.renewal;
-	let last = renewal.as_ref().and_then(|renewal| renewal.last.as_ref());
-	if let Some(included) = last.or(revocation.included.as_ref()) {
-		context.settle(included.block).await?;
-	}
-	match renewal.and_then(|renewal| renewal.ended) {
+	context.settle(revocation.last).await?;
+	match revocation.renewal.and_then(|renewal| renewal.ended) {
 		Some(error) => Err(Error::from(error).hint(
 			"the grant is revoked; run the same command again to renew the grants of the other readers",
 		)),

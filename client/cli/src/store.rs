@@ -111,16 +111,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let (client, mut bar) = (&context.client, Bar::new());
 	let (stored, bytes, files) = match source {
 		Ready::One(mut value, length) => {
-			let upload = Upload::new(client, &identity, place);
+			let upload = upload(&opts, context, &identity, place);
 			let stored = upload.ensure(&mut value, length, &mut bar).await?;
 			(stored, length, None)
 		}
 		Ready::Folder(folder) => {
-			let stored = upload_folder(client, &identity, place, &folder, &mut bar).await?;
+			let finalized = context.is_finalized();
+			let stored =
+				upload_folder(client, &identity, place, finalized, &folder, &mut bar).await?;
 			(stored.list, stored.bytes, Some(stored.files))
 		}
 	};
-	context.settle(stored.done.block()).await?;
 	Ok(Stored {
 		block: stored.done.now().map(|included| included.number()),
 		bytes,
@@ -149,12 +150,22 @@ fn name(opts: &Opts) -> Result<RecordKey, Error> {
 	let name = name
 		.to_str()
 		.ok_or_else(|| Error::usage("the name of the file is not UTF-8").hint("choose a --name"))?;
-	record_key(name).map_err(|_| {
-		Error::usage(format!(
-			"{name:?} is too long for the name of a record: it has at most 32 bytes"
-		))
-		.hint("choose a shorter --name")
-	})
+	isthmus_sdk::record_key(name).map_err(|error| Error::usage(error).hint("choose another --name"))
+}
+
+/// Prepares to store one value, at the next free leaf unless one was given.
+fn upload<'a>(
+	opts: &Opts,
+	context: &'a Context,
+	identity: &'a Identity,
+	place: Place,
+) -> Upload<'a> {
+	let upload =
+		Upload::new(&context.client, identity, place).until_finalized(context.is_finalized());
+	match opts.leaf {
+		Some(_) => upload,
+		None => upload.at_free_leaf().in_current_epoch(),
+	}
 }
 
 /// Returns the dataset to store the record in.
@@ -163,7 +174,7 @@ async fn dataset(opts: &Opts, context: &Context, identity: &Identity) -> Result<
 	let owner = identity.id();
 	if best.producer(owner).await?.is_none() {
 		return Err(
-			Error::usage(format!("{owner} is not registered as a producer"))
+			Error::refused(format!("{owner} is not registered as a producer"))
 				.hint("register first: isthmus register --kind school NAME"),
 		);
 	}

@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Fetches a record into a file.
 //!
-//! The value is first written to the file `OUT.isthmus-HASH`, which is renamed to `OUT` when it is complete.
-//! An interrupted download leaves that file behind, and the next download resumes it.
+//! The value is first written to the file `OUT.isthmus-HASH`, the *part*, which is renamed to `OUT` when it is
+//! complete. An interrupted download leaves the part behind, and the next download resumes it. If the name of
+//! the part would be too long, `OUT` is cut short in it.
 
 use crate::{
 	error::Error,
 	folder::{self, FolderError},
+	lock::{self, is_own},
 	progress::Progress,
 	reading::Reading,
 	types::Payload,
+	wait::Wait,
 };
 use isthmus_envelope::on_disk;
 use std::{
+	ffi::OsString,
 	fs::{self, File, OpenOptions},
 	io::{self, ErrorKind, Seek, SeekFrom},
 	path::{Path, PathBuf},
+	time::Duration,
 };
 use tempfile::TempPath;
 
@@ -89,6 +94,8 @@ impl FetchError {
 pub struct FetchFile<'a> {
 	reading: &'a Reading,
 	output: &'a Path,
+	/// The folder for the part, unless it is the output's.
+	folder: Option<&'a Path>,
 	executable: bool,
 	replace: bool,
 }
@@ -99,8 +106,18 @@ impl<'a> FetchFile<'a> {
 		Self {
 			reading,
 			output,
+			folder: None,
 			executable: false,
 			replace: false,
+		}
+	}
+
+	/// Writes the part in another folder of the same file system. Deep inside a folder, the longer name of the
+	/// part could make its path too long.
+	pub fn part_in(self, folder: &'a Path) -> Self {
+		Self {
+			folder: Some(folder),
+			..self
 		}
 	}
 
@@ -115,17 +132,24 @@ impl<'a> FetchFile<'a> {
 		Self { replace, ..self }
 	}
 
-	/// Fetches the record, resuming an interrupted download. What cannot be resumed is removed if this fails.
+	/// Fetches the record, resuming an interrupted download. If another program fetches the same record to
+	/// the same folder, waits until it has ended. If this fails and cannot be resumed, the part is removed.
 	///
 	/// # Errors
 	///
 	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::NotAFile`] if it
-	/// is not a regular file, [`FetchError::Foreign`] if the partial file could be seen or written by another
-	/// user, and the errors of [`Reading::run`]. The first two come before anything is fetched.
+	/// is not a regular file, [`FetchError::Foreign`] if the part could be seen or written by another user, and
+	/// the errors of [`Reading::run`]. The first two come before anything is fetched.
 	pub async fn run(self, progress: &mut impl Progress) -> Result<(), FetchError> {
 		let output = &self.target()?;
-		let path = &partial(output, self.reading);
-		let mut file = open(path, self.executable).map_err(|error| error.of(output))?;
+		let folder = self.folder.unwrap_or(on_disk::folder(output));
+		let path = &folder.join(part_name(output, &self.reading.content_hash()));
+		let part = lock_part(path, self.executable);
+		let client = self.reading.client();
+		let mut file = client
+			.patiently(Wait::OtherFetch, part)
+			.await
+			.map_err(|error| error.of(output))?;
 		let fetched = self.fetch(&mut file, path, output, progress).await;
 		if fetched.is_err() && matches!(self.reading.answer().payload, Payload::Value { .. }) {
 			// It is fetched whole, so its part is of no use. The error of fetching it is the one to report.
@@ -148,7 +172,7 @@ impl<'a> FetchFile<'a> {
 		})
 	}
 
-	/// Fetches the record into the partial file, and renames that.
+	/// Fetches the record into the part, and renames that.
 	async fn fetch(
 		&self,
 		file: &mut File,
@@ -156,6 +180,8 @@ impl<'a> FetchFile<'a> {
 		output: &Path,
 		progress: &mut impl Progress,
 	) -> Result<(), FetchError> {
+		// Another download may have completed the output while this one waited for it.
+		self.target()?;
 		let intact = self.reading.check(file, progress).await?;
 		file.set_len(intact.bytes)
 			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
@@ -178,6 +204,19 @@ impl<'a> FetchFile<'a> {
 	}
 }
 
+/// Opens and locks the part, so that no other program writes to it.
+async fn lock_part(path: &Path, executable: bool) -> Result<File, FetchError> {
+	loop {
+		let file = open(path, executable)?;
+		let is_locked = lock::take(&file, Duration::MAX).await;
+		// While this program waited, the other one may have renamed the part. A file system without locks
+		// does not stop a download.
+		if !is_locked || is_own(&file, path).unwrap_or(false) {
+			return Ok(file);
+		}
+	}
+}
+
 /// Returns whether a record is a folder's list, as far as this is known without fetching more: a list that
 /// was stored in several transactions is treated like any other value.
 ///
@@ -193,13 +232,21 @@ pub async fn is_folder(reading: &Reading) -> Result<bool, Error> {
 	Ok(bytes.starts_with(folder::LABEL))
 }
 
-/// Returns the path of the partial file. It contains the value's hash, so that the download of another value
-/// is not resumed.
-fn partial(output: &Path, reading: &Reading) -> PathBuf {
-	let mut name = output.as_os_str().to_owned();
-	let hash = reading.content_hash();
-	name.push(format!(".isthmus-{}", hex::encode(&hash[..8])));
-	name.into()
+/// The maximum length of a file's name in bytes, on the usual file systems.
+const MAX_NAME: usize = 255;
+
+/// Returns the name of the part. It contains the value's hash, so that the download of another value is not
+/// resumed.
+fn part_name(output: &Path, hash: &[u8; 32]) -> OsString {
+	let end = format!(".isthmus-{}", hex::encode(&hash[..8]));
+	let mut name = output.file_name().unwrap_or_default().to_owned();
+	if name.len() + end.len() > MAX_NAME {
+		let mut short = name.to_string_lossy().into_owned();
+		short.truncate(short.floor_char_boundary(MAX_NAME - end.len()));
+		name = short.into();
+	}
+	name.push(end);
+	name
 }
 
 /// Renames a file, unless the new name is taken.
@@ -224,33 +271,31 @@ fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
 	let mode = if executable { 0o700 } else { 0o600 };
 	let mut options = OpenOptions::new();
 	options.read(true).write(true);
-	let created = options.clone().create_new(true).mode(mode).open(path);
-	match created {
-		Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-		created => return created.map_err(FetchError::io(path)),
+	loop {
+		let created = options.clone().create_new(true).mode(mode).open(path);
+		match created {
+			Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+			created => return created.map_err(FetchError::io(path)),
+		}
+		let found = || -> io::Result<Option<File>> {
+			if !fs::symlink_metadata(path)?.is_file() {
+				return Ok(None);
+			}
+			let file = options.open(path)?;
+			if !is_own(&file, path)? {
+				return Ok(None);
+			}
+			file.set_permissions(fs::Permissions::from_mode(mode))?;
+			Ok(Some(file))
+		};
+		return match found() {
+			Ok(Some(file)) => Ok(file),
+			Ok(None) => Err(FetchError::Foreign(path.to_owned())),
+			// Another program has just completed this download.
+			Err(error) if error.kind() == ErrorKind::NotFound => continue,
+			Err(error) => Err(FetchError::io(path)(error)),
+		};
 	}
-	let metadata = fs::symlink_metadata(path).map_err(FetchError::io(path))?;
-	if !metadata.is_file() {
-		return Err(FetchError::Foreign(path.to_owned()));
-	}
-	let file = options.open(path).map_err(FetchError::io(path))?;
-	if !is_own(&file, path).map_err(FetchError::io(path))? {
-		return Err(FetchError::Foreign(path.to_owned()));
-	}
-	file.set_permissions(fs::Permissions::from_mode(mode))
-		.map_err(FetchError::io(path))?;
-	Ok(file)
-}
-
-/// Returns whether the opened file is the one at the path, has no other name, and belongs to the user who
-/// owns new files.
-#[cfg(unix)]
-fn is_own(file: &File, path: &Path) -> io::Result<bool> {
-	use std::os::unix::fs::MetadataExt;
-	let (opened, there) = (file.metadata()?, fs::symlink_metadata(path)?);
-	let new = tempfile::tempfile_in(on_disk::folder(path))?;
-	let same = (opened.dev(), opened.ino()) == (there.dev(), there.ino());
-	Ok(there.is_file() && same && opened.nlink() == 1 && opened.uid() == new.metadata()?.uid())
 }
 
 #[cfg(not(unix))]
@@ -284,6 +329,38 @@ mod tests {
 		fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).unwrap();
 		open(&part, false).unwrap();
 		assert_eq!(mode(), 0o600);
+	}
+
+	#[test]
+	fn the_name_of_a_part_is_never_too_long() {
+		let name = |length: usize, letter: &str| {
+			let output = Path::new("folder").join(letter.repeat(length));
+			part_name(&output, &[7; 32]).into_string().unwrap()
+		};
+		assert_eq!(name(3, "x"), "xxx.isthmus-0707070707070707");
+		assert_eq!(name(230, "x").len(), MAX_NAME);
+		for length in 231..=255 {
+			assert_eq!(name(length, "x"), name(230, "x"));
+		}
+		// A character is not cut in two.
+		assert_eq!(name(127, "ä").len(), MAX_NAME);
+		assert_eq!(name(85, "…").len(), MAX_NAME - 2);
+	}
+
+	#[tokio::test]
+	async fn a_part_that_was_completed_meanwhile_is_not_written_to() {
+		let folder = tempfile::tempdir().unwrap();
+		let (part, out) = (folder.path().join("part"), folder.path().join("out"));
+		let first = lock_part(&part, false).await.unwrap();
+		let mut second = tokio::spawn(async move { lock_part(&part, false).await.unwrap() });
+		// The second download waits, at the latest since its first attempt has failed.
+		let waited = tokio::time::timeout(Duration::from_millis(50), &mut second).await;
+		assert!(waited.is_err());
+		fs::rename(folder.path().join("part"), &out).unwrap();
+		drop(first);
+		let second = second.await.unwrap();
+		second.set_len(9).unwrap();
+		assert_eq!(fs::metadata(&out).unwrap().len(), 0);
 	}
 
 	#[test]

@@ -65,6 +65,7 @@ pub async fn fetch_folder(
 			}
 		}
 		FetchFile::new(&reading, &path)
+			.part_in(output)
 			.executable(file.executable)
 			.run(progress)
 			.await?;
