@@ -6,6 +6,7 @@ use crate::{
 	error::Error,
 	options::Options,
 	report::{Lines, Report},
+	stderr::tell,
 	text::{amount, count, quoted, Amount, Key},
 };
 use isthmus_sdk::{
@@ -313,7 +314,7 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 	let mut datasets = every(|after| best.datasets(owner, after)).await?;
 	datasets.sort_by_key(|entry| entry.id);
 	if datasets.is_empty() {
-		eprintln!("no datasets");
+		tell("no datasets");
 	}
 	let listed = datasets.into_iter().map(|entry| {
 		let DatasetEntry {

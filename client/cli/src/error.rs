@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a command failed: a message, possibly a hint, and the program's exit code.
 
-use crate::text::quoted;
+use crate::{
+	stderr::{print, tell},
+	text::quoted,
+};
 use isthmus_sdk::{
 	folder::FolderError, key_name, Error as SdkError, FetchError, PalletError, QueryRefusal,
-	Rejection, Shown, UploadError, UploadFolderError,
+	Rejection, UploadError, UploadFolderError,
 };
 use serde::Serialize;
-use std::{fmt, io::ErrorKind, process::ExitCode};
+use std::{
+	fmt,
+	io::{self, ErrorKind},
+	path::Path,
+	process::ExitCode,
+};
 
 /// Why a command failed. The message explains what is wrong, and the hint what to do about it. Every error
 /// of the underlying libraries is converted to this type.
@@ -31,6 +39,15 @@ pub(crate) enum Kind {
 	Refused = 4,
 	/// Data, a key or a passphrase is wrong.
 	NotAuthentic = 5,
+}
+
+/// Returns the system's words for an error, without its number and the names of temporary files.
+pub(crate) fn os(error: &io::Error) -> String {
+	let text = error.to_string();
+	match text.split_once(" (os error ") {
+		Some((words, _)) => words.to_owned(),
+		None => text,
+	}
 }
 
 /// The exit codes, as `--help` explains them.
@@ -63,6 +80,17 @@ impl Error {
 		Self::new(Kind::Usage, message)
 	}
 
+	/// Makes an error of a file or a folder that cannot be read or written.
+	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
+		match error.kind() {
+			ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+				failed.hint("free some space, and run the same command again")
+			}
+			_ => failed,
+		}
+	}
+
 	/// Makes an error of [`Kind::Refused`].
 	pub(crate) fn refused(message: impl fmt::Display) -> Self {
 		Self::new(Kind::Refused, message)
@@ -81,10 +109,9 @@ impl Error {
 
 	/// Prints the error to stderr as text, and returns the program's exit code.
 	pub(crate) fn report(&self) -> ExitCode {
-		// The message and the hint may contain text from nodes, producers and file names, so escape them.
-		eprintln!("error: {}", Shown(&self.message));
+		tell(format!("error: {}", self.message));
 		if let Some(hint) = &self.hint {
-			eprintln!("hint: {}", Shown(hint));
+			tell(format!("hint: {hint}"));
 		}
 		self.exit_code()
 	}
@@ -103,8 +130,8 @@ impl Error {
 			hint: self.hint.as_deref(),
 		};
 		match serde_json::to_string(&line) {
-			Ok(line) => eprintln!("{line}"),
-			Err(error) => eprintln!("error: {error}"),
+			Ok(line) => print(&line),
+			Err(error) => tell(format!("error: {error}")),
 		}
 		self.exit_code()
 	}
@@ -138,6 +165,7 @@ impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
 		let (kind, hint) = classify(&error);
 		let message = match &error {
+			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
 			SdkError::Upload(UploadError::AlreadyStored(_)) => {
 				format!("{error}, with different content")
@@ -163,6 +191,7 @@ impl From<UploadFolderError> for Error {
 	fn from(error: UploadFolderError) -> Self {
 		match error {
 			UploadFolderError::Client(error) => error.into(),
+			UploadFolderError::Io { path, source } => Self::file(&path, &source),
 			UploadFolderError::Changed { key, .. } => {
 				let hint = format!(
 					"store the folder under another --name, or remove the file's record first: isthmus remove {}",
@@ -180,9 +209,12 @@ impl From<FetchError> for Error {
 	fn from(error: FetchError) -> Self {
 		match error {
 			FetchError::Client(error) => error.into(),
+			FetchError::Io { path, source } => Self::file(&path, &source),
 			FetchError::Exists(_) => Self::failed(error)
 				.hint("choose another --output, or replace the file with --force"),
-			FetchError::Differs(_) => Self::failed(error).hint("choose another --output"),
+			FetchError::Differs(_) | FetchError::NotAFile(_) | FetchError::NotAFolder(_) => {
+				Self::failed(error).hint("choose another --output")
+			}
 			FetchError::Foreign(_) => {
 				Self::failed(error).hint("remove it, or choose another --output")
 			}

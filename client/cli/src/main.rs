@@ -6,6 +6,8 @@
 //! everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
+// These panic if the output is closed or full: `report::write` and `stderr::tell` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod access;
 mod authorize;
@@ -20,6 +22,7 @@ mod key_file;
 mod list;
 mod man;
 mod options;
+mod output;
 mod passphrase;
 mod plot;
 mod progress;
@@ -43,7 +46,10 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::Error;
 use options::Options;
 use report::{Output, Report};
-use std::process::ExitCode;
+use std::{
+	io::{self, Write},
+	process::ExitCode,
+};
 
 /// Store encrypted data on an Isthmus chain, and share it range by range
 #[derive(Parser)]
@@ -141,8 +147,12 @@ fn explain(error: &clap::Error) -> ExitCode {
 	if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
 		return Error::from(error).report_json();
 	}
-	let _ = error.print();
-	ExitCode::from(error.exit_code() as u8)
+	match error.print().and_then(|()| io::stdout().flush()) {
+		Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {
+			report::stdout(&failed).report()
+		}
+		_ => ExitCode::from(error.exit_code() as u8),
+	}
 }
 
 #[tokio::main(worker_threads = 2)]

@@ -93,10 +93,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	};
 	check_datasets(&context.client, identity.id(), limits.datasets.as_deref()).await?;
 	tell(format_args!("serving requests to {}", identity.id()));
-	tokio::select! {
-		served = serve_for_ever(context, &identity, &limits) => served,
-		_ = tokio::signal::ctrl_c() => Ok(()),
-	}
+	serve_for_ever(context, &identity, &limits).await
 }
 
 /// Returns an error if a dataset to serve does not exist, and warns of those for which nothing is granted.

@@ -14,6 +14,7 @@ use crate::{
 	types::Payload,
 	wait::Wait,
 };
+use isthmus_envelope::on_disk;
 use std::{
 	ffi::OsString,
 	fs::{self, File, OpenOptions},
@@ -39,6 +40,9 @@ pub enum FetchError {
 	/// A file of a folder has a name that this system cannot have.
 	#[error("{0:?} is not a path on this system")]
 	Name(String),
+	/// Something other than a regular file is where the output needs one.
+	#[error("{} is not a regular file", .0.display())]
+	NotAFile(PathBuf),
 	/// A path where the output needs a folder is not a folder.
 	#[error("{} is not a folder", .0.display())]
 	NotAFolder(PathBuf),
@@ -71,6 +75,14 @@ impl FetchError {
 			source,
 		}
 	}
+
+	/// Returns the error with the output's path instead of the partial file's, which the user did not choose.
+	fn of(self, output: &Path) -> Self {
+		match self {
+			Self::Io { source, .. } | Self::Client(Error::Io(source)) => Self::io(output)(source),
+			error => error,
+		}
+	}
 }
 
 /// Fetches a record into a file.
@@ -85,8 +97,8 @@ impl FetchError {
 pub struct FetchFile<'a> {
 	reading: &'a Reading,
 	output: &'a Path,
-	/// The folder for the part.
-	folder: &'a Path,
+	/// The folder for the part, unless it is the output's.
+	folder: Option<&'a Path>,
 	executable: bool,
 	replace: bool,
 }
@@ -97,7 +109,7 @@ impl<'a> FetchFile<'a> {
 		Self {
 			reading,
 			output,
-			folder: folder_of(output),
+			folder: None,
 			executable: false,
 			replace: false,
 		}
@@ -106,7 +118,10 @@ impl<'a> FetchFile<'a> {
 	/// Writes the part in another folder of the same file system. Deep inside a folder, the longer name of the
 	/// part could make its path too long.
 	pub fn part_in(self, folder: &'a Path) -> Self {
-		Self { folder, ..self }
+		Self {
+			folder: Some(folder),
+			..self
+		}
 	}
 
 	/// Makes the file executable by this user, if the system has such a mode.
@@ -114,56 +129,83 @@ impl<'a> FetchFile<'a> {
 		Self { executable, ..self }
 	}
 
-	/// Replaces the file if it exists.
+	/// Replaces the file if it exists, and keeps its owner and permissions. If the output is a link, the file that
+	/// it leads to is replaced, and the link stays.
 	pub fn replace(self, replace: bool) -> Self {
 		Self { replace, ..self }
 	}
 
 	/// Fetches the record, resuming an interrupted download. If another program fetches the same record to
-	/// the same folder, waits until it has ended.
+	/// the same folder, waits until it has ended. If this fails and cannot be resumed, the part is removed.
 	///
 	/// # Errors
 	///
-	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::Foreign`] if
-	/// the part could be seen or written by another user, and the errors of [`Reading::run`].
+	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::NotAFile`] if it
+	/// is not a regular file, [`FetchError::Foreign`] if the part could be seen or written by another user, and
+	/// the errors of [`Reading::run`]. The first two come before anything is fetched.
 	pub async fn run(self, progress: &mut impl Progress) -> Result<(), FetchError> {
-		let path = self
-			.folder
-			.join(part_name(self.output, &self.reading.content_hash()));
-		let part = lock_part(&path, self.executable);
+		let output = &self.target()?;
+		let folder = self.folder.unwrap_or(on_disk::folder(output));
+		let path = &folder.join(part_name(output, &self.reading.content_hash()));
+		let part = lock_part(path, self.executable);
 		let client = self.reading.client();
-		let mut file = client.patiently(Wait::OtherFetch, part).await?;
-		if !self.replace && fs::symlink_metadata(self.output).is_ok() {
-			return Err(FetchError::Exists(self.output.to_owned()));
-		}
-		let intact = self.reading.check(&mut file, progress).await?;
-		file.set_len(intact.bytes)
-			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
-			.map_err(FetchError::io(&path))?;
-		self.reading
-			.run(&mut file, intact.chunks, progress)
+		let mut file = client
+			.patiently(Wait::OtherFetch, part)
 			.await
-			.map_err(|error| match error {
-				Error::Io(source) => FetchError::io(&path)(source),
-				error => error.into(),
-			})?;
-		file.sync_all().map_err(FetchError::io(&path))?;
-		let renamed = match self.replace {
-			true => fs::rename(&path, self.output),
-			false => rename_new(&path, self.output),
-		};
-		renamed.map_err(|error| match error.kind() {
-			ErrorKind::AlreadyExists => FetchError::Exists(self.output.to_owned()),
+			.map_err(|error| error.of(output))?;
+		let fetched = self.fetch(&mut file, path, output, progress).await;
+		let is_whole = matches!(self.reading.answer().payload, Payload::Value { .. });
+		let is_empty = || file.metadata().is_ok_and(|part| part.len() == 0);
+		if fetched.is_err() && (is_whole || is_empty()) {
+			// The part is of no use. The error of fetching it is the one to report.
+			let _ = fs::remove_file(path);
+		}
+		fetched.map_err(|error| error.of(output))
+	}
+
+	/// Returns the path to write, behind links if the file is replaced.
+	fn target(&self) -> Result<PathBuf, FetchError> {
+		if !self.replace {
+			return match fs::symlink_metadata(self.output) {
+				Ok(_) => Err(FetchError::Exists(self.output.to_owned())),
+				Err(_) => Ok(self.output.to_owned()),
+			};
+		}
+		on_disk::target(self.output).map_err(|error| match error.kind() {
+			ErrorKind::InvalidInput => FetchError::NotAFile(self.output.to_owned()),
 			_ => FetchError::io(self.output)(error),
 		})
 	}
-}
 
-/// Returns the folder that a file is in.
-fn folder_of(path: &Path) -> &Path {
-	match path.parent() {
-		Some(folder) if !folder.as_os_str().is_empty() => folder,
-		_ => Path::new("."),
+	/// Fetches the record into the part, and renames that.
+	async fn fetch(
+		&self,
+		file: &mut File,
+		path: &Path,
+		output: &Path,
+		progress: &mut impl Progress,
+	) -> Result<(), FetchError> {
+		// Another download may have completed the output while this one waited for it.
+		self.target()?;
+		let intact = self.reading.check(file, progress).await?;
+		file.set_len(intact.bytes)
+			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
+			.map_err(FetchError::io(path))?;
+		self.reading.run(file, intact.chunks, progress).await?;
+		if let Some(old) = fs::metadata(output).ok().filter(|_| self.replace) {
+			// The file of another user is replaced by one that only this user can read.
+			let _ = on_disk::resemble(file, &old);
+		}
+		file.sync_all().map_err(FetchError::io(path))?;
+		let renamed = match self.replace {
+			true => fs::rename(path, output),
+			false => rename_new(path, output),
+		};
+		renamed.map_err(|error| match error.kind() {
+			ErrorKind::AlreadyExists => FetchError::Exists(output.to_owned()),
+			_ => FetchError::io(output)(error),
+		})?;
+		on_disk::sync_name(output).map_err(FetchError::io(output))
 	}
 }
 

@@ -31,8 +31,8 @@ pub struct FetchedFolder {
 /// # Errors
 ///
 /// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::Differs`] if a file
-/// exists with different bytes, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be,
-/// and the errors of [`FetchFile::run`].
+/// exists with different bytes, [`FetchError::NotAFile`] if something else is where a file has to be,
+/// [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the errors of [`FetchFile::run`].
 pub async fn fetch_folder(
 	client: &Client,
 	reader: &Identity,
@@ -47,7 +47,10 @@ pub async fn fetch_folder(
 	let mut bytes = Vec::new();
 	list.run(&mut bytes, 0, progress).await?;
 	let files = folder::from_bytes(&bytes)?;
-	fs::create_dir_all(output).map_err(FetchError::io(output))?;
+	fs::create_dir_all(output).map_err(|error| match error.kind() {
+		ErrorKind::AlreadyExists => FetchError::NotAFolder(output.to_owned()),
+		_ => FetchError::io(output)(error),
+	})?;
 	for file in &files {
 		progress.file(&file.path);
 		let path = place(output, &file.path)?;
@@ -59,11 +62,11 @@ pub async fn fetch_folder(
 		if reading.length() != file.length {
 			return Err(FetchError::WrongLength(file.path.clone()));
 		}
-		if is_fetched(&path, &reading).await? {
-			continue;
-		}
-		if path.exists() {
-			return Err(FetchError::Differs(path));
+		if exists(&path)? {
+			match is_fetched(&path, &reading).await? {
+				true => continue,
+				false => return Err(FetchError::Differs(path)),
+			}
 		}
 		FetchFile::new(&reading, &path)
 			.part_in(output)
@@ -77,7 +80,18 @@ pub async fn fetch_folder(
 	})
 }
 
-/// Returns whether a file exists and contains the value.
+/// Returns whether a regular file exists. Anything else there is an error: a link could lead elsewhere, and
+/// opening a FIFO waits for another program.
+fn exists(path: &Path) -> Result<bool, FetchError> {
+	match fs::symlink_metadata(path) {
+		Ok(there) if there.is_file() => Ok(true),
+		Ok(_) => Err(FetchError::NotAFile(path.to_owned())),
+		Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+		Err(error) => Err(FetchError::io(path)(error)),
+	}
+}
+
+/// Returns whether a file contains the value.
 async fn is_fetched(path: &Path, reading: &Reading) -> Result<bool, FetchError> {
 	let Ok(mut file) = File::open(path) else {
 		return Ok(false);
@@ -125,6 +139,25 @@ fn make_folder(at: &Path) -> Result<(), FetchError> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[cfg(unix)]
+	#[test]
+	fn only_a_regular_file_is_compared() {
+		use std::os::unix::{fs::symlink, net::UnixListener};
+		let folder = tempfile::tempdir().unwrap();
+		let at = |name: &str| folder.path().join(name);
+		assert!(!exists(&at("missing")).unwrap());
+		fs::write(at("file"), "").unwrap();
+		assert!(exists(&at("file")).unwrap());
+		symlink("file", at("link")).unwrap();
+		symlink("missing", at("dangling")).unwrap();
+		let _socket = UnixListener::bind(at("socket")).unwrap();
+		fs::create_dir(at("folder")).unwrap();
+		for name in ["link", "dangling", "socket", "folder"] {
+			let refused = exists(&at(name));
+			assert!(matches!(refused, Err(FetchError::NotAFile(_))), "{name}");
+		}
+	}
 
 	#[cfg(unix)]
 	#[test]
