@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a program in a terminal of its own, and types what it is told to.
+"""Runs a program in a terminal of its own, and types answers to its prompts.
 
 Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs: a text to wait for, and what to type
 then. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal shows what is

@@ -179,7 +179,7 @@ describe('what is read need not be a regular file', () => cases([
 		stderr: /cannot keep stdin in \/nowhere: No such file or directory\nhint: .*TMPDIR/,
 	},
 	{
-		name: 'what is no file in a folder is skipped, and named',
+		name: 'links, FIFOs and the like in a folder are skipped, and named',
 		script: 'mkdir d; echo a > d/a; mkfifo d/pipe; ln -s a d/link; ln -s / d/root\n'
 			+ 'isthmus store d --name in-9 && isthmus fetch //Bob in-9 --folder -o out && ls out',
 		stdout: /\na$/m,
@@ -380,7 +380,7 @@ const PRINTING = [
 ];
 /** Commands that print an error or a note. */
 const TELLING = [
-	['isthmus balance nobody', USAGE],
+	['isthmus balance unknown', USAGE],
 	['isthmus', USAGE],
 	['isthmus store missing', FAILED],
 	['isthmus --json store missing', FAILED],
@@ -418,7 +418,7 @@ describe('outputs may be closed or full', () => {
 	}
 	cases([
 		{
-			name: 'isthmus serve goes on if nobody reads what it says',
+			name: 'isthmus serve continues if no one reads its messages',
 			script: 'isthmus serve > /dev/full 2> /dev/full & sleep 1; kill -INT $!; wait $!; [ $? = 130 ]',
 		},
 		{
@@ -630,13 +630,13 @@ describe('secrets may be behind links', () => cases([
 		stderr: /key already exists/,
 	},
 	{
-		name: 'a device without an end is no key file',
+		name: 'a device without an end is not a key file',
 		script: '(ulimit -v 4000000; isthmus key inspect /dev/zero)',
 		code: NOT_AUTHENTIC,
 		stderr: /not a key file/,
 	},
 	{
-		name: 'a folder is no key file',
+		name: 'a folder is not a key file',
 		script: 'isthmus key inspect .',
 		code: FAILED,
 		stderr: /error: \.: Is a directory/,
