@@ -371,7 +371,7 @@ const PRINTING = [
 	['isthmus status --json', DONE],
 	['isthmus balance', DONE],
 	['isthmus list records', DONE],
-	['isthmus trace record //Bob small', DONE],
+	['isthmus trace record //Bob small --json', DONE],
 	['isthmus fetch //Bob small -o -', DONE],
 	['isthmus fetch //Bob big -o -', DONE],
 	['isthmus fetch //Bob small -o /dev/stdout', DONE],
@@ -402,7 +402,7 @@ describe('outputs may be closed or full', () => {
 		name: `${command} > /dev/full`,
 		script: `cp ../small .; ${command} > /dev/full`,
 		code: FAILED,
-		stderr: /^error: cannot write to stdout: No space left on device\n$/,
+		stderr: /^\S*(error: |"error":")cannot write to stdout: No space left on device\S*\n$/,
 	})));
 	cases(PRINTING.map(([command, code]) => ({
 		name: `${command} >&-`,
@@ -419,7 +419,7 @@ describe('outputs may be closed or full', () => {
 	cases([
 		{
 			name: 'isthmus serve continues if no one reads its messages',
-			script: 'isthmus serve > /dev/full 2> /dev/full & sleep 1; kill -INT $!; wait $!; [ $? = 130 ]',
+			script: 'isthmus serve --grants 0 > /dev/full 2> /dev/full',
 		},
 		{
 			name: 'a full stdout and a full stderr',
@@ -494,7 +494,7 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 	{
 		name: 'Ctrl-C after the prompt',
 		script: 'mkfifo in; exec isthmus store - --name tty-4 --key $KEY <> in',
-		typed: [ask, ['\n', '\u0003']],
+		typed: [ask, ['', '\u0003']],
 		code: INTERRUPTED,
 	},
 	{
