@@ -141,6 +141,26 @@ impl Error {
 	}
 }
 
+impl From<&clap::Error> for Error {
+	/// Converts an error in the arguments: its message is the first part of clap's text, and its hint the usage.
+	fn from(error: &clap::Error) -> Self {
+		let text = error.to_string();
+		let text = text.strip_prefix("error: ").unwrap_or(&text);
+		let text = text
+			.split("\n\nFor more information")
+			.next()
+			.unwrap_or(text);
+		let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+		match text.split_once("\n\nUsage: ") {
+			Some((message, usage)) => {
+				let usage = in_one_line(usage).replace(" isthmus ", ", or isthmus ");
+				Self::usage(in_one_line(message)).hint(format!("usage: {usage}"))
+			}
+			None => Self::usage(in_one_line(text)),
+		}
+	}
+}
+
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
 		let (kind, hint) = classify(&error);

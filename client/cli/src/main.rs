@@ -42,7 +42,7 @@ mod text;
 mod trace;
 mod transfer;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::Error;
 use options::Options;
 use report::{Output, Report};
@@ -110,7 +110,7 @@ enum Command {
 type Answer = Option<Box<dyn Report>>;
 
 fn main() -> ExitCode {
-	let Isthmus { options, command } = match Isthmus::try_parse() {
+	let Isthmus { options, command } = match parse() {
 		Ok(parsed) => parsed,
 		Err(error) => return explain(&error),
 	};
@@ -126,8 +126,27 @@ fn main() -> ExitCode {
 	}
 }
 
+/// Reads the arguments. A negative number is read as a value, so that the error is about the value.
+fn parse() -> Result<Isthmus, clap::Error> {
+	let matches = with_negative_numbers(Isthmus::command()).try_get_matches()?;
+	Isthmus::from_arg_matches(&matches)
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+	let takes = |arg: clap::Arg| {
+		let values = arg.get_action().takes_values();
+		arg.allow_negative_numbers(values)
+	};
+	command
+		.mut_args(takes)
+		.mut_subcommands(with_negative_numbers)
+}
+
 /// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
 fn explain(error: &clap::Error) -> ExitCode {
+	if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
+		return Error::from(error).report_json();
+	}
 	match error.print().and_then(|()| io::stdout().flush()) {
 		Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {
 			report::stdout(&failed).report()

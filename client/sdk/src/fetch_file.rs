@@ -37,6 +37,9 @@ pub enum FetchError {
 	/// The partial file is not a regular file of this user.
 	#[error("{} is a link, or belongs to another user: nothing is written to it", .0.display())]
 	Foreign(PathBuf),
+	/// A file of a folder has a name that this system cannot have.
+	#[error("{0:?} is not a path on this system")]
+	Name(String),
 	/// Something other than a regular file is where the output needs one.
 	#[error("{} is not a regular file", .0.display())]
 	NotAFile(PathBuf),
@@ -151,8 +154,10 @@ impl<'a> FetchFile<'a> {
 			.await
 			.map_err(|error| error.of(output))?;
 		let fetched = self.fetch(&mut file, path, output, progress).await;
-		if fetched.is_err() && matches!(self.reading.answer().payload, Payload::Value { .. }) {
-			// It is fetched whole, so its part is of no use. The error of fetching it is the one to report.
+		let is_whole = matches!(self.reading.answer().payload, Payload::Value { .. });
+		let is_empty = || file.metadata().is_ok_and(|part| part.len() == 0);
+		if fetched.is_err() && (is_whole || is_empty()) {
+			// The part is of no use. The error of fetching it is the one to report.
 			let _ = fs::remove_file(path);
 		}
 		fetched.map_err(|error| error.of(output))

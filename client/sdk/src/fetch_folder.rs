@@ -13,7 +13,7 @@ use crate::{
 use std::{
 	fs::{self, File},
 	io::ErrorKind,
-	path::{Path, PathBuf},
+	path::{Component, Path, PathBuf},
 };
 
 /// A folder that was fetched.
@@ -54,6 +54,10 @@ pub async fn fetch_folder(
 	for file in &files {
 		progress.file(&file.path);
 		let path = place(output, &file.path)?;
+		if file.folder {
+			make_folder(&path)?;
+			continue;
+		}
 		let reading = Reading::open(client, reader, owner, file.key).await?;
 		if reading.length() != file.length {
 			return Err(FetchError::WrongLength(file.path.clone()));
@@ -71,7 +75,7 @@ pub async fn fetch_folder(
 			.await?;
 	}
 	Ok(FetchedFolder {
-		files: files.len(),
+		files: files.iter().filter(|file| !file.folder).count(),
 		bytes: files.iter().map(|file| file.length).sum(),
 	})
 }
@@ -102,17 +106,34 @@ fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
 	let mut at = output.to_owned();
 	let mut names = path.split('/').peekable();
 	while let Some(name) = names.next() {
+		// On some systems a name such as `C:x` is more than a name, and leads elsewhere.
+		let mut parts = Path::new(name).components();
+		if !matches!(
+			(parts.next(), parts.next()),
+			(Some(Component::Normal(_)), None)
+		) {
+			return Err(FetchError::Name(path.to_owned()));
+		}
 		at.push(name);
 		if names.peek().is_none() {
 			break;
 		}
-		match fs::symlink_metadata(&at) {
-			Ok(there) if there.is_dir() => {}
-			Ok(_) => return Err(FetchError::NotAFolder(at)),
-			Err(_) => fs::create_dir(&at).map_err(FetchError::io(&at))?,
-		}
+		make_folder(&at)?;
 	}
 	Ok(at)
+}
+
+/// Creates a folder, unless it is there.
+fn make_folder(at: &Path) -> Result<(), FetchError> {
+	match fs::symlink_metadata(at) {
+		Ok(there) if there.is_dir() => Ok(()),
+		Ok(_) => Err(FetchError::NotAFolder(at.to_owned())),
+		Err(_) => match fs::create_dir(at) {
+			// Another program that fetches the same folder was faster.
+			Err(error) if error.kind() == ErrorKind::AlreadyExists => make_folder(at),
+			created => created.map_err(FetchError::io(at)),
+		},
+	}
 }
 
 #[cfg(test)]

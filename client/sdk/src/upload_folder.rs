@@ -20,7 +20,7 @@ use crate::{
 };
 use isthmus_envelope::EpochRoot;
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, BTreeSet},
 	fs::{File, Metadata},
 	io::{Seek, SeekFrom},
 	path::{Path, PathBuf},
@@ -95,10 +95,12 @@ impl From<UploadError> for UploadFolderError {
 	}
 }
 
-/// The files of a folder on this machine, in the order of their paths.
+/// The files of a folder on this machine, in the order of their paths, and its empty folders.
 #[derive(Clone, Debug)]
 pub struct LocalFolder {
 	files: Vec<LocalFile>,
+	/// The paths of the folders inside it that contain nothing that is stored.
+	empty: BTreeSet<String>,
 	skipped: Vec<PathBuf>,
 }
 
@@ -111,14 +113,14 @@ struct LocalFile {
 }
 
 impl LocalFolder {
-	/// Finds the files in a folder and its subfolders. Links are not followed.
+	/// Finds the files and the empty folders in a folder and its subfolders. Links are not followed.
 	///
 	/// # Errors
 	///
 	/// Returns an error, before anything is stored, if a folder cannot be read or if a folder's list cannot
 	/// contain a path.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
-		let (mut files, mut skipped) = (Vec::new(), Vec::new());
+		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
 		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
 			let entry = entry.map_err(|error| {
 				let path = error.path().unwrap_or(folder).to_owned();
@@ -127,10 +129,8 @@ impl LocalFolder {
 				});
 				UploadFolderError::Io { path, source }
 			})?;
-			if entry.file_type().is_dir() {
-				continue;
-			}
-			if !entry.file_type().is_file() {
+			let (is_folder, is_root) = (entry.file_type().is_dir(), entry.depth() == 0);
+			if !is_folder && !entry.file_type().is_file() {
 				skipped.push(entry.into_path());
 				continue;
 			}
@@ -141,12 +141,32 @@ impl LocalFolder {
 				Some(names) => names.join("/"),
 				None => return Err(UploadFolderError::NotUtf8(at)),
 			};
-			files.push(LocalFile { path, at });
+			// A folder comes before what it contains.
+			if let Some((parent, _)) = path.rsplit_once('/') {
+				empty.remove(parent);
+			}
+			match is_folder {
+				true if is_root => {}
+				true => drop(empty.insert(path)),
+				false => files.push(LocalFile { path, at }),
+			}
 		}
 		files.sort_by(|a, b| a.path.cmp(&b.path));
-		let entries: Vec<Entry> = files.iter().map(|file| entry(&file.path)).collect();
-		folder::to_bytes(&entries)?;
-		Ok(Self { files, skipped })
+		let folder = Self {
+			files,
+			empty,
+			skipped,
+		};
+		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
+		Ok(folder)
+	}
+
+	/// Returns the folder's list, made from the entries of its files and its empty folders.
+	fn list(&self, files: impl Iterator<Item = Entry>) -> Result<Vec<u8>, FolderError> {
+		let folders = self.empty.iter().cloned().map(Entry::empty_folder);
+		let mut entries: Vec<Entry> = files.chain(folders).collect();
+		entries.sort_by(|a, b| a.path.cmp(&b.path));
+		folder::to_bytes(&entries)
 	}
 
 	/// Returns the number of files.
@@ -154,9 +174,14 @@ impl LocalFolder {
 		self.files.len()
 	}
 
-	/// Returns whether the folder is empty.
+	/// Returns whether the folder contains no files.
 	pub fn is_empty(&self) -> bool {
 		self.files.is_empty()
+	}
+
+	/// Returns the paths of the empty folders inside it, with `/` between the names.
+	pub fn empty_folders(&self) -> impl Iterator<Item = &str> {
+		self.empty.iter().map(String::as_str)
 	}
 
 	/// Returns the entries that are neither files nor folders, for example links. They are not stored.
@@ -221,7 +246,7 @@ pub async fn upload_folder(
 	}
 	let bytes = upload.entries.values().map(|entry| entry.length).sum();
 	let files = upload.entries.len();
-	let list = upload.store_list(finalized, progress).await?;
+	let list = upload.store_list(folder, finalized, progress).await?;
 	Ok(StoredFolder { list, files, bytes })
 }
 
@@ -395,11 +420,11 @@ impl<'a> FolderUpload<'a> {
 	/// Stores the list of the files, or compares it with the stored one.
 	async fn store_list(
 		self,
+		folder: &LocalFolder,
 		finalized: bool,
 		progress: &mut impl Progress,
 	) -> Result<Stored, UploadFolderError> {
-		let entries: Vec<Entry> = self.entries.values().cloned().collect();
-		let list = folder::to_bytes(&entries)?;
+		let list = folder.list(self.entries.values().cloned())?;
 		let length = list.len() as u64;
 		let mut list = std::io::Cursor::new(list);
 		let upload = self.at_free_leaf(self.place.key);
@@ -433,6 +458,7 @@ fn entry(path: &str) -> Entry {
 	Entry {
 		path: path.to_owned(),
 		executable: false,
+		folder: false,
 		length: 0,
 		key: RecordKey::zero(),
 	}
@@ -480,6 +506,22 @@ mod tests {
 			let refused = LocalFolder::open(folder.path()).unwrap_err();
 			assert!(matches!(refused, UploadFolderError::List(_)), "{name:?}");
 		}
+	}
+
+	#[test]
+	fn empty_folders_are_kept() {
+		let folder = tempfile::tempdir().unwrap();
+		for path in ["a/b/c", "a/d", "e/f"] {
+			std::fs::create_dir_all(folder.path().join(path)).unwrap();
+		}
+		std::fs::write(folder.path().join("a/d/file"), "").unwrap();
+		let opened = LocalFolder::open(folder.path()).unwrap();
+		assert_eq!(opened.len(), 1);
+		let empty: Vec<&str> = opened.empty_folders().collect();
+		assert_eq!(empty, ["a/b/c", "e/f"]);
+		let nothing = tempfile::tempdir().unwrap();
+		let opened = LocalFolder::open(nothing.path()).unwrap();
+		assert_eq!(opened.empty_folders().count(), 0);
 	}
 
 	#[cfg(unix)]

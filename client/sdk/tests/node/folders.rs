@@ -141,6 +141,7 @@ async fn a_record_that_is_not_a_folder_is_removed_alone() {
 	let list = folder::to_bytes(&[folder::File {
 		path: "innocent".into(),
 		executable: false,
+		folder: false,
 		length: 8,
 		key: precious.key,
 	}])
