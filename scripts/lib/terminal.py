@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a program in a terminal of its own, and types what it is told to.
+"""Runs a program in a terminal of its own, and types answers to its prompts.
 
 Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs: a text to wait for, and what to type
-then. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal shows what is
+then. After an empty text it is typed until the program ends. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal shows what is
 typed after the program has ended.
 """
 
@@ -37,7 +37,11 @@ def main():
             screen += os.read(master, 65536)
         elif ended:
             break
-        if typed and (at := screen.find(typed[0][0].encode(), seen)) >= 0:
+        if ended or not typed:
+            continue
+        if not typed[0][0]:
+            os.write(master, typed[0][1].encode())
+        elif (at := screen.find(typed[0][0].encode(), seen)) >= 0:
             seen = at + len(typed[0][0].encode())
             os.write(master, typed.pop(0)[1].encode())
     echoes = bool(termios.tcgetattr(slave)[3] & termios.ECHO)

@@ -179,7 +179,7 @@ describe('what is read need not be a regular file', () => cases([
 		stderr: /cannot keep stdin in \/nowhere: No such file or directory\nhint: .*TMPDIR/,
 	},
 	{
-		name: 'what is no file in a folder is skipped, and named',
+		name: 'links, FIFOs and the like in a folder are skipped, and named',
 		script: 'mkdir d; echo a > d/a; mkfifo d/pipe; ln -s a d/link; ln -s / d/root\n'
 			+ 'isthmus store d --name in-9 && isthmus fetch //Bob in-9 --folder -o out && ls out',
 		stdout: /\na$/m,
@@ -371,7 +371,7 @@ const PRINTING = [
 	['isthmus status --json', DONE],
 	['isthmus balance', DONE],
 	['isthmus list records', DONE],
-	['isthmus trace record //Bob small', DONE],
+	['isthmus trace record //Bob small --json', DONE],
 	['isthmus fetch //Bob small -o -', DONE],
 	['isthmus fetch //Bob big -o -', DONE],
 	['isthmus fetch //Bob small -o /dev/stdout', DONE],
@@ -380,7 +380,7 @@ const PRINTING = [
 ];
 /** Commands that print an error or a note. */
 const TELLING = [
-	['isthmus balance nobody', USAGE],
+	['isthmus balance unknown', USAGE],
 	['isthmus', USAGE],
 	['isthmus store missing', FAILED],
 	['isthmus --json store missing', FAILED],
@@ -402,7 +402,7 @@ describe('outputs may be closed or full', () => {
 		name: `${command} > /dev/full`,
 		script: `cp ../small .; ${command} > /dev/full`,
 		code: FAILED,
-		stderr: /^error: cannot write to stdout: No space left on device\n$/,
+		stderr: /^\S*(error: |"error":")cannot write to stdout: No space left on device\S*\n$/,
 	})));
 	cases(PRINTING.map(([command, code]) => ({
 		name: `${command} >&-`,
@@ -418,8 +418,8 @@ describe('outputs may be closed or full', () => {
 	}
 	cases([
 		{
-			name: 'isthmus serve goes on if nobody reads what it says',
-			script: 'isthmus serve > /dev/full 2> /dev/full & sleep 1; kill -INT $!; wait $!; [ $? = 130 ]',
+			name: 'isthmus serve continues if no one reads its messages',
+			script: 'isthmus serve --grants 0 > /dev/full 2> /dev/full',
 		},
 		{
 			name: 'a full stdout and a full stderr',
@@ -494,7 +494,7 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 	{
 		name: 'Ctrl-C after the prompt',
 		script: 'mkfifo in; exec isthmus store - --name tty-4 --key $KEY <> in',
-		typed: [ask, ['\n', '\u0003']],
+		typed: [ask, ['', '\u0003']],
 		code: INTERRUPTED,
 	},
 	{
@@ -630,13 +630,13 @@ describe('secrets may be behind links', () => cases([
 		stderr: /key already exists/,
 	},
 	{
-		name: 'a device without an end is no key file',
+		name: 'a device without an end is not a key file',
 		script: '(ulimit -v 4000000; isthmus key inspect /dev/zero)',
 		code: NOT_AUTHENTIC,
 		stderr: /not a key file/,
 	},
 	{
-		name: 'a folder is no key file',
+		name: 'a folder is not a key file',
 		script: 'isthmus key inspect .',
 		code: FAILED,
 		stderr: /error: \.: Is a directory/,

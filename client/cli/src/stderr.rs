@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Prints lines to stderr. If stderr is closed or full, there is nobody to tell, and the command goes on.
+//! Prints lines to stderr. If stderr is closed or full, no one reads it, and the command continues.
 
 use isthmus_sdk::Shown;
 use std::{
