@@ -6,6 +6,7 @@
 
 use crate::Difficulty;
 use codec::{Decode, Encode, MaxEncodedLen};
+use core::num::NonZeroU32;
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,15 @@ pub enum DifficultyRule {
 	},
 	/// Every block has the difficulty D_0. This is for development chains, which mine on demand.
 	Fixed,
+	/// The parent's difficulty, adjusted continuously and exponentially to the time since the parent: Bitcoin Cash's
+	/// ASERT, relative to the parent.
+	#[serde(rename_all = "camelCase")]
+	Asert {
+		/// The time that a block should take, in seconds.
+		block_seconds: NonZeroU32,
+		/// A block that takes this much longer, in seconds, halves the difficulty.
+		half_life_seconds: NonZeroU32,
+	},
 }
 
 /// Which sizes Ethash's cache and dataset have.

@@ -4,8 +4,9 @@
 
 use crate::{
 	admission::{is_near, is_too_easy},
-	chain::{outweighs, Chain, ChainClient},
+	chain::{Chain, ChainClient},
 	error::{BlockError, CheckError},
+	fork_choice::Arrival,
 };
 use isthmus_primitives::{
 	digest::{self, PowHeader},
@@ -91,11 +92,8 @@ impl<C: ChainClient> Chain<C> {
 			return Err(CheckError::TooFar(header.hash).into());
 		}
 		self.check_seal(&header)?;
-		let total = self
-			.total_difficulty(header.parent_hash)?
-			.saturating_add(header.pre.difficulty);
-		let best = (self.total_difficulty(best.hash)?, best.hash);
-		Ok(outweighs((total, header.hash), best))
+		let announced = self.standing_of_new(&header, Arrival::LAST)?;
+		Ok(announced.is_better_than(&self.standing(best.hash)?))
 	}
 
 	/// Checks every rule for the body: its root H_t, and the uncle rules. `now` is in seconds since the Unix

@@ -6,7 +6,7 @@
 //!
 //! - [`Chain`]: the chain's parameters, a parent's facts, and the check of one header or one block;
 //! - [`PowVerifier`] and [`PowAnnounceValidator`]: the check of blocks and of announcements from peers;
-//! - [`PowBlockImport`] and [`HeaviestChain`]: the fork choice by total difficulty;
+//! - [`PowBlockImport`] and [`HeaviestChain`]: the fork choice, which [`Standing`] defines;
 //! - [`Author`], [`Sealer`] and [`CpuMiner`]: templates, seals and the built-in miner, with its
 //!   [`HashRate`] and [`MiningMetrics`].
 //!
@@ -83,6 +83,7 @@ mod check;
 mod clock;
 mod error;
 mod failed_imports;
+mod fork_choice;
 mod hash_rate;
 mod hash_rate_report;
 mod import;
@@ -102,6 +103,7 @@ pub use announce::PowAnnounceValidator;
 pub use author::{Author, AuthorConfig, AuthorParts, BlockTree, Pace, Pool};
 pub use chain::{Chain, ChainClient};
 pub use error::{BlockError, CheckError, SubmitError};
+pub use fork_choice::{Arrival, Standing};
 pub use hash_rate::{HashRate, MAX_MINERS, SUBMITTED_FOR};
 pub use hash_rate_report::report as report_hash_rate;
 pub use import::PowBlockImport;

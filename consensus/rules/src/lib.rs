@@ -93,6 +93,7 @@
 
 extern crate alloc;
 
+mod asert;
 mod difficulty;
 mod error;
 mod gas;
@@ -102,8 +103,9 @@ mod reward;
 mod seal;
 mod uncles;
 
+pub use asert::times_power_of_two;
 pub use difficulty::{
-	bomb, difficulty, total_difficulty, validate_difficulty, validate_minimum_difficulty,
+	bomb, difficulty, total_difficulty, validate_difficulty, validate_minimum_difficulty, weight,
 	BOMB_PERIOD, DIFFICULTY_STEP_SECONDS, MAX_DIFFICULTY_STEPS,
 };
 pub use error::{FutureTimestamp, GotExpected, HeaderError, Rejection, RuleError, UncleError};

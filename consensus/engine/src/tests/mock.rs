@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Provides an in-memory chain, and mines headers for it.
 
-use crate::{chain::total_difficulty_entry, BlockTree, Chain};
+use crate::{chain::record_entries, BlockTree, Chain};
 use codec::{Decode, Encode};
 use isthmus_ethash::{Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
@@ -394,11 +394,13 @@ pub(super) fn insert(
 		.total_difficulty(header.parent_hash)
 		.unwrap()
 		.saturating_add(difficulty);
-	let (key, value) = total_difficulty_entry(hash, total);
+	let arrival = chain.next_arrival(false).unwrap();
 	let client = chain.client();
-	client
-		.insert_aux(&[(&key[..], &value.unwrap()[..])], &[])
-		.unwrap();
+	for (key, value) in record_entries(hash, total, arrival) {
+		client
+			.insert_aux(&[(&key[..], &value.unwrap()[..])], &[])
+			.unwrap();
+	}
 	client
 		.backend
 		.blockchain()
