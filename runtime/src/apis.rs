@@ -3,11 +3,11 @@
 //! pallet.
 
 use crate::{
-	genesis, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
+	genesis, without_signer, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
 	RuntimeCall, RuntimeGenesisConfig, Session, SessionKeys, System, TransactionPayment,
-	UncheckedExtrinsic,
+	UncheckedExtrinsic, Verifiers,
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use codec::{DecodeLimit, Encode};
 use frame_support::{
 	genesis_builder_helper::{build_state, get_preset},
@@ -145,18 +145,21 @@ sp_api::impl_runtime_apis! {
 		}
 
 		fn submit_report_equivocation_unsigned_extrinsic(
-			_equivocation_proof: sp_consensus_grandpa::EquivocationProof<Hash, NumberFor<Block>>,
+			proof: sp_consensus_grandpa::EquivocationProof<Hash, NumberFor<Block>>,
 			_key_owner_proof: sp_consensus_grandpa::OpaqueKeyOwnershipProof,
 		) -> Option<()> {
-			// There is no slashing, so equivocations are not reported.
-			None
+			let call = pallet_verifiers::Call::report_equivocation { proof: Box::new(proof) };
+			let report = without_signer(call.into());
+			sp_io::offchain::submit_transaction(report.encode()).ok()
 		}
 
 		fn generate_key_ownership_proof(
 			_set_id: sp_consensus_grandpa::SetId,
-			_authority_id: sp_consensus_grandpa::AuthorityId,
+			authority_id: sp_consensus_grandpa::AuthorityId,
 		) -> Option<sp_consensus_grandpa::OpaqueKeyOwnershipProof> {
-			None
+			// The state knows whose key it is, so the report needs no proof of that.
+			Verifiers::can_be_reported(&authority_id)
+				.then(|| sp_consensus_grandpa::OpaqueKeyOwnershipProof::new(Vec::new()))
 		}
 	}
 

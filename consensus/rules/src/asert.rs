@@ -3,7 +3,7 @@
 //! (specification `aserti3-2d` of 2020-11-15), here relative to the parent.
 
 use core::num::NonZeroU32;
-use polkadot_sdk::sp_core::{U256, U512};
+use polkadot_sdk::sp_core::U256;
 
 /// One in the fixed-point numbers of the specification, which have 16 binary places.
 const ONE: u64 = 1 << 16;
@@ -49,11 +49,9 @@ pub fn times_power_of_two(value: U256, exponent: i64) -> U256 {
 	let factor = ONE + (cubic >> 48);
 	let product = value.full_mul(U256::from(factor));
 	let scaled = match shift - 16 {
-		// `product` has at most 273 bits.
-		left @ 1.. if left > 256 && !product.is_zero() => return U256::MAX,
-		left @ 0.. => product
-			.checked_mul(U512::one() << left.min(238))
-			.unwrap_or(U512::MAX),
+		// `product` has 17 bits at least, and 273 at most.
+		240.. if !product.is_zero() => return U256::MAX,
+		left @ 0.. => product << left.min(239),
 		right => product >> right.unsigned_abs().min(511),
 	};
 	U256::try_from(scaled).unwrap_or(U256::MAX)

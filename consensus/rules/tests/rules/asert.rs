@@ -165,12 +165,12 @@ fn the_difficulty_follows_the_time_since_the_parent() {
 	let d = U256::from(1_000_000_000);
 	let params = params(131_072);
 	for (gap, expected) in [
-		(1, 1_013_946_533),
+		(1, 1_013_992_309),
 		(12, 1_001_159_667),
 		(13, 1_000_000_000),
-		(14, 998_840_332),
-		(13 + 300, 707_092_285),
-		(13 + 599, 500_579_833),
+		(14, 998_855_590),
+		(13 + 300, 707_046_508),
+		(13 + 599, 500_587_463),
 	] {
 		assert_eq!(after(&params, d, gap), expected.into(), "{gap} s");
 	}
@@ -225,7 +225,7 @@ fn the_chain_recovers_within_two_hours_after_most_of_the_power_leaves() {
 		"Homestead: {slow:.2} h and {slow_blocks} blocks; ASERT with a half-life of {HALF_LIFE} s: {quick:.2} h \
 		 and {quick_blocks} blocks"
 	);
-	assert!(slow > 5.0, "{slow}");
+	assert!(slow > 20.0, "{slow}");
 	assert!(quick < 2.0, "{quick}");
 }
 
