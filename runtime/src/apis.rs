@@ -3,6 +3,7 @@
 //! pallet.
 
 use crate::{
+	configs::RegisteredProducers,
 	genesis, without_signer, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
 	RuntimeCall, RuntimeGenesisConfig, Session, SessionKeys, System, TransactionPayment,
 	UncheckedExtrinsic, Verifiers,
@@ -11,11 +12,14 @@ use alloc::{boxed::Box, vec::Vec};
 use codec::{DecodeLimit, Encode};
 use frame_support::{
 	genesis_builder_helper::{build_state, get_preset},
+	traits::Contains,
 	weights::Weight,
 	MAX_EXTRINSIC_DEPTH,
 };
 use isthmus_primitives::{
-	api::Verifier, params::ChainParameters, AccountId, Balance, BlockNumber, Hash, Header, Nonce,
+	api::Verifier,
+	params::{ChainParameters, Miners},
+	AccountId, Balance, BlockNumber, Hash, Header, Nonce,
 };
 use isthmus_sharing::{Answer, GrantState, Page, QueryError, RecordEntry, Scope};
 use pallet_data_sharing::runtime_api::{DatasetEntry, GrantEntry, RequestEntry};
@@ -245,6 +249,15 @@ sp_api::impl_runtime_apis! {
 			let extrinsics = extrinsics.into_iter().map(read).collect::<Result<Vec<_>, _>>().ok()?;
 			ProofOfWork::uncles(extrinsics)
 		}
+
+		fn may_mine(miners: Miners, account: AccountId) -> bool {
+			let verifies = || pallet_verifiers::Verifiers::<Runtime>::get().contains_key(&account);
+			match miners {
+				Miners::Anyone => true,
+				Miners::Producers => RegisteredProducers::contains(&account) || verifies(),
+				Miners::Verifiers => verifies(),
+			}
+		}
 	}
 
 	impl isthmus_primitives::api::VerifiersApi<Block> for Runtime {
@@ -266,6 +279,15 @@ sp_api::impl_runtime_apis! {
 		fn queued_verifiers() -> Vec<Verifier> {
 			let queued = Session::queued_keys().into_iter();
 			queued.map(|(account, SessionKeys { grandpa })| Verifier { account, grandpa }).collect()
+		}
+
+		fn equivocations() -> Vec<(Verifier, sp_consensus_grandpa::SetId)> {
+			pallet_verifiers::VotingKeys::<Runtime>::iter()
+				.filter_map(|(grandpa, voter)| {
+					let account = voter.account;
+					voter.reported.map(|set| (Verifier { account, grandpa }, set))
+				})
+				.collect()
 		}
 	}
 

@@ -365,14 +365,22 @@ impl<C: ChainClient> Chain<C> {
 
 	/// Returns the uncles that a body on `parent` names. A body that the runtime cannot read names none.
 	///
+	/// The runtime decodes only the extrinsics without a signature or extensions, one of which names the uncles. The
+	/// others may have megabytes.
+	///
 	/// # Errors
 	///
 	/// Returns the runtime's error.
 	pub(crate) fn uncles(
 		&self,
 		parent: Hash,
-		body: Vec<OpaqueExtrinsic>,
+		mut body: Vec<OpaqueExtrinsic>,
 	) -> Result<Vec<Header>, CheckError> {
+		// The first byte of an extrinsic has its kind in the two highest bits (0 for a bare one), and its version.
+		body.retain(|extrinsic| {
+			let first = extrinsic.inner().first();
+			first.is_none_or(|byte| byte >> 6 == 0)
+		});
 		let uncles = self.client.runtime_api().uncles(parent, body)?;
 		Ok(uncles.unwrap_or_default())
 	}

@@ -9,8 +9,9 @@ use crate::{
 	fork_choice::Arrival,
 };
 use isthmus_primitives::{
+	api::ProofOfWorkApi,
 	digest::{self, PowHeader},
-	Header,
+	Hash, Header,
 };
 use isthmus_rules::{self as rules, Ancestry, Rejection, Work};
 use polkadot_sdk::*;
@@ -34,8 +35,18 @@ impl<C: ChainClient> Chain<C> {
 		rules::validate_against_parent(self.parameters(), &header, &parent)
 			.map_err(Rejection::from)?;
 		self.check_seal(&header)?;
+		self.check_beneficiary(&header, header.parent_hash)?;
 		rules::validate_not_future(&header, now).map_err(Rejection::from)?;
 		Ok(header)
+	}
+
+	/// Checks that a header's beneficiary may mine on this chain, by the state after the block `parent`.
+	fn check_beneficiary(&self, header: &PowHeader, parent: Hash) -> Result<(), BlockError> {
+		rules::validate_beneficiary(self.parameters(), header, |miners, account| {
+			let api = self.client().runtime_api();
+			let may_mine = api.may_mine(parent, miners, account.clone());
+			Ok(may_mine.map_err(CheckError::from)?)
+		})
 	}
 
 	/// Checks that a block is in our chain or higher than the finalized block.
@@ -146,7 +157,10 @@ impl<C: ChainClient> Chain<C> {
 			&uncles,
 			&ancestry,
 			now,
-			|uncle| self.hashimoto(uncle),
+			|uncle| {
+				self.check_beneficiary(uncle, header.parent_hash)?;
+				self.hashimoto(uncle)
+			},
 		)
 	}
 

@@ -212,6 +212,10 @@ where
 			block.state_action,
 			StateAction::Execute | StateAction::ExecuteIfPossible
 		);
+		// Without a body the client would import the block unexecuted, too.
+		if executes && block.body.is_none() {
+			return Err(unpenalised(CheckError::MissingBody(hash)));
+		}
 		// On a parent without state the client would import the block unexecuted, with only its proof of
 		// work as evidence that it is valid.
 		let client = self.select_chain.chain().client();

@@ -71,6 +71,7 @@
 //! | n ≤ 2^256 / H_d, claimed mix | [`validate_seal_quick`] | [`HeaderError::SealAboveBoundary`] |
 //! | m = H_m | [`validate_mix`] | [`HeaderError::MixHash`] |
 //! | n ≤ 2^256 / H_d | [`validate_seal_result`] | [`HeaderError::SealAboveBoundary`] |
+//! | H_c may mine on this chain | [`validate_beneficiary`] | [`HeaderError::Beneficiary`] |
 //! | H_t = TRIE(B_T) | [`validate_extrinsics_root`] | [`HeaderError::ExtrinsicsRoot`] |
 //! | uncles | [`validate_uncles`] and the functions it calls | [`UncleError`] |
 //!
@@ -114,7 +115,7 @@ pub use gas::{
 	validate_gas_limit_minimum, validate_gas_used, MAX_GAS_LIMIT,
 };
 pub use header::{
-	validate_against_parent, validate_extra_data, validate_extrinsics_root, validate_header,
+	validate_against_parent, validate_beneficiary, validate_extra_data, validate_extrinsics_root, validate_header,
 	validate_not_future, validate_number, validate_parent_hash, validate_static,
 	validate_timestamp,
 };

@@ -220,6 +220,11 @@ fn a_database_of_an_older_version_is_read() {
 		let entry = (&key[..], &total[..]);
 		chain.client().insert_aux(&[entry], &[]).unwrap();
 	}
+	// Nor did the parameters say who may mine.
+	let parameters = chain.parameters().encode();
+	let old = &parameters[..parameters.len() - 1];
+	let entry = (&b"isthmus:parameters"[..], old);
+	chain.client().insert_aux(&[entry], &[]).unwrap();
 	assert_eq!(best_after_restart(&chain), smaller.hash());
 	// A new block is seen later than all of them.
 	let third = Draft::on(&chain, genesis(&chain), 13).variant(3).mine();
