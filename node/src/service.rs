@@ -64,7 +64,7 @@ pub(crate) fn new_full(
 		.transpose()?;
 	core.compile_runtime()?;
 
-	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
+	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
 	let sealer = mining::sealer(&core, author.is_some())?;
 	let network = network::start(network::Inputs {
 		config,

@@ -116,9 +116,7 @@ pub enum Miners {
 }
 
 /// The consensus parameters of a chain.
-#[derive(
-	Clone, PartialEq, Eq, Encode, TypeInfo, MaxEncodedLen, Debug, Serialize, Deserialize,
-)]
+#[derive(Clone, PartialEq, Eq, Encode, TypeInfo, MaxEncodedLen, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChainParameters {
 	/// The sizes of Ethash's cache and dataset.
@@ -220,10 +218,19 @@ mod tests {
 		};
 		let encoded = parameters.encode();
 		assert!(encoded.len() <= ChainParameters::max_encoded_len());
-		assert_eq!(ChainParameters::decode(&mut &encoded[..]), Ok(parameters.clone()));
+		assert_eq!(
+			ChainParameters::decode(&mut &encoded[..]),
+			Ok(parameters.clone())
+		);
 		let json = serde_json::to_value(&parameters).unwrap();
 		let rule = serde_json::json!({"asert": {"blockSeconds": 13, "halfLifeSeconds": 600}});
-		assert_eq!((&json["difficultyRule"], &json["miners"]), (&rule, &"verifiers".into()));
-		assert_eq!(serde_json::from_value::<ChainParameters>(json).unwrap(), parameters);
+		assert_eq!(
+			(&json["difficultyRule"], &json["miners"]),
+			(&rule, &"verifiers".into())
+		);
+		assert_eq!(
+			serde_json::from_value::<ChainParameters>(json).unwrap(),
+			parameters
+		);
 	}
 }

@@ -3,9 +3,8 @@
 //! pallet.
 
 use crate::{
-	configs::RegisteredProducers,
-	genesis, without_signer, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
-	RuntimeCall, RuntimeGenesisConfig, Session, SessionKeys, System, TransactionPayment,
+	genesis, without_signer, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork,
+	Runtime, RuntimeCall, RuntimeGenesisConfig, Session, SessionKeys, System, TransactionPayment,
 	UncheckedExtrinsic, Verifiers,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -254,7 +253,9 @@ sp_api::impl_runtime_apis! {
 			let verifies = || pallet_verifiers::Verifiers::<Runtime>::get().contains_key(&account);
 			match miners {
 				Miners::Anyone => true,
-				Miners::Producers => RegisteredProducers::contains(&account) || verifies(),
+				Miners::Producers => {
+					<Runtime as pallet_verifiers::Config>::Producers::contains(&account) || verifies()
+				}
 				Miners::Verifiers => verifies(),
 			}
 		}

@@ -73,7 +73,7 @@ pub type TxExtension = (
 	frame_system::WeightReclaim<Runtime>,
 );
 
-/// Makes a transaction that has no signer, because its call proves by itself that it may be made.
+/// Makes a transaction that has no signer, because the evidence in its call is enough.
 fn without_signer(call: RuntimeCall) -> UncheckedExtrinsic {
 	let extension = (
 		frame_system::AuthorizeCall::new(),

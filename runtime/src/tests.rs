@@ -122,7 +122,12 @@ impl Chain {
 		calls: Vec<(Sr25519Keyring, RuntimeCall)>,
 	) -> (Block, Vec<TransactionValidityError>) {
 		// Each transaction is signed when those before it are applied, so that it has the next nonce.
-		self.build_from(uncles, calls.into_iter().map(|(signer, call)| move || signed(signer, call)))
+		self.build_from(
+			uncles,
+			calls
+				.into_iter()
+				.map(|(signer, call)| move || signed(signer, call)),
+		)
 	}
 
 	/// Builds the next block from these uncles and finished transactions, as [`Self::build`] does.
@@ -131,7 +136,10 @@ impl Chain {
 		uncles: &[Header],
 		extrinsics: Vec<UncheckedExtrinsic>,
 	) -> (Block, Vec<TransactionValidityError>) {
-		self.build_from(uncles, extrinsics.into_iter().map(|extrinsic| move || extrinsic))
+		self.build_from(
+			uncles,
+			extrinsics.into_iter().map(|extrinsic| move || extrinsic),
+		)
 	}
 
 	fn build_from(

@@ -15,7 +15,7 @@ const ONE: u64 = 1 << 16;
 /// ```
 ///
 /// T is `block_seconds`, h is `half_life_seconds`. The specification counts from a fixed block, so that a chain whose
-/// start is delayed has to make up for the delay; counted from the parent, each block starts anew. One block never
+/// start is delayed has to make up for the delay; counted from the parent, nothing is made up for. One block never
 /// lowers the difficulty to half or less, so that it weighs more than its parent in the fork choice
 /// ([`weight`](crate::weight)).
 pub(crate) fn asert(
@@ -29,7 +29,9 @@ pub(crate) fn asert(
 		i64::from(half_life_seconds.get()),
 	);
 	// All three are below 2^33, so that no product exceeds 2^50.
-	let gap = i64::try_from(gap).unwrap_or(i64::MAX).min(ideal + half_life);
+	let gap = i64::try_from(gap)
+		.unwrap_or(i64::MAX)
+		.min(ideal + half_life);
 	let exponent = (ideal - gap) * ONE as i64 / half_life;
 	let more_than_half = (parent / 2).saturating_add(U256::one());
 	times_power_of_two(parent, exponent).max(more_than_half)

@@ -34,8 +34,9 @@ pub fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> 
 	let adjusted = match params.difficulty_rule {
 		DifficultyRule::Fixed => return params.minimum_difficulty,
 		DifficultyRule::Homestead { bomb: false } => homestead(parent_difficulty, gap),
-		DifficultyRule::Homestead { bomb: true } => homestead(parent_difficulty, gap)
-			.saturating_add(bomb(parent.number.saturating_add(1))),
+		DifficultyRule::Homestead { bomb: true } => {
+			homestead(parent_difficulty, gap).saturating_add(bomb(parent.number.saturating_add(1)))
+		}
 		DifficultyRule::Asert {
 			block_seconds,
 			half_life_seconds,

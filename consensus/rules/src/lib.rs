@@ -115,8 +115,8 @@ pub use gas::{
 	validate_gas_limit_minimum, validate_gas_used, MAX_GAS_LIMIT,
 };
 pub use header::{
-	validate_against_parent, validate_beneficiary, validate_extra_data, validate_extrinsics_root, validate_header,
-	validate_not_future, validate_number, validate_parent_hash, validate_static,
+	validate_against_parent, validate_beneficiary, validate_extra_data, validate_extrinsics_root,
+	validate_header, validate_not_future, validate_number, validate_parent_hash, validate_static,
 	validate_timestamp,
 };
 pub use isthmus_primitives::digest::PowHeader;

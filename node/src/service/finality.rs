@@ -4,9 +4,12 @@
 
 use super::{
 	network::Network,
-	parts::{Core, JUSTIFICATION_PERIOD},
+	parts::{application, Core, JUSTIFICATION_PERIOD},
 };
-use crate::{client::FullGrandpaLink, rpc::FinalityDeps, verifiers::VerifierSets};
+use crate::{
+	client::FullGrandpaLink, equivocations::Equivocations, rpc::FinalityDeps,
+	verifiers::VerifierSets,
+};
 use polkadot_sdk::*;
 use sc_client_api::HeaderBackend;
 use sc_consensus_grandpa::{
@@ -36,12 +39,16 @@ impl Finality {
 }
 
 /// Prepares what the other stages need from GRANDPA, and starts the tasks that follow finality.
+///
+/// # Errors
+///
+/// Returns an error if the metrics cannot be registered.
 pub(super) fn prepare(
 	config: &Configuration,
 	core: &Core,
 	link: FullGrandpaLink,
 	task_manager: &TaskManager,
-) -> Finality {
+) -> Result<Finality, ServiceError> {
 	let authority_set = link.shared_authority_set().clone();
 	let rpc = FinalityDeps {
 		voter_state: SharedVoterState::empty(),
@@ -57,6 +64,11 @@ pub(super) fn prepare(
 	task_manager
 		.spawn_handle()
 		.spawn("verifier-sets", None, rpc.sets.clone().follow());
+	let equivocations = Equivocations::new(core.client.clone(), core.prometheus_registry.as_ref())
+		.map_err(application)?;
+	task_manager
+		.spawn_handle()
+		.spawn("equivocations", None, equivocations.run());
 	task_manager.spawn_essential_handle().spawn(
 		"pow-follow-finality",
 		Some("block-import"),
@@ -76,7 +88,7 @@ pub(super) fn prepare(
 			&config.chain_spec,
 		),
 	};
-	Finality { rpc, link, config }
+	Ok(Finality { rpc, link, config })
 }
 
 /// Starts the voter, if the network carries votes.

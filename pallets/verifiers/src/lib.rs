@@ -400,7 +400,7 @@ pub mod pallet {
 			Self::do_remove_keys(who)
 		}
 
-		/// Report that a verifier's key signed two different votes in one round. Nodes send this by themselves, in a
+		/// Report that a verifier's key signed two different votes in one round. Nodes send this automatically, in a
 		/// transaction without a signer. The verifier's deposit is burned, and it stops being a verifier unless it is the only
 		/// one.
 		///

@@ -282,7 +282,12 @@ pub(crate) fn pair(number: u64) -> ed25519::Pair {
 
 /// Returns two prevotes of the GRANDPA key with this number, for block 7 in a round of a set, for the blocks with these
 /// hashes.
-pub(crate) fn votes(number: u64, set: u64, round: u64, hashes: [u8; 2]) -> EquivocationProofOf<Test> {
+pub(crate) fn votes(
+	number: u64,
+	set: u64,
+	round: u64,
+	hashes: [u8; 2],
+) -> EquivocationProofOf<Test> {
 	let pair = pair(number);
 	let vote = |hash| {
 		let target = (H256::repeat_byte(hash), 7_u64);

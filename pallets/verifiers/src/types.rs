@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The types in the pallet's state.
 
-use crate::pallet::SessionIndex;
 use codec::{Decode, Encode, MaxEncodedLen};
 use polkadot_sdk::sp_consensus_grandpa::SetId;
 use scale_info::TypeInfo;
@@ -12,7 +11,7 @@ pub struct Bond<Balance> {
 	/// The amount held.
 	pub deposit: Balance,
 	/// The deposit is released when this session starts.
-	pub until: SessionIndex,
+	pub until: u32,
 }
 
 /// The owner of a GRANDPA key that votes or voted lately.
@@ -21,7 +20,7 @@ pub struct Voter<AccountId> {
 	/// The verifier.
 	pub account: AccountId,
 	/// The last session in which the key votes, as far as is known.
-	pub last: SessionIndex,
+	pub last: u32,
 	/// The last set in which the key is known to have equivocated. Older evidence counts for nothing.
 	pub reported: Option<SetId>,
 }

@@ -351,7 +351,9 @@ fn a_verifier_that_votes_twice_leaves_the_set_of_voters() {
 			burned: 0,
 			session,
 		};
-		assert!(System::events().iter().any(|record| record.event == equivocated.clone().into()));
+		assert!(System::events()
+			.iter()
+			.any(|record| record.event == equivocated.clone().into()));
 		assert!(validity(chain.last, Ed25519Keyring::Dave).is_err());
 		let header = mine_to(chain, 2 * SESSION);
 		assert_eq!(

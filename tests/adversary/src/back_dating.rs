@@ -146,7 +146,12 @@ impl<'a> BackDatingMiner<'a> {
 		};
 		self.brothers += 1;
 		self.model.replace();
-		let early = self.network.maker().parent(parent)?.timestamp.saturating_add(1);
+		let early = self
+			.network
+			.maker()
+			.parent(parent)?
+			.timestamp
+			.saturating_add(1);
 		let block = self.publish(MinerRole::Adversary, parent, early).await?;
 		let best = self.network.nodes()[0].best().await?.hash();
 		if best == block {

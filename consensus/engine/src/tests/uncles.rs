@@ -87,7 +87,9 @@ fn only_bare_extrinsics_are_decoded_to_find_uncles() {
 	let chain = chain(parameters());
 	let blocks = blocks(&chain, 2);
 	let uncle = brother(&chain, blocks[0], 1);
-	let mut body = Draft::on(&chain, blocks[2], 13).naming(vec![uncle.clone()]).body();
+	let mut body = Draft::on(&chain, blocks[2], 13)
+		.naming(vec![uncle.clone()])
+		.body();
 	// A signed and a general extrinsic.
 	for kind in [0x84, 0x45] {
 		body.push(OpaqueExtrinsic::from_blob(vec![kind, 1, 2, 3]));
@@ -110,7 +112,10 @@ fn on_a_bound_chain_blocks_and_uncles_have_an_admitted_beneficiary() {
 	let genesis = chain.client().info().genesis_hash;
 	let [admitted, stranger] = [1, 2].map(|byte| draft(genesis, byte).mine());
 	assert!(chain.check_header(&admitted, u64::MAX).is_ok());
-	let refused = chain.check_header(&stranger, u64::MAX).unwrap_err().to_string();
+	let refused = chain
+		.check_header(&stranger, u64::MAX)
+		.unwrap_err()
+		.to_string();
 	assert!(refused.contains("only verifiers may mine"), "{refused}");
 
 	let parent = insert(&chain, &admitted, vec![], NewBlockState::Best);

@@ -68,9 +68,19 @@ type Run = (u64, u64, u32, &'static [(u64, u64, u32)]);
 
 const RUNS: [Run; 5] = [
 	// run01: steady blocks at the greatest target
-	(1, 0, 0x1d00_ffff, &[(2, 1200, 0x1d00_ffff), (11, 6600, 0x1d00_ffff)]),
+	(
+		1,
+		0,
+		0x1d00_ffff,
+		&[(2, 1200, 0x1d00_ffff), (11, 6600, 0x1d00_ffff)],
+	),
 	// run03: steady blocks at the smallest target
-	(1, 0, 0x0101_0000, &[(2, 1200, 0x0101_0000), (11, 6600, 0x0101_0000)]),
+	(
+		1,
+		0,
+		0x0101_0000,
+		&[(2, 1200, 0x0101_0000), (11, 6600, 0x0101_0000)],
+	),
 	// run05: each step halves the target
 	(
 		1,
@@ -149,7 +159,11 @@ fn whole_powers_are_exact_and_great_results_saturate() {
 			0.. => value << power,
 			_ => value >> -power,
 		};
-		assert_eq!(times_power_of_two(value, power * 65_536), expected, "{power}");
+		assert_eq!(
+			times_power_of_two(value, power * 65_536),
+			expected,
+			"{power}"
+		);
 	}
 	assert_eq!(times_power_of_two(value, 228 * 65_536), U256::MAX);
 	for exponent in [0, 1, i64::MAX] {
@@ -214,7 +228,9 @@ fn the_chain_recovers_within_two_hours_after_most_of_the_power_leaves() {
 		..params(1)
 	};
 	let mean = |params: &ChainParameters| {
-		let runs: Vec<_> = (0..50).map(|seed| recovery(params, start, rate, seed)).collect();
+		let runs: Vec<_> = (0..50)
+			.map(|seed| recovery(params, start, rate, seed))
+			.collect();
 		let seconds = runs.iter().map(|(seconds, _)| *seconds).sum::<u64>();
 		let blocks = runs.iter().map(|(_, blocks)| *blocks).sum::<u32>();
 		(seconds as f64 / 50.0 / 3600.0, blocks / 50)

@@ -8,8 +8,8 @@ use isthmus_primitives::{
 	AccountId,
 };
 use isthmus_rules::{
-	validate_against_parent, validate_beneficiary, validate_header, validate_static, FutureTimestamp, GotExpected,
-	HeaderError, Parent, Rejection, MAX_GAS_LIMIT,
+	validate_against_parent, validate_beneficiary, validate_header, validate_static,
+	FutureTimestamp, GotExpected, HeaderError, Parent, Rejection, MAX_GAS_LIMIT,
 };
 use polkadot_sdk::sp_core::{H256, U256};
 use proptest::prelude::*;

@@ -92,7 +92,10 @@ fn a_former_verifiers_deposit_is_released_some_sessions_after_its_last_vote() {
 			assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE]);
 			assert!(!crate::MustStay::<Test>::contains(&EVE));
 			run_to_session(session + UNBONDING - 1);
-			assert_eq!((held(EVE), Balances::free_balance(EVE)), (DEPOSIT, free - DEPOSIT));
+			assert_eq!(
+				(held(EVE), Balances::free_balance(EVE)),
+				(DEPOSIT, free - DEPOSIT)
+			);
 			run_to_session(session + UNBONDING);
 			let deposit = DEPOSIT;
 			assert_eq!(last_event(), VerifiersEvent::Released { who: EVE, deposit });

@@ -79,15 +79,13 @@ fn each_failed_report_has_its_error() {
 			let stale = TransactionValidityError::Invalid(InvalidTransaction::Stale);
 			assert_eq!(validity(again()), Err(stale));
 		}
-		// Nobody reports in his own name, or as the superuser.
+		// No one reports in their own name, or as the superuser.
 		let proof = Box::new(votes(EVE, 2, 9, DIFFERENT));
 		let call = VerifiersCall::report_equivocation { proof };
 		assert_noop!(submit(ALICE, call.clone()), DispatchError::BadOrigin);
 		for origin in [RuntimeOrigin::root(), RuntimeOrigin::none()] {
-			let dispatched = sp_runtime::traits::Dispatchable::dispatch(
-				RuntimeCall::from(call.clone()),
-				origin,
-			);
+			let dispatched =
+				sp_runtime::traits::Dispatchable::dispatch(RuntimeCall::from(call.clone()), origin);
 			assert_eq!(
 				dispatched.map_err(|failed| failed.error),
 				Err(DispatchError::BadOrigin)
