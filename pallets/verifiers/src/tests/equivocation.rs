@@ -197,3 +197,13 @@ fn keys_are_forgotten_after_a_while() {
 fn pair_public(number: u64) -> sp_consensus_grandpa::AuthorityId {
 	sp_core::Pair::public(&pair(number)).into()
 }
+
+/// The benchmark's votes, which a runtime cannot sign.
+#[test]
+fn the_benchmarks_votes_are_an_equivocation() {
+	use sp_consensus_grandpa::{check_equivocation_proof, EquivocationProof};
+	let bytes = include_bytes!("../benchmarking/equivocation.bin");
+	let proof: EquivocationProof<sp_core::H256, u32> =
+		codec::DecodeAll::decode_all(&mut &bytes[..]).expect("this is the layout of a proof");
+	assert!(check_equivocation_proof(proof));
+}
