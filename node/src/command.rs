@@ -4,7 +4,7 @@
 use crate::{
 	chain_spec,
 	cli::{Cli, Command},
-	service,
+	output, service,
 };
 use clap::Parser;
 use polkadot_sdk::*;
@@ -49,6 +49,9 @@ impl SubstrateCli for Cli {
 /// Returns the error of the command that ran.
 pub fn run() -> sc_cli::Result<()> {
 	let cli = Cli::from_args();
+	if cli.subcommand.is_some() {
+		output::end_if_unwritable()?;
+	}
 	match &cli.subcommand {
 		None => {
 			let runner = cli.create_runner(&cli.run)?;

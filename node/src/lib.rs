@@ -16,6 +16,7 @@ pub mod chain_spec;
 pub mod client;
 mod command;
 mod equivocations;
+mod output;
 pub mod service;
 
 // Public only for `tests/`.

@@ -2,7 +2,11 @@
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 
 const provider = new WsProvider(process.argv[2] ?? 'ws://127.0.0.1:9944');
-const api = await ApiPromise.create({ provider, noInitWarn: true });
+// Without `throwOnConnect`, it would try to connect for ever.
+const api = await ApiPromise.create({ provider, noInitWarn: true, throwOnConnect: true }).catch(async (error) => {
+	await provider.disconnect();
+	throw error;
+});
 const signer = new Keyring({ type: 'sr25519' }).addFromUri('//Eve');
 
 const call = api.tx.dataSharing.register('School', 'A school of my own');

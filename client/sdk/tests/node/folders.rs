@@ -33,7 +33,7 @@ async fn upload(
 	folder: &Path,
 ) -> Result<StoredFolder, UploadFolderError> {
 	let folder = LocalFolder::open(folder)?;
-	upload_folder(client, owner, place, &folder, &mut ()).await
+	upload_folder(client, owner, place, false, &folder, &mut ()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,7 +44,7 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	let (local, place) = (folder(), place("folder", 0, 7));
 	let mut files = Files::default();
 	let opened = LocalFolder::open(local.path()).unwrap();
-	let stored = upload_folder(&client, &school, place, &opened, &mut files)
+	let stored = upload_folder(&client, &school, place, false, &opened, &mut files)
 		.await
 		.unwrap();
 	assert_eq!(files.0, ["a", "b", "in/c", "large"]);
@@ -141,6 +141,7 @@ async fn a_record_that_is_not_a_folder_is_removed_alone() {
 	let list = folder::to_bytes(&[folder::File {
 		path: "innocent".into(),
 		executable: false,
+		folder: false,
 		length: 8,
 		key: precious.key,
 	}])
