@@ -478,6 +478,52 @@ fn is_executable(_: &Metadata) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::{
+		fetch_file::{lock_part, part_name, rename_new},
+		fetch_folder::{make_folder, place},
+		shapes::{self, Shape},
+	};
+	use proptest::prelude::*;
+	use std::{fs, io::Write};
+
+	/// Lists a folder, and makes another one from the list and the files' bytes, as if they had been stored
+	/// and fetched.
+	async fn copy(from: &Path, shape: &Shape, to: &Path) {
+		let opened = LocalFolder::open(from).unwrap();
+		let entries = opened.files.iter().zip(0u8..).map(|(file, number)| Entry {
+			executable: is_executable(&fs::metadata(&file.at).unwrap()),
+			key: [number; 32].into(),
+			..entry(&file.path)
+		});
+		let list = folder::from_bytes(&opened.list(entries).unwrap()).unwrap();
+		for file in list {
+			let at = place(to, &file.path).unwrap();
+			if file.folder {
+				make_folder(&at).unwrap();
+				continue;
+			}
+			let part = to.join(part_name(&at, &file.key.0));
+			let mut written = lock_part(&part, file.executable).await.unwrap();
+			let (bytes, _) = shape[&file.path].as_ref().unwrap();
+			written.write_all(bytes).unwrap();
+			rename_new(&part, &at).unwrap();
+		}
+	}
+
+	proptest! {
+		#![proptest_config(ProptestConfig::with_cases(200))]
+
+		/// What is stored can be fetched again, whatever its names, kinds and places are.
+		#[test]
+		fn a_folder_of_any_shape_is_listed_and_made_again(shape in shapes::shape(12)) {
+			let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+			shapes::make(from.path(), &shape);
+			let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+			runtime.block_on(copy(from.path(), &shape, to.path()));
+			prop_assert_eq!(&shapes::read(from.path()), &shape);
+			prop_assert_eq!(&shapes::read(to.path()), &shape);
+		}
+	}
 
 	#[test]
 	fn an_error_names_its_file_once() {
