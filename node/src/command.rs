@@ -55,6 +55,7 @@ pub fn run() -> sc_cli::Result<()> {
 			let options = service::Options {
 				mining: cli.mining.clone(),
 				producer: cli.producer.profile(),
+				pool: cli.pool_limits(),
 				development: cli.run.shared_params.is_dev(),
 			};
 			runner.run_node_until_exit(|config| async move {

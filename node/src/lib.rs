@@ -23,6 +23,8 @@ pub mod cli;
 #[doc(hidden)]
 pub mod miners;
 #[doc(hidden)]
+pub mod pool;
+#[doc(hidden)]
 pub mod producer;
 #[doc(hidden)]
 pub mod rpc;

@@ -16,6 +16,7 @@ mod parts;
 use crate::{
 	cli::MiningArgs,
 	client::FullSealer,
+	pool::Limits,
 	producer::{self, Profile, Registration},
 	rpc,
 };
@@ -36,6 +37,8 @@ pub(crate) struct Options {
 	pub(crate) mining: MiningArgs,
 	/// The producer to register, if any.
 	pub(crate) producer: Option<Profile>,
+	/// The limits of the transaction pool.
+	pub(crate) pool: Limits,
 	/// Whether the node was started with `--dev`: it then mines, for Alice unless another account is given.
 	pub(crate) development: bool,
 }
@@ -57,7 +60,7 @@ pub(crate) fn new_full(
 		import_queue,
 		grandpa,
 		mut telemetry,
-	} = Parts::new(&config)?;
+	} = Parts::with_pool(&config, options.pool)?;
 	let producer = options
 		.producer
 		.map(|profile| producer_deps(&config, &core, profile))

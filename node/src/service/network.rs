@@ -80,7 +80,7 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 			config: &config,
 			net_config,
 			client: core.client.clone(),
-			transaction_pool: core.pool.clone(),
+			transaction_pool: Arc::new(core.pool.for_peers()),
 			spawn_handle: task_manager.spawn_handle(),
 			spawn_essential_handle: task_manager.spawn_essential_handle(),
 			import_queue,
