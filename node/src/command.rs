@@ -4,7 +4,7 @@
 use crate::{
 	chain_spec,
 	cli::{Cli, Command},
-	service,
+	logging, service,
 };
 use clap::Parser;
 use polkadot_sdk::*;
@@ -51,7 +51,7 @@ pub fn run() -> sc_cli::Result<()> {
 	let cli = Cli::from_args();
 	match &cli.subcommand {
 		None => {
-			let runner = cli.create_runner(&cli.run)?;
+			let runner = logging::create_runner(&cli, &cli.run)?;
 			let options = service::Options {
 				mining: cli.mining.clone(),
 				producer: cli.producer.profile(),

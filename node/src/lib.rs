@@ -21,6 +21,8 @@ pub mod service;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
+pub mod logging;
+#[doc(hidden)]
 pub mod miners;
 #[doc(hidden)]
 pub mod pool;

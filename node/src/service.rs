@@ -5,13 +5,15 @@
 //! |---|---|
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
-//! | `network.rs` | connections to peers, and the RPC servers |
+//! | `network.rs` | connections to peers |
+//! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
 //! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
 
 mod finality;
 mod mining;
 mod network;
 mod parts;
+mod tasks;
 
 use crate::{
 	cli::MiningArgs,
