@@ -7,7 +7,7 @@
 
 mod bound;
 
-pub use bound::{Bound, Key};
+pub use bound::{Bound, Key, LINES, WINDOW};
 
 use polkadot_sdk::*;
 use sc_cli::{CliConfiguration, DefaultConfigurationValues, Signals, SubstrateCli};

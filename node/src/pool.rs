@@ -7,7 +7,7 @@
 //! arrive while the pool is still busy with the one before, they lose transactions that only had to wait.
 //! This pool keeps what it has accepted (docs/adr/0023):
 //!
-//! - A full pool refuses new transactions, unless they pay more than the ones that wait.
+//! - A full pool refuses new transactions, unless they pay more than one that waits.
 //! - A transaction whose nonce does not fit the block is checked again on the next best block, with what
 //!   depends on it. It is dropped if it is no longer valid, and the others stay.
 
@@ -30,7 +30,9 @@ use sp_blockchain::HashAndNumber;
 use sp_core::traits::SpawnEssentialNamed;
 use sp_runtime::{
 	generic::BlockId,
-	transaction_validity::{InvalidTransaction, TransactionPriority, TransactionValidityError},
+	transaction_validity::{
+		InvalidTransaction, TransactionPriority, TransactionTag, TransactionValidityError,
+	},
 };
 use std::{
 	collections::{HashMap, HashSet},
@@ -55,7 +57,7 @@ const ROOM_FOR_PEERS: usize = 2;
 /// How many transactions to check again on each new best block because their nonce did not fit.
 const MAX_CHECKED_AGAIN: usize = 512;
 
-/// How many transactions may wait in the pool.
+/// How many transactions may be ready for a block, and how many may wait for an earlier nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
 	/// The number of transactions.
@@ -93,9 +95,10 @@ impl Limits {
 		}
 	}
 
-	/// Returns whether a transaction of this size still fits, given what waits already.
-	pub fn has_room(&self, waiting: &PoolStatus, size: usize) -> bool {
-		waiting.ready < self.count && waiting.ready_bytes.saturating_add(size) <= self.bytes
+	/// Returns whether a transaction of this size still fits into a queue that holds this many transactions of
+	/// this size together.
+	pub fn have_room(&self, waiting: usize, bytes: usize, size: usize) -> bool {
+		waiting < self.count && bytes.saturating_add(size) <= self.bytes
 	}
 }
 
@@ -131,7 +134,7 @@ impl Pool {
 	) -> Self {
 		let options = Options {
 			ready: limits.times(HEADROOM).limit(),
-			future: limits.limit(),
+			future: limits.times(HEADROOM).limit(),
 			reject_future_transactions: false,
 			ban_time: limits.ban_time,
 		};
@@ -166,7 +169,8 @@ impl Pool {
 		}
 	}
 
-	/// Checks that there is room for a transaction, or that it pays more than the ones that wait.
+	/// Checks that there is room for a transaction. If too many are ready, it must pay more than one of them. If
+	/// too many wait for an earlier nonce, it must be ready.
 	async fn make_room(
 		&self,
 		at: Hash,
@@ -174,7 +178,14 @@ impl Pool {
 		transaction: &TransactionFor<Self>,
 	) -> Result<(), Error> {
 		let (hash, size) = self.inner.api().hash_and_length(transaction);
-		if self.limits.has_room(&self.inner.status(), size) {
+		let status = self.inner.status();
+		let among_ready = self
+			.limits
+			.have_room(status.ready, status.ready_bytes, size);
+		let among_future = self
+			.limits
+			.have_room(status.future, status.future_bytes, size);
+		if among_ready && among_future {
 			return Ok(());
 		}
 		let validity = self
@@ -187,8 +198,8 @@ impl Pool {
 				ValidateTransactionPriority::Submitted,
 			)
 			.await?;
-		let priority = match validity {
-			Ok(valid) => valid.priority,
+		let valid = match validity {
+			Ok(valid) => valid,
 			Err(TransactionValidityError::Invalid(why)) => {
 				return Err(PoolError::InvalidTransaction(why).into())
 			}
@@ -196,7 +207,9 @@ impl Pool {
 				return Err(PoolError::UnknownTransaction(why).into())
 			}
 		};
-		if priority > self.floor(at) {
+		if (among_ready || valid.priority > self.floor(at))
+			&& (among_future || self.provides(&valid.requires))
+		{
 			return Ok(());
 		}
 		Err(if self.from_peers {
@@ -205,6 +218,20 @@ impl Pool {
 		} else {
 			PoolError::ImmediatelyDropped.into()
 		})
+	}
+
+	/// Returns whether the transactions that are ready provide all of these tags: the earlier nonces.
+	fn provides(&self, tags: &[TransactionTag]) -> bool {
+		let mut missing: HashSet<_> = tags.iter().collect();
+		for waiting in self.inner.ready() {
+			if missing.is_empty() {
+				return true;
+			}
+			for tag in waiting.provides() {
+				missing.remove(tag);
+			}
+		}
+		missing.is_empty()
 	}
 
 	/// Returns the lowest priority among the waiting transactions, which is read once per best block.

@@ -6,10 +6,12 @@
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
 //! | `network.rs` | connections to peers |
+//! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
 //! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
 
 mod finality;
+mod metrics;
 mod mining;
 mod network;
 mod parts;
@@ -22,6 +24,7 @@ use crate::{
 	producer::{self, Profile, Registration},
 	rpc,
 };
+use metrics::ChainMetrics;
 use polkadot_sdk::*;
 use sc_network::config::SyncMode;
 use sc_service::{
@@ -95,6 +98,12 @@ pub(crate) fn new_full(
 		task_manager
 			.spawn_handle()
 			.spawn("producer-registration", None, registration.run());
+	}
+	if let Some(registry) = &core.prometheus_registry {
+		let metrics = ChainMetrics::new(&core, finality.rpc.sets.clone(), registry)?;
+		task_manager
+			.spawn_handle()
+			.spawn("chain-metrics", None, metrics.run());
 	}
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)

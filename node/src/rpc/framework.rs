@@ -12,7 +12,7 @@ use sc_rpc::{
 	chain::ChainApiServer,
 	offchain::{Offchain, OffchainApiServer},
 	state::{ChildStateApiServer, StateApiServer},
-	system::{System, SystemApiServer},
+	system::System,
 	SubscriptionTaskExecutor,
 };
 use sc_rpc_spec_v2::{
