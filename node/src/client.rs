@@ -16,7 +16,7 @@ pub type FullClient = sc_service::TFullClient<
 	sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>,
 >;
 /// The transaction pool.
-pub type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
+pub type FullPool = crate::pool::Pool;
 /// The database.
 pub type FullBackend = sc_service::TFullBackend<Block>;
 /// The chain's parameters, and the checks of headers and blocks.

@@ -4,7 +4,7 @@
 use crate::{
 	chain_spec,
 	cli::{Cli, Command},
-	output, service,
+	logging, output, service,
 };
 use clap::Parser;
 use polkadot_sdk::*;
@@ -54,10 +54,11 @@ pub fn run() -> sc_cli::Result<()> {
 	}
 	match &cli.subcommand {
 		None => {
-			let runner = cli.create_runner(&cli.run)?;
+			let runner = logging::create_runner(&cli, &cli.run)?;
 			let options = service::Options {
 				mining: cli.mining.clone(),
 				producer: cli.producer.profile(),
+				pool: cli.pool_limits(),
 				development: cli.run.shared_params.is_dev(),
 			};
 			runner.run_node_until_exit(|config| async move {

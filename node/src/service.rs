@@ -5,20 +5,26 @@
 //! |---|---|
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
-//! | `network.rs` | connections to peers, and the RPC servers |
+//! | `network.rs` | connections to peers |
+//! | `metrics.rs` | the metrics about the chain |
+//! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
 //! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
 
 mod finality;
+mod metrics;
 mod mining;
 mod network;
 mod parts;
+mod tasks;
 
 use crate::{
 	cli::MiningArgs,
 	client::FullSealer,
+	pool::Limits,
 	producer::{self, Profile, Registration},
 	rpc,
 };
+use metrics::ChainMetrics;
 use polkadot_sdk::*;
 use sc_network::config::SyncMode;
 use sc_service::{
@@ -36,6 +42,8 @@ pub(crate) struct Options {
 	pub(crate) mining: MiningArgs,
 	/// The producer to register, if any.
 	pub(crate) producer: Option<Profile>,
+	/// The limits of the transaction pool.
+	pub(crate) pool: Limits,
 	/// Whether the node was started with `--dev`: it then mines, for Alice unless another account is given.
 	pub(crate) development: bool,
 }
@@ -57,7 +65,7 @@ pub(crate) fn new_full(
 		import_queue,
 		grandpa,
 		mut telemetry,
-	} = Parts::new(&config)?;
+	} = Parts::with_pool(&config, options.pool)?;
 	let producer = options
 		.producer
 		.map(|profile| producer_deps(&config, &core, profile))
@@ -90,6 +98,12 @@ pub(crate) fn new_full(
 		task_manager
 			.spawn_handle()
 			.spawn("producer-registration", None, registration.run());
+	}
+	if let Some(registry) = &core.prometheus_registry {
+		let metrics = ChainMetrics::new(&core, finality.rpc.sets.clone(), registry)?;
+		task_manager
+			.spawn_handle()
+			.spawn("chain-metrics", None, metrics.run());
 	}
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)

@@ -5,6 +5,7 @@
 //! The tests in `scripts/tests` cover a running node.
 
 mod cli;
+mod logging;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
