@@ -37,14 +37,15 @@
 //!                                            │ "unchecked"                │
 //!                                    ┌───────▼────────────────────────────▼───────┐
 //!                                    │ import.rs, import_block:                   │
-//!                                    │ unchecked? parent's state? total           │
-//!                                    │ difficulty, fork choice                    │
+//!                                    │ unchecked? parent's state? execution, then │
+//!                                    │ one at a time: total difficulty, fork      │
+//!                                    │ choice                                     │
 //!                                    └───────┬────────────────────────────────────┘
 //!                                            │
 //!                                    ┌───────▼────────┐
 //!                                    │ the client     │  best, if it is the heaviest block above
-//!                                    │ executes and   │  the finalized one; restore_best (import.rs)
-//!                                    │ stores it      │  decides again when finality moves
+//!                                    │ stores it      │  the finalized one; restore_best (import.rs)
+//!                                    │                │  decides again when finality moves
 //!                                    └────────────────┘
 //! ```
 //!
@@ -82,6 +83,7 @@ mod chain;
 mod check;
 mod clock;
 mod error;
+mod execution;
 mod failed_imports;
 mod hash_rate;
 mod hash_rate_report;
@@ -102,6 +104,7 @@ pub use announce::PowAnnounceValidator;
 pub use author::{Author, AuthorConfig, AuthorParts, BlockTree, Pace, Pool};
 pub use chain::{Chain, ChainClient};
 pub use error::{BlockError, CheckError, SubmitError};
+pub use execution::Execute;
 pub use hash_rate::{HashRate, MAX_MINERS, SUBMITTED_FOR};
 pub use hash_rate_report::report as report_hash_rate;
 pub use import::PowBlockImport;

@@ -6,16 +6,16 @@ use super::{
 	mock::*,
 };
 use crate::{CpuMiner, Job, Mined, MiningMetrics, Sealer, SubmitError};
-use futures::{executor::block_on, StreamExt};
+use futures::{executor::block_on, FutureExt, StreamExt};
 use isthmus_ethash::Boundary;
 use isthmus_primitives::{
 	digest::{self, Seal},
 	Block, Hash,
 };
 use polkadot_sdk::*;
-use sc_consensus::{BlockCheckParams, BlockImport, BlockImportParams, ImportResult};
+use sc_consensus::{BlockCheckParams, BlockImport, BlockImportParams, ImportResult, StateAction};
 use sp_blockchain::HeaderBackend;
-use sp_consensus::{Error as ConsensusError, Proposal};
+use sp_consensus::{BlockOrigin, Error as ConsensusError, Proposal};
 use std::{
 	num::{NonZeroU64, NonZeroUsize},
 	sync::{atomic::Ordering, Arc},
@@ -143,6 +143,35 @@ fn a_block_is_imported_even_if_its_miner_disconnects() {
 	assert_eq!(sealer.chain().client().info().best_number, 1);
 	assert_eq!(sealer.metrics().best_blocks.get(), 1);
 	assert!(!sealer.is_importing());
+}
+
+#[test]
+fn a_mined_block_does_not_wait_until_another_is_executed() {
+	let chain = chain(parameters());
+	let import = pipeline(&chain);
+	let sealer = Sealer::new(
+		chain.clone(),
+		import.clone(),
+		MiningMetrics::new(None).unwrap(),
+	);
+	let genesis = chain.client().info().genesis_hash;
+	let mut header = Draft::on(&chain, genesis, 13).variant(9).mine();
+	let seal_hash = publish(&sealer, 1);
+	let (sender, mined) = std::sync::mpsc::channel();
+	*chain.client().while_executing.lock() = Some(Box::new(move || {
+		// If import held its lock here, this would not be ready.
+		let submission = sealer.submit(seal_hash, good_seal(seal_hash));
+		let mined = submission.now_or_never().map(|mined| mined.unwrap());
+		sender.send(mined).unwrap();
+	}));
+	let seal = header.digest.pop();
+	let mut block = BlockImportParams::new(BlockOrigin::NetworkBroadcast, header);
+	block.post_digests.extend(seal);
+	block.body = Some(vec![]);
+	block.state_action = StateAction::Execute;
+	block_on(import.import_block(block)).unwrap();
+	let mined = mined.recv().unwrap().unwrap();
+	assert!(mined.is_new_best);
 }
 
 #[test]
