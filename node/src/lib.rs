@@ -25,7 +25,11 @@ pub mod miners;
 #[doc(hidden)]
 pub mod producer;
 #[doc(hidden)]
+pub mod proposer;
+#[doc(hidden)]
 pub mod rpc;
+#[doc(hidden)]
+pub mod stratum;
 #[doc(hidden)]
 pub mod verifiers;
 

@@ -8,5 +8,7 @@ mod cli;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
+mod proposer;
 mod rpc;
+mod stratum;
 mod verifiers;
