@@ -70,7 +70,7 @@ impl Proposer<Block> for BlockProposer {
 		// Building a block takes the processor for as long as two seconds.
 		spawn.spawn_blocking("block-proposer", Some("block-authoring"), async move {
 			let proposal = self.build(args, || sender.is_canceled()).await;
-			// If it was given up, nobody waits for it.
+			// If it was given up, no one waits for it.
 			let _ = sender.send(proposal);
 		});
 		receiver

@@ -3,8 +3,8 @@
 //! the block is proposed.
 //!
 //! On a new best block, miners first get a template without transactions, which takes some milliseconds, and
-//! then the full one, which takes up to two seconds. Otherwise they would be idle meanwhile, and whoever mines
-//! empty blocks would have an advantage over whoever does not.
+//! then the full one, which takes up to two seconds. Otherwise they would be idle meanwhile, and a miner of empty
+//! blocks would have an advantage.
 
 use crate::{
 	chain::ChainClient,

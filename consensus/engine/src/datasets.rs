@@ -58,7 +58,7 @@ pub(crate) struct Datasets<E> {
 	threads: AtomicUsize,
 	/// The folder in which datasets are kept, if there is one.
 	folder: Option<PathBuf>,
-	/// Returns whether so many bytes of memory are free.
+	/// Returns whether this number of bytes of memory is free.
 	has_room: fn(u64) -> bool,
 	metrics: MiningMetrics,
 	/// Ends the preparation.
@@ -328,8 +328,8 @@ fn remove_others(folder: &Path, file: &Path) -> std::io::Result<()> {
 	Ok(())
 }
 
-/// Returns whether this machine, and this process's control group, have room for so many bytes. If that cannot
-/// be found out, they have not.
+/// Returns whether this machine, and this process's control group, have room for this number of bytes.
+/// If that cannot be found out, they have not.
 fn has_room(bytes: u64) -> bool {
 	let needed = bytes.saturating_add(RESERVE);
 	let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();

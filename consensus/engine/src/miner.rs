@@ -33,11 +33,13 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// The maximum number of threads.
 pub const MAX_THREADS: usize = 1024;
 
+/// Starts the thread with this index, which runs until the flag is set.
+type StartThread = dyn Fn(usize, Arc<AtomicBool>) -> io::Result<JoinHandle<()>> + Send + Sync;
+
 /// The running miner. Dropping it stops its threads.
 pub struct CpuMiner {
 	threads: Mutex<Vec<Thread>>,
-	/// Starts the thread with this index, which runs until the flag is set.
-	start: Box<dyn Fn(usize, Arc<AtomicBool>) -> io::Result<JoinHandle<()>> + Send + Sync>,
+	start: Box<StartThread>,
 	datasets: Box<dyn AnyDatasets>,
 }
 

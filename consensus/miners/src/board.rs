@@ -42,7 +42,7 @@ struct Entry {
 /// The outcome of [`Board::try_nonce`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tried {
-	/// Nobody has submitted this nonce yet.
+	/// This nonce was not submitted before.
 	New,
 	/// The nonce was submitted before, on this or another connection.
 	Again,

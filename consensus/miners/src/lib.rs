@@ -18,8 +18,8 @@
 //!
 //! # Out of scope
 //!
-//! A share earns nothing by itself: the node's beneficiary gets every reward, and this crate pays nobody. It
-//! does not know blocks; a [`Work`] is the part of a template that a miner receives.
+//! A share earns nothing: the node's beneficiary gets every reward, and this crate pays no one. It does not know
+//! blocks; a [`Work`] is the part of a template that a miner receives.
 
 #![forbid(unsafe_code)]
 

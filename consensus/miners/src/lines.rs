@@ -76,7 +76,7 @@ mod tests {
 			Err(LineTooLong)
 		);
 		let whole = Lines::default().push(&[&long[..], b"\n"].concat()).unwrap();
-		assert_eq!(whole, [long.clone()]);
+		assert_eq!(whole, std::slice::from_ref(&long));
 		let mut slow = Lines::default();
 		for _ in 0..MAX_LINE {
 			slow.push(b"x").unwrap();
