@@ -8,10 +8,9 @@
 
 #![no_main]
 
-use isthmus_ethash::Boundary;
 use isthmus_miners::{
 	stratum::{Action, Config, Hashed, Session},
-	Board, Lines, Secret, Work,
+	Board, Boundary, Lines, Secret, Work,
 };
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;

@@ -33,6 +33,7 @@ pub mod stratum;
 
 pub use board::{Board, Work, KEPT_WORKS};
 pub use difficulty::{ShareDifficulty, START_DIFFICULTY};
+pub use isthmus_ethash::Boundary;
 pub use lines::{LineTooLong, Lines, MAX_LINE};
 pub use places::{Full, Place, Places};
 pub use secret::Secret;

@@ -3,10 +3,9 @@
 //! with too many connections.
 
 use futures::channel::mpsc;
-use isthmus_ethash::Boundary;
 use isthmus_miners::{
 	stratum::{Config, Hashed},
-	Work, MAX_LINE,
+	Boundary, Work, MAX_LINE,
 };
 use isthmus_node::stratum::{serve_works, Limits, Mine};
 use parking_lot::Mutex;
@@ -224,7 +223,7 @@ async fn an_answer_and_the_work_after_it_are_one_segment() {
 		.write_all(format!("{}\n", lines[0]).as_bytes())
 		.await
 		.unwrap();
-	stream.read(&mut first).await.unwrap();
+	assert!(stream.read(&mut first).await.unwrap() > 0);
 	stream
 		.write_all(format!("{}\n", lines[1]).as_bytes())
 		.await
