@@ -28,8 +28,7 @@ pub mod producer;
 pub mod proposer;
 #[doc(hidden)]
 pub mod rpc;
-#[doc(hidden)]
-pub mod stratum;
+mod stratum;
 #[doc(hidden)]
 pub mod verifiers;
 

@@ -2,9 +2,9 @@
 //! What other mining programs send to a node, and what the node answers: the requests of getWork miners, and
 //! whole Stratum sessions.
 //!
-//! Nothing here opens a socket, reads a clock or hashes. The node's servers (`node/src/miners.rs` and
-//! `node/src/stratum.rs`) pass bytes and times in, and carry out what comes back. So every session can be
-//! tested line by line, and the parsers can be fuzzed without the rest of the node.
+//! Only `stratum/server.rs` opens sockets and reads the clock: all else gets bytes and times, and returns what to
+//! do. So every session can be tested line by line. Nothing here needs Substrate, so the parsers can be fuzzed and
+//! the server be tested in seconds.
 //!
 //! ```
 //! use isthmus_miners::{stratum::{Action, Config, Session}, Board};

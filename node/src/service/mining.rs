@@ -15,13 +15,16 @@ use crate::{
 		miner::Control,
 		mining::{EthMining, EthMiningApiServer as _},
 	},
-	stratum,
+	stratum::{work, StratumMine},
 };
 use futures::{FutureExt, StreamExt};
 use isthmus_engine::{
 	Author, AuthorConfig, AuthorParts, CpuMiner, MinerChoices, MiningMetrics, Pace, Sealer,
 };
-use isthmus_miners::{stratum::Config, Secret};
+use isthmus_miners::{
+	stratum::{self, Config},
+	Secret,
+};
 use isthmus_primitives::Block;
 use jsonrpsee::Methods;
 use polkadot_sdk::*;
@@ -245,12 +248,13 @@ fn serve_miners(
 	if let Some((listener, address)) = stratum.zip(options.stratum_listen) {
 		log::info!(target: "miners", "⛏️  Stratum workers can connect to {address}");
 		let jobs = futures::stream::iter(sealer.current()).chain(sealer.jobs());
+		let works = jobs.map(|job| Arc::new(work(&job)));
 		let config = Config {
 			secret,
 			start_difficulty: options.stratum_difficulty,
 		};
 		let limits = stratum::Limits::default();
-		let serve = stratum::serve(listener, jobs, sealer.clone(), config, limits);
+		let serve = stratum::serve(listener, works, StratumMine(sealer.clone()), config, limits);
 		spawn.spawn("stratum-port", GROUP, serve);
 	}
 	if !options.mine_notify.is_empty() {

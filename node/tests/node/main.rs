@@ -10,5 +10,4 @@ mod producer_identity;
 mod producer_transaction;
 mod proposer;
 mod rpc;
-mod stratum;
 mod verifiers;

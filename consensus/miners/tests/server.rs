@@ -4,10 +4,9 @@
 
 use futures::channel::mpsc;
 use isthmus_miners::{
-	stratum::{Config, Hashed},
+	stratum::{Config, Hashed, Limits, Mine},
 	Boundary, Work, MAX_LINE,
 };
-use isthmus_node::stratum::{serve_works, Limits, Mine};
 use parking_lot::Mutex;
 use serde_json::{json, Value};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -69,7 +68,8 @@ fn serve(limits: Limits) -> Port {
 	let (works, receiver) = mpsc::unbounded();
 	works.unbounded_send(work(1)).unwrap();
 	let node = Node::default();
-	let port = serve_works(listener, receiver, node.clone(), Config::default(), limits);
+	let port =
+		isthmus_miners::stratum::serve(listener, receiver, node.clone(), Config::default(), limits);
 	tokio::spawn(port);
 	Port {
 		address,
