@@ -9,5 +9,6 @@ mod logging;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
+mod proposer;
 mod rpc;
 mod verifiers;
