@@ -15,9 +15,14 @@
 pub mod chain_spec;
 pub mod client;
 mod command;
+mod database;
+mod explain;
+mod ports;
 pub mod service;
 
 // Public only for `tests/`.
+#[doc(hidden)]
+pub mod arguments;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
@@ -25,9 +30,12 @@ pub mod miners;
 #[doc(hidden)]
 pub mod producer;
 #[doc(hidden)]
+pub mod reminder;
+#[doc(hidden)]
 pub mod rpc;
 #[doc(hidden)]
 pub mod verifiers;
 
 pub use command::{configuration, run};
+pub use explain::explain;
 pub use polkadot_sdk::sc_cli::Error;

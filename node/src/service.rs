@@ -7,11 +7,15 @@
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
 //! | `network.rs` | connections to peers, and the RPC servers |
 //! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
+//! | `watch.rs` | the lines about a node that waits without an error |
 
 mod finality;
 mod mining;
 mod network;
 mod parts;
+// Public only for `tests/`.
+#[doc(hidden)]
+pub mod watch;
 
 use crate::{
 	cli::MiningArgs,
@@ -24,8 +28,11 @@ use sc_network::config::SyncMode;
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
 };
+use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
 
+use parts::application;
 pub use parts::{Core, Parts};
+use watch::{Watch, Watched};
 
 /// The minimum number of finalized blocks for which a node keeps bodies and states.
 const MIN_BLOCKS_KEPT: u32 = 64;
@@ -38,6 +45,10 @@ pub(crate) struct Options {
 	pub(crate) producer: Option<Profile>,
 	/// Whether the node was started with `--dev`: it then mines, for Alice unless another account is given.
 	pub(crate) development: bool,
+	/// How many transactions have room in the pool, and how many bytes.
+	pub(crate) pool_room: (usize, usize),
+	/// How much space to keep free on the database's disk.
+	pub(crate) storage: StorageMonitorParams,
 }
 
 /// Starts a full node.
@@ -51,6 +62,12 @@ pub(crate) fn new_full(
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config)?;
 	let author = mining::author_config(&config, &options.mining, options.development)?;
+	if author.is_some() && has_no_miner(&options.mining) {
+		log::warn!(
+			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
+			 the like add `--miners-listen` or `--mine-notify`"
+		);
+	}
 	let Parts {
 		core,
 		mut task_manager,
@@ -62,8 +79,11 @@ pub(crate) fn new_full(
 		.producer
 		.map(|profile| producer_deps(&config, &core, profile))
 		.transpose()?;
+	watch::check_vote_keys(&config, &core.keystore).map_err(application)?;
+	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
 
+	let watched = Watched::new(&config, author.is_some(), options.pool_room);
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
 	let sealer = mining::sealer(&core, author.is_some())?;
 	let network = network::start(network::Inputs {
@@ -91,8 +111,35 @@ pub(crate) fn new_full(
 			.spawn_handle()
 			.spawn("producer-registration", None, registration.run());
 	}
+	let watch = Watch {
+		core: core.clone(),
+		sync: network.sync.clone(),
+		authorities: finality.rpc.authority_set.clone(),
+		node: watched,
+	};
+	task_manager
+		.spawn_handle()
+		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Returns whether neither this machine nor another program is told to mine.
+fn has_no_miner(options: &MiningArgs) -> bool {
+	options.threads == 0 && options.miners_listen.is_none() && options.mine_notify.is_empty()
+}
+
+/// Stops the node before its database's disk is full, since a database that cannot write is lost.
+fn watch_storage(
+	config: &Configuration,
+	options: StorageMonitorParams,
+	task_manager: &TaskManager,
+) -> Result<(), ServiceError> {
+	let Some(path) = config.database.path() else {
+		return Ok(());
+	};
+	let spawner = task_manager.spawn_essential_handle();
+	StorageMonitorService::try_spawn(options, path.into(), &spawner).map_err(application)
 }
 
 /// Returns what the RPC methods need to answer.
