@@ -61,7 +61,7 @@ pub struct Look {
 	pub votes: Option<VoteKeys>,
 	/// Whether the node mines.
 	pub mines: bool,
-	/// Whether the node goes on without peers, as with `--dev`.
+	/// Whether the node needs no peers, as with `--dev`.
 	pub needs_no_peers: bool,
 }
 
@@ -161,7 +161,7 @@ impl Look {
 	}
 }
 
-/// Returns whether so many bytes wait that a large transaction has no room.
+/// Returns whether the waiting bytes leave no room for a large transaction.
 fn is_nearly(bytes: usize, limit: usize) -> bool {
 	bytes >= limit - limit / 20
 }
@@ -251,7 +251,7 @@ pub(super) struct Watched {
 	votes: bool,
 	/// Whether the node mines.
 	mines: bool,
-	/// Whether the node goes on without peers.
+	/// Whether the node needs no peers.
 	needs_no_peers: bool,
 	/// How many transactions have room in the pool, and how many bytes.
 	room: (usize, usize),

@@ -4,9 +4,12 @@
 //!
 //! The tests in `scripts/tests` cover a running node.
 
+mod arguments;
 mod cli;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
+mod reminder;
 mod rpc;
 mod verifiers;
+mod watch;
