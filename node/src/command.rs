@@ -54,6 +54,7 @@ pub fn run() -> sc_cli::Result<()> {
 			let runner = cli.create_runner(&cli.run)?;
 			let options = service::Options {
 				mining: cli.mining.clone(),
+				sync: cli.sync.clone(),
 				producer: cli.producer.profile(),
 				development: cli.run.shared_params.is_dev(),
 			};

@@ -14,7 +14,7 @@ mod network;
 mod parts;
 
 use crate::{
-	cli::MiningArgs,
+	cli::{MiningArgs, SyncArgs},
 	client::FullSealer,
 	producer::{self, Profile, Registration},
 	rpc,
@@ -34,6 +34,8 @@ const MIN_BLOCKS_KEPT: u32 = 64;
 pub(crate) struct Options {
 	/// The mining options.
 	pub(crate) mining: MiningArgs,
+	/// The sync options.
+	pub(crate) sync: SyncArgs,
 	/// The producer to register, if any.
 	pub(crate) producer: Option<Profile>,
 	/// Whether the node was started with `--dev`: it then mines, for Alice unless another account is given.
@@ -68,6 +70,7 @@ pub(crate) fn new_full(
 	let sealer = mining::sealer(&core, author.is_some())?;
 	let network = network::start(network::Inputs {
 		config,
+		sync_memory: options.sync.memory_bytes(),
 		core: &core,
 		import_queue,
 		rpc: rpc_deps(&core, finality.rpc.clone(), sealer.clone())?,
