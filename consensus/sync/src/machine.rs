@@ -64,6 +64,8 @@ pub struct Machine<L: Ledger> {
 	dead: VecDeque<Hash>,
 	/// Whether the lanes must be laid again.
 	stale: bool,
+	/// Whether headers were removed, so that there may be bodies without a header.
+	swept: bool,
 	actions: Vec<Action<L>>,
 }
 
@@ -85,6 +87,7 @@ impl<L: Ledger> Machine<L> {
 			wanted: VecDeque::new(),
 			dead: VecDeque::new(),
 			stale: false,
+			swept: false,
 			actions: Vec::new(),
 		}
 	}
@@ -204,11 +207,17 @@ impl<L: Ledger> Machine<L> {
 		(tip.weight > self.ledger.best().weight).then_some(tip.number)
 	}
 
+	/// Returns whether the best proved chain ends well above this block.
+	fn is_far_below_target(&self, number: BlockNumber) -> bool {
+		self.target()
+			.is_some_and(|target| target > number.saturating_add(CATCHING_UP))
+	}
+
 	/// Returns whether the best proved chain is well above ours.
 	pub fn is_catching_up(&self) -> bool {
 		let best = self.ledger.best().number;
 		let above = |number: BlockNumber| number > best.saturating_add(CATCHING_UP);
-		self.target().is_some_and(above)
+		self.is_far_below_target(best)
 			|| (self.now < GRACE
 				&& self
 					.peers
@@ -258,6 +267,7 @@ impl<L: Ledger> Machine<L> {
 		let tips = self.peers.values().flat_map(|peer| peer.tips.clone());
 		self.tree.keep(tips);
 		self.stale = true;
+		self.swept = true;
 	}
 
 	/// Chooses the chains whose blocks are needed.
@@ -281,10 +291,8 @@ impl<L: Ledger> Machine<L> {
 		}
 		let had_sides = !self.sides.is_empty();
 		self.lay_sides(&tips, best.number);
-		if !is_longer || had_sides {
-			let mut bodies = std::mem::replace(&mut self.bodies, Bodies::new());
-			bodies.keep(|hash| self.is_needed(hash));
-			self.bodies = bodies;
+		if !is_longer || had_sides || std::mem::take(&mut self.swept) {
+			self.drop_bodies(self.limits.budget / 4);
 		}
 	}
 

@@ -34,11 +34,6 @@ const GRANDPA: ConsensusEngineId = *b"FRNK";
 const MAX_HEADERS_ANSWER: usize = HEADERS_PER_REQUEST as usize * (MAX_HEADER_BYTES + 128);
 /// How many answers are decoded and checked at the same time.
 const WORKERS: usize = 2;
-/// The memory that a block takes besides its extrinsics, in bytes.
-const BLOCK_OVERHEAD: u64 = 1024;
-/// The memory that an extrinsic takes besides its bytes.
-const EXTRINSIC_OVERHEAD: u64 = 64;
-
 /// A block that arrived.
 pub(crate) type Arrived = Arrival<Box<IncomingBlock<Block>>>;
 /// The result of a check of headers.
@@ -327,6 +322,5 @@ fn justifications(block: &mut BlockData<Block>) -> Option<Justifications> {
 }
 
 fn size(body: &[OpaqueExtrinsic]) -> u64 {
-	let bytes = |extrinsic: &OpaqueExtrinsic| extrinsic.encoded_size() as u64 + EXTRINSIC_OVERHEAD;
-	body.iter().map(bytes).sum::<u64>() + BLOCK_OVERHEAD
+	body.iter().map(|e| e.encoded_size() as u64).sum()
 }

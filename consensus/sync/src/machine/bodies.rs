@@ -168,15 +168,32 @@ impl<P: Copy + Ord, B> Bodies<P, B> {
 		}
 	}
 
-	/// Drops the blocks that arrived and are not needed any more.
-	pub(super) fn keep(&mut self, is_needed: impl Fn(&Hash) -> bool) {
-		let mut freed: u64 = 0;
-		self.blocks.retain(|hash, body| match body {
-			Body::Arrived { size, .. } if !is_needed(hash) => {
-				freed = freed.saturating_add(*size);
-				false
+	/// Drops the blocks that arrived and are not needed any more. Those whose headers are still proved may be needed
+	/// again soon, so they stay if they have no more than `spare` bytes.
+	pub(super) fn keep(
+		&mut self,
+		is_needed: impl Fn(&Hash) -> bool,
+		is_proved: impl Fn(&Hash) -> bool,
+		spare: u64,
+	) {
+		let mut unneeded: u64 = 0;
+		for (hash, body) in &self.blocks {
+			if let Body::Arrived { size, .. } = body {
+				if !is_needed(hash) {
+					unneeded = unneeded.saturating_add(*size);
+				}
 			}
-			_ => true,
+		}
+		let mut freed: u64 = 0;
+		self.blocks.retain(|hash, body| {
+			let Body::Arrived { size, .. } = body else {
+				return true;
+			};
+			let stays = is_needed(hash) || (unneeded <= spare && is_proved(hash));
+			if !stays {
+				freed = freed.saturating_add(*size);
+			}
+			stays
 		});
 		self.held = self.held.saturating_sub(freed);
 	}
@@ -199,7 +216,7 @@ impl<L: Ledger> Machine<L> {
 		let arrivals = match answer {
 			Ok(arrivals) => arrivals,
 			Err(Failure::Unanswered) => {
-				peer.stayed_silent();
+				peer.stayed_silent(asked.hashes.len());
 				if peer.bodies.failed(self.now) {
 					self.drop_peer(name, Offence::Unanswered);
 				}
@@ -221,14 +238,26 @@ impl<L: Ledger> Machine<L> {
 		let took = self.now.saturating_sub(asked.since);
 		peer.delivered(bytes, took, MAX_ANSWER);
 		for arrival in arrivals {
-			if self.is_needed(&arrival.hash) {
+			// If it is not needed any more, it may be again soon.
+			if self.tree.contains(&arrival.hash) {
 				self.bodies.arrive(arrival, name);
 			}
 		}
 	}
 
+	/// Drops bodies that are not needed any more, if they have more than `spare` bytes.
+	pub(super) fn drop_bodies(&mut self, spare: u64) {
+		let mut bodies = std::mem::replace(&mut self.bodies, Bodies::new());
+		bodies.keep(
+			|hash| self.is_needed(hash),
+			|hash| self.tree.contains(hash),
+			spare,
+		);
+		self.bodies = bodies;
+	}
+
 	/// Returns whether a lane has this block.
-	pub(super) fn is_needed(&self, hash: &Hash) -> bool {
+	fn is_needed(&self, hash: &Hash) -> bool {
 		let Some(node) = self.tree.get(hash) else {
 			return false;
 		};
@@ -240,6 +269,9 @@ impl<L: Ledger> Machine<L> {
 	pub(super) fn ask_for_bodies(&mut self) {
 		if self.main.last().is_none() && self.sides.is_empty() {
 			return;
+		}
+		if !self.budget_allows(true) {
+			self.drop_bodies(0);
 		}
 		let mut idle: Vec<L::Peer> = self
 			.peers

@@ -134,7 +134,7 @@ impl<L: Ledger> Machine<L> {
 				.iter()
 				.filter_map(|tip| Some((*tip, self.tree.get(tip)?.number)))
 				.max_by_key(|(_, number)| *number);
-			let Some(claim) = peer.highest_claim() else {
+			let Some(claim) = peer.newest_claim() else {
 				return;
 			};
 			let (hash, number) = (claim.hash, claim.number);
@@ -400,12 +400,12 @@ impl<L: Ledger> Machine<L> {
 		});
 	}
 
-	/// Gives up the peer's highest claim, which counts as a failure.
+	/// Gives up the peer's newest claim, which counts as a failure.
 	fn give_up(&mut self, name: L::Peer) {
 		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};
-		if let Some(hash) = peer.highest_claim().map(|claim| claim.hash) {
+		if let Some(hash) = peer.newest_claim().map(|claim| claim.hash) {
 			peer.forget(&hash);
 		}
 		self.header_request_failed(name);

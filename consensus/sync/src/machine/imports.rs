@@ -91,7 +91,12 @@ impl<L: Ledger> Machine<L> {
 			}
 		} else if built_on < BUILT_ON {
 			for name in guilty {
-				if self.failed.may_drop(self.now) {
+				let Some(peer) = self.peers.get_mut(&name) else {
+					continue;
+				};
+				// A peer that has delivered good blocks gets the benefit of the doubt.
+				let is_over = peer.pace.is_none() || peer.bodies.failed(self.now);
+				if is_over && self.failed.may_drop(self.now) {
 					self.drop_peer(name, Offence::BadBlock);
 				}
 			}
@@ -100,24 +105,13 @@ impl<L: Ledger> Machine<L> {
 
 	/// Hands over the blocks that have arrived and whose parents are imported or handed over.
 	pub(super) fn import(&mut self) {
-		let catching_up = self.is_catching_up();
-		loop {
-			let blocks = self.next_batch();
-			if blocks.is_empty() {
-				return;
-			}
-			self.actions.push(Action::Import {
-				blocks,
-				catching_up,
-			});
+		while let Some(batch) = self.next_batch() {
+			self.actions.push(batch);
 		}
 	}
 
-	fn next_batch(&mut self) -> Vec<(L::Block, L::Peer)> {
+	fn next_batch(&mut self) -> Option<Action<L>> {
 		let room = MAX_BLOCKS.saturating_sub(self.bodies.importing());
-		if room == 0 || self.bodies.importing_bytes() >= MAX_BYTES {
-			return Vec::new();
-		}
 		let ready = |lane: &Lane| -> Vec<Hash> {
 			lane.iter()
 				.skip_while(|hash| matches!(self.bodies.get(hash), Some(Body::Importing { .. })))
@@ -126,14 +120,24 @@ impl<L: Ledger> Machine<L> {
 				.copied()
 				.collect()
 		};
-		let hashes = self.lanes().into_iter().map(ready).find(|h| !h.is_empty());
+		let hashes = self.lanes().into_iter().map(ready).find(|h| !h.is_empty())?;
+		// The last blocks before the target are announced to others, so that they learn of the chain.
+		let is_silent = |hash: &Hash| {
+			let number = self.tree.get(hash).map(|node| node.number);
+			number.is_some_and(|number| self.is_far_below_target(number))
+		};
+		let catching_up = is_silent(hashes.first()?);
+		let alike = hashes.iter().take_while(|hash| is_silent(hash) == catching_up).count();
 		let mut blocks = Vec::new();
-		for hash in hashes.unwrap_or_default() {
+		for hash in &hashes[..alike] {
 			if self.bodies.importing_bytes() >= MAX_BYTES {
 				break;
 			}
-			blocks.extend(self.bodies.take(&hash));
+			blocks.extend(self.bodies.take(hash));
 		}
-		blocks
+		(!blocks.is_empty()).then_some(Action::Import {
+			blocks,
+			catching_up,
+		})
 	}
 }

@@ -135,6 +135,9 @@ pub(super) struct Peer<H, F> {
 	lacks: HashMap<Hash, Time>,
 	/// How many bytes of bodies to ask for at once.
 	portion: u64,
+	/// After a failure, the maximum number of blocks to ask for at once. It makes the next request another one, which
+	/// the peer cannot take for a repetition.
+	most: Option<usize>,
 	/// How long the peer takes for 64 KiB on average, if it has ever delivered a body.
 	pub(super) pace: Option<Duration>,
 	/// How far up the main lane the peer can serve, and for which version of the lane that holds.
@@ -158,33 +161,30 @@ impl<H, F: Clone> Peer<H, F> {
 			asked: None,
 			lacks: HashMap::new(),
 			portion: FIRST_PORTION,
+			most: None,
 			pace: None,
 			reach: None,
 			heard: false,
 		}
 	}
 
-	/// Adds a claim.
-	pub(super) fn claim(&mut self, claim: Claim<H>) {
+	/// Adds a claim, in place of the oldest one if there are too many.
+	pub(super) fn claim(&mut self, mut claim: Claim<H>) {
 		self.last_claim = (claim.hash, claim.number);
-		if let Some(known) = self.claims.iter_mut().find(|c| c.hash == claim.hash) {
-			if claim.header.is_some() {
-				known.header = claim.header;
-			}
-			return;
+		if let Some(index) = self.claims.iter().position(|c| c.hash == claim.hash) {
+			let known = self.claims.remove(index);
+			let header = claim.header.or(known.header);
+			claim = Claim { header, ..known };
+		}
+		if self.claims.len() == MAX_CLAIMS {
+			self.claims.remove(0);
 		}
 		self.claims.push(claim);
-		if self.claims.len() > MAX_CLAIMS {
-			let lowest = (0..self.claims.len()).min_by_key(|&index| self.claims[index].number);
-			if let Some(lowest) = lowest {
-				self.claims.remove(lowest);
-			}
-		}
 	}
 
-	/// Returns the highest claim.
-	pub(super) fn highest_claim(&mut self) -> Option<&mut Claim<H>> {
-		self.claims.iter_mut().max_by_key(|claim| claim.number)
+	/// Returns the newest claim.
+	pub(super) fn newest_claim(&mut self) -> Option<&mut Claim<H>> {
+		self.claims.last_mut()
 	}
 
 	/// Removes a claim.
@@ -247,12 +247,14 @@ impl<H, F: Clone> Peer<H, F> {
 	/// Returns how many blocks of this size to ask for, and no more than `most`.
 	pub(super) fn blocks_to_ask(&self, size: u64, most: u32) -> usize {
 		let blocks = self.portion / size.max(1);
-		usize::try_from(blocks.clamp(1, most.max(1).into())).unwrap_or(1)
+		let blocks = usize::try_from(blocks.clamp(1, most.max(1).into())).unwrap_or(1);
+		blocks.min(self.most.unwrap_or(usize::MAX))
 	}
 
 	/// Remembers that bodies arrived.
 	pub(super) fn delivered(&mut self, bytes: u64, took: Duration, most: u64) {
 		self.bodies.succeeded();
+		self.most = None;
 		let units = u32::try_from(bytes / (64 * 1024)).unwrap_or(u32::MAX);
 		let pace = took / units.saturating_add(1);
 		self.pace = Some(self.pace.map_or(pace, |before| (before * 3 + pace) / 4));
@@ -261,8 +263,9 @@ impl<H, F: Clone> Peer<H, F> {
 		}
 	}
 
-	/// Remembers that no bodies arrived.
-	pub(super) fn stayed_silent(&mut self) {
+	/// Remembers that a request for this many bodies was not answered.
+	pub(super) fn stayed_silent(&mut self, blocks: usize) {
+		self.most = Some((blocks / 2).max(1));
 		self.portion = (self.portion / 4).max(MIN_PORTION);
 	}
 

@@ -143,7 +143,7 @@ pub enum Failure {
 pub struct Arrival<B> {
 	/// The block's hash.
 	pub hash: Hash,
-	/// The memory that the block takes, in bytes.
+	/// The size of the body, in bytes.
 	pub size: u64,
 	/// The block.
 	pub block: B,
