@@ -110,11 +110,18 @@ impl<L: Ledger> Machine<L> {
 		}
 	}
 
-	/// Notes that a peer has a block. `header` has passed the check of announcements.
-	pub fn announced(&mut self, peer: L::Peer, header: L::Header) {
-		let claim = Claim::new(header.hash(), header.number(), Some(header));
+	/// Notes that a peer has a block, and whether that is its best one. `header` has passed the check of
+	/// announcements.
+	pub fn announced(&mut self, peer: L::Peer, header: L::Header, is_best: bool) {
+		let claim = Claim {
+			is_best,
+			..Claim::new(header.hash(), header.number())
+		};
 		if let Some(peer) = self.peers.get_mut(&peer) {
-			peer.claim(claim);
+			peer.claim(Claim {
+				header: Some(header),
+				..claim
+			});
 		}
 	}
 
@@ -134,9 +141,7 @@ impl<L: Ledger> Machine<L> {
 		for (name, peer) in &mut self.peers {
 			let may_have = peers.is_empty() && peer.last_claim.1 >= number;
 			if may_have || peers.contains(name) {
-				let last = peer.last_claim;
-				peer.claim(Claim::new(hash, number, None));
-				peer.last_claim = last;
+				peer.claim(Claim::new(hash, number));
 			}
 		}
 	}

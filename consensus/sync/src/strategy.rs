@@ -206,7 +206,7 @@ impl<C: ChainClient> SyncingStrategy<Block> for HeaviestSync<C> {
 	) -> Option<(Hash, BlockNumber)> {
 		let header = HashedHeader::from(announce.header.clone());
 		let announced = (announce.header.hash(), announce.header.number);
-		self.machine.announced(peer_id, header);
+		self.machine.announced(peer_id, header, is_best);
 		is_best.then_some(announced)
 	}
 

@@ -35,6 +35,8 @@ pub(super) struct Claim<H> {
 	pub(super) number: BlockNumber,
 	/// The header, if the peer announced it.
 	pub(super) header: Option<H>,
+	/// Whether it is the last block that the peer called its best one.
+	pub(super) is_best: bool,
 	/// Whether a walk up the peer's best chain has ended without finding the block.
 	pub(super) tried_up: bool,
 	/// Whether a walk down from the block has ended without finding a block that we know.
@@ -44,11 +46,12 @@ pub(super) struct Claim<H> {
 }
 
 impl<H> Claim<H> {
-	pub(super) fn new(hash: Hash, number: BlockNumber, header: Option<H>) -> Self {
+	pub(super) fn new(hash: Hash, number: BlockNumber) -> Self {
 		Self {
 			hash,
 			number,
-			header,
+			header: None,
+			is_best: false,
 			tried_up: false,
 			tried_down: false,
 			is_broken: false,
@@ -120,7 +123,7 @@ pub(super) struct Asked {
 pub(super) struct Peer<H, F> {
 	/// What it says it has.
 	pub(super) claims: Vec<Claim<H>>,
-	/// The last claim, by hash and number.
+	/// The last block that it called its best one, by hash and number.
 	pub(super) last_claim: (Hash, BlockNumber),
 	/// The highest blocks of the chains that it proved and that are not in the database yet, newest last.
 	pub(super) tips: Vec<Hash>,
@@ -147,10 +150,14 @@ pub(super) struct Peer<H, F> {
 }
 
 impl<H, F: Clone> Peer<H, F> {
-	/// Makes a peer that says it has this block.
+	/// Makes a peer that says this is its best block.
 	pub(super) fn new(hash: Hash, number: BlockNumber) -> Self {
+		let claim = Claim {
+			is_best: true,
+			..Claim::new(hash, number)
+		};
 		Self {
-			claims: vec![Claim::new(hash, number, None)],
+			claims: vec![claim],
 			last_claim: (hash, number),
 			tips: Vec::new(),
 			job: Job::Idle,
@@ -168,16 +175,25 @@ impl<H, F: Clone> Peer<H, F> {
 		}
 	}
 
-	/// Adds a claim, in place of the oldest one if there are too many.
+	/// Adds a claim. If there are too many, the oldest goes that is not the peer's best block.
 	pub(super) fn claim(&mut self, mut claim: Claim<H>) {
-		self.last_claim = (claim.hash, claim.number);
+		if claim.is_best {
+			self.last_claim = (claim.hash, claim.number);
+			for known in &mut self.claims {
+				known.is_best = false;
+			}
+		}
 		if let Some(index) = self.claims.iter().position(|c| c.hash == claim.hash) {
 			let known = self.claims.remove(index);
-			let header = claim.header.or(known.header);
-			claim = Claim { header, ..known };
+			claim = Claim {
+				header: claim.header.or(known.header),
+				is_best: claim.is_best || known.is_best,
+				..known
+			};
 		}
 		if self.claims.len() == MAX_CLAIMS {
-			self.claims.remove(0);
+			let oldest = self.claims.iter().position(|claim| !claim.is_best);
+			self.claims.remove(oldest.unwrap_or(0));
 		}
 		self.claims.push(claim);
 	}
