@@ -61,6 +61,7 @@ pub fn run() -> sc_cli::Result<()> {
 			ports::check(runner.config_mut()).map_err(application)?;
 			let options = service::Options {
 				mining: cli.mining.clone(),
+				sync: cli.sync.clone(),
 				producer: cli.producer.profile(),
 				pool: cli.pool_limits(),
 				development: cli.run.shared_params.is_dev(),

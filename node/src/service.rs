@@ -22,7 +22,7 @@ mod tasks;
 pub mod watch;
 
 use crate::{
-	cli::MiningArgs,
+	cli::{MiningArgs, SyncArgs},
 	pool::Limits,
 	producer::{self, Profile, Registration},
 	rpc,
@@ -46,6 +46,8 @@ const MIN_BLOCKS_KEPT: u32 = 64;
 pub(crate) struct Options {
 	/// The mining options.
 	pub(crate) mining: MiningArgs,
+	/// The sync options.
+	pub(crate) sync: SyncArgs,
 	/// The producer to register, if any.
 	pub(crate) producer: Option<Profile>,
 	/// The limits of the transaction pool.
@@ -95,6 +97,7 @@ pub(crate) fn new_full(
 	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,
+		sync_memory: options.sync.memory_bytes(),
 		core: &core,
 		import_queue,
 		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref())?,
