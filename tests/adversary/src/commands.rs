@@ -3,10 +3,12 @@
 //! The subcommands of `isthmus-adversary`, one file each, and the options that they share.
 
 pub(crate) mod flood;
+pub(crate) mod harass;
 pub(crate) mod make_chain;
 pub(crate) mod race;
 pub(crate) mod refuse;
 pub(crate) mod selfish;
+pub(crate) mod siege;
 
 use clap::Args;
 use isthmus_adversary::{maker::Maker, network::Network, victim::Victim, AttackError};
