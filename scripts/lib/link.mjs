@@ -12,6 +12,9 @@ import { createServer, connect } from 'node:net';
  */
 const MAX_WAITING = 1024 * 1024;
 
+/** How long it takes until a lost piece is sent again, in milliseconds. It is the minimum of Linux's TCP. */
+const RESEND_AFTER = 200;
+
 /** A one-way link from one node to another. */
 export class Link {
 	#server;
@@ -31,13 +34,15 @@ export class Link {
 	 * @param {object} [options]
 	 * @param {number} [options.latency] The delay of the forwarded bytes, in milliseconds.
 	 * @param {number} [options.rate] The maximum number of bytes per second in each direction, over all connections.
+	 * @param {number} [options.loss] The share of pieces that are lost and sent again, from 0 to 1.
+	 * @param {() => number} [options.random] Returns a random number from 0 to 1, which decides what is lost.
 	 * @param {(port: number) => boolean} [options.admits] Returns whether to accept connections from this port.
 	 */
-	static async to(target, { latency = 0, rate = Infinity, admits = () => true } = {}) {
+	static async to(target, { latency = 0, rate = Infinity, loss = 0, random = Math.random, admits = () => true } = {}) {
 		const link = new Link();
 		link.#latency = latency;
 		link.#admits = admits;
-		link.#pipes = [new Pipe(rate), new Pipe(rate)];
+		link.#pipes = [0, 1].map(() => new Pipe({ rate, loss, random }));
 		link.#server = createServer((near) => link.#forward(near, target()));
 		await new Promise((resolve, reject) => {
 			link.#server.once('error', reject);
@@ -79,7 +84,7 @@ export class Link {
 				this.#sockets.delete(socket);
 				other.destroy();
 			});
-			if (this.#latency === 0 && !pipe.isSlow) socket.pipe(other);
+			if (this.#latency === 0 && pipe.isPerfect) socket.pipe(other);
 			else this.#forwardLate(socket, other, pipe);
 		}
 	}
@@ -103,24 +108,32 @@ export class Link {
 	}
 }
 
-/** One direction of a link. It lets a limited number of bytes per second through. */
+/**
+ * One direction of a link. It lets a limited number of bytes per second through. When a piece is lost, everything
+ * behind it waits until it is sent again, as on a TCP connection.
+ */
 class Pipe {
 	#rate;
+	#loss;
+	#random;
 	/** When the pipe has let everything through that has entered it, in milliseconds. */
 	#freeAt = 0;
 
-	constructor(rate) {
+	constructor({ rate, loss, random }) {
 		this.#rate = rate;
+		this.#loss = loss;
+		this.#random = random;
 	}
 
-	get isSlow() {
-		return this.#rate !== Infinity;
+	get isPerfect() {
+		return this.#rate === Infinity && this.#loss === 0;
 	}
 
 	/** Adds bytes to the pipe; returns how long they take to leave it, in milliseconds. */
 	enter(bytes) {
 		const now = performance.now();
-		this.#freeAt = Math.max(now, this.#freeAt) + (bytes / this.#rate) * 1000;
+		const again = this.#loss > 0 && this.#random() < this.#loss ? RESEND_AFTER : 0;
+		this.#freeAt = Math.max(now, this.#freeAt) + (bytes / this.#rate) * 1000 + again;
 		return this.#freeAt - now;
 	}
 }
