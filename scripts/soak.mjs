@@ -44,6 +44,12 @@ async function carryOut(event, { network, harass, log }) {
 		await network.down(members[0]);
 		await pause(event.lasts * 1000);
 		await network.up(members[0]);
+	} else if (event.kind === 'hang') {
+		log(`${names} hangs for ${event.lasts} s`);
+		const { pid } = members[0].local;
+		process.kill(pid, 'SIGSTOP');
+		await pause(event.lasts * 1000);
+		process.kill(pid, 'SIGCONT');
 	} else {
 		log(`${names} are split off for ${event.lasts} s`);
 		await network.split(members, network.members.filter((member) => !members.includes(member)));
@@ -135,7 +141,7 @@ async function soak({ seconds, nodes, seed, log }) {
 		if (work.records.length === 0) faults.push('no record was stored');
 		const count = (kind) => events.filter((event) => event.kind === kind).length;
 		return {
-			...{ nodes, seconds, line: LINE, splits: count('split'), kills: count('kill'), liars: hostile.counts },
+			...{ nodes, seconds, line: LINE, splits: count('split'), kills: count('kill'), hangs: count('hang'), liars: hostile.counts },
 			...{ records: work.records.length, bytes: work.records.reduce((sum, { size }) => sum + size, 0) },
 			...{ grants: work.grants, retries: work.retries, finalized, wrong, growth, peak: watch.peak, faults },
 			lines: network.members.reduce((sum, member) => sum + logLines(member), 0) / nodes / minutes,

@@ -39,7 +39,7 @@ test('a seed determines the plan', () => {
 	const events = plan(options);
 	assert.deepEqual(plan(options), events);
 	assert.notDeepEqual(plan({ ...options, seed: 4 }), events);
-	for (const kind of ['kill', 'lie', 'split']) assert.ok(events.some((event) => event.kind === kind), kind);
+	for (const kind of ['hang', 'kill', 'lie', 'split']) assert.ok(events.some((event) => event.kind === kind), kind);
 });
 
 test('every planned event is possible', () => {

@@ -10,6 +10,7 @@ export function page({ command, machine, node, date, ...figures }) {
 		['lines between the nodes', `${figures.line.latency} ms, ${(figures.line.rate * 8) / 1e6} Mbit/s, ${figures.line.loss * 100} % lost`],
 		['splits', figures.splits],
 		['nodes killed and restarted', figures.kills],
+		['nodes that hung and went on', figures.hangs],
 		['connections of the hostile peers', `${figures.liars.connected}, of which the nodes closed ${figures.liars.dropped}`],
 		['records stored', `${figures.records}, with ${(figures.bytes / 1e6).toFixed(1)} MB`],
 		['grants', figures.grants],
@@ -27,7 +28,7 @@ export function page({ command, machine, node, date, ...figures }) {
 
 \`scripts/soak [HOURS]\` runs a network on one machine under constant trouble, and writes this page. The nodes are
 connected by lines with delay and loss. By a schedule that depends on a seed, the network is split and heals, and nodes
-are killed with \`kill -9\` and restarted. Meanwhile a producer stores records and grants a reader access to them through
+hang, or are killed with \`kill -9\` and restarted. Meanwhile a producer stores records and grants a reader access to them through
 the \`isthmus\` command, and hostile peers lie to one node after another. The soak ends with these checks: all nodes have one
 finalized chain, every record that the command acknowledged as finalized can be read by its owner and its reader, and
 the memory and the handles of the node that is never killed have not grown.

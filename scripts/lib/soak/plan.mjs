@@ -6,9 +6,10 @@ import { randomNumbers } from '../random.mjs';
 
 /** The shortest and the longest time between two events, in seconds. */
 const GAP = [6, 20];
-/** How long a split lasts, and how long a killed node stays down, in seconds. */
+/** How long a split lasts, a killed node stays down, and a node hangs, in seconds. */
 const SPLIT = [4, 25];
 const DOWN = [2, 15];
+const HANG = [3, 30];
 /** What the hostile peers do: see `isthmus-adversary harass --help`. */
 export const LIES = ['orphans', 'heights', 'hoards'];
 
@@ -17,9 +18,9 @@ export const LIES = ['orphans', 'heights', 'hoards'];
  *
  * @typedef {object} Event
  * @property {number} at When it starts, in seconds.
- * @property {'split' | 'kill' | 'lie'} kind
- * @property {number} lasts How long a split lasts or a killed node stays down, in seconds; 0 for a lie.
- * @property {number[]} nodes The nodes on one side of the split, the killed node, or the node to lie to.
+ * @property {'split' | 'kill' | 'hang' | 'lie'} kind
+ * @property {number} lasts How long a split lasts, or a node is down or hangs, in seconds; 0 for a lie.
+ * @property {number[]} nodes The nodes on one side of the split, or the node that is killed, hangs or is lied to.
  * @property {string} [lie]
  */
 
@@ -34,7 +35,7 @@ export function plan({ seconds, nodes, seed }) {
 	const between = ([least, most]) => least + random(most - least + 1);
 	const events = [{ at: 0, kind: 'lie', lasts: 0, nodes: [random(nodes)], lie: LIES[random(LIES.length)] }];
 	for (let at = between(GAP); ; ) {
-		const kind = ['split', 'kill', 'split', 'kill', 'lie'][random(5)];
+		const kind = KINDS[random(KINDS.length)];
 		const event = { at, kind, ...details[kind]({ nodes, random, between }) };
 		if (event.at + event.lasts > seconds) return events;
 		events.push(event);
@@ -42,9 +43,12 @@ export function plan({ seconds, nodes, seed }) {
 	}
 }
 
+const KINDS = ['split', 'split', 'kill', 'kill', 'hang', 'lie'];
+
 const details = {
 	split: ({ nodes, random, between }) => ({ lasts: between(SPLIT), nodes: someOf(nodes, random) }),
 	kill: ({ nodes, random, between }) => ({ lasts: between(DOWN), nodes: [1 + random(nodes - 1)] }),
+	hang: ({ nodes, random, between }) => ({ lasts: between(HANG), nodes: [random(nodes)] }),
 	lie: ({ nodes, random }) => ({ lasts: 0, nodes: [random(nodes)], lie: LIES[random(LIES.length)] }),
 };
 
