@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use polkadot_sdk::*;
 use sc_client_api::UsageProvider;
 use sc_transaction_pool::{
-	BasicPool, ChainApi, FullChainApi, Options, PoolLimit, RevalidationType, TimedTransactionSource,
-	ValidateTransactionPriority,
+	BasicPool, ChainApi, FullChainApi, Options, PoolLimit, RevalidationType,
+	TimedTransactionSource, ValidateTransactionPriority,
 };
 use sc_transaction_pool_api::{
 	error::Error as PoolError, ChainEvent, ImportNotificationStream, InPoolTransaction,
@@ -409,7 +409,11 @@ impl LocalTransactionPool for Pool {
 	type Hash = Hash;
 	type Error = Error;
 
-	fn submit_local(&self, at: Hash, transaction: LocalTransactionFor<Self>) -> Result<Hash, Error> {
+	fn submit_local(
+		&self,
+		at: Hash,
+		transaction: LocalTransactionFor<Self>,
+	) -> Result<Hash, Error> {
 		self.inner.submit_local(at, transaction)
 	}
 }

@@ -75,9 +75,8 @@ pub(crate) fn create(deps: Deps) -> Result<RpcModule<()>, RegisterMethodError> {
 	if let Some(storage) = backend.offchain_storage() {
 		module.merge(Offchain::new(storage).into_rpc())?;
 	}
-	module.merge(
-		Author::new(client.clone(), pool.clone(), keystore, executor.clone()).into_rpc(),
-	)?;
+	module
+		.merge(Author::new(client.clone(), pool.clone(), keystore, executor.clone()).into_rpc())?;
 
 	let broadcast = TransactionBroadcast::new(
 		client.clone(),

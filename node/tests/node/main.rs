@@ -10,4 +10,5 @@ mod miners;
 mod producer_identity;
 mod producer_transaction;
 mod rpc;
+mod rpc_origins;
 mod verifiers;
