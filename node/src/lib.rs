@@ -29,7 +29,10 @@ pub mod pool;
 #[doc(hidden)]
 pub mod producer;
 #[doc(hidden)]
+pub mod proposer;
+#[doc(hidden)]
 pub mod rpc;
+mod stratum;
 #[doc(hidden)]
 pub mod verifiers;
 

@@ -3,7 +3,9 @@
 
 pub mod block;
 mod error;
+pub mod eth;
 pub(crate) mod framework;
+pub mod miner;
 pub mod mining;
 pub mod origins;
 pub mod risk;
@@ -12,7 +14,8 @@ pub mod sharing;
 pub mod verification;
 
 use crate::{
-	client::{FullBackend, FullChain, FullClient, FullPool, FullSealer},
+	client::{FullBackend, FullChain, FullClient, FullSealer},
+	pool::FullPool,
 	verifiers::VerifierSets,
 };
 use isthmus_primitives::{Block, BlockNumber, Hash};
@@ -33,6 +36,8 @@ pub(crate) struct Deps {
 	pub(crate) finality: FinalityDeps,
 	/// `None` if the node does not mine.
 	pub(crate) sealer: Option<FullSealer>,
+	/// `None` if the node does not mine.
+	pub(crate) control: Option<miner::Control>,
 	pub(crate) sharing: sharing::Sharing,
 }
 
@@ -57,6 +62,8 @@ pub(crate) fn create(
 	executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, RegisterMethodError> {
 	use self::{
+		eth::{EthBlocks, EthBlocksApiServer},
+		miner::{Miner, MinerApiServer},
 		mining::{EthMining, EthMiningApiServer},
 		risk::{RiskApiServer, Risks},
 		sharing::SharingApiServer,
@@ -72,6 +79,7 @@ pub(crate) fn create(
 		chain,
 		finality,
 		sealer,
+		control,
 		sharing,
 	} = deps;
 	let FinalityDeps {
@@ -84,7 +92,14 @@ pub(crate) fn create(
 	let verifications = Verifications::new(client.clone(), sets, voter_state.clone());
 	let grandpa = Grandpa::new(executor, authority_set, voter_state, justifications, proofs);
 	let mut module = framework::create(framework)?;
+	let blocks = EthBlocks {
+		client: client.clone(),
+		chain: chain.clone(),
+		sealer: sealer.clone(),
+	};
+	module.merge(blocks.into_rpc())?;
 	module.merge(EthMining::new(sealer).into_rpc())?;
+	module.merge(Miner::new(control).into_rpc())?;
 	module.merge(System::new(client.clone(), pool).into_rpc())?;
 	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 	module.merge(verifications.into_rpc())?;

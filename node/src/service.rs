@@ -8,7 +8,7 @@
 //! | `network.rs` | connections to peers |
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
-//! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
+//! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
 
 mod finality;
 mod metrics;
@@ -19,7 +19,6 @@ mod tasks;
 
 use crate::{
 	cli::MiningArgs,
-	client::FullSealer,
 	pool::Limits,
 	producer::{self, KeyError, Profile, Registration},
 	rpc,
@@ -60,7 +59,7 @@ pub(crate) fn new_full(
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config)?;
-	let author = mining::author_config(&config, &options.mining, options.development)?;
+	let mining = mining::request(&config, options.mining, options.development)?;
 	let Parts {
 		core,
 		mut task_manager,
@@ -75,25 +74,18 @@ pub(crate) fn new_full(
 	core.compile_runtime()?;
 
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
-	let sealer = mining::sealer(&core, author.is_some())?;
+	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,
 		core: &core,
 		import_queue,
-		rpc: rpc_deps(&core, finality.rpc.clone(), sealer.clone())?,
+		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref())?,
 		grandpa_protocol: finality.protocol(),
 		task_manager: &mut task_manager,
 		telemetry: telemetry.as_mut(),
 	})?;
-	if let (Some(author), Some(sealer)) = (author, sealer) {
-		let sync = network.sync.clone();
-		let inputs = mining::Inputs {
-			options: options.mining,
-			author,
-			sealer,
-			sync,
-		};
-		mining::start(inputs, &core, &task_manager)?;
+	if let Some(mining) = mining {
+		mining::start(mining, &core, network.sync.clone(), &task_manager);
 	}
 	if let Some(deps) = producer {
 		let registration = Registration::new(deps, network.sync.clone());
@@ -115,20 +107,21 @@ pub(crate) fn new_full(
 fn rpc_deps(
 	core: &Core,
 	finality: rpc::FinalityDeps,
-	sealer: Option<FullSealer>,
+	mining: Option<&mining::Prepared>,
 ) -> sp_blockchain::Result<rpc::Deps> {
 	Ok(rpc::Deps {
 		client: core.client.clone(),
 		pool: core.pool.clone(),
 		chain: core.chain.clone(),
 		finality,
-		sealer,
+		sealer: mining.map(|mining| mining.sealer.clone()),
+		control: mining.map(|mining| mining.control.clone()),
 		sharing: rpc::sharing::Sharing::new(core.client.clone())?,
 	})
 }
 
 /// Finds the producer's key, so that a node without it fails before connecting to peers. A node with several
-/// keys starts without registering a producer: whoever may call the node can insert another key.
+/// keys starts without registering a producer: any caller of unsafe methods could have inserted one.
 fn producer_deps(
 	config: &Configuration,
 	core: &Core,

@@ -21,7 +21,7 @@ pub struct Profile {
 	pub account: Option<AccountId>,
 }
 
-/// Finds the producer's key in the keystore: the key of `account` if it is given. If there is no key and
+/// Finds the producer's key in the keystore: the key of `account` if it is given. If the keystore has none and
 /// `development_seed` is given, that development account's key is used. Of several keys, the first whose
 /// account is a producer is used, according to `is_registered`.
 ///

@@ -5,7 +5,7 @@ use super::{
 	identity::Profile,
 	transaction::{check_funds, RegistrationError, Signer},
 };
-use crate::client::{FullClient, FullPool};
+use crate::{client::FullClient, pool::FullPool};
 use codec::Decode;
 use futures::StreamExt;
 use futures_timer::Delay;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The RPC methods of every Substrate node.
 
-use crate::client::{FullBackend, FullClient, FullPool};
+use crate::{
+	client::{FullBackend, FullClient},
+	pool::FullPool,
+};
 use isthmus_primitives::{Block, Hash};
 use jsonrpsee::{core::RegisterMethodError, RpcModule};
 use polkadot_sdk::*;

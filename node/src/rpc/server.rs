@@ -91,7 +91,7 @@ pub(crate) enum StartError {
 		address: SocketAddr,
 		error: io::Error,
 	},
-	#[error("there is no address to listen on for RPC")]
+	#[error("no address to listen on for RPC is given")]
 	NoAddress,
 	#[error("RPC: {0}")]
 	Io(#[from] io::Error),

@@ -3,10 +3,8 @@
 //! that checks and imports blocks.
 
 use crate::{
-	client::{
-		FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullPool, FullSelectChain,
-	},
-	pool::Limits,
+	client::{FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullSelectChain},
+	pool::{FullPool, Limits},
 };
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
 use isthmus_primitives::{params::DifficultyRule, Block};

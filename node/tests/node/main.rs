@@ -9,6 +9,7 @@ mod logging;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
+mod proposer;
 mod rpc;
 mod rpc_origins;
 mod verifiers;

@@ -17,29 +17,29 @@ fn keystore(seeds: &[&str]) -> KeystorePtr {
 	Arc::new(keystore)
 }
 
-fn nobody(_: &AccountId) -> bool {
+fn none_is(_: &AccountId) -> bool {
 	false
 }
 
 #[test]
 fn the_keystores_key_comes_before_the_development_accounts() {
 	assert_eq!(
-		find_key(&keystore(&["//Eve"]), None, Some("//Alice"), nobody),
+		find_key(&keystore(&["//Eve"]), None, Some("//Alice"), none_is),
 		Ok(Eve.public())
 	);
 	assert_eq!(
-		find_key(&keystore(&["//Eve"]), None, None, nobody),
+		find_key(&keystore(&["//Eve"]), None, None, none_is),
 		Ok(Eve.public())
 	);
 	assert_eq!(
-		find_key(&keystore(&[]), None, Some("//Alice"), nobody),
+		find_key(&keystore(&[]), None, Some("//Alice"), none_is),
 		Ok(Alice.public())
 	);
 }
 
 #[test]
 fn a_keystore_without_a_key_is_an_error() {
-	let none = find_key(&keystore(&[]), None, None, nobody);
+	let none = find_key(&keystore(&[]), None, None, none_is);
 	assert_eq!(none, Err(KeyError::None));
 	let sentence = KeyError::None.to_string();
 	assert!(
@@ -53,7 +53,7 @@ fn of_several_keys_the_named_or_the_registered_account_counts() {
 	let (eve, ferdie) = (Eve.to_account_id(), Ferdie.to_account_id());
 	let both = keystore(&["//Eve", "//Ferdie"]);
 	assert_eq!(
-		find_key(&both, Some(&ferdie), None, nobody),
+		find_key(&both, Some(&ferdie), None, none_is),
 		Ok(Ferdie.public())
 	);
 	assert_eq!(
@@ -62,11 +62,11 @@ fn of_several_keys_the_named_or_the_registered_account_counts() {
 	);
 	// A key that somebody else inserted does not keep the node from starting: see `service.rs`.
 	assert_eq!(
-		find_key(&both, None, Some("//Alice"), nobody),
+		find_key(&both, None, Some("//Alice"), none_is),
 		Err(KeyError::Several(2))
 	);
 	assert_eq!(
-		find_key(&keystore(&["//Eve"]), Some(&ferdie), None, nobody),
+		find_key(&keystore(&["//Eve"]), Some(&ferdie), None, none_is),
 		Err(KeyError::NoneOf(ferdie))
 	);
 }
