@@ -91,6 +91,10 @@ pub struct ProducerArgs {
 	/// The kind of producer.
 	#[arg(long, value_name = "KIND", requires = "producer_name")]
 	producer_kind: Option<Kind>,
+
+	/// The producer's account, in SS58 or as 0x and 64 hex digits, if the keystore has several `prod` keys.
+	#[arg(long, value_name = "ACCOUNT", requires = "producer_name", value_parser = parse_account)]
+	producer_account: Option<AccountId>,
 }
 
 /// The kinds of producer, by their names on the command line.
@@ -112,7 +116,12 @@ impl ProducerArgs {
 			Kind::Other => ProducerKind::Other,
 		};
 		let name = self.producer_name.clone()?;
-		Some(Profile { name, kind })
+		let account = self.producer_account.clone();
+		Some(Profile {
+			name,
+			kind,
+			account,
+		})
 	}
 }
 

@@ -179,7 +179,7 @@ impl<S: Subscriber> Layer<S> for BoundLayer {
 	fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
 		let normalized = event.normalized_metadata();
 		let line = normalized.as_ref().unwrap_or_else(|| event.metadata());
-		// Whoever wants more detail than `info` asks for it.
+		// More detail than `info` is written only if it is asked for.
 		if *line.level() > Level::INFO || !is_bounded(line.target()) {
 			return true;
 		}

@@ -17,8 +17,8 @@ use parking_lot::Mutex;
 use polkadot_sdk::*;
 use sc_client_api::UsageProvider;
 use sc_transaction_pool::{
-	BasicPool, ChainApi, FullChainApi, Options, PoolLimit, RevalidationType, TimedTransactionSource,
-	ValidateTransactionPriority,
+	BasicPool, ChainApi, FullChainApi, Options, PoolLimit, RevalidationType,
+	TimedTransactionSource, ValidateTransactionPriority,
 };
 use sc_transaction_pool_api::{
 	error::Error as PoolError, ChainEvent, ImportNotificationStream, InPoolTransaction,
@@ -104,7 +104,7 @@ impl Limits {
 
 /// The transaction pool. Clones refer to the same pool.
 #[derive(Clone)]
-pub struct Pool {
+pub struct FullPool {
 	inner: Arc<Inner>,
 	limits: Limits,
 	/// Whether transactions come from peers.
@@ -122,7 +122,7 @@ struct State {
 	floor: Option<(Hash, TransactionPriority)>,
 }
 
-impl Pool {
+impl FullPool {
 	/// Creates a pool, and starts its tasks. A node that does not author blocks refuses transactions that
 	/// must not be sent to peers.
 	pub fn new(
@@ -294,7 +294,7 @@ impl Pool {
 }
 
 #[async_trait::async_trait]
-impl TransactionPool for Pool {
+impl TransactionPool for FullPool {
 	type Block = Block;
 	type Hash = Hash;
 	type InPoolTransaction = Waiting;
@@ -391,7 +391,7 @@ impl TransactionPool for Pool {
 }
 
 #[async_trait::async_trait]
-impl MaintainedTransactionPool for Pool {
+impl MaintainedTransactionPool for FullPool {
 	async fn maintain(&self, event: ChainEvent<Block>) {
 		let best = match &event {
 			ChainEvent::NewBestBlock { hash, .. } => Some(*hash),
@@ -404,12 +404,16 @@ impl MaintainedTransactionPool for Pool {
 	}
 }
 
-impl LocalTransactionPool for Pool {
+impl LocalTransactionPool for FullPool {
 	type Block = Block;
 	type Hash = Hash;
 	type Error = Error;
 
-	fn submit_local(&self, at: Hash, transaction: LocalTransactionFor<Self>) -> Result<Hash, Error> {
+	fn submit_local(
+		&self,
+		at: Hash,
+		transaction: LocalTransactionFor<Self>,
+	) -> Result<Hash, Error> {
 		self.inner.submit_local(at, transaction)
 	}
 }

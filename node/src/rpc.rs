@@ -14,7 +14,8 @@ pub mod sharing;
 pub mod verification;
 
 use crate::{
-	client::{FullBackend, FullChain, FullClient, FullPool, FullSealer},
+	client::{FullBackend, FullChain, FullClient, FullSealer},
+	pool::FullPool,
 	verifiers::VerifierSets,
 };
 use isthmus_primitives::{Block, BlockNumber, Hash};

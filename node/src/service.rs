@@ -24,9 +24,10 @@ pub mod watch;
 use crate::{
 	cli::{MiningArgs, SyncArgs},
 	pool::Limits,
-	producer::{self, Profile, Registration},
+	producer::{self, KeyError, Profile, Registration},
 	rpc,
 };
+use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
 use sc_network::config::SyncMode;
@@ -34,6 +35,7 @@ use sc_service::{
 	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
 };
 use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
+use sp_blockchain::HeaderBackend;
 
 use parts::application;
 pub use parts::{Core, Parts};
@@ -83,10 +85,10 @@ pub(crate) fn new_full(
 		grandpa,
 		mut telemetry,
 	} = Parts::with_pool(&config, options.pool)?;
-	let producer = options
-		.producer
-		.map(|profile| producer_deps(&config, &core, profile))
-		.transpose()?;
+	let producer = match options.producer {
+		Some(profile) => producer_deps(&config, &core, profile)?,
+		None => None,
+	};
 	watch::check_vote_keys(&config, &core.keystore).map_err(application)?;
 	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
@@ -171,22 +173,40 @@ fn rpc_deps(
 	})
 }
 
-/// Finds the producer's key, so that a node without it fails before connecting to peers.
+/// Finds the producer's key, so that a node without it fails before connecting to peers. A node with several
+/// keys starts without registering a producer: any caller of unsafe methods could have inserted one.
 fn producer_deps(
 	config: &Configuration,
 	core: &Core,
 	profile: Profile,
-) -> Result<producer::Deps, ServiceError> {
-	let key = producer::find_key(&core.keystore, config.dev_key_seed.as_deref())
-		.map_err(ServiceError::Other)?;
-	Ok(producer::Deps {
+) -> Result<Option<producer::Deps>, ServiceError> {
+	let finalized = core.client.info().finalized_hash;
+	let is_registered = |account: &AccountId| {
+		producer::is_registered(&core.client, account, finalized).unwrap_or(false)
+	};
+	let seed = config.dev_key_seed.as_deref();
+	let found = producer::find_key(
+		&core.keystore,
+		profile.account.as_ref(),
+		seed,
+		is_registered,
+	);
+	let key = match found {
+		Ok(key) => key,
+		Err(several @ KeyError::Several(_)) => {
+			log::error!("no producer is registered: {several}");
+			return Ok(None);
+		}
+		Err(error) => return Err(ServiceError::Other(error.to_string())),
+	};
+	Ok(Some(producer::Deps {
 		client: core.client.clone(),
 		pool: core.pool.clone(),
 		keystore: core.keystore.clone(),
 		profile,
 		key,
 		force: config.force_authoring,
-	})
+	}))
 }
 
 /// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules
@@ -196,6 +216,11 @@ fn check_options(config: &Configuration) -> Result<(), ServiceError> {
 		return Err(ServiceError::Other(
 			"only `--sync full` is supported: every node verifies every block's proof of work"
 				.into(),
+		));
+	}
+	if config.transaction_pool.use_all_block_notifications() {
+		return Err(ServiceError::Other(
+			"only `--pool-type single-state` is supported: the node has a transaction pool of its own".into(),
 		));
 	}
 	let too_few = |kept| kept < MIN_BLOCKS_KEPT;

@@ -17,9 +17,12 @@ const RETRY_AFTER = 250;
 /** After this many blocks without one of the awaited transactions, the missing ones are lost. */
 const BLOCKS_WITHOUT_ANY = 20;
 
+/** A program that keeps a processor busy until its parent is gone. */
+const LOOP = 'const parent = process.ppid; while (process.ppid === parent) for (let n = 0; n < 1e8; n++);';
+
 /** Keeps this machine's processors busy until the returned function is called. */
 export function keepBusy(loops = availableParallelism()) {
-	const children = Array.from({ length: loops }, () => spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
+	const children = Array.from({ length: loops }, () => spawn(process.execPath, ['-e', LOOP], { stdio: 'ignore' }));
 	return () => children.forEach((child) => child.kill('SIGKILL'));
 }
 

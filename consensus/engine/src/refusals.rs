@@ -29,7 +29,8 @@ impl Refusals {
 	pub fn all(&self) -> Vec<(Refused, &'static str, u64)> {
 		let counts = self.0.lock();
 		let all = counts.iter();
-		all.map(|((what, rule), count)| (*what, *rule, *count)).collect()
+		all.map(|((what, rule), count)| (*what, *rule, *count))
+			.collect()
 	}
 }
 

@@ -78,7 +78,9 @@ impl Bound {
 	/// none.
 	pub fn summary(&self) -> Option<String> {
 		let held_back = std::mem::take(&mut self.0.lock().held_back);
-		let total = held_back.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
+		let total = held_back
+			.values()
+			.fold(0, |sum: u64, count| sum.saturating_add(*count));
 		if total == 0 {
 			return None;
 		}

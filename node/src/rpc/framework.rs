@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The RPC methods of every Substrate node.
 
-use crate::client::{FullBackend, FullClient, FullPool};
+use crate::{
+	client::{FullBackend, FullClient},
+	pool::FullPool,
+};
 use isthmus_primitives::{Block, Hash};
 use jsonrpsee::{core::RegisterMethodError, RpcModule};
 use polkadot_sdk::*;
@@ -75,9 +78,8 @@ pub(crate) fn create(deps: Deps) -> Result<RpcModule<()>, RegisterMethodError> {
 	if let Some(storage) = backend.offchain_storage() {
 		module.merge(Offchain::new(storage).into_rpc())?;
 	}
-	module.merge(
-		Author::new(client.clone(), pool.clone(), keystore, executor.clone()).into_rpc(),
-	)?;
+	module
+		.merge(Author::new(client.clone(), pool.clone(), keystore, executor.clone()).into_rpc())?;
 
 	let broadcast = TransactionBroadcast::new(
 		client.clone(),

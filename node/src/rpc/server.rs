@@ -14,8 +14,8 @@ use hyper::{
 use jsonrpsee::{
 	core::{BoxError, RegisterMethodError},
 	server::{
-		middleware::http::HostFilterLayer, serve_with_graceful_shutdown, stop_channel, ws, HttpBody,
-		HttpResponse, PingConfig, ServerHandle, StopHandle, TowerServiceBuilder,
+		middleware::http::HostFilterLayer, serve_with_graceful_shutdown, stop_channel, ws,
+		HttpBody, HttpResponse, PingConfig, ServerHandle, StopHandle, TowerServiceBuilder,
 	},
 	Methods, RpcModule,
 };
@@ -47,8 +47,10 @@ const MEGABYTE: u32 = 1024 * 1024;
 const LOG_TARGET: &str = "rpc";
 
 /// The layers between a connection and the methods.
-type HttpLayers =
-	Stack<CorsLayer, Stack<NodeHealthProxyLayer, Stack<Either<HostFilterLayer, Identity>, Identity>>>;
+type HttpLayers = Stack<
+	CorsLayer,
+	Stack<NodeHealthProxyLayer, Stack<Either<HostFilterLayer, Identity>, Identity>>,
+>;
 
 /// What the server needs.
 pub(crate) struct Inputs {
@@ -89,7 +91,7 @@ pub(crate) enum StartError {
 		address: SocketAddr,
 		error: io::Error,
 	},
-	#[error("there is no address to listen on for RPC")]
+	#[error("no address to listen on for RPC is given")]
 	NoAddress,
 	#[error("RPC: {0}")]
 	Io(#[from] io::Error),
@@ -292,7 +294,8 @@ async fn accept(listener: TcpListener, connection: Connection) {
 		let stopped = connection.stop.clone().shutdown();
 		let connection = connection.clone();
 		let runtime = connection.runtime.clone();
-		let service = tower::service_fn(move |request| connection.clone().respond(request, peer.ip()));
+		let service =
+			tower::service_fn(move |request| connection.clone().respond(request, peer.ip()));
 		runtime.spawn(serve_with_graceful_shutdown(socket, service, stopped).map(drop));
 	}
 }
@@ -305,7 +308,10 @@ impl Connection {
 		peer: IpAddr,
 	) -> Result<HttpResponse, BoxError> {
 		let origin = request.headers().get_all(ORIGIN).iter();
-		if let Some(origin) = origin.into_iter().find(|origin| !self.origins.allow(origin)) {
+		if let Some(origin) = origin
+			.into_iter()
+			.find(|origin| !self.origins.allow(origin))
+		{
 			log::debug!(target: LOG_TARGET, "refusing a web page of the origin {origin:?}");
 			return Ok(forbidden());
 		}

@@ -24,7 +24,12 @@ use substrate_prometheus_endpoint::{
 /// How often the values are brought up to date that no event changes.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The rules that exist as metrics from the start. The others appear when they are violated.
-const RULES: [&str; 4] = ["seal_above_boundary", "mix_hash", "extrinsics_root", "future_timestamp"];
+const RULES: [&str; 4] = [
+	"seal_above_boundary",
+	"mix_hash",
+	"extrinsics_root",
+	"future_timestamp",
+];
 
 /// The metrics, and what their values come from.
 pub(super) struct ChainMetrics {
@@ -98,7 +103,10 @@ impl ChainMetrics {
 				"Blocks that left the best chain in the last reorganisation",
 			)?,
 			total_difficulty: register(
-				Gauge::new("isthmus_total_difficulty", "The best block's total difficulty")?,
+				Gauge::new(
+					"isthmus_total_difficulty",
+					"The best block's total difficulty",
+				)?,
 				registry,
 			)?,
 			leaves: gauge("isthmus_leaves", "Tips of all forks in the database")?,
@@ -173,7 +181,8 @@ impl ChainMetrics {
 			self.total_difficulty.set(total.unwrap_or(f64::INFINITY));
 		}
 		if let Ok(leaves) = self.core.backend.blockchain().leaves() {
-			self.leaves.set(u64::try_from(leaves.len()).unwrap_or(u64::MAX));
+			self.leaves
+				.set(u64::try_from(leaves.len()).unwrap_or(u64::MAX));
 		}
 		self.finality_age.set(self.finalized_at.elapsed().as_secs());
 	}

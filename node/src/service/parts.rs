@@ -3,11 +3,9 @@
 //! that checks and imports blocks.
 
 use crate::{
-	client::{
-		FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullPool, FullSelectChain,
-	},
+	client::{FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullSelectChain},
 	database,
-	pool::Limits,
+	pool::{FullPool, Limits},
 };
 use futures::future::BoxFuture;
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};

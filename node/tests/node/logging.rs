@@ -36,13 +36,27 @@ fn the_lines_that_are_held_back_are_counted() {
 #[test]
 fn places_are_bounded_in_number() {
 	let (bound, start) = (Bound::default(), Instant::now());
-	let written = (0..100_000).filter(|line| bound.may_write(Key { line: *line, ..HERE }, start));
+	let written = (0..100_000).filter(|line| {
+		bound.may_write(
+			Key {
+				line: *line,
+				..HERE
+			},
+			start,
+		)
+	});
 	assert!(written.count() < 2000);
 }
 
 #[test]
 fn the_targets_of_what_peers_cause_are_bounded() {
-	for target in ["sync", "sync::import-queue", "sub-libp2p", "sub-libp2p::peerset", "afg"] {
+	for target in [
+		"sync",
+		"sync::import-queue",
+		"sub-libp2p",
+		"sub-libp2p::peerset",
+		"afg",
+	] {
 		assert!(is_bounded(target), "{target}");
 	}
 	for target in ["substrate", "syncing", "isthmus_node", "pow", "log"] {

@@ -13,5 +13,6 @@ mod producer_transaction;
 mod proposer;
 mod reminder;
 mod rpc;
+mod rpc_origins;
 mod verifiers;
 mod watch;
