@@ -107,6 +107,9 @@ enum Event {
 	Lie(usize),
 }
 
+/// The number of a connection, whether bodies are asked for, from which block on, and how many.
+type Question = (u64, bool, Hash, usize);
+
 struct Node {
 	machine: Machine<SimLedger>,
 	database: Rc<Database>,
@@ -116,7 +119,7 @@ struct Node {
 	announce: HashSet<Hash>,
 	is_importing: bool,
 	/// How often a peer was asked for what, by the number of the connection, and when it was asked in vain.
-	asked: HashMap<(u64, bool, Hash, usize), (u32, Option<u64>)>,
+	asked: HashMap<Question, (u32, Option<u64>)>,
 	/// When this node was asked for the same bodies by whom. It refuses the third time within a minute.
 	served: HashMap<(Name, Hash, usize), Vec<u64>>,
 }
