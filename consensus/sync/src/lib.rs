@@ -4,7 +4,7 @@
 //! A peer's word counts for nothing here. It says that it has a block ([`machine`] calls that a *claim*); the node
 //! asks for headers until they reach a block that it knows, and checks them. From then on the peer is a source of
 //! those blocks, and their chain weighs what its proof of work weighs. The bodies of the heaviest proved chain are
-//! fetched, lowest first, from whoever proved it.
+//! fetched, lowest first, from the peers that proved it.
 //!
 //! | promise | kept in |
 //! |---|---|

@@ -7,6 +7,7 @@ mod failed;
 mod headers;
 mod imports;
 mod peer;
+mod store;
 mod tree;
 mod types;
 
@@ -15,7 +16,6 @@ pub use types::{
 	Outcome, Place, Problem, Proved, Time, HEADERS_PER_REQUEST, MAX_ANSWER, MIN_BUDGET,
 };
 
-use bodies::{lane_to, Bodies};
 use failed::FailedBlocks;
 use isthmus_primitives::{BlockNumber, Hash};
 use peer::{Claim, Peer};
@@ -23,6 +23,7 @@ use std::{
 	collections::{BTreeMap, VecDeque},
 	time::Duration,
 };
+use store::Bodies;
 use tree::{Lane, Tree};
 
 /// The node counts as catching up if the best proved header is more than this many blocks above its best block.
@@ -269,8 +270,8 @@ impl<L: Ledger> Machine<L> {
 
 	/// Removes headers that no peer has, and bodies that are not needed any more.
 	fn sweep(&mut self) {
-		let tips = self.peers.values().flat_map(|peer| peer.tips.clone());
-		self.tree.keep(tips);
+		let ends = self.peers.values().flat_map(Peer::ends);
+		self.tree.keep(ends);
 		self.stale = true;
 		self.swept = true;
 	}
@@ -320,7 +321,7 @@ impl<L: Ledger> Machine<L> {
 		}
 		needed.retain(|(hash, number)| !self.main.has(*number, hash));
 		needed.truncate(MAX_SIDE_LANES);
-		let lanes = needed.iter().map(|(hash, _)| lane_to(hash, &self.tree));
+		let lanes = needed.iter().map(|(hash, _)| Lane::to(hash, &self.tree));
 		self.sides = lanes.collect();
 	}
 

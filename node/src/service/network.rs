@@ -69,19 +69,12 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		&config.network,
 		registry.cloned(),
 	);
-	let (grandpa_config, votes) =
-		sc_consensus_grandpa::grandpa_peers_set_config::<Block, Litep2pNetworkBackend>(
-			grandpa_protocol,
-			metrics.clone(),
-			net_config.peer_store_handle(),
-		);
-	// Register the protocol only if a voter will serve it. Otherwise the network would close every
-	// connection.
-	let votes = (!config.disable_grandpa).then(|| {
-		net_config.add_notification_protocol(grandpa_config);
-		votes
-	});
-
+	let votes = carry_votes(
+		&mut net_config,
+		grandpa_protocol,
+		metrics.clone(),
+		config.disable_grandpa,
+	);
 	let sync = start_sync(SyncInputs {
 		config: &config,
 		sync_memory,
@@ -134,6 +127,25 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		service,
 		sync,
 		votes,
+	})
+}
+
+/// Adds GRANDPA's protocol to the network, unless it is disabled.
+fn carry_votes(
+	net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
+	protocol: ProtocolName,
+	metrics: NotificationMetrics,
+	disabled: bool,
+) -> Option<Box<dyn NotificationService>> {
+	let (config, votes) = sc_consensus_grandpa::grandpa_peers_set_config::<
+		Block,
+		Litep2pNetworkBackend,
+	>(protocol, metrics, net_config.peer_store_handle());
+	// Register the protocol only if a voter will serve it. Otherwise the network would close every
+	// connection.
+	(!disabled).then(|| {
+		net_config.add_notification_protocol(config);
+		votes
 	})
 }
 

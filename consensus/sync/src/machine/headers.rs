@@ -4,7 +4,7 @@
 //! There are two walks. *Down* follows the hashes from the claimed block to its ancestors. It finds a block on any
 //! fork, but keeps headers that nothing speaks for yet, so it ends after [`DEEP`] of them. *Up* asks for the
 //! descendants of a block of ours in the peer's best chain. Each answer connects, so it is for chains that are far
-//! ahead. If the peer does not have our block, the walk steps back, by twice as many blocks each time.
+//! ahead. If the peer does not have our block, the walk steps back, twice as far each time.
 
 use super::{
 	peer::{Claim, Job, Peer},
@@ -64,7 +64,15 @@ impl<L: Ledger> Machine<L> {
 		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};
-		let Job::Checking { rest, last } = std::mem::replace(&mut peer.job, Job::Idle) else {
+		let Job::Checking { rest, last, .. } = std::mem::replace(&mut peer.job, Job::Idle) else {
+			return;
+		};
+		let first = checked.proved.first().map(|proved| proved.parent);
+		if first.is_some_and(|parent| !self.may_grow(&parent)) {
+			// Finality has removed the headers below.
+			return;
+		}
+		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};
 		let passed = checked.proved.len();
@@ -256,7 +264,7 @@ impl<L: Ledger> Machine<L> {
 		}
 	}
 
-	/// Begins or goes on with a walk up the peer's best chain.
+	/// Begins or resumes a walk up the peer's best chain.
 	fn walk_up(
 		&mut self,
 		name: L::Peer,
@@ -383,6 +391,9 @@ impl<L: Ledger> Machine<L> {
 
 	/// Has headers checked, lowest first.
 	fn check(&mut self, name: L::Peer, base: Base<L::Facts>, mut headers: Vec<L::Header>) {
+		if !self.may_grow(&base.hash) {
+			return;
+		}
 		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};
@@ -392,7 +403,12 @@ impl<L: Ledger> Machine<L> {
 			peer.job = Job::Idle;
 			return;
 		};
-		peer.job = Job::Checking { rest, last };
+		let below = base.hash;
+		peer.job = Job::Checking {
+			base: below,
+			rest,
+			last,
+		};
 		self.actions.push(Action::Check {
 			peer: name,
 			base,

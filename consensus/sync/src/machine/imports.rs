@@ -2,7 +2,7 @@
 //! Hands blocks to the import in order, and judges the results.
 
 use super::{
-	bodies::Body,
+	store::Body,
 	tree::Lane,
 	types::{Action, Ledger, Offence, Outcome, Place},
 	Machine,
@@ -120,14 +120,21 @@ impl<L: Ledger> Machine<L> {
 				.copied()
 				.collect()
 		};
-		let hashes = self.lanes().into_iter().map(ready).find(|h| !h.is_empty())?;
+		let hashes = self
+			.lanes()
+			.into_iter()
+			.map(ready)
+			.find(|h| !h.is_empty())?;
 		// The last blocks before the target are announced to others, so that they learn of the chain.
 		let is_silent = |hash: &Hash| {
 			let number = self.tree.get(hash).map(|node| node.number);
 			number.is_some_and(|number| self.is_far_below_target(number))
 		};
 		let catching_up = is_silent(hashes.first()?);
-		let alike = hashes.iter().take_while(|hash| is_silent(hash) == catching_up).count();
+		let alike = hashes
+			.iter()
+			.take_while(|hash| is_silent(hash) == catching_up)
+			.count();
 		let mut blocks = Vec::new();
 		for hash in &hashes[..alike] {
 			if self.bodies.importing_bytes() >= MAX_BYTES {

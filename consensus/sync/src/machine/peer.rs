@@ -71,8 +71,13 @@ pub(super) enum Job<H, F> {
 	},
 	/// It was asked for the descendants of `from` in its best chain, at most `max`.
 	Up { claim: Hash, from: Hash, max: u32 },
-	/// Its headers are being checked. `rest` are those that follow, lowest first.
-	Checking { rest: Vec<H>, last: Hash },
+	/// Its headers, from the child of `base` to `last`, are being checked. `rest` are those that follow, lowest
+	/// first.
+	Checking {
+		base: Hash,
+		rest: Vec<H>,
+		last: Hash,
+	},
 	/// Its next header becomes valid at this time.
 	Waiting {
 		until: Time,
@@ -196,6 +201,17 @@ impl<H, F: Clone> Peer<H, F> {
 			self.claims.remove(oldest.unwrap_or(0));
 		}
 		self.claims.push(claim);
+	}
+
+	/// Returns the blocks at the end of the chains that the peer speaks for: its tips, and the block that its
+	/// headers in work are built on.
+	pub(super) fn ends(&self) -> impl Iterator<Item = Hash> + '_ {
+		let base = match &self.job {
+			Job::Checking { base, .. } => Some(*base),
+			Job::Waiting { base, .. } => Some(base.hash),
+			_ => None,
+		};
+		self.tips.iter().copied().chain(base)
 	}
 
 	/// Returns the newest claim.

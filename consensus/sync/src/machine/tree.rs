@@ -103,6 +103,13 @@ pub(super) struct Lane {
 }
 
 impl Lane {
+	/// Returns the lane that ends with this tip of the tree.
+	pub(super) fn to<F: Clone, W: Copy + Ord>(tip: &Hash, tree: &Tree<F, W>) -> Self {
+		let mut lane = Self::default();
+		lane.lead_to(tip, tree);
+		lane
+	}
+
 	/// Returns the number of the first block. It means nothing if the lane is empty.
 	pub(super) fn first(&self) -> BlockNumber {
 		self.first

@@ -222,7 +222,7 @@ pub enum Action<L: Ledger> {
 	Import {
 		/// The blocks, with the peers that sent them.
 		blocks: Vec<(L::Block, L::Peer)>,
-		/// Whether the node is catching up with the network, so that nobody needs to hear of these blocks.
+		/// Whether the node is catching up with the network, and need not announce these blocks.
 		catching_up: bool,
 	},
 	/// Disconnect a peer, and end all requests to it.

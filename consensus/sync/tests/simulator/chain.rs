@@ -10,11 +10,11 @@ use std::{
 };
 
 /// A node's or a liar's name. A liar that connects again has a new one.
-pub type Name = u32;
+pub(crate) type Name = u32;
 
 /// What is wrong with a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
 	/// Nothing.
 	None,
 	/// The header breaks a rule that needs the parent.
@@ -29,15 +29,15 @@ pub enum Fault {
 
 /// A block.
 #[derive(Clone, Debug)]
-pub struct SimBlock {
-	pub hash: Hash,
-	pub parent: Hash,
-	pub number: BlockNumber,
+pub(crate) struct SimBlock {
+	pub(crate) hash: Hash,
+	pub(crate) parent: Hash,
+	pub(crate) number: BlockNumber,
 	/// The weight of the chain that ends with the block.
-	pub weight: u64,
+	pub(crate) weight: u64,
 	/// The size of the body, in bytes.
-	pub size: u64,
-	pub fault: Fault,
+	pub(crate) size: u64,
+	pub(crate) fault: Fault,
 }
 
 impl Link for SimBlock {
@@ -56,21 +56,21 @@ impl Link for SimBlock {
 
 /// All blocks that exist.
 #[derive(Default)]
-pub struct Store {
+pub(crate) struct Store {
 	blocks: RefCell<HashMap<Hash, SimBlock>>,
 	made: Cell<u64>,
 }
 
 impl Store {
 	/// Makes the store with the genesis block.
-	pub fn new() -> (Rc<Self>, Hash) {
+	pub(crate) fn new() -> (Rc<Self>, Hash) {
 		let store = Self::default();
 		let genesis = store.add(Hash::zero(), 0, 0, 0, Fault::None);
 		(Rc::new(store), genesis)
 	}
 
 	/// Returns a hash that no block has.
-	pub fn no_hash(&self) -> Hash {
+	pub(crate) fn no_hash(&self) -> Hash {
 		self.made.set(self.made.get() + 1);
 		// Spread the bits, so that hashes are not in the order of their making.
 		let mixed = self.made.get().wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -78,7 +78,7 @@ impl Store {
 	}
 
 	/// Makes a block.
-	pub fn add(
+	pub(crate) fn add(
 		&self,
 		parent: Hash,
 		number: BlockNumber,
@@ -100,7 +100,7 @@ impl Store {
 	}
 
 	/// Makes a child of a block.
-	pub fn child(&self, parent: Hash, work: u64, size: u64, fault: Fault) -> Hash {
+	pub(crate) fn child(&self, parent: Hash, work: u64, size: u64, fault: Fault) -> Hash {
 		let (number, weight) = match self.get(&parent) {
 			Some(block) => (block.number + 1, block.weight + work),
 			None => (1, work),
@@ -109,12 +109,12 @@ impl Store {
 	}
 
 	/// Returns a block.
-	pub fn get(&self, hash: &Hash) -> Option<SimBlock> {
+	pub(crate) fn get(&self, hash: &Hash) -> Option<SimBlock> {
 		self.blocks.borrow().get(hash).cloned()
 	}
 
 	/// Returns the parent of a block and its number.
-	pub fn link(&self, hash: &Hash) -> Option<(Hash, BlockNumber)> {
+	pub(crate) fn link(&self, hash: &Hash) -> Option<(Hash, BlockNumber)> {
 		let blocks = self.blocks.borrow();
 		let block = blocks.get(hash)?;
 		Some((block.parent, block.number))
@@ -122,7 +122,7 @@ impl Store {
 }
 
 /// A node's database.
-pub struct Database {
+pub(crate) struct Database {
 	store: Rc<Store>,
 	known: RefCell<HashSet<Hash>>,
 	canonical: RefCell<Vec<Hash>>,
@@ -132,7 +132,7 @@ pub struct Database {
 
 impl Database {
 	/// Makes a database with the genesis block.
-	pub fn new(store: Rc<Store>, genesis: Hash) -> Rc<Self> {
+	pub(crate) fn new(store: Rc<Store>, genesis: Hash) -> Rc<Self> {
 		let block = store.get(&genesis).unwrap();
 		Rc::new(Self {
 			store,
@@ -144,32 +144,32 @@ impl Database {
 	}
 
 	/// Returns whether a block is in the database.
-	pub fn has(&self, hash: &Hash) -> bool {
+	pub(crate) fn has(&self, hash: &Hash) -> bool {
 		self.known.borrow().contains(hash)
 	}
 
 	/// Returns the best block.
-	pub fn head(&self) -> SimBlock {
+	pub(crate) fn head(&self) -> SimBlock {
 		self.best.borrow().clone()
 	}
 
 	/// Returns the number of the finalized block.
-	pub fn finalized_number(&self) -> BlockNumber {
+	pub(crate) fn finalized_number(&self) -> BlockNumber {
 		self.finalized.get()
 	}
 
 	/// Finalizes the block of the best chain with this number.
-	pub fn finalize(&self, number: BlockNumber) {
+	pub(crate) fn finalize(&self, number: BlockNumber) {
 		self.finalized.set(self.finalized.get().max(number));
 	}
 
 	/// Returns the block of the best chain with this number.
-	pub fn at(&self, number: BlockNumber) -> Option<Hash> {
+	pub(crate) fn at(&self, number: BlockNumber) -> Option<Hash> {
 		self.canonical.borrow().get(number as usize).copied()
 	}
 
 	/// Adds a block, whose parent must be in the database. The heaviest block becomes the best.
-	pub fn insert(&self, block: &SimBlock) {
+	pub(crate) fn insert(&self, block: &SimBlock) {
 		assert!(self.has(&block.parent), "imports are in order");
 		self.known.borrow_mut().insert(block.hash);
 		if block.weight <= self.best.borrow().weight || !self.is_live(&block.hash) {
@@ -214,7 +214,7 @@ impl Database {
 }
 
 /// A node's database, as the state machine sees it.
-pub struct SimLedger(pub Rc<Database>);
+pub(crate) struct SimLedger(pub(crate) Rc<Database>);
 
 impl Ledger for SimLedger {
 	type Peer = Name;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 /// How a liar lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lie {
+pub(crate) enum Lie {
 	/// It claims a header on a parent that does not exist.
 	UnknownParent,
 	/// It answers requests for bodies with false ones.
@@ -38,7 +38,7 @@ pub enum Lie {
 }
 
 /// All lies.
-pub const LIES: [Lie; 13] = [
+pub(crate) const LIES: [Lie; 13] = [
 	Lie::UnknownParent,
 	Lie::FalseBodies,
 	Lie::Silent,
@@ -55,31 +55,25 @@ pub const LIES: [Lie; 13] = [
 ];
 
 /// A liar: its lie, and the blocks of its own. Whatever else it says comes from the database of an honest node.
-pub struct Liar {
-	pub lie: Lie,
-	pub store: Rc<Store>,
-	pub honest: Rc<Database>,
+pub(crate) struct Liar {
+	pub(crate) lie: Lie,
+	pub(crate) store: Rc<Store>,
+	pub(crate) honest: Rc<Database>,
 	/// The tip of its own chain.
-	pub tip: Option<Hash>,
+	pub(crate) tip: Option<Hash>,
 }
 
 impl Liar {
 	/// Makes a new chain on the honest one, if that is the lie, and returns what the liar claims. A chain that is
 	/// valid takes work, which ends when the nodes end mining.
-	pub fn claim(&mut self, now: u64, is_mining: bool) -> (Hash, BlockNumber) {
+	pub(crate) fn claim(&mut self, now: u64, is_mining: bool) -> (Hash, BlockNumber) {
 		let head = self.honest.head();
 		let store = &self.store;
 		let child = |fault| store.child(head.hash, 10, 1000, fault);
 		let tip = match self.lie {
 			Lie::UnknownParent => {
 				let parent = store.no_hash();
-				Some(store.add(
-					parent,
-					head.number + 1,
-					head.weight + 10,
-					1000,
-					Fault::None,
-				))
+				Some(store.add(parent, head.number + 1, head.weight + 10, 1000, Fault::None))
 			}
 			Lie::Height => return (store.no_hash(), head.number + 3000),
 			Lie::BadHeaders => Some(child(Fault::Header)),
@@ -87,7 +81,10 @@ impl Liar {
 			Lie::Failing => Some(child(Fault::Execution)),
 			Lie::Early => Some(child(Fault::Early(now + 20_000))),
 			Lie::Light if is_mining => {
-				let from = head.number.saturating_sub(20).max(self.honest.finalized_number());
+				let from = head
+					.number
+					.saturating_sub(20)
+					.max(self.honest.finalized_number());
 				let mut tip = self.honest.at(from).unwrap_or(head.hash);
 				for _ in 0..40 {
 					tip = store.child(tip, 1, 1000, Fault::None);
@@ -104,7 +101,7 @@ impl Liar {
 	}
 
 	/// Returns how long the liar takes for an answer at least, in milliseconds, or `None` if it never answers.
-	pub fn delay(&self, bodies: bool) -> Option<u64> {
+	pub(crate) fn delay(&self, bodies: bool) -> Option<u64> {
 		match self.lie {
 			Lie::Silent => None,
 			Lie::NoBodies if bodies => None,
@@ -133,7 +130,7 @@ impl Liar {
 	}
 
 	/// Answers a request for headers.
-	pub fn headers(&self, from: Hash, direction: Direction, max: u32) -> Vec<SimBlock> {
+	pub(crate) fn headers(&self, from: Hash, direction: Direction, max: u32) -> Vec<SimBlock> {
 		let from = match self.lie {
 			Lie::Nonsense => self.honest.head().parent,
 			_ => from,
@@ -158,19 +155,22 @@ impl Liar {
 	}
 
 	/// Answers a request for bodies.
-	pub fn bodies(&self, hashes: &[Hash]) -> Result<Vec<Arrival<SimBlock>>, Failure> {
+	pub(crate) fn bodies(&self, hashes: &[Hash]) -> Result<Vec<Arrival<SimBlock>>, Failure> {
 		match self.lie {
 			Lie::FalseBodies => return Err(Failure::Invalid),
 			Lie::Nonsense => return Err(Failure::Nonsense),
 			_ => {}
 		}
-		// The network ends a larger answer, whoever sends it.
+		// The network ends a larger answer, a liar's too.
 		let mut bytes = 0;
 		let fits = move |block: &SimBlock| {
 			bytes += block.size;
 			bytes <= MAX_ANSWER
 		};
-		let blocks = hashes.iter().map_while(|hash| self.block(hash)).take_while(fits);
+		let blocks = hashes
+			.iter()
+			.map_while(|hash| self.block(hash))
+			.take_while(fits);
 		let most = if self.lie == Lie::Truncated { 1 } else { 128 };
 		Ok(blocks.take(most).map(crate::arrival).collect())
 	}

@@ -2,7 +2,8 @@
 //! Drives the state machine through simulated networks: nodes that mine, with delays, losses, partitions, late
 //! comers, large blocks and liars. Everything follows from a seed.
 //!
-//! `SCHEDULES=100000 cargo test -p isthmus-sync --release -- schedules` runs as many. A seed that found a fault is
+//! `SCHEDULES=100000 cargo test -p isthmus-sync --release -- schedules` runs that number of schedules. A
+//! seed that found a fault is
 //! kept in `table.rs`.
 
 mod chain;
@@ -14,7 +15,7 @@ use chain::SimBlock;
 use isthmus_sync::machine::Arrival;
 
 /// Returns a block as it arrives.
-pub fn arrival(block: SimBlock) -> Arrival<SimBlock> {
+pub(crate) fn arrival(block: SimBlock) -> Arrival<SimBlock> {
 	Arrival {
 		hash: block.hash,
 		size: block.size,

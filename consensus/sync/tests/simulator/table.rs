@@ -7,7 +7,28 @@ use crate::network::{Network, Plan};
 const SCHEDULES: u64 = 2_000;
 
 /// Seeds that found faults, with what they found.
-const FOUND: &[(u64, &str)] = &[];
+const FOUND: &[(u64, &str)] = &[
+	(
+		200,
+		"a body was dropped when another chain became the heaviest, and fetched again at once",
+	),
+	(
+		547,
+		"a chain that was imported silently was never announced",
+	),
+	(
+		1017,
+		"the claim that mattered was pushed out by claims of higher numbers",
+	),
+	(
+		2138,
+		"a peer's best block was pushed out by its other claims",
+	),
+	(
+		6330,
+		"headers were added above others that had gone with the peer that proved them",
+	),
+];
 
 fn run(seed: u64) {
 	Network::new(Plan::of(seed)).run();
