@@ -6,7 +6,7 @@
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
 //! | `network.rs` | connections to peers, and the RPC servers |
-//! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
+//! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
 
 mod finality;
 mod mining;
@@ -15,7 +15,6 @@ mod parts;
 
 use crate::{
 	cli::MiningArgs,
-	client::FullSealer,
 	producer::{self, Profile, Registration},
 	rpc,
 };
@@ -50,7 +49,7 @@ pub(crate) fn new_full(
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config)?;
-	let author = mining::author_config(&config, &options.mining, options.development)?;
+	let mining = mining::request(&config, options.mining, options.development)?;
 	let Parts {
 		core,
 		mut task_manager,
@@ -65,25 +64,18 @@ pub(crate) fn new_full(
 	core.compile_runtime()?;
 
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
-	let sealer = mining::sealer(&core, author.is_some())?;
+	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,
 		core: &core,
 		import_queue,
-		rpc: rpc_deps(&core, finality.rpc.clone(), sealer.clone())?,
+		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref())?,
 		grandpa_protocol: finality.protocol(),
 		task_manager: &mut task_manager,
 		telemetry: telemetry.as_mut(),
 	})?;
-	if let (Some(author), Some(sealer)) = (author, sealer) {
-		let sync = network.sync.clone();
-		let inputs = mining::Inputs {
-			options: options.mining,
-			author,
-			sealer,
-			sync,
-		};
-		mining::start(inputs, &core, &task_manager)?;
+	if let Some(mining) = mining {
+		mining::start(mining, &core, network.sync.clone(), &task_manager);
 	}
 	if let Some(deps) = producer {
 		let registration = Registration::new(deps, network.sync.clone());
@@ -99,14 +91,15 @@ pub(crate) fn new_full(
 fn rpc_deps(
 	core: &Core,
 	finality: rpc::FinalityDeps,
-	sealer: Option<FullSealer>,
+	mining: Option<&mining::Prepared>,
 ) -> sp_blockchain::Result<rpc::Deps> {
 	Ok(rpc::Deps {
 		client: core.client.clone(),
 		pool: core.pool.clone(),
 		chain: core.chain.clone(),
 		finality,
-		sealer,
+		sealer: mining.map(|mining| mining.sealer.clone()),
+		control: mining.map(|mining| mining.control.clone()),
 		sharing: rpc::sharing::Sharing::new(core.client.clone())?,
 	})
 }

@@ -8,5 +8,6 @@ mod cli;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
+mod proposer;
 mod rpc;
 mod verifiers;
