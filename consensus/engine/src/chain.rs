@@ -14,8 +14,8 @@ use isthmus_ethash::{Cache, CacheStore, Sizes};
 use isthmus_primitives::{
 	api::ProofOfWorkApi,
 	digest::{self, PowHeader},
-	params::{ChainParameters, EthashSizes, MAX_UNCLES},
-	Block, BlockNumber, Hash, Header, TotalDifficulty,
+	params::{ChainParameters, EthashSizes, Miners, MAX_UNCLES},
+	AccountId, Block, BlockNumber, Hash, Header, TotalDifficulty,
 };
 use isthmus_rules::{self as rules, Parent, UNCLE_ANCESTORS};
 use polkadot_sdk::*;
@@ -307,6 +307,20 @@ impl<C: ChainClient> Chain<C> {
 		Ok(sp_blockchain::lowest_common_ancestor(&*self.client, hash, base)?.hash == base)
 	}
 
+	/// Returns whether an account may be the beneficiary of a block on `parent`, or of an uncle that such a block names.
+	///
+	/// # Errors
+	///
+	/// Returns the runtime's error.
+	pub(crate) fn may_mine(&self, parent: Hash, account: &AccountId) -> Result<bool, CheckError> {
+		let miners = self.parameters.miners;
+		if miners == Miners::Anyone {
+			return Ok(true);
+		}
+		let api = self.client.runtime_api();
+		Ok(api.may_mine(parent, miners, account.clone())?)
+	}
+
 	/// Returns at most two headers that the next block on `parent` may name as its uncles: blocks in the
 	/// database that are siblings of its nearest ancestors and are not named yet. `children` returns a
 	/// block's children in the database.
@@ -330,7 +344,13 @@ impl<C: ChainClient> Chain<C> {
 				if brother == ancestor.hash || included.contains(&brother) {
 					continue;
 				}
-				uncles.extend(self.client.header(brother)?);
+				let Some(header) = self.client.header(brother)? else {
+					continue;
+				};
+				// The miner of an orphaned block may have lost its right to mine since.
+				if self.may_mine(parent, &stored(&header)?.pre.beneficiary)? {
+					uncles.push(header);
+				}
 				if uncles.len() == MAX_UNCLES as usize {
 					return Ok(uncles);
 				}

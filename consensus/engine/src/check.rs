@@ -9,7 +9,6 @@ use crate::{
 	fork_choice::Arrival,
 };
 use isthmus_primitives::{
-	api::ProofOfWorkApi,
 	digest::{self, PowHeader},
 	Hash, Header, TotalDifficulty,
 };
@@ -42,10 +41,8 @@ impl<C: ChainClient> Chain<C> {
 
 	/// Checks that a header's beneficiary may mine on this chain, by the state after the block `parent`.
 	fn check_beneficiary(&self, header: &PowHeader, parent: Hash) -> Result<(), BlockError> {
-		rules::validate_beneficiary(self.parameters(), header, |miners, account| {
-			let api = self.client().runtime_api();
-			let may_mine = api.may_mine(parent, miners, account.clone());
-			Ok(may_mine.map_err(CheckError::from)?)
+		rules::validate_beneficiary(self.parameters(), header, |_, account| {
+			Ok(self.may_mine(parent, account)?)
 		})
 	}
 

@@ -8,7 +8,8 @@
 //! - [`PowVerifier`] and [`PowAnnounceValidator`]: the check of blocks and of announcements from peers;
 //! - [`PowBlockImport`] and [`HeaviestChain`]: the fork choice, which [`Standing`] defines;
 //! - [`Author`], [`Sealer`] and [`CpuMiner`]: templates, seals and the built-in miner, with its
-//!   [`HashRate`] and [`MiningMetrics`].
+//!   [`HashRate`] and [`MiningMetrics`];
+//! - [`VoteGuard`]: keeps a verifier's node from voting twice in a round.
 //!
 //! # A block's journey
 //!
@@ -104,6 +105,7 @@ mod tests;
 mod throttle;
 mod unchecked;
 mod verifier;
+mod vote_guard;
 
 pub use announce::PowAnnounceValidator;
 pub use author::{Author, AuthorConfig, AuthorParts, BlockTree, Pace, Pool};
@@ -123,6 +125,7 @@ pub use refusals::{Refusals, Refused};
 pub use sealer::{Job, Mined, Sealer};
 pub use select_chain::HeaviestChain;
 pub use verifier::PowVerifier;
+pub use vote_guard::{VoteGuard, VoteGuardError};
 
 /// The target of this crate's log lines.
 const LOG_TARGET: &str = "pow";

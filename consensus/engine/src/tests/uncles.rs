@@ -119,6 +119,8 @@ fn on_a_bound_chain_blocks_and_uncles_have_an_admitted_beneficiary() {
 	assert!(refused.contains("only verifiers may mine"), "{refused}");
 
 	let parent = insert(&chain, &admitted, vec![], NewBlockState::Best);
+	insert(&chain, &stranger, vec![], NewBlockState::Normal);
+	assert_eq!(candidates(&chain, parent), []);
 	let nephew = draft(parent, 1).naming(vec![stranger]);
 	let header = nephew.mine();
 	let checked = chain.check_header(&header, u64::MAX).unwrap();
