@@ -20,15 +20,17 @@ pub mod watch;
 use crate::{
 	cli::MiningArgs,
 	client::FullSealer,
+	database, ports,
 	producer::{self, Profile, Registration},
 	rpc,
 };
 use polkadot_sdk::*;
-use sc_network::config::SyncMode;
+use sc_network::config::{NodeKeyConfig, Secret, SyncMode};
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
 };
 use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
+use std::io;
 
 use parts::application;
 pub use parts::{Core, Parts};
@@ -57,11 +59,14 @@ pub(crate) struct Options {
 ///
 /// Returns a message if an option is not supported, and otherwise the error of the stage that failed.
 pub(crate) fn new_full(
-	config: Configuration,
+	mut config: Configuration,
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config)?;
 	let author = mining::author_config(&config, &options.mining, options.development)?;
+	database::check_writable(&config.database).map_err(application)?;
+	check_node_key(&config.network.node_key)?;
+	ports::check(&mut config).map_err(application)?;
 	if author.is_some() && has_no_miner(&options.mining) {
 		log::warn!(
 			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
@@ -122,6 +127,23 @@ pub(crate) fn new_full(
 		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Checks that the node's network key can be read, and creates it if the node has none.
+fn check_node_key(key: &NodeKeyConfig) -> Result<(), ServiceError> {
+	let NodeKeyConfig::Ed25519(Secret::File(path)) = key else {
+		return Ok(());
+	};
+	let invalid = |error: io::Error| {
+		format!(
+			"the network key in {} cannot be used: {error}. Expected a file of 32 bytes, or of 64 hexadecimal digits \
+			 without a line end, that this user may read; `key generate-node-key --file FILE` makes one",
+			path.display()
+		)
+	};
+	let read = key.clone().into_keypair();
+	read.map(drop)
+		.map_err(|error| ServiceError::Other(invalid(error)))
 }
 
 /// Returns whether neither this machine nor another program is told to mine.
