@@ -3,6 +3,7 @@
 
 use crate::{miners, producer::Profile};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use isthmus_miners::START_DIFFICULTY;
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
 use isthmus_sharing::{terms::MAX_NAME_SIZE, ProducerKind};
 use polkadot_sdk::*;
@@ -105,9 +106,24 @@ pub struct MiningArgs {
 	pub ethash_dir: Option<PathBuf>,
 
 	/// Serve other Ethash miners at this address, for example 127.0.0.1:8545. Only eth_getWork,
-	/// eth_submitWork and the other mining methods are available there.
+	/// eth_submitWork, the other mining methods and reads of blocks are available there.
 	#[arg(long, value_name = "ADDRESS")]
 	pub miners_listen: Option<SocketAddr>,
+
+	/// Serve Stratum workers at this address, for example 0.0.0.0:8008, in the dialects EthereumStratum/1.0.0
+	/// and eth-proxy.
+	#[arg(long, value_name = "ADDRESS")]
+	pub stratum_listen: Option<SocketAddr>,
+
+	/// The difficulty of a Stratum worker's first shares, in hashes. It then follows the worker's speed, and is
+	/// never above the block's difficulty.
+	#[arg(long, value_name = "HASHES", default_value_t = START_DIFFICULTY, value_parser = clap::value_parser!(u64).range(1..))]
+	pub stratum_difficulty: u64,
+
+	/// Admit only miners that know the secret in this file, 8 to 64 letters and digits, to `--miners-listen` and
+	/// `--stratum-listen`.
+	#[arg(long, value_name = "FILE")]
+	pub miners_secret_file: Option<PathBuf>,
 
 	/// Send new work to these addresses, for example http://192.168.0.7:8546, as geth does with
 	/// `--miner.notify`.

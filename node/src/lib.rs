@@ -30,9 +30,12 @@ pub mod miners;
 #[doc(hidden)]
 pub mod producer;
 #[doc(hidden)]
+pub mod proposer;
+#[doc(hidden)]
 pub mod reminder;
 #[doc(hidden)]
 pub mod rpc;
+mod stratum;
 #[doc(hidden)]
 pub mod verifiers;
 

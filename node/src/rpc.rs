@@ -3,6 +3,8 @@
 
 pub mod block;
 mod error;
+pub mod eth;
+pub mod miner;
 pub mod mining;
 pub mod risk;
 pub mod sharing;
@@ -30,6 +32,8 @@ pub(crate) struct Deps {
 	pub(crate) finality: FinalityDeps,
 	/// `None` if the node does not mine.
 	pub(crate) sealer: Option<FullSealer>,
+	/// `None` if the node does not mine.
+	pub(crate) control: Option<miner::Control>,
 	pub(crate) sharing: sharing::Sharing,
 }
 
@@ -53,6 +57,8 @@ pub(crate) fn create(
 	executor: SubscriptionTaskExecutor,
 ) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>> {
 	use self::{
+		eth::{EthBlocks, EthBlocksApiServer},
+		miner::{Miner, MinerApiServer},
 		mining::{EthMining, EthMiningApiServer},
 		risk::{RiskApiServer, Risks},
 		sharing::SharingApiServer,
@@ -68,6 +74,7 @@ pub(crate) fn create(
 		chain,
 		finality,
 		sealer,
+		control,
 		sharing,
 	} = deps;
 	let FinalityDeps {
@@ -80,7 +87,14 @@ pub(crate) fn create(
 	let verifications = Verifications::new(client.clone(), sets, voter_state.clone());
 	let grandpa = Grandpa::new(executor, authority_set, voter_state, justifications, proofs);
 	let mut module = RpcModule::new(());
+	let blocks = EthBlocks {
+		client: client.clone(),
+		chain: chain.clone(),
+		sealer: sealer.clone(),
+	};
+	module.merge(blocks.into_rpc())?;
 	module.merge(EthMining::new(sealer).into_rpc())?;
+	module.merge(Miner::new(control).into_rpc())?;
 	module.merge(System::new(client.clone(), pool).into_rpc())?;
 	module.merge(TransactionPayment::new(client.clone()).into_rpc())?;
 	module.merge(verifications.into_rpc())?;

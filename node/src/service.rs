@@ -6,7 +6,7 @@
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
 //! | `network.rs` | connections to peers, and the RPC servers |
-//! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
+//! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
 //! | `watch.rs` | the lines about a node that waits without an error |
 
 mod finality;
@@ -19,7 +19,6 @@ pub mod watch;
 
 use crate::{
 	cli::MiningArgs,
-	client::FullSealer,
 	database, ports,
 	producer::{self, Profile, Registration},
 	rpc,
@@ -63,14 +62,15 @@ pub(crate) fn new_full(
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config)?;
-	let author = mining::author_config(&config, &options.mining, options.development)?;
+	let nothing_mines = has_no_miner(&options.mining);
+	let mining = mining::request(&config, options.mining, options.development)?;
 	database::check_writable(&config.database).map_err(application)?;
 	check_node_key(&config.network.node_key)?;
 	ports::check(&mut config).map_err(application)?;
-	if author.is_some() && has_no_miner(&options.mining) {
+	if mining.is_some() && nothing_mines {
 		log::warn!(
 			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
-			 the like add `--miners-listen` or `--mine-notify`"
+			 the like add `--miners-listen`, `--stratum-listen` or `--mine-notify`"
 		);
 	}
 	let Parts {
@@ -88,27 +88,20 @@ pub(crate) fn new_full(
 	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
 
-	let watched = Watched::new(&config, author.is_some(), options.pool_room);
+	let watched = Watched::new(&config, mining.is_some(), options.pool_room);
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
-	let sealer = mining::sealer(&core, author.is_some())?;
+	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,
 		core: &core,
 		import_queue,
-		rpc: rpc_deps(&core, finality.rpc.clone(), sealer.clone())?,
+		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref())?,
 		grandpa_protocol: finality.protocol(),
 		task_manager: &mut task_manager,
 		telemetry: telemetry.as_mut(),
 	})?;
-	if let (Some(author), Some(sealer)) = (author, sealer) {
-		let sync = network.sync.clone();
-		let inputs = mining::Inputs {
-			options: options.mining,
-			author,
-			sealer,
-			sync,
-		};
-		mining::start(inputs, &core, &task_manager)?;
+	if let Some(mining) = mining {
+		mining::start(mining, &core, network.sync.clone(), &task_manager);
 	}
 	if let Some(deps) = producer {
 		let registration = Registration::new(deps, network.sync.clone());
@@ -148,7 +141,10 @@ fn check_node_key(key: &NodeKeyConfig) -> Result<(), ServiceError> {
 
 /// Returns whether neither this machine nor another program is told to mine.
 fn has_no_miner(options: &MiningArgs) -> bool {
-	options.threads == 0 && options.miners_listen.is_none() && options.mine_notify.is_empty()
+	options.threads == 0
+		&& options.miners_listen.is_none()
+		&& options.stratum_listen.is_none()
+		&& options.mine_notify.is_empty()
 }
 
 /// Stops the node before its database's disk is full, since a database that cannot write is lost.
@@ -168,14 +164,15 @@ fn watch_storage(
 fn rpc_deps(
 	core: &Core,
 	finality: rpc::FinalityDeps,
-	sealer: Option<FullSealer>,
+	mining: Option<&mining::Prepared>,
 ) -> sp_blockchain::Result<rpc::Deps> {
 	Ok(rpc::Deps {
 		client: core.client.clone(),
 		pool: core.pool.clone(),
 		chain: core.chain.clone(),
 		finality,
-		sealer,
+		sealer: mining.map(|mining| mining.sealer.clone()),
+		control: mining.map(|mining| mining.control.clone()),
 		sharing: rpc::sharing::Sharing::new(core.client.clone())?,
 	})
 }

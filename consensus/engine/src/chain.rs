@@ -261,17 +261,29 @@ impl<C: ChainClient> Chain<C> {
 				.client
 				.header(hash)?
 				.ok_or(CheckError::UnknownParent(hash))?;
-			if stored(&header)?.pre.uncles_hash != digest::uncles_hash(&[]) {
-				let body = self
-					.client
-					.block_body(hash)?
-					.ok_or(CheckError::MissingBody(hash))?;
-				let uncles = self.uncles(header.parent_hash, body)?;
-				included.extend(uncles.iter().map(Header::hash));
-			}
+			let uncles = self.named_uncles(&header)?;
+			included.extend(uncles.iter().map(Header::hash));
 			hash = header.parent_hash;
 		}
 		Ok((ancestors, included))
+	}
+
+	/// Returns the headers of the uncles that a block in the database names.
+	///
+	/// # Errors
+	///
+	/// Returns [`CheckError::MissingBody`] if it names some and the database lacks its body, or the error of
+	/// the database or of the runtime.
+	pub fn named_uncles(&self, header: &Header) -> Result<Vec<Header>, CheckError> {
+		if stored(header)?.pre.uncles_hash == digest::uncles_hash(&[]) {
+			return Ok(Vec::new());
+		}
+		let hash = header.hash();
+		let body = self
+			.client
+			.block_body(hash)?
+			.ok_or(CheckError::MissingBody(hash))?;
+		self.uncles(header.parent_hash, body)
 	}
 
 	/// Returns the uncles that a body on `parent` names. A body that the runtime cannot read names none.

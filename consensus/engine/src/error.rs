@@ -17,6 +17,17 @@ pub enum BlockError {
 	CouldNotCheck(#[from] CheckError),
 }
 
+impl BlockError {
+	/// Returns the name of the rule that is violated, for metrics.
+	pub(crate) fn rule(&self) -> &'static str {
+		match self {
+			Self::Rejected(Rejection::Invalid(rule)) => rule.name(),
+			Self::Rejected(Rejection::Transient(future)) => future.name(),
+			Self::CouldNotCheck(_) => "not_checked",
+		}
+	}
+}
+
 /// What prevented a check.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {

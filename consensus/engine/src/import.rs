@@ -5,6 +5,7 @@
 use crate::{
 	chain::{outweighs, stored, total_difficulty_entry, ChainClient},
 	error::CheckError,
+	execution::{execute_ahead, Execute},
 	failed_imports::{FailedImports, Fault, Verdict},
 	select_chain::HeaviestChain,
 	unchecked, LOG_TARGET,
@@ -29,8 +30,9 @@ use std::{sync::Arc, time::Instant};
 /// The fork choice: among the blocks that descend from the finalized block, the best block is the one with
 /// the greatest total difficulty or, among equals, with the smallest hash.
 ///
-/// All clones share one lock, so that two imports are never compared with the same old best block. A
-/// heavier block on a fork without the finalized block is imported, but does not become the best.
+/// All clones share one lock, so that two imports are never compared with the same old best block. A block is
+/// executed before it takes the lock: execution takes seconds, and a block that was mined here must not wait
+/// for it. A heavier block on a fork without the finalized block is imported, but does not become the best.
 pub struct PowBlockImport<I, B, C> {
 	inner: I,
 	select_chain: HeaviestChain<B, C>,
@@ -161,7 +163,7 @@ impl<I, B, C> BlockImport<Block> for PowBlockImport<I, B, C>
 where
 	I: BlockImport<Block, Error = ConsensusError> + Send + Sync,
 	B: Backend<Block> + 'static,
-	C: ChainClient,
+	C: ChainClient + Execute,
 {
 	type Error = ConsensusError;
 
@@ -195,19 +197,26 @@ where
 		// On a parent without state the client would import the block unexecuted, with only its proof of
 		// work as evidence that it is valid.
 		let client = self.select_chain.chain().client();
-		let parent = block.header.parent_hash;
-		if executes
-			&& client
-				.block_status(parent)
-				.map_err(|e| unpenalised(CheckError::from(e)))?
-				== BlockStatus::InChainPruned
-		{
-			log::debug!(
-				target: LOG_TARGET,
-				"skipping block #{} ({hash}): its parent's state is pruned",
-				block.header.number,
-			);
-			return Ok(ImportResult::MissingState);
+		if executes {
+			let parent = client.block_status(block.header.parent_hash);
+			match parent.map_err(|e| unpenalised(CheckError::from(e)))? {
+				BlockStatus::InChainPruned => {
+					log::debug!(
+						target: LOG_TARGET,
+						"skipping block #{} ({hash}): its parent's state is pruned",
+						block.header.number,
+					);
+					return Ok(ImportResult::MissingState);
+				}
+				BlockStatus::InChainWithState => {
+					execute_ahead(&**client, &mut block).map_err(|error| {
+						self.note(hash, &error);
+						ConsensusError::ClientImport(error.to_string())
+					})?
+				}
+				// The client says what is wrong with the parent.
+				BlockStatus::Unknown | BlockStatus::Queued | BlockStatus::KnownBad => {}
+			}
 		}
 		let _one_at_a_time = self.lock.lock().await;
 		self.weigh(&mut block).map_err(unpenalised)?;

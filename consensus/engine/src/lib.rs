@@ -37,14 +37,15 @@
 //!                                            │ "unchecked"                │
 //!                                    ┌───────▼────────────────────────────▼───────┐
 //!                                    │ import.rs, import_block:                   │
-//!                                    │ unchecked? parent's state? total           │
-//!                                    │ difficulty, fork choice                    │
+//!                                    │ unchecked? parent's state? execution, then │
+//!                                    │ one at a time: total difficulty, fork      │
+//!                                    │ choice                                     │
 //!                                    └───────┬────────────────────────────────────┘
 //!                                            │
 //!                                    ┌───────▼────────┐
 //!                                    │ the client     │  best, if it is the heaviest block above
-//!                                    │ executes and   │  the finalized one; restore_best (import.rs)
-//!                                    │ stores it      │  decides again when finality moves
+//!                                    │ stores it      │  the finalized one; restore_best (import.rs)
+//!                                    │                │  decides again when finality moves
 //!                                    └────────────────┘
 //! ```
 //!
@@ -80,8 +81,11 @@ mod announce;
 mod author;
 mod chain;
 mod check;
+mod choices;
 mod clock;
+mod datasets;
 mod error;
+mod execution;
 mod failed_imports;
 mod hash_rate;
 mod hash_rate_report;
@@ -101,12 +105,14 @@ mod verifier;
 pub use announce::PowAnnounceValidator;
 pub use author::{Author, AuthorConfig, AuthorParts, BlockTree, Pace, Pool};
 pub use chain::{Chain, ChainClient};
+pub use choices::MinerChoices;
 pub use error::{BlockError, CheckError, SubmitError};
+pub use execution::Execute;
 pub use hash_rate::{HashRate, MAX_MINERS, SUBMITTED_FOR};
 pub use hash_rate_report::report as report_hash_rate;
 pub use import::PowBlockImport;
 pub use metrics::MiningMetrics;
-pub use miner::CpuMiner;
+pub use miner::{CpuMiner, MAX_THREADS};
 pub use sealer::{Job, Mined, Sealer};
 pub use select_chain::HeaviestChain;
 pub use verifier::PowVerifier;

@@ -9,6 +9,7 @@ mod cli;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
+mod proposer;
 mod reminder;
 mod rpc;
 mod verifiers;

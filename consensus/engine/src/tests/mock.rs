@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Provides an in-memory chain, and mines headers for it.
 
-use crate::{chain::total_difficulty_entry, BlockTree, Chain};
+use crate::{chain::total_difficulty_entry, BlockTree, Chain, Execute};
 use codec::{Decode, Encode};
 use isthmus_ethash::{Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
@@ -17,7 +17,7 @@ use sc_client_api::{
 	backend::{AuxStore, Backend as _, ClientImportOperation, LockImportRun, NewBlockState},
 	in_mem, BlockBackend,
 };
-use sp_api::{ApiRef, ProvideRuntimeApi};
+use sp_api::{ApiRef, ProvideRuntimeApi, StorageChanges};
 use sp_blockchain::{
 	Backend as _, BlockStatus, CachedHeaderMetadata, HeaderBackend, HeaderMetadata, Info,
 };
@@ -58,6 +58,8 @@ pub(super) struct TestClient {
 	children: Mutex<HashMap<Hash, Vec<Hash>>>,
 	/// The blocks whose state is pruned.
 	pub(super) pruned: Mutex<HashSet<Hash>>,
+	/// What a test does while a block is executed.
+	pub(super) while_executing: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl TestClient {
@@ -79,6 +81,16 @@ impl BlockTree for TestClient {
 			.get(&block)
 			.cloned()
 			.unwrap_or_default())
+	}
+}
+
+impl Execute for TestClient {
+	fn execute(&self, _: Block) -> Result<StorageChanges<Block>, sp_blockchain::Error> {
+		let act = self.while_executing.lock().take();
+		if let Some(act) = act {
+			act();
+		}
+		Ok(StorageChanges::<Block>::default())
 	}
 }
 
@@ -262,6 +274,7 @@ pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
 			parameters,
 			children: Mutex::default(),
 			pruned: Mutex::default(),
+			while_executing: Mutex::default(),
 		}))
 		.unwrap(),
 	)
