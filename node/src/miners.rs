@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
 	body::{Bytes, Incoming},
-	header::{HeaderValue, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE},
+	header::{HeaderValue, AUTHORIZATION, CONTENT_TYPE, ORIGIN, WWW_AUTHENTICATE},
 	service::service_fn,
 	Method, Request, Response, StatusCode, Uri,
 };
@@ -184,6 +184,11 @@ impl Port {
 		request: Request<Incoming>,
 		place: &Place<Evict>,
 	) -> Response<Full<Bytes>> {
+		// A browser sends this header with every such request, a miner never does. A web page must not mine
+		// through a browser on this network, under whatever name it reaches the port.
+		if request.headers().contains_key(ORIGIN) {
+			return refuse(StatusCode::FORBIDDEN);
+		}
 		if !self.admits(&request) {
 			let mut refusal = refuse(StatusCode::UNAUTHORIZED);
 			let basic = HeaderValue::from_static("Basic realm=\"miners\"");
@@ -199,8 +204,7 @@ async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full
 	if request.method() != Method::POST {
 		return refuse(StatusCode::METHOD_NOT_ALLOWED);
 	}
-	// A web page must not mine through a browser on this network. A browser sends this content type only
-	// after a preflight request, which the miners' port refuses.
+	// A browser sends this content type only after a preflight request, which the miners' port refuses.
 	let json = request
 		.headers()
 		.get(CONTENT_TYPE)

@@ -111,14 +111,19 @@ export class NiceHashWorker extends Connection {
 
 /** A worker that speaks eth-proxy's dialect. */
 export class EthProxyWorker extends Connection {
+	#last;
+
 	/** Logs in; returns the answer. */
 	async logIn(name, password = 'x') {
 		return this.call('eth_submitLogin', [name, password], { worker: 'rig' });
 	}
 
-	/** Returns the current work, as `{ package }`. */
+	/** Returns work that it has not returned before, as `{ package }`. */
 	async work() {
-		return { package: (await this.call('eth_getWork')).result };
+		let { result } = await this.call('eth_getWork');
+		while (result[0] === this.#last) ({ result } = await this.pushed());
+		this.#last = result[0];
+		return { package: result };
 	}
 
 	firstNonce = 0n;

@@ -210,7 +210,10 @@ test('other programs can mine', { timeout }, async (t) => {
 		assert.equal((await fetch(miners)).status, 405);
 		const plain = { method: 'POST', body: '{"id":1,"method":"eth_getWork"}', headers: { 'content-type': 'text/plain' } };
 		assert.equal((await fetch(miners, plain)).status, 415);
-		const json = (body) => fetch(miners, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+		const json = (body, headers = {}) =>
+			fetch(miners, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+		// A web page, under whatever host name.
+		assert.equal((await json('{"id":1,"method":"eth_getWork"}', { origin: miners })).status, 403);
 		assert.equal((await json('{')).status, 400);
 		assert.equal((await json(' '.repeat(20_000))).status, 413);
 	});

@@ -4,12 +4,13 @@
 //!
 //! An account has 32 bytes here, and a block's transactions are not listed: they are not Ethereum's.
 
+use super::mining::WORK_TIMEOUT;
 use crate::client::{FullChain, FullClient, FullSealer};
 use isthmus_engine::CheckError;
 use isthmus_miners::request::{parse_bytes, parse_number, ArgumentError};
 use isthmus_primitives::{digest::PowHeader, Hash, Header};
 use jsonrpsee::{
-	core::RpcResult,
+	core::{async_trait, RpcResult},
 	proc_macros::rpc,
 	types::{
 		error::{INTERNAL_ERROR_CODE, INVALID_PARAMS_CODE},
@@ -29,9 +30,9 @@ pub trait EthBlocksApi {
 	fn block_number(&self) -> RpcResult<String>;
 
 	/// Returns a block of the best chain by its number, or by `earliest`, `latest`, `finalized` or `safe`.
-	/// `pending` is the block that is mined now.
+	/// `pending` is the block that is mined now; if there is none, the method waits for it a moment.
 	#[method(name = "getBlockByNumber")]
-	fn block_by_number(&self, block: String, full: Option<bool>) -> RpcResult<Value>;
+	async fn block_by_number(&self, block: String, full: Option<bool>) -> RpcResult<Value>;
 
 	/// Returns a block by its hash.
 	#[method(name = "getBlockByHash")]
@@ -97,9 +98,12 @@ impl EthBlocks {
 		})
 	}
 
-	/// Returns the block that miners work on now.
-	fn pending(&self) -> Value {
-		let job = self.sealer.as_ref().and_then(|sealer| sealer.current());
+	/// Returns the block that miners work on now. Pools do not expect that there is none.
+	async fn pending(&self) -> Value {
+		let job = match &self.sealer {
+			Some(sealer) => sealer.wait_for_current(WORK_TIMEOUT).await,
+			None => None,
+		};
 		job.map_or(Value::Null, |job| {
 			json!({
 				"number": format!("{:#x}", job.number),
@@ -159,14 +163,15 @@ fn sealed(header: &Header) -> Result<Value, Error> {
 	}))
 }
 
+#[async_trait]
 impl EthBlocksApiServer for EthBlocks {
 	fn block_number(&self) -> RpcResult<String> {
 		Ok(format!("{:#x}", self.client.info().best_number))
 	}
 
-	fn block_by_number(&self, block: String, _: Option<bool>) -> RpcResult<Value> {
+	async fn block_by_number(&self, block: String, _: Option<bool>) -> RpcResult<Value> {
 		if block == "pending" {
-			return Ok(self.pending());
+			return Ok(self.pending().await);
 		}
 		let header = self.named(&block)?;
 		Ok(header.map_or(Ok(Value::Null), |header| self.block(&header))?)

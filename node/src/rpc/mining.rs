@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 
 /// The error code if geth has no specific code for the error.
 const GETH_ERROR: i32 = -32000;
-/// How long `eth_getWork` waits for work. Building a template takes at most two seconds.
-const WORK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for work if there is none: building a template takes at most two seconds.
+pub(super) const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Work for miners, with geth's names and formats. Numbers and bytes are hexadecimal, with `0x`.
 #[rpc(server)]
