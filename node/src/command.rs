@@ -4,11 +4,14 @@
 use crate::{
 	arguments, chain_spec,
 	cli::{Cli, Command},
+<<<<<<< HEAD
 	database, logging, output, ports, service,
+=======
+	database, service,
+>>>>>>> w-manners
 };
 use polkadot_sdk::*;
 use sc_cli::{KeySubcommand, SubstrateCli};
-use sc_network::config::{NodeKeyConfig, Secret};
 use sc_service::Configuration;
 use std::ffi::OsString;
 
@@ -55,10 +58,14 @@ pub fn run() -> sc_cli::Result<()> {
 	}
 	match cli.subcommand.take() {
 		None => {
+<<<<<<< HEAD
 			let mut runner = logging::create_runner(&cli, &cli.run)?;
 			database::check_writable(&runner.config().database).map_err(application)?;
 			check_node_key(&runner.config().network.node_key)?;
 			ports::check(runner.config_mut()).map_err(application)?;
+=======
+			let runner = cli.create_runner(&cli.run)?;
+>>>>>>> w-manners
 			let options = service::Options {
 				mining: cli.mining.clone(),
 				sync: cli.sync.clone(),
@@ -117,22 +124,6 @@ pub fn run() -> sc_cli::Result<()> {
 			})
 		}
 	}
-}
-
-/// Checks that the node's network key can be read, and creates it if the node has none.
-fn check_node_key(key: &NodeKeyConfig) -> sc_cli::Result<()> {
-	let NodeKeyConfig::Ed25519(Secret::File(path)) = key else {
-		return Ok(());
-	};
-	let invalid = |error| {
-		format!(
-			"the network key in {} cannot be used: {error}. Expected a file of 32 bytes, or of 64 hexadecimal digits \
-			 without a line end, that this user may read; `key generate-node-key --file FILE` makes one",
-			path.display()
-		)
-	};
-	key.clone().into_keypair().map_err(invalid)?;
-	Ok(())
 }
 
 /// Wraps an error of this project's crates for the command line.

@@ -5,9 +5,13 @@
 //! |---|---|
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
+<<<<<<< HEAD
 //! | `network.rs` | connections to peers |
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
+=======
+//! | `network.rs` | connections to peers, and the RPC servers |
+>>>>>>> w-manners
 //! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
 //! | `watch.rs` | the lines about a node that waits without an error |
 
@@ -22,20 +26,30 @@ mod tasks;
 pub mod watch;
 
 use crate::{
+<<<<<<< HEAD
 	cli::{MiningArgs, SyncArgs},
 	pool::Limits,
 	producer::{self, KeyError, Profile, Registration},
+=======
+	cli::MiningArgs,
+	database, ports,
+	producer::{self, Profile, Registration},
+>>>>>>> w-manners
 	rpc,
 };
 use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
-use sc_network::config::SyncMode;
+use sc_network::config::{NodeKeyConfig, Secret, SyncMode};
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
 };
 use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
+<<<<<<< HEAD
 use sp_blockchain::HeaderBackend;
+=======
+use std::io;
+>>>>>>> w-manners
 
 use parts::application;
 pub use parts::{Core, Parts};
@@ -66,13 +80,22 @@ pub(crate) struct Options {
 ///
 /// Returns a message if an option is not supported, and otherwise the error of the stage that failed.
 pub(crate) fn new_full(
-	config: Configuration,
+	mut config: Configuration,
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config)?;
+<<<<<<< HEAD
 	let no_miner = has_no_miner(&options.mining);
 	let mining = mining::request(&config, options.mining, options.development)?;
 	if mining.is_some() && no_miner {
+=======
+	let nothing_mines = has_no_miner(&options.mining);
+	let mining = mining::request(&config, options.mining, options.development)?;
+	database::check_writable(&config.database).map_err(application)?;
+	check_node_key(&config.network.node_key)?;
+	ports::check(&mut config).map_err(application)?;
+	if mining.is_some() && nothing_mines {
+>>>>>>> w-manners
 		log::warn!(
 			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
 			 the like add `--miners-listen`, `--stratum-listen` or `--mine-notify`"
@@ -93,9 +116,14 @@ pub(crate) fn new_full(
 	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
 
+<<<<<<< HEAD
 	let pool_room = (options.pool.count, options.pool.bytes);
 	let watched = Watched::new(&config, mining.is_some(), pool_room);
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
+=======
+	let watched = Watched::new(&config, mining.is_some(), options.pool_room);
+	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
+>>>>>>> w-manners
 	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,
@@ -133,6 +161,23 @@ pub(crate) fn new_full(
 		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Checks that the node's network key can be read, and creates it if the node has none.
+fn check_node_key(key: &NodeKeyConfig) -> Result<(), ServiceError> {
+	let NodeKeyConfig::Ed25519(Secret::File(path)) = key else {
+		return Ok(());
+	};
+	let invalid = |error: io::Error| {
+		format!(
+			"the network key in {} cannot be used: {error}. Expected a file of 32 bytes, or of 64 hexadecimal digits \
+			 without a line end, that this user may read; `key generate-node-key --file FILE` makes one",
+			path.display()
+		)
+	};
+	let read = key.clone().into_keypair();
+	read.map(drop)
+		.map_err(|error| ServiceError::Other(invalid(error)))
 }
 
 /// Returns whether neither this machine nor another program is told to mine.

@@ -26,7 +26,11 @@ fn the_command_line_is_well_formed() {
 fn a_key_has_the_scheme_that_its_type_needs() {
 	let insert = ["key", "insert", "--chain", "c", "--suri", "//A"];
 	let with = |kind, scheme| [&insert[..], &["--key-type", kind, "--scheme", scheme]].concat();
-	for (kind, scheme) in [("gran", "ed25519"), ("prod", "sr25519"), ("gran", "Ed25519")] {
+	for (kind, scheme) in [
+		("gran", "ed25519"),
+		("prod", "sr25519"),
+		("gran", "Ed25519"),
+	] {
 		assert!(read(&with(kind, scheme)).is_ok(), "{kind} {scheme}");
 	}
 	for (kind, scheme, needed) in [
@@ -68,7 +72,10 @@ fn the_subcommands_of_other_nodes_are_answered() {
 		("try-runtime", "test network"),
 	] {
 		let error = refused(&[name]);
-		assert!(error.contains(&format!("unrecognized subcommand '{name}'")), "{error}");
+		assert!(
+			error.contains(&format!("unrecognized subcommand '{name}'")),
+			"{error}"
+		);
 		assert!(error.contains("tip: ") && error.contains(hint), "{error}");
 	}
 	assert!(!refused(&["nonsense"]).contains("tip: "));
@@ -78,8 +85,14 @@ fn the_subcommands_of_other_nodes_are_answered() {
 fn an_error_is_a_sentence_without_the_names_of_types() {
 	let path = std::path::PathBuf::from("/data/network/secret_ed25519");
 	let missing = explain(&Error::NetworkKeyNotFound(path));
-	assert!(missing.contains("key generate-node-key --chain"), "{missing}");
-	assert!(missing.contains("/data/network/secret_ed25519"), "{missing}");
+	assert!(
+		missing.contains("key generate-node-key --chain"),
+		"{missing}"
+	);
+	assert!(
+		missing.contains("/data/network/secret_ed25519"),
+		"{missing}"
+	);
 	let input = explain(&Error::Input("no such chain".into()));
 	assert_eq!(input, "no such chain");
 }

@@ -58,9 +58,18 @@ fn a_clock_behind_the_chain_is_told_with_both_times() {
 		best_time: NOW + 3600,
 		..healthy()
 	});
-	assert!(behind.contains("clock says 2027-01-15T08:00:00Z"), "{behind}");
-	assert!(behind.contains("#1000 was made at 2027-01-15T09:00:00Z"), "{behind}");
-	assert!(behind.contains("3585 s") && behind.contains("NTP"), "{behind}");
+	assert!(
+		behind.contains("clock says 2027-01-15T08:00:00Z"),
+		"{behind}"
+	);
+	assert!(
+		behind.contains("#1000 was made at 2027-01-15T09:00:00Z"),
+		"{behind}"
+	);
+	assert!(
+		behind.contains("3585 s") && behind.contains("NTP"),
+		"{behind}"
+	);
 
 	let early = line(Look {
 		best: 0,
@@ -68,13 +77,19 @@ fn a_clock_behind_the_chain_is_told_with_both_times() {
 		best_time: NOW + 60,
 		..healthy()
 	});
-	assert!(early.starts_with("the chain starts at 2027-01-15T08:01:00Z"), "{early}");
+	assert!(
+		early.starts_with("the chain starts at 2027-01-15T08:01:00Z"),
+		"{early}"
+	);
 	// Times that no calendar has.
 	let far = line(Look {
 		best_time: u64::MAX,
 		..healthy()
 	});
-	assert!(far.contains(&format!("second {} of the Unix clock", u64::MAX)), "{far}");
+	assert!(
+		far.contains(&format!("second {} of the Unix clock", u64::MAX)),
+		"{far}"
+	);
 }
 
 #[test]
@@ -83,8 +98,14 @@ fn missing_finality_is_told_before_clients_lose_the_chain() {
 		finalized: 1000 - 129,
 		..healthy()
 	});
-	assert!(stalled.contains("129 blocks wait, from #872 to #1000"), "{stalled}");
-	assert!(stalled.contains("before 4096") && stalled.contains("chainHead"), "{stalled}");
+	assert!(
+		stalled.contains("129 blocks wait, from #872 to #1000"),
+		"{stalled}"
+	);
+	assert!(
+		stalled.contains("before 4096") && stalled.contains("chainHead"),
+		"{stalled}"
+	);
 }
 
 #[test]
@@ -137,7 +158,10 @@ fn a_full_transaction_pool_is_told() {
 		},
 	] {
 		let full = line(look);
-		assert!(full.contains("pool is full") && full.contains("--pool-kbytes"), "{full}");
+		assert!(
+			full.contains("pool is full") && full.contains("--pool-kbytes"),
+			"{full}"
+		);
 	}
 }
 
