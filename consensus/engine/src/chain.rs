@@ -6,6 +6,7 @@ use crate::{
 	admission::DistantAnnouncements,
 	error::CheckError,
 	fork_choice::{Arrival, Record, Standing},
+	refusals::Refusals,
 	seal_memo::SealMemo,
 };
 use codec::{Decode, Encode};
@@ -70,6 +71,8 @@ pub struct Chain<C> {
 	caches: CacheStore,
 	pub(crate) seals: SealMemo,
 	pub(crate) distant: DistantAnnouncements,
+	/// Counts the announcements and blocks that were refused.
+	pub(crate) refusals: Refusals,
 }
 
 impl<C: ChainClient> Chain<C> {
@@ -102,12 +105,18 @@ impl<C: ChainClient> Chain<C> {
 			caches: CacheStore::new(sizes),
 			seals: SealMemo::default(),
 			distant: DistantAnnouncements::default(),
+			refusals: Refusals::default(),
 		})
 	}
 
 	/// Returns the client through which the chain is read.
 	pub fn client(&self) -> &Arc<C> {
 		&self.client
+	}
+
+	/// Returns how many announcements and blocks were refused, by rule.
+	pub fn refusals(&self) -> &Refusals {
+		&self.refusals
 	}
 
 	/// Returns the chain's consensus parameters.
