@@ -15,6 +15,7 @@
 pub mod chain_spec;
 pub mod client;
 mod command;
+mod equivocations;
 pub mod service;
 
 // Public only for `tests/`.

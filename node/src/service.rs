@@ -73,7 +73,7 @@ pub(crate) fn new_full(
 	};
 	core.compile_runtime()?;
 
-	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
+	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
 	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,
