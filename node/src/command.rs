@@ -4,11 +4,7 @@
 use crate::{
 	arguments, chain_spec,
 	cli::{Cli, Command},
-<<<<<<< HEAD
-	database, logging, output, ports, service,
-=======
-	database, service,
->>>>>>> w-manners
+	database, logging, output, service,
 };
 use polkadot_sdk::*;
 use sc_cli::{KeySubcommand, SubstrateCli};
@@ -58,14 +54,7 @@ pub fn run() -> sc_cli::Result<()> {
 	}
 	match cli.subcommand.take() {
 		None => {
-<<<<<<< HEAD
-			let mut runner = logging::create_runner(&cli, &cli.run)?;
-			database::check_writable(&runner.config().database).map_err(application)?;
-			check_node_key(&runner.config().network.node_key)?;
-			ports::check(runner.config_mut()).map_err(application)?;
-=======
-			let runner = cli.create_runner(&cli.run)?;
->>>>>>> w-manners
+			let runner = logging::create_runner(&cli, &cli.run)?;
 			let options = service::Options {
 				mining: cli.mining.clone(),
 				sync: cli.sync.clone(),

@@ -5,13 +5,9 @@
 //! |---|---|
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
-<<<<<<< HEAD
 //! | `network.rs` | connections to peers |
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
-=======
-//! | `network.rs` | connections to peers, and the RPC servers |
->>>>>>> w-manners
 //! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
 //! | `watch.rs` | the lines about a node that waits without an error |
 
@@ -26,15 +22,11 @@ mod tasks;
 pub mod watch;
 
 use crate::{
-<<<<<<< HEAD
 	cli::{MiningArgs, SyncArgs},
+	database,
 	pool::Limits,
+	ports,
 	producer::{self, KeyError, Profile, Registration},
-=======
-	cli::MiningArgs,
-	database, ports,
-	producer::{self, Profile, Registration},
->>>>>>> w-manners
 	rpc,
 };
 use isthmus_primitives::AccountId;
@@ -45,11 +37,8 @@ use sc_service::{
 	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
 };
 use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
-<<<<<<< HEAD
 use sp_blockchain::HeaderBackend;
-=======
 use std::io;
->>>>>>> w-manners
 
 use parts::application;
 pub use parts::{Core, Parts};
@@ -84,18 +73,12 @@ pub(crate) fn new_full(
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config)?;
-<<<<<<< HEAD
-	let no_miner = has_no_miner(&options.mining);
-	let mining = mining::request(&config, options.mining, options.development)?;
-	if mining.is_some() && no_miner {
-=======
 	let nothing_mines = has_no_miner(&options.mining);
 	let mining = mining::request(&config, options.mining, options.development)?;
 	database::check_writable(&config.database).map_err(application)?;
 	check_node_key(&config.network.node_key)?;
 	ports::check(&mut config).map_err(application)?;
 	if mining.is_some() && nothing_mines {
->>>>>>> w-manners
 		log::warn!(
 			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
 			 the like add `--miners-listen`, `--stratum-listen` or `--mine-notify`"
@@ -116,14 +99,9 @@ pub(crate) fn new_full(
 	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
 
-<<<<<<< HEAD
 	let pool_room = (options.pool.count, options.pool.bytes);
 	let watched = Watched::new(&config, mining.is_some(), pool_room);
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
-=======
-	let watched = Watched::new(&config, mining.is_some(), options.pool_room);
-	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
->>>>>>> w-manners
 	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,

@@ -15,10 +15,10 @@ use sc_network::{
 use sc_network_sync::{
 	engine::SyncingEngine, service::network::NetworkServiceProvider, SyncingService,
 };
+use sc_rpc::system::{System, SystemApiServer};
 use sc_service::{
 	build_default_block_downloader, error::Error as ServiceError, Configuration, TaskManager,
 };
-use sc_rpc::system::{System, SystemApiServer};
 use sc_telemetry::Telemetry;
 use std::sync::Arc;
 

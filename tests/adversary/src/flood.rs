@@ -251,7 +251,9 @@ impl Count {
 			Kind::Requests if bytes < sent.saturating_mul(MIN_ANSWER_BYTES) => {
 				Some(format!("answers of {bytes} bytes in total are not a flood"))
 			}
-			Kind::Bytes if logged && undecodable == 0 => Some("the node logged none of them".into()),
+			Kind::Bytes if logged && undecodable == 0 => {
+				Some("the node logged none of them".into())
+			}
 			_ if logged && warnings > MAX_WARNINGS.saturating_mul(minutes) => {
 				Some(format!("the node logged {warnings} warnings"))
 			}
