@@ -80,7 +80,7 @@ after(async () => {
 	rmSync(folder, { recursive: true, force: true });
 });
 
-test('an upload and a download resume by themselves after their connection was cut', { timeout }, async () => {
+test('an upload and a download resume automatically after their connection was cut', { timeout }, async () => {
 	const { address, key } = await producer('//Cut');
 	const bytes = random('cut', 20_000_000);
 	// Chunks travel in hexadecimal to the node, and in base64 back.
