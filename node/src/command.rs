@@ -4,11 +4,11 @@
 use crate::{
 	arguments, chain_spec,
 	cli::{Cli, Command},
-	database, service,
+	database, logging, service,
 };
 use polkadot_sdk::*;
 use sc_cli::{KeySubcommand, SubstrateCli};
-use sc_service::Configuration;
+use sc_service::{Configuration, ImportQueue as _};
 use std::ffi::OsString;
 
 impl SubstrateCli for Cli {
@@ -51,15 +51,12 @@ pub fn run() -> sc_cli::Result<()> {
 	let mut cli = arguments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
 	match cli.subcommand.take() {
 		None => {
-			let runner = cli.create_runner(&cli.run)?;
+			let runner = logging::create_runner(&cli, &cli.run)?;
 			let options = service::Options {
 				mining: cli.mining.clone(),
 				producer: cli.producer.profile(),
+				pool: cli.pool_limits(),
 				development: cli.run.shared_params.is_dev(),
-				pool_room: (
-					cli.run.pool_config.pool_limit,
-					cli.run.pool_config.pool_kbytes.saturating_mul(1024),
-				),
 				storage: cli.storage.clone(),
 			};
 			runner.run_node_until_exit(|config| async move {
@@ -92,7 +89,9 @@ pub fn run() -> sc_cli::Result<()> {
 			runner.async_run(|config| {
 				let mut parts = service::Parts::new(&config)?;
 				let client = parts.core.client.clone();
-				parts.task_manager.keep_alive(parts.core);
+				parts
+					.task_manager
+					.keep_alive((parts.core, parts.import_queue.service()));
 				let import = async move { cmd.run(client, parts.import_queue).await };
 				Ok((import, parts.task_manager))
 			})

@@ -26,7 +26,11 @@ pub mod arguments;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
+pub mod logging;
+#[doc(hidden)]
 pub mod miners;
+#[doc(hidden)]
+pub mod pool;
 #[doc(hidden)]
 pub mod producer;
 #[doc(hidden)]

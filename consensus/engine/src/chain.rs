@@ -2,7 +2,9 @@
 //! Looks up what the engine needs to know about a chain: its parameters, its blocks' total difficulties and
 //! ancestors, and Ethash's caches.
 
-use crate::{admission::DistantAnnouncements, error::CheckError, seal_memo::SealMemo};
+use crate::{
+	admission::DistantAnnouncements, error::CheckError, refusals::Refusals, seal_memo::SealMemo,
+};
 use codec::{Decode, Encode};
 use isthmus_ethash::{Cache, CacheStore, Sizes};
 use isthmus_primitives::{
@@ -63,6 +65,8 @@ pub struct Chain<C> {
 	caches: CacheStore,
 	pub(crate) seals: SealMemo,
 	pub(crate) distant: DistantAnnouncements,
+	/// Counts the announcements and blocks that were refused.
+	pub(crate) refusals: Refusals,
 }
 
 impl<C: ChainClient> Chain<C> {
@@ -95,12 +99,18 @@ impl<C: ChainClient> Chain<C> {
 			caches: CacheStore::new(sizes),
 			seals: SealMemo::default(),
 			distant: DistantAnnouncements::default(),
+			refusals: Refusals::default(),
 		})
 	}
 
 	/// Returns the client through which the chain is read.
 	pub fn client(&self) -> &Arc<C> {
 		&self.client
+	}
+
+	/// Returns how many announcements and blocks were refused, by rule.
+	pub fn refusals(&self) -> &Refusals {
+		&self.refusals
 	}
 
 	/// Returns the chain's consensus parameters.

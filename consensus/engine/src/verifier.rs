@@ -11,6 +11,7 @@ use crate::{
 	clock::unix_now,
 	error::{BlockError, CheckError},
 	rate_limit::RateLimitedLog,
+	refusals::Refused,
 	unchecked, LOG_TARGET,
 };
 use futures_timer::Delay;
@@ -89,12 +90,14 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 		if let Err(error) = checked {
 			match error {
 				BlockError::Rejected(Rejection::Invalid(rule)) => {
+					self.chain.refusals.count(Refused::Block, rule.name());
 					self.warn(rule.name(), &block, &format!("is rejected: {rule}"));
 					return Err(rule.to_string());
 				}
 				// Our own clock may be wrong. An error here would cost the peer its connection, while the
 				// same error from import does not.
 				BlockError::Rejected(Rejection::Transient(future)) => {
+					self.chain.refusals.count(Refused::Block, future.name());
 					let error = CheckError::TooEarly(future);
 					self.warn(
 						future.name(),

@@ -3,12 +3,10 @@
 //! that checks and imports blocks.
 
 use crate::{
-	client::{
-		FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullPool, FullSelectChain,
-	},
+	client::{FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullSelectChain},
 	database,
+	pool::{FullPool, Limits},
 };
-use futures::future::BoxFuture;
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
 use isthmus_primitives::{params::DifficultyRule, Block};
 use polkadot_sdk::*;
@@ -16,12 +14,11 @@ use sc_client_api::HeaderBackend;
 use sc_consensus::DefaultImportQueue;
 use sc_service::{
 	error::Error as ServiceError, Configuration, GenesisBlockBuilder, KeystoreContainer,
-	SpawnEssentialTaskHandle, SpawnTaskHandle, TaskManager,
+	TaskManager,
 };
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
 use sp_api::{Core as _, ProvideRuntimeApi as _};
 use sp_consensus_grandpa::GrandpaApi as _;
-use sp_core::traits::SpawnEssentialNamed;
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::Registry;
@@ -74,6 +71,15 @@ impl Parts {
 	///
 	/// Returns the error of the database, the executor, the chain's parameters or the telemetry worker.
 	pub fn new(config: &Configuration) -> Result<Self, ServiceError> {
+		Self::with_pool(config, Limits::default())
+	}
+
+	/// Does the same as [`Parts::new`], with a transaction pool of these limits.
+	///
+	/// # Errors
+	///
+	/// Returns the same errors.
+	pub fn with_pool(config: &Configuration, limits: Limits) -> Result<Self, ServiceError> {
 		let worker = telemetry_worker(config)?;
 		let (client, backend, keystore, task_manager) = open_chain(
 			config,
@@ -90,19 +96,13 @@ impl Parts {
 
 		let chain = Arc::new(FullChain::new(client.clone()).map_err(application)?);
 		let select_chain = HeaviestChain::new(backend.clone(), chain.clone());
-		let pool = Arc::from(
-			sc_transaction_pool::Builder::new(
-				PoolSpawner {
-					essential: task_manager.spawn_essential_handle(),
-					other: task_manager.spawn_handle(),
-				},
-				client.clone(),
-				config.role.is_authority().into(),
-			)
-			.with_options(config.transaction_pool.clone())
-			.with_prometheus(config.prometheus_registry())
-			.build(),
-		);
+		let pool = Arc::new(FullPool::new(
+			client.clone(),
+			limits,
+			config.role.is_authority(),
+			config.prometheus_registry(),
+			task_manager.spawn_essential_handle(),
+		));
 		let (grandpa_import, grandpa) = sc_consensus_grandpa::block_import(
 			client.clone(),
 			JUSTIFICATION_PERIOD,
@@ -155,34 +155,6 @@ impl Core {
 			self.chain.parameters().difficulty_rule,
 			DifficultyRule::Fixed
 		)
-	}
-}
-
-/// Spawns the transaction pool's tasks. The blocking one ends only when the pool is dropped, that is, when a
-/// stopping node has no more use for it. As an essential task it would report that as a failure.
-#[derive(Clone)]
-struct PoolSpawner {
-	essential: SpawnEssentialTaskHandle,
-	other: SpawnTaskHandle,
-}
-
-impl SpawnEssentialNamed for PoolSpawner {
-	fn spawn_essential_blocking(
-		&self,
-		name: &'static str,
-		group: Option<&'static str>,
-		task: BoxFuture<'static, ()>,
-	) {
-		self.other.spawn_blocking(name, group, task);
-	}
-
-	fn spawn_essential(
-		&self,
-		name: &'static str,
-		group: Option<&'static str>,
-		task: BoxFuture<'static, ()>,
-	) {
-		self.essential.spawn(name, group, task);
 	}
 }
 

@@ -6,11 +6,13 @@
 
 mod arguments;
 mod cli;
+mod logging;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
 mod proposer;
 mod reminder;
 mod rpc;
+mod rpc_origins;
 mod verifiers;
 mod watch;
