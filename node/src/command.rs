@@ -4,7 +4,7 @@
 use crate::{
 	arguments, chain_spec,
 	cli::{Cli, Command},
-	database, logging, service,
+	database, logging, output, service,
 };
 use polkadot_sdk::*;
 use sc_cli::{KeySubcommand, SubstrateCli};
@@ -49,11 +49,15 @@ impl SubstrateCli for Cli {
 /// Returns the error of the command that ran.
 pub fn run() -> sc_cli::Result<()> {
 	let mut cli = arguments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+	if cli.subcommand.is_some() {
+		output::end_if_unwritable()?;
+	}
 	match cli.subcommand.take() {
 		None => {
 			let runner = logging::create_runner(&cli, &cli.run)?;
 			let options = service::Options {
 				mining: cli.mining.clone(),
+				sync: cli.sync.clone(),
 				producer: cli.producer.profile(),
 				pool: cli.pool_limits(),
 				development: cli.run.shared_params.is_dev(),

@@ -16,7 +16,9 @@ pub mod chain_spec;
 pub mod client;
 mod command;
 mod database;
+mod equivocations;
 mod explain;
+mod output;
 mod ports;
 pub mod service;
 

@@ -22,7 +22,7 @@ mod tasks;
 pub mod watch;
 
 use crate::{
-	cli::MiningArgs,
+	cli::{MiningArgs, SyncArgs},
 	database,
 	pool::Limits,
 	ports,
@@ -51,6 +51,8 @@ const MIN_BLOCKS_KEPT: u32 = 64;
 pub(crate) struct Options {
 	/// The mining options.
 	pub(crate) mining: MiningArgs,
+	/// The sync options.
+	pub(crate) sync: SyncArgs,
 	/// The producer to register, if any.
 	pub(crate) producer: Option<Profile>,
 	/// The limits of the transaction pool.
@@ -98,10 +100,11 @@ pub(crate) fn new_full(
 	core.compile_runtime()?;
 
 	let watched = Watched::new(&config, mining.is_some(), options.pool);
-	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
+	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
 	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,
+		sync_memory: options.sync.memory_bytes(),
 		core: &core,
 		import_queue,
 		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref())?,
@@ -118,6 +121,12 @@ pub(crate) fn new_full(
 			.spawn_handle()
 			.spawn("producer-registration", None, registration.run());
 	}
+	if let Some(registry) = &core.prometheus_registry {
+		let metrics = ChainMetrics::new(&core, finality.rpc.sets.clone(), registry)?;
+		task_manager
+			.spawn_handle()
+			.spawn("chain-metrics", None, metrics.run());
+	}
 	let watch = Watch {
 		core: core.clone(),
 		sync: network.sync.clone(),
@@ -127,12 +136,6 @@ pub(crate) fn new_full(
 	task_manager
 		.spawn_handle()
 		.spawn("watch", None, watch.run());
-	if let Some(registry) = &core.prometheus_registry {
-		let metrics = ChainMetrics::new(&core, finality.rpc.sets.clone(), registry)?;
-		task_manager
-			.spawn_handle()
-			.spawn("chain-metrics", None, metrics.run());
-	}
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
 }

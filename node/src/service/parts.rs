@@ -101,7 +101,10 @@ impl Parts {
 			limits,
 			config.role.is_authority(),
 			config.prometheus_registry(),
-			task_manager.spawn_essential_handle(),
+			PoolSpawner {
+				essential: task_manager.spawn_essential_handle(),
+				other: task_manager.spawn_handle(),
+			},
 		));
 		let (grandpa_import, grandpa) = sc_consensus_grandpa::block_import(
 			client.clone(),
