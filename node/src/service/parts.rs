@@ -101,10 +101,7 @@ impl Parts {
 			limits,
 			config.role.is_authority(),
 			config.prometheus_registry(),
-			PoolSpawner {
-				essential: task_manager.spawn_essential_handle(),
-				other: task_manager.spawn_handle(),
-			},
+			task_manager.spawn_essential_handle(),
 		));
 		let (grandpa_import, grandpa) = sc_consensus_grandpa::block_import(
 			client.clone(),
