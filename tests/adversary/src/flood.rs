@@ -237,7 +237,7 @@ impl Count {
 	fn fault(&self, kind: Kind, logged: bool, seconds: f64) -> Option<String> {
 		let (sent, kept) = (Self::of(&self.sent), Self::of(&self.kept));
 		let (bytes, undecodable) = (Self::of(&self.answered_bytes), Self::of(&self.undecodable));
-		// A minute that has begun counts as a whole one.
+		// A started minute counts as a whole one.
 		let minutes = seconds as u64 / 60 + 1;
 		let warnings = Self::of(&self.warnings);
 		let least = match kind {
@@ -251,7 +251,9 @@ impl Count {
 			Kind::Requests if bytes < sent.saturating_mul(MIN_ANSWER_BYTES) => {
 				Some(format!("answers of {bytes} bytes in total are not a flood"))
 			}
-			Kind::Bytes if logged && undecodable == 0 => Some("the node logged none of them".into()),
+			Kind::Bytes if logged && undecodable == 0 => {
+				Some("the node logged none of them".into())
+			}
 			_ if logged && warnings > MAX_WARNINGS.saturating_mul(minutes) => {
 				Some(format!("the node logged {warnings} warnings"))
 			}
