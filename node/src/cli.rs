@@ -8,6 +8,7 @@ use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountI
 use isthmus_sharing::{terms::MAX_NAME_SIZE, ProducerKind};
 use polkadot_sdk::*;
 use sc_cli::RunCmd;
+use sc_storage_monitor::StorageMonitorParams;
 use sp_core::crypto::Ss58Codec;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
@@ -32,7 +33,13 @@ pub struct Cli {
 	pub mining: MiningArgs,
 
 	#[command(flatten)]
+	pub sync: SyncArgs,
+
+	#[command(flatten)]
 	pub producer: ProducerArgs,
+
+	#[command(flatten)]
+	pub storage: StorageMonitorParams,
 }
 
 impl Cli {
@@ -51,6 +58,23 @@ impl Cli {
 			bytes: given.pool_kbytes.saturating_mul(1024),
 			ban_time,
 		}
+	}
+}
+
+/// The sync options.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Sync")]
+pub struct SyncArgs {
+	/// The memory for blocks that are requested from peers, have arrived or are being imported, in MiB: at
+	/// least 64.
+	#[arg(long, value_name = "MIB", default_value = "256", value_parser = clap::value_parser!(u64).range(64..=1 << 20))]
+	sync_memory: u64,
+}
+
+impl SyncArgs {
+	/// Returns the memory for blocks, in bytes.
+	pub fn memory_bytes(&self) -> u64 {
+		self.sync_memory.saturating_mul(1024 * 1024)
 	}
 }
 

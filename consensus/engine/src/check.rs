@@ -10,7 +10,7 @@ use crate::{
 };
 use isthmus_primitives::{
 	digest::{self, PowHeader},
-	Hash, Header,
+	Hash, Header, TotalDifficulty,
 };
 use isthmus_rules::{self as rules, Ancestry, Rejection, Work};
 use polkadot_sdk::*;
@@ -163,6 +163,43 @@ impl<C: ChainClient> Chain<C> {
 
 	fn check_seal(&self, header: &PowHeader) -> Result<(), BlockError> {
 		rules::validate_seal(header, |header| self.hashimoto(header))
+	}
+
+	/// Returns Hashimoto's results for these headers, computed several at a time.
+	pub(crate) fn hashimoto_each(&self, headers: &[PowHeader]) -> Result<Vec<Work>, CheckError> {
+		let mut works: Vec<Option<Work>> = headers.iter().map(|h| self.seals.get(h.hash)).collect();
+		let mut from = 0;
+		while let Some(first) = headers.get(from) {
+			let epoch = self.epoch(first.number);
+			let same_epoch = |header: &&PowHeader| self.epoch(header.number) == epoch;
+			let to = from + headers[from..].iter().take_while(same_epoch).count();
+			let missing: Vec<usize> = (from..to).filter(|&index| works[index].is_none()).collect();
+			if !missing.is_empty() {
+				let cache = self.cache_for(first.number)?;
+				let input = |&index: &usize| {
+					let header: &PowHeader = &headers[index];
+					(header.seal_hash.0, header.seal.nonce)
+				};
+				let inputs: Vec<_> = missing.iter().map(input).collect();
+				for (index, output) in missing.into_iter().zip(cache.light_each(&inputs)) {
+					let work = output.into();
+					self.seals.insert(headers[index].hash, work);
+					works[index] = Some(work);
+				}
+			}
+			from = to;
+		}
+		Ok(works.into_iter().flatten().collect())
+	}
+
+	/// Returns the weight of the chain that ends with a block in the database. Of two chains, the one with the
+	/// greater weight is better.
+	///
+	/// # Errors
+	///
+	/// Returns the error of [`Self::total_difficulty`].
+	pub fn weight(&self, hash: Hash) -> Result<TotalDifficulty, CheckError> {
+		self.total_difficulty(hash)
 	}
 
 	/// Returns Hashimoto's result for the header, computed at most once while it is remembered.
