@@ -277,7 +277,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		StateGone(_) => (
 			Kind::Refused,
-			Some("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive, or start later with --from BLOCK"),
+			Some("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive"),
 		),
 		Upload(UploadError::ChangedWhileRead { .. }) => (Kind::Failed, Some(STEADY)),
 		Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => (
@@ -374,7 +374,9 @@ mod tests {
 	fn a_pruned_state_is_a_refusal_with_a_way_out() {
 		let error = Error::from(SdkError::StateGone("discarded".into()));
 		assert_eq!(error.kind, Kind::Refused);
-		assert!(error.hint.is_some_and(|hint| hint.contains("--from")));
+		assert!(error
+			.hint
+			.is_some_and(|hint| hint.contains("--state-pruning archive")));
 	}
 
 	#[test]

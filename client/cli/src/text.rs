@@ -186,7 +186,12 @@ impl fmt::Display for Range {
 			from,
 			to,
 		} = self;
-		write!(f, "leaves {from}..{to} of dataset {dataset}, epoch {epoch}")
+		match (*from, *to >= LEAVES_PER_EPOCH) {
+			(0, true) => f.write_str("all leaves")?,
+			(from, true) => write!(f, "leaves {from} and up")?,
+			(from, false) => write!(f, "leaves {from}..{to}")?,
+		}
+		write!(f, " of dataset {dataset}, epoch {epoch}")
 	}
 }
 
@@ -357,6 +362,29 @@ mod tests {
 		] {
 			assert!(day(text).is_err(), "{text}");
 		}
+	}
+
+	#[test]
+	fn a_range_to_the_last_leaf_is_said_in_words() {
+		let shown = |from, to| {
+			let (dataset, epoch) = (3, 4);
+			Range::from(&Scope {
+				dataset,
+				epoch,
+				from,
+				to,
+			})
+			.to_string()
+		};
+		assert_eq!(shown(0, 9), "leaves 0..9 of dataset 3, epoch 4");
+		assert_eq!(
+			shown(0, LEAVES_PER_EPOCH),
+			"all leaves of dataset 3, epoch 4"
+		);
+		assert_eq!(
+			shown(5, LEAVES_PER_EPOCH),
+			"leaves 5 and up of dataset 3, epoch 4"
+		);
 	}
 
 	#[test]

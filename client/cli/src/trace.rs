@@ -13,7 +13,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
-	AccountId, BlockNumber, DatasetId, Event, RecordKey,
+	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, RecordKey,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -124,7 +124,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 		Of::Account { account } => Subject::Account(account),
 	};
 	let to = last_block(context, opts.from, opts.to).await?;
-	let happenings = trace(&context.client, &subject, opts.from, to, &mut Bar::new()).await?;
+	let searched = trace(&context.client, &subject, opts.from, to, &mut Bar::new()).await;
+	let happenings = searched.map_err(|error| match error {
+		SdkError::StateGone(_) => Error::from(error).hint("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive, or start later with --from BLOCK"),
+		error => error.into(),
+	})?;
 	if context.output == Output::Text && opts.to.is_none() {
 		tell(format_args!(
 			"searched up to block {to}, the last finalized one"

@@ -118,7 +118,8 @@ impl Client {
 		}));
 		if !client.best().await?.has_pallet(PALLET) {
 			return Err(Error::Incompatible(format!(
-				"the chain at {url} has no data sharing"
+				"the chain at {} has no data sharing",
+				connection::shown(url)
 			)));
 		}
 		Ok(client)

@@ -181,7 +181,7 @@ async fn dial(url: &str, ping: Duration, silence: Duration) -> Result<Arc<RpcCon
 }
 
 /// Returns an address without the name and the password that it may contain.
-fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
 	match url.split_once("://") {
 		Some((scheme, rest)) => {
 			let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

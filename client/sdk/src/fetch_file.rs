@@ -210,7 +210,7 @@ impl<'a> FetchFile<'a> {
 }
 
 /// Opens and locks the part, so that no other program writes to it.
-async fn lock_part(path: &Path, executable: bool) -> Result<File, FetchError> {
+pub(crate) async fn lock_part(path: &Path, executable: bool) -> Result<File, FetchError> {
 	loop {
 		let file = open(path, executable)?;
 		let is_locked = lock::take(&file, Duration::MAX).await;
@@ -242,7 +242,7 @@ const MAX_NAME: usize = 255;
 
 /// Returns the name of the part. It contains the value's hash, so that the download of another value is not
 /// resumed.
-fn part_name(output: &Path, hash: &[u8; 32]) -> OsString {
+pub(crate) fn part_name(output: &Path, hash: &[u8; 32]) -> OsString {
 	let end = format!(".isthmus-{}", hex::encode(&hash[..8]));
 	let mut name = output.file_name().unwrap_or_default().to_owned();
 	if name.len() + end.len() > MAX_NAME {
@@ -255,7 +255,7 @@ fn part_name(output: &Path, hash: &[u8; 32]) -> OsString {
 }
 
 /// Renames a file, unless the new name is taken.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 	TempPath::try_from_path(from)?
 		.persist_noclobber(to)
 		.map_err(|refused| {

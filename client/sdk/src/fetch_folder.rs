@@ -102,7 +102,7 @@ async fn is_fetched(path: &Path, reading: &Reading) -> Result<bool, FetchError> 
 
 /// Returns the local path for a folder's file, and creates the folders along it. None of them may be a link,
 /// because a link could lead elsewhere.
-fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
+pub(crate) fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
 	let mut at = output.to_owned();
 	let mut names = path.split('/').peekable();
 	while let Some(name) = names.next() {
@@ -124,7 +124,7 @@ fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
 }
 
 /// Creates a folder, unless it is there.
-fn make_folder(at: &Path) -> Result<(), FetchError> {
+pub(crate) fn make_folder(at: &Path) -> Result<(), FetchError> {
 	match fs::symlink_metadata(at) {
 		Ok(there) if there.is_dir() => Ok(()),
 		Ok(_) => Err(FetchError::NotAFolder(at.to_owned())),

@@ -108,6 +108,8 @@ mod recent;
 pub mod refusal;
 pub mod removal;
 pub mod serve;
+#[cfg(test)]
+mod shapes;
 pub mod sharing;
 pub mod state;
 pub mod text;
