@@ -103,3 +103,17 @@ seeds('miners_port', [
 	// As a double, it would change when it is written and read again.
 	['precise-id', '{"id":5.5451e-57}'],
 ]);
+
+const line = (method, params, rest = {}) => `${JSON.stringify({ id: 1, method, params, ...rest })}\n`;
+const niceHash = (password) =>
+	line('mining.subscribe', ['miner', 'EthereumStratum/1.0.0']) + line('mining.authorize', ['rig', password]);
+const ethProxy = (password) => line('eth_submitLogin', ['rig', password], { worker: 'a' });
+// The first byte chooses whether the port has a secret, and the difficulty; a zero byte brings new work.
+seeds('stratum', [
+	['nicehash', `\u0020${niceHash('x')}${line('mining.submit', ['rig', '1', '000000000001'])}`],
+	['nicehash-secret', `\u0021${niceHash('farm2026')}\u0000${line('mining.submit', ['rig', '2', '000000000002'])}`],
+	['nicehash-stranger', `\u0021${niceHash('x')}`],
+	['eth-proxy', `\u0020${ethProxy('x')}${line('eth_getWork', [])}${line('eth_submitWork', [hex(1, 8), hex(0, 32), hex(1, 32)])}`],
+	['eth-proxy-secret', `\u0021${ethProxy('farm2026')}\u0000${line('eth_submitHashrate', ['0x1f4', hex(4, 32)])}`],
+	['junk', '\u0000[]\n{}\n'],
+]);

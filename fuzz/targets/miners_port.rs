@@ -7,13 +7,8 @@
 
 #![no_main]
 
-/// The node's own parser. The whole node would be too large to build for fuzzing.
-#[allow(dead_code)]
-#[path = "../../node/src/rpc/mining/request.rs"]
-mod request;
-
+use isthmus_miners::request::{complete, parse_bytes, parse_number, ArgumentError};
 use libfuzzer_sys::fuzz_target;
-use request::{complete, parse_bytes, parse_number, ArgumentError};
 use serde_json::Value;
 
 fn check_bytes<const N: usize>(text: &str) {

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The node's command line: its options and subcommands.
 
-use crate::{miners, producer::Profile};
+use crate::{miners, pool::Limits, producer::Profile};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use isthmus_miners::START_DIFFICULTY;
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
 use isthmus_sharing::{terms::MAX_NAME_SIZE, ProducerKind};
 use polkadot_sdk::*;
 use sc_cli::RunCmd;
+use sc_storage_monitor::StorageMonitorParams;
 use sp_core::crypto::Ss58Codec;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
 /// A node of an Isthmus chain: proof of work, and data shared under authorization.
 #[derive(Debug, Parser)]
 #[command(
-	after_help = "Example: a temporary development chain that mines on demand:\n  isthmus-node --dev"
+	after_help = "Example: a temporary development chain that mines on demand:\n  isthmus-node --dev",
+	// A block of 8 MiB takes 16.8 MB in hexadecimal.
+	mut_arg("rpc_max_response_size", |arg| arg.default_value("24")),
+	// The node has one kind of transaction pool (docs/adr/0023).
+	mut_arg("pool_type", |arg| arg.default_value("single-state").hide(true)),
+	mut_arg("pool_best_blocks_only", |arg| arg.hide(true))
 )]
 pub struct Cli {
 	#[command(subcommand)]
@@ -26,7 +33,49 @@ pub struct Cli {
 	pub mining: MiningArgs,
 
 	#[command(flatten)]
+	pub sync: SyncArgs,
+
+	#[command(flatten)]
 	pub producer: ProducerArgs,
+
+	#[command(flatten)]
+	pub storage: StorageMonitorParams,
+}
+
+impl Cli {
+	/// Returns the limits of the transaction pool.
+	pub fn pool_limits(&self) -> Limits {
+		let given = &self.run.pool_config;
+		let default = Limits::default();
+		let ban_time = match given.tx_ban_seconds {
+			Some(seconds) => Duration::from_secs(seconds),
+			// A developer may send a transaction again at once.
+			None if self.run.shared_params.is_dev() => Duration::ZERO,
+			None => default.ban_time,
+		};
+		Limits {
+			count: given.pool_limit,
+			bytes: given.pool_kbytes.saturating_mul(1024),
+			ban_time,
+		}
+	}
+}
+
+/// The sync options.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Sync")]
+pub struct SyncArgs {
+	/// The memory for blocks that are requested from peers, have arrived or are being imported, in MiB: at
+	/// least 64.
+	#[arg(long, value_name = "MIB", default_value = "256", value_parser = clap::value_parser!(u64).range(64..=1 << 20))]
+	sync_memory: u64,
+}
+
+impl SyncArgs {
+	/// Returns the memory for blocks, in bytes.
+	pub fn memory_bytes(&self) -> u64 {
+		self.sync_memory.saturating_mul(1024 * 1024)
+	}
 }
 
 /// The producer that the node registers automatically.
@@ -42,6 +91,10 @@ pub struct ProducerArgs {
 	/// The kind of producer.
 	#[arg(long, value_name = "KIND", requires = "producer_name")]
 	producer_kind: Option<Kind>,
+
+	/// The producer's account, in SS58 or as 0x and 64 hex digits, if the keystore has several `prod` keys.
+	#[arg(long, value_name = "ACCOUNT", requires = "producer_name", value_parser = parse_account)]
+	producer_account: Option<AccountId>,
 }
 
 /// The kinds of producer, by their names on the command line.
@@ -63,7 +116,12 @@ impl ProducerArgs {
 			Kind::Other => ProducerKind::Other,
 		};
 		let name = self.producer_name.clone()?;
-		Some(Profile { name, kind })
+		let account = self.producer_account.clone();
+		Some(Profile {
+			name,
+			kind,
+			account,
+		})
 	}
 }
 
@@ -101,9 +159,24 @@ pub struct MiningArgs {
 	pub ethash_dir: Option<PathBuf>,
 
 	/// Serve other Ethash miners at this address, for example 127.0.0.1:8545. Only eth_getWork,
-	/// eth_submitWork and the other mining methods are available there.
+	/// eth_submitWork, the other mining methods and reads of blocks are available there.
 	#[arg(long, value_name = "ADDRESS")]
 	pub miners_listen: Option<SocketAddr>,
+
+	/// Serve Stratum workers at this address, for example 0.0.0.0:8008, in the dialects EthereumStratum/1.0.0
+	/// and eth-proxy.
+	#[arg(long, value_name = "ADDRESS")]
+	pub stratum_listen: Option<SocketAddr>,
+
+	/// The difficulty of a Stratum worker's first shares, in hashes. It then follows the worker's speed, and is
+	/// never above the block's difficulty.
+	#[arg(long, value_name = "HASHES", default_value_t = START_DIFFICULTY, value_parser = clap::value_parser!(u64).range(1..))]
+	pub stratum_difficulty: u64,
+
+	/// Admit only miners that know the secret in this file, 8 to 64 letters and digits, to `--miners-listen` and
+	/// `--stratum-listen`.
+	#[arg(long, value_name = "FILE")]
+	pub miners_secret_file: Option<PathBuf>,
 
 	/// Send new work to these addresses, for example http://192.168.0.7:8546, as geth does with
 	/// `--miner.notify`.

@@ -5,12 +5,12 @@
 //! RPC stays closed to them. It accepts what ethminer and other miners send to geth: HTTP/1.0 and 1.1, with
 //! or without the `jsonrpc` member that JSON-RPC 2.0 requires.
 
-use crate::rpc::mining::{request::complete, work};
+use crate::rpc::mining::work;
 use futures::{FutureExt, StreamExt};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
 	body::{Bytes, Incoming},
-	header::{HeaderValue, CONTENT_TYPE},
+	header::{HeaderValue, AUTHORIZATION, CONTENT_TYPE, ORIGIN, WWW_AUTHENTICATE},
 	service::service_fn,
 	Method, Request, Response, StatusCode, Uri,
 };
@@ -18,23 +18,35 @@ use hyper_util::{
 	client::legacy::{connect::HttpConnector, Client},
 	rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use isthmus_engine::Job;
+use isthmus_engine::{Job, MiningMetrics};
+use isthmus_miners::{request::complete, Place, Places, Secret};
 use jsonrpsee::Methods;
 use polkadot_sdk::*;
 use sc_rpc_api::DenyUnsafe;
 use serde_json::Value;
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+	convert::Infallible,
+	net::SocketAddr,
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc,
+	},
+	time::{Duration, Instant},
+};
 use tokio::{
 	net::{TcpListener, TcpStream},
-	sync::Semaphore,
+	sync::Notify,
 };
 
 /// The maximum size of a request in bytes. A request for `eth_submitWork` takes about 300 bytes.
 const MAX_REQUEST: usize = 16 * 1024;
-/// The maximum size of a response in bytes. A response to `eth_getWork` takes about 300 bytes.
+/// The maximum size of a response in bytes. A response to `eth_getWork` takes about 300 bytes, and a block with
+/// its uncles about 1500.
 const MAX_RESPONSE: usize = 16 * 1024;
-/// The maximum number of connections served concurrently.
-const MAX_CONNECTIONS: usize = 256;
+/// The maximum number of connections served concurrently,
+const MAX_CONNECTIONS: usize = 512;
+/// and of those from one address.
+const MAX_OF_AN_ADDRESS: usize = 64;
 /// The time limit for a request's head, and for an idle connection between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time limit for a request's body.
@@ -45,7 +57,10 @@ const NOTICE_TIMEOUT: Duration = Duration::from_secs(1);
 const RETRY_ACCEPT_AFTER: Duration = Duration::from_millis(100);
 const LOG_TARGET: &str = "miners";
 
-/// Opens the miners' port.
+/// Closes a connection that must make room for another one.
+pub(crate) type Evict = Box<dyn FnOnce() + Send>;
+
+/// Opens a port for miners.
 ///
 /// # Errors
 ///
@@ -54,13 +69,25 @@ const LOG_TARGET: &str = "miners";
 pub(crate) fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
 	let listener = std::net::TcpListener::bind(address)?;
 	listener.set_nonblocking(true)?;
-	log::info!(target: LOG_TARGET, "⛏️  Miners can connect to http://{}", listener.local_addr()?);
 	Ok(listener)
 }
 
-/// Serves `methods` to miners until the node stops. Anyone who can reach this port is allowed to mine, so
-/// it also serves methods that count as unsafe on the node's RPC.
-pub(crate) async fn serve(listener: std::net::TcpListener, methods: impl Into<Methods>) {
+/// What all connections of the port share.
+struct Port {
+	methods: Methods,
+	secret: Option<Secret>,
+	places: Places<Evict>,
+	metrics: MiningMetrics,
+}
+
+/// Serves `methods` to miners until the node stops. Anyone who can reach this port, and knows its secret if it
+/// has one, is allowed to mine, so it also serves methods that count as unsafe on the node's RPC.
+pub(crate) async fn serve(
+	listener: std::net::TcpListener,
+	methods: impl Into<Methods>,
+	secret: Option<Secret>,
+	metrics: MiningMetrics,
+) {
 	let listener = match TcpListener::from_std(listener) {
 		Ok(listener) => listener,
 		Err(error) => {
@@ -70,22 +97,15 @@ pub(crate) async fn serve(listener: std::net::TcpListener, methods: impl Into<Me
 	};
 	let mut methods: Methods = methods.into();
 	methods.extensions_mut().insert(DenyUnsafe::No);
-	let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+	let port = Arc::new(Port {
+		methods,
+		secret,
+		places: Places::new(MAX_CONNECTIONS, MAX_OF_AN_ADDRESS),
+		metrics,
+	});
 	loop {
-		// Further miners wait in the system's queue until a slot is free.
-		let Ok(slot) = slots.clone().acquire_owned().await else {
-			return;
-		};
 		match listener.accept().await {
-			Ok((stream, peer)) => {
-				let methods = methods.clone();
-				tokio::spawn(async move {
-					if let Err(error) = converse(stream, methods).await {
-						log::debug!(target: LOG_TARGET, "{peer}: {error}");
-					}
-					drop(slot);
-				});
-			}
+			Ok((stream, peer)) => port.admit(stream, peer),
 			Err(error) => {
 				log::warn!(target: LOG_TARGET, "cannot accept a miner's connection: {error}");
 				tokio::time::sleep(RETRY_ACCEPT_AFTER).await;
@@ -94,27 +114,97 @@ pub(crate) async fn serve(listener: std::net::TcpListener, methods: impl Into<Me
 	}
 }
 
-/// Answers a connection's requests until it ends.
-async fn converse(stream: TcpStream, methods: Methods) -> hyper::Result<()> {
-	hyper::server::conn::http1::Builder::new()
-		.timer(TokioTimer::new())
-		.header_read_timeout(HEAD_TIMEOUT)
-		.serve_connection(
-			TokioIo::new(stream),
-			service_fn(move |request| {
-				let methods = methods.clone();
-				async move { Ok::<_, Infallible>(respond(request, &methods).await) }
-			}),
-		)
-		.await
+impl Port {
+	/// Serves a new connection in the background, if there is a place for it.
+	fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+		let evicted = Arc::new(Notify::new());
+		let evict: Evict = {
+			let evicted = evicted.clone();
+			Box::new(move || evicted.notify_one())
+		};
+		let place = match self.places.take(peer.ip(), Instant::now(), evict) {
+			Ok(place) => place,
+			Err(full) => {
+				log::debug!(target: LOG_TARGET, "closing the connection of {peer}: {full}");
+				return;
+			}
+		};
+		self.metrics.set_connections("getwork", self.places.taken());
+		let port = self.clone();
+		tokio::spawn(async move {
+			let place = Arc::new(place);
+			let ended = tokio::select! {
+				ended = port.converse(stream, place.clone()) => ended.map_err(|e| e.to_string()),
+				() = evicted.notified() => Err("made room for another connection".into()),
+			};
+			if let Err(error) = ended {
+				log::debug!(target: LOG_TARGET, "{peer}: {error}");
+			}
+			drop(place);
+			port.metrics.set_connections("getwork", port.places.taken());
+		});
+	}
+
+	/// Answers a connection's requests until it ends.
+	async fn converse(
+		self: &Arc<Self>,
+		stream: TcpStream,
+		place: Arc<Place<Evict>>,
+	) -> hyper::Result<()> {
+		// ethminer takes the first segment for the whole answer. Without vectored writes, head and body are
+		// copied into one buffer and sent together.
+		let _ = stream.set_nodelay(true);
+		hyper::server::conn::http1::Builder::new()
+			.timer(TokioTimer::new())
+			.header_read_timeout(HEAD_TIMEOUT)
+			.writev(false)
+			.serve_connection(
+				TokioIo::new(stream),
+				service_fn(move |request| {
+					let (port, place) = (self.clone(), place.clone());
+					async move { Ok::<_, Infallible>(port.respond(request, &place).await) }
+				}),
+			)
+			.await
+	}
+
+	/// Returns whether the request has the port's secret, as its password or at the end of its path.
+	fn admits(&self, request: &Request<Incoming>) -> bool {
+		let Some(secret) = &self.secret else {
+			return true;
+		};
+		let header = request.headers().get(AUTHORIZATION);
+		let header = header.and_then(|value| value.to_str().ok());
+		header.is_some_and(|header| secret.is_in_header(header))
+			|| secret.is_in_path(request.uri().path())
+	}
+
+	async fn respond(
+		&self,
+		request: Request<Incoming>,
+		place: &Place<Evict>,
+	) -> Response<Full<Bytes>> {
+		// A browser sends this header with every such request, a miner never does. A web page must not mine
+		// through a browser on this network, under whatever name it reaches the port.
+		if request.headers().contains_key(ORIGIN) {
+			return refuse(StatusCode::FORBIDDEN);
+		}
+		if !self.admits(&request) {
+			let mut refusal = refuse(StatusCode::UNAUTHORIZED);
+			let basic = HeaderValue::from_static("Basic realm=\"miners\"");
+			refusal.headers_mut().insert(WWW_AUTHENTICATE, basic);
+			return refusal;
+		}
+		place.used(Instant::now());
+		respond(request, &self.methods).await
+	}
 }
 
 async fn respond(request: Request<Incoming>, methods: &Methods) -> Response<Full<Bytes>> {
 	if request.method() != Method::POST {
 		return refuse(StatusCode::METHOD_NOT_ALLOWED);
 	}
-	// A web page must not mine through a browser on this network. A browser sends this content type only
-	// after a preflight request, which the miners' port refuses.
+	// A browser sends this content type only after a preflight request, which the miners' port refuses.
 	let json = request
 		.headers()
 		.get(CONTENT_TYPE)
@@ -163,34 +253,64 @@ pub(crate) async fn notify(
 ) {
 	let client: Client<HttpConnector, Full<Bytes>> =
 		Client::builder(TokioExecutor::new()).build_http();
+	let miners: Vec<_> = urls.into_iter().map(Notified::new).collect();
 	while let Some(mut job) = jobs.next().await {
 		// If several jobs arrived in the meantime, keep only the newest.
 		while let Some(Some(newer)) = jobs.next().now_or_never() {
 			job = newer;
 		}
 		let notice = Bytes::from(Value::from(work(&job).to_vec()).to_string());
-		let sent = urls.iter().map(|url| send(&client, url, notice.clone()));
+		let sent = miners
+			.iter()
+			.map(|miner| miner.send(&client, notice.clone()));
 		futures::future::join_all(sent).await;
 	}
 }
 
-async fn send(client: &Client<HttpConnector, Full<Bytes>>, url: &Uri, notice: Bytes) {
-	let mut request = Request::new(Full::new(notice));
-	*request.method_mut() = Method::POST;
-	*request.uri_mut() = url.clone();
-	request
-		.headers_mut()
-		.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-	match tokio::time::timeout(NOTICE_TIMEOUT, client.request(request)).await {
-		Ok(Ok(response)) if response.status().is_success() => {}
-		Ok(Ok(response)) => {
-			log::warn!(target: LOG_TARGET, "{url} answered a notice of new work with {}", response.status())
+/// A miner that is notified of new work.
+struct Notified {
+	url: Uri,
+	/// Whether the last notice failed. Only the first failure of several is logged.
+	fails: AtomicBool,
+}
+
+impl Notified {
+	fn new(url: Uri) -> Self {
+		Self {
+			url,
+			fails: AtomicBool::new(false),
 		}
-		Ok(Err(error)) => {
-			log::warn!(target: LOG_TARGET, "cannot notify {url} of new work: {error}")
-		}
-		Err(_) => {
-			log::warn!(target: LOG_TARGET, "{url} did not answer a notice of new work in time")
+	}
+
+	async fn send(&self, client: &Client<HttpConnector, Full<Bytes>>, notice: Bytes) {
+		let mut request = Request::new(Full::new(notice));
+		*request.method_mut() = Method::POST;
+		*request.uri_mut() = self.url.clone();
+		request
+			.headers_mut()
+			.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+		let failure = match tokio::time::timeout(NOTICE_TIMEOUT, client.request(request)).await {
+			Ok(Ok(response)) if response.status().is_success() => None,
+			Ok(Ok(response)) => Some(format!("it answered {}", response.status())),
+			Ok(Err(error)) => Some(error.to_string()),
+			Err(_) => Some("it did not answer in time".into()),
+		};
+		let (url, failed) = (
+			&self.url,
+			self.fails.swap(failure.is_some(), Ordering::Relaxed),
+		);
+		match failure {
+			Some(error) if failed => {
+				log::debug!(target: LOG_TARGET, "cannot notify {url}: {error}")
+			}
+			Some(error) => log::warn!(
+				target: LOG_TARGET,
+				"cannot notify {url} of new work: {error}; further failures are not logged until it works",
+			),
+			None if failed => {
+				log::info!(target: LOG_TARGET, "{url} accepts notices of new work again")
+			}
+			None => {}
 		}
 	}
 }

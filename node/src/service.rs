@@ -5,27 +5,44 @@
 //! |---|---|
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
-//! | `network.rs` | connections to peers, and the RPC servers |
-//! | `mining.rs` | the sealer, the author, the built-in miner and the miners' port |
+//! | `network.rs` | connections to peers |
+//! | `metrics.rs` | the metrics about the chain |
+//! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
+//! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
+//! | `watch.rs` | the lines about a node that waits without an error |
 
 mod finality;
+mod metrics;
 mod mining;
 mod network;
 mod parts;
+mod tasks;
+// Public only for `tests/`.
+#[doc(hidden)]
+pub mod watch;
 
 use crate::{
-	cli::MiningArgs,
-	client::FullSealer,
-	producer::{self, Profile, Registration},
+	cli::{MiningArgs, SyncArgs},
+	database,
+	pool::Limits,
+	ports,
+	producer::{self, KeyError, Profile, Registration},
 	rpc,
 };
+use isthmus_primitives::AccountId;
+use metrics::ChainMetrics;
 use polkadot_sdk::*;
-use sc_network::config::SyncMode;
+use sc_network::config::{NodeKeyConfig, Secret, SyncMode};
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
 };
+use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
+use sp_blockchain::HeaderBackend;
+use std::io;
 
+use parts::application;
 pub use parts::{Core, Parts};
+use watch::{Watch, Watched};
 
 /// The minimum number of finalized blocks for which a node keeps bodies and states.
 const MIN_BLOCKS_KEPT: u32 = 64;
@@ -34,10 +51,16 @@ const MIN_BLOCKS_KEPT: u32 = 64;
 pub(crate) struct Options {
 	/// The mining options.
 	pub(crate) mining: MiningArgs,
+	/// The sync options.
+	pub(crate) sync: SyncArgs,
 	/// The producer to register, if any.
 	pub(crate) producer: Option<Profile>,
+	/// The limits of the transaction pool.
+	pub(crate) pool: Limits,
 	/// Whether the node was started with `--dev`: it then mines, for Alice unless another account is given.
 	pub(crate) development: bool,
+	/// How much space to keep free on the database's disk.
+	pub(crate) storage: StorageMonitorParams,
 }
 
 /// Starts a full node.
@@ -46,44 +69,52 @@ pub(crate) struct Options {
 ///
 /// Returns a message if an option is not supported, and otherwise the error of the stage that failed.
 pub(crate) fn new_full(
-	config: Configuration,
+	mut config: Configuration,
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config)?;
-	let author = mining::author_config(&config, &options.mining, options.development)?;
+	let nothing_mines = has_no_miner(&options.mining);
+	let mining = mining::request(&config, options.mining, options.development)?;
+	database::check_writable(&config.database).map_err(application)?;
+	check_node_key(&config.network.node_key)?;
+	ports::check(&mut config).map_err(application)?;
+	if mining.is_some() && nothing_mines {
+		log::warn!(
+			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
+			 the like add `--miners-listen`, `--stratum-listen` or `--mine-notify`"
+		);
+	}
 	let Parts {
 		core,
 		mut task_manager,
 		import_queue,
 		grandpa,
 		mut telemetry,
-	} = Parts::new(&config)?;
-	let producer = options
-		.producer
-		.map(|profile| producer_deps(&config, &core, profile))
-		.transpose()?;
+	} = Parts::with_pool(&config, options.pool)?;
+	let producer = match options.producer {
+		Some(profile) => producer_deps(&config, &core, profile)?,
+		None => None,
+	};
+	watch::check_vote_keys(&config, &core.keystore).map_err(application)?;
+	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
 
-	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
-	let sealer = mining::sealer(&core, author.is_some())?;
+	let pool_room = (options.pool.count, options.pool.bytes);
+	let watched = Watched::new(&config, mining.is_some(), pool_room);
+	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
+	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,
+		sync_memory: options.sync.memory_bytes(),
 		core: &core,
 		import_queue,
-		rpc: rpc_deps(&core, finality.rpc.clone(), sealer.clone())?,
+		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref())?,
 		grandpa_protocol: finality.protocol(),
 		task_manager: &mut task_manager,
 		telemetry: telemetry.as_mut(),
 	})?;
-	if let (Some(author), Some(sealer)) = (author, sealer) {
-		let sync = network.sync.clone();
-		let inputs = mining::Inputs {
-			options: options.mining,
-			author,
-			sealer,
-			sync,
-		};
-		mining::start(inputs, &core, &task_manager)?;
+	if let Some(mining) = mining {
+		mining::start(mining, &core, network.sync.clone(), &task_manager);
 	}
 	if let Some(deps) = producer {
 		let registration = Registration::new(deps, network.sync.clone());
@@ -91,42 +122,114 @@ pub(crate) fn new_full(
 			.spawn_handle()
 			.spawn("producer-registration", None, registration.run());
 	}
+	if let Some(registry) = &core.prometheus_registry {
+		let metrics = ChainMetrics::new(&core, finality.rpc.sets.clone(), registry)?;
+		task_manager
+			.spawn_handle()
+			.spawn("chain-metrics", None, metrics.run());
+	}
+	let watch = Watch {
+		core: core.clone(),
+		sync: network.sync.clone(),
+		authorities: finality.rpc.authority_set.clone(),
+		node: watched,
+	};
+	task_manager
+		.spawn_handle()
+		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Checks that the node's network key can be read, and creates it if the node has none.
+fn check_node_key(key: &NodeKeyConfig) -> Result<(), ServiceError> {
+	let NodeKeyConfig::Ed25519(Secret::File(path)) = key else {
+		return Ok(());
+	};
+	let invalid = |error: io::Error| {
+		format!(
+			"the network key in {} cannot be used: {error}. Expected a file of 32 bytes, or of 64 hexadecimal digits \
+			 without a line end, that this user may read; `key generate-node-key --file FILE` makes one",
+			path.display()
+		)
+	};
+	let read = key.clone().into_keypair();
+	read.map(drop)
+		.map_err(|error| ServiceError::Other(invalid(error)))
+}
+
+/// Returns whether neither this machine nor another program is told to mine.
+fn has_no_miner(options: &MiningArgs) -> bool {
+	options.threads == 0
+		&& options.miners_listen.is_none()
+		&& options.stratum_listen.is_none()
+		&& options.mine_notify.is_empty()
+}
+
+/// Stops the node before its database's disk is full, since a database that cannot write is lost.
+fn watch_storage(
+	config: &Configuration,
+	options: StorageMonitorParams,
+	task_manager: &TaskManager,
+) -> Result<(), ServiceError> {
+	let Some(path) = config.database.path() else {
+		return Ok(());
+	};
+	let spawner = task_manager.spawn_essential_handle();
+	StorageMonitorService::try_spawn(options, path.into(), &spawner).map_err(application)
 }
 
 /// Returns what the RPC methods need to answer.
 fn rpc_deps(
 	core: &Core,
 	finality: rpc::FinalityDeps,
-	sealer: Option<FullSealer>,
+	mining: Option<&mining::Prepared>,
 ) -> sp_blockchain::Result<rpc::Deps> {
 	Ok(rpc::Deps {
 		client: core.client.clone(),
 		pool: core.pool.clone(),
 		chain: core.chain.clone(),
 		finality,
-		sealer,
+		sealer: mining.map(|mining| mining.sealer.clone()),
+		control: mining.map(|mining| mining.control.clone()),
 		sharing: rpc::sharing::Sharing::new(core.client.clone())?,
 	})
 }
 
-/// Finds the producer's key, so that a node without it fails before connecting to peers.
+/// Finds the producer's key, so that a node without it fails before connecting to peers. A node with several
+/// keys starts without registering a producer: any caller of unsafe methods could have inserted one.
 fn producer_deps(
 	config: &Configuration,
 	core: &Core,
 	profile: Profile,
-) -> Result<producer::Deps, ServiceError> {
-	let key = producer::find_key(&core.keystore, config.dev_key_seed.as_deref())
-		.map_err(ServiceError::Other)?;
-	Ok(producer::Deps {
+) -> Result<Option<producer::Deps>, ServiceError> {
+	let finalized = core.client.info().finalized_hash;
+	let is_registered = |account: &AccountId| {
+		producer::is_registered(&core.client, account, finalized).unwrap_or(false)
+	};
+	let seed = config.dev_key_seed.as_deref();
+	let found = producer::find_key(
+		&core.keystore,
+		profile.account.as_ref(),
+		seed,
+		is_registered,
+	);
+	let key = match found {
+		Ok(key) => key,
+		Err(several @ KeyError::Several(_)) => {
+			log::error!("no producer is registered: {several}");
+			return Ok(None);
+		}
+		Err(error) => return Err(ServiceError::Other(error.to_string())),
+	};
+	Ok(Some(producer::Deps {
 		client: core.client.clone(),
 		pool: core.pool.clone(),
 		keystore: core.keystore.clone(),
 		profile,
 		key,
 		force: config.force_authoring,
-	})
+	}))
 }
 
 /// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules
@@ -136,6 +239,11 @@ fn check_options(config: &Configuration) -> Result<(), ServiceError> {
 		return Err(ServiceError::Other(
 			"only `--sync full` is supported: every node verifies every block's proof of work"
 				.into(),
+		));
+	}
+	if config.transaction_pool.use_all_block_notifications() {
+		return Err(ServiceError::Other(
+			"only `--pool-type single-state` is supported: the node has a transaction pool of its own".into(),
 		));
 	}
 	let too_few = |kept| kept < MIN_BLOCKS_KEPT;

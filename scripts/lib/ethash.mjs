@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Ethash, the chain's proof of work (yellow paper, appendix J), in plain JavaScript for tests. It was written from the
-// paper, independently of the node's code, so that the two check each other. It is slow, and only meant for the
-// development sizes.
+// paper, independently of the node's code, so that the two check each other. It is slow: datasets of full size are never
+// computed, only their caches.
 
 import { keccak_256, keccak_512 } from '@noble/hashes/sha3';
 
@@ -29,6 +29,12 @@ export const DEVELOPMENT = {
 	cacheBytes: largestPrimeMultiple(16 * 1024, ROW_BYTES),
 	datasetBytes: largestPrimeMultiple(1024 * 1024, PAGE_BYTES),
 };
+
+/** The sizes of an epoch's cache and dataset on other chains, as on Ethereum. */
+export const fullSizes = (epoch) => ({
+	cacheBytes: largestPrimeMultiple(2 ** 24 + 2 ** 17 * epoch, ROW_BYTES),
+	datasetBytes: largestPrimeMultiple(2 ** 30 + 2 ** 23 * epoch, PAGE_BYTES),
+});
 
 /** E_prime: the largest number of bytes below `bound` that is a prime multiple of `unit`. */
 function largestPrimeMultiple(bound, unit) {
@@ -143,3 +149,56 @@ export function hashimoto(datasetBytes, readPage, sealHash, nonce) {
 	last.set(mixHash, 64);
 	return { mixHash, result: keccak_256(last) };
 }
+
+/** A miner: searches for the seals of work packages, as a node hands them out. */
+export class Miner {
+	#sizes;
+	#readers = new Map();
+
+	/**
+	 * @param {boolean} [isFull] Whether the chain has full sizes. The miner then computes the dataset's pages from the
+	 * cache, one by one, which is only fast enough for difficulties of a few dozen.
+	 */
+	constructor(isFull = false) {
+		this.#sizes = isFull ? fullSizes : () => DEVELOPMENT;
+	}
+
+	/**
+	 * Tries nonces until a result is at most the boundary.
+	 *
+	 * @param {[string, string, string]} work The hash to seal, the epoch's seed and the boundary, as `0x…`.
+	 * @param {bigint} [nonce] The first nonce to try.
+	 * @returns {[string, string, string]} The nonce, the sealed hash and the mix hash, as `eth_submitWork` takes them.
+	 */
+	search([powHash, seed, boundary], nonce = 0n) {
+		const [datasetBytes, read] = this.#reader(seed);
+		const sealHash = new Uint8Array(Buffer.from(powHash.slice(2), 'hex'));
+		for (; ; nonce++) {
+			const { mixHash, result } = hashimoto(datasetBytes, read, sealHash, nonce);
+			if (hex(result) <= boundary) return [nonceHex(nonce), powHash, hex(mixHash)];
+		}
+	}
+
+	/** Returns the size of the dataset with this seed, and a function that reads its pages. */
+	#reader(seed) {
+		if (!this.#readers.has(seed)) {
+			const epoch = epochOf(seed);
+			const { cacheBytes, datasetBytes } = this.#sizes(epoch);
+			const cache = makeCache(cacheBytes, seedHash(epoch));
+			const isSmall = datasetBytes === DEVELOPMENT.datasetBytes;
+			const read = isSmall ? full(makeDataset(datasetBytes, cache)) : light(cache);
+			this.#readers.set(seed, [datasetBytes, read]);
+		}
+		return this.#readers.get(seed);
+	}
+}
+
+/** Returns the epoch of a seed, by trying the first ones, as miners do. */
+function epochOf(seed) {
+	for (let epoch = 0; epoch < 2048; epoch++) if (hex(seedHash(epoch)) === seed) return epoch;
+	throw new Error(`no epoch has the seed ${seed}`);
+}
+
+const hex = (bytes) => `0x${Buffer.from(bytes).toString('hex')}`;
+/** Returns a nonce as eight bytes in hexadecimal. */
+export const nonceHex = (nonce) => `0x${nonce.toString(16).padStart(16, '0')}`;

@@ -5,10 +5,14 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { DEVELOPMENT, full, hashimoto, light, makeCache, makeDataset, seedHash, seedHashOf } from '../lib/ethash.mjs';
+import { full, hashimoto, light, makeCache, makeDataset, Miner, nonceHex, seedHash, seedHashOf } from '../lib/ethash.mjs';
+import { call, post } from '../lib/get-work.mjs';
 import { freePort, LocalNode, runToEnd } from '../lib/node.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
@@ -18,51 +22,11 @@ const BLOCKS = 10;
 const ALICE = '0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d';
 
 const hex = (bytes) => `0x${Buffer.from(bytes).toString('hex')}`;
-const fromHex = (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex'));
-const nonceHex = (nonce) => `0x${nonce.toString(16).padStart(16, '0')}`;
-
-/** Calls a method; returns the whole response. */
-async function post(url, method, ...params) {
-	const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
-	const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-	assert.equal(response.status, 200);
-	return response.json();
-}
-
-/** Calls a method; returns its result. */
-async function call(url, method, ...params) {
-	const { result, error } = await post(url, method, ...params);
-	assert.equal(error, undefined, `${method}: ${error?.message}`);
-	return result;
-}
-
-/** A miner written from geth's documentation, for the development sizes. */
-class Miner {
-	#datasets = new Map();
-
-	/** Searches for the seal of a work package, from `nonce` on; returns `[nonce, powHash, mixDigest]`. */
-	search([powHash, seed, boundary], nonce = 0n) {
-		const read = full(this.#dataset(seed));
-		const sealHash = fromHex(powHash);
-		for (; ; nonce++) {
-			const { mixHash, result } = hashimoto(DEVELOPMENT.datasetBytes, read, sealHash, nonce);
-			if (hex(result) <= boundary) return [nonceHex(nonce), powHash, hex(mixHash)];
-		}
-	}
-
-	#dataset(seed) {
-		if (!this.#datasets.has(seed)) {
-			const cache = makeCache(DEVELOPMENT.cacheBytes, fromHex(seed));
-			this.#datasets.set(seed, makeDataset(DEVELOPMENT.datasetBytes, cache));
-		}
-		return this.#datasets.get(seed);
-	}
-}
 
 test("this test's Ethash passes published vectors", () => {
 	// go-ethereum's TestHashimoto: a cache of 1024 bytes and a dataset of 32 KiB.
 	const cache = makeCache(1024, seedHash(0));
-	const sealHash = fromHex('0xc9149cc0386e689d789a1c2f3d5d169a61a6218ed30e74414dc736e442ef3d1f');
+	const sealHash = new Uint8Array(Buffer.from('c9149cc0386e689d789a1c2f3d5d169a61a6218ed30e74414dc736e442ef3d1f', 'hex'));
 	const dataset = makeDataset(32 * 1024, cache);
 	for (const read of [light(cache), full(dataset)]) {
 		const { mixHash, result } = hashimoto(32 * 1024, read, sealHash, 0n);
@@ -75,6 +39,7 @@ test("this test's Ethash passes published vectors", () => {
 
 test('other programs can mine', { timeout }, async (t) => {
 	const port = await freePort();
+	const deadPort = await freePort();
 	const notices = createServer();
 	notices.listen(0, '127.0.0.1');
 	await once(notices, 'listening');
@@ -89,7 +54,7 @@ test('other programs can mine', { timeout }, async (t) => {
 	const node = await LocalNode.start({
 		args: [
 			...['--dev', '--threads', '0', '--heartbeat', '1', '--miners-listen', `127.0.0.1:${port}`],
-			...['--mine-notify', `http://127.0.0.1:${notices.address().port}/work`],
+			...['--mine-notify', `http://127.0.0.1:${notices.address().port}/work,http://127.0.0.1:${deadPort}`],
 		],
 	});
 	const rpc = `http://127.0.0.1:${node.port}`;
@@ -168,10 +133,74 @@ test('other programs can mine', { timeout }, async (t) => {
 		head.push(`Content-Length: ${body.length}`, 'Connection: close', '', body);
 		const socket = connect(port, '127.0.0.1');
 		socket.write(head.join('\r\n'));
-		let answer = '';
-		for await (const part of socket) answer += part;
+		// It takes the first segment for the whole answer.
+		const [first] = await once(socket, 'data');
+		const answer = first.toString();
+		socket.destroy();
 		assert.match(answer, /^HTTP\/1\.[01] 200 /);
 		assert.deepEqual(JSON.parse(answer.split('\r\n\r\n')[1]), { jsonrpc: '2.0', id: 40, result: true });
+	});
+
+	await t.test('pools can read the blocks that they need', async () => {
+		const height = Number((await call(rpc, 'chain_getHeader')).number);
+		for (const url of [rpc, miners]) {
+			assert.equal(Number(await call(url, 'eth_blockNumber')), height);
+			const pending = await call(url, 'eth_getBlockByNumber', 'pending', false);
+			assert.equal(Number(pending.number), height + 1);
+			assert.equal(pending.difficulty, '0x400');
+			const block = await call(url, 'eth_getBlockByNumber', '0x1', true);
+			assert.equal(block.hash, await call(rpc, 'chain_getBlockHash', 1));
+			assert.match(block.nonce, /^0x[0-9a-f]{16}$/);
+			assert.deepEqual([block.number, block.miner, block.difficulty], ['0x1', ALICE, '0x400']);
+			assert.equal(block.totalDifficulty, '0x800');
+			assert.deepEqual([block.transactions, block.uncles], [[], []]);
+			assert.deepEqual(await call(url, 'eth_getBlockByHash', block.hash, false), block);
+			assert.equal((await call(url, 'eth_getBlockByNumber', 'latest', false)).number, `0x${height.toString(16)}`);
+			assert.equal((await call(url, 'eth_getBlockByNumber', 'earliest', false)).number, '0x0');
+			for (const unknown of ['0xffff', '0xffffffffff']) {
+				assert.equal(await call(url, 'eth_getBlockByNumber', unknown, false), null);
+			}
+			assert.equal(await call(url, 'eth_getUncleByBlockNumberAndIndex', '0x1', '0x0'), null);
+			assert.equal((await post(url, 'eth_getBlockByNumber', 'newest', false)).error.code, -32602);
+		}
+	});
+
+	await t.test('a dead subscriber is reported once', async () => {
+		const log = readFileSync(node.logPath, 'utf8');
+		assert.equal(log.match(new RegExp(`cannot notify http://127.0.0.1:${deadPort}`, 'g')).length, 1);
+		assert.doesNotMatch(log, /rejecting a miner's seal|Prepared block/);
+	});
+
+	await t.test('the settings of the miner can be changed', async () => {
+		const settings = await call(rpc, 'miner_settings');
+		assert.deepEqual([settings.threads, settings.gasTarget, settings.extraData], [0, 20_000_000, '0x']);
+		const bob = '0x8eaf04151687736326c9fea17e25fc5287613693c912909cb226aa4794f26a48';
+		assert.equal(await call(rpc, 'miner_setEtherbase', bob), true);
+		assert.equal(await call(rpc, 'miner_setExtra', 'rig 1'), true);
+		assert.equal(await call(rpc, 'miner_setGasLimit', '0x1000000'), true);
+		assert.deepEqual((await call(rpc, 'miner_settings')).extraData, hex(Buffer.from('rig 1')));
+		const height = Number(await call(rpc, 'eth_blockNumber'));
+		// The built-in miner makes the next blocks, until one has the new settings.
+		await call(rpc, 'miner_start', 1);
+		let block;
+		do {
+			await once(notices, 'received');
+			block = await call(rpc, 'eth_getBlockByNumber', 'latest', false);
+		} while (Number(block.number) <= height || block.miner !== bob);
+		assert.equal(block.extraData, hex(Buffer.from('rig 1')));
+		assert.ok(Number(block.gasLimit) < 20_000_000);
+		await call(rpc, 'miner_stop');
+		assert.equal((await call(rpc, 'miner_settings')).threads, 0);
+		for (const [method, param] of [
+			['miner_setEtherbase', '5xyz'],
+			['miner_setExtra', 'x'.repeat(33)],
+			['miner_setGasLimit', '0x1'],
+			['miner_start', 1_000_000],
+		]) {
+			assert.equal((await post(rpc, method, param)).error.code, -32602, method);
+		}
+		// Miners may not change them.
+		assert.equal((await post(miners, 'miner_stop')).error.code, -32601);
 	});
 
 	await t.test('the port offers only the mining methods', async () => {
@@ -181,7 +210,10 @@ test('other programs can mine', { timeout }, async (t) => {
 		assert.equal((await fetch(miners)).status, 405);
 		const plain = { method: 'POST', body: '{"id":1,"method":"eth_getWork"}', headers: { 'content-type': 'text/plain' } };
 		assert.equal((await fetch(miners, plain)).status, 415);
-		const json = (body) => fetch(miners, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+		const json = (body, headers = {}) =>
+			fetch(miners, { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } });
+		// A web page, under whatever host name.
+		assert.equal((await json('{"id":1,"method":"eth_getWork"}', { origin: miners })).status, 403);
 		assert.equal((await json('{')).status, 400);
 		assert.equal((await json(' '.repeat(20_000))).status, 413);
 	});
@@ -203,6 +235,8 @@ test('a node with safe RPC methods gives no work to strangers', { timeout }, asy
 		['eth_getWork'],
 		['eth_submitWork', nonceHex(1n), hash, hash],
 		['eth_submitHashrate', '0x1', hash],
+		['miner_stop'],
+		['miner_settings'],
 	]) {
 		const { error } = await post(rpc, method, ...params);
 		assert.equal(error.code, -32601, method);
@@ -219,7 +253,25 @@ test('contradictory options are refused', { timeout }, async () => {
 		assert.notEqual(code, 0);
 		return stderr;
 	};
-	assert.match(await refused('--miners-listen', '127.0.0.1:1'), /need `--mine`/);
+	for (const option of ['--miners-listen', '--stratum-listen']) {
+		assert.match(await refused(option, '127.0.0.1:1'), /need `--mine`/);
+	}
 	assert.match(await refused('--mine', '--hash-rate', '0'), /--hash-rate/);
 	assert.match(await refused('--mine', '--mine-notify', 'https://127.0.0.1'), /no https/);
+});
+
+test('a taken port is reported before the node opens its database', { timeout }, async () => {
+	const taken = createServer();
+	taken.listen(0, '127.0.0.1');
+	await once(taken, 'listening');
+	const address = `127.0.0.1:${taken.address().port}`;
+	for (const option of ['--miners-listen', '--stratum-listen']) {
+		const folder = mkdtempSync(join(tmpdir(), 'isthmus-port-'));
+		const { code, stderr } = await runToEnd(['--dev', '--base-path', folder, option, address]);
+		assert.notEqual(code, 0);
+		assert.ok(stderr.includes(`\`${option} ${address}\``), stderr);
+		assert.equal(existsSync(join(folder, 'chains/dev/db')), false);
+		rmSync(folder, { recursive: true });
+	}
+	taken.close();
 });

@@ -4,12 +4,13 @@
 
 use crate::{
 	admission::{is_near, is_too_easy},
-	chain::{outweighs, Chain, ChainClient},
+	chain::{Chain, ChainClient},
 	error::{BlockError, CheckError},
+	fork_choice::Arrival,
 };
 use isthmus_primitives::{
 	digest::{self, PowHeader},
-	Header,
+	Hash, Header, TotalDifficulty,
 };
 use isthmus_rules::{self as rules, Ancestry, Rejection, Work};
 use polkadot_sdk::*;
@@ -33,8 +34,16 @@ impl<C: ChainClient> Chain<C> {
 		rules::validate_against_parent(self.parameters(), &header, &parent)
 			.map_err(Rejection::from)?;
 		self.check_seal(&header)?;
+		self.check_beneficiary(&header, header.parent_hash)?;
 		rules::validate_not_future(&header, now).map_err(Rejection::from)?;
 		Ok(header)
+	}
+
+	/// Checks that a header's beneficiary may mine on this chain, by the state after the block `parent`.
+	fn check_beneficiary(&self, header: &PowHeader, parent: Hash) -> Result<(), BlockError> {
+		rules::validate_beneficiary(self.parameters(), header, |_, account| {
+			Ok(self.may_mine(parent, account)?)
+		})
 	}
 
 	/// Checks that a block is in our chain or higher than the finalized block.
@@ -91,11 +100,8 @@ impl<C: ChainClient> Chain<C> {
 			return Err(CheckError::TooFar(header.hash).into());
 		}
 		self.check_seal(&header)?;
-		let total = self
-			.total_difficulty(header.parent_hash)?
-			.saturating_add(header.pre.difficulty);
-		let best = (self.total_difficulty(best.hash)?, best.hash);
-		Ok(outweighs((total, header.hash), best))
+		let announced = self.standing_of_new(&header, Arrival::LAST)?;
+		Ok(announced.is_better_than(&self.standing(best.hash)?))
 	}
 
 	/// Checks every rule for the body: its root H_t, and the uncle rules. `now` is in seconds since the Unix
@@ -148,12 +154,52 @@ impl<C: ChainClient> Chain<C> {
 			&uncles,
 			&ancestry,
 			now,
-			|uncle| self.hashimoto(uncle),
+			|uncle| {
+				self.check_beneficiary(uncle, header.parent_hash)?;
+				self.hashimoto(uncle)
+			},
 		)
 	}
 
 	fn check_seal(&self, header: &PowHeader) -> Result<(), BlockError> {
 		rules::validate_seal(header, |header| self.hashimoto(header))
+	}
+
+	/// Returns Hashimoto's results for these headers, computed several at a time.
+	pub(crate) fn hashimoto_each(&self, headers: &[PowHeader]) -> Result<Vec<Work>, CheckError> {
+		let mut works: Vec<Option<Work>> = headers.iter().map(|h| self.seals.get(h.hash)).collect();
+		let mut from = 0;
+		while let Some(first) = headers.get(from) {
+			let epoch = self.epoch(first.number);
+			let same_epoch = |header: &&PowHeader| self.epoch(header.number) == epoch;
+			let to = from + headers[from..].iter().take_while(same_epoch).count();
+			let missing: Vec<usize> = (from..to).filter(|&index| works[index].is_none()).collect();
+			if !missing.is_empty() {
+				let cache = self.cache_for(first.number)?;
+				let input = |&index: &usize| {
+					let header: &PowHeader = &headers[index];
+					(header.seal_hash.0, header.seal.nonce)
+				};
+				let inputs: Vec<_> = missing.iter().map(input).collect();
+				for (index, output) in missing.into_iter().zip(cache.light_each(&inputs)) {
+					let work = output.into();
+					self.seals.insert(headers[index].hash, work);
+					works[index] = Some(work);
+				}
+			}
+			from = to;
+		}
+		Ok(works.into_iter().flatten().collect())
+	}
+
+	/// Returns the weight of the chain that ends with a block in the database. Of two chains, the one with the
+	/// greater weight is better.
+	///
+	/// # Errors
+	///
+	/// Returns the error of [`Self::total_difficulty`].
+	pub fn weight(&self, hash: Hash) -> Result<TotalDifficulty, CheckError> {
+		self.total_difficulty(hash)
 	}
 
 	/// Returns Hashimoto's result for the header, computed at most once while it is remembered.

@@ -10,8 +10,9 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// How long a rate that a miner submits is valid, as in geth.
-pub const SUBMITTED_FOR: Duration = Duration::from_secs(10);
+/// How long a rate that a miner submits is valid. ethminer submits its rate once a minute, so that one report
+/// may be lost. (geth forgets a rate after ten seconds.)
+pub const SUBMITTED_FOR: Duration = Duration::from_secs(150);
 /// The maximum number of miners whose rates are remembered.
 pub const MAX_MINERS: usize = 1024;
 
@@ -130,16 +131,17 @@ mod tests {
 	}
 
 	#[test]
-	fn submitted_rates_are_kept_by_miner_and_forgotten_after_ten_seconds() {
+	fn submitted_rates_are_kept_by_miner_until_two_reports_are_missing() {
 		let rate = HashRate::default();
 		let start = Instant::now();
 		let [first, second] = [1, 2].map(Hash::repeat_byte);
 		assert!(rate.submit(first, 100, start));
 		assert!(rate.submit(second, 30, start + 5 * SECOND));
-		assert!(rate.submit(second, 40, start + 6 * SECOND));
-		assert_eq!(rate.submitted(start + 10 * SECOND), 140);
-		assert_eq!(rate.submitted(start + 11 * SECOND), 40);
-		assert_eq!(rate.submitted(start + 17 * SECOND), 0);
+		assert!(rate.submit(second, 40, start + 60 * SECOND));
+		// ethminer reports every minute.
+		assert_eq!(rate.submitted(start + 125 * SECOND), 140);
+		assert_eq!(rate.submitted(start + SUBMITTED_FOR + SECOND), 40);
+		assert_eq!(rate.submitted(start + SUBMITTED_FOR + 61 * SECOND), 0);
 		assert!(rate.submit(first, u64::MAX, start));
 		assert!(rate.submit(second, u64::MAX, start));
 		assert_eq!(rate.submitted(start), u64::MAX);
@@ -156,7 +158,7 @@ mod tests {
 		// A known miner may renew its rate, and old miners make room.
 		assert!(rate.submit(Hash::zero(), 2, start));
 		assert_eq!(rate.submitted(start), MAX_MINERS as u64 + 1);
-		assert!(rate.submit(Hash::repeat_byte(9), 1, start + 11 * SECOND));
-		assert_eq!(rate.submitted(start + 11 * SECOND), 1);
+		assert!(rate.submit(Hash::repeat_byte(9), 1, start + SUBMITTED_FOR + SECOND));
+		assert_eq!(rate.submitted(start + SUBMITTED_FOR + SECOND), 1);
 	}
 }

@@ -6,9 +6,10 @@
 //!
 //! - [`Chain`]: the chain's parameters, a parent's facts, and the check of one header or one block;
 //! - [`PowVerifier`] and [`PowAnnounceValidator`]: the check of blocks and of announcements from peers;
-//! - [`PowBlockImport`] and [`HeaviestChain`]: the fork choice by total difficulty;
+//! - [`PowBlockImport`] and [`HeaviestChain`]: the fork choice, which [`Standing`] defines;
 //! - [`Author`], [`Sealer`] and [`CpuMiner`]: templates, seals and the built-in miner, with its
-//!   [`HashRate`] and [`MiningMetrics`].
+//!   [`HashRate`] and [`MiningMetrics`];
+//! - [`VoteGuard`]: keeps a verifier's node from voting twice in a round.
 //!
 //! # A block's journey
 //!
@@ -37,14 +38,15 @@
 //!                                            │ "unchecked"                │
 //!                                    ┌───────▼────────────────────────────▼───────┐
 //!                                    │ import.rs, import_block:                   │
-//!                                    │ unchecked? parent's state? total           │
-//!                                    │ difficulty, fork choice                    │
+//!                                    │ unchecked? parent's state? execution, then │
+//!                                    │ one at a time: total difficulty, fork      │
+//!                                    │ choice                                     │
 //!                                    └───────┬────────────────────────────────────┘
 //!                                            │
 //!                                    ┌───────▼────────┐
 //!                                    │ the client     │  best, if it is the heaviest block above
-//!                                    │ executes and   │  the finalized one; restore_best (import.rs)
-//!                                    │ stores it      │  decides again when finality moves
+//!                                    │ stores it      │  the finalized one; restore_best (import.rs)
+//!                                    │                │  decides again when finality moves
 //!                                    └────────────────┘
 //! ```
 //!
@@ -80,15 +82,21 @@ mod announce;
 mod author;
 mod chain;
 mod check;
+mod choices;
 mod clock;
+mod datasets;
 mod error;
+mod execution;
 mod failed_imports;
+mod fork_choice;
 mod hash_rate;
 mod hash_rate_report;
 mod import;
 mod metrics;
 mod miner;
+mod peer_check;
 mod rate_limit;
+mod refusals;
 mod seal_memo;
 mod sealer;
 mod select_chain;
@@ -97,19 +105,27 @@ mod tests;
 mod throttle;
 mod unchecked;
 mod verifier;
+mod vote_guard;
 
 pub use announce::PowAnnounceValidator;
 pub use author::{Author, AuthorConfig, AuthorParts, BlockTree, Pace, Pool};
 pub use chain::{Chain, ChainClient};
+pub use choices::MinerChoices;
 pub use error::{BlockError, CheckError, SubmitError};
+pub use execution::Execute;
+pub use fork_choice::{Arrival, Standing};
 pub use hash_rate::{HashRate, MAX_MINERS, SUBMITTED_FOR};
 pub use hash_rate_report::report as report_hash_rate;
 pub use import::PowBlockImport;
 pub use metrics::MiningMetrics;
-pub use miner::CpuMiner;
+pub use miner::{CpuMiner, MAX_THREADS};
+pub use peer_check::{PeerCheck, ProvedChain, ProvedHeader};
+pub use rate_limit::RateLimitedLog;
+pub use refusals::{Refusals, Refused};
 pub use sealer::{Job, Mined, Sealer};
 pub use select_chain::HeaviestChain;
 pub use verifier::PowVerifier;
+pub use vote_guard::{VoteGuard, VoteGuardError};
 
 /// The target of this crate's log lines.
 const LOG_TARGET: &str = "pow";

@@ -2,6 +2,8 @@
 //! Limits how often log lines that peers can trigger are written: one line of each kind per minute, with the
 //! number of suppressed lines.
 
+use crate::LOG_TARGET;
+use isthmus_primitives::Header;
 use parking_lot::Mutex;
 use std::{
 	collections::HashMap,
@@ -13,7 +15,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 
 /// When a line of each kind was last written. The kinds are the rules' names, so there are few.
 #[derive(Default)]
-pub(crate) struct RateLimitedLog(Mutex<HashMap<&'static str, Last>>);
+pub struct RateLimitedLog(Mutex<HashMap<&'static str, Last>>);
 
 struct Last {
 	written: Instant,
@@ -23,7 +25,7 @@ struct Last {
 impl RateLimitedLog {
 	/// Returns the end of a line of this kind if it may be written now: the number of lines suppressed
 	/// since the last one. Returns `None` if this line must be suppressed.
-	pub(crate) fn may_write(&self, kind: &'static str, now: Instant) -> Option<String> {
+	pub fn may_write(&self, kind: &'static str, now: Instant) -> Option<String> {
 		let mut kinds = self.0.lock();
 		let Some(last) = kinds.get_mut(kind) else {
 			let last = Last {
@@ -42,6 +44,17 @@ impl RateLimitedLog {
 			0 => String::new(),
 			more => format!(" (and {more} more of this kind since the last such line)"),
 		})
+	}
+
+	/// Writes a warning about a block.
+	pub(crate) fn warn_of(&self, kind: &'static str, header: &Header, problem: &str) {
+		let (number, hash) = (header.number, header.hash());
+		match self.may_write(kind, Instant::now()) {
+			Some(end) => {
+				log::warn!(target: LOG_TARGET, "block #{number} ({hash}) {problem}{end}")
+			}
+			None => log::debug!(target: LOG_TARGET, "block #{number} ({hash}) {problem}"),
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ use crate::{
 use codec::Encode;
 use futures::{channel::mpsc, future::Either, Stream, StreamExt};
 use futures_timer::Delay;
-use isthmus_ethash::{seed_hash, Boundary, EPOCH_LENGTH};
+use isthmus_ethash::{seed_hash, Boundary, Output, EPOCH_LENGTH};
 use isthmus_primitives::{
 	digest::{Seal, POW_ENGINE_ID},
 	Block, BlockNumber, Difficulty, Hash,
@@ -38,8 +38,11 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// How many templates are kept, so that a late seal still makes a block, or an uncle.
-const TEMPLATES_KEPT: usize = 8;
+/// Templates of the last seven heights are kept, as in geth, so that a late seal still makes a block, or an
+/// uncle,
+const HEIGHTS_KEPT: BlockNumber = 7;
+/// as long as their bodies together have no more bytes than this.
+const BYTES_KEPT: usize = 256 * 1024 * 1024;
 
 /// One task for miners: find a nonce whose result does not exceed the boundary.
 #[derive(Debug)]
@@ -105,6 +108,8 @@ pub struct Mined {
 struct Template {
 	job: Arc<Job>,
 	proposal: Proposal<Block>,
+	/// The size of the body.
+	bytes: usize,
 }
 
 #[derive(Default)]
@@ -129,6 +134,29 @@ impl Jobs {
 		receiver
 	}
 
+	/// Returns whether miners work on the job `seal_hash`.
+	fn is_current(&self, seal_hash: Hash) -> bool {
+		let current = self.current.as_ref();
+		current.is_some_and(|job| job.seal_hash == seal_hash)
+	}
+
+	/// Adds a template, and removes those that are too old.
+	fn keep(&mut self, template: Template, finalized: BlockNumber) {
+		let (number, seal_hash) = (template.job.number, template.job.seal_hash);
+		self.templates.retain(|Template { job, .. }| {
+			job.seal_hash != seal_hash
+				&& job.number > finalized
+				&& job.number.saturating_add(HEIGHTS_KEPT) > number
+		});
+		self.templates.push_back(template);
+		let bytes = |templates: &VecDeque<Template>| -> usize {
+			templates.iter().map(|template| template.bytes).sum()
+		};
+		while self.templates.len() > 1 && bytes(&self.templates) > BYTES_KEPT {
+			self.templates.pop_front();
+		}
+	}
+
 	/// Returns the template of the job `seal_hash`.
 	fn find(&self, seal_hash: Hash) -> Option<&Template> {
 		self.templates
@@ -144,11 +172,7 @@ impl Jobs {
 			.iter()
 			.position(|template| template.job.seal_hash == seal_hash)?;
 		let template = self.templates.remove(index)?;
-		if self
-			.current
-			.as_ref()
-			.is_some_and(|job| job.seal_hash == seal_hash)
-		{
+		if self.is_current(seal_hash) {
 			self.current = None;
 		}
 		self.importing += 1;
@@ -241,17 +265,21 @@ where
 		}
 	}
 
-	/// Publishes a new job, and makes the old one stale.
+	/// Publishes a new job, and makes the old one stale. A template that equals the current one, because there
+	/// was nothing to add, changes nothing.
 	pub(crate) fn publish(&self, job: Job, proposal: Proposal<Block>) {
 		let job = Arc::new(job);
-		let mut jobs = self.shared.jobs.lock();
-		if jobs.templates.len() == TEMPLATES_KEPT {
-			jobs.templates.pop_front();
-		}
-		jobs.templates.push_back(Template {
+		let template = Template {
 			job: job.clone(),
+			bytes: proposal.block.extrinsics.encoded_size(),
 			proposal,
-		});
+		};
+		let finalized = self.chain.client().info().finalized_number;
+		let mut jobs = self.shared.jobs.lock();
+		if jobs.is_current(job.seal_hash) {
+			return;
+		}
+		jobs.keep(template, finalized);
 		jobs.listeners
 			.retain(|listener| listener.unbounded_send(job.clone()).is_ok());
 		if let Some(old) = jobs.current.replace(job) {
@@ -280,6 +308,21 @@ where
 			self.shared.new_job.wait_for(&mut jobs, patience);
 		}
 		jobs.current.clone()
+	}
+
+	/// Computes the hash of a nonce for the block with this number and seal hash, from the epoch's cache.
+	///
+	/// # Errors
+	///
+	/// Returns Ethash's error if the epoch's cache cannot be made.
+	pub fn hash(
+		&self,
+		number: BlockNumber,
+		seal_hash: Hash,
+		nonce: u64,
+	) -> Result<Output, isthmus_ethash::Error> {
+		let cache = self.chain.cache_for(number)?;
+		Ok(cache.light(&seal_hash.0, nonce))
 	}
 
 	/// Completes the template of the job `seal_hash` with a seal, checks the block against the same rules
@@ -324,7 +367,7 @@ where
 				);
 			}
 			Err(SubmitError::UnknownWork(_)) => metrics.unknown_seals.inc(),
-			Err(SubmitError::Refused(_)) => metrics.refused_seals.inc(),
+			Err(SubmitError::Refused(error)) => metrics.refused(error.rule()),
 			Err(SubmitError::Import(_) | SubmitError::NotImported(_)) => metrics.lost_blocks.inc(),
 		}
 		submitted
@@ -346,7 +389,7 @@ where
 
 		// The lock was free during the check, so another miner may have completed the template.
 		let taken = self.shared.jobs.lock().take(seal_hash);
-		let Template { job, proposal } = taken.ok_or_else(unknown)?;
+		let Template { job, proposal, .. } = taken.ok_or_else(unknown)?;
 		let _importing = Importing(&self.shared);
 		job.stale.store(true, Ordering::Relaxed);
 

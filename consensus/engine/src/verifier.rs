@@ -11,6 +11,7 @@ use crate::{
 	clock::unix_now,
 	error::{BlockError, CheckError},
 	rate_limit::RateLimitedLog,
+	refusals::Refused,
 	unchecked, LOG_TARGET,
 };
 use futures_timer::Delay;
@@ -18,10 +19,7 @@ use isthmus_primitives::{Block, BlockNumber};
 use isthmus_rules::Rejection;
 use polkadot_sdk::*;
 use sc_consensus::{BlockImportParams, Verifier};
-use std::{
-	sync::Arc,
-	time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 /// The maximum time to wait for a sealed block from the future to become valid. Sync requests the block again
 /// at once, so this also limits how often it is verified.
@@ -61,17 +59,6 @@ impl<C: ChainClient> PowVerifier<C> {
 		let finalized = self.chain.client().info().finalized_number;
 		number.saturating_add(ON_ITS_WAY) <= finalized
 	}
-
-	/// Logs a warning about a block, at most one of each kind per minute.
-	fn warn(&self, kind: &'static str, block: &BlockImportParams<Block>, problem: &str) {
-		let (number, hash) = (block.header.number, block.header.hash());
-		match self.warnings.may_write(kind, Instant::now()) {
-			Some(end) => {
-				log::warn!(target: LOG_TARGET, "block #{number} ({hash}) {problem}{end}")
-			}
-			None => log::debug!(target: LOG_TARGET, "block #{number} ({hash}) {problem}"),
-		}
-	}
 }
 
 #[async_trait::async_trait]
@@ -89,16 +76,19 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 		if let Err(error) = checked {
 			match error {
 				BlockError::Rejected(Rejection::Invalid(rule)) => {
-					self.warn(rule.name(), &block, &format!("is rejected: {rule}"));
+					self.chain.refusals.count(Refused::Block, rule.name());
+					let rejected = format!("is rejected: {rule}");
+					self.warnings.warn_of(rule.name(), &block.header, &rejected);
 					return Err(rule.to_string());
 				}
 				// Our own clock may be wrong. An error here would cost the peer its connection, while the
 				// same error from import does not.
 				BlockError::Rejected(Rejection::Transient(future)) => {
+					self.chain.refusals.count(Refused::Block, future.name());
 					let error = CheckError::TooEarly(future);
-					self.warn(
+					self.warnings.warn_of(
 						future.name(),
-						&block,
+						&block.header,
 						&format!("is from the future: {error}"),
 					);
 					unchecked::mark(&mut block, error);

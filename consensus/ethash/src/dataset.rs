@@ -77,32 +77,9 @@ impl Dataset {
 		threads: usize,
 		progress: impl Fn(Progress) -> ControlFlow<()> + Sync,
 	) -> Result<Self, Error> {
-		let total = cache.dataset_pages();
-		let mut memory = Memory::zeroed(2 * u64::from(total))?;
-		let done = AtomicU32::new(0);
-		let stopped = AtomicBool::new(false);
-		let fill = |chunk: usize, pages: &mut [Page]| {
-			if stopped.load(Ordering::Relaxed) {
-				return;
-			}
-			let length = pages.len() as u32;
-			cache.path().run(Fill {
-				cache: cache.view(),
-				first: (chunk * CHUNK) as u32,
-				pages,
-			});
-			let done = done
-				.fetch_add(length, Ordering::Relaxed)
-				.saturating_add(length);
-			if progress(Progress { done, total }).is_break() {
-				stopped.store(true, Ordering::Relaxed);
-			}
-		};
+		let mut memory = Memory::zeroed(2 * u64::from(cache.dataset_pages()))?;
 		let (pages, _) = memory.items_mut().as_chunks_mut();
-		on_threads(threads, pages, &fill);
-		if stopped.load(Ordering::Relaxed) {
-			return Err(Error::Stopped);
-		}
+		fill(cache, threads, 0, pages, &progress)?;
 		Ok(Self::of(cache, memory))
 	}
 
@@ -196,6 +173,46 @@ impl fmt::Debug for Dataset {
 			.field("epoch", &self.epoch)
 			.finish_non_exhaustive()
 	}
+}
+
+/// Makes the pages of the cache's dataset from page `first` on, on `threads` threads. Reports how many pages of
+/// the whole dataset are done.
+///
+/// # Errors
+///
+/// Returns [`Error::Stopped`] if `progress` stopped it.
+pub(crate) fn fill(
+	cache: &Cache,
+	threads: usize,
+	first: u32,
+	pages: &mut [Page],
+	progress: &(impl Fn(Progress) -> ControlFlow<()> + Sync),
+) -> Result<(), Error> {
+	let total = cache.dataset_pages();
+	let done = AtomicU32::new(first);
+	let stopped = AtomicBool::new(false);
+	let fill = |chunk: usize, pages: &mut [Page]| {
+		if stopped.load(Ordering::Relaxed) {
+			return;
+		}
+		let length = pages.len() as u32;
+		cache.path().run(Fill {
+			cache: cache.view(),
+			first: first + (chunk * CHUNK) as u32,
+			pages,
+		});
+		let done = done
+			.fetch_add(length, Ordering::Relaxed)
+			.saturating_add(length);
+		if progress(Progress { done, total }).is_break() {
+			stopped.store(true, Ordering::Relaxed);
+		}
+	};
+	on_threads(threads, pages, &fill);
+	if stopped.load(Ordering::Relaxed) {
+		return Err(Error::Stopped);
+	}
+	Ok(())
 }
 
 /// Passes the pages to `fill`, chunk by chunk, on `threads` threads.

@@ -19,7 +19,7 @@
 
 use crate::{
 	cache::Cache,
-	dataset::{Dataset, Progress},
+	dataset::{fill, Dataset, Progress},
 	error::Error,
 	item::Item,
 	memory::Memory,
@@ -27,9 +27,9 @@ use crate::{
 use std::{
 	fs::{self, File},
 	hash::Hasher,
-	io::{self, Read, Write},
+	io::{self, Read, Seek, Write},
 	ops::ControlFlow,
-	path::Path,
+	path::{Path, PathBuf},
 };
 use twox_hash::XxHash3_64;
 
@@ -38,6 +38,8 @@ const VERSION: u32 = 1;
 const HEADER_BYTES: usize = 64;
 /// The number of items that are read or written at once: 1 MiB.
 const BLOCK_ITEMS: usize = 16_384;
+/// The number of pages that are generated into a file at once: 16 MiB.
+const PART_PAGES: u32 = 131_072;
 /// The number of items of a loaded file, evenly spread, that are compared with the cache.
 const SAMPLES: usize = 256;
 
@@ -102,30 +104,36 @@ impl Dataset {
 	///
 	/// Returns [`FileError::Io`] if the file cannot be written.
 	pub fn save(&self, path: &Path) -> Result<(), FileError> {
-		let partial = path.with_added_extension("partial");
-		let mut file = File::create(&partial)?;
-		let items = self.pages().as_flattened();
-		let mut checksum = XxHash3_64::new();
-		each_block(items, |bytes| checksum.write(bytes));
-		let pages = (items.len() / 2) as u32;
-		file.write_all(
-			&Header {
-				pages,
-				epoch: self.epoch(),
-				checksum: checksum.finish(),
-			}
-			.bytes(),
-		)?;
-		let mut written = Ok(());
-		each_block(items, |bytes| {
-			if written.is_ok() {
-				written = file.write_all(bytes);
-			}
-		});
-		written?;
-		file.sync_all()?;
-		fs::rename(&partial, path)?;
-		Ok(())
+		let mut writer = Writer::create(path)?;
+		writer.write(self.pages().as_flattened())?;
+		Ok(writer.finish(self.epoch())?)
+	}
+
+	/// Generates the dataset of the cache's epoch into a file, as [`Dataset::generate`] and [`Dataset::save`]
+	/// would, without room for the whole dataset in memory: it takes 16 MiB.
+	///
+	/// # Errors
+	///
+	/// Returns [`FileError::Io`] if the file cannot be written, [`FileError::Memory`] if the 16 MiB cannot be
+	/// allocated, and [`FileError::Stopped`] if `progress` stopped it.
+	pub fn generate_file(
+		cache: &Cache,
+		threads: usize,
+		path: &Path,
+		progress: impl Fn(Progress) -> ControlFlow<()> + Sync,
+	) -> Result<(), FileError> {
+		let mut writer = Writer::create(path)?;
+		let total = cache.dataset_pages();
+		let part = total.min(PART_PAGES);
+		let mut memory = Memory::zeroed(2 * u64::from(part)).map_err(FileError::Memory)?;
+		for first in (0..total).step_by(PART_PAGES as usize) {
+			let items = 2 * part.min(total - first) as usize;
+			let items = &mut memory.items_mut()[..items];
+			let (pages, _) = items.as_chunks_mut();
+			fill(cache, threads, first, pages, &progress).map_err(|_| FileError::Stopped)?;
+			writer.write(items)?;
+		}
+		Ok(writer.finish(cache.epoch())?)
 	}
 
 	/// Loads the dataset of the cache's epoch from a file, and checks every byte against the checksum and a
@@ -196,14 +204,56 @@ impl Dataset {
 	}
 }
 
-/// Passes the bytes of the items to `each`, block by block.
-fn each_block(items: &[Item], mut each: impl FnMut(&[u8])) {
-	let mut buffer = vec![[0; 64]; BLOCK_ITEMS.min(items.len())];
-	for items in items.chunks(BLOCK_ITEMS) {
-		for (bytes, item) in buffer.iter_mut().zip(items) {
-			*bytes = item.bytes();
+/// Writes a dataset file, items first and the header last.
+struct Writer {
+	file: File,
+	partial: PathBuf,
+	path: PathBuf,
+	checksum: XxHash3_64,
+	items: usize,
+}
+
+impl Writer {
+	/// Creates the file, under its preliminary name.
+	fn create(path: &Path) -> io::Result<Self> {
+		let partial = path.with_added_extension("partial");
+		let mut file = File::create(&partial)?;
+		file.write_all(&[0; HEADER_BYTES])?;
+		Ok(Self {
+			file,
+			partial,
+			path: path.into(),
+			checksum: XxHash3_64::new(),
+			items: 0,
+		})
+	}
+
+	/// Appends items.
+	fn write(&mut self, items: &[Item]) -> io::Result<()> {
+		let mut buffer = vec![[0; 64]; BLOCK_ITEMS.min(items.len())];
+		for items in items.chunks(BLOCK_ITEMS) {
+			for (bytes, item) in buffer.iter_mut().zip(items) {
+				*bytes = item.bytes();
+			}
+			let bytes = buffer[..items.len()].as_flattened();
+			self.checksum.write(bytes);
+			self.file.write_all(bytes)?;
 		}
-		each(buffer[..items.len()].as_flattened());
+		self.items += items.len();
+		Ok(())
+	}
+
+	/// Writes the header, and gives the file its name.
+	fn finish(mut self, epoch: u64) -> io::Result<()> {
+		let header = Header {
+			pages: (self.items / 2) as u32,
+			epoch,
+			checksum: self.checksum.finish(),
+		};
+		self.file.seek(io::SeekFrom::Start(0))?;
+		self.file.write_all(&header.bytes())?;
+		self.file.sync_all()?;
+		fs::rename(&self.partial, &self.path)
 	}
 }
 

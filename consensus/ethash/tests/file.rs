@@ -123,3 +123,26 @@ fn a_missing_file_is_an_io_error_and_loading_can_be_stopped() {
 	assert!(matches!(stopped, Err(FileError::Stopped)));
 	fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn a_dataset_generated_into_a_file_is_the_one_generated_in_memory() {
+	let (_, saved, bytes) = saved("memory");
+	let path = path("file");
+	let last = std::sync::Mutex::new(0);
+	Dataset::generate_file(&cache(0), 2, &path, |Progress { done, total }| {
+		assert_eq!(total, 8191);
+		let mut last = last.lock().unwrap();
+		*last = done.max(*last);
+		ControlFlow::Continue(())
+	})
+	.unwrap();
+	assert_eq!(*last.lock().unwrap(), 8191);
+	assert!(fs::read(&path).unwrap() == bytes);
+	fs::remove_file(saved).unwrap();
+	assert_eq!(load(&path, 0).unwrap().epoch(), 0);
+
+	let stopped = Dataset::generate_file(&cache(0), 1, &path, |_| ControlFlow::Break(()));
+	assert!(matches!(stopped, Err(FileError::Stopped)));
+	assert!(!path.exists());
+	fs::remove_file(path.with_added_extension("partial")).unwrap();
+}

@@ -11,10 +11,10 @@
 //! Other code accepts connections (`miners.rs`, or the node's RPC server) and checks seals
 //! (`isthmus_engine::Sealer`).
 
-pub mod request;
-
 use crate::client::FullSealer;
 use isthmus_engine::{Job, SubmitError};
+pub use isthmus_miners::request::ArgumentError;
+use isthmus_miners::request::{parse_bytes, parse_number};
 use isthmus_primitives::{digest::Seal, Hash};
 use jsonrpsee::{
 	core::async_trait,
@@ -23,15 +23,13 @@ use jsonrpsee::{
 	Extensions,
 };
 use polkadot_sdk::*;
-pub use request::ArgumentError;
-use request::{parse_bytes, parse_number};
 use sc_rpc_api::{check_if_safe, UnsafeRpcError};
 use std::time::{Duration, Instant};
 
 /// The error code if geth has no specific code for the error.
 const GETH_ERROR: i32 = -32000;
-/// How long `eth_getWork` waits for work. Building a template takes at most two seconds.
-const WORK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for work if there is none: building a template takes at most two seconds.
+pub(super) const WORK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Work for miners, with geth's names and formats. Numbers and bytes are hexadecimal, with `0x`.
 #[rpc(server)]
@@ -42,7 +40,8 @@ pub trait EthMiningApi {
 	async fn get_work(&self) -> Result<[String; 4], Error>;
 
 	/// Submits a seal: the nonce (8 bytes), the sealed hash and the mix hash. Returns true if the seal made
-	/// a block, and false if the seal is invalid or its work is unknown or too old. The log says which.
+	/// a block, and false if the seal is invalid or its work is unknown or too old. The metrics say which, and
+	/// the log at the level debug.
 	#[method(name = "eth_submitWork", with_extensions)]
 	async fn submit_work(
 		&self,
@@ -52,7 +51,7 @@ pub trait EthMiningApi {
 	) -> Result<bool, Error>;
 
 	/// Reports a miner's hash rate, in hashes per second, under an identifier of its choice (32 bytes). The
-	/// rate counts for ten seconds.
+	/// rate counts for two and a half minutes.
 	#[method(name = "eth_submitHashrate", aliases = ["eth_submitHashRate"], with_extensions)]
 	fn submit_hash_rate(&self, rate: String, id: String) -> Result<bool, Error>;
 
@@ -124,12 +123,13 @@ impl EthMiningApiServer for EthMining {
 		let seal = Seal { mix_hash, nonce };
 		match self.sealer()?.submit(seal_hash, seal).await {
 			Ok(_) => Ok(true),
-			Err(error @ SubmitError::UnknownWork(_)) => {
-				log::info!(target: "pow", "ignoring a miner's late seal: {error}");
+			// Anyone who may mine can cause these lines, as often as they like.
+			Err(error @ (SubmitError::UnknownWork(_) | SubmitError::Refused(_))) => {
+				log::debug!(target: "pow", "rejecting a miner's seal: {error}");
 				Ok(false)
 			}
 			Err(error) => {
-				log::warn!(target: "pow", "rejecting a miner's seal: {error}");
+				log::warn!(target: "pow", "lost a mined block: {error}");
 				Ok(false)
 			}
 		}

@@ -1,57 +1,89 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The mining stage of starting a node: the author, which builds block templates; the built-in miner; and
-//! the port and notices for other miners.
+//! the ports and notices for other miners.
+//!
+//! Ports are opened before anything else, so that a taken port is reported at once. They are served last.
 
 use super::parts::{application, Core};
 use crate::{
 	cli::MiningArgs,
 	client::FullSealer,
 	miners,
-	rpc::mining::{EthMining, EthMiningApiServer as _},
+	proposer::Proposers,
+	rpc::{
+		eth::{EthBlocks, EthBlocksApiServer as _},
+		miner::Control,
+		mining::{EthMining, EthMiningApiServer as _},
+	},
+	stratum::{work, StratumMine},
 };
-use futures::FutureExt;
-use isthmus_engine::{Author, AuthorConfig, AuthorParts, CpuMiner, MiningMetrics, Pace, Sealer};
+use futures::{FutureExt, StreamExt};
+use isthmus_engine::{
+	Author, AuthorConfig, AuthorParts, CpuMiner, MinerChoices, MiningMetrics, Pace, Sealer,
+};
+use isthmus_miners::{
+	stratum::{self, Config},
+	Secret,
+};
 use isthmus_primitives::Block;
+use jsonrpsee::Methods;
 use polkadot_sdk::*;
 use sc_network_sync::SyncingService;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{
+	net::{SocketAddr, TcpListener},
+	sync::Arc,
+};
+use tokio::sync::watch;
 
 /// The maximum size of a block's body that the miner fills, in bytes: the runtime's block length.
 const BLOCK_SIZE_LIMIT: usize = isthmus_runtime::MAX_BLOCK_LENGTH as usize;
 /// The group of the tasks' metrics.
 const GROUP: Option<&str> = Some("block-authoring");
 
-/// What a mining node needs besides the parts common to all nodes.
-pub(super) struct Inputs {
-	pub(super) options: MiningArgs,
-	pub(super) author: AuthorConfig,
-	pub(super) sealer: FullSealer,
-	pub(super) sync: Arc<SyncingService<Block>>,
+/// The mining that the options ask for, with the ports open.
+pub(super) struct Requested {
+	options: MiningArgs,
+	choices: MinerChoices,
+	force: bool,
+	/// The port for getWork.
+	miners: Option<TcpListener>,
+	/// The port for Stratum.
+	stratum: Option<TcpListener>,
+	secret: Option<Secret>,
 }
 
-/// Returns the author's configuration, or `None` if the node does not mine.
+/// A miner whose author has not started.
+pub(super) struct Prepared {
+	requested: Requested,
+	pub(super) sealer: FullSealer,
+	pub(super) control: Control,
+}
+
+/// Checks the options and opens the ports. Returns `None` if the node does not mine.
 ///
 /// # Errors
 ///
-/// Returns a message if the options contradict each other, or if there is no account to reward.
-pub(super) fn author_config(
+/// Returns a message if the options contradict each other, if there is no account to reward, or if a port or the
+/// file of the secret cannot be opened.
+pub(super) fn request(
 	config: &Configuration,
-	mining: &MiningArgs,
+	options: MiningArgs,
 	development: bool,
-) -> Result<Option<AuthorConfig>, ServiceError> {
-	if !mining.mine && !development {
-		if mining.miners_listen.is_some() || !mining.mine_notify.is_empty() {
+) -> Result<Option<Requested>, ServiceError> {
+	if !options.mine && !development {
+		let for_others = options.miners_listen.is_some() || options.stratum_listen.is_some();
+		if for_others || !options.mine_notify.is_empty() {
 			return Err(ServiceError::Other(
-				"`--miners-listen` and `--mine-notify` need `--mine`; add `--threads 0` if only other \
-				 programs mine"
+				"`--miners-listen`, `--stratum-listen` and `--mine-notify` need `--mine`; add `--threads 0` \
+				 if only other programs mine"
 					.into(),
 			));
 		}
 		return Ok(None);
 	}
 	let beneficiary =
-		match &mining.beneficiary {
+		match &options.beneficiary {
 			Some(account) => account.clone(),
 			None if development => sp_keyring::Sr25519Keyring::Alice.to_account_id(),
 			None => return Err(ServiceError::Other(
@@ -59,106 +91,188 @@ pub(super) fn author_config(
 					.into(),
 			)),
 		};
-	Ok(Some(AuthorConfig {
-		beneficiary,
-		extra_data: mining.extra_data.clone().into_bytes(),
-		gas_target: mining.gas_target,
-		block_size_limit: BLOCK_SIZE_LIMIT,
-		pace: Pace::Continuous,
+	Ok(Some(Requested {
+		choices: MinerChoices {
+			beneficiary,
+			extra_data: options.extra_data.clone().into_bytes(),
+			gas_target: options.gas_target,
+		},
 		force: config.force_authoring,
+		secret: options
+			.miners_secret_file
+			.as_deref()
+			.map(read_secret)
+			.transpose()?,
+		miners: open("--miners-listen", options.miners_listen)?,
+		stratum: open("--stratum-listen", options.stratum_listen)?,
+		options,
 	}))
 }
 
-/// Returns the sealer of a mining node, or `None` for other nodes. The metrics are registered in both
-/// cases.
-///
-/// # Errors
-///
-/// Returns an error if the metrics cannot be registered.
-pub(super) fn sealer(core: &Core, mines: bool) -> Result<Option<FullSealer>, ServiceError> {
-	let metrics = MiningMetrics::new(core.prometheus_registry.as_ref()).map_err(application)?;
-	Ok(mines.then(|| Sealer::new(core.chain.clone(), core.block_import.clone(), metrics)))
+/// Opens the port of an option, if it is given.
+fn open(option: &str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, ServiceError> {
+	let Some(address) = address else {
+		return Ok(None);
+	};
+	let refused = |error| ServiceError::Other(format!("`{option} {address}`: {error}"));
+	miners::listen(address).map(Some).map_err(refused)
 }
 
-/// Starts the miners and the author that gives them work.
+fn read_secret(file: &std::path::Path) -> Result<Secret, ServiceError> {
+	let shown = file.display();
+	let refused = |error: &dyn std::fmt::Display| {
+		ServiceError::Other(format!("`--miners-secret-file {shown}`: {error}"))
+	};
+	let text = std::fs::read_to_string(file).map_err(|error| refused(&error))?;
+	Secret::parse(&text).map_err(|error| refused(&error))
+}
+
+/// Creates the sealer and the built-in miner, whose threads wait for work. The metrics are registered whether or
+/// not the node mines.
 ///
 /// # Errors
 ///
-/// Returns the error of the first part that cannot start: the Ethash folder cannot be used, or the miners'
-/// port cannot be opened.
-pub(super) fn start(
-	inputs: Inputs,
+/// Returns an error if the metrics cannot be registered or a thread cannot be started.
+pub(super) fn prepare(
 	core: &Core,
-	task_manager: &TaskManager,
-) -> Result<(), ServiceError> {
-	let Inputs {
-		options,
-		author,
+	requested: Option<Requested>,
+) -> Result<Option<Prepared>, ServiceError> {
+	let metrics = MiningMetrics::new(core.prometheus_registry.as_ref()).map_err(application)?;
+	let Some(requested) = requested else {
+		return Ok(None);
+	};
+	let sealer = Sealer::new(core.chain.clone(), core.block_import.clone(), metrics);
+	let options = &requested.options;
+	let miner = CpuMiner::start(
+		sealer.clone(),
+		options.threads,
+		options.hash_rate,
+		options.ethash_dir.clone(),
+	)
+	.map_err(application)?;
+	let control = Control {
+		miner: Arc::new(miner),
+		choices: watch::Sender::new(requested.choices.clone()),
+		threads: options.threads,
+	};
+	Ok(Some(Prepared {
+		requested,
 		sealer,
-		sync,
-	} = inputs;
+		control,
+	}))
+}
+
+/// Starts the author, which gives work to the miners, and serves the ports.
+pub(super) fn start(
+	prepared: Prepared,
+	core: &Core,
+	sync: Arc<SyncingService<Block>>,
+	task_manager: &TaskManager,
+) {
+	let Prepared {
+		requested,
+		sealer,
+		control,
+	} = prepared;
 	let pace = if core.is_on_demand() {
 		Pace::OnDemand {
-			heartbeat: options.heartbeat,
+			heartbeat: requested.options.heartbeat,
 		}
 	} else {
 		Pace::Continuous
 	};
-	let miner = NonZeroUsize::new(options.threads)
-		.map(|threads| {
-			let folder = options.ethash_dir.clone();
-			CpuMiner::start(sealer.clone(), threads, options.hash_rate, folder)
-		})
-		.transpose()
-		.map_err(application)?;
-	task_manager.spawn_handle().spawn(
+	let force = requested.force;
+	let spawn = task_manager.spawn_handle();
+	spawn.spawn(
 		"pow-hash-rate",
 		GROUP,
 		isthmus_engine::report_hash_rate(sealer.clone()),
 	);
-	serve_miners(&options, &sealer, task_manager)?;
-	let proposers = sc_basic_authorship::ProposerFactory::new(
-		task_manager.spawn_handle(),
-		core.client.clone(),
-		core.pool.clone(),
-		core.prometheus_registry.as_ref(),
-		core.telemetry.clone(),
-	);
+	serve_miners(requested, &sealer, core, task_manager);
 	let author = Author::new(AuthorParts {
 		sealer,
 		blocks: core.backend.clone(),
 		select_chain: core.select_chain.clone(),
-		proposers,
+		proposers: Proposers {
+			client: core.client.clone(),
+			pool: core.pool.clone(),
+			spawn,
+		},
 		pool: core.pool.clone(),
 		sync,
-		config: AuthorConfig { pace, ..author },
+		choices: control.choices.subscribe(),
+		config: AuthorConfig {
+			block_size_limit: BLOCK_SIZE_LIMIT,
+			pace,
+			force,
+		},
 	});
+	let ends = EndsWithAuthor(control.miner);
 	task_manager.spawn_essential_handle().spawn_blocking(
 		"pow-author",
 		GROUP,
-		// The built-in miner ends with the author that gives it work.
-		author.run().map(move |()| drop(miner)),
+		author.run().map(move |()| drop(ends)),
 	);
-	Ok(())
 }
 
-/// Opens the miners' port and starts sending notices of new work, if the options request them.
+/// Ends the built-in miner with the author that gives it work.
+struct EndsWithAuthor(Arc<CpuMiner>);
+
+impl Drop for EndsWithAuthor {
+	fn drop(&mut self) {
+		self.0.stop();
+	}
+}
+
+/// Serves the open ports and starts sending notices of new work, if the options request them.
 fn serve_miners(
-	options: &MiningArgs,
+	requested: Requested,
 	sealer: &FullSealer,
+	core: &Core,
 	task_manager: &TaskManager,
-) -> Result<(), ServiceError> {
+) {
+	let Requested {
+		options,
+		miners,
+		stratum,
+		secret,
+		..
+	} = requested;
 	let spawn = task_manager.spawn_handle();
-	if let Some(address) = options.miners_listen {
-		let listener = miners::listen(address).map_err(|error| {
-			ServiceError::Other(format!("`--miners-listen {address}`: {error}"))
-		})?;
-		let methods = EthMining::new(Some(sealer.clone())).into_rpc();
-		spawn.spawn("miners-port", GROUP, miners::serve(listener, methods));
+	if let Some((listener, address)) = miners.zip(options.miners_listen) {
+		log::info!(target: "miners", "⛏️  Miners can connect to http://{address}");
+		let methods = port_methods(sealer, core);
+		let serve = miners::serve(listener, methods, secret.clone(), sealer.metrics().clone());
+		spawn.spawn("miners-port", GROUP, serve);
+	}
+	if let Some((listener, address)) = stratum.zip(options.stratum_listen) {
+		log::info!(target: "miners", "⛏️  Stratum workers can connect to {address}");
+		let jobs = futures::stream::iter(sealer.current()).chain(sealer.jobs());
+		let works = jobs.map(|job| Arc::new(work(&job)));
+		let config = Config {
+			secret,
+			start_difficulty: options.stratum_difficulty,
+		};
+		let limits = stratum::Limits::default();
+		let serve = stratum::serve(listener, works, StratumMine(sealer.clone()), config, limits);
+		spawn.spawn("stratum-port", GROUP, serve);
 	}
 	if !options.mine_notify.is_empty() {
-		let notices = miners::notify(sealer.jobs(), options.mine_notify.clone());
+		let notices = miners::notify(sealer.jobs(), options.mine_notify);
 		spawn.spawn("miners-notices", GROUP, notices);
 	}
-	Ok(())
+}
+
+/// Returns the methods of the miners' port.
+fn port_methods(sealer: &FullSealer, core: &Core) -> Methods {
+	let mut methods = Methods::new();
+	let blocks = EthBlocks {
+		client: core.client.clone(),
+		chain: core.chain.clone(),
+		sealer: Some(sealer.clone()),
+	};
+	// No two of these methods have the same name, which the tests see.
+	let _ = methods.merge(EthMining::new(Some(sealer.clone())).into_rpc());
+	let _ = methods.merge(blocks.into_rpc());
+	methods
 }

@@ -1,25 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The network stage of starting a node: connects to peers, and starts the RPC servers and the other tasks
-//! of every Substrate node.
+//! The network stage of starting a node: connects to peers, then starts the tasks that need them.
 
-use super::parts::Core;
+use super::{parts::Core, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, Hash};
+use isthmus_sync::{machine::Limits, HeaviestSync, SyncParts};
 use polkadot_sdk::*;
-use sc_consensus::DefaultImportQueue;
+use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_network::{
 	config::FullNetworkConfiguration, service::traits::NetworkService, Litep2pNetworkBackend,
-	NetworkBackend, NotificationService, ProtocolName,
+	NetworkBackend, NotificationMetrics, NotificationService, ProtocolName, Roles,
 };
-use sc_network_sync::SyncingService;
-use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
+use sc_network_sync::{
+	engine::SyncingEngine, service::network::NetworkServiceProvider, SyncingService,
+};
+use sc_rpc::system::{System, SystemApiServer};
+use sc_service::{
+	build_default_block_downloader, error::Error as ServiceError, Configuration, TaskManager,
+};
 use sc_telemetry::Telemetry;
 use std::sync::Arc;
 
 /// What the stage needs.
 pub(super) struct Inputs<'a> {
 	pub(super) config: Configuration,
+	/// The memory for blocks that are being fetched or imported, in bytes.
+	pub(super) sync_memory: u64,
 	pub(super) core: &'a Core,
 	pub(super) import_queue: DefaultImportQueue<Block>,
 	pub(super) rpc: rpc::Deps,
@@ -37,7 +44,7 @@ pub(super) struct Network {
 	pub(super) votes: Option<Box<dyn NotificationService>>,
 }
 
-/// Starts the network and the RPC servers.
+/// Starts the network, and the tasks and the RPC server of every Substrate node.
 ///
 /// # Errors
 ///
@@ -45,6 +52,7 @@ pub(super) struct Network {
 pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 	let Inputs {
 		config,
+		sync_memory,
 		core,
 		import_queue,
 		rpc,
@@ -61,57 +69,159 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		&config.network,
 		registry.cloned(),
 	);
-	let (grandpa_config, votes) =
-		sc_consensus_grandpa::grandpa_peers_set_config::<Block, Litep2pNetworkBackend>(
-			grandpa_protocol,
-			metrics.clone(),
-			net_config.peer_store_handle(),
-		);
-	// Register the protocol only if a voter will serve it. Otherwise the network would close every
-	// connection.
-	let votes = (!config.disable_grandpa).then(|| {
-		net_config.add_notification_protocol(grandpa_config);
-		votes
-	});
-
-	let chain = core.chain.clone();
+	let votes = carry_votes(
+		&mut net_config,
+		grandpa_protocol,
+		metrics.clone(),
+		config.disable_grandpa,
+	);
+	let sync = start_sync(SyncInputs {
+		config: &config,
+		sync_memory,
+		core,
+		import_queue: &import_queue,
+		net_config: &mut net_config,
+		metrics: metrics.clone(),
+		task_manager,
+	})?;
 	let (service, system_rpc_tx, tx_handler_controller, sync, _bitswap) =
-		sc_service::build_network(sc_service::BuildNetworkParams {
-			config: &config,
+		sc_service::build_network_advanced(sc_service::BuildNetworkAdvancedParams {
+			role: config.role,
+			protocol_id: config.protocol_id(),
+			fork_id: config.chain_spec.fork_id(),
+			announce_block: config.announce_block,
 			net_config,
 			client: core.client.clone(),
-			transaction_pool: core.pool.clone(),
+			transaction_pool: Arc::new(core.pool.for_peers()),
 			spawn_handle: task_manager.spawn_handle(),
 			spawn_essential_handle: task_manager.spawn_essential_handle(),
 			import_queue,
-			block_announce_validator_builder: Some(Box::new(move |_| {
-				Box::new(PowAnnounceValidator::new(chain))
-			})),
-			warp_sync_config: None,
-			block_relay: None,
+			sync_service: sync.service,
+			block_announce_config: sync.announcements,
+			network_service_provider: sync.network,
+			metrics_registry: config.prometheus_registry(),
 			metrics,
-			gap_sync_body_policy: None,
+			blocks_pruning: config.blocks_pruning,
 		})?;
-	sc_service::spawn_tasks(sc_service::SpawnTasksParams {
+	task_manager.spawn_handle().spawn(
+		"on-transaction-imported",
+		Some("transaction-pool"),
+		sc_service::propagate_transaction_notifications(
+			core.pool.clone(),
+			tx_handler_controller,
+			core.telemetry.clone(),
+		),
+	);
+	let system = System::new(tasks::system_info(&config), system_rpc_tx).into_rpc();
+	tasks::start(tasks::Inputs {
 		config,
-		client: core.client.clone(),
-		backend: core.backend.clone(),
-		keystore: core.keystore.clone(),
-		task_manager,
-		transaction_pool: core.pool.clone(),
-		rpc_builder: Box::new(move |executor| {
-			rpc::create(rpc.clone(), executor).map_err(Into::into)
-		}),
+		core,
 		network: service.clone(),
-		system_rpc_tx,
-		tx_handler_controller,
-		sync_service: sync.clone(),
+		sync: sync.clone(),
+		system,
+		rpc,
+		task_manager,
 		telemetry,
-		tracing_execute_block: None,
 	})?;
 	Ok(Network {
 		service,
 		sync,
 		votes,
+	})
+}
+
+/// Adds GRANDPA's protocol to the network, unless it is disabled.
+fn carry_votes(
+	net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
+	protocol: ProtocolName,
+	metrics: NotificationMetrics,
+	disabled: bool,
+) -> Option<Box<dyn NotificationService>> {
+	let (config, votes) = sc_consensus_grandpa::grandpa_peers_set_config::<
+		Block,
+		Litep2pNetworkBackend,
+	>(protocol, metrics, net_config.peer_store_handle());
+	// Register the protocol only if a voter will serve it. Otherwise the network would close every
+	// connection.
+	(!disabled).then(|| {
+		net_config.add_notification_protocol(config);
+		votes
+	})
+}
+
+/// What the sync needs.
+struct SyncInputs<'a> {
+	config: &'a Configuration,
+	sync_memory: u64,
+	core: &'a Core,
+	import_queue: &'a DefaultImportQueue<Block>,
+	net_config: &'a mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
+	metrics: NotificationMetrics,
+	task_manager: &'a TaskManager,
+}
+
+/// The running sync.
+struct Sync {
+	service: SyncingService<Block>,
+	/// The protocol of announcements.
+	announcements:
+		<Litep2pNetworkBackend as NetworkBackend<Block, Hash>>::NotificationProtocolConfig,
+	/// Lets the sync reach the network, once there is one.
+	network: NetworkServiceProvider,
+}
+
+/// Starts the sync, and the server of blocks for other nodes.
+fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
+	let SyncInputs {
+		config,
+		sync_memory,
+		core,
+		import_queue,
+		net_config,
+		metrics,
+		task_manager,
+	} = inputs;
+	let network = NetworkServiceProvider::new();
+	let (protocol_id, fork_id) = (config.protocol_id(), config.chain_spec.fork_id());
+	let peers = &config.network.default_peers_set;
+	let downloader = build_default_block_downloader(
+		&protocol_id,
+		fork_id,
+		net_config,
+		network.handle(),
+		core.client.clone(),
+		peers.in_peers.saturating_add(peers.out_peers) as usize,
+		&task_manager.spawn_handle(),
+	);
+	let strategy = HeaviestSync::new(SyncParts {
+		chain: core.chain.clone(),
+		downloader,
+		limits: Limits {
+			budget: sync_memory,
+			blocks_per_request: config.network.max_blocks_per_request,
+			parallel: config.network.max_parallel_downloads as usize,
+		},
+	});
+	let (engine, service, announcements) = SyncingEngine::new(
+		Roles::from(&config.role),
+		core.client.clone(),
+		config.prometheus_registry(),
+		metrics,
+		net_config,
+		protocol_id,
+		fork_id,
+		Box::new(PowAnnounceValidator::new(core.chain.clone())),
+		Box::new(strategy),
+		network.handle(),
+		import_queue.service(),
+		net_config.peer_store_handle(),
+	)?;
+	task_manager
+		.spawn_essential_handle()
+		.spawn_blocking("syncing", None, engine.run());
+	Ok(Sync {
+		service,
+		announcements,
+		network,
 	})
 }

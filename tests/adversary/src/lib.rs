@@ -8,8 +8,9 @@
 //! - [`victim`]: the node under attack, as its operator sees it;
 //! - [`refuse`]: for each rule, a block that breaks only that rule;
 //! - [`flood`]: more bad messages of one kind than a node should accept;
-//! - [`maker`] and [`chain`]: blocks and whole chains, made in this process as fast as they execute;
-//! - [`race`] and [`selfish`]: attacks with hash power on a [`network`] of nodes.
+//! - [`siege`]: peers that lie about the chain while an honest peer offers large blocks;
+//! - [`maker`], [`filler`] and [`chain`]: blocks and whole chains, made in this process as fast as they execute;
+//! - [`race`], [`selfish`] and [`back_dating`]: attacks with hash power on a [`network`] of nodes.
 //!
 //! The `isthmus-adversary` program runs these attacks; it is not part of the node. The rules themselves are in
 //! `isthmus-rules`, with tests that do not need a node.
@@ -18,8 +19,10 @@
 // The framework's errors are large, and we cannot shrink them.
 #![allow(clippy::result_large_err)]
 
+pub mod back_dating;
 pub mod chain;
 mod error;
+pub mod filler;
 pub mod flood;
 pub mod forge;
 pub mod maker;
@@ -28,6 +31,7 @@ pub mod race;
 pub mod refuse;
 pub mod report;
 pub mod selfish;
+pub mod siege;
 pub mod victim;
 pub mod wire;
 

@@ -3,7 +3,7 @@
 //! contain.
 
 use super::{fork_choice::select_chain, mock::*, submissions::*};
-use crate::{Author, AuthorConfig, AuthorParts, Job, Pace, Pool};
+use crate::{Author, AuthorConfig, AuthorParts, Job, MinerChoices, Pace, Pool};
 use codec::Encode;
 use futures::{
 	channel::{mpsc, oneshot},
@@ -31,10 +31,13 @@ use std::{
 	},
 	time::Duration,
 };
+use tokio::sync::watch;
 
 /// A proposal that was started. It finishes only when the test lets it.
 struct Started {
 	parent: Hash,
+	/// Whether the proposer may add transactions.
+	full: bool,
 	go: oneshot::Sender<()>,
 }
 
@@ -64,6 +67,7 @@ impl Proposer<Block> for TestProposer {
 	type Proposal = BoxFuture<'static, Result<Proposal<Block>, ConsensusError>>;
 
 	fn propose(self, args: ProposeArgs<Block>) -> Self::Proposal {
+		let full = !args.max_duration.is_zero();
 		let uncles: Vec<Header> = args
 			.inherent_data
 			.get_data(&UNCLES_INHERENT_IDENTIFIER)
@@ -78,7 +82,7 @@ impl Proposer<Block> for TestProposer {
 		let header = Header {
 			parent_hash: self.parent.hash(),
 			number: self.parent.number + 1,
-			state_root: Hash::zero(),
+			state_root: Hash::repeat_byte(full.into()),
 			extrinsics_root: root(&extrinsics),
 			digest,
 		};
@@ -86,6 +90,7 @@ impl Proposer<Block> for TestProposer {
 		self.started
 			.unbounded_send(Started {
 				parent: header.parent_hash,
+				full,
 				go,
 			})
 			.unwrap();
@@ -148,6 +153,8 @@ struct Setup {
 	started: mpsc::UnboundedReceiver<Started>,
 	/// Reports to the author that a block was imported, and whether it is the new best block.
 	imported: mpsc::UnboundedSender<bool>,
+	/// The miner's choices.
+	choices: watch::Sender<MinerChoices>,
 	author: BoxFuture<'static, ()>,
 }
 
@@ -156,9 +163,18 @@ fn setup(sealer: TestSealer) -> Setup {
 }
 
 fn setup_with(sealer: TestSealer, sync: Oracle) -> Setup {
+	setup_at(sealer, sync, Pace::Continuous, false)
+}
+
+fn setup_at(sealer: TestSealer, sync: Oracle, pace: Pace, force: bool) -> Setup {
 	let (sender, started) = mpsc::unbounded();
 	let (imported, imports) = mpsc::unbounded();
 	let chain = sealer.chain().clone();
+	let (choices, chosen) = watch::channel(MinerChoices {
+		beneficiary: AccountId::new([5; 32]),
+		extra_data: b"author".to_vec(),
+		gas_target: 20_000_000,
+	});
 	let author = Author::new(AuthorParts {
 		sealer: sealer.clone(),
 		blocks: chain.client().clone(),
@@ -166,19 +182,18 @@ fn setup_with(sealer: TestSealer, sync: Oracle) -> Setup {
 		proposers: Proposers(sender),
 		pool: Arc::new(Waiting(1)),
 		sync,
+		choices: chosen,
 		config: AuthorConfig {
-			beneficiary: AccountId::new([5; 32]),
-			extra_data: b"author".to_vec(),
-			gas_target: 20_000_000,
 			block_size_limit: 1 << 20,
-			pace: Pace::Continuous,
-			force: false,
+			pace,
+			force,
 		},
 	});
 	Setup {
 		sealer,
 		started,
 		imported,
+		choices,
 		author: author.run_on(imports).boxed(),
 	}
 }
@@ -195,6 +210,101 @@ async fn next_job(jobs: &mut (impl Stream<Item = Arc<Job>> + Unpin)) -> Arc<Job>
 	jobs.next().await.unwrap()
 }
 
+/// Lets the author build the empty template on a new parent, and returns the full one that it starts next.
+async fn after_the_empty_one(
+	started: &mut mpsc::UnboundedReceiver<Started>,
+	jobs: &mut (impl Stream<Item = Arc<Job>> + Unpin),
+) -> Started {
+	let empty = started.next().await.unwrap();
+	assert!(!empty.full);
+	empty.go.send(()).unwrap();
+	assert_eq!(next_job(jobs).await.parent, empty.parent);
+	let full = started.next().await.unwrap();
+	assert_eq!((full.full, full.parent), (true, empty.parent));
+	full
+}
+
+#[test]
+fn miners_have_an_empty_template_while_the_full_one_is_built() {
+	let Setup {
+		sealer,
+		mut started,
+		imported,
+		author,
+		..
+	} = setup(sealer());
+	let mut jobs = sealer.jobs();
+	let chain = sealer.chain().clone();
+	let genesis = chain.client().info().genesis_hash;
+	with_author(author, async move {
+		let full = after_the_empty_one(&mut started, &mut jobs).await;
+		let empty = sealer.current().unwrap();
+		assert_eq!(empty.parent, genesis);
+		full.go.send(()).unwrap();
+		let job = next_job(&mut jobs).await;
+		assert!(empty.stale.load(Ordering::Relaxed));
+		assert_eq!(job.parent, genesis);
+
+		// The same on the next best block. A seal for its empty template makes a block.
+		let best = extend(&chain, genesis, 13);
+		imported.unbounded_send(true).unwrap();
+		let full = after_the_empty_one(&mut started, &mut jobs).await;
+		assert_eq!(full.parent, best);
+		let empty = sealer.current().unwrap();
+		let seal = good_seal(empty.seal_hash);
+		assert!(
+			sealer
+				.submit(empty.seal_hash, seal)
+				.await
+				.unwrap()
+				.is_new_best
+		);
+		assert_eq!(sealer.metrics().new_work_seconds.get_sample_count(), 1);
+	});
+}
+
+#[test]
+fn a_development_chain_makes_no_empty_block_while_transactions_wait() {
+	let pace = Pace::OnDemand {
+		heartbeat: Duration::from_secs(3600),
+	};
+	let Setup {
+		mut started,
+		imported: _imported,
+		author,
+		..
+	} = setup_at(sealer(), Oracle::default(), pace, false);
+	with_author(author, async move {
+		assert!(started.next().await.unwrap().full);
+	});
+}
+
+#[test]
+fn other_choices_are_in_the_next_template() {
+	let Setup {
+		sealer,
+		mut started,
+		imported: _imported,
+		choices,
+		author,
+	} = setup(sealer());
+	let mut jobs = sealer.jobs();
+	let chain = sealer.chain().clone();
+	with_author(author, async move {
+		let full = after_the_empty_one(&mut started, &mut jobs).await;
+		full.go.send(()).unwrap();
+		next_job(&mut jobs).await;
+		choices.send_modify(|choices| choices.beneficiary = AccountId::new([6; 32]));
+		started.next().await.unwrap().go.send(()).unwrap();
+		let job = next_job(&mut jobs).await;
+		let seal = good_seal(job.seal_hash);
+		let mined = sealer.submit(job.seal_hash, seal).await.unwrap();
+		let header = chain.client().header(mined.hash).unwrap().unwrap();
+		let pre = PowHeader::read(&header).unwrap().pre;
+		assert_eq!(pre.beneficiary, AccountId::new([6; 32]));
+	});
+}
+
 #[test]
 fn a_template_has_the_fields_that_the_rules_require() {
 	let Setup {
@@ -202,15 +312,14 @@ fn a_template_has_the_fields_that_the_rules_require() {
 		mut started,
 		imported: _imported,
 		author,
+		..
 	} = setup(sealer());
 	let mut jobs = sealer.jobs();
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	with_author(author, async move {
-		let first = started.next().await.unwrap();
-		assert_eq!(first.parent, genesis);
-		assert!(sealer.current().is_none());
-		first.go.send(()).unwrap();
+		let full = after_the_empty_one(&mut started, &mut jobs).await;
+		full.go.send(()).unwrap();
 		let job = next_job(&mut jobs).await;
 		assert_eq!((job.parent, job.number, job.uncles), (genesis, 1, 0));
 		// Let the rules themselves decide: with a seal, the template is a valid block.
@@ -234,17 +343,18 @@ fn a_new_best_block_cancels_the_template_that_is_being_built() {
 		mut started,
 		imported,
 		author,
+		..
 	} = setup(sealer());
 	let mut jobs = sealer.jobs();
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	with_author(author, async move {
-		let first = started.next().await.unwrap();
+		let first = after_the_empty_one(&mut started, &mut jobs).await;
 		assert_eq!(first.parent, genesis);
 		// It is not finished: without the import below, the author would build on it forever.
 		let best = extend(&chain, genesis, 13);
 		imported.unbounded_send(true).unwrap();
-		let second = started.next().await.unwrap();
+		let second = after_the_empty_one(&mut started, &mut jobs).await;
 		assert_eq!(second.parent, best);
 		assert!(first.go.is_canceled());
 		second.go.send(()).unwrap();
@@ -260,12 +370,14 @@ fn a_new_best_block_replaces_the_job() {
 		mut started,
 		imported,
 		author,
+		..
 	} = setup(sealer());
 	let mut jobs = sealer.jobs();
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	with_author(author, async move {
-		started.next().await.unwrap().go.send(()).unwrap();
+		let full = after_the_empty_one(&mut started, &mut jobs).await;
+		full.go.send(()).unwrap();
 		let old = next_job(&mut jobs).await;
 		let best = extend(&chain, genesis, 13);
 		imported.unbounded_send(true).unwrap();
@@ -289,10 +401,11 @@ fn a_brother_that_arrives_while_a_template_is_built_is_named_by_the_next_one() {
 		mut started,
 		imported,
 		author,
+		..
 	} = setup(sealer);
 	let mut jobs = sealer.jobs();
 	with_author(author, async move {
-		let first = started.next().await.unwrap();
+		let first = after_the_empty_one(&mut started, &mut jobs).await;
 		let uncle = Draft::on(&chain, genesis, 13).variant(1).mine();
 		insert(&chain, &uncle, vec![], NewBlockState::Normal);
 		imported.unbounded_send(false).unwrap();
@@ -348,6 +461,30 @@ fn nothing_is_mined_before_the_first_sync_is_done() {
 }
 
 #[test]
+fn claims_of_a_higher_chain_do_not_stop_a_node_whose_best_block_is_new_or_that_is_forced() {
+	for force in [false, true] {
+		let sync = Oracle::default();
+		sync.set_syncing(true);
+		let sealer = sealer();
+		let chain = sealer.chain().clone();
+		if !force {
+			let genesis = chain.client().info().genesis_hash;
+			let age = crate::clock::unix_now() - GENESIS_TIME;
+			extend(&chain, genesis, age);
+		}
+		let Setup {
+			mut started,
+			imported: _imported,
+			author,
+			..
+		} = setup_at(sealer, sync, Pace::Continuous, force);
+		with_author(author, async move {
+			assert!(started_within(&mut started, SOON).await.is_some());
+		});
+	}
+}
+
+#[test]
 fn claims_of_a_higher_chain_do_not_stop_mining_once_the_first_sync_is_done() {
 	let sync = Oracle::default();
 	let Setup {
@@ -355,17 +492,19 @@ fn claims_of_a_higher_chain_do_not_stop_mining_once_the_first_sync_is_done() {
 		mut started,
 		imported,
 		author,
+		..
 	} = setup_with(sealer(), sync.clone());
 	let mut jobs = sealer.jobs();
 	let chain = sealer.chain().clone();
 	let genesis = chain.client().info().genesis_hash;
 	with_author(author, async move {
-		started.next().await.unwrap().go.send(()).unwrap();
+		let full = after_the_empty_one(&mut started, &mut jobs).await;
+		full.go.send(()).unwrap();
 		next_job(&mut jobs).await;
 		sync.set_syncing(true);
 		let best = extend(&chain, genesis, 13);
 		imported.unbounded_send(true).unwrap();
-		let second = started_within(&mut started, SOON).await.unwrap();
+		let second = after_the_empty_one(&mut started, &mut jobs).await;
 		assert_eq!(second.parent, best);
 		second.go.send(()).unwrap();
 		assert_eq!(next_job(&mut jobs).await.parent, best);
@@ -401,10 +540,12 @@ fn a_late_seal_makes_a_side_block_and_then_an_uncle_once() {
 		imported,
 		author,
 		sealer,
+		..
 	} = setup(sealer);
 	let mut jobs = sealer.jobs();
 	with_author(author, async move {
-		started.next().await.unwrap().go.send(()).unwrap();
+		let full = after_the_empty_one(&mut started, &mut jobs).await;
+		full.go.send(()).unwrap();
 		let late = next_job(&mut jobs).await;
 		// Two blocks of another miner arrive before the seal.
 		let first = extend(&chain, genesis, 13);
@@ -429,13 +570,13 @@ fn a_late_seal_makes_a_side_block_and_then_an_uncle_once() {
 		while chain.client().info().best_number < 4 {
 			let parent = chain.client().info().best_hash;
 			let started = started.next().await.unwrap();
-			if started.parent != parent {
-				continue;
-			}
 			if started.go.send(()).is_err() {
 				continue;
 			}
 			let job = next_job(&mut jobs).await;
+			if !started.full || started.parent != parent {
+				continue;
+			}
 			named.push(job.uncles);
 			sealer
 				.submit(job.seal_hash, good_seal(job.seal_hash))

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Provides an in-memory chain, and mines headers for it.
 
-use crate::{chain::total_difficulty_entry, BlockTree, Chain};
+use crate::{chain::record_entries, BlockTree, Chain, Execute};
 use codec::{Decode, Encode};
 use isthmus_ethash::{Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	api::ProofOfWorkApi,
 	digest::{self, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
-	params::{ChainParameters, DifficultyRule, EthashSizes},
+	params::{ChainParameters, DifficultyRule, EthashSizes, Miners},
 	AccountId, Block, BlockNumber, Difficulty, Hash, Header,
 };
 use isthmus_rules as rules;
@@ -17,7 +17,7 @@ use sc_client_api::{
 	backend::{AuxStore, Backend as _, ClientImportOperation, LockImportRun, NewBlockState},
 	in_mem, BlockBackend,
 };
-use sp_api::{ApiRef, ProvideRuntimeApi};
+use sp_api::{ApiRef, ProvideRuntimeApi, StorageChanges};
 use sp_blockchain::{
 	Backend as _, BlockStatus, CachedHeaderMetadata, HeaderBackend, HeaderMetadata, Info,
 };
@@ -47,6 +47,7 @@ pub(super) fn parameters() -> ChainParameters {
 		genesis_gas_limit: 20_000_000,
 		genesis_timestamp: GENESIS_TIME,
 		block_reward: 0,
+		miners: Miners::Anyone,
 	}
 }
 
@@ -54,10 +55,14 @@ pub(super) fn parameters() -> ChainParameters {
 pub(super) struct TestClient {
 	pub(super) backend: Arc<in_mem::Backend<Block>>,
 	parameters: ChainParameters,
+	/// The account that may mine, if not everyone may.
+	pub(super) miner: Mutex<Option<AccountId>>,
 	/// Each block's children, which the in-memory database does not record.
 	children: Mutex<HashMap<Hash, Vec<Hash>>>,
 	/// The blocks whose state is pruned.
 	pub(super) pruned: Mutex<HashSet<Hash>>,
+	/// What a test does while a block is executed.
+	pub(super) while_executing: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 impl TestClient {
@@ -82,6 +87,16 @@ impl BlockTree for TestClient {
 	}
 }
 
+impl Execute for TestClient {
+	fn execute(&self, _: Block) -> Result<StorageChanges<Block>, sp_blockchain::Error> {
+		let act = self.while_executing.lock().take();
+		if let Some(act) = act {
+			act();
+		}
+		Ok(StorageChanges::<Block>::default())
+	}
+}
+
 impl LockImportRun<Block, in_mem::Backend<Block>> for TestClient {
 	fn lock_import_and_run<R, Err, F>(&self, run: F) -> Result<R, Err>
 	where
@@ -101,6 +116,7 @@ impl LockImportRun<Block, in_mem::Backend<Block>> for TestClient {
 
 pub(super) struct TestApi {
 	parameters: ChainParameters,
+	miner: Option<AccountId>,
 }
 
 sp_api::mock_impl_runtime_apis! {
@@ -116,6 +132,11 @@ sp_api::mock_impl_runtime_apis! {
 				_ => None,
 			}
 		}
+
+		fn may_mine(miners: Miners, account: AccountId) -> bool {
+			assert_ne!(miners, Miners::Anyone);
+			self.miner == Some(account)
+		}
 	}
 }
 
@@ -125,6 +146,7 @@ impl ProvideRuntimeApi<Block> for TestClient {
 	fn runtime_api(&self) -> ApiRef<'_, TestApi> {
 		TestApi {
 			parameters: self.parameters.clone(),
+			miner: self.miner.lock().clone(),
 		}
 		.into()
 	}
@@ -260,8 +282,10 @@ pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
 		Chain::new(Arc::new(TestClient {
 			backend,
 			parameters,
+			miner: Mutex::default(),
 			children: Mutex::default(),
 			pruned: Mutex::default(),
+			while_executing: Mutex::default(),
 		}))
 		.unwrap(),
 	)
@@ -394,11 +418,13 @@ pub(super) fn insert(
 		.total_difficulty(header.parent_hash)
 		.unwrap()
 		.saturating_add(difficulty);
-	let (key, value) = total_difficulty_entry(hash, total);
+	let arrival = chain.next_arrival(false).unwrap();
 	let client = chain.client();
-	client
-		.insert_aux(&[(&key[..], &value.unwrap()[..])], &[])
-		.unwrap();
+	for (key, value) in record_entries(hash, total, arrival) {
+		client
+			.insert_aux(&[(&key[..], &value.unwrap()[..])], &[])
+			.unwrap();
+	}
 	client
 		.backend
 		.blockchain()

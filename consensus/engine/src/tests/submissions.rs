@@ -6,18 +6,18 @@ use super::{
 	mock::*,
 };
 use crate::{CpuMiner, Job, Mined, MiningMetrics, Sealer, SubmitError};
-use futures::{executor::block_on, StreamExt};
+use futures::{executor::block_on, FutureExt, StreamExt};
 use isthmus_ethash::Boundary;
 use isthmus_primitives::{
 	digest::{self, Seal},
 	Block, Hash,
 };
 use polkadot_sdk::*;
-use sc_consensus::{BlockCheckParams, BlockImport, BlockImportParams, ImportResult};
+use sc_consensus::{BlockCheckParams, BlockImport, BlockImportParams, ImportResult, StateAction};
 use sp_blockchain::HeaderBackend;
-use sp_consensus::{Error as ConsensusError, Proposal};
+use sp_consensus::{BlockOrigin, Error as ConsensusError, Proposal};
 use std::{
-	num::{NonZeroU64, NonZeroUsize},
+	num::NonZeroU64,
 	sync::{atomic::Ordering, Arc},
 	time::Duration,
 };
@@ -146,6 +146,35 @@ fn a_block_is_imported_even_if_its_miner_disconnects() {
 }
 
 #[test]
+fn a_mined_block_does_not_wait_until_another_is_executed() {
+	let chain = chain(parameters());
+	let import = pipeline(&chain);
+	let sealer = Sealer::new(
+		chain.clone(),
+		import.clone(),
+		MiningMetrics::new(None).unwrap(),
+	);
+	let genesis = chain.client().info().genesis_hash;
+	let mut header = Draft::on(&chain, genesis, 13).variant(9).mine();
+	let seal_hash = publish(&sealer, 1);
+	let (sender, mined) = std::sync::mpsc::channel();
+	*chain.client().while_executing.lock() = Some(Box::new(move || {
+		// If import held its lock here, this would not be ready.
+		let submission = sealer.submit(seal_hash, good_seal(seal_hash));
+		let mined = submission.now_or_never().map(|mined| mined.unwrap());
+		sender.send(mined).unwrap();
+	}));
+	let seal = header.digest.pop();
+	let mut block = BlockImportParams::new(BlockOrigin::NetworkBroadcast, header);
+	block.post_digests.extend(seal);
+	block.body = Some(vec![]);
+	block.state_action = StateAction::Execute;
+	block_on(import.import_block(block)).unwrap();
+	let mined = mined.recv().unwrap().unwrap();
+	assert!(mined.is_new_best);
+}
+
+#[test]
 fn an_invalid_seal_is_rejected_and_the_work_is_kept() {
 	let sealer = sealer();
 	let seal_hash = publish(&sealer, 1);
@@ -174,12 +203,46 @@ fn a_late_seal_still_makes_a_block_until_its_template_is_too_old() {
 	assert!(block_on(sealer.submit(old, good_seal(old))).is_ok());
 	assert_eq!(sealer.chain().client().info().best_number, 1);
 
-	let first = publish(&sealer, 3);
-	for variant in 4..12 {
-		publish(&sealer, variant);
+	// Templates of seven heights are kept, however many there are of each: here two of height 2, and then one
+	// of each height up to 8.
+	let [first, kept] = [3, 4].map(|variant| publish(&sealer, variant));
+	let mut seal_hash = kept;
+	for variant in 5..11 {
+		block_on(sealer.submit(seal_hash, good_seal(seal_hash))).unwrap();
+		seal_hash = publish(&sealer, variant);
 	}
+	assert_eq!(sealer.current().unwrap().number, 8);
+	assert!(block_on(sealer.submit(first, good_seal(first))).is_ok());
+}
+
+#[test]
+fn a_template_seven_heights_below_the_newest_is_forgotten() {
+	let sealer = sealer();
+	let first = publish(&sealer, 1);
+	let mut seal_hash = publish(&sealer, 2);
+	for variant in 3..10 {
+		block_on(sealer.submit(seal_hash, good_seal(seal_hash))).unwrap();
+		seal_hash = publish(&sealer, variant);
+	}
+	assert_eq!(sealer.current().unwrap().number, 8);
 	assert!(matches!(
 		block_on(sealer.submit(first, good_seal(first))),
+		Err(SubmitError::UnknownWork(_))
+	));
+}
+
+#[test]
+fn a_template_that_equals_the_current_one_changes_nothing() {
+	let sealer = sealer();
+	let mut jobs = sealer.jobs();
+	let seal_hash = publish(&sealer, 1);
+	let job = sealer.current().unwrap();
+	assert_eq!(publish(&sealer, 1), seal_hash);
+	assert!(!job.stale.load(Ordering::Relaxed));
+	assert!(jobs.next().now_or_never().is_some() && jobs.next().now_or_never().is_none());
+	block_on(sealer.submit(seal_hash, good_seal(seal_hash))).unwrap();
+	assert!(matches!(
+		block_on(sealer.submit(seal_hash, good_seal(seal_hash))),
 		Err(SubmitError::UnknownWork(_))
 	));
 }
@@ -198,13 +261,7 @@ fn a_listener_receives_every_job() {
 fn the_built_in_miner_mines_within_a_limit_and_counts_its_hashes() {
 	let sealer = sealer();
 	let mut jobs = sealer.jobs();
-	let miner = CpuMiner::start(
-		sealer.clone(),
-		NonZeroUsize::MIN,
-		NonZeroU64::new(1_000_000),
-		None,
-	)
-	.unwrap();
+	let miner = CpuMiner::start(sealer.clone(), 1, NonZeroU64::new(1_000_000), None).unwrap();
 	let mut number = 0;
 	while number < 3 {
 		publish(&sealer, number as u8);
@@ -229,7 +286,7 @@ fn the_miner_keeps_its_dataset_and_generates_a_broken_one_again() {
 		let sealer = sealer();
 		let mut jobs = sealer.jobs();
 		let folder = Some(folder.path().to_path_buf());
-		let miner = CpuMiner::start(sealer.clone(), NonZeroUsize::MIN, None, folder).unwrap();
+		let miner = CpuMiner::start(sealer.clone(), 1, None, folder).unwrap();
 		publish(&sealer, 0);
 		block_on(jobs.next()).unwrap();
 		while sealer.current().is_some() || sealer.is_importing() {

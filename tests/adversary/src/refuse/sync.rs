@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Cases for blocks from the future that the node fetches when it syncs. A peer claims them as its best
-//! chain when it connects, and announces nothing, so they reach the import queue without the checks for
-//! announcements. The queue checks one block after another. Whatever the node does with these blocks, an
-//! honest block behind them in the queue must not wait until they are no longer from the future.
+//! Cases for blocks from the future that the node meets when it syncs. A peer claims them as its best
+//! chain when it connects, and announces nothing, so the node asks for their headers without the checks for
+//! announcements. Whatever the node does with these blocks, an honest block that it hears of after them must not wait
+//! until they are no longer from the future.
 
 use super::{
 	case::{Outcome, TIMEOUT},
@@ -15,7 +15,7 @@ use crate::{
 	maker::{Maker, Plan},
 	network::import_chain,
 	victim::{Log, Victim},
-	wire::{announcement, Peer, PeerOptions, Served, HEADER_AND_BODY, HEADER_ONLY},
+	wire::{announcement, Peer, PeerOptions, Served},
 };
 use isthmus_primitives::{
 	digest::{PowHeader, Seal},
@@ -98,19 +98,14 @@ pub async fn carry_out(
 	})
 	.await?;
 	let connected = Instant::now();
-	while !served
-		.requests()
-		.iter()
-		.any(|request| request.fields & HEADER_AND_BODY != HEADER_ONLY)
-	{
+	while served.requests().is_empty() {
 		if connected.elapsed() > TIMEOUT {
 			return Err(AttackError::NotFetched(first.number));
 		}
 		tokio::time::sleep(Duration::from_millis(20)).await;
 	}
 
-	// The node has the forged blocks now, or will have them very soon, so the honest block queues behind
-	// them.
+	// The node has the forged headers now, or will have them very soon.
 	let (hash, announced) = honest_block(maker, stage.best().hash(), &honest)?;
 	let started = Instant::now();
 	messenger.announce(announced).await?;

@@ -1,21 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Parses miners' requests: JSON-RPC with geth's hexadecimal arguments, with or without the `jsonrpc`
-//! member. This file does not depend on the rest of the node, so that it can be fuzzed
-//! (`fuzz/targets/miners_port.rs`).
+//! Parses the requests of getWork miners: JSON-RPC with geth's hexadecimal arguments, with or without the
+//! `jsonrpc` member. It is fuzzed by `fuzz/targets/miners_port.rs`.
 
 use serde_json::Value;
 
 /// Why an argument is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArgumentError {
+	/// It does not begin with `0x`.
 	#[error("hex string without 0x prefix")]
 	NoPrefix,
+	/// It has another number of digits than the argument needs.
 	#[error("hex string has {got} digits, want {want}")]
-	Length { got: usize, want: usize },
+	Length {
+		/// The number of digits.
+		got: usize,
+		/// The number of digits that the argument needs.
+		want: usize,
+	},
+	/// It has no digits.
 	#[error("empty hex string")]
 	Empty,
+	/// It contains something other than hexadecimal digits.
 	#[error("invalid hex string")]
 	NotHex,
+	/// The number has more than 64 bits.
 	#[error("hex number > 64 bits")]
 	TooLarge,
 }

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Checks what peers send before it is queued for import: chains of headers, and bodies.
+//!
+//! Many headers are checked at once, because Ethash is several times faster that way.
+
+use crate::{
+	chain::{Chain, ChainClient},
+	clock::unix_now,
+	error::{BlockError, CheckError},
+	rate_limit::RateLimitedLog,
+};
+use isthmus_primitives::{digest::PowHeader, Hash, Header, TotalDifficulty};
+use isthmus_rules::{self as rules, HeaderError, Parent, Rejection};
+use polkadot_sdk::*;
+use sp_runtime::OpaqueExtrinsic;
+use std::sync::Arc;
+
+/// How many headers are hashed at once. A peer can waste this many light hashes before it is found out.
+const AT_ONCE: usize = 16;
+
+/// A header that satisfies every rule for headers: what the check of the next one needs.
+#[derive(Clone, Copy, Debug)]
+pub struct ProvedHeader {
+	/// The facts that the rules need.
+	pub parent: Parent,
+	/// The total difficulty of the chain that ends with it.
+	pub total: TotalDifficulty,
+	/// The weight of the chain that ends with it.
+	pub weight: TotalDifficulty,
+}
+
+/// The headers that passed a check, lowest first, and the error of the next one.
+#[derive(Debug)]
+pub struct ProvedChain {
+	/// The headers that passed.
+	pub proved: Vec<ProvedHeader>,
+	/// Why the next header did not pass, if some did not.
+	pub error: Option<BlockError>,
+}
+
+/// Checks headers and bodies from peers, and logs what is rejected.
+pub struct PeerCheck<C> {
+	chain: Arc<Chain<C>>,
+	warnings: RateLimitedLog,
+}
+
+impl<C: ChainClient> PeerCheck<C> {
+	/// Creates the check for blocks of `chain`.
+	pub fn new(chain: Arc<Chain<C>>) -> Self {
+		Self {
+			chain,
+			warnings: RateLimitedLog::default(),
+		}
+	}
+
+	/// Returns the chain.
+	pub fn chain(&self) -> &Arc<Chain<C>> {
+		&self.chain
+	}
+
+	/// Checks the rules that need only the header itself: the digest's shape, the static rules and the quick half
+	/// of the seal.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first rule that is violated.
+	pub fn shape(&self, header: &Header) -> Result<(), BlockError> {
+		let check = || -> Result<(), Rejection> {
+			let read = read(header)?;
+			rules::validate_static(self.chain.parameters(), &read)?;
+			Ok(rules::validate_seal_quick(&read)?)
+		};
+		check().map_err(|error| self.rejected(header, error.into()))
+	}
+
+	/// Checks that a body is the header's.
+	///
+	/// # Errors
+	///
+	/// Returns the rule's error if it is not.
+	pub fn body(&self, header: &Header, body: &[OpaqueExtrinsic]) -> Result<(), BlockError> {
+		rules::validate_extrinsics_root(header, body)
+			.map_err(|error| self.rejected(header, Rejection::from(error).into()))
+	}
+
+	/// Checks consecutive headers, lowest first, against every rule for headers. `parent` is the parent of the
+	/// lowest, or its hash if it is in the database.
+	pub fn headers(&self, parent: Result<ProvedHeader, Hash>, headers: &[Header]) -> ProvedChain {
+		let mut proved = Vec::with_capacity(headers.len());
+		let error = self
+			.prove(parent, headers, &mut proved)
+			.map_err(|error| match headers.get(proved.len()) {
+				Some(header) => self.rejected(header, error),
+				None => error,
+			})
+			.err();
+		ProvedChain { proved, error }
+	}
+
+	fn prove(
+		&self,
+		parent: Result<ProvedHeader, Hash>,
+		headers: &[Header],
+		proved: &mut Vec<ProvedHeader>,
+	) -> Result<(), BlockError> {
+		let mut parent = parent.or_else(|hash| self.stored(hash))?;
+		for headers in headers.chunks(AT_ONCE) {
+			let (read, broken) = self.against_parents(&parent, headers);
+			self.check_seals(&read, |header| {
+				rules::validate_not_future(header, unix_now()).map_err(Rejection::from)?;
+				parent = self.child(&parent, header)?;
+				proved.push(parent);
+				Ok(())
+			})?;
+			broken?;
+		}
+		Ok(())
+	}
+
+	/// Checks headers against each other, and returns those that pass and the error of the next one.
+	fn against_parents(
+		&self,
+		parent: &ProvedHeader,
+		headers: &[Header],
+	) -> (Vec<PowHeader>, Result<(), Rejection>) {
+		let mut parent = parent.parent;
+		let mut passed = Vec::with_capacity(headers.len());
+		let parameters = self.chain.parameters();
+		for header in headers {
+			let check = || -> Result<PowHeader, Rejection> {
+				let header = read(header)?;
+				rules::validate_static(parameters, &header)?;
+				rules::validate_against_parent(parameters, &header, &parent)?;
+				rules::validate_seal_quick(&header)?;
+				Ok(header)
+			};
+			match check() {
+				Ok(header) => {
+					parent = Parent::of(&header);
+					passed.push(header);
+				}
+				Err(error) => return (passed, Err(error)),
+			}
+		}
+		(passed, Ok(()))
+	}
+
+	/// Checks the seals of headers, and calls `next` with each header that passes.
+	fn check_seals(
+		&self,
+		headers: &[PowHeader],
+		mut next: impl FnMut(&PowHeader) -> Result<(), BlockError>,
+	) -> Result<(), BlockError> {
+		let works = self.chain.hashimoto_each(headers)?;
+		for (header, work) in headers.iter().zip(works) {
+			rules::validate_work(header, &work).map_err(Rejection::from)?;
+			next(header)?;
+		}
+		Ok(())
+	}
+
+	fn stored(&self, hash: Hash) -> Result<ProvedHeader, CheckError> {
+		Ok(ProvedHeader {
+			parent: self.chain.parent(hash)?,
+			total: self.chain.total_difficulty(hash)?,
+			weight: self.chain.weight(hash)?,
+		})
+	}
+
+	fn child(&self, parent: &ProvedHeader, header: &PowHeader) -> Result<ProvedHeader, CheckError> {
+		let total = rules::total_difficulty(parent.total, header.pre.difficulty)?;
+		Ok(ProvedHeader {
+			parent: Parent::of(header),
+			total,
+			weight: total,
+		})
+	}
+
+	/// Logs a header or a body that is rejected.
+	fn rejected(&self, header: &Header, error: BlockError) -> BlockError {
+		match &error {
+			BlockError::Rejected(Rejection::Invalid(rule)) => {
+				let rejected = format!("is rejected: {rule}");
+				self.warnings.warn_of(rule.name(), header, &rejected);
+			}
+			BlockError::Rejected(Rejection::Transient(future)) => {
+				let early = CheckError::TooEarly(*future);
+				let early = format!("is from the future: {early}");
+				self.warnings.warn_of(future.name(), header, &early);
+			}
+			BlockError::CouldNotCheck(problem) => {
+				self.warnings
+					.warn_of("could_not_check", header, &problem.to_string());
+			}
+		}
+		error
+	}
+}
+
+fn read(header: &Header) -> Result<PowHeader, HeaderError> {
+	PowHeader::read(header).map_err(HeaderError::Digest)
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The server: accepts connections, and carries out what their sessions ask for.
+
+use super::session::{Action, Closing, Config, Hashed, Session, Share};
+use crate::{
+	board::{Board, Work},
+	lines::{LineTooLong, Lines},
+	places::{Place, Places},
+};
+use futures::{Stream, StreamExt};
+use parking_lot::Mutex;
+use std::{
+	collections::{HashSet, VecDeque},
+	net::SocketAddr,
+	num::NonZeroUsize,
+	sync::Arc,
+	time::{Duration, Instant},
+};
+use tokio::{
+	io::{AsyncReadExt, AsyncWriteExt},
+	net::{tcp::OwnedWriteHalf, TcpListener, TcpStream},
+	sync::{watch, Notify, Semaphore},
+	time::{sleep_until, timeout},
+};
+
+/// Closes a connection that must make room for another one.
+type Evict = Box<dyn FnOnce() + Send>;
+
+const LOG_TARGET: &str = "miners";
+/// How long to wait after the system fails to accept a connection, for example for lack of file handles.
+const RETRY_ACCEPT_AFTER: Duration = Duration::from_millis(100);
+/// The size of a read.
+const READ_BYTES: usize = 2048;
+
+/// What a session's actions do to the node.
+pub trait Mine: Clone + Send + Sync + 'static {
+	/// Computes a share's hash, on the caller's thread. Returns `None` if that fails.
+	fn hash(&self, work: &Work, nonce: u64) -> Option<Hashed>;
+
+	/// Makes a block in the background.
+	fn submit(&self, work: &Work, nonce: u64, hashed: Hashed);
+
+	/// Remembers a connection's hash rate, in hashes per second.
+	fn set_rate(&self, connection: u16, rate: u64);
+
+	/// Counts a share that was accepted, or why it was refused.
+	fn count_share(&self, outcome: &'static str);
+
+	/// Sets the number of connections.
+	fn set_connections(&self, connections: usize);
+}
+
+/// What the port allows.
+#[derive(Clone, Debug)]
+pub struct Limits {
+	/// The maximum number of connections,
+	pub connections: usize,
+	/// and of those from one address.
+	pub of_an_address: usize,
+	/// The time limit for the login.
+	pub login: Duration,
+	/// The time limit for a line, from its first byte to its last, and for a worker to take an answer.
+	pub line: Duration,
+	/// The time limit for a worker that sends nothing. A worker submits a share every ten seconds or so.
+	pub idle: Duration,
+}
+
+impl Default for Limits {
+	fn default() -> Self {
+		Self {
+			connections: 1024,
+			of_an_address: 128,
+			login: Duration::from_secs(10),
+			line: Duration::from_secs(10),
+			idle: Duration::from_secs(600),
+		}
+	}
+}
+
+/// Why a connection ends before the worker closes it.
+#[derive(Debug, thiserror::Error)]
+enum End {
+	#[error("connection: {0}")]
+	Io(#[from] std::io::Error),
+	#[error(transparent)]
+	Line(#[from] LineTooLong),
+	#[error(transparent)]
+	Session(#[from] Closing),
+	#[error("sent nothing for too long")]
+	Idle,
+	#[error("took too long for a line")]
+	Slow,
+	#[error("made room for another connection")]
+	Evicted,
+}
+
+/// The parts of the port that all connections share.
+struct Port<M> {
+	mine: M,
+	config: Config,
+	limits: Limits,
+	board: Mutex<Board>,
+	/// Counts the works on the board.
+	published: watch::Sender<u64>,
+	extranonces: Mutex<HashSet<u16>>,
+	/// Limits the number of hashes that are computed concurrently.
+	hashes: Semaphore,
+	places: Places<Evict>,
+}
+
+/// Serves workers until `works` ends.
+pub async fn serve<M: Mine>(
+	listener: std::net::TcpListener,
+	mut works: impl Stream<Item = Arc<Work>> + Unpin,
+	mine: M,
+	config: Config,
+	limits: Limits,
+) {
+	let listener = match TcpListener::from_std(listener) {
+		Ok(listener) => listener,
+		Err(error) => {
+			log::error!(target: LOG_TARGET, "cannot serve the Stratum port: {error}");
+			return;
+		}
+	};
+	let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+	let port = Arc::new(Port {
+		mine,
+		config,
+		board: Mutex::default(),
+		published: watch::Sender::new(0),
+		extranonces: Mutex::default(),
+		hashes: Semaphore::new(threads.div_ceil(2)),
+		places: Places::new(limits.connections, limits.of_an_address),
+		limits,
+	});
+	loop {
+		tokio::select! {
+			work = works.next() => match work {
+				Some(work) => {
+					port.board.lock().publish(work);
+					port.published.send_modify(|published| *published += 1);
+				}
+				None => return,
+			},
+			accepted = listener.accept() => match accepted {
+				Ok((stream, peer)) => port.admit(stream, peer),
+				Err(error) => {
+					log::warn!(target: LOG_TARGET, "cannot accept a worker's connection: {error}");
+					tokio::time::sleep(RETRY_ACCEPT_AFTER).await;
+				}
+			},
+		}
+	}
+}
+
+impl<M: Mine> Port<M> {
+	/// Serves a new connection in the background, if there is a place for it.
+	fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+		let evicted = Arc::new(Notify::new());
+		let evict: Evict = {
+			let evicted = evicted.clone();
+			Box::new(move || evicted.notify_one())
+		};
+		let place = match self.places.take(peer.ip(), Instant::now(), evict) {
+			Ok(place) => place,
+			Err(full) => {
+				log::debug!(target: LOG_TARGET, "closing the connection of {peer}: {full}");
+				return;
+			}
+		};
+		self.mine.set_connections(self.places.taken());
+		let port = self.clone();
+		tokio::spawn(async move {
+			let extranonce = port.extranonce();
+			let ended = tokio::select! {
+				ended = port.converse(stream, extranonce, &place) => ended,
+				() = evicted.notified() => Err(End::Evicted),
+			};
+			if let Err(end) = ended {
+				log::debug!(target: LOG_TARGET, "closing the connection of {peer}: {end}");
+			}
+			drop(place);
+			port.extranonces.lock().remove(&extranonce);
+			port.mine.set_rate(extranonce, 0);
+			port.mine.set_connections(port.places.taken());
+		});
+	}
+
+	/// Returns an extranonce that no other connection has. There are more of them than connections.
+	fn extranonce(&self) -> u16 {
+		let mut taken = self.extranonces.lock();
+		let mut extranonce = rand::random();
+		while !taken.insert(extranonce) {
+			extranonce = extranonce.wrapping_add(1);
+		}
+		extranonce
+	}
+
+	/// Serves a connection until it ends.
+	async fn converse(
+		&self,
+		stream: TcpStream,
+		extranonce: u16,
+		place: &Place<Evict>,
+	) -> Result<(), End> {
+		// An answer is one segment, and must not wait for the acknowledgement of the last one.
+		stream.set_nodelay(true)?;
+		let (mut reader, mut writer) = stream.into_split();
+		let mut session = Session::new(extranonce, &self.config, Instant::now());
+		let mut published = self.published.subscribe();
+		let (mut lines, mut buffer) = (Lines::default(), [0; READ_BYTES]);
+		let mut deadline = Instant::now() + self.limits.login;
+		let mut late = End::Idle;
+		loop {
+			tokio::select! {
+				read = reader.read(&mut buffer) => {
+					let count = read?;
+					if count == 0 {
+						return Ok(());
+					}
+					let was_partial = lines.is_partial();
+					let complete = lines.push(&buffer[..count])?;
+					let has_line = !complete.is_empty();
+					for line in complete {
+						let actions = session.line(&line, &mut self.board.lock(), Instant::now());
+						self.perform(&mut session, extranonce, actions, &mut writer).await?;
+					}
+					if session.worker().is_none() {
+						continue;
+					}
+					let now = Instant::now();
+					place.used(now);
+					(deadline, late) = match lines.is_partial() {
+						true if was_partial && !has_line => (deadline, late),
+						true => (now + self.limits.line, End::Slow),
+						false => (now + self.limits.idle, End::Idle),
+					};
+				}
+				changed = published.changed() => {
+					if changed.is_err() {
+						return Ok(());
+					}
+					let actions = session.work(&self.board.lock(), Instant::now());
+					self.perform(&mut session, extranonce, actions, &mut writer).await?;
+				}
+				() = sleep_until(deadline.into()) => return Err(late),
+			}
+		}
+	}
+
+	/// Carries out what the session asked for.
+	async fn perform(
+		&self,
+		session: &mut Session,
+		extranonce: u16,
+		actions: Vec<Action>,
+		writer: &mut OwnedWriteHalf,
+	) -> Result<(), End> {
+		let mut actions = VecDeque::from(actions);
+		let (mut answer, mut closing) = (String::new(), None);
+		while let Some(action) = actions.pop_front() {
+			match action {
+				Action::Send(line) => {
+					answer.push_str(&line);
+					answer.push('\n');
+				}
+				Action::Hash(share) => {
+					let hashed = self.hash(&share).await;
+					let more = session.hashed(share, hashed, &self.board.lock());
+					more.into_iter()
+						.rev()
+						.for_each(|action| actions.push_front(action));
+				}
+				Action::Submit(share, hashed) => self.mine.submit(&share.work, share.nonce, hashed),
+				Action::Count(Ok(())) => self.mine.count_share("accepted"),
+				Action::Count(Err(refusal)) => self.mine.count_share(refusal.name()),
+				Action::Rate(rate) => self.mine.set_rate(extranonce, rate),
+				Action::Close(reason) => {
+					closing = Some(reason);
+					break;
+				}
+			}
+		}
+		if !answer.is_empty() {
+			let sent = timeout(self.limits.line, writer.write_all(answer.as_bytes()));
+			sent.await.map_err(|_| End::Slow)??;
+		}
+		closing.map_or(Ok(()), |reason| Err(reason.into()))
+	}
+
+	/// Computes a share's hash, which takes milliseconds, on another thread.
+	async fn hash(&self, share: &Share) -> Option<Hashed> {
+		let _turn = self.hashes.acquire().await.ok()?;
+		let (mine, work, nonce) = (self.mine.clone(), share.work.clone(), share.nonce);
+		let hashed = tokio::task::spawn_blocking(move || mine.hash(&work, nonce));
+		hashed.await.ok().flatten()
+	}
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Hands blocks to the import in order, and judges the results.
+
+use super::{
+	store::Body,
+	tree::Lane,
+	types::{Action, Ledger, Offence, Outcome, Place},
+	Machine,
+};
+use isthmus_primitives::{BlockNumber, Hash};
+
+/// The maximum number of blocks that are being imported.
+const MAX_BLOCKS: usize = 64;
+/// No more blocks are handed over while this many bytes are being imported.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// The maximum number of blocks that are handed over at once.
+const BATCH: usize = 16;
+/// If peers have proved this many headers above a block that we cannot import, the fault is more likely ours.
+const BUILT_ON: BlockNumber = 3;
+
+impl<L: Ledger> Machine<L> {
+	/// Takes the results of imports, in their order.
+	pub fn imported(&mut self, results: impl IntoIterator<Item = (Hash, Outcome)>) {
+		for (hash, outcome) in results {
+			self.bodies.done(&hash);
+			match outcome {
+				Outcome::Imported => {
+					self.failed.forget(&hash);
+					self.landed(&hash);
+				}
+				Outcome::Invalid => self.import_failed(hash, true),
+				Outcome::Failed => self.import_failed(hash, false),
+				Outcome::Unusable => {
+					self.failed.note(hash, true, self.now);
+				}
+				Outcome::Skipped => {}
+			}
+		}
+		self.stale = true;
+	}
+
+	/// Notes that a block is in the database.
+	fn landed(&mut self, hash: &Hash) {
+		self.tree.remove(hash);
+		self.main.pass(hash);
+		for peer in self.peers.values_mut() {
+			let before = peer.tips.len();
+			peer.tips.retain(|tip| tip != hash);
+			if peer.tips.len() != before {
+				peer.reach = None;
+			}
+		}
+	}
+
+	/// Judges a block whose import failed. Only peers that proved its header can be at fault, and even they only
+	/// if it cannot be our own fault.
+	fn import_failed(&mut self, block: Hash, is_invalid: bool) {
+		if self.ledger.place(&block) != Place::Unknown {
+			return self.landed(&block);
+		}
+		let tries = self.failed.note(block, is_invalid, self.now);
+		let Some(number) = self.tree.get(&block).map(|node| node.number) else {
+			return;
+		};
+		if !is_invalid && tries < 2 {
+			return;
+		}
+		let mut guilty = Vec::new();
+		let mut highest = number;
+		for (name, peer) in &self.peers {
+			for tip in &peer.tips {
+				let has = self
+					.tree
+					.chain(tip)
+					.take_while(|(_, node)| node.number >= number)
+					.any(|(hash, _)| hash == block);
+				if has {
+					guilty.push(*name);
+					highest = self
+						.tree
+						.get(tip)
+						.map_or(highest, |n| n.number.max(highest));
+				}
+			}
+		}
+		guilty.dedup();
+		let built_on = highest.saturating_sub(number);
+		if is_invalid {
+			for name in guilty {
+				self.drop_peer(name, Offence::Invalid);
+			}
+		} else if built_on < BUILT_ON {
+			for name in guilty {
+				let Some(peer) = self.peers.get_mut(&name) else {
+					continue;
+				};
+				// A peer that has delivered good blocks gets the benefit of the doubt.
+				let is_over = peer.pace.is_none() || peer.bodies.failed(self.now);
+				if is_over && self.failed.may_drop(self.now) {
+					self.drop_peer(name, Offence::BadBlock);
+				}
+			}
+		}
+	}
+
+	/// Hands over the blocks that have arrived and whose parents are imported or handed over.
+	pub(super) fn import(&mut self) {
+		while let Some(batch) = self.next_batch() {
+			self.actions.push(batch);
+		}
+	}
+
+	fn next_batch(&mut self) -> Option<Action<L>> {
+		let room = MAX_BLOCKS.saturating_sub(self.bodies.importing());
+		let ready = |lane: &Lane| -> Vec<Hash> {
+			lane.iter()
+				.skip_while(|hash| matches!(self.bodies.get(hash), Some(Body::Importing { .. })))
+				.take_while(|hash| matches!(self.bodies.get(hash), Some(Body::Arrived { .. })))
+				.take(room.min(BATCH))
+				.copied()
+				.collect()
+		};
+		let hashes = self
+			.lanes()
+			.into_iter()
+			.map(ready)
+			.find(|h| !h.is_empty())?;
+		// The last blocks before the target are announced to others, so that they learn of the chain.
+		let is_silent = |hash: &Hash| {
+			let number = self.tree.get(hash).map(|node| node.number);
+			number.is_some_and(|number| self.is_far_below_target(number))
+		};
+		let catching_up = is_silent(hashes.first()?);
+		let alike = hashes
+			.iter()
+			.take_while(|hash| is_silent(hash) == catching_up)
+			.count();
+		let mut blocks = Vec::new();
+		for hash in &hashes[..alike] {
+			if self.bodies.importing_bytes() >= MAX_BYTES {
+				break;
+			}
+			blocks.extend(self.bodies.take(hash));
+		}
+		(!blocks.is_empty()).then_some(Action::Import {
+			blocks,
+			catching_up,
+		})
+	}
+}

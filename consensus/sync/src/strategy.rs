@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Connects the state machine to Substrate's sync engine.
+
+use crate::{
+	justifications::Justifications,
+	ledger::{ChainLedger, HashedHeader},
+	machine::{Action, Limits, Machine, Offence, Outcome, Time},
+	wire::{Answer, Wire},
+	LOG_TARGET,
+};
+use futures::{future::BoxFuture, FutureExt};
+use isthmus_engine::{Chain, ChainClient, PeerCheck, RateLimitedLog};
+use isthmus_primitives::{Block, BlockNumber, Hash, Header};
+use polkadot_sdk::*;
+use sc_consensus::{BlockImportError, BlockImportStatus};
+use sc_network::{PeerId, ProtocolName, ReputationChange};
+use sc_network_common::sync::message::BlockAnnounce;
+use sc_network_sync::{
+	block_relay_protocol::BlockDownloader,
+	service::network::NetworkServiceHandle,
+	strategy::{StrategyKey, SyncingAction, SyncingStrategy},
+	types::BadPeer,
+	SyncState, SyncStatus,
+};
+use sp_blockchain::Error as ClientError;
+use sp_consensus::BlockOrigin;
+use std::{any::Any, sync::Arc, time::Instant};
+
+const HEADERS: StrategyKey = StrategyKey::new("headers");
+const BODIES: StrategyKey = StrategyKey::new("bodies");
+const CHECK: StrategyKey = StrategyKey::new("check");
+const JUSTIFICATION: StrategyKey = StrategyKey::new("justification");
+
+/// What a sync needs.
+pub struct SyncParts<C> {
+	/// The chain.
+	pub chain: Arc<Chain<C>>,
+	/// Sends requests for blocks.
+	pub downloader: Arc<dyn BlockDownloader<Block>>,
+	/// The operator's limits.
+	pub limits: Limits,
+}
+
+/// The sync of a node, for Substrate's sync engine.
+pub struct HeaviestSync<C: ChainClient> {
+	machine: Machine<ChainLedger<C>>,
+	wire: Wire<C>,
+	protocol: ProtocolName,
+	justifications: Justifications,
+	started: Instant,
+	warnings: RateLimitedLog,
+	actions: Vec<SyncingAction<Block>>,
+}
+
+type BlockResult = (
+	Result<BlockImportStatus<BlockNumber>, BlockImportError>,
+	Hash,
+);
+
+impl<C: ChainClient> HeaviestSync<C> {
+	/// Creates a sync without peers.
+	pub fn new(parts: SyncParts<C>) -> Self {
+		let SyncParts {
+			chain,
+			downloader,
+			limits,
+		} = parts;
+		let protocol = downloader.protocol_name().clone();
+		Self {
+			machine: Machine::new(ChainLedger::new(chain.clone()), limits),
+			wire: Wire::new(Arc::new(PeerCheck::new(chain)), downloader),
+			protocol,
+			justifications: Justifications::default(),
+			started: Instant::now(),
+			warnings: RateLimitedLog::default(),
+			actions: Vec::new(),
+		}
+	}
+
+	fn now(&self) -> Time {
+		self.started.elapsed()
+	}
+
+	/// Starts work whose result comes back as an answer of this peer.
+	fn start(&mut self, peer_id: PeerId, key: StrategyKey, work: BoxFuture<'static, Answer>) {
+		let protocol = self.protocol.clone();
+		let request = async move {
+			let answer: Box<dyn Any + Send> = Box::new(work.await);
+			Ok(Ok((answer, protocol)))
+		};
+		self.actions.push(SyncingAction::StartRequest {
+			peer_id,
+			key,
+			request: request.boxed(),
+		});
+	}
+
+	fn act(&mut self, action: Action<ChainLedger<C>>) {
+		match action {
+			Action::AskHeaders {
+				peer,
+				from,
+				direction,
+				max,
+			} => {
+				let answer = self.wire.headers(peer, from, direction, max);
+				self.start(peer, HEADERS, answer);
+			}
+			Action::Check {
+				peer,
+				base,
+				headers,
+			} => {
+				let checked = self.wire.check(base, headers);
+				self.start(peer, CHECK, checked);
+			}
+			Action::AskBodies { peer, hashes } => {
+				let answer = self.wire.bodies(peer, hashes);
+				self.start(peer, BODIES, answer);
+			}
+			Action::Import {
+				blocks,
+				catching_up,
+			} => {
+				let origin = match catching_up {
+					true => BlockOrigin::NetworkInitialSync,
+					false => BlockOrigin::NetworkBroadcast,
+				};
+				let blocks = blocks.into_iter().map(|(block, _)| *block).collect();
+				self.actions
+					.push(SyncingAction::ImportBlocks { origin, blocks });
+			}
+			Action::Drop { peer, why } => {
+				log::debug!(target: LOG_TARGET, "disconnecting {peer}: {why:?}");
+				self.justifications.remove_peer(&peer);
+				let bad = BadPeer(peer, reputation(why));
+				self.actions.push(SyncingAction::DropPeer(bad));
+			}
+		}
+	}
+
+	fn ask_for_justifications(&mut self) {
+		let peers: Vec<PeerId> = self.machine.peer_names().collect();
+		let may_have = |peer: &PeerId, number| self.machine.peer_may_have(peer, number);
+		for (peer, hash) in self.justifications.next(self.now(), &peers, may_have) {
+			let answer = self.wire.justification(peer, hash);
+			self.start(peer, JUSTIFICATION, answer);
+		}
+	}
+
+	/// Takes the result of an import, as far as it is not the state machine's business.
+	fn note_import(&mut self, (result, hash): &BlockResult) -> Outcome {
+		let error = match result {
+			Ok(BlockImportStatus::ImportedKnown(..)) => return Outcome::Imported,
+			Ok(BlockImportStatus::ImportedUnknown(number, aux, peer)) => {
+				if aux.clear_justification_requests {
+					self.justifications.clear();
+				}
+				if aux.needs_justification {
+					self.justifications.need(*hash, *number);
+				}
+				if let Some(peer) = peer.filter(|_| aux.bad_justification) {
+					let change = ReputationChange::new(-(1 << 16), "Bad justification");
+					let bad = BadPeer(peer, change);
+					self.actions.push(SyncingAction::DropPeer(bad));
+				}
+				return Outcome::Imported;
+			}
+			Err(error) => error,
+		};
+		let (outcome, kind) = match error {
+			BlockImportError::Cancelled | BlockImportError::UnknownParent => {
+				return Outcome::Skipped
+			}
+			BlockImportError::MissingState => return Outcome::Unusable,
+			BlockImportError::IncompleteHeader(_)
+			| BlockImportError::VerificationFailed(..)
+			| BlockImportError::BadBlock(_) => (Outcome::Invalid, "invalid"),
+			BlockImportError::Other(_) => (Outcome::Failed, "failed"),
+		};
+		match self.warnings.may_write(kind, Instant::now()) {
+			Some(end) => {
+				log::warn!(target: LOG_TARGET, "could not import block {hash}: {error}{end}")
+			}
+			None => log::debug!(target: LOG_TARGET, "could not import block {hash}: {error}"),
+		}
+		outcome
+	}
+}
+
+impl<C: ChainClient> SyncingStrategy<Block> for HeaviestSync<C> {
+	fn add_peer(&mut self, peer_id: PeerId, best_hash: Hash, best_number: BlockNumber) {
+		self.machine.add_peer(peer_id, best_hash, best_number);
+	}
+
+	fn remove_peer(&mut self, peer_id: &PeerId) {
+		self.machine.remove_peer(peer_id);
+		self.justifications.remove_peer(peer_id);
+	}
+
+	fn on_validated_block_announce(
+		&mut self,
+		is_best: bool,
+		peer_id: PeerId,
+		announce: &BlockAnnounce<Header>,
+	) -> Option<(Hash, BlockNumber)> {
+		let header = HashedHeader::from(announce.header.clone());
+		let announced = (announce.header.hash(), announce.header.number);
+		self.machine.announced(peer_id, header, is_best);
+		is_best.then_some(announced)
+	}
+
+	fn set_sync_fork_request(&mut self, peers: Vec<PeerId>, hash: &Hash, number: BlockNumber) {
+		self.machine.want(&peers, *hash, number);
+	}
+
+	fn request_justification(&mut self, hash: &Hash, number: BlockNumber) {
+		self.justifications.need(*hash, number);
+	}
+
+	fn clear_justification_requests(&mut self) {
+		self.justifications.clear();
+	}
+
+	fn on_justification_import(&mut self, hash: Hash, _number: BlockNumber, success: bool) {
+		self.justifications.ended(&hash, success);
+	}
+
+	fn on_generic_response(
+		&mut self,
+		peer_id: &PeerId,
+		_key: StrategyKey,
+		_protocol_name: ProtocolName,
+		response: Box<dyn Any + Send>,
+	) {
+		let Ok(answer) = response.downcast::<Answer>() else {
+			log::error!(target: LOG_TARGET, "an answer is of another sync");
+			return;
+		};
+		match *answer {
+			Answer::Headers(answer) => self.machine.headers_arrived(*peer_id, answer),
+			Answer::Bodies(answer) => self.machine.bodies_arrived(*peer_id, answer),
+			Answer::Checked(checked) => self.machine.headers_checked(*peer_id, checked),
+			Answer::Justification(hash, justifications) => {
+				match (justifications, self.justifications.number(&hash)) {
+					(Some(justifications), Some(number)) => {
+						self.actions.push(SyncingAction::ImportJustifications {
+							peer_id: *peer_id,
+							hash,
+							number,
+							justifications,
+						});
+					}
+					_ => self.justifications.ended(&hash, false),
+				}
+			}
+		}
+	}
+
+	fn on_blocks_processed(&mut self, _imported: usize, _count: usize, results: Vec<BlockResult>) {
+		let outcomes: Vec<_> = results
+			.iter()
+			.map(|result| (result.1, self.note_import(result)))
+			.collect();
+		self.machine.imported(outcomes);
+	}
+
+	fn on_block_finalized(&mut self, _hash: &Hash, number: BlockNumber) {
+		self.justifications.finalized(number);
+		self.machine.finalized();
+	}
+
+	fn update_chain_info(&mut self, _best_hash: &Hash, _best_number: BlockNumber) {
+		self.machine.best_changed();
+	}
+
+	fn is_major_syncing(&self) -> bool {
+		self.machine.is_catching_up()
+	}
+
+	fn num_peers(&self) -> usize {
+		self.machine.peers()
+	}
+
+	fn status(&self) -> SyncStatus<Block> {
+		let target = self.machine.target();
+		let state = match target {
+			Some(target) if self.machine.is_catching_up() => SyncState::Downloading { target },
+			_ => SyncState::Idle,
+		};
+		SyncStatus {
+			state,
+			best_seen_block: target,
+			num_peers: u32::try_from(self.machine.peers()).unwrap_or(u32::MAX),
+			queued_blocks: u32::try_from(self.machine.importing()).unwrap_or(u32::MAX),
+			state_sync: None,
+			warp_sync: None,
+		}
+	}
+
+	fn num_downloaded_blocks(&self) -> usize {
+		self.machine.arrived()
+	}
+
+	fn num_sync_requests(&self) -> usize {
+		0
+	}
+
+	fn actions(
+		&mut self,
+		_network_service: &NetworkServiceHandle,
+	) -> Result<Vec<SyncingAction<Block>>, ClientError> {
+		let now = self.now();
+		for action in self.machine.poll(now) {
+			self.act(action);
+		}
+		self.ask_for_justifications();
+		Ok(std::mem::take(&mut self.actions))
+	}
+}
+
+/// Returns what an offence costs a peer. A peer that was disconnected because of something that may be our own fault,
+/// or the line's, can connect again.
+fn reputation(why: Offence) -> ReputationChange {
+	match why {
+		Offence::Unanswered => ReputationChange::new(-(1 << 10), "Failed to answer three times"),
+		Offence::Nonsense => ReputationChange::new(-(1 << 24), "Answer to another question"),
+		Offence::Invalid => ReputationChange::new(-(1 << 29), "Invalid header or body"),
+		Offence::BadBlock => ReputationChange::new(-(1 << 12), "Block that cannot be imported"),
+	}
+}

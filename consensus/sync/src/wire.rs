@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Asks peers for headers, bodies and justifications, and checks the answers, off the threads of the network and the
+//! import.
+//!
+//! A request never fails as far as Substrate is concerned: its failure is part of the answer. Otherwise Substrate
+//! would disconnect the peer, and never tell us.
+
+use crate::{
+	ledger::HashedHeader,
+	machine::{
+		Arrival, Base, Checked, Direction, Failure, Link, Problem, Proved, HEADERS_PER_REQUEST,
+	},
+	LOG_TARGET,
+};
+use codec::Encode;
+use futures::future::BoxFuture;
+use isthmus_engine::{BlockError, ChainClient, PeerCheck, ProvedHeader};
+use isthmus_primitives::{digest::MAX_HEADER_BYTES, Block, Hash, Header, TotalDifficulty};
+use isthmus_rules::Rejection;
+use polkadot_sdk::*;
+use sc_consensus::IncomingBlock;
+use sc_network::PeerId;
+use sc_network_common::sync::message::{
+	BlockAttributes, BlockData, BlockRequest, Direction as WireDirection, FromBlock,
+};
+use sc_network_sync::block_relay_protocol::BlockDownloader;
+use sp_runtime::{ConsensusEngineId, Justifications, OpaqueExtrinsic};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Semaphore;
+
+/// The engine that an old form of answers does not name.
+const GRANDPA: ConsensusEngineId = *b"FRNK";
+/// The maximum size of an answer with headers, in bytes.
+const MAX_HEADERS_ANSWER: usize = HEADERS_PER_REQUEST as usize * (MAX_HEADER_BYTES + 128);
+/// How many answers are decoded and checked at the same time.
+const WORKERS: usize = 2;
+/// A block that arrived.
+pub(crate) type Arrived = Arrival<Box<IncomingBlock<Block>>>;
+/// The result of a check of headers.
+pub(crate) type CheckedHeaders = Checked<HashedHeader, ProvedHeader, TotalDifficulty>;
+
+/// An answer to a request, or the result of a check.
+pub(crate) enum Answer {
+	/// Headers arrived, or not.
+	Headers(Result<Vec<HashedHeader>, Failure>),
+	/// Bodies arrived, or not.
+	Bodies(Result<Vec<Arrived>, Failure>),
+	/// Headers were checked.
+	Checked(CheckedHeaders),
+	/// The justification of this block arrived, or not.
+	Justification(Hash, Option<Justifications>),
+}
+
+/// Sends requests, and checks the answers.
+pub(crate) struct Wire<C> {
+	check: Arc<PeerCheck<C>>,
+	downloader: Arc<dyn BlockDownloader<Block>>,
+	workers: Arc<Semaphore>,
+}
+
+impl<C> Clone for Wire<C> {
+	fn clone(&self) -> Self {
+		Self {
+			check: self.check.clone(),
+			downloader: self.downloader.clone(),
+			workers: self.workers.clone(),
+		}
+	}
+}
+
+impl<C: ChainClient> Wire<C> {
+	/// Creates the sender of requests.
+	pub(crate) fn new(
+		check: Arc<PeerCheck<C>>,
+		downloader: Arc<dyn BlockDownloader<Block>>,
+	) -> Self {
+		Self {
+			check,
+			downloader,
+			workers: Arc::new(Semaphore::new(WORKERS)),
+		}
+	}
+
+	/// Asks a peer for headers.
+	pub(crate) fn headers(
+		&self,
+		peer: PeerId,
+		from: Hash,
+		direction: Direction,
+		max: u32,
+	) -> BoxFuture<'static, Answer> {
+		let wire = self.clone();
+		let request = request(from, direction, max, BlockAttributes::HEADER);
+		Box::pin(async move {
+			let answer = wire.download(peer, request, move |wire, request, bytes| {
+				wire.read_headers(&request, bytes, direction)
+			});
+			Answer::Headers(answer.await)
+		})
+	}
+
+	/// Asks a peer for consecutive blocks, lowest first.
+	pub(crate) fn bodies(&self, peer: PeerId, hashes: Vec<Hash>) -> BoxFuture<'static, Answer> {
+		let wire = self.clone();
+		let fields =
+			BlockAttributes::HEADER | BlockAttributes::BODY | BlockAttributes::JUSTIFICATION;
+		let first = hashes.first().copied().unwrap_or_default();
+		let max = u32::try_from(hashes.len()).unwrap_or(HEADERS_PER_REQUEST);
+		let request = request(first, Direction::Up, max, fields);
+		Box::pin(async move {
+			let answer = wire.download(peer, request, move |wire, request, bytes| {
+				wire.read_bodies(&request, bytes, &hashes, peer)
+			});
+			Answer::Bodies(answer.await)
+		})
+	}
+
+	/// Asks a peer for the justification of a block.
+	pub(crate) fn justification(&self, peer: PeerId, hash: Hash) -> BoxFuture<'static, Answer> {
+		let wire = self.clone();
+		let request = request(hash, Direction::Up, 1, BlockAttributes::JUSTIFICATION);
+		Box::pin(async move {
+			let answer = wire.download(peer, request, move |wire, request, bytes| {
+				let block = wire.decode(&request, bytes)?.into_iter().next();
+				Ok(block
+					.filter(|block| block.hash == hash)
+					.and_then(|mut block| justifications(&mut block)))
+			});
+			Answer::Justification(hash, answer.await.unwrap_or(None))
+		})
+	}
+
+	/// Checks headers, lowest first.
+	pub(crate) fn check(
+		&self,
+		base: Base<ProvedHeader>,
+		headers: Vec<HashedHeader>,
+	) -> BoxFuture<'static, Answer> {
+		let wire = self.clone();
+		Box::pin(async move {
+			let failed = Checked {
+				proved: Vec::new(),
+				problem: Some(Problem::CouldNotCheck),
+				left: Vec::new(),
+			};
+			let checked = wire.work(move |wire| wire.prove(base, headers)).await;
+			Answer::Checked(checked.unwrap_or(failed))
+		})
+	}
+
+	fn prove(&self, base: Base<ProvedHeader>, headers: Vec<HashedHeader>) -> CheckedHeaders {
+		let plain: Vec<Header> = headers.iter().map(|h| h.header.clone()).collect();
+		let result = self.check.headers(base.facts.ok_or(base.hash), &plain);
+		let passed = result.proved.len();
+		let proved = headers
+			.iter()
+			.zip(result.proved)
+			.map(|(header, facts)| Proved {
+				hash: header.hash(),
+				parent: header.parent(),
+				number: header.number(),
+				weight: facts.weight,
+				facts,
+			});
+		let problem = result.error.map(|error| match error {
+			BlockError::Rejected(Rejection::Invalid(_)) => Problem::Invalid,
+			BlockError::Rejected(Rejection::Transient(future)) => Problem::Future(
+				Duration::from_secs(future.got.saturating_sub(future.latest)),
+			),
+			BlockError::CouldNotCheck(_) => Problem::CouldNotCheck,
+		});
+		Checked {
+			proved: proved.collect(),
+			problem,
+			left: headers.into_iter().skip(passed).collect(),
+		}
+	}
+
+	/// Sends a request, and reads the answer on a thread for work.
+	async fn download<T: Send + 'static>(
+		&self,
+		peer: PeerId,
+		request: BlockRequest<Block>,
+		read: impl FnOnce(&Self, BlockRequest<Block>, Vec<u8>) -> Result<T, Failure> + Send + 'static,
+	) -> Result<T, Failure> {
+		let answer = self.downloader.download_blocks(peer, request.clone()).await;
+		match answer {
+			Ok(Ok((bytes, _))) => self
+				.work(move |wire| read(wire, request, bytes))
+				.await
+				.unwrap_or(Err(Failure::Unanswered)),
+			Ok(Err(error)) => {
+				log::debug!(target: LOG_TARGET, "{peer} did not answer: {error}");
+				Err(Failure::Unanswered)
+			}
+			Err(_) => Err(Failure::Unanswered),
+		}
+	}
+
+	/// Does work on a thread for it. Returns `None` if the node is ending.
+	async fn work<T: Send + 'static>(
+		&self,
+		work: impl FnOnce(&Self) -> T + Send + 'static,
+	) -> Option<T> {
+		let permit = self.workers.clone().acquire_owned().await.ok()?;
+		let wire = self.clone();
+		let work = tokio::task::spawn_blocking(move || {
+			let done = work(&wire);
+			drop(permit);
+			done
+		});
+		work.await.ok()
+	}
+
+	fn decode(
+		&self,
+		request: &BlockRequest<Block>,
+		bytes: Vec<u8>,
+	) -> Result<Vec<BlockData<Block>>, Failure> {
+		let blocks = self.downloader.block_response_into_blocks(request, bytes);
+		let blocks = blocks.map_err(|_| Failure::Nonsense)?;
+		let max = request.max.unwrap_or(HEADERS_PER_REQUEST) as usize;
+		if blocks.len() > max {
+			return Err(Failure::Nonsense);
+		}
+		Ok(blocks)
+	}
+
+	fn read_headers(
+		&self,
+		request: &BlockRequest<Block>,
+		bytes: Vec<u8>,
+		direction: Direction,
+	) -> Result<Vec<HashedHeader>, Failure> {
+		if bytes.len() > MAX_HEADERS_ANSWER {
+			return Err(Failure::Nonsense);
+		}
+		let blocks = self.decode(request, bytes)?;
+		let headers: Option<Vec<_>> = blocks.into_iter().map(|block| block.header).collect();
+		let headers = headers.ok_or(Failure::Nonsense)?;
+		let shape = |header: &Header| match header.number {
+			// Genesis has no seal. Its hash is known.
+			0 => Ok(()),
+			_ => self.check.shape(header).map_err(|_| Failure::Invalid),
+		};
+		// The lowest header that is invalid is the one to name.
+		match direction {
+			Direction::Down => headers.iter().rev().try_for_each(shape)?,
+			Direction::Up => headers.iter().try_for_each(shape)?,
+		}
+		Ok(headers.into_iter().map(HashedHeader::from).collect())
+	}
+
+	fn read_bodies(
+		&self,
+		request: &BlockRequest<Block>,
+		bytes: Vec<u8>,
+		hashes: &[Hash],
+		peer: PeerId,
+	) -> Result<Vec<Arrived>, Failure> {
+		let blocks = self.decode(request, bytes)?;
+		let mut arrived = Vec::with_capacity(blocks.len());
+		for (mut block, hash) in blocks.into_iter().zip(hashes) {
+			let (Some(header), Some(body)) = (block.header.take(), block.body.take()) else {
+				return Err(Failure::Nonsense);
+			};
+			if header.hash() != *hash {
+				if arrived.is_empty() {
+					return Err(Failure::Nonsense);
+				}
+				// The peer's best chain has changed since it proved this one.
+				break;
+			}
+			self.check
+				.body(&header, &body)
+				.map_err(|_| Failure::Invalid)?;
+			arrived.push(Arrival {
+				hash: *hash,
+				size: size(&body),
+				block: Box::new(IncomingBlock {
+					hash: *hash,
+					header: Some(header),
+					body: Some(body),
+					indexed_body: None,
+					justifications: justifications(&mut block),
+					origin: Some(peer),
+					allow_missing_state: true,
+					skip_execution: false,
+					import_existing: false,
+					state: None,
+				}),
+			});
+		}
+		Ok(arrived)
+	}
+}
+
+fn request(
+	from: Hash,
+	direction: Direction,
+	max: u32,
+	fields: BlockAttributes,
+) -> BlockRequest<Block> {
+	BlockRequest::<Block> {
+		id: 0,
+		fields,
+		from: FromBlock::Hash(from),
+		direction: match direction {
+			Direction::Down => WireDirection::Descending,
+			Direction::Up => WireDirection::Ascending,
+		},
+		max: Some(max),
+	}
+}
+
+fn justifications(block: &mut BlockData<Block>) -> Option<Justifications> {
+	let old_form = block.justification.take();
+	block
+		.justifications
+		.take()
+		.or_else(|| old_form.map(|justification| (GRANDPA, justification).into()))
+}
+
+fn size(body: &[OpaqueExtrinsic]) -> u64 {
+	body.iter().map(|e| e.encoded_size() as u64).sum()
+}

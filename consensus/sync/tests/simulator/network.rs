@@ -1,0 +1,800 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Simulates a network, event by event, and checks what must hold.
+
+use crate::{
+	chain::{Database, Fault, Name, SimBlock, SimLedger, Store},
+	liars::{Liar, LIES},
+};
+use isthmus_primitives::Hash;
+use isthmus_sync::machine::{
+	Action, Arrival, Checked, Direction, Failure, Limits, Machine, Offence, Outcome, Problem,
+	Proved, MAX_ANSWER, MIN_BUDGET,
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::{
+	cmp::Reverse,
+	collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque},
+	rc::Rc,
+	time::Duration,
+};
+
+/// The network's limit for a request, in milliseconds.
+const TIMEOUT: u64 = 20_000;
+/// The time between two ticks of Substrate's sync engine, in milliseconds.
+const TICK: u64 = 1_100;
+/// How long the nodes may take to agree after the last block was mined, in milliseconds.
+const SETTLE: u64 = 3_600_000;
+/// Liars' names begin with this number.
+const LIARS: Name = 1000;
+
+/// What makes up a network.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+	pub(crate) seed: u64,
+	pub(crate) nodes: usize,
+	pub(crate) liars: usize,
+	/// The blocks that all nodes have at the start, except the first one if it comes late.
+	pub(crate) history: u32,
+	pub(crate) late: bool,
+	/// The largest body, in bytes.
+	pub(crate) body: u64,
+	/// How many of a thousand answers are lost.
+	pub(crate) loss: u32,
+	/// How many of a thousand imports fail, through the node's own fault.
+	pub(crate) hiccups: u32,
+	/// For how long the nodes mine, in milliseconds.
+	pub(crate) mining: u64,
+	/// The mean time between two blocks of all nodes, in milliseconds.
+	pub(crate) interval: u64,
+	/// From when to when the nodes are split in two, in milliseconds.
+	pub(crate) split: Option<(u64, u64)>,
+	pub(crate) finality: bool,
+	pub(crate) budget: u64,
+}
+
+impl Plan {
+	/// Makes the plan that belongs to a seed.
+	pub(crate) fn of(seed: u64) -> Self {
+		let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
+		let mining = random.gen_range(10_000..60_000);
+		let split = random.gen_bool(0.5).then(|| {
+			let from = random.gen_range(0..mining / 2);
+			(from, random.gen_range(from..mining))
+		});
+		Self {
+			seed,
+			nodes: random.gen_range(2..5),
+			liars: *[0, 0, 1, 1, 2, 4].get(random.gen_range(0..6)).unwrap(),
+			history: *[0, 3, 40, 200, 600].get(random.gen_range(0..5)).unwrap(),
+			late: random.gen_bool(0.5),
+			body: *[1000, 100_000, 6_000_000]
+				.get(random.gen_range(0..3))
+				.unwrap(),
+			loss: *[0, 0, 10, 100].get(random.gen_range(0..4)).unwrap(),
+			hiccups: *[0, 0, 5].get(random.gen_range(0..3)).unwrap(),
+			mining,
+			interval: random.gen_range(500..5_000),
+			split,
+			finality: random.gen_bool(0.3),
+			budget: MIN_BUDGET * random.gen_range(1..4),
+		}
+	}
+}
+
+/// What an honest peer may be disconnected for.
+fn is_pardonable(plan: &Plan, why: Offence) -> bool {
+	match why {
+		Offence::Unanswered => plan.loss > 0,
+		// A peer that has not delivered anything yet, and a fault of our own twice in a row.
+		Offence::BadBlock => plan.hiccups > 0,
+		_ => false,
+	}
+}
+
+enum Event {
+	Tick(Name),
+	Mine(Name),
+	Announced(Name, Name, SimBlock, bool),
+	Headers(Name, Name, u64, Result<Vec<SimBlock>, Failure>),
+	Bodies(Name, Name, u64, Result<Vec<Arrival<SimBlock>>, Failure>),
+	Checked(Name, Name, u64, Checked<SimBlock, (), u64>),
+	Imported(Name),
+	Connect(Name, Name),
+	Split,
+	Heal,
+	Finalize,
+	Lie(usize),
+}
+
+/// The number of a connection, whether bodies are asked for, from which block on, and how many.
+type Question = (u64, bool, Hash, usize);
+
+struct Node {
+	machine: Machine<SimLedger>,
+	database: Rc<Database>,
+	/// The peers, with the numbers of their connections.
+	peers: BTreeMap<Name, u64>,
+	queue: VecDeque<SimBlock>,
+	announce: HashSet<Hash>,
+	is_importing: bool,
+	/// How often a peer was asked for what, by the number of the connection, and when it was asked in vain.
+	asked: HashMap<Question, (u32, Option<u64>)>,
+	/// When this node was asked for the same bodies by whom. It refuses the third time within a minute.
+	served: HashMap<(Name, Hash, usize), Vec<u64>>,
+}
+
+/// A network.
+pub(crate) struct Network {
+	plan: Plan,
+	random: ChaCha8Rng,
+	now: u64,
+	order: u64,
+	events: BinaryHeap<Reverse<(u64, u64)>>,
+	waiting: HashMap<u64, Event>,
+	store: Rc<Store>,
+	nodes: Vec<Node>,
+	liars: Vec<(Name, Liar)>,
+	connections: u64,
+	next_liar: Name,
+	/// When the last announcement from one node to another arrives.
+	sent: HashMap<(Name, Name), u64>,
+	is_split: bool,
+}
+
+impl Network {
+	/// Builds the network of a plan.
+	pub(crate) fn new(plan: Plan) -> Self {
+		let (store, genesis) = Store::new();
+		let mut random = ChaCha8Rng::seed_from_u64(plan.seed);
+		let mut history = vec![];
+		let mut parent = genesis;
+		for _ in 0..plan.history {
+			let size = random.gen_range(0..=plan.body);
+			parent = store.child(parent, random.gen_range(8..12), size, Fault::None);
+			history.extend(store.get(&parent));
+		}
+		let nodes = (0..plan.nodes).map(|index| {
+			let database = Database::new(store.clone(), genesis);
+			if index > 0 || !plan.late {
+				history.iter().for_each(|block| database.insert(block));
+			}
+			let limits = Limits {
+				budget: plan.budget,
+				blocks_per_request: 64,
+				parallel: 3,
+			};
+			Node {
+				machine: Machine::new(SimLedger(database.clone()), limits),
+				database,
+				peers: BTreeMap::new(),
+				queue: VecDeque::new(),
+				announce: HashSet::new(),
+				is_importing: false,
+				asked: HashMap::new(),
+				served: HashMap::new(),
+			}
+		});
+		let nodes = nodes.collect();
+		Self {
+			plan,
+			random,
+			now: 0,
+			order: 0,
+			events: BinaryHeap::new(),
+			waiting: HashMap::new(),
+			store,
+			nodes,
+			liars: Vec::new(),
+			connections: 0,
+			next_liar: LIARS,
+			sent: HashMap::new(),
+			is_split: false,
+		}
+	}
+
+	fn at(&mut self, time: u64, event: Event) {
+		self.order += 1;
+		self.events.push(Reverse((time, self.order)));
+		self.waiting.insert(self.order, event);
+	}
+
+	/// Runs the network until all nodes agree.
+	pub(crate) fn run(&mut self) {
+		self.start();
+		let end = self.plan.mining + SETTLE;
+		while let Some(Reverse((time, order))) = self.events.pop() {
+			self.now = time;
+			assert!(time < end, "{:?}\n{}", self.plan, self.state());
+			if let Some(event) = self.waiting.remove(&order) {
+				let is_tick = matches!(event, Event::Tick(_));
+				self.happen(event);
+				if is_tick && time > self.plan.mining + TICK && self.is_settled() {
+					break;
+				}
+			}
+		}
+		assert!(self.is_settled(), "{:?}\n{}", self.plan, self.state());
+	}
+
+	fn start(&mut self) {
+		let nodes = self.plan.nodes as Name;
+		for a in 0..nodes {
+			for b in a + 1..nodes {
+				let when = self.random.gen_range(0..1000);
+				self.at(when, Event::Connect(a, b));
+			}
+			let first = self.random.gen_range(0..TICK);
+			self.at(first, Event::Tick(a));
+			self.mine_later(a);
+		}
+		if let Some((from, to)) = self.plan.split {
+			self.at(from, Event::Split);
+			self.at(to, Event::Heal);
+		}
+		if self.plan.finality {
+			self.at(5_000, Event::Finalize);
+		}
+		for _ in 0..self.plan.liars {
+			let lie = LIES[self.random.gen_range(0..LIES.len())];
+			let honest = self.nodes[self.plan.nodes - 1].database.clone();
+			let liar = Liar {
+				lie,
+				store: self.store.clone(),
+				honest,
+				tip: None,
+			};
+			self.liars.push((Name::MAX, liar));
+			let when = self.random.gen_range(0..3_000);
+			self.at(when, Event::Lie(self.liars.len() - 1));
+		}
+	}
+
+	fn mine_later(&mut self, node: Name) {
+		let mean = (self.plan.interval * self.plan.nodes as u64) as f64;
+		let wait = -mean * self.random.gen_range(f64::MIN_POSITIVE..1.0).ln();
+		let when = self.now + wait as u64;
+		if when < self.plan.mining {
+			self.at(when, Event::Mine(node));
+		}
+	}
+
+	fn is_settled(&self) -> bool {
+		let heaviest = self.nodes.iter().map(|n| n.database.head().weight).max();
+		self.nodes.iter().all(|node| {
+			Some(node.database.head().weight) == heaviest
+				&& node.queue.is_empty()
+				&& !node.machine.is_catching_up()
+		})
+	}
+
+	fn state(&self) -> String {
+		let mut lines = format!("at {} ms; liars:", self.now);
+		for (name, liar) in &self.liars {
+			lines += &format!(" {name} {:?}", liar.lie);
+		}
+		for (name, node) in self.nodes.iter().enumerate() {
+			let head = node.database.head();
+			lines += &format!(
+				"\nnode {name}: best #{} of weight {}, finalized #{}, peers {:?}, target {:?}, {} bytes, {} \
+				 headers, {} importing",
+				head.number,
+				head.weight,
+				node.database.finalized_number(),
+				node.peers.keys(),
+				node.machine.target(),
+				node.machine.bytes(),
+				node.machine.headers(),
+				node.queue.len(),
+			);
+		}
+		lines
+	}
+
+	fn happen(&mut self, event: Event) {
+		match &event {
+			Event::Announced(node, from, block, _) => self.trace(*node, || {
+				format!("hears of #{} {} from {from}", block.number, block.hash)
+			}),
+			Event::Headers(node, from, _, answer) => self.trace(*node, || {
+				format!("gets {:?} headers of {from}", answer.as_ref().map(Vec::len))
+			}),
+			Event::Bodies(node, from, _, answer) => self.trace(*node, || {
+				format!("gets {:?} bodies of {from}", answer.as_ref().map(Vec::len))
+			}),
+			Event::Mine(node) => self.trace(*node, || "mines".into()),
+			_ => {}
+		}
+		let node = match event {
+			Event::Tick(node) => {
+				self.at(self.now + TICK, Event::Tick(node));
+				node
+			}
+			Event::Mine(node) => {
+				self.mine(node);
+				node
+			}
+			Event::Announced(node, from, block, is_best) => {
+				if !self.nodes[node as usize].peers.contains_key(&from) {
+					return;
+				}
+				self.nodes[node as usize]
+					.machine
+					.announced(from, block, is_best);
+				node
+			}
+			Event::Headers(node, from, connection, answer) => {
+				let Some(machine) = self.answered(node, from, connection) else {
+					return;
+				};
+				machine.headers_arrived(from, answer);
+				node
+			}
+			Event::Bodies(node, from, connection, answer) => {
+				let Some(machine) = self.answered(node, from, connection) else {
+					return;
+				};
+				let is_useful = answer.as_ref().is_ok_and(|bodies| !bodies.is_empty());
+				machine.bodies_arrived(from, answer);
+				if is_useful {
+					// They may be needed again, if the node drops them because another chain is heavier.
+					for (key, (_, in_vain)) in &mut self.nodes[node as usize].asked {
+						if key.0 == connection && key.1 {
+							*in_vain = None;
+						}
+					}
+				}
+				node
+			}
+			Event::Checked(node, from, connection, checked) => {
+				let Some(machine) = self.answered(node, from, connection) else {
+					return;
+				};
+				machine.headers_checked(from, checked);
+				node
+			}
+			Event::Imported(node) => {
+				self.imported(node);
+				node
+			}
+			Event::Connect(a, b) => return self.connect(a, b),
+			Event::Split => return self.split(),
+			Event::Heal => return self.heal(),
+			Event::Finalize => return self.finalize(),
+			Event::Lie(index) => return self.lie(index),
+		};
+		self.poll(node);
+	}
+
+	/// Returns the node's machine, if it is still connected as it was when it asked.
+	fn answered(
+		&mut self,
+		node: Name,
+		from: Name,
+		connection: u64,
+	) -> Option<&mut Machine<SimLedger>> {
+		let node = &mut self.nodes[node as usize];
+		(node.peers.get(&from) == Some(&connection)).then_some(&mut node.machine)
+	}
+
+	fn mine(&mut self, node: Name) {
+		let size = self.random.gen_range(0..=self.plan.body);
+		let work = self.random.gen_range(8..12);
+		let database = self.nodes[node as usize].database.clone();
+		let hash = self
+			.store
+			.child(database.head().hash, work, size, Fault::None);
+		if let Some(block) = self.store.get(&hash) {
+			database.insert(&block);
+			self.nodes[node as usize].machine.best_changed();
+			self.announce(node, &block);
+		}
+		self.mine_later(node);
+	}
+
+	fn announce(&mut self, node: Name, block: &SimBlock) {
+		let peers: Vec<Name> = self.nodes[node as usize].peers.keys().copied().collect();
+		let is_best = self.nodes[node as usize].database.head().hash == block.hash;
+		for peer in peers.into_iter().filter(|peer| *peer < LIARS) {
+			// Announcements arrive in their order.
+			let before = self.sent.get(&(node, peer)).copied().unwrap_or(0);
+			let when = before.max(self.now + self.latency(node, peer));
+			self.sent.insert((node, peer), when);
+			self.at(when, Event::Announced(peer, node, block.clone(), is_best));
+		}
+	}
+
+	/// Returns how long a message takes, in milliseconds.
+	fn latency(&mut self, a: Name, b: Name) -> u64 {
+		let base = if a >= LIARS || b >= LIARS { 1 } else { 20 };
+		base + self.random.gen_range(0..base * 3)
+	}
+
+	fn connect(&mut self, a: Name, b: Name) {
+		let side = |name: Name| name as usize * 2 / self.plan.nodes;
+		if self.is_split && side(a) != side(b) {
+			return;
+		}
+		self.connections += 1;
+		for (node, peer) in [(a, b), (b, a)] {
+			let head = self.nodes[peer as usize].database.head();
+			let node_ = &mut self.nodes[node as usize];
+			if node_.peers.insert(peer, self.connections).is_some() {
+				node_.machine.remove_peer(&peer);
+			}
+			node_.machine.add_peer(peer, head.hash, head.number);
+			self.poll(node);
+		}
+	}
+
+	fn disconnect(&mut self, a: Name, b: Name) {
+		for (node, peer) in [(a, b), (b, a)] {
+			if let Some(node) = self.nodes.get_mut(node as usize) {
+				if node.peers.remove(&peer).is_some() {
+					node.machine.remove_peer(&peer);
+				}
+			}
+		}
+	}
+
+	fn split(&mut self) {
+		self.is_split = true;
+		let nodes = self.plan.nodes as Name;
+		let side = |name: Name| name as usize * 2 / nodes as usize;
+		for a in 0..nodes {
+			for b in a + 1..nodes {
+				if side(a) != side(b) {
+					self.disconnect(a, b);
+				}
+			}
+		}
+	}
+
+	fn heal(&mut self) {
+		self.is_split = false;
+		let nodes = self.plan.nodes as Name;
+		for a in 0..nodes {
+			for b in a + 1..nodes {
+				if !self.nodes[a as usize].peers.contains_key(&b) {
+					self.connect(a, b);
+				}
+			}
+		}
+	}
+
+	/// Finalizes what all nodes have in common.
+	fn finalize(&mut self) {
+		let lowest = self.nodes.iter().map(|n| n.database.head().number).min();
+		let common = (0..=lowest.unwrap_or(0)).rev().find(|number| {
+			let first = self.nodes[0].database.at(*number);
+			self.nodes.iter().all(|n| n.database.at(*number) == first)
+		});
+		for node in 0..self.nodes.len() {
+			let number = common.unwrap_or(0).saturating_sub(3);
+			self.nodes[node].database.finalize(number);
+			self.nodes[node].machine.finalized();
+			self.poll(node as Name);
+		}
+		self.at(self.now + 5_000, Event::Finalize);
+	}
+
+	/// Makes a liar connect, or announce its next lie.
+	fn lie(&mut self, index: usize) {
+		let (name, liar) = &mut self.liars[index];
+		let (hash, number) = liar.claim(self.now, self.now < self.plan.mining);
+		let victim = &mut self.nodes[0];
+		if !victim.peers.contains_key(name) {
+			self.next_liar += 1;
+			*name = self.next_liar;
+			self.connections += 1;
+			victim.peers.insert(*name, self.connections);
+			victim.machine.add_peer(*name, hash, number);
+		} else if let Some(block) = self.store.get(&hash) {
+			victim.machine.announced(*name, block, true);
+		}
+		let again = self.now + self.random.gen_range(500..3_000);
+		self.at(again, Event::Lie(index));
+		self.poll(0);
+	}
+
+	fn poll(&mut self, name: Name) {
+		let now = Duration::from_millis(self.now);
+		let actions = self.nodes[name as usize].machine.poll(now);
+		for action in actions {
+			self.act(name, action);
+		}
+		let node = &self.nodes[name as usize];
+		let bytes = node.machine.bytes();
+		assert!(bytes <= self.plan.budget, "{bytes} bytes: {:?}", self.plan);
+		let most = node.peers.len() * (4096 + 256);
+		let headers = node.machine.headers();
+		assert!(headers <= most, "{headers} headers: {:?}", self.plan);
+	}
+
+	/// Writes what a node does, if `TRACE` names the node.
+	fn trace(&self, name: Name, what: impl FnOnce() -> String) {
+		if std::env::var("TRACE").is_ok_and(|traced| traced == name.to_string()) {
+			eprintln!("{:>7} node {name}: {}", self.now, what());
+		}
+	}
+
+	fn act(&mut self, name: Name, action: Action<SimLedger>) {
+		self.trace(name, || match &action {
+			Action::AskHeaders {
+				peer,
+				from,
+				direction,
+				..
+			} => {
+				format!("asks {peer} for headers {direction:?} from {from}")
+			}
+			Action::AskBodies { peer, hashes } => format!("asks {peer} for bodies {hashes:?}"),
+			Action::Check { peer, headers, .. } => {
+				let blocks: Vec<_> = headers
+					.iter()
+					.map(|h| (h.number, h.hash, h.weight))
+					.collect();
+				format!("checks headers of {peer}: {blocks:?}")
+			}
+			Action::Import { blocks, .. } => {
+				let blocks: Vec<_> = blocks.iter().map(|(b, from)| (b.hash, from)).collect();
+				format!("imports {blocks:?}")
+			}
+			Action::Drop { peer, why } => format!("disconnects {peer}: {why:?}"),
+		});
+		match action {
+			Action::AskHeaders {
+				peer,
+				from,
+				direction,
+				max,
+			} => {
+				self.note_request(name, peer, false, from, max as usize);
+				self.ask_headers(name, peer, from, direction, max);
+			}
+			Action::AskBodies { peer, hashes } => {
+				self.note_request(name, peer, true, hashes[0], hashes.len());
+				self.ask_bodies(name, peer, hashes);
+			}
+			Action::Check {
+				peer,
+				base,
+				headers,
+			} => self.check(name, peer, base.hash, headers),
+			Action::Import {
+				blocks,
+				catching_up,
+			} => {
+				let node = &mut self.nodes[name as usize];
+				for (block, _) in blocks {
+					if !catching_up {
+						node.announce.insert(block.hash);
+					}
+					node.queue.push_back(block);
+				}
+				self.import(name);
+			}
+			Action::Drop { peer, why } => {
+				if peer < LIARS {
+					let pardon = is_pardonable(&self.plan, why);
+					assert!(
+						pardon,
+						"honest peer {peer}: {why:?}, {:?}\n{}",
+						self.plan,
+						self.state()
+					);
+					let again = self.now + 1_000;
+					self.at(again, Event::Connect(name.min(peer), name.max(peer)));
+				}
+				self.disconnect(name, peer);
+			}
+		}
+	}
+
+	/// Checks that a request is not one that cannot help: the same as one before, without a pause.
+	fn note_request(&mut self, name: Name, peer: Name, bodies: bool, from: Hash, count: usize) {
+		let connection = self.connection(name, peer);
+		let asked = &mut self.nodes[name as usize].asked;
+		let (times, in_vain) = asked.entry((connection, bodies, from, count)).or_default();
+		*times += 1;
+		let again = in_vain.is_some_and(|last| self.now < last + 900);
+		*in_vain = Some(self.now);
+		// A liar's new claim may lead to the same question.
+		let is_new_lie = !bodies && peer >= LIARS;
+		assert!(
+			(!again && *times < 40) || is_new_lie,
+			"node {name} asks {peer} for the same {} again at {}: {:?}",
+			if bodies { "bodies" } else { "headers" },
+			self.now,
+			self.plan
+		);
+	}
+
+	/// Returns the number of the connection to a peer.
+	fn connection(&self, name: Name, peer: Name) -> u64 {
+		self.nodes[name as usize].peers[&peer]
+	}
+
+	fn liar(&self, name: Name) -> Option<&Liar> {
+		let (_, liar) = self.liars.iter().find(|(liar, _)| *liar == name)?;
+		Some(liar)
+	}
+
+	fn ask_headers(&mut self, name: Name, peer: Name, from: Hash, direction: Direction, max: u32) {
+		let connection = self.connection(name, peer);
+		let (answer, delay) = match self.liar(peer) {
+			Some(liar) => (
+				liar.delay(false)
+					.map(|_| liar.headers(from, direction, max)),
+				liar.delay(false).unwrap_or(0),
+			),
+			None => (Some(self.headers_of(peer, from, direction, max)), 0),
+		};
+		let is_lost = self.random.gen_range(0..1000) < self.plan.loss && peer < LIARS;
+		let (when, answer) = match answer.filter(|_| !is_lost) {
+			Some(headers) => (self.now + delay + 2 * self.latency(name, peer), Ok(headers)),
+			None => (self.now + TIMEOUT, Err(Failure::Unanswered)),
+		};
+		self.at(when, Event::Headers(name, peer, connection, answer));
+	}
+
+	fn headers_of(&self, peer: Name, from: Hash, direction: Direction, max: u32) -> Vec<SimBlock> {
+		let database = &self.nodes[peer as usize].database;
+		let known = |hash: Hash| self.store.get(&hash).filter(|b| database.has(&b.hash));
+		let mut headers = Vec::new();
+		let mut next = known(from);
+		while let Some(block) = next.filter(|_| headers.len() < max as usize) {
+			next = match direction {
+				Direction::Down => known(block.parent),
+				Direction::Up => database.at(block.number + 1).and_then(known),
+			};
+			headers.push(block);
+		}
+		headers
+	}
+
+	fn ask_bodies(&mut self, name: Name, peer: Name, hashes: Vec<Hash>) {
+		let connection = self.connection(name, peer);
+		let answer = match self.liar(peer) {
+			Some(liar) => liar.delay(true).map(|delay| (liar.bodies(&hashes), delay)),
+			None => {
+				let bodies = self.bodies_of(name, peer, &hashes);
+				Some((bodies.ok_or(Failure::Unanswered), 0))
+			}
+		};
+		let is_lost = self.random.gen_range(0..1000) < self.plan.loss && peer < LIARS;
+		let (when, answer) = match answer.filter(|_| !is_lost) {
+			Some((answer, delay)) => {
+				let bytes: u64 = answer.iter().flatten().map(|a| a.size).sum();
+				// 8 MB/s.
+				let took = delay + bytes / 8_000 + 2 * self.latency(name, peer);
+				match took < TIMEOUT {
+					true => (self.now + took, answer),
+					false => (self.now + TIMEOUT, Err(Failure::Unanswered)),
+				}
+			}
+			None => (self.now + TIMEOUT, Err(Failure::Unanswered)),
+		};
+		self.at(when, Event::Bodies(name, peer, connection, answer));
+	}
+
+	/// Answers as Substrate does: from the first block up the best chain, until the answer is full. Returns `None` if
+	/// the peer refuses to answer.
+	fn bodies_of(
+		&mut self,
+		name: Name,
+		peer: Name,
+		hashes: &[Hash],
+	) -> Option<Vec<Arrival<SimBlock>>> {
+		let now = self.now;
+		let node = &mut self.nodes[peer as usize];
+		let times = node
+			.served
+			.entry((name, hashes[0], hashes.len()))
+			.or_default();
+		if times.first().is_some_and(|first| now - first > 60_000) {
+			times.clear();
+		}
+		times.push(now);
+		if times.len() > 2 {
+			return None;
+		}
+		let database = self.nodes[peer as usize].database.clone();
+		let mut arrivals: Vec<Arrival<SimBlock>> = Vec::new();
+		let mut bytes = 0;
+		let mut next = Some(hashes[0]).filter(|hash| database.has(hash));
+		for expected in hashes {
+			let Some(block) = next.and_then(|hash| self.store.get(&hash)) else {
+				break;
+			};
+			bytes += block.size;
+			if bytes > MAX_ANSWER || block.hash != *expected {
+				break;
+			}
+			next = database.at(block.number + 1);
+			arrivals.push(crate::arrival(block));
+		}
+		Some(arrivals)
+	}
+
+	fn check(&mut self, name: Name, peer: Name, base: Hash, headers: Vec<SimBlock>) {
+		let mut proved = Vec::new();
+		let mut problem = None;
+		let mut parent = base;
+		for header in &headers {
+			assert_eq!(
+				header.parent, parent,
+				"headers are checked on their parents"
+			);
+			parent = header.hash;
+			problem = match header.fault {
+				Fault::Header => Some(Problem::Invalid),
+				Fault::Early(time) if time > self.now => {
+					Some(Problem::Future(Duration::from_millis(time - self.now)))
+				}
+				_ => None,
+			};
+			if problem.is_some() {
+				break;
+			}
+			proved.push(Proved {
+				hash: header.hash,
+				parent: header.parent,
+				number: header.number,
+				weight: header.weight,
+				facts: (),
+			});
+		}
+		let left = headers[proved.len()..].to_vec();
+		let checked = Checked {
+			proved,
+			problem,
+			left,
+		};
+		let connection = self.connection(name, peer);
+		let when = self.now + 1 + headers.len() as u64 / 8;
+		self.at(when, Event::Checked(name, peer, connection, checked));
+	}
+
+	/// Begins to import the next block of a node.
+	fn import(&mut self, name: Name) {
+		let node = &mut self.nodes[name as usize];
+		if node.is_importing {
+			return;
+		}
+		if let Some(block) = node.queue.front() {
+			node.is_importing = true;
+			let took = 2 + block.size / 40_000;
+			self.at(self.now + took, Event::Imported(name));
+		}
+	}
+
+	fn imported(&mut self, name: Name) {
+		let hiccup = self.random.gen_range(0..1000) < self.plan.hiccups;
+		let node = &mut self.nodes[name as usize];
+		node.is_importing = false;
+		let Some(block) = node.queue.pop_front() else {
+			return;
+		};
+		let is_new = !node.database.has(&block.hash);
+		let (hash, number) = (block.hash, block.number);
+		let outcome = match block.fault {
+			_ if !node.database.has(&block.parent) => Outcome::Skipped,
+			Fault::Rule => Outcome::Invalid,
+			Fault::Execution => Outcome::Failed,
+			_ if hiccup => Outcome::Failed,
+			_ => Outcome::Imported,
+		};
+		if outcome == Outcome::Imported && is_new {
+			node.database.insert(&block);
+		}
+		node.machine.imported([(block.hash, outcome)]);
+		self.trace(name, || format!("imported #{number} {hash}: {outcome:?}"));
+		let node = &mut self.nodes[name as usize];
+		let announce = node.announce.remove(&block.hash);
+		if outcome == Outcome::Imported && announce && is_new {
+			self.announce(name, &block);
+		}
+		self.import(name);
+	}
+}
