@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The node's command line: its options and subcommands.
 
-use crate::{miners, producer::Profile};
+use crate::{miners, pool::Limits, producer::Profile};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use isthmus_miners::START_DIFFICULTY;
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
@@ -14,7 +14,12 @@ use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 /// A node of an Isthmus chain: proof of work, and data shared under authorization.
 #[derive(Debug, Parser)]
 #[command(
-	after_help = "Example: a temporary development chain that mines on demand:\n  isthmus-node --dev"
+	after_help = "Example: a temporary development chain that mines on demand:\n  isthmus-node --dev",
+	// A block of 8 MiB takes 16.8 MB in hexadecimal.
+	mut_arg("rpc_max_response_size", |arg| arg.default_value("24")),
+	// The node has one kind of transaction pool (docs/adr/0023).
+	mut_arg("pool_type", |arg| arg.default_value("single-state").hide(true)),
+	mut_arg("pool_best_blocks_only", |arg| arg.hide(true))
 )]
 pub struct Cli {
 	#[command(subcommand)]
@@ -31,6 +36,25 @@ pub struct Cli {
 
 	#[command(flatten)]
 	pub producer: ProducerArgs,
+}
+
+impl Cli {
+	/// Returns the limits of the transaction pool.
+	pub fn pool_limits(&self) -> Limits {
+		let given = &self.run.pool_config;
+		let default = Limits::default();
+		let ban_time = match given.tx_ban_seconds {
+			Some(seconds) => Duration::from_secs(seconds),
+			// A developer may send a transaction again at once.
+			None if self.run.shared_params.is_dev() => Duration::ZERO,
+			None => default.ban_time,
+		};
+		Limits {
+			count: given.pool_limit,
+			bytes: given.pool_kbytes.saturating_mul(1024),
+			ban_time,
+		}
+	}
 }
 
 /// The sync options.
@@ -63,6 +87,10 @@ pub struct ProducerArgs {
 	/// The kind of producer.
 	#[arg(long, value_name = "KIND", requires = "producer_name")]
 	producer_kind: Option<Kind>,
+
+	/// The producer's account, in SS58 or as 0x and 64 hex digits, if the keystore has several `prod` keys.
+	#[arg(long, value_name = "ACCOUNT", requires = "producer_name", value_parser = parse_account)]
+	producer_account: Option<AccountId>,
 }
 
 /// The kinds of producer, by their names on the command line.
@@ -84,7 +112,12 @@ impl ProducerArgs {
 			Kind::Other => ProducerKind::Other,
 		};
 		let name = self.producer_name.clone()?;
-		Some(Profile { name, kind })
+		let account = self.producer_account.clone();
+		Some(Profile {
+			name,
+			kind,
+			account,
+		})
 	}
 }
 

@@ -15,8 +15,6 @@ pub type FullClient = sc_service::TFullClient<
 	RuntimeApi,
 	sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>,
 >;
-/// The transaction pool.
-pub type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
 /// The database.
 pub type FullBackend = sc_service::TFullBackend<Block>;
 /// The chain's parameters, and the checks of headers and blocks.

@@ -4,7 +4,7 @@
 use crate::{
 	chain_spec,
 	cli::{Cli, Command},
-	service,
+	logging, service,
 };
 use clap::Parser;
 use polkadot_sdk::*;
@@ -51,11 +51,12 @@ pub fn run() -> sc_cli::Result<()> {
 	let cli = Cli::from_args();
 	match &cli.subcommand {
 		None => {
-			let runner = cli.create_runner(&cli.run)?;
+			let runner = logging::create_runner(&cli, &cli.run)?;
 			let options = service::Options {
 				mining: cli.mining.clone(),
 				sync: cli.sync.clone(),
 				producer: cli.producer.profile(),
+				pool: cli.pool_limits(),
 				development: cli.run.shared_params.is_dev(),
 			};
 			runner.run_node_until_exit(|config| async move {

@@ -15,13 +15,18 @@
 pub mod chain_spec;
 pub mod client;
 mod command;
+mod equivocations;
 pub mod service;
 
 // Public only for `tests/`.
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
+pub mod logging;
+#[doc(hidden)]
 pub mod miners;
+#[doc(hidden)]
+pub mod pool;
 #[doc(hidden)]
 pub mod producer;
 #[doc(hidden)]

@@ -17,5 +17,5 @@ pub mod identity;
 mod registration;
 pub mod transaction;
 
-pub(crate) use identity::{find_key, Profile};
-pub(crate) use registration::{Deps, Registration};
+pub(crate) use identity::{find_key, KeyError, Profile};
+pub(crate) use registration::{is_registered, Deps, Registration};

@@ -5,7 +5,7 @@
 //! no time to spend it does not even ask the pool; and it measures a block's size as the block grows, instead of
 //! adding up all transactions for each one.
 
-use crate::client::{FullClient, FullPool};
+use crate::{client::FullClient, pool::FullPool};
 use codec::Encode;
 use futures::{
 	channel::oneshot,

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The node's own RPC methods, in addition to those of every Substrate node.
+//! The RPC: the node's own methods, those of every Substrate node, and the server that answers them.
 
 pub mod block;
 mod error;
 pub mod eth;
+pub(crate) mod framework;
 pub mod miner;
 pub mod mining;
+pub mod origins;
 pub mod risk;
+pub(crate) mod server;
 pub mod sharing;
 pub mod verification;
 
 use crate::{
-	client::{FullBackend, FullChain, FullClient, FullPool, FullSealer},
+	client::{FullBackend, FullChain, FullClient, FullSealer},
+	pool::FullPool,
 	verifiers::VerifierSets,
 };
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use jsonrpsee::RpcModule;
+use jsonrpsee::{core::RegisterMethodError, RpcModule};
 use polkadot_sdk::*;
 use sc_consensus_grandpa::{
 	FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState,
@@ -47,15 +51,16 @@ pub(crate) struct FinalityDeps {
 	pub(crate) sets: Arc<VerifierSets>,
 }
 
-/// Returns all methods in one module.
+/// Returns all methods in one module: the framework's and this node's own.
 ///
 /// # Errors
 ///
 /// Returns an error if two methods have the same name.
 pub(crate) fn create(
+	framework: framework::Deps,
 	deps: Deps,
 	executor: SubscriptionTaskExecutor,
-) -> Result<RpcModule<()>, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<RpcModule<()>, RegisterMethodError> {
 	use self::{
 		eth::{EthBlocks, EthBlocksApiServer},
 		miner::{Miner, MinerApiServer},
@@ -86,7 +91,7 @@ pub(crate) fn create(
 	} = finality;
 	let verifications = Verifications::new(client.clone(), sets, voter_state.clone());
 	let grandpa = Grandpa::new(executor, authority_set, voter_state, justifications, proofs);
-	let mut module = RpcModule::new(());
+	let mut module = framework::create(framework)?;
 	let blocks = EthBlocks {
 		client: client.clone(),
 		chain: chain.clone(),

@@ -5,24 +5,32 @@
 //! |---|---|
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
-//! | `network.rs` | connections to peers, and the RPC servers |
+//! | `network.rs` | connections to peers |
+//! | `metrics.rs` | the metrics about the chain |
+//! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
 //! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
 
 mod finality;
+mod metrics;
 mod mining;
 mod network;
 mod parts;
+mod tasks;
 
 use crate::{
 	cli::{MiningArgs, SyncArgs},
-	producer::{self, Profile, Registration},
+	pool::Limits,
+	producer::{self, KeyError, Profile, Registration},
 	rpc,
 };
+use isthmus_primitives::AccountId;
+use metrics::ChainMetrics;
 use polkadot_sdk::*;
 use sc_network::config::SyncMode;
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
 };
+use sp_blockchain::HeaderBackend;
 
 pub use parts::{Core, Parts};
 
@@ -37,6 +45,8 @@ pub(crate) struct Options {
 	pub(crate) sync: SyncArgs,
 	/// The producer to register, if any.
 	pub(crate) producer: Option<Profile>,
+	/// The limits of the transaction pool.
+	pub(crate) pool: Limits,
 	/// Whether the node was started with `--dev`: it then mines, for Alice unless another account is given.
 	pub(crate) development: bool,
 }
@@ -58,14 +68,14 @@ pub(crate) fn new_full(
 		import_queue,
 		grandpa,
 		mut telemetry,
-	} = Parts::new(&config)?;
-	let producer = options
-		.producer
-		.map(|profile| producer_deps(&config, &core, profile))
-		.transpose()?;
+	} = Parts::with_pool(&config, options.pool)?;
+	let producer = match options.producer {
+		Some(profile) => producer_deps(&config, &core, profile)?,
+		None => None,
+	};
 	core.compile_runtime()?;
 
-	let finality = finality::prepare(&config, &core, grandpa, &task_manager);
+	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
 	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
 		config,
@@ -85,6 +95,12 @@ pub(crate) fn new_full(
 		task_manager
 			.spawn_handle()
 			.spawn("producer-registration", None, registration.run());
+	}
+	if let Some(registry) = &core.prometheus_registry {
+		let metrics = ChainMetrics::new(&core, finality.rpc.sets.clone(), registry)?;
+		task_manager
+			.spawn_handle()
+			.spawn("chain-metrics", None, metrics.run());
 	}
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
@@ -107,22 +123,40 @@ fn rpc_deps(
 	})
 }
 
-/// Finds the producer's key, so that a node without it fails before connecting to peers.
+/// Finds the producer's key, so that a node without it fails before connecting to peers. A node with several
+/// keys starts without registering a producer: any caller of unsafe methods could have inserted one.
 fn producer_deps(
 	config: &Configuration,
 	core: &Core,
 	profile: Profile,
-) -> Result<producer::Deps, ServiceError> {
-	let key = producer::find_key(&core.keystore, config.dev_key_seed.as_deref())
-		.map_err(ServiceError::Other)?;
-	Ok(producer::Deps {
+) -> Result<Option<producer::Deps>, ServiceError> {
+	let finalized = core.client.info().finalized_hash;
+	let is_registered = |account: &AccountId| {
+		producer::is_registered(&core.client, account, finalized).unwrap_or(false)
+	};
+	let seed = config.dev_key_seed.as_deref();
+	let found = producer::find_key(
+		&core.keystore,
+		profile.account.as_ref(),
+		seed,
+		is_registered,
+	);
+	let key = match found {
+		Ok(key) => key,
+		Err(several @ KeyError::Several(_)) => {
+			log::error!("no producer is registered: {several}");
+			return Ok(None);
+		}
+		Err(error) => return Err(ServiceError::Other(error.to_string())),
+	};
+	Ok(Some(producer::Deps {
 		client: core.client.clone(),
 		pool: core.pool.clone(),
 		keystore: core.keystore.clone(),
 		profile,
 		key,
 		force: config.force_authoring,
-	})
+	}))
 }
 
 /// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules
@@ -132,6 +166,11 @@ fn check_options(config: &Configuration) -> Result<(), ServiceError> {
 		return Err(ServiceError::Other(
 			"only `--sync full` is supported: every node verifies every block's proof of work"
 				.into(),
+		));
+	}
+	if config.transaction_pool.use_all_block_notifications() {
+		return Err(ServiceError::Other(
+			"only `--pool-type single-state` is supported: the node has a transaction pool of its own".into(),
 		));
 	}
 	let too_few = |kept| kept < MIN_BLOCKS_KEPT;

@@ -32,6 +32,16 @@ pub struct Member {
 	pub account: Option<AccountId>,
 }
 
+impl Member {
+	/// Returns the verifier's account, or the key that its node votes with if the account is unknown.
+	pub fn name(&self) -> String {
+		match &self.account {
+			Some(account) => account.to_string(),
+			None => self.grandpa.to_string(),
+		}
+	}
+}
+
 /// A set of verifiers, which votes until the next set takes over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set {

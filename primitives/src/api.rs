@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Declares the runtime APIs, the functions of the runtime that the node calls.
 
-use crate::{params::ChainParameters, AccountId, Header};
+use crate::{
+	params::{ChainParameters, Miners},
+	AccountId, Header,
+};
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
-use sp_consensus_grandpa::AuthorityId;
+use sp_consensus_grandpa::{AuthorityId, SetId};
 use sp_runtime::OpaqueExtrinsic;
 
 /// A verifier: a registered producer whose node verifies blocks and votes to finalize those that are
@@ -21,6 +24,7 @@ pub struct Verifier {
 
 sp_api::decl_runtime_apis! {
 	/// The runtime API that the proof-of-work engine calls.
+	#[api_version(2)]
 	pub trait ProofOfWorkApi {
 		/// Returns the chain's consensus parameters. The engine calls this once, at the genesis block.
 		fn parameters() -> ChainParameters;
@@ -31,9 +35,14 @@ sp_api::decl_runtime_apis! {
 		/// The extrinsics are passed as opaque bytes. If one of them does not decode, the function returns
 		/// `None`; with decoded extrinsics, the call itself would fail.
 		fn uncles(extrinsics: Vec<OpaqueExtrinsic>) -> Option<Vec<Header>>;
+
+		/// Returns whether an account may be the beneficiary (H_c) of a block on this one, on a chain where these may
+		/// mine.
+		fn may_mine(miners: Miners, account: AccountId) -> bool;
 	}
 
 	/// The runtime API that lists the verifiers.
+	#[api_version(2)]
 	pub trait VerifiersApi {
 		/// Returns the verifiers that vote on finality after this block, in the order of GRANDPA's
 		/// authorities. The set's number is `GrandpaApi::current_set_id`.
@@ -44,5 +53,9 @@ sp_api::decl_runtime_apis! {
 
 		/// Returns the verifiers that vote from the next session on.
 		fn queued_verifiers() -> Vec<Verifier>;
+
+		/// Returns the verifiers and former verifiers whose keys signed two different votes in one round, and were
+		/// reported for it, each with the last such set.
+		fn equivocations() -> Vec<(Verifier, SetId)>;
 	}
 }

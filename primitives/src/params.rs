@@ -5,7 +5,8 @@
 //! later runtime for them, so that an upgrade on a fork cannot change the rules.
 
 use crate::Difficulty;
-use codec::{Decode, Encode, MaxEncodedLen};
+use codec::{Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
+use core::num::NonZeroU32;
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,15 @@ pub enum DifficultyRule {
 	},
 	/// Every block has the difficulty D_0. This is for development chains, which mine on demand.
 	Fixed,
+	/// The parent's difficulty, adjusted continuously and exponentially to the time since the parent: Bitcoin Cash's
+	/// ASERT, relative to the parent.
+	#[serde(rename_all = "camelCase")]
+	Asert {
+		/// The time that a block should take, in seconds.
+		block_seconds: NonZeroU32,
+		/// A block that takes this much longer, in seconds, halves the difficulty.
+		half_life_seconds: NonZeroU32,
+	},
 }
 
 /// Which sizes Ethash's cache and dataset have.
@@ -77,10 +87,36 @@ pub enum EthashSizes {
 	Development,
 }
 
-/// The consensus parameters of a chain.
+/// Who may mine: whose account a block, or an uncle of it, may name as its beneficiary (H_c). The state after the
+/// block's parent decides.
 #[derive(
-	Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug, Serialize, Deserialize,
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Default,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	TypeInfo,
+	MaxEncodedLen,
+	Debug,
+	Serialize,
+	Deserialize,
 )]
+#[serde(rename_all = "camelCase")]
+pub enum Miners {
+	/// Anyone.
+	#[default]
+	Anyone,
+	/// Registered producers and verifiers. Anyone who pays the deposit may register.
+	Producers,
+	/// Verifiers, whom more than half of the others admitted.
+	Verifiers,
+}
+
+/// The consensus parameters of a chain.
+#[derive(Clone, PartialEq, Eq, Encode, TypeInfo, MaxEncodedLen, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChainParameters {
 	/// The sizes of Ethash's cache and dataset.
@@ -97,6 +133,29 @@ pub struct ChainParameters {
 	pub genesis_timestamp: u64,
 	/// What a block's miner earns, in the currency's smallest unit, without what it earns for naming uncles.
 	pub block_reward: u128,
+	/// Who may mine.
+	#[serde(default)]
+	pub miners: Miners,
+}
+
+/// Reads the parameters of an older chain too, from its state, its runtime or a node's database. They end where a newer
+/// field begins, and the field has its default value then. The parameters are always the last thing that is encoded.
+impl Decode for ChainParameters {
+	fn decode<I: Input>(input: &mut I) -> Result<Self, Error> {
+		Ok(Self {
+			ethash: Decode::decode(input)?,
+			difficulty_rule: Decode::decode(input)?,
+			minimum_difficulty: Decode::decode(input)?,
+			genesis_difficulty: Decode::decode(input)?,
+			genesis_gas_limit: Decode::decode(input)?,
+			genesis_timestamp: Decode::decode(input)?,
+			block_reward: Decode::decode(input)?,
+			miners: match input.remaining_len()? {
+				Some(0) => Miners::default(),
+				_ => Decode::decode(input)?,
+			},
+		})
+	}
 }
 
 impl Default for ChainParameters {
@@ -110,6 +169,68 @@ impl Default for ChainParameters {
 			genesis_gas_limit: 20_000_000,
 			genesis_timestamp: 0,
 			block_reward: 5 * crate::UNIT,
+			miners: Miners::Anyone,
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	/// The default parameters as every version before the field `miners` encoded them.
+	fn before_miners() -> ([u8; 3], Difficulty, Difficulty, u64, u64, u128) {
+		let parameters = ChainParameters::default();
+		(
+			// Full sizes; Homestead without the bomb.
+			[0, 0, 0],
+			parameters.minimum_difficulty,
+			parameters.genesis_difficulty,
+			parameters.genesis_gas_limit,
+			parameters.genesis_timestamp,
+			parameters.block_reward,
+		)
+	}
+
+	#[test]
+	fn parameters_of_an_older_chain_are_read() {
+		let old = before_miners().encode();
+		let read = ChainParameters::decode(&mut &old[..]);
+		assert_eq!(read, Ok(ChainParameters::default()));
+		assert!(ChainParameters::decode(&mut &old[..old.len() - 1]).is_err());
+		let json = serde_json::to_string(&ChainParameters::default()).unwrap();
+		let without = json.replace(",\"miners\":\"anyone\"", "");
+		assert_ne!(json, without);
+		let read: ChainParameters = serde_json::from_str(&without).unwrap();
+		assert_eq!(read, ChainParameters::default());
+	}
+
+	#[test]
+	fn parameters_are_read_as_they_were_written() {
+		let seconds = |number: u32| number.try_into().unwrap();
+		let parameters = ChainParameters {
+			difficulty_rule: DifficultyRule::Asert {
+				block_seconds: seconds(13),
+				half_life_seconds: seconds(600),
+			},
+			miners: Miners::Verifiers,
+			..Default::default()
+		};
+		let encoded = parameters.encode();
+		assert!(encoded.len() <= ChainParameters::max_encoded_len());
+		assert_eq!(
+			ChainParameters::decode(&mut &encoded[..]),
+			Ok(parameters.clone())
+		);
+		let json = serde_json::to_value(&parameters).unwrap();
+		let rule = serde_json::json!({"asert": {"blockSeconds": 13, "halfLifeSeconds": 600}});
+		assert_eq!(
+			(&json["difficultyRule"], &json["miners"]),
+			(&rule, &"verifiers".into())
+		);
+		assert_eq!(
+			serde_json::from_value::<ChainParameters>(json).unwrap(),
+			parameters
+		);
 	}
 }

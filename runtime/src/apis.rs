@@ -3,19 +3,22 @@
 //! pallet.
 
 use crate::{
-	genesis, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork, Runtime,
-	RuntimeCall, RuntimeGenesisConfig, Session, SessionKeys, System, TransactionPayment,
-	UncheckedExtrinsic,
+	genesis, without_signer, Block, DataSharing, Executive, Grandpa, InherentDataExt, ProofOfWork,
+	Runtime, RuntimeCall, RuntimeGenesisConfig, Session, SessionKeys, System, TransactionPayment,
+	UncheckedExtrinsic, Verifiers,
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 use codec::{DecodeLimit, Encode};
 use frame_support::{
 	genesis_builder_helper::{build_state, get_preset},
+	traits::Contains,
 	weights::Weight,
 	MAX_EXTRINSIC_DEPTH,
 };
 use isthmus_primitives::{
-	api::Verifier, params::ChainParameters, AccountId, Balance, BlockNumber, Hash, Header, Nonce,
+	api::Verifier,
+	params::{ChainParameters, Miners},
+	AccountId, Balance, BlockNumber, Hash, Header, Nonce,
 };
 use isthmus_sharing::{Answer, GrantState, Page, QueryError, RecordEntry, Scope};
 use pallet_data_sharing::runtime_api::{DatasetEntry, GrantEntry, RequestEntry};
@@ -145,18 +148,21 @@ sp_api::impl_runtime_apis! {
 		}
 
 		fn submit_report_equivocation_unsigned_extrinsic(
-			_equivocation_proof: sp_consensus_grandpa::EquivocationProof<Hash, NumberFor<Block>>,
+			proof: sp_consensus_grandpa::EquivocationProof<Hash, NumberFor<Block>>,
 			_key_owner_proof: sp_consensus_grandpa::OpaqueKeyOwnershipProof,
 		) -> Option<()> {
-			// There is no slashing, so equivocations are not reported.
-			None
+			let call = pallet_verifiers::Call::report_equivocation { proof: Box::new(proof) };
+			let report = without_signer(call.into());
+			sp_io::offchain::submit_transaction(report.encode()).ok()
 		}
 
 		fn generate_key_ownership_proof(
 			_set_id: sp_consensus_grandpa::SetId,
-			_authority_id: sp_consensus_grandpa::AuthorityId,
+			authority_id: sp_consensus_grandpa::AuthorityId,
 		) -> Option<sp_consensus_grandpa::OpaqueKeyOwnershipProof> {
-			None
+			// The state knows whose key it is, so the report needs no proof of that.
+			Verifiers::can_be_reported(&authority_id)
+				.then(|| sp_consensus_grandpa::OpaqueKeyOwnershipProof::new(Vec::new()))
 		}
 	}
 
@@ -242,6 +248,17 @@ sp_api::impl_runtime_apis! {
 			let extrinsics = extrinsics.into_iter().map(read).collect::<Result<Vec<_>, _>>().ok()?;
 			ProofOfWork::uncles(extrinsics)
 		}
+
+		fn may_mine(miners: Miners, account: AccountId) -> bool {
+			let verifies = || pallet_verifiers::Verifiers::<Runtime>::get().contains_key(&account);
+			match miners {
+				Miners::Anyone => true,
+				Miners::Producers => {
+					<Runtime as pallet_verifiers::Config>::Producers::contains(&account) || verifies()
+				}
+				Miners::Verifiers => verifies(),
+			}
+		}
 	}
 
 	impl isthmus_primitives::api::VerifiersApi<Block> for Runtime {
@@ -263,6 +280,15 @@ sp_api::impl_runtime_apis! {
 		fn queued_verifiers() -> Vec<Verifier> {
 			let queued = Session::queued_keys().into_iter();
 			queued.map(|(account, SessionKeys { grandpa })| Verifier { account, grandpa }).collect()
+		}
+
+		fn equivocations() -> Vec<(Verifier, sp_consensus_grandpa::SetId)> {
+			pallet_verifiers::VotingKeys::<Runtime>::iter()
+				.filter_map(|(grandpa, voter)| {
+					let account = voter.account;
+					voter.reported.map(|set| (Verifier { account, grandpa }, set))
+				})
+				.collect()
 		}
 	}
 

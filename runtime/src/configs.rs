@@ -50,6 +50,8 @@ const BYTE_FEE: Balance = UNIT / 1_000_000;
 const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
 /// The maximum number of verifiers, who vote on finality.
 const MAX_VERIFIERS: u32 = 100;
+/// For how many sessions a former verifier's deposit stays held: about five hours, with sessions of 50 blocks.
+const UNBONDING_SESSIONS: u32 = 28;
 /// The maximum number of motions open at the same time.
 const MAX_MOTIONS: u32 = 20;
 
@@ -238,6 +240,7 @@ impl pallet_verifiers::Config for Runtime {
 	type Members = Council;
 	type MembersChangeWeight = CouncilChangeWeight;
 	type Producers = RegisteredProducers;
+	type UnbondingSessions = ConstU32<UNBONDING_SESSIONS>;
 	type WeightInfo = pallet_verifiers::weights::SubstrateWeight<Runtime>;
 }
 
@@ -262,7 +265,7 @@ impl pallet_collective::Config<Instance1> for Runtime {
 }
 
 impl pallet_grandpa::Config for Runtime {
-	/// There is no slashing, so equivocations are not reported.
+	/// Equivocations are reported to `pallet-verifiers`, which knows the deposits.
 	type EquivocationReportSystem = ();
 	type KeyOwnerProof = sp_core::Void;
 	type MaxAuthorities = ConstU32<MAX_VERIFIERS>;

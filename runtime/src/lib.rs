@@ -73,6 +73,25 @@ pub type TxExtension = (
 	frame_system::WeightReclaim<Runtime>,
 );
 
+/// Makes a transaction that has no signer, because the evidence in its call is enough.
+fn without_signer(call: RuntimeCall) -> UncheckedExtrinsic {
+	let extension = (
+		frame_system::AuthorizeCall::new(),
+		frame_system::CheckNonZeroSender::new(),
+		frame_system::CheckSpecVersion::new(),
+		frame_system::CheckTxVersion::new(),
+		frame_system::CheckGenesis::new(),
+		frame_system::CheckEra::from(generic::Era::Immortal),
+		frame_system::CheckNonce::from(0),
+		frame_system::CheckWeight::new(),
+		pallet_proof_of_work::CheckGasLimit::new(),
+		pallet_transaction_payment::ChargeTransactionPayment::from(0),
+		pallet_data_sharing::DirectCall::new(),
+		frame_system::WeightReclaim::new(),
+	);
+	UncheckedExtrinsic::new_transaction(call, extension)
+}
+
 impl_opaque_keys! {
 	/// The keys with which a verifier's node votes.
 	pub struct SessionKeys {

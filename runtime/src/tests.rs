@@ -121,6 +121,32 @@ impl Chain {
 		uncles: &[Header],
 		calls: Vec<(Sr25519Keyring, RuntimeCall)>,
 	) -> (Block, Vec<TransactionValidityError>) {
+		// Each transaction is signed when those before it are applied, so that it has the next nonce.
+		self.build_from(
+			uncles,
+			calls
+				.into_iter()
+				.map(|(signer, call)| move || signed(signer, call)),
+		)
+	}
+
+	/// Builds the next block from these uncles and finished transactions, as [`Self::build`] does.
+	fn build_with(
+		&self,
+		uncles: &[Header],
+		extrinsics: Vec<UncheckedExtrinsic>,
+	) -> (Block, Vec<TransactionValidityError>) {
+		self.build_from(
+			uncles,
+			extrinsics.into_iter().map(|extrinsic| move || extrinsic),
+		)
+	}
+
+	fn build_from(
+		&self,
+		uncles: &[Header],
+		transactions: impl Iterator<Item = impl FnOnce() -> UncheckedExtrinsic>,
+	) -> (Block, Vec<TransactionValidityError>) {
 		// Use a plain transaction. `with_transaction` would store a count in the state and so change the
 		// state's root.
 		sp_io::storage::start_transaction();
@@ -133,8 +159,8 @@ impl Chain {
 				.expect("the inherent succeeds");
 		}
 		let mut rejected = vec![];
-		for (signer, call) in calls {
-			let extrinsic = signed(signer, call);
+		for transaction in transactions {
+			let extrinsic = transaction();
 			// Revert the changes of a rejected transaction, as the block builder does.
 			sp_io::storage::start_transaction();
 			match Executive::apply_extrinsic(extrinsic.clone()) {

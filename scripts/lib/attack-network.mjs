@@ -23,9 +23,17 @@ const FIXED = {
 	minimumDifficulty: '0x400',
 	genesisDifficulty: '0x400',
 };
+/** A chain whose difficulty follows the timestamps, which the adversary chooses: they are all in the past. */
+const homestead = (blocks) => ({
+	ethash: 'development',
+	difficultyRule: { homestead: { bomb: false } },
+	minimumDifficulty: '0x400',
+	genesisDifficulty: '0x1000',
+	genesisTimestamp: Math.floor(Date.now() / 1000) - 60 * blocks,
+});
 /**
  * The extent of a full run: the attacker's share q, the depth z and the number of trials of each race without finality
- * (`races`) and with it (`final`); q and the number of blocks for selfish mining; and the limits of each flood.
+ * (`races`) and with it (`final`); q and the number of blocks for selfish mining and for back-dating; and the limits of each flood.
  */
 const WHOLE = {
 	races: [
@@ -40,12 +48,14 @@ const WHOLE = {
 	],
 	final: [0.3, 2, 150],
 	selfish: [0.4, 1500],
+	backDating: [0.3, 1500],
 	flood: { messages: 10_000, seconds: 40 },
 };
 const SHORT = {
 	races: [[0.3, 2, 15]],
 	final: [0.3, 1, 6],
 	selfish: [0.4, 60],
+	backDating: [0.4, 60],
 	flood: { messages: 500, seconds: 4 },
 };
 /** The number and size of the stored values that make block requests expensive. */
@@ -145,12 +155,15 @@ async function floods({ messages, seconds }, report) {
 class HonestNodes {
 	nodes = [];
 
-	/** @param {{count: number, finality: boolean}} options If `finality` is true, each node is a verifier. */
-	static async start(folder, { count, finality }) {
+	/**
+	 * @param {{count: number, finality: boolean, parameters?: object}} options If `finality` is true, each node is a
+	 *   verifier. `parameters` are the chain's consensus parameters.
+	 */
+	static async start(folder, { count, finality, parameters = FIXED }) {
 		const honest = new HonestNodes();
 		honest.folder = mkdtempSync(join(folder, 'nodes-'));
 		const everyone = identities(count);
-		honest.spec = await writeSpec(honest.folder, { verifiers: everyone, parameters: FIXED });
+		honest.spec = await writeSpec(honest.folder, { verifiers: everyone, parameters });
 		const addresses = [];
 		try {
 			for (const identity of everyone) {
@@ -210,6 +223,13 @@ async function selfishMining(folder, seed, [q, blocks], report) {
 	await attackFresh(folder, { count: 2, finality: false }, report, 'selfish', ...course);
 }
 
+/** Replaces late blocks by back-dated brothers, on a chain whose difficulty depends on the timestamps. */
+async function backDating(folder, seed, [q, blocks], report) {
+	const course = ['--q', q, '--blocks', blocks, '--seed', seed];
+	const network = { count: 2, finality: false, parameters: homestead(blocks) };
+	await attackFresh(folder, network, report, 'back-date', ...course);
+}
+
 /**
  * Races private forks against four verifiers. However heavy a fork is, it comes too late, because they have already
  * finalized the honest chain.
@@ -231,6 +251,7 @@ export function blockAttacks(folder, { seed, short }) {
 		['forged blocks', (report) => forgedBlocks(folder, report)],
 		['private forks, finality off', (report) => races(folder, seed, extent.races, report)],
 		['selfish mining', (report) => selfishMining(folder, seed, extent.selfish, report)],
+		['back-dating', (report) => backDating(folder, seed, extent.backDating, report)],
 		['private forks, finality on', (report) => finalRace(folder, seed, extent.final, report)],
 		['floods', (report) => floods(extent.flood, report)],
 	];

@@ -28,6 +28,7 @@ const ORDER = [
 	'private-fork',
 	'private-fork-final',
 	'selfish-mining',
+	'back-dating',
 	'flood',
 	'replayed-extrinsic',
 	'replayed-grant',

@@ -65,6 +65,8 @@ export class LocalNode {
 	port;
 	/** The port that peers connect to. */
 	peerPort;
+	/** The port of the metrics, if they are served. */
+	metricsPort;
 	/** The folder of the chain's data. */
 	basePath;
 	/** The node's log file. */
@@ -83,9 +85,10 @@ export class LocalNode {
 	 * removed when the node is stopped.
 	 * @param {number} [options.port] The preferred JSON-RPC port; by default, or if it is taken, any free port.
 	 * @param {number} [options.peerPort] The preferred port for peers; by default, or if it is taken, any free port.
+	 * @param {boolean} [options.metrics] Whether to serve metrics.
 	 * @returns {Promise<LocalNode>}
 	 */
-	static async start({ args = ['--dev'], basePath, port = 0, peerPort = 0 } = {}) {
+	static async start({ args = ['--dev'], basePath, port = 0, peerPort = 0, metrics = false } = {}) {
 		const node = new LocalNode();
 		node.#binary = binary();
 		node.#ownsFolder = basePath === undefined;
@@ -93,10 +96,12 @@ export class LocalNode {
 		node.logPath = join(node.basePath, 'node.log');
 		node.port = await freePort(port);
 		node.peerPort = await freePort(peerPort);
+		if (metrics) node.metricsPort = await freePort();
 		node.#args = [
 			...args,
 			...['--base-path', node.basePath, '--rpc-port', String(node.port)],
-			...['--listen-addr', `/ip4/127.0.0.1/tcp/${node.peerPort}`, '--no-prometheus', '--no-telemetry'],
+			...['--listen-addr', `/ip4/127.0.0.1/tcp/${node.peerPort}`, '--no-telemetry'],
+			...(metrics ? ['--prometheus-port', String(node.metricsPort)] : ['--no-prometheus']),
 		];
 		await node.#spawn();
 		return node;

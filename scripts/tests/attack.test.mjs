@@ -29,6 +29,7 @@ test('every attack is carried out, and every defence holds', { timeout: 900_000 
 		'Private fork, finality off',
 		'Private fork, finality on',
 		'Selfish mining',
+		'Back-dated brothers of late blocks',
 		'Flood of headers with broken seals',
 		'Flood of headers with false mix hashes',
 		'Flood of large bodies that do not match their headers',

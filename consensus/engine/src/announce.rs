@@ -6,6 +6,7 @@ use crate::{
 	clock::unix_now,
 	error::BlockError,
 	rate_limit::RateLimitedLog,
+	refusals::Refused,
 	LOG_TARGET,
 };
 use isthmus_primitives::{Block, Header};
@@ -66,6 +67,7 @@ fn judge<C: ChainClient>(
 	Ok(match chain.check_announced(header, unix_now()) {
 		Ok(is_new_best) => Validation::Success { is_new_best },
 		Err(BlockError::Rejected(Rejection::Invalid(rule))) => {
+			chain.refusals.count(Refused::Announcement, rule.name());
 			let (number, hash) = (header.number, header.hash());
 			let rejected = format!("announced block #{number} ({hash}) is rejected: {rule}");
 			match warnings.may_write(rule.name(), Instant::now()) {
@@ -75,7 +77,10 @@ fn judge<C: ChainClient>(
 			Validation::Failure { disconnect: true }
 		}
 		// The peer may be right and we may be wrong, so it is not penalised.
-		Err(BlockError::Rejected(Rejection::Transient(future))) => return ignore(future),
+		Err(BlockError::Rejected(Rejection::Transient(future))) => {
+			chain.refusals.count(Refused::Announcement, future.name());
+			return ignore(future);
+		}
 		Err(BlockError::CouldNotCheck(error)) => return ignore(error),
 	})
 }

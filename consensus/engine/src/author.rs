@@ -389,6 +389,9 @@ where
 			}
 		};
 		let choices = self.parts.choices.borrow().clone();
+		if !chain.may_mine(parent.hash, &choices.beneficiary)? {
+			return Err(CheckError::MayNotMine(choices.beneficiary).into());
+		}
 		let timestamp = unix_now().max(parent.timestamp.saturating_add(1));
 		let difficulty = rules::difficulty(chain.parameters(), &parent, timestamp);
 		let pre = PreDigest {

@@ -2,16 +2,22 @@
 //! Looks up what the engine needs to know about a chain: its parameters, its blocks' total difficulties and
 //! ancestors, and Ethash's caches.
 
-use crate::{admission::DistantAnnouncements, error::CheckError, seal_memo::SealMemo};
+use crate::{
+	admission::DistantAnnouncements,
+	error::CheckError,
+	fork_choice::{Arrival, Record, Standing},
+	refusals::Refusals,
+	seal_memo::SealMemo,
+};
 use codec::{Decode, Encode};
 use isthmus_ethash::{Cache, CacheStore, Sizes};
 use isthmus_primitives::{
 	api::ProofOfWorkApi,
 	digest::{self, PowHeader},
-	params::{ChainParameters, EthashSizes, MAX_UNCLES},
-	Block, BlockNumber, Hash, Header, TotalDifficulty,
+	params::{ChainParameters, EthashSizes, Miners, MAX_UNCLES},
+	AccountId, Block, BlockNumber, Hash, Header, TotalDifficulty,
 };
-use isthmus_rules::{Parent, UNCLE_ANCESTORS};
+use isthmus_rules::{self as rules, Parent, UNCLE_ANCESTORS};
 use polkadot_sdk::*;
 use sc_client_api::{AuxStore, BlockBackend};
 use sp_api::ProvideRuntimeApi;
@@ -19,8 +25,10 @@ use sp_blockchain::{BlockStatus, HeaderBackend, HeaderMetadata};
 use sp_runtime::OpaqueExtrinsic;
 use std::sync::Arc;
 
-/// A block's total difficulty is stored under this prefix followed by the block's hash.
-const TOTAL_DIFFICULTY_PREFIX: &[u8] = b"isthmus:total_difficulty:";
+/// A block's [`Record`] is stored under this prefix followed by the block's hash.
+const RECORD_PREFIX: &[u8] = b"isthmus:total_difficulty:";
+/// The number of blocks that were imported is stored under this key.
+const ARRIVALS_KEY: &[u8] = b"isthmus:arrivals";
 /// The chain's parameters are stored under this key once they have been read from the genesis state, which
 /// pruning may remove.
 const PARAMETERS_KEY: &[u8] = b"isthmus:parameters";
@@ -63,6 +71,8 @@ pub struct Chain<C> {
 	caches: CacheStore,
 	pub(crate) seals: SealMemo,
 	pub(crate) distant: DistantAnnouncements,
+	/// Counts the announcements and blocks that were refused.
+	pub(crate) refusals: Refusals,
 }
 
 impl<C: ChainClient> Chain<C> {
@@ -95,12 +105,18 @@ impl<C: ChainClient> Chain<C> {
 			caches: CacheStore::new(sizes),
 			seals: SealMemo::default(),
 			distant: DistantAnnouncements::default(),
+			refusals: Refusals::default(),
 		})
 	}
 
 	/// Returns the client through which the chain is read.
 	pub fn client(&self) -> &Arc<C> {
 		&self.client
+	}
+
+	/// Returns how many announcements and blocks were refused, by rule.
+	pub fn refusals(&self) -> &Refusals {
+		&self.refusals
 	}
 
 	/// Returns the chain's consensus parameters.
@@ -175,14 +191,96 @@ impl<C: ChainClient> Chain<C> {
 	/// Returns [`CheckError::MissingTotalDifficulty`] if the database does not contain it, or the
 	/// database's error.
 	pub fn total_difficulty(&self, hash: Hash) -> Result<TotalDifficulty, CheckError> {
+		Ok(self.record(hash)?.total)
+	}
+
+	/// Returns the place in the fork choice of a block in the database.
+	///
+	/// # Errors
+	///
+	/// Returns [`CheckError::UnknownParent`] if the block is not in the database, the error of
+	/// [`Self::total_difficulty`], or the database's error.
+	pub fn standing(&self, hash: Hash) -> Result<Standing, CheckError> {
+		let record = self.record(hash)?;
+		let arrival = record.arrival;
+		let header = self
+			.client
+			.header(hash)?
+			.ok_or(CheckError::UnknownParent(hash))?;
+		let weight = if header.number == 0 {
+			TotalDifficulty(0.into())
+		} else {
+			let own = stored(&header)?.pre.difficulty;
+			let parent = self.parent(header.parent_hash)?;
+			let parent_total = TotalDifficulty(record.total.0.saturating_sub(own.0));
+			rules::weight(&self.parameters, &parent, parent_total)
+		};
+		Ok(Standing {
+			weight,
+			arrival,
+			hash,
+		})
+	}
+
+	/// Returns the place in the fork choice of a block that is not in the database yet. Its parent must be.
+	///
+	/// # Errors
+	///
+	/// Returns [`CheckError::UnknownParent`] if the parent is not in the database, the error of
+	/// [`Self::total_difficulty`], or the database's error.
+	pub fn standing_of_new(
+		&self,
+		header: &PowHeader,
+		arrival: Arrival,
+	) -> Result<Standing, CheckError> {
+		let parent = self.parent(header.parent_hash)?;
+		let parent_total = self.total_difficulty(header.parent_hash)?;
+		Ok(Standing {
+			weight: rules::weight(&self.parameters, &parent, parent_total),
+			arrival,
+			hash: header.hash,
+		})
+	}
+
+	/// Returns the arrival of the next block to be imported.
+	///
+	/// # Errors
+	///
+	/// Returns the database's error.
+	pub(crate) fn next_arrival(&self, own: bool) -> Result<Arrival, CheckError> {
+		let before = self.client.get_aux(ARRIVALS_KEY)?;
+		let before = before
+			.map_or(Ok(0), |bytes| u64::decode(&mut &bytes[..]))
+			.map_err(|e| CheckError::Corrupt(format!("the number of imported blocks: {e}")))?;
+		Ok(Arrival {
+			own,
+			number: before.saturating_add(1),
+		})
+	}
+
+	/// Removes the records of these blocks, which no fork starts from any more.
+	///
+	/// # Errors
+	///
+	/// Returns the database's error.
+	pub(crate) fn forget(&self, blocks: &[Hash]) -> Result<(), CheckError> {
+		let keys: Vec<_> = blocks.iter().map(|hash| record_key(*hash)).collect();
+		let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
+		Ok(self.client.insert_aux(&[], &keys)?)
+	}
+
+	fn record(&self, hash: Hash) -> Result<Record, CheckError> {
 		if hash == self.client.info().genesis_hash {
-			return Ok(self.parameters.genesis_difficulty.into());
+			return Ok(Record {
+				total: self.parameters.genesis_difficulty.into(),
+				arrival: Arrival::UNKNOWN,
+			});
 		}
 		let bytes = self
 			.client
-			.get_aux(&total_difficulty_key(hash))?
+			.get_aux(&record_key(hash))?
 			.ok_or(CheckError::MissingTotalDifficulty(hash))?;
-		TotalDifficulty::decode(&mut &bytes[..])
+		Record::decode(&mut &bytes[..])
 			.map_err(|e| CheckError::Corrupt(format!("the total difficulty of {hash}: {e}")))
 	}
 
@@ -209,6 +307,20 @@ impl<C: ChainClient> Chain<C> {
 		Ok(sp_blockchain::lowest_common_ancestor(&*self.client, hash, base)?.hash == base)
 	}
 
+	/// Returns whether an account may be the beneficiary of a block on `parent`, or of an uncle that such a block names.
+	///
+	/// # Errors
+	///
+	/// Returns the runtime's error.
+	pub(crate) fn may_mine(&self, parent: Hash, account: &AccountId) -> Result<bool, CheckError> {
+		let miners = self.parameters.miners;
+		if miners == Miners::Anyone {
+			return Ok(true);
+		}
+		let api = self.client.runtime_api();
+		Ok(api.may_mine(parent, miners, account.clone())?)
+	}
+
 	/// Returns at most two headers that the next block on `parent` may name as its uncles: blocks in the
 	/// database that are siblings of its nearest ancestors and are not named yet. `children` returns a
 	/// block's children in the database.
@@ -232,7 +344,13 @@ impl<C: ChainClient> Chain<C> {
 				if brother == ancestor.hash || included.contains(&brother) {
 					continue;
 				}
-				uncles.extend(self.client.header(brother)?);
+				let Some(header) = self.client.header(brother)? else {
+					continue;
+				};
+				// The miner of an orphaned block may have lost its right to mine since.
+				if self.may_mine(parent, &stored(&header)?.pre.beneficiary)? {
+					uncles.push(header);
+				}
 				if uncles.len() == MAX_UNCLES as usize {
 					return Ok(uncles);
 				}
@@ -288,31 +406,38 @@ impl<C: ChainClient> Chain<C> {
 
 	/// Returns the uncles that a body on `parent` names. A body that the runtime cannot read names none.
 	///
+	/// The runtime decodes only the extrinsics without a signature or extensions, one of which names the uncles. The
+	/// others may have megabytes.
+	///
 	/// # Errors
 	///
 	/// Returns the runtime's error.
 	pub(crate) fn uncles(
 		&self,
 		parent: Hash,
-		body: Vec<OpaqueExtrinsic>,
+		mut body: Vec<OpaqueExtrinsic>,
 	) -> Result<Vec<Header>, CheckError> {
+		// The first byte of an extrinsic has its kind in the two highest bits (0 for a bare one), and its version.
+		body.retain(|extrinsic| {
+			let first = extrinsic.inner().first();
+			first.is_none_or(|byte| byte >> 6 == 0)
+		});
 		let uncles = self.client.runtime_api().uncles(parent, body)?;
 		Ok(uncles.unwrap_or_default())
 	}
 }
 
-/// Returns whether the first block, of this total difficulty and hash, is better than the second: heavier,
-/// or equally heavy with a smaller hash.
-pub(crate) fn outweighs(first: (TotalDifficulty, Hash), second: (TotalDifficulty, Hash)) -> bool {
-	first.0 > second.0 || (first.0 == second.0 && first.1 < second.1)
-}
-
-/// Returns the entry that import adds to the database for [`Chain::total_difficulty`].
-pub(crate) fn total_difficulty_entry(
+/// Returns the entries that import adds to the database for the fork choice, in the same transaction as the block.
+pub(crate) fn record_entries(
 	hash: Hash,
 	total: TotalDifficulty,
-) -> (Vec<u8>, Option<Vec<u8>>) {
-	(total_difficulty_key(hash), Some(total.encode()))
+	arrival: Arrival,
+) -> [(Vec<u8>, Option<Vec<u8>>); 2] {
+	let record = Record { total, arrival };
+	[
+		(record_key(hash), Some(record.encode())),
+		(ARRIVALS_KEY.to_vec(), Some(arrival.number.encode())),
+	]
 }
 
 /// Reads a header that was checked before it was stored.
@@ -325,6 +450,6 @@ pub(crate) fn stored(header: &Header) -> Result<PowHeader, CheckError> {
 		.map_err(|e| CheckError::Corrupt(format!("the header {}: {e}", header.hash())))
 }
 
-fn total_difficulty_key(hash: Hash) -> Vec<u8> {
-	[TOTAL_DIFFICULTY_PREFIX, hash.as_bytes()].concat()
+fn record_key(hash: Hash) -> Vec<u8> {
+	[RECORD_PREFIX, hash.as_bytes()].concat()
 }

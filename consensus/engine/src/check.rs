@@ -4,12 +4,13 @@
 
 use crate::{
 	admission::{is_near, is_too_easy},
-	chain::{outweighs, Chain, ChainClient},
+	chain::{Chain, ChainClient},
 	error::{BlockError, CheckError},
+	fork_choice::Arrival,
 };
 use isthmus_primitives::{
 	digest::{self, PowHeader},
-	Hash, Header, TotalDifficulty,
+	Hash, Header,
 };
 use isthmus_rules::{self as rules, Ancestry, Rejection, Work};
 use polkadot_sdk::*;
@@ -33,8 +34,16 @@ impl<C: ChainClient> Chain<C> {
 		rules::validate_against_parent(self.parameters(), &header, &parent)
 			.map_err(Rejection::from)?;
 		self.check_seal(&header)?;
+		self.check_beneficiary(&header, header.parent_hash)?;
 		rules::validate_not_future(&header, now).map_err(Rejection::from)?;
 		Ok(header)
+	}
+
+	/// Checks that a header's beneficiary may mine on this chain, by the state after the block `parent`.
+	fn check_beneficiary(&self, header: &PowHeader, parent: Hash) -> Result<(), BlockError> {
+		rules::validate_beneficiary(self.parameters(), header, |_, account| {
+			Ok(self.may_mine(parent, account)?)
+		})
 	}
 
 	/// Checks that a block is in our chain or higher than the finalized block.
@@ -91,11 +100,8 @@ impl<C: ChainClient> Chain<C> {
 			return Err(CheckError::TooFar(header.hash).into());
 		}
 		self.check_seal(&header)?;
-		let total = self
-			.total_difficulty(header.parent_hash)?
-			.saturating_add(header.pre.difficulty);
-		let best = (self.total_difficulty(best.hash)?, best.hash);
-		Ok(outweighs((total, header.hash), best))
+		let announced = self.standing_of_new(&header, Arrival::LAST)?;
+		Ok(announced.is_better_than(&self.standing(best.hash)?))
 	}
 
 	/// Checks every rule for the body: its root H_t, and the uncle rules. `now` is in seconds since the Unix
@@ -148,7 +154,10 @@ impl<C: ChainClient> Chain<C> {
 			&uncles,
 			&ancestry,
 			now,
-			|uncle| self.hashimoto(uncle),
+			|uncle| {
+				self.check_beneficiary(uncle, header.parent_hash)?;
+				self.hashimoto(uncle)
+			},
 		)
 	}
 
@@ -181,16 +190,6 @@ impl<C: ChainClient> Chain<C> {
 			from = to;
 		}
 		Ok(works.into_iter().flatten().collect())
-	}
-
-	/// Returns the weight of the chain that ends with a block in the database. Of two chains, the one with the
-	/// greater weight is better.
-	///
-	/// # Errors
-	///
-	/// Returns the error of [`Self::total_difficulty`].
-	pub fn weight(&self, hash: Hash) -> Result<TotalDifficulty, CheckError> {
-		self.total_difficulty(hash)
 	}
 
 	/// Returns Hashimoto's result for the header, computed at most once while it is remembered.

@@ -2,7 +2,7 @@
 //! Defines why a header or a block was not accepted. "Rejected" and "could not check" are different: only the
 //! first says anything about the peer.
 
-use isthmus_primitives::Hash;
+use isthmus_primitives::{AccountId, Hash};
 use isthmus_rules::{FutureTimestamp, HeaderError, Rejection};
 use polkadot_sdk::*;
 
@@ -49,6 +49,11 @@ pub enum CheckError {
 	/// The parent is unknown, and the block's difficulty is far below our best block's.
 	#[error("{0} took little work, and its parent is unknown")]
 	TooEasy(Hash),
+	/// The beneficiary of this node's blocks may not mine on this chain.
+	#[error(
+		"the account {0} may not mine: by this chain's parameters, only verifiers, or also registered producers, may"
+	)]
+	MayNotMine(AccountId),
 	/// An entry of our own database does not decode.
 	#[error("the database is corrupt: {0}; remove the chain with `purge-chain` and sync it again")]
 	Corrupt(String),

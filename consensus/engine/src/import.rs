@@ -3,7 +3,7 @@
 //! new best block.
 
 use crate::{
-	chain::{outweighs, stored, total_difficulty_entry, ChainClient},
+	chain::{record_entries, stored, ChainClient},
 	error::CheckError,
 	execution::{execute_ahead, Execute},
 	failed_imports::{FailedImports, Fault, Verdict},
@@ -19,7 +19,7 @@ use sc_client_api::{
 		Backend, BlockImportOperation as _, ClientImportOperation, ImportNotificationAction,
 		ImportSummary, LockImportRun,
 	},
-	BlockchainEvents,
+	BlockchainEvents, FinalityNotification,
 };
 use sc_consensus::{
 	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult, StateAction,
@@ -27,8 +27,8 @@ use sc_consensus::{
 use sp_consensus::{BlockOrigin, BlockStatus, Error as ConsensusError};
 use std::{sync::Arc, time::Instant};
 
-/// The fork choice: among the blocks that descend from the finalized block, the best block is the one with
-/// the greatest total difficulty or, among equals, with the smallest hash.
+/// The fork choice: among the blocks that descend from the finalized block, the best block is the heaviest or, among
+/// equals, the one that this node made or saw first (see [`Standing`](crate::Standing)).
 ///
 /// All clones share one lock, so that two imports are never compared with the same old best block. A block is
 /// executed before it takes the lock: execution takes seconds, and a block that was mined here must not wait
@@ -68,7 +68,7 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 		self.failed.lock().note(block, fault, Instant::now());
 	}
 
-	/// Adds the total difficulty to the block, and sets whether it becomes the best block.
+	/// Adds the total difficulty and the arrival to the block, and sets whether it becomes the best block.
 	fn weigh(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {
 		let chain = self.select_chain.chain();
 		let header = stored(&block.post_header())?;
@@ -78,14 +78,16 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 		}
 		let parent = chain.total_difficulty(header.parent_hash)?;
 		let total = rules::total_difficulty(parent, header.pre.difficulty)?;
-		block
-			.auxiliary
-			.push(total_difficulty_entry(header.hash, total));
+		let arrival = chain.next_arrival(block.origin == BlockOrigin::Own)?;
+		let entries = record_entries(header.hash, total, arrival);
+		block.auxiliary.extend(entries);
 
 		// Comparing with the client's best block is not enough: once finality has moved to another fork,
 		// that is the finalized block until a block is imported above it.
 		let best = self.select_chain.heaviest_above(info.finalized_hash)?;
-		let best = outweighs((total, header.hash), (chain.total_difficulty(best)?, best))
+		let best = chain
+			.standing_of_new(&header, arrival)?
+			.is_better_than(&chain.standing(best)?)
 			&& chain.descends_from(header.parent_hash, info.finalized_hash)?;
 		block.fork_choice = Some(ForkChoiceStrategy::Custom(best));
 		Ok(())
@@ -135,14 +137,18 @@ where
 		})
 	}
 
-	/// Calls [`Self::restore_best`] whenever a block is finalized. Runs until the client is dropped.
+	/// Calls [`Self::restore_best`] whenever a block is finalized, and removes what the fork choice no longer needs.
+	/// Runs until the client is dropped.
 	pub async fn follow_finality(self)
 	where
 		C: BlockchainEvents<Block>,
 	{
 		let client = self.select_chain.chain().client().clone();
 		let mut finalized = client.finality_notification_stream();
-		while finalized.next().await.is_some() {
+		while let Some(notification) = finalized.next().await {
+			if let Err(error) = self.forget_below(&notification) {
+				log::debug!(target: LOG_TARGET, "could not remove old total difficulties: {error}");
+			}
 			match self.restore_best().await {
 				Ok(None) => {}
 				Ok(Some(best)) => log::info!(
@@ -155,6 +161,20 @@ where
 				),
 			}
 		}
+	}
+}
+
+impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
+	/// Removes the records of the chain below a block that was finalized. No block that may still be imported is built
+	/// on them. The records of other forks stay, as late blocks on those are imported.
+	fn forget_below(&self, finalized: &FinalityNotification<Block>) -> Result<(), CheckError> {
+		let chain = self.select_chain.chain();
+		let between = &finalized.tree_route[..];
+		let before = match between.first() {
+			Some(first) => chain.client().header_metadata(*first)?.parent,
+			None => finalized.header.parent_hash,
+		};
+		chain.forget(&[&[before], between].concat())
 	}
 }
 
@@ -194,6 +214,10 @@ where
 			block.state_action,
 			StateAction::Execute | StateAction::ExecuteIfPossible
 		);
+		// Without a body the client would import the block unexecuted, too.
+		if executes && block.body.is_none() {
+			return Err(unpenalised(CheckError::MissingBody(hash)));
+		}
 		// On a parent without state the client would import the block unexecuted, with only its proof of
 		// work as evidence that it is valid.
 		let client = self.select_chain.chain().client();

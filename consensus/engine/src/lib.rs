@@ -6,9 +6,10 @@
 //!
 //! - [`Chain`]: the chain's parameters, a parent's facts, and the check of one header or one block;
 //! - [`PowVerifier`] and [`PowAnnounceValidator`]: the check of blocks and of announcements from peers;
-//! - [`PowBlockImport`] and [`HeaviestChain`]: the fork choice by total difficulty;
+//! - [`PowBlockImport`] and [`HeaviestChain`]: the fork choice, which [`Standing`] defines;
 //! - [`Author`], [`Sealer`] and [`CpuMiner`]: templates, seals and the built-in miner, with its
-//!   [`HashRate`] and [`MiningMetrics`].
+//!   [`HashRate`] and [`MiningMetrics`];
+//! - [`VoteGuard`]: keeps a verifier's node from voting twice in a round.
 //!
 //! # A block's journey
 //!
@@ -87,6 +88,7 @@ mod datasets;
 mod error;
 mod execution;
 mod failed_imports;
+mod fork_choice;
 mod hash_rate;
 mod hash_rate_report;
 mod import;
@@ -94,6 +96,7 @@ mod metrics;
 mod miner;
 mod peer_check;
 mod rate_limit;
+mod refusals;
 mod seal_memo;
 mod sealer;
 mod select_chain;
@@ -102,6 +105,7 @@ mod tests;
 mod throttle;
 mod unchecked;
 mod verifier;
+mod vote_guard;
 
 pub use announce::PowAnnounceValidator;
 pub use author::{Author, AuthorConfig, AuthorParts, BlockTree, Pace, Pool};
@@ -109,6 +113,7 @@ pub use chain::{Chain, ChainClient};
 pub use choices::MinerChoices;
 pub use error::{BlockError, CheckError, SubmitError};
 pub use execution::Execute;
+pub use fork_choice::{Arrival, Standing};
 pub use hash_rate::{HashRate, MAX_MINERS, SUBMITTED_FOR};
 pub use hash_rate_report::report as report_hash_rate;
 pub use import::PowBlockImport;
@@ -116,9 +121,11 @@ pub use metrics::MiningMetrics;
 pub use miner::{CpuMiner, MAX_THREADS};
 pub use peer_check::{PeerCheck, ProvedChain, ProvedHeader};
 pub use rate_limit::RateLimitedLog;
+pub use refusals::{Refusals, Refused};
 pub use sealer::{Job, Mined, Sealer};
 pub use select_chain::HeaviestChain;
 pub use verifier::PowVerifier;
+pub use vote_guard::{VoteGuard, VoteGuardError};
 
 /// The target of this crate's log lines.
 const LOG_TARGET: &str = "pow";

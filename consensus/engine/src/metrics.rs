@@ -8,6 +8,15 @@ use substrate_prometheus_endpoint::{
 	GaugeVec, Histogram, HistogramOpts, HistogramVec, Opts, PrometheusError, Registry, U64,
 };
 
+/// The usual outcomes of a share.
+const SHARE_OUTCOMES: [&str; 5] = [
+	"accepted",
+	"stale",
+	"duplicate",
+	"low_difficulty",
+	"wrong_mix",
+];
+
 /// What a template contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contents {
@@ -54,12 +63,12 @@ impl MiningMetrics {
 		let hash_rate = of.gauges(
 			"isthmus_hash_rate",
 			"Hashes a second, of the built-in miner and as submitted by others",
-			"miner",
+			("miner", &[]),
 		)?;
 		let seals = of.counters(
 			"isthmus_seals_total",
 			"Seals that miners submitted, by outcome",
-			"outcome",
+			("outcome", &[]),
 		)?;
 		Ok(Self {
 			hashes: of.counter(
@@ -100,7 +109,7 @@ impl MiningMetrics {
 			refusals: of.counters(
 				"isthmus_refused_seals_total",
 				"Seals that break a rule, by the rule",
-				"reason",
+				("reason", &["seal_above_boundary", "mix_hash"]),
 			)?,
 			template_seconds: of.seconds(
 				"isthmus_template_seconds",
@@ -110,12 +119,12 @@ impl MiningMetrics {
 			shares: of.counters(
 				"isthmus_shares_total",
 				"Shares that Stratum workers submitted, by outcome",
-				"outcome",
+				("outcome", &SHARE_OUTCOMES),
 			)?,
 			connections: of.gauges(
 				"isthmus_miner_connections",
 				"Connections of miners, by port",
-				"port",
+				("port", &["getwork", "stratum"]),
 			)?,
 		})
 	}
@@ -163,26 +172,37 @@ impl Families<'_> {
 		self.registered(Counter::new(name, help)?)
 	}
 
+	/// Creates a counter for each value of a label. A series that does not exist yet looks like a metric that
+	/// does not exist, so those of the usual `values` exist from the start.
 	fn counters(
 		&self,
 		name: &str,
 		help: &str,
-		label: &str,
+		(label, values): (&str, &[&str]),
 	) -> Result<CounterVec<U64>, PrometheusError> {
-		self.registered(CounterVec::new(Opts::new(name, help), &[label])?)
+		let counters = CounterVec::new(Opts::new(name, help), &[label])?;
+		for value in values {
+			counters.with_label_values(&[value]);
+		}
+		self.registered(counters)
 	}
 
 	fn gauge(&self, name: &str, help: &str) -> Result<Gauge<U64>, PrometheusError> {
 		self.registered(Gauge::new(name, help)?)
 	}
 
+	/// Creates a gauge for each value of a label, as [`Self::counters`] does.
 	fn gauges(
 		&self,
 		name: &str,
 		help: &str,
-		label: &str,
+		(label, values): (&str, &[&str]),
 	) -> Result<GaugeVec<U64>, PrometheusError> {
-		self.registered(GaugeVec::new(Opts::new(name, help), &[label])?)
+		let gauges = GaugeVec::new(Opts::new(name, help), &[label])?;
+		for value in values {
+			gauges.with_label_values(&[value]);
+		}
+		self.registered(gauges)
 	}
 
 	/// Creates a histogram of durations, with bounds from 1 ms to 4 s.

@@ -2,8 +2,9 @@
 //! Selects the chain to mine on and to vote for: the heaviest, which is not always the longest.
 
 use crate::{
-	chain::{outweighs, Chain, ChainClient},
+	chain::{Chain, ChainClient},
 	error::CheckError,
+	fork_choice::Standing,
 };
 use isthmus_primitives::{Block, BlockNumber, Hash, Header};
 use polkadot_sdk::*;
@@ -12,8 +13,7 @@ use sp_blockchain::Backend as _;
 use sp_consensus::{Error as ConsensusError, SelectChain};
 use std::sync::Arc;
 
-/// Selects the heaviest chain that descends from the finalized block, in the same order as
-/// [`crate::PowBlockImport`].
+/// Selects the best chain that descends from the finalized block, as [`crate::PowBlockImport`] does.
 pub struct HeaviestChain<B, C> {
 	backend: Arc<B>,
 	chain: Arc<Chain<C>>,
@@ -39,14 +39,14 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 		&self.chain
 	}
 
-	/// Returns the heaviest leaf that is `base` or descends from it, or `base` if there is none.
+	/// Returns the best leaf that is `base` or descends from it, or `base` if there is none.
 	///
 	/// # Errors
 	///
 	/// Returns the database's error.
 	pub(crate) fn heaviest_above(&self, base: Hash) -> Result<Hash, CheckError> {
 		let blockchain = self.backend.blockchain();
-		let mut best = None;
+		let mut best: Option<Standing> = None;
 		// While a block is being written, it is already a leaf in place of its parent, but it cannot be
 		// read yet. The client's best block can always be read. (An error here would be worse than an
 		// outdated answer: a verifier that cannot find its target does not vote in that round, and if it
@@ -56,12 +56,12 @@ impl<B: Backend<Block>, C: ChainClient> HeaviestChain<B, C> {
 			if !self.chain.knows(leaf)? || !self.chain.descends_from(leaf, base)? {
 				continue;
 			}
-			let weight = (self.chain.total_difficulty(leaf)?, leaf);
-			if best.is_none_or(|best| outweighs(weight, best)) {
-				best = Some(weight);
+			let standing = self.chain.standing(leaf)?;
+			if best.is_none_or(|best| standing.is_better_than(&best)) {
+				best = Some(standing);
 			}
 		}
-		Ok(best.map_or(base, |(_, leaf)| leaf))
+		Ok(best.map_or(base, |best| best.hash))
 	}
 
 	fn expect_header(&self, hash: Hash) -> Result<Header, ConsensusError> {

@@ -11,6 +11,7 @@ use crate::{
 	clock::unix_now,
 	error::{BlockError, CheckError},
 	rate_limit::RateLimitedLog,
+	refusals::Refused,
 	unchecked, LOG_TARGET,
 };
 use futures_timer::Delay;
@@ -75,6 +76,7 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 		if let Err(error) = checked {
 			match error {
 				BlockError::Rejected(Rejection::Invalid(rule)) => {
+					self.chain.refusals.count(Refused::Block, rule.name());
 					let rejected = format!("is rejected: {rule}");
 					self.warnings.warn_of(rule.name(), &block.header, &rejected);
 					return Err(rule.to_string());
@@ -82,6 +84,7 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 				// Our own clock may be wrong. An error here would cost the peer its connection, while the
 				// same error from import does not.
 				BlockError::Rejected(Rejection::Transient(future)) => {
+					self.chain.refusals.count(Refused::Block, future.name());
 					let error = CheckError::TooEarly(future);
 					self.warnings.warn_of(
 						future.name(),

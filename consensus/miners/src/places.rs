@@ -4,7 +4,7 @@
 
 use std::{
 	collections::HashMap,
-	net::IpAddr,
+	net::{IpAddr, Ipv6Addr},
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::{Duration, Instant},
 };
@@ -70,8 +70,7 @@ impl<E: FnOnce()> Places<E> {
 	///
 	/// Returns [`Full`] if no connection that would make room is idle.
 	pub fn take(&self, address: IpAddr, now: Instant, evict: E) -> Result<Place<E>, Full> {
-		// Connections by IPv4 and by mapped IPv6 are from the same address.
-		let address = address.to_canonical();
+		let address = network_of(address);
 		let mut taken = lock(&self.taken);
 		let of_address = |connection: &Connection<E>| connection.address == address;
 		if taken.count(of_address) >= self.most_of_an_address {
@@ -98,6 +97,15 @@ impl<E: FnOnce()> Places<E> {
 	/// Returns the number of places that are taken.
 	pub fn taken(&self) -> usize {
 		lock(&self.taken).connections.len()
+	}
+}
+
+/// Returns what counts as one address: an IPv4 address, by either protocol, or an IPv6 network of 64 bits, all of
+/// whose addresses one machine may have.
+fn network_of(address: IpAddr) -> IpAddr {
+	match address.to_canonical() {
+		IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+		address => address,
 	}
 }
 
@@ -235,16 +243,16 @@ mod tests {
 	}
 
 	#[test]
-	fn an_address_is_the_same_by_either_protocol() {
-		let places = Places::<fn()>::new(4, 1);
-		let now = Instant::now();
-		let _place = places
-			.take("10.0.0.1".parse().unwrap(), now, || ())
-			.unwrap();
-		let mapped = "::ffff:10.0.0.1".parse().unwrap();
-		assert_eq!(
-			places.take(mapped, now, || ()).err(),
-			Some(Full::Address(1))
-		);
+	fn an_address_is_the_same_by_either_protocol_and_in_its_ipv6_network() {
+		for [first, second] in [
+			["10.0.0.1", "::ffff:10.0.0.1"],
+			["2001:db8:0:1::1", "2001:db8:0:1:2:3:4:5"],
+		] {
+			let places = Places::<fn()>::new(4, 1);
+			let take = |address: &str| places.take(address.parse().unwrap(), Instant::now(), || ());
+			let _place = take(first).unwrap();
+			assert_eq!(take(second).err(), Some(Full::Address(1)));
+			assert!(take("2001:db8:0:2::1").is_ok());
+		}
 	}
 }

@@ -3,6 +3,7 @@
 //! a chain, which the fork choice compares.
 
 use crate::{
+	asert::asert,
 	error::{GotExpected, HeaderError},
 	parent::Parent,
 };
@@ -23,7 +24,29 @@ pub const MAX_DIFFICULTY_STEPS: u64 = 99;
 pub const BOMB_PERIOD: u32 = 100_000;
 
 /// Returns D(H), the difficulty of the child of `parent` with the timestamp H_s = `timestamp`, in seconds
-/// since the Unix epoch (yellow paper, section 4.3.4).
+/// since the Unix epoch, by the chain's [`DifficultyRule`].
+///
+/// A sum that does not fit in 256 bits saturates. A timestamp before the parent's, which
+/// [`validate_timestamp`](crate::validate_timestamp) rejects, is treated as the parent's own.
+pub fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> Difficulty {
+	let Difficulty(parent_difficulty) = parent.difficulty;
+	let gap = timestamp.saturating_sub(parent.timestamp);
+	let adjusted = match params.difficulty_rule {
+		DifficultyRule::Fixed => return params.minimum_difficulty,
+		DifficultyRule::Homestead { bomb: false } => homestead(parent_difficulty, gap),
+		DifficultyRule::Homestead { bomb: true } => {
+			homestead(parent_difficulty, gap).saturating_add(bomb(parent.number.saturating_add(1)))
+		}
+		DifficultyRule::Asert {
+			block_seconds,
+			half_life_seconds,
+		} => asert(parent_difficulty, gap, block_seconds, half_life_seconds),
+	};
+	Difficulty(adjusted).max(params.minimum_difficulty)
+}
+
+/// Returns Homestead's difficulty of a block that was found `gap` seconds after its parent, without the bomb (yellow
+/// paper, section 4.3.4).
 ///
 /// ```text
 /// D(H) = max(D_0, P(H)_d + x·ς + ε)
@@ -31,32 +54,18 @@ pub const BOMB_PERIOD: u32 = 100_000;
 /// ς    = max(1 − ⌊(H_s − P(H)_s) / 10⌋, −99)
 /// ε    = ⌊2^(⌊H_i / 100000⌋ − 2)⌋        the bomb, if the chain has it
 /// ```
-///
-/// A sum that does not fit in 256 bits saturates. A timestamp before the parent's, which
-/// [`validate_timestamp`](crate::validate_timestamp) rejects, is treated as the parent's own.
-pub fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> Difficulty {
-	let bomb_is_on = match params.difficulty_rule {
-		DifficultyRule::Fixed => return params.minimum_difficulty,
-		DifficultyRule::Homestead { bomb } => bomb,
-	};
-	let Difficulty(parent_difficulty) = parent.difficulty;
-	let x = parent_difficulty / U256::from(DIFFICULTY_BOUND_DIVISOR);
-	let steps = timestamp.saturating_sub(parent.timestamp) / DIFFICULTY_STEP_SECONDS;
+fn homestead(parent: U256, gap: u64) -> U256 {
+	let x = parent / U256::from(DIFFICULTY_BOUND_DIVISOR);
+	let steps = gap / DIFFICULTY_STEP_SECONDS;
 	// ς = 1 − steps, one case per sign, because a U256 has no sign.
-	let adjusted = match steps {
-		0 => parent_difficulty.saturating_add(x),
+	match steps {
+		0 => parent.saturating_add(x),
 		// 99 times x is at most 99/2048 of the parent's difficulty, so neither operation can saturate.
 		_ => {
 			let fall = steps.saturating_sub(1).min(MAX_DIFFICULTY_STEPS);
-			parent_difficulty.saturating_sub(x.saturating_mul(U256::from(fall)))
+			parent.saturating_sub(x.saturating_mul(U256::from(fall)))
 		}
-	};
-	let epsilon = if bomb_is_on {
-		bomb(parent.number.saturating_add(1))
-	} else {
-		U256::zero()
-	};
-	Difficulty(adjusted.saturating_add(epsilon)).max(params.minimum_difficulty)
+	}
 }
 
 /// Returns ε = ⌊2^(⌊H_i / 100000⌋ − 2)⌋, the amount that the bomb adds to the difficulty of block H_i =
@@ -115,4 +124,24 @@ pub fn total_difficulty(
 	parent
 		.checked_add(own)
 		.ok_or(HeaderError::TotalDifficultyOverflow { parent, got: own })
+}
+
+/// Returns what a block weighs in the fork choice: P(B)_t + P(B)_d, the total difficulty of its parent and the
+/// parent's difficulty once more, or D_0 instead of the latter if the chain's difficulty is fixed. `parent_total` is
+/// P(B)_t.
+///
+/// The block's own difficulty follows from its own timestamp, so it does not count until another block is built on it.
+/// Blocks on the same parent therefore weigh the same, and no clock decides between them. A block weighs more than its
+/// parent under every rule, as no rule allows a difficulty of half of the parent's or less.
+///
+/// A sum that does not fit in 256 bits saturates.
+pub fn weight(
+	params: &ChainParameters,
+	parent: &Parent,
+	parent_total: TotalDifficulty,
+) -> TotalDifficulty {
+	parent_total.saturating_add(match params.difficulty_rule {
+		DifficultyRule::Fixed => params.minimum_difficulty,
+		DifficultyRule::Homestead { .. } | DifficultyRule::Asert { .. } => parent.difficulty,
+	})
 }

@@ -3,7 +3,7 @@
 //! block and the value that the rule requires.
 
 use isthmus_ethash::Boundary;
-use isthmus_primitives::{digest::DigestError, Difficulty, TotalDifficulty};
+use isthmus_primitives::{digest::DigestError, params::Miners, Difficulty, TotalDifficulty};
 use polkadot_sdk::sp_core::H256;
 use thiserror::Error;
 
@@ -119,6 +119,14 @@ pub enum HeaderError {
 	/// H_t is not the root of the transactions in the body.
 	#[error("the extrinsics root is {:?}, but that of the block's body is {:?}", .0.got, .0.expected)]
 	ExtrinsicsRoot(GotExpected<H256>),
+	/// H_c may not mine on this chain.
+	#[error("the beneficiary is {got:?}, but only {} may mine on this chain", Allowed(.miners))]
+	Beneficiary {
+		/// H_c.
+		got: H256,
+		/// Who may mine.
+		miners: Miners,
+	},
 	/// The sum of the chain's H_d does not fit in 256 bits.
 	#[error(
 		"the difficulty is {got}, and its sum with the parent's total of {parent} exceeds 256 bits"
@@ -149,8 +157,22 @@ impl HeaderError {
 			Self::SealAboveBoundary { .. } => "seal_above_boundary",
 			Self::MixHash(_) => "mix_hash",
 			Self::ExtrinsicsRoot(_) => "extrinsics_root",
+			Self::Beneficiary { .. } => "beneficiary",
 			Self::TotalDifficultyOverflow { .. } => "total_difficulty_overflow",
 		}
+	}
+}
+
+/// Displays who may mine, in [`HeaderError::Beneficiary`]'s sentence.
+struct Allowed<'a>(&'a Miners);
+
+impl core::fmt::Display for Allowed<'_> {
+	fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+		f.write_str(match self.0 {
+			Miners::Anyone => "anyone",
+			Miners::Producers => "registered producers and verifiers",
+			Miners::Verifiers => "verifiers",
+		})
 	}
 }
 

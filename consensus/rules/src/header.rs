@@ -14,8 +14,8 @@ use crate::{
 use codec::Encode;
 use isthmus_primitives::{
 	digest::{PowHeader, MAX_EXTRA_DATA},
-	params::{ChainParameters, ALLOWED_FUTURE_SECONDS},
-	Header,
+	params::{ChainParameters, Miners, ALLOWED_FUTURE_SECONDS},
+	AccountId, Header,
 };
 use polkadot_sdk::{
 	sp_core::storage::StateVersion,
@@ -131,6 +131,25 @@ pub fn validate_timestamp(header: &PowHeader, parent: &Parent) -> Result<(), Hea
 		});
 	}
 	Ok(())
+}
+
+/// Validates that H_c may mine on this chain. `may_mine` looks that up in the state after the block's parent, and is not
+/// called if anyone may mine.
+///
+/// # Errors
+///
+/// Returns [`HeaderError::Beneficiary`] if it may not, or the error of `may_mine`.
+pub fn validate_beneficiary<E: From<Rejection>>(
+	params: &ChainParameters,
+	header: &PowHeader,
+	may_mine: impl FnOnce(Miners, &AccountId) -> Result<bool, E>,
+) -> Result<(), E> {
+	let (miners, beneficiary) = (params.miners, &header.pre.beneficiary);
+	if miners == Miners::Anyone || may_mine(miners, beneficiary)? {
+		return Ok(());
+	}
+	let got = <[u8; 32]>::from(beneficiary.clone()).into();
+	Err(Rejection::from(HeaderError::Beneficiary { got, miners }).into())
 }
 
 /// Validates that H_t is the root of the transactions in the body (yellow paper, section 4.3.2).

@@ -71,6 +71,7 @@
 //! | n ≤ 2^256 / H_d, claimed mix | [`validate_seal_quick`] | [`HeaderError::SealAboveBoundary`] |
 //! | m = H_m | [`validate_mix`] | [`HeaderError::MixHash`] |
 //! | n ≤ 2^256 / H_d | [`validate_seal_result`] | [`HeaderError::SealAboveBoundary`] |
+//! | H_c may mine on this chain | [`validate_beneficiary`] | [`HeaderError::Beneficiary`] |
 //! | H_t = TRIE(B_T) | [`validate_extrinsics_root`] | [`HeaderError::ExtrinsicsRoot`] |
 //! | uncles | [`validate_uncles`] and the functions it calls | [`UncleError`] |
 //!
@@ -93,6 +94,7 @@
 
 extern crate alloc;
 
+mod asert;
 mod difficulty;
 mod error;
 mod gas;
@@ -102,8 +104,9 @@ mod reward;
 mod seal;
 mod uncles;
 
+pub use asert::times_power_of_two;
 pub use difficulty::{
-	bomb, difficulty, total_difficulty, validate_difficulty, validate_minimum_difficulty,
+	bomb, difficulty, total_difficulty, validate_difficulty, validate_minimum_difficulty, weight,
 	BOMB_PERIOD, DIFFICULTY_STEP_SECONDS, MAX_DIFFICULTY_STEPS,
 };
 pub use error::{FutureTimestamp, GotExpected, HeaderError, Rejection, RuleError, UncleError};
@@ -112,8 +115,8 @@ pub use gas::{
 	validate_gas_limit_minimum, validate_gas_used, MAX_GAS_LIMIT,
 };
 pub use header::{
-	validate_against_parent, validate_extra_data, validate_extrinsics_root, validate_header,
-	validate_not_future, validate_number, validate_parent_hash, validate_static,
+	validate_against_parent, validate_beneficiary, validate_extra_data, validate_extrinsics_root,
+	validate_header, validate_not_future, validate_number, validate_parent_hash, validate_static,
 	validate_timestamp,
 };
 pub use isthmus_primitives::digest::PowHeader;

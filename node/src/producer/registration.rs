@@ -5,7 +5,7 @@ use super::{
 	identity::Profile,
 	transaction::{check_funds, RegistrationError, Signer},
 };
-use crate::client::{FullClient, FullPool};
+use crate::{client::FullClient, pool::FullPool};
 use codec::Decode;
 use futures::StreamExt;
 use futures_timer::Delay;
@@ -166,8 +166,7 @@ impl<SO: SyncOracle> Registration<SO> {
 	}
 
 	fn is_registered(&self, block: Hash) -> Result<bool, RegistrationError> {
-		let key = pallet_data_sharing::Producers::<Runtime>::hashed_key_for(&self.account);
-		Ok(self.deps.client.storage(block, &StorageKey(key))?.is_some())
+		Ok(is_registered(&self.deps.client, &self.account, block)?)
 	}
 
 	/// Finds out from a block's events why a transaction in it failed.
@@ -197,4 +196,14 @@ impl<SO: SyncOracle> Registration<SO> {
 				_ => None,
 			}))
 	}
+}
+
+/// Returns whether an account is a producer in a block's state.
+pub(crate) fn is_registered(
+	client: &FullClient,
+	account: &AccountId,
+	block: Hash,
+) -> sp_blockchain::Result<bool> {
+	let key = pallet_data_sharing::Producers::<Runtime>::hashed_key_for(account);
+	Ok(client.storage(block, &StorageKey(key))?.is_some())
 }

@@ -4,9 +4,13 @@
 
 use super::{
 	network::Network,
-	parts::{Core, JUSTIFICATION_PERIOD},
+	parts::{application, Core, JUSTIFICATION_PERIOD},
 };
-use crate::{client::FullGrandpaLink, rpc::FinalityDeps, verifiers::VerifierSets};
+use crate::{
+	client::FullGrandpaLink, equivocations::Equivocations, rpc::FinalityDeps,
+	verifiers::VerifierSets,
+};
+use isthmus_engine::VoteGuard;
 use polkadot_sdk::*;
 use sc_client_api::HeaderBackend;
 use sc_consensus_grandpa::{
@@ -15,10 +19,14 @@ use sc_consensus_grandpa::{
 use sc_network::ProtocolName;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
+use sp_keystore::KeystorePtr;
 use std::{sync::Arc, time::Duration};
 
 /// How many blocks behind the best block a node votes, so that finality never affects a short fork.
 const VOTE_BEHIND_BEST: u32 = 3;
+
+/// The file beside the keys that contains what the node voted last. `purge-chain` leaves it.
+const LAST_VOTES: &str = "last-votes";
 
 /// GRANDPA before the voter starts.
 pub(super) struct Finality {
@@ -36,12 +44,16 @@ impl Finality {
 }
 
 /// Prepares what the other stages need from GRANDPA, and starts the tasks that follow finality.
+///
+/// # Errors
+///
+/// Returns an error if the metrics cannot be registered, or the file of the last votes cannot be read.
 pub(super) fn prepare(
 	config: &Configuration,
 	core: &Core,
 	link: FullGrandpaLink,
 	task_manager: &TaskManager,
-) -> Finality {
+) -> Result<Finality, ServiceError> {
 	let authority_set = link.shared_authority_set().clone();
 	let rpc = FinalityDeps {
 		voter_state: SharedVoterState::empty(),
@@ -57,6 +69,11 @@ pub(super) fn prepare(
 	task_manager
 		.spawn_handle()
 		.spawn("verifier-sets", None, rpc.sets.clone().follow());
+	let equivocations = Equivocations::new(core.client.clone(), core.prometheus_registry.as_ref())
+		.map_err(application)?;
+	task_manager
+		.spawn_handle()
+		.spawn("equivocations", None, equivocations.run());
 	task_manager.spawn_essential_handle().spawn(
 		"pow-follow-finality",
 		Some("block-import"),
@@ -68,7 +85,7 @@ pub(super) fn prepare(
 		justification_generation_period: JUSTIFICATION_PERIOD,
 		name: Some(config.network.node_name.clone()),
 		observer_enabled: false,
-		keystore: config.role.is_authority().then(|| core.keystore.clone()),
+		keystore: vote_keystore(config, core)?,
 		local_role: config.role,
 		telemetry: core.telemetry.clone(),
 		protocol_name: sc_consensus_grandpa::protocol_standard_name(
@@ -76,7 +93,21 @@ pub(super) fn prepare(
 			&config.chain_spec,
 		),
 	};
-	Finality { rpc, link, config }
+	Ok(Finality { rpc, link, config })
+}
+
+/// Returns the keystore of a node that votes. On a development chain, which is often started again, nothing guards the
+/// votes.
+fn vote_keystore(config: &Configuration, core: &Core) -> Result<Option<KeystorePtr>, ServiceError> {
+	if !config.role.is_authority() {
+		return Ok(None);
+	}
+	if core.is_on_demand() {
+		return Ok(Some(core.keystore.clone()));
+	}
+	let folder = config.base_path.config_dir(config.chain_spec.id());
+	let guard = VoteGuard::open(core.keystore.clone(), folder.join(LAST_VOTES));
+	Ok(Some(Arc::new(guard.map_err(application)?)))
 }
 
 /// Starts the voter, if the network carries votes.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The network stage of starting a node: connects to peers, and starts the RPC servers and the other tasks
-//! of every Substrate node.
+//! The network stage of starting a node: connects to peers, then starts the tasks that need them.
 
-use super::parts::Core;
+use super::{parts::Core, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, Hash};
@@ -16,6 +15,7 @@ use sc_network::{
 use sc_network_sync::{
 	engine::SyncingEngine, service::network::NetworkServiceProvider, SyncingService,
 };
+use sc_rpc::system::{System, SystemApiServer};
 use sc_service::{
 	build_default_block_downloader, error::Error as ServiceError, Configuration, TaskManager,
 };
@@ -44,7 +44,7 @@ pub(super) struct Network {
 	pub(super) votes: Option<Box<dyn NotificationService>>,
 }
 
-/// Starts the network and the RPC servers.
+/// Starts the network, and the tasks and the RPC server of every Substrate node.
 ///
 /// # Errors
 ///
@@ -92,7 +92,7 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 			announce_block: config.announce_block,
 			net_config,
 			client: core.client.clone(),
-			transaction_pool: core.pool.clone(),
+			transaction_pool: Arc::new(core.pool.for_peers()),
 			spawn_handle: task_manager.spawn_handle(),
 			spawn_essential_handle: task_manager.spawn_essential_handle(),
 			import_queue,
@@ -103,22 +103,25 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 			metrics,
 			blocks_pruning: config.blocks_pruning,
 		})?;
-	sc_service::spawn_tasks(sc_service::SpawnTasksParams {
+	task_manager.spawn_handle().spawn(
+		"on-transaction-imported",
+		Some("transaction-pool"),
+		sc_service::propagate_transaction_notifications(
+			core.pool.clone(),
+			tx_handler_controller,
+			core.telemetry.clone(),
+		),
+	);
+	let system = System::new(tasks::system_info(&config), system_rpc_tx).into_rpc();
+	tasks::start(tasks::Inputs {
 		config,
-		client: core.client.clone(),
-		backend: core.backend.clone(),
-		keystore: core.keystore.clone(),
-		task_manager,
-		transaction_pool: core.pool.clone(),
-		rpc_builder: Box::new(move |executor| {
-			rpc::create(rpc.clone(), executor).map_err(Into::into)
-		}),
+		core,
 		network: service.clone(),
-		system_rpc_tx,
-		tx_handler_controller,
-		sync_service: sync.clone(),
+		sync: sync.clone(),
+		system,
+		rpc,
+		task_manager,
 		telemetry,
-		tracing_execute_block: None,
 	})?;
 	Ok(Network {
 		service,

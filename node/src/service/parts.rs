@@ -2,8 +2,9 @@
 //! The first stage of starting a node, which every command needs: the database, the client, and the queue
 //! that checks and imports blocks.
 
-use crate::client::{
-	FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullPool, FullSelectChain,
+use crate::{
+	client::{FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullSelectChain},
+	pool::{FullPool, Limits},
 };
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
 use isthmus_primitives::{params::DifficultyRule, Block};
@@ -62,6 +63,15 @@ impl Parts {
 	///
 	/// Returns the error of the database, the executor, the chain's parameters or the telemetry worker.
 	pub fn new(config: &Configuration) -> Result<Self, ServiceError> {
+		Self::with_pool(config, Limits::default())
+	}
+
+	/// Does the same as [`Parts::new`], with a transaction pool of these limits.
+	///
+	/// # Errors
+	///
+	/// Returns the same errors.
+	pub fn with_pool(config: &Configuration, limits: Limits) -> Result<Self, ServiceError> {
 		let worker = telemetry_worker(config)?;
 		let executor = sc_service::new_wasm_executor(&config.executor);
 		let (client, backend, keystore, task_manager) = sc_service::new_full_parts(
@@ -80,16 +90,13 @@ impl Parts {
 
 		let chain = Arc::new(FullChain::new(client.clone()).map_err(application)?);
 		let select_chain = HeaviestChain::new(backend.clone(), chain.clone());
-		let pool = Arc::from(
-			sc_transaction_pool::Builder::new(
-				task_manager.spawn_essential_handle(),
-				client.clone(),
-				config.role.is_authority().into(),
-			)
-			.with_options(config.transaction_pool.clone())
-			.with_prometheus(config.prometheus_registry())
-			.build(),
-		);
+		let pool = Arc::new(FullPool::new(
+			client.clone(),
+			limits,
+			config.role.is_authority(),
+			config.prometheus_registry(),
+			task_manager.spawn_essential_handle(),
+		));
 		let (grandpa_import, grandpa) = sc_consensus_grandpa::block_import(
 			client.clone(),
 			JUSTIFICATION_PERIOD,

@@ -5,9 +5,11 @@
 //! The tests in `scripts/tests` cover a running node.
 
 mod cli;
+mod logging;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
 mod proposer;
 mod rpc;
+mod rpc_origins;
 mod verifiers;

@@ -31,6 +31,7 @@ fn the_transaction_registers_the_producer_and_is_signed_for_its_chain() {
 	let profile = Profile {
 		name: "A school".into(),
 		kind: ProducerKind::School,
+		account: None,
 	};
 	let mut signed_over = Vec::new();
 	let opaque = signed(&profile, &Eve.to_account_id(), &context(), |payload| {
@@ -62,6 +63,7 @@ fn without_its_key_there_is_no_transaction() {
 	let profile = Profile {
 		name: "A school".into(),
 		kind: ProducerKind::School,
+		account: None,
 	};
 	let none = signed(&profile, &Eve.to_account_id(), &context(), |_| {
 		Err(RegistrationError::NoKey)

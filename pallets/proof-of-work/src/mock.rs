@@ -11,7 +11,7 @@ use frame_support::{
 };
 use isthmus_primitives::{
 	digest::{uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
-	params::{ChainParameters, DifficultyRule},
+	params::{ChainParameters, DifficultyRule, Miners},
 	AccountId, Balance, Hash, Header,
 };
 use polkadot_sdk::*;
@@ -101,6 +101,7 @@ pub(crate) fn parameters() -> ChainParameters {
 		genesis_gas_limit: GENESIS_GAS_LIMIT,
 		genesis_timestamp: GENESIS_TIME,
 		block_reward: REWARD,
+		miners: Miners::Anyone,
 		..Default::default()
 	}
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Measures the cost of the calls, each with the maximum number of verifiers.
 
-use crate::pallet::*;
-use alloc::collections::BTreeMap;
+use crate::{pallet::*, types::Voter};
+use alloc::{boxed::Box, collections::BTreeMap};
 use codec::Decode;
 use frame_benchmarking::v2::*;
 use frame_support::traits::{
@@ -12,6 +12,10 @@ use frame_support::traits::{
 use frame_system::RawOrigin;
 use polkadot_sdk::*;
 use sp_runtime::traits::{TrailingZeroInput, Zero};
+
+/// Two prevotes for block 7 in round 1 of set 1, with valid signatures, for a runtime with 32-bit block numbers.
+/// A runtime cannot sign.
+const EQUIVOCATION: &[u8] = include_bytes!("benchmarking/equivocation.bin");
 
 /// What the benchmarks need from the runtime.
 pub trait BenchmarkHelper<AccountId> {
@@ -128,6 +132,30 @@ mod benchmarks {
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(who.clone()));
+
+		assert!(!Verifiers::<T>::get().contains_key(&who));
+		Ok(())
+	}
+
+	/// Includes the check of the two signatures.
+	#[benchmark]
+	fn report_equivocation() -> Result<(), BenchmarkError> {
+		let who = verifier::<T>()?;
+		let proof = EquivocationProofOf::<T>::decode(&mut &EQUIVOCATION[..])
+			.map_err(|_| BenchmarkError::Stop("the votes are not for this runtime's blocks"))?;
+		let account = who.clone();
+		let (last, reported) = (0, None);
+		VotingKeys::<T>::insert(
+			proof.offender(),
+			Voter {
+				account,
+				last,
+				reported,
+			},
+		);
+
+		#[extrinsic_call]
+		_(RawOrigin::Authorized, Box::new(proof));
 
 		assert!(!Verifiers::<T>::get().contains_key(&who));
 		Ok(())

@@ -4,9 +4,10 @@
 use crate::{
 	pallet::{
 		Applicants, BalanceOf, Config, CurrencyOf, Error, Event, HoldReason, Pallet, SessionIndex,
-		Verifiers, VerifiersOf,
+		Unbonding, Verifiers, VerifiersOf,
 	},
 	session::MustStay,
+	types::Bond,
 };
 use alloc::vec::Vec;
 use frame_support::{
@@ -18,7 +19,10 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use polkadot_sdk::*;
-use sp_runtime::{traits::Zero, DispatchResult};
+use sp_runtime::{
+	traits::{Saturating, Zero},
+	DispatchResult,
+};
 
 impl<T: Config> Pallet<T> {
 	/// Makes a producer an applicant and holds its deposit.
@@ -69,7 +73,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a verifier and releases its deposit.
+	/// Removes a verifier.
 	pub(crate) fn do_remove(who: T::AccountId) -> DispatchResult {
 		Self::retire(&who)?;
 		Self::deposit_event(Event::Removed {
@@ -79,7 +83,7 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a verifier at its own request and releases its deposit.
+	/// Removes a verifier at its own request.
 	pub(crate) fn do_leave(who: T::AccountId) -> DispatchResult {
 		Self::retire(&who)?;
 		Self::deposit_event(Event::Left {
@@ -106,11 +110,12 @@ impl<T: Config> Pallet<T> {
 
 	/// Returns the first session in which a change to the verifiers takes effect. That is not the next
 	/// session, because its set was chosen when the current session began.
-	fn next_change() -> SessionIndex {
+	pub(crate) fn next_change() -> SessionIndex {
 		pallet_session::CurrentIndex::<T>::get().saturating_add(2)
 	}
 
-	/// Takes a verifier off the list and releases its deposit.
+	/// Takes a verifier off the list. Its deposit stays held until the sets in which it votes are over, and some sessions
+	/// more.
 	fn retire(who: &T::AccountId) -> DispatchResult {
 		let deposit = Verifiers::<T>::try_mutate(|verifiers| {
 			let deposit = verifiers.remove(who).ok_or(Error::<T>::NotVerifier)?;
@@ -118,12 +123,18 @@ impl<T: Config> Pallet<T> {
 			Self::change_members(verifiers, None, Some(who));
 			Ok::<_, Error<T>>(deposit)
 		})?;
-		Self::release(who, deposit)
+		if !deposit.is_zero() {
+			let before = Unbonding::<T>::get(who).map_or(Zero::zero(), |bond| bond.deposit);
+			let until = Self::next_change().saturating_add(T::UnbondingSessions::get());
+			let deposit = before.saturating_add(deposit);
+			Unbonding::<T>::insert(who, Bond { deposit, until });
+		}
+		Ok(())
 	}
 
 	/// Passes a change to the set of verifiers on to the collective, in which the verifiers vote on each
 	/// other.
-	fn change_members(
+	pub(crate) fn change_members(
 		verifiers: &VerifiersOf<T>,
 		incoming: Option<&T::AccountId>,
 		outgoing: Option<&T::AccountId>,
@@ -134,7 +145,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Releases a deposit.
-	fn release(who: &T::AccountId, deposit: BalanceOf<T>) -> DispatchResult {
+	pub(crate) fn release(who: &T::AccountId, deposit: BalanceOf<T>) -> DispatchResult {
 		if deposit.is_zero() {
 			return Ok(());
 		}

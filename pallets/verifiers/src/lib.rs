@@ -18,8 +18,13 @@
 //! A change takes effect with the session after the next one. The verifiers at genesis are the accounts
 //! named in `session.keys`. They do not have to be registered, and they have no deposit.
 //!
-//! There is no slashing. The deposit discourages accounts from applying without running a node; it is
-//! released in full by `withdraw`, `leave` or removal.
+//! The deposit vouches for the verifier's votes. `withdraw` releases it at once, as an applicant's node has not voted.
+//! After `leave` or removal it stays held for [`Config::UnbondingSessions`] sessions from the last session in which the
+//! node votes.
+//!
+//! A verifier whose key signed two different votes in one round **equivocated**. Anyone may report that with the two
+//! signed votes, in a transaction without a signer and a fee: [`Pallet::report_equivocation`]. The chain checks the
+//! signatures, burns the deposit, and takes the verifier off the list. The usual cause is one key on two machines.
 //!
 //! ## A worked example
 //!
@@ -43,7 +48,7 @@
 //!
 //! ## Files
 //!
-//! `impls`: what the calls do. `session`: what the session and the registry of producers need from this
+//! `impls`: what the calls do. `equivocation`: the check of a report, and its consequences. `session`: what the session and the registry of producers need from this
 //! pallet. `try_state`: the invariants of the state. [`weights`]: the costs of the calls.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -53,6 +58,7 @@ extern crate alloc;
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod equivocation;
 mod impls;
 #[cfg(test)]
 mod mock;
@@ -60,12 +66,14 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod try_state;
+pub mod types;
 pub mod weights;
 
 #[cfg(feature = "runtime-benchmarks")]
 pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use session::{MustStay, SessionBlocks};
+pub use types::{Bond, Voter};
 pub use weights::WeightInfo;
 
 use polkadot_sdk::*;
@@ -73,7 +81,7 @@ use polkadot_sdk::*;
 #[frame_support::pallet]
 pub mod pallet {
 	use super::*;
-	use alloc::{collections::BTreeMap, vec::Vec};
+	use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 	use frame_support::{
 		pallet_prelude::*,
 		traits::{
@@ -82,6 +90,7 @@ pub mod pallet {
 		},
 	};
 	use frame_system::pallet_prelude::*;
+	use sp_consensus_grandpa::{AuthorityId, EquivocationProof, RoundNumber, SetId};
 	use sp_runtime::{traits::Zero, BoundedBTreeMap};
 
 	/// The number of a session, counted from 0.
@@ -99,6 +108,10 @@ pub mod pallet {
 		<T as Config>::MaxVerifiers,
 	>;
 
+	/// Two votes of one key in one round, with their signatures.
+	pub type EquivocationProofOf<T> =
+		EquivocationProof<<T as frame_system::Config>::Hash, BlockNumberFor<T>>;
+
 	/// The number of blocks in a session, by default.
 	const DEFAULT_SESSION_BLOCKS: u32 = 50;
 
@@ -115,6 +128,11 @@ pub mod pallet {
 		/// The deposit held from an applicant, and from a verifier.
 		#[pallet::constant]
 		type Deposit: Get<BalanceOf<Self>>;
+
+		/// For how many sessions after its last one a former verifier's deposit stays held, and its equivocations can be
+		/// reported.
+		#[pallet::constant]
+		type UnbondingSessions: Get<SessionIndex>;
 
 		/// The maximum number of verifiers. At least 1.
 		#[pallet::constant]
@@ -160,6 +178,16 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Applicants<T: Config> =
 		StorageMap<_, Blake2_128Concat, T::AccountId, BalanceOf<T>, OptionQuery>;
+
+	/// The deposits of former verifiers, until they are released.
+	#[pallet::storage]
+	pub type Unbonding<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, Bond<BalanceOf<T>>, OptionQuery>;
+
+	/// The GRANDPA keys that vote, or voted within [`Config::UnbondingSessions`], each with its verifier.
+	#[pallet::storage]
+	pub type VotingKeys<T: Config> =
+		StorageMap<_, Blake2_128Concat, AuthorityId, Voter<T::AccountId>, OptionQuery>;
 
 	/// The number of blocks in a session. Fixed at genesis.
 	#[pallet::storage]
@@ -226,14 +254,14 @@ pub mod pallet {
 			/// The first session in which its node votes on blocks.
 			session: SessionIndex,
 		},
-		/// More than half of the verifiers removed a verifier; its deposit was released.
+		/// More than half of the verifiers removed a verifier. Its deposit stays held for a while.
 		Removed {
 			/// The former verifier.
 			who: T::AccountId,
 			/// The first session in which its node no longer votes on blocks.
 			session: SessionIndex,
 		},
-		/// A verifier left; its deposit was released.
+		/// A verifier left. Its deposit stays held for a while.
 		Left {
 			/// The former verifier.
 			who: T::AccountId,
@@ -244,6 +272,27 @@ pub mod pallet {
 		KeysRemoved {
 			/// The account.
 			who: T::AccountId,
+		},
+		/// A verifier's key signed two different votes in one round. Its deposit was burned.
+		Equivocated {
+			/// The verifier or former verifier.
+			who: T::AccountId,
+			/// GRANDPA's number of the set in which it voted twice.
+			set: SetId,
+			/// The round of the two votes.
+			round: RoundNumber,
+			/// The amount that was burned: zero for a verifier of genesis.
+			burned: BalanceOf<T>,
+			/// The first session in which its node no longer votes on blocks; `None` if it was no verifier any more, or
+			/// is the only one, which stays.
+			session: Option<SessionIndex>,
+		},
+		/// A former verifier's deposit was released.
+		Released {
+			/// The former verifier.
+			who: T::AccountId,
+			/// The amount.
+			deposit: BalanceOf<T>,
 		},
 	}
 
@@ -270,6 +319,12 @@ pub mod pallet {
 		/// The keys are needed by a verifier, an applicant, or a session that has not ended. They can be
 		/// removed two sessions after the account withdrew, left or was removed.
 		KeysInUse,
+		/// The key does not vote, and has not voted lately.
+		UnknownKey,
+		/// An equivocation of this key in this set or a later one has been reported.
+		AlreadyReported,
+		/// The votes are the same, or one of their signatures is not valid for the round.
+		InvalidEvidence,
 	}
 
 	#[pallet::hooks]
@@ -287,7 +342,7 @@ pub mod pallet {
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
 		/// Apply to become a verifier. The caller must be a registered producer that runs a node and has
-		/// set its keys with `session.setKeys`. A deposit is held until `withdraw`, `leave` or removal.
+		/// set its keys with `session.setKeys`. A deposit is held until `withdraw`, or a while after `leave` or removal.
 		#[pallet::call_index(0)]
 		#[pallet::weight(Weights::<T>::apply())]
 		pub fn apply(origin: OriginFor<T>) -> DispatchResult {
@@ -316,8 +371,8 @@ pub mod pallet {
 		}
 
 		/// Remove a verifier. More than half of the verifiers, including the verifier to remove, must
-		/// agree: propose this call with `council.propose`. The verifier's deposit is released. Its node
-		/// votes on blocks until the session after the next one begins.
+		/// agree: propose this call with `council.propose`. The verifier's deposit stays held for
+		/// `UnbondingSessions` sessions. Its node votes on blocks until the session after the next one begins.
 		///
 		/// - `who`: the verifier.
 		#[pallet::call_index(3)]
@@ -327,8 +382,8 @@ pub mod pallet {
 			Self::do_remove(who)
 		}
 
-		/// Stop being a verifier. The deposit is released. Keep the node running until the session named in
-		/// the event: its votes count until then.
+		/// Stop being a verifier. Keep the node running until the session named in the event: its votes count until
+		/// then. The deposit stays held for `UnbondingSessions` sessions after that.
 		#[pallet::call_index(4)]
 		#[pallet::weight(Weights::<T>::leave().saturating_add(T::MembersChangeWeight::get()))]
 		pub fn leave(origin: OriginFor<T>) -> DispatchResult {
@@ -343,6 +398,26 @@ pub mod pallet {
 		pub fn remove_keys(origin: OriginFor<T>) -> DispatchResult {
 			let who = ensure_signed(origin)?;
 			Self::do_remove_keys(who)
+		}
+
+		/// Report that a verifier's key signed two different votes in one round. Nodes send this automatically, in a
+		/// transaction without a signer. The verifier's deposit is burned, and it stops being a verifier unless it is the only
+		/// one.
+		///
+		/// - `proof`: the two votes.
+		#[pallet::call_index(6)]
+		#[pallet::weight((
+			Weights::<T>::report_equivocation().saturating_add(T::MembersChangeWeight::get()),
+			DispatchClass::Operational,
+		))]
+		#[pallet::authorize(|_, proof| Pallet::<T>::authorize_report(proof))]
+		#[pallet::weight_of_authorize(Weights::<T>::report_equivocation())]
+		pub fn report_equivocation(
+			origin: OriginFor<T>,
+			proof: Box<EquivocationProofOf<T>>,
+		) -> DispatchResult {
+			ensure_authorized(origin)?;
+			Self::do_report_equivocation(&proof)
 		}
 	}
 }

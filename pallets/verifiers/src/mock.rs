@@ -2,7 +2,7 @@
 //! A minimal runtime for the verifiers pallet, with a session and the collective in which verifiers vote.
 
 use crate::{self as pallet_verifiers, *};
-use codec::Encode;
+use codec::{DecodeAll, Encode};
 use frame_support::{
 	derive_impl,
 	dispatch::GetDispatchInfo,
@@ -13,12 +13,15 @@ use frame_support::{
 use frame_system::{EnsureNever, EnsureRoot};
 use pallet_collective::{EnsureProportionMoreThan, Instance1, PrimeDefaultVote};
 use polkadot_sdk::*;
-use sp_core::{ConstU32, ConstU64, H256};
+use sp_consensus_grandpa::{AuthorityId, KEY_TYPE};
+use sp_core::{
+	ed25519, proof_of_possession::ProofOfPossessionGenerator, ConstU32, ConstU64, Pair, H256,
+};
 use sp_runtime::{
 	impl_opaque_keys,
 	testing::UintAuthorityId,
 	traits::{ConvertInto, Dispatchable, Hash as _, OpaqueKeys},
-	BuildStorage, DispatchError, DispatchResult, RuntimeAppPublic,
+	BoundToRuntimeAppPublic, BuildStorage, DispatchError, DispatchResult, RuntimeAppPublic,
 };
 use std::collections::BTreeSet;
 
@@ -53,14 +56,22 @@ impl pallet_balances::Config for Test {
 impl_opaque_keys! {
 	pub struct Keys {
 		pub dummy: UintAuthorityId,
+		pub grandpa: GrandpaKeys,
 	}
+}
+
+/// Stands for the GRANDPA pallet, which has the keys' type.
+pub struct GrandpaKeys;
+
+impl BoundToRuntimeAppPublic for GrandpaKeys {
+	type Public = AuthorityId;
 }
 
 /// Records the voters that the session passes to GRANDPA.
 pub struct Voters;
 
 impl pallet_session::SessionHandler<u64> for Voters {
-	const KEY_TYPE_IDS: &'static [sp_runtime::KeyTypeId] = &[UintAuthorityId::ID];
+	const KEY_TYPE_IDS: &'static [sp_runtime::KeyTypeId] = &[UintAuthorityId::ID, KEY_TYPE];
 
 	fn on_genesis_session<Ks: OpaqueKeys>(voters: &[(u64, Ks)]) {
 		CurrentVoters::set(keys(voters));
@@ -91,6 +102,7 @@ pub(crate) const DEPOSIT: u64 = 100;
 pub(crate) const MAX_VERIFIERS: u32 = 6;
 pub(crate) const SESSION: u64 = 5;
 pub(crate) const MOTION_DURATION: u64 = 20;
+pub(crate) const UNBONDING: u32 = 3;
 pub(crate) const WEALTH: u64 = 1_000;
 
 pub(crate) const ALICE: u64 = 1;
@@ -148,6 +160,7 @@ impl Config for Test {
 	type Members = Council;
 	type MembersChangeWeight = MembersChangeWeight;
 	type Producers = Producers;
+	type UnbondingSessions = ConstU32<UNBONDING>;
 	type WeightInfo = weights::SubstrateWeight<Test>;
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = Producers;
@@ -256,14 +269,51 @@ pub(crate) fn voters() -> Vec<u64> {
 pub(crate) fn key(number: u64) -> Keys {
 	Keys {
 		dummy: UintAuthorityId(number),
+		grandpa: pair(number).public().into(),
 	}
 }
 
+/// Returns the GRANDPA key pair with this number.
+pub(crate) fn pair(number: u64) -> ed25519::Pair {
+	let mut seed = [0; 32];
+	seed[..8].copy_from_slice(&number.to_le_bytes());
+	ed25519::Pair::from_seed(&seed)
+}
+
+/// Returns two prevotes of the GRANDPA key with this number, for block 7 in a round of a set, for the blocks with these
+/// hashes.
+pub(crate) fn votes(
+	number: u64,
+	set: u64,
+	round: u64,
+	hashes: [u8; 2],
+) -> EquivocationProofOf<Test> {
+	let pair = pair(number);
+	let vote = |hash| {
+		let target = (H256::repeat_byte(hash), 7_u64);
+		// The kind of the message: a prevote.
+		let signature = pair.sign(&(0_u8, target, round, set).encode());
+		(target, signature)
+	};
+	let proof = (set, 0_u8, round, pair.public(), hashes.map(vote));
+	DecodeAll::decode_all(&mut &proof.encode()[..]).expect("this is the layout of a proof")
+}
+
+/// Reports two votes.
+pub(crate) fn report(proof: EquivocationProofOf<Test>) -> DispatchResult {
+	let proof = Box::new(proof);
+	RuntimeCall::from(VerifiersCall::report_equivocation { proof })
+		.dispatch(frame_system::RawOrigin::Authorized.into())
+		.map(|_| ())
+		.map_err(|failed| failed.error)
+}
+
 pub(crate) fn set_keys(who: u64, number: u64) -> DispatchResult {
-	let proof = UintAuthorityId(number)
+	let dummy = UintAuthorityId(number)
 		.sign(&who.encode())
 		.expect("the test key signs anything");
-	Session::set_keys(Some(who).into(), key(number), proof.encode())
+	let grandpa = pair(number).generate_proof_of_possession(&who.encode());
+	Session::set_keys(Some(who).into(), key(number), (dummy, grandpa).encode())
 }
 
 pub(crate) fn held(who: u64) -> u64 {

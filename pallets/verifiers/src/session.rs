@@ -2,13 +2,20 @@
 //! Connects this pallet to the session, which needs the verifiers, and to the registry of producers, which
 //! must keep them registered.
 
-use crate::pallet::{Applicants, Config, Pallet, SessionIndex, SessionLength, Verifiers};
+use crate::{
+	pallet::{
+		Applicants, Config, Event, Pallet, SessionIndex, SessionLength, Unbonding, Verifiers,
+		VotingKeys,
+	},
+	types::Voter,
+};
 use alloc::vec::Vec;
 use core::marker::PhantomData;
 use frame_support::traits::{Contains, Get};
 use frame_system::pallet_prelude::BlockNumberFor;
 use polkadot_sdk::*;
-use sp_runtime::traits::One;
+use sp_consensus_grandpa::{AuthorityId, KEY_TYPE};
+use sp_runtime::traits::{One, OpaqueKeys};
 
 /// The number of blocks in a session, for [`pallet_session::PeriodicSessions`], which divides by it: at
 /// least 1.
@@ -52,5 +59,58 @@ impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 
 	fn end_session(_: SessionIndex) {}
 
-	fn start_session(_: SessionIndex) {}
+	/// Notes whose keys vote in the session, and releases the deposits that are due. The session pallet registers a whole
+	/// block's weight for the first block of a session.
+	fn start_session(session: SessionIndex) {
+		Self::note_voters(session);
+		Self::release_due(session);
+	}
+}
+
+impl<T: Config> Pallet<T> {
+	/// Notes the keys of a session that starts, and forgets keys that voted too long ago to be reported.
+	fn note_voters(session: SessionIndex) {
+		// The session pallet replaces these keys by those of the next session only after this call.
+		for (account, keys) in pallet_session::QueuedKeys::<T>::get() {
+			let Some(key) = keys.get::<AuthorityId>(KEY_TYPE) else {
+				continue;
+			};
+			let reported = VotingKeys::<T>::get(&key).and_then(|voter| voter.reported);
+			let last = session;
+			VotingKeys::<T>::insert(
+				key,
+				Voter {
+					account,
+					last,
+					reported,
+				},
+			);
+		}
+		// A key that was reported is kept, so that old evidence is never used again.
+		let old = |voter: &Voter<_>| {
+			voter.reported.is_none()
+				&& voter.last.saturating_add(T::UnbondingSessions::get()) < session
+		};
+		let forgotten: Vec<_> = VotingKeys::<T>::iter()
+			.filter_map(|(key, voter)| old(&voter).then_some(key))
+			.collect();
+		for key in forgotten {
+			VotingKeys::<T>::remove(key);
+		}
+	}
+
+	/// Releases the deposits that were held until this session.
+	fn release_due(session: SessionIndex) {
+		let due: Vec<_> = Unbonding::<T>::iter()
+			.filter(|(_, bond)| bond.until <= session)
+			.collect();
+		for (who, bond) in due {
+			let deposit = bond.deposit;
+			// The deposit is on hold, so releasing it cannot fail. If it did, the next session would try again.
+			if Self::release(&who, deposit).is_ok() {
+				Unbonding::<T>::remove(&who);
+				Self::deposit_event(Event::Released { who, deposit });
+			}
+		}
+	}
 }

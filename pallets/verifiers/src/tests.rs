@@ -2,6 +2,7 @@
 //! Tests the verifiers pallet, with one file per topic.
 
 mod applying;
+mod equivocation;
 mod keys;
 mod random;
 mod sessions;

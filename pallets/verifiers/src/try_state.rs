@@ -2,14 +2,18 @@
 //! Checks the invariants of the pallet's state between calls, for tests and `try-runtime`.
 
 use crate::pallet::{
-	Applicants, BalanceOf, Config, CurrencyOf, HoldReason, Pallet, SessionLength, Verifiers,
+	Applicants, BalanceOf, Config, CurrencyOf, HoldReason, Pallet, SessionLength, Unbonding,
+	Verifiers,
 };
 use frame_support::{
 	ensure,
 	traits::{fungible::InspectHold, ValidatorRegistration},
 };
 use polkadot_sdk::*;
-use sp_runtime::{traits::Zero, TryRuntimeError};
+use sp_runtime::{
+	traits::{Saturating, Zero},
+	TryRuntimeError,
+};
 
 impl<T: Config> Pallet<T> {
 	/// Checks the invariants of the state.
@@ -34,6 +38,12 @@ impl<T: Config> Pallet<T> {
 		for (who, deposit) in Applicants::<T>::iter() {
 			Self::check_account(&who, deposit)?;
 		}
+		for (who, bond) in Unbonding::<T>::iter() {
+			ensure!(!bond.deposit.is_zero(), "nothing is unbonding");
+			let applied = Applicants::<T>::get(&who).unwrap_or_default();
+			let bonded = verifiers.get(&who).copied().unwrap_or_default();
+			Self::check_held(&who, applied.saturating_add(bonded))?;
+		}
 		Ok(())
 	}
 
@@ -43,8 +53,15 @@ impl<T: Config> Pallet<T> {
 			pallet_session::Pallet::<T>::is_registered(who),
 			"a verifier or applicant has no session keys"
 		);
+		Self::check_held(who, deposit)
+	}
+
+	/// Checks that an account's held funds are this deposit and the one that is unbonding.
+	fn check_held(who: &T::AccountId, deposit: BalanceOf<T>) -> Result<(), TryRuntimeError> {
+		let unbonding = Unbonding::<T>::get(who).map_or(Zero::zero(), |bond| bond.deposit);
 		ensure!(
-			CurrencyOf::<T>::balance_on_hold(&HoldReason::Verifier.into(), who) == deposit,
+			CurrencyOf::<T>::balance_on_hold(&HoldReason::Verifier.into(), who)
+				== deposit.saturating_add(unbonding),
 			"the deposit held differs from the one recorded"
 		);
 		Ok(())

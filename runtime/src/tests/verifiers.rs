@@ -299,3 +299,70 @@ fn the_filter_rejects_these_calls() {
 		assert!(pallet_collective::Proposals::<Runtime, Instance1>::get().is_empty());
 	});
 }
+
+/// Returns a report that this node's key prevoted for two blocks in round 5 of set 0.
+fn two_votes(node: Ed25519Keyring) -> UncheckedExtrinsic {
+	let (set, round) = (0_u64, 5_u64);
+	let vote = |hash| {
+		let target = (Hash::repeat_byte(hash), 7_u32);
+		(target, node.sign(&(0_u8, target, round, set).encode()))
+	};
+	let proof = (set, 0_u8, round, node.public(), [1, 2].map(vote)).encode();
+	let proof = DecodeAll::decode_all(&mut &proof[..]).expect("this is the layout of a proof");
+	crate::without_signer(
+		pallet_verifiers::Call::report_equivocation {
+			proof: Box::new(proof),
+		}
+		.into(),
+	)
+}
+
+#[test]
+fn a_verifier_that_votes_twice_leaves_the_set_of_voters() {
+	use sp_consensus_grandpa::runtime_decl_for_grandpa_api::GrandpaApi;
+	use sp_runtime::transaction_validity::TransactionSource;
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		chain.mine(vec![]);
+		let proves = |node: Ed25519Keyring| {
+			Runtime::generate_key_ownership_proof(0, node.public().into()).is_some()
+		};
+		assert!(proves(Ed25519Keyring::Dave) && !proves(Ed25519Keyring::Eve));
+		// Returns what the pool thinks of a report of this node.
+		let validity = |last, node| {
+			sp_io::storage::start_transaction();
+			let source = TransactionSource::External;
+			let validity = Executive::validate_transaction(source, two_votes(node), last);
+			sp_io::storage::rollback_transaction();
+			validity
+		};
+		let valid = validity(chain.last, Ed25519Keyring::Dave).expect("the evidence is valid");
+		assert!(valid.propagate);
+		assert!(validity(chain.last, Ed25519Keyring::Eve).is_err());
+
+		System::reset_events();
+		let (block, rejected) = chain.build_with(&[], vec![two_votes(Ed25519Keyring::Dave)]);
+		assert_eq!(rejected, []);
+		chain.import(block);
+		let session = Some(2);
+		let equivocated = pallet_verifiers::Event::Equivocated {
+			who: Dave.to_account_id(),
+			set: 0,
+			round: 5,
+			burned: 0,
+			session,
+		};
+		assert!(System::events()
+			.iter()
+			.any(|record| record.event == equivocated.clone().into()));
+		assert!(validity(chain.last, Ed25519Keyring::Dave).is_err());
+		let header = mine_to(chain, 2 * SESSION);
+		assert_eq!(
+			change(&header).map(|change| change.next_authorities.len()),
+			Some(3)
+		);
+		assert_eq!(
+			accounts(Runtime::verifiers()),
+			sorted(&[Alice, Bob, Charlie])
+		);
+	});
+}

@@ -2,6 +2,7 @@
 
 //! The subcommands of `isthmus-adversary`, one file each, and the options that they share.
 
+pub(crate) mod back_date;
 pub(crate) mod flood;
 pub(crate) mod make_chain;
 pub(crate) mod race;
@@ -16,7 +17,8 @@ use std::path::PathBuf;
 /// The nodes that a mining attack targets.
 #[derive(Args)]
 pub(crate) struct Nodes {
-	/// The chain that the nodes run: `dev` or a chain specification file. Its difficulty must be fixed.
+	/// The chain that the nodes run: `dev` or a chain specification file. Its difficulty must be fixed, except for
+	/// `back-date`.
 	#[arg(long)]
 	chain: String,
 

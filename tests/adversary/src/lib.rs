@@ -9,7 +9,7 @@
 //! - [`refuse`]: for each rule, a block that breaks only that rule;
 //! - [`flood`]: more bad messages of one kind than a node should accept;
 //! - [`maker`] and [`chain`]: blocks and whole chains, made in this process as fast as they execute;
-//! - [`race`] and [`selfish`]: attacks with hash power on a [`network`] of nodes.
+//! - [`race`], [`selfish`] and [`back_dating`]: attacks with hash power on a [`network`] of nodes.
 //!
 //! The `isthmus-adversary` program runs these attacks; it is not part of the node. The rules themselves are in
 //! `isthmus-rules`, with tests that do not need a node.
@@ -18,6 +18,7 @@
 // The framework's errors are large, and we cannot shrink them.
 #![allow(clippy::result_large_err)]
 
+pub mod back_dating;
 pub mod chain;
 mod error;
 pub mod flood;

@@ -22,6 +22,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+	/// Replace late blocks by brothers with earlier timestamps.
+	BackDate(commands::back_date::Options),
+
 	/// Flood a node with bad messages of each kind, and measure what that costs it.
 	Flood(commands::flood::Options),
 
@@ -41,6 +44,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
 	let held: Result<bool, AttackError> = match Cli::parse().command {
+		Command::BackDate(options) => commands::back_date::run(options).await,
 		Command::Flood(options) => commands::flood::run(options).await,
 		Command::MakeChain(options) => commands::make_chain::run(options).await,
 		Command::Race(options) => commands::race::run(options).await,

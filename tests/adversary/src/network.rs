@@ -14,7 +14,7 @@ use crate::{
 	victim::Victim,
 	wire::{announcement, BlockRequest, Peer, PeerOptions, Served, WireError, HEADER_AND_BODY},
 };
-use isthmus_primitives::{AccountId, Hash, Header};
+use isthmus_primitives::{AccountId, BlockNumber, Hash, Header};
 use polkadot_sdk::{sc_client_api::BlockBackend, sp_blockchain::HeaderBackend};
 use std::{
 	sync::atomic::{AtomicU64, Ordering},
@@ -102,6 +102,21 @@ impl Network {
 		let timestamp = self.maker.parent(parent)?.timestamp.saturating_add(1);
 		// If the genesis block has no timestamp, start the chain in 2020 instead of in 1970.
 		let timestamp = timestamp.max(FIRST_TIMESTAMP);
+		self.mine_at(role, parent, timestamp, uncles).await
+	}
+
+	/// Mines a block on `parent` with this timestamp, in seconds since the Unix epoch, without publishing it.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the maker.
+	pub async fn mine_at(
+		&self,
+		role: MinerRole,
+		parent: Hash,
+		timestamp: u64,
+		uncles: bool,
+	) -> Result<Hash, AttackError> {
 		let (beneficiary, extra_data) = match role {
 			MinerRole::Honest => (HONEST, b"honest".to_vec()),
 			MinerRole::Adversary => (BENEFICIARY, b"adversary".to_vec()),
@@ -258,6 +273,30 @@ impl Network {
 		let found = self.maker.client().header(hash).map_err(MakeError::from)?;
 		found.ok_or(AttackError::NotImported(hash))
 	}
+}
+
+/// The blocks of a chain since an attack started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+	/// All of them.
+	pub all: u64,
+	/// Those of the adversary.
+	pub adversarys: u64,
+}
+
+/// Counts the blocks of a chain from number `first` on, and how many of them are the adversary's.
+pub fn count(network: &Network, tip: Hash, first: BlockNumber) -> Counts {
+	let mut counts = Counts::default();
+	let mut hash = tip;
+	while let Some(header) = network.maker().client().header(hash).ok().flatten() {
+		if header.number < first {
+			break;
+		}
+		counts.all += 1;
+		counts.adversarys += u64::from(network.maker().is_by_adversary(&header));
+		hash = header.parent_hash;
+	}
+	counts
 }
 
 /// Imports the node's best chain up to block number `best`.

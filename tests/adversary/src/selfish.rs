@@ -3,9 +3,9 @@
 //! Selfish mining (Eyal and Sirer, 2014, algorithm 1) on real nodes: an adversary withholds its blocks and
 //! publishes them when that wastes the honest miners' work.
 //!
-//! Blocks at the same height have the same weight here, and a node prefers the block with the smaller hash. The
-//! adversary therefore wins half of all ties (γ = 1/2), however well connected it is. It withholds every block; an
-//! adversary that withheld only blocks with small hashes would win more ties.
+//! Blocks at the same height have the same weight here, and a node keeps the one that it saw first. The adversary
+//! publishes after the honest block has reached every node, so it wins no tie (γ = 0). An adversary that is much better
+//! connected than the honest miners would win some.
 //!
 //! This process makes the random draws, so the adversary's share matches the theory only on average. What
 //! the attack tests is whether the nodes' best chain has exactly the blocks that the strategy predicts for
@@ -13,19 +13,19 @@
 
 use crate::{
 	error::AttackError,
-	network::{MinerRole, Network},
+	network::{count, Counts, MinerRole, Network},
 	report::{figures, rounded, Report},
 };
-use isthmus_primitives::{BlockNumber, Hash};
+use isthmus_primitives::Hash;
 use isthmus_security::Share;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The fraction of ties that the adversary wins: half, because the smaller hash decides.
-const GAMMA: f64 = 0.5;
+/// The fraction of ties that the adversary wins: none, because the block that was seen first stays.
+const GAMMA: f64 = 0.0;
 
 /// Returns the share of the best chain's blocks that an adversary can expect if it mines selfishly with the share
-/// q of the hash power (Eyal and Sirer, equation 8, with γ = 1/2).
+/// q of the hash power (Eyal and Sirer, equation 8, with γ = 0).
 pub fn expected_share(share: Share) -> f64 {
 	let q = share.attacker();
 	let honest = 1.0 - q;
@@ -56,7 +56,11 @@ pub async fn selfish(
 			miner.honest_find().await?;
 		}
 	}
-	let (best, model) = miner.end().await?;
+	let Ended {
+		best,
+		model,
+		ties_won,
+	} = miner.end().await?;
 	let nodes = count(network, best, first);
 	let Counts { all, adversarys } = nodes;
 	let part = adversarys as f64 / all.max(1) as f64;
@@ -81,26 +85,23 @@ pub async fn selfish(
 			("share", rounded(part)),
 			("expected_share", rounded(expected)),
 			("gamma", rounded(GAMMA)),
+			("ties_won", ties_won.into()),
 			("seed", seed.into()),
 		]),
-		// True if the strategy gained exactly what it gains on a network that follows the heaviest chain.
-		held: nodes == model,
+		// True if the strategy gained exactly what it gains on a network that follows the heaviest chain, and of equal
+		// ones the first.
+		held: nodes == model && ties_won == 0,
 	})
 }
 
-/// Counts the blocks of a chain from number `first` on, and how many of them are the adversary's.
-fn count(network: &Network, tip: Hash, first: BlockNumber) -> Counts {
-	let mut counts = Counts::default();
-	let mut hash = tip;
-	while let Some(header) = network.maker().client().header(hash).ok().flatten() {
-		if header.number < first {
-			break;
-		}
-		counts.all += 1;
-		counts.adversarys += u64::from(network.maker().is_by_adversary(&header));
-		hash = header.parent_hash;
-	}
-	counts
+/// How selfish mining ended.
+struct Ended {
+	/// The nodes' best block.
+	best: Hash,
+	/// The counts that the strategy predicts.
+	model: Counts,
+	/// How many ties the adversary won.
+	ties_won: u32,
 }
 
 /// The adversary and the honest miners on real nodes.
@@ -114,6 +115,8 @@ struct SelfishMiner<'a> {
 	published: usize,
 	/// The honest miners' blocks since the base.
 	public: Vec<Hash>,
+	/// How many ties the adversary won.
+	ties_won: u32,
 	/// The strategy's counts for the same draws.
 	strategy: Strategy,
 }
@@ -126,6 +129,7 @@ impl<'a> SelfishMiner<'a> {
 			private: Vec::new(),
 			published: 0,
 			public: Vec::new(),
+			ties_won: 0,
 			strategy: Strategy::default(),
 		}
 	}
@@ -156,6 +160,7 @@ impl<'a> SelfishMiner<'a> {
 		self.strategy.honest_find(on_adversarys);
 		if on_adversarys {
 			// The published blocks are safe, and the race continues from there.
+			self.ties_won += 1;
 			self.base = best;
 			self.private.drain(..self.published);
 			self.public.clear();
@@ -193,16 +198,19 @@ impl<'a> SelfishMiner<'a> {
 		Ok(())
 	}
 
-	/// Publishes the remaining blocks, because a withheld block is worth nothing. Returns the nodes' best block and
-	/// the counts that the strategy predicts.
-	async fn end(mut self) -> Result<(Hash, Counts), AttackError> {
+	/// Publishes the remaining blocks, because a withheld block is worth nothing.
+	async fn end(mut self) -> Result<Ended, AttackError> {
 		let tip = self.private.last().copied();
 		if self.private.len() > self.published {
 			self.publish(self.private.len()).await?;
 			self.settle().await?;
 		}
 		let best = self.network.nodes()[0].best().await?.hash();
-		Ok((best, self.strategy.end(tip == Some(best))))
+		Ok(Ended {
+			best,
+			model: self.strategy.end(tip == Some(best)),
+			ties_won: self.ties_won,
+		})
 	}
 
 	/// Publishes the first `until` of the adversary's blocks, as far as they are not published yet.
@@ -227,13 +235,6 @@ impl<'a> SelfishMiner<'a> {
 		self.base = tip;
 		Ok(())
 	}
-}
-
-/// The blocks of the best chain since selfish mining started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
-	all: u64,
-	adversarys: u64,
 }
 
 /// A model of the strategy that only counts blocks: Eyal and Sirer's algorithm 1 on a network that follows the
@@ -297,12 +298,12 @@ mod tests {
 	use super::*;
 
 	#[test]
-	fn selfish_mining_pays_above_a_quarter_of_the_power() {
+	fn selfish_mining_pays_above_a_third_of_the_power() {
 		// The threshold is the share at which selfish mining pays as much as honest mining: (1 − γ)/(3 −
-		// 2γ), which is 1/4 for γ = 1/2.
+		// 2γ), which is 1/3 for γ = 0.
 		let at = |q| expected_share(Share::new(q).unwrap());
-		assert!((at(0.25) - 0.25).abs() < 1e-12);
-		assert!(at(0.2) < 0.2 && at(0.4) > 0.4);
+		assert!((at(1.0 / 3.0) - 1.0 / 3.0).abs() < 1e-12);
+		assert!(at(0.3) < 0.3 && at(0.4) > 0.4);
 	}
 
 	fn played(finds: &[Find]) -> Counts {

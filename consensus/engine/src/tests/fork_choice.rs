@@ -3,6 +3,7 @@
 
 use super::mock::*;
 use crate::{Chain, HeaviestChain, PowBlockImport};
+use codec::Encode;
 use futures::executor::block_on;
 use isthmus_primitives::{params::ChainParameters, Block, Hash, Header, TotalDifficulty};
 use polkadot_sdk::*;
@@ -77,11 +78,20 @@ pub(super) fn pipeline(chain: &Arc<Chain<TestClient>>) -> TestImport {
 }
 
 fn import(chain: &Arc<Chain<TestClient>>, header: &Header) -> Result<bool, ConsensusError> {
+	import_from(chain, BlockOrigin::NetworkBroadcast, header)
+}
+
+/// Imports a block and returns whether it became the best one.
+fn import_from(
+	chain: &Arc<Chain<TestClient>>,
+	origin: BlockOrigin,
+	header: &Header,
+) -> Result<bool, ConsensusError> {
 	let import = pipeline(chain);
 	let mut unsealed = header.clone();
 	let mut block = {
 		let seal = unsealed.digest.pop().unwrap();
-		let mut block = BlockImportParams::new(BlockOrigin::NetworkBroadcast, unsealed);
+		let mut block = BlockImportParams::new(origin, unsealed);
 		block.post_digests.push(seal);
 		block
 	};
@@ -133,8 +143,14 @@ fn the_heavier_chain_wins_although_it_is_shorter() {
 	assert_eq!((info.best_hash, info.best_number), (quick, 7));
 }
 
+/// Returns the block that a node with this database mines on after a restart.
+fn best_after_restart(chain: &Arc<Chain<TestClient>>) -> Hash {
+	let chain = Arc::new(Chain::new(chain.client().clone()).unwrap());
+	block_on(select_chain(&chain).best_chain()).unwrap().hash()
+}
+
 #[test]
-fn of_equal_blocks_the_smaller_hash_wins_in_any_order() {
+fn of_equal_blocks_the_first_seen_stays_in_any_order() {
 	for swap in [false, true] {
 		let chain = chain(parameters());
 		let mut pair =
@@ -142,12 +158,97 @@ fn of_equal_blocks_the_smaller_hash_wins_in_any_order() {
 		if swap {
 			pair.reverse();
 		}
-		for header in &pair {
-			import(&chain, header).unwrap();
-		}
-		let smaller = pair.iter().map(Header::hash).min();
-		assert_eq!(Some(chain.client().info().best_hash), smaller);
+		assert!(import(&chain, &pair[0]).unwrap());
+		assert!(!import(&chain, &pair[1]).unwrap());
+		assert_eq!(chain.client().info().best_hash, pair[0].hash());
+		assert_eq!(best_after_restart(&chain), pair[0].hash());
 	}
+}
+
+#[test]
+fn a_brother_with_an_earlier_timestamp_is_not_better() {
+	// From 4096 the difficulty rises by 2 for a block that takes less than 10 s, and falls by 2 after 20 s.
+	let chain = chain(ChainParameters {
+		genesis_difficulty: 4096.into(),
+		..parameters()
+	});
+	let honest = Draft::on(&chain, genesis(&chain), 25).mine();
+	let back_dated = Draft::on(&chain, genesis(&chain), 1).mine();
+	assert!(import(&chain, &honest).unwrap());
+	assert!(!chain.check_announced(&back_dated, u64::MAX / 2).unwrap());
+	assert!(!import(&chain, &back_dated).unwrap());
+	let total = |header: &Header| chain.total_difficulty(header.hash()).unwrap();
+	assert!(total(&back_dated) > total(&honest));
+	assert_eq!(best_after_restart(&chain), honest.hash());
+	// The next block decides, on whichever of the two it is.
+	let next = Draft::on(&chain, back_dated.hash(), 13).mine();
+	assert!(chain.check_announced(&next, u64::MAX / 2).unwrap());
+	assert!(import(&chain, &next).unwrap());
+}
+
+#[test]
+fn an_own_block_comes_before_an_equal_one_that_was_seen_earlier() {
+	let chain = chain(parameters());
+	let mut blocks =
+		[1, 2, 3, 4].map(|byte| Draft::on(&chain, genesis(&chain), 13).variant(byte).mine());
+	// Let the hashes speak against each block that must win.
+	blocks.sort_by_key(|block| std::cmp::Reverse(block.hash()));
+	assert!(import(&chain, &blocks[3]).unwrap());
+	assert!(import_from(&chain, BlockOrigin::Own, &blocks[0]).unwrap());
+	assert!(!import_from(&chain, BlockOrigin::Own, &blocks[1]).unwrap());
+	assert!(!import(&chain, &blocks[2]).unwrap());
+	assert_eq!(best_after_restart(&chain), blocks[0].hash());
+}
+
+#[test]
+fn a_database_of_an_older_version_is_read() {
+	let chain = chain(parameters());
+	let mut pair = [1, 2].map(|byte| Draft::on(&chain, genesis(&chain), 13).variant(byte).mine());
+	pair.sort_by_key(Header::hash);
+	let [smaller, larger] = &pair;
+	assert!(import(&chain, larger).unwrap());
+	assert!(!import(&chain, smaller).unwrap());
+	// Older versions kept the total difficulty alone, and of equal blocks preferred the smaller hash.
+	for header in &pair {
+		let key = [
+			b"isthmus:total_difficulty:".as_slice(),
+			header.hash().as_bytes(),
+		]
+		.concat();
+		let total = chain.total_difficulty(header.hash()).unwrap().encode();
+		assert_eq!(total.len(), 32);
+		let entry = (&key[..], &total[..]);
+		chain.client().insert_aux(&[entry], &[]).unwrap();
+	}
+	// Nor did the parameters say who may mine.
+	let parameters = chain.parameters().encode();
+	let old = &parameters[..parameters.len() - 1];
+	let entry = (&b"isthmus:parameters"[..], old);
+	chain.client().insert_aux(&[entry], &[]).unwrap();
+	assert_eq!(best_after_restart(&chain), smaller.hash());
+	// A new block is seen later than all of them.
+	let third = Draft::on(&chain, genesis(&chain), 13).variant(3).mine();
+	assert!(!import(&chain, &third).unwrap());
+	let next = Draft::on(&chain, larger.hash(), 13).mine();
+	assert!(import(&chain, &next).unwrap());
+}
+
+#[test]
+fn the_chain_goes_on_without_what_is_forgotten_below_the_finalized_block() {
+	let chain = chain(parameters());
+	let mut blocks = vec![genesis(&chain)];
+	for _ in 0..4 {
+		blocks.push(extend(&chain, blocks[blocks.len() - 1], 13));
+	}
+	let finalized = chain.client().header(blocks[3]).unwrap().unwrap();
+	insert(&chain, &finalized, vec![], NewBlockState::Final);
+	chain.forget(&blocks[..3]).unwrap();
+	assert!(chain.total_difficulty(blocks[2]).is_err());
+	let fork = Draft::on(&chain, blocks[3], 13).variant(7).mine();
+	assert!(!import(&chain, &fork).unwrap());
+	let fork = Draft::on(&chain, fork.hash(), 13).mine();
+	assert!(import(&chain, &fork).unwrap());
+	assert_eq!(best_after_restart(&chain), fork.hash());
 }
 
 #[test]

@@ -141,3 +141,14 @@ fn a_block_that_cannot_be_executed_is_not_imported_for_its_weight_alone() {
 	assert_eq!(*tries.lock(), 0);
 	assert_eq!(chain.client().info().best_number, 0);
 }
+
+#[test]
+fn a_block_without_a_body_is_not_imported_for_its_weight_alone() {
+	let (chain, import, tries, header) = failing("");
+	let mut block = params(&header);
+	block.body = None;
+	let error = block_on(import.import_block(block)).unwrap_err();
+	assert!(error.to_string().contains("body"), "{error}");
+	assert_eq!(*tries.lock(), 0);
+	assert_eq!(chain.client().info().best_number, 0);
+}

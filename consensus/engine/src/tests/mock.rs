@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Provides an in-memory chain, and mines headers for it.
 
-use crate::{chain::total_difficulty_entry, BlockTree, Chain, Execute};
+use crate::{chain::record_entries, BlockTree, Chain, Execute};
 use codec::{Decode, Encode};
 use isthmus_ethash::{Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
 	api::ProofOfWorkApi,
 	digest::{self, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
-	params::{ChainParameters, DifficultyRule, EthashSizes},
+	params::{ChainParameters, DifficultyRule, EthashSizes, Miners},
 	AccountId, Block, BlockNumber, Difficulty, Hash, Header,
 };
 use isthmus_rules as rules;
@@ -47,6 +47,7 @@ pub(super) fn parameters() -> ChainParameters {
 		genesis_gas_limit: 20_000_000,
 		genesis_timestamp: GENESIS_TIME,
 		block_reward: 0,
+		miners: Miners::Anyone,
 	}
 }
 
@@ -54,6 +55,8 @@ pub(super) fn parameters() -> ChainParameters {
 pub(super) struct TestClient {
 	pub(super) backend: Arc<in_mem::Backend<Block>>,
 	parameters: ChainParameters,
+	/// The account that may mine, if not everyone may.
+	pub(super) miner: Mutex<Option<AccountId>>,
 	/// Each block's children, which the in-memory database does not record.
 	children: Mutex<HashMap<Hash, Vec<Hash>>>,
 	/// The blocks whose state is pruned.
@@ -113,6 +116,7 @@ impl LockImportRun<Block, in_mem::Backend<Block>> for TestClient {
 
 pub(super) struct TestApi {
 	parameters: ChainParameters,
+	miner: Option<AccountId>,
 }
 
 sp_api::mock_impl_runtime_apis! {
@@ -128,6 +132,11 @@ sp_api::mock_impl_runtime_apis! {
 				_ => None,
 			}
 		}
+
+		fn may_mine(miners: Miners, account: AccountId) -> bool {
+			assert_ne!(miners, Miners::Anyone);
+			self.miner == Some(account)
+		}
 	}
 }
 
@@ -137,6 +146,7 @@ impl ProvideRuntimeApi<Block> for TestClient {
 	fn runtime_api(&self) -> ApiRef<'_, TestApi> {
 		TestApi {
 			parameters: self.parameters.clone(),
+			miner: self.miner.lock().clone(),
 		}
 		.into()
 	}
@@ -272,6 +282,7 @@ pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
 		Chain::new(Arc::new(TestClient {
 			backend,
 			parameters,
+			miner: Mutex::default(),
 			children: Mutex::default(),
 			pruned: Mutex::default(),
 			while_executing: Mutex::default(),
@@ -407,11 +418,13 @@ pub(super) fn insert(
 		.total_difficulty(header.parent_hash)
 		.unwrap()
 		.saturating_add(difficulty);
-	let (key, value) = total_difficulty_entry(hash, total);
+	let arrival = chain.next_arrival(false).unwrap();
 	let client = chain.client();
-	client
-		.insert_aux(&[(&key[..], &value.unwrap()[..])], &[])
-		.unwrap();
+	for (key, value) in record_entries(hash, total, arrival) {
+		client
+			.insert_aux(&[(&key[..], &value.unwrap()[..])], &[])
+			.unwrap();
+	}
 	client
 		.backend
 		.blockchain()

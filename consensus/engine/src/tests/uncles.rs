@@ -3,10 +3,14 @@
 
 use super::mock::*;
 use crate::{BlockTree, Chain};
-use isthmus_primitives::{Hash, Header};
+use isthmus_primitives::{
+	params::{ChainParameters, Miners},
+	AccountId, Hash, Header,
+};
 use polkadot_sdk::*;
 use sc_client_api::backend::NewBlockState;
 use sp_blockchain::HeaderBackend;
+use sp_runtime::OpaqueExtrinsic;
 
 fn candidates(chain: &Chain<TestClient>, parent: Hash) -> Vec<Header> {
 	chain
@@ -76,4 +80,51 @@ fn a_brother_is_a_candidate_for_six_generations_as_the_rules_allow() {
 		let judged = chain.check_body(&header, &checked, Some(&nephew.body()), u64::MAX);
 		assert_eq!(judged.is_ok(), length <= 6, "{length}");
 	}
+}
+
+#[test]
+fn only_bare_extrinsics_are_decoded_to_find_uncles() {
+	let chain = chain(parameters());
+	let blocks = blocks(&chain, 2);
+	let uncle = brother(&chain, blocks[0], 1);
+	let mut body = Draft::on(&chain, blocks[2], 13)
+		.naming(vec![uncle.clone()])
+		.body();
+	// A signed and a general extrinsic.
+	for kind in [0x84, 0x45] {
+		body.push(OpaqueExtrinsic::from_blob(vec![kind, 1, 2, 3]));
+	}
+	assert_eq!(chain.uncles(blocks[2], body).unwrap(), [uncle]);
+}
+
+#[test]
+fn on_a_bound_chain_blocks_and_uncles_have_an_admitted_beneficiary() {
+	let chain = chain(ChainParameters {
+		miners: Miners::Verifiers,
+		..parameters()
+	});
+	let draft = |parent, byte| {
+		let mut draft = Draft::on(&chain, parent, 13);
+		draft.pre.beneficiary = AccountId::new([byte; 32]);
+		draft
+	};
+	*chain.client().miner.lock() = Some(AccountId::new([1; 32]));
+	let genesis = chain.client().info().genesis_hash;
+	let [admitted, stranger] = [1, 2].map(|byte| draft(genesis, byte).mine());
+	assert!(chain.check_header(&admitted, u64::MAX).is_ok());
+	let refused = chain
+		.check_header(&stranger, u64::MAX)
+		.unwrap_err()
+		.to_string();
+	assert!(refused.contains("only verifiers may mine"), "{refused}");
+
+	let parent = insert(&chain, &admitted, vec![], NewBlockState::Best);
+	insert(&chain, &stranger, vec![], NewBlockState::Normal);
+	assert_eq!(candidates(&chain, parent), []);
+	let nephew = draft(parent, 1).naming(vec![stranger]);
+	let header = nephew.mine();
+	let checked = chain.check_header(&header, u64::MAX).unwrap();
+	let judged = chain.check_body(&header, &checked, Some(&nephew.body()), u64::MAX);
+	let refused = judged.unwrap_err().to_string();
+	assert!(refused.contains("only verifiers may mine"), "{refused}");
 }

@@ -5,7 +5,7 @@
 use isthmus_ethash::final_result;
 use isthmus_primitives::{
 	digest::{uncles_hash, GasUsed, PowHeader, PreDigest, Seal, POW_ENGINE_ID},
-	params::{ChainParameters, DifficultyRule, EthashSizes},
+	params::{ChainParameters, DifficultyRule, EthashSizes, Miners},
 	AccountId, Header,
 };
 use isthmus_rules::{
@@ -38,6 +38,7 @@ pub(crate) fn params() -> ChainParameters {
 		genesis_gas_limit: 3_141_592,
 		genesis_timestamp: GENESIS_TIME,
 		block_reward: 5_000_000_000_000,
+		miners: Miners::Anyone,
 	}
 }
 

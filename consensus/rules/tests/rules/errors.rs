@@ -4,6 +4,7 @@
 use isthmus_ethash::Boundary;
 use isthmus_primitives::{
 	digest::{DigestError, Item},
+	params::Miners,
 	TotalDifficulty,
 };
 use isthmus_rules::{FutureTimestamp, GotExpected, HeaderError, Rejection, RuleError, UncleError};
@@ -89,6 +90,11 @@ fn all() -> Vec<(Rejection, &'static str, &'static str)> {
 			HeaderError::MixHash(GotExpected { got: A, expected: B }).into(),
 			"mix_hash",
 			"rule mix_hash is violated: the seal claims the mix hash a…, but must have b…",
+		),
+		(
+			HeaderError::Beneficiary { got: A, miners: Miners::Verifiers }.into(),
+			"beneficiary",
+			"rule beneficiary is violated: the beneficiary is a…, but only verifiers may mine on this chain",
 		),
 		(
 			HeaderError::TotalDifficultyOverflow { parent: TotalDifficulty(3.into()), got: 4.into() }.into(),

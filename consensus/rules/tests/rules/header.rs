@@ -4,12 +4,12 @@
 use crate::chain::{broken_rules, params, Draft, NOW, NO_SEAL};
 use isthmus_primitives::{
 	digest::{DigestError, Item, PowHeader, PreDigest, Seal},
-	params::{ChainParameters, DifficultyRule},
+	params::{ChainParameters, DifficultyRule, Miners},
 	AccountId,
 };
 use isthmus_rules::{
-	validate_against_parent, validate_header, validate_static, FutureTimestamp, GotExpected,
-	HeaderError, Parent, Rejection, MAX_GAS_LIMIT,
+	validate_against_parent, validate_beneficiary, validate_header, validate_static,
+	FutureTimestamp, GotExpected, HeaderError, Parent, Rejection, MAX_GAS_LIMIT,
 };
 use polkadot_sdk::sp_core::{H256, U256};
 use proptest::prelude::*;
@@ -445,5 +445,30 @@ proptest! {
 		}
 		// Only a panic would be a failure: the header may be valid or not.
 		let _ = isthmus_rules::validate_seal_quick(&header);
+	}
+}
+
+#[test]
+fn the_beneficiary_is_looked_up_only_if_not_everyone_may_mine() {
+	let header = Draft::child_of(&params(), &parent()).unsealed();
+	for miners in [Miners::Anyone, Miners::Producers, Miners::Verifiers] {
+		let params = ChainParameters { miners, ..params() };
+		let judged = |may_mine: Result<bool, Rejection>| {
+			validate_beneficiary(&params, &header, |asked, account| {
+				assert_ne!(miners, Miners::Anyone);
+				assert_eq!((asked, account), (miners, &header.pre.beneficiary));
+				may_mine
+			})
+		};
+		assert_eq!(judged(Ok(true)), Ok(()));
+		let got = H256::repeat_byte(0x88);
+		let refused = HeaderError::Beneficiary { got, miners };
+		let could_not: Rejection = HeaderError::GasUsedAboveLimit { got: 2, limit: 1 }.into();
+		if miners == Miners::Anyone {
+			assert_eq!(judged(Err(could_not)), Ok(()));
+		} else {
+			assert_eq!(judged(Ok(false)), Err(refused.into()));
+			assert_eq!(judged(Err(could_not)), Err(could_not));
+		}
 	}
 }

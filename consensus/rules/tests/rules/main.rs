@@ -2,6 +2,7 @@
 //! Tests of the rules' public interface: each rule on its own, at its bounds, with arbitrary input, against
 //! published vectors, and with Ethereum's invalid blocks.
 
+mod asert;
 mod chain;
 mod difficulty;
 mod errors;

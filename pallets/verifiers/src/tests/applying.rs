@@ -72,22 +72,54 @@ fn only_an_applicant_withdraws() {
 }
 
 #[test]
-fn a_verifier_leaves_with_its_deposit() {
-	with_four(|| {
-		let free = Balances::free_balance(EVE);
-		assert_ok!(submit(EVE, APPLY));
-		assert_ok!(decide(admit(EVE)));
-		assert_eq!(held(EVE), DEPOSIT);
-		assert!(crate::MustStay::<Test>::contains(&EVE));
+fn a_former_verifiers_deposit_is_released_some_sessions_after_its_last_vote() {
+	for removed in [false, true] {
+		with_four(|| {
+			let free = Balances::free_balance(EVE);
+			assert_ok!(submit(EVE, APPLY));
+			assert_ok!(decide(admit(EVE)));
+			assert_eq!(held(EVE), DEPOSIT);
+			assert!(crate::MustStay::<Test>::contains(&EVE));
 
-		assert_ok!(submit(EVE, LEAVE));
-		let session = 2;
-		assert_eq!(last_event(), VerifiersEvent::Left { who: EVE, session });
-		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE]);
-		assert_eq!((held(EVE), Balances::free_balance(EVE)), (0, free));
-		assert!(!crate::MustStay::<Test>::contains(&EVE));
-		// The account can apply again.
-		assert_ok!(submit(EVE, APPLY));
+			let session = 2;
+			if removed {
+				assert_ok!(decide(remove(EVE)));
+				assert_eq!(last_event(), VerifiersEvent::Removed { who: EVE, session });
+			} else {
+				assert_ok!(submit(EVE, LEAVE));
+				assert_eq!(last_event(), VerifiersEvent::Left { who: EVE, session });
+			}
+			assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE]);
+			assert!(!crate::MustStay::<Test>::contains(&EVE));
+			run_to_session(session + UNBONDING - 1);
+			assert_eq!(
+				(held(EVE), Balances::free_balance(EVE)),
+				(DEPOSIT, free - DEPOSIT)
+			);
+			run_to_session(session + UNBONDING);
+			let deposit = DEPOSIT;
+			assert_eq!(last_event(), VerifiersEvent::Released { who: EVE, deposit });
+			assert_eq!((held(EVE), Balances::free_balance(EVE)), (0, free));
+		});
+	}
+}
+
+#[test]
+fn a_verifier_that_returns_puts_up_a_second_deposit() {
+	with_four(|| {
+		for deposits in 1..=2 {
+			assert_ok!(submit(EVE, APPLY));
+			assert_ok!(decide(admit(EVE)));
+			assert_eq!(held(EVE), deposits * DEPOSIT);
+			assert_ok!(submit(EVE, LEAVE));
+			run_to_session(deposits as u32);
+			check();
+		}
+		// The second departure is from session 1, so both deposits wait for it.
+		run_to_session(1 + 2 + UNBONDING - 1);
+		assert_eq!(held(EVE), 2 * DEPOSIT);
+		run_to_session(1 + 2 + UNBONDING);
+		assert_eq!(held(EVE), 0);
 	});
 }
 

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The node's log: the framework's format and filters, and a bound on the lines that strangers can cause.
+//!
+//! Peers and callers of the RPC choose how often the framework writes about them: one peer that sends
+//! rubbish could fill a disk. So for these targets each place in the code may write a few lines a minute. The
+//! others are counted, and one line a minute says how many there were.
+
+mod bound;
+
+pub use bound::{Bound, Key, LINES, WINDOW};
+
+use polkadot_sdk::*;
+use sc_cli::{CliConfiguration, DefaultConfigurationValues, Signals, SubstrateCli};
+use sc_tracing::logging::{EventFormat, FastLocalTime, PrefixLayer};
+use std::{
+	io::{stderr, stdout, IsTerminal},
+	sync::Arc,
+	time::{Duration, Instant},
+};
+use tracing::{level_filters::LevelFilter, Event, Level, Subscriber};
+use tracing_log::{log_tracer::SetLoggerError, NormalizeEvent};
+use tracing_subscriber::{
+	filter::ParseError,
+	fmt::format::FmtSpan,
+	layer::{Context, Layer, SubscriberExt},
+	EnvFilter, FmtSubscriber,
+};
+
+/// The targets of lines that peers and callers can cause. The names below each of them count too.
+const BOUNDED: [&str; 15] = [
+	"afg",
+	"beefy",
+	"db::notification_pinning",
+	"grandpa",
+	"hyper",
+	"jsonrpsee",
+	"jsonrpsee-server",
+	"litep2p",
+	"peerset",
+	"rpc",
+	"runtime",
+	"sub-libp2p",
+	"sync",
+	"txpool",
+	"wasmtime",
+];
+/// The framework's own directives, which leave out what no operator needs.
+const QUIET: [&str; 11] = [
+	"info",
+	"ws=off",
+	"yamux=off",
+	"regalloc=off",
+	"cranelift_codegen=off",
+	"cranelift_wasm=warn",
+	"hyper=warn",
+	"hickory_proto=off",
+	"libp2p_mdns::behaviour::iface=off",
+	"rustls::common_state=off",
+	"rustls::conn=off",
+];
+/// How often the number of lines that were held back is written.
+const REPORT_EVERY: Duration = Duration::from_secs(60);
+/// The number of open files that a node may need.
+const OPEN_FILES: u64 = 10_000;
+
+/// Why the log cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+	#[error("`--log` or RUST_LOG: {0}")]
+	Directive(#[from] ParseError),
+	#[error(transparent)]
+	Tracer(#[from] SetLoggerError),
+	#[error(transparent)]
+	Subscriber(#[from] tracing::subscriber::SetGlobalDefaultError),
+}
+
+/// Does what [`SubstrateCli::create_runner`] does, with a bounded log. With `--enable-log-reloading` or
+/// `--tracing-targets` the framework writes the log, without a bound.
+///
+/// # Errors
+///
+/// Returns an error if an option is invalid.
+pub(crate) fn create_runner<C, T, V>(cli: &C, command: &T) -> sc_cli::Result<sc_cli::Runner<C>>
+where
+	C: SubstrateCli,
+	T: CliConfiguration<V>,
+	V: DefaultConfigurationValues,
+{
+	if command.enable_log_reloading()? || command.tracing_targets()?.is_some() {
+		return cli.create_runner(command);
+	}
+	let runtime = sc_cli::build_runtime()?;
+	let signals = runtime.block_on(async { Signals::capture() })?;
+	let config = command.create_configuration(cli, runtime.handle().clone())?;
+	sp_panic_handler::set(&C::support_url(), &C::impl_version());
+	start(
+		&command.log_filters()?,
+		command.detailed_log_output()?,
+		!command.disable_log_color()?,
+	)
+	.map_err(|error| sc_cli::Error::Application(Box::new(error)))?;
+	raise_open_files();
+	sc_cli::Runner::new(config, runtime, signals)
+}
+
+/// Starts the log of this process.
+fn start(directives: &str, is_detailed: bool, may_colour: bool) -> Result<(), LogError> {
+	let filter = filter(directives)?;
+	let most = Layer::<FmtSubscriber>::max_level_hint(&filter).unwrap_or(LevelFilter::INFO);
+	tracing_log::LogTracer::builder()
+		.with_interest_cache(tracing_log::InterestCacheConfig::default())
+		.with_max_level(tracing_log::AsLog::as_log(&most))
+		.init()?;
+	let is_detailed = is_detailed || most > LevelFilter::INFO;
+	let has_colour = may_colour && stderr().is_terminal();
+	console::set_colors_enabled(has_colour);
+	console::set_colors_enabled_stderr(has_colour);
+	let bound = Arc::new(Bound::default());
+	let subscriber = FmtSubscriber::builder()
+		.with_env_filter(filter)
+		.with_span_events(FmtSpan::NONE)
+		.with_writer(stderr)
+		.event_format(EventFormat {
+			timer: FastLocalTime {
+				with_fractional: is_detailed,
+			},
+			display_target: is_detailed,
+			display_level: is_detailed,
+			display_thread_name: is_detailed,
+			dup_to_stdout: !stderr().is_terminal() && stdout().is_terminal(),
+		})
+		.finish()
+		.with(PrefixLayer)
+		.with(BoundLayer(bound.clone()));
+	tracing::subscriber::set_global_default(subscriber)?;
+	// The thread ends with the process. Without it, lines would be held back silently.
+	let _ = std::thread::Builder::new()
+		.name("log-bound".into())
+		.spawn(move || report(&bound));
+	Ok(())
+}
+
+/// Returns the filter for the framework's directives, RUST_LOG and `--log`, in this order.
+fn filter(directives: &str) -> Result<EnvFilter, ParseError> {
+	let environment = std::env::var("RUST_LOG").unwrap_or_default();
+	let given = environment.split(',').chain(directives.split(','));
+	let given = given.filter(|directive| !directive.is_empty());
+	let mut filter = EnvFilter::default();
+	for directive in QUIET.into_iter().chain(given) {
+		filter = filter.add_directive(directive.parse()?);
+	}
+	Ok(filter)
+}
+
+/// Writes once a minute how many lines were held back.
+fn report(bound: &Bound) {
+	loop {
+		std::thread::sleep(REPORT_EVERY);
+		if let Some(summary) = bound.summary() {
+			log::warn!(target: "log", "{summary}");
+		}
+	}
+}
+
+fn raise_open_files() {
+	match fdlimit::raise_fd_limit() {
+		Ok(fdlimit::Outcome::LimitRaised { to, .. }) if to < OPEN_FILES => log::warn!(
+			"this process may open only {to} files, and a node may need {OPEN_FILES}: raise the limit (`ulimit -n`)"
+		),
+		Ok(_) => {}
+		Err(error) => log::warn!("cannot raise the limit of open files: {error}"),
+	}
+}
+
+/// Drops the lines that the bound holds back.
+struct BoundLayer(Arc<Bound>);
+
+impl<S: Subscriber> Layer<S> for BoundLayer {
+	fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+		let normalized = event.normalized_metadata();
+		let line = normalized.as_ref().unwrap_or_else(|| event.metadata());
+		// More detail than `info` is written only if it is asked for.
+		if *line.level() > Level::INFO || !is_bounded(line.target()) {
+			return true;
+		}
+		let key = Key {
+			target: line.target(),
+			file: line.file().unwrap_or_default(),
+			line: line.line().unwrap_or_default(),
+		};
+		self.0.may_write(key, Instant::now())
+	}
+}
+
+/// Returns whether the lines of this target are bounded.
+pub fn is_bounded(target: &str) -> bool {
+	BOUNDED.iter().any(|bounded| {
+		target
+			.strip_prefix(bounded)
+			.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+	})
+}

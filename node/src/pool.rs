@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The transaction pool: the framework's single-state pool, with other rules for what it may forget.
+//!
+//! The framework's pool drops transactions that it has accepted: when a queue is full, the oldest ones with
+//! everything that depends on them; and when the author finds that a transaction does not fit the block it
+//! builds on, all that depends on it. Each is right for some chain. On a chain with forks, and blocks that
+//! arrive while the pool is still busy with the one before, they lose transactions that only had to wait.
+//! This pool keeps what it has accepted (docs/adr/0023):
+//!
+//! - A full pool refuses new transactions, unless they pay more than one that waits.
+//! - A transaction whose nonce does not fit the block is checked again on the next best block, with what
+//!   depends on it. It is dropped if it is no longer valid, and the others stay.
+
+use crate::client::FullClient;
+use isthmus_primitives::{Block, Hash};
+use parking_lot::Mutex;
+use polkadot_sdk::*;
+use sc_client_api::UsageProvider;
+use sc_transaction_pool::{
+	BasicPool, ChainApi, FullChainApi, Options, PoolLimit, RevalidationType,
+	TimedTransactionSource, ValidateTransactionPriority,
+};
+use sc_transaction_pool_api::{
+	error::Error as PoolError, ChainEvent, ImportNotificationStream, InPoolTransaction,
+	LocalTransactionFor, LocalTransactionPool, MaintainedTransactionPool, PoolStatus,
+	ReadyTransactions, TransactionFor, TransactionPool, TransactionSource,
+	TransactionStatusStreamFor, TxInvalidityReportMap,
+};
+use sp_blockchain::HashAndNumber;
+use sp_core::traits::SpawnEssentialNamed;
+use sp_runtime::{
+	generic::BlockId,
+	transaction_validity::{
+		InvalidTransaction, TransactionPriority, TransactionTag, TransactionValidityError,
+	},
+};
+use std::{
+	collections::{HashMap, HashSet},
+	pin::Pin,
+	sync::Arc,
+	time::Duration,
+};
+use substrate_prometheus_endpoint::Registry;
+
+type Api = FullChainApi<FullClient, Block>;
+type Inner = BasicPool<Api, Block>;
+type Waiting = <Inner as TransactionPool>::InPoolTransaction;
+type Error = <Inner as TransactionPool>::Error;
+type ReadyIterator = Box<dyn ReadyTransactions<Item = Arc<Waiting>> + Send>;
+
+/// How much more than [`Limits`] the pool holds if transactions pay more than the ones that wait, or come
+/// back from orphaned blocks. Beyond that, the framework's pool drops those that pay least.
+const HEADROOM: usize = 4;
+/// How much more room there is for transactions from peers. Another node has accepted them, and sends each
+/// of them only once.
+const ROOM_FOR_PEERS: usize = 2;
+/// How many transactions to check again on each new best block because their nonce did not fit.
+const MAX_CHECKED_AGAIN: usize = 512;
+
+/// How many transactions may be ready for a block, and how many may wait for an earlier nonce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+	/// The number of transactions.
+	pub count: usize,
+	/// Their size in bytes.
+	pub bytes: usize,
+	/// How long an invalid transaction is refused without being checked again.
+	pub ban_time: Duration,
+}
+
+impl Default for Limits {
+	/// Returns the limits of `--pool-limit`, `--pool-kbytes` and `--tx-ban-seconds` if they are not given.
+	fn default() -> Self {
+		Self {
+			count: 8192,
+			bytes: 20 * 1024 * 1024,
+			ban_time: Duration::from_secs(30 * 60),
+		}
+	}
+}
+
+impl Limits {
+	fn times(self, factor: usize) -> Self {
+		Self {
+			count: self.count.saturating_mul(factor),
+			bytes: self.bytes.saturating_mul(factor),
+			..self
+		}
+	}
+
+	fn limit(self) -> PoolLimit {
+		PoolLimit {
+			count: self.count,
+			total_bytes: self.bytes,
+		}
+	}
+
+	/// Returns whether a transaction of this size still fits into a queue that holds this many transactions of
+	/// this size together.
+	pub fn have_room(&self, waiting: usize, bytes: usize, size: usize) -> bool {
+		waiting < self.count && bytes.saturating_add(size) <= self.bytes
+	}
+}
+
+/// The transaction pool. Clones refer to the same pool.
+#[derive(Clone)]
+pub struct FullPool {
+	inner: Arc<Inner>,
+	limits: Limits,
+	/// Whether transactions come from peers.
+	from_peers: bool,
+	state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+	/// Transactions whose nonce did not fit the block that the author built on.
+	misfits: HashSet<Hash>,
+	/// Transactions that waited for an earlier nonce when the last best block came.
+	gaps: HashSet<Hash>,
+	/// The lowest priority among the waiting transactions, and the block at which it was found.
+	floor: Option<(Hash, TransactionPriority)>,
+}
+
+impl FullPool {
+	/// Creates a pool, and starts its tasks. A node that does not author blocks refuses transactions that
+	/// must not be sent to peers.
+	pub fn new(
+		client: Arc<FullClient>,
+		limits: Limits,
+		is_author: bool,
+		registry: Option<&Registry>,
+		spawner: impl SpawnEssentialNamed,
+	) -> Self {
+		let options = Options {
+			ready: limits.times(HEADROOM).limit(),
+			future: limits.times(HEADROOM).limit(),
+			reject_future_transactions: false,
+			ban_time: limits.ban_time,
+		};
+		let api = Arc::new(FullChainApi::new(client.clone(), registry, &spawner));
+		let chain = client.usage_info().chain;
+		let inner = Inner::with_revalidation_type(
+			options,
+			is_author.into(),
+			api,
+			registry,
+			RevalidationType::Full,
+			spawner,
+			chain.best_number,
+			chain.best_hash,
+			chain.finalized_hash,
+		);
+		Self {
+			inner: Arc::new(inner),
+			limits,
+			from_peers: false,
+			state: Arc::default(),
+		}
+	}
+
+	/// Returns the same pool for transactions from peers: it has more room for them, and does not hold it
+	/// against a peer if there is none.
+	pub fn for_peers(&self) -> Self {
+		Self {
+			limits: self.limits.times(ROOM_FOR_PEERS),
+			from_peers: true,
+			..self.clone()
+		}
+	}
+
+	/// Checks that there is room for a transaction. If too many are ready, it must pay more than one of them. If
+	/// too many wait for an earlier nonce, it must be ready.
+	async fn make_room(
+		&self,
+		at: Hash,
+		source: TransactionSource,
+		transaction: &TransactionFor<Self>,
+	) -> Result<(), Error> {
+		let (hash, size) = self.inner.api().hash_and_length(transaction);
+		let status = self.inner.status();
+		let among_ready = self
+			.limits
+			.have_room(status.ready, status.ready_bytes, size);
+		let among_future = self
+			.limits
+			.have_room(status.future, status.future_bytes, size);
+		if among_ready && among_future {
+			return Ok(());
+		}
+		let validity = self
+			.inner
+			.api()
+			.validate_transaction(
+				at,
+				source,
+				Arc::new(transaction.clone()),
+				ValidateTransactionPriority::Submitted,
+			)
+			.await?;
+		let valid = match validity {
+			Ok(valid) => valid,
+			Err(TransactionValidityError::Invalid(why)) => {
+				return Err(PoolError::InvalidTransaction(why).into())
+			}
+			Err(TransactionValidityError::Unknown(why)) => {
+				return Err(PoolError::UnknownTransaction(why).into())
+			}
+		};
+		if (among_ready || valid.priority > self.floor(at))
+			&& (among_future || self.provides(&valid.requires))
+		{
+			return Ok(());
+		}
+		Err(if self.from_peers {
+			// The network penalises a peer for any other error.
+			PoolError::AlreadyImported(Box::new(hash)).into()
+		} else {
+			PoolError::ImmediatelyDropped.into()
+		})
+	}
+
+	/// Returns whether the transactions that are ready provide all of these tags: the earlier nonces.
+	fn provides(&self, tags: &[TransactionTag]) -> bool {
+		let mut missing: HashSet<_> = tags.iter().collect();
+		for waiting in self.inner.ready() {
+			if missing.is_empty() {
+				return true;
+			}
+			for tag in waiting.provides() {
+				missing.remove(tag);
+			}
+		}
+		missing.is_empty()
+	}
+
+	/// Returns the lowest priority among the waiting transactions, which is read once per best block.
+	fn floor(&self, at: Hash) -> TransactionPriority {
+		if let Some((block, floor)) = self.state.lock().floor {
+			if block == at {
+				return floor;
+			}
+		}
+		let floor = self.inner.ready().map(|waiting| *waiting.priority()).min();
+		let floor = floor.unwrap_or_default();
+		self.state.lock().floor = Some((at, floor));
+		floor
+	}
+
+	/// Checks transactions again whose nonce did not fit, and everything that depends on them.
+	async fn check_again(&self, best: Hash) {
+		let waiting: HashSet<_> = self
+			.inner
+			.futures()
+			.iter()
+			.map(|waiting| *waiting.hash())
+			.collect();
+		let suspects: Vec<Hash> = {
+			let mut state = self.state.lock();
+			// The framework's pool forgets soon which nonces are used up. A transaction that was checked
+			// before, and arrived after, then waits for one of them in vain.
+			let stuck = waiting.intersection(&state.gaps).copied();
+			let suspects: HashSet<_> = stuck.chain(state.misfits.iter().copied()).collect();
+			state.misfits.clear();
+			state.gaps = waiting;
+			suspects.into_iter().take(MAX_CHECKED_AGAIN).collect()
+		};
+		if suspects.is_empty() {
+			return;
+		}
+		let Ok(Some(number)) = self.inner.api().block_id_to_number(&BlockId::Hash(best)) else {
+			return;
+		};
+		let pool = self.inner.pool();
+		let removed = pool
+			.validated_pool()
+			.remove_subtree(&suspects, false, |_, _| {});
+		let again = removed.iter().map(|waiting| {
+			let source = TransactionSource::from(waiting.source.clone());
+			(
+				TimedTransactionSource::from_transaction_source(source, false),
+				waiting.data.clone(),
+			)
+		});
+		let at = HashAndNumber { hash: best, number };
+		let checked = pool.resubmit_at(&at, again, ValidateTransactionPriority::Maintained);
+		let kept = checked.await.into_iter().filter(Result::is_ok).count();
+		log::debug!(
+			target: sc_transaction_pool::LOG_TARGET,
+			"checked {} transactions again whose nonce did not fit: {kept} are valid",
+			removed.len(),
+		);
+	}
+}
+
+#[async_trait::async_trait]
+impl TransactionPool for FullPool {
+	type Block = Block;
+	type Hash = Hash;
+	type InPoolTransaction = Waiting;
+	type Error = Error;
+
+	async fn submit_at(
+		&self,
+		at: Hash,
+		source: TransactionSource,
+		transactions: Vec<TransactionFor<Self>>,
+	) -> Result<Vec<Result<Hash, Error>>, Error> {
+		let mut outcomes = Vec::with_capacity(transactions.len());
+		for transaction in transactions {
+			outcomes.push(self.submit_one(at, source, transaction).await);
+		}
+		Ok(outcomes)
+	}
+
+	async fn submit_one(
+		&self,
+		at: Hash,
+		source: TransactionSource,
+		transaction: TransactionFor<Self>,
+	) -> Result<Hash, Error> {
+		self.make_room(at, source, &transaction).await?;
+		self.inner.submit_one(at, source, transaction).await
+	}
+
+	async fn submit_and_watch(
+		&self,
+		at: Hash,
+		source: TransactionSource,
+		transaction: TransactionFor<Self>,
+	) -> Result<Pin<Box<TransactionStatusStreamFor<Self>>>, Error> {
+		self.make_room(at, source, &transaction).await?;
+		self.inner.submit_and_watch(at, source, transaction).await
+	}
+
+	async fn ready_at(&self, at: Hash) -> ReadyIterator {
+		self.inner.ready_at(at).await
+	}
+
+	fn ready(&self) -> ReadyIterator {
+		self.inner.ready()
+	}
+
+	async fn report_invalid(
+		&self,
+		at: Option<Hash>,
+		errors: TxInvalidityReportMap<Hash>,
+	) -> Vec<Arc<Waiting>> {
+		let (misfits, invalid): (Vec<_>, Vec<_>) = errors.into_iter().partition(|(_, error)| {
+			matches!(
+				error,
+				Some(TransactionValidityError::Invalid(
+					InvalidTransaction::Stale | InvalidTransaction::Future
+				))
+			)
+		});
+		let misfits = misfits.into_iter().map(|(hash, _)| hash);
+		self.state.lock().misfits.extend(misfits);
+		self.inner
+			.report_invalid(at, invalid.into_iter().collect())
+			.await
+	}
+
+	fn futures(&self) -> Vec<Waiting> {
+		self.inner.futures()
+	}
+
+	fn status(&self) -> PoolStatus {
+		self.inner.status()
+	}
+
+	fn import_notification_stream(&self) -> ImportNotificationStream<Hash> {
+		self.inner.import_notification_stream()
+	}
+
+	fn on_broadcasted(&self, peers: HashMap<Hash, Vec<String>>) {
+		self.inner.on_broadcasted(peers);
+	}
+
+	fn hash_of(&self, transaction: &TransactionFor<Self>) -> Hash {
+		self.inner.hash_of(transaction)
+	}
+
+	fn ready_transaction(&self, hash: &Hash) -> Option<Arc<Waiting>> {
+		self.inner.ready_transaction(hash)
+	}
+
+	async fn ready_at_with_timeout(&self, at: Hash, timeout: Duration) -> ReadyIterator {
+		self.inner.ready_at_with_timeout(at, timeout).await
+	}
+}
+
+#[async_trait::async_trait]
+impl MaintainedTransactionPool for FullPool {
+	async fn maintain(&self, event: ChainEvent<Block>) {
+		let best = match &event {
+			ChainEvent::NewBestBlock { hash, .. } => Some(*hash),
+			ChainEvent::NewBlock { .. } | ChainEvent::Finalized { .. } => None,
+		};
+		self.inner.maintain(event).await;
+		if let Some(best) = best {
+			self.check_again(best).await;
+		}
+	}
+}
+
+impl LocalTransactionPool for FullPool {
+	type Block = Block;
+	type Hash = Hash;
+	type Error = Error;
+
+	fn submit_local(
+		&self,
+		at: Hash,
+		transaction: LocalTransactionFor<Self>,
+	) -> Result<Hash, Error> {
+		self.inner.submit_local(at, transaction)
+	}
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests the bound on the lines of the log.
+
+use isthmus_node::logging::{is_bounded, Bound, Key, LINES, WINDOW};
+use std::time::Instant;
+
+const HERE: Key = Key {
+	target: "sync",
+	file: "engine.rs",
+	line: 827,
+};
+
+#[test]
+fn each_place_writes_a_few_lines_a_minute() {
+	let (bound, start) = (Bound::default(), Instant::now());
+	let written = |key, now| (0..1000).filter(|_| bound.may_write(key, now)).count();
+	assert_eq!(written(HERE, start), LINES as usize);
+	let elsewhere = Key { line: 828, ..HERE };
+	assert_eq!(written(elsewhere, start), LINES as usize);
+	assert_eq!(written(HERE, start + WINDOW), LINES as usize);
+}
+
+#[test]
+fn the_lines_that_are_held_back_are_counted() {
+	let (bound, start) = (Bound::default(), Instant::now());
+	assert_eq!(bound.summary(), None);
+	for _ in 0..1000 {
+		bound.may_write(HERE, start);
+	}
+	let summary = bound.summary().unwrap();
+	assert!(summary.contains("995 lines"), "{summary}");
+	assert!(summary.contains("995 of sync"), "{summary}");
+	assert_eq!(bound.summary(), None);
+}
+
+#[test]
+fn places_are_bounded_in_number() {
+	let (bound, start) = (Bound::default(), Instant::now());
+	let written = (0..100_000).filter(|line| {
+		bound.may_write(
+			Key {
+				line: *line,
+				..HERE
+			},
+			start,
+		)
+	});
+	assert!(written.count() < 2000);
+}
+
+#[test]
+fn the_targets_of_what_peers_cause_are_bounded() {
+	for target in [
+		"sync",
+		"sync::import-queue",
+		"sub-libp2p",
+		"sub-libp2p::peerset",
+		"afg",
+	] {
+		assert!(is_bounded(target), "{target}");
+	}
+	for target in ["substrate", "syncing", "isthmus_node", "pow", "log"] {
+		assert!(!is_bounded(target), "{target}");
+	}
+}

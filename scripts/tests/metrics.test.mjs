@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Tests that every metric exists that the alert rules and the dashboard in docker/ name, or that docs/operations.md
+// describes.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { LocalNode } from '../lib/node.mjs';
+import { Rpc } from '../lib/rpc.mjs';
+
+/** Ends hung tests, in milliseconds. It does not test speed. */
+const timeout = 300_000;
+const ROOT = new URL('../../', import.meta.url);
+const NAME = /\b(?:isthmus|substrate)_[a-z0-9_]+\b/g;
+/** Names in these files that are not metrics: folders, chains and programs. */
+const OTHERS = new Set(['isthmus_dev', 'isthmus_local', 'isthmus_verification', 'isthmus_risk']);
+
+test('every metric that an alert, the dashboard or the documentation names exists', { timeout }, async (t) => {
+	const node = await LocalNode.start({ args: ['--dev'], metrics: true });
+	const rpc = await Rpc.connect(node.url);
+	t.after(async () => {
+		await rpc.disconnect();
+		await node.stop();
+	});
+	await rpc.finalizedFrom(1);
+	const answer = await fetch(`http://127.0.0.1:${node.metricsPort}/metrics`);
+	const exported = new Set((await answer.text()).match(NAME));
+	for (const file of ['docker/alerts.yaml', 'docker/dashboard.json', 'docs/operations.md']) {
+		const named = readFileSync(new URL(file, ROOT), 'utf8').match(NAME) ?? [];
+		const missing = [...new Set(named)].filter((name) => !OTHERS.has(name) && !exported.has(name));
+		assert.deepEqual(missing, [], `${file} names metrics that the node does not have`);
+	}
+});
