@@ -2,28 +2,177 @@
 //! The built-in chain specifications. A chain specification contains a chain's name and its genesis state.
 //! A consortium writes its own: see docs/operations.md.
 
-use isthmus_runtime::WASM_BINARY;
+use isthmus_runtime::{MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
+use serde::{de::IgnoredAny, Deserialize};
+use std::{collections::BTreeSet, fs, io};
 
 /// A chain specification of this node.
 pub type ChainSpec = sc_service::GenericChainSpec;
+
+/// Why there is no chain specification to use.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+	/// The command line names no chain.
+	#[error(
+		"no chain is given: add `--chain FILE` with the specification of your chain, `--dev` for a development \
+		 chain of one node, or `--chain local` for the built-in test network, whose keys are public"
+	)]
+	NotGiven,
+	/// There is no such name and no such file.
+	#[error(
+		"there is no chain specification {0:?}: expected `dev`, `local` or the path of a file"
+	)]
+	NotFound(String),
+	/// The file cannot be read.
+	#[error("the chain specification {path} cannot be read: {error}")]
+	Unreadable {
+		/// The file.
+		path: String,
+		/// The operating system's error.
+		error: io::Error,
+	},
+	/// The file is not a chain specification.
+	#[error("the file {path} is not a chain specification: {reason}")]
+	Malformed {
+		/// The file.
+		path: String,
+		/// What is wrong with it.
+		reason: String,
+	},
+	/// A chain needs at least one verifier, and has room for some.
+	#[error(
+		"the chain specification {path} names {count} verifiers in `session.keys`: expected 1 to {MAX_VERIFIERS}"
+	)]
+	Verifiers {
+		/// The file.
+		path: String,
+		/// How many it names.
+		count: usize,
+	},
+	/// The same verifier is named twice.
+	#[error("the chain specification {path} names the account or vote key {key} twice in `session.keys`")]
+	RepeatedVerifier {
+		/// The file.
+		path: String,
+		/// The account or the vote key.
+		key: String,
+	},
+	/// The node was built without the built-in specifications' runtime.
+	#[error(
+		"this node was built without its Wasm runtime: build it again without SKIP_WASM_BUILD, or give the file of a \
+		 chain specification"
+	)]
+	NoRuntime,
+	/// The runtime lacks a genesis preset.
+	#[error("the runtime has no genesis preset {0}")]
+	NoPreset(&'static str),
+}
 
 /// Loads a built-in specification by name (`dev` or `local`), or any other from the file at this path.
 ///
 /// # Errors
 ///
-/// Returns a message if the node was built without its Wasm runtime, or if the file cannot be read.
-pub fn load(id: &str) -> Result<ChainSpec, String> {
+/// Returns an error if the name is empty, if the node was built without its Wasm runtime, if the file
+/// cannot be read, or if it names no verifier or too many of them.
+pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 	match id {
+		"" => Err(SpecError::NotGiven),
 		"dev" => development(),
-		"" | "local" => local(),
-		path => ChainSpec::from_json_file(path.into()),
+		"local" => local(),
+		path => from_file(path),
 	}
 }
 
+/// The parts of a specification's file that are checked before the runtime builds the genesis state, where a
+/// fault would be a panic.
+#[derive(Deserialize)]
+struct Outline {
+	genesis: Genesis,
+}
+
+/// A genesis in its plain form. The raw form has none of these fields.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Genesis {
+	runtime_genesis: Option<RuntimeGenesis>,
+}
+
+#[derive(Deserialize)]
+struct RuntimeGenesis {
+	patch: Option<Config>,
+	config: Option<Config>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+	session: Option<Session>,
+}
+
+#[derive(Deserialize)]
+struct Session {
+	keys: Option<Vec<(String, IgnoredAny, SessionKeys)>>,
+}
+
+#[derive(Deserialize)]
+struct SessionKeys {
+	grandpa: String,
+}
+
+fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
+	let text = match fs::read(path) {
+		Ok(text) => text,
+		Err(error) if error.kind() == io::ErrorKind::NotFound => {
+			return Err(SpecError::NotFound(path.into()))
+		}
+		Err(error) => {
+			return Err(SpecError::Unreadable {
+				path: path.into(),
+				error,
+			})
+		}
+	};
+	let malformed = |reason| SpecError::Malformed {
+		path: path.into(),
+		reason,
+	};
+	let outline = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+	check_verifiers(path, outline)?;
+	ChainSpec::from_json_file(path.into()).map_err(malformed)
+}
+
+/// Checks the verifiers of a plain specification. Those of a raw one are checked when its chain is opened.
+fn check_verifiers(path: &str, outline: Outline) -> Result<(), SpecError> {
+	let genesis = outline.genesis.runtime_genesis;
+	let config = genesis.and_then(|genesis| genesis.patch.or(genesis.config));
+	let session = config.and_then(|config| config.session);
+	let Some(keys) = session.and_then(|session| session.keys) else {
+		return Ok(());
+	};
+	if !(1..=MAX_VERIFIERS as usize).contains(&keys.len()) {
+		return Err(SpecError::Verifiers {
+			path: path.into(),
+			count: keys.len(),
+		});
+	}
+	let mut seen = BTreeSet::new();
+	let named = keys
+		.into_iter()
+		.flat_map(|(account, _, keys)| [account, keys.grandpa]);
+	for key in named {
+		if let Some(key) = seen.replace(key) {
+			return Err(SpecError::RepeatedVerifier {
+				path: path.into(),
+				key,
+			});
+		}
+	}
+	Ok(())
+}
+
 /// The development chain: one verifier, Alice, and blocks on demand.
-fn development() -> Result<ChainSpec, String> {
+fn development() -> Result<ChainSpec, SpecError> {
 	build(
 		"Isthmus Development",
 		"isthmus_dev",
@@ -33,7 +182,7 @@ fn development() -> Result<ChainSpec, String> {
 }
 
 /// The local test network: four verifiers, Alice to Dave, on one machine.
-fn local() -> Result<ChainSpec, String> {
+fn local() -> Result<ChainSpec, SpecError> {
 	build(
 		"Isthmus Local Network",
 		"isthmus_local",
@@ -42,14 +191,17 @@ fn local() -> Result<ChainSpec, String> {
 	)
 }
 
-fn build(name: &str, id: &str, kind: ChainType, preset: &str) -> Result<ChainSpec, String> {
-	let wasm = WASM_BINARY.ok_or(
-		"this node was built without its Wasm runtime: build it again without SKIP_WASM_BUILD",
-	)?;
+fn build(
+	name: &str,
+	id: &str,
+	kind: ChainType,
+	preset: &'static str,
+) -> Result<ChainSpec, SpecError> {
+	let wasm = WASM_BINARY.ok_or(SpecError::NoRuntime)?;
 	// The native runtime returns the preset at once. The Wasm runtime would first have to be compiled.
 	let genesis = isthmus_runtime::genesis::preset(&preset.into())
 		.and_then(|json| serde_json::from_slice(&json).ok())
-		.ok_or_else(|| format!("the runtime has no genesis preset {preset}"))?;
+		.ok_or(SpecError::NoPreset(preset))?;
 	let mut properties = Properties::new();
 	properties.insert("tokenSymbol".into(), "IST".into());
 	properties.insert("tokenDecimals".into(), isthmus_primitives::DECIMALS.into());

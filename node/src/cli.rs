@@ -8,6 +8,7 @@ use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountI
 use isthmus_sharing::{terms::MAX_NAME_SIZE, ProducerKind};
 use polkadot_sdk::*;
 use sc_cli::RunCmd;
+use sc_storage_monitor::StorageMonitorParams;
 use sp_core::crypto::Ss58Codec;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
@@ -36,6 +37,9 @@ pub struct Cli {
 
 	#[command(flatten)]
 	pub producer: ProducerArgs,
+
+	#[command(flatten)]
+	pub storage: StorageMonitorParams,
 }
 
 impl Cli {

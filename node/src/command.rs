@@ -2,13 +2,12 @@
 //! Parses the command line and runs the selected subcommand.
 
 use crate::{
-	chain_spec,
+	arguments, chain_spec,
 	cli::{Cli, Command},
-	logging, service,
+	database, logging, output, service,
 };
-use clap::Parser;
 use polkadot_sdk::*;
-use sc_cli::SubstrateCli;
+use sc_cli::{KeySubcommand, SubstrateCli};
 use sc_service::Configuration;
 use std::ffi::OsString;
 
@@ -38,7 +37,8 @@ impl SubstrateCli for Cli {
 	}
 
 	fn load_spec(&self, id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
-		Ok(Box::new(chain_spec::load(id)?))
+		let spec = chain_spec::load(id).map_err(|error| error.to_string())?;
+		Ok(Box::new(spec))
 	}
 }
 
@@ -48,8 +48,11 @@ impl SubstrateCli for Cli {
 ///
 /// Returns the error of the command that ran.
 pub fn run() -> sc_cli::Result<()> {
-	let cli = Cli::from_args();
-	match &cli.subcommand {
+	let mut cli = arguments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+	if cli.subcommand.is_some() {
+		output::end_if_unwritable()?;
+	}
+	match cli.subcommand.take() {
 		None => {
 			let runner = logging::create_runner(&cli, &cli.run)?;
 			let options = service::Options {
@@ -58,42 +61,63 @@ pub fn run() -> sc_cli::Result<()> {
 				producer: cli.producer.profile(),
 				pool: cli.pool_limits(),
 				development: cli.run.shared_params.is_dev(),
+				storage: cli.storage.clone(),
 			};
 			runner.run_node_until_exit(|config| async move {
 				service::new_full(config, options).map_err(sc_cli::Error::Service)
 			})
 		}
-		Some(Command::Key(cmd)) => cmd.run(&cli),
-		Some(Command::ExportChainSpec(cmd)) => cmd.run(Box::new(chain_spec::load(&cmd.chain)?)),
+		Some(Command::Key(mut cmd)) => {
+			if let KeySubcommand::GenerateNodeKey(cmd) = &mut cmd {
+				// Without a chain the key is printed, or written to a file that is named.
+				cmd.chain.get_or_insert_with(|| "local".into());
+			}
+			cmd.run(&cli)
+		}
+		Some(Command::ExportChainSpec(cmd)) => cmd.run(cli.load_spec(&cmd.chain)?),
 		Some(Command::ExportBlocks(cmd)) => {
-			let runner = cli.create_runner(cmd)?;
+			let runner = cli.create_runner(&cmd)?;
 			runner.async_run(|config| {
-				let parts = service::Parts::new(&config)?;
-				Ok((
-					cmd.run(parts.core.client, config.database),
-					parts.task_manager,
-				))
+				let mut parts = service::Parts::new(&config)?;
+				let client = parts.core.client.clone();
+				// The command uses only a part of the parts. The tasks of the others would fail without them.
+				parts
+					.task_manager
+					.keep_alive((parts.core, parts.import_queue));
+				let export = async move { cmd.run(client, config.database).await };
+				Ok((export, parts.task_manager))
 			})
 		}
 		Some(Command::ImportBlocks(cmd)) => {
-			let runner = cli.create_runner(cmd)?;
+			let runner = cli.create_runner(&cmd)?;
 			runner.async_run(|config| {
-				let parts = service::Parts::new(&config)?;
-				Ok((
-					cmd.run(parts.core.client, parts.import_queue),
-					parts.task_manager,
-				))
+				let mut parts = service::Parts::new(&config)?;
+				let client = parts.core.client.clone();
+				parts.task_manager.keep_alive(parts.core);
+				let import = async move { cmd.run(client, parts.import_queue).await };
+				Ok((import, parts.task_manager))
 			})
 		}
 		Some(Command::PurgeChain(cmd)) => {
-			let runner = cli.create_runner(cmd)?;
-			runner.sync_run(|config| cmd.run(config.database))
+			let runner = cli.create_runner(&cmd)?;
+			runner.sync_run(|config| {
+				database::check_unused(&config.database).map_err(application)?;
+				cmd.run(config.database)
+			})
 		}
 		Some(Command::ChainInfo(cmd)) => {
-			let runner = cli.create_runner(cmd)?;
-			runner.sync_run(|config| cmd.run::<isthmus_primitives::Block>(&config))
+			let runner = cli.create_runner(&cmd)?;
+			runner.sync_run(|config| {
+				database::check_unused(&config.database).map_err(application)?;
+				cmd.run::<isthmus_primitives::Block>(&config)
+			})
 		}
 	}
+}
+
+/// Wraps an error of this project's crates for the command line.
+fn application(error: impl std::error::Error + Send + Sync + 'static) -> sc_cli::Error {
+	sc_cli::Error::Application(Box::new(error))
 }
 
 /// Returns the configuration of a node with this command line, without starting the node. The program's
@@ -106,6 +130,6 @@ pub fn configuration(
 	args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 	tokio: tokio::runtime::Handle,
 ) -> sc_cli::Result<Configuration> {
-	let cli = Cli::try_parse_from(args).map_err(|e| sc_cli::Error::Input(e.to_string()))?;
+	let cli = arguments::parse(args)?;
 	cli.create_configuration(&cli.run, tokio)
 }

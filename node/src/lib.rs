@@ -15,10 +15,16 @@
 pub mod chain_spec;
 pub mod client;
 mod command;
+mod database;
 mod equivocations;
+mod explain;
+mod output;
+mod ports;
 pub mod service;
 
 // Public only for `tests/`.
+#[doc(hidden)]
+pub mod arguments;
 #[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
@@ -32,10 +38,13 @@ pub mod producer;
 #[doc(hidden)]
 pub mod proposer;
 #[doc(hidden)]
+pub mod reminder;
+#[doc(hidden)]
 pub mod rpc;
 mod stratum;
 #[doc(hidden)]
 pub mod verifiers;
 
 pub use command::{configuration, run};
+pub use explain::explain;
 pub use polkadot_sdk::sc_cli::Error;

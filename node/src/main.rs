@@ -3,6 +3,14 @@
 
 #![forbid(unsafe_code)]
 
-fn main() -> Result<(), Box<isthmus_node::Error>> {
-	Ok(isthmus_node::run()?)
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+	match isthmus_node::run() {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(error) => {
+			eprintln!("error: {}", isthmus_node::explain(&error));
+			ExitCode::FAILURE
+		}
+	}
 }

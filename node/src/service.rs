@@ -9,6 +9,7 @@
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
 //! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
+//! | `watch.rs` | the lines about a node that waits without an error |
 
 mod finality;
 mod metrics;
@@ -16,23 +17,32 @@ mod mining;
 mod network;
 mod parts;
 mod tasks;
+// Public only for `tests/`.
+#[doc(hidden)]
+pub mod watch;
 
 use crate::{
 	cli::{MiningArgs, SyncArgs},
+	database,
 	pool::Limits,
+	ports,
 	producer::{self, KeyError, Profile, Registration},
 	rpc,
 };
 use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
-use sc_network::config::SyncMode;
+use sc_network::config::{NodeKeyConfig, Secret, SyncMode};
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
 };
+use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
 use sp_blockchain::HeaderBackend;
+use std::io;
 
+use parts::application;
 pub use parts::{Core, Parts};
+use watch::{Watch, Watched};
 
 /// The minimum number of finalized blocks for which a node keeps bodies and states.
 const MIN_BLOCKS_KEPT: u32 = 64;
@@ -49,6 +59,8 @@ pub(crate) struct Options {
 	pub(crate) pool: Limits,
 	/// Whether the node was started with `--dev`: it then mines, for Alice unless another account is given.
 	pub(crate) development: bool,
+	/// How much space to keep free on the database's disk.
+	pub(crate) storage: StorageMonitorParams,
 }
 
 /// Starts a full node.
@@ -57,11 +69,21 @@ pub(crate) struct Options {
 ///
 /// Returns a message if an option is not supported, and otherwise the error of the stage that failed.
 pub(crate) fn new_full(
-	config: Configuration,
+	mut config: Configuration,
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
 	check_options(&config)?;
+	let nothing_mines = has_no_miner(&options.mining);
 	let mining = mining::request(&config, options.mining, options.development)?;
+	database::check_writable(&config.database).map_err(application)?;
+	check_node_key(&config.network.node_key)?;
+	ports::check(&mut config).map_err(application)?;
+	if mining.is_some() && nothing_mines {
+		log::warn!(
+			"`--threads 0`: nothing mines unless another program calls `eth_getWork` over the RPC. For ethminer and \
+			 the like add `--miners-listen`, `--stratum-listen` or `--mine-notify`"
+		);
+	}
 	let Parts {
 		core,
 		mut task_manager,
@@ -73,8 +95,12 @@ pub(crate) fn new_full(
 		Some(profile) => producer_deps(&config, &core, profile)?,
 		None => None,
 	};
+	watch::check_vote_keys(&config, &core.keystore).map_err(application)?;
+	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
 
+	let pool_room = (options.pool.count, options.pool.bytes);
+	let watched = Watched::new(&config, mining.is_some(), pool_room);
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
 	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {
@@ -102,8 +128,55 @@ pub(crate) fn new_full(
 			.spawn_handle()
 			.spawn("chain-metrics", None, metrics.run());
 	}
+	let watch = Watch {
+		core: core.clone(),
+		sync: network.sync.clone(),
+		authorities: finality.rpc.authority_set.clone(),
+		node: watched,
+	};
+	task_manager
+		.spawn_handle()
+		.spawn("watch", None, watch.run());
 	finality::start(finality, &core, network, &task_manager)?;
 	Ok(task_manager)
+}
+
+/// Checks that the node's network key can be read, and creates it if the node has none.
+fn check_node_key(key: &NodeKeyConfig) -> Result<(), ServiceError> {
+	let NodeKeyConfig::Ed25519(Secret::File(path)) = key else {
+		return Ok(());
+	};
+	let invalid = |error: io::Error| {
+		format!(
+			"the network key in {} cannot be used: {error}. Expected a file of 32 bytes, or of 64 hexadecimal digits \
+			 without a line end, that this user may read; `key generate-node-key --file FILE` makes one",
+			path.display()
+		)
+	};
+	let read = key.clone().into_keypair();
+	read.map(drop)
+		.map_err(|error| ServiceError::Other(invalid(error)))
+}
+
+/// Returns whether neither this machine nor another program is told to mine.
+fn has_no_miner(options: &MiningArgs) -> bool {
+	options.threads == 0
+		&& options.miners_listen.is_none()
+		&& options.stratum_listen.is_none()
+		&& options.mine_notify.is_empty()
+}
+
+/// Stops the node before its database's disk is full, since a database that cannot write is lost.
+fn watch_storage(
+	config: &Configuration,
+	options: StorageMonitorParams,
+	task_manager: &TaskManager,
+) -> Result<(), ServiceError> {
+	let Some(path) = config.database.path() else {
+		return Ok(());
+	};
+	let spawner = task_manager.spawn_essential_handle();
+	StorageMonitorService::try_spawn(options, path.into(), &spawner).map_err(application)
 }
 
 /// Returns what the RPC methods need to answer.

@@ -49,7 +49,7 @@ const BYTE_FEE: Balance = UNIT / 1_000_000;
 /// The number of blocks in a week, at 12 s each.
 const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
 /// The maximum number of verifiers, who vote on finality.
-const MAX_VERIFIERS: u32 = 100;
+pub const MAX_VERIFIERS: u32 = 100;
 /// For how many sessions a former verifier's deposit stays held: about five hours, with sessions of 50 blocks.
 const UNBONDING_SESSIONS: u32 = 28;
 /// The maximum number of motions open at the same time.

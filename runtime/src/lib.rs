@@ -26,7 +26,7 @@ mod tests;
 #[cfg(feature = "std")]
 pub use apis::RuntimeApi;
 pub use apis::VERSION;
-pub use configs::{BLOCK_WEIGHT_SECONDS, EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH};
+pub use configs::{BLOCK_WEIGHT_SECONDS, EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH, MAX_VERIFIERS};
 
 use alloc::vec::Vec;
 use isthmus_primitives::{AccountId, Header, Signature};

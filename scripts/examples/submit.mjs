@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
 
-const provider = new WsProvider(process.argv[2] ?? 'ws://127.0.0.1:9944');
-const api = await ApiPromise.create({ provider, noInitWarn: true });
+const url = process.argv[2] ?? 'ws://127.0.0.1:9944';
+const provider = new WsProvider(url);
+// Without `throwOnConnect`, it would try to connect for ever.
+const api = await ApiPromise.create({ provider, noInitWarn: true, throwOnConnect: true }).catch(() => {
+	console.error(`no node answers at ${url}`);
+	process.exit(1);
+});
 const signer = new Keyring({ type: 'sr25519' }).addFromUri('//Eve');
 
 const call = api.tx.dataSharing.register('School', 'A school of my own');

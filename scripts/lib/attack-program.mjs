@@ -50,6 +50,43 @@ export async function adversary(args, timeout, onLine = () => {}) {
 }
 
 /**
+ * Lies to a node in the background: `isthmus-adversary harass`, which prints its counts, a JSON object per line,
+ * until it is ended.
+ */
+export class Harassment {
+	#child;
+	#ended;
+	/** The last line. */
+	counts;
+
+	/** Starts the program; resolves when it has printed a line that satisfies the condition. */
+	static async start(args, condition) {
+		const harassment = new Harassment();
+		harassment.#child = spawn(program('isthmus-adversary'), ['harass', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+		harassment.#ended = new Promise((resolve) => harassment.#child.once('close', resolve));
+		const killed = () => harassment.#child.kill('SIGKILL');
+		process.once('exit', killed);
+		harassment.#ended.then(() => process.removeListener('exit', killed));
+		await new Promise((resolve, reject) => {
+			harassment.#child.once('error', reject);
+			harassment.#ended.then((code) => reject(new NotCarriedOut(`isthmus-adversary harass exited with ${code}`)));
+			createInterface({ input: harassment.#child.stdout }).on('line', (line) => {
+				harassment.counts = JSON.parse(line);
+				if (condition(harassment.counts)) resolve();
+			});
+		});
+		return harassment;
+	}
+
+	/** Ends the program; returns its last line. */
+	async end() {
+		this.#child.kill('SIGKILL');
+		await this.#ended;
+		return this.counts;
+	}
+}
+
+/**
  * Carries out attacks one after the other, and prints each outcome and how long it took to stderr. An attack that
  * cannot be carried out does not stop the others.
  *

@@ -27,10 +27,11 @@ function adversaryPath() {
  * @param {number} order.interval The time between the timestamps of two consecutive blocks, in seconds.
  * @param {number} [order.forkEvery] Start a fork every `forkEvery` blocks; 0 for no forks.
  * @param {number} [order.seed] Determines the length of each fork.
+ * @param {number} [order.bodyBytes] The number of bytes of transactions in each block of the best chain.
  * @returns {Promise<object>} The program's summary of the chain: `best`, `totalDifficulty`, `forks`, `uncles`.
  */
-export function makeChain(spec, basePath, { blocks, interval, forkEvery = 0, seed = 1 }) {
-	const options = { blocks, interval, seed, 'fork-every': forkEvery };
+export function makeChain(spec, basePath, { blocks, interval, forkEvery = 0, seed = 1, bodyBytes = 0 }) {
+	const options = { blocks, interval, seed, 'fork-every': forkEvery, 'body-bytes': bodyBytes };
 	const args = ['make-chain', '--chain', spec, '--base-path', basePath];
 	for (const [name, value] of Object.entries(options)) args.push(`--${name}`, String(value));
 	return new Promise((resolve, reject) => {

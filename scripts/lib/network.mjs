@@ -122,7 +122,7 @@ export class Network {
 	 * @param {number} [options.spare] The number of nodes that `add` can start later. They have no vote key yet.
 	 * @param {(index: number) => string[]} [options.args] Returns further options for each node.
 	 * @param {object} [options.parameters] Consensus parameters that differ from the `local` chain's.
-	 * @param {number} [options.latency] The delay of messages between nodes, in milliseconds.
+	 * @param {object} [options.line] The links between the nodes: the latency, rate and loss of `Link.to`.
 	 * @param {(genesis: object) => void} [options.edit] Edits the rest of the genesis configuration.
 	 * @param {(network: Network) => Promise<void>} [options.before] Called when everything is prepared, before any node
 	 * starts.
@@ -134,7 +134,7 @@ export class Network {
 		spare = 0,
 		args = () => [],
 		parameters = {},
-		latency = 0,
+		line = {},
 		edit,
 		before = async () => {},
 		groups = (members) => [members],
@@ -164,7 +164,7 @@ export class Network {
 					// listening port.
 					const others = network.#prepared.filter((member) => member !== from);
 					const admits = (port) => !others.some(({ peerPort }) => peerPort === port);
-					network.#links.push({ from, to, link: await Link.to(() => to.peerPort, { latency, admits }) });
+					network.#links.push({ from, to, link: await Link.to(() => to.peerPort, { ...line, admits }) });
 				}
 			}
 			await before(network);

@@ -227,9 +227,9 @@ describe('errors and their hints', () => {
 		const { key } = await account('//HintStranger');
 		random('stranger', 10);
 		const unregistered = await refused(REFUSED, 'dataset', 'create', 'x', ...key);
-		assert.match(unregistered.error, /NotRegistered: Only a registered producer/);
+		assert.match(unregistered.error, /NotRegistered: Only a registered producer may do this\.$/);
 		assert.match(unregistered.hint, /isthmus register/);
-		assert.match((await refused(USAGE, 'store', 'stranger', ...key)).hint, /isthmus register/);
+		assert.match((await refused(REFUSED, 'store', 'stranger', ...key)).hint, /isthmus register/);
 	});
 
 	test('if there are several datasets, one has to be named, and it has to exist', { timeout }, async () => {
@@ -239,24 +239,24 @@ describe('errors and their hints', () => {
 		const several = await refused(USAGE, 'store', 'several', ...key);
 		assert.match(several.error, /pass --dataset/);
 		assert.match(several.hint, /isthmus list datasets/);
-		assert.match((await refused(USAGE, 'store', 'several', '--dataset', '9', ...key)).hint, /isthmus list datasets/);
+		assert.match((await refused(REFUSED, 'store', 'several', '--dataset', '9', ...key)).hint, /isthmus list datasets/);
 		const { key: empty } = await account('//HintNone');
 		await ok('register', 'None', ...empty);
-		assert.match((await refused(USAGE, 'store', 'several', ...empty)).hint, /isthmus dataset create/);
+		assert.match((await refused(REFUSED, 'store', 'several', ...empty)).hint, /isthmus dataset create/);
 	});
 
 	test('a request or grant does not exist, or a leaf is taken', { timeout }, async () => {
 		random('taken', 10);
 		await ok('store', 'taken', ...owner.key);
 		assert.match((await refused(REFUSED, 'store', 'taken', '--name', 'other', '--leaf', '0', ...owner.key)).hint, /omit --leaf/);
-		assert.match((await refused(USAGE, 'authorize', '999', ...owner.key)).hint, /isthmus requests/);
+		assert.match((await refused(REFUSED, 'authorize', '999', ...owner.key)).hint, /isthmus requests/);
 		assert.match((await refused(REFUSED, 'reject', '999', ...owner.key)).hint, /isthmus requests/);
-		assert.match((await refused(FAILED, 'revoke', '999', ...owner.key)).hint, /isthmus list given/);
+		assert.match((await refused(REFUSED, 'revoke', '999', ...owner.key)).hint, /isthmus list given/);
 	});
 
 	test('a reader without an encryption key cannot be granted access', { timeout }, async () => {
 		const silent = client.account('//HintSilent').address;
-		const sealed = await refused(FAILED, 'authorize', '--to', silent, '--leaves', '0..1', ...owner.key);
+		const sealed = await refused(REFUSED, 'authorize', '--to', silent, '--leaves', '0..1', ...owner.key);
 		assert.match(sealed.hint, /isthmus key publish/);
 	});
 
@@ -272,6 +272,91 @@ describe('errors and their hints', () => {
 		await ok('reject', String(request), ...used.key);
 		await ok('authorize', '--to', uri, '--leaves', '0..1', ...used.key);
 		assert.match((await refused(REFUSED, ...remove)).hint, /isthmus revoke/);
+	});
+});
+
+describe('errors that help', () => {
+	let owner;
+	before(async () => {
+		owner = await producer('//HelpOwner');
+	}, { timeout });
+
+	test('wrong arguments are JSON, too, and a negative number is a value', { timeout }, async () => {
+		const missing = await refused(USAGE, 'store');
+		assert.match(missing.error, /required arguments were not provided: <PATH>/);
+		assert.match(missing.hint, /^usage: isthmus store/);
+		assert.match((await refused(USAGE, 'transfer', owner.address, '-5', ...owner.key)).error, /invalid value '-5' for '<AMOUNT>'/);
+		assert.match((await refused(USAGE, 'transfer', owner.address, '0', ...owner.key)).error, /more than 0/);
+		assert.match((await refused(USAGE, 'authorize', '--to', owner.uri, '--leaves', '0..1', '--term', '0')).error, /'0' for '--term/);
+	});
+
+	test('funds that are missing are named, and no fee is paid for what is known to fail', { timeout }, async () => {
+		const { address, key, uri } = await account('//HelpSpender');
+		const funds = async () => (await ok('balance', address))[0].free;
+		const before = await funds();
+		const poor = await refused(REFUSED, 'transfer', owner.address, '5000', ...key);
+		assert.match(poor.error, /The account does not have the funds for this\.$/);
+		assert.match(poor.hint, /isthmus balance/);
+		const withdraw = await refused(REFUSED, 'key', 'withdraw', ...key);
+		assert.match(withdraw.error, new RegExp(`^${address} has no encryption key`));
+		assert.equal(withdraw.hint, null);
+		const request = ['request', owner.address, '--leaves', '0..1', '--purpose', 'p', ...key];
+		assert.match((await refused(REFUSED, ...request)).hint, /^publish your encryption key first: isthmus key publish$/);
+		assert.equal(await funds(), before);
+		await ok('key', 'publish', ...key);
+		const published = await funds();
+		assert.deepEqual((await ok('key', 'publish', ...key)).map(({ block }) => block), [null]);
+		assert.equal(await funds(), published);
+		const [{ grant }] = await ok('authorize', '--to', uri, '--leaves', '0..1', ...owner.key);
+		await ok('dataset', 'epoch', String(owner.dataset), ...owner.key);
+		await ok('revoke', String(grant), ...owner.key);
+		const [{ free }] = await ok('balance', owner.address);
+		assert.match((await refused(REFUSED, 'revoke', String(grant), ...owner.key)).error, /GrantEnded/);
+		assert.match((await refused(REFUSED, 'dataset', 'create', 'data', ...owner.key)).error, /DatasetNameTaken/);
+		assert.match((await refused(REFUSED, 'register', 'Again', ...owner.key)).error, /AlreadyRegistered/);
+		assert.match((await refused(REFUSED, 'dataset', 'policy', '0', '--clear', ...owner.key)).error, /no policy/);
+		assert.equal((await ok('balance', owner.address))[0].free, free);
+	});
+
+	test('what does not exist has one exit code and a hint', { timeout }, async () => {
+		for (const [args, hint] of [
+			[['serve', '--datasets', '5', ...owner.key], /isthmus list datasets/],
+			[['fetch', owner.address, 'none', ...owner.key], /isthmus list records --owner/],
+			[['remove', 'none', ...owner.key], /isthmus list records|--alone/],
+			[['trace', 'record', owner.address, 'none'], /isthmus list records/],
+			[['dataset', 'epoch', '9', ...owner.key], /isthmus list datasets/],
+			[['authorize', '9999', ...owner.key], /isthmus requests/],
+			[['reject', '9999', ...owner.key], /isthmus requests/],
+			[['revoke', '9999', ...owner.key], /isthmus list given/],
+		]) {
+			const { error, hint: found } = await refused(REFUSED, ...args);
+			assert.match(found ?? '', hint, `isthmus ${args.join(' ')}: ${error}`);
+		}
+	});
+
+	test('what is stored under any name is fetched again', { timeout }, async () => {
+		const inside = 'x'.repeat(255);
+		mkdirSync(file('names'));
+		for (const name of [inside, 'ä'.repeat(127), 'a ', 'a.', 'A', 'a', 'e\u0301', '\u00e9', '-', '.hidden', 'my marks.csv']) {
+			random(`names/${name}`, 100);
+		}
+		await ok('store', 'names', ...owner.key);
+		await ok('fetch', owner.address, 'names', '--folder', '-o', 'names.out', ...owner.key);
+		for (const name of readdirSync(file('names'))) {
+			assert.equal(contents(`names.out/${name}`), contents(`names/${name}`), name);
+		}
+		mkdirSync(file('here'));
+		for (const name of ['my marks.csv', '0xabcd', 'a ', '.hidden']) {
+			random(name, 10);
+			await ok('store', `./${name}`, ...owner.key);
+			const sum = contents(name);
+			rmSync(file(name));
+			await ok('fetch', owner.address, name, ...owner.key);
+			assert.equal(contents(name), sum, name);
+		}
+		for (const name of ['', 'a\nb', 'x'.repeat(33), `0x${'a'.repeat(63)}`]) {
+			await refused(USAGE, 'store', 'names', '--name', name, ...owner.key);
+		}
 	});
 });
 
@@ -365,7 +450,8 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.match(taken.error, /^marks\.csv is stored already/);
 	assert.match(taken.hint, /--name/);
 	const fetch = ['fetch', address, 'marks.csv', ...company.key, '-o'];
-	assert.match((await refused(REFUSED, ...fetch, 'out')).hint, /isthmus request/);
+	// The hint names the record's own dataset, epoch and leaf.
+	assert.match((await refused(REFUSED, ...fetch, 'out')).hint, /isthmus request \w+ --dataset 0 --epoch 0 --leaves 0\.\.1 /);
 	assert.ok(!existsSync(file('out')));
 
 	await ok('key', 'publish', ...company.key);
@@ -392,7 +478,7 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	assert.deepEqual([revoked.epoch, revoked.renewed, revoked.left], [1, 1, [granted.grant]]);
 	const paid = await refused(REFUSED, 'revoke', String(granted.grant), ...school);
 	assert.match(paid.error, /TermPaidFor/);
-	assert.match(paid.hint, /paidUntil/);
+	assert.match(paid.hint, /isthmus list given/);
 	const given = await ok('list', 'given', ...school);
 	assert.equal(given.find(({ grant }) => grant === lost.grant).state, 'revoked');
 	assert.equal(given.filter(({ grantee, scope }) => grantee === otherAddress && scope.epoch === 1).length, 1);
@@ -430,15 +516,19 @@ test('a request is rejected, or cancelled with and without an offer', { timeout 
 	assert.equal(ending.openUntil, ending.block + 16);
 	const anyway = await refused(REFUSED, ...cancel(offered));
 	assert.match(anyway.error, new RegExp(`ends at block ${ending.openUntil} anyway`));
-	assert.match((await refused(USAGE, 'authorize', request, ...key)).error, /no open request/);
+	assert.match((await refused(REFUSED, 'authorize', request, ...key)).error, /no open request/);
 });
 
 test('a trace searches the blocks that exist, and the status shows them', { timeout }, async () => {
 	const { address } = await producer('//Traced');
 	const nothing = await run(['trace', 'record', address, 'nothing']);
-	assert.match(nothing.stderr, /nothing found\nsearched up to block \d+, the last finalized one\n/);
+	assert.equal(nothing.code, REFUSED);
+	assert.match(nothing.stderr, /searched up to block \d+, the last finalized one\nerror: nothing found in blocks 1 to \d+\nhint: /);
+	const idle = await run(['trace', 'account', client.account('//Idle').address]);
+	assert.equal(idle.code, DONE);
+	assert.match(idle.stderr, /nothing found\n/);
 	const trace = ['trace', 'account', address];
-	assert.match((await refused(USAGE, ...trace, '--from', '1000000')).error, /no block 1000000 yet/);
+	assert.match((await refused(REFUSED, ...trace, '--from', '1000000')).error, /no block 1000000 yet/);
 	assert.match((await refused(USAGE, ...trace, '--from', '5', '--to', '4')).error, /before --from/);
 	const [status] = await ok('status');
 	assert.ok(status.best.number >= status.finalized.number);
@@ -455,6 +545,7 @@ test('a folder and stdin are stored and fetched', { timeout }, async () => {
 	writeFileSync(file('papers/run.sh'), '#!/bin/sh\n');
 	chmodSync(file('papers/run.sh'), 0o755);
 	symlinkSync('/etc/passwd', file('papers/link'));
+	mkdirSync(file('papers/nothing/inside'), { recursive: true });
 	const first = await run(['--json', 'store', 'papers', ...key]);
 	assert.equal(first.code, DONE, first.stderr);
 	assert.match(first.stderr, /skipped, because it is not a file: .*papers\/link/);
@@ -477,6 +568,7 @@ test('a folder and stdin are stored and fetched', { timeout }, async () => {
 	for (const name of ['large', 'deep/small', 'deep/er/empty', 'run.sh']) {
 		assert.equal(contents(`copy/${name}`), contents(`papers/${name}`), name);
 	}
+	assert.ok(statSync(file('copy/nothing/inside')).isDirectory());
 	assert.equal(statSync(file('copy/run.sh')).mode & 0o777, 0o700);
 	assert.equal(statSync(file('copy/large')).mode & 0o777, 0o600);
 	writeFileSync(file('copy/run.sh'), 'changed');

@@ -34,6 +34,17 @@ test('submit.mjs registers a producer, and prints why a second registration is r
 	);
 });
 
+test('an example ends if no node answers', { timeout }, async () => {
+	for (const example of ['submit.mjs', 'share.mjs']) {
+		const run = promisify(execFile)(process.execPath, [pathOf(`examples/${example}`), 'ws://127.0.0.1:1'], { timeout });
+		await assert.rejects(run, ({ code, killed, stderr }) => {
+			assert.deepEqual([code, killed], [1, false], example);
+			assert.match(stderr, /no node answers at ws:\/\/127\.0\.0\.1:1/);
+			return true;
+		});
+	}
+});
+
 test('share.mjs stores a record and reads it back', { timeout }, async () => {
 	assert.match(
 		await run('share.mjs'),

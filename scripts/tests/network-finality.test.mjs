@@ -58,7 +58,7 @@ function authorOf(api, header) {
 
 test('a network of four nodes', { timeout }, async (t) => {
 	const network = await Network.start({
-		latency: LATENCY,
+		line: { latency: LATENCY },
 		parameters: { genesisDifficulty: DIFFICULTY, minimumDifficulty: DIFFICULTY },
 		args: (index) => [
 			...['--mine', '--beneficiary', accounts[index]],

@@ -11,6 +11,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeChain } from '../lib/made-chain.mjs';
 import { LocalNode } from '../lib/node.mjs';
+import { randomNumbers } from '../lib/random.mjs';
 import { Rpc, TIMEOUT } from '../lib/rpc.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
 
@@ -29,17 +30,6 @@ const POLL_INTERVAL = 5;
 const NUMBER_KEY = '0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac';
 /** The storage key of the runtime's code. */
 const CODE_KEY = '0x3a636f6465';
-
-/** Returns a generator of numbers from 1 to `max`, the same for the same seed (mulberry32). */
-function randomNumbers(seed, max) {
-	let state = seed;
-	return () => {
-		state = (state + 0x6d2b79f5) | 0;
-		let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-		return (((mixed ^ (mixed >>> 14)) >>> 0) % max) + 1;
-	};
-}
 
 /** Resolves with the best block when it has at least this number. */
 async function syncedTo(node, rpc, number) {
@@ -117,13 +107,13 @@ test('syncing a chain of 2,000 blocks with forks', { timeout }, async (t) => {
 	});
 
 	await t.test(`a node that is killed ${KILLS} times during the sync recovers`, async (t) => {
-		const random = randomNumbers(SEED, MAX_BETWEEN_KILLS);
+		const random = randomNumbers(SEED);
 		const slowly = ['--max-blocks-per-request', '8', '--max-parallel-downloads', '1'];
 		const node = await start('killed', [...fromSource, ...slowly]);
 		const bests = [];
 		for (let kill = 0; kill < KILLS; kill++) {
 			const rpc = await Rpc.connect(node.url);
-			const { number } = await syncedTo(node, rpc, (await rpc.best()).number + random());
+			const { number } = await syncedTo(node, rpc, (await rpc.best()).number + 1 + random(MAX_BETWEEN_KILLS));
 			assert.ok(number < BLOCKS, `the sync was over before kill ${kill + 1} of ${KILLS}`);
 			bests.push(number);
 			await node.down();

@@ -18,6 +18,9 @@ use std::fmt;
 
 /// Arguments of the command.
 #[derive(clap::Args)]
+#[command(override_usage = "\
+isthmus authorize [OPTIONS] <REQUEST>
+       isthmus authorize [OPTIONS] --to <READER> --leaves <FROM..TO>")]
 #[command(after_help = "\
 Examples:
   isthmus authorize 3 --key school.key
@@ -45,7 +48,12 @@ pub(crate) struct Opts {
 	epoch: Option<Epoch>,
 
 	/// Number of blocks that the grant lasts, without a request
-	#[arg(long, value_name = "BLOCKS", default_value_t = 10_000)]
+	#[arg(
+		long,
+		value_name = "BLOCKS",
+		default_value_t = 10_000,
+		value_parser = clap::value_parser!(u32).range(1..)
+	)]
 	term: u32,
 
 	/// Date on which the grant ends at 00:00 UTC if its term is not over, without a request: for example
@@ -98,25 +106,15 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 	};
 	let included = context.send(&identity, &call).await?;
 	let block = included.number();
-	let granted = included.events.iter().filter_map(|event| match event {
-		Event::Authorized {
-			grant,
-			grantee,
-			scope,
-			expiry,
-			until,
-			paid,
-			..
-		} => Some(Granted {
-			block,
-			expiry: *expiry,
-			grant: *grant,
-			grantee: *grantee,
-			paid: Amount(*paid),
-			scope: scope.into(),
-			until: *until,
-		}),
-		_ => None,
+	let granted = included.events.iter().filter_map(Event::granted);
+	let granted = granted.map(|granted| Granted {
+		block,
+		expiry: granted.terms.expiry,
+		grant: granted.grant,
+		grantee: granted.terms.grantee,
+		paid: Amount(granted.paid),
+		scope: (&granted.terms.scope).into(),
+		until: granted.terms.until,
 	});
 	Ok(Lines(granted.collect()))
 }
@@ -132,7 +130,7 @@ async fn answer(
 	let request = request
 		.filter(|request| request.owner == *identity.id())
 		.ok_or_else(|| {
-			Error::usage(format!("{} has no open request {id}", identity.id()))
+			Error::refused(format!("{} has no open request {id}", identity.id()))
 				.hint("list the open requests: isthmus requests")
 		})?;
 	Ok(authorize(&context.client, best, identity, id, &request).await?)
@@ -153,11 +151,18 @@ async fn unasked(
 		None => dataset::only(context, identity.id()).await?,
 	};
 	let entry = dataset::own(best, identity.id(), dataset).await?;
+	let epoch = opts.epoch.unwrap_or(entry.epoch);
+	if epoch > entry.epoch {
+		let now = entry.epoch;
+		return Err(Error::refused(format!(
+			"dataset {dataset} has no epoch {epoch} yet: it is in epoch {now}"
+		)));
+	}
 	let terms = Terms {
 		grantee: *grantee,
 		scope: Scope {
 			dataset,
-			epoch: opts.epoch.unwrap_or(entry.epoch),
+			epoch,
 			from: leaves.from,
 			to: leaves.to,
 		},

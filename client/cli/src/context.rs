@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
-use crate::{error::Error, key_file, options::Options, report::Output};
-use isthmus_sdk::{BlockId, Call, Client, Identity, Included, Pending};
+use crate::{error::Error, key_file, options::Options, report::Output, stderr::tell};
+use isthmus_sdk::{Call, Client, Identity, Included, Pending};
 use std::path::Path;
 
 /// A connection, with the options of the command.
@@ -15,11 +15,18 @@ pub(crate) struct Context {
 impl Context {
 	/// Connects to the node.
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
+		let client = Client::connect(&options.url()).await?;
+		client.on_wait(|waiting| tell(waiting));
 		Ok(Self {
-			client: Client::connect(&options.url()).await?,
+			client,
 			output: options.output(),
 			options,
 		})
+	}
+
+	/// Returns whether to wait until transactions are finalized.
+	pub(crate) fn is_finalized(&self) -> bool {
+		self.options.finalized
 	}
 
 	/// Returns the node's address.
@@ -69,21 +76,10 @@ impl Context {
 		}
 	}
 
-	/// Waits until a block is finalized, if that was requested.
-	pub(crate) async fn settle(&self, block: BlockId) -> Result<(), Error> {
-		if !self.options.finalized {
-			return Ok(());
-		}
-		let mut heads = self.client.heads().await?;
-		while self.client.finalized().await?.block().number < block.number {
-			heads.next().await?;
-		}
-		if self.client.at_number(block.number).await?.block() != block {
-			return Err(Error::failed(format!(
-				"block {} was orphaned before it was finalized",
-				block.number
-			))
-			.hint("the transaction is most likely in a later block: see isthmus list or isthmus trace"));
+	/// Waits until a transaction that is in a block is finalized, if that was requested.
+	pub(crate) async fn settle(&self, last: Option<Pending>) -> Result<(), Error> {
+		if let Some(mut last) = last.filter(|_| self.options.finalized) {
+			last.finalized().await?;
 		}
 		Ok(())
 	}

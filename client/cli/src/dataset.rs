@@ -3,10 +3,11 @@
 
 use crate::{
 	context::Context,
-	error::{Error, Kind},
+	error::Error,
 	options::Options,
 	report::{Lines, Report},
-	text::{amount, count, Amount, Key},
+	stderr::tell,
+	text::{amount, count, quoted, Amount, Key},
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, ConsumerKinds, Dataset, DatasetEntry, DatasetId,
@@ -64,11 +65,22 @@ struct PolicyOpts {
 	price: Balance,
 
 	/// Largest number of leaves that a request may ask for [default: no limit]
-	#[arg(long, value_name = "LEAVES", default_value_t = LEAVES_PER_EPOCH, hide_default_value = true)]
+	#[arg(
+		long,
+		value_name = "LEAVES",
+		default_value_t = LEAVES_PER_EPOCH,
+		hide_default_value = true,
+		value_parser = clap::value_parser!(u64).range(1..=LEAVES_PER_EPOCH)
+	)]
 	longest_range: u64,
 
 	/// Longest term that a request may ask for
-	#[arg(long, value_name = "BLOCKS", required_unless_present = "clear")]
+	#[arg(
+		long,
+		value_name = "BLOCKS",
+		required_unless_present = "clear",
+		value_parser = clap::value_parser!(u32).range(1..)
+	)]
 	longest_term: Option<u32>,
 
 	/// Kinds of consumers to accept, separated by commas
@@ -134,10 +146,12 @@ impl fmt::Display for PolicyText<'_> {
 			false => named.join(", "),
 		};
 		let price = Amount(*price);
-		write!(
-			f,
-			"{price} for up to {longest_range} leaves and {longest_term} blocks, for {named}"
-		)
+		match *longest_range < LEAVES_PER_EPOCH {
+			true => write!(f, "{price} for up to {}", count(*longest_range, "leaf"))?,
+			false => write!(f, "{price} for any number of leaves")?,
+		}
+		let term = count(*longest_term, "block");
+		write!(f, " and up to {term}, for {named}")
 	}
 }
 
@@ -157,7 +171,8 @@ impl fmt::Display for Created {
 /// A policy that was set or removed, or a dataset that was removed.
 #[derive(Serialize)]
 struct Changed {
-	block: BlockNumber,
+	/// The block; `None` if nothing had to be changed.
+	block: Option<BlockNumber>,
 	/// What changed, for a person.
 	#[serde(skip)]
 	change: String,
@@ -165,7 +180,10 @@ struct Changed {
 
 impl fmt::Display for Changed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "block {}: {}", self.block, self.change)
+		match self.block {
+			Some(block) => write!(f, "block {block}: {}", self.change),
+			None => write!(f, "unchanged: {}", self.change),
+		}
 	}
 }
 
@@ -296,7 +314,7 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 	let mut datasets = every(|after| best.datasets(owner, after)).await?;
 	datasets.sort_by_key(|entry| entry.id);
 	if datasets.is_empty() {
-		eprintln!("no datasets");
+		tell("no datasets");
 	}
 	let listed = datasets.into_iter().map(|entry| {
 		let DatasetEntry {
@@ -337,9 +355,15 @@ async fn set_policy(
 	opts: PolicyOpts,
 ) -> Result<Changed, Error> {
 	let (client, dataset) = (&context.client, opts.dataset);
+	let best = client.best().await?;
+	own(&best, identity.id(), dataset).await?;
+	let old = policy(&best, identity.id(), dataset).await?;
 	let (call, change) = match (opts.clear, opts.longest_term) {
 		(true, _) => {
 			let change = format!("removed the policy of dataset {dataset}");
+			if old.is_none() {
+				return Err(Error::refused(format!("dataset {dataset} has no policy")));
+			}
 			(client.clear_policy(dataset).await?, change)
 		}
 		(false, Some(longest_term)) => {
@@ -350,12 +374,29 @@ async fn set_policy(
 				consumers: kinds(&opts.consumers),
 			};
 			let change = format!("policy of dataset {dataset}: {}", PolicyText(&policy));
+			if old == Some(policy) {
+				return Ok(Changed {
+					block: None,
+					change,
+				});
+			}
 			(client.set_policy(dataset, policy).await?, change)
 		}
 		(false, None) => return Err(Error::usage("missing --longest-term or --clear")),
 	};
-	let block = context.send(identity, &call).await?.number();
+	let block = Some(context.send(identity, &call).await?.number());
 	Ok(Changed { block, change })
+}
+
+/// Returns the policy of a dataset, if it has one.
+async fn policy(
+	best: &State,
+	owner: &AccountId,
+	dataset: DatasetId,
+) -> Result<Option<Policy>, Error> {
+	let datasets = every(|after| best.datasets(owner, after)).await?;
+	let entry = datasets.into_iter().find(|entry| entry.id == dataset);
+	Ok(entry.and_then(|entry| entry.policy))
 }
 
 async fn start_epoch(
@@ -384,7 +425,7 @@ pub(crate) async fn own(
 	dataset: DatasetId,
 ) -> Result<Dataset, Error> {
 	best.dataset(owner, dataset).await?.ok_or_else(|| {
-		Error::usage(format!("{owner} has no dataset {dataset}")).hint(format!(
+		Error::refused(format!("{owner} has no dataset {dataset}")).hint(format!(
 			"list its datasets: isthmus list datasets --owner {owner}"
 		))
 	})
@@ -425,9 +466,7 @@ async fn remove(
 	check_unused(&best, &entry, dataset)?;
 	let calls = removal(context, &best, identity, dataset, entry.epoch).await?;
 	let last = context.send_all(identity, &calls).await?;
-	let block = last
-		.ok_or_else(|| Error::failed("nothing was sent"))?
-		.number();
+	let block = last.map(|last| last.number());
 	let change = format!("removed dataset {dataset}");
 	Ok(Changed { block, change })
 }
@@ -449,7 +488,7 @@ fn check_unused(best: &State, entry: &Dataset, dataset: DatasetId) -> Result<(),
 }
 
 fn in_use(dataset: DatasetId, what: &str) -> Error {
-	Error::new(Kind::Refused, format!("dataset {dataset} still has {what}"))
+	Error::refused(format!("dataset {dataset} still has {what}"))
 }
 
 /// Returns the calls that free a dataset's leaves and remove it.
@@ -470,8 +509,10 @@ async fn removal(
 	for (epoch, leaf, by) in leaves {
 		if let LeafUse::Record(key) = by {
 			let name = Key(key);
-			return Err(in_use(dataset, &format!("the record {name}"))
-				.hint(format!("remove it first: isthmus remove {name}")));
+			return Err(in_use(dataset, &format!("the record {name}")).hint(format!(
+				"remove it first: isthmus remove {}",
+				quoted(&name.to_string())
+			)));
 		}
 		calls.push(client.free_leaf(dataset, epoch, leaf).await?);
 	}
@@ -485,7 +526,7 @@ pub(crate) async fn only(context: &Context, owner: &AccountId) -> Result<Dataset
 	let datasets = every(|after| best.datasets(owner, after)).await?;
 	match &datasets[..] {
 		[only] => Ok(only.id),
-		[] => Err(Error::usage(format!("{owner} has no dataset"))
+		[] => Err(Error::refused(format!("{owner} has no dataset"))
 			.hint("create one: isthmus dataset create NAME")),
 		_ => Err(
 			Error::usage(format!("{owner} has several datasets: pass --dataset"))

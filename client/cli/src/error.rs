@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Why a command failed: a message, possibly a hint, and the program's exit code.
 
+use crate::{
+	stderr::{print, tell},
+	text::quoted,
+};
 use isthmus_sdk::{
-	key_name, Error as SdkError, FetchError, PalletError, QueryRefusal, Rejection, Shown,
-	UploadError, UploadFolderError,
+	folder::FolderError, key_name, Error as SdkError, FetchError, PalletError, QueryRefusal,
+	Rejection, UploadError, UploadFolderError,
 };
 use serde::Serialize;
-use std::{fmt, process::ExitCode};
+use std::{
+	fmt,
+	io::{self, ErrorKind},
+	path::Path,
+	process::ExitCode,
+};
 
 /// Why a command failed. The message explains what is wrong, and the hint what to do about it. Every error
 /// of the underlying libraries is converted to this type.
@@ -26,20 +35,29 @@ pub(crate) enum Kind {
 	Usage = 2,
 	/// No node answers at the address, or the connection was lost.
 	Unreachable = 3,
-	/// The chain or the node refused.
+	/// The chain or the node refused, or would refuse; or the chain does not have what was named.
 	Refused = 4,
 	/// Data, a key or a passphrase is wrong.
 	NotAuthentic = 5,
+}
+
+/// Returns the system's words for an error, without its number and the names of temporary files.
+pub(crate) fn os(error: &io::Error) -> String {
+	let text = error.to_string();
+	match text.split_once(" (os error ") {
+		Some((words, _)) => words.to_owned(),
+		None => text,
+	}
 }
 
 /// The exit codes, as `--help` explains them.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  failed, for example because a file cannot be written
+  1  failed on this machine, for example because a file cannot be read or written
   2  wrong usage
   3  no node answers, or the connection was lost
-  4  the chain or the node refused
+  4  the chain or the node refused, or the chain does not have what was named
   5  data, a key or a passphrase is not the right one";
 
 impl Error {
@@ -62,6 +80,22 @@ impl Error {
 		Self::new(Kind::Usage, message)
 	}
 
+	/// Makes an error of a file or a folder that cannot be read or written.
+	pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+		let failed = Self::failed(format!("{}: {}", path.display(), os(error)));
+		match error.kind() {
+			ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+				failed.hint("free some space, and run the same command again")
+			}
+			_ => failed,
+		}
+	}
+
+	/// Makes an error of [`Kind::Refused`].
+	pub(crate) fn refused(message: impl fmt::Display) -> Self {
+		Self::new(Kind::Refused, message)
+	}
+
 	/// Adds a hint: what the user can do about the error.
 	pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
 		self.hint = Some(hint.to_string());
@@ -75,10 +109,9 @@ impl Error {
 
 	/// Prints the error to stderr as text, and returns the program's exit code.
 	pub(crate) fn report(&self) -> ExitCode {
-		// The message and the hint may contain text from nodes, producers and file names, so escape them.
-		eprintln!("error: {}", Shown(&self.message));
+		tell(format!("error: {}", self.message));
 		if let Some(hint) = &self.hint {
-			eprintln!("hint: {}", Shown(hint));
+			tell(format!("hint: {hint}"));
 		}
 		self.exit_code()
 	}
@@ -97,8 +130,8 @@ impl Error {
 			hint: self.hint.as_deref(),
 		};
 		match serde_json::to_string(&line) {
-			Ok(line) => eprintln!("{line}"),
-			Err(error) => eprintln!("error: {error}"),
+			Ok(line) => print(&line),
+			Err(error) => tell(format!("error: {error}")),
 		}
 		self.exit_code()
 	}
@@ -108,10 +141,31 @@ impl Error {
 	}
 }
 
+impl From<&clap::Error> for Error {
+	/// Converts an error in the arguments: its message is the first part of clap's text, and its hint the usage.
+	fn from(error: &clap::Error) -> Self {
+		let text = error.to_string();
+		let text = text.strip_prefix("error: ").unwrap_or(&text);
+		let text = text
+			.split("\n\nFor more information")
+			.next()
+			.unwrap_or(text);
+		let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+		match text.split_once("\n\nUsage: ") {
+			Some((message, usage)) => {
+				let usage = in_one_line(usage).replace(" isthmus ", ", or isthmus ");
+				Self::usage(in_one_line(message)).hint(format!("usage: {usage}"))
+			}
+			None => Self::usage(in_one_line(text)),
+		}
+	}
+}
+
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
 		let (kind, hint) = classify(&error);
 		let message = match &error {
+			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
 			SdkError::Upload(UploadError::AlreadyStored(_)) => {
 				format!("{error}, with different content")
@@ -121,7 +175,7 @@ impl From<SdkError> for Error {
 		let hint = match &error {
 			SdkError::Upload(UploadError::EpochOver { key, .. }) => Some(format!(
 				"isthmus remove {}, and then the same command again",
-				key_name(key)
+				quoted(&key_name(key))
 			)),
 			_ => hint.map(str::to_owned),
 		};
@@ -137,13 +191,15 @@ impl From<UploadFolderError> for Error {
 	fn from(error: UploadFolderError) -> Self {
 		match error {
 			UploadFolderError::Client(error) => error.into(),
+			UploadFolderError::Io { path, source } => Self::file(&path, &source),
 			UploadFolderError::Changed { key, .. } => {
 				let hint = format!(
 					"store the folder under another --name, or remove the file's record first: isthmus remove {}",
-					key_name(&key)
+					quoted(&key_name(&key))
 				);
 				Self::failed(error).hint(hint)
 			}
+			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
 			error => Self::failed(error),
 		}
 	}
@@ -153,11 +209,17 @@ impl From<FetchError> for Error {
 	fn from(error: FetchError) -> Self {
 		match error {
 			FetchError::Client(error) => error.into(),
+			FetchError::Io { path, source } => Self::file(&path, &source),
 			FetchError::Exists(_) => Self::failed(error)
 				.hint("choose another --output, or replace the file with --force"),
-			FetchError::Differs(_) => Self::failed(error).hint("choose another --output"),
+			FetchError::Differs(_) | FetchError::NotAFile(_) | FetchError::NotAFolder(_) => {
+				Self::failed(error).hint("choose another --output")
+			}
 			FetchError::Foreign(_) => {
 				Self::failed(error).hint("remove it, or choose another --output")
+			}
+			FetchError::List(FolderError::NotAFolder) => {
+				Self::usage(error).hint("fetch it to a file, without --folder")
 			}
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),
@@ -173,6 +235,9 @@ impl From<FetchError> for Error {
 const OTHER_NAME: &str =
 	"store it under another --name, or remove the record first: isthmus remove NAME";
 
+/// The hint for a file that changes while it is read.
+const STEADY: &str = "run the same command again when nothing writes to it, or store a copy of it";
+
 /// Returns the kind of an error, and a hint if one helps.
 fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	use SdkError::*;
@@ -181,16 +246,14 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Unreachable,
 			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
 		),
-		Connection(_) => (
-			Kind::Unreachable,
-			Some("run the same command again to resume"),
-		),
+		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Refused(refusal) => (Kind::Refused, refusal_hint(&refusal.error)),
 		NotAccepted(_) => (
 			Kind::Refused,
 			match error.rejection() {
 				Some(Rejection::CannotPay) => Some("the account cannot pay the fee: isthmus balance"),
 				Some(Rejection::PoolFull) => Some("the node is busy: run the same command again later"),
+				Some(Rejection::NonceTaken) => Some(SHARED),
 				_ => None,
 			},
 		),
@@ -202,19 +265,23 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("a late answer would publish its keys without being paid: have the reader ask again, or grant access without a request: isthmus authorize --to READER --leaves FROM..TO"),
 		),
-		Query(QueryRefusal::NotAuthorised) => (
+		Query(
+			QueryRefusal::NotAuthorised
+			| QueryRefusal::OutOfRange
+			| QueryRefusal::Expired
+			| QueryRefusal::Revoked,
+		) => (Kind::Refused, Some("see your grants: isthmus list received")),
+		Query(QueryRefusal::Incomplete) => (
 			Kind::Refused,
-			Some("request access: isthmus request OWNER --leaves 0..10 --purpose TEXT"),
+			Some("the owner has to finish the upload: isthmus store, as before"),
 		),
-		Query(QueryRefusal::OutOfRange | QueryRefusal::Expired | QueryRefusal::Revoked) => {
-			(Kind::Refused, Some("see your grants: isthmus list received"))
-		}
 		StateGone(_) => (
 			Kind::Refused,
-			Some("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive, or start later with --from BLOCK"),
+			Some("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive"),
 		),
+		Upload(UploadError::ChangedWhileRead { .. }) => (Kind::Failed, Some(STEADY)),
 		Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => (
-			Kind::Refused,
+			Kind::Failed,
 			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
 		),
 		Upload(UploadError::AlreadyStored(_)) => (Kind::Refused, Some(OTHER_NAME)),
@@ -222,38 +289,61 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("split it, and store the parts as a folder"),
 		),
-		Query(_) | NotIncluded(_) | Rpc { .. } | Upload(_) => (Kind::Refused, None),
+		Upload(UploadError::LeafTaken(_)) => (Kind::Refused, Some(NEXT_LEAF)),
+		Upload(UploadError::NotCurrentEpoch { .. }) => (
+			Kind::Refused,
+			Some("run the same command again to store in the current epoch"),
+		),
+		Upload(UploadError::Overtaken) | NotIncluded(_) => (Kind::Refused, Some(SHARED)),
+		Query(_) | Rpc { .. } | Upload(_) | NoSuchBlock(_) => (Kind::Refused, None),
+		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
-		NoEncryptionKey(_) => (Kind::Failed, Some(PUBLISH)),
-		NoFreeLeaf { .. } => (Kind::Failed, Some("start a new epoch: isthmus dataset epoch NUMBER")),
-		NoSuchGrant { .. } => (Kind::Failed, Some("list the grants: isthmus list given")),
-		NoSuchDataset { .. } => (Kind::Failed, Some("list the datasets: isthmus list datasets")),
+		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to run: isthmus key publish")),
+		NoFreeLeaf { .. } => (Kind::Refused, Some("start a new epoch: isthmus dataset epoch NUMBER")),
+		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
+		NoSuchDataset { .. } => (Kind::Refused, Some("list the datasets: isthmus list datasets")),
+		Name(_) | InvalidSecret | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
 	}
 }
 
-/// The hint if the reader has no encryption key to seal a grant to.
-const PUBLISH: &str = "the reader has to run: isthmus key publish";
+/// The hint after a connection was lost.
+const RESUME: &str = "run the same command again to resume";
+/// The hint if another program uses the same account.
+const SHARED: &str = "another program seems to use the same account: run the same command again";
+/// The hint if a leaf is taken.
+const NEXT_LEAF: &str = "omit --leaf to use the next free leaf";
+/// The hint if an account lacks funds.
+const FUNDS: &str = "see what the account has: isthmus balance";
 
 /// Returns a hint for a call that the chain refused.
 fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 	use PalletError::*;
 	Some(match error {
 		NotRegistered => "register first: isthmus register --kind school NAME",
-		NoEncryptionKey => PUBLISH,
+		NoEncryptionKey => "publish your encryption key first: isthmus key publish",
 		UnknownDataset => "list the datasets: isthmus list datasets",
 		UnknownRequest => {
 			"list the requests: isthmus requests, or isthmus requests --mine for your own"
 		}
 		UnknownGrant => "list the grants: isthmus list given",
 		TermPaidFor => {
-			"the reader paid for it: `paidUntil` in `isthmus list given --json` is the first block in which it can be revoked"
+			"`isthmus list given` shows until which block the reader paid; to close what you store from now on: isthmus dataset epoch NUMBER"
 		}
 		AlreadyRequested => "list your requests: isthmus requests --mine",
 		TooManyGrants => "revoke one of the reader's grants first: isthmus list given",
-		LeafTaken => "omit --leaf to use the next free leaf",
+		GrantEnded => "list the grants: isthmus list given",
+		LeafTaken => NEXT_LEAF,
 		KeyTaken => OTHER_NAME,
+		UnknownRecord => "list your records: isthmus list records",
+		SelfRequest => "fetch your own records without a grant: isthmus fetch",
+		DatasetNameTaken => "list your datasets: isthmus dataset list",
+		AlreadyRegistered => "to change the name, leave and register again: isthmus register --leave",
+		ProducerHasDatasets => "remove them: isthmus dataset list, isthmus dataset remove NUMBER",
+		DatasetInUse => "see what it still has: isthmus dataset list",
+		Other { pallet, .. } if pallet == "Token" || pallet == "Arithmetic" => FUNDS,
+		Other { name, .. } if name == "InsufficientBalance" => FUNDS,
 		_ => return None,
 	})
 }
@@ -284,7 +374,52 @@ mod tests {
 	fn a_pruned_state_is_a_refusal_with_a_way_out() {
 		let error = Error::from(SdkError::StateGone("discarded".into()));
 		assert_eq!(error.kind, Kind::Refused);
-		assert!(error.hint.is_some_and(|hint| hint.contains("--from")));
+		assert!(error
+			.hint
+			.is_some_and(|hint| hint.contains("--state-pruning archive")));
+	}
+
+	#[test]
+	fn what_does_not_exist_on_the_chain_has_one_exit_code() {
+		let owner = isthmus_sdk::AccountId::from([1; 32]);
+		let refused = |name| {
+			SdkError::Refused(Refusal {
+				error: PalletError::new("DataSharing", name),
+				docs: String::new(),
+			})
+		};
+		for error in [
+			SdkError::NoSuchGrant { owner, grant: 1 },
+			SdkError::NoSuchDataset { owner, dataset: 1 },
+			SdkError::NoEncryptionKey(owner),
+			SdkError::Query(QueryRefusal::UnknownRecord),
+			SdkError::NoSuchBlock(7),
+			refused("UnknownGrant"),
+			refused("UnknownRequest"),
+			refused("UnknownRecord"),
+			refused("NoEncryptionKey"),
+		] {
+			assert_eq!(Error::from(error).kind, Kind::Refused);
+		}
+	}
+
+	#[test]
+	fn a_file_that_changes_is_no_refusal_of_the_chain() {
+		let key = record_key("a").unwrap();
+		for error in [
+			Error::from(SdkError::from(UploadError::ChangedWhileRead {
+				expected: 1,
+			})),
+			Error::from(SdkError::from(UploadError::ValueChanged { chunk: 0 })),
+			Error::from(UploadFolderError::ChangedWhileRead("a".into())),
+			Error::from(UploadFolderError::Changed {
+				path: "a".into(),
+				key,
+			}),
+		] {
+			assert_eq!(error.kind, Kind::Failed);
+			assert!(error.hint.is_some(), "{}", error.message);
+		}
 	}
 
 	#[test]

@@ -2,17 +2,23 @@
 //! `isthmus fetch`: fetches and decrypts a record or a folder.
 
 use crate::{
+	access,
 	context::Context,
 	error::Error,
 	options::Options,
+	output::{check_is_folder, is_standard, Output},
 	progress::Bar,
-	text::{account, bytes, count, record_key, Key},
+	report,
+	text::{account, bytes, count, file_name, record_key},
 };
-use isthmus_sdk::{fetch_folder, is_folder, AccountId, FetchError, FetchFile, Reading, RecordKey};
+use isthmus_sdk::{
+	fetch_folder, is_folder, AccountId, Error as SdkError, FetchFile, Reading, RecordKey,
+};
 use serde::Serialize;
 use std::{
 	fmt,
-	io::{self, BufWriter, IsTerminal},
+	fs::File,
+	io::{self, BufWriter, ErrorKind, IsTerminal, Write},
 	path::PathBuf,
 };
 
@@ -21,7 +27,7 @@ use std::{
 #[command(after_help = "\
 Every byte is checked against the chain before it is written. A file is written as
 OUT.isthmus-HASH until it is complete, and then renamed to OUT. Run the same command again to
-resume an interrupted download.
+resume an interrupted download. A FIFO or a device is written to as it is, and a link is followed.
 
 Examples:
   isthmus fetch 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv --key company.key
@@ -77,19 +83,21 @@ impl fmt::Display for Fetched {
 
 /// Where to write the bytes.
 enum Target {
-	Stdout,
-	File(PathBuf),
+	One(Output),
 	Folder(PathBuf),
 }
 
-/// Runs the command. Errors in its arguments are reported before it connects. Returns `None` if the record
-/// was written to stdout.
+/// Runs the command. Errors in its arguments, and outputs that cannot be written, are reported before it
+/// connects. Returns `None` if the record was written to stdout, to a FIFO or to a device.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>, Error> {
 	let target = target(&opts)?;
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let (client, owner) = (&context.client, &opts.owner);
-	let reading = Reading::open(client, &identity, owner, opts.name).await?;
+	let reading = match Reading::open(client, &identity, owner, opts.name).await {
+		Ok(reading) => reading,
+		Err(error) => return Err(access::explain(&context, owner, opts.name, error).await),
+	};
 	if !opts.folder && !opts.raw && is_folder(&reading).await? {
 		return Err(Error::usage("the record is a folder").hint(
 			"fetch its files with --folder --output FOLDER, or only the list of them with --raw",
@@ -97,12 +105,20 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 	}
 	let mut bar = Bar::new();
 	let (bytes, files, output) = match target {
-		Target::Stdout => {
-			let mut out = BufWriter::new(io::stdout());
-			reading.run(&mut out, 0, &mut bar).await?;
+		Target::One(Output::Stdout) => {
+			through(&reading, io::stdout(), &mut bar, |error| {
+				report::stdout(&error)
+			})
+			.await?;
 			return Ok(None);
 		}
-		Target::File(output) => {
+		Target::One(Output::Through(path)) => {
+			let failed = |error: io::Error| Error::file(&path, &error);
+			let out = File::options().write(true).open(&path).map_err(failed)?;
+			through(&reading, out, &mut bar, failed).await?;
+			return Ok(None);
+		}
+		Target::One(Output::File(output)) => {
 			let file = FetchFile::new(&reading, &output).replace(opts.force);
 			file.run(&mut bar).await?;
 			(reading.length(), None, output)
@@ -122,33 +138,48 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 
 /// Returns where to write the bytes.
 fn target(opts: &Opts) -> Result<Target, Error> {
-	let output = match (&opts.output, Key(opts.name).to_string()) {
+	let output = opts
+		.output
+		.as_ref()
+		.filter(|output| !output.as_os_str().is_empty());
+	let output = match (output, file_name(&opts.name)) {
 		(Some(output), _) => output.clone(),
-		(None, name) if !name.starts_with("0x") && !name.contains(['/', '\\']) => name.into(),
-		(None, _) => {
+		(None, Some(name)) => name,
+		(None, None) => {
 			return Err(Error::usage(
 				"missing --output: where should the file be written?",
 			))
 		}
 	};
-	if output.as_os_str() == "-" {
-		if opts.folder {
+	if opts.folder {
+		if is_standard(&output, "-", "/dev/stdout") {
 			return Err(Error::usage("a folder cannot be written to stdout")
 				.hint("choose a folder: --output FOLDER"));
 		}
-		if io::stdout().is_terminal() {
-			return Err(Error::usage(
-				"refusing to write the record to a terminal: it may be binary",
-			)
-			.hint("write it to a file with --output FILE, or pipe it into another program"));
-		}
-		return Ok(Target::Stdout);
-	}
-	if opts.folder {
+		check_is_folder(&output)?;
 		return Ok(Target::Folder(output));
 	}
-	if output.exists() && !opts.force {
-		return Err(FetchError::Exists(output).into());
+	let output = Output::at(output, opts.force)?;
+	if output == Output::Stdout && io::stdout().is_terminal() {
+		return Err(
+			Error::usage("refusing to write the record to a terminal: it may be binary")
+				.hint("write it to a file with --output FILE, or pipe it into another program"),
+		);
 	}
-	Ok(Target::File(output))
+	Ok(Target::One(output))
+}
+
+/// Writes a record to something that stays. It is not an error if the program at the other end of a pipe has
+/// stopped reading.
+async fn through(
+	reading: &Reading,
+	out: impl Write,
+	bar: &mut Bar,
+	failed: impl FnOnce(io::Error) -> Error,
+) -> Result<(), Error> {
+	match reading.run(&mut BufWriter::new(out), 0, bar).await {
+		Err(SdkError::Io(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+		Err(SdkError::Io(error)) => Err(failed(error)),
+		done => Ok(done?),
+	}
 }

@@ -89,20 +89,25 @@ impl fmt::Display for Shown {
 #[derive(Serialize)]
 struct Changed {
 	account: AccountId,
-	block: BlockNumber,
+	/// The block; `None` if the chain had the key already and nothing was sent.
+	block: Option<BlockNumber>,
 	#[serde(skip)]
 	published: bool,
 }
 
 impl fmt::Display for Changed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let Self { account, block, .. } = self;
-		match self.published {
-			true => write!(f, "block {block}: {account} can be granted access"),
-			false => write!(
-				f,
-				"block {block}: {account} can no longer be granted access"
-			),
+		let Self { account, .. } = self;
+		match (self.block, self.published) {
+			(Some(block), true) => write!(f, "block {block}: {account} can be granted access"),
+			(None, true) => write!(f, "{account} can be granted access already, with this key"),
+			(Some(block), false) => {
+				write!(
+					f,
+					"block {block}: {account} can no longer be granted access"
+				)
+			}
+			(None, false) => write!(f, "{account} can be granted no access"),
 		}
 	}
 }
@@ -139,10 +144,19 @@ fn create(file: &Path, secrets: &Secrets) -> Result<Shown, Error> {
 
 async fn publish(context: &Context, identity: &Identity) -> Result<Changed, Error> {
 	let key = identity.encryption[0].public_key();
+	let account = *identity.id();
+	let best = context.client.best().await?;
+	if best.encryption_key(&account).await?.as_ref() == Some(&key) {
+		return Ok(Changed {
+			account,
+			block: None,
+			published: true,
+		});
+	}
 	let call = context.client.set_encryption_key(&key).await?;
 	Ok(Changed {
-		account: *identity.id(),
-		block: context.send(identity, &call).await?.number(),
+		account,
+		block: Some(context.send(identity, &call).await?.number()),
 		published: true,
 	})
 }
@@ -150,10 +164,17 @@ async fn publish(context: &Context, identity: &Identity) -> Result<Changed, Erro
 async fn withdraw(options: Options) -> Result<Changed, Error> {
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
+	let account = *identity.id();
+	let best = context.client.best().await?;
+	if best.encryption_key(&account).await?.is_none() {
+		return Err(Error::refused(format!(
+			"{account} has no encryption key on the chain"
+		)));
+	}
 	let call = context.client.remove_encryption_key().await?;
 	Ok(Changed {
-		account: *identity.id(),
-		block: context.send(&identity, &call).await?.number(),
+		account,
+		block: Some(context.send(&identity, &call).await?.number()),
 		published: false,
 	})
 }

@@ -4,13 +4,14 @@
 
 use crate::{
 	error::{Error, Kind},
-	passphrase,
+	output, passphrase,
+	stderr::tell,
 };
 use isthmus_sdk::{
 	envelope::key_file::{self, FolderLock, KeyFile, KeyFileError, Secrets},
 	Account, Identity,
 };
-use std::{io::ErrorKind, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
 
 /// Reads a key file without opening it.
 pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
@@ -34,30 +35,66 @@ pub(crate) fn create(path: &Path, secrets: &Secrets, passphrase: &str) -> Result
 /// programs cannot change the file until the lock is dropped.
 pub(crate) fn rotate(path: &Path) -> Result<(Identity, FolderLock), Error> {
 	let lock = key_file::lock(path).map_err(|error| failed(path, error.into()))?;
+	let other_names = other_names(path);
 	let (mut secrets, passphrase) = unlock(path)?;
 	secrets.rotate().map_err(Error::failed)?;
 	seal(path, &secrets, &passphrase)?
 		.replace(path)
 		.map_err(|error| failed(path, error))?;
+	if other_names {
+		let path = path.display();
+		tell(format_args!("warning: {path} had another name (a hard link), which keeps the old file: link it again"));
+	}
 	Ok((identity(secrets)?, lock))
 }
 
-/// Returns an error if the file exists, so that this is reported before the passphrase prompt.
+/// Returns an error if a new file cannot be written, so that this is reported before the passphrase prompt.
 pub(crate) fn check_new(path: &Path) -> Result<(), Error> {
-	match path.exists() {
-		true => Err(exists(path)),
-		false => Ok(()),
+	match fs::symlink_metadata(path) {
+		Ok(_) => Err(exists(path)),
+		Err(_) => output::check_folder(path),
 	}
 }
 
 /// Opens a key file with its passphrase, and returns both the secrets and the passphrase.
 fn unlock(path: &Path) -> Result<(Secrets, zeroize::Zeroizing<String>), Error> {
 	let file = read(path)?;
+	if is_open_to_others(path) {
+		let path = path.display();
+		tell(format_args!(
+			"warning: others can read {path}, and guess at its passphrase: chmod 600 {path}"
+		));
+	}
 	let passphrase = passphrase::of(path)?;
 	let secrets = file
 		.open(&passphrase)
 		.map_err(|error| failed(path, error))?;
 	Ok((secrets, passphrase))
+}
+
+/// Returns whether a key file can be read by other users of this machine.
+#[cfg(unix)]
+fn is_open_to_others(path: &Path) -> bool {
+	use std::os::unix::fs::PermissionsExt;
+	let file = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+	file.is_some_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Path) -> bool {
+	false
+}
+
+/// Returns whether a key file has more than one name. Only the given one leads to the file that replaces it.
+#[cfg(unix)]
+fn other_names(path: &Path) -> bool {
+	use std::os::unix::fs::MetadataExt;
+	fs::metadata(path).is_ok_and(|file| file.nlink() > 1)
+}
+
+#[cfg(not(unix))]
+fn other_names(_: &Path) -> bool {
+	false
 }
 
 fn seal(path: &Path, secrets: &Secrets, passphrase: &str) -> Result<KeyFile, Error> {
@@ -80,7 +117,8 @@ fn exists(path: &Path) -> Error {
 
 fn failed(path: &Path, error: KeyFileError) -> Error {
 	let kind = match &error {
-		KeyFileError::Io(io) if io.kind() == ErrorKind::AlreadyExists => return exists(path),
+		KeyFileError::Io(error) if error.kind() == ErrorKind::AlreadyExists => return exists(path),
+		KeyFileError::Io(error) => return Error::file(path, error),
 		KeyFileError::DoesNotOpen => {
 			return Error::new(
 				Kind::NotAuthentic,
@@ -88,7 +126,7 @@ fn failed(path: &Path, error: KeyFileError) -> Error {
 			)
 			.hint("check the passphrase; if it is right, the file was changed")
 		}
-		KeyFileError::Io(_) | KeyFileError::Random(_) | KeyFileError::SecretTooLong => Kind::Failed,
+		KeyFileError::Random(_) | KeyFileError::SecretTooLong => Kind::Failed,
 		_ => Kind::NotAuthentic,
 	};
 	Error::new(kind, format!("{}: {error}", path.display()))

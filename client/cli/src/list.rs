@@ -7,6 +7,7 @@ use crate::{
 	error::Error,
 	options::Options,
 	report::{Lines, Report},
+	stderr::tell,
 	text::{account, bytes, end, Key, Range},
 };
 use isthmus_sdk::{
@@ -159,7 +160,7 @@ async fn records(context: &Context, owner: &AccountId) -> Result<Lines<Record>, 
 		(record.dataset, record.epoch, record.leaf)
 	});
 	if records.is_empty() {
-		eprintln!("no records");
+		tell("no records");
 	}
 	let listed = records.into_iter().map(|RecordEntry { key, record }| {
 		let (first_block, last_block) = record.payload.blocks();
@@ -192,7 +193,7 @@ async fn grants(
 	grants.sort_by_key(|entry| entry.id);
 	let now = best.block().number;
 	if grants.is_empty() {
-		eprintln!("no grants");
+		tell("no grants");
 	}
 	let listed = grants.into_iter().map(|GrantEntry { id, grant }| Grant {
 		expiry: grant.expiry,

@@ -6,7 +6,10 @@
 //! everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
+// These panic if the output is closed or full: `report::write` and `stderr::tell` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod access;
 mod authorize;
 mod balance;
 mod completions;
@@ -19,6 +22,7 @@ mod key_file;
 mod list;
 mod man;
 mod options;
+mod output;
 mod passphrase;
 mod plot;
 mod progress;
@@ -32,16 +36,20 @@ mod revoke;
 mod risk;
 mod serve;
 mod status;
+mod stderr;
 mod store;
 mod text;
 mod trace;
 mod transfer;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::Error;
 use options::Options;
 use report::{Output, Report};
-use std::process::ExitCode;
+use std::{
+	io::{self, Write},
+	process::ExitCode,
+};
 
 /// Store encrypted data on an Isthmus chain, and share it range by range
 #[derive(Parser)]
@@ -102,7 +110,10 @@ enum Command {
 type Answer = Option<Box<dyn Report>>;
 
 fn main() -> ExitCode {
-	let Isthmus { options, command } = Isthmus::parse();
+	let Isthmus { options, command } = match parse() {
+		Ok(parsed) => parsed,
+		Err(error) => return explain(&error),
+	};
 	let output = options.output();
 	let printed = run(command, options).and_then(|answer| match answer {
 		Some(report) => output.print(&*report),
@@ -112,6 +123,35 @@ fn main() -> ExitCode {
 		(Ok(()), _) => ExitCode::SUCCESS,
 		(Err(error), Output::Text) => error.report(),
 		(Err(error), Output::Json) => error.report_json(),
+	}
+}
+
+/// Reads the arguments. A negative number is read as a value, so that the error is about the value.
+fn parse() -> Result<Isthmus, clap::Error> {
+	let matches = with_negative_numbers(Isthmus::command()).try_get_matches()?;
+	Isthmus::from_arg_matches(&matches)
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+	let takes = |arg: clap::Arg| {
+		let values = arg.get_action().takes_values();
+		arg.allow_negative_numbers(values)
+	};
+	command
+		.mut_args(takes)
+		.mut_subcommands(with_negative_numbers)
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
+fn explain(error: &clap::Error) -> ExitCode {
+	if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
+		return Error::from(error).report_json();
+	}
+	match error.print().and_then(|()| io::stdout().flush()) {
+		Err(failed) if !error.use_stderr() && failed.kind() != io::ErrorKind::BrokenPipe => {
+			report::stdout(&failed).report()
+		}
+		_ => ExitCode::from(error.exit_code() as u8),
 	}
 }
 

@@ -28,6 +28,6 @@ pub(crate) fn run(opts: Opts, command: clap::Command) -> Result<(), Error> {
 		}
 		Some(folder) => fs::create_dir_all(&folder)
 			.and_then(|()| clap_mangen::generate_to(command, &folder))
-			.map_err(|error| Error::failed(format!("{}: {error}", folder.display()))),
+			.map_err(|error| Error::file(&folder, &error)),
 	}
 }

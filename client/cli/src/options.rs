@@ -54,6 +54,6 @@ impl Options {
 }
 
 /// Returns an environment variable, unless it is empty.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
 	std::env::var(name).ok().filter(|value| !value.is_empty())
 }

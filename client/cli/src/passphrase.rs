@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Asks for passphrases and secrets, without showing them.
 
-use crate::error::Error;
-use isthmus_sdk::envelope::key_file::MIN_PASSPHRASE;
+use crate::{error::Error, options::variable};
+use isthmus_sdk::{envelope::key_file::MIN_PASSPHRASE, Shown};
+use signal_hook::{consts::SIGINT, flag, low_level::emulate_default_handler};
 use std::{
-	io::{BufRead, IsTerminal},
+	io::{self, BufRead, ErrorKind, IsTerminal},
 	path::Path,
+	sync::atomic::{AtomicBool, Ordering},
 };
 use zeroize::Zeroizing;
 
@@ -14,7 +16,8 @@ const VARIABLE: &str = "ISTHMUS_PASSPHRASE";
 
 /// Asks for the passphrase of a key file, unless $ISTHMUS_PASSPHRASE holds it.
 pub(crate) fn of(path: &Path) -> Result<Zeroizing<String>, Error> {
-	ask(&format!("Passphrase of {}: ", path.display()))
+	let path = path.to_string_lossy();
+	ask(&format!("Passphrase of {}: ", Shown(&path)))
 }
 
 /// Asks twice for a new passphrase, unless $ISTHMUS_PASSPHRASE holds it.
@@ -26,7 +29,7 @@ pub(crate) fn new() -> Result<Zeroizing<String>, Error> {
 		))
 		.hint("several unrelated words are better than one word with special characters"));
 	}
-	if std::env::var_os(VARIABLE).is_none() && *ask("Repeat the passphrase: ")? != *first {
+	if variable(VARIABLE).is_none() && *ask("Repeat the passphrase: ")? != *first {
 		return Err(Error::usage("the two passphrases differ"));
 	}
 	Ok(first)
@@ -35,11 +38,11 @@ pub(crate) fn new() -> Result<Zeroizing<String>, Error> {
 /// Asks for an account's secret on the terminal, or reads it from stdin.
 pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
 	let mut line = Zeroizing::new(String::new());
-	if std::io::stdin().is_terminal() {
+	if io::stdin().is_terminal() {
 		line = prompt("Secret phrase or seed: ")?;
 	} else {
-		let mut stdin = std::io::stdin().lock();
-		stdin.read_line(&mut line).map_err(Error::failed)?;
+		let read = io::stdin().lock().read_line(&mut line);
+		read.map_err(|error| Error::file(Path::new("stdin"), &error))?;
 	}
 	secret_of(&line)
 }
@@ -56,22 +59,34 @@ fn secret_of(line: &str) -> Result<Zeroizing<String>, Error> {
 }
 
 fn ask(text: &str) -> Result<Zeroizing<String>, Error> {
-	if let Ok(passphrase) = std::env::var(VARIABLE) {
-		return Ok(Zeroizing::new(passphrase));
+	match variable(VARIABLE) {
+		Some(passphrase) => Ok(Zeroizing::new(passphrase)),
+		None => prompt(text),
 	}
-	if !std::io::stdin().is_terminal() {
-		return Err(
-			Error::usage("cannot ask for the passphrase: stdin is not a terminal")
-				.hint("in a script, set $ISTHMUS_PASSPHRASE"),
-		);
-	}
-	prompt(text)
 }
 
+/// Whether Ctrl-C ends the program, as it does before the first prompt and except during prompts.
+static INTERRUPTS: AtomicBool = AtomicBool::new(true);
+
+/// Asks on the terminal that the program was started from, whatever stdin, stdout and stderr are.
 fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
-	rpassword::prompt_password(text)
+	// During the prompt the terminal does not show what is typed, and it would stay so if Ctrl-C ended the program.
+	flag::register_conditional_default(SIGINT, &INTERRUPTS).map_err(Error::failed)?;
+	INTERRUPTS.store(false, Ordering::SeqCst);
+	let answer = rpassword::prompt_password(text);
+	INTERRUPTS.store(true, Ordering::SeqCst);
+	answer
 		.map(Zeroizing::new)
-		.map_err(Error::failed)
+		.map_err(|error| match error.kind() {
+			ErrorKind::Interrupted => {
+				// Ctrl-C was pressed, and the terminal is as it was: end as the signal ends any program.
+				let _ = emulate_default_handler(SIGINT);
+				Error::failed("interrupted")
+			}
+			ErrorKind::UnexpectedEof => Error::usage("nothing was typed"),
+			_ => Error::usage("cannot ask for the passphrase: there is no terminal")
+				.hint("in a script, set $ISTHMUS_PASSPHRASE"),
+		})
 }
 
 #[cfg(test)]

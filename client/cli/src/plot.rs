@@ -90,8 +90,7 @@ struct Measurement {
 /// Reads a file of measurements, with one JSON object per line.
 pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<Measured>, Error> {
 	let name = file.display();
-	let text = fs::read_to_string(file)
-		.map_err(|error| Error::failed(format!("cannot read {name}: {error}")))?;
+	let text = fs::read_to_string(file).map_err(|error| Error::file(file, &error))?;
 	let lines = text.lines().enumerate();
 	lines
 		.filter(|(_, line)| !line.trim().is_empty())
@@ -154,7 +153,7 @@ pub(crate) fn draw(file: &Path, curves: &[Curve], measured: &[Measured]) -> Resu
 	if is_stdout {
 		return report::write(&bytes);
 	}
-	fs::write(file, bytes).map_err(|error| Error::failed(format!("cannot write {name}: {error}")))
+	fs::write(file, bytes).map_err(|error| Error::file(file, &error))
 }
 
 /// A chart with linear axes: depth and logarithm of the odds.

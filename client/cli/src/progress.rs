@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Progress bars on stderr, drawn only on a terminal.
+//! Progress bars on stderr, drawn only on a terminal that can redraw a line.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use isthmus_sdk::{Progress, Shown, Stage};
@@ -33,7 +33,7 @@ impl Progress for Bar {
 		if self.stage != Some(stage) {
 			self.stage = Some(stage);
 			self.bar.finish_and_clear();
-			self.bar = ProgressBar::new(total);
+			self.bar = bar(total);
 			let (doing, template) = match stage {
 				Stage::Naming => ("hashing", BYTES),
 				Stage::Sending => ("storing", BYTES),
@@ -56,6 +56,14 @@ impl Progress for Bar {
 		self.stage = None;
 		self.file = Shown(path).to_string();
 		self.bar.set_message(self.file.clone());
+	}
+}
+
+/// Returns a bar, which is hidden if stderr is not such a terminal.
+pub(crate) fn bar(total: u64) -> ProgressBar {
+	match std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb") {
+		true => ProgressBar::hidden(),
+		false => ProgressBar::new(total),
 	}
 }
 

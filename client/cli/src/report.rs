@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What commands print to stdout: text for a person, or JSON for a program.
 
-use crate::error::Error;
+use crate::error::{os, Error};
 use serde::Serialize;
 use std::{
 	fmt,
@@ -67,11 +67,14 @@ impl Output {
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Error> {
 	let mut out = io::stdout().lock();
 	match out.write_all(bytes).and_then(|()| out.flush()) {
-		Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-			Err(Error::failed(format!("cannot write to stdout: {error}")))
-		}
+		Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(stdout(&error)),
 		_ => Ok(()),
 	}
+}
+
+/// Returns the error for a failed write to stdout.
+pub(crate) fn stdout(error: &io::Error) -> Error {
+	Error::failed(format!("cannot write to stdout: {}", os(error)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use crate::{
 	context::Context,
 	dataset,
-	error::{Error, Kind},
+	error::Error,
 	options::Options,
 	report::Report,
 	text::{account, amount, Leaves},
@@ -17,6 +17,9 @@ use std::fmt;
 
 /// Arguments of the command.
 #[derive(clap::Args)]
+#[command(override_usage = "\
+isthmus request [OPTIONS] <OWNER> --leaves <FROM..TO> --purpose <TEXT>
+       isthmus request [OPTIONS] --cancel <REQUEST>")]
 #[command(after_help = "\
 Examples:
   isthmus request //Bob --leaves 0..12 --term 1000 --purpose \"a study\" --key company.key
@@ -49,7 +52,12 @@ pub(crate) struct Opts {
 	epoch: Option<Epoch>,
 
 	/// Number of blocks that the grant has to last
-	#[arg(long, value_name = "BLOCKS", default_value_t = 10_000)]
+	#[arg(
+		long,
+		value_name = "BLOCKS",
+		default_value_t = 10_000,
+		value_parser = clap::value_parser!(u32).range(1..)
+	)]
 	term: u32,
 
 	/// Amount in IST that the owner gets when it grants the request. It is held until then
@@ -126,7 +134,7 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 		None => {
 			// The hint in the error of `only` is for owners, so do not let it reach a consumer.
 			if best.datasets(&owner, None).await?.items.is_empty() {
-				return Err(Error::usage(format!("{owner} has no dataset")));
+				return Err(Error::refused(format!("{owner} has no dataset")));
 			}
 			dataset::only(context, &owner).await?
 		}
@@ -172,10 +180,10 @@ async fn check_not_open(
 		.find(|entry| (entry.request.owner, entry.request.scope) == (*owner, scope));
 	match same {
 		None => Ok(()),
-		Some(open) => Err(Error::new(
-			Kind::Refused,
-			format!("request {} for these leaves is already open", open.id),
-		)
+		Some(open) => Err(Error::refused(format!(
+			"request {} for these leaves is already open",
+			open.id
+		))
 		.hint(format!(
 			"to change it, cancel it first: isthmus request --cancel {}",
 			open.id
@@ -189,20 +197,19 @@ async fn cancel(
 	request: RequestId,
 ) -> Result<Cancelled, Error> {
 	let client = &context.client;
-	let refused = |message: String| Error::new(Kind::Refused, message);
 	let best = client.best().await?;
 	let open = best
 		.request(request)
 		.await?
 		.filter(|open| open.consumer == *identity.id())
 		.ok_or_else(|| {
-			refused(format!("{} has no open request {request}", identity.id()))
+			Error::refused(format!("{} has no open request {request}", identity.id()))
 				.hint("list your requests: isthmus requests --mine")
 		})?;
 	let notice: BlockNumber = best.constant("CancelNotice")?;
 	let next = best.block().number.saturating_add(1);
 	if open.offer > 0 && open.valid_until <= next.saturating_add(notice) {
-		return Err(refused(format!(
+		return Err(Error::refused(format!(
 			"cancelling request {request} would change nothing: it ends at block {} anyway, and can be granted before that",
 			open.valid_until
 		)));

@@ -6,6 +6,7 @@ use crate::{
 	error::Error,
 	options::Options,
 	report::Lines,
+	stderr::tell,
 	text::{Amount, Range},
 };
 use isthmus_sdk::{every, AccountId, BlockNumber, RequestEntry, RequestId, Verdict};
@@ -86,7 +87,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Err
 	};
 	requests.sort_by_key(|entry| entry.id);
 	if requests.is_empty() {
-		eprintln!("no open requests");
+		tell("no open requests");
 	}
 	let open = requests.into_iter().map(|entry| {
 		let RequestEntry {

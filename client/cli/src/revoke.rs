@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus revoke`: ends a grant and renews the grants of the dataset's other readers.
 
-use crate::{context::Context, error::Error, options::Options};
+use crate::{context::Context, error::Error, options::Options, stderr::tell};
 use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
 use serde::Serialize;
 use std::fmt;
@@ -74,14 +74,14 @@ impl Revoked {
 	/// Prints what needs the owner's attention to stderr.
 	fn warn(&self) {
 		for Skipped { grantee, reason } in &self.skipped {
-			eprintln!("skipped the grant of {grantee}: {reason}");
+			tell(format_args!("skipped the grant of {grantee}: {reason}"));
 		}
 		if self.overtaken {
-			eprintln!(
+			tell(format_args!(
 				"the dataset moved on to a new epoch meanwhile, without this revocation: if {} was \
 				 granted access to it, revoke that grant too: isthmus list given",
 				self.reader
-			);
+			));
 		}
 	}
 }
@@ -122,12 +122,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let revoked = Revoked::new(opts.grant, &revocation);
 	revoked.warn();
 	let printed = context.output.print(&revoked);
-	let renewal = revocation.renewal;
-	let last = renewal.as_ref().and_then(|renewal| renewal.last.as_ref());
-	if let Some(included) = last.or(revocation.included.as_ref()) {
-		context.settle(included.block).await?;
-	}
-	match renewal.and_then(|renewal| renewal.ended) {
+	context.settle(revocation.last).await?;
+	match revocation.renewal.and_then(|renewal| renewal.ended) {
 		Some(error) => Err(Error::from(error).hint(
 			"the grant is revoked; run the same command again to renew the grants of the other readers",
 		)),

@@ -8,10 +8,11 @@ use crate::{
 	context::Context,
 	error::Error,
 	options::Options,
-	plot,
+	output, plot,
+	progress::bar,
 	report::{Lines, Report},
 };
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressStyle;
 use isthmus_security::{
 	algorithm_3, depth, equation_3, exact, Confidence, DepthError, Model, Race, Risk, Share,
 	MAX_DEPTH,
@@ -193,16 +194,20 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Box<dyn R
 		let interval = opts.interval.seconds(options).await?;
 		return Ok(Some(Box::new(needed(&opts.share, risk, interval))));
 	}
+	// Before a simulation, which may take long.
+	let measured = match &opts.measured {
+		Some(file) => plot::read_measured(file, CONFIDENCE)?,
+		None => Vec::new(),
+	};
+	if let Some(file) = &opts.plot {
+		output::check(file)?;
+	}
 	let lines = lines(&opts)?;
 	let Some(file) = &opts.plot else {
 		return Ok(Some(Box::new(Table {
 			shares: opts.share.iter().map(|share| share.attacker()).collect(),
 			lines: Lines(lines),
 		})));
-	};
-	let measured = match &opts.measured {
-		Some(file) => plot::read_measured(file, CONFIDENCE)?,
-		None => Vec::new(),
 	};
 	plot::draw(file, &curves(&opts.share, &lines), &measured)?;
 	Ok(None)
@@ -260,7 +265,7 @@ fn simulate(
 		.map(|&(share, depth)| Race::new(Model::Exact, share, depth, trials))
 		.collect::<Result<Vec<_>, _>>()
 		.map_err(|error| Error::usage(error).hint("omit --simulate to print only the formulas"))?;
-	let bar = ProgressBar::new(trials.saturating_mul(asked.len() as u64)).with_style(
+	let bar = bar(trials.saturating_mul(asked.len() as u64)).with_style(
 		ProgressStyle::with_template("simulating {bar:40} {human_pos}/{human_len} attacks {eta}")
 			.unwrap_or_else(|_| ProgressStyle::default_bar()),
 	);

@@ -3,8 +3,10 @@
 
 use crate::{
 	context::Context,
-	error::{Error, Kind},
+	dataset,
+	error::Error,
 	options::Options,
+	stderr::tell,
 	text::{Amount, Range},
 };
 use isthmus_sdk::{
@@ -41,7 +43,7 @@ pub(crate) struct Opts {
 	datasets: Option<Vec<DatasetId>>,
 
 	/// Stop after this number of grants
-	#[arg(long, value_name = "COUNT")]
+	#[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
 	grants: Option<u64>,
 
 	/// Also grant epochs before the current one
@@ -89,19 +91,31 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		earlier_epochs: opts.earlier_epochs,
 		revoked_readers: opts.revoked_readers,
 	};
-	eprintln!("serving requests to {}", identity.id());
-	warn_without_policy(&context.client, identity.id()).await?;
-	tokio::select! {
-		served = serve_for_ever(context, &identity, &limits) => served,
-		_ = tokio::signal::ctrl_c() => Ok(()),
-	}
+	check_datasets(&context.client, identity.id(), limits.datasets.as_deref()).await?;
+	tell(format_args!("serving requests to {}", identity.id()));
+	serve_for_ever(context, &identity, &limits).await
 }
 
-async fn warn_without_policy(client: &Client, owner: &AccountId) -> Result<(), Error> {
+/// Returns an error if a dataset to serve does not exist, and warns of those for which nothing is granted.
+async fn check_datasets(
+	client: &Client,
+	owner: &AccountId,
+	named: Option<&[DatasetId]>,
+) -> Result<(), Error> {
 	let best = client.best().await?;
+	for dataset in named.into_iter().flatten() {
+		dataset::own(&best, owner, *dataset).await?;
+	}
 	let datasets = every(|after| best.datasets(owner, after)).await?;
-	if datasets.iter().all(|entry| entry.policy.is_none()) {
-		eprintln!("no dataset of this account has a policy, so nothing is granted: see isthmus dataset policy --help");
+	let mut without = datasets.iter().filter(|entry| entry.policy.is_none());
+	match named {
+		None if without.clone().count() == datasets.len() => tell(
+			"no dataset of this account has a policy, so nothing is granted: see isthmus dataset policy --help",
+		),
+		None => {}
+		Some(named) => without.by_ref().filter(|entry| named.contains(&entry.id)).for_each(|entry| {
+			tell(format_args!("dataset {} has no policy, so nothing of it is granted", entry.id));
+		}),
 	}
 	Ok(())
 }
@@ -121,7 +135,7 @@ async fn serve_for_ever(
 			print(context, served);
 		};
 		match serve(&client, identity, limits, &mut memory, report).await {
-			Err(error) if error.is_connection() => eprintln!("{error}; reconnecting"),
+			Err(error) if error.is_connection() => tell(format_args!("{error}; reconnecting")),
 			ended => return Ok(ended?),
 		}
 		client = reconnect(&client, &context.url(), &mut wait).await?;
@@ -135,13 +149,8 @@ async fn reconnect(client: &Client, url: &str, wait: &mut Duration) -> Result<Cl
 		*wait = (*wait * 2).min(LONGEST_WAIT);
 		match Client::connect(url).await {
 			Ok(again) if again.genesis() == client.genesis() => return Ok(again),
-			Ok(_) => {
-				return Err(Error::new(
-					Kind::Refused,
-					"the node has changed to another chain",
-				))
-			}
-			Err(error) => eprintln!("{error}"),
+			Ok(_) => return Err(Error::refused("the node has changed to another chain")),
+			Err(error) => tell(error),
 		}
 	}
 }
@@ -166,6 +175,9 @@ fn print(context: &Context, served: Served) {
 				error.report();
 			}
 		}
-		Err(error) => eprintln!("request {request} of {}: {error}", asked.consumer),
+		Err(error) => tell(format_args!(
+			"request {request} of {}: {error}",
+			asked.consumer
+		)),
 	}
 }

@@ -2,7 +2,7 @@
 //! `isthmus status`: shows the node and its chain, or who verified a block.
 
 use crate::{context::Context, error::Error, options::Options, report::Report};
-use isthmus_sdk::{to_hex, BlockId, BlockNumber};
+use isthmus_sdk::{to_hex, BlockId, BlockNumber, Shown};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -55,9 +55,19 @@ impl fmt::Display for Block {
 
 impl fmt::Display for Status {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		writeln!(f, "chain      {} (genesis {})", self.chain, self.genesis)?;
+		writeln!(
+			f,
+			"chain      {} (genesis {})",
+			Shown(&self.chain),
+			self.genesis
+		)?;
 		let syncing = if self.syncing { ", syncing" } else { "" };
-		writeln!(f, "node       {}, {} peers{syncing}", self.node, self.peers)?;
+		writeln!(
+			f,
+			"node       {}, {} peers{syncing}",
+			Shown(&self.node),
+			self.peers
+		)?;
 		writeln!(f, "best       {}", self.best)?;
 		write!(f, "finalized  {}", self.finalized)
 	}
@@ -70,7 +80,7 @@ struct Verification(Value);
 
 impl fmt::Display for Verification {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let text = |value: &Value| value.as_str().unwrap_or("unknown").to_owned();
+		let text = |value: &Value| Shown(value.as_str().unwrap_or("unknown")).to_string();
 		let Self(answer) = self;
 		writeln!(
 			f,

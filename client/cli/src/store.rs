@@ -4,22 +4,26 @@
 use crate::{
 	context::Context,
 	dataset,
-	error::Error,
+	error::{os, Error},
 	options::Options,
+	output::{is_open_file, is_standard, kind},
 	progress::Bar,
+	stderr::tell,
 	text::{bytes, count, record_key, Key},
 };
 use isthmus_sdk::{
-	upload_folder, BlockNumber, DatasetId, Epoch, Identity, Leaf, LocalFolder, Place, RecordKey,
-	Shown, Upload,
+	upload::{MAX_LENGTH, MAX_WHOLE},
+	upload_folder, BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder,
+	Place, RecordKey, Upload, UploadError,
 };
 use serde::Serialize;
 use std::{
 	fmt,
-	fs::File,
-	io::{Seek, SeekFrom},
+	fs::{self, File},
+	io::{self, ErrorKind, Read, Seek, Write},
 	path::{Path, PathBuf},
 };
+use tempfile::SpooledTempFile;
 
 /// Arguments of the command.
 #[derive(clap::Args)]
@@ -35,7 +39,8 @@ Examples:
   isthmus store photos/ --dataset 1 --name photos-2025 --key school.key
   tar c data | isthmus store - --name data.tar --key school.key")]
 pub(crate) struct Opts {
-	/// File or folder to store, or - for stdin, which is kept in an unnamed temporary file until it is sent
+	/// File or folder to store, or - for stdin, which is read to its end first: beyond 1 MiB, it is kept in an
+	/// unnamed temporary file
 	path: PathBuf,
 
 	/// Dataset to store it in [default: the owner's only one]
@@ -98,20 +103,25 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let source = Source::open(&opts.path)?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
-	let place = place(&opts, key, context, &identity).await?;
+	let dataset = dataset(&opts, context, &identity).await?;
+	// Reading a stream may take long, so it comes after all that can be asked and refused, and before the state
+	// that the record's place depends on.
+	let source = source.read()?;
+	let place = place(&opts, key, dataset, context, &identity).await?;
 	let (client, mut bar) = (&context.client, Bar::new());
 	let (stored, bytes, files) = match source {
-		Source::One(mut file, length) => {
-			let upload = Upload::new(client, &identity, place);
-			let stored = upload.ensure(&mut file, length, &mut bar).await?;
+		Ready::One(mut value, length) => {
+			let upload = upload(&opts, context, &identity, place);
+			let stored = upload.ensure(&mut value, length, &mut bar).await?;
 			(stored, length, None)
 		}
-		Source::Folder(folder) => {
-			let stored = upload_folder(client, &identity, place, &folder, &mut bar).await?;
+		Ready::Folder(folder) => {
+			let finalized = context.is_finalized();
+			let stored =
+				upload_folder(client, &identity, place, finalized, &folder, &mut bar).await?;
 			(stored.list, stored.bytes, Some(stored.files))
 		}
 	};
-	context.settle(stored.done.block()).await?;
 	Ok(Stored {
 		block: stored.done.now().map(|included| included.number()),
 		bytes,
@@ -130,7 +140,7 @@ fn name(opts: &Opts) -> Result<RecordKey, Error> {
 		return Ok(key);
 	}
 	let name = match opts.path.file_name() {
-		Some(name) if opts.path.as_os_str() != "-" => name,
+		Some(name) if !is_stdin(&opts.path) && !is_open_file(&opts.path) => name,
 		_ => {
 			return Err(Error::usage(
 				"missing --name: what should the record be called?",
@@ -140,26 +150,31 @@ fn name(opts: &Opts) -> Result<RecordKey, Error> {
 	let name = name
 		.to_str()
 		.ok_or_else(|| Error::usage("the name of the file is not UTF-8").hint("choose a --name"))?;
-	record_key(name).map_err(|_| {
-		Error::usage(format!(
-			"{name:?} is too long for the name of a record: it has at most 32 bytes"
-		))
-		.hint("choose a shorter --name")
-	})
+	isthmus_sdk::record_key(name).map_err(|error| Error::usage(error).hint("choose another --name"))
 }
 
-/// Returns where to store the record.
-async fn place(
+/// Prepares to store one value, at the next free leaf unless one was given.
+fn upload<'a>(
 	opts: &Opts,
-	key: RecordKey,
-	context: &Context,
-	identity: &Identity,
-) -> Result<Place, Error> {
+	context: &'a Context,
+	identity: &'a Identity,
+	place: Place,
+) -> Upload<'a> {
+	let upload =
+		Upload::new(&context.client, identity, place).until_finalized(context.is_finalized());
+	match opts.leaf {
+		Some(_) => upload,
+		None => upload.at_free_leaf().in_current_epoch(),
+	}
+}
+
+/// Returns the dataset to store the record in.
+async fn dataset(opts: &Opts, context: &Context, identity: &Identity) -> Result<DatasetId, Error> {
 	let best = context.client.best().await?;
 	let owner = identity.id();
 	if best.producer(owner).await?.is_none() {
 		return Err(
-			Error::usage(format!("{owner} is not registered as a producer"))
+			Error::refused(format!("{owner} is not registered as a producer"))
 				.hint("register first: isthmus register --kind school NAME"),
 		);
 	}
@@ -167,6 +182,20 @@ async fn place(
 		Some(dataset) => dataset,
 		None => dataset::only(context, owner).await?,
 	};
+	dataset::own(&best, owner, dataset).await?;
+	Ok(dataset)
+}
+
+/// Returns where to store the record.
+async fn place(
+	opts: &Opts,
+	key: RecordKey,
+	dataset: DatasetId,
+	context: &Context,
+	identity: &Identity,
+) -> Result<Place, Error> {
+	let best = context.client.best().await?;
+	let owner = identity.id();
 	let epoch = dataset::own(&best, owner, dataset).await?.epoch;
 	let leaf = match opts.leaf {
 		Some(leaf) => leaf,
@@ -182,32 +211,108 @@ async fn place(
 
 /// What to store.
 enum Source {
+	/// What can be stored as it is.
+	Ready(Ready),
+	/// Stdin.
+	Stdin,
+	/// A FIFO, or another open file of the shell that started the program.
+	Stream(PathBuf),
+}
+
+/// A value, or values, whose lengths are known.
+enum Ready {
 	/// One value and its length in bytes.
-	One(File, u64),
+	One(Box<dyn ReadSeek>, u64),
 	/// The files of a folder.
 	Folder(LocalFolder),
 }
 
+trait ReadSeek: Read + Seek {}
+impl<T: Read + Seek> ReadSeek for T {}
+
 impl Source {
+	/// Opens a file or a folder. A stream is opened when it is read.
 	fn open(path: &Path) -> Result<Self, Error> {
-		let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", path.display()));
-		if path.as_os_str() == "-" {
-			// Copy stdin to a temporary file: the length is needed first, and large values are read twice.
-			let mut file = tempfile::tempfile().map_err(failed)?;
-			let length = std::io::copy(&mut std::io::stdin().lock(), &mut file).map_err(failed)?;
-			file.seek(SeekFrom::Start(0)).map_err(failed)?;
-			return Ok(Self::One(file, length));
+		if is_stdin(path) {
+			return Ok(Self::Stdin);
 		}
-		if path.is_dir() {
+		let failed = |error: io::Error| Error::file(path, &error);
+		let there = fs::metadata(path).map_err(failed)?;
+		if is_open_file(path) || is_fifo(there.file_type()) {
+			return Ok(Self::Stream(path.to_owned()));
+		}
+		if there.is_dir() {
 			let folder = LocalFolder::open(path)?;
 			for skipped in folder.skipped() {
-				let path = skipped.to_string_lossy();
-				eprintln!("skipped, because it is not a file: {}", Shown(&path));
+				let skipped = skipped.display();
+				tell(format_args!("skipped, because it is not a file: {skipped}"));
 			}
-			return Ok(Self::Folder(folder));
+			return Ok(Self::Ready(Ready::Folder(folder)));
+		}
+		if !there.is_file() {
+			let (path, kind) = (path.display(), kind(there.file_type()));
+			return Err(Error::failed(format!("{path} is a {kind}"))
+				.hint("to store what can be read from it, pipe it: isthmus store - --name NAME"));
 		}
 		let file = File::open(path).map_err(failed)?;
-		let length = file.metadata().map_err(failed)?.len();
-		Ok(Self::One(file, length))
+		Ok(Self::Ready(match there.len() > MAX_WHOLE {
+			true => Ready::One(Box::new(file), there.len()),
+			// Some files, such as those in /proc, have another length than the system says.
+			false => read_to_end(file, path)?,
+		}))
 	}
+
+	/// Reads a stream to its end.
+	fn read(self) -> Result<Ready, Error> {
+		match self {
+			Self::Ready(ready) => Ok(ready),
+			Self::Stdin => read_to_end(io::stdin().lock(), Path::new("stdin")),
+			Self::Stream(path) => {
+				let stream = File::open(&path).map_err(|error| Error::file(&path, &error))?;
+				read_to_end(stream, &path)
+			}
+		}
+	}
+}
+
+/// Reads a value whose length is not known. What does not fit into one transaction is kept in an unnamed
+/// temporary file: the length is needed first, and large values are read twice.
+fn read_to_end(mut from: impl Read, path: &Path) -> Result<Ready, Error> {
+	let mut kept = SpooledTempFile::new(MAX_WHOLE as usize);
+	let mut buffer = vec![0; 64 * 1024];
+	let mut length = 0;
+	loop {
+		let count = match from.read(&mut buffer) {
+			Ok(0) => break,
+			Ok(count) => count,
+			Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+			Err(error) => return Err(Error::file(path, &error)),
+		};
+		length += count as u64;
+		if length > MAX_LENGTH {
+			let maximum = MAX_LENGTH;
+			return Err(SdkError::from(UploadError::TooLong { maximum }).into());
+		}
+		kept.write_all(&buffer[..count]).map_err(|error| {
+			let (path, folder) = (path.display(), std::env::temp_dir());
+			let folder = folder.display();
+			Error::failed(format!("cannot keep {path} in {folder}: {}", os(&error)))
+				.hint("set $TMPDIR to a folder with enough space")
+		})?;
+	}
+	Ok(Ready::One(Box::new(kept), length))
+}
+
+fn is_stdin(path: &Path) -> bool {
+	is_standard(path, "-", "/dev/stdin")
+}
+
+#[cfg(unix)]
+fn is_fifo(there: fs::FileType) -> bool {
+	std::os::unix::fs::FileTypeExt::is_fifo(&there)
+}
+
+#[cfg(not(unix))]
+fn is_fifo(_: fs::FileType) -> bool {
+	false
 }

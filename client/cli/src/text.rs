@@ -6,15 +6,19 @@
 //! `invalid value 'x' for '--price <IST>': expected …`.
 
 use isthmus_sdk::{
-	AccountId, Balance, BlockNumber, RecordKey, Scope, Seconds, DECIMALS, H256, LEAVES_PER_EPOCH,
-	UNIT,
+	AccountId, Balance, BlockNumber, NameError, RecordKey, Scope, Seconds, DECIMALS,
+	LEAVES_PER_EPOCH, UNIT,
 };
 use jiff::{
 	civil::{self, DateTime},
 	SignedDuration,
 };
 use serde::{Serialize, Serializer};
-use std::{fmt, str::FromStr};
+use std::{
+	fmt,
+	path::{Component, PathBuf},
+	str::FromStr,
+};
 
 /// Reads an account: an address, or a development account such as //Alice.
 pub(crate) fn account(text: &str) -> Result<AccountId, String> {
@@ -30,12 +34,30 @@ pub(crate) fn account(text: &str) -> Result<AccountId, String> {
 
 /// Reads a record's key: a name of at most 32 bytes, or 0x and 64 hexadecimal digits.
 pub(crate) fn record_key(text: &str) -> Result<RecordKey, String> {
-	match text.strip_prefix("0x").map(hex::decode) {
-		Some(Ok(bytes)) => <[u8; 32]>::try_from(bytes)
-			.map(H256)
-			.map_err(|_| "expected 64 hexadecimal digits after 0x".to_owned()),
-		_ => isthmus_sdk::record_key(text)
-			.map_err(|_| "expected a name of at most 32 bytes".to_owned()),
+	isthmus_sdk::parse_key(text).map_err(|error| {
+		let expected = "expected a name of at most 32 bytes, or 0x and 64 hexadecimal digits";
+		match error {
+			NameError::Control(_) => format!("{expected}; a name has no control characters"),
+			_ => expected.to_owned(),
+		}
+	})
+}
+
+/// Returns the name of the file that a record is fetched to by default: the record's name, if that names a file
+/// in the current folder.
+pub(crate) fn file_name(key: &RecordKey) -> Option<PathBuf> {
+	let path = PathBuf::from(isthmus_sdk::exact_name(key)?);
+	let mut parts = path.components();
+	let is_name = matches!(parts.next(), Some(Component::Normal(name)) if name == path.as_os_str());
+	(is_name && parts.next().is_none() && !path.to_string_lossy().contains('\\')).then_some(path)
+}
+
+/// Returns a word that a shell reads as one word, quoted if necessary.
+pub(crate) fn quoted(word: &str) -> String {
+	let is_plain = |c: char| c.is_alphanumeric() || "-_.,:/@%+=".contains(c);
+	match !word.is_empty() && word.chars().all(is_plain) {
+		true => word.to_owned(),
+		false => format!("'{}'", word.replace('\'', "'\\''")),
 	}
 }
 
@@ -164,7 +186,12 @@ impl fmt::Display for Range {
 			from,
 			to,
 		} = self;
-		write!(f, "leaves {from}..{to} of dataset {dataset}, epoch {epoch}")
+		match (*from, *to >= LEAVES_PER_EPOCH) {
+			(0, true) => f.write_str("all leaves")?,
+			(from, true) => write!(f, "leaves {from} and up")?,
+			(from, false) => write!(f, "leaves {from}..{to}")?,
+		}
+		write!(f, " of dataset {dataset}, epoch {epoch}")
 	}
 }
 
@@ -248,13 +275,61 @@ mod tests {
 		assert_eq!(shown("2025-03"), "2025-03");
 		let hex = format!("0x{}", "ab".repeat(32));
 		assert_eq!(shown(&hex), hex);
-		for name in ["a b", "a\nb", "\u{202e}b"] {
-			assert!(shown(name).starts_with("0x"));
+		assert_eq!(shown("my marks.csv"), "my marks.csv");
+		// Only 64 digits are a number: everything shorter is a name.
+		assert_eq!(shown("0xab"), "0xab");
+		assert!(shown("\u{202e}b").starts_with("0x"));
+		for name in [
+			"",
+			"a\nb",
+			"a\0",
+			&"x".repeat(33),
+			&format!("0x{}", "a".repeat(63)),
+		] {
+			assert!(record_key(name).is_err(), "{name:?}");
 		}
-		assert!(record_key(&"x".repeat(33)).is_err());
-		assert!(record_key("0xab").is_err());
 		let json = serde_json::to_string(&Key(record_key("a").unwrap())).unwrap();
 		assert_eq!(json, format!("\"0x61{}\"", "0".repeat(62)));
+	}
+
+	#[test]
+	fn a_record_is_fetched_to_a_file_of_its_name_in_the_current_folder() {
+		let file = |name: &str| file_name(&record_key(name).unwrap());
+		for name in [
+			"marks.csv",
+			"my marks.csv",
+			"0xab",
+			"a ",
+			"…",
+			"\u{202e}b",
+			"-",
+		] {
+			assert_eq!(file(name), Some(name.into()));
+		}
+		for name in [
+			".",
+			"..",
+			"a/b",
+			"/etc",
+			"a/",
+			"a\\b",
+			&format!("0x{}", "ff".repeat(32)),
+		] {
+			assert_eq!(file(name), None, "{name:?}");
+		}
+	}
+
+	#[test]
+	fn a_name_in_a_hint_can_be_pasted() {
+		for (word, expected) in [
+			("marks.csv", "marks.csv"),
+			("my marks.csv", "'my marks.csv'"),
+			("it's", "'it'\\''s'"),
+			("$(x)", "'$(x)'"),
+			("", "''"),
+		] {
+			assert_eq!(quoted(word), expected);
+		}
 	}
 
 	#[test]
@@ -287,6 +362,29 @@ mod tests {
 		] {
 			assert!(day(text).is_err(), "{text}");
 		}
+	}
+
+	#[test]
+	fn a_range_to_the_last_leaf_is_said_in_words() {
+		let shown = |from, to| {
+			let (dataset, epoch) = (3, 4);
+			Range::from(&Scope {
+				dataset,
+				epoch,
+				from,
+				to,
+			})
+			.to_string()
+		};
+		assert_eq!(shown(0, 9), "leaves 0..9 of dataset 3, epoch 4");
+		assert_eq!(
+			shown(0, LEAVES_PER_EPOCH),
+			"all leaves of dataset 3, epoch 4"
+		);
+		assert_eq!(
+			shown(5, LEAVES_PER_EPOCH),
+			"leaves 5 and up of dataset 3, epoch 4"
+		);
 	}
 
 	#[test]

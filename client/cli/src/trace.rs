@@ -8,11 +8,12 @@ use crate::{
 	options::Options,
 	progress::Bar,
 	report::{Lines, Output},
+	stderr::tell,
 	text::{account, bytes, end, record_key, Amount, Key, Range},
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
-	AccountId, BlockNumber, DatasetId, Event, RecordKey,
+	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, RecordKey,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -73,8 +74,12 @@ enum Of {
 	},
 }
 
-/// An event in a block.
-pub(crate) struct Line(Happening);
+/// An event in a block. In text, the chunks of a large record are one line.
+pub(crate) struct Line {
+	happening: Happening,
+	/// The last of the chunks in a row that the line stands for, and its block.
+	last: Option<(u32, BlockNumber)>,
+}
 
 impl Serialize for Line {
 	fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -82,7 +87,7 @@ impl Serialize for Line {
 			block,
 			transaction,
 			event,
-		} = &self.0;
+		} = &self.happening;
 		let mut json = event.to_json();
 		if let Value::Object(fields) = &mut json {
 			fields.insert("block".into(), block.number.into());
@@ -94,8 +99,18 @@ impl Serialize for Line {
 
 impl fmt::Display for Line {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let Happening { block, event, .. } = &self.0;
-		write!(f, "block {:<8} {}", block.number, text(event))
+		let Happening { block, event, .. } = &self.happening;
+		write!(f, "block {:<8} ", block.number)?;
+		match (event, self.last) {
+			(Event::ChunkStored { key, index, .. }, Some((last, until))) => {
+				write!(
+					f,
+					"{}: chunks {index} to {last} stored, until block {until}",
+					Key(*key)
+				)
+			}
+			_ => f.write_str(&text(event)),
+		}
 	}
 }
 
@@ -109,16 +124,70 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 		Of::Account { account } => Subject::Account(account),
 	};
 	let to = last_block(context, opts.from, opts.to).await?;
-	let happenings = trace(&context.client, &subject, opts.from, to, &mut Bar::new()).await?;
-	if context.output == Output::Text {
-		if happenings.is_empty() {
-			eprintln!("nothing found");
-		}
-		if opts.to.is_none() {
-			eprintln!("searched up to block {to}, the last finalized one");
+	let searched = trace(&context.client, &subject, opts.from, to, &mut Bar::new()).await;
+	let happenings = searched.map_err(|error| match error {
+		SdkError::StateGone(_) => Error::from(error).hint("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive, or start later with --from BLOCK"),
+		error => error.into(),
+	})?;
+	if context.output == Output::Text && opts.to.is_none() {
+		tell(format_args!(
+			"searched up to block {to}, the last finalized one"
+		));
+	}
+	let from = opts.from;
+	match subject {
+		// An account may have done nothing. A record or a dataset exists because something happened.
+		Subject::Record { .. } | Subject::Dataset { .. } if happenings.is_empty() => Err(
+			Error::refused(format!("nothing found in blocks {from} to {to}"))
+				.hint("list what the owner has: isthmus list records --owner OWNER, isthmus list datasets --owner OWNER"),
+		),
+		_ => {
+			if happenings.is_empty() && context.output == Output::Text {
+				tell("nothing found");
+			}
+			Ok(Lines(lines(happenings, context.output)))
 		}
 	}
-	Ok(Lines(happenings.into_iter().map(Line).collect()))
+}
+
+/// Returns the lines to print: in text, one for all chunks of a record that follow one another.
+fn lines(happenings: Vec<Happening>, output: Output) -> Vec<Line> {
+	let mut lines: Vec<Line> = Vec::new();
+	for happening in happenings {
+		if let (Output::Text, Some(before)) = (output, lines.last_mut()) {
+			if let Some(index) = next_chunk(before, &happening.event) {
+				before.last = Some((index, happening.block.number));
+				continue;
+			}
+		}
+		lines.push(Line {
+			happening,
+			last: None,
+		});
+	}
+	lines
+}
+
+/// Returns the number of a chunk, if it follows the last chunk of a line.
+fn next_chunk(line: &Line, event: &Event) -> Option<u32> {
+	let Event::ChunkStored {
+		owner, key, index, ..
+	} = event
+	else {
+		return None;
+	};
+	match &line.happening.event {
+		Event::ChunkStored {
+			owner: o,
+			key: k,
+			index: first,
+			..
+		} if (o, k) == (owner, key) => {
+			let last = line.last.map_or(*first, |(last, _)| last);
+			(last.checked_add(1) == Some(*index)).then_some(*index)
+		}
+		_ => None,
+	}
 }
 
 /// Returns the last block to search, which exists and is not before the first.
@@ -134,7 +203,7 @@ async fn last_block(
 	let last = to.unwrap_or(from).max(from);
 	// A chain without blocks has an empty history, which is not an error.
 	if last > best.max(1) {
-		return Err(Error::usage(format!(
+		return Err(Error::refused(format!(
 			"no block {last} yet: the best block is {best}"
 		)));
 	}
@@ -143,7 +212,7 @@ async fn last_block(
 	}
 	let finalized = context.client.finalized().await?.block().number;
 	if from > finalized.max(1) {
-		return Err(Error::usage(format!(
+		return Err(Error::refused(format!(
 			"block {from} is not finalized yet: the last finalized block is {finalized}"
 		))
 		.hint(format!(
@@ -216,5 +285,48 @@ fn text(event: &Event) -> String {
 			format!("{owner} revokes grant {grant} of {grantee}")
 		}
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use isthmus_sdk::{BlockId, H256};
+
+	#[test]
+	fn chunks_in_a_row_are_one_line_of_text() {
+		let chunk = |number: BlockNumber, key: u8, index| Happening {
+			block: BlockId {
+				number,
+				hash: H256::zero(),
+			},
+			transaction: Some(1),
+			event: Event::ChunkStored {
+				owner: [1; 32].into(),
+				key: isthmus_sdk::record_key(&char::from(key).to_string()).unwrap(),
+				index,
+				content_hash: H256::zero(),
+			},
+		};
+		let all = vec![
+			chunk(1, b'a', 0),
+			chunk(1, b'a', 1),
+			chunk(2, b'a', 2),
+			chunk(2, b'b', 3),
+			chunk(3, b'a', 5),
+		];
+		assert_eq!(lines(all.clone(), Output::Json).len(), 5);
+		let text: Vec<String> = lines(all, Output::Text)
+			.iter()
+			.map(Line::to_string)
+			.collect();
+		assert_eq!(
+			text,
+			[
+				"block 1        a: chunks 0 to 2 stored, until block 2",
+				"block 2        b: chunk 3 stored",
+				"block 3        a: chunk 5 stored",
+			]
+		);
 	}
 }

@@ -22,8 +22,16 @@ pub(crate) struct Opts {
 	to: AccountId,
 
 	/// Amount in IST, for example 0.25
-	#[arg(value_parser = amount)]
+	#[arg(value_parser = some)]
 	amount: Balance,
+}
+
+/// Reads an amount that is worth a fee.
+fn some(text: &str) -> Result<Balance, String> {
+	match amount(text)? {
+		0 => Err("expected more than 0".to_owned()),
+		amount => Ok(amount),
+	}
 }
 
 /// A transfer.

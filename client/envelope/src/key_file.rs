@@ -29,12 +29,13 @@ use crate::{
 	derive::{random_bytes, RandomError},
 	keys::EncryptionKeyPair,
 	master::MasterSecret,
+	on_disk,
 };
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
 use serde::{Deserialize, Serialize};
 use std::{
 	fmt, fs,
-	io::{self, Write},
+	io::{self, Read, Write},
 	path::Path,
 	str::FromStr,
 };
@@ -48,6 +49,8 @@ pub const LOG_N: u8 = 17;
 pub const MAX_LOG_N: u8 = 20;
 /// Minimum number of characters in the passphrase of a new file.
 pub const MIN_PASSPHRASE: usize = 8;
+/// Maximum length of a key file in bytes: room for thousands of key pairs, and an end to a file that has none.
+pub const MAX_LENGTH: u64 = 1 << 20;
 /// scrypt's block size (RFC 7914).
 const R: u32 = 8;
 /// scrypt's parallelization (RFC 7914).
@@ -60,6 +63,9 @@ pub enum KeyFileError {
 	/// The file is not a JSON object with the fields of a key file.
 	#[error("not a key file: {0}")]
 	Json(#[from] serde_json::Error),
+	/// The file is longer than a key file can be.
+	#[error("not a key file: it is longer than {MAX_LENGTH} bytes")]
+	TooLong,
 	/// The file has a version that this library does not know.
 	#[error("not a key file that this version reads: its format is {got}, expected {VERSION}")]
 	UnknownVersion {
@@ -298,10 +304,24 @@ impl KeyFile {
 	///
 	/// # Errors
 	///
-	/// Returns [`KeyFileError::Io`] if the file cannot be read, and [`KeyFileError::Json`] or
-	/// [`KeyFileError::UnknownVersion`] if it is not a key file of this version.
+	/// Returns [`KeyFileError::Io`] if the file cannot be read, and [`KeyFileError::Json`],
+	/// [`KeyFileError::TooLong`] or [`KeyFileError::UnknownVersion`] if it is not a key file of this version.
 	pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-		fs::read_to_string(path)?.parse()
+		let mut bytes = Vec::new();
+		let file = fs::File::open(path)?;
+		file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
+		match bytes.len() as u64 > MAX_LENGTH {
+			true => Err(KeyFileError::TooLong),
+			false => Self::from_json(&bytes),
+		}
+	}
+
+	fn from_json(bytes: &[u8]) -> Result<Self, KeyFileError> {
+		let file: Self = serde_json::from_slice(bytes)?;
+		match file.isthmus_key {
+			VERSION => Ok(file),
+			got => Err(KeyFileError::UnknownVersion { got }),
+		}
 	}
 
 	/// Writes a new key file, which only its owner may read.
@@ -311,34 +331,39 @@ impl KeyFile {
 	/// Returns [`KeyFileError::Io`] if the file cannot be written. If a file with this name exists,
 	/// it is left unchanged, and the error is of kind [`io::ErrorKind::AlreadyExists`].
 	pub fn create(&self, path: &Path) -> Result<(), KeyFileError> {
-		self.write(path, |file| file.persist_noclobber(path))
+		self.write(path, None, |file| file.persist_noclobber(path))
 	}
 
-	/// Replaces the key file at this path. After a crash, either the old or the new file exists,
-	/// complete.
+	/// Replaces the key file at this path, and keeps its owner and permissions. If the path is a link, the file
+	/// that it leads to is replaced, and the link stays. After a crash, either the old or the new file exists,
+	/// complete. Other names of the same file (hard links) keep the old file.
 	///
 	/// # Errors
 	///
 	/// Returns [`KeyFileError::Io`] if the file cannot be written.
 	pub fn replace(&self, path: &Path) -> Result<(), KeyFileError> {
-		self.write(path, |file| file.persist(path))
+		let path = &on_disk::target(path)?;
+		let old = fs::metadata(path)?;
+		self.write(path, Some(&old), |file| file.persist(path))
 	}
 
-	/// Writes a temporary file, which only its owner may read, and renames it when it is complete.
+	/// Writes a temporary file, which only its owner may read unless it resembles an old one, and renames it
+	/// when it is complete.
 	fn write(
 		&self,
 		path: &Path,
+		old: Option<&fs::Metadata>,
 		persist: impl FnOnce(tempfile::NamedTempFile) -> Result<fs::File, tempfile::PersistError>,
 	) -> Result<(), KeyFileError> {
-		let mut file = tempfile::NamedTempFile::new_in(folder(path))?;
+		let mut file = tempfile::NamedTempFile::new_in(on_disk::folder(path))?;
 		writeln!(file, "{self}")?;
+		if let Some(old) = old {
+			on_disk::resemble(file.as_file(), old)?;
+		}
 		file.as_file().sync_all()?;
 		persist(file).map_err(|error| error.error)?;
 		// The new name has to be on disk, too, before anyone relies on the contents of the file.
-		match open_folder(path)? {
-			Some(folder) => Ok(folder.sync_all()?),
-			None => Ok(()),
-		}
+		Ok(on_disk::sync_name(path)?)
 	}
 }
 
@@ -346,11 +371,7 @@ impl FromStr for KeyFile {
 	type Err = KeyFileError;
 
 	fn from_str(text: &str) -> Result<Self, KeyFileError> {
-		let file: Self = serde_json::from_str(text)?;
-		match file.isthmus_key {
-			VERSION => Ok(file),
-			got => Err(KeyFileError::UnknownVersion { got }),
-		}
+		Self::from_json(text.as_bytes())
 	}
 }
 
@@ -370,31 +391,18 @@ fn zero_nonce() -> Nonce {
 #[derive(Debug)]
 pub struct FolderLock(#[allow(dead_code)] Option<fs::File>);
 
-/// Waits until no other program is changing a key file in the same folder, and locks the folder. If
-/// two programs changed the same file at the same time, a key pair would be lost. On a file system
-/// without locks, and on systems other than Unix, nothing is locked.
+/// Waits until no other program is changing a key file in the same folder, and locks the folder. If the path is
+/// a link, this is the folder of the file that it leads to. If two programs changed the same file at the same
+/// time, a key pair would be lost. On a file system without locks, and on systems other than Unix, nothing is
+/// locked.
 ///
 /// # Errors
 ///
-/// Returns an error if the folder cannot be opened.
+/// Returns an error if the folder cannot be opened, or if the path leads to something that is not a regular
+/// file.
 pub fn lock(path: &Path) -> io::Result<FolderLock> {
-	let folder = open_folder(path)?;
+	let folder = on_disk::open_folder(&on_disk::target(path)?)?;
 	Ok(FolderLock(folder.filter(|folder| folder.lock().is_ok())))
-}
-
-/// Returns the folder that a file is in.
-fn folder(path: &Path) -> &Path {
-	let folder = path.parent().filter(|at| !at.as_os_str().is_empty());
-	folder.unwrap_or(Path::new("."))
-}
-
-/// Opens the folder that a file is in. Returns `None` on systems where a folder cannot be opened as
-/// a file.
-fn open_folder(path: &Path) -> io::Result<Option<fs::File>> {
-	if !cfg!(unix) {
-		return Ok(None);
-	}
-	fs::File::open(folder(path)).map(Some)
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@
 //!    [`keys`]). From them, B can derive the key of every leaf in the range, and of no leaf outside
 //!    it.
 //!
-//! An account's secrets are kept in a file that is encrypted under a passphrase ([`key_file`]).
+//! An account's secrets are kept in a file that is encrypted under a passphrase ([`key_file`]). [`on_disk`]
+//! replaces such files.
 //!
 //! `docs/formats.md` defines the layouts, labels and constants. `vectors.json` and
 //! `vectors-files.json` hold test vectors that this crate and its JavaScript counterpart,
@@ -61,6 +62,7 @@ pub mod grant;
 pub mod key_file;
 pub mod keys;
 pub mod master;
+pub mod on_disk;
 pub mod record;
 pub mod tree;
 

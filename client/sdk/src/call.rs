@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Encodes calls, the operations that transactions carry, with the chain's metadata.
 
-use crate::{client::Client, error::Error, types::BlockNumber};
+use crate::{
+	claim::Claim,
+	client::Client,
+	error::Error,
+	types::{BlockNumber, PALLET},
+};
 use codec::Encode;
+use std::sync::Arc;
 use subxt::{
 	ext::{
 		codec,
@@ -12,7 +18,7 @@ use subxt::{
 	tx,
 };
 
-/// A call, ready to be signed on its own or as part of a batch.
+/// A call, ready to be signed on its own or as part of a batch. It is cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Call {
 	pallet: &'static str,
@@ -21,9 +27,23 @@ pub struct Call {
 	fields: Raw,
 	/// The last block that may include the call, if it has a limit.
 	pub(crate) last: Option<BlockNumber>,
+	/// What only one transaction in flight can have.
+	pub(crate) claims: Vec<Claim>,
 }
 
 impl Call {
+	/// Adds a claim.
+	pub(crate) fn claiming(mut self, claim: Claim) -> Self {
+		self.claims.push(claim);
+		self
+	}
+
+	/// Returns whether the call carries data that nodes index. It can be as long as a block, and must be a
+	/// transaction's own call.
+	pub(crate) fn is_direct(&self) -> bool {
+		self.pallet == PALLET && matches!(self.name, "store" | "open_record" | "store_chunk")
+	}
+
 	/// Limits the call to blocks up to `last`: its transaction is signed so that it is not valid later.
 	pub fn no_later_than(self, last: BlockNumber) -> Self {
 		let last = Some(self.last.map_or(last, |other| other.min(last)));
@@ -33,7 +53,7 @@ impl Call {
 
 /// Bytes that are already encoded.
 #[derive(Clone, Debug)]
-pub(crate) struct Raw(Vec<u8>);
+pub(crate) struct Raw(Arc<[u8]>);
 
 impl EncodeAsFields for Raw {
 	fn encode_as_fields_to<R: TypeResolver>(
@@ -98,8 +118,9 @@ impl Client {
 		Ok(Call {
 			pallet,
 			name,
-			fields: Raw(bytes),
+			fields: Raw(bytes.into()),
 			last: None,
+			claims: Vec::new(),
 		})
 	}
 
@@ -123,8 +144,9 @@ impl Client {
 		Ok(Call {
 			pallet: "Utility",
 			name,
-			fields: Raw(fields),
+			fields: Raw(fields.into()),
 			last: calls.iter().filter_map(|call| call.last).min(),
+			claims: calls.iter().flat_map(|call| call.claims.clone()).collect(),
 		})
 	}
 }

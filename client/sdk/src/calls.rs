@@ -4,40 +4,13 @@
 
 use crate::{
 	call::{Bytes, Call},
+	claim::Claim,
 	client::Client,
 	error::Error,
 	types::*,
 };
 use isthmus_envelope::PublicKey;
 use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
-
-/// Where a record is stored, and under which key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-	/// The record's key.
-	pub key: RecordKey,
-	/// The owner's dataset.
-	pub dataset: DatasetId,
-	/// The dataset's epoch.
-	pub epoch: Epoch,
-	/// The leaf in that epoch.
-	pub leaf: Leaf,
-}
-
-/// The terms of a grant: everything but its sealed keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
-	/// The reader.
-	pub grantee: AccountId,
-	/// The range that the grant opens.
-	pub scope: Scope,
-	/// The first block in which the grant is no longer active.
-	pub expiry: BlockNumber,
-	/// The date from which the grant is no longer active, if any.
-	pub until: Option<Seconds>,
-	/// The request that the grant answers, if any.
-	pub request: Option<RequestId>,
-}
 
 /// The destination of a transfer.
 #[derive(EncodeAsType)]
@@ -50,35 +23,53 @@ impl Client {
 	/// Makes a call that registers the account as a producer.
 	pub async fn register(&self, kind: ProducerKind, name: &str) -> Result<Call, Error> {
 		let arguments = (kind, Bytes(name.as_bytes()));
-		self.call(PALLET, "register", arguments).await
+		Ok(self
+			.call(PALLET, "register", arguments)
+			.await?
+			.claiming(Claim::Producer))
 	}
 
 	/// Makes a call that ends the account's registration.
 	pub async fn deregister(&self) -> Result<Call, Error> {
-		self.call(PALLET, "deregister", ()).await
+		Ok(self
+			.call(PALLET, "deregister", ())
+			.await?
+			.claiming(Claim::Producer))
 	}
 
 	/// Makes a call that publishes the key that grants to the account are sealed to, or replaces it.
 	pub async fn set_encryption_key(&self, key: &PublicKey) -> Result<Call, Error> {
 		let arguments = (Bytes(&key.to_bytes()),);
-		self.call(PALLET, "set_encryption_key", arguments).await
+		Ok(self
+			.call(PALLET, "set_encryption_key", arguments)
+			.await?
+			.claiming(Claim::EncryptionKey))
 	}
 
 	/// Makes a call that withdraws the encryption key. Until the account publishes another one, it can be
 	/// given only grants that it requested.
 	pub async fn remove_encryption_key(&self) -> Result<Call, Error> {
-		self.call(PALLET, "remove_encryption_key", ()).await
+		Ok(self
+			.call(PALLET, "remove_encryption_key", ())
+			.await?
+			.claiming(Claim::EncryptionKey))
 	}
 
 	/// Makes a call that creates a dataset.
 	pub async fn create_dataset(&self, name: &str) -> Result<Call, Error> {
 		let arguments = (Bytes(name.as_bytes()),);
-		self.call(PALLET, "create_dataset", arguments).await
+		Ok(self
+			.call(PALLET, "create_dataset", arguments)
+			.await?
+			.claiming(Claim::DatasetName(name.into())))
 	}
 
 	/// Makes a call that removes an empty dataset.
 	pub async fn remove_dataset(&self, dataset: DatasetId) -> Result<Call, Error> {
-		self.call(PALLET, "remove_dataset", (dataset,)).await
+		Ok(self
+			.call(PALLET, "remove_dataset", (dataset,))
+			.await?
+			.claiming(Claim::Dataset(dataset)))
 	}
 
 	/// Makes a call that starts a new epoch of a dataset.
@@ -93,7 +84,10 @@ impl Client {
 
 	/// Makes a call that removes a dataset's policy.
 	pub async fn clear_policy(&self, dataset: DatasetId) -> Result<Call, Error> {
-		self.call(PALLET, "clear_policy", (dataset,)).await
+		Ok(self
+			.call(PALLET, "clear_policy", (dataset,))
+			.await?
+			.claiming(Claim::Dataset(dataset)))
 	}
 
 	/// Makes T_s: a call that stores an encrypted value that fits in one transaction.
@@ -105,7 +99,9 @@ impl Client {
 			leaf,
 		} = *place;
 		let arguments = (key, dataset, epoch, leaf, Bytes(value));
-		self.call(PALLET, "store", arguments).await
+		let call = self.call(PALLET, "store", arguments).await?;
+		let leaf = Claim::leaf(place);
+		Ok(call.claiming(leaf).claiming(Claim::Record(key.0)))
 	}
 
 	/// Makes the first part of T_s for a large value: a call that stores its manifest. `length` and
@@ -125,7 +121,9 @@ impl Client {
 		} = *place;
 		let manifest = Bytes(manifest);
 		let arguments = (key, dataset, epoch, leaf, length, chunk_size, manifest);
-		self.call(PALLET, "open_record", arguments).await
+		let call = self.call(PALLET, "open_record", arguments).await?;
+		let leaf = Claim::leaf(place);
+		Ok(call.claiming(leaf).claiming(Claim::Record(key.0)))
 	}
 
 	/// Makes the next part of T_s for a large value: a call that stores its next chunk, with the Merkle proof
@@ -144,7 +142,10 @@ impl Client {
 
 	/// Makes a call that removes a record, or abandons one that is not complete.
 	pub async fn remove_record(&self, key: RecordKey) -> Result<Call, Error> {
-		self.call(PALLET, "remove_record", (key,)).await
+		Ok(self
+			.call(PALLET, "remove_record", (key,))
+			.await?
+			.claiming(Claim::Record(key.0)))
 	}
 
 	/// Makes a call that frees the leaf of a removed record, once its epoch is over.
@@ -154,7 +155,10 @@ impl Client {
 		epoch: Epoch,
 		leaf: Leaf,
 	) -> Result<Call, Error> {
-		self.call(PALLET, "free_leaf", (dataset, epoch, leaf)).await
+		let call = self
+			.call(PALLET, "free_leaf", (dataset, epoch, leaf))
+			.await?;
+		Ok(call.claiming(Claim::Leaf(dataset, epoch, leaf)))
 	}
 
 	/// Makes T_q: a call that asks a producer for access, for `term` blocks.
@@ -173,13 +177,19 @@ impl Client {
 
 	/// Makes a call that cancels a request of this account.
 	pub async fn cancel_request(&self, request: RequestId) -> Result<Call, Error> {
-		self.call(PALLET, "cancel_request", (request,)).await
+		Ok(self
+			.call(PALLET, "cancel_request", (request,))
+			.await?
+			.claiming(Claim::Request(request)))
 	}
 
 	/// Makes a call that rejects a request.
 	pub async fn reject_request(&self, request: RequestId, reason: &str) -> Result<Call, Error> {
 		let arguments = (request, Bytes(reason.as_bytes()));
-		self.call(PALLET, "reject_request", arguments).await
+		Ok(self
+			.call(PALLET, "reject_request", arguments)
+			.await?
+			.claiming(Claim::Request(request)))
 	}
 
 	/// Makes a call that authorises a reader, with sealed keys; see
@@ -194,13 +204,20 @@ impl Client {
 		} = terms.clone();
 		let sealed_keys = Bytes(sealed_keys);
 		let arguments = (grantee, scope, expiry, until, sealed_keys, request);
-		self.call(PALLET, "add_authorize", arguments).await
+		let call = self.call(PALLET, "add_authorize", arguments).await?;
+		Ok(match request {
+			Some(request) => call.claiming(Claim::Request(request)),
+			None => call,
+		})
 	}
 
 	/// Makes a call that revokes a grant; see [`revoke`](crate::sharing::revoke), which also renews the other
 	/// readers' grants.
 	pub async fn revoke(&self, grant: GrantId) -> Result<Call, Error> {
-		self.call(PALLET, "revoke", (grant,)).await
+		Ok(self
+			.call(PALLET, "revoke", (grant,))
+			.await?
+			.claiming(Claim::Grant(grant)))
 	}
 
 	/// Makes a call that pays another account.

@@ -3,15 +3,21 @@
 
 use crate::{
 	block::BlockId,
-	connection::{self, Requests},
+	connection::{self, reconnect_after, Line, Shared, RECONNECTIONS},
 	error::Error,
+	note::Note,
 	outcome::BlockEvents,
 	recent::Recent,
 	state::State,
 	types::{AccountId, BlockNumber, PALLET},
+	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
 };
 use serde::de::DeserializeOwned;
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+	collections::BTreeMap,
+	future::Future,
+	sync::{Arc, OnceLock},
+};
 use subxt::{
 	backend::LegacyBackend,
 	config::{substrate::SubstrateHeader, SubstrateConfig},
@@ -19,7 +25,10 @@ use subxt::{
 	utils::H256,
 	OnlineClient,
 };
-use tokio::sync::Mutex;
+use tokio::{
+	sync::Mutex,
+	time::{sleep, timeout},
+};
 
 /// A block's header.
 pub type Header = SubstrateHeader<H256>;
@@ -40,11 +49,15 @@ pub struct Client(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
 	pub(crate) online: OnlineClient<SubstrateConfig>,
 	pub(crate) rpc: RpcClient,
-	requests: Arc<Requests>,
+	line: Arc<Line>,
 	genesis: [u8; 32],
-	/// For each account, one past the last nonce that the node accepted, and the time when it was accepted.
-	/// Locked while a transaction is sent, so that transactions are sent one at a time.
-	pub(crate) nonces: Mutex<BTreeMap<AccountId, (u64, Instant)>>,
+	/// The transactions in flight. Locked while a transaction is sent, so that transactions are sent one at a
+	/// time.
+	pub(crate) notes: Mutex<BTreeMap<AccountId, Vec<Note>>>,
+	/// The state after the block that was last the best one. Most questions are about the same block.
+	best: Mutex<Option<State>>,
+	/// Receives the reports of long waits.
+	pub(crate) on_wait: OnceLock<Tell>,
 	/// The anchor: the block that new transactions are bound to.
 	pub(crate) anchor: Mutex<Recent<State>>,
 	/// The events of the most recently read block, kept because many transactions share a block.
@@ -84,24 +97,29 @@ impl Client {
 	/// Returns [`Error::Unreachable`] if no node answers, and [`Error::Incompatible`] if its chain is not an
 	/// Isthmus chain.
 	pub async fn connect(url: &str) -> Result<Self, Error> {
-		let (rpc, requests) = connection::connect(url).await?;
+		let line = connection::connect(url).await?;
+		let rpc = RpcClient::new(Shared(line.clone()));
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
 		// far ahead of the finalized one.
 		let backend = Arc::new(LegacyBackend::builder().build(rpc.clone()));
 		let online = OnlineClient::<SubstrateConfig>::from_backend(backend).await?;
 		let genesis = online.genesis_hash().0;
+		line.leads_to(genesis);
 		let client = Self(Arc::new(Inner {
 			online,
 			rpc,
-			requests,
+			line,
 			genesis,
-			nonces: Mutex::default(),
+			notes: Mutex::default(),
+			best: Mutex::default(),
+			on_wait: OnceLock::new(),
 			anchor: Mutex::default(),
 			events: Mutex::default(),
 		}));
 		if !client.best().await?.has_pallet(PALLET) {
 			return Err(Error::Incompatible(format!(
-				"the chain at {url} has no data sharing"
+				"the chain at {} has no data sharing",
+				connection::shown(url)
 			)));
 		}
 		Ok(client)
@@ -114,13 +132,17 @@ impl Client {
 
 	/// Returns how many requests this connection has sent so far, by method.
 	pub fn requests(&self) -> BTreeMap<String, u64> {
-		self.0.requests.so_far()
+		self.0.line.requests().so_far()
 	}
 
 	/// Returns the state after the best block.
 	pub async fn best(&self) -> Result<State, Error> {
 		let hash: H256 = self.request("chain_getBlockHash", rpc_params![]).await?;
-		self.at(hash).await
+		let mut best = self.0.best.lock().await;
+		match &*best {
+			Some(state) if state.block().hash == hash => Ok(state.clone()),
+			_ => Ok(best.insert(self.at(hash).await?).clone()),
+		}
 	}
 
 	/// Returns the state after the last finalized block.
@@ -156,9 +178,21 @@ impl Client {
 
 	/// Returns the number of the best block.
 	pub(crate) async fn best_number(&self) -> Result<BlockNumber, Error> {
-		let header: Option<Header> = self.request("chain_getHeader", rpc_params![]).await?;
-		let header =
-			header.ok_or_else(|| Error::Incompatible("the node has no best block".into()))?;
+		self.number(rpc_params![]).await
+	}
+
+	/// Returns the number of the last finalized block.
+	pub(crate) async fn finalized_number(&self) -> Result<BlockNumber, Error> {
+		let hash: H256 = self
+			.request("chain_getFinalizedHead", rpc_params![])
+			.await?;
+		self.number(rpc_params![hash]).await
+	}
+
+	/// Returns the number of a block, by default the best one.
+	async fn number(&self, hash: RpcParams) -> Result<BlockNumber, Error> {
+		let header: Option<Header> = self.request("chain_getHeader", hash).await?;
+		let header = header.ok_or_else(|| Error::Incompatible("the node lost a block".into()))?;
 		Ok(header.number as BlockNumber)
 	}
 
@@ -202,6 +236,46 @@ impl Client {
 			)
 			.await?;
 		Ok(Heads(heads))
+	}
+
+	/// Sets the function that receives a report when an operation of this client waits for long, and again
+	/// from time to time. Only the first call has an effect.
+	pub fn on_wait(&self, tell: impl Fn(&Waiting) + Send + Sync + 'static) {
+		let _ = self.0.on_wait.set(Box::new(tell));
+	}
+
+	/// Waits for something, and reports if that takes long.
+	pub(crate) async fn patiently<T>(&self, what: Wait, done: impl Future<Output = T>) -> T {
+		let Some(tell) = self.0.on_wait.get() else {
+			return done.await;
+		};
+		let told = move |since| async move {
+			let blocks = async {
+				let best = self.best_number().await.ok()?;
+				Some((best, self.finalized_number().await.ok()?))
+			};
+			let blocks = timeout(ASKING, blocks).await.ok().flatten();
+			tell(&Waiting {
+				what,
+				since,
+				blocks,
+			});
+		};
+		report(SILENCE, done, told).await
+	}
+
+	/// Asks the node something, and again over a new connection if the connection is lost.
+	pub(crate) async fn persist<T, Asked>(&self, mut ask: impl FnMut() -> Asked) -> Result<T, Error>
+	where
+		Asked: Future<Output = Result<T, Error>>,
+	{
+		for attempt in 0..RECONNECTIONS {
+			match ask().await {
+				Err(error) if error.is_connection() => sleep(reconnect_after(attempt)).await,
+				done => return done,
+			}
+		}
+		ask().await
 	}
 
 	/// Calls a method of the node's RPC interface that this crate has no function for.

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The transport that a client uses: JSON-RPC over a WebSocket, with a count of the requests sent.
+//! The transport that a client uses: JSON-RPC over a WebSocket, with a count of the requests sent. A
+//! connection that was lost is noticed, and made again for the next request.
 
-use crate::error::Error;
+use crate::{error::Error, text::to_hex};
 use std::{
 	collections::BTreeMap,
-	sync::{Arc, Mutex, PoisonError},
+	sync::{Arc, Mutex, OnceLock, PoisonError},
+	time::Duration,
 };
 use subxt::{
-	ext::jsonrpsee::{client_transport::ws, core::client::Client as RpcConnection},
+	ext::jsonrpsee::{
+		client_transport::ws,
+		core::client::{async_client::PingConfig, Client as RpcConnection},
+	},
 	rpcs::{
 		client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
-		RpcClient,
+		rpc_params, RpcClient,
 	},
 };
 
@@ -19,6 +24,19 @@ use subxt::{
 const MAX_ANSWER: u32 = 32 << 20;
 /// The maximum length of a request in bytes. It has room for a transaction with a chunk, in hexadecimal.
 const MAX_REQUEST: u32 = 8 << 20;
+/// How often to ask whether the node is still there.
+const PING: Duration = Duration::from_secs(10);
+/// After how long without a sign of the node a connection is lost.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// How often an operation goes on over a new connection, without any progress.
+pub(crate) const RECONNECTIONS: u32 = 5;
+
+/// Returns how long to wait before an operation goes on over a new connection. The time doubles with each
+/// attempt.
+pub(crate) fn reconnect_after(attempt: u32) -> Duration {
+	Duration::from_secs(1 << attempt.min(RECONNECTIONS))
+}
 
 /// How many requests a connection has sent, by method.
 #[derive(Default)]
@@ -42,20 +60,57 @@ impl Requests {
 	}
 }
 
-/// A connection that counts its requests.
-struct Counted {
-	connection: RpcConnection,
-	requests: Arc<Requests>,
+/// A connection that counts its requests, and is made again after it was lost.
+pub(crate) struct Line {
+	url: String,
+	connection: tokio::sync::Mutex<Arc<RpcConnection>>,
+	/// The hash of the chain's first block. A node of another chain is not connected to again.
+	genesis: OnceLock<[u8; 32]>,
+	requests: Requests,
 }
 
-impl RpcClientT for Counted {
+impl Line {
+	/// Sets the chain that this line leads to.
+	pub(crate) fn leads_to(&self, genesis: [u8; 32]) {
+		let _ = self.genesis.set(genesis);
+	}
+
+	/// Returns the counter of the requests.
+	pub(crate) fn requests(&self) -> &Requests {
+		&self.requests
+	}
+
+	/// Returns the connection, or a new one if it was lost.
+	async fn connection(&self) -> Result<Arc<RpcConnection>, subxt::rpcs::Error> {
+		let mut connection = self.connection.lock().await;
+		if !connection.is_connected() {
+			let again = dial(&self.url, PING, SILENCE)
+				.await
+				.map_err(|error| subxt::rpcs::Error::Client(Box::new(error)))?;
+			if let Some(genesis) = self.genesis.get() {
+				let asked = RpcClient::new(Shared(again.clone()));
+				let first: String = asked.request("chain_getBlockHash", rpc_params![0]).await?;
+				if first != to_hex(genesis) {
+					let error = Error::Connection("the node has changed to another chain".into());
+					return Err(subxt::rpcs::Error::Client(Box::new(error)));
+				}
+			}
+			*connection = again;
+		}
+		Ok(connection.clone())
+	}
+}
+
+impl RpcClientT for Line {
 	fn request_raw<'a>(
 		&'a self,
 		method: &'a str,
 		params: Option<Box<RawValue>>,
 	) -> RawRpcFuture<'a, Box<RawValue>> {
-		self.requests.count(method);
-		self.connection.request_raw(method, params)
+		Box::pin(async move {
+			self.requests.count(method);
+			self.connection().await?.request_raw(method, params).await
+		})
 	}
 
 	fn subscribe_raw<'a>(
@@ -64,15 +119,51 @@ impl RpcClientT for Counted {
 		params: Option<Box<RawValue>>,
 		unsub: &'a str,
 	) -> RawRpcFuture<'a, RawRpcSubscription> {
-		self.requests.count(sub);
-		self.connection.subscribe_raw(sub, params, unsub)
+		Box::pin(async move {
+			self.requests.count(sub);
+			let connection = self.connection().await?;
+			connection.subscribe_raw(sub, params, unsub).await
+		})
 	}
 }
 
-/// Connects to a node's WebSocket address. Returns the connection and the counter of its requests.
-pub(crate) async fn connect(url: &str) -> Result<(RpcClient, Arc<Requests>), Error> {
-	let unreachable = |reason: String| Error::Unreachable {
+/// A value that is shared with the transport of a client.
+pub(crate) struct Shared<T>(pub(crate) Arc<T>);
+
+impl<T: RpcClientT> RpcClientT for Shared<T> {
+	fn request_raw<'a>(
+		&'a self,
+		method: &'a str,
+		params: Option<Box<RawValue>>,
+	) -> RawRpcFuture<'a, Box<RawValue>> {
+		self.0.request_raw(method, params)
+	}
+
+	fn subscribe_raw<'a>(
+		&'a self,
+		sub: &'a str,
+		params: Option<Box<RawValue>>,
+		unsub: &'a str,
+	) -> RawRpcFuture<'a, RawRpcSubscription> {
+		self.0.subscribe_raw(sub, params, unsub)
+	}
+}
+
+/// Connects to a node's WebSocket address.
+pub(crate) async fn connect(url: &str) -> Result<Arc<Line>, Error> {
+	Ok(Arc::new(Line {
 		url: url.to_owned(),
+		connection: dial(url, PING, SILENCE).await?.into(),
+		genesis: OnceLock::new(),
+		requests: Requests::default(),
+	}))
+}
+
+/// Opens a connection. It is closed when the node gives no sign for `silence`, although it is asked for one
+/// at each `ping`.
+async fn dial(url: &str, ping: Duration, silence: Duration) -> Result<Arc<RpcConnection>, Error> {
+	let unreachable = |reason: String| Error::Unreachable {
+		url: shown(url),
 		reason,
 	};
 	let address = ws::Url::parse(url).map_err(|error| unreachable(error.to_string()))?;
@@ -82,10 +173,38 @@ pub(crate) async fn connect(url: &str) -> Result<(RpcClient, Arc<Requests>), Err
 		.build(address)
 		.await
 		.map_err(|error| unreachable(error.to_string()))?;
-	let requests = Arc::<Requests>::default();
-	let rpc = RpcClient::new(Counted {
-		connection: RpcConnection::builder().build_with_tokio(sender, receiver),
-		requests: requests.clone(),
-	});
-	Ok((rpc, requests))
+	let ping = PingConfig::new()
+		.ping_interval(ping)
+		.inactive_limit(silence);
+	let connection = RpcConnection::builder().enable_ws_ping(ping);
+	Ok(Arc::new(connection.build_with_tokio(sender, receiver)))
+}
+
+/// Returns an address without the name and the password that it may contain.
+pub(crate) fn shown(url: &str) -> String {
+	match url.split_once("://") {
+		Some((scheme, rest)) => {
+			let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+			let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
+			format!("{scheme}://{}", &rest[host..])
+		}
+		None => url.to_owned(),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_password_in_an_address_is_not_shown() {
+		for (url, expected) in [
+			("ws://127.0.0.1:9944", "ws://127.0.0.1:9944"),
+			("wss://user:p@ss@node.org/rpc", "wss://node.org/rpc"),
+			("ws://node.org/a@b", "ws://node.org/a@b"),
+			("node", "node"),
+		] {
+			assert_eq!(shown(url), expected);
+		}
+	}
 }

@@ -3,8 +3,10 @@
 
 use crate::{
 	refusal::{PalletError, Refusal},
-	text::{ist, key_name, NameTooLong},
-	types::{AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, QueryRefusal, RecordKey},
+	text::{ist, key_name, NameError},
+	types::{
+		AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Place, QueryRefusal, RecordKey,
+	},
 };
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
 use subxt::ext::scale_decode;
@@ -108,9 +110,9 @@ pub enum Error {
 		/// The epoch.
 		epoch: Epoch,
 	},
-	/// A name does not fit a record's key.
+	/// A record cannot have this name.
 	#[error(transparent)]
-	NameTooLong(#[from] NameTooLong),
+	Name(#[from] NameError),
 	/// A secret cannot be read.
 	#[error("invalid secret: expected a derivation such as //Alice, a phrase of words, or a seed of 32 bytes in hexadecimal digits")]
 	InvalidSecret,
@@ -164,12 +166,36 @@ pub enum UploadError {
 		/// The first chunk that differs.
 		chunk: u32,
 	},
-	/// The value does not have the expected length.
-	#[error("the length of the value changed: it was {expected} bytes")]
+	/// The value does not have the length of the value whose upload was interrupted.
+	#[error(
+		"the length of the value changed: it was {expected} bytes when its upload was interrupted"
+	)]
 	LengthChanged {
 		/// The expected length in bytes.
 		expected: u64,
 	},
+	/// The value did not have the expected length when it was read. Nothing was sent.
+	#[error("the value changed while it was read: it had {expected} bytes before")]
+	ChangedWhileRead {
+		/// The expected length in bytes.
+		expected: u64,
+	},
+	/// The leaf is taken. Nothing was sent.
+	#[error("leaf {} of dataset {}, epoch {}, is taken", .0.leaf, .0.dataset, .0.epoch)]
+	LeafTaken(Place),
+	/// The epoch is not the dataset's current one. Nothing was sent.
+	#[error("dataset {dataset} is in epoch {now}, and nothing can be stored in epoch {epoch}")]
+	NotCurrentEpoch {
+		/// The dataset.
+		dataset: DatasetId,
+		/// The epoch of the place.
+		epoch: Epoch,
+		/// The dataset's current epoch.
+		now: Epoch,
+	},
+	/// Another program of the owner took the record's place at the same time. Nothing was sent.
+	#[error("another program of the same account took the place of the record")]
+	Overtaken,
 	/// The value has more chunks than a record may have.
 	#[error("the value is too long: a record has at most {maximum} bytes")]
 	TooLong {

@@ -179,6 +179,17 @@ pub enum Event {
 	},
 }
 
+/// A grant, as the event of its authorisation tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+	/// The grant.
+	pub grant: GrantId,
+	/// Its terms.
+	pub terms: Terms,
+	/// How much the reader paid for it.
+	pub paid: Balance,
+}
+
 impl Event {
 	/// Reads an event of a block. Returns `None` for an event of another pallet.
 	///
@@ -289,6 +300,33 @@ impl Event {
 			| RequestRejected { request, .. }
 			| RequestLapsed { request, .. } => Some(*request),
 			Authorized { request, .. } => *request,
+			_ => None,
+		}
+	}
+
+	/// Returns the grant that the event is about, if an owner authorised a reader.
+	pub fn granted(&self) -> Option<Granted> {
+		match *self {
+			Self::Authorized {
+				grant,
+				grantee,
+				scope,
+				expiry,
+				until,
+				request,
+				paid,
+				..
+			} => Some(Granted {
+				grant,
+				terms: Terms {
+					grantee,
+					scope,
+					expiry,
+					until,
+					request,
+				},
+				paid,
+			}),
 			_ => None,
 		}
 	}

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Fetches a record into a file.
 //!
-//! The value is first written to the file `OUT.isthmus-HASH`, which is renamed to `OUT` when it is complete.
-//! An interrupted download leaves that file behind, and the next download resumes it.
+//! The value is first written to the file `OUT.isthmus-HASH`, the *part*, which is renamed to `OUT` when it is
+//! complete. An interrupted download leaves the part behind, and the next download resumes it. If the name of
+//! the part would be too long, `OUT` is cut short in it.
 
 use crate::{
 	error::Error,
 	folder::{self, FolderError},
+	lock::{self, is_own},
 	progress::Progress,
 	reading::Reading,
 	types::Payload,
+	wait::Wait,
 };
+use isthmus_envelope::on_disk;
 use std::{
+	ffi::OsString,
 	fs::{self, File, OpenOptions},
 	io::{self, ErrorKind, Seek, SeekFrom},
 	path::{Path, PathBuf},
+	time::Duration,
 };
 use tempfile::TempPath;
 
@@ -31,6 +37,12 @@ pub enum FetchError {
 	/// The partial file is not a regular file of this user.
 	#[error("{} is a link, or belongs to another user: nothing is written to it", .0.display())]
 	Foreign(PathBuf),
+	/// A file of a folder has a name that this system cannot have.
+	#[error("{0:?} is not a path on this system")]
+	Name(String),
+	/// Something other than a regular file is where the output needs one.
+	#[error("{} is not a regular file", .0.display())]
+	NotAFile(PathBuf),
 	/// A path where the output needs a folder is not a folder.
 	#[error("{} is not a folder", .0.display())]
 	NotAFolder(PathBuf),
@@ -63,6 +75,14 @@ impl FetchError {
 			source,
 		}
 	}
+
+	/// Returns the error with the output's path instead of the partial file's, which the user did not choose.
+	fn of(self, output: &Path) -> Self {
+		match self {
+			Self::Io { source, .. } | Self::Client(Error::Io(source)) => Self::io(output)(source),
+			error => error,
+		}
+	}
 }
 
 /// Fetches a record into a file.
@@ -77,6 +97,8 @@ impl FetchError {
 pub struct FetchFile<'a> {
 	reading: &'a Reading,
 	output: &'a Path,
+	/// The folder for the part, unless it is the output's.
+	folder: Option<&'a Path>,
 	executable: bool,
 	replace: bool,
 }
@@ -87,8 +109,18 @@ impl<'a> FetchFile<'a> {
 		Self {
 			reading,
 			output,
+			folder: None,
 			executable: false,
 			replace: false,
+		}
+	}
+
+	/// Writes the part in another folder of the same file system. Deep inside a folder, the longer name of the
+	/// part could make its path too long.
+	pub fn part_in(self, folder: &'a Path) -> Self {
+		Self {
+			folder: Some(folder),
+			..self
 		}
 	}
 
@@ -97,34 +129,96 @@ impl<'a> FetchFile<'a> {
 		Self { executable, ..self }
 	}
 
-	/// Replaces the file if it exists.
+	/// Replaces the file if it exists, and keeps its owner and permissions. If the output is a link, the file that
+	/// it leads to is replaced, and the link stays.
 	pub fn replace(self, replace: bool) -> Self {
 		Self { replace, ..self }
 	}
 
-	/// Fetches the record, resuming an interrupted download.
+	/// Fetches the record, resuming an interrupted download. If another program fetches the same record to
+	/// the same folder, waits until it has ended. If this fails and cannot be resumed, the part is removed.
 	///
 	/// # Errors
 	///
-	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::Foreign`] if
-	/// the partial file could be seen or written by another user, and the errors of [`Reading::run`].
+	/// Returns [`FetchError::Exists`] if the file exists and may not be replaced, [`FetchError::NotAFile`] if it
+	/// is not a regular file, [`FetchError::Foreign`] if the part could be seen or written by another user, and
+	/// the errors of [`Reading::run`]. The first two come before anything is fetched.
 	pub async fn run(self, progress: &mut impl Progress) -> Result<(), FetchError> {
-		let path = partial(self.output, self.reading);
-		let mut file = open(&path, self.executable)?;
-		let intact = self.reading.check(&mut file, progress).await?;
-		file.set_len(intact.bytes)
-			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
-			.map_err(FetchError::io(&path))?;
-		self.reading.run(&mut file, intact.chunks, progress).await?;
-		file.sync_all().map_err(FetchError::io(&path))?;
-		let renamed = match self.replace {
-			true => fs::rename(&path, self.output),
-			false => rename_new(&path, self.output),
-		};
-		renamed.map_err(|error| match error.kind() {
-			ErrorKind::AlreadyExists => FetchError::Exists(self.output.to_owned()),
+		let output = &self.target()?;
+		let folder = self.folder.unwrap_or(on_disk::folder(output));
+		let path = &folder.join(part_name(output, &self.reading.content_hash()));
+		let part = lock_part(path, self.executable);
+		let client = self.reading.client();
+		let mut file = client
+			.patiently(Wait::OtherFetch, part)
+			.await
+			.map_err(|error| error.of(output))?;
+		let fetched = self.fetch(&mut file, path, output, progress).await;
+		let is_whole = matches!(self.reading.answer().payload, Payload::Value { .. });
+		let is_empty = || file.metadata().is_ok_and(|part| part.len() == 0);
+		if fetched.is_err() && (is_whole || is_empty()) {
+			// The part is of no use. The error of fetching it is the one to report.
+			let _ = fs::remove_file(path);
+		}
+		fetched.map_err(|error| error.of(output))
+	}
+
+	/// Returns the path to write, behind links if the file is replaced.
+	fn target(&self) -> Result<PathBuf, FetchError> {
+		if !self.replace {
+			return match fs::symlink_metadata(self.output) {
+				Ok(_) => Err(FetchError::Exists(self.output.to_owned())),
+				Err(_) => Ok(self.output.to_owned()),
+			};
+		}
+		on_disk::target(self.output).map_err(|error| match error.kind() {
+			ErrorKind::InvalidInput => FetchError::NotAFile(self.output.to_owned()),
 			_ => FetchError::io(self.output)(error),
 		})
+	}
+
+	/// Fetches the record into the part, and renames that.
+	async fn fetch(
+		&self,
+		file: &mut File,
+		path: &Path,
+		output: &Path,
+		progress: &mut impl Progress,
+	) -> Result<(), FetchError> {
+		// Another download may have completed the output while this one waited for it.
+		self.target()?;
+		let intact = self.reading.check(file, progress).await?;
+		file.set_len(intact.bytes)
+			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
+			.map_err(FetchError::io(path))?;
+		self.reading.run(file, intact.chunks, progress).await?;
+		if let Some(old) = fs::metadata(output).ok().filter(|_| self.replace) {
+			// The file of another user is replaced by one that only this user can read.
+			let _ = on_disk::resemble(file, &old);
+		}
+		file.sync_all().map_err(FetchError::io(path))?;
+		let renamed = match self.replace {
+			true => fs::rename(path, output),
+			false => rename_new(path, output),
+		};
+		renamed.map_err(|error| match error.kind() {
+			ErrorKind::AlreadyExists => FetchError::Exists(output.to_owned()),
+			_ => FetchError::io(output)(error),
+		})?;
+		on_disk::sync_name(output).map_err(FetchError::io(output))
+	}
+}
+
+/// Opens and locks the part, so that no other program writes to it.
+pub(crate) async fn lock_part(path: &Path, executable: bool) -> Result<File, FetchError> {
+	loop {
+		let file = open(path, executable)?;
+		let is_locked = lock::take(&file, Duration::MAX).await;
+		// While this program waited, the other one may have renamed the part. A file system without locks
+		// does not stop a download.
+		if !is_locked || is_own(&file, path).unwrap_or(false) {
+			return Ok(file);
+		}
 	}
 }
 
@@ -143,17 +237,25 @@ pub async fn is_folder(reading: &Reading) -> Result<bool, Error> {
 	Ok(bytes.starts_with(folder::LABEL))
 }
 
-/// Returns the path of the partial file. It contains the value's hash, so that the download of another value
-/// is not resumed.
-fn partial(output: &Path, reading: &Reading) -> PathBuf {
-	let mut name = output.as_os_str().to_owned();
-	let hash = reading.content_hash();
-	name.push(format!(".isthmus-{}", hex::encode(&hash[..8])));
-	name.into()
+/// The maximum length of a file's name in bytes, on the usual file systems.
+const MAX_NAME: usize = 255;
+
+/// Returns the name of the part. It contains the value's hash, so that the download of another value is not
+/// resumed.
+pub(crate) fn part_name(output: &Path, hash: &[u8; 32]) -> OsString {
+	let end = format!(".isthmus-{}", hex::encode(&hash[..8]));
+	let mut name = output.file_name().unwrap_or_default().to_owned();
+	if name.len() + end.len() > MAX_NAME {
+		let mut short = name.to_string_lossy().into_owned();
+		short.truncate(short.floor_char_boundary(MAX_NAME - end.len()));
+		name = short.into();
+	}
+	name.push(end);
+	name
 }
 
 /// Renames a file, unless the new name is taken.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 	TempPath::try_from_path(from)?
 		.persist_noclobber(to)
 		.map_err(|refused| {
@@ -174,36 +276,31 @@ fn open(path: &Path, executable: bool) -> Result<File, FetchError> {
 	let mode = if executable { 0o700 } else { 0o600 };
 	let mut options = OpenOptions::new();
 	options.read(true).write(true);
-	let created = options.clone().create_new(true).mode(mode).open(path);
-	match created {
-		Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-		created => return created.map_err(FetchError::io(path)),
+	loop {
+		let created = options.clone().create_new(true).mode(mode).open(path);
+		match created {
+			Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+			created => return created.map_err(FetchError::io(path)),
+		}
+		let found = || -> io::Result<Option<File>> {
+			if !fs::symlink_metadata(path)?.is_file() {
+				return Ok(None);
+			}
+			let file = options.open(path)?;
+			if !is_own(&file, path)? {
+				return Ok(None);
+			}
+			file.set_permissions(fs::Permissions::from_mode(mode))?;
+			Ok(Some(file))
+		};
+		return match found() {
+			Ok(Some(file)) => Ok(file),
+			Ok(None) => Err(FetchError::Foreign(path.to_owned())),
+			// Another program has just completed this download.
+			Err(error) if error.kind() == ErrorKind::NotFound => continue,
+			Err(error) => Err(FetchError::io(path)(error)),
+		};
 	}
-	let metadata = fs::symlink_metadata(path).map_err(FetchError::io(path))?;
-	if !metadata.is_file() {
-		return Err(FetchError::Foreign(path.to_owned()));
-	}
-	let file = options.open(path).map_err(FetchError::io(path))?;
-	if !is_own(&file, path).map_err(FetchError::io(path))? {
-		return Err(FetchError::Foreign(path.to_owned()));
-	}
-	file.set_permissions(fs::Permissions::from_mode(mode))
-		.map_err(FetchError::io(path))?;
-	Ok(file)
-}
-
-/// Returns whether the opened file is the one at the path, has no other name, and belongs to the user who
-/// owns new files.
-#[cfg(unix)]
-fn is_own(file: &File, path: &Path) -> io::Result<bool> {
-	use std::os::unix::fs::MetadataExt;
-	let (opened, there) = (file.metadata()?, fs::symlink_metadata(path)?);
-	let folder = path
-		.parent()
-		.filter(|folder| !folder.as_os_str().is_empty());
-	let new = tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))?;
-	let same = (opened.dev(), opened.ino()) == (there.dev(), there.ino());
-	Ok(there.is_file() && same && opened.nlink() == 1 && opened.uid() == new.metadata()?.uid())
 }
 
 #[cfg(not(unix))]
@@ -237,6 +334,38 @@ mod tests {
 		fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).unwrap();
 		open(&part, false).unwrap();
 		assert_eq!(mode(), 0o600);
+	}
+
+	#[test]
+	fn the_name_of_a_part_is_never_too_long() {
+		let name = |length: usize, letter: &str| {
+			let output = Path::new("folder").join(letter.repeat(length));
+			part_name(&output, &[7; 32]).into_string().unwrap()
+		};
+		assert_eq!(name(3, "x"), "xxx.isthmus-0707070707070707");
+		assert_eq!(name(230, "x").len(), MAX_NAME);
+		for length in 231..=255 {
+			assert_eq!(name(length, "x"), name(230, "x"));
+		}
+		// A character is not cut in two.
+		assert_eq!(name(127, "ä").len(), MAX_NAME);
+		assert_eq!(name(85, "…").len(), MAX_NAME - 2);
+	}
+
+	#[tokio::test]
+	async fn a_part_that_was_completed_meanwhile_is_not_written_to() {
+		let folder = tempfile::tempdir().unwrap();
+		let (part, out) = (folder.path().join("part"), folder.path().join("out"));
+		let first = lock_part(&part, false).await.unwrap();
+		let mut second = tokio::spawn(async move { lock_part(&part, false).await.unwrap() });
+		// The second download waits, at the latest since its first attempt has failed.
+		let waited = tokio::time::timeout(Duration::from_millis(50), &mut second).await;
+		assert!(waited.is_err());
+		fs::rename(folder.path().join("part"), &out).unwrap();
+		drop(first);
+		let second = second.await.unwrap();
+		second.set_len(9).unwrap();
+		assert_eq!(fs::metadata(&out).unwrap().len(), 0);
 	}
 
 	#[test]

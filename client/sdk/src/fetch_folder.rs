@@ -12,7 +12,8 @@ use crate::{
 };
 use std::{
 	fs::{self, File},
-	path::{Path, PathBuf},
+	io::ErrorKind,
+	path::{Component, Path, PathBuf},
 };
 
 /// A folder that was fetched.
@@ -30,8 +31,8 @@ pub struct FetchedFolder {
 /// # Errors
 ///
 /// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::Differs`] if a file
-/// exists with different bytes, [`FetchError::NotAFolder`] if a link or a file is where a folder has to be,
-/// and the errors of [`FetchFile::run`].
+/// exists with different bytes, [`FetchError::NotAFile`] if something else is where a file has to be,
+/// [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the errors of [`FetchFile::run`].
 pub async fn fetch_folder(
 	client: &Client,
 	reader: &Identity,
@@ -46,32 +47,51 @@ pub async fn fetch_folder(
 	let mut bytes = Vec::new();
 	list.run(&mut bytes, 0, progress).await?;
 	let files = folder::from_bytes(&bytes)?;
-	fs::create_dir_all(output).map_err(FetchError::io(output))?;
+	fs::create_dir_all(output).map_err(|error| match error.kind() {
+		ErrorKind::AlreadyExists => FetchError::NotAFolder(output.to_owned()),
+		_ => FetchError::io(output)(error),
+	})?;
 	for file in &files {
 		progress.file(&file.path);
 		let path = place(output, &file.path)?;
+		if file.folder {
+			make_folder(&path)?;
+			continue;
+		}
 		let reading = Reading::open(client, reader, owner, file.key).await?;
 		if reading.length() != file.length {
 			return Err(FetchError::WrongLength(file.path.clone()));
 		}
-		if is_fetched(&path, &reading).await? {
-			continue;
-		}
-		if path.exists() {
-			return Err(FetchError::Differs(path));
+		if exists(&path)? {
+			match is_fetched(&path, &reading).await? {
+				true => continue,
+				false => return Err(FetchError::Differs(path)),
+			}
 		}
 		FetchFile::new(&reading, &path)
+			.part_in(output)
 			.executable(file.executable)
 			.run(progress)
 			.await?;
 	}
 	Ok(FetchedFolder {
-		files: files.len(),
+		files: files.iter().filter(|file| !file.folder).count(),
 		bytes: files.iter().map(|file| file.length).sum(),
 	})
 }
 
-/// Returns whether a file exists and contains the value.
+/// Returns whether a regular file exists. Anything else there is an error: a link could lead elsewhere, and
+/// opening a FIFO waits for another program.
+fn exists(path: &Path) -> Result<bool, FetchError> {
+	match fs::symlink_metadata(path) {
+		Ok(there) if there.is_file() => Ok(true),
+		Ok(_) => Err(FetchError::NotAFile(path.to_owned())),
+		Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+		Err(error) => Err(FetchError::io(path)(error)),
+	}
+}
+
+/// Returns whether a file contains the value.
 async fn is_fetched(path: &Path, reading: &Reading) -> Result<bool, FetchError> {
 	let Ok(mut file) = File::open(path) else {
 		return Ok(false);
@@ -82,26 +102,62 @@ async fn is_fetched(path: &Path, reading: &Reading) -> Result<bool, FetchError> 
 
 /// Returns the local path for a folder's file, and creates the folders along it. None of them may be a link,
 /// because a link could lead elsewhere.
-fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
+pub(crate) fn place(output: &Path, path: &str) -> Result<PathBuf, FetchError> {
 	let mut at = output.to_owned();
 	let mut names = path.split('/').peekable();
 	while let Some(name) = names.next() {
+		// On some systems a name such as `C:x` is more than a name, and leads elsewhere.
+		let mut parts = Path::new(name).components();
+		if !matches!(
+			(parts.next(), parts.next()),
+			(Some(Component::Normal(_)), None)
+		) {
+			return Err(FetchError::Name(path.to_owned()));
+		}
 		at.push(name);
 		if names.peek().is_none() {
 			break;
 		}
-		match fs::symlink_metadata(&at) {
-			Ok(there) if there.is_dir() => {}
-			Ok(_) => return Err(FetchError::NotAFolder(at)),
-			Err(_) => fs::create_dir(&at).map_err(FetchError::io(&at))?,
-		}
+		make_folder(&at)?;
 	}
 	Ok(at)
+}
+
+/// Creates a folder, unless it is there.
+pub(crate) fn make_folder(at: &Path) -> Result<(), FetchError> {
+	match fs::symlink_metadata(at) {
+		Ok(there) if there.is_dir() => Ok(()),
+		Ok(_) => Err(FetchError::NotAFolder(at.to_owned())),
+		Err(_) => match fs::create_dir(at) {
+			// Another program that fetches the same folder was faster.
+			Err(error) if error.kind() == ErrorKind::AlreadyExists => make_folder(at),
+			created => created.map_err(FetchError::io(at)),
+		},
+	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[cfg(unix)]
+	#[test]
+	fn only_a_regular_file_is_compared() {
+		use std::os::unix::{fs::symlink, net::UnixListener};
+		let folder = tempfile::tempdir().unwrap();
+		let at = |name: &str| folder.path().join(name);
+		assert!(!exists(&at("missing")).unwrap());
+		fs::write(at("file"), "").unwrap();
+		assert!(exists(&at("file")).unwrap());
+		symlink("file", at("link")).unwrap();
+		symlink("missing", at("dangling")).unwrap();
+		let _socket = UnixListener::bind(at("socket")).unwrap();
+		fs::create_dir(at("folder")).unwrap();
+		for name in ["link", "dangling", "socket", "folder"] {
+			let refused = exists(&at(name));
+			assert!(matches!(refused, Err(FetchError::NotAFile(_))), "{name}");
+		}
+	}
 
 	#[cfg(unix)]
 	#[test]

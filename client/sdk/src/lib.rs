@@ -66,10 +66,15 @@
 //!
 //! # Several programs with one account
 //!
-//! An account's transactions are numbered. To keep programs on the same machine from giving two transactions
-//! the same number, this library locks the file `isthmus-ADDRESS.lock` while it sends a transaction. The file
-//! is in `$XDG_RUNTIME_DIR` or, if that is not set, in the folder for temporary files. Programs on different
-//! machines are not coordinated: use a separate account for each.
+//! Programs of one user on one machine may use the same account at the same time. They take turns with a lock
+//! on the file `isthmus-ADDRESS.lock`, and note in it what they have sent: no two transactions get the same
+//! number, and none claims what another one in flight has, such as a leaf. The file is in `$XDG_RUNTIME_DIR`
+//! or, if that is not set, in the folder for temporary files.
+//!
+//! Programs on different machines learn from the chain that they were overtaken. An [`Upload`] then goes on, at
+//! the next free leaf if it [may](Upload::at_free_leaf); the refused transaction's fee is lost, and its
+//! ciphertext is public under the key of a leaf that another record has. Other operations end with
+//! [`Error::Refused`] or [`Error::NotIncluded`].
 //!
 //! # Out of scope
 //!
@@ -84,6 +89,7 @@ mod anchor;
 mod block;
 pub mod call;
 pub mod calls;
+mod claim;
 pub mod client;
 mod connection;
 pub mod error;
@@ -91,7 +97,9 @@ pub mod event;
 pub mod fetch_file;
 pub mod fetch_folder;
 pub mod folder;
+mod lock;
 mod manifest;
+mod note;
 pub mod outcome;
 pub mod progress;
 pub mod query;
@@ -100,6 +108,8 @@ mod recent;
 pub mod refusal;
 pub mod removal;
 pub mod serve;
+#[cfg(test)]
+mod shapes;
 pub mod sharing;
 pub mod state;
 pub mod text;
@@ -109,15 +119,15 @@ pub mod tx;
 pub mod types;
 pub mod upload;
 pub mod upload_folder;
+mod wait;
 mod window;
 
 pub use account::{Account, Identity};
 pub use block::BlockId;
 pub use call::Call;
-pub use calls::{Place, Terms};
 pub use client::{Client, Header, Status};
 pub use error::{Error, Rejection, UploadError};
-pub use event::Event;
+pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, FetchError, FetchFile};
 pub use fetch_folder::{fetch_folder, FetchedFolder};
 pub use isthmus_envelope as envelope;
@@ -130,8 +140,9 @@ pub use removal::{Removal, Removed};
 pub use sharing::{authorize, revoke};
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
-pub use text::{ist, key_name, record_key, to_hex, NameTooLong};
+pub use text::{exact_name, ist, key_name, parse_key, record_key, to_hex, NameError};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};
 pub use upload_folder::{upload_folder, LocalFolder, StoredFolder, UploadFolderError};
+pub use wait::{Wait, Waiting};

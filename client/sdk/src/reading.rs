@@ -124,6 +124,11 @@ impl Reading {
 		})
 	}
 
+	/// Returns the client that the record is read with.
+	pub(crate) fn client(&self) -> &Client {
+		&self.client
+	}
+
 	/// Returns the chain's answer about the record.
 	pub fn answer(&self) -> &Answer {
 		&self.answer
@@ -288,7 +293,8 @@ impl Reading {
 			first,
 			count,
 		};
-		match query.send(client, &self.reader.account).await {
+		let answer = client.persist(|| query.send(client, &self.reader.account));
+		match answer.await {
 			Err(Error::Rpc {
 				code: NO_SUCH_METHOD,
 				..

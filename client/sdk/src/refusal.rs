@@ -2,16 +2,21 @@
 //! Explains why the chain refused a call: the error, and its documentation in the chain's metadata.
 
 use crate::types::PALLET;
+use isthmus_sharing::terms::{
+	MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE,
+	MAX_VALUE_SIZE,
+};
 use std::fmt;
-use subxt::error::DispatchError;
+use subxt::error::{ArithmeticError, DispatchError, TokenError};
 
-/// A failed call: its error and the sentence that explains it in the chain's metadata.
+/// A failed call: its error, and a sentence that explains it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}: {docs}")]
 pub struct Refusal {
 	/// The error.
 	pub error: PalletError,
-	/// The description of the error in the chain's metadata.
+	/// What the error means: its description in the chain's metadata or, if that names parts of the runtime,
+	/// other words for it.
 	pub docs: String,
 }
 
@@ -132,19 +137,81 @@ impl fmt::Display for PalletError {
 
 impl From<DispatchError> for Refusal {
 	fn from(error: DispatchError) -> Self {
-		if let DispatchError::Module(module) = &error {
-			if let Ok(details) = module.details() {
-				return Self {
-					error: PalletError::new(details.pallet.name(), &details.variant.name),
-					docs: details.variant.docs.join(" ").trim().to_owned(),
-				};
+		let runtime = |pallet: &str, name: String, docs: &str| Self {
+			error: PalletError::new(pallet, &name),
+			docs: docs.to_owned(),
+		};
+		match &error {
+			DispatchError::Module(module) => {
+				if let Ok(details) = module.details() {
+					let error = PalletError::new(details.pallet.name(), &details.variant.name);
+					let docs = details.variant.docs.join(" ").trim().to_owned();
+					let docs = in_words(&error).unwrap_or(docs);
+					return Self { error, docs };
+				}
 			}
+			DispatchError::Token(token) => {
+				return runtime("Token", format!("{token:?}"), of_token(token));
+			}
+			DispatchError::Arithmetic(ArithmeticError::Underflow) => {
+				return runtime("Arithmetic", "Underflow".into(), NO_FUNDS);
+			}
+			_ => {}
 		}
-		Self {
-			error: PalletError::new("the runtime", "DispatchError"),
-			docs: error.to_string(),
-		}
+		runtime("Runtime", "Failed".into(), &error.to_string())
 	}
+}
+
+/// The account has less than the call needs.
+const NO_FUNDS: &str = "The account does not have the funds for this.";
+
+/// Returns what an error of the runtime's balances means.
+fn of_token(error: &TokenError) -> &'static str {
+	match error {
+		TokenError::FundsUnavailable | TokenError::Frozen => NO_FUNDS,
+		TokenError::OnlyProvider | TokenError::NotExpendable => {
+			"The account would have less than the smallest amount that it must keep."
+		}
+		TokenError::BelowMinimum | TokenError::CannotCreate | TokenError::CannotCreateHold => {
+			"The other account would have less than the smallest amount that it must keep."
+		}
+		_ => "The funds cannot be moved.",
+	}
+}
+
+/// Returns what an error means, if its description in the metadata names calls or constants of the runtime.
+fn in_words(error: &PalletError) -> Option<String> {
+	use PalletError::*;
+	let words = match error {
+		NotRegistered => "Only a registered producer may do this.",
+		NameTooLong => return Some(format!("The name is longer than {MAX_NAME_SIZE} bytes.")),
+		PurposeTooLong => return Some(format!("The purpose is longer than {MAX_TEXT_SIZE} bytes.")),
+		ReasonTooLong => return Some(format!("The reason is longer than {MAX_TEXT_SIZE} bytes.")),
+		ValueTooLong => return Some(format!("The value is longer than {MAX_VALUE_SIZE} bytes.")),
+		SealedKeysTooLong => {
+			return Some(format!("The sealed keys are longer than {MAX_SEALED_KEYS_SIZE} bytes."))
+		}
+		TooManyGrants => {
+			return Some(format!(
+				"The reader already has {MAX_GRANTS_PER_READER} active grants on this epoch of the dataset, and did not request another."
+			))
+		}
+		TooManyChunks => return Some(format!("The record needs more than {MAX_CHUNKS} chunks.")),
+		ChunkSizeInvalid => {
+			return Some(format!("The chunk size is 0, or more than {MAX_VALUE_SIZE} bytes."))
+		}
+		NoEncryptionKey => "The reader has no encryption key on the chain.",
+		MustBeDirect => "A call that stores bytes must be a transaction of its own.",
+		RecordComplete => "The record already has all its chunks: there is nothing to add.",
+		NotNextChunk => "Chunks are stored in order, and this is not the record's next chunk.",
+		PolicyEmpty => {
+			"The policy would allow nothing: its maximum range or term is 0, or it allows no kind of consumer."
+		}
+		ProducerIsVerifier => "The producer is a verifier, or has applied to become one.",
+		Other { pallet, name } if pallet == "Balances" && name == "InsufficientBalance" => NO_FUNDS,
+		_ => return None,
+	};
+	Some(words.to_owned())
 }
 
 #[cfg(test)]
@@ -159,6 +226,36 @@ mod tests {
 		let other = PalletError::new("Utility", "KeyTaken");
 		assert_ne!(other, PalletError::KeyTaken);
 		assert_eq!(other.to_string(), "Utility.KeyTaken");
+	}
+
+	/// People read these sentences, and know neither the runtime's calls nor its constants.
+	#[test]
+	fn no_sentence_names_parts_of_the_runtime() {
+		let source = include_str!("../../../pallets/data-sharing/src/errors.rs");
+		let mut docs = Vec::new();
+		for line in source.lines().map(str::trim) {
+			match (line.strip_prefix("/// "), line.strip_suffix(',')) {
+				(Some(doc), _) => docs.push(doc),
+				(None, Some(name)) => {
+					let error = PalletError::new(PALLET, name);
+					let sentence = in_words(&error).unwrap_or(docs.join(" "));
+					assert!(!sentence.contains('`'), "{name}: {sentence}");
+					docs.clear();
+				}
+				_ => docs.clear(),
+			}
+		}
+	}
+
+	#[test]
+	fn funds_that_are_missing_are_called_so() {
+		for error in [
+			DispatchError::Token(TokenError::FundsUnavailable),
+			DispatchError::Arithmetic(ArithmeticError::Underflow),
+		] {
+			let refusal = Refusal::from(error).to_string();
+			assert!(refusal.ends_with(NO_FUNDS), "{refusal}");
+		}
 	}
 
 	#[test]

@@ -62,6 +62,7 @@ impl Removal {
 		let id = epoch_id(client, owner.id(), record.dataset, record.epoch);
 		let root = owner.master.epoch_root(&id);
 		let is_own = |file: &folder::File| file.key.0 == root.file_key(&key.0, &file.path);
+		let files: Vec<_> = files.into_iter().filter(|file| !file.folder).collect();
 		if !files.iter().all(is_own) {
 			return Err(Error::Malformed {
 				key,

@@ -5,13 +5,15 @@
 use crate::{
 	account::Identity,
 	call::Call,
-	calls::Terms,
 	client::Client,
 	error::Error,
 	event::Event,
+	lock,
 	outcome::Included,
 	state::{every, State},
+	tx::Pending,
 	types::*,
+	wait::Wait,
 };
 use isthmus_envelope::{open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range};
 use isthmus_sharing::terms::{Footprint, Rates};
@@ -200,8 +202,10 @@ pub fn expiry(state: &State, term: BlockNumber) -> BlockNumber {
 pub struct Revocation {
 	/// The grant as it was before the revocation.
 	pub grant: Grant,
-	/// The transaction that revoked it; `None` if it had already been revoked.
+	/// The block of the transaction that revoked it; `None` if it had already been revoked.
 	pub included: Option<Included>,
+	/// The last transaction that was sent: the revocation or, after it, the last grants. It is in a block.
+	pub last: Option<Pending>,
 	/// The renewal of the other readers' grants; `None` if the dataset stayed in its epoch, because the
 	/// grant was on an earlier one.
 	pub renewal: Option<Renewal>,
@@ -222,8 +226,8 @@ pub struct Renewal {
 	pub renewed: Vec<(GrantId, Terms)>,
 	/// The grants that were not given, and why.
 	pub skipped: Vec<(Terms, Error)>,
-	/// The transaction of the last grants, if any were given.
-	pub last: Option<Included>,
+	/// The transaction of the last grants, if any were given. It is in a block.
+	pub last: Option<Pending>,
 	/// The error that stopped the renewal early, if any: run [`revoke`] or [`renew`] again to resume it.
 	pub ended: Option<Error>,
 }
@@ -239,6 +243,8 @@ pub struct Renewal {
 ///
 /// If the grant's revocation already started the dataset's current epoch, this resumes the renewal.
 ///
+/// Programs of the same user on the same machine revoke one grant after another.
+///
 /// # Errors
 ///
 /// Returns [`Error::NoSuchGrant`] if the owner has given no such grant, [`Error::Refused`] if the grant has
@@ -246,6 +252,10 @@ pub struct Renewal {
 /// needs the state of the revocation's block and the node has pruned it. Errors after the revocation are in
 /// the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
+	let name = format!("isthmus-{}-revoke.lock", owner.id());
+	let _lock = client
+		.patiently(Wait::OtherRevocation, lock::hold(&name))
+		.await;
 	let best = client.best().await?;
 	let grant = best
 		.grant(id)
@@ -262,6 +272,7 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 	let mut revocation = Revocation {
 		grant,
 		included: None,
+		last: None,
 		renewal: None,
 		left: Vec::new(),
 		overtaken: false,
@@ -271,7 +282,9 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 		return Ok(revocation);
 	}
 	let call = client.revoke(id).await?;
-	let included = client.send(&owner.account, &call).await?;
+	let mut pending = client.submit(&owner.account, &call).await?;
+	let included = pending.included().await?;
+	revocation.last = Some(pending);
 	let is_start = |event: &Event| matches!(event, Event::EpochStarted { .. });
 	let moved = included.events.iter().any(is_start);
 	revocation.overtaken = epoch == current && !moved;
@@ -311,6 +324,11 @@ impl Revocation {
 			Ok(renewal) => renewal,
 			Err(error) => moved.then(|| Renewal::stopped(epoch.saturating_add(1), error)),
 		};
+		let last = self
+			.renewal
+			.as_mut()
+			.and_then(|renewal| renewal.last.take());
+		self.last = last.or(self.last.take());
 	}
 }
 
@@ -419,9 +437,10 @@ async fn renew_part(
 		return Ok(());
 	}
 	let call = client.batch_each(&calls).await?;
-	let included = client.send(&owner.account, &call).await?;
+	let mut pending = client.submit(&owner.account, &call).await?;
+	let included = pending.included().await?;
 	renewal.sort_out(sealed, &included)?;
-	renewal.last = Some(included);
+	renewal.last = Some(pending);
 	Ok(())
 }
 
@@ -477,12 +496,12 @@ impl Renewal {
 	/// Sorts a batch's grants into those that were given and those that were refused. Events and refusals
 	/// are both in the order of the calls.
 	fn sort_out(&mut self, sealed: Vec<Terms>, included: &Included) -> Result<(), Error> {
-		let mut given = included.events.iter().filter_map(given).peekable();
+		let granted = included.events.iter().filter_map(Event::granted);
+		let mut granted = granted.peekable();
 		let mut refusals = included.refused.iter();
 		for terms in sealed {
-			let is_this = |(_, other): &(GrantId, Terms)| *other == terms;
-			match given.next_if(is_this) {
-				Some(given) => self.renewed.push(given),
+			match granted.next_if(|granted| granted.terms == terms) {
+				Some(granted) => self.renewed.push((granted.grant, terms)),
 				None => {
 					let refusal = refusals.next().ok_or_else(|| {
 						Error::Incompatible("a call of a batch has no outcome".into())
@@ -492,30 +511,6 @@ impl Renewal {
 			}
 		}
 		Ok(())
-	}
-}
-
-/// Returns the grant in an event, with the terms in the form that [`to_renew`] returns.
-fn given(event: &Event) -> Option<(GrantId, Terms)> {
-	match event {
-		Event::Authorized {
-			grant,
-			grantee,
-			scope,
-			expiry,
-			until,
-			..
-		} => Some((
-			*grant,
-			Terms {
-				grantee: *grantee,
-				scope: *scope,
-				expiry: *expiry,
-				until: *until,
-				request: None,
-			},
-		)),
-		_ => None,
 	}
 }
 

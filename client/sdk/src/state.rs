@@ -259,11 +259,6 @@ impl State {
 		}))
 	}
 
-	/// Returns how many of an account's transactions the chain includes, which is the account's next nonce.
-	pub(crate) async fn nonce(&self, account: &AccountId) -> Result<u64, Error> {
-		Ok(self.at.tx().account_nonce(account).await?)
-	}
-
 	/// Asks what a caller may know about a record: the paper's `query(key)`. The state is public, so anyone
 	/// can ask for any caller; the sealed keys in the answer are useful only to the grantee.
 	///

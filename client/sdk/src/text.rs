@@ -4,46 +4,82 @@
 use crate::types::{Balance, RecordKey, Shown};
 use isthmus_primitives::amount::Ist;
 
-/// A name that is too long for a record's key.
+/// Why a record cannot have a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the name \"{0}\" is longer than the 32 bytes of a record's key")]
-pub struct NameTooLong(pub String);
+#[non_exhaustive]
+pub enum NameError {
+	/// The name is empty.
+	#[error("the name of a record is empty")]
+	Empty,
+	/// The name is longer than a record's key.
+	#[error("the name {0:?} is longer than the 32 bytes of a record's key")]
+	TooLong(String),
+	/// The name contains control characters. A zero byte at its end would make it another name's key.
+	#[error("the name {0:?} contains control characters")]
+	Control(String),
+}
 
 /// Makes a record's key from a name of at most 32 bytes: the name's bytes, padded with zeros. The name is
-/// public.
+/// public. Names that differ in any byte are different, also those that differ only in case or in how they
+/// compose accents.
 ///
 /// ```
 /// let key = isthmus_sdk::record_key("2025-03")?;
 /// assert_eq!(key.0[..8], *b"2025-03\0");
 /// assert_eq!(isthmus_sdk::key_name(&key), "2025-03");
-/// # Ok::<(), isthmus_sdk::NameTooLong>(())
+/// # Ok::<(), isthmus_sdk::NameError>(())
 /// ```
 ///
 /// # Errors
 ///
-/// Returns [`NameTooLong`] if the name has more than 32 bytes.
-pub fn record_key(name: &str) -> Result<RecordKey, NameTooLong> {
+/// Returns [`NameError`] if the name is empty, has more than 32 bytes, or contains control characters.
+pub fn record_key(name: &str) -> Result<RecordKey, NameError> {
 	let mut key = [0; 32];
 	let bytes = name.as_bytes();
+	if name.is_empty() {
+		return Err(NameError::Empty);
+	}
+	if name.contains(char::is_control) {
+		return Err(NameError::Control(name.to_owned()));
+	}
 	key.get_mut(..bytes.len())
-		.ok_or_else(|| NameTooLong(name.to_owned()))?
+		.ok_or_else(|| NameError::TooLong(name.to_owned()))?
 		.copy_from_slice(bytes);
 	Ok(key.into())
 }
 
-/// Returns the name that a record's key was made from, or the key in hexadecimal digits if it was not made
-/// from a name, or if the name contains spaces or control characters.
+/// Reads a record's key as [`key_name`] writes it: a name, or `0x` and 64 hexadecimal digits. Such a number is
+/// too long for a name, so everything else is a name, such as `0xabcd`.
+///
+/// # Errors
+///
+/// Returns [`NameError`] if the text is neither a name nor such a number.
+pub fn parse_key(text: &str) -> Result<RecordKey, NameError> {
+	let mut key = [0; 32];
+	let digits = text.strip_prefix("0x");
+	match digits.map(|digits| hex::decode_to_slice(digits, &mut key)) {
+		Some(Ok(())) => Ok(key.into()),
+		_ => record_key(text),
+	}
+}
+
+/// Returns the name that a record's key was made from, without change; `None` if it was not made from a name.
+pub fn exact_name(key: &RecordKey) -> Option<&str> {
+	let end = key.0.iter().rposition(|byte| *byte != 0)?;
+	let name = std::str::from_utf8(key.0.get(..=end)?).ok()?;
+	(record_key(name).as_ref() == Ok(key)).then_some(name)
+}
+
+/// Returns the name that a record's key was made from, or `0x` and the key in hexadecimal digits if it was not
+/// made from a name, or if the name contains characters that a reader would not see. [`parse_key`] reads both.
 pub fn key_name(key: &RecordKey) -> String {
-	let end = key.0.iter().rposition(|byte| *byte != 0);
-	match std::str::from_utf8(&key.0[..end.map_or(0, |at| at + 1)]) {
-		Ok(name)
-			if !name.is_empty()
-				&& !name.contains(char::is_whitespace)
-				&& name == Shown(name).to_string() =>
-		{
-			name.to_owned()
-		}
-		_ => to_hex(&key.0),
+	let is_visible = |name: &&str| {
+		let is_space = |c: char| c.is_whitespace() && c != ' ';
+		name.trim() == *name && !name.contains(is_space) && Shown(name).to_string() == **name
+	};
+	match exact_name(key).filter(is_visible) {
+		Some(name) => name.to_owned(),
+		None => to_hex(&key.0),
 	}
 }
 
@@ -61,6 +97,7 @@ pub fn ist(amount: Balance) -> String {
 mod tests {
 	use super::*;
 	use isthmus_primitives::UNIT;
+	use proptest::prelude::*;
 
 	#[test]
 	fn amounts_are_shown_in_ist() {
@@ -72,11 +109,50 @@ mod tests {
 	#[test]
 	fn keys_are_shown_as_they_were_named() {
 		assert_eq!(key_name(&record_key("2025-03").unwrap()), "2025-03");
-		for name in ["", "a b", "a\nb", "\u{202e}b"] {
+		for name in [
+			"my marks.csv",
+			"0xabcd",
+			"0x",
+			"..",
+			"a.",
+			"é",
+			"e\u{301}",
+			"A",
+			"a",
+		] {
 			let key = record_key(name).unwrap();
+			assert_eq!(key_name(&key), name);
+		}
+		for name in [" a", "a ", "a\u{a0}b", "\u{202e}b", "a\u{200b}"] {
+			let key = record_key(name).unwrap();
+			assert_eq!(exact_name(&key), Some(name));
 			assert_eq!(key_name(&key), to_hex(&key.0), "{name:?}");
 		}
 		let long = "x".repeat(33);
-		assert_eq!(record_key(&long), Err(NameTooLong(long)));
+		assert_eq!(record_key(&long), Err(NameError::TooLong(long)));
+		assert_eq!(record_key(""), Err(NameError::Empty));
+		for name in ["a\nb", "a\0", "\u{9b}"] {
+			assert_eq!(record_key(name), Err(NameError::Control(name.into())));
+		}
+	}
+
+	proptest! {
+		/// What is stored under a name is found again by the name, and by what lists show.
+		#[test]
+		fn a_name_is_one_key(name in "\\PC{0,12}|[ -~é\u{301}\u{a0}\u{202e}]{0,33}|0x[0-9a-f]{0,64}") {
+			if let Ok(key) = record_key(&name) {
+				prop_assert_eq!(exact_name(&key), Some(name.as_str()));
+				prop_assert_eq!(parse_key(&name), Ok(key));
+				prop_assert_eq!(parse_key(&key_name(&key)), Ok(key));
+			}
+		}
+
+		#[test]
+		fn any_key_is_read_as_it_is_shown(key: [u8; 32], zeros in 0..33usize) {
+			let mut key = key;
+			key[32 - zeros..].fill(0);
+			let key = RecordKey::from(key);
+			prop_assert_eq!(parse_key(&key_name(&key)), Ok(key));
+		}
 	}
 }

@@ -6,21 +6,26 @@ use crate::{
 	call::{Call, Payload},
 	client::Client,
 	error::{Error, Rejection},
+	note::Notes,
 	outcome::{BlockEvents, Included},
 	state::State,
 	text::to_hex,
 	turn::Turn,
 	types::{AccountId, BlockNumber},
+	wait::Wait,
 };
-use std::time::{Duration, Instant};
+use std::future::Future;
 use subxt::{
 	config::{DefaultExtrinsicParamsBuilder, SubstrateConfig},
-	rpcs::{client::RpcSubscription, methods::chain_head::TransactionStatus, rpc_params},
+	error::DispatchError,
+	rpcs::{
+		client::RpcSubscription,
+		methods::chain_head::{TransactionBlockDetails, TransactionStatus},
+		rpc_params,
+	},
 	utils::H256,
 };
 
-/// How long a node may take to count an accepted transaction when it computes the account's next nonce.
-const COUNTED: Duration = Duration::from_secs(5);
 /// The maximum number of times that a transaction is signed. It is signed again if another program that uses
 /// the same account takes its nonce.
 const ATTEMPTS: u32 = 5;
@@ -34,7 +39,14 @@ pub struct Pending {
 	hash: H256,
 	/// The account that signed it.
 	account: AccountId,
+	nonce: u64,
 	last: BlockNumber,
+}
+
+impl std::fmt::Debug for Pending {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		write!(f, "Pending({:?})", self.hash)
+	}
 }
 
 /// A signed transaction.
@@ -42,6 +54,7 @@ struct Signed {
 	/// The transaction in hexadecimal digits, as nodes expect it.
 	text: String,
 	hash: H256,
+	nonce: u64,
 	/// The last block that may include it.
 	last: BlockNumber,
 }
@@ -50,36 +63,60 @@ impl Client {
 	/// Signs a call and sends it. Returns when the node has accepted the transaction, so that any number
 	/// can be in flight; an account's transactions are included in the order in which they were sent.
 	///
+	/// A transaction that is known to fail is not sent, because the chain would charge its fee. If no other
+	/// transaction of the account is in flight, the call is executed on the best block's state first. If
+	/// another program of this user on this machine has sent a transaction that would make this one fail,
+	/// such as another answer to the same request, this function waits for its block first.
+	///
 	/// # Errors
 	///
-	/// Returns [`Error::NotAccepted`] if the node rejects the transaction, for example because the account
-	/// cannot pay, and [`Error::TooLate`] if too few blocks are left until the call's last block.
+	/// Returns [`Error::Refused`] if the call is known to fail, [`Error::NotAccepted`] if the node rejects
+	/// the transaction, for example because the account cannot pay, and [`Error::TooLate`] if too few blocks
+	/// are left until the call's last block.
 	pub async fn submit(&self, account: &Account, call: &Call) -> Result<Pending, Error> {
-		let mut nonces = self.0.nonces.lock().await;
-		let _turn = Turn::wait(account.id()).await;
+		let make = |_| async { Ok((call.clone(), ())) };
+		let (pending, ()) = self.submit_made(account, make).await?;
+		Ok(pending)
+	}
+
+	/// Submits the call that `make` makes with regard to the transactions in flight. No other program of
+	/// this user on this machine sends a transaction for the account between the two, so `make` may look for
+	/// something that is free, such as a leaf. It is called again if the call was overtaken. Also returns
+	/// what else `make` returned with the call.
+	pub(crate) async fn submit_made<Made, Extra>(
+		&self,
+		account: &Account,
+		mut make: impl FnMut(Notes) -> Made,
+	) -> Result<(Pending, Extra), Error>
+	where
+		Made: Future<Output = Result<(Call, Extra), Error>>,
+	{
 		let mut attempt = 0;
 		loop {
+			let turn = Turn::take(self, account.id()).await?;
+			let (call, extra) = make(turn.notes().clone()).await?;
+			if let Some(nonce) = turn.notes().claimed(&call.claims) {
+				drop(turn);
+				self.passed(account.id(), nonce.saturating_add(1)).await?;
+				continue;
+			}
 			attempt += 1;
 			let (at, lifetime) = self.mortality(call.last).await?;
-			let params = rpc_params![account.id()];
-			let next: u64 = self.request("system_accountNextIndex", params).await?;
-			// The node might not yet count a transaction that it has just accepted.
-			let nonce = match nonces.get(account.id()) {
-				Some((sent, when)) if when.elapsed() < COUNTED => next.max(*sent),
-				_ => next,
-			};
-			let signed = sign(account, call, &at, lifetime, nonce)?;
+			let signed = sign(account, &call, &at, lifetime, turn.notes().nonce())?;
+			if turn.notes().is_first() && !call.is_direct() {
+				self.rehearse(&signed, &at).await?;
+			}
+			let nonce = signed.nonce;
 			match self.watch(signed, *account.id()).await {
 				Ok(pending) => {
-					nonces.insert(*account.id(), (nonce.saturating_add(1), Instant::now()));
-					return Ok(pending);
+					turn.sent(nonce, call.claims);
+					return Ok((pending, extra));
 				}
-				// Our remembered nonce may be wrong, because an earlier transaction was dropped. Ask the
-				// node.
+				// Our notes may be wrong, because an earlier transaction was dropped. Ask the node.
 				Err(error)
 					if error.rejection() == Some(Rejection::NonceTaken) && attempt < ATTEMPTS =>
 				{
-					nonces.remove(account.id());
+					turn.forget(0);
 				}
 				// A reorganisation may have replaced the anchor, so the next transaction gets a new one. This
 				// one is not sent again: the node may have dropped it and still include it.
@@ -96,6 +133,31 @@ impl Client {
 		}
 	}
 
+	/// Executes a transaction on the best block's state, and discards the changes.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Refused`] if its call fails. What else goes wrong is left for the node to report when
+	/// the transaction is sent.
+	async fn rehearse(&self, signed: &Signed, at: &State) -> Result<(), Error> {
+		let params = rpc_params!["BlockBuilder_apply_extrinsic", &signed.text];
+		let answer: String = match self.request("state_call", params).await {
+			Ok(answer) => answer,
+			Err(error) if error.is_connection() => return Err(error),
+			Err(_) => return Ok(()),
+		};
+		let answer = hex::decode(answer.trim_start_matches("0x")).unwrap_or_default();
+		// The transaction was valid (0), and its call failed (1).
+		match &answer[..] {
+			[0, 1, error @ ..] => {
+				let metadata = at.inner().metadata();
+				let error = DispatchError::decode_from(error, metadata)?;
+				Err(Error::Refused(error.into()))
+			}
+			_ => Ok(()),
+		}
+	}
+
 	/// Sends a transaction and waits until the node has accepted it.
 	async fn watch(&self, signed: Signed, account: AccountId) -> Result<Pending, Error> {
 		let params = rpc_params![signed.text];
@@ -109,6 +171,7 @@ impl Client {
 			states,
 			hash: signed.hash,
 			account,
+			nonce: signed.nonce,
 			last: signed.last,
 		};
 		match pending.next().await? {
@@ -200,6 +263,7 @@ fn sign(
 	let transaction = signable.sign(account.pair())?;
 	Ok(Signed {
 		hash: transaction.hash(),
+		nonce,
 		last: block.number.saturating_add(lifetime).saturating_sub(1),
 		text: to_hex(transaction.encoded()),
 	})
@@ -245,24 +309,36 @@ impl Pending {
 	}
 
 	async fn until(&mut self, finalized: bool) -> Result<Included, Error> {
+		let what = if finalized {
+			Wait::Finality
+		} else {
+			Wait::Block
+		};
+		let client = self.client.clone();
+		let block = client.patiently(what, self.block(finalized)).await?;
+		let index = u32::try_from(block.index)
+			.map_err(|_| Error::Incompatible("a block has 2^32 transactions".into()))?;
+		client.events(block.hash).await?.of(index)
+	}
+
+	/// Waits for the transaction's block.
+	async fn block(&mut self, finalized: bool) -> Result<TransactionBlockDetails<H256>, Error> {
 		loop {
-			let block = match self.next().await? {
-				TransactionStatus::Finalized { block } => block,
+			match self.next().await? {
+				TransactionStatus::Finalized { block } => return Ok(block),
 				TransactionStatus::BestChainBlockIncluded { block: Some(block) } if !finalized => {
-					block
+					return Ok(block);
 				}
 				TransactionStatus::Error { error }
 				| TransactionStatus::Invalid { error }
 				| TransactionStatus::Dropped { error } => {
 					// The transaction's nonce is free again, so ask the node for the next one.
-					self.client.0.nonces.lock().await.remove(&self.account);
+					let turn = Turn::take(&self.client, &self.account).await?;
+					turn.forget(self.nonce);
 					return Err(Error::NotIncluded(error));
 				}
-				_ => continue,
-			};
-			let index = u32::try_from(block.index)
-				.map_err(|_| Error::Incompatible("a block has 2^32 transactions".into()))?;
-			return self.client.events(block.hash).await?.of(index);
+				_ => {}
+			}
 		}
 	}
 }

@@ -70,6 +70,34 @@ pub type RequestEntry = isthmus_sharing::RequestEntry<AccountId, Balance, BlockN
 /// A grant in a list.
 pub type GrantEntry = isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumber, Vec<u8>>;
 
+/// Where a record is stored, and under which key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+	/// The record's key.
+	pub key: RecordKey,
+	/// The owner's dataset.
+	pub dataset: DatasetId,
+	/// The dataset's epoch.
+	pub epoch: Epoch,
+	/// The leaf in that epoch.
+	pub leaf: Leaf,
+}
+
+/// The terms of a grant: everything but its sealed keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+	/// The reader.
+	pub grantee: AccountId,
+	/// The range that the grant opens.
+	pub scope: Scope,
+	/// The first block in which the grant is no longer active.
+	pub expiry: BlockNumber,
+	/// The date from which the grant is no longer active, if any.
+	pub until: Option<Seconds>,
+	/// The request that the grant answers, if any.
+	pub request: Option<RequestId>,
+}
+
 /// Text that the chain keeps: a name, a purpose or a reason. The chain checks that it is UTF-8.
 #[derive(DecodeAsType, Clone, Debug, Default, PartialEq, Eq)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]

@@ -6,24 +6,28 @@
 
 use crate::{
 	account::Identity,
-	calls::Place,
 	client::Client,
 	error::{Error, UploadError},
 	folder::{self, File as Entry, FolderError},
+	outcome::Included,
 	progress::Progress,
 	reading::Reading,
+	refusal::PalletError,
 	sharing::epoch_id,
-	state::State,
 	types::*,
-	upload::{complete, read_whole, settled, stored_before, Stored, Upload, MAX_WHOLE},
+	upload::{complete, next_leaf, read_whole, settled, Stored, Upload, MAX_WHOLE},
 	window::Window,
 };
 use isthmus_envelope::EpochRoot;
 use std::{
+	collections::{BTreeMap, BTreeSet},
 	fs::{File, Metadata},
-	io::Read,
+	io::{Seek, SeekFrom},
 	path::{Path, PathBuf},
 };
+
+/// How many times the files are stored again whose places other programs took.
+const ROUNDS: u32 = 16;
 
 /// Why a folder cannot be stored.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +47,10 @@ pub enum UploadFolderError {
 	/// A folder's list cannot contain the files' paths.
 	#[error(transparent)]
 	List(#[from] FolderError),
-	/// A file differs from its record, or changed while it was read.
+	/// A file changed while it was read. Nothing of it was sent.
+	#[error("{} changed while it was read", .0.display())]
+	ChangedWhileRead(PathBuf),
+	/// A file differs from its record.
 	#[error("{} changed since it was stored", path.display())]
 	Changed {
 		/// The file.
@@ -73,6 +80,9 @@ impl UploadFolderError {
 					key,
 				}
 			}
+			Error::Upload(UploadError::ChangedWhileRead { .. }) => {
+				Self::ChangedWhileRead(path.to_owned())
+			}
 			Error::Io(source) => Self::io(path)(source),
 			error => error.into(),
 		}
@@ -85,10 +95,12 @@ impl From<UploadError> for UploadFolderError {
 	}
 }
 
-/// The files of a folder on this machine, in the order of their paths.
+/// The files of a folder on this machine, in the order of their paths, and its empty folders.
 #[derive(Clone, Debug)]
 pub struct LocalFolder {
 	files: Vec<LocalFile>,
+	/// The paths of the folders inside it that contain nothing that is stored.
+	empty: BTreeSet<String>,
 	skipped: Vec<PathBuf>,
 }
 
@@ -101,14 +113,14 @@ struct LocalFile {
 }
 
 impl LocalFolder {
-	/// Finds the files in a folder and its subfolders. Links are not followed.
+	/// Finds the files and the empty folders in a folder and its subfolders. Links are not followed.
 	///
 	/// # Errors
 	///
 	/// Returns an error, before anything is stored, if a folder cannot be read or if a folder's list cannot
 	/// contain a path.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
-		let (mut files, mut skipped) = (Vec::new(), Vec::new());
+		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
 		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
 			let entry = entry.map_err(|error| {
 				let path = error.path().unwrap_or(folder).to_owned();
@@ -117,10 +129,8 @@ impl LocalFolder {
 				});
 				UploadFolderError::Io { path, source }
 			})?;
-			if entry.file_type().is_dir() {
-				continue;
-			}
-			if !entry.file_type().is_file() {
+			let (is_folder, is_root) = (entry.file_type().is_dir(), entry.depth() == 0);
+			if !is_folder && !entry.file_type().is_file() {
 				skipped.push(entry.into_path());
 				continue;
 			}
@@ -131,12 +141,32 @@ impl LocalFolder {
 				Some(names) => names.join("/"),
 				None => return Err(UploadFolderError::NotUtf8(at)),
 			};
-			files.push(LocalFile { path, at });
+			// A folder comes before what it contains.
+			if let Some((parent, _)) = path.rsplit_once('/') {
+				empty.remove(parent);
+			}
+			match is_folder {
+				true if is_root => {}
+				true => drop(empty.insert(path)),
+				false => files.push(LocalFile { path, at }),
+			}
 		}
 		files.sort_by(|a, b| a.path.cmp(&b.path));
-		let entries: Vec<Entry> = files.iter().map(|file| entry(&file.path)).collect();
-		folder::to_bytes(&entries)?;
-		Ok(Self { files, skipped })
+		let folder = Self {
+			files,
+			empty,
+			skipped,
+		};
+		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
+		Ok(folder)
+	}
+
+	/// Returns the folder's list, made from the entries of its files and its empty folders.
+	fn list(&self, files: impl Iterator<Item = Entry>) -> Result<Vec<u8>, FolderError> {
+		let folders = self.empty.iter().cloned().map(Entry::empty_folder);
+		let mut entries: Vec<Entry> = files.chain(folders).collect();
+		entries.sort_by(|a, b| a.path.cmp(&b.path));
+		folder::to_bytes(&entries)
 	}
 
 	/// Returns the number of files.
@@ -144,9 +174,14 @@ impl LocalFolder {
 		self.files.len()
 	}
 
-	/// Returns whether the folder is empty.
+	/// Returns whether the folder contains no files.
 	pub fn is_empty(&self) -> bool {
 		self.files.is_empty()
+	}
+
+	/// Returns the paths of the empty folders inside it, with `/` between the names.
+	pub fn empty_folders(&self) -> impl Iterator<Item = &str> {
+		self.empty.iter().map(String::as_str)
 	}
 
 	/// Returns the entries that are neither files nor folders, for example links. They are not stored.
@@ -177,7 +212,7 @@ pub struct StoredFolder {
 /// let key = record_key("photos")?;
 /// let leaf = client.best().await?.free_leaf(school.id(), 0, 0).await?;
 /// let place = Place { key, dataset: 0, epoch: 0, leaf };
-/// let stored = upload_folder(&client, &school, place, &folder, &mut ()).await?;
+/// let stored = upload_folder(&client, &school, place, false, &folder, &mut ()).await?;
 /// println!("{} files, {} bytes", stored.files, stored.bytes);
 /// # Ok(())
 /// # }
@@ -192,18 +227,26 @@ pub async fn upload_folder(
 	client: &Client,
 	owner: &Identity,
 	place: Place,
+	finalized: bool,
 	folder: &LocalFolder,
 	progress: &mut impl Progress,
 ) -> Result<StoredFolder, UploadFolderError> {
 	let mut upload = FolderUpload::start(client, owner, place).await?;
-	for file in &folder.files {
-		progress.file(&file.path);
-		upload.store(file, progress).await?;
+	let mut missing: Vec<usize> = (0..folder.files.len()).collect();
+	for round in 0.. {
+		for number in missing {
+			let file = &folder.files[number];
+			progress.file(&file.path);
+			upload.store(number, file, progress).await?;
+		}
+		missing = upload.finish(round == ROUNDS).await?;
+		if missing.is_empty() {
+			break;
+		}
 	}
-	upload.window.finish(drop).await?;
-	let bytes = upload.entries.iter().map(|entry| entry.length).sum();
+	let bytes = upload.entries.values().map(|entry| entry.length).sum();
 	let files = upload.entries.len();
-	let list = upload.store_list(progress).await?;
+	let list = upload.store_list(folder, finalized, progress).await?;
 	Ok(StoredFolder { list, files, bytes })
 }
 
@@ -216,9 +259,13 @@ struct FolderUpload<'a> {
 	/// Whether the list is already stored. If so, nothing is sent and every file is compared.
 	is_stored: bool,
 	root: EpochRoot,
-	best: State,
-	window: Window<'a>,
-	entries: Vec<Entry>,
+	/// The small files in flight, by their numbers.
+	window: Window<usize>,
+	/// The files whose transactions did not succeed because another program took their place, by their
+	/// numbers, and why.
+	overtaken: BTreeMap<usize, Error>,
+	/// The entries of the list, by the numbers of their files.
+	entries: BTreeMap<usize, Entry>,
 }
 
 impl<'a> FolderUpload<'a> {
@@ -241,15 +288,16 @@ impl<'a> FolderUpload<'a> {
 			place,
 			is_stored,
 			root: owner.master.epoch_root(&id),
-			best,
-			window: Window::new(client, &owner.account),
-			entries: Vec::new(),
+			window: Window::new(),
+			overtaken: BTreeMap::new(),
+			entries: BTreeMap::new(),
 		})
 	}
 
 	/// Stores a file, or compares it with its record.
 	async fn store(
 		&mut self,
+		number: usize,
 		file: &LocalFile,
 		progress: &mut impl Progress,
 	) -> Result<(), UploadFolderError> {
@@ -257,31 +305,49 @@ impl<'a> FolderUpload<'a> {
 		let metadata = source.metadata().map_err(UploadFolderError::io(&file.at))?;
 		let length = metadata.len();
 		let key = RecordKey::from(self.root.file_key(&self.place.key.0, &file.path));
-		let record = self.best.record(self.owner.id(), key).await?;
-		let stored = match record.map(|record| record.payload) {
-			Some(payload) if payload.is_complete() => self.compare(key, &mut source, length).await,
-			_ if self.is_stored => Err(UploadError::AlreadyStored(self.place.key).into()),
-			Some(_) => self.upload(key, &mut source, length, progress).await,
-			None if length <= MAX_WHOLE => self.send(key, &mut source, length).await,
-			None => {
-				let done = self.upload(key, &mut source, length, progress).await;
-				self.place.leaf = next(&self.place)?;
-				done
-			}
-		};
+		let stored = self.store_value(number, key, &mut source, length, progress);
+		let stored = stored.await;
 		stored.map_err(|error| UploadFolderError::of_file(error, &file.at, key))?;
-		self.entries.push(Entry {
+		let entry = Entry {
 			executable: is_executable(&metadata),
 			length,
 			key,
 			..entry(&file.path)
-		});
+		};
+		self.entries.insert(number, entry);
 		Ok(())
+	}
+
+	/// Stores a file's bytes, or compares them with their record.
+	async fn store_value(
+		&mut self,
+		number: usize,
+		key: RecordKey,
+		source: &mut File,
+		length: u64,
+		progress: &mut impl Progress,
+	) -> Result<(), Error> {
+		// Nodes keep the states of recent blocks only, so ask for a new one for each file.
+		let best = self.client.best().await?;
+		let record = best.record(self.owner.id(), key).await?;
+		match record.map(|record| record.payload) {
+			Some(payload) if payload.is_complete() => self.compare(key, source, length).await,
+			_ if self.is_stored => Err(UploadError::AlreadyStored(self.place.key).into()),
+			None if length <= MAX_WHOLE => match self.send(number, key, source, length).await {
+				// Another program that stores the same folder was faster.
+				Err(Error::Upload(UploadError::AlreadyStored(_))) => {
+					self.compare(key, source, length).await
+				}
+				sent => sent,
+			},
+			_ => self.upload(key, source, length, progress).await,
+		}
 	}
 
 	/// Compares a file with its record.
 	async fn compare(&self, key: RecordKey, source: &mut File, length: u64) -> Result<(), Error> {
 		let owner = self.owner;
+		source.seek(SeekFrom::Start(0))?;
 		let reading = Reading::open(self.client, owner, owner.id(), key).await?;
 		let expected = reading.length();
 		match expected == length && reading.matches(source).await? {
@@ -291,14 +357,21 @@ impl<'a> FolderUpload<'a> {
 	}
 
 	/// Sends a small file, without waiting for its block.
-	async fn send(&mut self, key: RecordKey, source: &mut File, length: u64) -> Result<(), Error> {
-		let value = read_whole(&mut source.take(length), length)?;
-		let place = self.free_place(key).await?;
-		self.place.leaf = next(&place)?;
-		let call = Upload::new(self.client, self.owner, place)
-			.whole(&value)
-			.await?;
-		self.window.send(&call, drop).await
+	async fn send(
+		&mut self,
+		number: usize,
+		key: RecordKey,
+		source: &mut File,
+		length: u64,
+	) -> Result<(), Error> {
+		let value = read_whole(source, length)?;
+		let upload = self.at_free_leaf(key);
+		let submit = || upload.submit_value(&value);
+		let overtaken = &mut self.overtaken;
+		let done = |number, outcome| sort_out(overtaken, number, outcome);
+		let place = self.window.send(number, submit, done).await?;
+		self.place.leaf = next_leaf(&place)?;
+		Ok(())
 	}
 
 	/// Stores a large file, or resumes its upload.
@@ -309,53 +382,75 @@ impl<'a> FolderUpload<'a> {
 		length: u64,
 		progress: &mut impl Progress,
 	) -> Result<(), Error> {
-		self.window.finish(drop).await?;
-		let place = self.free_place(key).await?;
-		Upload::new(self.client, self.owner, place)
-			.run(source, length, progress)
-			.await?;
+		self.drain().await?;
+		let upload = self.at_free_leaf(key);
+		match upload.ensure(source, length, progress).await {
+			Ok(stored) if !stored.resumed => self.place.leaf = next_leaf(&stored.place)?,
+			Ok(_) => {}
+			Err(error) => return Err(error),
+		}
 		Ok(())
+	}
+
+	/// Prepares to store a value at the next free leaf.
+	fn at_free_leaf(&self, key: RecordKey) -> Upload<'a> {
+		let place = Place { key, ..self.place };
+		Upload::new(self.client, self.owner, place).at_free_leaf()
+	}
+
+	/// Waits for the files in flight.
+	async fn drain(&mut self) -> Result<(), Error> {
+		let overtaken = &mut self.overtaken;
+		let done = |number, outcome| sort_out(overtaken, number, outcome);
+		self.window.finish(done).await
+	}
+
+	/// Waits for the files in flight. Returns the numbers of those that have to be stored again, or the
+	/// first of their errors if that is not allowed any more.
+	async fn finish(&mut self, is_last: bool) -> Result<Vec<usize>, Error> {
+		self.drain().await?;
+		let mut overtaken = std::mem::take(&mut self.overtaken);
+		match overtaken.pop_first() {
+			Some((_, error)) if is_last => Err(error),
+			Some((number, _)) => Ok([number].into_iter().chain(overtaken.into_keys()).collect()),
+			None => Ok(Vec::new()),
+		}
 	}
 
 	/// Stores the list of the files, or compares it with the stored one.
 	async fn store_list(
-		mut self,
+		self,
+		folder: &LocalFolder,
+		finalized: bool,
 		progress: &mut impl Progress,
 	) -> Result<Stored, UploadFolderError> {
-		let list = folder::to_bytes(&self.entries)?;
+		let list = folder.list(self.entries.values().cloned())?;
 		let length = list.len() as u64;
 		let mut list = std::io::Cursor::new(list);
-		let (client, owner, key) = (self.client, self.owner, self.place.key);
-		if self.is_stored {
-			return Ok(stored_before(client, owner, key, &mut list, length).await?);
-		}
-		self.best = client.best().await?;
-		let place = self.free_place(key).await?;
-		let upload = Upload::new(client, owner, place);
-		Ok(upload.run(&mut list, length, progress).await?)
-	}
-
-	/// Returns the next free leaf, for a record with this key.
-	async fn free_place(&mut self, key: RecordKey) -> Result<Place, Error> {
-		let Place { dataset, epoch, .. } = self.place;
-		let owner = self.owner.id();
-		while self
-			.best
-			.leaf(owner, dataset, epoch, self.place.leaf)
-			.await?
-			.is_some()
-		{
-			self.place.leaf = next(&self.place)?;
-		}
-		Ok(Place { key, ..self.place })
+		let upload = self.at_free_leaf(self.place.key);
+		let upload = upload.until_finalized(finalized);
+		Ok(upload.ensure(&mut list, length, progress).await?)
 	}
 }
 
-/// Returns the leaf after a place's leaf.
-fn next(place: &Place) -> Result<Leaf, Error> {
-	let Place { dataset, epoch, .. } = *place;
-	let next = place.leaf.checked_add(1);
-	next.ok_or(Error::NoFreeLeaf { dataset, epoch })
+/// Remembers a file whose place another program took, most likely on another machine. It is stored again:
+/// the chain takes each record only once.
+fn sort_out(
+	overtaken: &mut BTreeMap<usize, Error>,
+	number: usize,
+	outcome: Result<Included, Error>,
+) -> Result<(), Error> {
+	use PalletError::{KeyTaken, LeafTaken};
+	match outcome {
+		Ok(_) => Ok(()),
+		Err(error) => match (&error, error.refusal()) {
+			(Error::NotIncluded(_), _) | (_, Some(KeyTaken | LeafTaken)) => {
+				overtaken.insert(number, error);
+				Ok(())
+			}
+			_ => Err(error),
+		},
+	}
 }
 
 /// Returns a file's entry in the list, with only its path set.
@@ -363,6 +458,7 @@ fn entry(path: &str) -> Entry {
 	Entry {
 		path: path.to_owned(),
 		executable: false,
+		folder: false,
 		length: 0,
 		key: RecordKey::zero(),
 	}
@@ -382,6 +478,52 @@ fn is_executable(_: &Metadata) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use crate::{
+		fetch_file::{lock_part, part_name, rename_new},
+		fetch_folder::{make_folder, place},
+		shapes::{self, Shape},
+	};
+	use proptest::prelude::*;
+	use std::{fs, io::Write};
+
+	/// Lists a folder, and makes another one from the list and the files' bytes, as if they had been stored
+	/// and fetched.
+	async fn copy(from: &Path, shape: &Shape, to: &Path) {
+		let opened = LocalFolder::open(from).unwrap();
+		let entries = opened.files.iter().zip(0u8..).map(|(file, number)| Entry {
+			executable: is_executable(&fs::metadata(&file.at).unwrap()),
+			key: [number; 32].into(),
+			..entry(&file.path)
+		});
+		let list = folder::from_bytes(&opened.list(entries).unwrap()).unwrap();
+		for file in list {
+			let at = place(to, &file.path).unwrap();
+			if file.folder {
+				make_folder(&at).unwrap();
+				continue;
+			}
+			let part = to.join(part_name(&at, &file.key.0));
+			let mut written = lock_part(&part, file.executable).await.unwrap();
+			let (bytes, _) = shape[&file.path].as_ref().unwrap();
+			written.write_all(bytes).unwrap();
+			rename_new(&part, &at).unwrap();
+		}
+	}
+
+	proptest! {
+		#![proptest_config(ProptestConfig::with_cases(200))]
+
+		/// What is stored can be fetched again, whatever its names, kinds and places are.
+		#[test]
+		fn a_folder_of_any_shape_is_listed_and_made_again(shape in shapes::shape(12)) {
+			let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+			shapes::make(from.path(), &shape);
+			let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+			runtime.block_on(copy(from.path(), &shape, to.path()));
+			prop_assert_eq!(&shapes::read(from.path()), &shape);
+			prop_assert_eq!(&shapes::read(to.path()), &shape);
+		}
+	}
 
 	#[test]
 	fn an_error_names_its_file_once() {
@@ -410,6 +552,22 @@ mod tests {
 			let refused = LocalFolder::open(folder.path()).unwrap_err();
 			assert!(matches!(refused, UploadFolderError::List(_)), "{name:?}");
 		}
+	}
+
+	#[test]
+	fn empty_folders_are_kept() {
+		let folder = tempfile::tempdir().unwrap();
+		for path in ["a/b/c", "a/d", "e/f"] {
+			std::fs::create_dir_all(folder.path().join(path)).unwrap();
+		}
+		std::fs::write(folder.path().join("a/d/file"), "").unwrap();
+		let opened = LocalFolder::open(folder.path()).unwrap();
+		assert_eq!(opened.len(), 1);
+		let empty: Vec<&str> = opened.empty_folders().collect();
+		assert_eq!(empty, ["a/b/c", "e/f"]);
+		let nothing = tempfile::tempdir().unwrap();
+		let opened = LocalFolder::open(nothing.path()).unwrap();
+		assert_eq!(opened.empty_folders().count(), 0);
 	}
 
 	#[cfg(unix)]

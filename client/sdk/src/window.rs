@@ -2,75 +2,75 @@
 //! Keeps a bounded number of an account's transactions in flight: sent, but not yet in a block.
 
 use crate::{
-	account::Account,
-	call::Call,
-	client::Client,
 	error::{Error, Rejection},
 	outcome::Included,
 	tx::Pending,
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, future::Future};
 
 /// The maximum number of transactions in flight, each with a chunk or a small value. More would not fit into
 /// the node's 20 MiB pool.
 const IN_FLIGHT: usize = 14;
 
-/// An account's transactions in flight, oldest first.
-pub(crate) struct Window<'a> {
-	client: &'a Client,
-	account: &'a Account,
-	pending: VecDeque<Pending>,
-}
+/// Transactions in flight, oldest first, each with a tag that tells its sender what it is for.
+pub(crate) struct Window<Tag>(VecDeque<(Tag, Pending)>);
 
-impl<'a> Window<'a> {
+impl<Tag> Window<Tag> {
 	/// Returns an empty window.
-	pub(crate) fn new(client: &'a Client, account: &'a Account) -> Self {
-		Self {
-			client,
-			account,
-			pending: VecDeque::new(),
-		}
+	pub(crate) fn new() -> Self {
+		Self(VecDeque::new())
 	}
 
-	/// Sends a call. While the window or the node's pool is full, waits for the oldest transaction and
-	/// passes it to `done`.
-	pub(crate) async fn send(
+	/// Submits a transaction. While the window or the node's pool is full, waits for the oldest transaction
+	/// and passes its outcome to `done`.
+	///
+	/// Returns what `submit` returned with the transaction.
+	pub(crate) async fn send<Submitted, Extra>(
 		&mut self,
-		call: &Call,
-		mut done: impl FnMut(Included),
-	) -> Result<(), Error> {
+		tag: Tag,
+		mut submit: impl FnMut() -> Submitted,
+		mut done: impl FnMut(Tag, Result<Included, Error>) -> Result<(), Error>,
+	) -> Result<Extra, Error>
+	where
+		Submitted: Future<Output = Result<(Pending, Extra), Error>>,
+	{
 		loop {
-			if self.pending.len() < IN_FLIGHT {
-				match self.client.submit(self.account, call).await {
-					Ok(pending) => {
-						self.pending.push_back(pending);
-						return Ok(());
+			if self.0.len() < IN_FLIGHT {
+				match submit().await {
+					Ok((pending, extra)) => {
+						self.0.push_back((tag, pending));
+						return Ok(extra);
 					}
 					// The pool will have room once one of our transactions has left it.
-					Err(error) if !self.pending.is_empty() && may_pass(&error) => {}
+					Err(error) if !self.0.is_empty() && may_pass(&error) => {}
 					Err(error) => return Err(error),
 				}
 			}
-			if let Some(included) = self.next().await? {
-				done(included);
+			if let Some((tag, mut pending)) = self.0.pop_front() {
+				done(tag, pending.included().await)?;
 			}
 		}
 	}
 
-	/// Waits for the oldest transaction; returns `None` if none is in flight.
-	pub(crate) async fn next(&mut self) -> Result<Option<Included>, Error> {
-		match self.pending.pop_front() {
-			Some(mut pending) => Ok(Some(pending.included().await?)),
-			None => Ok(None),
-		}
-	}
-
-	/// Waits for all transactions in flight and passes each to `done`.
-	pub(crate) async fn finish(&mut self, mut done: impl FnMut(Included)) -> Result<(), Error> {
-		while let Some(included) = self.next().await? {
-			done(included);
+	/// Waits for all transactions in flight and passes the outcome of each to `done`.
+	pub(crate) async fn finish(
+		&mut self,
+		mut done: impl FnMut(Tag, Result<Included, Error>) -> Result<(), Error>,
+	) -> Result<(), Error> {
+		while let Some((tag, mut pending)) = self.0.pop_front() {
+			done(tag, pending.included().await)?;
 		}
 		Ok(())
+	}
+
+	/// Waits for all transactions in flight but the last one, and returns that.
+	pub(crate) async fn finish_but_last(
+		&mut self,
+		done: impl FnMut(Tag, Result<Included, Error>) -> Result<(), Error>,
+	) -> Result<Option<(Tag, Pending)>, Error> {
+		let last = self.0.pop_back();
+		self.finish(done).await?;
+		Ok(last)
 	}
 }
 

@@ -10,9 +10,11 @@
 //! results of the hashes that it asked for, and returns [`Action`]s. [`serve`] carries them out.
 
 mod message;
+#[cfg(feature = "server")]
 mod server;
 mod session;
 
 pub use message::Refusal;
+#[cfg(feature = "server")]
 pub use server::{serve, Limits, Mine};
 pub use session::{Action, Closing, Config, Hashed, Session, Share};

@@ -5,7 +5,7 @@ use super::{
 	identity::Profile,
 	transaction::{check_funds, RegistrationError, Signer},
 };
-use crate::{client::FullClient, pool::FullPool};
+use crate::{client::FullClient, pool::FullPool, reminder::Reminder};
 use codec::Decode;
 use futures::StreamExt;
 use futures_timer::Delay;
@@ -19,7 +19,10 @@ use sp_consensus::SyncOracle;
 use sp_core::{sr25519, storage::StorageKey};
 use sp_keystore::KeystorePtr;
 use sp_runtime::{transaction_validity::TransactionSource, DispatchError};
-use std::{sync::Arc, time::Duration};
+use std::{
+	sync::Arc,
+	time::{Duration, Instant},
+};
 
 const LOG_TARGET: &str = "producer";
 /// How long to wait before the next attempt.
@@ -41,8 +44,8 @@ pub(crate) struct Registration<SO> {
 	deps: Deps,
 	sync: SO,
 	account: AccountId,
-	/// The last problem that was logged.
-	logged: Option<String>,
+	/// When the last problem was logged.
+	reminder: Reminder<String>,
 }
 
 /// The outcome of one attempt.
@@ -60,7 +63,7 @@ impl<SO: SyncOracle> Registration<SO> {
 			deps,
 			sync,
 			account,
-			logged: None,
+			reminder: Reminder::default(),
 		}
 	}
 
@@ -74,17 +77,16 @@ impl<SO: SyncOracle> Registration<SO> {
 					log::error!(target: LOG_TARGET, "{error}");
 					return;
 				}
-				Err(error) => self.log_once(error.to_string()),
+				Err(error) => self.log(error.to_string()),
 			}
 			Delay::new(RETRY_AFTER).await;
 		}
 	}
 
-	/// Logs a problem once, not after every attempt.
-	fn log_once(&mut self, problem: String) {
-		if self.logged.as_ref() != Some(&problem) {
+	/// Logs a problem once and then rarely, not after every attempt.
+	fn log(&mut self, problem: String) {
+		for problem in self.reminder.due(&[problem], Instant::now()) {
 			log::warn!(target: LOG_TARGET, "not registered yet: {problem}");
-			self.logged = Some(problem);
 		}
 	}
 

@@ -86,6 +86,16 @@ pub fn signed(
 		kind: profile.kind,
 		name: profile.name.clone().into_bytes(),
 	});
+	signed_call(call, account, context, sign)
+}
+
+/// Builds the transaction that carries this call, and signs it with `sign`.
+pub fn signed_call<E>(
+	call: RuntimeCall,
+	account: &AccountId,
+	context: &ChainContext,
+	sign: impl FnOnce(&[u8]) -> Result<sr25519::Signature, E>,
+) -> Result<OpaqueExtrinsic, E> {
 	let (begin, begin_hash) = context.begin;
 	let extension: TxExtension = (
 		frame_system::AuthorizeCall::new(),

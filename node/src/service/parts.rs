@@ -4,16 +4,23 @@
 
 use crate::{
 	client::{FullBackend, FullChain, FullClient, FullGrandpaLink, FullImport, FullSelectChain},
+	database,
 	pool::{FullPool, Limits},
 };
+use futures::future::BoxFuture;
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
 use isthmus_primitives::{params::DifficultyRule, Block};
 use polkadot_sdk::*;
 use sc_client_api::HeaderBackend;
 use sc_consensus::DefaultImportQueue;
-use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
+use sc_service::{
+	error::Error as ServiceError, Configuration, GenesisBlockBuilder, KeystoreContainer,
+	SpawnEssentialTaskHandle, SpawnTaskHandle, TaskManager,
+};
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
 use sp_api::{Core as _, ProvideRuntimeApi as _};
+use sp_consensus_grandpa::GrandpaApi as _;
+use sp_core::traits::SpawnEssentialNamed;
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::Registry;
@@ -22,6 +29,9 @@ use substrate_prometheus_endpoint::Registry;
 /// kept. Any node can then report who verified a block, however old it is, because new peers receive the
 /// votes with the blocks.
 pub(super) const JUSTIFICATION_PERIOD: u32 = 1;
+
+/// An open database, with the node's keys and the manager of its tasks.
+type OpenChain = (FullClient, Arc<FullBackend>, KeystoreContainer, TaskManager);
 
 /// What all stages share. Clones refer to the same node.
 #[derive(Clone)]
@@ -73,14 +83,12 @@ impl Parts {
 	/// Returns the same errors.
 	pub fn with_pool(config: &Configuration, limits: Limits) -> Result<Self, ServiceError> {
 		let worker = telemetry_worker(config)?;
-		let executor = sc_service::new_wasm_executor(&config.executor);
-		let (client, backend, keystore, task_manager) = sc_service::new_full_parts(
+		let (client, backend, keystore, task_manager) = open_chain(
 			config,
 			worker.as_ref().map(|(_, telemetry)| telemetry.handle()),
-			executor,
-			vec![],
 		)?;
 		let client: Arc<FullClient> = Arc::new(client);
+		check_verifiers(&client)?;
 		let telemetry = worker.map(|(worker, telemetry)| {
 			task_manager
 				.spawn_handle()
@@ -95,7 +103,10 @@ impl Parts {
 			limits,
 			config.role.is_authority(),
 			config.prometheus_registry(),
-			task_manager.spawn_essential_handle(),
+			PoolSpawner {
+				essential: task_manager.spawn_essential_handle(),
+				other: task_manager.spawn_handle(),
+			},
 		));
 		let (grandpa_import, grandpa) = sc_consensus_grandpa::block_import(
 			client.clone(),
@@ -150,6 +161,80 @@ impl Core {
 			DifficultyRule::Fixed
 		)
 	}
+}
+
+/// Spawns the transaction pool's tasks. The blocking one ends only when the pool is dropped, that is, when a
+/// stopping node has no more use for it. As an essential task it would report that as a failure.
+#[derive(Clone)]
+struct PoolSpawner {
+	essential: SpawnEssentialTaskHandle,
+	other: SpawnTaskHandle,
+}
+
+impl SpawnEssentialNamed for PoolSpawner {
+	fn spawn_essential_blocking(
+		&self,
+		name: &'static str,
+		group: Option<&'static str>,
+		task: BoxFuture<'static, ()>,
+	) {
+		self.other.spawn_blocking(name, group, task);
+	}
+
+	fn spawn_essential(
+		&self,
+		name: &'static str,
+		group: Option<&'static str>,
+		task: BoxFuture<'static, ()>,
+	) {
+		self.essential.spawn(name, group, task);
+	}
+}
+
+/// Opens the database, and writes the genesis block if there is none.
+fn open_chain(
+	config: &Configuration,
+	telemetry: Option<TelemetryHandle>,
+) -> Result<OpenChain, ServiceError> {
+	database::check_writable(&config.database).map_err(application)?;
+	let executor = sc_service::new_wasm_executor(&config.executor);
+	let backend = sc_service::new_db_backend(config.db_config())?;
+	let genesis = config
+		.chain_spec
+		.as_storage_builder()
+		.build_storage()
+		.map_err(sp_blockchain::Error::Storage)?;
+	database::check_genesis(&backend, &config.database, genesis.clone())?;
+	let genesis = GenesisBlockBuilder::new_with_storage(
+		genesis,
+		!config.no_genesis(),
+		backend.clone(),
+		executor.clone(),
+	)?;
+	sc_service::new_full_parts_with_genesis_builder(
+		config, telemetry, executor, backend, genesis, false,
+	)
+}
+
+/// Rejects a new chain whose genesis names no verifier: GRANDPA would panic. A chain that has blocks has
+/// passed this check.
+fn check_verifiers(client: &FullClient) -> Result<(), ServiceError> {
+	let chain = client.info();
+	if chain.best_number > 0 {
+		return Ok(());
+	}
+	let verifiers = client
+		.runtime_api()
+		.grandpa_authorities(chain.genesis_hash)
+		.map_err(application)?;
+	if verifiers.is_empty() {
+		return Err(ServiceError::Other(
+			"the chain's genesis names no verifier, so that no block would ever be finalized: name at least one in \
+			 `session.keys` of the specification"
+				.into(),
+		));
+	}
+	Ok(())
 }
 
 fn telemetry_worker(

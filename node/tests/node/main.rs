@@ -4,12 +4,15 @@
 //!
 //! The tests in `scripts/tests` cover a running node.
 
+mod arguments;
 mod cli;
 mod logging;
 mod miners;
 mod producer_identity;
 mod producer_transaction;
 mod proposer;
+mod reminder;
 mod rpc;
 mod rpc_origins;
 mod verifiers;
+mod watch;

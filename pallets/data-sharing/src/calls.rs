@@ -8,8 +8,9 @@ use polkadot_sdk::*;
 mod calls {
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Registers the account as a data producer (the paper's contract creation). The account becomes
-		/// the address of the producer's contract. A deposit is held until `deregister`.
+		/// Registers the account as a data producer (the paper's contract creation).
+		///
+		/// The account becomes the address of the producer's contract. A deposit is held until `deregister`.
 		///
 		/// - `kind`: the kind of producer: school, government, business or other.
 		/// - `name`: the producer's name, text of 1 to `MaxNameSize` bytes.
@@ -41,9 +42,11 @@ mod calls {
 			Ok(())
 		}
 
-		/// Ends the account's registration. The producer must have no datasets, must not be a verifier and
-		/// must not have applied to become one. The deposit for the registration is released; the deposit
-		/// for the count of the account's datasets, if it ever had any, is not.
+		/// Ends the account's registration.
+		///
+		/// The producer must have no datasets, must not be a verifier and must not have applied to become
+		/// one. The deposit for the registration is released; the deposit for the count of the account's
+		/// datasets, if it ever had any, is not.
 		#[pallet::call_index(1)]
 		#[pallet::weight(T::WeightInfo::deregister())]
 		pub fn deregister(origin: OriginFor<T>) -> DispatchResult {
@@ -60,9 +63,10 @@ mod calls {
 			Ok(())
 		}
 
-		/// Registers or replaces this account's public encryption key. Owners seal the keys of their grants
-		/// to it. Existing grants stay sealed to the old key: keep its private key for as long as you need
-		/// them. A deposit is held until `remove_encryption_key`.
+		/// Registers or replaces this account's public encryption key.
+		///
+		/// Owners seal the keys of their grants to it. Existing grants stay sealed to the old key: keep its
+		/// private key for as long as you need them. A deposit is held until `remove_encryption_key`.
 		///
 		/// - `key`: the suite's number (two bytes) followed by the key; 34 bytes in all for X25519.
 		#[pallet::call_index(2)]
@@ -92,9 +96,10 @@ mod calls {
 			Ok(())
 		}
 
-		/// Removes the account's encryption key and releases its deposit. Grants sealed to the key stay
-		/// active. Until the account registers another key, it can only receive grants that it has already
-		/// requested.
+		/// Removes the account's encryption key and releases its deposit.
+		///
+		/// Grants sealed to the key stay active. Until the account registers another key, it can only receive
+		/// grants that it has already requested.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::remove_encryption_key())]
 		pub fn remove_encryption_key(origin: OriginFor<T>) -> DispatchResult {
@@ -105,10 +110,12 @@ mod calls {
 			Ok(())
 		}
 
-		/// Creates a dataset. It gets the producer's next dataset number, counted from 0, and starts at
-		/// epoch 0. A deposit is held until `remove_dataset`. An account's first dataset takes a second
-		/// deposit, for the entry that counts the account's datasets. That entry is never removed and its
-		/// deposit never released, not even by `deregister`.
+		/// Creates a dataset.
+		///
+		/// It gets the producer's next dataset number, counted from 0, and starts at epoch 0. A deposit is
+		/// held until `remove_dataset`. An account's first dataset takes a second deposit, for the entry that
+		/// counts the account's datasets. That entry is never removed and its deposit never released, not
+		/// even by `deregister`.
 		///
 		/// - `name`: the dataset's name, text of 1 to `MaxNameSize` bytes. It must differ from the names of
 		///   the producer's other datasets.
@@ -160,9 +167,10 @@ mod calls {
 			Ok(())
 		}
 
-		/// Removes a dataset and its policy, and releases their deposits. The dataset must have no records,
-		/// no leaves that are still taken, no open requests and no grants, including ended grants that are
-		/// not yet removed. Its number is never used again.
+		/// Removes a dataset and its policy, and releases their deposits.
+		///
+		/// The dataset must have no records, no leaves that are still taken, no open requests and no grants,
+		/// including ended grants that are not yet removed. Its number is never used again.
 		#[pallet::call_index(5)]
 		#[pallet::weight(T::WeightInfo::remove_dataset())]
 		pub fn remove_dataset(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
@@ -186,9 +194,11 @@ mod calls {
 			Ok(())
 		}
 
-		/// Starts a new epoch of a dataset, with its own key tree. Records stored from now on are closed to
-		/// all readers until they get grants for the new epoch. `revoke` does this automatically. Call this
-		/// after a grant has expired if its reader must not read later records.
+		/// Starts a new epoch of a dataset, with its own key tree.
+		///
+		/// Records stored from now on are closed to all readers until they get grants for the new epoch.
+		/// `revoke` does this automatically. Call this after a grant has expired if its reader must not read
+		/// later records.
 		#[pallet::call_index(6)]
 		#[pallet::weight(T::WeightInfo::start_epoch())]
 		pub fn start_epoch(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
@@ -199,9 +209,10 @@ mod calls {
 			Ok(())
 		}
 
-		/// T_s: stores an encrypted value under a key. The value goes into the block's body; the state
-		/// keeps only its hash, length and location. Deposits are held for the record and its leaf until
-		/// they are removed.
+		/// T_s: stores an encrypted value under a key.
+		///
+		/// The value goes into the block's body; the state keeps only its hash, length and location. Deposits
+		/// are held for the record and its leaf until they are removed.
 		///
 		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
 		///
@@ -231,19 +242,19 @@ mod calls {
 			Self::do_store(ensure_signed(origin)?, place, &value)
 		}
 
-		/// Removes a record from the state; queries for it are refused from now on. This call also abandons
-		/// an unfinished large record. The record's deposit is released and, if the leaf's epoch is over,
-		/// so is the leaf's deposit. Otherwise the leaf stays taken until `free_leaf`, so that no two
-		/// values are ever encrypted under the same leaf's key. Nodes that keep old blocks still have the
-		/// bytes in the block's body.
+		/// Removes a record from the state; queries for it are refused from now on.
+		///
+		/// This call also abandons an unfinished large record. The record's deposit is released and, if the
+		/// leaf's epoch is over, so is the leaf's deposit. Otherwise the leaf stays taken until `free_leaf`,
+		/// so that no two values are ever encrypted under the same leaf's key. Nodes that keep old blocks
+		/// still have the bytes in the block's body.
 		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::remove_record())]
 		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResult {
 			Self::do_remove_record(ensure_signed(origin)?, key)
 		}
 
-		/// Frees the leaf of a removed record after the leaf's epoch is over, and releases the leaf's
-		/// deposit.
+		/// Frees the leaf of a removed record after the leaf's epoch is over, and releases the leaf's deposit.
 		#[pallet::call_index(9)]
 		#[pallet::weight(T::WeightInfo::free_leaf())]
 		pub fn free_leaf(
@@ -271,9 +282,10 @@ mod calls {
 			Ok(())
 		}
 
-		/// T_q: requests access to a range of a producer's dataset. The request waits `RequestLifetime`
-		/// blocks for an answer and then expires automatically. A deposit and the offered payment, if any,
-		/// are held until the request is closed.
+		/// T_q: requests access to a range of a producer's dataset.
+		///
+		/// The request waits `RequestLifetime` blocks for an answer and then expires automatically. A deposit
+		/// and the offered payment, if any, are held until the request is closed.
 		///
 		/// If the reader has `MaxGrantsPerReader` grants on that epoch when the owner answers, one of them
 		/// is removed to make room: the oldest ended grant or, if none has ended, the grant that would
@@ -348,11 +360,12 @@ mod calls {
 			Ok(())
 		}
 
-		/// Cancels a request made by this account. A request without an offer is closed at once and its
-		/// deposit released. A request with an offer stays open until it expires, at most `CancelNotice`
-		/// blocks from now, and its deposit and offer are released then. Until then the owner may still
-		/// answer it and be paid, because an answer in flight reveals its keys to the reader even if it
-		/// fails.
+		/// Cancels a request made by this account.
+		///
+		/// A request without an offer is closed at once and its deposit released. A request with an offer
+		/// stays open until it expires, at most `CancelNotice` blocks from now, and its deposit and offer are
+		/// released then. Until then the owner may still answer it and be paid, because an answer in flight
+		/// reveals its keys to the reader even if it fails.
 		#[pallet::call_index(11)]
 		#[pallet::weight(T::WeightInfo::cancel_request())]
 		pub fn cancel_request(origin: OriginFor<T>, request: RequestId) -> DispatchResult {
@@ -376,7 +389,9 @@ mod calls {
 			Ok(())
 		}
 
-		/// Rejects a request made to this account. The consumer's deposit and offer are released.
+		/// Rejects a request made to this account.
+		///
+		/// The consumer's deposit and offer are released.
 		///
 		/// - `reason`: an explanation for the consumer, text of at most `MaxTextSize` bytes; may be empty.
 		#[pallet::call_index(12)]
@@ -404,11 +419,13 @@ mod calls {
 			Ok(())
 		}
 
-		/// Authorises a reader: adds an entry to the authorization list, with the range's keys sealed to
-		/// the reader's encryption key. If it answers a request, the request is closed, its deposit is
-		/// released, and its offer is paid to this account. A deposit is held: the part for the sealed keys
-		/// until the grant expires or is revoked, the rest until the grant is removed from the state. A
-		/// grant that the reader paid for cannot be revoked before the requested term is over.
+		/// Authorises a reader: adds an entry to the authorization list.
+		///
+		/// The entry contains the range's keys, sealed to the reader's encryption key. If it answers a
+		/// request, the request is closed, its deposit is released, and its offer is paid to this account. A
+		/// deposit is held: the part for the sealed keys until the grant expires or is revoked, the rest
+		/// until the grant is removed from the state. A grant that the reader paid for cannot be revoked
+		/// before the requested term is over.
 		///
 		/// A reader has at most `MaxGrantsPerReader` grants on one epoch of a dataset. If the reader
 		/// already has that many, the oldest ended grant is removed and its deposit released. If none has
@@ -497,12 +514,14 @@ mod calls {
 			Ok(())
 		}
 
-		/// Revokes a grant that this account gave. The sealed keys are removed, their part of the deposit
-		/// is released, and queries under the grant are refused. The rest of the deposit is released when
-		/// the grant is removed from the state: `GrantMemory` blocks later, or earlier if a new grant to
-		/// the reader needs its place. If the grant was on the dataset's current epoch, a new epoch starts,
-		/// so that the reader cannot read records stored from now on; it can still read later chunks of
-		/// large records that are already open. Give the other readers grants for the new epoch.
+		/// Revokes a grant that this account gave.
+		///
+		/// The sealed keys are removed, their part of the deposit is released, and queries under the grant
+		/// are refused. The rest of the deposit is released when the grant is removed from the state:
+		/// `GrantMemory` blocks later, or earlier if a new grant to the reader needs its place. If the grant
+		/// was on the dataset's current epoch, a new epoch starts, so that the reader cannot read records
+		/// stored from now on; it can still read later chunks of large records that are already open. Give
+		/// the other readers grants for the new epoch.
 		///
 		/// A grant that the reader paid for cannot be revoked until the paid term is over. To close later
 		/// records to its reader anyway, call `start_epoch`.
@@ -578,9 +597,10 @@ mod calls {
 			Self::do_open_record(ensure_signed(origin)?, place, length, chunk_size, &manifest)
 		}
 
-		/// T_s for a value of any size, next steps: stores the next chunk of a large record. Its bytes go
-		/// into the block's body, not into the state. Several chunks may be in flight at once, because an
-		/// account's transactions keep their order.
+		/// T_s for a value of any size, next steps: stores the next chunk of a large record.
+		///
+		/// Its bytes go into the block's body, not into the state. Several chunks may be in flight at once,
+		/// because an account's transactions keep their order.
 		///
 		/// This must be the transaction's own call, not wrapped in a batch or a proxy.
 		///
@@ -603,10 +623,10 @@ mod calls {
 			Self::do_store_chunk(ensure_signed(origin)?, key, index, &proof, &bytes)
 		}
 
-		/// Sets or changes a dataset's policy: which requests this account offers to grant, and at what
-		/// price. The chain does not enforce the policy; the owner's own program honours it. Other requests
-		/// may still be made, and granted manually. A deposit is held until `clear_policy` or
-		/// `remove_dataset`.
+		/// Sets or changes a dataset's policy: which requests this account offers to grant, and at what price.
+		///
+		/// The chain does not enforce the policy; the owner's own program honours it. Other requests may
+		/// still be made, and granted manually. A deposit is held until `clear_policy` or `remove_dataset`.
 		///
 		/// - `policy`: the minimum offer, the maximum range and term, and the kinds of consumer whose
 		///   requests qualify.

@@ -7,15 +7,17 @@
 //! |---|---|---|
 //! | 0 | 17 | `"isthmus/folder/v1"` |
 //!
-//! The label is followed by one entry per file, sorted by the bytes of their paths:
+//! The label is followed by one entry per file and per empty folder, sorted by the bytes of their paths:
 //!
 //! | offset | length | contents |
 //! |---|---|---|
 //! | 0 | 2 | length of the path, *p*, at most 4096; big-endian |
 //! | 2 | *p* | path in UTF-8: names separated by `/`, none of them empty, `.` or `..`; no control characters and no `\` |
-//! | 2 + *p* | 1 | flags: 1 if the file is executable, else 0 |
-//! | 3 + *p* | 8 | length of the file; big-endian |
-//! | 11 + *p* | 32 | key of the file's record |
+//! | 2 + *p* | 1 | flags: 1 if the file is executable, 2 if it is an empty folder, else 0 |
+//! | 3 + *p* | 8 | length of the file; big-endian. 0 for a folder |
+//! | 11 + *p* | 32 | key of the file's record. Zeros for a folder, which has none |
+//!
+//! No path leads through another entry.
 
 use crate::ids::RecordKey;
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
@@ -30,8 +32,10 @@ pub const MAX_LENGTH: usize = 256 << 20;
 const ENTRY: usize = 2 + 1 + 8 + 32;
 /// The flag of an executable file.
 const EXECUTABLE: u8 = 1;
+/// The flag of an empty folder.
+const FOLDER: u8 = 2;
 
-/// A file in a folder.
+/// A file in a folder, or an empty folder in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
 	/// Its path in the folder: names separated by `/`, none of them empty, `.` or `..`, without `\` or
@@ -39,6 +43,8 @@ pub struct File {
 	pub path: String,
 	/// Whether it is executable.
 	pub executable: bool,
+	/// Whether it is an empty folder. It has no record: its length is 0, and its key is zero.
+	pub folder: bool,
 	/// Its length in bytes.
 	pub length: u64,
 	/// The key of its record.
@@ -66,9 +72,35 @@ pub enum FolderError {
 	/// The list would be longer than [`MAX_LENGTH`].
 	#[error("the folder's list of files would be longer than {MAX_LENGTH} bytes")]
 	TooLong,
-	/// An entry has unknown flags.
+	/// A path leads through a file, or through a folder that is said to be empty.
+	#[error("the path {0:?} is inside something that is a file or empty")]
+	Inside(String),
+	/// An entry has unknown flags, or those of a folder and what only a file has.
 	#[error("the file {0:?} is of an unknown kind")]
 	Flags(String),
+}
+
+impl File {
+	/// Returns the entry of an empty folder.
+	pub fn empty_folder(path: String) -> Self {
+		Self {
+			path,
+			executable: false,
+			folder: true,
+			length: 0,
+			key: RecordKey::zero(),
+		}
+	}
+
+	fn flags(&self) -> u8 {
+		let of = |is_set, flag| if is_set { flag } else { 0 };
+		of(self.executable, EXECUTABLE) | of(self.folder, FOLDER)
+	}
+
+	/// Returns whether an empty folder has nothing that only a file has.
+	fn is_consistent(&self) -> bool {
+		!self.folder || *self == Self::empty_folder(self.path.clone())
+	}
 }
 
 /// Rejects a path that does not lead to a file in the folder.
@@ -82,28 +114,44 @@ fn check_path(path: &str) -> Result<(), FolderError> {
 	}
 }
 
+/// Rejects an entry that cannot follow the others, which are in order.
+fn check_next(files: &[File], next: &File) -> Result<(), FolderError> {
+	check_path(&next.path)?;
+	if files.last().is_some_and(|last| last.path >= next.path) {
+		return Err(FolderError::Order(next.path.clone()));
+	}
+	if !next.is_consistent() {
+		return Err(FolderError::Flags(next.path.clone()));
+	}
+	let is_entry = |path: &str| {
+		let found = files.binary_search_by(|file| file.path.as_str().cmp(path));
+		found.is_ok()
+	};
+	let mut parents = next.path.match_indices('/').map(|(at, _)| &next.path[..at]);
+	match parents.any(is_entry) {
+		true => Err(FolderError::Inside(next.path.clone())),
+		false => Ok(()),
+	}
+}
+
 /// Writes the list of a folder's files, which must be sorted by the bytes of their paths.
 ///
 /// # Errors
 ///
 /// Returns [`FolderError::Path`] if a path cannot be in a folder, [`FolderError::Order`] if the files are
-/// not sorted or a path occurs twice, and [`FolderError::TooLong`] if the list would be too long.
+/// not sorted or a path occurs twice, [`FolderError::Inside`] if a path leads through another entry, and
+/// [`FolderError::TooLong`] if the list would be too long.
 pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 	let mut bytes = LABEL.to_vec();
-	let mut last: Option<&str> = None;
-	for file in files {
-		check_path(&file.path)?;
-		if last.is_some_and(|last| last >= file.path.as_str()) {
-			return Err(FolderError::Order(file.path.clone()));
-		}
-		last = Some(&file.path);
+	for (before, file) in files.iter().enumerate() {
+		check_next(&files[..before], file)?;
 		if bytes.len() + ENTRY + file.path.len() > MAX_LENGTH {
 			return Err(FolderError::TooLong);
 		}
 		// The length is at most MAX_PATH, so it fits in 16 bits.
 		bytes.extend((file.path.len() as u16).to_be_bytes());
 		bytes.extend(file.path.as_bytes());
-		bytes.push(if file.executable { EXECUTABLE } else { 0 });
+		bytes.push(file.flags());
 		bytes.extend(file.length.to_be_bytes());
 		bytes.extend(file.key.0);
 	}
@@ -131,19 +179,18 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<File>, FolderError> {
 		let path = core::str::from_utf8(path)
 			.map_err(|_| FolderError::Path(String::from_utf8_lossy(path).into_owned()))?
 			.to_owned();
-		check_path(&path)?;
-		if files.last().is_some_and(|last| last.path >= path) {
-			return Err(FolderError::Order(path));
-		}
-		if *flags & !EXECUTABLE != 0 {
+		if *flags & !(EXECUTABLE | FOLDER) != 0 {
 			return Err(FolderError::Flags(path));
 		}
-		files.push(File {
+		let file = File {
 			path,
-			executable: *flags == EXECUTABLE,
+			executable: flags & EXECUTABLE != 0,
+			folder: flags & FOLDER != 0,
 			length: u64::from_be_bytes(*length),
 			key: (*key).into(),
-		});
+		};
+		check_next(&files, &file)?;
+		files.push(file);
 	}
 	Ok(files)
 }
@@ -158,6 +205,7 @@ mod tests {
 		File {
 			path: path.into(),
 			executable: path.ends_with(".sh"),
+			folder: false,
 			length: path.len() as u64,
 			key: [7; 32].into(),
 		}
@@ -216,6 +264,7 @@ mod tests {
 				.map(|file| File {
 					path: file["path"].as_str().unwrap().into(),
 					executable: file["executable"].as_bool().unwrap(),
+					folder: file["folder"].as_bool().unwrap(),
 					length: file["length"].as_u64().unwrap(),
 					key: hash(&file["key"]).into(),
 				})
@@ -242,8 +291,45 @@ mod tests {
 			to_bytes(&[file("b"), file("a")]),
 			Err(FolderError::Order("a".into()))
 		);
-		let flags = [&LABEL[..], &entry(b"a", 2)].concat();
-		assert_eq!(from_bytes(&flags), Err(FolderError::Flags("a".into())));
+		for flags in [3, 4] {
+			let flags = [&LABEL[..], &entry(b"a", flags)].concat();
+			assert_eq!(from_bytes(&flags), Err(FolderError::Flags("a".into())));
+		}
+	}
+
+	#[test]
+	fn an_empty_folder_is_an_entry_without_a_record() {
+		let folder = File::empty_folder("a/b".into());
+		let bytes = [&LABEL[..], &entry(b"a/b", 2)].concat();
+		assert_eq!(to_bytes(&[folder.clone()]), Ok(bytes.clone()));
+		assert_eq!(from_bytes(&bytes), Ok(vec![folder.clone()]));
+		let refused = Err(FolderError::Flags("a/b".into()));
+		for odd in [
+			File {
+				length: 1,
+				..folder.clone()
+			},
+			File {
+				key: [1; 32].into(),
+				..folder
+			},
+		] {
+			assert_eq!(to_bytes(&[odd]), refused);
+		}
+	}
+
+	#[test]
+	fn nothing_is_inside_a_file_or_an_empty_folder() {
+		let inside = |path: &str| Err(FolderError::Inside(path.into()));
+		assert_eq!(
+			to_bytes(&[file("a"), file("a.b"), file("a/b")]),
+			inside("a/b")
+		);
+		let folder = File::empty_folder("a".into());
+		assert_eq!(to_bytes(&[folder, file("a/b/c")]), inside("a/b/c"));
+		let bytes = [&LABEL[..], &entry(b"a", 0), &entry(b"a/b", 0)].concat();
+		assert_eq!(from_bytes(&bytes), Err(FolderError::Inside("a/b".into())));
+		assert!(to_bytes(&[file("a.b"), file("a/b"), file("ab")]).is_ok());
 	}
 
 	proptest! {

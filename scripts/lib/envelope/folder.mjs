@@ -8,13 +8,16 @@ const LABEL = utf8('isthmus/folder/v1');
 const MAX_PATH = 4096;
 /** The flag for an executable file. */
 const EXECUTABLE = 1;
+/** The flag for an empty folder. */
+const FOLDER = 2;
 
 /**
- * A file in a folder.
+ * A file in a folder, or an empty folder in it.
  *
  * @typedef {object} FolderFile
  * @property {string} path The file's path, with `/` between names.
  * @property {boolean} executable Whether the file is executable.
+ * @property {boolean} folder Whether it is an empty folder, which has length 0 and a key of zeros.
  * @property {number} length The file's length in bytes.
  * @property {Uint8Array} key The key of the file's record, 32 bytes.
  */
@@ -30,21 +33,37 @@ function checkPath(path) {
 	if (!good) throw new EnvelopeError('Path', `invalid path in a folder: ${JSON.stringify(path)}`, { path });
 }
 
+/** Checks the order of a list's entries, and that each can be in a folder together with those before it. */
+class Order {
+	#last;
+	#paths = new Set();
+
+	/** Refuses an entry that cannot follow those before it. */
+	next({ path, executable, folder, length, key }) {
+		checkPath(path);
+		if (this.#last !== undefined && !before(this.#last, path)) throw outOfOrder(path);
+		if (folder && (executable || length !== 0 || key.some((byte) => byte !== 0))) throw unknownFlags(path);
+		const names = path.split('/');
+		const isInside = names.some((_, depth) => depth > 0 && this.#paths.has(names.slice(0, depth).join('/')));
+		if (isInside) throw new EnvelopeError('Inside', `${JSON.stringify(path)} is inside another entry`, { path });
+		this.#last = path;
+		this.#paths.add(path);
+	}
+}
+
 /**
  * Encodes a folder's list.
  *
  * @param {FolderFile[]} files The files, sorted by the bytes of their paths.
- * @throws {EnvelopeError} `Path`, `Order`
+ * @throws {EnvelopeError} `Path`, `Order`, `Inside`, `Flags`
  */
 export function folderToBytes(files) {
-	for (const [i, { path }] of files.entries()) {
-		checkPath(path);
-		if (i > 0 && !before(files[i - 1].path, path)) throw outOfOrder(path);
-	}
-	const entries = files.map(({ path, executable, length, key }) => concat(
+	const order = new Order();
+	for (const file of files) order.next(file);
+	const entries = files.map(({ path, executable, folder, length, key }) => concat(
 		integer(utf8(path).length, 2, "a path's length"),
 		utf8(path),
-		[executable ? EXECUTABLE : 0],
+		[(executable ? EXECUTABLE : 0) | (folder ? FOLDER : 0)],
 		integer(length, 8, "a file's length"),
 		key,
 	));
@@ -56,7 +75,7 @@ export function folderToBytes(files) {
  *
  * @param {Uint8Array} data
  * @returns {FolderFile[]}
- * @throws {EnvelopeError} `NotAFolder`, `Length`, `Path`, `Order`, `Flags`
+ * @throws {EnvelopeError} `NotAFolder`, `Length`, `Path`, `Order`, `Inside`, `Flags`
  */
 export function folderFromBytes(data) {
 	if (Buffer.compare(data.subarray(0, LABEL.length), LABEL) !== 0) {
@@ -69,20 +88,26 @@ export function folderFromBytes(data) {
 		return copy(data, at - count, at);
 	};
 	const files = [];
+	const order = new Order();
 	while (at < data.length) {
 		const name = take(Buffer.from(take(2)).readUInt16BE());
 		const [flags] = take(1);
 		const length = Number(Buffer.from(take(8)).readBigUInt64BE());
 		const key = take(32);
-		const path = new TextDecoder().decode(name);
+		// A byte order mark at the start is part of the path.
+		const path = new TextDecoder('utf-8', { ignoreBOM: true }).decode(name);
 		// Invalid UTF-8 changes when it is decoded and encoded again.
 		if (Buffer.compare(utf8(path), name) !== 0) throw new EnvelopeError('Path', 'a path is not UTF-8', { path });
-		checkPath(path);
-		if (files.length > 0 && !before(files.at(-1).path, path)) throw outOfOrder(path);
-		if (flags & ~EXECUTABLE) throw new EnvelopeError('Flags', `${JSON.stringify(path)} has unknown flags`, { path });
-		files.push({ path, executable: flags === EXECUTABLE, length, key });
+		if (flags & ~(EXECUTABLE | FOLDER)) throw unknownFlags(path);
+		const file = { path, executable: (flags & EXECUTABLE) !== 0, folder: (flags & FOLDER) !== 0, length, key };
+		order.next(file);
+		files.push(file);
 	}
 	return files;
+}
+
+function unknownFlags(path) {
+	return new EnvelopeError('Flags', `${JSON.stringify(path)} has unknown flags`, { path });
 }
 
 function outOfOrder(path) {

@@ -31,9 +31,10 @@ export function cidOf(hash) {
 	return `b${digits.map((digit) => 'abcdefghijklmnopqrstuvwxyz234567'[digit]).join('')}`;
 }
 
-/** Makes a record's key from a name of at most 32 bytes by padding it with zeros. */
+/** Makes a record's key from a name of 1 to 32 bytes, without control characters, by padding it with zeros. */
 export function recordKey(name) {
 	const bytes = new TextEncoder().encode(name);
+	if (name === '' || /\p{Cc}/u.test(name)) throw new RangeError(`a record cannot be called ${JSON.stringify(name)}`);
 	if (bytes.length > 32) throw new RangeError(`a record's key has 32 bytes, and "${name}" is longer`);
 	const key = new Uint8Array(32);
 	key.set(bytes);

@@ -3,6 +3,7 @@
 //! Makes a whole chain with forks and uncles in a node's database, for other nodes to sync.
 
 use crate::{
+	filler,
 	forge::BENEFICIARY,
 	maker::{MakeError, Maker, Plan},
 };
@@ -28,6 +29,8 @@ pub struct ChainOptions {
 	pub interval: u64,
 	/// The seed that determines the length of each fork.
 	pub seed: u64,
+	/// The number of bytes of transactions in each block of the best chain.
+	pub body_bytes: usize,
 }
 
 /// A description of the chain that was made.
@@ -115,7 +118,7 @@ pub async fn make(
 				beneficiary: BENEFICIARY,
 				extra_data: Vec::new(),
 				uncles: named,
-				extrinsics: Vec::new(),
+				extrinsics: filler::transactions(maker, tip, options.body_bytes)?,
 			})
 			.await?;
 		progress(index);

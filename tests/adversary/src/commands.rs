@@ -4,10 +4,12 @@
 
 pub(crate) mod back_date;
 pub(crate) mod flood;
+pub(crate) mod harass;
 pub(crate) mod make_chain;
 pub(crate) mod race;
 pub(crate) mod refuse;
 pub(crate) mod selfish;
+pub(crate) mod siege;
 
 use clap::Args;
 use isthmus_adversary::{maker::Maker, network::Network, victim::Victim, AttackError};

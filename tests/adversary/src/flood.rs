@@ -42,6 +42,10 @@ const MIN_REQUESTS: u64 = 10;
 const MIN_ANSWER_BYTES: u64 = 64 * 1024;
 /// The text that a node logs about bytes that are not an announcement.
 const UNDECODABLE: &str = "failed to decode block announce";
+/// What every warning contains in a log that names the level of its lines.
+const WARNING: &str = " WARN ";
+/// How many warnings a node may log per minute, whatever it receives.
+const MAX_WARNINGS: u64 = 100;
 /// How long a node may take for its next block after the flood.
 const NEXT_BLOCK: Duration = Duration::from_secs(30);
 /// The maximum difference between a node's peak memory and its memory before the flood, in bytes.
@@ -137,6 +141,8 @@ pub async fn flood(
 		let lines = log.lines()?;
 		let with = |part: &str| lines.iter().filter(|line| line.contains(part)).count() as u64;
 		figures.insert("log_lines_of_refusals".into(), with("is rejected").into());
+		count.warnings.store(with(WARNING), Ordering::Relaxed);
+		figures.insert("log_lines_of_warnings".into(), with(WARNING).into());
 		if kind == Kind::Bytes {
 			count
 				.undecodable
@@ -144,7 +150,7 @@ pub async fn flood(
 			figures.insert("log_lines_of_such_bytes".into(), with(UNDECODABLE).into());
 		}
 	}
-	let fault = count.fault(kind, log.is_some());
+	let fault = count.fault(kind, log.is_some(), seconds);
 	let (attack, title) = kind.names();
 	Ok(Report {
 		attack,
@@ -213,6 +219,8 @@ struct Count {
 	answered_bytes: AtomicU64,
 	/// How many log lines were about bytes that are not an announcement.
 	undecodable: AtomicU64,
+	/// How many log lines were warnings.
+	warnings: AtomicU64,
 }
 
 impl Count {
@@ -225,10 +233,13 @@ impl Count {
 	}
 
 	/// Returns what is wrong, if anything: too few messages for a flood, or a node that did not react as it
-	/// must. `logged` is true if the node's log was read.
-	fn fault(&self, kind: Kind, logged: bool) -> Option<String> {
+	/// must. `logged` is true if the node's log was read. The flood took this many seconds.
+	fn fault(&self, kind: Kind, logged: bool, seconds: f64) -> Option<String> {
 		let (sent, kept) = (Self::of(&self.sent), Self::of(&self.kept));
 		let (bytes, undecodable) = (Self::of(&self.answered_bytes), Self::of(&self.undecodable));
+		// A minute that has begun counts as a whole one.
+		let minutes = seconds as u64 / 60 + 1;
+		let warnings = Self::of(&self.warnings);
 		let least = match kind {
 			Kind::Requests => MIN_REQUESTS,
 			_ => MIN_MESSAGES,
@@ -240,8 +251,11 @@ impl Count {
 			Kind::Requests if bytes < sent.saturating_mul(MIN_ANSWER_BYTES) => {
 				Some(format!("answers of {bytes} bytes in total are not a flood"))
 			}
-			Kind::Bytes if logged && undecodable < least => {
-				Some(format!("the node logged only {undecodable} of them"))
+			Kind::Bytes if logged && undecodable == 0 => {
+				Some("the node logged none of them".into())
+			}
+			_ if logged && warnings > MAX_WARNINGS.saturating_mul(minutes) => {
+				Some(format!("the node logged {warnings} warnings"))
 			}
 			_ if kind.costs_the_connection() && kept > 0 => {
 				Some(format!("the node kept {kept} of the connections"))
@@ -388,17 +402,27 @@ mod tests {
 	#[test]
 	fn too_few_messages_do_not_count_as_a_flood() {
 		let count = Count::default();
-		assert!(count.fault(Kind::Headers, true).is_some());
+		assert!(count.fault(Kind::Headers, true, 1.0).is_some());
 		count.sent.store(MIN_MESSAGES, Ordering::Relaxed);
-		assert_eq!(count.fault(Kind::Headers, true), None);
-		assert!(count.fault(Kind::Requests, true).is_some());
+		assert_eq!(count.fault(Kind::Headers, true, 1.0), None);
+		assert!(count.fault(Kind::Requests, true, 1.0).is_some());
 		let bytes = MIN_MESSAGES * MIN_ANSWER_BYTES;
 		count.answered_bytes.store(bytes, Ordering::Relaxed);
-		assert_eq!(count.fault(Kind::Requests, true), None);
-		assert!(count.fault(Kind::Bytes, true).is_some());
-		assert_eq!(count.fault(Kind::Bytes, false), None);
+		assert_eq!(count.fault(Kind::Requests, true, 1.0), None);
+		assert!(count.fault(Kind::Bytes, true, 1.0).is_some());
+		assert_eq!(count.fault(Kind::Bytes, false, 1.0), None);
 		count.undecodable.store(MIN_MESSAGES, Ordering::Relaxed);
-		assert_eq!(count.fault(Kind::Bytes, true), None);
+		assert_eq!(count.fault(Kind::Bytes, true, 1.0), None);
+	}
+
+	#[test]
+	fn a_node_whose_log_grows_with_the_flood_does_not_pass() {
+		let count = Count::default();
+		count.sent.store(MIN_MESSAGES, Ordering::Relaxed);
+		count.warnings.store(MAX_WARNINGS + 1, Ordering::Relaxed);
+		assert!(count.fault(Kind::Headers, true, 59.0).is_some());
+		assert_eq!(count.fault(Kind::Headers, true, 61.0), None);
+		assert_eq!(count.fault(Kind::Headers, false, 59.0), None);
 	}
 
 	#[test]
@@ -407,7 +431,7 @@ mod tests {
 		count.sent.store(MIN_MESSAGES, Ordering::Relaxed);
 		count.kept.store(1, Ordering::Relaxed);
 		for kind in [Kind::Headers, Kind::Mixes, Kind::Bodies, Kind::Oversized] {
-			assert!(count.fault(kind, true).is_some(), "{kind:?}");
+			assert!(count.fault(kind, true, 1.0).is_some(), "{kind:?}");
 		}
 	}
 }

@@ -8,7 +8,8 @@
 //! - [`victim`]: the node under attack, as its operator sees it;
 //! - [`refuse`]: for each rule, a block that breaks only that rule;
 //! - [`flood`]: more bad messages of one kind than a node should accept;
-//! - [`maker`] and [`chain`]: blocks and whole chains, made in this process as fast as they execute;
+//! - [`siege`]: peers that lie about the chain while an honest peer offers large blocks;
+//! - [`maker`], [`filler`] and [`chain`]: blocks and whole chains, made in this process as fast as they execute;
 //! - [`race`], [`selfish`] and [`back_dating`]: attacks with hash power on a [`network`] of nodes.
 //!
 //! The `isthmus-adversary` program runs these attacks; it is not part of the node. The rules themselves are in
@@ -21,6 +22,7 @@
 pub mod back_dating;
 pub mod chain;
 mod error;
+pub mod filler;
 pub mod flood;
 pub mod forge;
 pub mod maker;
@@ -29,6 +31,7 @@ pub mod race;
 pub mod refuse;
 pub mod report;
 pub mod selfish;
+pub mod siege;
 pub mod victim;
 pub mod wire;
 

@@ -28,6 +28,9 @@ enum Command {
 	/// Flood a node with bad messages of each kind, and measure what that costs it.
 	Flood(commands::flood::Options),
 
+	/// Lie to a node about the chain until this program is ended.
+	Harass(commands::harass::Options),
+
 	/// Make a chain with forks and uncles, for a node to serve.
 	MakeChain(commands::make_chain::Options),
 
@@ -39,6 +42,9 @@ enum Command {
 
 	/// Withhold blocks to waste the honest miners' work.
 	Selfish(commands::selfish::Options),
+
+	/// Offer a node large honest blocks while other peers lie to it, and measure how long it takes.
+	Siege(commands::siege::Options),
 }
 
 #[tokio::main]
@@ -46,10 +52,12 @@ async fn main() -> ExitCode {
 	let held: Result<bool, AttackError> = match Cli::parse().command {
 		Command::BackDate(options) => commands::back_date::run(options).await,
 		Command::Flood(options) => commands::flood::run(options).await,
+		Command::Harass(options) => commands::harass::run(options).await,
 		Command::MakeChain(options) => commands::make_chain::run(options).await,
 		Command::Race(options) => commands::race::run(options).await,
 		Command::Refuse(options) => commands::refuse::run(options).await,
 		Command::Selfish(options) => commands::selfish::run(options).await,
+		Command::Siege(options) => commands::siege::run(options).await,
 	};
 	match held {
 		Ok(true) => ExitCode::SUCCESS,

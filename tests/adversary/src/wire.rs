@@ -13,4 +13,4 @@ pub use messages::{
 	announcement, BlockData, BlockRequest, BlockResponse, Direction, FromBlock, Handshake,
 	HEADER_AND_BODY, HEADER_ONLY, ROLE_FULL,
 };
-pub use peer::{LinkState, Peer, PeerOptions, Served, WireError};
+pub use peer::{LinkState, Manner, Peer, PeerOptions, Served, WireError};

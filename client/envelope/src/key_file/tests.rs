@@ -236,3 +236,90 @@ fn only_its_owner_may_read_a_key_file() {
 	let mode = fs::metadata(&path).unwrap().permissions().mode();
 	assert_eq!(mode & 0o777, 0o600);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_behind_a_link_is_replaced_and_the_link_stays() {
+	use std::os::unix::fs::symlink;
+	let (near, far) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+	let (link, between) = (near.path().join("link"), near.path().join("between"));
+	let path = far.path().join("key");
+	let (mut secrets, file) = sealed();
+	file.create(&path).unwrap();
+	symlink(&path, &between).unwrap();
+	symlink("between", &link).unwrap();
+	secrets.rotate().unwrap();
+	let rotated = KeyFile::seal_with(&secrets, ADDRESS, PASSPHRASE, QUICK, [8; 32]).unwrap();
+	rotated.replace(&link).unwrap();
+	assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+	assert!(fs::symlink_metadata(&between).unwrap().is_symlink());
+	assert_eq!(KeyFile::read(&path).unwrap(), rotated);
+	assert_eq!(fs::read_dir(near.path()).unwrap().count(), 2);
+	assert_eq!(fs::read_dir(far.path()).unwrap().count(), 1);
+}
+
+/// Two programs that rotate one file by different names have to take turns.
+#[cfg(unix)]
+#[test]
+fn the_lock_is_that_of_the_folder_behind_a_link() {
+	use std::{fs::TryLockError, os::unix::fs::symlink};
+	let (near, far) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+	let (link, path) = (near.path().join("link"), far.path().join("key"));
+	sealed().1.create(&path).unwrap();
+	symlink(&path, &link).unwrap();
+	let held = lock(&link).unwrap();
+	let folder = fs::File::open(far.path()).unwrap();
+	assert!(matches!(folder.try_lock(), Err(TryLockError::WouldBlock)));
+	drop(held);
+	folder.try_lock().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_key_file_keeps_its_permissions() {
+	use std::os::unix::fs::{MetadataExt, PermissionsExt};
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("key");
+	let (_, file) = sealed();
+	file.create(&path).unwrap();
+	for mode in [0o640, 0o400] {
+		let before = fs::metadata(&path).unwrap();
+		fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+		file.replace(&path).unwrap();
+		let after = fs::metadata(&path).unwrap();
+		assert_eq!(after.permissions().mode() & 0o7777, mode);
+		assert_ne!(after.ino(), before.ino(), "it is a new file");
+		assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+	}
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_not_replaced() {
+	let folder = tempfile::tempdir().unwrap();
+	let link = folder.path().join("link");
+	std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+	let (_, file) = sealed();
+	for path in [link.as_path(), folder.path(), Path::new("/dev/null")] {
+		assert!(
+			matches!(file.replace(path), Err(KeyFileError::Io(error)) if error.kind() == io::ErrorKind::InvalidInput)
+		);
+		assert!(lock(path).is_err());
+	}
+	assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_not_read_to_its_end() {
+	let endless = KeyFile::read(Path::new("/dev/zero"));
+	assert!(matches!(endless, Err(KeyFileError::TooLong)));
+}
+
+#[test]
+fn bytes_that_are_not_text_are_not_a_key_file() {
+	let folder = tempfile::tempdir().unwrap();
+	let path = folder.path().join("key");
+	fs::write(&path, [0xff; 4]).unwrap();
+	assert!(matches!(KeyFile::read(&path), Err(KeyFileError::Json(_))));
+}

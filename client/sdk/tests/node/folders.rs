@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests folders: they are stored, compared, fetched and removed.
 
-use crate::scenario::*;
+use crate::{scenario::*, shapes};
 use isthmus_sdk::*;
+use proptest::{
+	strategy::{Strategy, ValueTree},
+	test_runner::TestRunner,
+};
 use std::{fs, path::Path};
 use tempfile::TempDir;
 
@@ -33,7 +37,7 @@ async fn upload(
 	folder: &Path,
 ) -> Result<StoredFolder, UploadFolderError> {
 	let folder = LocalFolder::open(folder)?;
-	upload_folder(client, owner, place, &folder, &mut ()).await
+	upload_folder(client, owner, place, false, &folder, &mut ()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,7 +48,7 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	let (local, place) = (folder(), place("folder", 0, 7));
 	let mut files = Files::default();
 	let opened = LocalFolder::open(local.path()).unwrap();
-	let stored = upload_folder(&client, &school, place, &opened, &mut files)
+	let stored = upload_folder(&client, &school, place, false, &opened, &mut files)
 		.await
 		.unwrap();
 	assert_eq!(files.0, ["a", "b", "in/c", "large"]);
@@ -90,6 +94,30 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	let best = client.best().await.unwrap();
 	let records = every(|after| best.records(owner, after)).await.unwrap();
 	assert!(records.is_empty(), "{records:?}");
+}
+
+/// The unit tests of the list do the same for many more shapes, without a chain.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folders_of_any_shape_come_back_as_they_were_stored() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//shapes//school"]).await;
+	register(&client, &school).await;
+	let mut runner = TestRunner::deterministic();
+	for number in 0..4 {
+		let shape = shapes::shape(12).new_tree(&mut runner).unwrap().current();
+		let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+		shapes::make(from.path(), &shape);
+		let place = place(&format!("shape {number}"), 0, 0);
+		upload(&client, &school, place, from.path()).await.unwrap();
+		let list = Reading::open(&client, &school, school.id(), place.key)
+			.await
+			.unwrap();
+		let owner = school.id();
+		fetch_folder(&client, &school, owner, &list, to.path(), &mut ())
+			.await
+			.unwrap();
+		assert_eq!(shapes::read(to.path()), shape);
+	}
 }
 
 #[tokio::test]
@@ -141,6 +169,7 @@ async fn a_record_that_is_not_a_folder_is_removed_alone() {
 	let list = folder::to_bytes(&[folder::File {
 		path: "innocent".into(),
 		executable: false,
+		folder: false,
 		length: 8,
 		key: precious.key,
 	}])

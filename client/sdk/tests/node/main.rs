@@ -16,4 +16,6 @@ mod revoking;
 mod scenario;
 mod sending;
 mod serving;
+#[path = "../../src/shapes.rs"]
+mod shapes;
 mod sharing_a_record;

@@ -38,10 +38,78 @@ async fn a_key_that_is_taken_is_refused() {
 	let [school] = accounts(&client, ["//key-taken//school"]).await;
 	register(&client, &school).await;
 	store(&client, &school, place("taken", 0, 0), b"x").await;
+	// Nothing is sent, so no fee is paid, and no ciphertext is shown to the readers of another leaf.
 	let upload = Upload::new(&client, &school, place("taken", 0, 40));
-	let mut pending = upload.submit_whole(b"x").await.unwrap();
-	let refused = pending.included().await.unwrap_err();
-	assert_eq!(refused.refusal(), Some(&PalletError::KeyTaken), "{refused}");
+	let refused = upload.submit_whole(b"x").await.unwrap_err();
+	assert!(
+		matches!(refused, Error::Upload(UploadError::AlreadyStored(_))),
+		"{refused}"
+	);
+	let upload = Upload::new(&client, &school, place("other", 0, 0));
+	let refused = upload.submit_whole(b"x").await.unwrap_err();
+	assert!(
+		matches!(refused, Error::Upload(UploadError::LeafTaken(_))),
+		"{refused}"
+	);
+	let best = client.best().await.unwrap();
+	let records = every(|after| best.records(school.id(), after))
+		.await
+		.unwrap();
+	assert_eq!(records.len(), 1);
+}
+
+/// A client per program: they share only the lock file and the chain.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_that_store_at_the_same_time_all_succeed() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//at-once//school"]).await;
+	register(&client, &school).await;
+	let mut stores = tokio::task::JoinSet::new();
+	for number in 0..8usize {
+		let (client, school) = (connect().await, school.clone());
+		stores.spawn(async move {
+			let length = if number == 7 { 1_500_000 } else { 100 };
+			let mut value = std::io::Cursor::new(bytes(length));
+			let place = place(&format!("at once {number}"), 0, 0);
+			let upload = Upload::new(&client, &school, place).at_free_leaf();
+			let stored = upload.run(&mut value, length as u64, &mut ()).await;
+			stored.unwrap().place.leaf
+		});
+	}
+	let mut leaves = stores.join_all().await;
+	leaves.sort_unstable();
+	assert_eq!(leaves, [0, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[tokio::test]
+async fn a_call_that_is_known_to_fail_costs_nothing() {
+	let client = connect().await;
+	let [school] = accounts(&client, ["//rehearsed//school"]).await;
+	register(&client, &school).await;
+	let funds = async || {
+		let best = client.best().await.unwrap();
+		best.funds(school.id()).await.unwrap()
+	};
+	let before = funds().await;
+	for (call, expected) in [
+		(client.revoke(u64::MAX).await.unwrap(), "UnknownGrant"),
+		(
+			client.create_dataset("marks").await.unwrap(),
+			"DatasetNameTaken",
+		),
+		(client.clear_policy(0).await.unwrap(), "NoPolicy"),
+		(
+			client
+				.transfer(school.id(), Balance::MAX / 2)
+				.await
+				.unwrap(),
+			"FundsUnavailable",
+		),
+	] {
+		let refused = client.submit(&school.account, &call).await.unwrap_err();
+		assert_eq!(refused.refusal().map(PalletError::name), Some(expected));
+	}
+	assert_eq!(funds().await, before);
 }
 
 #[tokio::test]

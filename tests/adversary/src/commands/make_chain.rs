@@ -40,6 +40,11 @@ pub(crate) struct Options {
 	/// The seed that determines the length of each fork.
 	#[arg(long, default_value = "1")]
 	seed: u64,
+
+	/// The number of bytes of transactions in each block of the best chain. Alice of the development accounts signs
+	/// and pays for them.
+	#[arg(long, default_value = "0")]
+	body_bytes: usize,
 }
 
 pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
@@ -49,6 +54,7 @@ pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 		fork_every: options.fork_every,
 		interval: options.interval,
 		seed: options.seed,
+		body_bytes: options.body_bytes,
 	};
 	let summary = make(&maker, chain, |number| {
 		if number % PROGRESS_EVERY == 0 {

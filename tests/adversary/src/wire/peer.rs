@@ -87,8 +87,30 @@ struct Blocks {
 	by_number: BTreeMap<BlockNumber, Hash>,
 	/// The requests so far, oldest first.
 	requests: Vec<BlockRequest>,
-	/// Bytes to send in place of every response.
-	instead: Option<Vec<u8>>,
+	manner: Manner,
+}
+
+/// How a peer answers the requests for its blocks.
+#[derive(Clone, Debug, Default)]
+pub enum Manner {
+	/// With the requested blocks, as far as it has them.
+	#[default]
+	Obliging,
+	/// With these bytes, whatever was requested.
+	Fixed(Vec<u8>),
+	/// With headers that it has; leaves all other requests open.
+	HeadersOnly,
+	/// With the first requested block alone, and this body. It makes up the header if it does not have the block.
+	FirstOnly(Vec<OpaqueExtrinsic>),
+}
+
+/// The answer to a request.
+#[derive(Debug, PartialEq, Eq)]
+enum Reply {
+	Bytes(Vec<u8>),
+	Refusal,
+	/// Leaves the request open, until the other side gives up.
+	Silence,
 }
 
 impl Served {
@@ -100,9 +122,9 @@ impl Served {
 		blocks.by_hash.insert(hash, (header.clone(), body.to_vec()));
 	}
 
-	/// Responds to every request with these bytes from now on.
-	pub fn answer_with(&self, bytes: Vec<u8>) {
-		self.0.lock().instead = Some(bytes);
+	/// Answers the requests in this manner from now on.
+	pub fn set_manner(&self, manner: Manner) {
+		self.0.lock().manner = manner;
 	}
 
 	/// Returns the requests so far, oldest first.
@@ -110,29 +132,76 @@ impl Served {
 		self.0.lock().requests.clone()
 	}
 
-	/// Returns the bytes of the response, or `None` to refuse the request.
-	fn answer(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-		let request = BlockRequest::decode(bytes).ok()?;
+	/// Answers a request.
+	fn answer(&self, bytes: &[u8]) -> Reply {
+		let Ok(request) = BlockRequest::decode(bytes) else {
+			return Reply::Refusal;
+		};
 		let mut blocks = self.0.lock();
 		blocks.requests.push(request.clone());
-		if let Some(bytes) = &blocks.instead {
-			return Some(bytes.clone());
-		}
-		let mut next = match request.from_block.as_ref()? {
-			FromBlock::Hash(hash) => Some(<Hash as Decode>::decode(&mut &hash[..]).ok()?),
-			FromBlock::Number(number) => {
-				let number = <BlockNumber as Decode>::decode(&mut &number[..]).ok()?;
-				blocks.by_number.get(&number).copied()
+		let Some(first) = blocks.first(&request) else {
+			return Reply::Refusal;
+		};
+		let wants_body = request.fields & super::HEADER_AND_BODY != super::HEADER_ONLY;
+		let response = match &blocks.manner {
+			Manner::Obliging => blocks.obliging(&request, first, wants_body),
+			Manner::Fixed(bytes) => return Reply::Bytes(bytes.clone()),
+			Manner::HeadersOnly => {
+				let response = blocks.obliging(&request, first, false);
+				if wants_body || response.blocks.is_empty() {
+					return Reply::Silence;
+				}
+				response
+			}
+			Manner::FirstOnly(body) => {
+				let known = first.hash.and_then(|hash| blocks.by_hash.get(&hash));
+				let header =
+					known.map_or_else(|| made_up(first.number), |(header, _)| header.clone());
+				let body = if wants_body { &body[..] } else { &[] };
+				BlockResponse {
+					blocks: vec![BlockData::new(&header, body)],
+				}
 			}
 		};
+		Reply::Bytes(response.encode_to_vec())
+	}
+}
+
+/// The first block of a request.
+#[derive(Clone, Copy)]
+struct First {
+	/// Its hash, unless it was requested by a number that this peer does not have.
+	hash: Option<Hash>,
+	/// Its number; 0 if it was requested by its hash.
+	number: BlockNumber,
+}
+
+impl Blocks {
+	/// Reads the first block of a request. Returns `None` if it does not decode.
+	fn first(&self, request: &BlockRequest) -> Option<First> {
+		Some(match request.from_block.as_ref()? {
+			FromBlock::Hash(hash) => First {
+				hash: Some(<Hash as Decode>::decode(&mut &hash[..]).ok()?),
+				number: 0,
+			},
+			FromBlock::Number(number) => {
+				let number = <BlockNumber as Decode>::decode(&mut &number[..]).ok()?;
+				let hash = self.by_number.get(&number).copied();
+				First { hash, number }
+			}
+		})
+	}
+
+	/// Answers with the requested blocks, as far as this peer has them.
+	fn obliging(&self, request: &BlockRequest, first: First, with_body: bool) -> BlockResponse {
 		let descending = request.direction == Direction::Descending as i32;
 		let limit = match request.max_blocks {
 			0 => 128,
 			some => some as usize,
 		};
-		let with_body = request.fields & super::HEADER_AND_BODY != super::HEADER_ONLY;
+		let mut next = first.hash;
 		let mut response = BlockResponse::default();
-		while let Some((header, body)) = next.and_then(|hash| blocks.by_hash.get(&hash)) {
+		while let Some((header, body)) = next.and_then(|hash| self.by_hash.get(&hash)) {
 			if response.blocks.len() == limit {
 				break;
 			}
@@ -141,11 +210,22 @@ impl Served {
 			next = if descending {
 				Some(header.parent_hash)
 			} else {
-				let number = header.number.checked_add(1)?;
-				blocks.by_number.get(&number).copied()
+				let number = header.number.checked_add(1);
+				number.and_then(|number| self.by_number.get(&number).copied())
 			};
 		}
-		Some(response.encode_to_vec())
+		response
+	}
+}
+
+/// Makes up a header with this number and without a seal.
+fn made_up(number: BlockNumber) -> Header {
+	Header {
+		number,
+		parent_hash: Hash::repeat_byte(0x5a),
+		state_root: Hash::default(),
+		extrinsics_root: Hash::default(),
+		digest: Default::default(),
 	}
 }
 
@@ -279,12 +359,16 @@ impl Peer {
 		*self.link.borrow() != LinkState::Open
 	}
 
+	/// Waits until the node closes the connection.
+	pub async fn closed(&self) {
+		let mut link = self.link.clone();
+		// If the connection's task has ended, the connection counts as closed.
+		let _ = link.wait_for(|link| *link != LinkState::Open).await;
+	}
+
 	/// Waits until the node closes the connection. Returns false if the node does not close it within `limit`.
 	pub async fn closed_within(&self, limit: Duration) -> bool {
-		let mut link = self.link.clone();
-		let closed = async { link.wait_for(|link| *link != LinkState::Open).await.is_ok() };
-		// If the connection's task has ended, the connection counts as closed.
-		tokio::time::timeout(limit, closed).await.is_ok()
+		tokio::time::timeout(limit, self.closed()).await.is_ok()
 	}
 
 	/// Requests blocks from the node.
@@ -384,8 +468,9 @@ impl Connection {
 				request,
 				..
 			} => match self.served.answer(&request) {
-				Some(answer) => self.requests.send_response(request_id, answer),
-				None => self.requests.reject_request(request_id),
+				Reply::Bytes(answer) => self.requests.send_response(request_id, answer),
+				Reply::Refusal => self.requests.reject_request(request_id),
+				Reply::Silence => {}
 			},
 			RequestResponseEvent::ResponseReceived {
 				request_id,
@@ -444,7 +529,9 @@ mod tests {
 	}
 
 	fn numbers(served: &Served, request: &BlockRequest) -> Vec<(u32, usize)> {
-		let answer = served.answer(&request.encode_to_vec()).unwrap();
+		let Reply::Bytes(answer) = served.answer(&request.encode_to_vec()) else {
+			return Vec::new();
+		};
 		let read = |block: &BlockData| {
 			block
 				.read()
@@ -467,13 +554,34 @@ mod tests {
 	#[test]
 	fn bytes_can_be_served_in_place_of_an_answer() {
 		let (served, _) = chain(1);
-		served.answer_with(vec![0xff; 3]);
+		served.set_manner(Manner::Fixed(vec![0xff; 3]));
 		let request = BlockRequest::up_from(1, HEADER_ONLY, 1).encode_to_vec();
-		assert_eq!(served.answer(&request), Some(vec![0xff; 3]));
-		assert_eq!(
-			served.answer(&[0xff]),
-			None,
-			"bytes that are not a request are refused"
-		);
+		assert_eq!(served.answer(&request), Reply::Bytes(vec![0xff; 3]));
+		let refused = served.answer(&[0xff]);
+		assert_eq!(refused, Reply::Refusal, "these bytes are not a request");
+	}
+
+	#[test]
+	fn a_silent_peer_answers_for_its_headers_only() {
+		let (served, headers) = chain(2);
+		served.set_manner(Manner::HeadersOnly);
+		let known = BlockRequest::down_from(headers[1].hash(), HEADER_ONLY, 9);
+		assert_eq!(numbers(&served, &known), [(2, 0), (1, 0)]);
+		for request in [
+			BlockRequest::down_from(headers[1].hash(), HEADER_AND_BODY, 1),
+			BlockRequest::up_from(3, HEADER_ONLY, 1),
+		] {
+			assert_eq!(served.answer(&request.encode_to_vec()), Reply::Silence);
+		}
+	}
+
+	#[test]
+	fn a_header_is_made_up_for_an_unknown_block() {
+		let (served, _) = chain(2);
+		let body = vec![OpaqueExtrinsic::from_blob(vec![5, 0]); 3];
+		served.set_manner(Manner::FirstOnly(body));
+		let request = |number| BlockRequest::up_from(number, HEADER_AND_BODY, 9);
+		assert_eq!(numbers(&served, &request(1)), [(1, 3)]);
+		assert_eq!(numbers(&served, &request(70)), [(70, 3)]);
 	}
 }

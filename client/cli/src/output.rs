@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where `isthmus fetch` writes a record. What is there is looked at before anything is fetched.
+
+use crate::error::Error;
+use isthmus_sdk::{envelope::on_disk::folder, FetchError};
+use std::{
+	fs::{self, FileType},
+	io::ErrorKind,
+	path::{Path, PathBuf},
+};
+
+/// Where a record is written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+	Stdout,
+	/// A FIFO or a device, which is written to and stays.
+	Through(PathBuf),
+	/// A file, new or to be replaced.
+	File(PathBuf),
+}
+
+impl Output {
+	/// Returns where the path leads: `-` is stdout.
+	///
+	/// # Errors
+	///
+	/// Returns an error if a file exists there and `replace` is not set, if its folder cannot be written to, and
+	/// for things that no record is written to.
+	pub(crate) fn at(path: PathBuf, replace: bool) -> Result<Self, Error> {
+		if is_standard(&path, "-", "/dev/stdout") {
+			return Ok(Self::Stdout);
+		}
+		let there = match fs::metadata(&path) {
+			Ok(there) => there.file_type(),
+			Err(error) if error.kind() == ErrorKind::NotFound => return Self::new(path),
+			Err(error) => return Err(Error::file(&path, &error)),
+		};
+		if is_through(&path, there) {
+			return Ok(Self::Through(path));
+		}
+		let shown = path.display();
+		match there.is_file() {
+			true if replace => Ok(Self::File(path)),
+			true => Err(FetchError::Exists(path).into()),
+			false if there.is_dir() => Err(Error::failed(format!("{shown} is a folder"))
+				.hint(format!("choose a file in it: --output {}", path.join("NAME").display()))),
+			false => Err(Error::failed(format!("{shown} is a {}", kind(there)))
+				.hint("write the record to stdout with --output -, and pipe it into a program that can use it")),
+		}
+	}
+
+	/// Returns the path of a file that does not exist.
+	fn new(path: PathBuf) -> Result<Self, Error> {
+		if fs::symlink_metadata(&path).is_ok() {
+			let path = path.display();
+			return Err(
+				Error::failed(format!("{path} is a link that leads to nothing"))
+					.hint("remove the link, or choose another --output"),
+			);
+		}
+		check_folder(&path)?;
+		Ok(Self::File(path))
+	}
+}
+
+/// Returns whether a path stands for stdin or stdout.
+pub(crate) fn is_standard(path: &Path, dash: &str, device: &str) -> bool {
+	path.as_os_str() == dash || path == Path::new(device)
+}
+
+/// Returns whether a path names an open file of this program or its parent, as `<(...)` and `>(...)` of a shell do.
+/// Its last part is a number, and no name.
+pub(crate) fn is_open_file(path: &Path) -> bool {
+	["/dev/fd", "/proc/self/fd"]
+		.iter()
+		.any(|folder| path.starts_with(folder))
+}
+
+/// Returns an error unless a file can be written at the path: one that exists, or a new one. `-` is stdout.
+pub(crate) fn check(path: &Path) -> Result<(), Error> {
+	match is_standard(path, "-", "/dev/stdout") || path.exists() {
+		true => Ok(()),
+		false => check_folder(path),
+	}
+}
+
+/// Returns an error unless a new file can be created at the path.
+pub(crate) fn check_folder(path: &Path) -> Result<(), Error> {
+	// A path that ends in a slash names a folder.
+	let ends_in_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+	let folder = if ends_in_slash { path } else { folder(path) };
+	match fs::metadata(folder) {
+		Ok(there) if !there.is_dir() => {
+			return Err(Error::failed(format!(
+				"{} is not a folder",
+				folder.display()
+			)))
+		}
+		Err(error) if error.kind() == ErrorKind::NotFound => {
+			return Err(
+				Error::failed(format!("the folder {} does not exist", folder.display()))
+					.hint(format!("create it: mkdir -p {}", folder.display())),
+			)
+		}
+		_ => {}
+	}
+	match tempfile::tempfile_in(folder) {
+		Ok(_) => Ok(()),
+		Err(error) => Err(Error::file(path, &error)),
+	}
+}
+
+/// Returns an error unless a path leads to a folder, or to nothing in a folder where one can be created.
+pub(crate) fn check_is_folder(path: &Path) -> Result<(), Error> {
+	let existing = path.ancestors().find(|at| fs::symlink_metadata(at).is_ok());
+	let existing = existing.unwrap_or(Path::new("."));
+	if !existing.is_dir() {
+		return Err(FetchError::NotAFolder(existing.to_owned()).into());
+	}
+	match tempfile::tempfile_in(existing) {
+		Ok(_) => Ok(()),
+		Err(error) => Err(Error::file(path, &error)),
+	}
+}
+
+#[cfg(unix)]
+fn is_through(path: &Path, there: FileType) -> bool {
+	use std::os::unix::fs::FileTypeExt;
+	there.is_fifo() || there.is_char_device() || is_open_file(path)
+}
+
+#[cfg(not(unix))]
+fn is_through(_: &Path, _: FileType) -> bool {
+	false
+}
+
+/// Returns a word for what is neither a file nor a folder.
+#[cfg(unix)]
+pub(crate) fn kind(there: FileType) -> &'static str {
+	use std::os::unix::fs::FileTypeExt;
+	match there.is_socket() {
+		true => "socket",
+		false => "device",
+	}
+}
+
+#[cfg(not(unix))]
+pub(crate) fn kind(_: FileType) -> &'static str {
+	"device"
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Replaces files on disk as people expect it: behind links, with the same owner and permissions, and so that
+//! a crash leaves either the old or the new file.
+
+use std::{
+	fs::{self, File, Metadata},
+	io::{self, ErrorKind},
+	path::{Path, PathBuf},
+};
+
+/// Returns the path of the file that a path leads to, with all links resolved, so that replacing it keeps the
+/// links. A path where nothing is leads to itself.
+///
+/// # Errors
+///
+/// Returns an error of kind [`ErrorKind::InvalidInput`] if it leads to something that is not a regular file,
+/// and the system's error if the links cannot be followed.
+pub fn target(path: &Path) -> io::Result<PathBuf> {
+	match fs::metadata(path) {
+		Ok(there) if there.is_file() => fs::canonicalize(path),
+		Ok(_) => Err(io::Error::new(
+			ErrorKind::InvalidInput,
+			"not a regular file, so it cannot be replaced",
+		)),
+		Err(error) if error.kind() == ErrorKind::NotFound => Ok(path.to_owned()),
+		Err(error) => Err(error),
+	}
+}
+
+/// Gives a new file the owner and the permissions of the file that it is about to replace.
+///
+/// # Errors
+///
+/// Returns the system's error, for example if the old file belongs to another user.
+#[cfg(unix)]
+pub fn resemble(new: &File, old: &Metadata) -> io::Result<()> {
+	use std::os::unix::fs::{fchown, MetadataExt};
+	let created = new.metadata()?;
+	if (created.uid(), created.gid()) != (old.uid(), old.gid()) {
+		fchown(new, Some(old.uid()), Some(old.gid()))?;
+	}
+	new.set_permissions(old.permissions())
+}
+
+/// Does nothing: this system has no such owners and permissions.
+///
+/// # Errors
+///
+/// Never returns one.
+#[cfg(not(unix))]
+pub fn resemble(_: &File, _: &Metadata) -> io::Result<()> {
+	Ok(())
+}
+
+/// Returns the folder that a path is in.
+pub fn folder(path: &Path) -> &Path {
+	let folder = path.parent().filter(|at| !at.as_os_str().is_empty());
+	folder.unwrap_or(Path::new("."))
+}
+
+/// Opens the folder that a path is in. Returns `None` on systems where a folder cannot be opened as a file.
+///
+/// # Errors
+///
+/// Returns the system's error if it cannot be opened.
+pub(crate) fn open_folder(path: &Path) -> io::Result<Option<File>> {
+	if !cfg!(unix) {
+		return Ok(None);
+	}
+	File::open(folder(path)).map(Some)
+}
+
+/// Waits until a file's new name is on disk. File systems that cannot do so for a folder are left alone.
+///
+/// # Errors
+///
+/// Returns the system's error if writing failed.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+	let Some(folder) = open_folder(path)? else {
+		return Ok(());
+	};
+	match folder.sync_all() {
+		Err(error)
+			if matches!(
+				error.kind(),
+				ErrorKind::InvalidInput | ErrorKind::Unsupported
+			) =>
+		{
+			Ok(())
+		}
+		done => done,
+	}
+}

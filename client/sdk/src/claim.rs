@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a transaction claims: something that only one transaction can have, for example a free leaf or the
+//! right to answer a request. Two transactions in flight with the same claim would not both succeed.
+
+use crate::types::*;
+use serde::{Deserialize, Serialize};
+
+/// Something of an account that only one transaction can have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Claim {
+	/// The account's registration as a producer.
+	Producer,
+	/// The account's encryption key.
+	EncryptionKey,
+	/// The name of a new dataset.
+	DatasetName(String),
+	/// A dataset: its policy, its epoch, and whether it exists.
+	Dataset(DatasetId),
+	/// A leaf of a dataset's epoch.
+	Leaf(DatasetId, Epoch, Leaf),
+	/// A record's key.
+	Record([u8; 32]),
+	/// The end of a request: an answer, or its cancellation.
+	Request(RequestId),
+	/// The end of a grant.
+	Grant(GrantId),
+}
+
+impl Claim {
+	/// Returns the claim to a place's leaf.
+	pub(crate) fn leaf(place: &Place) -> Self {
+		Self::Leaf(place.dataset, place.epoch, place.leaf)
+	}
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Notes of an account's transactions that were sent and may not be in a block yet. They say which nonces are
+//! used and what is claimed.
+
+use crate::claim::Claim;
+use serde::{Deserialize, Serialize};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How many seconds a node may take to count an accepted transaction when it computes the account's next
+/// nonce.
+const COUNTED: u64 = 5;
+/// For how many seconds a transaction to another chain is remembered.
+const REMEMBERED: u64 = 3_600;
+
+/// A transaction that was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Note {
+	/// The hash of its chain's first block.
+	genesis: [u8; 32],
+	nonce: u64,
+	/// When it was sent, in seconds since 1970.
+	sent: u64,
+	/// What it claims.
+	claims: Vec<Claim>,
+}
+
+/// An account's notes, and its nonces on one chain.
+#[derive(Clone, Debug)]
+pub(crate) struct Notes {
+	/// The transactions in flight, and those to other chains.
+	pub(crate) all: Vec<Note>,
+	genesis: [u8; 32],
+	/// How many of the account's transactions the best block's state includes.
+	included: u64,
+	/// The next nonce by the node's count.
+	next: u64,
+}
+
+impl Notes {
+	/// Removes the notes of transactions that are no longer in flight: the best block's state includes them,
+	/// or the node does not count them, although it had the time.
+	pub(crate) fn new(
+		mut all: Vec<Note>,
+		genesis: [u8; 32],
+		included: u64,
+		next: u64,
+		now: u64,
+	) -> Self {
+		all.retain(|note| {
+			let age = now.abs_diff(note.sent);
+			match note.genesis == genesis {
+				true => note.nonce >= included && (note.nonce < next || age <= COUNTED),
+				false => age <= REMEMBERED,
+			}
+		});
+		Self {
+			all,
+			genesis,
+			included,
+			next,
+		}
+	}
+
+	/// Returns the transactions in flight on this chain.
+	fn in_flight(&self) -> impl Iterator<Item = &Note> {
+		let here = |note: &&Note| note.genesis == self.genesis;
+		self.all.iter().filter(here)
+	}
+
+	/// Returns the nonce of the transaction in flight that has one of these claims, if any.
+	pub(crate) fn claimed(&self, claims: &[Claim]) -> Option<u64> {
+		self.in_flight()
+			.find(|note| note.claims.iter().any(|claim| claims.contains(claim)))
+			.map(|note| note.nonce)
+	}
+
+	/// Returns the next transaction's nonce.
+	pub(crate) fn nonce(&self) -> u64 {
+		let noted = self.in_flight().map(|note| note.nonce.saturating_add(1));
+		noted.max().map_or(self.next, |noted| noted.max(self.next))
+	}
+
+	/// Returns whether nothing is in flight, so that the next transaction acts on the best block's state.
+	pub(crate) fn is_first(&self) -> bool {
+		self.nonce() == self.included
+	}
+
+	/// Notes a transaction that was sent.
+	pub(crate) fn add(&mut self, nonce: u64, claims: Vec<Claim>, sent: u64) {
+		self.all.push(Note {
+			genesis: self.genesis,
+			nonce,
+			sent,
+			claims,
+		});
+	}
+
+	/// Forgets the transactions from this nonce on, whose nonces may be free again.
+	pub(crate) fn forget(&mut self, nonce: u64) {
+		let genesis = self.genesis;
+		self.all
+			.retain(|note| note.genesis != genesis || note.nonce < nonce);
+	}
+}
+
+/// Returns the time, in seconds since 1970.
+pub(crate) fn now() -> u64 {
+	let since = SystemTime::now().duration_since(UNIX_EPOCH);
+	since.map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	const GENESIS: [u8; 32] = [1; 32];
+	const SENT: u64 = 1_000;
+
+	/// Two transactions in flight, and one to another chain.
+	fn sent() -> Vec<Note> {
+		let note = |genesis, nonce, claims: &[Claim]| Note {
+			genesis,
+			nonce,
+			sent: SENT,
+			claims: claims.to_vec(),
+		};
+		vec![
+			note(GENESIS, 4, &[Claim::Request(4)]),
+			note(GENESIS, 5, &[Claim::Request(5), Claim::Leaf(0, 0, 9)]),
+			note([2; 32], 90, &[Claim::Producer]),
+		]
+	}
+
+	#[test]
+	fn a_claim_lasts_until_a_block_includes_its_transaction_or_the_node_drops_it() {
+		let late = SENT + COUNTED + 1;
+		for (included, next, now, held, nonce, is_first) in [
+			(4, 6, late, [Some(4), Some(5)], 6, false),
+			(5, 6, late, [None, Some(5)], 6, false),
+			(6, 6, late, [None, None], 6, true),
+			// The node has dropped both, or does not count them yet.
+			(4, 4, late, [None, None], 4, true),
+			(4, 4, SENT + COUNTED, [Some(4), Some(5)], 6, false),
+			// Another program sent one more.
+			(4, 7, late, [Some(4), Some(5)], 7, false),
+		] {
+			let notes = Notes::new(sent(), GENESIS, included, next, now);
+			let claims = [Claim::Request(4), Claim::Leaf(0, 0, 9)];
+			assert_eq!(claims.map(|claim| notes.claimed(&[claim])), held);
+			assert_eq!(notes.claimed(&[Claim::Producer]), None);
+			assert_eq!((notes.nonce(), notes.is_first()), (nonce, is_first));
+		}
+	}
+
+	#[test]
+	fn notes_are_kept_per_chain() {
+		let mut notes = Notes::new(sent(), GENESIS, 4, 6, SENT);
+		notes.add(6, vec![Claim::EncryptionKey], SENT);
+		assert_eq!(notes.claimed(&[Claim::EncryptionKey]), Some(6));
+		notes.forget(5);
+		assert_eq!((notes.all.len(), notes.nonce()), (2, 6));
+		let other = Notes::new(notes.all, [2; 32], 90, 91, SENT + REMEMBERED);
+		assert_eq!(other.claimed(&[Claim::Producer]), Some(90));
+		let later = Notes::new(other.all, [2; 32], 90, 91, SENT + REMEMBERED + 1);
+		assert_eq!(later.all.len(), 1);
+	}
+}

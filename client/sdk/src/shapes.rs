@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Folders of all shapes, for tests: odd names, deep and empty folders, files of all kinds. The tests in
+//! `tests/node` use this file, too.
+
+use proptest::prelude::*;
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// What is at a path: the bytes of a file and whether it is executable; `None` for an empty folder.
+pub(crate) type Shape = BTreeMap<String, Option<(Vec<u8>, bool)>>;
+
+/// Names of files and folders, up to the longest.
+fn name() -> impl Strategy<Value = String> {
+	let fixed = |names: &'static [&str]| prop::sample::select(names).prop_map(str::to_owned);
+	prop_oneof![
+		4 => "[a-c]{1,2}",
+		2 => fixed(&["A", "my marks.csv", " a", "a ", "a.", "...", "-", "--help", ".hidden", "0xab", "C:x", "CON"]),
+		2 => fixed(&["é", "e\u{301}", "…", "\u{202e}b", "\u{feff}a", "a\u{a0}b", "'$(x)'", "a\"b", "~", "*?"]),
+		1 => (1..=255usize).prop_map(|length| "x".repeat(length)),
+		1 => (1..=127usize).prop_map(|length| "ä".repeat(length)),
+		1 => "[^/\\\\\0-\u{1f}\u{7f}-\u{9f}]{1,20}",
+	]
+	.prop_filter("a name leads elsewhere or is too long", |name| {
+		!matches!(name.as_str(), "." | "..") && name.len() <= 255
+	})
+}
+
+/// A folder with at most `most` entries.
+pub(crate) fn shape(most: usize) -> impl Strategy<Value = Shape> {
+	let path = prop::collection::vec(name(), 1..5).prop_map(|names| names.join("/"));
+	let bytes = prop::collection::vec(any::<u8>(), 0..40);
+	let entry = prop::option::weighted(0.8, (bytes, any::<bool>()));
+	prop::collection::vec((path, entry), 0..=most).prop_map(|entries| {
+		let mut shape = Shape::new();
+		for (path, entry) in entries {
+			let inside = |outer: &str, inner: &str| {
+				let rest = inner.strip_prefix(outer);
+				rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+			};
+			let fits = |there: &String| !inside(there, &path) && !inside(&path, there);
+			if shape.keys().all(fits) {
+				shape.insert(path, entry);
+			}
+		}
+		shape
+	})
+}
+
+/// Makes a folder of this shape.
+pub(crate) fn make(folder: &Path, shape: &Shape) {
+	for (path, entry) in shape {
+		let at = folder.join(path);
+		let Some((bytes, executable)) = entry else {
+			fs::create_dir_all(at).unwrap();
+			continue;
+		};
+		fs::create_dir_all(at.parent().unwrap()).unwrap();
+		fs::write(&at, bytes).unwrap();
+		#[cfg(unix)]
+		{
+			use std::os::unix::fs::PermissionsExt;
+			let mode = if *executable { 0o700 } else { 0o600 };
+			fs::set_permissions(&at, fs::Permissions::from_mode(mode)).unwrap();
+		}
+	}
+}
+
+/// Returns the shape of a folder.
+pub(crate) fn read(folder: &Path) -> Shape {
+	let mut shape = Shape::new();
+	for entry in walkdir::WalkDir::new(folder).min_depth(1) {
+		let entry = entry.unwrap();
+		let path = entry.path().strip_prefix(folder).unwrap();
+		let path = path.to_str().unwrap().to_owned();
+		if let Some((parent, _)) = path.rsplit_once('/') {
+			shape.remove(parent);
+		}
+		let file = entry.file_type().is_file().then(|| {
+			#[cfg(unix)]
+			use std::os::unix::fs::PermissionsExt;
+			let mode = entry.metadata().unwrap().permissions().mode();
+			(fs::read(entry.path()).unwrap(), mode & 0o100 != 0)
+		});
+		shape.insert(path, file);
+	}
+	shape
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Long waits: after a while, a client says what it waits for and what the chain does meanwhile.
+
+use crate::types::BlockNumber;
+use std::{
+	fmt,
+	future::Future,
+	pin::pin,
+	time::{Duration, Instant},
+};
+use tokio::time::timeout;
+
+/// How long to wait in silence. After that, the time between two reports doubles.
+pub(crate) const SILENCE: Duration = Duration::from_secs(20);
+/// How long to ask the node about the chain for a report.
+pub(crate) const ASKING: Duration = Duration::from_secs(5);
+
+/// What a client waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Wait {
+	/// A block that includes a transaction.
+	Block,
+	/// The finality of the block with a transaction.
+	Finality,
+	/// Earlier transactions of the same account, which are in flight.
+	Earlier,
+	/// Another program on this machine, which stores the same record.
+	OtherUpload,
+	/// Another program on this machine, which fetches to the same file.
+	OtherFetch,
+	/// Another program on this machine, which revokes a grant of the same owner.
+	OtherRevocation,
+}
+
+/// A long wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+	/// What it is for.
+	pub what: Wait,
+	/// How long it has lasted.
+	pub since: Duration,
+	/// The numbers of the best block and of the last finalized one; `None` if the node did not answer.
+	pub blocks: Option<(BlockNumber, BlockNumber)>,
+}
+
+impl fmt::Display for Waiting {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let seconds = self.since.as_secs();
+		f.write_str(match self.what {
+			Wait::Block => "waiting for a block with the transaction",
+			Wait::Finality => "waiting until the transaction is finalized",
+			Wait::Earlier => "waiting for earlier transactions of the account",
+			Wait::OtherUpload => "waiting for another program that stores the same record",
+			Wait::OtherFetch => "waiting for another program that fetches to the same file",
+			Wait::OtherRevocation => "waiting for another program that revokes a grant",
+		})?;
+		write!(f, ", for {seconds} s")?;
+		match (self.what, self.blocks) {
+			(Wait::OtherUpload | Wait::OtherFetch | Wait::OtherRevocation, _) => Ok(()),
+			(_, None) => f.write_str("; the node does not answer"),
+			(Wait::Finality, Some((best, finalized))) => write!(
+				f,
+				"; the best block is {best}, the last finalized one {finalized}. More than two thirds of the verifiers have to vote for it"
+			),
+			(_, Some((best, _))) => {
+				write!(f, "; the best block is {best}. Does a node mine?")
+			}
+		}
+	}
+}
+
+/// Receives the reports of long waits.
+pub(crate) type Tell = Box<dyn Fn(&Waiting) + Send + Sync>;
+
+/// Waits for something. Calls `tell` after `silence`, and then again after twice the time, and so on.
+pub(crate) async fn report<T, Told>(
+	silence: Duration,
+	done: impl Future<Output = T>,
+	mut tell: impl FnMut(Duration) -> Told,
+) -> T
+where
+	Told: Future<Output = ()>,
+{
+	let (start, mut silence) = (Instant::now(), silence);
+	let mut done = pin!(done);
+	loop {
+		if let Ok(done) = timeout(silence, &mut done).await {
+			return done;
+		}
+		tell(start.elapsed()).await;
+		silence = silence.saturating_mul(2);
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use tokio::sync::Notify;
+
+	#[tokio::test]
+	async fn a_long_wait_is_reported_until_it_ends() {
+		let (told, mut count) = (Notify::new(), 0);
+		let done = async {
+			told.notified().await;
+			7
+		};
+		let seven = report(Duration::from_millis(1), done, |_| {
+			count += 1;
+			if count == 3 {
+				told.notify_one();
+			}
+			async {}
+		});
+		assert_eq!(seven.await, 7);
+		assert_eq!(count, 3);
+		let tell = |_| async { panic!("nothing was waited for") };
+		assert_eq!(report(Duration::MAX, async { 8 }, tell).await, 8);
+	}
+
+	#[test]
+	fn a_report_says_why_nothing_happens() {
+		let waiting = |what, blocks| {
+			let since = Duration::from_secs(20);
+			Waiting {
+				what,
+				since,
+				blocks,
+			}
+			.to_string()
+		};
+		assert_eq!(
+			waiting(Wait::Block, Some((7, 3))),
+			"waiting for a block with the transaction, for 20 s; the best block is 7. Does a node mine?"
+		);
+		let finality = waiting(Wait::Finality, Some((7, 3)));
+		assert!(finality.contains("the last finalized one 3"), "{finality}");
+		assert!(waiting(Wait::Earlier, None).ends_with("; the node does not answer"));
+	}
+}

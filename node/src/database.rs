@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Checks a chain's database before a command touches it: no other node may be using it, and it must belong
+//! to the chain of the specification.
+
+use crate::client::FullBackend;
+use isthmus_primitives::{Block, Hash};
+use polkadot_sdk::*;
+use sc_client_api::{Backend, BlockImportOperation};
+use sc_service::{construct_genesis_block, DatabaseSource};
+use sp_blockchain::HeaderBackend;
+use sp_runtime::{traits::Block as _, Storage};
+use std::{
+	fs::{self, File, TryLockError},
+	io,
+	path::{Path, PathBuf},
+};
+
+/// The file in a database's folder that a running node has locked.
+const LOCK: &str = "lock";
+
+/// Why a command leaves a database alone.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DatabaseError {
+	/// A running node has locked the database.
+	#[error(
+		"the database at {} is in use by a running node: stop that node, or give another `--base-path`",
+		.0.display()
+	)]
+	InUse(PathBuf),
+	/// The database's lock cannot be examined.
+	#[error(
+		"the database at {} cannot be opened: {error}. Give a folder that this user may write to with `--base-path`",
+		.path.display()
+	)]
+	Unusable {
+		/// The database's folder.
+		path: PathBuf,
+		/// The operating system's error.
+		error: io::Error,
+	},
+	/// The database contains another chain.
+	#[error(
+		"the database at {} belongs to another chain: its genesis block is {found:?}, and that of the specification \
+		 is {expected:?}. Give the specification that the database was made with, or another `--base-path`; or \
+		 delete the database with `purge-chain` and sync the new chain",
+		.path.display()
+	)]
+	OtherChain {
+		/// The database's folder.
+		path: PathBuf,
+		/// The hash of the database's genesis block.
+		found: Hash,
+		/// The hash of the specification's genesis block.
+		expected: Hash,
+	},
+}
+
+/// Checks that no running node uses this database.
+///
+/// # Errors
+///
+/// Returns an error if the lock is taken, or if it cannot be examined.
+pub(crate) fn check_unused(database: &DatabaseSource) -> Result<(), DatabaseError> {
+	let Some(path) = database.path() else {
+		return Ok(());
+	};
+	match File::open(path.join(LOCK)) {
+		Ok(lock) => check_lock(path, &lock),
+		Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+		Err(error) => Err(unusable(path, error)),
+	}
+}
+
+/// Checks that this process can write a database here, and that no running node uses it. Creates its folder
+/// if there is none.
+///
+/// # Errors
+///
+/// Returns an error if the folder cannot be created or written to, or if the lock is taken.
+pub(crate) fn check_writable(database: &DatabaseSource) -> Result<(), DatabaseError> {
+	let Some(path) = database.path() else {
+		return Ok(());
+	};
+	let lock = fs::create_dir_all(path).and_then(|()| {
+		let mut options = File::options();
+		options.create(true).truncate(false).write(true);
+		options.open(path.join(LOCK))
+	});
+	check_lock(path, &lock.map_err(|error| unusable(path, error))?)
+}
+
+/// Checks that no other process has locked the file, and releases the lock at once.
+fn check_lock(path: &Path, lock: &File) -> Result<(), DatabaseError> {
+	match lock.try_lock() {
+		Ok(()) => lock.unlock().map_err(|error| unusable(path, error)),
+		Err(TryLockError::WouldBlock) => Err(DatabaseError::InUse(path.into())),
+		Err(TryLockError::Error(error)) => Err(unusable(path, error)),
+	}
+}
+
+fn unusable(path: &Path, error: io::Error) -> DatabaseError {
+	DatabaseError::Unusable {
+		path: path.into(),
+		error,
+	}
+}
+
+/// Checks that a database is empty or has the genesis block that a specification describes. Substrate would
+/// use the database's and ignore the specification.
+///
+/// # Errors
+///
+/// Returns [`DatabaseError::OtherChain`] if it has another one, in the error of the database.
+pub(crate) fn check_genesis(
+	backend: &FullBackend,
+	database: &DatabaseSource,
+	genesis: Storage,
+) -> sp_blockchain::Result<()> {
+	let Some(found) = backend.blockchain().hash(0)? else {
+		return Ok(());
+	};
+	let version = isthmus_runtime::VERSION.state_version();
+	let root = backend
+		.begin_operation()?
+		.set_genesis_state(genesis, false, version)?;
+	let expected = construct_genesis_block::<Block>(root, version).hash();
+	if expected == found {
+		return Ok(());
+	}
+	let error = DatabaseError::OtherChain {
+		path: database.path().map(Into::into).unwrap_or_default(),
+		found,
+		expected,
+	};
+	Err(sp_blockchain::Error::Application(Box::new(error)))
+}

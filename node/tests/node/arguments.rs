@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests which command lines are refused, and what their errors say.
+
+use isthmus_node::{
+	arguments::{command, parse},
+	cli::{Cli, Command},
+	explain, Error,
+};
+
+fn read(args: &[&str]) -> Result<Cli, String> {
+	let args = ["isthmus-node"].iter().chain(args);
+	parse(args).map_err(|error| error.to_string())
+}
+
+fn refused(args: &[&str]) -> String {
+	let error = read(args).err();
+	error.unwrap_or_else(|| panic!("{args:?} is accepted"))
+}
+
+#[test]
+fn the_command_line_is_well_formed() {
+	command().debug_assert();
+}
+
+#[test]
+fn a_key_has_the_scheme_that_its_type_needs() {
+	let insert = ["key", "insert", "--chain", "c", "--suri", "//A"];
+	let with = |kind, scheme| [&insert[..], &["--key-type", kind, "--scheme", scheme]].concat();
+	for (kind, scheme) in [
+		("gran", "ed25519"),
+		("prod", "sr25519"),
+		("gran", "Ed25519"),
+	] {
+		assert!(read(&with(kind, scheme)).is_ok(), "{kind} {scheme}");
+	}
+	for (kind, scheme, needed) in [
+		("gran", "sr25519", "`--scheme ed25519`"),
+		("gran", "ecdsa", "`--scheme ed25519`"),
+		("prod", "ed25519", "`--scheme sr25519`"),
+		("grandpa", "ed25519", "[possible values: gran, prod]"),
+		("babe", "sr25519", "[possible values: gran, prod]"),
+	] {
+		let error = refused(&with(kind, scheme));
+		assert!(error.contains(needed), "{error}");
+	}
+}
+
+#[test]
+fn a_file_belongs_to_a_chain_that_is_named() {
+	for args in [
+		&["key", "generate-node-key", "--base-path", "DIR"][..],
+		&["key", "generate-node-key", "--default-base-path"],
+		&["export-chain-spec", "--raw"],
+	] {
+		assert!(refused(args).contains("--chain <CHAIN"), "{args:?}");
+	}
+	// Printed, or written to a file that is named.
+	assert!(read(&["key", "generate-node-key"]).is_ok());
+	assert!(read(&["key", "generate-node-key", "--file", "FILE"]).is_ok());
+}
+
+#[test]
+fn the_subcommands_of_other_nodes_are_answered() {
+	let build_spec = read(&["build-spec", "--chain", "local", "--raw"]).map(|cli| cli.subcommand);
+	assert!(matches!(build_spec, Ok(Some(Command::ExportChainSpec(_)))));
+	for (name, hint) in [
+		("benchmark", "scripts/weights"),
+		("check-block", "import-blocks"),
+		("revert", "purge-chain"),
+		("inspect", "key inspect"),
+		("sign", "subkey"),
+		("try-runtime", "test network"),
+	] {
+		let error = refused(&[name]);
+		assert!(
+			error.contains(&format!("unrecognized subcommand '{name}'")),
+			"{error}"
+		);
+		assert!(error.contains("tip: ") && error.contains(hint), "{error}");
+	}
+	assert!(!refused(&["nonsense"]).contains("tip: "));
+}
+
+#[test]
+fn an_error_is_a_sentence_without_the_names_of_types() {
+	let path = std::path::PathBuf::from("/data/network/secret_ed25519");
+	let missing = explain(&Error::NetworkKeyNotFound(path));
+	assert!(
+		missing.contains("key generate-node-key --chain"),
+		"{missing}"
+	);
+	assert!(
+		missing.contains("/data/network/secret_ed25519"),
+		"{missing}"
+	);
+	let input = explain(&Error::Input("no such chain".into()));
+	assert_eq!(input, "no such chain");
+}

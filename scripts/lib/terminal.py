@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a program in a terminal of its own, and types answers to its prompts.
+
+Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs: a text to wait for, and what to type
+then. After an empty text it is typed until the program ends. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal shows what is
+typed after the program has ended.
+"""
+
+import fcntl
+import json
+import os
+import select
+import struct
+import subprocess
+import sys
+import termios
+
+
+def main():
+    asked = json.load(sys.stdin)
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, asked["columns"], 0, 0))
+    child = subprocess.Popen(
+        asked["argv"],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    typed = list(asked["typed"])
+    screen, seen = b"", 0
+    # This process keeps the terminal open, so it reads until the program has ended and nothing is left to read.
+    while True:
+        ended = child.poll() is not None
+        if select.select([master], [], [], 0 if ended else 0.02)[0]:
+            screen += os.read(master, 65536)
+        elif ended:
+            break
+        if ended or not typed:
+            continue
+        if not typed[0][0]:
+            os.write(master, typed[0][1].encode())
+        elif (at := screen.find(typed[0][0].encode(), seen)) >= 0:
+            seen = at + len(typed[0][0].encode())
+            os.write(master, typed.pop(0)[1].encode())
+    echoes = bool(termios.tcgetattr(slave)[3] & termios.ECHO)
+    json.dump({"code": child.returncode, "screen": screen.decode(errors="replace"), "echoes": echoes}, sys.stdout)
+
+
+main()

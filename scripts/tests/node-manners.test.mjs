@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Tests how the node behaves when it is used by mistake: with the wrong chain, key, folder or port. It refuses, and says
+// what to do. Where it can only wait, it says for what.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Keyring } from '@polkadot/api';
+import { u8aToHex } from '@polkadot/util';
+import { LocalNode, runToEnd } from '../lib/node.mjs';
+import { Rpc, until } from '../lib/rpc.mjs';
+import { identities, installKeys, writeSpec } from '../lib/spec.mjs';
+
+/** Ends hung tests, in milliseconds. */
+const timeout = 300_000;
+/** Silent, and on ports that no other test uses. */
+const QUIET = ['--no-prometheus', '--no-telemetry', '--rpc-port', '0', '--port', '0'];
+const ROOT = new URL('../../', import.meta.url);
+
+/** Makes a folder that is removed when the test ends. */
+function folder(t) {
+	const path = mkdtempSync(join(tmpdir(), 'isthmus-manners-'));
+	t.after(() => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
+	return path;
+}
+
+/** Runs the node's program, which must refuse with this sentence, and without the names of types or a panic. */
+async function refuses(args, sentence) {
+	const { code, stderr } = await runToEnd(args);
+	assert.match(stderr, sentence);
+	assert.ok(code === 1 || code === 2, `exit code ${code}`);
+	assert.doesNotMatch(stderr, /^Error: \w+\(|This is a bug|stack backtrace/m);
+}
+
+/** Starts a node that stops when the test ends. */
+async function start(t, options) {
+	const node = await LocalNode.start(options);
+	t.after(() => node.stop());
+	return node;
+}
+
+/** Resolves when the log contains a matching line; returns how many there are. */
+async function logged(node, line) {
+	const lines = () => readFileSync(node.logPath, 'utf8').split('\n').filter((text) => line.test(text)).length;
+	await until(`the log has a line ${line}`, () => lines() > 0);
+	return lines();
+}
+
+/** Writes the specification of a chain with one verifier, and returns the file's path. */
+function spec(at, { name = 'chain', parameters = {}, edit } = {}) {
+	return writeSpec(join(at, name), { verifiers: identities(1), parameters, edit });
+}
+
+test('names the choices if no chain is given', { timeout }, async (t) => {
+	const choices = /no chain is given: add `--chain FILE`.*`--dev`.*`--chain local`/;
+	const at = ['--base-path', folder(t)];
+	for (const command of [[], ['purge-chain', '-y'], ['chain-info'], ['export-blocks'], ['import-blocks']]) {
+		await refuses([...command, ...at], choices);
+	}
+	const key = ['--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Alice'];
+	await refuses(['key', 'insert', ...at, ...key], choices);
+	await refuses(['export-chain-spec', '--raw'], /--chain <CHAIN>/);
+});
+
+test('says what is wrong with the file of a chain specification', { timeout }, async (t) => {
+	const at = folder(t);
+	const file = (name, text) => {
+		writeFileSync(join(at, name), text);
+		return join(at, name);
+	};
+	const cases = [
+		['my-chian.json', /there is no chain specification "my-chian\.json": expected `dev`, `local` or the path of a file/],
+		[at, /the chain specification .* cannot be read: Is a directory/],
+		[file('empty.json', ''), /empty\.json is not a chain specification: EOF/],
+		[file('text.json', 'chain: mine\n'), /text\.json is not a chain specification: expected value at line 1/],
+		[file('other.json', '{"name": "x"}'), /other\.json is not a chain specification: missing field `genesis`/],
+	];
+	for (const [chain, sentence] of cases) {
+		await refuses(['--chain', chain, '--tmp', ...QUIET], sentence);
+		await refuses(['export-chain-spec', '--chain', chain], sentence);
+	}
+
+	const { stdout } = await runToEnd(['export-chain-spec', '--chain', 'local']);
+	const edited = (name, edit) => {
+		const plain = JSON.parse(stdout);
+		edit(plain.genesis.runtimeGenesis.patch);
+		return file(name, JSON.stringify(plain));
+	};
+	const [alice] = JSON.parse(stdout).genesis.runtimeGenesis.patch.session.keys;
+	const many = Array.from({ length: 101 }, (_, i) => [`a${i}`, `a${i}`, { grandpa: `g${i}` }]);
+	for (const [keys, sentence] of [
+		[[], /names 0 verifiers in `session\.keys`: expected 1 to 100/],
+		[many, /names 101 verifiers in `session\.keys`: expected 1 to 100/],
+		[[alice, alice], new RegExp(`names the account or vote key ${alice[0]} twice in \`session\\.keys\``)],
+	]) {
+		const chain = edited('keys.json', (genesis) => Object.assign(genesis.session, { keys }));
+		await refuses(['--chain', chain, '--tmp', ...QUIET], sentence);
+		await refuses(['export-chain-spec', '--chain', chain, '--raw'], sentence);
+	}
+	const zero = edited('zero.json', (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 0 }));
+	await refuses(['--chain', zero, '--tmp', ...QUIET], /verifiers\.sessionBlocks is 0: a session has at least one block/);
+	const { stderr } = await runToEnd(['--chain', zero, '--tmp', ...QUIET]);
+	assert.match(stderr, /error: the genesis state cannot be built from the chain specification: /);
+	assert.doesNotMatch(stderr, /error while executing at wasm backtrace/);
+});
+
+test('refuses a raw specification without verifiers', { timeout }, async (t) => {
+	const at = folder(t);
+	const chain = await spec(at);
+	const raw = JSON.parse(readFileSync(chain, 'utf8'));
+	// The list of GRANDPA's authorities, which the runtime reads from this key.
+	const grandpa = '0x5f9cc45b7a00c5899361e1c6099678dc5e0621c4869aa60c02be9adcc98a0d1d';
+	assert.ok(raw.genesis.raw.top[grandpa], 'the key of the authorities');
+	raw.genesis.raw.top[grandpa] = '0x00';
+	writeFileSync(chain, JSON.stringify(raw));
+	await refuses(['--chain', chain, '--base-path', at, ...QUIET], /genesis names no verifier/);
+});
+
+test('refuses the database of another chain, with both genesis hashes', { timeout }, async (t) => {
+	const basePath = folder(t);
+	const chain = await spec(basePath);
+	const other = await spec(basePath, { name: 'other', parameters: { genesisTimestamp: 1 } });
+	const node = await start(t, { args: ['--chain', chain], basePath });
+	const rpc = await Rpc.connect(node.url);
+	const genesis = await rpc.hashAt(0);
+	await rpc.disconnect();
+	await node.stop();
+	const sentence = new RegExp(`belongs to another chain: its genesis block is ${genesis}, .* is 0x[0-9a-f]{64}\\. .*purge-chain`);
+	const at = ['--chain', other, '--base-path', basePath];
+	await refuses([...at, ...QUIET], sentence);
+	await refuses(['import-blocks', join(basePath, 'node.log'), ...at], sentence);
+	await refuses(['export-blocks', join(basePath, 'blocks'), ...at], sentence);
+	// The same chain opens, from its plain specification, too.
+	const same = ['--chain', join(basePath, 'chain', 'chain.plain.json'), '--base-path', basePath];
+	const { code, stdout } = await runToEnd(['chain-info', ...same]);
+	assert.equal(code, 0);
+	assert.equal(JSON.parse(stdout).genesis_hash, genesis);
+	await start(t, { args: same.slice(0, 2), basePath });
+});
+
+test('leaves the database and the ports of a running node alone', { timeout }, async (t) => {
+	const basePath = folder(t);
+	const node = await start(t, { args: ['--dev'], basePath });
+	const at = ['--dev', '--base-path', basePath];
+	const inUse = /the database at .* is in use by a running node: stop that node/;
+	await refuses(['purge-chain', '-y', ...at], inUse);
+	await refuses(['chain-info', ...at], inUse);
+	await refuses(['export-blocks', ...at], inUse);
+	await refuses([...at, ...QUIET], inUse);
+
+	const free = ['--dev', '--tmp', '--no-telemetry'];
+	const [rpc, peers] = [String(node.port), `/ip4/127.0.0.1/tcp/${node.peerPort}`];
+	const taken = (service, option) => new RegExp(`cannot listen for ${service} at 127\\.0\\.0\\.1:\\d+: Address already in use .*\`${option}\``);
+	await refuses([...free, '--no-prometheus', '--port', '0', '--rpc-port', rpc], taken('RPC', '--rpc-port'));
+	await refuses([...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr', peers], taken('peers', '--port'));
+	const metrics = ['--prometheus-port', rpc];
+	await refuses([...free, '--rpc-port', '0', '--port', '0', ...metrics], taken('Prometheus', '--prometheus-port'));
+
+	const client = await Rpc.connect(node.url);
+	await client.finalizedFrom(2);
+	await client.disconnect();
+	assert.ok(readdirSync(join(basePath, 'chains', 'isthmus_dev')).includes('paritydb'));
+
+	// It stops without a word about failures, and its database can then be exported and deleted.
+	await node.stop();
+	assert.doesNotMatch(readFileSync(node.logPath, 'utf8'), /Essential task/);
+	const blocks = join(basePath, 'blocks');
+	const exported = await runToEnd(['export-blocks', blocks, ...at]);
+	assert.equal(exported.code, 0, exported.stderr);
+	assert.doesNotMatch(exported.stderr, /Essential task|failed/);
+	const purged = await runToEnd(['purge-chain', '-y', ...at]);
+	assert.equal(purged.code, 0);
+	assert.match(purged.stdout, /paritydb" removed/);
+	const imported = await runToEnd(['import-blocks', blocks, ...at]);
+	assert.equal(imported.code, 0, imported.stderr);
+	assert.doesNotMatch(imported.stderr, /Essential task|failed/);
+});
+
+test('explains folders and keys that it cannot use', { timeout }, async (t) => {
+	const at = folder(t);
+	const plainFile = join(at, 'file');
+	writeFileSync(plainFile, '');
+	await refuses(['--dev', '--base-path', plainFile, ...QUIET], /the database at .* cannot be opened: Not a directory/);
+	await refuses(['--dev', '--base-path', '/proc/isthmus', ...QUIET], /the database at \/proc\/isthmus\/.* cannot be opened: /);
+
+	const key = join(at, 'node-key');
+	for (const text of ['abc', `${'0'.repeat(63)}1\n`]) {
+		writeFileSync(key, text);
+		const args = ['--dev', '--tmp', '--node-key-file', key, ...QUIET];
+		await refuses(args, /the network key in .*node-key cannot be used: .*64 hexadecimal digits without a line end/);
+	}
+	const verifier = ['--chain', 'local', '--validator', '--base-path', join(at, 'new'), ...QUIET];
+	await refuses(verifier, /needs a network key .*none at .*secret_ed25519\. Create it once.*\n.*key generate-node-key --chain/);
+});
+
+test('refuses a vote key that cannot vote', { timeout }, async (t) => {
+	const basePath = folder(t);
+	const chain = await spec(basePath);
+	const at = ['--chain', chain, '--base-path', basePath];
+	const insert = (scheme) => ['key', 'insert', ...at, '--key-type', 'gran', '--scheme', scheme, '--suri', '//Alice'];
+	await refuses(insert('sr25519'), /a key of type `gran` needs `--scheme ed25519`/);
+
+	// Earlier releases inserted it.
+	const keystore = join(basePath, 'chains', 'isthmus_local', 'keystore');
+	const wrong = u8aToHex(new Keyring({ type: 'sr25519' }).addFromUri('//Alice').publicKey).slice(2);
+	mkdirSync(keystore, { recursive: true });
+	writeFileSync(join(keystore, `6772616e${wrong}`), '"//Alice"');
+	await installKeys(chain, basePath);
+	await refuses([...at, '--validator', ...QUIET], new RegExp(`vote key that cannot sign: .*6772616e${wrong}\\. .*--scheme ed25519`));
+	rmSync(join(keystore, `6772616e${wrong}`));
+
+	// Without any key the node runs, and says that it does not vote; with a key of no verifier, too.
+	const node = await start(t, { args: ['--chain', chain, '--validator'], basePath });
+	await logged(node, /`--validator` is given, but the keystore has no vote key, so this node does not vote/);
+	await node.down();
+	const foreign = ['--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Ferdie'];
+	assert.equal((await runToEnd(['key', 'insert', ...at, ...foreign])).code, 0);
+	await node.up();
+	await logged(node, /this node does not vote: none of the vote keys in its keystore is that of a current verifier/);
+	await node.down();
+	assert.equal((await runToEnd(insert('ed25519'))).code, 0);
+	const lines = await logged(node, /does not vote/);
+	await node.up();
+	const rpc = await Rpc.connect(node.url);
+	await until('the verifier votes', async () => (await rpc.call('grandpa_roundState')).best.prevotes.missing.length === 0);
+	await rpc.disconnect();
+	assert.equal(await logged(node, /does not vote/), lines);
+});
+
+test('says that the chain starts in the future, once', { timeout }, async (t) => {
+	const basePath = folder(t);
+	const genesisTimestamp = Math.floor(Date.now() / 1000) + 86_400;
+	const chain = await spec(basePath, { parameters: { genesisTimestamp } });
+	const { account } = identities(1)[0];
+	const node = await start(t, {
+		args: ['--chain', chain, '--mine', '--threads', '0', '--beneficiary', account, '--force-authoring'],
+		basePath,
+	});
+	await logged(node, /`--threads 0`: nothing mines unless another program calls `eth_getWork`/);
+	const time = new Date(genesisTimestamp * 1000).toISOString().replace('.000Z', 'Z');
+	const line = new RegExp(`the chain starts at ${time}, and this machine's clock says .*set the clock \\(NTP\\)`);
+	await logged(node, line);
+	// The watch looks every 5 s, as often as this line comes.
+	const idle = () => readFileSync(node.logPath, 'utf8').split(line).at(-1).match(/Idle/g)?.length ?? 0;
+	await until('the watch has looked again', () => idle() >= 3);
+	assert.equal(await logged(node, line), 1);
+});
+
+test('every command of the image uses the same folder', () => {
+	const read = (name) => readFileSync(new URL(`docker/${name}`, ROOT), 'utf8');
+	const [, home] = /^ENV XDG_DATA_HOME=(\S+)$/m.exec(read('Dockerfile'));
+	for (const name of ['compose.dev.yaml', 'compose.local.yaml']) {
+		for (const [, path] of read(name).matchAll(/--base-path=(\S+)/g)) {
+			assert.equal(path, `${home}/isthmus-node`, name);
+		}
+	}
+});

@@ -1,0 +1,749 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests the `isthmus` command with what people connect it to: pipes that close, full disks, FIFOs, devices, links and
+// terminals. Each case is a script for bash, run in a folder of its own: to add one, add a line to a table. The
+// scripts share one node, the accounts //Bob and $KEY, and three records of //Bob: `small`, `big` and the folder
+// `docs`. node --test --test-name-pattern='a FIFO' scripts/tests/terminal.test.mjs runs some of them.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { LocalNode } from '../lib/node.mjs';
+import { canMakeDevices, canMount, runInTerminal, runScript } from '../lib/terminal.mjs';
+
+const PASSPHRASE = 'three plain words';
+const [DONE, FAILED, USAGE, NOT_AUTHENTIC] = [0, 1, 2, 5];
+/** What no case may print: a panic, the system's numbers, the names of temporary files. */
+const NEVER = /panicked|RUST_BACKTRACE|This is a bug|os error|\.tmp\w{6}/;
+/** An address at which no node answers: a case that fails without a node fails before the work begins. */
+const OFFLINE = 'ISTHMUS_URL=ws://127.0.0.1:1';
+/** A signal's exit code, in bash and in a terminal. */
+const INTERRUPTED = -2;
+
+const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
+
+let node;
+let folder;
+let env;
+
+before(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'isthmus-terminal-'));
+	node = await LocalNode.start({ args: ['--dev', '--state-pruning', 'archive'] });
+	env = {
+		...process.env,
+		PATH: `${dirname(program)}:${dirname(process.env.ISTHMUS_NODE ?? '')}:${process.env.PATH}`,
+		// Two programs may take turns only in a folder that both can write to.
+		XDG_RUNTIME_DIR: folder,
+		TERM: 'xterm',
+		ISTHMUS_URL: node.url,
+		ISTHMUS_KEY: '//Bob',
+		RUST_BACKTRACE: '1',
+		KEY: join(folder, 'school.key'),
+		BIG: join(folder, 'big'),
+		PASSPHRASE,
+	};
+	for (const name of ['ISTHMUS_PASSPHRASE', 'NO_COLOR', 'COLUMNS', 'TMPDIR']) delete env[name];
+	const prepared = await runScript(`
+		set -eu
+		export ISTHMUS_PASSPHRASE=$PASSPHRASE
+		isthmus key generate $KEY
+		account=$(isthmus key inspect $KEY | awk '/^account/ { print $2 }')
+		isthmus transfer $account 1000 --key //Alice
+		isthmus register School --kind school --key $KEY
+		isthmus dataset create marks --key $KEY
+		isthmus register Bob --kind school
+		isthmus dataset create marks
+		printf 'small\\n' > small
+		isthmus store small
+		head -c 3000000 /dev/urandom > $BIG
+		isthmus store $BIG
+		mkdir docs
+		echo a > docs/a
+		echo b > docs/b
+		isthmus store docs
+	`, { cwd: folder, env });
+	assert.equal(prepared.code, DONE, prepared.stderr);
+});
+
+after(async () => {
+	await node?.stop();
+	rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * Declares a test for each case of a table.
+ *
+ * @param {object[]} cases
+ * `name`: what holds. `script`: what to run; it may check files, and ends with the code that is expected.
+ * `code`: the expected exit code, by default 0. `stdout`, `stderr`, `screen`: what they match, or do not match.
+ * `typed`, `columns`: run it in a terminal, `typed` being pairs of a text to wait for and an answer.
+ * `mount`, `devices`: the script mounts file systems, or creates devices.
+ */
+function cases(table) {
+	for (const one of table) {
+		let skip = false;
+		if (one.mount && !canMount) skip = 'this system does not let users mount file systems';
+		if (one.devices && !canMakeDevices) skip = 'only root may create devices';
+		test(one.name, { skip }, () => run(one));
+	}
+}
+
+async function run({ script, typed, columns, mount, code = DONE, ...expected }) {
+	const cwd = mkdtempSync(join(folder, 'case-'));
+	const inTerminal = typed !== undefined || columns !== undefined;
+	const outcome = await (inTerminal ? runInTerminal : runScript)(script, { cwd, env, mount, typed, columns });
+	const shown = JSON.stringify(outcome, undefined, '  ');
+	assert.equal(outcome.code, code, shown);
+	for (const name of ['stdout', 'stderr', 'screen']) {
+		const text = outcome[name] ?? '';
+		assert.doesNotMatch(text, NEVER, shown);
+		for (const pattern of [expected[name] ?? []].flat()) assert.match(text, pattern, shown);
+		for (const pattern of [expected.not?.[name] ?? []].flat()) assert.doesNotMatch(text, pattern, shown);
+	}
+	if (inTerminal) assert.ok(outcome.echoes, `the terminal does not show what is typed: ${shown}`);
+}
+
+describe('what is read need not be a regular file', () => cases([
+	{
+		name: 'a process substitution has no name',
+		script: `${OFFLINE} isthmus store <(echo x)`,
+		code: USAGE,
+		stderr: /missing --name/,
+	},
+	{
+		name: 'a process substitution is stored under a name',
+		script: 'isthmus store <(printf stream) --name in-1 && isthmus fetch //Bob in-1 -o -',
+		stdout: /stream$/,
+	},
+	{
+		name: '/dev/stdin has no name',
+		script: `echo x | ${OFFLINE} isthmus store /dev/stdin`,
+		code: USAGE,
+		stderr: /missing --name/,
+	},
+	{
+		name: '/dev/stdin is stdin',
+		script: 'printf stdin | isthmus store /dev/stdin --name in-2 && isthmus fetch //Bob in-2 -o -',
+		stdout: /stdin$/,
+	},
+	{
+		name: 'an open file is stored under a name',
+		script: 'isthmus store /dev/fd/7 --name in-3 7< <(printf seven) && isthmus fetch //Bob in-3 -o -',
+		stdout: /seven$/,
+	},
+	{
+		name: 'a FIFO has a name',
+		script: 'mkfifo in-4; printf fifo > in-4 & isthmus store in-4 && isthmus fetch //Bob in-4 -o -',
+		stdout: /fifo$/,
+	},
+	{
+		name: 'a file of /proc is read to its end',
+		script: 'isthmus store /proc/version --name in-5 && isthmus fetch //Bob in-5 -o - | cmp - /proc/version',
+	},
+	{
+		name: 'a file that says it is longer than it is, as in /sys, is read to its end',
+		script: 'file=$(find /sys/kernel /sys/fs -maxdepth 2 -type f -readable -size 8 2> /dev/null | head -n 1)\n'
+			+ '[ -n "$file" ] || exit 0; isthmus store $file --name in-6 && isthmus fetch //Bob in-6 -o - | cmp - $file',
+	},
+	{
+		name: 'a stream may be large',
+		script: 'cat $BIG | isthmus store - --name in-7 && isthmus fetch //Bob in-7 -o - | cmp - $BIG',
+	},
+	{
+		name: 'a link is followed, and gives the name',
+		script: 'ln -s $BIG in-8; isthmus store in-8 && isthmus fetch //Bob in-8 -o - | cmp - $BIG',
+	},
+	{
+		name: 'a device without an end is refused',
+		script: `${OFFLINE} isthmus store /dev/zero --name zero`,
+		code: FAILED,
+		stderr: /dev\/zero is a device\nhint: .*isthmus store -/,
+	},
+	{
+		name: 'a socket is refused',
+		script: `python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("s")'; ${OFFLINE} isthmus store s`,
+		code: FAILED,
+		stderr: /error: s is a socket/,
+	},
+	{
+		name: 'a folder as stdin is refused',
+		script: 'isthmus store - --name none < .',
+		code: FAILED,
+		stderr: /error: stdin: Is a directory/,
+	},
+	{
+		name: 'a stream that cannot be kept says where',
+		script: 'TMPDIR=/nowhere isthmus store - --name none < <(cat $BIG)',
+		code: FAILED,
+		stderr: /cannot keep stdin in \/nowhere: No such file or directory\nhint: .*TMPDIR/,
+	},
+	{
+		name: 'links, FIFOs and the like in a folder are skipped, and named',
+		script: 'mkdir d; echo a > d/a; mkfifo d/pipe; ln -s a d/link; ln -s / d/root\n'
+			+ 'isthmus store d --name in-9 && isthmus fetch //Bob in-9 --folder -o out && ls out',
+		stdout: /\na$/m,
+		stderr: [/skipped.*d\/pipe/, /skipped.*d\/link/, /skipped.*d\/root/],
+	},
+	{
+		name: 'an empty file, a sparse file and a file with odd modes are fetched as they were stored',
+		script: 'mkdir d; : > d/empty; truncate -s 2M d/sparse; echo s > d/suid; chmod 4755 d/suid\n'
+			+ 'isthmus store d --name in-10 && isthmus fetch //Bob in-10 --folder -o out && diff -r d out && [ -x out/suid ]'
+			+ ' && [ ! -u out/suid ]',
+	},
+	{
+		name: 'a measurements file may be a stream',
+		script: `isthmus risk --depth 0..5 --plot x.svg --measured <(echo '{"share":0.3,"depth":1,"trials":9,"successes":5}')`,
+	},
+]));
+
+describe('what is written to need not be a regular file', () => cases([
+	{
+		name: 'a device is not replaced',
+		script: 'mknod null c 1 3; isthmus fetch //Bob small -o null --force; [ -c null ] && [ $(ls | wc -l) = 1 ]',
+		devices: true,
+	},
+	{
+		name: 'a device needs no --force',
+		script: 'isthmus fetch //Bob small -o /dev/null && [ -c /dev/null ]',
+	},
+	{
+		name: 'a full device is an error',
+		script: 'isthmus fetch //Bob small -o /dev/full',
+		code: FAILED,
+		stderr: /error: \/dev\/full: No space left on device/,
+	},
+	{
+		name: 'a FIFO is written through',
+		script: 'mkfifo p; cat p > got & isthmus fetch //Bob small -o p --force; wait; [ -p p ] && cat got',
+		stdout: /^small$/m,
+	},
+	{
+		name: 'a process substitution is written through',
+		script: 'isthmus fetch //Bob small -o >(cat > got; echo done > end); while [ ! -e end ]; do sleep 0.02; done; cat got',
+		stdout: /^small$/m,
+	},
+	{
+		name: '/dev/stdout is stdout',
+		script: 'isthmus fetch //Bob small -o /dev/stdout | cat',
+		stdout: /^small\n$/,
+	},
+	{
+		name: '/dev/stdout may be a file',
+		script: 'isthmus fetch //Bob small -o /dev/stdout > got && cat got',
+		stdout: /^small\n$/,
+	},
+	{
+		name: 'a reader that has gone is not an error',
+		script: 'mkfifo p; true < p & isthmus fetch //Bob big -o p; code=$?; [ -p p ] && exit $code',
+		not: { stderr: /./ },
+	},
+	{
+		name: 'a link stays, and its target is replaced',
+		script: 'mkdir far; echo old > far/file; chmod 640 far/file; ln -s far/file link\n'
+			+ 'isthmus fetch //Bob small -o link --force && [ -L link ] && [ $(stat -c %a far/file) = 640 ] && cat far/file'
+			+ ' && [ $(ls far | wc -l) = 1 ]',
+		stdout: /^small$/m,
+	},
+	{
+		name: 'a link to a device is written through',
+		script: 'ln -s /dev/null link; isthmus fetch //Bob small -o link --force && [ -L link ] && [ -c /dev/null ]',
+	},
+	{
+		name: 'a replaced file keeps its permissions, and a new one is private',
+		script: 'umask 022; echo old > a; isthmus fetch //Bob small -o a --force && isthmus fetch //Bob small -o b'
+			+ ' && stat -c %a a b',
+		stdout: /^644\n600$/m,
+	},
+	{
+		name: 'a file that exists is noticed before the work',
+		script: `echo old > a; ${OFFLINE} isthmus fetch //Bob big -o a; code=$?; [ $(ls | wc -l) = 1 ] && exit $code`,
+		code: FAILED,
+		stderr: /a already exists\nhint: .*--force/,
+	},
+	{
+		name: 'a link that leads to nothing is noticed before the work',
+		script: `ln -s none a; ${OFFLINE} isthmus fetch //Bob big -o a; code=$?; [ -L a ] && [ $(ls | wc -l) = 1 ] && exit $code`,
+		code: FAILED,
+		stderr: /a is a link that leads to nothing/,
+	},
+	{
+		name: 'links that lead to themselves are noticed before the work',
+		script: `ln -s b a; ln -s a b; ${OFFLINE} isthmus fetch //Bob big -o a --force`,
+		code: FAILED,
+		stderr: /a: Too many levels of symbolic links/,
+	},
+	{
+		name: 'a folder is noticed before the work',
+		script: `mkdir a; ${OFFLINE} isthmus fetch //Bob big -o a --force`,
+		code: FAILED,
+		stderr: /a is a folder\nhint: .*a\/NAME/,
+	},
+	{
+		name: 'a folder that does not exist is noticed before the work',
+		script: `${OFFLINE} isthmus fetch //Bob big -o none/a`,
+		code: FAILED,
+		stderr: /the folder none does not exist\nhint: .*mkdir -p none/,
+	},
+	{
+		name: 'a folder that is a file is noticed before the work',
+		script: `touch none; ${OFFLINE} isthmus fetch //Bob big -o none/a`,
+		code: FAILED,
+		stderr: /error: none/,
+	},
+	{
+		name: 'a name that ends in a slash is a folder',
+		script: `${OFFLINE} isthmus fetch //Bob big -o none/`,
+		code: FAILED,
+		stderr: /the folder none\/ does not exist/,
+	},
+	{
+		name: 'a socket is noticed before the work',
+		script: `python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("s")'\n`
+			+ `${OFFLINE} isthmus fetch //Bob big -o s --force; code=$?; [ -S s ] && exit $code`,
+		code: FAILED,
+		stderr: /s is a socket/,
+	},
+	{
+		name: 'a block device is not written to',
+		script: `mknod disk b 7 0; ${OFFLINE} isthmus fetch //Bob big -o disk --force; code=$?; [ -b disk ] && exit $code`,
+		code: FAILED,
+		stderr: /disk is a device/,
+		devices: true,
+	},
+	{
+		name: 'a FIFO where a file of a folder has to be is not waited for',
+		script: 'mkdir out; mkfifo out/b; isthmus fetch //Bob docs --folder -o out; code=$?; [ -p out/b ] && exit $code',
+		code: FAILED,
+		stderr: /out\/b is not a regular file/,
+	},
+	{
+		name: 'a link where a file of a folder has to be is not followed',
+		script: 'mkdir out; echo b > far; ln -s ../far out/b; isthmus fetch //Bob docs --folder -o out; code=$?\n'
+			+ '[ -L out/b ] && exit $code',
+		code: FAILED,
+		stderr: /out\/b is not a regular file/,
+	},
+	{
+		name: 'a device where a file of a folder has to be is not replaced',
+		script: 'mkdir out; mknod out/b c 1 3; isthmus fetch //Bob docs --folder -o out; code=$?; [ -c out/b ] && exit $code',
+		code: FAILED,
+		stderr: /out\/b is not a regular file/,
+		devices: true,
+	},
+	{
+		name: 'a file where a folder has to be is noticed before the work',
+		script: `touch out; ${OFFLINE} isthmus fetch //Bob docs --folder -o out`,
+		code: FAILED,
+		stderr: /out is not a folder/,
+	},
+	{
+		name: 'a link to a folder is a folder',
+		script: 'mkdir far; ln -s far out; isthmus fetch //Bob docs --folder -o out && cat far/a far/b',
+		stdout: /a\nb/,
+	},
+	{
+		name: 'a plot is written through a link and to a device',
+		script: 'ln -s far.svg plot.svg; isthmus risk --depth 0..5 --plot plot.svg && [ -L plot.svg ] && [ -s far.svg ]',
+	},
+	{
+		name: 'the folder of a plot is looked for before the simulation',
+		script: 'isthmus risk --depth 0..5 --simulate 100000000000 --plot none/plot.svg',
+		code: FAILED,
+		stderr: /the folder none does not exist/,
+	},
+]));
+
+/** Commands that print something, of every kind, with their exit codes. */
+const PRINTING = [
+	['isthmus --help', DONE],
+	['isthmus key --help', DONE],
+	['isthmus help store', DONE],
+	['isthmus --version', DONE],
+	['isthmus risk', DONE],
+	['isthmus risk --json', DONE],
+	['isthmus risk --depth 0..5 --plot -', DONE],
+	['isthmus man', DONE],
+	['isthmus completions zsh', DONE],
+	['isthmus key inspect $KEY', DONE],
+	['isthmus key inspect $KEY --json', DONE],
+	['isthmus status', DONE],
+	['isthmus status --json', DONE],
+	['isthmus balance', DONE],
+	['isthmus list records', DONE],
+	['isthmus trace record //Bob small --json', DONE],
+	['isthmus fetch //Bob small -o -', DONE],
+	['isthmus fetch //Bob big -o -', DONE],
+	['isthmus fetch //Bob small -o /dev/stdout', DONE],
+	['isthmus store small', DONE],
+	['isthmus transfer //Alice 1', DONE],
+];
+/** Commands that print an error or a note. */
+const TELLING = [
+	['isthmus balance unknown', USAGE],
+	['isthmus', USAGE],
+	['isthmus store missing', FAILED],
+	['isthmus --json store missing', FAILED],
+	['isthmus requests', DONE],
+	['isthmus list given', DONE],
+	['isthmus trace reader //Eve', DONE],
+	['isthmus risk --depth 0..1 --simulate 1000', DONE],
+	['isthmus key inspect /dev/null', NOT_AUTHENTIC],
+];
+
+describe('outputs may be closed or full', () => {
+	cases(PRINTING.map(([command, code]) => ({
+		name: `${command} | true`,
+		script: `cp ../small .; ${command} | true; exit \${PIPESTATUS[0]}`,
+		code,
+		not: { stderr: /./ },
+	})));
+	cases(PRINTING.map(([command]) => ({
+		name: `${command} > /dev/full`,
+		script: `cp ../small .; ${command} > /dev/full`,
+		code: FAILED,
+		stderr: /^\S*(error: |"error":")cannot write to stdout: No space left on device\S*\n$/,
+	})));
+	cases(PRINTING.map(([command, code]) => ({
+		name: `${command} >&-`,
+		script: `cp ../small .; ${command} >&-`,
+		code,
+	})));
+	for (const [name, redirection] of [['full', '2> /dev/full'], ['closed', '2>&-'], ['not read', '2> >(true)']]) {
+		cases(TELLING.map(([command, code]) => ({
+			name: `${command}, with an stderr that is ${name}`,
+			script: `${command} ${redirection}`,
+			code,
+		})));
+	}
+	cases([
+		{
+			name: 'isthmus serve continues if no one reads its messages',
+			script: 'isthmus serve --grants 0 > /dev/full 2> /dev/full',
+		},
+		{
+			name: 'a full stdout and a full stderr',
+			script: 'isthmus risk > /dev/full 2> /dev/full',
+			code: FAILED,
+		},
+	]);
+	cases([
+		['isthmus-node key generate'],
+		['isthmus-node key inspect //Alice'],
+		['isthmus-node export-chain-spec --chain dev'],
+		['isthmus-node --help'],
+	].map(([command]) => ({
+		name: `${command} | true`,
+		script: `${command} | true; code=\${PIPESTATUS[0]}; [ $code = 0 ] || [ $code = 141 ]`,
+		not: { stderr: /./ },
+	})));
+	cases([
+		['isthmus-node key generate'],
+		['isthmus-node key inspect //Alice'],
+		['isthmus-node export-chain-spec --chain dev'],
+	].map(([command]) => ({
+		name: `${command} > /dev/full`,
+		script: `${command} > /dev/full`,
+		code: FAILED,
+		stderr: /No space left on device/,
+	})));
+});
+
+const ask = ['Passphrase of', `${PASSPHRASE}\r`];
+
+describe('the terminal is asked, whatever the standard streams are', () => cases([
+	{
+		name: 'stdin may be a pipe',
+		script: 'printf piped | isthmus store - --name tty-1 --key $KEY',
+		typed: [ask],
+		screen: /stored 5 B as tty-1/,
+		not: { screen: new RegExp(PASSPHRASE) },
+	},
+	{
+		name: 'the passphrase is asked for before stdin is read',
+		script: 'mkfifo in; isthmus store - --name tty-2 --key $KEY <> in',
+		typed: [['Passphrase of', 'not this one\r']],
+		code: NOT_AUTHENTIC,
+		screen: /the passphrase does not open/,
+	},
+	{
+		name: 'stdout and stderr may be files, and do not get the prompt',
+		script: 'isthmus balance --key $KEY > out 2> err; code=$?; [ -s out ] && [ ! -s err ] && exit $code',
+		typed: [ask],
+	},
+	{
+		name: 'a passphrase may be typed while the record goes to a pipe',
+		script: 'printf x > tty-3; isthmus store tty-3 --key $KEY > /dev/null'
+			+ ' && isthmus fetch $(isthmus key inspect $KEY | awk \'/^account/ { print $2 }\') tty-3 -o - --key $KEY | cat > got; cat got',
+		typed: [ask, ask],
+		screen: /x$/,
+	},
+	{
+		name: 'Ctrl-C at the prompt ends the command, and the terminal shows again what is typed',
+		script: 'exec isthmus balance --key $KEY',
+		typed: [['Passphrase of', 'three\u0003']],
+		code: INTERRUPTED,
+		not: { screen: /error/ },
+	},
+	{
+		name: 'Ctrl-C at the second prompt',
+		script: 'exec isthmus key generate new.key',
+		typed: [['New passphrase', `${PASSPHRASE}\r`], ['Repeat', '\u0003']],
+		code: INTERRUPTED,
+	},
+	{
+		name: 'Ctrl-C after the prompt',
+		script: 'mkfifo in; exec isthmus store - --name tty-4 --key $KEY <> in',
+		typed: [ask, ['', '\u0003']],
+		code: INTERRUPTED,
+	},
+	{
+		name: 'Ctrl-D at the prompt',
+		script: 'isthmus balance --key $KEY',
+		typed: [['Passphrase of', '\u0004']],
+		code: USAGE,
+		screen: /nothing was typed/,
+	},
+	{
+		name: 'a secret may come from a pipe, and the passphrase from the terminal',
+		script: 'echo //Tty | isthmus key import new.key',
+		typed: [['New passphrase', `${PASSPHRASE}\r`], ['Repeat', `${PASSPHRASE}\r`]],
+		screen: /^account/m,
+	},
+	{
+		name: 'without a terminal there is a way for scripts',
+		script: 'isthmus balance --key $KEY',
+		code: USAGE,
+		stderr: /there is no terminal\nhint: .*ISTHMUS_PASSPHRASE/,
+	},
+	{
+		name: 'an empty variable is none',
+		script: 'ISTHMUS_PASSPHRASE= isthmus balance --key $KEY',
+		code: USAGE,
+		stderr: /there is no terminal\nhint: .*ISTHMUS_PASSPHRASE/,
+	},
+	{
+		name: 'a script passes the passphrase by a variable, from a file',
+		script: 'printf %s "$PASSPHRASE" > file; ISTHMUS_PASSPHRASE=$(cat file) isthmus balance --key $KEY',
+		stdout: /free/,
+	},
+	{
+		name: 'the name of a key file cannot draw on the terminal',
+		script: 'cp $KEY $\'a\\e[2Jb\'; isthmus balance --key $\'a\\e[2Jb\'',
+		typed: [['Passphrase of', `${PASSPHRASE}\r`]],
+		not: { screen: /\u001b/ },
+	},
+	{
+		name: 'a bar is drawn',
+		script: 'isthmus fetch //Bob big -o got',
+		typed: [],
+		screen: /fetching/,
+	},
+	{
+		name: 'no bar is drawn where stderr is a file',
+		script: 'isthmus fetch //Bob big -o got 2> err; [ ! -s err ]',
+		typed: [],
+	},
+	{
+		name: 'no bar is drawn on a dumb terminal',
+		script: 'TERM=dumb isthmus fetch //Bob big -o got; TERM=dumb isthmus risk --depth 0..1 --simulate 1000000',
+		typed: [],
+		not: { screen: /\u001b|fetching|simulating/ },
+	},
+	...[0, 1, 7, 20, 1000].map((columns) => ({
+		name: `a terminal may have ${columns} columns`,
+		script: 'isthmus fetch //Bob big -o got && isthmus store --help && isthmus risk --depth 0..1 --simulate 1000000',
+		columns,
+	})),
+	{
+		name: 'NO_COLOR leaves colours out',
+		script: 'NO_COLOR=1 isthmus --help; NO_COLOR=1 isthmus nonsense',
+		typed: [],
+		code: USAGE,
+		not: { screen: /\u001b/ },
+	},
+	{
+		name: 'pipes get no colours',
+		script: 'isthmus --help | cat; isthmus nonsense 2>&1 | cat',
+		typed: [],
+		not: { screen: /\u001b/ },
+	},
+	{
+		name: 'a record is not written to a terminal',
+		script: 'isthmus fetch //Bob small -o -; isthmus fetch //Bob small -o /dev/stdout',
+		typed: [],
+		code: USAGE,
+		screen: /refusing[^]*refusing/,
+	},
+]));
+
+/** Makes a copy of the key, rotates it by the name that is given, and compares the two names. */
+const rotate = (made, by = 'link', options = '') => `
+	export ISTHMUS_PASSPHRASE=$PASSPHRASE
+	mkdir far; cp $KEY far/key; chmod 600 far/key; before=$(isthmus key inspect far/key)
+	${made}
+	isthmus key rotate --key ${by} ${options} > /dev/null || exit
+	[ "$(isthmus key inspect far/key)" != "$before" ] || { echo 'the file behind the link is the old one' >&2; exit 9; }
+	[ "$(isthmus key inspect far/key)" = "$(isthmus key inspect ${by})" ] && [ $(ls far | wc -l) = 1 ]`;
+
+describe('secrets may be behind links', () => cases([
+	{ name: 'a link', script: `${rotate('ln -s far/key link')} && [ -L link ]` },
+	{ name: 'a link to a link', script: `${rotate('ln -s far/key one; ln -s one link')} && [ -L link ] && [ -L one ]` },
+	{ name: 'a link to a folder', script: `${rotate('ln -s far link', 'link/key')} && [ -L link ]` },
+	{ name: 'a link by its absolute path', script: `${rotate('ln -s $PWD/far/key link', '$PWD/link')} && [ -L link ]` },
+	{
+		name: 'another name of the file keeps the old key, which is said',
+		script: rotate('ln far/key hard', 'far/key'),
+		stderr: /far\/key had another name \(a hard link\), which keeps the old file/,
+	},
+	{ name: 'the permissions stay', script: `${rotate('ln -s far/key link; chmod 640 far/key')} && [ $(stat -c %a far/key) = 640 ]` },
+	{
+		name: 'the owner stays',
+		script: `${rotate('chown 12345:54321 far/key', 'far/key')} && [ $(stat -c %u:%g far/key) = 12345:54321 ]`,
+		devices: true,
+	},
+	{
+		name: 'a key file that others can read is warned about',
+		script: 'cp $KEY key; chmod 644 key; ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus balance --key key',
+		stderr: /warning: others can read key.*chmod 600 key/,
+	},
+	{
+		name: 'a key file that is private is not',
+		script: 'ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus balance --key $KEY',
+		not: { stderr: /./ },
+	},
+	{
+		name: 'a stream cannot be rotated',
+		script: 'ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus key rotate --key <(cat $KEY)',
+		code: FAILED,
+		stderr: /not a regular file/,
+	},
+	{
+		name: 'a key may come from a stream',
+		script: 'ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus balance --key <(cat $KEY) && isthmus key inspect <(cat $KEY)',
+		not: { stderr: /./ },
+	},
+	{
+		name: 'a new key file is not written through a link, and this is said before the prompt',
+		script: 'ln -s none key; isthmus key generate key; code=$?; [ ! -e none ] && exit $code',
+		code: FAILED,
+		stderr: /key already exists/,
+	},
+	{
+		name: 'a device without an end is not a key file',
+		script: '(ulimit -v 4000000; isthmus key inspect /dev/zero)',
+		code: NOT_AUTHENTIC,
+		stderr: /not a key file/,
+	},
+	{
+		name: 'a folder is not a key file',
+		script: 'isthmus key inspect .',
+		code: FAILED,
+		stderr: /error: \.: Is a directory/,
+	},
+]));
+
+/** Mounts an almost full file system at `disk`. */
+const FULL = 'mkdir disk; mount -t tmpfs -o size=64k none disk; head -c 60000 /dev/zero > disk/ballast\n';
+
+describe('disks may be full, read-only or gone', () => cases([
+	{
+		name: 'a large record: the error names the output, and the same command goes on',
+		script: 'mkdir disk; mount -t tmpfs -o size=2m none disk; isthmus fetch //Bob big -o disk/got; [ $? = 1 ] || exit 9\n'
+			+ 'mount -o remount,size=9m disk; isthmus fetch //Bob big -o disk/got && cmp $BIG disk/got && [ $(ls disk | wc -l) = 1 ]',
+		stderr: /^error: disk\/got: No space left on device\nhint: free some space, and run the same command again\n$/,
+		mount: true,
+	},
+	{
+		name: 'a small record: nothing is left',
+		script: `${FULL} cat /dev/zero > disk/more 2> /dev/null; isthmus fetch //Bob small -o disk/got; code=$?; ls disk; exit $code`,
+		code: FAILED,
+		stdout: /^ballast\nmore\n$/,
+		stderr: /error: disk\/got: No space left on device/,
+		mount: true,
+	},
+	{
+		name: 'a folder: the error names the file',
+		script: `${FULL} cat /dev/zero > disk/more 2> /dev/null; mkdir disk/out; isthmus fetch //Bob docs --folder -o disk/out`,
+		code: FAILED,
+		stderr: /error: disk\/out\/a: No space left on device/,
+		mount: true,
+	},
+	{
+		name: 'a new key file: nothing is left',
+		script: `${FULL} cat /dev/zero > disk/more 2> /dev/null; ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus key generate disk/key\n`
+			+ 'code=$?; ls disk; exit $code',
+		code: FAILED,
+		stdout: /^ballast\nmore\n$/,
+		stderr: /error: disk\/key: No space left on device/,
+		mount: true,
+	},
+	{
+		name: 'a rotated key file: the old one stays, and the chain has no new key',
+		script: `${FULL} cp $KEY disk/key; cat /dev/zero > disk/more 2> /dev/null\n`
+			+ 'ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus key rotate --key disk/key; code=$?; cmp $KEY disk/key && ls -A disk; exit $code',
+		code: FAILED,
+		stdout: /^ballast\nkey\nmore\n$/,
+		stderr: /error: disk\/key: No space left on device/,
+		mount: true,
+	},
+	{
+		name: 'a stream that is kept in a full folder',
+		script: `${FULL} cat $BIG | TMPDIR=$PWD/disk isthmus store - --name disk-1`,
+		code: FAILED,
+		stderr: /cannot keep stdin in .*disk: No space left on device\nhint: .*TMPDIR/,
+		mount: true,
+	},
+	{
+		name: 'manual pages',
+		script: `${FULL} isthmus man -o disk/man`,
+		code: FAILED,
+		stderr: /error: disk\/man: No space left on device/,
+		mount: true,
+	},
+	{
+		name: 'a read-only folder is noticed before the work: a record',
+		script: `mkdir disk; mount -t tmpfs -o ro none disk; ${OFFLINE} isthmus fetch //Bob big -o disk/got`,
+		code: FAILED,
+		stderr: /error: disk\/got: Read-only file system/,
+		mount: true,
+	},
+	{
+		name: 'a read-only folder is noticed before the work: a folder',
+		script: `mkdir disk; mount -t tmpfs -o ro none disk; ${OFFLINE} isthmus fetch //Bob docs --folder -o disk/new/out`,
+		code: FAILED,
+		stderr: /error: disk\/new\/out: Read-only file system/,
+		mount: true,
+	},
+	{
+		name: 'a read-only folder is noticed before the prompt: a key file',
+		script: 'mkdir disk; mount -t tmpfs -o ro none disk; isthmus key generate disk/key',
+		code: FAILED,
+		stderr: /error: disk\/key: Read-only file system/,
+		mount: true,
+	},
+	{
+		name: 'a folder that does not exist is noticed before the prompt',
+		script: 'isthmus key generate none/key; isthmus key import none/key',
+		code: FAILED,
+		stderr: /(the folder none does not exist[^]*){2}/,
+	},
+	{
+		name: 'the current folder is gone: a record',
+		script: `mkdir gone; cd gone; rmdir ../gone; ${OFFLINE} isthmus fetch //Bob big -o got`,
+		code: FAILED,
+		stderr: /error: got: No such file or directory/,
+	},
+	{
+		name: 'the current folder is gone: a key file',
+		script: 'mkdir gone; cd gone; rmdir ../gone; isthmus key generate key',
+		code: FAILED,
+		stderr: /error: key: No such file or directory/,
+	},
+	{
+		name: 'the current folder is gone: a file to store',
+		script: 'mkdir gone; cd gone; rmdir ../gone; isthmus store key',
+		code: FAILED,
+		stderr: /error: key: No such file or directory/,
+	},
+]));

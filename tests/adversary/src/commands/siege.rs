@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! `siege`: offers a node large honest blocks while other peers lie to it, and prints one report per lie.
+
+use super::print;
+use clap::{Args, ValueEnum};
+use isthmus_adversary::{
+	maker::Maker,
+	siege::{Extent, Lie, Siege},
+	victim::Victim,
+	AttackError,
+};
+use std::{path::PathBuf, time::Duration};
+
+#[derive(Args)]
+pub(crate) struct Options {
+	/// The node's RPC, ws://…
+	#[arg(long)]
+	rpc: String,
+
+	/// The id of the node's process.
+	#[arg(long)]
+	pid: u32,
+
+	/// The node's log file.
+	#[arg(long)]
+	log: PathBuf,
+
+	/// The chain that the node runs: `dev` or a chain specification file. The node must not mine.
+	#[arg(long)]
+	chain: String,
+
+	/// A folder for the adversary's own database of the chain.
+	#[arg(long)]
+	base_path: PathBuf,
+
+	/// The port of this machine through which the honest peer reaches the node, for example a slow link's. By
+	/// default, it is the node's own.
+	#[arg(long)]
+	honest_port: Option<u16>,
+
+	/// What the liars do. May be given more than once. By default, all kinds, one after the other.
+	#[arg(long)]
+	lie: Vec<Lie>,
+
+	/// The number of honest blocks under each lie.
+	#[arg(long, default_value = "6")]
+	blocks: usize,
+
+	/// The number of bytes of transactions in each honest block.
+	#[arg(long, default_value = "6000000")]
+	body_bytes: usize,
+
+	/// How long the node may take to import the honest blocks under each lie, in seconds.
+	#[arg(long, default_value = "60")]
+	seconds: u64,
+}
+
+pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
+	let victim = Victim::attach(&options.rpc).await?;
+	let maker = Maker::open(&options.chain, &options.base_path)?;
+	let extent = Extent {
+		blocks: options.blocks,
+		body_bytes: options.body_bytes,
+		patience: Duration::from_secs(options.seconds),
+	};
+	let process = (options.pid, options.log);
+	let mut siege = Siege::begin(victim, maker, options.honest_port, process, extent).await?;
+	let undisturbed = siege.undisturbed().await?;
+	let lies = if options.lie.is_empty() {
+		Lie::value_variants()
+	} else {
+		&options.lie
+	};
+	let mut held = true;
+	for lie in lies {
+		let report = siege.under(*lie, undisturbed).await?;
+		held &= report.held;
+		print(&report);
+	}
+	Ok(held)
+}
