@@ -10,7 +10,7 @@ use crate::{
 };
 use isthmus_primitives::{
 	digest::{self, PowHeader},
-	Hash, Header, TotalDifficulty,
+	Hash, Header,
 };
 use isthmus_rules::{self as rules, Ancestry, Rejection, Work};
 use polkadot_sdk::*;
@@ -190,16 +190,6 @@ impl<C: ChainClient> Chain<C> {
 			from = to;
 		}
 		Ok(works.into_iter().flatten().collect())
-	}
-
-	/// Returns the weight of the chain that ends with a block in the database. Of two chains, the one with the
-	/// greater weight is better.
-	///
-	/// # Errors
-	///
-	/// Returns the error of [`Self::total_difficulty`].
-	pub fn weight(&self, hash: Hash) -> Result<TotalDifficulty, CheckError> {
-		self.total_difficulty(hash)
 	}
 
 	/// Returns Hashimoto's result for the header, computed at most once while it is remembered.
