@@ -255,17 +255,6 @@ impl<C: ChainClient> Chain<C> {
 		})
 	}
 
-	/// Removes the records of these blocks, which no fork starts from any more.
-	///
-	/// # Errors
-	///
-	/// Returns the database's error.
-	pub(crate) fn forget(&self, blocks: &[Hash]) -> Result<(), CheckError> {
-		let keys: Vec<_> = blocks.iter().map(|hash| record_key(*hash)).collect();
-		let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
-		Ok(self.client.insert_aux(&[], &keys)?)
-	}
-
 	fn record(&self, hash: Hash) -> Result<Record, CheckError> {
 		if hash == self.client.info().genesis_hash {
 			return Ok(Record {
