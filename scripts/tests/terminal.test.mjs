@@ -725,6 +725,14 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'a read-only folder is noticed before the prompt: a key file to rotate',
+		script: 'mkdir disk; mount -t tmpfs none disk; cp $KEY disk/key; mount -o remount,ro disk\n'
+			+ 'isthmus key rotate --key disk/key',
+		code: FAILED,
+		stderr: /error: .*disk\/key: Read-only file system/,
+		mount: true,
+	},
+	{
 		name: 'a folder that does not exist is noticed before the prompt',
 		script: 'isthmus key generate none/key; isthmus key import none/key',
 		code: FAILED,
