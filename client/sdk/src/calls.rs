@@ -172,7 +172,14 @@ impl Client {
 	) -> Result<Call, Error> {
 		let purpose = Bytes(purpose.as_bytes());
 		let arguments = (*owner, scope, purpose, term, offer);
-		self.call(PALLET, "request_access", arguments).await
+		let call = self.call(PALLET, "request_access", arguments).await?;
+		let Scope {
+			dataset,
+			epoch,
+			from,
+			to,
+		} = scope;
+		Ok(call.claiming(Claim::Ask(owner.0, dataset, epoch, from, to)))
 	}
 
 	/// Makes a call that cancels a request of this account.

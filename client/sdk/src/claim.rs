@@ -20,6 +20,8 @@ pub(crate) enum Claim {
 	Leaf(DatasetId, Epoch, Leaf),
 	/// A record's key.
 	Record([u8; 32]),
+	/// A request for a range of an owner's dataset: only one for the same range can be open.
+	Ask([u8; 32], DatasetId, Epoch, u64, u64),
 	/// The end of a request: an answer, or its cancellation.
 	Request(RequestId),
 	/// The end of a grant.

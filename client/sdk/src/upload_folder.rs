@@ -7,6 +7,7 @@
 use crate::{
 	account::Identity,
 	client::Client,
+	connection::{reconnect_after, RECONNECTIONS},
 	error::{Error, UploadError},
 	folder::{self, File as Entry, FolderError},
 	outcome::Included,
@@ -26,7 +27,7 @@ use std::{
 	path::{Path, PathBuf},
 };
 
-/// How many times the files are stored again whose places other programs took.
+/// How many times files are stored again whose places other programs took, or whose connection was lost.
 const ROUNDS: u32 = 16;
 
 /// Why a folder cannot be stored.
@@ -239,7 +240,7 @@ pub async fn upload_folder(
 			progress.file(&file.path);
 			upload.store(number, file, progress).await?;
 		}
-		missing = upload.finish(round == ROUNDS).await?;
+		missing = upload.finish(round).await?;
 		if missing.is_empty() {
 			break;
 		}
@@ -261,9 +262,9 @@ struct FolderUpload<'a> {
 	root: EpochRoot,
 	/// The small files in flight, by their numbers.
 	window: Window<usize>,
-	/// The files whose transactions did not succeed because another program took their place, by their
-	/// numbers, and why.
-	overtaken: BTreeMap<usize, Error>,
+	/// The files to store again, by their numbers, and why: another program took their place, or the
+	/// connection was lost.
+	again: BTreeMap<usize, Error>,
 	/// The entries of the list, by the numbers of their files.
 	entries: BTreeMap<usize, Entry>,
 }
@@ -289,7 +290,7 @@ impl<'a> FolderUpload<'a> {
 			is_stored,
 			root: owner.master.epoch_root(&id),
 			window: Window::new(),
-			overtaken: BTreeMap::new(),
+			again: BTreeMap::new(),
 			entries: BTreeMap::new(),
 		})
 	}
@@ -306,8 +307,12 @@ impl<'a> FolderUpload<'a> {
 		let length = metadata.len();
 		let key = RecordKey::from(self.root.file_key(&self.place.key.0, &file.path));
 		let stored = self.store_value(number, key, &mut source, length, progress);
-		let stored = stored.await;
-		stored.map_err(|error| UploadFolderError::of_file(error, &file.at, key))?;
+		match stored.await {
+			Err(error) if error.is_connection() => drop(self.again.insert(number, error)),
+			stored => {
+				stored.map_err(|error| UploadFolderError::of_file(error, &file.at, key))?;
+			}
+		}
 		let entry = Entry {
 			executable: is_executable(&metadata),
 			length,
@@ -367,8 +372,8 @@ impl<'a> FolderUpload<'a> {
 		let value = read_whole(source, length)?;
 		let upload = self.at_free_leaf(key);
 		let submit = || upload.submit_value(&value);
-		let overtaken = &mut self.overtaken;
-		let done = |number, outcome| sort_out(overtaken, number, outcome);
+		let again = &mut self.again;
+		let done = |number, outcome| sort_out(again, number, outcome);
 		let place = self.window.send(number, submit, done).await?;
 		self.place.leaf = next_leaf(&place)?;
 		Ok(())
@@ -400,21 +405,26 @@ impl<'a> FolderUpload<'a> {
 
 	/// Waits for the files in flight.
 	async fn drain(&mut self) -> Result<(), Error> {
-		let overtaken = &mut self.overtaken;
-		let done = |number, outcome| sort_out(overtaken, number, outcome);
+		let again = &mut self.again;
+		let done = |number, outcome| sort_out(again, number, outcome);
 		self.window.finish(done).await
 	}
 
 	/// Waits for the files in flight. Returns the numbers of those that have to be stored again, or the
-	/// first of their errors if that is not allowed any more.
-	async fn finish(&mut self, is_last: bool) -> Result<Vec<usize>, Error> {
+	/// first of their errors after the last round.
+	async fn finish(&mut self, round: u32) -> Result<Vec<usize>, Error> {
 		self.drain().await?;
-		let mut overtaken = std::mem::take(&mut self.overtaken);
-		match overtaken.pop_first() {
-			Some((_, error)) if is_last => Err(error),
-			Some((number, _)) => Ok([number].into_iter().chain(overtaken.into_keys()).collect()),
-			None => Ok(Vec::new()),
+		let mut again = std::mem::take(&mut self.again);
+		let Some((first, error)) = again.pop_first() else {
+			return Ok(Vec::new());
+		};
+		if round == ROUNDS || error.is_connection() && round >= RECONNECTIONS {
+			return Err(error);
 		}
+		if error.is_connection() {
+			tokio::time::sleep(reconnect_after(round)).await;
+		}
+		Ok([first].into_iter().chain(again.into_keys()).collect())
 	}
 
 	/// Stores the list of the files, or compares it with the stored one.
@@ -433,23 +443,25 @@ impl<'a> FolderUpload<'a> {
 	}
 }
 
-/// Remembers a file whose place another program took, most likely on another machine. It is stored again:
-/// the chain takes each record only once.
+/// Remembers a file to store again: another program, most likely on another machine, took its place, or the
+/// connection was lost. The chain takes each record only once.
 fn sort_out(
-	overtaken: &mut BTreeMap<usize, Error>,
+	again: &mut BTreeMap<usize, Error>,
 	number: usize,
 	outcome: Result<Included, Error>,
 ) -> Result<(), Error> {
 	use PalletError::{KeyTaken, LeafTaken};
 	match outcome {
 		Ok(_) => Ok(()),
-		Err(error) => match (&error, error.refusal()) {
-			(Error::NotIncluded(_), _) | (_, Some(KeyTaken | LeafTaken)) => {
-				overtaken.insert(number, error);
-				Ok(())
+		Err(error) => {
+			let is_overtaken = matches!(error, Error::NotIncluded(_))
+				|| matches!(error.refusal(), Some(KeyTaken | LeafTaken));
+			if !is_overtaken && !error.is_connection() {
+				return Err(error);
 			}
-			_ => Err(error),
-		},
+			again.insert(number, error);
+			Ok(())
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ pub enum Wait {
 /// A long wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
-	/// What it is for.
+	/// The reason for it.
 	pub what: Wait,
 	/// How long it has lasted.
 	pub since: Duration,

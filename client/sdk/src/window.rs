@@ -12,7 +12,7 @@ use std::{collections::VecDeque, future::Future};
 /// the node's 20 MiB pool.
 const IN_FLIGHT: usize = 14;
 
-/// Transactions in flight, oldest first, each with a tag that tells its sender what it is for.
+/// Transactions in flight, oldest first, each with a tag by which its sender knows it.
 pub(crate) struct Window<Tag>(VecDeque<(Tag, Pending)>);
 
 impl<Tag> Window<Tag> {

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests `isthmus` when its connection is lost or silent, and when the chain does not go on: it connects again, or says
+// what it waits for, and never waits for ever.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { LocalNode } from '../lib/node.mjs';
+import { Client } from '../lib/sharing.mjs';
+import { Wire } from '../lib/wire.mjs';
+
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
+const timeout = 300_000;
+const [DONE, UNREACHABLE] = [0, 3];
+const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
+
+let node;
+let wire;
+let client;
+let folder;
+
+/** Starts the command, connected through the wire. `lines` are what it prints to stderr. */
+function start(args) {
+	const env = { ...process.env, ISTHMUS_URL: wire.url, ISTHMUS_KEY: '', XDG_RUNTIME_DIR: folder };
+	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+	const lines = createInterface({ input: child.stderr });
+	const ended = once(child, 'close').then(([code]) => code);
+	return { child, lines, ended };
+}
+
+async function ok(args) {
+	const { lines, ended } = start(args);
+	const errors = [];
+	lines.on('line', (line) => errors.push(line));
+	assert.equal(await ended, DONE, `isthmus ${args.join(' ')}: ${errors.join('\n')}`);
+}
+
+/** Resolves when the command prints a line to stderr that matches. */
+function said(lines, pattern) {
+	return new Promise((resolve, reject) => {
+		lines.on('line', (line) => pattern.test(line) && resolve(line));
+		lines.on('close', () => reject(new Error(`never said ${pattern}`)));
+	});
+}
+
+const path = (name) => join(folder, name);
+
+function random(name, size) {
+	const bytes = randomFillSync(Buffer.alloc(size));
+	writeFileSync(path(name), bytes);
+	return bytes;
+}
+
+/** Makes a registered producer with a dataset. */
+async function producer(uri) {
+	const { address } = client.account(uri);
+	const key = ['--key', uri];
+	await ok(['transfer', address, '1000', '--key', '//Alice']);
+	await ok(['register', uri.slice(2), ...key]);
+	await ok(['dataset', 'create', 'data', ...key]);
+	return { address, key };
+}
+
+before(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'isthmus-connection-'));
+	node = await LocalNode.start({ args: ['--dev', '--state-pruning', '16'] });
+	client = await Client.connect(node.url);
+}, { timeout });
+beforeEach(async () => (wire = await Wire.start(node.url)));
+afterEach(() => wire.stop());
+after(async () => {
+	await client?.disconnect();
+	await node?.stop();
+	rmSync(folder, { recursive: true, force: true });
+});
+
+test('an upload and a download resume by themselves after their connection was cut', { timeout }, async () => {
+	const { address, key } = await producer('//Cut');
+	const bytes = random('cut', 20_000_000);
+	// Chunks travel in hexadecimal to the node, and in base64 back.
+	wire.cutAfter(20_000_000);
+	await ok(['store', 'cut', ...key]);
+	wire.cutAfter(14_000_000);
+	await ok(['fetch', address, 'cut', '-o', 'cut.out', ...key]);
+	assert.ok(readFileSync(path('cut.out')).equals(bytes));
+});
+
+test('a folder is stored although the node forgets old states meanwhile', { timeout }, async () => {
+	const { key } = await producer('//Forgets');
+	mkdirSync(path('long'));
+	// A block takes six chunks, so these take more than the 16 blocks whose states the node keeps.
+	for (let i = 0; i < 8; i++) random(`long/${i}`, i % 4 === 3 ? 25_000_000 : 10);
+	await ok(['store', 'long', ...key]);
+});
+
+test('a silent connection is noticed', { timeout }, async () => {
+	const { key } = await producer('//Silent');
+	const serving = start(['serve', ...key]);
+	await said(serving.lines, /^no dataset of this account has a policy/);
+	const reconnecting = said(serving.lines, /connection to the node failed.*reconnecting/);
+	wire.silence();
+	const ending = start(['balance', ...key]).ended;
+	await reconnecting;
+	assert.equal(await ending, UNREACHABLE);
+	serving.child.kill();
+	await serving.ended;
+});
+
+test('a command says what it waits for if no block comes', { timeout }, async () => {
+	const idle = await LocalNode.start({ args: ['--chain', 'dev'] });
+	try {
+		await wire.stop();
+		wire = await Wire.start(idle.url);
+		const sending = start(['transfer', '//Bob', '1', '--key', '//Alice']);
+		await said(sending.lines, /^waiting for a block with the transaction, for \d+ s; the best block is 0\. Does a node mine\?$/);
+		sending.child.kill();
+		await sending.ended;
+	} finally {
+		await idle.stop();
+	}
+});
