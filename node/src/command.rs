@@ -8,7 +8,7 @@ use crate::{
 };
 use polkadot_sdk::*;
 use sc_cli::{KeySubcommand, SubstrateCli};
-use sc_service::Configuration;
+use sc_service::{Configuration, ImportQueue as _};
 use std::ffi::OsString;
 
 impl SubstrateCli for Cli {
@@ -93,7 +93,9 @@ pub fn run() -> sc_cli::Result<()> {
 			runner.async_run(|config| {
 				let mut parts = service::Parts::new(&config)?;
 				let client = parts.core.client.clone();
-				parts.task_manager.keep_alive(parts.core);
+				parts
+					.task_manager
+					.keep_alive((parts.core, parts.import_queue.service()));
 				let import = async move { cmd.run(client, parts.import_queue).await };
 				Ok((import, parts.task_manager))
 			})

@@ -22,7 +22,8 @@ pub(crate) fn end_if_unwritable() -> sc_cli::Result<()> {
 	let other = panic::take_hook();
 	panic::set_hook(Box::new(move |panic| match panic.payload_as_str() {
 		Some(failed) if failed.starts_with("failed printing to std") => {
-			let _ = writeln!(stderr(), "Error: {failed}");
+			let words = failed.split(" (os error ").next().unwrap_or(failed);
+			let _ = writeln!(stderr(), "Error: {words}");
 			exit(1)
 		}
 		_ => other(panic),

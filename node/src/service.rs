@@ -99,8 +99,7 @@ pub(crate) fn new_full(
 	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
 
-	let pool_room = (options.pool.count, options.pool.bytes);
-	let watched = Watched::new(&config, mining.is_some(), pool_room);
+	let watched = Watched::new(&config, mining.is_some(), options.pool);
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
 	let mining = mining::prepare(&core, mining)?;
 	let network = network::start(network::Inputs {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a program in a terminal of its own, and types answers to its prompts.
 
-Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs: a text to wait for, and what to type
-then. After an empty text it is typed until the program ends. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal shows what is
+Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs: a prompt to wait for, and what to type
+once the terminal does not show it. After an empty prompt it is typed until the program ends. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal shows what is
 typed after the program has ended.
 """
 
@@ -14,6 +14,10 @@ import struct
 import subprocess
 import sys
 import termios
+
+
+def echoes(terminal):
+    return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
 
 
 def main():
@@ -41,11 +45,11 @@ def main():
             continue
         if not typed[0][0]:
             os.write(master, typed[0][1].encode())
-        elif (at := screen.find(typed[0][0].encode(), seen)) >= 0:
+        elif not echoes(slave) and (at := screen.find(typed[0][0].encode(), seen)) >= 0:
             seen = at + len(typed[0][0].encode())
             os.write(master, typed.pop(0)[1].encode())
-    echoes = bool(termios.tcgetattr(slave)[3] & termios.ECHO)
-    json.dump({"code": child.returncode, "screen": screen.decode(errors="replace"), "echoes": echoes}, sys.stdout)
+    outcome = {"code": child.returncode, "screen": screen.decode(errors="replace"), "echoes": echoes(slave)}
+    json.dump(outcome, sys.stdout)
 
 
 main()

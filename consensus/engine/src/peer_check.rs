@@ -8,6 +8,7 @@ use crate::{
 	clock::unix_now,
 	error::{BlockError, CheckError},
 	rate_limit::RateLimitedLog,
+	refusals::Refused,
 };
 use isthmus_primitives::{digest::PowHeader, Hash, Header, TotalDifficulty};
 use isthmus_rules::{self as rules, HeaderError, Parent, Rejection};
@@ -163,16 +164,15 @@ impl<C: ChainClient> PeerCheck<C> {
 		Ok(ProvedHeader {
 			parent: self.chain.parent(hash)?,
 			total: self.chain.total_difficulty(hash)?,
-			weight: self.chain.weight(hash)?,
+			weight: self.chain.standing(hash)?.weight,
 		})
 	}
 
 	fn child(&self, parent: &ProvedHeader, header: &PowHeader) -> Result<ProvedHeader, CheckError> {
-		let total = rules::total_difficulty(parent.total, header.pre.difficulty)?;
 		Ok(ProvedHeader {
 			parent: Parent::of(header),
-			total,
-			weight: total,
+			total: rules::total_difficulty(parent.total, header.pre.difficulty)?,
+			weight: rules::weight(self.chain.parameters(), &parent.parent, parent.total),
 		})
 	}
 
@@ -180,10 +180,12 @@ impl<C: ChainClient> PeerCheck<C> {
 	fn rejected(&self, header: &Header, error: BlockError) -> BlockError {
 		match &error {
 			BlockError::Rejected(Rejection::Invalid(rule)) => {
+				self.chain.refusals.count(Refused::Block, rule.name());
 				let rejected = format!("is rejected: {rule}");
 				self.warnings.warn_of(rule.name(), header, &rejected);
 			}
 			BlockError::Rejected(Rejection::Transient(future)) => {
+				self.chain.refusals.count(Refused::Block, future.name());
 				let early = CheckError::TooEarly(*future);
 				let early = format!("is from the future: {early}");
 				self.warnings.warn_of(future.name(), header, &early);

@@ -94,10 +94,14 @@ impl<C: ChainClient> Ledger for ChainLedger<C> {
 		if let Some(known) = best.filter(|known| known.hash == info.best_hash) {
 			return known;
 		}
-		let weight = self.chain.weight(info.best_hash).unwrap_or_else(|error| {
-			log::warn!(target: LOG_TARGET, "cannot weigh the best block: {error}");
-			self.chain.parameters().genesis_difficulty.into()
-		});
+		let standing = self.chain.standing(info.best_hash);
+		let weight = standing.map_or_else(
+			|error| {
+				log::warn!(target: LOG_TARGET, "cannot weigh the best block: {error}");
+				self.chain.parameters().genesis_difficulty.into()
+			},
+			|standing| standing.weight,
+		);
 		let head = Head {
 			hash: info.best_hash,
 			number: info.best_number,

@@ -7,7 +7,6 @@ use crate::{
 	database,
 	pool::{FullPool, Limits},
 };
-use futures::future::BoxFuture;
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
 use isthmus_primitives::{params::DifficultyRule, Block};
 use polkadot_sdk::*;
@@ -15,12 +14,11 @@ use sc_client_api::HeaderBackend;
 use sc_consensus::DefaultImportQueue;
 use sc_service::{
 	error::Error as ServiceError, Configuration, GenesisBlockBuilder, KeystoreContainer,
-	SpawnEssentialTaskHandle, SpawnTaskHandle, TaskManager,
+	TaskManager,
 };
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
 use sp_api::{Core as _, ProvideRuntimeApi as _};
 use sp_consensus_grandpa::GrandpaApi as _;
-use sp_core::traits::SpawnEssentialNamed;
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::Registry;
@@ -103,10 +101,7 @@ impl Parts {
 			limits,
 			config.role.is_authority(),
 			config.prometheus_registry(),
-			PoolSpawner {
-				essential: task_manager.spawn_essential_handle(),
-				other: task_manager.spawn_handle(),
-			},
+			task_manager.spawn_essential_handle(),
 		));
 		let (grandpa_import, grandpa) = sc_consensus_grandpa::block_import(
 			client.clone(),
@@ -160,34 +155,6 @@ impl Core {
 			self.chain.parameters().difficulty_rule,
 			DifficultyRule::Fixed
 		)
-	}
-}
-
-/// Spawns the transaction pool's tasks. The blocking one ends only when the pool is dropped, that is, when a
-/// stopping node has no more use for it. As an essential task it would report that as a failure.
-#[derive(Clone)]
-struct PoolSpawner {
-	essential: SpawnEssentialTaskHandle,
-	other: SpawnTaskHandle,
-}
-
-impl SpawnEssentialNamed for PoolSpawner {
-	fn spawn_essential_blocking(
-		&self,
-		name: &'static str,
-		group: Option<&'static str>,
-		task: BoxFuture<'static, ()>,
-	) {
-		self.other.spawn_blocking(name, group, task);
-	}
-
-	fn spawn_essential(
-		&self,
-		name: &'static str,
-		group: Option<&'static str>,
-		task: BoxFuture<'static, ()>,
-	) {
-		self.essential.spawn(name, group, task);
 	}
 }
 

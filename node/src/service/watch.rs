@@ -4,7 +4,7 @@
 //! once and then rarely, with what to do about it.
 
 use super::parts::Core;
-use crate::reminder::Reminder;
+use crate::{pool::Limits, reminder::Reminder};
 use futures_timer::Delay;
 use isthmus_primitives::{params::ALLOWED_FUTURE_SECONDS, Block, BlockNumber, Hash};
 use polkadot_sdk::*;
@@ -253,12 +253,12 @@ pub(super) struct Watched {
 	mines: bool,
 	/// Whether the node needs no peers.
 	needs_no_peers: bool,
-	/// How many transactions have room in the pool, and how many bytes.
-	room: (usize, usize),
+	/// How many transactions have room in the pool.
+	room: Limits,
 }
 
 impl Watched {
-	pub(super) fn new(config: &Configuration, mines: bool, room: (usize, usize)) -> Self {
+	pub(super) fn new(config: &Configuration, mines: bool, room: Limits) -> Self {
 		Self {
 			votes: config.role.is_authority() && !config.disable_grandpa,
 			mines,
@@ -334,8 +334,8 @@ impl Watch {
 			target,
 			unchanged,
 			alone,
-			waiting: (pool.ready, self.node.room.0),
-			waiting_bytes: (pool.ready_bytes, self.node.room.1),
+			waiting: (pool.ready, self.node.room.count),
+			waiting_bytes: (pool.ready_bytes, self.node.room.bytes),
 			votes: self.node.votes.then(|| self.vote_keys()),
 			mines: self.node.mines,
 			needs_no_peers: self.node.needs_no_peers,
