@@ -67,7 +67,7 @@ test('miners mine a chain of full sizes', { timeout }, async (t) => {
 test('miners go on across the border of two epochs', { timeout }, async (t) => {
 	const { spec, args, basePath } = await chain(t, EASY);
 	await installKeys(spec, basePath);
-	await makeChain(spec, basePath, { blocks: EPOCH - 12, interval: 13 });
+	await makeChain(spec, basePath, { blocks: EPOCH - 12, interval: 13, timeout });
 	const node = await LocalNode.start({
 		args: [...args, '--threads', '0', '--ethash-dir', join(basePath, 'ethash')],
 		basePath,
