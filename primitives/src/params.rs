@@ -6,7 +6,6 @@
 
 use crate::Difficulty;
 use codec::{Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
-use core::num::NonZeroU32;
 use scale_info::TypeInfo;
 use serde::{Deserialize, Serialize};
 
@@ -54,14 +53,8 @@ pub enum DifficultyRule {
 	/// Every block has the difficulty D_0. This is for development chains, which mine on demand.
 	Fixed,
 	/// The parent's difficulty, adjusted continuously and exponentially to the time since the parent: Bitcoin Cash's
-	/// ASERT, relative to the parent.
-	#[serde(rename_all = "camelCase")]
-	Asert {
-		/// The time that a block should take, in seconds.
-		block_seconds: NonZeroU32,
-		/// A block that takes this much longer, in seconds, halves the difficulty.
-		half_life_seconds: NonZeroU32,
-	},
+	/// ASERT, relative to the parent. A block should take 13 s, and one that takes 600 s longer halves the difficulty.
+	Asert,
 }
 
 /// Which sizes Ethash's cache and dataset have.
@@ -207,12 +200,8 @@ mod tests {
 
 	#[test]
 	fn parameters_are_read_as_they_were_written() {
-		let seconds = |number: u32| number.try_into().unwrap();
 		let parameters = ChainParameters {
-			difficulty_rule: DifficultyRule::Asert {
-				block_seconds: seconds(13),
-				half_life_seconds: seconds(600),
-			},
+			difficulty_rule: DifficultyRule::Asert,
 			miners: Miners::Verifiers,
 			..Default::default()
 		};
@@ -223,10 +212,9 @@ mod tests {
 			Ok(parameters.clone())
 		);
 		let json = serde_json::to_value(&parameters).unwrap();
-		let rule = serde_json::json!({"asert": {"blockSeconds": 13, "halfLifeSeconds": 600}});
 		assert_eq!(
 			(&json["difficultyRule"], &json["miners"]),
-			(&rule, &"verifiers".into())
+			(&"asert".into(), &"verifiers".into())
 		);
 		assert_eq!(
 			serde_json::from_value::<ChainParameters>(json).unwrap(),

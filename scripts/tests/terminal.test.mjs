@@ -651,8 +651,9 @@ const FULL = 'mkdir disk; mount -t tmpfs -o size=64k none disk; head -c 60000 /d
 describe('disks may be full, read-only or gone', () => cases([
 	{
 		name: 'a large record: the error names the output, and the same command goes on',
-		script: 'mkdir disk; mount -t tmpfs -o size=2m none disk; isthmus fetch //Bob big -o disk/got; [ $? = 1 ] || exit 9\n'
-			+ 'mount -o remount,size=9m disk; isthmus fetch //Bob big -o disk/got && cmp $BIG disk/got && [ $(ls disk | wc -l) = 1 ]',
+		script: 'mkdir disk; mount -t tmpfs -o size=5m none disk; head -c 3000000 /dev/zero > disk/ballast\n'
+			+ 'isthmus fetch //Bob big -o disk/got; [ $? = 1 ] || exit 9\n'
+			+ 'rm disk/ballast; isthmus fetch //Bob big -o disk/got && cmp $BIG disk/got && [ $(ls disk | wc -l) = 1 ]',
 		stderr: /^error: disk\/got: No space left on device\nhint: free some space, and run the same command again\n$/,
 		mount: true,
 	},
@@ -722,6 +723,14 @@ describe('disks may be full, read-only or gone', () => cases([
 		script: 'mkdir disk; mount -t tmpfs -o ro none disk; isthmus key generate disk/key',
 		code: FAILED,
 		stderr: /error: disk\/key: Read-only file system/,
+		mount: true,
+	},
+	{
+		name: 'a read-only folder is noticed before the prompt: a key file to rotate',
+		script: 'mkdir disk; mount -t tmpfs none disk; cp $KEY disk/key; mount -o remount,bind,ro disk\n'
+			+ 'isthmus key rotate --key disk/key',
+		code: FAILED,
+		stderr: /error: .*disk\/key: Read-only file system/,
 		mount: true,
 	},
 	{

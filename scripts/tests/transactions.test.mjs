@@ -15,7 +15,7 @@ import { identities } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 1_800_000;
-const all = process.env.ISTHMUS_TEST_ALL === '1';
+const all = process.env.ISTHMUS_LONG === '1';
 /** The accounts that send. */
 const SENDERS = Array.from({ length: 20 }, (_, index) => `//Sender//${index}`);
 /** What each of them receives first, in the smallest unit: 1000 IST. */

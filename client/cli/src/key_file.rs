@@ -8,7 +8,10 @@ use crate::{
 	stderr::tell,
 };
 use isthmus_sdk::{
-	envelope::key_file::{self, FolderLock, KeyFile, KeyFileError, Secrets},
+	envelope::{
+		key_file::{self, FolderLock, KeyFile, KeyFileError, Secrets},
+		on_disk,
+	},
 	Account, Identity,
 };
 use std::{fs, io::ErrorKind, path::Path};
@@ -35,6 +38,9 @@ pub(crate) fn create(path: &Path, secrets: &Secrets, passphrase: &str) -> Result
 /// programs cannot change the file until the lock is dropped.
 pub(crate) fn rotate(path: &Path) -> Result<(Identity, FolderLock), Error> {
 	let lock = key_file::lock(path).map_err(|error| failed(path, error.into()))?;
+	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
+	// Before the passphrase prompt.
+	output::check_folder(&target)?;
 	let other_names = other_names(path);
 	let (mut secrets, passphrase) = unlock(path)?;
 	secrets.rotate().map_err(Error::failed)?;

@@ -3,7 +3,6 @@
 //! ancestors, and Ethash's caches.
 
 use crate::{
-	admission::DistantAnnouncements,
 	error::CheckError,
 	fork_choice::{Arrival, Record, Standing},
 	refusals::Refusals,
@@ -70,7 +69,6 @@ pub struct Chain<C> {
 	sizes: Sizes,
 	caches: CacheStore,
 	pub(crate) seals: SealMemo,
-	pub(crate) distant: DistantAnnouncements,
 	/// Counts the announcements and blocks that were refused.
 	pub(crate) refusals: Refusals,
 }
@@ -104,7 +102,6 @@ impl<C: ChainClient> Chain<C> {
 			sizes,
 			caches: CacheStore::new(sizes),
 			seals: SealMemo::default(),
-			distant: DistantAnnouncements::default(),
 			refusals: Refusals::default(),
 		})
 	}
@@ -256,17 +253,6 @@ impl<C: ChainClient> Chain<C> {
 			own,
 			number: before.saturating_add(1),
 		})
-	}
-
-	/// Removes the records of these blocks, which no fork starts from any more.
-	///
-	/// # Errors
-	///
-	/// Returns the database's error.
-	pub(crate) fn forget(&self, blocks: &[Hash]) -> Result<(), CheckError> {
-		let keys: Vec<_> = blocks.iter().map(|hash| record_key(*hash)).collect();
-		let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
-		Ok(self.client.insert_aux(&[], &keys)?)
 	}
 
 	fn record(&self, hash: Hash) -> Result<Record, CheckError> {

@@ -3,7 +3,6 @@
 //! database.
 
 use crate::{
-	admission::{is_near, is_too_easy},
 	chain::{Chain, ChainClient},
 	error::{BlockError, CheckError},
 	fork_choice::Arrival,
@@ -15,6 +14,10 @@ use isthmus_primitives::{
 use isthmus_rules::{self as rules, Ancestry, Rejection, Work};
 use polkadot_sdk::*;
 use sp_runtime::OpaqueExtrinsic;
+
+/// An announced block with an unknown parent must have an H_d of at least our best block's H_d divided by
+/// this number.
+const EASIER: u64 = 16;
 
 impl<C: ChainClient> Chain<C> {
 	/// Checks every header rule, cheapest first, against the parent in the database and the clock. `now` is
@@ -65,9 +68,8 @@ impl<C: ChainClient> Chain<C> {
 	/// # Errors
 	///
 	/// Returns the errors of [`Self::check_header`]; [`CheckError::BehindFinality`] if the block is unknown
-	/// and can never be in our chain; [`CheckError::TooFar`] if its epoch is far from our best block's, or
-	/// if its parent is unknown and its number is too high; [`CheckError::TooEasy`] if its parent is unknown
-	/// and its difficulty is too low.
+	/// and can never be in our chain; [`CheckError::TooFar`] if its parent is known and its epoch is far from
+	/// our best block's; [`CheckError::TooEasy`] if its parent is unknown and its difficulty is too low.
 	pub fn check_announced(&self, announced: &Header, now: u64) -> Result<bool, BlockError> {
 		let header = read(announced)?;
 		if self.knows(header.hash)? {
@@ -77,18 +79,12 @@ impl<C: ChainClient> Chain<C> {
 		rules::validate_seal_quick(&header).map_err(Rejection::from)?;
 		self.check_above_finality(announced)?;
 		let best = self.parent(self.client().info().best_hash)?;
-		// A peer must not be able to make us build the cache of an arbitrary epoch.
-		let near_epoch = self.epoch(header.number).abs_diff(self.epoch(best.number)) <= 1;
 		if !self.knows(header.parent_hash)? {
 			rules::validate_not_future(&header, now).map_err(Rejection::from)?;
 			// Only Hashimoto could check the seal of such a block, and running it would cost us more than the
-			// announcement cost the peer.
-			if is_too_easy(header.pre.difficulty, best.difficulty) {
+			// announcement cost the peer. Sync proves the block or forgets it.
+			if header.pre.difficulty.0 < best.difficulty.0 / EASIER {
 				return Err(CheckError::TooEasy(header.hash).into());
-			}
-			let near = near_epoch && is_near(header.number, best.number);
-			if !near && !self.distant.admits(header.hash, now) {
-				return Err(CheckError::TooFar(header.hash).into());
 			}
 			return Ok(false);
 		}
@@ -96,7 +92,8 @@ impl<C: ChainClient> Chain<C> {
 		rules::validate_against_parent(self.parameters(), &header, &parent)
 			.map_err(Rejection::from)?;
 		rules::validate_not_future(&header, now).map_err(Rejection::from)?;
-		if !near_epoch {
+		// A peer must not be able to make us build the cache of an arbitrary epoch.
+		if self.epoch(header.number).abs_diff(self.epoch(best.number)) > 1 {
 			return Err(CheckError::TooFar(header.hash).into());
 		}
 		self.check_seal(&header)?;

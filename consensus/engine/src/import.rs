@@ -19,7 +19,7 @@ use sc_client_api::{
 		Backend, BlockImportOperation as _, ClientImportOperation, ImportNotificationAction,
 		ImportSummary, LockImportRun,
 	},
-	BlockchainEvents, FinalityNotification,
+	BlockchainEvents,
 };
 use sc_consensus::{
 	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult, StateAction,
@@ -137,18 +137,14 @@ where
 		})
 	}
 
-	/// Calls [`Self::restore_best`] whenever a block is finalized, and removes what the fork choice no longer needs.
-	/// Runs until the client is dropped.
+	/// Calls [`Self::restore_best`] whenever a block is finalized. Runs until the client is dropped.
 	pub async fn follow_finality(self)
 	where
 		C: BlockchainEvents<Block>,
 	{
 		let client = self.select_chain.chain().client().clone();
 		let mut finalized = client.finality_notification_stream();
-		while let Some(notification) = finalized.next().await {
-			if let Err(error) = self.forget_below(&notification) {
-				log::debug!(target: LOG_TARGET, "could not remove old total difficulties: {error}");
-			}
+		while finalized.next().await.is_some() {
 			match self.restore_best().await {
 				Ok(None) => {}
 				Ok(Some(best)) => log::info!(
@@ -161,20 +157,6 @@ where
 				),
 			}
 		}
-	}
-}
-
-impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
-	/// Removes the records of the chain below a block that was finalized. No block that may still be imported is built
-	/// on them. The records of other forks stay, as late blocks on those are imported.
-	fn forget_below(&self, finalized: &FinalityNotification<Block>) -> Result<(), CheckError> {
-		let chain = self.select_chain.chain();
-		let between = &finalized.tree_route[..];
-		let before = match between.first() {
-			Some(first) => chain.client().header_metadata(*first)?.parent,
-			None => finalized.header.parent_hash,
-		};
-		chain.forget(&[&[before], between].concat())
 	}
 }
 

@@ -27,9 +27,9 @@
 //!   │   epoch near, seal │           └───────┬────────┘           └───────┬────────┘
 //!   │  parent unknown:   │                   │                            │
 //!   │   clock, not too   │           ┌───────▼────────┐                   │
-//!   │   easy, near or few│           │ verifier.rs    │                   │
-//!   │   (admission)      │           │ finality,      │                   │
-//!   └────────────────────┘           │ digest, static │                   │
+//!   │   easy             │           │ verifier.rs    │                   │
+//!   └────────────────────┘           │ finality,      │                   │
+//!                                    │ digest, static │                   │
 //!                                    │ rules, parent, │                   │
 //!                                    │ seal, clock,   │                   │
 //!                                    │ H_t, uncles    │                   │
@@ -59,7 +59,8 @@
 //! |---|---|---|---|
 //! | an announced header violates a rule | `announce.rs` | penalised | ignored |
 //! | an announcement has extra data | `announce.rs` | penalised | ignored |
-//! | an announced header is from the future, far away, too easy, behind finality, or could not be checked | `announce.rs` | not penalised | ignored |
+//! | an announced header is from the future, too easy, behind finality, or could not be checked | `announce.rs` | not penalised | ignored |
+//! | a header or a body that sync asked for violates a rule | `peer_check.rs` | penalised | rejected |
 //! | a block, or an uncle of it, violates a rule | `verifier.rs` | penalised | rejected |
 //! | a block is long behind finality (8 blocks or more) | `verifier.rs` | penalised | rejected |
 //! | a block is just behind finality | `verifier.rs` | not penalised | rejected by import |
@@ -67,8 +68,7 @@
 //! | a block could not be checked | `verifier.rs` marks it, `import.rs` returns the error | not penalised | requested again |
 //! | the parent's state is pruned | `import.rs` | not penalised | skipped |
 //! | execution fails for the first time | `failed_imports.rs` | not penalised | requested again |
-//! | execution fails again | `failed_imports.rs` | not penalised; from then on, each peer that sends the block is penalised, for ten minutes | rejected |
-//! | import fails twice, perhaps through our own fault | `failed_imports.rs` | not penalised | retried every ten seconds |
+//! | execution or import fails again | `failed_imports.rs`, and sync | disconnected, if it has sent no good block yet and no chain was built on the block | retried after a minute, then less and less often |
 //!
 //! One block that could not be checked is an exception: if the runtime traps while it reads the uncles,
 //! that counts as a failed execution.
@@ -77,7 +77,6 @@
 
 #![forbid(unsafe_code)]
 
-mod admission;
 mod announce;
 mod author;
 mod chain;

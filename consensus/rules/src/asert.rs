@@ -2,11 +2,15 @@
 //! Computes the continuous difficulty: ASERT, "absolutely scheduled exponentially rising targets", of Bitcoin Cash
 //! (specification `aserti3-2d` of 2020-11-15), here relative to the parent.
 
-use core::num::NonZeroU32;
 use polkadot_sdk::sp_core::U256;
 
 /// One in the fixed-point numbers of the specification, which have 16 binary places.
 const ONE: u64 = 1 << 16;
+
+/// The time that a block should take, in seconds.
+pub const ASERT_BLOCK_SECONDS: u64 = 13;
+/// A block that takes this much longer, in seconds, halves the difficulty.
+pub const ASERT_HALF_LIFE_SECONDS: u64 = 600;
 
 /// Returns the difficulty of a block that was found `gap` seconds after its parent.
 ///
@@ -14,21 +18,12 @@ const ONE: u64 = 1 << 16;
 /// D = max(⌊P(H)_d / 2⌋ + 1, P(H)_d · 2^((T − gap) / h))
 /// ```
 ///
-/// T is `block_seconds`, h is `half_life_seconds`. The specification counts from a fixed block, so that a chain whose
+/// T is [`ASERT_BLOCK_SECONDS`], h is [`ASERT_HALF_LIFE_SECONDS`]. The specification counts from a fixed block, so that a chain whose
 /// start is delayed has to make up for the delay; counted from the parent, nothing is made up for. One block never
 /// lowers the difficulty to half or less, so that it weighs more than its parent in the fork choice
 /// ([`weight`](crate::weight)).
-pub(crate) fn asert(
-	parent: U256,
-	gap: u64,
-	block_seconds: NonZeroU32,
-	half_life_seconds: NonZeroU32,
-) -> U256 {
-	let (ideal, half_life) = (
-		i64::from(block_seconds.get()),
-		i64::from(half_life_seconds.get()),
-	);
-	// All three are below 2^33, so that no product exceeds 2^50.
+pub(crate) fn asert(parent: U256, gap: u64) -> U256 {
+	let (ideal, half_life) = (ASERT_BLOCK_SECONDS as i64, ASERT_HALF_LIFE_SECONDS as i64);
 	let gap = i64::try_from(gap)
 		.unwrap_or(i64::MAX)
 		.min(ideal + half_life);

@@ -37,10 +37,7 @@ pub fn difficulty(params: &ChainParameters, parent: &Parent, timestamp: u64) -> 
 		DifficultyRule::Homestead { bomb: true } => {
 			homestead(parent_difficulty, gap).saturating_add(bomb(parent.number.saturating_add(1)))
 		}
-		DifficultyRule::Asert {
-			block_seconds,
-			half_life_seconds,
-		} => asert(parent_difficulty, gap, block_seconds, half_life_seconds),
+		DifficultyRule::Asert => asert(parent_difficulty, gap),
 	};
 	Difficulty(adjusted).max(params.minimum_difficulty)
 }
@@ -142,6 +139,6 @@ pub fn weight(
 ) -> TotalDifficulty {
 	parent_total.saturating_add(match params.difficulty_rule {
 		DifficultyRule::Fixed => params.minimum_difficulty,
-		DifficultyRule::Homestead { .. } | DifficultyRule::Asert { .. } => parent.difficulty,
+		DifficultyRule::Homestead { .. } | DifficultyRule::Asert => parent.difficulty,
 	})
 }

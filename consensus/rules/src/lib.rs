@@ -104,7 +104,7 @@ mod reward;
 mod seal;
 mod uncles;
 
-pub use asert::times_power_of_two;
+pub use asert::{times_power_of_two, ASERT_BLOCK_SECONDS, ASERT_HALF_LIFE_SECONDS};
 pub use difficulty::{
 	bomb, difficulty, total_difficulty, validate_difficulty, validate_minimum_difficulty, weight,
 	BOMB_PERIOD, DIFFICULTY_STEP_SECONDS, MAX_DIFFICULTY_STEPS,

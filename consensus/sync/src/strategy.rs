@@ -174,9 +174,11 @@ impl<C: ChainClient> HeaviestSync<C> {
 			}
 			BlockImportError::MissingState => return Outcome::Unusable,
 			BlockImportError::IncompleteHeader(_)
-			| BlockImportError::VerificationFailed(..)
-			| BlockImportError::BadBlock(_) => (Outcome::Invalid, "invalid"),
-			BlockImportError::Other(_) => (Outcome::Failed, "failed"),
+			| BlockImportError::VerificationFailed(..) => (Outcome::Invalid, "invalid"),
+			// The fault may be ours: a block is known as bad because this machine failed to execute it twice.
+			BlockImportError::BadBlock(_) | BlockImportError::Other(_) => {
+				(Outcome::Failed, "failed")
+			}
 		};
 		match self.warnings.may_write(kind, Instant::now()) {
 			Some(end) => {

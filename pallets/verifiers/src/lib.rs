@@ -341,8 +341,10 @@ pub mod pallet {
 
 	#[pallet::call]
 	impl<T: Config> Pallet<T> {
-		/// Apply to become a verifier. The caller must be a registered producer that runs a node and has
-		/// set its keys with `session.setKeys`. A deposit is held until `withdraw`, or a while after `leave` or removal.
+		/// Apply to become a verifier.
+		///
+		/// The caller must be a registered producer that runs a node and has set its keys with
+		/// `session.setKeys`. A deposit is held until `withdraw`, or a while after `leave` or removal.
 		#[pallet::call_index(0)]
 		#[pallet::weight(Weights::<T>::apply())]
 		pub fn apply(origin: OriginFor<T>) -> DispatchResult {
@@ -350,7 +352,9 @@ pub mod pallet {
 			Self::do_apply(who)
 		}
 
-		/// Withdraw an application. The deposit is released.
+		/// Withdraw an application.
+		///
+		/// The deposit is released.
 		#[pallet::call_index(1)]
 		#[pallet::weight(Weights::<T>::withdraw())]
 		pub fn withdraw(origin: OriginFor<T>) -> DispatchResult {
@@ -358,9 +362,10 @@ pub mod pallet {
 			Self::do_withdraw(who)
 		}
 
-		/// Make an applicant a verifier. More than half of the verifiers must agree: propose this call
-		/// with `council.propose`. The applicant's node votes on blocks from the session after the next
-		/// one, so make sure that it runs.
+		/// Make an applicant a verifier.
+		///
+		/// More than half of the verifiers must agree: propose this call with `council.propose`. The
+		/// applicant's node votes on blocks from the session after the next one, so make sure that it runs.
 		///
 		/// - `who`: the applicant.
 		#[pallet::call_index(2)]
@@ -370,9 +375,11 @@ pub mod pallet {
 			Self::do_admit(who)
 		}
 
-		/// Remove a verifier. More than half of the verifiers, including the verifier to remove, must
-		/// agree: propose this call with `council.propose`. The verifier's deposit stays held for
-		/// `UnbondingSessions` sessions. Its node votes on blocks until the session after the next one begins.
+		/// Remove a verifier.
+		///
+		/// More than half of the verifiers, including the verifier to remove, must agree: propose this call
+		/// with `council.propose`. The verifier's deposit stays held for `UnbondingSessions` sessions. Its
+		/// node votes on blocks until the session after the next one begins.
 		///
 		/// - `who`: the verifier.
 		#[pallet::call_index(3)]
@@ -382,8 +389,10 @@ pub mod pallet {
 			Self::do_remove(who)
 		}
 
-		/// Stop being a verifier. Keep the node running until the session named in the event: its votes count until
-		/// then. The deposit stays held for `UnbondingSessions` sessions after that.
+		/// Stop being a verifier.
+		///
+		/// Keep the node running until the session named in the event: its votes count until then. The
+		/// deposit stays held for `UnbondingSessions` sessions after that.
 		#[pallet::call_index(4)]
 		#[pallet::weight(Weights::<T>::leave().saturating_add(T::MembersChangeWeight::get()))]
 		pub fn leave(origin: OriginFor<T>) -> DispatchResult {
@@ -391,8 +400,10 @@ pub mod pallet {
 			Self::do_leave(who)
 		}
 
-		/// Remove the caller's session keys. The caller must not be a verifier or an applicant, and must
-		/// not belong to a session that has not ended. The deposit held by `session.setKeys` is released.
+		/// Remove the caller's session keys.
+		///
+		/// The caller must not be a verifier or an applicant, and must not belong to a session that has not
+		/// ended. The deposit held by `session.setKeys` is released.
 		#[pallet::call_index(5)]
 		#[pallet::weight(Weights::<T>::remove_keys())]
 		pub fn remove_keys(origin: OriginFor<T>) -> DispatchResult {
@@ -400,9 +411,10 @@ pub mod pallet {
 			Self::do_remove_keys(who)
 		}
 
-		/// Report that a verifier's key signed two different votes in one round. Nodes send this automatically, in a
-		/// transaction without a signer. The verifier's deposit is burned, and it stops being a verifier unless it is the only
-		/// one.
+		/// Report that a verifier's key signed two different votes in one round.
+		///
+		/// Nodes send this automatically, in a transaction without a signer. The verifier's deposit is
+		/// burned, and it stops being a verifier unless it is the only one.
 		///
 		/// - `proof`: the two votes.
 		#[pallet::call_index(6)]

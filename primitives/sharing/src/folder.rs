@@ -301,7 +301,7 @@ mod tests {
 	fn an_empty_folder_is_an_entry_without_a_record() {
 		let folder = File::empty_folder("a/b".into());
 		let bytes = [&LABEL[..], &entry(b"a/b", 2)].concat();
-		assert_eq!(to_bytes(&[folder.clone()]), Ok(bytes.clone()));
+		assert_eq!(to_bytes(std::slice::from_ref(&folder)), Ok(bytes.clone()));
 		assert_eq!(from_bytes(&bytes), Ok(vec![folder.clone()]));
 		let refused = Err(FolderError::Flags("a/b".into()));
 		for odd in [

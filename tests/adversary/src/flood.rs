@@ -237,7 +237,7 @@ impl Count {
 	fn fault(&self, kind: Kind, logged: bool, seconds: f64) -> Option<String> {
 		let (sent, kept) = (Self::of(&self.sent), Self::of(&self.kept));
 		let (bytes, undecodable) = (Self::of(&self.answered_bytes), Self::of(&self.undecodable));
-		// A minute that has begun counts as a whole one.
+		// A started minute counts as a whole one.
 		let minutes = seconds as u64 / 60 + 1;
 		let warnings = Self::of(&self.warnings);
 		let least = match kind {

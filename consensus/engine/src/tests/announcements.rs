@@ -191,33 +191,15 @@ fn a_header_on_an_unknown_parent_costs_no_hashimoto() {
 }
 
 #[test]
-fn few_headers_far_from_the_best_block_are_admitted() {
+fn a_header_on_an_unknown_parent_is_admitted_whatever_its_number_and_however_many_there_are() {
 	let chain = chain(parameters());
-	let near = orphan(&chain, 32, 0);
-	let far: Vec<_> = [33, 1000, 29_999, 30_000, 90_000, 4_000_000, u32::MAX]
-		.map(|number| orphan(&chain, number, 1))
-		.into();
 	let now = GENESIS_TIME + 1000;
-	let check = |header, now| chain.check_announced(header, now);
-	for _ in 0..3 {
-		// Many peers announce the same block.
-		for header in &far[..6] {
-			assert!(!check(header, now).unwrap());
+	for number in [32, 33, 1000, 29_999, 30_000, 90_000, 4_000_000, u32::MAX] {
+		for variant in 0..3 {
+			let header = orphan(&chain, number, variant);
+			assert!(!chain.check_announced(&header, now).unwrap());
 		}
 	}
-	for now in [now, now + 59] {
-		assert!(matches!(
-			check(&far[6], now),
-			Err(BlockError::CouldNotCheck(CheckError::TooFar(hash))) if hash == far[6].hash()
-		));
-		assert!(!check(&near, now).unwrap());
-	}
-	assert!(!check(&far[6], now + 60).unwrap());
-	// The others are ignored without penalty.
-	for variant in 2..8 {
-		let _ = try_announce(&chain, &orphan(&chain, 100, variant), &[]);
-	}
-	assert!(try_announce(&chain, &orphan(&chain, 100, 8), &[]).is_err());
 }
 
 #[test]

@@ -234,24 +234,6 @@ fn a_database_of_an_older_version_is_read() {
 }
 
 #[test]
-fn the_chain_goes_on_without_what_is_forgotten_below_the_finalized_block() {
-	let chain = chain(parameters());
-	let mut blocks = vec![genesis(&chain)];
-	for _ in 0..4 {
-		blocks.push(extend(&chain, blocks[blocks.len() - 1], 13));
-	}
-	let finalized = chain.client().header(blocks[3]).unwrap().unwrap();
-	insert(&chain, &finalized, vec![], NewBlockState::Final);
-	chain.forget(&blocks[..3]).unwrap();
-	assert!(chain.total_difficulty(blocks[2]).is_err());
-	let fork = Draft::on(&chain, blocks[3], 13).variant(7).mine();
-	assert!(!import(&chain, &fork).unwrap());
-	let fork = Draft::on(&chain, fork.hash(), 13).mine();
-	assert!(import(&chain, &fork).unwrap());
-	assert_eq!(best_after_restart(&chain), fork.hash());
-}
-
-#[test]
 fn a_heavier_fork_without_the_finalized_block_is_kept_but_not_best() {
 	let chain = chain(parameters());
 	let fork = Draft::on(&chain, genesis(&chain), 13).variant(1).mine();

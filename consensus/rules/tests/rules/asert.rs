@@ -3,22 +3,18 @@
 //! happens when most of the hash power leaves.
 
 use isthmus_primitives::params::{ChainParameters, DifficultyRule};
-use isthmus_rules::{difficulty, times_power_of_two, weight, Parent};
+use isthmus_rules::{
+	difficulty, times_power_of_two, weight, Parent, ASERT_BLOCK_SECONDS as BLOCK_SECONDS,
+	ASERT_HALF_LIFE_SECONDS as HALF_LIFE,
+};
 use polkadot_sdk::sp_core::{H256, U256};
 use proptest::prelude::*;
 use rand::{distributions::Open01, Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-const BLOCK_SECONDS: u64 = 13;
-const HALF_LIFE: u64 = 600;
-
 fn params(minimum: u64) -> ChainParameters {
-	let number = |seconds: u64| u32::try_from(seconds).unwrap().try_into().unwrap();
 	ChainParameters {
-		difficulty_rule: DifficultyRule::Asert {
-			block_seconds: number(BLOCK_SECONDS),
-			half_life_seconds: number(HALF_LIFE),
-		},
+		difficulty_rule: DifficultyRule::Asert,
 		minimum_difficulty: minimum.into(),
 		..ChainParameters::default()
 	}

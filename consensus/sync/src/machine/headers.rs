@@ -96,7 +96,7 @@ impl<L: Ledger> Machine<L> {
 				self.check(name, base, rest);
 			}
 			Some(Problem::Invalid) => self.drop_peer(name, Offence::Invalid),
-			Some(Problem::CouldNotCheck) => peer.headers.shut(self.now),
+			Some(Problem::CouldNotCheck) => peer.headers.rest(self.now),
 			Some(Problem::Future(wait)) if wait <= PATIENCE => {
 				let mut headers = checked.left;
 				headers.extend(rest);

@@ -22,9 +22,12 @@ impl<L: Ledger> Machine<L> {
 	/// Takes the results of imports, in their order.
 	pub fn imported(&mut self, results: impl IntoIterator<Item = (Hash, Outcome)>) {
 		for (hash, outcome) in results {
-			self.bodies.done(&hash);
+			let sender = self.bodies.done(&hash);
 			match outcome {
 				Outcome::Imported => {
+					if let Some(peer) = sender.and_then(|name| self.peers.get_mut(&name)) {
+						peer.has_proved_good = true;
+					}
 					self.failed.forget(&hash);
 					self.landed(&hash);
 				}
@@ -62,7 +65,8 @@ impl<L: Ledger> Machine<L> {
 		let Some(number) = self.tree.get(&block).map(|node| node.number) else {
 			return;
 		};
-		if !is_invalid && tries < 2 {
+		// A block that finality has overtaken is refused, too, but that is not the fault of those who sent it.
+		if (!is_invalid && tries < 2) || number <= self.ledger.finalized() {
 			return;
 		}
 		let mut guilty = Vec::new();
@@ -94,8 +98,8 @@ impl<L: Ledger> Machine<L> {
 				let Some(peer) = self.peers.get_mut(&name) else {
 					continue;
 				};
-				// A peer that has delivered good blocks gets the benefit of the doubt.
-				let is_over = peer.pace.is_none() || peer.bodies.failed(self.now);
+				// A peer whose blocks were good so far gets the benefit of the doubt.
+				let is_over = !peer.has_proved_good || peer.bodies.failed(self.now);
 				if is_over && self.failed.may_drop(self.now) {
 					self.drop_peer(name, Offence::BadBlock);
 				}

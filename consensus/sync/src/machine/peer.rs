@@ -107,6 +107,11 @@ impl Turn {
 		self.failures.is_multiple_of(FAILURES)
 	}
 
+	/// Waits for a moment, because of something that is not the peer's fault.
+	pub(super) fn rest(&mut self, now: Time) {
+		self.not_before = now.saturating_add(PAUSE.saturating_mul(4));
+	}
+
 	/// Waits as long as possible.
 	pub(super) fn shut(&mut self, now: Time) {
 		self.not_before = now.saturating_add(MAX_PAUSE);
@@ -148,6 +153,8 @@ pub(super) struct Peer<H, F> {
 	most: Option<usize>,
 	/// How long the peer takes for 64 KiB on average, if it has ever delivered a body.
 	pub(super) pace: Option<Duration>,
+	/// Whether a block of it was imported.
+	pub(super) has_proved_good: bool,
 	/// How far up the main lane the peer can serve, and for which version of the lane that holds.
 	pub(super) reach: Option<(u64, Option<BlockNumber>)>,
 	/// Whether any of its claims was proved or refuted.
@@ -175,6 +182,7 @@ impl<H, F: Clone> Peer<H, F> {
 			portion: FIRST_PORTION,
 			most: None,
 			pace: None,
+			has_proved_good: false,
 			reach: None,
 			heard: false,
 		}

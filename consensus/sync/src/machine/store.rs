@@ -18,7 +18,7 @@ pub(super) enum Body<P, B> {
 	/// It is here.
 	Arrived { block: B, size: u64, from: P },
 	/// It is being imported.
-	Importing { size: u64 },
+	Importing { size: u64, from: P },
 }
 
 /// The blocks that are asked for, have arrived or are being imported.
@@ -140,7 +140,7 @@ impl<P: Copy + Ord, B> Bodies<P, B> {
 	pub(super) fn take(&mut self, hash: &Hash) -> Option<(B, P)> {
 		match self.blocks.remove(hash)? {
 			Body::Arrived { block, size, from } => {
-				self.blocks.insert(*hash, Body::Importing { size });
+				self.blocks.insert(*hash, Body::Importing { size, from });
 				self.importing = self.importing.saturating_add(1);
 				self.importing_bytes = self.importing_bytes.saturating_add(size);
 				Some((block, from))
@@ -152,18 +152,19 @@ impl<P: Copy + Ord, B> Bodies<P, B> {
 		}
 	}
 
-	/// Notes that the import of a block ended.
-	pub(super) fn done(&mut self, hash: &Hash) {
-		match self.blocks.remove(hash) {
-			Some(Body::Importing { size }) => {
+	/// Notes that the import of a block ended, and returns which peer sent it.
+	pub(super) fn done(&mut self, hash: &Hash) -> Option<P> {
+		match self.blocks.remove(hash)? {
+			Body::Importing { size, from } => {
 				self.held = self.held.saturating_sub(size);
 				self.importing = self.importing.saturating_sub(1);
 				self.importing_bytes = self.importing_bytes.saturating_sub(size);
+				Some(from)
 			}
-			Some(other) => {
+			other => {
 				self.blocks.insert(*hash, other);
+				None
 			}
-			None => {}
 		}
 	}
 
