@@ -9,7 +9,6 @@ use isthmus_sharing::{terms::MAX_NAME_SIZE, ProducerKind};
 use polkadot_sdk::*;
 use sc_cli::RunCmd;
 use sc_storage_monitor::StorageMonitorParams;
-use sp_core::crypto::Ss58Codec;
 use std::{net::SocketAddr, num::NonZeroU64, path::PathBuf, time::Duration};
 
 /// A node of an Isthmus chain: proof of work, and data shared under authorization.
@@ -201,8 +200,9 @@ pub struct MiningArgs {
 	pub heartbeat: Duration,
 }
 
-fn parse_account(text: &str) -> Result<AccountId, String> {
-	AccountId::from_string(text)
+pub fn parse_account(text: &str) -> Result<AccountId, String> {
+	// `Ss58Codec::from_string` would not read hexadecimal digits.
+	text.parse::<AccountId>()
 		.map_err(|_| "expected an SS58 address, or 0x and 64 hex digits".into())
 }
 

@@ -132,7 +132,12 @@ impl EthBlocks {
 		let named = self.chain.named_uncles(header)?;
 		let uncles: Vec<Hash> = named.iter().map(Header::hash).collect();
 		let mut block = sealed(header)?;
-		block["totalDifficulty"] = format!("{:#x}", self.chain.total_difficulty(hash)?.0).into();
+		block["totalDifficulty"] = match self.chain.total_difficulty(hash) {
+			Ok(total) => format!("{:#x}", total.0).into(),
+			// Below the finalized block it is not kept.
+			Err(CheckError::MissingTotalDifficulty(_)) => Value::Null,
+			Err(error) => return Err(error.into()),
+		};
 		block["transactions"] = json!([]);
 		block["uncles"] = json!(uncles);
 		Ok(block)

@@ -2,9 +2,10 @@
 //! Methods that change the miner's choices while the node runs: `miner_*`, as geth has them. A restart brings the
 //! options of the command line back.
 
+use crate::cli::parse_account;
 use isthmus_engine::{CpuMiner, MinerChoices, MAX_THREADS};
 use isthmus_miners::request::{parse_number, ArgumentError};
-use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
+use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT};
 use jsonrpsee::{
 	core::async_trait,
 	proc_macros::rpc,
@@ -72,8 +73,8 @@ pub struct Settings {
 pub enum Error {
 	#[error("mining is not enabled: start the node with `--mine` and `--beneficiary ACCOUNT`")]
 	NotMining,
-	#[error("expected an SS58 address, or 0x and 64 hex digits")]
-	Account,
+	#[error("{0}")]
+	Account(String),
 	#[error("{0} bytes, and the header has room for {MAX_EXTRA_DATA}")]
 	ExtraData(usize),
 	#[error("the gas limit must be at least {MIN_GAS_LIMIT}")]
@@ -94,7 +95,7 @@ impl From<Error> for ErrorObjectOwned {
 			Error::Unsafe(refused) => return refused.into(),
 			Error::NotMining => NOT_MINING,
 			Error::Start(_) => INTERNAL_ERROR_CODE,
-			Error::Account
+			Error::Account(_)
 			| Error::ExtraData(_)
 			| Error::GasLimit
 			| Error::Threads
@@ -164,9 +165,8 @@ impl MinerApiServer for Miner {
 	}
 
 	fn set_beneficiary(&self, extensions: &Extensions, account: String) -> Result<bool, Error> {
-		let account = AccountId::from_string(&account).map_err(|_| Error::Account);
 		self.control(extensions)?;
-		let account = account?;
+		let account = parse_account(&account).map_err(Error::Account)?;
 		self.change(extensions, |choices| choices.beneficiary = account)
 	}
 

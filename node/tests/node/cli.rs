@@ -2,7 +2,7 @@
 //! Tests how the node parses its command line.
 
 use clap::{error::ErrorKind, CommandFactory, Parser};
-use isthmus_node::cli::{parse_producer_name, Cli};
+use isthmus_node::cli::{parse_account, parse_producer_name, Cli};
 use isthmus_sharing::ProducerKind;
 
 fn read(args: &[&str]) -> Result<Cli, ErrorKind> {
@@ -45,4 +45,15 @@ fn a_producers_name_has_1_to_64_bytes() {
 	);
 	let long = parse_producer_name(&"é".repeat(33));
 	assert_eq!(long, Err("66 bytes, and the chain has room for 64".into()));
+}
+
+#[test]
+fn an_account_is_an_address_or_hexadecimal_digits() {
+	let digits = "0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d";
+	let alice = parse_account(digits).unwrap();
+	let address = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+	assert_eq!(parse_account(address), Ok(alice));
+	for wrong in ["", "0x00", &digits[..65], &address[1..], "//Alice"] {
+		assert!(parse_account(wrong).is_err(), "{wrong}");
+	}
 }
