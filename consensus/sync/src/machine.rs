@@ -156,11 +156,16 @@ impl<L: Ledger> Machine<L> {
 	pub fn finalized(&mut self) {
 		let finalized = self.ledger.finalized();
 		let (tree, ledger) = (&self.tree, &self.ledger);
-		let is_live = |tip: &Hash| match tree.chain(tip).last() {
-			Some((_, lowest)) => {
-				lowest.number > finalized && ledger.place(&lowest.parent) == Place::Live
+		let is_live = |tip: &Hash| {
+			let mut below = None;
+			for (hash, node) in tree.chain(tip) {
+				if node.number <= finalized {
+					// The finalized block stays in the tree until the results of its batch are here.
+					return node.number == finalized && ledger.place(&hash) == Place::Live;
+				}
+				below = Some(node.parent);
 			}
-			None => false,
+			below.is_some_and(|parent| ledger.place(&parent) == Place::Live)
 		};
 		for peer in self.peers.values_mut() {
 			let before = peer.tips.len();

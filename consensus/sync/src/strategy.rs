@@ -173,8 +173,9 @@ impl<C: ChainClient> HeaviestSync<C> {
 				return Outcome::Skipped
 			}
 			BlockImportError::MissingState => return Outcome::Unusable,
-			BlockImportError::IncompleteHeader(_)
-			| BlockImportError::VerificationFailed(..) => (Outcome::Invalid, "invalid"),
+			BlockImportError::IncompleteHeader(_) | BlockImportError::VerificationFailed(..) => {
+				(Outcome::Invalid, "invalid")
+			}
 			// The fault may be ours: a block is known as bad because this machine failed to execute it twice.
 			BlockImportError::BadBlock(_) | BlockImportError::Other(_) => {
 				(Outcome::Failed, "failed")

@@ -421,6 +421,8 @@ impl<L: Ledger> Machine<L> {
 		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};
+		peer.up = None;
+		peer.step = 1;
 		if let Some(hash) = peer.newest_claim().map(|claim| claim.hash) {
 			peer.forget(&hash);
 		}

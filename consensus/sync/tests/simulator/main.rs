@@ -6,6 +6,7 @@
 //! seed that found a fault is
 //! kept in `table.rs`.
 
+mod batch;
 mod chain;
 mod liars;
 mod network;

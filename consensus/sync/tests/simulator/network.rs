@@ -115,7 +115,10 @@ struct Node {
 	database: Rc<Database>,
 	/// The peers, with the numbers of their connections.
 	peers: BTreeMap<Name, u64>,
-	queue: VecDeque<SimBlock>,
+	/// The blocks to import, and whether each is the last one of its batch.
+	queue: VecDeque<(SimBlock, bool)>,
+	/// The results of the batch so far. They are reported at its end.
+	results: Vec<(Hash, Outcome)>,
 	announce: HashSet<Hash>,
 	is_importing: bool,
 	/// How often a peer was asked for what, by the number of the connection, and when it was asked in vain.
@@ -169,6 +172,7 @@ impl Network {
 				database,
 				peers: BTreeMap::new(),
 				queue: VecDeque::new(),
+				results: Vec::new(),
 				announce: HashSet::new(),
 				is_importing: false,
 				asked: HashMap::new(),
@@ -566,11 +570,12 @@ impl Network {
 				catching_up,
 			} => {
 				let node = &mut self.nodes[name as usize];
-				for (block, _) in blocks {
+				let last = blocks.len().saturating_sub(1);
+				for (index, (block, _)) in blocks.into_iter().enumerate() {
 					if !catching_up {
 						node.announce.insert(block.hash);
 					}
-					node.queue.push_back(block);
+					node.queue.push_back((block, index == last));
 				}
 				self.import(name);
 			}
@@ -762,7 +767,7 @@ impl Network {
 		if node.is_importing {
 			return;
 		}
-		if let Some(block) = node.queue.front() {
+		if let Some((block, _)) = node.queue.front() {
 			node.is_importing = true;
 			let took = 2 + block.size / 40_000;
 			self.at(self.now + took, Event::Imported(name));
@@ -773,7 +778,7 @@ impl Network {
 		let hiccup = self.random.gen_range(0..1000) < self.plan.hiccups;
 		let node = &mut self.nodes[name as usize];
 		node.is_importing = false;
-		let Some(block) = node.queue.pop_front() else {
+		let Some((block, is_last)) = node.queue.pop_front() else {
 			return;
 		};
 		let is_new = !node.database.has(&block.hash);
@@ -787,8 +792,12 @@ impl Network {
 		};
 		if outcome == Outcome::Imported && is_new {
 			node.database.insert(&block);
+			node.machine.best_changed();
 		}
-		node.machine.imported([(block.hash, outcome)]);
+		node.results.push((block.hash, outcome));
+		if is_last {
+			node.machine.imported(std::mem::take(&mut node.results));
+		}
 		self.trace(name, || format!("imported #{number} {hash}: {outcome:?}"));
 		let node = &mut self.nodes[name as usize];
 		let announce = node.announce.remove(&block.hash);

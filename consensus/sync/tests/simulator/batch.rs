@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What happens between the import of a batch's first block and the report of its results.
+
+use crate::chain::{Database, Fault, SimBlock, SimLedger, Store};
+use isthmus_primitives::Hash;
+use isthmus_sync::machine::{Action, Checked, Limits, Machine, Proved, MIN_BUDGET};
+use std::{rc::Rc, time::Duration};
+
+const PEER: u32 = 1;
+
+/// A machine that has proved a peer's chain and handed its first blocks to the import.
+struct Importing {
+	machine: Machine<SimLedger>,
+	store: Rc<Store>,
+	database: Rc<Database>,
+	batch: Vec<SimBlock>,
+}
+
+impl Importing {
+	fn start() -> Self {
+		let (store, genesis) = Store::new();
+		let mut chain = vec![genesis];
+		for number in 0..16 {
+			chain.push(store.child(chain[number], 10, 1000, Fault::None));
+		}
+		let database = Database::new(store.clone(), genesis);
+		let limits = Limits {
+			budget: MIN_BUDGET,
+			blocks_per_request: 64,
+			parallel: 3,
+		};
+		let mut machine = Machine::new(SimLedger(database.clone()), limits);
+		machine.add_peer(PEER, chain[16], 16);
+		let block = |hash: &Hash| store.get(hash).unwrap();
+		let mut batch = Vec::new();
+		while batch.is_empty() {
+			for action in machine.poll(Duration::ZERO) {
+				match action {
+					Action::AskHeaders { .. } => {
+						let headers = chain.iter().rev().map(block).collect();
+						machine.headers_arrived(PEER, Ok(headers));
+					}
+					Action::Check { headers, .. } => machine.headers_checked(PEER, pass(&headers)),
+					Action::AskBodies { hashes, .. } => {
+						let bodies = hashes.iter().map(block).map(crate::arrival).collect();
+						machine.bodies_arrived(PEER, Ok(bodies));
+					}
+					Action::Import { blocks, .. } => {
+						batch.extend(blocks.into_iter().map(|(block, _)| block));
+					}
+					Action::Drop { why, .. } => panic!("{why:?}"),
+				}
+			}
+		}
+		Self {
+			machine,
+			store,
+			database,
+			batch,
+		}
+	}
+}
+
+fn pass(headers: &[SimBlock]) -> Checked<SimBlock, (), u64> {
+	let proved = headers.iter().map(|header| Proved {
+		hash: header.hash,
+		parent: header.parent,
+		number: header.number,
+		weight: header.weight,
+		facts: (),
+	});
+	Checked {
+		proved: proved.collect(),
+		problem: None,
+		left: Vec::new(),
+	}
+}
+
+#[test]
+fn a_chain_stays_proved_when_a_block_of_the_batch_is_finalized() {
+	let Importing {
+		mut machine,
+		database,
+		batch,
+		..
+	} = Importing::start();
+	for block in &batch[..5] {
+		database.insert(block);
+	}
+	database.finalize(3);
+	machine.finalized();
+	assert_eq!((machine.headers(), machine.target()), (16, Some(16)));
+}
+
+#[test]
+fn a_chain_goes_when_another_block_is_finalized() {
+	let Importing {
+		mut machine,
+		store,
+		database,
+		batch,
+	} = Importing::start();
+	database.insert(&batch[0]);
+	let mut tip = batch[0].hash;
+	for _ in 0..3 {
+		tip = store.child(tip, 10, 1000, Fault::None);
+		database.insert(&store.get(&tip).unwrap());
+	}
+	database.finalize(3);
+	machine.finalized();
+	assert_eq!((machine.headers(), machine.target()), (0, None));
+}
