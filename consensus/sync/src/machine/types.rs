@@ -143,7 +143,7 @@ pub enum Failure {
 pub struct Arrival<B> {
 	/// The block's hash.
 	pub hash: Hash,
-	/// The size of the body, in bytes.
+	/// The size of the header, the body and the justification, in bytes.
 	pub size: u64,
 	/// The block.
 	pub block: B,
