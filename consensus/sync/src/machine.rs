@@ -257,7 +257,7 @@ impl<L: Ledger> Machine<L> {
 	}
 
 	/// Disconnects a peer. A reserved peer stays all the same; it is asked again after a pause.
-	fn drop_peer(&mut self, name: L::Peer, why: Offence) {
+	pub fn drop_peer(&mut self, name: L::Peer, why: Offence) {
 		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};

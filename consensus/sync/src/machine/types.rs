@@ -175,6 +175,8 @@ pub enum Offence {
 	Invalid,
 	/// It insists on a chain with a block whose import failed twice.
 	BadBlock,
+	/// It sent a block with a justification that proves nothing.
+	BadJustification,
 }
 
 /// The parent on which headers are checked: its hash, and its facts unless they are in the database.
