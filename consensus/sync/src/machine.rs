@@ -142,7 +142,10 @@ impl<L: Ledger> Machine<L> {
 		for (name, peer) in &mut self.peers {
 			let may_have = peers.is_empty() && peer.last_claim.1 >= number;
 			if may_have || peers.contains(name) {
-				peer.claim(Claim::new(hash, number));
+				peer.claim(Claim {
+					is_own_word: false,
+					..Claim::new(hash, number)
+				});
 			}
 		}
 	}

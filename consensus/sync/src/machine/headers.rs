@@ -147,9 +147,12 @@ impl<L: Ledger> Machine<L> {
 			};
 			let (hash, number) = (claim.hash, claim.number);
 			if self.tree.contains(&hash) {
+				let is_own_word = claim.is_own_word;
 				peer.forget(&hash);
-				peer.add_tip(hash, &self.tree);
-				self.stale = true;
+				if is_own_word {
+					peer.add_tip(hash, &self.tree);
+					self.stale = true;
+				}
 				continue;
 			}
 			let is_settled = number <= finalized
