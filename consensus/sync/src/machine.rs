@@ -20,7 +20,7 @@ use failed::FailedBlocks;
 use isthmus_primitives::{BlockNumber, Hash};
 use peer::{Claim, Peer};
 use std::{
-	collections::{BTreeMap, VecDeque},
+	collections::{BTreeMap, HashSet, VecDeque},
 	time::Duration,
 };
 use store::Bodies;
@@ -62,7 +62,9 @@ pub struct Machine<L: Ledger> {
 	/// Blocks that GRANDPA waits for.
 	wanted: VecDeque<Hash>,
 	/// Headers whose chains leave ours below the finalized block.
-	dead: VecDeque<Hash>,
+	dead: HashSet<Hash>,
+	/// The same headers, oldest first.
+	dead_queue: VecDeque<Hash>,
 	/// Whether the lanes must be laid again.
 	stale: bool,
 	/// Whether headers were removed, so that there may be bodies without a header.
@@ -86,7 +88,8 @@ impl<L: Ledger> Machine<L> {
 			bodies: Bodies::new(),
 			failed: FailedBlocks::new(),
 			wanted: VecDeque::new(),
-			dead: VecDeque::new(),
+			dead: HashSet::new(),
+			dead_queue: VecDeque::new(),
 			stale: false,
 			swept: false,
 			actions: Vec::new(),
@@ -361,9 +364,14 @@ impl<L: Ledger> Machine<L> {
 
 	/// Remembers that headers are on a dead fork.
 	fn note_dead(&mut self, hash: Hash) {
-		if self.dead.len() == MAX_DEAD {
-			self.dead.pop_front();
+		if !self.dead.insert(hash) {
+			return;
 		}
-		self.dead.push_back(hash);
+		self.dead_queue.push_back(hash);
+		if self.dead_queue.len() > MAX_DEAD {
+			if let Some(oldest) = self.dead_queue.pop_front() {
+				self.dead.remove(&oldest);
+			}
+		}
 	}
 }
