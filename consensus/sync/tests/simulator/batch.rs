@@ -3,7 +3,7 @@
 
 use crate::chain::{Database, Fault, SimBlock, SimLedger, Store};
 use isthmus_primitives::Hash;
-use isthmus_sync::machine::{Action, Checked, Limits, Machine, Outcome, Proved, MIN_BUDGET};
+use isthmus_sync::machine::{Action, Checked, Limits, Machine, Proved, MIN_BUDGET};
 use std::{rc::Rc, time::Duration};
 
 const PEER: u32 = 1;
@@ -109,22 +109,4 @@ fn a_chain_goes_when_another_block_is_finalized() {
 	database.finalize(3);
 	machine.finalized();
 	assert_eq!((machine.headers(), machine.target()), (0, None));
-}
-
-#[test]
-fn a_peer_that_grandpa_names_is_not_blamed_for_a_block_it_never_claimed() {
-	let Importing {
-		mut machine, batch, ..
-	} = Importing::start();
-	let parent = batch[0].parent;
-	machine.add_peer(2, parent, 0);
-	machine.want(&[2], batch[9].hash, 10);
-	machine.poll(Duration::ZERO);
-	machine.imported([(batch[0].hash, Outcome::Invalid)]);
-	let actions = machine.poll(Duration::ZERO);
-	let dropped = actions.iter().filter_map(|action| match action {
-		Action::Drop { peer, .. } => Some(*peer),
-		_ => None,
-	});
-	assert_eq!(dropped.collect::<Vec<_>>(), [PEER]);
 }
