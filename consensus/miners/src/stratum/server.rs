@@ -267,7 +267,7 @@ impl<M: Mine> Port<M> {
 				}
 				Action::Hash(share) => {
 					let hashed = self.hash(&share).await;
-					let more = session.hashed(share, hashed, &self.board.lock());
+					let more = session.hashed(share, hashed, &mut self.board.lock());
 					more.into_iter()
 						.rev()
 						.for_each(|action| actions.push_front(action));
