@@ -224,6 +224,10 @@ impl<M: Mine> Port<M> {
 					let has_line = !complete.is_empty();
 					for line in complete {
 						let actions = session.line(&line, &mut self.board.lock(), Instant::now());
+						// A worker that reads the answer to its login has settled.
+						if session.worker().is_some() {
+							place.used(Instant::now());
+						}
 						self.perform(&mut session, extranonce, actions, &mut writer).await?;
 					}
 					if session.worker().is_none() {
