@@ -169,6 +169,14 @@ impl FullPool {
 		}
 	}
 
+	/// Returns which part of the room for ready transactions is taken, by number or by size, whichever is more.
+	/// From 1 on, a transaction must pay more than one that waits.
+	pub fn fullness(&self) -> f64 {
+		let status = self.inner.status();
+		let part = |taken: usize, room: usize| taken as f64 / room.max(1) as f64;
+		part(status.ready, self.limits.count).max(part(status.ready_bytes, self.limits.bytes))
+	}
+
 	/// Checks that there is room for a transaction. If too many are ready, it must pay more than one of them. If
 	/// too many wait for an earlier nonce, it must be ready.
 	async fn make_room(
