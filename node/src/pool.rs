@@ -196,6 +196,9 @@ impl FullPool {
 		if among_ready && among_future {
 			return Ok(());
 		}
+		// A transaction that is known, or was found invalid a moment ago, costs no validation.
+		let pool = self.inner.pool().validated_pool();
+		pool.check_is_known(&hash, false)?;
 		let validity = self
 			.inner
 			.api()
