@@ -122,21 +122,32 @@ pub struct FullPool {
 struct State {
 	/// Transactions whose nonce did not fit the block that the author built on.
 	misfits: HashSet<Hash>,
-	/// The transactions that waited for an earlier nonce when the last best block came, and for how many best
-	/// blocks before it.
-	gaps: HashMap<Hash, u32>,
+	/// The transactions that waited for an earlier nonce when the last best block came.
+	gaps: HashMap<Hash, Gap>,
 	/// The lowest priority among the waiting transactions, and the block at which it was found.
 	floor: Option<(Hash, TransactionPriority)>,
+}
+
+/// A transaction that waits for an earlier nonce.
+#[derive(Clone, Copy, Default)]
+struct Gap {
+	/// For how many best blocks it has waited.
+	waited: u32,
+	/// How often it was checked again.
+	checked: u32,
 }
 
 impl State {
 	/// Notes which transactions wait for an earlier nonce at a new best block. Returns those to check again, and
 	/// those that have waited too long.
 	fn on_best_block(&mut self, waiting: impl Iterator<Item = Hash>) -> (Vec<Hash>, Vec<Hash>) {
-		let waited = |hash| (hash, self.gaps.get(&hash).map_or(0, |blocks| blocks + 1));
+		let one_more = |gap: &Gap| Gap {
+			waited: gap.waited + 1,
+			..*gap
+		};
 		let (aged, gaps): (HashMap<_, _>, _) = waiting
-			.map(waited)
-			.partition(|(_, blocks)| *blocks > MAX_WAIT);
+			.map(|hash| (hash, self.gaps.get(&hash).map(one_more).unwrap_or_default()))
+			.partition(|(_, gap)| gap.waited > MAX_WAIT);
 		self.gaps = gaps;
 		let misfits = self.misfits.iter().copied().take(MAX_CHECKED_AGAIN);
 		let mut suspects: Vec<Hash> = misfits.collect();
@@ -144,10 +155,15 @@ impl State {
 			self.misfits.remove(hash);
 		}
 		// The framework's pool forgets soon which nonces are used up. A transaction that was checked before, and
-		// arrived after, then waits for one of them in vain.
-		let stuck = self.gaps.iter().filter(|(_, blocks)| **blocks > 0);
+		// arrived after, then waits for one of them in vain. In turn, each is checked before it has waited too long.
+		let stuck = self.gaps.iter_mut().filter(|(_, gap)| gap.waited > 0);
+		let mut stuck: Vec<_> = stuck.collect();
+		stuck.sort_by_key(|(_, gap)| gap.checked);
 		let room = MAX_CHECKED_AGAIN - suspects.len();
-		suspects.extend(stuck.map(|(hash, _)| *hash).take(room));
+		for (hash, gap) in stuck.into_iter().take(room) {
+			gap.checked += 1;
+			suspects.push(*hash);
+		}
 		(suspects, aged.into_keys().collect())
 	}
 }
@@ -518,6 +534,9 @@ mod tests {
 		assert_eq!(first.iter().filter(gap).count(), 0);
 		assert_eq!(second.iter().filter(gap).count(), 512 - 88);
 		assert!(state.misfits.is_empty());
+		// Those that were not checked come first.
+		let (third, _) = state.on_best_block(hashes(0..1000));
+		assert!(third.iter().all(|hash| !second.contains(hash)));
 	}
 
 	#[test]
