@@ -3,7 +3,7 @@
 
 use crate::chain::{Database, Fault, SimBlock, SimLedger, Store};
 use isthmus_primitives::Hash;
-use isthmus_sync::machine::{Action, Checked, Limits, Machine, Proved, MIN_BUDGET};
+use isthmus_sync::machine::{Action, Checked, Limits, Machine, Outcome, Proved, MIN_BUDGET};
 use std::{rc::Rc, time::Duration};
 
 const PEER: u32 = 1;
@@ -109,4 +109,50 @@ fn a_chain_goes_when_another_block_is_finalized() {
 	database.finalize(3);
 	machine.finalized();
 	assert_eq!((machine.headers(), machine.target()), (0, None));
+}
+
+#[test]
+fn a_peer_that_grandpa_names_is_not_blamed_for_a_block_it_never_claimed() {
+	let Importing {
+		mut machine, batch, ..
+	} = Importing::start();
+	let parent = batch[0].parent;
+	machine.add_peer(2, parent, 0);
+	machine.want(&[2], batch[9].hash, 10);
+	machine.poll(Duration::ZERO);
+	machine.imported([(batch[0].hash, Outcome::Invalid)]);
+	let actions = machine.poll(Duration::ZERO);
+	let dropped = actions.iter().filter_map(|action| match action {
+		Action::Drop { peer, .. } => Some(*peer),
+		_ => None,
+	});
+	assert_eq!(dropped.collect::<Vec<_>>(), [PEER]);
+}
+
+#[test]
+fn a_block_that_is_finalized_while_its_headers_are_asked_for_is_not_taken_for_dead() {
+	let (store, genesis) = Store::new();
+	let mut chain = vec![genesis];
+	for number in 0..4 {
+		chain.push(store.child(chain[number], 10, 1000, Fault::None));
+	}
+	let block = |hash: &Hash| store.get(hash).unwrap();
+	let database = Database::new(store.clone(), genesis);
+	let limits = Limits {
+		budget: MIN_BUDGET,
+		blocks_per_request: 64,
+		parallel: 3,
+	};
+	let mut machine = Machine::new(SimLedger(database.clone()), limits);
+	machine.add_peer(PEER, chain[3], 3);
+	machine.poll(Duration::ZERO);
+	for hash in &chain[1..4] {
+		database.insert(&block(hash));
+	}
+	database.finalize(3);
+	machine.finalized();
+	machine.headers_arrived(PEER, Ok(chain[..4].iter().rev().map(block).collect()));
+	machine.announced(PEER, block(&chain[4]), true);
+	let actions = machine.poll(Duration::ZERO);
+	assert!(matches!(actions[..], [Action::Check { .. }]));
 }
