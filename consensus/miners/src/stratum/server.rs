@@ -224,6 +224,10 @@ impl<M: Mine> Port<M> {
 					let has_line = !complete.is_empty();
 					for line in complete {
 						let actions = session.line(&line, &mut self.board.lock(), Instant::now());
+						// A worker that reads the answer to its login has settled.
+						if session.worker().is_some() {
+							place.used(Instant::now());
+						}
 						self.perform(&mut session, extranonce, actions, &mut writer).await?;
 					}
 					if session.worker().is_none() {
@@ -267,7 +271,7 @@ impl<M: Mine> Port<M> {
 				}
 				Action::Hash(share) => {
 					let hashed = self.hash(&share).await;
-					let more = session.hashed(share, hashed, &self.board.lock());
+					let more = session.hashed(share, hashed, &mut self.board.lock());
 					more.into_iter()
 						.rev()
 						.for_each(|action| actions.push_front(action));
