@@ -27,7 +27,7 @@ let folder;
 
 /** Starts the command, connected through the wire. `lines` are what it prints to stderr. */
 function start(args) {
-	const env = { ...process.env, ISTHMUS_URL: wire.url, ISTHMUS_KEY: '', XDG_RUNTIME_DIR: folder };
+	const env = { ...process.env, ISTHMUS_URL: wire.url, ISTHMUS_KEY: '', HOME: folder };
 	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const lines = createInterface({ input: child.stderr });
 	const ended = once(child, 'close').then(([code]) => code);

@@ -36,7 +36,7 @@ before(async () => {
 		...process.env,
 		PATH: `${dirname(program)}:${dirname(process.env.ISTHMUS_NODE ?? '')}:${process.env.PATH}`,
 		// Two programs may take turns only in a folder that both can write to.
-		XDG_RUNTIME_DIR: folder,
+		HOME: folder,
 		TERM: 'xterm',
 		ISTHMUS_URL: node.url,
 		ISTHMUS_KEY: '//Bob',
