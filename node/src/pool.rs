@@ -11,7 +11,7 @@
 //! - A transaction whose nonce does not fit the block is checked again on the next best block, with what
 //!   depends on it. It is dropped if it is no longer valid, and the others stay.
 //!
-//! A transaction that waits for an earlier nonce (a *gap*) is dropped after [`MAX_WAIT`] best blocks.
+//! A transaction that waits for an earlier nonce (a *gap*) is dropped after `MAX_WAIT` best blocks.
 
 use crate::client::FullClient;
 use isthmus_primitives::{Block, Hash};
