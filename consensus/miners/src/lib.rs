@@ -36,4 +36,4 @@ pub use difficulty::{ShareDifficulty, START_DIFFICULTY};
 pub use isthmus_ethash::Boundary;
 pub use lines::{LineTooLong, Lines, MAX_LINE};
 pub use places::{Full, Place, Places};
-pub use secret::Secret;
+pub use secret::{BadSecret, Secret};
