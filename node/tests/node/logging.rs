@@ -30,7 +30,10 @@ fn the_lines_that_are_held_back_are_counted() {
 	let summary = bound.summary().unwrap();
 	let held_back = 1000 - LINES;
 	assert!(summary.contains(&format!("{held_back} lines")), "{summary}");
-	assert!(summary.contains(&format!("{held_back} of sync")), "{summary}");
+	assert!(
+		summary.contains(&format!("{held_back} of sync")),
+		"{summary}"
+	);
 	assert_eq!(bound.summary(), None);
 }
 
