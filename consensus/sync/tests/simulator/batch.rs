@@ -16,20 +16,26 @@ struct Importing {
 	batch: Vec<SimBlock>,
 }
 
+/// Makes a chain of `length` blocks above genesis, and a machine that knows only genesis.
+fn chain_and_machine(length: usize) -> (Rc<Store>, Rc<Database>, Vec<Hash>, Machine<SimLedger>) {
+	let (store, genesis) = Store::new();
+	let mut chain = vec![genesis];
+	for number in 0..length {
+		chain.push(store.child(chain[number], 10, 1000, Fault::None));
+	}
+	let database = Database::new(store.clone(), genesis);
+	let limits = Limits {
+		budget: MIN_BUDGET,
+		blocks_per_request: 64,
+		parallel: 3,
+	};
+	let machine = Machine::new(SimLedger(database.clone()), limits);
+	(store, database, chain, machine)
+}
+
 impl Importing {
 	fn start() -> Self {
-		let (store, genesis) = Store::new();
-		let mut chain = vec![genesis];
-		for number in 0..16 {
-			chain.push(store.child(chain[number], 10, 1000, Fault::None));
-		}
-		let database = Database::new(store.clone(), genesis);
-		let limits = Limits {
-			budget: MIN_BUDGET,
-			blocks_per_request: 64,
-			parallel: 3,
-		};
-		let mut machine = Machine::new(SimLedger(database.clone()), limits);
+		let (store, database, chain, mut machine) = chain_and_machine(16);
 		machine.add_peer(PEER, chain[16], 16);
 		let block = |hash: &Hash| store.get(hash).unwrap();
 		let mut batch = Vec::new();
@@ -131,19 +137,8 @@ fn a_peer_that_grandpa_names_is_not_blamed_for_a_block_it_never_claimed() {
 
 #[test]
 fn a_block_that_is_finalized_while_its_headers_are_asked_for_is_not_taken_for_dead() {
-	let (store, genesis) = Store::new();
-	let mut chain = vec![genesis];
-	for number in 0..4 {
-		chain.push(store.child(chain[number], 10, 1000, Fault::None));
-	}
+	let (store, database, chain, mut machine) = chain_and_machine(4);
 	let block = |hash: &Hash| store.get(hash).unwrap();
-	let database = Database::new(store.clone(), genesis);
-	let limits = Limits {
-		budget: MIN_BUDGET,
-		blocks_per_request: 64,
-		parallel: 3,
-	};
-	let mut machine = Machine::new(SimLedger(database.clone()), limits);
 	machine.add_peer(PEER, chain[3], 3);
 	machine.poll(Duration::ZERO);
 	for hash in &chain[1..4] {

@@ -10,6 +10,7 @@ mod batch;
 mod chain;
 mod liars;
 mod network;
+mod plan;
 mod table;
 
 use chain::SimBlock;
