@@ -64,7 +64,7 @@ fuzz_target!(|data: &[u8]| {
 							result: [byte; 32],
 						};
 						let boundary = share.work.boundary;
-						let hashes = session.hashed(share, Some(hashed), &board);
+						let hashes = session.hashed(share, Some(hashed), &mut board);
 						for action in &hashes {
 							if let Action::Submit(..) = action {
 								assert!(boundary.is_met_by(&hashed.result));

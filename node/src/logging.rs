@@ -27,7 +27,7 @@ use tracing_subscriber::{
 };
 
 /// The targets of lines that peers and callers can cause. The names below each of them count too.
-const BOUNDED: [&str; 15] = [
+const BOUNDED: [&str; 16] = [
 	"afg",
 	"beefy",
 	"db::notification_pinning",
@@ -36,6 +36,7 @@ const BOUNDED: [&str; 15] = [
 	"jsonrpsee",
 	"jsonrpsee-server",
 	"litep2p",
+	"miners",
 	"peerset",
 	"rpc",
 	"runtime",

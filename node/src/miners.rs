@@ -19,7 +19,7 @@ use hyper_util::{
 	rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use isthmus_engine::{Job, MiningMetrics};
-use isthmus_miners::{request::complete, Place, Places, Secret};
+use isthmus_miners::{request::complete, Connection, Connections, Evict, Place, Places, Secret};
 use jsonrpsee::Methods;
 use polkadot_sdk::*;
 use sc_rpc_api::DenyUnsafe;
@@ -33,10 +33,7 @@ use std::{
 	},
 	time::{Duration, Instant},
 };
-use tokio::{
-	net::{TcpListener, TcpStream},
-	sync::Notify,
-};
+use tokio::net::TcpStream;
 
 /// The maximum size of a request in bytes. A request for `eth_submitWork` takes about 300 bytes.
 const MAX_REQUEST: usize = 16 * 1024;
@@ -53,12 +50,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit for a miner to accept a notice, the same as in geth.
 const NOTICE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long to wait after the system fails to accept a connection, for example for lack of file handles.
-const RETRY_ACCEPT_AFTER: Duration = Duration::from_millis(100);
 const LOG_TARGET: &str = "miners";
-
-/// Closes a connection that must make room for another one.
-pub(crate) type Evict = Box<dyn FnOnce() + Send>;
 
 /// Opens a port for miners.
 ///
@@ -88,8 +80,8 @@ pub(crate) async fn serve(
 	secret: Option<Secret>,
 	metrics: MiningMetrics,
 ) {
-	let listener = match TcpListener::from_std(listener) {
-		Ok(listener) => listener,
+	let connections = match Connections::new(listener, MAX_CONNECTIONS, MAX_OF_AN_ADDRESS) {
+		Ok(connections) => connections,
 		Err(error) => {
 			log::error!(target: LOG_TARGET, "cannot serve the miners' port: {error}");
 			return;
@@ -100,42 +92,30 @@ pub(crate) async fn serve(
 	let port = Arc::new(Port {
 		methods,
 		secret,
-		places: Places::new(MAX_CONNECTIONS, MAX_OF_AN_ADDRESS),
+		places: connections.places(),
 		metrics,
 	});
 	loop {
-		match listener.accept().await {
-			Ok((stream, peer)) => port.admit(stream, peer),
-			Err(error) => {
-				log::warn!(target: LOG_TARGET, "cannot accept a miner's connection: {error}");
-				tokio::time::sleep(RETRY_ACCEPT_AFTER).await;
-			}
-		}
+		port.serve(connections.next().await);
 	}
 }
 
 impl Port {
-	/// Serves a new connection in the background, if there is a place for it.
-	fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-		let evicted = Arc::new(Notify::new());
-		let evict: Evict = {
-			let evicted = evicted.clone();
-			Box::new(move || evicted.notify_one())
-		};
-		let place = match self.places.take(peer.ip(), Instant::now(), evict) {
-			Ok(place) => place,
-			Err(full) => {
-				log::debug!(target: LOG_TARGET, "closing the connection of {peer}: {full}");
-				return;
-			}
-		};
+	/// Serves a new connection in the background.
+	fn serve(self: &Arc<Self>, connection: Connection) {
+		let Connection {
+			stream,
+			peer,
+			place,
+			evicted,
+		} = connection;
 		self.metrics.set_connections("getwork", self.places.taken());
 		let port = self.clone();
 		tokio::spawn(async move {
 			let place = Arc::new(place);
 			let ended = tokio::select! {
 				ended = port.converse(stream, place.clone()) => ended.map_err(|e| e.to_string()),
-				() = evicted.notified() => Err("made room for another connection".into()),
+				evicted = evicted.wait() => Err(evicted.to_string()),
 			};
 			if let Err(error) = ended {
 				log::debug!(target: LOG_TARGET, "{peer}: {error}");

@@ -10,6 +10,8 @@
 //! - A full pool refuses new transactions, unless they pay more than one that waits.
 //! - A transaction whose nonce does not fit the block is checked again on the next best block, with what
 //!   depends on it. It is dropped if it is no longer valid, and the others stay.
+//!
+//! A transaction that waits for an earlier nonce (a *gap*) is dropped after `MAX_WAIT` best blocks.
 
 use crate::client::FullClient;
 use isthmus_primitives::{Block, Hash};
@@ -54,8 +56,12 @@ const HEADROOM: usize = 4;
 /// How much more room there is for transactions from peers. Another node has accepted them, and sends each
 /// of them only once.
 const ROOM_FOR_PEERS: usize = 2;
-/// How many transactions to check again on each new best block because their nonce did not fit.
+/// How many transactions to check again on each new best block: first those whose nonce did not fit the author's
+/// block, then those that wait for an earlier nonce. What depends on them is checked as well.
 const MAX_CHECKED_AGAIN: usize = 512;
+/// For how many best blocks a transaction may wait for an earlier nonce. Otherwise one account could fill the
+/// queue for ever, with transactions that need never pay.
+const MAX_WAIT: u32 = 64;
 
 /// How many transactions may be ready for a block, and how many may wait for an earlier nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,10 +122,50 @@ pub struct FullPool {
 struct State {
 	/// Transactions whose nonce did not fit the block that the author built on.
 	misfits: HashSet<Hash>,
-	/// Transactions that waited for an earlier nonce when the last best block came.
-	gaps: HashSet<Hash>,
+	/// The transactions that waited for an earlier nonce when the last best block came.
+	gaps: HashMap<Hash, Gap>,
 	/// The lowest priority among the waiting transactions, and the block at which it was found.
 	floor: Option<(Hash, TransactionPriority)>,
+}
+
+/// A transaction that waits for an earlier nonce.
+#[derive(Clone, Copy, Default)]
+struct Gap {
+	/// For how many best blocks it has waited.
+	waited: u32,
+	/// How often it was checked again.
+	checked: u32,
+}
+
+impl State {
+	/// Notes which transactions wait for an earlier nonce at a new best block. Returns those to check again, and
+	/// those that have waited too long.
+	fn on_best_block(&mut self, waiting: impl Iterator<Item = Hash>) -> (Vec<Hash>, Vec<Hash>) {
+		let one_more = |gap: &Gap| Gap {
+			waited: gap.waited + 1,
+			..*gap
+		};
+		let (aged, gaps): (HashMap<_, _>, _) = waiting
+			.map(|hash| (hash, self.gaps.get(&hash).map(one_more).unwrap_or_default()))
+			.partition(|(_, gap)| gap.waited > MAX_WAIT);
+		self.gaps = gaps;
+		let misfits = self.misfits.iter().copied().take(MAX_CHECKED_AGAIN);
+		let mut suspects: Vec<Hash> = misfits.collect();
+		for hash in &suspects {
+			self.misfits.remove(hash);
+		}
+		// The framework's pool forgets soon which nonces are used up. A transaction that was checked before, and
+		// arrived after, then waits for one of them in vain. In turn, each is checked before it has waited too long.
+		let stuck = self.gaps.iter_mut().filter(|(_, gap)| gap.waited > 0);
+		let mut stuck: Vec<_> = stuck.collect();
+		stuck.sort_by_key(|(_, gap)| gap.checked);
+		let room = MAX_CHECKED_AGAIN - suspects.len();
+		for (hash, gap) in stuck.into_iter().take(room) {
+			gap.checked += 1;
+			suspects.push(*hash);
+		}
+		(suspects, aged.into_keys().collect())
+	}
 }
 
 impl FullPool {
@@ -169,6 +215,14 @@ impl FullPool {
 		}
 	}
 
+	/// Returns which part of the room for ready transactions is taken, by number or by size, whichever is more.
+	/// From 1 on, a transaction must pay more than one that waits.
+	pub fn fullness(&self) -> f64 {
+		let status = self.inner.status();
+		let part = |taken: usize, room: usize| taken as f64 / room.max(1) as f64;
+		part(status.ready, self.limits.count).max(part(status.ready_bytes, self.limits.bytes))
+	}
+
 	/// Checks that there is room for a transaction. If too many are ready, it must pay more than one of them. If
 	/// too many wait for an earlier nonce, it must be ready.
 	async fn make_room(
@@ -188,6 +242,9 @@ impl FullPool {
 		if among_ready && among_future {
 			return Ok(());
 		}
+		// A transaction that is known, or was found invalid a moment ago, costs no validation.
+		let pool = self.inner.pool().validated_pool();
+		pool.check_is_known(&hash, false)?;
 		let validity = self
 			.inner
 			.api()
@@ -247,35 +304,74 @@ impl FullPool {
 		floor
 	}
 
-	/// Checks transactions again whose nonce did not fit, and everything that depends on them.
+	/// Checks transactions again whose nonce did not fit, and everything that depends on them. Drops those that are
+	/// invalid at the best block, or have waited too long for an earlier nonce, and tells their watchers.
 	async fn check_again(&self, best: Hash) {
-		let waiting: HashSet<_> = self
-			.inner
-			.futures()
-			.iter()
-			.map(|waiting| *waiting.hash())
-			.collect();
-		let suspects: Vec<Hash> = {
+		let futures = self.inner.futures().into_iter();
+		let waiting: HashMap<_, _> = futures.map(|waiting| (waiting.hash, waiting)).collect();
+		let (suspects, aged) = {
 			let mut state = self.state.lock();
-			// The framework's pool forgets soon which nonces are used up. A transaction that was checked
-			// before, and arrived after, then waits for one of them in vain.
-			let stuck = waiting.intersection(&state.gaps).copied();
-			let suspects: HashSet<_> = stuck.chain(state.misfits.iter().copied()).collect();
-			state.misfits.clear();
-			state.gaps = waiting;
-			suspects.into_iter().take(MAX_CHECKED_AGAIN).collect()
+			let is_ready = |hash: &Hash| self.inner.ready_transaction(hash).is_some();
+			state.misfits.retain(is_ready);
+			state.on_best_block(waiting.keys().copied())
 		};
-		if suspects.is_empty() {
-			return;
+		let pool = self.inner.pool().validated_pool();
+		// They are not banned: their senders may send them again, after the missing nonce.
+		let dropped = pool.remove_subtree(&aged, false, |events, hash| events.invalid(&hash));
+		if !dropped.is_empty() {
+			log::debug!(
+				target: sc_transaction_pool::LOG_TARGET,
+				"dropped {} transactions that waited too long for an earlier nonce",
+				dropped.len(),
+			);
 		}
+		let suspects = suspects.into_iter().filter_map(|hash| {
+			let ready = || Some(self.inner.ready_transaction(&hash)?.as_ref().clone());
+			waiting.get(&hash).cloned().or_else(ready)
+		});
+		let suspects: Vec<Waiting> = suspects.collect();
+		if !suspects.is_empty() {
+			self.revalidate(best, suspects).await;
+		}
+	}
+
+	/// Drops those of the suspects that are invalid, and lets the others, with everything that depends on a
+	/// suspect, take their places again.
+	async fn revalidate(&self, best: Hash, suspects: Vec<Waiting>) {
 		let Ok(Some(number)) = self.inner.api().block_id_to_number(&BlockId::Hash(best)) else {
 			return;
 		};
+		let checks = suspects.into_iter().map(|suspect| async move {
+			let priority = ValidateTransactionPriority::Maintained;
+			let api = self.inner.api();
+			let source = suspect.source.clone().into();
+			let validity = api.validate_transaction(best, source, suspect.data, priority);
+			(suspect.hash, validity.await)
+		});
+		let (mut valid, mut invalid) = (Vec::new(), HashSet::new());
+		for (hash, validity) in futures::future::join_all(checks).await {
+			match validity {
+				Ok(Ok(_)) => valid.push(hash),
+				Ok(Err(TransactionValidityError::Invalid(_))) => {
+					invalid.insert(hash);
+				}
+				// It stays as it is.
+				Ok(Err(TransactionValidityError::Unknown(_))) | Err(_) => {}
+			}
+		}
 		let pool = self.inner.pool();
-		let removed = pool
-			.validated_pool()
-			.remove_subtree(&suspects, false, |_, _| {});
-		let again = removed.iter().map(|waiting| {
+		let hashes: Vec<_> = invalid.iter().copied().collect();
+		let validated = pool.validated_pool();
+		let mut removed = validated.remove_subtree(&hashes, true, |events, hash| {
+			if invalid.contains(&hash) {
+				events.invalid(&hash);
+			}
+		});
+		removed.extend(validated.remove_subtree(&valid, false, |_, _| {}));
+		let again = removed
+			.iter()
+			.filter(|waiting| !invalid.contains(&waiting.hash));
+		let again = again.map(|waiting| {
 			let source = TransactionSource::from(waiting.source.clone());
 			(
 				TimedTransactionSource::from_transaction_source(source, false),
@@ -415,5 +511,44 @@ impl LocalTransactionPool for FullPool {
 		transaction: LocalTransactionFor<Self>,
 	) -> Result<Hash, Error> {
 		self.inner.submit_local(at, transaction)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn hashes(range: std::ops::Range<u64>) -> impl Iterator<Item = Hash> {
+		range.map(Hash::from_low_u64_be)
+	}
+
+	#[test]
+	fn misfits_are_checked_before_gaps_and_none_is_forgotten() {
+		let mut state = State::default();
+		state.on_best_block(hashes(0..1000));
+		state.misfits.extend(hashes(5000..5600));
+		let (first, _) = state.on_best_block(hashes(0..1000));
+		let (second, _) = state.on_best_block(hashes(0..1000));
+		assert_eq!((first.len(), second.len()), (512, 512));
+		let gap = |hash: &&Hash| hash.to_low_u64_be() < 1000;
+		assert_eq!(first.iter().filter(gap).count(), 0);
+		assert_eq!(second.iter().filter(gap).count(), 512 - 88);
+		assert!(state.misfits.is_empty());
+		// Those that were not checked come first.
+		let (third, _) = state.on_best_block(hashes(0..1000));
+		assert!(third.iter().all(|hash| !second.contains(hash)));
+	}
+
+	#[test]
+	fn a_transaction_does_not_wait_for_ever() {
+		let mut state = State::default();
+		for _ in 0..=MAX_WAIT {
+			assert!(state.on_best_block(hashes(0..1)).1.is_empty());
+		}
+		let (suspects, aged) = state.on_best_block(hashes(0..2));
+		assert_eq!(aged, hashes(0..1).collect::<Vec<_>>());
+		assert!(suspects.is_empty());
+		// Submitted again, it waits as long as any other.
+		assert!(state.on_best_block(hashes(0..2)).1.is_empty());
 	}
 }

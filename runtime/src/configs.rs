@@ -230,10 +230,20 @@ parameter_types! {
 	pub MaxMotionWeight: Weight = NORMAL_RATIO * RuntimeBlockWeights::get().max_block;
 }
 
+/// The number of the current set of voters.
+pub struct CurrentSet;
+
+impl frame_support::traits::Get<u64> for CurrentSet {
+	fn get() -> u64 {
+		crate::Grandpa::current_set_id()
+	}
+}
+
 impl pallet_verifiers::Config for Runtime {
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = RegisteredProducers;
 	type Currency = Balances;
+	type CurrentSet = CurrentSet;
 	type Deposit = ConstU128<{ 100 * UNIT }>;
 	type MajorityOrigin = EnsureProportionMoreThan<AccountId, Instance1, 1, 2>;
 	type MaxVerifiers = ConstU32<MAX_VERIFIERS>;

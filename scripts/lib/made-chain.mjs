@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process';
 import { dirname, join } from 'node:path';
 
-/** How long making a chain may take, in milliseconds. */
+/** How long making a chain may take by default, in milliseconds. */
 const TIMEOUT = 300_000;
 
 /** Returns the program's path: $ISTHMUS_ADVERSARY, or `isthmus-adversary` beside the node's program. */
@@ -28,14 +28,15 @@ function adversaryPath() {
  * @param {number} [order.forkEvery] Start a fork every `forkEvery` blocks; 0 for no forks.
  * @param {number} [order.seed] Determines the length of each fork.
  * @param {number} [order.bodyBytes] The number of bytes of transactions in each block of the best chain.
+ * @param {number} [order.timeout] How long that may take, in milliseconds.
  * @returns {Promise<object>} The program's summary of the chain: `best`, `totalDifficulty`, `forks`, `uncles`.
  */
-export function makeChain(spec, basePath, { blocks, interval, forkEvery = 0, seed = 1, bodyBytes = 0 }) {
+export function makeChain(spec, basePath, { blocks, interval, forkEvery = 0, seed = 1, bodyBytes = 0, timeout = TIMEOUT }) {
 	const options = { blocks, interval, seed, 'fork-every': forkEvery, 'body-bytes': bodyBytes };
 	const args = ['make-chain', '--chain', spec, '--base-path', basePath];
 	for (const [name, value] of Object.entries(options)) args.push(`--${name}`, String(value));
 	return new Promise((resolve, reject) => {
-		execFile(adversaryPath(), args, { timeout: TIMEOUT }, (error, stdout, stderr) => {
+		execFile(adversaryPath(), args, { timeout }, (error, stdout, stderr) => {
 			if (error) reject(new Error(`isthmus-adversary ${args.join(' ')}: ${error.message}\n${stderr}`));
 			else resolve(JSON.parse(stdout));
 		});

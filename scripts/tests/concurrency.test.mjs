@@ -25,7 +25,7 @@ let folder;
 async function run(args, machine = 'here') {
 	const runtime = join(folder, `machine-${machine}`);
 	mkdirSync(runtime, { recursive: true });
-	const env = { ...process.env, ISTHMUS_URL: node.url, ISTHMUS_KEY: '', XDG_RUNTIME_DIR: runtime };
+	const env = { ...process.env, ISTHMUS_URL: node.url, ISTHMUS_KEY: '', HOME: runtime };
 	const child = spawn(program, ['--json', ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const [out, err] = [[], []];
 	child.stdout.on('data', (data) => out.push(data));

@@ -15,11 +15,13 @@ import { identities, writeSpec } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 900_000;
+/** It fills blocks for minutes, to print a figure. */
+const skip = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
 /** How many transactions of 1 MiB are sent. Five fit into a block. */
 const TRANSACTIONS = 40;
 const MIB = 1024 * 1024;
 
-test('miners have work at once on a new best block, however full blocks are', { timeout }, async (t) => {
+test('miners have work at once on a new best block, however full blocks are', { timeout, skip }, async (t) => {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-full-'));
 	const [alice] = identities(1);
 	const parameters = { genesisDifficulty: '0x4000', minimumDifficulty: '0x4000' };

@@ -152,8 +152,8 @@ test('other programs can mine', { timeout }, async (t) => {
 			assert.equal(block.hash, await call(rpc, 'chain_getBlockHash', 1));
 			assert.match(block.nonce, /^0x[0-9a-f]{16}$/);
 			assert.deepEqual([block.number, block.miner, block.difficulty], ['0x1', ALICE, '0x400']);
-			// Only blocks above the finalized one have a total difficulty.
-			assert.equal(block.totalDifficulty, null);
+			// The genesis block's difficulty and this block's.
+			assert.equal(block.totalDifficulty, '0x800');
 			assert.deepEqual([block.transactions, block.uncles], [[], []]);
 			assert.deepEqual(await call(url, 'eth_getBlockByHash', block.hash, false), block);
 			assert.equal((await call(url, 'eth_getBlockByNumber', 'latest', false)).number, `0x${height.toString(16)}`);

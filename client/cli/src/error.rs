@@ -55,10 +55,10 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  failed on this machine, for example because a file cannot be read or written
-  2  wrong usage
+  2  incorrect usage
   3  no node answers, or the connection was lost
-  4  the chain or the node refused, or the chain does not have what was named
-  5  data, a key or a passphrase is not the right one";
+  4  the chain or the node refused, or what you named does not exist on the chain
+  5  the data, the keys or the passphrase are wrong";
 
 impl Error {
 	/// Makes an error without a hint.
@@ -247,6 +247,12 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
 		),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
+		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
+		NotIncluded(_) => (Kind::Refused, Some(LOOK)),
+		NotFinal { .. } => (
+			Kind::Refused,
+			Some("do not run it again; `isthmus status` shows the last finalized block"),
+		),
 		Refused(refusal) => (Kind::Refused, refusal_hint(&refusal.error)),
 		NotAccepted(_) => (
 			Kind::Refused,
@@ -294,7 +300,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("run the same command again to store in the current epoch"),
 		),
-		Upload(UploadError::Overtaken) | NotIncluded(_) => (Kind::Refused, Some(SHARED)),
+		Upload(UploadError::Overtaken) => (Kind::Refused, Some(SHARED)),
 		Query(_) | Rpc { .. } | Upload(_) | NoSuchBlock(_) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
@@ -310,6 +316,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 
 /// The hint after a connection was lost.
 const RESUME: &str = "run the same command again to resume";
+/// The hint if a transaction was sent and may still be included.
+const LOOK: &str = "the transaction may still be included: see whether it took effect, for example with `isthmus balance`, before you run this again (`isthmus store` may always be run again)";
 /// The hint if another program uses the same account.
 const SHARED: &str = "another program seems to use the same account: run the same command again";
 /// The hint if a leaf is taken.
@@ -377,6 +385,22 @@ mod tests {
 		assert!(error
 			.hint
 			.is_some_and(|hint| hint.contains("--state-pruning archive")));
+	}
+
+	#[test]
+	fn what_was_sent_is_not_to_be_sent_again_without_a_look() {
+		for error in [
+			SdkError::Unconfirmed { last: 7 },
+			SdkError::NotIncluded("dropped".into()),
+			SdkError::NotFinal {
+				block: 7,
+				reason: "timeout".into(),
+			},
+		] {
+			let hint = Error::from(error).hint.unwrap();
+			assert!(!hint.contains("run the same command again"), "{hint}");
+			assert!(hint.contains("isthmus "), "{hint}");
+		}
 	}
 
 	#[test]

@@ -29,12 +29,20 @@ pub struct Call {
 	pub(crate) last: Option<BlockNumber>,
 	/// What only one transaction in flight can have.
 	pub(crate) claims: Vec<Claim>,
+	/// The claims that this call does not make, but whose transactions have to be in blocks before it is made.
+	pub(crate) yields_to: Vec<Claim>,
 }
 
 impl Call {
 	/// Adds a claim.
 	pub(crate) fn claiming(mut self, claim: Claim) -> Self {
 		self.claims.push(claim);
+		self
+	}
+
+	/// Makes the call wait for transactions in flight that have a claim.
+	pub(crate) fn yielding_to(mut self, claim: Claim) -> Self {
+		self.yields_to.push(claim);
 		self
 	}
 
@@ -121,6 +129,7 @@ impl Client {
 			fields: Raw(bytes.into()),
 			last: None,
 			claims: Vec::new(),
+			yields_to: Vec::new(),
 		})
 	}
 
@@ -147,6 +156,10 @@ impl Client {
 			fields: Raw(fields.into()),
 			last: calls.iter().filter_map(|call| call.last).min(),
 			claims: calls.iter().flat_map(|call| call.claims.clone()).collect(),
+			yields_to: calls
+				.iter()
+				.flat_map(|call| call.yields_to.clone())
+				.collect(),
 		})
 	}
 }

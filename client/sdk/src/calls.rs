@@ -74,7 +74,10 @@ impl Client {
 
 	/// Makes a call that starts a new epoch of a dataset.
 	pub async fn start_epoch(&self, dataset: DatasetId) -> Result<Call, Error> {
-		self.call(PALLET, "start_epoch", (dataset,)).await
+		Ok(self
+			.call(PALLET, "start_epoch", (dataset,))
+			.await?
+			.claiming(Claim::NewEpoch(dataset)))
 	}
 
 	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted.
@@ -101,7 +104,10 @@ impl Client {
 		let arguments = (key, dataset, epoch, leaf, Bytes(value));
 		let call = self.call(PALLET, "store", arguments).await?;
 		let leaf = Claim::leaf(place);
-		Ok(call.claiming(leaf).claiming(Claim::Record(key.0)))
+		Ok(call
+			.claiming(leaf)
+			.claiming(Claim::Record(key.0))
+			.yielding_to(Claim::NewEpoch(dataset)))
 	}
 
 	/// Makes the first part of T_s for a large value: a call that stores its manifest. `length` and
@@ -123,7 +129,10 @@ impl Client {
 		let arguments = (key, dataset, epoch, leaf, length, chunk_size, manifest);
 		let call = self.call(PALLET, "open_record", arguments).await?;
 		let leaf = Claim::leaf(place);
-		Ok(call.claiming(leaf).claiming(Claim::Record(key.0)))
+		Ok(call
+			.claiming(leaf)
+			.claiming(Claim::Record(key.0))
+			.yielding_to(Claim::NewEpoch(dataset)))
 	}
 
 	/// Makes the next part of T_s for a large value: a call that stores its next chunk, with the Merkle proof

@@ -16,6 +16,8 @@ pub(crate) enum Claim {
 	DatasetName(String),
 	/// A dataset: its policy, its epoch, and whether it exists.
 	Dataset(DatasetId),
+	/// The start of a dataset's next epoch. What is stored in the dataset waits for it.
+	NewEpoch(DatasetId),
 	/// A leaf of a dataset's epoch.
 	Leaf(DatasetId, Epoch, Leaf),
 	/// A record's key.

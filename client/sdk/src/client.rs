@@ -190,7 +190,7 @@ impl Client {
 	}
 
 	/// Returns the number of a block, by default the best one.
-	async fn number(&self, hash: RpcParams) -> Result<BlockNumber, Error> {
+	pub(crate) async fn number(&self, hash: RpcParams) -> Result<BlockNumber, Error> {
 		let header: Option<Header> = self.request("chain_getHeader", hash).await?;
 		let header = header.ok_or_else(|| Error::Incompatible("the node lost a block".into()))?;
 		Ok(header.number as BlockNumber)

@@ -54,6 +54,20 @@ pub enum Error {
 	/// The node accepted the transaction and dropped it later.
 	#[error("the transaction was not included in a block: {0}")]
 	NotIncluded(String),
+	/// The connection was lost after the transaction was sent, so its outcome is not known.
+	#[error("the connection to the node was lost after the transaction was sent; it may still be included until block {last}")]
+	Unconfirmed {
+		/// The last block that may include it.
+		last: BlockNumber,
+	},
+	/// The node stopped following a transaction that is in a block and not finalized.
+	#[error("the transaction is in block {block}, but not finalized yet: {reason}")]
+	NotFinal {
+		/// The block's number.
+		block: BlockNumber,
+		/// Why the node stopped.
+		reason: String,
+	},
 	/// Too few blocks are left in which the transaction may be included.
 	#[error("too late: the transaction would have to be included by block {last}")]
 	TooLate {
@@ -264,7 +278,10 @@ impl Error {
 
 	/// Returns whether the connection failed, so that the operation may succeed over a new one.
 	pub fn is_connection(&self) -> bool {
-		matches!(self, Error::Connection(_) | Error::Unreachable { .. })
+		matches!(
+			self,
+			Error::Connection(_) | Error::Unreachable { .. } | Error::Unconfirmed { .. }
+		)
 	}
 }
 

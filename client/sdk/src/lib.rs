@@ -132,6 +132,7 @@ pub use fetch_file::{is_folder, FetchError, FetchFile};
 pub use fetch_folder::{fetch_folder, FetchedFolder};
 pub use isthmus_envelope as envelope;
 pub use isthmus_primitives::{DECIMALS, UNIT};
+pub use lock::can_take_turns;
 pub use outcome::Included;
 pub use progress::{Progress, Stage};
 pub use reading::{Intact, Reading};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Lock files, which make programs of the same user on the same machine take turns. They are in
-//! `$XDG_RUNTIME_DIR` or, if that is not set, in the folder for temporary files. The operating system
-//! releases a lock when its program ends, however it ends.
+//! `$HOME/.local/state/isthmus` or, if no file can be made there, in `$XDG_RUNTIME_DIR` or the folder for
+//! temporary files: a service and a login shell have the same first folder. The operating system releases a
+//! lock when its program ends, however it ends.
 
 use std::{
 	fs::{self, File, TryLockError},
@@ -13,10 +14,36 @@ use std::{
 /// The time between attempts to take a lock.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// Returns the path of a lock file.
-pub(crate) fn path(name: &str) -> PathBuf {
-	let folder = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
-	folder.join(name)
+/// Returns the path of a lock file; `None` if no folder can hold one.
+pub(crate) fn path(name: &str) -> Option<PathBuf> {
+	let variable = |name| std::env::var_os(name).map(PathBuf::from);
+	let home = variable("HOME").map(|home| home.join(".local/state/isthmus"));
+	let folders = [
+		home,
+		variable("XDG_RUNTIME_DIR"),
+		Some(std::env::temp_dir()),
+	];
+	Some(first_usable(folders.into_iter().flatten())?.join(name))
+}
+
+/// Returns whether programs of the same user on this machine can take turns: whether lock files can be made.
+pub fn can_take_turns() -> bool {
+	path("").is_some()
+}
+
+/// Returns the first folder in which files can be made. One that does not exist is made. A relative path
+/// does not count: it would lead elsewhere in each program.
+fn first_usable(folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
+	let mut builder = fs::DirBuilder::new();
+	builder.recursive(true);
+	#[cfg(unix)]
+	std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+	let is_usable = |folder: &PathBuf| {
+		folder.is_absolute()
+			&& builder.create(folder).is_ok()
+			&& tempfile::tempfile_in(folder).is_ok()
+	};
+	folders.into_iter().find(is_usable)
 }
 
 /// Opens a lock file, and creates it if it does not exist. Returns `None` if that fails, or if the file is a
@@ -59,7 +86,7 @@ impl Drop for Held {
 
 /// Waits for as long as another program holds the lock. Returns `None` if no lock file can be made.
 pub(crate) async fn hold(name: &str) -> Option<Held> {
-	let path = path(name);
+	let path = path(name)?;
 	loop {
 		let file = open(&path)?;
 		if !take(&file, Duration::MAX).await {
@@ -111,6 +138,18 @@ mod tests {
 		assert!(!is_own(&second, &path).unwrap_or(false));
 		let third = open(&path).unwrap();
 		assert!(take(&third, Duration::ZERO).await);
+	}
+
+	#[test]
+	fn the_first_folder_that_can_hold_a_lock_is_used() {
+		let folder = tempfile::tempdir().unwrap();
+		let (file, new) = (folder.path().join("file"), folder.path().join("a/b"));
+		fs::write(&file, "").unwrap();
+		let folders = ["".into(), "relative".into(), file.join("a"), new.clone()];
+		let used = first_usable(folders.clone().into_iter().chain([folder.path().into()]));
+		assert_eq!(used, Some(new));
+		assert_eq!(first_usable(folders.into_iter().take(3)), None);
+		assert!(!Path::new("relative").exists());
 	}
 
 	#[cfg(unix)]

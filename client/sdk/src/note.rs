@@ -20,6 +20,9 @@ pub(crate) struct Note {
 	nonce: u64,
 	/// When it was sent, in seconds since 1970.
 	sent: u64,
+	/// Whether the node is known to have accepted it.
+	#[serde(default)]
+	accepted: bool,
 	/// What it claims.
 	claims: Vec<Claim>,
 }
@@ -85,12 +88,29 @@ impl Notes {
 		self.nonce() == self.included
 	}
 
-	/// Notes a transaction that was sent.
+	/// Returns whether the node may still accept a transaction that it does not count: its sender has ended, or
+	/// lost the connection. A next transaction with a later nonce would wait for it in vain.
+	pub(crate) fn is_unsure(&self) -> bool {
+		self.in_flight()
+			.any(|note| !note.accepted && note.nonce >= self.next)
+	}
+
+	/// Notes that the node accepted a transaction.
+	pub(crate) fn accept(&mut self, nonce: u64, now: u64) {
+		let genesis = self.genesis;
+		let same = |note: &&mut Note| note.genesis == genesis && note.nonce == nonce;
+		if let Some(note) = self.all.iter_mut().find(same) {
+			(note.accepted, note.sent) = (true, now);
+		}
+	}
+
+	/// Notes a transaction that is sent.
 	pub(crate) fn add(&mut self, nonce: u64, claims: Vec<Claim>, sent: u64) {
 		self.all.push(Note {
 			genesis: self.genesis,
 			nonce,
 			sent,
+			accepted: false,
 			claims,
 		});
 	}
@@ -122,6 +142,7 @@ mod tests {
 			genesis,
 			nonce,
 			sent: SENT,
+			accepted: true,
 			claims: claims.to_vec(),
 		};
 		vec![
@@ -150,6 +171,21 @@ mod tests {
 			assert_eq!(notes.claimed(&[Claim::Producer]), None);
 			assert_eq!((notes.nonce(), notes.is_first()), (nonce, is_first));
 		}
+	}
+
+	#[test]
+	fn a_transaction_that_the_node_may_not_have_is_waited_for() {
+		let notes = |next, now| {
+			let mut notes = Notes::new(Vec::new(), GENESIS, 4, 4, SENT);
+			notes.add(4, Vec::new(), SENT);
+			Notes::new(notes.all, GENESIS, 4, next, now)
+		};
+		assert!(notes(4, SENT + COUNTED).is_unsure());
+		assert!(!notes(5, SENT).is_unsure());
+		assert!(!notes(4, SENT + COUNTED + 1).is_unsure());
+		let mut accepted = notes(4, SENT);
+		accepted.accept(4, SENT);
+		assert!(!accepted.is_unsure());
 	}
 
 	#[test]

@@ -68,7 +68,8 @@ pub struct Intact {
 }
 
 impl Reading {
-	/// Queries a record and opens its keys. Fetches the manifest of a large value, or all of a small one.
+	/// Queries a record and opens its keys. Fetches the manifest of a large value, or all of a small one. Goes on
+	/// if the connection is lost for a short time.
 	///
 	/// # Errors
 	///
@@ -76,6 +77,17 @@ impl Reading {
 	/// pairs opens a grant, and [`Error::WrongContent`] if the bytes from the node do not have the hash on
 	/// the chain.
 	pub async fn open(
+		client: &Client,
+		reader: &Identity,
+		owner: &AccountId,
+		key: RecordKey,
+	) -> Result<Self, Error> {
+		let opened = client.persist(|| Self::open_once(client, reader, owner, key));
+		opened.await
+	}
+
+	/// Does the same as [`open`](Self::open), and fails if the connection is lost.
+	pub(crate) async fn open_once(
 		client: &Client,
 		reader: &Identity,
 		owner: &AccountId,
@@ -286,14 +298,16 @@ impl Reading {
 		count: u32,
 	) -> Result<Vec<Vec<u8>>, Error> {
 		let client = &self.client;
-		let query = ChunkQuery {
-			owner: &self.owner,
-			key: self.key,
-			block: client.best_number().await?,
-			first,
-			count,
-		};
-		let answer = client.persist(|| query.send(client, &self.reader.account));
+		let answer = client.persist(|| async {
+			let query = ChunkQuery {
+				owner: &self.owner,
+				key: self.key,
+				block: client.best_number().await?,
+				first,
+				count,
+			};
+			query.send(client, &self.reader.account).await
+		});
 		match answer.await {
 			Err(Error::Rpc {
 				code: NO_SUCH_METHOD,

@@ -5,6 +5,7 @@
 use crate::{
 	account::Identity,
 	call::Call,
+	claim::Claim,
 	client::Client,
 	error::Error,
 	event::Event,
@@ -282,6 +283,7 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 		return Ok(revocation);
 	}
 	let call = client.revoke(id).await?;
+	let call = call.claiming(Claim::NewEpoch(dataset));
 	let mut pending = client.submit(&owner.account, &call).await?;
 	let included = pending.included().await?;
 	revocation.last = Some(pending);

@@ -6,11 +6,10 @@
 //! have, such as a free leaf. Two programs that ask the node at the same moment get the same answers. One of
 //! their transactions would then replace the other, or be refused after its fee is paid. Therefore a program
 //! holds a lock on the file `isthmus-ADDRESS.lock` from choosing to sending, and notes in that file what it
-//! has sent. The next program reads the notes, and counts those transactions in until a block includes them.
+//! sends. The next program reads the notes, and counts those transactions in until a block includes them.
 //!
-//! The lock is best effort: if no such file can be made, or another program holds it for more than
-//! [`LONGEST_WAIT`], the transaction is sent anyway. Programs on different machines do not share the file:
-//! they learn from the chain that they were overtaken.
+//! The lock is best effort: if no such file can be made or locked, the transaction is sent anyway. Programs on
+//! different machines do not share the file: they learn from the chain that they were overtaken.
 
 use crate::{
 	claim::Claim,
@@ -25,14 +24,14 @@ use crate::{
 use std::{
 	collections::BTreeMap,
 	fs::File,
-	io::{Read, Seek, SeekFrom, Write},
+	io::{self, Read, Seek, SeekFrom, Write},
 	time::Duration,
 };
 use subxt::rpcs::rpc_params;
-use tokio::sync::MutexGuard;
+use tokio::{sync::MutexGuard, time::sleep};
 
-/// How long to wait for another program to send its transaction.
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// The time between looks whether the node counts a transaction that it may not have received.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The right to send an account's next transaction, until it is dropped.
 pub(crate) struct Turn<'a> {
@@ -49,9 +48,11 @@ impl<'a> Turn<'a> {
 	/// Waits for the account's lock, and finds out what is in flight.
 	pub(crate) async fn take(client: &'a Client, account: &AccountId) -> Result<Self, Error> {
 		let memory = client.0.notes.lock().await;
-		let mut file = lock::open(&lock::path(&format!("isthmus-{account}.lock")));
+		let path = lock::path(&format!("isthmus-{account}.lock"));
+		let mut file = path.and_then(|path| lock::open(&path));
 		if let Some(opened) = &file {
-			if !lock::take(opened, LONGEST_WAIT).await {
+			let taken = lock::take(opened, Duration::MAX);
+			if !client.patiently(Wait::OtherSender, taken).await {
 				file = None;
 			}
 		}
@@ -59,13 +60,20 @@ impl<'a> Turn<'a> {
 			Some(file) => read(file),
 			None => memory.get(account).cloned().unwrap_or_default(),
 		};
-		let (next, included) =
-			futures::try_join!(client.next_nonce(account), client.included_nonce(account))?;
+		let notes = loop {
+			let (next, included) =
+				futures::try_join!(client.next_nonce(account), client.included_nonce(account))?;
+			let notes = Notes::new(noted.clone(), client.genesis(), included, next, now());
+			if !notes.is_unsure() {
+				break notes;
+			}
+			sleep(LOOK).await;
+		};
 		Ok(Self {
 			memory,
 			account: *account,
 			file,
-			notes: Notes::new(noted, client.genesis(), included, next, now()),
+			notes,
 		})
 	}
 
@@ -74,9 +82,15 @@ impl<'a> Turn<'a> {
 		&self.notes
 	}
 
-	/// Notes a transaction that the node accepted, and ends the turn.
-	pub(crate) fn sent(mut self, nonce: u64, claims: Vec<Claim>) {
+	/// Notes the transaction that will be sent.
+	pub(crate) fn note(&mut self, nonce: u64, claims: Vec<Claim>) {
 		self.notes.add(nonce, claims, now());
+		self.write();
+	}
+
+	/// Notes that the node accepted the transaction, and ends the turn.
+	pub(crate) fn accepted(mut self, nonce: u64) {
+		self.notes.accept(nonce, now());
 		self.write();
 	}
 
@@ -87,25 +101,31 @@ impl<'a> Turn<'a> {
 	}
 
 	/// Writes the notes. If that fails, other programs know less, and the chain decides.
-	fn write(mut self) {
+	fn write(&mut self) {
 		if let Some(file) = &mut self.file {
-			let bytes = serde_json::to_vec(&self.notes.all).unwrap_or_default();
-			let _ = file
-				.seek(SeekFrom::Start(0))
-				.and_then(|_| file.set_len(0))
-				.and_then(|()| file.write_all(&bytes));
+			let _ = write(file, &self.notes.all);
 		}
-		self.memory.insert(self.account, self.notes.all);
+		self.memory.insert(self.account, self.notes.all.clone());
 	}
 }
 
-/// Reads the notes in a lock file. What was not written by this library is ignored.
+/// Writes the notes to a lock file over the old ones, and then removes what is left of those.
+fn write(file: &mut File, notes: &[Note]) -> io::Result<()> {
+	let bytes = serde_json::to_vec(notes)?;
+	file.seek(SeekFrom::Start(0))?;
+	file.write_all(&bytes)?;
+	file.set_len(bytes.len() as u64)
+}
+
+/// Reads the notes in a lock file. What was not written by this library is ignored, and so is what follows
+/// the notes: a program that ends while it writes may leave a part of longer ones.
 fn read(file: &mut File) -> Vec<Note> {
 	let mut bytes = Vec::new();
-	match file.read_to_end(&mut bytes) {
-		Ok(_) => serde_json::from_slice(&bytes).unwrap_or_default(),
-		Err(_) => Vec::new(),
+	if file.read_to_end(&mut bytes).is_err() {
+		return Vec::new();
 	}
+	let mut values = serde_json::Deserializer::from_slice(&bytes).into_iter();
+	values.next().and_then(Result::ok).unwrap_or_default()
 }
 
 impl Client {
@@ -140,5 +160,27 @@ impl Client {
 			}
 		};
 		self.patiently(Wait::Earlier, passed).await
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn notes_are_read_although_a_part_of_longer_ones_follows() {
+		let mut file = tempfile::tempfile().unwrap();
+		let mut notes = Notes::new(Vec::new(), [1; 32], 0, 0, 0);
+		notes.add(0, vec![Claim::Producer], 0);
+		notes.add(1, Vec::new(), 0);
+		write(&mut file, &notes.all).unwrap();
+		let length = file.metadata().unwrap().len();
+		notes.forget(1);
+		write(&mut file, &notes.all).unwrap();
+		assert!(file.metadata().unwrap().len() < length);
+		file.seek(SeekFrom::End(0)).unwrap();
+		file.write_all(b",{\"nonce\":1").unwrap();
+		file.seek(SeekFrom::Start(0)).unwrap();
+		assert_eq!(read(&mut file), notes.all);
 	}
 }

@@ -41,6 +41,8 @@ pub struct Pending {
 	account: AccountId,
 	nonce: u64,
 	last: BlockNumber,
+	/// The block of the best chain that the node last reported it in.
+	block: Option<H256>,
 }
 
 impl std::fmt::Debug for Pending {
@@ -93,9 +95,10 @@ impl Client {
 	{
 		let mut attempt = 0;
 		loop {
-			let turn = Turn::take(self, account.id()).await?;
+			let mut turn = Turn::take(self, account.id()).await?;
 			let (call, extra) = make(turn.notes().clone()).await?;
-			if let Some(nonce) = turn.notes().claimed(&call.claims) {
+			let waits_for = [&call.claims[..], &call.yields_to].concat();
+			if let Some(nonce) = turn.notes().claimed(&waits_for) {
 				drop(turn);
 				self.passed(account.id(), nonce.saturating_add(1)).await?;
 				continue;
@@ -106,11 +109,18 @@ impl Client {
 			if turn.notes().is_first() && !call.is_direct() {
 				self.rehearse(&signed, &at).await?;
 			}
-			let nonce = signed.nonce;
+			let (nonce, last) = (signed.nonce, signed.last);
+			// Noted first: whatever ends this program after sending, the others count the transaction in.
+			turn.note(nonce, call.claims);
 			match self.watch(signed, *account.id()).await {
 				Ok(pending) => {
-					turn.sent(nonce, call.claims);
+					turn.accepted(nonce);
 					return Ok((pending, extra));
+				}
+				// The node may have accepted it, so the note stays for as long as the node may take to count it.
+				Err(error) if error.is_connection() => {
+					self.forget_anchor().await;
+					return Err(after_sending(error, last));
 				}
 				// Our notes may be wrong, because an earlier transaction was dropped. Ask the node.
 				Err(error)
@@ -121,6 +131,7 @@ impl Client {
 				// A reorganisation may have replaced the anchor, so the next transaction gets a new one. This
 				// one is not sent again: the node may have dropped it and still include it.
 				Err(error) => {
+					turn.forget(nonce);
 					self.forget_anchor().await;
 					return Err(match error {
 						Error::Rpc { message, .. } | Error::StateGone(message) => {
@@ -173,6 +184,7 @@ impl Client {
 			account,
 			nonce: signed.nonce,
 			last: signed.last,
+			block: None,
 		};
 		match pending.next().await? {
 			TransactionStatus::Error { error }
@@ -269,6 +281,15 @@ fn sign(
 	})
 }
 
+/// Returns an error as it is after a transaction was sent: if the connection is lost, the outcome is not
+/// known.
+fn after_sending(error: Error, last: BlockNumber) -> Error {
+	match error.is_connection() {
+		true => Error::Unconfirmed { last },
+		false => error,
+	}
+}
+
 impl Pending {
 	/// Returns the transaction's hash.
 	pub fn hash(&self) -> H256 {
@@ -293,8 +314,8 @@ impl Pending {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Refused`] if the call failed, and [`Error::NotIncluded`] if the node dropped the
-	/// transaction.
+	/// Returns [`Error::Refused`] if the call failed, [`Error::NotIncluded`] if the node dropped the
+	/// transaction, and [`Error::Unconfirmed`] if the connection is lost.
 	pub async fn included(&mut self) -> Result<Included, Error> {
 		self.until(false).await
 	}
@@ -303,7 +324,8 @@ impl Pending {
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`Self::included`].
+	/// Returns the errors of [`Self::included`], and [`Error::NotFinal`] if the node stops waiting although
+	/// the transaction is in a block.
 	pub async fn finalized(&mut self) -> Result<Included, Error> {
 		self.until(true).await
 	}
@@ -314,11 +336,14 @@ impl Pending {
 		} else {
 			Wait::Block
 		};
-		let client = self.client.clone();
-		let block = client.patiently(what, self.block(finalized)).await?;
-		let index = u32::try_from(block.index)
-			.map_err(|_| Error::Incompatible("a block has 2^32 transactions".into()))?;
-		client.events(block.hash).await?.of(index)
+		let (client, last) = (self.client.clone(), self.last);
+		let events = async {
+			let block = client.patiently(what, self.block(finalized)).await?;
+			let index = u32::try_from(block.index)
+				.map_err(|_| Error::Incompatible("a block has 2^32 transactions".into()))?;
+			client.events(block.hash).await?.of(index)
+		};
+		events.await.map_err(|error| after_sending(error, last))
 	}
 
 	/// Waits for the transaction's block.
@@ -326,12 +351,22 @@ impl Pending {
 		loop {
 			match self.next().await? {
 				TransactionStatus::Finalized { block } => return Ok(block),
-				TransactionStatus::BestChainBlockIncluded { block: Some(block) } if !finalized => {
-					return Ok(block);
+				TransactionStatus::BestChainBlockIncluded { block } => {
+					self.block = block.as_ref().map(|block| block.hash);
+					if let Some(block) = block.filter(|_| !finalized) {
+						return Ok(block);
+					}
 				}
 				TransactionStatus::Error { error }
 				| TransactionStatus::Invalid { error }
 				| TransactionStatus::Dropped { error } => {
+					if let Some(hash) = self.block {
+						let block = self.client.number(rpc_params![hash]).await?;
+						return Err(Error::NotFinal {
+							block,
+							reason: error,
+						});
+					}
 					// The transaction's nonce is free again, so ask the node for the next one.
 					let turn = Turn::take(&self.client, &self.account).await?;
 					turn.forget(self.nonce);

@@ -234,21 +234,68 @@ pub async fn upload_folder(
 ) -> Result<StoredFolder, UploadFolderError> {
 	let mut upload = FolderUpload::start(client, owner, place).await?;
 	let mut missing: Vec<usize> = (0..folder.files.len()).collect();
-	for round in 0.. {
-		for number in missing {
+	let mut tries = Tries::default();
+	while !missing.is_empty() {
+		let count = missing.len();
+		let mut rest = missing.into_iter();
+		for number in rest.by_ref() {
 			let file = &folder.files[number];
 			progress.file(&file.path);
 			upload.store(number, file, progress).await?;
+			if upload.is_cut() {
+				break;
+			}
 		}
-		missing = upload.finish(round).await?;
-		if missing.is_empty() {
-			break;
+		upload.drain().await?;
+		let again = std::mem::take(&mut upload.again);
+		missing = again.keys().copied().chain(rest).collect();
+		if let Some(error) = one_of(again) {
+			tries.next(error, missing.len() < count).await?;
 		}
 	}
 	let bytes = upload.entries.values().map(|entry| entry.length).sum();
 	let files = upload.entries.len();
 	let list = upload.store_list(folder, finalized, progress).await?;
 	Ok(StoredFolder { list, files, bytes })
+}
+
+/// How often files were tried again.
+#[derive(Default)]
+struct Tries {
+	/// How often other programs took the files' places.
+	rounds: u32,
+	/// How often the connection was lost since a file was last stored.
+	outages: u32,
+}
+
+impl Tries {
+	/// Counts a try that failed, after which fewer files may be missing. Waits before the next one if the
+	/// connection was lost; returns the error if it was the last try.
+	async fn next(&mut self, error: Error, progressed: bool) -> Result<(), Error> {
+		let is_cut = error.is_connection();
+		if is_cut && progressed {
+			self.outages = 0;
+		}
+		let (count, most) = match is_cut {
+			true => (&mut self.outages, RECONNECTIONS),
+			false => (&mut self.rounds, ROUNDS),
+		};
+		if *count == most {
+			return Err(error);
+		}
+		*count += 1;
+		if is_cut {
+			tokio::time::sleep(reconnect_after(*count - 1)).await;
+		}
+		Ok(())
+	}
+}
+
+/// Returns one of the files' errors: that of the connection, if it was lost.
+fn one_of(again: BTreeMap<usize, Error>) -> Option<Error> {
+	let mut errors: Vec<_> = again.into_values().collect();
+	errors.sort_by_key(|error| !error.is_connection());
+	errors.into_iter().next()
 }
 
 /// A folder that is being stored.
@@ -353,7 +400,7 @@ impl<'a> FolderUpload<'a> {
 	async fn compare(&self, key: RecordKey, source: &mut File, length: u64) -> Result<(), Error> {
 		let owner = self.owner;
 		source.seek(SeekFrom::Start(0))?;
-		let reading = Reading::open(self.client, owner, owner.id(), key).await?;
+		let reading = Reading::open_once(self.client, owner, owner.id(), key).await?;
 		let expected = reading.length();
 		match expected == length && reading.matches(source).await? {
 			true => Ok(()),
@@ -410,21 +457,9 @@ impl<'a> FolderUpload<'a> {
 		self.window.finish(done).await
 	}
 
-	/// Waits for the files in flight. Returns the numbers of those that have to be stored again, or the
-	/// first of their errors after the last round.
-	async fn finish(&mut self, round: u32) -> Result<Vec<usize>, Error> {
-		self.drain().await?;
-		let mut again = std::mem::take(&mut self.again);
-		let Some((first, error)) = again.pop_first() else {
-			return Ok(Vec::new());
-		};
-		if round == ROUNDS || error.is_connection() && round >= RECONNECTIONS {
-			return Err(error);
-		}
-		if error.is_connection() {
-			tokio::time::sleep(reconnect_after(round)).await;
-		}
-		Ok([first].into_iter().chain(again.into_keys()).collect())
+	/// Returns whether the connection was lost.
+	fn is_cut(&self) -> bool {
+		self.again.values().any(Error::is_connection)
 	}
 
 	/// Stores the list of the files, or compares it with the stored one.

@@ -25,6 +25,8 @@ pub enum Wait {
 	Finality,
 	/// Earlier transactions of the same account, which are in flight.
 	Earlier,
+	/// Another program on this machine, which sends a transaction of the same account.
+	OtherSender,
 	/// Another program on this machine, which stores the same record.
 	OtherUpload,
 	/// Another program on this machine, which fetches to the same file.
@@ -51,13 +53,22 @@ impl fmt::Display for Waiting {
 			Wait::Block => "waiting for a block with the transaction",
 			Wait::Finality => "waiting until the transaction is finalized",
 			Wait::Earlier => "waiting for earlier transactions of the account",
+			Wait::OtherSender => {
+				"waiting for another program that sends a transaction of the account"
+			}
 			Wait::OtherUpload => "waiting for another program that stores the same record",
 			Wait::OtherFetch => "waiting for another program that fetches to the same file",
 			Wait::OtherRevocation => "waiting for another program that revokes a grant",
 		})?;
 		write!(f, ", for {seconds} s")?;
 		match (self.what, self.blocks) {
-			(Wait::OtherUpload | Wait::OtherFetch | Wait::OtherRevocation, _) => Ok(()),
+			(
+				Wait::OtherSender
+				| Wait::OtherUpload
+				| Wait::OtherFetch
+				| Wait::OtherRevocation,
+				_,
+			) => Ok(()),
 			(_, None) => f.write_str("; the node does not answer"),
 			(Wait::Finality, Some((best, finalized))) => write!(
 				f,

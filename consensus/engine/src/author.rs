@@ -12,6 +12,7 @@ use crate::{
 	clock::{unix_now, unix_now_millis},
 	error::CheckError,
 	metrics::Contents,
+	rate_limit::RateLimitedLog,
 	sealer::{Job, Sealer},
 	LOG_TARGET,
 };
@@ -192,6 +193,7 @@ where
 			changes(self.parts.choices.clone()),
 		)
 		.fuse();
+		let warnings = RateLimitedLog::default();
 		let mut round = None;
 		// When a new best block arrived on which there is no template yet.
 		let mut best_since = None;
@@ -214,7 +216,9 @@ where
 				loop {
 					futures::select! {
 						stepped = step => break stepped.unwrap_or_else(|error| {
-							log::warn!(target: LOG_TARGET, "no block template: {error}");
+							if let Some(end) = warnings.may_write("no block template", Instant::now()) {
+								log::warn!(target: LOG_TARGET, "no block template: {error}{end}");
+							}
 							RETRY
 						}),
 						import = imports.next() => match import {

@@ -124,7 +124,7 @@ pub use refusals::{Refusals, Refused};
 pub use sealer::{Job, Mined, Sealer};
 pub use select_chain::HeaviestChain;
 pub use verifier::PowVerifier;
-pub use vote_guard::{VoteGuard, VoteGuardError};
+pub use vote_guard::{Place, VoteGuard, VoteGuardError};
 
 /// The target of this crate's log lines.
 const LOG_TARGET: &str = "pow";

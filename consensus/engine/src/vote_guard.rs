@@ -5,6 +5,9 @@
 //! would vote again in rounds in which it has voted. This guard keeps the last votes in a file of its own beside the
 //! keys, and stands between GRANDPA and the keystore.
 //!
+//! A refused vote ends GRANDPA's voter, and with it the node. So as long as the database is behind the file, the guard
+//! hides the key: GRANDPA asks for it at the start of each round, and follows a round without voting if it is missing.
+//!
 //! It cannot see a second machine with the same key and a file of its own. Those two votes are reported on the chain.
 
 use crate::LOG_TARGET;
@@ -19,12 +22,16 @@ use std::{
 	fs::{self, File},
 	io::{self, Write},
 	path::{Path, PathBuf},
+	sync::atomic::{AtomicBool, Ordering},
 };
 
 /// How many votes of each key are kept: those of the last ten rounds and more, as a round has three.
 const KEPT: usize = 32;
-/// The version of the file's format, its first byte.
-const VERSION: u8 = 1;
+/// The version of the file's format, its first byte. Version 1 has the votes alone.
+const VERSION: u8 = 2;
+
+/// A set of verifiers, and a round of it.
+pub type Place = (u64, u64);
 
 /// Why the guard cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -34,10 +41,16 @@ pub enum VoteGuardError {
 	Io(PathBuf, #[source] io::Error),
 	/// The file does not decode.
 	#[error(
-		"the file of this node's last votes, {0}, is damaged. If the node has been stopped for an hour or more, remove the \
-		 file and start again"
+		"the file of this node's last votes, {0}, is damaged. Give this node a new vote key (author_rotateKeys), or restore \
+		 the file"
 	)]
 	Damaged(PathBuf),
+	/// The key has voted on another chain.
+	#[error(
+		"this node's vote key has voted on another chain, as {0} says. Its votes there would convict it here: remove the \
+		 key from the keystore, and make a new one (author_rotateKeys). Never remove the file and keep the key"
+	)]
+	OtherChain(PathBuf),
 }
 
 /// A vote, as GRANDPA signs it.
@@ -51,7 +64,7 @@ struct Vote {
 }
 
 impl Vote {
-	fn place(&self) -> (u64, u64) {
+	fn place(&self) -> Place {
 		(self.set, self.round)
 	}
 }
@@ -60,7 +73,38 @@ impl Vote {
 #[derive(Default, Encode, Decode)]
 struct Votes(Vec<(ed25519::Public, Vote)>);
 
+/// What the file contains.
+#[derive(Encode, Decode)]
+struct Saved {
+	/// The chain of the votes.
+	genesis: Hash,
+	/// Where a vote was refused last.
+	refused: Option<Place>,
+	votes: Votes,
+}
+
+impl Saved {
+	fn decode(bytes: &[u8], genesis: Hash) -> Option<Self> {
+		let (version, mut rest) = bytes.split_first()?;
+		match *version {
+			1 => Votes::decode_all(&mut rest).ok().map(|votes| Self {
+				genesis,
+				refused: None,
+				votes,
+			}),
+			VERSION => Self::decode_all(&mut rest).ok(),
+			_ => None,
+		}
+	}
+}
+
 impl Votes {
+	/// Returns the last set and round in which a key voted.
+	fn last(&self, key: &[u8]) -> Option<Place> {
+		let own = self.0.iter().filter(|(owner, _)| owner.0 == key);
+		own.map(|(_, vote)| vote.place()).max()
+	}
+
 	/// Returns whether a key may sign a vote, which adds nothing that contradicts an earlier one.
 	fn allow(&self, key: &ed25519::Public, vote: &Vote) -> bool {
 		let of_key = || {
@@ -94,30 +138,81 @@ impl Votes {
 pub struct VoteGuard {
 	keystore: KeystorePtr,
 	path: PathBuf,
-	votes: Mutex<Votes>,
+	saved: Mutex<Saved>,
+	current: Box<dyn Fn() -> Option<Place> + Send + Sync>,
+	/// Whether the node does not vote, so that the log says it once.
+	quiet: AtomicBool,
 }
 
 impl VoteGuard {
-	/// Guards the GRANDPA keys in `keystore`, with the last votes in the file `path`.
+	/// Guards the GRANDPA keys in `keystore`, with the last votes on the chain `genesis` in the file `path`. `current`
+	/// returns the set and round that the database has reached, if known.
 	///
 	/// # Errors
 	///
-	/// Returns an error if there is such a file and it cannot be read.
-	pub fn open(keystore: KeystorePtr, path: PathBuf) -> Result<Self, VoteGuardError> {
-		let votes = match fs::read(&path) {
-			Ok(bytes) => match bytes.split_first() {
-				Some((&VERSION, votes)) => Votes::decode_all(&mut &votes[..]).ok(),
-				_ => None,
-			}
-			.ok_or_else(|| VoteGuardError::Damaged(path.clone()))?,
-			Err(error) if error.kind() == io::ErrorKind::NotFound => Votes::default(),
-			Err(error) => return Err(VoteGuardError::Io(path, error)),
+	/// Returns an error if there is such a file and it cannot be read, or the key has voted on another chain.
+	pub fn open(
+		keystore: KeystorePtr,
+		path: PathBuf,
+		genesis: Hash,
+		current: impl Fn() -> Option<Place> + Send + Sync + 'static,
+	) -> Result<Self, VoteGuardError> {
+		let mut saved = Saved {
+			genesis,
+			refused: None,
+			votes: Votes::default(),
 		};
+		match fs::read(&path) {
+			Ok(bytes) => {
+				let known = Saved::decode(&bytes, genesis)
+					.ok_or_else(|| VoteGuardError::Damaged(path.clone()))?;
+				let is_own = |(key, _): &(ed25519::Public, Vote)| {
+					keystore.has_keys(&[(key.0.to_vec(), KEY_TYPE)])
+				};
+				if known.genesis == genesis {
+					saved = known;
+				} else if known.votes.0.iter().any(is_own) {
+					return Err(VoteGuardError::OtherChain(path));
+				}
+			}
+			Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+			Err(error) => return Err(VoteGuardError::Io(path, error)),
+		}
 		Ok(Self {
 			keystore,
 			path,
-			votes: Mutex::new(votes),
+			saved: Mutex::new(saved),
+			current: Box::new(current),
+			quiet: AtomicBool::new(false),
 		})
+	}
+
+	/// Returns whether a key must not vote yet: the database is behind the key's last vote, or a vote was refused there.
+	fn is_quiet(&self, key: &[u8]) -> bool {
+		let Some(current) = (self.current)() else {
+			return false;
+		};
+		let until = {
+			let saved = self.saved.lock();
+			// Where the key voted last, GRANDPA repeats its vote after a restart.
+			let last = saved.votes.last(key).filter(|last| *last > current);
+			let refused = saved.refused.filter(|refused| *refused >= current);
+			last.max(refused)
+		};
+		let was_quiet = self.quiet.swap(until.is_some(), Ordering::Relaxed);
+		match until {
+			Some((set, round)) if !was_quiet => log::warn!(
+				target: LOG_TARGET,
+				"not voting until round {round} of set {set} is over: {} says that this node has voted up to there, and its \
+				 database does not know it (round {} of set {})",
+				self.path.display(),
+				current.1,
+				current.0,
+			),
+			None if was_quiet => log::info!(target: LOG_TARGET, "this node votes again"),
+			_ => {}
+		}
+		until.is_some()
 	}
 
 	/// Decides whether the key may sign the message, and records it if it is a vote.
@@ -135,20 +230,23 @@ impl VoteGuard {
 			);
 			Err(Error::Other(why.into()))
 		};
-		let mut votes = self.votes.lock();
-		if !votes.allow(key, &vote) {
+		let mut saved = self.saved.lock();
+		if !saved.votes.allow(key, &vote) {
+			saved.refused = saved.refused.max(Some(vote.place()));
+			// If this fails, the node refuses the same vote again.
+			let _ = write(&self.path, &saved);
 			return refused(&format!(
 				"this node has voted for another block there, or has forgotten its vote. Its database was replaced, or a \
-				 second machine uses its base path. The node can vote again in a later round. If the whole chain was \
-				 started again, remove {}",
+				 second machine uses its base path. Start the node again: it votes when that round is over. Never remove \
+				 {}; a new chain needs a new vote key",
 				self.path.display()
 			));
 		}
-		if votes.0.contains(&(*key, vote.clone())) {
+		if saved.votes.0.contains(&(*key, vote.clone())) {
 			return Ok(());
 		}
-		votes.add(key, vote.clone());
-		match write(&self.path, &votes) {
+		saved.votes.add(key, vote.clone());
+		match write(&self.path, &saved) {
 			Ok(()) => Ok(()),
 			Err(error) => refused(&format!(
 				"{} cannot be written: {error}",
@@ -159,10 +257,10 @@ impl VoteGuard {
 }
 
 /// Writes the file, so that a crash leaves either the old or the new one.
-fn write(path: &Path, votes: &Votes) -> io::Result<()> {
+fn write(path: &Path, saved: &Saved) -> io::Result<()> {
 	let partial = path.with_extension("partial");
 	let mut file = File::create(&partial)?;
-	file.write_all(&[&[VERSION][..], &votes.encode()].concat())?;
+	file.write_all(&[&[VERSION][..], &saved.encode()].concat())?;
 	file.sync_all()?;
 	fs::rename(&partial, path)
 }
@@ -178,6 +276,14 @@ impl Keystore for VoteGuard {
 			self.admit(public, message)?;
 		}
 		self.keystore.ed25519_sign(key_type, public, message)
+	}
+
+	/// Hides a vote key that must not vote yet.
+	fn has_keys(&self, public_keys: &[(Vec<u8>, KeyTypeId)]) -> bool {
+		self.keystore.has_keys(public_keys)
+			&& !public_keys
+				.iter()
+				.any(|(key, key_type)| *key_type == KEY_TYPE && self.is_quiet(key))
 	}
 
 	// The rest is passed on.
@@ -272,43 +378,73 @@ impl Keystore for VoteGuard {
 	fn keys(&self, key_type: KeyTypeId) -> Result<Vec<Vec<u8>>, Error> {
 		self.keystore.keys(key_type)
 	}
-
-	fn has_keys(&self, public_keys: &[(Vec<u8>, KeyTypeId)]) -> bool {
-		self.keystore.has_keys(public_keys)
-	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
 	use sp_keystore::testing::MemoryKeystore;
-	use std::sync::Arc;
+	use std::sync::{
+		atomic::{AtomicU64, Ordering},
+		Arc,
+	};
+
+	const GENESIS: Hash = Hash::repeat_byte(1);
 
 	/// A node's keystore and file. Opening it again is a restart.
 	struct Node {
 		folder: tempfile::TempDir,
 		keystore: KeystorePtr,
 		key: ed25519::Public,
+		/// The round of set 0 that the database has reached.
+		round: Arc<AtomicU64>,
 		guard: VoteGuard,
 	}
 
+	fn open(
+		keystore: &KeystorePtr,
+		path: PathBuf,
+		genesis: Hash,
+		round: &Arc<AtomicU64>,
+	) -> Result<VoteGuard, VoteGuardError> {
+		let round = round.clone();
+		let current = move || Some((0, round.load(Ordering::Relaxed)));
+		VoteGuard::open(keystore.clone(), path, genesis, current)
+	}
+
 	impl Node {
+		/// Opens the file on a chain whose genesis block has this hash.
+		fn open(&self, genesis: Hash) -> Result<VoteGuard, VoteGuardError> {
+			open(
+				&self.keystore,
+				self.folder.path().join("votes"),
+				genesis,
+				&self.round,
+			)
+		}
+
+		/// Returns whether GRANDPA finds the vote key.
+		fn may_vote(&self) -> bool {
+			self.guard.has_keys(&[(self.key.0.to_vec(), KEY_TYPE)])
+		}
+
 		fn start() -> Self {
 			let folder = tempfile::tempdir().unwrap();
 			let keystore: KeystorePtr = Arc::new(MemoryKeystore::new());
 			let key = keystore.ed25519_generate_new(KEY_TYPE, None).unwrap();
-			let guard = VoteGuard::open(keystore.clone(), folder.path().join("votes")).unwrap();
+			let round = Arc::new(AtomicU64::new(1));
+			let guard = open(&keystore, folder.path().join("votes"), GENESIS, &round).unwrap();
 			Self {
 				folder,
 				keystore,
 				key,
+				round,
 				guard,
 			}
 		}
 
 		fn restart(&mut self) {
-			let path = self.folder.path().join("votes");
-			self.guard = VoteGuard::open(self.keystore.clone(), path).unwrap();
+			self.guard = self.open(GENESIS).unwrap();
 		}
 
 		/// Votes, and returns whether the guard signed.
@@ -346,8 +482,70 @@ mod tests {
 		// Rounds 9 to 40 are kept.
 		assert!(!node.votes(0, 8, 0, 1) && !node.votes(0, 8, 1, 1));
 		assert!(node.votes(0, 9, 0, 1) && !node.votes(0, 9, 0, 2));
-		assert_eq!(node.guard.votes.lock().0.len(), KEPT);
+		assert_eq!(node.guard.saved.lock().votes.0.len(), KEPT);
 		assert!(node.votes(1, 1, 0, 1));
+	}
+
+	#[test]
+	fn a_node_whose_database_is_behind_its_votes_waits_until_it_is_not() {
+		let mut node = Node::start();
+		for round in 1..=40 {
+			node.round.store(round, Ordering::Relaxed);
+			assert!(node.may_vote() && node.votes(0, round, 0, 1));
+		}
+		// After a usual restart, GRANDPA repeats its votes of the round.
+		node.restart();
+		assert!(node.may_vote());
+		// The database is removed.
+		for (round, may_vote) in [(1, false), (39, false), (40, true), (41, true)] {
+			node.round.store(round, Ordering::Relaxed);
+			node.restart();
+			assert_eq!(node.may_vote(), may_vote, "{round}");
+		}
+		// Other keys are not asked to wait.
+		node.round.store(1, Ordering::Relaxed);
+		let old = node.key;
+		node.key = node.keystore.ed25519_generate_new(KEY_TYPE, None).unwrap();
+		assert!(node.may_vote());
+		node.key = old;
+		assert!(!node.may_vote());
+	}
+
+	#[test]
+	fn after_a_refusal_the_node_waits_until_the_round_is_over() {
+		let mut node = Node::start();
+		assert!(node.votes(0, 1, 0, 1) && node.may_vote());
+		assert!(!node.votes(0, 1, 0, 2));
+		for _ in 0..2 {
+			assert!(!node.may_vote());
+			node.restart();
+		}
+		node.round.store(2, Ordering::Relaxed);
+		assert!(node.may_vote() && node.votes(0, 2, 0, 2));
+	}
+
+	#[test]
+	fn a_key_that_voted_on_another_chain_is_not_used() {
+		let node = Node::start();
+		assert!(node.votes(0, 1, 0, 1));
+		let other = || Hash::repeat_byte(2);
+		assert!(matches!(
+			node.open(other()),
+			Err(VoteGuardError::OtherChain(_))
+		));
+		// With a new key, the old votes do not matter.
+		let keystore: KeystorePtr = Arc::new(MemoryKeystore::new());
+		let node = Node { keystore, ..node };
+		assert!(node.open(other()).unwrap().saved.lock().votes.0.is_empty());
+	}
+
+	#[test]
+	fn the_first_version_of_the_file_is_read() {
+		let node = Node::start();
+		assert!(node.votes(0, 1, 0, 1));
+		let first = [&[1][..], &node.guard.saved.lock().votes.encode()].concat();
+		fs::write(node.folder.path().join("votes"), first).unwrap();
+		assert_eq!(node.open(GENESIS).unwrap().saved.lock().votes.0.len(), 1);
 	}
 
 	#[test]
@@ -359,7 +557,7 @@ mod tests {
 				assert!(signed.unwrap().is_some());
 			}
 		}
-		assert!(node.guard.votes.lock().0.is_empty());
+		assert!(node.guard.saved.lock().votes.0.is_empty());
 	}
 
 	#[test]
@@ -368,11 +566,13 @@ mod tests {
 		let path = node.folder.path().join("votes");
 		for damaged in [&b""[..], b"\x02", b"\x01\xff"] {
 			fs::write(&path, damaged).unwrap();
-			let opened = VoteGuard::open(node.keystore.clone(), path.clone());
-			assert!(matches!(opened, Err(VoteGuardError::Damaged(_))));
+			assert!(matches!(
+				node.open(GENESIS),
+				Err(VoteGuardError::Damaged(_))
+			));
 		}
 		let gone = node.folder.path().join("gone").join("votes");
-		let guard = VoteGuard::open(node.keystore.clone(), gone).unwrap();
+		let guard = open(&node.keystore, gone, GENESIS, &node.round).unwrap();
 		assert!(!Node { guard, ..node }.votes(0, 1, 0, 1));
 	}
 }

@@ -109,4 +109,12 @@ impl Board {
 		entry.tried.insert(nonce);
 		Tried::New
 	}
+
+	/// Forgets a nonce that could not be checked, so that the miner may submit it again.
+	pub(crate) fn forget_nonce(&mut self, work: &Arc<Work>, nonce: u64) {
+		let mut entries = self.entries.iter_mut();
+		if let Some(entry) = entries.find(|entry| Arc::ptr_eq(&entry.work, work)) {
+			entry.tried.remove(&nonce);
+		}
+	}
 }

@@ -24,6 +24,8 @@
 #![forbid(unsafe_code)]
 
 mod board;
+#[cfg(feature = "server")]
+mod connections;
 mod difficulty;
 mod lines;
 mod places;
@@ -32,8 +34,10 @@ mod secret;
 pub mod stratum;
 
 pub use board::{Board, Work, KEPT_WORKS};
+#[cfg(feature = "server")]
+pub use connections::{Connection, Connections, Evict, Evicted, Eviction};
 pub use difficulty::{ShareDifficulty, START_DIFFICULTY};
 pub use isthmus_ethash::Boundary;
 pub use lines::{LineTooLong, Lines, MAX_LINE};
 pub use places::{Full, Place, Places};
-pub use secret::Secret;
+pub use secret::{BadSecret, Secret};

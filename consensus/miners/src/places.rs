@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Limits the connections to a port: in all, and from one address. When they are used up, the connection that
-//! has been idle the longest makes room for a new one.
+//! has been idle the longest makes room for a new one. A connection is *settled* once it has done something
+//! useful: a worker has logged in, or a request had the port's secret. It keeps its place for longer, so that a
+//! stranger who merely connects does not take the places of miners.
 
 use std::{
 	collections::HashMap,
@@ -9,8 +11,9 @@ use std::{
 	time::{Duration, Instant},
 };
 
-/// A connection that did something useful in this time keeps its place.
-const IDLE: Duration = Duration::from_secs(10);
+/// A settled connection that did something useful in this time keeps its place. A worker submits a share every
+/// ten seconds or so, and must be able to miss a few.
+const IDLE: Duration = Duration::from_secs(120);
 
 /// All places, or all of an address, are taken by connections that are in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +49,9 @@ struct Taken<E> {
 
 struct Connection<E> {
 	address: IpAddr,
+	/// When it was last useful, or was opened.
 	used: Instant,
+	is_settled: bool,
 	evict: E,
 }
 
@@ -63,12 +68,13 @@ impl<E: FnOnce()> Places<E> {
 		}
 	}
 
-	/// Takes a place for a connection from this address. If there is none left, the connection that has been
-	/// idle the longest loses its place: its `evict` is called, which must close it.
+	/// Takes a place for a connection from this address. If there is none left, the oldest connection that is not
+	/// settled loses its place. If all are settled, it is the one that has been idle the longest. Its `evict` is
+	/// called, which must close it.
 	///
 	/// # Errors
 	///
-	/// Returns [`Full`] if no connection that would make room is idle.
+	/// Returns [`Full`] if all connections that would make room are settled and in use.
 	pub fn take(&self, address: IpAddr, now: Instant, evict: E) -> Result<Place<E>, Full> {
 		let address = network_of(address);
 		let mut taken = lock(&self.taken);
@@ -85,6 +91,7 @@ impl<E: FnOnce()> Places<E> {
 		let connection = Connection {
 			address,
 			used: now,
+			is_settled: false,
 			evict,
 		};
 		taken.connections.insert(id, connection);
@@ -114,16 +121,18 @@ impl<E> Taken<E> {
 		self.connections.values().filter(|c| counts(c)).count()
 	}
 
-	/// Removes the connection, among those that count, that has been idle the longest.
+	/// Removes the connection, among those that count, that has been idle the longest. Those that are not settled
+	/// come first, however young they are.
 	fn make_room(&mut self, now: Instant, counts: impl Fn(&Connection<E>) -> bool) -> Option<E> {
 		let idle = |connection: &Connection<E>| {
-			now.saturating_duration_since(connection.used) >= IDLE && counts(connection)
+			let is_idle = now.saturating_duration_since(connection.used) >= IDLE;
+			(is_idle || !connection.is_settled) && counts(connection)
 		};
 		let (id, _) = self
 			.connections
 			.iter()
 			.filter(|(_, connection)| idle(connection))
-			.min_by_key(|(id, connection)| (connection.used, **id))?;
+			.min_by_key(|(id, connection)| (connection.is_settled, connection.used, **id))?;
 		let id = *id;
 		self.connections
 			.remove(&id)
@@ -138,10 +147,11 @@ pub struct Place<E> {
 }
 
 impl<E> Place<E> {
-	/// Notes that the connection did something useful.
+	/// Notes that the connection did something useful: from then on it is settled.
 	pub fn used(&self, now: Instant) {
 		if let Some(connection) = lock(&self.taken).connections.get_mut(&self.id) {
 			connection.used = now;
+			connection.is_settled = true;
 		}
 	}
 }
@@ -198,6 +208,18 @@ mod tests {
 				.take([10, 0, 0, address].into(), self.at(seconds), evict)
 		}
 
+		/// Takes a place for a connection that does something useful at once.
+		fn settle(
+			&self,
+			name: &'static str,
+			address: u8,
+			seconds: u64,
+		) -> Result<Place<Evict>, Full> {
+			let place = self.take(name, address, seconds)?;
+			place.used(self.at(seconds));
+			Ok(place)
+		}
+
 		fn evicted(&self) -> Vec<&'static str> {
 			self.evicted.try_iter().collect()
 		}
@@ -206,7 +228,10 @@ mod tests {
 	#[test]
 	fn one_address_cannot_take_all_places() {
 		let port = Port::new(4, 2);
-		let _mine = [port.take("a", 1, 0).unwrap(), port.take("b", 1, 0).unwrap()];
+		let _mine = [
+			port.settle("a", 1, 0).unwrap(),
+			port.settle("b", 1, 0).unwrap(),
+		];
 		assert_eq!(port.take("c", 1, 1).err(), Some(Full::Address(2)));
 		let _other = port.take("d", 2, 1).unwrap();
 		assert!(port.evicted().is_empty());
@@ -216,10 +241,10 @@ mod tests {
 	#[test]
 	fn an_idle_connection_of_the_same_address_makes_room_first() {
 		let port = Port::new(4, 2);
-		let _other = port.take("other", 2, 0).unwrap();
-		let old = port.take("old", 1, 1).unwrap();
-		let _young = port.take("young", 1, 2).unwrap();
-		let _new = port.take("new", 1, 30).unwrap();
+		let _other = port.settle("other", 2, 0).unwrap();
+		let old = port.settle("old", 1, 1).unwrap();
+		let _young = port.settle("young", 1, 2).unwrap();
+		let _new = port.settle("new", 1, 130).unwrap();
 		assert_eq!(port.evicted(), ["old"]);
 		// The place is no longer its own, so that closing it frees no other.
 		drop(old);
@@ -229,17 +254,34 @@ mod tests {
 	#[test]
 	fn when_the_port_is_full_the_longest_idle_connection_makes_room() {
 		let port = Port::new(3, 3);
-		let used = port.take("used", 1, 0).unwrap();
-		let _idle = port.take("idle", 2, 5).unwrap();
-		let _last = port.take("last", 3, 6).unwrap();
+		let used = port.settle("used", 1, 0).unwrap();
+		let _idle = port.settle("idle", 2, 5).unwrap();
+		let _last = port.settle("last", 3, 6).unwrap();
 		used.used(port.at(20));
-		let _new = port.take("new", 4, 21).unwrap();
+		let _new = port.settle("new", 4, 126).unwrap();
 		assert_eq!(port.evicted(), ["idle"]);
-		let _more = port.take("more", 5, 22).unwrap();
+		let _more = port.settle("more", 5, 127).unwrap();
 		assert_eq!(port.evicted(), ["last"]);
-		assert_eq!(port.take("none", 6, 23).err(), Some(Full::Port(3)));
+		assert_eq!(port.take("none", 6, 128).err(), Some(Full::Port(3)));
 		drop(used);
-		assert!(port.take("room", 6, 23).is_ok());
+		assert!(port.take("room", 6, 128).is_ok());
+	}
+
+	#[test]
+	fn strangers_take_each_others_places_and_not_those_of_miners() {
+		let port = Port::new(3, 3);
+		let _miners = [
+			port.settle("first", 1, 0).unwrap(),
+			port.settle("second", 2, 0).unwrap(),
+		];
+		let _strangers = [
+			port.take("stranger", 3, 60).unwrap(),
+			port.take("another", 3, 61).unwrap(),
+		];
+		assert_eq!(port.evicted(), ["stranger"]);
+		// Not even when the miners have been idle for long.
+		let _last = port.take("last", 4, 600).unwrap();
+		assert_eq!(port.evicted(), ["another"]);
 	}
 
 	#[test]
@@ -250,7 +292,8 @@ mod tests {
 		] {
 			let places = Places::<fn()>::new(4, 1);
 			let take = |address: &str| places.take(address.parse().unwrap(), Instant::now(), || ());
-			let _place = take(first).unwrap();
+			let place = take(first).unwrap();
+			place.used(Instant::now());
 			assert_eq!(take(second).err(), Some(Full::Address(1)));
 			assert!(take("2001:db8:0:2::1").is_ok());
 		}

@@ -114,7 +114,7 @@ impl Miner {
 			mix_hash: [2; 32],
 			result,
 		};
-		let actions = self.session.hashed(share, Some(hashed), &self.board);
+		let actions = self.session.hashed(share, Some(hashed), &mut self.board);
 		self.did(actions)[0].clone()
 	}
 
@@ -450,4 +450,24 @@ fn two_connections_have_different_nonces_and_one_board() {
 		&ask(1, share)[..],
 		[Action::Count(Err(Refusal::Duplicate)), ..]
 	));
+}
+
+#[test]
+fn a_share_that_the_node_cannot_check_may_be_sent_again() {
+	let mut miner = Miner::new();
+	miner.publish(work(1, 1));
+	miner.ask(json!({ "id": 1, "method": "eth_submitLogin", "params": ["rig"] }));
+	miner.ask(json!({ "id": 2, "method": "eth_getWork" }));
+	let mix_hash = format!("0x{}", "02".repeat(32));
+	let seal_hash = format!("0x{}", "01".repeat(32));
+	let params = json!(["0x0000000000000001", seal_hash, mix_hash]);
+	let share = json!({ "id": 3, "method": "eth_submitWork", "params": params });
+	for _ in 0..20 {
+		assert_eq!(miner.send(share.clone()), [] as [Value; 0]);
+		let asked = miner.share();
+		let actions = miner.session.hashed(asked, None, &mut miner.board);
+		assert_eq!(code(&miner.did(actions)[0]), 20);
+	}
+	assert_eq!(miner.closed, None);
+	assert_eq!(miner.submit(share, SHARE)["result"], true);
 }

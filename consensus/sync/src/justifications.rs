@@ -9,7 +9,7 @@ use std::{collections::HashMap, time::Duration};
 /// A peer that had no justification is not asked again for this long.
 const PAUSE: Duration = Duration::from_secs(10);
 /// The maximum number of blocks whose justifications are needed.
-const MAX_NEEDED: usize = 64;
+const MAX_NEEDED: usize = 4096;
 
 /// The justifications that are needed.
 #[derive(Default)]
@@ -97,5 +97,20 @@ impl Justifications {
 			requests.push((*peer, needed.hash));
 		}
 		requests
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_thousand_needed_justifications_are_remembered() {
+		let mut justifications = Justifications::default();
+		for number in 1..=1000 {
+			justifications.need(Hash::from_low_u64_be(number.into()), number);
+		}
+		let last = Hash::from_low_u64_be(1000);
+		assert_eq!(justifications.number(&last), Some(1000));
 	}
 }

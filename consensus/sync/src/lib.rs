@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod justifications;
 mod ledger;
 pub mod machine;

@@ -20,7 +20,7 @@ use failed::FailedBlocks;
 use isthmus_primitives::{BlockNumber, Hash};
 use peer::{Claim, Peer};
 use std::{
-	collections::{BTreeMap, VecDeque},
+	collections::{BTreeMap, HashSet, VecDeque},
 	time::Duration,
 };
 use store::Bodies;
@@ -62,7 +62,9 @@ pub struct Machine<L: Ledger> {
 	/// Blocks that GRANDPA waits for.
 	wanted: VecDeque<Hash>,
 	/// Headers whose chains leave ours below the finalized block.
-	dead: VecDeque<Hash>,
+	dead: HashSet<Hash>,
+	/// The same headers, oldest first.
+	dead_queue: VecDeque<Hash>,
 	/// Whether the lanes must be laid again.
 	stale: bool,
 	/// Whether headers were removed, so that there may be bodies without a header.
@@ -86,7 +88,8 @@ impl<L: Ledger> Machine<L> {
 			bodies: Bodies::new(),
 			failed: FailedBlocks::new(),
 			wanted: VecDeque::new(),
-			dead: VecDeque::new(),
+			dead: HashSet::new(),
+			dead_queue: VecDeque::new(),
 			stale: false,
 			swept: false,
 			actions: Vec::new(),
@@ -142,7 +145,10 @@ impl<L: Ledger> Machine<L> {
 		for (name, peer) in &mut self.peers {
 			let may_have = peers.is_empty() && peer.last_claim.1 >= number;
 			if may_have || peers.contains(name) {
-				peer.claim(Claim::new(hash, number));
+				peer.claim(Claim {
+					is_own_word: false,
+					..Claim::new(hash, number)
+				});
 			}
 		}
 	}
@@ -156,11 +162,16 @@ impl<L: Ledger> Machine<L> {
 	pub fn finalized(&mut self) {
 		let finalized = self.ledger.finalized();
 		let (tree, ledger) = (&self.tree, &self.ledger);
-		let is_live = |tip: &Hash| match tree.chain(tip).last() {
-			Some((_, lowest)) => {
-				lowest.number > finalized && ledger.place(&lowest.parent) == Place::Live
+		let is_live = |tip: &Hash| {
+			let mut below = None;
+			for (hash, node) in tree.chain(tip) {
+				if node.number <= finalized {
+					// The finalized block stays in the tree until the results of its batch are here.
+					return node.number == finalized && ledger.place(&hash) == Place::Live;
+				}
+				below = Some(node.parent);
 			}
-			None => false,
+			below.is_some_and(|parent| ledger.place(&parent) == Place::Live)
 		};
 		for peer in self.peers.values_mut() {
 			let before = peer.tips.len();
@@ -252,7 +263,7 @@ impl<L: Ledger> Machine<L> {
 	}
 
 	/// Disconnects a peer. A reserved peer stays all the same; it is asked again after a pause.
-	fn drop_peer(&mut self, name: L::Peer, why: Offence) {
+	pub fn drop_peer(&mut self, name: L::Peer, why: Offence) {
 		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};
@@ -353,9 +364,14 @@ impl<L: Ledger> Machine<L> {
 
 	/// Remembers that headers are on a dead fork.
 	fn note_dead(&mut self, hash: Hash) {
-		if self.dead.len() == MAX_DEAD {
-			self.dead.pop_front();
+		if !self.dead.insert(hash) {
+			return;
 		}
-		self.dead.push_back(hash);
+		self.dead_queue.push_back(hash);
+		if self.dead_queue.len() > MAX_DEAD {
+			if let Some(oldest) = self.dead_queue.pop_front() {
+				self.dead.remove(&oldest);
+			}
+		}
 	}
 }

@@ -159,10 +159,8 @@ impl<C: ChainClient> HeaviestSync<C> {
 				if aux.needs_justification {
 					self.justifications.need(*hash, *number);
 				}
-				if let Some(peer) = peer.filter(|_| aux.bad_justification) {
-					let change = ReputationChange::new(-(1 << 16), "Bad justification");
-					let bad = BadPeer(peer, change);
-					self.actions.push(SyncingAction::DropPeer(bad));
+				if let Some(peer) = peer.as_ref().filter(|_| aux.bad_justification) {
+					self.machine.drop_peer(*peer, Offence::BadJustification);
 				}
 				return Outcome::Imported;
 			}
@@ -173,8 +171,9 @@ impl<C: ChainClient> HeaviestSync<C> {
 				return Outcome::Skipped
 			}
 			BlockImportError::MissingState => return Outcome::Unusable,
-			BlockImportError::IncompleteHeader(_)
-			| BlockImportError::VerificationFailed(..) => (Outcome::Invalid, "invalid"),
+			BlockImportError::IncompleteHeader(_) | BlockImportError::VerificationFailed(..) => {
+				(Outcome::Invalid, "invalid")
+			}
 			// The fault may be ours: a block is known as bad because this machine failed to execute it twice.
 			BlockImportError::BadBlock(_) | BlockImportError::Other(_) => {
 				(Outcome::Failed, "failed")
@@ -329,5 +328,6 @@ fn reputation(why: Offence) -> ReputationChange {
 		Offence::Nonsense => ReputationChange::new(-(1 << 24), "Answer to another question"),
 		Offence::Invalid => ReputationChange::new(-(1 << 29), "Invalid header or body"),
 		Offence::BadBlock => ReputationChange::new(-(1 << 12), "Block that cannot be imported"),
+		Offence::BadJustification => ReputationChange::new(-(1 << 16), "Bad justification"),
 	}
 }

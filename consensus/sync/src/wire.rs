@@ -6,6 +6,7 @@
 //! would disconnect the peer, and never tell us.
 
 use crate::{
+	answer::{is_reasonable, MAX_JUSTIFICATION},
 	ledger::HashedHeader,
 	machine::{
 		Arrival, Base, Checked, Direction, Failure, Link, Problem, Proved, HEADERS_PER_REQUEST,
@@ -24,7 +25,7 @@ use sc_network_common::sync::message::{
 	BlockAttributes, BlockData, BlockRequest, Direction as WireDirection, FromBlock,
 };
 use sc_network_sync::block_relay_protocol::BlockDownloader;
-use sp_runtime::{ConsensusEngineId, Justifications, OpaqueExtrinsic};
+use sp_runtime::{ConsensusEngineId, EncodedJustification, Justifications, OpaqueExtrinsic};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
@@ -121,10 +122,14 @@ impl<C: ChainClient> Wire<C> {
 		let request = request(hash, Direction::Up, 1, BlockAttributes::JUSTIFICATION);
 		Box::pin(async move {
 			let answer = wire.download(peer, request, move |wire, request, bytes| {
+				if bytes.len() > MAX_JUSTIFICATION {
+					return Err(Failure::Nonsense);
+				}
 				let block = wire.decode(&request, bytes)?.into_iter().next();
 				Ok(block
 					.filter(|block| block.hash == hash)
-					.and_then(|mut block| justifications(&mut block)))
+					.and_then(|mut block| justification(&mut block))
+					.map(|justification| (GRANDPA, justification).into()))
 			});
 			Answer::Justification(hash, answer.await.unwrap_or(None))
 		})
@@ -217,13 +222,12 @@ impl<C: ChainClient> Wire<C> {
 		request: &BlockRequest<Block>,
 		bytes: Vec<u8>,
 	) -> Result<Vec<BlockData<Block>>, Failure> {
-		let blocks = self.downloader.block_response_into_blocks(request, bytes);
-		let blocks = blocks.map_err(|_| Failure::Nonsense)?;
 		let max = request.max.unwrap_or(HEADERS_PER_REQUEST) as usize;
-		if blocks.len() > max {
+		if !is_reasonable(&bytes, max) {
 			return Err(Failure::Nonsense);
 		}
-		Ok(blocks)
+		let blocks = self.downloader.block_response_into_blocks(request, bytes);
+		blocks.map_err(|_| Failure::Nonsense)
 	}
 
 	fn read_headers(
@@ -274,15 +278,20 @@ impl<C: ChainClient> Wire<C> {
 			self.check
 				.body(&header, &body)
 				.map_err(|_| Failure::Invalid)?;
+			let justification = justification(&mut block);
+			let other_bytes = header
+				.encoded_size()
+				.saturating_add(justification.as_ref().map_or(0, Vec::len));
 			arrived.push(Arrival {
 				hash: *hash,
-				size: size(&body),
+				size: size(&body).saturating_add(other_bytes as u64),
 				block: Box::new(IncomingBlock {
 					hash: *hash,
 					header: Some(header),
 					body: Some(body),
 					indexed_body: None,
-					justifications: justifications(&mut block),
+					justifications: justification
+						.map(|justification| (GRANDPA, justification).into()),
 					origin: Some(peer),
 					allow_missing_state: true,
 					skip_execution: false,
@@ -313,12 +322,14 @@ fn request(
 	}
 }
 
-fn justifications(block: &mut BlockData<Block>) -> Option<Justifications> {
+/// Takes GRANDPA's justification. No other engine needs one.
+fn justification(block: &mut BlockData<Block>) -> Option<EncodedJustification> {
 	let old_form = block.justification.take();
 	block
 		.justifications
 		.take()
-		.or_else(|| old_form.map(|justification| (GRANDPA, justification).into()))
+		.and_then(|justifications| justifications.into_justification(GRANDPA))
+		.or(old_form)
 }
 
 fn size(body: &[OpaqueExtrinsic]) -> u64 {

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// How many lines a place in the code may write per [`WINDOW`].
-pub const LINES: u32 = 5;
+pub const LINES: u32 = 10;
 /// The time for which lines are counted.
 pub const WINDOW: Duration = Duration::from_secs(60);
 /// How many places are counted separately. All others share one count.

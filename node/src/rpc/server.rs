@@ -45,6 +45,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 const MEGABYTE: u32 = 1024 * 1024;
 const LOG_TARGET: &str = "rpc";
+/// How long to wait after the system fails to accept a connection, for example for lack of file handles.
+const RETRY_ACCEPT_AFTER: Duration = Duration::from_millis(100);
 
 /// The layers between a connection and the methods.
 type HttpLayers = Stack<
@@ -91,6 +93,8 @@ pub(crate) enum StartError {
 		address: SocketAddr,
 		error: io::Error,
 	},
+	#[error("cannot restrict RPC at {0} to requests for this machine")]
+	Hosts(SocketAddr),
 	#[error("no address to listen on for RPC is given")]
 	NoAddress,
 	#[error("RPC: {0}")]
@@ -149,7 +153,7 @@ pub(crate) fn start(
 			trusted: endpoint.rate_limit_whitelisted_ips.clone(),
 			trusts_proxies: endpoint.rate_limit_trust_proxy_headers,
 			logger_limit,
-			builder: builder(&endpoint, address, id_provider.clone(), &runtime),
+			builder: builder(&endpoint, address, id_provider.clone(), &runtime)?,
 			methods: methods.clone(),
 			metrics: metrics.clone(),
 			stop: stop.clone(),
@@ -191,15 +195,19 @@ fn listen(endpoint: &RpcEndpoint) -> Result<TcpListener, StartError> {
 }
 
 /// Returns the builder of the services that answer at an address.
+///
+/// # Errors
+///
+/// Returns an error if the requests cannot be restricted to those for this machine.
 fn builder(
 	endpoint: &RpcEndpoint,
 	address: SocketAddr,
 	id_provider: Option<Box<dyn SubscriptionIdProvider>>,
 	runtime: &Handle,
-) -> TowerServiceBuilder<Identity, HttpLayers> {
+) -> Result<TowerServiceBuilder<Identity, HttpLayers>, StartError> {
 	let origins = Origins::new(endpoint.cors.clone());
 	let layers = tower::ServiceBuilder::new()
-		.option_layer(host_filter(&origins, address))
+		.option_layer(host_filter(&origins, address)?)
 		// Answers `GET /health` by calling `system_health`.
 		.layer(NodeHealthProxyLayer)
 		.layer(cors(origins));
@@ -218,18 +226,24 @@ fn builder(
 		.set_message_buffer_capacity(endpoint.max_buffer_capacity_per_connection)
 		.set_batch_request_config(endpoint.batch_config)
 		.custom_tokio_runtime(runtime.clone());
-	match id_provider {
+	let builder = match id_provider {
 		Some(provider) => builder.set_id_provider(provider),
 		None => builder.set_id_provider(RandomStringIdProvider::new(16)),
-	}
-	.to_service_builder()
+	};
+	Ok(builder.to_service_builder())
 }
 
-/// Refuses requests for another host, unless every origin is allowed: a web page could make its own host name
-/// resolve to this machine.
-fn host_filter(origins: &Origins, address: SocketAddr) -> Option<HostFilterLayer> {
-	if origins.are_all_allowed() {
-		return None;
+/// Refuses requests for another host at an address that only this machine reaches, unless every origin is
+/// allowed: a web page could make its own host name resolve to this machine.
+///
+/// Others reach any other address by names that the node does not know. There, `origins` alone refuses such a
+/// page: for a WebSocket and for the POST of a call, a browser sends the page's own origin.
+fn host_filter(
+	origins: &Origins,
+	address: SocketAddr,
+) -> Result<Option<HostFilterLayer>, StartError> {
+	if origins.are_all_allowed() || !address.ip().to_canonical().is_loopback() {
+		return Ok(None);
 	}
 	let port = address.port();
 	let hosts = [
@@ -237,7 +251,8 @@ fn host_filter(origins: &Origins, address: SocketAddr) -> Option<HostFilterLayer
 		format!("127.0.0.1:{port}"),
 		format!("[::1]:{port}"),
 	];
-	HostFilterLayer::new(hosts).ok()
+	let filter = HostFilterLayer::new(hosts).map_err(|_| StartError::Hosts(address))?;
+	Ok(Some(filter))
 }
 
 /// Allows pages of these origins to read answers.
@@ -286,6 +301,7 @@ async fn accept(listener: TcpListener, connection: Connection) {
 				Ok(accepted) => accepted,
 				Err(error) => {
 					log::debug!(target: LOG_TARGET, "cannot accept a connection: {error}");
+					tokio::time::sleep(RETRY_ACCEPT_AFTER).await;
 					continue;
 				}
 			},

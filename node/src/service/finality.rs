@@ -10,11 +10,14 @@ use crate::{
 	client::FullGrandpaLink, equivocations::Equivocations, rpc::FinalityDeps,
 	verifiers::VerifierSets,
 };
+use codec::{Compact, Decode};
 use isthmus_engine::VoteGuard;
+use isthmus_primitives::{BlockNumber, Hash};
 use polkadot_sdk::*;
-use sc_client_api::HeaderBackend;
+use sc_client_api::{AuxStore, HeaderBackend};
 use sc_consensus_grandpa::{
-	BeforeBestBlockBy, FinalityProofProvider, GrandpaParams, SharedVoterState, VotingRulesBuilder,
+	BeforeBestBlockBy, FinalityProofProvider, GrandpaParams, SharedAuthoritySet, SharedVoterState,
+	VotingRulesBuilder,
 };
 use sc_network::ProtocolName;
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
@@ -27,6 +30,9 @@ const VOTE_BEHIND_BEST: u32 = 3;
 
 /// The file beside the keys that contains what the node voted last. `purge-chain` leaves it.
 const LAST_VOTES: &str = "last-votes";
+
+/// Where GRANDPA keeps the rounds that it has completed, in the client's database.
+const VOTER_STATE: &[u8] = b"grandpa_completed_round";
 
 /// GRANDPA before the voter starts.
 pub(super) struct Finality {
@@ -85,7 +91,7 @@ pub(super) fn prepare(
 		justification_generation_period: JUSTIFICATION_PERIOD,
 		name: Some(config.network.node_name.clone()),
 		observer_enabled: false,
-		keystore: vote_keystore(config, core)?,
+		keystore: vote_keystore(config, core, link.shared_authority_set().clone())?,
 		local_role: config.role,
 		telemetry: core.telemetry.clone(),
 		protocol_name: sc_consensus_grandpa::protocol_standard_name(
@@ -98,7 +104,11 @@ pub(super) fn prepare(
 
 /// Returns the keystore of a node that votes. On a development chain, which is often started again, nothing guards the
 /// votes.
-fn vote_keystore(config: &Configuration, core: &Core) -> Result<Option<KeystorePtr>, ServiceError> {
+fn vote_keystore(
+	config: &Configuration,
+	core: &Core,
+	authority_set: SharedAuthoritySet<Hash, BlockNumber>,
+) -> Result<Option<KeystorePtr>, ServiceError> {
 	if !config.role.is_authority() {
 		return Ok(None);
 	}
@@ -106,7 +116,20 @@ fn vote_keystore(config: &Configuration, core: &Core) -> Result<Option<KeystoreP
 		return Ok(Some(core.keystore.clone()));
 	}
 	let folder = config.base_path.config_dir(config.chain_spec.id());
-	let guard = VoteGuard::open(core.keystore.clone(), folder.join(LAST_VOTES));
+	let client = core.client.clone();
+	let genesis = client.info().genesis_hash;
+	let current = move || {
+		let state = client.get_aux(VOTER_STATE).ok()??;
+		// The variant, the number of rounds, and the first of them, which was completed last.
+		let (_, _, completed) = <(u8, Compact<u32>, u64)>::decode(&mut &state[..]).ok()?;
+		Some((authority_set.set_id(), completed.saturating_add(1)))
+	};
+	let guard = VoteGuard::open(
+		core.keystore.clone(),
+		folder.join(LAST_VOTES),
+		genesis,
+		current,
+	);
 	Ok(Some(Arc::new(guard.map_err(application)?)))
 }
 

@@ -45,6 +45,7 @@ pub(super) struct ChainMetrics {
 	total_difficulty: Gauge<F64>,
 	leaves: Gauge<U64>,
 	finality_age: Gauge<U64>,
+	pool_fullness: Gauge<F64>,
 	missing_votes: CounterVec<U64>,
 	/// When the last block was finalized, or this node was started.
 	finalized_at: Instant,
@@ -113,6 +114,13 @@ impl ChainMetrics {
 			finality_age: gauge(
 				"isthmus_finality_age_seconds",
 				"Seconds since a block was finalized, or since the node started",
+			)?,
+			pool_fullness: register(
+				Gauge::new(
+					"isthmus_pool_fullness",
+					"Share of the room for ready transactions that is taken, by number or by size, whichever is more",
+				)?,
+				registry,
 			)?,
 			missing_votes: vector(
 				"isthmus_missing_votes_total",
@@ -185,6 +193,7 @@ impl ChainMetrics {
 				.set(u64::try_from(leaves.len()).unwrap_or(u64::MAX));
 		}
 		self.finality_age.set(self.finalized_at.elapsed().as_secs());
+		self.pool_fullness.set(self.core.pool.fullness());
 	}
 
 	/// Counts the verifiers whose votes are missing in the justification of a finalized block.

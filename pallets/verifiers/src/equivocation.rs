@@ -13,13 +13,14 @@ use frame_support::{
 	traits::{
 		fungible::MutateHold,
 		tokens::{Fortitude, Precision},
+		Get,
 	},
 	weights::Weight,
 };
 use polkadot_sdk::*;
-use sp_consensus_grandpa::{check_equivocation_proof, AuthorityId};
+use sp_consensus_grandpa::{check_equivocation_proof, AuthorityId, KEY_TYPE};
 use sp_runtime::{
-	traits::{Saturating, Zero},
+	traits::{OpaqueKeys, Saturating, Zero},
 	transaction_validity::{
 		InvalidTransaction, TransactionPriority, TransactionValidityError, ValidTransaction,
 	},
@@ -83,12 +84,25 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Returns whether an equivocation of an account's present key was reported.
+	pub(crate) fn has_reported_key(who: &T::AccountId) -> bool {
+		pallet_session::NextKeys::<T>::get(who)
+			.and_then(|keys| keys.get::<AuthorityId>(KEY_TYPE))
+			.and_then(VotingKeys::<T>::get)
+			.is_some_and(|voter| voter.reported.is_some())
+	}
+
 	/// Checks a report, and returns whom it accuses.
 	fn accused(proof: &EquivocationProofOf<T>) -> Result<Voter<T::AccountId>, Error<T>> {
 		let voter = VotingKeys::<T>::get(proof.offender()).ok_or(Error::UnknownKey)?;
 		ensure!(
 			voter.reported.is_none_or(|set| set < proof.set_id()),
 			Error::AlreadyReported
+		);
+		// A report for a set to come would make all later ones count as old.
+		ensure!(
+			proof.set_id() <= T::CurrentSet::get(),
+			Error::InvalidEvidence
 		);
 		ensure!(
 			check_equivocation_proof(proof.clone()),

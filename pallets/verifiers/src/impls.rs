@@ -40,6 +40,7 @@ impl<T: Config> Pallet<T> {
 			pallet_session::Pallet::<T>::is_registered(&who),
 			Error::<T>::NoSessionKeys
 		);
+		ensure!(!Self::has_reported_key(&who), Error::<T>::ReportedKey);
 		let deposit = T::Deposit::get();
 		CurrencyOf::<T>::hold(&HoldReason::Verifier.into(), &who, deposit)?;
 		Applicants::<T>::insert(&who, deposit);

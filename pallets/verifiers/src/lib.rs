@@ -138,6 +138,9 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxVerifiers: Get<u32>;
 
+		/// The number of the current set of GRANDPA's voters. No one votes in a later one.
+		type CurrentSet: Get<SetId>;
+
 		/// The registered producers.
 		type Producers: Contains<Self::AccountId>;
 
@@ -323,8 +326,10 @@ pub mod pallet {
 		UnknownKey,
 		/// An equivocation of this key in this set or a later one has been reported.
 		AlreadyReported,
-		/// The votes are the same, or one of their signatures is not valid for the round.
+		/// The votes are the same, one of their signatures is not valid for the round, or their set has not started.
 		InvalidEvidence,
+		/// An equivocation of the account's vote key was reported: make new session keys, and call `session.setKeys`.
+		ReportedKey,
 	}
 
 	#[pallet::hooks]

@@ -154,6 +154,7 @@ impl frame_support::traits::Contains<u64> for Producers {
 
 impl Config for Test {
 	type Currency = Balances;
+	type CurrentSet = SetId;
 	type Deposit = ConstU64<DEPOSIT>;
 	type MajorityOrigin = EnsureProportionMoreThan<u64, Instance1, 1, 2>;
 	type MaxVerifiers = ConstU32<MAX_VERIFIERS>;

@@ -6,6 +6,8 @@ import { concat, copy, EnvelopeError, integer, utf8 } from './common.mjs';
 
 const LABEL = utf8('isthmus/folder/v1');
 const MAX_PATH = 4096;
+/** The length of the longest list in bytes. */
+const MAX_LENGTH = 256 * 1024 * 1024;
 /** The flag for an executable file. */
 const EXECUTABLE = 1;
 /** The flag for an empty folder. */
@@ -27,7 +29,8 @@ const before = (a, b) => Buffer.compare(utf8(a), utf8(b)) < 0;
 
 /** Refuses a path that could lead out of the folder. */
 function checkPath(path) {
-	const good = utf8(path).length <= MAX_PATH
+	const good = path.isWellFormed()
+		&& utf8(path).length <= MAX_PATH
 		&& path.split('/').every((name) => !['', '.', '..'].includes(name))
 		&& !/[\p{Cc}\\]/u.test(path);
 	if (!good) throw new EnvelopeError('Path', `invalid path in a folder: ${JSON.stringify(path)}`, { path });
@@ -55,7 +58,7 @@ class Order {
  * Encodes a folder's list.
  *
  * @param {FolderFile[]} files The files, sorted by the bytes of their paths.
- * @throws {EnvelopeError} `Path`, `Order`, `Inside`, `Flags`
+ * @throws {EnvelopeError} `TooLong`, `Path`, `Order`, `Inside`, `Flags`
  */
 export function folderToBytes(files) {
 	const order = new Order();
@@ -67,7 +70,9 @@ export function folderToBytes(files) {
 		integer(length, 8, "a file's length"),
 		key,
 	));
-	return concat(LABEL, ...entries);
+	const list = concat(LABEL, ...entries);
+	if (list.length > MAX_LENGTH) throw tooLong();
+	return list;
 }
 
 /**
@@ -75,12 +80,13 @@ export function folderToBytes(files) {
  *
  * @param {Uint8Array} data
  * @returns {FolderFile[]}
- * @throws {EnvelopeError} `NotAFolder`, `Length`, `Path`, `Order`, `Inside`, `Flags`
+ * @throws {EnvelopeError} `NotAFolder`, `TooLong`, `Length`, `Path`, `Order`, `Inside`, `Flags`
  */
 export function folderFromBytes(data) {
 	if (Buffer.compare(data.subarray(0, LABEL.length), LABEL) !== 0) {
 		throw new EnvelopeError('NotAFolder', 'the record is not a folder');
 	}
+	if (data.length > MAX_LENGTH) throw tooLong();
 	let at = LABEL.length;
 	const take = (count) => {
 		if (at + count > data.length) throw new EnvelopeError('Length', "the folder's list is truncated");
@@ -93,6 +99,7 @@ export function folderFromBytes(data) {
 		const name = take(Buffer.from(take(2)).readUInt16BE());
 		const [flags] = take(1);
 		const length = Number(Buffer.from(take(8)).readBigUInt64BE());
+		if (!Number.isSafeInteger(length)) throw new EnvelopeError('Length', "a file's length is above 2^53 - 1", { length });
 		const key = take(32);
 		// A byte order mark at the start is part of the path.
 		const path = new TextDecoder('utf-8', { ignoreBOM: true }).decode(name);
@@ -104,6 +111,10 @@ export function folderFromBytes(data) {
 		files.push(file);
 	}
 	return files;
+}
+
+function tooLong() {
+	return new EnvelopeError('TooLong', `a folder's list has at most ${MAX_LENGTH} bytes`);
 }
 
 function unknownFlags(path) {

@@ -9,7 +9,7 @@
 //!
 //! This process draws who finds each block and when, and writes the time into the block, so that a chain of hours takes
 //! minutes. The adversary mines a brother of the best block whenever that is someone else's and late enough, and mines
-//! on the best block otherwise. [`Model`] counts the blocks of the best chain for the same draws.
+//! on the best block otherwise. The model counts the blocks of the best chain for the same draws.
 
 use crate::{
 	error::AttackError,

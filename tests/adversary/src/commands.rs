@@ -13,6 +13,7 @@ pub(crate) mod siege;
 
 use clap::Args;
 use isthmus_adversary::{maker::Maker, network::Network, victim::Victim, AttackError};
+use isthmus_security::Share;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -31,6 +32,32 @@ pub(crate) struct Nodes {
 	/// A node's RPC, ws://…; once for each node. The nodes must be connected with one another.
 	#[arg(long, required = true)]
 	rpc: Vec<String>,
+}
+
+/// A mining attack in which chance decides who finds each block.
+#[derive(Args)]
+pub(crate) struct Drawn {
+	#[command(flatten)]
+	nodes: Nodes,
+
+	/// The adversary's share of the hash power, above 0 and below 0.5.
+	#[arg(long)]
+	q: f64,
+
+	/// The number of blocks to mine, including wasted ones.
+	#[arg(long, default_value = "300")]
+	pub(crate) blocks: u32,
+
+	/// The seed that determines who finds each block.
+	#[arg(long, default_value = "1")]
+	pub(crate) seed: u64,
+}
+
+impl Drawn {
+	/// Joins the nodes. Also returns the adversary's share of the hash power.
+	pub(crate) async fn join(&self) -> Result<(Network, Share), AttackError> {
+		Ok((self.nodes.join().await?, Share::new(self.q)?))
+	}
 }
 
 impl Nodes {

@@ -23,7 +23,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
 	/// Replace late blocks by brothers with earlier timestamps.
-	BackDate(commands::back_date::Options),
+	BackDate(commands::Drawn),
 
 	/// Flood a node with bad messages of each kind, and measure what that costs it.
 	Flood(commands::flood::Options),
@@ -41,7 +41,7 @@ enum Command {
 	Refuse(commands::refuse::Options),
 
 	/// Withhold blocks to waste the honest miners' work.
-	Selfish(commands::selfish::Options),
+	Selfish(commands::Drawn),
 
 	/// Offer a node large honest blocks while other peers lie to it, and measure how long it takes.
 	Siege(commands::siege::Options),

@@ -103,7 +103,7 @@ async fn a_call_that_is_known_to_fail_costs_nothing() {
 				.transfer(school.id(), Balance::MAX / 2)
 				.await
 				.unwrap(),
-			"FundsUnavailable",
+			"Underflow",
 		),
 	] {
 		let refused = client.submit(&school.account, &call).await.unwrap_err();

@@ -4,6 +4,7 @@
 use super::session::{Action, Closing, Config, Hashed, Session, Share};
 use crate::{
 	board::{Board, Work},
+	connections::{Connection, Connections, Evict, Evicted},
 	lines::{LineTooLong, Lines},
 	places::{Place, Places},
 };
@@ -11,24 +12,18 @@ use futures::{Stream, StreamExt};
 use parking_lot::Mutex;
 use std::{
 	collections::{HashSet, VecDeque},
-	net::SocketAddr,
 	num::NonZeroUsize,
 	sync::Arc,
 	time::{Duration, Instant},
 };
 use tokio::{
 	io::{AsyncReadExt, AsyncWriteExt},
-	net::{tcp::OwnedWriteHalf, TcpListener, TcpStream},
-	sync::{watch, Notify, Semaphore},
+	net::{tcp::OwnedWriteHalf, TcpStream},
+	sync::{watch, Semaphore},
 	time::{sleep_until, timeout},
 };
 
-/// Closes a connection that must make room for another one.
-type Evict = Box<dyn FnOnce() + Send>;
-
 const LOG_TARGET: &str = "miners";
-/// How long to wait after the system fails to accept a connection, for example for lack of file handles.
-const RETRY_ACCEPT_AFTER: Duration = Duration::from_millis(100);
 /// The size of a read.
 const READ_BYTES: usize = 2048;
 
@@ -90,8 +85,8 @@ enum End {
 	Idle,
 	#[error("took too long for a line")]
 	Slow,
-	#[error("made room for another connection")]
-	Evicted,
+	#[error(transparent)]
+	Evicted(#[from] Evicted),
 }
 
 /// The parts of the port that all connections share.
@@ -116,8 +111,8 @@ pub async fn serve<M: Mine>(
 	config: Config,
 	limits: Limits,
 ) {
-	let listener = match TcpListener::from_std(listener) {
-		Ok(listener) => listener,
+	let connections = match Connections::new(listener, limits.connections, limits.of_an_address) {
+		Ok(connections) => connections,
 		Err(error) => {
 			log::error!(target: LOG_TARGET, "cannot serve the Stratum port: {error}");
 			return;
@@ -131,7 +126,7 @@ pub async fn serve<M: Mine>(
 		published: watch::Sender::new(0),
 		extranonces: Mutex::default(),
 		hashes: Semaphore::new(threads.div_ceil(2)),
-		places: Places::new(limits.connections, limits.of_an_address),
+		places: connections.places(),
 		limits,
 	});
 	loop {
@@ -143,39 +138,27 @@ pub async fn serve<M: Mine>(
 				}
 				None => return,
 			},
-			accepted = listener.accept() => match accepted {
-				Ok((stream, peer)) => port.admit(stream, peer),
-				Err(error) => {
-					log::warn!(target: LOG_TARGET, "cannot accept a worker's connection: {error}");
-					tokio::time::sleep(RETRY_ACCEPT_AFTER).await;
-				}
-			},
+			connection = connections.next() => port.serve(connection),
 		}
 	}
 }
 
 impl<M: Mine> Port<M> {
-	/// Serves a new connection in the background, if there is a place for it.
-	fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
-		let evicted = Arc::new(Notify::new());
-		let evict: Evict = {
-			let evicted = evicted.clone();
-			Box::new(move || evicted.notify_one())
-		};
-		let place = match self.places.take(peer.ip(), Instant::now(), evict) {
-			Ok(place) => place,
-			Err(full) => {
-				log::debug!(target: LOG_TARGET, "closing the connection of {peer}: {full}");
-				return;
-			}
-		};
+	/// Serves a new connection in the background.
+	fn serve(self: &Arc<Self>, connection: Connection) {
+		let Connection {
+			stream,
+			peer,
+			place,
+			evicted,
+		} = connection;
 		self.mine.set_connections(self.places.taken());
 		let port = self.clone();
 		tokio::spawn(async move {
 			let extranonce = port.extranonce();
 			let ended = tokio::select! {
 				ended = port.converse(stream, extranonce, &place) => ended,
-				() = evicted.notified() => Err(End::Evicted),
+				evicted = evicted.wait() => Err(evicted.into()),
 			};
 			if let Err(end) = ended {
 				log::debug!(target: LOG_TARGET, "closing the connection of {peer}: {end}");
@@ -224,6 +207,10 @@ impl<M: Mine> Port<M> {
 					let has_line = !complete.is_empty();
 					for line in complete {
 						let actions = session.line(&line, &mut self.board.lock(), Instant::now());
+						// A worker that reads the answer to its login has settled.
+						if session.worker().is_some() {
+							place.used(Instant::now());
+						}
 						self.perform(&mut session, extranonce, actions, &mut writer).await?;
 					}
 					if session.worker().is_none() {
@@ -267,7 +254,7 @@ impl<M: Mine> Port<M> {
 				}
 				Action::Hash(share) => {
 					let hashed = self.hash(&share).await;
-					let more = session.hashed(share, hashed, &self.board.lock());
+					let more = session.hashed(share, hashed, &mut self.board.lock());
 					more.into_iter()
 						.rev()
 						.for_each(|action| actions.push_front(action));

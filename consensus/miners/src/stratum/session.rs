@@ -190,10 +190,19 @@ impl Session {
 		actions
 	}
 
-	/// Handles the hash of a share; `None` if it could not be computed.
-	pub fn hashed(&mut self, share: Share, hashed: Option<Hashed>, board: &Board) -> Vec<Action> {
+	/// Handles the hash of a share; `None` if it could not be computed. That is not the worker's fault: it may
+	/// submit the share again, and the refusal does not count against it.
+	pub fn hashed(
+		&mut self,
+		share: Share,
+		hashed: Option<Hashed>,
+		board: &mut Board,
+	) -> Vec<Action> {
 		let Some(hashed) = hashed else {
-			return self.refuse(share.id, Refusal::NotChecked);
+			board.forget_nonce(&share.work, share.nonce);
+			let dialect = self.dialect.unwrap_or(Dialect::EthProxy);
+			let line = refuse(dialect, share.id, Refusal::NotChecked);
+			return vec![Action::Send(line)];
 		};
 		if share.mix_hash.is_some_and(|mix| mix != hashed.mix_hash) {
 			return self.refuse_share(share.id, Refusal::WrongMix);

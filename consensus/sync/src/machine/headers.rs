@@ -147,9 +147,12 @@ impl<L: Ledger> Machine<L> {
 			};
 			let (hash, number) = (claim.hash, claim.number);
 			if self.tree.contains(&hash) {
+				let is_own_word = claim.is_own_word;
 				peer.forget(&hash);
-				peer.add_tip(hash, &self.tree);
-				self.stale = true;
+				if is_own_word {
+					peer.add_tip(hash, &self.tree);
+					self.stale = true;
+				}
 				continue;
 			}
 			let is_settled = number <= finalized
@@ -234,12 +237,22 @@ impl<L: Ledger> Machine<L> {
 	/// Looks for a block that we know below these headers, highest first.
 	fn descend(&mut self, name: L::Peer, claim: Hash, mut headers: Vec<L::Header>) {
 		let finalized = self.ledger.finalized();
+		let is_known = |header: &L::Header| self.ledger.place(&header.hash()) != Place::Unknown;
+		if headers.first().is_some_and(is_known) {
+			// The block was imported in the meantime.
+			if let Some(peer) = self.peers.get_mut(&name) {
+				peer.forget(&claim);
+			}
+			return;
+		}
 		for index in 0..headers.len() {
 			let (parent, number) = (headers[index].parent(), headers[index].number());
 			let place = self.ledger.place(&parent);
-			let is_dead = place == Place::Dead
-				|| self.dead.contains(&parent)
-				|| (number <= finalized && place != Place::Live);
+			let is_dead = match place {
+				Place::Live => false,
+				Place::Dead => true,
+				Place::Unknown => self.dead.contains(&parent) || number <= finalized,
+			};
 			if is_dead {
 				for header in &headers[..=index] {
 					self.note_dead(header.hash());
@@ -421,6 +434,8 @@ impl<L: Ledger> Machine<L> {
 		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};
+		peer.up = None;
+		peer.step = 1;
 		if let Some(hash) = peer.newest_claim().map(|claim| claim.hash) {
 			peer.forget(&hash);
 		}

@@ -43,6 +43,8 @@ pub(super) struct Claim<H> {
 	pub(super) tried_down: bool,
 	/// Whether the peer sent headers below the block, but not the one that these need.
 	pub(super) is_broken: bool,
+	/// Whether the peer said it itself. GRANDPA only supposes that the peer has the block.
+	pub(super) is_own_word: bool,
 }
 
 impl<H> Claim<H> {
@@ -55,6 +57,7 @@ impl<H> Claim<H> {
 			tried_up: false,
 			tried_down: false,
 			is_broken: false,
+			is_own_word: true,
 		}
 	}
 }
@@ -201,6 +204,7 @@ impl<H, F: Clone> Peer<H, F> {
 			claim = Claim {
 				header: claim.header.or(known.header),
 				is_best: claim.is_best || known.is_best,
+				is_own_word: claim.is_own_word || known.is_own_word,
 				..known
 			};
 		}

@@ -143,7 +143,7 @@ pub enum Failure {
 pub struct Arrival<B> {
 	/// The block's hash.
 	pub hash: Hash,
-	/// The size of the body, in bytes.
+	/// The size of the header, the body and the justification, in bytes.
 	pub size: u64,
 	/// The block.
 	pub block: B,
@@ -175,6 +175,8 @@ pub enum Offence {
 	Invalid,
 	/// It insists on a chain with a block whose import failed twice.
 	BadBlock,
+	/// It sent a block with a justification that proves nothing.
+	BadJustification,
 }
 
 /// The parent on which headers are checked: its hash, and its facts unless they are in the database.

@@ -6,9 +6,11 @@
 //! seed that found a fault is
 //! kept in `table.rs`.
 
+mod batch;
 mod chain;
 mod liars;
 mod network;
+mod plan;
 mod table;
 
 use chain::SimBlock;

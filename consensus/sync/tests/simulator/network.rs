@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Simulates a network, event by event, and checks what must hold.
 
+mod requests;
+
 use crate::{
 	chain::{Database, Fault, Name, SimBlock, SimLedger, Store},
 	liars::{Liar, LIES},
+	plan::{is_pardonable, Plan},
 };
 use isthmus_primitives::Hash;
-use isthmus_sync::machine::{
-	Action, Arrival, Checked, Direction, Failure, Limits, Machine, Offence, Outcome, Problem,
-	Proved, MAX_ANSWER, MIN_BUDGET,
-};
+use isthmus_sync::machine::{Action, Arrival, Checked, Failure, Limits, Machine, Outcome};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::{
@@ -27,70 +27,6 @@ const TICK: u64 = 1_100;
 const SETTLE: u64 = 3_600_000;
 /// Liars' names begin with this number.
 const LIARS: Name = 1000;
-
-/// What makes up a network.
-#[derive(Clone, Debug)]
-pub(crate) struct Plan {
-	pub(crate) seed: u64,
-	pub(crate) nodes: usize,
-	pub(crate) liars: usize,
-	/// The blocks that all nodes have at the start, except the first one if it comes late.
-	pub(crate) history: u32,
-	pub(crate) late: bool,
-	/// The largest body, in bytes.
-	pub(crate) body: u64,
-	/// How many of a thousand answers are lost.
-	pub(crate) loss: u32,
-	/// How many of a thousand imports fail, through the node's own fault.
-	pub(crate) hiccups: u32,
-	/// For how long the nodes mine, in milliseconds.
-	pub(crate) mining: u64,
-	/// The mean time between two blocks of all nodes, in milliseconds.
-	pub(crate) interval: u64,
-	/// From when to when the nodes are split in two, in milliseconds.
-	pub(crate) split: Option<(u64, u64)>,
-	pub(crate) finality: bool,
-	pub(crate) budget: u64,
-}
-
-impl Plan {
-	/// Makes the plan that belongs to a seed.
-	pub(crate) fn of(seed: u64) -> Self {
-		let mut random = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
-		let mining = random.gen_range(10_000..60_000);
-		let split = random.gen_bool(0.5).then(|| {
-			let from = random.gen_range(0..mining / 2);
-			(from, random.gen_range(from..mining))
-		});
-		Self {
-			seed,
-			nodes: random.gen_range(2..5),
-			liars: *[0, 0, 1, 1, 2, 4].get(random.gen_range(0..6)).unwrap(),
-			history: *[0, 3, 40, 200, 600].get(random.gen_range(0..5)).unwrap(),
-			late: random.gen_bool(0.5),
-			body: *[1000, 100_000, 6_000_000]
-				.get(random.gen_range(0..3))
-				.unwrap(),
-			loss: *[0, 0, 10, 100].get(random.gen_range(0..4)).unwrap(),
-			hiccups: *[0, 0, 5].get(random.gen_range(0..3)).unwrap(),
-			mining,
-			interval: random.gen_range(500..5_000),
-			split,
-			finality: random.gen_bool(0.3),
-			budget: MIN_BUDGET * random.gen_range(1..4),
-		}
-	}
-}
-
-/// What an honest peer may be disconnected for.
-fn is_pardonable(plan: &Plan, why: Offence) -> bool {
-	match why {
-		Offence::Unanswered => plan.loss > 0,
-		// A peer that has not delivered anything yet, and a fault of our own twice in a row.
-		Offence::BadBlock => plan.hiccups > 0,
-		_ => false,
-	}
-}
 
 enum Event {
 	Tick(Name),
@@ -115,7 +51,10 @@ struct Node {
 	database: Rc<Database>,
 	/// The peers, with the numbers of their connections.
 	peers: BTreeMap<Name, u64>,
-	queue: VecDeque<SimBlock>,
+	/// The blocks to import, and whether each is the last one of its batch.
+	queue: VecDeque<(SimBlock, bool)>,
+	/// The results of the batch so far. They are reported at its end.
+	results: Vec<(Hash, Outcome)>,
 	announce: HashSet<Hash>,
 	is_importing: bool,
 	/// How often a peer was asked for what, by the number of the connection, and when it was asked in vain.
@@ -169,6 +108,7 @@ impl Network {
 				database,
 				peers: BTreeMap::new(),
 				queue: VecDeque::new(),
+				results: Vec::new(),
 				announce: HashSet::new(),
 				is_importing: false,
 				asked: HashMap::new(),
@@ -566,11 +506,12 @@ impl Network {
 				catching_up,
 			} => {
 				let node = &mut self.nodes[name as usize];
-				for (block, _) in blocks {
+				let last = blocks.len().saturating_sub(1);
+				for (index, (block, _)) in blocks.into_iter().enumerate() {
 					if !catching_up {
 						node.announce.insert(block.hash);
 					}
-					node.queue.push_back(block);
+					node.queue.push_back((block, index == last));
 				}
 				self.import(name);
 			}
@@ -589,212 +530,5 @@ impl Network {
 				self.disconnect(name, peer);
 			}
 		}
-	}
-
-	/// Checks that a request is not one that cannot help: the same as one before, without a pause.
-	fn note_request(&mut self, name: Name, peer: Name, bodies: bool, from: Hash, count: usize) {
-		let connection = self.connection(name, peer);
-		let asked = &mut self.nodes[name as usize].asked;
-		let (times, in_vain) = asked.entry((connection, bodies, from, count)).or_default();
-		*times += 1;
-		let again = in_vain.is_some_and(|last| self.now < last + 900);
-		*in_vain = Some(self.now);
-		// A liar's new claim may lead to the same question.
-		let is_new_lie = !bodies && peer >= LIARS;
-		assert!(
-			(!again && *times < 40) || is_new_lie,
-			"node {name} asks {peer} for the same {} again at {}: {:?}",
-			if bodies { "bodies" } else { "headers" },
-			self.now,
-			self.plan
-		);
-	}
-
-	/// Returns the number of the connection to a peer.
-	fn connection(&self, name: Name, peer: Name) -> u64 {
-		self.nodes[name as usize].peers[&peer]
-	}
-
-	fn liar(&self, name: Name) -> Option<&Liar> {
-		let (_, liar) = self.liars.iter().find(|(liar, _)| *liar == name)?;
-		Some(liar)
-	}
-
-	fn ask_headers(&mut self, name: Name, peer: Name, from: Hash, direction: Direction, max: u32) {
-		let connection = self.connection(name, peer);
-		let (answer, delay) = match self.liar(peer) {
-			Some(liar) => (
-				liar.delay(false)
-					.map(|_| liar.headers(from, direction, max)),
-				liar.delay(false).unwrap_or(0),
-			),
-			None => (Some(self.headers_of(peer, from, direction, max)), 0),
-		};
-		let is_lost = self.random.gen_range(0..1000) < self.plan.loss && peer < LIARS;
-		let (when, answer) = match answer.filter(|_| !is_lost) {
-			Some(headers) => (self.now + delay + 2 * self.latency(name, peer), Ok(headers)),
-			None => (self.now + TIMEOUT, Err(Failure::Unanswered)),
-		};
-		self.at(when, Event::Headers(name, peer, connection, answer));
-	}
-
-	fn headers_of(&self, peer: Name, from: Hash, direction: Direction, max: u32) -> Vec<SimBlock> {
-		let database = &self.nodes[peer as usize].database;
-		let known = |hash: Hash| self.store.get(&hash).filter(|b| database.has(&b.hash));
-		let mut headers = Vec::new();
-		let mut next = known(from);
-		while let Some(block) = next.filter(|_| headers.len() < max as usize) {
-			next = match direction {
-				Direction::Down => known(block.parent),
-				Direction::Up => database.at(block.number + 1).and_then(known),
-			};
-			headers.push(block);
-		}
-		headers
-	}
-
-	fn ask_bodies(&mut self, name: Name, peer: Name, hashes: Vec<Hash>) {
-		let connection = self.connection(name, peer);
-		let answer = match self.liar(peer) {
-			Some(liar) => liar.delay(true).map(|delay| (liar.bodies(&hashes), delay)),
-			None => {
-				let bodies = self.bodies_of(name, peer, &hashes);
-				Some((bodies.ok_or(Failure::Unanswered), 0))
-			}
-		};
-		let is_lost = self.random.gen_range(0..1000) < self.plan.loss && peer < LIARS;
-		let (when, answer) = match answer.filter(|_| !is_lost) {
-			Some((answer, delay)) => {
-				let bytes: u64 = answer.iter().flatten().map(|a| a.size).sum();
-				// 8 MB/s.
-				let took = delay + bytes / 8_000 + 2 * self.latency(name, peer);
-				match took < TIMEOUT {
-					true => (self.now + took, answer),
-					false => (self.now + TIMEOUT, Err(Failure::Unanswered)),
-				}
-			}
-			None => (self.now + TIMEOUT, Err(Failure::Unanswered)),
-		};
-		self.at(when, Event::Bodies(name, peer, connection, answer));
-	}
-
-	/// Answers as Substrate does: from the first block up the best chain, until the answer is full. Returns `None` if
-	/// the peer refuses to answer.
-	fn bodies_of(
-		&mut self,
-		name: Name,
-		peer: Name,
-		hashes: &[Hash],
-	) -> Option<Vec<Arrival<SimBlock>>> {
-		let now = self.now;
-		let node = &mut self.nodes[peer as usize];
-		let times = node
-			.served
-			.entry((name, hashes[0], hashes.len()))
-			.or_default();
-		if times.first().is_some_and(|first| now - first > 60_000) {
-			times.clear();
-		}
-		times.push(now);
-		if times.len() > 2 {
-			return None;
-		}
-		let database = self.nodes[peer as usize].database.clone();
-		let mut arrivals: Vec<Arrival<SimBlock>> = Vec::new();
-		let mut bytes = 0;
-		let mut next = Some(hashes[0]).filter(|hash| database.has(hash));
-		for expected in hashes {
-			let Some(block) = next.and_then(|hash| self.store.get(&hash)) else {
-				break;
-			};
-			bytes += block.size;
-			if bytes > MAX_ANSWER || block.hash != *expected {
-				break;
-			}
-			next = database.at(block.number + 1);
-			arrivals.push(crate::arrival(block));
-		}
-		Some(arrivals)
-	}
-
-	fn check(&mut self, name: Name, peer: Name, base: Hash, headers: Vec<SimBlock>) {
-		let mut proved = Vec::new();
-		let mut problem = None;
-		let mut parent = base;
-		for header in &headers {
-			assert_eq!(
-				header.parent, parent,
-				"headers are checked on their parents"
-			);
-			parent = header.hash;
-			problem = match header.fault {
-				Fault::Header => Some(Problem::Invalid),
-				Fault::Early(time) if time > self.now => {
-					Some(Problem::Future(Duration::from_millis(time - self.now)))
-				}
-				_ => None,
-			};
-			if problem.is_some() {
-				break;
-			}
-			proved.push(Proved {
-				hash: header.hash,
-				parent: header.parent,
-				number: header.number,
-				weight: header.weight,
-				facts: (),
-			});
-		}
-		let left = headers[proved.len()..].to_vec();
-		let checked = Checked {
-			proved,
-			problem,
-			left,
-		};
-		let connection = self.connection(name, peer);
-		let when = self.now + 1 + headers.len() as u64 / 8;
-		self.at(when, Event::Checked(name, peer, connection, checked));
-	}
-
-	/// Begins to import the next block of a node.
-	fn import(&mut self, name: Name) {
-		let node = &mut self.nodes[name as usize];
-		if node.is_importing {
-			return;
-		}
-		if let Some(block) = node.queue.front() {
-			node.is_importing = true;
-			let took = 2 + block.size / 40_000;
-			self.at(self.now + took, Event::Imported(name));
-		}
-	}
-
-	fn imported(&mut self, name: Name) {
-		let hiccup = self.random.gen_range(0..1000) < self.plan.hiccups;
-		let node = &mut self.nodes[name as usize];
-		node.is_importing = false;
-		let Some(block) = node.queue.pop_front() else {
-			return;
-		};
-		let is_new = !node.database.has(&block.hash);
-		let (hash, number) = (block.hash, block.number);
-		let outcome = match block.fault {
-			_ if !node.database.has(&block.parent) => Outcome::Skipped,
-			Fault::Rule => Outcome::Invalid,
-			Fault::Execution => Outcome::Failed,
-			_ if hiccup => Outcome::Failed,
-			_ => Outcome::Imported,
-		};
-		if outcome == Outcome::Imported && is_new {
-			node.database.insert(&block);
-		}
-		node.machine.imported([(block.hash, outcome)]);
-		self.trace(name, || format!("imported #{number} {hash}: {outcome:?}"));
-		let node = &mut self.nodes[name as usize];
-		let announce = node.announce.remove(&block.hash);
-		if outcome == Outcome::Imported && announce && is_new {
-			self.announce(name, &block);
-		}
-		self.import(name);
 	}
 }

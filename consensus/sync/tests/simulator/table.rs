@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The schedules: many by number, and those that found faults.
 
-use crate::network::{Network, Plan};
+use crate::{network::Network, plan::Plan};
 
 /// The number of schedules that are run if nothing else is asked for.
 const SCHEDULES: u64 = 2_000;

@@ -67,6 +67,11 @@ fn each_failed_report_has_its_error() {
 		other_round[9] = 8;
 		let other_round = codec::DecodeAll::decode_all(&mut &other_round[..]).unwrap();
 		assert_noop!(report(other_round), Error::InvalidEvidence);
+		// A set to come: such a report would make the key immune until then.
+		for set in [2, u64::MAX] {
+			let early = votes(EVE, set, 9, DIFFERENT);
+			assert_noop!(report(early), Error::InvalidEvidence);
+		}
 		assert_noop!(report(votes(GINA, 1, 9, DIFFERENT)), Error::UnknownKey);
 		let bad = TransactionValidityError::Invalid(InvalidTransaction::BadProof);
 		assert_eq!(validity(votes(EVE, 1, 9, [1, 1])), Err(bad));
@@ -149,8 +154,12 @@ fn a_verifier_that_returns_can_be_reported_for_a_later_set_alone() {
 		admit_eve();
 		assert_ok!(report(votes(EVE, 1, 9, DIFFERENT)));
 		run_to_session(4);
+		assert_noop!(submit(EVE, VerifiersCall::apply {}), Error::ReportedKey);
+		assert_ok!(set_keys(EVE, 500));
 		assert_ok!(submit(EVE, VerifiersCall::apply {}));
 		assert_ok!(decide(admit(EVE)));
+		// A reported key that comes back nevertheless is not immune.
+		assert_ok!(set_keys(EVE, EVE));
 		run_to_session(6);
 		assert!(voters().contains(&EVE));
 		assert_noop!(report(votes(EVE, 1, 10, DIFFERENT)), Error::AlreadyReported);
