@@ -55,7 +55,7 @@ test('a reserved peer that hung is asked again', { timeout }, async (t) => {
 	await until('the sync has started', async () => (await best()) > 0, PATIENCE);
 	process.kill(peer.node.pid, 'SIGSTOP');
 	try {
-		const failed = /Request to peer .* failed/;
+		const failed = new RegExp(`${peerId} did not answer`);
 		await until('a request failed', () => failed.test(readFileSync(node.logPath, 'utf8')), PATIENCE);
 	} finally {
 		process.kill(peer.node.pid, 'SIGCONT');

@@ -24,7 +24,12 @@ test('honest blocks of 6 MiB are imported while other peers lie', { timeout }, a
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-siege-'));
 	t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 	const difficulty = { difficultyRule: 'fixed', minimumDifficulty: '0x400', genesisDifficulty: '0x400' };
-	const spec = await writeSpec(folder, { verifiers: identities(4), parameters: difficulty });
+	const spec = await writeSpec(folder, {
+		verifiers: identities(4),
+		parameters: difficulty,
+		// A session's first block has no room for transactions. This chain stays in its first session.
+		edit: (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: 1000 }),
+	});
 	const node = await LocalNode.start({
 		args: ['--chain', spec, '--no-grandpa', '--no-mdns', '--disable-log-color'],
 		basePath: join(folder, 'node'),
