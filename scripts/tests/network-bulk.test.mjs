@@ -5,11 +5,12 @@
 // ISTHMUS_LONG=1 (scripts/test --all) syncs 500 blocks instead of 60.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeChain } from '../lib/made-chain.mjs';
+import { memoryOf, PeakMemory } from '../lib/memory.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
@@ -22,17 +23,10 @@ const PATIENCE = timeout / 3;
 const BLOCKS = LONG ? 500 : 60;
 /** The bytes of transactions in each block. */
 const BODY = 6_000_000;
-const MIB = 1024 * 1024;
 /** The budget for blocks in flight, and how much more memory a node may use, in MiB. */
 const [BUDGET, REST] = [64, 300];
 /** How much memory a node may use in all, in MiB. */
 const MOST = 1024;
-
-/** Returns the peak memory of a process, in bytes. */
-function peakMemory(pid) {
-	const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-	return Number(kib) * 1024;
-}
 
 test('syncing large blocks', { timeout }, async (t) => {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-bulk-'));
@@ -63,13 +57,15 @@ test('syncing large blocks', { timeout }, async (t) => {
 	const source = await start('source');
 	const peerId = await source.rpc.call('system_localPeerId');
 	const { node, rpc } = await start('fresh', ['--reserved-only', '--sync-memory', String(BUDGET)]);
-	const before = peakMemory(node.pid) / MIB;
+	const before = memoryOf(node.pid);
+	const memory = new PeakMemory(node.pid);
+	t.after(() => memory.end());
 	await rpc.call('system_addReservedPeer', `/ip4/127.0.0.1/tcp/${source.node.peerPort}/p2p/${peerId}`);
 	const started = performance.now();
 	await until('all blocks are synced', async () => (await rpc.best()).number >= BLOCKS, PATIENCE);
 	assert.equal((await rpc.best()).hash, made.best.hash);
 	const seconds = (performance.now() - started) / 1000;
-	const peak = peakMemory(node.pid) / MIB;
+	const peak = memory.end();
 	t.diagnostic(`synced in ${seconds.toFixed(0)} s; memory from ${before.toFixed(0)} to ${peak.toFixed(0)} MiB at the peak`);
 	assert.ok(peak - before <= BUDGET + REST, `memory grew by ${(peak - before).toFixed(0)} MiB`);
 	assert.ok(peak <= MOST, `memory reached ${peak.toFixed(0)} MiB`);
