@@ -14,6 +14,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
 import { identities, writeSpec } from '../lib/spec.mjs';
 
+const skip = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
 /** How long to wait for the failed request, and for new blocks after it, in milliseconds. This, too, only ends hangs. */
@@ -21,7 +22,7 @@ const PATIENCE = 120_000;
 /** The chain's length, and the rate of the line to the peer in bytes per second: the sync takes about half a minute. */
 const [BLOCKS, RATE] = [2000, 50_000];
 
-test('a reserved peer that hung is asked again', { timeout }, async (t) => {
+test('a reserved peer that hung is asked again', { timeout, skip }, async (t) => {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-reserved-'));
 	const nodes = [];
 	t.after(async () => {

@@ -2,6 +2,8 @@
 
 // Tests a node that follows a chain of large blocks while other peers lie to it. The honest peer is far away, behind
 // 50 ms and 50 Mbit/s, and the liars are next door. The node must import every honest block and disconnect the liars.
+//
+// ISTHMUS_LONG=1 (scripts/test --all) offers more honest blocks.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -17,6 +19,8 @@ import { identities, writeSpec } from '../lib/spec.mjs';
 const timeout = 400_000;
 /** The honest peer's line: the delay in milliseconds, and the rate in bytes per second. */
 const [LATENCY, RATE] = [50, 50_000_000 / 8];
+/** The number of honest blocks under each lie. */
+const BLOCKS = process.env.ISTHMUS_LONG === '1' ? 6 : 2;
 /** The lies, each with what it needs: see `isthmus-adversary siege --help`. */
 const LIES = ['orphans', 'bodies', 'heights', 'hoards', 'silence'];
 
@@ -43,6 +47,7 @@ test('honest blocks of 6 MiB are imported while other peers lie', { timeout }, a
 		[
 			...['siege', '--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath],
 			...['--chain', spec, '--base-path', join(folder, 'adversary'), '--honest-port', String(link.port)],
+			...['--blocks', String(BLOCKS)],
 			...LIES.flatMap((lie) => ['--lie', lie]),
 		],
 		timeout,

@@ -12,6 +12,7 @@ import { until } from '../lib/rpc.mjs';
 import { hex, recordKey } from '../lib/sharing.mjs';
 import { identities } from '../lib/spec.mjs';
 
+const skip = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 600_000;
 /** How long the network may take to become one again, in milliseconds. This, too, only ends hangs. */
@@ -43,7 +44,7 @@ async function commonBlock(a, b) {
 	return number;
 }
 
-test('a network split during an upload becomes one again', { timeout }, async (t) => {
+test('a network split during an upload becomes one again', { timeout, skip }, async (t) => {
 	const network = await Network.start({
 		parameters: { genesisDifficulty: DIFFICULTY, minimumDifficulty: DIFFICULTY },
 		args: (index) => [

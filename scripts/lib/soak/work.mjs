@@ -141,7 +141,7 @@ export class Work {
 
 	/** Runs the command; returns the object that it prints. */
 	async #run(...args) {
-		const env = { ...process.env, ISTHMUS_URL: this.#url(), ISTHMUS_PASSPHRASE: 'soak', ISTHMUS_KEY: '' };
+		const env = { ...process.env, ISTHMUS_URL: this.#url(), ISTHMUS_PASSPHRASE: 'several unrelated words', ISTHMUS_KEY: '' };
 		return new Promise((resolve, reject) => {
 			execFile(program('isthmus'), ['--json', ...args], { env, timeout: PATIENCE }, (error, stdout, stderr) => {
 				if (error) reject(new Failed(`isthmus ${args[0]}: ${stderr.trim() || error.message}`));
