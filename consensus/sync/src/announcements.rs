@@ -329,7 +329,8 @@ mod tests {
 			data: Some(Vec::new()),
 		}
 		.encode();
-		let (handed_on, reported) = sent(PeerId::random(), &[announcement.clone()]).await;
-		assert_eq!((handed_on, reported), (vec![announcement], Vec::new()));
+		let all = [announcement];
+		let (handed_on, reported) = sent(PeerId::random(), &all).await;
+		assert_eq!((handed_on, reported), (all.to_vec(), Vec::new()));
 	}
 }
