@@ -179,7 +179,7 @@ mod tests {
 	use polkadot_sdk::sc_network::{peer_store::ProtocolHandle, ObservedRole};
 	use std::collections::{HashSet, VecDeque};
 
-	/// Delivers what it is given, and then nothing more.
+	/// Delivers the given events, and then nothing more.
 	#[derive(Debug)]
 	struct Scripted(VecDeque<NotificationEvent>, ProtocolName);
 
