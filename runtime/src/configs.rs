@@ -109,6 +109,8 @@ impl frame_system::Config for Runtime {
 	type Hash = Hash;
 	type Lookup = AccountIdLookup<AccountId, ()>;
 	type Nonce = Nonce;
+	/// What an upgrade changes in the storage that earlier runtimes wrote.
+	type SingleBlockMigrations = (pallet_data_sharing::migrations::ToV1<Runtime>,);
 	/// The address prefix, Substrate's generic one.
 	type SS58Prefix = frame_support::traits::ConstU16<42>;
 	type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
@@ -325,6 +327,7 @@ impl pallet_sudo::Config for Runtime {
 }
 
 impl pallet_data_sharing::Config for Runtime {
+	type BlockInterval = ConstU64<12>;
 	type CancelNotice = ConstU32<CANCEL_NOTICE>;
 	type Currency = Balances;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;

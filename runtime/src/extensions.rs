@@ -81,7 +81,9 @@ fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
 		RuntimeCall::Grandpa(call) => matches!(call, pallet_grandpa::Call::note_stalled { .. }),
 		RuntimeCall::Council(call) => matches!(
 			call,
-			Council::set_members { .. } | Council::disapprove_proposal { .. } | Council::kill { .. }
+			Council::set_members { .. }
+				| Council::disapprove_proposal { .. }
+				| Council::kill { .. }
 		),
 		RuntimeCall::Verifiers(call) => matches!(
 			call,

@@ -3,9 +3,8 @@
 //! executes them.
 
 use crate::{
-	configs::MAX_BLOCK_LENGTH,
-	Address, Balances, Block, Executive, Grandpa, ProofOfWork, Runtime, RuntimeCall, RuntimeEvent,
-	SignedPayload, System, UncheckedExtrinsic,
+	configs::MAX_BLOCK_LENGTH, Address, Balances, Block, Executive, Grandpa, ProofOfWork, Runtime,
+	RuntimeCall, RuntimeEvent, SignedPayload, System, UncheckedExtrinsic,
 };
 use codec::{DecodeAll, Encode};
 use isthmus_primitives::{

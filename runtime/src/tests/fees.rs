@@ -111,7 +111,14 @@ fn a_wrapped_call_for_the_superuser_is_refused_too() {
 		] {
 			assert_eq!(validate(Bob, call), refused);
 		}
-		assert!(validate(Bob, pallet_utility::Call::batch { calls: vec![remark(1)] }.into()).is_ok());
+		assert!(validate(
+			Bob,
+			pallet_utility::Call::batch {
+				calls: vec![remark(1)]
+			}
+			.into()
+		)
+		.is_ok());
 		assert!(validate(Alice, sudo(set_storage())).is_ok());
 	});
 }
@@ -121,7 +128,10 @@ fn an_operational_call_has_no_priority_over_others() {
 	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |_| {
 		let operational = sudo(set_storage());
 		let info = operational.get_dispatch_info();
-		assert_eq!(info.class, frame_support::dispatch::DispatchClass::Operational);
+		assert_eq!(
+			info.class,
+			frame_support::dispatch::DispatchClass::Operational
+		);
 		let priority = |call| validate(Alice, call).expect("the call is valid").priority;
 		let other = sudo(remark(MEBIBYTE));
 		// It may fill a third more of a block, which counts a little.
@@ -150,7 +160,10 @@ fn fees_rise_while_blocks_are_full_of_bytes() {
 		}
 		let (risen, dear) = (multiplier(), fee(chain));
 		// The whole price of a byte follows the multiplier.
-		assert!(dear > cheap + cheap / 100 * 2, "{cheap} rises to {dear} at {risen:?}");
+		assert!(
+			dear > cheap + cheap / 100 * 2,
+			"{cheap} rises to {dear} at {risen:?}"
+		);
 		// They fall again.
 		chain.mine(vec![]);
 		assert!(multiplier() < risen);
