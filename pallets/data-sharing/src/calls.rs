@@ -519,6 +519,7 @@ mod calls {
 				expiry,
 				until,
 				request: request.map(|answered| answered.id),
+				agreement: grant.agreement,
 				paid: grant.paid,
 				firm: grant.firm,
 			});

@@ -237,6 +237,8 @@ mod events {
 			until: Option<Seconds>,
 			/// The request that it answers, if any.
 			request: Option<RequestId>,
+			/// That request's digest: what both sides agreed on.
+			agreement: Option<H256>,
 			/// The payment from the grantee to the owner.
 			paid: BalanceOf<T>,
 			/// Whether the paid term is firm.

@@ -74,6 +74,7 @@ fn a_reader_is_authorised() {
 				expiry: 50,
 				until: None,
 				request: None,
+				agreement: None,
 				paid: 0,
 				firm: false,
 			}

@@ -238,6 +238,7 @@ fn authorising_pays_the_offer() {
 		let owner = total(SCHOOL);
 		let consumer = total(COMPANY);
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		let agreement = Some(answered(0).digest);
 		assert_ok!(submit(
 			SCHOOL,
 			authorize(COMPANY, scope(0, 10), 21, Some(0))
@@ -252,6 +253,7 @@ fn authorising_pays_the_offer() {
 				expiry: 21,
 				until: None,
 				request: Some(0),
+				agreement,
 				paid: 500,
 				firm: false,
 			}
