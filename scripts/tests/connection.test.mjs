@@ -101,24 +101,38 @@ test('a folder is stored although its connection is cut', { timeout }, async () 
 	for (const [i, part] of bytes.entries()) assert.ok(readFileSync(path(`parts.out/${i}`)).equals(part), `file ${i}`);
 });
 
-/** These two have not passed yet. */
-const skip = process.env.ISTHMUS_LONG !== '1' && 'not yet: only with scripts/test --all';
-
-test('a silent connection is noticed', { timeout, skip }, async () => {
+test('a silent connection is noticed, and a silent node is given up', { timeout }, async () => {
 	const { key } = await producer('//Silent');
-	const serving = start(['serve', ...key]);
+	const serving = start(['serve', '--timeout', '3', ...key]);
 	await said(serving.lines, /^no dataset of this account has a policy/);
-	const reconnecting = said(serving.lines, /connection to the node failed.*reconnecting/);
+	const reconnecting = said(serving.lines, /^the connection to the node failed: .*; reconnecting$/);
+	// Nothing answers the handshake of a new connection either.
+	const unreachable = said(serving.lines, /^no node answers at .*: no answer within 3 s; reconnecting$/);
 	wire.silence();
-	const ending = start(['balance', ...key]).ended;
+	const asking = start(['balance', '--timeout', '1', ...key]);
+	await said(asking.lines, /^error: no node answers at .*: no answer within 1 s$/);
+	assert.equal(await asking.ended, UNREACHABLE);
 	await reconnecting;
-	assert.equal(await ending, UNREACHABLE);
+	await unreachable;
 	serving.child.kill();
 	await serving.ended;
 });
 
-test('a command says what it waits for if no block comes', { timeout, skip }, async () => {
-	const idle = await LocalNode.start({ args: ['--chain', 'dev'] });
+test('a connection that falls silent in the middle of an upload is replaced by a new one', { timeout }, async () => {
+	const { address, key } = await producer('//SilentUpload');
+	const bytes = random('silent', 6_000_000);
+	const storing = start(['store', 'silent', '--timeout', '4', ...key]);
+	await wire.passed(5_000_000);
+	// New connections pass: those that exist are dead, as when a router has forgotten them.
+	wire.forget();
+	assert.equal(await storing.ended, DONE);
+	await ok(['fetch', address, 'silent', '-o', 'silent.out', ...key]);
+	assert.ok(readFileSync(path('silent.out')).equals(bytes));
+});
+
+test('a command says what it waits for if no block comes', { timeout }, async () => {
+	// Otherwise the node refuses requests for another port than its own, such as the wire's.
+	const idle = await LocalNode.start({ args: ['--chain', 'dev', '--rpc-cors', 'all'] });
 	try {
 		await wire.stop();
 		wire = await Wire.start(idle.url);
@@ -126,6 +140,21 @@ test('a command says what it waits for if no block comes', { timeout, skip }, as
 		await said(sending.lines, /^waiting for a block with the transaction, for \d+ s; the best block is 0\. Does a node mine\?$/);
 		sending.child.kill();
 		await sending.ended;
+	} finally {
+		await idle.stop();
+	}
+});
+
+test('a forwarded port of another number is refused, with a hint', { timeout }, async () => {
+	const idle = await LocalNode.start({ args: ['--chain', 'dev'] });
+	try {
+		await wire.stop();
+		wire = await Wire.start(idle.url);
+		const { lines, ended } = start(['status']);
+		const error = said(lines, /^error: ws:\S+ refuses the connection with HTTP status 403$/);
+		const hint = said(lines, /^hint: .*forward a port of the same number/);
+		await Promise.all([error, hint]);
+		assert.equal(await ended, UNREACHABLE);
 	} finally {
 		await idle.stop();
 	}

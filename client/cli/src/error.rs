@@ -246,6 +246,11 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Unreachable,
 			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
 		),
+		Rejected { status: 403, .. } => (
+			Kind::Unreachable,
+			Some("a node on the loopback interface answers only at its own address and port: forward a port of the same number, or start the node with --rpc-cors all"),
+		),
+		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) => (Kind::Refused, Some(LOOK)),

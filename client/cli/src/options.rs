@@ -2,6 +2,7 @@
 //! The options that all commands have in common.
 
 use crate::{error::Error, report::Output};
+use std::time::Duration;
 
 /// The node's address, unless an option or an environment variable sets another one.
 const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
@@ -17,6 +18,12 @@ pub(crate) struct Options {
 	/// Account to act as: a key file, or a development account such as //Alice [default: $ISTHMUS_KEY]
 	#[arg(long, global = true, value_name = "KEY")]
 	key: Option<String>,
+
+	/// Give up on a node that is silent for this many seconds. On a slow connection, 4 MiB of data must arrive in
+	/// this time
+	#[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+	#[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+	timeout: u64,
 
 	/// Wait until the transaction is finalized, instead of only included in a block
 	#[arg(long, global = true)]
@@ -42,6 +49,11 @@ impl Options {
 	pub(crate) fn url(&self) -> String {
 		let named = self.url.clone().or_else(|| variable("ISTHMUS_URL"));
 		named.unwrap_or_else(|| DEFAULT_URL.to_owned())
+	}
+
+	/// Returns how long the node may be silent.
+	pub(crate) fn silence(&self) -> Duration {
+		Duration::from_secs(self.timeout)
 	}
 
 	/// Returns how reports are printed.
