@@ -194,6 +194,13 @@ describe('what is read need not be a regular file', () => cases([
 			+ ' && [ ! -u out/suid ]',
 	},
 	{
+		name: 'deep paths, the longest names, case pairs, two forms of a letter, hard links and read-only folders come back',
+		script: 'deep=d/$(printf "n/%.0s" {1..200}); mkdir -p $deep d/ro; echo f > ${deep}f; ln ${deep}f d/hard\n'
+			+ 'for name in $(printf "x%.0s" {1..255}) A a $\'\\xc3\\xa9\' $\'e\\xcc\\x81\' ro/f; do printf "$name" > "d/$name"; done\n'
+			+ 'chmod 400 d/ro/f; chmod 555 d/ro; isthmus store d --name in-11 && isthmus fetch //Bob in-11 --folder -o out\n'
+			+ 'code=$?; chmod 755 d/ro; diff -r d out && exit $code',
+	},
+	{
 		name: 'a measurements file may be a stream',
 		script: `isthmus risk --depth 0..5 --plot x.svg --measured <(echo '{"share":0.3,"depth":1,"trials":9,"successes":5}')`,
 	},
@@ -276,8 +283,19 @@ describe('what is written to need not be a regular file', () => cases([
 		stderr: /a: Too many levels of symbolic links/,
 	},
 	{
-		name: 'a folder is noticed before the work',
-		script: `mkdir a; ${OFFLINE} isthmus fetch //Bob big -o a --force`,
+		name: 'a folder gets a file with the name of the record',
+		script: 'mkdir a; isthmus fetch //Bob small -o a && isthmus fetch //Bob small -o a/ --force && cat a/small',
+		stdout: /^a\/small: [^]*^small$/m,
+	},
+	{
+		name: 'a file in a folder is not replaced without --force, nor is a folder',
+		script: `mkdir -p a/big; touch a/small; ${OFFLINE} isthmus fetch //Bob small -o a; ${OFFLINE} isthmus fetch //Bob big -o a --force`,
+		code: FAILED,
+		stderr: [/a\/small already exists\nhint: .*--force/, /a\/big is a folder\nhint: .*a\/big\/NAME/],
+	},
+	{
+		name: 'a folder needs a name for the file',
+		script: `mkdir a; ${OFFLINE} isthmus fetch //Bob 0x${'00'.repeat(32)} -o a`,
 		code: FAILED,
 		stderr: /a is a folder\nhint: .*a\/NAME/,
 	},
@@ -499,6 +517,21 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		typed: [ask, ['', '\u0003']],
 		code: INTERRUPTED,
 	},
+	...['TERM', 'INT', 'QUIT'].map((signal) => ({
+		name: `SIG${signal} at the prompt ends the command, and the terminal shows again what is typed`,
+		script: `(while stty -a < /dev/tty | grep -q ' echo '; do sleep 0.05; done; kill -${signal} $$) &\n`
+			+ 'ulimit -c 0; exec isthmus balance --key $KEY',
+		typed: [],
+		code: -{ TERM: 15, INT: 2, QUIT: 3 }[signal],
+	})),
+	{
+		name: 'SIGTERM after the prompt',
+		script: "shows() { stty -a < /dev/tty | grep -q ' echo '; }\n"
+			+ '(while shows; do sleep 0.05; done; until shows; do sleep 0.05; done; kill -TERM $$) &\n'
+			+ 'mkfifo in; exec isthmus store - --name tty-5 --key $KEY <> in',
+		typed: [ask],
+		code: -15,
+	},
 	{
 		name: 'Ctrl-D at the prompt',
 		script: 'isthmus balance --key $KEY',
@@ -597,6 +630,13 @@ describe('secrets may be behind links', () => cases([
 		name: 'another name of the file keeps the old key, which is said',
 		script: rotate('ln far/key hard', 'far/key'),
 		stderr: /far\/key had another name \(a hard link\), which keeps the old file/,
+	},
+	{
+		name: 'a command that waits for another one that changes a key file says so',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; cp $KEY key; mkfifo held\n'
+			+ '(flock . sh -c "echo > held; while ! grep -q ^waiting said; do sleep 0.05; done") & touch said; read < held\n'
+			+ 'isthmus key rotate --key key 2> said; code=$?; cat said; exit $code',
+		stdout: /^waiting for another program that changes a key file in the folder of key$/m,
 	},
 	{ name: 'the permissions stay', script: `${rotate('ln -s far/key link; chmod 640 far/key')} && [ $(stat -c %a far/key) = 640 ]` },
 	{

@@ -256,7 +256,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		NotIncluded(_) => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (
 			Kind::Refused,
-			Some("do not run it again; `isthmus status` shows the last finalized block"),
+			Some("do not run it again, but wait until its block is finalized: isthmus status"),
 		),
 		Refused(refusal) => (Kind::Refused, refusal_hint(&refusal.error)),
 		NotAccepted(_) => (
@@ -270,11 +270,11 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		InsufficientFunds { .. } => (
 			Kind::Refused,
-			Some("see what the account has with `isthmus balance`, and which grants hold deposits with `isthmus list given`"),
+			Some("`isthmus balance` shows the account's funds, and `isthmus list given` the deposits of its grants"),
 		),
 		TooLate { .. } => (
 			Kind::Refused,
-			Some("a late answer would publish its keys without being paid: have the reader ask again, or grant access without a request: isthmus authorize --to READER --leaves FROM..TO"),
+			Some("a late answer would publish its keys without being paid: the reader can make a new request, or you can grant access without one: isthmus authorize --to READER --leaves FROM..TO"),
 		),
 		Query(
 			QueryRefusal::NotAuthorised
@@ -284,7 +284,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		) => (Kind::Refused, Some("see your grants: isthmus list received")),
 		Query(QueryRefusal::Incomplete) => (
 			Kind::Refused,
-			Some("the owner has to finish the upload: isthmus store, as before"),
+			Some("the owner has to finish the upload, with the same isthmus store as before"),
 		),
 		StateGone(_) => (
 			Kind::Refused,
@@ -309,7 +309,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Query(_) | Rpc { .. } | Upload(_) | NoSuchBlock(_) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
-		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to run: isthmus key publish")),
+		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NoFreeLeaf { .. } => (Kind::Refused, Some("start a new epoch: isthmus dataset epoch NUMBER")),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		NoSuchDataset { .. } => (Kind::Refused, Some("list the datasets: isthmus list datasets")),
@@ -322,13 +322,13 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 /// The hint after a connection was lost.
 const RESUME: &str = "run the same command again to resume";
 /// The hint if a transaction was sent and may still be included.
-const LOOK: &str = "the transaction may still be included: see whether it took effect, for example with `isthmus balance`, before you run this again (`isthmus store` may always be run again)";
+const LOOK: &str = "the transaction may still be included: check whether it took effect, for example with `isthmus balance`, before you run this again (`isthmus store` can always be run again)";
 /// The hint if another program uses the same account.
 const SHARED: &str = "another program seems to use the same account: run the same command again";
 /// The hint if a leaf is taken.
 const NEXT_LEAF: &str = "omit --leaf to use the next free leaf";
 /// The hint if an account lacks funds.
-const FUNDS: &str = "see what the account has: isthmus balance";
+const FUNDS: &str = "check the account's funds: isthmus balance";
 
 /// Returns a hint for a call that the chain refused.
 fn refusal_hint(error: &PalletError) -> Option<&'static str> {
@@ -354,7 +354,7 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		DatasetNameTaken => "list your datasets: isthmus dataset list",
 		AlreadyRegistered => "to change the name, leave and register again: isthmus register --leave",
 		ProducerHasDatasets => "remove them: isthmus dataset list, isthmus dataset remove NUMBER",
-		DatasetInUse => "see what it still has: isthmus dataset list",
+		DatasetInUse => "list what it still contains: isthmus dataset list",
 		Other { pallet, .. } if pallet == "Token" || pallet == "Arithmetic" => FUNDS,
 		Other { name, .. } if name == "InsufficientBalance" => FUNDS,
 		_ => return None,

@@ -123,7 +123,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 				UploadFolder::new(client, &identity, place).until_finalized(context.is_finalized());
 			let upload = match opts.leaf {
 				Some(_) => upload,
-				None => upload.at_free_leaf(),
+				None => upload.at_free_leaf().in_current_epoch(),
 			};
 			let stored = upload.run(&folder, &mut bar).await?;
 			(stored.list, stored.bytes, Some(stored.files))

@@ -225,6 +225,7 @@ pub struct UploadFolder<'a> {
 	owner: &'a Identity,
 	place: Place,
 	any_leaf: bool,
+	current_epoch: bool,
 	finalized: bool,
 }
 
@@ -236,6 +237,7 @@ impl<'a> UploadFolder<'a> {
 			owner,
 			place,
 			any_leaf: false,
+			current_epoch: false,
 			finalized: false,
 		}
 	}
@@ -244,6 +246,15 @@ impl<'a> UploadFolder<'a> {
 	pub fn at_free_leaf(self) -> Self {
 		Self {
 			any_leaf: true,
+			..self
+		}
+	}
+
+	/// Stores the folder in the dataset's current epoch. If another program of the owner starts a new epoch first,
+	/// the files that are stored already are removed, and all are stored in the new epoch.
+	pub fn in_current_epoch(self) -> Self {
+		Self {
+			current_epoch: true,
 			..self
 		}
 	}
@@ -261,11 +272,64 @@ impl<'a> UploadFolder<'a> {
 	/// [`UploadFolderError::Changed`] if a file differs from its record, and [`UploadError::AlreadyStored`] if
 	/// another folder is stored under the key. What was stored before the error stays stored.
 	pub async fn run(
-		self,
+		mut self,
 		folder: &LocalFolder,
 		progress: &mut impl Progress,
 	) -> Result<StoredFolder, UploadFolderError> {
-		let mut upload = Running::start(&self, folder).await?;
+		for _ in 0..ROUNDS {
+			match self.attempt(folder, progress).await {
+				Err(UploadFolderError::Client(error)) if self.current_epoch && is_over(&error) => {
+					self.move_on(folder).await?;
+				}
+				done => return done,
+			}
+		}
+		self.attempt(folder, progress).await
+	}
+
+	/// Moves on to the dataset's current epoch, and removes the files that are stored in the earlier one. If another
+	/// program has completed the folder there, it stays.
+	async fn move_on(&mut self, folder: &LocalFolder) -> Result<(), Error> {
+		let (client, owner) = (self.client, self.owner);
+		let Place { key, dataset, .. } = self.place;
+		let ended = Running::start(self, folder).await?;
+		if ended.is_stored {
+			return Ok(());
+		}
+		let best = client.best().await?;
+		let mut calls = Vec::new();
+		for file in &folder.files {
+			let file = ended.key(file);
+			if best.record(owner.id(), file).await?.is_some() {
+				calls.push(client.remove_record(file).await?);
+			}
+		}
+		client.send_all(&owner.account, &calls).await?;
+		let best = client.best().await?;
+		let owned = *owner.id();
+		let entry = best.dataset(&owned, dataset).await?;
+		let epoch = entry
+			.ok_or(Error::NoSuchDataset {
+				owner: owned,
+				dataset,
+			})?
+			.epoch;
+		self.place = Place {
+			key,
+			dataset,
+			epoch,
+			leaf: best.free_leaf(&owned, dataset, epoch).await?,
+		};
+		self.any_leaf = true;
+		Ok(())
+	}
+
+	async fn attempt(
+		&self,
+		folder: &LocalFolder,
+		progress: &mut impl Progress,
+	) -> Result<StoredFolder, UploadFolderError> {
+		let mut upload = Running::start(self, folder).await?;
 		let mut missing: Vec<usize> = (0..folder.files.len()).collect();
 		let mut tries = Tries::default();
 		while !missing.is_empty() {
@@ -290,6 +354,14 @@ impl<'a> UploadFolder<'a> {
 		let files = upload.entries.len();
 		let list = upload.store_list(folder, self.finalized, progress).await?;
 		Ok(StoredFolder { list, files, bytes })
+	}
+}
+
+/// Returns whether nothing more can be stored in the epoch, because a new one was started.
+fn is_over(error: &Error) -> bool {
+	match error {
+		Error::Upload(UploadError::NotCurrentEpoch { .. } | UploadError::EpochOver { .. }) => true,
+		error => error.refusal() == Some(&PalletError::NotCurrentEpoch),
 	}
 }
 
@@ -420,8 +492,7 @@ impl<'a> Running<'a> {
 		file: &LocalFile,
 		progress: &mut impl Progress,
 	) -> Result<(), UploadFolderError> {
-		let mut source = File::open(&file.at).map_err(UploadFolderError::io(&file.at))?;
-		let stamp = Stamp::of(&source).map_err(UploadFolderError::io(&file.at))?;
+		let (mut source, stamp) = Stamp::open(&file.at).map_err(UploadFolderError::io(&file.at))?;
 		let key = self.key(file);
 		let stored = self.store_value(number, key, &mut source, &stamp, progress);
 		match stored.await {
@@ -700,6 +771,24 @@ mod tests {
 		let nothing = tempfile::tempdir().unwrap();
 		let opened = LocalFolder::open(nothing.path()).unwrap();
 		assert_eq!(opened.empty_folders().count(), 0);
+	}
+
+	#[cfg(unix)]
+	#[test]
+	fn a_read_only_folder_is_read() {
+		use std::os::unix::fs::PermissionsExt;
+		let folder = tempfile::tempdir().unwrap();
+		let inside = folder.path().join("inside");
+		std::fs::create_dir(&inside).unwrap();
+		std::fs::write(inside.join("file"), "1").unwrap();
+		let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+		set(&inside.join("file"), 0o400).unwrap();
+		set(&inside, 0o500).unwrap();
+		let opened = LocalFolder::open(folder.path());
+		set(&inside, 0o700).unwrap();
+		let opened = opened.unwrap();
+		let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
+		assert_eq!(paths, ["inside/file"]);
 	}
 
 	#[cfg(unix)]
