@@ -15,7 +15,7 @@ pub(crate) struct Context {
 impl Context {
 	/// Connects to the node.
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
-		let client = Client::connect_with(&options.url(), options.silence()).await?;
+		let client = Client::connect_with(&options.url()?, options.silence()).await?;
 		client.on_wait(|waiting| tell(waiting));
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");

@@ -5,6 +5,7 @@ use crate::{
 	stderr::{print, tell},
 	text::quoted,
 };
+pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
 	folder::FolderError, key_name, Error as SdkError, FetchError, PalletError, QueryRefusal,
 	Rejection, UploadError, UploadFolderError,
@@ -39,15 +40,6 @@ pub(crate) enum Kind {
 	Refused = 4,
 	/// Data, a key or a passphrase is wrong.
 	NotAuthentic = 5,
-}
-
-/// Returns the system's words for an error, without its number and the names of temporary files.
-pub(crate) fn os(error: &io::Error) -> String {
-	let text = error.to_string();
-	match text.split_once(" (os error ") {
-		Some((words, _)) => words.to_owned(),
-		None => text,
-	}
 }
 
 /// The exit codes, as `--help` explains them.
@@ -209,6 +201,11 @@ impl From<FetchError> for Error {
 	fn from(error: FetchError) -> Self {
 		match error {
 			FetchError::Client(error) => error.into(),
+			FetchError::File { path, source } => {
+				let mut error = Self::from(source);
+				error.message = format!("{path}: {}", error.message);
+				error
+			}
 			FetchError::Io { path, source } => Self::file(&path, &source),
 			FetchError::Exists(_) => Self::failed(error)
 				.hint("choose another --output, or replace the file with --force"),

@@ -4,9 +4,13 @@
 
 mod halves;
 
-use crate::{error::Error, text::to_hex};
+use crate::{
+	error::Error,
+	text::{io_words, to_hex},
+};
 use std::{
 	collections::BTreeMap,
+	io::ErrorKind,
 	sync::{Arc, Mutex, OnceLock, PoisonError},
 	time::Duration,
 };
@@ -191,7 +195,13 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 				url: shown(url),
 				status: status_code,
 			},
-			error => unreachable(error.to_string()),
+			WsHandshakeError::Io(error) if error.kind() == ErrorKind::InvalidData => unreachable(
+				"the server does not speak TLS: without it, the address begins with ws://".into(),
+			),
+			WsHandshakeError::Io(error) | WsHandshakeError::ResolutionFailed(error) => {
+				unreachable(io_words(&error))
+			}
+			error => unreachable(io_words(&error)),
 		})?;
 	let (sender, receiver) = halves::join(sender, receiver, silence);
 	// The halves end the connection first.

@@ -59,7 +59,9 @@ pub async fn fetch_folder(
 			make_folder(&path)?;
 			continue;
 		}
-		let reading = Reading::open(client, reader, owner, file.key).await?;
+		let reading = Reading::open(client, reader, owner, file.key)
+			.await
+			.map_err(FetchError::of_file(&file.path))?;
 		if reading.length() != file.length {
 			return Err(FetchError::WrongLength(file.path.clone()));
 		}

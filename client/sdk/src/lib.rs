@@ -143,7 +143,7 @@ pub use sharing::{authorize, revoke};
 pub use stamp::Stamp;
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
-pub use text::{exact_name, ist, key_name, parse_key, record_key, to_hex, NameError};
+pub use text::{exact_name, io_words, ist, key_name, parse_key, record_key, to_hex, NameError};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};

@@ -69,7 +69,10 @@ pub(crate) fn make(folder: &Path, shape: &Shape) {
 			fs::hard_link(same, &at).unwrap();
 			continue;
 		}
-		let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+		let end = bytes
+			.iter()
+			.rposition(|byte| *byte != 0)
+			.map_or(0, |last| last + 1);
 		let mut file = fs::File::create(&at).unwrap();
 		file.write_all(&bytes[..end]).unwrap();
 		file.set_len(bytes.len() as u64).unwrap();
