@@ -13,7 +13,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { canMakeDevices, canMount, runInTerminal, runScript } from '../lib/terminal.mjs';
 
 const PASSPHRASE = 'three plain words';
-const [DONE, FAILED, USAGE, NOT_AUTHENTIC] = [0, 1, 2, 5];
+const [DONE, FAILED, USAGE, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 1, 2, 3, 4, 5];
 /** What no case may print: a panic, the system's numbers, the names of temporary files. */
 const NEVER = /panicked|RUST_BACKTRACE|This is a bug|os error|\.tmp\w{6}/;
 /** An address at which no node answers: a case that fails without a node fails before the work begins. */
@@ -569,6 +569,25 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		not: { screen: /\u001b/ },
 	},
 	{
+		name: 'a removal is confirmed on the terminal',
+		script: 'cp ../small rm-1; isthmus store rm-1 && isthmus remove rm-1',
+		typed: [['Remove rm-1? [y/N] ', 'y\r', true]],
+		screen: /removed rm-1/,
+	},
+	{
+		name: 'a removal that is not confirmed does nothing',
+		script: 'isthmus remove docs; code=$?; isthmus fetch //Bob docs --folder -o out && exit $code',
+		typed: [['Remove docs with 2 files? [y/N] ', '\r', true]],
+		code: FAILED,
+		screen: /nothing was done\r?\nhint: .*--yes[^]*out: 2 files/,
+	},
+	{
+		name: 'a removal with --yes asks nothing',
+		script: 'cp ../small rm-2; isthmus store rm-2 && isthmus remove rm-2 --yes',
+		typed: [],
+		screen: /removed rm-2/,
+	},
+	{
 		name: 'a bar is drawn',
 		script: 'isthmus fetch //Bob big -o got',
 		typed: [],
@@ -796,5 +815,60 @@ describe('disks may be full, read-only or gone', () => cases([
 		script: 'mkdir gone; cd gone; rmdir ../gone; isthmus store key',
 		code: FAILED,
 		stderr: /error: key: No such file or directory/,
+	},
+]));
+
+describe('addresses and variables are taken as they are meant, or refused', () => cases([
+	...[
+		['127.0.0.1:9944', 'ws://127.0.0.1:9944'],
+		['http://node.org', 'ws://node.org'],
+		['https://node.org/rpc', 'wss://node.org/rpc'],
+	].map(([address, meant]) => ({
+		name: `${address} is not the address of a WebSocket`,
+		script: `isthmus status --url ${address}; [ $? = 2 ] && ISTHMUS_URL=${address} isthmus status`,
+		code: USAGE,
+		stderr: new RegExp(`(expected a WebSocket address: ${meant}[^]*){2}`),
+	})),
+	{
+		name: 'a server without TLS is named as such',
+		script: 'isthmus status --url wss://${ISTHMUS_URL#ws://}',
+		code: UNREACHABLE,
+		stderr: /does not speak TLS: without it, the address begins with ws:/,
+	},
+	{
+		name: 'a server that is no node, and one that ends the connection',
+		script: `python3 -c '
+import http.server, socket, threading
+web = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+threading.Thread(target=web.serve_forever, daemon=True).start()
+gone = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=lambda: gone.accept()[0].close(), daemon=True).start()
+import subprocess
+for port in (web.server_port, gone.getsockname()[1]):
+    print(subprocess.run(["isthmus", "status", "--url", f"ws://127.0.0.1:{port}"]).returncode)'`,
+		stdout: /^3\n3$/m,
+		stderr: [/refuses the connection with HTTP status 501/, /no node answers at/],
+	},
+	{
+		name: 'a line end after a passphrase, of a file that Windows wrote, is ignored',
+		script: "ISTHMUS_PASSPHRASE=$PASSPHRASE$'\\r' isthmus balance --key $KEY",
+	},
+	{
+		name: 'a variable that is not UTF-8 is not ignored',
+		script: "for name in URL KEY PASSPHRASE; do env ISTHMUS_$name=$'\\xff' isthmus balance; [ $? = 2 ] || exit 9; done",
+		stderr: /(the value of \$ISTHMUS_(URL|KEY|PASSPHRASE) is not UTF-8\n){3}/,
+	},
+	{
+		name: 'a home folder that does not exist does not stop a command',
+		script: 'HOME=/nonexistent isthmus transfer //Alice 1',
+	},
+	{
+		name: 'a file of a folder whose record is gone is named',
+		script: 'mkdir d; echo a > d/first; echo b > d/second; isthmus store d --name rec-1\n'
+			+ 'gone=$(isthmus list records --json | python3 -c \'import json, sys; r = [json.loads(l) for l in sys.stdin]\n'
+			+ 'l = next(x["leaf"] for x in r if x["name"] == "rec-1"); print(next(x["key"] for x in r if x["leaf"] == l - 1))\')\n'
+			+ 'isthmus remove $gone --alone && isthmus fetch //Bob rec-1 --folder -o out',
+		code: REFUSED,
+		stderr: /error: second: the owner has no record with this key/,
 	},
 ]));

@@ -13,6 +13,7 @@ mod access;
 mod authorize;
 mod balance;
 mod completions;
+mod confirm;
 mod context;
 mod dataset;
 mod error;
