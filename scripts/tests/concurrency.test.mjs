@@ -206,6 +206,13 @@ test('what is stored beside a revocation is stored in one of the two epochs, and
 	random('beside-7', 10);
 	const [{ epoch }] = await store('beside-7');
 	assert.equal(epoch, 1);
+	// The folder is whole, and leaves no files in the epoch that it may have begun in.
+	await ok(['fetch', owner.address, 'beside-folder', '--folder', '-o', 'beside.out', ...owner.key]);
+	for (let i = 0; i < 3; i++) {
+		assert.ok(readFileSync(path(`beside.out/${i}`)).equals(readFileSync(path(`beside-folder/${i}`))));
+	}
+	const records = await ok(['list', 'records', ...owner.key]);
+	assert.equal(records.length, 1 + names.length + 4 + 1);
 	// The reader that was revoked cannot read it.
 	assert.equal((await run(['fetch', owner.address, 'beside-7', ...consumer.key])).code, REFUSED);
 });

@@ -17,6 +17,7 @@ impl Context {
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
 		let client = Client::connect_with(&options.url()?, options.silence()).await?;
 		client.on_wait(|waiting| tell(waiting));
+		client.set_tip(options.tip);
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");
 		}

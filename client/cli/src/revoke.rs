@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus revoke`: ends a grant and renews the grants of the dataset's other readers.
 
-use crate::{context::Context, error::Error, options::Options, stderr::tell};
+use crate::{context::Context, error::Error, options::Options, stderr::tell, text::Amount};
 use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
 use serde::Serialize;
 use std::fmt;
@@ -15,7 +15,8 @@ grants on earlier epochs, and the command lists them. If a reader's grant cannot
 example because the reader has no encryption key, the command names the reader and skips it. Run
 the command again to retry, or to resume after an interruption.
 
-A grant that its reader paid for cannot be revoked before the paid term ends; `isthmus list given`
+If the reader paid for a term that is not over, your account pays back the rest of the term in the
+same step. A grant with a firm term cannot be revoked before the term ends; `isthmus list given`
 shows when that is. `isthmus dataset epoch` closes what you store later to such a reader, too.
 
 Revoking does not recall what was delivered: a reader may have kept keys and data. The upload of a
@@ -37,6 +38,7 @@ struct Revoked {
 	grant: GrantId,
 	left: Vec<GrantId>,
 	overtaken: bool,
+	refunded: Amount,
 	renewed: usize,
 	skipped: Vec<Skipped>,
 	#[serde(skip)]
@@ -60,6 +62,7 @@ impl Revoked {
 			grant,
 			left: revocation.left.clone(),
 			overtaken: revocation.overtaken,
+			refunded: Amount(revocation.refunded()),
 			renewed: renewal.map_or(0, |renewal| renewal.renewed.len()),
 			skipped: skipped
 				.map(|(terms, reason)| Skipped {
@@ -97,6 +100,9 @@ impl fmt::Display for Revoked {
 		match self.block {
 			Some(block) => write!(f, "block {block}: revoked grant {grant}")?,
 			None => write!(f, "grant {grant} was already revoked")?,
+		}
+		if self.refunded.0 > 0 {
+			write!(f, "; paid {} back", self.refunded)?;
 		}
 		if let Some(epoch) = self.epoch {
 			write!(
