@@ -15,8 +15,9 @@ pub(crate) struct Context {
 impl Context {
 	/// Connects to the node.
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
-		let client = Client::connect(&options.url()).await?;
+		let client = Client::connect_with(&options.url()?, options.silence()).await?;
 		client.on_wait(|waiting| tell(waiting));
+		client.set_tip(options.tip);
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");
 		}
@@ -30,11 +31,6 @@ impl Context {
 	/// Returns whether to wait until transactions are finalized.
 	pub(crate) fn is_finalized(&self) -> bool {
 		self.options.finalized
-	}
-
-	/// Returns the node's address.
-	pub(crate) fn url(&self) -> String {
-		self.options.url()
 	}
 
 	/// Returns the identity to act as. Asks for the passphrase if the key is in a file.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus revoke`: ends a grant and renews the grants of the dataset's other readers.
 
-use crate::{context::Context, error::Error, options::Options, stderr::tell};
+use crate::{context::Context, error::Error, options::Options, stderr::tell, text::Amount};
 use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
 use serde::Serialize;
 use std::fmt;
@@ -9,14 +9,15 @@ use std::fmt;
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-If the grant is on the dataset's current epoch, a new epoch starts, with keys that the revoked
-reader never had, and the other readers' grants are renewed for it. The revoked reader keeps its
-other grants on earlier epochs; they are listed. A reader whose grant cannot be renewed, for
-example because it has no encryption key, is listed and skipped. Run the command again to retry
-those, or to resume after an interruption.
+Revoking a grant on the dataset's current epoch starts a new epoch, with keys that the revoked
+reader never had, and renews the other readers' grants for it. The revoked reader keeps its other
+grants on earlier epochs, and the command lists them. If a reader's grant cannot be renewed, for
+example because the reader has no encryption key, the command names the reader and skips it. Run
+the command again to retry, or to resume after an interruption.
 
-A grant that its reader paid for cannot be revoked before the paid term is over, which
-`isthmus list given` shows. `isthmus dataset epoch` closes later records to it nevertheless.
+If the reader paid for a term that is not over, your account pays back the rest of the term in the
+same step. A grant with a firm term cannot be revoked before the term ends; `isthmus list given`
+shows when that is. `isthmus dataset epoch` closes what you store later to such a reader, too.
 
 Revoking does not recall what was delivered: a reader may have kept keys and data. The upload of a
 large record that started earlier continues under its old keys.
@@ -37,6 +38,7 @@ struct Revoked {
 	grant: GrantId,
 	left: Vec<GrantId>,
 	overtaken: bool,
+	refunded: Amount,
 	renewed: usize,
 	skipped: Vec<Skipped>,
 	#[serde(skip)]
@@ -60,6 +62,7 @@ impl Revoked {
 			grant,
 			left: revocation.left.clone(),
 			overtaken: revocation.overtaken,
+			refunded: Amount(revocation.refunded()),
 			renewed: renewal.map_or(0, |renewal| renewal.renewed.len()),
 			skipped: skipped
 				.map(|(terms, reason)| Skipped {
@@ -78,8 +81,8 @@ impl Revoked {
 		}
 		if self.overtaken {
 			tell(format_args!(
-				"the dataset moved on to a new epoch meanwhile, without this revocation: if {} was \
-				 granted access to it, revoke that grant too: isthmus list given",
+				"another program started a new epoch of the dataset at the same time: if it granted {} \
+				 access to that epoch, revoke that grant, too: isthmus list given",
 				self.reader
 			));
 		}
@@ -97,6 +100,9 @@ impl fmt::Display for Revoked {
 		match self.block {
 			Some(block) => write!(f, "block {block}: revoked grant {grant}")?,
 			None => write!(f, "grant {grant} was already revoked")?,
+		}
+		if self.refunded.0 > 0 {
+			write!(f, "; paid {} back", self.refunded)?;
 		}
 		if let Some(epoch) = self.epoch {
 			write!(

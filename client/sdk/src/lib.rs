@@ -33,11 +33,11 @@
 //!
 //! // T_q: the company asks for leaves 0 to 9, for 1000 blocks, and the school authorises it.
 //! let scope = Scope { dataset: 0, epoch: 0, from: 0, to: 10 };
-//! let ask = client.request_access(school.id(), scope, "a study", 1000, 0).await?;
+//! let ask = client.request_access(school.id(), scope, "a study", 1000, 0, false).await?;
 //! client.send(&company.account, &ask).await?;
 //! let best = client.best().await?;
 //! for entry in every(|after| best.requests_to(school.id(), after)).await? {
-//!     let call = authorize(&client, &best, &school, entry.id, &entry.request).await?;
+//!     let call = authorize(&client, &school, entry.id, &entry.request, Depth::Final).await?;
 //!     client.send(&school.account, &call).await?;
 //! }
 //!
@@ -56,7 +56,7 @@
 //!
 //! - [`Client`] is the connection: it creates, signs and sends calls. [`State`] is the chain's state after a
 //!   block. [`Account`] and [`Identity`] hold secrets.
-//! - [`Upload`] stores a value of any size, and [`upload_folder()`] stores a folder. [`Reading`] reads a
+//! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
 //!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader.
@@ -111,6 +111,7 @@ pub mod serve;
 #[cfg(test)]
 mod shapes;
 pub mod sharing;
+mod stamp;
 pub mod state;
 pub mod text;
 pub mod trace;
@@ -125,7 +126,7 @@ mod window;
 pub use account::{Account, Identity};
 pub use block::BlockId;
 pub use call::Call;
-pub use client::{Client, Header, Status};
+pub use client::{Client, Depth, Header, Status};
 pub use error::{Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, FetchError, FetchFile};
@@ -139,11 +140,12 @@ pub use reading::{Intact, Reading};
 pub use refusal::{PalletError, Refusal};
 pub use removal::{Removal, Removed};
 pub use sharing::{authorize, revoke};
+pub use stamp::Stamp;
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
-pub use text::{exact_name, ist, key_name, parse_key, record_key, to_hex, NameError};
+pub use text::{exact_name, io_words, ist, key_name, parse_key, record_key, to_hex, NameError};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};
-pub use upload_folder::{upload_folder, LocalFolder, StoredFolder, UploadFolderError};
+pub use upload_folder::{LocalFolder, StoredFolder, UploadFolder, UploadFolderError};
 pub use wait::{Wait, Waiting};

@@ -127,6 +127,11 @@ pallet_errors! {
 	PolicyEmpty,
 	NoPolicy,
 	ProducerIsVerifier,
+	DatasetClosed,
+	FirmNotOffered,
+	FirmForTooLittle,
+	NothingDue,
+	NameSpaces,
 }
 
 impl fmt::Display for PalletError {

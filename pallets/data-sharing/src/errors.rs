@@ -19,7 +19,8 @@ mod errors {
 		NameEmpty,
 		/// The name is longer than `MaxNameSize` bytes.
 		NameTooLong,
-		/// The name, purpose or reason is not valid UTF-8, or contains control characters.
+		/// The name, purpose or reason is not valid UTF-8, or contains control characters, or marks that are
+		/// invisible or change the direction of text.
 		NotText,
 		/// The encryption key is shorter than 34 bytes: two for the suite's number, and the rest for the
 		/// key.
@@ -93,18 +94,19 @@ mod errors {
 		SealedKeysEmpty,
 		/// The sealed keys are longer than `MaxSealedKeysSize` bytes.
 		SealedKeysTooLong,
-		/// The grant's reader or scope does not match the request that it answers.
+		/// The grant's reader or scope does not match the request that it answers, or the request is not the
+		/// one that the answer was made for: its digest differs.
 		NotAsRequested,
 		/// The grant's term is shorter than the requested term.
 		ShorterThanRequested,
-		/// The reader already has `MaxGrantsPerReader` active grants on this epoch of the dataset, and did
-		/// not request another.
+		/// The reader already has `MaxGrantsPerReader` active grants and open requests on this epoch of the
+		/// dataset.
 		TooManyGrants,
 		/// This account gave no grant with this number.
 		UnknownGrant,
 		/// The grant has already expired or been revoked.
 		GrantEnded,
-		/// The reader paid for the grant, and the paid term is not over yet.
+		/// The reader paid for a firm term, and it is not over yet.
 		TermPaidFor,
 		/// A grant that the reader pays for must end at a block, not at a date: the requested term is in
 		/// blocks.
@@ -135,5 +137,15 @@ mod errors {
 		/// The producer is a verifier, or has applied to become one: call `verifiers.leave` or
 		/// `verifiers.withdraw` first.
 		ProducerIsVerifier,
+		/// The dataset takes no requests.
+		DatasetClosed,
+		/// The dataset's policy offers no firm terms, or offers them for more.
+		FirmNotOffered,
+		/// A firm term must have a price, which is at least the price of a term that is not firm.
+		FirmForTooLittle,
+		/// Nothing of this is due yet.
+		NothingDue,
+		/// The name begins or ends with a space, or has two spaces in a row or an unusual one.
+		NameSpaces,
 	}
 }
