@@ -304,6 +304,7 @@ mod tests {
 			event: Event::ChunkStored {
 				owner: [1; 32].into(),
 				key: isthmus_sdk::record_key(&char::from(key).to_string()).unwrap(),
+				dataset: 0,
 				index,
 				content_hash: H256::zero(),
 			},

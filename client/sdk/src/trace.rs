@@ -262,17 +262,21 @@ mod tests {
 		}
 	}
 
+	fn scope(dataset: DatasetId, to: u64) -> Scope {
+		Scope {
+			dataset,
+			epoch: 0,
+			from: 0,
+			to,
+		}
+	}
+
 	fn asked(request: RequestId, owner: u8, consumer: u8, dataset: DatasetId, to: u64) -> Event {
 		Event::AccessRequested {
 			request,
 			owner: account(owner),
 			consumer: account(consumer),
-			scope: Scope {
-				dataset,
-				epoch: 0,
-				from: 0,
-				to,
-			},
+			scope: scope(dataset, to),
 			purpose: Text(b"a study".to_vec()),
 			term: 10,
 			offer: 5,
@@ -280,11 +284,12 @@ mod tests {
 		}
 	}
 
-	fn rejected(request: RequestId, owner: u8, consumer: u8) -> Event {
+	fn rejected(request: RequestId, owner: u8, consumer: u8, dataset: DatasetId, to: u64) -> Event {
 		Event::RequestRejected {
 			request,
 			owner: account(owner),
 			consumer: account(consumer),
+			scope: scope(dataset, to),
 			reason: Text::default(),
 		}
 	}
@@ -293,6 +298,7 @@ mod tests {
 		Event::RecordRemoved {
 			owner: account(owner),
 			key: key(leaf as u8),
+			dataset: 0,
 		}
 	}
 
@@ -322,8 +328,8 @@ mod tests {
 			stored(1, 0, 3),
 			asked(7, 1, 2, 0, 4),
 			asked(8, 1, 2, 0, 3),
-			rejected(7, 1, 2),
-			rejected(8, 1, 2),
+			rejected(7, 1, 2, 0, 4),
+			rejected(8, 1, 2, 0, 3),
 			stored(9, 0, 3),
 			stored(1, 1, 4),
 			asked(9, 1, 5, 1, 9),

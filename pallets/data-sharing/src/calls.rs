@@ -379,12 +379,16 @@ mod calls {
 				Self::shorten_request(request, &mut entry);
 			}
 			let Request {
-				owner, consumer, ..
+				owner,
+				consumer,
+				scope,
+				..
 			} = entry;
 			Self::deposit_event(Event::RequestCancelled {
 				request,
 				owner,
 				consumer,
+				scope,
 			});
 			Ok(())
 		}
@@ -408,12 +412,16 @@ mod calls {
 			let reason: Text = Self::text(reason, Error::<T>::ReasonTooLong)?;
 			Self::close_request(request, &entry);
 			let Request {
-				owner, consumer, ..
+				owner,
+				consumer,
+				scope,
+				..
 			} = entry;
 			Self::deposit_event(Event::RequestRejected {
 				request,
 				owner,
 				consumer,
+				scope,
 				reason,
 			});
 			Ok(())

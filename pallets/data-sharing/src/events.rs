@@ -7,8 +7,11 @@ use polkadot_sdk::*;
 #[frame_support::pallet_macros::pallet_section]
 mod events {
 	/// Data sharing's events. Together they record the whole history of every record and grant.
+	///
+	/// Each event names its dataset, if it has one, so that it can be found without the state. A node keeps events
+	/// for as long as block bodies and decodes none of them, so never change an event's fields or order: add a new
+	/// event.
 	#[pallet::event]
-	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
 		/// A producer registered.
 		Registered {
@@ -119,6 +122,8 @@ mod events {
 			owner: T::AccountId,
 			/// The record's key.
 			key: RecordKey,
+			/// The record's dataset.
+			dataset: DatasetId,
 			/// The chunk's number, counted from 0.
 			index: u32,
 			/// The BLAKE2b-256 hash of the chunk.
@@ -130,6 +135,8 @@ mod events {
 			owner: T::AccountId,
 			/// Its key.
 			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
 		},
 		/// An owner abandoned an unfinished large record.
 		RecordAbandoned {
@@ -137,6 +144,8 @@ mod events {
 			owner: T::AccountId,
 			/// Its key.
 			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
 			/// The number of its chunks that had been stored.
 			arrived: u32,
 		},
@@ -146,6 +155,8 @@ mod events {
 			owner: T::AccountId,
 			/// Its key.
 			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
 		},
 		/// The leaf of a removed record was freed after its epoch was over.
 		LeafFreed {
@@ -187,6 +198,8 @@ mod events {
 			owner: T::AccountId,
 			/// The account that made the request.
 			consumer: T::AccountId,
+			/// The range that was requested.
+			scope: Scope,
 		},
 		/// The owner rejected a request. The consumer's deposit and offer were released.
 		RequestRejected {
@@ -196,6 +209,8 @@ mod events {
 			owner: T::AccountId,
 			/// The account that made the request.
 			consumer: T::AccountId,
+			/// The range that was requested.
+			scope: Scope,
 			/// The owner's reason, which may be empty.
 			reason: Text,
 		},
@@ -207,6 +222,8 @@ mod events {
 			owner: T::AccountId,
 			/// The account that made the request.
 			consumer: T::AccountId,
+			/// The range that was requested.
+			scope: Scope,
 		},
 		/// An owner authorised a reader.
 		Authorized {

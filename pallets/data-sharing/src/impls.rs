@@ -375,12 +375,16 @@ impl<T: Config> Pallet<T> {
 				if let Some(request) = Requests::<T>::get(id) {
 					Self::close_request(id, &request);
 					let Request {
-						owner, consumer, ..
+						owner,
+						consumer,
+						scope,
+						..
 					} = request;
 					Self::deposit_event(Event::RequestLapsed {
 						request: id,
 						owner,
 						consumer,
+						scope,
 					});
 				} else {
 					defensive!("the agenda has a request that does not exist");

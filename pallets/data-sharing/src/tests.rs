@@ -11,5 +11,6 @@ mod lists;
 mod policies;
 mod producers;
 mod random;
+mod receipts;
 mod records;
 mod requests;

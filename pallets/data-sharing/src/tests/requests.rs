@@ -148,7 +148,8 @@ fn the_consumer_cancels() {
 			SharingEvent::RequestCancelled {
 				request: 0,
 				owner: SCHOOL,
-				consumer: COMPANY
+				consumer: COMPANY,
+				scope: scope(0, 10),
 			}
 		);
 		assert_eq!(Balances::free_balance(COMPANY), free);
@@ -199,6 +200,7 @@ fn the_owner_rejects() {
 				request: 0,
 				owner: SCHOOL,
 				consumer: COMPANY,
+				scope: scope(0, 10),
 				reason: b"no".to_vec().try_into().unwrap(),
 			}
 		);
@@ -219,7 +221,8 @@ fn a_request_lapses_by_itself() {
 			SharingEvent::RequestLapsed {
 				request: 0,
 				owner: SCHOOL,
-				consumer: COMPANY
+				consumer: COMPANY,
+				scope: scope(0, 10),
 			}
 		);
 		assert_eq!(Requests::<Test>::get(0), None);
