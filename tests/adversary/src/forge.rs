@@ -19,7 +19,8 @@ use isthmus_rules::{self as rules, Parent};
 use isthmus_runtime::{RuntimeCall, UncheckedExtrinsic};
 use polkadot_sdk::{
 	pallet_timestamp,
-	sp_core::{hashing::sha2_256, storage::StateVersion},
+	sp_core::storage::StateVersion,
+	sp_crypto_hashing::sha2_256,
 	sp_runtime::{
 		traits::{BlakeTwo256, Hash as _},
 		Digest, DigestItem, OpaqueExtrinsic,
