@@ -101,11 +101,7 @@ pub(crate) fn new_full(
 	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
 
-	let keep = match config.blocks_pruning {
-		BlocksPruning::Some(blocks) => Some(blocks),
-		BlocksPruning::KeepAll | BlocksPruning::KeepFinalized => None,
-	};
-	let history = history(&core, keep)?;
+	let history = start_history(&core, config.blocks_pruning, &task_manager)?;
 	let watched = Watched::new(&config, mining.is_some(), options.pool);
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
 	let mining = mining::prepare(&core, mining)?;
@@ -114,12 +110,7 @@ pub(crate) fn new_full(
 		sync_memory: options.sync.memory_bytes(),
 		core: &core,
 		import_queue,
-		rpc: rpc_deps(
-			&core,
-			finality.rpc.clone(),
-			mining.as_ref(),
-			history.clone(),
-		)?,
+		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref(), history)?,
 		grandpa_protocol: finality.protocol(),
 		task_manager: &mut task_manager,
 		telemetry: telemetry.as_mut(),
@@ -139,9 +130,6 @@ pub(crate) fn new_full(
 			.spawn_handle()
 			.spawn("chain-metrics", None, metrics.run());
 	}
-	task_manager
-		.spawn_handle()
-		.spawn_blocking("history", None, history.run());
 	let watch = Watch {
 		core: core.clone(),
 		sync: network.sync.clone(),
@@ -193,13 +181,26 @@ fn watch_storage(
 	StorageMonitorService::try_spawn(options, path.into(), &spawner).map_err(application)
 }
 
-/// Returns the history of shared data, which lasts as long as the bodies of the blocks.
-fn history(core: &Core, keep: Option<u32>) -> Result<Arc<History>, ServiceError> {
+/// Returns the history of shared data, which lasts as long as the bodies of the blocks, and starts the task that
+/// keeps its index.
+fn start_history(
+	core: &Core,
+	pruning: BlocksPruning,
+	task_manager: &TaskManager,
+) -> Result<Arc<History>, ServiceError> {
+	let keep = match pruning {
+		BlocksPruning::Some(blocks) => Some(blocks),
+		BlocksPruning::KeepAll | BlocksPruning::KeepFinalized => None,
+	};
 	let events = core
 		.backend
 		.offchain_storage()
 		.ok_or("the database has no offchain column, where the events of the blocks are")?;
-	Ok(Arc::new(History::new(core.client.clone(), events, keep)))
+	let history = Arc::new(History::new(core.client.clone(), events, keep));
+	task_manager
+		.spawn_handle()
+		.spawn_blocking("history", None, history.clone().run());
+	Ok(history)
 }
 
 /// Returns what the RPC methods need to answer.

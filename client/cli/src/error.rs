@@ -236,6 +236,10 @@ const OTHER_NAME: &str =
 	"store it under another --name, or remove the record first: isthmus remove NAME";
 
 /// The hint for a file that changes while it is read.
+const WHOLE_HISTORY: &str = "start later with --from BLOCK, or ask a node that keeps all block bodies, as nodes do without --blocks-pruning";
+
+const FALSE_NODE: &str = "this node is faulty or lies: ask another one";
+
 const STEADY: &str = "run the same command again when nothing writes to it, or store a copy of it";
 
 /// Returns the kind of an error, and a hint if one helps.
@@ -285,14 +289,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive"),
 		),
-		HistoryGone { .. } => (
-			Kind::Refused,
-			Some("start later with --from BLOCK, or ask a node that keeps all block bodies, as nodes do without --blocks-pruning"),
-		),
-		NotProven { .. } => (
-			Kind::Failed,
-			Some("this node is faulty or lies: ask another one"),
-		),
+		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
+		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
 		Upload(UploadError::ChangedWhileRead { .. }) => (Kind::Failed, Some(STEADY)),
 		Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => (
 			Kind::Failed,

@@ -3,7 +3,7 @@
 //! found without reading the blocks between.
 //!
 //! The index names blocks by number only. A number may stay after a reorganisation although the new block has no
-//! event about the subject: whoever reads the block sees that. So the index never has to be undone, and writing
+//! event about the subject: a reader of the block sees that. So the index never has to be undone, and writing
 //! the same block twice changes nothing.
 //!
 //! The numbers of a subject are in buckets of [`BUCKET`] blocks, each a sorted list, and a sorted list names the

@@ -6,7 +6,7 @@
 //! call that deposits it, and an event that is rolled back leaves no leaf. The end of the block only joins the
 //! tree's peaks: at most one hash per level. Both storage entries are removed then, so the state never has them.
 
-use crate::pallet::*;
+use crate::{pallet::*, types::*};
 use alloc::{vec, vec::Vec};
 use codec::Encode;
 use frame_support::storage::unhashed;
@@ -67,122 +67,73 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
+/// What an event names.
+struct Named<'a, AccountId> {
+	owner: &'a AccountId,
+	reader: Option<&'a AccountId>,
+	dataset: Option<DatasetId>,
+	key: Option<RecordKey>,
+}
+
 impl<T: Config> Event<T> {
 	/// Returns what the event is about: every account that takes part in it, and its dataset and record.
 	fn subjects(&self) -> Vec<Subject<T::AccountId>> {
+		let Some(named) = self.named() else {
+			return Vec::new();
+		};
+		let owner = || named.owner.clone();
+		let mut subjects = vec![Subject::Account(owner())];
+		subjects.extend(
+			named
+				.dataset
+				.map(|dataset| Subject::Dataset(owner(), dataset)),
+		);
+		subjects.extend(named.key.map(|key| Subject::Record(owner(), key)));
+		if let Some(reader) = named.reader {
+			subjects.push(Subject::Account(reader.clone()));
+			subjects.extend(
+				named
+					.dataset
+					.map(|dataset| Subject::Access(owner(), dataset)),
+			);
+		}
+		subjects
+	}
+
+	/// Returns what the event names. The account of an event without an owner stands for the owner.
+	#[rustfmt::skip]
+	fn named(&self) -> Option<Named<'_, T::AccountId>> {
 		use Event::*;
-		let account = |who: &T::AccountId| Subject::Account(who.clone());
-		let dataset = |owner: &T::AccountId, id: &_| {
-			vec![account(owner), Subject::Dataset(owner.clone(), *id)]
-		};
-		let record = |owner: &T::AccountId, id: &_, key: &_| {
-			let record = Subject::Record(owner.clone(), *key);
-			[dataset(owner, id), vec![record]].concat()
-		};
-		let access = |owner: &T::AccountId, reader: &_, scope: &crate::Scope| {
-			let access = Subject::Access(owner.clone(), scope.dataset);
-			[
-				dataset(owner, &scope.dataset),
-				vec![account(reader), access],
-			]
-			.concat()
+		let named = |owner, reader, dataset: Option<&DatasetId>, key: Option<&RecordKey>| {
+			Some(Named { owner, reader, dataset: dataset.copied(), key: key.copied() })
 		};
 		match self {
-			Registered { producer, .. } | Deregistered { producer } => vec![account(producer)],
-			EncryptionKeySet { account: who, .. } | EncryptionKeyRemoved { account: who } => {
-				vec![account(who)]
+			Registered { producer: who, .. }
+			| Deregistered { producer: who }
+			| EncryptionKeySet { account: who, .. }
+			| EncryptionKeyRemoved { account: who } => named(who, None, None, None),
+			DatasetCreated { owner, dataset, .. }
+			| DatasetRemoved { owner, dataset }
+			| EpochStarted { owner, dataset, .. }
+			| PolicySet { owner, dataset, .. }
+			| PolicyCleared { owner, dataset }
+			| LeafFreed { owner, dataset, .. } => named(owner, None, Some(dataset), None),
+			Stored { owner, dataset, key, .. }
+			| RecordOpened { owner, dataset, key, .. }
+			| ChunkStored { owner, dataset, key, .. }
+			| RecordCompleted { owner, dataset, key }
+			| RecordAbandoned { owner, dataset, key, .. }
+			| RecordRemoved { owner, dataset, key } => named(owner, None, Some(dataset), Some(key)),
+			AccessRequested { owner, consumer: reader, scope, .. }
+			| RequestCancelled { owner, consumer: reader, scope, .. }
+			| RequestRejected { owner, consumer: reader, scope, .. }
+			| RequestLapsed { owner, consumer: reader, scope, .. }
+			| Authorized { owner, grantee: reader, scope, .. }
+			| Revoked { owner, grantee: reader, scope, .. }
+			| GrantExpired { owner, grantee: reader, scope, .. } => {
+				named(owner, Some(reader), Some(&scope.dataset), None)
 			}
-			DatasetCreated {
-				owner, dataset: id, ..
-			}
-			| DatasetRemoved { owner, dataset: id }
-			| EpochStarted {
-				owner, dataset: id, ..
-			}
-			| PolicySet {
-				owner, dataset: id, ..
-			}
-			| PolicyCleared { owner, dataset: id }
-			| LeafFreed {
-				owner, dataset: id, ..
-			} => dataset(owner, id),
-			Stored {
-				owner,
-				dataset,
-				key,
-				..
-			}
-			| RecordOpened {
-				owner,
-				dataset,
-				key,
-				..
-			}
-			| ChunkStored {
-				owner,
-				dataset,
-				key,
-				..
-			}
-			| RecordCompleted {
-				owner,
-				dataset,
-				key,
-			}
-			| RecordAbandoned {
-				owner,
-				dataset,
-				key,
-				..
-			}
-			| RecordRemoved {
-				owner,
-				dataset,
-				key,
-			} => record(owner, dataset, key),
-			AccessRequested {
-				owner,
-				consumer,
-				scope,
-				..
-			}
-			| RequestCancelled {
-				owner,
-				consumer,
-				scope,
-				..
-			}
-			| RequestRejected {
-				owner,
-				consumer,
-				scope,
-				..
-			}
-			| RequestLapsed {
-				owner,
-				consumer,
-				scope,
-				..
-			} => access(owner, consumer, scope),
-			Authorized {
-				owner,
-				grantee,
-				scope,
-				..
-			}
-			| Revoked {
-				owner,
-				grantee,
-				scope,
-				..
-			}
-			| GrantExpired {
-				owner,
-				grantee,
-				scope,
-				..
-			} => access(owner, grantee, scope),
-			__Ignore(..) => vec![],
+			__Ignore(..) => None,
 		}
 	}
 }

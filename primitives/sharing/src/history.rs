@@ -97,7 +97,7 @@ pub enum Subject<AccountId> {
 pub struct Entry<AccountId> {
 	/// The event.
 	pub receipt: Receipt,
-	/// What it is about. The tree does not cover this: a reader finds it in the event.
+	/// The subjects that the event names. The tree does not cover them: a reader finds them in the event.
 	pub subjects: Vec<Subject<AccountId>>,
 }
 

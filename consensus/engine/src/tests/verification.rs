@@ -275,7 +275,7 @@ fn receipts(length: usize) -> DigestItem {
 	DigestItem::Consensus(RECEIPTS_ENGINE_ID, vec![0; length])
 }
 
-/// Only a block's execution tells whether it must have a receipts item, so the header's rules accept both.
+/// Only executing a block shows whether it must have a receipts item, so the header's rules accept both.
 #[test]
 fn a_header_has_one_receipts_item_or_none() {
 	let chain = chain(parameters());
