@@ -7,6 +7,8 @@
 //! else needs to survive a crash, because the index is made from them, and continues where it ended.
 
 mod index;
+#[cfg(test)]
+mod mock;
 
 use crate::client::{FullBackend, FullClient};
 use codec::DecodeAll;
@@ -311,3 +313,6 @@ fn note(changes: &mut Changes, number: BlockNumber, entries: &[Entry<AccountId>]
 		changes.set(Topic::of(Some(subject)), number, present);
 	}
 }
+
+#[cfg(test)]
+mod tests;

@@ -163,39 +163,7 @@ impl<S: AuxStore> Index<S> {
 
 #[cfg(test)]
 mod tests {
-	use super::*;
-	use parking_lot::Mutex;
-
-	/// A database's auxiliary column, in memory.
-	#[derive(Default)]
-	struct Column(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
-
-	impl AuxStore for Column {
-		fn insert_aux<
-			'a,
-			'b: 'a,
-			'c: 'a,
-			I: IntoIterator<Item = &'a (&'c [u8], &'c [u8])>,
-			D: IntoIterator<Item = &'a &'b [u8]>,
-		>(
-			&self,
-			insert: I,
-			delete: D,
-		) -> Result<()> {
-			let mut entries = self.0.lock();
-			for (key, value) in insert {
-				entries.insert(key.to_vec(), value.to_vec());
-			}
-			for key in delete {
-				entries.remove(*key);
-			}
-			Ok(())
-		}
-
-		fn get_aux(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-			Ok(self.0.lock().get(key).cloned())
-		}
-	}
+	use super::{super::mock::Column, *};
 
 	fn topic(byte: u8) -> Topic {
 		Topic::of(Some(&Subject::Account([byte; 32].into())))
@@ -260,7 +228,6 @@ mod tests {
 		index
 			.write(changes(topic(1), &[2], false), &progress(5000))
 			.unwrap();
-		let keys: Vec<_> = column.0.lock().keys().cloned().collect();
-		assert_eq!(keys, [PROGRESS]);
+		assert_eq!(column.keys(), [PROGRESS]);
 	}
 }

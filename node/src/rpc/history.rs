@@ -27,6 +27,8 @@ const PAGE_BYTES: usize = 1024 * 1024;
 /// The maximum number of blocks that are read for one response. After a reorganisation, the index may name
 /// blocks that have no such event.
 const PAGE_BLOCKS: usize = 256;
+/// How many bytes of events may be read for one response before the page ends.
+const PAGE_READ: usize = 8 * 1024 * 1024;
 
 /// The RPC method.
 #[rpc(server)]
@@ -177,8 +179,12 @@ impl HistoryApiServer for SharingHistory {
 		let to = query.to.unwrap_or(BlockNumber::MAX);
 		let found = self.0.find(subject.as_ref(), from, to, PAGE_BLOCKS)?;
 		let mut page = Page::default();
-		let full = found.blocks.len() == PAGE_BLOCKS;
+		let mut more = found.blocks.len() == PAGE_BLOCKS;
 		for number in found.blocks {
+			if page.read >= PAGE_READ {
+				more = true;
+				break;
+			}
 			// A block without its events was pruned meanwhile.
 			let Some(block) = self.0.block(number)? else {
 				page.last = Some(number);
@@ -196,8 +202,8 @@ impl HistoryApiServer for SharingHistory {
 			}
 			page.last = Some(number);
 		}
-		// If the index had more blocks than were read, the next page begins after the last of them.
-		let rest = page.last.filter(|_| full).map(|last| Cursor {
+		// If the index has more blocks than were read, the next page begins after the last of them.
+		let rest = page.last.filter(|_| more).map(|last| Cursor {
 			number: last.saturating_add(1),
 			index: 0,
 			hash: None,
@@ -217,6 +223,8 @@ struct Page {
 	blocks: Vec<HistoryBlock>,
 	events: usize,
 	bytes: usize,
+	/// The bytes of all events of the blocks that were read.
+	read: usize,
 	/// The last block that was read to its end.
 	last: Option<BlockNumber>,
 	/// Where the page is full.
@@ -232,6 +240,8 @@ impl Page {
 		subject: Option<&Subject<AccountId>>,
 		first: u32,
 	) -> bool {
+		let sizes = block.entries.iter().map(|entry| entry.receipt.event.len());
+		self.read = self.read.saturating_add(sizes.sum());
 		let mut wanted = (0u32..).zip(&block.entries).filter(|(index, entry)| {
 			*index >= first && subject.is_none_or(|subject| entry.subjects.contains(subject))
 		});
