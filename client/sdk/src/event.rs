@@ -69,6 +69,12 @@ pub enum Event {
 		owner: AccountId,
 		dataset: DatasetId,
 	},
+	/// An owner closed a dataset to requests, or opened it again.
+	DatasetClosed {
+		owner: AccountId,
+		dataset: DatasetId,
+		closed: bool,
+	},
 	/// T_s: a record was stored.
 	Stored {
 		owner: AccountId,
@@ -136,6 +142,7 @@ pub enum Event {
 		term: BlockNumber,
 		#[serde(serialize_with = "as_text")]
 		offer: Balance,
+		firm: bool,
 		valid_until: BlockNumber,
 	},
 	/// The consumer cancelled a request.
@@ -145,6 +152,7 @@ pub enum Event {
 		consumer: AccountId,
 		#[serde(with = "ScopeJson")]
 		scope: Scope,
+		valid_until: BlockNumber,
 	},
 	/// The owner rejected a request.
 	RequestRejected {
@@ -174,11 +182,31 @@ pub enum Event {
 		expiry: BlockNumber,
 		until: Option<Seconds>,
 		request: Option<RequestId>,
+		agreement: Option<H256>,
 		#[serde(serialize_with = "as_text")]
 		paid: Balance,
+		firm: bool,
 	},
-	/// An owner revoked a grant.
+	/// An owner revoked a grant, and paid back what was left of its term.
 	Revoked {
+		grant: GrantId,
+		owner: AccountId,
+		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		#[serde(serialize_with = "as_text")]
+		refunded: Balance,
+	},
+	/// A reader gave a grant up.
+	Renounced {
+		grant: GrantId,
+		owner: AccountId,
+		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+	},
+	/// An ended grant was removed from the state.
+	GrantForgotten {
 		grant: GrantId,
 		owner: AccountId,
 		grantee: AccountId,
@@ -233,6 +261,7 @@ impl Event {
 			| EpochStarted { owner, .. }
 			| PolicySet { owner, .. }
 			| PolicyCleared { owner, .. }
+			| DatasetClosed { owner, .. }
 			| Stored { owner, .. }
 			| RecordOpened { owner, .. }
 			| ChunkStored { owner, .. }
@@ -246,6 +275,8 @@ impl Event {
 			| RequestLapsed { owner, .. }
 			| Authorized { owner, .. }
 			| Revoked { owner, .. }
+			| Renounced { owner, .. }
+			| GrantForgotten { owner, .. }
 			| GrantExpired { owner, .. } => owner,
 		}
 	}
@@ -258,9 +289,11 @@ impl Event {
 			| RequestCancelled { consumer, .. }
 			| RequestRejected { consumer, .. }
 			| RequestLapsed { consumer, .. } => Some(consumer),
-			Authorized { grantee, .. } | Revoked { grantee, .. } | GrantExpired { grantee, .. } => {
-				Some(grantee)
-			}
+			Authorized { grantee, .. }
+			| Revoked { grantee, .. }
+			| Renounced { grantee, .. }
+			| GrantForgotten { grantee, .. }
+			| GrantExpired { grantee, .. } => Some(grantee),
 			_ => None,
 		}
 	}
@@ -288,6 +321,7 @@ impl Event {
 			| EpochStarted { dataset, .. }
 			| PolicySet { dataset, .. }
 			| PolicyCleared { dataset, .. }
+			| DatasetClosed { dataset, .. }
 			| Stored { dataset, .. }
 			| RecordOpened { dataset, .. }
 			| ChunkStored { dataset, .. }
@@ -309,6 +343,8 @@ impl Event {
 			| RequestLapsed { scope, .. }
 			| Authorized { scope, .. }
 			| Revoked { scope, .. }
+			| Renounced { scope, .. }
+			| GrantForgotten { scope, .. }
 			| GrantExpired { scope, .. } => Some(scope),
 			_ => None,
 		}
@@ -337,6 +373,7 @@ impl Event {
 				expiry,
 				until,
 				request,
+				agreement,
 				paid,
 				..
 			} => Some(Granted {
@@ -346,7 +383,9 @@ impl Event {
 					scope,
 					expiry,
 					until,
-					request,
+					request: request
+						.zip(agreement)
+						.map(|(id, digest)| Answered { id, digest }),
 				},
 				paid,
 			}),
@@ -377,6 +416,8 @@ struct ScopeJson {
 struct PolicyJson {
 	#[serde(serialize_with = "as_text")]
 	price: Balance,
+	#[serde(serialize_with = "as_text_if_any")]
+	firm_price: Option<Balance>,
 	longest_range: u64,
 	longest_term: BlockNumber,
 	#[serde(skip)]
@@ -386,6 +427,13 @@ struct PolicyJson {
 
 fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
 	serializer.collect_str(value)
+}
+
+fn as_text_if_any<S: Serializer>(
+	value: &Option<Balance>,
+	serializer: S,
+) -> Result<S::Ok, S::Error> {
+	value.map(|value| value.to_string()).serialize(serializer)
 }
 
 fn as_name<T: Debug, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -422,7 +470,8 @@ mod tests {
 		};
 		let scope_json = json!({"dataset": 3, "epoch": 4, "from": 5, "to": 4294967296u64});
 		let policy = Policy {
-			price: u128::MAX,
+			price: 1,
+			firm_price: Some(u128::MAX),
 			longest_range: 10,
 			longest_term: 20,
 			consumers: ConsumerKinds::ALL,
@@ -450,8 +499,8 @@ mod tests {
 					policy,
 				},
 				json!({
-					"event": "PolicySet", "owner": owner, "dataset": 3, "price": u128::MAX.to_string(),
-					"longestRange": 10, "longestTerm": 20,
+					"event": "PolicySet", "owner": owner, "dataset": 3, "price": "1",
+					"firmPrice": u128::MAX.to_string(), "longestRange": 10, "longestTerm": 20,
 				}),
 			),
 			(
@@ -486,11 +535,13 @@ mod tests {
 					purpose: Text(b"research".to_vec()),
 					term: 9,
 					offer: 10,
+					firm: true,
 					valid_until: 11,
 				},
 				json!({
 					"event": "AccessRequested", "request": 8, "owner": owner, "consumer": consumer,
-					"scope": scope_json, "purpose": "research", "term": 9, "offer": "10", "validUntil": 11,
+					"scope": scope_json, "purpose": "research", "term": 9, "offer": "10", "firm": true,
+					"validUntil": 11,
 				}),
 			),
 			(
@@ -502,11 +553,14 @@ mod tests {
 					expiry: 9,
 					until: None,
 					request: Some(10),
+					agreement: Some(H256([9; 32])),
 					paid: 0,
+					firm: false,
 				},
 				json!({
 					"event": "Authorized", "grant": 8, "owner": owner, "grantee": consumer,
-					"scope": scope_json, "expiry": 9, "until": null, "request": 10, "paid": "0",
+					"scope": scope_json, "expiry": 9, "until": null, "request": 10, "agreement": hash,
+					"paid": "0", "firm": false,
 				}),
 			),
 			(

@@ -117,6 +117,7 @@ impl<T: Config> Event<T> {
 			| EpochStarted { owner, dataset, .. }
 			| PolicySet { owner, dataset, .. }
 			| PolicyCleared { owner, dataset }
+			| DatasetClosed { owner, dataset, .. }
 			| LeafFreed { owner, dataset, .. } => named(owner, None, Some(dataset), None),
 			Stored { owner, dataset, key, .. }
 			| RecordOpened { owner, dataset, key, .. }
@@ -130,6 +131,8 @@ impl<T: Config> Event<T> {
 			| RequestLapsed { owner, consumer: reader, scope, .. }
 			| Authorized { owner, grantee: reader, scope, .. }
 			| Revoked { owner, grantee: reader, scope, .. }
+			| Renounced { owner, grantee: reader, scope, .. }
+			| GrantForgotten { owner, grantee: reader, scope, .. }
 			| GrantExpired { owner, grantee: reader, scope, .. } => {
 				named(owner, Some(reader), Some(&scope.dataset), None)
 			}
