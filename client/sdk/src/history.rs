@@ -101,6 +101,8 @@ pub async fn history(
 	let metadata = best.inner().metadata();
 	let (first, mut from) = (from, from);
 	let (mut after, mut all) = (None, Vec::<ProvenEvent>::new());
+	// How far the node had indexed the history at the answer before.
+	let mut reached = None;
 	loop {
 		let query = query(subject, from, to, after.as_deref());
 		let page: Page = client
@@ -130,14 +132,15 @@ pub async fn history(
 				events: all,
 			});
 		}
-		// The node is still indexing; each answer is further than the one before.
-		if page.until < from {
+		// A node that is still indexing comes further with each answer.
+		if reached.is_some_and(|reached| page.until <= reached) {
 			return Err(Error::Incompatible(format!(
 				"the node has indexed the history up to block {} only: try again later",
 				page.until
 			)));
 		}
-		from = page.until.saturating_add(1);
+		reached = Some(page.until);
+		from = from.max(page.until.saturating_add(1));
 	}
 }
 
