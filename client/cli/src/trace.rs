@@ -22,8 +22,8 @@ use std::fmt;
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The node has the history for as long as the bodies of its blocks, whatever states it keeps. Each event is
-checked against the header of its block.
+The node has the history for as long as the bodies of its blocks, whatever states it keeps.
+Each event is checked against the header of its block.
 
 Examples:
   isthmus trace record 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv
