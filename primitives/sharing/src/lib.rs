@@ -114,6 +114,7 @@ pub mod state;
 pub mod terms;
 #[cfg(test)]
 mod test;
+pub mod text;
 
 pub use ids::*;
 pub use manifest::{Manifest, ManifestError};
