@@ -143,7 +143,7 @@ mod runtime {
 	pub type Verifiers = pallet_verifiers;
 	#[runtime::pallet_index(10)]
 	pub type DataSharing = pallet_data_sharing;
-	// The verifiers as a collective that votes on verifiers. Polkadot.js Apps has a page for this name.
+	// The verifiers as a collective that votes. Polkadot.js Apps has a page for this name.
 	#[runtime::pallet_index(11)]
 	pub type Council = pallet_collective<Instance1>;
 }

@@ -147,7 +147,7 @@ export class Network {
 				verifiers: everyone.slice(0, verifiers),
 				parameters: { genesisTimestamp: Math.floor(Date.now() / 1000), ...parameters },
 				edit,
-				chainType: 'Live',
+				chainType: { Custom: 'Test' },
 			});
 			network.#prepared = await Promise.all(
 				everyone.map((identity, index) => {

@@ -46,7 +46,8 @@ function identity(name) {
  * @param {object[]} options.verifiers The genesis verifiers, from `identities`.
  * @param {object} [options.parameters] Consensus parameters that differ from the `local` chain's.
  * @param {(genesis: object) => void} [options.edit] Edits the rest of the genesis configuration.
- * @param {string} [options.chainType] With `Live`, nodes do not advertise their addresses on this machine.
+ * @param {string | object} [options.chainType] With any type but `Local` and `Development`, nodes do not advertise their
+ * addresses on this machine. A chain of the type `Live` has no superuser.
  * @returns {Promise<string>} The file's path.
  */
 export async function writeSpec(

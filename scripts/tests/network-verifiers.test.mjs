@@ -86,7 +86,7 @@ test('one verifier is admitted by vote, and another removed', { timeout }, async
 		assert.equal(applied.event('verifiers', 'Applied').who.toString(), eve);
 	});
 
-	await step(t, network, 'more than half of the verifiers admit it', async () => {
+	await step(t, network, 'more than two thirds of the verifiers admit it', async () => {
 		const closed = await agree(client, ['//Alice', '//Bob', '//Charlie'], api.tx.verifiers.admit(eve));
 		assert.equal(closed.event('verifiers', 'Admitted').who.toString(), eve);
 		await inEffect(accounts);
@@ -102,8 +102,8 @@ test('one verifier is admitted by vote, and another removed', { timeout }, async
 		await network.up(dave);
 	});
 
-	await step(t, network, 'more than half remove another, and its vote is no longer needed', async () => {
-		const closed = await agree(client, ['//Alice', '//Charlie', '//Eve'], api.tx.verifiers.remove(bob));
+	await step(t, network, 'more than two thirds remove another, and its vote is no longer needed', async () => {
+		const closed = await agree(client, ['//Alice', '//Charlie', '//Dave', '//Eve'], api.tx.verifiers.remove(bob));
 		assert.equal(closed.event('verifiers', 'Removed').who.toString(), bob);
 		const left = accounts.filter((account) => account !== bob);
 		await inEffect(left);
