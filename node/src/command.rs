@@ -100,6 +100,18 @@ pub fn run() -> sc_cli::Result<()> {
 				Ok((import, parts.task_manager))
 			})
 		}
+		Some(Command::CheckState(cmd)) => {
+			let runner = cli.create_runner(&cmd)?;
+			runner.async_run(|config| {
+				let mut parts = service::Parts::new(&config)?;
+				let client = parts.core.client.clone();
+				parts
+					.task_manager
+					.keep_alive((parts.core, parts.import_queue));
+				let check = async move { cmd.run(&client).map_err(application) };
+				Ok((check, parts.task_manager))
+			})
+		}
 		Some(Command::PurgeChain(cmd)) => {
 			let runner = cli.create_runner(&cmd)?;
 			runner.sync_run(|config| {

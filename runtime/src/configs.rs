@@ -2,9 +2,9 @@
 //! The configurations of the pallets: their limits, fees, deposits and connections to each other.
 
 use crate::{
-	AccountId, Balances, Block, Council, Grandpa, OriginCaller, PalletInfo, ProofOfWork, Runtime,
-	RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask,
-	SessionKeys, System, Verifiers, VERSION,
+	migrations::Migrations, AccountId, Balances, Block, Council, Grandpa, OriginCaller, PalletInfo,
+	ProofOfWork, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
+	RuntimeOrigin, RuntimeTask, SessionKeys, System, Verifiers, VERSION,
 };
 use frame_support::{
 	derive_impl,
@@ -110,6 +110,7 @@ impl frame_system::Config for Runtime {
 	type Hash = Hash;
 	type Lookup = AccountIdLookup<AccountId, ()>;
 	type Nonce = Nonce;
+	type SingleBlockMigrations = Migrations;
 	/// The address prefix, Substrate's generic one.
 	type SS58Prefix = frame_support::traits::ConstU16<42>;
 	type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;

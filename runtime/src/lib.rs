@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The runtime: the code that executes blocks, compiled to Wasm and stored in the chain's state. The
 //! pallets contain all the rules, and this crate only combines them. It contains their configurations
-//! ([`configs`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
+//! ([`configs`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]), and the [`migrations`].
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // The code written here is documented; the code that the runtime's macros generate from it is not.
@@ -19,6 +19,7 @@ mod benchmarks;
 pub mod apis;
 pub mod configs;
 pub mod genesis;
+pub mod migrations;
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,24 @@ pub type TxExtension = (
 	pallet_data_sharing::DirectCall<Runtime>,
 	frame_system::WeightReclaim<Runtime>,
 );
+
+/// Checks the invariants of the state of this chain's own pallets, between blocks.
+///
+/// # Errors
+///
+/// Returns a sentence about the first invariant that is violated.
+#[cfg(feature = "std")]
+pub fn check_state() -> Result<(), &'static str> {
+	ProofOfWork::do_try_state()?;
+	Verifiers::do_try_state()?;
+	DataSharing::do_try_state()?;
+	let members = pallet_collective::Members::<Runtime, pallet_collective::Instance1>::get();
+	let verifiers = pallet_verifiers::Verifiers::<Runtime>::get();
+	if !members.iter().eq(verifiers.keys()) {
+		return Err("the council's members are not the verifiers");
+	}
+	Ok(())
+}
 
 /// Makes a transaction that has no signer, because the evidence in its call is enough.
 fn without_signer(call: RuntimeCall) -> UncheckedExtrinsic {

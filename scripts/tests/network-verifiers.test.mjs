@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { agree } from '../lib/council.mjs';
 import { Network, step } from '../lib/network.mjs';
 import { until } from '../lib/rpc.mjs';
 import { identities } from '../lib/spec.mjs';
@@ -13,30 +14,9 @@ import { identities } from '../lib/spec.mjs';
 const timeout = 600_000;
 /** How many blocks a session has. A change takes effect one to two sessions after the vote. */
 const SESSION_BLOCKS = 5;
-/** Upper bounds for the weight of a motion's call and for its length in bytes. */
-const WEIGHT = { refTime: 10_000_000_000n, proofSize: 1_000_000n };
-const LENGTH = 100;
 
 const accounts = identities(5).map(({ account }) => account);
 const [alice, bob, , , eve] = accounts;
-
-/** Proposes a motion from the first of these accounts, approves it from all of them, and executes it. */
-async function agree(client, secrets, call) {
-	const { council } = client.api.tx;
-	const signers = secrets.map((secret) => client.account(secret));
-	const proposed = await client.submit(signers[0], council.propose(secrets.length, call, LENGTH));
-	const { proposalHash, proposalIndex } = proposed.event('council', 'Proposed');
-	await Promise.all(
-		signers.map((signer) => client.submit(signer, council.vote(proposalHash, proposalIndex, true))),
-	);
-	const closed = await client.submit(
-		signers[0],
-		council.close(proposalHash, proposalIndex, WEIGHT, LENGTH),
-	);
-	const { result } = closed.event('council', 'Executed');
-	assert.ok(result.isOk, `the motion was carried out: ${result}`);
-	return closed;
-}
 
 /** Returns the sorted accounts of a block's verifiers. */
 async function verifiersOf(rpc, block) {

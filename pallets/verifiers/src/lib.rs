@@ -65,7 +65,7 @@
 //!
 //! ## Files
 //!
-//! `impls`: what the calls about verifiers do. `government`: upgrades and the restart of finality. `equivocation`: the check of a report, and its consequences. `session`: what the session and the registry of producers need from this
+//! `impls`: what the calls about verifiers do. `government`: upgrades and the restart of finality. `equivocation`: the check of a report, and its consequences. `migrations`: from older storage versions. `session`: what the session and the registry of producers need from this
 //! pallet. `try_state`: the invariants of the state. [`weights`]: the costs of the calls.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -78,6 +78,7 @@ mod benchmarking;
 mod equivocation;
 mod government;
 mod impls;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 mod session;

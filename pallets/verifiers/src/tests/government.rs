@@ -227,3 +227,27 @@ fn a_change_during_a_restart_is_not_lost() {
 		assert_eq!(SetId::get(), sets, "there is no change for nothing");
 	});
 }
+
+#[test]
+fn a_chain_from_before_gets_the_default_delays() {
+	use crate::{migrations::ToVersion1, Delays, GovernmentDelays};
+	use frame_support::traits::{GetStorageVersion, OnRuntimeUpgrade, StorageVersion};
+	with_four(|| {
+		let genesis = Delays::<Test>::get();
+		assert_eq!(Verifiers::on_chain_storage_version(), 1);
+		for written in [true, false] {
+			StorageVersion::new(0).put::<Verifiers>();
+			if !written {
+				Delays::<Test>::kill();
+			}
+			ToVersion1::<Test>::on_runtime_upgrade();
+			assert_eq!(Verifiers::on_chain_storage_version(), 1);
+			let expected = if written {
+				genesis.clone()
+			} else {
+				GovernmentDelays::default()
+			};
+			assert_eq!(Delays::<Test>::get(), expected);
+		}
+	});
+}

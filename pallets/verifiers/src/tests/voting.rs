@@ -158,6 +158,11 @@ fn motions_that_cannot_take_effect() {
 		Registered::mutate(|producers| producers.remove(&EVE));
 		assert_eq!(decide(admit(EVE)), Err(Error::NotProducer.into()));
 		assert_eq!((applicants(), held(EVE)), (vec![EVE], DEPOSIT));
+		assert!(
+			Verifiers::do_try_state().is_err(),
+			"an applicant is no producer"
+		);
+		Registered::mutate(|producers| producers.insert(EVE));
 	});
 }
 
