@@ -147,8 +147,10 @@ impl VerifierSets {
 			let same = authorities.len() == voters.len().get()
 				&& authorities.iter().all(|(key, _)| voters.contains(key));
 			if !same {
-				let voter = |(key, info): (&AuthorityId, &VoterInfo)| (key.clone(), info.weight().get());
-				authorities = voters.iter().map(voter).collect();
+				let voters = voters.iter();
+				authorities = voters
+					.map(|(key, info)| (key.clone(), info.weight().get()))
+					.collect();
 			}
 		}
 		let members = authorities.into_iter().map(|(grandpa, weight)| Member {
