@@ -52,7 +52,7 @@ impl CliConfiguration for CheckStateCmd {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckStateError {
 	/// There is no such block.
-	#[error("there is no block {0} in the best chain of this database")]
+	#[error("the best chain of this database has no block {0}")]
 	NoBlock(BlockNumber),
 	/// The database cannot be read.
 	#[error("the database cannot be read: {0}")]
