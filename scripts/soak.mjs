@@ -118,12 +118,13 @@ async function soak({ seconds, nodes, seed, log }) {
 		const elapsed = () => (performance.now() - started) / 1000;
 		const working = work.run();
 		working.catch(() => {});
-		const events = plan({ seconds, nodes, seed });
-		for (const event of events) {
+		const events = [];
+		for (const event of plan({ seconds, nodes, seed })) {
 			await pause(Math.max(0, event.at - elapsed()) * 1000);
 			if (elapsed() > seconds) break;
 			const say = (text) => log(`${elapsed().toFixed(0).padStart(5)} s  ${text}`);
 			await carryOut(event, { network, harass: (member, lie) => hostile.to(member, lie), log: say });
+			events.push(event);
 		}
 		await pause(Math.max(0, seconds - elapsed()) * 1000);
 		stop.abort();
@@ -143,7 +144,7 @@ async function soak({ seconds, nodes, seed, log }) {
 		return {
 			...{ nodes, seconds, line: LINE, splits: count('split'), kills: count('kill'), hangs: count('hang'), liars: hostile.counts },
 			...{ records: work.records.length, bytes: work.records.reduce((sum, { size }) => sum + size, 0) },
-			...{ grants: work.grants, retries: work.retries, finalized, wrong, growth, peak: watch.peak, faults },
+			...{ grants: work.grants, retries: work.retries, finalized, wrong, growth, mayGrow: GROWTH, peak: watch.peak, faults },
 			lines: network.members.reduce((sum, member) => sum + logLines(member), 0) / nodes / minutes,
 		};
 	} finally {
