@@ -68,6 +68,22 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 		self.failed.lock().note(block, fault, Instant::now());
 	}
 
+	/// Makes a finalized block that comes with its state the first one of this node's history. Total difficulties
+	/// count from it.
+	fn begin_history(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {
+		let chain = self.select_chain.chain();
+		let header = stored(&block.post_header())?;
+		if !chain.is_history_start(header.hash) {
+			return Err(CheckError::UnknownParent(header.parent_hash));
+		}
+		let total = header.pre.difficulty.into();
+		let arrival = chain.next_arrival(false)?;
+		let entries = record_entries(header.hash, total, arrival);
+		block.auxiliary.extend(entries);
+		block.fork_choice = Some(ForkChoiceStrategy::Custom(true));
+		Ok(())
+	}
+
 	/// Adds the total difficulty and the arrival to the block, and sets whether it becomes the best block.
 	fn weigh(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {
 		let chain = self.select_chain.chain();
@@ -225,7 +241,11 @@ where
 			}
 		}
 		let _one_at_a_time = self.lock.lock().await;
-		self.weigh(&mut block).map_err(unpenalised)?;
+		match block.with_state() {
+			true => self.begin_history(&mut block),
+			false => self.weigh(&mut block),
+		}
+		.map_err(unpenalised)?;
 		let imported = self.inner.import_block(block).await;
 		if let (true, Err(error)) = (executes, &imported) {
 			self.note(hash, error);

@@ -67,6 +67,7 @@
 //! | a block is from the future | `verifier.rs` waits a second, then `import.rs` | not penalised | requested again |
 //! | a block could not be checked | `verifier.rs` marks it, `import.rs` returns the error | not penalised | requested again |
 //! | the parent's state is pruned | `import.rs` | not penalised | skipped |
+//! | the first block of this node's history comes with a state that is not the header's | `import.rs` | not penalised: sync has checked the state's proofs | rejected |
 //! | execution fails for the first time | `failed_imports.rs` | not penalised | requested again |
 //! | execution or import fails again | `failed_imports.rs`, and sync | disconnected, if it has sent no good block yet and no chain was built on the block | retried after a minute, then less and less often |
 //!
@@ -90,6 +91,7 @@ mod failed_imports;
 mod fork_choice;
 mod hash_rate;
 mod hash_rate_report;
+mod history;
 mod import;
 mod metrics;
 mod miner;
@@ -115,6 +117,7 @@ pub use execution::Execute;
 pub use fork_choice::{Arrival, Standing};
 pub use hash_rate::{HashRate, MAX_MINERS, SUBMITTED_FOR};
 pub use hash_rate_report::report as report_hash_rate;
+pub use history::{HistoryStart, HEADERS_BELOW};
 pub use import::PowBlockImport;
 pub use metrics::MiningMetrics;
 pub use miner::{CpuMiner, MAX_THREADS};

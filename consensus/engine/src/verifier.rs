@@ -48,6 +48,10 @@ impl<C: ChainClient> PowVerifier<C> {
 	fn check(&self, block: &BlockImportParams<Block>) -> Result<(), BlockError> {
 		// This comes first, because such a block may be of any epoch, and that epoch's cache would be made.
 		self.chain.check_above_finality(&block.header)?;
+		if block.with_state() {
+			let body = block.body.as_deref();
+			return self.chain.check_history_start(&block.header, body);
+		}
 		let now = unix_now();
 		let header = self.chain.check_header(&block.header, now)?;
 		self.chain

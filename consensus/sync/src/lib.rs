@@ -15,8 +15,11 @@
 //! | a block that two peers have is not left to one of them | `machine/bodies.rs` |
 //! | a block that cannot be imported is tried again, less and less often | `machine/failed.rs` |
 //!
-//! [`machine`] is pure: it has no clock, no randomness and no input or output, and the simulator in
-//! `tests/simulator` drives it through thousands of networks. [`HeaviestSync`] connects it to Substrate.
+//! A node that is started with `--sync warp` first fetches the state of a finalized block instead of the blocks from
+//! genesis on ([`warp`]).
+//!
+//! [`machine`] and [`warp`] are pure: they have no clock, no randomness and no input or output, and the simulator in
+//! `tests/simulator` drives them through thousands of networks. [`HeaviestSync`] connects it to Substrate.
 
 #![forbid(unsafe_code)]
 
@@ -25,10 +28,14 @@ mod justifications;
 mod ledger;
 pub mod machine;
 mod strategy;
+pub mod warp;
+mod warp_wire;
+mod warping;
 mod wire;
 
 pub use ledger::ChainLedger;
 pub use strategy::{HeaviestSync, SyncParts};
+pub use warp_wire::WarpProtocols;
 
 /// The target of this crate's log lines.
 const LOG_TARGET: &str = "sync";
