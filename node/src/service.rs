@@ -74,7 +74,7 @@ pub(crate) fn new_full(
 	mut config: Configuration,
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
-	check_options(&config)?;
+	check_options(&config, options.development)?;
 	let nothing_mines = has_no_miner(&options.mining);
 	let mining = mining::request(&config, options.mining, options.development)?;
 	database::check_writable(&config.database).map_err(application)?;
@@ -236,10 +236,16 @@ fn producer_deps(
 
 /// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules
 /// still need.
-fn check_options(config: &Configuration) -> Result<(), ServiceError> {
+fn check_options(config: &Configuration, development: bool) -> Result<(), ServiceError> {
 	if matches!(config.network.sync_mode, SyncMode::LightState { .. }) {
 		return Err(ServiceError::Other(
 			"only `--sync full` and `--sync warp` are supported: a state is worth nothing without a proof of finality"
+				.into(),
+		));
+	}
+	if development && config.network.sync_mode.is_warp() {
+		return Err(ServiceError::Other(
+			"`--sync warp` needs peers that prove what is final, and a development chain has none"
 				.into(),
 		));
 	}

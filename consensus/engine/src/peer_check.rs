@@ -111,7 +111,8 @@ impl<C: ChainClient> PeerCheck<C> {
 		let parent = if lowest.number == 0 {
 			Parent::genesis(lowest.hash(), self.chain.parameters())
 		} else {
-			let lowest_read = read(lowest).map_err(|e| self.rejected(lowest, Rejection::from(e).into()))?;
+			let lowest_read =
+				read(lowest).map_err(|e| self.rejected(lowest, Rejection::from(e).into()))?;
 			Parent::of(&lowest_read)
 		};
 		let base = ProvedHeader {

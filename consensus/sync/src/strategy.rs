@@ -153,8 +153,8 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 		self.actions.push(SyncingAction::DropPeer(bad));
 	}
 
-	/// Goes on with the warp sync.
-	fn go_on_warping(&mut self) {
+	/// Resumes the warp sync.
+	fn resume_warp(&mut self) {
 		let now = self.now();
 		let steps = self.warp.as_mut().map(|warp| warp.poll(now));
 		for step in steps.into_iter().flatten() {
@@ -190,6 +190,20 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 		for (peer, hash) in self.justifications.next(self.now(), &peers, may_have) {
 			let answer = self.wire.justification(peer, hash);
 			self.start(peer, JUSTIFICATION, answer);
+		}
+	}
+
+	/// Tells the operator if no peer keeps the blocks that are needed.
+	fn warn_of_lost_bodies(&self) {
+		let Some(number) = self.machine.lost() else {
+			return;
+		};
+		if let Some(end) = self.warnings.may_write("lost", Instant::now()) {
+			log::warn!(
+				target: LOG_TARGET,
+				"no peer keeps the body of block #{number}, which comes next: connect to a node without \
+				 `--blocks-pruning`, or purge the chain and start with `--sync warp`{end}",
+			);
 		}
 	}
 
@@ -374,7 +388,7 @@ impl<C: ChainClient + ProofProvider<Block>> SyncingStrategy<Block> for HeaviestS
 		_network_service: &NetworkServiceHandle,
 	) -> Result<Vec<SyncingAction<Block>>, ClientError> {
 		if self.warp.is_some() {
-			self.go_on_warping();
+			self.resume_warp();
 			return Ok(std::mem::take(&mut self.actions));
 		}
 		let now = self.now();
@@ -382,6 +396,7 @@ impl<C: ChainClient + ProofProvider<Block>> SyncingStrategy<Block> for HeaviestS
 			self.act(action);
 		}
 		self.ask_for_justifications();
+		self.warn_of_lost_bodies();
 		Ok(std::mem::take(&mut self.actions))
 	}
 }

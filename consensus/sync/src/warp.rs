@@ -75,11 +75,11 @@ pub enum Phase {
 pub enum Action<P> {
 	/// Forget what this peer has proved so far. Its next proof begins at genesis.
 	Restart(P),
-	/// Ask a peer to prove its final block, or to go on with its proof. The result goes to [`Warp::proved`].
+	/// Ask a peer to prove its final block, or to resume its proof. The result goes to [`Warp::proved`].
 	AskProof(P),
 	/// Ask a peer for the target's body and the headers below it. The result goes to [`Warp::foot`].
 	AskFoot(P, Target),
-	/// Begin with the state of this target, or go on with it. What was fetched of another is dropped.
+	/// Begin with the state of this target, or resume it. What was fetched of another is dropped.
 	BeginState(Target),
 	/// Ask a peer for the next part of the state. The result goes to [`Warp::state`].
 	AskState(P, Target),

@@ -110,7 +110,7 @@ impl<C: ChainClient + ProofProvider<Block>> WarpWire<C> {
 		self.proving.remove(peer);
 	}
 
-	/// Asks a peer to prove its final block, or to go on.
+	/// Asks a peer to prove its final block, or to resume its proof.
 	pub(crate) fn proof(&self, peer: PeerId) -> BoxFuture<'static, Answer> {
 		let Some(proving) = self.proving.get(&peer).cloned() else {
 			let answer = Answer::Warp(WarpAnswer::Proof(Err(Failure::Unanswered)));
@@ -146,7 +146,7 @@ impl<C: ChainClient + ProofProvider<Block>> WarpWire<C> {
 		self.foot = Some(foot);
 	}
 
-	/// Begins with the state of the target whose foot is kept, or goes on with it.
+	/// Begins with the state of the target whose foot is kept, or resumes it.
 	pub(crate) fn begin_state(&mut self, target: Target) {
 		let is_same = |fetched: &Arc<Mutex<Fetched>>| fetched.lock().target == target;
 		if self.fetched.as_ref().is_some_and(is_same) {
@@ -164,7 +164,13 @@ impl<C: ChainClient + ProofProvider<Block>> WarpWire<C> {
 			let (last, votes) = proving.last.as_ref()?;
 			(*last == target).then(|| votes.clone())
 		});
-		let state = StateSync::new(self.client.clone(), header, block.body.clone(), votes, false);
+		let state = StateSync::new(
+			self.client.clone(),
+			header,
+			block.body.clone(),
+			votes,
+			false,
+		);
 		self.fetched = Some(Arc::new(Mutex::new(Fetched {
 			target,
 			state: Box::new(state),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Carries out what the state machine of the warp sync wants, and tells the operator how far it is.
+//! Carries out what the state machine of the warp sync wants, and reports its progress.
 
 use crate::{
 	machine::{Offence, Time},
@@ -39,7 +39,11 @@ pub(crate) struct Warping<C> {
 
 impl<C: ChainClient + ProofProvider<Block>> Warping<C> {
 	/// Begins a warp sync, if the database has no state yet.
-	pub(crate) fn begin(chain: Arc<Chain<C>>, wire: Wire<C>, protocols: WarpProtocols) -> Option<Self> {
+	pub(crate) fn begin(
+		chain: Arc<Chain<C>>,
+		wire: Wire<C>,
+		protocols: WarpProtocols,
+	) -> Option<Self> {
 		let client = chain.client();
 		let info = client.info();
 		if info.finalized_state.is_some() {

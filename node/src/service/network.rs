@@ -21,7 +21,7 @@ use sc_service::{
 	build_default_block_downloader, error::Error as ServiceError, Configuration, TaskManager,
 };
 use sc_telemetry::Telemetry;
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 /// What the stage needs.
 pub(super) struct Inputs<'a> {
@@ -108,15 +108,12 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 			metrics,
 			blocks_pruning: config.blocks_pruning,
 		})?;
-	task_manager.spawn_handle().spawn(
-		"on-transaction-imported",
-		Some("transaction-pool"),
-		sc_service::propagate_transaction_notifications(
-			core.pool.clone(),
-			tx_handler_controller,
-			core.telemetry.clone(),
-		),
+	let transactions = sc_service::propagate_transaction_notifications(
+		core.pool.clone(),
+		tx_handler_controller,
+		core.telemetry.clone(),
 	);
+	pass_on(transactions, task_manager);
 	let system = System::new(tasks::system_info(&config), system_rpc_tx).into_rpc();
 	tasks::start(tasks::Inputs {
 		config,
@@ -133,6 +130,15 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		sync,
 		votes,
 	})
+}
+
+/// Runs what sends transactions on to peers.
+fn pass_on(transactions: impl Future<Output = ()> + Send + 'static, task_manager: &TaskManager) {
+	task_manager.spawn_handle().spawn(
+		"on-transaction-imported",
+		Some("transaction-pool"),
+		transactions,
+	);
 }
 
 /// Adds GRANDPA's protocol to the network, unless it is disabled.
