@@ -27,6 +27,7 @@ mod answer;
 mod justifications;
 mod ledger;
 pub mod machine;
+mod metrics;
 mod strategy;
 pub mod warp;
 mod warp_wire;
@@ -34,6 +35,7 @@ mod warping;
 mod wire;
 
 pub use ledger::ChainLedger;
+pub use metrics::SyncMetrics;
 pub use strategy::{HeaviestSync, SyncParts};
 pub use warp_wire::WarpProtocols;
 

@@ -5,6 +5,7 @@ use crate::{
 	justifications::Justifications,
 	ledger::{ChainLedger, HashedHeader},
 	machine::{Action, Limits, Machine, Offence, Outcome, Time},
+	metrics::SyncMetrics,
 	warp_wire::WarpProtocols,
 	warping::{Step, Warping},
 	wire::{Answer, Wire},
@@ -46,6 +47,8 @@ pub struct SyncParts<C> {
 	/// Where to ask for proofs of finality and for state, if the node is to begin with a finalized block instead of
 	/// genesis.
 	pub warp: Option<WarpProtocols>,
+	/// The metrics, if any are exported.
+	pub metrics: Option<SyncMetrics>,
 }
 
 /// The sync of a node, for Substrate's sync engine.
@@ -54,6 +57,7 @@ pub struct HeaviestSync<C: ChainClient> {
 	wire: Wire<C>,
 	/// The warp sync, until it is over.
 	warp: Option<Warping<C>>,
+	metrics: Option<SyncMetrics>,
 	protocol: ProtocolName,
 	justifications: Justifications,
 	started: Instant,
@@ -74,6 +78,7 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 			downloader,
 			limits,
 			warp,
+			metrics,
 		} = parts;
 		let protocol = downloader.protocol_name().clone();
 		let wire = Wire::new(Arc::new(PeerCheck::new(chain.clone())), downloader);
@@ -81,6 +86,7 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 			machine: Machine::new(ChainLedger::new(chain.clone()), limits),
 			warp: warp.and_then(|protocols| Warping::begin(chain, wire.clone(), protocols)),
 			wire,
+			metrics,
 			protocol,
 			justifications: Justifications::default(),
 			started: Instant::now(),
@@ -148,6 +154,9 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 
 	fn disconnect(&mut self, peer: PeerId, why: Offence) {
 		log::debug!(target: LOG_TARGET, "disconnecting {peer}: {why:?}");
+		if let Some(metrics) = &self.metrics {
+			metrics.disconnected(why);
+		}
 		self.justifications.remove_peer(&peer);
 		let bad = BadPeer(peer, reputation(why));
 		self.actions.push(SyncingAction::DropPeer(bad));
@@ -233,7 +242,7 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 			BlockImportError::IncompleteHeader(_) | BlockImportError::VerificationFailed(..) => {
 				(Outcome::Invalid, "invalid")
 			}
-			// The fault may be ours: a block is known as bad because this machine failed to execute it twice.
+			// The fault may be ours: this machine may have failed to execute it.
 			BlockImportError::BadBlock(_) | BlockImportError::Other(_) => {
 				(Outcome::Failed, "failed")
 			}
@@ -397,6 +406,9 @@ impl<C: ChainClient + ProofProvider<Block>> SyncingStrategy<Block> for HeaviestS
 		}
 		self.ask_for_justifications();
 		self.warn_of_lost_bodies();
+		if let Some(metrics) = &self.metrics {
+			metrics.set(self.machine.census());
+		}
 		Ok(std::mem::take(&mut self.actions))
 	}
 }

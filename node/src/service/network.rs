@@ -5,7 +5,7 @@ use super::{parts::Core, serve, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::{machine::Limits, HeaviestSync, SyncParts};
+use isthmus_sync::{machine::Limits, HeaviestSync, SyncMetrics, SyncParts};
 use polkadot_sdk::*;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
@@ -223,6 +223,10 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 			parallel: config.network.max_parallel_downloads as usize,
 		},
 		warp: config.network.sync_mode.is_warp().then_some(warp),
+		metrics: config
+			.prometheus_registry()
+			.map(SyncMetrics::new)
+			.transpose()?,
 	});
 	let (engine, service, announcements) = SyncingEngine::new(
 		Roles::from(&config.role),

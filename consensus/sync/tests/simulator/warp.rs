@@ -72,7 +72,7 @@ enum Event {
 	Connect(Name),
 	Leave(Name),
 	Proof(Name, u64, Result<ProofStep, Failure>),
-	Foot(Name, u64, Target, Result<(), Failure>),
+	Foot(Name, u64, Result<(), Failure>),
 	State(Name, u64, Target, Result<u64, Failure>),
 	Imported(bool),
 }
@@ -210,7 +210,7 @@ impl Schedule {
 			Event::Proof(name, connection, step) if self.is_connected(name, connection) => {
 				self.warp.proved(name, step);
 			}
-			Event::Foot(name, connection, _, result) if self.is_connected(name, connection) => {
+			Event::Foot(name, connection, result) if self.is_connected(name, connection) => {
 				self.warp.foot(name, result);
 			}
 			Event::State(name, connection, of, result) if self.is_connected(name, connection) => {
@@ -343,7 +343,7 @@ impl Schedule {
 			} else {
 				result
 			};
-			Event::Foot(name, connection, of, result)
+			Event::Foot(name, connection, result)
 		});
 	}
 
