@@ -217,7 +217,7 @@ fn a_peer_that_prunes_is_asked_for_what_it_keeps_and_not_blamed() {
 	assert_eq!(machine.lost(), Some(1), "no peer has the next body");
 	// It is not asked for what it lacks, until long after.
 	let later = answer(&mut machine, &store, &chain, kept, Duration::from_secs(599));
-	assert_eq!(later, []);
+	assert!(later.is_empty(), "{later:?}");
 	let again = answer(&mut machine, &store, &chain, kept, Duration::from_secs(601));
 	assert!(again.starts_with(&[1]), "{again:?}");
 }
@@ -228,7 +228,7 @@ fn a_peer_whose_history_begins_above_our_best_block_is_not_blamed() {
 	machine.add_peer(PEER, chain[300], 300);
 	for seconds in 0..300 {
 		let now = Duration::from_secs(seconds);
-		assert_eq!(answer(&mut machine, &store, &chain, (250, 250), now), []);
+		assert!(answer(&mut machine, &store, &chain, (250, 250), now).is_empty());
 		if seconds % 10 == 0 {
 			machine.announced(PEER, store.get(&chain[300]).unwrap(), true);
 		}
