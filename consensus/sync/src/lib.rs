@@ -13,6 +13,7 @@
 //! | bodies that are asked for, have arrived or are being imported fit in a budget | `machine/bodies.rs` |
 //! | a body is checked against its header before it counts as arrived | `wire.rs` |
 //! | a block that two peers have is not left to one of them | `machine/bodies.rs` |
+//! | bytes that are not an announcement cost their sender the connection | `announcements.rs` |
 //! | a block that cannot be imported is tried again, less and less often | `machine/failed.rs` |
 //!
 //! A node that is started with `--sync warp` first fetches the state of a finalized block instead of the blocks from
@@ -23,6 +24,7 @@
 
 #![forbid(unsafe_code)]
 
+mod announcements;
 mod answer;
 mod justifications;
 mod ledger;
@@ -34,6 +36,7 @@ mod warp_wire;
 mod warping;
 mod wire;
 
+pub use announcements::StrictAnnouncements;
 pub use ledger::ChainLedger;
 pub use metrics::SyncMetrics;
 pub use strategy::{HeaviestSync, SyncParts};

@@ -5,7 +5,7 @@ use super::{parts::Core, serve, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::{machine::Limits, HeaviestSync, SyncMetrics, SyncParts};
+use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts};
 use polkadot_sdk::*;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
@@ -228,12 +228,18 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 			.map(SyncMetrics::new)
 			.transpose()?,
 	});
+	// The engine only reads this, to configure the protocol of announcements.
+	let announce_config = FullNetworkConfiguration::<
+		Block,
+		Hash,
+		StrictAnnouncements<Litep2pNetworkBackend>,
+	>::new(&config.network, None);
 	let (engine, service, announcements) = SyncingEngine::new(
 		Roles::from(&config.role),
 		core.client.clone(),
 		config.prometheus_registry(),
 		metrics,
-		net_config,
+		&announce_config,
 		protocol_id,
 		fork_id,
 		Box::new(PowAnnounceValidator::new(core.chain.clone())),

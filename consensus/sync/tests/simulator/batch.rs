@@ -212,7 +212,7 @@ fn a_peer_that_prunes_is_asked_for_what_it_keeps_and_not_blamed() {
 	assert_eq!(machine.lost(), None);
 	let kept = (0, 200);
 	let asked = answer(&mut machine, &store, &chain, kept, Duration::ZERO);
-	// Further up each time, until the peer has what it is asked for.
+	// Further up each time, until the peer has the body.
 	assert_eq!(asked[..9], [1, 2, 4, 8, 16, 32, 64, 128, 256]);
 	assert_eq!(machine.lost(), Some(1), "no peer has the next body");
 	// It is not asked for what it lacks, until long after.
