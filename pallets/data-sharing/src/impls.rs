@@ -574,12 +574,16 @@ impl<T: Config> Pallet<T> {
 				};
 				Self::close_request(id, &request);
 				let Request {
-					owner, consumer, ..
+					owner,
+					consumer,
+					scope,
+					..
 				} = request;
 				Self::deposit_event(Event::RequestLapsed {
 					request: id,
 					owner,
 					consumer,
+					scope,
 				});
 			}
 			Due::Grant(id) => {

@@ -58,7 +58,10 @@ fn filled(entries: u64) -> sp_io::TestExternalities {
 				value: vec![1],
 			};
 			assert_ok!(submit(SCHOOL, store));
+			// A block begins without the events of others.
 			System::reset_events();
+			ReceiptTree::<Test>::kill();
+			ReceiptEntries::<Test>::kill();
 		});
 	}
 	ext.commit_all().expect("nothing is left open");
