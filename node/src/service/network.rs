@@ -203,11 +203,11 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		},
 	});
 	// The engine only reads this, to configure the protocol of announcements.
-	let announce_config =
-		FullNetworkConfiguration::<Block, Hash, StrictAnnouncements<Litep2pNetworkBackend>>::new(
-			&config.network,
-			None,
-		);
+	let announce_config = FullNetworkConfiguration::<
+		Block,
+		Hash,
+		StrictAnnouncements<Litep2pNetworkBackend>,
+	>::new(&config.network, None);
 	let (engine, service, announcements) = SyncingEngine::new(
 		Roles::from(&config.role),
 		core.client.clone(),
