@@ -6,6 +6,7 @@
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
 //! | `network.rs` | connections to peers |
+//! | `serve.rs` | the server of proofs of finality and of state for other nodes |
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
 //! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
@@ -16,6 +17,7 @@ mod metrics;
 mod mining;
 mod network;
 mod parts;
+mod serve;
 mod tasks;
 // Public only for `tests/`.
 #[doc(hidden)]
@@ -74,7 +76,7 @@ pub(crate) fn new_full(
 	mut config: Configuration,
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
-	check_options(&config)?;
+	check_options(&config, options.development)?;
 	let nothing_mines = has_no_miner(&options.mining);
 	let mining = mining::request(&config, options.mining, options.development)?;
 	database::check_writable(&config.database).map_err(application)?;
@@ -112,6 +114,7 @@ pub(crate) fn new_full(
 		import_queue,
 		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref(), history)?,
 		grandpa_protocol: finality.protocol(),
+		authority_set: finality.rpc.authority_set.clone(),
 		task_manager: &mut task_manager,
 		telemetry: telemetry.as_mut(),
 	})?;
@@ -260,10 +263,16 @@ fn producer_deps(
 
 /// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules
 /// still need.
-fn check_options(config: &Configuration) -> Result<(), ServiceError> {
-	if !matches!(config.network.sync_mode, SyncMode::Full) {
+fn check_options(config: &Configuration, development: bool) -> Result<(), ServiceError> {
+	if matches!(config.network.sync_mode, SyncMode::LightState { .. }) {
 		return Err(ServiceError::Other(
-			"only `--sync full` is supported: every node verifies every block's proof of work"
+			"only `--sync full` and `--sync warp` are supported: a state is worth nothing without a proof of finality"
+				.into(),
+		));
+	}
+	if development && config.network.sync_mode.is_warp() {
+		return Err(ServiceError::Other(
+			"`--sync warp` needs peers that prove what is final, and a development chain has none"
 				.into(),
 		));
 	}

@@ -201,14 +201,14 @@ mod tests {
 		assert_eq!(found(0..=BlockNumber::MAX, 10), numbers);
 		assert_eq!(found(0..=BlockNumber::MAX, 2), [1, 4095]);
 		assert_eq!(found(4096..=70_000, 10), [4096, 4097, 70_000]);
-		assert_eq!(found(4098..=69_999, 10), []);
+		assert!(found(4098..=69_999, 10).is_empty());
 		#[allow(clippy::reversed_empty_ranges)] // A caller may ask for it.
 		let none = found(5..=4, 10);
-		assert_eq!(none, []);
-		assert_eq!(
-			index.blocks(&topic(2), 0..=BlockNumber::MAX, 10).unwrap(),
-			[]
-		);
+		assert!(none.is_empty());
+		assert!(index
+			.blocks(&topic(2), 0..=BlockNumber::MAX, 10)
+			.unwrap()
+			.is_empty());
 	}
 
 	#[test]

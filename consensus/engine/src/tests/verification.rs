@@ -24,10 +24,7 @@ use sc_consensus::{BlockImport, BlockImportParams, Verifier};
 use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
 use sp_runtime::{DigestItem, OpaqueExtrinsic};
-use std::{
-	sync::Arc,
-	time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 fn verify(
 	chain: &Arc<Chain<TestClient>>,
@@ -216,23 +213,13 @@ fn a_future_block_without_a_seal_is_rejected_for_its_seal() {
 }
 
 #[test]
-fn a_sealed_future_block_is_delayed_for_a_second_and_not_penalised() {
+fn a_sealed_future_block_is_not_imported_and_not_penalised() {
 	for seconds in [60, 75, 3600, 1 << 40] {
 		let (chain, draft) = from_now(seconds);
-		let started = Instant::now();
 		let block = verify(&chain, &draft.mine(), vec![]).unwrap();
-		let waited = started.elapsed();
-		assert!(waited >= Duration::from_secs(1), "{waited:?}");
-		assert!(waited < Duration::from_secs(10), "{waited:?}");
 		let error = import_error(&chain, block);
 		assert!(error.contains("clock may be slow"), "{error}");
 	}
-	// This block is 1 second too early, so it becomes valid while the verifier waits.
-	let (chain, draft) = from_now(16);
-	let block = verify(&chain, &draft.mine(), vec![]).unwrap();
-	let import = PowBlockImport::new(Database(chain.clone()), select_chain(&chain));
-	assert!(block_on(import.import_block(block)).is_ok());
-	assert_eq!(chain.client().info().best_number, 1);
 }
 
 #[test]
