@@ -294,23 +294,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
 		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
-		Upload(UploadError::ChangedWhileRead { .. }) => (Kind::Failed, Some(STEADY)),
-		Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => (
-			Kind::Failed,
-			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
-		),
-		Upload(UploadError::AlreadyStored(_)) => (Kind::Refused, Some(OTHER_NAME)),
-		Upload(UploadError::TooLong { .. }) => (
-			Kind::Refused,
-			Some("split it, and store the parts as a folder"),
-		),
-		Upload(UploadError::LeafTaken(_)) => (Kind::Refused, Some(NEXT_LEAF)),
-		Upload(UploadError::NotCurrentEpoch { .. }) => (
-			Kind::Refused,
-			Some("run the same command again to store in the current epoch"),
-		),
-		Upload(UploadError::Overtaken) => (Kind::Refused, Some(SHARED)),
-		Query(_) | Rpc { .. } | Upload(_) | NoSuchBlock(_) => (Kind::Refused, None),
+		Upload(error) => classify_upload(error),
+		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
@@ -320,6 +305,30 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Name(_) | InvalidSecret | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
+	}
+}
+
+/// Returns the kind of an error of storing, and a hint if one helps.
+fn classify_upload(error: &UploadError) -> (Kind, Option<&'static str>) {
+	use UploadError::*;
+	match error {
+		ChangedWhileRead { .. } => (Kind::Failed, Some(STEADY)),
+		ValueChanged { .. } | LengthChanged { .. } => (
+			Kind::Failed,
+			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
+		),
+		AlreadyStored(_) => (Kind::Refused, Some(OTHER_NAME)),
+		TooLong { .. } => (
+			Kind::Refused,
+			Some("split it, and store the parts as a folder"),
+		),
+		LeafTaken(_) => (Kind::Refused, Some(NEXT_LEAF)),
+		NotCurrentEpoch { .. } => (
+			Kind::Refused,
+			Some("run the same command again to store in the current epoch"),
+		),
+		Overtaken => (Kind::Refused, Some(SHARED)),
+		_ => (Kind::Refused, None),
 	}
 }
 
