@@ -5,6 +5,7 @@ pub mod block;
 mod error;
 pub mod eth;
 pub(crate) mod framework;
+pub mod light;
 pub mod miner;
 pub mod mining;
 pub mod origins;
@@ -48,6 +49,7 @@ pub(crate) struct FinalityDeps {
 	pub(crate) authority_set: SharedAuthoritySet<Hash, BlockNumber>,
 	pub(crate) justifications: GrandpaJustificationStream<Block>,
 	pub(crate) proofs: Arc<FinalityProofProvider<FullBackend, Block>>,
+	pub(crate) light: Arc<light::Light>,
 	pub(crate) sets: Arc<VerifierSets>,
 }
 
@@ -63,6 +65,7 @@ pub(crate) fn create(
 ) -> Result<RpcModule<()>, RegisterMethodError> {
 	use self::{
 		eth::{EthBlocks, EthBlocksApiServer},
+		light::LightApiServer,
 		miner::{Miner, MinerApiServer},
 		mining::{EthMining, EthMiningApiServer},
 		risk::{RiskApiServer, Risks},
@@ -87,6 +90,7 @@ pub(crate) fn create(
 		authority_set,
 		justifications,
 		proofs,
+		light,
 		sets,
 	} = finality;
 	let verifications = Verifications::new(client.clone(), sets, voter_state.clone());
@@ -106,5 +110,6 @@ pub(crate) fn create(
 	module.merge(Risks::new(client, chain).into_rpc())?;
 	module.merge(sharing.into_rpc())?;
 	module.merge(grandpa.into_rpc())?;
+	module.merge(light::Methods(light).into_rpc())?;
 	Ok(module)
 }

@@ -125,7 +125,7 @@ pub mod pallet {
 	use frame_system::pallet_prelude::*;
 	use isthmus_sharing::terms::{
 		Footprint, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE,
-		MAX_SERVED_SIZE, MAX_TEXT_SIZE, MIN_ENCRYPTION_KEY_SIZE,
+		MAX_SERVED_SIZE, MAX_TEXT_SIZE, MIN_ENCRYPTION_KEY_SIZE, STORAGE_VERSION,
 	};
 	use sp_core::H256;
 	use sp_runtime::{
@@ -145,7 +145,11 @@ pub mod pallet {
 	/// [`types::Record`] on this chain.
 	pub type RecordOf<T> = Record<BalanceOf<T>, BlockNumberFor<T>>;
 
+	/// The version of the storage.
+	const VERSION: StorageVersion = StorageVersion::new(STORAGE_VERSION);
+
 	#[pallet::pallet]
+	#[pallet::storage_version(VERSION)]
 	pub struct Pallet<T>(_);
 
 	#[pallet::hooks]
