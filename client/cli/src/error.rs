@@ -6,8 +6,8 @@ use crate::{
 	text::quoted,
 };
 use isthmus_sdk::{
-	folder::FolderError, key_name, Error as SdkError, FetchError, PalletError, QueryRefusal,
-	Rejection, UploadError, UploadFolderError,
+	folder::FolderError, key_name, trust::FinalityError, Error as SdkError, FetchError,
+	PalletError, QueryRefusal, Rejection, Unproven, UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{
@@ -100,6 +100,11 @@ impl Error {
 	pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
 		self.hint = Some(hint.to_string());
 		self
+	}
+
+	/// Returns the message.
+	pub(crate) fn message(&self) -> &str {
+		&self.message
 	}
 
 	/// Returns the kind.
@@ -238,6 +243,18 @@ const OTHER_NAME: &str =
 /// The hint for a file that changes while it is read.
 const STEADY: &str = "run the same command again when nothing writes to it, or store a copy of it";
 
+/// Returns the kind of an error about what a node does not prove, and a hint.
+fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
+	let hint = match error {
+		Unproven::NotLocal => return (Kind::Usage, Some("leave --trust-node out")),
+		Unproven::WrongGenesis { .. } => "ask a node of the right chain. If the chain was started anew, name it: --genesis HASH",
+		Unproven::Finality(FinalityError::Rollback { .. }) => "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT",
+		Unproven::UnknownStorage { .. } => "install the program's release for this chain",
+		_ => "the node lies or is damaged: ask another one: --url ws://HOST:PORT",
+	};
+	(Kind::NotAuthentic, Some(hint))
+}
+
 /// Returns the kind of an error, and a hint if one helps.
 fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	use SdkError::*;
@@ -247,6 +264,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
 		),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
+		Unproven(unproven) => unproven_hint(unproven),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (

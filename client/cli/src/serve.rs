@@ -4,7 +4,7 @@
 use crate::{
 	context::Context,
 	dataset,
-	error::Error,
+	error::{Error, Kind},
 	options::Options,
 	stderr::tell,
 	text::{Amount, Range},
@@ -138,19 +138,24 @@ async fn serve_for_ever(
 			Err(error) if error.is_connection() => tell(format_args!("{error}; reconnecting")),
 			ended => return Ok(ended?),
 		}
-		client = reconnect(&client, &context.url(), &mut wait).await?;
+		client = reconnect(context, &client, &mut wait).await?;
 	}
 }
 
 /// Connects again, after a wait that doubles with each attempt.
-async fn reconnect(client: &Client, url: &str, wait: &mut Duration) -> Result<Client, Error> {
+async fn reconnect(
+	context: &Context,
+	client: &Client,
+	wait: &mut Duration,
+) -> Result<Client, Error> {
 	loop {
 		tokio::time::sleep(*wait).await;
 		*wait = (*wait * 2).min(LONGEST_WAIT);
-		match Client::connect(url).await {
+		match context.reconnect().await {
 			Ok(again) if again.genesis() == client.genesis() => return Ok(again),
 			Ok(_) => return Err(Error::refused("the node has changed to another chain")),
-			Err(error) => tell(error),
+			Err(error) if error.kind() == Kind::Unreachable => tell(error.message()),
+			Err(error) => return Err(error),
 		}
 	}
 }

@@ -26,9 +26,13 @@
 extern crate alloc;
 
 mod finality;
+mod genesis;
 mod proof;
 pub mod storage;
 
 pub use finality::{Finality, FinalityError, Step, Steps};
+pub use genesis::genesis_hash;
 pub use isthmus_primitives::{BlockNumber, Hash, Header};
 pub use proof::{Proof, ProofError};
+#[cfg(test)]
+mod tests;

@@ -466,6 +466,19 @@ impl Proven {
 		self.grants(&ids, state).await
 	}
 
+	/// Returns the grants that a reader has on an epoch of a dataset, all of them.
+	pub async fn grants_on(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+		reader: &AccountId,
+	) -> Result<Vec<GrantEntry>, Error> {
+		let list = storage::grants_on(&owner.0, dataset, epoch, &reader.0);
+		let ids: Option<Vec<GrantId>> = self.get(list).await?;
+		self.grants(&ids.unwrap_or_default(), None).await
+	}
+
 	/// Returns the grants that an owner gave, all of them: those in one state, or in any.
 	pub async fn grants_of(
 		&self,

@@ -2,7 +2,8 @@
 //! Answers requests automatically: grants those that the datasets' policies allow. A policy states which
 //! requests an owner is willing to grant.
 //!
-//! The chain decides which requests a policy allows. It also makes sure that nothing is granted twice: a
+//! The requests and the policies are [proven](crate::proven) in the final state, so a node cannot invent a request,
+//! and a request that a reorganisation removes is not answered. The chain makes sure that nothing is granted twice: a
 //! grant that answers a request closes it in the same step, so a second one is refused, however often the
 //! program is restarted.
 //!
@@ -14,6 +15,7 @@ use crate::{
 	client::Client,
 	error::Error,
 	outcome::Included,
+	proven::Proven,
 	sharing,
 	state::{every, State},
 	tx::Pending,
@@ -179,7 +181,8 @@ pub async fn serve(
 	memory: &mut Memory,
 	tell: impl FnMut(Served),
 ) -> Result<(), Error> {
-	let mut heads = client.heads().await?;
+	// Nothing is answered before it is final.
+	let mut heads = client.final_heads().await?;
 	let (done, mut answers) = mpsc::channel(IN_FLIGHT);
 	let mut server = Server {
 		client,
@@ -237,13 +240,13 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		most.is_some_and(|most| self.memory.granted >= most)
 	}
 
-	/// Examines the open requests in the best block and answers those that the policies allow. Returns the
-	/// block's number.
+	/// Examines the open requests, and answers those that are in the final state, which is proven, and that the
+	/// policies allow. Returns the best block's number.
 	async fn look(&mut self) -> Result<BlockNumber, Error> {
 		let best = self.client.best().await?;
 		let now = best.block().number;
-		let requests = every(|after| best.requests_to(self.owner.id(), after)).await?;
-		let open = requests.iter().map(|entry| entry.id).collect();
+		let tip = every(|after| best.requests_to(self.owner.id(), after)).await?;
+		let open: HashSet<_> = tip.iter().map(|entry| entry.id).collect();
 		for (request, asked) in self.memory.look(&open, &self.watched, now) {
 			let outcome = Err(Error::OutcomeUnknown);
 			(self.tell)(Served {
@@ -255,9 +258,12 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		if self.is_done() {
 			return Ok(now);
 		}
-		for entry in requests {
-			if self.is_answerable(&entry, now) {
-				self.try_answer(&best, entry.id, entry.request).await?;
+		let proven = self.client.proven().await?;
+		for entry in proven.requests_to(self.owner.id()).await? {
+			// One that is final and no longer open was answered or cancelled since.
+			if open.contains(&entry.id) && self.is_answerable(&entry, now) {
+				self.try_answer(&best, &proven, entry.id, entry.request)
+					.await?;
 			}
 		}
 		Ok(now)
@@ -283,10 +289,11 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 	async fn try_answer(
 		&mut self,
 		best: &State,
+		proven: &Proven,
 		id: RequestId,
 		asked: Request,
 	) -> Result<(), Error> {
-		match self.answer(best, id, &asked).await {
+		match self.answer(best, proven, id, &asked).await {
 			Ok((mut pending, cost)) => {
 				let last = pending.last();
 				self.memory.sent.insert(id, Sent { asked, last, cost });
@@ -316,23 +323,28 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 	async fn answer(
 		&self,
 		best: &State,
+		proven: &Proven,
 		id: RequestId,
 		request: &Request,
 	) -> Result<(Pending, Balance), Error> {
 		let (client, owner) = (self.client, self.owner);
 		let Scope { dataset, epoch, .. } = request.scope;
 		if !self.limits.earlier_epochs {
-			let current = best.dataset(owner.id(), dataset).await?;
-			if current.is_none_or(|dataset| dataset.epoch != epoch) {
+			let is_over = |entry: Option<Dataset>| entry.is_none_or(|entry| entry.epoch != epoch);
+			if is_over(best.dataset(owner.id(), dataset).await?)
+				|| is_over(proven.dataset(owner.id(), dataset).await?)
+			{
 				return Err(Error::Withheld("the request is for an epoch that is over"));
 			}
 		}
 		if !self.limits.revoked_readers {
 			let state = Some(GrantState::Revoked);
 			let revoked = every(|after| best.grants_to(&request.consumer, state, after)).await?;
+			let proven = proven.grants_to(&request.consumer, state).await?;
 			let is_here =
 				|grant: &Grant| grant.owner == *owner.id() && grant.scope.dataset == dataset;
-			if revoked.iter().any(|entry| is_here(&entry.grant)) {
+			let mut all = revoked.iter().chain(&proven);
+			if all.any(|entry| is_here(&entry.grant)) {
 				return Err(Error::Withheld(
 					"a grant of this reader on the dataset was revoked",
 				));

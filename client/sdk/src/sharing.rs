@@ -12,6 +12,7 @@ use crate::{
 	lock,
 	outcome::Included,
 	state::{every, State},
+	trust::Unproven,
 	tx::Pending,
 	types::*,
 	wait::Wait,
@@ -99,11 +100,13 @@ pub fn open(
 	Err(refused)
 }
 
-/// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key in `state`.
+/// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key. The key is proven in the
+/// final state: if it differs from the one in `state`, this waits until the block of `state` is final.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NoEncryptionKey`] if the grantee has none.
+/// Returns [`Error::NoEncryptionKey`] if the grantee has none, and [`Error::Unproven`] if the node's proofs are
+/// wrong.
 pub async fn grant(
 	client: &Client,
 	state: &State,
@@ -120,14 +123,18 @@ async fn sealed(
 	owner: &Identity,
 	terms: &Terms,
 ) -> Result<Vec<u8>, Error> {
-	let key = state
-		.encryption_key(&terms.grantee)
+	let said = state.encryption_key(&terms.grantee).await?;
+	let key = client
+		.settled(state, &said, async |proven| {
+			proven.encryption_key(&terms.grantee).await
+		})
 		.await?
 		.ok_or(Error::NoEncryptionKey(terms.grantee))?;
 	seal(client, owner, terms, &key)
 }
 
-/// Makes a call that grants exactly what a request asks for. The grant may run up to [`TERM_SLACK`] blocks
+/// Makes a call that grants exactly what a request asks for. The request is proven in the final state: if it is not
+/// there yet, this waits until the block of `state` is final. The grant may run up to [`TERM_SLACK`] blocks
 /// longer, because the block that will include it is not known.
 ///
 /// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. Therefore
@@ -137,7 +144,8 @@ async fn sealed(
 /// # Errors
 ///
 /// Returns [`Error::TooLate`] if the request has fewer than [`LEAST_TIME`] blocks left,
-/// [`Error::InsufficientFunds`] if the owner cannot pay the grant's deposit, and the errors of [`grant`].
+/// [`Error::InsufficientFunds`] if the owner cannot pay the grant's deposit, [`Error::Unproven`] if the request
+/// is not in the final state, and the errors of [`grant`].
 pub async fn authorize(
 	client: &Client,
 	state: &State,
@@ -163,6 +171,11 @@ pub(crate) async fn answer(
 	let last = request.valid_until.saturating_sub(1);
 	if request.valid_until.saturating_sub(now) < LEAST_TIME {
 		return Err(Error::TooLate { last });
+	}
+	let said = Some(request.clone());
+	let shown = client.settled(state, &said, async |proven| proven.request(id).await);
+	if shown.await? != said {
+		return Err(Unproven::Forged(format!("request {id}")).into());
 	}
 	let terms = Terms {
 		grantee: request.consumer,
@@ -426,7 +439,7 @@ async fn renew_part(
 ) -> Result<(), Error> {
 	let (mut sealed, mut calls) = (Vec::new(), Vec::new());
 	for terms in part {
-		match grant(client, state, owner, terms).await {
+		match renewed(client, state, owner, terms).await {
 			Ok(call) => {
 				sealed.push(terms.clone());
 				calls.push(call);
@@ -444,6 +457,36 @@ async fn renew_part(
 	renewal.sort_out(sealed, &included)?;
 	renewal.last = Some(pending);
 	Ok(())
+}
+
+/// Makes the call that renews a grant, if the final state has the grant.
+async fn renewed(
+	client: &Client,
+	state: &State,
+	owner: &Identity,
+	terms: &Terms,
+) -> Result<Call, Error> {
+	let Scope { dataset, epoch, .. } = terms.scope;
+	let before = epoch.saturating_sub(1);
+	let is_there = client.settled(state, &true, async |proven| {
+		let grants = proven.grants_on(owner.id(), dataset, before, &terms.grantee);
+		Ok(grants
+			.await?
+			.iter()
+			.any(|entry| is_renewal(terms, &entry.grant)))
+	});
+	match is_there.await? {
+		true => grant(client, state, owner, terms).await,
+		false => Err(Unproven::Forged(format!("a grant to {}", terms.grantee)).into()),
+	}
+}
+
+/// Returns whether a grant on the epoch before these terms' gives the same.
+fn is_renewal(terms: &Terms, grant: &Grant) -> bool {
+	let Scope { from, to, .. } = grant.scope;
+	grant.state == GrantState::Active
+		&& (from, to) == (terms.scope.from, terms.scope.to)
+		&& (grant.expiry, grant.until) == (terms.expiry, terms.until)
 }
 
 /// Returns the grants to give on a dataset's current epoch: the active ones on the epoch before it that the

@@ -6,7 +6,9 @@
 //! its first block. From then on, another chain at that address is refused.
 
 use crate::text::{from_hex, to_hex};
-use isthmus_light::{BlockNumber, Finality, FinalityError, ProofError};
+use isthmus_light::{genesis_hash, BlockNumber, Finality};
+
+pub use isthmus_light::{FinalityError, ProofError};
 use std::{
 	fmt, fs,
 	io::{self, Write},
@@ -199,6 +201,40 @@ impl Memory {
 		file.persist(self.finality_of(&genesis.0))?;
 		Ok(())
 	}
+}
+
+/// Why a file is not a specification that names a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+	/// It is no JSON, or not that of a specification.
+	#[error("this is no chain specification")]
+	NoSpec,
+	/// The state of the first block is not in it, or only in a form that a runtime has to read.
+	#[error("this chain specification is not a raw one")]
+	NotRaw,
+}
+
+/// Returns the hash of the first block of the chain with this raw specification.
+///
+/// # Errors
+///
+/// Returns [`SpecError`] if the bytes are not a raw specification.
+pub fn genesis_of(spec: &[u8]) -> Result<[u8; 32], SpecError> {
+	let spec: serde_json::Value = serde_json::from_slice(spec).map_err(|_| SpecError::NoSpec)?;
+	let genesis = spec.get("genesis").ok_or(SpecError::NoSpec)?;
+	let raw = genesis.get("raw").ok_or(SpecError::NotRaw)?;
+	let children = raw
+		.get("childrenDefault")
+		.and_then(|children| children.as_object());
+	if children.is_some_and(|children| !children.is_empty()) {
+		return Err(SpecError::NoSpec);
+	}
+	let top = raw.get("top").and_then(|top| top.as_object());
+	let bytes = |text: &str| hex::decode(text.strip_prefix("0x")?).ok();
+	let entry =
+		|(key, value): (&String, &serde_json::Value)| Some((bytes(key)?, bytes(value.as_str()?)?));
+	let entries: Option<Vec<_>> = top.ok_or(SpecError::NoSpec)?.iter().map(entry).collect();
+	Ok(genesis_hash(entries.ok_or(SpecError::NoSpec)?).0)
 }
 
 /// Returns whether an address leads to the same machine.
