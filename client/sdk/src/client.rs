@@ -66,6 +66,8 @@ pub(crate) struct Inner {
 	pub(crate) memory: Option<Memory>,
 	/// What is proven of the chain's finality.
 	pub(crate) finality: Mutex<Option<Finality>>,
+	/// A block that was proven a short while ago, and its state root.
+	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
 	/// Receives what the user should know about the trust in the node.
 	on_notice: OnceLock<Box<dyn Fn(&Notice) + Send + Sync>>,
 	/// The anchor: the block that new transactions are bound to.
@@ -144,6 +146,7 @@ impl Client {
 			trust,
 			memory,
 			finality: Mutex::default(),
+			proven: Mutex::default(),
 			on_notice: OnceLock::new(),
 			anchor: Mutex::default(),
 			events: Mutex::default(),

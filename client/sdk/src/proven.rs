@@ -20,7 +20,7 @@ use isthmus_light::{storage, Finality, FinalityError, Hash, Proof, ProofError};
 use serde::Deserialize;
 use std::{
 	sync::Arc,
-	time::{Duration, SystemTime},
+	time::{Duration, Instant, SystemTime},
 };
 use subxt::{rpcs::rpc_params, utils::H256};
 use tokio::sync::Mutex;
@@ -29,6 +29,8 @@ use tokio::sync::Mutex;
 const NO_PROOF: i32 = 7005;
 /// How many keys to ask for at once. Nodes return no more.
 const KEYS: u32 = 1000;
+/// How long a proven block is used again where an earlier one does as well.
+const MAX_AGE: Duration = Duration::from_secs(10);
 /// How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters.
 const PROOFS: usize = 64;
 
@@ -67,39 +69,30 @@ impl Client {
 	/// Returns [`Error::Unproven`] if the node's proof is wrong, or if its final block is older than one that was
 	/// proven before.
 	pub async fn proven(&self) -> Result<Proven, Error> {
-		let header = match self.0.trust.node {
-			true => self.believed_head().await?,
-			false => self.proven_head().await?,
-		};
-		let block = BlockId {
-			number: header.number,
-			hash: header.hash,
-		};
-		let proof = Arc::new(Mutex::new(Proof::new(header.state_root)));
-		let client = self.clone();
-		let proven = Proven {
-			client,
-			block,
-			proof,
-		};
-		Ok(proven)
+		let (block, state_root) = self.proven_block().await?;
+		Ok(Proven::at(self, block, state_root))
+	}
+
+	/// Returns the newest block that is proven or, by choice, believed, and its state root.
+	async fn proven_block(&self) -> Result<(BlockId, H256), Error> {
+		match self.0.trust.node {
+			true => self.believed_head().await,
+			false => self.proven_head().await,
+		}
 	}
 
 	/// Returns the best block, as the node says.
-	async fn believed_head(&self) -> Result<Head, Error> {
+	async fn believed_head(&self) -> Result<(BlockId, H256), Error> {
 		let hash: H256 = self.request("chain_getBlockHash", rpc_params![]).await?;
 		let header: Option<crate::Header> =
 			self.request("chain_getHeader", rpc_params![hash]).await?;
 		let header = header.ok_or_else(|| Error::Incompatible("the node lost a block".into()))?;
-		Ok(Head {
-			number: header.number as BlockNumber,
-			hash,
-			state_root: header.state_root,
-		})
+		let number = header.number as BlockNumber;
+		Ok((BlockId { number, hash }, header.state_root))
 	}
 
 	/// Follows the votes for finality to the newest block that the node proves.
-	async fn proven_head(&self) -> Result<Head, Error> {
+	async fn proven_head(&self) -> Result<(BlockId, H256), Error> {
 		let mut known = self.0.finality.lock().await;
 		let mut finality = match &*known {
 			Some(finality) => finality.clone(),
@@ -118,11 +111,8 @@ impl Client {
 		if let Some(age) = old(finality) {
 			self.tell(&Notice::OldHead { number, age });
 		}
-		Ok(Head {
-			number,
-			hash: finality.head_hash(),
-			state_root: finality.head().state_root,
-		})
+		let hash = finality.head_hash();
+		Ok((BlockId { number, hash }, finality.head().state_root))
 	}
 
 	/// Returns what was proven by an earlier run, or begins at the first block.
@@ -202,6 +192,45 @@ impl Client {
 		self.patiently(Wait::FinalState, settled).await
 	}
 
+	/// Checks a free place that the node showed at the newest block: in the final state, its dataset is not in a later
+	/// epoch, and its leaf is not taken. Otherwise a node could have a record encrypted under keys that other readers
+	/// have.
+	pub(crate) async fn check_place(&self, owner: &AccountId, place: &Place) -> Result<(), Error> {
+		let Place {
+			dataset,
+			epoch,
+			leaf,
+			..
+		} = *place;
+		let proven = self.recently_proven().await?;
+		let keys = [
+			storage::dataset(&owner.0, dataset),
+			storage::leaf(&owner.0, dataset, epoch, leaf),
+		];
+		proven.load(&keys).await?;
+		let entry = proven.dataset(owner, dataset).await?;
+		if entry.is_some_and(|entry| entry.epoch > epoch) {
+			let what = format!("epoch {epoch} of dataset {dataset}");
+			return Err(Unproven::Forged(what).into());
+		}
+		match proven.leaf(owner, dataset, epoch, leaf).await? {
+			None => Ok(()),
+			Some(_) => Err(Unproven::Forged(format!("the free leaf {leaf}")).into()),
+		}
+	}
+
+	/// Returns a state that was proven a short while ago, or the newest one.
+	async fn recently_proven(&self) -> Result<Proven, Error> {
+		let mut recent = self.0.proven.lock().await;
+		let now = Instant::now();
+		if let Some((head, state_root)) = recent.get(MAX_AGE, now) {
+			return Ok(Proven::at(self, head, state_root));
+		}
+		let head = self.proven_block().await?;
+		recent.set(head, now);
+		Ok(Proven::at(self, head.0, head.1))
+	}
+
 	/// Asks what a caller may know about a record, as [`State::query`] does, and proves the answer.
 	///
 	/// # Errors
@@ -223,13 +252,6 @@ impl Client {
 			.await?;
 		Ok(answer?)
 	}
-}
-
-/// A block whose state is read.
-struct Head {
-	number: BlockNumber,
-	hash: H256,
-	state_root: H256,
 }
 
 /// Separates a refused query from an error.
@@ -260,6 +282,15 @@ fn nodes(texts: &[String]) -> Result<Vec<Vec<u8>>, Error> {
 }
 
 impl Proven {
+	/// Makes the state after a block with this state root.
+	fn at(client: &Client, block: BlockId, state_root: H256) -> Self {
+		Self {
+			client: client.clone(),
+			block,
+			proof: Arc::new(Mutex::new(Proof::new(state_root))),
+		}
+	}
+
 	/// Returns the block.
 	pub fn block(&self) -> BlockId {
 		self.block
