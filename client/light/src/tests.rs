@@ -361,17 +361,9 @@ fn development_voters_are_known() {
 
 #[test]
 fn the_keys_of_entries_are_those_that_frame_makes() {
-	use frame_support_like::*;
-	/// What FRAME documents: twox128 of both names, and each key after its hash.
-	mod frame_support_like {
-		use super::*;
-		pub(super) fn names(pallet: &str, entry: &str) -> Vec<u8> {
-			let hash = |name: &str| sp_crypto_hashing::twox_128(name.as_bytes());
-			[hash(pallet), hash(entry)].concat()
-		}
-	}
-	// From the metadata of a development chain, by a client that reads it.
-	assert_eq!(storage::voters(), names("Grandpa", "Authorities"),);
+	let hash = |name: &str| sp_crypto_hashing::twox_128(name.as_bytes());
+	let names = |pallet: &str, entry: &str| [hash(pallet), hash(entry)].concat();
+	assert_eq!(storage::voters(), names("Grandpa", "Authorities"));
 	let owner = [1; 32];
 	let key = storage::dataset(&owner, 7);
 	let blake = sp_crypto_hashing::blake2_128(&owner);
@@ -428,11 +420,12 @@ impl Lie {
 		if bytes.is_empty() {
 			return;
 		}
+		let length = bytes.len();
 		match self {
-			Self::Flip(at, bit) => bytes[at.index(bytes.len())] ^= 1 << bit,
-			Self::Cut(at) => bytes.truncate(at.index(bytes.len())),
-			Self::Insert(at, byte) => bytes.insert(at.index(bytes.len()), *byte),
-			Self::Double(at) => bytes.extend_from_within(at.index(bytes.len())..),
+			Self::Flip(at, bit) => bytes[at.index(length)] ^= 1 << bit,
+			Self::Cut(at) => bytes.truncate(at.index(length)),
+			Self::Insert(at, byte) => bytes.insert(at.index(length), *byte),
+			Self::Double(at) => bytes.extend_from_within(at.index(length)..),
 		}
 	}
 }

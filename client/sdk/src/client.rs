@@ -9,7 +9,7 @@ use crate::{
 	outcome::BlockEvents,
 	recent::Recent,
 	state::State,
-	trust::{is_local, Chosen, Memory, Notice, Trust, Unproven},
+	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
 	types::{AccountId, BlockNumber, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
 };
@@ -69,7 +69,7 @@ pub(crate) struct Inner {
 	/// A block that was proven a short while ago, and its state root.
 	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
 	/// Receives what the user should know about the trust in the node.
-	on_notice: OnceLock<Box<dyn Fn(&Notice) + Send + Sync>>,
+	on_notice: OnceLock<TellNotice>,
 	/// The anchor: the block that new transactions are bound to.
 	pub(crate) anchor: Mutex<Recent<State>>,
 	/// The events of the most recently read block, kept because many transactions share a block.

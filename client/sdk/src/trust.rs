@@ -129,6 +129,9 @@ impl fmt::Display for Notice {
 	}
 }
 
+/// Receives what the user should know.
+pub(crate) type TellNotice = Box<dyn Fn(&Notice) + Send + Sync>;
+
 /// What is remembered of chains, in a folder of the user's.
 pub(crate) struct Memory(PathBuf);
 
