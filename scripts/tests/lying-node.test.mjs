@@ -158,7 +158,7 @@ test('a proof of a forged state is refused by name', { timeout }, async () => {
 	}
 });
 
-test('a final block without its votes is refused by name', { timeout }, async () => {
+test('a finalized block without its votes is refused by name', { timeout }, async () => {
 	const { stateRoot } = await client.api.rpc.chain.getHeader(await client.api.rpc.chain.getFinalizedHead());
 	const other = new Uint8Array(32).fill(7);
 	for (const [method, lie, name] of [

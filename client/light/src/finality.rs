@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Follows a chain's final blocks by the votes for them.
+//! Follows a chain's finalized blocks by the votes for them.
 
 use crate::{
 	proof::{Proof, ProofError},
@@ -59,7 +59,7 @@ const DEVELOPMENT_VOTERS: [[u8; 32]; 6] = [
 	],
 ];
 
-/// Why a block is not proven to be final.
+/// Why a block is not proven to be finalized.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FinalityError {
 	/// The first block is not the one that the chain was chosen by.
@@ -73,7 +73,7 @@ pub enum FinalityError {
 	/// The proof of the first voters is wrong.
 	#[error("the first voters are not proven: {0}")]
 	Voters(#[from] ProofError),
-	/// Nobody votes on the chain, so no block becomes final.
+	/// No one votes on the chain, so no block becomes final.
 	#[error("NotFinal: the chain has no voters, so no block of it becomes final")]
 	NoVoters,
 	/// Bytes are not a proof of finality.
@@ -91,16 +91,18 @@ pub enum FinalityError {
 	/// The voters changed in a way that their own votes do not prove.
 	#[error("NotFinal: block {0} changes the voters in a way that this program cannot follow")]
 	ForcedChange(BlockNumber),
-	/// The node's final block is older than one that was verified before.
-	#[error("Rollback: the node's final block is {offered}, but block {known} was final before")]
+	/// The node's finalized block is older than one that was verified before.
+	#[error(
+		"Rollback: the node's finalized block is {offered}, but block {known} was finalized before"
+	)]
 	Rollback {
-		/// The number of the node's final block.
+		/// The number of the node's finalized block.
 		offered: BlockNumber,
-		/// The number of the final block that is known.
+		/// The number of the finalized block that is known.
 		known: BlockNumber,
 	},
 	/// The voters finalized two blocks of the same number.
-	#[error("Rollback: two different blocks have the number {0}, and both are final: more than a third of the verifiers lied")]
+	#[error("Rollback: two different blocks have the number {0}, and both are finalized: more than a third of the verifiers lied")]
 	Fork(BlockNumber),
 }
 
@@ -123,7 +125,7 @@ pub struct Steps {
 	pub is_finished: bool,
 }
 
-/// A chain's newest block that is proven to be final, and who votes for the blocks after it.
+/// A chain's newest block that is proven to be finalized, and who votes for the blocks after it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Finality {
 	genesis: Hash,
@@ -186,7 +188,7 @@ impl Finality {
 	}
 
 	/// Follows a proof of finality, an encoded [`Steps`], which begins after a block that is already known.
-	/// Returns whether it leads to the newest final block; if not, ask for another one from the new head on.
+	/// Returns whether it leads to the newest finalized block; if not, ask for another one from the new head on.
 	///
 	/// # Errors
 	///
@@ -208,12 +210,12 @@ impl Finality {
 		self.genesis
 	}
 
-	/// Returns the newest block that is proven to be final.
+	/// Returns the newest block that is proven to be finalized.
 	pub fn head(&self) -> &Header {
 		&self.head
 	}
 
-	/// Returns the hash of the newest block that is proven to be final.
+	/// Returns the hash of the newest block that is proven to be finalized.
 	pub fn head_hash(&self) -> Hash {
 		self.head.hash()
 	}

@@ -3,7 +3,7 @@
 //! chose, and nothing that a node says without a proof.
 //!
 //! 1. [`Finality::begin`] proves from the genesis block who votes for finality in the beginning.
-//! 2. [`Finality::follow`] follows the votes to a later final block: it verifies a GRANDPA justification for
+//! 2. [`Finality::follow`] follows the votes to a later finalized block: it verifies a GRANDPA justification for
 //!    the last block of each set of voters, which names the next set, and one for the newest block. It never
 //!    goes back.
 //! 3. [`Proof`] proves entries of the state after that block against the state root in its header: their
@@ -15,9 +15,9 @@
 //!
 //! # What is not proven
 //!
-//! - That no newer final block exists. A node may stop at an old one; compare [`Finality::timestamp`] with the
+//! - That no newer finalized block exists. A node may stop at an old one; compare [`Finality::timestamp`] with the
 //!   clock.
-//! - Work. A block is final by its votes; the seals of its ancestors are not checked.
+//! - Work. A block is finalized by its votes; the seals of its ancestors are not checked.
 //! - Anything, if more than a third of a past set of voters lies: they could name a false next set.
 
 #![cfg_attr(not(feature = "std"), no_std)]

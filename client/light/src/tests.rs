@@ -255,8 +255,8 @@ fn a_chain_begins_with_its_genesis_and_the_proven_voters() {
 	assert_eq!(begin(&[1], Vec::new()), Err(FinalityError::Malformed));
 	let silent = Honest::new(&[&[]]);
 	let proof = silent.first_proof();
-	let begun = Finality::begin(silent.genesis.hash(), &silent.genesis.encode(), proof);
-	assert_eq!(begun, Err(FinalityError::NoVoters));
+	let started = Finality::begin(silent.genesis.hash(), &silent.genesis.encode(), proof);
+	assert_eq!(started, Err(FinalityError::NoVoters));
 }
 
 #[test]

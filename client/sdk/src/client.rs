@@ -273,7 +273,7 @@ impl Client {
 		Ok(Heads(heads))
 	}
 
-	/// Subscribes to the headers of the final blocks, from the newest on.
+	/// Subscribes to the headers of the finalized blocks, from the newest on.
 	pub(crate) async fn final_heads(&self) -> Result<Heads, Error> {
 		let heads = self
 			.0

@@ -55,7 +55,9 @@
 //! # Overview
 //!
 //! - [`Client`] is the connection: it creates, signs and sends calls. [`State`] is the chain's state after a
-//!   block. [`Account`] and [`Identity`] hold secrets.
+//!   block, as the node says. [`Account`] and [`Identity`] hold secrets.
+//! - [`Proven`] is the state after a finalized block, with proofs. Everything that decides something is read from
+//!   it. [`Trust`] says which chain a node has to have.
 //! - [`Upload`] stores a value of any size, and [`upload_folder()`] stores a folder. [`Reading`] reads a
 //!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
@@ -78,9 +80,8 @@
 //!
 //! # Out of scope
 //!
-//! This crate does not verify the chain. It trusts the node that it is connected to, but checks a record's
-//! bytes against the hashes that the node reports from the chain. It does not prompt the user, and it does
-//! not store secrets on disk.
+//! This crate does not prompt the user, and it does not store secrets on disk. `docs/security.md` lists what it
+//! believes a node without a proof.
 
 #![forbid(unsafe_code)]
 

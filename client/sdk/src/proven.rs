@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reads the chain's final state with proofs, so that it does not matter which node answers.
+//! Reads the chain's finalized state with proofs, so that it does not matter which node answers.
 //!
 //! The node's own answer at the newest block serves as a hint which entries to prove, and how far finality has
 //! to come before "there is none" is more than "not yet".
@@ -34,7 +34,7 @@ const MAX_AGE: Duration = Duration::from_secs(10);
 /// How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters.
 const PROOFS: usize = 64;
 
-/// The chain's state after a final block. Everything that is read from it is proven.
+/// The chain's state after a finalized block. Everything that is read from it is proven.
 ///
 /// ```no_run
 /// # async fn example(client: isthmus_sdk::Client, owner: isthmus_sdk::AccountId)
@@ -61,12 +61,12 @@ impl std::fmt::Debug for Proven {
 }
 
 impl Client {
-	/// Returns the state after the newest block that the node proves to be final. If the client
+	/// Returns the state after the newest block that the node proves to be finalized. If the client
 	/// [trusts](crate::Trust::node) the node: after its best block.
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Unproven`] if the node's proof is wrong, or if its final block is older than one that was
+	/// Returns [`Error::Unproven`] if the node's proof is wrong, or if its finalized block is older than one that was
 	/// proven before.
 	pub async fn proven(&self) -> Result<Proven, Error> {
 		let (block, state_root) = self.proven_block().await?;
@@ -166,8 +166,8 @@ impl Client {
 		Err(Unproven::from(FinalityError::Malformed).into())
 	}
 
-	/// Looks something up in the final state. If it differs from what the node `said` about the block `tip`, looks
-	/// again in each later final state, until they agree or `tip` is final.
+	/// Looks something up in the finalized state. If it differs from what the node `said` about the block `tip`, looks
+	/// again in each later finalized state, until they agree or `tip` is finalized.
 	pub(crate) async fn settled<T: PartialEq>(
 		&self,
 		tip: &State,
@@ -192,7 +192,7 @@ impl Client {
 		self.patiently(Wait::FinalState, settled).await
 	}
 
-	/// Checks a free place that the node showed at the newest block: in the final state, its dataset is not in a later
+	/// Checks a free place that the node showed at the newest block: in the finalized state, its dataset is not in a later
 	/// epoch, and its leaf is not taken. Otherwise a node could have a record encrypted under keys that other readers
 	/// have.
 	pub(crate) async fn check_place(&self, owner: &AccountId, place: &Place) -> Result<(), Error> {
@@ -263,7 +263,7 @@ fn refused(answer: Result<Answer, Error>) -> Result<Result<Answer, QueryRefusal>
 	}
 }
 
-/// Returns the age of the newest final block, if it is old. Blocks of development chains come only when there are
+/// Returns the age of the newest finalized block, if it is old. Blocks of development chains come only when there are
 /// transactions.
 fn old(finality: &Finality) -> Option<Duration> {
 	let date = SystemTime::UNIX_EPOCH + Duration::from_secs(finality.timestamp()?);

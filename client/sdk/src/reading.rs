@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads a record: queries the chain, opens the record's keys, and fetches, checks and decrypts its bytes.
 //!
-//! The record's entry and the grant are [proven](crate::proven) in the chain's final state, so a node cannot make
+//! The record's entry and the grant are [proven](crate::proven) in the chain's finalized state, so a node cannot make
 //! a reader accept what the owner did not store.
 //!
 //! A large record is stored in chunks. The chain stores the hash of its manifest, which contains the hash of

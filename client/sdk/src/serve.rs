@@ -2,7 +2,7 @@
 //! Answers requests automatically: grants those that the datasets' policies allow. A policy states which
 //! requests an owner is willing to grant.
 //!
-//! The requests and the policies are [proven](crate::proven) in the final state, so a node cannot invent a request,
+//! The requests and the policies are [proven](crate::proven) in the finalized state, so a node cannot invent a request,
 //! and a request that a reorganisation removes is not answered. The chain makes sure that nothing is granted twice: a
 //! grant that answers a request closes it in the same step, so a second one is refused, however often the
 //! program is restarted.
@@ -181,7 +181,7 @@ pub async fn serve(
 	memory: &mut Memory,
 	tell: impl FnMut(Served),
 ) -> Result<(), Error> {
-	// Nothing is answered before it is final.
+	// Nothing is answered before it is finalized.
 	let mut heads = client.final_heads().await?;
 	let (done, mut answers) = mpsc::channel(IN_FLIGHT);
 	let mut server = Server {
@@ -240,7 +240,7 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		most.is_some_and(|most| self.memory.granted >= most)
 	}
 
-	/// Examines the open requests, and answers those that are in the final state, which is proven, and that the
+	/// Examines the open requests, and answers those that are in the finalized state, which is proven, and that the
 	/// policies allow. Returns the best block's number.
 	async fn look(&mut self) -> Result<BlockNumber, Error> {
 		let best = self.client.best().await?;
@@ -260,7 +260,7 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		}
 		let proven = self.client.proven().await?;
 		for entry in proven.requests_to(self.owner.id()).await? {
-			// One that is final and no longer open was answered or cancelled since.
+			// One that is finalized and no longer open was answered or cancelled since.
 			if open.contains(&entry.id) && self.is_answerable(&entry, now) {
 				self.try_answer(&best, &proven, entry.id, entry.request)
 					.await?;

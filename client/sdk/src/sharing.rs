@@ -101,7 +101,7 @@ pub fn open(
 }
 
 /// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key. The key is proven in the
-/// final state: if it differs from the one in `state`, this waits until the block of `state` is final.
+/// finalized state: if it differs from the one in `state`, this waits until the block of `state` is finalized.
 ///
 /// # Errors
 ///
@@ -133,8 +133,8 @@ async fn sealed(
 	seal(client, owner, terms, &key)
 }
 
-/// Makes a call that grants exactly what a request asks for. The request is proven in the final state: if it is not
-/// there yet, this waits until the block of `state` is final. The grant may run up to [`TERM_SLACK`] blocks
+/// Makes a call that grants exactly what a request asks for. The request is proven in the finalized state: if it is not
+/// there yet, this waits until the block of `state` is finalized. The grant may run up to [`TERM_SLACK`] blocks
 /// longer, because the block that will include it is not known.
 ///
 /// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. Therefore
@@ -145,7 +145,7 @@ async fn sealed(
 ///
 /// Returns [`Error::TooLate`] if the request has fewer than [`LEAST_TIME`] blocks left,
 /// [`Error::InsufficientFunds`] if the owner cannot pay the grant's deposit, [`Error::Unproven`] if the request
-/// is not in the final state, and the errors of [`grant`].
+/// is not in the finalized state, and the errors of [`grant`].
 pub async fn authorize(
 	client: &Client,
 	state: &State,
@@ -459,7 +459,7 @@ async fn renew_part(
 	Ok(())
 }
 
-/// Makes the call that renews a grant, if the final state has the grant.
+/// Makes the call that renews a grant, if the finalized state has the grant.
 async fn renewed(
 	client: &Client,
 	state: &State,

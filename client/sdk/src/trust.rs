@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a client believes of a node, and what it remembers of chains between two runs: which chain an address
-//! led to, and the newest final block of each chain.
+//! led to, and the newest finalized block of each chain.
 //!
 //! The first use of an address decides which chain it leads to, unless the user names the chain by the hash of
 //! its first block. From then on, another chain at that address is refused.
@@ -19,7 +19,7 @@ use subxt::utils::H256;
 
 /// The file of the chains that addresses led to: an address and a hash on each line, like `known_hosts` of SSH.
 const KNOWN_CHAINS: &str = "known-chains";
-/// How old the newest final block may be before the user is told.
+/// How old the newest finalized block may be before the user is told.
 pub(crate) const OLD: Duration = Duration::from_secs(15 * 60);
 
 /// What a client believes of its node.
@@ -50,7 +50,7 @@ pub enum Unproven {
 		/// The hash of the node's first block.
 		found: [u8; 32],
 	},
-	/// The final block is not proven.
+	/// The finalized block is not proven.
 	#[error(transparent)]
 	Finality(#[from] FinalityError),
 	/// An entry of the state is not proven.
@@ -66,8 +66,8 @@ pub enum Unproven {
 		/// The version that this program knows.
 		known: u16,
 	},
-	/// What the node showed is not in the final state.
-	#[error("Forged: {0}, as the node showed it, is not in the chain's final state")]
+	/// What the node showed is not in the finalized state.
+	#[error("Forged: {0}, as the node showed it, is not in the chain's finalized state")]
 	Forged(String),
 	/// The node is not on the same machine.
 	#[error("only a node on this machine can be trusted without proofs")]
@@ -103,7 +103,7 @@ pub enum Notice {
 		/// The hash of the chain's first block.
 		genesis: [u8; 32],
 	},
-	/// The newest final block that the node proves is old.
+	/// The newest finalized block that the node proves is old.
 	OldHead {
 		/// The block's number.
 		number: BlockNumber,
@@ -122,7 +122,7 @@ impl fmt::Display for Notice {
 			),
 			Self::OldHead { number, age } => write!(
 				f,
-				"warning: the newest final block that the node proves is {number}, {} minutes old. What came later is not seen",
+				"warning: the newest finalized block that the node proves is {number}, {} minutes old. What came later is not seen",
 				age.as_secs() / 60
 			),
 		}
@@ -209,7 +209,7 @@ impl Memory {
 /// Why a file is not a specification that names a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-	/// It is no JSON, or not that of a specification.
+	/// It is not a specification in JSON.
 	#[error("this is no chain specification")]
 	NoSpec,
 	/// The state of the first block is not in it, or only in a form that a runtime has to read.

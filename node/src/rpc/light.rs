@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The RPC methods for clients that verify: what proves that a block is final, to a client that knows only an
+//! The RPC methods for clients that verify: what proves that a block is finalized, to a client that knows only an
 //! earlier one. `isthmus-light` verifies it.
 //!
 //! The framework's `grandpa_proveFinality` is not enough: it refuses as long as the voters have never changed.
@@ -25,7 +25,7 @@ const GENESIS_PROOF: &[u8] = b"isthmus_genesis_proof";
 /// The RPC methods.
 #[rpc(server)]
 pub trait LightApi {
-	/// Returns what proves the newest final block to a client that knows the final block `known`: the last
+	/// Returns what proves the newest finalized block to a client that knows the finalized block `known`: the last
 	/// block of each set of voters since, the newest block, and the votes for them. It is SCALE-encoded, in
 	/// the format of warp sync. If there is too much for one response, it ends earlier and says so.
 	#[method(name = "isthmus_finalityProof", blocking)]
