@@ -2,17 +2,19 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{error::Error, key_file, options::Options, report::Output, stderr::tell};
-use isthmus_sdk::{can_take_turns, Call, Client, Identity, Included, Pending, Trust};
+use isthmus_sdk::{can_take_turns, Call, Client, Identity, Included, Pending};
 use std::path::Path;
 
 /// Connects to a node, and prints what the user should know meanwhile.
-async fn connect(url: &str, trust: Trust) -> Result<Client, Error> {
+async fn connect(options: &Options) -> Result<Client, Error> {
+	let trust = options.trust()?;
 	if trust.node {
 		tell("the node is trusted without proofs (--trust-node)");
 	}
-	let client = Client::connect_with(url, trust).await?;
+	let client = Client::connect_with(&options.url(), trust).await?;
 	client.on_wait(|waiting| tell(waiting));
 	client.on_notice(|notice| tell(notice));
+	client.set_tip(options.tip);
 	Ok(client)
 }
 
@@ -26,7 +28,7 @@ pub(crate) struct Context {
 impl Context {
 	/// Connects to the node.
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
-		let client = connect(&options.url(), options.trust()?).await?;
+		let client = connect(&options).await?;
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");
 		}
@@ -44,7 +46,7 @@ impl Context {
 
 	/// Connects to the node again.
 	pub(crate) async fn reconnect(&self) -> Result<Client, Error> {
-		connect(&self.options.url(), self.options.trust()?).await
+		connect(&self.options).await
 	}
 
 	/// Returns the identity to act as. Asks for the passphrase if the key is in a file.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The options that all commands have in common.
 
-use crate::{error::Error, report::Output};
-use isthmus_sdk::{from_hex, trust, Trust};
+use crate::{error::Error, report::Output, text::amount};
+use isthmus_sdk::{from_hex, trust, Balance, Trust};
 use std::path::PathBuf;
 
 /// The node's address, unless an option or an environment variable sets another one.
@@ -36,6 +36,10 @@ pub(crate) struct Options {
 	/// Believe the node without proofs. Only for your own node on this machine
 	#[arg(long, global = true)]
 	trust_node: bool,
+
+	/// Tip for the block's miner, in IST: buys an earlier place while blocks are full
+	#[arg(long, global = true, value_name = "IST", default_value = "0", hide_default_value = true, value_parser = amount)]
+	pub(crate) tip: Balance,
 
 	/// Print JSON, one object a line: results to stdout, errors to stderr
 	#[arg(long, global = true)]

@@ -119,13 +119,13 @@ pub fn grant(id: GrantId) -> Vec<u8> {
 	Key::of(SHARING, "Grants").twox(id).0
 }
 
-/// Returns the key of a reader's grants on a dataset's epoch: a list of grants' numbers.
+/// Returns the key of a reader's entry on a dataset's epoch: a list of grants' numbers, and a count.
 pub fn grants_on(owner: &Account, dataset: DatasetId, epoch: Epoch, reader: &Account) -> Vec<u8> {
 	let list = Key::of(SHARING, "AuthorizationList").blake2(owner);
 	list.twox(dataset).twox(epoch).blake2(reader).0
 }
 
-/// Returns the prefix of the keys of the grants that an owner gave: lists of grants' numbers.
+/// Returns the prefix of the keys of the grants that an owner gave: readers' entries.
 pub fn grants_of(owner: &Account) -> Vec<u8> {
 	Key::of(SHARING, "AuthorizationList").blake2(owner).0
 }

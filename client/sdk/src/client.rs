@@ -10,7 +10,7 @@ use crate::{
 	recent::Recent,
 	state::State,
 	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
-	types::{AccountId, BlockNumber, PALLET},
+	types::{AccountId, Balance, BlockNumber, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
 };
 use isthmus_light::Finality;
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use std::{
 	collections::BTreeMap,
 	future::Future,
-	sync::{Arc, OnceLock},
+	sync::{Arc, OnceLock, PoisonError},
 };
 use subxt::{
 	backend::LegacyBackend,
@@ -34,6 +34,16 @@ use tokio::{
 
 /// A block's header.
 pub type Header = SubstrateHeader<H256>;
+
+/// How deep in the chain something has to be before a program relies on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+	/// Finalized: the verifiers' votes keep it in the chain.
+	#[default]
+	Final,
+	/// At least this many blocks below the best block, or finalized. For a chain without verifiers.
+	Blocks(BlockNumber),
+}
 
 /// A connection to a node. It is cheap to clone, and clones share the connection.
 ///
@@ -70,6 +80,8 @@ pub(crate) struct Inner {
 	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
 	/// Receives what the user should know about the trust in the node.
 	on_notice: OnceLock<TellNotice>,
+	/// What each transaction pays to the miner of its block.
+	pub(crate) tip: std::sync::Mutex<Balance>,
 	/// The anchor: the block that new transactions are bound to.
 	pub(crate) anchor: Mutex<Recent<State>>,
 	/// The events of the most recently read block, kept because many transactions share a block.
@@ -148,6 +160,7 @@ impl Client {
 			finality: Mutex::default(),
 			proven: Mutex::default(),
 			on_notice: OnceLock::new(),
+			tip: std::sync::Mutex::default(),
 			anchor: Mutex::default(),
 			events: Mutex::default(),
 		}));
@@ -186,6 +199,19 @@ impl Client {
 			.request("chain_getFinalizedHead", rpc_params![])
 			.await?;
 		self.at(hash).await
+	}
+
+	/// Returns the newest state that is at this depth.
+	pub async fn settled(&self, depth: Depth) -> Result<State, Error> {
+		let finalized = self.finalized().await?;
+		let Depth::Blocks(depth) = depth else {
+			return Ok(finalized);
+		};
+		let number = self.best_number().await?.saturating_sub(depth);
+		match number > finalized.block().number {
+			true => self.at_number(number).await,
+			false => Ok(finalized),
+		}
 	}
 
 	/// Returns the state after a block of the best chain.
@@ -273,6 +299,14 @@ impl Client {
 		Ok(Heads(heads))
 	}
 
+	/// Subscribes to the headers of the blocks that may bring something to this depth, from the newest on.
+	pub(crate) async fn heads_at(&self, depth: Depth) -> Result<Heads, Error> {
+		match depth {
+			Depth::Final => self.final_heads().await,
+			Depth::Blocks(_) => self.heads().await,
+		}
+	}
+
 	/// Subscribes to the headers of the finalized blocks, from the newest on.
 	pub(crate) async fn final_heads(&self) -> Result<Heads, Error> {
 		let heads = self
@@ -317,6 +351,17 @@ impl Client {
 			self.tell(&Notice::FirstUse { url, genesis });
 		}
 		Ok(())
+	}
+
+	/// Sets the tip that each transaction of this client pays to its block's miner from now on, in the smallest
+	/// unit. Miners include transactions in the order of their tips, by size: a tip helps while blocks are full.
+	pub fn set_tip(&self, tip: Balance) {
+		*self.0.tip.lock().unwrap_or_else(PoisonError::into_inner) = tip;
+	}
+
+	/// Returns the tip of the transactions that are sent now.
+	pub(crate) fn tip(&self) -> Balance {
+		*self.0.tip.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
 	/// Waits for something, and reports if that takes long.

@@ -168,13 +168,13 @@ impl Client {
 
 	/// Looks something up in the finalized state. If it differs from what the node `said` about the block `tip`, looks
 	/// again in each later finalized state, until they agree or `tip` is finalized.
-	pub(crate) async fn settled<T: PartialEq>(
+	pub(crate) async fn confirmed<T: PartialEq>(
 		&self,
 		tip: &State,
 		said: &T,
 		look: impl AsyncFn(&Proven) -> Result<T, Error>,
 	) -> Result<T, Error> {
-		let settled = async {
+		let confirmed = async {
 			let mut heads = None;
 			loop {
 				let proven = self.proven().await?;
@@ -189,7 +189,7 @@ impl Client {
 				heads.next().await?;
 			}
 		};
-		self.patiently(Wait::FinalState, settled).await
+		self.patiently(Wait::FinalState, confirmed).await
 	}
 
 	/// Checks a free place that the node showed at the newest block: in the finalized state, its dataset is not in a later
@@ -246,7 +246,7 @@ impl Client {
 		let tip = self.best().await?;
 		let said = refused(tip.query(caller, owner, key).await)?;
 		let answer = self
-			.settled(&tip, &said, async |proven: &Proven| {
+			.confirmed(&tip, &said, async |proven: &Proven| {
 				proven.prove_query(caller, owner, key, &said).await
 			})
 			.await?;
@@ -478,13 +478,14 @@ impl Proven {
 			scope,
 			term,
 			offer,
+			firm,
 			..
 		} = request;
 		let Some(policy) = self.policy(owner, scope.dataset).await? else {
 			return Ok(Verdict::NoPolicy);
 		};
 		let kind = self.producer(consumer).await?.map(|consumer| consumer.kind);
-		Ok(policy.judge(kind, scope, term, offer))
+		Ok(policy.judge(kind, scope, term, offer, *firm))
 	}
 
 	/// Returns the grants that a reader has, all of them: those in one state, or in any.
@@ -506,8 +507,8 @@ impl Proven {
 		reader: &AccountId,
 	) -> Result<Vec<GrantEntry>, Error> {
 		let list = storage::grants_on(&owner.0, dataset, epoch, &reader.0);
-		let ids: Option<Vec<GrantId>> = self.get(list).await?;
-		self.grants(&ids.unwrap_or_default(), None).await
+		let ids = self.reader_entry(list).await?;
+		self.grants(&ids, None).await
 	}
 
 	/// Returns the grants that an owner gave, all of them: those in one state, or in any.
@@ -518,10 +519,17 @@ impl Proven {
 	) -> Result<Vec<GrantEntry>, Error> {
 		let mut ids = Vec::new();
 		for key in self.keys(storage::grants_of(&owner.0)).await? {
-			let list: Option<Vec<GrantId>> = self.get(key).await?;
-			ids.extend(list.unwrap_or_default());
+			ids.extend(self.reader_entry(key).await?);
 		}
 		self.grants(&ids, state).await
+	}
+
+	/// Returns the grants in an entry of the authorization list.
+	async fn reader_entry(&self, key: Vec<u8>) -> Result<Vec<GrantId>, Error> {
+		/// The grants, and how many requests are open.
+		type Entry = (Vec<GrantId>, u32);
+		let entry: Option<Entry> = self.get(key).await?;
+		Ok(entry.map_or_else(Vec::new, |(grants, _)| grants))
 	}
 
 	/// Returns the numbers at the ends of all keys with this prefix, in order.
@@ -608,10 +616,10 @@ impl Proven {
 		list: Vec<u8>,
 		leaf: Leaf,
 	) -> Result<Result<OpeningGrant, QueryRefusal>, Error> {
-		let list: Option<Vec<GrantId>> = self.get(list).await?;
+		let list = self.reader_entry(list).await?;
 		let (now, time) = (self.block.number, self.time().await?);
 		let mut refusal = QueryRefusal::NotAuthorised;
-		for id in list.unwrap_or_default().into_iter().rev() {
+		for id in list.into_iter().rev() {
 			let Some(grant) = self.grant(id).await? else {
 				continue;
 			};

@@ -12,7 +12,7 @@
 
 use crate::{
 	account::Identity,
-	client::Client,
+	client::{Client, Depth},
 	error::Error,
 	outcome::Included,
 	proven::Proven,
@@ -43,6 +43,8 @@ pub struct Limits {
 	pub datasets: Option<Vec<DatasetId>>,
 	/// How many requests to grant before ending; `None` for no limit.
 	pub grants: Option<u64>,
+	/// How deep in the chain a request has to be before it is answered.
+	pub depth: Depth,
 	/// Whether to grant requests for epochs before the dataset's current one.
 	pub earlier_epochs: bool,
 	/// Whether to grant requests from readers with a revoked grant on the dataset. The chain remembers a
@@ -68,8 +70,6 @@ struct Sent {
 	asked: Request,
 	/// The last block that may include the answer.
 	last: BlockNumber,
-	/// What the answer costs the owner, mostly the deposit.
-	cost: Balance,
 }
 
 /// A request that should not be tried for a while.
@@ -182,7 +182,7 @@ pub async fn serve(
 	tell: impl FnMut(Served),
 ) -> Result<(), Error> {
 	// Nothing is answered before it is finalized.
-	let mut heads = client.final_heads().await?;
+	let mut heads = client.heads_at(limits.depth).await?;
 	let (done, mut answers) = mpsc::channel(IN_FLIGHT);
 	let mut server = Server {
 		client,
@@ -240,8 +240,8 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		most.is_some_and(|most| self.memory.granted >= most)
 	}
 
-	/// Examines the open requests, and answers those that are in the finalized state, which is proven, and that the
-	/// policies allow. Returns the best block's number.
+	/// Examines the open requests, and answers those that are settled and that the policies allow. Returns the best
+	/// block's number.
 	async fn look(&mut self) -> Result<BlockNumber, Error> {
 		let best = self.client.best().await?;
 		let now = best.block().number;
@@ -259,14 +259,38 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 			return Ok(now);
 		}
 		let proven = self.client.proven().await?;
-		for entry in proven.requests_to(self.owner.id()).await? {
-			// One that is finalized and no longer open was answered or cancelled since.
-			if open.contains(&entry.id) && self.is_answerable(&entry, now) {
+		for entry in self.settled(&proven, tip).await? {
+			if self.is_answerable(&entry, now) {
 				self.try_answer(&best, &proven, entry.id, entry.request)
 					.await?;
 			}
 		}
 		Ok(now)
+	}
+
+	/// Returns the requests of the `tip` that are as deep in the chain as the limits ask. Those that have to be
+	/// finalized are proven, and so are the verdicts on them. An answer's keys are public, so a request that a
+	/// reorganisation could still take back has to wait.
+	async fn settled(
+		&self,
+		proven: &Proven,
+		tip: Vec<RequestEntry>,
+	) -> Result<Vec<RequestEntry>, Error> {
+		if self.limits.depth == Depth::Final {
+			let open: HashSet<_> = tip.iter().map(|entry| entry.id).collect();
+			let mut requests = proven.requests_to(self.owner.id()).await?;
+			// One that is finalized and no longer open was answered or cancelled since.
+			requests.retain(|entry| open.contains(&entry.id));
+			return Ok(requests);
+		}
+		let state = self.client.settled(self.limits.depth).await?;
+		let mut requests = Vec::new();
+		for entry in tip {
+			if sharing::is_open(&state, entry.id, &entry.request).await? {
+				requests.push(entry);
+			}
+		}
+		Ok(requests)
 	}
 
 	/// Returns whether a request should be answered now.
@@ -294,9 +318,9 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		asked: Request,
 	) -> Result<(), Error> {
 		match self.answer(best, proven, id, &asked).await {
-			Ok((mut pending, cost)) => {
+			Ok(mut pending) => {
 				let last = pending.last();
-				self.memory.sent.insert(id, Sent { asked, last, cost });
+				self.memory.sent.insert(id, Sent { asked, last });
 				self.watched.insert(id);
 				let done = self.done.clone();
 				self.watching.spawn(async move {
@@ -319,14 +343,14 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		Ok(())
 	}
 
-	/// Sends the answer to a request. Returns it with its cost to the owner.
+	/// Sends the answer to a request.
 	async fn answer(
 		&self,
 		best: &State,
 		proven: &Proven,
 		id: RequestId,
 		request: &Request,
-	) -> Result<(Pending, Balance), Error> {
+	) -> Result<Pending, Error> {
 		let (client, owner) = (self.client, self.owner);
 		let Scope { dataset, epoch, .. } = request.scope;
 		if !self.limits.earlier_epochs {
@@ -350,9 +374,10 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 				));
 			}
 		}
-		let promised = self.memory.sent.values().map(|sent| sent.cost).sum();
-		let (call, cost) = sharing::answer(client, best, owner, id, request, promised).await?;
-		Ok((client.submit(&owner.account, &call).await?, cost))
+		let in_flight = self.memory.sent.len() as Balance;
+		let promised = in_flight.saturating_mul(sharing::ANSWER_COST);
+		let call = sharing::answer(client, best, owner, id, request, promised).await?;
+		client.submit(&owner.account, &call).await
 	}
 
 	/// Reports the outcome of an answer that was in flight.
@@ -407,14 +432,11 @@ mod tests {
 			purpose: Text::default(),
 			term: 1,
 			offer: 0,
+			firm: false,
 			valid_until: 1_000,
 			deposit: 0,
 		};
-		Sent {
-			asked,
-			last,
-			cost: 0,
-		}
+		Sent { asked, last }
 	}
 
 	#[test]

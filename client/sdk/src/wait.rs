@@ -25,6 +25,8 @@ pub enum Wait {
 	Finality,
 	/// The finality of what the node showed.
 	FinalState,
+	/// The finality of a request's block.
+	Request,
 	/// Earlier transactions of the same account, which are in flight.
 	Earlier,
 	/// Another program on this machine, which sends a transaction of the same account.
@@ -57,6 +59,7 @@ impl fmt::Display for Waiting {
 			Wait::FinalState => {
 				"waiting until this is finalized, because only then a node can prove it"
 			}
+			Wait::Request => "waiting until the request is finalized",
 			Wait::Earlier => "waiting for earlier transactions of the account",
 			Wait::OtherSender => {
 				"waiting for another program that sends a transaction of the account"
@@ -75,7 +78,7 @@ impl fmt::Display for Waiting {
 				_,
 			) => Ok(()),
 			(_, None) => f.write_str("; the node does not answer"),
-			(Wait::Finality | Wait::FinalState, Some((best, finalized))) => write!(
+			(Wait::Finality | Wait::FinalState | Wait::Request, Some((best, finalized))) => write!(
 				f,
 				"; the best block is {best}, the last finalized one {finalized}. More than two thirds of the verifiers have to vote for it"
 			),
