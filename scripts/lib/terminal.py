@@ -2,8 +2,9 @@
 """Runs a program in a terminal of its own, and types answers to its prompts.
 
 Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs: a prompt to wait for, and what to type
-once the terminal does not show it. After an empty prompt it is typed until the program ends. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal shows what is
-typed after the program has ended.
+once the terminal does not show what is typed. After an empty prompt it is typed until the program ends. With a third
+element, `true`, it is typed although the terminal shows it. Prints a JSON object: `code` (negative for a signal),
+`screen`, and `echoes`, whether the terminal shows what is typed after the program has ended.
 """
 
 import fcntl
@@ -45,7 +46,7 @@ def main():
             continue
         if not typed[0][0]:
             os.write(master, typed[0][1].encode())
-        elif not echoes(slave) and (at := screen.find(typed[0][0].encode(), seen)) >= 0:
+        elif (len(typed[0]) > 2 or not echoes(slave)) and (at := screen.find(typed[0][0].encode(), seen)) >= 0:
             seen = at + len(typed[0][0].encode())
             os.write(master, typed.pop(0)[1].encode())
     outcome = {"code": child.returncode, "screen": screen.decode(errors="replace"), "echoes": echoes(slave)}

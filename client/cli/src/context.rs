@@ -5,19 +5,6 @@ use crate::{error::Error, key_file, options::Options, report::Output, stderr::te
 use isthmus_sdk::{can_take_turns, Call, Client, Identity, Included, Pending};
 use std::path::Path;
 
-/// Connects to a node, and prints what the user should know meanwhile.
-async fn connect(options: &Options) -> Result<Client, Error> {
-	let trust = options.trust()?;
-	if trust.node {
-		tell("the node is trusted without proofs (--trust-node)");
-	}
-	let client = Client::connect_with(&options.url(), trust).await?;
-	client.on_wait(|waiting| tell(waiting));
-	client.on_notice(|notice| tell(notice));
-	client.set_tip(options.tip);
-	Ok(client)
-}
-
 /// A connection, with the options of the command.
 pub(crate) struct Context {
 	pub(crate) client: Client,
@@ -28,7 +15,14 @@ pub(crate) struct Context {
 impl Context {
 	/// Connects to the node.
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
-		let client = connect(&options).await?;
+		let trust = options.trust()?;
+		if trust.node {
+			tell("the node is trusted without proofs (--trust-node)");
+		}
+		let client = Client::connect_with(&options.url()?, options.silence(), trust).await?;
+		client.on_wait(|waiting| tell(waiting));
+		client.on_notice(|notice| tell(notice));
+		client.set_tip(options.tip);
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");
 		}
@@ -42,11 +36,6 @@ impl Context {
 	/// Returns whether to wait until transactions are finalized.
 	pub(crate) fn is_finalized(&self) -> bool {
 		self.options.finalized
-	}
-
-	/// Connects to the node again.
-	pub(crate) async fn reconnect(&self) -> Result<Client, Error> {
-		connect(&self.options).await
 	}
 
 	/// Returns the identity to act as. Asks for the passphrase if the key is in a file.

@@ -37,7 +37,7 @@ pub(crate) fn create(path: &Path, secrets: &Secrets, passphrase: &str) -> Result
 /// Adds a new encryption key pair for an account and rewrites its key file under the same passphrase. Other
 /// programs cannot change the file until the lock is dropped.
 pub(crate) fn rotate(path: &Path) -> Result<(Identity, FolderLock), Error> {
-	let lock = key_file::lock(path).map_err(|error| failed(path, error.into()))?;
+	let lock = lock(path)?;
 	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
 	// Before the passphrase prompt.
 	output::check_folder(&target)?;
@@ -52,6 +52,19 @@ pub(crate) fn rotate(path: &Path) -> Result<(Identity, FolderLock), Error> {
 		tell(format_args!("warning: {path} had another name (a hard link), which keeps the old file: link it again"));
 	}
 	Ok((identity(secrets)?, lock))
+}
+
+/// Waits until no other program is changing a key file in the same folder. Says so if that takes time.
+fn lock(path: &Path) -> Result<FolderLock, Error> {
+	let failed = |error: std::io::Error| failed(path, error.into());
+	if let Some(lock) = key_file::try_lock(path).map_err(failed)? {
+		return Ok(lock);
+	}
+	tell(format_args!(
+		"waiting for another program that changes a key file in the folder of {}",
+		path.display()
+	));
+	key_file::lock(path).map_err(failed)
 }
 
 /// Returns an error if a new file cannot be written, so that this is reported before the passphrase prompt.

@@ -19,6 +19,7 @@ use std::{
 	collections::BTreeMap,
 	future::Future,
 	sync::{Arc, OnceLock, PoisonError},
+	time::Duration,
 };
 use subxt::{
 	backend::LegacyBackend,
@@ -115,27 +116,28 @@ pub struct Status {
 
 impl Client {
 	/// Connects to a node's WebSocket address, for example `ws://127.0.0.1:9944`. Believes the node which chain
-	/// it has, and nothing else without a proof.
+	/// it has, and nothing else without a proof. The connection is lost when the node is silent for a minute.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Unreachable`] if no node answers, and [`Error::Incompatible`] if its chain is not an
 	/// Isthmus chain.
 	pub async fn connect(url: &str) -> Result<Self, Error> {
-		Self::connect_with(url, Trust::default()).await
+		Self::connect_with(url, connection::SILENCE, Trust::default()).await
 	}
 
-	/// Connects to a node's WebSocket address, and chooses what to believe of the node.
+	/// Connects to a node's WebSocket address, and chooses what to believe of the node. The connection is lost when
+	/// the node is silent for `silence`, although it is pinged. It must be long enough for 4 MiB of data to arrive.
 	///
 	/// # Errors
 	///
 	/// Returns the errors of [`connect`](Self::connect), and [`Error::Unproven`] if the node has another chain
 	/// than the one that was chosen.
-	pub async fn connect_with(url: &str, trust: Trust) -> Result<Self, Error> {
+	pub async fn connect_with(url: &str, silence: Duration, trust: Trust) -> Result<Self, Error> {
 		if trust.node && !is_local(url) {
 			return Err(Unproven::NotLocal.into());
 		}
-		let line = connection::connect(url).await?;
+		let line = connection::connect(url, silence).await?;
 		let rpc = RpcClient::new(Shared(line.clone()));
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
 		// far ahead of the finalized one.

@@ -8,10 +8,11 @@ use crate::{
 	folder,
 	progress::Progress,
 	reading::Reading,
+	stamp::Stamp,
 	types::AccountId,
 };
 use std::{
-	fs::{self, File},
+	fs,
 	io::ErrorKind,
 	path::{Component, Path, PathBuf},
 };
@@ -58,7 +59,9 @@ pub async fn fetch_folder(
 			make_folder(&path)?;
 			continue;
 		}
-		let reading = Reading::open(client, reader, owner, file.key).await?;
+		let reading = Reading::open(client, reader, owner, file.key)
+			.await
+			.map_err(FetchError::of_file(&file.path))?;
 		if reading.length() != file.length {
 			return Err(FetchError::WrongLength(file.path.clone()));
 		}
@@ -93,11 +96,10 @@ fn exists(path: &Path) -> Result<bool, FetchError> {
 
 /// Returns whether a file contains the value.
 async fn is_fetched(path: &Path, reading: &Reading) -> Result<bool, FetchError> {
-	let Ok(mut file) = File::open(path) else {
+	let Ok((mut file, stamp)) = Stamp::open(path) else {
 		return Ok(false);
 	};
-	let length = file.metadata().map_err(FetchError::io(path))?.len();
-	Ok(length == reading.length() && reading.matches(&mut file).await?)
+	Ok(stamp.length() == reading.length() && reading.matches(&mut file).await?)
 }
 
 /// Returns the local path for a folder's file, and creates the folders along it. None of them may be a link,
