@@ -75,7 +75,7 @@ function replaced(result, ...pairs) {
 function sentWith(lie) {
 	const sent = [];
 	liar.setLie((method, params, result) => {
-		if (method.startsWith('author_submit')) sent.push(params[0]);
+		if (/submit/i.test(method)) sent.push(params[0]);
 		return lie(method, params, result);
 	});
 	return sent;

@@ -155,7 +155,10 @@ impl From<&clap::Error> for Error {
 
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
-		let (kind, hint) = classify(&error);
+		let (kind, hint) = match &error {
+			SdkError::Unproven(unproven) => unproven_hint(unproven),
+			error => classify(error),
+		};
 		let message = match &error {
 			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
@@ -261,7 +264,6 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
-		Unproven(unproven) => unproven_hint(unproven),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (
