@@ -5,6 +5,7 @@ pub mod block;
 mod error;
 pub mod eth;
 pub(crate) mod framework;
+pub mod history;
 pub mod light;
 pub mod miner;
 pub mod mining;
@@ -16,6 +17,7 @@ pub mod verification;
 
 use crate::{
 	client::{FullBackend, FullChain, FullClient, FullSealer},
+	history::History,
 	pool::FullPool,
 	verifiers::VerifierSets,
 };
@@ -40,6 +42,7 @@ pub(crate) struct Deps {
 	/// `None` if the node does not mine.
 	pub(crate) control: Option<miner::Control>,
 	pub(crate) sharing: sharing::Sharing,
+	pub(crate) history: Arc<History>,
 }
 
 /// What the methods on finality need to respond.
@@ -65,6 +68,7 @@ pub(crate) fn create(
 ) -> Result<RpcModule<()>, RegisterMethodError> {
 	use self::{
 		eth::{EthBlocks, EthBlocksApiServer},
+		history::{HistoryApiServer, SharingHistory},
 		light::LightApiServer,
 		miner::{Miner, MinerApiServer},
 		mining::{EthMining, EthMiningApiServer},
@@ -84,6 +88,7 @@ pub(crate) fn create(
 		sealer,
 		control,
 		sharing,
+		history,
 	} = deps;
 	let FinalityDeps {
 		voter_state,
@@ -109,6 +114,7 @@ pub(crate) fn create(
 	module.merge(verifications.into_rpc())?;
 	module.merge(Risks::new(client, chain).into_rpc())?;
 	module.merge(sharing.into_rpc())?;
+	module.merge(SharingHistory(history).into_rpc())?;
 	module.merge(grandpa.into_rpc())?;
 	module.merge(light::Methods(light).into_rpc())?;
 	Ok(module)

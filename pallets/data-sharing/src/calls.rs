@@ -397,12 +397,16 @@ mod calls {
 				entry.valid_until
 			};
 			let Request {
-				owner, consumer, ..
+				owner,
+				consumer,
+				scope,
+				..
 			} = entry;
 			Self::deposit_event(Event::RequestCancelled {
 				request,
 				owner,
 				consumer,
+				scope,
 				valid_until,
 			});
 			Ok(())
@@ -427,12 +431,16 @@ mod calls {
 			let reason: Text = Self::text(reason, Error::<T>::ReasonTooLong)?;
 			Self::close_request(request, &entry);
 			let Request {
-				owner, consumer, ..
+				owner,
+				consumer,
+				scope,
+				..
 			} = entry;
 			Self::deposit_event(Event::RequestRejected {
 				request,
 				owner,
 				consumer,
+				scope,
 				reason,
 			});
 			Ok(())

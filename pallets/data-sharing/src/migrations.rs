@@ -232,6 +232,7 @@ impl<T: Config> UncheckedToV1<T> {
 					request: id,
 					owner: request.owner,
 					consumer: request.consumer,
+					scope: request.scope,
 				});
 			}
 		}
