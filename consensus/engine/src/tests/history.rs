@@ -98,7 +98,7 @@ fn the_first_block_of_a_history_weighs_nothing_and_the_others_more() {
 	);
 }
 
-/// The end of an import that keeps what it is given.
+/// The end of an import that keeps the block.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Option<BlockImportParams<Block>>>>);
 
