@@ -373,7 +373,10 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 	revocation.last = Some(pending);
 	let is_start = |event: &Event| matches!(event, Event::EpochStarted { .. });
 	let moved = included.events.iter().any(is_start);
-	revocation.overtaken = epoch == current && !moved;
+	// A grant that had expired, although the chain had not ended it yet, is ended without a new epoch.
+	let is_revocation = |event: &Event| matches!(event, Event::Revoked { .. });
+	let revoked = included.events.iter().any(is_revocation);
+	revocation.overtaken = epoch == current && revoked && !moved;
 	let state = client.at(included.block.hash).await;
 	revocation.included = Some(included);
 	revocation.follow(client, owner, id, state, moved).await;
