@@ -17,6 +17,9 @@ impl Context {
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
 		let client = Client::connect(&options.url()).await?;
 		client.on_wait(|waiting| tell(waiting));
+		if options.pq_only {
+			client.post_quantum_only();
+		}
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");
 		}

@@ -305,6 +305,10 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to run: isthmus key publish")),
+		NotPostQuantum => (
+			Kind::Refused,
+			Some("the reader has to publish a new key: isthmus key rotate; or leave out --pq-only"),
+		),
 		NoFreeLeaf { .. } => (Kind::Refused, Some("start a new epoch: isthmus dataset epoch NUMBER")),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		NoSuchDataset { .. } => (Kind::Refused, Some("list the datasets: isthmus list datasets")),

@@ -9,7 +9,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	envelope::{
-		key_file::{self, FolderLock, KeyFile, KeyFileError, Secrets},
+		key_file::{self, KeyFile, KeyFileError, Secrets},
 		on_disk,
 	},
 	Account, Identity,
@@ -24,7 +24,7 @@ pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
 /// Opens a key file and returns the identity in it.
 pub(crate) fn open(path: &Path) -> Result<Identity, Error> {
 	let (secrets, _) = unlock(path)?;
-	identity(secrets)
+	identity(&secrets)
 }
 
 /// Writes a new key file. An existing file is not replaced.
@@ -34,24 +34,21 @@ pub(crate) fn create(path: &Path, secrets: &Secrets, passphrase: &str) -> Result
 	Ok(file)
 }
 
-/// Adds a new encryption key pair for an account and rewrites its key file under the same passphrase. Other
-/// programs cannot change the file until the lock is dropped.
-pub(crate) fn rotate(path: &Path) -> Result<(Identity, FolderLock), Error> {
-	let lock = key_file::lock(path).map_err(|error| failed(path, error.into()))?;
+/// Asks for a new passphrase and rewrites the key file under it. Other programs cannot change the file meanwhile.
+pub(crate) fn change_passphrase(path: &Path) -> Result<KeyFile, Error> {
+	let _lock = key_file::lock(path).map_err(|error| failed(path, error.into()))?;
 	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
 	// Before the passphrase prompt.
 	output::check_folder(&target)?;
 	let other_names = other_names(path);
-	let (mut secrets, passphrase) = unlock(path)?;
-	secrets.rotate().map_err(Error::failed)?;
-	seal(path, &secrets, &passphrase)?
-		.replace(path)
-		.map_err(|error| failed(path, error))?;
+	let (secrets, _) = unlock(path)?;
+	let file = seal(path, &secrets, &passphrase::another()?)?;
+	file.replace(path).map_err(|error| failed(path, error))?;
 	if other_names {
 		let path = path.display();
-		tell(format_args!("warning: {path} had another name (a hard link), which keeps the old file: link it again"));
+		tell(format_args!("warning: {path} had another name (a hard link), which keeps the old passphrase: link it again"));
 	}
-	Ok((identity(secrets)?, lock))
+	Ok(file)
 }
 
 /// Returns an error if a new file cannot be written, so that this is reported before the passphrase prompt.
@@ -63,7 +60,7 @@ pub(crate) fn check_new(path: &Path) -> Result<(), Error> {
 }
 
 /// Opens a key file with its passphrase, and returns both the secrets and the passphrase.
-fn unlock(path: &Path) -> Result<(Secrets, zeroize::Zeroizing<String>), Error> {
+pub(crate) fn unlock(path: &Path) -> Result<(Secrets, zeroize::Zeroizing<String>), Error> {
 	let file = read(path)?;
 	if is_open_to_others(path) {
 		let path = path.display();
@@ -104,15 +101,15 @@ fn other_names(_: &Path) -> bool {
 }
 
 fn seal(path: &Path, secrets: &Secrets, passphrase: &str) -> Result<KeyFile, Error> {
-	let address = Account::from_uri(&secrets.account)?.id().to_string();
+	let address = Account::from_uri(&secrets.account())?.id().to_string();
 	KeyFile::seal(secrets, &address, passphrase).map_err(|error| failed(path, error))
 }
 
-fn identity(secrets: Secrets) -> Result<Identity, Error> {
+fn identity(secrets: &Secrets) -> Result<Identity, Error> {
 	Ok(Identity {
-		account: Account::from_uri(&secrets.account)?,
-		master: secrets.master,
-		encryption: secrets.encryption,
+		account: Account::from_uri(&secrets.account())?,
+		master: secrets.seed.master(),
+		encryption: secrets.seed.encryption(),
 	})
 }
 
@@ -162,7 +159,7 @@ mod tests {
 		let refused = create(&path, &secrets, "three plain words").unwrap_err();
 		assert_eq!(refused.kind(), Kind::Failed);
 		assert_eq!(read(&path).unwrap(), file);
-		let address = Account::from_uri(&secrets.account)
+		let address = Account::from_uri(&secrets.account())
 			.unwrap()
 			.id()
 			.to_string();

@@ -22,6 +22,10 @@ pub(crate) struct Options {
 	#[arg(long, global = true)]
 	pub(crate) finalized: bool,
 
+	/// Refuse to seal to, or to open, keys that a quantum computer could break
+	#[arg(long, global = true)]
+	pub(crate) pq_only: bool,
+
 	/// Print JSON, one object a line: results to stdout, errors to stderr
 	#[arg(long, global = true)]
 	json: bool,

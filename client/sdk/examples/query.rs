@@ -48,7 +48,7 @@ async fn ask(client: &Client, reader: &Identity, owner: &AccountId) -> Result<()
 		.await?
 		.is_none()
 	{
-		let key = reader.encryption[0].public_key();
+		let key = reader.encryption.fresh()?.public_key();
 		let publish = client.set_encryption_key(&key).await?;
 		client.send(&reader.account, &publish).await?;
 	}

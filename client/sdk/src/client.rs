@@ -16,7 +16,10 @@ use serde::de::DeserializeOwned;
 use std::{
 	collections::BTreeMap,
 	future::Future,
-	sync::{Arc, OnceLock},
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc, OnceLock,
+	},
 };
 use subxt::{
 	backend::LegacyBackend,
@@ -58,6 +61,8 @@ pub(crate) struct Inner {
 	best: Mutex<Option<State>>,
 	/// Receives the reports of long waits.
 	pub(crate) on_wait: OnceLock<Tell>,
+	/// Whether suites that a large quantum computer opens are refused.
+	post_quantum_only: AtomicBool,
 	/// The anchor: the block that new transactions are bound to.
 	pub(crate) anchor: Mutex<Recent<State>>,
 	/// The events of the most recently read block, kept because many transactions share a block.
@@ -113,6 +118,7 @@ impl Client {
 			notes: Mutex::default(),
 			best: Mutex::default(),
 			on_wait: OnceLock::new(),
+			post_quantum_only: AtomicBool::new(false),
 			anchor: Mutex::default(),
 			events: Mutex::default(),
 		}));
@@ -128,6 +134,17 @@ impl Client {
 	/// Returns the hash of the chain's first block.
 	pub fn genesis(&self) -> [u8; 32] {
 		self.0.genesis
+	}
+
+	/// Refuses from now on to seal to, or to open what is sealed to, a key of a suite that a large quantum computer
+	/// opens: [`Suite::X25519`](isthmus_envelope::Suite::X25519).
+	pub fn post_quantum_only(&self) {
+		self.0.post_quantum_only.store(true, Ordering::Relaxed);
+	}
+
+	/// Returns whether such keys are refused.
+	pub fn is_post_quantum_only(&self) -> bool {
+		self.0.post_quantum_only.load(Ordering::Relaxed)
 	}
 
 	/// Returns how many requests this connection has sent so far, by method.

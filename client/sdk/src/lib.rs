@@ -21,7 +21,7 @@
 //! let create = client.create_dataset("marks").await?;
 //! client.send(&school.account, &create).await?;
 //! // The company publishes the key that grants are sealed to.
-//! let publish = client.set_encryption_key(&company.encryption[0].public_key()).await?;
+//! let publish = client.set_encryption_key(&company.encryption.fresh()?.public_key()).await?;
 //! client.send(&company.account, &publish).await?;
 //!
 //! // T_s: the school stores a record at the first free leaf of the dataset.

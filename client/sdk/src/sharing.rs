@@ -16,7 +16,9 @@ use crate::{
 	types::*,
 	wait::Wait,
 };
-use isthmus_envelope::{open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range};
+use isthmus_envelope::{
+	grant::recipient, open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
+};
 use isthmus_sharing::terms::{Footprint, Rates};
 use std::collections::HashSet;
 
@@ -24,8 +26,8 @@ pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 
 /// An upper bound on a grant's fee plus the balance that an account has to keep.
 const FEE: Balance = isthmus_primitives::UNIT / 10;
-/// The maximum number of grants in a transaction: at 2.1 kB each, they stay far below the length of a block.
-const GRANTS_IN_ONE: usize = 200;
+/// The maximum number of grants in a transaction: at 3.2 kB each, they stay far below the length of a block.
+const GRANTS_IN_ONE: usize = 128;
 
 /// Returns the identifier of a dataset's epoch, from which its keys are derived.
 pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: Epoch) -> EpochId {
@@ -41,7 +43,8 @@ pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: E
 ///
 /// # Errors
 ///
-/// Returns [`Error::Range`] for an invalid range, and [`Error::Grant`] if the keys cannot be sealed.
+/// Returns [`Error::Range`] for an invalid range, [`Error::Grant`] if the keys cannot be sealed, and
+/// [`Error::NotPostQuantum`] if the client [refuses](Client::post_quantum_only) the key.
 pub fn seal(
 	client: &Client,
 	owner: &Identity,
@@ -54,6 +57,7 @@ pub fn seal(
 		from,
 		to,
 	} = terms.scope;
+	check(client, key.suite())?;
 	let root = owner
 		.master
 		.epoch_root(&epoch_id(client, owner.id(), dataset, epoch));
@@ -65,12 +69,20 @@ pub fn seal(
 	Ok(seal_grant(&root, &scope, key)?)
 }
 
-/// Opens a grant with whichever of the reader's key pairs it was sealed to.
+/// Returns an error if the client refuses what is sealed with this suite.
+fn check(client: &Client, suite: Suite) -> Result<(), Error> {
+	match client.is_post_quantum_only() && !suite.is_post_quantum() {
+		true => Err(Error::NotPostQuantum),
+		false => Ok(()),
+	}
+}
+
+/// Opens a grant with the reader's key pair that it was sealed to.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Grant`] if none of the key pairs opens it, and [`Error::NoKeyPair`] if the reader has
-/// none.
+/// Returns [`Error::Grant`] if it is not sealed to a key pair of the reader, and [`Error::NotPostQuantum`] if the
+/// client [refuses](Client::post_quantum_only) the key.
 pub fn open(
 	client: &Client,
 	reader: &Identity,
@@ -89,14 +101,10 @@ pub fn open(
 		range: Range::new(from, to)?,
 		expiry: grant.expiry,
 	};
-	let mut refused = Error::NoKeyPair(*reader.id());
-	for pair in &reader.encryption {
-		match open_grant(pair, &id, &scope, &grant.sealed_keys) {
-			Ok(keys) => return Ok(keys),
-			Err(error) => refused = error.into(),
-		}
-	}
-	Err(refused)
+	let (suite, key) = recipient(&grant.sealed_keys)?;
+	check(client, suite)?;
+	let pair = reader.encryption.pair(suite, &key);
+	Ok(open_grant(&pair, &id, &scope, &grant.sealed_keys)?)
 }
 
 /// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key in `state`.

@@ -17,14 +17,15 @@ pub use isthmus_sharing::{
 const _: () = {
 	use isthmus_envelope::{
 		record::{Header, FORMAT_MAX_CHUNKS, MAX_CHUNK_SIZE, TAG_LEN},
-		tree::{LEAVES, MAX_COVER, NODE_KEY_LEN},
-		PublicKey,
+		tree::LEAVES,
+		grant, PublicKey, Suite,
 	};
 	use isthmus_sharing::terms::*;
 	assert!(LEAVES == LEAVES_PER_EPOCH);
 	assert!(FORMAT_MAX_CHUNKS >= MAX_CHUNKS as u64);
-	assert!(PublicKey::LEN as u32 >= MIN_ENCRYPTION_KEY_SIZE);
-	assert!((MAX_COVER * NODE_KEY_LEN) as u32 <= MAX_SEALED_KEYS_SIZE);
+	assert!(Suite::X25519.public_len() as u32 >= MIN_ENCRYPTION_KEY_SIZE - 2);
+	assert!(PublicKey::MAX_LEN as u32 <= MAX_ENCRYPTION_KEY_SIZE);
+	assert!(grant::MAX_LEN as u32 <= MAX_SEALED_KEYS_SIZE);
 	assert!(Header::LEN as u32 + MAX_CHUNK_SIZE + TAG_LEN as u32 <= MAX_VALUE_SIZE);
 };
 

@@ -2,7 +2,7 @@
 
 // Who may read what: encryption keys, policies, requests (T_q), and grants on the authorization list.
 
-import { openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
+import { EncryptionSecret, grantRecipient, openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
 import { hex, unixSeconds } from './encoding.mjs';
 import { EndsTooSoon } from './errors.mjs';
 
@@ -83,7 +83,7 @@ export const Grants = (Base) =>
 		}
 
 		/**
-		 * Opens a grant's keys with the reader's encryption key pair.
+		 * Opens a grant's keys with the reader's encryption key pair, or with the secret that it is derived from.
 		 *
 		 * @param {{caller: string, owner: string, answer: object, pair: object}} grant `answer` is the result of
 		 * `query` or `signedQuery`.
@@ -91,7 +91,9 @@ export const Grants = (Base) =>
 		async openKeys({ caller, owner, answer, pair }) {
 			const { grant } = answer;
 			const scope = this.#grantScope(caller, grant, grant.expiry);
-			return openGrant(pair, this.epochId(this.accountBytes(owner), answer), scope, grant.sealedKeys);
+			const { suite, id } = grantRecipient(grant.sealedKeys);
+			const own = pair instanceof EncryptionSecret ? await pair.pair(suite, id) : pair;
+			return openGrant(own, this.epochId(this.accountBytes(owner), answer), scope, grant.sealedKeys);
 		}
 
 		/** Checks that a request stays open long enough for an answer. */

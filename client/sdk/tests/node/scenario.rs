@@ -113,7 +113,7 @@ pub(crate) async fn register(client: &Client, school: &Identity) {
 
 /// Publishes the encryption key of a reader.
 pub(crate) async fn publish(client: &Client, reader: &Identity) {
-	let key = reader.encryption[0].public_key();
+	let key = reader.encryption.fresh().unwrap().public_key();
 	let publish = client.set_encryption_key(&key).await.unwrap();
 	client.send(&reader.account, &publish).await.unwrap();
 }
