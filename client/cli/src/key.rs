@@ -10,8 +10,8 @@ use crate::{
 	report::Report,
 };
 use isthmus_sdk::{
-	envelope::{KeyFile, Secrets},
-	every, sharing, Account, AccountId, BlockNumber, GrantState, Identity, OpeningGrant,
+	envelope::Secrets, every, sharing, Account, AccountId, BlockNumber, GrantState, Identity,
+	OpeningGrant,
 };
 use serde::Serialize;
 use std::{
@@ -37,8 +37,8 @@ pub(crate) struct Opts {
 enum Command {
 	/// Create an account and all its secrets in a new key file
 	///
-	/// All secrets come from one seed. It is shown in 24 words: write them down, because whoever has lost both the file
-	/// and the words can read nothing of the account any more. Some of the words are asked for, to see that they are
+	/// All secrets come from one seed. It is shown in 24 words: write them down, because without the file and the
+	/// words no one can read what the account stored or was granted. Some of the words are asked for, to see that they are
 	/// written down. If $ISTHMUS_PASSPHRASE is set, nothing is shown or asked: see the words with `isthmus key words`.
 	///
 	/// The file is encrypted under a passphrase.
@@ -127,30 +127,6 @@ enum Command {
 	Rotate,
 }
 
-/// What a key file shows without its passphrase.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Shown {
-	account: String,
-	fingerprint: String,
-}
-
-impl From<KeyFile> for Shown {
-	fn from(file: KeyFile) -> Self {
-		Self {
-			account: file.account().to_owned(),
-			fingerprint: file.fingerprint().to_owned(),
-		}
-	}
-}
-
-impl fmt::Display for Shown {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		writeln!(f, "account      {}", self.account)?;
-		write!(f, "fingerprint  {}", self.fingerprint)
-	}
-}
-
 /// An encryption key that was registered or removed.
 #[derive(Serialize)]
 struct Changed {
@@ -183,7 +159,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	Ok(match opts.command {
 		Command::Generate { file } => {
 			key_file::check_new(&file)?;
-			Box::new(recovery::create(&file, &Secrets::generate().map_err(Error::failed)?)?)
+			Box::new(recovery::create(
+				&file,
+				&Secrets::generate().map_err(Error::failed)?,
+			)?)
 		}
 		Command::Import { file } => {
 			key_file::check_new(&file)?;
@@ -192,7 +171,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 			let secrets = Secrets::for_account(secret).map_err(Error::failed)?;
 			Box::new(recovery::create(&file, &secrets)?)
 		}
-		Command::Inspect { file } => Box::new(Shown::from(key_file::read(&file)?)),
+		Command::Inspect { file } => Box::new(key_file::Shown::from(key_file::read(&file)?)),
 		Command::Words { file } => Box::new(recovery::words(&file)?),
 		Command::Restore { file, imported } => Box::new(recovery::restore(&file, imported)?),
 		Command::Passphrase { file } => Box::new(recovery::passphrase(&file)?),
@@ -270,7 +249,9 @@ struct Verified {
 
 impl fmt::Display for Verified {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let Self { account, grants, .. } = self;
+		let Self {
+			account, grants, ..
+		} = self;
 		write!(f, "the file opens {grants} grants of {account}")?;
 		match self.registered {
 			true => write!(f, ", and has the key that is registered"),

@@ -14,7 +14,32 @@ use isthmus_sdk::{
 	},
 	Account, Identity,
 };
-use std::{fs, io::ErrorKind, path::Path};
+use serde::Serialize;
+use std::{fmt, fs, io::ErrorKind, path::Path};
+
+/// What a key file shows without its passphrase.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shown {
+	account: String,
+	fingerprint: String,
+}
+
+impl From<KeyFile> for Shown {
+	fn from(file: KeyFile) -> Self {
+		Self {
+			account: file.account().to_owned(),
+			fingerprint: file.fingerprint().to_owned(),
+		}
+	}
+}
+
+impl fmt::Display for Shown {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		writeln!(f, "account      {}", self.account)?;
+		write!(f, "fingerprint  {}", self.fingerprint)
+	}
+}
 
 /// Reads a key file without opening it.
 pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {

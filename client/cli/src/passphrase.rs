@@ -35,7 +35,9 @@ pub(crate) fn new() -> Result<Zeroizing<String>, Error> {
 /// Asks twice for the passphrase that replaces another, unless $ISTHMUS_NEW_PASSPHRASE holds it.
 pub(crate) fn another() -> Result<Zeroizing<String>, Error> {
 	match is_given() && variable(NEW_VARIABLE).is_none() {
-		true => Err(Error::usage("missing new passphrase: set $ISTHMUS_NEW_PASSPHRASE, too")),
+		true => Err(Error::usage(
+			"missing new passphrase: set $ISTHMUS_NEW_PASSPHRASE, too",
+		)),
 		false => new_from(NEW_VARIABLE),
 	}
 }
@@ -76,8 +78,9 @@ pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 fn secret_of(line: &str) -> Result<Zeroizing<String>, Error> {
 	// Without this check, an empty secret would be taken for the phrase that all development chains share.
 	match line.trim_end_matches(['\r', '\n']) {
-		blank if blank.trim().is_empty() => Err(Error::usage("missing secret")
-			.hint("type it, or pipe it to stdin")),
+		blank if blank.trim().is_empty() => {
+			Err(Error::usage("missing secret").hint("type it, or pipe it to stdin"))
+		}
 		secret => Ok(Zeroizing::new(secret.to_owned())),
 	}
 }

@@ -3,8 +3,8 @@
 
 use crate::{
 	error::{Error, Kind},
-	key::Shown,
-	key_file, passphrase,
+	key_file::{self, Shown},
+	passphrase,
 	report::Lines,
 	stderr::tell,
 };
@@ -162,8 +162,8 @@ pub(crate) fn split(file: &Path, of: u8, need: u8) -> Result<Lines<Shared>, Erro
 	if secrets.imported.is_some() {
 		tell("the account was imported: its own secret is not in the shares");
 	}
-	let shares = shares::split(&secrets.seed, of, need)
-		.map_err(|error| Error::new(Kind::Failed, error))?;
+	let shares =
+		shares::split(&secrets.seed, of, need).map_err(|error| Error::new(Kind::Failed, error))?;
 	let shared = shares.iter().map(|share| Shared {
 		need: share.need(),
 		number: share.number(),

@@ -2,8 +2,8 @@
 //! Encryption keys: the key pairs to which grants are sealed. They are separate from the key that
 //! signs an account's transactions, so that each can be replaced without the other.
 //!
-//! An account may have as many pairs as it likes, a new one for each request for example, and keeps a single secret:
-//! each pair has an [identifier](KeyId), which is part of its public key and of every grant that is sealed to it, and
+//! An account may have any number of pairs, a new one for each request for example, and keeps a single secret: each
+//! pair has an [identifier](KeyId), which is part of its public key and of every grant that is sealed to it, and
 //! [`EncryptionSecret::pair`] derives the pair from the secret and the identifier.
 
 use crate::{

@@ -482,18 +482,38 @@ fn changed_grants(suite: Suite) -> Vec<GrantCase> {
 	let low_order = [&good[..at - 32], &[0; 32], &good[at..]].concat();
 	let mut cases = vec![
 		("no bytes", SEED, granted, vec![]),
-		("cut short in the prefix", SEED, granted, good[..18].to_vec()),
+		(
+			"cut short in the prefix",
+			SEED,
+			granted,
+			good[..18].to_vec(),
+		),
 		("cut short", SEED, granted, good[..good.len() - 1].to_vec()),
 		("a byte appended", SEED, granted, [&good[..], &[0]].concat()),
 		("another version byte", SEED, granted, changed(0, 1)),
 		("an unknown suite", SEED, granted, changed(2, 9)),
 		("another identifier", SEED, granted, changed(3, !good[3])),
-		("another encapsulated key", SEED, granted, changed(19, !good[19])),
-		("another point", SEED, granted, changed(at - 1, good[at - 1] ^ 1)),
+		(
+			"another encapsulated key",
+			SEED,
+			granted,
+			changed(19, !good[19]),
+		),
+		(
+			"another point",
+			SEED,
+			granted,
+			changed(at - 1, good[at - 1] ^ 1),
+		),
 		("a point of low order", SEED, granted, low_order),
 		("another ciphertext", SEED, granted, changed(at, !good[at])),
 		("another recipient", OTHER_SEED, granted, good.clone()),
-		("a range with a longer cover", SEED, scope(4, 7), good.clone()),
+		(
+			"a range with a longer cover",
+			SEED,
+			scope(4, 7),
+			good.clone(),
+		),
 	];
 	cases
 		.drain(..)

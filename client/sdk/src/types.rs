@@ -16,9 +16,10 @@ pub use isthmus_sharing::{
 // The envelope does not depend on a chain and has its own constants. They must fit the protocol's constants.
 const _: () = {
 	use isthmus_envelope::{
+		grant,
 		record::{Header, FORMAT_MAX_CHUNKS, MAX_CHUNK_SIZE, TAG_LEN},
 		tree::LEAVES,
-		grant, PublicKey, Suite,
+		PublicKey, Suite,
 	};
 	use isthmus_sharing::terms::*;
 	assert!(LEAVES == LEAVES_PER_EPOCH);

@@ -76,7 +76,9 @@ fn the_vectors_pass() {
 		let read: KeyFile = file.to_string().parse().unwrap();
 		let secrets = Secrets {
 			seed: Seed::from_bytes(array(&case["seed"])),
-			imported: case["imported"].as_str().map(|secret| Zeroizing::new(secret.into())),
+			imported: case["imported"]
+				.as_str()
+				.map(|secret| Zeroizing::new(secret.into())),
 		};
 		assert_eq!(bytes(&read.open(&passphrase).unwrap()), bytes(&secrets));
 		let (address, salt) = (text(&file["account"]), array(&file["salt"]));
@@ -175,7 +177,10 @@ fn secrets_are_not_shown() {
 	assert_eq!(format!("{secrets:?}"), "Secrets(..)");
 	assert_eq!(secrets.account().len(), 2 + 64);
 	let (_, file) = sealed();
-	assert_eq!(format!("{:?}", file.open(PASSPHRASE).unwrap()), "Secrets(..)");
+	assert_eq!(
+		format!("{:?}", file.open(PASSPHRASE).unwrap()),
+		"Secrets(..)"
+	);
 }
 
 #[cfg(unix)]
@@ -204,7 +209,8 @@ fn a_key_file_is_replaced_only_on_purpose() {
 		file.create(&path),
 		Err(KeyFileError::Io(error)) if error.kind() == io::ErrorKind::AlreadyExists
 	));
-	let changed = KeyFile::seal_with(&secrets, ADDRESS, "a new passphrase", QUICK, [8; 32]).unwrap();
+	let changed =
+		KeyFile::seal_with(&secrets, ADDRESS, "a new passphrase", QUICK, [8; 32]).unwrap();
 	changed.replace(&path).unwrap();
 	assert_eq!(KeyFile::read(&path).unwrap(), changed);
 	// No temporary file is left.
@@ -237,7 +243,8 @@ fn a_key_file_behind_a_link_is_replaced_and_the_link_stays() {
 	file.create(&path).unwrap();
 	symlink(&path, &between).unwrap();
 	symlink("between", &link).unwrap();
-	let changed = KeyFile::seal_with(&secrets, ADDRESS, "a new passphrase", QUICK, [8; 32]).unwrap();
+	let changed =
+		KeyFile::seal_with(&secrets, ADDRESS, "a new passphrase", QUICK, [8; 32]).unwrap();
 	changed.replace(&link).unwrap();
 	assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 	assert!(fs::symlink_metadata(&between).unwrap().is_symlink());
