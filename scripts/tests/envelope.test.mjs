@@ -98,7 +98,7 @@ test("each of a folder's files has its own key", async () => {
 
 test('folders are encoded and decoded', async () => {
 	for (const v of files.folders) {
-		const list = v.files.map((file) => ({ ...file, key: bytes(file.key) }));
+		const list = v.files.map((file) => ({ ...file, key: bytes(file.key), hash: bytes(file.hash) }));
 		assert.equal(hex(folderToBytes(list)), v.bytes);
 		assert.deepEqual(folderFromBytes(bytes(v.bytes)), list);
 	}

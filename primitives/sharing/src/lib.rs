@@ -106,6 +106,7 @@ pub mod scope;
 pub mod signed;
 pub mod state;
 pub mod terms;
+pub mod text;
 #[cfg(test)]
 mod test;
 
