@@ -28,6 +28,9 @@ pub const DEFAULT_MINIMUM_DIFFICULTY: u64 = 131_072;
 pub const ALLOWED_FUTURE_SECONDS: u64 = 15;
 /// The `ref_time` of one gas, in picoseconds: 100 ns.
 pub const REF_TIME_PER_GAS: u64 = 100_000;
+/// The gas of one byte of a transaction's call. Six mebibytes, which is what ordinary transactions may fill of a
+/// block's length, use 12.6 million gas, most of the 15 million that they may use of a full block.
+pub const GAS_PER_BYTE: u64 = 2;
 
 /// How a block's difficulty is computed from its parent's.
 #[derive(

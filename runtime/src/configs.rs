@@ -4,7 +4,7 @@
 use crate::{
 	AccountId, Balances, Block, Council, OriginCaller, PalletInfo, ProofOfWork, Runtime,
 	RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask,
-	SessionKeys, System, Verifiers, VERSION,
+	SessionKeys, System, TransactionPayment, Verifiers, VERSION,
 };
 use frame_support::{
 	derive_impl,
@@ -16,14 +16,17 @@ use frame_support::{
 	},
 	weights::{
 		constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_SECOND},
-		ConstantMultiplier, IdentityFee, Weight,
+		IdentityFee, Weight, WeightToFee,
 	},
 };
 use frame_system::{
 	limits::{BlockLength, BlockWeights},
 	EnsureNever, EnsureRoot,
 };
-use isthmus_primitives::{Balance, BlockNumber, Hash, Nonce, UNIT};
+use isthmus_primitives::{
+	params::{GAS_PER_BYTE, REF_TIME_PER_GAS},
+	Balance, BlockNumber, Hash, Nonce, UNIT,
+};
 use isthmus_sharing::terms::{CANCEL_NOTICE, MAX_VALUE_SIZE};
 use pallet_collective::{EnsureProportionMoreThan, Instance1, PrimeDefaultVote, WeightInfo as _};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
@@ -44,8 +47,9 @@ pub const MAX_BLOCK_LENGTH: u32 = 8 * 1024 * 1024;
 const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
 /// The minimum balance of an account.
 pub const EXISTENTIAL_DEPOSIT: Balance = UNIT / 1000;
-/// The fee for one byte of a transaction: one unit for a megabyte.
-const BYTE_FEE: Balance = UNIT / 1_000_000;
+/// The fee for one byte of a transaction, besides the fee for the gas that the byte is: together they are one
+/// unit for a megabyte, times the multiplier.
+const BYTE_FEE: Balance = UNIT / 1_000_000 - (GAS_PER_BYTE * REF_TIME_PER_GAS) as Balance;
 /// The number of blocks in a week, at 12 s each.
 const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
 /// The maximum number of verifiers, who vote on finality.
@@ -105,6 +109,8 @@ impl frame_system::Config for Runtime {
 	type Hash = Hash;
 	type Lookup = AccountIdLookup<AccountId, ()>;
 	type Nonce = Nonce;
+	/// What an upgrade changes in the storage that earlier runtimes wrote.
+	type SingleBlockMigrations = (pallet_data_sharing::migrations::ToV1<Runtime>,);
 	/// The address prefix, Substrate's generic one.
 	type SS58Prefix = frame_support::traits::ConstU16<42>;
 	type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
@@ -144,21 +150,42 @@ impl pallet_balances::Config for Runtime {
 	type WeightInfo = pallet_balances::weights::SubstrateWeight<Runtime>;
 }
 
-/// Pays fees and tips to the block's miner.
-pub struct ToBeneficiary;
+/// Burns fees, and pays tips to the block's miner (EIP-1559). If a miner received the fees, it could fill its
+/// own blocks for nothing.
+pub struct BurnFees;
 
-impl OnUnbalanced<Credit<AccountId, Balances>> for ToBeneficiary {
-	fn on_nonzero_unbalanced(fees: Credit<AccountId, Balances>) {
-		// If the fees are too low to open an account (below the existential deposit), `resolve` returns
-		// them, and dropping them burns them.
-		drop(Balances::resolve(&ProofOfWork::beneficiary(), fees));
+impl OnUnbalanced<Credit<AccountId, Balances>> for BurnFees {
+	fn on_unbalanceds(mut fee_then_tip: impl Iterator<Item = Credit<AccountId, Balances>>) {
+		// Dropping a credit burns it.
+		drop(fee_then_tip.next());
+		if let Some(tip) = fee_then_tip.next() {
+			// A tip that is too low to open the miner's account (below the existential deposit) is returned,
+			// and burned too.
+			drop(Balances::resolve(&ProofOfWork::beneficiary(), tip));
+		}
+	}
+}
+
+/// The fee for a transaction's bytes. Like the fee for its gas, it rises and falls with the multiplier.
+pub struct FeeForBytes;
+
+impl WeightToFee for FeeForBytes {
+	type Balance = Balance;
+
+	/// The number of bytes takes the place of the time.
+	fn weight_to_fee(bytes: &Weight) -> Balance {
+		let fee = BYTE_FEE.saturating_mul(bytes.ref_time().into());
+		TransactionPayment::next_fee_multiplier().saturating_mul_int(fee)
 	}
 }
 
 parameter_types! {
-	/// The fullness of blocks above which fees rise. Below it they fall, but never below the base fees.
+	/// The fullness of blocks, in gas, above which fees rise. Below it they fall, but never below the base
+	/// fees.
 	pub const TargetBlockFullness: Perquintill = Perquintill::from_percent(25);
-	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(75, 1_000_000);
+	/// How fast fees rise and fall: in blocks that are full of bytes they double in about 120 blocks, and in
+	/// empty ones they halve in about 280.
+	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(1, 100);
 	pub MinimumMultiplier: Multiplier = Multiplier::from_u32(1);
 	pub MaximumMultiplier: Multiplier = Bounded::max_value();
 }
@@ -171,9 +198,10 @@ impl pallet_transaction_payment::Config for Runtime {
 		MinimumMultiplier,
 		MaximumMultiplier,
 	>;
-	type LengthToFee = ConstantMultiplier<Balance, ConstU128<BYTE_FEE>>;
-	type OnChargeTransaction = FungibleAdapter<Balances, ToBeneficiary>;
-	type OperationalFeeMultiplier = ConstU8<5>;
+	type LengthToFee = FeeForBytes;
+	type OnChargeTransaction = FungibleAdapter<Balances, BurnFees>;
+	/// An operational call has no priority over others: anyone may sign one, and only a tip buys a place.
+	type OperationalFeeMultiplier = ConstU8<0>;
 	type RuntimeEvent = RuntimeEvent;
 	type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
 	/// The fee for one picosecond is the currency's smallest unit, so a full block costs two units.
@@ -299,6 +327,7 @@ impl pallet_sudo::Config for Runtime {
 }
 
 impl pallet_data_sharing::Config for Runtime {
+	type BlockInterval = ConstU64<12>;
 	type CancelNotice = ConstU32<CANCEL_NOTICE>;
 	type Currency = Balances;
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;

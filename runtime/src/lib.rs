@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The runtime: the code that executes blocks, compiled to Wasm and stored in the chain's state. The
 //! pallets contain all the rules, and this crate only combines them. It contains their configurations
-//! ([`configs`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
+//! ([`configs`]), a transaction extension ([`extensions`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // The code written here is documented; the code that the runtime's macros generate from it is not.
@@ -18,6 +18,7 @@ mod benchmarks;
 
 pub mod apis;
 pub mod configs;
+pub mod extensions;
 pub mod genesis;
 
 #[cfg(test)]
@@ -29,7 +30,7 @@ pub use apis::VERSION;
 pub use configs::{BLOCK_WEIGHT_SECONDS, EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH, MAX_VERIFIERS};
 
 use alloc::vec::Vec;
-use isthmus_primitives::{AccountId, Header, Signature};
+use isthmus_primitives::{AccountId, Balance, Header, Nonce, Signature};
 use polkadot_sdk::*;
 use sp_runtime::{generic, impl_opaque_keys, MultiAddress};
 
@@ -56,11 +57,16 @@ pub type Executive = frame_executive::Executive<
 
 /// The checks of every transaction, in this order.
 ///
+/// `CheckRootCalls` comes early, before a transaction takes any of a block's room. It shares a place because a
+/// tuple has at most twelve.
 /// `CheckGasLimit` must follow `CheckWeight`, because it reads the sum that `CheckWeight` updates.
 /// `WeightReclaim` must be last, because only then is all unspent weight known.
 pub type TxExtension = (
 	frame_system::AuthorizeCall<Runtime>,
-	frame_system::CheckNonZeroSender<Runtime>,
+	(
+		frame_system::CheckNonZeroSender<Runtime>,
+		extensions::CheckRootCalls,
+	),
 	frame_system::CheckSpecVersion<Runtime>,
 	frame_system::CheckTxVersion<Runtime>,
 	frame_system::CheckGenesis<Runtime>,
@@ -73,23 +79,30 @@ pub type TxExtension = (
 	frame_system::WeightReclaim<Runtime>,
 );
 
-/// Makes a transaction that has no signer, because the evidence in its call is enough.
-fn without_signer(call: RuntimeCall) -> UncheckedExtrinsic {
-	let extension = (
+/// Returns the extension of a transaction that is valid in this era, has this nonce and pays this tip.
+pub fn tx_extension(era: generic::Era, nonce: Nonce, tip: Balance) -> TxExtension {
+	(
 		frame_system::AuthorizeCall::new(),
-		frame_system::CheckNonZeroSender::new(),
+		(
+			frame_system::CheckNonZeroSender::new(),
+			extensions::CheckRootCalls,
+		),
 		frame_system::CheckSpecVersion::new(),
 		frame_system::CheckTxVersion::new(),
 		frame_system::CheckGenesis::new(),
-		frame_system::CheckEra::from(generic::Era::Immortal),
-		frame_system::CheckNonce::from(0),
+		frame_system::CheckEra::from(era),
+		frame_system::CheckNonce::from(nonce),
 		frame_system::CheckWeight::new(),
 		pallet_proof_of_work::CheckGasLimit::new(),
-		pallet_transaction_payment::ChargeTransactionPayment::from(0),
+		pallet_transaction_payment::ChargeTransactionPayment::from(tip),
 		pallet_data_sharing::DirectCall::new(),
 		frame_system::WeightReclaim::new(),
-	);
-	UncheckedExtrinsic::new_transaction(call, extension)
+	)
+}
+
+/// Makes a transaction that has no signer, because the evidence in its call is enough.
+fn without_signer(call: RuntimeCall) -> UncheckedExtrinsic {
+	UncheckedExtrinsic::new_transaction(call, tx_extension(generic::Era::Immortal, 0, 0))
 }
 
 impl_opaque_keys! {

@@ -3,9 +3,8 @@
 //! executes them.
 
 use crate::{
-	configs::{EXISTENTIAL_DEPOSIT, MAX_BLOCK_LENGTH},
-	Address, Balances, Block, Executive, Grandpa, ProofOfWork, Runtime, RuntimeCall, RuntimeEvent,
-	SignedPayload, System, TxExtension, UncheckedExtrinsic,
+	configs::MAX_BLOCK_LENGTH, Address, Balances, Block, Executive, Grandpa, ProofOfWork, Runtime,
+	RuntimeCall, RuntimeEvent, SignedPayload, System, UncheckedExtrinsic,
 };
 use codec::{DecodeAll, Encode};
 use isthmus_primitives::{
@@ -29,6 +28,7 @@ use sp_runtime::{
 	BuildStorage, Digest, DigestItem, DispatchError, OpaqueExtrinsic,
 };
 
+mod fees;
 mod verifiers;
 
 /// Overwrites values of the configuration with those of the patch.
@@ -222,21 +222,12 @@ fn inherents(uncles: &[Header], milliseconds: u64) -> Vec<UncheckedExtrinsic> {
 }
 
 fn signed(signer: Sr25519Keyring, call: RuntimeCall) -> UncheckedExtrinsic {
+	signed_with_tip(signer, call, 0)
+}
+
+fn signed_with_tip(signer: Sr25519Keyring, call: RuntimeCall, tip: u128) -> UncheckedExtrinsic {
 	let account = signer.to_account_id();
-	let extension: TxExtension = (
-		frame_system::AuthorizeCall::new(),
-		frame_system::CheckNonZeroSender::new(),
-		frame_system::CheckSpecVersion::new(),
-		frame_system::CheckTxVersion::new(),
-		frame_system::CheckGenesis::new(),
-		frame_system::CheckEra::from(Era::Immortal),
-		frame_system::CheckNonce::from(System::account_nonce(&account)),
-		frame_system::CheckWeight::new(),
-		pallet_proof_of_work::CheckGasLimit::new(),
-		pallet_transaction_payment::ChargeTransactionPayment::from(0),
-		pallet_data_sharing::DirectCall::new(),
-		frame_system::WeightReclaim::new(),
-	);
+	let extension = crate::tx_extension(Era::Immortal, System::account_nonce(&account), tip);
 	let payload =
 		SignedPayload::new(call.clone(), extension.clone()).expect("the payload can be signed");
 	let signature = payload.using_encoded(|bytes| signer.sign(bytes));
@@ -334,42 +325,6 @@ fn the_local_preset_builds_blocks() {
 		(0..40).for_each(|_| drop(chain.mine(vec![])));
 		assert_eq!(difficulty(), 131_072);
 	});
-}
-
-#[test]
-fn fees_go_to_the_miner() {
-	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
-		chain.mine(vec![]);
-		let issuance = Balances::total_issuance();
-		let before = Balances::free_balance(Alice.to_account_id());
-		let header = chain.mine(vec![(Alice, transfer(Bob.to_account_id(), UNIT))]);
-		let fee = before - UNIT - Balances::free_balance(Alice.to_account_id());
-		assert!(fee > 0 && fee < UNIT / 100, "{fee}");
-		assert_eq!(Balances::free_balance(miner()), 10 * UNIT + fee);
-		assert_eq!(Balances::total_issuance(), issuance + 5 * UNIT);
-		assert!(
-			(1..100_000).contains(&gas_used(&header)),
-			"{}",
-			gas_used(&header)
-		);
-	});
-}
-
-#[test]
-fn fees_below_the_existential_deposit_of_a_new_miner_are_burned() {
-	Chain::test(
-		DEV_RUNTIME_PRESET,
-		|parameters| parameters.block_reward = 0,
-		|chain| {
-			let issuance = Balances::total_issuance();
-			let before = Balances::free_balance(Alice.to_account_id());
-			chain.mine(vec![(Alice, transfer(Bob.to_account_id(), UNIT))]);
-			let fee = before - UNIT - Balances::free_balance(Alice.to_account_id());
-			assert!(fee < EXISTENTIAL_DEPOSIT, "{fee}");
-			assert_eq!(Balances::total_issuance(), issuance - fee);
-			assert_eq!(Balances::free_balance(miner()), 0);
-		},
-	);
 }
 
 #[test]

@@ -14,6 +14,7 @@ import { Records } from './sharing/records.mjs';
 
 export { Receipt } from './sharing/connection.mjs';
 export { cidOf, hex, recordKey } from './sharing/encoding.mjs';
+export { requestDigest } from './sharing/grants.mjs';
 export {
 	CallRefused,
 	EndsTooSoon,

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { EncryptionKeyPair, Header, MasterSecret, MAX_CHUNK_SIZE, TAG_LEN } from '../lib/envelope.mjs';
 import { firstChunkWithAnyKey } from '../lib/envelope/record.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { cidOf, Client, hex, QUERY_REFUSALS, Receipt, recordKey } from '../lib/sharing.mjs';
+import { cidOf, Client, hex, QUERY_REFUSALS, Receipt, recordKey, requestDigest } from '../lib/sharing.mjs';
 import { joinCsv, MONTHS, monthsOf, studentsCsv } from '../lib/students.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
@@ -154,16 +154,16 @@ test('bad input is refused, each with its own error, and changes nothing', { tim
 		[s, calls.store(newKey, 0, 0, 9, '0x'), 'EmptyValue'],
 		[s, calls.store(newKey, 0, 0, 9, `0x${'00'.repeat(largest() + 1)}`), 'ValueTooLong'],
 		[s, calls.removeRecord(newKey), 'UnknownRecord'],
-		[d, calls.requestAccess(s.address, SCOPE, 'study', 1, 0), 'NoEncryptionKey'],
-		[s, calls.requestAccess(s.address, SCOPE, 'study', 1, 0), 'SelfRequest'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, dataset: 7 }, 'study', 1, 0), 'UnknownDataset'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, epoch: 1 }, 'study', 1, 0), 'UnknownEpoch'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, to: 1 }, 'study', 1, 0), 'EmptyRange'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, to: 0 }, 'study', 1, 0), 'InvertedRange'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, to: 2 ** 32 + 1 }, 'study', 1, 0), 'RangeTooHigh'],
-		[c, calls.requestAccess(s.address, SCOPE, '', 1, 0), 'PurposeEmpty'],
-		[c, calls.requestAccess(s.address, SCOPE, 'x'.repeat(257), 1, 0), 'PurposeTooLong'],
-		[c, calls.requestAccess(s.address, SCOPE, 'study', 0, 0), 'ZeroTerm'],
+		[d, calls.requestAccess(s.address, SCOPE, 'study', 1, 0, false), 'NoEncryptionKey'],
+		[s, calls.requestAccess(s.address, SCOPE, 'study', 1, 0, false), 'SelfRequest'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, dataset: 7 }, 'study', 1, 0, false), 'UnknownDataset'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, epoch: 1 }, 'study', 1, 0, false), 'UnknownEpoch'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, to: 1 }, 'study', 1, 0, false), 'EmptyRange'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, to: 0 }, 'study', 1, 0, false), 'InvertedRange'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, to: 2 ** 32 + 1 }, 'study', 1, 0, false), 'RangeTooHigh'],
+		[c, calls.requestAccess(s.address, SCOPE, '', 1, 0, false), 'PurposeEmpty'],
+		[c, calls.requestAccess(s.address, SCOPE, 'x'.repeat(257), 1, 0, false), 'PurposeTooLong'],
+		[c, calls.requestAccess(s.address, SCOPE, 'study', 0, 0, false), 'ZeroTerm'],
 		[c, calls.cancelRequest(7), 'UnknownRequest'],
 		[s, calls.rejectRequest(7, ''), 'UnknownRequest'],
 		[s, calls.addAuthorize(s.address, SCOPE, far, null, sealed, null), 'SelfGrant'],
@@ -171,7 +171,7 @@ test('bad input is refused, each with its own error, and changes nothing', { tim
 		[s, calls.addAuthorize(c.address, SCOPE, 1, null, sealed, null), 'ExpiryPassed'],
 		[s, calls.addAuthorize(c.address, SCOPE, far, null, '0x', null), 'SealedKeysEmpty'],
 		[s, calls.addAuthorize(c.address, SCOPE, far, null, `0x${'00'.repeat(4097)}`, null), 'SealedKeysTooLong'],
-		[s, calls.addAuthorize(c.address, SCOPE, far, null, sealed, 7), 'UnknownRequest'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, null, sealed, { id: 7, digest: newKey }), 'UnknownRequest'],
 		[s, calls.addAuthorize(c.address, { ...SCOPE, dataset: 7 }, far, null, sealed, null), 'UnknownDataset'],
 		[d, calls.addAuthorize(c.address, SCOPE, far, null, sealed, null), 'NotRegistered'],
 		[s, calls.revoke(7), 'UnknownGrant'],
@@ -199,12 +199,15 @@ test('a request can be made only once, and must be answered as requested', { tim
 	const ask = () =>
 		client.requestAccess(company, school.address, whole, { purpose: 'study', term: TERM, offer: 5n });
 	const request = (await ask()).event('dataSharing', 'AccessRequested').request.toNumber();
-	const authorize = (scope, expiry) =>
-		client.submit(school, calls.addAuthorize(company.address, scope, expiry, null, '0x01', request));
+	const digest = requestDigest((await client.api.query.dataSharing.requests(request)).unwrap());
+	const authorize = (scope, expiry, answered = { id: request, digest }) =>
+		client.submit(school, calls.addAuthorize(company.address, scope, expiry, null, '0x01', answered));
 	const before = await state();
 	await Promise.all([
 		assert.rejects(ask(), { name: 'AlreadyRequested' }),
 		assert.rejects(authorize(SCOPE, 1_000_000), { name: 'NotAsRequested' }),
+		// The answer to another request under the same number, as on another branch of the chain.
+		assert.rejects(authorize(whole, 1_000_000, { id: request, digest: hex(new Uint8Array(32)) }), { name: 'NotAsRequested' }),
 		assert.rejects(authorize(whole, TERM), { name: 'ShorterThanRequested' }),
 		assert.rejects(client.submit(stranger, calls.cancelRequest(request)), { name: 'UnknownRequest' }),
 		assert.rejects(client.submit(company, calls.rejectRequest(request, '')), { name: 'UnknownRequest' }),

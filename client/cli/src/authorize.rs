@@ -10,8 +10,8 @@ use crate::{
 	text::{account, day, end, Amount, Leaves, Range},
 };
 use isthmus_sdk::{
-	authorize, sharing, AccountId, BlockNumber, Call, DatasetId, Epoch, Event, GrantId, Identity,
-	RequestId, Scope, Seconds, State, Terms,
+	authorize, sharing, AccountId, BlockNumber, Call, DatasetId, Depth, Epoch, Event, GrantId,
+	Identity, RequestId, Scope, Seconds, State, Terms,
 };
 use serde::Serialize;
 use std::fmt;
@@ -29,6 +29,11 @@ pub(crate) struct Opts {
 	/// Number of the request to grant, exactly as it asks
 	#[arg(required_unless_present = "to")]
 	request: Option<RequestId>,
+
+	/// Grant the request when its block has this number of blocks on top, instead of when it is finalized:
+	/// for chains without verifiers
+	#[arg(long, value_name = "BLOCKS", conflicts_with = "to")]
+	confirmations: Option<BlockNumber>,
 
 	/// Reader to grant access to, without a request
 	#[arg(long, value_name = "READER", value_parser = account, requires = "leaves", conflicts_with = "request")]
@@ -101,7 +106,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 	let identity = context.identity().await?;
 	let best = context.client.best().await?;
 	let call = match opts.request {
-		Some(id) => answer(id, context, &best, &identity).await?,
+		Some(id) => answer(id, depth(opts.confirmations), context, &identity).await?,
 		None => unasked(&opts, context, &best, &identity).await?,
 	};
 	let included = context.send(&identity, &call).await?;
@@ -119,21 +124,26 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 	Ok(Lines(granted.collect()))
 }
 
-/// Prepares the grant that a request asks for.
+/// Returns how deep in the chain a request has to be before it is answered.
+pub(crate) fn depth(confirmations: Option<BlockNumber>) -> Depth {
+	confirmations.map_or(Depth::Final, Depth::Blocks)
+}
+
+/// Prepares the grant that a request asks for, once the request is settled.
 async fn answer(
 	id: RequestId,
+	depth: Depth,
 	context: &Context,
-	best: &State,
 	identity: &Identity,
 ) -> Result<Call, Error> {
-	let request = best.request(id).await?;
+	let request = context.client.best().await?.request(id).await?;
 	let request = request
 		.filter(|request| request.owner == *identity.id())
 		.ok_or_else(|| {
 			Error::refused(format!("{} has no open request {id}", identity.id()))
 				.hint("list the open requests: isthmus requests")
 		})?;
-	Ok(authorize(&context.client, best, identity, id, &request).await?)
+	Ok(authorize(&context.client, identity, id, &request, depth).await?)
 }
 
 /// Prepares a grant that no one asked for.

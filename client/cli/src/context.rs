@@ -2,7 +2,7 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{error::Error, key_file, options::Options, report::Output, stderr::tell};
-use isthmus_sdk::{can_take_turns, Call, Client, Identity, Included, Pending};
+use isthmus_sdk::{can_take_turns, Balance, Call, Client, Identity, Included, Pending};
 use std::path::Path;
 
 /// A connection, with the options of the command.
@@ -20,6 +20,7 @@ impl Context {
 		if options.pq_only {
 			client.post_quantum_only();
 		}
+		client.set_tip(options.tip);
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");
 		}
@@ -33,6 +34,11 @@ impl Context {
 	/// Returns whether to wait until transactions are finalized.
 	pub(crate) fn is_finalized(&self) -> bool {
 		self.options.finalized
+	}
+
+	/// Returns the tip of each transaction.
+	pub(crate) fn tip(&self) -> Balance {
+		self.options.tip
 	}
 
 	/// Returns the node's address.

@@ -43,6 +43,16 @@ enum Command {
 		/// Number of the dataset
 		dataset: DatasetId,
 	},
+	/// Take no more requests
+	Close {
+		/// Number of the dataset
+		dataset: DatasetId,
+	},
+	/// Take requests again
+	Open {
+		/// Number of the dataset
+		dataset: DatasetId,
+	},
 	/// Free the leaves of removed records whose epoch is over, and get their deposits back
 	Free {
 		/// Number of the dataset
@@ -63,6 +73,11 @@ struct PolicyOpts {
 	/// Lowest offer to accept, in IST
 	#[arg(long, value_name = "IST", default_value = "0", value_parser = amount)]
 	price: Balance,
+
+	/// Lowest offer for a firm term, in IST: one before whose end you cannot revoke the grant [default: no
+	/// firm terms]
+	#[arg(long, value_name = "IST", value_parser = amount)]
+	firm_price: Option<Balance>,
 
 	/// Largest number of leaves that a request may ask for [default: no limit]
 	#[arg(
@@ -125,6 +140,7 @@ impl fmt::Display for PolicyText<'_> {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Policy {
 			price,
+			firm_price,
 			longest_range,
 			longest_term,
 			consumers,
@@ -146,12 +162,14 @@ impl fmt::Display for PolicyText<'_> {
 			false => named.join(", "),
 		};
 		let price = Amount(*price);
+		let firm =
+			firm_price.map_or_else(String::new, |price| format!(", firm for {}", Amount(price)));
 		match *longest_range < LEAVES_PER_EPOCH {
 			true => write!(f, "{price} for up to {}", count(*longest_range, "leaf"))?,
 			false => write!(f, "{price} for any number of leaves")?,
 		}
 		let term = count(*longest_term, "block");
-		write!(f, " and up to {term}, for {named}")
+		write!(f, " and up to {term}{firm}, for {named}")
 	}
 }
 
@@ -244,6 +262,7 @@ impl fmt::Display for Freed {
 /// A dataset in a list.
 #[derive(Serialize)]
 pub(crate) struct Listed {
+	closed: bool,
 	dataset: DatasetId,
 	epoch: Epoch,
 	grants: u64,
@@ -259,12 +278,14 @@ fn policy_json<S: Serializer>(policy: &Option<Policy>, serializer: S) -> Result<
 	#[derive(Serialize)]
 	#[serde(rename_all = "camelCase")]
 	struct Json {
+		firm_price: Option<Amount>,
 		longest_range: u64,
 		longest_term: BlockNumber,
 		price: Amount,
 		words: String,
 	}
 	let json = policy.as_ref().map(|policy| Json {
+		firm_price: policy.firm_price.map(Amount),
 		longest_range: policy.longest_range,
 		longest_term: policy.longest_term,
 		price: Amount(policy.price),
@@ -287,6 +308,9 @@ impl fmt::Display for Listed {
 			f,
 			"  epoch {epoch}; in all epochs: leaves taken {leaves}, open requests {requests}, grants {grants}"
 		)?;
+		if self.closed {
+			write!(f, "\n  takes no more requests")?;
+		}
 		match &self.policy {
 			Some(policy) => write!(f, "\n  policy: {}", PolicyText(policy)),
 			None => Ok(()),
@@ -303,6 +327,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Create { name } => Box::new(create(context, identity, &name).await?),
 		Command::Policy(opts) => Box::new(set_policy(context, identity, opts).await?),
 		Command::Epoch { dataset } => Box::new(start_epoch(context, identity, dataset).await?),
+		Command::Close { dataset } => Box::new(set_closed(context, identity, dataset, true).await?),
+		Command::Open { dataset } => Box::new(set_closed(context, identity, dataset, false).await?),
 		Command::Free { dataset } => Box::new(free(context, identity, dataset).await?),
 		Command::Remove { dataset } => Box::new(remove(context, identity, dataset).await?),
 	})
@@ -324,6 +350,7 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 		} = entry;
 		Listed {
 			dataset: id,
+			closed: dataset.closed,
 			epoch: dataset.epoch,
 			grants: dataset.grants,
 			leaves: dataset.leaves,
@@ -369,6 +396,7 @@ async fn set_policy(
 		(false, Some(longest_term)) => {
 			let policy = Policy {
 				price: opts.price,
+				firm_price: opts.firm_price,
 				longest_range: opts.longest_range,
 				longest_term,
 				consumers: kinds(&opts.consumers),
@@ -416,6 +444,28 @@ async fn start_epoch(
 		_ => None,
 	});
 	Ok(Lines(started.collect()))
+}
+
+async fn set_closed(
+	context: &Context,
+	identity: &Identity,
+	dataset: DatasetId,
+	closed: bool,
+) -> Result<Changed, Error> {
+	let entry = own(&context.client.best().await?, identity.id(), dataset).await?;
+	let change = match closed {
+		true => format!("dataset {dataset} takes no more requests"),
+		false => format!("dataset {dataset} takes requests"),
+	};
+	if entry.closed == closed {
+		return Ok(Changed {
+			block: None,
+			change,
+		});
+	}
+	let call = context.client.set_closed(dataset, closed).await?;
+	let block = Some(context.send(identity, &call).await?.number());
+	Ok(Changed { block, change })
 }
 
 /// Returns an owner's dataset.

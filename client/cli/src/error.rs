@@ -265,8 +265,9 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		InsufficientFunds { .. } => (
 			Kind::Refused,
-			Some("see what the account has with `isthmus balance`, and which grants hold deposits with `isthmus list given`"),
+			Some("see what the account has: isthmus balance"),
 		),
+		RequestGone(_) => (Kind::Refused, Some("list the open requests: isthmus requests")),
 		TooLate { .. } => (
 			Kind::Refused,
 			Some("a late answer would publish its keys without being paid: have the reader ask again, or grant access without a request: isthmus authorize --to READER --leaves FROM..TO"),
@@ -341,10 +342,14 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		}
 		UnknownGrant => "list the grants: isthmus list given",
 		TermPaidFor => {
-			"`isthmus list given` shows until which block the reader paid; to close what you store from now on: isthmus dataset epoch NUMBER"
+			"`isthmus list given` shows until which block the reader paid for a firm term; to close what you store from now on: isthmus dataset epoch NUMBER"
 		}
 		AlreadyRequested => "list your requests: isthmus requests --mine",
-		TooManyGrants => "revoke one of the reader's grants first: isthmus list given",
+		TooManyGrants => {
+			"the reader has too many grants and open requests on this epoch: give one up (isthmus renounce), cancel one (isthmus request --cancel), or revoke one (isthmus revoke)"
+		}
+		DatasetClosed => "the owner takes no more requests for it",
+		FirmNotOffered => "see the policy: isthmus list datasets --owner OWNER; or ask without --firm",
 		GrantEnded => "list the grants: isthmus list given",
 		LeafTaken => NEXT_LEAF,
 		KeyTaken => OTHER_NAME,

@@ -8,7 +8,7 @@ use crate::{
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{account, bytes, end, Key, Range},
+	text::{account, bytes, end, Amount, Key, Range},
 };
 use isthmus_sdk::{
 	every, AccountId, BlockNumber, DatasetId, Epoch, GrantEntry, GrantId, Leaf, RecordEntry,
@@ -95,9 +95,11 @@ impl fmt::Display for Record {
 #[serde(rename_all = "camelCase")]
 struct Grant {
 	expiry: BlockNumber,
+	firm: bool,
 	grant: GrantId,
 	grantee: AccountId,
 	owner: AccountId,
+	paid: Amount,
 	paid_until: BlockNumber,
 	scope: Range,
 	state: String,
@@ -130,9 +132,10 @@ impl fmt::Display for Grant {
 			Direction::Received => writeln!(f, "grant {grant} from {}: {state}", self.owner)?,
 		}
 		write!(f, "  {scope}, {end}")?;
-		match self.is_paid {
-			true => write!(f, "; paid for until block {}", self.paid_until),
-			false => Ok(()),
+		match (self.is_paid, self.firm) {
+			(true, true) => write!(f, "; paid for until block {}, firm", self.paid_until),
+			(true, false) => write!(f, "; paid for until block {}", self.paid_until),
+			(false, _) => Ok(()),
 		}
 	}
 }
@@ -197,9 +200,11 @@ async fn grants(
 	}
 	let listed = grants.into_iter().map(|GrantEntry { id, grant }| Grant {
 		expiry: grant.expiry,
+		firm: grant.firm,
 		grant: id,
 		grantee: grant.grantee,
 		owner: grant.owner,
+		paid: Amount(grant.paid),
 		paid_until: grant.paid_until,
 		scope: (&grant.scope).into(),
 		state: format!("{:?}", grant.state).to_lowercase(),

@@ -30,12 +30,14 @@ mod recovery;
 mod register;
 mod reject;
 mod remove;
+mod renounce;
 mod report;
 mod request;
 mod requests;
 mod revoke;
 mod risk;
 mod serve;
+mod settle;
 mod status;
 mod stderr;
 mod store;
@@ -85,6 +87,10 @@ enum Command {
 	Reject(reject::Opts),
 	/// End a grant, and renew those of the other readers
 	Revoke(revoke::Opts),
+	/// Give up a grant, and get its deposit back
+	Renounce(renounce::Opts),
+	/// End requests and grants that are overdue, and release what is held for them
+	Settle(settle::Opts),
 	/// Grant requests automatically, as the datasets' policies allow
 	Serve(serve::Opts),
 	/// Fetch and decrypt a record or a folder
@@ -169,6 +175,8 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Authorize(opts) => authorize::run(opts, options).await.map(report),
 		Command::Reject(opts) => reject::run(opts, options).await.map(report),
 		Command::Revoke(opts) => revoke::run(opts, options).await.map(nothing),
+		Command::Renounce(opts) => renounce::run(opts, options).await.map(report),
+		Command::Settle(opts) => settle::run(opts, options).await.map(report),
 		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The options that all commands have in common.
 
-use crate::{error::Error, report::Output};
+use crate::{error::Error, report::Output, text::amount};
+use isthmus_sdk::Balance;
 
 /// The node's address, unless an option or an environment variable sets another one.
 const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
@@ -25,6 +26,10 @@ pub(crate) struct Options {
 	/// Refuse to seal to, or to open, keys that a quantum computer could break
 	#[arg(long, global = true)]
 	pub(crate) pq_only: bool,
+
+	/// Tip for the miner that includes a transaction, in IST. It buys an earlier place while blocks are full
+	#[arg(long, global = true, value_name = "IST", default_value = "0", hide_default_value = true, value_parser = amount)]
+	pub(crate) tip: Balance,
 
 	/// Print JSON, one object a line: results to stdout, errors to stderr
 	#[arg(long, global = true)]

@@ -64,6 +64,11 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "IST", default_value = "0", value_parser = amount)]
 	offer: Balance,
 
+	/// Ask for a firm term: the owner cannot revoke the grant before its end. The dataset's policy has to offer
+	/// that
+	#[arg(long)]
+	firm: bool,
+
 	/// Cancel the request with this number instead
 	#[arg(long, value_name = "REQUEST", conflicts_with_all = ["owner", "leaves"])]
 	cancel: Option<RequestId>,
@@ -151,7 +156,14 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 	};
 	check_not_open(context, identity, &owner, scope).await?;
 	let call = client
-		.request_access(&owner, scope, &opts.purpose, opts.term, opts.offer)
+		.request_access(
+			&owner,
+			scope,
+			&opts.purpose,
+			opts.term,
+			opts.offer,
+			opts.firm,
+		)
 		.await?;
 	let included = context.send(identity, &call).await?;
 	let request = included.events.iter().find_map(|event| match event {
@@ -208,7 +220,8 @@ async fn cancel(
 		})?;
 	let notice: BlockNumber = best.constant("CancelNotice")?;
 	let next = best.block().number.saturating_add(1);
-	if open.offer > 0 && open.valid_until <= next.saturating_add(notice) {
+	let is_overdue = open.valid_until <= next;
+	if open.offer > 0 && !is_overdue && open.valid_until <= next.saturating_add(notice) {
 		return Err(Error::refused(format!(
 			"cancelling request {request} would change nothing: it ends at block {} anyway, and can be granted before that",
 			open.valid_until

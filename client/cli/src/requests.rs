@@ -27,6 +27,7 @@ pub(crate) struct Opts {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Open {
 	consumer: AccountId,
+	firm: bool,
 	offer: Amount,
 	owner: AccountId,
 	purpose: String,
@@ -60,9 +61,10 @@ impl fmt::Display for Open {
 			false => writeln!(f, "request {request} from {}", self.consumer)?,
 		}
 		let until = self.valid_until;
+		let firm = if self.firm { " firm" } else { "" };
 		writeln!(
 			f,
-			"  for {scope}, {term} blocks, offers {offer}; open until block {until}"
+			"  for {scope}, {term} blocks{firm}, offers {offer}; open until block {until}"
 		)?;
 		writeln!(f, "  purpose: {}", self.purpose)?;
 		f.write_str(match self.verdict {
@@ -72,6 +74,7 @@ impl fmt::Display for Open {
 			Verdict::RangeTooLong => "  asks for more leaves than the policy allows",
 			Verdict::TermTooLong => "  asks for a longer term than the policy allows",
 			Verdict::OfferTooLow => "  offers less than the policy's price",
+			Verdict::FirmNotOffered => "  asks for a firm term, which the policy does not offer",
 		})
 	}
 }
@@ -97,6 +100,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Open>, Err
 		} = entry;
 		Open {
 			consumer: request.consumer,
+			firm: request.firm,
 			offer: Amount(request.offer),
 			owner: request.owner,
 			purpose: request.purpose.to_string(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus revoke`: ends a grant and renews the grants of the dataset's other readers.
 
-use crate::{context::Context, error::Error, options::Options, stderr::tell};
+use crate::{context::Context, error::Error, options::Options, stderr::tell, text::Amount};
 use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
 use serde::Serialize;
 use std::fmt;
@@ -15,8 +15,10 @@ other grants on earlier epochs; they are listed. A reader whose grant cannot be 
 example because it has no encryption key, is listed and skipped. Run the command again to retry
 those, or to resume after an interruption.
 
-A grant that its reader paid for cannot be revoked before the paid term is over, which
-`isthmus list given` shows. `isthmus dataset epoch` closes later records to it nevertheless.
+If the reader paid for a term that is not over, what it paid for the rest of the term is paid back
+to it from your account in the same step. A grant with a firm term cannot be revoked before the
+term is over, which `isthmus list given` shows. `isthmus dataset epoch` closes later records to it
+nevertheless.
 
 Revoking does not recall what was delivered: a reader may have kept keys and data. The upload of a
 large record that started earlier continues under its old keys.
@@ -37,6 +39,7 @@ struct Revoked {
 	grant: GrantId,
 	left: Vec<GrantId>,
 	overtaken: bool,
+	refunded: Amount,
 	renewed: usize,
 	skipped: Vec<Skipped>,
 	#[serde(skip)]
@@ -60,6 +63,7 @@ impl Revoked {
 			grant,
 			left: revocation.left.clone(),
 			overtaken: revocation.overtaken,
+			refunded: Amount(revocation.refunded()),
 			renewed: renewal.map_or(0, |renewal| renewal.renewed.len()),
 			skipped: skipped
 				.map(|(terms, reason)| Skipped {
@@ -97,6 +101,9 @@ impl fmt::Display for Revoked {
 		match self.block {
 			Some(block) => write!(f, "block {block}: revoked grant {grant}")?,
 			None => write!(f, "grant {grant} was already revoked")?,
+		}
+		if self.refunded.0 > 0 {
+			write!(f, "; paid {} back", self.refunded)?;
 		}
 		if let Some(epoch) = self.epoch {
 			write!(

@@ -2,6 +2,7 @@
 //! `isthmus serve`: grants requests automatically, as the datasets' policies allow.
 
 use crate::{
+	authorize,
 	context::Context,
 	dataset,
 	error::Error,
@@ -25,6 +26,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
+A request is granted when its block is finalized: the keys in an answer are public, and a request
+that is not final may yet disappear with its offer. The reader pays the deposit of its grant, and
+the policy's price; a grant can be revoked at any time unless the policy sells firm terms.
+
 The command runs until it is stopped, and reconnects if the connection is lost. It can be stopped
 and started again at any time: the chain removes a request in the same step that grants it, so
 nothing is granted twice. A grant may last up to 16 blocks longer than its request asks, because
@@ -45,6 +50,11 @@ pub(crate) struct Opts {
 	/// Stop after this number of grants
 	#[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
 	grants: Option<u64>,
+
+	/// Grant a request when its block has this number of blocks on top, instead of when it is finalized:
+	/// for chains without verifiers
+	#[arg(long, value_name = "BLOCKS")]
+	confirmations: Option<BlockNumber>,
 
 	/// Also grant epochs before the current one
 	#[arg(long)]
@@ -88,6 +98,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let limits = Limits {
 		datasets: opts.datasets,
 		grants: opts.grants,
+		depth: authorize::depth(opts.confirmations),
 		earlier_epochs: opts.earlier_epochs,
 		revoked_readers: opts.revoked_readers,
 	};
@@ -139,6 +150,7 @@ async fn serve_for_ever(
 			ended => return Ok(ended?),
 		}
 		client = reconnect(&client, &context.url(), &mut wait).await?;
+		client.set_tip(context.tip());
 	}
 }
 

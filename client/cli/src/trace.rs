@@ -260,9 +260,14 @@ fn text(event: &Event) -> String {
 		LeafFreed { dataset, epoch, leaf, .. } => {
 			format!("leaf {leaf} of dataset {dataset}, epoch {epoch}, freed")
 		}
-		AccessRequested { request, consumer, scope, purpose, term, offer, .. } => format!(
-			"{consumer} asks for {} (request {request}), {term} blocks, offers {}: {purpose}",
+		DatasetClosed { dataset, closed: true, .. } => {
+			format!("dataset {dataset} takes no more requests")
+		}
+		DatasetClosed { dataset, .. } => format!("dataset {dataset} takes requests again"),
+		AccessRequested { request, consumer, scope, purpose, term, offer, firm, .. } => format!(
+			"{consumer} asks for {} (request {request}), {term} blocks{}, offers {}: {purpose}",
 			Range::from(scope),
+			if *firm { " firm" } else { "" },
 			Amount(*offer)
 		),
 		RequestCancelled { request, consumer, .. } => {
@@ -281,8 +286,15 @@ fn text(event: &Event) -> String {
 				Amount(*paid)
 			)
 		}
-		Revoked { grant, owner, grantee, .. } => {
+		Revoked { grant, owner, grantee, refunded: 0, .. } => {
 			format!("{owner} revokes grant {grant} of {grantee}")
+		}
+		Revoked { grant, owner, grantee, refunded, .. } => {
+			format!("{owner} revokes grant {grant} of {grantee}, pays {} back", Amount(*refunded))
+		}
+		Renounced { grant, grantee, .. } => format!("{grantee} gives up grant {grant}"),
+		GrantForgotten { grant, grantee, .. } => {
+			format!("grant {grant} of {grantee} is removed from the state")
 		}
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),
 	}

@@ -59,7 +59,7 @@ async fn ask(client: &Client, reader: &Identity, owner: &AccountId) -> Result<()
 		to: 100,
 	};
 	let request = client
-		.request_access(owner, scope, "an example", TERM, 0)
+		.request_access(owner, scope, "an example", TERM, 0, false)
 		.await?;
 	let included = client.send(&reader.account, &request).await?;
 	eprintln!(

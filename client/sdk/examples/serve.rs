@@ -29,6 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 	let policy = Policy {
 		price: 0,
+		firm_price: None,
 		longest_range: 1_000,
 		longest_term: 10_000,
 		consumers: ConsumerKinds::ALL,

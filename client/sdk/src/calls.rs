@@ -170,7 +170,8 @@ impl Client {
 		Ok(call.claiming(Claim::Leaf(dataset, epoch, leaf)))
 	}
 
-	/// Makes T_q: a call that asks a producer for access, for `term` blocks.
+	/// Makes T_q: a call that asks a producer for access, for `term` blocks. A `firm` term cannot be revoked
+	/// before it is over; the dataset's policy has to offer that.
 	pub async fn request_access(
 		&self,
 		owner: &AccountId,
@@ -178,9 +179,10 @@ impl Client {
 		purpose: &str,
 		term: BlockNumber,
 		offer: Balance,
+		firm: bool,
 	) -> Result<Call, Error> {
 		let purpose = Bytes(purpose.as_bytes());
-		let arguments = (*owner, scope, purpose, term, offer);
+		let arguments = (*owner, scope, purpose, term, offer, firm);
 		let call = self.call(PALLET, "request_access", arguments).await?;
 		let Scope {
 			dataset,
@@ -222,7 +224,7 @@ impl Client {
 		let arguments = (grantee, scope, expiry, until, sealed_keys, request);
 		let call = self.call(PALLET, "add_authorize", arguments).await?;
 		Ok(match request {
-			Some(request) => call.claiming(Claim::Request(request)),
+			Some(request) => call.claiming(Claim::Request(request.id)),
 			None => call,
 		})
 	}
@@ -234,6 +236,24 @@ impl Client {
 			.call(PALLET, "revoke", (grant,))
 			.await?
 			.claiming(Claim::Grant(grant)))
+	}
+
+	/// Makes a call that gives up a grant of this account, and releases its deposit.
+	pub async fn renounce(&self, grant: GrantId) -> Result<Call, Error> {
+		Ok(self
+			.call(PALLET, "renounce", (grant,))
+			.await?
+			.claiming(Claim::Grant(grant)))
+	}
+
+	/// Makes a call that closes a dataset to requests, or opens it to them again.
+	pub async fn set_closed(&self, dataset: DatasetId, closed: bool) -> Result<Call, Error> {
+		self.call(PALLET, "set_closed", (dataset, closed)).await
+	}
+
+	/// Makes a call that ends what is overdue, of any account, and releases what is held for it.
+	pub async fn settle(&self, due: &[Due]) -> Result<Call, Error> {
+		self.call(PALLET, "settle", (due,)).await
 	}
 
 	/// Makes a call that pays another account.

@@ -9,7 +9,7 @@ use crate::{
 	outcome::BlockEvents,
 	recent::Recent,
 	state::State,
-	types::{AccountId, BlockNumber, PALLET},
+	types::{AccountId, Balance, BlockNumber, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
 };
 use serde::de::DeserializeOwned;
@@ -18,7 +18,7 @@ use std::{
 	future::Future,
 	sync::{
 		atomic::{AtomicBool, Ordering},
-		Arc, OnceLock,
+		Arc, OnceLock, PoisonError,
 	},
 };
 use subxt::{
@@ -35,6 +35,16 @@ use tokio::{
 
 /// A block's header.
 pub type Header = SubstrateHeader<H256>;
+
+/// How deep in the chain something has to be before a program relies on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+	/// Finalized: the verifiers' votes keep it in the chain.
+	#[default]
+	Final,
+	/// At least this many blocks below the best block, or finalized. For a chain without verifiers.
+	Blocks(BlockNumber),
+}
 
 /// A connection to a node. It is cheap to clone, and clones share the connection.
 ///
@@ -63,6 +73,8 @@ pub(crate) struct Inner {
 	pub(crate) on_wait: OnceLock<Tell>,
 	/// Whether suites that a large quantum computer opens are refused.
 	post_quantum_only: AtomicBool,
+	/// What each transaction pays to the miner of its block.
+	pub(crate) tip: std::sync::Mutex<Balance>,
 	/// The anchor: the block that new transactions are bound to.
 	pub(crate) anchor: Mutex<Recent<State>>,
 	/// The events of the most recently read block, kept because many transactions share a block.
@@ -119,6 +131,7 @@ impl Client {
 			best: Mutex::default(),
 			on_wait: OnceLock::new(),
 			post_quantum_only: AtomicBool::new(false),
+			tip: std::sync::Mutex::default(),
 			anchor: Mutex::default(),
 			events: Mutex::default(),
 		}));
@@ -168,6 +181,19 @@ impl Client {
 			.request("chain_getFinalizedHead", rpc_params![])
 			.await?;
 		self.at(hash).await
+	}
+
+	/// Returns the newest state that is at this depth.
+	pub async fn settled(&self, depth: Depth) -> Result<State, Error> {
+		let finalized = self.finalized().await?;
+		let Depth::Blocks(depth) = depth else {
+			return Ok(finalized);
+		};
+		let number = self.best_number().await?.saturating_sub(depth);
+		match number > finalized.block().number {
+			true => self.at_number(number).await,
+			false => Ok(finalized),
+		}
 	}
 
 	/// Returns the state after a block of the best chain.
@@ -259,6 +285,17 @@ impl Client {
 	/// from time to time. Only the first call has an effect.
 	pub fn on_wait(&self, tell: impl Fn(&Waiting) + Send + Sync + 'static) {
 		let _ = self.0.on_wait.set(Box::new(tell));
+	}
+
+	/// Sets the tip that each transaction of this client pays to its block's miner from now on, in the smallest
+	/// unit. Miners include transactions in the order of their tips, by size: a tip helps while blocks are full.
+	pub fn set_tip(&self, tip: Balance) {
+		*self.0.tip.lock().unwrap_or_else(PoisonError::into_inner) = tip;
+	}
+
+	/// Returns the tip of the transactions that are sent now.
+	pub(crate) fn tip(&self) -> Balance {
+		*self.0.tip.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 
 	/// Waits for something, and reports if that takes long.

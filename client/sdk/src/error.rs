@@ -6,6 +6,7 @@ use crate::{
 	text::{ist, key_name, NameError},
 	types::{
 		AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Place, QueryRefusal, RecordKey,
+		RequestId,
 	},
 };
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
@@ -74,8 +75,11 @@ pub enum Error {
 		/// The last block that may include it.
 		last: BlockNumber,
 	},
-	/// The owner cannot pay a grant's deposit and fee.
-	#[error("a grant needs {} for its deposit and fees, but the account has {}", ist(*.needed), ist(*.free))]
+	/// The request is not open, or is not the one that was seen.
+	#[error("request {0} is no longer open as it was seen")]
+	RequestGone(RequestId),
+	/// The owner cannot pay a grant's fee.
+	#[error("a grant needs {} for its fees, but the account has {}", ist(*.needed), ist(*.free))]
 	InsufficientFunds {
 		/// The amount that the owner needs, including for the grants in flight.
 		needed: Balance,

@@ -69,6 +69,12 @@ pub enum Event {
 		owner: AccountId,
 		dataset: DatasetId,
 	},
+	/// An owner closed a dataset to requests, or opened it again.
+	DatasetClosed {
+		owner: AccountId,
+		dataset: DatasetId,
+		closed: bool,
+	},
 	/// T_s: a record was stored.
 	Stored {
 		owner: AccountId,
@@ -126,6 +132,7 @@ pub enum Event {
 		term: BlockNumber,
 		#[serde(serialize_with = "as_text")]
 		offer: Balance,
+		firm: bool,
 		valid_until: BlockNumber,
 	},
 	/// The consumer cancelled a request.
@@ -133,6 +140,7 @@ pub enum Event {
 		request: RequestId,
 		owner: AccountId,
 		consumer: AccountId,
+		valid_until: BlockNumber,
 	},
 	/// The owner rejected a request.
 	RequestRejected {
@@ -158,11 +166,31 @@ pub enum Event {
 		expiry: BlockNumber,
 		until: Option<Seconds>,
 		request: Option<RequestId>,
+		agreement: Option<H256>,
 		#[serde(serialize_with = "as_text")]
 		paid: Balance,
+		firm: bool,
 	},
-	/// An owner revoked a grant.
+	/// An owner revoked a grant, and paid back what was left of its term.
 	Revoked {
+		grant: GrantId,
+		owner: AccountId,
+		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		#[serde(serialize_with = "as_text")]
+		refunded: Balance,
+	},
+	/// A reader gave a grant up.
+	Renounced {
+		grant: GrantId,
+		owner: AccountId,
+		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+	},
+	/// An ended grant was removed from the state.
+	GrantForgotten {
 		grant: GrantId,
 		owner: AccountId,
 		grantee: AccountId,
@@ -217,6 +245,7 @@ impl Event {
 			| EpochStarted { owner, .. }
 			| PolicySet { owner, .. }
 			| PolicyCleared { owner, .. }
+			| DatasetClosed { owner, .. }
 			| Stored { owner, .. }
 			| RecordOpened { owner, .. }
 			| ChunkStored { owner, .. }
@@ -230,6 +259,8 @@ impl Event {
 			| RequestLapsed { owner, .. }
 			| Authorized { owner, .. }
 			| Revoked { owner, .. }
+			| Renounced { owner, .. }
+			| GrantForgotten { owner, .. }
 			| GrantExpired { owner, .. } => owner,
 		}
 	}
@@ -242,9 +273,11 @@ impl Event {
 			| RequestCancelled { consumer, .. }
 			| RequestRejected { consumer, .. }
 			| RequestLapsed { consumer, .. } => Some(consumer),
-			Authorized { grantee, .. } | Revoked { grantee, .. } | GrantExpired { grantee, .. } => {
-				Some(grantee)
-			}
+			Authorized { grantee, .. }
+			| Revoked { grantee, .. }
+			| Renounced { grantee, .. }
+			| GrantForgotten { grantee, .. }
+			| GrantExpired { grantee, .. } => Some(grantee),
 			_ => None,
 		}
 	}
@@ -272,6 +305,7 @@ impl Event {
 			| EpochStarted { dataset, .. }
 			| PolicySet { dataset, .. }
 			| PolicyCleared { dataset, .. }
+			| DatasetClosed { dataset, .. }
 			| Stored { dataset, .. }
 			| RecordOpened { dataset, .. }
 			| LeafFreed { dataset, .. } => Some(*dataset),
@@ -286,6 +320,8 @@ impl Event {
 			AccessRequested { scope, .. }
 			| Authorized { scope, .. }
 			| Revoked { scope, .. }
+			| Renounced { scope, .. }
+			| GrantForgotten { scope, .. }
 			| GrantExpired { scope, .. } => Some(scope),
 			_ => None,
 		}
@@ -314,6 +350,7 @@ impl Event {
 				expiry,
 				until,
 				request,
+				agreement,
 				paid,
 				..
 			} => Some(Granted {
@@ -323,7 +360,9 @@ impl Event {
 					scope,
 					expiry,
 					until,
-					request,
+					request: request
+						.zip(agreement)
+						.map(|(id, digest)| Answered { id, digest }),
 				},
 				paid,
 			}),
@@ -354,6 +393,8 @@ struct ScopeJson {
 struct PolicyJson {
 	#[serde(serialize_with = "as_text")]
 	price: Balance,
+	#[serde(serialize_with = "as_text_if_any")]
+	firm_price: Option<Balance>,
 	longest_range: u64,
 	longest_term: BlockNumber,
 	#[serde(skip)]
@@ -363,6 +404,13 @@ struct PolicyJson {
 
 fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
 	serializer.collect_str(value)
+}
+
+fn as_text_if_any<S: Serializer>(
+	value: &Option<Balance>,
+	serializer: S,
+) -> Result<S::Ok, S::Error> {
+	value.map(|value| value.to_string()).serialize(serializer)
 }
 
 fn as_name<T: Debug, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -399,7 +447,8 @@ mod tests {
 		};
 		let scope_json = json!({"dataset": 3, "epoch": 4, "from": 5, "to": 4294967296u64});
 		let policy = Policy {
-			price: u128::MAX,
+			price: 1,
+			firm_price: Some(u128::MAX),
 			longest_range: 10,
 			longest_term: 20,
 			consumers: ConsumerKinds::ALL,
@@ -427,8 +476,8 @@ mod tests {
 					policy,
 				},
 				json!({
-					"event": "PolicySet", "owner": owner, "dataset": 3, "price": u128::MAX.to_string(),
-					"longestRange": 10, "longestTerm": 20,
+					"event": "PolicySet", "owner": owner, "dataset": 3, "price": "1",
+					"firmPrice": u128::MAX.to_string(), "longestRange": 10, "longestTerm": 20,
 				}),
 			),
 			(
@@ -459,11 +508,13 @@ mod tests {
 					purpose: Text(b"research".to_vec()),
 					term: 9,
 					offer: 10,
+					firm: true,
 					valid_until: 11,
 				},
 				json!({
 					"event": "AccessRequested", "request": 8, "owner": owner, "consumer": consumer,
-					"scope": scope_json, "purpose": "research", "term": 9, "offer": "10", "validUntil": 11,
+					"scope": scope_json, "purpose": "research", "term": 9, "offer": "10", "firm": true,
+					"validUntil": 11,
 				}),
 			),
 			(
@@ -475,11 +526,14 @@ mod tests {
 					expiry: 9,
 					until: None,
 					request: Some(10),
+					agreement: Some(H256([9; 32])),
 					paid: 0,
+					firm: false,
 				},
 				json!({
 					"event": "Authorized", "grant": 8, "owner": owner, "grantee": consumer,
-					"scope": scope_json, "expiry": 9, "until": null, "request": 10, "paid": "0",
+					"scope": scope_json, "expiry": 9, "until": null, "request": 10, "agreement": hash,
+					"paid": "0", "firm": false,
 				}),
 			),
 			(

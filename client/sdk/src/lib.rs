@@ -33,11 +33,11 @@
 //!
 //! // T_q: the company asks for leaves 0 to 9, for 1000 blocks, and the school authorises it.
 //! let scope = Scope { dataset: 0, epoch: 0, from: 0, to: 10 };
-//! let ask = client.request_access(school.id(), scope, "a study", 1000, 0).await?;
+//! let ask = client.request_access(school.id(), scope, "a study", 1000, 0, false).await?;
 //! client.send(&company.account, &ask).await?;
 //! let best = client.best().await?;
 //! for entry in every(|after| best.requests_to(school.id(), after)).await? {
-//!     let call = authorize(&client, &best, &school, entry.id, &entry.request).await?;
+//!     let call = authorize(&client, &school, entry.id, &entry.request, Depth::Final).await?;
 //!     client.send(&school.account, &call).await?;
 //! }
 //!
@@ -125,7 +125,7 @@ mod window;
 pub use account::{Account, Identity};
 pub use block::BlockId;
 pub use call::Call;
-pub use client::{Client, Header, Status};
+pub use client::{Client, Depth, Header, Status};
 pub use error::{Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, FetchError, FetchFile};

@@ -127,6 +127,10 @@ pallet_errors! {
 	PolicyEmpty,
 	NoPolicy,
 	ProducerIsVerifier,
+	DatasetClosed,
+	FirmNotOffered,
+	FirmForTooLittle,
+	NothingDue,
 }
 
 impl fmt::Display for PalletError {

@@ -11,7 +11,7 @@
 
 use crate::{
 	account::Identity,
-	client::Client,
+	client::{Client, Depth},
 	error::Error,
 	outcome::Included,
 	sharing,
@@ -41,6 +41,8 @@ pub struct Limits {
 	pub datasets: Option<Vec<DatasetId>>,
 	/// How many requests to grant before ending; `None` for no limit.
 	pub grants: Option<u64>,
+	/// How deep in the chain a request has to be before it is answered.
+	pub depth: Depth,
 	/// Whether to grant requests for epochs before the dataset's current one.
 	pub earlier_epochs: bool,
 	/// Whether to grant requests from readers with a revoked grant on the dataset. The chain remembers a
@@ -66,8 +68,6 @@ struct Sent {
 	asked: Request,
 	/// The last block that may include the answer.
 	last: BlockNumber,
-	/// What the answer costs the owner, mostly the deposit.
-	cost: Balance,
 }
 
 /// A request that should not be tried for a while.
@@ -237,7 +237,7 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		most.is_some_and(|most| self.memory.granted >= most)
 	}
 
-	/// Examines the open requests in the best block and answers those that the policies allow. Returns the
+	/// Examines the open requests in the best block and answers those that are settled and that the policies allow. Returns the
 	/// block's number.
 	async fn look(&mut self) -> Result<BlockNumber, Error> {
 		let best = self.client.best().await?;
@@ -255,8 +255,12 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		if self.is_done() {
 			return Ok(now);
 		}
+		let settled = self.client.settled(self.limits.depth).await?;
 		for entry in requests {
-			if self.is_answerable(&entry, now) {
+			// A request that a reorganisation could still take back has to wait: its answer's keys are public.
+			if self.is_answerable(&entry, now)
+				&& sharing::is_open(&settled, entry.id, &entry.request).await?
+			{
 				self.try_answer(&best, entry.id, entry.request).await?;
 			}
 		}
@@ -287,9 +291,9 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		asked: Request,
 	) -> Result<(), Error> {
 		match self.answer(best, id, &asked).await {
-			Ok((mut pending, cost)) => {
+			Ok(mut pending) => {
 				let last = pending.last();
-				self.memory.sent.insert(id, Sent { asked, last, cost });
+				self.memory.sent.insert(id, Sent { asked, last });
 				self.watched.insert(id);
 				let done = self.done.clone();
 				self.watching.spawn(async move {
@@ -312,13 +316,13 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		Ok(())
 	}
 
-	/// Sends the answer to a request. Returns it with its cost to the owner.
+	/// Sends the answer to a request.
 	async fn answer(
 		&self,
 		best: &State,
 		id: RequestId,
 		request: &Request,
-	) -> Result<(Pending, Balance), Error> {
+	) -> Result<Pending, Error> {
 		let (client, owner) = (self.client, self.owner);
 		let Scope { dataset, epoch, .. } = request.scope;
 		if !self.limits.earlier_epochs {
@@ -338,9 +342,10 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 				));
 			}
 		}
-		let promised = self.memory.sent.values().map(|sent| sent.cost).sum();
-		let (call, cost) = sharing::answer(client, best, owner, id, request, promised).await?;
-		Ok((client.submit(&owner.account, &call).await?, cost))
+		let in_flight = self.memory.sent.len() as Balance;
+		let promised = in_flight.saturating_mul(sharing::ANSWER_COST);
+		let call = sharing::answer(client, best, owner, id, request, promised).await?;
+		client.submit(&owner.account, &call).await
 	}
 
 	/// Reports the outcome of an answer that was in flight.
@@ -395,14 +400,11 @@ mod tests {
 			purpose: Text::default(),
 			term: 1,
 			offer: 0,
+			firm: false,
 			valid_until: 1_000,
 			deposit: 0,
 		};
-		Sent {
-			asked,
-			last,
-			cost: 0,
-		}
+		Sent { asked, last }
 	}
 
 	#[test]

@@ -6,10 +6,11 @@ use crate::{
 	account::Identity,
 	call::Call,
 	claim::Claim,
-	client::Client,
+	client::{Client, Depth},
 	error::Error,
 	event::Event,
 	lock,
+	manifest::content_hash,
 	outcome::Included,
 	state::{every, State},
 	tx::Pending,
@@ -19,8 +20,8 @@ use crate::{
 use isthmus_envelope::{
 	grant::recipient, open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
 };
-use isthmus_sharing::terms::{Footprint, Rates};
 use std::collections::HashSet;
+use subxt::utils::H256;
 
 pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 
@@ -139,26 +140,55 @@ async fn sealed(
 /// longer, because the block that will include it is not known.
 ///
 /// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. Therefore
-/// this function makes no call that is known to fail, and the call is valid only in blocks in which the
-/// request is open.
+/// this function waits until the request is as deep in the chain as `depth` asks, so that no reorganisation
+/// takes it back, makes no call that is known to fail, and the call is valid only in blocks in which the
+/// request is open. It names the request's digest, so that it can answer no other request.
 ///
 /// # Errors
 ///
-/// Returns [`Error::TooLate`] if the request has fewer than [`LEAST_TIME`] blocks left,
-/// [`Error::InsufficientFunds`] if the owner cannot pay the grant's deposit, and the errors of [`grant`].
+/// Returns [`Error::RequestGone`] if the request is not open, or is not the one that was passed,
+/// [`Error::TooLate`] if it has fewer than [`LEAST_TIME`] blocks left, [`Error::InsufficientFunds`] if the owner
+/// cannot pay the fee, and the errors of [`grant`].
 pub async fn authorize(
 	client: &Client,
-	state: &State,
 	owner: &Identity,
 	id: RequestId,
 	request: &Request,
+	depth: Depth,
 ) -> Result<Call, Error> {
-	let (call, _) = answer(client, state, owner, id, request, 0).await?;
-	Ok(call)
+	let settled = async {
+		let mut heads = client.heads().await?;
+		loop {
+			let best = client.best().await?;
+			if !is_open(&best, id, request).await? {
+				return Err(Error::RequestGone(id));
+			}
+			if is_open(&client.settled(depth).await?, id, request).await? {
+				return Ok(best);
+			}
+			heads.next().await?;
+		}
+	};
+	let best = client.patiently(Wait::Request, settled).await?;
+	answer(client, &best, owner, id, request, 0).await
 }
 
-/// Does the same as [`authorize`], and also returns the grant's cost to the owner. `promised` is the cost of
-/// the grants in flight.
+/// The upper bound on what an answer costs its owner: its fee. The deposit is the reader's.
+pub(crate) const ANSWER_COST: Balance = FEE;
+
+/// Returns whether this very request is open in a state.
+pub(crate) async fn is_open(state: &State, id: RequestId, seen: &Request) -> Result<bool, Error> {
+	let open = state.request(id).await?;
+	Ok(open.is_some_and(|open| digest(&open) == digest(seen)))
+}
+
+/// Returns a request's digest, which its answer names.
+pub fn digest(request: &Request) -> H256 {
+	request.digest(content_hash)
+}
+
+/// Does the same as [`authorize`], for a request that is settled. `promised` is the cost of the answers in
+/// flight.
 pub(crate) async fn answer(
 	client: &Client,
 	state: &State,
@@ -166,44 +196,65 @@ pub(crate) async fn answer(
 	id: RequestId,
 	request: &Request,
 	promised: Balance,
-) -> Result<(Call, Balance), Error> {
+) -> Result<Call, Error> {
 	let now = state.block().number;
 	let last = request.valid_until.saturating_sub(1);
 	if request.valid_until.saturating_sub(now) < LEAST_TIME {
 		return Err(Error::TooLate { last });
+	}
+	let needed = ANSWER_COST.saturating_add(promised);
+	let free = state.funds(owner.id()).await?.free;
+	if free < needed {
+		return Err(Error::InsufficientFunds { needed, free });
 	}
 	let terms = Terms {
 		grantee: request.consumer,
 		scope: request.scope,
 		expiry: expiry(state, request.term),
 		until: None,
-		request: Some(id),
+		request: Some(Answered {
+			id,
+			digest: digest(request),
+		}),
 	};
 	let sealed = sealed(client, state, owner, &terms).await?;
-	let rates = Rates {
-		per_item: state.constant("DepositPerItem")?,
-		per_byte: state.constant("DepositPerByte")?,
-	};
-	let cost = Footprint::grant(sealed.len())
-		.deposit(&rates)
-		// The owner receives the offer before the deposit is held, so the offer can pay for the deposit.
-		.saturating_sub(request.offer)
-		.saturating_add(FEE);
-	let needed = cost.saturating_add(promised);
-	let free = state.funds(owner.id()).await?.free;
-	if free < needed {
-		return Err(Error::InsufficientFunds { needed, free });
-	}
 	let call = client.add_authorize(&terms, &sealed).await?;
 	// In a later block the grant would expire before its term is over.
 	let last = last.min(now.saturating_add(TERM_SLACK));
-	Ok((call.no_later_than(last), cost))
+	Ok(call.no_later_than(last))
 }
 
 /// Returns the expiry of a grant that is sent now and has to be active for at least `term` blocks.
 pub fn expiry(state: &State, term: BlockNumber) -> BlockNumber {
 	let now = state.block().number;
 	now.saturating_add(term).saturating_add(TERM_SLACK)
+}
+
+/// Returns an account's requests and grants, given or received, that the chain should have ended or removed
+/// already: [`Client::settle`] does so, and releases what is held for them.
+///
+/// # Errors
+///
+/// Returns connection errors.
+pub async fn overdue(state: &State, account: &AccountId) -> Result<Vec<Due>, Error> {
+	let now = state.block().number;
+	let mut requests = every(|after| state.requests_to(account, after)).await?;
+	requests.extend(every(|after| state.requests_from(account, after)).await?);
+	let mut grants = every(|after| state.grants_of(account, None, after)).await?;
+	grants.extend(every(|after| state.grants_to(account, None, after)).await?);
+	// A grant that has ended has no keys any more.
+	let is_late = |grant: &Grant| match grant.sealed_keys.is_empty() {
+		true => now >= grant.due,
+		false => grant.state == GrantState::Expired,
+	};
+	let requests = requests
+		.iter()
+		.filter(|entry| now >= entry.request.valid_until);
+	let grants = grants.iter().filter(|entry| is_late(&entry.grant));
+	Ok(requests
+		.map(|entry| Due::Request(entry.id))
+		.chain(grants.map(|entry| Due::Grant(entry.id)))
+		.collect())
 }
 
 /// The outcome of a revocation.
@@ -257,7 +308,7 @@ pub struct Renewal {
 /// # Errors
 ///
 /// Returns [`Error::NoSuchGrant`] if the owner has given no such grant, [`Error::Refused`] if the grant has
-/// ended, or if the reader has paid for it and its term is not over, and [`Error::StateGone`] if resuming
+/// ended, if its term is firm and not over, or if the owner cannot pay back what is left of a paid term, and [`Error::StateGone`] if resuming
 /// needs the state of the revocation's block and the node has pruned it. Errors after the revocation are in
 /// the [`Revocation`].
 pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Revocation, Error> {
@@ -305,6 +356,16 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 }
 
 impl Revocation {
+	/// Returns what was paid back to the reader.
+	pub fn refunded(&self) -> Balance {
+		let events = self.included.iter().flat_map(|included| &included.events);
+		let refund = |event: &Event| match event {
+			Event::Revoked { refunded, .. } => Some(*refunded),
+			_ => None,
+		};
+		events.filter_map(refund).sum()
+	}
+
 	/// Finds the reader's other grants in the state after the revocation, and renews the other readers'
 	/// grants if the dataset has `moved` on to a new epoch. The grant is revoked already, so an error here
 	/// only ends the renewal.
@@ -540,9 +601,14 @@ mod tests {
 			},
 			expiry: 100,
 			until: None,
+			agreement: None,
+			paid: 0,
+			paid_from: 0,
 			paid_until: 0,
+			firm: false,
 			state,
 			sealed_keys: Vec::new(),
+			depositor: [1; 32].into(),
 			deposit: 0,
 			due: 100,
 		};

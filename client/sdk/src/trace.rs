@@ -276,6 +276,7 @@ mod tests {
 			purpose: Text(b"a study".to_vec()),
 			term: 10,
 			offer: 5,
+			firm: false,
 			valid_until: 100,
 		}
 	}

@@ -11,7 +11,7 @@ use crate::{
 	state::State,
 	text::to_hex,
 	turn::Turn,
-	types::{AccountId, BlockNumber},
+	types::{AccountId, Balance, BlockNumber},
 	wait::Wait,
 };
 use std::future::Future;
@@ -105,7 +105,14 @@ impl Client {
 			}
 			attempt += 1;
 			let (at, lifetime) = self.mortality(call.last).await?;
-			let signed = sign(account, &call, &at, lifetime, turn.notes().nonce())?;
+			let signed = sign(
+				account,
+				&call,
+				&at,
+				lifetime,
+				turn.notes().nonce(),
+				self.tip(),
+			)?;
 			if turn.notes().is_first() && !call.is_direct() {
 				self.rehearse(&signed, &at).await?;
 			}
@@ -256,18 +263,20 @@ impl Client {
 	}
 }
 
-/// Signs a call that is valid for `lifetime` blocks from the block `at` on.
+/// Signs a call that is valid for `lifetime` blocks from the block `at` on and pays a tip.
 fn sign(
 	account: &Account,
 	call: &Call,
 	at: &State,
 	lifetime: BlockNumber,
 	nonce: u64,
+	tip: Balance,
 ) -> Result<Signed, Error> {
 	let block = at.block();
 	let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new()
 		.mortal_from_unchecked(lifetime.into(), block.number.into(), block.hash)
 		.nonce(nonce)
+		.tip(tip)
 		.build();
 	let transactions = at.inner().tx();
 	let payload = Payload(call);

@@ -6,12 +6,16 @@
 //! either understands them or rejects them, but never misreads them.
 
 use isthmus_sharing::text::is_format;
-use subxt::{ext::scale_decode::DecodeAsType, utils::AccountId32};
+use subxt::{
+	ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType},
+	utils::AccountId32,
+};
 
 pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 pub use isthmus_sharing::{
-	ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page, ProducerKind,
-	QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind, Verdict,
+	Answered, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page,
+	ProducerKind, QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind,
+	Verdict,
 };
 
 // The envelope does not depend on a chain and has its own constants. They must fit the protocol's constants.
@@ -97,14 +101,30 @@ pub struct Terms {
 	pub expiry: BlockNumber,
 	/// The date from which the grant is no longer active, if any.
 	pub until: Option<Seconds>,
-	/// The request that the grant answers, if any.
-	pub request: Option<RequestId>,
+	/// The request that the grant answers, if any, and its digest.
+	pub request: Option<Answered>,
+}
+
+/// What can be settled when it is overdue.
+#[derive(EncodeAsType, Clone, Copy, Debug, PartialEq, Eq)]
+#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
+pub enum Due {
+	/// A request, whose deposit and offer are then released.
+	Request(RequestId),
+	/// A grant: one that has expired is ended, and one that ended long ago is removed.
+	Grant(GrantId),
 }
 
 /// Text that the chain keeps: a name, a purpose or a reason. The chain checks that it is UTF-8.
 #[derive(DecodeAsType, Clone, Debug, Default, PartialEq, Eq)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Text(pub Vec<u8>);
+
+impl AsRef<[u8]> for Text {
+	fn as_ref(&self) -> &[u8] {
+		&self.0
+	}
+}
 
 impl std::fmt::Display for Text {
 	/// Writes the text like [`Shown`]. Bytes that are not UTF-8 are replaced.

@@ -23,6 +23,8 @@ pub enum Wait {
 	Block,
 	/// The finality of the block with a transaction.
 	Finality,
+	/// The finality of a request's block.
+	Request,
 	/// Earlier transactions of the same account, which are in flight.
 	Earlier,
 	/// Another program on this machine, which sends a transaction of the same account.
@@ -52,6 +54,7 @@ impl fmt::Display for Waiting {
 		f.write_str(match self.what {
 			Wait::Block => "waiting for a block with the transaction",
 			Wait::Finality => "waiting until the transaction is finalized",
+			Wait::Request => "waiting until the request is finalized",
 			Wait::Earlier => "waiting for earlier transactions of the account",
 			Wait::OtherSender => {
 				"waiting for another program that sends a transaction of the account"
@@ -70,7 +73,7 @@ impl fmt::Display for Waiting {
 				_,
 			) => Ok(()),
 			(_, None) => f.write_str("; the node does not answer"),
-			(Wait::Finality, Some((best, finalized))) => write!(
+			(Wait::Finality | Wait::Request, Some((best, finalized))) => write!(
 				f,
 				"; the best block is {best}, the last finalized one {finalized}. More than two thirds of the verifiers have to vote for it"
 			),

@@ -6,7 +6,7 @@ use crate::client::FullClient;
 use codec::{Decode, Encode};
 use isthmus_primitives::{amount::Ist, AccountId, Balance, Block, BlockNumber, Hash, Nonce};
 use isthmus_runtime::{
-	Runtime, RuntimeCall, SignedPayload, TxExtension, UncheckedExtrinsic, EXISTENTIAL_DEPOSIT,
+	tx_extension, Runtime, RuntimeCall, SignedPayload, UncheckedExtrinsic, EXISTENTIAL_DEPOSIT,
 	VERSION,
 };
 use isthmus_sharing::terms::{Footprint, Rates};
@@ -97,23 +97,10 @@ pub fn signed_call<E>(
 	sign: impl FnOnce(&[u8]) -> Result<sr25519::Signature, E>,
 ) -> Result<OpaqueExtrinsic, E> {
 	let (begin, begin_hash) = context.begin;
-	let extension: TxExtension = (
-		frame_system::AuthorizeCall::new(),
-		frame_system::CheckNonZeroSender::new(),
-		frame_system::CheckSpecVersion::new(),
-		frame_system::CheckTxVersion::new(),
-		frame_system::CheckGenesis::new(),
-		frame_system::CheckEra::from(Era::mortal(LIFETIME, begin.into())),
-		frame_system::CheckNonce::from(context.nonce),
-		frame_system::CheckWeight::new(),
-		pallet_proof_of_work::CheckGasLimit::new(),
-		pallet_transaction_payment::ChargeTransactionPayment::from(0),
-		pallet_data_sharing::DirectCall::new(),
-		frame_system::WeightReclaim::new(),
-	);
+	let extension = tx_extension(Era::mortal(LIFETIME, begin.into()), context.nonce, 0);
 	let implicit = (
 		(),
-		(),
+		((), ()),
 		context.spec_version,
 		context.transaction_version,
 		context.genesis,

@@ -115,6 +115,7 @@ fn request_for<T: Config>(
 		text(),
 		1u32.into(),
 		offer,
+		false,
 	)?;
 	Ok(())
 }
@@ -161,6 +162,7 @@ fn first_proof(height: u32) -> Vec<H256> {
 fn policy<T: Config>() -> Policy<BalanceOf<T>, BlockNumberFor<T>> {
 	Policy {
 		price: T::DepositPerItem::get(),
+		firm_price: None,
 		longest_range: LEAVES_PER_EPOCH,
 		longest_term: 1u32.into(),
 		consumers: ConsumerKinds::ALL,
@@ -307,6 +309,7 @@ mod benchmarks {
 			text(),
 			1u32.into(),
 			offer,
+			false,
 		);
 		assert_eq!(held::<T>(HoldReason::Offer, &caller), offer);
 		Ok(())

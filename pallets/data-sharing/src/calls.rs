@@ -156,6 +156,7 @@ mod calls {
 					leaves: 0,
 					requests: 0,
 					grants: 0,
+					closed: false,
 					deposit,
 				},
 			);
@@ -284,12 +285,14 @@ mod calls {
 
 		/// T_q: requests access to a range of a producer's dataset.
 		///
-		/// The request waits `RequestLifetime` blocks for an answer and then expires automatically. A deposit
-		/// and the offered payment, if any, are held until the request is closed.
+		/// The request waits `RequestLifetime` blocks for an answer and then expires automatically. The
+		/// offered payment, if any, is held until the request is closed, and so is a deposit for the largest
+		/// grant that could answer it: who asks for a place in the state pays for it. When the owner answers,
+		/// the part of the deposit that the grant takes stays held from this account until the grant has
+		/// ended, and the rest is released.
 		///
-		/// If the reader has `MaxGrantsPerReader` grants on that epoch when the owner answers, one of them
-		/// is removed to make room: the oldest ended grant or, if none has ended, the grant that would
-		/// expire first.
+		/// The request reserves a place among the `MaxGrantsPerReader` grants and requests that the reader may
+		/// have on that epoch. Ended grants do not count: the oldest is removed if its place is needed.
 		///
 		/// - `owner`: the producer that owns the dataset.
 		/// - `scope`: the producer's dataset, an epoch that the dataset has reached, and the range of
@@ -298,6 +301,10 @@ mod calls {
 		/// - `term`: the minimum term of the grant in blocks, counted from the block that authorises it.
 		/// - `offer`: the payment to the owner, made in the block that authorises the grant, in the
 		///   smallest unit; 0 for none.
+		/// - `firm`: whether the grant must not be revoked before the term is over. The dataset's policy must
+		///   offer that, for at most this offer. A grant whose term is not firm can be revoked at any time,
+		///   and the share of the payment for the rest of the term is then paid back.
+		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(10)]
 		#[pallet::weight(T::WeightInfo::request_access())]
 		pub fn request_access(
@@ -307,12 +314,17 @@ mod calls {
 			purpose: Vec<u8>,
 			term: BlockNumberFor<T>,
 			offer: BalanceOf<T>,
+			firm: bool,
 		) -> DispatchResult {
 			let consumer = ensure_signed(origin)?;
 			ensure!(consumer != owner, Error::<T>::SelfRequest);
 			let dataset =
 				Datasets::<T>::get(&owner, scope.dataset).ok_or(Error::<T>::UnknownDataset)?;
+			ensure!(!dataset.closed, Error::<T>::DatasetClosed);
 			Self::check_scope(&scope, &dataset)?;
+			if firm {
+				Self::check_firm(&owner, scope.dataset, &offer)?;
+			}
 			let purpose: Text = Self::text(purpose, Error::<T>::PurposeTooLong)?;
 			ensure!(!purpose.is_empty(), Error::<T>::PurposeEmpty);
 			ensure!(!term.is_zero(), Error::<T>::ZeroTerm);
@@ -327,7 +339,8 @@ mod calls {
 			let id = NextRequest::<T>::get();
 			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
 
-			let deposit = Self::deposit(Footprint::request(purpose.len()));
+			Self::reserve_place(&owner, &scope, &consumer)?;
+			let deposit = Self::deposit(Footprint::REQUEST);
 			Self::hold(HoldReason::Request, &consumer, deposit)?;
 			Self::hold(HoldReason::Offer, &consumer, offer)?;
 			let valid_until =
@@ -339,6 +352,7 @@ mod calls {
 				purpose: purpose.clone(),
 				term,
 				offer,
+				firm,
 				valid_until,
 				deposit,
 			};
@@ -355,6 +369,7 @@ mod calls {
 				purpose,
 				term,
 				offer,
+				firm,
 				valid_until,
 			});
 			Ok(())
@@ -362,9 +377,9 @@ mod calls {
 
 		/// Cancels a request made by this account.
 		///
-		/// A request without an offer is closed at once and its deposit released. A request with an offer
-		/// stays open until it expires, at most `CancelNotice` blocks from now, and its deposit and offer are
-		/// released then. Until then the owner may still answer it and be paid, because an answer in flight
+		/// A request without an offer, or one that is overdue, is closed at once and its deposit and offer are
+		/// released. Another request stays open until it expires, at most `CancelNotice` blocks from now, and
+		/// its deposit and offer are released then. Until then the owner may still answer it and be paid, because an answer in flight
 		/// reveals its keys to the reader even if it fails.
 		#[pallet::call_index(11)]
 		#[pallet::weight(T::WeightInfo::cancel_request())]
@@ -373,11 +388,14 @@ mod calls {
 			let mut entry = Requests::<T>::get(request)
 				.filter(|entry| entry.consumer == who)
 				.ok_or(Error::<T>::UnknownRequest)?;
-			if entry.offer.is_zero() {
+			let now = frame_system::Pallet::<T>::block_number();
+			let valid_until = if entry.offer.is_zero() || now >= entry.valid_until {
 				Self::close_request(request, &entry);
+				now
 			} else {
 				Self::shorten_request(request, &mut entry);
-			}
+				entry.valid_until
+			};
 			let Request {
 				owner, consumer, ..
 			} = entry;
@@ -385,6 +403,7 @@ mod calls {
 				request,
 				owner,
 				consumer,
+				valid_until,
 			});
 			Ok(())
 		}
@@ -422,14 +441,14 @@ mod calls {
 		/// Authorises a reader: adds an entry to the authorization list.
 		///
 		/// The entry contains the range's keys, sealed to the reader's encryption key. If it answers a
-		/// request, the request is closed, its deposit is released, and its offer is paid to this account. A
-		/// deposit is held: the part for the sealed keys until the grant expires or is revoked, the rest
-		/// until the grant is removed from the state. A grant that the reader paid for cannot be revoked
-		/// before the requested term is over.
+		/// request, the request is closed, its offer is paid to this account, and its deposit becomes the
+		/// grant's. A grant that nobody requested takes a deposit from this account. The part of the deposit
+		/// for the sealed keys is held until the grant expires or is revoked, the rest until the grant is
+		/// removed from the state.
 		///
-		/// A reader has at most `MaxGrantsPerReader` grants on one epoch of a dataset. If the reader
-		/// already has that many, the oldest ended grant is removed and its deposit released. If none has
-		/// ended and this grant answers a request, the grant that would expire first is removed.
+		/// A reader has at most `MaxGrantsPerReader` active grants and open requests on one epoch of a
+		/// dataset. If ended grants take the place that this one needs, the oldest of them is removed and its
+		/// deposit released.
 		///
 		/// The sealed keys appear in a block even if this call fails, and the reader can open them. For
 		/// this reason, a reader has no way to make the answer to its request fail.
@@ -439,13 +458,14 @@ mod calls {
 		///   leaves, `from` to `to`.
 		/// - `expiry`: the first block at which the grant is no longer valid.
 		/// - `until`: an optional date at which the grant also expires, in seconds since 1970 as in block
-		///   timestamps. Queries are refused from the first block at or after that date; the sealed keys
-		///   and their deposit are kept until `expiry`. Must be none if the reader pays.
+		///   timestamps. Queries are refused from the first block at or after that date. Must be none if the
+		///   reader pays.
 		/// - `sealed_keys`: the keys of the range, sealed to the reader; 1 to `MaxSealedKeysSize` bytes.
-		/// - `request`: the request that this grant answers, if any. The reader and the scope must match
-		///   the request, and the term must be at least the requested one.
+		/// - `request`: the request that this grant answers, if any: its number and its digest, so that it can
+		///   answer no other request. The reader and the scope must match the request, and the term must be
+		///   at least the requested one.
 		#[pallet::call_index(13)]
-		#[pallet::weight(T::WeightInfo::add_authorize())]
+		#[pallet::weight(T::WeightInfo::add_authorize(MAX_GRANTS_PER_READER))]
 		pub fn add_authorize(
 			origin: OriginFor<T>,
 			grantee: T::AccountId,
@@ -453,8 +473,8 @@ mod calls {
 			expiry: BlockNumberFor<T>,
 			until: Option<Seconds>,
 			sealed_keys: Vec<u8>,
-			request: Option<RequestId>,
-		) -> DispatchResult {
+			request: Option<Answered>,
+		) -> DispatchResultWithPostInfo {
 			let owner = ensure_signed(origin)?;
 			ensure!(owner != grantee, Error::<T>::SelfGrant);
 			let dataset = Self::own_dataset(&owner, scope.dataset)?;
@@ -469,52 +489,44 @@ mod calls {
 			let sealed_keys: SealedKeys = sealed_keys
 				.try_into()
 				.map_err(|_| Error::<T>::SealedKeysTooLong)?;
-			ensure!(
-				request.is_some() || EncryptionKeys::<T>::contains_key(&grantee),
-				Error::<T>::NoEncryptionKey
-			);
-			let id = NextGrant::<T>::get();
-			let next = id.checked_add(1).ok_or(ArithmeticError::Overflow)?;
-
-			let (paid, paid_until) = match request {
-				Some(request) => Self::fulfil(request, &owner, &grantee, &scope, expiry, now)?,
-				None => (Zero::zero(), now),
-			};
-			ensure!(
-				paid.is_zero() || until.is_none(),
-				Error::<T>::DateOnPaidTerm
-			);
-			let deposit = Self::deposit(Footprint::grant(sealed_keys.len()));
-			Self::hold(HoldReason::Grant, &owner, deposit)?;
-			NextGrant::<T>::put(next);
-			let grant = Grant {
-				owner,
+			let mut grant = Grant {
+				owner: owner.clone(),
 				grantee,
 				scope,
 				expiry,
 				until,
-				paid_until,
+				agreement: None,
+				paid: Zero::zero(),
+				paid_from: now,
+				paid_until: now,
+				firm: false,
 				state: GrantState::Active,
 				sealed_keys,
-				deposit,
-				due: expiry,
+				depositor: owner,
+				deposit: Zero::zero(),
+				due: Self::due(expiry, until),
 			};
-			Self::open_grant(id, &grant, request.is_some())?;
-			let Grant { owner, grantee, .. } = grant;
+			match &request {
+				Some(answered) => Self::fulfil(answered, &mut grant)?,
+				None => Self::give(&mut grant)?,
+			}
+			let (id, looked_at) = Self::open_grant(&grant)?;
 			Self::deposit_event(Event::Authorized {
 				grant: id,
-				owner,
-				grantee,
+				owner: grant.owner,
+				grantee: grant.grantee,
 				scope,
 				expiry,
 				until,
-				request,
-				paid,
+				request: request.map(|answered| answered.id),
+				agreement: grant.agreement,
+				paid: grant.paid,
+				firm: grant.firm,
 			});
-			Ok(())
+			Ok(Some(T::WeightInfo::add_authorize(looked_at)).into())
 		}
 
-		/// Revokes a grant that this account gave.
+		/// Revokes a grant that this account gave, and pays back what its reader paid for the rest of the term.
 		///
 		/// The sealed keys are removed, their part of the deposit is released, and queries under the grant
 		/// are refused. The rest of the deposit is released when the grant is removed from the state:
@@ -523,8 +535,10 @@ mod calls {
 		/// stored from now on; it can still read later chunks of large records that are already open. Give
 		/// the other readers grants for the new epoch.
 		///
-		/// A grant that the reader paid for cannot be revoked until the paid term is over. To close later
-		/// records to its reader anyway, call `start_epoch`.
+		/// If the reader paid for a term that is not over, this account pays back the share of the payment for
+		/// the blocks that are left, or the call fails. Only a grant with a firm term cannot be revoked before
+		/// the term is over. A grant that has expired, and that the chain has not ended yet, is ended as
+		/// expired: no epoch starts.
 		///
 		/// What the reader already has cannot be taken back: its keys still open the values stored in its
 		/// scope before the revocation.
@@ -537,8 +551,16 @@ mod calls {
 				.ok_or(Error::<T>::UnknownGrant)?;
 			ensure!(entry.state == GrantState::Active, Error::<T>::GrantEnded);
 			let now = frame_system::Pallet::<T>::block_number();
-			ensure!(now >= entry.paid_until, Error::<T>::TermPaidFor);
+			if entry.state_at(&now, Self::time()) == GrantState::Expired {
+				Self::expire_grant(grant, &mut entry);
+				return Ok(());
+			}
+			ensure!(
+				!entry.firm || now >= entry.paid_until,
+				Error::<T>::TermPaidFor
+			);
 			let mut dataset = Self::own_dataset(&who, entry.scope.dataset)?;
+			let refunded = Self::refund(&entry, now)?;
 			Self::end_grant(grant, &mut entry, GrantState::Revoked);
 			let Grant {
 				owner,
@@ -555,6 +577,7 @@ mod calls {
 				owner,
 				grantee,
 				scope,
+				refunded,
 			});
 			Ok(())
 		}
@@ -607,7 +630,7 @@ mod calls {
 		/// - `key`: the record's key.
 		/// - `index`: the chunk's number, counted from 0. It must be the record's next chunk.
 		/// - `proof`: the sibling hashes on the path from the chunk's hash to the manifest's Merkle root,
-		///   from the bottom up.
+		///   from the bottom up; at most 15.
 		/// - `bytes`: the chunk's ciphertext.
 		#[pallet::call_index(16)]
 		#[pallet::weight(T::WeightInfo::store_chunk(Pallet::<T>::len(bytes)))]
@@ -615,7 +638,7 @@ mod calls {
 			origin: OriginFor<T>,
 			key: RecordKey,
 			index: u32,
-			proof: Vec<H256>,
+			proof: BoundedVec<H256, ConstU32<MAX_PROOF>>,
 			// The chunk must be the last argument, because the client indexes the last bytes of the
 			// extrinsic.
 			bytes: Vec<u8>,
@@ -628,8 +651,8 @@ mod calls {
 		/// The chain does not enforce the policy; the owner's own program honours it. Other requests may
 		/// still be made, and granted manually. A deposit is held until `clear_policy` or `remove_dataset`.
 		///
-		/// - `policy`: the minimum offer, the maximum range and term, and the kinds of consumer whose
-		///   requests qualify.
+		/// - `policy`: the minimum offer, the minimum offer for a firm term if there is one, the maximum range
+		///   and term, and the kinds of consumer whose requests qualify.
 		#[pallet::call_index(17)]
 		#[pallet::weight(T::WeightInfo::set_policy())]
 		pub fn set_policy(
@@ -640,6 +663,12 @@ mod calls {
 			let owner = ensure_signed(origin)?;
 			Self::own_dataset(&owner, dataset)?;
 			ensure!(!policy.allows_nothing(), Error::<T>::PolicyEmpty);
+			ensure!(
+				policy
+					.firm_price
+					.is_none_or(|firm| !firm.is_zero() && firm >= policy.price),
+				Error::<T>::FirmForTooLittle
+			);
 			let deposit = match Policies::<T>::get(&owner, dataset) {
 				Some(old) => old.deposit,
 				None => {
@@ -666,6 +695,75 @@ mod calls {
 			let old = Policies::<T>::take(&owner, dataset).ok_or(Error::<T>::NoPolicy)?;
 			Self::release(HoldReason::Dataset, &owner, old.deposit);
 			Self::deposit_event(Event::PolicyCleared { owner, dataset });
+			Ok(())
+		}
+
+		/// Ends requests and grants that are overdue, and removes ended grants whose time is over.
+		///
+		/// The chain does this by itself, but only a bounded amount of it in each block. With this call anyone
+		/// can do it: it releases the deposits and offers that are held past their dates.
+		///
+		/// - `due`: the requests and grants, at most `MAX_SETTLED`. Those that are not due, or no longer exist,
+		///   are left out. The call fails if nothing was due.
+		#[pallet::call_index(19)]
+		#[pallet::weight(Pallet::<T>::weight_of_settling(due.len() as u64))]
+		pub fn settle(
+			origin: OriginFor<T>,
+			due: BoundedVec<Due, ConstU32<MAX_SETTLED>>,
+		) -> DispatchResult {
+			ensure_signed(origin)?;
+			let settled = due.into_iter().filter(|due| Self::settle_one(*due)).count();
+			ensure!(settled > 0, Error::<T>::NothingDue);
+			Ok(())
+		}
+
+		/// Gives up a grant that this account has.
+		///
+		/// The grant is removed from the state and its deposit released. Nothing is paid back. What the
+		/// account already read it still has.
+		#[pallet::call_index(20)]
+		#[pallet::weight(T::WeightInfo::forget_grant())]
+		pub fn renounce(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			let entry = Grants::<T>::get(grant)
+				.filter(|entry| entry.grantee == who)
+				.ok_or(Error::<T>::UnknownGrant)?;
+			Self::forget_grant(grant, &entry);
+			let Grant {
+				owner,
+				grantee,
+				scope,
+				..
+			} = entry;
+			Self::deposit_event(Event::Renounced {
+				grant,
+				owner,
+				grantee,
+				scope,
+			});
+			Ok(())
+		}
+
+		/// Closes a dataset to requests, or opens it to them again.
+		///
+		/// Requests that are open stay so. A dataset that is to be removed is closed first, so that nobody's
+		/// new requests keep it.
+		#[pallet::call_index(21)]
+		#[pallet::weight(T::WeightInfo::start_epoch())]
+		pub fn set_closed(
+			origin: OriginFor<T>,
+			dataset: DatasetId,
+			closed: bool,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			let mut entry = Self::own_dataset(&owner, dataset)?;
+			entry.closed = closed;
+			Datasets::<T>::insert(&owner, dataset, entry);
+			Self::deposit_event(Event::DatasetClosed {
+				owner,
+				dataset,
+				closed,
+			});
 			Ok(())
 		}
 	}

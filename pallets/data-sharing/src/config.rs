@@ -10,7 +10,8 @@ mod config {
 	#[pallet::config]
 	pub trait Config: polkadot_sdk::frame_system::Config<RuntimeEvent: From<Event<Self>>> {
 		/// The currency of deposits and offers.
-		type Currency: MutateHold<Self::AccountId>
+		type Currency: Mutate<Self::AccountId>
+			+ MutateHold<Self::AccountId>
 			+ InspectHold<Self::AccountId, Reason = Self::RuntimeHoldReason>;
 
 		/// The producers that must not deregister: verifiers, and applicants for that role.
@@ -49,11 +50,17 @@ mod config {
 		#[pallet::constant]
 		type GrantMemory: Get<BlockNumberFor<Self>>;
 
-		/// The maximum number of requests and grants that end automatically in one block. The others wait
-		/// for the next block. Moving on from one block's agenda to the next counts as one of them. At
+		/// The maximum number of requests and grants that end automatically at the start of a block. The
+		/// others end later in the block if it has room left, or wait for the next block; anyone can end them
+		/// with `settle`. Moving on from one block's agenda to the next counts as one of them. At
 		/// least 2. The work is mandatory, so it must fit in a block with the minimum gas limit.
 		#[pallet::constant]
 		type MaxEndingsPerBlock: Get<u32>;
+
+		/// About how many seconds pass between two blocks. It only determines when the agenda looks at a
+		/// grant that ends at a date.
+		#[pallet::constant]
+		type BlockInterval: Get<Seconds>;
 
 		/// The source of the block's timestamp (H_s).
 		type Time: UnixTime;
@@ -77,7 +84,7 @@ mod config {
 		/// The deposits for records and for the leaves they take.
 		#[codec(index = 3)]
 		Record,
-		/// The deposits for open requests.
+		/// The deposits for open requests and for the grants that will answer them.
 		#[codec(index = 4)]
 		Request,
 		/// The payments offered in open requests.

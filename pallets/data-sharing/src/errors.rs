@@ -93,18 +93,19 @@ mod errors {
 		SealedKeysEmpty,
 		/// The sealed keys are longer than `MaxSealedKeysSize` bytes.
 		SealedKeysTooLong,
-		/// The grant's reader or scope does not match the request that it answers.
+		/// The grant's reader or scope does not match the request that it answers, or the request is not the
+		/// one that the answer was made for: its digest differs.
 		NotAsRequested,
 		/// The grant's term is shorter than the requested term.
 		ShorterThanRequested,
-		/// The reader already has `MaxGrantsPerReader` active grants on this epoch of the dataset, and did
-		/// not request another.
+		/// The reader already has `MaxGrantsPerReader` active grants and open requests on this epoch of the
+		/// dataset.
 		TooManyGrants,
 		/// This account gave no grant with this number.
 		UnknownGrant,
 		/// The grant has already expired or been revoked.
 		GrantEnded,
-		/// The reader paid for the grant, and the paid term is not over yet.
+		/// The reader paid for a firm term, and it is not over yet.
 		TermPaidFor,
 		/// A grant that the reader pays for must end at a block, not at a date: the requested term is in
 		/// blocks.
@@ -135,5 +136,13 @@ mod errors {
 		/// The producer is a verifier, or has applied to become one: call `verifiers.leave` or
 		/// `verifiers.withdraw` first.
 		ProducerIsVerifier,
+		/// The dataset takes no requests.
+		DatasetClosed,
+		/// The dataset's policy offers no firm terms, or offers them for more.
+		FirmNotOffered,
+		/// A firm term must have a price, which is at least the price of a term that is not firm.
+		FirmForTooLittle,
+		/// Nothing of this is due yet.
+		NothingDue,
 	}
 }

@@ -77,6 +77,15 @@ mod events {
 			/// The dataset.
 			dataset: DatasetId,
 		},
+		/// An owner closed a dataset to requests, or opened it to them again.
+		DatasetClosed {
+			/// The dataset's owner.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// Whether it takes no more requests.
+			closed: bool,
+		},
 		/// T_s: a record was stored.
 		Stored {
 			/// Its owner.
@@ -174,12 +183,14 @@ mod events {
 			term: BlockNumberFor<T>,
 			/// The payment offered for authorisation.
 			offer: BalanceOf<T>,
+			/// Whether the term is to be firm.
+			firm: bool,
 			/// The first block at which the request is no longer valid.
 			valid_until: BlockNumberFor<T>,
 		},
-		/// The consumer cancelled a request. If it had no offer, its deposit was released. If it had one,
-		/// deposit and offer are released when the request expires, at most `CancelNotice` blocks later,
-		/// and the owner may answer it until then.
+		/// The consumer cancelled a request. If it had no offer or was overdue, its deposit and offer were
+		/// released. Otherwise they are released when the request expires, at most `CancelNotice` blocks
+		/// later, and the owner may answer it until then.
 		RequestCancelled {
 			/// The request's number.
 			request: RequestId,
@@ -187,6 +198,8 @@ mod events {
 			owner: T::AccountId,
 			/// The account that made the request.
 			consumer: T::AccountId,
+			/// The first block at which the request is no longer valid: this block, or the end of its notice.
+			valid_until: BlockNumberFor<T>,
 		},
 		/// The owner rejected a request. The consumer's deposit and offer were released.
 		RequestRejected {
@@ -224,8 +237,12 @@ mod events {
 			until: Option<Seconds>,
 			/// The request that it answers, if any.
 			request: Option<RequestId>,
+			/// That request's digest: what both sides agreed on.
+			agreement: Option<H256>,
 			/// The payment from the grantee to the owner.
 			paid: BalanceOf<T>,
+			/// Whether the paid term is firm.
+			firm: bool,
 		},
 		/// An owner revoked a grant. The deposit for its sealed keys was released.
 		Revoked {
@@ -237,9 +254,32 @@ mod events {
 			grantee: T::AccountId,
 			/// The range that it opened.
 			scope: Scope,
+			/// What the owner paid back to the reader: the share of the payment for the rest of the term.
+			refunded: BalanceOf<T>,
 		},
-		/// A grant expired, or was removed to make room for another that its reader requested. The deposit
-		/// for its sealed keys was released.
+		/// A reader gave a grant up. The grant was removed and its deposit released.
+		Renounced {
+			/// The grant's number.
+			grant: GrantId,
+			/// The owner, who gave the grant.
+			owner: T::AccountId,
+			/// The reader, who had the grant.
+			grantee: T::AccountId,
+			/// The range that it opened.
+			scope: Scope,
+		},
+		/// An ended grant was removed from the state, and the rest of its deposit released.
+		GrantForgotten {
+			/// The grant's number.
+			grant: GrantId,
+			/// The owner, who gave the grant.
+			owner: T::AccountId,
+			/// The reader, who had the grant.
+			grantee: T::AccountId,
+			/// The range that it opened.
+			scope: Scope,
+		},
+		/// A grant expired. The deposit for its sealed keys was released.
 		GrantExpired {
 			/// The grant's number.
 			grant: GrantId,

@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use frame_support::{
 	defensive, ensure,
 	traits::{
-		fungible::MutateHold,
-		tokens::{Fortitude, Precision, Restriction},
+		fungible::{Mutate, MutateHold},
+		tokens::{Fortitude, Precision, Preservation, Restriction},
 		Get, UnixTime,
 	},
 	weights::Weight,
@@ -18,13 +18,14 @@ use frame_support::{
 };
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{
-	terms::{Footprint, Rates},
+	terms::{refund, Footprint, Rates, MAX_GRANTS_PER_READER},
 	ScopeError,
 };
 use polkadot_sdk::*;
+use sp_io::hashing::blake2_256;
 use sp_runtime::{
 	traits::{One, SaturatedConversion, Saturating, Zero},
-	DispatchError, DispatchResult,
+	ArithmeticError, DispatchError, DispatchResult,
 };
 
 /// Arguments.
@@ -158,7 +159,21 @@ impl<T: Config> Pallet<T> {
 
 /// Requests.
 impl<T: Config> Pallet<T> {
-	/// Writes a new request.
+	/// Checks that a dataset's policy offers firm terms for this payment.
+	pub(crate) fn check_firm(
+		owner: &T::AccountId,
+		dataset: DatasetId,
+		offer: &BalanceOf<T>,
+	) -> Result<(), Error<T>> {
+		let standing = Policies::<T>::get(owner, dataset).ok_or(Error::<T>::FirmNotOffered)?;
+		ensure!(
+			standing.policy.judge_firm(offer) == Verdict::Meets,
+			Error::<T>::FirmNotOffered
+		);
+		Ok(())
+	}
+
+	/// Writes a new request, whose place among the reader's grants is reserved.
 	pub(crate) fn open_request(id: RequestId, request: &RequestOf<T>) {
 		Self::amend_dataset(&request.owner, request.scope.dataset, |dataset| {
 			dataset.requests = dataset.requests.saturating_add(1);
@@ -185,170 +200,308 @@ impl<T: Config> Pallet<T> {
 		Requests::<T>::insert(id, &*request);
 	}
 
-	/// Removes a request and releases its deposit. The caller must release or pay the offer.
+	/// Removes a request with its reserved place, and releases its deposit. The caller must release or pay the
+	/// offer.
 	fn forget_request(id: RequestId, request: &RequestOf<T>) {
+		let Scope { dataset, epoch, .. } = request.scope;
 		Requests::<T>::remove(id);
 		RequestsTo::<T>::remove(&request.owner, id);
 		RequestsFrom::<T>::remove((&request.consumer, &request.owner, &request.scope));
 		Agenda::<T>::remove(request.valid_until, Due::Request(id));
-		Self::amend_dataset(&request.owner, request.scope.dataset, |dataset| {
+		Self::amend_reader(
+			(&request.owner, dataset, epoch, &request.consumer),
+			|entry| {
+				entry.asked = entry.asked.saturating_sub(1);
+			},
+		);
+		Self::amend_dataset(&request.owner, dataset, |dataset| {
 			dataset.requests = dataset.requests.saturating_sub(1);
 		});
 		Self::release(HoldReason::Request, &request.consumer, request.deposit);
 	}
 
-	/// Closes a request with a grant: checks that the grant is as requested, and pays the offer to the
-	/// owner. Returns the payment, and the first block at which the owner may revoke the grant.
-	pub(crate) fn fulfil(
-		id: RequestId,
-		owner: &T::AccountId,
-		grantee: &T::AccountId,
-		scope: &Scope,
-		expiry: BlockNumberFor<T>,
-		now: BlockNumberFor<T>,
-	) -> Result<(BalanceOf<T>, BlockNumberFor<T>), DispatchError> {
-		let request = Requests::<T>::get(id)
-			.filter(|request| request.owner == *owner)
+	/// Closes the request that a grant answers: checks that the grant is as requested, pays the offer to the
+	/// owner, and makes the request's deposit the grant's.
+	///
+	/// Nothing here depends on what the reader does after it has requested: its sealed keys are public already.
+	pub(crate) fn fulfil(answered: &Answered, grant: &mut GrantOf<T>) -> DispatchResult {
+		let request = Requests::<T>::get(answered.id)
+			.filter(|request| request.owner == grant.owner)
 			.ok_or(Error::<T>::UnknownRequest)?;
 		ensure!(
-			request.consumer == *grantee && request.scope == *scope,
+			request.consumer == grant.grantee
+				&& request.scope == grant.scope
+				&& request.digest(blake2_256) == answered.digest,
 			Error::<T>::NotAsRequested
 		);
+		let now = grant.paid_from;
 		// The agenda may be late, so an expired request can still be stored.
 		ensure!(now < request.valid_until, Error::<T>::RequestExpired);
 		let term_ends = now.saturating_add(request.term);
-		ensure!(expiry >= term_ends, Error::<T>::ShorterThanRequested);
-		Self::forget_request(id, &request);
+		ensure!(grant.expiry >= term_ends, Error::<T>::ShorterThanRequested);
+		ensure!(
+			request.offer.is_zero() || grant.until.is_none(),
+			Error::<T>::DateOnPaidTerm
+		);
+		Self::forget_request(answered.id, &request);
+		// At other rates than the request's, the grant takes no more than the request held.
+		let deposit = Self::deposit(Footprint::grant(grant.sealed_keys.len()));
+		grant.deposit = deposit.min(request.deposit);
+		grant.depositor = request.consumer.clone();
+		grant.agreement = Some(answered.digest);
+		Self::hold(HoldReason::Grant, &grant.depositor, grant.deposit)?;
 		if request.offer.is_zero() {
-			return Ok((request.offer, now));
+			return Ok(());
 		}
 		T::Currency::transfer_on_hold(
 			&HoldReason::Offer.into(),
 			&request.consumer,
-			owner,
+			&grant.owner,
 			request.offer,
 			Precision::Exact,
 			Restriction::Free,
-			Fortitude::Polite,
+			// A freeze of the consumer's balance must not make the answer fail.
+			Fortitude::Force,
 		)?;
-		Ok((request.offer, term_ends))
+		grant.paid = request.offer;
+		grant.paid_until = term_ends;
+		grant.firm = request.firm;
+		Ok(())
 	}
 }
 
+/// The key of a reader's entry in the authorization list.
+type ReaderKey<'a, AccountId> = (&'a AccountId, DatasetId, Epoch, &'a AccountId);
+
 /// Grants.
 impl<T: Config> Pallet<T> {
-	/// Writes a new grant. If the reader's list is full, the oldest ended grant is removed to make room. If
-	/// none has ended and the reader requested this grant (`asked`), the grant that would expire first is
-	/// removed.
-	pub(crate) fn open_grant(id: GrantId, grant: &GrantOf<T>, asked: bool) -> DispatchResult {
+	/// Changes a reader's entry in the authorization list, and removes it if nothing is left in it.
+	fn amend_reader(key: ReaderKey<'_, T::AccountId>, change: impl FnOnce(&mut ReaderEntry)) {
+		AuthorizationList::<T>::mutate_exists(key, |stored| {
+			let mut entry = stored.take().unwrap_or_default();
+			change(&mut entry);
+			*stored = Some(entry).filter(|entry| entry.asked > 0 || !entry.grants.is_empty());
+		});
+	}
+
+	/// Reserves a place among the reader's grants for the answer to a request.
+	pub(crate) fn reserve_place(
+		owner: &T::AccountId,
+		scope: &Scope,
+		consumer: &T::AccountId,
+	) -> Result<(), Error<T>> {
+		let key = (owner, scope.dataset, scope.epoch, consumer);
+		Self::check_room(&AuthorizationList::<T>::get(key))?;
+		Self::amend_reader(key, |entry| entry.asked = entry.asked.saturating_add(1));
+		Ok(())
+	}
+
+	/// Checks that a reader can have one more active grant or open request.
+	fn check_room(entry: &ReaderEntry) -> Result<(), Error<T>> {
+		let taken = entry.asked as usize;
+		let most = MAX_GRANTS_PER_READER as usize;
+		if taken.saturating_add(entry.grants.len()) < most {
+			return Ok(());
+		}
+		ensure!(
+			taken.saturating_add(Self::active(entry)) < most,
+			Error::<T>::TooManyGrants
+		);
+		Ok(())
+	}
+
+	/// Returns how many of a reader's grants are active.
+	pub(crate) fn active(entry: &ReaderEntry) -> usize {
+		let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
+		let is_active = |grant: &GrantOf<T>| grant.state_at(&now, time) == GrantState::Active;
+		let grants = entry.grants.iter().filter_map(Grants::<T>::get);
+		grants.filter(is_active).count()
+	}
+
+	/// Prepares a grant that nobody requested: checks that the reader has room for it, and holds its deposit.
+	pub(crate) fn give(grant: &mut GrantOf<T>) -> DispatchResult {
 		let Scope { dataset, epoch, .. } = grant.scope;
-		let place = (&grant.owner, dataset, epoch, &grant.grantee);
-		let list = AuthorizationList::<T>::get(place);
+		ensure!(
+			EncryptionKeys::<T>::contains_key(&grant.grantee),
+			Error::<T>::NoEncryptionKey
+		);
+		let key = (&grant.owner, dataset, epoch, &grant.grantee);
+		Self::check_room(&AuthorizationList::<T>::get(key))?;
+		grant.deposit = Self::deposit(Footprint::grant(grant.sealed_keys.len()));
+		Self::hold(HoldReason::Grant, &grant.depositor, grant.deposit)
+	}
+
+	/// Writes a new grant, for which there is room among the active ones. If the reader's list is full, the
+	/// oldest ended grant is removed. Returns the grant's number, and how many grants were looked at.
+	pub(crate) fn open_grant(grant: &GrantOf<T>) -> Result<(GrantId, u32), DispatchError> {
+		let Scope { dataset, epoch, .. } = grant.scope;
+		let id = NextGrant::<T>::get();
+		NextGrant::<T>::put(id.checked_add(1).ok_or(ArithmeticError::Overflow)?);
+		let key = (&grant.owner, dataset, epoch, &grant.grantee);
+		let list = AuthorizationList::<T>::get(key).grants;
+		let mut looked_at = 0;
 		if list.is_full() {
+			looked_at = MAX_GRANTS_PER_READER;
 			let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
 			// The list is in the order in which the grants were given.
-			let mut grants: Vec<_> = list
-				.into_iter()
-				.filter_map(|id| Some((id, Grants::<T>::get(id)?)))
-				.collect();
-			let ended =
-				|(_, grant): &(_, GrantOf<T>)| grant.state_at(&now, time) != GrantState::Active;
-			let place = grants.iter().position(ended).or_else(|| {
-				let first = grants
-					.iter()
-					.enumerate()
-					.min_by_key(|(_, (_, grant))| grant.expiry);
-				first.map(|(place, _)| place).filter(|_| asked)
+			let ended = list.iter().find_map(|id| {
+				Grants::<T>::get(id)
+					.filter(|grant| grant.state_at(&now, time) != GrantState::Active)
+					.map(|grant| (*id, grant))
 			});
-			let (other, gives_way) = grants.swap_remove(place.ok_or(Error::<T>::TooManyGrants)?);
-			Self::forget_grant(other, &gives_way);
-			if gives_way.state == GrantState::Active {
-				Self::expired(other, gives_way);
+			let (other, mut ended) = ended.ok_or(Error::<T>::TooManyGrants)?;
+			if ended.state == GrantState::Active {
+				Self::expire_grant(other, &mut ended);
 			}
+			Self::forget_grant(other, &ended);
 		}
-		AuthorizationList::<T>::try_mutate(place, |list| {
-			list.try_push(id).map_err(|_| Error::<T>::TooManyGrants)
-		})?;
+		Self::amend_reader(key, |entry| {
+			if entry.grants.try_push(id).is_err() {
+				defensive!("a full list has no room for a grant");
+			}
+		});
 		Self::amend_dataset(&grant.owner, dataset, |dataset| {
 			dataset.grants = dataset.grants.saturating_add(1);
 		});
 		GrantsTo::<T>::insert(&grant.grantee, id, ());
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, grant);
-		Ok(())
+		Ok((id, looked_at))
+	}
+
+	/// Pays back to the reader the share of its payment for the rest of a grant's term. Returns the amount.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the owner has less.
+	pub(crate) fn refund(
+		grant: &GrantOf<T>,
+		now: BlockNumberFor<T>,
+	) -> Result<BalanceOf<T>, DispatchError> {
+		let blocks = |from: BlockNumberFor<T>| {
+			grant
+				.paid_until
+				.saturating_sub(from)
+				.saturated_into::<u64>()
+		};
+		let refund = refund(
+			grant.paid.saturated_into(),
+			blocks(now),
+			blocks(grant.paid_from),
+		);
+		let refund: BalanceOf<T> = refund.saturated_into();
+		if !refund.is_zero() {
+			T::Currency::transfer(&grant.owner, &grant.grantee, refund, Preservation::Preserve)?;
+		}
+		Ok(refund)
 	}
 
 	/// Ends a grant: removes its keys and releases their part of the deposit. The rest of the grant is
 	/// removed `GrantMemory` blocks later.
 	pub(crate) fn end_grant(id: GrantId, grant: &mut GrantOf<T>, state: GrantState) {
-		Agenda::<T>::remove(grant.due, Due::Grant(id));
 		// The deposit's rates may have changed since the grant was given, so never keep more than is held.
 		let kept = grant.deposit.min(Self::deposit(Footprint::grant(0)));
 		Self::release(
 			HoldReason::Grant,
-			&grant.owner,
+			&grant.depositor,
 			grant.deposit.saturating_sub(kept),
 		);
 		grant.state = state;
 		grant.sealed_keys = BoundedVec::new();
 		grant.deposit = kept;
 		// Choose the next block at the earliest, because this block's agenda may already be finished.
-		grant.due = frame_system::Pallet::<T>::block_number()
+		let due = frame_system::Pallet::<T>::block_number()
 			.saturating_add(T::GrantMemory::get().max(One::one()));
+		Self::put_off(id, grant, due);
+	}
+
+	/// Ends a grant that has expired.
+	pub(crate) fn expire_grant(id: GrantId, grant: &mut GrantOf<T>) {
+		Self::end_grant(id, grant, GrantState::Expired);
+		Self::deposit_event(Event::GrantExpired {
+			grant: id,
+			owner: grant.owner.clone(),
+			grantee: grant.grantee.clone(),
+			scope: grant.scope,
+		});
+	}
+
+	/// Writes a grant, and moves it to another block of the agenda.
+	fn put_off(id: GrantId, grant: &mut GrantOf<T>, due: BlockNumberFor<T>) {
+		Agenda::<T>::remove(grant.due, Due::Grant(id));
+		grant.due = due;
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, &*grant);
 	}
 
-	/// Deposits the event that a grant expired.
-	fn expired(id: GrantId, grant: GrantOf<T>) {
-		let Grant {
-			owner,
-			grantee,
-			scope,
-			..
-		} = grant;
-		Self::deposit_event(Event::GrantExpired {
-			grant: id,
-			owner,
-			grantee,
-			scope,
-		});
+	/// Returns when the agenda has to look at an active grant: at its expiry, or earlier at about its date.
+	pub(crate) fn due(expiry: BlockNumberFor<T>, until: Option<Seconds>) -> BlockNumberFor<T> {
+		let Some(until) = until else {
+			return expiry;
+		};
+		let seconds = until.saturating_sub(Self::time());
+		let blocks = seconds.div_ceil(T::BlockInterval::get().max(1)).max(1);
+		frame_system::Pallet::<T>::block_number()
+			.saturating_add(blocks.saturated_into())
+			.min(expiry)
 	}
 
-	/// Removes what is left of an ended grant, and releases its deposit.
-	fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
+	/// Removes a grant, and releases what is held for it.
+	pub(crate) fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
 		let Scope { dataset, epoch, .. } = grant.scope;
-		AuthorizationList::<T>::mutate_exists(
-			(&grant.owner, dataset, epoch, &grant.grantee),
-			|entry| {
-				if let Some(list) = entry {
-					list.retain(|other| *other != id);
-					if list.is_empty() {
-						*entry = None;
-					}
-				}
-			},
-		);
+		Self::amend_reader((&grant.owner, dataset, epoch, &grant.grantee), |entry| {
+			entry.grants.retain(|other| *other != id);
+		});
 		Self::amend_dataset(&grant.owner, dataset, |dataset| {
 			dataset.grants = dataset.grants.saturating_sub(1);
 		});
 		GrantsTo::<T>::remove(&grant.grantee, id);
 		Agenda::<T>::remove(grant.due, Due::Grant(id));
 		Grants::<T>::remove(id);
-		Self::release(HoldReason::Grant, &grant.owner, grant.deposit);
+		Self::release(HoldReason::Grant, &grant.depositor, grant.deposit);
 	}
 }
 
 /// The agenda.
 impl<T: Config> Pallet<T> {
 	/// Processes up to `MaxEndingsPerBlock` agenda entries that are due by this block, oldest first.
-	pub(crate) fn work_off_agenda(now: BlockNumberFor<T>) -> Weight {
+	pub(crate) fn begin_agenda(now: BlockNumberFor<T>) -> Weight {
+		Self::work_off_agenda(now, T::MaxEndingsPerBlock::get())
+	}
+
+	/// Processes as many overdue agenda entries as fit into this weight.
+	pub(crate) fn catch_up_agenda(now: BlockNumberFor<T>, room: Weight) -> Weight {
+		let look = T::DbWeight::get().reads(1);
+		if room.any_lt(look) || !Backlog::<T>::exists() {
+			return look.min(room);
+		}
+		let room = room.saturating_sub(look.saturating_add(T::WeightInfo::on_initialize_idle()));
+		let steps = room.checked_div_per_component(&Self::weight_of_settling(1));
+		let steps = steps.unwrap_or(0).saturated_into::<u32>();
+		if steps == 0 {
+			return look;
+		}
+		look.saturating_add(Self::work_off_agenda(now, steps))
+	}
+
+	/// Returns the weight of processing this number of agenda entries, whatever they are.
+	pub(crate) fn weight_of_settling(entries: u64) -> Weight {
+		T::WeightInfo::lapse_request()
+			.max(T::WeightInfo::expire_grant())
+			.max(T::WeightInfo::forget_grant())
+			.max(T::WeightInfo::on_initialize_idle())
+			.saturating_mul(entries)
+	}
+
+	/// Processes agenda entries that are due by this block, oldest first. Moving on from one block's agenda to
+	/// the next takes a step, too.
+	fn work_off_agenda(now: BlockNumberFor<T>, steps: u32) -> Weight {
 		let backlog = Backlog::<T>::get();
 		let mut block = backlog.unwrap_or(now);
 		let mut weight = T::WeightInfo::on_initialize_idle();
 		// Processing an entry removes it from the agenda. It may add an entry, but only for a later block.
 		let mut agenda = Agenda::<T>::iter_key_prefix(block);
-		for _ in 0..T::MaxEndingsPerBlock::get() {
+		for _ in 0..steps {
 			match agenda.next() {
 				Some(due) => weight.saturating_accrue(Self::on_due(block, due)),
 				None if block < now => {
@@ -370,40 +523,80 @@ impl<T: Config> Pallet<T> {
 
 	/// Processes one due entry and removes it from the agenda.
 	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
-		match due {
-			Due::Request(id) => {
-				if let Some(request) = Requests::<T>::get(id) {
-					Self::close_request(id, &request);
-					let Request {
-						owner, consumer, ..
-					} = request;
-					Self::deposit_event(Event::RequestLapsed {
-						request: id,
-						owner,
-						consumer,
-					});
-				} else {
+		if !Self::settle_one(due) {
+			match due {
+				// The grant ends at a date, and blocks are faster than expected.
+				Due::Grant(id) => match Grants::<T>::get(id) {
+					Some(mut grant) => {
+						let due = Self::due(grant.expiry, grant.until);
+						Self::put_off(id, &mut grant, due);
+					}
+					None => {
+						defensive!("the agenda has a grant that does not exist");
+						Agenda::<T>::remove(block, due);
+					}
+				},
+				Due::Request(_) => {
 					defensive!("the agenda has a request that does not exist");
 					Agenda::<T>::remove(block, due);
 				}
-				T::WeightInfo::lapse_request()
 			}
-			Due::Grant(id) => match Grants::<T>::get(id) {
-				Some(mut grant) if grant.state == GrantState::Active => {
-					Self::end_grant(id, &mut grant, GrantState::Expired);
-					Self::expired(id, grant);
-					T::WeightInfo::expire_grant()
-				}
-				Some(grant) => {
-					Self::forget_grant(id, &grant);
-					T::WeightInfo::forget_grant()
-				}
-				None => {
-					defensive!("the agenda has a grant that does not exist");
-					Agenda::<T>::remove(block, due);
-					T::WeightInfo::forget_grant()
-				}
-			},
 		}
+		Self::weight_of_settling(1)
+	}
+
+	/// Ends a request or grant, or removes an ended grant, if it is due. Returns whether it was.
+	pub(crate) fn settle_one(due: Due) -> bool {
+		let now = frame_system::Pallet::<T>::block_number();
+		match due {
+			Due::Request(id) => {
+				let overdue = |request: &RequestOf<T>| now >= request.valid_until;
+				let Some(request) = Requests::<T>::get(id).filter(overdue) else {
+					return false;
+				};
+				Self::close_request(id, &request);
+				let Request {
+					owner, consumer, ..
+				} = request;
+				Self::deposit_event(Event::RequestLapsed {
+					request: id,
+					owner,
+					consumer,
+				});
+			}
+			Due::Grant(id) => {
+				let Some(mut grant) = Grants::<T>::get(id) else {
+					return false;
+				};
+				match grant.state {
+					GrantState::Active => {
+						if grant.state_at(&now, Self::time()) == GrantState::Active {
+							return false;
+						}
+						Self::expire_grant(id, &mut grant);
+					}
+					_ if now < grant.due => return false,
+					_ => Self::remember_no_longer(id, grant),
+				}
+			}
+		}
+		true
+	}
+
+	/// Removes an ended grant whose time is over.
+	fn remember_no_longer(id: GrantId, grant: GrantOf<T>) {
+		Self::forget_grant(id, &grant);
+		let Grant {
+			owner,
+			grantee,
+			scope,
+			..
+		} = grant;
+		Self::deposit_event(Event::GrantForgotten {
+			grant: id,
+			owner,
+			grantee,
+			scope,
+		});
 	}
 }

@@ -85,6 +85,7 @@ mod errors;
 mod events;
 pub mod extension;
 mod impls;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 mod queries;
@@ -118,14 +119,14 @@ pub mod pallet {
 	use frame_support::{
 		pallet_prelude::*,
 		traits::{
-			fungible::{Inspect, InspectHold, MutateHold},
+			fungible::{Inspect, InspectHold, Mutate, MutateHold},
 			Contains, UnixTime,
 		},
 	};
 	use frame_system::pallet_prelude::*;
 	use isthmus_sharing::terms::{
-		Footprint, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE,
-		MAX_SERVED_SIZE, MAX_TEXT_SIZE, MIN_ENCRYPTION_KEY_SIZE,
+		Footprint, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_PROOF,
+		MAX_SEALED_KEYS_SIZE, MAX_SERVED_SIZE, MAX_TEXT_SIZE, MIN_ENCRYPTION_KEY_SIZE,
 	};
 	use sp_core::H256;
 	use sp_runtime::{
@@ -145,14 +146,26 @@ pub mod pallet {
 	/// [`types::Record`] on this chain.
 	pub type RecordOf<T> = Record<BalanceOf<T>, BlockNumberFor<T>>;
 
+	/// The maximum number of entries that one `settle` call ends.
+	pub const MAX_SETTLED: u32 = 64;
+
+	/// The layout of the storage: 1 since requests hold what their grants will take.
+	pub(crate) const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+
 	#[pallet::pallet]
+	#[pallet::storage_version(STORAGE_VERSION)]
 	pub struct Pallet<T>(_);
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
-		/// Ends the requests and grants that are due.
+		/// Ends requests and grants that are due: as many as every block has room for.
 		fn on_initialize(now: BlockNumberFor<T>) -> Weight {
-			Self::work_off_agenda(now)
+			Self::begin_agenda(now)
+		}
+
+		/// Ends more of them, if some are overdue and the block has room left.
+		fn on_idle(now: BlockNumberFor<T>, room: Weight) -> Weight {
+			Self::catch_up_agenda(now, room)
 		}
 
 		fn integrity_test() {

@@ -8,7 +8,7 @@ use frame_support::{
 	derive_impl,
 	dispatch::GetDispatchInfo,
 	parameter_types,
-	traits::{fungible::InspectHold, Contains, OnInitialize, UnixTime},
+	traits::{fungible::InspectHold, ConstU64, Contains, OnInitialize, UnixTime},
 	weights::constants::ParityDbWeight,
 };
 use isthmus_sharing::{Answer, QueryError};
@@ -100,6 +100,7 @@ impl Contains<u64> for MustStay {
 }
 
 impl Config for Test {
+	type BlockInterval = ConstU64<1>;
 	type MustStay = MustStay;
 	type CancelNotice = CancelNotice;
 	type Currency = Balances;
@@ -247,7 +248,16 @@ pub(crate) fn request(scope: Scope, offer: u64) -> SharingCall {
 		purpose: b"research".to_vec(),
 		term: 20,
 		offer,
+		firm: false,
 	}
+}
+
+/// Returns what an answer says about a request: its number, and its digest if it is open.
+pub(crate) fn answered(id: RequestId) -> Answered {
+	let digest = Requests::<Test>::get(id)
+		.map(|request| request.digest(sp_io::hashing::blake2_256))
+		.unwrap_or_default();
+	Answered { id, digest }
 }
 
 /// Returns an `add_authorize` call for a range until this block.
@@ -263,7 +273,7 @@ pub(crate) fn authorize(
 		expiry,
 		until: None,
 		sealed_keys: b"sealed".to_vec(),
-		request,
+		request: request.map(answered),
 	}
 }
 
@@ -344,7 +354,10 @@ impl Large {
 		SharingCall::store_chunk {
 			key: key(self.number),
 			index: index.into(),
-			proof: self.proof(index.into()),
+			proof: self
+				.proof(index.into())
+				.try_into()
+				.expect("a proof is short"),
 			bytes: self.chunks[usize::from(index)].clone(),
 		}
 	}

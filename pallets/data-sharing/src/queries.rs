@@ -63,7 +63,7 @@ impl<T: Config> Pallet<T> {
 		let mut refusal = QueryError::NotAuthorised;
 		// Try the newest grant first, because it is sealed to the newest of the reader's keys.
 		let list = AuthorizationList::<T>::get((owner, dataset, epoch, caller));
-		for id in list.into_iter().rev() {
+		for id in list.grants.into_iter().rev() {
 			let Some(grant) = Grants::<T>::get(id) else {
 				continue;
 			};
@@ -220,9 +220,11 @@ impl<T: Config> Pallet<T> {
 			AuthorizationList::<T>::iter_prefix((owner,)),
 			after,
 			limit,
-			|(_, ids), items| {
+			|(_, entry), items| {
 				items.extend(
-					ids.into_iter()
+					entry
+						.grants
+						.into_iter()
 						.filter_map(|id| Self::grant_entry(id, state)),
 				)
 			},
@@ -250,9 +252,14 @@ impl<T: Config> Pallet<T> {
 			return Verdict::NoPolicy;
 		};
 		let kind = Producers::<T>::get(&request.consumer).map(|consumer| consumer.kind);
-		standing
-			.policy
-			.judge(kind, &request.scope, &request.term, &request.offer)
+		let Request {
+			scope,
+			term,
+			offer,
+			firm,
+			..
+		} = request;
+		standing.policy.judge(kind, scope, term, offer, *firm)
 	}
 
 	fn request_entry(

@@ -104,8 +104,8 @@ mod storage {
 	#[pallet::storage]
 	pub type Grants<T: Config> = StorageMap<_, Twox64Concat, GrantId, GrantOf<T>>;
 
-	/// The authorization list (the paper's `AuthoList[user]`): the grantee's grants, by owner, dataset,
-	/// epoch and grantee.
+	/// The authorization list (the paper's `AuthoList[user]`): the reader's grants and the number of its open
+	/// requests, by owner, dataset, epoch and reader.
 	#[pallet::storage]
 	pub type AuthorizationList<T: Config> = StorageNMap<
 		_,
@@ -115,7 +115,7 @@ mod storage {
 			NMapKey<Twox64Concat, Epoch>,
 			NMapKey<Blake2_128Concat, T::AccountId>,
 		),
-		BoundedVec<GrantId, ConstU32<MAX_GRANTS_PER_READER>>,
+		ReaderEntry,
 		ValueQuery,
 	>;
 

@@ -8,6 +8,8 @@ mod direct;
 mod grants;
 mod large;
 mod lists;
+mod migrations;
+mod money;
 mod policies;
 mod producers;
 mod random;

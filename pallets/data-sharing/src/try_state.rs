@@ -7,7 +7,7 @@ use frame_support::{
 	ensure,
 	traits::{fungible::InspectHold, Get},
 };
-use isthmus_sharing::terms::MAX_CHUNKS;
+use isthmus_sharing::terms::{MAX_CHUNKS, MAX_GRANTS_PER_READER};
 use polkadot_sdk::*;
 use sp_runtime::{
 	traits::{One, Saturating, Zero},
@@ -134,7 +134,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	fn check_requests(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
-		let mut per_dataset = BTreeMap::new();
+		let (mut per_dataset, mut per_reader) = (BTreeMap::new(), BTreeMap::new());
 		for (id, request) in Requests::<T>::iter() {
 			let Request {
 				owner,
@@ -161,6 +161,8 @@ impl<T: Config> Pallet<T> {
 			*per_dataset
 				.entry((owner.clone(), scope.dataset))
 				.or_insert(0u64) += 1;
+			let reader = (owner.clone(), scope.dataset, scope.epoch, consumer.clone());
+			*per_reader.entry(reader).or_insert(0u32) += 1;
 			count::<T>(held, HoldReason::Request, consumer, request.deposit);
 			count::<T>(held, HoldReason::Offer, consumer, request.offer);
 		}
@@ -180,6 +182,21 @@ impl<T: Config> Pallet<T> {
 			);
 		}
 		ensure!(per_dataset.is_empty(), "a request has no dataset");
+		for (reader, entry) in AuthorizationList::<T>::iter() {
+			ensure!(
+				per_reader.remove(&reader).unwrap_or(0) == entry.asked,
+				"a reader's count of open requests is wrong"
+			);
+			ensure!(
+				entry.asked > 0 || !entry.grants.is_empty(),
+				"the authorization list has an empty entry"
+			);
+			ensure!(
+				entry.asked as usize + Self::active(&entry) <= MAX_GRANTS_PER_READER as usize,
+				"a request has no place among its reader's grants"
+			);
+		}
+		ensure!(per_reader.is_empty(), "a request has no reserved place");
 		Ok(())
 	}
 
@@ -193,6 +210,7 @@ impl<T: Config> Pallet<T> {
 			);
 			ensure!(
 				AuthorizationList::<T>::get((&grant.owner, dataset, epoch, &grant.grantee))
+					.grants
 					.contains(&id),
 				"the authorization list lacks a grant"
 			);
@@ -207,8 +225,8 @@ impl<T: Config> Pallet<T> {
 			if grant.state == GrantState::Active {
 				ensure!(!grant.sealed_keys.is_empty(), "an active grant has no keys");
 				ensure!(
-					grant.due == grant.expiry,
-					"an active grant is not due when it expires"
+					grant.due <= grant.expiry,
+					"an active grant is due after it expires"
 				);
 			} else {
 				ensure!(
@@ -217,8 +235,12 @@ impl<T: Config> Pallet<T> {
 				);
 			}
 			ensure!(
-				grant.paid_until <= grant.expiry,
+				grant.paid_from <= grant.paid_until && grant.paid_until <= grant.expiry,
 				"a grant expires before the term that was paid for is over"
+			);
+			ensure!(
+				grant.depositor == grant.owner || grant.depositor == grant.grantee,
+				"a stranger has a grant's deposit"
 			);
 			ensure!(
 				!grant.deposit.is_zero() || T::DepositPerItem::get().is_zero(),
@@ -227,7 +249,7 @@ impl<T: Config> Pallet<T> {
 			*per_dataset
 				.entry((grant.owner.clone(), dataset))
 				.or_insert(0u64) += 1;
-			count::<T>(held, HoldReason::Grant, &grant.owner, grant.deposit);
+			count::<T>(held, HoldReason::Grant, &grant.depositor, grant.deposit);
 		}
 		let grants = Grants::<T>::iter_keys().count();
 		ensure!(
@@ -235,12 +257,8 @@ impl<T: Config> Pallet<T> {
 			"a grantee lists a grant that does not exist"
 		);
 		ensure!(
-			AuthorizationList::<T>::iter_values().all(|list| !list.is_empty()),
-			"the authorization list has an empty entry"
-		);
-		ensure!(
 			AuthorizationList::<T>::iter_values()
-				.map(|list| list.len())
+				.map(|entry| entry.grants.len())
 				.sum::<usize>()
 				== grants,
 			"the authorization list has a grant that does not exist"

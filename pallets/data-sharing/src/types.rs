@@ -2,14 +2,14 @@
 //! The types stored in the pallet's state: the protocol's types, with bounds on text and keys, and a few
 //! that only the pallet uses. Nothing here reads or writes the state.
 
-use codec::{Decode, Encode, MaxEncodedLen};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use isthmus_sharing::terms::*;
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
 
 pub use isthmus_sharing::{
-	ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Payload, Policy,
+	Answered, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Payload, Policy,
 	ProducerKind, Record, RecordKey, RequestId, Scope, Seconds, TakenLeaf, Verdict,
 };
 
@@ -54,8 +54,29 @@ pub struct StandingPolicy<Balance, BlockNumber> {
 	pub deposit: Balance,
 }
 
+/// A reader's place in the authorization list: its grants on one epoch of a dataset.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug, Default)]
+pub struct ReaderEntry {
+	/// The grants, in the order in which they were given.
+	pub grants: BoundedVec<GrantId, ConstU32<MAX_GRANTS_PER_READER>>,
+	/// How many of the reader's requests for the epoch are open. Each has a place among the grants, so that the
+	/// answer to it needs no room that another grant has.
+	pub asked: u32,
+}
+
 /// Something that happens automatically at a block.
-#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+#[derive(
+	Clone,
+	Copy,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	TypeInfo,
+	MaxEncodedLen,
+	Debug,
+)]
 pub enum Due {
 	/// The request expires.
 	#[codec(index = 0)]

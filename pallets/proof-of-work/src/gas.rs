@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Gas measures execution, and every block states its own limit on the gas of its transactions.
 //!
-//! 1 gas is 100 ns of `ref_time` ([`REF_TIME_PER_GAS`]). H_g, the gas used, is what the block's
+//! 1 gas is 100 ns of `ref_time` ([`REF_TIME_PER_GAS`]). A byte of a transaction's call is [`GAS_PER_BYTE`] gas
+//! (as the yellow paper's G_txdatanonzero), because bytes, which every node receives and keeps, are scarcer than
+//! time: so H_g, H_l and the fees' multiplier all count them. H_g, the gas used, is what the block's
 //! transactions used (yellow paper, section 4.3: "the total gas used in transactions in this block"): the
 //! weight of the normal and operational classes. H_l is the gas limit.
 //!
@@ -19,7 +21,7 @@ use frame_support::{
 	traits::Get,
 	weights::Weight,
 };
-use isthmus_primitives::params::REF_TIME_PER_GAS;
+use isthmus_primitives::params::{GAS_PER_BYTE, REF_TIME_PER_GAS};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
 use sp_runtime::{
@@ -33,6 +35,13 @@ use sp_runtime::{
 /// Returns the gas of a weight, rounded up.
 pub fn gas_of(weight: Weight) -> u64 {
 	weight.ref_time().div_ceil(REF_TIME_PER_GAS)
+}
+
+/// Returns the weight of a call's bytes.
+pub fn weight_of_bytes(call: &impl Encode) -> Weight {
+	let bytes = call.encoded_size() as u64;
+	let gas = bytes.saturating_mul(GAS_PER_BYTE);
+	Weight::from_parts(gas.saturating_mul(REF_TIME_PER_GAS), 0)
 }
 
 impl<T: Config> Pallet<T> {
@@ -52,8 +61,8 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
-/// The transaction extension that rejects a transaction that would exceed the block's gas limit (H_l), so
-/// that H_g ≤ H_l holds for every block the runtime builds.
+/// The transaction extension that makes the bytes of a transaction's call gas, and rejects a transaction that
+/// would exceed the block's gas limit (H_l), so that H_g ≤ H_l holds for every block the runtime builds.
 ///
 /// It must follow `CheckWeight`, which books the transaction's weight before this extension reads the sum.
 /// The pool rejects a transaction that would not fit into an empty block; it uses the last block's H_l,
@@ -118,8 +127,8 @@ where
 	type Val = ();
 	type Pre = ();
 
-	fn weight(&self, _: &T::RuntimeCall) -> Weight {
-		T::WeightInfo::check_gas_limit()
+	fn weight(&self, call: &T::RuntimeCall) -> Weight {
+		T::WeightInfo::check_gas_limit().saturating_add(weight_of_bytes(call))
 	}
 
 	fn validate(

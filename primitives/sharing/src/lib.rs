@@ -34,11 +34,12 @@
 //! scope.check(0)?;
 //! let policy = Policy {
 //!     price: 5u128,
+//!     firm_price: None,
 //!     longest_range: LEAVES_PER_EPOCH,
 //!     longest_term: 5000u32,
 //!     consumers: ConsumerKinds::ALL,
 //! };
-//! assert_eq!(policy.judge(Some(ProducerKind::Business), &scope, &1000, &5), Verdict::Meets);
+//! assert_eq!(policy.judge(Some(ProducerKind::Business), &scope, &1000, &5, false), Verdict::Meets);
 //!
 //! // The deposit for a grant with 83 bytes of sealed keys: four entries and 83 bytes.
 //! let rates = Rates { per_item: 100_000_000_000, per_byte: 100_000_000 };
@@ -51,6 +52,7 @@
 //! - [`ids`]: the numbers and names of datasets, records, requests and grants. [`scope`]: the range that a
 //!   request or a grant covers, and a grant's states.
 //! - [`state`]: the entries in the chain's state. [`payload`]: where a record's bytes are.
+//! - [`request`]: an open request, and the digest that its answer names.
 //! - [`policy`]: a dataset's standing conditions, and the verdict on a request.
 //! - [`query`]: what the chain returns to queries, and why it refuses one. [`signed`]: the message that a
 //!   caller signs.
@@ -102,6 +104,7 @@ pub mod merkle;
 pub mod payload;
 pub mod policy;
 pub mod query;
+pub mod request;
 pub mod scope;
 pub mod signed;
 pub mod state;
@@ -115,5 +118,6 @@ pub use manifest::{Manifest, ManifestError};
 pub use payload::{chunk_count, chunk_length, Payload};
 pub use policy::{ConsumerKinds, Policy, Verdict};
 pub use query::*;
+pub use request::{Answered, Request};
 pub use scope::{GrantState, Scope, ScopeError};
 pub use state::*;

@@ -70,6 +70,9 @@ impl ConsumerKinds {
 pub struct Policy<Balance, BlockNumber> {
 	/// The minimum offer for a request, in the smallest unit; 0 if access is free.
 	pub price: Balance,
+	/// The minimum offer for a request with a firm term, which cannot be revoked; `None` if the owner offers no
+	/// firm terms.
+	pub firm_price: Option<Balance>,
 	/// The maximum number of leaves a request may cover.
 	pub longest_range: u64,
 	/// The maximum term of a request, in blocks.
@@ -102,17 +105,21 @@ pub enum Verdict {
 	/// The offer is below the price.
 	#[codec(index = 5)]
 	OfferTooLow,
+	/// The owner offers no firm terms.
+	#[codec(index = 6)]
+	FirmNotOffered,
 }
 
 impl<Balance: PartialOrd, BlockNumber: PartialOrd> Policy<Balance, BlockNumber> {
 	/// Returns the policy's verdict on a request for this range and term, with this offer, from a consumer
-	/// of this kind (`None` if not registered).
+	/// of this kind (`None` if not registered). `firm` is whether the request asks for a firm term.
 	pub fn judge(
 		&self,
 		consumer: Option<ProducerKind>,
 		scope: &Scope,
 		term: &BlockNumber,
 		offer: &Balance,
+		firm: bool,
 	) -> Verdict {
 		if !self.consumers.allow(consumer) {
 			Verdict::ConsumerNotAllowed
@@ -122,8 +129,19 @@ impl<Balance: PartialOrd, BlockNumber: PartialOrd> Policy<Balance, BlockNumber> 
 			Verdict::TermTooLong
 		} else if *offer < self.price {
 			Verdict::OfferTooLow
+		} else if firm {
+			self.judge_firm(offer)
 		} else {
 			Verdict::Meets
+		}
+	}
+
+	/// Returns the policy's verdict on a firm term for this offer, whatever else the request asks.
+	pub fn judge_firm(&self, offer: &Balance) -> Verdict {
+		match &self.firm_price {
+			None => Verdict::FirmNotOffered,
+			Some(least) if offer < least => Verdict::OfferTooLow,
+			Some(_) => Verdict::Meets,
 		}
 	}
 }
@@ -145,6 +163,7 @@ mod tests {
 
 	const POLICY: Policy<u128, u32> = Policy {
 		price: 5,
+		firm_price: Some(7),
 		longest_range: 10,
 		longest_term: 20,
 		consumers: ConsumerKinds::ALL,
@@ -168,7 +187,7 @@ mod tests {
 
 	#[test]
 	fn the_first_condition_that_fails_is_the_verdict() {
-		let judge = |kind, to, term, offer| POLICY.judge(kind, &scope(3, to), &term, &offer);
+		let judge = |kind, to, term, offer| POLICY.judge(kind, &scope(3, to), &term, &offer, false);
 		assert_eq!(judge(None, 13, 20, 5), Verdict::Meets);
 		assert_eq!(judge(None, 14, 21, 4), Verdict::RangeTooLong);
 		assert_eq!(judge(None, 13, 21, 4), Verdict::TermTooLong);
@@ -180,9 +199,22 @@ mod tests {
 			},
 			..POLICY
 		};
-		let judge = |kind| schools.judge(kind, &scope(0, 99), &20, &5);
+		let judge = |kind| schools.judge(kind, &scope(0, 99), &20, &5, false);
 		assert_eq!(judge(None), Verdict::ConsumerNotAllowed);
 		assert_eq!(judge(KINDS[0]), Verdict::RangeTooLong);
+	}
+
+	#[test]
+	fn a_firm_term_is_offered_at_its_own_price() {
+		let judge =
+			|policy: Policy<u128, u32>, offer| policy.judge(None, &scope(3, 13), &20, &offer, true);
+		assert_eq!(judge(POLICY, 7), Verdict::Meets);
+		assert_eq!(judge(POLICY, 6), Verdict::OfferTooLow);
+		let none = Policy {
+			firm_price: None,
+			..POLICY
+		};
+		assert_eq!(judge(none, u128::MAX), Verdict::FirmNotOffered);
 	}
 
 	#[test]
@@ -214,8 +246,8 @@ mod tests {
 			to in 1..5u64, term in 1..5u32, offer in 0..9u128, kind in 0..5usize,
 		) {
 			let consumers = if all { ConsumerKinds::ALL } else { ConsumerKinds::NONE };
-			let policy = Policy { price: 5, longest_range, longest_term, consumers };
-			let meets = policy.judge(KINDS[kind], &scope(0, to), &term, &offer) == Verdict::Meets;
+			let policy = Policy { price: 5, firm_price: None, longest_range, longest_term, consumers };
+			let meets = policy.judge(KINDS[kind], &scope(0, to), &term, &offer, false) == Verdict::Meets;
 			prop_assert!(!(meets && policy.allows_nothing()));
 		}
 	}

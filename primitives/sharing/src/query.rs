@@ -10,8 +10,9 @@ use crate::{
 	ids::{DatasetId, Epoch, GrantId, Leaf, RecordKey, RequestId, Seconds},
 	payload::Payload,
 	policy::{Policy, Verdict},
+	request::Request,
 	scope::Scope,
-	state::{Dataset, Grant, Record, Request},
+	state::{Dataset, Grant, Record},
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};

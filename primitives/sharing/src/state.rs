@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Defines the entries of the chain's state that clients read: producers, encryption keys, datasets, records,
-//! requests and grants.
+//! Defines the entries of the chain's state that clients read: producers, encryption keys, datasets, records
+//! and grants. Requests are in [`request`](crate::request).
 //!
 //! Entries that contain text or keys are generic over the types of these, because the pallet bounds their
 //! lengths and clients do not.
 
 use crate::{
-	ids::{DatasetId, Epoch, Leaf, ProducerKind, RecordKey, Seconds},
+	ids::{DatasetId, Epoch, Leaf, ProducerKind, RecordKey, Seconds, H256},
 	payload::Payload,
 	scope::{GrantState, Scope},
 };
@@ -56,6 +56,8 @@ pub struct Dataset<Balance, Name> {
 	pub requests: u64,
 	/// How many grants on it are stored, active or ended.
 	pub grants: u64,
+	/// Whether it takes no more requests.
+	pub closed: bool,
 	/// The deposit held for this entry.
 	pub deposit: Balance,
 }
@@ -102,29 +104,6 @@ pub struct TakenLeaf<Balance> {
 	pub deposit: Balance,
 }
 
-/// T_q: an open request for access.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
-#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
-pub struct Request<AccountId, Balance, BlockNumber, Text> {
-	/// The owner of the requested dataset, who receives the request.
-	pub owner: AccountId,
-	/// The account that makes the request.
-	pub consumer: AccountId,
-	/// The requested range.
-	pub scope: Scope,
-	/// The stated purpose.
-	pub purpose: Text,
-	/// The term in blocks, counted from the block that authorises the request.
-	pub term: BlockNumber,
-	/// The payment to the owner upon authorisation, held from the consumer until then.
-	pub offer: Balance,
-	/// The first block at which the request has expired.
-	pub valid_until: BlockNumber,
-	/// The deposit held for this entry, without the offer.
-	pub deposit: Balance,
-}
-
 /// An entry of the authorization list (the paper's `AuthoList[user]`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
@@ -141,19 +120,31 @@ pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
 	/// The date at which it expires, if it has one. It has expired in the first block whose timestamp (H_s)
 	/// is this date or later.
 	pub until: Option<Seconds>,
-	/// The first block at which the owner may revoke it: the end of the term that the grantee paid for,
-	/// or the grant's own block if nothing was paid. Never later than `expiry`.
+	/// The digest of the request that it answers, if any: what its owner and its grantee agreed on.
+	pub agreement: Option<H256>,
+	/// What the grantee paid for it. If the owner revokes it, the share for the blocks that are left until
+	/// `paid_until` is paid back.
+	pub paid: Balance,
+	/// The block in which it was given, from which the term that was paid for counts.
+	pub paid_from: BlockNumber,
+	/// The end of the term that the grantee paid for, or the grant's own block if nothing was paid. Never later
+	/// than `expiry`.
 	pub paid_until: BlockNumber,
+	/// Whether the term is firm: the owner cannot revoke the grant before `paid_until`.
+	pub firm: bool,
 	/// Whether it is active. An ended grant is kept for a while, so that a refused query can say why it is
 	/// refused. It is removed earlier if another grant needs its place in the list.
 	pub state: GrantState,
 	/// The range's keys, sealed to the grantee. Empty once the grant has ended.
 	pub sealed_keys: SealedKeys,
+	/// The account whose funds the deposit is held from: the grantee if it requested the grant, else the owner.
+	pub depositor: AccountId,
 	/// The deposit held for this entry. Once the grant has ended, it no longer includes the part for the
 	/// sealed keys.
 	pub deposit: Balance,
-	/// The block in which the chain processes the grant next. For an active grant, this is `expiry`. An ended
-	/// grant is removed in this block, which is the chain's constant `GrantMemory` after its end.
+	/// The block in which the chain processes the grant next. For an active grant, this is `expiry` or, if it has
+	/// a date, about the block of that date. An ended grant is removed in this block, which is the chain's constant
+	/// `GrantMemory` after its end.
 	pub due: BlockNumber,
 }
 
@@ -189,9 +180,14 @@ mod tests {
 			},
 			expiry: 10u32,
 			until,
+			agreement: None,
+			paid: 0,
+			paid_from: 0,
 			paid_until: 0,
+			firm: false,
 			state,
 			sealed_keys: (),
+			depositor: 1,
 			deposit: 0u128,
 			due: 10,
 		};

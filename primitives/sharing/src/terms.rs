@@ -59,6 +59,9 @@ pub const REQUEST_ENTRIES: u32 = 4;
 /// How many state entries a grant takes: one for itself, one each for its places in the authorization list
 /// and the grantee's list, and one for its place on the agenda.
 pub const GRANT_ENTRIES: u32 = 4;
+const _: () = assert!(REQUEST_ENTRIES <= GRANT_ENTRIES && MAX_TEXT_SIZE <= MAX_SEALED_KEYS_SIZE);
+/// The maximum number of sibling hashes in the proof that a chunk is in its record's manifest.
+pub const MAX_PROOF: u32 = MAX_CHUNKS.ilog2();
 
 /// A chain's deposit rates for space in its state, in the currency's smallest unit: its constants
 /// `DepositPerItem` and `DepositPerByte`.
@@ -104,10 +107,9 @@ impl Footprint {
 		Self::new(DATASET_ENTRIES, name.saturating_mul(2))
 	}
 
-	/// Returns the footprint of a request with a purpose of this length.
-	pub const fn request(purpose: usize) -> Self {
-		Self::new(REQUEST_ENTRIES, purpose)
-	}
+	/// A request: as much as the largest grant that can answer it. The consumer pays for both places: when the
+	/// request is answered, its deposit becomes the grant's, and what the grant does not take is released.
+	pub const REQUEST: Self = Self::new(GRANT_ENTRIES, MAX_SEALED_KEYS_SIZE as usize);
 
 	/// Returns the footprint of a grant with sealed keys of this length. Once the grant has ended, the length
 	/// is 0.
@@ -122,6 +124,22 @@ impl Footprint {
 		let items = rates.per_item.saturating_mul(self.entries as u128);
 		items.saturating_add(rates.per_byte.saturating_mul(self.bytes as u128))
 	}
+}
+
+/// Returns what is paid back of a payment for `term` blocks when `left` of them are left: the same share of it,
+/// rounded up.
+///
+/// `ceil(paid · left / term)`; nothing if the term is empty, and never more than `paid`.
+pub const fn refund(paid: u128, left: u64, term: u64) -> u128 {
+	if term == 0 || left == 0 {
+		return 0;
+	}
+	if left >= term {
+		return paid;
+	}
+	let (left, term) = (left as u128, term as u128);
+	// Neither part overflows: the first is less than `paid`, and the second less than 2^128.
+	(paid / term) * left + ((paid % term) * left).div_ceil(term)
 }
 
 #[cfg(test)]
@@ -141,7 +159,7 @@ mod tests {
 			(Footprint::producer(7), 1007),
 			(Footprint::encryption_key(34), 1034),
 			(Footprint::dataset(6), 2012),
-			(Footprint::request(10), 4010),
+			(Footprint::REQUEST, 8096),
 			(Footprint::grant(51), 4051),
 			(Footprint::grant(0), 4000),
 		] {
@@ -149,7 +167,32 @@ mod tests {
 		}
 	}
 
+	#[test]
+	fn a_refund_is_the_share_that_is_left() {
+		for (paid, left, term, expected) in [
+			(100, 20, 20, 100),
+			(100, 10, 20, 50),
+			(100, 1, 3, 34),
+			(1, 1, 10_000, 1),
+			(100, 0, 20, 0),
+			(100, 21, 20, 100),
+			(100, 5, 0, 0),
+			(u128::MAX, 1, 1, u128::MAX),
+		] {
+			assert_eq!(refund(paid, left, term), expected);
+		}
+	}
+
 	proptest! {
+		#[test]
+		fn a_refund_never_exceeds_the_payment_and_falls_with_time(
+			paid: u128, left: u64, term: u64,
+		) {
+			let now = refund(paid, left, term);
+			prop_assert!(now <= paid);
+			prop_assert!(refund(paid, left.saturating_sub(1), term) <= now);
+		}
+
 		#[test]
 		fn deposits_saturate(entries: u32, bytes: u64, per_item: u128, per_byte: u128) {
 			let deposit = Footprint { entries, bytes }.deposit(&Rates { per_item, per_byte });

@@ -2,9 +2,24 @@
 
 // Who may read what: encryption keys, policies, requests (T_q), and grants on the authorization list.
 
+import { blake2b } from '@noble/hashes/blake2b';
 import { EncryptionSecret, grantRecipient, openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
 import { hex, unixSeconds } from './encoding.mjs';
 import { EndsTooSoon } from './errors.mjs';
+
+/** The first bytes of what a request's digest is computed from. */
+const DIGEST_LABEL = Buffer.from('isthmus:request1');
+
+/**
+ * Returns the digest of a request, which its answer names: on another branch of the chain, the request's number may
+ * belong to another request.
+ *
+ * @param request The request's entry in the state.
+ */
+export function requestDigest({ owner, consumer, scope, purpose, term, offer, firm }) {
+	const parts = [owner, consumer, scope, purpose, term, offer, firm].map((part) => part.toU8a());
+	return hex(blake2b(Buffer.concat([DIGEST_LABEL, ...parts]), { dkLen: 32 }));
+}
 
 /**
  * How many blocks to add to a grant's term. The grant is included in a later block than the one that its expiry is
@@ -27,8 +42,8 @@ export const Grants = (Base) =>
 		}
 
 		/** Publishes which requests for a dataset this account grants, and at what price. */
-		async setPolicy(signer, dataset, { price = 0n, longestRange, longestTerm, consumers }) {
-			const policy = { price, longestRange, longestTerm, consumers };
+		async setPolicy(signer, dataset, { price = 0n, firmPrice = null, longestRange, longestTerm, consumers }) {
+			const policy = { price, firmPrice, longestRange, longestTerm, consumers };
 			return this.submit(signer, this.api.tx.dataSharing.setPolicy(dataset, policy));
 		}
 
@@ -39,19 +54,21 @@ export const Grants = (Base) =>
 		 * @param signer The consumer.
 		 * @param {string} owner The owner's address.
 		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
-		 * @param {{purpose: string, term: number, offer?: bigint}} terms The purpose, the term in blocks, and
-		 * the payment that the owner receives for a grant.
+		 * @param {{purpose: string, term: number, offer?: bigint, firm?: boolean}} terms The purpose, the term in
+		 * blocks, the payment that the owner receives for a grant, and whether the owner must not revoke the grant
+		 * before its term is over (the dataset's policy has to offer that).
 		 */
-		async requestAccess(signer, owner, scope, { purpose, term, offer = 0n }) {
+		async requestAccess(signer, owner, scope, { purpose, term, offer = 0n, firm = false }) {
 			return this.submit(
 				signer,
-				this.api.tx.dataSharing.requestAccess(owner, scope, purpose, term, offer),
+				this.api.tx.dataSharing.requestAccess(owner, scope, purpose, term, offer, firm),
 			);
 		}
 
 		/**
 		 * Authorises a reader: derives the range's keys, seals them to the reader's public key and adds an entry to
-		 * the authorization list.
+		 * the authorization list. If it answers a request, waits until the request is finalized: the sealed keys are
+		 * public as soon as they are sent, and a request that is not final may yet disappear with its offer.
 		 *
 		 * @param signer The owner.
 		 * @param master The owner's `MasterSecret`.
@@ -63,6 +80,7 @@ export const Grants = (Base) =>
 		 */
 		async authorize(signer, master, grantee, scope, { term, request = null, until = null }) {
 			const { dataSharing } = this.api.tx;
+			const digest = request === null ? null : await this.#settled(request);
 			const best = await this.api.rpc.chain.getHeader();
 			const now = best.number.toNumber();
 			const expiry = now + term + TERM_SLACK;
@@ -75,9 +93,10 @@ export const Grants = (Base) =>
 			const root = await master.epochRoot(this.epochId(signer.publicKey, scope));
 			const sealed = await sealGrant(root, this.#grantScope(grantee, scope, expiry), publicKey);
 			const date = until && unixSeconds(until);
+			const answered = request === null ? null : { id: request, digest };
 			return this.submit(
 				signer,
-				dataSharing.addAuthorize(grantee, scope, expiry, date, hex(sealed), request),
+				dataSharing.addAuthorize(grantee, scope, expiry, date, hex(sealed), answered),
 				request === null ? {} : { era: ANSWER_LIFE },
 			);
 		}
@@ -94,6 +113,29 @@ export const Grants = (Base) =>
 			const { suite, id } = grantRecipient(grant.sealedKeys);
 			const own = pair instanceof EncryptionSecret ? await pair.pair(suite, id) : pair;
 			return openGrant(own, this.epochId(this.accountBytes(owner), answer), scope, grant.sealedKeys);
+		}
+
+		/** Waits until an open request is finalized; returns its digest. */
+		async #settled(request) {
+			const { chain } = this.api.rpc;
+			const digestIn = async (query) => {
+				const open = await query.dataSharing.requests(request);
+				return open.isSome ? requestDigest(open.unwrap()) : null;
+			};
+			let stop = null;
+			try {
+				return await new Promise((resolve, reject) => {
+					const look = async ({ hash }) => {
+						const digest = await digestIn(this.api.query);
+						if (digest === null) throw new EndsTooSoon(`request ${request} is not open`);
+						if ((await digestIn((await this.api.at(hash)).query)) === digest) resolve(digest);
+					};
+					stop = chain.subscribeFinalizedHeads((head) => look(head).catch(reject));
+					stop.catch(reject);
+				});
+			} finally {
+				(await stop)();
+			}
 		}
 
 		/** Checks that a request stays open long enough for an answer. */

@@ -18,7 +18,7 @@ async fn the_chain_has_the_whole_history_of_a_record() {
 	let asked = ask(&client, &company, school.id(), scope(0, 0, 0, 10), UNIT).await;
 	let best = client.best().await.unwrap();
 	let request = best.request(asked).await.unwrap().unwrap();
-	let call = authorize(&client, &best, &school, asked, &request)
+	let call = authorize(&client, &school, asked, &request, Depth::Final)
 		.await
 		.unwrap();
 	client.send(&school.account, &call).await.unwrap();

@@ -204,7 +204,7 @@ pub(crate) async fn ask_for(
 	offer: Balance,
 ) -> RequestId {
 	let call = client
-		.request_access(owner, scope, "a study", term, offer)
+		.request_access(owner, scope, "a study", term, offer, false)
 		.await
 		.unwrap();
 	let included = client.send(&reader.account, &call).await.unwrap();

@@ -146,6 +146,7 @@ async fn two_programs_of_one_account_do_not_replace_each_others_transactions() {
 	let many = |client: Client, who: Identity, calls: usize| async move {
 		let policy = Policy {
 			price: 0,
+			firm_price: None,
 			longest_range: 1,
 			longest_term: 1,
 			consumers: ConsumerKinds::ALL,

@@ -11,6 +11,7 @@ use isthmus_sdk::{
 async fn set_policy(client: &Client, school: &Identity, price: Balance) {
 	let policy = Policy {
 		price,
+		firm_price: None,
 		longest_range: 10,
 		longest_term: 500,
 		consumers: ConsumerKinds::ALL,
@@ -157,25 +158,38 @@ async fn an_answer_that_would_fail_is_not_sent() {
 	publish(&client, &company).await;
 	let asked = ask(&client, &company, school.id(), scope(0, 0, 0, 5), 0).await;
 	let best = client.best().await.unwrap();
-	let now = best.block().number;
 	let request = best.request(asked).await.unwrap().unwrap();
-	let late = Request {
-		valid_until: now + sharing::LEAST_TIME - 1,
+	// Another request under the same number, as on another branch of the chain.
+	let other = Request {
+		offer: UNIT,
 		..request.clone()
 	};
-	let refused = authorize(&client, &best, &school, asked, &late).await;
-	assert!(matches!(refused, Err(Error::TooLate { .. })), "{refused:?}");
+	let refused = authorize(&client, &school, asked, &other, Depth::Final).await;
+	assert!(
+		matches!(refused, Err(Error::RequestGone(id)) if id == asked),
+		"{refused:?}"
+	);
 	let poor = Identity::development("//answers//poor").unwrap();
-	let refused = authorize(&client, &best, &poor, asked, &request).await;
+	let refused = authorize(&client, &poor, asked, &request, Depth::Final).await;
 	assert!(
 		matches!(refused, Err(Error::InsufficientFunds { .. })),
 		"{refused:?}"
 	);
+	// The request is final now.
+	let finalized = client.finalized().await.unwrap();
+	assert!(finalized.request(asked).await.unwrap().is_some());
+	let now = client.best().await.unwrap().block().number;
+	let late = Request {
+		valid_until: now + sharing::LEAST_TIME - 1,
+		..request.clone()
+	};
+	let refused = authorize(&client, &school, asked, &late, Depth::Final).await;
+	assert!(matches!(refused, Err(Error::TooLate { .. })), "{refused:?}");
 	let short = Request {
 		valid_until: now + 12,
 		..request
 	};
-	let call = authorize(&client, &best, &school, asked, &short)
+	let call = authorize(&client, &school, asked, &short, Depth::Final)
 		.await
 		.unwrap();
 	let pending = client.submit(&school.account, &call).await.unwrap();

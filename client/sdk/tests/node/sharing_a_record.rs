@@ -130,7 +130,7 @@ async fn a_request_is_authorised_and_paid_for() {
 	assert_eq!(mine, requests);
 
 	let before = best.funds(school.id()).await.unwrap();
-	let call = authorize(&client, &best, &school, *id, request)
+	let call = authorize(&client, &school, *id, request, Depth::Final)
 		.await
 		.unwrap();
 	let included = client.send(&school.account, &call).await.unwrap();

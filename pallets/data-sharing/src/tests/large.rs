@@ -206,10 +206,10 @@ fn a_chunk_that_is_not_the_next_is_refused() {
 		assert_ok!(submit(SCHOOL, large.chunk(0)));
 		assert_noop!(submit(SCHOOL, large.chunk(0)), Error::NotNextChunk);
 
-		let chunk = |index, proof, bytes| SharingCall::store_chunk {
+		let chunk = |index, proof: Vec<H256>, bytes| SharingCall::store_chunk {
 			key: key(7),
 			index,
-			proof,
+			proof: proof.try_into().expect("a proof is short"),
 			bytes,
 		};
 		let (proof, bytes) = (large.proof(1), large.chunks[1].clone());

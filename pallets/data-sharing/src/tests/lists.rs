@@ -45,6 +45,7 @@ fn datasets_are_listed_with_their_policies() {
 		}
 		let policy = Policy {
 			price: 1,
+			firm_price: None,
 			longest_range: 1,
 			longest_term: 1,
 			consumers: ConsumerKinds::ALL,

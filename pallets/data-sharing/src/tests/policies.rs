@@ -11,6 +11,7 @@ use polkadot_sdk::*;
 
 const POLICY: Policy<u64, u64> = Policy {
 	price: 5,
+	firm_price: None,
 	longest_range: 10,
 	longest_term: 20,
 	consumers: ConsumerKinds::ALL,

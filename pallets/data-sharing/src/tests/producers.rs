@@ -180,6 +180,7 @@ fn datasets_are_numbered_named_and_removed() {
 				leaves: 0,
 				requests: 0,
 				grants: 0,
+				closed: false,
 				deposit: 2 * (PER_ITEM + 6),
 			})
 		);

@@ -77,6 +77,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 		22..=23 => {
 			let policy = Policy {
 				price: 1,
+				firm_price: None,
 				longest_range: rng.gen_range(0..3),
 				longest_term: 1,
 				consumers: ConsumerKinds::ALL,
@@ -141,6 +142,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 					purpose,
 					term,
 					offer,
+					firm: rng.gen_ratio(1, 4),
 				},
 			)
 		}

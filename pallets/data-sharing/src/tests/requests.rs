@@ -10,8 +10,8 @@ use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
 
-/// The deposit for a request with the purpose "research".
-const DEPOSIT: u64 = 4 * PER_ITEM + 8;
+/// The deposit for a request: as much as the largest grant that can answer it.
+const DEPOSIT: u64 = 4 * PER_ITEM + 4096;
 
 fn cancel(request: RequestId) -> SharingCall {
 	SharingCall::cancel_request { request }
@@ -31,6 +31,7 @@ fn request_for(purpose: &[u8], term: u64) -> SharingCall {
 		purpose: purpose.to_vec(),
 		term,
 		offer: 0,
+		firm: false,
 	}
 }
 
@@ -49,6 +50,7 @@ fn access_is_requested() {
 				purpose: purpose.clone(),
 				term: 20,
 				offer: 500,
+				firm: false,
 				valid_until: 1 + LIFETIME,
 				deposit: DEPOSIT,
 			})
@@ -63,6 +65,7 @@ fn access_is_requested() {
 				purpose,
 				term: 20,
 				offer: 500,
+				firm: false,
 				valid_until: 1 + LIFETIME,
 			}
 		);
@@ -148,7 +151,8 @@ fn the_consumer_cancels() {
 			SharingEvent::RequestCancelled {
 				request: 0,
 				owner: SCHOOL,
-				consumer: COMPANY
+				consumer: COMPANY,
+				valid_until: 1,
 			}
 		);
 		assert_eq!(Balances::free_balance(COMPANY), free);
@@ -234,6 +238,7 @@ fn authorising_pays_the_offer() {
 		let owner = total(SCHOOL);
 		let consumer = total(COMPANY);
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 500)));
+		let agreement = Some(answered(0).digest);
 		assert_ok!(submit(
 			SCHOOL,
 			authorize(COMPANY, scope(0, 10), 21, Some(0))
@@ -248,7 +253,9 @@ fn authorising_pays_the_offer() {
 				expiry: 21,
 				until: None,
 				request: Some(0),
+				agreement,
 				paid: 500,
+				firm: false,
 			}
 		);
 		assert_eq!(total(SCHOOL), owner + 500);
