@@ -136,7 +136,7 @@ async fn sealed(
 	seal(client, owner, terms, &key)
 }
 
-/// Makes a call that grants exactly what a request asks for. The grant may run up to [`TERM_SLACK`] blocks
+/// Makes a call that grants exactly what a request asks for, sealed to the request's own key. The grant may run up to [`TERM_SLACK`] blocks
 /// longer, because the block that will include it is not known.
 ///
 /// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. Therefore
@@ -148,7 +148,7 @@ async fn sealed(
 ///
 /// Returns [`Error::RequestGone`] if the request is not open, or is not the one that was passed,
 /// [`Error::TooLate`] if it has fewer than [`LEAST_TIME`] blocks left, [`Error::InsufficientFunds`] if the owner
-/// cannot pay the fee, and the errors of [`grant`].
+/// cannot pay the fee, [`Error::Key`] if the request's key is of an unknown suite, and the errors of [`seal`].
 pub async fn authorize(
 	client: &Client,
 	owner: &Identity,
@@ -217,7 +217,8 @@ pub(crate) async fn answer(
 			digest: digest(request),
 		}),
 	};
-	let sealed = sealed(client, state, owner, &terms).await?;
+	// The request's own key, not the registered one: there is nothing to ask a node for.
+	let sealed = seal(client, owner, &terms, &PublicKey::from_bytes(&request.key)?)?;
 	let call = client.add_authorize(&terms, &sealed).await?;
 	// In a later block the grant would expire before its term is over.
 	let last = last.min(now.saturating_add(TERM_SLACK));

@@ -59,7 +59,7 @@ pub type Record = isthmus_sharing::Record<Balance, BlockNumber>;
 /// A leaf that is taken.
 pub type TakenLeaf = isthmus_sharing::TakenLeaf<Balance>;
 /// An open request.
-pub type Request = isthmus_sharing::Request<AccountId, Balance, BlockNumber, Text>;
+pub type Request = isthmus_sharing::Request<AccountId, Balance, BlockNumber, Text, Vec<u8>>;
 /// An entry of the authorization list.
 pub type Grant = isthmus_sharing::Grant<AccountId, Balance, BlockNumber, Vec<u8>>;
 /// Which requests an owner offers to grant.
@@ -73,7 +73,7 @@ pub type DatasetEntry = isthmus_sharing::DatasetEntry<Balance, BlockNumber, Text
 /// A record in a list.
 pub type RecordEntry = isthmus_sharing::RecordEntry<Balance, BlockNumber>;
 /// A request in a list.
-pub type RequestEntry = isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text>;
+pub type RequestEntry = isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text, Vec<u8>>;
 /// A grant in a list.
 pub type GrantEntry = isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumber, Vec<u8>>;
 

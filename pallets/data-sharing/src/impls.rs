@@ -18,7 +18,7 @@ use frame_support::{
 };
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{
-	terms::{refund, Footprint, Rates, MAX_GRANTS_PER_READER},
+	terms::{refund, Footprint, Rates, MAX_GRANTS_PER_READER, MIN_ENCRYPTION_KEY_SIZE},
 	ScopeError,
 };
 use polkadot_sdk::*;
@@ -45,6 +45,17 @@ impl<T: Config> Pallet<T> {
 		let text = core::str::from_utf8(&bytes).map_err(|_| Error::<T>::NotText)?;
 		ensure!(!text.chars().any(char::is_control), Error::<T>::NotText);
 		Ok(bytes)
+	}
+
+	/// Checks the length of a public encryption key.
+	pub(crate) fn checked_key(bytes: Vec<u8>) -> Result<EncryptionKey, Error<T>> {
+		ensure!(
+			bytes.len() >= MIN_ENCRYPTION_KEY_SIZE as usize,
+			Error::<T>::EncryptionKeyTooShort
+		);
+		bytes
+			.try_into()
+			.map_err(|_| Error::<T>::EncryptionKeyTooLong)
 	}
 
 	/// Checks the name of a producer or dataset.

@@ -204,7 +204,15 @@ pub(crate) async fn ask_for(
 	offer: Balance,
 ) -> RequestId {
 	let call = client
-		.request_access(owner, scope, "a study", term, offer, false)
+		.request_access(
+			owner,
+			scope,
+			"a study",
+			term,
+			offer,
+			false,
+			&reader.encryption.fresh().unwrap().public_key(),
+		)
 		.await
 		.unwrap();
 	let included = client.send(&reader.account, &call).await.unwrap();
