@@ -126,7 +126,7 @@ pub mod pallet {
 	use frame_system::pallet_prelude::*;
 	use isthmus_sharing::terms::{
 		Footprint, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_PROOF,
-		MAX_SEALED_KEYS_SIZE, MAX_SERVED_SIZE, MAX_TEXT_SIZE, MIN_ENCRYPTION_KEY_SIZE,
+		MAX_SEALED_KEYS_SIZE, MAX_SERVED_SIZE, MAX_TEXT_SIZE,
 	};
 	use sp_core::H256;
 	use sp_runtime::{
