@@ -225,7 +225,7 @@ describe('keys', () => {
 		random('restore-granted', 1000);
 		await ok('store', 'restore-own', '--key', 'lost.key');
 		await ok('store', 'restore-granted', ...owner.key);
-		await ok('authorize', address, '--leaves', '0..9', ...owner.key);
+		await ok('authorize', '--to', address, '--leaves', '0..9', ...owner.key);
 		// Later grants are sealed to another key.
 		await ok('key', 'rotate', '--key', 'lost.key');
 		rmSync(file('lost.key'));
@@ -287,7 +287,7 @@ describe('keys', () => {
 		await client.setEncryptionKey(client.account(old.uri), await pair.publicKey());
 		random('pq', 100);
 		await ok('store', 'pq', ...owner.key);
-		const grant = ['authorize', old.address, '--leaves', '0..9', ...owner.key];
+		const grant = ['authorize', '--to', old.address, '--leaves', '0..9', ...owner.key];
 		const never = await refused(REFUSED, ...grant, '--pq-only');
 		assert.match(never.error, /post-quantum/);
 		await ok(...grant);
