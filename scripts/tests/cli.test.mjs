@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { blake2AsU8a } from '@polkadot/util-crypto';
-import { EncryptionSecret, MasterSecret, PublicKey } from '../lib/envelope.mjs';
+import { EncryptionSecret, grantRecipient, MasterSecret, PublicKey } from '../lib/envelope.mjs';
 import { storeFile } from '../lib/large.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
@@ -280,6 +280,29 @@ describe('keys', () => {
 		assert.equal((await run(['key', 'words', 'changed.key'], { env: next })).code, DONE);
 	});
 
+	test('each request has a key of its own, which nothing but the seed brings back', { timeout }, async () => {
+		const owner = await producer('//OwnKeyOwner');
+		const asker = await account('//OwnKeyReader');
+		random('own-key', 1000);
+		await ok('store', 'own-key', ...owner.key);
+		const requests = [];
+		for (const leaves of ['0..1', '0..2']) {
+			const [{ request }] = await ok('request', owner.address, '--leaves', leaves, '--purpose', 'p', ...asker.key);
+			const open = (await client.api.query.dataSharing.requests(request)).unwrap();
+			requests.push({ request, key: PublicKey.fromBytes(open.key.toU8a(true)) });
+		}
+		const [first, second] = requests;
+		assert.equal(first.key.suite, 2);
+		assert.notDeepEqual(first.key.id, second.key.id);
+		// The account has registered none.
+		assert.ok((await client.api.query.dataSharing.encryptionKeys(asker.address)).isNone);
+		const [{ grant }] = await ok('authorize', String(second.request), ...owner.key);
+		const { sealedKeys } = (await client.api.query.dataSharing.grants(grant)).unwrap();
+		assert.deepEqual(grantRecipient(sealedKeys.toU8a(true)).id, second.key.id);
+		await ok('fetch', owner.address, 'own-key', '-o', 'own-key-got', ...asker.key);
+		assert.equal(contents('own-key-got'), contents('own-key'));
+	});
+
 	test('--pq-only refuses a key that is not post-quantum', { timeout }, async () => {
 		const owner = await producer('//PqOwner');
 		const old = await account('//PqReader');
@@ -391,8 +414,6 @@ describe('errors that help', () => {
 		const withdraw = await refused(REFUSED, 'key', 'withdraw', ...key);
 		assert.match(withdraw.error, new RegExp(`^${address} has no encryption key`));
 		assert.equal(withdraw.hint, null);
-		const request = ['request', owner.address, '--leaves', '0..1', '--purpose', 'p', ...key];
-		assert.match((await refused(REFUSED, ...request)).hint, /^publish your encryption key first: isthmus key publish$/);
 		assert.equal(await funds(), before);
 		await ok('key', 'publish', ...key);
 		const published = await funds();
