@@ -2,9 +2,9 @@
 //! The configurations of the pallets: their limits, fees, deposits and connections to each other.
 
 use crate::{
-	AccountId, Balances, Block, Council, OriginCaller, PalletInfo, ProofOfWork, Runtime,
-	RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask,
-	SessionKeys, System, TransactionPayment, Verifiers, VERSION,
+	extensions::RootCalls, AccountId, Balances, Block, Council, OriginCaller, PalletInfo,
+	ProofOfWork, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
+	RuntimeOrigin, RuntimeTask, SessionKeys, System, TransactionPayment, Verifiers, VERSION,
 };
 use frame_support::{
 	derive_impl,
@@ -90,6 +90,64 @@ impl Contains<RuntimeCall> for CallFilter {
 			RuntimeCall::Council(pallet_collective::Call::execute { .. }) => false,
 			_ => true,
 		}
+	}
+}
+
+impl RootCalls for Runtime {
+	fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
+		is_beyond(signer, call)
+	}
+}
+
+fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
+	use frame_system::Call as System;
+	use pallet_balances::Call as Balances;
+	use pallet_collective::Call as Council;
+	use pallet_utility::Call as Utility;
+	match call {
+		RuntimeCall::System(call) => matches!(
+			call,
+			System::set_heap_pages { .. }
+				| System::set_code { .. }
+				| System::set_code_without_checks { .. }
+				| System::set_storage { .. }
+				| System::kill_storage { .. }
+				| System::kill_prefix { .. }
+				| System::authorize_upgrade { .. }
+				| System::authorize_upgrade_without_checks { .. }
+		),
+		RuntimeCall::Balances(call) => matches!(
+			call,
+			Balances::force_transfer { .. }
+				| Balances::force_unreserve { .. }
+				| Balances::force_set_balance { .. }
+				| Balances::force_adjust_total_issuance { .. }
+		),
+		RuntimeCall::Grandpa(call) => matches!(call, pallet_grandpa::Call::note_stalled { .. }),
+		RuntimeCall::Council(call) => matches!(
+			call,
+			Council::set_members { .. }
+				| Council::disapprove_proposal { .. }
+				| Council::kill { .. }
+		),
+		RuntimeCall::Verifiers(call) => matches!(
+			call,
+			pallet_verifiers::Call::admit { .. } | pallet_verifiers::Call::remove { .. }
+		),
+		RuntimeCall::Sudo(_) => pallet_sudo::Key::<Runtime>::get().as_ref() != Some(signer),
+		RuntimeCall::Utility(call) => match call {
+			Utility::batch { calls }
+			| Utility::batch_all { calls }
+			| Utility::force_batch { calls } => calls.iter().any(|call| is_beyond(signer, call)),
+			Utility::if_else { main, fallback } => {
+				is_beyond(signer, main) || is_beyond(signer, fallback)
+			}
+			Utility::dispatch_as { .. }
+			| Utility::dispatch_as_fallible { .. }
+			| Utility::with_weight { .. } => true,
+			_ => false,
+		},
+		_ => false,
 	}
 }
 

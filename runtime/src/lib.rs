@@ -65,7 +65,7 @@ pub type TxExtension = (
 	frame_system::AuthorizeCall<Runtime>,
 	(
 		frame_system::CheckNonZeroSender<Runtime>,
-		extensions::CheckRootCalls,
+		extensions::CheckRootCalls<Runtime>,
 	),
 	frame_system::CheckSpecVersion<Runtime>,
 	frame_system::CheckTxVersion<Runtime>,
@@ -85,7 +85,7 @@ pub fn tx_extension(era: generic::Era, nonce: Nonce, tip: Balance) -> TxExtensio
 		frame_system::AuthorizeCall::new(),
 		(
 			frame_system::CheckNonZeroSender::new(),
-			extensions::CheckRootCalls,
+			extensions::CheckRootCalls::new(),
 		),
 		frame_system::CheckSpecVersion::new(),
 		frame_system::CheckTxVersion::new(),

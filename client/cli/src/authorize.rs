@@ -30,8 +30,7 @@ pub(crate) struct Opts {
 	#[arg(required_unless_present = "to")]
 	request: Option<RequestId>,
 
-	/// Grant the request when its block has this number of blocks on top, instead of when it is finalized:
-	/// for chains without verifiers
+	/// Grant the request after this number of blocks, not when it is finalized: for chains without verifiers
 	#[arg(long, value_name = "BLOCKS", conflicts_with = "to")]
 	confirmations: Option<BlockNumber>,
 

@@ -74,8 +74,7 @@ struct PolicyOpts {
 	#[arg(long, value_name = "IST", default_value = "0", value_parser = amount)]
 	price: Balance,
 
-	/// Lowest offer for a firm term, in IST: one before whose end you cannot revoke the grant [default: no
-	/// firm terms]
+	/// Lowest offer for a firm term, which you cannot revoke, in IST [default: no firm terms]
 	#[arg(long, value_name = "IST", value_parser = amount)]
 	firm_price: Option<Balance>,
 

@@ -27,7 +27,7 @@ pub(crate) struct Options {
 	#[arg(long, global = true)]
 	pub(crate) pq_only: bool,
 
-	/// Tip for the miner that includes a transaction, in IST. It buys an earlier place while blocks are full
+	/// Tip for the block's miner, in IST: buys an earlier place while blocks are full
 	#[arg(long, global = true, value_name = "IST", default_value = "0", hide_default_value = true, value_parser = amount)]
 	pub(crate) tip: Balance,
 

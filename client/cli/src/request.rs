@@ -64,8 +64,7 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "IST", default_value = "0", value_parser = amount)]
 	offer: Balance,
 
-	/// Ask for a firm term: the owner cannot revoke the grant before its end. The dataset's policy has to offer
-	/// that
+	/// Ask for a firm term, before whose end the owner cannot revoke the grant: the policy has to offer it
 	#[arg(long)]
 	firm: bool,
 

@@ -51,8 +51,7 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
 	grants: Option<u64>,
 
-	/// Grant a request when its block has this number of blocks on top, instead of when it is finalized:
-	/// for chains without verifiers
+	/// Grant a request after this number of blocks, not when it is finalized: for chains without verifiers
 	#[arg(long, value_name = "BLOCKS")]
 	confirmations: Option<BlockNumber>,
 

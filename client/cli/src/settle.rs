@@ -17,7 +17,7 @@ const AT_ONCE: usize = 64;
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The chain ends requests and grants by itself when their time is over, but only a bounded number in
+The chain ends requests and grants on its own when their time is over, but only a bounded number in
 each block. This command ends those that are late, and releases their deposits and offers. Anyone
 may do it for anyone.
 

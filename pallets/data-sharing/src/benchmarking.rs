@@ -10,15 +10,16 @@ use frame_support::{
 	dispatch::{DispatchInfo, PostDispatchInfo},
 	traits::{
 		fungible::{InspectHold, Mutate},
-		Get, IsSubType,
+		ConstU32, Get, IsSubType,
 	},
+	BoundedVec,
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use isthmus_sharing::{
 	manifest, merkle,
 	terms::{
 		Footprint, LEAVES_PER_EPOCH, MAX_CHUNKS, MAX_ENCRYPTION_KEY_SIZE, MAX_GRANTS_PER_READER,
-		MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE,
+		MAX_NAME_SIZE, MAX_PROOF, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE,
 	},
 };
 use polkadot_sdk::*;
@@ -137,8 +138,31 @@ fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), 
 		None,
 		sealed_keys,
 		None,
-	)?;
+	)
+	.map_err(|failed| failed.error)?;
 	Ok(())
+}
+
+/// Fills a reader's list with grants, of which the last has ended. Returns that grant.
+fn full_list<T: Config>(
+	owner: &T::AccountId,
+	grantee: &T::AccountId,
+) -> Result<GrantId, BenchmarkError> {
+	for _ in 0..MAX_GRANTS_PER_READER {
+		grant::<T>(owner, grantee)?;
+	}
+	let last = NextGrant::<T>::get() - 1;
+	Pallet::<T>::revoke(signed::<T>(owner), last)?;
+	Ok(last)
+}
+
+/// Returns what an answer to the last request says about it, and the longest sealed keys.
+fn answer<T: Config>() -> (Answered, Vec<u8>) {
+	let id = NextRequest::<T>::get() - 1;
+	let request = Requests::<T>::get(id).expect("it was made");
+	let digest = request.digest(sp_io::hashing::blake2_256);
+	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
+	(Answered { id, digest }, sealed_keys)
 }
 
 /// Returns the maximum number of chunks whose hashes fit in a manifest.
@@ -155,14 +179,14 @@ fn manifest_of(chunks: u32, first: H256) -> Vec<u8> {
 }
 
 /// Returns the proof of the first of `2^height` chunks: its sibling hashes.
-fn first_proof(height: u32) -> Vec<H256> {
+fn first_proof(height: u32) -> BoundedVec<H256, ConstU32<MAX_PROOF>> {
 	let mut node = merkle::leaf_hash(sha2_256, &[0; 32]);
 	let mut proof = Vec::new();
 	for _ in 0..height {
 		proof.push(node.into());
 		node = merkle::node_hash(sha2_256, &node, &node);
 	}
-	proof
+	proof.try_into().expect("a proof has at most 15 hashes")
 }
 
 fn policy<T: Config>() -> Policy<BalanceOf<T>, BlockNumberFor<T>> {
@@ -303,10 +327,17 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// Measures the most expensive case: the reader's list is full, and one grant on it has ended.
 	#[benchmark]
 	fn request_access() -> Result<(), BenchmarkError> {
 		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
+		full_list::<T>(&owner, &caller)?;
 		let offer = T::DepositPerItem::get();
+		let policy = Policy {
+			firm_price: Some(offer),
+			..policy::<T>()
+		};
+		Pallet::<T>::set_policy(signed::<T>(&owner), 0, policy)?;
 		#[extrinsic_call]
 		_(
 			RawOrigin::Signed(caller.clone()),
@@ -315,7 +346,7 @@ mod benchmarks {
 			text(),
 			1u32.into(),
 			offer,
-			false,
+			true,
 			encryption_key(),
 		);
 		assert_eq!(held::<T>(HoldReason::Offer, &caller), offer);
@@ -349,14 +380,7 @@ mod benchmarks {
 	fn add_authorize() -> Result<(), BenchmarkError> {
 		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
 		request::<T>(&caller, &consumer)?;
-		for _ in 0..MAX_GRANTS_PER_READER {
-			grant::<T>(&caller, &consumer)?;
-		}
-		// This is the most expensive case. The reader's list is full and no grant on it has ended, so the
-		// whole list is examined and the first grant makes room.
-		let first = NextGrant::<T>::get() - GrantId::from(MAX_GRANTS_PER_READER);
-		let id = NextRequest::<T>::get() - 1;
-		let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
+		let (answered, sealed_keys) = answer::<T>();
 		#[extrinsic_call]
 		_(
 			RawOrigin::Signed(caller),
@@ -365,10 +389,30 @@ mod benchmarks {
 			expiry::<T>(),
 			None,
 			sealed_keys,
-			Some(id),
+			Some(answered),
 		);
-		assert!(!Requests::<T>::contains_key(id));
-		assert!(!Grants::<T>::contains_key(first));
+		assert!(!Requests::<T>::contains_key(answered.id));
+		Ok(())
+	}
+
+	/// Measures an answer for which an ended grant is removed: the last of the reader's list.
+	#[benchmark]
+	fn add_authorize_to_full_list() -> Result<(), BenchmarkError> {
+		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
+		let ended = full_list::<T>(&caller, &consumer)?;
+		request::<T>(&caller, &consumer)?;
+		let (answered, sealed_keys) = answer::<T>();
+		#[extrinsic_call]
+		add_authorize(
+			RawOrigin::Signed(caller),
+			consumer.clone(),
+			scope(),
+			expiry::<T>(),
+			None,
+			sealed_keys,
+			Some(answered),
+		);
+		assert!(!Grants::<T>::contains_key(ended));
 		assert_eq!(
 			GrantsTo::<T>::iter_key_prefix(&consumer).count(),
 			MAX_GRANTS_PER_READER as usize
@@ -376,10 +420,24 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// Measures the revocation of a grant that was paid for, with a refund and a new epoch.
 	#[benchmark]
 	fn revoke() -> Result<(), BenchmarkError> {
 		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
-		grant::<T>(&caller, &consumer)?;
+		request::<T>(&caller, &consumer)?;
+		let (answered, sealed_keys) = answer::<T>();
+		let owner = signed::<T>(&caller);
+		let reader = consumer.clone();
+		Pallet::<T>::add_authorize(
+			owner,
+			reader,
+			scope(),
+			expiry::<T>(),
+			None,
+			sealed_keys,
+			Some(answered),
+		)
+		.map_err(|failed| failed.error)?;
 		let id = NextGrant::<T>::get() - 1;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), id);
@@ -475,9 +533,10 @@ mod benchmarks {
 	fn on_initialize_idle() {
 		let block: BlockNumberFor<T> = 1_000u32.into();
 		Backlog::<T>::put(block);
+		frame_system::Pallet::<T>::set_block_number(block);
 		#[block]
 		{
-			Pallet::<T>::work_off_agenda(block);
+			Pallet::<T>::begin_agenda(block);
 		}
 		assert!(!Backlog::<T>::exists());
 	}
@@ -489,9 +548,10 @@ mod benchmarks {
 		let due = Due::Request(NextRequest::<T>::get() - 1);
 		let block = T::RequestLifetime::get() + 1u32.into();
 		Backlog::<T>::put(block);
+		frame_system::Pallet::<T>::set_block_number(block);
 		#[block]
 		{
-			Pallet::<T>::work_off_agenda(block);
+			Pallet::<T>::begin_agenda(block);
 		}
 		assert!(!Agenda::<T>::contains_key(block, due));
 		Ok(())
@@ -503,9 +563,10 @@ mod benchmarks {
 		grant::<T>(&owner, &consumer)?;
 		let id = NextGrant::<T>::get() - 1;
 		Backlog::<T>::put(expiry::<T>());
+		frame_system::Pallet::<T>::set_block_number(expiry::<T>());
 		#[block]
 		{
-			Pallet::<T>::work_off_agenda(expiry::<T>());
+			Pallet::<T>::begin_agenda(expiry::<T>());
 		}
 		assert_eq!(
 			Grants::<T>::get(id).map(|grant| grant.state),
@@ -524,9 +585,10 @@ mod benchmarks {
 		Pallet::<T>::revoke(signed::<T>(&owner), id)?;
 		let due = T::GrantMemory::get() + 1u32.into();
 		Backlog::<T>::put(due);
+		frame_system::Pallet::<T>::set_block_number(due);
 		#[block]
 		{
-			Pallet::<T>::work_off_agenda(due);
+			Pallet::<T>::begin_agenda(due);
 		}
 		assert!(!Grants::<T>::contains_key(id));
 		Ok(())

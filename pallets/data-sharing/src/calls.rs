@@ -438,7 +438,7 @@ mod calls {
 		///
 		/// The entry contains the range's keys, sealed to the reader's encryption key. If it answers a
 		/// request, the request is closed, its offer is paid to this account, and its deposit becomes the
-		/// grant's. A grant that nobody requested takes a deposit from this account. The part of the deposit
+		/// grant's. A grant that no one requested takes a deposit from this account. The part of the deposit
 		/// for the sealed keys is held until the grant expires or is revoked, the rest until the grant is
 		/// removed from the state.
 		///
@@ -461,7 +461,7 @@ mod calls {
 		///   answer no other request. The reader and the scope must match the request, and the term must be
 		///   at least the requested one.
 		#[pallet::call_index(13)]
-		#[pallet::weight(T::WeightInfo::add_authorize(MAX_GRANTS_PER_READER))]
+		#[pallet::weight(T::WeightInfo::add_authorize_to_full_list())]
 		pub fn add_authorize(
 			origin: OriginFor<T>,
 			grantee: T::AccountId,
@@ -506,7 +506,7 @@ mod calls {
 				Some(answered) => Self::fulfil(answered, &mut grant)?,
 				None => Self::give(&mut grant)?,
 			}
-			let (id, looked_at) = Self::open_grant(&grant)?;
+			let (id, was_full) = Self::open_grant(&grant)?;
 			Self::deposit_event(Event::Authorized {
 				grant: id,
 				owner: grant.owner,
@@ -519,7 +519,11 @@ mod calls {
 				paid: grant.paid,
 				firm: grant.firm,
 			});
-			Ok(Some(T::WeightInfo::add_authorize(looked_at)).into())
+			Ok(match was_full {
+				true => None,
+				false => Some(T::WeightInfo::add_authorize()),
+			}
+			.into())
 		}
 
 		/// Revokes a grant that this account gave, and pays back what its reader paid for the rest of the term.
@@ -696,7 +700,7 @@ mod calls {
 
 		/// Ends requests and grants that are overdue, and removes ended grants whose time is over.
 		///
-		/// The chain does this by itself, but only a bounded amount of it in each block. With this call anyone
+		/// The chain does this automatically, but only a bounded amount of it in each block. With this call anyone
 		/// can do it: it releases the deposits and offers that are held past their dates.
 		///
 		/// - `due`: the requests and grants, at most `MAX_SETTLED`. Those that are not due, or no longer exist,
@@ -742,8 +746,8 @@ mod calls {
 
 		/// Closes a dataset to requests, or opens it to them again.
 		///
-		/// Requests that are open stay so. A dataset that is to be removed is closed first, so that nobody's
-		/// new requests keep it.
+		/// Requests that are open stay so. A dataset that is to be removed is closed first, so that new
+		/// requests do not keep it.
 		#[pallet::call_index(21)]
 		#[pallet::weight(T::WeightInfo::start_epoch())]
 		pub fn set_closed(

@@ -329,7 +329,7 @@ impl<T: Config> Pallet<T> {
 		grants.filter(is_active).count()
 	}
 
-	/// Prepares a grant that nobody requested: checks that the reader has room for it, and holds its deposit.
+	/// Prepares a grant that no one requested: checks that the reader has room for it, and holds its deposit.
 	pub(crate) fn give(grant: &mut GrantOf<T>) -> DispatchResult {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		ensure!(
@@ -343,16 +343,15 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Writes a new grant, for which there is room among the active ones. If the reader's list is full, the
-	/// oldest ended grant is removed. Returns the grant's number, and how many grants were looked at.
-	pub(crate) fn open_grant(grant: &GrantOf<T>) -> Result<(GrantId, u32), DispatchError> {
+	/// oldest ended grant is removed. Returns the grant's number, and whether the list was full.
+	pub(crate) fn open_grant(grant: &GrantOf<T>) -> Result<(GrantId, bool), DispatchError> {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		let id = NextGrant::<T>::get();
 		NextGrant::<T>::put(id.checked_add(1).ok_or(ArithmeticError::Overflow)?);
 		let key = (&grant.owner, dataset, epoch, &grant.grantee);
 		let list = AuthorizationList::<T>::get(key).grants;
-		let mut looked_at = 0;
-		if list.is_full() {
-			looked_at = MAX_GRANTS_PER_READER;
+		let is_full = list.is_full();
+		if is_full {
 			let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
 			// The list is in the order in which the grants were given.
 			let ended = list.iter().find_map(|id| {
@@ -364,7 +363,7 @@ impl<T: Config> Pallet<T> {
 			if ended.state == GrantState::Active {
 				Self::expire_grant(other, &mut ended);
 			}
-			Self::forget_grant(other, &ended);
+			Self::remember_no_longer(other, ended);
 		}
 		Self::amend_reader(key, |entry| {
 			if entry.grants.try_push(id).is_err() {
@@ -377,7 +376,7 @@ impl<T: Config> Pallet<T> {
 		GrantsTo::<T>::insert(&grant.grantee, id, ());
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, grant);
-		Ok((id, looked_at))
+		Ok((id, is_full))
 	}
 
 	/// Pays back to the reader the share of its payment for the rest of a grant's term. Returns the amount.
@@ -480,7 +479,7 @@ impl<T: Config> Pallet<T> {
 		Self::work_off_agenda(now, T::MaxEndingsPerBlock::get())
 	}
 
-	/// Processes as many overdue agenda entries as fit into this weight.
+	/// Processes overdue agenda entries until this weight is used up.
 	pub(crate) fn catch_up_agenda(now: BlockNumberFor<T>, room: Weight) -> Weight {
 		let look = T::DbWeight::get().reads(1);
 		if room.any_lt(look) || !Backlog::<T>::exists() {
@@ -594,7 +593,7 @@ impl<T: Config> Pallet<T> {
 		true
 	}
 
-	/// Removes an ended grant whose time is over.
+	/// Removes an ended grant, whose time is over or whose place is needed.
 	fn remember_no_longer(id: GrantId, grant: GrantOf<T>) {
 		Self::forget_grant(id, &grant);
 		let Grant {

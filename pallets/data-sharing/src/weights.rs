@@ -34,8 +34,10 @@ pub trait WeightInfo {
 	fn cancel_request() -> Weight;
 	/// `reject_request`.
 	fn reject_request() -> Weight;
-	/// `add_authorize`, answering a request with an offer, if `n` of the reader's grants are looked at.
-	fn add_authorize(n: u32) -> Weight;
+	/// `add_authorize`, answering a request with an offer.
+	fn add_authorize() -> Weight;
+	/// `add_authorize`, answering a request with an offer, if the reader's list is full of grants.
+	fn add_authorize_to_full_list() -> Weight;
 	/// `revoke`, starting an epoch.
 	fn revoke() -> Weight;
 	/// `open_record` with a manifest as long as `n` hashes.
@@ -148,13 +150,16 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().reads(5))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
-	/// `n` is from 0 to 16.
-	fn add_authorize(n: u32) -> Weight {
-		// Shortest time: 294_950 ns, with 16 grants.
+	fn add_authorize() -> Weight {
+		// Not measured: the time to a full list without the sixteen grants of the list.
 		Weight::from_parts(203_482_000, 0)
-			.saturating_add(Weight::from_parts(7_500_000, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(9))
-			.saturating_add(T::DbWeight::get().reads(u64::from(n)))
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(14))
+	}
+	fn add_authorize_to_full_list() -> Weight {
+		// Shortest time: 294_950 ns.
+		Weight::from_parts(323_482_000, 0)
+			.saturating_add(T::DbWeight::get().reads(26))
 			.saturating_add(T::DbWeight::get().writes(17))
 	}
 	fn revoke() -> Weight {
@@ -276,10 +281,13 @@ impl WeightInfo for () {
 		// Shortest time: 95_903 ns.
 		Weight::from_parts(98_477_000, 0)
 	}
-	fn add_authorize(n: u32) -> Weight {
-		// Shortest time: 294_950 ns, with 16 grants.
+	fn add_authorize() -> Weight {
+		// Not measured: the time to a full list without the sixteen grants of the list.
 		Weight::from_parts(203_482_000, 0)
-			.saturating_add(Weight::from_parts(7_500_000, 0).saturating_mul(n.into()))
+	}
+	fn add_authorize_to_full_list() -> Weight {
+		// Shortest time: 294_950 ns.
+		Weight::from_parts(323_482_000, 0)
 	}
 	fn revoke() -> Weight {
 		// Shortest time: 62_593 ns.

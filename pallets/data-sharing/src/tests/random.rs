@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests long random sequences of valid and invalid calls. Whatever is called, the state's invariants hold,
-//! a call that fails changes nothing, and nothing is minted or burnt. In the end every deposit can be
-//! released, except for the deposits for the counts of datasets.
+//! a call that fails changes nothing, and nothing is minted or burnt. A term that was paid for is kept, or what is
+//! left of it is paid back. No money stays held past its date for longer than the agenda is late, and a stranger
+//! can settle all that is. In the end every deposit can be released, except for the deposits for the counts of
+//! datasets.
 
 use crate::{mock::*, *};
-use frame_support::assert_ok;
+use frame_support::{assert_ok, traits::Hooks, weights::Weight};
+use isthmus_sharing::terms::refund;
 use polkadot_sdk::*;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use sp_runtime::StateVersion;
+use std::collections::BTreeMap;
 
 /// How many calls to make between two checks of the state's invariants.
 const CHECK_EVERY: usize = 50;
@@ -57,7 +61,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 	let now = System::block_number();
 	let name = vec![b'a' + rng.gen_range(0..4)];
 	let dataset = rng.gen_range(0..3);
-	match rng.gen_range(0..100) {
+	match rng.gen_range(0..108) {
 		0..=5 => (
 			owner,
 			SharingCall::register {
@@ -77,9 +81,9 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 		22..=23 => {
 			let policy = Policy {
 				price: 1,
-				firm_price: None,
+				firm_price: rng.gen_ratio(1, 2).then(|| rng.gen_range(1..100)),
 				longest_range: rng.gen_range(0..3),
-				longest_term: 1,
+				longest_term: rng.gen_range(0..30),
 				consumers: ConsumerKinds::ALL,
 			};
 			(owner, SharingCall::set_policy { dataset, policy })
@@ -182,11 +186,133 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 				None => (owner, authorize(who, random_scope(rng), expiry, Some(id))),
 			}
 		}
-		_ => {
+		94..=101 => {
 			let grant = pick(rng, Grants::<Test>::iter_keys());
 			(owner, SharingCall::revoke { grant })
 		}
+		102..=103 => {
+			let grant = pick(rng, Grants::<Test>::iter_keys());
+			(who, SharingCall::renounce { grant })
+		}
+		104..=105 => {
+			let closed = rng.gen_ratio(1, 4);
+			(owner, SharingCall::set_closed { dataset, closed })
+		}
+		_ => {
+			let due = [
+				Due::Request(pick(rng, Requests::<Test>::iter_keys())),
+				Due::Grant(pick(rng, Grants::<Test>::iter_keys())),
+			];
+			(who, settle(&due))
+		}
 	}
+}
+
+fn settle(due: &[Due]) -> SharingCall {
+	let due = due.to_vec().try_into().expect("there are few");
+	SharingCall::settle { due }
+}
+
+/// Returns what should have ended or been removed by now.
+fn overdue() -> Vec<Due> {
+	let (now, time) = (System::block_number(), Time::get());
+	let requests = Requests::<Test>::iter()
+		.filter(|(_, request)| now >= request.valid_until)
+		.map(|(id, _)| Due::Request(id));
+	let is_late = |grant: &GrantOf<Test>| match grant.state {
+		GrantState::Active => grant.state_at(&now, time) == GrantState::Expired,
+		_ => now >= grant.due,
+	};
+	let grants = Grants::<Test>::iter()
+		.filter(|(_, grant)| is_late(grant))
+		.map(|(id, _)| Due::Grant(id));
+	requests.chain(grants).collect()
+}
+
+/// The grants that were paid for, by number, until they end.
+#[derive(Default)]
+struct Promises {
+	paid: BTreeMap<GrantId, GrantOf<Test>>,
+	/// How many of the block's events were looked at.
+	seen: usize,
+	/// How many promises were bought, and how many were paid back.
+	bought: usize,
+	refunded: usize,
+}
+
+impl Promises {
+	/// Looks at what has happened, and checks that every paid term that is not over is still granted.
+	fn check(&mut self) {
+		let now = System::block_number();
+		for record in System::events().into_iter().skip(self.seen) {
+			self.seen += 1;
+			let RuntimeEvent::Sharing(event) = record.event else {
+				continue;
+			};
+			match event {
+				SharingEvent::Authorized { grant, paid, .. } if paid > 0 => {
+					let entry = Grants::<Test>::get(grant).expect("it was just given");
+					assert_eq!(entry.paid, paid);
+					self.paid.insert(grant, entry);
+					self.bought += 1;
+				}
+				SharingEvent::Revoked {
+					grant, refunded, ..
+				} => {
+					let due = self.paid.remove(&grant).map_or(0, |entry| {
+						assert!(!entry.firm || now >= entry.paid_until);
+						self.refunded += 1;
+						let left = entry.paid_until.saturating_sub(now);
+						let term = entry.paid_until - entry.paid_from;
+						refund(entry.paid.into(), left, term) as u64
+					});
+					assert_eq!(refunded, due, "grant {grant}");
+				}
+				SharingEvent::GrantExpired { grant, .. } => {
+					let paid = self.paid.remove(&grant);
+					assert!(paid.is_none_or(|entry| now >= entry.paid_until));
+				}
+				SharingEvent::Renounced { grant, .. } => drop(self.paid.remove(&grant)),
+				_ => {}
+			}
+		}
+		for (grant, paid) in &self.paid {
+			let kept = Grants::<Test>::get(grant).map(|entry| entry.state_at(&now, Time::get()));
+			assert!(now >= paid.paid_until || kept == Some(GrantState::Active));
+		}
+	}
+
+	fn next_block(&mut self) {
+		System::reset_events();
+		self.seen = 0;
+	}
+}
+
+/// Goes on to the next block. Its agenda is worked off with little room, with much, or by a stranger.
+fn next_block(rng: &mut StdRng) {
+	run_to(System::block_number() + 1);
+	let now = System::block_number();
+	match rng.gen_range(0..4) {
+		0 => {
+			Sharing::on_idle(now, Weight::MAX);
+			// A grant that ends at a date may wait for one more block, as the block's time is not known before.
+			let has_date = |due: &Due| match due {
+				Due::Grant(id) => {
+					Grants::<Test>::get(id).is_some_and(|grant| grant.until.is_some())
+				}
+				Due::Request(_) => false,
+			};
+			assert_eq!(overdue().into_iter().find(|due| !has_date(due)), None);
+		}
+		1 => {
+			for due in overdue().chunks(MAX_SETTLED as usize) {
+				assert_ok!(submit(STRANGER, settle(due)));
+			}
+			assert_eq!(overdue(), []);
+		}
+		_ => {}
+	}
+	Time::set(Time::get() + 1);
 }
 
 /// Removes everything, as the owners would.
@@ -203,8 +329,10 @@ fn wind_up() {
 			vec![SharingCall::reject_request { request, reason }],
 		);
 	}
-	let paid_until = Grants::<Test>::iter_values().map(|grant| grant.paid_until);
-	run_to(paid_until.max().unwrap_or(0));
+	let firm_until = Grants::<Test>::iter_values()
+		.filter(|grant| grant.firm)
+		.map(|grant| grant.paid_until);
+	run_to(firm_until.max().unwrap_or(0));
 	for (grant, entry) in Grants::<Test>::iter().collect::<Vec<_>>() {
 		if entry.state == GrantState::Active {
 			all(entry.owner, vec![SharingCall::revoke { grant }]);
@@ -246,6 +374,7 @@ fn sequence(seed: u64, calls: usize) {
 		let mut rng = StdRng::seed_from_u64(seed);
 		let issuance = Balances::total_issuance();
 		let (mut good, mut bad) = (0, 0);
+		let mut promises = Promises::default();
 		for step in 0..calls {
 			let (who, call) = random_call(&mut rng);
 			// Computing the root is slow, so it is only done occasionally.
@@ -260,10 +389,11 @@ fn sequence(seed: u64, calls: usize) {
 					}
 				}
 			}
+			promises.check();
 			if rng.gen_ratio(1, 8) {
-				run_to(System::block_number() + 1);
-				Time::set(Time::get() + 1);
-				System::reset_events();
+				next_block(&mut rng);
+				promises.check();
+				promises.next_block();
 			}
 			if step % CHECK_EVERY == 0 {
 				assert_eq!(Sharing::do_try_state(), Ok(()));
@@ -273,6 +403,13 @@ fn sequence(seed: u64, calls: usize) {
 		assert!(
 			good > calls / 8 && bad > calls / 8,
 			"{good} good, {bad} bad"
+		);
+		let Promises {
+			bought, refunded, ..
+		} = promises;
+		assert!(
+			bought > calls / 1_000 && refunded > 0,
+			"{bought} bought, {refunded} refunded"
 		);
 		assert_eq!(Sharing::do_try_state(), Ok(()));
 		assert_eq!(Balances::total_issuance(), issuance);
