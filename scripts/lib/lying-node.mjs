@@ -9,6 +9,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 export class LyingNode {
 	#server;
 	#lie = (_method, _params, result) => result;
+	#lieOfEvent = (event) => event;
 
 	/**
 	 * @param {string} honest The WebSocket address of the honest node.
@@ -37,9 +38,23 @@ export class LyingNode {
 		this.#lie = lie;
 	}
 
+	/**
+	 * Sets the function that replaces what subscriptions report.
+	 *
+	 * @param {(event: unknown) => unknown} lie
+	 */
+	setLieOfEvent(lie) {
+		this.#lieOfEvent = lie;
+	}
+
+	/** Ends all connections. New ones can be made. */
+	cut() {
+		for (const client of this.#server.clients) client.terminate();
+	}
+
 	/** Closes all connections. */
 	async stop() {
-		for (const client of this.#server.clients) client.terminate();
+		this.cut();
 		await new Promise((resolve) => this.#server.close(resolve));
 	}
 
@@ -60,8 +75,10 @@ export class LyingNode {
 		truth.on('message', (data) => {
 			const answer = JSON.parse(data.toString());
 			const request = requests.get(answer.id);
-			// Subscription notifications have no id. They pass unchanged.
-			if (request) {
+			// Subscription notifications have no id.
+			if (answer.params) {
+				answer.params.result = this.#lieOfEvent(answer.params.result);
+			} else if (request) {
 				requests.delete(answer.id);
 				const lie = this.#lie(request.method, request.params, answer.result);
 				// An error has no result. If the lie returns one, it replaces the error.

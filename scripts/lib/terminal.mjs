@@ -41,7 +41,8 @@ export function runScript(script, { cwd, env, mount }) {
  * @param {object} options.env
  * @param {boolean} [options.mount] Whether the script mounts file systems.
  * @param {number} [options.columns] The terminal's width.
- * @param {[string, string][]} [options.typed] What to type, and the texts to wait for before.
+ * @param {[string, string, boolean?][]} [options.typed] The texts to wait for, what to type then, and whether the terminal
+ * shows what is typed.
  * @returns {Promise<{ code: number | string, screen: string, echoes: boolean }>}
  */
 export async function runInTerminal(script, { cwd, env, mount, columns = 80, typed = [] }) {

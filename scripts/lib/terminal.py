@@ -2,9 +2,10 @@
 """Runs a program in a terminal of its own, and types answers to its prompts.
 
 Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs: a prompt to wait for, and what to type
-once the terminal does not show it; "@word" types the word of a seed whose number was asked for, as it is on the screen.
-After an empty prompt it is typed until the program ends. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal shows what is
-typed after the program has ended.
+once the terminal does not show what is typed; "@word" types the word of a seed whose number was asked for, as it is on
+the screen. After an empty prompt it is typed until the program ends. With a third element, `true`, it is typed although
+the terminal shows it. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal
+shows what is typed after the program has ended.
 """
 
 import fcntl
@@ -54,7 +55,7 @@ def main():
             continue
         if not typed[0][0]:
             os.write(master, typed[0][1].encode())
-        elif not echoes(slave) and (at := screen.find(typed[0][0].encode(), seen)) >= 0:
+        elif (len(typed[0]) > 2 or not echoes(slave)) and (at := screen.find(typed[0][0].encode(), seen)) >= 0:
             answer = word(screen) if typed[0][1] == "@word" else typed[0][1].encode()
             if answer is not None:
                 seen = at + len(typed[0][0].encode())

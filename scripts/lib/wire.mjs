@@ -12,8 +12,13 @@ export class Wire {
 	#server;
 	#sockets = new Set();
 	#silent = false;
+	/** The connections that pass nothing any more. */
+	#forgotten = new WeakSet();
 	/** How many bytes may still pass before the connections are cut. */
 	#left = Infinity;
+	/** How many bytes have passed, and who waits for how many. */
+	#passed = 0;
+	#waiting = [];
 
 	/** Starts a proxy in front of the node with this WebSocket address. */
 	static async start(node) {
@@ -30,10 +35,11 @@ export class Wire {
 		for (const [from, to] of [[near, far], [far, near]]) {
 			this.#sockets.add(from);
 			from.on('data', (data) => {
-				if (this.#silent) return;
+				if (this.#silent || this.#forgotten.has(from)) return;
 				this.#left -= data.length;
 				if (this.#left >= 0) to.write(data);
 				else this.cut();
+				this.#count(data.length);
 			});
 			from.on('error', () => undefined);
 			from.on('close', () => {
@@ -41,6 +47,18 @@ export class Wire {
 				to.destroy();
 			});
 		}
+	}
+
+	#count(bytes) {
+		this.#passed += bytes;
+		const isDue = ({ at }) => at <= this.#passed;
+		for (const { resolve } of this.#waiting.filter(isDue)) resolve();
+		this.#waiting = this.#waiting.filter((one) => !isDue(one));
+	}
+
+	/** Resolves when this number of bytes more has passed, in both directions together. */
+	passed(bytes) {
+		return new Promise((resolve) => this.#waiting.push({ at: this.#passed + bytes, resolve }));
 	}
 
 	/** Ends all connections when more than this number of bytes has passed, in both directions together. */
@@ -57,6 +75,11 @@ export class Wire {
 	/** Passes nothing any more, and keeps the connections open, as when a cable is pulled. Or passes bytes again. */
 	silence(silent = true) {
 		this.#silent = silent;
+	}
+
+	/** Passes nothing any more over the present connections, and keeps them open. New ones pass. */
+	forget() {
+		for (const socket of this.#sockets) this.#forgotten.add(socket);
 	}
 
 	async stop() {

@@ -884,8 +884,8 @@ test('a file that reads as a folder does not take other records with it', { time
 	const { key } = await producer('//Trapped');
 	random('precious', 5000);
 	await ok('store', 'precious', ...key);
-	const entry = Buffer.concat([Buffer.from([0, 1]), Buffer.from('a'), Buffer.alloc(9), recordKey('precious')]);
-	writeFileSync(file('trap'), Buffer.concat([Buffer.from('isthmus/folder/v1'), entry]));
+	const entry = Buffer.concat([Buffer.from([0, 1]), Buffer.from('a'), Buffer.alloc(9), recordKey('precious'), Buffer.alloc(32)]);
+	writeFileSync(file('trap'), Buffer.concat([Buffer.from('isthmus/folder/v2'), entry]));
 	await ok('store', 'trap', ...key);
 	assert.match((await refused(NOT_AUTHENTIC, 'remove', 'trap', ...key)).hint, /--alone/);
 	await ok('remove', 'trap', '--alone', ...key);

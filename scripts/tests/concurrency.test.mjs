@@ -183,6 +183,40 @@ test('a request is answered once, and a grant is revoked once', { timeout }, asy
 	assert.equal(blocks.filter((block) => block === null).length, 1, `revoked in ${blocks}`);
 });
 
+test('what is stored beside a revocation is stored in one of the two epochs, and later in the new one', { timeout }, async () => {
+	const owner = await producer('//Beside');
+	const consumer = await reader('//Put out');
+	random('beside-0', 10);
+	await ok(['store', 'beside-0', ...owner.key]);
+	await ok(['authorize', '--to', consumer.address, '--leaves', '0..100', ...owner.key]);
+	const [{ grant }] = await ok(['list', 'given', ...owner.key]);
+	const names = Array.from({ length: 6 }, (_, i) => `beside-${i + 1}`);
+	for (const name of names) random(name, name === 'beside-6' ? 2_000_000 : 1000);
+	mkdirSync(path('beside-folder'));
+	for (let i = 0; i < 3; i++) random(`beside-folder/${i}`, 100);
+	const store = (name) => ok(['store', name, ...owner.key]);
+	const [[revoked], ...stored] = await withoutFailures(() => Promise.all([
+		ok(['revoke', String(grant), ...owner.key]), ...[...names, 'beside-folder'].map(store),
+	]));
+	assert.equal(revoked.epoch, 1);
+	for (const [{ block, epoch, key, files }] of stored) {
+		// A folder, or a record of several transactions, may begin before the revocation and end after it.
+		if (files === null && key !== 'beside-6') assert.equal(epoch, block > revoked.block ? 1 : 0, key);
+	}
+	random('beside-7', 10);
+	const [{ epoch }] = await store('beside-7');
+	assert.equal(epoch, 1);
+	// The folder is whole, and leaves no files in the epoch that it may have begun in.
+	await ok(['fetch', owner.address, 'beside-folder', '--folder', '-o', 'beside.out', ...owner.key]);
+	for (let i = 0; i < 3; i++) {
+		assert.ok(readFileSync(path(`beside.out/${i}`)).equals(readFileSync(path(`beside-folder/${i}`))));
+	}
+	const records = await ok(['list', 'records', ...owner.key]);
+	assert.equal(records.length, 1 + names.length + 4 + 1);
+	// The reader that was revoked cannot read it.
+	assert.equal((await run(['fetch', owner.address, 'beside-7', ...consumer.key])).code, REFUSED);
+});
+
 test('two fetches to one file leave it whole', { timeout }, async () => {
 	const { address, key } = await producer('//Fetches');
 	const bytes = random('fetched', 6_000_000);

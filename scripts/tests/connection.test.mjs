@@ -11,13 +11,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client } from '../lib/sharing.mjs';
 import { Wire } from '../lib/wire.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 300_000;
-const [DONE, UNREACHABLE] = [0, 3];
+const [DONE, UNREACHABLE, REFUSED] = [0, 3, 4];
 const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
 
 let node;
@@ -25,20 +26,34 @@ let wire;
 let client;
 let folder;
 
-/** Starts the command, connected through the wire. `lines` are what it prints to stderr. */
-function start(args) {
-	const env = { ...process.env, ISTHMUS_URL: wire.url, ISTHMUS_KEY: '', HOME: folder };
+/** Starts the command, by default connected through the wire. `lines` are what it prints to stderr. */
+function start(args, url = wire.url) {
+	const env = { ...process.env, ISTHMUS_URL: url, ISTHMUS_KEY: '', HOME: folder };
 	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const lines = createInterface({ input: child.stderr });
 	const ended = once(child, 'close').then(([code]) => code);
 	return { child, lines, ended };
 }
 
-async function ok(args) {
-	const { lines, ended } = start(args);
+/** Runs the command, checks that it exits with this code, and returns what it prints to stderr. */
+async function ends(code, args, url) {
+	const { lines, ended } = start(args, url);
 	const errors = [];
 	lines.on('line', (line) => errors.push(line));
-	assert.equal(await ended, DONE, `isthmus ${args.join(' ')}: ${errors.join('\n')}`);
+	assert.equal(await ended, code, `isthmus ${args.join(' ')}: ${errors.join('\n')}`);
+	return errors;
+}
+
+const ok = (args) => ends(DONE, args);
+
+/** Returns an account's funds, when all of its transactions are in blocks. */
+async function settled(address) {
+	const { api } = client;
+	for (;;) {
+		const { nonce, data } = await api.query.system.account(address);
+		if ((await api.rpc.system.accountNextIndex(address)).eq(nonce)) return data.free.toBigInt();
+		await new Promise((resolve) => api.rpc.chain.subscribeNewHeads(resolve).then((end) => setImmediate(end)));
+	}
 }
 
 /** Resolves when the command prints a line to stderr that matches. */
@@ -101,24 +116,38 @@ test('a folder is stored although its connection is cut', { timeout }, async () 
 	for (const [i, part] of bytes.entries()) assert.ok(readFileSync(path(`parts.out/${i}`)).equals(part), `file ${i}`);
 });
 
-/** These two have not passed yet. */
-const skip = process.env.ISTHMUS_LONG !== '1' && 'not yet: only with scripts/test --all';
-
-test('a silent connection is noticed', { timeout, skip }, async () => {
+test('a silent connection is noticed, and a silent node is given up', { timeout }, async () => {
 	const { key } = await producer('//Silent');
-	const serving = start(['serve', ...key]);
+	const serving = start(['serve', '--timeout', '3', ...key]);
 	await said(serving.lines, /^no dataset of this account has a policy/);
-	const reconnecting = said(serving.lines, /connection to the node failed.*reconnecting/);
+	const reconnecting = said(serving.lines, /^the connection to the node failed: .*; reconnecting$/);
+	// Nothing answers the handshake of a new connection either.
+	const unreachable = said(serving.lines, /^no node answers at .*: no answer within 3 s; reconnecting$/);
 	wire.silence();
-	const ending = start(['balance', ...key]).ended;
+	const asking = start(['balance', '--timeout', '1', ...key]);
+	await said(asking.lines, /^error: no node answers at .*: no answer within 1 s$/);
+	assert.equal(await asking.ended, UNREACHABLE);
 	await reconnecting;
-	assert.equal(await ending, UNREACHABLE);
+	await unreachable;
 	serving.child.kill();
 	await serving.ended;
 });
 
-test('a command says what it waits for if no block comes', { timeout, skip }, async () => {
-	const idle = await LocalNode.start({ args: ['--chain', 'dev'] });
+test('a connection that falls silent in the middle of an upload is replaced by a new one', { timeout }, async () => {
+	const { address, key } = await producer('//SilentUpload');
+	const bytes = random('silent', 6_000_000);
+	const storing = start(['store', 'silent', '--timeout', '4', ...key]);
+	await wire.passed(5_000_000);
+	// New connections pass: those that exist are dead, as when a router has forgotten them.
+	wire.forget();
+	assert.equal(await storing.ended, DONE);
+	await ok(['fetch', address, 'silent', '-o', 'silent.out', ...key]);
+	assert.ok(readFileSync(path('silent.out')).equals(bytes));
+});
+
+test('a command says what it waits for if no block comes', { timeout }, async () => {
+	// Otherwise the node refuses requests for another port than its own, such as the wire's.
+	const idle = await LocalNode.start({ args: ['--chain', 'dev', '--rpc-cors', 'all'] });
 	try {
 		await wire.stop();
 		wire = await Wire.start(idle.url);
@@ -128,5 +157,59 @@ test('a command says what it waits for if no block comes', { timeout, skip }, as
 		await sending.ended;
 	} finally {
 		await idle.stop();
+	}
+});
+
+test('a forwarded port of another number is refused, with a hint', { timeout }, async () => {
+	const idle = await LocalNode.start({ args: ['--chain', 'dev'] });
+	try {
+		await wire.stop();
+		wire = await Wire.start(idle.url);
+		const { lines, ended } = start(['status']);
+		const error = said(lines, /^error: ws:\S+ refuses the connection with HTTP status 403$/);
+		const hint = said(lines, /^hint: .*forward a port of the same number/);
+		await Promise.all([error, hint]);
+		assert.equal(await ended, UNREACHABLE);
+	} finally {
+		await idle.stop();
+	}
+});
+
+test('a connection that is lost after a transaction was sent leaves its outcome open, and the next one waits', { timeout }, async () => {
+	const lying = await LyingNode.start(node.url);
+	try {
+		const { address } = client.account('//LostAfterSending');
+		await ok(['transfer', address, '100', '--key', '//Alice']);
+		const before = await settled(client.account('//Dave').address);
+		lying.setLie((method, _params, result) => {
+			if (method === 'transactionWatch_v1_submitAndWatch') lying.cut();
+			return result;
+		});
+		const args = ['transfer', '//Dave', '1', '--key', '//LostAfterSending'];
+		const [error, hint] = await ends(UNREACHABLE, args, lying.url);
+		assert.match(error, /^error: .* lost after the transaction was sent; it may still be included until block \d+$/);
+		assert.match(hint, /^hint: .*check whether it took effect/);
+		// The next transaction has the next nonce: it does not replace the one that was sent.
+		await ok(args);
+		assert.equal(await settled(client.account('//Dave').address), before + 2n * 10n ** 12n);
+	} finally {
+		await lying.stop();
+	}
+});
+
+test('a transaction that is in a block, and that the node stops following, is reported with its block', { timeout }, async () => {
+	const lying = await LyingNode.start(node.url);
+	try {
+		lying.setLieOfEvent((event) => (
+			event.event === 'finalized' ? { event: 'dropped', broadcasted: true, error: 'too many are followed' } : event
+		));
+		const args = ['transfer', '//Dave', '1', '--finalized', '--key', '//Alice'];
+		const [error, hint] = await ends(REFUSED, args, lying.url);
+		assert.match(error, /^error: the transaction is in block \d+, but not finalized yet: too many are followed$/);
+		assert.match(hint, /^hint: do not run it again/);
+		lying.setLieOfEvent((event) => event);
+		await ends(DONE, args, lying.url);
+	} finally {
+		await lying.stop();
 	}
 });

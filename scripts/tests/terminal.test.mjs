@@ -13,7 +13,7 @@ import { LocalNode } from '../lib/node.mjs';
 import { canMakeDevices, canMount, runInTerminal, runScript } from '../lib/terminal.mjs';
 
 const PASSPHRASE = 'three plain words';
-const [DONE, FAILED, USAGE, NOT_AUTHENTIC] = [0, 1, 2, 5];
+const [DONE, FAILED, USAGE, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 1, 2, 3, 4, 5];
 /** What no case may print: a panic, the system's numbers, the names of temporary files. */
 const NEVER = /panicked|RUST_BACKTRACE|This is a bug|os error|\.tmp\w{6}/;
 /** An address at which no node answers: a case that fails without a node fails before the work begins. */
@@ -194,6 +194,13 @@ describe('what is read need not be a regular file', () => cases([
 			+ ' && [ ! -u out/suid ]',
 	},
 	{
+		name: 'deep paths, the longest names, case pairs, two forms of a letter, hard links and read-only folders come back',
+		script: 'deep=d/$(printf "n/%.0s" {1..200}); mkdir -p $deep d/ro; echo f > ${deep}f; ln ${deep}f d/hard\n'
+			+ 'for name in $(printf "x%.0s" {1..255}) A a $\'\\xc3\\xa9\' $\'e\\xcc\\x81\' ro/f; do printf "$name" > "d/$name"; done\n'
+			+ 'chmod 400 d/ro/f; chmod 555 d/ro; isthmus store d --name in-11 && isthmus fetch //Bob in-11 --folder -o out\n'
+			+ 'code=$?; chmod 755 d/ro; diff -r d out && exit $code',
+	},
+	{
 		name: 'a measurements file may be a stream',
 		script: `isthmus risk --depth 0..5 --plot x.svg --measured <(echo '{"share":0.3,"depth":1,"trials":9,"successes":5}')`,
 	},
@@ -276,8 +283,19 @@ describe('what is written to need not be a regular file', () => cases([
 		stderr: /a: Too many levels of symbolic links/,
 	},
 	{
-		name: 'a folder is noticed before the work',
-		script: `mkdir a; ${OFFLINE} isthmus fetch //Bob big -o a --force`,
+		name: 'a folder gets a file with the name of the record',
+		script: 'mkdir a; isthmus fetch //Bob small -o a && isthmus fetch //Bob small -o a/ --force && cat a/small',
+		stdout: /^a\/small: [^]*^small$/m,
+	},
+	{
+		name: 'a file in a folder is not replaced without --force, nor is a folder',
+		script: `mkdir -p a/big; touch a/small; ${OFFLINE} isthmus fetch //Bob small -o a; ${OFFLINE} isthmus fetch //Bob big -o a --force`,
+		code: FAILED,
+		stderr: [/a\/small already exists\nhint: .*--force/, /a\/big is a folder\nhint: .*a\/big\/NAME/],
+	},
+	{
+		name: 'a folder needs a name for the file',
+		script: `mkdir a; ${OFFLINE} isthmus fetch //Bob 0x${'00'.repeat(32)} -o a`,
 		code: FAILED,
 		stderr: /a is a folder\nhint: .*a\/NAME/,
 	},
@@ -502,6 +520,21 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		typed: [ask, ['', '\u0003']],
 		code: INTERRUPTED,
 	},
+	...['TERM', 'INT', 'QUIT'].map((signal) => ({
+		name: `SIG${signal} at the prompt ends the command, and the terminal shows again what is typed`,
+		script: `(while stty -a < /dev/tty | grep -q ' echo '; do sleep 0.05; done; kill -${signal} $$) &\n`
+			+ 'ulimit -c 0; exec isthmus balance --key $KEY',
+		typed: [],
+		code: -{ TERM: 15, INT: 2, QUIT: 3 }[signal],
+	})),
+	{
+		name: 'SIGTERM after the prompt',
+		script: "shows() { stty -a < /dev/tty | grep -q ' echo '; }\n"
+			+ '(while shows; do sleep 0.05; done; until shows; do sleep 0.05; done; kill -TERM $$) &\n'
+			+ 'mkfifo in; exec isthmus store - --name tty-5 --key $KEY <> in',
+		typed: [ask],
+		code: -15,
+	},
 	{
 		name: 'Ctrl-D at the prompt',
 		script: 'isthmus balance --key $KEY',
@@ -550,6 +583,25 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		script: 'cp $KEY $\'a\\e[2Jb\'; isthmus balance --key $\'a\\e[2Jb\'',
 		typed: [['Passphrase of', `${PASSPHRASE}\r`]],
 		not: { screen: /\u001b/ },
+	},
+	{
+		name: 'a removal is confirmed on the terminal',
+		script: 'cp ../small rm-1; isthmus store rm-1 && isthmus remove rm-1',
+		typed: [['Remove rm-1? [y/N] ', 'y\r', true]],
+		screen: /removed rm-1/,
+	},
+	{
+		name: 'a removal that is not confirmed does nothing',
+		script: 'isthmus remove docs; code=$?; isthmus fetch //Bob docs --folder -o out && exit $code',
+		typed: [['Remove docs with 2 files? [y/N] ', '\r', true]],
+		code: FAILED,
+		screen: /nothing was done\r?\nhint: .*--yes[^]*out: 2 files/,
+	},
+	{
+		name: 'a removal with --yes asks nothing',
+		script: 'cp ../small rm-2; isthmus store rm-2 && isthmus remove rm-2 --yes',
+		typed: [],
+		screen: /removed rm-2/,
 	},
 	{
 		name: 'a bar is drawn',
@@ -613,6 +665,13 @@ describe('secrets may be behind links', () => cases([
 		name: 'another name of the file keeps the old passphrase, which is said',
 		script: change('ln far/key hard', 'far/key'),
 		stderr: /far\/key had another name \(a hard link\), which keeps the old passphrase/,
+	},
+	{
+		name: 'a command that waits for another one that changes a key file says so',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; cp $KEY key; mkfifo held\n'
+			+ '(flock . sh -c "echo > held; while ! grep -q ^waiting said; do sleep 0.05; done") & touch said; read < held\n'
+			+ 'ISTHMUS_NEW_PASSPHRASE=$PASSPHRASE isthmus key passphrase key 2> said; code=$?; cat said; exit $code',
+		stdout: /^waiting for another program that changes a key file in the folder of key$/m,
 	},
 	{ name: 'the permissions stay', script: `${change('ln -s far/key link; chmod 640 far/key')} && [ $(stat -c %a far/key) = 640 ]` },
 	{
@@ -772,5 +831,60 @@ describe('disks may be full, read-only or gone', () => cases([
 		script: 'mkdir gone; cd gone; rmdir ../gone; isthmus store key',
 		code: FAILED,
 		stderr: /error: key: No such file or directory/,
+	},
+]));
+
+describe('addresses and variables are taken as they are meant, or refused', () => cases([
+	...[
+		['127.0.0.1:9944', 'ws://127.0.0.1:9944'],
+		['http://node.org', 'ws://node.org'],
+		['https://node.org/rpc', 'wss://node.org/rpc'],
+	].map(([address, meant]) => ({
+		name: `${address} is not the address of a WebSocket`,
+		script: `isthmus status --url ${address}; [ $? = 2 ] && ISTHMUS_URL=${address} isthmus status`,
+		code: USAGE,
+		stderr: new RegExp(`(expected a WebSocket address: ${meant}[^]*){2}`),
+	})),
+	{
+		name: 'a server without TLS is named as such',
+		script: 'isthmus status --url wss://${ISTHMUS_URL#ws://}',
+		code: UNREACHABLE,
+		stderr: /does not speak TLS: without it, the address begins with ws:/,
+	},
+	{
+		name: 'a server that is no node, and one that ends the connection',
+		script: `python3 -c '
+import http.server, socket, threading
+web = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+threading.Thread(target=web.serve_forever, daemon=True).start()
+gone = socket.create_server(("127.0.0.1", 0))
+threading.Thread(target=lambda: gone.accept()[0].close(), daemon=True).start()
+import subprocess
+for port in (web.server_port, gone.getsockname()[1]):
+    print(subprocess.run(["isthmus", "status", "--url", f"ws://127.0.0.1:{port}"]).returncode)'`,
+		stdout: /^3\n3$/m,
+		stderr: [/refuses the connection with HTTP status 501/, /no node answers at/],
+	},
+	{
+		name: 'a line end after a passphrase, of a file that Windows wrote, is ignored',
+		script: "ISTHMUS_PASSPHRASE=$PASSPHRASE$'\\r' isthmus balance --key $KEY",
+	},
+	{
+		name: 'a variable that is not UTF-8 is not ignored',
+		script: "for name in URL KEY PASSPHRASE; do env ISTHMUS_$name=$'\\xff' isthmus balance; [ $? = 2 ] || exit 9; done",
+		stderr: /(the value of \$ISTHMUS_(URL|KEY|PASSPHRASE) is not UTF-8\n){3}/,
+	},
+	{
+		name: 'a home folder that does not exist does not stop a command',
+		script: 'HOME=/nonexistent isthmus transfer //Alice 1',
+	},
+	{
+		name: 'a file of a folder whose record is gone is named',
+		script: 'mkdir d; echo a > d/first; echo b > d/second; isthmus store d --name rec-1\n'
+			+ 'gone=$(isthmus list records --json | python3 -c \'import json, sys; r = [json.loads(l) for l in sys.stdin]\n'
+			+ 'l = next(x["leaf"] for x in r if x["name"] == "rec-1"); print(next(x["key"] for x in r if x["leaf"] == l - 1))\')\n'
+			+ 'isthmus remove $gone --alone && isthmus fetch //Bob rec-1 --folder -o out',
+		code: REFUSED,
+		stderr: /error: second: the owner has no record with this key/,
 	},
 ]));

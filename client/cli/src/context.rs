@@ -2,7 +2,7 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{error::Error, key_file, options::Options, report::Output, stderr::tell};
-use isthmus_sdk::{can_take_turns, Balance, Call, Client, Identity, Included, Pending};
+use isthmus_sdk::{can_take_turns, Call, Client, Identity, Included, Pending};
 use std::path::Path;
 
 /// A connection, with the options of the command.
@@ -15,7 +15,7 @@ pub(crate) struct Context {
 impl Context {
 	/// Connects to the node.
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
-		let client = Client::connect(&options.url()).await?;
+		let client = Client::connect_with(&options.url()?, options.silence()).await?;
 		client.on_wait(|waiting| tell(waiting));
 		if options.pq_only {
 			client.post_quantum_only();
@@ -34,16 +34,6 @@ impl Context {
 	/// Returns whether to wait until transactions are finalized.
 	pub(crate) fn is_finalized(&self) -> bool {
 		self.options.finalized
-	}
-
-	/// Returns the tip of each transaction.
-	pub(crate) fn tip(&self) -> Balance {
-		self.options.tip
-	}
-
-	/// Returns the node's address.
-	pub(crate) fn url(&self) -> String {
-		self.options.url()
 	}
 
 	/// Returns the identity to act as. Asks for the passphrase if the key is in a file.

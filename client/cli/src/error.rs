@@ -5,6 +5,7 @@ use crate::{
 	stderr::{print, tell},
 	text::quoted,
 };
+pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
 	folder::FolderError, key_name, Error as SdkError, FetchError, PalletError, QueryRefusal,
 	Rejection, UploadError, UploadFolderError,
@@ -39,15 +40,6 @@ pub(crate) enum Kind {
 	Refused = 4,
 	/// Data, a key or a passphrase is wrong.
 	NotAuthentic = 5,
-}
-
-/// Returns the system's words for an error, without its number and the names of temporary files.
-pub(crate) fn os(error: &io::Error) -> String {
-	let text = error.to_string();
-	match text.split_once(" (os error ") {
-		Some((words, _)) => words.to_owned(),
-		None => text,
-	}
 }
 
 /// The exit codes, as `--help` explains them.
@@ -209,6 +201,11 @@ impl From<FetchError> for Error {
 	fn from(error: FetchError) -> Self {
 		match error {
 			FetchError::Client(error) => error.into(),
+			FetchError::File { path, source } => {
+				let mut error = Self::from(source);
+				error.message = format!("{path}: {}", error.message);
+				error
+			}
 			FetchError::Io { path, source } => Self::file(&path, &source),
 			FetchError::Exists(_) => Self::failed(error)
 				.hint("choose another --output, or replace the file with --force"),
@@ -246,12 +243,17 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Unreachable,
 			Some("start a node with `isthmus-node --dev`, or give the address of one: --url ws://HOST:PORT"),
 		),
+		Rejected { status: 403, .. } => (
+			Kind::Unreachable,
+			Some("a node on the loopback interface answers only at its own address and port: forward a port of the same number, or start the node with --rpc-cors all"),
+		),
+		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
 		NotIncluded(_) => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (
 			Kind::Refused,
-			Some("do not run it again; `isthmus status` shows the last finalized block"),
+			Some("do not run it again, but wait until its block is finalized: isthmus status"),
 		),
 		Refused(refusal) => (Kind::Refused, refusal_hint(&refusal.error)),
 		NotAccepted(_) => (
@@ -265,12 +267,12 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		InsufficientFunds { .. } => (
 			Kind::Refused,
-			Some("see what the account has: isthmus balance"),
+			Some("check the account's funds: isthmus balance"),
 		),
 		RequestGone(_) => (Kind::Refused, Some("list the open requests: isthmus requests")),
 		TooLate { .. } => (
 			Kind::Refused,
-			Some("a late answer would publish its keys without being paid: have the reader ask again, or grant access without a request: isthmus authorize --to READER --leaves FROM..TO"),
+			Some("a late answer would publish its keys without being paid: the reader can make a new request, or you can grant access without one: isthmus authorize --to READER --leaves FROM..TO"),
 		),
 		Query(
 			QueryRefusal::NotAuthorised
@@ -280,7 +282,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		) => (Kind::Refused, Some("see your grants: isthmus list received")),
 		Query(QueryRefusal::Incomplete) => (
 			Kind::Refused,
-			Some("the owner has to finish the upload: isthmus store, as before"),
+			Some("the owner has to finish the upload, with the same isthmus store as before"),
 		),
 		StateGone(_) => (
 			Kind::Refused,
@@ -305,7 +307,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Query(_) | Rpc { .. } | Upload(_) | NoSuchBlock(_) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
-		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to run: isthmus key publish")),
+		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (
 			Kind::Refused,
 			Some("the reader has to publish a new key: isthmus key rotate; or leave out --pq-only"),
@@ -322,13 +324,13 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 /// The hint after a connection was lost.
 const RESUME: &str = "run the same command again to resume";
 /// The hint if a transaction was sent and may still be included.
-const LOOK: &str = "the transaction may still be included: see whether it took effect, for example with `isthmus balance`, before you run this again (`isthmus store` may always be run again)";
+const LOOK: &str = "the transaction may still be included: check whether it took effect, for example with `isthmus balance`, before you run this again (`isthmus store` can always be run again)";
 /// The hint if another program uses the same account.
 const SHARED: &str = "another program seems to use the same account: run the same command again";
 /// The hint if a leaf is taken.
 const NEXT_LEAF: &str = "omit --leaf to use the next free leaf";
 /// The hint if an account lacks funds.
-const FUNDS: &str = "see what the account has: isthmus balance";
+const FUNDS: &str = "check the account's funds: isthmus balance";
 
 /// Returns a hint for a call that the chain refused.
 fn refusal_hint(error: &PalletError) -> Option<&'static str> {
@@ -358,7 +360,7 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		DatasetNameTaken => "list your datasets: isthmus dataset list",
 		AlreadyRegistered => "to change the name, leave and register again: isthmus register --leave",
 		ProducerHasDatasets => "remove them: isthmus dataset list, isthmus dataset remove NUMBER",
-		DatasetInUse => "see what it still has: isthmus dataset list",
+		DatasetInUse => "list what it still contains: isthmus dataset list",
 		Other { pallet, .. } if pallet == "Token" || pallet == "Arithmetic" => FUNDS,
 		Other { name, .. } if name == "InsufficientBalance" => FUNDS,
 		_ => return None,

@@ -42,7 +42,8 @@ pub(crate) struct Opts {
 	#[arg(value_parser = record_key)]
 	name: RecordKey,
 
-	/// File to write, or - for stdout [default: the name of the record]
+	/// File to write, an existing folder to write the file into, or - for stdout [default: the name of the
+	/// record]
 	#[arg(long, short, value_name = "FILE")]
 	output: Option<PathBuf>,
 
@@ -142,9 +143,10 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		.output
 		.as_ref()
 		.filter(|output| !output.as_os_str().is_empty());
-	let output = match (output, file_name(&opts.name)) {
+	let name = file_name(&opts.name);
+	let output = match (output, &name) {
 		(Some(output), _) => output.clone(),
-		(None, Some(name)) => name,
+		(None, Some(name)) => name.clone(),
 		(None, None) => {
 			return Err(Error::usage(
 				"missing --output: where should the file be written?",
@@ -159,7 +161,7 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		check_is_folder(&output)?;
 		return Ok(Target::Folder(output));
 	}
-	let output = Output::at(output, opts.force)?;
+	let output = Output::at(output, name.as_deref(), opts.force)?;
 	if output == Output::Stdout && io::stdout().is_terminal() {
 		return Err(
 			Error::usage("refusing to write the record to a terminal: it may be binary")

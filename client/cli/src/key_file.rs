@@ -9,7 +9,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	envelope::{
-		key_file::{self, KeyFile, KeyFileError, Secrets},
+		key_file::{self, FolderLock, KeyFile, KeyFileError, Secrets},
 		on_disk,
 	},
 	Account, Identity,
@@ -61,7 +61,7 @@ pub(crate) fn create(path: &Path, secrets: &Secrets, passphrase: &str) -> Result
 
 /// Asks for a new passphrase and rewrites the key file under it. Other programs cannot change the file meanwhile.
 pub(crate) fn change_passphrase(path: &Path) -> Result<KeyFile, Error> {
-	let _lock = key_file::lock(path).map_err(|error| failed(path, error.into()))?;
+	let _lock = lock(path)?;
 	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
 	// Before the passphrase prompt.
 	output::check_folder(&target)?;
@@ -74,6 +74,19 @@ pub(crate) fn change_passphrase(path: &Path) -> Result<KeyFile, Error> {
 		tell(format_args!("warning: {path} had another name (a hard link), which keeps the old passphrase: link it again"));
 	}
 	Ok(file)
+}
+
+/// Waits until no other program is changing a key file in the same folder. Says so if that takes time.
+fn lock(path: &Path) -> Result<FolderLock, Error> {
+	let failed = |error: std::io::Error| failed(path, error.into());
+	if let Some(lock) = key_file::try_lock(path).map_err(failed)? {
+		return Ok(lock);
+	}
+	tell(format_args!(
+		"waiting for another program that changes a key file in the folder of {}",
+		path.display()
+	));
+	key_file::lock(path).map_err(failed)
 }
 
 /// Returns an error if a new file cannot be written, so that this is reported before the passphrase prompt.

@@ -13,6 +13,7 @@ mod access;
 mod authorize;
 mod balance;
 mod completions;
+mod confirm;
 mod context;
 mod dataset;
 mod error;
@@ -122,10 +123,13 @@ fn main() -> ExitCode {
 		Err(error) => return explain(&error),
 	};
 	let output = options.output();
-	let printed = run(command, options).and_then(|answer| match answer {
-		Some(report) => output.print(&*report),
-		None => Ok(()),
-	});
+	let checked = options::check_variables();
+	let printed = checked
+		.and_then(|()| run(command, options))
+		.and_then(|answer| match answer {
+			Some(report) => output.print(&*report),
+			None => Ok(()),
+		});
 	match (printed, output) {
 		(Ok(()), _) => ExitCode::SUCCESS,
 		(Err(error), Output::Text) => error.report(),

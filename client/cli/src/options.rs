@@ -3,6 +3,7 @@
 
 use crate::{error::Error, report::Output, text::amount};
 use isthmus_sdk::Balance;
+use std::time::Duration;
 
 /// The node's address, unless an option or an environment variable sets another one.
 const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
@@ -12,12 +13,18 @@ const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Options {
 	/// WebSocket address of the node [default: $ISTHMUS_URL, or ws://127.0.0.1:9944]
-	#[arg(long, global = true, value_name = "URL")]
+	#[arg(long, global = true, value_name = "URL", value_parser = address)]
 	url: Option<String>,
 
 	/// Account to act as: a key file, or a development account such as //Alice [default: $ISTHMUS_KEY]
 	#[arg(long, global = true, value_name = "KEY")]
 	key: Option<String>,
+
+	/// Give up on a node that is silent for this many seconds. On a slow connection, 4 MiB of data must arrive in
+	/// this time
+	#[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+	#[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+	timeout: u64,
 
 	/// Wait until the transaction is finalized, instead of only included in a block
 	#[arg(long, global = true)]
@@ -48,9 +55,17 @@ impl Options {
 	}
 
 	/// Returns the node's address.
-	pub(crate) fn url(&self) -> String {
-		let named = self.url.clone().or_else(|| variable("ISTHMUS_URL"));
-		named.unwrap_or_else(|| DEFAULT_URL.to_owned())
+	pub(crate) fn url(&self) -> Result<String, Error> {
+		if let Some(url) = &self.url {
+			return Ok(url.clone());
+		}
+		let named = variable("ISTHMUS_URL").unwrap_or_else(|| DEFAULT_URL.to_owned());
+		address(&named).map_err(|reason| Error::usage(format!("invalid $ISTHMUS_URL: {reason}")))
+	}
+
+	/// Returns how long the node may be silent.
+	pub(crate) fn silence(&self) -> Duration {
+		Duration::from_secs(self.timeout)
 	}
 
 	/// Returns how reports are printed.
@@ -62,7 +77,61 @@ impl Options {
 	}
 }
 
-/// Returns an environment variable, unless it is empty.
+/// Parses the address of a WebSocket.
+fn address(text: &str) -> Result<String, String> {
+	let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+	let expected = |scheme| match rest.is_empty() {
+		true => Err(format!(
+			"expected a WebSocket address, such as {DEFAULT_URL}"
+		)),
+		false => Err(format!("expected a WebSocket address: {scheme}://{rest}")),
+	};
+	match scheme.to_ascii_lowercase().as_str() {
+		"ws" | "wss" if !rest.is_empty() => Ok(text.to_owned()),
+		"https" | "wss" => expected("wss"),
+		_ => expected("ws"),
+	}
+}
+
+/// Returns an environment variable, unless it is empty. A line end is removed: it was in the file that the value
+/// comes from.
 pub(crate) fn variable(name: &str) -> Option<String> {
-	std::env::var(name).ok().filter(|value| !value.is_empty())
+	let value = std::env::var(name).ok()?;
+	let value = value.trim_end_matches(['\r', '\n']);
+	(!value.is_empty()).then(|| value.to_owned())
+}
+
+/// Checks that this program's environment variables are text. Otherwise they would count as not set.
+pub(crate) fn check_variables() -> Result<(), Error> {
+	for (name, value) in std::env::vars_os() {
+		let name = name.to_string_lossy();
+		if name.starts_with("ISTHMUS_") && value.to_str().is_none() {
+			return Err(Error::usage(format!("the value of ${name} is not UTF-8")));
+		}
+	}
+	Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn an_address_is_that_of_a_web_socket() {
+		for good in ["ws://127.0.0.1:9944", "wss://node.org/rpc", "WS://[::1]:1"] {
+			assert_eq!(address(good).as_deref(), Ok(good));
+		}
+		for (bad, expected) in [
+			("127.0.0.1:9944", "ws://127.0.0.1:9944"),
+			("localhost", "ws://localhost"),
+			("http://node.org", "ws://node.org"),
+			("HTTPS://node.org/rpc", "wss://node.org/rpc"),
+			("ftp://x", "ws://x"),
+			("ws://", DEFAULT_URL),
+			("", DEFAULT_URL),
+		] {
+			let refused = address(bad).unwrap_err();
+			assert!(refused.ends_with(expected), "{bad}: {refused}");
+		}
+	}
 }

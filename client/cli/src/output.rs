@@ -20,13 +20,13 @@ pub(crate) enum Output {
 }
 
 impl Output {
-	/// Returns where the path leads: `-` is stdout.
+	/// Returns where the path leads: `-` is stdout, and an existing folder gets a file of this name.
 	///
 	/// # Errors
 	///
 	/// Returns an error if a file exists there and `replace` is not set, if its folder cannot be written to, and
 	/// for things that no record is written to.
-	pub(crate) fn at(path: PathBuf, replace: bool) -> Result<Self, Error> {
+	pub(crate) fn at(path: PathBuf, name: Option<&Path>, replace: bool) -> Result<Self, Error> {
 		if is_standard(&path, "-", "/dev/stdout") {
 			return Ok(Self::Stdout);
 		}
@@ -42,8 +42,13 @@ impl Output {
 		match there.is_file() {
 			true if replace => Ok(Self::File(path)),
 			true => Err(FetchError::Exists(path).into()),
-			false if there.is_dir() => Err(Error::failed(format!("{shown} is a folder"))
-				.hint(format!("choose a file in it: --output {}", path.join("NAME").display()))),
+			false if there.is_dir() => match name {
+				Some(name) => Self::at(path.join(name), None, replace),
+				None => Err(Error::failed(format!("{shown} is a folder")).hint(format!(
+					"choose a file in it: --output {}",
+					path.join("NAME").display()
+				))),
+			},
 			false => Err(Error::failed(format!("{shown} is a {}", kind(there)))
 				.hint("write the record to stdout with --output -, and pipe it into a program that can use it")),
 		}

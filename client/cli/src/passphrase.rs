@@ -3,7 +3,11 @@
 
 use crate::{error::Error, options::variable};
 use isthmus_sdk::{envelope::key_file::MIN_PASSPHRASE, Shown};
-use signal_hook::{consts::SIGINT, flag, low_level::emulate_default_handler};
+use signal_hook::{
+	consts::{SIGINT, SIGQUIT, SIGTERM},
+	flag,
+	low_level::emulate_default_handler,
+};
 use std::{
 	io::{self, BufRead, ErrorKind, IsTerminal},
 	path::Path,
@@ -92,16 +96,21 @@ fn ask(text: &str, name: &str) -> Result<Zeroizing<String>, Error> {
 	}
 }
 
-/// Whether Ctrl-C ends the program, as it does before the first prompt and except during prompts.
-static INTERRUPTS: AtomicBool = AtomicBool::new(true);
+/// Whether signals end the program at once, as they do before the first prompt and except during prompts.
+static AT_ONCE: AtomicBool = AtomicBool::new(true);
 
 /// Asks on the terminal that the program was started from, whatever stdin, stdout and stderr are.
 pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
-	// During the prompt the terminal does not show what is typed, and it would stay so if Ctrl-C ended the program.
-	flag::register_conditional_default(SIGINT, &INTERRUPTS).map_err(Error::failed)?;
-	INTERRUPTS.store(false, Ordering::SeqCst);
+	// During the prompt the terminal does not show what is typed, and it would stay so if a signal ended the program
+	// at once.
+	for signal in [SIGINT, SIGQUIT, SIGTERM] {
+		flag::register_conditional_default(signal, &AT_ONCE).map_err(Error::failed)?;
+	}
+	let guard = terminal::Guard::new();
+	AT_ONCE.store(false, Ordering::SeqCst);
 	let answer = rpassword::prompt_password(text);
-	INTERRUPTS.store(true, Ordering::SeqCst);
+	AT_ONCE.store(true, Ordering::SeqCst);
+	drop(guard);
 	answer
 		.map(Zeroizing::new)
 		.map_err(|error| match error.kind() {
@@ -114,6 +123,65 @@ pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
 			_ => Error::usage("cannot ask for the passphrase: there is no terminal")
 				.hint("in a script, set $ISTHMUS_PASSPHRASE"),
 		})
+}
+
+/// Keeps the terminal as it is.
+#[cfg(unix)]
+mod terminal {
+	use rustix::termios::{tcgetattr, tcsetattr, OptionalActions};
+	use signal_hook::low_level::emulate_default_handler;
+	use std::{fs::File, io};
+	use tokio::{
+		signal::unix::{signal, SignalKind},
+		task::JoinHandle,
+	};
+
+	/// Ends the program on a signal, with the terminal as it was when this was made.
+	pub(super) struct Guard(Option<JoinHandle<()>>);
+
+	impl Guard {
+		/// Remembers the terminal. Without one, or if no signals can be received, it does nothing.
+		pub(super) fn new() -> Self {
+			Self(Self::waiting().ok())
+		}
+
+		fn waiting() -> io::Result<JoinHandle<()>> {
+			let terminal = File::open("/dev/tty")?;
+			let before = tcgetattr(&terminal)?;
+			let mut interrupt = signal(SignalKind::interrupt())?;
+			let mut quit = signal(SignalKind::quit())?;
+			let mut terminate = signal(SignalKind::terminate())?;
+			Ok(tokio::spawn(async move {
+				let kind = tokio::select! {
+					_ = interrupt.recv() => SignalKind::interrupt(),
+					_ = quit.recv() => SignalKind::quit(),
+					_ = terminate.recv() => SignalKind::terminate(),
+				};
+				let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+				let _ = emulate_default_handler(kind.as_raw_value());
+			}))
+		}
+	}
+
+	impl Drop for Guard {
+		fn drop(&mut self) {
+			if let Some(waiting) = &self.0 {
+				waiting.abort();
+			}
+		}
+	}
+}
+
+#[cfg(not(unix))]
+mod terminal {
+	/// Does nothing: this system has no such signals.
+	pub(super) struct Guard;
+
+	impl Guard {
+		pub(super) fn new() -> Self {
+			Self
+		}
+	}
 }
 
 #[cfg(test)]

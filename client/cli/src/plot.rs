@@ -103,7 +103,7 @@ pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<M
 			} = serde_json::from_str(line)
 				.map_err(|error| Error::failed(format!("line {} of {name}: {error}", i + 1)))?;
 			if trials == 0 || successes > trials {
-				let why = format!("{successes} successes in {trials} trials are not a rate");
+				let why = "expected at least one trial, and no more successes than trials";
 				return Err(Error::failed(format!("line {} of {name}: {why}", i + 1)));
 			}
 			let Interval { low, high } = Interval::wilson(successes, trials, confidence);

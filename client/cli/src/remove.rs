@@ -2,6 +2,7 @@
 //! `isthmus remove`: removes a record, or a folder with its files.
 
 use crate::{
+	confirm::confirm,
 	context::Context,
 	error::{Error, Kind},
 	options::Options,
@@ -32,6 +33,10 @@ pub(crate) struct Opts {
 	/// Remove only this record without reading it: the files of a folder stay
 	#[arg(long)]
 	alone: bool,
+
+	/// Do not ask on the terminal whether to remove it
+	#[arg(long, short)]
+	yes: bool,
 }
 
 /// A record that was removed.
@@ -71,6 +76,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 				)),
 			})?,
 	};
+	let question = match removal.files() {
+		Some(files) => format!("Remove {key} with {}?", count(files as u64, "file")),
+		None => format!("Remove {key}?"),
+	};
+	confirm(&question, opts.yes)?;
 	let Outcome { last, files } = removal.run(client, &identity).await?;
 	let last = context.wait(last).await?;
 	Ok(Removed {

@@ -9,16 +9,15 @@ use std::fmt;
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-If the grant is on the dataset's current epoch, a new epoch starts, with keys that the revoked
-reader never had, and the other readers' grants are renewed for it. The revoked reader keeps its
-other grants on earlier epochs; they are listed. A reader whose grant cannot be renewed, for
-example because it has no encryption key, is listed and skipped. Run the command again to retry
-those, or to resume after an interruption.
+Revoking a grant on the dataset's current epoch starts a new epoch, with keys that the revoked
+reader never had, and renews the other readers' grants for it. The revoked reader keeps its other
+grants on earlier epochs, and the command lists them. If a reader's grant cannot be renewed, for
+example because the reader has no encryption key, the command names the reader and skips it. Run
+the command again to retry, or to resume after an interruption.
 
-If the reader paid for a term that is not over, what it paid for the rest of the term is paid back
-to it from your account in the same step. A grant with a firm term cannot be revoked before the
-term is over, which `isthmus list given` shows. `isthmus dataset epoch` closes later records to it
-nevertheless.
+If the reader paid for a term that is not over, your account pays back the rest of the term in the
+same step. A grant with a firm term cannot be revoked before the term ends; `isthmus list given`
+shows when that is. `isthmus dataset epoch` closes what you store later to such a reader, too.
 
 Revoking does not recall what was delivered: a reader may have kept keys and data. The upload of a
 large record that started earlier continues under its old keys.
@@ -82,8 +81,8 @@ impl Revoked {
 		}
 		if self.overtaken {
 			tell(format_args!(
-				"the dataset moved on to a new epoch meanwhile, without this revocation: if {} was \
-				 granted access to it, revoke that grant too: isthmus list given",
+				"another program started a new epoch of the dataset at the same time: if it granted {} \
+				 access to that epoch, revoke that grant, too: isthmus list given",
 				self.reader
 			));
 		}

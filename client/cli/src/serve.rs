@@ -130,13 +130,13 @@ async fn check_datasets(
 	Ok(())
 }
 
-/// Serves until the limits are reached, over one connection after another.
+/// Serves until the limits are reached. After a lost connection, connects again after a wait that doubles
+/// with each attempt.
 async fn serve_for_ever(
 	context: &Context,
 	identity: &Identity,
 	limits: &Limits,
 ) -> Result<(), Error> {
-	let mut client = context.client.clone();
 	let mut memory = Memory::default();
 	let mut wait = FIRST_WAIT;
 	loop {
@@ -144,25 +144,12 @@ async fn serve_for_ever(
 			wait = FIRST_WAIT;
 			print(context, served);
 		};
-		match serve(&client, identity, limits, &mut memory, report).await {
+		match serve(&context.client, identity, limits, &mut memory, report).await {
 			Err(error) if error.is_connection() => tell(format_args!("{error}; reconnecting")),
 			ended => return Ok(ended?),
 		}
-		client = reconnect(&client, &context.url(), &mut wait).await?;
-		client.set_tip(context.tip());
-	}
-}
-
-/// Connects again, after a wait that doubles with each attempt.
-async fn reconnect(client: &Client, url: &str, wait: &mut Duration) -> Result<Client, Error> {
-	loop {
-		tokio::time::sleep(*wait).await;
-		*wait = (*wait * 2).min(LONGEST_WAIT);
-		match Client::connect(url).await {
-			Ok(again) if again.genesis() == client.genesis() => return Ok(again),
-			Ok(_) => return Err(Error::refused("the node has changed to another chain")),
-			Err(error) => tell(error),
-		}
+		tokio::time::sleep(wait).await;
+		wait = (wait * 2).min(LONGEST_WAIT);
 	}
 }
 

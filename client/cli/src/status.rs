@@ -95,8 +95,10 @@ impl fmt::Display for Verification {
 		] {
 			for verifier in verifiers.as_array().into_iter().flatten() {
 				// A verifier of the genesis block may have no account, only a vote key.
-				let account = verifier["account"].as_str();
-				let name = account.map_or_else(|| text(&verifier["grandpaKey"]), Into::into);
+				let name = match &verifier["account"] {
+					account @ Value::String(_) => text(account),
+					_ => text(&verifier["grandpaKey"]),
+				};
 				write!(f, "\n{title:10} {name}")?;
 			}
 		}

@@ -13,8 +13,8 @@ use crate::{
 };
 use isthmus_sdk::{
 	upload::{MAX_LENGTH, MAX_WHOLE},
-	upload_folder, BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder,
-	Place, RecordKey, Upload, UploadError,
+	BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder, Place,
+	RecordKey, Stamp, Upload, UploadError, UploadFolder,
 };
 use serde::Serialize;
 use std::{
@@ -110,15 +110,22 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let place = place(&opts, key, dataset, context, &identity).await?;
 	let (client, mut bar) = (&context.client, Bar::new());
 	let (stored, bytes, files) = match source {
-		Ready::One(mut value, length) => {
-			let upload = upload(&opts, context, &identity, place);
+		Ready::One(mut value, length, stamp) => {
+			let mut upload = upload(&opts, context, &identity, place);
+			if let Some(stamp) = &stamp {
+				upload = upload.while_unchanged(stamp);
+			}
 			let stored = upload.ensure(&mut value, length, &mut bar).await?;
 			(stored, length, None)
 		}
 		Ready::Folder(folder) => {
-			let finalized = context.is_finalized();
-			let stored =
-				upload_folder(client, &identity, place, finalized, &folder, &mut bar).await?;
+			let upload =
+				UploadFolder::new(client, &identity, place).until_finalized(context.is_finalized());
+			let upload = match opts.leaf {
+				Some(_) => upload,
+				None => upload.at_free_leaf().in_current_epoch(),
+			};
+			let stored = upload.run(&folder, &mut bar).await?;
 			(stored.list, stored.bytes, Some(stored.files))
 		}
 	};
@@ -221,8 +228,8 @@ enum Source {
 
 /// A value, or values, whose lengths are known.
 enum Ready {
-	/// One value and its length in bytes.
-	One(Box<dyn ReadSeek>, u64),
+	/// One value, its length in bytes and, if it is read from a file while it is stored, the stamp of that.
+	One(Box<dyn ReadSeek>, u64, Option<Stamp>),
 	/// The files of a folder.
 	Folder(LocalFolder),
 }
@@ -255,11 +262,15 @@ impl Source {
 				.hint("to store what can be read from it, pipe it: isthmus store - --name NAME"));
 		}
 		let file = File::open(path).map_err(failed)?;
-		Ok(Self::Ready(match there.len() > MAX_WHOLE {
-			true => Ready::One(Box::new(file), there.len()),
-			// Some files, such as those in /proc, have another length than the system says.
-			false => read_to_end(file, path)?,
-		}))
+		let stamp = Stamp::of(&file).map_err(failed)?;
+		if stamp.length() > MAX_WHOLE {
+			let length = stamp.length();
+			return Ok(Self::Ready(Ready::One(Box::new(file), length, Some(stamp))));
+		}
+		// Some files, such as those in /proc, have another length than the system says.
+		let ready = read_to_end(file, path)?;
+		stamp.check()?;
+		Ok(Self::Ready(ready))
 	}
 
 	/// Reads a stream to its end.
@@ -300,7 +311,7 @@ fn read_to_end(mut from: impl Read, path: &Path) -> Result<Ready, Error> {
 				.hint("set $TMPDIR to a folder with enough space")
 		})?;
 	}
-	Ok(Ready::One(Box::new(kept), length))
+	Ok(Ready::One(Box::new(kept), length, None))
 }
 
 fn is_stdin(path: &Path) -> bool {

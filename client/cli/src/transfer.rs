@@ -22,12 +22,12 @@ pub(crate) struct Opts {
 	to: AccountId,
 
 	/// Amount in IST, for example 0.25
-	#[arg(value_parser = some)]
+	#[arg(value_parser = positive)]
 	amount: Balance,
 }
 
-/// Reads an amount that is worth a fee.
-fn some(text: &str) -> Result<Balance, String> {
+/// Parses an amount above zero.
+fn positive(text: &str) -> Result<Balance, String> {
 	match amount(text)? {
 		0 => Err("expected more than 0".to_owned()),
 		amount => Ok(amount),

@@ -29,7 +29,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_plot_has_its_words() {
+fn a_plot_shows_its_labels() {
 	let folder = folder();
 	let measured = r#"{"share": 0.3, "depth": 2, "trials": 200, "successes": 88, "node": "any"}"#;
 	fs::write(folder.path().join("measured.jsonl"), measured).expect("a file can be written");
@@ -58,7 +58,7 @@ fn a_plot_has_its_words() {
 }
 
 #[test]
-fn a_plot_is_the_same_every_time_and_of_the_kind_that_its_name_says() {
+fn plots_are_reproducible_and_their_format_follows_the_file_name() {
 	let folder = folder();
 	let path = |name| folder.path().join(name);
 	let draw = |name| risk(folder.path(), &["--plot", name, "--simulate", "600"]).expect("a plot");
@@ -72,17 +72,17 @@ fn a_plot_is_the_same_every_time_and_of_the_kind_that_its_name_says() {
 }
 
 #[test]
-fn an_invalid_measurement_is_rejected_and_leaves_no_picture() {
+fn an_invalid_measurement_is_rejected_and_no_file_is_written() {
 	let folder = folder();
 	for (line, error) in [
 		("{}", "missing field"),
 		(
 			r#"{"share":0.1,"depth":1,"trials":0,"successes":0}"#,
-			"are not a rate",
+			"at least one trial",
 		),
 		(
 			r#"{"share":0.1,"depth":1,"trials":2,"successes":3}"#,
-			"are not a rate",
+			"at least one trial",
 		),
 	] {
 		let text = format!("\n{line}\n");

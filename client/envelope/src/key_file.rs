@@ -393,5 +393,22 @@ pub fn lock(path: &Path) -> io::Result<FolderLock> {
 	Ok(FolderLock(folder.filter(|folder| folder.lock().is_ok())))
 }
 
+/// Locks the folder like [`lock`], but does not wait: returns `None` if another program is changing a key file in
+/// it.
+///
+/// # Errors
+///
+/// Returns the errors of [`lock`].
+pub fn try_lock(path: &Path) -> io::Result<Option<FolderLock>> {
+	let Some(folder) = on_disk::open_folder(&on_disk::target(path)?)? else {
+		return Ok(Some(FolderLock(None)));
+	};
+	Ok(match folder.try_lock() {
+		Ok(()) => Some(FolderLock(Some(folder))),
+		Err(fs::TryLockError::WouldBlock) => None,
+		Err(fs::TryLockError::Error(_)) => Some(FolderLock(None)),
+	})
+}
+
 #[cfg(test)]
 mod tests;

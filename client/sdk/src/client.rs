@@ -20,6 +20,7 @@ use std::{
 		atomic::{AtomicBool, Ordering},
 		Arc, OnceLock, PoisonError,
 	},
+	time::Duration,
 };
 use subxt::{
 	backend::LegacyBackend,
@@ -107,14 +108,25 @@ pub struct Status {
 }
 
 impl Client {
-	/// Connects to a node's WebSocket address, for example `ws://127.0.0.1:9944`.
+	/// Connects to a node's WebSocket address, for example `ws://127.0.0.1:9944`. The connection is lost when
+	/// the node is silent for a minute.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Unreachable`] if no node answers, and [`Error::Incompatible`] if its chain is not an
 	/// Isthmus chain.
 	pub async fn connect(url: &str) -> Result<Self, Error> {
-		let line = connection::connect(url).await?;
+		Self::connect_with(url, connection::SILENCE).await
+	}
+
+	/// Connects like [`connect`](Self::connect). The connection is lost when the node is silent for `silence`,
+	/// although it is pinged. It must be long enough for 4 MiB of data to arrive.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`connect`](Self::connect).
+	pub async fn connect_with(url: &str, silence: Duration) -> Result<Self, Error> {
+		let line = connection::connect(url, silence).await?;
 		let rpc = RpcClient::new(Shared(line.clone()));
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
 		// far ahead of the finalized one.

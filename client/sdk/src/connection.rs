@@ -2,15 +2,21 @@
 //! The transport that a client uses: JSON-RPC over a WebSocket, with a count of the requests sent. A
 //! connection that was lost is noticed, and made again for the next request.
 
-use crate::{error::Error, text::to_hex};
+mod halves;
+
+use crate::{
+	error::Error,
+	text::{io_words, to_hex},
+};
 use std::{
 	collections::BTreeMap,
+	io::ErrorKind,
 	sync::{Arc, Mutex, OnceLock, PoisonError},
 	time::Duration,
 };
 use subxt::{
 	ext::jsonrpsee::{
-		client_transport::ws,
+		client_transport::ws::{self, WsHandshakeError},
 		core::client::{async_client::PingConfig, Client as RpcConnection},
 	},
 	rpcs::{
@@ -18,16 +24,22 @@ use subxt::{
 		rpc_params, RpcClient,
 	},
 };
+use tokio::time::timeout;
 
 /// The maximum length of a response in bytes. It has room for a page of base64 chunks and the surrounding
 /// JSON.
 const MAX_ANSWER: u32 = 32 << 20;
 /// The maximum length of a request in bytes. It has room for a transaction with a chunk, in hexadecimal.
 const MAX_REQUEST: u32 = 8 << 20;
-/// How often to ask whether the node is still there.
-const PING: Duration = Duration::from_secs(10);
-/// After how long without a sign of the node a connection is lost.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How long a node may be silent by default. A page of 4 MiB arrives in this time at 1 Mbit/s.
+pub(crate) const SILENCE: Duration = Duration::from_secs(60);
+/// The longest time to wait for a connection.
+const CONNECTING: Duration = Duration::from_secs(20);
+/// How many times to ask for a sign of the node while it may be silent.
+const PINGS: u32 = 4;
+/// How many times the longest silence an answer may take. Large answers come one after another, so the last one of
+/// several may take long while the node is not silent.
+const ANSWER: u32 = 5;
 
 /// How often an operation goes on over a new connection, without any progress.
 pub(crate) const RECONNECTIONS: u32 = 5;
@@ -63,6 +75,8 @@ impl Requests {
 /// A connection that counts its requests, and is made again after it was lost.
 pub(crate) struct Line {
 	url: String,
+	/// How long the node may be silent.
+	silence: Duration,
 	connection: tokio::sync::Mutex<Arc<RpcConnection>>,
 	/// The hash of the chain's first block. A node of another chain is not connected to again.
 	genesis: OnceLock<[u8; 32]>,
@@ -84,14 +98,14 @@ impl Line {
 	async fn connection(&self) -> Result<Arc<RpcConnection>, subxt::rpcs::Error> {
 		let mut connection = self.connection.lock().await;
 		if !connection.is_connected() {
-			let again = dial(&self.url, PING, SILENCE)
+			let again = dial(&self.url, self.silence)
 				.await
 				.map_err(|error| subxt::rpcs::Error::Client(Box::new(error)))?;
 			if let Some(genesis) = self.genesis.get() {
 				let asked = RpcClient::new(Shared(again.clone()));
 				let first: String = asked.request("chain_getBlockHash", rpc_params![0]).await?;
 				if first != to_hex(genesis) {
-					let error = Error::Connection("the node has changed to another chain".into());
+					let error = Error::Incompatible("the node has changed to another chain".into());
 					return Err(subxt::rpcs::Error::Client(Box::new(error)));
 				}
 			}
@@ -149,34 +163,54 @@ impl<T: RpcClientT> RpcClientT for Shared<T> {
 	}
 }
 
-/// Connects to a node's WebSocket address.
-pub(crate) async fn connect(url: &str) -> Result<Arc<Line>, Error> {
+/// Connects to a node's WebSocket address. The connection is lost when the node is silent for `silence`.
+pub(crate) async fn connect(url: &str, silence: Duration) -> Result<Arc<Line>, Error> {
 	Ok(Arc::new(Line {
 		url: url.to_owned(),
-		connection: dial(url, PING, SILENCE).await?.into(),
+		silence,
+		connection: dial(url, silence).await?.into(),
 		genesis: OnceLock::new(),
 		requests: Requests::default(),
 	}))
 }
 
-/// Opens a connection. It is closed when the node gives no sign for `silence`, although it is asked for one
-/// at each `ping`.
-async fn dial(url: &str, ping: Duration, silence: Duration) -> Result<Arc<RpcConnection>, Error> {
+/// Opens a connection, which is closed when the node is silent for `silence`, although it is pinged.
+async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error> {
 	let unreachable = |reason: String| Error::Unreachable {
 		url: shown(url),
 		reason,
 	};
 	let address = ws::Url::parse(url).map_err(|error| unreachable(error.to_string()))?;
-	let (sender, receiver) = ws::WsTransportClientBuilder::default()
+	let connecting = ws::WsTransportClientBuilder::default()
 		.max_request_size(MAX_REQUEST)
 		.max_response_size(MAX_ANSWER)
-		.build(address)
+		.build(address);
+	// The builder has a limit of its own, which ends before the handshakes of TLS and of the WebSocket.
+	let limit = CONNECTING.min(silence);
+	let (sender, receiver) = timeout(limit, connecting)
 		.await
-		.map_err(|error| unreachable(error.to_string()))?;
+		.map_err(|_| unreachable(format!("no answer within {} s", limit.as_secs())))?
+		.map_err(|error| match error {
+			WsHandshakeError::Rejected { status_code } => Error::Rejected {
+				url: shown(url),
+				status: status_code,
+			},
+			WsHandshakeError::Io(error) if error.kind() == ErrorKind::InvalidData => unreachable(
+				"the server does not speak TLS: without it, the address begins with ws://".into(),
+			),
+			WsHandshakeError::Io(error) | WsHandshakeError::ResolutionFailed(error) => {
+				unreachable(io_words(&error))
+			}
+			error => unreachable(io_words(&error)),
+		})?;
+	let (sender, receiver) = halves::join(sender, receiver, silence);
+	// The halves end the connection first.
 	let ping = PingConfig::new()
-		.ping_interval(ping)
-		.inactive_limit(silence);
-	let connection = RpcConnection::builder().enable_ws_ping(ping);
+		.ping_interval(silence / PINGS)
+		.inactive_limit(silence.saturating_mul(2));
+	let connection = RpcConnection::builder()
+		.request_timeout(silence.saturating_mul(ANSWER))
+		.enable_ws_ping(ping);
 	Ok(Arc::new(connection.build_with_tokio(sender, receiver)))
 }
 

@@ -10,7 +10,7 @@ use crate::{
 	},
 };
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
-use subxt::ext::scale_decode;
+use subxt::ext::{jsonrpsee::core::ClientError as RpcError, scale_decode};
 
 /// Why an operation failed.
 ///
@@ -26,6 +26,14 @@ pub enum Error {
 		url: String,
 		/// The transport's error.
 		reason: String,
+	},
+	/// The server at the address refuses the connection.
+	#[error("{url} refuses the connection with HTTP status {status}")]
+	Rejected {
+		/// The address.
+		url: String,
+		/// The status of its answer, for example 403 for an address that is not the node's own.
+		status: u16,
 	},
 	/// The connection was lost, or the node sent an invalid response.
 	#[error("the connection to the node failed: {0}")]
@@ -178,21 +186,19 @@ pub enum UploadError {
 	/// A record with this key is stored already.
 	#[error("{} is stored already", key_name(.0))]
 	AlreadyStored(RecordKey),
-	/// The value differs from that of an interrupted upload under this key.
-	#[error("chunk {chunk} differs from the value whose upload was interrupted")]
+	/// The value differs from the one whose upload under this key began.
+	#[error("chunk {chunk} of the value changed since its upload began")]
 	ValueChanged {
 		/// The first chunk that differs.
 		chunk: u32,
 	},
-	/// The value does not have the length of the value whose upload was interrupted.
-	#[error(
-		"the length of the value changed: it was {expected} bytes when its upload was interrupted"
-	)]
+	/// The value does not have the length of the value whose upload under this key began.
+	#[error("the length of the value changed: it was {expected} bytes when its upload began")]
 	LengthChanged {
 		/// The expected length in bytes.
 		expected: u64,
 	},
-	/// The value did not have the expected length when it was read. Nothing was sent.
+	/// The value changed, or did not have the expected length, while it was read. Nothing was sent.
 	#[error("the value changed while it was read: it had {expected} bytes before")]
 	ChangedWhileRead {
 		/// The expected length in bytes.
@@ -284,7 +290,10 @@ impl Error {
 	pub fn is_connection(&self) -> bool {
 		matches!(
 			self,
-			Error::Connection(_) | Error::Unreachable { .. } | Error::Unconfirmed { .. }
+			Error::Connection(_)
+				| Error::Unreachable { .. }
+				| Error::Rejected { .. }
+				| Error::Unconfirmed { .. }
 		)
 	}
 }
@@ -316,12 +325,36 @@ impl From<&subxt::rpcs::UserError> for Error {
 	}
 }
 
+impl From<&subxt::rpcs::Error> for Error {
+	fn from(error: &subxt::rpcs::Error) -> Self {
+		let of_client = match error {
+			subxt::rpcs::Error::User(error) => return error.into(),
+			subxt::rpcs::Error::Client(error) => error,
+			error => return Error::Connection(error.to_string()),
+		};
+		// The connection was lost before, and could not be made again.
+		match of_client.downcast_ref() {
+			Some(Error::Incompatible(reason)) => return Error::Incompatible(reason.clone()),
+			Some(Error::Unreachable { url, reason }) => {
+				let (url, reason) = (url.clone(), reason.clone());
+				return Error::Unreachable { url, reason };
+			}
+			Some(Error::Rejected { url, status }) => {
+				let (url, status) = (url.clone(), *status);
+				return Error::Rejected { url, status };
+			}
+			_ => {}
+		}
+		Error::Connection(match of_client.downcast_ref() {
+			Some(RpcError::RestartNeeded(reason)) => reason.to_string(),
+			_ => of_client.to_string(),
+		})
+	}
+}
+
 impl From<subxt::rpcs::Error> for Error {
 	fn from(error: subxt::rpcs::Error) -> Self {
-		match error {
-			subxt::rpcs::Error::User(error) => (&error).into(),
-			error => Error::Connection(error.to_string()),
-		}
+		(&error).into()
 	}
 }
 
@@ -335,10 +368,7 @@ macro_rules! from_subxt {
 				let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
 				while let Some(inner) = source {
 					if let Some(rpc) = inner.downcast_ref::<subxt::rpcs::Error>() {
-						return match rpc {
-							subxt::rpcs::Error::User(user) => user.into(),
-							rpc => Error::Connection(rpc.to_string()),
-						};
+						return rpc.into();
 					}
 					source = inner.source();
 				}

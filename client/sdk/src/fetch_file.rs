@@ -66,12 +66,31 @@ pub enum FetchError {
 	/// A file's record does not have the length in the folder's list.
 	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
+	/// A file of a folder cannot be read from the chain.
+	#[error("{path}: {source}")]
+	File {
+		/// The file's path in the folder.
+		path: String,
+		/// Why it failed.
+		source: Error,
+	},
 	/// The chain, the node or the connection caused the failure.
 	#[error(transparent)]
 	Client(#[from] Error),
 }
 
 impl FetchError {
+	/// Names the file of a folder that an error is about. A lost connection is about no file.
+	pub(crate) fn of_file(path: &str) -> impl FnOnce(Error) -> Self + '_ {
+		move |source| match source.is_connection() {
+			true => source.into(),
+			false => Self::File {
+				path: path.to_owned(),
+				source,
+			},
+		}
+	}
+
 	pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
 		move |source| Self::Io {
 			path: path.to_owned(),

@@ -8,10 +8,11 @@ use crate::{
 	folder,
 	progress::Progress,
 	reading::Reading,
+	stamp::Stamp,
 	types::AccountId,
 };
 use std::{
-	fs::{self, File},
+	fs,
 	io::ErrorKind,
 	path::{Component, Path, PathBuf},
 };
@@ -64,7 +65,9 @@ pub async fn fetch_folder(
 				false => return Err(FetchError::Differs(path)),
 			}
 		}
-		let reading = Reading::open(client, reader, owner, file.key).await?;
+		let reading = Reading::open(client, reader, owner, file.key)
+			.await
+			.map_err(FetchError::of_file(&file.path))?;
 		if reading.length() != file.length {
 			return Err(FetchError::WrongLength(file.path.clone()));
 		}
@@ -94,12 +97,11 @@ fn exists(path: &Path) -> Result<bool, FetchError> {
 
 /// Returns whether a file contains what the folder's list says.
 fn is_fetched(path: &Path, listed: &folder::File) -> Result<bool, FetchError> {
-	let Ok(file) = File::open(path) else {
+	let Ok((file, stamp)) = Stamp::open(path) else {
 		return Ok(false);
 	};
-	let length = file.metadata().map_err(FetchError::io(path))?.len();
 	let hash = || folder::content_hash(&file).map_err(FetchError::io(path));
-	Ok(length == listed.length && hash()? == listed.hash)
+	Ok(stamp.length() == listed.length && hash()? == listed.hash)
 }
 
 /// Returns the local path for a folder's file, and creates the folders along it. None of them may be a link,

@@ -57,7 +57,7 @@
 //!
 //! - [`Client`] is the connection: it creates, signs and sends calls. [`State`] is the chain's state after a
 //!   block. [`Account`] and [`Identity`] hold secrets.
-//! - [`Upload`] stores a value of any size, and [`upload_folder()`] stores a folder. [`Reading`] reads a
+//! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
 //!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader.
@@ -112,6 +112,7 @@ pub mod serve;
 #[cfg(test)]
 mod shapes;
 pub mod sharing;
+mod stamp;
 pub mod state;
 pub mod text;
 pub mod trace;
@@ -140,11 +141,12 @@ pub use reading::{Intact, Reading};
 pub use refusal::{PalletError, Refusal};
 pub use removal::{Removal, Removed};
 pub use sharing::{authorize, revoke};
+pub use stamp::Stamp;
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
-pub use text::{exact_name, ist, key_name, parse_key, record_key, to_hex, NameError};
+pub use text::{exact_name, io_words, ist, key_name, parse_key, record_key, to_hex, NameError};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};
-pub use upload_folder::{upload_folder, LocalFolder, StoredFolder, UploadFolderError};
+pub use upload_folder::{LocalFolder, StoredFolder, UploadFolder, UploadFolderError};
 pub use wait::{Wait, Waiting};

@@ -52,7 +52,12 @@ pub(crate) fn open(path: &Path) -> Option<File> {
 	let mut options = File::options();
 	options.create(true).read(true).write(true).truncate(false);
 	#[cfg(unix)]
-	std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+	{
+		use std::os::unix::fs::OpenOptionsExt;
+		options.mode(0o600);
+		// A link to a file that does not exist would create that.
+		options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32);
+	}
 	let file = options.open(path).ok()?;
 	is_own(&file, path).unwrap_or(false).then_some(file)
 }
@@ -161,5 +166,8 @@ mod tests {
 		std::os::unix::fs::symlink(&target, &link).unwrap();
 		assert!(open(&link).is_none());
 		assert_eq!(fs::read(&target).unwrap(), b"theirs");
+		fs::remove_file(&target).unwrap();
+		assert!(open(&link).is_none());
+		assert!(!target.exists());
 	}
 }

@@ -9,8 +9,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// How many seconds a node may take to count an accepted transaction when it computes the account's next
 /// nonce.
 const COUNTED: u64 = 5;
-/// For how many seconds a transaction to another chain is remembered.
+/// For how many seconds a transaction to another chain, or one that a block includes, is remembered.
 const REMEMBERED: u64 = 3_600;
+/// How many of an account's latest transactions that blocks include are remembered. A reorganisation may put them
+/// back into the pool, and they claim the same again.
+const MAY_RETURN: u64 = 64;
 
 /// A transaction that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,18 +33,20 @@ pub(crate) struct Note {
 /// An account's notes, and its nonces on one chain.
 #[derive(Clone, Debug)]
 pub(crate) struct Notes {
-	/// The transactions in flight, and those to other chains.
+	/// The transactions in flight, those that may be in flight again after a reorganisation, and those to other
+	/// chains.
 	pub(crate) all: Vec<Note>,
 	genesis: [u8; 32],
 	/// How many of the account's transactions the best block's state includes.
 	included: u64,
 	/// The next nonce by the node's count.
 	next: u64,
+	/// When this was found out, in seconds since 1970.
+	now: u64,
 }
 
 impl Notes {
-	/// Removes the notes of transactions that are no longer in flight: the best block's state includes them,
-	/// or the node does not count them, although it had the time.
+	/// Removes the notes of transactions that will not be in flight again.
 	pub(crate) fn new(
 		mut all: Vec<Note>,
 		genesis: [u8; 32],
@@ -49,25 +54,39 @@ impl Notes {
 		next: u64,
 		now: u64,
 	) -> Self {
-		all.retain(|note| {
-			let age = now.abs_diff(note.sent);
-			match note.genesis == genesis {
-				true => note.nonce >= included && (note.nonce < next || age <= COUNTED),
-				false => age <= REMEMBERED,
-			}
-		});
-		Self {
-			all,
+		let mut notes = Self {
+			all: Vec::new(),
 			genesis,
 			included,
 			next,
-		}
+			now,
+		};
+		all.retain(|note| notes.is_kept(note));
+		notes.all = all;
+		notes
+	}
+
+	/// Returns whether a transaction to this chain is in flight: the best block's state does not include it, and
+	/// the node counts it, or may have had too little time to.
+	fn is_in_flight(&self, note: &Note) -> bool {
+		let age = self.now.abs_diff(note.sent);
+		note.genesis == self.genesis
+			&& note.nonce >= self.included
+			&& (note.nonce < self.next || age <= COUNTED)
+	}
+
+	/// Returns whether to remember a transaction: it is in flight, or may be again, or is on another chain.
+	fn is_kept(&self, note: &Note) -> bool {
+		let is_recent = self.now.abs_diff(note.sent) <= REMEMBERED;
+		let may_return =
+			!note.claims.is_empty() && note.nonce.saturating_add(MAY_RETURN) >= self.included;
+		let is_elsewhere = note.genesis != self.genesis;
+		self.is_in_flight(note) || is_recent && (is_elsewhere || may_return)
 	}
 
 	/// Returns the transactions in flight on this chain.
 	fn in_flight(&self) -> impl Iterator<Item = &Note> {
-		let here = |note: &&Note| note.genesis == self.genesis;
-		self.all.iter().filter(here)
+		self.all.iter().filter(|note| self.is_in_flight(note))
 	}
 
 	/// Returns the nonce of the transaction in flight that has one of these claims, if any.
@@ -104,8 +123,9 @@ impl Notes {
 		}
 	}
 
-	/// Notes a transaction that is sent.
+	/// Notes a transaction that is sent. It replaces those that had its nonce or a later one.
 	pub(crate) fn add(&mut self, nonce: u64, claims: Vec<Claim>, sent: u64) {
+		self.forget(nonce);
 		self.all.push(Note {
 			genesis: self.genesis,
 			nonce,
@@ -171,6 +191,28 @@ mod tests {
 			assert_eq!(notes.claimed(&[Claim::Producer]), None);
 			assert_eq!((notes.nonce(), notes.is_first()), (nonce, is_first));
 		}
+	}
+
+	#[test]
+	fn a_claim_lasts_if_a_reorganisation_undoes_its_block() {
+		let late = SENT + COUNTED + 1;
+		let leaf = [Claim::Leaf(0, 0, 9)];
+		let look =
+			|notes: Notes, included, next| Notes::new(notes.all, GENESIS, included, next, late);
+		let included = look(Notes::new(sent(), GENESIS, 4, 6, late), 6, 6);
+		assert_eq!((included.claimed(&leaf), included.nonce()), (None, 6));
+		// The block is undone, and the node has not put its transaction back into the pool yet.
+		let undone = look(included, 5, 5);
+		assert_eq!((undone.claimed(&leaf), undone.nonce()), (None, 5));
+		let mut again = look(undone, 5, 6);
+		assert_eq!((again.claimed(&leaf), again.nonce()), (Some(5), 6));
+		// Another transaction has its nonce.
+		again.add(5, vec![Claim::Producer], late);
+		assert_eq!(again.claimed(&leaf), None);
+		// Old ones, and those without a claim, are not kept.
+		assert_eq!(look(again.clone(), 6 + MAY_RETURN, 70).all.len(), 1);
+		again.add(6, Vec::new(), SENT);
+		assert_eq!(look(again, 7, 7).all.len(), 3);
 	}
 
 	#[test]

@@ -276,7 +276,8 @@ impl Reading {
 		while page.len() < count as usize {
 			let at = first + page.len() as u32;
 			let more = self.ask(manifest, at, count - page.len() as u32).await?;
-			if more.is_empty() {
+			// A node that sends more than it was asked for would shift all that follows.
+			if more.is_empty() || page.len() + more.len() > count as usize {
 				return Err(Error::WrongContent(format!("chunk {at}")));
 			}
 			for (number, chunk) in (at..).zip(more) {

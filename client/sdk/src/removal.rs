@@ -75,6 +75,11 @@ impl Removal {
 		})
 	}
 
+	/// Returns the number of files to remove with the record; `None` if it is not a folder.
+	pub fn files(&self) -> Option<usize> {
+		self.files.as_ref().map(Vec::len)
+	}
+
 	/// Removes the files' records first and then the record, so that an interrupted removal can be run again.
 	/// Files whose records were already removed are skipped. Does not wait for the last transaction's block.
 	///

@@ -93,6 +93,15 @@ pub fn ist(amount: Balance) -> String {
 	Ist(amount).to_string()
 }
 
+/// Returns an error in the system's words, without the system's number for it.
+pub fn io_words(error: &impl std::fmt::Display) -> String {
+	let text = error.to_string();
+	match text.split_once(" (os error ") {
+		Some((words, _)) => words.to_owned(),
+		None => text,
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;

@@ -73,7 +73,8 @@ pub type DatasetEntry = isthmus_sharing::DatasetEntry<Balance, BlockNumber, Text
 /// A record in a list.
 pub type RecordEntry = isthmus_sharing::RecordEntry<Balance, BlockNumber>;
 /// A request in a list.
-pub type RequestEntry = isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text, Vec<u8>>;
+pub type RequestEntry =
+	isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text, Vec<u8>>;
 /// A grant in a list.
 pub type GrantEntry = isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumber, Vec<u8>>;
 

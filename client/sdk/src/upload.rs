@@ -22,6 +22,7 @@ use crate::{
 	reading::{context, fetch_manifest, Reading},
 	refusal::PalletError,
 	sharing::epoch_id,
+	stamp::Stamp,
 	state::State,
 	turn::Turn,
 	tx::Pending,
@@ -70,6 +71,7 @@ pub struct Upload<'a> {
 	current_epoch: bool,
 	ended_epoch: bool,
 	finalized: bool,
+	stamp: Option<&'a Stamp>,
 }
 
 /// A value that is stored.
@@ -142,6 +144,7 @@ impl<'a> Upload<'a> {
 			current_epoch: false,
 			ended_epoch: false,
 			finalized: false,
+			stamp: None,
 		}
 	}
 
@@ -166,6 +169,14 @@ impl<'a> Upload<'a> {
 	/// Waits until the record is finalized, instead of only included in a block.
 	pub fn until_finalized(self, finalized: bool) -> Self {
 		Self { finalized, ..self }
+	}
+
+	/// Sends nothing if the value's file is written to while it is read.
+	pub fn while_unchanged(self, stamp: &'a Stamp) -> Self {
+		Self {
+			stamp: Some(stamp),
+			..self
+		}
 	}
 
 	/// Resumes an upload even if its epoch is over. Readers revoked since then have the epoch's keys, and
@@ -372,6 +383,7 @@ impl<'a> Upload<'a> {
 		let mut transactions = manifest.header.chunks().saturating_sub(first);
 		let mut last = None;
 		if !resumed {
+			self.check_unchanged()?;
 			last = Some(self.open_record(place, &manifest).await?);
 			transactions += 1;
 		}
@@ -401,6 +413,11 @@ impl<'a> Upload<'a> {
 		self.client.patiently(Wait::OtherUpload, held).await
 	}
 
+	/// Checks that the value's file was not written to, if it is a file.
+	fn check_unchanged(&self) -> Result<(), Error> {
+		self.stamp.map_or(Ok(()), Stamp::check)
+	}
+
 	async fn submit(&self, call: &Call) -> Result<(Pending, ()), Error> {
 		Ok((self.client.submit(&self.owner.account, call).await?, ()))
 	}
@@ -422,6 +439,7 @@ impl<'a> Upload<'a> {
 	) -> Result<Stored, Error> {
 		source.seek(SeekFrom::Start(0))?;
 		let value = read_whole(source, length)?;
+		self.check_unchanged()?;
 		let (mut pending, place) = self.submit_value(&value).await?;
 		let last = self.wait(&mut pending).await?;
 		progress.at(Stage::Sending, length, length);

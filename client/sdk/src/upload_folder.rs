@@ -15,6 +15,8 @@ use crate::{
 	reading::Reading,
 	refusal::PalletError,
 	sharing::epoch_id,
+	stamp::Stamp,
+	state::State,
 	types::*,
 	upload::{complete, next_leaf, read_whole, settled, Stored, Upload, MAX_WHOLE},
 	window::Window,
@@ -202,7 +204,7 @@ pub struct StoredFolder {
 	pub bytes: u64,
 }
 
-/// Stores a folder: its files from leaf `place.leaf` on, each at the next free leaf, and finally the record
+/// A folder to be stored: its files from leaf `place.leaf` on, each at the next free leaf, and finally the record
 /// under `place.key`, which lists them.
 ///
 /// ```no_run
@@ -213,50 +215,154 @@ pub struct StoredFolder {
 /// let key = record_key("photos")?;
 /// let leaf = client.best().await?.free_leaf(school.id(), 0, 0).await?;
 /// let place = Place { key, dataset: 0, epoch: 0, leaf };
-/// let stored = upload_folder(&client, &school, place, false, &folder, &mut ()).await?;
+/// let stored = UploadFolder::new(&client, &school, place).run(&folder, &mut ()).await?;
 /// println!("{} files, {} bytes", stored.files, stored.bytes);
 /// # Ok(())
 /// # }
 /// ```
-///
-/// # Errors
-///
-/// Returns [`UploadFolderError::Changed`] if a file differs from its record, and
-/// [`UploadError::AlreadyStored`] if another folder is stored under the key. What was stored before the
-/// error stays stored.
-pub async fn upload_folder(
-	client: &Client,
-	owner: &Identity,
+pub struct UploadFolder<'a> {
+	client: &'a Client,
+	owner: &'a Identity,
 	place: Place,
+	any_leaf: bool,
+	current_epoch: bool,
 	finalized: bool,
-	folder: &LocalFolder,
-	progress: &mut impl Progress,
-) -> Result<StoredFolder, UploadFolderError> {
-	let mut upload = FolderUpload::start(client, owner, place).await?;
-	let mut missing: Vec<usize> = (0..folder.files.len()).collect();
-	let mut tries = Tries::default();
-	while !missing.is_empty() {
-		let count = missing.len();
-		let mut rest = missing.into_iter();
-		for number in rest.by_ref() {
-			let file = &folder.files[number];
-			progress.file(&file.path);
-			upload.store(number, file, progress).await?;
-			if upload.is_cut() {
-				break;
-			}
-		}
-		upload.drain().await?;
-		let again = std::mem::take(&mut upload.again);
-		missing = again.keys().copied().chain(rest).collect();
-		if let Some(error) = one_of(again) {
-			tries.next(error, missing.len() < count).await?;
+}
+
+impl<'a> UploadFolder<'a> {
+	/// Prepares to store a folder of `owner`, whose first record takes the place's leaf.
+	pub fn new(client: &'a Client, owner: &'a Identity, place: Place) -> Self {
+		Self {
+			client,
+			owner,
+			place,
+			any_leaf: false,
+			current_epoch: false,
+			finalized: false,
 		}
 	}
-	let bytes = upload.entries.values().map(|entry| entry.length).sum();
-	let files = upload.entries.len();
-	let list = upload.store_list(folder, finalized, progress).await?;
-	Ok(StoredFolder { list, files, bytes })
+
+	/// Stores the first record, too, at the next free leaf, if the place's leaf is taken.
+	pub fn at_free_leaf(self) -> Self {
+		Self {
+			any_leaf: true,
+			..self
+		}
+	}
+
+	/// Stores the folder in the dataset's current epoch. If another program of the owner starts a new epoch first,
+	/// the files that are stored already are removed, and all are stored in the new epoch.
+	pub fn in_current_epoch(self) -> Self {
+		Self {
+			current_epoch: true,
+			..self
+		}
+	}
+
+	/// Waits until the folder's list is finalized, instead of only included in a block.
+	pub fn until_finalized(self, finalized: bool) -> Self {
+		Self { finalized, ..self }
+	}
+
+	/// Stores the folder. Resumes an earlier upload under the same key, at the leaves where it started.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::LeafTaken`] if another record has the place's leaf, before anything is sent;
+	/// [`UploadFolderError::Changed`] if a file differs from its record, and [`UploadError::AlreadyStored`] if
+	/// another folder is stored under the key. What was stored before the error stays stored.
+	pub async fn run(
+		mut self,
+		folder: &LocalFolder,
+		progress: &mut impl Progress,
+	) -> Result<StoredFolder, UploadFolderError> {
+		for _ in 0..ROUNDS {
+			match self.attempt(folder, progress).await {
+				Err(UploadFolderError::Client(error)) if self.current_epoch && is_over(&error) => {
+					self.move_on(folder).await?;
+				}
+				done => return done,
+			}
+		}
+		self.attempt(folder, progress).await
+	}
+
+	/// Moves on to the dataset's current epoch, and removes the files that are stored in the earlier one. If another
+	/// program has completed the folder there, it stays.
+	async fn move_on(&mut self, folder: &LocalFolder) -> Result<(), Error> {
+		let (client, owner) = (self.client, self.owner);
+		let Place { key, dataset, .. } = self.place;
+		let ended = Running::start(self, folder).await?;
+		if ended.is_stored {
+			return Ok(());
+		}
+		let best = client.best().await?;
+		let mut calls = Vec::new();
+		for file in &folder.files {
+			let file = ended.key(file);
+			if best.record(owner.id(), file).await?.is_some() {
+				calls.push(client.remove_record(file).await?);
+			}
+		}
+		client.send_all(&owner.account, &calls).await?;
+		let best = client.best().await?;
+		let owned = *owner.id();
+		let entry = best.dataset(&owned, dataset).await?;
+		let epoch = entry
+			.ok_or(Error::NoSuchDataset {
+				owner: owned,
+				dataset,
+			})?
+			.epoch;
+		self.place = Place {
+			key,
+			dataset,
+			epoch,
+			leaf: best.free_leaf(&owned, dataset, epoch).await?,
+		};
+		self.any_leaf = true;
+		Ok(())
+	}
+
+	async fn attempt(
+		&self,
+		folder: &LocalFolder,
+		progress: &mut impl Progress,
+	) -> Result<StoredFolder, UploadFolderError> {
+		let mut upload = Running::start(self, folder).await?;
+		let mut missing: Vec<usize> = (0..folder.files.len()).collect();
+		let mut tries = Tries::default();
+		while !missing.is_empty() {
+			let count = missing.len();
+			let mut rest = missing.into_iter();
+			for number in rest.by_ref() {
+				let file = &folder.files[number];
+				progress.file(&file.path);
+				upload.store(number, file, progress).await?;
+				if upload.is_cut() {
+					break;
+				}
+			}
+			upload.drain().await?;
+			let again = std::mem::take(&mut upload.again);
+			missing = again.keys().copied().chain(rest).collect();
+			if let Some(error) = one_of(again) {
+				tries.next(error, missing.len() < count).await?;
+			}
+		}
+		let bytes = upload.entries.values().map(|entry| entry.length).sum();
+		let files = upload.entries.len();
+		let list = upload.store_list(folder, self.finalized, progress).await?;
+		Ok(StoredFolder { list, files, bytes })
+	}
+}
+
+/// Returns whether nothing more can be stored in the epoch, because a new one was started.
+fn is_over(error: &Error) -> bool {
+	match error {
+		Error::Upload(UploadError::NotCurrentEpoch { .. } | UploadError::EpochOver { .. }) => true,
+		error => error.refusal() == Some(&PalletError::NotCurrentEpoch),
+	}
 }
 
 /// How often files were tried again.
@@ -299,11 +405,13 @@ fn one_of(again: BTreeMap<usize, Error>) -> Option<Error> {
 }
 
 /// A folder that is being stored.
-struct FolderUpload<'a> {
+struct Running<'a> {
 	client: &'a Client,
 	owner: &'a Identity,
 	/// The place of the list. The search for a free leaf starts at its leaf.
 	place: Place,
+	/// Whether the next record has to take exactly this leaf.
+	exact: bool,
 	/// Whether the list is already stored. If so, nothing is sent and every file is compared.
 	is_stored: bool,
 	root: EpochRoot,
@@ -316,30 +424,65 @@ struct FolderUpload<'a> {
 	entries: BTreeMap<usize, Entry>,
 }
 
-impl<'a> FolderUpload<'a> {
-	async fn start(client: &'a Client, owner: &'a Identity, place: Place) -> Result<Self, Error> {
+impl<'a> Running<'a> {
+	async fn start(asked: &UploadFolder<'a>, folder: &LocalFolder) -> Result<Self, Error> {
+		let UploadFolder { client, owner, .. } = *asked;
+		let key = asked.place.key;
 		// An earlier upload's transactions have to be in blocks before the state is read.
 		settled(client, owner.id()).await?;
 		let best = client.best().await?;
-		let stored = complete(&best, owner.id(), place.key).await?;
+		let stored = complete(&best, owner.id(), key).await?;
 		let is_stored = stored.is_some();
-		let place = stored.map_or(place, |record| Place {
-			key: place.key,
+		let place = stored.map_or(asked.place, |record| Place {
+			key,
 			dataset: record.dataset,
 			epoch: record.epoch,
 			leaf: record.leaf,
 		});
 		let id = epoch_id(client, owner.id(), place.dataset, place.epoch);
-		Ok(Self {
+		let mut running = Self {
 			client,
 			owner,
 			place,
+			exact: false,
 			is_stored,
 			root: owner.master.epoch_root(&id),
 			window: Window::new(),
 			again: BTreeMap::new(),
 			entries: BTreeMap::new(),
-		})
+		};
+		if !asked.any_leaf && !is_stored {
+			running.exact = running.is_free(&best, folder).await?;
+		}
+		Ok(running)
+	}
+
+	/// Returns whether the place's leaf is free. It is not, if an interrupted upload of this folder has taken it.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::LeafTaken`] if another record has taken it.
+	async fn is_free(&self, best: &State, folder: &LocalFolder) -> Result<bool, Error> {
+		let Place {
+			dataset,
+			epoch,
+			leaf,
+			..
+		} = self.place;
+		let taken = best.leaf(self.owner.id(), dataset, epoch, leaf).await?;
+		let mut files = folder.files.iter().map(|file| self.key(file));
+		match taken.map(|taken| taken.by) {
+			None => Ok(true),
+			Some(LeafUse::Record(key)) if key == self.place.key || files.any(|own| own == key) => {
+				Ok(false)
+			}
+			Some(_) => Err(UploadError::LeafTaken(self.place).into()),
+		}
+	}
+
+	/// Returns the key of a file's record.
+	fn key(&self, file: &LocalFile) -> RecordKey {
+		self.root.file_key(&self.place.key.0, &file.path).into()
 	}
 
 	/// Stores a file, or compares it with its record.
@@ -349,13 +492,11 @@ impl<'a> FolderUpload<'a> {
 		file: &LocalFile,
 		progress: &mut impl Progress,
 	) -> Result<(), UploadFolderError> {
-		let mut source = File::open(&file.at).map_err(UploadFolderError::io(&file.at))?;
-		let metadata = source.metadata().map_err(UploadFolderError::io(&file.at))?;
-		let length = metadata.len();
+		let (mut source, stamp) = Stamp::open(&file.at).map_err(UploadFolderError::io(&file.at))?;
 		let hash = folder::content_hash(&source).map_err(UploadFolderError::io(&file.at))?;
 		source.rewind().map_err(UploadFolderError::io(&file.at))?;
-		let key = RecordKey::from(self.root.file_key(&self.place.key.0, &file.path));
-		let stored = self.store_value(number, key, &mut source, length, progress);
+		let key = self.key(file);
+		let stored = self.store_value(number, key, &mut source, &stamp, progress);
 		match stored.await {
 			Err(error) if error.is_connection() => drop(self.again.insert(number, error)),
 			stored => {
@@ -364,13 +505,16 @@ impl<'a> FolderUpload<'a> {
 				source.rewind().map_err(UploadFolderError::io(&file.at))?;
 				let now = folder::content_hash(&source).map_err(UploadFolderError::io(&file.at))?;
 				if now != hash {
-					return Err(UploadFolderError::Changed { path: file.at.clone(), key });
+					return Err(UploadFolderError::Changed {
+						path: file.at.clone(),
+						key,
+					});
 				}
 			}
 		}
 		let entry = Entry {
-			executable: is_executable(&metadata),
-			length,
+			executable: is_executable(stamp.metadata()),
+			length: stamp.length(),
 			key,
 			hash,
 			..entry(&file.path)
@@ -385,23 +529,24 @@ impl<'a> FolderUpload<'a> {
 		number: usize,
 		key: RecordKey,
 		source: &mut File,
-		length: u64,
+		stamp: &Stamp,
 		progress: &mut impl Progress,
 	) -> Result<(), Error> {
+		let length = stamp.length();
 		// Nodes keep the states of recent blocks only, so ask for a new one for each file.
 		let best = self.client.best().await?;
 		let record = best.record(self.owner.id(), key).await?;
 		match record.map(|record| record.payload) {
 			Some(payload) if payload.is_complete() => self.compare(key, source, length).await,
 			_ if self.is_stored => Err(UploadError::AlreadyStored(self.place.key).into()),
-			None if length <= MAX_WHOLE => match self.send(number, key, source, length).await {
+			None if length <= MAX_WHOLE => match self.send(number, key, source, stamp).await {
 				// Another program that stores the same folder was faster.
 				Err(Error::Upload(UploadError::AlreadyStored(_))) => {
 					self.compare(key, source, length).await
 				}
 				sent => sent,
 			},
-			_ => self.upload(key, source, length, progress).await,
+			_ => self.upload(key, source, stamp, progress).await,
 		}
 	}
 
@@ -423,16 +568,16 @@ impl<'a> FolderUpload<'a> {
 		number: usize,
 		key: RecordKey,
 		source: &mut File,
-		length: u64,
+		stamp: &Stamp,
 	) -> Result<(), Error> {
-		let value = read_whole(source, length)?;
-		let upload = self.at_free_leaf(key);
+		let value = read_whole(source, stamp.length())?;
+		stamp.check()?;
+		let upload = self.at_next_leaf(key);
 		let submit = || upload.submit_value(&value);
 		let again = &mut self.again;
 		let done = |number, outcome| sort_out(again, number, outcome);
 		let place = self.window.send(number, submit, done).await?;
-		self.place.leaf = next_leaf(&place)?;
-		Ok(())
+		self.after(&place)
 	}
 
 	/// Stores a large file, or resumes its upload.
@@ -440,23 +585,37 @@ impl<'a> FolderUpload<'a> {
 		&mut self,
 		key: RecordKey,
 		source: &mut File,
-		length: u64,
+		stamp: &Stamp,
 		progress: &mut impl Progress,
 	) -> Result<(), Error> {
 		self.drain().await?;
-		let upload = self.at_free_leaf(key);
-		match upload.ensure(source, length, progress).await {
-			Ok(stored) if !stored.resumed => self.place.leaf = next_leaf(&stored.place)?,
-			Ok(_) => {}
-			Err(error) => return Err(error),
+		let upload = self.at_next_leaf(key).while_unchanged(stamp);
+		let stored = upload.ensure(source, stamp.length(), progress).await?;
+		match stored.resumed {
+			true => Ok(()),
+			false => self.after(&stored.place),
 		}
-		Ok(())
 	}
 
-	/// Prepares to store a value at the next free leaf.
-	fn at_free_leaf(&self, key: RecordKey) -> Upload<'a> {
+	/// Prepares to store a value at the next free leaf or, if it is the first one, at exactly the leaf that was
+	/// asked for.
+	fn at_next_leaf<'b>(&self, key: RecordKey) -> Upload<'b>
+	where
+		'a: 'b,
+	{
 		let place = Place { key, ..self.place };
-		Upload::new(self.client, self.owner, place).at_free_leaf()
+		let upload = Upload::new(self.client, self.owner, place);
+		match self.exact {
+			true => upload,
+			false => upload.at_free_leaf(),
+		}
+	}
+
+	/// Continues behind a record that was stored.
+	fn after(&mut self, stored: &Place) -> Result<(), Error> {
+		self.exact = false;
+		self.place.leaf = next_leaf(stored)?;
+		Ok(())
 	}
 
 	/// Waits for the files in flight.
@@ -481,7 +640,7 @@ impl<'a> FolderUpload<'a> {
 		let list = folder.list(self.entries.values().cloned())?;
 		let length = list.len() as u64;
 		let mut list = std::io::Cursor::new(list);
-		let upload = self.at_free_leaf(self.place.key);
+		let upload = self.at_next_leaf(self.place.key);
 		let upload = upload.until_finalized(finalized);
 		Ok(upload.ensure(&mut list, length, progress).await?)
 	}
@@ -625,6 +784,24 @@ mod tests {
 		let nothing = tempfile::tempdir().unwrap();
 		let opened = LocalFolder::open(nothing.path()).unwrap();
 		assert_eq!(opened.empty_folders().count(), 0);
+	}
+
+	#[cfg(unix)]
+	#[test]
+	fn a_read_only_folder_is_read() {
+		use std::os::unix::fs::PermissionsExt;
+		let folder = tempfile::tempdir().unwrap();
+		let inside = folder.path().join("inside");
+		std::fs::create_dir(&inside).unwrap();
+		std::fs::write(inside.join("file"), "1").unwrap();
+		let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+		set(&inside.join("file"), 0o400).unwrap();
+		set(&inside, 0o500).unwrap();
+		let opened = LocalFolder::open(folder.path());
+		set(&inside, 0o700).unwrap();
+		let opened = opened.unwrap();
+		let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
+		assert_eq!(paths, ["inside/file"]);
 	}
 
 	#[cfg(unix)]

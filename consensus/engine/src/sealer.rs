@@ -38,10 +38,10 @@ use std::{
 };
 use tokio::runtime::Handle;
 
-/// Templates of the last seven heights are kept, as in geth, so that a late seal still makes a block, or an
-/// uncle,
+/// The number of latest heights whose templates are kept, as in geth. A late seal then still makes a block or an
+/// uncle.
 const HEIGHTS_KEPT: BlockNumber = 7;
-/// as long as their bodies together have no more bytes than this.
+/// The maximum length of all kept bodies together, in bytes.
 const BYTES_KEPT: usize = 256 * 1024 * 1024;
 
 /// One task for miners: find a nonce whose result does not exceed the boundary.
@@ -120,12 +120,12 @@ struct Jobs {
 	templates: VecDeque<Template>,
 	/// The number of sealed blocks that are being imported.
 	importing: usize,
-	/// Receive each new job.
+	/// The receivers of new jobs.
 	listeners: Vec<mpsc::UnboundedSender<Arc<Job>>>,
 }
 
 impl Jobs {
-	/// Returns every job from now on.
+	/// Subscribes to new jobs.
 	fn listen(&mut self) -> mpsc::UnboundedReceiver<Arc<Job>> {
 		// Publishing removes closed listeners too, but there may be no new job for a long time.
 		self.listeners.retain(|listener| !listener.is_closed());
@@ -244,7 +244,7 @@ where
 		self.shared.jobs.lock().current.clone()
 	}
 
-	/// Returns every job from now on. A slow receiver should skip to the last waiting job.
+	/// Subscribes to new jobs. A slow receiver should skip to the latest one.
 	pub fn jobs(&self) -> impl Stream<Item = Arc<Job>> + Send + Unpin + 'static {
 		self.shared.jobs.lock().listen()
 	}
@@ -330,9 +330,9 @@ where
 	///
 	/// # Errors
 	///
-	/// Returns [`SubmitError::UnknownWork`] if there is no longer such a template; [`SubmitError::Refused`]
-	/// if the seal is not a proof of work for it (the template is kept for a better seal);
-	/// [`SubmitError::Import`] or [`SubmitError::NotImported`] if import failed.
+	/// Returns [`SubmitError::UnknownWork`] if the job's template is no longer kept, [`SubmitError::Refused`]
+	/// if the seal is not a proof of work for it (the template is kept for a better seal), and
+	/// [`SubmitError::Import`] or [`SubmitError::NotImported`] if the import failed.
 	pub async fn submit(&self, seal_hash: Hash, seal: Seal) -> Result<Mined, SubmitError>
 	where
 		I: Clone + 'static,

@@ -53,7 +53,7 @@ fn a_healthy_node_says_nothing() {
 }
 
 #[test]
-fn a_clock_behind_the_chain_is_told_with_both_times() {
+fn a_clock_behind_the_chain_is_logged_with_both_times() {
 	let behind = line(Look {
 		best_time: NOW + 3600,
 		..healthy()
@@ -93,7 +93,7 @@ fn a_clock_behind_the_chain_is_told_with_both_times() {
 }
 
 #[test]
-fn missing_finality_is_told_before_clients_lose_the_chain() {
+fn missing_finality_is_logged_before_clients_lose_the_chain() {
 	let stalled = line(Look {
 		finalized: 1000 - 129,
 		..healthy()
@@ -122,7 +122,7 @@ fn a_node_without_peers_says_what_it_does_not_do() {
 }
 
 #[test]
-fn a_sync_that_stands_still_is_told() {
+fn a_stalled_sync_is_logged() {
 	let syncing = Look {
 		target: Some(5000),
 		..healthy()
@@ -146,7 +146,7 @@ fn a_sync_that_stands_still_is_told() {
 }
 
 #[test]
-fn a_full_transaction_pool_is_told() {
+fn a_full_transaction_pool_is_logged() {
 	for look in [
 		Look {
 			waiting: (8192, 8192),

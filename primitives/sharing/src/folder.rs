@@ -254,8 +254,25 @@ mod tests {
 	#[test]
 	fn paths_that_lead_elsewhere_are_rejected() {
 		for path in [
-			"", "/etc", "a//b", "..", "a/../b", "./a", "a/", "a\0", "a\\b", "a\nb", "a\x1b[2J",
-			"a\u{85}", "C:x", "a/b:stream", "\u{202e}fdp.exe", "\u{feff}a", "a\u{200b}", "a\u{ad}b", "a\u{2028}",
+			"",
+			"/etc",
+			"a//b",
+			"..",
+			"a/../b",
+			"./a",
+			"a/",
+			"a\0",
+			"a\\b",
+			"a\nb",
+			"a\x1b[2J",
+			"a\u{85}",
+			"C:x",
+			"a/b:stream",
+			"\u{202e}fdp.exe",
+			"\u{feff}a",
+			"a\u{200b}",
+			"a\u{ad}b",
+			"a\u{2028}",
 		] {
 			let refused = FolderError::Path(path.into());
 			assert_eq!(to_bytes(&[file(path)]), Err(refused.clone()));

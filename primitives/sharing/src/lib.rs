@@ -109,9 +109,9 @@ pub mod scope;
 pub mod signed;
 pub mod state;
 pub mod terms;
-pub mod text;
 #[cfg(test)]
 mod test;
+pub mod text;
 
 pub use ids::*;
 pub use manifest::{Manifest, ManifestError};

@@ -8,6 +8,8 @@ const LABEL = utf8('isthmus/folder/v2');
 const MAX_PATH = 4096;
 /** The length of the longest list in bytes. */
 const MAX_LENGTH = 256 * 1024 * 1024;
+/** The length of an entry without its path: the path's length, the flags, the file's length, the key. */
+const ENTRY = 2 + 1 + 8 + 32 + 32;
 /** The flag for an executable file. */
 const EXECUTABLE = 1;
 /** The flag for an empty folder. */
@@ -72,7 +74,12 @@ class Order {
  */
 export function folderToBytes(files) {
 	const order = new Order();
-	for (const file of files) order.next(file);
+	let total = LABEL.length;
+	for (const file of files) {
+		order.next(file);
+		total += ENTRY + utf8(file.path).length;
+		if (total > MAX_LENGTH) throw tooLong();
+	}
 	const entries = files.map(({ path, executable, folder, length, key, hash }) => concat(
 		integer(utf8(path).length, 2, "a path's length"),
 		utf8(path),
@@ -81,9 +88,7 @@ export function folderToBytes(files) {
 		key,
 		hash,
 	));
-	const list = concat(LABEL, ...entries);
-	if (list.length > MAX_LENGTH) throw tooLong();
-	return list;
+	return concat(LABEL, ...entries);
 }
 
 /**

@@ -37,7 +37,8 @@ async fn upload(
 	folder: &Path,
 ) -> Result<StoredFolder, UploadFolderError> {
 	let folder = LocalFolder::open(folder)?;
-	upload_folder(client, owner, place, false, &folder, &mut ()).await
+	let upload = UploadFolder::new(client, owner, place).at_free_leaf();
+	upload.run(&folder, &mut ()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,7 +49,8 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	let (local, place) = (folder(), place("folder", 0, 7));
 	let mut files = Files::default();
 	let opened = LocalFolder::open(local.path()).unwrap();
-	let stored = upload_folder(&client, &school, place, false, &opened, &mut files)
+	let stored = UploadFolder::new(&client, &school, place)
+		.run(&opened, &mut files)
 		.await
 		.unwrap();
 	assert_eq!(files.0, ["a", "b", "in/c", "large"]);
@@ -60,6 +62,17 @@ async fn a_folder_is_stored_fetched_and_removed() {
 	let again = upload(&client, &school, place, local.path()).await.unwrap();
 	assert!(matches!(again.list.done, Done::Before(_)));
 	assert_eq!(again.list.place, stored.list.place);
+
+	// Another folder cannot begin at the leaf of the first file, and nothing of it is sent.
+	let other = crate::scenario::place("other folder", 0, 7);
+	let refused = UploadFolder::new(&client, &school, other)
+		.run(&opened, &mut ())
+		.await;
+	let taken = UploadError::LeafTaken(other);
+	assert!(
+		matches!(&refused, Err(UploadFolderError::Client(Error::Upload(error))) if *error == taken),
+		"{refused:?}"
+	);
 
 	let output = tempfile::tempdir().unwrap();
 	let list = Reading::open(&client, &school, school.id(), place.key)
