@@ -118,12 +118,13 @@ async function soak({ seconds, nodes, seed, log }) {
 		const elapsed = () => (performance.now() - started) / 1000;
 		const working = work.run();
 		working.catch(() => {});
-		const events = plan({ seconds, nodes, seed });
-		for (const event of events) {
+		const events = [];
+		for (const event of plan({ seconds, nodes, seed })) {
 			await pause(Math.max(0, event.at - elapsed()) * 1000);
 			if (elapsed() > seconds) break;
 			const say = (text) => log(`${elapsed().toFixed(0).padStart(5)} s  ${text}`);
 			await carryOut(event, { network, harass: (member, lie) => hostile.to(member, lie), log: say });
+			events.push(event);
 		}
 		await pause(Math.max(0, seconds - elapsed()) * 1000);
 		stop.abort();

@@ -59,6 +59,7 @@
 //! |---|---|---|---|
 //! | an announced header violates a rule | `announce.rs` | penalised | ignored |
 //! | an announcement has extra data | `announce.rs` | penalised | ignored |
+//! | bytes are not an announcement | `consensus/sync`, `announcements.rs` | penalised | |
 //! | an announced header is from the future, too easy, behind finality, or could not be checked | `announce.rs` | not penalised | ignored |
 //! | a header or a body that sync asked for violates a rule | `peer_check.rs` | penalised | rejected |
 //! | a block, or an uncle of it, violates a rule | `verifier.rs` | penalised | rejected |

@@ -13,6 +13,7 @@
 //! | bodies that are asked for, have arrived or are being imported fit in a budget | `machine/bodies.rs` |
 //! | a body is checked against its header before it counts as arrived | `wire.rs` |
 //! | a block that two peers have is not left to one of them | `machine/bodies.rs` |
+//! | bytes that are not an announcement cost their sender the connection | `announcements.rs` |
 //! | a block that cannot be imported is tried again, less and less often | `machine/failed.rs` |
 //!
 //! [`machine`] is pure: it has no clock, no randomness and no input or output, and the simulator in
@@ -20,6 +21,7 @@
 
 #![forbid(unsafe_code)]
 
+mod announcements;
 mod answer;
 mod justifications;
 mod ledger;
@@ -27,6 +29,7 @@ pub mod machine;
 mod strategy;
 mod wire;
 
+pub use announcements::StrictAnnouncements;
 pub use ledger::ChainLedger;
 pub use strategy::{HeaviestSync, SyncParts};
 

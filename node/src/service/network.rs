@@ -5,7 +5,7 @@ use super::{parts::Core, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, Hash};
-use isthmus_sync::{machine::Limits, HeaviestSync, SyncParts};
+use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncParts};
 use polkadot_sdk::*;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_network::{
@@ -202,12 +202,18 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 			parallel: config.network.max_parallel_downloads as usize,
 		},
 	});
+	// The engine only reads this, to configure the protocol of announcements.
+	let announce_config =
+		FullNetworkConfiguration::<Block, Hash, StrictAnnouncements<Litep2pNetworkBackend>>::new(
+			&config.network,
+			None,
+		);
 	let (engine, service, announcements) = SyncingEngine::new(
 		Roles::from(&config.role),
 		core.client.clone(),
 		config.prometheus_registry(),
 		metrics,
-		net_config,
+		&announce_config,
 		protocol_id,
 		fork_id,
 		Box::new(PowAnnounceValidator::new(core.chain.clone())),

@@ -3,17 +3,16 @@
 // Watches the processes of a soak: how much memory they use, how many handles they have open, and how much they log.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { memoryOf } from '../memory.mjs';
 
 /** How often to look, in milliseconds. */
 const INTERVAL = 1_000;
 /** The part of a soak after which a process has reached its normal size. */
 const WARM = 1 / 3;
-const MIB = 1024 * 1024;
 
 /** A node's process at one time: its memory in MiB, and its open handles. */
 function look(pid) {
-	const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-	return { memory: (Number(kib) * 1024) / MIB, handles: readdirSync(`/proc/${pid}/fd`).length };
+	return { memory: memoryOf(pid), handles: readdirSync(`/proc/${pid}/fd`).length };
 }
 
 /** Watches all nodes, and the growth of the first one, which is never killed. */

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { program } from '../attack-program.mjs';
+import { until } from '../rpc.mjs';
 import { Client } from '../sharing.mjs';
 
 /** The sizes of the records, in bytes: in one transaction, in one large transaction, and in several chunks. */
@@ -62,18 +63,28 @@ export class Work {
 			accounts.push((await this.#run('key', 'generate', this.#path(`${who}.key`))).account);
 		}
 		[this.owner, this.reader] = accounts;
+		await this.#fund(accounts);
+		await this.#insist('producer', 'register', 'Soak', '--kind', 'school');
+		await this.#insist('producer', 'dataset', 'create', 'soak');
+		await this.#insist('reader', 'key', 'publish');
+		this.retries = 0;
+	}
+
+	/** Gives the accounts their funds, and waits until the finalized state has them. */
+	async #fund(accounts) {
 		const client = await Client.connect(this.#url());
 		try {
-			for (const account of accounts) {
-				const call = client.api.tx.balances.transferKeepAlive(account, FUNDS);
-				await client.finalized(await client.submit(client.account('//Alice'), call));
-			}
+			const { api } = client;
+			const calls = accounts.map((account) => api.tx.balances.transferKeepAlive(account, FUNDS));
+			await client.submit(client.account('//Alice'), api.tx.utility.batchAll(calls));
+			await until('the accounts are funded', async () => {
+				const state = await api.at(await api.rpc.chain.getFinalizedHead());
+				const found = await state.query.system.account.multi(accounts);
+				return found.every(({ data }) => data.free.toBigInt() >= FUNDS);
+			});
 		} finally {
 			await client.disconnect();
 		}
-		await this.#as('producer', 'register', 'Soak', '--kind', 'school');
-		await this.#as('producer', 'dataset', 'create', 'soak');
-		await this.#as('reader', 'key', 'publish');
 	}
 
 	/** Stores and grants until the signal ends it. */
@@ -141,7 +152,7 @@ export class Work {
 
 	/** Runs the command; returns the object that it prints. */
 	async #run(...args) {
-		const env = { ...process.env, ISTHMUS_URL: this.#url(), ISTHMUS_PASSPHRASE: 'soak', ISTHMUS_KEY: '' };
+		const env = { ...process.env, ISTHMUS_URL: this.#url(), ISTHMUS_PASSPHRASE: 'several unrelated words', ISTHMUS_KEY: '' };
 		return new Promise((resolve, reject) => {
 			execFile(program('isthmus'), ['--json', ...args], { env, timeout: PATIENCE }, (error, stdout, stderr) => {
 				if (error) reject(new Failed(`isthmus ${args[0]}: ${stderr.trim() || error.message}`));

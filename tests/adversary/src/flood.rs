@@ -9,10 +9,7 @@ use crate::{
 	refuse::Stage,
 	report::{figures, rounded, Report},
 	victim::{Log, Usage, Victim},
-	wire::{
-		announcement, BlockRequest, Peer, PeerOptions, Served, WireError, HEADER_AND_BODY,
-		HEADER_ONLY,
-	},
+	wire::{announcement, BlockRequest, Peer, PeerOptions, Served, WireError, HEADER_AND_BODY},
 };
 use isthmus_primitives::{
 	digest::{Seal, POW_ENGINE_ID},
@@ -40,8 +37,6 @@ const MIN_MESSAGES: u64 = 100;
 const MIN_REQUESTS: u64 = 10;
 /// The minimum average size of the responses for requests to count as a flood, in bytes.
 const MIN_ANSWER_BYTES: u64 = 64 * 1024;
-/// The text that a node logs about bytes that are not an announcement.
-const UNDECODABLE: &str = "failed to decode block announce";
 /// What every warning contains in a log that names the level of its lines.
 const WARNING: &str = " WARN ";
 /// How many warnings a node may log per minute, whatever it receives.
@@ -73,11 +68,9 @@ pub enum Kind {
 }
 
 impl Kind {
-	/// Returns whether the node must disconnect the sender of these messages. It does not for two kinds:
-	/// the network library tolerates bytes that are not an announcement, and answering requests is a node's
-	/// job.
+	/// Returns whether the node must disconnect the sender of these messages. Answering requests is a node's job.
 	fn costs_the_connection(self) -> bool {
-		!matches!(self, Self::Bytes | Self::Requests)
+		self != Self::Requests
 	}
 
 	/// Returns the attack's id and title.
@@ -143,12 +136,6 @@ pub async fn flood(
 		figures.insert("log_lines_of_refusals".into(), with("is rejected").into());
 		count.warnings.store(with(WARNING), Ordering::Relaxed);
 		figures.insert("log_lines_of_warnings".into(), with(WARNING).into());
-		if kind == Kind::Bytes {
-			count
-				.undecodable
-				.store(with(UNDECODABLE), Ordering::Relaxed);
-			figures.insert("log_lines_of_such_bytes".into(), with(UNDECODABLE).into());
-		}
 	}
 	let fault = count.fault(kind, log.is_some(), seconds);
 	let (attack, title) = kind.names();
@@ -217,8 +204,6 @@ struct Count {
 	closed: AtomicU64,
 	kept: AtomicU64,
 	answered_bytes: AtomicU64,
-	/// How many log lines were about bytes that are not an announcement.
-	undecodable: AtomicU64,
 	/// How many log lines were warnings.
 	warnings: AtomicU64,
 }
@@ -236,7 +221,7 @@ impl Count {
 	/// must. `logged` is true if the node's log was read. The flood took this many seconds.
 	fn fault(&self, kind: Kind, logged: bool, seconds: f64) -> Option<String> {
 		let (sent, kept) = (Self::of(&self.sent), Self::of(&self.kept));
-		let (bytes, undecodable) = (Self::of(&self.answered_bytes), Self::of(&self.undecodable));
+		let bytes = Self::of(&self.answered_bytes);
 		// A started minute counts as a whole one.
 		let minutes = seconds as u64 / 60 + 1;
 		let warnings = Self::of(&self.warnings);
@@ -250,9 +235,6 @@ impl Count {
 		match kind {
 			Kind::Requests if bytes < sent.saturating_mul(MIN_ANSWER_BYTES) => {
 				Some(format!("answers of {bytes} bytes in total are not a flood"))
-			}
-			Kind::Bytes if logged && undecodable == 0 => {
-				Some("the node logged none of them".into())
 			}
 			_ if logged && warnings > MAX_WARNINGS.saturating_mul(minutes) => {
 				Some(format!("the node logged {warnings} warnings"))
@@ -311,12 +293,6 @@ async fn connections(
 				Err(_) => break,
 			}
 			any = true;
-		}
-		if kind == Kind::Bytes {
-			// Once the node answers or refuses this request, everything that was sent before has reached
-			// it.
-			let request = BlockRequest::up_from(1, HEADER_ONLY, 1);
-			let _ = tokio::time::timeout(CLOSING_TIME, peer.blocks(&request)).await;
 		}
 		if any && kind.costs_the_connection() {
 			let closed = peer.closed_within(CLOSING_TIME).await;
@@ -409,10 +385,6 @@ mod tests {
 		let bytes = MIN_MESSAGES * MIN_ANSWER_BYTES;
 		count.answered_bytes.store(bytes, Ordering::Relaxed);
 		assert_eq!(count.fault(Kind::Requests, true, 1.0), None);
-		assert!(count.fault(Kind::Bytes, true, 1.0).is_some());
-		assert_eq!(count.fault(Kind::Bytes, false, 1.0), None);
-		count.undecodable.store(MIN_MESSAGES, Ordering::Relaxed);
-		assert_eq!(count.fault(Kind::Bytes, true, 1.0), None);
 	}
 
 	#[test]
@@ -430,7 +402,13 @@ mod tests {
 		let count = Count::default();
 		count.sent.store(MIN_MESSAGES, Ordering::Relaxed);
 		count.kept.store(1, Ordering::Relaxed);
-		for kind in [Kind::Headers, Kind::Mixes, Kind::Bodies, Kind::Oversized] {
+		for kind in [
+			Kind::Headers,
+			Kind::Mixes,
+			Kind::Bodies,
+			Kind::Bytes,
+			Kind::Oversized,
+		] {
 			assert!(count.fault(kind, true, 1.0).is_some(), "{kind:?}");
 		}
 	}

@@ -26,7 +26,9 @@ use sp_block_builder::BlockBuilder as _;
 use sp_blockchain::HeaderBackend;
 use sp_consensus::BlockOrigin;
 use sp_runtime::{
-	generic::DigestItem, transaction_validity::TransactionValidityError, Digest, OpaqueExtrinsic,
+	generic::DigestItem,
+	transaction_validity::{InvalidTransaction, TransactionValidityError},
+	Digest, OpaqueExtrinsic,
 };
 use std::path::Path;
 
@@ -75,7 +77,8 @@ pub struct Plan {
 	pub extra_data: Vec<u8>,
 	/// B_U: the headers of the uncles.
 	pub uncles: Vec<Header>,
-	/// B_T: the transactions, without the inherents.
+	/// B_T: the transactions, without the inherents. The first one that the block has no room for is left out, with
+	/// all that follow it. A session's first block has no room for any.
 	pub extrinsics: Vec<OpaqueExtrinsic>,
 }
 
@@ -198,15 +201,21 @@ impl Maker {
 		if !plan.uncles.is_empty() {
 			body.push(uncles_inherent(&plan.uncles));
 		}
-		body.extend(plan.extrinsics);
 
 		let mut api = client.runtime_api();
 		api.set_call_context(CallContext::Onchain { import: false });
 		api.initialize_block(parent.hash, &draft)?;
-		for extrinsic in &body {
-			let applied = api.apply_extrinsic(parent.hash, extrinsic.clone())?;
-			// If a call fails when it is dispatched, its transaction is nevertheless included in the block.
+		for extrinsic in body.iter().cloned() {
+			let applied = api.apply_extrinsic(parent.hash, extrinsic)?;
 			let _dispatched = applied.map_err(MakeError::Extrinsic)?;
+		}
+		for extrinsic in plan.extrinsics {
+			match api.apply_extrinsic(parent.hash, extrinsic.clone())? {
+				Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources)) => break,
+				Err(error) => return Err(MakeError::Extrinsic(error)),
+				// If a call fails when it is dispatched, its transaction is nevertheless included in the block.
+				Ok(_dispatched) => body.push(extrinsic),
+			}
 		}
 		let unsealed = api.finalize_block(parent.hash)?;
 		let state = CallApiAt::state_at(&**client, parent.hash)?;
