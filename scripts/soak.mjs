@@ -144,7 +144,7 @@ async function soak({ seconds, nodes, seed, log }) {
 		return {
 			...{ nodes, seconds, line: LINE, splits: count('split'), kills: count('kill'), hangs: count('hang'), liars: hostile.counts },
 			...{ records: work.records.length, bytes: work.records.reduce((sum, { size }) => sum + size, 0) },
-			...{ grants: work.grants, retries: work.retries, finalized, wrong, growth, peak: watch.peak, faults },
+			...{ grants: work.grants, retries: work.retries, finalized, wrong, growth, mayGrow: GROWTH, peak: watch.peak, faults },
 			lines: network.members.reduce((sum, member) => sum + logLines(member), 0) / nodes / minutes,
 		};
 	} finally {

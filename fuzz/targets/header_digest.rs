@@ -11,8 +11,8 @@
 use codec::{DecodeAll, Encode};
 use isthmus_primitives::{
 	digest::{
-		read_unsealed, seal_hash, GasUsed, PowHeader, PreDigest, Seal, MAX_HEADER_BYTES,
-		POW_ENGINE_ID,
+		read_receipts, read_unsealed, seal_hash, GasUsed, PowHeader, PreDigest, Receipts, Seal,
+		MAX_HEADER_BYTES, POW_ENGINE_ID, RECEIPTS_ENGINE_ID,
 	},
 	Header,
 };
@@ -33,7 +33,7 @@ fn extra(input: &mut Unstructured) -> Result<DigestItem> {
 	Ok(match input.int_in_range(0..=2_u8)? {
 		0 => DigestItem::Other(input.arbitrary()?),
 		1 => match input.arbitrary()? {
-			(POW_ENGINE_ID, bytes) => DigestItem::Other(bytes),
+			(POW_ENGINE_ID | RECEIPTS_ENGINE_ID, bytes) => DigestItem::Other(bytes),
 			(id, bytes) => DigestItem::Consensus(id, bytes),
 		},
 		_ => DigestItem::RuntimeEnvironmentUpdated,
@@ -47,7 +47,7 @@ fn items(input: &mut Unstructured) -> Result<Vec<DigestItem>> {
 		.arbitrary_iter::<(u8, Vec<u8>)>()?
 		.map(|item| {
 			let (kind, bytes) = item?;
-			Ok(match kind % 8 {
+			Ok(match kind % 10 {
 				0 => DigestItem::PreRuntime(POW_ENGINE_ID, bytes),
 				1 => DigestItem::Consensus(POW_ENGINE_ID, bytes),
 				2 => DigestItem::Seal(POW_ENGINE_ID, bytes),
@@ -55,6 +55,11 @@ fn items(input: &mut Unstructured) -> Result<Vec<DigestItem>> {
 				4 => DigestItem::PreRuntime(*b"FRNK", bytes),
 				5 => DigestItem::PreRuntime(POW_ENGINE_ID, pre_digest(input_of(&bytes))?.encode()),
 				6 => DigestItem::Consensus(POW_ENGINE_ID, GasUsed(kind.into()).encode()),
+				7 => DigestItem::Consensus(RECEIPTS_ENGINE_ID, bytes),
+				8 => DigestItem::Consensus(
+					RECEIPTS_ENGINE_ID,
+					receipts(&mut input_of(&bytes))?.encode(),
+				),
 				_ => DigestItem::Seal(POW_ENGINE_ID, seal(&mut input_of(&bytes))?.encode()),
 			})
 		})
@@ -84,6 +89,13 @@ fn seal(input: &mut Unstructured) -> Result<Seal> {
 	Ok(Seal {
 		mix_hash: hash(input)?,
 		nonce: input.arbitrary()?,
+	})
+}
+
+fn receipts(input: &mut Unstructured) -> Result<Receipts> {
+	Ok(Receipts {
+		count: input.arbitrary()?,
+		root: hash(input)?,
 	})
 }
 
@@ -134,6 +146,14 @@ fn check(header: &Header) {
 	let pre = DigestItem::PreRuntime(POW_ENGINE_ID, read.pre.encode());
 	let gas_used = DigestItem::Consensus(POW_ENGINE_ID, GasUsed(read.gas_used).encode());
 	assert!(engine == [&pre, &gas_used] || engine == [&gas_used, &pre]);
+
+	let items: Vec<&DigestItem> = (unsealed.digest.logs.iter())
+		.filter(|item| matches!(item, DigestItem::Consensus(RECEIPTS_ENGINE_ID, _)))
+		.collect();
+	let receipts = read_receipts(&unsealed.digest).expect("a header that is read has one item or none");
+	let expected = receipts
+		.map(|receipts| DigestItem::Consensus(RECEIPTS_ENGINE_ID, receipts.encode()));
+	assert_eq!(items, expected.iter().collect::<Vec<_>>());
 }
 
 /// Checks that a miner's header is read back unchanged.

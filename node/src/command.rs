@@ -77,8 +77,8 @@ pub fn run() -> sc_cli::Result<()> {
 		Some(Command::ExportChainSpec(cmd)) => cmd.run(cli.load_spec(&cmd.chain)?),
 		Some(Command::ExportBlocks(cmd)) => {
 			let runner = cli.create_runner(&cmd)?;
-			runner.async_run(|config| {
-				let mut parts = service::Parts::new(&config)?;
+			runner.async_run(|mut config| {
+				let mut parts = service::Parts::new(&mut config)?;
 				let client = parts.core.client.clone();
 				// The command uses only a part of the parts. The tasks of the others would fail without them.
 				parts
@@ -90,8 +90,8 @@ pub fn run() -> sc_cli::Result<()> {
 		}
 		Some(Command::ImportBlocks(cmd)) => {
 			let runner = cli.create_runner(&cmd)?;
-			runner.async_run(|config| {
-				let mut parts = service::Parts::new(&config)?;
+			runner.async_run(|mut config| {
+				let mut parts = service::Parts::new(&mut config)?;
 				let client = parts.core.client.clone();
 				parts
 					.task_manager

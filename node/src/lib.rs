@@ -18,6 +18,7 @@ mod command;
 mod database;
 mod equivocations;
 mod explain;
+mod history;
 mod output;
 mod ports;
 pub mod service;

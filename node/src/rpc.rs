@@ -5,6 +5,7 @@ pub mod block;
 mod error;
 pub mod eth;
 pub(crate) mod framework;
+pub mod history;
 pub mod miner;
 pub mod mining;
 pub mod origins;
@@ -15,6 +16,7 @@ pub mod verification;
 
 use crate::{
 	client::{FullBackend, FullChain, FullClient, FullSealer},
+	history::History,
 	pool::FullPool,
 	verifiers::VerifierSets,
 };
@@ -39,6 +41,7 @@ pub(crate) struct Deps {
 	/// `None` if the node does not mine.
 	pub(crate) control: Option<miner::Control>,
 	pub(crate) sharing: sharing::Sharing,
+	pub(crate) history: Arc<History>,
 }
 
 /// What the methods on finality need to respond.
@@ -63,6 +66,7 @@ pub(crate) fn create(
 ) -> Result<RpcModule<()>, RegisterMethodError> {
 	use self::{
 		eth::{EthBlocks, EthBlocksApiServer},
+		history::{HistoryApiServer, SharingHistory},
 		miner::{Miner, MinerApiServer},
 		mining::{EthMining, EthMiningApiServer},
 		risk::{RiskApiServer, Risks},
@@ -81,6 +85,7 @@ pub(crate) fn create(
 		sealer,
 		control,
 		sharing,
+		history,
 	} = deps;
 	let FinalityDeps {
 		voter_state,
@@ -105,6 +110,7 @@ pub(crate) fn create(
 	module.merge(verifications.into_rpc())?;
 	module.merge(Risks::new(client, chain).into_rpc())?;
 	module.merge(sharing.into_rpc())?;
+	module.merge(SharingHistory(history).into_rpc())?;
 	module.merge(grandpa.into_rpc())?;
 	Ok(module)
 }

@@ -6,6 +6,7 @@
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
 //! | `network.rs` | connections to peers |
+//! | `serve.rs` | the server of proofs of finality and of state for other nodes |
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
 //! | `mining.rs` | the miners' ports, which are opened before all else; the sealer, the author and the built-in miner |
@@ -16,6 +17,7 @@ mod metrics;
 mod mining;
 mod network;
 mod parts;
+mod serve;
 mod tasks;
 // Public only for `tests/`.
 #[doc(hidden)]
@@ -24,6 +26,7 @@ pub mod watch;
 use crate::{
 	cli::{MiningArgs, SyncArgs},
 	database,
+	history::History,
 	pool::Limits,
 	ports,
 	producer::{self, KeyError, Profile, Registration},
@@ -32,13 +35,14 @@ use crate::{
 use isthmus_primitives::AccountId;
 use metrics::ChainMetrics;
 use polkadot_sdk::*;
+use sc_client_api::Backend as _;
 use sc_network::config::{NodeKeyConfig, Secret, SyncMode};
 use sc_service::{
 	error::Error as ServiceError, BlocksPruning, Configuration, PruningMode, TaskManager,
 };
 use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
 use sp_blockchain::HeaderBackend;
-use std::io;
+use std::{io, sync::Arc};
 
 use parts::application;
 pub use parts::{Core, Parts};
@@ -72,7 +76,7 @@ pub(crate) fn new_full(
 	mut config: Configuration,
 	options: Options,
 ) -> Result<TaskManager, ServiceError> {
-	check_options(&config)?;
+	check_options(&config, options.development)?;
 	let nothing_mines = has_no_miner(&options.mining);
 	let mining = mining::request(&config, options.mining, options.development)?;
 	database::check_writable(&config.database).map_err(application)?;
@@ -90,7 +94,7 @@ pub(crate) fn new_full(
 		import_queue,
 		grandpa,
 		mut telemetry,
-	} = Parts::with_pool(&config, options.pool)?;
+	} = Parts::with_pool(&mut config, options.pool)?;
 	let producer = match options.producer {
 		Some(profile) => producer_deps(&config, &core, profile)?,
 		None => None,
@@ -99,6 +103,7 @@ pub(crate) fn new_full(
 	watch_storage(&config, options.storage, &task_manager)?;
 	core.compile_runtime()?;
 
+	let history = start_history(&core, config.blocks_pruning, &task_manager)?;
 	let watched = Watched::new(&config, mining.is_some(), options.pool);
 	let finality = finality::prepare(&config, &core, grandpa, &task_manager)?;
 	let mining = mining::prepare(&core, mining)?;
@@ -107,8 +112,9 @@ pub(crate) fn new_full(
 		sync_memory: options.sync.memory_bytes(),
 		core: &core,
 		import_queue,
-		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref())?,
+		rpc: rpc_deps(&core, finality.rpc.clone(), mining.as_ref(), history)?,
 		grandpa_protocol: finality.protocol(),
+		authority_set: finality.rpc.authority_set.clone(),
 		task_manager: &mut task_manager,
 		telemetry: telemetry.as_mut(),
 	})?;
@@ -178,11 +184,34 @@ fn watch_storage(
 	StorageMonitorService::try_spawn(options, path.into(), &spawner).map_err(application)
 }
 
+/// Returns the history of shared data, which lasts as long as the bodies of the blocks, and starts the task that
+/// keeps its index.
+fn start_history(
+	core: &Core,
+	pruning: BlocksPruning,
+	task_manager: &TaskManager,
+) -> Result<Arc<History>, ServiceError> {
+	let keep = match pruning {
+		BlocksPruning::Some(blocks) => Some(blocks),
+		BlocksPruning::KeepAll | BlocksPruning::KeepFinalized => None,
+	};
+	let events = core
+		.backend
+		.offchain_storage()
+		.ok_or("the database has no offchain column, where the events of the blocks are")?;
+	let history = Arc::new(History::new(core.client.clone(), events, keep));
+	task_manager
+		.spawn_handle()
+		.spawn_blocking("history", None, history.clone().run());
+	Ok(history)
+}
+
 /// Returns what the RPC methods need to answer.
 fn rpc_deps(
 	core: &Core,
 	finality: rpc::FinalityDeps,
 	mining: Option<&mining::Prepared>,
+	history: Arc<History>,
 ) -> sp_blockchain::Result<rpc::Deps> {
 	Ok(rpc::Deps {
 		client: core.client.clone(),
@@ -192,6 +221,7 @@ fn rpc_deps(
 		sealer: mining.map(|mining| mining.sealer.clone()),
 		control: mining.map(|mining| mining.control.clone()),
 		sharing: rpc::sharing::Sharing::new(core.client.clone())?,
+		history,
 	})
 }
 
@@ -233,10 +263,16 @@ fn producer_deps(
 
 /// Rejects options that would skip the checks of blocks, or prune bodies and states that the uncle rules
 /// still need.
-fn check_options(config: &Configuration) -> Result<(), ServiceError> {
-	if !matches!(config.network.sync_mode, SyncMode::Full) {
+fn check_options(config: &Configuration, development: bool) -> Result<(), ServiceError> {
+	if matches!(config.network.sync_mode, SyncMode::LightState { .. }) {
 		return Err(ServiceError::Other(
-			"only `--sync full` is supported: every node verifies every block's proof of work"
+			"only `--sync full` and `--sync warp` are supported: a state is worth nothing without a proof of finality"
+				.into(),
+		));
+	}
+	if development && config.network.sync_mode.is_warp() {
+		return Err(ServiceError::Other(
+			"`--sync warp` needs peers that prove what is final, and a development chain has none"
 				.into(),
 		));
 	}

@@ -8,6 +8,7 @@
 //! | H_c, H_d, H_l, H_s, H_o, H_x | one `PreRuntime(b"pow_", SCALE(PreDigest))` |
 //! | H_g | one `Consensus(b"pow_", SCALE(GasUsed))` |
 //! | H_m, H_n | one `Seal(b"pow_", SCALE(Seal))`, the last item |
+//! | H_e | one `Consensus(b"rcpt", SCALE(Receipts))` |
 //!
 //! Items are found by kind and engine id, never by position, because finality and runtime upgrades add
 //! items of their own.
@@ -24,6 +25,9 @@ use sp_runtime::{traits::Header as _, ConsensusEngineId, DigestItem};
 /// The engine's id in digest items. Polkadot.js reads a block's author from the first 32 bytes of the
 /// pre-runtime item with this id.
 pub const POW_ENGINE_ID: ConsensusEngineId = *b"pow_";
+
+/// The id of the item that commits to a block's data-sharing events.
+pub const RECEIPTS_ENGINE_ID: ConsensusEngineId = *b"rcpt";
 
 /// The maximum length of H_x, in bytes (yellow paper, equation 55).
 pub const MAX_EXTRA_DATA: usize = 32;
@@ -55,6 +59,18 @@ pub struct PreDigest {
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct GasUsed(pub u64);
 
+/// H_e: a commitment to the block's data-sharing events, in their order. The runtime deposits it at the end of
+/// every block, with or without events. Blocks of runtimes older than this item have none.
+///
+/// `docs/formats.md` describes the leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Receipts {
+	/// The number of events, which are the tree's leaves.
+	pub count: u32,
+	/// The root of the tree of RFC 6962 (section 2.1) over the events.
+	pub root: H256,
+}
+
 /// H_m and H_n: the proof of work.
 #[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
 pub struct Seal {
@@ -73,14 +89,14 @@ pub enum DigestError {
 		/// The header's encoded size, in bytes.
 		got: usize,
 	},
-	/// The digest lacks this item with the engine's id.
-	#[error("the digest has no pow_ {0}")]
+	/// The digest lacks this item.
+	#[error("the digest has no {0}")]
 	Missing(Item),
-	/// The digest has more than one such item with the engine's id.
-	#[error("the digest has more than one pow_ {0}")]
+	/// The digest has more than one such item.
+	#[error("the digest has more than one {0}")]
 	Repeated(Item),
 	/// The item's bytes do not decode, or bytes are left over.
-	#[error("the digest's pow_ {0} does not decode")]
+	#[error("the digest's {0} does not decode")]
 	Undecodable(Item),
 	/// The seal is not the digest's last item.
 	#[error("the seal is not the digest's last item")]
@@ -91,7 +107,7 @@ pub enum DigestError {
 	ForeignItem(ConsensusEngineId),
 }
 
-/// One of the engine's three digest items.
+/// One of the digest items that contain the paper's fields.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Item {
 	/// [`PreDigest`].
@@ -100,14 +116,17 @@ pub enum Item {
 	GasUsed,
 	/// [`Seal`].
 	Seal,
+	/// [`Receipts`].
+	Receipts,
 }
 
 impl core::fmt::Display for Item {
 	fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
 		f.write_str(match self {
-			Item::PreDigest => "pre-runtime item",
-			Item::GasUsed => "gas-used item",
-			Item::Seal => "seal",
+			Item::PreDigest => "pow_ pre-runtime item",
+			Item::GasUsed => "pow_ gas-used item",
+			Item::Seal => "pow_ seal",
+			Item::Receipts => "rcpt receipts item",
 		})
 	}
 }
@@ -137,8 +156,8 @@ impl PowHeader {
 	/// # Errors
 	///
 	/// Returns a [`DigestError`] if the header is too long, if the digest does not contain exactly one of
-	/// each of the engine's items, if the seal is not last, or if there is a pre-runtime or seal item of
-	/// another engine.
+	/// each of the engine's items, if the seal is not last, if there is more than one [`Receipts`] item, or
+	/// if there is a pre-runtime or seal item of another engine.
 	pub fn read(header: &Header) -> Result<Self, DigestError> {
 		let got = header.encoded_size();
 		if got > MAX_HEADER_BYTES {
@@ -191,6 +210,7 @@ pub fn seal_hash(unsealed: &Header) -> H256 {
 /// Returns the same errors as [`PowHeader::read`].
 pub fn read_unsealed(header: &Header) -> Result<(PreDigest, u64), DigestError> {
 	let pre = read_pre_digest(&header.digest)?;
+	read_receipts(&header.digest)?;
 	let mut gas_used = None;
 	for item in &header.digest.logs {
 		match item {
@@ -230,6 +250,27 @@ pub fn read_pre_digest(digest: &sp_runtime::Digest) -> Result<PreDigest, DigestE
 		}
 	}
 	pre.ok_or(DigestError::Missing(Item::PreDigest))
+}
+
+/// Reads H_e, if the header has it. The rules of the header allow one item at most; whether a block must have
+/// one, and which, depends on its runtime: executing the block decides that.
+///
+/// # Errors
+///
+/// Returns [`DigestError::Repeated`] if there are several items, and [`DigestError::Undecodable`] if the item
+/// is malformed.
+pub fn read_receipts(digest: &sp_runtime::Digest) -> Result<Option<Receipts>, DigestError> {
+	let mut receipts = None;
+	for item in &digest.logs {
+		if let DigestItem::Consensus(RECEIPTS_ENGINE_ID, bytes) = item {
+			let decoded = Receipts::decode_all(&mut &bytes[..])
+				.map_err(|_| DigestError::Undecodable(Item::Receipts))?;
+			if receipts.replace(decoded).is_some() {
+				return Err(DigestError::Repeated(Item::Receipts));
+			}
+		}
+	}
+	Ok(receipts)
 }
 
 /// Returns H_o, the hash of a list of uncles: KEC256(SCALE(uncles)).

@@ -84,6 +84,7 @@ impl Chain {
 			});
 			ProofOfWork::do_try_state().expect("the state is consistent between blocks");
 			crate::Verifiers::do_try_state().expect("the verifiers are consistent");
+			crate::DataSharing::do_try_state().expect("what is shared is consistent");
 		});
 	}
 

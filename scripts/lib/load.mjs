@@ -56,7 +56,9 @@ export async function sign(client, secrets, each, call) {
 export async function fund(client, rich, secrets, amount) {
 	const { balances, utility } = client.api.tx;
 	const calls = secrets.map((secret) => balances.transferKeepAlive(client.account(secret).address, amount));
-	await client.submit(client.account(rich), utility.batchAll(calls));
+	// A chain without `utility` takes them one by one.
+	if (utility) await client.submit(client.account(rich), utility.batchAll(calls));
+	else for (const call of calls) await client.submit(client.account(rich), call);
 }
 
 /**

@@ -86,11 +86,12 @@ export class LocalNode {
 	 * @param {number} [options.port] The preferred JSON-RPC port; by default, or if it is taken, any free port.
 	 * @param {number} [options.peerPort] The preferred port for peers; by default, or if it is taken, any free port.
 	 * @param {boolean} [options.metrics] Whether to serve metrics.
+	 * @param {string} [options.program] The program; by default the one that ISTHMUS_NODE names.
 	 * @returns {Promise<LocalNode>}
 	 */
-	static async start({ args = ['--dev'], basePath, port = 0, peerPort = 0, metrics = false } = {}) {
+	static async start({ args = ['--dev'], basePath, port = 0, peerPort = 0, metrics = false, program = binary() } = {}) {
 		const node = new LocalNode();
-		node.#binary = binary();
+		node.#binary = program;
 		node.#ownsFolder = basePath === undefined;
 		node.basePath = basePath ?? mkdtempSync(join(tmpdir(), 'isthmus-node-'));
 		node.logPath = join(node.basePath, 'node.log');

@@ -535,9 +535,29 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	const [{ grant }] = await ok('list', 'given', ...owner.key);
 	const revoked = await ok('revoke', String(grant), ...owner.key);
 	assert.deepEqual(Object.keys(revoked[0]), ['block', 'epoch', 'grant', 'left', 'overtaken', 'refunded', 'renewed', 'skipped']);
+	const [given] = await ok('authorize', '--to', uri, '--leaves', '0..1', ...owner.key);
+	for (const [args, keys] of [
+		[['renounce', String(given.grant), ...key], ['block', 'grant']],
+		[['settle', ...key], ['block', 'settled']],
+		[['dataset', 'close', '0', ...owner.key], ['block']],
+		[['dataset', 'open', '0', ...owner.key], ['block']],
+	]) {
+		const [answer] = await ok(...args);
+		assert.deepEqual(Object.keys(answer), keys, `isthmus ${args.join(' ')}`);
+	}
 	const [withdrawn] = await ok('key', 'withdraw', ...key);
 	assert.deepEqual(Object.keys(withdrawn), ['account', 'block']);
 	assert.deepEqual(Object.keys(await refused(REFUSED, 'dataset', 'epoch', '9', ...owner.key)), ['code', 'error', 'hint']);
+});
+
+test('a tip is paid besides the fee', { timeout }, async () => {
+	const payer = await account('//TipPayer');
+	const { address } = await account('//TipReader');
+	const free = async () => BigInt((await ok('balance', payer.address))[0].free);
+	const before = await free();
+	await ok('transfer', address, '1', '--tip', '0.5', ...payer.key);
+	const paid = before - (await free());
+	assert.ok(paid > 1_500_000_000_000n && paid < 1_510_000_000_000n, String(paid));
 });
 
 test('the story, from a key to a trace', { timeout }, async () => {

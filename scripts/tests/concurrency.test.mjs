@@ -206,7 +206,7 @@ test('what is stored beside a revocation is stored in one of the two epochs, and
 	random('beside-7', 10);
 	const [{ epoch }] = await store('beside-7');
 	assert.equal(epoch, 1);
-	// The folder is whole, and leaves no files in the epoch that it may have begun in.
+	// The folder is whole, and leaves no files in the epoch that it may have started in.
 	await ok(['fetch', owner.address, 'beside-folder', '--folder', '-o', 'beside.out', ...owner.key]);
 	for (let i = 0; i < 3; i++) {
 		assert.ok(readFileSync(path(`beside.out/${i}`)).equals(readFileSync(path(`beside-folder/${i}`))));

@@ -49,7 +49,7 @@ test('one verifier is admitted by vote, and another removed', { timeout }, async
 		...['--mine', '--beneficiary', accounts[index], '--hash-rate', '2000'],
 	];
 	const network = await Network.start({
-		spare: 1,
+		spare: 2,
 		args,
 		parameters: { genesisDifficulty: '0x2000', minimumDifficulty: '0x2000' },
 		edit: (genesis) => {
@@ -114,5 +114,13 @@ test('one verifier is admitted by vote, and another removed', { timeout }, async
 		const members = await api.query.council.members();
 		assert.deepEqual(members.map(String).sort(), left.sort());
 		assert.ok(left.includes(alice));
+	});
+
+	await step(t, network, 'a node joins by warp sync: the votes of each set prove the next', async () => {
+		const warped = await network.add(['--sync', 'warp']);
+		const { number, hash } = await first.rpc.finalized();
+		await warped.rpc.finalizedFrom(number);
+		assert.equal(await warped.rpc.hashAt(number), hash);
+		assert.equal(await warped.rpc.hashAt(1), null, 'its history does not begin with genesis');
 	});
 });

@@ -48,6 +48,18 @@ test('the chain reports its name, token and address format', { timeout }, async 
 	assert.equal(api.registry.chainSS58, 42);
 });
 
+test('a call for the superuser is refused when another signs it, before it takes a place', { timeout }, async () => {
+	const bob = new Keyring({ type: 'sr25519' }).addFromUri('//Bob');
+	const { system, utility } = api.tx;
+	const call = system.setStorage([['0x01', `0x${'00'.repeat(1 << 20)}`]]);
+	const nonceOf = async () => (await api.query.system.account(bob.address)).nonce.toNumber();
+	const nonce = await nonceOf();
+	for (const refused of [call, utility.forceBatch([call])]) {
+		await assert.rejects(refused.signAndSend(bob, { nonce }), /1010: Invalid Transaction/);
+	}
+	assert.equal(await nonceOf(), nonce);
+});
+
 test('every call of data sharing exists, with its documentation', { timeout }, () => {
 	const calls = api.tx.dataSharing;
 	for (const name of [

@@ -233,6 +233,10 @@ const OTHER_NAME: &str =
 	"store it under another --name, or remove the record first: isthmus remove NAME";
 
 /// The hint for a file that changes while it is read.
+const WHOLE_HISTORY: &str = "start later with --from BLOCK, or ask a node that keeps all block bodies, as nodes do without --blocks-pruning";
+
+const FALSE_NODE: &str = "this node is faulty or lies: ask another one";
+
 const STEADY: &str = "run the same command again when nothing writes to it, or store a copy of it";
 
 /// Returns the kind of an error, and a hint if one helps.
@@ -288,6 +292,8 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive"),
 		),
+		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
+		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
 		Upload(UploadError::ChangedWhileRead { .. }) => (Kind::Failed, Some(STEADY)),
 		Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => (
 			Kind::Failed,
@@ -396,6 +402,17 @@ mod tests {
 		assert!(error
 			.hint
 			.is_some_and(|hint| hint.contains("--state-pruning archive")));
+	}
+
+	#[test]
+	fn a_history_that_is_gone_or_false_has_a_way_out() {
+		let gone = Error::from(SdkError::HistoryGone { since: 9 });
+		assert_eq!(gone.kind, Kind::Refused);
+		assert!(gone.hint.is_some_and(|hint| hint.contains("--from")));
+		let (block, reason) = (9, "made up".into());
+		let lie = Error::from(SdkError::NotProven { block, reason });
+		assert_eq!(lie.kind, Kind::Failed);
+		assert!(lie.hint.is_some_and(|hint| hint.contains("another")));
 	}
 
 	#[test]

@@ -22,8 +22,8 @@ use std::fmt;
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The history is read from the events of the blocks, so the node must have their states: run it with
---state-pruning archive.
+The node has the history for as long as the bodies of its blocks, whatever states it keeps.
+Each event is checked against the header of its block.
 
 Examples:
   isthmus trace record 5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty marks-2025.csv
@@ -32,9 +32,9 @@ pub(crate) struct Opts {
 	#[command(subcommand)]
 	subject: Of,
 
-	/// First block to search
-	#[arg(long, global = true, value_name = "BLOCK", default_value_t = 1)]
-	from: BlockNumber,
+	/// First block to search [default: the first of which the node has the history]
+	#[arg(long, global = true, value_name = "BLOCK")]
+	from: Option<BlockNumber>,
 
 	/// Last block to search [default: the last finalized one]
 	#[arg(long, global = true, value_name = "BLOCK")]
@@ -123,18 +123,22 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 		Of::Reader { account } => Subject::Reader(account),
 		Of::Account { account } => Subject::Account(account),
 	};
-	let to = last_block(context, opts.from, opts.to).await?;
-	let searched = trace(&context.client, &subject, opts.from, to, &mut Bar::new()).await;
-	let happenings = searched.map_err(|error| match error {
-		SdkError::StateGone(_) => Error::from(error).hint("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive, or start later with --from BLOCK"),
-		error => error.into(),
-	})?;
+	let mut from = opts.from.unwrap_or(1);
+	let to = last_block(context, from, opts.to).await?;
+	let mut searched = trace(&context.client, &subject, from, to, &mut Bar::new()).await;
+	if let (None, Err(SdkError::HistoryGone { since })) = (opts.from, &searched) {
+		from = *since;
+		tell(format_args!(
+			"this node has the history from block {from} on"
+		));
+		searched = trace(&context.client, &subject, from, to, &mut Bar::new()).await;
+	}
+	let happenings = searched?;
 	if context.output == Output::Text && opts.to.is_none() {
 		tell(format_args!(
 			"searched up to block {to}, the last finalized one"
 		));
 	}
-	let from = opts.from;
 	match subject {
 		// An account may have done nothing. A record or a dataset exists because something happened.
 		Subject::Record { .. } | Subject::Dataset { .. } if happenings.is_empty() => Err(
@@ -316,6 +320,7 @@ mod tests {
 			event: Event::ChunkStored {
 				owner: [1; 32].into(),
 				key: isthmus_sdk::record_key(&char::from(key).to_string()).unwrap(),
+				dataset: 0,
 				index,
 				content_hash: H256::zero(),
 			},

@@ -51,6 +51,22 @@ pub enum Error {
 	/// The node has pruned the state of a block.
 	#[error("the node no longer has the state of this block: {0}")]
 	StateGone(String),
+	/// The node has the history of shared data only from a later block on.
+	#[error("the node has the history only from block {since} on")]
+	HistoryGone {
+		/// The first block from which on the node has all events.
+		since: BlockNumber,
+	},
+	/// The node sent an event that is not proven by its block's header.
+	#[error(
+		"the node sent an event of block {block} that the block's header does not prove: {reason}"
+	)]
+	NotProven {
+		/// The block's number.
+		block: BlockNumber,
+		/// What is wrong.
+		reason: String,
+	},
 	/// The chain lacks something that this library needs, or one of its types has an unexpected shape.
 	#[error("this program does not understand the chain: {0}")]
 	Incompatible(String),

@@ -100,19 +100,29 @@ pub enum Event {
 	ChunkStored {
 		owner: AccountId,
 		key: RecordKey,
+		dataset: DatasetId,
 		index: u32,
 		content_hash: H256,
 	},
 	/// A large record has all its chunks.
-	RecordCompleted { owner: AccountId, key: RecordKey },
+	RecordCompleted {
+		owner: AccountId,
+		key: RecordKey,
+		dataset: DatasetId,
+	},
 	/// An owner abandoned a large record that did not have all its chunks.
 	RecordAbandoned {
 		owner: AccountId,
 		key: RecordKey,
+		dataset: DatasetId,
 		arrived: u32,
 	},
 	/// A record was removed from the state.
-	RecordRemoved { owner: AccountId, key: RecordKey },
+	RecordRemoved {
+		owner: AccountId,
+		key: RecordKey,
+		dataset: DatasetId,
+	},
 	/// The leaf of a removed record was freed.
 	LeafFreed {
 		owner: AccountId,
@@ -140,6 +150,8 @@ pub enum Event {
 		request: RequestId,
 		owner: AccountId,
 		consumer: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
 		valid_until: BlockNumber,
 	},
 	/// The owner rejected a request.
@@ -147,6 +159,8 @@ pub enum Event {
 		request: RequestId,
 		owner: AccountId,
 		consumer: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
 		#[serde(serialize_with = "as_text")]
 		reason: Text,
 	},
@@ -155,6 +169,8 @@ pub enum Event {
 		request: RequestId,
 		owner: AccountId,
 		consumer: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
 	},
 	/// An owner authorised a reader.
 	Authorized {
@@ -308,6 +324,10 @@ impl Event {
 			| DatasetClosed { dataset, .. }
 			| Stored { dataset, .. }
 			| RecordOpened { dataset, .. }
+			| ChunkStored { dataset, .. }
+			| RecordCompleted { dataset, .. }
+			| RecordAbandoned { dataset, .. }
+			| RecordRemoved { dataset, .. }
 			| LeafFreed { dataset, .. } => Some(*dataset),
 			_ => self.scope().map(|scope| scope.dataset),
 		}
@@ -318,6 +338,9 @@ impl Event {
 		use Event::*;
 		match self {
 			AccessRequested { scope, .. }
+			| RequestCancelled { scope, .. }
+			| RequestRejected { scope, .. }
+			| RequestLapsed { scope, .. }
 			| Authorized { scope, .. }
 			| Revoked { scope, .. }
 			| Renounced { scope, .. }
@@ -496,8 +519,12 @@ mod tests {
 				}),
 			),
 			(
-				Event::RecordCompleted { owner, key: KEY },
-				json!({"event": "RecordCompleted", "owner": owner, "key": key}),
+				Event::RecordCompleted {
+					owner,
+					key: KEY,
+					dataset: 3,
+				},
+				json!({"event": "RecordCompleted", "owner": owner, "key": key, "dataset": 3}),
 			),
 			(
 				Event::AccessRequested {
@@ -541,11 +568,12 @@ mod tests {
 					request: 8,
 					owner,
 					consumer,
+					scope,
 					reason: Text(Vec::new()),
 				},
 				json!({
 					"event": "RequestRejected", "request": 8, "owner": owner, "consumer": consumer,
-					"reason": "",
+					"scope": scope_json, "reason": "",
 				}),
 			),
 		]

@@ -60,7 +60,7 @@
 //! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
 //!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
-//! - [`mod@trace`] returns the history of a record, a dataset or a reader.
+//! - [`mod@trace`] returns the history of a record, a dataset or a reader; [`mod@history`] has the proofs.
 //!
 //! Keys and encryption formats are in `isthmus-envelope`. Ids, queries and the rest of the sharing protocol
 //! are in `isthmus-sharing`.
@@ -98,6 +98,7 @@ pub mod event;
 pub mod fetch_file;
 pub mod fetch_folder;
 pub mod folder;
+pub mod history;
 mod lock;
 mod manifest;
 mod note;

@@ -15,7 +15,8 @@ pub(crate) fn content_hash(bytes: &[u8]) -> Hash {
 	BlakeTwo256.hash(bytes).0
 }
 
-fn sha256(bytes: &[u8]) -> Hash {
+/// Returns the hash of which the Merkle trees are made.
+pub(crate) fn sha256(bytes: &[u8]) -> Hash {
 	let mut hash = Hash::default();
 	hash.copy_from_slice(digest(&SHA256, bytes).as_ref());
 	hash

@@ -131,6 +131,7 @@ pallet_errors! {
 	FirmNotOffered,
 	FirmForTooLittle,
 	NothingDue,
+	NameSpaces,
 }
 
 impl fmt::Display for PalletError {

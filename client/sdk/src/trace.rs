@@ -2,27 +2,19 @@
 //! Traces the history of shared data: who asked for access, who granted it, to which range, when, in which
 //! block and for how much.
 //!
-//! The history of a record, dataset or reader is read from the blocks' events, so no index has to be
-//! maintained or trusted. The node has to be trusted: events come without a proof, so a node could omit or
-//! invent some. Ask your own node, or several.
-//!
-//! The node must still have the states of the searched blocks; an archive node has them all.
+//! The history is read from the node's [`mod@history`], so it does not depend on the states that the node keeps, and
+//! every event is checked against its block's header. A node may still leave events out: ask several.
 
 use crate::{
 	block::BlockId,
 	client::Client,
 	error::Error,
 	event::Event,
-	outcome::{BlockEvents, Happened},
-	progress::{Progress, Stage},
-	state::every,
+	history::{self, history, ProvenEvent},
+	progress::Progress,
 	types::*,
 };
-use futures::{stream, StreamExt};
-use std::collections::HashSet;
-
-/// How many blocks to fetch concurrently.
-const AT_ONCE: usize = 16;
+use subxt::{rpcs::rpc_params, utils::H256};
 
 /// What to trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +50,23 @@ pub struct Happening {
 	pub event: Event,
 }
 
-/// Returns the history of a subject in the blocks `from..=to` of the best chain. Records and requests from
-/// before block `from` are read from the state before it.
+impl From<ProvenEvent> for Happening {
+	fn from(proven: ProvenEvent) -> Self {
+		Self {
+			block: proven.block,
+			transaction: proven.receipt.transaction,
+			event: proven.event,
+		}
+	}
+}
+
+/// Returns the history of a subject in the blocks `from..=to` of the best chain, each event checked against its
+/// block's header.
 ///
 /// # Errors
 ///
-/// Returns [`Error::StateGone`] if the node has pruned the state of a block, and [`Error::NoSuchBlock`] if
-/// the chain is shorter than `to`.
+/// Returns [`Error::HistoryGone`] if the node has no history of block `from`, [`Error::NoSuchBlock`] if the chain
+/// is shorter than `to`, and [`Error::NotProven`] if the node sends an event that the header does not prove.
 pub async fn trace(
 	client: &Client,
 	subject: &Subject,
@@ -72,273 +74,146 @@ pub async fn trace(
 	to: BlockNumber,
 	progress: &mut impl Progress,
 ) -> Result<Vec<Happening>, Error> {
-	let known = match from {
-		0 | 1 => Known::default(),
-		_ => Known::before(client, subject, from).await?,
+	let last: Option<H256> = client
+		.request("chain_getBlockHash", rpc_params![to])
+		.await?;
+	last.ok_or(Error::NoSuchBlock(to))?;
+	let from = from.max(1);
+	let events = match subject {
+		Subject::Record { owner, key } => {
+			return of_record(client, *owner, *key, from, to, progress).await;
+		}
+		Subject::Dataset { owner, dataset } => history::Subject::Dataset(*owner, *dataset),
+		Subject::Reader(account) | Subject::Account(account) => history::Subject::Account(*account),
 	};
-	let total = u64::from(to.saturating_sub(from)).saturating_add(1);
-	let mut blocks = stream::iter(from..=to)
-		.map(|number| happenings(client, number))
-		.buffered(AT_ONCE);
-	let (mut all, mut done) = (Vec::new(), 0);
-	while let Some(block) = blocks.next().await {
-		all.extend(block?);
-		done += 1;
-		progress.at(Stage::Searching, done, total);
-	}
-	Ok(select(subject, all, known))
+	let events = complete(client, &events, from, to, progress).await?;
+	let is_own = |event: &ProvenEvent| match subject {
+		Subject::Reader(reader) => event.event.reader() == Some(reader),
+		_ => true,
+	};
+	Ok(events.into_iter().filter(is_own).map(Into::into).collect())
 }
 
-/// What is known about a subject. It decides which events belong to the subject, because most events name no
-/// range.
-#[derive(Default)]
-struct Known {
-	/// The leaves where a traced record is or was stored.
-	places: Vec<(DatasetId, Epoch, Leaf)>,
-	/// The subject's requests.
-	requests: HashSet<RequestId>,
-	/// The keys of a traced dataset's records.
-	keys: HashSet<RecordKey>,
+/// Returns the events about a subject, or an error if the node does not have all of them.
+async fn complete(
+	client: &Client,
+	subject: &history::Subject,
+	from: BlockNumber,
+	to: BlockNumber,
+	progress: &mut impl Progress,
+) -> Result<Vec<ProvenEvent>, Error> {
+	let found = history(client, Some(subject), from, to, progress).await?;
+	if found.since > from {
+		return Err(Error::HistoryGone { since: found.since });
+	}
+	Ok(found.events)
 }
 
-impl Known {
-	/// Collects what is known about the subject from the state before block `from`.
-	async fn before(client: &Client, subject: &Subject, from: BlockNumber) -> Result<Self, Error> {
-		let mut known = Self::default();
-		let (Subject::Record { owner, .. } | Subject::Dataset { owner, .. }) = subject else {
-			return Ok(known);
-		};
-		let state = client.at_number(from.saturating_sub(1)).await?;
-		match subject {
-			Subject::Record { owner, key } => {
-				let record = state.record(owner, *key).await?;
-				known.places = record
-					.map(|record| (record.dataset, record.epoch, record.leaf))
-					.into_iter()
-					.collect();
-			}
-			Subject::Dataset { owner, dataset } => {
-				let records = every(|after| state.records(owner, after)).await?;
-				known.keys = records
-					.into_iter()
-					.filter(|entry| entry.record.dataset == *dataset)
-					.map(|entry| entry.key)
-					.collect();
-			}
-			Subject::Reader(_) | Subject::Account(_) => {}
-		}
-		let requests = every(|after| state.requests_to(owner, after)).await?;
-		known.requests = requests
-			.into_iter()
-			.filter(|entry| known.concerns(subject, &entry.request.scope))
-			.map(|entry| entry.id)
-			.collect();
-		Ok(known)
+/// Returns the history of a record.
+async fn of_record(
+	client: &Client,
+	owner: AccountId,
+	key: RecordKey,
+	from: BlockNumber,
+	to: BlockNumber,
+	progress: &mut impl Progress,
+) -> Result<Vec<Happening>, Error> {
+	// Where the record is or was stored decides which requests and grants contain it, even if that was before.
+	let own = history::Subject::Record(owner, key);
+	let own = history(client, Some(&own), 1, to, progress).await?;
+	if own.since > from {
+		return Err(Error::HistoryGone { since: own.since });
 	}
-
-	/// Learns a traced record's place from the event that stored it.
-	fn learn_place(&mut self, subject: &Subject, event: &Event) {
-		let (
-			Event::Stored {
-				owner,
-				key,
-				dataset,
-				epoch,
-				leaf,
-				..
-			}
-			| Event::RecordOpened {
-				owner,
-				key,
-				dataset,
-				epoch,
-				leaf,
-				..
-			},
-			Subject::Record {
-				owner: wanted_owner,
-				key: wanted_key,
-			},
-		) = (event, subject)
-		else {
-			return;
-		};
-		if (owner, key) == (wanted_owner, wanted_key) {
-			self.places.push((*dataset, *epoch, *leaf));
-		}
-	}
-
-	/// Returns whether an event belongs to the subject. Remembers its request and key for later events.
-	fn is_own(&mut self, subject: &Subject, event: &Event) -> bool {
-		let request = event.request();
-		if request.is_some_and(|id| self.requests.contains(&id)) {
-			return true;
-		}
-		let found = match subject {
-			Subject::Record { owner, key } => {
-				let by_scope = |scope| self.concerns(subject, scope);
-				let named = event.key() == Some(key) || event.scope().is_some_and(by_scope);
-				event.owner() == owner && named
-			}
-			Subject::Dataset { owner, dataset } => {
-				let by_key = event.key().is_some_and(|key| self.keys.contains(key));
-				let named = event.dataset() == Some(*dataset);
-				event.owner() == owner && (named || by_key)
-			}
-			Subject::Reader(reader) => event.reader() == Some(reader),
-			Subject::Account(account) => {
-				event.owner() == account || event.reader() == Some(account)
-			}
-		};
-		if found {
-			self.requests.extend(request);
-			self.keys.extend(event.key().copied());
-		}
-		found
-	}
-
-	/// Returns whether one of the owner's ranges contains the traced record, or belongs to the traced
-	/// dataset.
-	fn concerns(&self, subject: &Subject, scope: &Scope) -> bool {
-		match subject {
-			Subject::Record { .. } => self.places.iter().any(|(dataset, epoch, leaf)| {
-				(scope.dataset, scope.epoch) == (*dataset, *epoch) && scope.covers(*leaf)
-			}),
-			Subject::Dataset { dataset, .. } => scope.dataset == *dataset,
-			Subject::Reader(_) | Subject::Account(_) => false,
-		}
-	}
-}
-
-/// Returns the data-sharing events of one block.
-async fn happenings(client: &Client, number: BlockNumber) -> Result<Vec<Happening>, Error> {
-	let state = client.at_number(number).await?;
-	let BlockEvents { block, outcomes } = BlockEvents::fetch(&state).await?;
-	Ok(outcomes
+	let mut places: Vec<_> = own
+		.events
 		.iter()
-		.cloned()
-		.filter_map(|(transaction, happened)| match happened {
-			Happened::Event(event) => Some(Happening {
-				block,
-				transaction,
-				event,
-			}),
-			Happened::Refused(_) | Happened::OneRefused(_) => None,
-		})
-		.collect())
+		.filter_map(|own| place(&own.event))
+		.collect();
+	if own.since > 1 {
+		let record = client.best().await?.record(&owner, key).await?;
+		places.extend(record.map(|record| (record.dataset, record.epoch, record.leaf)));
+	}
+	let mut datasets: Vec<_> = places.iter().map(|(dataset, ..)| *dataset).collect();
+	datasets.sort_unstable();
+	datasets.dedup();
+	let mut all: Vec<_> = own
+		.events
+		.into_iter()
+		.filter(|own| own.block.number >= from)
+		.collect();
+	for dataset in datasets {
+		let access = history::Subject::Access(owner, dataset);
+		let access = complete(client, &access, from, to, progress).await?;
+		all.extend(
+			access
+				.into_iter()
+				.filter(|access| concerns(&places, &access.event)),
+		);
+	}
+	all.sort_by_key(|event| (event.block.number, event.index));
+	Ok(all.into_iter().map(Into::into).collect())
 }
 
-/// Selects the events of the subject.
-fn select(subject: &Subject, all: Vec<Happening>, mut known: Known) -> Vec<Happening> {
-	for Happening { event, .. } in &all {
-		known.learn_place(subject, event);
+/// Returns the place that an event gives to its record.
+fn place(event: &Event) -> Option<(DatasetId, Epoch, Leaf)> {
+	match event {
+		Event::Stored {
+			dataset,
+			epoch,
+			leaf,
+			..
+		}
+		| Event::RecordOpened {
+			dataset,
+			epoch,
+			leaf,
+			..
+		} => Some((*dataset, *epoch, *leaf)),
+		_ => None,
 	}
-	all.into_iter()
-		.filter(|happening| known.is_own(subject, &happening.event))
-		.collect()
+}
+
+/// Returns whether the range of a request or grant contains one of these places.
+fn concerns(places: &[(DatasetId, Epoch, Leaf)], event: &Event) -> bool {
+	event.scope().is_some_and(|scope| {
+		places.iter().any(|(dataset, epoch, leaf)| {
+			(scope.dataset, scope.epoch) == (*dataset, *epoch) && scope.covers(*leaf)
+		})
+	})
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
 
-	fn account(byte: u8) -> AccountId {
-		AccountId::from([byte; 32])
-	}
-
-	fn key(byte: u8) -> RecordKey {
-		[byte; 32].into()
-	}
-
-	fn stored(owner: u8, dataset: DatasetId, leaf: Leaf) -> Event {
-		Event::Stored {
-			owner: account(owner),
-			key: key(leaf as u8),
-			dataset,
-			epoch: 0,
-			leaf,
-			content_hash: key(0),
-			length: 1,
-		}
-	}
-
-	fn asked(request: RequestId, owner: u8, consumer: u8, dataset: DatasetId, to: u64) -> Event {
-		Event::AccessRequested {
-			request,
-			owner: account(owner),
-			consumer: account(consumer),
+	fn rejected(dataset: DatasetId, epoch: Epoch, from: u64, to: u64) -> Event {
+		Event::RequestRejected {
+			request: 7,
+			owner: [1; 32].into(),
+			consumer: [2; 32].into(),
 			scope: Scope {
 				dataset,
-				epoch: 0,
-				from: 0,
+				epoch,
+				from,
 				to,
 			},
-			purpose: Text(b"a study".to_vec()),
-			term: 10,
-			offer: 5,
-			firm: false,
-			valid_until: 100,
-		}
-	}
-
-	fn rejected(request: RequestId, owner: u8, consumer: u8) -> Event {
-		Event::RequestRejected {
-			request,
-			owner: account(owner),
-			consumer: account(consumer),
 			reason: Text::default(),
 		}
 	}
 
-	fn removed(owner: u8, leaf: Leaf) -> Event {
-		Event::RecordRemoved {
-			owner: account(owner),
-			key: key(leaf as u8),
-		}
-	}
-
-	/// Returns the numbers of the subject's events.
-	fn selected(subject: Subject, events: &[Event]) -> Vec<BlockNumber> {
-		let all = (0..)
-			.zip(events)
-			.map(|(number, event)| Happening {
-				block: BlockId {
-					number,
-					hash: key(0),
-				},
-				transaction: Some(1),
-				event: event.clone(),
-			})
-			.collect();
-		let selected = select(&subject, all, Known::default());
-		selected
-			.iter()
-			.map(|happening| happening.block.number)
-			.collect()
-	}
-
 	#[test]
-	fn each_subject_has_its_history_and_no_other() {
-		let events = [
-			stored(1, 0, 3),
-			asked(7, 1, 2, 0, 4),
-			asked(8, 1, 2, 0, 3),
-			rejected(7, 1, 2),
-			rejected(8, 1, 2),
-			stored(9, 0, 3),
-			stored(1, 1, 4),
-			asked(9, 1, 5, 1, 9),
-			removed(1, 3),
-			removed(9, 3),
-		];
-		let owner = account(1);
-		let record = Subject::Record { owner, key: key(3) };
-		assert_eq!(selected(record, &events), [0, 1, 3, 8]);
-		let dataset = Subject::Dataset { owner, dataset: 0 };
-		assert_eq!(selected(dataset, &events), [0, 1, 2, 3, 4, 8]);
-		let reader = Subject::Reader(account(2));
-		assert_eq!(selected(reader, &events), [1, 2, 3, 4]);
-		let other = Subject::Account(account(9));
-		assert_eq!(selected(other, &events), [5, 9]);
+	fn a_request_concerns_a_record_if_its_range_contains_a_place_of_the_record() {
+		let places = [(0, 1, 3), (2, 0, 9)];
+		assert!(concerns(&places, &rejected(0, 1, 3, 4)));
+		assert!(concerns(&places, &rejected(2, 0, 0, 10)));
+		for elsewhere in [
+			rejected(0, 1, 4, 5),
+			rejected(0, 0, 3, 4),
+			rejected(1, 1, 3, 4),
+			rejected(2, 0, 3, 4),
+		] {
+			assert!(!concerns(&places, &elsewhere), "{elsewhere:?}");
+		}
+		assert!(!concerns(&[], &rejected(0, 1, 3, 4)));
 	}
 }

@@ -279,7 +279,9 @@ impl<'a> UploadFolder<'a> {
 		for _ in 0..ROUNDS {
 			match self.attempt(folder, progress).await {
 				Err(UploadFolderError::Client(error)) if self.current_epoch && is_over(&error) => {
-					self.move_on(folder).await?;
+					if !self.move_on(folder).await? {
+						return Err(error.into());
+					}
 				}
 				done => return done,
 			}
@@ -288,23 +290,14 @@ impl<'a> UploadFolder<'a> {
 	}
 
 	/// Moves on to the dataset's current epoch, and removes the files that are stored in the earlier one. If another
-	/// program has completed the folder there, it stays.
-	async fn move_on(&mut self, folder: &LocalFolder) -> Result<(), Error> {
+	/// program has completed the folder there, it stays. Returns whether there is a later epoch.
+	async fn move_on(&mut self, folder: &LocalFolder) -> Result<bool, Error> {
 		let (client, owner) = (self.client, self.owner);
 		let Place { key, dataset, .. } = self.place;
 		let ended = Running::start(self, folder).await?;
 		if ended.is_stored {
-			return Ok(());
+			return Ok(true);
 		}
-		let best = client.best().await?;
-		let mut calls = Vec::new();
-		for file in &folder.files {
-			let file = ended.key(file);
-			if best.record(owner.id(), file).await?.is_some() {
-				calls.push(client.remove_record(file).await?);
-			}
-		}
-		client.send_all(&owner.account, &calls).await?;
 		let best = client.best().await?;
 		let owned = *owner.id();
 		let entry = best.dataset(&owned, dataset).await?;
@@ -314,6 +307,18 @@ impl<'a> UploadFolder<'a> {
 				dataset,
 			})?
 			.epoch;
+		if epoch == self.place.epoch {
+			return Ok(false);
+		}
+		let mut calls = Vec::new();
+		for file in &folder.files {
+			let file = ended.key(file);
+			if best.record(owner.id(), file).await?.is_some() {
+				calls.push(client.remove_record(file).await?);
+			}
+		}
+		client.send_all(&owner.account, &calls).await?;
+		let best = client.best().await?;
 		self.place = Place {
 			key,
 			dataset,
@@ -321,7 +326,7 @@ impl<'a> UploadFolder<'a> {
 			leaf: best.free_leaf(&owned, dataset, epoch).await?,
 		};
 		self.any_leaf = true;
-		Ok(())
+		Ok(true)
 	}
 
 	async fn attempt(

@@ -5,6 +5,7 @@
 use crate::{
 	error::CheckError,
 	fork_choice::{Arrival, Record, Standing},
+	history::HistoryStart,
 	refusals::Refusals,
 	seal_memo::SealMemo,
 };
@@ -17,6 +18,7 @@ use isthmus_primitives::{
 	AccountId, Block, BlockNumber, Hash, Header, TotalDifficulty,
 };
 use isthmus_rules::{self as rules, Parent, UNCLE_ANCESTORS};
+use parking_lot::RwLock;
 use polkadot_sdk::*;
 use sc_client_api::{AuxStore, BlockBackend};
 use sp_api::ProvideRuntimeApi;
@@ -31,6 +33,8 @@ const ARRIVALS_KEY: &[u8] = b"isthmus:arrivals";
 /// The chain's parameters are stored under this key once they have been read from the genesis state, which
 /// pruning may remove.
 const PARAMETERS_KEY: &[u8] = b"isthmus:parameters";
+/// The beginning of this node's history is stored under this key, unless it is genesis.
+const HISTORY_KEY: &[u8] = b"isthmus:history";
 
 /// The next epoch's cache is prepared this many blocks before the epoch's first block.
 const PREPARE_AHEAD: BlockNumber = 300;
@@ -68,6 +72,7 @@ pub struct Chain<C> {
 	parameters: ChainParameters,
 	sizes: Sizes,
 	caches: CacheStore,
+	history: RwLock<Option<HistoryStart>>,
 	pub(crate) seals: SealMemo,
 	/// Counts the announcements and blocks that were refused.
 	pub(crate) refusals: Refusals,
@@ -96,11 +101,17 @@ impl<C: ChainClient> Chain<C> {
 			EthashSizes::Full => Sizes::FULL,
 			EthashSizes::Development => Sizes::DEVELOPMENT,
 		};
+		let history = client
+			.get_aux(HISTORY_KEY)?
+			.map(|bytes| HistoryStart::decode(&mut &bytes[..]))
+			.transpose()
+			.map_err(|e| CheckError::Corrupt(format!("the beginning of the history: {e}")))?;
 		Ok(Self {
 			client,
 			parameters,
 			sizes,
 			caches: CacheStore::new(sizes),
+			history: RwLock::new(history),
 			seals: SealMemo::default(),
 			refusals: Refusals::default(),
 		})
@@ -158,6 +169,46 @@ impl<C: ChainClient> Chain<C> {
 		self.seals.computed()
 	}
 
+	/// Makes a block that is about to be imported with its state the first one of this node's history.
+	///
+	/// # Errors
+	///
+	/// Returns the database's error.
+	pub fn begin_history(&self, start: HistoryStart) -> Result<(), CheckError> {
+		self.client
+			.insert_aux(&[(HISTORY_KEY, &start.encode()[..])], &[])?;
+		*self.history.write() = Some(start);
+		Ok(())
+	}
+
+	/// Returns the number of the first block of this node's history: genesis, or the block with whose state it began.
+	///
+	/// # Errors
+	///
+	/// Returns the database's error.
+	pub fn history_start(&self) -> Result<BlockNumber, CheckError> {
+		let Some(start) = self.history.read().as_ref().map(|start| start.hash) else {
+			return Ok(0);
+		};
+		Ok(self.client.number(start)?.unwrap_or(0))
+	}
+
+	/// Returns whether a block is the one with which this node's history begins, above genesis.
+	pub(crate) fn is_history_start(&self, hash: Hash) -> bool {
+		let history = self.history.read();
+		history.as_ref().is_some_and(|start| start.hash == hash)
+	}
+
+	/// Returns the header of a block in the database, or just below this node's history.
+	fn header(&self, hash: Hash) -> Result<Header, CheckError> {
+		if let Some(header) = self.client.header(hash)? {
+			return Ok(header);
+		}
+		let history = self.history.read();
+		let below = history.as_ref().and_then(|start| start.header(&hash));
+		below.cloned().ok_or(CheckError::UnknownParent(hash))
+	}
+
 	/// Returns whether the block is in the database.
 	pub(crate) fn knows(&self, hash: Hash) -> Result<bool, CheckError> {
 		Ok(self.client.status(hash)? == BlockStatus::InChain)
@@ -173,11 +224,7 @@ impl<C: ChainClient> Chain<C> {
 		if hash == self.client.info().genesis_hash {
 			return Ok(Parent::genesis(hash, &self.parameters));
 		}
-		let header = self
-			.client
-			.header(hash)?
-			.ok_or(CheckError::UnknownParent(hash))?;
-		Ok(Parent::of(&stored(&header)?))
+		Ok(Parent::of(&stored(&self.header(hash)?)?))
 	}
 
 	/// Returns the total difficulty of a block in the database: the sum of H_d over the block and all its
@@ -204,7 +251,8 @@ impl<C: ChainClient> Chain<C> {
 			.client
 			.header(hash)?
 			.ok_or(CheckError::UnknownParent(hash))?;
-		let weight = if header.number == 0 {
+		let weight = if header.number == 0 || self.is_history_start(hash) {
+			// Every chain has this block, so its weight decides nothing.
 			TotalDifficulty(0.into())
 		} else {
 			let own = stored(&header)?.pre.difficulty;
@@ -361,12 +409,12 @@ impl<C: ChainClient> Chain<C> {
 			if ancestor.number == 0 {
 				break;
 			}
-			let header = self
-				.client
-				.header(hash)?
-				.ok_or(CheckError::UnknownParent(hash))?;
-			let uncles = self.named_uncles(&header)?;
-			included.extend(uncles.iter().map(Header::hash));
+			let header = self.header(hash)?;
+			// Below the history there are no bodies. The runtime knows what they name, and names none of it twice.
+			if self.knows(hash)? {
+				let uncles = self.named_uncles(&header)?;
+				included.extend(uncles.iter().map(Header::hash));
+			}
 			hash = header.parent_hash;
 		}
 		Ok((ancestors, included))

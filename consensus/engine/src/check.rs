@@ -42,6 +42,25 @@ impl<C: ChainClient> Chain<C> {
 		Ok(header)
 	}
 
+	/// Checks what the header and the body of a finalized block show without its parent, before the block becomes the
+	/// first one of this node's history.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first rule that is violated, or what prevented the check.
+	pub(crate) fn check_history_start(
+		&self,
+		header: &Header,
+		body: Option<&[OpaqueExtrinsic]>,
+	) -> Result<(), BlockError> {
+		let read = read(header)?;
+		rules::validate_static(self.parameters(), &read).map_err(Rejection::from)?;
+		self.check_seal(&read)?;
+		let body = body.ok_or(CheckError::MissingBody(read.hash))?;
+		rules::validate_extrinsics_root(header, body).map_err(Rejection::from)?;
+		Ok(())
+	}
+
 	/// Checks that a header's beneficiary may mine on this chain, by the state after the block `parent`.
 	fn check_beneficiary(&self, header: &PowHeader, parent: Hash) -> Result<(), BlockError> {
 		rules::validate_beneficiary(self.parameters(), header, |_, account| {

@@ -40,9 +40,6 @@ pub enum CheckError {
 	/// The block satisfies every other rule, but is from the future by our clock.
 	#[error("{0}; if this persists, this computer's clock may be slow: run NTP")]
 	TooEarly(FutureTimestamp),
-	/// The block's import failed just now, and the fault may be our own.
-	#[error("{0} could not be imported just now, for the reason logged then; it is retried soon")]
-	FailedLately(Hash),
 	/// The block is too far from our best block.
 	#[error("{0} is far from our best block")]
 	TooFar(Hash),

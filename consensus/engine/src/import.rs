@@ -6,7 +6,6 @@ use crate::{
 	chain::{record_entries, stored, ChainClient},
 	error::CheckError,
 	execution::{execute_ahead, Execute},
-	failed_imports::{FailedImports, Fault, Verdict},
 	select_chain::HeaviestChain,
 	unchecked, LOG_TARGET,
 };
@@ -25,7 +24,7 @@ use sc_consensus::{
 	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult, StateAction,
 };
 use sp_consensus::{BlockOrigin, BlockStatus, Error as ConsensusError};
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 /// The fork choice: among the blocks that descend from the finalized block, the best block is the heaviest or, among
 /// equals, the one that this node made or saw first (see [`Standing`](crate::Standing)).
@@ -37,7 +36,6 @@ pub struct PowBlockImport<I, B, C> {
 	inner: I,
 	select_chain: HeaviestChain<B, C>,
 	lock: Arc<Mutex<()>>,
-	failed: Arc<parking_lot::Mutex<FailedImports>>,
 }
 
 impl<I: Clone, B, C> Clone for PowBlockImport<I, B, C> {
@@ -46,7 +44,6 @@ impl<I: Clone, B, C> Clone for PowBlockImport<I, B, C> {
 			inner: self.inner.clone(),
 			select_chain: self.select_chain.clone(),
 			lock: self.lock.clone(),
-			failed: self.failed.clone(),
 		}
 	}
 }
@@ -58,14 +55,23 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 			inner,
 			select_chain,
 			lock: Arc::new(Mutex::new(())),
-			failed: Default::default(),
 		}
 	}
 
-	/// Remembers that a block's import failed.
-	fn note(&self, block: Hash, error: &impl ToString) {
-		let fault = Fault::of(error);
-		self.failed.lock().note(block, fault, Instant::now());
+	/// Makes a finalized block that comes with its state the first one of this node's history. Total difficulties
+	/// count from it.
+	fn begin_history(&self, block: &mut BlockImportParams<Block>) -> Result<(), CheckError> {
+		let chain = self.select_chain.chain();
+		let header = stored(&block.post_header())?;
+		if !chain.is_history_start(header.hash) {
+			return Err(CheckError::UnknownParent(header.parent_hash));
+		}
+		let total = header.pre.difficulty.into();
+		let arrival = chain.next_arrival(false)?;
+		let entries = record_entries(header.hash, total, arrival);
+		block.auxiliary.extend(entries);
+		block.fork_choice = Some(ForkChoiceStrategy::Custom(true));
+		Ok(())
 	}
 
 	/// Adds the total difficulty and the arrival to the block, and sets whether it becomes the best block.
@@ -173,12 +179,7 @@ where
 		&self,
 		block: BlockCheckParams<Block>,
 	) -> Result<ImportResult, Self::Error> {
-		let verdict = self.failed.lock().verdict(block.hash, Instant::now());
-		match verdict {
-			Verdict::Try => self.inner.check_block(block).await,
-			Verdict::Bad => Ok(ImportResult::KnownBad),
-			Verdict::NotNow => Err(unpenalised(CheckError::FailedLately(block.hash))),
-		}
+		self.inner.check_block(block).await
 	}
 
 	async fn import_block(
@@ -187,9 +188,6 @@ where
 	) -> Result<ImportResult, Self::Error> {
 		let hash = block.post_hash();
 		if let Some(error) = unchecked::take(&mut block) {
-			if let CheckError::Runtime(error) = &error {
-				self.note(hash, error);
-			}
 			return Err(unpenalised(error));
 		}
 		let executes = matches!(
@@ -215,22 +213,20 @@ where
 					return Ok(ImportResult::MissingState);
 				}
 				BlockStatus::InChainWithState => {
-					execute_ahead(&**client, &mut block).map_err(|error| {
-						self.note(hash, &error);
-						ConsensusError::ClientImport(error.to_string())
-					})?
+					execute_ahead(&**client, &mut block)
+						.map_err(|error| ConsensusError::ClientImport(error.to_string()))?
 				}
 				// The client says what is wrong with the parent.
 				BlockStatus::Unknown | BlockStatus::Queued | BlockStatus::KnownBad => {}
 			}
 		}
 		let _one_at_a_time = self.lock.lock().await;
-		self.weigh(&mut block).map_err(unpenalised)?;
-		let imported = self.inner.import_block(block).await;
-		if let (true, Err(error)) = (executes, &imported) {
-			self.note(hash, error);
+		match block.with_state() {
+			true => self.begin_history(&mut block),
+			false => self.weigh(&mut block),
 		}
-		imported
+		.map_err(unpenalised)?;
+		self.inner.import_block(block).await
 	}
 }
 

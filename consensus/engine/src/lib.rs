@@ -17,23 +17,18 @@
 //!      announced header               requested block             template and seal
 //!             │                              │                            │
 //!   ┌─────────▼──────────┐                   │                            │
-//!   │ announce.rs        │                   │                            │
-//!   │ digest, known?,    │           ┌───────▼────────┐           ┌───────▼────────┐
-//!   │ static rules,      │           │ import.rs      │           │ sealer.rs      │
-//!   │ quick half of seal,│  sync     │ check_block:   │           │ submit:        │
-//!   │ finality, then     │ requests  │ did its import │           │ static rules,  │
-//!   │  parent known:     │ the body  │ fail before?   │           │ parent, seal,  │
-//!   │   parent, clock,   ├──────────►│(failed_imports)│           │ clock          │
+//!   │ announce.rs        │           ┌───────▼────────┐           ┌───────▼────────┐
+//!   │ digest, known?,    │           │ verifier.rs    │           │ sealer.rs      │
+//!   │ static rules,      │           │ finality,      │           │ submit:        │
+//!   │ quick half of seal,│  sync     │ digest, static │           │ static rules,  │
+//!   │ finality, then     │ requests  │ rules, parent, │           │ parent, seal,  │
+//!   │  parent known:     │ the body  │ seal, clock,   │           │ clock          │
+//!   │   parent, clock,   ├──────────►│ H_t, uncles    │           │                │
 //!   │   epoch near, seal │           └───────┬────────┘           └───────┬────────┘
 //!   │  parent unknown:   │                   │                            │
-//!   │   clock, not too   │           ┌───────▼────────┐                   │
-//!   │   easy             │           │ verifier.rs    │                   │
-//!   └────────────────────┘           │ finality,      │                   │
-//!                                    │ digest, static │                   │
-//!                                    │ rules, parent, │                   │
-//!                                    │ seal, clock,   │                   │
-//!                                    │ H_t, uncles    │                   │
-//!                                    └───────┬────────┘                   │
+//!   │   clock, not too   │                   │                            │
+//!   │   easy             │                   │                            │
+//!   └────────────────────┘                   │                            │
 //!                                            │ checked, or marked         │
 //!                                            │ "unchecked"                │
 //!                                    ┌───────▼────────────────────────────▼───────┐
@@ -65,14 +60,12 @@
 //! | a block, or an uncle of it, violates a rule | `verifier.rs` | penalised | rejected |
 //! | a block is long behind finality (8 blocks or more) | `verifier.rs` | penalised | rejected |
 //! | a block is just behind finality | `verifier.rs` | not penalised | rejected by import |
-//! | a block is from the future | `verifier.rs` waits a second, then `import.rs` | not penalised | requested again |
-//! | a block could not be checked | `verifier.rs` marks it, `import.rs` returns the error | not penalised | requested again |
+//! | a block is from the future | `verifier.rs` marks it, `import.rs` returns the error | not penalised | retried later |
+//! | a block could not be checked | `verifier.rs` marks it, `import.rs` returns the error | not penalised | retried later |
 //! | the parent's state is pruned | `import.rs` | not penalised | skipped |
-//! | execution fails for the first time | `failed_imports.rs` | not penalised | requested again |
-//! | execution or import fails again | `failed_imports.rs`, and sync | disconnected, if it has sent no good block yet and no chain was built on the block | retried after a minute, then less and less often |
-//!
-//! One block that could not be checked is an exception: if the runtime traps while it reads the uncles,
-//! that counts as a failed execution.
+//! | the first block of this node's history comes with a state that is not the header's | `import.rs` | not penalised: sync has checked the state's proofs | rejected |
+//! | execution or import fails for the first time | sync | not penalised | retried after a second |
+//! | it fails again | sync | disconnected, if it has sent no good block yet and no chain was built on the block | retried after a minute, then less and less often |
 //!
 //! This crate's warnings that a peer can trigger are rate-limited (`rate_limit.rs`).
 
@@ -87,10 +80,10 @@ mod clock;
 mod datasets;
 mod error;
 mod execution;
-mod failed_imports;
 mod fork_choice;
 mod hash_rate;
 mod hash_rate_report;
+mod history;
 mod import;
 mod metrics;
 mod miner;
@@ -116,6 +109,7 @@ pub use execution::Execute;
 pub use fork_choice::{Arrival, Standing};
 pub use hash_rate::{HashRate, MAX_MINERS, SUBMITTED_FOR};
 pub use hash_rate_report::report as report_hash_rate;
+pub use history::{HistoryStart, HEADERS_BELOW};
 pub use import::PowBlockImport;
 pub use metrics::MiningMetrics;
 pub use miner::{CpuMiner, MAX_THREADS};

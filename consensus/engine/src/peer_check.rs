@@ -98,6 +98,34 @@ impl<C: ChainClient> PeerCheck<C> {
 		ProvedChain { proved, error }
 	}
 
+	/// Checks consecutive headers below a finalized block, lowest first, against each other. The lowest one has no
+	/// parent here, so only its seal is not checked.
+	///
+	/// # Errors
+	///
+	/// Returns the error of the first rule that is violated, or what prevented the check.
+	pub fn run(&self, headers: &[Header]) -> Result<(), BlockError> {
+		let Some((lowest, above)) = headers.split_first() else {
+			return Ok(());
+		};
+		let parent = if lowest.number == 0 {
+			Parent::genesis(lowest.hash(), self.chain.parameters())
+		} else {
+			let lowest_read =
+				read(lowest).map_err(|e| self.rejected(lowest, Rejection::from(e).into()))?;
+			Parent::of(&lowest_read)
+		};
+		let base = ProvedHeader {
+			parent,
+			total: TotalDifficulty(0.into()),
+			weight: TotalDifficulty(0.into()),
+		};
+		match self.headers(Ok(base), above).error {
+			Some(error) => Err(error),
+			None => Ok(()),
+		}
+	}
+
 	fn prove(
 		&self,
 		parent: Result<ProvedHeader, Hash>,

@@ -8,7 +8,7 @@
 use crate::{
 	chain::{Chain, ChainClient},
 	clock::unix_now,
-	error::SubmitError,
+	error::{BlockError, SubmitError},
 	hash_rate::HashRate,
 	metrics::MiningMetrics,
 	LOG_TARGET,
@@ -19,7 +19,7 @@ use futures_timer::Delay;
 use isthmus_ethash::{seed_hash, Boundary, Output, EPOCH_LENGTH};
 use isthmus_primitives::{
 	digest::{Seal, POW_ENGINE_ID},
-	Block, BlockNumber, Difficulty, Hash,
+	Block, BlockNumber, Difficulty, Hash, Header,
 };
 use parking_lot::{Condvar, Mutex};
 use polkadot_sdk::*;
@@ -190,6 +190,8 @@ pub struct Sealer<I, C> {
 struct Shared {
 	jobs: Mutex<Jobs>,
 	new_job: Condvar,
+	/// Held while the mix of a wrong seal is computed.
+	mending: Mutex<()>,
 	hash_rate: HashRate,
 	metrics: MiningMetrics,
 }
@@ -214,6 +216,7 @@ where
 		let shared = Shared {
 			jobs: Mutex::default(),
 			new_job: Condvar::new(),
+			mending: Mutex::default(),
 			hash_rate: HashRate::default(),
 			metrics,
 		};
@@ -380,11 +383,8 @@ where
 			let template = jobs.find(seal_hash).ok_or_else(unknown)?;
 			template.proposal.block.header.clone()
 		};
-		let item = DigestItem::Seal(POW_ENGINE_ID, seal.encode());
-		let mut sealed = header.clone();
-		sealed.digest.push(item.clone());
-		self.chain
-			.check_header(&sealed, unix_now())
+		let (item, sealed) = self
+			.check(seal_hash, &header, seal)
 			.map_err(SubmitError::Refused)?;
 
 		// The lock was free during the check, so another miner may have completed the template.
@@ -414,6 +414,42 @@ where
 			number: job.number,
 			is_new_best: imported.is_new_best,
 		})
+	}
+}
+
+impl<I, C: ChainClient> Sealer<I, C> {
+	/// Checks a block with its seal, and returns the seal as an item of the digest, and the sealed header.
+	///
+	/// The mix follows from the nonce. If only the mix is wrong, the block is not lost: the right one is computed.
+	fn check(
+		&self,
+		seal_hash: Hash,
+		header: &Header,
+		seal: Seal,
+	) -> Result<(DigestItem, Header), BlockError> {
+		let with = |seal: &Seal| {
+			let item = DigestItem::Seal(POW_ENGINE_ID, seal.encode());
+			let mut sealed = header.clone();
+			sealed.digest.push(item.clone());
+			let checked = self.chain.check_header(&sealed, unix_now());
+			checked.map(|_| (item, sealed))
+		};
+		let refused = match with(&seal) {
+			Err(refused @ BlockError::Rejected(_)) => refused,
+			checked => return checked,
+		};
+		// A wrong seal costs its sender nothing, so no more than one is computed at a time.
+		let Some(_one_at_a_time) = self.shared.mending.try_lock() else {
+			return Err(refused);
+		};
+		let cache = self.chain.cache_for(header.number);
+		let mix_hash = cache.map_or(seal.mix_hash, |cache| {
+			cache.light(&seal_hash.0, seal.nonce).mix_hash.into()
+		});
+		if mix_hash == seal.mix_hash {
+			return Err(refused);
+		}
+		with(&Seal { mix_hash, ..seal }).map_err(|_| refused)
 	}
 }
 

@@ -14,16 +14,12 @@ use crate::{
 	refusals::Refused,
 	unchecked, LOG_TARGET,
 };
-use futures_timer::Delay;
 use isthmus_primitives::{Block, BlockNumber};
 use isthmus_rules::Rejection;
 use polkadot_sdk::*;
 use sc_consensus::{BlockImportParams, Verifier};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-/// The maximum time to wait for a sealed block from the future to become valid. Sync requests the block again
-/// at once, so this also limits how often it is verified.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Finality may advance by this many blocks while a block is on its way to us. The block's sender is not
 /// penalised for that.
 const ON_ITS_WAY: BlockNumber = 8;
@@ -48,6 +44,10 @@ impl<C: ChainClient> PowVerifier<C> {
 	fn check(&self, block: &BlockImportParams<Block>) -> Result<(), BlockError> {
 		// This comes first, because such a block may be of any epoch, and that epoch's cache would be made.
 		self.chain.check_above_finality(&block.header)?;
+		if block.with_state() {
+			let body = block.body.as_deref();
+			return self.chain.check_history_start(&block.header, body);
+		}
 		let now = unix_now();
 		let header = self.chain.check_header(&block.header, now)?;
 		self.chain
@@ -67,13 +67,7 @@ impl<C: ChainClient> Verifier<Block> for PowVerifier<C> {
 		&self,
 		mut block: BlockImportParams<Block>,
 	) -> Result<BlockImportParams<Block>, String> {
-		let mut checked = self.check(&block);
-		if let Err(BlockError::Rejected(Rejection::Transient(future))) = &checked {
-			let early = Duration::from_secs(future.got.saturating_sub(future.latest));
-			Delay::new(early.min(PATIENCE)).await;
-			checked = self.check(&block);
-		}
-		if let Err(error) = checked {
+		if let Err(error) = self.check(&block) {
 			match error {
 				BlockError::Rejected(Rejection::Invalid(rule)) => {
 					self.chain.refusals.count(Refused::Block, rule.name());

@@ -271,9 +271,27 @@ fn a_transcript_of_eth_proxy() {
 	assert_eq!(code(&miner.submit(submit(5, "aa", "03"), SHARE)), 20);
 	assert_eq!(code(&miner.ask(submit(4, "aa", "02"))), 22);
 	assert_eq!(code(&miner.ask(submit(6, "ee", "02"))), 21);
-	assert_eq!(miner.submit(submit(7, "aa", "02"), BLOCK), accepted(7));
+	// A block counts whatever its mix: the right one follows from the nonce.
+	for (id, mix) in [(7, "02"), (8, "03")] {
+		assert_eq!(miner.submit(submit(id, "aa", mix), BLOCK), accepted(id));
+		assert!(
+			matches!(&miner.asked[..], [.., Action::Submit(share, _), Action::Count(Ok(()))] if share.nonce == id)
+		);
+		miner.asked.clear();
+	}
+	// The miner found these before the connection was lost.
+	let board = std::mem::take(&mut miner.board);
+	let mut miner = Miner {
+		board,
+		..Miner::new()
+	};
+	miner.ask(json!({ "id": 1, "method": "eth_submitLogin", "params": ["0xabc"] }));
+	assert_eq!(miner.submit(submit(10, "aa", "02"), SHARE), accepted(10));
+	assert_eq!(code(&miner.submit(submit(11, "aa", "02"), WEAK)), 23);
+	miner.asked.clear();
+	assert_eq!(miner.submit(submit(12, "aa", "02"), BLOCK), accepted(12));
 	assert!(
-		matches!(&miner.asked[..], [.., Action::Submit(share, _), Action::Count(Ok(()))] if share.nonce == 7)
+		matches!(&miner.asked[..], [Action::Submit(share, _), Action::Count(Ok(()))] if share.nonce == 12)
 	);
 	miner.asked.clear();
 	let rate = json!({

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Looks over an encoded answer to a block request before it is decoded. An answer of many empty fields takes a hundred
-//! times its size in memory once it is decoded.
+//! Reads and writes messages of `sc-network-sync`'s `api.v1.proto`, which are protobuf.
 //!
-//! The answer is a protobuf message, `BlockResponse` of `sc-network-sync`'s `api.v1.proto`.
+//! An encoded answer to a block request (`BlockResponse`) is looked over before it is decoded: an answer of many empty
+//! fields takes a hundred times its size in memory once it is decoded.
 
 use crate::machine::MAX_ANSWER;
 
@@ -45,6 +45,39 @@ pub(crate) fn is_reasonable(mut answer: &[u8], max: usize) -> bool {
 	true
 }
 
+/// Encodes a request for a part of a block's state, with proofs, from the keys `start` on (`StateRequest`).
+pub(crate) fn state_request(block: &[u8], start: &[Vec<u8>]) -> Vec<u8> {
+	let mut message = Vec::new();
+	put(&mut message, 1, block);
+	for key in start {
+		put(&mut message, 2, key);
+	}
+	message
+}
+
+/// Returns the proof in an answer to such a request (`StateResponse`).
+pub(crate) fn state_proof(mut answer: &[u8]) -> Option<Vec<u8>> {
+	while !answer.is_empty() {
+		let (tag, value) = field(&mut answer)?;
+		if tag == 2 {
+			return Some(value.to_vec());
+		}
+	}
+	None
+}
+
+/// Adds a field of bytes to a message.
+fn put(message: &mut Vec<u8>, tag: u8, value: &[u8]) {
+	message.push(tag << 3 | 2);
+	let mut length = value.len();
+	while length > 0x7f {
+		message.push((length & 0x7f) as u8 | 0x80);
+		length >>= 7;
+	}
+	message.push(length as u8);
+	message.extend(value);
+}
+
 /// Takes the next field off a message: its tag and its value, which is empty for a number.
 fn field<'a>(message: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
 	let key = varint(message)?;
@@ -79,15 +112,29 @@ mod tests {
 	use super::*;
 
 	fn encode(tag: u8, value: &[u8]) -> Vec<u8> {
-		let mut bytes = vec![tag << 3 | 2];
-		let mut length = value.len();
-		while length > 0x7f {
-			bytes.push(length as u8 | 0x80);
-			length >>= 7;
-		}
-		bytes.push(length as u8);
-		bytes.extend(value);
-		bytes
+		let mut message = Vec::new();
+		put(&mut message, tag, value);
+		message
+	}
+
+	#[test]
+	fn a_request_for_state_has_a_block_and_keys() {
+		let keys = [vec![1, 2], vec![]];
+		let message = state_request(&[9; 200], &keys);
+		let mut rest = &message[..];
+		assert_eq!(field(&mut rest), Some((1, &[9; 200][..])));
+		assert_eq!(field(&mut rest), Some((2, &[1, 2][..])));
+		assert_eq!(field(&mut rest), Some((2, &[][..])));
+		assert!(rest.is_empty());
+	}
+
+	#[test]
+	fn a_state_is_read_from_its_proof_alone() {
+		let mut answer = encode(1, &[7; 9]);
+		assert_eq!(state_proof(&answer), None);
+		answer.extend(encode(2, &[8; 300]));
+		assert_eq!(state_proof(&answer), Some(vec![8; 300]));
+		assert_eq!(state_proof(&answer[..20]), None);
 	}
 
 	#[test]

@@ -16,8 +16,11 @@
 //! | bytes that are not an announcement cost their sender the connection | `announcements.rs` |
 //! | a block that cannot be imported is tried again, less and less often | `machine/failed.rs` |
 //!
-//! [`machine`] is pure: it has no clock, no randomness and no input or output, and the simulator in
-//! `tests/simulator` drives it through thousands of networks. [`HeaviestSync`] connects it to Substrate.
+//! A node that is started with `--sync warp` first fetches the state of a finalized block instead of the blocks from
+//! genesis on ([`warp`]).
+//!
+//! [`machine`] and [`warp`] are pure: they have no clock, no randomness and no input or output, and the simulator in
+//! `tests/simulator` drives them through thousands of networks. [`HeaviestSync`] connects it to Substrate.
 
 #![forbid(unsafe_code)]
 
@@ -26,12 +29,18 @@ mod answer;
 mod justifications;
 mod ledger;
 pub mod machine;
+mod metrics;
 mod strategy;
+pub mod warp;
+mod warp_wire;
+mod warping;
 mod wire;
 
 pub use announcements::StrictAnnouncements;
 pub use ledger::ChainLedger;
+pub use metrics::SyncMetrics;
 pub use strategy::{HeaviestSync, SyncParts};
+pub use warp_wire::WarpProtocols;
 
 /// The target of this crate's log lines.
 const LOG_TARGET: &str = "sync";

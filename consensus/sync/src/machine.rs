@@ -12,13 +12,13 @@ mod tree;
 mod types;
 
 pub use types::{
-	Action, Arrival, Base, Checked, Direction, Failure, Head, Ledger, Limits, Link, Offence,
-	Outcome, Place, Problem, Proved, Time, HEADERS_PER_REQUEST, MAX_ANSWER, MIN_BUDGET,
+	Action, Arrival, Base, Census, Checked, Direction, Failure, Head, Ledger, Limits, Link,
+	Offence, Outcome, Place, Problem, Proved, Time, HEADERS_PER_REQUEST, MAX_ANSWER, MIN_BUDGET,
 };
 
 use failed::FailedBlocks;
 use isthmus_primitives::{BlockNumber, Hash};
-use peer::{Claim, Peer};
+use peer::{Claim, Job, Peer};
 use std::{
 	collections::{BTreeMap, HashSet, VecDeque},
 	time::Duration,
@@ -240,6 +240,32 @@ impl<L: Ledger> Machine<L> {
 					.peers
 					.values()
 					.any(|peer| !peer.heard && above(peer.last_claim.1)))
+	}
+
+	/// Returns what the sync does now.
+	pub fn census(&self) -> Census {
+		let mut census = Census {
+			used: self.bodies.bytes(),
+			limit: self.limits.budget,
+			headers: self.tree.len(),
+			..Census::default()
+		};
+		for peer in self.peers.values() {
+			let state = if !peer.tips.is_empty() {
+				&mut census.sources
+			} else if !matches!(peer.job, Job::Idle) {
+				&mut census.proving
+			} else if !(peer.headers.is_open(self.now) && peer.bodies.is_open(self.now)) {
+				&mut census.pausing
+			} else {
+				&mut census.idle
+			};
+			*state += 1;
+			let asks = matches!(peer.job, Job::Up { .. } | Job::Down { .. });
+			census.header_requests += usize::from(asks);
+			census.body_requests += usize::from(peer.asked.is_some());
+		}
+		census
 	}
 
 	/// Returns how many bytes of bodies are asked for, have arrived or are being imported.

@@ -5,6 +5,9 @@ use crate::{
 	justifications::Justifications,
 	ledger::{ChainLedger, HashedHeader},
 	machine::{Action, Limits, Machine, Offence, Outcome, Time},
+	metrics::SyncMetrics,
+	warp_wire::WarpProtocols,
+	warping::{Step, Warping},
 	wire::{Answer, Wire},
 	LOG_TARGET,
 };
@@ -12,6 +15,7 @@ use futures::{future::BoxFuture, FutureExt};
 use isthmus_engine::{Chain, ChainClient, PeerCheck, RateLimitedLog};
 use isthmus_primitives::{Block, BlockNumber, Hash, Header};
 use polkadot_sdk::*;
+use sc_client_api::ProofProvider;
 use sc_consensus::{BlockImportError, BlockImportStatus};
 use sc_network::{PeerId, ProtocolName, ReputationChange};
 use sc_network_common::sync::message::BlockAnnounce;
@@ -30,6 +34,7 @@ const HEADERS: StrategyKey = StrategyKey::new("headers");
 const BODIES: StrategyKey = StrategyKey::new("bodies");
 const CHECK: StrategyKey = StrategyKey::new("check");
 const JUSTIFICATION: StrategyKey = StrategyKey::new("justification");
+const WARP: StrategyKey = StrategyKey::new("warp");
 
 /// What a sync needs.
 pub struct SyncParts<C> {
@@ -39,12 +44,20 @@ pub struct SyncParts<C> {
 	pub downloader: Arc<dyn BlockDownloader<Block>>,
 	/// The operator's limits.
 	pub limits: Limits,
+	/// Where to ask for proofs of finality and for state, if the node is to begin with a finalized block instead of
+	/// genesis.
+	pub warp: Option<WarpProtocols>,
+	/// The metrics, if any are exported.
+	pub metrics: Option<SyncMetrics>,
 }
 
 /// The sync of a node, for Substrate's sync engine.
 pub struct HeaviestSync<C: ChainClient> {
 	machine: Machine<ChainLedger<C>>,
 	wire: Wire<C>,
+	/// The warp sync, until it is over.
+	warp: Option<Warping<C>>,
+	metrics: Option<SyncMetrics>,
 	protocol: ProtocolName,
 	justifications: Justifications,
 	started: Instant,
@@ -57,18 +70,23 @@ type BlockResult = (
 	Hash,
 );
 
-impl<C: ChainClient> HeaviestSync<C> {
+impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 	/// Creates a sync without peers.
 	pub fn new(parts: SyncParts<C>) -> Self {
 		let SyncParts {
 			chain,
 			downloader,
 			limits,
+			warp,
+			metrics,
 		} = parts;
 		let protocol = downloader.protocol_name().clone();
+		let wire = Wire::new(Arc::new(PeerCheck::new(chain.clone())), downloader);
 		Self {
 			machine: Machine::new(ChainLedger::new(chain.clone()), limits),
-			wire: Wire::new(Arc::new(PeerCheck::new(chain)), downloader),
+			warp: warp.and_then(|protocols| Warping::begin(chain, wire.clone(), protocols)),
+			wire,
+			metrics,
 			protocol,
 			justifications: Justifications::default(),
 			started: Instant::now(),
@@ -130,11 +148,47 @@ impl<C: ChainClient> HeaviestSync<C> {
 				self.actions
 					.push(SyncingAction::ImportBlocks { origin, blocks });
 			}
-			Action::Drop { peer, why } => {
-				log::debug!(target: LOG_TARGET, "disconnecting {peer}: {why:?}");
-				self.justifications.remove_peer(&peer);
-				let bad = BadPeer(peer, reputation(why));
-				self.actions.push(SyncingAction::DropPeer(bad));
+			Action::Drop { peer, why } => self.disconnect(peer, why),
+		}
+	}
+
+	fn disconnect(&mut self, peer: PeerId, why: Offence) {
+		log::debug!(target: LOG_TARGET, "disconnecting {peer}: {why:?}");
+		if let Some(metrics) = &self.metrics {
+			metrics.disconnected(why);
+		}
+		self.justifications.remove_peer(&peer);
+		let bad = BadPeer(peer, reputation(why));
+		self.actions.push(SyncingAction::DropPeer(bad));
+	}
+
+	/// Resumes the warp sync.
+	fn resume_warp(&mut self) {
+		let now = self.now();
+		let steps = self.warp.as_mut().map(|warp| warp.poll(now));
+		for step in steps.into_iter().flatten() {
+			match step {
+				Step::Ask(peer, answer) => self.start(peer, WARP, answer),
+				Step::Import(block) => self.actions.push(SyncingAction::ImportBlocks {
+					origin: BlockOrigin::NetworkInitialSync,
+					blocks: vec![*block],
+				}),
+				Step::Drop(peer, why) => self.disconnect(peer, why),
+			}
+		}
+	}
+
+	/// Takes results of imports during the warp sync.
+	fn note_warp(&mut self, results: &[BlockResult]) {
+		for (result, hash) in results {
+			if let Err(error) = result {
+				log::error!(target: LOG_TARGET, "could not import block {hash} with its state: {error}");
+			}
+			let is_over = |warp: &mut Warping<C>| warp.imported(hash, result.is_ok());
+			if self.warp.as_mut().is_some_and(is_over) {
+				self.warp = None;
+				self.machine.best_changed();
+				self.machine.finalized();
 			}
 		}
 	}
@@ -145,6 +199,20 @@ impl<C: ChainClient> HeaviestSync<C> {
 		for (peer, hash) in self.justifications.next(self.now(), &peers, may_have) {
 			let answer = self.wire.justification(peer, hash);
 			self.start(peer, JUSTIFICATION, answer);
+		}
+	}
+
+	/// Tells the operator if no peer keeps the blocks that are needed.
+	fn warn_of_lost_bodies(&self) {
+		let Some(number) = self.machine.lost() else {
+			return;
+		};
+		if let Some(end) = self.warnings.may_write("lost", Instant::now()) {
+			log::warn!(
+				target: LOG_TARGET,
+				"no peer keeps the body of block #{number}, which comes next: connect to a node without \
+				 `--blocks-pruning`, or purge the chain and start with `--sync warp`{end}",
+			);
 		}
 	}
 
@@ -174,7 +242,7 @@ impl<C: ChainClient> HeaviestSync<C> {
 			BlockImportError::IncompleteHeader(_) | BlockImportError::VerificationFailed(..) => {
 				(Outcome::Invalid, "invalid")
 			}
-			// The fault may be ours: a block is known as bad because this machine failed to execute it twice.
+			// The fault may be ours: this machine may have failed to execute it.
 			BlockImportError::BadBlock(_) | BlockImportError::Other(_) => {
 				(Outcome::Failed, "failed")
 			}
@@ -189,14 +257,20 @@ impl<C: ChainClient> HeaviestSync<C> {
 	}
 }
 
-impl<C: ChainClient> SyncingStrategy<Block> for HeaviestSync<C> {
+impl<C: ChainClient + ProofProvider<Block>> SyncingStrategy<Block> for HeaviestSync<C> {
 	fn add_peer(&mut self, peer_id: PeerId, best_hash: Hash, best_number: BlockNumber) {
 		self.machine.add_peer(peer_id, best_hash, best_number);
+		if let Some(warp) = &mut self.warp {
+			warp.add_peer(peer_id);
+		}
 	}
 
 	fn remove_peer(&mut self, peer_id: &PeerId) {
 		self.machine.remove_peer(peer_id);
 		self.justifications.remove_peer(peer_id);
+		if let Some(warp) = &mut self.warp {
+			warp.remove_peer(peer_id);
+		}
 	}
 
 	fn on_validated_block_announce(
@@ -242,6 +316,11 @@ impl<C: ChainClient> SyncingStrategy<Block> for HeaviestSync<C> {
 			Answer::Headers(answer) => self.machine.headers_arrived(*peer_id, answer),
 			Answer::Bodies(answer) => self.machine.bodies_arrived(*peer_id, answer),
 			Answer::Checked(checked) => self.machine.headers_checked(*peer_id, checked),
+			Answer::Warp(answer) => {
+				if let Some(warp) = &mut self.warp {
+					warp.answered(*peer_id, answer);
+				}
+			}
 			Answer::Justification(hash, justifications) => {
 				match (justifications, self.justifications.number(&hash)) {
 					(Some(justifications), Some(number)) => {
@@ -259,6 +338,9 @@ impl<C: ChainClient> SyncingStrategy<Block> for HeaviestSync<C> {
 	}
 
 	fn on_blocks_processed(&mut self, _imported: usize, _count: usize, results: Vec<BlockResult>) {
+		if self.warp.is_some() {
+			return self.note_warp(&results);
+		}
 		let outcomes: Vec<_> = results
 			.iter()
 			.map(|result| (result.1, self.note_import(result)))
@@ -276,7 +358,7 @@ impl<C: ChainClient> SyncingStrategy<Block> for HeaviestSync<C> {
 	}
 
 	fn is_major_syncing(&self) -> bool {
-		self.machine.is_catching_up()
+		self.warp.is_some() || self.machine.is_catching_up()
 	}
 
 	fn num_peers(&self) -> usize {
@@ -284,6 +366,9 @@ impl<C: ChainClient> SyncingStrategy<Block> for HeaviestSync<C> {
 	}
 
 	fn status(&self) -> SyncStatus<Block> {
+		if let Some(warp) = &self.warp {
+			return warp.status(self.machine.peers());
+		}
 		let target = self.machine.target();
 		let state = match target {
 			Some(target) if self.machine.is_catching_up() => SyncState::Downloading { target },
@@ -311,11 +396,19 @@ impl<C: ChainClient> SyncingStrategy<Block> for HeaviestSync<C> {
 		&mut self,
 		_network_service: &NetworkServiceHandle,
 	) -> Result<Vec<SyncingAction<Block>>, ClientError> {
+		if self.warp.is_some() {
+			self.resume_warp();
+			return Ok(std::mem::take(&mut self.actions));
+		}
 		let now = self.now();
 		for action in self.machine.poll(now) {
 			self.act(action);
 		}
 		self.ask_for_justifications();
+		self.warn_of_lost_bodies();
+		if let Some(metrics) = &self.metrics {
+			metrics.set(self.machine.census());
+		}
 		Ok(std::mem::take(&mut self.actions))
 	}
 }

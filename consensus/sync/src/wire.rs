@@ -11,11 +11,12 @@ use crate::{
 	machine::{
 		Arrival, Base, Checked, Direction, Failure, Link, Problem, Proved, HEADERS_PER_REQUEST,
 	},
+	warp::{ProofStep, StateStep, Target},
 	LOG_TARGET,
 };
 use codec::Encode;
 use futures::future::BoxFuture;
-use isthmus_engine::{BlockError, ChainClient, PeerCheck, ProvedHeader};
+use isthmus_engine::{BlockError, ChainClient, PeerCheck, ProvedHeader, HEADERS_BELOW};
 use isthmus_primitives::{digest::MAX_HEADER_BYTES, Block, Hash, Header, TotalDifficulty};
 use isthmus_rules::Rejection;
 use polkadot_sdk::*;
@@ -50,6 +51,26 @@ pub(crate) enum Answer {
 	Checked(CheckedHeaders),
 	/// The justification of this block arrived, or not.
 	Justification(Hash, Option<Justifications>),
+	/// Something that the warp sync asked for arrived, or not.
+	Warp(WarpAnswer),
+}
+
+/// An answer to a request of the warp sync.
+pub(crate) enum WarpAnswer {
+	/// A proof of finality.
+	Proof(Result<ProofStep, Failure>),
+	/// The target's body and the headers below it.
+	Foot(Result<Foot, Failure>),
+	/// A part of the target's state.
+	State(Result<StateStep, Failure>),
+}
+
+/// A target's body and the headers below it, checked.
+pub(crate) struct Foot {
+	/// The header, body and justification.
+	pub(crate) block: Box<IncomingBlock<Block>>,
+	/// The headers below, nearest first.
+	pub(crate) below: Vec<Header>,
 }
 
 /// Sends requests, and checks the answers.
@@ -135,6 +156,36 @@ impl<C: ChainClient> Wire<C> {
 		})
 	}
 
+	/// Asks a peer for the body of a finalized block and the headers below it.
+	pub(crate) fn foot(&self, peer: PeerId, target: Target) -> BoxFuture<'static, Answer> {
+		let wire = self.clone();
+		Box::pin(async move {
+			let headers = request(
+				target.hash,
+				Direction::Down,
+				HEADERS_PER_REQUEST,
+				BlockAttributes::HEADER,
+			);
+			let below = wire
+				.download(peer, headers, move |wire, request, bytes| {
+					wire.read_below(&request, bytes, target)
+				})
+				.await;
+			let below = match below {
+				Ok(below) => below,
+				Err(failure) => return Answer::Warp(WarpAnswer::Foot(Err(failure))),
+			};
+			let Answer::Bodies(bodies) = wire.bodies(peer, vec![target.hash]).await else {
+				return Answer::Warp(WarpAnswer::Foot(Err(Failure::Unanswered)));
+			};
+			let foot = bodies.and_then(|bodies| {
+				let block = bodies.into_iter().next().ok_or(Failure::Unanswered)?.block;
+				Ok(Foot { block, below })
+			});
+			Answer::Warp(WarpAnswer::Foot(foot))
+		})
+	}
+
 	/// Checks headers, lowest first.
 	pub(crate) fn check(
 		&self,
@@ -203,7 +254,7 @@ impl<C: ChainClient> Wire<C> {
 	}
 
 	/// Does work on a thread for it. Returns `None` if the node is ending.
-	async fn work<T: Send + 'static>(
+	pub(crate) async fn work<T: Send + 'static>(
 		&self,
 		work: impl FnOnce(&Self) -> T + Send + 'static,
 	) -> Option<T> {
@@ -253,6 +304,39 @@ impl<C: ChainClient> Wire<C> {
 			Direction::Up => headers.iter().try_for_each(shape)?,
 		}
 		Ok(headers.into_iter().map(HashedHeader::from).collect())
+	}
+
+	/// Reads the headers from a finalized block down, and checks each against the one below it, proof of work included:
+	/// keys of verifiers alone do not make a target. Returns the nearest headers below the block.
+	fn read_below(
+		&self,
+		request: &BlockRequest<Block>,
+		bytes: Vec<u8>,
+		target: Target,
+	) -> Result<Vec<Header>, Failure> {
+		let mut headers = self.read_headers(request, bytes, Direction::Down)?;
+		let mut expected = target.hash;
+		for header in &headers {
+			if header.hash() != expected {
+				return Err(Failure::Nonsense);
+			}
+			expected = header.parent();
+		}
+		let wanted = HEADERS_PER_REQUEST.min(target.number.saturating_add(1));
+		if headers.len() < wanted as usize {
+			// The peer's own history begins here.
+			return Err(Failure::Unanswered);
+		}
+		headers.reverse();
+		let mut headers: Vec<Header> = headers.into_iter().map(|h| h.header).collect();
+		match self.check.run(&headers) {
+			Ok(()) => {}
+			Err(BlockError::Rejected(_)) => return Err(Failure::Invalid),
+			Err(BlockError::CouldNotCheck(_)) => return Err(Failure::Unanswered),
+		}
+		headers.reverse();
+		let below = headers.into_iter().skip(1).take(HEADERS_BELOW);
+		Ok(below.filter(|header| header.number > 0).collect())
 	}
 
 	fn read_bodies(

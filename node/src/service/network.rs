@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The network stage of starting a node: connects to peers, then starts the tasks that need them.
 
-use super::{parts::Core, tasks};
+use super::{parts::Core, serve, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
-use isthmus_primitives::{Block, Hash};
-use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncParts};
+use isthmus_primitives::{Block, BlockNumber, Hash};
+use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts};
 use polkadot_sdk::*;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
+use sc_consensus_grandpa::SharedAuthoritySet;
 use sc_network::{
 	config::FullNetworkConfiguration, service::traits::NetworkService, Litep2pNetworkBackend,
 	NetworkBackend, NotificationMetrics, NotificationService, ProtocolName, Roles,
@@ -20,7 +21,7 @@ use sc_service::{
 	build_default_block_downloader, error::Error as ServiceError, Configuration, TaskManager,
 };
 use sc_telemetry::Telemetry;
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 /// What the stage needs.
 pub(super) struct Inputs<'a> {
@@ -32,6 +33,8 @@ pub(super) struct Inputs<'a> {
 	pub(super) rpc: rpc::Deps,
 	/// The name of the network protocol that carries votes.
 	pub(super) grandpa_protocol: ProtocolName,
+	/// GRANDPA's record of the verifiers.
+	pub(super) authority_set: SharedAuthoritySet<Hash, BlockNumber>,
 	pub(super) task_manager: &'a mut TaskManager,
 	pub(super) telemetry: Option<&'a mut Telemetry>,
 }
@@ -57,6 +60,7 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		import_queue,
 		rpc,
 		grandpa_protocol,
+		authority_set,
 		task_manager,
 		telemetry,
 	} = inputs;
@@ -79,6 +83,7 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		config: &config,
 		sync_memory,
 		core,
+		authority_set,
 		import_queue: &import_queue,
 		net_config: &mut net_config,
 		metrics: metrics.clone(),
@@ -103,15 +108,12 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 			metrics,
 			blocks_pruning: config.blocks_pruning,
 		})?;
-	task_manager.spawn_handle().spawn(
-		"on-transaction-imported",
-		Some("transaction-pool"),
-		sc_service::propagate_transaction_notifications(
-			core.pool.clone(),
-			tx_handler_controller,
-			core.telemetry.clone(),
-		),
+	let transactions = sc_service::propagate_transaction_notifications(
+		core.pool.clone(),
+		tx_handler_controller,
+		core.telemetry.clone(),
 	);
+	pass_on(transactions, task_manager);
 	let system = System::new(tasks::system_info(&config), system_rpc_tx).into_rpc();
 	tasks::start(tasks::Inputs {
 		config,
@@ -128,6 +130,15 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		sync,
 		votes,
 	})
+}
+
+/// Runs what sends transactions on to peers.
+fn pass_on(transactions: impl Future<Output = ()> + Send + 'static, task_manager: &TaskManager) {
+	task_manager.spawn_handle().spawn(
+		"on-transaction-imported",
+		Some("transaction-pool"),
+		transactions,
+	);
 }
 
 /// Adds GRANDPA's protocol to the network, unless it is disabled.
@@ -154,6 +165,7 @@ struct SyncInputs<'a> {
 	config: &'a Configuration,
 	sync_memory: u64,
 	core: &'a Core,
+	authority_set: SharedAuthoritySet<Hash, BlockNumber>,
 	import_queue: &'a DefaultImportQueue<Block>,
 	net_config: &'a mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
 	metrics: NotificationMetrics,
@@ -176,6 +188,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		config,
 		sync_memory,
 		core,
+		authority_set,
 		import_queue,
 		net_config,
 		metrics,
@@ -193,6 +206,14 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		peers.in_peers.saturating_add(peers.out_peers) as usize,
 		&task_manager.spawn_handle(),
 	);
+	let warp = serve::start(serve::Inputs {
+		config,
+		core,
+		authority_set,
+		net_config,
+		network: network.handle(),
+		task_manager,
+	});
 	let strategy = HeaviestSync::new(SyncParts {
 		chain: core.chain.clone(),
 		downloader,
@@ -201,13 +222,18 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 			blocks_per_request: config.network.max_blocks_per_request,
 			parallel: config.network.max_parallel_downloads as usize,
 		},
+		warp: config.network.sync_mode.is_warp().then_some(warp),
+		metrics: config
+			.prometheus_registry()
+			.map(SyncMetrics::new)
+			.transpose()?,
 	});
 	// The engine only reads this, to configure the protocol of announcements.
-	let announce_config =
-		FullNetworkConfiguration::<Block, Hash, StrictAnnouncements<Litep2pNetworkBackend>>::new(
-			&config.network,
-			None,
-		);
+	let announce_config = FullNetworkConfiguration::<
+		Block,
+		Hash,
+		StrictAnnouncements<Litep2pNetworkBackend>,
+	>::new(&config.network, None);
 	let (engine, service, announcements) = SyncingEngine::new(
 		Roles::from(&config.role),
 		core.client.clone(),

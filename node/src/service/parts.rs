@@ -70,7 +70,7 @@ impl Parts {
 	/// # Errors
 	///
 	/// Returns the error of the database, the executor, the chain's parameters or the telemetry worker.
-	pub fn new(config: &Configuration) -> Result<Self, ServiceError> {
+	pub fn new(config: &mut Configuration) -> Result<Self, ServiceError> {
 		Self::with_pool(config, Limits::default())
 	}
 
@@ -79,7 +79,9 @@ impl Parts {
 	/// # Errors
 	///
 	/// Returns the same errors.
-	pub fn with_pool(config: &Configuration, limits: Limits) -> Result<Self, ServiceError> {
+	pub fn with_pool(config: &mut Configuration, limits: Limits) -> Result<Self, ServiceError> {
+		// The runtime passes on the events of each block this way (`history.rs`).
+		config.offchain_worker.indexing_enabled = true;
 		let worker = telemetry_worker(config)?;
 		let (client, backend, keystore, task_manager) = open_chain(
 			config,

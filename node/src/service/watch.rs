@@ -57,6 +57,10 @@ pub struct Look {
 	pub waiting: (usize, usize),
 	/// The size of the waiting transactions, and how much has room, in bytes.
 	pub waiting_bytes: (usize, usize),
+	/// The transactions that wait for an earlier nonce, and how many have room.
+	pub gaps: (usize, usize),
+	/// The size of the transactions that wait for an earlier nonce, and how much has room, in bytes.
+	pub gap_bytes: (usize, usize),
 	/// Whether the node has a key of a current verifier; `None` if it does not vote.
 	pub votes: Option<VoteKeys>,
 	/// Whether the node mines.
@@ -114,6 +118,13 @@ pub enum Wait {
 		/// Their size in bytes.
 		bytes: usize,
 	},
+	/// The queue of transactions that wait for an earlier nonce has no room.
+	Gaps {
+		/// How many transactions wait.
+		transactions: usize,
+		/// Their size in bytes.
+		bytes: usize,
+	},
 	/// A verifier's node has no key to vote with.
 	NoVoteKey,
 	/// A verifier's node has a key, but not that of a verifier.
@@ -145,11 +156,19 @@ impl Look {
 				waits.push(Wait::Sync { best, target });
 			}
 		}
-		let (transactions, bytes) = (self.waiting.0, self.waiting_bytes.0);
-		if transactions >= self.waiting.1 || is_nearly(bytes, self.waiting_bytes.1) {
+		let is_full = |(count, room): (usize, usize), (bytes, limit): (usize, usize)| {
+			count >= room || is_nearly(bytes, limit)
+		};
+		if is_full(self.waiting, self.waiting_bytes) {
 			waits.push(Wait::Pool {
-				transactions,
-				bytes,
+				transactions: self.waiting.0,
+				bytes: self.waiting_bytes.0,
+			});
+		}
+		if is_full(self.gaps, self.gap_bytes) {
+			waits.push(Wait::Gaps {
+				transactions: self.gaps.0,
+				bytes: self.gap_bytes.0,
 			});
 		}
 		match self.votes {
@@ -216,6 +235,14 @@ impl fmt::Display for Wait {
 				f,
 				"the transaction pool is full: {transactions} transactions of {bytes} bytes wait, and new ones are refused \
 				 or replace others. Wait for blocks, or give it more room with `--pool-limit` and `--pool-kbytes`"
+			),
+			Self::Gaps {
+				transactions,
+				bytes,
+			} => write!(
+				f,
+				"the queue of transactions that wait for an earlier nonce is full: it has {transactions} of {bytes} bytes, and \
+				 only transactions that are ready are accepted. Send the missing ones; the others are dropped after 64 blocks"
 			),
 			Self::NoVoteKey => write!(
 				f,
@@ -336,6 +363,8 @@ impl Watch {
 			alone,
 			waiting: (pool.ready, self.node.room.count),
 			waiting_bytes: (pool.ready_bytes, self.node.room.bytes),
+			gaps: (pool.future, self.node.room.count),
+			gap_bytes: (pool.future_bytes, self.node.room.bytes),
 			votes: self.node.votes.then(|| self.vote_keys()),
 			mines: self.node.mines,
 			needs_no_peers: self.node.needs_no_peers,

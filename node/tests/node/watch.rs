@@ -18,6 +18,8 @@ fn healthy() -> Look {
 		alone: Duration::ZERO,
 		waiting: (3, 8192),
 		waiting_bytes: (900, 20 << 20),
+		gaps: (3, 8192),
+		gap_bytes: (900, 20 << 20),
 		votes: Some(VoteKeys::Current),
 		mines: true,
 		needs_no_peers: false,
@@ -162,6 +164,23 @@ fn a_full_transaction_pool_is_logged() {
 			full.contains("pool is full") && full.contains("--pool-kbytes"),
 			"{full}"
 		);
+	}
+}
+
+#[test]
+fn a_full_queue_of_transactions_with_gaps_is_told() {
+	for look in [
+		Look {
+			gaps: (8192, 8192),
+			..healthy()
+		},
+		Look {
+			gap_bytes: ((20 << 20) - 1000, 20 << 20),
+			..healthy()
+		},
+	] {
+		let full = line(look);
+		assert!(full.contains("earlier nonce is full"), "{full}");
 	}
 }
 

@@ -393,12 +393,16 @@ mod calls {
 				entry.valid_until
 			};
 			let Request {
-				owner, consumer, ..
+				owner,
+				consumer,
+				scope,
+				..
 			} = entry;
 			Self::deposit_event(Event::RequestCancelled {
 				request,
 				owner,
 				consumer,
+				scope,
 				valid_until,
 			});
 			Ok(())
@@ -423,12 +427,16 @@ mod calls {
 			let reason: Text = Self::text(reason, Error::<T>::ReasonTooLong)?;
 			Self::close_request(request, &entry);
 			let Request {
-				owner, consumer, ..
+				owner,
+				consumer,
+				scope,
+				..
 			} = entry;
 			Self::deposit_event(Event::RequestRejected {
 				request,
 				owner,
 				consumer,
+				scope,
 				reason,
 			});
 			Ok(())

@@ -19,7 +19,8 @@ mod errors {
 		NameEmpty,
 		/// The name is longer than `MaxNameSize` bytes.
 		NameTooLong,
-		/// The name, purpose or reason is not valid UTF-8, or contains control characters.
+		/// The name, purpose or reason is not valid UTF-8, or contains control characters, or marks that are
+		/// invisible or change the direction of text.
 		NotText,
 		/// The encryption key is shorter than 34 bytes: two for the suite's number, and the rest for the
 		/// key.
@@ -144,5 +145,7 @@ mod errors {
 		FirmForTooLittle,
 		/// Nothing of this is due yet.
 		NothingDue,
+		/// The name begins or ends with a space, or has two spaces in a row or an unusual one.
+		NameSpaces,
 	}
 }

@@ -7,8 +7,11 @@ use polkadot_sdk::*;
 #[frame_support::pallet_macros::pallet_section]
 mod events {
 	/// Data sharing's events. Together they record the whole history of every record and grant.
+	///
+	/// Each event names its dataset, if it has one, so that it can be found without the state. A node keeps events
+	/// for as long as block bodies and decodes none of them, so never change an event's fields or order: add a new
+	/// event.
 	#[pallet::event]
-	#[pallet::generate_deposit(pub(super) fn deposit_event)]
 	pub enum Event<T: Config> {
 		/// A producer registered.
 		Registered {
@@ -128,6 +131,8 @@ mod events {
 			owner: T::AccountId,
 			/// The record's key.
 			key: RecordKey,
+			/// The record's dataset.
+			dataset: DatasetId,
 			/// The chunk's number, counted from 0.
 			index: u32,
 			/// The BLAKE2b-256 hash of the chunk.
@@ -139,6 +144,8 @@ mod events {
 			owner: T::AccountId,
 			/// Its key.
 			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
 		},
 		/// An owner abandoned an unfinished large record.
 		RecordAbandoned {
@@ -146,6 +153,8 @@ mod events {
 			owner: T::AccountId,
 			/// Its key.
 			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
 			/// The number of its chunks that had been stored.
 			arrived: u32,
 		},
@@ -155,6 +164,8 @@ mod events {
 			owner: T::AccountId,
 			/// Its key.
 			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
 		},
 		/// The leaf of a removed record was freed after its epoch was over.
 		LeafFreed {
@@ -198,6 +209,8 @@ mod events {
 			owner: T::AccountId,
 			/// The account that made the request.
 			consumer: T::AccountId,
+			/// The range that was requested.
+			scope: Scope,
 			/// The first block at which the request is no longer valid: this block, or the end of its notice.
 			valid_until: BlockNumberFor<T>,
 		},
@@ -209,6 +222,8 @@ mod events {
 			owner: T::AccountId,
 			/// The account that made the request.
 			consumer: T::AccountId,
+			/// The range that was requested.
+			scope: Scope,
 			/// The owner's reason, which may be empty.
 			reason: Text,
 		},
@@ -220,6 +235,8 @@ mod events {
 			owner: T::AccountId,
 			/// The account that made the request.
 			consumer: T::AccountId,
+			/// The range that was requested.
+			scope: Scope,
 		},
 		/// An owner authorised a reader.
 		Authorized {

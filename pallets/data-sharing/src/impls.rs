@@ -19,6 +19,7 @@ use frame_support::{
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{
 	terms::{refund, Footprint, Rates, MAX_GRANTS_PER_READER, MIN_ENCRYPTION_KEY_SIZE},
+	text::is_format,
 	ScopeError,
 };
 use polkadot_sdk::*;
@@ -28,6 +29,14 @@ use sp_runtime::{
 	ArithmeticError, DispatchError, DispatchResult,
 };
 
+/// Returns whether text contains a space that is not the usual one.
+fn has_odd_space(text: &[u8]) -> bool {
+	core::str::from_utf8(text).is_ok_and(|text| {
+		let is_odd = |c: char| c.is_whitespace() && c != ' ';
+		text.chars().any(is_odd)
+	})
+}
+
 /// Arguments.
 impl<T: Config> Pallet<T> {
 	/// Returns the length, capped at `u32::MAX`. The cap does not matter, because all limits here are
@@ -36,14 +45,18 @@ impl<T: Config> Pallet<T> {
 		u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 	}
 
-	/// Checks that text is safe to show: valid UTF-8 without control characters.
+	/// Checks that text is safe to show: valid UTF-8 without control characters, and without marks that are
+	/// invisible or change the direction of other text.
 	pub(crate) fn text<S: Get<u32>>(
 		bytes: Vec<u8>,
 		too_long: Error<T>,
 	) -> Result<BoundedVec<u8, S>, DispatchError> {
 		let bytes = BoundedVec::try_from(bytes).map_err(|_| too_long)?;
 		let text = core::str::from_utf8(&bytes).map_err(|_| Error::<T>::NotText)?;
-		ensure!(!text.chars().any(char::is_control), Error::<T>::NotText);
+		ensure!(
+			!text.chars().any(|c| c.is_control() || is_format(c)),
+			Error::<T>::NotText
+		);
 		Ok(bytes)
 	}
 
@@ -58,10 +71,16 @@ impl<T: Config> Pallet<T> {
 			.map_err(|_| Error::<T>::EncryptionKeyTooLong)
 	}
 
-	/// Checks the name of a producer or dataset.
+	/// Checks the name of a producer or dataset. Two names that differ only in their spaces would look the same.
 	pub(crate) fn checked_name(bytes: Vec<u8>) -> Result<Name, DispatchError> {
 		ensure!(!bytes.is_empty(), Error::<T>::NameEmpty);
-		Self::text(bytes, Error::<T>::NameTooLong)
+		let name: Name = Self::text(bytes, Error::<T>::NameTooLong)?;
+		let mut words = name.split(|byte| *byte == b' ');
+		ensure!(
+			words.all(|word| !word.is_empty()) && !has_odd_space(&name),
+			Error::<T>::NameSpaces
+		);
+		Ok(name)
 	}
 
 	/// Checks that a scope names a range of an epoch that the dataset has reached.
@@ -566,12 +585,16 @@ impl<T: Config> Pallet<T> {
 				};
 				Self::close_request(id, &request);
 				let Request {
-					owner, consumer, ..
+					owner,
+					consumer,
+					scope,
+					..
 				} = request;
 				Self::deposit_event(Event::RequestLapsed {
 					request: id,
 					owner,
 					consumer,
+					scope,
 				});
 			}
 			Due::Grant(id) => {

@@ -69,7 +69,7 @@
 //! The protocol's types, formats, limits and deposits are in `isthmus-sharing`; [`types`] adds the bounds
 //! that the state needs. [`runtime_api`] declares `query` and the lists, and `queries` implements them.
 //! [`extension`] is the transaction extension that `store` needs. `config`, `storage`, `events`, `errors`
-//! and `calls` are the pallet's parts of the same names. `records` stores and removes records, `impls`
+//! and `calls` are the pallet's parts of the same names. `receipts` commits each block's header to its events. `records` stores and removes records, `impls`
 //! contains what the other calls share, and `try_state` checks the state's invariants.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -89,12 +89,13 @@ pub mod migrations;
 #[cfg(test)]
 mod mock;
 mod queries;
+mod receipts;
 mod records;
 pub mod runtime_api;
 mod storage;
 #[cfg(test)]
 mod tests;
-#[cfg(any(feature = "try-runtime", test))]
+#[cfg(any(feature = "try-runtime", feature = "std", test))]
 mod try_state;
 pub mod types;
 pub mod weights;
@@ -124,9 +125,13 @@ pub mod pallet {
 		},
 	};
 	use frame_system::pallet_prelude::*;
-	use isthmus_sharing::terms::{
-		Footprint, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_PROOF,
-		MAX_SEALED_KEYS_SIZE, MAX_SERVED_SIZE, MAX_TEXT_SIZE,
+	use isthmus_sharing::{
+		history::Entry,
+		merkle::Peaks,
+		terms::{
+			Footprint, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_PROOF,
+			MAX_SEALED_KEYS_SIZE, MAX_SERVED_SIZE, MAX_TEXT_SIZE,
+		},
 	};
 	use sp_core::H256;
 	use sp_runtime::{
@@ -166,6 +171,11 @@ pub mod pallet {
 		/// Ends more of them, if some are overdue and the block has room left.
 		fn on_idle(now: BlockNumberFor<T>, room: Weight) -> Weight {
 			Self::catch_up_agenda(now, room)
+		}
+
+		/// Commits the header to the block's events.
+		fn on_finalize(_: BlockNumberFor<T>) {
+			Self::seal_receipts();
 		}
 
 		fn integrity_test() {

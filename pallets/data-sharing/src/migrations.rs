@@ -236,6 +236,7 @@ impl<T: Config> UncheckedToV1<T> {
 					request: id,
 					owner: request.owner,
 					consumer: request.consumer,
+					scope: request.scope,
 				});
 			}
 		}

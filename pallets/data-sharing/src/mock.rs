@@ -366,7 +366,7 @@ impl Large {
 }
 
 /// Computes MTH of RFC 6962, section 2.1, written exactly as in the RFC.
-fn tree_root(leaves: &[[u8; 32]]) -> [u8; 32] {
+pub(crate) fn tree_root(leaves: &[[u8; 32]]) -> [u8; 32] {
 	match leaves {
 		[] => sha2_256(&[]),
 		[leaf] => *leaf,

@@ -7,11 +7,12 @@ use crate::{
 	types::*,
 };
 use alloc::vec::Vec;
+use codec::{Decode, Encode};
 use frame_support::{ensure, storage::PrefixIterator};
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{
 	query::{Answer, OpeningGrant, Page, QueryError, RecordEntry},
-	terms::MAX_PAGE,
+	terms::{LEAVES_PER_EPOCH, MAX_PAGE},
 };
 use polkadot_sdk::*;
 
@@ -160,13 +161,17 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// Returns the records in a range of a dataset.
+	/// Returns the records in a range of a dataset. The leaves of a short range are looked up one by one: the state
+	/// does not store leaves in their order, and a walk over it would read the whole epoch.
 	pub fn records_in(
 		owner: &T::AccountId,
 		scope: &Scope,
 		after: Option<Vec<u8>>,
 		limit: u32,
 	) -> Page<RecordEntry<BalanceOf<T>, BlockNumberFor<T>>> {
+		if scope.leaves() <= MAX_PAGE.into() {
+			return Self::records_at(owner, scope, after, limit);
+		}
 		page(
 			Leaves::<T>::iter_prefix((owner, scope.dataset, scope.epoch)),
 			after,
@@ -179,6 +184,40 @@ impl<T: Config> Pallet<T> {
 				}
 			},
 		)
+	}
+
+	/// Returns the records at up to `limit` leaves of a range, after the leaf that `after` encodes.
+	fn records_at(
+		owner: &T::AccountId,
+		scope: &Scope,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<RecordEntry<BalanceOf<T>, BlockNumberFor<T>>> {
+		let last = after.and_then(|after| Leaf::decode(&mut &after[..]).ok());
+		let first = last.map_or(scope.from, |last| u64::from(last).saturating_add(1));
+		let first = first.max(scope.from);
+		let end = scope.to.min(LEAVES_PER_EPOCH);
+		let past = first
+			.saturating_add(limit.clamp(1, MAX_PAGE).into())
+			.min(end);
+		let record = |leaf| {
+			let place = (owner, scope.dataset, scope.epoch, leaf);
+			let LeafUse::Record(key) = Leaves::<T>::get(place)?.by else {
+				return None;
+			};
+			Some(RecordEntry {
+				key,
+				record: Records::<T>::get(owner, key)?,
+			})
+		};
+		let leaves = (first..past).filter_map(|leaf| Leaf::try_from(leaf).ok());
+		let next = past.checked_sub(1).filter(|_| past < end);
+		Page {
+			items: leaves.filter_map(record).collect(),
+			next: next
+				.and_then(|last| Leaf::try_from(last).ok())
+				.map(|last| last.encode()),
+		}
 	}
 
 	/// Returns the open requests to an owner.

@@ -172,15 +172,21 @@ impl<T: Config> Pallet<T> {
 		arrived.saturating_inc();
 		*last_block = frame_system::Pallet::<T>::block_number();
 		let complete = *arrived == chunks;
+		let dataset = record.dataset;
 		Records::<T>::insert(&owner, key, record);
 		Self::deposit_event(Event::ChunkStored {
 			owner: owner.clone(),
 			key,
+			dataset,
 			index,
 			content_hash: tail.content_hash,
 		});
 		if complete {
-			Self::deposit_event(Event::RecordCompleted { owner, key });
+			Self::deposit_event(Event::RecordCompleted {
+				owner,
+				key,
+				dataset,
+			});
 		}
 		tail.index();
 		Ok(())
@@ -205,11 +211,16 @@ impl<T: Config> Pallet<T> {
 		Records::<T>::remove(&owner, key);
 		Self::release(HoldReason::Record, &owner, back);
 		Self::deposit_event(if record.payload.is_complete() {
-			Event::RecordRemoved { owner, key }
+			Event::RecordRemoved {
+				owner,
+				key,
+				dataset: record.dataset,
+			}
 		} else {
 			Event::RecordAbandoned {
 				owner,
 				key,
+				dataset: record.dataset,
 				arrived: record.payload.arrived(),
 			}
 		});

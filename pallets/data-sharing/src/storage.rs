@@ -137,6 +137,18 @@ mod storage {
 	#[pallet::storage]
 	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
 
+	/// The tree over this block's events so far. Removed at the end of the block.
+	#[pallet::storage]
+	#[pallet::whitelist_storage]
+	#[pallet::unbounded]
+	pub(crate) type ReceiptTree<T: Config> = StorageValue<_, Peaks, ValueQuery>;
+
+	/// This block's events so far. Removed at the end of the block.
+	#[pallet::storage]
+	#[pallet::whitelist_storage]
+	#[pallet::unbounded]
+	pub(crate) type ReceiptEntries<T: Config> = StorageValue<_, Vec<Entry<T::AccountId>>>;
+
 	/// Whether the current transaction's own call is one that indexes its bytes: `store`, `open_record` or
 	/// `store_chunk`. Never set between transactions.
 	#[pallet::storage]

@@ -13,5 +13,6 @@ mod money;
 mod policies;
 mod producers;
 mod random;
+mod receipts;
 mod records;
 mod requests;

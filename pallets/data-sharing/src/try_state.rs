@@ -114,6 +114,15 @@ impl<T: Config> Pallet<T> {
 				record.payload.arrived() <= chunks,
 				"more of a record's chunks arrived than it has"
 			);
+			let (first, last) = record.payload.blocks();
+			ensure!(
+				first <= last,
+				"a record's last chunk is before its manifest"
+			);
+			ensure!(
+				!record.deposit.is_zero() || T::DepositPerItem::get().is_zero(),
+				"nothing is held for a record"
+			);
 			count::<T>(held, HoldReason::Record, &owner, record.deposit);
 		}
 		for ((owner, dataset, epoch, _), leaf) in Leaves::<T>::iter() {

@@ -34,6 +34,7 @@ pub type Seconds = u64;
 	derive(scale_decode::DecodeAsType, scale_encode::EncodeAsType)
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub enum ProducerKind {
 	/// A school, with data about students.
 	#[codec(index = 0)]

@@ -57,6 +57,7 @@
 //! - [`query`]: what the chain returns to queries, and why it refuses one. [`signed`]: the message that a
 //!   caller signs.
 //! - [`manifest`], [`merkle`]: the format of a large record's manifest and the tree over its chunks.
+//! - [`history`]: a block's events as leaves of a tree whose root is in the header, and what they are about.
 //! - [`folder`]: the format of a folder's list of files.
 //! - [`terms`]: limits, times and deposits.
 //!
@@ -71,6 +72,7 @@
 //! | label of a signed query, and how wallets wrap it | [`signed`] |
 //! | version and layout of a manifest | [`manifest`] |
 //! | prefixes of the Merkle tree | [`merkle`] |
+//! | label and layout of a receipt; prefix of the keys under which nodes get a block's events | [`history`] |
 //! | label, limits and layout of a folder's list | [`folder`] |
 //! | error messages for refused queries | [`query::QueryError`] |
 //! | deposit rates; how long requests stay open and ended grants are kept | `runtime/src/configs.rs`: each chain sets its own, and clients read them from its metadata |
@@ -98,6 +100,7 @@
 extern crate alloc;
 
 pub mod folder;
+pub mod history;
 pub mod ids;
 pub mod manifest;
 pub mod merkle;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Builds the Merkle tree over a large record's chunks, and checks proofs against its root. With a proof,
-//! each chunk can be checked on its own as it arrives.
+//! each chunk can be checked on its own as it arrives. The events of a block are the leaves of such a tree, too
+//! (see [`history`](crate::history)).
 //!
 //! This is the tree of RFC 6962, section 2.1, with SHA-256. A node without a sibling moves up unchanged, so
 //! no leaf is counted twice. Leaves and inner nodes are hashed with different prefixes, so neither can pass
@@ -18,6 +19,8 @@
 //! The caller passes in the hash function, because a runtime uses its host's function and a client its own.
 
 use alloc::vec::Vec;
+use codec::{Decode, Encode};
+use scale_info::TypeInfo;
 
 /// A SHA-256 hash.
 pub type Hash = [u8; 32];
@@ -78,25 +81,51 @@ pub fn node_hash(sha256: impl Fn(&[u8]) -> Hash, left: &Hash, right: &Hash) -> H
 /// Returns the root of the tree over these leaves, each computed by [`leaf_hash`]. It keeps only one hash per
 /// level of the tree in memory.
 pub fn root(sha256: impl Fn(&[u8]) -> Hash, leaves: impl IntoIterator<Item = Hash>) -> Hash {
-	// The roots of the full subtrees, largest first. Their sizes are the powers of two in the binary
-	// representation of the number of leaves so far.
-	let mut peaks: Vec<Hash> = Vec::new();
-	for (count, leaf) in (0u64..).zip(leaves) {
+	let mut peaks = Peaks::default();
+	for leaf in leaves {
+		peaks.push(&sha256, leaf);
+	}
+	peaks.root(sha256)
+}
+
+/// A tree that leaves are appended to. It keeps only the roots of its full subtrees, one hash per level.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo)]
+pub struct Peaks {
+	count: u64,
+	/// The roots of the full subtrees, largest first. Their sizes are the powers of two in the binary
+	/// representation of the number of leaves.
+	peaks: Vec<Hash>,
+}
+
+impl Peaks {
+	/// Returns the number of leaves.
+	pub fn count(&self) -> u64 {
+		self.count
+	}
+
+	/// Appends a leaf, computed by [`leaf_hash`].
+	pub fn push(&mut self, sha256: impl Fn(&[u8]) -> Hash, leaf: Hash) {
 		let mut node = leaf;
 		// This works like a carry in binary addition: two subtrees of the same size make one of the next
 		// size.
-		for _ in 0..count.trailing_ones() {
-			if let Some(left) = peaks.pop() {
+		for _ in 0..self.count.trailing_ones() {
+			if let Some(left) = self.peaks.pop() {
 				node = node_hash(&sha256, &left, &node);
 			}
 		}
-		peaks.push(node);
+		self.peaks.push(node);
+		self.count = self.count.saturating_add(1);
 	}
-	peaks
-		.into_iter()
-		.rev()
-		.reduce(|right, left| node_hash(&sha256, &left, &right))
-		.unwrap_or_else(|| sha256(&[]))
+
+	/// Returns the root.
+	pub fn root(&self, sha256: impl Fn(&[u8]) -> Hash) -> Hash {
+		self.peaks
+			.iter()
+			.rev()
+			.copied()
+			.reduce(|right, left| node_hash(&sha256, &left, &right))
+			.unwrap_or_else(|| sha256(&[]))
+	}
 }
 
 /// A tree with all its levels in memory, so that computing the proof of any leaf takes one step per level.

@@ -9,6 +9,7 @@ use scale_info::TypeInfo;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub enum Payload<BlockNumber> {
 	/// The record is one value: the last argument of a `store` extrinsic in a block's body.
 	#[codec(index = 0)]

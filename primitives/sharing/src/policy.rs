@@ -17,6 +17,7 @@ use scale_info::TypeInfo;
 	derive(scale_decode::DecodeAsType, scale_encode::EncodeAsType)
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub struct ConsumerKinds {
 	/// Consumers registered as schools.
 	pub school: bool,
@@ -67,6 +68,7 @@ impl ConsumerKinds {
 	derive(scale_decode::DecodeAsType, scale_encode::EncodeAsType)
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub struct Policy<Balance, BlockNumber> {
 	/// The minimum offer for a request, in the smallest unit; 0 if access is free.
 	pub price: Balance,

@@ -17,6 +17,7 @@ use scale_info::TypeInfo;
 	derive(scale_decode::DecodeAsType, scale_encode::EncodeAsType)
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub struct Scope {
 	/// The owner's dataset.
 	pub dataset: DatasetId,
@@ -84,6 +85,7 @@ impl Scope {
 	derive(scale_decode::DecodeAsType, scale_encode::EncodeAsType)
 )]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub enum GrantState {
 	/// The grant opens its range until it expires.
 	#[codec(index = 0)]

@@ -18,6 +18,7 @@ use scale_info::TypeInfo;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub struct Producer<Balance, Name> {
 	/// Its kind.
 	pub kind: ProducerKind,
@@ -33,6 +34,7 @@ pub struct Producer<Balance, Name> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub struct RegisteredKey<Balance, Key> {
 	/// The suite's number (two bytes), followed by the key in that suite's encoding.
 	pub key: Key,
@@ -44,6 +46,7 @@ pub struct RegisteredKey<Balance, Key> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub struct Dataset<Balance, Name> {
 	/// Its name, unique among its owner's datasets.
 	pub name: Name,
@@ -66,6 +69,7 @@ pub struct Dataset<Balance, Name> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub struct Record<Balance, BlockNumber> {
 	/// The dataset it belongs to.
 	pub dataset: DatasetId,
@@ -83,6 +87,7 @@ pub struct Record<Balance, BlockNumber> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub enum LeafUse {
 	/// The record with this key.
 	#[codec(index = 0)]
@@ -97,6 +102,7 @@ pub enum LeafUse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub struct TakenLeaf<Balance> {
 	/// What has taken it.
 	pub by: LeafUse,
@@ -108,6 +114,7 @@ pub struct TakenLeaf<Balance> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
 pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
 	/// The owner, who gave the grant.
 	pub owner: AccountId,

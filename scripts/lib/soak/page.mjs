@@ -24,16 +24,20 @@ export function page({ command, machine, node, date, ...figures }) {
 	];
 	const table = rows.map(([name, value]) => `| ${name} | ${value} |`).join('\n');
 	const faults = figures.faults.length === 0 ? 'Every check passed.' : `Faults:\n\n${figures.faults.map((fault) => `- ${fault}`).join('\n')}`;
+	const { memory, handles } = figures.mayGrow;
 	return `# Soak
 
 \`scripts/soak [HOURS]\` runs a network on one machine under constant trouble, and writes this page. The nodes are
 connected by lines with delay and loss. By a schedule that depends on a seed, the network is split and heals, and nodes
-hang, or are killed with \`kill -9\` and restarted. Meanwhile a producer stores records and grants a reader access to them through
-the \`isthmus\` command, and hostile peers lie to one node after another. The soak ends with these checks: all nodes have one
-finalized chain, every record that the command acknowledged as finalized can be read by its owner and its reader, and
-the memory and the handles of the node that is never killed have not grown.
+hang, or are killed with \`kill -9\` and restarted. Meanwhile a producer stores records and grants a reader access to
+them through the \`isthmus\` command, and hostile peers lie to one node after another.
 
-Run on ${date} with \`${command}\`, ${node}, on ${machine}. ${faults}
+The soak ends with these checks: all nodes have one finalized chain, every record that the command acknowledged as
+finalized can be read by its owner and its reader, and the node that is never killed has grown by at most ${memory} MiB and
+${handles} handles.
+
+Run on ${date} with \`${command}\`, ${node}, on ${machine}.
+${faults}
 
 | | |
 |---|---|

@@ -8,7 +8,10 @@
 use codec::Encode;
 use isthmus_ethash::{final_result, Boundary, Cache, Dataset, Found, Sizes};
 use isthmus_primitives::{
-	digest::{seal_hash, uncles_hash, GasUsed, PreDigest, Seal, POW_ENGINE_ID},
+	digest::{
+		seal_hash, uncles_hash, GasUsed, PreDigest, Receipts, Seal, POW_ENGINE_ID,
+		RECEIPTS_ENGINE_ID,
+	},
 	params::{ChainParameters, EthashSizes},
 	AccountId, BlockNumber, Difficulty, Hash, Header,
 };
@@ -17,6 +20,7 @@ use isthmus_runtime::{RuntimeCall, UncheckedExtrinsic};
 use polkadot_sdk::{
 	pallet_timestamp,
 	sp_core::storage::StateVersion,
+	sp_crypto_hashing::sha2_256,
 	sp_runtime::{
 		traits::{BlakeTwo256, Hash as _},
 		Digest, DigestItem, OpaqueExtrinsic,
@@ -57,6 +61,8 @@ pub struct Draft {
 	pub pre: PreDigest,
 	/// H_g: the gas used.
 	pub gas_used: u64,
+	/// H_e: the commitment to the block's data-sharing events.
+	pub receipts: Receipts,
 	/// The body: the transactions B_T, and the uncles B_U in their inherent.
 	pub body: Vec<OpaqueExtrinsic>,
 }
@@ -80,6 +86,7 @@ impl Draft {
 				extra_data: b"adversary".to_vec(),
 			},
 			gas_used: 0,
+			receipts: no_receipts(),
 			body,
 		}
 	}
@@ -103,9 +110,18 @@ impl Draft {
 				logs: vec![
 					DigestItem::PreRuntime(POW_ENGINE_ID, self.pre.encode()),
 					DigestItem::Consensus(POW_ENGINE_ID, GasUsed(self.gas_used).encode()),
+					DigestItem::Consensus(RECEIPTS_ENGINE_ID, self.receipts.encode()),
 				],
 			},
 		}
+	}
+}
+
+/// Returns the commitment to no events.
+pub fn no_receipts() -> Receipts {
+	Receipts {
+		count: 0,
+		root: sha2_256(&[]).into(),
 	}
 }
 

@@ -115,9 +115,9 @@ impl Maker {
 			"--no-telemetry",
 			"--no-prometheus",
 		];
-		let config = isthmus_node::configuration(args, tokio::runtime::Handle::current())
+		let mut config = isthmus_node::configuration(args, tokio::runtime::Handle::current())
 			.map_err(|error| MakeError::Open(error.to_string()))?;
-		let parts = Parts::new(&config).map_err(|error| MakeError::Open(error.to_string()))?;
+		let parts = Parts::new(&mut config).map_err(|error| MakeError::Open(error.to_string()))?;
 		let miner = Miner::new(parts.core.chain.parameters())?;
 		Ok(Self { parts, miner })
 	}

@@ -53,7 +53,7 @@ async fn the_chain_has_the_whole_history_of_a_record() {
 		.iter()
 		.all(|event| event.reader() == Some(company.id())));
 
-	// A trace that starts later learns the earlier requests and the place from the state.
+	// A trace that starts later finds the same, from there on.
 	let dataset = Subject::Dataset {
 		owner: *school.id(),
 		dataset: 0,

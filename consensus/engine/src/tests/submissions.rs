@@ -178,17 +178,39 @@ fn a_mined_block_does_not_wait_until_another_is_executed() {
 fn an_invalid_seal_is_rejected_and_the_work_is_kept() {
 	let sealer = sealer();
 	let seal_hash = publish(&sealer, 1);
-	let mut seal = good_seal(seal_hash);
-	seal.mix_hash.0[0] ^= 1;
-	assert!(matches!(
-		block_on(sealer.submit(seal_hash, seal)),
-		Err(SubmitError::Refused(_))
-	));
+	let good = good_seal(seal_hash);
+	for seal in [
+		Seal {
+			nonce: good.nonce ^ 1,
+			..good
+		},
+		Seal {
+			nonce: good.nonce ^ 1,
+			mix_hash: Hash::zero(),
+		},
+	] {
+		assert!(matches!(
+			block_on(sealer.submit(seal_hash, seal)),
+			Err(SubmitError::Refused(_))
+		));
+	}
 	assert_eq!(
 		sealer.current().map(|job: Arc<Job>| job.seal_hash),
 		Some(seal_hash)
 	);
 	assert!(block_on(sealer.submit(seal_hash, good_seal(seal_hash))).is_ok());
+}
+
+#[test]
+fn a_wrong_mix_does_not_lose_the_block_of_a_good_nonce() {
+	let sealer = sealer();
+	let seal_hash = publish(&sealer, 1);
+	let seal = Seal {
+		mix_hash: Hash::zero(),
+		..good_seal(seal_hash)
+	};
+	assert!(block_on(sealer.submit(seal_hash, seal)).unwrap().is_new_best);
+	assert_eq!(sealer.chain().client().info().best_number, 1);
 }
 
 #[test]

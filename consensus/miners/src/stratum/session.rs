@@ -204,11 +204,14 @@ impl Session {
 			let line = refuse(dialect, share.id, Refusal::NotChecked);
 			return vec![Action::Send(line)];
 		};
-		if share.mix_hash.is_some_and(|mix| mix != hashed.mix_hash) {
+		let seals_block = share.work.boundary.is_met_by(&hashed.result);
+		// The nonce makes the block, and the mix follows from it. Only a share is refused for a wrong mix, so that the
+		// operator learns of the faulty rig.
+		if !seals_block && share.mix_hash.is_some_and(|mix| mix != hashed.mix_hash) {
 			return self.refuse_share(share.id, Refusal::WrongMix);
 		}
 		let mut actions = Vec::new();
-		if share.work.boundary.is_met_by(&hashed.result) {
+		if seals_block {
 			// Even if it is late: the block may still become an uncle.
 			actions.push(Action::Submit(share.clone(), hashed));
 		} else if board.is_stale(&share.work) {
@@ -333,6 +336,9 @@ impl Session {
 			return Ok(self.refuse_share(request.id(), Refusal::Stale));
 		};
 		let (work, nonce) = (work.clone(), u64::from_be_bytes(nonce));
+		// The work may be from an earlier connection of the miner. Its nonces are its own choice in this dialect, so its
+		// seals are as good as ever.
+		self.give(id, &work);
 		Ok(self.share(request, board, id, work, nonce, Some(mix_hash)))
 	}
 

@@ -17,6 +17,8 @@ const LOOKAHEAD: BlockNumber = 2048;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// The part of the budget that only the next block may use, so that blocks above a gap cannot keep it open.
 const RESERVE: u64 = 2 * MAX_ANSWER;
+/// Every node keeps the bodies of at least this number of blocks below its finalized one.
+const KEPT: BlockNumber = 64;
 
 impl<L: Ledger> Machine<L> {
 	/// Takes a peer's answer to a request for bodies: the first of the blocks that it was asked for.
@@ -45,7 +47,16 @@ impl<L: Ledger> Machine<L> {
 			Err(Failure::Invalid) => return self.drop_peer(name, Offence::Invalid),
 		};
 		if arrivals.is_empty() {
-			if let Some(hash) = asked.hashes.first() {
+			let number = |hash: &Hash| self.tree.get(hash).map(|node| node.number);
+			let asked = asked.hashes.first();
+			let above = peer.tips.iter().filter_map(number).max();
+			if let (Some(old), Some(top)) = (asked.and_then(number), above) {
+				if top >= old.saturating_add(KEPT) {
+					peer.note_pruned(old, self.now);
+					return;
+				}
+			}
+			if let Some(hash) = asked {
 				peer.note_lack(*hash, self.now);
 			}
 			if peer.bodies.failed(self.now) {
@@ -159,10 +170,13 @@ impl<L: Ledger> Machine<L> {
 	) -> Vec<Hash> {
 		let top = reach.min(lane.first().saturating_add(LOOKAHEAD));
 		let most = peer.blocks_to_ask(self.bodies.average(), self.limits.blocks_per_request);
+		let floor = peer.bodies_from(self.now);
 		let mut hashes = Vec::new();
 		let mut is_next = true;
-		for hash in (lane.first()..=top).map_while(|number| lane.at(number)) {
-			if self.bodies.is_missing(hash) && !peer.lacks(hash, self.now) {
+		let blocks = (lane.first()..=top).map_while(|number| Some((number, lane.at(number)?)));
+		for (number, hash) in blocks {
+			let may_have = number >= floor && !peer.lacks(hash, self.now);
+			if may_have && self.bodies.is_missing(hash) {
 				if hashes.is_empty() && !self.budget_allows(is_next) {
 					break;
 				}
@@ -189,7 +203,9 @@ impl<L: Ledger> Machine<L> {
 		let Some(Body::Asked(askers)) = self.bodies.get(next) else {
 			return None;
 		};
-		if self.tree.get(next)?.number > reach
+		let number = self.tree.get(next)?.number;
+		if number > reach
+			|| number < peer.bodies_from(self.now)
 			|| askers.len() >= self.limits.parallel
 			|| askers.iter().any(|(asker, _)| *asker == name)
 			|| peer.lacks(next, self.now)
@@ -208,6 +224,22 @@ impl<L: Ledger> Machine<L> {
 			.iter()
 			.all(|(asker, since)| is_late(*since) || is_worse(asker))
 			.then_some(*next)
+	}
+
+	/// Returns the number of the next block to import, if all peers that have proved it are known to keep no body that
+	/// old.
+	pub fn lost(&self) -> Option<BlockNumber> {
+		let next = self.main.iter().find(|hash| !self.bodies.is_held(hash))?;
+		let number = self.tree.get(next)?.number;
+		let is_above = |peer: &&Peer<L::Header, L::Facts>| {
+			let reach = peer.reach.and_then(|(_, reach)| reach);
+			reach.is_some_and(|reach| reach >= number)
+		};
+		let mut above = self.peers.values().filter(is_above).peekable();
+		above.peek()?;
+		above
+			.all(|peer| number < peer.bodies_from(self.now))
+			.then_some(number)
 	}
 
 	/// Returns whether there is room for one more answer.

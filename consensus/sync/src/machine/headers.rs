@@ -184,7 +184,7 @@ impl<L: Ledger> Machine<L> {
 		let announced = peer.claims.iter_mut().find(|c| c.hash == claim);
 		let header = announced.and_then(|claim| claim.header.take());
 		match header {
-			Some(header) => self.descend(name, claim, vec![header]),
+			Some(header) => self.descend(name, claim, vec![header], 0),
 			None => self.ask_down(name, claim, Vec::new(), claim),
 		}
 	}
@@ -222,20 +222,28 @@ impl<L: Ledger> Machine<L> {
 			expected = header.parent();
 		}
 		if more.is_empty() {
-			// A peer that has a header has its parent. But it may have left a fork since it told us of it.
-			let is_broken = !headers.is_empty();
+			// A peer that has a header has its parent, unless its history begins there. But it may have left a fork since
+			// it told us of it.
+			let next = self.ledger.best().number.saturating_add(1);
+			let lowest = headers.last().map(Link::number);
+			let is_broken = lowest.is_some_and(|lowest| lowest <= next);
+			let is_short = lowest.is_some() && !is_broken;
+			if let Some(peer) = self.peers.get_mut(&name).filter(|_| is_short) {
+				peer.headers.failed(self.now);
+			}
 			self.walk_ended(name, claim, Direction::Down);
 			if let Some(claim) = self.claim_of(name, &claim) {
 				claim.is_broken = is_broken;
 			}
 			return;
 		}
+		let seen = headers.len();
 		headers.extend(more);
-		self.descend(name, claim, headers);
+		self.descend(name, claim, headers, seen);
 	}
 
-	/// Looks for a block that we know below these headers, highest first.
-	fn descend(&mut self, name: L::Peer, claim: Hash, mut headers: Vec<L::Header>) {
+	/// Looks for a block that we know below these headers, highest first. Those before `seen` were looked at before.
+	fn descend(&mut self, name: L::Peer, claim: Hash, mut headers: Vec<L::Header>, seen: usize) {
 		let finalized = self.ledger.finalized();
 		let is_known = |header: &L::Header| self.ledger.place(&header.hash()) != Place::Unknown;
 		if headers.first().is_some_and(is_known) {
@@ -245,7 +253,7 @@ impl<L: Ledger> Machine<L> {
 			}
 			return;
 		}
-		for index in 0..headers.len() {
+		for index in seen..headers.len() {
 			let (parent, number) = (headers[index].parent(), headers[index].number());
 			let place = self.ledger.place(&parent);
 			let is_dead = match place {
@@ -270,6 +278,10 @@ impl<L: Ledger> Machine<L> {
 			}
 		}
 		if headers.len() >= DEEP {
+			if let Some(peer) = self.peers.get_mut(&name) {
+				// It cost the peer little, and may be an honest chain all the same: the next walk waits, longer each time.
+				peer.headers.failed(self.now);
+			}
 			return self.walk_ended(name, claim, Direction::Down);
 		}
 		if let Some(next) = headers.last().map(Link::parent) {

@@ -24,6 +24,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(64);
 const LACKS_FOR: Duration = Duration::from_secs(60);
 /// The maximum number of blocks that we remember a peer to lack.
 const MAX_LACKS: usize = 256;
+/// A peer that has no bodies of old blocks is not asked for such again for this long.
+const PRUNED_FOR: Duration = Duration::from_secs(600);
 /// The number of bytes of bodies that a new peer is asked for at once.
 const FIRST_PORTION: u64 = 4 * 1024 * 1024;
 /// The least number of bytes of bodies that a peer is asked for at once, unless a single block has more.
@@ -126,6 +128,16 @@ impl Turn {
 	}
 }
 
+/// What we know of a peer that keeps the bodies of the last blocks only.
+#[derive(Clone, Copy)]
+struct Pruned {
+	/// It is not asked for bodies below this block.
+	floor: BlockNumber,
+	/// How far to go up if it lacks the next one, too.
+	step: BlockNumber,
+	until: Time,
+}
+
 /// A request for bodies that is under way.
 pub(super) struct Asked {
 	pub(super) hashes: Vec<Hash>,
@@ -149,6 +161,8 @@ pub(super) struct Peer<H, F> {
 	pub(super) bodies: Turn,
 	pub(super) asked: Option<Asked>,
 	lacks: HashMap<Hash, Time>,
+	/// The bodies of old blocks that the peer lacks.
+	pruned: Option<Pruned>,
 	/// How many bytes of bodies to ask for at once.
 	portion: u64,
 	/// After a failure, the maximum number of blocks to ask for at once. It makes the next request another one, which
@@ -182,6 +196,7 @@ impl<H, F: Clone> Peer<H, F> {
 			bodies: Turn::default(),
 			asked: None,
 			lacks: HashMap::new(),
+			pruned: None,
 			portion: FIRST_PORTION,
 			most: None,
 			pace: None,
@@ -286,6 +301,23 @@ impl<H, F: Clone> Peer<H, F> {
 		if self.lacks.len() < MAX_LACKS {
 			self.lacks.insert(hash, now.saturating_add(LACKS_FOR));
 		}
+	}
+
+	/// Remembers that the peer has proved a block, but keeps no body that old. The next old block that it is asked for
+	/// is further up each time.
+	pub(super) fn note_pruned(&mut self, number: BlockNumber, now: Time) {
+		let step = self.pruned.map_or(1, |pruned| pruned.step);
+		self.pruned = Some(Pruned {
+			floor: number.saturating_add(step),
+			step: step.saturating_mul(2),
+			until: now.saturating_add(PRUNED_FOR),
+		});
+	}
+
+	/// Returns the lowest block whose body the peer may have.
+	pub(super) fn bodies_from(&self, now: Time) -> BlockNumber {
+		let pruned = self.pruned.filter(|pruned| now < pruned.until);
+		pruned.map_or(0, |pruned| pruned.floor)
 	}
 
 	/// Returns how many blocks of this size to ask for, and no more than `most`.

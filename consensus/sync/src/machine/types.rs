@@ -179,6 +179,51 @@ pub enum Offence {
 	BadJustification,
 }
 
+impl Offence {
+	/// All offences.
+	pub const ALL: [Self; 5] = [
+		Self::Unanswered,
+		Self::Nonsense,
+		Self::Invalid,
+		Self::BadBlock,
+		Self::BadJustification,
+	];
+
+	/// Returns the offence's name in metrics.
+	pub fn name(self) -> &'static str {
+		match self {
+			Self::Unanswered => "unanswered",
+			Self::Nonsense => "nonsense",
+			Self::Invalid => "invalid",
+			Self::BadBlock => "bad_block",
+			Self::BadJustification => "bad_justification",
+		}
+	}
+}
+
+/// What the sync does at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+	/// Peers that have proved a chain whose blocks we do not have yet.
+	pub sources: usize,
+	/// Other peers that are asked for headers, or whose headers are being checked.
+	pub proving: usize,
+	/// Other peers that are not asked for a while, because they failed.
+	pub pausing: usize,
+	/// Other peers: they claim nothing that we do not have.
+	pub idle: usize,
+	/// Open requests for headers.
+	pub header_requests: usize,
+	/// Open requests for bodies.
+	pub body_requests: usize,
+	/// The bytes of bodies that are asked for, have arrived or are being imported.
+	pub used: u64,
+	/// The maximum of these.
+	pub limit: u64,
+	/// Proved headers in memory.
+	pub headers: usize,
+}
+
 /// The parent on which headers are checked: its hash, and its facts unless they are in the database.
 #[derive(Clone, Debug)]
 pub struct Base<F> {

@@ -3,7 +3,9 @@
 
 use crate::chain::{Database, Fault, SimBlock, SimLedger, Store};
 use isthmus_primitives::Hash;
-use isthmus_sync::machine::{Action, Checked, Limits, Machine, Outcome, Proved, MIN_BUDGET};
+use isthmus_sync::machine::{
+	Action, Checked, Direction, Limits, Machine, Outcome, Proved, MIN_BUDGET,
+};
 use std::{rc::Rc, time::Duration};
 
 const PEER: u32 = 1;
@@ -150,4 +152,129 @@ fn a_block_that_is_finalized_while_its_headers_are_asked_for_is_not_taken_for_de
 	machine.announced(PEER, block(&chain[4]), true);
 	let actions = machine.poll(Duration::ZERO);
 	assert!(matches!(actions[..], [Action::Check { .. }]));
+}
+
+/// Answers what the machine asks a peer that has this chain, but keeps no body below `kept` and no header below
+/// `begins`. Returns from which blocks on bodies were asked for.
+fn answer(
+	machine: &mut Machine<SimLedger>,
+	store: &Store,
+	chain: &[Hash],
+	(begins, kept): (u32, u32),
+	now: Duration,
+) -> Vec<u32> {
+	let block = |hash: &Hash| store.get(hash).unwrap();
+	let mut asked = Vec::new();
+	for _ in 0..1000 {
+		let actions = machine.poll(now);
+		if actions.is_empty() {
+			break;
+		}
+		for action in actions {
+			match action {
+				Action::AskHeaders {
+					from,
+					direction,
+					max,
+					..
+				} => {
+					let from = block(&from).number;
+					let numbers: Vec<u32> = match direction {
+						Direction::Down => (0..=from).rev().collect(),
+						Direction::Up => (from..chain.len() as u32).collect(),
+					};
+					let has = |number: &u32| *number == 0 || *number >= begins;
+					let headers = numbers.iter().take_while(|number| has(number));
+					let headers = headers
+						.take(max as usize)
+						.map(|n| block(&chain[*n as usize]));
+					machine.headers_arrived(PEER, Ok(headers.collect()));
+				}
+				Action::Check { headers, .. } => machine.headers_checked(PEER, pass(&headers)),
+				Action::AskBodies { hashes, .. } => {
+					let number = block(&hashes[0]).number;
+					asked.push(number);
+					let bodies = hashes.iter().map(block).take_while(|b| b.number >= kept);
+					machine.bodies_arrived(PEER, Ok(bodies.map(crate::arrival).collect()));
+				}
+				Action::Import { .. } => {}
+				Action::Drop { why, .. } => panic!("{why:?}"),
+			}
+		}
+	}
+	asked
+}
+
+#[test]
+fn a_peer_that_prunes_is_asked_for_what_it_keeps_and_not_blamed() {
+	let (store, _, chain, mut machine) = chain_and_machine(300);
+	machine.add_peer(PEER, chain[300], 300);
+	assert_eq!(machine.lost(), None);
+	let kept = (0, 200);
+	let asked = answer(&mut machine, &store, &chain, kept, Duration::ZERO);
+	// Further up each time, until the peer has the body.
+	assert_eq!(asked[..9], [1, 2, 4, 8, 16, 32, 64, 128, 256]);
+	assert_eq!(machine.lost(), Some(1), "no peer has the next body");
+	// It is not asked for what it lacks, until long after.
+	let later = answer(&mut machine, &store, &chain, kept, Duration::from_secs(599));
+	assert!(later.is_empty(), "{later:?}");
+	let again = answer(&mut machine, &store, &chain, kept, Duration::from_secs(601));
+	assert!(again.starts_with(&[1]), "{again:?}");
+}
+
+#[test]
+fn a_peer_whose_history_begins_above_our_best_block_is_not_blamed() {
+	let (store, _, chain, mut machine) = chain_and_machine(300);
+	machine.add_peer(PEER, chain[300], 300);
+	for seconds in 0..300 {
+		let now = Duration::from_secs(seconds);
+		assert!(answer(&mut machine, &store, &chain, (250, 250), now).is_empty());
+		if seconds % 10 == 0 {
+			machine.announced(PEER, store.get(&chain[300]).unwrap(), true);
+		}
+	}
+	assert_eq!(machine.target(), None);
+}
+
+#[test]
+fn headers_that_lead_nowhere_make_the_next_walk_wait() {
+	let (store, _, chain, mut machine) = chain_and_machine(1);
+	// A chain that does not connect, longer than a walk down.
+	let mut tip = store.add(store.no_hash(), 10, 10, 10, Fault::None);
+	let mut fork = vec![tip];
+	for _ in 0..1100 {
+		tip = store.child(tip, 10, 10, Fault::None);
+		fork.push(tip);
+	}
+	machine.add_peer(PEER, chain[0], 0);
+	let block = |hash: &Hash| store.get(hash).unwrap();
+	let mut steps = 0;
+	let mut walks = 0;
+	for second in 0..60 {
+		machine.announced(PEER, block(&tip), true);
+		for _ in 0..20 {
+			for action in machine.poll(Duration::from_secs(second)) {
+				let Action::AskHeaders {
+					from, direction, ..
+				} = action
+				else {
+					panic!("only headers are asked for");
+				};
+				steps += 1;
+				let headers: Vec<_> = match direction {
+					Direction::Up => vec![block(&from)],
+					Direction::Down => {
+						walks += usize::from(from == block(&tip).parent);
+						let at = fork.iter().position(|hash| *hash == from).unwrap();
+						fork[..=at].iter().rev().take(128).map(block).collect()
+					}
+				};
+				machine.headers_arrived(PEER, Ok(headers));
+			}
+		}
+	}
+	assert!(
+		(2..8).contains(&walks),
+		"{walks} walks of {steps} steps in a minute"
+	);
 }

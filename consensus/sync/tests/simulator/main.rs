@@ -12,6 +12,7 @@ mod liars;
 mod network;
 mod plan;
 mod table;
+mod warp;
 
 use chain::SimBlock;
 use isthmus_sync::machine::Arrival;

@@ -28,6 +28,8 @@ pub(crate) struct Plan {
 	pub(crate) split: Option<(u64, u64)>,
 	pub(crate) finality: bool,
 	pub(crate) budget: u64,
+	/// How many nodes keep only the bodies of the last blocks. The last node keeps all.
+	pub(crate) pruned: usize,
 }
 
 impl Plan {
@@ -39,9 +41,12 @@ impl Plan {
 			let from = random.gen_range(0..mining / 2);
 			(from, random.gen_range(from..mining))
 		});
+		// The plans of earlier seeds stay as they are.
+		let mut more = ChaCha8Rng::seed_from_u64(seed ^ 0x9a1e);
+		let nodes = random.gen_range(2..5);
 		Self {
 			seed,
-			nodes: random.gen_range(2..5),
+			nodes,
 			liars: *[0, 0, 1, 1, 2, 4].get(random.gen_range(0..6)).unwrap(),
 			history: *[0, 3, 40, 200, 600].get(random.gen_range(0..5)).unwrap(),
 			late: random.gen_bool(0.5),
@@ -55,6 +60,11 @@ impl Plan {
 			split,
 			finality: random.gen_bool(0.3),
 			budget: MIN_BUDGET * random.gen_range(1..4),
+			// In a partition, a chain whose old bodies are gone could never be joined again.
+			pruned: match split.is_none() && more.gen_bool(0.5) {
+				true => more.gen_range(0..nodes),
+				false => 0,
+			},
 		}
 	}
 }

@@ -58,7 +58,10 @@ fn filled(entries: u64) -> sp_io::TestExternalities {
 				value: vec![1],
 			};
 			assert_ok!(submit(SCHOOL, store));
+			// A block begins without the events of others.
 			System::reset_events();
+			ReceiptTree::<Test>::kill();
+			ReceiptEntries::<Test>::kill();
 		});
 	}
 	ext.commit_all().expect("nothing is left open");
@@ -155,6 +158,20 @@ fn calls_cost_the_same_with_fifty_entries_and_with_a_thousand() {
 #[ignore = "takes minutes without optimisation"]
 fn calls_cost_the_same_with_a_thousand_entries_and_with_a_hundred_thousand() {
 	compare(1_000, 100_000);
+}
+
+/// Ten leaves of a full epoch are found without reading the others.
+#[test]
+fn a_short_range_costs_the_same_with_fifty_records_and_with_a_thousand() {
+	let size = |entries| {
+		let mut ext = filled(entries);
+		let (page, proof) =
+			ext.execute_and_prove(|| Sharing::records_in(&SCHOOL, &scope(1_000, 1_010), None, 256));
+		assert_eq!((page.items.len(), page.next), (10, None));
+		proof.encoded_size()
+	};
+	let (few, many) = (size(50), size(1_000));
+	assert!(many < 4 * few, "{few} bytes grow to {many}");
 }
 
 /// Checks that revoking one reader's grant and giving the others new ones fits in one block. How the calls

@@ -67,6 +67,7 @@ fn a_large_record_is_stored_chunk_by_chunk() {
 			SharingEvent::ChunkStored {
 				owner: SCHOOL,
 				key: key(7),
+				dataset: 0,
 				index: 1,
 				content_hash: content_hash(&large.chunks[1]),
 			}
@@ -79,7 +80,8 @@ fn a_large_record_is_stored_chunk_by_chunk() {
 			last_event(),
 			SharingEvent::RecordCompleted {
 				owner: SCHOOL,
-				key: key(7)
+				key: key(7),
+				dataset: 0,
 			}
 		);
 		// The deposit for a large record is the same as for a small one.
@@ -271,6 +273,7 @@ fn an_upload_is_given_up_and_its_deposit_comes_back() {
 			SharingEvent::RecordAbandoned {
 				owner: SCHOOL,
 				key: key(7),
+				dataset: 0,
 				arrived: 1
 			}
 		);
@@ -300,7 +303,8 @@ fn a_complete_record_is_removed() {
 			last_event(),
 			SharingEvent::RecordRemoved {
 				owner: SCHOOL,
-				key: key(7)
+				key: key(7),
+				dataset: 0,
 			}
 		);
 		assert_eq!(held(HoldReason::Record, SCHOOL), PER_ITEM);

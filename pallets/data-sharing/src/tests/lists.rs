@@ -90,6 +90,17 @@ fn records_are_listed_by_owner_and_by_range() {
 					.map(|entry| (entry.record.leaf, entry.key)),
 			);
 			assert_eq!(found, [3, 5, 6, 7].map(|leaf| (leaf, key(leaf as u8))));
+			// A range that is longer than a page.
+			let found = all(limit, most(limit), |after, limit| {
+				Sharing::records_in(&SCHOOL, &scope(3, 1_000), after, limit)
+			});
+			let found = sorted(found.into_iter().map(|entry| entry.record.leaf));
+			assert_eq!(found, (3..20).filter(|leaf| *leaf != 4).collect::<Vec<_>>());
+		}
+		// Any bytes may come as a cursor.
+		for cursor in [vec![], vec![255; 3], vec![255; 4], vec![0; 40]] {
+			let page = Sharing::records_in(&SCHOOL, &scope(3, 8), Some(cursor), 10);
+			assert!(page.items.len() <= 4);
 		}
 		let other = Scope {
 			epoch: 1,

@@ -251,6 +251,8 @@ fn an_overdue_offer_is_taken_back_at_once() {
 					request,
 					owner: SCHOOL,
 					consumer: COMPANY,
+					// The first request, with number 0, was for one leaf.
+					scope: scope(0, request + 1),
 					valid_until: 1 + LIFETIME,
 				}
 			);

@@ -78,11 +78,19 @@ fn a_name_is_text_within_bounds() {
 		assert_noop!(submit(OFFICE, register(&too_long)), Error::NameTooLong);
 		assert_noop!(submit(OFFICE, register(&[0xff])), Error::NotText);
 		assert_noop!(submit(OFFICE, register(b"\x1b[2J")), Error::NotText);
+		for deceives in ["\u{202e}loohcs", "sch\u{200b}ool", "school\u{feff}"] {
+			let name = register(deceives.as_bytes());
+			assert_noop!(submit(OFFICE, name), Error::NotText);
+		}
+		for spaces in [" school", "school ", "high  school", "high\u{a0}school"] {
+			let name = register(spaces.as_bytes());
+			assert_noop!(submit(OFFICE, name), Error::NameSpaces);
+		}
 		assert_ok!(submit(OFFICE, register(&longest)));
 		assert_noop!(submit(OFFICE, create(b"")), Error::NameEmpty);
 		assert_noop!(submit(OFFICE, create(&too_long)), Error::NameTooLong);
 		assert_noop!(submit(OFFICE, create(b"a\nb")), Error::NotText);
-		assert_ok!(submit(OFFICE, create("Zählung 東京".as_bytes())));
+		assert_ok!(submit(OFFICE, create("Zählung 東京, No. 1".as_bytes())));
 	});
 }
 

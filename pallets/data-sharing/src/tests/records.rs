@@ -146,7 +146,8 @@ fn a_removed_record_leaves_its_leaf_spent_until_the_epoch_is_over() {
 			last_event(),
 			SharingEvent::RecordRemoved {
 				owner: SCHOOL,
-				key: key(7)
+				key: key(7),
+				dataset: 0,
 			}
 		);
 		assert_eq!(held(HoldReason::Record, SCHOOL), PER_ITEM);

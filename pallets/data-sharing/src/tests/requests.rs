@@ -169,6 +169,7 @@ fn the_consumer_cancels() {
 				request: 0,
 				owner: SCHOOL,
 				consumer: COMPANY,
+				scope: scope(0, 10),
 				valid_until: 1,
 			}
 		);
@@ -220,6 +221,7 @@ fn the_owner_rejects() {
 				request: 0,
 				owner: SCHOOL,
 				consumer: COMPANY,
+				scope: scope(0, 10),
 				reason: b"no".to_vec().try_into().unwrap(),
 			}
 		);
@@ -240,7 +242,8 @@ fn a_request_lapses_by_itself() {
 			SharingEvent::RequestLapsed {
 				request: 0,
 				owner: SCHOOL,
-				consumer: COMPANY
+				consumer: COMPANY,
+				scope: scope(0, 10),
 			}
 		);
 		assert_eq!(Requests::<Test>::get(0), None);

@@ -161,6 +161,12 @@ pub(super) const CASES: &[Case] = &[
 	Case::not_executed("wrong_gas_used", "Digest item must match", |stage| {
 		stage.offer_with(|block| block.gas_used = 1)
 	}),
+	Case::not_executed("wrong_receipts_root", "Digest item must match", |stage| {
+		stage.offer_with(|block| block.receipts.root = Hash::repeat_byte(1))
+	}),
+	Case::not_executed("wrong_receipts_count", "Digest item must match", |stage| {
+		stage.offer_with(|block| block.receipts.count = 1)
+	}),
 	Case::not_executed(
 		"timestamp_unlike_inherent",
 		"the timestamp inherent says",

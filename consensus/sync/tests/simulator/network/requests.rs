@@ -13,6 +13,9 @@ use isthmus_sync::machine::{
 use rand::Rng;
 use std::time::Duration;
 
+/// How many blocks' bodies a pruned node keeps, below its best block.
+const KEPT: u32 = 64;
+
 impl Network {
 	/// Checks that a request is not one that cannot help: the same as one before, without a pause.
 	pub(super) fn note_request(
@@ -143,6 +146,10 @@ impl Network {
 			return None;
 		}
 		let database = self.nodes[peer as usize].database.clone();
+		let kept = match (peer as usize) < self.plan.pruned {
+			true => database.head().number.saturating_sub(KEPT),
+			false => 0,
+		};
 		let mut arrivals: Vec<Arrival<SimBlock>> = Vec::new();
 		let mut bytes = 0;
 		let mut next = Some(hashes[0]).filter(|hash| database.has(hash));
@@ -151,7 +158,7 @@ impl Network {
 				break;
 			};
 			bytes += block.size;
-			if bytes > MAX_ANSWER || block.hash != *expected {
+			if bytes > MAX_ANSWER || block.hash != *expected || block.number < kept {
 				break;
 			}
 			next = database.at(block.number + 1);

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Decides what to ask which peer for until the node can begin with a finalized block instead of genesis (ADR 27).
+//! Like [`machine`](crate::machine), this is a pure state machine: events go in, actions come out.
+//!
+//! 1. Several peers prove which block is final. The highest one is the *target*.
+//! 2. One peer sends the target's body and the headers below it, the target's *foot*.
+//! 3. Peers send the target's state, one part after the other. Each part is proved by the header's state root.
+//! 4. The target is imported with its state, and the ordinary sync begins above it.
+//!
+//! A peer that cannot answer is passed over, and nothing that others have proved is lost. If no peer has the state of
+//! the target any more, the peers are asked for a newer one.
+
+use crate::machine::{Failure, Offence, Time};
+use isthmus_primitives::{BlockNumber, Hash};
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
+
+/// How many peers must prove their final block before one is chosen, so that a single peer with an old one does not
+/// decide.
+const PEERS: usize = 3;
+/// If there are fewer peers after this time, they decide.
+const WAIT_FOR_PEERS: Duration = Duration::from_secs(10);
+/// How long to wait before the peers are asked for their final blocks again.
+const RETRY: Duration = Duration::from_secs(10);
+/// How long to wait after the import of the state failed, or peers proved two final blocks of the same height.
+const LONG_RETRY: Duration = Duration::from_secs(60);
+
+/// The finalized block with which the node's history begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target {
+	/// The block's number.
+	pub number: BlockNumber,
+	/// The block's hash.
+	pub hash: Hash,
+}
+
+/// What a proof of finality proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofStep {
+	/// The verifiers changed, and more is to be proved.
+	More,
+	/// The peer's last final block.
+	Target(Target),
+	/// No block above genesis is final.
+	Nothing,
+}
+
+/// What a part of the state was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateStep {
+	/// A part, of this many bytes.
+	More(u64),
+	/// The last part.
+	Complete,
+}
+
+/// What is done now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+	/// Waiting for peers.
+	Waiting,
+	/// Peers prove their final blocks.
+	Proving,
+	/// The target's body and the headers below it are fetched.
+	Foot(Target),
+	/// The target's state is fetched.
+	State(Target),
+	/// The target is imported with its state.
+	Importing(Target),
+	/// The target is in the database.
+	Done(Target),
+}
+
+/// What the state machine wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action<P> {
+	/// Forget what this peer has proved so far. Its next proof begins at genesis.
+	Restart(P),
+	/// Ask a peer to prove its final block, or to resume its proof. The result goes to [`Warp::proved`].
+	AskProof(P),
+	/// Ask a peer for the target's body and the headers below it. The result goes to [`Warp::foot`].
+	AskFoot(P, Target),
+	/// Begin with the state of this target, or resume it. What was fetched of another is dropped.
+	BeginState(Target),
+	/// Ask a peer for the next part of the state. The result goes to [`Warp::state`].
+	AskState(P, Target),
+	/// Import the target with its state. The result goes to [`Warp::imported`].
+	Import(Target),
+	/// Disconnect a peer.
+	Drop(P, Offence),
+	/// Tell the operator something.
+	Warn(Warning),
+}
+
+/// What the operator should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warning {
+	/// No peer proves a final block.
+	NoFinality,
+	/// Two peers proved different final blocks of the same height: more than a third of the verifiers voted twice, or
+	/// keys of former verifiers are misused.
+	TwoFinalBlocks(Target, Target),
+	/// No peer has the state of the target.
+	NoState(Target),
+	/// The import failed.
+	ImportFailed(Target),
+}
+
+/// What a peer has proved.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+	/// It was not asked.
+	Unasked,
+	/// It is proving.
+	Underway,
+	/// This is its final block.
+	Proved(Target),
+	/// It failed, or has none.
+	None,
+}
+
+struct Peer {
+	proof: Proof,
+	/// Whether it was asked for something and has not answered.
+	is_busy: bool,
+	/// Whether it did not have what the current target needs.
+	lacks: bool,
+	/// Since when it is busy.
+	since: Time,
+	/// How many bytes a second it sent of the state, if it was ever asked.
+	pace: Option<u64>,
+}
+
+/// The state of a warp sync.
+pub struct Warp<P> {
+	phase: Phase,
+	peers: BTreeMap<P, Peer>,
+	now: Time,
+	/// When the first peer came.
+	since: Option<Time>,
+	/// Nothing is asked for before this time.
+	not_before: Time,
+	actions: Vec<Action<P>>,
+}
+
+impl<P: Copy + Ord + Debug> Default for Warp<P> {
+	fn default() -> Self {
+		Self {
+			phase: Phase::Waiting,
+			peers: BTreeMap::new(),
+			now: Time::ZERO,
+			since: None,
+			not_before: Time::ZERO,
+			actions: Vec::new(),
+		}
+	}
+}
+
+impl<P: Copy + Ord + Debug> Warp<P> {
+	/// Returns what is done now.
+	pub fn phase(&self) -> Phase {
+		self.phase
+	}
+
+	/// Adds a peer.
+	pub fn add_peer(&mut self, peer: P) {
+		self.peers.insert(
+			peer,
+			Peer {
+				proof: Proof::Unasked,
+				is_busy: false,
+				lacks: false,
+				since: self.now,
+				pace: None,
+			},
+		);
+	}
+
+	/// Removes a peer, and forgets what it was asked for.
+	pub fn remove_peer(&mut self, peer: &P) {
+		self.peers.remove(peer);
+	}
+
+	/// Takes the result of a proof.
+	pub fn proved(&mut self, name: P, result: Result<ProofStep, Failure>) {
+		let Some(peer) = self.answered(name) else {
+			return;
+		};
+		match result {
+			Ok(ProofStep::More) => {
+				peer.is_busy = true;
+				self.actions.push(Action::AskProof(name));
+			}
+			Ok(ProofStep::Target(target)) => peer.proof = Proof::Proved(target),
+			Ok(ProofStep::Nothing) | Err(Failure::Unanswered) => peer.proof = Proof::None,
+			Err(failure) => self.drop_peer(name, failure),
+		}
+	}
+
+	/// Takes the result of a request for the target's foot.
+	pub fn foot(&mut self, name: P, result: Result<(), Failure>) {
+		let phase = self.phase;
+		let Some(peer) = self.answered(name) else {
+			return;
+		};
+		match (result, phase) {
+			(Ok(()), Phase::Foot(target)) => {
+				self.phase = Phase::State(target);
+				self.actions.push(Action::BeginState(target));
+			}
+			(Ok(()), _) => {}
+			(Err(Failure::Unanswered), _) => peer.lacks = true,
+			(Err(failure), _) => self.drop_peer(name, failure),
+		}
+	}
+
+	/// Takes the result of a request for a part of the state.
+	pub fn state(&mut self, name: P, result: Result<StateStep, Failure>) {
+		let (now, phase) = (self.now, self.phase);
+		let Some(peer) = self.answered(name) else {
+			return;
+		};
+		match (result, phase) {
+			(Ok(StateStep::More(bytes)), _) => {
+				let took = now.saturating_sub(peer.since).as_millis().max(1);
+				let took = u64::try_from(took).unwrap_or(u64::MAX);
+				peer.pace = Some(bytes.saturating_mul(1000) / took);
+			}
+			(Ok(StateStep::Complete), Phase::State(target)) => {
+				self.phase = Phase::Importing(target);
+				self.actions.push(Action::Import(target));
+			}
+			(Ok(StateStep::Complete), _) => {}
+			(Err(Failure::Unanswered), _) => peer.lacks = true,
+			(Err(failure), _) => self.drop_peer(name, failure),
+		}
+	}
+
+	/// Takes the result of the import.
+	pub fn imported(&mut self, success: bool) {
+		let Phase::Importing(target) = self.phase else {
+			return;
+		};
+		if success {
+			self.phase = Phase::Done(target);
+		} else {
+			self.actions
+				.push(Action::Warn(Warning::ImportFailed(target)));
+			self.ask_again(LONG_RETRY);
+		}
+	}
+
+	/// Goes on to this time, and returns what is to be done.
+	pub fn poll(&mut self, now: Time) -> Vec<Action<P>> {
+		self.now = now;
+		if now >= self.not_before {
+			match self.phase {
+				Phase::Waiting => self.wait_for_peers(),
+				Phase::Proving => self.prove(),
+				Phase::Foot(target) => self.ask(target, Action::AskFoot),
+				Phase::State(target) => self.ask(target, Action::AskState),
+				Phase::Importing(_) | Phase::Done(_) => {}
+			}
+		}
+		std::mem::take(&mut self.actions)
+	}
+
+	/// Returns the peer, which is not busy any more.
+	fn answered(&mut self, name: P) -> Option<&mut Peer> {
+		let peer = self.peers.get_mut(&name)?;
+		peer.is_busy = false;
+		Some(peer)
+	}
+
+	fn drop_peer(&mut self, name: P, failure: Failure) {
+		self.peers.remove(&name);
+		let why = match failure {
+			Failure::Unanswered => Offence::Unanswered,
+			Failure::Nonsense => Offence::Nonsense,
+			Failure::Invalid => Offence::Invalid,
+		};
+		self.actions.push(Action::Drop(name, why));
+	}
+
+	/// Begins when there are enough peers, or the others do not come.
+	fn wait_for_peers(&mut self) {
+		if self.peers.is_empty() {
+			self.since = None;
+			return;
+		}
+		let since = *self.since.get_or_insert(self.now);
+		if self.peers.len() >= PEERS || self.now >= since.saturating_add(WAIT_FOR_PEERS) {
+			self.phase = Phase::Proving;
+			self.prove();
+		}
+	}
+
+	/// Has peers prove their final blocks, and chooses the highest when enough have.
+	fn prove(&mut self) {
+		let count = |is: fn(&Proof) -> bool| self.peers.values().filter(|p| is(&p.proof)).count();
+		let proved = count(|proof| matches!(proof, Proof::Proved(_)));
+		let underway = count(|proof| *proof == Proof::Underway);
+		let mut more = PEERS.saturating_sub(proved.saturating_add(underway));
+		for (name, peer) in &mut self.peers {
+			if more > 0 && !peer.is_busy && peer.proof == Proof::Unasked {
+				peer.proof = Proof::Underway;
+				peer.is_busy = true;
+				self.actions.push(Action::Restart(*name));
+				self.actions.push(Action::AskProof(*name));
+				more -= 1;
+			}
+		}
+		if self.peers.values().any(|p| p.proof == Proof::Underway) {
+			return;
+		}
+		let targets = self.peers.values().filter_map(|peer| match peer.proof {
+			Proof::Proved(target) => Some(target),
+			_ => None,
+		});
+		let Some(target) = targets.clone().max() else {
+			if !self.peers.is_empty() {
+				self.actions.push(Action::Warn(Warning::NoFinality));
+			}
+			return self.ask_again(RETRY);
+		};
+		let other = targets
+			.into_iter()
+			.find(|other| other.number == target.number && *other != target);
+		if let Some(other) = other {
+			self.actions
+				.push(Action::Warn(Warning::TwoFinalBlocks(target, other)));
+			return self.ask_again(LONG_RETRY);
+		}
+		for peer in self.peers.values_mut() {
+			peer.lacks = false;
+		}
+		self.phase = Phase::Foot(target);
+		self.ask(target, Action::AskFoot);
+	}
+
+	/// Asks the best peer for what the target needs, unless one was asked already.
+	fn ask(&mut self, target: Target, action: impl Fn(P, Target) -> Action<P>) {
+		if self.peers.is_empty() || self.peers.values().any(|peer| peer.is_busy) {
+			return;
+		}
+		// A peer whose pace is not known yet is tried before one that is slow.
+		let best = self
+			.peers
+			.iter_mut()
+			.filter(|(_, peer)| !peer.is_busy && !peer.lacks)
+			.max_by_key(|(_, peer)| {
+				let proved = peer.proof == Proof::Proved(target);
+				(peer.pace.is_none() && proved, peer.pace.unwrap_or(0))
+			});
+		match best {
+			Some((name, peer)) => {
+				peer.is_busy = true;
+				peer.since = self.now;
+				self.actions.push(action(*name, target));
+			}
+			None => {
+				self.actions.push(Action::Warn(Warning::NoState(target)));
+				self.ask_again(RETRY);
+			}
+		}
+	}
+
+	/// Asks all peers for their final blocks again, after a pause.
+	fn ask_again(&mut self, pause: Duration) {
+		self.phase = Phase::Waiting;
+		self.not_before = self.now.saturating_add(pause);
+		for peer in self.peers.values_mut() {
+			peer.proof = Proof::Unasked;
+		}
+	}
+}

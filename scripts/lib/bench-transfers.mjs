@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Measures how many transfers per second a node takes into blocks. They are signed in advance and submitted as fast as
+// the node takes them. If STOCK_NODE names another program with pallet-balances and a `--dev` chain, it is measured in
+// turn with ours, in the same run.
+
+import { readFileSync } from 'node:fs';
+import { fund, included, sign, submit } from './load.mjs';
+import { LocalNode } from './node.mjs';
+import { Rpc } from './rpc.mjs';
+import { Client } from './sharing.mjs';
+
+/** How many transfers each node gets, how many accounts send them, and how often each node is measured. */
+const [transfers = 20_000, senders = 20, rounds = 3] = process.argv.slice(2).map(Number);
+const SENDERS = Array.from({ length: senders }, (_, index) => `//Sender//${index}`);
+/** What each of them receives first, in the smallest unit. */
+const FUNDS = 1_000_000_000_000_000n;
+
+/** The programs to measure. */
+const PROGRAMS = [
+	{ name: 'isthmus-node', program: process.env.ISTHMUS_NODE, args: ['--dev', '--heartbeat', '1'] },
+	...(process.env.STOCK_NODE ? [{ name: 'stock node', program: process.env.STOCK_NODE, args: ['--dev'] }] : []),
+];
+
+/** Returns the processor time that a process has used, in seconds. */
+function processorTime(node) {
+	const [, fields] = readFileSync(`/proc/${node.pid}/stat`, 'utf8').match(/\) (.*)/);
+	// Linux reports it in ticks of 10 ms.
+	const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+	return (user + system) / 100;
+}
+
+/** Measures one program on a new chain. */
+async function measure({ program, args }) {
+	const node = await LocalNode.start({ program, args });
+	const client = await Client.connect(node.url);
+	const rpc = await Rpc.connect(node.url);
+	try {
+		await fund(client, '//Alice', SENDERS, FUNDS);
+		const to = client.account('//Bob').address;
+		const batches = await sign(client, SENDERS, transfers / senders, () => client.api.tx.balances.transferKeepAlive(to, 1));
+		const [first, before] = [await rpc.best(), processorTime(node)];
+		const sent = await submit([rpc], batches);
+		const rest = await included(node.url, batches);
+		const [last, after] = [await rpc.best(), processorTime(node)];
+		const seconds = sent.seconds + rest.seconds;
+		return { rate: sent.accepted / seconds, seconds, missing: rest.missing, blocks: last.number - first.number, processor: after - before };
+	} finally {
+		await rpc.disconnect();
+		await client.disconnect();
+		await node.stop();
+	}
+}
+
+const median = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+const rates = new Map(PROGRAMS.map(({ name }) => [name, []]));
+for (let round = 0; round < rounds; round++) {
+	for (const program of PROGRAMS) {
+		const { rate, seconds, missing, blocks, processor } = await measure(program);
+		rates.get(program.name).push(rate);
+		console.log(
+			`${program.name.padEnd(12)}  ${rate.toFixed(0).padStart(5)} transfers/s: ${transfers} in ${seconds.toFixed(1)} s and ${blocks} blocks, ` +
+				`${processor.toFixed(1)} s of a core, missing: ${missing}`,
+		);
+	}
+}
+const medians = [...rates].map(([name, all]) => [name, median(all)]);
+for (const [name, rate] of medians) console.log(`${name.padEnd(12)}  ${rate.toFixed(0).padStart(5)} transfers/s, the median of ${rounds}`);
+if (medians.length === 2) console.log(`ratio: ${(medians[0][1] / medians[1][1]).toFixed(2)}`);
+process.exit(0);
