@@ -37,7 +37,7 @@ const MISSING: [(&str, &str); 9] = [
 		"the node follows the heaviest chain without being told; to start over, use `purge-chain`",
 	),
 	("sign", "the program `subkey` signs messages; `isthmus` signs transactions"),
-	("try-runtime", "the runtime is built without it: try an upgrade on a test network"),
+	("try-runtime", "the runtime is built without it: try an upgrade on a test network, and check its state with `check-state`"),
 	("vanity", "the program `subkey` searches for such addresses"),
 	("verify", "the program `subkey` verifies signatures"),
 ];

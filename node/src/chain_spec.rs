@@ -6,7 +6,10 @@ use isthmus_runtime::{MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
 use serde::{de::IgnoredAny, Deserialize};
-use std::{collections::BTreeSet, fs, io};
+use std::{
+	collections::{BTreeMap, BTreeSet},
+	fs, io,
+};
 
 /// A chain specification of this node.
 pub type ChainSpec = sc_service::GenericChainSpec;
@@ -59,6 +62,12 @@ pub enum SpecError {
 		/// The account or the vote key.
 		key: String,
 	},
+	/// A real chain names a superuser.
+	#[error(
+		"the chain specification {0} is of the type `Live` and names a superuser, whose one key could replace every \
+		 rule: set `sudo.key` to null, as the verifiers upgrade a chain, or give a test network another `chainType`"
+	)]
+	Superuser(String),
 	/// The node was built without the built-in specifications' runtime.
 	#[error(
 		"this node was built without its Wasm runtime: build it again without SKIP_WASM_BUILD, or give the file of a \
@@ -75,7 +84,7 @@ pub enum SpecError {
 /// # Errors
 ///
 /// Returns an error if the name is empty, if the node was built without its Wasm runtime, if the file
-/// cannot be read, or if it names no verifier or too many of them.
+/// cannot be read, if it names no verifier or too many of them, or if it is a real chain with a superuser.
 pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 	match id {
 		"" => Err(SpecError::NotGiven),
@@ -88,15 +97,23 @@ pub fn load(id: &str) -> Result<ChainSpec, SpecError> {
 /// The parts of a specification's file that are checked before the runtime builds the genesis state, where a
 /// fault would be a panic.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Outline {
+	chain_type: Option<ChainType>,
 	genesis: Genesis,
 }
 
-/// A genesis in its plain form. The raw form has none of these fields.
+/// A genesis in its plain or in its raw form.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Genesis {
 	runtime_genesis: Option<RuntimeGenesis>,
+	raw: Option<RawGenesis>,
+}
+
+#[derive(Deserialize)]
+struct RawGenesis {
+	top: BTreeMap<String, IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -108,6 +125,12 @@ struct RuntimeGenesis {
 #[derive(Deserialize)]
 struct Config {
 	session: Option<Session>,
+	sudo: Option<Sudo>,
+}
+
+#[derive(Deserialize)]
+struct Sudo {
+	key: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -138,8 +161,35 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 		reason,
 	};
 	let outline = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
+	check_superuser(path, &outline)?;
 	check_verifiers(path, outline)?;
 	ChainSpec::from_json_file(path.into()).map_err(malformed)
+}
+
+/// Checks that a real chain has no superuser.
+fn check_superuser(
+	path: &str,
+	Outline {
+		chain_type,
+		genesis,
+	}: &Outline,
+) -> Result<(), SpecError> {
+	let plain = genesis.runtime_genesis.as_ref();
+	let config = plain.and_then(|genesis| genesis.patch.as_ref().or(genesis.config.as_ref()));
+	let sudo = config.and_then(|config| config.sudo.as_ref());
+	let named = sudo.is_some_and(|sudo| sudo.key.is_some());
+	let stored = genesis.raw.as_ref().is_some_and(|raw| {
+		let key = format!(
+			"0x{}",
+			hex::encode(isthmus_runtime::genesis::superuser_key())
+		);
+		raw.top.keys().any(|other| other.eq_ignore_ascii_case(&key))
+	});
+	match chain_type {
+		// The type `Live` is the default of a specification that names none.
+		Some(ChainType::Live) | None if named || stored => Err(SpecError::Superuser(path.into())),
+		_ => Ok(()),
+	}
 }
 
 /// Checks the verifiers of a plain specification. Those of a raw one are checked when its chain is opened.

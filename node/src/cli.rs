@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The node's command line: its options and subcommands.
 
-use crate::{miners, pool::Limits, producer::Profile};
+use crate::{check_state::CheckStateCmd, miners, pool::Limits, producer::Profile};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use isthmus_miners::START_DIFFICULTY;
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
@@ -242,4 +242,7 @@ pub enum Command {
 
 	/// Print the state of the chain's database.
 	ChainInfo(sc_cli::ChainInfoCmd),
+
+	/// Check the state of a block: whether its entries fit together, and all deposits are held.
+	CheckState(CheckStateCmd),
 }

@@ -3,6 +3,7 @@
 
 use crate::{
 	arguments, chain_spec,
+	check_state::CheckStateCmd,
 	cli::{Cli, Command},
 	database, logging, output, service,
 };
@@ -100,6 +101,7 @@ pub fn run() -> sc_cli::Result<()> {
 				Ok((import, parts.task_manager))
 			})
 		}
+		Some(Command::CheckState(cmd)) => check_state(&cli, cmd),
 		Some(Command::PurgeChain(cmd)) => {
 			let runner = cli.create_runner(&cmd)?;
 			runner.sync_run(|config| {
@@ -115,6 +117,20 @@ pub fn run() -> sc_cli::Result<()> {
 			})
 		}
 	}
+}
+
+/// Checks the state of a block in the node's database.
+fn check_state(cli: &Cli, cmd: CheckStateCmd) -> sc_cli::Result<()> {
+	let runner = cli.create_runner(&cmd)?;
+	runner.async_run(|config| {
+		let mut parts = service::Parts::new(&config)?;
+		let client = parts.core.client.clone();
+		parts
+			.task_manager
+			.keep_alive((parts.core, parts.import_queue));
+		let check = async move { cmd.run(&client).map_err(application) };
+		Ok((check, parts.task_manager))
+	})
 }
 
 /// Wraps an error of this project's crates for the command line.

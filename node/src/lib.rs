@@ -13,6 +13,7 @@
 #![allow(clippy::result_large_err)]
 
 pub mod chain_spec;
+pub mod check_state;
 pub mod client;
 mod command;
 mod database;

@@ -104,11 +104,16 @@ impl VerifierSets {
 	/// already stored. Returns the last stored set.
 	fn store(&self, block: Hash, last: Option<SetId>) -> Option<SetId> {
 		let store = || {
-			let id = self.client.runtime_api().current_set_id(block)?;
+			let number = self.client.number(block)?.unwrap_or_default();
+			// The runtime's own number is greater after a restart of finality that dropped changes of the set.
+			let id = match self.id_of_finalized(number.saturating_add(1)) {
+				Some(id) => id,
+				None => self.client.runtime_api().current_set_id(block)?,
+			};
 			if last != Some(id) && self.stored(id)?.is_none() {
-				let set = self.after(block)?;
+				let members = self.members(block, id)?;
 				self.client
-					.insert_aux(&[(&key(id)[..], &set.members.encode()[..])], &[])?;
+					.insert_aux(&[(&key(id)[..], &members.encode()[..])], &[])?;
 			}
 			Ok::<_, Error>(id)
 		};
@@ -120,22 +125,40 @@ impl VerifierSets {
 
 	/// Returns the set that votes on the children of a block. The block's state must not be pruned.
 	pub fn after(&self, block: Hash) -> Result<Set, Error> {
+		let id = self.client.runtime_api().current_set_id(block)?;
+		let members = self.members(block, id)?;
+		Ok(Set { id, members })
+	}
+
+	/// Returns the members of a set that votes on the children of a block.
+	///
+	/// While a restart of finality waits, the state has the former verifiers under the number of the new set, although
+	/// the new one votes on these blocks too. So GRANDPA's own record of the current set counts.
+	fn members(&self, block: Hash, id: SetId) -> Result<Vec<Member>, Error> {
 		let api = self.client.runtime_api();
 		let accounts = api.verifiers(block)?;
 		let account_of = |key: &AuthorityId| {
 			let mut known = accounts.iter();
 			known.find(|verifier| verifier.grandpa == *key)
 		};
-		let authorities = api.grandpa_authorities(block)?.into_iter();
-		let members = authorities.map(|(grandpa, weight)| Member {
+		let mut authorities = api.grandpa_authorities(block)?;
+		if id == self.authorities.set_id() {
+			let voters = self.authorities.current_authorities();
+			let same = authorities.len() == voters.len().get()
+				&& authorities.iter().all(|(key, _)| voters.contains(key));
+			if !same {
+				let voters = voters.iter();
+				authorities = voters
+					.map(|(key, info)| (key.clone(), info.weight().get()))
+					.collect();
+			}
+		}
+		let members = authorities.into_iter().map(|(grandpa, weight)| Member {
 			account: account_of(&grandpa).map(|verifier| verifier.account.clone()),
 			grandpa,
 			weight,
 		});
-		Ok(Set {
-			id: api.current_set_id(block)?,
-			members: members.collect(),
-		})
+		Ok(members.collect())
 	}
 
 	/// Returns the set that finalized a block, or `None` if this node no longer knows it.
@@ -147,10 +170,14 @@ impl VerifierSets {
 			return Ok(Some(Set { id, members }));
 		}
 		// The set took over a moment ago and is not stored yet. Read it from the state instead.
-		let before = self.client.hash(number.saturating_sub(1))?;
-		Ok(before
-			.and_then(|before| self.after(before).ok())
-			.filter(|set| set.id == id))
+		let Some(before) = self.client.hash(number.saturating_sub(1))? else {
+			return Ok(None);
+		};
+		if id == self.authorities.set_id() {
+			let members = self.members(before, id).ok();
+			return Ok(members.map(|members| Set { id, members }));
+		}
+		Ok(self.after(before).ok().filter(|set| set.id == id))
 	}
 
 	fn id_of_finalized(&self, number: BlockNumber) -> Option<SetId> {

@@ -47,7 +47,7 @@ sp_api::decl_runtime_apis! {
 		/// Returns the verifiers that vote on finality after this block, in the order of GRANDPA's
 		/// authorities. The set's number is `GrandpaApi::current_set_id`.
 		///
-		/// If finality is stalled, the superuser can force a change of the set. Until that change takes
+		/// If finality is stalled, the verifiers can force a change of the set. Until that change takes
 		/// effect, an authority whose account is not known is missing here.
 		fn verifiers() -> Vec<Verifier>;
 

@@ -2,9 +2,10 @@
 //! The configurations of the pallets: their limits, fees, deposits and connections to each other.
 
 use crate::{
-	extensions::RootCalls, AccountId, Balances, Block, Council, OriginCaller, PalletInfo,
-	ProofOfWork, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
-	RuntimeOrigin, RuntimeTask, SessionKeys, System, TransactionPayment, Verifiers, VERSION,
+	extensions::RootCalls, migrations::Migrations, AccountId, Balances, Block, Council, Grandpa,
+	OriginCaller, PalletInfo, ProofOfWork, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason,
+	RuntimeHoldReason, RuntimeOrigin, RuntimeTask, SessionKeys, System, TransactionPayment,
+	Verifiers, VERSION,
 };
 use frame_support::{
 	derive_impl,
@@ -28,12 +29,12 @@ use isthmus_primitives::{
 	Balance, BlockNumber, Hash, Nonce, UNIT,
 };
 use isthmus_sharing::terms::{CANCEL_NOTICE, MAX_VALUE_SIZE};
-use pallet_collective::{EnsureProportionMoreThan, Instance1, PrimeDefaultVote, WeightInfo as _};
+use pallet_collective::{EnsureMembers, Instance1, PrimeDefaultVote, WeightInfo as _};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use polkadot_sdk::*;
 use sp_runtime::{
 	traits::{AccountIdLookup, Bounded, ConvertInto, OpaqueKeys},
-	FixedPointNumber, Perbill, Perquintill,
+	DispatchResult, FixedPointNumber, Perbill, Perquintill,
 };
 use sp_version::RuntimeVersion;
 
@@ -80,13 +81,10 @@ impl Contains<RuntimeCall> for CallFilter {
 			// If verifiers could purge their keys, a set of verifiers without keys could stop the chain.
 			// `Verifiers::remove_keys` removes keys that no session needs.
 			RuntimeCall::Session(pallet_session::Call::purge_keys {}) => false,
-			// The council only decides on verifiers, so its motions are short.
-			RuntimeCall::Council(pallet_collective::Call::propose { proposal, .. }) => matches!(
-				**proposal,
-				RuntimeCall::Verifiers(
-					pallet_verifiers::Call::admit { .. } | pallet_verifiers::Call::remove { .. }
-				)
-			),
+			// The council only decides what only the verifiers can, so its motions are short.
+			RuntimeCall::Council(pallet_collective::Call::propose { proposal, .. }) => {
+				is_motion(proposal)
+			}
 			RuntimeCall::Council(pallet_collective::Call::execute { .. }) => false,
 			_ => true,
 		}
@@ -97,6 +95,22 @@ impl RootCalls for Runtime {
 	fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
 		is_beyond(signer, call)
 	}
+}
+
+/// Returns whether a call takes a motion of the verifiers' council.
+fn is_motion(call: &RuntimeCall) -> bool {
+	use pallet_verifiers::Call;
+	matches!(
+		call,
+		RuntimeCall::Verifiers(
+			Call::admit { .. }
+				| Call::remove { .. }
+				| Call::authorize_upgrade { .. }
+				| Call::cancel_upgrade {}
+				| Call::restart_finality { .. }
+				| Call::cancel_restart {}
+		)
+	)
 }
 
 fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
@@ -130,10 +144,7 @@ fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
 				| Council::disapprove_proposal { .. }
 				| Council::kill { .. }
 		),
-		RuntimeCall::Verifiers(call) => matches!(
-			call,
-			pallet_verifiers::Call::admit { .. } | pallet_verifiers::Call::remove { .. }
-		),
+		RuntimeCall::Verifiers(_) => is_motion(call),
 		RuntimeCall::Sudo(_) => pallet_sudo::Key::<Runtime>::get().as_ref() != Some(signer),
 		RuntimeCall::Utility(call) => match call {
 			Utility::batch { calls }
@@ -168,7 +179,7 @@ impl frame_system::Config for Runtime {
 	type Lookup = AccountIdLookup<AccountId, ()>;
 	type Nonce = Nonce;
 	/// What an upgrade changes in the storage that earlier runtimes wrote.
-	type SingleBlockMigrations = (pallet_data_sharing::migrations::ToV1<Runtime>,);
+	type SingleBlockMigrations = Migrations;
 	/// The address prefix, Substrate's generic one.
 	type SS58Prefix = frame_support::traits::ConstU16<42>;
 	type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
@@ -316,12 +327,20 @@ parameter_types! {
 	pub MaxMotionWeight: Weight = NORMAL_RATIO * RuntimeBlockWeights::get().max_block;
 }
 
-/// The number of the current set of voters.
-pub struct CurrentSet;
+/// GRANDPA, for the verifiers.
+pub struct Finality;
 
-impl frame_support::traits::Get<u64> for CurrentSet {
-	fn get() -> u64 {
-		crate::Grandpa::current_set_id()
+impl pallet_verifiers::Finality<BlockNumber> for Finality {
+	fn current_set() -> u64 {
+		Grandpa::current_set_id()
+	}
+
+	fn is_changing() -> bool {
+		Grandpa::pending_change().is_some()
+	}
+
+	fn note_stalled(delay: BlockNumber, finalized: BlockNumber) -> DispatchResult {
+		Grandpa::note_stalled(RuntimeOrigin::root(), delay, finalized)
 	}
 }
 
@@ -329,18 +348,18 @@ impl pallet_verifiers::Config for Runtime {
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = RegisteredProducers;
 	type Currency = Balances;
-	type CurrentSet = CurrentSet;
 	type Deposit = ConstU128<{ 100 * UNIT }>;
-	type MajorityOrigin = EnsureProportionMoreThan<AccountId, Instance1, 1, 2>;
+	type Finality = Finality;
 	type MaxVerifiers = ConstU32<MAX_VERIFIERS>;
 	type Members = Council;
 	type MembersChangeWeight = CouncilChangeWeight;
+	type Motion = EnsureMembers<AccountId, Instance1, 1>;
 	type Producers = RegisteredProducers;
 	type UnbondingSessions = ConstU32<UNBONDING_SESSIONS>;
 	type WeightInfo = pallet_verifiers::weights::SubstrateWeight<Runtime>;
 }
 
-/// The collective of the verifiers, which votes on verifiers.
+/// The collective of the verifiers, which votes on verifiers, upgrades and the restart of finality.
 impl pallet_collective::Config<Instance1> for Runtime {
 	/// Motions need no deposit: only verifiers propose them, and they are few and small.
 	type Consideration = ();
@@ -361,8 +380,11 @@ impl pallet_collective::Config<Instance1> for Runtime {
 }
 
 impl pallet_grandpa::Config for Runtime {
-	/// Equivocations are reported to `pallet-verifiers`, which knows the deposits.
+	/// Equivocations are reported to `pallet-verifiers`, which knows the deposits. This type accepts any evidence without
+	/// looking at it, so the calls of GRANDPA's own pallet must stay closed: see `KeyOwnerProof`.
 	type EquivocationReportSystem = ();
+	/// A type without values: a call with such a proof does not decode. With any other type, a report without evidence
+	/// would fill blocks for nothing.
 	type KeyOwnerProof = sp_core::Void;
 	type MaxAuthorities = ConstU32<MAX_VERIFIERS>;
 	type MaxNominators = ConstU32<0>;

@@ -3,7 +3,7 @@
 //! defines its own genesis.
 
 use crate::{
-	BalancesConfig, ProofOfWorkConfig, RuntimeGenesisConfig, SessionConfig, SessionKeys,
+	BalancesConfig, ProofOfWorkConfig, Runtime, RuntimeGenesisConfig, SessionConfig, SessionKeys,
 	SudoConfig, VerifiersConfig,
 };
 use alloc::{vec, vec::Vec};
@@ -31,6 +31,9 @@ const DEVELOPMENT_SESSION_BLOCKS: BlockNumber = 50;
 /// The number of blocks in a session of the local preset. There are few, so that a change of verifiers
 /// takes effect soon.
 const LOCAL_SESSION_BLOCKS: BlockNumber = 10;
+/// The delay of every decision of the verifiers, in blocks. A real chain has the pallet's defaults, from two hours to a
+/// week.
+const GOVERNMENT_DELAY: BlockNumber = 20;
 
 /// Returns the names of the presets.
 pub fn preset_names() -> Vec<PresetId> {
@@ -48,6 +51,11 @@ pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 		_ => return None,
 	};
 	serde_json::to_vec(&patch).ok()
+}
+
+/// Returns the key of the superuser's entry in the state.
+pub fn superuser_key() -> [u8; 32] {
+	pallet_sudo::Key::<Runtime>::hashed_key()
 }
 
 /// Returns the development preset: one verifier, Alice, and the same small difficulty in every block.
@@ -122,6 +130,12 @@ fn genesis(
 		sudo: SudoConfig {
 			key: Some(Sr25519Keyring::Alice.to_account_id())
 		},
-		verifiers: VerifiersConfig { session_blocks },
+		verifiers: VerifiersConfig {
+			session_blocks,
+			upgrade_delay: GOVERNMENT_DELAY,
+			stalled_blocks: GOVERNMENT_DELAY,
+			restart_delay: GOVERNMENT_DELAY,
+			forced_delay: GOVERNMENT_DELAY,
+		},
 	})
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The runtime: the code that executes blocks, compiled to Wasm and stored in the chain's state. The
 //! pallets contain all the rules, and this crate only combines them. It contains their configurations
-//! ([`configs`]), a transaction extension ([`extensions`]), the runtime APIs ([`apis`]) and the genesis presets ([`genesis`]).
+//! ([`configs`]), a transaction extension ([`extensions`]), the runtime APIs ([`apis`]), the genesis presets
+//! ([`genesis`]) and the [`migrations`].
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // The code written here is documented; the code that the runtime's macros generate from it is not.
@@ -20,6 +21,7 @@ pub mod apis;
 pub mod configs;
 pub mod extensions;
 pub mod genesis;
+pub mod migrations;
 
 #[cfg(test)]
 mod tests;
@@ -78,6 +80,24 @@ pub type TxExtension = (
 	pallet_data_sharing::DirectCall<Runtime>,
 	frame_system::WeightReclaim<Runtime>,
 );
+
+/// Checks the invariants of the state of this chain's own pallets, between blocks.
+///
+/// # Errors
+///
+/// Returns a sentence about the first invariant that is violated.
+#[cfg(feature = "std")]
+pub fn check_state() -> Result<(), &'static str> {
+	ProofOfWork::do_try_state()?;
+	Verifiers::do_try_state()?;
+	DataSharing::do_try_state()?;
+	let members = pallet_collective::Members::<Runtime, pallet_collective::Instance1>::get();
+	let verifiers = pallet_verifiers::Verifiers::<Runtime>::get();
+	if !members.iter().eq(verifiers.keys()) {
+		return Err("the council's members are not the verifiers");
+	}
+	Ok(())
+}
 
 /// Returns the extension of a transaction that is valid in this era, has this nonce and pays this tip.
 pub fn tx_extension(era: generic::Era, nonce: Nonce, tip: Balance) -> TxExtension {
@@ -156,7 +176,7 @@ mod runtime {
 	pub type Verifiers = pallet_verifiers;
 	#[runtime::pallet_index(10)]
 	pub type DataSharing = pallet_data_sharing;
-	// The verifiers as a collective that votes on verifiers. Polkadot.js Apps has a page for this name.
+	// The verifiers as a collective that votes. Polkadot.js Apps has a page for this name.
 	#[runtime::pallet_index(11)]
 	pub type Council = pallet_collective<Instance1>;
 }

@@ -82,9 +82,7 @@ impl Chain {
 				last: Hash::repeat_byte(1),
 				interval: 12,
 			});
-			ProofOfWork::do_try_state().expect("the state is consistent between blocks");
-			crate::Verifiers::do_try_state().expect("the verifiers are consistent");
-			crate::DataSharing::do_try_state().expect("what is shared is consistent");
+			assert_eq!(crate::check_state(), Ok(()));
 		});
 	}
 

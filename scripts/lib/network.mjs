@@ -124,6 +124,8 @@ export class Network {
 	 * @param {object} [options.parameters] Consensus parameters that differ from the `local` chain's.
 	 * @param {object} [options.line] The links between the nodes: the latency, rate and loss of `Link.to`.
 	 * @param {(genesis: object) => void} [options.edit] Edits the rest of the genesis configuration.
+	 * @param {string} [options.code] The file of another runtime than the node's own.
+	 * @param {Record<string, string>} [options.storage] Further entries of the genesis state, in hex.
 	 * @param {(network: Network) => Promise<void>} [options.before] Called when everything is prepared, before any node
 	 * starts.
 	 * @param {(members: Member[]) => Member[][]} [options.groups] Returns the groups of nodes to connect; by default all
@@ -136,6 +138,8 @@ export class Network {
 		parameters = {},
 		line = {},
 		edit,
+		code,
+		storage,
 		before = async () => {},
 		groups = (members) => [members],
 	} = {}) {
@@ -147,7 +151,9 @@ export class Network {
 				verifiers: everyone.slice(0, verifiers),
 				parameters: { genesisTimestamp: Math.floor(Date.now() / 1000), ...parameters },
 				edit,
-				chainType: 'Live',
+				code,
+				storage,
+				chainType: { Custom: 'Test' },
 			});
 			network.#prepared = await Promise.all(
 				everyone.map((identity, index) => {

@@ -3,7 +3,7 @@
 // Chain specifications for networks on this machine, derived from the node's built-in `local` specification. The
 // accounts' keys come from public phrases (`//Alice`), so such a chain is not secure.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Keyring } from '@polkadot/api';
 import { runToEnd } from './node.mjs';
@@ -46,12 +46,15 @@ function identity(name) {
  * @param {object[]} options.verifiers The genesis verifiers, from `identities`.
  * @param {object} [options.parameters] Consensus parameters that differ from the `local` chain's.
  * @param {(genesis: object) => void} [options.edit] Edits the rest of the genesis configuration.
- * @param {string} [options.chainType] With `Live`, nodes do not advertise their addresses on this machine.
+ * @param {string | object} [options.chainType] With any type but `Local` and `Development`, nodes do not advertise their
+ * addresses on this machine. A chain of the type `Live` has no superuser.
+ * @param {string} [options.code] The file of another runtime than the node's own.
+ * @param {Record<string, string>} [options.storage] Further entries of the genesis state, in hex.
  * @returns {Promise<string>} The file's path.
  */
 export async function writeSpec(
 	folder,
-	{ verifiers, parameters = {}, edit = () => {}, chainType = 'Local' },
+	{ verifiers, parameters = {}, edit = () => {}, chainType = 'Local', code, storage = {} },
 ) {
 	const spec = JSON.parse(await exportSpec('--chain', 'local'));
 	const genesis = spec.genesis.runtimeGenesis.patch;
@@ -63,11 +66,14 @@ export async function writeSpec(
 	}
 	edit(genesis);
 	Object.assign(spec, { chainType });
+	if (code) spec.genesis.runtimeGenesis.code = `0x${readFileSync(code).toString('hex')}`;
 	mkdirSync(folder, { recursive: true });
 	const plain = join(folder, 'chain.plain.json');
 	const path = join(folder, 'chain.json');
 	writeFileSync(plain, JSON.stringify(spec, null, '\t'));
-	writeFileSync(path, await exportSpec('--chain', plain, '--raw'));
+	const raw = JSON.parse(await exportSpec('--chain', plain, '--raw'));
+	Object.assign(raw.genesis.raw.top, storage);
+	writeFileSync(path, JSON.stringify(raw));
 	return path;
 }
 

@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { LocalNode } from '../lib/node.mjs';
+import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 180_000;
@@ -61,14 +62,29 @@ test('verifier.mjs applies, and lets verifiers admit and remove', { timeout }, a
 	await assert.rejects(run('verifier.mjs', 'leave', '//Alice'), refused('LastVerifier'));
 	// Alice is the only verifier, so her proposal is executed at once.
 	const admitted = await run('verifier.mjs', 'admit', '//Alice', eve);
-	assert.match(admitted, /^proposed in block \d+\nAdmitted in block \d+: 5HGjW\w+, from session \d+ on\n$/);
+	assert.match(admitted, /^proposed in block \d+\nAdmitted in block \d+: who 5HGjW\w+, session \d+\n$/);
+	// The verifiers change one in a session.
+	await nextSession();
 	// Now there are two verifiers, and both votes are needed.
 	const first = await run('verifier.mjs', 'remove', '//Alice', eve);
 	assert.match(first, /^proposed in block \d+\n1 of the 2 votes that it needs\n$/);
 	const second = await run('verifier.mjs', 'remove', '//Eve', eve);
-	assert.match(second, /^2 of the 2 votes that it needs\nRemoved in block \d+: 5HGjW\w+, from session \d+ on\n$/);
-	await assert.rejects(run('verifier.mjs', 'admit', '//Alice', eve), refused('NotApplicant'));
+	assert.match(second, /^2 of the 2 votes that it needs\nRemoved in block \d+: who 5HGjW\w+, session \d+\n$/);
+	await assert.rejects(run('verifier.mjs', 'admit', '//Alice', eve), refused('OneChangeASession'));
+	await assert.rejects(run('verifier.mjs', 'object', '//Eve'), refused('NothingAgreed'));
+	await assert.rejects(run('verifier.mjs', 'restart', '//Alice', '100000', 'none'), refused('NotStalled'));
+	await assert.rejects(run('verifier.mjs', 'upgrade', '//Alice'), ({ stderr }) => /^usage: /.test(stderr));
 });
+
+/** Fills blocks until a session ends. The development chain makes a block for each transaction. */
+async function nextSession() {
+	const client = await Client.connect(node.url);
+	const { query, tx } = client.api;
+	const session = async () => (await query.session.currentIndex()).toNumber();
+	const before = await session();
+	while ((await session()) === before) await client.submit(client.account('//Ferdie'), tx.system.remark(''));
+	await client.disconnect();
+}
 
 test('README.md prints the examples unchanged', () => {
 	const printed = readFileSync(pathOf('README.md'), 'utf8');

@@ -107,6 +107,30 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 	assert.doesNotMatch(stderr, /error while executing at wasm backtrace/);
 });
 
+test('refuses a real chain with a superuser, plain and raw', { timeout }, async (t) => {
+	const at = folder(t);
+	const sentence = /is of the type `Live` and names a superuser, .*: set `sudo\.key` to null/;
+	const { stdout } = await runToEnd(['export-chain-spec', '--chain', 'local']);
+	const write = (name, value) => {
+		const path = join(at, name);
+		writeFileSync(path, JSON.stringify(value));
+		return path;
+	};
+	const plain = JSON.parse(stdout);
+	const raw = JSON.parse((await runToEnd(['export-chain-spec', '--chain', write('local.json', plain), '--raw'])).stdout);
+	for (const [name, local] of [['plain', plain], ['raw', raw]]) {
+		const { chainType, ...untyped } = local;
+		assert.equal(chainType, 'Local');
+		await refuses(['export-chain-spec', '--chain', write(`${name}.json`, { ...local, chainType: 'Live' }), '--raw'], sentence);
+		// A specification without a type is one of a real chain.
+		await refuses(['--chain', write(`${name}.json`, untyped), '--tmp', ...QUIET], sentence);
+	}
+	plain.chainType = 'Live';
+	plain.genesis.runtimeGenesis.patch.sudo.key = null;
+	const { code, stderr } = await runToEnd(['export-chain-spec', '--chain', write('real.json', plain), '--raw']);
+	assert.equal(code, 0, stderr);
+});
+
 test('refuses a raw specification without verifiers', { timeout }, async (t) => {
 	const at = folder(t);
 	const chain = await spec(at);

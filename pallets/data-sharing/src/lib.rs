@@ -95,7 +95,7 @@ pub mod runtime_api;
 mod storage;
 #[cfg(test)]
 mod tests;
-#[cfg(any(feature = "try-runtime", feature = "std", test))]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 pub mod types;
 pub mod weights;

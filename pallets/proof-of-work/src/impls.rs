@@ -6,10 +6,13 @@ use crate::{
 	Parameters, Uncle,
 };
 use frame_support::traits::{fungible::Mutate, OnTimestampSet};
-use isthmus_primitives::{AccountId, Balance};
+use isthmus_primitives::{params::ChainParameters, AccountId, Balance, Hash};
 use isthmus_rules::{miner_reward, uncle_reward};
 use polkadot_sdk::*;
-use sp_runtime::SaturatedConversion;
+use sp_runtime::{
+	traits::{BlakeTwo256, Hash as _},
+	SaturatedConversion,
+};
 
 impl<T: Config> Pallet<T> {
 	/// Returns H_c: the account that mined the block in execution or, between blocks, the last block. For
@@ -21,6 +24,11 @@ impl<T: Config> Pallet<T> {
 	/// Returns the header fields of the block in execution or, between blocks, of the last block.
 	pub fn current_head() -> Head {
 		CurrentHead::<T>::get()
+	}
+
+	/// Returns the BLAKE2b-256 hash of parameters.
+	pub(crate) fn hash_of(parameters: &ChainParameters) -> Hash {
+		BlakeTwo256::hash_of(parameters)
 	}
 
 	/// Returns the number (H_i) of the block in execution.

@@ -44,6 +44,7 @@ extern crate alloc;
 
 pub mod gas;
 pub mod header;
+pub mod migrations;
 pub mod types;
 pub mod uncles;
 pub mod weights;
@@ -55,7 +56,7 @@ mod impls;
 mod mock;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 
 pub use gas::CheckGasLimit;
@@ -81,7 +82,8 @@ pub mod pallet {
 	use sp_inherents::{InherentData, InherentIdentifier};
 	use sp_runtime::{DigestItem, SaturatedConversion};
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	/// The version of the pallet's state. Version 2 has the hash of the parameters.
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
@@ -106,6 +108,10 @@ pub mod pallet {
 	/// state, so changing them here would stop the chain, not change its rules.
 	#[pallet::storage]
 	pub type Parameters<T> = StorageValue<_, ChainParameters, ValueQuery>;
+
+	/// The BLAKE2b-256 hash of [`Parameters`] as genesis has them, so that a change of the parameters is found.
+	#[pallet::storage]
+	pub type ParametersHash<T> = StorageValue<_, Hash, OptionQuery>;
 
 	/// The beneficiary (H_c), difficulty (H_d), gas limit (H_l), timestamp (H_s) and uncles hash (H_o) of
 	/// the block in execution or, between blocks, of the last one.
@@ -198,6 +204,7 @@ pub mod pallet {
 				reject(error);
 			}
 			Parameters::<T>::put(&self.parameters);
+			ParametersHash::<T>::put(Pallet::<T>::hash_of(&self.parameters));
 			CurrentHead::<T>::put(Head::genesis(&self.parameters));
 		}
 	}
@@ -223,6 +230,11 @@ pub mod pallet {
 			}
 			CurrentHead::<T>::put(head);
 			T::WeightInfo::on_initialize().saturating_add(T::WeightInfo::on_finalize(MAX_UNCLES))
+		}
+
+		#[cfg(feature = "try-runtime")]
+		fn try_state(_: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
+			Self::do_try_state()
 		}
 
 		fn on_finalize(_: BlockNumberFor<T>) {

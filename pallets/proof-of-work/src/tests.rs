@@ -4,6 +4,7 @@
 
 mod gas;
 mod header;
+mod parameters;
 mod rewards;
 mod uncles;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Checks the invariants of the pallet's state between blocks, for tests and `try-runtime`.
 
-use crate::{BlockUncles, Config, CurrentHead, Pallet, Parameters, RecentUncles};
+use crate::{BlockUncles, Config, CurrentHead, Pallet, Parameters, ParametersHash, RecentUncles};
 use alloc::vec::Vec;
 use frame_support::ensure;
 use isthmus_primitives::{params::MIN_GAS_LIMIT, Hash};
@@ -16,6 +16,11 @@ impl<T: Config> Pallet<T> {
 	/// Returns a sentence about the first invariant that is violated.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		let parameters = Parameters::<T>::get();
+		// The engine never reads changed parameters, so the runtime and the engine would reject each other's blocks.
+		ensure!(
+			ParametersHash::<T>::get() == Some(Self::hash_of(&parameters)),
+			"the consensus parameters are not those of genesis"
+		);
 		let head = CurrentHead::<T>::get();
 		ensure!(
 			head.difficulty >= parameters.minimum_difficulty,

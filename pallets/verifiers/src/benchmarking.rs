@@ -2,7 +2,7 @@
 //! Measures the cost of the calls, each with the maximum number of verifiers.
 
 use crate::{pallet::*, types::Voter};
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use codec::Decode;
 use frame_benchmarking::v2::*;
 use frame_support::traits::{
@@ -66,6 +66,17 @@ where
 	Pallet::<T>::apply(RawOrigin::Signed(who.clone()).into())?;
 	Pallet::<T>::do_admit(who.clone())?;
 	Ok(who)
+}
+
+/// Fills the list of verifiers, lets finality stand, and returns half of the verifiers.
+fn half_absent<T: Config>() -> AccountsOf<T> {
+	let count = T::MaxVerifiers::get();
+	verifiers::<T>(count);
+	frame_system::Pallet::<T>::set_block_number(Delays::<T>::get().stalled * 2u32.into());
+	let absent: Vec<_> = (0..count / 2)
+		.map(|index| account("verifier", index, 0))
+		.collect();
+	AccountsOf::<T>::truncate_from(absent)
 }
 
 #[benchmarks(where CurrencyOf<T>: Mutate<T::AccountId>)]
@@ -170,6 +181,107 @@ mod benchmarks {
 		_(RawOrigin::Signed(who.clone()));
 
 		assert!(!pallet_session::NextKeys::<T>::contains_key(&who));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn authorize_upgrade() {
+		let code_hash = T::Hash::default();
+
+		#[block]
+		{
+			Pallet::<T>::do_authorize_upgrade(code_hash);
+		}
+
+		assert!(AgreedUpgrade::<T>::exists());
+	}
+
+	#[benchmark]
+	fn cancel_upgrade() -> Result<(), BenchmarkError> {
+		Pallet::<T>::do_authorize_upgrade(T::Hash::default());
+
+		#[block]
+		{
+			Pallet::<T>::do_cancel_upgrade()?;
+		}
+
+		assert!(!AgreedUpgrade::<T>::exists());
+		Ok(())
+	}
+
+	/// Half of the verifiers are absent.
+	#[benchmark]
+	fn restart_finality() -> Result<(), BenchmarkError> {
+		let absent = half_absent::<T>();
+
+		#[block]
+		{
+			Pallet::<T>::do_restart_finality(u32::MAX, Zero::zero(), absent)?;
+		}
+
+		assert!(AgreedRestart::<T>::exists());
+		Ok(())
+	}
+
+	#[benchmark]
+	fn object() -> Result<(), BenchmarkError> {
+		let absent = half_absent::<T>();
+		let who = absent.last().cloned();
+		let who = who.ok_or(BenchmarkError::Stop("there is one verifier only"))?;
+		Pallet::<T>::do_restart_finality(u32::MAX, Zero::zero(), absent)?;
+
+		#[extrinsic_call]
+		_(RawOrigin::Signed(who));
+
+		assert!(!AgreedRestart::<T>::exists());
+		Ok(())
+	}
+
+	#[benchmark]
+	fn cancel_restart() -> Result<(), BenchmarkError> {
+		let absent = half_absent::<T>();
+		Pallet::<T>::do_restart_finality(u32::MAX, Zero::zero(), absent)?;
+
+		#[block]
+		{
+			Pallet::<T>::do_cancel_restart()?;
+		}
+
+		assert!(!AgreedRestart::<T>::exists());
+		Ok(())
+	}
+
+	#[benchmark]
+	fn enact_upgrade() {
+		Pallet::<T>::do_authorize_upgrade(T::Hash::default());
+		let now = Delays::<T>::get().upgrade * 2u32.into();
+
+		#[block]
+		{
+			Pallet::<T>::carry_out(now);
+		}
+
+		assert!(!AgreedUpgrade::<T>::exists());
+	}
+
+	/// The absent verifiers have deposits.
+	#[benchmark]
+	fn start_restart() -> Result<(), BenchmarkError> {
+		let absent = half_absent::<T>();
+		Pallet::<T>::do_restart_finality(u32::MAX, Zero::zero(), absent)?;
+		Verifiers::<T>::mutate(|verifiers| {
+			for (_, deposit) in verifiers.iter_mut() {
+				*deposit = T::Deposit::get();
+			}
+		});
+		let now = AgreedRestart::<T>::get().map_or(Zero::zero(), |restart| restart.due);
+
+		#[block]
+		{
+			Pallet::<T>::carry_out(now);
+		}
+
+		assert!(StartedRestart::<T>::exists());
 		Ok(())
 	}
 }

@@ -6,14 +6,13 @@ use crate::{
 		Applicants, BalanceOf, Config, CurrencyOf, EquivocationProofOf, Error, Event, HoldReason,
 		Pallet, SessionIndex, Unbonding, Verifiers, VotingKeys,
 	},
-	types::Voter,
+	types::{Finality, Voter},
 };
 use frame_support::{
 	ensure,
 	traits::{
 		fungible::MutateHold,
 		tokens::{Fortitude, Precision},
-		Get,
 	},
 	weights::Weight,
 };
@@ -101,7 +100,7 @@ impl<T: Config> Pallet<T> {
 		);
 		// A report for a set to come would make all later ones count as old.
 		ensure!(
-			proof.set_id() <= T::CurrentSet::get(),
+			proof.set_id() <= T::Finality::current_set(),
 			Error::InvalidEvidence
 		);
 		ensure!(
@@ -122,7 +121,7 @@ impl<T: Config> Pallet<T> {
 			let Some(deposit) = verifiers.remove(who) else {
 				return (Zero::zero(), None);
 			};
-			Self::change_members(verifiers, None, Some(who));
+			Self::change_members(verifiers, &[], core::slice::from_ref(who));
 			(deposit, Some(Self::next_change()))
 		})
 	}

@@ -3,13 +3,14 @@
 
 use crate::{
 	pallet::{
-		Applicants, BalanceOf, Config, CurrencyOf, Error, Event, HoldReason, Pallet, SessionIndex,
-		Unbonding, Verifiers, VerifiersOf,
+		Applicants, BalanceOf, Config, CurrencyOf, Error, Event, HoldReason, LastChange, Pallet,
+		SessionIndex, Unbonding, Verifiers, VerifiersOf,
 	},
 	session::MustStay,
 	types::Bond,
 };
 use alloc::vec::Vec;
+use core::slice::from_ref;
 use frame_support::{
 	ensure,
 	traits::{
@@ -58,13 +59,14 @@ impl<T: Config> Pallet<T> {
 
 	/// Makes an applicant a verifier.
 	pub(crate) fn do_admit(who: T::AccountId) -> DispatchResult {
+		Self::note_change()?;
 		let deposit = Applicants::<T>::take(&who).ok_or(Error::<T>::NotApplicant)?;
 		ensure!(T::Producers::contains(&who), Error::<T>::NotProducer);
 		Verifiers::<T>::try_mutate(|verifiers| {
 			verifiers
 				.try_insert(who.clone(), deposit)
 				.map_err(|_| Error::<T>::TooManyVerifiers)?;
-			Self::change_members(verifiers, Some(&who), None);
+			Self::change_members(verifiers, from_ref(&who), &[]);
 			Ok::<_, Error<T>>(())
 		})?;
 		Self::deposit_event(Event::Admitted {
@@ -76,7 +78,8 @@ impl<T: Config> Pallet<T> {
 
 	/// Removes a verifier.
 	pub(crate) fn do_remove(who: T::AccountId) -> DispatchResult {
-		Self::retire(&who)?;
+		Self::note_change()?;
+		Self::retire(from_ref(&who))?;
 		Self::deposit_event(Event::Removed {
 			who,
 			session: Self::next_change(),
@@ -86,7 +89,7 @@ impl<T: Config> Pallet<T> {
 
 	/// Removes a verifier at its own request.
 	pub(crate) fn do_leave(who: T::AccountId) -> DispatchResult {
-		Self::retire(&who)?;
+		Self::retire(from_ref(&who))?;
 		Self::deposit_event(Event::Left {
 			who,
 			session: Self::next_change(),
@@ -115,16 +118,31 @@ impl<T: Config> Pallet<T> {
 		pallet_session::CurrentIndex::<T>::get().saturating_add(2)
 	}
 
-	/// Takes a verifier off the list. Its deposit stays held until the sets in which it votes are over, and some sessions
-	/// more.
-	fn retire(who: &T::AccountId) -> DispatchResult {
-		let deposit = Verifiers::<T>::try_mutate(|verifiers| {
-			let deposit = verifiers.remove(who).ok_or(Error::<T>::NotVerifier)?;
+	/// Notes that the verifiers admit or remove one, unless they did so in this session already.
+	fn note_change() -> DispatchResult {
+		let session = pallet_session::CurrentIndex::<T>::get();
+		ensure!(
+			LastChange::<T>::get() != Some(session),
+			Error::<T>::OneChangeASession
+		);
+		LastChange::<T>::put(session);
+		Ok(())
+	}
+
+	/// Takes verifiers off the list. Their deposits stay held until the sets in which they vote are over, and some
+	/// sessions more.
+	pub(crate) fn retire(leaving: &[T::AccountId]) -> DispatchResult {
+		let deposits = Verifiers::<T>::try_mutate(|verifiers| {
+			let deposit = |who| verifiers.remove(who).ok_or(Error::<T>::NotVerifier);
+			let deposits = leaving.iter().map(deposit).collect::<Result<Vec<_>, _>>()?;
 			ensure!(!verifiers.is_empty(), Error::<T>::LastVerifier);
-			Self::change_members(verifiers, None, Some(who));
-			Ok::<_, Error<T>>(deposit)
+			Self::change_members(verifiers, &[], leaving);
+			Ok::<_, Error<T>>(deposits)
 		})?;
-		if !deposit.is_zero() {
+		for (who, deposit) in leaving.iter().zip(deposits) {
+			if deposit.is_zero() {
+				continue;
+			}
 			let before = Unbonding::<T>::get(who).map_or(Zero::zero(), |bond| bond.deposit);
 			let until = Self::next_change().saturating_add(T::UnbondingSessions::get());
 			let deposit = before.saturating_add(deposit);
@@ -133,16 +151,14 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Passes a change to the set of verifiers on to the collective, in which the verifiers vote on each
-	/// other.
+	/// Passes a change to the set of verifiers on to the collective, in which the verifiers vote.
 	pub(crate) fn change_members(
 		verifiers: &VerifiersOf<T>,
-		incoming: Option<&T::AccountId>,
-		outgoing: Option<&T::AccountId>,
+		incoming: &[T::AccountId],
+		outgoing: &[T::AccountId],
 	) {
-		let list = |who: Option<&T::AccountId>| who.cloned().into_iter().collect::<Vec<_>>();
 		let members: Vec<_> = verifiers.keys().cloned().collect();
-		T::Members::change_members_sorted(&list(incoming), &list(outgoing), &members);
+		T::Members::change_members_sorted(incoming, outgoing, &members);
 	}
 
 	/// Releases a deposit.

@@ -11,9 +11,9 @@
 //! descendant. This is more than the paper requires, and it is safe with dishonest nodes, which a bare
 //! majority is not. GRANDPA does the voting on blocks; this pallet decides who votes.
 //!
-//! A producer that has set session keys **applies**. More than half of the verifiers **admit** an
-//! applicant or **remove** a verifier. They vote in a collective, whose members this pallet keeps equal
-//! to the verifiers. A verifier may **leave**. There is always at least one.
+//! A producer that has set session keys **applies**. More than two thirds of the verifiers **admit** an
+//! applicant or **remove** a verifier, one in a session: as many as finalize a block. They vote in a collective,
+//! whose members this pallet keeps equal to the verifiers. A verifier may **leave**. There is always at least one.
 //!
 //! A change takes effect with the session after the next one. The verifiers at genesis are the accounts
 //! named in `session.keys`. They do not have to be registered, and they have no deposit.
@@ -26,13 +26,30 @@
 //! signed votes, in a transaction without a signer and a fee: [`Pallet::report_equivocation`]. The chain checks the
 //! signatures, burns the deposit, and takes the verifier off the list. The usual cause is one key on two machines.
 //!
+//! ## Government
+//!
+//! More than two thirds of the verifiers may agree to an **upgrade** of the runtime ([`Pallet::authorize_upgrade`]). It
+//! waits for [`Delays::upgrade`] blocks, in the sight of all. Then the hash of the code is authorized, and anyone
+//! applies it with `system.applyAuthorizedUpgrade`.
+//!
+//! If nothing was finalized for [`Delays::stalled`] blocks, the verifiers may agree to **restart finality**
+//! ([`Pallet::restart_finality`]), also without those who are absent. At least half of the verifiers must be left,
+//! more than two thirds of these must agree, and no absent one may object within [`Delays::restart`] blocks
+//! ([`Pallet::object`]). Then the absent are removed, and two sessions later GRANDPA is forced to start a new set of
+//! voters, [`Delays::forced`] blocks after that.
+//!
+//! [`Delays::upgrade`]: types::GovernmentDelays::upgrade
+//! [`Delays::stalled`]: types::GovernmentDelays::stalled
+//! [`Delays::restart`]: types::GovernmentDelays::restart
+//! [`Delays::forced`]: types::GovernmentDelays::forced
+//!
 //! ## A worked example
 //!
 //! Alice, Bob, Charlie and Dave are the verifiers; Eve is a producer with a node.
 //!
 //! 1. Eve: `session.setKeys(keys, proof)` with the result of her node's `author_rotateKeysWithOwner(EVE)`,
 //!    then `verifiers.apply()`.
-//! 2. Alice: `council.propose(3, verifiers.admit(EVE), length)`, as three of four are more than half.
+//! 2. Alice: `council.propose(3, verifiers.admit(EVE), length)`, as three of four are more than two thirds.
 //!    Alice, Bob and Charlie: `council.vote(hash, index, true)`. Any account:
 //!    `council.close(hash, index, weight, length)`.
 //! 3. Eve is a verifier, and can vote on others. Her node votes on blocks two sessions later.
@@ -48,7 +65,7 @@
 //!
 //! ## Files
 //!
-//! `impls`: what the calls do. `equivocation`: the check of a report, and its consequences. `session`: what the session and the registry of producers need from this
+//! `impls`: what the calls about verifiers do. `government`: upgrades and the restart of finality. `equivocation`: the check of a report, and its consequences. `migrations`: from older storage versions. `session`: what the session and the registry of producers need from this
 //! pallet. `try_state`: the invariants of the state. [`weights`]: the costs of the calls.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -59,7 +76,9 @@ extern crate alloc;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod equivocation;
+mod government;
 mod impls;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 mod session;
@@ -73,7 +92,7 @@ pub mod weights;
 pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use session::{MustStay, SessionBlocks};
-pub use types::{Bond, Voter};
+pub use types::{Bond, Finality, GovernmentDelays, Restart, Restarting, Upgrade, Voter};
 pub use weights::WeightInfo;
 
 use polkadot_sdk::*;
@@ -108,6 +127,10 @@ pub mod pallet {
 		<T as Config>::MaxVerifiers,
 	>;
 
+	/// Some of the verifiers.
+	pub type AccountsOf<T> =
+		BoundedVec<<T as frame_system::Config>::AccountId, <T as Config>::MaxVerifiers>;
+
 	/// Two votes of one key in one round, with their signatures.
 	pub type EquivocationProofOf<T> =
 		EquivocationProof<<T as frame_system::Config>::Hash, BlockNumberFor<T>>;
@@ -138,17 +161,17 @@ pub mod pallet {
 		#[pallet::constant]
 		type MaxVerifiers: Get<u32>;
 
-		/// The number of the current set of GRANDPA's voters. No one votes in a later one.
-		type CurrentSet: Get<SetId>;
+		/// GRANDPA, as far as the verifiers decide on it.
+		type Finality: Finality<BlockNumberFor<Self>>;
 
 		/// The registered producers.
 		type Producers: Contains<Self::AccountId>;
 
-		/// The origin that may admit and remove verifiers: more than half of the verifiers.
-		type MajorityOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+		/// The origin of a motion of the verifiers, with how many of them agreed, and how many there are. The pallet
+		/// decides how many are enough.
+		type Motion: EnsureOrigin<Self::RuntimeOrigin, Success = (u32, u32)>;
 
-		/// The members who vote as [`Config::MajorityOrigin`]; the pallet keeps them equal to the
-		/// verifiers.
+		/// The members who vote on a [`Config::Motion`]; the pallet keeps them equal to the verifiers.
 		type Members: ChangeMembers<Self::AccountId> + InitializeMembers<Self::AccountId>;
 
 		/// The maximum weight of a change to [`Config::Members`].
@@ -170,7 +193,11 @@ pub mod pallet {
 		Verifier,
 	}
 
+	/// The version of the pallet's state. The first one is 1: a chain made before versions has 0, and the same layout.
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+
 	#[pallet::pallet]
+	#[pallet::storage_version(STORAGE_VERSION)]
 	pub struct Pallet<T>(_);
 
 	/// The verifiers, each with the deposit held from it: zero for the verifiers at genesis.
@@ -196,18 +223,65 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type SessionLength<T: Config> = StorageValue<_, BlockNumberFor<T>, ValueQuery>;
 
+	/// The session in which the verifiers last admitted or removed one.
+	#[pallet::storage]
+	pub type LastChange<T: Config> = StorageValue<_, SessionIndex, OptionQuery>;
+
+	/// How long the decisions of the verifiers wait, in blocks. Fixed at genesis.
+	#[pallet::storage]
+	pub type Delays<T: Config> =
+		StorageValue<_, GovernmentDelays<BlockNumberFor<T>>, ValueQuery, DefaultDelays>;
+
+	/// The delays of a chain whose genesis names none.
+	pub struct DefaultDelays;
+
+	impl<N: From<u32>> Get<GovernmentDelays<N>> for DefaultDelays {
+		fn get() -> GovernmentDelays<N> {
+			GovernmentDelays::default()
+		}
+	}
+
+	/// The upgrade that the verifiers agreed to and that waits for its delay.
+	#[pallet::storage]
+	pub type AgreedUpgrade<T: Config> =
+		StorageValue<_, Upgrade<T::Hash, BlockNumberFor<T>>, OptionQuery>;
+
+	/// The restart of finality that the verifiers agreed to and that waits for objections.
+	#[pallet::storage]
+	pub type AgreedRestart<T: Config> =
+		StorageValue<_, Restart<AccountsOf<T>, BlockNumberFor<T>>, OptionQuery>;
+
+	/// The restart of finality that waits for the session of the new voters.
+	#[pallet::storage]
+	pub type StartedRestart<T: Config> =
+		StorageValue<_, Restarting<BlockNumberFor<T>>, OptionQuery>;
+
 	/// The genesis configuration. The first verifiers are the accounts named in `session.keys`.
 	#[pallet::genesis_config]
 	pub struct GenesisConfig<T: Config> {
 		/// The number of blocks in a session. A change of verifiers takes effect within two sessions. The
 		/// first block of a session has no transactions, so short sessions cost throughput.
 		pub session_blocks: BlockNumberFor<T>,
+		/// How many blocks an upgrade that was agreed to waits before it can be applied.
+		pub upgrade_delay: BlockNumberFor<T>,
+		/// For how many blocks nothing must have been finalized before a restart of finality can be agreed to.
+		pub stalled_blocks: BlockNumberFor<T>,
+		/// How many blocks a restart that was agreed to waits for objections.
+		pub restart_delay: BlockNumberFor<T>,
+		/// How many blocks GRANDPA waits with the new voters after the block that announces them: long enough
+		/// that no fork will replace that block.
+		pub forced_delay: BlockNumberFor<T>,
 	}
 
 	impl<T: Config> Default for GenesisConfig<T> {
 		fn default() -> Self {
+			let delays = GovernmentDelays::default();
 			Self {
 				session_blocks: DEFAULT_SESSION_BLOCKS.into(),
+				upgrade_delay: delays.upgrade,
+				stalled_blocks: delays.stalled,
+				restart_delay: delays.restart,
+				forced_delay: delays.forced,
 			}
 		}
 	}
@@ -220,6 +294,12 @@ pub mod pallet {
 				"verifiers.sessionBlocks is 0: a session has at least one block"
 			);
 			SessionLength::<T>::put(self.session_blocks);
+			Delays::<T>::put(GovernmentDelays {
+				upgrade: self.upgrade_delay,
+				stalled: self.stalled_blocks,
+				restart: self.restart_delay,
+				forced: self.forced_delay,
+			});
 			// The session pallet precedes this one in the runtime, so its genesis is already built. If it
 			// names no account, no node starts, because GRANDPA rejects a genesis without authorities.
 			let verifiers: BTreeMap<_, _> = pallet_session::Validators::<T>::get()
@@ -250,14 +330,14 @@ pub mod pallet {
 			/// The applicant.
 			who: T::AccountId,
 		},
-		/// More than half of the verifiers admitted an applicant.
+		/// More than two thirds of the verifiers admitted an applicant.
 		Admitted {
 			/// The new verifier.
 			who: T::AccountId,
 			/// The first session in which its node votes on blocks.
 			session: SessionIndex,
 		},
-		/// More than half of the verifiers removed a verifier. Its deposit stays held for a while.
+		/// More than two thirds of the verifiers removed a verifier. Its deposit stays held for a while.
 		Removed {
 			/// The former verifier.
 			who: T::AccountId,
@@ -297,6 +377,44 @@ pub mod pallet {
 			/// The amount.
 			deposit: BalanceOf<T>,
 		},
+		/// More than two thirds of the verifiers agreed to an upgrade of the runtime.
+		UpgradeAgreed {
+			/// The hash of the new code.
+			code_hash: T::Hash,
+			/// The block in which the upgrade is authorized. From then on anyone can apply it.
+			due: BlockNumberFor<T>,
+		},
+		/// More than two thirds of the verifiers took an agreed upgrade back.
+		UpgradeCancelled {
+			/// The hash of the code.
+			code_hash: T::Hash,
+		},
+		/// The verifiers agreed to restart finality.
+		RestartAgreed {
+			/// The last finalized block, as the verifiers see it.
+			finalized: BlockNumberFor<T>,
+			/// The verifiers that are removed unless one of them objects.
+			absent: AccountsOf<T>,
+			/// The block in which the restart begins.
+			due: BlockNumberFor<T>,
+		},
+		/// A restart of finality that was agreed to does not take place.
+		RestartCancelled {
+			/// The absent verifier that objected; `None` if the verifiers took it back, or too few of them were left.
+			by: Option<T::AccountId>,
+		},
+		/// A restart of finality began: the absent verifiers were removed.
+		RestartStarted {
+			/// The former verifiers.
+			removed: AccountsOf<T>,
+			/// The session whose first block announces the new voters.
+			session: SessionIndex,
+		},
+		/// GRANDPA was told to start with new voters.
+		FinalityRestarted {
+			/// The block from which on the new voters vote.
+			block: BlockNumberFor<T>,
+		},
 	}
 
 	/// Why a call fails. A call that fails changes nothing.
@@ -307,7 +425,7 @@ pub mod pallet {
 		/// The account has no session keys: call `session.setKeys` first, with the result of
 		/// `author_rotateKeysWithOwner` on its node.
 		NoSessionKeys,
-		/// The account has already applied: more than half of the verifiers must admit it.
+		/// The account has already applied: more than two thirds of the verifiers must admit it.
 		AlreadyApplicant,
 		/// The account is already a verifier.
 		AlreadyVerifier,
@@ -330,12 +448,29 @@ pub mod pallet {
 		InvalidEvidence,
 		/// An equivocation of the account's vote key was reported: make new session keys, and call `session.setKeys`.
 		ReportedKey,
+		/// The verifiers admitted or removed one in this session already: wait for the next session.
+		OneChangeASession,
+		/// The verifiers have agreed to nothing that could be cancelled or objected to.
+		NothingAgreed,
+		/// A restart of finality is under way.
+		RestartPending,
+		/// Finality does not stand long enough for a restart, or the number is not that of a past block.
+		NotStalled,
+		/// Fewer than half of the verifiers would be left.
+		TooFewLeft,
+		/// Only a verifier that the restart calls absent can object.
+		NotAbsent,
 	}
 
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn integrity_test() {
 			assert!(T::MaxVerifiers::get() > 0, "MaxVerifiers is zero");
+		}
+
+		/// Carries out what was agreed to and is due.
+		fn on_initialize(now: BlockNumberFor<T>) -> Weight {
+			Self::carry_out(now)
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -369,28 +504,29 @@ pub mod pallet {
 
 		/// Make an applicant a verifier.
 		///
-		/// More than half of the verifiers must agree: propose this call with `council.propose`. The
-		/// applicant's node votes on blocks from the session after the next one, so make sure that it runs.
+		/// More than two thirds of the verifiers must agree: propose this call with `council.propose`. They admit or
+		/// remove one in a session. The applicant's node votes on blocks from the session after the next one, so make
+		/// sure that it runs.
 		///
 		/// - `who`: the applicant.
 		#[pallet::call_index(2)]
 		#[pallet::weight(Weights::<T>::admit().saturating_add(T::MembersChangeWeight::get()))]
 		pub fn admit(origin: OriginFor<T>, who: T::AccountId) -> DispatchResult {
-			T::MajorityOrigin::ensure_origin(origin)?;
+			Self::ensure_two_thirds(origin)?;
 			Self::do_admit(who)
 		}
 
 		/// Remove a verifier.
 		///
-		/// More than half of the verifiers, including the verifier to remove, must agree: propose this call
-		/// with `council.propose`. The verifier's deposit stays held for `UnbondingSessions` sessions. Its
+		/// More than two thirds of the verifiers, including the verifier to remove, must agree: propose this call
+		/// with `council.propose`. They admit or remove one in a session. The verifier's deposit stays held for `UnbondingSessions` sessions. Its
 		/// node votes on blocks until the session after the next one begins.
 		///
 		/// - `who`: the verifier.
 		#[pallet::call_index(3)]
 		#[pallet::weight(Weights::<T>::remove().saturating_add(T::MembersChangeWeight::get()))]
 		pub fn remove(origin: OriginFor<T>, who: T::AccountId) -> DispatchResult {
-			T::MajorityOrigin::ensure_origin(origin)?;
+			Self::ensure_two_thirds(origin)?;
 			Self::do_remove(who)
 		}
 
@@ -435,6 +571,71 @@ pub mod pallet {
 		) -> DispatchResult {
 			ensure_authorized(origin)?;
 			Self::do_report_equivocation(&proof)
+		}
+
+		/// Agree to an upgrade of the runtime.
+		///
+		/// More than two thirds of the verifiers must agree: propose this call with `council.propose`. After
+		/// `Delays.upgrade` blocks, anyone can apply the upgrade: send `system.applyAuthorizedUpgrade` with the code. An
+		/// upgrade that was agreed to before and is not due yet is replaced.
+		///
+		/// - `code_hash`: the BLAKE2b-256 hash of the new code.
+		#[pallet::call_index(7)]
+		#[pallet::weight(Weights::<T>::authorize_upgrade())]
+		pub fn authorize_upgrade(origin: OriginFor<T>, code_hash: T::Hash) -> DispatchResult {
+			Self::ensure_two_thirds(origin)?;
+			Self::do_authorize_upgrade(code_hash);
+			Ok(())
+		}
+
+		/// Take back an upgrade that was agreed to and is not due yet.
+		///
+		/// More than two thirds of the verifiers must agree: propose this call with `council.propose`.
+		#[pallet::call_index(8)]
+		#[pallet::weight(Weights::<T>::cancel_upgrade())]
+		pub fn cancel_upgrade(origin: OriginFor<T>) -> DispatchResult {
+			Self::ensure_two_thirds(origin)?;
+			Self::do_cancel_upgrade()
+		}
+
+		/// Agree to restart finality, which has stood for `Delays.stalled` blocks, with new voters.
+		///
+		/// At least half of the verifiers must not be called absent, and more than two thirds of these must agree:
+		/// propose this call with `council.propose`. After `Delays.restart` blocks the absent verifiers are removed,
+		/// unless one of them objects. The first block of the second session after that announces the new voters, who
+		/// vote from `Delays.forced` blocks later on.
+		///
+		/// - `finalized`: the number of the last block that any of the verifiers' nodes has finalized.
+		/// - `absent`: the verifiers that are gone.
+		#[pallet::call_index(9)]
+		#[pallet::weight(Weights::<T>::restart_finality())]
+		pub fn restart_finality(
+			origin: OriginFor<T>,
+			finalized: BlockNumberFor<T>,
+			absent: AccountsOf<T>,
+		) -> DispatchResult {
+			let (ayes, _) = T::Motion::ensure_origin(origin)?;
+			Self::do_restart_finality(ayes, finalized, absent)
+		}
+
+		/// Object to a restart of finality that calls the caller absent.
+		///
+		/// The restart does not take place.
+		#[pallet::call_index(10)]
+		#[pallet::weight(Weights::<T>::object())]
+		pub fn object(origin: OriginFor<T>) -> DispatchResult {
+			let who = ensure_signed(origin)?;
+			Self::do_object(who)
+		}
+
+		/// Take back a restart of finality that was agreed to and is not due yet.
+		///
+		/// More than two thirds of the verifiers must agree: propose this call with `council.propose`.
+		#[pallet::call_index(11)]
+		#[pallet::weight(Weights::<T>::cancel_restart())]
+		pub fn cancel_restart(origin: OriginFor<T>) -> DispatchResult {
+			Self::ensure_two_thirds(origin)?;
+			Self::do_cancel_restart()
 		}
 	}
 }

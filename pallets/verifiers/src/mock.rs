@@ -4,14 +4,12 @@
 use crate::{self as pallet_verifiers, *};
 use codec::{DecodeAll, Encode};
 use frame_support::{
-	derive_impl,
-	dispatch::GetDispatchInfo,
-	parameter_types,
+	derive_impl, parameter_types,
 	traits::{fungible::InspectHold, OnInitialize},
 	weights::Weight,
 };
 use frame_system::{EnsureNever, EnsureRoot};
-use pallet_collective::{EnsureProportionMoreThan, Instance1, PrimeDefaultVote};
+use pallet_collective::{EnsureMembers, Instance1, PrimeDefaultVote};
 use polkadot_sdk::*;
 use sp_consensus_grandpa::{AuthorityId, KEY_TYPE};
 use sp_core::{
@@ -78,6 +76,14 @@ impl pallet_session::SessionHandler<u64> for Voters {
 	}
 
 	fn on_new_session<Ks: OpaqueKeys>(changed: bool, voters: &[(u64, Ks)], _: &[(u64, Ks)]) {
+		if let Some((delay, finalized)) = Noted::take() {
+			let since = System::block_number();
+			Forced::set(Some((keys(voters), since, delay, finalized)));
+		}
+		// A change while another one waits is lost.
+		if Grandpa::is_changing() {
+			return;
+		}
 		if changed {
 			CurrentVoters::set(keys(voters));
 			SetId::mutate(|set| *set += 1);
@@ -88,6 +94,40 @@ impl pallet_session::SessionHandler<u64> for Voters {
 
 	fn on_disabled(_: u32) {}
 }
+
+/// Stands for the GRANDPA pallet, which decides when voters change.
+pub struct Grandpa;
+
+impl Finality<u64> for Grandpa {
+	fn current_set() -> u64 {
+		SetId::get()
+	}
+
+	fn is_changing() -> bool {
+		Forced::get().is_some()
+	}
+
+	fn note_stalled(delay: u64, finalized: u64) -> DispatchResult {
+		Noted::set(Some((delay, finalized)));
+		Ok(())
+	}
+}
+
+impl Grandpa {
+	/// Ends the wait of a forced change that is due, as the GRANDPA pallet does at the end of a block.
+	fn finish() {
+		if let Some((voters, since, delay, _)) = Forced::get() {
+			if since + delay <= System::block_number() {
+				CurrentVoters::set(voters);
+				SetId::mutate(|set| *set += 1);
+				Forced::set(None);
+			}
+		}
+	}
+}
+
+/// The numbers of voters and accounts, the block that announced them, the delay, and the last finalized block.
+pub(crate) type ForcedChange = (Vec<(u64, u64)>, u64, u64, u64);
 
 fn keys<Ks: OpaqueKeys>(voters: &[(u64, Ks)]) -> Vec<(u64, u64)> {
 	let key = |keys: &Ks| keys.get::<UintAuthorityId>(UintAuthorityId::ID);
@@ -103,6 +143,10 @@ pub(crate) const MAX_VERIFIERS: u32 = 6;
 pub(crate) const SESSION: u64 = 5;
 pub(crate) const MOTION_DURATION: u64 = 20;
 pub(crate) const UNBONDING: u32 = 3;
+pub(crate) const UPGRADE_DELAY: u64 = 30;
+pub(crate) const STALLED: u64 = 12;
+pub(crate) const RESTART_DELAY: u64 = 20;
+pub(crate) const FORCED_DELAY: u64 = 7;
 pub(crate) const WEALTH: u64 = 1_000;
 
 pub(crate) const ALICE: u64 = 1;
@@ -123,6 +167,8 @@ pub(crate) const PAUPER: u64 = 10;
 parameter_types! {
 	pub static CurrentVoters: Vec<(u64, u64)> = vec![];
 	pub static SetId: u64 = 0;
+	pub static Noted: Option<(u64, u64)> = None;
+	pub static Forced: Option<ForcedChange> = None;
 	pub static Registered: BTreeSet<u64> = BTreeSet::new();
 	pub const MembersChangeWeight: Weight = Weight::from_parts(7, 0);
 	pub const MaxProposalWeight: Weight = Weight::MAX;
@@ -154,12 +200,12 @@ impl frame_support::traits::Contains<u64> for Producers {
 
 impl Config for Test {
 	type Currency = Balances;
-	type CurrentSet = SetId;
 	type Deposit = ConstU64<DEPOSIT>;
-	type MajorityOrigin = EnsureProportionMoreThan<u64, Instance1, 1, 2>;
+	type Finality = Grandpa;
 	type MaxVerifiers = ConstU32<MAX_VERIFIERS>;
 	type Members = Council;
 	type MembersChangeWeight = MembersChangeWeight;
+	type Motion = EnsureMembers<u64, Instance1, 1>;
 	type Producers = Producers;
 	type UnbondingSessions = ConstU32<UNBONDING>;
 	type WeightInfo = weights::SubstrateWeight<Test>;
@@ -207,7 +253,13 @@ pub(crate) fn build(verifiers: &[u64], session_blocks: u64) -> sp_io::TestExtern
 			keys: verifiers.iter().map(with_keys).collect(),
 			..Default::default()
 		},
-		verifiers: pallet_verifiers::GenesisConfig { session_blocks },
+		verifiers: pallet_verifiers::GenesisConfig {
+			session_blocks,
+			upgrade_delay: UPGRADE_DELAY,
+			stalled_blocks: STALLED,
+			restart_delay: RESTART_DELAY,
+			forced_delay: FORCED_DELAY,
+		},
 		..Default::default()
 	}
 	.build_storage()
@@ -220,6 +272,8 @@ pub(crate) fn build(verifiers: &[u64], session_blocks: u64) -> sp_io::TestExtern
 pub(crate) fn with_verifiers(verifiers: &[u64], test: impl FnOnce()) {
 	Registered::set([EVE, FERDIE, GINA, KEYLESS, PAUPER].into());
 	SetId::set(0);
+	Noted::set(None);
+	Forced::set(None);
 	build(verifiers, SESSION).execute_with(|| {
 		System::set_block_number(1);
 		for who in [EVE, FERDIE, GINA, STRANGER, PAUPER] {
@@ -334,6 +388,8 @@ pub(crate) fn run_to(block: u64) {
 	while System::block_number() < block {
 		System::set_block_number(System::block_number() + 1);
 		Session::on_initialize(System::block_number());
+		Verifiers::on_initialize(System::block_number());
+		Grandpa::finish();
 	}
 }
 
@@ -342,6 +398,11 @@ pub(crate) fn run_to_session(session: u32) {
 	while Session::current_index() < session {
 		run_to(System::block_number() + 1);
 	}
+}
+
+/// Makes blocks until the next session starts.
+pub(crate) fn next_session() {
+	run_to_session(Session::current_index() + 1);
 }
 
 pub(crate) fn last_event() -> VerifiersEvent {
@@ -392,12 +453,7 @@ impl Motion {
 
 	/// Closes the motion, and returns the result of the call; `None` if the motion was rejected.
 	pub(crate) fn close(self) -> Result<Option<DispatchResult>, DispatchError> {
-		let weight = VerifiersCall::admit { who: 0 }
-			.get_dispatch_info()
-			.call_weight
-			+ VerifiersCall::remove { who: 0 }
-				.get_dispatch_info()
-				.call_weight;
+		let weight = Weight::MAX;
 		let before = System::event_count();
 		submit(
 			STRANGER,
@@ -425,16 +481,21 @@ pub(crate) fn executed(before: u32) -> Option<DispatchResult> {
 		})
 }
 
-/// Decides on a call with a bare majority of the verifiers, all of whom agree.
+/// Decides on a call with as few of the verifiers as are more than two thirds, all of whom agree.
 pub(crate) fn decide(call: VerifiersCall) -> DispatchResult {
 	let all = verifiers();
-	let majority = all.len() / 2 + 1;
+	decide_by(&all[..all.len() * 2 / 3 + 1], call)
+}
+
+/// Decides on a call with these verifiers, all of whom agree.
+pub(crate) fn decide_by(voters: &[u64], call: VerifiersCall) -> DispatchResult {
 	let before = System::event_count();
-	let motion = Motion::propose(all[0], majority as u32, call).expect("a verifier can propose");
-	if majority == 1 {
+	let motion =
+		Motion::propose(voters[0], voters.len() as u32, call).expect("a verifier can propose");
+	if voters.len() == 1 {
 		return executed(before).expect("one vote is enough");
 	}
-	for who in &all[..majority] {
+	for who in voters {
 		motion.vote(*who, true).expect("a verifier may vote");
 	}
 	motion
@@ -449,4 +510,9 @@ pub(crate) fn admit(who: u64) -> VerifiersCall {
 
 pub(crate) fn remove(who: u64) -> VerifiersCall {
 	VerifiersCall::remove { who }
+}
+
+pub(crate) fn restart(finalized: u64, absent: &[u64]) -> VerifiersCall {
+	let absent = absent.to_vec().try_into().expect("they are few");
+	VerifiersCall::restart_finality { finalized, absent }
 }

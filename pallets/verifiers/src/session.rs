@@ -7,7 +7,7 @@ use crate::{
 		Applicants, Config, Event, Pallet, SessionIndex, SessionLength, Unbonding, Verifiers,
 		VotingKeys,
 	},
-	types::Voter,
+	types::{Finality, Voter},
 };
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -38,7 +38,8 @@ impl<T: Config> Contains<T::AccountId> for MustStay<T> {
 
 impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 	/// Returns the verifiers if they differ from the set in the session that begins now, and `None` if they
-	/// are the same: returning the same verifiers would start a new GRANDPA set needlessly.
+	/// are the same: returning the same verifiers would start a new GRANDPA set needlessly. While GRANDPA waits for a
+	/// forced change, it ignores all others, so the verifiers are returned again until it has taken them.
 	fn new_session(_: SessionIndex) -> Option<Vec<T::AccountId>> {
 		let verifiers = Verifiers::<T>::get();
 		let current = pallet_session::Validators::<T>::get();
@@ -46,7 +47,7 @@ impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 			&& current.iter().all(|who| verifiers.contains_key(who));
 		// There is always a verifier. If there were none, an empty set would stop the chain, so keep the
 		// old one.
-		if unchanged || verifiers.is_empty() {
+		if (unchanged && !T::Finality::is_changing()) || verifiers.is_empty() {
 			return None;
 		}
 		Some(verifiers.into_inner().into_keys().collect())
@@ -59,9 +60,11 @@ impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 
 	fn end_session(_: SessionIndex) {}
 
-	/// Notes whose keys vote in the session, and releases the deposits that are due. The session pallet registers a whole
+	/// Tells GRANDPA of a restart of finality, notes whose keys vote in the session, and releases the deposits that are
+	/// due. The session pallet registers a whole
 	/// block's weight for the first block of a session.
 	fn start_session(session: SessionIndex) {
+		Self::finish_restart(session);
 		Self::note_voters(session);
 		Self::release_due(session);
 	}

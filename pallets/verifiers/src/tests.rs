@@ -3,6 +3,7 @@
 
 mod applying;
 mod equivocation;
+mod government;
 mod keys;
 mod random;
 mod sessions;

@@ -7,7 +7,7 @@ use crate::pallet::{
 };
 use frame_support::{
 	ensure,
-	traits::{fungible::InspectHold, ValidatorRegistration},
+	traits::{fungible::InspectHold, Contains, ValidatorRegistration},
 };
 use polkadot_sdk::*;
 use sp_runtime::{
@@ -36,6 +36,10 @@ impl<T: Config> Pallet<T> {
 			Self::check_account(who, *deposit)?;
 		}
 		for (who, deposit) in Applicants::<T>::iter() {
+			ensure!(
+				T::Producers::contains(&who),
+				"an applicant is not a producer"
+			);
 			Self::check_account(&who, deposit)?;
 		}
 		for (who, bond) in Unbonding::<T>::iter() {

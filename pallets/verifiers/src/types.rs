@@ -1,9 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The types in the pallet's state.
+//! The types in the pallet's state, and what the pallet asks of GRANDPA.
 
 use codec::{Decode, Encode, MaxEncodedLen};
-use polkadot_sdk::sp_consensus_grandpa::SetId;
+use polkadot_sdk::{sp_consensus_grandpa::SetId, sp_runtime::DispatchResult};
 use scale_info::TypeInfo;
+
+/// GRANDPA, as far as the verifiers decide on it.
+pub trait Finality<BlockNumber> {
+	/// Returns the number of the current set of voters. No one votes in a later one.
+	fn current_set() -> SetId;
+
+	/// Returns whether a change of the set of voters waits. Until it is over, all others are lost.
+	fn is_changing() -> bool;
+
+	/// Makes the session that starts now announce its voters by force. They vote on blocks after `finalized`, from
+	/// `delay` blocks later on.
+	///
+	/// # Errors
+	///
+	/// Returns an error if GRANDPA refuses; then the next session tries again.
+	fn note_stalled(delay: BlockNumber, finalized: BlockNumber) -> DispatchResult;
+}
 
 /// A former verifier's deposit.
 #[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
@@ -23,4 +40,59 @@ pub struct Voter<AccountId> {
 	pub last: u32,
 	/// The last set in which the key is known to have equivocated. Older evidence counts for nothing.
 	pub reported: Option<SetId>,
+}
+
+/// How long the decisions of the verifiers wait, in blocks.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct GovernmentDelays<BlockNumber> {
+	/// From the agreement to an upgrade to its authorization.
+	pub upgrade: BlockNumber,
+	/// How long nothing must have been finalized before a restart of finality can be agreed to.
+	pub stalled: BlockNumber,
+	/// From the agreement to a restart of finality to its beginning.
+	pub restart: BlockNumber,
+	/// From the block that announces the new voters to their first vote.
+	pub forced: BlockNumber,
+}
+
+impl<BlockNumber: From<u32>> Default for GovernmentDelays<BlockNumber> {
+	/// Returns a week for an upgrade, and for a restart an hour, eight hours and two hours, with blocks of 12 s. A
+	/// restart is over before a node forgets forks that are not finalized, which it does after 4096 blocks.
+	fn default() -> Self {
+		Self {
+			upgrade: 50_400.into(),
+			stalled: 300.into(),
+			restart: 2_400.into(),
+			forced: 600.into(),
+		}
+	}
+}
+
+/// An upgrade of the runtime that the verifiers agreed to.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Upgrade<Hash, BlockNumber> {
+	/// The hash of the new code.
+	pub code_hash: Hash,
+	/// The block in which it is authorized.
+	pub due: BlockNumber,
+}
+
+/// A restart of finality that the verifiers agreed to.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Restart<Accounts, BlockNumber> {
+	/// The last finalized block.
+	pub finalized: BlockNumber,
+	/// The verifiers that are removed.
+	pub absent: Accounts,
+	/// The block in which it begins.
+	pub due: BlockNumber,
+}
+
+/// A restart of finality that waits for the session of the new voters.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Restarting<BlockNumber> {
+	/// The last finalized block.
+	pub finalized: BlockNumber,
+	/// The session in which all keys are the new voters'.
+	pub session: u32,
 }

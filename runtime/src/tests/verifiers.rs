@@ -192,9 +192,16 @@ fn an_admitted_verifier_votes_on_blocks_until_it_is_removed() {
 		assert!(Runtime::verifiers().contains(&eve));
 		assert_eq!(pallet_grandpa::CurrentSetId::<Runtime>::get(), 1);
 
-		// Three of the five verifiers remove Eve.
-		let remove = pallet_verifiers::Call::remove { who };
-		assert_eq!(decide(chain, &[Alice, Bob, Dave], remove), Ok(()));
+		// Four of the five verifiers remove Eve; three are not enough.
+		let remove = || pallet_verifiers::Call::remove { who: who.clone() };
+		assert_eq!(
+			decide(chain, &[Alice, Bob, Dave], remove()),
+			Err(DispatchError::BadOrigin)
+		);
+		assert_eq!(
+			decide(chain, &[Alice, Bob, Charlie, Dave], remove()),
+			Ok(())
+		);
 		assert_eq!(change(&mine_to(chain, 3 * SESSION)), None);
 		assert!(Runtime::verifiers().contains(&eve));
 		let last = change(&mine_to(chain, 4 * SESSION)).expect("the set changes");
@@ -298,6 +305,85 @@ fn the_filter_rejects_these_calls() {
 		assert_eq!(last_error(), filtered);
 		assert!(pallet_collective::Proposals::<Runtime, Instance1>::get().is_empty());
 	});
+}
+
+/// Returns the forced change to GRANDPA's set that a block announces, with the last finalized block.
+fn forced_change(header: &Header) -> Option<(u32, ScheduledChange<u32>)> {
+	header.digest.logs.iter().find_map(|item| match item {
+		DigestItem::Consensus(GRANDPA_ENGINE_ID, log) => {
+			match ConsensusLog::decode_all(&mut &log[..]).expect("the item is a GRANDPA log") {
+				ConsensusLog::ForcedChange(finalized, change) => Some((finalized, change)),
+				other => panic!("not a forced change: {other:?}"),
+			}
+		}
+		_ => None,
+	})
+}
+
+#[test]
+fn two_of_four_restart_finality_with_a_forced_change() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let delay = pallet_verifiers::Delays::<Runtime>::get().restart;
+		mine_to(chain, delay);
+		let absent = [Charlie, Dave].map(|who| who.to_account_id());
+		let restart = pallet_verifiers::Call::restart_finality {
+			finalized: 0,
+			absent: absent.to_vec().try_into().expect("two are few"),
+		};
+		assert_eq!(decide(chain, &[Alice, Bob], restart), Ok(()));
+		let due = System::block_number() + delay;
+		let announced = (due / SESSION + 2) * SESSION;
+		let before = mine_to(chain, announced - 1);
+		assert_eq!(forced_change(&before), None);
+		assert_eq!(Grandpa::grandpa_authorities().len(), 4);
+		let (finalized, change) =
+			forced_change(&mine_to(chain, announced)).expect("the change is announced");
+		let left = [Ed25519Keyring::Alice, Ed25519Keyring::Bob].map(|key| (key.public().into(), 1));
+		assert_eq!(
+			(finalized, change.delay, &change.next_authorities[..]),
+			(0, delay, &left[..])
+		);
+		assert_eq!(Grandpa::grandpa_authorities().len(), 4);
+		mine_to(chain, announced + delay);
+		assert_eq!(Grandpa::grandpa_authorities(), left);
+		assert_eq!(accounts(Runtime::verifiers()), sorted(&[Alice, Bob]));
+		// No set of voters changes after that.
+		let set = pallet_grandpa::CurrentSetId::<Runtime>::get();
+		mine_to(chain, announced + delay + 3 * SESSION);
+		assert_eq!(Grandpa::grandpa_authorities(), left);
+		assert!(pallet_grandpa::CurrentSetId::<Runtime>::get() <= set + 1);
+	});
+}
+
+/// The pallet of GRANDPA would accept any evidence, so no transaction may carry it.
+#[test]
+fn grandpas_own_reports_do_not_decode() {
+	use codec::Decode;
+	let proof = (0_u64, 0_u8, 5_u64, Ed25519Keyring::Dave.public());
+	let vote = |hash| {
+		let target = (Hash::repeat_byte(hash), 7_u32);
+		(target, Ed25519Keyring::Dave.sign(&target.encode()))
+	};
+	let votes = [vote(1), vote(2)];
+	// The first byte is the pallet's index, the second the call's; any bytes may follow as the key's proof.
+	for call in [0_u8, 1] {
+		for key_proof in [&[][..], &[0; 64]] {
+			let bytes = [
+				vec![6, call],
+				proof.encode(),
+				votes.encode(),
+				key_proof.to_vec(),
+			]
+			.concat();
+			assert!(RuntimeCall::decode(&mut &bytes[..]).is_err());
+		}
+	}
+	let note_stalled = pallet_grandpa::Call::<Runtime>::note_stalled {
+		delay: 0,
+		best_finalized_block_number: 0,
+	};
+	let encoded = RuntimeCall::from(note_stalled).encode();
+	assert_eq!(encoded[0], 6, "this is the index of the pallet");
 }
 
 /// Returns a report that this node's key prevoted for two blocks in round 5 of set 0.

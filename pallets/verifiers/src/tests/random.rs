@@ -14,17 +14,18 @@ const STEPS: u32 = 2_000;
 fn step(random: &mut StdRng, motions: &mut Vec<Motion>) -> DispatchResult {
 	let who = random.gen_range(ALICE..=STRANGER);
 	let whom = random.gen_range(ALICE..=STRANGER);
-	match random.gen_range(0..16) {
+	match random.gen_range(0..17) {
 		0..=1 => return submit(who, VerifiersCall::apply {}),
 		2 => return submit(who, VerifiersCall::withdraw {}),
 		3 => return submit(who, VerifiersCall::leave {}),
 		4 => return submit(who, VerifiersCall::remove_keys {}),
 		5 => return set_keys(who, who + 100 * random.gen_range(0..3)),
 		6..=8 => {
-			let call = if random.gen() {
-				admit(whom)
-			} else {
-				remove(whom)
+			let call = match random.gen_range(0..8) {
+				0..=2 => admit(whom),
+				3..=5 => remove(whom),
+				6 => restart(random.gen_range(0..20), &[whom]),
+				_ => VerifiersCall::cancel_restart {},
 			};
 			motions.push(Motion::propose(who, random.gen_range(0..5), call)?);
 		}
@@ -33,7 +34,8 @@ fn step(random: &mut StdRng, motions: &mut Vec<Motion>) -> DispatchResult {
 				return motion.vote(who, random.gen_ratio(4, 5));
 			}
 		}
-		13..=14 => {
+		13 => return submit(who, VerifiersCall::object {}),
+		14..=15 => {
 			if !motions.is_empty() {
 				let place = random.gen_range(0..motions.len());
 				motions[place].close()?;

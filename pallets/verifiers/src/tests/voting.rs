@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests that more than half of the verifiers must agree to a motion, whatever threshold is proposed. What
-//! counts is who is a verifier when the motion is closed.
+//! Tests that more than two thirds of the verifiers must agree to a motion, whatever threshold is proposed, as many as
+//! finalize a block. What counts is who is a verifier when the motion is closed.
 
 use crate::mock::*;
 use frame_support::{assert_noop, assert_ok};
@@ -67,14 +67,14 @@ fn a_threshold_of_one_is_one_vote() {
 }
 
 #[test]
-fn one_of_one_is_more_than_half() {
+fn one_of_one_is_more_than_two_thirds() {
 	with_verifiers(&[ALICE], || {
 		applied(EVE);
 		let before = System::event_count();
 		Motion::propose(ALICE, 1, admit(EVE)).unwrap();
 		assert_eq!(executed(before), Some(Ok(())));
 		assert_eq!(verifiers(), [ALICE, EVE]);
-		// One of two is not more than half, so the motion has no effect.
+		// One of two is not more than two thirds, so the motion has no effect.
 		let before = System::event_count();
 		Motion::propose(ALICE, 1, remove(EVE)).unwrap();
 		assert_eq!(executed(before), Some(Err(DispatchError::BadOrigin)));
@@ -98,13 +98,14 @@ fn majorities_of_every_number() {
 					}
 					motion.close().unwrap()
 				};
-				let expected = if 2 * ayes > count {
+				let enough = 3 * ayes > 2 * count;
+				let expected = if enough {
 					Ok(())
 				} else {
 					Err(DispatchError::BadOrigin)
 				};
 				assert_eq!(result, Some(expected), "{ayes} of {count}");
-				assert_eq!(verifiers().contains(&FERDIE), 2 * ayes > count);
+				assert_eq!(verifiers().contains(&FERDIE), enough);
 			});
 		}
 	}
@@ -157,6 +158,11 @@ fn motions_that_cannot_take_effect() {
 		Registered::mutate(|producers| producers.remove(&EVE));
 		assert_eq!(decide(admit(EVE)), Err(Error::NotProducer.into()));
 		assert_eq!((applicants(), held(EVE)), (vec![EVE], DEPOSIT));
+		assert!(
+			Verifiers::do_try_state().is_err(),
+			"an applicant is no producer"
+		);
+		Registered::mutate(|producers| producers.insert(EVE));
 	});
 }
 
@@ -167,6 +173,7 @@ fn the_number_of_verifiers_is_limited() {
 		applied(GINA);
 		assert_ok!(decide(admit(FERDIE)));
 		assert_eq!(verifiers().len() as u32, MAX_VERIFIERS);
+		next_session();
 		assert_eq!(decide(admit(GINA)), Err(Error::TooManyVerifiers.into()));
 		assert_eq!((applicants(), held(GINA)), (vec![GINA], DEPOSIT));
 		assert_ok!(submit(ALICE, VerifiersCall::leave {}));
@@ -184,12 +191,13 @@ fn a_removed_verifier_loses_its_vote_and_gets_its_deposit() {
 		assert_ok!(pending.vote(EVE, true));
 		assert_ok!(pending.vote(ALICE, true));
 
+		next_session();
 		assert_ok!(decide(remove(EVE)));
 		assert_eq!(
 			last_event(),
 			VerifiersEvent::Removed {
 				who: EVE,
-				session: 2
+				session: 3
 			}
 		);
 		// It stays held for some sessions.
@@ -204,15 +212,16 @@ fn a_removed_verifier_loses_its_vote_and_gets_its_deposit() {
 		assert_ok!(pending.vote(BOB, true));
 		assert_noop!(pending.close(), CouncilError::TooEarly);
 		assert_ok!(pending.vote(CHARLIE, true));
+		next_session();
 		assert_eq!(pending.close(), Ok(Some(Ok(()))));
 		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE, FERDIE]);
 	});
 }
 
-/// A motion keeps the threshold with which it was proposed. Even so, more than half of the verifiers at the
+/// A motion keeps the threshold with which it was proposed. Even so, more than two thirds of the verifiers at the
 /// time when it is closed must have agreed.
 #[test]
-fn a_motion_of_a_smaller_set_needs_half_of_the_greater() {
+fn a_motion_of_a_smaller_set_needs_two_thirds_of_the_greater() {
 	with_four(|| {
 		[EVE, FERDIE, GINA].into_iter().for_each(applied);
 		let motion = Motion::propose(ALICE, 3, admit(GINA)).unwrap();
@@ -220,21 +229,22 @@ fn a_motion_of_a_smaller_set_needs_half_of_the_greater() {
 			assert_ok!(motion.vote(who, true));
 		}
 		assert_ok!(decide(admit(EVE)));
+		next_session();
 		assert_ok!(decide(admit(FERDIE)));
+		next_session();
 		// Only three of six agreed. The motion meets its threshold, so closing it executes the call, but
 		// the call is refused.
 		assert_eq!(motion.close(), Ok(Some(Err(DispatchError::BadOrigin))));
 		assert_eq!((verifiers().len(), applicants()), (6, vec![GINA]));
 		assert_noop!(motion.vote(DAVE, true), CouncilError::ProposalMissing);
-		// One verifier leaves, because six is the maximum here. Then the call is proposed again, and a
-		// majority agrees.
+		// One verifier leaves, because six is the maximum here. Then the call is proposed again, and enough agree.
 		assert_ok!(submit(DAVE, VerifiersCall::leave {}));
 		assert_ok!(decide(admit(GINA)));
 	});
 }
 
 #[test]
-fn a_motion_without_a_majority_expires() {
+fn a_motion_without_enough_votes_expires() {
 	with_four(|| {
 		applied(EVE);
 		let motion = Motion::propose(ALICE, 3, admit(EVE)).unwrap();
@@ -256,12 +266,54 @@ fn a_motion_without_a_majority_expires() {
 
 #[test]
 fn a_verifier_votes_on_its_own_removal() {
-	with_verifiers(&[ALICE, BOB, CHARLIE], || {
-		let motion = Motion::propose(ALICE, 2, remove(CHARLIE)).unwrap();
-		assert_ok!(motion.vote(CHARLIE, false));
+	with_four(|| {
+		let motion = Motion::propose(ALICE, 3, remove(DAVE)).unwrap();
+		assert_ok!(motion.vote(DAVE, false));
 		assert_ok!(motion.vote(ALICE, true));
 		assert_ok!(motion.vote(BOB, true));
+		assert_ok!(motion.vote(CHARLIE, true));
 		assert_eq!(motion.close(), Ok(Some(Ok(()))));
-		assert_eq!(verifiers(), [ALICE, BOB]);
+		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE]);
+	});
+	// All of three finalize a block, and all of three remove one of them.
+	with_verifiers(&[ALICE, BOB, CHARLIE], || {
+		let refused = Err(DispatchError::BadOrigin);
+		assert_eq!(decide_by(&[ALICE, BOB], remove(CHARLIE)), refused);
+		assert_ok!(decide_by(&[ALICE, BOB, CHARLIE], remove(CHARLIE)));
+	});
+}
+
+/// More than half of the verifiers could otherwise make themselves two thirds of them, and so own finality.
+#[test]
+fn a_bare_majority_cannot_grow() {
+	with_verifiers(&[1, 2, 3, 4, EVE], || {
+		applied(FERDIE);
+		let majority = [1, 2, 3];
+		for call in [remove(4), remove(EVE), admit(FERDIE)] {
+			let refused = Err(DispatchError::BadOrigin);
+			assert_eq!(decide_by(&majority, call), refused);
+		}
+		assert_eq!(verifiers().len(), 5);
+	});
+}
+
+#[test]
+fn the_verifiers_change_one_in_a_session() {
+	with_four(|| {
+		[EVE, FERDIE, GINA].into_iter().for_each(applied);
+		assert_ok!(decide(admit(EVE)));
+		for call in [admit(FERDIE), remove(DAVE)] {
+			assert_eq!(decide(call), Err(Error::OneChangeASession.into()));
+		}
+		// To leave takes no one's vote, and does not count.
+		assert_ok!(submit(DAVE, VerifiersCall::leave {}));
+		next_session();
+		// A motion that is refused does not count either.
+		assert_eq!(decide(admit(DAVE)), Err(Error::NotApplicant.into()));
+		assert_ok!(decide(remove(CHARLIE)));
+		assert_eq!(decide(admit(FERDIE)), Err(Error::OneChangeASession.into()));
+		next_session();
+		assert_ok!(decide(admit(FERDIE)));
+		assert_eq!(verifiers(), [ALICE, BOB, EVE, FERDIE]);
 	});
 }

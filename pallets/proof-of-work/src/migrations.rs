@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Migrations of the pallet's state, each from one storage version to the next.
+
+use crate::{Config, Pallet, Parameters, ParametersHash};
+use core::marker::PhantomData;
+use frame_support::traits::Get;
+use frame_support::{
+	migrations::VersionedMigration, traits::UncheckedOnRuntimeUpgrade, weights::Weight,
+};
+use polkadot_sdk::*;
+
+/// From version 1 to version 2, which has the hash of the parameters.
+pub type ToVersion2<T> = VersionedMigration<
+	1,
+	2,
+	WriteHash<T>,
+	Pallet<T>,
+	<T as polkadot_sdk::frame_system::Config>::DbWeight,
+>;
+
+/// Writes the hash of the parameters.
+pub struct WriteHash<T>(PhantomData<T>);
+
+impl<T: Config> UncheckedOnRuntimeUpgrade for WriteHash<T> {
+	fn on_runtime_upgrade() -> Weight {
+		ParametersHash::<T>::put(Pallet::<T>::hash_of(&Parameters::<T>::get()));
+		T::DbWeight::get().reads_writes(1, 1)
+	}
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Motions of the verifiers' council, for tests.
+
+/** Upper bounds for the weight of a motion's call and for its length in bytes. */
+const WEIGHT = { refTime: 100_000_000_000n, proofSize: 1_000_000n };
+const LENGTH = 1000;
+
+/**
+ * Proposes a motion from the first of these accounts, approves it from all of them, and executes it.
+ *
+ * @param {Client} client
+ * @param {string[]} secrets The voters' secrets.
+ * @param call A call from `api.tx`.
+ * @returns {Promise<Receipt>} The receipt of the execution.
+ * @throws {CallRefused} if the motion is carried, and its call is refused.
+ */
+export async function agree(client, secrets, call) {
+	const { council } = client.api.tx;
+	const signers = secrets.map((secret) => client.account(secret));
+	const proposed = await client.submit(signers[0], council.propose(secrets.length, call, LENGTH));
+	// A motion that needs one vote was executed at once.
+	if (secrets.length === 1) return executed(client, proposed);
+	const { proposalHash, proposalIndex } = proposed.event('council', 'Proposed');
+	await Promise.all(
+		signers.map((signer) => client.submit(signer, council.vote(proposalHash, proposalIndex, true))),
+	);
+	const closed = await client.submit(
+		signers[0],
+		council.close(proposalHash, proposalIndex, WEIGHT, LENGTH),
+	);
+	return executed(client, closed);
+}
+
+/** Returns the receipt of a motion that was executed, unless its call was refused. */
+function executed(client, receipt) {
+	const { result } = receipt.event('council', 'Executed');
+	if (result.isErr) throw client.refusal(result.asErr);
+	return receipt;
+}
