@@ -15,8 +15,13 @@ pub(crate) struct Context {
 impl Context {
 	/// Connects to the node.
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
-		let client = Client::connect_with(&options.url()?, options.silence()).await?;
+		let trust = options.trust()?;
+		if trust.node {
+			tell("the node is trusted without proofs (--trust-node)");
+		}
+		let client = Client::connect_with(&options.url()?, options.silence(), trust).await?;
 		client.on_wait(|waiting| tell(waiting));
+		client.on_notice(|notice| tell(notice));
 		if options.pq_only {
 			client.post_quantum_only();
 		}

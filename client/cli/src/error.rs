@@ -7,8 +7,8 @@ use crate::{
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
-	folder::FolderError, key_name, Error as SdkError, FetchError, PalletError, QueryRefusal,
-	Rejection, UploadError, UploadFolderError,
+	folder::FolderError, key_name, trust::FinalityError, Error as SdkError, FetchError,
+	PalletError, QueryRefusal, Rejection, Unproven, UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{
@@ -155,7 +155,10 @@ impl From<&clap::Error> for Error {
 
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
-		let (kind, hint) = classify(&error);
+		let (kind, hint) = match &error {
+			SdkError::Unproven(unproven) => unproven_hint(unproven),
+			error => classify(error),
+		};
 		let message = match &error {
 			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
@@ -238,6 +241,18 @@ const WHOLE_HISTORY: &str = "start later with --from BLOCK, or ask a node that k
 const FALSE_NODE: &str = "this node is faulty or lies: ask another one";
 
 const STEADY: &str = "run the same command again when nothing writes to it, or store a copy of it";
+
+/// Returns the kind of an error about what a node does not prove, and a hint.
+fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
+	let hint = match error {
+		Unproven::NotLocal => return (Kind::Usage, Some("leave --trust-node out")),
+		Unproven::WrongGenesis { .. } => "ask a node of the right chain. If the chain was started again on purpose, name it: --genesis HASH",
+		Unproven::Finality(FinalityError::Rollback { .. }) => "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT",
+		Unproven::UnknownStorage { .. } => "install the program's release for this chain",
+		_ => "the node lies or is damaged: ask another one: --url ws://HOST:PORT",
+	};
+	(Kind::NotAuthentic, Some(hint))
+}
 
 /// Returns the kind of an error, and a hint if one helps.
 fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {

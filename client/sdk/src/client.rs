@@ -9,9 +9,11 @@ use crate::{
 	outcome::BlockEvents,
 	recent::Recent,
 	state::State,
+	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
 	types::{AccountId, Balance, BlockNumber, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
 };
+use isthmus_light::Finality;
 use serde::de::DeserializeOwned;
 use std::{
 	collections::BTreeMap,
@@ -74,6 +76,16 @@ pub(crate) struct Inner {
 	pub(crate) on_wait: OnceLock<Tell>,
 	/// Whether suites that a large quantum computer opens are refused.
 	post_quantum_only: AtomicBool,
+	/// The node's address, without a password.
+	url: String,
+	pub(crate) trust: Trust,
+	pub(crate) memory: Option<Memory>,
+	/// What is proven of the chain's finality.
+	pub(crate) finality: Mutex<Option<Finality>>,
+	/// A block that was proven a short while ago, and its state root.
+	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
+	/// Receives what the user should know about the trust in the node.
+	on_notice: OnceLock<TellNotice>,
 	/// What each transaction pays to the miner of its block.
 	pub(crate) tip: std::sync::Mutex<Balance>,
 	/// The anchor: the block that new transactions are bound to.
@@ -108,24 +120,28 @@ pub struct Status {
 }
 
 impl Client {
-	/// Connects to a node's WebSocket address, for example `ws://127.0.0.1:9944`. The connection is lost when
-	/// the node is silent for a minute.
+	/// Connects to a node's WebSocket address, for example `ws://127.0.0.1:9944`. Believes the node which chain
+	/// it has, and nothing else without a proof. The connection is lost when the node is silent for a minute.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Unreachable`] if no node answers, and [`Error::Incompatible`] if its chain is not an
 	/// Isthmus chain.
 	pub async fn connect(url: &str) -> Result<Self, Error> {
-		Self::connect_with(url, connection::SILENCE).await
+		Self::connect_with(url, connection::SILENCE, Trust::default()).await
 	}
 
-	/// Connects like [`connect`](Self::connect). The connection is lost when the node is silent for `silence`,
-	/// although it is pinged. It must be long enough for 4 MiB of data to arrive.
+	/// Connects to a node's WebSocket address, and chooses what to believe of the node. The connection is lost when
+	/// the node is silent for `silence`, although it is pinged. It must be long enough for 4 MiB of data to arrive.
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`connect`](Self::connect).
-	pub async fn connect_with(url: &str, silence: Duration) -> Result<Self, Error> {
+	/// Returns the errors of [`connect`](Self::connect), and [`Error::Unproven`] if the node has another chain
+	/// than the one that was chosen.
+	pub async fn connect_with(url: &str, silence: Duration, trust: Trust) -> Result<Self, Error> {
+		if trust.node && !is_local(url) {
+			return Err(Unproven::NotLocal.into());
+		}
 		let line = connection::connect(url, silence).await?;
 		let rpc = RpcClient::new(Shared(line.clone()));
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
@@ -134,6 +150,9 @@ impl Client {
 		let online = OnlineClient::<SubstrateConfig>::from_backend(backend).await?;
 		let genesis = online.genesis_hash().0;
 		line.leads_to(genesis);
+		let memory = trust.memory.as_deref().map(Memory::in_folder);
+		let url = connection::shown(url);
+		check_chain(&url, &genesis, &trust, memory.as_ref())?;
 		let client = Self(Arc::new(Inner {
 			online,
 			rpc,
@@ -143,6 +162,12 @@ impl Client {
 			best: Mutex::default(),
 			on_wait: OnceLock::new(),
 			post_quantum_only: AtomicBool::new(false),
+			url,
+			trust,
+			memory,
+			finality: Mutex::default(),
+			proven: Mutex::default(),
+			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
 			anchor: Mutex::default(),
 			events: Mutex::default(),
@@ -150,7 +175,7 @@ impl Client {
 		if !client.best().await?.has_pallet(PALLET) {
 			return Err(Error::Incompatible(format!(
 				"the chain at {} has no data sharing",
-				connection::shown(url)
+				client.0.url
 			)));
 		}
 		Ok(client)
@@ -293,10 +318,58 @@ impl Client {
 		Ok(Heads(heads))
 	}
 
+	/// Subscribes to the headers of the blocks that may bring something to this depth, from the newest on.
+	pub(crate) async fn heads_at(&self, depth: Depth) -> Result<Heads, Error> {
+		match depth {
+			Depth::Final => self.final_heads().await,
+			Depth::Blocks(_) => self.heads().await,
+		}
+	}
+
+	/// Subscribes to the headers of the finalized blocks, from the newest on.
+	pub(crate) async fn final_heads(&self) -> Result<Heads, Error> {
+		let heads = self
+			.0
+			.rpc
+			.subscribe(
+				"chain_subscribeFinalizedHeads",
+				rpc_params![],
+				"chain_unsubscribeFinalizedHeads",
+			)
+			.await?;
+		Ok(Heads(heads))
+	}
+
 	/// Sets the function that receives a report when an operation of this client waits for long, and again
 	/// from time to time. Only the first call has an effect.
 	pub fn on_wait(&self, tell: impl Fn(&Waiting) + Send + Sync + 'static) {
 		let _ = self.0.on_wait.set(Box::new(tell));
+	}
+
+	/// Sets the function that receives what the user should know about the trust in the node. Only the first call
+	/// has an effect.
+	pub fn on_notice(&self, tell: impl Fn(&Notice) + Send + Sync + 'static) {
+		let _ = self.0.on_notice.set(Box::new(tell));
+	}
+
+	pub(crate) fn tell(&self, notice: &Notice) {
+		if let Some(tell) = self.0.on_notice.get() {
+			tell(notice);
+		}
+	}
+
+	/// Remembers which chain the node's address leads to, if the address is used for the first time.
+	pub(crate) fn remember_chain(&self) -> Result<(), Error> {
+		let Some(memory) = &self.0.memory else {
+			return Ok(());
+		};
+		let (url, genesis) = (&self.0.url, self.0.genesis);
+		if self.0.trust.genesis.is_none() && memory.chain_at(url)?.is_none() {
+			memory.set_chain_at(url, &genesis)?;
+			let url = url.clone();
+			self.tell(&Notice::FirstUse { url, genesis });
+		}
+		Ok(())
 	}
 
 	/// Sets the tip that each transaction of this client pays to its block's miner from now on, in the smallest
@@ -358,7 +431,31 @@ impl Client {
 	}
 }
 
-/// A subscription to the headers of the blocks that become best.
+/// Checks that a node has the chain that was chosen, by the caller or by an earlier use of the address.
+fn check_chain(
+	url: &str,
+	found: &[u8; 32],
+	trust: &Trust,
+	memory: Option<&Memory>,
+) -> Result<(), Error> {
+	let (chosen, expected) = match (trust.genesis, memory) {
+		(Some(genesis), _) => (Chosen::Named, Some(genesis)),
+		(None, Some(memory)) => (Chosen::Remembered, memory.chain_at(url)?),
+		(None, None) => return Ok(()),
+	};
+	match expected.filter(|expected| expected != found) {
+		None => Ok(()),
+		Some(expected) => Err(Unproven::WrongGenesis {
+			url: url.to_owned(),
+			chosen,
+			expected,
+			found: *found,
+		}
+		.into()),
+	}
+}
+
+/// A subscription to the headers of blocks that become best, or final.
 pub struct Heads(subxt::rpcs::client::RpcSubscription<Header>);
 
 impl Heads {

@@ -4,6 +4,7 @@
 use crate::{
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
+	trust::Unproven,
 	types::{
 		AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Place, QueryRefusal, RecordKey,
 		RequestId,
@@ -116,6 +117,9 @@ pub enum Error {
 	/// A request was closed while the connection was lost.
 	#[error("the connection was lost while the answer was in flight; the request is closed: it was granted or cancelled")]
 	OutcomeUnknown,
+	/// What the node says is not proven.
+	#[error(transparent)]
+	Unproven(#[from] Unproven),
 	/// A query was refused.
 	#[error(transparent)]
 	Query(#[from] QueryRefusal),

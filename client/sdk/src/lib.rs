@@ -56,7 +56,9 @@
 //! # Overview
 //!
 //! - [`Client`] is the connection: it creates, signs and sends calls. [`State`] is the chain's state after a
-//!   block. [`Account`] and [`Identity`] hold secrets.
+//!   block, as the node says. [`Account`] and [`Identity`] hold secrets.
+//! - [`Proven`] is the state after a finalized block, with proofs. Everything that decides something is read from
+//!   it. [`Trust`] says which chain a node has to have.
 //! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
 //!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
@@ -79,9 +81,8 @@
 //!
 //! # Out of scope
 //!
-//! This crate does not verify the chain. It trusts the node that it is connected to, but checks a record's
-//! bytes against the hashes that the node reports from the chain. It does not prompt the user, and it does
-//! not store secrets on disk.
+//! This crate does not prompt the user, and it does not store secrets on disk. `docs/security.md` lists what it
+//! believes a node without a proof.
 
 #![forbid(unsafe_code)]
 
@@ -104,6 +105,7 @@ mod manifest;
 mod note;
 pub mod outcome;
 pub mod progress;
+pub mod proven;
 pub mod query;
 pub mod reading;
 mod recent;
@@ -117,6 +119,7 @@ mod stamp;
 pub mod state;
 pub mod text;
 pub mod trace;
+pub mod trust;
 mod turn;
 pub mod tx;
 pub mod types;
@@ -138,6 +141,7 @@ pub use isthmus_primitives::{DECIMALS, UNIT};
 pub use lock::can_take_turns;
 pub use outcome::Included;
 pub use progress::{Progress, Stage};
+pub use proven::Proven;
 pub use reading::{Intact, Reading};
 pub use refusal::{PalletError, Refusal};
 pub use removal::{Removal, Removed};
@@ -145,7 +149,10 @@ pub use sharing::{authorize, revoke};
 pub use stamp::Stamp;
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
-pub use text::{exact_name, io_words, ist, key_name, parse_key, record_key, to_hex, NameError};
+pub use text::{
+	exact_name, from_hex, io_words, ist, key_name, parse_key, record_key, to_hex, NameError,
+};
+pub use trust::{Notice, Trust, Unproven};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};

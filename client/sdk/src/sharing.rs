@@ -13,6 +13,7 @@ use crate::{
 	manifest::content_hash,
 	outcome::Included,
 	state::{every, State},
+	trust::Unproven,
 	tx::Pending,
 	types::*,
 	wait::Wait,
@@ -108,11 +109,13 @@ pub fn open(
 	Ok(open_grant(&pair, &id, &scope, &grant.sealed_keys)?)
 }
 
-/// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key in `state`.
+/// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key. The key is proven in the
+/// finalized state: if it differs from the one in `state`, this waits until the block of `state` is finalized.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NoEncryptionKey`] if the grantee has none.
+/// Returns [`Error::NoEncryptionKey`] if the grantee has none, and [`Error::Unproven`] if the node's proofs are
+/// wrong.
 pub async fn grant(
 	client: &Client,
 	state: &State,
@@ -129,14 +132,19 @@ async fn sealed(
 	owner: &Identity,
 	terms: &Terms,
 ) -> Result<Vec<u8>, Error> {
-	let key = state
-		.encryption_key(&terms.grantee)
+	let said = state.encryption_key(&terms.grantee).await?;
+	let key = client
+		.confirmed(state, &said, async |proven| {
+			proven.encryption_key(&terms.grantee).await
+		})
 		.await?
 		.ok_or(Error::NoEncryptionKey(terms.grantee))?;
 	seal(client, owner, terms, &key)
 }
 
-/// Makes a call that grants exactly what a request asks for, sealed to the request's own key. The grant may run up to [`TERM_SLACK`] blocks
+/// Makes a call that grants exactly what a request asks for, sealed to the request's own key. The request is proven in
+/// the finalized state: if it is not there yet, this waits until the block of `state` is finalized. The grant may run up
+/// to [`TERM_SLACK`] blocks
 /// longer, because the block that will include it is not known.
 ///
 /// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. Therefore
@@ -157,15 +165,20 @@ pub async fn authorize(
 	depth: Depth,
 ) -> Result<Call, Error> {
 	let settled = async {
-		let mut heads = client.heads().await?;
+		let (mut heads, mut first) = (None, None);
 		loop {
 			let best = client.best().await?;
 			if !is_open(&best, id, request).await? {
 				return Err(Error::RequestGone(id));
 			}
-			if is_open(&client.settled(depth).await?, id, request).await? {
+			let first = *first.get_or_insert(best.block().number);
+			if is_settled(client, depth, id, request, first).await? {
 				return Ok(best);
 			}
+			let heads = match &mut heads {
+				Some(heads) => heads,
+				none => none.insert(client.heads_at(depth).await?),
+			};
 			heads.next().await?;
 		}
 	};
@@ -175,6 +188,27 @@ pub async fn authorize(
 
 /// The upper bound on what an answer costs its owner: its fee. The deposit is the reader's.
 pub(crate) const ANSWER_COST: Balance = FEE;
+
+/// Returns whether a request that the node showed at block `shown` is deep enough in the chain. One that has to be
+/// finalized is proven.
+async fn is_settled(
+	client: &Client,
+	depth: Depth,
+	id: RequestId,
+	seen: &Request,
+	shown: BlockNumber,
+) -> Result<bool, Error> {
+	if depth != Depth::Final {
+		return is_open(&client.settled(depth).await?, id, seen).await;
+	}
+	let proven = client.proven().await?;
+	let open = proven.request(id).await?;
+	let is_open = open.is_some_and(|open| digest(&open) == digest(seen));
+	if !is_open && proven.block().number >= shown {
+		return Err(Unproven::Forged(format!("request {id}")).into());
+	}
+	Ok(is_open)
+}
 
 /// Returns whether this very request is open in a state.
 pub(crate) async fn is_open(state: &State, id: RequestId, seen: &Request) -> Result<bool, Error> {
@@ -496,7 +530,7 @@ async fn renew_part(
 ) -> Result<(), Error> {
 	let (mut sealed, mut calls) = (Vec::new(), Vec::new());
 	for terms in part {
-		match grant(client, state, owner, terms).await {
+		match renewed(client, state, owner, terms).await {
 			Ok(call) => {
 				sealed.push(terms.clone());
 				calls.push(call);
@@ -514,6 +548,36 @@ async fn renew_part(
 	renewal.sort_out(sealed, &included)?;
 	renewal.last = Some(pending);
 	Ok(())
+}
+
+/// Makes the call that renews a grant, if the finalized state has the grant.
+async fn renewed(
+	client: &Client,
+	state: &State,
+	owner: &Identity,
+	terms: &Terms,
+) -> Result<Call, Error> {
+	let Scope { dataset, epoch, .. } = terms.scope;
+	let before = epoch.saturating_sub(1);
+	let is_there = client.confirmed(state, &true, async |proven| {
+		let grants = proven.grants_on(owner.id(), dataset, before, &terms.grantee);
+		Ok(grants
+			.await?
+			.iter()
+			.any(|entry| is_renewal(terms, &entry.grant)))
+	});
+	match is_there.await? {
+		true => grant(client, state, owner, terms).await,
+		false => Err(Unproven::Forged(format!("a grant to {}", terms.grantee)).into()),
+	}
+}
+
+/// Returns whether a grant on the epoch before these terms' gives the same.
+fn is_renewal(terms: &Terms, grant: &Grant) -> bool {
+	let Scope { from, to, .. } = grant.scope;
+	grant.state == GrantState::Active
+		&& (from, to) == (terms.scope.from, terms.scope.to)
+		&& (grant.expiry, grant.until) == (terms.expiry, terms.until)
 }
 
 /// Returns the grants to give on a dataset's current epoch: the active ones on the epoch before it that the

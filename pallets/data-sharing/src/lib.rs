@@ -155,7 +155,8 @@ pub mod pallet {
 	pub const MAX_SETTLED: u32 = 64;
 
 	/// The layout of the storage: 1 since requests hold what their grants will take.
-	pub(crate) const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	pub(crate) const STORAGE_VERSION: StorageVersion =
+		StorageVersion::new(isthmus_sharing::terms::STORAGE_VERSION);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
