@@ -238,6 +238,8 @@ const OTHER_NAME: &str =
 /// The hint for a file that changes while it is read.
 const WHOLE_HISTORY: &str = "start later with --from BLOCK, or ask a node that keeps all block bodies, as nodes do without --blocks-pruning";
 
+const OLD_STATES: &str = "this node keeps only the states of recent blocks: use one that runs with --state-pruning archive";
+
 const FALSE_NODE: &str = "this node is faulty or lies: ask another one";
 
 const STEADY: &str = "run the same command again when nothing writes to it, or store a copy of it";
@@ -303,10 +305,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("the owner has to finish the upload, with the same isthmus store as before"),
 		),
-		StateGone(_) => (
-			Kind::Refused,
-			Some("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive"),
-		),
+		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
 		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
 		Upload(UploadError::ChangedWhileRead { .. }) => (Kind::Failed, Some(STEADY)),
