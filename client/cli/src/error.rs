@@ -223,7 +223,7 @@ impl From<FetchError> for Error {
 			}
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),
-			FetchError::ListTooLong | FetchError::WrongLength(_) => {
+			FetchError::ListTooLong | FetchError::WrongLength(_) | FetchError::NotListed(_) => {
 				Self::new(Kind::NotAuthentic, error)
 			}
 			error => Self::failed(error),
@@ -328,6 +328,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
+		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
 		NoFreeLeaf { .. } => (Kind::Refused, Some("start a new epoch: isthmus dataset epoch NUMBER")),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		NoSuchDataset { .. } => (Kind::Refused, Some("list the datasets: isthmus list datasets")),
@@ -337,6 +338,9 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	}
 }
 
+/// The hint if a key is not a post-quantum one.
+const NEW_KEY: &str =
+	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
 /// The hint after a connection was lost.
 const RESUME: &str = "run the same command again to resume";
 /// The hint if a transaction was sent and may still be included.

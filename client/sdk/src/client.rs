@@ -18,7 +18,10 @@ use serde::de::DeserializeOwned;
 use std::{
 	collections::BTreeMap,
 	future::Future,
-	sync::{Arc, OnceLock, PoisonError},
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc, OnceLock, PoisonError,
+	},
 	time::Duration,
 };
 use subxt::{
@@ -71,6 +74,8 @@ pub(crate) struct Inner {
 	best: Mutex<Option<State>>,
 	/// Receives the reports of long waits.
 	pub(crate) on_wait: OnceLock<Tell>,
+	/// Whether suites that a large quantum computer opens are refused.
+	post_quantum_only: AtomicBool,
 	/// The node's address, without a password.
 	url: String,
 	pub(crate) trust: Trust,
@@ -156,6 +161,7 @@ impl Client {
 			notes: Mutex::default(),
 			best: Mutex::default(),
 			on_wait: OnceLock::new(),
+			post_quantum_only: AtomicBool::new(false),
 			url,
 			trust,
 			memory,
@@ -178,6 +184,17 @@ impl Client {
 	/// Returns the hash of the chain's first block.
 	pub fn genesis(&self) -> [u8; 32] {
 		self.0.genesis
+	}
+
+	/// Refuses from now on to seal to, or to open what is sealed to, a key of a suite that a large quantum computer
+	/// opens: [`Suite::X25519`](isthmus_envelope::Suite::X25519).
+	pub fn post_quantum_only(&self) {
+		self.0.post_quantum_only.store(true, Ordering::Relaxed);
+	}
+
+	/// Returns whether such keys are refused.
+	pub fn is_post_quantum_only(&self) -> bool {
+		self.0.post_quantum_only.load(Ordering::Relaxed)
 	}
 
 	/// Returns how many requests this connection has sent so far, by method.
