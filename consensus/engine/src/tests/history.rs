@@ -98,6 +98,17 @@ fn the_first_block_of_a_history_weighs_nothing_and_the_others_more() {
 	);
 }
 
+#[test]
+fn a_warp_sync_that_was_interrupted_does_not_matter_to_a_node_that_began_with_genesis() {
+	let (chain, blocks) = chain_of_ten();
+	let before = chain.standing(blocks[START]).unwrap();
+	let start = forget(&chain, &blocks);
+	chain.begin_history(start).unwrap();
+	chain.client().gone.lock().clear();
+	assert_eq!(chain.history_start().unwrap(), 0);
+	assert_eq!(chain.standing(blocks[START]).unwrap(), before);
+}
+
 /// The end of an import that keeps the block.
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Option<BlockImportParams<Block>>>>);
