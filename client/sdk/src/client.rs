@@ -84,6 +84,8 @@ pub(crate) struct Inner {
 	pub(crate) finality: Mutex<Option<Finality>>,
 	/// A block that was proven a short while ago, and its state root.
 	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
+	/// Whether the user was told that the newest finalized block is old.
+	pub(crate) told_age: AtomicBool,
 	/// Receives what the user should know about the trust in the node.
 	on_notice: OnceLock<TellNotice>,
 	/// What each transaction pays to the miner of its block.
@@ -167,6 +169,7 @@ impl Client {
 			memory,
 			finality: Mutex::default(),
 			proven: Mutex::default(),
+			told_age: AtomicBool::default(),
 			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
 			anchor: Mutex::default(),
@@ -359,17 +362,22 @@ impl Client {
 	}
 
 	/// Remembers which chain the node's address leads to, if the address is used for the first time.
-	pub(crate) fn remember_chain(&self) -> Result<(), Error> {
+	pub(crate) fn remember_chain(&self) {
 		let Some(memory) = &self.0.memory else {
-			return Ok(());
+			return;
 		};
 		let (url, genesis) = (&self.0.url, self.0.genesis);
-		if self.0.trust.genesis.is_none() && memory.chain_at(url)?.is_none() {
-			memory.set_chain_at(url, &genesis)?;
-			let url = url.clone();
-			self.tell(&Notice::FirstUse { url, genesis });
+		// `connect_with` has compared the chain with a known one.
+		if self.0.trust.genesis.is_some() || matches!(memory.chain_at(url), Ok(Some(_))) {
+			return;
 		}
-		Ok(())
+		match memory.set_chain_at(url, &genesis) {
+			Ok(()) => {
+				let url = url.clone();
+				self.tell(&Notice::FirstUse { url, genesis });
+			}
+			Err(error) => self.tell(&Notice::NotRemembered(error.to_string())),
+		}
 	}
 
 	/// Sets the tip that each transaction of this client pays to its block's miner from now on, in the smallest
