@@ -122,8 +122,8 @@ pub fn run() -> sc_cli::Result<()> {
 /// Checks the state of a block in the node's database.
 fn check_state(cli: &Cli, cmd: CheckStateCmd) -> sc_cli::Result<()> {
 	let runner = cli.create_runner(&cmd)?;
-	runner.async_run(|config| {
-		let mut parts = service::Parts::new(&config)?;
+	runner.async_run(|mut config| {
+		let mut parts = service::Parts::new(&mut config)?;
 		let client = parts.core.client.clone();
 		parts
 			.task_manager

@@ -6,6 +6,7 @@ mod error;
 pub mod eth;
 pub(crate) mod framework;
 pub mod history;
+pub mod light;
 pub mod miner;
 pub mod mining;
 pub mod origins;
@@ -51,6 +52,7 @@ pub(crate) struct FinalityDeps {
 	pub(crate) authority_set: SharedAuthoritySet<Hash, BlockNumber>,
 	pub(crate) justifications: GrandpaJustificationStream<Block>,
 	pub(crate) proofs: Arc<FinalityProofProvider<FullBackend, Block>>,
+	pub(crate) light: Arc<light::Light>,
 	pub(crate) sets: Arc<VerifierSets>,
 }
 
@@ -67,6 +69,7 @@ pub(crate) fn create(
 	use self::{
 		eth::{EthBlocks, EthBlocksApiServer},
 		history::{HistoryApiServer, SharingHistory},
+		light::LightApiServer,
 		miner::{Miner, MinerApiServer},
 		mining::{EthMining, EthMiningApiServer},
 		risk::{RiskApiServer, Risks},
@@ -92,6 +95,7 @@ pub(crate) fn create(
 		authority_set,
 		justifications,
 		proofs,
+		light,
 		sets,
 	} = finality;
 	let verifications = Verifications::new(client.clone(), sets, voter_state.clone());
@@ -112,5 +116,6 @@ pub(crate) fn create(
 	module.merge(sharing.into_rpc())?;
 	module.merge(SharingHistory(history).into_rpc())?;
 	module.merge(grandpa.into_rpc())?;
+	module.merge(light::Methods(light).into_rpc())?;
 	Ok(module)
 }

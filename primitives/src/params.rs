@@ -107,7 +107,7 @@ pub enum Miners {
 	Anyone,
 	/// Registered producers and verifiers. Anyone who pays the deposit may register.
 	Producers,
-	/// Verifiers, whom more than half of the others admitted.
+	/// Verifiers, whom more than two thirds of the others admitted.
 	Verifiers,
 }
 

@@ -15,8 +15,16 @@ pub(crate) struct Context {
 impl Context {
 	/// Connects to the node.
 	pub(crate) async fn connect(options: Options) -> Result<Self, Error> {
-		let client = Client::connect_with(&options.url()?, options.silence()).await?;
+		let trust = options.trust()?;
+		if trust.node {
+			tell("the node is trusted without proofs (--trust-node)");
+		}
+		let client = Client::connect_with(&options.url()?, options.silence(), trust).await?;
 		client.on_wait(|waiting| tell(waiting));
+		client.on_notice(|notice| tell(notice));
+		if options.pq_only {
+			client.post_quantum_only();
+		}
 		client.set_tip(options.tip);
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");

@@ -7,8 +7,8 @@ use crate::{
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
-	folder::FolderError, key_name, Error as SdkError, FetchError, PalletError, QueryRefusal,
-	Rejection, UploadError, UploadFolderError,
+	folder::FolderError, key_name, trust::FinalityError, Error as SdkError, FetchError,
+	PalletError, QueryRefusal, Rejection, Unproven, UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{
@@ -155,7 +155,10 @@ impl From<&clap::Error> for Error {
 
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
-		let (kind, hint) = classify(&error);
+		let (kind, hint) = match &error {
+			SdkError::Unproven(unproven) => unproven_hint(unproven),
+			error => classify(error),
+		};
 		let message = match &error {
 			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
@@ -220,7 +223,7 @@ impl From<FetchError> for Error {
 			}
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),
-			FetchError::ListTooLong | FetchError::WrongLength(_) => {
+			FetchError::ListTooLong | FetchError::WrongLength(_) | FetchError::NotListed(_) => {
 				Self::new(Kind::NotAuthentic, error)
 			}
 			error => Self::failed(error),
@@ -235,9 +238,46 @@ const OTHER_NAME: &str =
 /// The hint for a file that changes while it is read.
 const WHOLE_HISTORY: &str = "start later with --from BLOCK, or ask a node that keeps all block bodies, as nodes do without --blocks-pruning";
 
+const OLD_STATES: &str = "this node keeps only the states of recent blocks: use one that runs with --state-pruning archive";
+
 const FALSE_NODE: &str = "this node is faulty or lies: ask another one";
 
 const STEADY: &str = "run the same command again when nothing writes to it, or store a copy of it";
+
+/// Returns the kind of an error about what a node does not prove, and a hint.
+fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
+	let hint = match error {
+		Unproven::NotLocal => return (Kind::Usage, Some("leave --trust-node out")),
+		Unproven::WrongGenesis { .. } => "ask a node of the right chain. If the chain was started again on purpose, name it: --genesis HASH",
+		Unproven::Finality(FinalityError::Rollback { .. }) => "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT",
+		Unproven::UnknownStorage { .. } => "install the program's release for this chain",
+		_ => "the node lies or is damaged: ask another one: --url ws://HOST:PORT",
+	};
+	(Kind::NotAuthentic, Some(hint))
+}
+
+/// Returns the kind of an error about a value that cannot be stored, and a hint if one helps.
+fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
+	match error {
+		UploadError::ChangedWhileRead { .. } => (Kind::Failed, Some(STEADY)),
+		UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. } => (
+			Kind::Failed,
+			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
+		),
+		UploadError::AlreadyStored(_) => (Kind::Refused, Some(OTHER_NAME)),
+		UploadError::TooLong { .. } => (
+			Kind::Refused,
+			Some("split it, and store the parts as a folder"),
+		),
+		UploadError::LeafTaken(_) => (Kind::Refused, Some(NEXT_LEAF)),
+		UploadError::NotCurrentEpoch { .. } => (
+			Kind::Refused,
+			Some("run the same command again to store in the current epoch"),
+		),
+		UploadError::Overtaken => (Kind::Refused, Some(SHARED)),
+		_ => (Kind::Refused, None),
+	}
+}
 
 /// Returns the kind of an error, and a hint if one helps.
 fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
@@ -288,17 +328,15 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("the owner has to finish the upload, with the same isthmus store as before"),
 		),
-		StateGone(_) => (
-			Kind::Refused,
-			Some("this node keeps only the states of recent blocks: use one that runs with --state-pruning archive"),
-		),
+		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
 		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
-		Upload(error) => classify_upload(error),
+		Upload(error) => upload_hint(error),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
+		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
 		NoFreeLeaf { .. } => (Kind::Refused, Some("start a new epoch: isthmus dataset epoch NUMBER")),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		NoSuchDataset { .. } => (Kind::Refused, Some("list the datasets: isthmus list datasets")),
@@ -308,30 +346,9 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	}
 }
 
-/// Returns the kind of an error of storing, and a hint if one helps.
-fn classify_upload(error: &UploadError) -> (Kind, Option<&'static str>) {
-	use UploadError::*;
-	match error {
-		ChangedWhileRead { .. } => (Kind::Failed, Some(STEADY)),
-		ValueChanged { .. } | LengthChanged { .. } => (
-			Kind::Failed,
-			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
-		),
-		AlreadyStored(_) => (Kind::Refused, Some(OTHER_NAME)),
-		TooLong { .. } => (
-			Kind::Refused,
-			Some("split it, and store the parts as a folder"),
-		),
-		LeafTaken(_) => (Kind::Refused, Some(NEXT_LEAF)),
-		NotCurrentEpoch { .. } => (
-			Kind::Refused,
-			Some("run the same command again to store in the current epoch"),
-		),
-		Overtaken => (Kind::Refused, Some(SHARED)),
-		_ => (Kind::Refused, None),
-	}
-}
-
+/// The hint if a key is not a post-quantum one.
+const NEW_KEY: &str =
+	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
 /// The hint after a connection was lost.
 const RESUME: &str = "run the same command again to resume";
 /// The hint if a transaction was sent and may still be included.

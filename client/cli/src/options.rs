@@ -2,8 +2,8 @@
 //! The options that all commands have in common.
 
 use crate::{error::Error, report::Output, text::amount};
-use isthmus_sdk::Balance;
-use std::time::Duration;
+use isthmus_sdk::{from_hex, trust, Balance, Trust};
+use std::{path::PathBuf, time::Duration};
 
 /// The node's address, unless an option or an environment variable sets another one.
 const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
@@ -29,6 +29,23 @@ pub(crate) struct Options {
 	/// Wait until the transaction is finalized, instead of only included in a block
 	#[arg(long, global = true)]
 	pub(crate) finalized: bool,
+
+	/// Refuse to seal to, or to open, keys that a quantum computer could break
+	#[arg(long, global = true)]
+	pub(crate) pq_only: bool,
+
+	/// Hash of the chain's first block [default: $ISTHMUS_GENESIS, or the chain that was at the address when it
+	/// was first used]
+	#[arg(long, global = true, value_name = "HASH", value_parser = genesis, conflicts_with = "chain_spec")]
+	genesis: Option<Genesis>,
+
+	/// Raw specification of the chain, instead of --genesis
+	#[arg(long, global = true, value_name = "FILE")]
+	chain_spec: Option<PathBuf>,
+
+	/// Believe the node without proofs. Only for your own node on this machine
+	#[arg(long, global = true)]
+	trust_node: bool,
 
 	/// Tip for the block's miner, in IST: buys an earlier place while blocks are full
 	#[arg(long, global = true, value_name = "IST", default_value = "0", hide_default_value = true, value_parser = amount)]
@@ -62,6 +79,29 @@ impl Options {
 	/// Returns how long the node may be silent.
 	pub(crate) fn silence(&self) -> Duration {
 		Duration::from_secs(self.timeout)
+	}
+
+	/// Returns what to believe of the node.
+	pub(crate) fn trust(&self) -> Result<Trust, Error> {
+		let named = match (&self.genesis, &self.chain_spec) {
+			(Some(genesis), _) => Some(genesis.0),
+			(None, Some(path)) => {
+				let spec = std::fs::read(path).map_err(|error| Error::file(path, &error))?;
+				Some(trust::genesis_of(&spec).map_err(|error| {
+					Error::usage(format!("{}: {error}", path.display()))
+						.hint("make a raw one with `isthmus-node export-chain-spec --raw`")
+				})?)
+			}
+			(None, None) => match variable("ISTHMUS_GENESIS") {
+				Some(text) => Some(genesis(&text).map_err(Error::usage)?.0),
+				None => None,
+			},
+		};
+		Ok(Trust {
+			genesis: named,
+			memory: memory(),
+			node: self.trust_node,
+		})
 	}
 
 	/// Returns how reports are printed.
@@ -130,4 +170,21 @@ mod tests {
 			assert!(refused.ends_with(expected), "{bad}: {refused}");
 		}
 	}
+}
+
+/// The hash of a chain's first block.
+#[derive(Clone)]
+struct Genesis([u8; 32]);
+
+/// Reads the hash of a chain's first block.
+fn genesis(text: &str) -> Result<Genesis, &'static str> {
+	let genesis = from_hex(text).map(Genesis);
+	genesis.ok_or("expected the hash of a block: 0x and 64 hexadecimal digits")
+}
+
+/// Returns the folder in which chains are remembered; `None` if the user has no folder for settings.
+fn memory() -> Option<PathBuf> {
+	let settings = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+	let settings = settings.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
+	Some(settings?.join("isthmus"))
 }

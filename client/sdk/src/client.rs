@@ -9,14 +9,19 @@ use crate::{
 	outcome::BlockEvents,
 	recent::Recent,
 	state::State,
+	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
 	types::{AccountId, Balance, BlockNumber, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
 };
+use isthmus_light::Finality;
 use serde::de::DeserializeOwned;
 use std::{
 	collections::BTreeMap,
 	future::Future,
-	sync::{Arc, OnceLock, PoisonError},
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc, OnceLock, PoisonError,
+	},
 	time::Duration,
 };
 use subxt::{
@@ -69,6 +74,20 @@ pub(crate) struct Inner {
 	best: Mutex<Option<State>>,
 	/// Receives the reports of long waits.
 	pub(crate) on_wait: OnceLock<Tell>,
+	/// Whether suites that a large quantum computer opens are refused.
+	post_quantum_only: AtomicBool,
+	/// The node's address, without a password.
+	url: String,
+	pub(crate) trust: Trust,
+	pub(crate) memory: Option<Memory>,
+	/// What is proven of the chain's finality.
+	pub(crate) finality: Mutex<Option<Finality>>,
+	/// A block that was proven a short while ago, and its state root.
+	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
+	/// Whether the user was told that the newest finalized block is old.
+	pub(crate) told_age: AtomicBool,
+	/// Receives what the user should know about the trust in the node.
+	on_notice: OnceLock<TellNotice>,
 	/// What each transaction pays to the miner of its block.
 	pub(crate) tip: std::sync::Mutex<Balance>,
 	/// The anchor: the block that new transactions are bound to.
@@ -103,24 +122,28 @@ pub struct Status {
 }
 
 impl Client {
-	/// Connects to a node's WebSocket address, for example `ws://127.0.0.1:9944`. The connection is lost when
-	/// the node is silent for a minute.
+	/// Connects to a node's WebSocket address, for example `ws://127.0.0.1:9944`. Believes the node which chain
+	/// it has, and nothing else without a proof. The connection is lost when the node is silent for a minute.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Unreachable`] if no node answers, and [`Error::Incompatible`] if its chain is not an
 	/// Isthmus chain.
 	pub async fn connect(url: &str) -> Result<Self, Error> {
-		Self::connect_with(url, connection::SILENCE).await
+		Self::connect_with(url, connection::SILENCE, Trust::default()).await
 	}
 
-	/// Connects like [`connect`](Self::connect). The connection is lost when the node is silent for `silence`,
-	/// although it is pinged. It must be long enough for 4 MiB of data to arrive.
+	/// Connects to a node's WebSocket address, and chooses what to believe of the node. The connection is lost when
+	/// the node is silent for `silence`, although it is pinged. It must be long enough for 4 MiB of data to arrive.
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`connect`](Self::connect).
-	pub async fn connect_with(url: &str, silence: Duration) -> Result<Self, Error> {
+	/// Returns the errors of [`connect`](Self::connect), and [`Error::Unproven`] if the node has another chain
+	/// than the one that was chosen.
+	pub async fn connect_with(url: &str, silence: Duration, trust: Trust) -> Result<Self, Error> {
+		if trust.node && !is_local(url) {
+			return Err(Unproven::NotLocal.into());
+		}
 		let line = connection::connect(url, silence).await?;
 		let rpc = RpcClient::new(Shared(line.clone()));
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
@@ -129,6 +152,9 @@ impl Client {
 		let online = OnlineClient::<SubstrateConfig>::from_backend(backend).await?;
 		let genesis = online.genesis_hash().0;
 		line.leads_to(genesis);
+		let memory = trust.memory.as_deref().map(Memory::in_folder);
+		let url = connection::shown(url);
+		check_chain(&url, &genesis, &trust, memory.as_ref())?;
 		let client = Self(Arc::new(Inner {
 			online,
 			rpc,
@@ -137,6 +163,14 @@ impl Client {
 			notes: Mutex::default(),
 			best: Mutex::default(),
 			on_wait: OnceLock::new(),
+			post_quantum_only: AtomicBool::new(false),
+			url,
+			trust,
+			memory,
+			finality: Mutex::default(),
+			proven: Mutex::default(),
+			told_age: AtomicBool::default(),
+			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
 			anchor: Mutex::default(),
 			events: Mutex::default(),
@@ -144,7 +178,7 @@ impl Client {
 		if !client.best().await?.has_pallet(PALLET) {
 			return Err(Error::Incompatible(format!(
 				"the chain at {} has no data sharing",
-				connection::shown(url)
+				client.0.url
 			)));
 		}
 		Ok(client)
@@ -153,6 +187,17 @@ impl Client {
 	/// Returns the hash of the chain's first block.
 	pub fn genesis(&self) -> [u8; 32] {
 		self.0.genesis
+	}
+
+	/// Refuses from now on to seal to, or to open what is sealed to, a key of a suite that a large quantum computer
+	/// opens: [`Suite::X25519`](isthmus_envelope::Suite::X25519).
+	pub fn post_quantum_only(&self) {
+		self.0.post_quantum_only.store(true, Ordering::Relaxed);
+	}
+
+	/// Returns whether such keys are refused.
+	pub fn is_post_quantum_only(&self) -> bool {
+		self.0.post_quantum_only.load(Ordering::Relaxed)
 	}
 
 	/// Returns how many requests this connection has sent so far, by method.
@@ -276,10 +321,63 @@ impl Client {
 		Ok(Heads(heads))
 	}
 
+	/// Subscribes to the headers of the blocks that may bring something to this depth, from the newest on.
+	pub(crate) async fn heads_at(&self, depth: Depth) -> Result<Heads, Error> {
+		match depth {
+			Depth::Final => self.final_heads().await,
+			Depth::Blocks(_) => self.heads().await,
+		}
+	}
+
+	/// Subscribes to the headers of the finalized blocks, from the newest on.
+	pub(crate) async fn final_heads(&self) -> Result<Heads, Error> {
+		let heads = self
+			.0
+			.rpc
+			.subscribe(
+				"chain_subscribeFinalizedHeads",
+				rpc_params![],
+				"chain_unsubscribeFinalizedHeads",
+			)
+			.await?;
+		Ok(Heads(heads))
+	}
+
 	/// Sets the function that receives a report when an operation of this client waits for long, and again
 	/// from time to time. Only the first call has an effect.
 	pub fn on_wait(&self, tell: impl Fn(&Waiting) + Send + Sync + 'static) {
 		let _ = self.0.on_wait.set(Box::new(tell));
+	}
+
+	/// Sets the function that receives what the user should know about the trust in the node. Only the first call
+	/// has an effect.
+	pub fn on_notice(&self, tell: impl Fn(&Notice) + Send + Sync + 'static) {
+		let _ = self.0.on_notice.set(Box::new(tell));
+	}
+
+	pub(crate) fn tell(&self, notice: &Notice) {
+		if let Some(tell) = self.0.on_notice.get() {
+			tell(notice);
+		}
+	}
+
+	/// Remembers which chain the node's address leads to, if the address is used for the first time.
+	pub(crate) fn remember_chain(&self) {
+		let Some(memory) = &self.0.memory else {
+			return;
+		};
+		let (url, genesis) = (&self.0.url, self.0.genesis);
+		// `connect_with` has compared the chain with a known one.
+		if self.0.trust.genesis.is_some() || matches!(memory.chain_at(url), Ok(Some(_))) {
+			return;
+		}
+		match memory.set_chain_at(url, &genesis) {
+			Ok(()) => {
+				let url = url.clone();
+				self.tell(&Notice::FirstUse { url, genesis });
+			}
+			Err(error) => self.tell(&Notice::NotRemembered(error.to_string())),
+		}
 	}
 
 	/// Sets the tip that each transaction of this client pays to its block's miner from now on, in the smallest
@@ -341,7 +439,31 @@ impl Client {
 	}
 }
 
-/// A subscription to the headers of the blocks that become best.
+/// Checks that a node has the chain that was chosen, by the caller or by an earlier use of the address.
+fn check_chain(
+	url: &str,
+	found: &[u8; 32],
+	trust: &Trust,
+	memory: Option<&Memory>,
+) -> Result<(), Error> {
+	let (chosen, expected) = match (trust.genesis, memory) {
+		(Some(genesis), _) => (Chosen::Named, Some(genesis)),
+		(None, Some(memory)) => (Chosen::Remembered, memory.chain_at(url)?),
+		(None, None) => return Ok(()),
+	};
+	match expected.filter(|expected| expected != found) {
+		None => Ok(()),
+		Some(expected) => Err(Unproven::WrongGenesis {
+			url: url.to_owned(),
+			chosen,
+			expected,
+			found: *found,
+		}
+		.into()),
+	}
+}
+
+/// A subscription to the headers of blocks that become best, or final.
 pub struct Heads(subxt::rpcs::client::RpcSubscription<Header>);
 
 impl Heads {

@@ -4,6 +4,7 @@
 use crate::{
 	refusal::{PalletError, Refusal},
 	text::{ist, key_name, NameError},
+	trust::Unproven,
 	types::{
 		AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Place, QueryRefusal, RecordKey,
 		RequestId,
@@ -116,6 +117,9 @@ pub enum Error {
 	/// A request was closed while the connection was lost.
 	#[error("the connection was lost while the answer was in flight; the request is closed: it was granted or cancelled")]
 	OutcomeUnknown,
+	/// What the node says is not proven.
+	#[error(transparent)]
+	Unproven(#[from] Unproven),
 	/// A query was refused.
 	#[error(transparent)]
 	Query(#[from] QueryRefusal),
@@ -141,9 +145,9 @@ pub enum Error {
 	/// The reader has published no encryption key, so nothing can be sealed to it.
 	#[error("{0} has no encryption key on the chain")]
 	NoEncryptionKey(AccountId),
-	/// The reader's identity holds no encryption key pair, so it cannot open grants.
-	#[error("{0} has no key pair to open grants with")]
-	NoKeyPair(AccountId),
+	/// The key or the grant is of a suite that a large quantum computer opens, and the client refuses it.
+	#[error("the key is not a post-quantum one, and nothing else is accepted")]
+	NotPostQuantum,
 	/// No free leaf was found in an epoch.
 	#[error("no free leaf in epoch {epoch} of dataset {dataset}: start a new epoch")]
 	NoFreeLeaf {

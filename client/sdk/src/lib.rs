@@ -21,7 +21,7 @@
 //! let create = client.create_dataset("marks").await?;
 //! client.send(&school.account, &create).await?;
 //! // The company publishes the key that grants are sealed to.
-//! let publish = client.set_encryption_key(&company.encryption[0].public_key()).await?;
+//! let publish = client.set_encryption_key(&company.encryption.fresh()?.public_key()).await?;
 //! client.send(&company.account, &publish).await?;
 //!
 //! // T_s: the school stores a record at the first free leaf of the dataset.
@@ -33,7 +33,8 @@
 //!
 //! // T_q: the company asks for leaves 0 to 9, for 1000 blocks, and the school authorises it.
 //! let scope = Scope { dataset: 0, epoch: 0, from: 0, to: 10 };
-//! let ask = client.request_access(school.id(), scope, "a study", 1000, 0, false).await?;
+//! let key = company.encryption.fresh()?.public_key();
+//! let ask = client.request_access(school.id(), scope, "a study", 1000, 0, false, &key).await?;
 //! client.send(&company.account, &ask).await?;
 //! let best = client.best().await?;
 //! for entry in every(|after| best.requests_to(school.id(), after)).await? {
@@ -55,7 +56,9 @@
 //! # Overview
 //!
 //! - [`Client`] is the connection: it creates, signs and sends calls. [`State`] is the chain's state after a
-//!   block. [`Account`] and [`Identity`] hold secrets.
+//!   block, as the node says. [`Account`] and [`Identity`] hold secrets.
+//! - [`Proven`] is the state after a finalized block, with proofs. Everything that decides something is read from
+//!   it. [`Trust`] says which chain a node has to have.
 //! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
 //!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
@@ -78,9 +81,8 @@
 //!
 //! # Out of scope
 //!
-//! This crate does not verify the chain. It trusts the node that it is connected to, but checks a record's
-//! bytes against the hashes that the node reports from the chain. It does not prompt the user, and it does
-//! not store secrets on disk.
+//! This crate does not prompt the user, and it does not store secrets on disk. `docs/security.md` lists what it
+//! believes a node without a proof.
 
 #![forbid(unsafe_code)]
 
@@ -103,6 +105,7 @@ mod manifest;
 mod note;
 pub mod outcome;
 pub mod progress;
+pub mod proven;
 pub mod query;
 pub mod reading;
 mod recent;
@@ -116,6 +119,7 @@ mod stamp;
 pub mod state;
 pub mod text;
 pub mod trace;
+pub mod trust;
 mod turn;
 pub mod tx;
 pub mod types;
@@ -137,6 +141,7 @@ pub use isthmus_primitives::{DECIMALS, UNIT};
 pub use lock::can_take_turns;
 pub use outcome::Included;
 pub use progress::{Progress, Stage};
+pub use proven::Proven;
 pub use reading::{Intact, Reading};
 pub use refusal::{PalletError, Refusal};
 pub use removal::{Removal, Removed};
@@ -144,7 +149,10 @@ pub use sharing::{authorize, revoke};
 pub use stamp::Stamp;
 pub use state::{every, Cursor, Funds, State};
 pub use subxt::{rpcs::rpc_params, utils::H256};
-pub use text::{exact_name, io_words, ist, key_name, parse_key, record_key, to_hex, NameError};
+pub use text::{
+	exact_name, from_hex, io_words, ist, key_name, parse_key, record_key, to_hex, NameError,
+};
+pub use trust::{Notice, Trust, Unproven};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};

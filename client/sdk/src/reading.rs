@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads a record: queries the chain, opens the record's keys, and fetches, checks and decrypts its bytes.
 //!
+//! The record's entry and the grant are [proven](crate::proven) in the chain's finalized state, so a node cannot make
+//! a reader accept what the owner did not store.
+//!
 //! A large record is stored in chunks. The chain stores the hash of its manifest, which contains the hash of
 //! every chunk, so wrong bytes from a node are detected immediately. Memory use is limited to the pages in
 //! flight. To resume an interrupted download, the bytes on disk are encrypted again and compared by hash.
@@ -13,7 +16,6 @@ use crate::{
 	progress::{Progress, Stage},
 	query::{self, ChunkQuery},
 	sharing,
-	state::{every, State},
 	types::*,
 };
 use futures::{stream, StreamExt};
@@ -73,8 +75,8 @@ impl Reading {
 	///
 	/// # Errors
 	///
-	/// Returns [`Error::Query`] if the reader may not read the record, [`Error::Grant`] if none of its key
-	/// pairs opens a grant, and [`Error::WrongContent`] if the bytes from the node do not have the hash on
+	/// Returns [`Error::Query`] if the reader may not read the record, [`Error::Unproven`] if the node's proofs
+	/// are wrong, [`Error::Grant`] if none of the reader's key pairs opens a grant, and [`Error::WrongContent`] if the bytes from the node do not have the hash on
 	/// the chain.
 	pub async fn open(
 		client: &Client,
@@ -93,11 +95,10 @@ impl Reading {
 		owner: &AccountId,
 		key: RecordKey,
 	) -> Result<Self, Error> {
-		let best = client.best().await?;
-		let mut answer = best.query(reader.id(), owner, key).await?;
+		let mut answer = client.query(reader.id(), owner, key).await?;
 		let leaf = match answer.grant.take() {
 			Some(grant) => {
-				let (grant, leaf) = open_one(client, &best, reader, owner, grant, &answer).await?;
+				let (grant, leaf) = open_one(client, reader, owner, grant, &answer).await?;
 				answer.grant = Some(grant);
 				leaf
 			}
@@ -326,7 +327,6 @@ impl Reading {
 /// leaf: a grant may be sealed to a key that the reader has lost.
 async fn open_one(
 	client: &Client,
-	best: &State,
 	reader: &Identity,
 	owner: &AccountId,
 	grant: OpeningGrant,
@@ -339,8 +339,9 @@ async fn open_one(
 		Ok(leaf) => return Ok((grant, leaf)),
 		Err(refused) => refused,
 	};
-	let others =
-		every(|after| best.grants_to(reader.id(), Some(GrantState::Active), after)).await?;
+	let proven = client.proven().await?;
+	let others = proven.grants_to(reader.id(), Some(GrantState::Active));
+	let others = others.await?;
 	for GrantEntry { id, grant: other } in others {
 		let Scope { dataset, epoch, .. } = other.scope;
 		let is_here = other.owner == *owner && (dataset, epoch) == (answer.dataset, answer.epoch);

@@ -2,7 +2,8 @@
 //! Answers requests automatically: grants those that the datasets' policies allow. A policy states which
 //! requests an owner is willing to grant.
 //!
-//! The chain decides which requests a policy allows. It also makes sure that nothing is granted twice: a
+//! The requests and the policies are [proven](crate::proven) in the finalized state, so a node cannot invent a request,
+//! and a request that a reorganisation removes is not answered. The chain makes sure that nothing is granted twice: a
 //! grant that answers a request closes it in the same step, so a second one is refused, however often the
 //! program is restarted.
 //!
@@ -14,6 +15,7 @@ use crate::{
 	client::{Client, Depth},
 	error::Error,
 	outcome::Included,
+	proven::Proven,
 	sharing,
 	state::{every, State},
 	tx::Pending,
@@ -179,7 +181,8 @@ pub async fn serve(
 	memory: &mut Memory,
 	tell: impl FnMut(Served),
 ) -> Result<(), Error> {
-	let mut heads = client.heads().await?;
+	// Nothing is answered before it is finalized.
+	let mut heads = client.heads_at(limits.depth).await?;
 	let (done, mut answers) = mpsc::channel(IN_FLIGHT);
 	let mut server = Server {
 		client,
@@ -237,13 +240,13 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		most.is_some_and(|most| self.memory.granted >= most)
 	}
 
-	/// Examines the open requests in the best block and answers those that are settled and that the policies allow. Returns the
+	/// Examines the open requests, and answers those that are settled and that the policies allow. Returns the best
 	/// block's number.
 	async fn look(&mut self) -> Result<BlockNumber, Error> {
 		let best = self.client.best().await?;
 		let now = best.block().number;
-		let requests = every(|after| best.requests_to(self.owner.id(), after)).await?;
-		let open = requests.iter().map(|entry| entry.id).collect();
+		let tip = every(|after| best.requests_to(self.owner.id(), after)).await?;
+		let open: HashSet<_> = tip.iter().map(|entry| entry.id).collect();
 		for (request, asked) in self.memory.look(&open, &self.watched, now) {
 			let outcome = Err(Error::OutcomeUnknown);
 			(self.tell)(Served {
@@ -255,16 +258,39 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 		if self.is_done() {
 			return Ok(now);
 		}
-		let settled = self.client.settled(self.limits.depth).await?;
-		for entry in requests {
-			// A request that a reorganisation could still take back has to wait: its answer's keys are public.
-			if self.is_answerable(&entry, now)
-				&& sharing::is_open(&settled, entry.id, &entry.request).await?
-			{
-				self.try_answer(&best, entry.id, entry.request).await?;
+		let proven = self.client.proven().await?;
+		for entry in self.settled(&proven, tip).await? {
+			if self.is_answerable(&entry, now) {
+				self.try_answer(&best, &proven, entry.id, entry.request)
+					.await?;
 			}
 		}
 		Ok(now)
+	}
+
+	/// Returns the requests of the `tip` that are as deep in the chain as the limits ask. Those that have to be
+	/// finalized are proven, and so are the verdicts on them. An answer's keys are public, so a request that a
+	/// reorganisation could still take back has to wait.
+	async fn settled(
+		&self,
+		proven: &Proven,
+		tip: Vec<RequestEntry>,
+	) -> Result<Vec<RequestEntry>, Error> {
+		if self.limits.depth == Depth::Final {
+			let open: HashSet<_> = tip.iter().map(|entry| entry.id).collect();
+			let mut requests = proven.requests_to(self.owner.id()).await?;
+			// One that is finalized and no longer open was answered or cancelled since.
+			requests.retain(|entry| open.contains(&entry.id));
+			return Ok(requests);
+		}
+		let state = self.client.settled(self.limits.depth).await?;
+		let mut requests = Vec::new();
+		for entry in tip {
+			if sharing::is_open(&state, entry.id, &entry.request).await? {
+				requests.push(entry);
+			}
+		}
+		Ok(requests)
 	}
 
 	/// Returns whether a request should be answered now.
@@ -287,10 +313,11 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 	async fn try_answer(
 		&mut self,
 		best: &State,
+		proven: &Proven,
 		id: RequestId,
 		asked: Request,
 	) -> Result<(), Error> {
-		match self.answer(best, id, &asked).await {
+		match self.answer(best, proven, id, &asked).await {
 			Ok(mut pending) => {
 				let last = pending.last();
 				self.memory.sent.insert(id, Sent { asked, last });
@@ -320,23 +347,28 @@ impl<Tell: FnMut(Served)> Server<'_, Tell> {
 	async fn answer(
 		&self,
 		best: &State,
+		proven: &Proven,
 		id: RequestId,
 		request: &Request,
 	) -> Result<Pending, Error> {
 		let (client, owner) = (self.client, self.owner);
 		let Scope { dataset, epoch, .. } = request.scope;
 		if !self.limits.earlier_epochs {
-			let current = best.dataset(owner.id(), dataset).await?;
-			if current.is_none_or(|dataset| dataset.epoch != epoch) {
+			let is_over = |entry: Option<Dataset>| entry.is_none_or(|entry| entry.epoch != epoch);
+			if is_over(best.dataset(owner.id(), dataset).await?)
+				|| is_over(proven.dataset(owner.id(), dataset).await?)
+			{
 				return Err(Error::Withheld("the request is for an epoch that is over"));
 			}
 		}
 		if !self.limits.revoked_readers {
 			let state = Some(GrantState::Revoked);
 			let revoked = every(|after| best.grants_to(&request.consumer, state, after)).await?;
+			let proven = proven.grants_to(&request.consumer, state).await?;
 			let is_here =
 				|grant: &Grant| grant.owner == *owner.id() && grant.scope.dataset == dataset;
-			if revoked.iter().any(|entry| is_here(&entry.grant)) {
+			let mut all = revoked.iter().chain(&proven);
+			if all.any(|entry| is_here(&entry.grant)) {
 				return Err(Error::Withheld(
 					"a grant of this reader on the dataset was revoked",
 				));
@@ -401,6 +433,7 @@ mod tests {
 			term: 1,
 			offer: 0,
 			firm: false,
+			key: Vec::new(),
 			valid_until: 1_000,
 			deposit: 0,
 		};

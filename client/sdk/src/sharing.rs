@@ -13,11 +13,14 @@ use crate::{
 	manifest::content_hash,
 	outcome::Included,
 	state::{every, State},
+	trust::Unproven,
 	tx::Pending,
 	types::*,
 	wait::Wait,
 };
-use isthmus_envelope::{open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range};
+use isthmus_envelope::{
+	grant::recipient, open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
+};
 use std::collections::HashSet;
 use subxt::utils::H256;
 
@@ -25,8 +28,8 @@ pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 
 /// An upper bound on a grant's fee plus the balance that an account has to keep.
 const FEE: Balance = isthmus_primitives::UNIT / 10;
-/// The maximum number of grants in a transaction: at 2.1 kB each, they stay far below the length of a block.
-const GRANTS_IN_ONE: usize = 200;
+/// The maximum number of grants in a transaction: at 3.2 kB each, they stay far below the length of a block.
+const GRANTS_IN_ONE: usize = 128;
 
 /// Returns the identifier of a dataset's epoch, from which its keys are derived.
 pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: Epoch) -> EpochId {
@@ -42,7 +45,8 @@ pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: E
 ///
 /// # Errors
 ///
-/// Returns [`Error::Range`] for an invalid range, and [`Error::Grant`] if the keys cannot be sealed.
+/// Returns [`Error::Range`] for an invalid range, [`Error::Grant`] if the keys cannot be sealed, and
+/// [`Error::NotPostQuantum`] if the client [refuses](Client::post_quantum_only) the key.
 pub fn seal(
 	client: &Client,
 	owner: &Identity,
@@ -55,6 +59,7 @@ pub fn seal(
 		from,
 		to,
 	} = terms.scope;
+	check(client, key.suite())?;
 	let root = owner
 		.master
 		.epoch_root(&epoch_id(client, owner.id(), dataset, epoch));
@@ -66,12 +71,20 @@ pub fn seal(
 	Ok(seal_grant(&root, &scope, key)?)
 }
 
-/// Opens a grant with whichever of the reader's key pairs it was sealed to.
+/// Returns an error if the client refuses what is sealed with this suite.
+fn check(client: &Client, suite: Suite) -> Result<(), Error> {
+	match client.is_post_quantum_only() && !suite.is_post_quantum() {
+		true => Err(Error::NotPostQuantum),
+		false => Ok(()),
+	}
+}
+
+/// Opens a grant with the reader's key pair that it was sealed to.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Grant`] if none of the key pairs opens it, and [`Error::NoKeyPair`] if the reader has
-/// none.
+/// Returns [`Error::Grant`] if it is not sealed to a key pair of the reader, and [`Error::NotPostQuantum`] if the
+/// client [refuses](Client::post_quantum_only) the key.
 pub fn open(
 	client: &Client,
 	reader: &Identity,
@@ -90,21 +103,19 @@ pub fn open(
 		range: Range::new(from, to)?,
 		expiry: grant.expiry,
 	};
-	let mut refused = Error::NoKeyPair(*reader.id());
-	for pair in &reader.encryption {
-		match open_grant(pair, &id, &scope, &grant.sealed_keys) {
-			Ok(keys) => return Ok(keys),
-			Err(error) => refused = error.into(),
-		}
-	}
-	Err(refused)
+	let (suite, key) = recipient(&grant.sealed_keys)?;
+	check(client, suite)?;
+	let pair = reader.encryption.pair(suite, &key);
+	Ok(open_grant(&pair, &id, &scope, &grant.sealed_keys)?)
 }
 
-/// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key in `state`.
+/// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key. The key is proven in the
+/// finalized state: if it differs from the one in `state`, this waits until the block of `state` is finalized.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NoEncryptionKey`] if the grantee has none.
+/// Returns [`Error::NoEncryptionKey`] if the grantee has none, and [`Error::Unproven`] if the node's proofs are
+/// wrong.
 pub async fn grant(
 	client: &Client,
 	state: &State,
@@ -121,14 +132,29 @@ async fn sealed(
 	owner: &Identity,
 	terms: &Terms,
 ) -> Result<Vec<u8>, Error> {
-	let key = state
-		.encryption_key(&terms.grantee)
+	let Scope { dataset, epoch, .. } = terms.scope;
+	// The keys of an epoch that has not started would open what is stored after a revocation.
+	let has_started = client.confirmed(state, &true, async |proven| {
+		let entry = proven.dataset(owner.id(), dataset).await?;
+		Ok(entry.is_some_and(|entry| entry.epoch >= epoch))
+	});
+	if !has_started.await? {
+		let what = format!("epoch {epoch} of dataset {dataset}");
+		return Err(Unproven::Forged(what).into());
+	}
+	let said = state.encryption_key(&terms.grantee).await?;
+	let key = client
+		.confirmed(state, &said, async |proven| {
+			proven.encryption_key(&terms.grantee).await
+		})
 		.await?
 		.ok_or(Error::NoEncryptionKey(terms.grantee))?;
 	seal(client, owner, terms, &key)
 }
 
-/// Makes a call that grants exactly what a request asks for. The grant may run up to [`TERM_SLACK`] blocks
+/// Makes a call that grants exactly what a request asks for, sealed to the request's own key. The request is proven in
+/// the finalized state: if it is not there yet, this waits until the block of `state` is finalized. The grant may run up
+/// to [`TERM_SLACK`] blocks
 /// longer, because the block that will include it is not known.
 ///
 /// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. Therefore
@@ -140,7 +166,7 @@ async fn sealed(
 ///
 /// Returns [`Error::RequestGone`] if the request is not open, or is not the one that was passed,
 /// [`Error::TooLate`] if it has fewer than [`LEAST_TIME`] blocks left, [`Error::InsufficientFunds`] if the owner
-/// cannot pay the fee, and the errors of [`grant`].
+/// cannot pay the fee, [`Error::Key`] if the request's key is of an unknown suite, and the errors of [`seal`].
 pub async fn authorize(
 	client: &Client,
 	owner: &Identity,
@@ -149,15 +175,20 @@ pub async fn authorize(
 	depth: Depth,
 ) -> Result<Call, Error> {
 	let settled = async {
-		let mut heads = client.heads().await?;
+		let (mut heads, mut first) = (None, None);
 		loop {
 			let best = client.best().await?;
 			if !is_open(&best, id, request).await? {
 				return Err(Error::RequestGone(id));
 			}
-			if is_open(&client.settled(depth).await?, id, request).await? {
+			let first = *first.get_or_insert(best.block().number);
+			if is_settled(client, depth, id, request, first).await? {
 				return Ok(best);
 			}
+			let heads = match &mut heads {
+				Some(heads) => heads,
+				none => none.insert(client.heads_at(depth).await?),
+			};
 			heads.next().await?;
 		}
 	};
@@ -167,6 +198,27 @@ pub async fn authorize(
 
 /// The upper bound on what an answer costs its owner: its fee. The deposit is the reader's.
 pub(crate) const ANSWER_COST: Balance = FEE;
+
+/// Returns whether a request that the node showed at block `shown` is deep enough in the chain. One that has to be
+/// finalized is proven.
+async fn is_settled(
+	client: &Client,
+	depth: Depth,
+	id: RequestId,
+	seen: &Request,
+	shown: BlockNumber,
+) -> Result<bool, Error> {
+	if depth != Depth::Final {
+		return is_open(&client.settled(depth).await?, id, seen).await;
+	}
+	let proven = client.proven().await?;
+	let open = proven.request(id).await?;
+	let is_open = open.is_some_and(|open| digest(&open) == digest(seen));
+	if !is_open && proven.block().number >= shown {
+		return Err(Unproven::Forged(format!("request {id}")).into());
+	}
+	Ok(is_open)
+}
 
 /// Returns whether this very request is open in a state.
 pub(crate) async fn is_open(state: &State, id: RequestId, seen: &Request) -> Result<bool, Error> {
@@ -209,7 +261,8 @@ pub(crate) async fn answer(
 			digest: digest(request),
 		}),
 	};
-	let sealed = sealed(client, state, owner, &terms).await?;
+	// The request's own key, not the registered one: there is nothing to ask a node for.
+	let sealed = seal(client, owner, &terms, &PublicKey::from_bytes(&request.key)?)?;
 	let call = client.add_authorize(&terms, &sealed).await?;
 	// In a later block the grant would expire before its term is over.
 	let last = last.min(now.saturating_add(TERM_SLACK));
@@ -340,7 +393,10 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 	revocation.last = Some(pending);
 	let is_start = |event: &Event| matches!(event, Event::EpochStarted { .. });
 	let moved = included.events.iter().any(is_start);
-	revocation.overtaken = epoch == current && !moved;
+	// A grant that had expired, although the chain had not ended it yet, is ended without a new epoch.
+	let is_revocation = |event: &Event| matches!(event, Event::Revoked { .. });
+	let revoked = included.events.iter().any(is_revocation);
+	revocation.overtaken = epoch == current && revoked && !moved;
 	let state = client.at(included.block.hash).await;
 	revocation.included = Some(included);
 	revocation.follow(client, owner, id, state, moved).await;
@@ -487,7 +543,7 @@ async fn renew_part(
 ) -> Result<(), Error> {
 	let (mut sealed, mut calls) = (Vec::new(), Vec::new());
 	for terms in part {
-		match grant(client, state, owner, terms).await {
+		match renewed(client, state, owner, terms).await {
 			Ok(call) => {
 				sealed.push(terms.clone());
 				calls.push(call);
@@ -505,6 +561,36 @@ async fn renew_part(
 	renewal.sort_out(sealed, &included)?;
 	renewal.last = Some(pending);
 	Ok(())
+}
+
+/// Makes the call that renews a grant, if the finalized state has the grant.
+async fn renewed(
+	client: &Client,
+	state: &State,
+	owner: &Identity,
+	terms: &Terms,
+) -> Result<Call, Error> {
+	let Scope { dataset, epoch, .. } = terms.scope;
+	let before = epoch.saturating_sub(1);
+	let is_there = client.confirmed(state, &true, async |proven| {
+		let grants = proven.grants_on(owner.id(), dataset, before, &terms.grantee);
+		Ok(grants
+			.await?
+			.iter()
+			.any(|entry| is_renewal(terms, &entry.grant)))
+	});
+	match is_there.await? {
+		true => grant(client, state, owner, terms).await,
+		false => Err(Unproven::Forged(format!("a grant to {}", terms.grantee)).into()),
+	}
+}
+
+/// Returns whether a grant on the epoch before these terms' gives the same.
+fn is_renewal(terms: &Terms, grant: &Grant) -> bool {
+	let Scope { from, to, .. } = grant.scope;
+	grant.state == GrantState::Active
+		&& (from, to) == (terms.scope.from, terms.scope.to)
+		&& (grant.expiry, grant.until) == (terms.expiry, terms.until)
 }
 
 /// Returns the grants to give on a dataset's current epoch: the active ones on the epoch before it that the

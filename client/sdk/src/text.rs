@@ -55,12 +55,17 @@ pub fn record_key(name: &str) -> Result<RecordKey, NameError> {
 ///
 /// Returns [`NameError`] if the text is neither a name nor such a number.
 pub fn parse_key(text: &str) -> Result<RecordKey, NameError> {
-	let mut key = [0; 32];
-	let digits = text.strip_prefix("0x");
-	match digits.map(|digits| hex::decode_to_slice(digits, &mut key)) {
-		Some(Ok(())) => Ok(key.into()),
-		_ => record_key(text),
+	match from_hex(text) {
+		Some(key) => Ok(key.into()),
+		None => record_key(text),
 	}
+}
+
+/// Reads 32 bytes as [`to_hex`] writes them: `0x` and 64 hexadecimal digits. Returns `None` for other text.
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
+	let mut bytes = [0; 32];
+	hex::decode_to_slice(text.strip_prefix("0x")?, &mut bytes).ok()?;
+	Some(bytes)
 }
 
 /// Returns the name that a record's key was made from, without change; `None` if it was not made from a name.

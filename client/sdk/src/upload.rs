@@ -257,6 +257,7 @@ impl<'a> Upload<'a> {
 			}
 			place.leaf = next_leaf(&place)?;
 		}
+		self.client.check_place(owner, &place).await?;
 		Ok(place)
 	}
 

@@ -23,6 +23,8 @@ pub enum Wait {
 	Block,
 	/// The finality of the block with a transaction.
 	Finality,
+	/// The finality of what the node showed.
+	FinalState,
 	/// The finality of a request's block.
 	Request,
 	/// Earlier transactions of the same account, which are in flight.
@@ -54,6 +56,9 @@ impl fmt::Display for Waiting {
 		f.write_str(match self.what {
 			Wait::Block => "waiting for a block with the transaction",
 			Wait::Finality => "waiting until the transaction is finalized",
+			Wait::FinalState => {
+				"waiting until this is finalized, because only then a node can prove it"
+			}
 			Wait::Request => "waiting until the request is finalized",
 			Wait::Earlier => "waiting for earlier transactions of the account",
 			Wait::OtherSender => {
@@ -73,7 +78,7 @@ impl fmt::Display for Waiting {
 				_,
 			) => Ok(()),
 			(_, None) => f.write_str("; the node does not answer"),
-			(Wait::Finality | Wait::Request, Some((best, finalized))) => write!(
+			(Wait::Finality | Wait::FinalState | Wait::Request, Some((best, finalized))) => write!(
 				f,
 				"; the best block is {best}, the last finalized one {finalized}. More than two thirds of the verifiers have to vote for it"
 			),

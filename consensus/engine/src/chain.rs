@@ -190,10 +190,20 @@ impl<C: ChainClient> Chain<C> {
 		let Some(start) = self.history.read().as_ref().map(|start| start.hash) else {
 			return Ok(0);
 		};
-		Ok(self.client.number(start)?.unwrap_or(0))
+		Ok(match self.client.header(start)? {
+			Some(header) if self.begins_history(&header)? => header.number,
+			_ => 0,
+		})
 	}
 
-	/// Returns whether a block is the one with which this node's history begins, above genesis.
+	/// Returns whether this node's history begins with a block in the database. If the node began with genesis after
+	/// all, because an earlier start by a warp sync was interrupted, the block's parent is there, too.
+	fn begins_history(&self, header: &Header) -> Result<bool, CheckError> {
+		Ok(header.number == 0
+			|| (self.is_history_start(header.hash()) && !self.knows(header.parent_hash)?))
+	}
+
+	/// Returns whether a block is the one with which this node was to begin its history.
 	pub(crate) fn is_history_start(&self, hash: Hash) -> bool {
 		let history = self.history.read();
 		history.as_ref().is_some_and(|start| start.hash == hash)
@@ -251,7 +261,7 @@ impl<C: ChainClient> Chain<C> {
 			.client
 			.header(hash)?
 			.ok_or(CheckError::UnknownParent(hash))?;
-		let weight = if header.number == 0 || self.is_history_start(hash) {
+		let weight = if self.begins_history(&header)? {
 			// Every chain has this block, so its weight decides nothing.
 			TotalDifficulty(0.into())
 		} else {

@@ -212,10 +212,8 @@ where
 					);
 					return Ok(ImportResult::MissingState);
 				}
-				BlockStatus::InChainWithState => {
-					execute_ahead(&**client, &mut block)
-						.map_err(|error| ConsensusError::ClientImport(error.to_string()))?
-				}
+				BlockStatus::InChainWithState => execute_ahead(&**client, &mut block)
+					.map_err(|error| ConsensusError::ClientImport(error.to_string()))?,
 				// The client says what is wrong with the parent.
 				BlockStatus::Unknown | BlockStatus::Queued | BlockStatus::KnownBad => {}
 			}

@@ -4,6 +4,7 @@
 mod announcements;
 mod authoring;
 mod fork_choice;
+mod history;
 mod imports;
 mod mock;
 mod submissions;

@@ -15,6 +15,8 @@ const CORRUPT: i32 = 7002;
 const INVALID_SHARE: i32 = 7003;
 /// The accepted risk is not a probability, or the odds can never fall below it.
 const INVALID_RISK: i32 = 7004;
+/// The node cannot prove finality, for example because it does not know the block that the caller knows.
+const NO_PROOF: i32 = 7005;
 
 /// Why a method fails.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,8 @@ pub enum Error {
 	Risk(#[from] RiskError),
 	#[error(transparent)]
 	Check(#[from] isthmus_engine::CheckError),
+	#[error("no proof of finality: {0}")]
+	NoProof(String),
 	#[error("database: {0}")]
 	Database(#[from] sp_blockchain::Error),
 }
@@ -41,6 +45,7 @@ impl Error {
 			Self::Verifiers(CorruptJustification { .. } | CorruptSet(_)) => CORRUPT,
 			Self::Share(_) => INVALID_SHARE,
 			Self::Risk(_) => INVALID_RISK,
+			Self::NoProof(_) => NO_PROOF,
 			Self::LookUp(LookUpError::Database(_))
 			| Self::Verifiers(_)
 			| Self::Check(_)

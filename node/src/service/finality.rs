@@ -7,7 +7,9 @@ use super::{
 	parts::{application, Core, JUSTIFICATION_PERIOD},
 };
 use crate::{
-	client::FullGrandpaLink, equivocations::Equivocations, rpc::FinalityDeps,
+	client::FullGrandpaLink,
+	equivocations::Equivocations,
+	rpc::{light::Light, FinalityDeps},
 	verifiers::VerifierSets,
 };
 use codec::{Compact, Decode};
@@ -53,7 +55,8 @@ impl Finality {
 ///
 /// # Errors
 ///
-/// Returns an error if the metrics cannot be registered, or the file of the last votes cannot be read.
+/// Returns an error if the metrics cannot be registered, the file of the last votes cannot be read, or the database
+/// cannot be written.
 pub(super) fn prepare(
 	config: &Configuration,
 	core: &Core,
@@ -61,6 +64,11 @@ pub(super) fn prepare(
 	task_manager: &TaskManager,
 ) -> Result<Finality, ServiceError> {
 	let authority_set = link.shared_authority_set().clone();
+	let light = Light::new(
+		core.client.clone(),
+		core.backend.clone(),
+		authority_set.clone(),
+	);
 	let rpc = FinalityDeps {
 		voter_state: SharedVoterState::empty(),
 		authority_set: authority_set.clone(),
@@ -69,6 +77,7 @@ pub(super) fn prepare(
 			core.backend.clone(),
 			Some(authority_set.clone()),
 		),
+		light: Arc::new(light?),
 		sets: Arc::new(VerifierSets::new(core.client.clone(), authority_set)),
 	};
 	// Start these tasks before the network, so that they miss no finalized block.

@@ -324,6 +324,8 @@ impl Watch {
 				last_best = (best, now);
 			}
 			let target = match status.state {
+				// A warp sync reports its own progress, and imports nothing until its end.
+				_ if status.warp_sync.is_some() => None,
 				SyncState::Downloading { target } | SyncState::Importing { target } => Some(target),
 				_ => None,
 			};

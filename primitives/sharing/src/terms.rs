@@ -15,7 +15,7 @@ pub const MIN_ENCRYPTION_KEY_SIZE: u32 = 34;
 /// ML-KEM-1024.
 pub const MAX_ENCRYPTION_KEY_SIZE: u32 = 2048;
 /// The maximum length of a grant's sealed keys, in bytes. The keys of a range are at most 62 nodes of the key
-/// tree, which take about 2 KiB.
+/// tree, which take about 2 KiB; sealed with X-Wing, the largest grant has 3,139 bytes.
 pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
 /// The maximum number of grants that one reader may have on one epoch of a dataset. Ended grants are kept
 /// as long as the active ones leave room.
@@ -30,6 +30,11 @@ pub const MAX_SERVED_SIZE: u32 = 2 << 20;
 pub const MAX_CHUNKS: u32 = 1 << 15;
 /// One past the last leaf of an epoch: the key tree's height is 32.
 pub const LEAVES_PER_EPOCH: u64 = 1 << 32;
+/// The version of the data-sharing pallet's storage, which the state names. A client that verifies reads the state
+/// itself, and refuses one of a version that it does not know. Raise this when the layout of an entry or of a key
+/// changes on a chain that goes on.
+pub const STORAGE_VERSION: u16 = 1;
+
 /// The maximum number of state entries that the chain reads for one page of a list.
 pub const MAX_PAGE: u32 = 256;
 

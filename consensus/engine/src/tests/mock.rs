@@ -59,6 +59,8 @@ pub(super) struct TestClient {
 	pub(super) miner: Mutex<Option<AccountId>>,
 	/// Each block's children, which the in-memory database does not record.
 	children: Mutex<HashMap<Hash, Vec<Hash>>>,
+	/// The blocks that are not in the database any more.
+	pub(super) gone: Mutex<HashSet<Hash>>,
 	/// The blocks whose state is pruned.
 	pub(super) pruned: Mutex<HashSet<Hash>>,
 	/// What a test does while a block is executed.
@@ -154,6 +156,9 @@ impl ProvideRuntimeApi<Block> for TestClient {
 
 impl HeaderBackend<Block> for TestClient {
 	fn header(&self, hash: Hash) -> sp_blockchain::Result<Option<Header>> {
+		if self.gone.lock().contains(&hash) {
+			return Ok(None);
+		}
 		self.backend.blockchain().header(hash)
 	}
 
@@ -162,6 +167,9 @@ impl HeaderBackend<Block> for TestClient {
 	}
 
 	fn status(&self, hash: Hash) -> sp_blockchain::Result<sp_blockchain::BlockStatus> {
+		if self.gone.lock().contains(&hash) {
+			return Ok(BlockStatus::Unknown);
+		}
 		self.backend.blockchain().status(hash)
 	}
 
@@ -284,6 +292,7 @@ pub(super) fn chain(parameters: ChainParameters) -> Arc<Chain<TestClient>> {
 			parameters,
 			miner: Mutex::default(),
 			children: Mutex::default(),
+			gone: Mutex::default(),
 			pruned: Mutex::default(),
 			while_executing: Mutex::default(),
 		}))

@@ -209,7 +209,11 @@ fn a_wrong_mix_does_not_lose_the_block_of_a_good_nonce() {
 		mix_hash: Hash::zero(),
 		..good_seal(seal_hash)
 	};
-	assert!(block_on(sealer.submit(seal_hash, seal)).unwrap().is_new_best);
+	assert!(
+		block_on(sealer.submit(seal_hash, seal))
+			.unwrap()
+			.is_new_best
+	);
 	assert_eq!(sealer.chain().client().info().best_number, 1);
 }
 

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The keys of the entries in the chain's state, as FRAME builds them: the hash of the pallet's name, the hash of
+//! the entry's name, and each of the entry's own keys after its hash.
+//!
+//! A client must not take these from a node's metadata: a node could call one entry by another's name.
+
+use alloc::vec::Vec;
+use codec::Encode;
+use isthmus_sharing::{DatasetId, Epoch, GrantId, Leaf, RecordKey, RequestId, Scope};
+use polkadot_sdk::*;
+use sp_crypto_hashing::{blake2_128, twox_128, twox_64};
+
+/// The version of the sharing pallet's storage that this crate knows.
+pub const SHARING_VERSION: u16 = isthmus_sharing::terms::STORAGE_VERSION;
+
+/// The pallet that keeps the shared data.
+const SHARING: &str = "DataSharing";
+/// The length of the hashes of the pallet's and the entry's name.
+const NAMES: usize = 32;
+
+/// An account: its public key.
+pub type Account = [u8; 32];
+
+/// A key of an entry, of which the parts are added one after another.
+struct Key(Vec<u8>);
+
+impl Key {
+	fn of(pallet: &str, entry: &str) -> Self {
+		let names = [twox_128(pallet.as_bytes()), twox_128(entry.as_bytes())];
+		Self(names.concat())
+	}
+
+	/// Adds a key that anyone may choose.
+	fn blake2(mut self, part: impl Encode) -> Self {
+		let part = part.encode();
+		self.0.extend(blake2_128(&part));
+		self.0.extend(part);
+		self
+	}
+
+	/// Adds a key that the chain counts.
+	fn twox(mut self, part: impl Encode) -> Self {
+		let part = part.encode();
+		self.0.extend(twox_64(&part));
+		self.0.extend(part);
+		self
+	}
+}
+
+/// Returns the key of those who vote for finality: a list of public keys and weights.
+pub fn voters() -> Vec<u8> {
+	Key::of("Grandpa", "Authorities").0
+}
+
+/// Returns the key of the time of the block, in milliseconds since 1970.
+pub fn now() -> Vec<u8> {
+	Key::of("Timestamp", "Now").0
+}
+
+/// Returns the key of an account's funds.
+pub fn funds(account: &Account) -> Vec<u8> {
+	Key::of("System", "Account").blake2(account).0
+}
+
+/// Returns the key of the version of the sharing pallet's storage, a `u16`.
+pub fn sharing_version() -> Vec<u8> {
+	Key::of(SHARING, ":__STORAGE_VERSION__:").0
+}
+
+/// Returns the key of a producer.
+pub fn producer(account: &Account) -> Vec<u8> {
+	Key::of(SHARING, "Producers").blake2(account).0
+}
+
+/// Returns the key of an account's public encryption key.
+pub fn encryption_key(account: &Account) -> Vec<u8> {
+	Key::of(SHARING, "EncryptionKeys").blake2(account).0
+}
+
+/// Returns the key of a dataset.
+pub fn dataset(owner: &Account, dataset: DatasetId) -> Vec<u8> {
+	Key::of(SHARING, "Datasets").blake2(owner).twox(dataset).0
+}
+
+/// Returns the key of a dataset's policy.
+pub fn policy(owner: &Account, dataset: DatasetId) -> Vec<u8> {
+	Key::of(SHARING, "Policies").blake2(owner).twox(dataset).0
+}
+
+/// Returns the key of a record.
+pub fn record(owner: &Account, key: RecordKey) -> Vec<u8> {
+	Key::of(SHARING, "Records").blake2(owner).blake2(key).0
+}
+
+/// Returns the key of a taken leaf.
+pub fn leaf(owner: &Account, dataset: DatasetId, epoch: Epoch, leaf: Leaf) -> Vec<u8> {
+	let leaves = Key::of(SHARING, "Leaves").blake2(owner);
+	leaves.twox(dataset).twox(epoch).twox(leaf).0
+}
+
+/// Returns the key of an open request.
+pub fn request(id: RequestId) -> Vec<u8> {
+	Key::of(SHARING, "Requests").twox(id).0
+}
+
+/// Returns the prefix of the keys of the open requests to an owner. [`last_number`] reads the requests' numbers.
+pub fn requests_to(owner: &Account) -> Vec<u8> {
+	Key::of(SHARING, "RequestsTo").blake2(owner).0
+}
+
+/// Returns the key of a consumer's open request for a scope: a request's number.
+pub fn request_from(consumer: &Account, owner: &Account, scope: &Scope) -> Vec<u8> {
+	let from = Key::of(SHARING, "RequestsFrom").blake2(consumer);
+	from.blake2(owner).blake2(scope).0
+}
+
+/// Returns the key of a grant.
+pub fn grant(id: GrantId) -> Vec<u8> {
+	Key::of(SHARING, "Grants").twox(id).0
+}
+
+/// Returns the key of a reader's entry on a dataset's epoch: a list of grants' numbers, and a count.
+pub fn grants_on(owner: &Account, dataset: DatasetId, epoch: Epoch, reader: &Account) -> Vec<u8> {
+	let list = Key::of(SHARING, "AuthorizationList").blake2(owner);
+	list.twox(dataset).twox(epoch).blake2(reader).0
+}
+
+/// Returns the prefix of the keys of the grants that an owner gave: readers' entries.
+pub fn grants_of(owner: &Account) -> Vec<u8> {
+	Key::of(SHARING, "AuthorizationList").blake2(owner).0
+}
+
+/// Returns the prefix of the keys of the grants that a reader has. [`last_number`] reads the grants' numbers.
+pub fn grants_to(reader: &Account) -> Vec<u8> {
+	Key::of(SHARING, "GrantsTo").blake2(reader).0
+}
+
+/// Returns the number at the end of a key, for example a request's; `None` if the key is too short.
+pub fn last_number(key: &[u8]) -> Option<u64> {
+	let rest = key.get(NAMES..)?;
+	let (_, number) = rest.split_last_chunk::<8>()?;
+	Some(u64::from_le_bytes(*number))
+}

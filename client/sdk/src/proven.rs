@@ -1,0 +1,662 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reads the chain's finalized state with proofs, so that it does not matter which node answers.
+//!
+//! The node's own answer at the newest block serves as a hint which entries to prove, and how far finality has
+//! to come before "there is none" is more than "not yet".
+
+use crate::{
+	block::BlockId,
+	client::Client,
+	error::Error,
+	state::{Funds, State},
+	text::to_hex,
+	trust::{Notice, Unproven, OLD},
+	types::*,
+	wait::Wait,
+};
+use codec::Decode;
+use isthmus_envelope::PublicKey;
+use isthmus_light::{storage, Finality, FinalityError, Hash, Proof, ProofError};
+use serde::Deserialize;
+use std::{
+	sync::{atomic::Ordering, Arc},
+	time::{Duration, Instant, SystemTime},
+};
+use subxt::{rpcs::rpc_params, utils::H256};
+use tokio::sync::Mutex;
+
+/// The error code of a node that cannot prove finality, because it does not have the block that we know.
+const NO_PROOF: i32 = 7005;
+/// How many entries to have proven in one request: the longest take 4 KiB.
+const AT_ONCE: usize = 256;
+/// The length of the longest key of the state, in bytes, generously.
+const LONGEST_KEY: usize = 512;
+/// How many keys to ask for at once. Nodes return no more.
+const KEYS: u32 = 1000;
+/// How long a proven block is used again where an earlier one does as well.
+const MAX_AGE: Duration = Duration::from_secs(10);
+/// How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters.
+const PROOFS: usize = 64;
+
+/// The chain's state after a finalized block. Everything that is read from it is proven.
+///
+/// ```no_run
+/// # async fn example(client: isthmus_sdk::Client, owner: isthmus_sdk::AccountId)
+/// # -> Result<(), isthmus_sdk::Error> {
+/// let proven = client.proven().await?;
+/// for entry in proven.requests_to(&owner).await? {
+///     println!("request {}: {}", entry.id, entry.request.purpose);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Proven {
+	client: Client,
+	block: BlockId,
+	/// What is proven so far. Entries of one proof share most of it.
+	proof: Arc<Mutex<Proof>>,
+}
+
+impl std::fmt::Debug for Proven {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		write!(f, "Proven({:?})", self.block)
+	}
+}
+
+impl Client {
+	/// Returns the state after the newest block that the node proves to be finalized. If the client
+	/// [trusts](crate::Trust::node) the node: after its best block.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Unproven`] if the node's proof is wrong, or if its finalized block is older than one that was
+	/// proven before.
+	pub async fn proven(&self) -> Result<Proven, Error> {
+		let (block, state_root) = self.proven_block().await?;
+		Ok(Proven::at(self, block, state_root))
+	}
+
+	/// Returns the newest block that is proven or, by choice, believed, and its state root.
+	async fn proven_block(&self) -> Result<(BlockId, H256), Error> {
+		match self.0.trust.node {
+			true => self.believed_head().await,
+			false => self.proven_head().await,
+		}
+	}
+
+	/// Returns the best block, as the node says.
+	async fn believed_head(&self) -> Result<(BlockId, H256), Error> {
+		let hash: H256 = self.request("chain_getBlockHash", rpc_params![]).await?;
+		let header: Option<crate::Header> =
+			self.request("chain_getHeader", rpc_params![hash]).await?;
+		let header = header.ok_or_else(|| Error::Incompatible("the node lost a block".into()))?;
+		let number = header.number as BlockNumber;
+		Ok((BlockId { number, hash }, header.state_root))
+	}
+
+	/// Follows the votes for finality to the newest block that the node proves.
+	async fn proven_head(&self) -> Result<(BlockId, H256), Error> {
+		let mut known = self.0.finality.lock().await;
+		let mut finality = match &*known {
+			Some(finality) => finality.clone(),
+			None => self.known_finality().await?,
+		};
+		let before = finality.head().number;
+		let followed = self.follow(&mut finality).await;
+		let finality = known.insert(finality);
+		followed?;
+		if finality.head().number > before && !finality.is_development() {
+			if let Some(Err(error)) = self
+				.0
+				.memory
+				.as_ref()
+				.map(|memory| memory.set_finality(finality))
+			{
+				self.tell(&Notice::NotRemembered(error.to_string()));
+			}
+		}
+		let number = finality.head().number;
+		if let Some(age) = old(finality).filter(|_| !self.0.told_age.swap(true, Ordering::Relaxed))
+		{
+			self.tell(&Notice::OldHead { number, age });
+		}
+		let hash = finality.head_hash();
+		Ok((BlockId { number, hash }, finality.head().state_root))
+	}
+
+	/// Returns what was proven by an earlier run, or begins at the first block.
+	async fn known_finality(&self) -> Result<Finality, Error> {
+		let genesis = Hash::from(self.genesis());
+		let memory = self.0.memory.as_ref();
+		if let Some(known) = memory
+			.map(|memory| memory.finality(genesis))
+			.transpose()?
+			.flatten()
+		{
+			return Ok(known);
+		}
+		#[derive(Deserialize)]
+		struct First {
+			header: String,
+			proof: Vec<String>,
+		}
+		let first: First = self.request("isthmus_genesisProof", rpc_params![]).await?;
+		let finality = Finality::begin(genesis, &bytes(&first.header)?, nodes(&first.proof)?)
+			.map_err(Unproven::from)?;
+		if !finality.is_development() {
+			self.remember_chain();
+		}
+		Ok(finality)
+	}
+
+	/// Follows the node's proofs of finality as far as they go.
+	async fn follow(&self, finality: &mut Finality) -> Result<(), Error> {
+		for _ in 0..PROOFS {
+			let before = finality.head().number;
+			let proof: Result<String, Error> = self
+				.request("isthmus_finalityProof", rpc_params![finality.head_hash()])
+				.await;
+			let proof = match proof {
+				Err(Error::Rpc { code: NO_PROOF, .. }) => {
+					let offered = self.finalized_number().await?;
+					let known = before;
+					return Err(Unproven::from(FinalityError::Rollback { offered, known }).into());
+				}
+				proof => bytes(&proof?)?,
+			};
+			let is_newest = finality.follow(&proof).map_err(Unproven::from)?;
+			if is_newest {
+				return Ok(());
+			}
+			if finality.head().number == before {
+				break;
+			}
+		}
+		Err(Unproven::from(FinalityError::Malformed).into())
+	}
+
+	/// Looks something up in the finalized state. If it differs from what the node `said` about the block `tip`, looks
+	/// again in each later finalized state, until they agree or `tip` is finalized.
+	pub(crate) async fn confirmed<T: PartialEq>(
+		&self,
+		tip: &State,
+		said: &T,
+		look: impl AsyncFn(&Proven) -> Result<T, Error>,
+	) -> Result<T, Error> {
+		let confirmed = async {
+			let mut heads = None;
+			loop {
+				let proven = self.proven().await?;
+				let shown = look(&proven).await?;
+				if shown == *said || proven.block.number >= tip.block().number {
+					return Ok(shown);
+				}
+				let heads = match &mut heads {
+					Some(heads) => heads,
+					none => none.insert(self.final_heads().await?),
+				};
+				heads.next().await?;
+			}
+		};
+		self.patiently(Wait::FinalState, confirmed).await
+	}
+
+	/// Checks a free place that the node showed at the newest block: in the finalized state, its dataset is not in a later
+	/// epoch, and its leaf is not taken. Otherwise a node could have a record encrypted under keys that other readers
+	/// have.
+	pub(crate) async fn check_place(&self, owner: &AccountId, place: &Place) -> Result<(), Error> {
+		let Place {
+			dataset,
+			epoch,
+			leaf,
+			..
+		} = *place;
+		let proven = self.recently_proven().await?;
+		let keys = [
+			storage::dataset(&owner.0, dataset),
+			storage::leaf(&owner.0, dataset, epoch, leaf),
+		];
+		proven.load(&keys).await?;
+		let entry = proven.dataset(owner, dataset).await?;
+		if entry.is_some_and(|entry| entry.epoch > epoch) {
+			let what = format!("epoch {epoch} of dataset {dataset}");
+			return Err(Unproven::Forged(what).into());
+		}
+		match proven.leaf(owner, dataset, epoch, leaf).await? {
+			None => Ok(()),
+			Some(_) => Err(Unproven::Forged(format!("the free leaf {leaf}")).into()),
+		}
+	}
+
+	/// Returns a state that was proven a short while ago, or the newest one.
+	async fn recently_proven(&self) -> Result<Proven, Error> {
+		let mut recent = self.0.proven.lock().await;
+		let now = Instant::now();
+		if let Some((head, state_root)) = recent.get(MAX_AGE, now) {
+			return Ok(Proven::at(self, head, state_root));
+		}
+		let head = self.proven_block().await?;
+		recent.set(head, now);
+		Ok(Proven::at(self, head.0, head.1))
+	}
+
+	/// Asks what a caller may know about a record, as [`State::query`] does, and proves the answer.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Query`] if the caller may not read the record, and [`Error::Unproven`] if the node's
+	/// proofs are wrong.
+	pub async fn query(
+		&self,
+		caller: &AccountId,
+		owner: &AccountId,
+		key: RecordKey,
+	) -> Result<Answer, Error> {
+		let tip = self.best().await?;
+		let said = refused(tip.query(caller, owner, key).await)?;
+		let answer = self
+			.confirmed(&tip, &said, async |proven: &Proven| {
+				proven.prove_query(caller, owner, key, &said).await
+			})
+			.await?;
+		Ok(answer?)
+	}
+}
+
+/// Separates a refused query from an error.
+fn refused(answer: Result<Answer, Error>) -> Result<Result<Answer, QueryRefusal>, Error> {
+	match answer {
+		Ok(answer) => Ok(Ok(answer)),
+		Err(Error::Query(refusal)) => Ok(Err(refusal)),
+		Err(error) => Err(error),
+	}
+}
+
+/// Returns the age of the newest finalized block, if it is old. Blocks of development chains come only when there are
+/// transactions.
+fn old(finality: &Finality) -> Option<Duration> {
+	let date = SystemTime::UNIX_EPOCH + Duration::from_secs(finality.timestamp()?);
+	let age = SystemTime::now().duration_since(date).ok()?;
+	(age > OLD && !finality.is_development()).then_some(age)
+}
+
+/// Reads bytes that a node sent.
+fn bytes(text: &str) -> Result<Vec<u8>, Error> {
+	let digits = text.strip_prefix("0x").unwrap_or(text);
+	hex::decode(digits).map_err(|_| Unproven::from(ProofError::Malformed).into())
+}
+
+fn nodes(texts: &[String]) -> Result<Vec<Vec<u8>>, Error> {
+	texts.iter().map(|text| bytes(text)).collect()
+}
+
+impl Proven {
+	/// Makes the state after a block with this state root.
+	fn at(client: &Client, block: BlockId, state_root: H256) -> Self {
+		Self {
+			client: client.clone(),
+			block,
+			proof: Arc::new(Mutex::new(Proof::new(state_root))),
+		}
+	}
+
+	/// Returns the block.
+	pub fn block(&self) -> BlockId {
+		self.block
+	}
+
+	/// Fetches the proof of these entries, if it is not there yet.
+	async fn load(&self, keys: &[Vec<u8>]) -> Result<(), Error> {
+		let mut proof = self.proof.lock().await;
+		let version = storage::sharing_version();
+		let missing: Vec<_> = keys
+			.iter()
+			.chain([&version])
+			.filter(|key| proof.value(key).is_err())
+			.map(|key| to_hex(key))
+			.collect();
+		if missing.is_empty() {
+			return Ok(());
+		}
+		#[derive(Deserialize)]
+		struct Read {
+			proof: Vec<String>,
+		}
+		for part in missing.chunks(AT_ONCE) {
+			let read: Read = self
+				.client
+				.request("state_getReadProof", rpc_params![part, self.block.hash])
+				.await?;
+			proof.add(nodes(&read.proof)?);
+		}
+		let found: Option<u16> = proof.get(&version).map_err(Unproven::from)?;
+		let (found, known) = (found.unwrap_or_default(), storage::SHARING_VERSION);
+		match found == known {
+			true => Ok(()),
+			false => Err(Unproven::UnknownStorage { found, known }.into()),
+		}
+	}
+
+	/// Returns an entry, or `None` if there is none.
+	async fn get<Value: Decode>(&self, key: Vec<u8>) -> Result<Option<Value>, Error> {
+		let keys = [key];
+		self.load(&keys).await?;
+		let proof = self.proof.lock().await;
+		Ok(proof.get(&keys[0]).map_err(Unproven::from)?)
+	}
+
+	/// Returns all keys with this prefix.
+	async fn keys(&self, prefix: Vec<u8>) -> Result<Vec<Vec<u8>>, Error> {
+		if let Ok(keys) = self.proof.lock().await.keys(&prefix) {
+			return Ok(keys);
+		}
+		// The node says which keys there are, and the proof shows whether these are all.
+		let mut all = vec![prefix.clone()];
+		loop {
+			let after = (all.len() > 1).then(|| to_hex(&all[all.len() - 1]));
+			let params = rpc_params![to_hex(&prefix), KEYS, after, self.block.hash];
+			let page: Vec<String> = self.client.request("state_getKeysPaged", params).await?;
+			let is_last = page.len() < KEYS as usize;
+			for key in nodes(&page)? {
+				let is_next = all.last().is_none_or(|last| key > *last);
+				if !is_next || !key.starts_with(&prefix) || key.len() > LONGEST_KEY {
+					return Err(Unproven::from(ProofError::Malformed).into());
+				}
+				all.push(key);
+			}
+			if is_last {
+				break;
+			}
+		}
+		self.load(&all).await?;
+		let proof = self.proof.lock().await;
+		Ok(proof.keys(&prefix).map_err(Unproven::from)?)
+	}
+
+	/// Returns the time of the block, in seconds since 1970.
+	async fn time(&self) -> Result<Seconds, Error> {
+		let milliseconds: Option<u64> = self.get(storage::now()).await?;
+		Ok(milliseconds.unwrap_or_default() / 1000)
+	}
+
+	/// Returns the producer with this account.
+	pub async fn producer(&self, account: &AccountId) -> Result<Option<Producer>, Error> {
+		self.get(storage::producer(&account.0)).await
+	}
+
+	/// Returns an account's public encryption key.
+	pub async fn encryption_key(&self, account: &AccountId) -> Result<Option<PublicKey>, Error> {
+		let registered: Option<RegisteredKey> =
+			self.get(storage::encryption_key(&account.0)).await?;
+		let key = registered.map(|registered| PublicKey::from_bytes(&registered.key));
+		Ok(key.transpose()?)
+	}
+
+	/// Returns a dataset.
+	pub async fn dataset(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Option<Dataset>, Error> {
+		self.get(storage::dataset(&owner.0, dataset)).await
+	}
+
+	/// Returns a dataset's policy.
+	pub async fn policy(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Option<Policy>, Error> {
+		/// The policy and its deposit.
+		type Standing = (Policy, Balance);
+		let standing: Option<Standing> = self.get(storage::policy(&owner.0, dataset)).await?;
+		Ok(standing.map(|(policy, _)| policy))
+	}
+
+	/// Returns a record, complete or not.
+	pub async fn record(&self, owner: &AccountId, key: RecordKey) -> Result<Option<Record>, Error> {
+		self.get(storage::record(&owner.0, key)).await
+	}
+
+	/// Returns the entry of a taken leaf; `None` if the leaf is free.
+	pub async fn leaf(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+		leaf: Leaf,
+	) -> Result<Option<TakenLeaf>, Error> {
+		self.get(storage::leaf(&owner.0, dataset, epoch, leaf))
+			.await
+	}
+
+	/// Returns an open request.
+	pub async fn request(&self, id: RequestId) -> Result<Option<Request>, Error> {
+		self.get(storage::request(id)).await
+	}
+
+	/// Returns a grant: an active one, or one that the chain still remembers.
+	pub async fn grant(&self, id: GrantId) -> Result<Option<Grant>, Error> {
+		self.get(storage::grant(id)).await
+	}
+
+	/// Returns an account's funds.
+	pub async fn funds(&self, account: &AccountId) -> Result<Funds, Error> {
+		/// The account's nonce and three counters of references, and its four amounts.
+		type Info = (u32, u32, u32, u32, [Balance; 4]);
+		let info: Option<Info> = self.get(storage::funds(&account.0)).await?;
+		Ok(
+			info.map_or_else(Funds::default, |(_, _, _, _, amounts)| Funds {
+				free: amounts[0],
+				held: amounts[1],
+			}),
+		)
+	}
+
+	/// Returns the open requests to an owner, all of them, with the policies' verdicts.
+	pub async fn requests_to(&self, owner: &AccountId) -> Result<Vec<RequestEntry>, Error> {
+		let ids = self.numbers(storage::requests_to(&owner.0)).await?;
+		let keys: Vec<_> = ids.iter().map(|id| storage::request(*id)).collect();
+		self.load(&keys).await?;
+		let mut requests = Vec::new();
+		for id in ids {
+			let Some(request) = self.request(id).await? else {
+				continue;
+			};
+			requests.push((id, request));
+		}
+		let conditions = requests.iter().flat_map(|(_, request)| {
+			let policy = storage::policy(&owner.0, request.scope.dataset);
+			[policy, storage::producer(&request.consumer.0)]
+		});
+		self.load(&conditions.collect::<Vec<_>>()).await?;
+		let mut entries = Vec::new();
+		for (id, request) in requests {
+			let verdict = self.verdict(&request).await?;
+			entries.push(RequestEntry {
+				id,
+				request,
+				verdict,
+			});
+		}
+		Ok(entries)
+	}
+
+	/// Returns what the dataset's policy says about a request.
+	async fn verdict(&self, request: &Request) -> Result<Verdict, Error> {
+		let Request {
+			owner,
+			consumer,
+			scope,
+			term,
+			offer,
+			firm,
+			..
+		} = request;
+		let Some(policy) = self.policy(owner, scope.dataset).await? else {
+			return Ok(Verdict::NoPolicy);
+		};
+		let kind = self.producer(consumer).await?.map(|consumer| consumer.kind);
+		Ok(policy.judge(kind, scope, term, offer, *firm))
+	}
+
+	/// Returns the grants that a reader has, all of them: those in one state, or in any.
+	pub async fn grants_to(
+		&self,
+		reader: &AccountId,
+		state: Option<GrantState>,
+	) -> Result<Vec<GrantEntry>, Error> {
+		let ids = self.numbers(storage::grants_to(&reader.0)).await?;
+		self.grants(&ids, state).await
+	}
+
+	/// Returns the grants that a reader has on an epoch of a dataset, all of them.
+	pub async fn grants_on(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+		reader: &AccountId,
+	) -> Result<Vec<GrantEntry>, Error> {
+		let list = storage::grants_on(&owner.0, dataset, epoch, &reader.0);
+		let ids = self.reader_entry(list).await?;
+		self.grants(&ids, None).await
+	}
+
+	/// Returns the grants that an owner gave, all of them: those in one state, or in any.
+	pub async fn grants_of(
+		&self,
+		owner: &AccountId,
+		state: Option<GrantState>,
+	) -> Result<Vec<GrantEntry>, Error> {
+		let mut ids = Vec::new();
+		for key in self.keys(storage::grants_of(&owner.0)).await? {
+			ids.extend(self.reader_entry(key).await?);
+		}
+		self.grants(&ids, state).await
+	}
+
+	/// Returns the grants in an entry of the authorization list.
+	async fn reader_entry(&self, key: Vec<u8>) -> Result<Vec<GrantId>, Error> {
+		/// The grants, and how many requests are open.
+		type Entry = (Vec<GrantId>, u32);
+		let entry: Option<Entry> = self.get(key).await?;
+		Ok(entry.map_or_else(Vec::new, |(grants, _)| grants))
+	}
+
+	/// Returns the numbers at the ends of all keys with this prefix, in order.
+	async fn numbers(&self, prefix: Vec<u8>) -> Result<Vec<u64>, Error> {
+		let keys = self.keys(prefix).await?;
+		let mut numbers: Vec<_> = keys
+			.iter()
+			.filter_map(|key| storage::last_number(key))
+			.collect();
+		numbers.sort_unstable();
+		Ok(numbers)
+	}
+
+	async fn grants(
+		&self,
+		ids: &[GrantId],
+		wanted: Option<GrantState>,
+	) -> Result<Vec<GrantEntry>, Error> {
+		let mut keys: Vec<_> = ids.iter().map(|id| storage::grant(*id)).collect();
+		keys.push(storage::now());
+		self.load(&keys).await?;
+		let (now, time) = (self.block.number, self.time().await?);
+		let mut entries = Vec::new();
+		for id in ids {
+			let Some(mut grant) = self.grant(*id).await? else {
+				continue;
+			};
+			grant.state = grant.state_at(&now, time);
+			if wanted.is_none_or(|wanted| wanted == grant.state) {
+				entries.push(GrantEntry { id: *id, grant });
+			}
+		}
+		Ok(entries)
+	}
+
+	/// Proves what a caller may know about a record, in one request if what the node `said` is right.
+	async fn prove_query(
+		&self,
+		caller: &AccountId,
+		owner: &AccountId,
+		key: RecordKey,
+		said: &Result<Answer, QueryRefusal>,
+	) -> Result<Result<Answer, QueryRefusal>, Error> {
+		let mut keys = vec![storage::record(&owner.0, key), storage::now()];
+		if let Ok(said) = said {
+			let (dataset, epoch) = (said.dataset, said.epoch);
+			keys.push(storage::grants_on(&owner.0, dataset, epoch, &caller.0));
+			keys.extend(said.grant.iter().map(|grant| storage::grant(grant.grant)));
+		}
+		self.load(&keys).await?;
+		let Some(record) = self.record(owner, key).await? else {
+			return Ok(Err(QueryRefusal::UnknownRecord));
+		};
+		let Record {
+			dataset,
+			epoch,
+			leaf,
+			payload,
+			..
+		} = record;
+		let grant = match caller == owner {
+			true => None,
+			false => {
+				let list = storage::grants_on(&owner.0, dataset, epoch, &caller.0);
+				match self.opening_grant(list, leaf).await? {
+					Ok(_) if !payload.is_complete() => return Ok(Err(QueryRefusal::Incomplete)),
+					Ok(grant) => Some(grant),
+					Err(refusal) => return Ok(Err(refusal)),
+				}
+			}
+		};
+		Ok(Ok(Answer {
+			dataset,
+			epoch,
+			leaf,
+			payload,
+			grant,
+		}))
+	}
+
+	/// Finds the grant of a list that opens a leaf, as the chain does in its `query`.
+	async fn opening_grant(
+		&self,
+		list: Vec<u8>,
+		leaf: Leaf,
+	) -> Result<Result<OpeningGrant, QueryRefusal>, Error> {
+		let list = self.reader_entry(list).await?;
+		let (now, time) = (self.block.number, self.time().await?);
+		let mut refusal = QueryRefusal::NotAuthorised;
+		for id in list.into_iter().rev() {
+			let Some(grant) = self.grant(id).await? else {
+				continue;
+			};
+			let why_not = match grant.state_at(&now, time) {
+				_ if !grant.scope.covers(leaf) => QueryRefusal::OutOfRange,
+				GrantState::Revoked => QueryRefusal::Revoked,
+				GrantState::Expired => QueryRefusal::Expired,
+				GrantState::Active => {
+					return Ok(Ok(OpeningGrant {
+						grant: id,
+						scope: grant.scope,
+						expiry: grant.expiry,
+						until: grant.until,
+						sealed_keys: grant.sealed_keys,
+					}))
+				}
+			};
+			if matches!(
+				refusal,
+				QueryRefusal::NotAuthorised | QueryRefusal::OutOfRange
+			) {
+				refusal = why_not;
+			}
+		}
+		Ok(Err(refusal))
+	}
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a client believes of a node, and what it remembers of chains between two runs: which chain an address
+//! led to, and the newest finalized block of each chain.
+//!
+//! The first use of an address decides which chain it leads to, unless the user names the chain by the hash of
+//! its first block. From then on, another chain at that address is refused.
+
+use crate::text::{from_hex, to_hex};
+use isthmus_light::{genesis_hash, BlockNumber, Finality};
+
+pub use isthmus_light::{FinalityError, ProofError};
+use std::{
+	fmt, fs,
+	io::{self, Write},
+	path::{Path, PathBuf},
+	time::Duration,
+};
+use subxt::utils::H256;
+
+/// The file of the chains that addresses led to: an address and a hash on each line, like `known_hosts` of SSH.
+const KNOWN_CHAINS: &str = "known-chains";
+/// How old the newest finalized block may be before the user is told.
+pub(crate) const OLD: Duration = Duration::from_secs(15 * 60);
+
+/// What a client believes of its node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+	/// The hash of the chain's first block. Without it, the client believes the node the first time, and what it
+	/// remembers after that.
+	pub genesis: Option<[u8; 32]>,
+	/// The folder in which the client remembers chains. Without it, the client remembers nothing.
+	pub memory: Option<PathBuf>,
+	/// Whether to believe the node without proofs. Only for a node on the same machine.
+	pub node: bool,
+}
+
+/// Why the client does not believe what a node says.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unproven {
+	/// The node has another chain than the one that was chosen.
+	#[error("WrongGenesis: the chain at {url} begins with block {}, but the one that was {chosen} begins with {}", to_hex(.found), to_hex(.expected))]
+	WrongGenesis {
+		/// The node's address.
+		url: String,
+		/// How the chain was chosen.
+		chosen: Chosen,
+		/// The hash of the chosen chain's first block.
+		expected: [u8; 32],
+		/// The hash of the node's first block.
+		found: [u8; 32],
+	},
+	/// The finalized block is not proven.
+	#[error(transparent)]
+	Finality(#[from] FinalityError),
+	/// An entry of the state is not proven.
+	#[error(transparent)]
+	Proof(#[from] ProofError),
+	/// The chain keeps its data in a way that this program does not know.
+	#[error(
+		"the chain keeps shared data in version {found}, and this program knows version {known}"
+	)]
+	UnknownStorage {
+		/// The chain's version.
+		found: u16,
+		/// The version that this program knows.
+		known: u16,
+	},
+	/// What the node showed is not in the finalized state.
+	#[error("Forged: {0}, as the node showed it, is not in the chain's finalized state")]
+	Forged(String),
+	/// The node is not on the same machine.
+	#[error("only a node on this machine can be trusted without proofs")]
+	NotLocal,
+}
+
+/// How a chain was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chosen {
+	/// By the caller.
+	Named,
+	/// By the first use of the address.
+	Remembered,
+}
+
+impl fmt::Display for Chosen {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str(match self {
+			Self::Named => "named",
+			Self::Remembered => "there before",
+		})
+	}
+}
+
+/// What a client tells its user about the trust in a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+	/// The address was used for the first time. From now on it must lead to this chain.
+	FirstUse {
+		/// The address.
+		url: String,
+		/// The hash of the chain's first block.
+		genesis: [u8; 32],
+	},
+	/// The newest finalized block that the node proves is old.
+	OldHead {
+		/// The block's number.
+		number: BlockNumber,
+		/// How old it is.
+		age: Duration,
+	},
+	/// What was learned about the chain cannot be kept on the disk, and why.
+	NotRemembered(String),
+}
+
+impl fmt::Display for Notice {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::FirstUse { url, genesis } => write!(
+				f,
+				"{url} leads to the chain that begins with block {}. From now on, another chain at this address is refused",
+				to_hex(genesis)
+			),
+			Self::OldHead { number, age } => write!(
+				f,
+				"warning: the newest finalized block that the node proves is {number}, {} minutes old. What came later is not seen",
+				age.as_secs() / 60
+			),
+			Self::NotRemembered(reason) => write!(
+				f,
+				"warning: the chain cannot be remembered, so the next command believes the node again: {reason}"
+			),
+		}
+	}
+}
+
+/// Receives what the user should know.
+pub(crate) type TellNotice = Box<dyn Fn(&Notice) + Send + Sync>;
+
+/// What is remembered of chains, in a folder of the user's.
+pub(crate) struct Memory(PathBuf);
+
+impl Memory {
+	pub(crate) fn in_folder(folder: &Path) -> Self {
+		Self(folder.to_owned())
+	}
+
+	/// Returns the hash of the first block of the chain that an address led to.
+	pub(crate) fn chain_at(&self, url: &str) -> io::Result<Option<[u8; 32]>> {
+		let text = match fs::read_to_string(self.0.join(KNOWN_CHAINS)) {
+			Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+			text => text?,
+		};
+		let genesis = text.lines().find_map(|line| {
+			let (known, genesis) = line.split_once(' ')?;
+			(known == url).then_some(genesis)
+		});
+		let read = |genesis: &str| {
+			from_hex(genesis).ok_or_else(|| {
+				let path = self.0.join(KNOWN_CHAINS);
+				io::Error::other(format!("{}: `{genesis}` is no hash", path.display()))
+			})
+		};
+		genesis.map(read).transpose()
+	}
+
+	/// Remembers which chain an address leads to.
+	pub(crate) fn set_chain_at(&self, url: &str, genesis: &[u8; 32]) -> io::Result<()> {
+		fs::create_dir_all(&self.0)?;
+		let path = self.0.join(KNOWN_CHAINS);
+		let mut file = fs::File::options().append(true).create(true).open(path)?;
+		// In one write, because other programs may add lines, too.
+		file.write_all(format!("{url} {}\n", to_hex(genesis)).as_bytes())
+	}
+
+	fn finality_of(&self, genesis: &[u8; 32]) -> PathBuf {
+		self.0.join(format!("final-{}", hex::encode(genesis)))
+	}
+
+	/// Returns what was proven of a chain's finality before. A file that cannot be read as that is an error: to
+	/// begin again could go back.
+	pub(crate) fn finality(&self, genesis: H256) -> io::Result<Option<Finality>> {
+		let path = self.finality_of(&genesis.0);
+		let bytes = match fs::read(&path) {
+			Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+			bytes => bytes?,
+		};
+		let malformed = |error: FinalityError| {
+			io::Error::other(format!(
+				"{} is damaged: {error}. Remove it to begin again at the chain's first block",
+				path.display()
+			))
+		};
+		Finality::restore(genesis, &bytes)
+			.map(Some)
+			.map_err(malformed)
+	}
+
+	/// Remembers what is proven of a chain's finality, unless another program has come further.
+	pub(crate) fn set_finality(&self, finality: &Finality) -> io::Result<()> {
+		let genesis = finality.genesis();
+		let known = self.finality(genesis)?;
+		if known.is_some_and(|known| known.head().number >= finality.head().number) {
+			return Ok(());
+		}
+		fs::create_dir_all(&self.0)?;
+		let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
+		file.write_all(&finality.to_bytes())?;
+		file.persist(self.finality_of(&genesis.0))?;
+		Ok(())
+	}
+}
+
+/// Why a file is not a specification that names a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+	/// It is not a specification in JSON.
+	#[error("this is no chain specification")]
+	NoSpec,
+	/// The state of the first block is not in it, or only in a form that a runtime has to read.
+	#[error("this chain specification is not a raw one")]
+	NotRaw,
+}
+
+/// Returns the hash of the first block of the chain with this raw specification.
+///
+/// # Errors
+///
+/// Returns [`SpecError`] if the bytes are not a raw specification.
+pub fn genesis_of(spec: &[u8]) -> Result<[u8; 32], SpecError> {
+	let spec: serde_json::Value = serde_json::from_slice(spec).map_err(|_| SpecError::NoSpec)?;
+	let genesis = spec.get("genesis").ok_or(SpecError::NoSpec)?;
+	let raw = genesis.get("raw").ok_or(SpecError::NotRaw)?;
+	let children = raw
+		.get("childrenDefault")
+		.and_then(|children| children.as_object());
+	if children.is_some_and(|children| !children.is_empty()) {
+		return Err(SpecError::NoSpec);
+	}
+	let top = raw.get("top").and_then(|top| top.as_object());
+	let bytes = |text: &str| hex::decode(text.strip_prefix("0x")?).ok();
+	let entry =
+		|(key, value): (&String, &serde_json::Value)| Some((bytes(key)?, bytes(value.as_str()?)?));
+	let entries: Option<Vec<_>> = top.ok_or(SpecError::NoSpec)?.iter().map(entry).collect();
+	Ok(genesis_hash(entries.ok_or(SpecError::NoSpec)?).0)
+}
+
+/// Returns whether an address leads to the same machine.
+pub(crate) fn is_local(url: &str) -> bool {
+	let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+	let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+	let host = rest[..end].rsplit('@').next().unwrap_or_default();
+	let host = match host.strip_prefix('[') {
+		Some(v6) => v6.split(']').next().unwrap_or_default(),
+		None => host.split(':').next().unwrap_or_default(),
+	};
+	host == "localhost"
+		|| host
+			.parse::<std::net::IpAddr>()
+			.is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_local_address_is_a_loopback_one() {
+		for (url, expected) in [
+			("ws://127.0.0.1:9944", true),
+			("ws://127.9.9.9/rpc", true),
+			("ws://[::1]:9944", true),
+			("ws://user:p@localhost:1", true),
+			("wss://node.org", false),
+			("ws://127.0.0.1.node.org:9944", false),
+			("ws://localhost@node.org", false),
+			("ws://10.0.0.1:9944", false),
+			("ws://node.org/@127.0.0.1", false),
+		] {
+			assert_eq!(is_local(url), expected, "{url}");
+		}
+	}
+
+	#[test]
+	fn the_first_chain_at_an_address_is_remembered() {
+		let folder = tempfile::tempdir().unwrap();
+		let memory = Memory::in_folder(&folder.path().join("isthmus"));
+		assert_eq!(memory.chain_at("ws://a").unwrap(), None);
+		memory.set_chain_at("ws://a", &[1; 32]).unwrap();
+		memory.set_chain_at("ws://ab", &[2; 32]).unwrap();
+		memory.set_chain_at("ws://a", &[3; 32]).unwrap();
+		assert_eq!(memory.chain_at("ws://a").unwrap(), Some([1; 32]));
+		assert_eq!(memory.chain_at("ws://ab").unwrap(), Some([2; 32]));
+		assert_eq!(memory.chain_at("ws://b").unwrap(), None);
+		fs::write(folder.path().join("isthmus/known-chains"), "ws://a 0x12").unwrap();
+		assert!(memory.chain_at("ws://a").is_err());
+	}
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests the `isthmus` command against a node that lies: one that forges records and grants with keys of its own, shows
+// an owner false keys, requests and places, hides what is there, and changes proofs.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { contentHash, EncryptionKeyPair, encryptValue, MasterSecret, PublicKey, Range, sealGrant } from '../lib/envelope.mjs';
+import { LyingNode } from '../lib/lying-node.mjs';
+import { LocalNode, runToEnd } from '../lib/node.mjs';
+import { cidOf } from '../lib/sharing/encoding.mjs';
+import { Client, hex, recordKey } from '../lib/sharing.mjs';
+
+/** Ends hung tests, in milliseconds. */
+const timeout = 300_000;
+const TRUTH = 'name,mark\nAda,97\n';
+const LIE = 'name,mark\nAda,12\n';
+/** The exit codes that `isthmus --help` explains. */
+const [DONE, USAGE, NOT_AUTHENTIC] = [0, 2, 5];
+/** The command: $ISTHMUS_CLI, or `isthmus` beside the node. */
+const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
+
+let folder;
+let node;
+let liar;
+let client;
+let school;
+let company;
+
+/** Runs the command until it exits, against the liar unless another address is named. */
+async function run(args, { input, url = liar.url } = {}) {
+	const env = { ...process.env, ISTHMUS_URL: url, ISTHMUS_KEY: '', XDG_CONFIG_HOME: join(folder, 'config') };
+	const child = spawn(program, args, { cwd: folder, env });
+	const [out, err] = [[], []];
+	child.stdout.on('data', (data) => out.push(data));
+	child.stderr.on('data', (data) => err.push(data));
+	child.stdin.on('error', () => undefined);
+	child.stdin.end(input);
+	const code = await new Promise((resolve, reject) => {
+		child.once('error', reject);
+		child.once('close', resolve);
+	});
+	return { code, stdout: String(Buffer.concat(out)), stderr: String(Buffer.concat(err)) };
+}
+
+/** Runs the command against the honest node, and checks that it succeeds. */
+async function honestly(...args) {
+	const { code, stderr } = await run(args, { url: node.url });
+	assert.equal(code, DONE, `isthmus ${args.join(' ')}: ${stderr}`);
+}
+
+/** Stores a file with this text, against the honest node. */
+async function store(name, text, ...args) {
+	writeFileSync(join(folder, name), text);
+	await honestly('store', name, '--key', '//Bob', ...args);
+}
+
+const fetchMarks = ['fetch', '//Bob', 'marks', '--output', '-', '--key', '//Charlie'];
+
+/** Returns bytes without the prefix, as they are in the middle of a result. */
+const inside = (bytes) => hex(bytes).slice(2);
+
+/** Replaces bytes wherever they are in a result. */
+function replaced(result, ...pairs) {
+	if (result === undefined || result === null) return result;
+	let text = JSON.stringify(result);
+	for (const [from, to] of pairs) text = text.replaceAll(inside(from), inside(to));
+	return JSON.parse(text);
+}
+
+/** Collects the transactions that the command sends while the node tells this lie. */
+function sentWith(lie) {
+	const sent = [];
+	liar.setLie((method, params, result) => {
+		if (/submit/i.test(method)) sent.push(params[0]);
+		return lie(method, params, result);
+	});
+	return sent;
+}
+
+/** Makes a grant and a record that no one stored, as anyone can. */
+async function forgery() {
+	const answer = await client.query(company.address, school.address, recordKey('marks'));
+	const root = await MasterSecret.generate().epochRoot(client.epochId(school.publicKey, answer));
+	const context = client.recordContext(school.address, recordKey('marks'));
+	const value = await encryptValue(await root.leafKey(answer.leaf), context, new TextEncoder().encode(LIE));
+	const registered = await client.api.query.dataSharing.encryptionKeys(company.address);
+	const key = PublicKey.fromBytes(registered.unwrap().key.toU8a(true));
+	const { from, to, expiry, sealedKeys } = answer.grant;
+	const scope = { grantee: company.publicKey, range: new Range(from, to), expiry };
+	const keys = await sealGrant(root, scope, key);
+	assert.equal(keys.length, sealedKeys.length);
+	const pairs = [[answer.contentHash, contentHash(value)], [sealedKeys, keys]];
+	/** Changes what a node says of the state, and serves the forged record. */
+	const forge = (method, params, result) => {
+		if (method === 'bitswap_v1_get' && params[0] === cidOf(contentHash(value))) return hex(value);
+		if (method === 'state_call' || method === 'state_getStorage') return replaced(result, ...pairs);
+		return result;
+	};
+	return { forge, pairs };
+}
+
+before(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'isthmus-lies-'));
+	node = await LocalNode.start({ args: ['--dev'] });
+	liar = await LyingNode.start(node.url);
+	client = await Client.connect(node.url);
+	[school, company] = ['//Bob', '//Charlie'].map((secret) => client.account(secret));
+	await honestly('register', 'School', '--kind', 'school', '--key', '//Bob');
+	await honestly('dataset', 'create', 'marks', '--key', '//Bob');
+	await store('marks', TRUTH, '--leaf', '0');
+	await honestly('key', 'publish', '--key', '//Charlie');
+	await honestly('authorize', '--to', '//Charlie', '--leaves', '0..8', '--key', '//Bob', '--finalized');
+}, { timeout });
+
+after(async () => {
+	await client?.disconnect();
+	await liar?.stop();
+	await node?.stop();
+	rmSync(folder, { recursive: true, force: true });
+});
+
+test('a record and a grant that the node forged are not read', { timeout }, async () => {
+	const { forge } = await forgery();
+	liar.setLie(forge);
+	const read = await run(fetchMarks);
+	assert.deepEqual([read.code, read.stdout], [DONE, TRUTH], read.stderr);
+});
+
+test('a record that the node hides is read', { timeout }, async () => {
+	// Err(UnknownRecord), and Err(NotAuthorised).
+	for (const refusal of ['0x0100', '0x0101']) {
+		liar.setLie((method, params, result) =>
+			method === 'state_call' && params[0] === 'DataSharingApi_query' ? refusal : result,
+		);
+		const read = await run(fetchMarks);
+		assert.deepEqual([read.code, read.stdout], [DONE, TRUTH], read.stderr);
+	}
+});
+
+test('a proof of a forged state is refused by name', { timeout }, async () => {
+	const { forge, pairs } = await forgery();
+	for (const [lie, name] of [
+		[(proof) => replaced(proof, ...pairs), /BadProof/],
+		[(proof) => ({ ...proof, proof: [] }), /BadProof/],
+		[(proof) => ({ ...proof, proof: proof.proof.slice(1) }), /BadProof/],
+		[(proof) => ({ ...proof, proof: proof.proof.map((part) => part.slice(0, -2)) }), /BadProof/],
+	]) {
+		liar.setLie((method, params, result) =>
+			method === 'state_getReadProof' ? lie(result) : forge(method, params, result),
+		);
+		const read = await run(fetchMarks);
+		assert.deepEqual([read.code, read.stdout], [NOT_AUTHENTIC, ''], read.stderr);
+		assert.match(read.stderr, name);
+	}
+});
+
+test('a finalized block without its votes is refused by name', { timeout }, async () => {
+	const { stateRoot } = await client.api.rpc.chain.getHeader(await client.api.rpc.chain.getFinalizedHead());
+	const other = new Uint8Array(32).fill(7);
+	for (const [method, lie, name] of [
+		['isthmus_finalityProof', (proof) => replaced(proof, [stateRoot.toU8a(), other]), /NotFinal/],
+		['isthmus_finalityProof', (proof) => proof.slice(0, -2), /NotFinal/],
+		['isthmus_genesisProof', (first) => ({ ...first, proof: [] }), /BadProof/],
+		['isthmus_genesisProof', (first) => ({ ...first, header: `${first.header.slice(0, -2)}04` }), /NotFinal|WrongGenesis/],
+	]) {
+		liar.setLie((asked, _params, result) => (asked === method ? lie(result) : result));
+		const read = await run(fetchMarks);
+		assert.deepEqual([read.code, read.stdout], [NOT_AUTHENTIC, ''], read.stderr);
+		assert.match(read.stderr, name);
+	}
+});
+
+test('an owner does not seal a grant to a key that the node made up', { timeout }, async () => {
+	const pair = EncryptionKeyPair.generate();
+	const registered = await client.api.query.dataSharing.encryptionKeys(company.address);
+	const key = registered.unwrap().key.toU8a(true);
+	const own = (await pair.publicKey()).toBytes();
+	liar.setLie((method, _params, result) =>
+		method === 'state_getReadProof' ? result : replaced(result, [key, own]),
+	);
+	const granted = await run(['authorize', '--to', '//Charlie', '--leaves', '0..4', '--key', '//Bob']);
+	assert.equal(granted.code, DONE, granted.stderr);
+	const answer = await client.query(company.address, school.address, recordKey('marks'));
+	assert.equal(answer.grant.to, 4);
+	const [caller, owner] = [company.address, school.address];
+	await assert.rejects(client.openKeys({ caller, owner, answer, pair }), { name: 'DoesNotOpen' });
+	liar.setLie((_method, _params, result) => result);
+	const read = await run(fetchMarks);
+	assert.deepEqual([read.code, read.stdout], [DONE, TRUTH], read.stderr);
+});
+
+test('an owner serves no request that the node made up', { timeout }, async () => {
+	const [dave, eve] = ['//Dave', '//Eve'].map((secret) => client.account(secret));
+	const policy = ['--price', '0', '--longest-term', '1000', '--consumers', 'all'];
+	await honestly('dataset', 'policy', '0', ...policy, '--key', '//Bob');
+	for (const reader of ['//Dave', '//Eve']) await honestly('key', 'publish', '--key', reader);
+	const ask = ['--leaves', '0..8', '--term', '100', '--purpose', 'a study', '--finalized'];
+	await honestly('request', '//Bob', ...ask, '--key', '//Dave');
+	const sent = sentWith((method, params, result) =>
+		method === 'state_call' && params[0] === 'DataSharingApi_requests_to'
+			? replaced(result, [dave.publicKey, eve.publicKey])
+			: result,
+	);
+	const served = await run(['--json', 'serve', '--grants', '1', '--key', '//Bob']);
+	assert.equal(served.code, DONE, served.stderr);
+	assert.equal(JSON.parse(served.stdout).consumer, dave.address);
+	assert.equal(sent.length, 1);
+	assert.ok(!sent[0].includes(inside(eve.publicKey)));
+});
+
+test('an owner stores nothing in a place that the node says is free', { timeout }, async () => {
+	writeFileSync(join(folder, 'payroll'), 'secret\n');
+	const taken = client.api.query.dataSharing.leaves.key(school.address, 0, 0, 0);
+	const sent = sentWith((method, params, result) =>
+		method === 'state_getStorage' && params[0] === taken ? null : result,
+	);
+	const stored = await run(['store', 'payroll', '--leaf', '0', '--key', '//Bob']);
+	assert.equal(stored.code, NOT_AUTHENTIC, stored.stderr);
+	assert.match(stored.stderr, /Forged: the free leaf 0/);
+	assert.deepEqual(sent, []);
+});
+
+test('an owner stores nothing in an epoch that is over, whatever the node says', { timeout }, async () => {
+	const key = client.api.query.dataSharing.datasets.key(school.address, 0);
+	const before = (await client.api.rpc.state.getStorage(key)).toHex();
+	await honestly('dataset', 'epoch', '0', '--key', '//Bob', '--finalized');
+	const sent = sentWith((method, params, result) =>
+		method === 'state_getStorage' && params[0] === key ? before : result,
+	);
+	const stored = await run(['store', 'payroll', '--key', '//Bob']);
+	assert.equal(stored.code, NOT_AUTHENTIC, stored.stderr);
+	assert.match(stored.stderr, /Forged: epoch 0 of dataset 0/);
+	assert.deepEqual(sent, []);
+});
+
+test('a chain is named by the hash of its first block, or by its specification', { timeout }, async () => {
+	liar.setLie((_method, _params, result) => result);
+	const other = await run(['status', '--genesis', hex(new Uint8Array(32).fill(1))]);
+	assert.equal(other.code, NOT_AUTHENTIC);
+	assert.match(other.stderr, /WrongGenesis: .* the one that was named begins with 0x0101/);
+	const { stdout } = await runToEnd(['export-chain-spec', '--chain', 'dev', '--raw']);
+	writeFileSync(join(folder, 'raw.json'), stdout);
+	for (const named of [['--genesis', hex(client.genesis)], ['--chain-spec', 'raw.json']]) {
+		const right = await run(['status', ...named]);
+		assert.equal(right.code, DONE, right.stderr);
+	}
+	const plain = await runToEnd(['export-chain-spec', '--chain', 'dev']);
+	writeFileSync(join(folder, 'plain.json'), plain.stdout);
+	const notRaw = await run(['status', '--chain-spec', 'plain.json']);
+	assert.equal(notRaw.code, USAGE);
+	assert.match(notRaw.stderr, /not a raw one/);
+});
+
+test('only a node on this machine can be trusted without proofs', { timeout }, async () => {
+	const remote = await run(['status', '--trust-node'], { url: 'ws://192.0.2.1:9944' });
+	assert.equal(remote.code, USAGE);
+	assert.match(remote.stderr, /only a node on this machine/);
+	// No votes are asked for, and the program says so.
+	const asked = [];
+	liar.setLie((method, _params, result) => {
+		asked.push(method);
+		return result;
+	});
+	const read = await run([...fetchMarks, '--trust-node']);
+	assert.deepEqual([read.code, read.stdout], [DONE, TRUTH], read.stderr);
+	assert.match(read.stderr, /trusted without proofs/);
+	assert.ok(!asked.includes('isthmus_finalityProof'));
+});
+
+test('a verified read costs one request more, and less than 20 KiB', { timeout }, async () => {
+	const received = new Map();
+	liar.setLie((method, _params, result) => {
+		received.set(method, (received.get(method) ?? 0) + JSON.stringify(result ?? null).length);
+		return result;
+	});
+	const read = await run(fetchMarks);
+	assert.equal(read.code, DONE, read.stderr);
+	const proofs = ['isthmus_finalityProof', 'isthmus_genesisProof', 'state_getReadProof'];
+	const bytes = proofs.map((method) => received.get(method) ?? 0);
+	assert.ok(bytes.every((count) => count > 0), String(bytes));
+	assert.ok(bytes.reduce((sum, count) => sum + count) < 20 * 1024, String(bytes));
+});
