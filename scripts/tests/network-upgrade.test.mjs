@@ -23,6 +23,8 @@ import { identities } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 1_200_000;
+/** It takes minutes. */
+const skip = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
 const file = (name) => fileURLToPath(new URL(`data/${name}`, import.meta.url));
 const OLD = file('runtime-5ed0144.wasm');
 const WITH_VOTES = file('runtime-votes.wasm');
@@ -168,7 +170,7 @@ function load(url) {
 	return { stop, abandon };
 }
 
-test('a chain with data is upgraded by the superuser and by vote', { timeout }, async (t) => {
+test('a chain with data is upgraded by the superuser and by vote', { timeout, skip }, async (t) => {
 	const args = (index) => ['--mine', '--beneficiary', accounts[index], '--hash-rate', '2000'];
 	const network = await Network.start({
 		spare: 1,
