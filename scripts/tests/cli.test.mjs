@@ -695,7 +695,7 @@ test('a folder and stdin are stored and fetched', { timeout }, async () => {
 	assert.deepEqual([fetched.files, fetched.bytes], [4, 2_501_010]);
 	const list = ['fetch', address, 'papers', ...key, '-o'];
 	assert.match((await refused(USAGE, ...list, 'list')).hint, /--folder/);
-	assert.match((await run([...list, '-', '--raw'])).stdout, /^isthmus\/folder\/v1/);
+	assert.match((await run([...list, '-', '--raw'])).stdout, /^isthmus\/folder\/v2/);
 	// Files that exist already are not fetched again.
 	assert.deepEqual(await chunksRequested(...copy), []);
 	for (const name of ['large', 'deep/small', 'deep/er/empty', 'run.sh']) {
