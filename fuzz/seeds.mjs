@@ -72,12 +72,14 @@ seeds('manifest', small(both(sharing.manifests, sharing.refusedManifests, 'manif
 seeds('folder_list', small(both(files.folders, files.refusedFolders, 'bytes')));
 seeds('key_file', [
 	...files.keyFiles.map(({ file }, index) => [`valid-${index}`, JSON.stringify(file)]),
-	// Contents, after the salt and the number of the changed bit: an account, a master secret, a seed.
-	...files.keyFiles.map(({ secret, master, seeds }, index) => {
-		const account = Buffer.from(secret);
-		const length = Buffer.from([account.length >> 8, account.length & 255]);
-		return [`contents-${index}`, Buffer.concat([Buffer.alloc(6), length, account, unhex(master), ...seeds.map(unhex)])];
+	// Contents, after the salt and the number of the changed bit: a seed and an imported account.
+	...files.keyFiles.map(({ seed, imported }, index) => {
+		return [`contents-${index}`, Buffer.concat([Buffer.alloc(6), unhex(seed), Buffer.from(imported ?? '')])];
 	}),
+]);
+seeds('share', [
+	...envelope.shares.shares.map((share, index) => [`share-${index}`, share]),
+	...envelope.seeds.map(({ words }, index) => [`words-${index}`, words]),
 ]);
 
 const hex = (byte, length) => `0x${Buffer.alloc(length, byte).toString('hex')}`;

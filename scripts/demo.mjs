@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { EncryptionKeyPair, MasterSecret } from './lib/envelope.mjs';
+import { EncryptionSecret, MasterSecret } from './lib/envelope.mjs';
 import { firstChunkWithAnyKey } from './lib/envelope/record.mjs';
 import { LocalNode } from './lib/node.mjs';
 import { Client, hex, recordKey } from './lib/sharing.mjs';
@@ -65,10 +65,10 @@ async function story(client, files) {
 		client.account(secret),
 	);
 	const master = MasterSecret.generate();
-	const pair = EncryptionKeyPair.generate();
+	const encryption = EncryptionSecret.generate();
 	const keys = MONTHS.map((month) => recordKey(`students/${month}`));
 	const csv = studentsCsv();
-	const scene = { client, files, school, company, stranger, master, pair, keys, csv };
+	const scene = { client, files, school, company, stranger, master, encryption, keys, csv };
 
 	const dataset = await register(scene);
 	const values = await store(scene, dataset);
@@ -80,13 +80,13 @@ async function story(client, files) {
 }
 
 /** Registers the school and the company's encryption key, and creates a dataset; returns the dataset's number. */
-async function register({ client, school, company, pair }) {
+async function register({ client, school, company, encryption }) {
 	print('1. A school and a company join');
 	// Sent concurrently: each call takes its account's nonce immediately, so the school's calls keep this order.
 	const [registered, created, keySet] = await Promise.all([
 		client.register(school, 'School', 'Demo school'),
 		client.createDataset(school, 'students 2025'),
-		client.setEncryptionKey(company, await pair.publicKey()),
+		client.setEncryptionKey(company, await (await encryption.fresh()).publicKey()),
 	]);
 	const dataset = created.event('dataSharing', 'DatasetCreated').dataset.toNumber();
 	printStep(registered, 'school', 'registers as a producer; its account is also its contract\'s address:');
@@ -122,10 +122,11 @@ async function store({ client, files, school, master, keys, csv }, dataset) {
 }
 
 /** The company requests the spring months, and the school authorises it; returns the grant's receipt. */
-async function grant({ client, school, company, master }, dataset) {
+async function grant({ client, school, company, master, encryption }, dataset) {
 	print('\n3. The company requests access (T_q), and the school grants it');
 	const spring = { dataset, epoch: 0, ...SPRING };
-	const terms = { purpose: PURPOSE, term: TERM };
+	const key = await (await encryption.fresh()).publicKey();
+	const terms = { purpose: PURPOSE, term: TERM, key };
 	const requested = await client.requestAccess(company, school.address, spring, terms);
 	const request = requested.event('dataSharing', 'AccessRequested').request.toNumber();
 	const [first, last] = [SPRING_MONTHS[0], SPRING_MONTHS.at(-1)];
@@ -137,10 +138,10 @@ async function grant({ client, school, company, master }, dataset) {
 }
 
 /** The company reads the months that the school granted. */
-async function read({ client, files, school, company, pair, keys, csv }) {
+async function read({ client, files, school, company, encryption, keys, csv }) {
 	print('\n4. The company queries, fetches and decrypts');
 	const granted = keys.slice(SPRING.from, SPRING.to);
-	const parts = await Promise.all(granted.map((key) => client.read(company, pair, school.address, key)));
+	const parts = await Promise.all(granted.map((key) => client.read(company, encryption, school.address, key)));
 	const received = joinCsv(parts.map((bytes) => Buffer.from(bytes).toString()));
 	const target = join(files, 'company-students.csv');
 	writeFileSync(target, received);
@@ -154,7 +155,7 @@ async function read({ client, files, school, company, pair, keys, csv }) {
 }
 
 /** Shows that a stranger can read nothing, and the company nothing outside its months. */
-async function refuseEveryoneElse({ client, school, company, stranger, pair, keys }, values) {
+async function refuseEveryoneElse({ client, school, company, stranger, encryption, keys }, values) {
 	print('\n5. Everyone else is refused');
 	const { address: owner } = school;
 	const key = keys[SPRING.from];
@@ -167,7 +168,7 @@ async function refuseEveryoneElse({ client, school, company, stranger, pair, key
 	const beyond = await expectRefusal('OutOfRange', client.query(company.address, owner, keys[JUNE]));
 	printNote('company', `queries ${MONTHS[JUNE]}: refused, ${beyond.name}`);
 	printNote('', `"${beyond.message}"`);
-	await tryEveryKey({ client, company, pair, owner, keys, june: values[JUNE] });
+	await tryEveryKey({ client, company, encryption, owner, keys, june: values[JUNE] });
 	printNote('company', `downloads ${MONTHS[JUNE]}'s ciphertext, which is public, and tries every key it has:`);
 	printNote('', 'none of them opens it');
 }
@@ -176,15 +177,15 @@ async function refuseEveryoneElse({ client, school, company, stranger, pair, key
 async function queryAsTheCompany({ client, company, owner, key }) {
 	const caller = company.address;
 	const answer = await client.query(caller, owner, key);
-	const pair = EncryptionKeyPair.generate();
+	const pair = EncryptionSecret.generate();
 	await expectRefusal('DoesNotOpen', client.openKeys({ caller, owner, answer, pair }));
 }
 
 /** The company gets June's ciphertext, as anyone can, but none of the company's keys opens it. */
-async function tryEveryKey({ client, company, pair, owner, keys, june }) {
+async function tryEveryKey({ client, company, encryption, owner, keys, june }) {
 	const caller = company.address;
 	const answer = await client.query(caller, owner, keys[SPRING.from]);
-	const granted = await client.openKeys({ caller, owner, answer, pair });
+	const granted = await client.openKeys({ caller, owner, answer, pair: encryption });
 	await expectRefusal('LeafOutsideRange', granted.leafKey(JUNE));
 	const context = client.recordContext(owner, keys[JUNE]);
 	for (let leaf = SPRING.from; leaf < SPRING.to; leaf++) {

@@ -7,7 +7,10 @@
 
 #![no_main]
 
-use isthmus_sharing::folder::{from_bytes, to_bytes, LABEL, MAX_PATH};
+use isthmus_sharing::{
+	folder::{from_bytes, to_bytes, LABEL, MAX_PATH},
+	text::is_format,
+};
 use libfuzzer_sys::fuzz_target;
 use std::path::{Component, Path};
 
@@ -28,7 +31,9 @@ fn check(data: &[u8]) {
 			.collect();
 		assert_eq!(joined.join("/"), file.path);
 		assert!(!file.path.is_empty() && file.path.len() <= MAX_PATH);
-		assert!(!file.path.contains(|c: char| c == '\\' || c.is_control()));
+		assert!(!file
+			.path
+			.contains(|c: char| matches!(c, '\\' | ':') || c.is_control() || is_format(c)));
 	}
 }
 

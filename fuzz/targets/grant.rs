@@ -18,7 +18,7 @@ use hpke::{
 };
 use isthmus_envelope::{
 	decrypt_value, encrypt_value, open_grant, seal_grant, EncryptionKeyPair, EpochId, EpochRoot,
-	GrantScope, KeySet, MasterSecret, PublicKey, Range, RecordContext,
+	GrantScope, KeySet, MasterSecret, PublicKey, Range, RecordContext, Suite,
 };
 use libfuzzer_sys::{
 	arbitrary::{Result, Unstructured},
@@ -33,16 +33,22 @@ const EPOCH: EpochId = EpochId {
 	epoch: 4,
 };
 
-/// The length of the version and the suite, which precede the key in a grant and in an encoded public key.
-const SUITE_LEN: usize = 2;
-
+/// The reader's pair of suite 1, for which this program can seal anything itself.
 fn reader() -> &'static (EncryptionKeyPair, PublicKey) {
 	static READER: OnceLock<(EncryptionKeyPair, PublicKey)> = OnceLock::new();
-	READER.get_or_init(|| {
-		let pair = EncryptionKeyPair::from_seed([5; 32]);
-		let key = pair.public_key();
-		(pair, key)
-	})
+	READER.get_or_init(|| reader_of(Suite::X25519))
+}
+
+/// The reader's pair of suite 2.
+fn post_quantum_reader() -> &'static (EncryptionKeyPair, PublicKey) {
+	static READER: OnceLock<(EncryptionKeyPair, PublicKey)> = OnceLock::new();
+	READER.get_or_init(|| reader_of(Suite::XWing))
+}
+
+fn reader_of(suite: Suite) -> (EncryptionKeyPair, PublicKey) {
+	let pair = EncryptionKeyPair::from_seed(suite, [4; 16], [5; 32]);
+	let key = pair.public_key();
+	(pair, key)
 }
 
 fn root() -> &'static EpochRoot {
@@ -93,7 +99,7 @@ impl CryptoRng for Ephemeral {}
 /// Seals any bytes to the reader, bound to a scope, in the layout of docs/formats.md.
 fn seal(scope: &GrantScope, bytes: &[u8]) -> Vec<u8> {
 	let info = [
-		&b"isthmus/grant/v1"[..],
+		&b"isthmus/grant/v2"[..],
 		&EPOCH.genesis,
 		&EPOCH.owner,
 		&EPOCH.dataset.to_be_bytes(),
@@ -105,7 +111,7 @@ fn seal(scope: &GrantScope, bytes: &[u8]) -> Vec<u8> {
 	]
 	.concat();
 	let recipient = reader().1.to_bytes();
-	let (suite, key) = recipient.split_at(SUITE_LEN);
+	let (prefix, key) = recipient.split_at(PublicKey::PREFIX_LEN);
 	let key = Deserializable::from_bytes(key).expect("it is the reader's key");
 	let (encapsulated, mut context) = hpke::setup_sender::<
 		AesGcm256,
@@ -115,7 +121,7 @@ fn seal(scope: &GrantScope, bytes: &[u8]) -> Vec<u8> {
 	>(&OpModeS::Base, &key, &info, &mut Ephemeral)
 	.expect("the reader's key is a good one");
 	let ciphertext = context.seal(bytes, &[]).expect("a few bytes can be sealed");
-	[&[1][..], suite, &encapsulated.to_bytes(), &ciphertext].concat()
+	[&[2][..], prefix, &encapsulated.to_bytes(), &ciphertext].concat()
 }
 
 /// Checks a grant from a dishonest owner, who may seal anything.
@@ -147,10 +153,12 @@ fn check_honest(data: &[u8]) -> Result<()> {
 		input.arbitrary()?,
 		input.int_in_range(scope.range.start()..=scope.range.end() - 1)?,
 	);
-	let mut sealed =
-		seal_grant(root(), &scope, &reader().1).expect("the reader's key is a good one");
-	let keys =
-		open_grant(&reader().0, &EPOCH, &scope, &sealed).expect("it was sealed to the reader");
+	let (pair, public) = match input.arbitrary()? {
+		true => reader(),
+		false => post_quantum_reader(),
+	};
+	let mut sealed = seal_grant(root(), &scope, public).expect("the reader's key is a good one");
+	let keys = open_grant(pair, &EPOCH, &scope, &sealed).expect("it was sealed to the reader");
 	check_range(&keys, scope.range);
 
 	let leaf = u32::try_from(leaf).expect("the range ends in the tree");
@@ -171,10 +179,10 @@ fn check_honest(data: &[u8]) -> Result<()> {
 		expiry: scope.expiry ^ 1,
 		..scope
 	};
-	assert!(open_grant(&reader().0, &EPOCH, &other, &sealed).is_err());
+	assert!(open_grant(pair, &EPOCH, &other, &sealed).is_err());
 	let bit = usize::from(flipped) % (8 * sealed.len());
 	sealed[bit / 8] ^= 1 << (bit % 8);
-	assert!(open_grant(&reader().0, &EPOCH, &scope, &sealed).is_err());
+	assert!(open_grant(pair, &EPOCH, &scope, &sealed).is_err());
 	Ok(())
 }
 
@@ -184,7 +192,12 @@ fuzz_target!(|data: &[u8]| {
 		range: Range::ALL,
 		expiry: 0,
 	};
-	assert!(open_grant(&reader().0, &EPOCH, &scope, data).is_err());
+	for (pair, public) in [reader(), post_quantum_reader()] {
+		assert!(open_grant(pair, &EPOCH, &scope, data).is_err());
+		// Bytes that start as they should.
+		let started = [&[2], &public.to_bytes()[..PublicKey::PREFIX_LEN], data].concat();
+		assert!(open_grant(pair, &EPOCH, &scope, &started).is_err());
+	}
 	if PublicKey::from_bytes(data).is_ok_and(|key| key.to_bytes()[..] != *data) {
 		panic!("a public key is written otherwise than it was read");
 	}

@@ -8,7 +8,7 @@
 
 #![no_main]
 
-use isthmus_envelope::{EncryptionKeyPair, KeyFile, KeyFileError, PublicKey, Secrets};
+use isthmus_envelope::{KeyFile, KeyFileError, Secrets};
 use libfuzzer_sys::{
 	arbitrary::{Result, Unstructured},
 	fuzz_target,
@@ -21,8 +21,8 @@ const ACCOUNT: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
 /// The minimum cost of scrypt, as log2(N). This target reads a file with a higher cost, but does not open
 /// it.
 const LOG_N: u8 = 1;
-/// The length of an encryption key in the file, as hexadecimal digits.
-const KEY_DIGITS: usize = 2 * PublicKey::LEN;
+/// A fingerprint of no seed in particular.
+const FINGERPRINT: &str = "0000000000000000";
 
 /// Checks a file that consists of this text.
 fn check_text(text: &str) {
@@ -33,7 +33,7 @@ fn check_text(text: &str) {
 	assert_eq!(written.parse::<KeyFile>().as_ref().ok(), Some(&file));
 	let object: Value = serde_json::from_str(&written).expect("a key file is JSON");
 	assert_eq!(object["account"], file.account());
-	assert_eq!(object["encryptionKey"], file.encryption_key());
+	assert_eq!(object["fingerprint"], file.fingerprint());
 	if object["scryptLogN"].as_u64() <= Some(LOG_N.into()) {
 		// Without the passphrase, no one can make a file that opens with it.
 		let opened = file.open("another passphrase");
@@ -42,12 +42,12 @@ fn check_text(text: &str) {
 }
 
 /// Encrypts any bytes as a key file's secrets, in the layout of docs/formats.md.
-fn seal(contents: &[u8], salt: &[u8], encryption_key: &str) -> Value {
+fn seal(contents: &[u8], salt: &[u8]) -> Value {
 	let params = scrypt::Params::new(LOG_N, 8, 1, 32).expect("the cost is one of scrypt's");
 	let mut key = [0; 32];
 	scrypt::scrypt(PASSPHRASE.as_bytes(), salt, &params, &mut key).expect("scrypt gives 32 bytes");
 	let key = UnboundKey::new(&AES_256_GCM, &key).expect("the key has 32 bytes");
-	let aad = format!("isthmus/key/v1/{ACCOUNT}/{encryption_key}");
+	let aad = format!("isthmus/key/v2/{ACCOUNT}/{FINGERPRINT}");
 	let mut secrets = contents.to_vec();
 	LessSafeKey::new(key)
 		.seal_in_place_append_tag(
@@ -57,9 +57,9 @@ fn seal(contents: &[u8], salt: &[u8], encryption_key: &str) -> Value {
 		)
 		.expect("a few bytes can be encrypted");
 	json!({
-		"isthmusKey": 1,
+		"isthmusKey": 2,
 		"account": ACCOUNT,
-		"encryptionKey": encryption_key,
+		"fingerprint": FINGERPRINT,
 		"scryptLogN": LOG_N,
 		"salt": hex::encode(salt),
 		"secrets": hex::encode(secrets),
@@ -68,12 +68,9 @@ fn seal(contents: &[u8], salt: &[u8], encryption_key: &str) -> Value {
 
 /// Encodes secrets in the layout of a key file.
 fn encode(secrets: &Secrets) -> Vec<u8> {
-	let account = secrets.account.as_bytes();
-	let mut bytes = (account.len() as u16).to_be_bytes().to_vec();
-	bytes.extend(account);
-	bytes.extend(secrets.master.expose_secret());
-	for pair in &secrets.encryption {
-		bytes.extend(EncryptionKeyPair::expose_seed(pair));
+	let mut bytes = secrets.seed.expose_secret().to_vec();
+	if let Some(account) = &secrets.imported {
+		bytes.extend(account.as_bytes());
 	}
 	bytes
 }
@@ -84,8 +81,7 @@ fn check_contents(data: &[u8]) -> Result<()> {
 	let salt: [u8; 4] = input.arbitrary()?;
 	let flipped: u16 = input.arbitrary()?;
 	let contents = input.take_rest();
-	let key = "0".repeat(KEY_DIGITS);
-	let mut object = seal(contents, &salt, &key);
+	let mut object = seal(contents, &salt);
 	let file: KeyFile = object.to_string().parse().expect("it is a key file");
 	match file.open(PASSPHRASE) {
 		Ok(secrets) => assert_eq!(encode(&secrets), contents),

@@ -4,14 +4,15 @@
 // Rust crate in client/envelope, with the same names. Both pass the test vectors beside that crate. docs/formats.md
 // describes the layouts. Nothing here talks to the chain; sharing.mjs does.
 //
-// The cryptography comes from WebCrypto, except for HPKE (@hpke/core) and the scrypt of key files (Node.js).
+// The cryptography comes from WebCrypto, except for HPKE and X-Wing (@hpke), the words of a
+// seed (@polkadot/util-crypto) and the scrypt of key files (Node.js).
 // JavaScript cannot wipe a secret from memory, so keys stay there until they are garbage-collected.
 
 export { EnvelopeError } from './envelope/common.mjs';
 export { folderFromBytes, folderToBytes } from './envelope/folder.mjs';
-export { openGrant, sealGrant } from './envelope/grant.mjs';
+export { grantRecipient, openGrant, sealGrant } from './envelope/grant.mjs';
 export { openKeyFile } from './envelope/key-file.mjs';
-export { EncryptionKeyPair, PublicKey, SUITE_X25519 } from './envelope/keys.mjs';
+export { EncryptionKeyPair, EncryptionSecret, PublicKey, SUITE_X25519, SUITE_XWING } from './envelope/keys.mjs';
 export { MasterSecret } from './envelope/master.mjs';
 export { ChunkTree, contentHash, Manifest, MAX_RECORD_CHUNKS } from './envelope/manifest.mjs';
 export * as merkle from './envelope/merkle.mjs';
@@ -25,4 +26,5 @@ export {
 	MAX_CHUNKS,
 	TAG_LEN,
 } from './envelope/record.mjs';
+export { joinShares, Seed } from './envelope/seed.mjs';
 export { EpochRoot, KeySet, LeafKey, LEAVES, Range } from './envelope/tree.mjs';

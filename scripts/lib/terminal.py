@@ -2,14 +2,16 @@
 """Runs a program in a terminal of its own, and types answers to its prompts.
 
 Reads a JSON object from stdin: `argv`, `columns`, and `typed`, a list of pairs: a prompt to wait for, and what to type
-once the terminal does not show what is typed. After an empty prompt it is typed until the program ends. With a third
-element, `true`, it is typed although the terminal shows it. Prints a JSON object: `code` (negative for a signal),
-`screen`, and `echoes`, whether the terminal shows what is typed after the program has ended.
+once the terminal does not show what is typed; "@word" types the word of a seed whose number was asked for, as it is on
+the screen. After an empty prompt it is typed until the program ends. With a third element, `true`, it is typed although
+the terminal shows it. Prints a JSON object: `code` (negative for a signal), `screen`, and `echoes`, whether the terminal
+shows what is typed after the program has ended.
 """
 
 import fcntl
 import json
 import os
+import re
 import select
 import struct
 import subprocess
@@ -19,6 +21,13 @@ import termios
 
 def echoes(terminal):
     return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+
+def word(screen):
+    """Returns what to type at the end of the screen, `Word 7: `, or None if it does not end so yet."""
+    text = screen.decode(errors="replace")
+    asked = re.search(r"[Ww]ord (\d+)(: |\. Try again: )$", text)
+    return asked and re.search(rf" {asked[1]}\. ([a-z]+)", text)[1].encode() + b"\r"
 
 
 def main():
@@ -47,8 +56,11 @@ def main():
         if not typed[0][0]:
             os.write(master, typed[0][1].encode())
         elif (len(typed[0]) > 2 or not echoes(slave)) and (at := screen.find(typed[0][0].encode(), seen)) >= 0:
-            seen = at + len(typed[0][0].encode())
-            os.write(master, typed.pop(0)[1].encode())
+            answer = word(screen) if typed[0][1] == "@word" else typed[0][1].encode()
+            if answer is not None:
+                seen = at + len(typed[0][0].encode())
+                os.write(master, answer)
+                typed.pop(0)
     outcome = {"code": child.returncode, "screen": screen.decode(errors="replace"), "echoes": echoes(slave)}
     json.dump(outcome, sys.stdout)
 

@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { blake2AsU8a } from '@polkadot/util-crypto';
-import { EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
+import { EncryptionSecret, grantRecipient, MasterSecret, PublicKey } from '../lib/envelope.mjs';
 import { storeFile } from '../lib/large.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
@@ -118,7 +118,7 @@ function random(name, size) {
 /** The secrets of the command's development accounts are derived from their names. */
 const secretOf = (label, uri) => blake2AsU8a(Buffer.from(`isthmus/development/${label}/${uri}`));
 const masterOf = (uri) => new MasterSecret(secretOf('master', uri));
-const pairOf = (uri) => new EncryptionKeyPair(secretOf('encryption', uri));
+const encryptionOf = (uri) => new EncryptionSecret(secretOf('encryption', uri));
 
 /**
  * Makes an account with funds for a scenario.
@@ -191,19 +191,133 @@ describe('keys', () => {
 		assert.match(none.hint, /isthmus key generate FILE/);
 	});
 
-	test('after two rotations at the same time, the file contains both new pairs, and the chain the current one', { timeout }, async () => {
+	test('a key is registered and replaced, and the key file stays as it is', { timeout }, async () => {
 		const { address } = await account('//Rotating');
 		const imported = await run(['key', 'import', 'rotating.key'], { input: '//Rotating\n' });
 		assert.equal(imported.code, DONE, imported.stderr);
-		const secrets = () => JSON.parse(readFileSync(file('rotating.key'))).secrets.length / 2;
-		const length = secrets();
-		await Promise.all([1, 2].map(() => ok('key', 'rotate', '--key', 'rotating.key')));
-		assert.equal(secrets(), length + 2 * 32);
-		const [{ encryptionKey }] = await ok('key', 'inspect', 'rotating.key');
-		const onChain = async () => (await client.api.query.dataSharing.encryptionKeys(address)).toJSON()?.key;
-		assert.equal(await onChain(), `0x${encryptionKey}`);
+		const before = contents('rotating.key');
+		const onChain = async () => {
+			const registered = (await client.api.query.dataSharing.encryptionKeys(address)).toJSON();
+			return registered && PublicKey.fromBytes(Buffer.from(registered.key.slice(2), 'hex'));
+		};
+		const [first] = await ok('key', 'publish', '--key', 'rotating.key');
+		assert.ok(first.block > 0);
+		const published = await onChain();
+		assert.equal(published.suite, 2);
+		const [again] = await ok('key', 'publish', '--key', 'rotating.key');
+		assert.equal(again.block, null);
+		await ok('key', 'rotate', '--key', 'rotating.key');
+		assert.notDeepEqual(await onChain(), published);
+		assert.equal(contents('rotating.key'), before);
 		await ok('key', 'withdraw', '--key', 'rotating.key');
-		assert.equal(await onChain(), undefined);
+		assert.equal(await onChain(), null);
+	});
+
+	test('24 words on an empty machine bring back the account, its records and its grants', { timeout }, async () => {
+		const owner = await producer('//RestoreOwner');
+		const [{ account: address }] = await ok('key', 'generate', 'lost.key');
+		await ok('transfer', address, '1000', '--key', '//Alice');
+		const [{ words }] = await ok('key', 'words', 'lost.key');
+		await ok('key', 'publish', '--key', 'lost.key');
+		await ok('register', 'Restored', '--kind', 'school', '--key', 'lost.key');
+		await ok('dataset', 'create', 'own', '--key', 'lost.key');
+		random('restore-own', 1000);
+		random('restore-granted', 1000);
+		await ok('store', 'restore-own', '--key', 'lost.key');
+		await ok('store', 'restore-granted', ...owner.key);
+		await ok('authorize', '--to', address, '--leaves', '0..9', ...owner.key);
+		// Later grants are sealed to another key.
+		await ok('key', 'rotate', '--key', 'lost.key');
+		rmSync(file('lost.key'));
+
+		const restored = await run(['--json', 'key', 'restore', 'found.key'], { input: `${words.toUpperCase()}\n` });
+		assert.equal(restored.code, DONE, restored.stderr);
+		assert.equal(JSON.parse(restored.stdout).account, address);
+		await ok('fetch', address, 'restore-own', '-o', 'found-own', '--key', 'found.key');
+		await ok('fetch', owner.address, 'restore-granted', '-o', 'found-granted', '--key', 'found.key');
+		assert.equal(contents('found-own'), contents('restore-own'));
+		assert.equal(contents('found-granted'), contents('restore-granted'));
+		assert.deepEqual(await ok('key', 'verify', 'found.key'), [{ account: address, grants: 1, registered: true }]);
+	});
+
+	test('a backup of the same account with another seed is found out', { timeout }, async () => {
+		await account('//Twice');
+		for (const name of ['twice-1.key', 'twice-2.key']) {
+			const imported = await run(['key', 'import', name], { input: '//Twice\n' });
+			assert.equal(imported.code, DONE, imported.stderr);
+		}
+		await ok('key', 'publish', '--key', 'twice-1.key');
+		await ok('key', 'verify', 'twice-1.key');
+		const stale = await refused(NOT_AUTHENTIC, 'key', 'verify', 'twice-2.key');
+		assert.match(stale.error, /twice-2.key does not open/);
+		assert.match(stale.hint, /another seed/);
+	});
+
+	test('three of five shares bring a key file back, and two do not', { timeout }, async () => {
+		const [made] = await ok('key', 'generate', 'split.key');
+		const shares = await ok('key', 'split', 'split.key', '--of', '5', '--need', '3');
+		assert.deepEqual(shares.map(({ number, need }) => [number, need]), [1, 2, 3, 4, 5].map((number) => [number, 3]));
+		const input = (...numbers) => numbers.map((number) => `${shares[number - 1].share}\n`).join('');
+		const joined = await run(['--json', 'key', 'join', 'joined.key'], { input: input(5, 2, 4) });
+		assert.equal(joined.code, DONE, joined.stderr);
+		assert.deepEqual(JSON.parse(joined.stdout), made);
+		for (const few of [input(5, 2), input(5, 2, 5), input(5, 2).replace(/.\n$/, 'x\n')]) {
+			const missing = await run(['key', 'join', 'none.key'], { input: few });
+			assert.equal(missing.code, USAGE, missing.stderr);
+			assert.ok(!existsSync(file('none.key')));
+		}
+	});
+
+	test('a passphrase is changed', { timeout }, async () => {
+		const [made] = await ok('key', 'generate', 'changed.key');
+		const next = { ISTHMUS_PASSPHRASE: 'another passphrase' };
+		const changed = await run(['--json', 'key', 'passphrase', 'changed.key'], {
+			env: { ISTHMUS_NEW_PASSPHRASE: next.ISTHMUS_PASSPHRASE },
+		});
+		assert.equal(changed.code, DONE, changed.stderr);
+		assert.deepEqual(JSON.parse(changed.stdout), made);
+		assert.equal((await run(['key', 'words', 'changed.key'])).code, NOT_AUTHENTIC);
+		assert.equal((await run(['key', 'words', 'changed.key'], { env: next })).code, DONE);
+	});
+
+	test('each request has a key of its own, which nothing but the seed brings back', { timeout }, async () => {
+		const owner = await producer('//OwnKeyOwner');
+		const asker = await account('//OwnKeyReader');
+		random('own-key', 1000);
+		await ok('store', 'own-key', ...owner.key);
+		const requests = [];
+		for (const leaves of ['0..1', '0..2']) {
+			const [{ request }] = await ok('request', owner.address, '--leaves', leaves, '--purpose', 'p', ...asker.key);
+			const open = (await client.api.query.dataSharing.requests(request)).unwrap();
+			requests.push({ request, key: PublicKey.fromBytes(open.key.toU8a(true)) });
+		}
+		const [first, second] = requests;
+		assert.equal(first.key.suite, 2);
+		assert.notDeepEqual(first.key.id, second.key.id);
+		// The account has registered none.
+		assert.ok((await client.api.query.dataSharing.encryptionKeys(asker.address)).isNone);
+		const [{ grant }] = await ok('authorize', String(second.request), ...owner.key);
+		const { sealedKeys } = (await client.api.query.dataSharing.grants(grant)).unwrap();
+		assert.deepEqual(grantRecipient(sealedKeys.toU8a(true)).id, second.key.id);
+		await ok('fetch', owner.address, 'own-key', '-o', 'own-key-got', ...asker.key);
+		assert.equal(contents('own-key-got'), contents('own-key'));
+	});
+
+	test('--pq-only refuses a key that is not post-quantum', { timeout }, async () => {
+		const owner = await producer('//PqOwner');
+		const old = await account('//PqReader');
+		const pair = await encryptionOf(old.uri).pair(1, new Uint8Array(16));
+		await client.setEncryptionKey(client.account(old.uri), await pair.publicKey());
+		random('pq', 100);
+		await ok('store', 'pq', ...owner.key);
+		const grant = ['authorize', '--to', old.address, '--leaves', '0..9', ...owner.key];
+		const never = await refused(REFUSED, ...grant, '--pq-only');
+		assert.match(never.error, /post-quantum/);
+		await ok(...grant);
+		const fetch = ['fetch', owner.address, 'pq', '-o', 'pq-got', ...old.key];
+		await refused(REFUSED, ...fetch, '--pq-only');
+		await ok(...fetch);
+		assert.equal(contents('pq-got'), contents('pq'));
 	});
 });
 
@@ -300,8 +414,6 @@ describe('errors that help', () => {
 		const withdraw = await refused(REFUSED, 'key', 'withdraw', ...key);
 		assert.match(withdraw.error, new RegExp(`^${address} has no encryption key`));
 		assert.equal(withdraw.hint, null);
-		const request = ['request', owner.address, '--leaves', '0..1', '--purpose', 'p', ...key];
-		assert.match((await refused(REFUSED, ...request)).hint, /^publish your encryption key first: isthmus key publish$/);
 		assert.equal(await funds(), before);
 		await ok('key', 'publish', ...key);
 		const published = await funds();
@@ -374,7 +486,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	};
 	// The order matters: each command needs the earlier ones. An array lists an object's keys, in their order.
 	for (const [args, keys, inner = {}] of [
-		[['key', 'generate', 'json.key'], ['account', 'encryptionKey']],
+		[['key', 'generate', 'json.key'], ['account', 'fingerprint']],
 		[['key', 'publish', ...key], ['account', 'block']],
 		[['transfer', uri, '1', ...owner.key], ['amount', 'block', 'from', 'to']],
 		[['register', 'JSON', ...owner.key], ['block', 'producer']],
@@ -792,8 +904,8 @@ test('a file that reads as a folder does not take other records with it', { time
 	const { key } = await producer('//Trapped');
 	random('precious', 5000);
 	await ok('store', 'precious', ...key);
-	const entry = Buffer.concat([Buffer.from([0, 1]), Buffer.from('a'), Buffer.alloc(9), recordKey('precious')]);
-	writeFileSync(file('trap'), Buffer.concat([Buffer.from('isthmus/folder/v1'), entry]));
+	const entry = Buffer.concat([Buffer.from([0, 1]), Buffer.from('a'), Buffer.alloc(9), recordKey('precious'), Buffer.alloc(32)]);
+	writeFileSync(file('trap'), Buffer.concat([Buffer.from('isthmus/folder/v2'), entry]));
 	await ok('store', 'trap', ...key);
 	assert.match((await refused(NOT_AUTHENTIC, 'remove', 'trap', ...key)).hint, /--alone/);
 	await ok('remove', 'trap', '--alone', ...key);
@@ -844,7 +956,7 @@ test('the command reads what a script stores, and a script reads what the comman
 	const owner = await producer('//MixedOwner');
 	const consumer = await reader('//MixedReader');
 	const [signer, reading] = [owner, consumer].map(({ uri }) => client.account(uri));
-	const pair = pairOf(consumer.uri);
+	const pair = encryptionOf(consumer.uri);
 	const small = random('small', 5000);
 	const large = random('large', 3_000_000);
 	await ok('store', 'small', ...owner.key);

@@ -214,7 +214,7 @@ test('what is stored beside a revocation is stored in one of the two epochs, and
 	const records = await ok(['list', 'records', ...owner.key]);
 	assert.equal(records.length, 1 + names.length + 4 + 1);
 	// The reader that was revoked cannot read it.
-	assert.equal((await run(['fetch', owner.address, 'beside-7', ...consumer.key])).code, REFUSED);
+	assert.equal((await run(['fetch', owner.address, 'beside-7', '-o', 'beside-7.out', ...consumer.key])).code, REFUSED);
 });
 
 test('two fetches to one file leave it whole', { timeout }, async () => {

@@ -10,12 +10,15 @@ import {
 	decryptValue,
 	Decryptor,
 	EncryptionKeyPair,
+	EncryptionSecret,
 	Encryptor,
 	encryptValue,
 	EnvelopeError,
 	folderFromBytes,
 	folderToBytes,
+	grantRecipient,
 	Header,
+	joinShares,
 	LEAVES,
 	MasterSecret,
 	MAX_CHUNK_SIZE,
@@ -26,9 +29,12 @@ import {
 	PublicKey,
 	Range,
 	sealGrant,
+	Seed,
+	SUITE_X25519,
+	SUITE_XWING,
 } from '../lib/envelope.mjs';
 import { sealGrantWith } from '../lib/envelope/grant.mjs';
-import { cryptoKeyPairOf, hpke } from '../lib/envelope/keys.mjs';
+import { cryptoKeyPairOf, SUITES } from '../lib/envelope/keys.mjs';
 import { encryptAll, encryptorWithSalt, firstChunkWithAnyKey } from '../lib/envelope/record.mjs';
 import { secretOf } from '../lib/envelope/tree.mjs';
 
@@ -50,6 +56,7 @@ const idOf = ({ genesis, owner, dataset, epoch }) => ({
 	dataset,
 	epoch,
 });
+const pairOf = ({ suite, id, seed }) => new EncryptionKeyPair(suite, bytes(id), bytes(seed));
 const scopeOf = ({ grantee, start, end, expiry }) => ({
 	grantee: bytes(grantee),
 	range: new Range(start, end),
@@ -91,7 +98,7 @@ test("each of a folder's files has its own key", async () => {
 
 test('folders are encoded and decoded', async () => {
 	for (const v of files.folders) {
-		const list = v.files.map((file) => ({ ...file, key: bytes(file.key) }));
+		const list = v.files.map((file) => ({ ...file, key: bytes(file.key), hash: bytes(file.hash) }));
 		assert.equal(hex(folderToBytes(list)), v.bytes);
 		assert.deepEqual(folderFromBytes(bytes(v.bytes)), list);
 	}
@@ -101,18 +108,70 @@ test('folders are encoded and decoded', async () => {
 });
 
 test('key files', async () => {
-	for (const { file, passphrase, secret, master, seeds } of files.keyFiles) {
+	for (const { file, passphrase, seed, imported } of files.keyFiles) {
 		const opened = openKeyFile(JSON.stringify(file), passphrase);
-		assert.equal(opened.secret, secret);
-		assert.equal(hex(opened.master.exposeSecret()), master);
-		assert.deepEqual(opened.encryption.map((pair) => hex(pair.exposeSeed())), seeds);
-		assert.equal(hex((await opened.encryption[0].publicKey()).toBytes()), file.encryptionKey);
+		assert.equal(hex(opened.seed.exposeSecret()), seed);
+		assert.equal(opened.imported, imported ?? undefined);
+		assert.equal(hex(await opened.seed.fingerprint()), file.fingerprint);
 		assert.throws(() => openKeyFile(JSON.stringify(file), 'another'), { name: 'DoesNotOpen' });
-		const other = JSON.stringify({ ...file, account: 'another' });
-		assert.throws(() => openKeyFile(other, passphrase), { name: 'DoesNotOpen' });
-		const version = JSON.stringify({ ...file, isthmusKey: 2 });
-		assert.throws(() => openKeyFile(version, passphrase), { name: 'NotAKeyFile' });
+		for (const [field, value, name] of [
+			['account', 'another', 'DoesNotOpen'],
+			['fingerprint', '00', 'DoesNotOpen'],
+			['isthmusKey', 1, 'NotAKeyFile'],
+			['more', 1, 'NotAKeyFile'],
+			['salt', '0', 'NotAKeyFile'],
+			['secrets', 'xx', 'NotAKeyFile'],
+			['scryptLogN', 21, 'NotAKeyFile'],
+		]) {
+			const other = JSON.stringify({ ...file, [field]: value });
+			assert.throws(() => openKeyFile(other, passphrase), { name }, field);
+		}
 	}
+});
+
+test('a seed brings back its words and all that is derived from it', async () => {
+	for (const v of vectors.seeds) {
+		const seed = Seed.fromWords(v.words.toUpperCase().replaceAll(' ', '\n'));
+		assert.equal(hex(seed.exposeSecret()), v.seed);
+		assert.equal(hex(await seed.account()), v.account);
+		assert.equal(hex((await seed.master()).exposeSecret()), v.master);
+		const encryption = await seed.encryption();
+		assert.equal(hex(encryption.exposeSecret()), v.encryption);
+		assert.equal(hex(await seed.fingerprint()), v.fingerprint);
+		for (const pair of v.pairs) {
+			const made = await encryption.pair(pair.suite, bytes(pair.id));
+			assert.equal(hex(made.exposeSeed()), pair.seed);
+		}
+	}
+	assert.throws(() => Seed.fromWords('abandon'), { name: 'WordCount', details: { got: 1 } });
+	assert.throws(() => Seed.fromWords('abandon '.repeat(24)), { name: 'Words' });
+	assert.throws(() => Seed.fromWords('abandn '.repeat(24)), { name: 'Words' });
+});
+
+test('three of five shares bring a seed back, and two do not', async () => {
+	const { seed, need, shares } = vectors.shares;
+	for (const [first] of shares.entries()) {
+		const some = [0, 1, 3].map((step) => shares[(first + step) % shares.length]);
+		assert.equal(hex((await joinShares(some)).exposeSecret()), seed);
+		const got = need - 1;
+		await refused(joinShares([some[0], some[1], some[0]]), { name: 'TooFew', need, got }, 'two');
+	}
+	assert.equal(hex((await joinShares(shares)).exposeSecret()), seed);
+	await refused(joinShares([]), { name: 'TooFew', need: 2, got: 0 }, 'none');
+	await refused(joinShares(['isthmus-share-1-00']), { name: 'NotAShare' }, 'a short one');
+	const typo = shares[0].replace(/.$/, (digit) => (digit === '0' ? '1' : '0'));
+	await refused(joinShares([typo]), { name: 'Checksum' }, 'a typing error');
+});
+
+test('one secret brings back every key pair, and no other', async () => {
+	const [secret, other] = [EncryptionSecret.generate(), EncryptionSecret.generate()];
+	for (const pair of [await secret.fresh(), await secret.pair(SUITE_X25519, new Uint8Array(16))]) {
+		const key = await pair.publicKey();
+		const again = await new EncryptionSecret(secret.exposeSecret()).pairOf(key);
+		assert.deepEqual(again.exposeSeed(), pair.exposeSeed());
+		assert.equal(await other.pairOf(key), undefined);
+	}
+	assert.equal((await secret.fresh()).suite, SUITE_XWING);
 });
 
 test('ranges have their covers and keys', async () => {
@@ -224,8 +283,8 @@ test('impossible sizes are refused', async () => {
 });
 
 test('public keys', async () => {
-	for (const { seed, publicKey } of vectors.publicKeys) {
-		const key = await new EncryptionKeyPair(bytes(seed)).publicKey();
+	for (const { publicKey, ...v } of vectors.publicKeys) {
+		const key = await pairOf(v).publicKey();
 		assert.equal(hex(key.toBytes()), publicKey);
 		assert.deepEqual(PublicKey.fromBytes(bytes(publicKey)), key);
 	}
@@ -237,10 +296,11 @@ test('public keys', async () => {
 test('grants are sealed and opened', async () => {
 	for (const v of vectors.grants) {
 		const [id, scope] = [idOf(v), scopeOf(v)];
-		const pair = new EncryptionKeyPair(bytes(v.seed));
+		const pair = pairOf(v);
 		const recipient = await pair.publicKey();
-		const sealed = await sealGrantWith(epochRoot, scope, recipient, bytes(v.ephemeral));
+		const sealed = await sealGrantWith(epochRoot, scope, recipient, bytes(v.random));
 		assert.equal(hex(sealed), v.sealed);
+		assert.deepEqual(grantRecipient(sealed), { suite: pair.suite, id: pair.id });
 
 		const expected = (await epochRoot.keySet(scope.range)).toBytes();
 		assert.deepEqual((await openGrant(pair, id, scope, bytes(v.sealed))).toBytes(), expected);
@@ -252,15 +312,23 @@ test('grants are sealed and opened', async () => {
 
 test('invalid grants are refused', async () => {
 	for (const v of vectors.refusedGrants) {
-		const pair = new EncryptionKeyPair(bytes(v.seed));
+		const pair = pairOf(v);
 		await refused(openGrant(pair, idOf(v), scopeOf(v), bytes(v.sealed)), v.error, v.case);
 	}
 });
 
-test('a grant cannot be sealed to a key of low order', async () => {
-	const key = PublicKey.fromBytes(bytes(`0001${'00'.repeat(32)}`));
-	const attempt = sealGrant(epochRoot, scopeOf(vectors.grants[0]), key);
-	await refused(attempt, { name: 'LowOrderKey' }, 'zero');
+test('a grant cannot be sealed to what is not a key', async () => {
+	for (const { suite, publicKey } of vectors.publicKeys) {
+		const low = bytes(publicKey);
+		low.fill(0, low.length - 32);
+		const beyond = bytes(publicKey);
+		// In X-Wing, a coefficient of 4095, where the modulus is 3329.
+		beyond.fill(0xff, PublicKey.PREFIX_LEN, PublicKey.PREFIX_LEN + 2);
+		for (const bad of suite === SUITE_XWING ? [low, beyond] : [low]) {
+			const attempt = sealGrant(epochRoot, scopeOf(vectors.grants[0]), PublicKey.fromBytes(bad));
+			await refused(attempt, { name: 'InvalidKey' }, `suite ${suite}`);
+		}
+	}
 });
 
 test('Merkle trees', async () => {
@@ -285,7 +353,8 @@ test('Merkle trees', async () => {
 
 test('HPKE passes the vectors of RFC 9180 for this suite', async () => {
 	const v = read('src/grant/rfc9180.json');
-	const pair = new EncryptionKeyPair(bytes(v.ikmR));
+	const { hpke } = SUITES.get(SUITE_X25519);
+	const pair = new EncryptionKeyPair(SUITE_X25519, new Uint8Array(16), bytes(v.ikmR));
 	const recipient = await pair.publicKey();
 	assert.equal(hex(recipient.key), v.pkRm);
 	const sender = await hpke.createSenderContext({
@@ -307,9 +376,11 @@ test('secrets are random, and never shown', async () => {
 	const [a, b] = [MasterSecret.generate(), MasterSecret.generate()];
 	assert.notDeepEqual(a.exposeSecret(), b.exposeSecret());
 	const pair = EncryptionKeyPair.generate();
-	const again = new EncryptionKeyPair(pair.exposeSeed());
+	const again = new EncryptionKeyPair(pair.suite, pair.id, pair.exposeSeed());
 	assert.deepEqual(await again.publicKey(), await pair.publicKey());
-	assert.equal(JSON.stringify([a, pair, someKey]), '[{},{},{}]');
+	const shown = JSON.stringify([a, pair, someKey, Seed.generate(), EncryptionSecret.generate()]);
+	const { suite, id } = pair;
+	assert.equal(shown, JSON.stringify([{}, { suite, id }, {}, {}, {}]));
 });
 
 test('Node.js Buffers are accepted as bytes, and copied', async () => {
@@ -321,7 +392,7 @@ test('Node.js Buffers are accepted as bytes, and copied', async () => {
 	const leafKey = await (await master.epochRoot(idOf(first))).leafKey(v.leaf);
 	assert.equal(hex(await decryptValue(leafKey, contextOf(v), record)), v.value);
 	const grant = vectors.grants[1];
-	const pair = new EncryptionKeyPair(Buffer.from(grant.seed, 'hex'));
+	const pair = new EncryptionKeyPair(grant.suite, Buffer.from(grant.id, 'hex'), Buffer.from(grant.seed, 'hex'));
 	const keys = await openGrant(pair, idOf(grant), scopeOf(grant), Buffer.from(grant.sealed, 'hex'));
 	assert.deepEqual(secretOf(await keys.leafKey(5)), secretOf(someKey));
 });

@@ -7,9 +7,9 @@ import { folderFromBytes, folderToBytes } from '../lib/envelope.mjs';
 
 const MAX_LENGTH = 256 * 1024 * 1024;
 const MAX_PATH = 4096;
-const LABEL = Buffer.from('isthmus/folder/v1');
+const LABEL = Buffer.from('isthmus/folder/v2');
 
-const file = (path, length = 0) => ({ path, executable: false, folder: false, length, key: new Uint8Array(32) });
+const file = (path, length = 0) => ({ path, executable: false, folder: false, length, key: new Uint8Array(32), hash: new Uint8Array(32) });
 
 test('a path of a folder has at most 4096 bytes, not characters', () => {
 	const longest = 'ä'.repeat(MAX_PATH / 2);
@@ -41,7 +41,7 @@ test('a list is at most 256 MiB long', () => {
 
 test('a list that would be longer than 256 MiB is not made', () => {
 	const path = (number) => `${String(number).padStart(5, '0')}/${'x'.repeat(MAX_PATH - 6)}`;
-	const entry = 2 + MAX_PATH + 1 + 8 + 32;
+	const entry = 2 + MAX_PATH + 1 + 8 + 32 + 32;
 	const most = Math.floor((MAX_LENGTH - LABEL.length) / entry);
 	const files = Array.from({ length: most + 1 }, (_, number) => file(path(number)));
 	assert.throws(() => folderToBytes(files), { name: 'TooLong' });

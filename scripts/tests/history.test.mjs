@@ -63,9 +63,10 @@ async function share(client) {
 	const master = MasterSecret.generate();
 	await client.register(school, 'School', 'Demo school');
 	await client.createDataset(school, 'records');
-	await client.setEncryptionKey(company, await EncryptionKeyPair.generate().publicKey());
+	const key = await EncryptionKeyPair.generate().publicKey();
+	await client.setEncryptionKey(company, key);
 	const stored = await client.store(school, master, { ...SCOPE, leaf: 2, key: KEY }, Buffer.from('a value'));
-	await client.requestAccess(company, school.address, SCOPE, { purpose: 'a study', term: 1000 });
+	await client.requestAccess(company, school.address, SCOPE, { purpose: 'a study', term: 1000, key });
 	await client.authorize(school, master, company.address, SCOPE, { term: 1000 });
 	return stored;
 }

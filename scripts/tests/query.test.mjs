@@ -282,8 +282,9 @@ test('a grant opens nothing after its expiry date, or after it was revoked', { t
 test("requests are listed with the policy's verdict", { timeout }, async () => {
 	const consumers = { school: false, government: false, business: false, other: false, unregistered: true };
 	await client.setPolicy(school, 0, { price: 5n, longestRange: 10, longestTerm: 100, consumers });
+	const key = await pair.publicKey();
 	const request = (to, offer) =>
-		client.requestAccess(company, school.address, { ...SCOPE, to }, { purpose: 'study', term: 100, offer });
+		client.requestAccess(company, school.address, { ...SCOPE, to }, { purpose: 'study', term: 100, key, offer });
 	await Promise.all([request(10, 5n), request(9, 4n), request(11, 5n)]);
 	const { dataSharingApi } = client.api.call;
 	const verdicts = {};

@@ -127,6 +127,7 @@ test('an unknown value is not found', { timeout }, async () => {
 });
 
 test('bad input is refused, each with its own error, and changes nothing', { timeout }, async () => {
+	const key = hex((await pair.publicKey()).toBytes());
 	const value = '0x00';
 	const newKey = hex(recordKey('new'));
 	const sealed = '0x01';
@@ -154,16 +155,16 @@ test('bad input is refused, each with its own error, and changes nothing', { tim
 		[s, calls.store(newKey, 0, 0, 9, '0x'), 'EmptyValue'],
 		[s, calls.store(newKey, 0, 0, 9, `0x${'00'.repeat(largest() + 1)}`), 'ValueTooLong'],
 		[s, calls.removeRecord(newKey), 'UnknownRecord'],
-		[d, calls.requestAccess(s.address, SCOPE, 'study', 1, 0, false), 'NoEncryptionKey'],
-		[s, calls.requestAccess(s.address, SCOPE, 'study', 1, 0, false), 'SelfRequest'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, dataset: 7 }, 'study', 1, 0, false), 'UnknownDataset'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, epoch: 1 }, 'study', 1, 0, false), 'UnknownEpoch'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, to: 1 }, 'study', 1, 0, false), 'EmptyRange'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, to: 0 }, 'study', 1, 0, false), 'InvertedRange'],
-		[c, calls.requestAccess(s.address, { ...SCOPE, to: 2 ** 32 + 1 }, 'study', 1, 0, false), 'RangeTooHigh'],
-		[c, calls.requestAccess(s.address, SCOPE, '', 1, 0, false), 'PurposeEmpty'],
-		[c, calls.requestAccess(s.address, SCOPE, 'x'.repeat(257), 1, 0, false), 'PurposeTooLong'],
-		[c, calls.requestAccess(s.address, SCOPE, 'study', 0, 0, false), 'ZeroTerm'],
+		[d, calls.requestAccess(s.address, SCOPE, 'study', 1, 0, false, '0x00'), 'EncryptionKeyTooShort'],
+		[s, calls.requestAccess(s.address, SCOPE, 'study', 1, 0, false, key), 'SelfRequest'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, dataset: 7 }, 'study', 1, 0, false, key), 'UnknownDataset'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, epoch: 1 }, 'study', 1, 0, false, key), 'UnknownEpoch'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, to: 1 }, 'study', 1, 0, false, key), 'EmptyRange'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, to: 0 }, 'study', 1, 0, false, key), 'InvertedRange'],
+		[c, calls.requestAccess(s.address, { ...SCOPE, to: 2 ** 32 + 1 }, 'study', 1, 0, false, key), 'RangeTooHigh'],
+		[c, calls.requestAccess(s.address, SCOPE, '', 1, 0, false, key), 'PurposeEmpty'],
+		[c, calls.requestAccess(s.address, SCOPE, 'x'.repeat(257), 1, 0, false, key), 'PurposeTooLong'],
+		[c, calls.requestAccess(s.address, SCOPE, 'study', 0, 0, false, key), 'ZeroTerm'],
 		[c, calls.cancelRequest(7), 'UnknownRequest'],
 		[s, calls.rejectRequest(7, ''), 'UnknownRequest'],
 		[s, calls.addAuthorize(s.address, SCOPE, far, null, sealed, null), 'SelfGrant'],
@@ -196,8 +197,9 @@ test('bad input is refused, each with its own error, and changes nothing', { tim
 });
 
 test('a request can be made only once, and must be answered as requested', { timeout }, async () => {
+	const key = await pair.publicKey();
 	const ask = () =>
-		client.requestAccess(company, school.address, whole, { purpose: 'study', term: TERM, offer: 5n });
+		client.requestAccess(company, school.address, whole, { purpose: 'study', term: TERM, key, offer: 5n });
 	const request = (await ask()).event('dataSharing', 'AccessRequested').request.toNumber();
 	const digest = requestDigest((await client.api.query.dataSharing.requests(request)).unwrap());
 	const authorize = (scope, expiry, answered = { id: request, digest }) =>

@@ -470,6 +470,9 @@ describe('outputs may be closed or full', () => {
 });
 
 const ask = ['Passphrase of', `${PASSPHRASE}\r`];
+/** Types the word of which the number was asked for: see terminal.py. */
+const WORD = '@word';
+const writtenDown = Array.from({ length: 3 }, () => ['Word ', WORD]);
 
 describe('the terminal is asked, whatever the standard streams are', () => cases([
 	{
@@ -526,9 +529,9 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 	})),
 	{
 		name: 'SIGTERM after the prompt',
-		script: "shows() { stty -a < /dev/tty | grep -q ' echo '; }\n"
-			+ '(while shows; do sleep 0.05; done; until shows; do sleep 0.05; done; kill -TERM $$) &\n'
-			+ 'mkfifo in; exec isthmus store - --name tty-5 --key $KEY <> in',
+		// The FIFO holds less than this, so the command has read some of it when all is written.
+		script: 'mkfifo in; (head -c 200000 /dev/zero > in; kill -TERM $$) &\n'
+			+ 'exec isthmus store - --name tty-5 --key $KEY <> in',
 		typed: [ask],
 		code: -15,
 	},
@@ -542,8 +545,21 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 	{
 		name: 'a secret may come from a pipe, and the passphrase from the terminal',
 		script: 'echo //Tty | isthmus key import new.key',
-		typed: [['New passphrase', `${PASSPHRASE}\r`], ['Repeat', `${PASSPHRASE}\r`]],
+		typed: [['New passphrase', `${PASSPHRASE}\r`], ['Repeat', `${PASSPHRASE}\r`], ...writtenDown],
 		screen: /^account/m,
+	},
+	{
+		name: 'the words of a new seed are shown on the terminal, and asked for',
+		script: 'isthmus key generate new.key 2> err && [ ! -s err ]',
+		typed: [['New passphrase', `${PASSPHRASE}\r`], ['Repeat', `${PASSPHRASE}\r`], ['Word ', 'wrong\r'], ['Try again', WORD], ...writtenDown.slice(1)],
+		screen: [/Write down these words/, / 24\. [a-z]+/, /^account/m],
+	},
+	{
+		name: 'Ctrl-C while the words are asked for leaves no file',
+		script: 'trap "ls new.key; exit 7" INT; isthmus key generate new.key; exit 8',
+		typed: [['New passphrase', `${PASSPHRASE}\r`], ['Repeat', `${PASSPHRASE}\r`], ['Word ', '\u0003']],
+		code: 7,
+		screen: /cannot access/,
 	},
 	{
 		name: 'without a terminal there is a way for scripts',
@@ -631,36 +647,36 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 	},
 ]));
 
-/** Makes a copy of the key, rotates it by the name that is given, and compares the two names. */
-const rotate = (made, by = 'link', options = '') => `
-	export ISTHMUS_PASSPHRASE=$PASSPHRASE
-	mkdir far; cp $KEY far/key; chmod 600 far/key; before=$(isthmus key inspect far/key)
+/** Makes a copy of the key, changes its passphrase by the name that is given, and compares the two names. */
+const change = (made, by = 'link', options = '') => `
+	export ISTHMUS_PASSPHRASE=$PASSPHRASE ISTHMUS_NEW_PASSPHRASE=another-passphrase
+	mkdir far; cp $KEY far/key; chmod 600 far/key; before=$(cat far/key)
 	${made}
-	isthmus key rotate --key ${by} ${options} > /dev/null || exit
-	[ "$(isthmus key inspect far/key)" != "$before" ] || { echo 'the file behind the link is the old one' >&2; exit 9; }
-	[ "$(isthmus key inspect far/key)" = "$(isthmus key inspect ${by})" ] && [ $(ls far | wc -l) = 1 ]`;
+	isthmus key passphrase ${by} ${options} > /dev/null || exit
+	[ "$(cat far/key)" != "$before" ] || { echo 'the file behind the link is the old one' >&2; exit 9; }
+	[ "$(cat far/key)" = "$(cat ${by})" ] && [ $(ls far | wc -l) = 1 ]`;
 
 describe('secrets may be behind links', () => cases([
-	{ name: 'a link', script: `${rotate('ln -s far/key link')} && [ -L link ]` },
-	{ name: 'a link to a link', script: `${rotate('ln -s far/key one; ln -s one link')} && [ -L link ] && [ -L one ]` },
-	{ name: 'a link to a folder', script: `${rotate('ln -s far link', 'link/key')} && [ -L link ]` },
-	{ name: 'a link by its absolute path', script: `${rotate('ln -s $PWD/far/key link', '$PWD/link')} && [ -L link ]` },
+	{ name: 'a link', script: `${change('ln -s far/key link')} && [ -L link ]` },
+	{ name: 'a link to a link', script: `${change('ln -s far/key one; ln -s one link')} && [ -L link ] && [ -L one ]` },
+	{ name: 'a link to a folder', script: `${change('ln -s far link', 'link/key')} && [ -L link ]` },
+	{ name: 'a link by its absolute path', script: `${change('ln -s $PWD/far/key link', '$PWD/link')} && [ -L link ]` },
 	{
-		name: 'another name of the file keeps the old key, which is said',
-		script: rotate('ln far/key hard', 'far/key'),
-		stderr: /far\/key had another name \(a hard link\), which keeps the old file/,
+		name: 'another name of the file keeps the old passphrase, which is said',
+		script: change('ln far/key hard', 'far/key'),
+		stderr: /far\/key had another name \(a hard link\), which keeps the old passphrase/,
 	},
 	{
 		name: 'a command that waits for another one that changes a key file says so',
 		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; cp $KEY key; mkfifo held\n'
 			+ '(flock . sh -c "echo > held; while ! grep -q ^waiting said; do sleep 0.05; done") & touch said; read < held\n'
-			+ 'isthmus key rotate --key key 2> said; code=$?; cat said; exit $code',
+			+ 'ISTHMUS_NEW_PASSPHRASE=$PASSPHRASE isthmus key passphrase key 2> said; code=$?; cat said; exit $code',
 		stdout: /^waiting for another program that changes a key file in the folder of key$/m,
 	},
-	{ name: 'the permissions stay', script: `${rotate('ln -s far/key link; chmod 640 far/key')} && [ $(stat -c %a far/key) = 640 ]` },
+	{ name: 'the permissions stay', script: `${change('ln -s far/key link; chmod 640 far/key')} && [ $(stat -c %a far/key) = 640 ]` },
 	{
 		name: 'the owner stays',
-		script: `${rotate('chown 12345:54321 far/key', 'far/key')} && [ $(stat -c %u:%g far/key) = 12345:54321 ]`,
+		script: `${change('chown 12345:54321 far/key', 'far/key')} && [ $(stat -c %u:%g far/key) = 12345:54321 ]`,
 		devices: true,
 	},
 	{
@@ -674,8 +690,8 @@ describe('secrets may be behind links', () => cases([
 		not: { stderr: /./ },
 	},
 	{
-		name: 'a stream cannot be rotated',
-		script: 'ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus key rotate --key <(cat $KEY)',
+		name: 'the passphrase of a stream cannot be changed',
+		script: 'ISTHMUS_PASSPHRASE=$PASSPHRASE ISTHMUS_NEW_PASSPHRASE=$PASSPHRASE isthmus key passphrase <(cat $KEY)',
 		code: FAILED,
 		stderr: /not a regular file/,
 	},
@@ -741,9 +757,9 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
-		name: 'a rotated key file: the old one stays, and the chain has no new key',
+		name: 'a key file whose passphrase is changed: the old one stays',
 		script: `${FULL} cp $KEY disk/key; cat /dev/zero > disk/more 2> /dev/null\n`
-			+ 'ISTHMUS_PASSPHRASE=$PASSPHRASE isthmus key rotate --key disk/key; code=$?; cmp $KEY disk/key && ls -A disk; exit $code',
+			+ 'ISTHMUS_PASSPHRASE=$PASSPHRASE ISTHMUS_NEW_PASSPHRASE=$PASSPHRASE isthmus key passphrase disk/key; code=$?; cmp $KEY disk/key && ls -A disk; exit $code',
 		code: FAILED,
 		stdout: /^ballast\nkey\nmore\n$/,
 		stderr: /error: disk\/key: No space left on device/,
@@ -785,9 +801,9 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
-		name: 'a read-only folder is noticed before the prompt: a key file to rotate',
+		name: 'a read-only folder is noticed before the prompt: a key file to change',
 		script: 'mkdir disk; mount -t tmpfs none disk; cp $KEY disk/key; mount -o remount,bind,ro disk\n'
-			+ 'isthmus key rotate --key disk/key',
+			+ 'isthmus key passphrase disk/key',
 		code: FAILED,
 		stderr: /error: .*disk\/key: Read-only file system/,
 		mount: true,
@@ -839,6 +855,7 @@ describe('addresses and variables are taken as they are meant, or refused', () =
 		name: 'a server that is no node, and one that ends the connection',
 		script: `python3 -c '
 import http.server, socket, threading
+http.server.BaseHTTPRequestHandler.protocol_version = "HTTP/1.1"
 web = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
 threading.Thread(target=web.serve_forever, daemon=True).start()
 gone = socket.create_server(("127.0.0.1", 0))
@@ -856,7 +873,7 @@ for port in (web.server_port, gone.getsockname()[1]):
 	{
 		name: 'a variable that is not UTF-8 is not ignored',
 		script: "for name in URL KEY PASSPHRASE; do env ISTHMUS_$name=$'\\xff' isthmus balance; [ $? = 2 ] || exit 9; done",
-		stderr: /(the value of \$ISTHMUS_(URL|KEY|PASSPHRASE) is not UTF-8\n){3}/,
+		stderr: /(error: the value of \$ISTHMUS_(URL|KEY|PASSPHRASE) is not UTF-8\n){3}/,
 	},
 	{
 		name: 'a home folder that does not exist does not stop a command',

@@ -22,6 +22,9 @@ impl Context {
 		let client = Client::connect_with(&options.url()?, options.silence(), trust).await?;
 		client.on_wait(|waiting| tell(waiting));
 		client.on_notice(|notice| tell(notice));
+		if options.pq_only {
+			client.post_quantum_only();
+		}
 		client.set_tip(options.tip);
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");

@@ -223,7 +223,7 @@ impl From<FetchError> for Error {
 			}
 			FetchError::List(_) => Self::new(Kind::NotAuthentic, error)
 				.hint("fetch the record's bytes as they are with --raw"),
-			FetchError::ListTooLong | FetchError::WrongLength(_) => {
+			FetchError::ListTooLong | FetchError::WrongLength(_) | FetchError::NotListed(_) => {
 				Self::new(Kind::NotAuthentic, error)
 			}
 			error => Self::failed(error),
@@ -254,6 +254,29 @@ fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
 		_ => "the node lies or is damaged: ask another one: --url ws://HOST:PORT",
 	};
 	(Kind::NotAuthentic, Some(hint))
+}
+
+/// Returns the kind of an error about a value that cannot be stored, and a hint if one helps.
+fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
+	match error {
+		UploadError::ChangedWhileRead { .. } => (Kind::Failed, Some(STEADY)),
+		UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. } => (
+			Kind::Failed,
+			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
+		),
+		UploadError::AlreadyStored(_) => (Kind::Refused, Some(OTHER_NAME)),
+		UploadError::TooLong { .. } => (
+			Kind::Refused,
+			Some("split it, and store the parts as a folder"),
+		),
+		UploadError::LeafTaken(_) => (Kind::Refused, Some(NEXT_LEAF)),
+		UploadError::NotCurrentEpoch { .. } => (
+			Kind::Refused,
+			Some("run the same command again to store in the current epoch"),
+		),
+		UploadError::Overtaken => (Kind::Refused, Some(SHARED)),
+		_ => (Kind::Refused, None),
+	}
 }
 
 /// Returns the kind of an error, and a hint if one helps.
@@ -308,26 +331,12 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
 		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
-		Upload(UploadError::ChangedWhileRead { .. }) => (Kind::Failed, Some(STEADY)),
-		Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => (
-			Kind::Failed,
-			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
-		),
-		Upload(UploadError::AlreadyStored(_)) => (Kind::Refused, Some(OTHER_NAME)),
-		Upload(UploadError::TooLong { .. }) => (
-			Kind::Refused,
-			Some("split it, and store the parts as a folder"),
-		),
-		Upload(UploadError::LeafTaken(_)) => (Kind::Refused, Some(NEXT_LEAF)),
-		Upload(UploadError::NotCurrentEpoch { .. }) => (
-			Kind::Refused,
-			Some("run the same command again to store in the current epoch"),
-		),
-		Upload(UploadError::Overtaken) => (Kind::Refused, Some(SHARED)),
-		Query(_) | Rpc { .. } | Upload(_) | NoSuchBlock(_) => (Kind::Refused, None),
+		Upload(error) => upload_hint(error),
+		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
+		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
 		NoFreeLeaf { .. } => (Kind::Refused, Some("start a new epoch: isthmus dataset epoch NUMBER")),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
 		NoSuchDataset { .. } => (Kind::Refused, Some("list the datasets: isthmus list datasets")),
@@ -337,6 +346,9 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 	}
 }
 
+/// The hint if a key is not a post-quantum one.
+const NEW_KEY: &str =
+	"the reader has to publish a new key: isthmus key rotate; or leave out --pq-only";
 /// The hint after a connection was lost.
 const RESUME: &str = "run the same command again to resume";
 /// The hint if a transaction was sent and may still be included.

@@ -2,11 +2,16 @@
 //! `isthmus key`: manages key files, and an account's encryption key on the chain.
 
 use crate::{
-	context::Context, error::Error, key_file, options::Options, passphrase, report::Report,
+	context::Context,
+	error::{Error, Kind},
+	key_file,
+	options::Options,
+	passphrase, recovery,
+	report::Report,
 };
 use isthmus_sdk::{
-	envelope::{KeyFile, Secrets},
-	Account, AccountId, BlockNumber, Identity,
+	envelope::Secrets, every, sharing, Account, AccountId, BlockNumber, GrantState, Identity,
+	OpeningGrant,
 };
 use serde::Serialize;
 use std::{
@@ -20,7 +25,9 @@ use std::{
 Examples:
   isthmus key generate school.key
   isthmus key inspect school.key
-  isthmus key publish --key company.key")]
+  isthmus key publish --key company.key
+  isthmus key restore school.key
+  isthmus key split school.key --of 5 --need 3")]
 pub(crate) struct Opts {
 	#[command(subcommand)]
 	command: Command,
@@ -30,8 +37,11 @@ pub(crate) struct Opts {
 enum Command {
 	/// Create an account and all its secrets in a new key file
 	///
-	/// The file is encrypted under a passphrase. Without the file and its passphrase no one can read the
-	/// account's data: keep a copy.
+	/// All secrets come from one seed. It is shown in 24 words: write them down, because without the file and the
+	/// words no one can read what the account stored or was granted. Some of the words are asked for, to see that they are
+	/// written down. If $ISTHMUS_PASSPHRASE is set, nothing is shown or asked: see the words with `isthmus key words`.
+	///
+	/// The file is encrypted under a passphrase.
 	Generate {
 		/// New file
 		file: PathBuf,
@@ -39,15 +49,71 @@ enum Command {
 	/// Create a key file for an existing account
 	///
 	/// Asks for the account's secret phrase or its seed in hexadecimal, or reads it from stdin. The other
-	/// secrets are new.
+	/// secrets come from a new seed, which is shown in 24 words, as by `isthmus key generate`. To bring back an imported
+	/// account, both are needed: its own secret and the 24 words.
 	Import {
 		/// New file
 		file: PathBuf,
 	},
-	/// Show the address and the public encryption key in a key file, without its passphrase
+	/// Show the address and the seed's fingerprint in a key file, without its passphrase
 	Inspect {
 		/// Key file
 		file: PathBuf,
+	},
+	/// Show the 24 words of a key file's seed
+	Words {
+		/// Key file
+		file: PathBuf,
+	},
+	/// Make a key file from the 24 words of its seed
+	///
+	/// Asks for the words, or reads them from a line of stdin. They bring back the account, unless it was imported, all
+	/// its records and all grants that it was given.
+	Restore {
+		/// New file
+		file: PathBuf,
+
+		/// Restore an imported account: ask for its own secret, too, or read it from the next line of stdin
+		#[arg(long)]
+		imported: bool,
+	},
+	/// Change the passphrase of a key file
+	///
+	/// A script passes the new passphrase in $ISTHMUS_NEW_PASSPHRASE.
+	Passphrase {
+		/// Key file
+		file: PathBuf,
+	},
+	/// Check that a key file, for example a backup, opens what the chain has for the account
+	Verify {
+		/// Key file
+		file: PathBuf,
+	},
+	/// Split a key file's seed among several people
+	///
+	/// Prints one share a line. Fewer shares than are needed tell nothing about the seed.
+	Split {
+		/// Key file
+		file: PathBuf,
+
+		/// Number of shares to make
+		#[arg(long, value_name = "NUMBER")]
+		of: u8,
+
+		/// Number of shares that bring the seed back
+		#[arg(long, value_name = "NUMBER")]
+		need: u8,
+	},
+	/// Make a key file from the shares of its seed
+	///
+	/// Reads the shares from stdin, one a line, or asks for them.
+	Join {
+		/// New file
+		file: PathBuf,
+
+		/// Restore an imported account: ask for its own secret, too, or read it from the line after the shares
+		#[arg(long)]
+		imported: bool,
 	},
 	/// Register the account's encryption key on the chain, so that others can grant it access
 	Publish,
@@ -55,34 +121,10 @@ enum Command {
 	///
 	/// The account can be granted nothing until it publishes a key again. The key file does not change.
 	Withdraw,
-	/// Replace the encryption key by a new one, and register that
+	/// Register a new encryption key on the chain in the place of the old one
 	///
-	/// The file keeps the old key, because earlier grants are sealed to it.
+	/// The key file does not change: every key comes from its seed, so earlier grants stay readable.
 	Rotate,
-}
-
-/// What a key file shows without its passphrase.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown {
-	account: String,
-	encryption_key: String,
-}
-
-impl From<KeyFile> for Shown {
-	fn from(file: KeyFile) -> Self {
-		Self {
-			account: file.account().to_owned(),
-			encryption_key: file.encryption_key().to_owned(),
-		}
-	}
-}
-
-impl fmt::Display for Shown {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		writeln!(f, "account         {}", self.account)?;
-		write!(f, "encryption key  {}", self.encryption_key)
-	}
 }
 
 /// An encryption key that was registered or removed.
@@ -117,43 +159,53 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	Ok(match opts.command {
 		Command::Generate { file } => {
 			key_file::check_new(&file)?;
-			Box::new(create(&file, &Secrets::generate().map_err(Error::failed)?)?)
+			Box::new(recovery::create(
+				&file,
+				&Secrets::generate().map_err(Error::failed)?,
+			)?)
 		}
 		Command::Import { file } => {
 			key_file::check_new(&file)?;
-			let secret = passphrase::secret()?;
+			let secret = passphrase::account()?;
 			Account::from_uri(&secret).map_err(Error::usage)?;
 			let secrets = Secrets::for_account(secret).map_err(Error::failed)?;
-			Box::new(create(&file, &secrets)?)
+			Box::new(recovery::create(&file, &secrets)?)
 		}
-		Command::Inspect { file } => Box::new(Shown::from(key_file::read(&file)?)),
+		Command::Inspect { file } => Box::new(key_file::Shown::from(key_file::read(&file)?)),
+		Command::Words { file } => Box::new(recovery::words(&file)?),
+		Command::Restore { file, imported } => Box::new(recovery::restore(&file, imported)?),
+		Command::Passphrase { file } => Box::new(recovery::passphrase(&file)?),
+		Command::Verify { file } => Box::new(verify(&file, options).await?),
+		Command::Split { file, of, need } => Box::new(recovery::split(&file, of, need)?),
+		Command::Join { file, imported } => Box::new(recovery::join(&file, imported)?),
 		Command::Publish => {
 			let context = Context::connect(options).await?;
 			let identity = context.identity().await?;
-			Box::new(publish(&context, &identity).await?)
+			Box::new(publish(&context, &identity, false).await?)
 		}
 		Command::Withdraw => Box::new(withdraw(options).await?),
 		Command::Rotate => Box::new(rotate(options).await?),
 	})
 }
 
-fn create(file: &Path, secrets: &Secrets) -> Result<Shown, Error> {
-	let passphrase = passphrase::new()?;
-	Ok(key_file::create(file, secrets, &passphrase)?.into())
-}
-
-async fn publish(context: &Context, identity: &Identity) -> Result<Changed, Error> {
-	let key = identity.encryption[0].public_key();
+/// Registers a key of the account, unless one is registered already and need not be `new`.
+async fn publish(context: &Context, identity: &Identity, new: bool) -> Result<Changed, Error> {
 	let account = *identity.id();
 	let best = context.client.best().await?;
-	if best.encryption_key(&account).await?.as_ref() == Some(&key) {
+	let registered = best.encryption_key(&account).await?;
+	let is_own = registered.is_some_and(|key| identity.encryption.pair_of(&key).is_some());
+	if is_own && !new {
 		return Ok(Changed {
 			account,
 			block: None,
 			published: true,
 		});
 	}
-	let call = context.client.set_encryption_key(&key).await?;
+	let pair = identity.encryption.fresh().map_err(Error::failed)?;
+	let call = context
+		.client
+		.set_encryption_key(&pair.public_key())
+		.await?;
 	Ok(Changed {
 		account,
 		block: Some(context.send(identity, &call).await?.number()),
@@ -180,16 +232,71 @@ async fn withdraw(options: Options) -> Result<Changed, Error> {
 }
 
 async fn rotate(options: Options) -> Result<Changed, Error> {
-	let key = options.key()?;
-	if key.starts_with("//") {
-		return Err(
-			Error::usage("the keys of a development account cannot be changed")
-				.hint("use a key file: isthmus key generate FILE"),
-		);
-	}
 	let context = Context::connect(options).await?;
-	// Write the file first: if the new key were only on the chain, grants sealed to it could never be opened.
-	// Hold the lock until the key is on the chain, so that the chain's key is the file's current one.
-	let (identity, _lock) = key_file::rotate(Path::new(&key))?;
-	publish(&context, &identity).await
+	let identity = context.identity().await?;
+	publish(&context, &identity, true).await
+}
+
+/// What of the chain a key file opens.
+#[derive(Serialize)]
+struct Verified {
+	account: AccountId,
+	/// How many of the grants that the account was given open.
+	grants: usize,
+	/// Whether the account has registered a key, which comes from the file.
+	registered: bool,
+}
+
+impl fmt::Display for Verified {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			account, grants, ..
+		} = self;
+		write!(f, "the file opens {grants} grants of {account}")?;
+		match self.registered {
+			true => write!(f, ", and has the key that is registered"),
+			false => Ok(()),
+		}
+	}
+}
+
+async fn verify(file: &Path, options: Options) -> Result<Verified, Error> {
+	let context = Context::connect(options).await?;
+	let identity = key_file::open(file)?;
+	let (client, account) = (&context.client, *identity.id());
+	let best = client.best().await?;
+	let registered = best.encryption_key(&account).await?;
+	let registered = registered.map(|key| identity.encryption.pair_of(&key).is_some());
+	let active = Some(GrantState::Active);
+	let (mut grants, mut lost) = (0, 0usize);
+	for entry in every(|after| best.grants_to(&account, active, after)).await? {
+		let grant = entry.grant;
+		let opening = OpeningGrant {
+			grant: entry.id,
+			scope: grant.scope,
+			expiry: grant.expiry,
+			until: grant.until,
+			sealed_keys: grant.sealed_keys,
+		};
+		match sharing::open(client, &identity, &grant.owner, &opening) {
+			Ok(_) => grants += 1,
+			Err(_) => lost += 1,
+		}
+	}
+	if registered == Some(false) || lost > 0 {
+		let what = match lost {
+			0 => "what is sealed to the key that the account has registered".to_owned(),
+			count => format!("{count} of the account's grants"),
+		};
+		return Err(Error::new(
+			Kind::NotAuthentic,
+			format!("{} does not open {what}", file.display()),
+		)
+		.hint("it belongs to another seed: use the words, the shares or a copy of the file that the account uses"));
+	}
+	Ok(Verified {
+		account,
+		grants,
+		registered: registered.is_some(),
+	})
 }

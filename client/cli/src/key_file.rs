@@ -14,7 +14,32 @@ use isthmus_sdk::{
 	},
 	Account, Identity,
 };
-use std::{fs, io::ErrorKind, path::Path};
+use serde::Serialize;
+use std::{fmt, fs, io::ErrorKind, path::Path};
+
+/// What a key file shows without its passphrase.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Shown {
+	account: String,
+	fingerprint: String,
+}
+
+impl From<KeyFile> for Shown {
+	fn from(file: KeyFile) -> Self {
+		Self {
+			account: file.account().to_owned(),
+			fingerprint: file.fingerprint().to_owned(),
+		}
+	}
+}
+
+impl fmt::Display for Shown {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		writeln!(f, "account      {}", self.account)?;
+		write!(f, "fingerprint  {}", self.fingerprint)
+	}
+}
 
 /// Reads a key file without opening it.
 pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
@@ -24,7 +49,7 @@ pub(crate) fn read(path: &Path) -> Result<KeyFile, Error> {
 /// Opens a key file and returns the identity in it.
 pub(crate) fn open(path: &Path) -> Result<Identity, Error> {
 	let (secrets, _) = unlock(path)?;
-	identity(secrets)
+	identity(&secrets)
 }
 
 /// Writes a new key file. An existing file is not replaced.
@@ -34,24 +59,21 @@ pub(crate) fn create(path: &Path, secrets: &Secrets, passphrase: &str) -> Result
 	Ok(file)
 }
 
-/// Adds a new encryption key pair for an account and rewrites its key file under the same passphrase. Other
-/// programs cannot change the file until the lock is dropped.
-pub(crate) fn rotate(path: &Path) -> Result<(Identity, FolderLock), Error> {
-	let lock = lock(path)?;
+/// Asks for a new passphrase and rewrites the key file under it. Other programs cannot change the file meanwhile.
+pub(crate) fn change_passphrase(path: &Path) -> Result<KeyFile, Error> {
+	let _lock = lock(path)?;
 	let target = on_disk::target(path).map_err(|error| Error::file(path, &error))?;
 	// Before the passphrase prompt.
 	output::check_folder(&target)?;
 	let other_names = other_names(path);
-	let (mut secrets, passphrase) = unlock(path)?;
-	secrets.rotate().map_err(Error::failed)?;
-	seal(path, &secrets, &passphrase)?
-		.replace(path)
-		.map_err(|error| failed(path, error))?;
+	let (secrets, _) = unlock(path)?;
+	let file = seal(path, &secrets, &passphrase::another()?)?;
+	file.replace(path).map_err(|error| failed(path, error))?;
 	if other_names {
 		let path = path.display();
-		tell(format_args!("warning: {path} had another name (a hard link), which keeps the old file: link it again"));
+		tell(format_args!("warning: {path} had another name (a hard link), which keeps the old passphrase: link it again"));
 	}
-	Ok((identity(secrets)?, lock))
+	Ok(file)
 }
 
 /// Waits until no other program is changing a key file in the same folder. Says so if that takes time.
@@ -76,7 +98,7 @@ pub(crate) fn check_new(path: &Path) -> Result<(), Error> {
 }
 
 /// Opens a key file with its passphrase, and returns both the secrets and the passphrase.
-fn unlock(path: &Path) -> Result<(Secrets, zeroize::Zeroizing<String>), Error> {
+pub(crate) fn unlock(path: &Path) -> Result<(Secrets, zeroize::Zeroizing<String>), Error> {
 	let file = read(path)?;
 	if is_open_to_others(path) {
 		let path = path.display();
@@ -117,15 +139,15 @@ fn other_names(_: &Path) -> bool {
 }
 
 fn seal(path: &Path, secrets: &Secrets, passphrase: &str) -> Result<KeyFile, Error> {
-	let address = Account::from_uri(&secrets.account)?.id().to_string();
+	let address = Account::from_uri(&secrets.account())?.id().to_string();
 	KeyFile::seal(secrets, &address, passphrase).map_err(|error| failed(path, error))
 }
 
-fn identity(secrets: Secrets) -> Result<Identity, Error> {
+fn identity(secrets: &Secrets) -> Result<Identity, Error> {
 	Ok(Identity {
-		account: Account::from_uri(&secrets.account)?,
-		master: secrets.master,
-		encryption: secrets.encryption,
+		account: Account::from_uri(&secrets.account())?,
+		master: secrets.seed.master(),
+		encryption: secrets.seed.encryption(),
 	})
 }
 
@@ -175,7 +197,7 @@ mod tests {
 		let refused = create(&path, &secrets, "three plain words").unwrap_err();
 		assert_eq!(refused.kind(), Kind::Failed);
 		assert_eq!(read(&path).unwrap(), file);
-		let address = Account::from_uri(&secrets.account)
+		let address = Account::from_uri(&secrets.account())
 			.unwrap()
 			.id()
 			.to_string();

@@ -27,6 +27,7 @@ mod output;
 mod passphrase;
 mod plot;
 mod progress;
+mod recovery;
 mod register;
 mod reject;
 mod remove;

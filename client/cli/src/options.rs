@@ -30,6 +30,10 @@ pub(crate) struct Options {
 	#[arg(long, global = true)]
 	pub(crate) finalized: bool,
 
+	/// Refuse to seal to, or to open, keys that a quantum computer could break
+	#[arg(long, global = true)]
+	pub(crate) pq_only: bool,
+
 	/// Hash of the chain's first block [default: $ISTHMUS_GENESIS, or the chain that was at the address when it
 	/// was first used]
 	#[arg(long, global = true, value_name = "HASH", value_parser = genesis, conflicts_with = "chain_spec")]

@@ -17,33 +17,59 @@ use zeroize::Zeroizing;
 
 /// The environment variable that holds a passphrase for scripts.
 const VARIABLE: &str = "ISTHMUS_PASSPHRASE";
+/// The environment variable that holds a new passphrase for scripts, where the old one is needed, too.
+const NEW_VARIABLE: &str = "ISTHMUS_NEW_PASSPHRASE";
+
+/// Returns whether passphrases come from the environment, so that nothing is asked.
+pub(crate) fn is_given() -> bool {
+	variable(VARIABLE).is_some()
+}
 
 /// Asks for the passphrase of a key file, unless $ISTHMUS_PASSPHRASE holds it.
 pub(crate) fn of(path: &Path) -> Result<Zeroizing<String>, Error> {
 	let path = path.to_string_lossy();
-	ask(&format!("Passphrase of {}: ", Shown(&path)))
+	ask(&format!("Passphrase of {}: ", Shown(&path)), VARIABLE)
 }
 
 /// Asks twice for a new passphrase, unless $ISTHMUS_PASSPHRASE holds it.
 pub(crate) fn new() -> Result<Zeroizing<String>, Error> {
-	let first = ask("New passphrase: ")?;
+	new_from(VARIABLE)
+}
+
+/// Asks twice for the passphrase that replaces another, unless $ISTHMUS_NEW_PASSPHRASE holds it.
+pub(crate) fn another() -> Result<Zeroizing<String>, Error> {
+	match is_given() && variable(NEW_VARIABLE).is_none() {
+		true => Err(Error::usage(
+			"missing new passphrase: set $ISTHMUS_NEW_PASSPHRASE, too",
+		)),
+		false => new_from(NEW_VARIABLE),
+	}
+}
+
+fn new_from(name: &str) -> Result<Zeroizing<String>, Error> {
+	let first = ask("New passphrase: ", name)?;
 	if first.chars().count() < MIN_PASSPHRASE {
 		return Err(Error::usage(format!(
 			"passphrase too short: expected at least {MIN_PASSPHRASE} characters"
 		))
 		.hint("several unrelated words are better than one word with special characters"));
 	}
-	if variable(VARIABLE).is_none() && *ask("Repeat the passphrase: ")? != *first {
+	if variable(name).is_none() && *ask("Repeat the passphrase: ", name)? != *first {
 		return Err(Error::usage("the two passphrases differ"));
 	}
 	Ok(first)
 }
 
 /// Asks for an account's secret on the terminal, or reads it from stdin.
-pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
+pub(crate) fn account() -> Result<Zeroizing<String>, Error> {
+	secret("Secret phrase or seed: ")
+}
+
+/// Asks for a secret on the terminal, or reads it from a line of stdin.
+pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 	let mut line = Zeroizing::new(String::new());
 	if io::stdin().is_terminal() {
-		line = prompt("Secret phrase or seed: ")?;
+		line = prompt(text)?;
 	} else {
 		let read = io::stdin().lock().read_line(&mut line);
 		read.map_err(|error| Error::file(Path::new("stdin"), &error))?;
@@ -56,14 +82,15 @@ pub(crate) fn secret() -> Result<Zeroizing<String>, Error> {
 fn secret_of(line: &str) -> Result<Zeroizing<String>, Error> {
 	// Without this check, an empty secret would be taken for the phrase that all development chains share.
 	match line.trim_end_matches(['\r', '\n']) {
-		blank if blank.trim().is_empty() => Err(Error::usage("missing secret")
-			.hint("type the secret phrase or the seed of the account, or pipe it to stdin")),
+		blank if blank.trim().is_empty() => {
+			Err(Error::usage("missing secret").hint("type it, or pipe it to stdin"))
+		}
 		secret => Ok(Zeroizing::new(secret.to_owned())),
 	}
 }
 
-fn ask(text: &str) -> Result<Zeroizing<String>, Error> {
-	match variable(VARIABLE) {
+fn ask(text: &str, name: &str) -> Result<Zeroizing<String>, Error> {
+	match variable(name) {
 		Some(passphrase) => Ok(Zeroizing::new(passphrase)),
 		None => prompt(text),
 	}
@@ -73,7 +100,7 @@ fn ask(text: &str) -> Result<Zeroizing<String>, Error> {
 static AT_ONCE: AtomicBool = AtomicBool::new(true);
 
 /// Asks on the terminal that the program was started from, whatever stdin, stdout and stderr are.
-fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
+pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
 	// During the prompt the terminal does not show what is typed, and it would stay so if a signal ended the program
 	// at once.
 	for signal in [SIGINT, SIGQUIT, SIGTERM] {

@@ -154,6 +154,7 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 		to: leaves.to,
 	};
 	check_not_open(context, identity, &owner, scope).await?;
+	let pair = identity.encryption.fresh().map_err(Error::failed)?;
 	let call = client
 		.request_access(
 			&owner,
@@ -162,6 +163,7 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 			opts.term,
 			opts.offer,
 			opts.firm,
+			&pair.public_key(),
 		)
 		.await?;
 	let included = context.send(identity, &call).await?;

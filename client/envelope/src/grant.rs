@@ -7,33 +7,37 @@
 //! signed by the owner can write to the owner's authorization list.
 
 use crate::{
-	derive::{self, RandomError, Secret},
+	derive::{random_bytes, RandomError},
 	epoch::EpochId,
-	keys::{EncryptionKeyPair, Kem, KeyError, PublicKey, Suite},
+	keys::{EncryptionKeyPair, KeyError, KeyId, PublicKey, Suite, X25519},
 	tree::{EpochRoot, KeySet, Range, MAX_COVER, NODE_KEY_LEN},
+	xwing::{self, XWing, RANDOMNESS_LEN},
 };
 use hpke::{
 	rand_core::{CryptoRng, RngCore},
-	Deserializable, HpkeError, OpModeR, OpModeS, Serializable,
+	Deserializable, HpkeError, Kem, OpModeR, OpModeS,
 };
 use zeroize::Zeroizing;
 
 /// First byte of every sealed grant: the version of this format.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// First bytes of the `info` that a grant is bound to.
-pub const INFO_LABEL: &[u8] = b"isthmus/grant/v1";
-/// Length of the prefix before the ciphertext (version, suite and encapsulated key), in bytes.
-pub const PREFIX_LEN: usize = 1 + 2 + ENCAPSULATED_LEN;
+pub const INFO_LABEL: &[u8] = b"isthmus/grant/v2";
+/// Length of what precedes the encapsulated key, in bytes: the version, the suite and the identifier of the
+/// recipient's key.
+pub const PREFIX_LEN: usize = 1 + 2 + 16;
 /// Length of the longest sealed grant, in bytes.
-pub const MAX_LEN: usize = PREFIX_LEN + MAX_COVER * NODE_KEY_LEN + TAG_LEN;
+pub const MAX_LEN: usize =
+	PREFIX_LEN + Suite::XWing.encapsulated_len() + MAX_COVER * NODE_KEY_LEN + TAG_LEN;
 
-const ENCAPSULATED_LEN: usize = 32;
 const TAG_LEN: usize = 16;
 
-/// The key derivation of [`Suite::X25519`].
+/// The key derivation of both suites.
 type Kdf = hpke::kdf::HkdfSha256;
-/// The cipher of [`Suite::X25519`].
+/// The cipher of both suites.
 type Aead = hpke::aead::AesGcm256;
+/// The random bytes of one encapsulation.
+type Randomness = Zeroizing<[u8; RANDOMNESS_LEN]>;
 
 /// Why a grant cannot be sealed or opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -62,10 +66,10 @@ pub enum GrantError {
 		/// Length in bytes of the given grant.
 		got: usize,
 	},
-	/// The public key (the recipient's or the one inside the grant) is one of the few for which
-	/// every shared secret is zero.
-	#[error("the public key is of low order: nothing can be sealed to it")]
-	LowOrderKey,
+	/// The recipient's public key or the encapsulated key is not a key: its point is one of the few for which every
+	/// shared secret is zero, or its lattice part is not encoded as FIPS 203 requires.
+	#[error("the public key is not valid: nothing can be sealed to it")]
+	InvalidKey,
 	/// The grant is sealed to another key, bound to another place or scope, or was changed. By
 	/// design, these cases cannot be told apart.
 	#[error(
@@ -112,10 +116,10 @@ fn info(id: &EpochId, scope: &GrantScope) -> [u8; INFO_LEN] {
 	info
 }
 
-/// Passes HPKE the 32 random bytes for its ephemeral key. They are drawn beforehand, so that a
+/// Passes HPKE the random bytes for its ephemeral key. They are drawn beforehand, so that a
 /// failure of the system's source of randomness is returned as an error; inside HPKE it could only
 /// panic.
-struct Entropy(Option<Secret>);
+struct Entropy(Option<Randomness>);
 
 impl RngCore for Entropy {
 	fn next_u32(&mut self) -> u32 {
@@ -128,7 +132,7 @@ impl RngCore for Entropy {
 
 	fn fill_bytes(&mut self, out: &mut [u8]) {
 		let bytes = self.0.take().expect("sealing draws one ephemeral key; qed");
-		out.copy_from_slice(&bytes[..]);
+		out.copy_from_slice(&bytes[..out.len()]);
 	}
 }
 
@@ -138,41 +142,76 @@ impl CryptoRng for Entropy {}
 ///
 /// # Errors
 ///
-/// Returns [`GrantError::LowOrderKey`] if nothing can be sealed to the public key, and
+/// Returns [`GrantError::InvalidKey`] if nothing can be sealed to the public key, and
 /// [`GrantError::Random`] if the system provides no randomness.
 pub fn seal_grant(
 	root: &EpochRoot,
 	scope: &GrantScope,
 	recipient: &PublicKey,
 ) -> Result<Vec<u8>, GrantError> {
-	seal_with(root, scope, recipient, derive::random()?)
+	let mut random = Randomness::new([0; RANDOMNESS_LEN]);
+	for half in random.chunks_exact_mut(32) {
+		half.copy_from_slice(&random_bytes()?);
+	}
+	seal_with(root, scope, recipient, random)
 }
 
-/// Does the same as [`seal_grant`] with a given seed for the ephemeral key, which must never be
-/// used twice. It is for test vectors.
+/// Does the same as [`seal_grant`] with given random bytes, which must never be used twice. X25519 takes the first
+/// half of them. It is for test vectors.
 pub(crate) fn seal_with(
 	root: &EpochRoot,
 	scope: &GrantScope,
 	recipient: &PublicKey,
-	ephemeral: Secret,
+	random: Randomness,
 ) -> Result<Vec<u8>, GrantError> {
-	let (encapsulated, mut context) = hpke::setup_sender::<Aead, Kdf, Kem, _>(
-		&OpModeS::Base,
-		&recipient.to_hpke(),
-		&info(root.id(), scope),
-		&mut Entropy(Some(ephemeral)),
-	)
+	let (encapsulated, ciphertext) = match recipient.suite() {
+		Suite::X25519 => seal_for::<X25519>(root, scope, recipient, random),
+		Suite::XWing => seal_for::<XWing>(root, scope, recipient, random),
+	}
 	.map_err(refused)?;
-	let ciphertext = context
-		.seal(&root.key_set(scope.range).to_bytes(), &[])
-		.map_err(refused)?;
+	let suite = recipient.suite().id().to_be_bytes();
+	Ok([
+		&[VERSION],
+		&suite[..],
+		recipient.id(),
+		&encapsulated,
+		&ciphertext,
+	]
+	.concat())
+}
 
-	let mut sealed = Vec::with_capacity(PREFIX_LEN + ciphertext.len());
-	sealed.push(VERSION);
-	sealed.extend_from_slice(&recipient.suite().id().to_be_bytes());
-	sealed.extend_from_slice(&encapsulated.to_bytes());
-	sealed.extend_from_slice(&ciphertext);
-	Ok(sealed)
+fn seal_for<K: Kem>(
+	root: &EpochRoot,
+	scope: &GrantScope,
+	recipient: &PublicKey,
+	random: Randomness,
+) -> Result<(Vec<u8>, Vec<u8>), HpkeError> {
+	let (encapsulated, mut context) = hpke::setup_sender::<Aead, Kdf, K, _>(
+		&OpModeS::Base,
+		&recipient.to_hpke::<K>()?,
+		&info(root.id(), scope),
+		&mut Entropy(Some(random)),
+	)?;
+	let ciphertext = context.seal(&root.key_set(scope.range).to_bytes(), &[])?;
+	Ok((xwing::to_vec(&encapsulated), ciphertext))
+}
+
+/// Returns the suite and the identifier of the key that a grant says it is sealed to. The
+/// recipient derives its pair from them with [`EncryptionSecret::pair`](crate::EncryptionSecret::pair).
+///
+/// # Errors
+///
+/// Returns [`GrantError::CutShort`], [`GrantError::UnknownVersion`] or [`GrantError::Suite`] if the bytes do not
+/// start like a grant.
+pub fn recipient(sealed: &[u8]) -> Result<(Suite, KeyId), GrantError> {
+	match sealed.first() {
+		None | Some(&VERSION) => {}
+		Some(&got) => return Err(GrantError::UnknownVersion { got }),
+	}
+	let Some(&[_, hi, lo, ref id @ ..]) = sealed.first_chunk::<PREFIX_LEN>() else {
+		return Err(GrantError::CutShort { got: sealed.len() });
+	};
+	Ok((Suite::from_id(u16::from_be_bytes([hi, lo]))?, *id))
 }
 
 /// Opens a sealed grant with the consumer's key pair and what the chain records about the grant.
@@ -181,7 +220,7 @@ pub(crate) fn seal_with(
 ///
 /// Returns [`GrantError::CutShort`], [`GrantError::UnknownVersion`], [`GrantError::Suite`] or
 /// [`GrantError::Length`] if the bytes do not have the format of a grant of this range,
-/// [`GrantError::LowOrderKey`] if the key inside the grant is invalid, and
+/// [`GrantError::InvalidKey`] if the key inside the grant is invalid, and
 /// [`GrantError::DoesNotOpen`] if the grant is for another key, place or scope, or was changed.
 pub fn open_grant(
 	pair: &EncryptionKeyPair,
@@ -189,41 +228,45 @@ pub fn open_grant(
 	scope: &GrantScope,
 	sealed: &[u8],
 ) -> Result<KeySet, GrantError> {
-	match sealed.first() {
-		Some(&VERSION) => {}
-		Some(&got) => return Err(GrantError::UnknownVersion { got }),
-		None => return Err(GrantError::CutShort { got: 0 }),
-	}
-	let (prefix, ciphertext) = sealed
-		.split_first_chunk::<PREFIX_LEN>()
-		.ok_or(GrantError::CutShort { got: sealed.len() })?;
-	let [_, hi, lo, encapsulated @ ..] = prefix;
-	let Suite::X25519 = Suite::from_id(u16::from_be_bytes([*hi, *lo]))?;
-
-	let expected = PREFIX_LEN + scope.range.cover().len() * NODE_KEY_LEN + TAG_LEN;
-	if sealed.len() != expected {
+	let (suite, key) = recipient(sealed)?;
+	let rest = &sealed[PREFIX_LEN..];
+	let at = suite.encapsulated_len();
+	let expected = at + scope.range.cover().len() * NODE_KEY_LEN + TAG_LEN;
+	if rest.len() != expected {
 		return Err(GrantError::Length {
-			expected,
+			expected: PREFIX_LEN + expected,
 			got: sealed.len(),
 		});
 	}
-	let encapsulated = Deserializable::from_bytes(encapsulated).map_err(refused)?;
-	let mut context = hpke::setup_receiver::<Aead, Kdf, Kem>(
-		&OpModeR::Base,
-		&pair.private_key(),
-		&encapsulated,
-		&info(id, scope),
-	)
-	.map_err(refused)?;
-	let keys = Zeroizing::new(context.open(ciphertext, &[]).map_err(refused)?);
+	if (suite, &key) != (pair.suite(), pair.id()) {
+		return Err(GrantError::DoesNotOpen);
+	}
+	let (encapsulated, ciphertext) = rest.split_at(at);
+	let info = info(id, scope);
+	let keys = match suite {
+		Suite::X25519 => open_for::<X25519>(&pair.x25519(), encapsulated, &info, ciphertext),
+		Suite::XWing => open_for::<XWing>(&pair.xwing(), encapsulated, &info, ciphertext),
+	};
+	let keys = Zeroizing::new(keys.map_err(refused)?);
 	// The length was checked above, and reading the keys checks it again.
 	KeySet::from_bytes(scope.range, &keys).map_err(|_| GrantError::DoesNotOpen)
 }
 
-/// Translates HPKE's error. Encapsulation and decapsulation fail only if the shared secret is zero.
+fn open_for<K: Kem>(
+	private: &K::PrivateKey,
+	encapsulated: &[u8],
+	info: &[u8],
+	ciphertext: &[u8],
+) -> Result<Vec<u8>, HpkeError> {
+	let encapsulated = Deserializable::from_bytes(encapsulated)?;
+	hpke::setup_receiver::<Aead, Kdf, K>(&OpModeR::Base, private, &encapsulated, info)?
+		.open(ciphertext, &[])
+}
+
+/// Translates HPKE's error. Encapsulation and decapsulation fail only if a key is not valid.
 fn refused(error: HpkeError) -> GrantError {
 	match error {
-		HpkeError::EncapError | HpkeError::DecapError => GrantError::LowOrderKey,
+		HpkeError::EncapError | HpkeError::DecapError => GrantError::InvalidKey,
 		_ => GrantError::DoesNotOpen,
 	}
 }

@@ -2,7 +2,7 @@
 //! Key files: an account's secrets, encrypted under a passphrase. The layout is in `docs/formats.md`.
 //!
 //! scrypt (RFC 7914) derives a key from the passphrase, and AES-256-GCM encrypts the secrets with it.
-//! The account's address and its public encryption key are not encrypted, so that they can be read
+//! The account's address and the seed's fingerprint are not encrypted, so that they can be read
 //! without the passphrase, but they are authenticated too.
 //!
 //! ```
@@ -14,22 +14,22 @@
 //!
 //! let file: KeyFile = file.to_string().parse()?;
 //! assert_eq!(file.account(), "the account's address");
-//! assert_eq!(*file.open("three plain words")?.account, *secrets.account);
+//! let opened = file.open("three plain words")?;
+//! assert_eq!(opened.seed.expose_secret(), secrets.seed.expose_secret());
 //! assert!(matches!(file.open("another"), Err(KeyFileError::DoesNotOpen)));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A program that changes a key file takes the [`lock`] of its folder, [reads](KeyFile::read),
-//! opens and changes it, and [replaces](KeyFile::replace) it. This module does not prompt for a
-//! passphrase and does not know how an account's address is derived from its secret: the caller
-//! passes in both.
+//! The secrets in a file never change, so no backup of it is ever out of date; only its passphrase may be changed. A
+//! program that does so takes the [`lock`] of the file's folder, [reads](KeyFile::read) and opens the file, and
+//! [replaces](KeyFile::replace) it. This module does not prompt for a passphrase and does not know how an account's
+//! address is derived from its secret: the caller passes in both.
 
 use crate::{
 	derive::{random_bytes, RandomError},
-	keys::EncryptionKeyPair,
-	master::MasterSecret,
 	on_disk,
+	seed::Seed,
 };
 use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_256_GCM};
 use serde::{Deserialize, Serialize};
@@ -42,15 +42,17 @@ use std::{
 use zeroize::Zeroizing;
 
 /// The version of this format, which is the only one that can be read.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Binary logarithm of scrypt's cost in new files. 2^17 rounds over 128 MiB take about half a second.
 pub const LOG_N: u8 = 17;
 /// Binary logarithm of the maximum cost that is accepted, which takes 1 GiB of memory.
 pub const MAX_LOG_N: u8 = 20;
 /// Minimum number of characters in the passphrase of a new file.
 pub const MIN_PASSPHRASE: usize = 8;
-/// Maximum length of a key file in bytes: room for thousands of key pairs, and an end to a file that has none.
-pub const MAX_LENGTH: u64 = 1 << 20;
+/// Maximum length of a key file in bytes: room for every secret of an account, and an end to a file that has none.
+pub const MAX_LENGTH: u64 = 1 << 18;
+/// Maximum length of an imported account's secret, in bytes.
+const MAX_SECRET: usize = u16::MAX as usize;
 /// scrypt's block size (RFC 7914).
 const R: u32 = 8;
 /// scrypt's parallelization (RFC 7914).
@@ -91,7 +93,7 @@ pub enum KeyFileError {
 	#[error("the decrypted contents are not a valid key set")]
 	Contents,
 	/// The account's secret is longer than the format allows.
-	#[error("an account's secret must have at most {} bytes", u16::MAX)]
+	#[error("an account's secret must have at most {MAX_SECRET} bytes")]
 	SecretTooLong,
 	/// The system provides no randomness.
 	#[error(transparent)]
@@ -104,14 +106,11 @@ pub enum KeyFileError {
 /// The secrets that a key file holds.
 #[derive(Clone)]
 pub struct Secrets {
-	/// The account's secret as wallets write it: a phrase, or `0x` and a seed in hexadecimal, with or
-	/// without derivations.
-	pub account: Zeroizing<String>,
-	/// The master secret of the account's data.
-	pub master: MasterSecret,
-	/// The encryption key pairs, starting with the current one. Older grants are sealed to the
-	/// others.
-	pub encryption: Vec<EncryptionKeyPair>,
+	/// The seed, from which the other secrets are derived.
+	pub seed: Seed,
+	/// The secret of an account that was imported, as wallets write it: a phrase, or `0x` and a seed in hexadecimal,
+	/// with or without derivations. If there is none, the account is the one that is derived from the seed.
+	pub imported: Option<Zeroizing<String>>,
 }
 
 impl fmt::Debug for Secrets {
@@ -121,72 +120,63 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-	/// Draws new secrets, including a random seed for the account.
+	/// Draws a new seed.
 	///
 	/// # Errors
 	///
 	/// Returns [`RandomError`] if the system provides no randomness.
 	pub fn generate() -> Result<Self, RandomError> {
-		let seed = Zeroizing::new(random_bytes()?);
-		Self::for_account(Zeroizing::new(format!("0x{}", hex::encode(*seed))))
+		Ok(Self {
+			seed: Seed::generate()?,
+			imported: None,
+		})
 	}
 
-	/// Draws new secrets for an account that already exists.
+	/// Draws a new seed for an account that already exists.
 	///
 	/// # Errors
 	///
 	/// Returns [`RandomError`] if the system provides no randomness.
 	pub fn for_account(account: Zeroizing<String>) -> Result<Self, RandomError> {
 		Ok(Self {
-			account,
-			master: MasterSecret::generate()?,
-			encryption: vec![EncryptionKeyPair::generate()?],
+			seed: Seed::generate()?,
+			imported: Some(account),
 		})
 	}
 
-	/// Adds a new encryption key pair, which becomes the current one.
-	///
-	/// # Errors
-	///
-	/// Returns [`RandomError`] if the system provides no randomness.
-	pub fn rotate(&mut self) -> Result<(), RandomError> {
-		self.encryption.insert(0, EncryptionKeyPair::generate()?);
-		Ok(())
+	/// Returns the account's secret as wallets write it.
+	pub fn account(&self) -> Zeroizing<String> {
+		match &self.imported {
+			Some(secret) => secret.clone(),
+			None => {
+				let digits = Zeroizing::new(hex::encode(*self.seed.account()));
+				Zeroizing::new(format!("0x{}", *digits))
+			}
+		}
 	}
 
-	/// Returns `length ‖ account ‖ master ‖ seed ‖ …`, with the length in two big-endian bytes.
+	/// Returns `seed ‖ imported account`.
 	fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
-		let length = u16::try_from(self.account.len()).map_err(|_| KeyFileError::SecretTooLong)?;
-		let total = 2 + self.account.len() + 32 + 32 * self.encryption.len();
-		// The buffer never grows, so no copy of a secret is left behind.
-		let mut bytes = Zeroizing::new(Vec::with_capacity(total));
-		bytes.extend(length.to_be_bytes());
-		bytes.extend(self.account.as_bytes());
-		bytes.extend(self.master.expose_secret());
-		for pair in &self.encryption {
-			bytes.extend(pair.expose_seed());
+		let account = self.imported.as_ref().map_or("", |secret| secret.as_str());
+		if account.len() > MAX_SECRET {
+			return Err(KeyFileError::SecretTooLong);
 		}
+		// The buffer never grows, so no copy of a secret is left behind.
+		let mut bytes = Zeroizing::new(Vec::with_capacity(32 + account.len()));
+		bytes.extend(self.seed.expose_secret());
+		bytes.extend(account.as_bytes());
 		Ok(bytes)
 	}
 
 	/// Reads secrets that [`Self::to_bytes`] wrote.
 	fn from_bytes(bytes: &[u8]) -> Option<Self> {
-		let (length, rest) = bytes.split_first_chunk::<2>()?;
-		let (account, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
-		let (master, rest) = rest.split_first_chunk::<32>()?;
-		let (seeds, []) = rest.as_chunks::<32>() else {
-			return None;
-		};
-		if seeds.is_empty() {
-			return None;
-		}
-		Some(Self {
-			account: Zeroizing::new(std::str::from_utf8(account).ok()?.to_owned()),
-			master: MasterSecret::from_bytes(*master),
-			encryption: seeds
-				.iter()
-				.map(|seed| EncryptionKeyPair::from_seed(*seed))
-				.collect(),
+		let (seed, account) = bytes.split_first_chunk::<32>()?;
+		let account = std::str::from_utf8(account).ok()?;
+		let imported = (!account.is_empty()).then(|| Zeroizing::new(account.to_owned()));
+		let is_short = account.len() <= MAX_SECRET;
+		is_short.then(|| Self {
+			seed: Seed::from_bytes(*seed),
+			imported,
 		})
 	}
 }
@@ -199,8 +189,8 @@ pub struct KeyFile {
 	isthmus_key: u32,
 	/// The account's address, readable without the passphrase.
 	account: String,
-	/// The current public encryption key in hexadecimal, readable without the passphrase.
-	encryption_key: String,
+	/// The seed's fingerprint in hexadecimal, readable without the passphrase.
+	fingerprint: String,
 	/// Binary logarithm of scrypt's cost.
 	scrypt_log_n: u8,
 	/// scrypt's salt in hexadecimal. It is new each time the file is written, and so is the key.
@@ -229,11 +219,10 @@ impl KeyFile {
 		log_n: u8,
 		salt: [u8; 32],
 	) -> Result<Self, KeyFileError> {
-		let current = secrets.encryption.first().ok_or(KeyFileError::Contents)?;
 		let mut file = Self {
 			isthmus_key: VERSION,
 			account: address.to_owned(),
-			encryption_key: hex::encode(current.public_key().to_bytes()),
+			fingerprint: hex::encode(secrets.seed.fingerprint()),
 			scrypt_log_n: log_n,
 			salt: hex::encode(salt),
 			secrets: String::new(),
@@ -252,10 +241,9 @@ impl KeyFile {
 		&self.account
 	}
 
-	/// Returns the current public encryption key in hexadecimal. It is authentic once [`Self::open`]
-	/// succeeds.
-	pub fn encryption_key(&self) -> &str {
-		&self.encryption_key
+	/// Returns the fingerprint of the seed in hexadecimal. It is authentic once [`Self::open`] succeeds.
+	pub fn fingerprint(&self) -> &str {
+		&self.fingerprint
 	}
 
 	/// Decrypts the secrets.
@@ -294,10 +282,10 @@ impl KeyFile {
 		Ok(LessSafeKey::new(key))
 	}
 
-	/// Returns `"isthmus/key/v1/" ‖ account ‖ "/" ‖ encryptionKey`.
+	/// Returns `"isthmus/key/v2/" ‖ account ‖ "/" ‖ fingerprint`.
 	fn associated_data(&self) -> Aad<Vec<u8>> {
-		let (version, account, key) = (self.isthmus_key, &self.account, &self.encryption_key);
-		Aad::from(format!("isthmus/key/v{version}/{account}/{key}").into_bytes())
+		let (version, account, print) = (self.isthmus_key, &self.account, &self.fingerprint);
+		Aad::from(format!("isthmus/key/v{version}/{account}/{print}").into_bytes())
 	}
 
 	/// Reads a key file from the disk.
@@ -393,7 +381,7 @@ pub struct FolderLock(#[allow(dead_code)] Option<fs::File>);
 
 /// Waits until no other program is changing a key file in the same folder, and locks the folder. If the path is
 /// a link, this is the folder of the file that it leads to. If two programs changed the same file at the same
-/// time, a key pair would be lost. On a file system without locks, and on systems other than Unix, nothing is
+/// time, one of the two passphrases would not open it. On a file system without locks, and on systems other than Unix, nothing is
 /// locked.
 ///
 /// # Errors

@@ -37,8 +37,9 @@
 //!    [`keys`]). From them, B can derive the key of every leaf in the range, and of no leaf outside
 //!    it.
 //!
-//! An account's secrets are kept in a file that is encrypted under a passphrase ([`key_file`]). [`on_disk`]
-//! replaces such files.
+//! All secrets of an account are derived from one seed, which can be written down as 24 words ([`seed`]) and split
+//! among several people ([`shares`]). It is kept in a file that is encrypted under a passphrase ([`key_file`]).
+//! [`on_disk`] replaces such files.
 //!
 //! `docs/formats.md` defines the layouts, labels and constants. `vectors.json` and
 //! `vectors-files.json` hold test vectors that this crate and its JavaScript counterpart,
@@ -51,7 +52,7 @@
 //! does not check who may write a grant. `isthmus-sdk` does that. This crate wipes its own copies
 //! of secrets from memory when they are dropped, but not what the cipher libraries keep inside a
 //! key schedule. It does not hide the length of a value, and a grant has no forward secrecy with
-//! respect to the grantee's own key: see `docs/formats.md`. Manifests of large records, and the
+//! respect to the grantee's own seed: see `docs/formats.md`. Manifests of large records, and the
 //! Merkle tree over their chunks, are in `isthmus-sharing`.
 
 #![forbid(unsafe_code)]
@@ -64,7 +65,10 @@ pub mod keys;
 pub mod master;
 pub mod on_disk;
 pub mod record;
+pub mod seed;
+pub mod shares;
 pub mod tree;
+mod xwing;
 
 #[cfg(test)]
 mod vectors;
@@ -73,9 +77,11 @@ pub use derive::{random_bytes, RandomError};
 pub use epoch::EpochId;
 pub use grant::{open_grant, seal_grant, GrantError, GrantScope};
 pub use key_file::{KeyFile, KeyFileError, Secrets};
-pub use keys::{EncryptionKeyPair, KeyError, PublicKey, Suite};
+pub use keys::{EncryptionKeyPair, EncryptionSecret, KeyError, KeyId, PublicKey, Suite};
 pub use master::MasterSecret;
 pub use record::{
 	decrypt_value, encrypt_value, Decryptor, Encryptor, Header, RecordContext, RecordError,
 };
+pub use seed::{Fingerprint, Seed, SeedError};
+pub use shares::{Share, ShareError};
 pub use tree::{EpochRoot, KeySet, LeafKey, Range, TreeError};

@@ -7,13 +7,13 @@
 //! cases name the error and its values.
 
 use crate::{
-	derive::Secret,
 	epoch::EpochId,
 	grant,
 	master::MasterSecret,
 	record::{decrypt_value, encrypt_all, Encryptor, Header, RecordContext},
+	shares::{self, Share},
 	tree::{KeySet, LeafKey, Range, LEAVES},
-	EncryptionKeyPair, GrantError, GrantScope, PublicKey,
+	EncryptionKeyPair, GrantError, GrantScope, KeyId, PublicKey, Seed, Suite,
 };
 use core::fmt::Debug;
 use hex::encode;
@@ -29,7 +29,17 @@ const GRANTEE: [u8; 32] = counting(0x60);
 const RECORD_KEY: [u8; 32] = counting(0x80);
 const SALT: [u8; 32] = counting(0xa0);
 const SEED: [u8; 32] = counting(0xc0);
-const EPHEMERAL: [u8; 32] = counting(0xe0);
+const OTHER_SEED: [u8; 32] = counting(0xe0);
+/// The random bytes of an encapsulation. X25519 takes the first half.
+const EPHEMERAL: [u8; 64] = {
+	let mut bytes = [0; 64];
+	let mut i = 0;
+	while i < 64 {
+		bytes[i] = 0x90 + i as u8;
+		i += 1;
+	}
+	bytes
+};
 
 const ID: EpochId = EpochId {
 	genesis: GENESIS,
@@ -325,22 +335,39 @@ fn refused_records() -> Vec<Value> {
 		.collect()
 }
 
+const SUITES: [Suite; 2] = [Suite::X25519, Suite::XWing];
+const KEY_ID: KeyId = [0x15; 16];
+
+fn pair(suite: Suite, seed: [u8; 32]) -> EncryptionKeyPair {
+	EncryptionKeyPair::from_seed(suite, KEY_ID, seed)
+}
+
 fn public_keys() -> Vec<Value> {
-	[SEED, EPHEMERAL]
-		.map(|seed| {
-			let key = EncryptionKeyPair::from_seed(seed).public_key();
-			json!({ "seed": encode(seed), "publicKey": encode(key.to_bytes()) })
+	let pairs = SUITES.map(|suite| [SEED, OTHER_SEED].map(|seed| (suite, seed)));
+	pairs
+		.concat()
+		.into_iter()
+		.map(|(suite, seed)| {
+			let key = pair(suite, seed).public_key();
+			json!({
+				"suite": suite.id(), "id": encode(KEY_ID), "seed": encode(seed),
+				"publicKey": encode(key.to_bytes()),
+			})
 		})
-		.into()
+		.collect()
 }
 
 fn refused_public_keys() -> Vec<Value> {
-	let good = EncryptionKeyPair::from_seed(SEED).public_key().to_bytes();
+	let [short, long] = SUITES.map(|suite| pair(suite, SEED).public_key().to_bytes());
 	[
 		vec![],
-		good[..33].to_vec(),
-		[&good[..], &[0]].concat(),
-		[&[0, 2], &good[2..]].concat(),
+		short[..17].to_vec(),
+		short[..49].to_vec(),
+		[&short[..], &[0]].concat(),
+		[&[0, 3], &short[2..]].concat(),
+		[&[0, 2], &short[2..]].concat(),
+		long[..long.len() - 1].to_vec(),
+		[&long[..], &[0]].concat(),
 	]
 	.map(|key| {
 		let error = error(PublicKey::from_bytes(&key).unwrap_err());
@@ -349,19 +376,45 @@ fn refused_public_keys() -> Vec<Value> {
 	.into()
 }
 
-fn seal(scope: &GrantScope) -> Vec<u8> {
+/// What is derived from a seed: its words, the account, the master secret, and key pairs by their identifiers.
+fn seeds() -> Vec<Value> {
+	[SEED, OTHER_SEED]
+		.map(|bytes| {
+			let seed = Seed::from_bytes(bytes);
+			let encryption = seed.encryption();
+			let pairs: Vec<Value> = SUITES
+				.iter()
+				.map(|suite| {
+					let pair = encryption.pair(*suite, &KEY_ID);
+					json!({
+						"suite": suite.id(), "id": encode(KEY_ID), "seed": encode(pair.expose_seed()),
+					})
+				})
+				.collect();
+			json!({
+				"seed": encode(bytes), "words": *seed.words(), "account": encode(*seed.account()),
+				"master": encode(seed.master().expose_secret()),
+				"encryption": encode(encryption.expose_secret()),
+				"fingerprint": encode(seed.fingerprint()), "pairs": pairs,
+			})
+		})
+		.into()
+}
+
+fn seal(suite: Suite, scope: &GrantScope) -> Vec<u8> {
 	let root = MasterSecret::from_bytes(MASTER).epoch_root(&ID);
-	let recipient = EncryptionKeyPair::from_seed(SEED).public_key();
-	grant::seal_with(&root, scope, &recipient, Secret::new(EPHEMERAL)).unwrap()
+	let recipient = pair(suite, SEED).public_key();
+	grant::seal_with(&root, scope, &recipient, EPHEMERAL.into()).unwrap()
 }
 
 fn open(
+	suite: Suite,
 	seed: [u8; 32],
 	id: &EpochId,
 	scope: &GrantScope,
 	sealed: &[u8],
 ) -> Result<KeySet, GrantError> {
-	grant::open_grant(&EncryptionKeyPair::from_seed(seed), id, scope, sealed)
+	grant::open_grant(&pair(suite, seed), id, scope, sealed)
 }
 
 fn scope(start: u64, end: u64) -> GrantScope {
@@ -372,9 +425,14 @@ fn scope(start: u64, end: u64) -> GrantScope {
 	}
 }
 
-fn grant_json(seed: [u8; 32], id: &EpochId, scope: &GrantScope) -> Map<String, Value> {
+fn grant_json(
+	suite: Suite,
+	seed: [u8; 32],
+	id: &EpochId,
+	scope: &GrantScope,
+) -> Map<String, Value> {
 	let value = json!({
-		"seed": encode(seed), "genesis": encode(id.genesis), "owner": encode(id.owner),
+		"suite": suite.id(), "id": encode(KEY_ID), "seed": encode(seed), "genesis": encode(id.genesis), "owner": encode(id.owner),
 		"dataset": id.dataset, "epoch": id.epoch, "grantee": encode(scope.grantee),
 		"start": scope.range.start(), "end": scope.range.end(), "expiry": scope.expiry,
 	});
@@ -382,25 +440,29 @@ fn grant_json(seed: [u8; 32], id: &EpochId, scope: &GrantScope) -> Map<String, V
 }
 
 fn grants() -> Vec<Value> {
-	[
+	let scopes = [
 		scope(0, LEAVES),
 		scope(5, 6),
 		scope(0, 1000),
 		scope(1, LEAVES - 1),
-	]
-	.map(|scope| {
-		let sealed = seal(&scope);
-		let opened = open(SEED, &ID, &scope, &sealed).unwrap();
-		let expected = MasterSecret::from_bytes(MASTER)
-			.epoch_root(&ID)
-			.key_set(scope.range);
-		assert_eq!(opened.to_bytes(), expected.to_bytes());
-		let mut fields = grant_json(SEED, &ID, &scope);
-		fields.insert("ephemeral".into(), encode(EPHEMERAL).into());
-		fields.insert("sealed".into(), encode(sealed).into());
-		fields.into()
-	})
-	.into()
+	];
+	let cases = SUITES.map(|suite| scopes.map(|scope| (suite, scope)));
+	cases
+		.concat()
+		.into_iter()
+		.map(|(suite, scope)| {
+			let sealed = seal(suite, &scope);
+			let opened = open(suite, SEED, &ID, &scope, &sealed).unwrap();
+			let expected = MasterSecret::from_bytes(MASTER)
+				.epoch_root(&ID)
+				.key_set(scope.range);
+			assert_eq!(opened.to_bytes(), expected.to_bytes());
+			let mut fields = grant_json(suite, SEED, &ID, &scope);
+			fields.insert("random".into(), encode(EPHEMERAL).into());
+			fields.insert("sealed".into(), encode(sealed).into());
+			fields.into()
+		})
+		.collect()
 }
 
 /// A grant that is rejected: the case's name, the seed of the reader's key, the epoch, the scope
@@ -408,113 +470,86 @@ fn grants() -> Vec<Value> {
 type GrantCase = (&'static str, [u8; 32], EpochId, GrantScope, Vec<u8>);
 
 /// Returns grants whose bytes were changed, or that are for another key or range.
-fn changed_grants() -> Vec<GrantCase> {
+fn changed_grants(suite: Suite) -> Vec<GrantCase> {
 	let granted = scope(4, 6);
-	let good = seal(&granted);
+	let good = seal(suite, &granted);
+	let at = grant::PREFIX_LEN + suite.encapsulated_len();
 	let changed = |at: usize, byte: u8| {
 		let mut bad = good.clone();
 		bad[at] = byte;
 		bad
 	};
-	let low_order = [&good[..3], &[0; 32], &good[35..]].concat();
-	vec![
-		("no bytes", SEED, ID, granted, vec![]),
+	let low_order = [&good[..at - 32], &[0; 32], &good[at..]].concat();
+	let mut cases = vec![
+		("no bytes", SEED, granted, vec![]),
 		(
-			"cut short before the ciphertext",
+			"cut short in the prefix",
 			SEED,
-			ID,
 			granted,
-			good[..34].to_vec(),
+			good[..18].to_vec(),
+		),
+		("cut short", SEED, granted, good[..good.len() - 1].to_vec()),
+		("a byte appended", SEED, granted, [&good[..], &[0]].concat()),
+		("another version byte", SEED, granted, changed(0, 1)),
+		("an unknown suite", SEED, granted, changed(2, 9)),
+		("another identifier", SEED, granted, changed(3, !good[3])),
+		(
+			"another encapsulated key",
+			SEED,
+			granted,
+			changed(19, !good[19]),
 		),
 		(
-			"cut short",
+			"another point",
 			SEED,
-			ID,
 			granted,
-			good[..good.len() - 1].to_vec(),
+			changed(at - 1, good[at - 1] ^ 1),
 		),
-		(
-			"a byte appended",
-			SEED,
-			ID,
-			granted,
-			[&good[..], &[0]].concat(),
-		),
-		("another version byte", SEED, ID, granted, changed(0, 2)),
-		("another suite", SEED, ID, granted, changed(2, 9)),
-		(
-			"an ephemeral key of low order",
-			SEED,
-			ID,
-			granted,
-			low_order,
-		),
-		(
-			"another ephemeral key",
-			SEED,
-			ID,
-			granted,
-			changed(3, !good[3]),
-		),
-		(
-			"another ciphertext",
-			SEED,
-			ID,
-			granted,
-			changed(35, !good[35]),
-		),
-		("another recipient", EPHEMERAL, ID, granted, good.clone()),
+		("a point of low order", SEED, granted, low_order),
+		("another ciphertext", SEED, granted, changed(at, !good[at])),
+		("another recipient", OTHER_SEED, granted, good.clone()),
 		(
 			"a range with a longer cover",
 			SEED,
-			ID,
 			scope(4, 7),
 			good.clone(),
 		),
-	]
+	];
+	cases
+		.drain(..)
+		.map(|(case, seed, scope, bytes)| (case, seed, ID, scope, bytes))
+		.collect()
 }
 
 /// Returns a good grant that is opened in another place or scope.
-fn misplaced_grants() -> Vec<GrantCase> {
+fn misplaced_grants(suite: Suite) -> Vec<GrantCase> {
 	let granted = scope(4, 6);
-	let good = seal(&granted);
+	let good = seal(suite, &granted);
+	let chain = EpochId {
+		genesis: OWNER,
+		..ID
+	};
+	let owner = EpochId {
+		owner: GENESIS,
+		..ID
+	};
+	let grantee = GrantScope {
+		grantee: OWNER,
+		..granted
+	};
+	let expiry = GrantScope {
+		expiry: 5001,
+		..granted
+	};
 	let places = [
-		(
-			"another chain",
-			EpochId {
-				genesis: OWNER,
-				..ID
-			},
-			granted,
-		),
-		(
-			"another owner",
-			EpochId {
-				owner: GENESIS,
-				..ID
-			},
-			granted,
-		),
+		("another chain", chain, granted),
+		("another owner", owner, granted),
 		("another dataset", EpochId { dataset: 8, ..ID }, granted),
 		("another epoch", EpochId { epoch: 3, ..ID }, granted),
-		(
-			"another grantee",
-			ID,
-			GrantScope {
-				grantee: OWNER,
-				..granted
-			},
-		),
+		("another grantee", ID, grantee),
 		("another start", ID, scope(5, 6)),
 		("another end", ID, scope(4, 8)),
-		(
-			"another expiry",
-			ID,
-			GrantScope {
-				expiry: 5001,
-				..granted
-			},
-		),
+		("another expiry", ID, expiry),
 	];
 	places
 		.map(|(name, id, scope)| (name, SEED, id, scope, good.clone()))
@@ -522,21 +557,44 @@ fn misplaced_grants() -> Vec<GrantCase> {
 }
 
 fn refused_grants() -> Vec<Value> {
-	let cases = [changed_grants(), misplaced_grants()].concat();
-	cases
+	let cases = |suite| [changed_grants(suite), misplaced_grants(suite)].concat();
+	SUITES
 		.into_iter()
-		.map(|(case, seed, id, scope, sealed)| {
-			let refused = match open(seed, &id, &scope, &sealed).unwrap_err() {
+		.flat_map(|suite| cases(suite).into_iter().map(move |case| (suite, case)))
+		.map(|(suite, (case, seed, id, scope, sealed))| {
+			let refused = match open(suite, seed, &id, &scope, &sealed).unwrap_err() {
 				GrantError::Suite(inner) => error(inner),
 				other => error(other),
 			};
-			let mut fields = grant_json(seed, &id, &scope);
+			let mut fields = grant_json(suite, seed, &id, &scope);
 			fields.insert("case".into(), case.into());
 			fields.insert("sealed".into(), encode(sealed).into());
 			fields.insert("error".into(), refused);
 			fields.into()
 		})
 		.collect()
+}
+
+/// Shares of a seed. They are drawn at random, so the file's are checked instead of made again.
+fn shares(written: Option<&Value>) -> Value {
+	let seed = Seed::from_bytes(SEED);
+	let Some(written) = written else {
+		let shares = shares::split(&seed, 5, 3).unwrap();
+		let shares: Vec<String> = shares.iter().map(Share::to_string).collect();
+		return json!({ "seed": encode(SEED), "need": 3, "shares": shares });
+	};
+	let read: Vec<Share> = written["shares"]
+		.as_array()
+		.unwrap()
+		.iter()
+		.map(|share| share.as_str().unwrap().parse().unwrap())
+		.collect();
+	assert_eq!(read.len(), 5);
+	for three in read.windows(3) {
+		let joined = shares::join(three).unwrap();
+		assert_eq!(joined.expose_secret(), seed.expose_secret());
+	}
+	written.clone()
 }
 
 fn merkle_trees() -> Vec<Value> {
@@ -554,7 +612,8 @@ fn merkle_trees() -> Vec<Value> {
 		.collect()
 }
 
-fn vectors() -> Value {
+/// Returns the vectors. What is random is taken from those that are written already.
+fn vectors(written: Option<&Value>) -> Value {
 	json!({
 		"about": "Test vectors of docs/formats.md, written by client/envelope. Bytes are in hex.",
 		"epochRoots": epoch_roots(),
@@ -564,6 +623,8 @@ fn vectors() -> Value {
 		"refusedRanges": refused_ranges(),
 		"records": records(),
 		"refusedRecords": refused_records(),
+		"seeds": seeds(),
+		"shares": shares(written.map(|written| &written["shares"])),
 		"publicKeys": public_keys(),
 		"refusedPublicKeys": refused_public_keys(),
 		"grants": grants(),
@@ -575,7 +636,8 @@ fn vectors() -> Value {
 #[test]
 fn the_vectors_pass() {
 	let written: Value = serde_json::from_str(&std::fs::read_to_string(PATH).unwrap()).unwrap();
-	let (written, made) = (written.as_object().unwrap(), vectors());
+	let made = vectors(Some(&written));
+	let written = written.as_object().unwrap();
 	for (name, cases) in made.as_object().unwrap() {
 		assert_eq!(written.get(name), Some(cases), "{name}");
 	}
@@ -585,6 +647,6 @@ fn the_vectors_pass() {
 #[test]
 #[ignore = "rewrites vectors.json"]
 fn write_vectors() {
-	let text = serde_json::to_string_pretty(&vectors()).unwrap();
+	let text = serde_json::to_string_pretty(&vectors(None)).unwrap();
 	std::fs::write(PATH, text.replace("  ", "\t") + "\n").unwrap();
 }

@@ -39,27 +39,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
 	}
 }
 
-/// Publishes the reader's encryption key, unless that was done before, and asks the owner for access.
+/// Asks the owner for access. The answer is sealed to a key of this request alone.
 async fn ask(client: &Client, reader: &Identity, owner: &AccountId) -> Result<(), Box<dyn Error>> {
-	if client
-		.best()
-		.await?
-		.encryption_key(reader.id())
-		.await?
-		.is_none()
-	{
-		let key = reader.encryption[0].public_key();
-		let publish = client.set_encryption_key(&key).await?;
-		client.send(&reader.account, &publish).await?;
-	}
 	let scope = Scope {
 		dataset: 0,
 		epoch: 0,
 		from: 0,
 		to: 100,
 	};
+	let key = reader.encryption.fresh()?.public_key();
 	let request = client
-		.request_access(owner, scope, "an example", TERM, 0, false)
+		.request_access(owner, scope, "an example", TERM, 0, false, &key)
 		.await?;
 	let included = client.send(&reader.account, &request).await?;
 	eprintln!(

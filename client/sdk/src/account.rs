@@ -2,11 +2,10 @@
 //! Accounts, which can sign, and identities, which also hold an account's other secrets.
 
 use crate::{error::Error, types::AccountId};
-use isthmus_envelope::{random_bytes, EncryptionKeyPair, MasterSecret};
+use isthmus_envelope::{EncryptionSecret, MasterSecret, Seed};
 use std::{str::FromStr, sync::Arc};
 use subxt::config::{substrate::BlakeTwo256, Hasher};
 use subxt_signer::{sr25519::Keypair, SecretUri};
-use zeroize::Zeroizing;
 
 /// An account that can sign. It is cheap to clone.
 #[derive(Clone)]
@@ -76,32 +75,39 @@ impl Account {
 }
 
 /// An account with its other secrets: the master secret, from which the keys of all its records are derived,
-/// and the key pairs to which its grants are sealed.
+/// and the secret of the key pairs to which its grants are sealed.
 #[derive(Clone, Debug)]
 pub struct Identity {
 	/// The account, which signs.
 	pub account: Account,
 	/// The secret from which the keys of the account's own records are derived.
 	pub master: MasterSecret,
-	/// The key pairs to which grants to the account are sealed: first the current one, then earlier ones,
-	/// which old grants still need.
-	pub encryption: Vec<EncryptionKeyPair>,
+	/// The secret from which the key pairs are derived to which grants to the account are sealed.
+	pub encryption: EncryptionSecret,
 }
 
 impl Identity {
-	/// Generates an identity and returns the account's seed with it.
+	/// Generates an identity and returns the seed from which it can be made again.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::Random`] if the system provides no randomness.
-	pub fn generate() -> Result<(Self, Zeroizing<[u8; 32]>), Error> {
-		let seed = Zeroizing::new(random_bytes()?);
-		let identity = Self {
-			account: Account::from_seed(*seed)?,
-			master: MasterSecret::generate()?,
-			encryption: vec![EncryptionKeyPair::generate()?],
-		};
-		Ok((identity, seed))
+	pub fn generate() -> Result<(Self, Seed), Error> {
+		let seed = Seed::generate()?;
+		Ok((Self::from_seed(&seed)?, seed))
+	}
+
+	/// Creates the identity of a seed.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::InvalidSecret`] like [`Account::from_seed`].
+	pub fn from_seed(seed: &Seed) -> Result<Self, Error> {
+		Ok(Self {
+			account: Account::from_seed(*seed.account())?,
+			master: seed.master(),
+			encryption: seed.encryption(),
+		})
 	}
 
 	/// Creates the identity of a development account, for example `//Alice`. All its secrets are derived from
@@ -122,9 +128,7 @@ impl Identity {
 		Ok(Self {
 			account: Account::from_uri(uri)?,
 			master: MasterSecret::from_bytes(secret("isthmus/development/master/")),
-			encryption: vec![EncryptionKeyPair::from_seed(secret(
-				"isthmus/development/encryption/",
-			))],
+			encryption: EncryptionSecret::from_bytes(secret("isthmus/development/encryption/")),
 		})
 	}
 

@@ -18,7 +18,10 @@ use serde::de::DeserializeOwned;
 use std::{
 	collections::BTreeMap,
 	future::Future,
-	sync::{Arc, OnceLock, PoisonError},
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc, OnceLock, PoisonError,
+	},
 	time::Duration,
 };
 use subxt::{
@@ -71,6 +74,8 @@ pub(crate) struct Inner {
 	best: Mutex<Option<State>>,
 	/// Receives the reports of long waits.
 	pub(crate) on_wait: OnceLock<Tell>,
+	/// Whether suites that a large quantum computer opens are refused.
+	post_quantum_only: AtomicBool,
 	/// The node's address, without a password.
 	url: String,
 	pub(crate) trust: Trust,
@@ -79,6 +84,8 @@ pub(crate) struct Inner {
 	pub(crate) finality: Mutex<Option<Finality>>,
 	/// A block that was proven a short while ago, and its state root.
 	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
+	/// Whether the user was told that the newest finalized block is old.
+	pub(crate) told_age: AtomicBool,
 	/// Receives what the user should know about the trust in the node.
 	on_notice: OnceLock<TellNotice>,
 	/// What each transaction pays to the miner of its block.
@@ -156,11 +163,13 @@ impl Client {
 			notes: Mutex::default(),
 			best: Mutex::default(),
 			on_wait: OnceLock::new(),
+			post_quantum_only: AtomicBool::new(false),
 			url,
 			trust,
 			memory,
 			finality: Mutex::default(),
 			proven: Mutex::default(),
+			told_age: AtomicBool::default(),
 			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
 			anchor: Mutex::default(),
@@ -178,6 +187,17 @@ impl Client {
 	/// Returns the hash of the chain's first block.
 	pub fn genesis(&self) -> [u8; 32] {
 		self.0.genesis
+	}
+
+	/// Refuses from now on to seal to, or to open what is sealed to, a key of a suite that a large quantum computer
+	/// opens: [`Suite::X25519`](isthmus_envelope::Suite::X25519).
+	pub fn post_quantum_only(&self) {
+		self.0.post_quantum_only.store(true, Ordering::Relaxed);
+	}
+
+	/// Returns whether such keys are refused.
+	pub fn is_post_quantum_only(&self) -> bool {
+		self.0.post_quantum_only.load(Ordering::Relaxed)
 	}
 
 	/// Returns how many requests this connection has sent so far, by method.
@@ -342,17 +362,22 @@ impl Client {
 	}
 
 	/// Remembers which chain the node's address leads to, if the address is used for the first time.
-	pub(crate) fn remember_chain(&self) -> Result<(), Error> {
+	pub(crate) fn remember_chain(&self) {
 		let Some(memory) = &self.0.memory else {
-			return Ok(());
+			return;
 		};
 		let (url, genesis) = (&self.0.url, self.0.genesis);
-		if self.0.trust.genesis.is_none() && memory.chain_at(url)?.is_none() {
-			memory.set_chain_at(url, &genesis)?;
-			let url = url.clone();
-			self.tell(&Notice::FirstUse { url, genesis });
+		// `connect_with` has compared the chain with a known one.
+		if self.0.trust.genesis.is_some() || matches!(memory.chain_at(url), Ok(Some(_))) {
+			return;
 		}
-		Ok(())
+		match memory.set_chain_at(url, &genesis) {
+			Ok(()) => {
+				let url = url.clone();
+				self.tell(&Notice::FirstUse { url, genesis });
+			}
+			Err(error) => self.tell(&Notice::NotRemembered(error.to_string())),
+		}
 	}
 
 	/// Sets the tip that each transaction of this client pays to its block's miner from now on, in the smallest

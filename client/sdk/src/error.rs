@@ -145,9 +145,9 @@ pub enum Error {
 	/// The reader has published no encryption key, so nothing can be sealed to it.
 	#[error("{0} has no encryption key on the chain")]
 	NoEncryptionKey(AccountId),
-	/// The reader's identity holds no encryption key pair, so it cannot open grants.
-	#[error("{0} has no key pair to open grants with")]
-	NoKeyPair(AccountId),
+	/// The key or the grant is of a suite that a large quantum computer opens, and the client refuses it.
+	#[error("the key is not a post-quantum one, and nothing else is accepted")]
+	NotPostQuantum,
 	/// No free leaf was found in an epoch.
 	#[error("no free leaf in epoch {epoch} of dataset {dataset}: start a new epoch")]
 	NoFreeLeaf {

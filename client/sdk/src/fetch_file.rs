@@ -60,6 +60,9 @@ pub enum FetchError {
 	/// The record is longer than a folder's list can be.
 	#[error("the record is too long for a folder's list")]
 	ListTooLong,
+	/// A file's record does not have the contents in the folder's list: another file was stored under its key.
+	#[error("{} is not the file that the folder's list names", .0.display())]
+	NotListed(PathBuf),
 	/// A file's record does not have the length in the folder's list.
 	#[error("the length of {0} differs from the one in the folder's list")]
 	WrongLength(String),
@@ -120,6 +123,8 @@ pub struct FetchFile<'a> {
 	folder: Option<&'a Path>,
 	executable: bool,
 	replace: bool,
+	/// The hash that the value must have.
+	hash: Option<[u8; 32]>,
 }
 
 impl<'a> FetchFile<'a> {
@@ -131,6 +136,7 @@ impl<'a> FetchFile<'a> {
 			folder: None,
 			executable: false,
 			replace: false,
+			hash: None,
 		}
 	}
 
@@ -146,6 +152,14 @@ impl<'a> FetchFile<'a> {
 	/// Makes the file executable by this user, if the system has such a mode.
 	pub fn executable(self, executable: bool) -> Self {
 		Self { executable, ..self }
+	}
+
+	/// Refuses a value that does not have this [hash](folder::content_hash).
+	pub fn expecting(self, hash: [u8; 32]) -> Self {
+		Self {
+			hash: Some(hash),
+			..self
+		}
 	}
 
 	/// Replaces the file if it exists, and keeps its owner and permissions. If the output is a link, the file that
@@ -211,6 +225,14 @@ impl<'a> FetchFile<'a> {
 			.and_then(|()| file.seek(SeekFrom::Start(intact.bytes)))
 			.map_err(FetchError::io(path))?;
 		self.reading.run(file, intact.chunks, progress).await?;
+		if let Some(expected) = self.hash {
+			file.rewind().map_err(FetchError::io(path))?;
+			if folder::content_hash(&*file).map_err(FetchError::io(path))? != expected {
+				// Nothing of it is of use.
+				file.set_len(0).map_err(FetchError::io(path))?;
+				return Err(FetchError::NotListed(output.to_owned()));
+			}
+		}
 		if let Some(old) = fs::metadata(output).ok().filter(|_| self.replace) {
 			// The file of another user is replaced by one that only this user can read.
 			let _ = on_disk::resemble(file, &old);

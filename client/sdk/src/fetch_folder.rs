@@ -59,21 +59,22 @@ pub async fn fetch_folder(
 			make_folder(&path)?;
 			continue;
 		}
+		if exists(&path)? {
+			match is_fetched(&path, file)? {
+				true => continue,
+				false => return Err(FetchError::Differs(path)),
+			}
+		}
 		let reading = Reading::open(client, reader, owner, file.key)
 			.await
 			.map_err(FetchError::of_file(&file.path))?;
 		if reading.length() != file.length {
 			return Err(FetchError::WrongLength(file.path.clone()));
 		}
-		if exists(&path)? {
-			match is_fetched(&path, &reading).await? {
-				true => continue,
-				false => return Err(FetchError::Differs(path)),
-			}
-		}
 		FetchFile::new(&reading, &path)
 			.part_in(output)
 			.executable(file.executable)
+			.expecting(file.hash)
 			.run(progress)
 			.await?;
 	}
@@ -94,12 +95,13 @@ fn exists(path: &Path) -> Result<bool, FetchError> {
 	}
 }
 
-/// Returns whether a file contains the value.
-async fn is_fetched(path: &Path, reading: &Reading) -> Result<bool, FetchError> {
-	let Ok((mut file, stamp)) = Stamp::open(path) else {
+/// Returns whether a file contains what the folder's list says.
+fn is_fetched(path: &Path, listed: &folder::File) -> Result<bool, FetchError> {
+	let Ok((file, stamp)) = Stamp::open(path) else {
 		return Ok(false);
 	};
-	Ok(stamp.length() == reading.length() && reading.matches(&mut file).await?)
+	let hash = || folder::content_hash(&file).map_err(FetchError::io(path));
+	Ok(stamp.length() == listed.length && hash()? == listed.hash)
 }
 
 /// Returns the local path for a folder's file, and creates the folders along it. None of them may be a link,

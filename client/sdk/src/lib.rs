@@ -21,7 +21,7 @@
 //! let create = client.create_dataset("marks").await?;
 //! client.send(&school.account, &create).await?;
 //! // The company publishes the key that grants are sealed to.
-//! let publish = client.set_encryption_key(&company.encryption[0].public_key()).await?;
+//! let publish = client.set_encryption_key(&company.encryption.fresh()?.public_key()).await?;
 //! client.send(&company.account, &publish).await?;
 //!
 //! // T_s: the school stores a record at the first free leaf of the dataset.
@@ -33,7 +33,8 @@
 //!
 //! // T_q: the company asks for leaves 0 to 9, for 1000 blocks, and the school authorises it.
 //! let scope = Scope { dataset: 0, epoch: 0, from: 0, to: 10 };
-//! let ask = client.request_access(school.id(), scope, "a study", 1000, 0, false).await?;
+//! let key = company.encryption.fresh()?.public_key();
+//! let ask = client.request_access(school.id(), scope, "a study", 1000, 0, false, &key).await?;
 //! client.send(&company.account, &ask).await?;
 //! let best = client.best().await?;
 //! for entry in every(|after| best.requests_to(school.id(), after)).await? {

@@ -19,7 +19,7 @@ use isthmus_envelope::PublicKey;
 use isthmus_light::{storage, Finality, FinalityError, Hash, Proof, ProofError};
 use serde::Deserialize;
 use std::{
-	sync::Arc,
+	sync::{atomic::Ordering, Arc},
 	time::{Duration, Instant, SystemTime},
 };
 use subxt::{rpcs::rpc_params, utils::H256};
@@ -27,6 +27,10 @@ use tokio::sync::Mutex;
 
 /// The error code of a node that cannot prove finality, because it does not have the block that we know.
 const NO_PROOF: i32 = 7005;
+/// How many entries to have proven in one request: the longest take 4 KiB.
+const AT_ONCE: usize = 256;
+/// The length of the longest key of the state, in bytes, generously.
+const LONGEST_KEY: usize = 512;
 /// How many keys to ask for at once. Nodes return no more.
 const KEYS: u32 = 1000;
 /// How long a proven block is used again where an earlier one does as well.
@@ -103,12 +107,18 @@ impl Client {
 		let finality = known.insert(finality);
 		followed?;
 		if finality.head().number > before && !finality.is_development() {
-			if let Some(memory) = &self.0.memory {
-				memory.set_finality(finality)?;
+			if let Some(Err(error)) = self
+				.0
+				.memory
+				.as_ref()
+				.map(|memory| memory.set_finality(finality))
+			{
+				self.tell(&Notice::NotRemembered(error.to_string()));
 			}
 		}
 		let number = finality.head().number;
-		if let Some(age) = old(finality) {
+		if let Some(age) = old(finality).filter(|_| !self.0.told_age.swap(true, Ordering::Relaxed))
+		{
 			self.tell(&Notice::OldHead { number, age });
 		}
 		let hash = finality.head_hash();
@@ -135,7 +145,7 @@ impl Client {
 		let finality = Finality::begin(genesis, &bytes(&first.header)?, nodes(&first.proof)?)
 			.map_err(Unproven::from)?;
 		if !finality.is_development() {
-			self.remember_chain()?;
+			self.remember_chain();
 		}
 		Ok(finality)
 	}
@@ -313,11 +323,13 @@ impl Proven {
 		struct Read {
 			proof: Vec<String>,
 		}
-		let read: Read = self
-			.client
-			.request("state_getReadProof", rpc_params![missing, self.block.hash])
-			.await?;
-		proof.add(nodes(&read.proof)?);
+		for part in missing.chunks(AT_ONCE) {
+			let read: Read = self
+				.client
+				.request("state_getReadProof", rpc_params![part, self.block.hash])
+				.await?;
+			proof.add(nodes(&read.proof)?);
+		}
 		let found: Option<u16> = proof.get(&version).map_err(Unproven::from)?;
 		let (found, known) = (found.unwrap_or_default(), storage::SHARING_VERSION);
 		match found == known {
@@ -347,7 +359,8 @@ impl Proven {
 			let page: Vec<String> = self.client.request("state_getKeysPaged", params).await?;
 			let is_last = page.len() < KEYS as usize;
 			for key in nodes(&page)? {
-				if !key.starts_with(&prefix) || all.last().is_some_and(|last| key <= *last) {
+				let is_next = all.last().is_none_or(|last| key > *last);
+				if !is_next || !key.starts_with(&prefix) || key.len() > LONGEST_KEY {
 					return Err(Unproven::from(ProofError::Malformed).into());
 				}
 				all.push(key);

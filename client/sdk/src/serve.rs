@@ -433,6 +433,7 @@ mod tests {
 			term: 1,
 			offer: 0,
 			firm: false,
+			key: Vec::new(),
 			valid_until: 1_000,
 			deposit: 0,
 		};

@@ -13,11 +13,11 @@ fn name() -> impl Strategy<Value = String> {
 	let fixed = |names: &'static [&str]| prop::sample::select(names).prop_map(str::to_owned);
 	prop_oneof![
 		4 => "[a-c]{1,2}",
-		2 => fixed(&["A", "my marks.csv", " a", "a ", "a.", "...", "-", "--help", ".hidden", "0xab", "C:x", "CON", "B"]),
-		2 => fixed(&["é", "e\u{301}", "É", "\u{212b}", "\u{c5}", "A\u{30a}", "ﬁ", "fi", "…", "\u{202e}b", "\u{feff}a", "a\u{a0}b", "'$(x)'", "a\"b", "~", "*?"]),
+		2 => fixed(&["A", "my marks.csv", " a", "a ", "a.", "...", "-", "--help", ".hidden", "0xab", "CON", "B"]),
+		2 => fixed(&["é", "e\u{301}", "É", "\u{212b}", "\u{c5}", "A\u{30a}", "ﬁ", "fi", "…", "a\u{a0}b", "'$(x)'", "a\"b", "~", "*?"]),
 		1 => (1..=255usize).prop_map(|length| "x".repeat(length)),
 		1 => (1..=127usize).prop_map(|length| "ä".repeat(length)),
-		1 => "[^/\\\\\0-\u{1f}\u{7f}-\u{9f}]{1,20}",
+		1 => "[^/\\\\:\0-\u{1f}\u{7f}-\u{9f}\\p{Cf}\\p{Zl}\\p{Zp}]{1,20}",
 	]
 	.prop_filter("a name leads elsewhere or is too long", |name| {
 		!matches!(name.as_str(), "." | "..") && name.len() <= 255

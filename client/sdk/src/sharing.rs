@@ -18,7 +18,9 @@ use crate::{
 	types::*,
 	wait::Wait,
 };
-use isthmus_envelope::{open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range};
+use isthmus_envelope::{
+	grant::recipient, open_grant, seal_grant, EpochId, GrantScope, KeySet, PublicKey, Range, Suite,
+};
 use std::collections::HashSet;
 use subxt::utils::H256;
 
@@ -26,8 +28,8 @@ pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 
 /// An upper bound on a grant's fee plus the balance that an account has to keep.
 const FEE: Balance = isthmus_primitives::UNIT / 10;
-/// The maximum number of grants in a transaction: at 2.1 kB each, they stay far below the length of a block.
-const GRANTS_IN_ONE: usize = 200;
+/// The maximum number of grants in a transaction: at 3.2 kB each, they stay far below the length of a block.
+const GRANTS_IN_ONE: usize = 128;
 
 /// Returns the identifier of a dataset's epoch, from which its keys are derived.
 pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: Epoch) -> EpochId {
@@ -43,7 +45,8 @@ pub fn epoch_id(client: &Client, owner: &AccountId, dataset: DatasetId, epoch: E
 ///
 /// # Errors
 ///
-/// Returns [`Error::Range`] for an invalid range, and [`Error::Grant`] if the keys cannot be sealed.
+/// Returns [`Error::Range`] for an invalid range, [`Error::Grant`] if the keys cannot be sealed, and
+/// [`Error::NotPostQuantum`] if the client [refuses](Client::post_quantum_only) the key.
 pub fn seal(
 	client: &Client,
 	owner: &Identity,
@@ -56,6 +59,7 @@ pub fn seal(
 		from,
 		to,
 	} = terms.scope;
+	check(client, key.suite())?;
 	let root = owner
 		.master
 		.epoch_root(&epoch_id(client, owner.id(), dataset, epoch));
@@ -67,12 +71,20 @@ pub fn seal(
 	Ok(seal_grant(&root, &scope, key)?)
 }
 
-/// Opens a grant with whichever of the reader's key pairs it was sealed to.
+/// Returns an error if the client refuses what is sealed with this suite.
+fn check(client: &Client, suite: Suite) -> Result<(), Error> {
+	match client.is_post_quantum_only() && !suite.is_post_quantum() {
+		true => Err(Error::NotPostQuantum),
+		false => Ok(()),
+	}
+}
+
+/// Opens a grant with the reader's key pair that it was sealed to.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Grant`] if none of the key pairs opens it, and [`Error::NoKeyPair`] if the reader has
-/// none.
+/// Returns [`Error::Grant`] if it is not sealed to a key pair of the reader, and [`Error::NotPostQuantum`] if the
+/// client [refuses](Client::post_quantum_only) the key.
 pub fn open(
 	client: &Client,
 	reader: &Identity,
@@ -91,14 +103,10 @@ pub fn open(
 		range: Range::new(from, to)?,
 		expiry: grant.expiry,
 	};
-	let mut refused = Error::NoKeyPair(*reader.id());
-	for pair in &reader.encryption {
-		match open_grant(pair, &id, &scope, &grant.sealed_keys) {
-			Ok(keys) => return Ok(keys),
-			Err(error) => refused = error.into(),
-		}
-	}
-	Err(refused)
+	let (suite, key) = recipient(&grant.sealed_keys)?;
+	check(client, suite)?;
+	let pair = reader.encryption.pair(suite, &key);
+	Ok(open_grant(&pair, &id, &scope, &grant.sealed_keys)?)
 }
 
 /// Makes a call that gives a grant on these terms, sealed to the grantee's encryption key. The key is proven in the
@@ -124,6 +132,16 @@ async fn sealed(
 	owner: &Identity,
 	terms: &Terms,
 ) -> Result<Vec<u8>, Error> {
+	let Scope { dataset, epoch, .. } = terms.scope;
+	// The keys of an epoch that has not started would open what is stored after a revocation.
+	let has_started = client.confirmed(state, &true, async |proven| {
+		let entry = proven.dataset(owner.id(), dataset).await?;
+		Ok(entry.is_some_and(|entry| entry.epoch >= epoch))
+	});
+	if !has_started.await? {
+		let what = format!("epoch {epoch} of dataset {dataset}");
+		return Err(Unproven::Forged(what).into());
+	}
 	let said = state.encryption_key(&terms.grantee).await?;
 	let key = client
 		.confirmed(state, &said, async |proven| {
@@ -134,8 +152,9 @@ async fn sealed(
 	seal(client, owner, terms, &key)
 }
 
-/// Makes a call that grants exactly what a request asks for. The request is proven in the finalized state: if it is not
-/// there yet, this waits until the block of `state` is finalized. The grant may run up to [`TERM_SLACK`] blocks
+/// Makes a call that grants exactly what a request asks for, sealed to the request's own key. The request is proven in
+/// the finalized state: if it is not there yet, this waits until the block of `state` is finalized. The grant may run up
+/// to [`TERM_SLACK`] blocks
 /// longer, because the block that will include it is not known.
 ///
 /// The reader can open the sealed keys as soon as the call is sent, even if the chain refuses it. Therefore
@@ -147,7 +166,7 @@ async fn sealed(
 ///
 /// Returns [`Error::RequestGone`] if the request is not open, or is not the one that was passed,
 /// [`Error::TooLate`] if it has fewer than [`LEAST_TIME`] blocks left, [`Error::InsufficientFunds`] if the owner
-/// cannot pay the fee, and the errors of [`grant`].
+/// cannot pay the fee, [`Error::Key`] if the request's key is of an unknown suite, and the errors of [`seal`].
 pub async fn authorize(
 	client: &Client,
 	owner: &Identity,
@@ -242,7 +261,8 @@ pub(crate) async fn answer(
 			digest: digest(request),
 		}),
 	};
-	let sealed = sealed(client, state, owner, &terms).await?;
+	// The request's own key, not the registered one: there is nothing to ask a node for.
+	let sealed = seal(client, owner, &terms, &PublicKey::from_bytes(&request.key)?)?;
 	let call = client.add_authorize(&terms, &sealed).await?;
 	// In a later block the grant would expire before its term is over.
 	let last = last.min(now.saturating_add(TERM_SLACK));
@@ -373,7 +393,10 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 	revocation.last = Some(pending);
 	let is_start = |event: &Event| matches!(event, Event::EpochStarted { .. });
 	let moved = included.events.iter().any(is_start);
-	revocation.overtaken = epoch == current && !moved;
+	// A grant that had expired, although the chain had not ended it yet, is ended without a new epoch.
+	let is_revocation = |event: &Event| matches!(event, Event::Revoked { .. });
+	let revoked = included.events.iter().any(is_revocation);
+	revocation.overtaken = epoch == current && revoked && !moved;
 	let state = client.at(included.block.hash).await;
 	revocation.included = Some(included);
 	revocation.follow(client, owner, id, state, moved).await;

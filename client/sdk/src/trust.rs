@@ -110,6 +110,8 @@ pub enum Notice {
 		/// How old it is.
 		age: Duration,
 	},
+	/// What was learned about the chain cannot be kept on the disk, and why.
+	NotRemembered(String),
 }
 
 impl fmt::Display for Notice {
@@ -124,6 +126,10 @@ impl fmt::Display for Notice {
 				f,
 				"warning: the newest finalized block that the node proves is {number}, {} minutes old. What came later is not seen",
 				age.as_secs() / 60
+			),
+			Self::NotRemembered(reason) => write!(
+				f,
+				"warning: the chain cannot be remembered, so the next command believes the node again: {reason}"
 			),
 		}
 	}

@@ -22,15 +22,17 @@ pub use isthmus_sharing::{
 // The envelope does not depend on a chain and has its own constants. They must fit the protocol's constants.
 const _: () = {
 	use isthmus_envelope::{
+		grant,
 		record::{Header, FORMAT_MAX_CHUNKS, MAX_CHUNK_SIZE, TAG_LEN},
-		tree::{LEAVES, MAX_COVER, NODE_KEY_LEN},
-		PublicKey,
+		tree::LEAVES,
+		PublicKey, Suite,
 	};
 	use isthmus_sharing::terms::*;
 	assert!(LEAVES == LEAVES_PER_EPOCH);
 	assert!(FORMAT_MAX_CHUNKS >= MAX_CHUNKS as u64);
-	assert!(PublicKey::LEN as u32 >= MIN_ENCRYPTION_KEY_SIZE);
-	assert!((MAX_COVER * NODE_KEY_LEN) as u32 <= MAX_SEALED_KEYS_SIZE);
+	assert!(Suite::X25519.public_len() as u32 >= MIN_ENCRYPTION_KEY_SIZE - 2);
+	assert!(PublicKey::MAX_LEN as u32 <= MAX_ENCRYPTION_KEY_SIZE);
+	assert!(grant::MAX_LEN as u32 <= MAX_SEALED_KEYS_SIZE);
 	assert!(Header::LEN as u32 + MAX_CHUNK_SIZE + TAG_LEN as u32 <= MAX_VALUE_SIZE);
 };
 
@@ -58,7 +60,7 @@ pub type Record = isthmus_sharing::Record<Balance, BlockNumber>;
 /// A leaf that is taken.
 pub type TakenLeaf = isthmus_sharing::TakenLeaf<Balance>;
 /// An open request.
-pub type Request = isthmus_sharing::Request<AccountId, Balance, BlockNumber, Text>;
+pub type Request = isthmus_sharing::Request<AccountId, Balance, BlockNumber, Text, Vec<u8>>;
 /// An entry of the authorization list.
 pub type Grant = isthmus_sharing::Grant<AccountId, Balance, BlockNumber, Vec<u8>>;
 /// Which requests an owner offers to grant.
@@ -72,7 +74,8 @@ pub type DatasetEntry = isthmus_sharing::DatasetEntry<Balance, BlockNumber, Text
 /// A record in a list.
 pub type RecordEntry = isthmus_sharing::RecordEntry<Balance, BlockNumber>;
 /// A request in a list.
-pub type RequestEntry = isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text>;
+pub type RequestEntry =
+	isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text, Vec<u8>>;
 /// A grant in a list.
 pub type GrantEntry = isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumber, Vec<u8>>;
 

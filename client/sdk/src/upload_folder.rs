@@ -498,18 +498,30 @@ impl<'a> Running<'a> {
 		progress: &mut impl Progress,
 	) -> Result<(), UploadFolderError> {
 		let (mut source, stamp) = Stamp::open(&file.at).map_err(UploadFolderError::io(&file.at))?;
+		let hash = folder::content_hash(&source).map_err(UploadFolderError::io(&file.at))?;
+		source.rewind().map_err(UploadFolderError::io(&file.at))?;
 		let key = self.key(file);
 		let stored = self.store_value(number, key, &mut source, &stamp, progress);
 		match stored.await {
 			Err(error) if error.is_connection() => drop(self.again.insert(number, error)),
 			stored => {
 				stored.map_err(|error| UploadFolderError::of_file(error, &file.at, key))?;
+				// What was stored has to be what the list says.
+				source.rewind().map_err(UploadFolderError::io(&file.at))?;
+				let now = folder::content_hash(&source).map_err(UploadFolderError::io(&file.at))?;
+				if now != hash {
+					return Err(UploadFolderError::Changed {
+						path: file.at.clone(),
+						key,
+					});
+				}
 			}
 		}
 		let entry = Entry {
 			executable: is_executable(stamp.metadata()),
 			length: stamp.length(),
 			key,
+			hash,
 			..entry(&file.path)
 		};
 		self.entries.insert(number, entry);
@@ -669,6 +681,7 @@ fn entry(path: &str) -> Entry {
 		folder: false,
 		length: 0,
 		key: RecordKey::zero(),
+		hash: [0; 32],
 	}
 }
 
@@ -752,7 +765,7 @@ mod tests {
 	#[cfg(unix)]
 	#[test]
 	fn names_that_no_list_can_have_are_rejected_before_anything_is_stored() {
-		for name in ["a\\b", "a\nb", "\u{1b}[2J"] {
+		for name in ["a\\b", "a\nb", "\u{1b}[2J", "a:b", "\u{202e}fdp.exe"] {
 			let folder = tempfile::tempdir().unwrap();
 			std::fs::write(folder.path().join("good"), "").unwrap();
 			assert_eq!(LocalFolder::open(folder.path()).unwrap().len(), 1);

@@ -2,25 +2,33 @@
 //! Decides what to ask which peer for until the node can begin with a finalized block instead of genesis (ADR 27).
 //! Like [`machine`](crate::machine), this is a pure state machine: events go in, actions come out.
 //!
-//! 1. Several peers prove which block is final. The highest one is the *target*.
+//! 1. The peers prove which block is final. The highest one is the *target*.
 //! 2. One peer sends the target's body and the headers below it, the target's *foot*.
 //! 3. Peers send the target's state, one part after the other. Each part is proved by the header's state root.
 //! 4. The target is imported with its state, and the ordinary sync begins above it.
 //!
 //! A peer that cannot answer is passed over, and nothing that others have proved is lost. If no peer has the state of
-//! the target any more, the peers are asked for a newer one.
+//! the target any more, or it comes too slowly, the peers are asked for a newer one.
 
 use crate::machine::{Failure, Offence, Time};
 use isthmus_primitives::{BlockNumber, Hash};
-use std::{collections::BTreeMap, fmt::Debug, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, fmt::Debug, time::Duration};
 
-/// How many peers must prove their final block before one is chosen, so that a single peer with an old one does not
-/// decide.
+/// How many peers to wait for, so that a single one with an old final block does not decide. All that are there are
+/// asked: an attacker may have any names.
 const PEERS: usize = 3;
 /// If there are fewer peers after this time, they decide.
 const WAIT_FOR_PEERS: Duration = Duration::from_secs(10);
 /// How long to wait before the peers are asked for their final blocks again.
 const RETRY: Duration = Duration::from_secs(10);
+/// If fewer than [`LEAST`] bytes of the state arrive in this time, the peers are asked for a newer target. Otherwise a
+/// peer with an old one, whose state no other peer has, could send it for ever.
+const STALLED: Duration = Duration::from_secs(180);
+/// See [`STALLED`].
+const LEAST: u64 = 1024 * 1024;
+/// After this many parts of the state, a peer is tried whose pace is not known yet. If that came first, an attacker could
+/// hold up everything with silent peers under ever new names.
+const PARTS: u32 = 8;
 /// How long to wait after the import of the state failed, or peers proved two final blocks of the same height.
 const LONG_RETRY: Duration = Duration::from_secs(60);
 
@@ -99,7 +107,7 @@ pub enum Warning {
 	/// Two peers proved different final blocks of the same height: more than a third of the verifiers voted twice, or
 	/// keys of former verifiers are misused.
 	TwoFinalBlocks(Target, Target),
-	/// No peer has the state of the target.
+	/// No peer has the state of the target, or it comes too slowly.
 	NoState(Target),
 	/// The import failed.
 	ImportFailed(Target),
@@ -124,10 +132,20 @@ struct Peer {
 	is_busy: bool,
 	/// Whether it did not have what the current target needs.
 	lacks: bool,
+	/// How often it did not have what a target needed.
+	failures: u32,
 	/// Since when it is busy.
 	since: Time,
 	/// How many bytes a second it sent of the state, if it was ever asked.
 	pace: Option<u64>,
+}
+
+impl Peer {
+	/// Notes that the peer did not have what the target needs.
+	fn failed(&mut self) {
+		self.lacks = true;
+		self.failures = self.failures.saturating_add(1);
+	}
 }
 
 /// The state of a warp sync.
@@ -139,6 +157,10 @@ pub struct Warp<P> {
 	since: Option<Time>,
 	/// Nothing is asked for before this time.
 	not_before: Time,
+	/// How many bytes of the state have arrived since this time.
+	arrived: (Time, u64),
+	/// How many parts of the state have arrived since a new peer was tried.
+	parts: u32,
 	actions: Vec<Action<P>>,
 }
 
@@ -150,6 +172,8 @@ impl<P: Copy + Ord + Debug> Default for Warp<P> {
 			now: Time::ZERO,
 			since: None,
 			not_before: Time::ZERO,
+			arrived: (Time::ZERO, 0),
+			parts: 0,
 			actions: Vec::new(),
 		}
 	}
@@ -169,6 +193,7 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 				proof: Proof::Unasked,
 				is_busy: false,
 				lacks: false,
+				failures: 0,
 				since: self.now,
 				pace: None,
 			},
@@ -205,10 +230,11 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		match (result, phase) {
 			(Ok(()), Phase::Foot(target)) => {
 				self.phase = Phase::State(target);
+				self.arrived = (self.now, 0);
 				self.actions.push(Action::BeginState(target));
 			}
 			(Ok(()), _) => {}
-			(Err(Failure::Unanswered), _) => peer.lacks = true,
+			(Err(Failure::Unanswered), _) => peer.failed(),
 			(Err(failure), _) => self.drop_peer(name, failure),
 		}
 	}
@@ -224,13 +250,15 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 				let took = now.saturating_sub(peer.since).as_millis().max(1);
 				let took = u64::try_from(took).unwrap_or(u64::MAX);
 				peer.pace = Some(bytes.saturating_mul(1000) / took);
+				self.arrived.1 = self.arrived.1.saturating_add(bytes);
+				self.parts = self.parts.saturating_add(1);
 			}
 			(Ok(StateStep::Complete), Phase::State(target)) => {
 				self.phase = Phase::Importing(target);
 				self.actions.push(Action::Import(target));
 			}
 			(Ok(StateStep::Complete), _) => {}
-			(Err(Failure::Unanswered), _) => peer.lacks = true,
+			(Err(Failure::Unanswered), _) => peer.failed(),
 			(Err(failure), _) => self.drop_peer(name, failure),
 		}
 	}
@@ -257,7 +285,7 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 				Phase::Waiting => self.wait_for_peers(),
 				Phase::Proving => self.prove(),
 				Phase::Foot(target) => self.ask(target, Action::AskFoot),
-				Phase::State(target) => self.ask(target, Action::AskState),
+				Phase::State(target) => self.ask_state(target),
 				Phase::Importing(_) | Phase::Done(_) => {}
 			}
 		}
@@ -294,19 +322,14 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		}
 	}
 
-	/// Has peers prove their final blocks, and chooses the highest when enough have.
+	/// Has all peers prove their final blocks, and chooses the highest when they have.
 	fn prove(&mut self) {
-		let count = |is: fn(&Proof) -> bool| self.peers.values().filter(|p| is(&p.proof)).count();
-		let proved = count(|proof| matches!(proof, Proof::Proved(_)));
-		let underway = count(|proof| *proof == Proof::Underway);
-		let mut more = PEERS.saturating_sub(proved.saturating_add(underway));
 		for (name, peer) in &mut self.peers {
-			if more > 0 && !peer.is_busy && peer.proof == Proof::Unasked {
+			if !peer.is_busy && peer.proof == Proof::Unasked {
 				peer.proof = Proof::Underway;
 				peer.is_busy = true;
 				self.actions.push(Action::Restart(*name));
 				self.actions.push(Action::AskProof(*name));
-				more -= 1;
 			}
 		}
 		if self.peers.values().any(|p| p.proof == Proof::Underway) {
@@ -337,31 +360,57 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		self.ask(target, Action::AskFoot);
 	}
 
+	/// Asks for the next part of the state, unless it comes too slowly.
+	fn ask_state(&mut self, target: Target) {
+		let (since, bytes) = self.arrived;
+		if self.now < since.saturating_add(STALLED) {
+			return self.ask(target, Action::AskState);
+		}
+		self.arrived = (self.now, 0);
+		if bytes >= LEAST || self.peers.is_empty() {
+			return self.ask(target, Action::AskState);
+		}
+		self.actions.push(Action::Warn(Warning::NoState(target)));
+		self.ask_again(RETRY);
+	}
+
 	/// Asks the best peer for what the target needs, unless one was asked already.
 	fn ask(&mut self, target: Target, action: impl Fn(P, Target) -> Action<P>) {
 		if self.peers.is_empty() || self.peers.values().any(|peer| peer.is_busy) {
 			return;
 		}
-		// A peer whose pace is not known yet is tried before one that is slow.
-		let best = self
-			.peers
-			.iter_mut()
-			.filter(|(_, peer)| !peer.is_busy && !peer.lacks)
-			.max_by_key(|(_, peer)| {
-				let proved = peer.proof == Proof::Proved(target);
-				(peer.pace.is_none() && proved, peer.pace.unwrap_or(0))
-			});
-		match best {
-			Some((name, peer)) => {
-				peer.is_busy = true;
-				peer.since = self.now;
-				self.actions.push(action(*name, target));
-			}
-			None => {
-				self.actions.push(Action::Warn(Warning::NoState(target)));
-				self.ask_again(RETRY);
-			}
+		let Some(name) = self.choose(target) else {
+			self.actions.push(Action::Warn(Warning::NoState(target)));
+			return self.ask_again(RETRY);
+		};
+		if let Some(peer) = self.peers.get_mut(&name) {
+			peer.is_busy = true;
+			peer.since = self.now;
+			self.actions.push(action(name, target));
 		}
+	}
+
+	/// Chooses the peer to ask: the fastest of those that failed least, unless these are slow. From time to time it is one whose pace is not
+	/// known yet, and if all others are slow, at once.
+	fn choose(&mut self, target: Target) -> Option<P> {
+		let free = || {
+			let is_free = |(_, peer): &(&P, &Peer)| !peer.is_busy && !peer.lacks;
+			self.peers.iter().filter(is_free)
+		};
+		let slow = Some(LEAST / STALLED.as_secs());
+		let known = free()
+			.filter(|(_, peer)| peer.pace.is_some())
+			.max_by_key(|(_, peer)| (peer.pace >= slow, Reverse(peer.failures), peer.pace));
+		let unknown = free()
+			.filter(|(_, peer)| peer.pace.is_none())
+			.max_by_key(|(_, peer)| (Reverse(peer.failures), peer.proof == Proof::Proved(target)));
+		let is_slow = known.is_none_or(|(_, peer)| peer.pace < slow);
+		let chosen = match unknown.filter(|_| is_slow || self.parts >= PARTS) {
+			Some((name, _)) => *name,
+			None => return known.map(|(name, _)| *name),
+		};
+		self.parts = 0;
+		Some(chosen)
 	}
 
 	/// Asks all peers for their final blocks again, after a pause.

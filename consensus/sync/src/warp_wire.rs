@@ -148,7 +148,10 @@ impl<C: ChainClient + ProofProvider<Block>> WarpWire<C> {
 
 	/// Begins with the state of the target whose foot is kept, or resumes it.
 	pub(crate) fn begin_state(&mut self, target: Target) {
-		let is_same = |fetched: &Arc<Mutex<Fetched>>| fetched.lock().target == target;
+		let is_same = |fetched: &Arc<Mutex<Fetched>>| {
+			let fetched = fetched.lock();
+			fetched.target == target && fetched.complete.is_none()
+		};
 		if self.fetched.as_ref().is_some_and(is_same) {
 			return;
 		}

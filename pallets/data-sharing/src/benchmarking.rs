@@ -104,6 +104,11 @@ fn request<T: Config>(owner: &T::AccountId, consumer: &T::AccountId) -> Result<(
 	request_for::<T>(owner, consumer, T::DepositPerItem::get())
 }
 
+/// The longest encryption key.
+fn encryption_key() -> Vec<u8> {
+	vec![1; MAX_ENCRYPTION_KEY_SIZE as usize]
+}
+
 fn request_for<T: Config>(
 	owner: &T::AccountId,
 	consumer: &T::AccountId,
@@ -117,6 +122,7 @@ fn request_for<T: Config>(
 		1u32.into(),
 		offer,
 		false,
+		encryption_key(),
 	)?;
 	Ok(())
 }
@@ -341,6 +347,7 @@ mod benchmarks {
 			1u32.into(),
 			offer,
 			true,
+			encryption_key(),
 		);
 		assert_eq!(held::<T>(HoldReason::Offer, &caller), offer);
 		Ok(())

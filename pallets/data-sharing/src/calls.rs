@@ -68,18 +68,13 @@ mod calls {
 		/// Owners seal the keys of their grants to it. Existing grants stay sealed to the old key: keep its
 		/// private key for as long as you need them. A deposit is held until `remove_encryption_key`.
 		///
-		/// - `key`: the suite's number (two bytes) followed by the key; 34 bytes in all for X25519.
+		/// - `key`: the suite's number (two bytes) followed by the key in that suite's encoding; 1,234 bytes in all for
+		///   X-Wing.
 		#[pallet::call_index(2)]
 		#[pallet::weight(T::WeightInfo::set_encryption_key())]
 		pub fn set_encryption_key(origin: OriginFor<T>, key: Vec<u8>) -> DispatchResult {
 			let account = ensure_signed(origin)?;
-			let key: EncryptionKey = key
-				.try_into()
-				.map_err(|_| Error::<T>::EncryptionKeyTooLong)?;
-			ensure!(
-				key.len() >= MIN_ENCRYPTION_KEY_SIZE as usize,
-				Error::<T>::EncryptionKeyTooShort
-			);
+			let key = Self::checked_key(key)?;
 			if let Some(old) = EncryptionKeys::<T>::get(&account) {
 				Self::release(HoldReason::EncryptionKey, &account, old.deposit);
 			}
@@ -99,7 +94,7 @@ mod calls {
 		/// Removes the account's encryption key and releases its deposit.
 		///
 		/// Grants sealed to the key stay active. Until the account registers another key, it can only receive
-		/// grants that it has already requested.
+		/// grants that it requests.
 		#[pallet::call_index(3)]
 		#[pallet::weight(T::WeightInfo::remove_encryption_key())]
 		pub fn remove_encryption_key(origin: OriginFor<T>) -> DispatchResult {
@@ -304,6 +299,8 @@ mod calls {
 		/// - `firm`: whether the grant must not be revoked before the term is over. The dataset's policy must
 		///   offer that, for at most this offer. A grant whose term is not firm can be revoked at any time,
 		///   and the share of the payment for the rest of the term is then paid back.
+		/// - `key`: the public encryption key that the answer is sealed to, as in `set_encryption_key`. Use a new
+		///   one for each request. The account needs no registered key.
 		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(10)]
 		#[pallet::weight(T::WeightInfo::request_access())]
@@ -315,6 +312,7 @@ mod calls {
 			term: BlockNumberFor<T>,
 			offer: BalanceOf<T>,
 			firm: bool,
+			key: Vec<u8>,
 		) -> DispatchResult {
 			let consumer = ensure_signed(origin)?;
 			ensure!(consumer != owner, Error::<T>::SelfRequest);
@@ -328,10 +326,7 @@ mod calls {
 			let purpose: Text = Self::text(purpose, Error::<T>::PurposeTooLong)?;
 			ensure!(!purpose.is_empty(), Error::<T>::PurposeEmpty);
 			ensure!(!term.is_zero(), Error::<T>::ZeroTerm);
-			ensure!(
-				EncryptionKeys::<T>::contains_key(&consumer),
-				Error::<T>::NoEncryptionKey
-			);
+			let key = Self::checked_key(key)?;
 			ensure!(
 				!RequestsFrom::<T>::contains_key((&consumer, &owner, &scope)),
 				Error::<T>::AlreadyRequested
@@ -353,6 +348,7 @@ mod calls {
 				term,
 				offer,
 				firm,
+				key,
 				valid_until,
 				deposit,
 			};

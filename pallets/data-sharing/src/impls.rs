@@ -18,7 +18,7 @@ use frame_support::{
 };
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{
-	terms::{refund, Footprint, Rates, MAX_GRANTS_PER_READER},
+	terms::{refund, Footprint, Rates, MAX_GRANTS_PER_READER, MIN_ENCRYPTION_KEY_SIZE},
 	text::is_format,
 	ScopeError,
 };
@@ -58,6 +58,17 @@ impl<T: Config> Pallet<T> {
 			Error::<T>::NotText
 		);
 		Ok(bytes)
+	}
+
+	/// Checks the length of a public encryption key.
+	pub(crate) fn checked_key(bytes: Vec<u8>) -> Result<EncryptionKey, Error<T>> {
+		ensure!(
+			bytes.len() >= MIN_ENCRYPTION_KEY_SIZE as usize,
+			Error::<T>::EncryptionKeyTooShort
+		);
+		bytes
+			.try_into()
+			.map_err(|_| Error::<T>::EncryptionKeyTooLong)
 	}
 
 	/// Checks the name of a producer or dataset. Two names that differ only in their spaces would look the same.

@@ -38,7 +38,7 @@
 //! it; the chain publishes the policy and shows whether each request meets it.
 //!
 //! Requests and grants expire automatically. The work for that is bounded per block; an expired request or
-//! grant is refused even if this work is late.
+//! grant is refused even if this work is late, and anyone can have it done with `settle`.
 //!
 //! ## What revoking and expiry can and cannot do
 //!
@@ -55,11 +55,13 @@
 //! An answer reveals the sealed keys to the reader even if the call fails, because blocks and transaction
 //! pools are public. So the reader must have no way to make it fail. A cancelled request with an offer
 //! stays open for a notice period, the answer succeeds even if the reader removes its encryption key, and
-//! if the reader's list of grants is full, an older grant makes room. The owner checks the rest beforehand:
-//! whether it can pay its own deposit, and how long the request remains open.
+//! the request holds the grant's deposit and a place among the reader's grants. The owner checks the rest
+//! beforehand: that the request is final, and how long it remains open. An answer names its request's digest,
+//! because on another branch of the chain the request's number may belong to another request.
 //!
-//! A payment buys the owner's promise: the reader's money is moved in the block that grants access, and the
-//! grant is safe from `revoke` until the paid term is over. The chain cannot look into sealed keys or
+//! A payment buys a term: the reader's money is moved in the block that grants access. If the owner revokes
+//! the grant before the term is over, the share for the rest of the term is moved back in the same call. Only a
+//! firm term, which the dataset's policy must offer, cannot be revoked. The chain cannot look into sealed keys or
 //! ciphertext: it does not know whether the keys open anything, whether the values are what the owner said,
 //! or whether the owner will remove the records. Readers pay owners they trust, or pay in small steps; an
 //! owner's actions stay in the chain's history, with its signature.
@@ -130,7 +132,7 @@ pub mod pallet {
 		merkle::Peaks,
 		terms::{
 			Footprint, MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_PROOF,
-			MAX_SEALED_KEYS_SIZE, MAX_SERVED_SIZE, MAX_TEXT_SIZE, MIN_ENCRYPTION_KEY_SIZE,
+			MAX_SEALED_KEYS_SIZE, MAX_SERVED_SIZE, MAX_TEXT_SIZE,
 		},
 	};
 	use sp_core::H256;

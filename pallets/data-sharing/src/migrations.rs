@@ -169,6 +169,9 @@ impl<T: Config> UncheckedToV1<T> {
 			AuthorizationList::<T>::mutate((&old.owner, dataset, epoch, &old.consumer), |entry| {
 				entry.asked.saturating_inc();
 			});
+			// Empty if the consumer has removed its key: then no one can seal an answer, and the request expires.
+			let registered = EncryptionKeys::<T>::get(&old.consumer);
+			let key = registered.map(|entry| entry.key).unwrap_or_default();
 			Some(Request {
 				owner: old.owner,
 				consumer: old.consumer,
@@ -177,6 +180,7 @@ impl<T: Config> UncheckedToV1<T> {
 				term: old.term,
 				offer: old.offer,
 				firm: false,
+				key,
 				valid_until: old.valid_until,
 				deposit: old.deposit,
 			})

@@ -249,6 +249,8 @@ pub(crate) fn request(scope: Scope, offer: u64) -> SharingCall {
 		term: 20,
 		offer,
 		firm: false,
+		// The company's registered key.
+		key: vec![COMPANY as u8; 34],
 	}
 }
 

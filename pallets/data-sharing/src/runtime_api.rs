@@ -2,7 +2,7 @@
 //! Declares the queries that clients can make: `query`, the paper's constant function, and lists in pages.
 //! Functions with the same names in [`Pallet`](crate::Pallet) implement them.
 
-use crate::types::{GrantState, Name, Scope, SealedKeys, Text};
+use crate::types::{EncryptionKey, GrantState, Name, Scope, SealedKeys, Text};
 use alloc::vec::Vec;
 use codec::Codec;
 use isthmus_sharing::{
@@ -16,7 +16,7 @@ pub type DatasetEntry<Balance, BlockNumber> =
 	isthmus_sharing::DatasetEntry<Balance, BlockNumber, Name>;
 /// An open request in a list, as stored in the state.
 pub type RequestEntry<AccountId, Balance, BlockNumber> =
-	isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text>;
+	isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text, EncryptionKey>;
 /// A grant in a list, as stored in the state.
 pub type GrantEntry<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumber, SealedKeys>;

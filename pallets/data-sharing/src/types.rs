@@ -29,9 +29,9 @@ pub type Producer<Balance> = isthmus_sharing::Producer<Balance, Name>;
 pub type RegisteredKey<Balance> = isthmus_sharing::RegisteredKey<Balance, EncryptionKey>;
 /// A dataset, with a bounded name.
 pub type Dataset<Balance> = isthmus_sharing::Dataset<Balance, Name>;
-/// A request, with a bounded purpose.
+/// A request, with a bounded purpose and key.
 pub type Request<AccountId, Balance, BlockNumber> =
-	isthmus_sharing::Request<AccountId, Balance, BlockNumber, Text>;
+	isthmus_sharing::Request<AccountId, Balance, BlockNumber, Text, EncryptionKey>;
 /// A grant, with sealed keys of bounded length.
 pub type Grant<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::Grant<AccountId, Balance, BlockNumber, SealedKeys>;

@@ -5,31 +5,35 @@
 //!
 //! | offset | length | contents |
 //! |---|---|---|
-//! | 0 | 17 | `"isthmus/folder/v1"` |
+//! | 0 | 17 | `"isthmus/folder/v2"` |
 //!
 //! The label is followed by one entry per file and per empty folder, sorted by the bytes of their paths:
 //!
 //! | offset | length | contents |
 //! |---|---|---|
 //! | 0 | 2 | length of the path, *p*, at most 4096; big-endian |
-//! | 2 | *p* | path in UTF-8: names separated by `/`, none of them empty, `.` or `..`; no control characters and no `\` |
+//! | 2 | *p* | path in UTF-8: names separated by `/`, none of them empty, `.` or `..`; no `\`, no `:`, no control characters and none that hide or reverse text |
 //! | 2 + *p* | 1 | flags: 1 if the file is executable, 2 if it is an empty folder, else 0 |
 //! | 3 + *p* | 8 | length of the file; big-endian. 0 for a folder |
 //! | 11 + *p* | 32 | key of the file's record. Zeros for a folder, which has none |
+//! | 43 + *p* | 32 | SHA-256 of the file's bytes. Zeros for a folder |
 //!
 //! No path leads through another entry.
+//!
+//! The list binds the files' contents, so it is a snapshot: a reader notices a file that was stored again under the
+//! same key, and a file that it has already needs no fetching.
 
-use crate::ids::RecordKey;
+use crate::{ids::RecordKey, text::is_format};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 /// The first bytes of every list: the format and its version.
-pub const LABEL: &[u8; 17] = b"isthmus/folder/v1";
+pub const LABEL: &[u8; 17] = b"isthmus/folder/v2";
 /// The maximum length of a file's path, in bytes.
 pub const MAX_PATH: usize = 4096;
 /// The maximum length of a list, in bytes: 256 MiB. This bounds how much memory a reader needs.
 pub const MAX_LENGTH: usize = 256 << 20;
 /// The length of an entry without its path.
-const ENTRY: usize = 2 + 1 + 8 + 32;
+const ENTRY: usize = 2 + 1 + 8 + 32 + 32;
 /// The flag of an executable file.
 const EXECUTABLE: u8 = 1;
 /// The flag of an empty folder.
@@ -38,17 +42,19 @@ const FOLDER: u8 = 2;
 /// A file in a folder, or an empty folder in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-	/// Its path in the folder: names separated by `/`, none of them empty, `.` or `..`, without `\` or
-	/// control characters.
+	/// Its path in the folder: names separated by `/`, none of them empty, `.` or `..`, without `\`, `:`, control
+	/// characters and [those](is_format) that hide or reverse text.
 	pub path: String,
 	/// Whether it is executable.
 	pub executable: bool,
-	/// Whether it is an empty folder. It has no record: its length is 0, and its key is zero.
+	/// Whether it is an empty folder. It has no record: its length is 0, and its key and hash are zero.
 	pub folder: bool,
 	/// Its length in bytes.
 	pub length: u64,
 	/// The key of its record.
 	pub key: RecordKey,
+	/// SHA-256 of its bytes.
+	pub hash: [u8; 32],
 }
 
 /// Why bytes are not a list of files, or why a list cannot be written.
@@ -62,8 +68,8 @@ pub enum FolderError {
 	Length,
 	/// A path leads out of the folder, or is not valid on every system.
 	#[error(
-		"the path {0:?} cannot be in a folder: it must lead to a file inside it, have no \\ and no control \
-		 character, and at most {MAX_PATH} bytes"
+		"the path {0:?} cannot be in a folder: it must lead to a file inside it, have no \\, no : and no control \
+		 or invisible character, and at most {MAX_PATH} bytes"
 	)]
 	Path(String),
 	/// Two files have the same path, or the files are not in order.
@@ -89,6 +95,7 @@ impl File {
 			folder: true,
 			length: 0,
 			key: RecordKey::zero(),
+			hash: [0; 32],
 		}
 	}
 
@@ -107,7 +114,7 @@ impl File {
 fn check_path(path: &str) -> Result<(), FolderError> {
 	let good = path.len() <= MAX_PATH
 		&& path.split('/').all(|name| !matches!(name, "" | "." | ".."))
-		&& !path.contains(|c: char| c == '\\' || c.is_control());
+		&& !path.contains(|c: char| matches!(c, '\\' | ':') || c.is_control() || is_format(c));
 	match good {
 		true => Ok(()),
 		false => Err(FolderError::Path(path.to_owned())),
@@ -154,6 +161,7 @@ pub fn to_bytes(files: &[File]) -> Result<Vec<u8>, FolderError> {
 		bytes.push(file.flags());
 		bytes.extend(file.length.to_be_bytes());
 		bytes.extend(file.key.0);
+		bytes.extend(file.hash);
 	}
 	Ok(bytes)
 }
@@ -175,6 +183,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<File>, FolderError> {
 		let (flags, after) = after.split_first().ok_or(FolderError::Length)?;
 		let (length, after) = after.split_first_chunk::<8>().ok_or(FolderError::Length)?;
 		let (key, after) = after.split_first_chunk::<32>().ok_or(FolderError::Length)?;
+		let (hash, after) = after.split_first_chunk::<32>().ok_or(FolderError::Length)?;
 		rest = after;
 		let path = core::str::from_utf8(path)
 			.map_err(|_| FolderError::Path(String::from_utf8_lossy(path).into_owned()))?
@@ -188,6 +197,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<File>, FolderError> {
 			folder: flags & FOLDER != 0,
 			length: u64::from_be_bytes(*length),
 			key: (*key).into(),
+			hash: *hash,
 		};
 		check_next(&files, &file)?;
 		files.push(file);
@@ -208,12 +218,13 @@ mod tests {
 			folder: false,
 			length: path.len() as u64,
 			key: [7; 32].into(),
+			hash: [8; 32],
 		}
 	}
 
 	fn entry(path: &[u8], flags: u8) -> Vec<u8> {
 		let length = (path.len() as u16).to_be_bytes();
-		[&length[..], path, &[flags], &[0; 40]].concat()
+		[&length[..], path, &[flags], &[0; 72]].concat()
 	}
 
 	#[test]
@@ -243,8 +254,25 @@ mod tests {
 	#[test]
 	fn paths_that_lead_elsewhere_are_rejected() {
 		for path in [
-			"", "/etc", "a//b", "..", "a/../b", "./a", "a/", "a\0", "a\\b", "a\nb", "a\x1b[2J",
+			"",
+			"/etc",
+			"a//b",
+			"..",
+			"a/../b",
+			"./a",
+			"a/",
+			"a\0",
+			"a\\b",
+			"a\nb",
+			"a\x1b[2J",
 			"a\u{85}",
+			"C:x",
+			"a/b:stream",
+			"\u{202e}fdp.exe",
+			"\u{feff}a",
+			"a\u{200b}",
+			"a\u{ad}b",
+			"a\u{2028}",
 		] {
 			let refused = FolderError::Path(path.into());
 			assert_eq!(to_bytes(&[file(path)]), Err(refused.clone()));
@@ -267,6 +295,7 @@ mod tests {
 					folder: file["folder"].as_bool().unwrap(),
 					length: file["length"].as_u64().unwrap(),
 					key: hash(&file["key"]).into(),
+					hash: hash(&file["hash"]),
 				})
 				.collect();
 			assert_eq!(to_bytes(&files), Ok(bytes(&case["bytes"])));
@@ -282,7 +311,7 @@ mod tests {
 	#[test]
 	fn what_is_not_a_folder_is_rejected() {
 		assert_eq!(
-			from_bytes(b"isthmus/folder/v2"),
+			from_bytes(b"isthmus/folder/v1"),
 			Err(FolderError::NotAFolder)
 		);
 		let twice = [&LABEL[..], &entry(b"a", 0), &entry(b"a", 0)].concat();
@@ -311,6 +340,10 @@ mod tests {
 			},
 			File {
 				key: [1; 32].into(),
+				..folder.clone()
+			},
+			File {
+				hash: [1; 32],
 				..folder
 			},
 		] {
@@ -344,7 +377,7 @@ mod tests {
 				let entry = entry(path.as_bytes(), *flags);
 				bytes.extend(&entry[..3 + path.len()]);
 				bytes.extend(length);
-				bytes.extend([0; 32]);
+				bytes.extend([0; 64]);
 			}
 			bytes.truncate(bytes.len().saturating_sub(cut.saturating_sub(60)));
 			if let Ok(files) = from_bytes(&bytes) {

@@ -135,11 +135,11 @@ pub struct RecordEntry<Balance, BlockNumber> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
-pub struct RequestEntry<AccountId, Balance, BlockNumber, Text> {
+pub struct RequestEntry<AccountId, Balance, BlockNumber, Text, Key> {
 	/// Its number.
 	pub id: RequestId,
 	/// The request.
-	pub request: Request<AccountId, Balance, BlockNumber, Text>,
+	pub request: Request<AccountId, Balance, BlockNumber, Text, Key>,
 	/// The verdict of the dataset's policy.
 	pub verdict: Verdict,
 }

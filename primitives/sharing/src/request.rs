@@ -22,7 +22,7 @@ pub const DIGEST_LABEL: &[u8; 16] = b"isthmus:request1";
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
 #[scale_info(capture_docs = "always")]
-pub struct Request<AccountId, Balance, BlockNumber, Text> {
+pub struct Request<AccountId, Balance, BlockNumber, Text, Key> {
 	/// The owner of the requested dataset, who receives the request.
 	pub owner: AccountId,
 	/// The account that makes the request.
@@ -37,17 +37,25 @@ pub struct Request<AccountId, Balance, BlockNumber, Text> {
 	pub offer: Balance,
 	/// Whether the term is to be firm: the grant cannot be revoked before it is over.
 	pub firm: bool,
+	/// The public encryption key that the answer has to be sealed to: the suite's number (two bytes), followed by the
+	/// key in that suite's encoding. It is the request's own, so that there is no other place to look for it.
+	pub key: Key,
 	/// The first block at which the request has expired.
 	pub valid_until: BlockNumber,
 	/// The deposit held for this entry and for the grant that answers it, without the offer.
 	pub deposit: Balance,
 }
 
-impl<AccountId: Encode, Balance: Encode, BlockNumber: Encode, Text: AsRef<[u8]>>
-	Request<AccountId, Balance, BlockNumber, Text>
+impl<
+		AccountId: Encode,
+		Balance: Encode,
+		BlockNumber: Encode,
+		Text: AsRef<[u8]>,
+		Key: AsRef<[u8]>,
+	> Request<AccountId, Balance, BlockNumber, Text, Key>
 {
 	/// Returns the request's digest: the hash (BLAKE2b-256 on an Isthmus chain) of [`DIGEST_LABEL`] and, in SCALE,
-	/// its owner, consumer, scope, purpose, term, offer and whether it is firm.
+	/// its owner, consumer, scope, purpose, term, offer, whether it is firm, and its key.
 	pub fn digest(&self, hash: impl FnOnce(&[u8]) -> [u8; 32]) -> H256 {
 		let Self {
 			owner,
@@ -57,10 +65,12 @@ impl<AccountId: Encode, Balance: Encode, BlockNumber: Encode, Text: AsRef<[u8]>>
 			term,
 			offer,
 			firm,
+			key,
 			..
 		} = self;
 		let mut bytes = Vec::from(DIGEST_LABEL.as_slice());
-		(owner, consumer, scope, purpose.as_ref(), term, offer, firm).encode_to(&mut bytes);
+		(owner, consumer, scope, purpose.as_ref(), term, offer).encode_to(&mut bytes);
+		(firm, key.as_ref()).encode_to(&mut bytes);
 		hash(&bytes).into()
 	}
 }
@@ -76,7 +86,7 @@ impl<AccountId: Encode, Balance: Encode, BlockNumber: Encode, Text: AsRef<[u8]>>
 pub struct Answered {
 	/// Its number.
 	pub id: RequestId,
-	/// Its digest: the owner, the consumer, the scope, the purpose, the term, the offer and whether it is firm.
+	/// Its digest: the owner, the consumer, the scope, the purpose, the term, the offer, whether it is firm, and the key.
 	pub digest: H256,
 }
 
@@ -100,13 +110,14 @@ mod tests {
 			term: 7u32,
 			offer: 8u128,
 			firm: false,
+			key: vec![11; 50],
 			valid_until: 9,
 			deposit: 10,
 		};
-		type Example = Request<[u8; 32], u128, u32, Vec<u8>>;
+		type Example = Request<[u8; 32], u128, u32, Vec<u8>, Vec<u8>>;
 		let digest = |request: &Example| request.digest(|bytes| Sha256::digest(bytes).into());
 		let before = digest(&request());
-		let changes: [fn(&mut Example); 7] = [
+		let changes: [fn(&mut Example); 8] = [
 			|request| request.owner[0] = 0,
 			|request| request.consumer[0] = 0,
 			|request| request.scope.to = 7,
@@ -114,6 +125,7 @@ mod tests {
 			|request| request.term = 8,
 			|request| request.offer = 0,
 			|request| request.firm = true,
+			|request| request.key[49] = 0,
 		];
 		for change in changes {
 			let mut other = request();

@@ -15,7 +15,7 @@ pub const MIN_ENCRYPTION_KEY_SIZE: u32 = 34;
 /// ML-KEM-1024.
 pub const MAX_ENCRYPTION_KEY_SIZE: u32 = 2048;
 /// The maximum length of a grant's sealed keys, in bytes. The keys of a range are at most 62 nodes of the key
-/// tree, which take about 2 KiB.
+/// tree, which take about 2 KiB; sealed with X-Wing, the largest grant has 3,139 bytes.
 pub const MAX_SEALED_KEYS_SIZE: u32 = 4096;
 /// The maximum number of grants that one reader may have on one epoch of a dataset. Ended grants are kept
 /// as long as the active ones leave room.

@@ -69,6 +69,8 @@ fn the_fee_is_burned_and_the_tip_goes_to_the_miner() {
 fn a_tip_below_the_existential_deposit_of_a_new_miner_is_burned() {
 	let no_reward = |parameters: &mut ChainParameters| parameters.block_reward = 0;
 	Chain::test(DEV_RUNTIME_PRESET, no_reward, |chain| {
+		// A signature covers the hash of the first block, which the state has since the second.
+		chain.mine(vec![]);
 		let (issuance, before) = (Balances::total_issuance(), free(Alice.to_account_id()));
 		let call = transfer(Bob.to_account_id(), UNIT);
 		let transaction = signed_with_tip(Alice, call, EXISTENTIAL_DEPOSIT - 1);
@@ -100,7 +102,8 @@ fn calls_for_the_superuser_take_no_room_from_others() {
 
 #[test]
 fn a_wrapped_call_for_the_superuser_is_refused_too() {
-	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |_| {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		chain.mine(vec![]);
 		let calls = || vec![remark(1), set_storage()];
 		let refused = Err(InvalidTransaction::Call.into());
 		for call in [
@@ -130,7 +133,8 @@ fn a_wrapped_call_for_the_superuser_is_refused_too() {
 
 #[test]
 fn an_operational_call_has_no_priority_over_others() {
-	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |_| {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		chain.mine(vec![]);
 		let operational = sudo(set_storage());
 		let info = operational.get_dispatch_info();
 		assert_eq!(

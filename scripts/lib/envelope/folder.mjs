@@ -4,12 +4,12 @@
 
 import { concat, copy, EnvelopeError, integer, utf8 } from './common.mjs';
 
-const LABEL = utf8('isthmus/folder/v1');
+const LABEL = utf8('isthmus/folder/v2');
 const MAX_PATH = 4096;
 /** The length of the longest list in bytes. */
 const MAX_LENGTH = 256 * 1024 * 1024;
 /** The length of an entry without its path: the path's length, the flags, the file's length, the key. */
-const ENTRY = 2 + 1 + 8 + 32;
+const ENTRY = 2 + 1 + 8 + 32 + 32;
 /** The flag for an executable file. */
 const EXECUTABLE = 1;
 /** The flag for an empty folder. */
@@ -21,20 +21,29 @@ const FOLDER = 2;
  * @typedef {object} FolderFile
  * @property {string} path The file's path, with `/` between names.
  * @property {boolean} executable Whether the file is executable.
- * @property {boolean} folder Whether it is an empty folder, which has length 0 and a key of zeros.
+ * @property {boolean} folder Whether it is an empty folder, which has length 0, and a key and a hash of zeros.
  * @property {number} length The file's length in bytes.
  * @property {Uint8Array} key The key of the file's record, 32 bytes.
+ * @property {Uint8Array} hash SHA-256 of the file's bytes, 32 bytes.
  */
 
 /** Returns whether `a` precedes `b` in byte order. */
 const before = (a, b) => Buffer.compare(utf8(a), utf8(b)) < 0;
+
+/**
+ * What no path contains: control characters, `\`, `:`, and characters that hide or reverse text (categories Cf, Zl and
+ * Zp). The list is the Rust crate's, whatever Unicode's version is here.
+ */
+const FORBIDDEN = new RegExp('[\\p{Cc}\\\\:\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e\\u200b-\\u200f'
+	+ '\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\u{110bd}\\u{110cd}\\u{13430}-\\u{1343f}\\u{1bca0}-\\u{1bca3}'
+	+ '\\u{1d173}-\\u{1d17a}\\u{e0001}\\u{e0020}-\\u{e007f}]', 'u');
 
 /** Refuses a path that could lead out of the folder. */
 function checkPath(path) {
 	const good = path.isWellFormed()
 		&& utf8(path).length <= MAX_PATH
 		&& path.split('/').every((name) => !['', '.', '..'].includes(name))
-		&& !/[\p{Cc}\\]/u.test(path);
+		&& !FORBIDDEN.test(path);
 	if (!good) throw new EnvelopeError('Path', `invalid path in a folder: ${JSON.stringify(path)}`, { path });
 }
 
@@ -44,10 +53,11 @@ class Order {
 	#paths = new Set();
 
 	/** Refuses an entry that cannot follow those before it. */
-	next({ path, executable, folder, length, key }) {
+	next({ path, executable, folder, length, key, hash }) {
 		checkPath(path);
 		if (this.#last !== undefined && !before(this.#last, path)) throw outOfOrder(path);
-		if (folder && (executable || length !== 0 || key.some((byte) => byte !== 0))) throw unknownFlags(path);
+		const isBound = [...key, ...hash].some((byte) => byte !== 0);
+		if (folder && (executable || length !== 0 || isBound)) throw unknownFlags(path);
 		const names = path.split('/');
 		const isInside = names.some((_, depth) => depth > 0 && this.#paths.has(names.slice(0, depth).join('/')));
 		if (isInside) throw new EnvelopeError('Inside', `${JSON.stringify(path)} is inside another entry`, { path });
@@ -70,12 +80,13 @@ export function folderToBytes(files) {
 		total += ENTRY + utf8(file.path).length;
 		if (total > MAX_LENGTH) throw tooLong();
 	}
-	const entries = files.map(({ path, executable, folder, length, key }) => concat(
+	const entries = files.map(({ path, executable, folder, length, key, hash }) => concat(
 		integer(utf8(path).length, 2, "a path's length"),
 		utf8(path),
 		[(executable ? EXECUTABLE : 0) | (folder ? FOLDER : 0)],
 		integer(length, 8, "a file's length"),
 		key,
+		hash,
 	));
 	return concat(LABEL, ...entries);
 }
@@ -106,12 +117,13 @@ export function folderFromBytes(data) {
 		const length = Number(Buffer.from(take(8)).readBigUInt64BE());
 		if (!Number.isSafeInteger(length)) throw new EnvelopeError('Length', "a file's length is above 2^53 - 1", { length });
 		const key = take(32);
+		const hash = take(32);
 		// A byte order mark at the start is part of the path.
 		const path = new TextDecoder('utf-8', { ignoreBOM: true }).decode(name);
 		// Invalid UTF-8 changes when it is decoded and encoded again.
 		if (Buffer.compare(utf8(path), name) !== 0) throw new EnvelopeError('Path', 'a path is not UTF-8', { path });
 		if (flags & ~(EXECUTABLE | FOLDER)) throw unknownFlags(path);
-		const file = { path, executable: (flags & EXECUTABLE) !== 0, folder: (flags & FOLDER) !== 0, length, key };
+		const file = { path, executable: (flags & EXECUTABLE) !== 0, folder: (flags & FOLDER) !== 0, length, key, hash };
 		order.next(file);
 		files.push(file);
 	}

@@ -4,17 +4,17 @@
 // HPKE's `info` binds the keys to everything that the chain records about the grant.
 
 import { DecapError, EncapError, OpenError } from '@hpke/core';
-import { bytes, concat, copy, EnvelopeError, integer, random, utf8 } from './common.mjs';
-import { cryptoKeyPairOf, hpke, readSuite } from './keys.mjs';
+import { bytes, concat, copy, EnvelopeError, equal, integer, random, utf8 } from './common.mjs';
+import { cryptoKeyPairOf, readSuite, SUITE_X25519, SUITES } from './keys.mjs';
 import { epochIdBytes } from './master.mjs';
 import { KeySet, NODE_KEY_LEN } from './tree.mjs';
 
 /** The format's version, the first byte of every sealed grant. */
-export const GRANT_VERSION = 1;
-/** Length of the prefix before the ciphertext, in bytes: the version, the suite and the encapsulated key. */
-export const GRANT_PREFIX_LEN = 35;
+export const GRANT_VERSION = 2;
+/** Length of what precedes the encapsulated key, in bytes: the version, the suite and the recipient's identifier. */
+export const GRANT_PREFIX_LEN = 19;
 
-const INFO_LABEL = utf8('isthmus/grant/v1');
+const INFO_LABEL = utf8('isthmus/grant/v2');
 const TAG_LEN = 16;
 
 /**
@@ -39,11 +39,11 @@ function info(id, { grantee, range, expiry }) {
 	);
 }
 
-/** Translates HPKE's errors. Encapsulation and decapsulation fail only if the shared secret is zero. */
+/** Translates HPKE's errors. Encapsulation and decapsulation fail only if a key is not valid. */
 function translate(error) {
 	if (error instanceof EncapError || error instanceof DecapError) {
-		const message = 'the public key has low order: nothing can be sealed to it';
-		return new EnvelopeError('LowOrderKey', message);
+		const message = 'the public key is not valid: nothing can be sealed to it';
+		return new EnvelopeError('InvalidKey', message);
 	}
 	if (error instanceof OpenError) {
 		const message = 'the grant does not open: it was sealed to another key, belongs to another grant, or was altered';
@@ -59,18 +59,21 @@ function translate(error) {
  * @param {GrantScope} scope
  * @param {PublicKey} recipient
  * @returns {Promise<Uint8Array>}
- * @throws {EnvelopeError} `LowOrderKey`
+ * @throws {EnvelopeError} `InvalidKey`
  */
 export async function sealGrant(root, scope, recipient) {
-	return sealGrantWith(root, scope, recipient, random());
+	return sealGrantWith(root, scope, recipient, concat(random(), random()));
 }
 
-/** Like `sealGrant`, with a given seed for the ephemeral key, for test vectors. Never reuse such a seed. */
-export async function sealGrantWith(root, scope, recipient, ephemeral) {
+/** Like `sealGrant`, with 64 given random bytes, for test vectors. Never reuse them. X25519 takes the first half. */
+export async function sealGrantWith(root, scope, recipient, randomBytes) {
 	const keys = (await root.keySet(scope.range)).toBytes();
+	const { hpke } = SUITES.get(recipient.suite);
 	try {
 		const recipientPublicKey = await hpke.kem.deserializePublicKey(recipient.key);
-		const ekm = await hpke.kem.deriveKeyPair(ephemeral);
+		const ekm = recipient.suite === SUITE_X25519
+			? await hpke.kem.deriveKeyPair(copy(randomBytes, 0, 32))
+			: copy(randomBytes);
 		const sender = await hpke.createSenderContext({
 			recipientPublicKey,
 			info: info(root.id, scope),
@@ -78,10 +81,31 @@ export async function sealGrantWith(root, scope, recipient, ephemeral) {
 		});
 		const ciphertext = new Uint8Array(await sender.seal(keys));
 		const suite = integer(recipient.suite, 2, 'a suite');
-		return concat([GRANT_VERSION], suite, new Uint8Array(sender.enc), ciphertext);
+		return concat([GRANT_VERSION], suite, recipient.id, new Uint8Array(sender.enc), ciphertext);
 	} catch (error) {
 		throw translate(error);
 	}
+}
+
+/**
+ * Returns the suite and the identifier of the key that a grant says it is sealed to. The recipient derives its pair from
+ * them: `EncryptionSecret.pair`.
+ *
+ * @param {Uint8Array} sealed
+ * @returns {{suite: number, id: Uint8Array}}
+ * @throws {EnvelopeError} `CutShort`, `UnknownVersion`, `UnknownSuite`
+ */
+export function grantRecipient(sealed) {
+	const got = bytes(sealed, undefined, 'a sealed grant').length;
+	if (got > 0 && sealed[0] !== GRANT_VERSION) {
+		const message = `unknown grant format ${sealed[0]}: this program reads format ${GRANT_VERSION}`;
+		throw new EnvelopeError('UnknownVersion', message, { got: sealed[0] });
+	}
+	if (got < GRANT_PREFIX_LEN) {
+		const message = `a sealed grant has a prefix of ${GRANT_PREFIX_LEN} bytes, but there are only ${got}`;
+		throw new EnvelopeError('CutShort', message, { got });
+	}
+	return { suite: readSuite(sealed[1], sealed[2]), id: copy(sealed, 3, GRANT_PREFIX_LEN) };
 }
 
 /**
@@ -92,32 +116,27 @@ export async function sealGrantWith(root, scope, recipient, ephemeral) {
  * @param {GrantScope} scope
  * @param {Uint8Array} sealed
  * @returns {Promise<KeySet>}
- * @throws {EnvelopeError} `CutShort`, `UnknownVersion`, `UnknownSuite`, `Length`, `LowOrderKey`,
+ * @throws {EnvelopeError} `CutShort`, `UnknownVersion`, `UnknownSuite`, `Length`, `InvalidKey`,
  * `DoesNotOpen`
  */
 export async function openGrant(pair, id, scope, sealed) {
-	const got = bytes(sealed, undefined, 'a sealed grant').length;
-	if (got > 0 && sealed[0] !== GRANT_VERSION) {
-		const message = `unknown grant format ${sealed[0]}: this program reads format ${GRANT_VERSION}`;
-		throw new EnvelopeError('UnknownVersion', message, { got: sealed[0] });
-	}
-	if (got < GRANT_PREFIX_LEN) {
-		const message = `a sealed grant has a prefix of ${GRANT_PREFIX_LEN} bytes, but there are only ${got}`;
-		throw new EnvelopeError('CutShort', message, { got });
-	}
-	readSuite(sealed[1], sealed[2]);
-	const expected = GRANT_PREFIX_LEN + scope.range.cover().length * NODE_KEY_LEN + TAG_LEN;
+	const { suite, id: recipient } = grantRecipient(sealed);
+	const { hpke, encapsulatedLength } = SUITES.get(suite);
+	const start = GRANT_PREFIX_LEN + encapsulatedLength;
+	const expected = start + scope.range.cover().length * NODE_KEY_LEN + TAG_LEN;
+	const got = sealed.length;
 	if (got !== expected) {
 		const message = `a sealed grant of this range has ${expected} bytes, not ${got}`;
 		throw new EnvelopeError('Length', message, { expected, got });
 	}
 	try {
-		const recipient = await hpke.createRecipientContext({
+		if (suite !== pair.suite || !equal(recipient, pair.id)) throw new OpenError('sealed to another key');
+		const context = await hpke.createRecipientContext({
 			recipientKey: await cryptoKeyPairOf(pair),
-			enc: copy(sealed, 3, GRANT_PREFIX_LEN),
+			enc: copy(sealed, GRANT_PREFIX_LEN, start),
 			info: info(id, scope),
 		});
-		const keys = new Uint8Array(await recipient.open(copy(sealed, GRANT_PREFIX_LEN)));
+		const keys = new Uint8Array(await context.open(copy(sealed, start)));
 		return KeySet.fromBytes(scope.range, keys);
 	} catch (error) {
 		throw translate(error);

@@ -4,22 +4,24 @@
 
 import { createDecipheriv, scryptSync } from 'node:crypto';
 import { copy, EnvelopeError } from './common.mjs';
-import { EncryptionKeyPair } from './keys.mjs';
-import { MasterSecret } from './master.mjs';
+import { Seed } from './seed.mjs';
 
-const VERSION = 1;
+const VERSION = 2;
+/** The fields of a key file. */
+const FIELDS = ['isthmusKey', 'account', 'fingerprint', 'scryptLogN', 'salt', 'secrets'];
 /** The maximum accepted cost, which needs 1 GiB of memory. */
 const MAX_LOG_N = 20;
 const [R, P] = [8, 1];
 const TAG_LEN = 16;
+const SEED_LEN = 32;
 
 /**
  * Opens a key file.
  *
  * @param {string} text The contents of the file.
  * @param {string} passphrase
- * @returns {{secret: string, master: MasterSecret, encryption: EncryptionKeyPair[]}} `secret` is the account's
- * secret in the form that wallets use. The first encryption pair is the current one.
+ * @returns {{seed: Seed, imported: string | undefined}} `imported` is the secret of an imported account, in the form that
+ * wallets use; if there is none, the account is the one that is derived from the seed.
  * @throws {EnvelopeError} `NotAKeyFile`, `DoesNotOpen`
  */
 export function openKeyFile(text, passphrase) {
@@ -30,14 +32,20 @@ export function openKeyFile(text, passphrase) {
 	} catch (error) {
 		throw refused(error.message);
 	}
-	const { isthmusKey, account, encryptionKey, scryptLogN, salt, secrets } = file ?? {};
+	const { isthmusKey, account, fingerprint, scryptLogN } = file ?? {};
 	if (isthmusKey !== VERSION) throw refused(`unknown version ${isthmusKey}`);
+	const unknown = Object.keys(file).find((field) => !FIELDS.includes(field));
+	if (unknown !== undefined) throw refused(`unknown field ${unknown}`);
 	if (!(scryptLogN >= 1 && scryptLogN <= MAX_LOG_N)) throw refused('it needs more than 1 GiB of memory');
+	const unhex = (field) => {
+		if (!/^([0-9a-f]{2})*$/i.test(file[field])) throw refused(`${field} is not hexadecimal`);
+		return Buffer.from(file[field], 'hex');
+	};
 	const N = 2 ** scryptLogN;
-	const key = scryptSync(passphrase, Buffer.from(salt, 'hex'), 32, { N, r: R, p: P, maxmem: 256 * R * (N + P) });
-	const sealed = Buffer.from(secrets, 'hex');
+	const key = scryptSync(passphrase, unhex('salt'), 32, { N, r: R, p: P, maxmem: 256 * R * (N + P) });
+	const sealed = unhex('secrets');
 	const decipher = createDecipheriv('aes-256-gcm', key, Buffer.alloc(12), { authTagLength: TAG_LEN });
-	decipher.setAAD(Buffer.from(`isthmus/key/v${isthmusKey}/${account}/${encryptionKey}`));
+	decipher.setAAD(Buffer.from(`isthmus/key/v${isthmusKey}/${account}/${fingerprint}`));
 	let opened;
 	try {
 		decipher.setAuthTag(sealed.subarray(-TAG_LEN));
@@ -45,13 +53,7 @@ export function openKeyFile(text, passphrase) {
 	} catch {
 		throw new EnvelopeError('DoesNotOpen', 'the passphrase does not open the key file, or the file was altered');
 	}
-	const master = opened.length < 2 ? 0 : 2 + opened.readUInt16BE();
-	const pairs = (opened.length - master) / 32 - 1;
-	if (master === 0 || !Number.isInteger(pairs) || pairs < 1) throw refused('the decrypted contents are not a valid key set');
-	const at = (index) => copy(opened, master + 32 * index, master + 32 * (index + 1));
-	return {
-		secret: opened.toString('utf8', 2, master),
-		master: new MasterSecret(at(0)),
-		encryption: Array.from({ length: pairs }, (_, i) => new EncryptionKeyPair(at(i + 1))),
-	};
+	if (opened.length < SEED_LEN) throw refused('the decrypted contents are not a valid key set');
+	const imported = opened.toString('utf8', SEED_LEN);
+	return { seed: new Seed(copy(opened, 0, SEED_LEN)), imported: imported === '' ? undefined : imported };
 }

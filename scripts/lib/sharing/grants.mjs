@@ -3,7 +3,7 @@
 // Who may read what: encryption keys, policies, requests (T_q), and grants on the authorization list.
 
 import { blake2b } from '@noble/hashes/blake2b';
-import { openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
+import { EncryptionSecret, grantRecipient, openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
 import { hex, unixSeconds } from './encoding.mjs';
 import { EndsTooSoon } from './errors.mjs';
 
@@ -16,8 +16,8 @@ const DIGEST_LABEL = Buffer.from('isthmus:request1');
  *
  * @param request The request's entry in the state.
  */
-export function requestDigest({ owner, consumer, scope, purpose, term, offer, firm }) {
-	const parts = [owner, consumer, scope, purpose, term, offer, firm].map((part) => part.toU8a());
+export function requestDigest({ owner, consumer, scope, purpose, term, offer, firm, key }) {
+	const parts = [owner, consumer, scope, purpose, term, offer, firm, key].map((part) => part.toU8a());
 	return hex(blake2b(Buffer.concat([DIGEST_LABEL, ...parts]), { dkLen: 32 }));
 }
 
@@ -54,14 +54,14 @@ export const Grants = (Base) =>
 		 * @param signer The consumer.
 		 * @param {string} owner The owner's address.
 		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
-		 * @param {{purpose: string, term: number, offer?: bigint, firm?: boolean}} terms The purpose, the term in
-		 * blocks, the payment that the owner receives for a grant, and whether the owner must not revoke the grant
+		 * @param {{purpose: string, term: number, key: PublicKey, offer?: bigint, firm?: boolean}} terms The purpose, the
+		 * term in blocks, the public key that the grant is sealed to (a new one for each request), the payment that the owner receives for a grant, and whether the owner must not revoke the grant
 		 * before its term is over (the dataset's policy has to offer that).
 		 */
-		async requestAccess(signer, owner, scope, { purpose, term, offer = 0n, firm = false }) {
+		async requestAccess(signer, owner, scope, { purpose, term, key, offer = 0n, firm = false }) {
 			return this.submit(
 				signer,
-				this.api.tx.dataSharing.requestAccess(owner, scope, purpose, term, offer, firm),
+				this.api.tx.dataSharing.requestAccess(owner, scope, purpose, term, offer, firm, hex(key.toBytes())),
 			);
 		}
 
@@ -85,11 +85,7 @@ export const Grants = (Base) =>
 			const now = best.number.toNumber();
 			const expiry = now + term + TERM_SLACK;
 			if (request !== null) await this.#checkOpenFor(request, now);
-			const registered = await this.api.query.dataSharing.encryptionKeys(grantee);
-			if (registered.isNone) {
-				throw new Error(`${grantee} has no encryption key to seal a grant to: it has to set one first`);
-			}
-			const publicKey = PublicKey.fromBytes(registered.unwrap().key.toU8a(true));
+			const publicKey = await this.#keyOf(grantee, request);
 			const root = await master.epochRoot(this.epochId(signer.publicKey, scope));
 			const sealed = await sealGrant(root, this.#grantScope(grantee, scope, expiry), publicKey);
 			const date = until && unixSeconds(until);
@@ -102,7 +98,7 @@ export const Grants = (Base) =>
 		}
 
 		/**
-		 * Opens a grant's keys with the reader's encryption key pair.
+		 * Opens a grant's keys with the reader's encryption key pair, or with the secret that it is derived from.
 		 *
 		 * @param {{caller: string, owner: string, answer: object, pair: object}} grant `answer` is the result of
 		 * `query` or `signedQuery`.
@@ -110,7 +106,19 @@ export const Grants = (Base) =>
 		async openKeys({ caller, owner, answer, pair }) {
 			const { grant } = answer;
 			const scope = this.#grantScope(caller, grant, grant.expiry);
-			return openGrant(pair, this.epochId(this.accountBytes(owner), answer), scope, grant.sealedKeys);
+			const { suite, id } = grantRecipient(grant.sealedKeys);
+			const own = pair instanceof EncryptionSecret ? await pair.pair(suite, id) : pair;
+			return openGrant(own, this.epochId(this.accountBytes(owner), answer), scope, grant.sealedKeys);
+		}
+
+		/** Returns the key to seal a grant to: the one in the request that it answers, else the reader's registered one. */
+		async #keyOf(grantee, request) {
+			const { requests, encryptionKeys } = this.api.query.dataSharing;
+			const found = await (request === null ? encryptionKeys(grantee) : requests(request));
+			if (found.isNone) {
+				throw new Error(`${grantee} has no encryption key to seal a grant to: it has to set one first, or to ask`);
+			}
+			return PublicKey.fromBytes(found.unwrap().key.toU8a(true));
 		}
 
 		/** Waits until an open request is finalized; returns its digest. */

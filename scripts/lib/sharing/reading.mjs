@@ -150,7 +150,7 @@ export const Reading = (Base) =>
 		 * Reads a record as an authorised reader: queries it, fetches the value, opens the keys and decrypts.
 		 *
 		 * @param signer The reader.
-		 * @param pair The reader's `EncryptionKeyPair`.
+		 * @param pair The reader's `EncryptionSecret` or `EncryptionKeyPair`.
 		 * @param {string} owner
 		 * @param {Uint8Array} key
 		 * @returns {Promise<Uint8Array>} The plaintext.

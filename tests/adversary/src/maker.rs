@@ -211,7 +211,9 @@ impl Maker {
 		}
 		for extrinsic in plan.extrinsics {
 			match api.apply_extrinsic(parent.hash, extrinsic.clone())? {
-				Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources)) => break,
+				Err(TransactionValidityError::Invalid(InvalidTransaction::ExhaustsResources)) => {
+					break
+				}
 				Err(error) => return Err(MakeError::Extrinsic(error)),
 				// If a call fails when it is dispatched, its transaction is nevertheless included in the block.
 				Ok(_dispatched) => body.push(extrinsic),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 use super::*;
 use crate::master::MasterSecret;
-use hpke::Kem as _;
+use hpke::Serializable;
 
 const ID: EpochId = EpochId {
 	genesis: [1; 32],
@@ -22,28 +22,32 @@ fn scope(start: u64, end: u64) -> GrantScope {
 	}
 }
 
-fn consumer() -> EncryptionKeyPair {
-	EncryptionKeyPair::from_seed([6; 32])
+const SUITES: [Suite; 2] = [Suite::X25519, Suite::XWing];
+const KEY: KeyId = [0x15; 16];
+
+fn consumer(suite: Suite) -> EncryptionKeyPair {
+	EncryptionKeyPair::from_seed(suite, KEY, [6; 32])
 }
 
-fn seal(scope: &GrantScope) -> Vec<u8> {
-	seal_grant(&root(ID), scope, &consumer().public_key()).unwrap()
+fn seal(suite: Suite, scope: &GrantScope) -> Vec<u8> {
+	seal_grant(&root(ID), scope, &consumer(suite).public_key()).unwrap()
 }
 
-fn open(scope: &GrantScope, sealed: &[u8]) -> Result<KeySet, GrantError> {
-	open_grant(&consumer(), &ID, scope, sealed)
+fn open(suite: Suite, scope: &GrantScope, sealed: &[u8]) -> Result<KeySet, GrantError> {
+	open_grant(&consumer(suite), &ID, scope, sealed)
 }
 
 #[test]
 fn the_grantee_gets_the_keys_of_the_range() {
-	for (start, end) in [
+	let ranges = [
 		(0, 1),
 		(3, 9),
 		(1, crate::tree::LEAVES - 1),
 		(0, crate::tree::LEAVES),
-	] {
+	];
+	for (suite, (start, end)) in SUITES.iter().flat_map(|suite| ranges.map(|r| (*suite, r))) {
 		let scope = scope(start, end);
-		let keys = open(&scope, &seal(&scope)).unwrap();
+		let keys = open(suite, &scope, &seal(suite, &scope)).unwrap();
 		assert_eq!(keys.range(), scope.range);
 		for leaf in [start, (start + end) / 2, end - 1] {
 			let leaf = leaf as u32;
@@ -55,27 +59,47 @@ fn the_grantee_gets_the_keys_of_the_range() {
 
 #[test]
 fn the_longest_grant_has_the_length_that_is_documented() {
-	assert_eq!(seal(&scope(1, crate::tree::LEAVES - 1)).len(), MAX_LEN);
-	assert_eq!((PREFIX_LEN, MAX_LEN), (35, 2035));
+	let longest = scope(1, crate::tree::LEAVES - 1);
+	assert_eq!(seal(Suite::XWing, &longest).len(), MAX_LEN);
+	assert_eq!(seal(Suite::X25519, &longest).len(), 2051);
+	assert_eq!((PREFIX_LEN, MAX_LEN), (19, 3139));
 }
 
 #[test]
 fn every_grant_has_its_own_ephemeral_key() {
-	assert_ne!(seal(&scope(0, 1))[3..35], seal(&scope(0, 1))[3..35]);
+	for suite in SUITES {
+		let (a, b) = (seal(suite, &scope(0, 1)), seal(suite, &scope(0, 1)));
+		let end = PREFIX_LEN + suite.encapsulated_len();
+		assert_eq!(a[..PREFIX_LEN], b[..PREFIX_LEN]);
+		// The lattice part, and the point at the end.
+		assert_ne!(a[PREFIX_LEN..][..32], b[PREFIX_LEN..][..32]);
+		assert_ne!(a[end - 32..end], b[end - 32..end]);
+	}
 }
 
 #[test]
 fn another_key_does_not_open_it() {
-	let sealed = seal(&scope(3, 9));
-	let other = EncryptionKeyPair::from_seed([5; 32]);
-	let refused = open_grant(&other, &ID, &scope(3, 9), &sealed).unwrap_err();
-	assert_eq!(refused, GrantError::DoesNotOpen);
+	let others = [
+		(Suite::X25519, KEY, [5; 32]),
+		(Suite::XWing, KEY, [5; 32]),
+		(Suite::X25519, [0; 16], [6; 32]),
+		(Suite::XWing, [0; 16], [6; 32]),
+	];
+	for suite in SUITES {
+		let sealed = seal(suite, &scope(3, 9));
+		assert_eq!(recipient(&sealed), Ok((suite, KEY)));
+		for (other, id, seed) in others {
+			let pair = EncryptionKeyPair::from_seed(other, id, seed);
+			let refused = open_grant(&pair, &ID, &scope(3, 9), &sealed).unwrap_err();
+			assert_eq!(refused, GrantError::DoesNotOpen);
+		}
+	}
 }
 
 #[test]
 fn every_bound_field_matters() {
 	let good = scope(4, 6);
-	let sealed = seal(&good);
+	let sealed = seal(Suite::XWing, &good);
 	let ids = [
 		EpochId {
 			genesis: [9; 32],
@@ -89,7 +113,7 @@ fn every_bound_field_matters() {
 		EpochId { epoch: 9, ..ID },
 	];
 	for id in ids {
-		let refused = open_grant(&consumer(), &id, &good, &sealed).unwrap_err();
+		let refused = open_grant(&consumer(Suite::XWing), &id, &good, &sealed).unwrap_err();
 		assert_eq!(refused, GrantError::DoesNotOpen, "{id:?}");
 	}
 	// Each of these ranges is covered by one node too, so the length is the same.
@@ -109,13 +133,13 @@ fn every_bound_field_matters() {
 	];
 	for scope in scopes {
 		assert_eq!(
-			open(&scope, &sealed).unwrap_err(),
+			open(Suite::XWing, &scope, &sealed).unwrap_err(),
 			GrantError::DoesNotOpen,
 			"{scope:?}"
 		);
 	}
 	let expected = sealed.len() + NODE_KEY_LEN;
-	let refused = open(&scope(4, 7), &sealed).unwrap_err();
+	let refused = open(Suite::XWing, &scope(4, 7), &sealed).unwrap_err();
 	assert_eq!(
 		refused,
 		GrantError::Length {
@@ -127,40 +151,47 @@ fn every_bound_field_matters() {
 
 #[test]
 fn every_bit_matters() {
-	let (scope, good) = (scope(4, 6), seal(&scope(4, 6)));
-	for bit in 0..good.len() * 8 {
-		let mut bad = good.clone();
-		bad[bit / 8] ^= 1 << (bit % 8);
-		let expected = match bit / 8 {
-			0 => GrantError::UnknownVersion { got: bad[0] },
-			1..3 => KeyError::UnknownSuite {
-				got: u16::from_be_bytes([bad[1], bad[2]]),
-			}
-			.into(),
-			_ => GrantError::DoesNotOpen,
-		};
-		assert_eq!(open(&scope, &bad).unwrap_err(), expected, "bit {bit}");
+	for suite in SUITES {
+		let (scope, good) = (scope(4, 6), seal(suite, &scope(4, 6)));
+		for bit in 0..good.len() * 8 {
+			let mut bad = good.clone();
+			bad[bit / 8] ^= 1 << (bit % 8);
+			let got = u16::from_be_bytes([bad[1], bad[2]]);
+			let expected = match (bit / 8, Suite::from_id(got)) {
+				(0, _) => GrantError::UnknownVersion { got: bad[0] },
+				(1..3, Err(unknown)) => unknown.into(),
+				(1..3, Ok(_)) => unreachable!("the suites' numbers differ in two bits"),
+				_ => GrantError::DoesNotOpen,
+			};
+			assert_eq!(
+				open(suite, &scope, &bad).unwrap_err(),
+				expected,
+				"bit {bit}"
+			);
+		}
 	}
 }
 
 #[test]
 fn a_truncated_or_extended_grant_is_rejected() {
-	let (scope, good) = (scope(3, 9), seal(&scope(3, 9)));
-	let expected = good.len();
-	for got in 0..expected {
-		let error = if got < PREFIX_LEN {
-			GrantError::CutShort { got }
-		} else {
-			GrantError::Length { expected, got }
+	for suite in SUITES {
+		let (scope, good) = (scope(3, 9), seal(suite, &scope(3, 9)));
+		let expected = good.len();
+		for got in 0..expected {
+			let error = if got < PREFIX_LEN {
+				GrantError::CutShort { got }
+			} else {
+				GrantError::Length { expected, got }
+			};
+			assert_eq!(open(suite, &scope, &good[..got]).unwrap_err(), error);
+		}
+		let long = [&good[..], &[0]].concat();
+		let error = GrantError::Length {
+			expected,
+			got: expected + 1,
 		};
-		assert_eq!(open(&scope, &good[..got]).unwrap_err(), error);
+		assert_eq!(open(suite, &scope, &long).unwrap_err(), error);
 	}
-	let long = [&good[..], &[0]].concat();
-	let error = GrantError::Length {
-		expected,
-		got: expected + 1,
-	};
-	assert_eq!(open(&scope, &long).unwrap_err(), error);
 }
 
 #[test]
@@ -172,16 +203,24 @@ fn keys_of_low_order_are_rejected() {
 		"e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
 	];
 	let scope = scope(3, 9);
-	for point in points {
+	for (suite, point) in SUITES.iter().flat_map(|suite| points.map(|p| (*suite, p))) {
 		let point = hex::decode(point).unwrap();
-		let key = PublicKey::from_bytes(&[&[0, 1], &point[..]].concat()).unwrap();
+		// In both suites, the point is the end of the key, and of the encapsulated key.
+		let mut key = consumer(suite).public_key().to_bytes();
+		let at = key.len() - 32;
+		key[at..].copy_from_slice(&point);
+		let key = PublicKey::from_bytes(&key).unwrap();
 		assert_eq!(
 			seal_grant(&root(ID), &scope, &key),
-			Err(GrantError::LowOrderKey)
+			Err(GrantError::InvalidKey)
 		);
-		let mut sealed = seal(&scope);
-		sealed[3..35].copy_from_slice(&point);
-		assert_eq!(open(&scope, &sealed).unwrap_err(), GrantError::LowOrderKey);
+		let mut sealed = seal(suite, &scope);
+		let end = PREFIX_LEN + suite.encapsulated_len();
+		sealed[end - 32..end].copy_from_slice(&point);
+		assert_eq!(
+			open(suite, &scope, &sealed).unwrap_err(),
+			GrantError::InvalidKey
+		);
 	}
 }
 
@@ -193,16 +232,17 @@ fn the_suite_is_rfc_9180s() {
 	let field = |name: &str| hex::decode(vector[name].as_str().unwrap()).unwrap();
 	let seed = |name: &str| -> [u8; 32] { field(name).try_into().unwrap() };
 
-	let pair = EncryptionKeyPair::from_seed(seed("ikmR"));
-	assert_eq!(pair.private_key().to_bytes()[..], field("skRm"));
-	assert_eq!(pair.public_key().to_bytes()[2..], field("pkRm"));
+	let pair = EncryptionKeyPair::from_seed(Suite::X25519, KEY, seed("ikmR"));
+	assert_eq!(pair.x25519().to_bytes()[..], field("skRm"));
+	assert_eq!(pair.public_key().to_bytes()[18..], field("pkRm"));
 
-	let mut entropy = Entropy(Some(Secret::new(seed("ikmE"))));
-	let (encapsulated, mut sender) = hpke::setup_sender::<Aead, Kdf, Kem, _>(
+	let mut random = Randomness::new([0; RANDOMNESS_LEN]);
+	random[..32].copy_from_slice(&seed("ikmE"));
+	let (encapsulated, mut sender) = hpke::setup_sender::<Aead, Kdf, X25519, _>(
 		&OpModeS::Base,
-		&pair.public_key().to_hpke(),
+		&pair.public_key().to_hpke::<X25519>().unwrap(),
 		&field("info"),
-		&mut entropy,
+		&mut Entropy(Some(random)),
 	)
 	.unwrap();
 	assert_eq!(encapsulated.to_bytes()[..], field("enc"));
@@ -211,10 +251,10 @@ fn the_suite_is_rfc_9180s() {
 		field("ct")
 	);
 
-	let encapsulated = <Kem as hpke::Kem>::EncappedKey::from_bytes(&field("enc")).unwrap();
-	let mut receiver = hpke::setup_receiver::<Aead, Kdf, Kem>(
+	let encapsulated = Deserializable::from_bytes(&field("enc")).unwrap();
+	let mut receiver = hpke::setup_receiver::<Aead, Kdf, X25519>(
 		&OpModeR::Base,
-		&Kem::derive_keypair(&field("ikmR")).0,
+		&X25519::derive_keypair(&field("ikmR")).0,
 		&encapsulated,
 		&field("info"),
 	)

@@ -22,7 +22,7 @@ fn a_key_file_opens_with_its_passphrase_only() {
 	let (secrets, file) = sealed();
 	let opened = file.open(PASSPHRASE).unwrap();
 	assert_eq!(bytes(&opened), bytes(&secrets));
-	assert_eq!(*opened.account, "//Alice");
+	assert_eq!(*opened.account(), "//Alice");
 	assert!(matches!(
 		file.open("another"),
 		Err(KeyFileError::DoesNotOpen)
@@ -38,7 +38,7 @@ fn what_is_readable_is_authenticated_too() {
 			..file.clone()
 		},
 		KeyFile {
-			encryption_key: "00".into(),
+			fingerprint: "00".into(),
 			..file.clone()
 		},
 		KeyFile {
@@ -75,14 +75,10 @@ fn the_vectors_pass() {
 		let (file, passphrase) = (&case["file"], text(&case["passphrase"]));
 		let read: KeyFile = file.to_string().parse().unwrap();
 		let secrets = Secrets {
-			account: Zeroizing::new(text(&case["secret"])),
-			master: MasterSecret::from_bytes(array(&case["master"])),
-			encryption: case["seeds"]
-				.as_array()
-				.unwrap()
-				.iter()
-				.map(|seed| EncryptionKeyPair::from_seed(array(seed)))
-				.collect(),
+			seed: Seed::from_bytes(array(&case["seed"])),
+			imported: case["imported"]
+				.as_str()
+				.map(|secret| Zeroizing::new(secret.into())),
 		};
 		assert_eq!(bytes(&read.open(&passphrase).unwrap()), bytes(&secrets));
 		let (address, salt) = (text(&file["account"]), array(&file["salt"]));
@@ -117,17 +113,17 @@ fn what_is_not_a_key_file_is_rejected() {
 	let (_, file) = sealed();
 	let parse = |text: &str| text.parse::<KeyFile>();
 	assert_eq!(parse(&file.to_string()).unwrap(), file);
-	for text in ["", "{}", "[]", "null", "{\"isthmusKey\": 1}"] {
+	for text in ["", "{}", "[]", "null", "{\"isthmusKey\": 2}"] {
 		assert!(matches!(parse(text), Err(KeyFileError::Json(_))), "{text}");
 	}
 	let more = file.to_string().replace('}', ", \"more\": 1}");
 	assert!(matches!(parse(&more), Err(KeyFileError::Json(_))));
 	let next = file
 		.to_string()
-		.replace("\"isthmusKey\": 1", "\"isthmusKey\": 2");
+		.replace("\"isthmusKey\": 2", "\"isthmusKey\": 3");
 	assert!(matches!(
 		parse(&next),
-		Err(KeyFileError::UnknownVersion { got: 2 })
+		Err(KeyFileError::UnknownVersion { got: 3 })
 	));
 	let odd = KeyFile {
 		salt: "0".into(),
@@ -152,13 +148,17 @@ fn contents_that_are_not_a_key_set_are_rejected() {
 	let (secrets, _) = sealed();
 	let good = bytes(&secrets);
 	assert!(Secrets::from_bytes(&good).is_some());
-	for length in 0..good.len() {
+	for length in 0..32 {
 		assert!(Secrets::from_bytes(&good[..length]).is_none(), "{length}");
 	}
-	assert!(Secrets::from_bytes(&[&good[..], &[0]].concat()).is_none());
+	let seed_only = Secrets::from_bytes(&good[..32]).unwrap();
+	assert_eq!(seed_only.imported, None);
+	assert_ne!(seed_only.account(), secrets.account());
 	let mut not_utf8 = good.clone();
-	not_utf8[2] = 0xff;
+	not_utf8[32] = 0xff;
 	assert!(Secrets::from_bytes(&not_utf8).is_none());
+	assert!(Secrets::from_bytes(&[b'a'; 32 + 65_535]).is_some());
+	assert!(Secrets::from_bytes(&[b'a'; 32 + 65_536]).is_none());
 }
 
 #[test]
@@ -175,17 +175,12 @@ fn a_secret_that_the_format_has_no_room_for_is_rejected() {
 fn secrets_are_not_shown() {
 	let secrets = Secrets::generate().unwrap();
 	assert_eq!(format!("{secrets:?}"), "Secrets(..)");
-	assert_eq!(secrets.account.len(), 2 + 64);
-}
-
-#[test]
-fn rotating_keeps_the_older_pairs() {
-	let (mut secrets, _) = sealed();
-	let first = secrets.encryption[0].public_key();
-	secrets.rotate().unwrap();
-	assert_eq!(secrets.encryption.len(), 2);
-	assert_ne!(secrets.encryption[0].public_key(), first);
-	assert_eq!(secrets.encryption[1].public_key(), first);
+	assert_eq!(secrets.account().len(), 2 + 64);
+	let (_, file) = sealed();
+	assert_eq!(
+		format!("{:?}", file.open(PASSPHRASE).unwrap()),
+		"Secrets(..)"
+	);
 }
 
 #[cfg(unix)]
@@ -207,17 +202,17 @@ fn programs_change_key_files_one_after_another() {
 fn a_key_file_is_replaced_only_on_purpose() {
 	let folder = tempfile::tempdir().unwrap();
 	let path = folder.path().join("key");
-	let (mut secrets, file) = sealed();
+	let (secrets, file) = sealed();
 	file.create(&path).unwrap();
 	assert_eq!(KeyFile::read(&path).unwrap(), file);
 	assert!(matches!(
 		file.create(&path),
 		Err(KeyFileError::Io(error)) if error.kind() == io::ErrorKind::AlreadyExists
 	));
-	secrets.rotate().unwrap();
-	let rotated = KeyFile::seal_with(&secrets, ADDRESS, PASSPHRASE, QUICK, [8; 32]).unwrap();
-	rotated.replace(&path).unwrap();
-	assert_eq!(KeyFile::read(&path).unwrap(), rotated);
+	let changed =
+		KeyFile::seal_with(&secrets, ADDRESS, "a new passphrase", QUICK, [8; 32]).unwrap();
+	changed.replace(&path).unwrap();
+	assert_eq!(KeyFile::read(&path).unwrap(), changed);
 	// No temporary file is left.
 	assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
@@ -244,21 +239,21 @@ fn a_key_file_behind_a_link_is_replaced_and_the_link_stays() {
 	let (near, far) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
 	let (link, between) = (near.path().join("link"), near.path().join("between"));
 	let path = far.path().join("key");
-	let (mut secrets, file) = sealed();
+	let (secrets, file) = sealed();
 	file.create(&path).unwrap();
 	symlink(&path, &between).unwrap();
 	symlink("between", &link).unwrap();
-	secrets.rotate().unwrap();
-	let rotated = KeyFile::seal_with(&secrets, ADDRESS, PASSPHRASE, QUICK, [8; 32]).unwrap();
-	rotated.replace(&link).unwrap();
+	let changed =
+		KeyFile::seal_with(&secrets, ADDRESS, "a new passphrase", QUICK, [8; 32]).unwrap();
+	changed.replace(&link).unwrap();
 	assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 	assert!(fs::symlink_metadata(&between).unwrap().is_symlink());
-	assert_eq!(KeyFile::read(&path).unwrap(), rotated);
+	assert_eq!(KeyFile::read(&path).unwrap(), changed);
 	assert_eq!(fs::read_dir(near.path()).unwrap().count(), 2);
 	assert_eq!(fs::read_dir(far.path()).unwrap().count(), 1);
 }
 
-/// Two programs that rotate one file by different names have to take turns.
+/// Two programs that change one file by different names have to take turns.
 #[cfg(unix)]
 #[test]
 fn the_lock_is_that_of_the_folder_behind_a_link() {

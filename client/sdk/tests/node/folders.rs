@@ -185,6 +185,7 @@ async fn a_record_that_is_not_a_folder_is_removed_alone() {
 		folder: false,
 		length: 8,
 		key: precious.key,
+		hash: folder::content_hash(&b"precious"[..]).unwrap(),
 	}])
 	.unwrap();
 	let trap = place("trap", 0, 2);

@@ -113,7 +113,7 @@ pub(crate) async fn register(client: &Client, school: &Identity) {
 
 /// Publishes the encryption key of a reader.
 pub(crate) async fn publish(client: &Client, reader: &Identity) {
-	let key = reader.encryption[0].public_key();
+	let key = reader.encryption.fresh().unwrap().public_key();
 	let publish = client.set_encryption_key(&key).await.unwrap();
 	client.send(&reader.account, &publish).await.unwrap();
 }
@@ -204,7 +204,15 @@ pub(crate) async fn ask_for(
 	offer: Balance,
 ) -> RequestId {
 	let call = client
-		.request_access(owner, scope, "a study", term, offer, false)
+		.request_access(
+			owner,
+			scope,
+			"a study",
+			term,
+			offer,
+			false,
+			&reader.encryption.fresh().unwrap().public_key(),
+		)
 		.await
 		.unwrap();
 	let included = client.send(&reader.account, &call).await.unwrap();

@@ -169,6 +169,17 @@ async fn an_answer_that_would_fail_is_not_sent() {
 		matches!(refused, Err(Error::RequestGone(id)) if id == asked),
 		"{refused:?}"
 	);
+	// Nor is an answer sealed to a key that is not the request's.
+	let thief = Identity::development("//answers//thief").unwrap();
+	let other = Request {
+		key: thief.encryption.fresh().unwrap().public_key().to_bytes(),
+		..request.clone()
+	};
+	let refused = authorize(&client, &school, asked, &other, Depth::Final).await;
+	assert!(
+		matches!(refused, Err(Error::RequestGone(id)) if id == asked),
+		"{refused:?}"
+	);
 	let poor = Identity::development("//answers//poor").unwrap();
 	let refused = authorize(&client, &poor, asked, &request, Depth::Final).await;
 	assert!(

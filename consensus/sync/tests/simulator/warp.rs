@@ -21,6 +21,25 @@ type Name = u32;
 const LIARS: Name = 1000;
 /// The number of schedules that are run if nothing else is asked for.
 const SCHEDULES: u64 = 20_000;
+/// Seeds that found faults, with what they found.
+const FOUND: &[(u64, &str)] = &[
+	(
+		13,
+		"a peer that had proved the target was asked for its state although it was slow",
+	),
+	(
+		2419,
+		"silent peers were tried first in each round, until the state counted as stalled",
+	),
+	(
+		3571,
+		"a slow peer sent the state of an old target for ever, which no other peer had",
+	),
+	(
+		8459,
+		"peers that had failed once came after one that was slow",
+	),
+];
 /// The network's limit for a request, in milliseconds.
 const TIMEOUT: u64 = 40_000;
 /// The time between two ticks of Substrate's sync engine, in milliseconds.
@@ -382,6 +401,13 @@ fn warp_syncs_end_with_a_state_that_honest_peers_have_and_without_blame() {
 }
 
 #[test]
+fn seeds_of_the_warp_sync_that_found_faults_hold() {
+	for (seed, _) in FOUND {
+		Schedule::of(*seed).run();
+	}
+}
+
+#[test]
 fn the_highest_final_block_is_the_target_whatever_liars_prove() {
 	for seed in 0..2_000 {
 		let mut schedule = Schedule::of(seed);
@@ -391,7 +417,6 @@ fn the_highest_final_block_is_the_target_whatever_liars_prove() {
 		schedule.pruned = false;
 		schedule.hiccups = 0;
 		schedule.run();
-		// Of three peers that are asked, one at least is honest.
 		let done = schedule.of.unwrap();
 		assert!(done.number >= schedule.first, "seed {seed}: {done:?}");
 	}

@@ -40,6 +40,7 @@ fn firm(range: Scope, offer: u64) -> SharingCall {
 		term: 20,
 		offer,
 		firm: true,
+		key: vec![7; 50],
 	}
 }
 

@@ -147,6 +147,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 					term,
 					offer,
 					firm: rng.gen_ratio(1, 4),
+					key: vec![7; rng.gen_range(33..60)],
 				},
 			)
 		}

@@ -32,6 +32,7 @@ fn request_for(purpose: &[u8], term: u64) -> SharingCall {
 		term,
 		offer: 0,
 		firm: false,
+		key: vec![7; 50],
 	}
 }
 
@@ -51,6 +52,7 @@ fn access_is_requested() {
 				term: 20,
 				offer: 500,
 				firm: false,
+				key: vec![COMPANY as u8; 34].try_into().unwrap(),
 				valid_until: 1 + LIFETIME,
 				deposit: DEPOSIT,
 			})
@@ -112,7 +114,22 @@ fn a_bad_request_is_refused() {
 			submit(COMPANY, request_for(b"research", 0)),
 			Error::ZeroTerm
 		);
-		assert_noop!(submit(STRANGER, request(whole, 0)), Error::NoEncryptionKey);
+		for (length, error) in [
+			(0, Error::EncryptionKeyTooShort),
+			(33, Error::EncryptionKeyTooShort),
+			(2049, Error::EncryptionKeyTooLong),
+		] {
+			let call = SharingCall::request_access {
+				owner: SCHOOL,
+				scope: whole,
+				purpose: b"research".to_vec(),
+				term: 1,
+				offer: 0,
+				firm: false,
+				key: vec![1; length],
+			};
+			assert_noop!(submit(COMPANY, call), error);
+		}
 		assert_noop!(
 			submit(COMPANY, request(whole, WEALTH)),
 			TokenError::FundsUnavailable
@@ -367,5 +384,31 @@ fn a_backlog_is_worked_off_a_few_at_a_time() {
 		assert_eq!(left, [20, 17, 14, 11, 9, 6, 3, 0, 0, 0]);
 		run_to(20);
 		assert_eq!(Backlog::<Test>::get(), None);
+	});
+}
+
+/// A request carries the key that its answer is sealed to, so the account needs no registered one.
+#[test]
+fn a_request_needs_no_registered_key() {
+	with_dataset(|| {
+		assert!(!EncryptionKeys::<Test>::contains_key(STRANGER));
+		assert_ok!(submit(STRANGER, request(scope(0, 10), 5)));
+		let answer = authorize(STRANGER, scope(0, 10), 50, Some(0));
+		assert_ok!(submit(SCHOOL, answer));
+		assert_eq!(GrantsTo::<Test>::iter_key_prefix(STRANGER).count(), 1);
+	});
+}
+
+/// The same request with another key is another request, and an answer to the one does not meet the other.
+#[test]
+fn an_answer_meets_the_key_that_its_owner_saw() {
+	with_dataset(|| {
+		assert_ok!(submit(COMPANY, request(scope(0, 10), 5)));
+		let answer = authorize(COMPANY, scope(0, 10), 50, Some(0));
+		Requests::<Test>::mutate(0, |open| {
+			let open = open.as_mut().unwrap();
+			open.key = vec![9; 34].try_into().unwrap();
+		});
+		assert_noop!(submit(SCHOOL, answer), Error::NotAsRequested);
 	});
 }
