@@ -170,14 +170,9 @@ function load(url) {
 	return { stop, abandon };
 }
 
-<<<<<<< HEAD
-test('a chain with data is upgraded by the superuser and by vote', { timeout }, async (t) => {
+test('a chain with data is upgraded by the superuser and by vote', { timeout, skip }, async (t) => {
 	// One node mines, so that no reorganisation puts a call into another block.
 	const args = (index) => (index === 0 ? ['--mine', '--beneficiary', accounts[0], '--hash-rate', '2000'] : []);
-=======
-test('a chain with data is upgraded by the superuser and by vote', { timeout, skip }, async (t) => {
-	const args = (index) => ['--mine', '--beneficiary', accounts[index], '--hash-rate', '2000'];
->>>>>>> main
 	const network = await Network.start({
 		spare: 1,
 		args,
