@@ -232,6 +232,8 @@ async fn withdraw(options: Options) -> Result<Changed, Error> {
 }
 
 async fn rotate(options: Options) -> Result<Changed, Error> {
+	// A missing key is reported before the command connects.
+	options.key()?;
 	let context = Context::connect(options).await?;
 	let identity = context.identity().await?;
 	publish(&context, &identity, true).await

@@ -28,7 +28,7 @@ fn name() -> impl Strategy<Value = String> {
 pub(crate) fn shape(most: usize) -> impl Strategy<Value = Shape> {
 	let path = prop_oneof![
 		8 => prop::collection::vec(name(), 1..5),
-		1 => prop::collection::vec("[ab]", 1..200),
+		1 => prop::collection::vec("[ab]", 1..20),
 	];
 	let path = path.prop_map(|names| names.join("/"));
 	let bytes = prop_oneof![
