@@ -73,7 +73,7 @@ test('verifier.mjs applies, and lets verifiers admit and remove', { timeout }, a
 	await assert.rejects(run('verifier.mjs', 'admit', '//Alice', eve), refused('OneChangeASession'));
 	await assert.rejects(run('verifier.mjs', 'object', '//Eve'), refused('NothingAgreed'));
 	await assert.rejects(run('verifier.mjs', 'restart', '//Alice', '100000', 'none'), refused('NotStalled'));
-	await assert.rejects(run('verifier.mjs', 'upgrade', '//Alice'), ({ stderr }) => /^usage: /.test(stderr));
+	await assert.rejects(run('verifier.mjs', 'upgrade'), ({ stderr }) => /^usage: /.test(stderr));
 });
 
 /** Fills blocks until a session ends. The development chain makes a block for each transaction. */

@@ -11,6 +11,8 @@ import { identities } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 900_000;
+/** It takes minutes. */
+const skip = process.env.ISTHMUS_LONG !== '1' && 'only with scripts/test --all';
 /** The chain's delays, in blocks. */
 const DELAYS = { stalledBlocks: 6, restartDelay: 8, forcedDelay: 7 };
 const SESSION_BLOCKS = 5;
@@ -18,7 +20,7 @@ const SESSION_BLOCKS = 5;
 const accounts = identities(5).map(({ account }) => account);
 const absent = accounts.slice(2, 4);
 
-test('two of four verifiers are lost, and the others restart finality', { timeout }, async (t) => {
+test('two of four verifiers are lost, and the others restart finality', { timeout, skip }, async (t) => {
 	const args = (index) => ['--mine', '--beneficiary', accounts[index], '--hash-rate', '2000'];
 	const network = await Network.start({
 		spare: 1,
