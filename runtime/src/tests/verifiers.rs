@@ -338,7 +338,8 @@ fn two_of_four_restart_finality_with_a_forced_change() {
 		assert_eq!(Grandpa::grandpa_authorities().len(), 4);
 		let (finalized, change) =
 			forced_change(&mine_to(chain, announced)).expect("the change is announced");
-		let left = [Ed25519Keyring::Alice, Ed25519Keyring::Bob].map(|key| (key.public().into(), 1));
+		// In the order of their accounts.
+		let left = [Ed25519Keyring::Bob, Ed25519Keyring::Alice].map(|key| (key.public().into(), 1));
 		assert_eq!(
 			(finalized, change.delay, &change.next_authorities[..]),
 			(0, delay, &left[..])

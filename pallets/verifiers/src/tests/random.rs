@@ -8,7 +8,7 @@ use polkadot_sdk::*;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use sp_runtime::DispatchResult;
 
-const STEPS: u32 = 2_000;
+const STEPS: u32 = 6_000;
 
 /// Takes one random step. Most calls fail, and a failed call must change nothing.
 fn step(random: &mut StdRng, motions: &mut Vec<Motion>) -> DispatchResult {
