@@ -13,8 +13,8 @@ import { Rpc } from '../lib/rpc.mjs';
 const timeout = 300_000;
 const ROOT = new URL('../../', import.meta.url);
 const NAME = /\b(?:isthmus|substrate)_[a-z0-9_]+\b/g;
-/** Names in these files that are not metrics: folders, chains and programs. */
-const OTHERS = new Set(['isthmus_dev', 'isthmus_local', 'isthmus_verification', 'isthmus_risk']);
+/** Names in these files that are not metrics: folders, chains, programs and files. */
+const OTHERS = new Set(['isthmus_dev', 'isthmus_local', 'isthmus_verification', 'isthmus_risk', 'isthmus_runtime']);
 
 test('every metric that an alert, the dashboard or the documentation names exists', { timeout }, async (t) => {
 	const node = await LocalNode.start({ args: ['--dev'], metrics: true });
