@@ -36,7 +36,7 @@ impl Manifest {
 		let header = self.header.to_bytes();
 		self.layout(&header)
 			.to_bytes()
-			.expect("the header has 77 bytes")
+			.expect("a record's header has 77 bytes, as the layout wants; qed")
 	}
 
 	/// Reads a manifest.

@@ -4,12 +4,18 @@
 //! If part or all of the folder is already stored, for example after an interruption, existing records are
 //! read and compared with the files, and only the missing ones are stored.
 
+mod error;
+mod local;
+
+pub use error::UploadFolderError;
+pub use local::LocalFolder;
+
 use crate::{
 	account::Identity,
 	client::Client,
 	connection::{reconnect_after, RECONNECTIONS},
 	error::{Error, UploadError},
-	folder::{self, File as Entry, FolderError},
+	folder::{self, File as Entry},
 	outcome::Included,
 	progress::Progress,
 	reading::Reading,
@@ -22,176 +28,15 @@ use crate::{
 	window::Window,
 };
 use isthmus_envelope::EpochRoot;
+use local::{entry, LocalFile};
 use std::{
-	collections::{BTreeMap, BTreeSet},
+	collections::BTreeMap,
 	fs::{File, Metadata},
 	io::{Seek, SeekFrom},
-	path::{Path, PathBuf},
 };
 
 /// How many times files are stored again whose places other programs took, or whose connection was lost.
 const ROUNDS: u32 = 16;
-
-/// Why a folder cannot be stored.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum UploadFolderError {
-	/// A file or folder cannot be read.
-	#[error("{}: {source}", path.display())]
-	Io {
-		/// Its path.
-		path: PathBuf,
-		/// Why it failed.
-		source: std::io::Error,
-	},
-	/// A file's name is not UTF-8.
-	#[error("{}: the name is not UTF-8", .0.display())]
-	NotUtf8(PathBuf),
-	/// A folder's list cannot contain the files' paths.
-	#[error(transparent)]
-	List(#[from] FolderError),
-	/// A file changed while it was read. Nothing of it was sent.
-	#[error("{} changed while it was read", .0.display())]
-	ChangedWhileRead(PathBuf),
-	/// A file differs from its record.
-	#[error("{} changed since it was stored", path.display())]
-	Changed {
-		/// The file.
-		path: PathBuf,
-		/// The key of its record.
-		key: RecordKey,
-	},
-	/// The chain, the node or the connection caused the failure.
-	#[error(transparent)]
-	Client(#[from] Error),
-}
-
-impl UploadFolderError {
-	fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-		move |source| Self::Io {
-			path: path.to_owned(),
-			source,
-		}
-	}
-
-	/// Returns the error of a file, with its path.
-	fn of_file(error: Error, path: &Path, key: RecordKey) -> Self {
-		match error {
-			Error::Upload(UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. }) => {
-				Self::Changed {
-					path: path.to_owned(),
-					key,
-				}
-			}
-			Error::Upload(UploadError::ChangedWhileRead { .. }) => {
-				Self::ChangedWhileRead(path.to_owned())
-			}
-			Error::Io(source) => Self::io(path)(source),
-			error => error.into(),
-		}
-	}
-}
-
-impl From<UploadError> for UploadFolderError {
-	fn from(error: UploadError) -> Self {
-		Self::Client(error.into())
-	}
-}
-
-/// The files of a folder on this machine, in the order of their paths, and its empty folders.
-#[derive(Clone, Debug)]
-pub struct LocalFolder {
-	files: Vec<LocalFile>,
-	/// The paths of the folders inside it that contain nothing that is stored.
-	empty: BTreeSet<String>,
-	skipped: Vec<PathBuf>,
-}
-
-#[derive(Clone, Debug)]
-struct LocalFile {
-	/// Its path in the folder, with `/` between the names.
-	path: String,
-	/// Its path on this machine.
-	at: PathBuf,
-}
-
-impl LocalFolder {
-	/// Finds the files and the empty folders in a folder and its subfolders. Links are not followed.
-	///
-	/// # Errors
-	///
-	/// Returns an error, before anything is stored, if a folder cannot be read or if a folder's list cannot
-	/// contain a path.
-	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
-		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
-		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
-			let entry = entry.map_err(|error| {
-				let path = error.path().unwrap_or(folder).to_owned();
-				let source = error.into_io_error().unwrap_or_else(|| {
-					std::io::Error::other("a link leads back to a folder that it is in")
-				});
-				UploadFolderError::Io { path, source }
-			})?;
-			let (is_folder, is_root) = (entry.file_type().is_dir(), entry.depth() == 0);
-			if !is_folder && !entry.file_type().is_file() {
-				skipped.push(entry.into_path());
-				continue;
-			}
-			let at = entry.into_path();
-			let inside = at.strip_prefix(folder).unwrap_or(&at);
-			let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
-			let path = match names {
-				Some(names) => names.join("/"),
-				None => return Err(UploadFolderError::NotUtf8(at)),
-			};
-			// A folder comes before what it contains.
-			if let Some((parent, _)) = path.rsplit_once('/') {
-				empty.remove(parent);
-			}
-			match is_folder {
-				true if is_root => {}
-				true => drop(empty.insert(path)),
-				false => files.push(LocalFile { path, at }),
-			}
-		}
-		files.sort_by(|a, b| a.path.cmp(&b.path));
-		let folder = Self {
-			files,
-			empty,
-			skipped,
-		};
-		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
-		Ok(folder)
-	}
-
-	/// Returns the folder's list, made from the entries of its files and its empty folders.
-	fn list(&self, files: impl Iterator<Item = Entry>) -> Result<Vec<u8>, FolderError> {
-		let folders = self.empty.iter().cloned().map(Entry::empty_folder);
-		let mut entries: Vec<Entry> = files.chain(folders).collect();
-		entries.sort_by(|a, b| a.path.cmp(&b.path));
-		folder::to_bytes(&entries)
-	}
-
-	/// Returns the number of files.
-	pub fn len(&self) -> usize {
-		self.files.len()
-	}
-
-	/// Returns whether the folder contains no files.
-	pub fn is_empty(&self) -> bool {
-		self.files.is_empty()
-	}
-
-	/// Returns the paths of the empty folders inside it, with `/` between the names.
-	pub fn empty_folders(&self) -> impl Iterator<Item = &str> {
-		self.empty.iter().map(String::as_str)
-	}
-
-	/// Returns the entries that are neither files nor folders, for example links. They are not stored.
-	pub fn skipped(&self) -> &[PathBuf] {
-		&self.skipped
-	}
-}
 
 /// A folder that is stored.
 #[derive(Clone, Debug)]
@@ -673,18 +518,6 @@ fn sort_out(
 	}
 }
 
-/// Returns a file's entry in the list, with only its path set.
-fn entry(path: &str) -> Entry {
-	Entry {
-		path: path.to_owned(),
-		executable: false,
-		folder: false,
-		length: 0,
-		key: RecordKey::zero(),
-		hash: [0; 32],
-	}
-}
-
 #[cfg(unix)]
 fn is_executable(metadata: &Metadata) -> bool {
 	use std::os::unix::fs::PermissionsExt;
@@ -697,126 +530,4 @@ fn is_executable(_: &Metadata) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-	use super::*;
-	use crate::{
-		fetch_file::{lock_part, part_name, rename_new},
-		fetch_folder::{make_folder, place},
-		shapes::{self, Shape},
-	};
-	use proptest::prelude::*;
-	use std::{fs, io::Write};
-
-	/// Lists a folder, and makes another one from the list and the files' bytes, as if they had been stored
-	/// and fetched.
-	async fn copy(from: &Path, shape: &Shape, to: &Path) {
-		let opened = LocalFolder::open(from).unwrap();
-		let entries = opened.files.iter().zip(0u8..).map(|(file, number)| Entry {
-			executable: is_executable(&fs::metadata(&file.at).unwrap()),
-			key: [number; 32].into(),
-			..entry(&file.path)
-		});
-		let list = folder::from_bytes(&opened.list(entries).unwrap()).unwrap();
-		for file in list {
-			let at = place(to, &file.path).unwrap();
-			if file.folder {
-				make_folder(&at).unwrap();
-				continue;
-			}
-			let part = to.join(part_name(&at, &file.key.0));
-			let mut written = lock_part(&part, file.executable).await.unwrap();
-			let (bytes, _) = shape[&file.path].as_ref().unwrap();
-			written.write_all(bytes).unwrap();
-			rename_new(&part, &at).unwrap();
-		}
-	}
-
-	proptest! {
-		#![proptest_config(ProptestConfig::with_cases(200))]
-
-		/// What is stored can be fetched again, whatever its names, kinds and places are.
-		#[test]
-		fn a_folder_of_any_shape_is_listed_and_made_again(shape in shapes::shape(12)) {
-			let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-			shapes::make(from.path(), &shape);
-			let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-			runtime.block_on(copy(from.path(), &shape, to.path()));
-			prop_assert_eq!(&shapes::read(from.path()), &shape);
-			prop_assert_eq!(&shapes::read(to.path()), &shape);
-		}
-	}
-
-	#[test]
-	fn an_error_names_its_file_once() {
-		let folder = tempfile::tempdir().unwrap();
-		let missing = folder.path().join("missing");
-		let name = missing.display().to_string();
-		let source = || std::io::Error::other("broken");
-		for error in [
-			LocalFolder::open(&missing).unwrap_err(),
-			UploadFolderError::of_file(source().into(), &missing, RecordKey::zero()),
-		] {
-			assert!(matches!(error, UploadFolderError::Io { .. }));
-			assert_eq!(error.to_string().matches(&name).count(), 1, "{error}");
-		}
-	}
-
-	/// Without this check, the list would be rejected only after all files were stored and paid for.
-	#[cfg(unix)]
-	#[test]
-	fn names_that_no_list_can_have_are_rejected_before_anything_is_stored() {
-		for name in ["a\\b", "a\nb", "\u{1b}[2J", "a:b", "\u{202e}fdp.exe"] {
-			let folder = tempfile::tempdir().unwrap();
-			std::fs::write(folder.path().join("good"), "").unwrap();
-			assert_eq!(LocalFolder::open(folder.path()).unwrap().len(), 1);
-			std::fs::write(folder.path().join(name), "").unwrap();
-			let refused = LocalFolder::open(folder.path()).unwrap_err();
-			assert!(matches!(refused, UploadFolderError::List(_)), "{name:?}");
-		}
-	}
-
-	#[test]
-	fn empty_folders_are_kept() {
-		let folder = tempfile::tempdir().unwrap();
-		for path in ["a/b/c", "a/d", "e/f"] {
-			std::fs::create_dir_all(folder.path().join(path)).unwrap();
-		}
-		std::fs::write(folder.path().join("a/d/file"), "").unwrap();
-		let opened = LocalFolder::open(folder.path()).unwrap();
-		assert_eq!(opened.len(), 1);
-		let empty: Vec<&str> = opened.empty_folders().collect();
-		assert_eq!(empty, ["a/b/c", "e/f"]);
-		let nothing = tempfile::tempdir().unwrap();
-		let opened = LocalFolder::open(nothing.path()).unwrap();
-		assert_eq!(opened.empty_folders().count(), 0);
-	}
-
-	#[cfg(unix)]
-	#[test]
-	fn a_read_only_folder_is_read() {
-		use std::os::unix::fs::PermissionsExt;
-		let folder = tempfile::tempdir().unwrap();
-		let inside = folder.path().join("inside");
-		std::fs::create_dir(&inside).unwrap();
-		std::fs::write(inside.join("file"), "1").unwrap();
-		let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
-		set(&inside.join("file"), 0o400).unwrap();
-		set(&inside, 0o500).unwrap();
-		let opened = LocalFolder::open(folder.path());
-		set(&inside, 0o700).unwrap();
-		let opened = opened.unwrap();
-		let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
-		assert_eq!(paths, ["inside/file"]);
-	}
-
-	#[cfg(unix)]
-	#[test]
-	fn links_are_skipped() {
-		let folder = tempfile::tempdir().unwrap();
-		let link = folder.path().join("link");
-		std::os::unix::fs::symlink("/", &link).unwrap();
-		let opened = LocalFolder::open(folder.path()).unwrap();
-		assert!(opened.is_empty());
-		assert_eq!(opened.skipped(), [link]);
-	}
-}
+mod tests;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Finds what a folder on this machine contains.
+
+use super::error::UploadFolderError;
+use crate::{
+	folder::{self, File as Entry, FolderError},
+	types::*,
+};
+use std::{
+	collections::BTreeSet,
+	path::{Path, PathBuf},
+};
+
+/// The files of a folder on this machine, in the order of their paths, and its empty folders.
+#[derive(Clone, Debug)]
+pub struct LocalFolder {
+	pub(super) files: Vec<LocalFile>,
+	/// The paths of the folders inside it that contain nothing that is stored.
+	empty: BTreeSet<String>,
+	skipped: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct LocalFile {
+	/// Its path in the folder, with `/` between the names.
+	pub(super) path: String,
+	/// Its path on this machine.
+	pub(super) at: PathBuf,
+}
+
+impl LocalFolder {
+	/// Finds the files and the empty folders in a folder and its subfolders. Links are not followed.
+	///
+	/// # Errors
+	///
+	/// Returns an error, before anything is stored, if a folder cannot be read or if a folder's list cannot
+	/// contain a path.
+	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
+		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
+		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
+			let entry = entry.map_err(|error| {
+				let path = error.path().unwrap_or(folder).to_owned();
+				let source = error.into_io_error().unwrap_or_else(|| {
+					std::io::Error::other("a link leads back to a folder that it is in")
+				});
+				UploadFolderError::Io { path, source }
+			})?;
+			let (is_folder, is_root) = (entry.file_type().is_dir(), entry.depth() == 0);
+			if !is_folder && !entry.file_type().is_file() {
+				skipped.push(entry.into_path());
+				continue;
+			}
+			let at = entry.into_path();
+			let inside = at.strip_prefix(folder).unwrap_or(&at);
+			let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
+			let path = match names {
+				Some(names) => names.join("/"),
+				None => return Err(UploadFolderError::NotUtf8(at)),
+			};
+			// A folder comes before what it contains.
+			if let Some((parent, _)) = path.rsplit_once('/') {
+				empty.remove(parent);
+			}
+			match is_folder {
+				true if is_root => {}
+				true => drop(empty.insert(path)),
+				false => files.push(LocalFile { path, at }),
+			}
+		}
+		files.sort_by(|a, b| a.path.cmp(&b.path));
+		let folder = Self {
+			files,
+			empty,
+			skipped,
+		};
+		folder.list(folder.files.iter().map(|file| entry(&file.path)))?;
+		Ok(folder)
+	}
+
+	/// Returns the folder's list, made from the entries of its files and its empty folders.
+	pub(super) fn list(&self, files: impl Iterator<Item = Entry>) -> Result<Vec<u8>, FolderError> {
+		let folders = self.empty.iter().cloned().map(Entry::empty_folder);
+		let mut entries: Vec<Entry> = files.chain(folders).collect();
+		entries.sort_by(|a, b| a.path.cmp(&b.path));
+		folder::to_bytes(&entries)
+	}
+
+	/// Returns the number of files.
+	pub fn len(&self) -> usize {
+		self.files.len()
+	}
+
+	/// Returns whether the folder contains no files.
+	pub fn is_empty(&self) -> bool {
+		self.files.is_empty()
+	}
+
+	/// Returns the paths of the empty folders inside it, with `/` between the names.
+	pub fn empty_folders(&self) -> impl Iterator<Item = &str> {
+		self.empty.iter().map(String::as_str)
+	}
+
+	/// Returns the entries that are neither files nor folders, for example links. They are not stored.
+	pub fn skipped(&self) -> &[PathBuf] {
+		&self.skipped
+	}
+}
+
+/// Returns a file's entry in the list, with only its path set.
+pub(super) fn entry(path: &str) -> Entry {
+	Entry {
+		path: path.to_owned(),
+		executable: false,
+		folder: false,
+		length: 0,
+		key: RecordKey::zero(),
+		hash: [0; 32],
+	}
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests of local folders: what is stored can be fetched again.
+
+use super::*;
+use crate::{
+	fetch_file::{lock_part, part_name, rename_new},
+	fetch_folder::{make_folder, place},
+	shapes::{self, Shape},
+};
+use proptest::prelude::*;
+use std::{fs, io::Write, path::Path};
+
+/// Lists a folder, and makes another one from the list and the files' bytes, as if they had been stored
+/// and fetched.
+async fn copy(from: &Path, shape: &Shape, to: &Path) {
+	let opened = LocalFolder::open(from).unwrap();
+	let entries = opened.files.iter().zip(0u8..).map(|(file, number)| Entry {
+		executable: is_executable(&fs::metadata(&file.at).unwrap()),
+		key: [number; 32].into(),
+		..entry(&file.path)
+	});
+	let list = folder::from_bytes(&opened.list(entries).unwrap()).unwrap();
+	for file in list {
+		let at = place(to, &file.path).unwrap();
+		if file.folder {
+			make_folder(&at).unwrap();
+			continue;
+		}
+		let part = to.join(part_name(&at, &file.key.0));
+		let mut written = lock_part(&part, file.executable).await.unwrap();
+		let (bytes, _) = shape[&file.path].as_ref().unwrap();
+		written.write_all(bytes).unwrap();
+		rename_new(&part, &at).unwrap();
+	}
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig::with_cases(200))]
+
+	/// What is stored can be fetched again, whatever its names, kinds and places are.
+	#[test]
+	fn a_folder_of_any_shape_is_listed_and_made_again(shape in shapes::shape(12)) {
+		let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+		shapes::make(from.path(), &shape);
+		let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+		runtime.block_on(copy(from.path(), &shape, to.path()));
+		prop_assert_eq!(&shapes::read(from.path()), &shape);
+		prop_assert_eq!(&shapes::read(to.path()), &shape);
+	}
+}
+
+#[test]
+fn an_error_names_its_file_once() {
+	let folder = tempfile::tempdir().unwrap();
+	let missing = folder.path().join("missing");
+	let name = missing.display().to_string();
+	let source = || std::io::Error::other("broken");
+	for error in [
+		LocalFolder::open(&missing).unwrap_err(),
+		UploadFolderError::of_file(source().into(), &missing, RecordKey::zero()),
+	] {
+		assert!(matches!(error, UploadFolderError::Io { .. }));
+		assert_eq!(error.to_string().matches(&name).count(), 1, "{error}");
+	}
+}
+
+/// Without this check, the list would be rejected only after all files were stored and paid for.
+#[cfg(unix)]
+#[test]
+fn names_that_no_list_can_have_are_rejected_before_anything_is_stored() {
+	for name in ["a\\b", "a\nb", "\u{1b}[2J", "a:b", "\u{202e}fdp.exe"] {
+		let folder = tempfile::tempdir().unwrap();
+		std::fs::write(folder.path().join("good"), "").unwrap();
+		assert_eq!(LocalFolder::open(folder.path()).unwrap().len(), 1);
+		std::fs::write(folder.path().join(name), "").unwrap();
+		let refused = LocalFolder::open(folder.path()).unwrap_err();
+		assert!(matches!(refused, UploadFolderError::List(_)), "{name:?}");
+	}
+}
+
+#[test]
+fn empty_folders_are_kept() {
+	let folder = tempfile::tempdir().unwrap();
+	for path in ["a/b/c", "a/d", "e/f"] {
+		std::fs::create_dir_all(folder.path().join(path)).unwrap();
+	}
+	std::fs::write(folder.path().join("a/d/file"), "").unwrap();
+	let opened = LocalFolder::open(folder.path()).unwrap();
+	assert_eq!(opened.len(), 1);
+	let empty: Vec<&str> = opened.empty_folders().collect();
+	assert_eq!(empty, ["a/b/c", "e/f"]);
+	let nothing = tempfile::tempdir().unwrap();
+	let opened = LocalFolder::open(nothing.path()).unwrap();
+	assert_eq!(opened.empty_folders().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_read_only_folder_is_read() {
+	use std::os::unix::fs::PermissionsExt;
+	let folder = tempfile::tempdir().unwrap();
+	let inside = folder.path().join("inside");
+	std::fs::create_dir(&inside).unwrap();
+	std::fs::write(inside.join("file"), "1").unwrap();
+	let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+	set(&inside.join("file"), 0o400).unwrap();
+	set(&inside, 0o500).unwrap();
+	let opened = LocalFolder::open(folder.path());
+	set(&inside, 0o700).unwrap();
+	let opened = opened.unwrap();
+	let paths: Vec<_> = opened.files.iter().map(|file| file.path.as_str()).collect();
+	assert_eq!(paths, ["inside/file"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_skipped() {
+	let folder = tempfile::tempdir().unwrap();
+	let link = folder.path().join("link");
+	std::os::unix::fs::symlink("/", &link).unwrap();
+	let opened = LocalFolder::open(folder.path()).unwrap();
+	assert!(opened.is_empty());
+	assert_eq!(opened.skipped(), [link]);
+}
