@@ -158,10 +158,13 @@ impl Client {
 				.request("isthmus_finalityProof", rpc_params![finality.head_hash()])
 				.await;
 			let proof = match proof {
-				Err(Error::Rpc { code: NO_PROOF, .. }) => {
-					let offered = self.finalized_number().await?;
-					let known = before;
-					return Err(Unproven::from(FinalityError::Rollback { offered, known }).into());
+				Err(error @ Error::Rpc { code: NO_PROOF, .. }) => {
+					let (offered, known) = (self.finalized_number().await?, before);
+					// A node may be ahead and lack the history between, for example after a warp sync.
+					return Err(match offered < known {
+						true => Unproven::from(FinalityError::Rollback { offered, known }).into(),
+						false => error,
+					});
 				}
 				proof => bytes(&proof?)?,
 			};

@@ -62,7 +62,7 @@ impl<T: Config> Pallet<T> {
 	) -> Result<OpeningGrant<BlockNumberFor<T>>, QueryError> {
 		let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
 		let mut refusal = QueryError::NotAuthorised;
-		// Try the newest grant first, because it is sealed to the newest of the reader's keys.
+		// The newest grant that is active counts.
 		let list = AuthorizationList::<T>::get((owner, dataset, epoch, caller));
 		for id in list.grants.into_iter().rev() {
 			let Some(grant) = Grants::<T>::get(id) else {
