@@ -10,8 +10,7 @@ use crate::{
 	report::Report,
 };
 use isthmus_sdk::{
-	envelope::Secrets, every, sharing, Account, AccountId, BlockNumber, GrantState, Identity,
-	OpeningGrant,
+	envelope::Secrets, sharing, Account, AccountId, BlockNumber, GrantState, Identity, OpeningGrant,
 };
 use serde::Serialize;
 use std::{
@@ -266,12 +265,12 @@ async fn verify(file: &Path, options: Options) -> Result<Verified, Error> {
 	let context = Context::connect(options).await?;
 	let identity = key_file::open(file)?;
 	let (client, account) = (&context.client, *identity.id());
-	let best = client.best().await?;
-	let registered = best.encryption_key(&account).await?;
+	let proven = client.proven().await?;
+	let registered = proven.encryption_key(&account).await?;
 	let registered = registered.map(|key| identity.encryption.pair_of(&key).is_some());
 	let active = Some(GrantState::Active);
 	let (mut grants, mut lost) = (0, 0usize);
-	for entry in every(|after| best.grants_to(&account, active, after)).await? {
+	for entry in proven.grants_to(&account, active).await? {
 		let grant = entry.grant;
 		let opening = OpeningGrant {
 			grant: entry.id,

@@ -77,8 +77,8 @@ pub enum FinalityError {
 		/// The number of the finalized block that is known.
 		known: BlockNumber,
 	},
-	/// The voters finalized two blocks of the same number.
-	#[error("Rollback: two different blocks have the number {0}, and both are finalized: more than a third of the verifiers lied")]
+	/// The node shows another block of the same number than the one that was finalized.
+	#[error("Rollback: the node's block {0} is another one than the block {0} that was finalized before")]
 	Fork(BlockNumber),
 }
 

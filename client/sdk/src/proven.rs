@@ -134,6 +134,8 @@ impl Client {
 			.transpose()?
 			.flatten()
 		{
+			// This address may be another one of the same chain.
+			self.remember_chain();
 			return Ok(known);
 		}
 		#[derive(Deserialize)]
@@ -319,9 +321,6 @@ impl Proven {
 			.filter(|key| proof.value(key).is_err())
 			.map(|key| to_hex(key))
 			.collect();
-		if missing.is_empty() {
-			return Ok(());
-		}
 		#[derive(Deserialize)]
 		struct Read {
 			proof: Vec<String>,

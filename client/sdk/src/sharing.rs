@@ -563,7 +563,7 @@ async fn renew_part(
 	Ok(())
 }
 
-/// Makes the call that renews a grant, if the finalized state has the grant.
+/// Makes the call that renews a grant, if a finalized state that has the new epoch still says that it is due.
 async fn renewed(
 	client: &Client,
 	state: &State,
@@ -573,16 +573,25 @@ async fn renewed(
 	let Scope { dataset, epoch, .. } = terms.scope;
 	let before = epoch.saturating_sub(1);
 	let is_there = client.confirmed(state, &true, async |proven| {
+		// A state before the new epoch does not show a revocation that began it.
+		let has_epoch = proven.dataset(owner.id(), dataset).await?;
+		if has_epoch.is_none_or(|dataset| dataset.epoch < epoch) {
+			return Ok(false);
+		}
 		let grants = proven.grants_on(owner.id(), dataset, before, &terms.grantee);
-		Ok(grants
-			.await?
-			.iter()
-			.any(|entry| is_renewal(terms, &entry.grant)))
+		Ok(is_due(terms, &grants.await?))
 	});
 	match is_there.await? {
 		true => grant(client, state, owner, terms).await,
 		false => Err(Unproven::Forged(format!("a grant to {}", terms.grantee)).into()),
 	}
+}
+
+/// Returns whether a reader's grants on the epoch before these terms' include one that gives the same, and none that
+/// was revoked.
+fn is_due(terms: &Terms, grants: &[GrantEntry]) -> bool {
+	let revoked = |entry: &GrantEntry| entry.grant.state == GrantState::Revoked;
+	!grants.iter().any(revoked) && grants.iter().any(|entry| is_renewal(terms, &entry.grant))
 }
 
 /// Returns whether a grant on the epoch before these terms' gives the same.
@@ -721,5 +730,19 @@ mod tests {
 		assert_eq!(renewed(&grants, 0), []);
 		assert_eq!(renewed(&grants, 2), [(5, 2, 20)]);
 		assert_eq!(to_renew(&grants, 4, 1), []);
+	}
+
+	#[test]
+	fn a_reader_with_a_revoked_grant_is_not_renewed_whatever_the_node_leaves_out() {
+		use GrantState::*;
+		let active = entry(1, 7, 0, 10, Active);
+		let [terms] = &to_renew(std::slice::from_ref(&active), 3, 1)[..] else {
+			panic!("one grant is due");
+		};
+		assert!(is_due(terms, std::slice::from_ref(&active)));
+		assert!(!is_due(terms, &[active, entry(2, 7, 0, 5, Revoked)]));
+		assert!(!is_due(terms, &[entry(1, 7, 0, 10, Revoked)]));
+		assert!(!is_due(terms, &[entry(1, 7, 0, 11, Active)]));
+		assert!(!is_due(terms, &[]));
 	}
 }

@@ -207,6 +207,7 @@ impl Memory {
 		fs::create_dir_all(&self.0)?;
 		let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
 		file.write_all(&finality.to_bytes())?;
+		file.as_file().sync_all()?;
 		file.persist(self.finality_of(&genesis.0))?;
 		Ok(())
 	}

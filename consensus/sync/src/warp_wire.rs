@@ -277,6 +277,10 @@ impl Proving {
 impl Fetched {
 	/// Adds a part of the state.
 	fn add(&mut self, answer: &[u8]) -> Result<StateStep, Failure> {
+		// The part of a peer that has left meanwhile may have been the last one.
+		if self.complete.is_some() {
+			return Ok(StateStep::Complete);
+		}
 		let before = self.state.next_request().start;
 		let proof = state_proof(answer).ok_or(Failure::Nonsense)?;
 		let bytes = proof.len() as u64;
