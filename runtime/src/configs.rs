@@ -7,6 +7,8 @@ use crate::{
 	RuntimeHoldReason, RuntimeOrigin, RuntimeTask, SessionKeys, System, TransactionPayment,
 	Verifiers, VERSION,
 };
+use alloc::vec::Vec;
+use codec::{Decode, Encode};
 use frame_support::{
 	derive_impl,
 	dispatch::DispatchClass,
@@ -33,7 +35,7 @@ use pallet_collective::{EnsureMembers, Instance1, PrimeDefaultVote, WeightInfo a
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use polkadot_sdk::*;
 use sp_runtime::{
-	traits::{AccountIdLookup, Bounded, ConvertInto, OpaqueKeys},
+	traits::{AccountIdLookup, BlakeTwo256, Bounded, Convert, ConvertInto, Hash as _, OpaqueKeys},
 	DispatchResult, FixedPointNumber, Perbill, Perquintill,
 };
 use sp_version::RuntimeVersion;
@@ -156,6 +158,8 @@ fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
 			Utility::dispatch_as { .. }
 			| Utility::dispatch_as_fallible { .. }
 			| Utility::with_weight { .. } => true,
+			// It would pay for its own call, but as another account, to which nothing more is allowed.
+			Utility::as_derivative { call, .. } => is_beyond(signer, call),
 			_ => false,
 		},
 		_ => false,
@@ -327,6 +331,22 @@ parameter_types! {
 	pub MaxMotionWeight: Weight = NORMAL_RATIO * RuntimeBlockWeights::get().max_block;
 }
 
+/// Who approved a motion of the verifiers.
+pub struct Ayes;
+
+impl Convert<pallet_verifiers::Call<Runtime>, Vec<AccountId>> for Ayes {
+	fn convert(call: pallet_verifiers::Call<Runtime>) -> Vec<AccountId> {
+		let motion = BlakeTwo256::hash_of(&RuntimeCall::Verifiers(call));
+		let votes = pallet_collective::Voting::<Runtime, Instance1>::get(motion).encode();
+		// The collective's index, threshold and ayes come first. It does not publish these fields.
+		let votes = <Option<(u32, u32, Vec<AccountId>)>>::decode(&mut &votes[..]);
+		votes
+			.ok()
+			.flatten()
+			.map_or_else(Vec::new, |(_, _, ayes)| ayes)
+	}
+}
+
 /// GRANDPA, for the verifiers.
 pub struct Finality;
 
@@ -347,6 +367,7 @@ impl pallet_verifiers::Finality<BlockNumber> for Finality {
 impl pallet_verifiers::Config for Runtime {
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = RegisteredProducers;
+	type Ayes = Ayes;
 	type Currency = Balances;
 	type Deposit = ConstU128<{ 100 * UNIT }>;
 	type Finality = Finality;

@@ -226,9 +226,13 @@ impl<T: Config> UncheckedToV1<T> {
 			let taken = (entry.asked as usize).saturating_add(Pallet::<T>::active(&entry));
 			taken > MAX_GRANTS_PER_READER as usize
 		};
-		let requests: Vec<_> = Requests::<T>::iter().collect();
+		// Only the numbers are collected, as the requests may be too many for the memory of a block.
+		let requests: Vec<_> = Requests::<T>::iter_keys().collect();
 		let mut looked_at = 0u64;
-		for (id, request) in requests {
+		for id in requests {
+			let Some(request) = Requests::<T>::get(id) else {
+				continue;
+			};
 			looked_at.saturating_accrue(2 + u64::from(MAX_GRANTS_PER_READER));
 			if has_no_place(&request) {
 				Pallet::<T>::close_request(id, &request);

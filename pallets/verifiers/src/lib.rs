@@ -110,7 +110,10 @@ pub mod pallet {
 	};
 	use frame_system::pallet_prelude::*;
 	use sp_consensus_grandpa::{AuthorityId, EquivocationProof, RoundNumber, SetId};
-	use sp_runtime::{traits::Zero, BoundedBTreeMap};
+	use sp_runtime::{
+		traits::{Convert, Zero},
+		BoundedBTreeMap,
+	};
 
 	/// The number of a session, counted from 0.
 	pub type SessionIndex = u32;
@@ -170,6 +173,9 @@ pub mod pallet {
 		/// The origin of a motion of the verifiers, with how many of them agreed, and how many there are. The pallet
 		/// decides how many are enough.
 		type Motion: EnsureOrigin<Self::RuntimeOrigin, Success = (u32, u32)>;
+
+		/// Returns who approved a motion with this call, while it is executed; no one if it was executed with one vote.
+		type Ayes: Convert<Call<Self>, Vec<Self::AccountId>>;
 
 		/// The members who vote on a [`Config::Motion`]; the pallet keeps them equal to the verifiers.
 		type Members: ChangeMembers<Self::AccountId> + InitializeMembers<Self::AccountId>;
@@ -600,8 +606,8 @@ pub mod pallet {
 
 		/// Agree to restart finality, which has stood for `Delays.stalled` blocks, with new voters.
 		///
-		/// At least half of the verifiers must not be called absent, and more than two thirds of these must agree:
-		/// propose this call with `council.propose`. After `Delays.restart` blocks the absent verifiers are removed,
+		/// At least half of the verifiers must not be called absent, and more than two thirds of these must agree,
+		/// two at least if anyone is called absent: propose this call with `council.propose`. After `Delays.restart` blocks the absent verifiers are removed,
 		/// unless one of them objects. The first block of the second session after that announces the new voters, who
 		/// vote from `Delays.forced` blocks later on.
 		///
@@ -614,7 +620,16 @@ pub mod pallet {
 			finalized: BlockNumberFor<T>,
 			absent: AccountsOf<T>,
 		) -> DispatchResult {
-			let (ayes, _) = T::Motion::ensure_origin(origin)?;
+			let (mut ayes, _) = T::Motion::ensure_origin(origin)?;
+			if !absent.is_empty() {
+				// Otherwise those who can object could call themselves absent, and agree to it.
+				let call = Call::restart_finality {
+					finalized,
+					absent: absent.clone(),
+				};
+				let is_left = |who: &&T::AccountId| !absent.contains(*who);
+				ayes = T::Ayes::convert(call).iter().filter(is_left).count() as u32;
+			}
 			Self::do_restart_finality(ayes, finalized, absent)
 		}
 

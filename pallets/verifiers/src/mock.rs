@@ -2,7 +2,7 @@
 //! A minimal runtime for the verifiers pallet, with a session and the collective in which verifiers vote.
 
 use crate::{self as pallet_verifiers, *};
-use codec::{DecodeAll, Encode};
+use codec::{Decode, DecodeAll, Encode};
 use frame_support::{
 	derive_impl, parameter_types,
 	traits::{fungible::InspectHold, OnInitialize},
@@ -18,7 +18,7 @@ use sp_core::{
 use sp_runtime::{
 	impl_opaque_keys,
 	testing::UintAuthorityId,
-	traits::{ConvertInto, Dispatchable, Hash as _, OpaqueKeys},
+	traits::{BlakeTwo256, Convert, ConvertInto, Dispatchable, Hash as _, OpaqueKeys},
 	BoundToRuntimeAppPublic, BuildStorage, DispatchError, DispatchResult, RuntimeAppPublic,
 };
 use std::collections::BTreeSet;
@@ -198,7 +198,22 @@ impl frame_support::traits::Contains<u64> for Producers {
 	}
 }
 
+/// Who approved a motion.
+pub struct Ayes;
+
+impl Convert<VerifiersCall, Vec<u64>> for Ayes {
+	fn convert(call: VerifiersCall) -> Vec<u64> {
+		let motion = BlakeTwo256::hash_of(&RuntimeCall::Verifiers(call));
+		let votes = pallet_collective::Voting::<Test, Instance1>::get(motion).encode();
+		let votes = <Option<(u32, u32, Vec<u64>)>>::decode(&mut &votes[..]);
+		votes
+			.expect("as the collective encodes it")
+			.map_or_else(Vec::new, |(_, _, ayes)| ayes)
+	}
+}
+
 impl Config for Test {
+	type Ayes = Ayes;
 	type Currency = Balances;
 	type Deposit = ConstU64<DEPOSIT>;
 	type Finality = Grandpa;

@@ -161,6 +161,19 @@ fn a_restart_needs_two_thirds_of_those_left_and_half_of_all() {
 }
 
 #[test]
+fn the_votes_of_those_called_absent_do_not_count() {
+	with_four(|| {
+		run_to(STALLED);
+		let refused = Err(DispatchError::BadOrigin);
+		let absent = || restart(0, &[CHARLIE, DAVE]);
+		assert_eq!(decide_by(&[CHARLIE, DAVE], absent()), refused);
+		assert_eq!(decide_by(&[ALICE, CHARLIE, DAVE], absent()), refused);
+		assert_eq!(AgreedRestart::<Test>::get(), None);
+		assert_ok!(decide_by(&[ALICE, BOB, DAVE], absent()));
+	});
+}
+
+#[test]
 fn finality_that_lives_is_not_restarted() {
 	with_four(|| {
 		run_to(STALLED - 1);
