@@ -63,9 +63,15 @@ const [BULK_VALUES, BULK_BYTES] = [9, 1024 * 1024];
 /** How long an attack may take, in milliseconds. */
 const TIMEOUT = 600_000;
 
-/** Starts a node that mines a block per second, logs why it ignores blocks, and finalizes none. */
-async function victim() {
-	const args = ['--dev', '--no-grandpa', '--heartbeat', '1', '-lpow=debug', '--disable-log-color'];
+/** With it, a node's log has every line: also those that strangers cause by the dozen, such as a panic of the runtime. */
+export const UNBOUNDED_LOG = ['--enable-log-reloading'];
+
+/**
+ * Starts a node that mines a block per second, logs why it ignores blocks, and finalizes none, so that finality does not
+ * overtake forged blocks.
+ */
+export async function victim(more = []) {
+	const args = ['--dev', '--no-grandpa', '--heartbeat', '1', '-lpow=debug', '--disable-log-color', ...more];
 	const node = await LocalNode.start({ args });
 	const rpc = await Rpc.connect(node.url);
 	try {
@@ -78,7 +84,7 @@ async function victim() {
 
 /** Offers blocks that break one rule each. The program prints a line for each case; all cases form one outcome. */
 async function forgedBlocks(folder, report) {
-	const node = await victim();
+	const node = await victim(UNBOUNDED_LOG);
 	const chain = ['--chain', 'dev', '--base-path', mkdtempSync(join(folder, 'maker-'))];
 	try {
 		const attack = ['refuse', '--rpc', node.url, '--log', node.logPath, '--mines', ...chain];

@@ -7,46 +7,24 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { storeBulk } from '../lib/attack-network.mjs';
+import { test } from 'node:test';
+import { storeBulk, UNBOUNDED_LOG, victim } from '../lib/attack-network.mjs';
 import { adversary } from '../lib/attack-program.mjs';
-import { freePort, LocalNode } from '../lib/node.mjs';
-import { Rpc } from '../lib/rpc.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed. */
 const timeout = 240_000;
-/** How many honest blocks the cases need. One of the cases has an uncle of the seventh generation. */
-const BLOCKS = 9;
 /** The extent of each flood. (scripts/attack sends 10,000 messages.) */
 const FLOOD = { messages: 400, seconds: 8 };
 /** How many connections a flood opens at the same time. The last ones may have carried no messages. */
 const CONNECTIONS = 4;
 /** Cases in which the peer is not at fault and stays connected. */
 const BLAMELESS = ['wrong_timestamp', 'synced_sealed_from_the_future', 'synced_sealed_from_the_far_future'];
-/** The beneficiary of the node's blocks: Alice. */
-const BENEFICIARY = '5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY';
-
-let node;
-
-before(async () => {
-	// The node mines a block per second. It does not vote, so that finality does not overtake the forged blocks.
-	node = await LocalNode.start({
-		args: [
-			...['--chain', 'dev', '--mine', '--force-authoring', '--heartbeat', '1', '-lpow=debug'],
-			...['--beneficiary', BENEFICIARY, '--disable-log-color', '--no-mdns'],
-			...['--listen-addr', `/ip4/127.0.0.1/tcp/${await freePort()}`],
-		],
-	});
-	const rpc = await Rpc.connect(node.url);
-	await rpc.bestFrom(BLOCKS);
-	await rpc.disconnect();
-}, { timeout });
-
-after(() => node?.kill());
 
 test('a block that breaks one rule is refused, and the log names the rule', { timeout }, async (t) => {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-adversary-'));
 	t.after(() => rmSync(folder, { recursive: true, force: true }));
+	const node = await victim(UNBOUNDED_LOG);
+	t.after(() => node.kill());
 	const chain = ['--chain', 'dev', '--base-path', folder];
 	const attack = ['refuse', '--rpc', node.url, '--log', node.logPath, '--mines', ...chain];
 	const outcomes = await adversary(attack, timeout);
@@ -69,6 +47,8 @@ test('a block that breaks one rule is refused, and the log names the rule', { ti
 });
 
 test('a flood costs its sender the connection, and the node keeps mining', { timeout }, async (t) => {
+	const node = await victim();
+	t.after(() => node.kill());
 	await storeBulk(node.url);
 	const extent = ['--messages', String(FLOOD.messages), '--seconds', String(FLOOD.seconds)];
 	const attack = ['flood', '--rpc', node.url, '--pid', String(node.pid), '--log', node.logPath, ...extent];
