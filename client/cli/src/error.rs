@@ -383,6 +383,9 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		GrantEnded => "list the grants: isthmus list given",
 		LeafTaken => NEXT_LEAF,
 		KeyTaken => OTHER_NAME,
+		RecordPaidFor => {
+			"`isthmus list given` shows the grants and until which block they are paid for; revoke one: isthmus revoke"
+		}
 		UnknownRecord => "list your records: isthmus list records",
 		SelfRequest => "fetch your own records without a grant: isthmus fetch",
 		DatasetNameTaken => "list your datasets: isthmus dataset list",

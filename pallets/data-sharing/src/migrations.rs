@@ -194,8 +194,8 @@ impl<T: Config> UncheckedToV1<T> {
 		let mut changed = 0u64;
 		let now = frame_system::Pallet::<T>::block_number();
 		Grants::<T>::translate::<OldGrant<T>, _>(|_, old| {
-			changed.saturating_inc();
-			Some(Grant {
+			changed.saturating_accrue(2);
+			let grant = Grant {
 				depositor: old.owner.clone(),
 				owner: old.owner,
 				grantee: old.grantee,
@@ -211,7 +211,9 @@ impl<T: Config> UncheckedToV1<T> {
 				sealed_keys: old.sealed_keys,
 				deposit: old.deposit,
 				due: old.due,
-			})
+			};
+			Pallet::<T>::note_sold(&grant);
+			Some(grant)
 		});
 		changed
 	}

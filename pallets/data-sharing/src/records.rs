@@ -195,6 +195,10 @@ impl<T: Config> Pallet<T> {
 	/// Removes a record, complete or not. The cost does not depend on the record's size.
 	pub(crate) fn do_remove_record(owner: T::AccountId, key: RecordKey) -> DispatchResult {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
+		ensure!(
+			!Self::is_paid_for(&owner, &record),
+			Error::<T>::RecordPaidFor
+		);
 		let mut dataset = Self::own_dataset(&owner, record.dataset)?;
 		let place = (&owner, record.dataset, record.epoch, record.leaf);
 		let mut leaf = Leaves::<T>::get(place).ok_or(Error::<T>::LeafNotTaken)?;

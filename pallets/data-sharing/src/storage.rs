@@ -124,6 +124,18 @@ mod storage {
 	pub type GrantsTo<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, GrantId, ()>;
 
+	/// What readers have paid for, by owner, dataset and epoch.
+	#[pallet::storage]
+	pub type SoldRanges<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Twox64Concat, DatasetId>,
+			NMapKey<Twox64Concat, Epoch>,
+		),
+		Sold<BlockNumberFor<T>>,
+	>;
+
 	/// The number of the next grant.
 	#[pallet::storage]
 	pub type NextGrant<T: Config> = StorageValue<_, GrantId, ValueQuery>;

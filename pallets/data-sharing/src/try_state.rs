@@ -210,7 +210,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	fn check_grants(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
-		let mut per_dataset = BTreeMap::new();
+		let (mut per_dataset, mut sold) = (BTreeMap::new(), BTreeMap::new());
 		for (id, grant) in Grants::<T>::iter() {
 			let Scope { dataset, epoch, .. } = grant.scope;
 			ensure!(
@@ -259,6 +259,27 @@ impl<T: Config> Pallet<T> {
 				.entry((grant.owner.clone(), dataset))
 				.or_insert(0u64) += 1;
 			count::<T>(held, HoldReason::Grant, &grant.depositor, grant.deposit);
+			if Self::is_sold(&grant) {
+				let counted = SoldRanges::<T>::get((&grant.owner, dataset, epoch))
+					.ok_or("a grant that was paid for is not counted")?;
+				ensure!(
+					counted.from <= grant.scope.from && grant.scope.to <= counted.to,
+					"a leaf that was paid for is outside the range that is sold"
+				);
+				ensure!(
+					grant.paid_until <= counted.until,
+					"a term that was paid for ends after the last one"
+				);
+				*sold
+					.entry((grant.owner.clone(), dataset, epoch))
+					.or_insert(0u64) += 1;
+			}
+		}
+		for (place, counted) in SoldRanges::<T>::iter() {
+			ensure!(
+				sold.remove(&place) == Some(counted.grants),
+				"the count of the grants that were paid for is wrong"
+			);
 		}
 		let grants = Grants::<T>::iter_keys().count();
 		ensure!(
