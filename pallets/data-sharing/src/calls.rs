@@ -734,7 +734,10 @@ mod calls {
 		/// The grant is removed from the state and its deposit released. Nothing is paid back. What the
 		/// account already read it still has.
 		#[pallet::call_index(20)]
-		#[pallet::weight(T::WeightInfo::forget_grant())]
+		#[pallet::weight(
+			// And what was sold.
+			T::WeightInfo::forget_grant().saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		)]
 		pub fn renounce(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
 			let who = ensure_signed(origin)?;
 			let entry = Grants::<T>::get(grant)

@@ -50,6 +50,8 @@ impl frame_system::Config for Test {
 	type Block = Block;
 	type AccountData = pallet_balances::AccountData<u64>;
 	type DbWeight = ParityDbWeight;
+	type MultiBlockMigrator = migrations::Stepped<Test>;
+	type SingleBlockMigrations = migrations::ToV1<Test>;
 }
 
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]

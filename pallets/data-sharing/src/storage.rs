@@ -149,6 +149,11 @@ mod storage {
 	#[pallet::storage]
 	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
 
+	/// How far the migration of entries that an earlier runtime wrote has come. Removed when it is complete.
+	#[pallet::storage]
+	#[pallet::unbounded]
+	pub type Migrating<T: Config> = StorageValue<_, migrations::Cursor>;
+
 	/// The tree over this block's events so far. Removed at the end of the block.
 	#[pallet::storage]
 	#[pallet::whitelist_storage]
