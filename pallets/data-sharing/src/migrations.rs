@@ -25,7 +25,7 @@ use sp_runtime::traits::{Saturating, Zero};
 /// From storage without a version to version 1: requests hold what their grants will take, and grants know who
 /// pays for them and what was paid.
 ///
-/// This only begins the migration. [`Stepped`] does it, over as many blocks as it takes.
+/// This only begins the migration. [`Stepped`] does it, over several blocks if there is much.
 pub struct ToV1<T>(PhantomData<T>);
 
 impl<T: Config> OnRuntimeUpgrade for ToV1<T> {
@@ -175,7 +175,7 @@ impl Cursor {
 	}
 }
 
-/// Migrates as many entries in each block as half a block has room for.
+/// Migrates in each block what half a block has room for.
 ///
 /// Until all are done, blocks contain no transactions, the agenda rests, and queries may find entries that
 /// they cannot read. The runtime names this type as its `MultiBlockMigrator`.

@@ -52,6 +52,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_records(&mut held)?;
 		Self::check_requests(&mut held)?;
 		Self::check_grants(&mut held)?;
+		Self::check_sold()?;
 		Self::check_agenda()?;
 		Self::check_held(&held)
 	}
@@ -214,7 +215,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	fn check_grants(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
-		let (mut per_dataset, mut sold) = (BTreeMap::new(), BTreeMap::new());
+		let mut per_dataset = BTreeMap::new();
 		for (id, grant) in Grants::<T>::iter() {
 			let Scope { dataset, epoch, .. } = grant.scope;
 			ensure!(
@@ -263,27 +264,6 @@ impl<T: Config> Pallet<T> {
 				.entry((grant.owner.clone(), dataset))
 				.or_insert(0u64) += 1;
 			count::<T>(held, HoldReason::Grant, &grant.depositor, grant.deposit);
-			if Self::is_sold(&grant) {
-				let counted = SoldRanges::<T>::get((&grant.owner, dataset, epoch))
-					.ok_or("a grant that was paid for is not counted")?;
-				ensure!(
-					counted.from <= grant.scope.from && grant.scope.to <= counted.to,
-					"a leaf that was paid for is outside the range that is sold"
-				);
-				ensure!(
-					grant.paid_until <= counted.until,
-					"a term that was paid for ends after the last one"
-				);
-				*sold
-					.entry((grant.owner.clone(), dataset, epoch))
-					.or_insert(0u64) += 1;
-			}
-		}
-		for (place, counted) in SoldRanges::<T>::iter() {
-			ensure!(
-				sold.remove(&place) == Some(counted.grants),
-				"the count of the grants that were paid for is wrong"
-			);
 		}
 		let grants = Grants::<T>::iter_keys().count();
 		ensure!(
@@ -304,6 +284,37 @@ impl<T: Config> Pallet<T> {
 			);
 		}
 		ensure!(per_dataset.is_empty(), "a grant has no dataset");
+		Ok(())
+	}
+
+	fn check_sold() -> Result<(), TryRuntimeError> {
+		let mut sold = BTreeMap::new();
+		for grant in Grants::<T>::iter_values().filter(Self::is_sold) {
+			let Scope {
+				dataset,
+				epoch,
+				from,
+				to,
+			} = grant.scope;
+			let place = (grant.owner, dataset, epoch);
+			let counted =
+				SoldRanges::<T>::get(&place).ok_or("a grant that was paid for is not counted")?;
+			ensure!(
+				counted.from <= from && to <= counted.to,
+				"a leaf that was paid for is outside the range that is sold"
+			);
+			ensure!(
+				grant.paid_until <= counted.until,
+				"a term that was paid for ends after the last one"
+			);
+			*sold.entry(place).or_insert(0u64) += 1;
+		}
+		for (place, counted) in SoldRanges::<T>::iter() {
+			ensure!(
+				sold.remove(&place) == Some(counted.grants),
+				"the count of the grants that were paid for is wrong"
+			);
+		}
 		Ok(())
 	}
 

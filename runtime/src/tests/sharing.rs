@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests data sharing in the whole runtime: its upgrade, and what its dearest calls use of a block.
+//! Tests data sharing in the whole runtime: its upgrade, and what its most expensive calls use of a block.
 
 use super::*;
 use crate::{configs::MAX_BLOCK_LENGTH, DataSharing};
@@ -81,7 +81,7 @@ fn fill(chain: &mut Chain, calls: Vec<(Sr25519Keyring, RuntimeCall)>) -> usize {
 
 /// Whatever fills a block, weight or bytes, it stays within its gas limit and its length.
 #[test]
-fn blocks_of_the_dearest_calls_stay_within_the_gas_limit() {
+fn blocks_of_the_most_expensive_calls_stay_within_the_gas_limit() {
 	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
 		join(chain);
 		// The longest values.

@@ -83,7 +83,7 @@ fn to_v0() {
 	StorageVersion::new(0).put::<Sharing>();
 }
 
-/// Migrates, over as many blocks as it takes. Returns the weight of each.
+/// Migrates, to the end. Returns the weight of each.
 fn upgrade() -> Vec<Weight> {
 	ToV1::<Test>::on_runtime_upgrade();
 	let mut weights = vec![];
@@ -243,6 +243,7 @@ fn a_large_state_is_migrated_over_several_blocks_without_transactions() {
 			assert!(weight.all_lt(most), "{weight} of {most}");
 			assert_eq!(Sharing::do_try_state(), Ok(()));
 		}
+		println!("{readers} requests and {readers} grants: {blocks} blocks");
 		assert!(blocks > 3, "{blocks} blocks");
 		assert_eq!(Sharing::on_chain_storage_version(), 1);
 		assert!(System::block_number() > 1 + LIFETIME);
