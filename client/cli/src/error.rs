@@ -306,6 +306,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 				Some(Rejection::CannotPay) => Some("the account cannot pay the fee: isthmus balance"),
 				Some(Rejection::PoolFull) => Some("the node is busy: run the same command again later"),
 				Some(Rejection::NonceTaken) => Some(SHARED),
+				Some(Rejection::Overtaken) => Some("the dataset has a new epoch, or was removed: isthmus dataset list"),
 				_ => None,
 			},
 		),

@@ -19,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How many calls to make between two checks of the state's invariants.
 const CHECK_EVERY: usize = 50;
+/// How many calls are enough for each of the pallet's calls to succeed.
+const LONG: usize = 10_000;
 const PRODUCERS: [u64; 2] = [SCHOOL, OFFICE];
 const ACCOUNTS: [u64; 5] = [SCHOOL, OFFICE, COMPANY, RIVAL, PAUPER];
 
@@ -429,7 +431,7 @@ fn sequence(seed: u64, calls: usize) {
 		);
 		// Whatever the chain offers was called.
 		let all: BTreeSet<_> = SharingCall::get_call_names().iter().copied().collect();
-		assert_eq!(succeeded, all);
+		assert!(succeeded == all || calls < LONG, "{succeeded:?}");
 		let Promises {
 			bought, refunded, ..
 		} = promises;
@@ -456,7 +458,7 @@ fn sequence(seed: u64, calls: usize) {
 
 #[test]
 fn invariants_hold_whatever_is_called() {
-	sequence(1, 10_000);
+	sequence(1, LONG);
 }
 
 #[test]
