@@ -2,7 +2,7 @@
 //! Decides what to ask which peer for until the node can begin with a finalized block instead of genesis (ADR 27).
 //! Like [`machine`](crate::machine), this is a pure state machine: events go in, actions come out.
 //!
-//! 1. The peers prove which block is final. The highest one is the *target*.
+//! 1. The peers prove which block is final. The highest one is the *target*. Peers that are late are not waited for.
 //! 2. One peer sends the target's body and the headers below it, the target's *foot*.
 //! 3. Peers send the target's state, one part after the other. Each part is proved by the header's state root.
 //! 4. The target is imported with its state, and the ordinary sync begins above it.
@@ -19,6 +19,12 @@ use std::{cmp::Reverse, collections::BTreeMap, fmt::Debug, time::Duration};
 const PEERS: usize = 3;
 /// If there are fewer peers after this time, they decide.
 const WAIT_FOR_PEERS: Duration = Duration::from_secs(10);
+/// How long the peers may take to prove their final blocks before the target is chosen without those that have not.
+/// A single request may take 40 s. The time doubles each time that no target comes of it, so that slow peers are heard
+/// in the end.
+const PROVING: Duration = Duration::from_secs(60);
+/// The maximum of this time.
+const MAX_PROVING: Duration = Duration::from_secs(960);
 /// How long to wait before the peers are asked for their final blocks again.
 const RETRY: Duration = Duration::from_secs(10);
 /// If fewer than [`LEAST`] bytes of the state arrive in this time, the peers are asked for a newer target. Otherwise a
@@ -128,7 +134,8 @@ enum Proof {
 
 struct Peer {
 	proof: Proof,
-	/// Whether it was asked for something and has not answered.
+	/// Whether it was asked for a part of the target and has not answered. While its proof is underway, it is busy with
+	/// that.
 	is_busy: bool,
 	/// Whether it did not have what the current target needs.
 	lacks: bool,
@@ -157,6 +164,10 @@ pub struct Warp<P> {
 	since: Option<Time>,
 	/// Nothing is asked for before this time.
 	not_before: Time,
+	/// Until when the peers may prove their final blocks.
+	deadline: Time,
+	/// How long they may take for it.
+	proving: Duration,
 	/// How many bytes of the state have arrived since this time.
 	arrived: (Time, u64),
 	/// How many parts of the state have arrived since a new peer was tried.
@@ -172,6 +183,8 @@ impl<P: Copy + Ord + Debug> Default for Warp<P> {
 			now: Time::ZERO,
 			since: None,
 			not_before: Time::ZERO,
+			deadline: Time::ZERO,
+			proving: PROVING,
 			arrived: (Time::ZERO, 0),
 			parts: 0,
 			actions: Vec::new(),
@@ -207,14 +220,11 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 
 	/// Takes the result of a proof.
 	pub fn proved(&mut self, name: P, result: Result<ProofStep, Failure>) {
-		let Some(peer) = self.answered(name) else {
+		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};
 		match result {
-			Ok(ProofStep::More) => {
-				peer.is_busy = true;
-				self.actions.push(Action::AskProof(name));
-			}
+			Ok(ProofStep::More) => self.actions.push(Action::AskProof(name)),
 			Ok(ProofStep::Target(target)) => peer.proof = Proof::Proved(target),
 			Ok(ProofStep::Nothing) | Err(Failure::Unanswered) => peer.proof = Proof::None,
 			Err(failure) => self.drop_peer(name, failure),
@@ -318,21 +328,22 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		let since = *self.since.get_or_insert(self.now);
 		if self.peers.len() >= PEERS || self.now >= since.saturating_add(WAIT_FOR_PEERS) {
 			self.phase = Phase::Proving;
+			self.deadline = self.now.saturating_add(self.proving);
 			self.prove();
 		}
 	}
 
-	/// Has all peers prove their final blocks, and chooses the highest when they have.
+	/// Has all peers prove their final blocks, and chooses the highest when they have or their time is up.
 	fn prove(&mut self) {
 		for (name, peer) in &mut self.peers {
 			if !peer.is_busy && peer.proof == Proof::Unasked {
 				peer.proof = Proof::Underway;
-				peer.is_busy = true;
 				self.actions.push(Action::Restart(*name));
 				self.actions.push(Action::AskProof(*name));
 			}
 		}
-		if self.peers.values().any(|p| p.proof == Proof::Underway) {
+		let is_awaited = |peer: &Peer| peer.proof == Proof::Underway;
+		if self.now < self.deadline && self.peers.values().any(is_awaited) {
 			return;
 		}
 		let targets = self.peers.values().filter_map(|peer| match peer.proof {
@@ -394,7 +405,9 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 	/// known yet, and if all others are slow, at once.
 	fn choose(&mut self, target: Target) -> Option<P> {
 		let free = || {
-			let is_free = |(_, peer): &(&P, &Peer)| !peer.is_busy && !peer.lacks;
+			let is_free = |(_, peer): &(&P, &Peer)| {
+				!peer.is_busy && peer.proof != Proof::Underway && !peer.lacks
+			};
 			self.peers.iter().filter(is_free)
 		};
 		let slow = Some(LEAST / STALLED.as_secs());
@@ -413,12 +426,15 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		Some(chosen)
 	}
 
-	/// Asks all peers for their final blocks again, after a pause.
+	/// Asks all peers for their final blocks again, after a pause. Proofs that are underway go on.
 	fn ask_again(&mut self, pause: Duration) {
 		self.phase = Phase::Waiting;
 		self.not_before = self.now.saturating_add(pause);
+		self.proving = self.proving.saturating_mul(2).min(MAX_PROVING);
 		for peer in self.peers.values_mut() {
-			peer.proof = Proof::Unasked;
+			if peer.proof != Proof::Underway {
+				peer.proof = Proof::Unasked;
+			}
 		}
 	}
 }
