@@ -20,15 +20,15 @@ const PEERS: usize = 3;
 /// If there are fewer peers after this time, they decide.
 const WAIT_FOR_PEERS: Duration = Duration::from_secs(10);
 /// How long the peers may take to prove their final blocks before the target is chosen without those that have not.
-/// A single request may take 40 s. The time doubles each time that no target comes of it, so that slow peers are heard
-/// in the end.
+/// A single request may take 40 s. The time doubles each time that no state comes of it, so that slow peers are heard in
+/// the end.
 const PROVING: Duration = Duration::from_secs(60);
-/// The maximum of this time.
-const MAX_PROVING: Duration = Duration::from_secs(960);
+/// The maximum of this time. If it were longer, peers that prune would not have the target's state any more.
+const MAX_PROVING: Duration = Duration::from_secs(240);
 /// How long to wait before the peers are asked for their final blocks again.
 const RETRY: Duration = Duration::from_secs(10);
-/// If fewer than [`LEAST`] bytes of the state arrive in this time, the peers are asked for a newer target. Otherwise a
-/// peer with an old one, whose state no other peer has, could send it for ever.
+/// If the target's foot does not arrive in this time, or fewer than [`LEAST`] bytes of the state, the peers are asked for
+/// a newer target. Otherwise a peer with an old one, whose state no other peer has, could send it for ever.
 const STALLED: Duration = Duration::from_secs(180);
 /// See [`STALLED`].
 const LEAST: u64 = 1024 * 1024;
@@ -141,6 +141,8 @@ struct Peer {
 	lacks: bool,
 	/// How often it did not have what a target needed.
 	failures: u32,
+	/// Since when it is connected.
+	joined: Time,
 	/// Since when it is busy.
 	since: Time,
 	/// How many bytes a second it sent of the state, if it was ever asked.
@@ -164,7 +166,7 @@ pub struct Warp<P> {
 	since: Option<Time>,
 	/// Nothing is asked for before this time.
 	not_before: Time,
-	/// Until when the peers may prove their final blocks.
+	/// Until when the peers may prove their final blocks, or the target's foot may take.
 	deadline: Time,
 	/// How long they may take for it.
 	proving: Duration,
@@ -207,6 +209,7 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 				is_busy: false,
 				lacks: false,
 				failures: 0,
+				joined: self.now,
 				since: self.now,
 				pace: None,
 			},
@@ -294,7 +297,7 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 			match self.phase {
 				Phase::Waiting => self.wait_for_peers(),
 				Phase::Proving => self.prove(),
-				Phase::Foot(target) => self.ask(target, Action::AskFoot),
+				Phase::Foot(target) => self.ask_foot(target),
 				Phase::State(target) => self.ask_state(target),
 				Phase::Importing(_) | Phase::Done(_) => {}
 			}
@@ -368,7 +371,17 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 			peer.lacks = false;
 		}
 		self.phase = Phase::Foot(target);
+		self.deadline = self.now.saturating_add(STALLED);
 		self.ask(target, Action::AskFoot);
+	}
+
+	/// Asks for the target's foot, unless that has taken too long.
+	fn ask_foot(&mut self, target: Target) {
+		if self.now < self.deadline || self.peers.is_empty() {
+			return self.ask(target, Action::AskFoot);
+		}
+		self.actions.push(Action::Warn(Warning::NoState(target)));
+		self.ask_again(RETRY);
 	}
 
 	/// Asks for the next part of the state, unless it comes too slowly.
@@ -401,8 +414,10 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		}
 	}
 
-	/// Chooses the peer to ask: the fastest of those that failed least, unless these are slow. From time to time it is one whose pace is not
-	/// known yet, and if all others are slow, at once.
+	/// Chooses the peer to ask: the fastest of those that failed least, unless these are slow. From time to time it is one
+	/// whose pace is not known yet, and if all others are slow, at once. Of these, peers that have proved a final block
+	/// come first, then those that have been here longest, so that a silent peer which comes back under one name after
+	/// the other is asked last. While a peer is not slow, only those are tried that have proved a final block.
 	fn choose(&mut self, target: Target) -> Option<P> {
 		let free = || {
 			let is_free = |(_, peer): &(&P, &Peer)| {
@@ -414,10 +429,15 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		let known = free()
 			.filter(|(_, peer)| peer.pace.is_some())
 			.max_by_key(|(_, peer)| (peer.pace >= slow, Reverse(peer.failures), peer.pace));
-		let unknown = free()
-			.filter(|(_, peer)| peer.pace.is_none())
-			.max_by_key(|(_, peer)| (Reverse(peer.failures), peer.proof == Proof::Proved(target)));
 		let is_slow = known.is_none_or(|(_, peer)| peer.pace < slow);
+		let has_proved = |peer: &Peer| matches!(peer.proof, Proof::Proved(_));
+		let unknown = free()
+			.filter(|(_, peer)| peer.pace.is_none() && (is_slow || has_proved(peer)))
+			.max_by_key(|(_, peer)| {
+				let is_target = peer.proof == Proof::Proved(target);
+				let failures = Reverse(peer.failures);
+				(has_proved(peer), failures, is_target, Reverse(peer.joined))
+			});
 		let chosen = match unknown.filter(|_| is_slow || self.parts >= PARTS) {
 			Some((name, _)) => *name,
 			None => return known.map(|(name, _)| *name),
