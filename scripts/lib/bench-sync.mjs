@@ -21,7 +21,7 @@ if (SIZES.length === 0 || !(blocks > 0)) throw new Error('usage: bench-sync [BLO
 
 /** Starts a node that neither mines nor votes. */
 async function start(spec, basePath, args = []) {
-	const common = ['--chain', spec, '--no-mdns', '--disable-log-color', '--state-pruning', 'archive-canonical'];
+	const common = ['--chain', spec, '--no-mdns', '--disable-log-color'];
 	const node = await LocalNode.start({ basePath, args: [...common, ...args] });
 	return { node, rpc: await Rpc.connect(node.url), stop: () => node.stop() };
 }
