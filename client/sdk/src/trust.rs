@@ -34,6 +34,18 @@ pub struct Trust {
 	pub node: bool,
 }
 
+impl Trust {
+	/// Returns an address at which the client remembers this chain, if it remembers one.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the memory cannot be read.
+	pub fn address_of(&self, genesis: &[u8; 32]) -> io::Result<Option<String>> {
+		let memory = self.memory.as_deref().map(Memory::in_folder);
+		memory.map_or(Ok(None), |memory| memory.address_of(genesis))
+	}
+}
+
 /// Why the client does not believe what a node says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -146,12 +158,29 @@ impl Memory {
 		Self(folder.to_owned())
 	}
 
+	/// Returns the text of the file of known chains, which is empty if there is none.
+	fn known_chains(&self) -> io::Result<String> {
+		match fs::read_to_string(self.0.join(KNOWN_CHAINS)) {
+			Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+			text => text,
+		}
+	}
+
+	/// Returns an address that led to the chain with this first block.
+	fn address_of(&self, genesis: &[u8; 32]) -> io::Result<Option<String>> {
+		let text = self.known_chains()?;
+		// The first line of an address counts.
+		for (address, known) in text.lines().filter_map(|line| line.split_once(' ')) {
+			if from_hex(known) == Some(*genesis) && self.chain_at(address)? == Some(*genesis) {
+				return Ok(Some(address.to_owned()));
+			}
+		}
+		Ok(None)
+	}
+
 	/// Returns the hash of the first block of the chain that an address led to.
 	pub(crate) fn chain_at(&self, url: &str) -> io::Result<Option<[u8; 32]>> {
-		let text = match fs::read_to_string(self.0.join(KNOWN_CHAINS)) {
-			Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-			text => text?,
-		};
+		let text = self.known_chains()?;
 		let genesis = text.lines().find_map(|line| {
 			let (known, genesis) = line.split_once(' ')?;
 			(known == url).then_some(genesis)
@@ -294,6 +323,10 @@ mod tests {
 		assert_eq!(memory.chain_at("ws://a").unwrap(), Some([1; 32]));
 		assert_eq!(memory.chain_at("ws://ab").unwrap(), Some([2; 32]));
 		assert_eq!(memory.chain_at("ws://b").unwrap(), None);
+		let address = |byte| memory.address_of(&[byte; 32]).unwrap();
+		assert_eq!(address(1).as_deref(), Some("ws://a"));
+		assert_eq!(address(2).as_deref(), Some("ws://ab"));
+		assert_eq!(address(3), None, "the first line of ws://a counts");
 		fs::write(folder.path().join("isthmus/known-chains"), "ws://a 0x12").unwrap();
 		assert!(memory.chain_at("ws://a").is_err());
 	}
