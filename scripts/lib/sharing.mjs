@@ -14,8 +14,7 @@ import { Verified } from './sharing/proven.mjs';
 import { Reading } from './sharing/reading.mjs';
 import { Records } from './sharing/records.mjs';
 
-export { NotProven } from './light/finality.mjs';
-export { BadProof } from './light/trie.mjs';
+export { BadProof, Malformed, NotProven } from './light/errors.mjs';
 export { Receipt } from './sharing/connection.mjs';
 export { cidOf, hex, recordKey } from './sharing/encoding.mjs';
 export { requestDigest } from './sharing/grants.mjs';

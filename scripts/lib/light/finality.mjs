@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Follows a chain's finalized blocks by the votes for them. A second implementation, independent of
-// `client/light/src/finality.rs`; both pass the same vectors.
+// `client/light/src/finality.rs`.
 
 import { ed25519 } from '@noble/curves/ed25519';
 import { blake2b } from '@noble/hashes/blake2b';
 import { concat, equal } from '../envelope/common.mjs';
 import { hex } from '../sharing/encoding.mjs';
-import { decode, little, Malformed } from './scale.mjs';
+import { Malformed, NotProven } from './errors.mjs';
+import { decode, little } from './scale.mjs';
 import { StateProof } from './trie.mjs';
 import { votersKey } from './storage.mjs';
 
@@ -21,15 +22,7 @@ const RUNTIME_UPDATED = 8;
 /** The kinds of messages to clients about voters. */
 const [SCHEDULED, FORCED] = [1, 2];
 
-/** Why a node is not believed. `name` says it: `WrongGenesis`, `NotFinal`, `Rollback`. */
-export class NotProven extends Error {
-	constructor(name, message) {
-		super(message);
-		this.name = name;
-	}
-}
-
-export const hash256 = (bytes) => blake2b(bytes, { dkLen: 32 });
+const hash256 = (bytes) => blake2b(bytes, { dkLen: 32 });
 
 function digestItem(reader) {
 	const kind = reader.u8();

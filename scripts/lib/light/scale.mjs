@@ -3,10 +3,7 @@
 // Reads the SCALE encoding (https://docs.polkadot.com/polkadot-protocol/parachain-basics/data-encoding). What a node sent
 // is read strictly: other bytes than an honest node would write are an error.
 
-/** Bytes are not what they should be. */
-export class Malformed extends Error {
-	name = 'Malformed';
-}
+import { Malformed } from './errors.mjs';
 
 /** Reads values from bytes, one after another. */
 export class Reader {

@@ -5,12 +5,8 @@
 
 import { blake2b } from '@noble/hashes/blake2b';
 import { hex } from '../sharing/encoding.mjs';
-import { decode, Malformed } from './scale.mjs';
-
-/** A proof does not tell what was asked. */
-export class BadProof extends Error {
-	name = 'BadProof';
-}
+import { BadProof, Malformed } from './errors.mjs';
+import { decode } from './scale.mjs';
 
 /** The kinds of a node by the first bits of its header, and how many bits these are. */
 const KINDS = [

@@ -6,7 +6,8 @@
 
 import { blake2b } from '@noble/hashes/blake2b';
 import { concat, equal } from '../envelope/common.mjs';
-import { Finality, NotProven } from '../light/finality.mjs';
+import { NotProven } from '../light/errors.mjs';
+import { Finality } from '../light/finality.mjs';
 import * as storage from '../light/storage.mjs';
 import { StateProof } from '../light/trie.mjs';
 import { fromHex, hex } from './encoding.mjs';
@@ -124,7 +125,7 @@ export const Verified = (Base) =>
 		 * Returns the state after the newest block that the node proves to be finalized.
 		 *
 		 * @throws {NotProven} `WrongGenesis`, `NotFinal` or `Rollback`
-		 * @throws {import('../light/trie.mjs').BadProof}
+		 * @throws {import('../light/errors.mjs').BadProof}
 		 */
 		async proven() {
 			const following = this.#following.then(() => this.#follow());
