@@ -27,9 +27,9 @@ use std::{
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Commands that change the chain print the block, and `isthmus trace` shows the blocks of earlier events.
-The receipt contains the event, the block's header and the verifiers' votes from the chain's first block
-on. Anyone checks it with `isthmus verify`.
+Commands that change the chain print the block, and `isthmus trace` shows the blocks of earlier
+events. The receipt contains the event, the block's header, and the verifiers' votes from the
+chain's first block on. Anyone checks it with `isthmus verify`.
 
 Examples:
   isthmus receipt 1042

@@ -27,8 +27,9 @@ const LONGEST: u64 = 64 << 20;
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-The receipt proves the event only on its chain. Name the chain with --genesis or --chain-spec, unless this
-account of the machine has used it before; take the hash from someone you trust, not from the receipt.
+The receipt proves the event only on its chain. Name the chain with --genesis or --chain-spec,
+unless you have used it before on this machine. Take the hash from someone you trust, and not from
+the receipt.
 
 Examples:
   isthmus verify grant.receipt
