@@ -29,6 +29,7 @@ use sp_runtime::{
 };
 
 mod fees;
+mod sharing;
 mod verifiers;
 
 /// Overwrites values of the configuration with those of the patch.
