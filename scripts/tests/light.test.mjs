@@ -4,13 +4,14 @@
 // more than two thirds finalize a block, the voters hand over to each other, and finality never goes back.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ed25519 } from '@noble/curves/ed25519';
 import { blake2b } from '@noble/hashes/blake2b';
 import { concat, utf8 } from '../lib/envelope/common.mjs';
 import { Finality } from '../lib/light/finality.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
-import { votersKey } from '../lib/light/storage.mjs';
+import { SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
 import { StateProof } from '../lib/light/trie.mjs';
 
 const hash = (bytes) => blake2b(bytes, { dkLen: 32 });
@@ -50,6 +51,11 @@ const refused = (finality, proof, name) => {
 	assert.throws(() => finality.follow(proof), { name });
 	assert.equal(finality.head, head, 'a refused proof changes nothing');
 };
+
+test('the layout of entries is that of the runtime', () => {
+	const terms = readFileSync(new URL('../../primitives/sharing/src/terms.rs', import.meta.url), 'utf8');
+	assert.equal(Number(/STORAGE_VERSION: u16 = (\d+);/.exec(terms)[1]), SHARING_VERSION);
+});
 
 test('a chain begins with its genesis and the proven voters', () => {
 	assert.throws(() => new Finality(secret(9), first, [leaf]), { name: 'WrongGenesis' });

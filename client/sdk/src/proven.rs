@@ -142,6 +142,8 @@ impl Client {
 		let finality = Finality::begin(genesis, &header, voters).map_err(Unproven::from)?;
 		if !finality.is_development() {
 			self.remember_chain();
+		} else if let Some(notice) = Notice::of_development(self.url()) {
+			self.tell(&notice);
 		}
 		Ok(finality)
 	}

@@ -124,6 +124,20 @@ pub enum Notice {
 	},
 	/// What was learned about the chain cannot be kept on the disk, and why.
 	NotRemembered(String),
+	/// Only development accounts vote on the chain, and the node is not on this machine.
+	Development {
+		/// The address.
+		url: String,
+	},
+}
+
+impl Notice {
+	/// Returns what to tell of a chain on which only development accounts vote. Nothing if the node is on this machine,
+	/// where such chains belong.
+	pub(crate) fn of_development(url: &str) -> Option<Self> {
+		let url = url.to_owned();
+		(!is_local(&url)).then_some(Self::Development { url })
+	}
 }
 
 impl fmt::Display for Notice {
@@ -142,6 +156,10 @@ impl fmt::Display for Notice {
 			Self::NotRemembered(reason) => write!(
 				f,
 				"warning: the chain cannot be remembered, so the next command believes the node again: {reason}"
+			),
+			Self::Development { url } => write!(
+				f,
+				"warning: only development accounts vote on the chain at {url}. Their secrets are public, so whoever answers there can prove anything"
 			),
 		}
 	}
@@ -310,6 +328,16 @@ mod tests {
 		] {
 			assert_eq!(is_local(url), expected, "{url}");
 		}
+	}
+
+	#[test]
+	fn a_development_chain_of_another_machine_is_warned_of() {
+		assert_eq!(Notice::of_development("ws://127.0.0.1:9944"), None);
+		let url = "wss://node.org".to_owned();
+		let notice = Notice::of_development(&url);
+		assert_eq!(notice, Some(Notice::Development { url }));
+		let text = notice.map(|notice| notice.to_string());
+		assert!(text.is_some_and(|text| text.contains("at wss://node.org. Their secrets")));
 	}
 
 	#[test]
