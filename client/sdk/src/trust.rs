@@ -159,7 +159,7 @@ impl fmt::Display for Notice {
 			),
 			Self::Development { url } => write!(
 				f,
-				"warning: only development accounts vote on the chain at {url}. Their secrets are public, so whoever answers there can prove anything"
+				"warning: only development accounts vote on the chain at {url}. Their secrets are public, so any server there can prove anything"
 			),
 		}
 	}
