@@ -182,6 +182,8 @@ impl frame_system::Config for Runtime {
 	type Hash = Hash;
 	type Lookup = AccountIdLookup<AccountId, ()>;
 	type Nonce = Nonce;
+	/// What an upgrade changes over several blocks.
+	type MultiBlockMigrator = pallet_data_sharing::migrations::Stepped<Runtime>;
 	/// What an upgrade changes in the storage that earlier runtimes wrote.
 	type SingleBlockMigrations = Migrations;
 	/// The address prefix, Substrate's generic one.

@@ -30,6 +30,7 @@ use sp_runtime::{
 
 mod facts;
 mod fees;
+mod sharing;
 mod verifiers;
 
 /// Overwrites values of the configuration with those of the patch.

@@ -269,6 +269,8 @@ pub enum Rejection {
 	PoolFull,
 	/// The account cannot pay the fee.
 	CannotPay,
+	/// The transaction stores bytes in an epoch that is over, or in a dataset that was removed.
+	Overtaken,
 	/// Anything else.
 	Other,
 }
@@ -283,6 +285,9 @@ impl Rejection {
 			Self::PoolFull
 		} else if says("Inability to pay some fees") {
 			Self::CannotPay
+		} else if says("InvalidTransaction custom error") {
+			// The only reason for which this chain's runtime rejects a transaction with a code of its own.
+			Self::Overtaken
 		} else {
 			Self::Other
 		}
@@ -442,6 +447,10 @@ mod tests {
 			(
 				"Invalid transaction: Inability to pay some fees (e.g. account balance too low)",
 				Rejection::CannotPay,
+			),
+			(
+				"Invalid transaction: InvalidTransaction custom error",
+				Rejection::Overtaken,
 			),
 			("Transaction is temporarily banned", Rejection::Other),
 		];

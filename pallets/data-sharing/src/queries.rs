@@ -7,7 +7,7 @@ use crate::{
 	types::*,
 };
 use alloc::vec::Vec;
-use codec::{Decode, Encode};
+use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{ensure, storage::PrefixIterator};
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{
@@ -161,15 +161,26 @@ impl<T: Config> Pallet<T> {
 		)
 	}
 
-	/// Returns the records in a range of a dataset. The leaves of a short range are looked up one by one: the state
-	/// does not store leaves in their order, and a walk over it would read the whole epoch.
+	/// Returns the records in a range of a dataset. The state does not store leaves in their order, so there are two
+	/// ways to find those of a range: to look up each of them, or to walk over all that are taken in the epoch.
+	/// The cheaper one is chosen for the first page; the cursor says which one it was.
 	pub fn records_in(
 		owner: &T::AccountId,
 		scope: &Scope,
 		after: Option<Vec<u8>>,
 		limit: u32,
 	) -> Page<RecordEntry<BalanceOf<T>, BlockNumberFor<T>>> {
-		if scope.leaves() <= MAX_PAGE.into() {
+		let by_leaf = match &after {
+			// A leaf itself; a walk's cursor has a hash in front of it.
+			Some(after) => after.len() <= Leaf::max_encoded_len(),
+			None => {
+				// In all epochs: this one may have fewer.
+				let taken =
+					Datasets::<T>::get(owner, scope.dataset).map_or(0, |entry| entry.leaves);
+				scope.leaves() <= taken.max(MAX_PAGE.into())
+			}
+		};
+		if by_leaf {
 			return Self::records_at(owner, scope, after, limit);
 		}
 		page(
