@@ -198,6 +198,9 @@ test('a node that prunes bodies forgets their events with them, and says so', { 
 		assert.deepEqual(await history(client, {}), []);
 		const body = await client.rpc('chain_getBlock', stored.blockHash);
 		assert.equal(body, null);
+		for (const query of [{ from: 1 }, { to: stored.block }, { account: school.address, from: stored.block }]) {
+			await assert.rejects(client.rpc('sharing_history', query), /this node has the events from block \d+ on/);
+		}
 
 		const from = ['--from', '1'];
 		const refused = await trace(pruned.url, 'account', school.address, ...from);
