@@ -48,9 +48,13 @@ pub(crate) struct Found {
 	pub(crate) blocks: Vec<BlockNumber>,
 }
 
+/// Returns the first block that the node has: genesis, or the block with whose state it began.
+pub(crate) type Start = Box<dyn Fn() -> Result<BlockNumber> + Send + Sync>;
+
 /// The history.
 pub(crate) struct History<C = FullClient, S = FullEvents> {
 	client: Arc<C>,
+	start: Start,
 	events: S,
 	index: Index<C>,
 	/// Held while the index is changed.
@@ -65,10 +69,11 @@ where
 	S: OffchainStorage,
 {
 	/// Creates the history over a client and the offchain column of its database.
-	pub(crate) fn new(client: Arc<C>, events: S, keep: Option<BlockNumber>) -> Self {
+	pub(crate) fn new(client: Arc<C>, start: Start, events: S, keep: Option<BlockNumber>) -> Self {
 		Self {
 			index: Index::new(client.clone()),
 			client,
+			start,
 			events,
 			writing: Mutex::new(()),
 			keep,
@@ -143,11 +148,7 @@ where
 		let _writing = self.writing.lock();
 		let before = match self.index.progress()? {
 			Some(progress) => self.common(progress)?,
-			None => Progress {
-				number: 0,
-				hash: self.client.info().genesis_hash,
-				first: 1,
-			},
+			None => self.beginning()?,
 		};
 		let (mut progress, mut changes) = (before, Changes::default());
 		let last = before
@@ -176,6 +177,19 @@ where
 			self.index.write(changes, &progress)?;
 		}
 		Ok(progress)
+	}
+
+	/// Returns the progress of an empty index. The node did not execute its first block, so it has the events from the
+	/// next one on.
+	fn beginning(&self) -> Result<Progress> {
+		let number = (self.start)()?;
+		let hash = self.client.hash(number)?;
+		let missing = || Error::Backend(format!("the first block {number} of the history"));
+		Ok(Progress {
+			number,
+			hash: hash.ok_or_else(missing)?,
+			first: number.saturating_add(1),
+		})
 	}
 
 	/// Returns the progress, taken back to the last block that is still on the best chain.

@@ -199,7 +199,13 @@ fn start_history(
 		.backend
 		.offchain_storage()
 		.ok_or("the database has no offchain column, where the events of the blocks are")?;
-	let history = Arc::new(History::new(core.client.clone(), events, keep));
+	let chain = core.chain.clone();
+	let start = move || {
+		let start = chain.history_start();
+		start.map_err(|error| sp_blockchain::Error::Backend(error.to_string()))
+	};
+	let client = core.client.clone();
+	let history = Arc::new(History::new(client, Box::new(start), events, keep));
 	task_manager
 		.spawn_handle()
 		.spawn_blocking("history", None, history.clone().run());

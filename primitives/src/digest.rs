@@ -156,8 +156,8 @@ impl PowHeader {
 	/// # Errors
 	///
 	/// Returns a [`DigestError`] if the header is too long, if the digest does not contain exactly one of
-	/// each of the engine's items, if the seal is not last, if there is more than one [`Receipts`] item, or
-	/// if there is a pre-runtime or seal item of another engine.
+	/// each of the engine's items, if the seal is not last, or if there is a pre-runtime or seal item of
+	/// another engine. It does not look at [`Receipts`]: see [`read_receipts`].
 	pub fn read(header: &Header) -> Result<Self, DigestError> {
 		let got = header.encoded_size();
 		if got > MAX_HEADER_BYTES {
@@ -210,7 +210,6 @@ pub fn seal_hash(unsealed: &Header) -> H256 {
 /// Returns the same errors as [`PowHeader::read`].
 pub fn read_unsealed(header: &Header) -> Result<(PreDigest, u64), DigestError> {
 	let pre = read_pre_digest(&header.digest)?;
-	read_receipts(&header.digest)?;
 	let mut gas_used = None;
 	for item in &header.digest.logs {
 		match item {
@@ -252,8 +251,11 @@ pub fn read_pre_digest(digest: &sp_runtime::Digest) -> Result<PreDigest, DigestE
 	pre.ok_or(DigestError::Missing(Item::PreDigest))
 }
 
-/// Reads H_e, if the header has it. The rules of the header allow one item at most; whether a block must have
-/// one, and which, depends on its runtime: executing the block decides that.
+/// Reads H_e, if the header has it.
+///
+/// The header's rules do not ask for it. Executing a block decides which item its header must have: none by an
+/// older runtime, one by a newer one. No one executes an uncle, so its items say nothing, and a rule about them
+/// would part nodes that know it from those that do not.
 ///
 /// # Errors
 ///

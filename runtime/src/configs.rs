@@ -8,14 +8,15 @@ use crate::{
 	Verifiers, VERSION,
 };
 use alloc::vec::Vec;
-use codec::{Decode, Encode};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
 	derive_impl,
 	dispatch::DispatchClass,
 	parameter_types,
 	traits::{
 		fungible::{Balanced, Credit},
-		ConstU128, ConstU32, ConstU64, ConstU8, Contains, OnUnbalanced, VariantCountOf,
+		Consideration, ConstU128, ConstU32, ConstU64, ConstU8, Contains, MaybeConsideration,
+		OnUnbalanced, VariantCountOf,
 	},
 	weights::{
 		constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_SECOND},
@@ -32,11 +33,12 @@ use isthmus_primitives::{
 };
 use isthmus_sharing::terms::{CANCEL_NOTICE, MAX_VALUE_SIZE};
 use pallet_collective::{EnsureMembers, Instance1, PrimeDefaultVote, WeightInfo as _};
-use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
+use pallet_transaction_payment::{FungibleAdapter, Multiplier, MultiplierUpdate};
 use polkadot_sdk::*;
+use scale_info::TypeInfo;
 use sp_runtime::{
 	traits::{AccountIdLookup, BlakeTwo256, Bounded, Convert, ConvertInto, Hash as _, OpaqueKeys},
-	DispatchResult, FixedPointNumber, Perbill, Perquintill,
+	DispatchError, DispatchResult, FixedPointNumber, Perbill, Perquintill, Saturating,
 };
 use sp_version::RuntimeVersion;
 
@@ -59,8 +61,10 @@ const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
 pub const MAX_VERIFIERS: u32 = 100;
 /// For how many sessions a former verifier's deposit stays held: about five hours, with sessions of 50 blocks.
 const UNBONDING_SESSIONS: u32 = 28;
-/// The maximum number of motions open at the same time.
-const MAX_MOTIONS: u32 = 20;
+/// The maximum number of motions that one verifier has open at the same time.
+pub const MOTIONS_PER_MEMBER: u32 = 3;
+/// The maximum number of motions open at the same time: no verifier can take another one's places.
+const MAX_MOTIONS: u32 = MOTIONS_PER_MEMBER * MAX_VERIFIERS;
 
 parameter_types! {
 	pub const Version: RuntimeVersion = VERSION;
@@ -97,6 +101,18 @@ impl RootCalls for Runtime {
 	fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
 		is_beyond(signer, call)
 	}
+}
+
+/// Returns whether a call of the council fails whenever this account signs it: only members propose and vote, and they
+/// propose motions only.
+fn is_closed_to(signer: &AccountId, call: &pallet_collective::Call<Runtime, Instance1>) -> bool {
+	use pallet_collective::Call;
+	let is_fit = match call {
+		Call::propose { proposal, .. } => is_motion(proposal),
+		Call::vote { .. } => true,
+		_ => return false,
+	};
+	!is_fit || !Council::is_member(signer)
 }
 
 /// Returns whether a call takes a motion of the verifiers' council.
@@ -140,12 +156,16 @@ fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
 				| Balances::force_adjust_total_issuance { .. }
 		),
 		RuntimeCall::Grandpa(call) => matches!(call, pallet_grandpa::Call::note_stalled { .. }),
-		RuntimeCall::Council(call) => matches!(
-			call,
-			Council::set_members { .. }
-				| Council::disapprove_proposal { .. }
-				| Council::kill { .. }
-		),
+		RuntimeCall::Council(call) => {
+			is_closed_to(signer, call)
+				|| matches!(
+					call,
+					Council::set_members { .. }
+						| Council::disapprove_proposal { .. }
+						| Council::kill { .. }
+						| Council::execute { .. }
+				)
+		}
 		RuntimeCall::Verifiers(_) => is_motion(call),
 		RuntimeCall::Sudo(_) => pallet_sudo::Key::<Runtime>::get().as_ref() != Some(signer),
 		RuntimeCall::Utility(call) => match call {
@@ -182,6 +202,8 @@ impl frame_system::Config for Runtime {
 	type Hash = Hash;
 	type Lookup = AccountIdLookup<AccountId, ()>;
 	type Nonce = Nonce;
+	/// What an upgrade changes over several blocks.
+	type MultiBlockMigrator = pallet_data_sharing::migrations::Stepped<Runtime>;
 	/// What an upgrade changes in the storage that earlier runtimes wrote.
 	type SingleBlockMigrations = Migrations;
 	/// The address prefix, Substrate's generic one.
@@ -252,25 +274,63 @@ impl WeightToFee for FeeForBytes {
 	}
 }
 
-parameter_types! {
-	/// The fullness of blocks, in gas, above which fees rise. Below it they fall, but never below the base
-	/// fees.
-	pub const TargetBlockFullness: Perquintill = Perquintill::from_percent(25);
-	/// How fast fees rise and fall: in blocks that are full of bytes they double in about 120 blocks, and in
-	/// empty ones they halve in about 280.
-	pub AdjustmentVariable: Multiplier = Multiplier::saturating_from_rational(1, 100);
-	pub MinimumMultiplier: Multiplier = Multiplier::from_u32(1);
-	pub MaximumMultiplier: Multiplier = Bounded::max_value();
+/// The fullness of blocks, in gas, above which fees rise. Below it they fall, but never below the base fees.
+const TARGET_FULLNESS: Perquintill = Perquintill::from_percent(25);
+
+/// Adjusts the fees' multiplier to how full of gas a block is: of normal and of operational transactions, since both
+/// carry bytes and execution that everyone pays for. At most, it is as full as normal ones alone can make it.
+///
+/// In blocks that are full of bytes fees double in about 120 blocks, and in empty ones they halve in about 280. The
+/// formula is that of the framework's [`pallet_transaction_payment::TargetedFeeAdjustment`], which counts normal transactions only.
+pub struct AdjustFees;
+
+impl Convert<Multiplier, Multiplier> for AdjustFees {
+	fn convert(previous: Multiplier) -> Multiplier {
+		let limits = RuntimeBlockWeights::get();
+		let normal = limits.get(DispatchClass::Normal).max_total;
+		let most = normal.unwrap_or(limits.max_block).ref_time().max(1);
+		let block = System::block_weight();
+		let used = [DispatchClass::Normal, DispatchClass::Operational]
+			.map(|class| block.get(class).ref_time());
+		let used = used.into_iter().fold(0, u64::saturating_add).min(most);
+		let target = TARGET_FULLNESS * most;
+
+		let previous = previous.max(Self::min());
+		let diff = Multiplier::saturating_from_rational(used.abs_diff(target), most);
+		let first = Self::variability().saturating_mul(diff);
+		let half_square = Self::variability().saturating_mul(Self::variability())
+			/ Multiplier::saturating_from_integer(2);
+		let second = half_square.saturating_mul(diff.saturating_mul(diff));
+		let next = if used >= target {
+			previous.saturating_add(first.saturating_add(second).saturating_mul(previous))
+		} else {
+			previous.saturating_sub(first.saturating_sub(second).saturating_mul(previous))
+		};
+		next.clamp(Self::min(), Self::max())
+	}
+}
+
+impl MultiplierUpdate for AdjustFees {
+	fn min() -> Multiplier {
+		Multiplier::from_u32(1)
+	}
+
+	fn max() -> Multiplier {
+		Bounded::max_value()
+	}
+
+	fn target() -> Perquintill {
+		TARGET_FULLNESS
+	}
+
+	/// How fast fees rise and fall.
+	fn variability() -> Multiplier {
+		Multiplier::saturating_from_rational(1, 100)
+	}
 }
 
 impl pallet_transaction_payment::Config for Runtime {
-	type FeeMultiplierUpdate = TargetedFeeAdjustment<
-		Runtime,
-		TargetBlockFullness,
-		AdjustmentVariable,
-		MinimumMultiplier,
-		MaximumMultiplier,
-	>;
+	type FeeMultiplierUpdate = AdjustFees;
 	type LengthToFee = FeeForBytes;
 	type OnChargeTransaction = FungibleAdapter<Balances, BurnFees>;
 	/// An operational call has no priority over others: anyone may sign one, and only a tip buys a place.
@@ -359,6 +419,10 @@ impl pallet_verifiers::Finality<BlockNumber> for Finality {
 		Grandpa::pending_change().is_some()
 	}
 
+	fn forced_after() -> Option<BlockNumber> {
+		Grandpa::pending_change().and_then(|change| change.forced)
+	}
+
 	fn note_stalled(delay: BlockNumber, finalized: BlockNumber) -> DispatchResult {
 		Grandpa::note_stalled(RuntimeOrigin::root(), delay, finalized)
 	}
@@ -380,10 +444,54 @@ impl pallet_verifiers::Config for Runtime {
 	type WeightInfo = pallet_verifiers::weights::SubstrateWeight<Runtime>;
 }
 
+/// A place among the open motions of a verifier. The council keeps it with the motion, so the places that are taken
+/// are those of open motions: a motion that is closed frees its place.
+#[derive(
+	Clone, PartialEq, Eq, Debug, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+)]
+pub struct MotionPlace;
+
+impl MotionPlace {
+	/// Returns how many open motions this account has proposed.
+	fn taken_by(who: &AccountId) -> usize {
+		use pallet_collective::{CostOf, Proposals};
+		let motions = Proposals::<Runtime, Instance1>::get();
+		let proposers = motions.iter().filter_map(CostOf::<Runtime, Instance1>::get);
+		proposers.filter(|(proposer, _)| proposer == who).count()
+	}
+}
+
+impl Consideration<AccountId, u32> for MotionPlace {
+	fn new(who: &AccountId, _: u32) -> Result<Self, DispatchError> {
+		let is_free = Self::taken_by(who) < MOTIONS_PER_MEMBER as usize;
+		is_free
+			.then_some(Self)
+			.ok_or_else(|| pallet_collective::Error::<Runtime, Instance1>::TooManyProposals.into())
+	}
+
+	fn update(self, _: &AccountId, _: u32) -> Result<Self, DispatchError> {
+		Ok(self)
+	}
+
+	fn drop(self, _: &AccountId) -> DispatchResult {
+		Ok(())
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn ensure_successful(_: &AccountId, _: u32) {}
+}
+
+impl MaybeConsideration<AccountId, u32> for MotionPlace {
+	/// The council keeps the place only if it is something.
+	fn is_none(&self) -> bool {
+		false
+	}
+}
+
 /// The collective of the verifiers, which votes on verifiers, upgrades and the restart of finality.
 impl pallet_collective::Config<Instance1> for Runtime {
 	/// Motions need no deposit: only verifiers propose them, and they are few and small.
-	type Consideration = ();
+	type Consideration = MotionPlace;
 	/// Counts an abstention as a vote against, since there is no prime member.
 	type DefaultVote = PrimeDefaultVote;
 	type DisapproveOrigin = EnsureRoot<AccountId>;
@@ -444,4 +552,16 @@ impl pallet_data_sharing::Config for Runtime {
 	/// The inherent's time is the block's timestamp (H_s) in milliseconds.
 	type Time = pallet_timestamp::Pallet<Runtime>;
 	type WeightInfo = pallet_data_sharing::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_facts::Config for Runtime {
+	/// A miner may date its block up to 15 s ahead, and a reporter's clock may differ as well.
+	type ClockDrift = ConstU64<60>;
+	type Currency = Balances;
+	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
+	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
+	type MaxReporters = ConstU32<16>;
+	/// The inherent's time is the block's timestamp (H_s) in milliseconds.
+	type Time = pallet_timestamp::Pallet<Runtime>;
+	type WeightInfo = pallet_facts::weights::SubstrateWeight<Runtime>;
 }

@@ -56,8 +56,8 @@ where
 	type Pre = ();
 
 	fn weight(&self, _: &T::RuntimeCall) -> Weight {
-		// At most one entry is read, the superuser's key.
-		T::DbWeight::get().reads(1)
+		// At most two entries are read, the superuser's key and the list of verifiers.
+		T::DbWeight::get().reads(2)
 	}
 
 	fn validate(

@@ -28,7 +28,9 @@ use sp_runtime::{
 	BuildStorage, Digest, DigestItem, DispatchError, OpaqueExtrinsic,
 };
 
+mod facts;
 mod fees;
+mod sharing;
 mod verifiers;
 
 /// Overwrites values of the configuration with those of the patch.

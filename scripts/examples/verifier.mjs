@@ -13,7 +13,7 @@ const commands = {
 	upgrade: { args: ['SECRET', 'CODE_FILE'], run: (file) => agree(tx.verifiers.authorizeUpgrade(registry.hash(readFileSync(file)))) },
 	'cancel-upgrade': { args: ['SECRET'], run: () => agree(tx.verifiers.cancelUpgrade()) },
 	restart: { args: ['SECRET', 'FINALIZED', 'ACCOUNT[,ACCOUNT…]|none'], run: restart },
-	'cancel-restart': { args: ['SECRET'], run: () => agree(tx.verifiers.cancelRestart()) },
+	'cancel-restart': { args: ['SECRET'], run: cancelRestart },
 	'apply-upgrade': { args: ['CODE_FILE'], run: applyUpgrade },
 };
 
@@ -49,7 +49,14 @@ async function restart(finalized, list) {
 	const absent = list === 'none' ? [] : list.split(',');
 	const own = (await rpc.chain.getHeader(await rpc.chain.getFinalizedHead())).number.toNumber();
 	if (own > Number(finalized)) throw new Error(`this node has finalized block ${own}: give the highest of all nodes`);
-	await agree(tx.verifiers.restartFinality(finalized, absent), absent.length);
+	const { setId } = await rpc.grandpa.roundState();
+	await agree(tx.verifiers.restartFinality(setId, finalized, absent), absent.length);
+}
+
+/** Agrees to take a restart back, with the votes of as many as agreed to it. */
+async function cancelRestart() {
+	const agreed = await query.verifiers.agreedRestart();
+	await agree(tx.verifiers.cancelRestart(), agreed.isSome ? agreed.unwrap().absent.length : 0);
 }
 
 /** Proposes the call if no one has, votes for it, and closes the motion if that was the last vote needed. */

@@ -107,12 +107,12 @@ export async function storeFile(client, signer, master, place, file, options = {
  * @param {string} owner
  * @param {Uint8Array} key
  * @param {(answer: object) => Promise<import('./envelope.mjs').LeafKey>} leafKeyFor Returns the record's leaf
- * key for the answer of `signedQuery`.
+ * key for the proven answer.
  * @param {{pageChunks?: number}} [options] How many chunks to request in one page.
  * @returns {AsyncGenerator<Uint8Array>}
  */
 export async function* readChunks(client, signer, owner, key, leafKeyFor, { pageChunks = 8 } = {}) {
-	const answer = await client.signedQuery(signer, owner, key);
+	const answer = await client.provenLarge(signer, owner, key);
 	const { manifest } = answer;
 	const header = Header.read(manifest.header);
 	const context = client.recordContext(owner, key);

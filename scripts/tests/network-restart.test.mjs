@@ -34,16 +34,18 @@ test('two of four verifiers are lost, and the others restart finality', { timeou
 	const [alice, bob, charlie, dave] = network.members;
 	const client = await alice.client();
 	const { api } = client;
-	const restart = (finalized, without) => api.tx.verifiers.restartFinality(finalized, without);
+	const restart = (set, finalized, without) => api.tx.verifiers.restartFinality(set, finalized, without);
 	/** The number of the last block that one of the first two has finalized. */
 	let finalized;
+	/** The number of the set of voters that votes when the two are lost. */
+	let set;
 	/** The block from which on the new voters vote. */
 	let restarted;
 
 	await step(t, network, 'while finality lives, it cannot be restarted', async () => {
 		await network.finalizedFrom(SESSION_BLOCKS);
 		// A block to come cannot be the last finalized one; the last finalized one may be old when the motion is closed.
-		await assert.rejects(agree(client, ['//Alice', '//Bob'], restart(1_000_000, absent)), { name: 'NotStalled' });
+		await assert.rejects(agree(client, ['//Alice', '//Bob'], restart(0, 1_000_000, absent)), { name: 'NotStalled' });
 	});
 
 	await step(t, network, 'two are lost: blocks go on, and finality stands', async () => {
@@ -53,11 +55,14 @@ test('two of four verifiers are lost, and the others restart finality', { timeou
 		const finals = await Promise.all([alice, bob].map(({ rpc }) => rpc.finalized()));
 		finalized = Math.max(...finals.map((head) => head.number));
 		assert.ok(finalized <= number, `block ${finalized} was finalized by two of four`);
+		({ setId: set } = await alice.rpc.call('grandpa_roundState'));
 	});
 
 	await step(t, network, 'one of two is not enough, two are', async () => {
-		await assert.rejects(agree(client, ['//Alice'], restart(finalized, absent)), { name: 'BadOrigin' });
-		const closed = await agree(client, ['//Alice', '//Bob'], restart(finalized, absent));
+		await assert.rejects(agree(client, ['//Alice'], restart(set, finalized, absent)), { name: 'BadOrigin' });
+		// No node could import the block in which the new voters take over.
+		await assert.rejects(agree(client, ['//Alice', '//Bob'], restart(set + 1, finalized, absent)), { name: 'UnknownSet' });
+		const closed = await agree(client, ['//Alice', '//Bob'], restart(set, finalized, absent));
 		const agreed = closed.event('verifiers', 'RestartAgreed');
 		assert.deepEqual(agreed.absent.map(String), absent);
 		const due = agreed.due.toNumber();

@@ -74,6 +74,10 @@ test('a node joins by warp sync', { timeout }, async (t) => {
 		const issuance = '0xc2261276cc9d1f8598ea4b6a74b15c2f57c875e4cff74148e4628f264b974c80';
 		const issued = ({ rpc }) => rpc.call('state_getStorage', issuance, head);
 		assert.equal(await issued(warped), await issued(first));
+		const { since, until: searched } = await warped.rpc.call('sharing_history', {});
+		assert.equal(since, start + 1, 'it executed the blocks above the one that it began with');
+		assert.ok(searched > start, `it has searched up to #${searched}`);
+		await assert.rejects(warped.rpc.call('sharing_history', { from: start }), { code: 7122 });
 	});
 
 	await step(t, network, 'it starts again with and without the option', async () => {

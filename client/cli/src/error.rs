@@ -306,6 +306,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 				Some(Rejection::CannotPay) => Some("the account cannot pay the fee: isthmus balance"),
 				Some(Rejection::PoolFull) => Some("the node is busy: run the same command again later"),
 				Some(Rejection::NonceTaken) => Some(SHARED),
+				Some(Rejection::Overtaken) => Some("the dataset has a new epoch, or was removed: isthmus dataset list"),
 				_ => None,
 			},
 		),
@@ -331,6 +332,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
 		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
+		Receipt(_) => (Kind::NotAuthentic, Some(FALSE_NODE)),
 		Upload(error) => upload_hint(error),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
@@ -383,6 +385,9 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		GrantEnded => "list the grants: isthmus list given",
 		LeafTaken => NEXT_LEAF,
 		KeyTaken => OTHER_NAME,
+		RecordPaidFor => {
+			"`isthmus list given` shows the grants and until which block they are paid for; revoke one: isthmus revoke"
+		}
 		UnknownRecord => "list your records: isthmus list records",
 		SelfRequest => "fetch your own records without a grant: isthmus fetch",
 		DatasetNameTaken => "list your datasets: isthmus dataset list",

@@ -11,6 +11,7 @@ use crate::{
 	},
 };
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
+use isthmus_light::ReceiptError;
 use subxt::ext::{jsonrpsee::core::ClientError as RpcError, scale_decode};
 
 /// Why an operation failed.
@@ -68,6 +69,9 @@ pub enum Error {
 		/// What is wrong.
 		reason: String,
 	},
+	/// A receipt proves nothing.
+	#[error(transparent)]
+	Receipt(#[from] ReceiptError),
 	/// The chain lacks something that this library needs, or one of its types has an unexpected shape.
 	#[error("this program does not understand the chain: {0}")]
 	Incompatible(String),
@@ -269,6 +273,8 @@ pub enum Rejection {
 	PoolFull,
 	/// The account cannot pay the fee.
 	CannotPay,
+	/// The transaction stores bytes in an epoch that is over, or in a dataset that was removed.
+	Overtaken,
 	/// Anything else.
 	Other,
 }
@@ -283,6 +289,9 @@ impl Rejection {
 			Self::PoolFull
 		} else if says("Inability to pay some fees") {
 			Self::CannotPay
+		} else if says("InvalidTransaction custom error") {
+			// The only reason for which this chain's runtime rejects a transaction with a code of its own.
+			Self::Overtaken
 		} else {
 			Self::Other
 		}
@@ -318,10 +327,15 @@ impl Error {
 	}
 }
 
+/// The code of a history that begins after the blocks that were asked for.
+const HISTORY_GONE: i32 = 7122;
+
 /// The data that a node attaches to an error.
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 struct Data {
-	reason: String,
+	reason: Option<String>,
+	/// The first block of the node's history.
+	since: Option<BlockNumber>,
 }
 
 /// Returns whether a node reports that it has pruned a state. Nodes have no code for this, and `subxt` passes
@@ -336,11 +350,15 @@ impl From<&subxt::rpcs::UserError> for Error {
 			return Error::StateGone(error.message.clone());
 		}
 		let data = error.data.as_ref();
-		let reason = data.and_then(|data| serde_json::from_str::<Data>(data.get()).ok());
+		let data = data.and_then(|data| serde_json::from_str::<Data>(data.get()).ok());
+		let data = data.unwrap_or_default();
+		if let (HISTORY_GONE, Some(since)) = (error.code, data.since) {
+			return Error::HistoryGone { since };
+		}
 		Error::Rpc {
 			code: error.code,
 			message: error.message.clone(),
-			reason: reason.map(|data| data.reason),
+			reason: data.reason,
 		}
 	}
 }
@@ -443,6 +461,10 @@ mod tests {
 				"Invalid transaction: Inability to pay some fees (e.g. account balance too low)",
 				Rejection::CannotPay,
 			),
+			(
+				"Invalid transaction: InvalidTransaction custom error",
+				Rejection::Overtaken,
+			),
 			("Transaction is temporarily banned", Rejection::Other),
 		];
 		for (sentence, rejection) in sentences {
@@ -476,5 +498,25 @@ mod tests {
 		};
 		assert!(matches!(answer(gone), Error::StateGone(_)));
 		assert!(matches!(answer("no"), Error::Rpc { code: 4003, .. }));
+	}
+
+	#[test]
+	fn a_history_that_is_gone_says_since_when() {
+		let answer = |code, data: &str| {
+			Error::from(&subxt::rpcs::UserError {
+				code,
+				message: "no".into(),
+				data: serde_json::value::RawValue::from_string(data.into()).ok(),
+			})
+		};
+		let since = r#"{"since":9}"#;
+		let gone = answer(7122, since);
+		assert!(matches!(gone, Error::HistoryGone { since: 9 }), "{gone}");
+		assert!(matches!(answer(7121, since), Error::Rpc { .. }));
+		assert!(matches!(answer(7122, "{}"), Error::Rpc { .. }));
+		let refused = answer(7106, r#"{"reason":"NotAuthorised"}"#);
+		assert!(
+			matches!(refused, Error::Rpc { reason: Some(reason), .. } if reason == "NotAuthorised")
+		);
 	}
 }

@@ -85,7 +85,8 @@ fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Er
 	hex::decode(text.strip_prefix("0x").unwrap_or(&text)).map_err(serde::de::Error::custom)
 }
 
-/// Returns the events about a subject, or about any, in the blocks `from..=to` of the best chain.
+/// Returns the events about a subject, or about any, in the blocks `from..=to` of the best chain. If the node has the
+/// events from a later block on only, [`History::since`] is greater than `from`.
 ///
 /// # Errors
 ///
@@ -105,9 +106,19 @@ pub async fn history(
 	let mut reached = None;
 	loop {
 		let query = query(subject, from, to, after.as_deref());
-		let page: Page = client
-			.request("sharing_history", rpc_params![query])
-			.await?;
+		let answer = client.request("sharing_history", rpc_params![query]);
+		let page: Page = match answer.await {
+			// What the node has of the range begins later, or was pruned since the page before.
+			Err(Error::HistoryGone { since }) if since > from => {
+				if since > to {
+					let events = Vec::new();
+					return Ok(History { since, events });
+				}
+				(from, after) = (since, None);
+				continue;
+			}
+			answer => answer?,
+		};
 		for block in page.blocks {
 			for event in check(block, |event| decode(event, &metadata))? {
 				let place = |event: &ProvenEvent| (event.block.number, event.index);

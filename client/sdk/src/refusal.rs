@@ -132,6 +132,7 @@ pallet_errors! {
 	FirmForTooLittle,
 	NothingDue,
 	NameSpaces,
+	RecordPaidFor,
 }
 
 impl fmt::Display for PalletError {

@@ -13,7 +13,7 @@ use crate::{
 	claim::Claim,
 	client::Client,
 	connection::{reconnect_after, RECONNECTIONS},
-	error::{Error, UploadError},
+	error::{Error, Rejection, UploadError},
 	lock,
 	manifest::{content_hash, Manifest},
 	note::Notes,
@@ -320,7 +320,7 @@ impl<'a> Upload<'a> {
 				NotCurrentEpoch => self.current_epoch,
 				_ => false,
 			},
-			error => error.is_connection(),
+			error => error.is_connection() || error.rejection() == Some(Rejection::Overtaken),
 		}
 	}
 

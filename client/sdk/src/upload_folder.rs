@@ -14,7 +14,7 @@ use crate::{
 	account::Identity,
 	client::Client,
 	connection::{reconnect_after, RECONNECTIONS},
-	error::{Error, UploadError},
+	error::{Error, Rejection, UploadError},
 	folder::{self, File as Entry},
 	outcome::Included,
 	progress::Progress,
@@ -211,7 +211,10 @@ impl<'a> UploadFolder<'a> {
 fn is_over(error: &Error) -> bool {
 	match error {
 		Error::Upload(UploadError::NotCurrentEpoch { .. } | UploadError::EpochOver { .. }) => true,
-		error => error.refusal() == Some(&PalletError::NotCurrentEpoch),
+		error => {
+			error.refusal() == Some(&PalletError::NotCurrentEpoch)
+				|| error.rejection() == Some(Rejection::Overtaken)
+		}
 	}
 }
 

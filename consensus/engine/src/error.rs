@@ -2,7 +2,7 @@
 //! Defines why a header or a block was not accepted. "Rejected" and "could not check" are different: only the
 //! first says anything about the peer.
 
-use isthmus_primitives::{AccountId, Hash};
+use isthmus_primitives::{AccountId, BlockNumber, Hash};
 use isthmus_rules::{FutureTimestamp, HeaderError, Rejection};
 use polkadot_sdk::*;
 
@@ -63,6 +63,19 @@ pub enum CheckError {
 	/// The sum of the chain's difficulties does not fit in 256 bits.
 	#[error(transparent)]
 	TotalDifficulty(#[from] HeaderError),
+	/// The block announces a restart of finality that begins below this node's history.
+	#[error(
+		"{block} restarts finality after block {finalized}, and this node has no block before {start}: remove the chain \
+		 with `purge-chain`, and sync it from genesis with `--sync full`"
+	)]
+	RestartBelowHistory {
+		/// The block that announces it.
+		block: Hash,
+		/// The last finalized block, as the block says.
+		finalized: BlockNumber,
+		/// The first block of this node's history.
+		start: BlockNumber,
+	},
 	/// The block's body is needed but missing.
 	#[error("the body of {0} is missing")]
 	MissingBody(Hash),

@@ -10,7 +10,7 @@ use crate::{
 	unchecked, LOG_TARGET,
 };
 use futures::{lock::Mutex, StreamExt};
-use isthmus_primitives::{Block, Hash};
+use isthmus_primitives::{Block, BlockNumber, Hash, Header};
 use isthmus_rules as rules;
 use polkadot_sdk::*;
 use sc_client_api::{
@@ -24,6 +24,8 @@ use sc_consensus::{
 	BlockCheckParams, BlockImport, BlockImportParams, ForkChoiceStrategy, ImportResult, StateAction,
 };
 use sp_consensus::{BlockOrigin, BlockStatus, Error as ConsensusError};
+use sp_consensus_grandpa::{ConsensusLog, GRANDPA_ENGINE_ID};
+use sp_runtime::generic::OpaqueDigestItemId;
 use std::sync::Arc;
 
 /// The fork choice: among the blocks that descend from the finalized block, the best block is the heaviest or, among
@@ -71,6 +73,23 @@ impl<I, B: Backend<Block>, C: ChainClient> PowBlockImport<I, B, C> {
 		let entries = record_entries(header.hash, total, arrival);
 		block.auxiliary.extend(entries);
 		block.fork_choice = Some(ForkChoiceStrategy::Custom(true));
+		Ok(())
+	}
+
+	/// Refuses a block that restarts finality after a block below this node's history. GRANDPA looks for that block when
+	/// the new voters take over, and panics if it is not there.
+	fn check_restart(&self, header: &Header) -> Result<(), CheckError> {
+		let Some(finalized) = forced_after(header) else {
+			return Ok(());
+		};
+		let start = self.select_chain.chain().history_start()?;
+		if finalized < start {
+			return Err(CheckError::RestartBelowHistory {
+				block: header.hash(),
+				finalized,
+				start,
+			});
+		}
 		Ok(())
 	}
 
@@ -221,11 +240,24 @@ where
 		let _one_at_a_time = self.lock.lock().await;
 		match block.with_state() {
 			true => self.begin_history(&mut block),
-			false => self.weigh(&mut block),
+			false => self
+				.check_restart(&block.post_header())
+				.and_then(|()| self.weigh(&mut block)),
 		}
 		.map_err(unpenalised)?;
 		self.inner.import_block(block).await
 	}
+}
+
+/// Returns the number of the last finalized block, if a header announces a forced change of GRANDPA's voters.
+fn forced_after(header: &Header) -> Option<BlockNumber> {
+	let id = OpaqueDigestItemId::Consensus(&GRANDPA_ENGINE_ID);
+	let logs = header.digest.logs.iter();
+	let mut logs = logs.filter_map(|log| log.try_to::<ConsensusLog<BlockNumber>>(id));
+	logs.find_map(|log| match log {
+		ConsensusLog::ForcedChange(finalized, _) => Some(finalized),
+		_ => None,
+	})
 }
 
 /// Wraps an error as an import error, for which the peer is not penalised.

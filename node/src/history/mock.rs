@@ -72,25 +72,25 @@ impl OffchainStorage for Column {
 pub(super) struct Chain {
 	pub(super) aux: Column,
 	headers: Mutex<HashMap<Hash, Header>>,
-	/// The best chain, from the first block on.
-	best: Mutex<Vec<Hash>>,
+	/// The best chain. Blocks may be missing between the first one and the others.
+	best: Mutex<BTreeMap<BlockNumber, Hash>>,
 }
 
 impl Chain {
 	/// Adds a block, and makes it the best one if `best`.
 	pub(super) fn import(&self, header: Header, best: bool) -> Hash {
-		let (hash, parent) = (header.hash(), header.parent_hash);
+		let hash = header.hash();
 		self.headers.lock().insert(hash, header);
 		if best {
-			let mut route = vec![hash];
-			let mut at = parent;
 			let headers = self.headers.lock();
-			while let Some(header) = headers.get(&at) {
-				route.push(at);
-				at = header.parent_hash;
+			let mut best = self.best.lock();
+			best.retain(|number, _| *number == 0);
+			let mut at = Some((hash, headers[&hash].number));
+			while let Some((hash, number)) = at {
+				best.insert(number, hash);
+				let parent = headers[&hash].parent_hash;
+				at = headers.get(&parent).map(|header| (parent, header.number));
 			}
-			route.reverse();
-			*self.best.lock() = route;
 		}
 		hash
 	}
@@ -123,10 +123,11 @@ impl HeaderBackend<Block> for Chain {
 
 	fn info(&self) -> Info<Block> {
 		let best = self.best.lock();
-		let (first, last) = (best[0], best[best.len() - 1]);
+		let first = best[&0];
+		let (number, last) = best.last_key_value().expect("there is the first block");
 		Info {
-			best_hash: last,
-			best_number: best.len() as BlockNumber - 1,
+			best_hash: *last,
+			best_number: *number,
 			genesis_hash: first,
 			finalized_hash: first,
 			finalized_number: 0,
@@ -145,6 +146,6 @@ impl HeaderBackend<Block> for Chain {
 	}
 
 	fn hash(&self, number: BlockNumber) -> Result<Option<Hash>> {
-		Ok(self.best.lock().get(number as usize).copied())
+		Ok(self.best.lock().get(&number).copied())
 	}
 }

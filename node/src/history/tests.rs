@@ -9,10 +9,13 @@ use codec::Encode;
 use isthmus_primitives::digest::{Receipts, RECEIPTS_ENGINE_ID};
 use isthmus_sharing::history::Receipt;
 use sp_runtime::{Digest, DigestItem};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A chain with its history.
 struct Node {
 	chain: Arc<Chain>,
+	/// The first block of the node's history.
+	start: Arc<AtomicU32>,
 	events: Column,
 	history: History<Chain, Column>,
 }
@@ -22,9 +25,13 @@ impl Node {
 	fn new(keep: Option<BlockNumber>) -> Self {
 		let (chain, events) = (Arc::new(Chain::default()), Column::default());
 		chain.import(header(Hash::zero(), 0, 0, None), true);
-		let history = History::new(chain.clone(), events.clone(), keep);
+		let start = Arc::new(AtomicU32::new(0));
+		let known = start.clone();
+		let first = move || Ok(known.load(Ordering::Relaxed));
+		let history = History::new(chain.clone(), Box::new(first), events.clone(), keep);
 		Self {
 			chain,
+			start,
 			events,
 			history,
 		}
@@ -160,6 +167,30 @@ fn the_history_begins_after_the_last_block_without_its_events() {
 	node.import(second, 0, &[1]);
 	let found = node.history.find(None, 0, BlockNumber::MAX, 100).unwrap();
 	assert_eq!((found.since, found.blocks), (2, vec![2, 3]));
+}
+
+/// A node that began with the state of a finalized block has no blocks below it, and did not execute it.
+#[test]
+fn after_a_warp_sync_the_history_begins_above_the_first_block() {
+	let mut node = Node::new(None);
+	// While it looks for that block, the node has genesis only.
+	let found = node.history.find(None, 0, BlockNumber::MAX, 100).unwrap();
+	assert_eq!((found.since, found.until), (1, 0));
+	let receipts = Receipts {
+		count: 1,
+		root: Hash::repeat_byte(1),
+	};
+	let target = header(Hash::repeat_byte(9), 700, 0, Some(receipts));
+	let target = node.chain.import(target, true);
+	node.start.store(700, Ordering::Relaxed);
+	let first = node.import(target, 0, &[1]);
+	node.import(first, 0, &[2]);
+	let found = node.history.find(None, 0, BlockNumber::MAX, 100).unwrap();
+	assert_eq!((found.since, found.until), (701, 702));
+	assert_eq!(found.blocks, [701, 702]);
+	assert_eq!(node.blocks(2), [702]);
+	assert_eq!(node.events(701), Some(vec![1]));
+	assert_eq!(node.events(700), None);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use jsonrpsee::{
 };
 use polkadot_sdk::*;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sp_core::Bytes;
 use sp_crypto_hashing::sha2_256;
 use std::sync::Arc;
@@ -42,7 +43,7 @@ pub trait HistoryApi {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HistoryQuery {
-	/// The first block; by default the chain's first.
+	/// The first block; by default the first one whose events this node has.
 	from: Option<BlockNumber>,
 	/// The last block; by default the best one.
 	to: Option<BlockNumber>,
@@ -100,7 +101,7 @@ struct Cursor {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryPage {
-	/// The first block from which on this node has all events. What is older may be missing.
+	/// The first block from which on this node has all events.
 	since: BlockNumber,
 	/// The last block that is searched. It is less than the last block of the query if this node has not
 	/// indexed that one yet: ask again.
@@ -147,18 +148,26 @@ pub enum HistoryError {
 	Cursor,
 	#[error("the chain was reorganised at block {0}: ask from the beginning")]
 	Reorganised(BlockNumber),
+	#[error(
+		"this node has the events from block {since} on: ask it from there on, or another node for those before"
+	)]
+	Gone {
+		/// The first block from which on this node has all events.
+		since: BlockNumber,
+	},
 	#[error("database: {0}")]
 	Database(#[from] sp_blockchain::Error),
 }
 
 impl From<HistoryError> for ErrorObjectOwned {
 	fn from(error: HistoryError) -> Self {
-		let code = match error {
-			HistoryError::Filter | HistoryError::Cursor => INVALID_PARAMS_CODE,
-			HistoryError::Reorganised(_) => 7121,
-			HistoryError::Database(_) => INTERNAL_ERROR_CODE,
+		let (code, data) = match error {
+			HistoryError::Filter | HistoryError::Cursor => (INVALID_PARAMS_CODE, None),
+			HistoryError::Reorganised(_) => (7121, None),
+			HistoryError::Gone { since } => (7122, Some(json!({ "since": since }))),
+			HistoryError::Database(_) => (INTERNAL_ERROR_CODE, None),
 		};
-		Self::owned(code, error.to_string(), None::<()>)
+		Self::owned(code, error.to_string(), data)
 	}
 }
 
@@ -172,12 +181,15 @@ impl HistoryApiServer for SharingHistory {
 			.after
 			.map(|bytes| Cursor::decode_all(&mut &bytes[..]).map_err(|_| HistoryError::Cursor))
 			.transpose()?;
-		let from = query
-			.from
-			.unwrap_or(1)
-			.max(after.map_or(0, |cursor| cursor.number));
+		let asked = query.from.max(after.map(|cursor| cursor.number));
 		let to = query.to.unwrap_or(BlockNumber::MAX);
+		let from = asked.unwrap_or_default();
 		let found = self.0.find(subject.as_ref(), from, to, PAGE_BLOCKS)?;
+		// The first block of the chain has no events.
+		let earliest = asked.unwrap_or(found.since).min(to).max(1);
+		if earliest < found.since {
+			return Err(HistoryError::Gone { since: found.since });
+		}
 		let mut page = Page::default();
 		let mut more = found.blocks.len() == PAGE_BLOCKS;
 		for number in found.blocks {

@@ -143,6 +143,26 @@ fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), 
 	Ok(())
 }
 
+/// Makes a request with an offer and a term of one block, and answers it. Returns the grant's number.
+fn buy<T: Config>(
+	owner: &T::AccountId,
+	consumer: &T::AccountId,
+) -> Result<GrantId, BenchmarkError> {
+	request::<T>(owner, consumer)?;
+	let (answered, sealed_keys) = answer::<T>();
+	Pallet::<T>::add_authorize(
+		signed::<T>(owner),
+		consumer.clone(),
+		scope(),
+		expiry::<T>(),
+		None,
+		sealed_keys,
+		Some(answered),
+	)
+	.map_err(|failed| failed.error)?;
+	Ok(NextGrant::<T>::get() - 1)
+}
+
 /// Fills a reader's list with grants, of which the last has ended. Returns that grant.
 fn full_list<T: Config>(
 	owner: &T::AccountId,
@@ -305,8 +325,11 @@ mod benchmarks {
 
 	#[benchmark]
 	fn remove_record() -> Result<(), BenchmarkError> {
-		let caller = owner::<T>()?;
+		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
 		super::store::<T>(&caller)?;
+		// The term that it is paid for is one block.
+		buy::<T>(&caller, &consumer)?;
+		frame_system::Pallet::<T>::set_block_number(2u32.into());
 		Pallet::<T>::start_epoch(signed::<T>(&caller), 0)?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), KEY);
@@ -424,21 +447,7 @@ mod benchmarks {
 	#[benchmark]
 	fn revoke() -> Result<(), BenchmarkError> {
 		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
-		request::<T>(&caller, &consumer)?;
-		let (answered, sealed_keys) = answer::<T>();
-		let owner = signed::<T>(&caller);
-		let reader = consumer.clone();
-		Pallet::<T>::add_authorize(
-			owner,
-			reader,
-			scope(),
-			expiry::<T>(),
-			None,
-			sealed_keys,
-			Some(answered),
-		)
-		.map_err(|failed| failed.error)?;
-		let id = NextGrant::<T>::get() - 1;
+		let id = buy::<T>(&caller, &consumer)?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), id);
 		assert_eq!(
@@ -560,8 +569,7 @@ mod benchmarks {
 	#[benchmark]
 	fn expire_grant() -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
-		grant::<T>(&owner, &consumer)?;
-		let id = NextGrant::<T>::get() - 1;
+		let id = buy::<T>(&owner, &consumer)?;
 		Backlog::<T>::put(expiry::<T>());
 		frame_system::Pallet::<T>::set_block_number(expiry::<T>());
 		#[block]

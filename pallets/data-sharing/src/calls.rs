@@ -244,6 +244,10 @@ mod calls {
 		/// leaf's epoch is over, so is the leaf's deposit. Otherwise the leaf stays taken until `free_leaf`,
 		/// so that no two values are ever encrypted under the same leaf's key. Nodes that keep old blocks
 		/// still have the bytes in the block's body.
+		///
+		/// A record stays while a term runs that a reader paid for when the record was there. Revoke the grants
+		/// first, which pays back the rest of their terms. A record counts as paid for if its leaf is between the
+		/// first and the last leaf of all grants on its epoch that are paid for and active.
 		#[pallet::call_index(8)]
 		#[pallet::weight(T::WeightInfo::remove_record())]
 		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResult {
@@ -510,10 +514,10 @@ mod calls {
 				deposit: Zero::zero(),
 				due: Self::due(expiry, until),
 			};
-			match &request {
-				Some(answered) => Self::fulfil(answered, &mut grant)?,
+			let looked_for_room = match &request {
+				Some(answered) => Self::fulfil(answered, &mut grant).map(|()| false)?,
 				None => Self::give(&mut grant)?,
-			}
+			};
 			let (id, was_full) = Self::open_grant(&grant)?;
 			Self::deposit_event(Event::Authorized {
 				grant: id,
@@ -527,7 +531,7 @@ mod calls {
 				paid: grant.paid,
 				firm: grant.firm,
 			});
-			Ok(match was_full {
+			Ok(match was_full || looked_for_room {
 				true => None,
 				false => Some(T::WeightInfo::add_authorize()),
 			}
@@ -730,7 +734,10 @@ mod calls {
 		/// The grant is removed from the state and its deposit released. Nothing is paid back. What the
 		/// account already read it still has.
 		#[pallet::call_index(20)]
-		#[pallet::weight(T::WeightInfo::forget_grant())]
+		#[pallet::weight(
+			// And what was sold.
+			T::WeightInfo::forget_grant().saturating_add(T::DbWeight::get().reads_writes(1, 1))
+		)]
 		pub fn renounce(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
 			let who = ensure_signed(origin)?;
 			let entry = Grants::<T>::get(grant)

@@ -147,5 +147,8 @@ mod errors {
 		NothingDue,
 		/// The name begins or ends with a space, or has two spaces in a row or an unusual one.
 		NameSpaces,
+		/// A reader paid for access to the record, and its term is not over: revoke its grant first, which pays
+		/// back the rest.
+		RecordPaidFor,
 	}
 }

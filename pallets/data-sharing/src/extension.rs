@@ -8,20 +8,31 @@
 //! transaction's call. Inside a batch, a proxy or a scheduled call, the last bytes can be anything, and the
 //! client would store them under the value's hash.
 //!
+//! The extension also rejects a transaction of these calls that can never succeed, before it takes a place in a
+//! block: one for an epoch that is over, or a dataset that is gone. Such a transaction would not only cost its fee.
+//! Its ciphertext would be public, and a reader who was revoked when the epoch ended can open it. In a block it also
+//! rejects a chunk of a record that was removed or is complete; the pool keeps such a chunk, because a transaction before
+//! it may open the record. What an account sends after a rejected transaction waits for its nonce, and is not included
+//! either.
+//!
 //! Only an extension sees the call before any wrapper unwraps it. If the call is `store`, [`DirectCall`]
 //! leaves a note (the storage entry `DirectStore`), and `store` fails unless it finds the note. In a
 //! runtime without the extension, `store` always fails.
 
-use crate::{pallet::DirectStore, weights::WeightInfo, Call, Config};
+use crate::{pallet::DirectStore, weights::WeightInfo, Call, Config, Error, Pallet};
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use core::marker::PhantomData;
 use frame_support::traits::IsSubType;
+use frame_system::ensure_signed;
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
 use sp_runtime::{
-	impl_tx_ext_default,
-	traits::{DispatchInfoOf, DispatchOriginOf, PostDispatchInfoOf, TransactionExtension},
-	transaction_validity::TransactionValidityError,
+	traits::{
+		DispatchInfoOf, DispatchOriginOf, PostDispatchInfoOf, TransactionExtension, ValidateResult,
+	},
+	transaction_validity::{
+		InvalidTransaction, TransactionSource, TransactionValidityError, ValidTransaction,
+	},
 	DispatchResult, Weight,
 };
 
@@ -78,6 +89,23 @@ where
 		}
 	}
 
+	fn validate(
+		&self,
+		origin: DispatchOriginOf<T::RuntimeCall>,
+		call: &T::RuntimeCall,
+		_info: &DispatchInfoOf<T::RuntimeCall>,
+		_len: usize,
+		_self_implicit: Self::Implicit,
+		_inherited_implication: &impl Encode,
+		source: TransactionSource,
+	) -> ValidateResult<Self::Val, T::RuntimeCall> {
+		if let (Ok(owner), Some(call)) = (ensure_signed(origin.clone()), call.is_sub_type()) {
+			let in_block = source == TransactionSource::InBlock;
+			Pallet::<T>::check_in_time(&owner, call, in_block).map_err(reason)?;
+		}
+		Ok((ValidTransaction::default(), (), origin))
+	}
+
 	fn prepare(
 		self,
 		_val: Self::Val,
@@ -107,6 +135,9 @@ where
 		}
 		Ok(Weight::zero())
 	}
+}
 
-	impl_tx_ext_default!(T::RuntimeCall; validate);
+/// Returns a rejection's reason: the index of the error that the call would return, in the pallet's metadata.
+fn reason<T: Config>(error: Error<T>) -> InvalidTransaction {
+	InvalidTransaction::Custom(error.encode().first().copied().unwrap_or_default())
 }

@@ -321,23 +321,24 @@ impl<T: Config> Pallet<T> {
 		consumer: &T::AccountId,
 	) -> Result<(), Error<T>> {
 		let key = (owner, scope.dataset, scope.epoch, consumer);
-		Self::check_room(&AuthorizationList::<T>::get(key))?;
+		Self::look_for_room(&AuthorizationList::<T>::get(key))?;
 		Self::amend_reader(key, |entry| entry.asked = entry.asked.saturating_add(1));
 		Ok(())
 	}
 
-	/// Checks that a reader can have one more active grant or open request.
-	fn check_room(entry: &ReaderEntry) -> Result<(), Error<T>> {
+	/// Checks that a reader can have one more active grant or open request. Returns whether its grants had to be
+	/// read for that.
+	fn look_for_room(entry: &ReaderEntry) -> Result<bool, Error<T>> {
 		let taken = entry.asked as usize;
 		let most = MAX_GRANTS_PER_READER as usize;
 		if taken.saturating_add(entry.grants.len()) < most {
-			return Ok(());
+			return Ok(false);
 		}
 		ensure!(
 			taken.saturating_add(Self::active(entry)) < most,
 			Error::<T>::TooManyGrants
 		);
-		Ok(())
+		Ok(true)
 	}
 
 	/// Returns how many of a reader's grants are active.
@@ -349,16 +350,18 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Prepares a grant that no one requested: checks that the reader has room for it, and holds its deposit.
-	pub(crate) fn give(grant: &mut GrantOf<T>) -> DispatchResult {
+	/// Returns whether the reader's grants had to be read for that.
+	pub(crate) fn give(grant: &mut GrantOf<T>) -> Result<bool, DispatchError> {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		ensure!(
 			EncryptionKeys::<T>::contains_key(&grant.grantee),
 			Error::<T>::NoEncryptionKey
 		);
 		let key = (&grant.owner, dataset, epoch, &grant.grantee);
-		Self::check_room(&AuthorizationList::<T>::get(key))?;
+		let looked_for_room = Self::look_for_room(&AuthorizationList::<T>::get(key))?;
 		grant.deposit = Self::deposit(Footprint::grant(grant.sealed_keys.len()));
-		Self::hold(HoldReason::Grant, &grant.depositor, grant.deposit)
+		Self::hold(HoldReason::Grant, &grant.depositor, grant.deposit)?;
+		Ok(looked_for_room)
 	}
 
 	/// Writes a new grant, for which there is room among the active ones. If the reader's list is full, the
@@ -392,6 +395,7 @@ impl<T: Config> Pallet<T> {
 		Self::amend_dataset(&grant.owner, dataset, |dataset| {
 			dataset.grants = dataset.grants.saturating_add(1);
 		});
+		Self::note_sold(grant);
 		GrantsTo::<T>::insert(&grant.grantee, id, ());
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, grant);
@@ -435,6 +439,7 @@ impl<T: Config> Pallet<T> {
 			&grant.depositor,
 			grant.deposit.saturating_sub(kept),
 		);
+		Self::note_no_longer_sold(grant);
 		grant.state = state;
 		grant.sealed_keys = BoundedVec::new();
 		grant.deposit = kept;
@@ -478,6 +483,7 @@ impl<T: Config> Pallet<T> {
 	/// Removes a grant, and releases what is held for it.
 	pub(crate) fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
 		let Scope { dataset, epoch, .. } = grant.scope;
+		Self::note_no_longer_sold(grant);
 		Self::amend_reader((&grant.owner, dataset, epoch, &grant.grantee), |entry| {
 			entry.grants.retain(|other| *other != id);
 		});
@@ -491,10 +497,84 @@ impl<T: Config> Pallet<T> {
 	}
 }
 
+/// What was sold.
+impl<T: Config> Pallet<T> {
+	/// Returns whether a grant is active and its reader paid for it. What was paid for a firm grant of an earlier
+	/// runtime is not known.
+	pub(crate) fn is_sold(grant: &GrantOf<T>) -> bool {
+		grant.state == GrantState::Active && (grant.firm || !grant.paid.is_zero())
+	}
+
+	/// Returns whether a record was there when a reader paid for a range with it, and a term is not over.
+	///
+	/// The state keeps one range for all grants on an epoch, so that the cost does not grow with their number.
+	pub(crate) fn is_paid_for(owner: &T::AccountId, record: &RecordOf<T>) -> bool {
+		let now = frame_system::Pallet::<T>::block_number();
+		let (_, complete) = record.payload.blocks();
+		record.payload.is_complete()
+			&& SoldRanges::<T>::get((owner, record.dataset, record.epoch)).is_some_and(|sold| {
+				now < sold.until
+					&& complete <= sold.paid
+					&& (sold.from..sold.to).contains(&record.leaf.into())
+			})
+	}
+
+	/// Counts a new grant, if it was paid for.
+	pub(crate) fn note_sold(grant: &GrantOf<T>) {
+		if !Self::is_sold(grant) {
+			return;
+		}
+		let Scope {
+			dataset,
+			epoch,
+			from,
+			to,
+		} = grant.scope;
+		SoldRanges::<T>::mutate((&grant.owner, dataset, epoch), |sold| {
+			let sold = sold.get_or_insert(Sold {
+				grants: 0,
+				from,
+				to,
+				paid: Zero::zero(),
+				until: Zero::zero(),
+			});
+			sold.grants.saturating_inc();
+			sold.from = sold.from.min(from);
+			sold.to = sold.to.max(to);
+			sold.paid = frame_system::Pallet::<T>::block_number();
+			sold.until = sold.until.max(grant.paid_until);
+		});
+	}
+
+	/// Counts a grant no longer, if it was paid for. The caller is about to end or remove it.
+	fn note_no_longer_sold(grant: &GrantOf<T>) {
+		if !Self::is_sold(grant) {
+			return;
+		}
+		let Scope { dataset, epoch, .. } = grant.scope;
+		SoldRanges::<T>::mutate_exists((&grant.owner, dataset, epoch), |stored| {
+			if stored.is_none() {
+				defensive!("a grant that was paid for was not counted");
+			}
+			*stored = stored.take().and_then(|mut sold| {
+				sold.grants.saturating_dec();
+				(sold.grants > 0).then_some(sold)
+			});
+		});
+	}
+}
+
 /// The agenda.
 impl<T: Config> Pallet<T> {
 	/// Processes up to `MaxEndingsPerBlock` agenda entries that are due by this block, oldest first.
 	pub(crate) fn begin_agenda(now: BlockNumberFor<T>) -> Weight {
+		if Migrating::<T>::exists() {
+			// What is due may not be readable yet. It is overdue when it is.
+			if !Backlog::<T>::exists() {
+				Backlog::<T>::put(now);
+			}
+			return T::DbWeight::get().reads_writes(2, 1);
+		}
 		Self::work_off_agenda(now, T::MaxEndingsPerBlock::get())
 	}
 

@@ -61,9 +61,9 @@
 //!
 //! A payment buys a term: the reader's money is moved in the block that grants access. If the owner revokes
 //! the grant before the term is over, the share for the rest of the term is moved back in the same call. Only a
-//! firm term, which the dataset's policy must offer, cannot be revoked. The chain cannot look into sealed keys or
-//! ciphertext: it does not know whether the keys open anything, whether the values are what the owner said,
-//! or whether the owner will remove the records. Readers pay owners they trust, or pay in small steps; an
+//! firm term, which the dataset's policy must offer, cannot be revoked. The records that were in the range when it was
+//! paid for stay until the term is over or the grant is revoked. The chain cannot look into sealed keys or
+//! ciphertext: it does not know whether the keys open anything, or whether the values are what the owner said. Readers pay owners they trust, or pay in small steps; an
 //! owner's actions stay in the chain's history, with its signature.
 //!
 //! ## Where to find what

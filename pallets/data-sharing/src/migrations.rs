@@ -2,27 +2,41 @@
 //! Changes the storage of a chain that an earlier runtime wrote, when the runtime is upgraded.
 //!
 //! A migration moves no money: what was held stays held, from the same account and for the same reason, and is
-//! released when its entry ends.
+//! released when its entry ends. The first block after the upgrade only notes that there is something to migrate.
+//! That block and those after it each migrate a bounded number of entries.
 
-use crate::{pallet::*, types::*};
+use crate::{pallet::*, types::*, weights::WeightInfo};
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use core::marker::PhantomData;
 use frame_support::{
-	migrations::VersionedMigration,
-	traits::{Get, UncheckedOnRuntimeUpgrade},
-	weights::Weight,
+	migrations::MultiStepMigrator,
+	storage::{unhashed, StoragePrefixedMap},
+	traits::{Get, GetStorageVersion, OnRuntimeUpgrade, StorageVersion},
+	weights::{Weight, WeightMeter},
 	BoundedVec,
 };
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::terms::MAX_GRANTS_PER_READER;
 use polkadot_sdk::*;
+use scale_info::TypeInfo;
 use sp_runtime::traits::{Saturating, Zero};
 
 /// From storage without a version to version 1: requests hold what their grants will take, and grants know who
 /// pays for them and what was paid.
-pub type ToV1<T> =
-	VersionedMigration<0, 1, UncheckedToV1<T>, Pallet<T>, <T as frame_system::Config>::DbWeight>;
+///
+/// This only begins the migration. [`Stepped`] does it, over several blocks if there is much.
+pub struct ToV1<T>(PhantomData<T>);
+
+impl<T: Config> OnRuntimeUpgrade for ToV1<T> {
+	fn on_runtime_upgrade() -> Weight {
+		if Pallet::<T>::on_chain_storage_version() >= 1 {
+			return T::DbWeight::get().reads(1);
+		}
+		Migrating::<T>::put(Cursor::start());
+		T::DbWeight::get().reads_writes(1, 1)
+	}
+}
 
 /// The storage before version 1.
 pub mod v0 {
@@ -111,15 +125,138 @@ pub mod v0 {
 	pub type ReaderGrants = BoundedVec<GrantId, ConstU32<MAX_GRANTS_PER_READER>>;
 }
 
-/// [`ToV1`], which checks the version first.
-pub struct UncheckedToV1<T>(PhantomData<T>);
+/// Which entries a migration is at.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+pub enum Stage {
+	/// The datasets.
+	Datasets,
+	/// Their policies.
+	Policies,
+	/// The authorization list.
+	Readers,
+	/// The requests, which get a place in the authorization list.
+	Requests,
+	/// The grants.
+	Grants,
+	/// The requests for which there is no place.
+	Places,
+}
 
-impl<T: Config> UncheckedOnRuntimeUpgrade for UncheckedToV1<T> {
-	fn on_runtime_upgrade() -> Weight {
-		let mut changed = 0u64;
-		Datasets::<T>::translate::<v0::Dataset<BalanceOf<T>>, _>(|_, _, old| {
-			changed.saturating_inc();
-			Some(Dataset {
+impl Stage {
+	fn next(self) -> Option<Self> {
+		use Stage::*;
+		match self {
+			Datasets => Some(Policies),
+			Policies => Some(Readers),
+			Readers => Some(Requests),
+			Requests => Some(Grants),
+			Grants => Some(Places),
+			Places => None,
+		}
+	}
+}
+
+/// How far a migration has come.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, Debug)]
+pub struct Cursor {
+	/// Which entries it is at.
+	pub stage: Stage,
+	/// The storage key of the last of them that is done; empty at the start.
+	pub last: Vec<u8>,
+}
+
+impl Cursor {
+	/// The start of a migration.
+	pub(crate) fn start() -> Self {
+		Self {
+			stage: Stage::Datasets,
+			last: Vec::new(),
+		}
+	}
+}
+
+/// Migrates in each block what half a block has room for.
+///
+/// Until all are done, blocks contain no transactions, the agenda rests, and queries may find entries that
+/// they cannot read. The runtime names this type as its `MultiBlockMigrator`.
+pub struct Stepped<T>(PhantomData<T>);
+
+impl<T: Config> MultiStepMigrator for Stepped<T> {
+	fn ongoing() -> bool {
+		Migrating::<T>::exists()
+	}
+
+	fn step() -> Weight {
+		let Some(mut cursor) = Migrating::<T>::get() else {
+			return T::DbWeight::get().reads(1);
+		};
+		let mut meter = WeightMeter::with_limit(T::BlockWeights::get().max_block / 2);
+		meter.consume(T::DbWeight::get().reads_writes(1, 2));
+		// The first entry is done even if the meter has no room for it: or nothing would ever be.
+		loop {
+			meter.consume(Self::weight_of(cursor.stage));
+			match Self::next_key(&cursor) {
+				Some(key) => {
+					Self::migrate(cursor.stage, &key);
+					cursor.last = key;
+				}
+				None => match cursor.stage.next() {
+					Some(stage) => {
+						cursor = Cursor {
+							stage,
+							last: Vec::new(),
+						}
+					}
+					None => {
+						Migrating::<T>::kill();
+						StorageVersion::new(1).put::<Pallet<T>>();
+						return meter.consumed();
+					}
+				},
+			}
+			if !meter.can_consume(Self::weight_of(cursor.stage)) {
+				Migrating::<T>::put(cursor);
+				return meter.consumed();
+			}
+		}
+	}
+}
+
+impl<T: Config> Stepped<T> {
+	/// Returns the maximum cost of finding and migrating one entry.
+	fn weight_of(stage: Stage) -> Weight {
+		use Stage::*;
+		let database = T::DbWeight::get();
+		match stage {
+			Datasets | Policies | Readers => database.reads_writes(2, 1),
+			Requests => database.reads_writes(4, 2),
+			Grants => database.reads_writes(3, 2),
+			Places => database
+				.reads(3 + u64::from(MAX_GRANTS_PER_READER))
+				.saturating_add(T::WeightInfo::lapse_request()),
+		}
+	}
+
+	/// Returns the storage key of the next entry of the cursor's stage.
+	fn next_key(cursor: &Cursor) -> Option<Vec<u8>> {
+		use Stage::*;
+		let prefix = match cursor.stage {
+			Datasets => crate::Datasets::<T>::final_prefix(),
+			Policies => crate::Policies::<T>::final_prefix(),
+			Readers => AuthorizationList::<T>::final_prefix(),
+			Requests | Places => crate::Requests::<T>::final_prefix(),
+			Grants => crate::Grants::<T>::final_prefix(),
+		};
+		let after = match cursor.last.is_empty() {
+			true => &prefix[..],
+			false => &cursor.last,
+		};
+		sp_io::storage::next_key(after).filter(|key| key.starts_with(&prefix))
+	}
+
+	fn migrate(stage: Stage, key: &[u8]) {
+		match stage {
+			Stage::Datasets => rewrite(key, |old: v0::Dataset<BalanceOf<T>>| Dataset {
 				name: old.name,
 				epoch: old.epoch,
 				leaves: old.leaves,
@@ -127,12 +264,8 @@ impl<T: Config> UncheckedOnRuntimeUpgrade for UncheckedToV1<T> {
 				grants: old.grants,
 				closed: false,
 				deposit: old.deposit,
-			})
-		});
-		type OldPolicy<T> = v0::StandingPolicy<BalanceOf<T>, BlockNumberFor<T>>;
-		Policies::<T>::translate::<OldPolicy<T>, _>(|_, _, old| {
-			changed.saturating_inc();
-			Some(StandingPolicy {
+			}),
+			Stage::Policies => rewrite(key, |old: OldPolicy<T>| StandingPolicy {
 				policy: Policy {
 					price: old.price,
 					firm_price: None,
@@ -141,109 +274,106 @@ impl<T: Config> UncheckedOnRuntimeUpgrade for UncheckedToV1<T> {
 					consumers: old.consumers,
 				},
 				deposit: old.deposit,
-			})
-		});
-		AuthorizationList::<T>::translate::<v0::ReaderGrants, _>(|_, grants| {
-			changed.saturating_inc();
-			Some(ReaderEntry { grants, asked: 0 })
-		});
-		changed.saturating_accrue(Self::requests());
-		changed.saturating_accrue(Self::grants());
-		changed.saturating_accrue(Self::close_what_has_no_place());
-		T::DbWeight::get().reads_writes(changed, changed)
+			}),
+			Stage::Readers => rewrite(key, |grants: v0::ReaderGrants| ReaderEntry {
+				grants,
+				asked: 0,
+			}),
+			Stage::Requests => rewrite(key, Self::request),
+			Stage::Grants => rewrite(key, Self::grant),
+			Stage::Places => Self::close_what_has_no_place(key),
+		}
 	}
 }
 
+/// Replaces an entry. One that cannot be read stays as it is, and the log says so.
+fn rewrite<Old: Decode, New: Encode>(key: &[u8], new: impl FnOnce(Old) -> New) {
+	if let Some(old) = unhashed::get(key) {
+		unhashed::put(key, &new(old));
+	}
+}
+
+type OldPolicy<T> = v0::StandingPolicy<BalanceOf<T>, BlockNumberFor<T>>;
 type OldRequest<T> =
 	v0::Request<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
 type OldGrant<T> =
 	v0::Grant<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
 
-impl<T: Config> UncheckedToV1<T> {
-	/// Gives each open request a place among its reader's grants.
-	fn requests() -> u64 {
-		let mut changed = 0u64;
-		Requests::<T>::translate::<OldRequest<T>, _>(|_, old| {
-			changed.saturating_accrue(2);
-			let Scope { dataset, epoch, .. } = old.scope;
-			AuthorizationList::<T>::mutate((&old.owner, dataset, epoch, &old.consumer), |entry| {
-				entry.asked.saturating_inc();
-			});
-			// Empty if the consumer has removed its key: then no one can seal an answer, and the request expires.
-			let registered = EncryptionKeys::<T>::get(&old.consumer);
-			let key = registered.map(|entry| entry.key).unwrap_or_default();
-			Some(Request {
-				owner: old.owner,
-				consumer: old.consumer,
-				scope: old.scope,
-				purpose: old.purpose,
-				term: old.term,
-				offer: old.offer,
-				firm: false,
-				key,
-				valid_until: old.valid_until,
-				deposit: old.deposit,
-			})
+impl<T: Config> Stepped<T> {
+	/// Gives an open request a place among its reader's grants.
+	fn request(old: OldRequest<T>) -> RequestOf<T> {
+		let Scope { dataset, epoch, .. } = old.scope;
+		AuthorizationList::<T>::mutate((&old.owner, dataset, epoch, &old.consumer), |entry| {
+			entry.asked.saturating_inc();
 		});
-		changed
-	}
-
-	/// Keeps the promises of the grants that exist. What was paid for one is not known, so nothing could be paid
-	/// back: if its paid term is not over, the term is firm, as it was.
-	fn grants() -> u64 {
-		let mut changed = 0u64;
-		let now = frame_system::Pallet::<T>::block_number();
-		Grants::<T>::translate::<OldGrant<T>, _>(|_, old| {
-			changed.saturating_inc();
-			Some(Grant {
-				depositor: old.owner.clone(),
-				owner: old.owner,
-				grantee: old.grantee,
-				scope: old.scope,
-				expiry: old.expiry,
-				until: old.until,
-				agreement: None,
-				paid: Zero::zero(),
-				paid_from: old.paid_until,
-				paid_until: old.paid_until,
-				firm: old.paid_until > now,
-				state: old.state,
-				sealed_keys: old.sealed_keys,
-				deposit: old.deposit,
-				due: old.due,
-			})
-		});
-		changed
-	}
-
-	/// Closes the requests for which there is no place, because the reader has too many active grants: an active
-	/// grant no longer gives way to a new one. Their deposits and offers are released.
-	fn close_what_has_no_place() -> u64 {
-		let has_no_place = |request: &RequestOf<T>| {
-			let Scope { dataset, epoch, .. } = request.scope;
-			let key = (&request.owner, dataset, epoch, &request.consumer);
-			let entry = AuthorizationList::<T>::get(key);
-			let taken = (entry.asked as usize).saturating_add(Pallet::<T>::active(&entry));
-			taken > MAX_GRANTS_PER_READER as usize
-		};
-		// Only the numbers are collected, as the requests may be too many for the memory of a block.
-		let requests: Vec<_> = Requests::<T>::iter_keys().collect();
-		let mut looked_at = 0u64;
-		for id in requests {
-			let Some(request) = Requests::<T>::get(id) else {
-				continue;
-			};
-			looked_at.saturating_accrue(2 + u64::from(MAX_GRANTS_PER_READER));
-			if has_no_place(&request) {
-				Pallet::<T>::close_request(id, &request);
-				Pallet::<T>::deposit_event(Event::RequestLapsed {
-					request: id,
-					owner: request.owner,
-					consumer: request.consumer,
-					scope: request.scope,
-				});
-			}
+		// Empty if the consumer has removed its key: then no one can seal an answer, and the request expires.
+		let registered = EncryptionKeys::<T>::get(&old.consumer);
+		let key = registered.map(|entry| entry.key).unwrap_or_default();
+		Request {
+			owner: old.owner,
+			consumer: old.consumer,
+			scope: old.scope,
+			purpose: old.purpose,
+			term: old.term,
+			offer: old.offer,
+			firm: false,
+			key,
+			valid_until: old.valid_until,
+			deposit: old.deposit,
 		}
-		looked_at
+	}
+
+	/// Keeps a grant's promise. What was paid for it is not known, so nothing could be paid back: if its paid term
+	/// is not over, the term is firm, as it was.
+	fn grant(old: OldGrant<T>) -> GrantOf<T> {
+		let now = frame_system::Pallet::<T>::block_number();
+		let grant = Grant {
+			depositor: old.owner.clone(),
+			owner: old.owner,
+			grantee: old.grantee,
+			scope: old.scope,
+			expiry: old.expiry,
+			until: old.until,
+			agreement: None,
+			paid: Zero::zero(),
+			paid_from: old.paid_until,
+			paid_until: old.paid_until,
+			firm: old.paid_until > now,
+			state: old.state,
+			sealed_keys: old.sealed_keys,
+			deposit: old.deposit,
+			due: old.due,
+		};
+		Pallet::<T>::note_sold(&grant);
+		grant
+	}
+
+	/// Closes a request for which there is no place, because the reader has too many active grants: an active
+	/// grant no longer gives way to a new one. Its deposit and offer are released.
+	fn close_what_has_no_place(key: &[u8]) {
+		// A number's key ends with the number.
+		let number = key
+			.len()
+			.checked_sub(size_of::<RequestId>())
+			.and_then(|start| key.get(start..));
+		let Some(id) = number.and_then(|mut number| RequestId::decode(&mut number).ok()) else {
+			return;
+		};
+		let Some(request) = Requests::<T>::get(id) else {
+			return;
+		};
+		let Scope { dataset, epoch, .. } = request.scope;
+		let reader = (&request.owner, dataset, epoch, &request.consumer);
+		let entry = AuthorizationList::<T>::get(reader);
+		let taken = (entry.asked as usize).saturating_add(Pallet::<T>::active(&entry));
+		if taken > MAX_GRANTS_PER_READER as usize {
+			Pallet::<T>::close_request(id, &request);
+			Pallet::<T>::deposit_event(Event::RequestLapsed {
+				request: id,
+				owner: request.owner,
+				consumer: request.consumer,
+				scope: request.scope,
+			});
+		}
 	}
 }

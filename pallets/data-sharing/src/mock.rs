@@ -8,7 +8,7 @@ use frame_support::{
 	derive_impl,
 	dispatch::GetDispatchInfo,
 	parameter_types,
-	traits::{fungible::InspectHold, ConstU64, Contains, OnInitialize, UnixTime},
+	traits::{fungible::InspectHold, ConstU64, Contains, OnInitialize, PalletInfoAccess, UnixTime},
 	weights::constants::ParityDbWeight,
 };
 use isthmus_sharing::{Answer, QueryError};
@@ -19,7 +19,8 @@ use sp_runtime::{
 	generic,
 	testing::{Header, UintAuthorityId},
 	traits::DispatchTransaction,
-	BuildStorage, DispatchResult,
+	transaction_validity::{InvalidTransaction, TransactionValidityError},
+	BuildStorage, DispatchError, DispatchResult, ModuleError,
 };
 
 pub(crate) type Extrinsic =
@@ -50,6 +51,8 @@ impl frame_system::Config for Test {
 	type Block = Block;
 	type AccountData = pallet_balances::AccountData<u64>;
 	type DbWeight = ParityDbWeight;
+	type MultiBlockMigrator = migrations::Stepped<Test>;
+	type SingleBlockMigrations = migrations::ToV1<Test>;
 }
 
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
@@ -180,15 +183,28 @@ pub(crate) fn with_dataset(test: impl FnOnce()) {
 	});
 }
 
-/// Dispatches a call as a transaction does: through the extension, and rolled back if it fails.
+/// Dispatches a call as a transaction does: through the extension, and rolled back if it fails. Returns the call's
+/// error, also if the extension rejects the transaction because of it.
 pub(crate) fn submit(who: u64, call: impl Into<RuntimeCall>) -> DispatchResult {
 	let call = call.into();
 	let (info, size) = (call.get_dispatch_info(), call.encoded_size());
 	DirectCall::<Test>::new()
 		.dispatch_transaction(Some(who).into(), call, &info, size, 0)
-		.expect("the extension rejects nothing")
+		.map_err(rejected)?
 		.map(|_| ())
 		.map_err(|failed| failed.error)
+}
+
+/// Returns the error for which the extension rejected a transaction.
+fn rejected(error: TransactionValidityError) -> DispatchError {
+	let TransactionValidityError::Invalid(InvalidTransaction::Custom(code)) = error else {
+		panic!("rejected for another reason: {error:?}");
+	};
+	DispatchError::Module(ModuleError {
+		index: <Sharing as PalletInfoAccess>::index() as u8,
+		error: [code, 0, 0, 0],
+		message: None,
+	})
 }
 
 /// Initializes all blocks up to this one.

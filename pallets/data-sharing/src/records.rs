@@ -195,6 +195,10 @@ impl<T: Config> Pallet<T> {
 	/// Removes a record, complete or not. The cost does not depend on the record's size.
 	pub(crate) fn do_remove_record(owner: T::AccountId, key: RecordKey) -> DispatchResult {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
+		ensure!(
+			!Self::is_paid_for(&owner, &record),
+			Error::<T>::RecordPaidFor
+		);
 		let mut dataset = Self::own_dataset(&owner, record.dataset)?;
 		let place = (&owner, record.dataset, record.epoch, record.leaf);
 		let mut leaf = Leaves::<T>::get(place).ok_or(Error::<T>::LeafNotTaken)?;
@@ -241,6 +245,37 @@ impl<T: Config> Pallet<T> {
 			length,
 			content_hash: sp_io::hashing::blake2_256(bytes).into(),
 		})
+	}
+
+	/// Checks that a transaction's own call can still succeed, now or after other transactions of its account. In a block
+	/// there are none before it.
+	pub(crate) fn check_in_time(
+		owner: &T::AccountId,
+		call: &Call<T>,
+		in_block: bool,
+	) -> Result<(), Error<T>> {
+		if Migrating::<T>::exists() {
+			return Ok(());
+		}
+		match call {
+			Call::store { dataset, epoch, .. } | Call::open_record { dataset, epoch, .. } => {
+				match Datasets::<T>::get(owner, dataset) {
+					// The epoch does not come back.
+					Some(entry) => ensure!(*epoch >= entry.epoch, Error::<T>::NotCurrentEpoch),
+					// Nor does a number that was used.
+					None => {
+						let next = NextDataset::<T>::get(owner).map_or(0, |counter| counter.next);
+						ensure!(*dataset >= next, Error::<T>::UnknownDataset);
+					}
+				}
+			}
+			Call::store_chunk { key, .. } if in_block => {
+				let record = Records::<T>::get(owner, key).ok_or(Error::<T>::UnknownRecord)?;
+				ensure!(!record.payload.is_complete(), Error::<T>::RecordComplete);
+			}
+			_ => {}
+		}
+		Ok(())
 	}
 
 	/// Checks that a place is free, and returns its dataset.

@@ -124,6 +124,18 @@ mod storage {
 	pub type GrantsTo<T: Config> =
 		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Twox64Concat, GrantId, ()>;
 
+	/// What readers have paid for, by owner, dataset and epoch.
+	#[pallet::storage]
+	pub type SoldRanges<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Twox64Concat, DatasetId>,
+			NMapKey<Twox64Concat, Epoch>,
+		),
+		Sold<BlockNumberFor<T>>,
+	>;
+
 	/// The number of the next grant.
 	#[pallet::storage]
 	pub type NextGrant<T: Config> = StorageValue<_, GrantId, ValueQuery>;
@@ -136,6 +148,11 @@ mod storage {
 	/// The oldest block whose agenda is not finished, if it is older than the next block.
 	#[pallet::storage]
 	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
+
+	/// How far the migration of entries that an earlier runtime wrote has come. Removed when it is complete.
+	#[pallet::storage]
+	#[pallet::unbounded]
+	pub type Migrating<T: Config> = StorageValue<_, migrations::Cursor>;
 
 	/// The tree over this block's events so far. Removed at the end of the block.
 	#[pallet::storage]

@@ -64,6 +64,22 @@ pub struct ReaderEntry {
 	pub asked: u32,
 }
 
+/// What readers have paid for on one epoch of a dataset, as long as one of the grants is active. The entry takes
+/// no deposit: each of the grants has one.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Sold<BlockNumber> {
+	/// The number of active grants that were paid for.
+	pub grants: u64,
+	/// The first of the leaves that these grants cover.
+	pub from: u64,
+	/// One past the last of these leaves.
+	pub to: u64,
+	/// The block of the latest payment. Records that were stored later were not there to be paid for.
+	pub paid: BlockNumber,
+	/// The block at which the last of the terms that were paid for is over.
+	pub until: BlockNumber,
+}
+
 /// Something that happens automatically at a block.
 #[derive(
 	Clone,

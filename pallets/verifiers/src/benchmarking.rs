@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Measures the cost of the calls, each with the maximum number of verifiers.
 
-use crate::{pallet::*, types::Voter};
+use crate::{
+	pallet::*,
+	types::{Voter, VoterSet},
+};
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 use codec::Decode;
 use frame_benchmarking::v2::*;
-use frame_support::traits::{
-	fungible::{Mutate, MutateHold},
-	Get,
+use frame_support::{
+	traits::{
+		fungible::{Mutate, MutateHold},
+		Get,
+	},
+	BoundedVec,
 };
 use frame_system::RawOrigin;
 use polkadot_sdk::*;
@@ -73,6 +79,11 @@ fn half_absent<T: Config>() -> AccountsOf<T> {
 	let count = T::MaxVerifiers::get();
 	verifiers::<T>(count);
 	frame_system::Pallet::<T>::set_block_number(Delays::<T>::get().stalled * 2u32.into());
+	let sets = (0..KEPT_SETS).map(|index| VoterSet {
+		id: index.into(),
+		since: index.into(),
+	});
+	VoterSets::<T>::put(BoundedVec::truncate_from(sets.collect::<Vec<_>>()));
 	let absent: Vec<_> = (0..count / 2)
 		.map(|index| account("verifier", index, 0))
 		.collect();
@@ -216,7 +227,7 @@ mod benchmarks {
 
 		#[block]
 		{
-			Pallet::<T>::do_restart_finality(u32::MAX, Zero::zero(), absent)?;
+			Pallet::<T>::do_restart_finality(u32::MAX, 0, Zero::zero(), absent)?;
 		}
 
 		assert!(AgreedRestart::<T>::exists());
@@ -228,7 +239,7 @@ mod benchmarks {
 		let absent = half_absent::<T>();
 		let who = absent.last().cloned();
 		let who = who.ok_or(BenchmarkError::Stop("there is one verifier only"))?;
-		Pallet::<T>::do_restart_finality(u32::MAX, Zero::zero(), absent)?;
+		Pallet::<T>::do_restart_finality(u32::MAX, 0, Zero::zero(), absent)?;
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(who));
@@ -240,11 +251,11 @@ mod benchmarks {
 	#[benchmark]
 	fn cancel_restart() -> Result<(), BenchmarkError> {
 		let absent = half_absent::<T>();
-		Pallet::<T>::do_restart_finality(u32::MAX, Zero::zero(), absent)?;
+		Pallet::<T>::do_restart_finality(u32::MAX, 0, Zero::zero(), absent)?;
 
 		#[block]
 		{
-			Pallet::<T>::do_cancel_restart()?;
+			Pallet::<T>::do_cancel_restart(u32::MAX)?;
 		}
 
 		assert!(!AgreedRestart::<T>::exists());
@@ -268,7 +279,7 @@ mod benchmarks {
 	#[benchmark]
 	fn start_restart() -> Result<(), BenchmarkError> {
 		let absent = half_absent::<T>();
-		Pallet::<T>::do_restart_finality(u32::MAX, Zero::zero(), absent)?;
+		Pallet::<T>::do_restart_finality(u32::MAX, 0, Zero::zero(), absent)?;
 		Verifiers::<T>::mutate(|verifiers| {
 			for (_, deposit) in verifiers.iter_mut() {
 				*deposit = T::Deposit::get();

@@ -6,10 +6,10 @@
 
 use crate::{
 	pallet::{
-		AccountsOf, AgreedRestart, AgreedUpgrade, Config, Delays, Error, Event, Pallet,
-		SessionIndex, StartedRestart, Verifiers,
+		AccountsOf, AgreedRestart, AgreedUpgrade, Config, Delays, Error, Event, KnownSet, Pallet,
+		SessionIndex, StartedRestart, Verifiers, VoterSets, KEPT_SETS,
 	},
-	types::{Finality, Restart, Restarting, Upgrade},
+	types::{Finality, Restart, Restarting, Upgrade, VoterSet},
 	weights::WeightInfo,
 };
 use alloc::collections::BTreeSet;
@@ -17,11 +17,13 @@ use frame_support::{
 	ensure,
 	traits::{EnsureOrigin, Get},
 	weights::Weight,
+	BoundedVec,
 };
 use frame_system::pallet_prelude::{BlockNumberFor, OriginFor};
 use polkadot_sdk::*;
+use sp_consensus_grandpa::SetId;
 use sp_runtime::{
-	traits::{CheckedSub, SaturatedConversion, Saturating},
+	traits::{CheckedSub, SaturatedConversion, Saturating, Zero},
 	DispatchError, DispatchResult,
 };
 
@@ -57,6 +59,7 @@ impl<T: Config> Pallet<T> {
 	/// Notes a restart of finality that begins after its delay, if the votes of `ayes` verifiers are enough for it.
 	pub(crate) fn do_restart_finality(
 		ayes: u32,
+		set: SetId,
 		finalized: BlockNumberFor<T>,
 		absent: AccountsOf<T>,
 	) -> DispatchResult {
@@ -68,7 +71,11 @@ impl<T: Config> Pallet<T> {
 		let now = frame_system::Pallet::<T>::block_number();
 		let delays = Delays::<T>::get();
 		let stalled = now.checked_sub(&finalized).unwrap_or_default();
-		ensure!(stalled >= delays.stalled, Error::<T>::NotStalled);
+		ensure!(
+			finalized <= now && stalled >= delays.stalled,
+			Error::<T>::NotStalled
+		);
+		Self::ensure_in_set(set, finalized)?;
 
 		let verifiers = Verifiers::<T>::get();
 		let gone: BTreeSet<_> = absent.iter().collect();
@@ -100,9 +107,65 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Forgets the restart that waits.
-	pub(crate) fn do_cancel_restart() -> DispatchResult {
-		AgreedRestart::<T>::take().ok_or(Error::<T>::NothingAgreed)?;
+	/// Refuses a number that the last finalized block cannot have had while this set was the last one that voted.
+	///
+	/// If it were that of a later set's first block or higher, no node could import the block in which the new voters
+	/// take over, as GRANDPA then waits for that later set. If it were lower than the set's own first block, new nodes
+	/// would count the sets otherwise than old ones.
+	fn ensure_in_set(set: SetId, finalized: BlockNumberFor<T>) -> DispatchResult {
+		let sets = VoterSets::<T>::get();
+		let place = sets.iter().position(|known| known.id == set);
+		let place = place.ok_or(Error::<T>::UnknownSet)?;
+		let is_since = sets.get(place).is_some_and(|own| own.since <= finalized);
+		let is_before = |next: &VoterSet<_>| finalized < next.since;
+		let next = sets.get(place.saturating_add(1));
+		ensure!(is_since && next.is_none_or(is_before), Error::<T>::NotOfSet);
+		Ok(())
+	}
+
+	/// Remembers a set of voters that was announced in this block, and returns the weight of that.
+	pub(crate) fn note_set(now: BlockNumberFor<T>) -> Weight {
+		let weight = T::DbWeight::get().reads(2);
+		let current = T::Finality::current_set();
+		let known = KnownSet::<T>::get();
+		if known == Some(current) {
+			return weight;
+		}
+		// A forced change drops the sets that were announced after the last finalized block.
+		let forced = T::Finality::forced_after();
+		let mut sets = VoterSets::<T>::get().into_inner();
+		sets.retain(|set| forced.is_none_or(|finalized| set.since <= finalized));
+		let new = match sets.last() {
+			Some(last) => VoterSet {
+				id: last.id.saturating_add(1),
+				since: forced.unwrap_or(now),
+			},
+			// The chain is new, or of a runtime that did not remember the sets.
+			None => VoterSet {
+				id: current,
+				since: Zero::zero(),
+			},
+		};
+		sets.push(new);
+		sets.drain(..sets.len().saturating_sub(KEPT_SETS as usize));
+		VoterSets::<T>::put(BoundedVec::truncate_from(sets));
+		KnownSet::<T>::put(current);
+		weight.saturating_add(T::DbWeight::get().reads_writes(2, 2))
+	}
+
+	/// Forgets the restart that waits for its delay or for its session, if the votes of `ayes` verifiers are enough.
+	pub(crate) fn do_cancel_restart(ayes: u32) -> DispatchResult {
+		let agreed = AgreedRestart::<T>::get();
+		ensure!(
+			agreed.is_some() || StartedRestart::<T>::exists(),
+			Error::<T>::NothingAgreed
+		);
+		// Of those whom the restart calls absent, each can object alone. Once it began, they are verifiers no more.
+		let absent = agreed.map(|restart| restart.absent).unwrap_or_default();
+		let left = Self::left_without(&absent).ok_or(Error::<T>::TooFewLeft)?;
+		ensure!(more_than_two_thirds(ayes, left), DispatchError::BadOrigin);
+		AgreedRestart::<T>::kill();
+		StartedRestart::<T>::kill();
 		Self::deposit_event(Event::RestartCancelled { by: None });
 		Ok(())
 	}

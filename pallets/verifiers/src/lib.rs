@@ -36,7 +36,8 @@
 //! ([`Pallet::restart_finality`]), also without those who are absent. At least half of the verifiers must be left,
 //! more than two thirds of these must agree, and no absent one may object within [`Delays::restart`] blocks
 //! ([`Pallet::object`]). Then the absent are removed, and two sessions later GRANDPA is forced to start a new set of
-//! voters, [`Delays::forced`] blocks after that.
+//! voters, [`Delays::forced`] blocks after that. Until the new voters are announced, as many as agreed may take the
+//! restart back ([`Pallet::cancel_restart`]).
 //!
 //! [`Delays::upgrade`]: types::GovernmentDelays::upgrade
 //! [`Delays::stalled`]: types::GovernmentDelays::stalled
@@ -92,7 +93,7 @@ pub mod weights;
 pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use session::{MustStay, SessionBlocks};
-pub use types::{Bond, Finality, GovernmentDelays, Restart, Restarting, Upgrade, Voter};
+pub use types::{Bond, Finality, GovernmentDelays, Restart, Restarting, Upgrade, Voter, VoterSet};
 pub use weights::WeightInfo;
 
 use polkadot_sdk::*;
@@ -138,6 +139,8 @@ pub mod pallet {
 	pub type EquivocationProofOf<T> =
 		EquivocationProof<<T as frame_system::Config>::Hash, BlockNumberFor<T>>;
 
+	/// How many sets of voters are remembered.
+	pub(crate) const KEPT_SETS: u32 = 64;
 	/// The number of blocks in a session, by default.
 	const DEFAULT_SESSION_BLOCKS: u32 = 50;
 
@@ -251,6 +254,17 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type AgreedUpgrade<T: Config> =
 		StorageValue<_, Upgrade<T::Hash, BlockNumberFor<T>>, OptionQuery>;
+
+	/// The sets of voters, the oldest first. Whether the later ones vote yet depends on finality, which the chain does not
+	/// see.
+	#[pallet::storage]
+	pub type VoterSets<T: Config> =
+		StorageValue<_, BoundedVec<VoterSet<BlockNumberFor<T>>, ConstU32<KEPT_SETS>>, ValueQuery>;
+
+	/// GRANDPA's number of the last set in [`VoterSets`]. It is greater than the nodes' number after a restart of finality
+	/// that dropped sets.
+	#[pallet::storage]
+	pub type KnownSet<T: Config> = StorageValue<_, SetId, OptionQuery>;
 
 	/// The restart of finality that the verifiers agreed to and that waits for objections.
 	#[pallet::storage]
@@ -460,12 +474,17 @@ pub mod pallet {
 		NothingAgreed,
 		/// A restart of finality is under way.
 		RestartPending,
-		/// Finality does not stand long enough for a restart, or the number is not that of a past block.
+		/// Finality does not stand long enough for a restart, or the block is yet to come.
 		NotStalled,
 		/// Fewer than half of the verifiers would be left.
 		TooFewLeft,
 		/// Only a verifier that the restart calls absent can object.
 		NotAbsent,
+		/// There was no set of voters with this number, or it is long over: take `setId` of `grandpa_roundState` on a node
+		/// of a verifier that is left.
+		UnknownSet,
+		/// While this set of voters voted, this block was not the last finalized one: take both numbers from the same node.
+		NotOfSet,
 	}
 
 	#[pallet::hooks]
@@ -476,7 +495,7 @@ pub mod pallet {
 
 		/// Carries out what was agreed to and is due.
 		fn on_initialize(now: BlockNumberFor<T>) -> Weight {
-			Self::carry_out(now)
+			Self::note_set(now).saturating_add(Self::carry_out(now))
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -606,17 +625,22 @@ pub mod pallet {
 
 		/// Agree to restart finality, which has stood for `Delays.stalled` blocks, with new voters.
 		///
-		/// At least half of the verifiers must not be called absent, and more than two thirds of these must agree,
-		/// two at least if anyone is called absent: propose this call with `council.propose`. After `Delays.restart` blocks the absent verifiers are removed,
-		/// unless one of them objects. The first block of the second session after that announces the new voters, who
-		/// vote from `Delays.forced` blocks later on.
+		/// At least half of the verifiers must not be called absent, and more than two thirds of these must agree, two at
+		/// least if anyone is called absent: propose this call with `council.propose`. After `Delays.restart` blocks the
+		/// absent verifiers are removed, unless one of them objects. The first block of the second session after that
+		/// announces the new voters, who vote from `Delays.forced` blocks later on.
 		///
+		/// Take `set` and `finalized` from one node. The chain knows when each set was announced, and refuses a number that
+		/// is not of the set: with it, nodes could not import the block in which the new voters take over.
+		///
+		/// - `set`: the number of the set of voters that votes on that node, `setId` of `grandpa_roundState`.
 		/// - `finalized`: the number of the last block that any of the verifiers' nodes has finalized.
 		/// - `absent`: the verifiers that are gone.
 		#[pallet::call_index(9)]
 		#[pallet::weight(Weights::<T>::restart_finality())]
 		pub fn restart_finality(
 			origin: OriginFor<T>,
+			set: SetId,
 			finalized: BlockNumberFor<T>,
 			absent: AccountsOf<T>,
 		) -> DispatchResult {
@@ -624,13 +648,14 @@ pub mod pallet {
 			if !absent.is_empty() {
 				// Otherwise those who can object could call themselves absent, and agree to it.
 				let call = Call::restart_finality {
+					set,
 					finalized,
 					absent: absent.clone(),
 				};
 				let is_left = |who: &&T::AccountId| !absent.contains(*who);
 				ayes = T::Ayes::convert(call).iter().filter(is_left).count() as u32;
 			}
-			Self::do_restart_finality(ayes, finalized, absent)
+			Self::do_restart_finality(ayes, set, finalized, absent)
 		}
 
 		/// Object to a restart of finality that calls the caller absent.
@@ -643,14 +668,16 @@ pub mod pallet {
 			Self::do_object(who)
 		}
 
-		/// Take back a restart of finality that was agreed to and is not due yet.
+		/// Take back a restart of finality whose new voters are not announced yet.
 		///
-		/// More than two thirds of the verifiers must agree: propose this call with `council.propose`.
+		/// More than two thirds of the verifiers that it does not call absent must agree, as to the restart itself. Propose
+		/// this call with `council.propose`. The absent stay verifiers if they were not removed yet. Otherwise they have to
+		/// apply again.
 		#[pallet::call_index(11)]
 		#[pallet::weight(Weights::<T>::cancel_restart())]
 		pub fn cancel_restart(origin: OriginFor<T>) -> DispatchResult {
-			Self::ensure_two_thirds(origin)?;
-			Self::do_cancel_restart()
+			let (ayes, _) = T::Motion::ensure_origin(origin)?;
+			Self::do_cancel_restart(ayes)
 		}
 	}
 }

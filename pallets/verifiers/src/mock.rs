@@ -79,6 +79,7 @@ impl pallet_session::SessionHandler<u64> for Voters {
 		if let Some((delay, finalized)) = Noted::take() {
 			let since = System::block_number();
 			Forced::set(Some((keys(voters), since, delay, finalized)));
+			SetId::mutate(|set| *set += 1);
 		}
 		// A change while another one waits is lost.
 		if Grandpa::is_changing() {
@@ -107,6 +108,10 @@ impl Finality<u64> for Grandpa {
 		Forced::get().is_some()
 	}
 
+	fn forced_after() -> Option<u64> {
+		Forced::get().map(|(_, _, _, finalized)| finalized)
+	}
+
 	fn note_stalled(delay: u64, finalized: u64) -> DispatchResult {
 		Noted::set(Some((delay, finalized)));
 		Ok(())
@@ -119,7 +124,6 @@ impl Grandpa {
 		if let Some((voters, since, delay, _)) = Forced::get() {
 			if since + delay <= System::block_number() {
 				CurrentVoters::set(voters);
-				SetId::mutate(|set| *set += 1);
 				Forced::set(None);
 			}
 		}
@@ -527,7 +531,16 @@ pub(crate) fn remove(who: u64) -> VerifiersCall {
 	VerifiersCall::remove { who }
 }
 
+/// Returns the call for a restart while the first set votes.
 pub(crate) fn restart(finalized: u64, absent: &[u64]) -> VerifiersCall {
+	restart_in_set(0, finalized, absent)
+}
+
+pub(crate) fn restart_in_set(set: u64, finalized: u64, absent: &[u64]) -> VerifiersCall {
 	let absent = absent.to_vec().try_into().expect("they are few");
-	VerifiersCall::restart_finality { finalized, absent }
+	VerifiersCall::restart_finality {
+		set,
+		finalized,
+		absent,
+	}
 }

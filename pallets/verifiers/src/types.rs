@@ -13,6 +13,9 @@ pub trait Finality<BlockNumber> {
 	/// Returns whether a change of the set of voters waits. Until it is over, all others are lost.
 	fn is_changing() -> bool;
 
+	/// Returns the number of the last finalized block of a forced change that waits; `None` if no forced change waits.
+	fn forced_after() -> Option<BlockNumber>;
+
 	/// Makes the session that starts now announce its voters by force. They vote on blocks after `finalized`, from
 	/// `delay` blocks later on.
 	///
@@ -40,6 +43,15 @@ pub struct Voter<AccountId> {
 	pub last: u32,
 	/// The last set in which the key is known to have equivocated. Older evidence counts for nothing.
 	pub reported: Option<SetId>,
+}
+
+/// A set of voters.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct VoterSet<BlockNumber> {
+	/// The set's number, as the nodes count it.
+	pub id: SetId,
+	/// The block that announced the set. The set votes on the blocks after it.
+	pub since: BlockNumber,
 }
 
 /// How long the decisions of the verifiers wait, in blocks.

@@ -179,6 +179,100 @@ fn fees_rise_while_blocks_are_full_of_bytes() {
 	});
 }
 
+/// A call that only the superuser may make is operational. With normal calls alone, its bytes would be free of
+/// congestion, and blocks full of them would lower the fees.
+#[test]
+fn fees_rise_while_blocks_are_full_of_operational_bytes() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let multiplier = TransactionPayment::<Runtime>::next_fee_multiplier;
+		let mut risen = multiplier();
+		for _ in 0..3 {
+			chain.mine(vec![(Alice, sudo(set_storage())); 5]);
+			assert!(multiplier() > risen, "{:?}", multiplier());
+			risen = multiplier();
+		}
+	});
+}
+
+/// For normal transactions alone, the multiplier is the framework's.
+#[test]
+fn fees_follow_the_formula_of_the_framework() {
+	use crate::configs::AdjustFees;
+	use frame_support::{dispatch::DispatchClass, parameter_types, weights::Weight};
+	use pallet_transaction_payment::{MultiplierUpdate, TargetedFeeAdjustment};
+	use sp_runtime::{traits::Convert, Perquintill};
+	parameter_types! {
+		pub Target: Perquintill = AdjustFees::target();
+		pub Variability: Multiplier = AdjustFees::variability();
+		pub Min: Multiplier = AdjustFees::min();
+		pub Max: Multiplier = AdjustFees::max();
+	}
+	type Framework = TargetedFeeAdjustment<Runtime, Target, Variability, Min, Max>;
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		chain.mine(vec![]);
+		let normal = crate::configs::RuntimeBlockWeights::get()
+			.get(DispatchClass::Normal)
+			.max_total
+			.expect("it is bounded");
+		sp_io::storage::start_transaction();
+		let step = Weight::from_parts(normal.ref_time() / 16, 0);
+		for sixteenth in 0..=20 {
+			for before in [0.5, 1.0, 1.7, 250.0] {
+				let before = Multiplier::from_float(before);
+				let next = AdjustFees::convert(before);
+				assert_eq!(next, Framework::convert(before), "{sixteenth}/16");
+			}
+			System::register_extra_weight_unchecked(step, DispatchClass::Normal);
+		}
+		sp_io::storage::rollback_transaction();
+	});
+}
+
+/// Strangers' calls of the council are operational: they would be included, and only then fail.
+#[test]
+fn what_the_council_would_refuse_takes_no_place_in_a_block() {
+	use pallet_collective::{Call, Instance1};
+	use sp_runtime::traits::BlakeTwo256;
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		chain.mine(vec![]);
+		let admit = || -> RuntimeCall {
+			pallet_verifiers::Call::admit {
+				who: Bob.to_account_id(),
+			}
+			.into()
+		};
+		let propose = |proposal| Call::<Runtime, Instance1>::propose {
+			threshold: 2,
+			proposal: Box::new(proposal),
+			length_bound: 1_000,
+		};
+		let vote = || Call::<Runtime, Instance1>::vote {
+			proposal: BlakeTwo256::hash(&[]),
+			index: 0,
+			approve: true,
+		};
+		let execute = Call::<Runtime, Instance1>::execute {
+			proposal: Box::new(remark(MEBIBYTE)),
+			length_bound: u32::MAX,
+		};
+		let batched = pallet_utility::Call::batch {
+			calls: vec![vote().into()],
+		};
+		let refused = Err(InvalidTransaction::Call.into());
+		for (who, call) in [
+			(Bob, propose(admit()).into()),
+			(Bob, vote().into()),
+			(Bob, batched.into()),
+			(Alice, propose(remark(MEBIBYTE)).into()),
+			(Alice, execute.into()),
+		] {
+			assert_eq!(validate(who, call), refused);
+		}
+		assert!(validate(Alice, propose(admit()).into()).is_ok());
+		assert!(validate(Alice, vote().into()).is_ok());
+	});
+}
+
 #[test]
 fn the_gas_limit_bounds_the_bytes_of_a_block() {
 	let small = |parameters: &mut ChainParameters| parameters.genesis_gas_limit = 1_000_000;

@@ -3,7 +3,7 @@
 //! transactions.
 
 use super::*;
-use crate::{Session, SessionKeys};
+use crate::{RuntimeOrigin, Session, SessionKeys};
 use frame_support::dispatch::GetDispatchInfo;
 use isthmus_primitives::api::{runtime_decl_for_verifiers_api::VerifiersApi, Verifier};
 use pallet_collective::Instance1;
@@ -13,6 +13,7 @@ use sp_keyring::{
 	Ed25519Keyring,
 	Sr25519Keyring::{Charlie, Dave, Eve},
 };
+use sp_runtime::traits::Dispatchable;
 
 /// How many blocks a session of the local preset has.
 const SESSION: u32 = 10;
@@ -280,8 +281,10 @@ fn the_filter_rejects_these_calls() {
 		let wrapped = pallet_utility::Call::batch_all {
 			calls: vec![pallet_verifiers::Call::leave {}.into()],
 		};
+		chain.mine(vec![(Alice, pallet_session::Call::purge_keys {}.into())]);
+		assert_eq!(last_error(), filtered);
+		let refused = TransactionValidityError::Invalid(InvalidTransaction::Call);
 		for call in [
-			pallet_session::Call::purge_keys {}.into(),
 			motion(remark(1)),
 			motion(wrapped.into()),
 			motion(pallet_verifiers::Call::leave {}.into()),
@@ -291,10 +294,14 @@ fn the_filter_rejects_these_calls() {
 			}
 			.into(),
 		] {
-			System::reset_events();
-			chain.mine(vec![(Alice, call.clone())]);
-			assert_eq!(last_error(), filtered, "{call:?}");
+			// A transaction with such a call is not even included.
+			let (_, rejected) = chain.build(&[], vec![(Alice, call.clone())]);
+			assert_eq!(rejected, [refused], "{call:?}");
+			let origin = RuntimeOrigin::signed(Alice.to_account_id());
+			let error = call.clone().dispatch(origin).map_err(|failed| failed.error);
+			assert_eq!(error.err(), filtered, "{call:?}");
 		}
+		System::reset_events();
 		// The call is not allowed inside another call either.
 		System::reset_events();
 		let calls = vec![pallet_session::Call::purge_keys {}.into()];
@@ -304,6 +311,65 @@ fn the_filter_rejects_these_calls() {
 		)]);
 		assert_eq!(last_error(), filtered);
 		assert!(pallet_collective::Proposals::<Runtime, Instance1>::get().is_empty());
+	});
+}
+
+/// One verifier could hold all places for motions, so that no one else could propose anything for a week.
+#[test]
+fn a_verifier_has_places_for_three_motions() {
+	use crate::configs::MOTIONS_PER_MEMBER;
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let admit = |number: u32| -> RuntimeCall {
+			let who = AccountId::new([number as u8; 32]);
+			pallet_verifiers::Call::admit { who }.into()
+		};
+		let propose = |who, number| {
+			let propose = pallet_collective::Call::propose {
+				threshold: 3,
+				proposal: Box::new(admit(number)),
+				length_bound: 1_000,
+			};
+			(who, propose.into())
+		};
+		let full = pallet_collective::Error::<Runtime, Instance1>::TooManyProposals.into();
+		let mut refused = |call: (Sr25519Keyring, RuntimeCall)| {
+			// The first block of a session has no ordinary transactions.
+			if (System::block_number() + 1).is_multiple_of(SESSION) {
+				chain.mine(vec![]);
+			}
+			System::reset_events();
+			chain.mine(vec![call]);
+			last_error() == Some(full)
+		};
+		for number in 0..MOTIONS_PER_MEMBER {
+			assert!(!refused(propose(Alice, number)));
+		}
+		assert!(refused(propose(Alice, 10)));
+		// Also several at once, and in another transaction's name.
+		let calls = vec![propose(Alice, 10).1];
+		let batch = pallet_utility::Call::batch_all { calls };
+		assert!(refused((Alice, batch.into())));
+		assert!(!refused(propose(Bob, 11)), "others have their own");
+		// A motion that is closed frees its place.
+		let hash = sp_runtime::traits::BlakeTwo256::hash_of(&admit(0));
+		for who in [Bob, Charlie] {
+			let vote = pallet_collective::Call::vote {
+				proposal: hash,
+				index: 0,
+				approve: false,
+			};
+			assert!(!refused((who, vote.into())));
+		}
+		let close = pallet_collective::Call::close {
+			proposal_hash: hash,
+			index: 0,
+			proposal_weight_bound: admit(0).get_dispatch_info().call_weight,
+			length_bound: 1_000,
+		};
+		assert!(!refused((Bob, close.into())));
+		assert_eq!(last_error(), None);
+		assert!(!refused(propose(Alice, 10)));
+		assert!(refused(propose(Alice, 12)));
 	});
 }
 
@@ -327,6 +393,7 @@ fn two_of_four_restart_finality_with_a_forced_change() {
 		mine_to(chain, delay);
 		let absent = [Charlie, Dave].map(|who| who.to_account_id());
 		let restart = pallet_verifiers::Call::restart_finality {
+			set: 0,
 			finalized: 0,
 			absent: absent.to_vec().try_into().expect("two are few"),
 		};

@@ -3,6 +3,7 @@
 
 use super::{fork_choice::select_chain, mock::*};
 use crate::{BlockTree, Chain, CheckError, HistoryStart, PowBlockImport, PowVerifier};
+use codec::Encode;
 use futures::executor::block_on;
 use isthmus_primitives::{digest::PowHeader, Block, Hash, Header};
 use parking_lot::Mutex;
@@ -14,6 +15,8 @@ use sc_consensus::{
 };
 use sp_blockchain::HeaderBackend;
 use sp_consensus::{BlockOrigin, Error as ConsensusError};
+use sp_consensus_grandpa::{ConsensusLog, ScheduledChange, GRANDPA_ENGINE_ID};
+use sp_runtime::DigestItem;
 use std::sync::Arc;
 
 /// The number of the block with which the history begins.
@@ -174,6 +177,41 @@ fn a_block_with_its_state_is_imported_only_as_the_first_one_of_the_history() {
 	let mut other = header;
 	other.state_root = Hash::repeat_byte(7);
 	assert!(verify(&ours, with_state(&other)).is_err());
+}
+
+/// GRANDPA would look for a block that this node does not have, and panic.
+#[test]
+fn a_restart_of_finality_from_below_the_history_is_not_imported() {
+	let (chain, blocks) = chain_of_ten();
+	let start = forget(&chain, &blocks);
+	chain.begin_history(start).unwrap();
+	let kept = Kept::default();
+	let import = PowBlockImport::new(kept.clone(), select_chain(&chain));
+	let offer = |finalized: u32| {
+		let draft = Draft::on(&chain, blocks[10], 13);
+		let mut header = draft.unsealed();
+		let change = ScheduledChange {
+			next_authorities: vec![],
+			delay: 0,
+		};
+		let log = ConsensusLog::ForcedChange(finalized, change).encode();
+		header
+			.digest
+			.push(DigestItem::Consensus(GRANDPA_ENGINE_ID, log));
+		let header = seal(header, draft.pre.difficulty);
+		let mut block = BlockImportParams::new(BlockOrigin::NetworkBroadcast, header);
+		block.body = Some(vec![]);
+		block.state_action = StateAction::Skip;
+		block_on(import.import_block(block)).map_err(|error| error.to_string())
+	};
+	for finalized in [0, START as u32 - 1] {
+		let refused = offer(finalized).unwrap_err();
+		let expected = format!("restarts finality after block {finalized}, and this node has no");
+		assert!(refused.contains(&expected), "{refused}");
+		assert!(kept.0.lock().is_none());
+	}
+	offer(START as u32).unwrap();
+	assert!(kept.0.lock().take().is_some());
 }
 
 #[test]

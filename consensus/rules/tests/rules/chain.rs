@@ -56,6 +56,8 @@ pub(crate) struct Draft {
 	pub(crate) state_root: H256,
 	pub(crate) pre: PreDigest,
 	pub(crate) gas_used: u64,
+	/// Items of the digest that the engine does not know.
+	pub(crate) others: Vec<DigestItem>,
 }
 
 impl Draft {
@@ -75,19 +77,22 @@ impl Draft {
 				extra_data: vec![0x42],
 			},
 			gas_used: 21_000,
+			others: vec![],
 		}
 	}
 
 	/// Returns the header with a given seal.
 	pub(crate) fn with_seal(&self, seal: Seal) -> Header {
-		let logs = vec![
+		let mut logs = vec![
 			DigestItem::PreRuntime(POW_ENGINE_ID, codec::Encode::encode(&self.pre)),
 			DigestItem::Consensus(
 				POW_ENGINE_ID,
 				codec::Encode::encode(&GasUsed(self.gas_used)),
 			),
-			DigestItem::Seal(POW_ENGINE_ID, codec::Encode::encode(&seal)),
 		];
+		logs.extend(self.others.iter().cloned());
+		let seal = codec::Encode::encode(&seal);
+		logs.push(DigestItem::Seal(POW_ENGINE_ID, seal));
 		Header {
 			parent_hash: self.parent_hash,
 			number: self.number,

@@ -2,12 +2,12 @@
 //! Tests which uncles a block may name: each uncle rule is violated once, and each generation is tried.
 
 use crate::chain::{fake_hashimoto, read, Chain, Draft, NOW};
-use isthmus_primitives::digest::{uncles_hash, DigestError, Item};
+use isthmus_primitives::digest::{uncles_hash, DigestError, Item, RECEIPTS_ENGINE_ID};
 use isthmus_rules::{
 	validate_uncles, Ancestry, FutureTimestamp, GotExpected, HeaderError, Rejection, UncleError,
 	Work, UNCLE_ANCESTORS,
 };
-use polkadot_sdk::sp_core::H256;
+use polkadot_sdk::{sp_core::H256, sp_runtime::DigestItem};
 use std::slice;
 
 #[test]
@@ -184,6 +184,18 @@ fn an_uncles_digest_must_be_whole() {
 	let whole = chain.uncle_on(2).sealed();
 	let expected = UncleError::Header { index: 1, error };
 	assert_eq!(chain.name(&[whole, uncle]), Err(expected.into()));
+}
+
+/// Nodes and runtimes of before the receipts do not look at them, so the others must not either.
+#[test]
+fn an_uncles_receipts_are_no_rule() {
+	let chain = Chain::of(3);
+	let item = |length| DigestItem::Consensus(RECEIPTS_ENGINE_ID, vec![7; length]);
+	for others in [vec![item(36)], vec![item(3)], vec![item(36), item(36)]] {
+		let mut uncle = chain.uncle_on(1);
+		uncle.others = others;
+		assert_eq!(chain.name(&[uncle.sealed()]), Ok(()), "{uncle:?}");
+	}
 }
 
 #[test]

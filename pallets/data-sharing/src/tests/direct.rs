@@ -7,11 +7,12 @@ use crate::{
 	*,
 };
 use codec::Encode;
-use frame_support::{assert_noop, assert_ok};
+use frame_support::{assert_noop, assert_ok, dispatch::GetDispatchInfo};
 use polkadot_sdk::*;
 use sp_runtime::{
 	testing::{Header, UintAuthorityId},
-	traits::Header as _,
+	traits::{DispatchTransaction, Header as _},
+	transaction_validity::{InvalidTransaction, TransactionSource, TransactionValidity},
 	DispatchError,
 };
 use sp_state_machine::IndexOperation;
@@ -219,4 +220,94 @@ fn the_same_bytes_twice_are_indexed_under_one_name() {
 	assert_eq!(results, [Ok(()), Ok(())]);
 	assert_eq!(indexed.len(), 2);
 	assert_eq!(indexed[0].1, indexed[1].1);
+}
+
+/// Returns what the pool or a block's miner learns about a transaction of the school's.
+fn validity(call: SharingCall, source: TransactionSource) -> TransactionValidity {
+	let (info, size) = (call.get_dispatch_info(), call.encoded_size());
+	let call = RuntimeCall::from(call);
+	DirectCall::<Test>::new()
+		.validate_only(Some(SCHOOL).into(), &call, &info, size, source, 0)
+		.map(|(valid, ..)| valid)
+}
+
+fn rejected(error: Error) -> TransactionValidity {
+	Err(InvalidTransaction::Custom(error.encode()[0]).into())
+}
+
+const POOL: [TransactionSource; 2] = [TransactionSource::External, TransactionSource::Local];
+const BLOCK: TransactionSource = TransactionSource::InBlock;
+
+/// Once, a store for an epoch that a revocation had ended was included, so that the revoked reader could open it.
+#[test]
+fn a_store_that_can_never_succeed_takes_no_place_in_a_block() {
+	with_dataset(|| {
+		let large = Large::new(9, 2);
+		assert_ok!(submit(
+			SCHOOL,
+			SharingCall::create_dataset {
+				name: b"b".to_vec()
+			}
+		));
+		assert_ok!(submit(SCHOOL, SharingCall::start_epoch { dataset: 0 }));
+		assert_ok!(submit(SCHOOL, SharingCall::remove_dataset { dataset: 1 }));
+		for source in POOL.into_iter().chain([BLOCK]) {
+			for late in [store(7), large.open()] {
+				assert_eq!(validity(late, source), rejected(Error::NotCurrentEpoch));
+			}
+			let gone = SharingCall::store {
+				key: key(7),
+				dataset: 1,
+				epoch: 0,
+				leaf: 7,
+				value: vec![1],
+			};
+			assert_eq!(validity(gone, source), rejected(Error::UnknownDataset));
+		}
+		// Transactions before these may create the dataset and start the epoch.
+		for (dataset, epoch) in [(0, 1), (0, 2), (2, 0)] {
+			let store = SharingCall::store {
+				key: key(7),
+				dataset,
+				epoch,
+				leaf: 7,
+				value: vec![1],
+			};
+			for source in POOL.into_iter().chain([BLOCK]) {
+				assert_ok!(validity(store.clone(), source));
+			}
+		}
+		// While entries are migrated, the pool judges nothing by them.
+		Migrating::<Test>::put(migrations::Cursor {
+			stage: migrations::Stage::Datasets,
+			last: vec![],
+		});
+		assert_ok!(validity(store(7), BLOCK));
+		Migrating::<Test>::kill();
+	});
+}
+
+/// Once, the chunks in flight behind a removed record were all included and failed, each for its fee.
+#[test]
+fn a_chunk_without_a_record_takes_no_place_in_a_block() {
+	with_dataset(|| {
+		let large = Large::new(9, 2);
+		// The pool does not know what comes before.
+		for source in POOL {
+			assert_ok!(validity(large.chunk(0), source));
+		}
+		let unknown = rejected(Error::UnknownRecord);
+		assert_eq!(validity(large.chunk(0), BLOCK), unknown);
+		assert_ok!(submit(SCHOOL, large.open()));
+		assert_ok!(validity(large.chunk(0), BLOCK));
+		let remove = SharingCall::remove_record { key: key(9) };
+		assert_ok!(submit(SCHOOL, remove));
+		assert_eq!(validity(large.chunk(0), BLOCK), unknown);
+		assert_ok!(submit(SCHOOL, store(8)));
+		let mut chunk = large.chunk(0);
+		if let SharingCall::store_chunk { key: of, .. } = &mut chunk {
+			*of = key(8);
+		}
+		assert_eq!(validity(chunk, BLOCK), rejected(Error::RecordComplete));
+	});
 }

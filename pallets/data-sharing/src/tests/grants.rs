@@ -5,7 +5,7 @@ use crate::{
 	mock::{Error, *},
 	*,
 };
-use frame_support::{assert_noop, assert_ok};
+use frame_support::{assert_noop, assert_ok, weights::Weight};
 use isthmus_sharing::{
 	terms::{LEAVES_PER_EPOCH, MAX_GRANTS_PER_READER},
 	OpeningGrant, QueryError,
@@ -619,5 +619,35 @@ fn a_term_that_was_paid_for_has_no_date() {
 		// A grant without payment can have a date.
 		assert_ok!(submit(COMPANY, request(scope(0, 10), 0)));
 		assert_ok!(submit(SCHOOL, until(date, Some(1))));
+	});
+}
+
+/// Returns the weight that a call turned out to have, if it is less than its maximum.
+fn actual_weight(who: u64, call: SharingCall) -> Option<Weight> {
+	use sp_runtime::traits::Dispatchable;
+	let result = RuntimeCall::from(call).dispatch(Some(who).into());
+	result.expect("the call succeeds").actual_weight
+}
+
+/// A reader's open requests count, too. Its grants were read and not paid for where its list was not full.
+#[test]
+fn an_owner_pays_for_the_grants_that_are_read_to_find_room() {
+	with_dataset(|| {
+		let give = |to| authorize(COMPANY, scope(0, to), 100, None);
+		let least = Some(<Test as Config>::WeightInfo::add_authorize());
+		for to in 1..=10 {
+			assert_eq!(actual_weight(SCHOOL, give(to)), least);
+		}
+		for to in 1..=5 {
+			assert_ok!(submit(COMPANY, request(scope(0, to), 0)));
+		}
+		// The last place that is free.
+		assert_eq!(actual_weight(SCHOOL, give(11)), least);
+		Grants::<Test>::mutate(0, |grant| grant.as_mut().unwrap().until = Some(0));
+		// From here on it depends on whether one of the grants has ended.
+		assert_eq!(actual_weight(SCHOOL, give(12)), None);
+		// A request has its place, so that no grants are read for its answer.
+		let answer = authorize(COMPANY, scope(0, 1), 100, Some(0));
+		assert_eq!(actual_weight(SCHOOL, answer), least);
 	});
 }

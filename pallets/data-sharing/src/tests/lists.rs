@@ -195,3 +195,135 @@ fn whatever_is_given_as_a_page_shows_nothing_of_others() {
 		}
 	});
 }
+
+/// Returns all pages of the records in a range, and how many pages there are.
+fn all_records(range: Scope, limit: u32) -> (Vec<RecordKey>, u32) {
+	let (mut keys, mut pages, mut after) = (vec![], 0, None);
+	loop {
+		let page = Sharing::records_in(&SCHOOL, &range, after, limit);
+		keys.extend(page.items.into_iter().map(|entry| entry.key));
+		pages += 1;
+		match page.next {
+			Some(next) => after = Some(next),
+			None => return (keys, pages),
+		}
+	}
+}
+
+fn store_at(leaf: u32) -> SharingCall {
+	SharingCall::store {
+		key: RecordKey::from_low_u64_be(leaf.into()),
+		dataset: 0,
+		epoch: 0,
+		leaf,
+		value: vec![1],
+	}
+}
+
+/// Once, every range of more than 256 leaves was searched for in the whole epoch.
+#[test]
+fn a_range_takes_no_more_pages_than_it_has_leaves_or_its_epoch_has_records() {
+	with_dataset(|| {
+		for leaf in 0..600 {
+			assert_ok!(submit(SCHOOL, store_at(leaf)));
+		}
+		let keys = |leaves: core::ops::Range<u64>| {
+			leaves.map(RecordKey::from_low_u64_be).collect::<Vec<_>>()
+		};
+		// A look at every leaf, in order.
+		assert_eq!(all_records(scope(100, 400), 100), (keys(100..400), 3));
+		// A walk over the 600 records is shorter.
+		let (mut found, pages) = all_records(scope(100, 1 << 32), 100);
+		found.sort();
+		assert_eq!((found, pages), (keys(100..600), 6));
+	});
+}
+
+/// A dataset that grows between two pages does not change how the pages are read.
+#[test]
+fn a_cursor_goes_on_as_it_began() {
+	with_dataset(|| {
+		let range = scope(0, 300);
+		for leaf in 0..10 {
+			assert_ok!(submit(SCHOOL, store_at(leaf)));
+		}
+		let first = Sharing::records_in(&SCHOOL, &range, None, 4);
+		assert!(first.next.is_some());
+		for leaf in 400..700 {
+			assert_ok!(submit(SCHOOL, store_at(leaf)));
+		}
+		let (mut items, mut after) = (first.items, first.next);
+		while after.is_some() {
+			let page = Sharing::records_in(&SCHOOL, &range, after, 4);
+			items.extend(page.items);
+			after = page.next;
+		}
+		let mut leaves: Vec<_> = items.iter().map(|entry| entry.record.leaf).collect();
+		leaves.sort();
+		assert_eq!(leaves, (0..10).collect::<Vec<_>>());
+	});
+}
+
+#[test]
+fn producers_are_listed() {
+	with_dataset(|| {
+		let register = |kind, name: &[u8]| SharingCall::register {
+			kind,
+			name: name.to_vec(),
+		};
+		assert_ok!(submit(
+			OFFICE,
+			register(ProducerKind::Government, b"Office")
+		));
+		assert_ok!(submit(COMPANY, register(ProducerKind::Business, b"Firm")));
+		for limit in [1, 2, 256] {
+			let producers = all(limit, limit as usize, Sharing::producers);
+			let mut found: Vec<_> = producers
+				.into_iter()
+				.map(|entry| (entry.account, entry.producer.kind, entry.producer.datasets))
+				.collect();
+			found.sort_by_key(|(account, ..)| *account);
+			let expected = [
+				(SCHOOL, ProducerKind::School, 1),
+				(OFFICE, ProducerKind::Government, 0),
+				(COMPANY, ProducerKind::Business, 0),
+			];
+			assert_eq!(found, expected);
+		}
+	});
+}
+
+#[test]
+fn grants_are_listed_by_dataset() {
+	with_dataset(|| {
+		let create = SharingCall::create_dataset {
+			name: b"b".to_vec(),
+		};
+		assert_ok!(submit(SCHOOL, create));
+		let on = |dataset, epoch| Scope {
+			dataset,
+			epoch,
+			from: 0,
+			to: 10,
+		};
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, on(0, 0), 50, None)));
+		assert_ok!(submit(SCHOOL, authorize(RIVAL, on(1, 0), 50, None)));
+		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant: 0 }));
+		assert_ok!(submit(SCHOOL, authorize(RIVAL, on(0, 1), 50, None)));
+		for limit in [1, 256] {
+			let grants = |dataset, state| {
+				let page = |after, limit| Sharing::grants_on(&SCHOOL, dataset, state, after, limit);
+				let mut ids: Vec<_> = all(limit, limit as usize + 15, page)
+					.into_iter()
+					.map(|entry| entry.id)
+					.collect();
+				ids.sort();
+				ids
+			};
+			assert_eq!(grants(0, None), [0, 2]);
+			assert_eq!(grants(0, Some(GrantState::Active)), [2]);
+			assert_eq!(grants(1, None), [1]);
+			assert!(grants(2, None).is_empty());
+		}
+	});
+}

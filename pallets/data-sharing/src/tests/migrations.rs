@@ -9,9 +9,14 @@ use crate::{
 use codec::Encode;
 use frame_support::{
 	assert_ok,
-	traits::{GetStorageVersion, OnRuntimeUpgrade, StorageVersion},
+	migrations::MultiStepMigrator,
+	traits::{fungible::Mutate, Get, GetStorageVersion, Hooks, OnRuntimeUpgrade, StorageVersion},
+	weights::Weight,
 };
+use frame_system::limits::BlockWeights;
+use migrations::Stepped;
 use polkadot_sdk::*;
+use sp_runtime::{testing::Header, traits::Header as _, ExtrinsicInclusionMode};
 
 fn put(key: impl AsRef<[u8]>, value: impl Encode) {
 	frame_support::storage::unhashed::put_raw(key.as_ref(), &value.encode());
@@ -78,6 +83,16 @@ fn to_v0() {
 	StorageVersion::new(0).put::<Sharing>();
 }
 
+/// Migrates, to the end. Returns the weight of each.
+fn upgrade() -> Vec<Weight> {
+	ToV1::<Test>::on_runtime_upgrade();
+	let mut weights = vec![];
+	while Stepped::<Test>::ongoing() {
+		weights.push(Stepped::<Test>::step());
+	}
+	weights
+}
+
 #[test]
 fn everything_is_there_after_the_upgrade() {
 	with_dataset(|| {
@@ -114,7 +129,7 @@ fn everything_is_there_after_the_upgrade() {
 		);
 		to_v0();
 
-		ToV1::<Test>::on_runtime_upgrade();
+		upgrade();
 		assert_eq!(Sharing::on_chain_storage_version(), 1);
 		assert_eq!(Sharing::do_try_state(), Ok(()));
 		let found = (
@@ -134,8 +149,10 @@ fn everything_is_there_after_the_upgrade() {
 		assert!(query(COMPANY, 7).is_ok());
 		let answer = authorize(COMPANY, scope(0, 5), 60, Some(0));
 		assert_ok!(submit(SCHOOL, answer));
+		// The grant that was paid for counts as sold.
+		assert_eq!(SoldRanges::<Test>::get((SCHOOL, 0, 0)).unwrap().until, 40);
 		// A second run changes nothing.
-		ToV1::<Test>::on_runtime_upgrade();
+		assert_eq!(upgrade(), []);
 	});
 }
 
@@ -153,8 +170,100 @@ fn a_request_for_which_there_is_no_place_is_closed() {
 		assert_ok!(submit(SCHOOL, authorize(COMPANY, scope(0, 16), 50, None)));
 		to_v0();
 
-		ToV1::<Test>::on_runtime_upgrade();
+		upgrade();
 		assert_eq!(Requests::<Test>::iter_keys().count(), 0);
 		assert_eq!(Balances::free_balance(COMPANY), free);
+	});
+}
+
+/// The account with the lowest number of those that fill the state.
+const FIRST: u64 = 1_000;
+
+/// Returns a chain of the earlier runtime with this many open requests and grants, each of another reader. All requests
+/// lapse in one block, and so do the grants.
+fn filled(readers: u64) -> sp_io::TestExternalities {
+	let mut ext = new_test_ext();
+	ext.execute_with(|| {
+		let register = SharingCall::register {
+			kind: ProducerKind::School,
+			name: b"School".to_vec(),
+		};
+		let create = SharingCall::create_dataset {
+			name: b"grades".to_vec(),
+		};
+		for call in [register, create] {
+			assert_ok!(submit(SCHOOL, call));
+		}
+		Balances::set_balance(&SCHOOL, u64::MAX / 4);
+	});
+	for reader in FIRST..FIRST + readers {
+		if reader % 1_000 == 0 {
+			ext.commit_all().expect("nothing is left open");
+		}
+		ext.execute_with(|| {
+			Balances::set_balance(&reader, WEALTH);
+			let key = vec![0; 34];
+			assert_ok!(submit(reader, SharingCall::set_encryption_key { key }));
+			assert_ok!(submit(reader, request(scope(0, 10), 7)));
+			let grant = authorize(reader, scope(0, 10), 500, None);
+			assert_ok!(submit(SCHOOL, grant));
+			System::reset_events();
+			ReceiptTree::<Test>::kill();
+			ReceiptEntries::<Test>::kill();
+		});
+	}
+	ext.execute_with(to_v0);
+	ext.commit_all().expect("nothing is left open");
+	ext
+}
+
+/// Starts a block, and returns whether it may contain transactions.
+fn start_block() -> ExtrinsicInclusionMode {
+	let number = System::block_number() + 1;
+	let [extrinsics, state, parent] = [Default::default(); 3];
+	let header = Header::new(number, extrinsics, state, parent, Default::default());
+	Executive::initialize_block(&header)
+}
+
+/// Once, everything was changed in one block, however much there was.
+#[test]
+fn a_large_state_is_migrated_over_several_blocks_without_transactions() {
+	let readers = 10_000;
+	filled(readers).execute_with(|| {
+		let owner = Balances::reserved_balance(SCHOOL);
+		let limits: BlockWeights = <Test as frame_system::Config>::BlockWeights::get();
+		let most = limits.max_block;
+		let mut blocks = 0;
+		// The requests lapse meanwhile.
+		System::set_block_number(LIFETIME - 2);
+		// The state knows of no runtime before this one.
+		frame_system::LastRuntimeUpgrade::<Test>::kill();
+		while start_block() == ExtrinsicInclusionMode::OnlyInherents {
+			blocks += 1;
+			Executive::finalize_block();
+			let weight = System::block_weight().total();
+			assert!(weight.all_lt(most), "{weight} of {most}");
+			assert_eq!(Sharing::do_try_state(), Ok(()));
+		}
+		println!("{readers} requests and {readers} grants: {blocks} blocks");
+		assert!(blocks > 3, "{blocks} blocks");
+		assert_eq!(Sharing::on_chain_storage_version(), 1);
+		assert!(System::block_number() > 1 + LIFETIME);
+		// The agenda missed the block at which the requests lapsed, and goes on from there.
+		assert!(Backlog::<Test>::exists());
+		assert_eq!(Sharing::do_try_state(), Ok(()));
+		// The last block of the migration had room left, and the next one's start.
+		let left = Requests::<Test>::iter_keys().count();
+		assert!(left > 0 && left < readers as usize - 3, "{left} are left");
+		Sharing::on_idle(System::block_number(), Weight::MAX);
+		assert_eq!(Requests::<Test>::iter_keys().count(), 0);
+		assert_eq!(Grants::<Test>::iter_keys().count(), readers as usize);
+		assert_eq!(Balances::reserved_balance(SCHOOL), owner);
+		// The deposit for the key is all that a reader still has held.
+		let key = PER_ITEM + 34;
+		for reader in FIRST..FIRST + readers {
+			assert_eq!(Balances::reserved_balance(reader), key);
+		}
+		assert_eq!(Sharing::do_try_state(), Ok(()));
 	});
 }

@@ -428,3 +428,79 @@ fn a_closed_dataset_takes_no_requests() {
 		assert_ok!(submit(RIVAL, request(scope(0, 10), 0)));
 	});
 }
+
+fn remove(number: u8) -> SharingCall {
+	SharingCall::remove_record { key: key(number) }
+}
+
+/// Returns whether a record can be removed, and leaves it where it is.
+fn can_be_removed(number: u8) -> bool {
+	use frame_support::storage::{with_transaction, TransactionOutcome};
+	let attempt = || {
+		let result = submit(SCHOOL, remove(number));
+		TransactionOutcome::Rollback(Ok::<_, sp_runtime::DispatchError>(result))
+	};
+	with_transaction(attempt).unwrap().is_ok()
+}
+
+/// Once, an owner could remove everything in the block after the payment.
+#[test]
+fn what_was_paid_for_stays_until_the_term_is_over_or_is_paid_back() {
+	with_dataset(|| {
+		for number in [3, 9, 12] {
+			assert_ok!(submit(SCHOOL, store(number)));
+		}
+		// Leaves 0 to 9, for 20 blocks.
+		let grant = bought(1000);
+		assert_noop!(submit(SCHOOL, remove(3)), Error::RecordPaidFor);
+		assert_noop!(submit(SCHOOL, remove(9)), Error::RecordPaidFor);
+		// Neither outside the range nor later.
+		assert!(can_be_removed(12));
+		run_to(2);
+		assert_ok!(submit(SCHOOL, store(5)));
+		assert_ok!(submit(SCHOOL, remove(5)));
+		// A record of an epoch that is over, too.
+		assert_ok!(submit(SCHOOL, SharingCall::start_epoch { dataset: 0 }));
+		assert_noop!(submit(SCHOOL, remove(3)), Error::RecordPaidFor);
+		run_to(20);
+		assert_noop!(submit(SCHOOL, remove(3)), Error::RecordPaidFor);
+		// The term is over, though the grant goes on.
+		run_to(21);
+		assert!(can_be_removed(3));
+		assert_eq!(
+			Grants::<Test>::get(grant).unwrap().state,
+			GrantState::Active
+		);
+		run_to(31);
+		assert_eq!(SoldRanges::<Test>::iter_keys().count(), 0);
+	});
+}
+
+#[test]
+fn a_record_can_be_removed_when_what_is_left_is_paid_back_or_given_up() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, store(3)));
+		let first = bought(1000);
+		let second = bought(1000);
+		assert_ok!(submit(SCHOOL, revoke(first)));
+		assert_noop!(submit(SCHOOL, remove(3)), Error::RecordPaidFor);
+		let renounce = SharingCall::renounce { grant: second };
+		assert_ok!(submit(COMPANY, renounce));
+		assert_ok!(submit(SCHOOL, remove(3)));
+	});
+}
+
+#[test]
+fn what_was_not_paid_for_can_be_removed() {
+	with_dataset(|| {
+		assert_ok!(submit(SCHOOL, store(3)));
+		assert_ok!(submit(SCHOOL, authorize(RIVAL, scope(0, 10), 50, None)));
+		bought(0);
+		assert_ok!(submit(SCHOOL, remove(3)));
+		// An upload that never ended was in no range that anyone could read.
+		let large = Large::new(4, 2);
+		assert_ok!(submit(SCHOOL, large.open()));
+		bought(1000);
+		assert_ok!(submit(SCHOOL, remove(4)));
+	});
+}

@@ -6,15 +6,21 @@
 //! datasets.
 
 use crate::{mock::*, *};
-use frame_support::{assert_ok, traits::Hooks, weights::Weight};
+use frame_support::{
+	assert_ok,
+	traits::{GetCallName, Hooks},
+	weights::Weight,
+};
 use isthmus_sharing::terms::refund;
 use polkadot_sdk::*;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use sp_runtime::StateVersion;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many calls to make between two checks of the state's invariants.
 const CHECK_EVERY: usize = 50;
+/// How many calls are enough for each of the pallet's calls to succeed.
+const LONG: usize = 10_000;
 const PRODUCERS: [u64; 2] = [SCHOOL, OFFICE];
 const ACCOUNTS: [u64; 5] = [SCHOOL, OFFICE, COMPANY, RIVAL, PAUPER];
 
@@ -233,6 +239,8 @@ fn overdue() -> Vec<Due> {
 #[derive(Default)]
 struct Promises {
 	paid: BTreeMap<GrantId, GrantOf<Test>>,
+	/// The records that were there for each of them.
+	records: BTreeMap<GrantId, Vec<RecordKey>>,
 	/// How many of the block's events were looked at.
 	seen: usize,
 	/// How many promises were bought, and how many were paid back.
@@ -253,6 +261,15 @@ impl Promises {
 				SharingEvent::Authorized { grant, paid, .. } if paid > 0 => {
 					let entry = Grants::<Test>::get(grant).expect("it was just given");
 					assert_eq!(entry.paid, paid);
+					let is_for_sale = |record: &RecordOf<Test>| {
+						(record.dataset, record.epoch) == (entry.scope.dataset, entry.scope.epoch)
+							&& entry.scope.covers(record.leaf)
+							&& record.payload.is_complete()
+					};
+					let records = Records::<Test>::iter_prefix(entry.owner)
+						.filter(|(_, record)| is_for_sale(record))
+						.map(|(key, _)| key);
+					self.records.insert(grant, records.collect());
 					self.paid.insert(grant, entry);
 					self.bought += 1;
 				}
@@ -279,6 +296,9 @@ impl Promises {
 		for (grant, paid) in &self.paid {
 			let kept = Grants::<Test>::get(grant).map(|entry| entry.state_at(&now, Time::get()));
 			assert!(now >= paid.paid_until || kept == Some(GrantState::Active));
+			for key in &self.records[grant] {
+				assert!(now >= paid.paid_until || Records::<Test>::contains_key(paid.owner, key));
+			}
 		}
 	}
 
@@ -375,13 +395,18 @@ fn sequence(seed: u64, calls: usize) {
 		let issuance = Balances::total_issuance();
 		let (mut good, mut bad) = (0, 0);
 		let mut promises = Promises::default();
+		let mut succeeded = BTreeSet::new();
 		for step in 0..calls {
 			let (who, call) = random_call(&mut rng);
 			// Computing the root is slow, so it is only done occasionally.
 			let root = || sp_io::storage::root(StateVersion::V1);
 			let before = rng.gen_ratio(1, 50).then(root);
+			let name = call.get_call_name();
 			match submit(who, call) {
-				Ok(()) => good += 1,
+				Ok(()) => {
+					good += 1;
+					succeeded.insert(name);
+				}
 				Err(_) => {
 					bad += 1;
 					if before.is_some() {
@@ -404,6 +429,9 @@ fn sequence(seed: u64, calls: usize) {
 			good > calls / 8 && bad > calls / 8,
 			"{good} good, {bad} bad"
 		);
+		// Whatever the chain offers was called.
+		let all: BTreeSet<_> = SharingCall::get_call_names().iter().copied().collect();
+		assert!(succeeded == all || calls < LONG, "{succeeded:?}");
 		let Promises {
 			bought, refunded, ..
 		} = promises;
@@ -430,7 +458,7 @@ fn sequence(seed: u64, calls: usize) {
 
 #[test]
 fn invariants_hold_whatever_is_called() {
-	sequence(1, 10_000);
+	sequence(1, LONG);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests what the verifiers decide on beside themselves: upgrades of the runtime, and the restart of finality.
 
-use crate::{mock::*, AgreedRestart, AgreedUpgrade, StartedRestart};
+use crate::{mock::*, AgreedRestart, AgreedUpgrade, StartedRestart, VoterSet, VoterSets};
 use frame_support::{assert_noop, assert_ok};
 use polkadot_sdk::*;
 use sp_core::H256;
@@ -191,6 +191,144 @@ fn finality_that_lives_is_not_restarted() {
 		assert_eq!(decide(cancel()), Err(Error::NothingAgreed.into()));
 		run_to(STALLED + 2 * RESTART_DELAY);
 		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE]);
+	});
+}
+
+/// Admits Eve, so that the first block of session 2 announces a second set of voters. Returns that block's number.
+fn announce_a_second_set() -> u64 {
+	assert_ok!(submit(EVE, VerifiersCall::apply {}));
+	assert_ok!(decide(admit(EVE)));
+	run_to_session(2);
+	assert_eq!((System::block_number(), SetId::get()), (2 * SESSION, 1));
+	2 * SESSION
+}
+
+fn sets() -> Vec<(u64, u64)> {
+	let sets = VoterSets::<Test>::get();
+	sets.iter().map(|set| (set.id, set.since)).collect()
+}
+
+/// With such a number no node can import the block in which the new voters take over, or new nodes count the sets
+/// otherwise than old ones.
+#[test]
+fn a_restart_takes_no_block_of_another_set() {
+	with_four(|| {
+		let second = announce_a_second_set();
+		run_to(second + STALLED);
+		assert_eq!(sets(), [(0, 0), (1, second)]);
+		for (set, finalized, error) in [
+			(0, second, Error::NotOfSet),
+			(1, second - 1, Error::NotOfSet),
+			(1, 0, Error::NotOfSet),
+			(2, second, Error::UnknownSet),
+			(u64::MAX, 0, Error::UnknownSet),
+			(0, second + STALLED + 1, Error::NotStalled),
+			(1, u64::MAX, Error::NotStalled),
+		] {
+			let refused = decide(restart_in_set(set, finalized, &[DAVE]));
+			assert_eq!(refused, Err(error.into()), "{set}, {finalized}");
+		}
+		for (set, finalized) in [(0, 0), (0, second - 1), (1, second)] {
+			assert_ok!(decide(restart_in_set(set, finalized, &[DAVE])));
+			assert_ok!(decide(VerifiersCall::cancel_restart {}));
+		}
+	});
+}
+
+#[test]
+fn a_restart_drops_the_sets_after_the_last_finalized_block() {
+	with_four(|| {
+		let second = announce_a_second_set();
+		run_to(second + STALLED);
+		let last = second - 2;
+		assert_ok!(decide(restart_in_set(0, last, &[DAVE])));
+		run_to(System::block_number() + RESTART_DELAY);
+		let session = Session::current_index() + 2;
+		run_to_session(session);
+		assert!(Forced::get().is_some(), "GRANDPA waits");
+		// As the nodes count them: the set that was announced and never voted had the number 1.
+		assert_eq!(sets(), [(0, 0), (1, last)]);
+		run_to(System::block_number() + FORCED_DELAY);
+		assert_eq!(voters(), [ALICE, BOB, CHARLIE, EVE]);
+		// The next changes are counted from there.
+		assert_ok!(submit(BOB, VerifiersCall::leave {}));
+		run_to_session(Session::current_index() + 2);
+		assert_eq!(voters(), [ALICE, CHARLIE, EVE]);
+		let (ids, since): (Vec<_>, Vec<_>) = sets().into_iter().unzip();
+		assert_eq!(since.last(), Some(&System::block_number()));
+		assert!(ids.iter().copied().eq(0..ids.len() as u64), "{ids:?}");
+		let runtimes = SetId::get();
+		assert_eq!(
+			runtimes,
+			ids.len() as u64,
+			"the runtime counts the dropped set, too"
+		);
+	});
+}
+
+#[test]
+fn the_oldest_sets_are_forgotten() {
+	use crate::pallet::KEPT_SETS;
+	with_four(|| {
+		for set in 1..=u64::from(KEPT_SETS) {
+			SetId::set(set - 1);
+			run_to(1 + set);
+		}
+		let sets = sets();
+		assert_eq!(sets.len(), KEPT_SETS as usize);
+		assert_eq!(sets.first(), Some(&(0, 0)));
+		SetId::set(100);
+		run_to(System::block_number() + 1);
+		let VoterSet { id, since } = VoterSets::<Test>::get()[0].clone();
+		assert_eq!((id, since), (1, 3));
+	});
+}
+
+/// Two of four could agree to a restart, but not take it back when finality lives again.
+#[test]
+fn as_many_as_agreed_take_a_restart_back() {
+	with_four(|| {
+		run_to(STALLED);
+		let cancel = || VerifiersCall::cancel_restart {};
+		assert_ok!(decide_by(&[ALICE, BOB], restart(0, &[CHARLIE, DAVE])));
+		let refused = Err(DispatchError::BadOrigin);
+		assert_eq!(decide_by(&[ALICE], cancel()), refused);
+		assert_ok!(decide_by(&[ALICE, BOB], cancel()));
+		assert_eq!(last_event(), VerifiersEvent::RestartCancelled { by: None });
+		run_to(STALLED + 2 * RESTART_DELAY);
+		assert_eq!(verifiers(), [ALICE, BOB, CHARLIE, DAVE]);
+	});
+}
+
+#[test]
+fn a_restart_that_began_is_taken_back_until_its_voters_are_announced() {
+	with_four(|| {
+		run_to(STALLED);
+		let cancel = || VerifiersCall::cancel_restart {};
+		assert_ok!(decide_by(&[ALICE, BOB], restart(0, &[CHARLIE, DAVE])));
+		run_to(STALLED + RESTART_DELAY);
+		let session = Session::current_index() + 2;
+		run_to_session(session - 1);
+		assert_eq!(decide_by(&[ALICE], cancel()), Err(DispatchError::BadOrigin));
+		assert_ok!(decide_by(&[ALICE, BOB], cancel()));
+		assert_eq!(StartedRestart::<Test>::get(), None);
+		run_to_session(session);
+		// The set changes as it always does, with the votes of the former voters.
+		assert_eq!((Forced::get(), Noted::get()), (None, None));
+		assert_eq!((voters(), SetId::get()), (vec![ALICE, BOB], 1));
+		assert_eq!(
+			decide_by(&[ALICE, BOB], cancel()),
+			Err(Error::NothingAgreed.into())
+		);
+	});
+	with_four(|| {
+		run_to(STALLED);
+		assert_ok!(decide_by(&[ALICE, BOB], restart(0, &[CHARLIE, DAVE])));
+		run_to(STALLED + RESTART_DELAY);
+		run_to_session(Session::current_index() + 2);
+		assert!(Forced::get().is_some(), "the voters are announced");
+		let late = decide_by(&[ALICE, BOB], VerifiersCall::cancel_restart {});
+		assert_eq!(late, Err(Error::NothingAgreed.into()));
 	});
 }
 

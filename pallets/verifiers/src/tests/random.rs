@@ -24,7 +24,7 @@ fn step(random: &mut StdRng, motions: &mut Vec<Motion>) -> DispatchResult {
 			let call = match random.gen_range(0..8) {
 				0..=2 => admit(whom),
 				3..=5 => remove(whom),
-				6 => restart(random.gen_range(0..20), &[whom]),
+				6 => restart_in_set(random.gen_range(0..4), random.gen_range(0..20), &[whom]),
 				_ => VerifiersCall::cancel_restart {},
 			};
 			motions.push(Motion::propose(who, random.gen_range(0..5), call)?);
