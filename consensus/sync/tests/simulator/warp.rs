@@ -89,7 +89,7 @@ enum Lie {
 	Leaves,
 	/// It answers nothing, and leaves and comes back before its time is up.
 	Returns,
-	/// Its proof goes on without end, one late step after the other.
+	/// Its proof never ends: one late step follows the other.
 	SlowProof,
 }
 
