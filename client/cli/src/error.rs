@@ -294,7 +294,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
-		NotIncluded(_) => (Kind::Refused, Some(LOOK)),
+		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (
 			Kind::Refused,
 			Some("do not run it again, but wait until its block is finalized: isthmus status"),

@@ -80,6 +80,13 @@ pub enum Error {
 	/// The node accepted the transaction and dropped it later.
 	#[error("the transaction was not included in a block: {0}")]
 	NotIncluded(String),
+	/// The node dropped an earlier transaction of the account. This one waits in the pool until another transaction
+	/// has that one's nonce.
+	#[error("the node dropped an earlier transaction of the account, and this one waits behind it; it may still be included until block {last}")]
+	Behind {
+		/// The last block that may include it.
+		last: BlockNumber,
+	},
 	/// The connection was lost after the transaction was sent, so its outcome is not known.
 	#[error("the connection to the node was lost after the transaction was sent; it may still be included until block {last}")]
 	Unconfirmed {

@@ -419,8 +419,11 @@ impl<'a> Upload<'a> {
 		self.stamp.map_or(Ok(()), Stamp::check)
 	}
 
-	async fn submit(&self, call: &Call) -> Result<(Pending, ()), Error> {
-		Ok((self.client.submit(&self.owner.account, call).await?, ()))
+	/// Submits a chunk. The chain takes chunks in order only, so the one before, with the nonce `after`, has to be in
+	/// a block or in the node's pool.
+	async fn submit(&self, call: &Call, after: Option<u64>) -> Result<(Pending, ()), Error> {
+		let account = &self.owner.account;
+		Ok((self.client.submit_after(account, call, after).await?, ()))
 	}
 
 	/// Waits for a transaction's block or, if that was requested, for its finality.
@@ -531,7 +534,8 @@ impl<'a> Upload<'a> {
 				.client
 				.store_chunk(self.place.key, number, proof, chunk)
 				.await?;
-			let submit = || self.submit(&call);
+			let after = window.last();
+			let submit = || self.submit(&call, after);
 			window.send((), submit, &mut included).await?;
 		}
 		if let Some(((), mut pending)) = window.finish_but_last(&mut included).await? {
