@@ -4,14 +4,15 @@
 use crate::{
 	context::Context,
 	dataset,
-	error::{os, Error},
+	error::{os, Error, Kind},
 	options::Options,
 	output::{is_open_file, is_standard, kind},
 	progress::Bar,
 	stderr::tell,
-	text::{bytes, count, record_key, Key},
+	text::{bytes, count, quoted, record_key, Key},
 };
 use isthmus_sdk::{
+	key_name, stored_of,
 	upload::{MAX_LENGTH, MAX_WHOLE},
 	BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder, Place,
 	RecordKey, Stamp, Upload, UploadError, UploadFolder,
@@ -115,7 +116,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 			if let Some(stamp) = &stamp {
 				upload = upload.while_unchanged(stamp);
 			}
-			let stored = upload.ensure(&mut value, length, &mut bar).await?;
+			let stored = match upload.ensure(&mut value, length, &mut bar).await {
+				Ok(stored) => stored,
+				Err(error) => {
+					return Err(unfinished(&opts, context, &identity, key, error.into()).await)
+				}
+			};
 			(stored, length, None)
 		}
 		Ready::Folder(folder) => {
@@ -125,7 +131,19 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 				Some(_) => upload,
 				None => upload.at_free_leaf().in_current_epoch(),
 			};
-			let stored = upload.run(&folder, &mut bar).await?;
+			let stored = match upload.run(&folder, &mut bar).await {
+				Ok(stored) => stored,
+				Err(error) => {
+					return Err(unfinished_folder(
+						&opts,
+						context,
+						&identity,
+						(key, &folder),
+						error.into(),
+					)
+					.await)
+				}
+			};
 			(stored.list, stored.bytes, Some(stored.files))
 		}
 	};
@@ -139,6 +157,67 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 		leaf: stored.place.leaf,
 		resumed: stored.resumed,
 	})
+}
+
+/// Adds to an error what is stored of the record, and how to resume it or to give it up.
+async fn unfinished(
+	opts: &Opts,
+	context: &Context,
+	identity: &Identity,
+	key: RecordKey,
+	error: Error,
+) -> Error {
+	let error = match is_stdin(&opts.path) {
+		true => error,
+		false => error.about(&opts.path),
+	};
+	let error = error.naming(&key);
+	if error.kind() == Kind::Unreachable || error.says_remove() {
+		return error;
+	}
+	let stored = async {
+		context
+			.client
+			.best()
+			.await?
+			.record(identity.id(), key)
+			.await
+	};
+	match stored.await {
+		Ok(Some(record)) if !record.payload.is_complete() => {
+			let arrived = count(record.payload.arrived(), "chunk");
+			let name = quoted(&key_name(&key));
+			error.also(format!(
+				"{arrived} of the record are stored: run the same command again to resume, or give it up: isthmus remove {name}"
+			))
+		}
+		_ => error,
+	}
+}
+
+/// Does the same for a folder.
+async fn unfinished_folder(
+	opts: &Opts,
+	context: &Context,
+	identity: &Identity,
+	(key, folder): (RecordKey, &LocalFolder),
+	error: Error,
+) -> Error {
+	let error = error.naming(&key);
+	if error.kind() == Kind::Unreachable || error.says_remove() {
+		return error;
+	}
+	match stored_of(&context.client, identity, key, folder).await {
+		Ok(stored) if !stored.is_empty() && !stored.contains(&key) => {
+			let files = count(stored.len() as u64, "file");
+			let (name, path) = (key_name(&key), opts.path.display().to_string());
+			let (name, path) = (quoted(&name), quoted(&path));
+			error.also(format!(
+				"{files} of the folder are stored: run the same command again to resume, or give it up: isthmus remove {name} --unfinished {path}"
+			))
+		}
+		_ => error,
+	}
 }
 
 /// Returns the record's key, made from the given name or the file's.
@@ -269,7 +348,9 @@ impl Source {
 		}
 		// Some files, such as those in /proc, have another length than the system says.
 		let ready = read_to_end(file, path)?;
-		stamp.check()?;
+		stamp
+			.check()
+			.map_err(|error| Error::from(error).about(path))?;
 		Ok(Self::Ready(ready))
 	}
 

@@ -253,6 +253,14 @@ pub enum UploadError {
 		/// The length of the longest value in bytes.
 		maximum: u64,
 	},
+	/// The account cannot pay for the value. Nothing was sent.
+	#[error("NotEnoughFunds: storing this needs at least {} for fees and deposits, the account has {}, and {} are missing", ist(*.needed), ist(*.free), ist(.needed.saturating_sub(*.free)))]
+	NotEnoughFunds {
+		/// What the fees, at present, and the deposits need together.
+		needed: Balance,
+		/// The amount that the account can spend.
+		free: Balance,
+	},
 	/// The interrupted upload started in an epoch that is over.
 	#[error("the upload of {} started in epoch {epoch}, but the dataset is now in epoch {now}: readers revoked since then could read it. Remove the record and store it again", key_name(key))]
 	EpochOver {

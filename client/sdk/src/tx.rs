@@ -177,6 +177,22 @@ impl Client {
 		}
 	}
 
+	/// Asks the node for the fee of a call at present, with this client's tip.
+	pub(crate) async fn fee(&self, account: &Account, call: &Call) -> Result<Balance, Error> {
+		/// How many bytes of the answer are the fee: its last ones, after the weight and the class.
+		const FEE: usize = size_of::<Balance>();
+		let (at, lifetime) = self.mortality(None).await?;
+		let signed = sign(account, call, &at, lifetime, 0, self.tip())?;
+		let length = (signed.text.len() / 2).saturating_sub(1) as u32;
+		let arguments = format!("{}{}", signed.text, hex::encode(length.to_le_bytes()));
+		let params = rpc_params!["TransactionPaymentApi_query_info", arguments];
+		let answer: String = self.request("state_call", params).await?;
+		let answer = hex::decode(answer.trim_start_matches("0x")).unwrap_or_default();
+		let fee = answer.last_chunk::<FEE>().copied();
+		let fee = fee.ok_or_else(|| Error::Incompatible("a fee has not 128 bits".into()))?;
+		Ok(Balance::from_le_bytes(fee).saturating_add(self.tip()))
+	}
+
 	/// Executes a transaction on the best block's state, and discards the changes.
 	///
 	/// # Errors
