@@ -56,7 +56,7 @@ where
 }
 
 /// Reports the longest value.
-fn report<T: Config>(who: &T::AccountId) -> Result<(), BenchmarkError> {
+fn report_as<T: Config>(who: &T::AccountId) -> Result<(), BenchmarkError> {
 	let now = T::Time::now().as_secs();
 	let response = H256::default();
 	Pallet::<T>::do_report(who.clone(), name("s")?, name("t")?, value()?, now, response)?;
@@ -114,7 +114,7 @@ mod benchmarks {
 	#[benchmark]
 	fn report() -> Result<(), BenchmarkError> {
 		let (owner, former) = source::<T>()?;
-		former.iter().try_for_each(super::report::<T>)?;
+		former.iter().try_for_each(report_as::<T>)?;
 		let new = reporters::<T>(1 + T::MaxReporters::get());
 		let quorum = new.len() as u32;
 		let who = new.iter().next().cloned();
@@ -134,7 +134,7 @@ mod benchmarks {
 	#[benchmark]
 	fn withdraw_report() -> Result<(), BenchmarkError> {
 		let (_, reporters) = source::<T>()?;
-		reporters.iter().try_for_each(super::report::<T>)?;
+		reporters.iter().try_for_each(report_as::<T>)?;
 		let accounts: Vec<_> = reporters.into_inner();
 		let who = accounts.first().cloned();
 		let who = who.ok_or(BenchmarkError::Stop("MaxReporters is zero"))?;
