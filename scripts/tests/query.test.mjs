@@ -194,7 +194,7 @@ test('an interrupted upload resumes, but only with the same file', { timeout }, 
 test('an upload that began in an epoch that is over is not resumed, unless it has to be', { timeout }, async () => {
 	const created = await client.createDataset(school, 'resumed');
 	const dataset = created.event('dataSharing', 'DatasetCreated').dataset.toNumber();
-	const at = { ...place(recordKey('begun'), 5), dataset };
+	const at = { ...place(recordKey('started'), 5), dataset };
 	const whole = { chunkSize: CHUNK, onChunk: () => assert.fail('nothing is sent') };
 	// Only the manifest is stored: the file is gone when its chunks are sent.
 	const vanishing = await withFile(file, async (handle) => {
