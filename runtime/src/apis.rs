@@ -20,8 +20,10 @@ use isthmus_primitives::{
 	params::{ChainParameters, Miners},
 	AccountId, Balance, BlockNumber, Hash, Header, Nonce,
 };
-use isthmus_sharing::{Answer, GrantState, Page, QueryError, RecordEntry, Scope};
-use pallet_data_sharing::runtime_api::{DatasetEntry, GrantEntry, RequestEntry};
+use isthmus_sharing::{
+	Answer, DatasetId, GrantState, Page, QueryError, RecordEntry, Scope, Verdict,
+};
+use pallet_data_sharing::runtime_api::{DatasetEntry, GrantEntry, ProducerEntry, RequestEntry};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use polkadot_sdk::*;
 use sp_consensus_grandpa::AuthorityId;
@@ -303,6 +305,13 @@ sp_api::impl_runtime_apis! {
 			DataSharing::query(&caller, &owner, key)
 		}
 
+		fn producers(
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<ProducerEntry<AccountId, Balance>> {
+			DataSharing::producers(after, limit)
+		}
+
 		fn datasets(
 			owner: AccountId,
 			after: Option<Vec<u8>>,
@@ -351,6 +360,31 @@ sp_api::impl_runtime_apis! {
 			limit: u32,
 		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>> {
 			DataSharing::grants_of(&owner, state, after, limit)
+		}
+
+		fn grants_on(
+			owner: AccountId,
+			dataset: DatasetId,
+			state: Option<GrantState>,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>> {
+			DataSharing::grants_on(&owner, dataset, state, after, limit)
+		}
+
+		fn verdict_of(
+			consumer: AccountId,
+			owner: AccountId,
+			scope: Scope,
+			term: BlockNumber,
+			offer: Balance,
+			firm: bool,
+		) -> Verdict {
+			DataSharing::verdict_of(&consumer, &owner, &scope, &term, &offer, firm)
+		}
+
+		fn overdue_since() -> Option<BlockNumber> {
+			DataSharing::overdue_since()
 		}
 
 		fn grants_to(

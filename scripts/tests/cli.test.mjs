@@ -237,7 +237,9 @@ describe('keys', () => {
 		await ok('fetch', owner.address, 'restore-granted', '-o', 'found-granted', '--key', 'found.key');
 		assert.equal(contents('found-own'), contents('restore-own'));
 		assert.equal(contents('found-granted'), contents('restore-granted'));
-		assert.deepEqual(await ok('key', 'verify', 'found.key'), [{ account: address, grants: 1, registered: true }]);
+		const [{ block, ...verified }] = await ok('key', 'verify', 'found.key');
+		assert.deepEqual(verified, { account: address, grants: 1, registered: true });
+		assert.ok(block > 0);
 	});
 
 	test('a backup of the same account with another seed is found out', { timeout }, async () => {
@@ -246,6 +248,8 @@ describe('keys', () => {
 			const imported = await run(['key', 'import', name], { input: '//Twice\n' });
 			assert.equal(imported.code, DONE, imported.stderr);
 		}
+		const unpublished = await run(['key', 'verify', 'twice-1.key']);
+		assert.match(unpublished.stdout, /^at finalized block \d+, .*\. No key of the account is registered there\n$/);
 		// A backup is compared with final state, which every node must prove.
 		await ok('key', 'publish', '--key', 'twice-1.key', '--finalized');
 		const [verified] = await ok('key', 'verify', 'twice-1.key');

@@ -366,6 +366,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
 		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
+		Receipt(_) => (Kind::NotAuthentic, Some(FALSE_NODE)),
 		Upload(error) => upload_hint(error),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),

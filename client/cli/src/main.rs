@@ -27,6 +27,7 @@ mod output;
 mod passphrase;
 mod plot;
 mod progress;
+mod receipt;
 mod recovery;
 mod register;
 mod reject;
@@ -45,6 +46,7 @@ mod store;
 mod text;
 mod trace;
 mod transfer;
+mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::Error;
@@ -100,6 +102,10 @@ enum Command {
 	List(list::Opts),
 	/// Show the history of a record, a dataset or a reader
 	Trace(trace::Opts),
+	/// Write a file that proves an event to anyone, without a node
+	Receipt(receipt::Opts),
+	/// Check a receipt, without a node
+	Verify(verify::Opts),
 	/// Show an account's funds
 	Balance(balance::Opts),
 	/// Send funds to an account
@@ -185,6 +191,8 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),
+		Command::Receipt(opts) => Ok(receipt::run(opts, options).await?.and_then(report)),
+		Command::Verify(opts) => verify::run(&opts, &options).map(report),
 		Command::Balance(opts) => balance::run(opts, options).await.map(report),
 		Command::Transfer(opts) => transfer::run(opts, options).await.map(report),
 		Command::Status(opts) => status::run(opts, options).await.map(Some),

@@ -227,7 +227,7 @@ async fn last_block(
 }
 
 /// Returns an event as text.
-fn text(event: &Event) -> String {
+pub(crate) fn text(event: &Event) -> String {
 	use Event::*;
 	match event {
 		Registered { producer, kind, name } => {

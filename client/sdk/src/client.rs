@@ -184,6 +184,11 @@ impl Client {
 		Ok(client)
 	}
 
+	/// Returns the node's address, without a password.
+	pub(crate) fn url(&self) -> &str {
+		&self.0.url
+	}
+
 	/// Returns the hash of the chain's first block.
 	pub fn genesis(&self) -> [u8; 32] {
 		self.0.genesis

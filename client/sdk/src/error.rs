@@ -11,6 +11,7 @@ use crate::{
 	},
 };
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
+use isthmus_light::ReceiptError;
 use subxt::ext::{jsonrpsee::core::ClientError as RpcError, scale_decode};
 
 /// Why an operation failed.
@@ -68,6 +69,9 @@ pub enum Error {
 		/// What is wrong.
 		reason: String,
 	},
+	/// A receipt proves nothing.
+	#[error(transparent)]
+	Receipt(#[from] ReceiptError),
 	/// The chain lacks something that this library needs, or one of its types has an unexpected shape.
 	#[error("this program does not understand the chain: {0}")]
 	Incompatible(String),

@@ -428,7 +428,8 @@ impl Revocation {
 		let Scope { dataset, epoch, .. } = self.grant.scope;
 		let renewed = async {
 			let state = state?;
-			let grants = every(|after| state.grants_of(owner.id(), None, after)).await?;
+			let page = |after| state.grants_on(owner.id(), dataset, None, after);
+			let grants = every(page).await?;
 			self.left = active(&grants, dataset, &self.grant.grantee)
 				.filter(|other| *other != id)
 				.collect();
@@ -494,7 +495,7 @@ pub async fn renew(
 	dataset: DatasetId,
 ) -> Result<Renewal, Error> {
 	let best = client.best().await?;
-	let grants = every(|after| best.grants_of(owner.id(), None, after)).await?;
+	let grants = every(|after| best.grants_on(owner.id(), dataset, None, after)).await?;
 	renew_these(client, &best, owner, dataset, &grants).await
 }
 

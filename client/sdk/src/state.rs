@@ -332,6 +332,18 @@ impl State {
 		self.ask("grants_of", (*owner, state, after, PAGE)).await
 	}
 
+	/// Returns a page of the grants that an owner gave on a dataset: those in one state, or all.
+	pub async fn grants_on(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+		state: Option<GrantState>,
+		after: Cursor,
+	) -> Result<Page<GrantEntry>, Error> {
+		let arguments = (*owner, dataset, state, after, PAGE);
+		self.ask("grants_on", arguments).await
+	}
+
 	/// Returns a page of the grants that a reader was given: those in one state, or all.
 	pub async fn grants_to(
 		&self,

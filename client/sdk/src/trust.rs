@@ -34,6 +34,18 @@ pub struct Trust {
 	pub node: bool,
 }
 
+impl Trust {
+	/// Returns an address at which the client remembers this chain, if it remembers one.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the memory cannot be read.
+	pub fn address_of(&self, genesis: &[u8; 32]) -> io::Result<Option<String>> {
+		let memory = self.memory.as_deref().map(Memory::in_folder);
+		memory.map_or(Ok(None), |memory| memory.address_of(genesis))
+	}
+}
+
 /// Why the client does not believe what a node says.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -112,6 +124,20 @@ pub enum Notice {
 	},
 	/// What was learned about the chain cannot be kept on the disk, and why.
 	NotRemembered(String),
+	/// Only development accounts vote on the chain, and the node is not on this machine.
+	Development {
+		/// The address.
+		url: String,
+	},
+}
+
+impl Notice {
+	/// Returns what to tell of a chain on which only development accounts vote. Nothing if the node is on this machine,
+	/// where such chains belong.
+	pub(crate) fn of_development(url: &str) -> Option<Self> {
+		let url = url.to_owned();
+		(!is_local(&url)).then_some(Self::Development { url })
+	}
 }
 
 impl fmt::Display for Notice {
@@ -131,6 +157,10 @@ impl fmt::Display for Notice {
 				f,
 				"warning: the chain cannot be remembered, so the next command believes the node again: {reason}"
 			),
+			Self::Development { url } => write!(
+				f,
+				"warning: only development accounts vote on the chain at {url}. Their secrets are public, so any server there can prove anything"
+			),
 		}
 	}
 }
@@ -146,12 +176,29 @@ impl Memory {
 		Self(folder.to_owned())
 	}
 
+	/// Returns the text of the file of known chains, which is empty if there is none.
+	fn known_chains(&self) -> io::Result<String> {
+		match fs::read_to_string(self.0.join(KNOWN_CHAINS)) {
+			Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+			text => text,
+		}
+	}
+
+	/// Returns an address that led to the chain with this first block.
+	fn address_of(&self, genesis: &[u8; 32]) -> io::Result<Option<String>> {
+		let text = self.known_chains()?;
+		// The first line of an address counts.
+		for (address, known) in text.lines().filter_map(|line| line.split_once(' ')) {
+			if from_hex(known) == Some(*genesis) && self.chain_at(address)? == Some(*genesis) {
+				return Ok(Some(address.to_owned()));
+			}
+		}
+		Ok(None)
+	}
+
 	/// Returns the hash of the first block of the chain that an address led to.
 	pub(crate) fn chain_at(&self, url: &str) -> io::Result<Option<[u8; 32]>> {
-		let text = match fs::read_to_string(self.0.join(KNOWN_CHAINS)) {
-			Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-			text => text?,
-		};
+		let text = self.known_chains()?;
 		let genesis = text.lines().find_map(|line| {
 			let (known, genesis) = line.split_once(' ')?;
 			(known == url).then_some(genesis)
@@ -284,6 +331,16 @@ mod tests {
 	}
 
 	#[test]
+	fn a_development_chain_of_another_machine_is_warned_of() {
+		assert_eq!(Notice::of_development("ws://127.0.0.1:9944"), None);
+		let url = "wss://node.org".to_owned();
+		let notice = Notice::of_development(&url);
+		assert_eq!(notice, Some(Notice::Development { url }));
+		let text = notice.map(|notice| notice.to_string());
+		assert!(text.is_some_and(|text| text.contains("at wss://node.org. Their secrets")));
+	}
+
+	#[test]
 	fn the_first_chain_at_an_address_is_remembered() {
 		let folder = tempfile::tempdir().unwrap();
 		let memory = Memory::in_folder(&folder.path().join("isthmus"));
@@ -294,6 +351,10 @@ mod tests {
 		assert_eq!(memory.chain_at("ws://a").unwrap(), Some([1; 32]));
 		assert_eq!(memory.chain_at("ws://ab").unwrap(), Some([2; 32]));
 		assert_eq!(memory.chain_at("ws://b").unwrap(), None);
+		let address = |byte| memory.address_of(&[byte; 32]).unwrap();
+		assert_eq!(address(1).as_deref(), Some("ws://a"));
+		assert_eq!(address(2).as_deref(), Some("ws://ab"));
+		assert_eq!(address(3), None, "the first line of ws://a counts");
 		fs::write(folder.path().join("isthmus/known-chains"), "ws://a 0x12").unwrap();
 		assert!(memory.chain_at("ws://a").is_err());
 	}

@@ -3,7 +3,7 @@
 
 use crate::{
 	pallet::*,
-	runtime_api::{DatasetEntry, GrantEntry, RequestEntry},
+	runtime_api::{DatasetEntry, GrantEntry, ProducerEntry, RequestEntry},
 	types::*,
 };
 use alloc::vec::Vec;
@@ -270,15 +270,58 @@ impl<T: Config> Pallet<T> {
 			AuthorizationList::<T>::iter_prefix((owner,)),
 			after,
 			limit,
-			|(_, entry), items| {
-				items.extend(
-					entry
-						.grants
-						.into_iter()
-						.filter_map(|id| Self::grant_entry(id, state)),
-				)
-			},
+			|(_, entry), items| items.extend(Self::grant_entries(entry, state)),
 		)
+	}
+
+	/// Returns the grants that an owner gave on a dataset: those in one state, or all.
+	pub fn grants_on(
+		owner: &T::AccountId,
+		dataset: DatasetId,
+		state: Option<GrantState>,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<GrantEntry<T::AccountId, BalanceOf<T>, BlockNumberFor<T>>> {
+		page(
+			AuthorizationList::<T>::iter_prefix((owner, dataset)),
+			after,
+			limit,
+			|(_, entry), items| items.extend(Self::grant_entries(entry, state)),
+		)
+	}
+
+	/// Returns the producers.
+	pub fn producers(
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<ProducerEntry<T::AccountId, BalanceOf<T>>> {
+		page(
+			Producers::<T>::iter(),
+			after,
+			limit,
+			|(account, producer), items| items.push(ProducerEntry { account, producer }),
+		)
+	}
+
+	/// Returns what the dataset's policy would say about a request of `consumer`.
+	pub fn verdict_of(
+		consumer: &T::AccountId,
+		owner: &T::AccountId,
+		scope: &Scope,
+		term: &BlockNumberFor<T>,
+		offer: &BalanceOf<T>,
+		firm: bool,
+	) -> Verdict {
+		let Some(standing) = Policies::<T>::get(owner, scope.dataset) else {
+			return Verdict::NoPolicy;
+		};
+		let kind = Producers::<T>::get(consumer).map(|consumer| consumer.kind);
+		standing.policy.judge(kind, scope, term, offer, firm)
+	}
+
+	/// Returns the oldest block at which something was due that the chain has not done yet; `None` if it is not late.
+	pub fn overdue_since() -> Option<BlockNumberFor<T>> {
+		Backlog::<T>::get()
 	}
 
 	/// Returns the grants that a reader has: those in one state, or all.
@@ -298,18 +341,16 @@ impl<T: Config> Pallet<T> {
 
 	/// Returns what the dataset's policy says about a request.
 	pub fn verdict(request: &RequestOf<T>) -> Verdict {
-		let Some(standing) = Policies::<T>::get(&request.owner, request.scope.dataset) else {
-			return Verdict::NoPolicy;
-		};
-		let kind = Producers::<T>::get(&request.consumer).map(|consumer| consumer.kind);
 		let Request {
+			owner,
+			consumer,
 			scope,
 			term,
 			offer,
 			firm,
 			..
 		} = request;
-		standing.policy.judge(kind, scope, term, offer, *firm)
+		Self::verdict_of(consumer, owner, scope, term, offer, *firm)
 	}
 
 	fn request_entry(
@@ -322,6 +363,14 @@ impl<T: Config> Pallet<T> {
 			request,
 			verdict,
 		})
+	}
+
+	fn grant_entries(
+		entry: ReaderEntry,
+		wanted: Option<GrantState>,
+	) -> impl Iterator<Item = GrantEntry<T::AccountId, BalanceOf<T>, BlockNumberFor<T>>> {
+		let grants = entry.grants.into_iter();
+		grants.filter_map(move |id| Self::grant_entry(id, wanted))
 	}
 
 	fn grant_entry(

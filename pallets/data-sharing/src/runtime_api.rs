@@ -2,7 +2,10 @@
 //! Declares the queries that clients can make: `query`, the paper's constant function, and lists in pages.
 //! Functions with the same names in [`Pallet`](crate::Pallet) implement them.
 
-use crate::types::{EncryptionKey, GrantState, Name, Scope, SealedKeys, Text};
+// The macro adds two arguments to each function.
+#![allow(clippy::too_many_arguments)]
+
+use crate::types::{DatasetId, EncryptionKey, GrantState, Name, Scope, SealedKeys, Text, Verdict};
 use alloc::vec::Vec;
 use codec::Codec;
 use isthmus_sharing::{
@@ -11,6 +14,9 @@ use isthmus_sharing::{
 };
 use polkadot_sdk::*;
 
+/// A producer in a list, as stored in the state.
+pub type ProducerEntry<AccountId, Balance> =
+	isthmus_sharing::ProducerEntry<AccountId, Balance, Name>;
 /// A dataset in a list, as stored in the state.
 pub type DatasetEntry<Balance, BlockNumber> =
 	isthmus_sharing::DatasetEntry<Balance, BlockNumber, Name>;
@@ -43,6 +49,12 @@ sp_api::decl_runtime_apis! {
 			owner: AccountId,
 			key: H256,
 		) -> Result<Answer<BlockNumber>, QueryError>;
+
+		/// Returns the producers.
+		fn producers(
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<ProducerEntry<AccountId, Balance>>;
 
 		/// Returns the datasets of `owner`, with their policies.
 		fn datasets(
@@ -88,6 +100,30 @@ sp_api::decl_runtime_apis! {
 			after: Option<Vec<u8>>,
 			limit: u32,
 		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>>;
+
+		/// Returns the grants that `owner` gave on a dataset, in any epoch: those in this state, or all. Pages are as
+		/// those of `grants_of`.
+		fn grants_on(
+			owner: AccountId,
+			dataset: DatasetId,
+			state: Option<GrantState>,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<GrantEntry<AccountId, Balance, BlockNumber>>;
+
+		/// Returns what the dataset's policy would say about a request of `consumer`, before it is made.
+		fn verdict_of(
+			consumer: AccountId,
+			owner: AccountId,
+			scope: Scope,
+			term: BlockNumber,
+			offer: Balance,
+			firm: bool,
+		) -> Verdict;
+
+		/// Returns the oldest block at which a request or grant was due to end and has not ended yet; `None` if nothing
+		/// is overdue. Anyone can end what is, with `settle`.
+		fn overdue_since() -> Option<BlockNumber>;
 
 		/// Returns the grants that `grantee` has: those in this state, or all.
 		fn grants_to(

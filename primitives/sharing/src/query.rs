@@ -12,7 +12,7 @@ use crate::{
 	policy::{Policy, Verdict},
 	request::Request,
 	scope::Scope,
-	state::{Dataset, Grant, Record},
+	state::{Dataset, Grant, Producer, Record},
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
@@ -105,6 +105,17 @@ pub struct Page<Item> {
 	/// without being the last, because the chain reads a limited number of entries per page, and all of them
 	/// may be in another state or range than requested.
 	pub next: Option<Vec<u8>>,
+}
+
+/// A producer in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+pub struct ProducerEntry<AccountId, Balance, Name> {
+	/// Its account.
+	pub account: AccountId,
+	/// The producer.
+	pub producer: Producer<Balance, Name>,
 }
 
 /// A dataset in a list.

@@ -263,3 +263,67 @@ fn a_cursor_goes_on_as_it_began() {
 		assert_eq!(leaves, (0..10).collect::<Vec<_>>());
 	});
 }
+
+#[test]
+fn producers_are_listed() {
+	with_dataset(|| {
+		let register = |kind, name: &[u8]| SharingCall::register {
+			kind,
+			name: name.to_vec(),
+		};
+		assert_ok!(submit(
+			OFFICE,
+			register(ProducerKind::Government, b"Office")
+		));
+		assert_ok!(submit(COMPANY, register(ProducerKind::Business, b"Firm")));
+		for limit in [1, 2, 256] {
+			let producers = all(limit, limit as usize, Sharing::producers);
+			let mut found: Vec<_> = producers
+				.into_iter()
+				.map(|entry| (entry.account, entry.producer.kind, entry.producer.datasets))
+				.collect();
+			found.sort_by_key(|(account, ..)| *account);
+			let expected = [
+				(SCHOOL, ProducerKind::School, 1),
+				(OFFICE, ProducerKind::Government, 0),
+				(COMPANY, ProducerKind::Business, 0),
+			];
+			assert_eq!(found, expected);
+		}
+	});
+}
+
+#[test]
+fn grants_are_listed_by_dataset() {
+	with_dataset(|| {
+		let create = SharingCall::create_dataset {
+			name: b"b".to_vec(),
+		};
+		assert_ok!(submit(SCHOOL, create));
+		let on = |dataset, epoch| Scope {
+			dataset,
+			epoch,
+			from: 0,
+			to: 10,
+		};
+		assert_ok!(submit(SCHOOL, authorize(COMPANY, on(0, 0), 50, None)));
+		assert_ok!(submit(SCHOOL, authorize(RIVAL, on(1, 0), 50, None)));
+		assert_ok!(submit(SCHOOL, SharingCall::revoke { grant: 0 }));
+		assert_ok!(submit(SCHOOL, authorize(RIVAL, on(0, 1), 50, None)));
+		for limit in [1, 256] {
+			let grants = |dataset, state| {
+				let page = |after, limit| Sharing::grants_on(&SCHOOL, dataset, state, after, limit);
+				let mut ids: Vec<_> = all(limit, limit as usize + 15, page)
+					.into_iter()
+					.map(|entry| entry.id)
+					.collect();
+				ids.sort();
+				ids
+			};
+			assert_eq!(grants(0, None), [0, 2]);
+			assert_eq!(grants(0, Some(GrantState::Active)), [2]);
+			assert_eq!(grants(1, None), [1]);
+			assert!(grants(2, None).is_empty());
+		}
+	});
+}

@@ -161,3 +161,35 @@ fn a_request_is_judged_and_let_through_all_the_same() {
 		assert_eq!(judge(scope(3, 13), 5), Verdict::Meets);
 	});
 }
+
+/// What a consumer asks before it makes a request is what it learns about the request afterwards.
+#[test]
+fn the_verdict_of_a_request_is_known_before_it_is_made() {
+	with_dataset(|| {
+		let verdict =
+			|offer| Sharing::verdict_of(&COMPANY, &SCHOOL, &scope(0, 10), &20, &offer, false);
+		assert_eq!(verdict(100), Verdict::NoPolicy);
+		let policy = Policy {
+			price: 50,
+			firm_price: None,
+			longest_range: 10,
+			longest_term: 20,
+			consumers: ConsumerKinds::ALL,
+		};
+		assert_ok!(submit(
+			SCHOOL,
+			SharingCall::set_policy { dataset: 0, policy }
+		));
+		for (offer, id) in [(49, 0), (50, 1)] {
+			assert_ok!(submit(COMPANY, request(scope(0, 10), offer)));
+			let made = Requests::<Test>::get(id).expect("it is open");
+			assert_eq!(verdict(offer), Sharing::verdict(&made));
+			assert_eq!(verdict(offer) == Verdict::Meets, offer == 50);
+			let reject = SharingCall::reject_request {
+				request: id,
+				reason: vec![],
+			};
+			assert_ok!(submit(SCHOOL, reject));
+		}
+	});
+}

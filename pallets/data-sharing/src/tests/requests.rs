@@ -337,7 +337,7 @@ fn a_request_that_the_agenda_is_late_for_is_expired_all_the_same() {
 			assert_ok!(submit(COMPANY, request(scope(0, to), 0)));
 		}
 		run_to(1 + LIFETIME);
-		assert_eq!(Backlog::<Test>::get(), Some(1 + LIFETIME));
+		assert_eq!(Sharing::overdue_since(), Some(1 + LIFETIME));
 		let (id, left) = Requests::<Test>::iter().next().unwrap();
 		assert_noop!(
 			submit(SCHOOL, authorize(COMPANY, left.scope, 100, Some(id))),
