@@ -828,6 +828,7 @@ test('a part that another user could have created is not written to', { timeout 
 	});
 	assert.match((await refused(FAILED, ...fetch, '--url', seen.url)).hint, /--force/);
 	assert.equal(readFileSync(file('secret.out'), 'utf8'), 'another');
+	assert.ok(!readdirSync(folder).some((entry) => entry.startsWith('secret.out.')));
 	await ok(...fetch, '--force');
 	assert.equal(contents('secret.out'), sha(bytes));
 });

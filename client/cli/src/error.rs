@@ -245,7 +245,9 @@ impl From<FetchError> for Error {
 			FetchError::Io { path, source } => Self::file(&path, &source),
 			FetchError::Exists(_) => Self::failed(error)
 				.hint("choose another --output, or replace the file with --force"),
-			FetchError::Differs(_) | FetchError::NotAFile(_) | FetchError::NotAFolder(_) => {
+			FetchError::Differs(_) => Self::failed(error)
+				.hint("choose another --output, or replace such files with --force"),
+			FetchError::NotAFile(_) | FetchError::NotAFolder(_) => {
 				Self::failed(error).hint("choose another --output")
 			}
 			FetchError::Foreign(_) => {

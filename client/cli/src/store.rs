@@ -6,8 +6,9 @@ use crate::{
 	dataset,
 	error::{os, Error, Kind},
 	options::Options,
-	output::{is_open_file, is_standard, kind},
+	output::{is_closed, is_open_file, is_standard, kind},
 	progress::Bar,
+	report::Patient,
 	stderr::tell,
 	text::{bytes, count, quoted, record_key, Key},
 };
@@ -320,7 +321,12 @@ impl Source {
 	/// Opens a file or a folder. A stream is opened when it is read.
 	fn open(path: &Path) -> Result<Self, Error> {
 		if is_stdin(path) {
-			return Ok(Self::Stdin);
+			return match is_closed(io::stdin()) {
+				true => Err(Error::failed(
+					"stdin is closed, so nothing can be read from it",
+				)),
+				false => Ok(Self::Stdin),
+			};
 		}
 		let failed = |error: io::Error| Error::file(path, &error);
 		let there = fs::metadata(path).map_err(failed)?;
@@ -358,7 +364,7 @@ impl Source {
 	fn read(self) -> Result<Ready, Error> {
 		match self {
 			Self::Ready(ready) => Ok(ready),
-			Self::Stdin => read_to_end(io::stdin().lock(), Path::new("stdin")),
+			Self::Stdin => read_to_end(Patient(io::stdin().lock()), Path::new("stdin")),
 			Self::Stream(path) => {
 				let stream = File::open(&path).map_err(|error| Error::file(&path, &error))?;
 				read_to_end(stream, &path)
