@@ -5,7 +5,9 @@ use super::{parts::Core, serve, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts};
+use isthmus_sync::{
+	in_turn, machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts,
+};
 use polkadot_sdk::*;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
@@ -14,12 +16,14 @@ use sc_network::{
 	NetworkBackend, NotificationMetrics, NotificationService, ProtocolName, Roles,
 };
 use sc_network_sync::{
-	engine::SyncingEngine, service::network::NetworkServiceProvider, SyncingService,
+	block_relay_protocol::{BlockDownloader, BlockRelayParams},
+	block_request_handler::BlockRequestHandler,
+	engine::SyncingEngine,
+	service::network::NetworkServiceProvider,
+	SyncingService,
 };
 use sc_rpc::system::{System, SystemApiServer};
-use sc_service::{
-	build_default_block_downloader, error::Error as ServiceError, Configuration, TaskManager,
-};
+use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
 use sc_telemetry::Telemetry;
 use std::{future::Future, sync::Arc};
 
@@ -197,15 +201,15 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 	let network = NetworkServiceProvider::new();
 	let (protocol_id, fork_id) = (config.protocol_id(), config.chain_spec.fork_id());
 	let peers = &config.network.default_peers_set;
-	let downloader = build_default_block_downloader(
+	let peers = peers.in_peers.saturating_add(peers.out_peers) as usize;
+	let handler = BlockRequestHandler::new::<Litep2pNetworkBackend>(
+		network.handle(),
 		&protocol_id,
 		fork_id,
-		net_config,
-		network.handle(),
 		core.client.clone(),
-		peers.in_peers.saturating_add(peers.out_peers) as usize,
-		&task_manager.spawn_handle(),
+		peers,
 	);
+	let downloader = serve_blocks(handler, net_config, peers, task_manager);
 	let warp = serve::start(serve::Inputs {
 		config,
 		core,
@@ -256,4 +260,25 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		announcements,
 		network,
 	})
+}
+
+/// Starts to serve blocks to other nodes, and returns what asks them for blocks.
+fn serve_blocks(
+	handler: BlockRelayParams<Block, Litep2pNetworkBackend>,
+	net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
+	peers: usize,
+	task_manager: &TaskManager,
+) -> Arc<dyn BlockDownloader<Block>> {
+	let BlockRelayParams {
+		mut server,
+		downloader,
+		mut request_response_config,
+	} = handler;
+	let spawn = task_manager.spawn_handle();
+	let turns = in_turn(&mut request_response_config.inbound_queue, peers);
+	spawn.spawn("block-request-turns", Some("networking"), turns);
+	let serve = async move { server.run().await };
+	spawn.spawn("block-request-handler", Some("networking"), serve);
+	net_config.add_request_response_protocol(request_response_config);
+	downloader
 }

@@ -28,6 +28,10 @@ const FOUND: &[(u64, &str)] = &[
 		6330,
 		"headers were added above others that had gone with the peer that proved them",
 	),
+	(
+		12963,
+		"after an import that failed by our own fault, a peer was asked for the block a third time, and blamed for its refusal",
+	),
 ];
 
 fn run(seed: u64) {
