@@ -95,7 +95,7 @@ fn names_that_no_list_can_have_are_rejected_before_anything_is_stored() {
 		assert_eq!(LocalFolder::open(folder.path()).unwrap().len(), 1);
 		std::fs::write(folder.path().join(name), "").unwrap();
 		let refused = LocalFolder::open(folder.path()).unwrap_err();
-		assert!(matches!(refused, UploadFolderError::List(_)), "{name:?}");
+		assert!(matches!(refused, UploadFolderError::Names(_)), "{name:?}");
 	}
 }
 
