@@ -7,7 +7,7 @@ use crate::cli::Cli;
 use clap::{
 	builder::{Resettable, StyledStr},
 	error::{ContextKind, ContextValue, ErrorKind},
-	Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
+	ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
 };
 use polkadot_sdk::*;
 use sc_cli::{CryptoScheme, SubstrateCli};
@@ -58,14 +58,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 pub fn command() -> Command {
 	Cli::setup_command(Cli::command())
 		.mut_subcommand("key", |key| {
-			key.mut_subcommand("generate-node-key", |generate| {
-				// These options put the key into the folder of a chain.
-				let needs_chain = |arg: Arg| arg.requires("chain");
-				generate
-					.mut_arg("base_path", needs_chain)
-					.mut_arg("default_base_path", needs_chain)
-			})
-			.mut_subcommand("insert", |insert| {
+			key.mut_subcommand("insert", |insert| {
 				insert.mut_arg("key_type", |arg| {
 					arg.value_parser(KEY_TYPES.map(|(name, _)| name))
 						.help("`gran` for the vote key of a verifier, `prod` for the account key of a producer")

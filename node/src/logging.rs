@@ -10,7 +10,7 @@ mod bound;
 pub use bound::{Bound, Key, LINES, WINDOW};
 
 use polkadot_sdk::*;
-use sc_cli::{CliConfiguration, DefaultConfigurationValues, Signals, SubstrateCli};
+use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_tracing::logging::{EventFormat, FastLocalTime, PrefixLayer};
 use std::{
 	io::{stderr, stdout, IsTerminal},
@@ -75,24 +75,21 @@ pub enum LogError {
 	Subscriber(#[from] tracing::subscriber::SetGlobalDefaultError),
 }
 
-/// Does what [`SubstrateCli::create_runner`] does, with a bounded log. With `--enable-log-reloading` or
-/// `--tracing-targets` the framework writes the log, without a bound.
+/// Starts a bounded log, and prepares this process. With `--enable-log-reloading` or `--tracing-targets` the framework
+/// writes the log, without a bound.
 ///
 /// # Errors
 ///
 /// Returns an error if an option is invalid.
-pub(crate) fn create_runner<C, T, V>(cli: &C, command: &T) -> sc_cli::Result<sc_cli::Runner<C>>
+pub(crate) fn init<C, T, V>(command: &T) -> sc_cli::Result<()>
 where
 	C: SubstrateCli,
 	T: CliConfiguration<V>,
 	V: DefaultConfigurationValues,
 {
 	if command.enable_log_reloading()? || command.tracing_targets()?.is_some() {
-		return cli.create_runner(command);
+		return command.init(&C::support_url(), &C::impl_version(), |_| ());
 	}
-	let runtime = sc_cli::build_runtime()?;
-	let signals = runtime.block_on(async { Signals::capture() })?;
-	let config = command.create_configuration(cli, runtime.handle().clone())?;
 	sp_panic_handler::set(&C::support_url(), &C::impl_version());
 	start(
 		&command.log_filters()?,
@@ -101,7 +98,7 @@ where
 	)
 	.map_err(|error| sc_cli::Error::Application(Box::new(error)))?;
 	raise_open_files();
-	sc_cli::Runner::new(config, runtime, signals)
+	Ok(())
 }
 
 /// Starts the log of this process.

@@ -45,6 +45,9 @@ use sp_blockchain::HeaderBackend;
 use std::{io, sync::Arc};
 
 use parts::application;
+// Public only for `tests/`.
+#[doc(hidden)]
+pub use parts::QueueSpawner;
 pub use parts::{Core, Parts};
 use watch::{Watch, Watched};
 

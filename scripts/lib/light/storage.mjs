@@ -22,6 +22,7 @@ export const votersKey = () => key('Grandpa', 'Authorities');
 export const nowKey = () => key('Timestamp', 'Now');
 export const sharingVersionKey = () => key(SHARING, ':__STORAGE_VERSION__:');
 export const encryptionKeyKey = (account) => key(SHARING, 'EncryptionKeys', chosen(account));
+export const datasetKey = (owner, dataset) => key(SHARING, 'Datasets', chosen(owner), counted(dataset, 4));
 export const recordKeyOf = (owner, record) => key(SHARING, 'Records', chosen(owner), chosen(record));
 export const requestKey = (id) => key(SHARING, 'Requests', counted(id, 8));
 export const grantKey = (id) => key(SHARING, 'Grants', counted(id, 8));
@@ -45,6 +46,12 @@ const chunks = (reader) => ({
 
 /** Reads where a record's bytes are: `value` or `chunks` is set. */
 const payload = (reader) => (reader.bool() ? { chunks: chunks(reader) } : { value: value(reader) });
+
+/** Reads a dataset. */
+export const dataset = (reader) => ({
+	...{ name: reader.blob(), epoch: reader.u32(), leaves: reader.u64(), requests: reader.u64() },
+	...{ grants: reader.u64(), closed: reader.bool(), deposit: reader.u128() },
+});
 
 /** Reads a record. */
 export const record = (reader) => ({

@@ -57,6 +57,11 @@ class Proven {
 		return request && { ...request, digest };
 	}
 
+	/** Returns a dataset, or null. */
+	async dataset(owner, dataset) {
+		return this.#get(storage.datasetKey(owner, dataset), storage.dataset);
+	}
+
 	/** Returns an account's encryption key in bytes, or null. */
 	async encryptionKey(account) {
 		const registered = await this.#get(storage.encryptionKeyKey(account), storage.registeredKey);
