@@ -120,6 +120,24 @@ enum Command {
 	Man(man::Opts),
 }
 
+impl Command {
+	/// Returns whether the command may send transactions.
+	fn acts(&self) -> bool {
+		!matches!(
+			self,
+			Self::Fetch(_)
+				| Self::List(_)
+				| Self::Trace(_)
+				| Self::Balance(_)
+				| Self::Requests(_)
+				| Self::Status(_)
+				| Self::Risk(_)
+				| Self::Completions(_)
+				| Self::Man(_)
+		)
+	}
+}
+
 /// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
@@ -129,11 +147,15 @@ fn main() -> ExitCode {
 		Err(error) => return explain(&error),
 	};
 	let output = options.output();
+	let acts = command.acts();
 	let checked = options::check_variables();
 	let printed = checked
 		.and_then(|()| run(command, options))
 		.and_then(|answer| match answer {
-			Some(report) => output.print(&*report),
+			Some(report) => output.print(&*report).map_err(|error| match acts {
+				true => report::unreported(error, &report.to_string()),
+				false => error,
+			}),
 			None => Ok(()),
 		});
 	match (printed, output) {
@@ -161,7 +183,7 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
 
 /// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
 fn explain(error: &clap::Error) -> ExitCode {
-	if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
+	if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
 		return Error::from(error).report_json();
 	}
 	match error.print().and_then(|()| io::stdout().flush()) {

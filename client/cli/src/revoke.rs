@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus revoke`: ends a grant and renews the grants of the dataset's other readers.
 
-use crate::{context::Context, error::Error, options::Options, stderr::tell, text::Amount};
+use crate::{context::Context, error::Error, options::Options, report, stderr::tell, text::Amount};
 use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
 use serde::Serialize;
 use std::fmt;
@@ -128,6 +128,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let revoked = Revoked::new(opts.grant, &revocation);
 	revoked.warn();
 	let printed = context.output.print(&revoked);
+	let printed = printed.map_err(|error| report::unreported(error, &revoked.to_string()));
 	context.settle(revocation.last).await?;
 	match revocation.renewal.and_then(|renewal| renewal.ended) {
 		Some(error) => Err(Error::from(error).hint(

@@ -13,7 +13,7 @@ use crate::{
 use isthmus_sdk::{
 	every,
 	serve::{serve, Limits, Memory, Served},
-	AccountId, BlockNumber, Client, DatasetId, Identity, RequestId,
+	AccountId, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError, RequestId,
 };
 use serde::Serialize;
 use std::{fmt, time::Duration};
@@ -172,6 +172,16 @@ fn print(context: &Context, served: Served) {
 			if let Err(error) = context.output.print(&granted) {
 				error.report();
 			}
+		}
+		// Another program of the account, or the reader, was faster.
+		Err(error)
+			if matches!(error, SdkError::RequestGone(_))
+				|| error.refusal() == Some(&PalletError::UnknownRequest) =>
+		{
+			tell(format_args!(
+				"request {request} of {}: already answered by another program, or cancelled",
+				asked.consumer
+			))
 		}
 		Err(error) => tell(format_args!(
 			"request {request} of {}: {error}",

@@ -5,7 +5,7 @@
 //! The first use of an address decides which chain it leads to, unless the user names the chain by the hash of
 //! its first block. From then on, another chain at that address is refused.
 
-use crate::text::{from_hex, to_hex};
+use crate::text::{from_hex, io_words, to_hex};
 use isthmus_light::{genesis_hash, BlockNumber, Finality};
 
 pub use isthmus_light::{FinalityError, ProofError};
@@ -176,12 +176,16 @@ impl Memory {
 		Self(folder.to_owned())
 	}
 
+	/// Creates the folder, unless it is there.
+	fn make(&self) -> io::Result<()> {
+		fs::create_dir_all(&self.0).map_err(|error| unusable(&self.0, &error))
+	}
+
 	/// Returns the text of the file of known chains, which is empty if there is none.
 	fn known_chains(&self) -> io::Result<String> {
-		match fs::read_to_string(self.0.join(KNOWN_CHAINS)) {
-			Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-			text => text,
-		}
+		let path = self.0.join(KNOWN_CHAINS);
+		let bytes = read(&path)?.unwrap_or_default();
+		String::from_utf8(bytes).map_err(|_| unusable(&path, &"it is not text"))
 	}
 
 	/// Returns an address that led to the chain with this first block.
@@ -204,19 +208,19 @@ impl Memory {
 			(known == url).then_some(genesis)
 		});
 		let read = |genesis: &str| {
-			from_hex(genesis).ok_or_else(|| {
-				let path = self.0.join(KNOWN_CHAINS);
-				io::Error::other(format!("{}: `{genesis}` is no hash", path.display()))
-			})
+			let path = self.0.join(KNOWN_CHAINS);
+			let malformed = || unusable(&path, &format!("`{genesis}` is no hash"));
+			from_hex(genesis).ok_or_else(malformed)
 		};
 		genesis.map(read).transpose()
 	}
 
 	/// Remembers which chain an address leads to.
 	pub(crate) fn set_chain_at(&self, url: &str, genesis: &[u8; 32]) -> io::Result<()> {
-		fs::create_dir_all(&self.0)?;
+		self.make()?;
 		let path = self.0.join(KNOWN_CHAINS);
-		let mut file = fs::File::options().append(true).create(true).open(path)?;
+		let file = fs::File::options().append(true).create(true).open(&path);
+		let mut file = file.map_err(|error| unusable(&path, &error))?;
 		// In one write, because other programs may add lines, too.
 		file.write_all(format!("{url} {}\n", to_hex(genesis)).as_bytes())
 	}
@@ -229,9 +233,8 @@ impl Memory {
 	/// begin again could go back.
 	pub(crate) fn finality(&self, genesis: H256) -> io::Result<Option<Finality>> {
 		let path = self.finality_of(&genesis.0);
-		let bytes = match fs::read(&path) {
-			Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-			bytes => bytes?,
+		let Some(bytes) = read(&path)? else {
+			return Ok(None);
 		};
 		let malformed = |error: FinalityError| {
 			io::Error::other(format!(
@@ -251,13 +254,38 @@ impl Memory {
 		if known.is_some_and(|known| known.head().number >= finality.head().number) {
 			return Ok(());
 		}
-		fs::create_dir_all(&self.0)?;
-		let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
+		self.make()?;
+		let mut file =
+			tempfile::NamedTempFile::new_in(&self.0).map_err(|error| unusable(&self.0, &error))?;
 		file.write_all(&finality.to_bytes())?;
 		file.as_file().sync_all()?;
 		file.persist(self.finality_of(&genesis.0))?;
 		Ok(())
 	}
+}
+
+/// Reads a file of the memory; `None` if there is none. Nothing but a regular file is opened: to open a FIFO waits for
+/// another program.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+	use io::ErrorKind::{NotADirectory, NotFound};
+	match fs::metadata(path) {
+		Ok(there) if !there.is_file() => Err(unusable(path, &"it is not a regular file")),
+		Ok(_) => fs::read(path)
+			.map(Some)
+			.map_err(|error| unusable(path, &error)),
+		// Where no folder can be, nothing is remembered. To write there will fail, and the user is told.
+		Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
+		Err(error) => Err(unusable(path, &error)),
+	}
+}
+
+/// Returns the error of a part of the memory that cannot be used: its path, and what to do.
+fn unusable(path: &Path, reason: &impl fmt::Display) -> io::Error {
+	io::Error::other(format!(
+		"{}: {}. Mend or remove it, or name another folder with $XDG_CONFIG_HOME",
+		path.display(),
+		io_words(reason)
+	))
 }
 
 /// Why a file is not a specification that names a chain.
@@ -312,6 +340,38 @@ pub(crate) fn is_local(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[cfg(unix)]
+	#[test]
+	fn a_memory_that_cannot_be_used_is_named_and_nothing_but_a_file_is_opened() {
+		let folder = tempfile::tempdir().unwrap();
+		let at = folder.path().join("isthmus");
+		let memory = Memory::in_folder(&at);
+		let path = at.join(KNOWN_CHAINS);
+		let shown = |error: io::Error| {
+			let text = error.to_string();
+			assert!(text.contains("isthmus"), "{text}");
+			assert!(text.ends_with("with $XDG_CONFIG_HOME"), "{text}");
+			text
+		};
+		// A file is where the folder has to be: nothing is remembered there.
+		fs::write(&at, "").unwrap();
+		assert_eq!(memory.chain_at("ws://a").unwrap(), None);
+		shown(memory.set_chain_at("ws://a", &[1; 32]).unwrap_err());
+		fs::remove_file(&at).unwrap();
+		fs::create_dir_all(&path).unwrap();
+		assert!(shown(memory.chain_at("ws://a").unwrap_err()).contains("not a regular file"));
+		shown(memory.set_chain_at("ws://a", &[1; 32]).unwrap_err());
+		fs::remove_dir(&path).unwrap();
+		let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+		rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+		assert!(shown(memory.chain_at("ws://a").unwrap_err()).contains("not a regular file"));
+		fs::remove_file(&path).unwrap();
+		fs::write(&path, [0xff, 0xfe]).unwrap();
+		assert!(shown(memory.chain_at("ws://a").unwrap_err()).contains("not text"));
+		fs::write(&path, "ws://a 0x12\n").unwrap();
+		assert!(shown(memory.chain_at("ws://a").unwrap_err()).contains("no hash"));
+	}
 
 	#[test]
 	fn a_local_address_is_a_loopback_one() {

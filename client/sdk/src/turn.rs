@@ -30,8 +30,8 @@ use std::{
 use subxt::rpcs::rpc_params;
 use tokio::{sync::MutexGuard, time::sleep};
 
-/// The time between looks whether the node counts a transaction that it may not have received.
-const LOOK: Duration = Duration::from_millis(500);
+/// The time between looks whether the node counts a transaction that it may not have received, or has dropped.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The right to send an account's next transaction, until it is dropped.
 pub(crate) struct Turn<'a> {
@@ -130,7 +130,7 @@ fn read(file: &mut File) -> Vec<Note> {
 
 impl Client {
 	/// Returns an account's next nonce by the node's count, which includes transactions in its pool.
-	async fn next_nonce(&self, account: &AccountId) -> Result<u64, Error> {
+	pub(crate) async fn next_nonce(&self, account: &AccountId) -> Result<u64, Error> {
 		let params = rpc_params![account];
 		self.request("system_accountNextIndex", params).await
 	}
