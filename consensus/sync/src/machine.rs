@@ -162,16 +162,21 @@ impl<L: Ledger> Machine<L> {
 	pub fn finalized(&mut self) {
 		let finalized = self.ledger.finalized();
 		let (tree, ledger) = (&self.tree, &self.ledger);
+		// The import may finalize further blocks meanwhile, below which no block is live any more. Those of our best chain
+		// stay in it.
+		let is_ours = |hash: &Hash, number| ledger.canonical(number) == Some(*hash);
 		let is_live = |tip: &Hash| {
 			let mut below = None;
 			for (hash, node) in tree.chain(tip) {
 				if node.number <= finalized {
 					// The finalized block stays in the tree until the results of its batch are here.
-					return node.number == finalized && ledger.place(&hash) == Place::Live;
+					return node.number == finalized && is_ours(&hash, node.number);
 				}
-				below = Some(node.parent);
+				below = Some((node.parent, node.number.saturating_sub(1)));
 			}
-			below.is_some_and(|parent| ledger.place(&parent) == Place::Live)
+			below.is_some_and(|(parent, number)| {
+				ledger.place(&parent) == Place::Live || is_ours(&parent, number)
+			})
 		};
 		for peer in self.peers.values_mut() {
 			let before = peer.tips.len();

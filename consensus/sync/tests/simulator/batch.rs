@@ -101,6 +101,31 @@ fn a_chain_stays_proved_when_a_block_of_the_batch_is_finalized() {
 }
 
 #[test]
+fn a_chain_stays_proved_when_the_import_finalizes_more_meanwhile() {
+	// Whether the results of the finalized blocks are here or not.
+	for landed in [0, 3] {
+		let Importing {
+			mut machine,
+			database,
+			batch,
+			..
+		} = Importing::start();
+		for block in &batch[..5] {
+			database.insert(block);
+		}
+		machine.imported(batch[..landed].iter().map(|b| (b.hash, Outcome::Imported)));
+		database.finalize(3);
+		database.finalize_soon(5);
+		machine.finalized();
+		assert_eq!(
+			(machine.headers(), machine.target()),
+			(16 - landed, Some(16)),
+			"{landed} have landed"
+		);
+	}
+}
+
+#[test]
 fn a_chain_goes_when_another_block_is_finalized() {
 	let Importing {
 		mut machine,
