@@ -2,14 +2,15 @@
 //! The built-in chain specifications. A chain specification contains a chain's name and its genesis state.
 //! A consortium writes its own: see docs/operations.md.
 
+use crate::files::read_at_most;
 use isthmus_runtime::{MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
 use serde::{de::IgnoredAny, Deserialize};
 use std::{
 	collections::{BTreeMap, BTreeSet},
-	fs::{self, File},
-	io::{self, stderr, Read, Write},
+	fs,
+	io::{self, stderr, Write},
 };
 
 /// A chain specification of this node.
@@ -180,12 +181,9 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 	ChainSpec::from_json_bytes(text).map_err(malformed)
 }
 
-/// Reads a specification, once, so that it may come from a pipe or a device, and no more than [`MAX_SIZE`].
+/// Reads the file of a specification.
 fn read(path: &str) -> io::Result<Vec<u8>> {
 	let found = fs::metadata(path)?;
-	if found.len() > MAX_SIZE {
-		return Err(io::ErrorKind::FileTooLarge.into());
-	}
 	if !found.is_file() && !found.is_dir() {
 		// A pipe may keep its readers waiting.
 		let _ = writeln!(
@@ -193,14 +191,7 @@ fn read(path: &str) -> io::Result<Vec<u8>> {
 			"Reading the chain specification from {path}, which is no regular file"
 		);
 	}
-	let mut text = Vec::new();
-	File::open(path)?
-		.take(MAX_SIZE.saturating_add(1))
-		.read_to_end(&mut text)?;
-	if text.len() as u64 > MAX_SIZE {
-		return Err(io::ErrorKind::FileTooLarge.into());
-	}
-	Ok(text)
+	read_at_most(path, MAX_SIZE)
 }
 
 /// Checks that a real chain has no superuser.

@@ -68,8 +68,22 @@ pub fn run() -> sc_cli::Result<()> {
 		};
 		return runner.node(|config| service::new_full(config, options));
 	};
+	if prints(&command) {
+		output::check_open()?;
+	}
 	run_command(&cli, command)?;
 	output::flush()
+}
+
+/// Returns whether a subcommand serves only to print something.
+fn prints(command: &Command) -> bool {
+	match command {
+		Command::Key(cmd) => cmd.prints(),
+		Command::ExportChainSpec(cmd) => cmd.output.is_none(),
+		Command::ExportBlocks(cmd) => cmd.output.is_none(),
+		Command::ChainInfo(_) => true,
+		Command::ImportBlocks(_) | Command::PurgeChain(_) | Command::CheckState(_) => false,
+	}
 }
 
 /// Prepares a subcommand that uses a chain.

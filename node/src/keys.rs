@@ -61,6 +61,17 @@ pub struct GenerateNodeKeyCmd {
 }
 
 impl KeyCommand {
+	/// Returns whether the subcommand serves only to print something.
+	pub(crate) fn prints(&self) -> bool {
+		match self {
+			Self::GenerateNodeKey(cmd) => {
+				cmd.file.is_none() && cmd.base_path.is_none() && !cmd.default_base_path
+			}
+			Self::Generate(_) | Self::Inspect(_) | Self::InspectNodeKey(_) => true,
+			Self::Insert(_) => false,
+		}
+	}
+
 	/// Runs the subcommand.
 	///
 	/// # Errors

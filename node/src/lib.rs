@@ -20,6 +20,7 @@ mod command;
 mod database;
 mod equivocations;
 mod explain;
+mod files;
 mod history;
 mod output;
 mod ports;

@@ -14,7 +14,10 @@ use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_tracing::logging::{EventFormat, FastLocalTime, PrefixLayer};
 use std::{
 	io::{stderr, stdout, IsTerminal},
-	sync::Arc,
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc,
+	},
 	time::{Duration, Instant},
 };
 use tracing::{level_filters::LevelFilter, Event, Level, Subscriber};
@@ -59,6 +62,10 @@ const QUIET: [&str; 11] = [
 	"rustls::common_state=off",
 	"rustls::conn=off",
 ];
+/// The targets of errors about tasks that have ended.
+const ENDS: [&str; 2] = ["grandpa", "sc_service::task_manager"];
+/// Whether this process ends its tasks.
+static STOPPING: AtomicBool = AtomicBool::new(false);
 /// How often the number of lines that were held back is written.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 /// The number of open files that a node may need.
@@ -170,13 +177,27 @@ fn raise_open_files() {
 	}
 }
 
-/// Drops the lines that the bound holds back.
+/// Tells the log that this process ends its tasks from now on. A task may notice the end of another one before its own
+/// order to end, and the framework then writes that it failed, although nothing did.
+pub(crate) fn begin_to_stop() {
+	STOPPING.store(true, Ordering::Relaxed);
+}
+
+/// Returns whether a line is about a task that has ended. While the node stops, such a line is no news.
+pub fn is_end_of_task(level: Level, target: &str) -> bool {
+	level == Level::ERROR && ENDS.contains(&target)
+}
+
+/// Drops the lines that the bound holds back, and those about the ends of tasks while the node stops.
 struct BoundLayer(Arc<Bound>);
 
 impl<S: Subscriber> Layer<S> for BoundLayer {
 	fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
 		let normalized = event.normalized_metadata();
 		let line = normalized.as_ref().unwrap_or_else(|| event.metadata());
+		if STOPPING.load(Ordering::Relaxed) && is_end_of_task(*line.level(), line.target()) {
+			return false;
+		}
 		// More detail than `info` is written only if it is asked for.
 		if *line.level() > Level::INFO || !is_bounded(line.target()) {
 			return true;

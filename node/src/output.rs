@@ -3,6 +3,7 @@
 //! panics then, and leaves the last line to the end of the process, which drops what cannot be written.
 
 use polkadot_sdk::sc_cli;
+use rustix::fs::{fcntl_getfl, fstat, stat, OFlags};
 use signal_hook::{consts::SIGPIPE, flag};
 use std::{
 	io::{self, stderr, stdout, Write},
@@ -27,6 +28,26 @@ pub(crate) fn end_if_unwritable() -> sc_cli::Result<()> {
 		}
 		_ => other(panic),
 	}));
+	Ok(())
+}
+
+/// Checks that stdout was not closed when the program started, as by `>&-`. Rust then opens `/dev/null` in its place, for
+/// reading and writing; a shell opens it for one of the two.
+///
+/// # Errors
+///
+/// Returns an error if it was.
+pub(crate) fn check_open() -> sc_cli::Result<()> {
+	let is_both = fcntl_getfl(stdout()).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+	let is_null = match (fstat(stdout()), stat("/dev/null")) {
+		(Ok(stdout), Ok(null)) => (stdout.st_dev, stdout.st_ino) == (null.st_dev, null.st_ino),
+		_ => false,
+	};
+	if is_both && is_null {
+		return Err(sc_cli::Error::Input(
+			"stdout is closed, so nothing can be printed".into(),
+		));
+	}
 	Ok(())
 }
 

@@ -96,6 +96,7 @@ impl Runner {
 			tokio::select! {
 				signal = signals.next() => {
 					log::info!("{}: the node stops", signal.name());
+					logging::begin_to_stop();
 					Ok(())
 				}
 				ended = tasks.future() => ended,

@@ -216,6 +216,17 @@ test('fails if its output is full', { timeout }, async (t) => {
 	}
 });
 
+test('fails if what it prints goes nowhere', { timeout }, async (t) => {
+	for (const args of ['key generate', 'key inspect //Alice', 'key generate-node-key', 'export-chain-spec --chain local', 'chain-info --dev --base-path base', 'export-blocks --dev --base-path base']) {
+		const { code, stderr } = await shell(t, `isthmus-node ${args} >&-`);
+		assert.equal(code, 1, args);
+		assert.match(stderr, /error: stdout is closed, so nothing can be printed/, args);
+	}
+	// A shell's `/dev/null` is wanted, and so is a file.
+	const { code, stderr } = await shell(t, 'isthmus-node key generate > /dev/null && isthmus-node key generate-node-key --file key >&-');
+	assert.equal(code, 0, stderr);
+});
+
 test('refuses a real chain with a superuser, plain and raw', { timeout }, async (t) => {
 	const at = folder(t);
 	const sentence = /is of the type `Live` and names a superuser, .*: set `sudo\.key` to null/;
@@ -300,7 +311,7 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	// It stops without a word about failures, and its database can then be exported and deleted.
 	await node.stop();
 	const log = readFileSync(node.logPath, 'utf8');
-	assert.doesNotMatch(log, /Essential task/);
+	assert.doesNotMatch(log, /Essential task|voter error/);
 	assert.match(log, /SIGTERM: the node stops/);
 	const blocks = join(basePath, 'blocks');
 	const exported = await runToEnd(['export-blocks', blocks, ...at]);
@@ -340,6 +351,10 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 		const args = ['--dev', '--tmp', '--node-key-file', key, ...QUIET];
 		await refuses(args, /the network key in .*node-key cannot be used: .*64 hexadecimal digits without a line end/);
 	}
+	for (const file of ['/dev/zero', at]) {
+		await refuses(['--dev', '--tmp', '--node-key-file', file, ...QUIET], /the network key in .* cannot be used: not a regular file/);
+	}
+	await refuses(['--dev', '--tmp', '--miners-secret-file', '/dev/zero', ...QUIET], /`--miners-secret-file \/dev\/zero`: file too large/);
 	const verifier = ['--chain', 'local', '--validator', '--base-path', join(at, 'new'), ...QUIET];
 	await refuses(verifier, /needs a network key .*none at .*secret_ed25519\. Create it once.*\n.*key generate-node-key --chain/);
 });

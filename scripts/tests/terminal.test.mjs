@@ -823,6 +823,15 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'a folder without room for one more file: nothing is left',
+		script: 'mkdir disk; mount -t tmpfs -o nr_inodes=2 none disk; isthmus fetch //Bob small -o disk/.odd\n'
+			+ 'code=$?; ls -A disk; exit $code',
+		code: FAILED,
+		stdout: /^$/,
+		stderr: /error: disk\/\.odd: No space left on device/,
+		mount: true,
+	},
+	{
 		name: 'a folder: the error names the file',
 		script: `${FULL} cat /dev/zero > disk/more 2> /dev/null; mkdir disk/out; isthmus fetch //Bob docs --folder -o disk/out`,
 		code: FAILED,

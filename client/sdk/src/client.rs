@@ -420,10 +420,14 @@ impl Client {
 				Some((best, self.finalized_number().await.ok()?))
 			};
 			let blocks = timeout(ASKING, blocks).await.ok().flatten();
+			// What is waited for may hold the lock.
+			let seen = self.0.best.try_lock().ok();
+			let seen = seen.and_then(|best| Some(best.as_ref()?.block().number));
 			tell(&Waiting {
 				what,
 				since,
 				blocks,
+				grows: matches!((seen, blocks), (Some(seen), Some((best, _))) if best > seen),
 			});
 		};
 		report(SILENCE, done, told).await

@@ -263,8 +263,19 @@ pub(crate) async fn lock_part(path: &Path, executable: bool) -> Result<File, Fet
 		let is_locked = lock::take(&file, Duration::MAX).await;
 		// While this program waited, the other one may have renamed the part. A file system without locks
 		// does not stop a download.
-		if !is_locked || is_own(&file, path).unwrap_or(false) {
+		if !is_locked {
 			return Ok(file);
+		}
+		match is_own(&file, path) {
+			Ok(true) => return Ok(file),
+			Err(error) if error.kind() != ErrorKind::NotFound => {
+				// The folder has no room for another file: leave none.
+				if file.metadata().is_ok_and(|part| part.len() == 0) {
+					let _ = fs::remove_file(path);
+				}
+				return Err(FetchError::io(path)(error));
+			}
+			_ => {}
 		}
 	}
 }

@@ -239,6 +239,11 @@ mod tests {
 			assert!(!late.is_unsure(), "{next}");
 			assert_eq!(late.nonce(), next);
 		}
+		// The node reports the second as dropped, and is not asked for its count.
+		let mut known = look(u64::MAX, SENT + REMEMBERED);
+		assert_eq!(known.all.len(), 3);
+		known.forget(18);
+		assert_eq!(known.all.len(), 1);
 	}
 
 	#[test]

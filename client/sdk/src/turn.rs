@@ -47,6 +47,28 @@ pub(crate) struct Turn<'a> {
 impl<'a> Turn<'a> {
 	/// Waits for the account's lock, and finds out what is in flight.
 	pub(crate) async fn take(client: &'a Client, account: &AccountId) -> Result<Self, Error> {
+		let mut turn = Self::lock(client, account).await;
+		turn.notes = loop {
+			let (next, included) =
+				futures::try_join!(client.next_nonce(account), client.included_nonce(account))?;
+			let noted = turn.notes.all.clone();
+			let notes = Notes::new(noted, client.genesis(), included, next, now());
+			if !notes.is_unsure() {
+				break notes;
+			}
+			sleep(LOOK).await;
+		};
+		Ok(turn)
+	}
+
+	/// Forgets an account's transactions from this nonce on, because the node has dropped the first of them. Does not
+	/// wait until the node counts the others.
+	pub(crate) async fn dropped(client: &Client, account: &AccountId, nonce: u64) {
+		Turn::lock(client, account).await.forget(nonce);
+	}
+
+	/// Waits for the account's lock, and reads the notes. All transactions in them count as in flight.
+	async fn lock(client: &'a Client, account: &AccountId) -> Self {
 		let memory = client.0.notes.lock().await;
 		let path = lock::path(&format!("isthmus-{account}.lock"));
 		let mut file = path.and_then(|path| lock::open(&path));
@@ -60,21 +82,12 @@ impl<'a> Turn<'a> {
 			Some(file) => read(file),
 			None => memory.get(account).cloned().unwrap_or_default(),
 		};
-		let notes = loop {
-			let (next, included) =
-				futures::try_join!(client.next_nonce(account), client.included_nonce(account))?;
-			let notes = Notes::new(noted.clone(), client.genesis(), included, next, now());
-			if !notes.is_unsure() {
-				break notes;
-			}
-			sleep(LOOK).await;
-		};
-		Ok(Self {
+		Self {
 			memory,
 			account: *account,
 			file,
-			notes,
-		})
+			notes: Notes::new(noted, client.genesis(), 0, u64::MAX, now()),
+		}
 	}
 
 	/// Returns what is in flight.

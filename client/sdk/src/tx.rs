@@ -443,8 +443,7 @@ impl Pending {
 						});
 					}
 					// The transaction's nonce is free again, so ask the node for the next one.
-					let turn = Turn::take(&self.client, &self.account).await?;
-					turn.forget(self.nonce);
+					Turn::dropped(&self.client, &self.account, self.nonce).await;
 					return Err(Error::NotIncluded(error));
 				}
 				_ => {}
