@@ -232,14 +232,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 			parallel: config.network.max_parallel_downloads as usize,
 		},
 		warp: config.network.sync_mode.is_warp().then_some(warp),
-		announce: {
-			let announcer = announcer.clone();
-			Box::new(move |hash| {
-				if let Some(service) = announcer.get() {
-					service.announce_block(hash, None);
-				}
-			})
-		},
+		announce: announce_with(announcer.clone()),
 		metrics: config
 			.prometheus_registry()
 			.map(SyncMetrics::new)
@@ -296,4 +289,13 @@ fn serve_blocks(
 	spawn.spawn("block-request-handler", Some("networking"), serve);
 	net_config.add_request_response_protocol(request_response_config);
 	downloader
+}
+
+/// Returns what announces blocks, once the sync's service is there.
+fn announce_with(service: Arc<OnceLock<SyncingService<Block>>>) -> Box<dyn Fn(Hash) + Send> {
+	Box::new(move |hash| {
+		if let Some(service) = service.get() {
+			service.announce_block(hash, None);
+		}
+	})
 }
