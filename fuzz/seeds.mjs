@@ -82,6 +82,19 @@ seeds('share', [
 	...envelope.seeds.map(({ words }, index) => [`words-${index}`, words]),
 ]);
 
+const name = (text) => list(Buffer.from(text));
+const factTest = [Buffer.from([5]), name('weather/beijing'), name('pm25'), Buffer.from([0, 4, 0]), little(75, 8)];
+const condition = (...parts) => Buffer.concat(parts.flat());
+seeds('condition', [
+	['fact', 'fact(weather/beijing, pm25, 10m) > 75.5 and not before(2027-01-01)'],
+	['text', String.raw`(fact(a, b) = "cl\u{e9}ar \"sky\"" or paid >= 5) and count < 3`],
+	['accounts', `credential(0x${'01'.repeat(32)}, hospital.accredited) or granted(0x${'02'.repeat(32)}, 7)`],
+	['wrong', 'fact(weather, pm25) > and before(2027-02-30)'],
+	['encoded-fact', condition(factTest)],
+	['encoded-tree', condition(Buffer.from([0, 8, 2, 3]), little(1_800_000_000, 8), factTest)],
+	['encoded-too-deep', condition(Buffer.from([2, 2, 2, 2, 9]), little(1, 4))],
+]);
+
 const hex = (byte, length) => `0x${Buffer.alloc(length, byte).toString('hex')}`;
 const { account } = files.keyFiles[0].file;
 const query = { genesis: hex(1, 32), caller: account, owner: account, key: hex(2, 32), block: 9, nonce: hex(3, 16) };

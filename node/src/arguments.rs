@@ -7,11 +7,12 @@ use crate::cli::Cli;
 use clap::{
 	builder::{Resettable, StyledStr},
 	error::{ContextKind, ContextValue, ErrorKind},
-	Arg, ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
+	ArgMatches, Command, CommandFactory, Error, FromArgMatches, ValueEnum,
 };
 use polkadot_sdk::*;
 use sc_cli::{CryptoScheme, SubstrateCli};
-use std::ffi::OsString;
+use sp_core::{crypto::Ss58Codec, ecdsa, ed25519, sr25519, Pair};
+use std::{ffi::OsString, path::Path};
 
 /// The node's key types, and the scheme of each. A key of another scheme could be inserted, but the node
 /// would never find it.
@@ -51,6 +52,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 	let mut command = command();
 	let matches = command.try_get_matches_from_mut(args).map_err(with_hint)?;
 	check_key(&mut command, &matches)?;
+	check_inspected(&mut command, &matches)?;
 	Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
@@ -58,14 +60,7 @@ pub fn parse(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Res
 pub fn command() -> Command {
 	Cli::setup_command(Cli::command())
 		.mut_subcommand("key", |key| {
-			key.mut_subcommand("generate-node-key", |generate| {
-				// These options put the key into the folder of a chain.
-				let needs_chain = |arg: Arg| arg.requires("chain");
-				generate
-					.mut_arg("base_path", needs_chain)
-					.mut_arg("default_base_path", needs_chain)
-			})
-			.mut_subcommand("insert", |insert| {
+			key.mut_subcommand("insert", |insert| {
 				insert.mut_arg("key_type", |arg| {
 					arg.value_parser(KEY_TYPES.map(|(name, _)| name))
 						.help("`gran` for the vote key of a verifier, `prod` for the account key of a producer")
@@ -103,6 +98,42 @@ fn check_key(command: &mut Command, matches: &ArgMatches) -> Result<(), Error> {
 		)),
 		_ => Ok(()),
 	}
+}
+
+/// Refuses to inspect what is not a key: the framework would say so, and end as if it had shown one. The content of a
+/// file, and what is typed, is left to it.
+fn check_inspected(command: &mut Command, matches: &ArgMatches) -> Result<(), Error> {
+	let inspect = matches
+		.subcommand_matches("key")
+		.and_then(|key| key.subcommand_matches("inspect"));
+	let Some(inspect) = inspect.filter(|inspect| !inspect.get_flag("public")) else {
+		return Ok(());
+	};
+	let Some(uri) = inspect.get_one::<String>("uri") else {
+		return Ok(());
+	};
+	let is_key = match inspect.get_one::<CryptoScheme>("scheme") {
+		Some(CryptoScheme::Ecdsa) => is_key::<ecdsa::Pair>(uri),
+		Some(CryptoScheme::Ed25519) => is_key::<ed25519::Pair>(uri),
+		Some(CryptoScheme::Sr25519) | None => is_key::<sr25519::Pair>(uri),
+	};
+	if is_key || Path::new(uri).is_file() {
+		return Ok(());
+	}
+	// The sentence must not repeat what may be a secret with a mistake.
+	Err(command.error(
+		ErrorKind::ValueValidation,
+		"this is neither a file with a key, nor a phrase of 12 to 24 words, a seed, a path like //Alice or an SS58 \
+		 address; a public key in hexadecimal needs `--public`",
+	))
+}
+
+/// Returns whether a text is a secret URI or a public key.
+fn is_key<P: Pair>(text: &str) -> bool
+where
+	P::Public: Ss58Codec,
+{
+	P::from_string(text, None).is_ok() || P::Public::from_string(text).is_ok()
 }
 
 /// Returns a scheme as it is written on the command line.

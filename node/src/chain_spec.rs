@@ -2,17 +2,23 @@
 //! The built-in chain specifications. A chain specification contains a chain's name and its genesis state.
 //! A consortium writes its own: see docs/operations.md.
 
+use crate::files::read_at_most;
 use isthmus_runtime::{MAX_VERIFIERS, WASM_BINARY};
 use polkadot_sdk::*;
 use sc_service::{ChainType, Properties};
 use serde::{de::IgnoredAny, Deserialize};
 use std::{
 	collections::{BTreeMap, BTreeSet},
-	fs, io,
+	fs,
+	io::{self, stderr, Write},
 };
 
 /// A chain specification of this node.
 pub type ChainSpec = sc_service::GenericChainSpec;
+
+/// The maximum size of a specification's file, in bytes. A raw one has some millions, most of them the runtime, and about
+/// 300 for each account in its genesis.
+const MAX_SIZE: u64 = 128 * 1024 * 1024;
 
 /// Why there is no chain specification to use.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +42,12 @@ pub enum SpecError {
 		/// The operating system's error.
 		error: io::Error,
 	},
+	/// The file is larger than any chain specification.
+	#[error(
+		"{0} is larger than {limit} MiB, and so it is not a chain specification: give `--chain` the file that \
+		 `export-chain-spec` wrote", limit = MAX_SIZE / (1024 * 1024)
+	)]
+	TooLarge(String),
 	/// The file is not a chain specification.
 	#[error("the file {path} is not a chain specification: {reason}")]
 	Malformed {
@@ -144,10 +156,13 @@ struct SessionKeys {
 }
 
 fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
-	let text = match fs::read(path) {
+	let text = match read(path) {
 		Ok(text) => text,
 		Err(error) if error.kind() == io::ErrorKind::NotFound => {
 			return Err(SpecError::NotFound(path.into()))
+		}
+		Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+			return Err(SpecError::TooLarge(path.into()))
 		}
 		Err(error) => {
 			return Err(SpecError::Unreadable {
@@ -163,7 +178,20 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 	let outline = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
 	check_superuser(path, &outline)?;
 	check_verifiers(path, outline)?;
-	ChainSpec::from_json_file(path.into()).map_err(malformed)
+	ChainSpec::from_json_bytes(text).map_err(malformed)
+}
+
+/// Reads the file of a specification.
+fn read(path: &str) -> io::Result<Vec<u8>> {
+	let found = fs::metadata(path)?;
+	if !found.is_file() && !found.is_dir() {
+		// A pipe may keep its readers waiting.
+		let _ = writeln!(
+			stderr(),
+			"Reading the chain specification from {path}, which is no regular file"
+		);
+	}
+	read_at_most(path, MAX_SIZE)
 }
 
 /// Checks that a real chain has no superuser.

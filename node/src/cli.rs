@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The node's command line: its options and subcommands.
 
-use crate::{check_state::CheckStateCmd, miners, pool::Limits, producer::Profile};
+use crate::{
+	check_state::CheckStateCmd, keys::KeyCommand, miners, pool::Limits, producer::Profile,
+};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use isthmus_miners::START_DIFFICULTY;
 use isthmus_primitives::{digest::MAX_EXTRA_DATA, params::MIN_GAS_LIMIT, AccountId};
@@ -226,7 +228,7 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
 pub enum Command {
 	/// Generate, inspect and insert keys.
 	#[command(subcommand)]
-	Key(sc_cli::KeySubcommand),
+	Key(KeyCommand),
 
 	/// Write a chain specification to a file or standard output, plain or raw.
 	ExportChainSpec(sc_cli::ExportChainSpecCmd),

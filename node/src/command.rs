@@ -2,15 +2,20 @@
 //! Parses the command line and runs the selected subcommand.
 
 use crate::{
-	arguments, chain_spec,
-	check_state::CheckStateCmd,
+	arguments, blocks, chain_spec,
 	cli::{Cli, Command},
-	database, logging, output, service,
+	database, output,
+	runner::Runner,
+	service,
 };
 use polkadot_sdk::*;
-use sc_cli::{KeySubcommand, SubstrateCli};
-use sc_service::{Configuration, ImportQueue as _};
-use std::ffi::OsString;
+use sc_cli::{CliConfiguration, SubstrateCli};
+use sc_service::Configuration;
+use sp_blockchain::HeaderBackend;
+use std::{
+	ffi::OsString,
+	io::{stdout, Write},
+};
 
 impl SubstrateCli for Cli {
 	fn impl_name() -> String {
@@ -49,88 +54,99 @@ impl SubstrateCli for Cli {
 ///
 /// Returns the error of the command that ran.
 pub fn run() -> sc_cli::Result<()> {
-	let mut cli = arguments::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
-	if cli.subcommand.is_some() {
-		output::end_if_unwritable()?;
+	let mut cli =
+		arguments::parse(std::env::args_os()).unwrap_or_else(|error| output::exit(&error));
+	let Some(command) = cli.subcommand.take() else {
+		let runner = Runner::new(&cli, &cli.run)?;
+		let options = service::Options {
+			mining: cli.mining.clone(),
+			sync: cli.sync.clone(),
+			producer: cli.producer.profile(),
+			pool: cli.pool_limits(),
+			development: cli.run.shared_params.is_dev(),
+			storage: cli.storage.clone(),
+		};
+		return runner.node(|config| service::new_full(config, options));
+	};
+	if prints(&command) {
+		output::check_open()?;
 	}
-	match cli.subcommand.take() {
-		None => {
-			let runner = logging::create_runner(&cli, &cli.run)?;
-			let options = service::Options {
-				mining: cli.mining.clone(),
-				sync: cli.sync.clone(),
-				producer: cli.producer.profile(),
-				pool: cli.pool_limits(),
-				development: cli.run.shared_params.is_dev(),
-				storage: cli.storage.clone(),
-			};
-			runner.run_node_until_exit(|config| async move {
-				service::new_full(config, options).map_err(sc_cli::Error::Service)
-			})
-		}
-		Some(Command::Key(mut cmd)) => {
-			if let KeySubcommand::GenerateNodeKey(cmd) = &mut cmd {
-				// Without a chain the key is printed, or written to a file that is named.
-				cmd.chain.get_or_insert_with(|| "local".into());
-			}
-			cmd.run(&cli)
-		}
-		Some(Command::ExportChainSpec(cmd)) => cmd.run(cli.load_spec(&cmd.chain)?),
-		Some(Command::ExportBlocks(cmd)) => {
-			let runner = cli.create_runner(&cmd)?;
-			runner.async_run(|mut config| {
-				let mut parts = service::Parts::new(&mut config)?;
-				let client = parts.core.client.clone();
-				// The command uses only a part of the parts. The tasks of the others would fail without them.
-				parts
-					.task_manager
-					.keep_alive((parts.core, parts.import_queue));
-				let export = async move { cmd.run(client, config.database).await };
-				Ok((export, parts.task_manager))
-			})
-		}
-		Some(Command::ImportBlocks(cmd)) => {
-			let runner = cli.create_runner(&cmd)?;
-			runner.async_run(|mut config| {
-				let mut parts = service::Parts::new(&mut config)?;
-				let client = parts.core.client.clone();
-				parts
-					.task_manager
-					.keep_alive((parts.core, parts.import_queue.service()));
-				let import = async move { cmd.run(client, parts.import_queue).await };
-				Ok((import, parts.task_manager))
-			})
-		}
-		Some(Command::CheckState(cmd)) => check_state(&cli, cmd),
-		Some(Command::PurgeChain(cmd)) => {
-			let runner = cli.create_runner(&cmd)?;
-			runner.sync_run(|config| {
-				database::check_unused(&config.database).map_err(application)?;
-				cmd.run(config.database)
-			})
-		}
-		Some(Command::ChainInfo(cmd)) => {
-			let runner = cli.create_runner(&cmd)?;
-			runner.sync_run(|config| {
-				database::check_unused(&config.database).map_err(application)?;
-				cmd.run::<isthmus_primitives::Block>(&config)
-			})
-		}
+	run_command(&cli, command)?;
+	output::flush()
+}
+
+/// Returns whether a subcommand serves only to print something.
+fn prints(command: &Command) -> bool {
+	match command {
+		Command::Key(cmd) => cmd.prints(),
+		Command::ExportChainSpec(cmd) => cmd.output.is_none(),
+		Command::ExportBlocks(cmd) => cmd.output.is_none(),
+		Command::ChainInfo(_) => true,
+		Command::ImportBlocks(_) | Command::PurgeChain(_) | Command::CheckState(_) => false,
 	}
 }
 
-/// Checks the state of a block in the node's database.
-fn check_state(cli: &Cli, cmd: CheckStateCmd) -> sc_cli::Result<()> {
-	let runner = cli.create_runner(&cmd)?;
-	runner.async_run(|mut config| {
-		let mut parts = service::Parts::new(&mut config)?;
-		let client = parts.core.client.clone();
-		parts
-			.task_manager
-			.keep_alive((parts.core, parts.import_queue));
-		let check = async move { cmd.run(&client).map_err(application) };
-		Ok((check, parts.task_manager))
-	})
+/// Prepares a subcommand that uses a chain.
+fn prepare<T: CliConfiguration>(cli: &Cli, command: &T) -> sc_cli::Result<Runner> {
+	let runner = Runner::new(cli, command)?;
+	// The log sets a panic hook of the framework's.
+	output::end_if_unwritable()?;
+	Ok(runner)
+}
+
+/// Runs a subcommand.
+fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
+	match command {
+		Command::Key(cmd) => {
+			output::end_if_unwritable()?;
+			cmd.run(cli)
+		}
+		Command::ExportChainSpec(cmd) => {
+			output::end_if_unwritable()?;
+			let to = cmd.output.clone();
+			let written = cmd.run(cli.load_spec(&cmd.chain)?);
+			written.map_err(|error| match to {
+				Some(path) => {
+					blocks::named("the chain specification cannot be written", &path, &error)
+				}
+				None => error,
+			})
+		}
+		Command::ExportBlocks(cmd) => {
+			let runner = prepare(cli, &cmd)?;
+			let database = runner.config().database.clone();
+			blocks::check_export(&cmd, runner.config())?;
+			runner.with_chain(|client, _| async move {
+				blocks::check_range(&cmd, client.info().best_number)?;
+				let done = cmd.run(client, database).await;
+				done.map_err(|error| blocks::export_failed(&cmd, &error))
+			})
+		}
+		Command::ImportBlocks(cmd) => {
+			blocks::check_import(&cmd)?;
+			prepare(cli, &cmd)?.with_chain(|client, queue| async move {
+				let done = cmd.run(client, queue).await;
+				done.map_err(|error| blocks::import_failed(&cmd, &error))
+			})
+		}
+		Command::CheckState(cmd) => {
+			let runner = prepare(cli, &cmd)?;
+			runner.with_chain(|client, _| async move { cmd.run(&client).map_err(application) })
+		}
+		Command::PurgeChain(mut cmd) => prepare(cli, &cmd)?.with_config(|config| {
+			database::check_unused(&config.database).map_err(application)?;
+			if !cmd.yes {
+				database::confirm_purge(&config.database)?;
+				cmd.yes = true;
+			}
+			cmd.run(config.database)
+		}),
+		Command::ChainInfo(cmd) => prepare(cli, &cmd)?.with_config(|config| {
+			database::check_unused(&config.database).map_err(application)?;
+			cmd.run::<isthmus_primitives::Block>(&config)?;
+			writeln!(stdout()).map_err(Into::into)
+		}),
+	}
 }
 
 /// Wraps an error of this project's crates for the command line.

@@ -11,7 +11,7 @@ use sp_blockchain::HeaderBackend;
 use sp_runtime::{traits::Block as _, Storage};
 use std::{
 	fs::{self, File, TryLockError},
-	io,
+	io::{self, Write},
 	path::{Path, PathBuf},
 };
 
@@ -87,6 +87,32 @@ pub(crate) fn check_writable(database: &DatabaseSource) -> Result<(), DatabaseEr
 		options.open(path.join(LOCK))
 	});
 	check_lock(path, &lock.map_err(|error| unusable(path, error))?)
+}
+
+/// Asks on the terminal whether to delete a database.
+///
+/// # Errors
+///
+/// Returns an error unless the answer begins with `y`.
+pub(crate) fn confirm_purge(database: &DatabaseSource) -> Result<(), sc_cli::Error> {
+	let folder = database.path().and_then(Path::parent);
+	print!(
+		"Delete the database in {}? [y/N]: ",
+		folder.unwrap_or(Path::new("memory")).display()
+	);
+	io::stdout().flush()?;
+	let mut answer = String::new();
+	io::stdin().read_line(&mut answer)?;
+	if answer.trim_start().starts_with(['y', 'Y']) {
+		return Ok(());
+	}
+	if answer.is_empty() {
+		// The error begins on a line of its own.
+		println!();
+	}
+	Err(sc_cli::Error::Input(
+		"nothing is deleted: answer `y`, or give `-y` where no terminal can ask".into(),
+	))
 }
 
 /// Checks that no other process has locked the file, and releases the lock at once.

@@ -18,9 +18,15 @@ pub fn explain(error: &Error) -> String {
 			path.display()
 		),
 		Error::KeyAlreadyExistsInPath(path) => format!(
-			"there is a network key at {} already. To give the node another identity, delete the file first",
+			"there is a file at {} already, and it may be a network key. To give the node another identity, delete the \
+			 file first",
 			path.display()
 		),
+		// The framework's sentence for an invalid secret URI. This one must not repeat the URI, either.
+		Error::Input(text) if text.starts_with("Invalid phrase") => "the secret key is not valid: `--suri` (or what \
+			was typed) is neither a file with such a key, nor a phrase of 12 to 24 words, nor 0x and 64 hexadecimal \
+			digits, nor a path like //Alice, which may follow the others"
+			.into(),
 		Error::Input(text) | Error::Service(ServiceError::Other(text)) => text.clone(),
 		Error::Service(ServiceError::Application(error)) => error.to_string(),
 		Error::Service(ServiceError::Client(Storage(text))) => genesis(text),

@@ -12,6 +12,7 @@
 // Substrate's errors are large. That does not matter here, because a process returns at most one.
 #![allow(clippy::result_large_err)]
 
+mod blocks;
 pub mod chain_spec;
 pub mod check_state;
 pub mod client;
@@ -19,9 +20,11 @@ mod command;
 mod database;
 mod equivocations;
 mod explain;
+mod files;
 mod history;
 mod output;
 mod ports;
+mod runner;
 pub mod service;
 
 // Public only for `tests/`.
@@ -29,6 +32,8 @@ pub mod service;
 pub mod arguments;
 #[doc(hidden)]
 pub mod cli;
+#[doc(hidden)]
+pub mod keys;
 #[doc(hidden)]
 pub mod logging;
 #[doc(hidden)]

@@ -10,11 +10,14 @@ mod bound;
 pub use bound::{Bound, Key, LINES, WINDOW};
 
 use polkadot_sdk::*;
-use sc_cli::{CliConfiguration, DefaultConfigurationValues, Signals, SubstrateCli};
+use sc_cli::{CliConfiguration, DefaultConfigurationValues, SubstrateCli};
 use sc_tracing::logging::{EventFormat, FastLocalTime, PrefixLayer};
 use std::{
 	io::{stderr, stdout, IsTerminal},
-	sync::Arc,
+	sync::{
+		atomic::{AtomicBool, Ordering},
+		Arc,
+	},
 	time::{Duration, Instant},
 };
 use tracing::{level_filters::LevelFilter, Event, Level, Subscriber};
@@ -59,6 +62,10 @@ const QUIET: [&str; 11] = [
 	"rustls::common_state=off",
 	"rustls::conn=off",
 ];
+/// The targets of errors about tasks that have ended.
+const ENDS: [&str; 2] = ["grandpa", "sc_service::task_manager"];
+/// Whether this process ends its tasks.
+static STOPPING: AtomicBool = AtomicBool::new(false);
 /// How often the number of lines that were held back is written.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 /// The number of open files that a node may need.
@@ -75,24 +82,21 @@ pub enum LogError {
 	Subscriber(#[from] tracing::subscriber::SetGlobalDefaultError),
 }
 
-/// Does what [`SubstrateCli::create_runner`] does, with a bounded log. With `--enable-log-reloading` or
-/// `--tracing-targets` the framework writes the log, without a bound.
+/// Starts a bounded log, and prepares this process. With `--enable-log-reloading` or `--tracing-targets` the framework
+/// writes the log, without a bound.
 ///
 /// # Errors
 ///
 /// Returns an error if an option is invalid.
-pub(crate) fn create_runner<C, T, V>(cli: &C, command: &T) -> sc_cli::Result<sc_cli::Runner<C>>
+pub(crate) fn init<C, T, V>(command: &T) -> sc_cli::Result<()>
 where
 	C: SubstrateCli,
 	T: CliConfiguration<V>,
 	V: DefaultConfigurationValues,
 {
 	if command.enable_log_reloading()? || command.tracing_targets()?.is_some() {
-		return cli.create_runner(command);
+		return command.init(&C::support_url(), &C::impl_version(), |_| ());
 	}
-	let runtime = sc_cli::build_runtime()?;
-	let signals = runtime.block_on(async { Signals::capture() })?;
-	let config = command.create_configuration(cli, runtime.handle().clone())?;
 	sp_panic_handler::set(&C::support_url(), &C::impl_version());
 	start(
 		&command.log_filters()?,
@@ -101,7 +105,7 @@ where
 	)
 	.map_err(|error| sc_cli::Error::Application(Box::new(error)))?;
 	raise_open_files();
-	sc_cli::Runner::new(config, runtime, signals)
+	Ok(())
 }
 
 /// Starts the log of this process.
@@ -173,13 +177,27 @@ fn raise_open_files() {
 	}
 }
 
-/// Drops the lines that the bound holds back.
+/// Tells the log that this process ends its tasks from now on. A task may notice the end of another one before its own
+/// order to end, and the framework then writes that it failed, although nothing did.
+pub(crate) fn begin_to_stop() {
+	STOPPING.store(true, Ordering::Relaxed);
+}
+
+/// Returns whether a line is about a task that has ended. While the node stops, such a line is no news.
+pub fn is_end_of_task(level: Level, target: &str) -> bool {
+	level == Level::ERROR && ENDS.contains(&target)
+}
+
+/// Drops the lines that the bound holds back, and those about the ends of tasks while the node stops.
 struct BoundLayer(Arc<Bound>);
 
 impl<S: Subscriber> Layer<S> for BoundLayer {
 	fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
 		let normalized = event.normalized_metadata();
 		let line = normalized.as_ref().unwrap_or_else(|| event.metadata());
+		if STOPPING.load(Ordering::Relaxed) && is_end_of_task(*line.level(), line.target()) {
+			return false;
+		}
 		// More detail than `info` is written only if it is asked for.
 		if *line.level() > Level::INFO || !is_bounded(line.target()) {
 			return true;

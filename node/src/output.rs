@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What happens if the output of a subcommand is closed or full. The framework prints with `println!`, which
-//! panics then.
+//! panics then, and leaves the last line to the end of the process, which drops what cannot be written.
 
 use polkadot_sdk::sc_cli;
+use rustix::fs::{fcntl_getfl, fstat, stat, OFlags};
 use signal_hook::{consts::SIGPIPE, flag};
 use std::{
-	io::{stderr, Write},
-	panic,
-	process::exit,
+	io::{self, stderr, stdout, Write},
+	panic, process,
 	sync::atomic::AtomicBool,
 };
 
@@ -23,10 +23,56 @@ pub(crate) fn end_if_unwritable() -> sc_cli::Result<()> {
 	panic::set_hook(Box::new(move |panic| match panic.payload_as_str() {
 		Some(failed) if failed.starts_with("failed printing to std") => {
 			let words = failed.split(" (os error ").next().unwrap_or(failed);
-			let _ = writeln!(stderr(), "Error: {words}");
-			exit(1)
+			let _ = writeln!(stderr(), "error: {words}");
+			process::exit(1)
 		}
 		_ => other(panic),
 	}));
 	Ok(())
+}
+
+/// Checks that stdout was not closed when the program started, as by `>&-`. Rust then opens `/dev/null` in its place, for
+/// reading and writing; a shell opens it for one of the two.
+///
+/// # Errors
+///
+/// Returns an error if it was.
+pub(crate) fn check_open() -> sc_cli::Result<()> {
+	let is_both = fcntl_getfl(stdout()).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
+	let is_null = match (fstat(stdout()), stat("/dev/null")) {
+		(Ok(stdout), Ok(null)) => (stdout.st_dev, stdout.st_ino) == (null.st_dev, null.st_ino),
+		_ => false,
+	};
+	if is_both && is_null {
+		return Err(sc_cli::Error::Input(
+			"stdout is closed, so nothing can be printed".into(),
+		));
+	}
+	Ok(())
+}
+
+/// Writes what is left of the output.
+///
+/// # Errors
+///
+/// Returns an error if it cannot be written.
+pub(crate) fn flush() -> sc_cli::Result<()> {
+	stdout().flush().map_err(|error| unwritable(&error))
+}
+
+/// Ends this process with the message of the command line's parser: an error, the help or the version. A closed pipe
+/// is no failure, as in `isthmus-node --help | head`.
+pub(crate) fn exit(error: &clap::Error) -> ! {
+	let printed = error.print().and_then(|()| stdout().flush());
+	match printed {
+		Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+			let _ = writeln!(stderr(), "error: {}", crate::explain(&unwritable(&error)));
+			process::exit(1)
+		}
+		_ => process::exit(error.exit_code()),
+	}
+}
+
+fn unwritable(error: &io::Error) -> sc_cli::Error {
+	sc_cli::Error::Input(format!("failed printing to stdout: {error}"))
 }

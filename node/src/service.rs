@@ -42,14 +42,20 @@ use sc_service::{
 };
 use sc_storage_monitor::{StorageMonitorParams, StorageMonitorService};
 use sp_blockchain::HeaderBackend;
-use std::{io, sync::Arc};
+use std::{fs, io, sync::Arc};
 
 use parts::application;
+// Public only for `tests/`.
+#[doc(hidden)]
+pub use parts::QueueSpawner;
 pub use parts::{Core, Parts};
 use watch::{Watch, Watched};
 
 /// The minimum number of finalized blocks for which a node keeps bodies and states.
 const MIN_BLOCKS_KEPT: u32 = 64;
+
+/// The size of the file of a network key in hexadecimal, in bytes.
+const MAX_NODE_KEY: u64 = 64;
 
 /// The options of a full node, besides Substrate's own.
 pub(crate) struct Options {
@@ -158,6 +164,16 @@ fn check_node_key(key: &NodeKeyConfig) -> Result<(), ServiceError> {
 			path.display()
 		)
 	};
+	// The framework reads the file several times, and whole.
+	match fs::metadata(path) {
+		Ok(found) if !found.is_file() => {
+			return Err(invalid(io::Error::other("not a regular file")).into())
+		}
+		Ok(found) if found.len() > MAX_NODE_KEY => {
+			return Err(invalid(io::ErrorKind::FileTooLarge.into()).into())
+		}
+		_ => {}
+	}
 	let read = key.clone().into_keypair();
 	read.map(drop)
 		.map_err(|error| ServiceError::Other(invalid(error)))

@@ -4,6 +4,7 @@
 
 polkadot_sdk::frame_benchmarking::define_benchmarks!(
 	[pallet_data_sharing, DataSharing]
+	[pallet_facts, Facts]
 	[pallet_proof_of_work, ProofOfWork]
 	[pallet_verifiers, Verifiers]
 );

@@ -553,3 +553,15 @@ impl pallet_data_sharing::Config for Runtime {
 	type Time = pallet_timestamp::Pallet<Runtime>;
 	type WeightInfo = pallet_data_sharing::weights::SubstrateWeight<Runtime>;
 }
+
+impl pallet_facts::Config for Runtime {
+	/// A miner may date its block up to 15 s ahead, and a reporter's clock may differ as well.
+	type ClockDrift = ConstU64<60>;
+	type Currency = Balances;
+	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
+	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
+	type MaxReporters = ConstU32<16>;
+	/// The inherent's time is the block's timestamp (H_s) in milliseconds.
+	type Time = pallet_timestamp::Pallet<Runtime>;
+	type WeightInfo = pallet_facts::weights::SubstrateWeight<Runtime>;
+}

@@ -91,6 +91,7 @@ pub fn check_state() -> Result<(), &'static str> {
 	ProofOfWork::do_try_state()?;
 	Verifiers::do_try_state()?;
 	DataSharing::do_try_state()?;
+	Facts::do_try_state()?;
 	let members = pallet_collective::Members::<Runtime, pallet_collective::Instance1>::get();
 	let verifiers = pallet_verifiers::Verifiers::<Runtime>::get();
 	if !members.iter().eq(verifiers.keys()) {
@@ -179,4 +180,6 @@ mod runtime {
 	// The verifiers as a collective that votes. Polkadot.js Apps has a page for this name.
 	#[runtime::pallet_index(11)]
 	pub type Council = pallet_collective<Instance1>;
+	#[runtime::pallet_index(12)]
+	pub type Facts = pallet_facts;
 }

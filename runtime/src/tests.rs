@@ -28,6 +28,7 @@ use sp_runtime::{
 	BuildStorage, Digest, DigestItem, DispatchError, OpaqueExtrinsic,
 };
 
+mod facts;
 mod fees;
 mod sharing;
 mod verifiers;

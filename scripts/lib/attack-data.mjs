@@ -9,13 +9,14 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EncryptionKeyPair, MasterSecret } from './envelope.mjs';
+import { contentHash, EncryptionKeyPair, encryptValue, MasterSecret, Range, sealGrant } from './envelope.mjs';
+import { utf8 } from './envelope/common.mjs';
 import { firstChunkWithAnyKey } from './envelope/record.mjs';
 import { LyingNode } from './lying-node.mjs';
 import { LocalNode, runToEnd } from './node.mjs';
 import { queryMessage, newNonce } from './query.mjs';
 import { Rpc } from './rpc.mjs';
-import { Client, hex, recordKey } from './sharing.mjs';
+import { cidOf, Client, hex, recordKey } from './sharing.mjs';
 
 /** Four records. The company's grant opens the records at leaves 1 and 2. */
 const VALUES = ['first', 'second', 'third', 'fourth'].map((text) => Buffer.from(`the ${text} record`));
@@ -375,27 +376,26 @@ async function tamperedData(world) {
 			await attempts.refused(what, 'WrongContent', read);
 		}
 
-		// The node also lies about the chain's state. Hash and bytes match, so only the encryption can detect the lie.
+		// The node also lies about the chain's state, so that hash and bytes match, and seals keys of its own. Without a proof
+		// the reader does not believe it, and a false proof is told apart.
 		const answer = await world.answerTo(1);
-		const state = (from, to, served) => (method, params, result) => {
-			if (method === 'state_call' && params[0] === 'DataSharingApi_query') {
-				return result.replace(hex(from).slice(2), hex(to).slice(2));
-			}
-			return serve(served)(method, params, result);
-		};
 		const hashOf = (bytes) => client.api.registry.hash(bytes);
+		const forged = await forgery(world, answer);
 		const last = truth.length - 1;
-		for (const [what, bytes, error] of [
-			["another record's hash and value", other, 'WrongKey'],
-			['the hash of a value whose last byte was changed', flipped(truth, last), 'NotAuthentic'],
-			['the hash of a value of another format', flipped(truth, 0), 'UnknownVersion'],
+		for (const [what, changes, bytes] of [
+			["another record's hash and value", [[answer.contentHash, hashOf(other)]], other],
+			...[last, 0].map((at) => [
+				`the hash of a value whose byte ${at} was changed`,
+				[[answer.contentHash, hashOf(flipped(truth, at))]],
+				flipped(truth, at),
+			]),
+			['a record and a grant that the node made', forged.changes, forged.value],
 		]) {
-			lying.setLie(state(answer.contentHash, hashOf(bytes), bytes));
-			await attempts.refused(what, error, read);
+			lying.setLie(stating(['state_call'], changes, serveOf(truth, bytes)));
+			await attempts.succeeds(`the true value beside ${what}`, read);
+			lying.setLie(stating(['state_call', 'state_getReadProof'], changes, serveOf(bytes, bytes)));
+			await attempts.refused(`${what}, with a false proof`, 'BadProof', read);
 		}
-		const { sealedKeys } = answer.grant;
-		lying.setLie(state(sealedKeys, flipped(sealedKeys, sealedKeys.length - 1), truth));
-		await attempts.refused('sealed keys that were changed', 'DoesNotOpen', read);
 		lying.setLie((_method, _params, result) => result);
 		await attempts.succeeds('reading once the node no longer lies', read);
 	} finally {
@@ -407,10 +407,36 @@ async function tamperedData(world) {
 		title: 'Tampered data, served to a reader',
 		promise: 'A node that tampers with data is rejected by the others (IV.A, Figure 4).',
 		observed:
-			"The reader detects every changed byte by the value's hash on the chain; if the node lies about the hash too, the"
-			+ ' encryption detects it. The reader never accepted anything that was not stored.',
+			"The reader detects every changed byte by the value's hash on the chain. If the node lies about the state, or makes"
+			+ ' a record and a grant of its own, the reader does not believe it without a proof, and a false proof is told apart.'
+			+ ' The reader never accepted anything that was not stored.',
 		figures: { accepted: 0 },
 	});
+}
+
+/** Returns a lie: serves `bytes` for a value that was not stored, and the truth for the stored one. */
+const serveOf = (truth, bytes) => (method, params, result) => {
+	if (method !== 'bitswap_v1_get') return result;
+	return params[0] === cidOf(contentHash(truth)) ? hex(truth) : hex(bytes);
+};
+
+/** Returns a lie: changes bytes in the results of these methods, and tells another lie about the others. */
+const stating = (methods, changes, lie) => (method, params, result) => {
+	if (!methods.includes(method)) return lie(method, params, result);
+	let text = JSON.stringify(result);
+	for (const [from, to] of changes) text = text.replaceAll(hex(from).slice(2), hex(to).slice(2));
+	return JSON.parse(text);
+};
+
+/** Makes a record and a grant that the owner never made, as any node can. */
+async function forgery({ client, company, school }, answer) {
+	const root = await MasterSecret.generate().epochRoot(client.epochId(school.publicKey, answer));
+	const context = client.recordContext(school.address, KEYS[1]);
+	const value = await encryptValue(await root.leafKey(answer.leaf), context, utf8('forged'));
+	const { from, to, expiry, sealedKeys } = answer.grant;
+	const scope = { grantee: company.publicKey, range: new Range(from, to), expiry };
+	const keys = await sealGrant(root, scope, await World.pair.publicKey());
+	return { value, changes: [[answer.contentHash, contentHash(value)], [sealedKeys, keys]] };
 }
 
 /** Returns the bytes with one bit changed. */

@@ -4,9 +4,8 @@
 // the node takes them. If STOCK_NODE names another program with pallet-balances and a `--dev` chain, it is measured in
 // turn with ours, in the same run.
 
-import { readFileSync } from 'node:fs';
 import { fund, included, sign, submit } from './load.mjs';
-import { LocalNode } from './node.mjs';
+import { LocalNode, processorTime } from './node.mjs';
 import { Rpc } from './rpc.mjs';
 import { Client } from './sharing.mjs';
 
@@ -21,14 +20,6 @@ const PROGRAMS = [
 	{ name: 'isthmus-node', program: process.env.ISTHMUS_NODE, args: ['--dev', '--heartbeat', '1'] },
 	...(process.env.STOCK_NODE ? [{ name: 'stock node', program: process.env.STOCK_NODE, args: ['--dev'] }] : []),
 ];
-
-/** Returns the processor time that a process has used, in seconds. */
-function processorTime(node) {
-	const [, fields] = readFileSync(`/proc/${node.pid}/stat`, 'utf8').match(/\) (.*)/);
-	// Linux reports it in ticks of 10 ms.
-	const [user, system] = fields.split(' ').slice(11, 13).map(Number);
-	return (user + system) / 100;
-}
 
 /** Measures one program on a new chain. */
 async function measure({ program, args }) {

@@ -17,6 +17,11 @@ export class FileChanged extends Error {
 	name = 'FileChanged';
 }
 
+/** The upload began in an epoch that is over: readers who were revoked since then could read the rest. */
+export class EpochOver extends Error {
+	name = 'EpochOver';
+}
+
 /** Encrypts a file and yields its chunks, starting with number `from`. */
 async function* encryptChunks(encryptor, file, from = 0) {
 	const { chunkSize, chunks } = encryptor.header;
@@ -41,17 +46,27 @@ async function* encryptChunks(encryptor, file, from = 0) {
  * @param {import('./envelope.mjs').MasterSecret} master
  * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
  * @param {import('node:fs/promises').FileHandle} file
- * @param {{chunkSize?: number, onChunk?: (arrived: number, chunks: number) => void}} [options]
+ * @param {{chunkSize?: number, inEndedEpoch?: boolean, onChunk?: (arrived: number, chunks: number) => void}} [options]
+ * `inEndedEpoch` resumes an upload even if its epoch is over. A resumed upload stays where it began, whatever the place.
  * @throws {FileChanged} if the file differs from the one that the upload started with.
+ * @throws {EpochOver} if the upload started in an epoch that is over.
  */
 export async function storeFile(client, signer, master, place, file, options = {}) {
-	const { chunkSize = CHUNK_SIZE, onChunk = () => {} } = options;
+	const { chunkSize = CHUNK_SIZE, inEndedEpoch = false, onChunk = () => {} } = options;
 	const { size } = await file.stat();
 	const context = client.recordContext(signer.address, place.key);
-	const root = await master.epochRoot(client.epochId(signer.publicKey, place));
-	const leafKey = await root.leafKey(place.leaf);
-
 	let payload = await client.largePayload(signer.address, place.key);
+	const at = payload ?? place;
+	if (payload && !inEndedEpoch) {
+		const now = await client.currentEpoch(signer.address, at.dataset);
+		if (now > at.epoch) {
+			const message = `the upload started in epoch ${at.epoch}, and the dataset is in epoch ${now}: remove the record and store it again`;
+			throw new EpochOver(message);
+		}
+	}
+	const root = await master.epochRoot(client.epochId(signer.publicKey, at));
+	const leafKey = await root.leafKey(at.leaf);
+
 	let manifest;
 	if (payload) {
 		manifest = Manifest.read(await client.fetchValue(payload.manifest), payload.chunks);
@@ -107,12 +122,12 @@ export async function storeFile(client, signer, master, place, file, options = {
  * @param {string} owner
  * @param {Uint8Array} key
  * @param {(answer: object) => Promise<import('./envelope.mjs').LeafKey>} leafKeyFor Returns the record's leaf
- * key for the answer of `signedQuery`.
+ * key for the proven answer.
  * @param {{pageChunks?: number}} [options] How many chunks to request in one page.
  * @returns {AsyncGenerator<Uint8Array>}
  */
 export async function* readChunks(client, signer, owner, key, leafKeyFor, { pageChunks = 8 } = {}) {
-	const answer = await client.signedQuery(signer, owner, key);
+	const answer = await client.provenLarge(signer, owner, key);
 	const { manifest } = answer;
 	const header = Header.read(manifest.header);
 	const context = client.recordContext(owner, key);

@@ -53,6 +53,14 @@ export function runToEnd(args, timeout = START_TIMEOUT) {
 	});
 }
 
+/** Returns the processor time that a node has used, in seconds. */
+export function processorTime(node) {
+	const [, fields] = readFileSync(`/proc/${node.pid}/stat`, 'utf8').match(/\) (.*)/);
+	// Linux reports it in ticks of 10 ms.
+	const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+	return (user + system) / 100;
+}
+
 /** A node that runs as a child process and listens on the loopback interface. */
 export class LocalNode {
 	#args;

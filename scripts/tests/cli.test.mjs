@@ -237,7 +237,9 @@ describe('keys', () => {
 		await ok('fetch', owner.address, 'restore-granted', '-o', 'found-granted', '--key', 'found.key');
 		assert.equal(contents('found-own'), contents('restore-own'));
 		assert.equal(contents('found-granted'), contents('restore-granted'));
-		assert.deepEqual(await ok('key', 'verify', 'found.key'), [{ account: address, grants: 1, registered: true }]);
+		const [{ block, ...verified }] = await ok('key', 'verify', 'found.key');
+		assert.deepEqual(verified, { account: address, grants: 1, registered: true });
+		assert.ok(block > 0);
 	});
 
 	test('a backup of the same account with another seed is found out', { timeout }, async () => {
@@ -246,6 +248,8 @@ describe('keys', () => {
 			const imported = await run(['key', 'import', name], { input: '//Twice\n' });
 			assert.equal(imported.code, DONE, imported.stderr);
 		}
+		const unpublished = await run(['key', 'verify', 'twice-1.key']);
+		assert.match(unpublished.stdout, /^at finalized block \d+, .*\. No key of the account is registered there\n$/);
 		// A backup is compared with final state, which every node must prove.
 		await ok('key', 'publish', '--key', 'twice-1.key', '--finalized');
 		const [verified] = await ok('key', 'verify', 'twice-1.key');
@@ -430,6 +434,26 @@ describe('errors that help', () => {
 		assert.match((await refused(REFUSED, 'register', 'Again', ...owner.key)).error, /AlreadyRegistered/);
 		assert.match((await refused(REFUSED, 'dataset', 'policy', '0', '--clear', ...owner.key)).error, /no policy/);
 		assert.equal((await ok('balance', owner.address))[0].free, free);
+	});
+
+	test('what the account cannot pay for is refused before anything of it is sent', { timeout }, async () => {
+		const { address, key } = await producer('//HelpPoor');
+		writeFileSync(file('costly'), '');
+		truncateSync(file('costly'), 600_000_000);
+		mkdirSync(file('costly-folder'));
+		for (let i = 0; i < 64; i++) {
+			writeFileSync(file(`costly-folder/${i}`), '');
+			truncateSync(file(`costly-folder/${i}`), 1_000_000_000);
+		}
+		await ok('transfer', owner.address, '900', ...key);
+		const [{ free }] = await ok('balance', address);
+		for (const name of ['costly', 'costly-folder']) {
+			const poor = await refused(REFUSED, 'store', name, ...key);
+			assert.match(poor.error, /^NotEnoughFunds: storing this needs at least [\d.]+ IST .* has [\d.]+ IST, and [\d.]+ IST are missing$/);
+			assert.match(poor.hint, /isthmus balance/);
+		}
+		assert.equal((await ok('balance', address))[0].free, free);
+		assert.deepEqual(await ok('list', 'records', ...key), []);
 	});
 
 	test('what does not exist has one exit code and a hint', { timeout }, async () => {
@@ -804,6 +828,7 @@ test('a part that another user could have created is not written to', { timeout 
 	});
 	assert.match((await refused(FAILED, ...fetch, '--url', seen.url)).hint, /--force/);
 	assert.equal(readFileSync(file('secret.out'), 'utf8'), 'another');
+	assert.ok(!readdirSync(folder).some((entry) => entry.startsWith('secret.out.')));
 	await ok(...fetch, '--force');
 	assert.equal(contents('secret.out'), sha(bytes));
 });
@@ -850,6 +875,22 @@ describe('a folder of thirteen files', () => {
 			writeFileSync(file(name), before);
 		}
 		await ok(...store);
+	});
+
+	test('is given up when its upload is unfinished', { timeout }, async () => {
+		const keys = async () => (await records()).map(({ key }) => key).sort();
+		const before = await keys();
+		let sent = 0;
+		const other = ['store', 'parts', '--name', 'given-up', ...owner.key];
+		await killed(other, (method) => method === 'transactionWatch_v1_submitAndWatch' && ++sent === 5);
+		const unknown = await refused(REFUSED, 'remove', 'given-up', ...owner.key);
+		assert.match(unknown.error, /UnknownRecord/);
+		assert.match(unknown.hint, /isthmus remove given-up --unfinished FOLDER$/);
+		const [{ files }] = await ok('remove', 'given-up', '--unfinished', 'parts', ...owner.key);
+		assert.ok(files >= 4 && files < 14, `${files} files`);
+		assert.deepEqual(await keys(), before);
+		const none = await refused(REFUSED, 'remove', 'given-up', '--unfinished', 'parts', ...owner.key);
+		assert.match(none.error, /nothing of this folder is stored under given-up/);
 	});
 
 	test('is removed with its files, and its leaves are freed when their epoch is over', { timeout }, async () => {

@@ -10,6 +10,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { WebSocketServer } from 'ws';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
@@ -211,5 +212,25 @@ test('a transaction that is in a block, and that the node stops following, is re
 		await ends(DONE, args, lying.url);
 	} finally {
 		await lying.stop();
+	}
+});
+
+test('a server that is no node is not reached', { timeout }, async () => {
+	for (const [name, onMessage] of [
+		['silent', () => {}],
+		['closing', (socket) => socket.close()],
+		['babbling', (socket) => socket.send('{"hello":')],
+		['another', (socket, { id }) => socket.send(JSON.stringify({
+			jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' },
+		}))],
+	]) {
+		const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
+		await once(server, 'listening');
+		server.on('connection', (socket) => socket.on('message', (data) => onMessage(socket, JSON.parse(data))));
+		const url = `ws://127.0.0.1:${server.address().port}`;
+		const [error] = await ends(UNREACHABLE, ['status', '--timeout', '1'], url);
+		assert.match(error, /^error: no node answers at .*: the server there does not answer as a node does: /, name);
+		for (const socket of server.clients) socket.terminate();
+		server.close();
 	}
 });

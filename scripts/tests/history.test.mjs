@@ -5,6 +5,8 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { blake2b } from '@noble/hashes/blake2b';
@@ -28,7 +30,7 @@ const [STATES, MANY] =
 /** The most events in one answer of `sharing_history`. */
 const PAGE = 256;
 /** The exit codes that `isthmus --help` explains. */
-const [DONE, FAILED, REFUSED] = [0, 1, 4];
+const [DONE, FAILED, USAGE, REFUSED, NOT_AUTHENTIC] = [0, 1, 2, 4, 5];
 const KEY = recordKey('old');
 const SCOPE = { dataset: 0, epoch: 0, from: 0, to: 4 };
 const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
@@ -37,9 +39,12 @@ const bytes = (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex'));
 let node, client, school, company;
 
 /** Runs `isthmus --json trace` and returns its exit code, the objects it prints and its standard error. */
-function trace(url, ...args) {
+const trace = (url, ...args) => isthmus('trace', ...args, '--url', url);
+
+/** Runs `isthmus --json` and returns its exit code, the objects it prints and its standard error. */
+function isthmus(...args) {
 	return new Promise((resolve) => {
-		execFile(program, ['--json', 'trace', ...args, '--url', url], (error, stdout, stderr) => {
+		execFile(program, ['--json', ...args], (error, stdout, stderr) => {
 			const lines = stdout.trim().split('\n').filter(Boolean);
 			resolve({ code: error?.code ?? DONE, events: lines.map((line) => JSON.parse(line)), stderr });
 		});
@@ -183,6 +188,60 @@ test('an event that a node alters is not believed', { timeout }, async () => {
 	} finally {
 		await liar.stop();
 	}
+});
+
+test('a receipt proves an event without a node, and no bit of it can be changed', { timeout }, async () => {
+	const folder = mkdtempSync(join(tmpdir(), 'isthmus-receipt-'));
+	const file = join(folder, 'grant.receipt');
+	try {
+		// The company's last event is the grant.
+		const grant = (await history(client, { account: company.address })).at(-1);
+		const { block, index } = grant;
+		const written = await isthmus('receipt', `${block}`, '--event', `${index}`, '-o', file, '--url', node.url);
+		assert.equal(written.code, DONE, written.stderr);
+
+		const verify = (...args) => isthmus('verify', file, ...args);
+		const named = ['--genesis', hex(client.genesis)];
+		const verified = await verify(...named);
+		assert.equal(verified.code, DONE, verified.stderr);
+		assert.match(verified.stderr, /development accounts/);
+		const [{ event, grantee, ...place }] = verified.events;
+		assert.deepEqual([event, grantee, place.block, place.number], ['Authorized', company.address, block, index]);
+		assert.equal(place.hash, (await client.rpc('chain_getBlockHash', block)));
+
+		const unknown = await verify();
+		assert.equal(unknown.code, USAGE);
+		assert.match(unknown.stderr, /not known here/);
+		const other = await verify('--genesis', `0x${'00'.repeat(32)}`);
+		assert.equal(other.code, NOT_AUTHENTIC);
+		assert.match(other.stderr, /WrongGenesis/);
+		const receipt = readFileSync(file);
+		for (let bit = 3; bit < receipt.length * 8; bit += 97) {
+			const flipped = Buffer.from(receipt);
+			flipped[bit >> 3] ^= 1 << (bit & 7);
+			writeFileSync(file, flipped);
+			const { code, stderr } = await verify(...named);
+			assert.equal(code, NOT_AUTHENTIC, `bit ${bit}: ${stderr}`);
+			assert.match(stderr, /NotAReceipt|Malformed|WrongGenesis|BadProof|NotFinal|NotAncestor|NoEvents|WrongEvent/);
+		}
+	} finally {
+		rmSync(folder, { recursive: true });
+	}
+});
+
+test('a receipt is of one event', { timeout }, async () => {
+	const url = ['--url', node.url];
+	const all = await history(client, {});
+	const many = all.at(-1).block;
+	const several = await isthmus('receipt', `${many}`, ...url);
+	assert.equal(several.code, USAGE);
+	assert.match(several.stderr, /choose one: --event NUMBER/);
+	const missing = await isthmus('receipt', `${many}`, '--event', '4294967295', ...url);
+	assert.equal(missing.code, REFUSED);
+	const silent = all.reduce((after, { block }) => (block === after ? after + 1 : after), 1);
+	const nothing = await isthmus('receipt', `${silent}`, ...url);
+	assert.equal(nothing.code, REFUSED, nothing.stderr);
+	assert.match(nothing.stderr, /nothing about shared data happened/);
 });
 
 test('a node that prunes bodies forgets their events with them, and says so', { timeout }, async () => {

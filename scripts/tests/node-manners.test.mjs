@@ -4,15 +4,16 @@
 // what to do. Where it can only wait, it says for what.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { Keyring } from '@polkadot/api';
 import { u8aToHex } from '@polkadot/util';
 import { LocalNode, runToEnd } from '../lib/node.mjs';
 import { Rpc, until } from '../lib/rpc.mjs';
 import { identities, installKeys, writeSpec } from '../lib/spec.mjs';
+import { runScript } from '../lib/terminal.mjs';
 
 /** Ends hung tests, in milliseconds. */
 const timeout = 300_000;
@@ -33,6 +34,29 @@ async function refuses(args, sentence) {
 	assert.match(stderr, sentence);
 	assert.ok(code === 1 || code === 2, `exit code ${code}`);
 	assert.doesNotMatch(stderr, /^Error: \w+\(|This is a bug|stack backtrace/m);
+}
+
+/** Runs a script with bash in a new folder; `isthmus-node` is the node's program. */
+function shell(t, script) {
+	const PATH = [dirname(process.env.ISTHMUS_NODE ?? ''), process.env.PATH].join(delimiter);
+	return runScript(script, { cwd: folder(t), env: { ...process.env, PATH } });
+}
+
+/**
+ * Returns a script that starts the node in the background, sends it SIGTERM when its log has a line with these words, and
+ * prints its log and its exit code.
+ */
+function endedAt(words, args) {
+	return `
+		mkfifo log
+		isthmus-node ${[...args, ...QUIET].join(' ')} 2> log &
+		while read -r line; do
+			echo "$line"
+			case $line in *'${words}'*) kill -TERM $! ;; esac
+		done < log
+		wait $!
+		echo "exit code $?"
+	`;
 }
 
 /** Starts a node that stops when the test ends. */
@@ -105,6 +129,102 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 	const { stderr } = await runToEnd(['--chain', zero, '--tmp', ...QUIET]);
 	assert.match(stderr, /error: the genesis state cannot be built from the chain specification: /);
 	assert.doesNotMatch(stderr, /error while executing at wasm backtrace/);
+});
+
+test('reads a chain specification once, and not without end', { timeout }, async (t) => {
+	const at = folder(t);
+	const big = join(at, 'big.json');
+	writeFileSync(big, '');
+	truncateSync(big, 3 * 2 ** 30);
+	for (const chain of ['/dev/zero', big]) {
+		await refuses(['--chain', chain, '--tmp', ...QUIET], /is larger than 128 MiB, and so it is not a chain specification/);
+		await refuses(['export-chain-spec', '--chain', chain], /is larger than 128 MiB/);
+	}
+	const piped = await shell(t, `
+		isthmus-node export-chain-spec --chain local > local.json
+		isthmus-node export-chain-spec --chain <(cat local.json) > same.json
+		cmp local.json same.json && echo same
+		isthmus-node --tmp ${QUIET.join(' ')} --chain <(echo '{"name": "x"}')
+	`);
+	assert.equal(piped.stdout, 'same\n', piped.stderr);
+	assert.match(piped.stderr, /\/dev\/fd\/\d+ is not a chain specification: missing field `genesis`/);
+	assert.equal(piped.code, 1);
+
+	const waiting = await shell(t, `mkfifo spec; ${endedAt('which is no regular file', ['--chain', 'spec', '--tmp'])}`);
+	assert.match(waiting.stdout, /Reading the chain specification from spec, which is no regular file\n.*ended by SIGTERM/);
+	assert.match(waiting.stdout, /exit code 143\n$/);
+});
+
+test('ends at once on a signal while it starts', { timeout }, async (t) => {
+	for (const words of ['Building the genesis state', 'Compiling the runtime']) {
+		const { stdout } = await shell(t, endedAt(words, ['--dev', '--base-path', 'base']));
+		assert.match(stdout, new RegExp(`Opening the database[^]*${words}[^]*ended by SIGTERM before the work was done\nexit code 143\n$`));
+		// What it would do next.
+		assert.doesNotMatch(stdout, /Highest known block/);
+	}
+});
+
+test('keeps network keys secret, and never replaces one', { timeout }, async (t) => {
+	const { code, stdout, stderr } = await shell(t, `
+		umask 022
+		make() { isthmus-node key generate-node-key "$@"; }
+		make --file key
+		stat -c %a key
+		cp key copy
+		ln -s key link
+		ln -s nowhere dangling
+		for file in key link dangling; do make --file $file && exit 9; done
+		cmp key copy && test ! -e nowhere && echo kept
+		isthmus-node key inspect-node-key --file key > /dev/null && echo readable
+		at='--chain local --base-path base'
+		make $at
+		stat -c %a base/chains/isthmus_local/network/secret_ed25519
+		make $at && exit 9
+		isthmus-node key insert $at --key-type gran --scheme ed25519 --suri //Alice
+		stat -c %a base/chains/isthmus_local/keystore/*
+		make --bin | wc -c
+	`);
+	assert.equal(code, 0, stderr);
+	assert.deepEqual(stdout.trim().split('\n'), ['600', 'kept', 'readable', '600', '600', '32']);
+	assert.equal(stderr.match(/there is a file at (key|link|dangling|base\S*secret_ed25519) already/g)?.length, 4, stderr);
+
+	const insert = ['key', 'insert', '--dev', '--base-path', folder(t), '--key-type', 'gran', '--scheme', 'ed25519'];
+	await refuses([...insert, '--suri', 'no-such-file'], /the secret key is not valid: `--suri` .* is neither a file/);
+	await refuses(['key', 'inspect-node-key', '--file', 'no-such-file'], /the network key cannot be read from `--file`.*: No such file/);
+});
+
+test('deletes a chain only if that is wanted', { timeout }, async (t) => {
+	const { code, stdout, stderr } = await shell(t, `
+		at='--dev --base-path base'
+		database=base/chains/isthmus_dev/paritydb
+		mkdir -p $database/full
+		isthmus-node purge-chain $at < /dev/null && exit 9
+		echo n | isthmus-node purge-chain $at && exit 9
+		test -d $database && echo kept
+		echo y | isthmus-node purge-chain $at && test ! -e $database && echo deleted
+	`);
+	assert.equal(code, 0, stderr);
+	assert.match(stdout, /kept\n[^]*deleted\n$/);
+	assert.equal(stderr.match(/error: nothing is deleted: answer `y`, or give `-y`/g)?.length, 2, stderr);
+});
+
+test('fails if its output is full', { timeout }, async (t) => {
+	for (const args of ['--version', '--help', 'key generate', 'key generate-node-key', 'export-chain-spec --chain local', 'chain-info --dev --base-path base']) {
+		const { code, stderr } = await shell(t, `isthmus-node ${args} > /dev/full`);
+		assert.equal(code, 1, args);
+		assert.match(stderr, /error: .*No space left on device/, args);
+	}
+});
+
+test('fails if what it prints goes nowhere', { timeout }, async (t) => {
+	for (const args of ['key generate', 'key inspect //Alice', 'key generate-node-key', 'export-chain-spec --chain local', 'chain-info --dev --base-path base', 'export-blocks --dev --base-path base']) {
+		const { code, stderr } = await shell(t, `isthmus-node ${args} >&-`);
+		assert.equal(code, 1, args);
+		assert.match(stderr, /error: stdout is closed, so nothing can be printed/, args);
+	}
+	// A shell's `/dev/null` is wanted, and so is a file.
+	const { code, stderr } = await shell(t, 'isthmus-node key generate > /dev/null && isthmus-node key generate-node-key --file key >&-');
+	assert.equal(code, 0, stderr);
 });
 
 test('refuses a real chain with a superuser, plain and raw', { timeout }, async (t) => {
@@ -190,11 +310,26 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 
 	// It stops without a word about failures, and its database can then be exported and deleted.
 	await node.stop();
-	assert.doesNotMatch(readFileSync(node.logPath, 'utf8'), /Essential task/);
+	const log = readFileSync(node.logPath, 'utf8');
+	assert.doesNotMatch(log, /Essential task|voter error/);
+	assert.match(log, /SIGTERM: the node stops/);
 	const blocks = join(basePath, 'blocks');
 	const exported = await runToEnd(['export-blocks', blocks, ...at]);
 	assert.equal(exported.code, 0, exported.stderr);
 	assert.doesNotMatch(exported.stderr, /Essential task|failed/);
+	const { stdout: info } = await runToEnd(['chain-info', ...at]);
+	assert.ok(info.endsWith('}\n'));
+
+	// What cannot be exported or imported has a name.
+	const none = join(basePath, 'none', 'blocks');
+	await refuses(['export-blocks', none, ...at], /the blocks cannot be written to .*none\/blocks: No such file/);
+	await refuses(['export-blocks', basePath, ...at], /the blocks cannot be written to .*: is a directory/);
+	await refuses(['export-blocks', '/dev/full', ...at], /the blocks cannot be written \(\/dev\/full\): .*No space left on device/);
+	await refuses(['export-blocks', '--from', '999999', ...at], /there are no blocks from `--from 999999` to `--to \d+`: the best block is \d+/);
+	await refuses(['export-blocks', '--to', '99999999999', ...at], /`--to` needs the number of a block, from 0 to 4294967295/);
+	await refuses(['import-blocks', none, ...at], /the blocks cannot be read from .*none\/blocks: No such file/);
+	await refuses(['import-blocks', basePath, ...at], /the blocks cannot be read from .*: is a directory/);
+	await refuses(['import-blocks', node.logPath, ...at], /the blocks cannot be imported \(.*node\.log\): /);
 	const purged = await runToEnd(['purge-chain', '-y', ...at]);
 	assert.equal(purged.code, 0);
 	assert.match(purged.stdout, /paritydb" removed/);
@@ -216,6 +351,10 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 		const args = ['--dev', '--tmp', '--node-key-file', key, ...QUIET];
 		await refuses(args, /the network key in .*node-key cannot be used: .*64 hexadecimal digits without a line end/);
 	}
+	for (const file of ['/dev/zero', at]) {
+		await refuses(['--dev', '--tmp', '--node-key-file', file, ...QUIET], /the network key in .* cannot be used: not a regular file/);
+	}
+	await refuses(['--dev', '--tmp', '--miners-secret-file', '/dev/zero', ...QUIET], /`--miners-secret-file \/dev\/zero`: file too large/);
 	const verifier = ['--chain', 'local', '--validator', '--base-path', join(at, 'new'), ...QUIET];
 	await refuses(verifier, /needs a network key .*none at .*secret_ed25519\. Create it once.*\n.*key generate-node-key --chain/);
 });

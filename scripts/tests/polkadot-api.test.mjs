@@ -74,7 +74,7 @@ test('every call of data sharing exists, with its documentation', { timeout }, (
 });
 
 test('every event, error, constant and storage item of our pallets is documented', { timeout }, () => {
-	for (const pallet of ['dataSharing', 'proofOfWork']) {
+	for (const pallet of ['dataSharing', 'facts', 'proofOfWork']) {
 		const items = [
 			...Object.entries(api.events[pallet] ?? {}),
 			...Object.entries(api.errors[pallet] ?? {}),

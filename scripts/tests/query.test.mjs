@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { contentHash, EncryptionKeyPair, Encryptor, Manifest, MasterSecret } from '../lib/envelope.mjs';
-import { FileChanged, readChunks, storeFile } from '../lib/large.mjs';
+import { EpochOver, FileChanged, readChunks, storeFile } from '../lib/large.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { queryMessage } from '../lib/query.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
@@ -191,6 +191,31 @@ test('an interrupted upload resumes, but only with the same file', { timeout }, 
 	assert.deepEqual(await collect(client.readLarge(company, pair, school.address, started)), FILE);
 });
 
+test('an upload that began in an epoch that is over is not resumed, unless it has to be', { timeout }, async () => {
+	const created = await client.createDataset(school, 'resumed');
+	const dataset = created.event('dataSharing', 'DatasetCreated').dataset.toNumber();
+	const at = { ...place(recordKey('resumed'), 5), dataset };
+	const whole = { chunkSize: CHUNK, onChunk: () => assert.fail('nothing is sent') };
+	// Only the manifest is stored: the file is gone when its chunks are sent.
+	const vanishing = await withFile(file, async (handle) => {
+		const once = { stat: () => handle.stat(), reads: 0 };
+		once.read = (...args) => (once.reads++ < 3 ? handle.read(...args) : { bytesRead: 0 });
+		return storeFile(client, school, master, at, once, whole).catch((error) => error);
+	});
+	assert.ok(vanishing instanceof FileChanged, vanishing.stack);
+	await client.submit(school, client.api.tx.dataSharing.startEpoch(dataset));
+	// The caller names the new epoch and another leaf, but the upload stays where it began.
+	const elsewhere = { ...at, epoch: 1, leaf: 6 };
+	const store = (options) => withFile(file, (handle) => storeFile(client, school, master, elsewhere, handle, options));
+	await assert.rejects(store(whole), EpochOver);
+	await store({ inEndedEpoch: true });
+	const leafKey = async ({ dataset, epoch, leaf }) => {
+		assert.deepEqual([dataset, epoch, leaf], [at.dataset, 0, 5]);
+		return (await master.epochRoot(client.epochId(school.publicKey, { dataset, epoch }))).leafKey(leaf);
+	};
+	assert.deepEqual(await collect(readChunks(client, school, school.address, at.key, leafKey)), FILE);
+});
+
 test('unauthorised queries are refused, each with its own code', { timeout }, async () => {
 	const { address: owner } = school;
 	const flip = (request) => {
@@ -297,7 +322,8 @@ test("requests are listed with the policy's verdict", { timeout }, async () => {
 	assert.deepEqual(verdicts, { 9: 'OfferTooLow', 10: 'Meets', 11: 'RangeTooLong' });
 	const { items } = await dataSharingApi.datasets(school.address, null, 10);
 	const policies = items.map(({ id, policy }) => [id.toNumber(), policy.isSome]).sort();
-	assert.deepEqual(policies, [[0, true], [1, false], [2, false]]);
+	// The fourth dataset is that of the resumed upload.
+	assert.deepEqual(policies, [[0, true], [1, false], [2, false], [3, false]]);
 });
 
 test('an old query is stale, and pruned bytes are not served', { timeout }, async () => {

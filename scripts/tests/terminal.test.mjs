@@ -520,12 +520,12 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 		typed: [ask, ['', '\u0003']],
 		code: INTERRUPTED,
 	},
-	...['TERM', 'INT', 'QUIT'].map((signal) => ({
+	...['TERM', 'INT', 'QUIT', 'HUP'].map((signal) => ({
 		name: `SIG${signal} at the prompt ends the command, and the terminal shows again what is typed`,
 		script: `(while stty -a < /dev/tty | grep -q ' echo '; do sleep 0.05; done; kill -${signal} $$) &\n`
 			+ 'ulimit -c 0; exec isthmus balance --key $KEY',
 		typed: [],
-		code: -{ TERM: 15, INT: 2, QUIT: 3 }[signal],
+		code: -{ TERM: 15, INT: 2, QUIT: 3, HUP: 1 }[signal],
 	})),
 	{
 		name: 'SIGTERM after the prompt',
@@ -648,6 +648,87 @@ describe('the terminal is asked, whatever the standard streams are', () => cases
 	},
 ]));
 
+describe('streams that are closed, full or not ready, and folders for settings that are none', () => cases([
+	{
+		name: 'a transaction whose report cannot be written is not run again',
+		script: 'isthmus transfer $(isthmus key inspect $KEY | awk \'/^account/ { print $2 }\') 1 > /dev/full',
+		code: FAILED,
+		stderr: /cannot write to stdout.*\nhint: .*do not run this again: block \d+: sent 1 IST/,
+	},
+	{
+		name: 'nothing is read from a stdin that is closed',
+		script: `${OFFLINE} isthmus store - --name closed-1 <&-`,
+		code: FAILED,
+		stderr: /stdin is closed/,
+	},
+	{
+		name: 'nothing is written to a stdout that is closed',
+		script: `${OFFLINE} isthmus fetch //Bob small -o - >&-`,
+		code: FAILED,
+		stderr: /stdout is closed/,
+	},
+	{
+		name: '/dev/null is no closed stream',
+		script: 'isthmus fetch //Bob small -o - > /dev/null && isthmus store - --name null-1 < /dev/null',
+		stdout: /stored 0 B/,
+	},
+	{
+		name: 'streams that do not wait are waited for',
+		script: `python3 -c '
+import fcntl, os, subprocess, sys
+def busy(fd): fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_NONBLOCK)
+r, w = os.pipe(); busy(w)
+fetch = subprocess.Popen(["isthmus", "fetch", "//Bob", "big", "-o", "-"], stdout=w); os.close(w)
+got = b""
+while part := os.read(r, 1000): got += part
+assert fetch.wait() == 0 and got == open(os.environ["BIG"], "rb").read()
+r, w = os.pipe(); busy(r)
+store = subprocess.Popen(["isthmus", "store", "-", "--name", "busy-1"], stdin=r); os.close(r)
+os.write(w, b"a"); import time; time.sleep(0.5); os.write(w, b"b"); os.close(w)
+assert store.wait() == 0
+' && isthmus fetch //Bob busy-1 -o -`,
+		stdout: /ab$/,
+	},
+	{
+		name: 'a folder for settings that cannot be does not stop a command',
+		script: 'HOME=/dev/null isthmus fetch //Bob small -o -',
+		stdout: /^small$/m,
+	},
+	{
+		name: 'a FIFO in the folder for settings is not opened',
+		script: 'mkdir -p isthmus; mkfifo isthmus/known-chains; XDG_CONFIG_HOME=$PWD isthmus status',
+		code: FAILED,
+		stderr: /isthmus\/known-chains: it is not a regular file\. Mend or remove it/,
+	},
+	{
+		name: 'the bar does not wipe out what was written to the same terminal',
+		script: 'isthmus fetch //Bob big -o - | head -c 1 | tr -c x x; printf "|done"',
+		typed: [],
+		screen: /x\|done/,
+		not: { screen: /fetching/ },
+	},
+	{
+		name: 'a folder replaces its files that differ with --force only',
+		script: 'isthmus fetch //Bob docs --folder -o out && echo z > out/a\n'
+			+ 'isthmus fetch //Bob docs --folder -o out; [ $? = 1 ] && [ $(cat out/a) = z ] || exit 9\n'
+			+ 'isthmus fetch //Bob docs --folder -o out --force && [ $(cat out/a) = a ] && [ $(ls -A out | wc -l) = 2 ]',
+		stderr: /already exists and differs\nhint: .*--force/,
+	},
+	{
+		name: 'a share that is missing is said',
+		script: 'export ISTHMUS_PASSPHRASE=$PASSPHRASE; isthmus key split $KEY --of 3 --need 2 | head -1 > share\n'
+			+ 'isthmus key join joined < share',
+		code: USAGE,
+		stderr: /2 different shares are needed, got 1/,
+	},
+	{
+		name: 'a port that cannot be is incorrect usage',
+		script: 'isthmus status --url ws://127.0.0.1:99999',
+		code: USAGE,
+		stderr: /expected a port from 1 to 65535/,
+	},
+]));
+
 /** Makes a copy of the key, changes its passphrase by the name that is given, and compares the two names. */
 const change = (made, by = 'link', options = '') => `
 	export ISTHMUS_PASSPHRASE=$PASSPHRASE ISTHMUS_NEW_PASSPHRASE=another-passphrase
@@ -742,6 +823,15 @@ describe('disks may be full, read-only or gone', () => cases([
 		mount: true,
 	},
 	{
+		name: 'a folder without room for one more file: nothing is left',
+		script: 'mkdir disk; mount -t tmpfs -o nr_inodes=2 none disk; isthmus fetch //Bob small -o disk/.odd\n'
+			+ 'code=$?; ls -A disk; exit $code',
+		code: FAILED,
+		stdout: /^$/,
+		stderr: /error: disk\/\.odd: No space left on device/,
+		mount: true,
+	},
+	{
 		name: 'a folder: the error names the file',
 		script: `${FULL} cat /dev/zero > disk/more 2> /dev/null; mkdir disk/out; isthmus fetch //Bob docs --folder -o disk/out`,
 		code: FAILED,
@@ -755,6 +845,7 @@ describe('disks may be full, read-only or gone', () => cases([
 		code: FAILED,
 		stdout: /^ballast\nmore\n$/,
 		stderr: /error: disk\/key: No space left on device/,
+		not: { stderr: /write the words down/ },
 		mount: true,
 	},
 	{

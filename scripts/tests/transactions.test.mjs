@@ -18,6 +18,10 @@ const timeout = 1_800_000;
 const all = process.env.ISTHMUS_LONG === '1';
 /** The accounts that send. */
 const SENDERS = Array.from({ length: 20 }, (_, index) => `//Sender//${index}`);
+/** How many transfers each of them sends in the long tests; a smaller number can be tried with ISTHMUS_TRANSFERS. */
+const EACH = Number(process.env.ISTHMUS_TRANSFERS ?? 1000);
+/** The hash rate of each of four nodes. */
+const RATE = 1000;
 /** What each of them receives first, in the smallest unit: 1000 IST. */
 const FUNDS = 1_000_000_000_000_000n;
 
@@ -64,21 +68,24 @@ test('a node whose pool is full refuses transactions, and keeps those it has acc
 
 test('20,000 transfers, blocks of 1 s', { timeout, skip: !all }, async (t) => {
 	const node = await start(t);
-	await loseNothing(t, [node.url], SENDERS, 1000);
+	await loseNothing(t, [node.url], SENDERS, EACH);
 });
 
 test('20,000 transfers, blocks of 10 s', { timeout, skip: !all }, async (t) => {
 	// The difficulty of the development chain is 1024.
 	const node = await start(t, '--hash-rate', '102');
-	await loseNothing(t, [node.url], SENDERS, 1000);
+	await loseNothing(t, [node.url], SENDERS, EACH);
 });
 
-test('20,000 transfers, four nodes that mine', { timeout, skip: !all }, async (t) => {
-	const accounts = identities(4).map(({ account }) => account);
-	const network = await Network.start({
-		parameters: { genesisDifficulty: '0x4000', minimumDifficulty: '0x2000' },
-		args: (index) => ['--mine', '--beneficiary', accounts[index], '--hash-rate', '1000'],
+for (const seconds of [1, 10]) {
+	test(`20,000 transfers, four nodes that mine, blocks of ${seconds} s`, { timeout, skip: !all }, async (t) => {
+		const accounts = identities(4).map(({ account }) => account);
+		const difficulty = `0x${(4 * RATE * seconds).toString(16)}`;
+		const network = await Network.start({
+			parameters: { genesisDifficulty: difficulty, minimumDifficulty: difficulty },
+			args: (index) => ['--mine', '--beneficiary', accounts[index], '--hash-rate', String(RATE)],
+		});
+		t.after(() => network.stop());
+		await loseNothing(t, network.members.map(({ local }) => local.url), SENDERS, EACH);
 	});
-	t.after(() => network.stop());
-	await loseNothing(t, network.members.map(({ local }) => local.url), SENDERS, 1000);
-});
+}

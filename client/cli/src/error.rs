@@ -8,7 +8,7 @@ use crate::{
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
 	folder::FolderError, key_name, trust::FinalityError, Error as SdkError, FetchError,
-	PalletError, QueryRefusal, Rejection, Unproven, UploadError, UploadFolderError,
+	PalletError, QueryRefusal, RecordKey, Rejection, Unproven, UploadError, UploadFolderError,
 };
 use serde::Serialize;
 use std::{
@@ -91,6 +91,39 @@ impl Error {
 	/// Adds a hint: what the user can do about the error.
 	pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
 		self.hint = Some(hint.to_string());
+		self
+	}
+
+	/// Adds to the hint.
+	pub(crate) fn also(mut self, more: impl fmt::Display) -> Self {
+		self.hint = Some(match self.hint {
+			Some(hint) => format!("{hint}; {more}"),
+			None => more.to_string(),
+		});
+		self
+	}
+
+	/// Names the record in a hint that names none.
+	pub(crate) fn naming(mut self, key: &RecordKey) -> Self {
+		let named = format!("isthmus remove {}", quoted(&key_name(key)));
+		self.hint = self
+			.hint
+			.map(|hint| hint.replace("isthmus remove NAME", &named));
+		self
+	}
+
+	/// Returns whether the hint says what to remove.
+	pub(crate) fn says_remove(&self) -> bool {
+		let hint = self.hint.as_deref();
+		hint.is_some_and(|hint| hint.contains("isthmus remove"))
+	}
+
+	/// Names the file that an error is about, if it is one of this machine's and does not name it yet.
+	pub(crate) fn about(mut self, path: &Path) -> Self {
+		let path = path.display().to_string();
+		if self.kind == Kind::Failed && !self.message.contains(&path) {
+			self.message = format!("{path}: {}", self.message);
+		}
 		self
 	}
 
@@ -212,7 +245,9 @@ impl From<FetchError> for Error {
 			FetchError::Io { path, source } => Self::file(&path, &source),
 			FetchError::Exists(_) => Self::failed(error)
 				.hint("choose another --output, or replace the file with --force"),
-			FetchError::Differs(_) | FetchError::NotAFile(_) | FetchError::NotAFolder(_) => {
+			FetchError::Differs(_) => Self::failed(error)
+				.hint("choose another --output, or replace such files with --force"),
+			FetchError::NotAFile(_) | FetchError::NotAFolder(_) => {
 				Self::failed(error).hint("choose another --output")
 			}
 			FetchError::Foreign(_) => {
@@ -269,6 +304,7 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("split it, and store the parts as a folder"),
 		),
+		UploadError::NotEnoughFunds { .. } => (Kind::Refused, Some(FUNDS)),
 		UploadError::LeafTaken(_) => (Kind::Refused, Some(NEXT_LEAF)),
 		UploadError::NotCurrentEpoch { .. } => (
 			Kind::Refused,
@@ -294,7 +330,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Rejected { .. } => (Kind::Unreachable, None),
 		Connection(_) => (Kind::Unreachable, Some(RESUME)),
 		Unconfirmed { .. } => (Kind::Unreachable, Some(LOOK)),
-		NotIncluded(_) => (Kind::Refused, Some(LOOK)),
+		NotIncluded(_) | Behind { .. } => (Kind::Refused, Some(LOOK)),
 		NotFinal { .. } => (
 			Kind::Refused,
 			Some("do not run it again, but wait until its block is finalized: isthmus status"),
@@ -332,6 +368,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
 		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
+		Receipt(_) => (Kind::NotAuthentic, Some(FALSE_NODE)),
 		Upload(error) => upload_hint(error),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
@@ -410,6 +447,26 @@ mod tests {
 		let error = Error::from(SdkError::from(UploadError::AlreadyStored(key)));
 		assert_eq!(error.kind, Kind::Refused);
 		assert!(error.message.starts_with("marks.csv "), "{}", error.message);
+	}
+
+	#[test]
+	fn hints_name_what_the_user_named() {
+		let key = record_key("my marks.csv").unwrap();
+		let error = Error::from(SdkError::from(UploadError::AlreadyStored(key))).naming(&key);
+		let hint = error.hint.clone().unwrap();
+		assert!(hint.ends_with("isthmus remove 'my marks.csv'"), "{hint}");
+		assert!(error.says_remove());
+		let changed = UploadError::ChangedWhileRead { expected: 7 };
+		let error = Error::from(SdkError::from(changed)).about(Path::new("a/b.csv"));
+		assert!(
+			error.message.starts_with("a/b.csv: the value"),
+			"{}",
+			error.message
+		);
+		assert!(!error.says_remove());
+		let error = error.about(Path::new("a/b.csv")).also("more");
+		assert_eq!(error.message.matches("a/b.csv").count(), 1);
+		assert!(error.hint.unwrap().ends_with("; more"));
 	}
 
 	#[test]

@@ -6,9 +6,9 @@ use crate::{
 	context::Context,
 	error::Error,
 	options::Options,
-	output::{check_is_folder, is_standard, Output},
+	output::{check_is_folder, is_closed, is_standard, Output},
 	progress::Bar,
-	report,
+	report::{self, Patient},
 	text::{account, bytes, count, file_name, record_key},
 };
 use isthmus_sdk::{
@@ -107,7 +107,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 	let mut bar = Bar::new();
 	let (bytes, files, output) = match target {
 		Target::One(Output::Stdout) => {
-			through(&reading, io::stdout(), &mut bar, |error| {
+			// The bar would wipe out what the data has drawn on the terminal.
+			through(&reading, io::stdout(), &mut Bar::hidden(), |error| {
 				report::stdout(&error)
 			})
 			.await?;
@@ -125,8 +126,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 			(reading.length(), None, output)
 		}
 		Target::Folder(output) => {
-			let fetched =
-				fetch_folder(client, &identity, owner, &reading, &output, &mut bar).await?;
+			let fetched = fetch_folder(
+				client, &identity, owner, &reading, &output, opts.force, &mut bar,
+			)
+			.await?;
 			(fetched.bytes, Some(fetched.files), output)
 		}
 	};
@@ -162,6 +165,11 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		return Ok(Target::Folder(output));
 	}
 	let output = Output::at(output, name.as_deref(), opts.force)?;
+	if output == Output::Stdout && is_closed(io::stdout()) {
+		return Err(Error::failed(
+			"stdout is closed, so the record cannot be written to it",
+		));
+	}
 	if output == Output::Stdout && io::stdout().is_terminal() {
 		return Err(
 			Error::usage("refusing to write the record to a terminal: it may be binary")
@@ -179,7 +187,7 @@ async fn through(
 	bar: &mut Bar,
 	failed: impl FnOnce(io::Error) -> Error,
 ) -> Result<(), Error> {
-	match reading.run(&mut BufWriter::new(out), 0, bar).await {
+	match reading.run(&mut BufWriter::new(Patient(out)), 0, bar).await {
 		Err(SdkError::Io(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
 		Err(SdkError::Io(error)) => Err(failed(error)),
 		done => Ok(done?),

@@ -8,6 +8,7 @@ use crate::{
 	options::Options,
 	passphrase, recovery,
 	report::Report,
+	text::count,
 };
 use isthmus_sdk::{
 	envelope::Secrets, sharing, Account, AccountId, BlockNumber, GrantState, Identity, OpeningGrant,
@@ -242,6 +243,8 @@ async fn rotate(options: Options) -> Result<Changed, Error> {
 #[derive(Serialize)]
 struct Verified {
 	account: AccountId,
+	/// The finalized block whose state was looked at.
+	block: BlockNumber,
 	/// How many of the grants that the account was given open.
 	grants: usize,
 	/// Whether the account has registered a key, which comes from the file.
@@ -251,13 +254,20 @@ struct Verified {
 impl fmt::Display for Verified {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		let Self {
-			account, grants, ..
+			account,
+			block,
+			grants,
+			registered,
 		} = self;
-		write!(f, "the file opens {grants} grants of {account}")?;
-		match self.registered {
-			true => write!(f, ", and has the key that is registered"),
-			false => Ok(()),
-		}
+		let grants = count(*grants as u64, "grant");
+		write!(
+			f,
+			"at finalized block {block}, the file opens {grants} of {account}"
+		)?;
+		f.write_str(match registered {
+			true => ", and has the key that is registered",
+			false => ". No key of the account is registered there",
+		})
 	}
 }
 
@@ -297,6 +307,7 @@ async fn verify(file: &Path, options: Options) -> Result<Verified, Error> {
 	}
 	Ok(Verified {
 		account,
+		block: proven.block().number,
 		grants,
 		registered: registered.is_some(),
 	})

@@ -27,6 +27,7 @@ mod output;
 mod passphrase;
 mod plot;
 mod progress;
+mod receipt;
 mod recovery;
 mod register;
 mod reject;
@@ -45,6 +46,7 @@ mod store;
 mod text;
 mod trace;
 mod transfer;
+mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use error::Error;
@@ -100,6 +102,10 @@ enum Command {
 	List(list::Opts),
 	/// Show the history of a record, a dataset or a reader
 	Trace(trace::Opts),
+	/// Write a file that proves an event to anyone, without a node
+	Receipt(receipt::Opts),
+	/// Check a receipt, without a node
+	Verify(verify::Opts),
 	/// Show an account's funds
 	Balance(balance::Opts),
 	/// Send funds to an account
@@ -114,6 +120,24 @@ enum Command {
 	Man(man::Opts),
 }
 
+impl Command {
+	/// Returns whether the command may send transactions.
+	fn acts(&self) -> bool {
+		!matches!(
+			self,
+			Self::Fetch(_)
+				| Self::List(_)
+				| Self::Trace(_)
+				| Self::Balance(_)
+				| Self::Requests(_)
+				| Self::Status(_)
+				| Self::Risk(_)
+				| Self::Completions(_)
+				| Self::Man(_)
+		)
+	}
+}
+
 /// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
@@ -123,11 +147,15 @@ fn main() -> ExitCode {
 		Err(error) => return explain(&error),
 	};
 	let output = options.output();
+	let acts = command.acts();
 	let checked = options::check_variables();
 	let printed = checked
 		.and_then(|()| run(command, options))
 		.and_then(|answer| match answer {
-			Some(report) => output.print(&*report),
+			Some(report) => output.print(&*report).map_err(|error| match acts {
+				true => report::unreported(error, &report.to_string()),
+				false => error,
+			}),
 			None => Ok(()),
 		});
 	match (printed, output) {
@@ -155,7 +183,7 @@ fn with_negative_numbers(command: clap::Command) -> clap::Command {
 
 /// Prints the help that was asked for, or what is wrong with the arguments, and returns the program's exit code.
 fn explain(error: &clap::Error) -> ExitCode {
-	if error.use_stderr() && std::env::args().any(|arg| arg == "--json") {
+	if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
 		return Error::from(error).report_json();
 	}
 	match error.print().and_then(|()| io::stdout().flush()) {
@@ -185,6 +213,8 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),
+		Command::Receipt(opts) => Ok(receipt::run(opts, options).await?.and_then(report)),
+		Command::Verify(opts) => verify::run(&opts, &options).map(report),
 		Command::Balance(opts) => balance::run(opts, options).await.map(report),
 		Command::Transfer(opts) => transfer::run(opts, options).await.map(report),
 		Command::Status(opts) => status::run(opts, options).await.map(Some),

@@ -116,16 +116,31 @@ impl Options {
 /// Parses the address of a WebSocket.
 fn address(text: &str) -> Result<String, String> {
 	let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-	let expected = |scheme| match rest.is_empty() {
+	// Such as the path of a file: there is no host in it.
+	let expected = |scheme| match rest.is_empty() || rest.starts_with('/') {
 		true => Err(format!(
 			"expected a WebSocket address, such as {DEFAULT_URL}"
 		)),
 		false => Err(format!("expected a WebSocket address: {scheme}://{rest}")),
 	};
 	match scheme.to_ascii_lowercase().as_str() {
-		"ws" | "wss" if !rest.is_empty() => Ok(text.to_owned()),
+		"ws" | "wss" if !rest.is_empty() => match has_port(rest) {
+			true => Ok(text.to_owned()),
+			false => Err("expected a port from 1 to 65535".to_owned()),
+		},
 		"https" | "wss" => expected("wss"),
 		_ => expected("ws"),
+	}
+}
+
+/// Returns whether the port of an address without its scheme is one, or missing.
+fn has_port(rest: &str) -> bool {
+	let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+	let host = host.rsplit('@').next().unwrap_or_default();
+	let after = host.rsplit(']').next().unwrap_or_default();
+	match after.rsplit_once(':') {
+		Some((_, port)) if !port.is_empty() => port.parse::<u16>().is_ok_and(|port| port > 0),
+		_ => true,
 	}
 }
 
@@ -154,7 +169,14 @@ mod tests {
 
 	#[test]
 	fn an_address_is_that_of_a_web_socket() {
-		for good in ["ws://127.0.0.1:9944", "wss://node.org/rpc", "WS://[::1]:1"] {
+		for good in [
+			"ws://127.0.0.1:9944",
+			"wss://node.org/rpc",
+			"WS://[::1]:1",
+			"ws://[::1]",
+			"ws://user:pass@node.org/a:b?c:d",
+			"ws://node.org:65535/rpc",
+		] {
 			assert_eq!(address(good).as_deref(), Ok(good));
 		}
 		for (bad, expected) in [
@@ -165,6 +187,10 @@ mod tests {
 			("ftp://x", "ws://x"),
 			("ws://", DEFAULT_URL),
 			("", DEFAULT_URL),
+			("file:///etc/passwd", DEFAULT_URL),
+			("ws://node.org:99999", "from 1 to 65535"),
+			("wss://user@[::1]:0/rpc", "from 1 to 65535"),
+			("ws://node.org:port", "from 1 to 65535"),
 		] {
 			let refused = address(bad).unwrap_err();
 			assert!(refused.ends_with(expected), "{bad}: {refused}");

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Asks for passphrases and secrets, without showing them.
 
-use crate::{error::Error, options::variable};
+use crate::{error::Error, options::variable, report::Patient};
 use isthmus_sdk::{envelope::key_file::MIN_PASSPHRASE, Shown};
 use signal_hook::{
-	consts::{SIGINT, SIGQUIT, SIGTERM},
+	consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM},
 	flag,
 	low_level::emulate_default_handler,
 };
 use std::{
-	io::{self, BufRead, ErrorKind, IsTerminal},
+	io::{self, ErrorKind, IsTerminal, Read},
 	path::Path,
 	sync::atomic::{AtomicBool, Ordering},
 };
@@ -19,6 +19,9 @@ use zeroize::Zeroizing;
 const VARIABLE: &str = "ISTHMUS_PASSPHRASE";
 /// The environment variable that holds a new passphrase for scripts, where the old one is needed, too.
 const NEW_VARIABLE: &str = "ISTHMUS_NEW_PASSPHRASE";
+
+/// The longest secret that is read from stdin, in bytes: words, shares and phrases are much shorter.
+const LONGEST: u64 = 4096;
 
 /// Returns whether passphrases come from the environment, so that nothing is asked.
 pub(crate) fn is_given() -> bool {
@@ -71,10 +74,34 @@ pub(crate) fn secret(text: &str) -> Result<Zeroizing<String>, Error> {
 	if io::stdin().is_terminal() {
 		line = prompt(text)?;
 	} else {
-		let read = io::stdin().lock().read_line(&mut line);
+		let stdin = Patient(io::stdin().lock().take(LONGEST + 1));
+		// Without a buffer of its own: the next secret is on the next line.
+		let read = read_line(stdin, &mut line);
 		read.map_err(|error| Error::file(Path::new("stdin"), &error))?;
+		if line.len() as u64 > LONGEST {
+			return Err(Error::usage(format!(
+				"the secret is longer than {LONGEST} bytes"
+			)));
+		}
 	}
 	secret_of(&line)
+}
+
+/// Reads until the end of a line, or of the stream.
+fn read_line(mut from: impl Read, line: &mut String) -> io::Result<()> {
+	let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST as usize + 1));
+	let mut byte = Zeroizing::new([0]);
+	while bytes.last() != Some(&b'\n') {
+		match from.read(&mut *byte) {
+			Ok(0) => break,
+			Ok(_) => bytes.push(byte[0]),
+			Err(error) if error.kind() == ErrorKind::Interrupted => {}
+			Err(error) => return Err(error),
+		}
+	}
+	let text = std::str::from_utf8(&bytes).map_err(|_| io::Error::other("it is not UTF-8"))?;
+	line.push_str(text);
+	Ok(())
 }
 
 /// Returns the secret on a line: everything except the line ending, because a derivation's password may
@@ -103,7 +130,7 @@ static AT_ONCE: AtomicBool = AtomicBool::new(true);
 pub(crate) fn prompt(text: &str) -> Result<Zeroizing<String>, Error> {
 	// During the prompt the terminal does not show what is typed, and it would stay so if a signal ended the program
 	// at once.
-	for signal in [SIGINT, SIGQUIT, SIGTERM] {
+	for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
 		flag::register_conditional_default(signal, &AT_ONCE).map_err(Error::failed)?;
 	}
 	let guard = terminal::Guard::new();
@@ -148,11 +175,13 @@ mod terminal {
 		fn waiting() -> io::Result<JoinHandle<()>> {
 			let terminal = File::open("/dev/tty")?;
 			let before = tcgetattr(&terminal)?;
+			let mut hangup = signal(SignalKind::hangup())?;
 			let mut interrupt = signal(SignalKind::interrupt())?;
 			let mut quit = signal(SignalKind::quit())?;
 			let mut terminate = signal(SignalKind::terminate())?;
 			Ok(tokio::spawn(async move {
 				let kind = tokio::select! {
+					_ = hangup.recv() => SignalKind::hangup(),
 					_ = interrupt.recv() => SignalKind::interrupt(),
 					_ = quit.recv() => SignalKind::quit(),
 					_ = terminate.recv() => SignalKind::terminate(),

@@ -7,6 +7,8 @@ use isthmus_sdk::{Progress, Shown, Stage};
 /// A bar for a long operation. It is hidden until the first report, and cleared when it is dropped.
 pub(crate) struct Bar {
 	bar: ProgressBar,
+	/// Whether it stays hidden.
+	hidden: bool,
 	stage: Option<Stage>,
 	/// The path of the current file of a folder; empty if the operation is not about a folder.
 	file: String,
@@ -16,9 +18,17 @@ impl Bar {
 	pub(crate) fn new() -> Self {
 		Self {
 			bar: ProgressBar::hidden(),
+			hidden: false,
 			stage: None,
 			file: String::new(),
 		}
+	}
+
+	/// Returns a bar that is never drawn.
+	pub(crate) fn hidden() -> Self {
+		let mut bar = Self::new();
+		bar.hidden = true;
+		bar
 	}
 }
 
@@ -33,7 +43,10 @@ impl Progress for Bar {
 		if self.stage != Some(stage) {
 			self.stage = Some(stage);
 			self.bar.finish_and_clear();
-			self.bar = bar(total);
+			self.bar = match self.hidden {
+				true => ProgressBar::hidden(),
+				false => bar(total),
+			};
 			let (doing, template) = match stage {
 				Stage::Naming => ("hashing", BYTES),
 				Stage::Sending => ("storing", BYTES),

@@ -53,14 +53,17 @@ impl fmt::Display for Shared {
 /// Writes a new key file for new secrets, after their words were written down.
 pub(crate) fn create(file: &Path, secrets: &Secrets) -> Result<Shown, Error> {
 	let passphrase = passphrase::new()?;
-	match passphrase::is_given() {
-		true => tell(format_args!(
+	if !passphrase::is_given() {
+		write_down(&secrets.seed.words())?;
+	}
+	let made = key_file::create(file, secrets, &passphrase)?;
+	if passphrase::is_given() {
+		tell(format_args!(
 			"write the words down that bring everything back: isthmus key words {}",
 			file.display()
-		)),
-		false => write_down(&secrets.seed.words())?,
+		));
 	}
-	Ok(key_file::create(file, secrets, &passphrase)?.into())
+	Ok(made.into())
 }
 
 /// Shows words on the terminal, and asks for some of them.
@@ -121,13 +124,16 @@ pub(crate) fn restore(file: &Path, imported: bool) -> Result<Shown, Error> {
 pub(crate) fn join(file: &Path, imported: bool) -> Result<Shown, Error> {
 	key_file::check_new(file)?;
 	let mut read: Vec<Share> = Vec::new();
+	let mut few = None;
 	loop {
 		let number = read.len() + 1;
-		let line = passphrase::secret(&format!("Share {number}: "))?;
+		let line = passphrase::secret(&format!("Share {number}: "));
+		// Stdin has ended, or nothing was typed.
+		let line = line.map_err(|error| few.take().map_or(error, Error::usage))?;
 		read.push(line.parse().map_err(Error::usage)?);
 		match shares::join(&read) {
 			Ok(seed) => return bring_back(file, seed, imported),
-			Err(shares::ShareError::TooFew { .. }) => {}
+			Err(error @ shares::ShareError::TooFew { .. }) => few = Some(error),
 			Err(error) => return Err(Error::usage(error)),
 		}
 	}

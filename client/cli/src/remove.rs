@@ -7,24 +7,26 @@ use crate::{
 	error::{Error, Kind},
 	options::Options,
 	progress::Bar,
-	text::{count, record_key, Key},
+	text::{count, quoted, record_key, Key},
 };
-use isthmus_sdk::{BlockNumber, RecordKey, Removal, Removed as Outcome};
+use isthmus_sdk::{BlockNumber, LocalFolder, PalletError, RecordKey, Removal, Removed as Outcome};
 use serde::Serialize;
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
 An unfinished record is given up. Of a folder, the files' records are removed first and then the
-folder's own; run the command again if it was interrupted.
+folder's own; run the command again if it was interrupted. The files of a folder whose upload was
+not finished are found by their paths: pass that folder with --unfinished.
 
 The record's deposit comes back at once. The deposit of its leaf comes back when its epoch is over:
 at once if it is, and otherwise by `isthmus dataset free`. Nodes that keep old blocks keep the
 encrypted bytes.
 
-Example:
-  isthmus remove marks-2025.csv --key school.key")]
+Examples:
+  isthmus remove marks-2025.csv --key school.key
+  isthmus remove photos-2025 --unfinished photos/ --key school.key")]
 pub(crate) struct Opts {
 	/// Name of the record, or 0x and 64 hexadecimal digits
 	#[arg(value_parser = record_key)]
@@ -33,6 +35,10 @@ pub(crate) struct Opts {
 	/// Remove only this record without reading it: the files of a folder stay
 	#[arg(long)]
 	alone: bool,
+
+	/// Remove what an unfinished upload of this folder has stored under the name
+	#[arg(long, value_name = "FOLDER", conflicts_with = "alone")]
+	unfinished: Option<PathBuf>,
 
 	/// Do not ask on the terminal whether to remove it
 	#[arg(long, short)]
@@ -60,13 +66,21 @@ impl fmt::Display for Removed {
 
 /// Runs the command.
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> {
+	let folder = opts.unfinished.as_deref().map(LocalFolder::open);
+	let folder = folder.transpose()?;
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;
 	let key = Key(opts.name);
-	let removal = match opts.alone {
-		true => Removal::alone(opts.name),
-		false => Removal::find(client, &identity, opts.name, &mut Bar::new())
+	let removal = match &folder {
+		Some(folder) => Removal::unfinished(client, &identity, opts.name, folder)
+			.await?
+			.ok_or_else(|| {
+				Error::refused(format!("nothing of this folder is stored under {key}"))
+					.hint("list your records: isthmus list records")
+			})?,
+		None if opts.alone => Removal::alone(opts.name),
+		None => Removal::find(client, &identity, opts.name, &mut Bar::new())
 			.await
 			.map_err(|error| match Error::from(error) {
 				error if error.kind() == Kind::Unreachable => error,
@@ -81,7 +95,14 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		None => format!("Remove {key}?"),
 	};
 	confirm(&question, opts.yes)?;
-	let Outcome { last, files } = removal.run(client, &identity).await?;
+	let removed = removal.run(client, &identity).await;
+	let Outcome { last, files } = removed.map_err(|error| match error.refusal() {
+		Some(PalletError::UnknownRecord) => Error::from(error).hint(format!(
+			"list your records: isthmus list records; if the upload of a folder was not finished: isthmus remove {} --unfinished FOLDER",
+			quoted(&key.to_string())
+		)),
+		_ => error.into(),
+	})?;
 	let last = context.wait(last).await?;
 	Ok(Removed {
 		block: last.number(),

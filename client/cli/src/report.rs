@@ -5,7 +5,9 @@ use crate::error::{os, Error};
 use serde::Serialize;
 use std::{
 	fmt,
-	io::{self, Write},
+	io::{self, Read, Write},
+	thread,
+	time::Duration,
 };
 
 /// A command's output. The JSON of a type that is `Serialize` is one object, on one line.
@@ -63,9 +65,51 @@ impl Output {
 	}
 }
 
+/// Returns the error of a report that could not be printed. If the report is about a transaction in a block, that is
+/// said: run again, the command would do it twice.
+pub(crate) fn unreported(error: Error, report: &str) -> Error {
+	match report.lines().any(|line| line.starts_with("block ")) {
+		true => error.hint(format!(
+			"the transaction is in a block, so do not run this again: {report}"
+		)),
+		false => error,
+	}
+}
+
+/// Waits while a stream that another program made non-blocking has no room or no data.
+pub(crate) struct Patient<T>(pub(crate) T);
+
+/// The time between attempts to use a non-blocking stream.
+const RETRY: Duration = Duration::from_millis(5);
+
+fn patiently<T>(mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+	loop {
+		match attempt() {
+			Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(RETRY),
+			done => return done,
+		}
+	}
+}
+
+impl<T: Write> Write for Patient<T> {
+	fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+		patiently(|| self.0.write(bytes))
+	}
+
+	fn flush(&mut self) -> io::Result<()> {
+		patiently(|| self.0.flush())
+	}
+}
+
+impl<T: Read> Read for Patient<T> {
+	fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+		patiently(|| self.0.read(buffer))
+	}
+}
+
 /// Writes to stdout. It is not an error if the program at the other end of a pipe has stopped reading.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Error> {
-	let mut out = io::stdout().lock();
+	let mut out = Patient(io::stdout().lock());
 	match out.write_all(bytes).and_then(|()| out.flush()) {
 		Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(stdout(&error)),
 		_ => Ok(()),
@@ -90,6 +134,70 @@ mod tests {
 		fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 			write!(f, "number {}", self.number)
 		}
+	}
+
+	/// A stream that is not ready each other time.
+	struct Busy {
+		ready: bool,
+		bytes: Vec<u8>,
+	}
+
+	impl Busy {
+		fn turn(&mut self) -> io::Result<()> {
+			self.ready = !self.ready;
+			match self.ready {
+				true => Err(io::ErrorKind::WouldBlock.into()),
+				false => Ok(()),
+			}
+		}
+	}
+
+	impl Write for Busy {
+		fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+			self.turn()?;
+			self.bytes.push(bytes[0]);
+			Ok(1)
+		}
+
+		fn flush(&mut self) -> io::Result<()> {
+			self.turn()
+		}
+	}
+
+	impl Read for Busy {
+		fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+			self.turn()?;
+			let Some(first) = self.bytes.first().copied() else {
+				return Ok(0);
+			};
+			self.bytes.remove(0);
+			buffer[0] = first;
+			Ok(1)
+		}
+	}
+
+	#[test]
+	fn a_stream_that_is_not_ready_is_waited_for() {
+		let (ready, bytes) = (false, Vec::new());
+		let mut busy = Patient(Busy { ready, bytes });
+		busy.write_all(b"all of it").unwrap();
+		busy.flush().unwrap();
+		let mut read = String::new();
+		busy.read_to_string(&mut read).unwrap();
+		assert_eq!(read, "all of it");
+	}
+
+	#[test]
+	fn a_transaction_whose_report_is_lost_is_not_run_again() {
+		let lost = || stdout(&io::ErrorKind::StorageFull.into());
+		let sent = "block 7: sent 5 IST to someone";
+		let shown = format!("{:?}", unreported(lost(), sent));
+		assert!(
+			shown.contains("do not run this again: block 7: sent"),
+			"{shown}"
+		);
+		let shown = format!("{:?}", unreported(lost(), "12 IST already stored"));
+		assert!(shown.contains("hint: None"), "{shown}");
 	}
 
 	#[test]

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus revoke`: ends a grant and renews the grants of the dataset's other readers.
 
-use crate::{context::Context, error::Error, options::Options, stderr::tell, text::Amount};
+use crate::{
+	context::Context,
+	error::Error,
+	options::Options,
+	report,
+	stderr::tell,
+	text::{Amount, Range},
+};
 use isthmus_sdk::{revoke, sharing::Revocation, AccountId, BlockNumber, Epoch, GrantId};
 use serde::Serialize;
 use std::fmt;
@@ -50,6 +57,9 @@ struct Revoked {
 struct Skipped {
 	grantee: AccountId,
 	reason: String,
+	/// What the grant was for: a reader may have several.
+	#[serde(skip)]
+	scope: Range,
 }
 
 impl Revoked {
@@ -68,6 +78,7 @@ impl Revoked {
 				.map(|(terms, reason)| Skipped {
 					grantee: terms.grantee,
 					reason: reason.to_string(),
+					scope: (&terms.scope).into(),
 				})
 				.collect(),
 			reader: revocation.grant.grantee,
@@ -76,8 +87,15 @@ impl Revoked {
 
 	/// Prints what needs the owner's attention to stderr.
 	fn warn(&self) {
-		for Skipped { grantee, reason } in &self.skipped {
-			tell(format_args!("skipped the grant of {grantee}: {reason}"));
+		for Skipped {
+			grantee,
+			reason,
+			scope,
+		} in &self.skipped
+		{
+			tell(format_args!(
+				"skipped the grant of {scope} to {grantee}: {reason}"
+			));
 		}
 		if self.overtaken {
 			tell(format_args!(
@@ -128,6 +146,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let revoked = Revoked::new(opts.grant, &revocation);
 	revoked.warn();
 	let printed = context.output.print(&revoked);
+	let printed = printed.map_err(|error| report::unreported(error, &revoked.to_string()));
 	context.settle(revocation.last).await?;
 	match revocation.renewal.and_then(|renewal| renewal.ended) {
 		Some(error) => Err(Error::from(error).hint(

@@ -13,7 +13,7 @@ use crate::{
 use isthmus_sdk::{
 	every,
 	serve::{serve, Limits, Memory, Served},
-	AccountId, BlockNumber, Client, DatasetId, Identity, RequestId,
+	AccountId, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError, RequestId,
 };
 use serde::Serialize;
 use std::{fmt, time::Duration};
@@ -173,9 +173,43 @@ fn print(context: &Context, served: Served) {
 				error.report();
 			}
 		}
-		Err(error) => tell(format_args!(
-			"request {request} of {}: {error}",
-			asked.consumer
-		)),
+		Err(error) => tell(refused(request, &asked.consumer, &error)),
+	}
+}
+
+/// Returns why a request was not granted.
+fn refused(request: RequestId, consumer: &AccountId, error: &SdkError) -> String {
+	// Another program of the account, or the reader, was faster.
+	let is_gone = matches!(error, SdkError::RequestGone(_))
+		|| error.refusal() == Some(&PalletError::UnknownRequest);
+	match is_gone {
+		true => {
+			format!("request {request} of {consumer} was answered by another program, or cancelled")
+		}
+		false => format!("request {request} of {consumer}: {error}"),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use isthmus_sdk::Refusal;
+
+	#[test]
+	fn a_request_that_another_program_answered_is_no_error() {
+		let consumer = AccountId::from([7; 32]);
+		let text = |error: SdkError| refused(3, &consumer, &error);
+		let docs = "There is no such request.".to_owned();
+		let unknown = Refusal {
+			error: PalletError::UnknownRequest,
+			docs: docs.clone(),
+		};
+		let expected =
+			format!("request 3 of {consumer} was answered by another program, or cancelled");
+		assert_eq!(text(SdkError::Refused(unknown)), expected);
+		assert_eq!(text(SdkError::RequestGone(3)), expected);
+		let error = PalletError::RequestExpired;
+		let expired = text(SdkError::Refused(Refusal { error, docs }));
+		assert!(expired.contains("RequestExpired"), "{expired}");
 	}
 }

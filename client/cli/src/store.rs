@@ -4,14 +4,16 @@
 use crate::{
 	context::Context,
 	dataset,
-	error::{os, Error},
+	error::{os, Error, Kind},
 	options::Options,
-	output::{is_open_file, is_standard, kind},
+	output::{is_closed, is_open_file, is_standard, kind},
 	progress::Bar,
+	report::Patient,
 	stderr::tell,
-	text::{bytes, count, record_key, Key},
+	text::{bytes, count, quoted, record_key, Key},
 };
 use isthmus_sdk::{
+	key_name, stored_of,
 	upload::{MAX_LENGTH, MAX_WHOLE},
 	BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder, Place,
 	RecordKey, Stamp, Upload, UploadError, UploadFolder,
@@ -115,7 +117,12 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 			if let Some(stamp) = &stamp {
 				upload = upload.while_unchanged(stamp);
 			}
-			let stored = upload.ensure(&mut value, length, &mut bar).await?;
+			let stored = match upload.ensure(&mut value, length, &mut bar).await {
+				Ok(stored) => stored,
+				Err(error) => {
+					return Err(unfinished(&opts, context, &identity, key, error.into()).await)
+				}
+			};
 			(stored, length, None)
 		}
 		Ready::Folder(folder) => {
@@ -125,7 +132,19 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 				Some(_) => upload,
 				None => upload.at_free_leaf().in_current_epoch(),
 			};
-			let stored = upload.run(&folder, &mut bar).await?;
+			let stored = match upload.run(&folder, &mut bar).await {
+				Ok(stored) => stored,
+				Err(error) => {
+					return Err(unfinished_folder(
+						&opts,
+						context,
+						&identity,
+						(key, &folder),
+						error.into(),
+					)
+					.await)
+				}
+			};
 			(stored.list, stored.bytes, Some(stored.files))
 		}
 	};
@@ -139,6 +158,67 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 		leaf: stored.place.leaf,
 		resumed: stored.resumed,
 	})
+}
+
+/// Adds to an error what is stored of the record, and how to resume it or to give it up.
+async fn unfinished(
+	opts: &Opts,
+	context: &Context,
+	identity: &Identity,
+	key: RecordKey,
+	error: Error,
+) -> Error {
+	let error = match is_stdin(&opts.path) {
+		true => error,
+		false => error.about(&opts.path),
+	};
+	let error = error.naming(&key);
+	if error.kind() == Kind::Unreachable || error.says_remove() {
+		return error;
+	}
+	let stored = async {
+		context
+			.client
+			.best()
+			.await?
+			.record(identity.id(), key)
+			.await
+	};
+	match stored.await {
+		Ok(Some(record)) if !record.payload.is_complete() => {
+			let arrived = count(record.payload.arrived(), "chunk");
+			let name = quoted(&key_name(&key));
+			error.also(format!(
+				"{arrived} of the record are stored: run the same command again to resume, or give it up: isthmus remove {name}"
+			))
+		}
+		_ => error,
+	}
+}
+
+/// Does the same for a folder.
+async fn unfinished_folder(
+	opts: &Opts,
+	context: &Context,
+	identity: &Identity,
+	(key, folder): (RecordKey, &LocalFolder),
+	error: Error,
+) -> Error {
+	let error = error.naming(&key);
+	if error.kind() == Kind::Unreachable || error.says_remove() {
+		return error;
+	}
+	match stored_of(&context.client, identity, key, folder).await {
+		Ok(stored) if !stored.is_empty() && !stored.contains(&key) => {
+			let files = count(stored.len() as u64, "file");
+			let (name, path) = (key_name(&key), opts.path.display().to_string());
+			let (name, path) = (quoted(&name), quoted(&path));
+			error.also(format!(
+				"{files} of the folder are stored: run the same command again to resume, or give it up: isthmus remove {name} --unfinished {path}"
+			))
+		}
+		_ => error,
+	}
 }
 
 /// Returns the record's key, made from the given name or the file's.
@@ -241,7 +321,12 @@ impl Source {
 	/// Opens a file or a folder. A stream is opened when it is read.
 	fn open(path: &Path) -> Result<Self, Error> {
 		if is_stdin(path) {
-			return Ok(Self::Stdin);
+			return match is_closed(io::stdin()) {
+				true => Err(Error::failed(
+					"stdin is closed, so nothing can be read from it",
+				)),
+				false => Ok(Self::Stdin),
+			};
 		}
 		let failed = |error: io::Error| Error::file(path, &error);
 		let there = fs::metadata(path).map_err(failed)?;
@@ -269,7 +354,9 @@ impl Source {
 		}
 		// Some files, such as those in /proc, have another length than the system says.
 		let ready = read_to_end(file, path)?;
-		stamp.check()?;
+		stamp
+			.check()
+			.map_err(|error| Error::from(error).about(path))?;
 		Ok(Self::Ready(ready))
 	}
 
@@ -277,7 +364,7 @@ impl Source {
 	fn read(self) -> Result<Ready, Error> {
 		match self {
 			Self::Ready(ready) => Ok(ready),
-			Self::Stdin => read_to_end(io::stdin().lock(), Path::new("stdin")),
+			Self::Stdin => read_to_end(Patient(io::stdin().lock()), Path::new("stdin")),
 			Self::Stream(path) => {
 				let stream = File::open(&path).map_err(|error| Error::file(&path, &error))?;
 				read_to_end(stream, &path)

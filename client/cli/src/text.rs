@@ -219,7 +219,7 @@ pub(crate) fn day(text: &str) -> Result<Seconds, &'static str> {
 }
 
 /// Returns a date in UTC, with its time unless that is midnight.
-fn date(seconds: Seconds) -> String {
+pub(crate) fn date(seconds: Seconds) -> String {
 	let at = i64::try_from(seconds)
 		.ok()
 		.and_then(|seconds| EPOCH.checked_add(SignedDuration::from_secs(seconds)).ok());

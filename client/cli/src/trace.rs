@@ -141,6 +141,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Line>, Err
 	}
 	match subject {
 		// An account may have done nothing. A record or a dataset exists because something happened.
+		_ if to < from => Err(Error::refused(format!(
+			"block {from} is not finalized yet: the last finalized one is {to}"
+		))),
 		Subject::Record { .. } | Subject::Dataset { .. } if happenings.is_empty() => Err(
 			Error::refused(format!("nothing found in blocks {from} to {to}"))
 				.hint("list what the owner has: isthmus list records --owner OWNER, isthmus list datasets --owner OWNER"),
@@ -227,7 +230,7 @@ async fn last_block(
 }
 
 /// Returns an event as text.
-fn text(event: &Event) -> String {
+pub(crate) fn text(event: &Event) -> String {
 	use Event::*;
 	match event {
 		Registered { producer, kind, name } => {

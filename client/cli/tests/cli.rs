@@ -116,3 +116,56 @@ fn a_reader_that_has_read_enough_is_not_an_error() {
 		assert!(output.stderr.is_empty(), "{args:?}: {output:?}");
 	}
 }
+
+/// The shell passes on whatever bytes a file's name has.
+#[cfg(unix)]
+#[test]
+fn arguments_that_are_not_utf8_are_refused_or_taken_without_a_panic() {
+	use std::os::unix::ffi::OsStrExt;
+	for args in [
+		&[&b"store"[..], b"q1", b"--name", b"bad\xff"][..],
+		&[b"register", b"caf\xe9"],
+		&[b"balance", b"--key", b"k\xff"],
+		&[b"status", b"--url", b"ws://\xff"],
+		&[
+			b"request",
+			b"//Bob",
+			b"--leaves",
+			b"0..1",
+			b"--purpose",
+			b"\xe9tude",
+		],
+		&[b"status", b"--json", b"--url", b"ws://\xff"],
+	] {
+		let output = Command::new(env!("CARGO_BIN_EXE_isthmus"))
+			.args(args.iter().map(|arg| std::ffi::OsStr::from_bytes(arg)))
+			.output()
+			.expect("the program was built with its test");
+		let error = String::from_utf8_lossy(&output.stderr);
+		assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+		assert!(!error.contains("panicked"), "{args:?}: {error}");
+	}
+}
+
+/// The program ends, although the stream does not.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_secret_that_has_no_end_is_refused() {
+	let folder = tempfile::tempdir().expect("a folder can be made");
+	for command in ["restore", "join", "import"] {
+		let zeros = fs::File::open("/dev/zero").expect("Linux has it");
+		let output = Command::new(env!("CARGO_BIN_EXE_isthmus"))
+			.args(["key", command, "new.key"])
+			.current_dir(folder.path())
+			.env("ISTHMUS_PASSPHRASE", "three plain words")
+			.stdin(zeros)
+			.output()
+			.expect("the program was built with its test");
+		let error = String::from_utf8_lossy(&output.stderr);
+		assert_eq!(output.status.code(), Some(2), "{command}: {error}");
+		assert!(
+			error.contains("longer than 4096 bytes"),
+			"{command}: {error}"
+		);
+	}
+}

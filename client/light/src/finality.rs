@@ -91,6 +91,22 @@ pub struct Step {
 	pub justification: GrandpaJustification<Header>,
 }
 
+impl Step {
+	/// Reads the votes for a block, as nodes keep them.
+	///
+	/// # Errors
+	///
+	/// Returns [`FinalityError::Malformed`] if the bytes are no votes.
+	pub fn new(header: Header, justification: &[u8]) -> Result<Self, FinalityError> {
+		let justification = GrandpaJustification::decode_all(&mut &*justification)
+			.map_err(|_| FinalityError::Malformed)?;
+		Ok(Self {
+			header,
+			justification,
+		})
+	}
+}
+
 /// A proof of finality, in the format that nodes send each other for warp sync: the last block of each set of
 /// voters and, at the end, the newest block that has been voted for.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -175,7 +191,7 @@ impl Finality {
 		let count = proof.steps.len();
 		for (index, step) in proof.steps.into_iter().enumerate() {
 			let is_newest = proof.is_finished && index + 1 == count;
-			next.step(step, is_newest)?;
+			next.advance(step, is_newest)?;
 		}
 		*self = next;
 		Ok(proof.is_finished)
@@ -215,14 +231,11 @@ impl Finality {
 
 	/// Returns the head's date, in seconds since 1970; `None` if its header has none.
 	pub fn timestamp(&self) -> Option<u64> {
-		let digest = self.head.digest();
-		let item: Option<PreDigest> =
-			digest.convert_first(|item| item.pre_runtime_try_to(&POW_ENGINE_ID));
-		item.map(|item| item.timestamp)
+		date(&self.head)
 	}
 
-	/// Goes on to a block that the known voters finalized.
-	fn step(&mut self, step: Step, is_newest: bool) -> Result<(), FinalityError> {
+	/// Goes on to a block that the known voters finalized. A block that `is_newest` need not name the next voters.
+	pub(crate) fn advance(&mut self, step: Step, is_newest: bool) -> Result<(), FinalityError> {
 		let Step {
 			header,
 			justification,
@@ -257,6 +270,14 @@ impl Finality {
 		self.head = header;
 		Ok(())
 	}
+}
+
+/// Returns a block's date, in seconds since 1970; `None` if its header has none.
+pub(crate) fn date(header: &Header) -> Option<u64> {
+	let item: Option<PreDigest> = header
+		.digest()
+		.convert_first(|item| item.pre_runtime_try_to(&POW_ENGINE_ID));
+	item.map(|item| item.timestamp)
 }
 
 /// Returns the voters of the blocks after this one, if they change.

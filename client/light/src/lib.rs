@@ -9,6 +9,7 @@
 //! 3. [`Proof`] proves entries of the state after that block against the state root in its header: their
 //!    values, that there are none, and that a list of keys is complete.
 //! 4. [`storage`] names the entries.
+//! 5. [`Receipt`] proves an event to a stranger, without a node.
 //!
 //! This crate asks no node: it takes bytes and returns what they prove. The votes are counted by
 //! `finality-grandpa` and the proofs are read by `sp-trie`, the same code that nodes run.
@@ -28,11 +29,13 @@ extern crate alloc;
 mod finality;
 mod genesis;
 mod proof;
+mod receipt;
 pub mod storage;
 
 pub use finality::{Finality, FinalityError, Step, Steps};
 pub use genesis::genesis_hash;
 pub use isthmus_primitives::{BlockNumber, Hash, Header};
 pub use proof::{Proof, ProofError};
+pub use receipt::{Proved, Receipt, ReceiptError};
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,8 @@ use sp_trie::{
 };
 use std::collections::BTreeMap;
 
+mod receipt;
+
 /// The true entries of a state.
 type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 

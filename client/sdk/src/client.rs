@@ -149,8 +149,21 @@ impl Client {
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
 		// far ahead of the finalized one.
 		let backend = Arc::new(LegacyBackend::builder().build(rpc.clone()));
-		let online = OnlineClient::<SubstrateConfig>::from_backend(backend).await?;
-		let genesis = online.genesis_hash().0;
+		let first: Result<H256, _> = rpc.request("chain_getBlockHash", rpc_params![0]).await;
+		// A server that is silent, hangs up or answers something else is no node.
+		let first = first.map_err(|error| match Error::from(error) {
+			Error::Connection(reason)
+			| Error::Rpc {
+				message: reason, ..
+			} => Error::Unreachable {
+				url: connection::shown(url),
+				reason: format!("the server there does not answer as a node does: {reason}"),
+			},
+			error => error,
+		})?;
+		let config = SubstrateConfig::builder().set_genesis_hash(first).build();
+		let online = OnlineClient::from_backend_with_config(config, backend).await?;
+		let genesis = first.0;
 		line.leads_to(genesis);
 		let memory = trust.memory.as_deref().map(Memory::in_folder);
 		let url = connection::shown(url);
@@ -182,6 +195,11 @@ impl Client {
 			)));
 		}
 		Ok(client)
+	}
+
+	/// Returns the node's address, without a password.
+	pub(crate) fn url(&self) -> &str {
+		&self.0.url
 	}
 
 	/// Returns the hash of the chain's first block.
@@ -402,10 +420,14 @@ impl Client {
 				Some((best, self.finalized_number().await.ok()?))
 			};
 			let blocks = timeout(ASKING, blocks).await.ok().flatten();
+			// What is waited for may hold the lock.
+			let seen = self.0.best.try_lock().ok();
+			let seen = seen.and_then(|best| Some(best.as_ref()?.block().number));
 			tell(&Waiting {
 				what,
 				since,
 				blocks,
+				grows: matches!((seen, blocks), (Some(seen), Some((best, _))) if best > seen),
 			});
 		};
 		report(SILENCE, done, told).await

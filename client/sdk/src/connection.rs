@@ -214,8 +214,9 @@ async fn dial(url: &str, silence: Duration) -> Result<Arc<RpcConnection>, Error>
 	Ok(Arc::new(connection.build_with_tokio(sender, receiver)))
 }
 
-/// Returns an address without the name and the password that it may contain.
+/// Returns an address without the name, the password and the query that it may contain: a query may be a secret, too.
 pub(crate) fn shown(url: &str) -> String {
+	let url = url.split(['?', '#']).next().unwrap_or_default();
 	match url.split_once("://") {
 		Some((scheme, rest)) => {
 			let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -236,6 +237,8 @@ mod tests {
 			("ws://127.0.0.1:9944", "ws://127.0.0.1:9944"),
 			("wss://user:p@ss@node.org/rpc", "wss://node.org/rpc"),
 			("ws://node.org/a@b", "ws://node.org/a@b"),
+			("wss://node.org/rpc?token=secret", "wss://node.org/rpc"),
+			("wss://node.org?user@secret", "wss://node.org"),
 			("node", "node"),
 		] {
 			assert_eq!(shown(url), expected);

@@ -11,6 +11,7 @@ use crate::{
 	},
 };
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
+use isthmus_light::ReceiptError;
 use subxt::ext::{jsonrpsee::core::ClientError as RpcError, scale_decode};
 
 /// Why an operation failed.
@@ -68,6 +69,9 @@ pub enum Error {
 		/// What is wrong.
 		reason: String,
 	},
+	/// A receipt proves nothing.
+	#[error(transparent)]
+	Receipt(#[from] ReceiptError),
 	/// The chain lacks something that this library needs, or one of its types has an unexpected shape.
 	#[error("this program does not understand the chain: {0}")]
 	Incompatible(String),
@@ -80,6 +84,13 @@ pub enum Error {
 	/// The node accepted the transaction and dropped it later.
 	#[error("the transaction was not included in a block: {0}")]
 	NotIncluded(String),
+	/// The node dropped an earlier transaction of the account. This one waits in the pool until another transaction
+	/// has that one's nonce.
+	#[error("the node dropped an earlier transaction of the account, and this one waits behind it; it may still be included until block {last}")]
+	Behind {
+		/// The last block that may include it.
+		last: BlockNumber,
+	},
 	/// The connection was lost after the transaction was sent, so its outcome is not known.
 	#[error("the connection to the node was lost after the transaction was sent; it may still be included until block {last}")]
 	Unconfirmed {
@@ -245,6 +256,14 @@ pub enum UploadError {
 	TooLong {
 		/// The length of the longest value in bytes.
 		maximum: u64,
+	},
+	/// The account cannot pay for the value. Nothing was sent.
+	#[error("NotEnoughFunds: storing this needs at least {} for fees and deposits, the account has {}, and {} are missing", ist(*.needed), ist(*.free), ist(.needed.saturating_sub(*.free)))]
+	NotEnoughFunds {
+		/// What the fees, at present, and the deposits need together.
+		needed: Balance,
+		/// The amount that the account can spend.
+		free: Balance,
 	},
 	/// The interrupted upload started in an epoch that is over.
 	#[error("the upload of {} started in epoch {epoch}, but the dataset is now in epoch {now}: readers revoked since then could read it. Remove the record and store it again", key_name(key))]

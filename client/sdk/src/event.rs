@@ -3,6 +3,7 @@
 //! and grant.
 
 use crate::{error::Error, text::to_hex, types::*};
+use codec::{Decode, DecodeAll};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::fmt::{Debug, Display};
@@ -15,8 +16,9 @@ enum RuntimeEvent {
 	DataSharing(Event),
 }
 
-/// An event of the data-sharing pallet. The chain's metadata explains the fields.
-#[derive(DecodeAsType, Serialize, Clone, Debug, PartialEq, Eq)]
+/// An event of the data-sharing pallet. The chain's metadata explains the fields. The order of the variants and of their
+/// fields is the pallet's, so that a receipt can be read without metadata.
+#[derive(Decode, DecodeAsType, Serialize, Clone, Debug, PartialEq, Eq)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 #[serde(tag = "event", rename_all_fields = "camelCase")]
 #[allow(missing_docs)]
@@ -248,6 +250,12 @@ impl Event {
 		}
 		let RuntimeEvent::DataSharing(event) = event.decode_as()?;
 		Ok(Some(event))
+	}
+
+	/// Reads an event without the chain's metadata, in the layout that this program knows. Returns `None` if it has another
+	/// layout.
+	pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+		Self::decode_all(&mut &*bytes).ok()
 	}
 
 	/// Returns the owner's account or, for events without an owner, the account that the event is about.
@@ -577,6 +585,56 @@ mod tests {
 				}),
 			),
 		]
+	}
+
+	/// The pallet's order: an event that a receipt carries is read without metadata.
+	#[test]
+	fn an_event_is_read_in_the_layout_of_the_pallet() {
+		let (owner, grantee) = ([1; 32], [2; 32]);
+		let scope = [
+			&3u32.to_le_bytes()[..],
+			&4u32.to_le_bytes(),
+			&5u64.to_le_bytes(),
+			&6u64.to_le_bytes(),
+		]
+		.concat();
+		let authorized = [
+			&[21][..],
+			&8u64.to_le_bytes(),
+			&owner,
+			&grantee,
+			&scope,
+			&9u32.to_le_bytes(),
+			&[0, 1],
+			&10u64.to_le_bytes(),
+			&[1],
+			&[9; 32],
+			&11u128.to_le_bytes(),
+			&[1],
+		]
+		.concat();
+		let expected = Event::Authorized {
+			grant: 8,
+			owner: owner.into(),
+			grantee: grantee.into(),
+			scope: Scope {
+				dataset: 3,
+				epoch: 4,
+				from: 5,
+				to: 6,
+			},
+			expiry: 9,
+			until: None,
+			request: Some(10),
+			agreement: Some(H256([9; 32])),
+			paid: 11,
+			firm: true,
+		};
+		assert_eq!(Event::from_bytes(&authorized), Some(expected));
+		let longer = [&authorized[..], &[0]].concat();
+		assert_eq!(Event::from_bytes(&longer), None);
+		assert_eq!(Event::from_bytes(&authorized[1..]), None);
+		assert_eq!(Event::from_bytes(&[200]), None);
 	}
 
 	#[test]

@@ -169,7 +169,8 @@ impl<'a> FetchFile<'a> {
 	}
 
 	/// Fetches the record, resuming an interrupted download. If another program fetches the same record to
-	/// the same folder, waits until it has ended. If this fails and cannot be resumed, the part is removed.
+	/// the same folder, waits until it has ended. If this fails and cannot be resumed, or if the output is there
+	/// by then, the part is removed.
 	///
 	/// # Errors
 	///
@@ -189,7 +190,12 @@ impl<'a> FetchFile<'a> {
 		let fetched = self.fetch(&mut file, path, output, progress).await;
 		let is_whole = matches!(self.reading.answer().payload, Payload::Value { .. });
 		let is_empty = || file.metadata().is_ok_and(|part| part.len() == 0);
-		if fetched.is_err() && (is_whole || is_empty()) {
+		// Another program has written the output meanwhile.
+		let is_late = matches!(
+			fetched,
+			Err(FetchError::Exists(_) | FetchError::NotAFile(_))
+		);
+		if fetched.is_err() && (is_whole || is_late || is_empty()) {
 			// The part is of no use. The error of fetching it is the one to report.
 			let _ = fs::remove_file(path);
 		}
@@ -257,8 +263,19 @@ pub(crate) async fn lock_part(path: &Path, executable: bool) -> Result<File, Fet
 		let is_locked = lock::take(&file, Duration::MAX).await;
 		// While this program waited, the other one may have renamed the part. A file system without locks
 		// does not stop a download.
-		if !is_locked || is_own(&file, path).unwrap_or(false) {
+		if !is_locked {
 			return Ok(file);
+		}
+		match is_own(&file, path) {
+			Ok(true) => return Ok(file),
+			Err(error) if error.kind() != ErrorKind::NotFound => {
+				// The folder has no room for another file: leave none.
+				if file.metadata().is_ok_and(|part| part.len() == 0) {
+					let _ = fs::remove_file(path);
+				}
+				return Err(FetchError::io(path)(error));
+			}
+			_ => {}
 		}
 	}
 }

@@ -27,12 +27,13 @@ pub struct FetchedFolder {
 }
 
 /// Fetches the files of a folder into a local folder. `list` is the opened record that lists them. Existing
-/// files with the right bytes are not fetched again; interrupted downloads are resumed.
+/// files with the right bytes are not fetched again, and others are replaced if `replace` is set; interrupted
+/// downloads are resumed.
 ///
 /// # Errors
 ///
 /// Returns [`FetchError::List`] if the record is not a folder's list, [`FetchError::Differs`] if a file
-/// exists with different bytes, [`FetchError::NotAFile`] if something else is where a file has to be,
+/// exists with different bytes and is not replaced, [`FetchError::NotAFile`] if something else is where a file has to be,
 /// [`FetchError::NotAFolder`] if a link or a file is where a folder has to be, and the errors of [`FetchFile::run`].
 pub async fn fetch_folder(
 	client: &Client,
@@ -40,6 +41,7 @@ pub async fn fetch_folder(
 	owner: &AccountId,
 	list: &Reading,
 	output: &Path,
+	replace: bool,
 	progress: &mut impl Progress,
 ) -> Result<FetchedFolder, FetchError> {
 	if list.length() > folder::MAX_LENGTH as u64 {
@@ -59,11 +61,11 @@ pub async fn fetch_folder(
 			make_folder(&path)?;
 			continue;
 		}
-		if exists(&path)? {
-			match is_fetched(&path, file)? {
-				true => continue,
-				false => return Err(FetchError::Differs(path)),
-			}
+		let differs = exists(&path)?;
+		match differs && is_fetched(&path, file)? {
+			true => continue,
+			false if differs && !replace => return Err(FetchError::Differs(path)),
+			false => {}
 		}
 		let reading = Reading::open(client, reader, owner, file.key)
 			.await
@@ -74,6 +76,7 @@ pub async fn fetch_folder(
 		FetchFile::new(&reading, &path)
 			.part_in(output)
 			.executable(file.executable)
+			.replace(differs)
 			.expecting(file.hash)
 			.run(progress)
 			.await?;

@@ -62,7 +62,8 @@
 //! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
 //!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
-//! - [`mod@trace`] returns the history of a record, a dataset or a reader; [`mod@history`] has the proofs.
+//! - [`mod@trace`] returns the history of a record, a dataset or a reader; [`mod@history`] has the proofs, and
+//!   [`mod@receipt`] makes a file of one that needs no node.
 //!
 //! Keys and encryption formats are in `isthmus-envelope`. Ids, queries and the rest of the sharing protocol
 //! are in `isthmus-sharing`.
@@ -94,6 +95,7 @@ pub mod calls;
 mod claim;
 pub mod client;
 mod connection;
+mod cost;
 pub mod error;
 pub mod event;
 pub mod fetch_file;
@@ -108,6 +110,7 @@ pub mod progress;
 pub mod proven;
 pub mod query;
 pub mod reading;
+pub mod receipt;
 mod recent;
 pub mod refusal;
 pub mod removal;
@@ -143,6 +146,7 @@ pub use outcome::Included;
 pub use progress::{Progress, Stage};
 pub use proven::Proven;
 pub use reading::{Intact, Reading};
+pub use receipt::{receipt, Receipt};
 pub use refusal::{PalletError, Refusal};
 pub use removal::{Removal, Removed};
 pub use sharing::{authorize, revoke};
@@ -156,5 +160,5 @@ pub use trust::{Notice, Trust, Unproven};
 pub use tx::Pending;
 pub use types::*;
 pub use upload::{Done, Stored, Upload};
-pub use upload_folder::{LocalFolder, StoredFolder, UploadFolder, UploadFolderError};
+pub use upload_folder::{stored_of, LocalFolder, StoredFolder, UploadFolder, UploadFolderError};
 pub use wait::{Wait, Waiting};

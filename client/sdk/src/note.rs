@@ -21,11 +21,8 @@ pub(crate) struct Note {
 	/// The hash of its chain's first block.
 	genesis: [u8; 32],
 	nonce: u64,
-	/// When it was sent, in seconds since 1970.
+	/// When it was sent, or accepted by the node, in seconds since 1970.
 	sent: u64,
-	/// Whether the node is known to have accepted it.
-	#[serde(default)]
-	accepted: bool,
 	/// What it claims.
 	claims: Vec<Claim>,
 }
@@ -107,11 +104,11 @@ impl Notes {
 		self.nonce() == self.included
 	}
 
-	/// Returns whether the node may still accept a transaction that it does not count: its sender has ended, or
-	/// lost the connection. A next transaction with a later nonce would wait for it in vain.
+	/// Returns whether the node may still count a transaction that it does not count. Its sender has ended or lost
+	/// the connection before the node accepted it, or the node has dropped it since. A next transaction with a
+	/// later nonce would wait for it in vain.
 	pub(crate) fn is_unsure(&self) -> bool {
-		self.in_flight()
-			.any(|note| !note.accepted && note.nonce >= self.next)
+		self.in_flight().any(|note| note.nonce >= self.next)
 	}
 
 	/// Notes that the node accepted a transaction.
@@ -119,7 +116,7 @@ impl Notes {
 		let genesis = self.genesis;
 		let same = |note: &&mut Note| note.genesis == genesis && note.nonce == nonce;
 		if let Some(note) = self.all.iter_mut().find(same) {
-			(note.accepted, note.sent) = (true, now);
+			note.sent = now;
 		}
 	}
 
@@ -130,7 +127,6 @@ impl Notes {
 			genesis: self.genesis,
 			nonce,
 			sent,
-			accepted: false,
 			claims,
 		});
 	}
@@ -162,7 +158,6 @@ mod tests {
 			genesis,
 			nonce,
 			sent: SENT,
-			accepted: true,
 			claims: claims.to_vec(),
 		};
 		vec![
@@ -225,9 +220,30 @@ mod tests {
 		assert!(notes(4, SENT + COUNTED).is_unsure());
 		assert!(!notes(5, SENT).is_unsure());
 		assert!(!notes(4, SENT + COUNTED + 1).is_unsure());
-		let mut accepted = notes(4, SENT);
-		accepted.accept(4, SENT);
-		assert!(!accepted.is_unsure());
+	}
+
+	/// An upload ran out of funds: the node had accepted three of its transactions, and dropped them.
+	#[test]
+	fn no_nonce_is_chosen_behind_transactions_that_the_node_accepted_and_dropped() {
+		let mut sent = Notes::new(Vec::new(), GENESIS, 17, 17, SENT);
+		for nonce in 17..20 {
+			sent.add(nonce, Vec::new(), SENT);
+			sent.accept(nonce, SENT);
+		}
+		let look = |next, now| Notes::new(sent.all.clone(), GENESIS, 17, next, now);
+		assert!(!look(20, SENT).is_unsure());
+		assert_eq!(look(20, SENT).nonce(), 20);
+		for next in 17..20 {
+			assert!(look(next, SENT + COUNTED).is_unsure(), "{next}");
+			let late = look(next, SENT + COUNTED + 1);
+			assert!(!late.is_unsure(), "{next}");
+			assert_eq!(late.nonce(), next);
+		}
+		// The node reports the second as dropped, and is not asked for its count.
+		let mut known = look(u64::MAX, SENT + REMEMBERED);
+		assert_eq!(known.all.len(), 3);
+		known.forget(18);
+		assert_eq!(known.all.len(), 1);
 	}
 
 	#[test]

@@ -36,7 +36,7 @@ const KEYS: u32 = 1000;
 /// How long a proven block is used again where an earlier one does as well.
 const MAX_AGE: Duration = Duration::from_secs(10);
 /// How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters.
-const PROOFS: usize = 64;
+pub(crate) const PROOFS: usize = 64;
 
 /// The chain's state after a finalized block. Everything that is read from it is proven.
 ///
@@ -138,28 +138,40 @@ impl Client {
 			self.remember_chain();
 			return Ok(known);
 		}
+		let (header, voters) = self.first_voters().await?;
+		let finality = Finality::begin(genesis, &header, voters).map_err(Unproven::from)?;
+		if !finality.is_development() {
+			self.remember_chain();
+		} else if let Some(notice) = Notice::of_development(self.url()) {
+			self.tell(&notice);
+		}
+		Ok(finality)
+	}
+
+	/// Returns the first block's header and the proof of the first voters, as the node sends them.
+	pub(crate) async fn first_voters(&self) -> Result<(Vec<u8>, Vec<Vec<u8>>), Error> {
 		#[derive(Deserialize)]
 		struct First {
 			header: String,
 			proof: Vec<String>,
 		}
 		let first: First = self.request("isthmus_genesisProof", rpc_params![]).await?;
-		let finality = Finality::begin(genesis, &bytes(&first.header)?, nodes(&first.proof)?)
-			.map_err(Unproven::from)?;
-		if !finality.is_development() {
-			self.remember_chain();
-		}
-		Ok(finality)
+		Ok((bytes(&first.header)?, nodes(&first.proof)?))
+	}
+
+	/// Asks the node for its proof of finality from a block on.
+	pub(crate) async fn finality_proof(&self, known: H256) -> Result<Vec<u8>, Error> {
+		let proof: String = self
+			.request("isthmus_finalityProof", rpc_params![known])
+			.await?;
+		bytes(&proof)
 	}
 
 	/// Follows the node's proofs of finality as far as they go.
 	async fn follow(&self, finality: &mut Finality) -> Result<(), Error> {
 		for _ in 0..PROOFS {
 			let before = finality.head().number;
-			let proof: Result<String, Error> = self
-				.request("isthmus_finalityProof", rpc_params![finality.head_hash()])
-				.await;
-			let proof = match proof {
+			let proof = match self.finality_proof(finality.head_hash()).await {
 				Err(error @ Error::Rpc { code: NO_PROOF, .. }) => {
 					let (offered, known) = (self.finalized_number().await?, before);
 					// A node may be ahead and lack the history between, for example after a warp sync.
@@ -168,7 +180,7 @@ impl Client {
 						false => error,
 					});
 				}
-				proof => bytes(&proof?)?,
+				proof => proof?,
 			};
 			let is_newest = finality.follow(&proof).map_err(Unproven::from)?;
 			if is_newest {

@@ -2,8 +2,17 @@
 //! Removes a record, or a folder with its files.
 
 use crate::{
-	account::Identity, client::Client, error::Error, folder, progress::Progress, reading::Reading,
-	sharing::epoch_id, tx::Pending, types::RecordKey, upload::complete,
+	account::Identity,
+	client::Client,
+	error::Error,
+	folder,
+	progress::Progress,
+	reading::Reading,
+	sharing::epoch_id,
+	tx::Pending,
+	types::RecordKey,
+	upload::{complete, settled},
+	upload_folder::{stored_of, LocalFolder},
 };
 use std::io;
 
@@ -75,6 +84,29 @@ impl Removal {
 		})
 	}
 
+	/// Prepares to remove what an unfinished upload of a folder has stored under a name. The records of its files have
+	/// keys that follow from their paths, so the folder has to be the one that was stored.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`stored_of`].
+	pub async fn unfinished(
+		client: &Client,
+		owner: &Identity,
+		key: RecordKey,
+		folder: &LocalFolder,
+	) -> Result<Option<Self>, Error> {
+		// An earlier upload's transactions may still be in flight.
+		settled(client, owner.id()).await?;
+		let mut files = stored_of(client, owner, key, folder).await?;
+		let is_none = files.is_empty();
+		files.retain(|file| *file != key);
+		Ok((!is_none).then_some(Self {
+			key,
+			files: Some(files),
+		}))
+	}
+
 	/// Returns the number of files to remove with the record; `None` if it is not a folder.
 	pub fn files(&self) -> Option<usize> {
 		self.files.as_ref().map(Vec::len)
@@ -95,7 +127,10 @@ impl Removal {
 			}
 		}
 		let files = self.files.map(|_| calls.len());
-		calls.push(client.remove_record(self.key).await?);
+		// The files of an unfinished upload have no list yet.
+		if calls.is_empty() || best.record(owner.id(), self.key).await?.is_some() {
+			calls.push(client.remove_record(self.key).await?);
+		}
 		match client.submit_all(&owner.account, &calls).await? {
 			Some(last) => Ok(Removed { last, files }),
 			// This does not happen: there is at least one call, which removes the record itself.

@@ -5,7 +5,7 @@
 //! The first use of an address decides which chain it leads to, unless the user names the chain by the hash of
 //! its first block. From then on, another chain at that address is refused.
 
-use crate::text::{from_hex, to_hex};
+use crate::text::{from_hex, io_words, to_hex};
 use isthmus_light::{genesis_hash, BlockNumber, Finality};
 
 pub use isthmus_light::{FinalityError, ProofError};
@@ -32,6 +32,18 @@ pub struct Trust {
 	pub memory: Option<PathBuf>,
 	/// Whether to believe the node without proofs. Only for a node on the same machine.
 	pub node: bool,
+}
+
+impl Trust {
+	/// Returns an address at which the client remembers this chain, if it remembers one.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the memory cannot be read.
+	pub fn address_of(&self, genesis: &[u8; 32]) -> io::Result<Option<String>> {
+		let memory = self.memory.as_deref().map(Memory::in_folder);
+		memory.map_or(Ok(None), |memory| memory.address_of(genesis))
+	}
 }
 
 /// Why the client does not believe what a node says.
@@ -112,6 +124,20 @@ pub enum Notice {
 	},
 	/// What was learned about the chain cannot be kept on the disk, and why.
 	NotRemembered(String),
+	/// Only development accounts vote on the chain, and the node is not on this machine.
+	Development {
+		/// The address.
+		url: String,
+	},
+}
+
+impl Notice {
+	/// Returns what to tell of a chain on which only development accounts vote. Nothing if the node is on this machine,
+	/// where such chains belong.
+	pub(crate) fn of_development(url: &str) -> Option<Self> {
+		let url = url.to_owned();
+		(!is_local(&url)).then_some(Self::Development { url })
+	}
 }
 
 impl fmt::Display for Notice {
@@ -131,6 +157,10 @@ impl fmt::Display for Notice {
 				f,
 				"warning: the chain cannot be remembered, so the next command believes the node again: {reason}"
 			),
+			Self::Development { url } => write!(
+				f,
+				"warning: only development accounts vote on the chain at {url}. Their secrets are public, so any server there can prove anything"
+			),
 		}
 	}
 }
@@ -146,30 +176,51 @@ impl Memory {
 		Self(folder.to_owned())
 	}
 
+	/// Creates the folder, unless it is there.
+	fn make(&self) -> io::Result<()> {
+		fs::create_dir_all(&self.0).map_err(|error| unusable(&self.0, &error))
+	}
+
+	/// Returns the text of the file of known chains, which is empty if there is none.
+	fn known_chains(&self) -> io::Result<String> {
+		let path = self.0.join(KNOWN_CHAINS);
+		let bytes = read(&path)?.unwrap_or_default();
+		String::from_utf8(bytes).map_err(|_| unusable(&path, &"it is not text"))
+	}
+
+	/// Returns an address that led to the chain with this first block.
+	fn address_of(&self, genesis: &[u8; 32]) -> io::Result<Option<String>> {
+		let text = self.known_chains()?;
+		// The first line of an address counts.
+		for (address, known) in text.lines().filter_map(|line| line.split_once(' ')) {
+			if from_hex(known) == Some(*genesis) && self.chain_at(address)? == Some(*genesis) {
+				return Ok(Some(address.to_owned()));
+			}
+		}
+		Ok(None)
+	}
+
 	/// Returns the hash of the first block of the chain that an address led to.
 	pub(crate) fn chain_at(&self, url: &str) -> io::Result<Option<[u8; 32]>> {
-		let text = match fs::read_to_string(self.0.join(KNOWN_CHAINS)) {
-			Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-			text => text?,
-		};
+		let text = self.known_chains()?;
 		let genesis = text.lines().find_map(|line| {
 			let (known, genesis) = line.split_once(' ')?;
 			(known == url).then_some(genesis)
 		});
 		let read = |genesis: &str| {
-			from_hex(genesis).ok_or_else(|| {
-				let path = self.0.join(KNOWN_CHAINS);
-				io::Error::other(format!("{}: `{genesis}` is no hash", path.display()))
-			})
+			let path = self.0.join(KNOWN_CHAINS);
+			let malformed = || unusable(&path, &format!("`{genesis}` is no hash"));
+			from_hex(genesis).ok_or_else(malformed)
 		};
 		genesis.map(read).transpose()
 	}
 
 	/// Remembers which chain an address leads to.
 	pub(crate) fn set_chain_at(&self, url: &str, genesis: &[u8; 32]) -> io::Result<()> {
-		fs::create_dir_all(&self.0)?;
+		self.make()?;
 		let path = self.0.join(KNOWN_CHAINS);
-		let mut file = fs::File::options().append(true).create(true).open(path)?;
+		let file = fs::File::options().append(true).create(true).open(&path);
+		let mut file = file.map_err(|error| unusable(&path, &error))?;
 		// In one write, because other programs may add lines, too.
 		file.write_all(format!("{url} {}\n", to_hex(genesis)).as_bytes())
 	}
@@ -182,9 +233,8 @@ impl Memory {
 	/// begin again could go back.
 	pub(crate) fn finality(&self, genesis: H256) -> io::Result<Option<Finality>> {
 		let path = self.finality_of(&genesis.0);
-		let bytes = match fs::read(&path) {
-			Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-			bytes => bytes?,
+		let Some(bytes) = read(&path)? else {
+			return Ok(None);
 		};
 		let malformed = |error: FinalityError| {
 			io::Error::other(format!(
@@ -204,13 +254,38 @@ impl Memory {
 		if known.is_some_and(|known| known.head().number >= finality.head().number) {
 			return Ok(());
 		}
-		fs::create_dir_all(&self.0)?;
-		let mut file = tempfile::NamedTempFile::new_in(&self.0)?;
+		self.make()?;
+		let mut file =
+			tempfile::NamedTempFile::new_in(&self.0).map_err(|error| unusable(&self.0, &error))?;
 		file.write_all(&finality.to_bytes())?;
 		file.as_file().sync_all()?;
 		file.persist(self.finality_of(&genesis.0))?;
 		Ok(())
 	}
+}
+
+/// Reads a file of the memory; `None` if there is none. Nothing but a regular file is opened: to open a FIFO waits for
+/// another program.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+	use io::ErrorKind::{NotADirectory, NotFound};
+	match fs::metadata(path) {
+		Ok(there) if !there.is_file() => Err(unusable(path, &"it is not a regular file")),
+		Ok(_) => fs::read(path)
+			.map(Some)
+			.map_err(|error| unusable(path, &error)),
+		// Where no folder can be, nothing is remembered. To write there will fail, and the user is told.
+		Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(None),
+		Err(error) => Err(unusable(path, &error)),
+	}
+}
+
+/// Returns the error of a part of the memory that cannot be used: its path, and what to do.
+fn unusable(path: &Path, reason: &impl fmt::Display) -> io::Error {
+	io::Error::other(format!(
+		"{}: {}. Mend or remove it, or name another folder with $XDG_CONFIG_HOME",
+		path.display(),
+		io_words(reason)
+	))
 }
 
 /// Why a file is not a specification that names a chain.
@@ -266,6 +341,38 @@ pub(crate) fn is_local(url: &str) -> bool {
 mod tests {
 	use super::*;
 
+	#[cfg(unix)]
+	#[test]
+	fn a_memory_that_cannot_be_used_is_named_and_nothing_but_a_file_is_opened() {
+		let folder = tempfile::tempdir().unwrap();
+		let at = folder.path().join("isthmus");
+		let memory = Memory::in_folder(&at);
+		let path = at.join(KNOWN_CHAINS);
+		let shown = |error: io::Error| {
+			let text = error.to_string();
+			assert!(text.contains("isthmus"), "{text}");
+			assert!(text.ends_with("with $XDG_CONFIG_HOME"), "{text}");
+			text
+		};
+		// A file is where the folder has to be: nothing is remembered there.
+		fs::write(&at, "").unwrap();
+		assert_eq!(memory.chain_at("ws://a").unwrap(), None);
+		shown(memory.set_chain_at("ws://a", &[1; 32]).unwrap_err());
+		fs::remove_file(&at).unwrap();
+		fs::create_dir_all(&path).unwrap();
+		assert!(shown(memory.chain_at("ws://a").unwrap_err()).contains("not a regular file"));
+		shown(memory.set_chain_at("ws://a", &[1; 32]).unwrap_err());
+		fs::remove_dir(&path).unwrap();
+		let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+		rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+		assert!(shown(memory.chain_at("ws://a").unwrap_err()).contains("not a regular file"));
+		fs::remove_file(&path).unwrap();
+		fs::write(&path, [0xff, 0xfe]).unwrap();
+		assert!(shown(memory.chain_at("ws://a").unwrap_err()).contains("not text"));
+		fs::write(&path, "ws://a 0x12\n").unwrap();
+		assert!(shown(memory.chain_at("ws://a").unwrap_err()).contains("no hash"));
+	}
+
 	#[test]
 	fn a_local_address_is_a_loopback_one() {
 		for (url, expected) in [
@@ -284,6 +391,16 @@ mod tests {
 	}
 
 	#[test]
+	fn a_development_chain_of_another_machine_is_warned_of() {
+		assert_eq!(Notice::of_development("ws://127.0.0.1:9944"), None);
+		let url = "wss://node.org".to_owned();
+		let notice = Notice::of_development(&url);
+		assert_eq!(notice, Some(Notice::Development { url }));
+		let text = notice.map(|notice| notice.to_string());
+		assert!(text.is_some_and(|text| text.contains("at wss://node.org. Their secrets")));
+	}
+
+	#[test]
 	fn the_first_chain_at_an_address_is_remembered() {
 		let folder = tempfile::tempdir().unwrap();
 		let memory = Memory::in_folder(&folder.path().join("isthmus"));
@@ -294,6 +411,10 @@ mod tests {
 		assert_eq!(memory.chain_at("ws://a").unwrap(), Some([1; 32]));
 		assert_eq!(memory.chain_at("ws://ab").unwrap(), Some([2; 32]));
 		assert_eq!(memory.chain_at("ws://b").unwrap(), None);
+		let address = |byte| memory.address_of(&[byte; 32]).unwrap();
+		assert_eq!(address(1).as_deref(), Some("ws://a"));
+		assert_eq!(address(2).as_deref(), Some("ws://ab"));
+		assert_eq!(address(3), None, "the first line of ws://a counts");
 		fs::write(folder.path().join("isthmus/known-chains"), "ws://a 0x12").unwrap();
 		assert!(memory.chain_at("ws://a").is_err());
 	}

@@ -30,8 +30,8 @@ use std::{
 use subxt::rpcs::rpc_params;
 use tokio::{sync::MutexGuard, time::sleep};
 
-/// The time between looks whether the node counts a transaction that it may not have received.
-const LOOK: Duration = Duration::from_millis(500);
+/// The time between looks whether the node counts a transaction that it may not have received, or has dropped.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The right to send an account's next transaction, until it is dropped.
 pub(crate) struct Turn<'a> {
@@ -47,6 +47,28 @@ pub(crate) struct Turn<'a> {
 impl<'a> Turn<'a> {
 	/// Waits for the account's lock, and finds out what is in flight.
 	pub(crate) async fn take(client: &'a Client, account: &AccountId) -> Result<Self, Error> {
+		let mut turn = Self::lock(client, account).await;
+		turn.notes = loop {
+			let (next, included) =
+				futures::try_join!(client.next_nonce(account), client.included_nonce(account))?;
+			let noted = turn.notes.all.clone();
+			let notes = Notes::new(noted, client.genesis(), included, next, now());
+			if !notes.is_unsure() {
+				break notes;
+			}
+			sleep(LOOK).await;
+		};
+		Ok(turn)
+	}
+
+	/// Forgets an account's transactions from this nonce on, because the node has dropped the first of them. Does not
+	/// wait until the node counts the others.
+	pub(crate) async fn dropped(client: &Client, account: &AccountId, nonce: u64) {
+		Turn::lock(client, account).await.forget(nonce);
+	}
+
+	/// Waits for the account's lock, and reads the notes. All transactions in them count as in flight.
+	async fn lock(client: &'a Client, account: &AccountId) -> Self {
 		let memory = client.0.notes.lock().await;
 		let path = lock::path(&format!("isthmus-{account}.lock"));
 		let mut file = path.and_then(|path| lock::open(&path));
@@ -60,21 +82,12 @@ impl<'a> Turn<'a> {
 			Some(file) => read(file),
 			None => memory.get(account).cloned().unwrap_or_default(),
 		};
-		let notes = loop {
-			let (next, included) =
-				futures::try_join!(client.next_nonce(account), client.included_nonce(account))?;
-			let notes = Notes::new(noted.clone(), client.genesis(), included, next, now());
-			if !notes.is_unsure() {
-				break notes;
-			}
-			sleep(LOOK).await;
-		};
-		Ok(Self {
+		Self {
 			memory,
 			account: *account,
 			file,
-			notes,
-		})
+			notes: Notes::new(noted, client.genesis(), 0, u64::MAX, now()),
+		}
 	}
 
 	/// Returns what is in flight.
@@ -130,7 +143,7 @@ fn read(file: &mut File) -> Vec<Note> {
 
 impl Client {
 	/// Returns an account's next nonce by the node's count, which includes transactions in its pool.
-	async fn next_nonce(&self, account: &AccountId) -> Result<u64, Error> {
+	pub(crate) async fn next_nonce(&self, account: &AccountId) -> Result<u64, Error> {
 		let params = rpc_params![account];
 		self.request("system_accountNextIndex", params).await
 	}

@@ -14,7 +14,7 @@ use crate::{
 	types::{AccountId, Balance, BlockNumber},
 	wait::Wait,
 };
-use std::future::Future;
+use std::{future::Future, time::Duration};
 use subxt::{
 	config::{DefaultExtrinsicParamsBuilder, SubstrateConfig},
 	error::DispatchError,
@@ -25,10 +25,15 @@ use subxt::{
 	},
 	utils::H256,
 };
+use tokio::time::timeout;
 
 /// The maximum number of times that a transaction is signed. It is signed again if another program that uses
 /// the same account takes its nonce.
 const ATTEMPTS: u32 = 5;
+/// How long to wait for news of a transaction before asking whether the node still has those before it.
+const QUIET: Duration = Duration::from_secs(8);
+/// How many times in a row the node has to answer that it lacks one of those: it may be busy with a block.
+const MISSING: u32 = 2;
 /// The maximum number of small calls in a transaction: together they take up only part of a block.
 const CALLS_IN_ONE: usize = 200;
 
@@ -77,6 +82,27 @@ impl Client {
 	/// are left until the call's last block.
 	pub async fn submit(&self, account: &Account, call: &Call) -> Result<Pending, Error> {
 		let make = |_| async { Ok((call.clone(), ())) };
+		let (pending, ()) = self.submit_made(account, make).await?;
+		Ok(pending)
+	}
+
+	/// Submits a call whose success depends on the account's transaction with the nonce `after`.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::NotIncluded`] if the node has dropped that transaction: this one would take its nonce.
+	pub(crate) async fn submit_after(
+		&self,
+		account: &Account,
+		call: &Call,
+		after: Option<u64>,
+	) -> Result<Pending, Error> {
+		let make = |notes: Notes| async move {
+			match after.is_some_and(|after| notes.nonce() <= after) {
+				true => Err(Error::NotIncluded("the node dropped it".into())),
+				false => Ok((call.clone(), ())),
+			}
+		};
 		let (pending, ()) = self.submit_made(account, make).await?;
 		Ok(pending)
 	}
@@ -149,6 +175,22 @@ impl Client {
 				}
 			}
 		}
+	}
+
+	/// Asks the node for the fee of a call at present, with this client's tip.
+	pub(crate) async fn fee(&self, account: &Account, call: &Call) -> Result<Balance, Error> {
+		/// How many bytes of the answer are the fee: its last ones, after the weight and the class.
+		const FEE: usize = size_of::<Balance>();
+		let (at, lifetime) = self.mortality(None).await?;
+		let signed = sign(account, call, &at, lifetime, 0, self.tip())?;
+		let length = (signed.text.len() / 2).saturating_sub(1) as u32;
+		let arguments = format!("{}{}", signed.text, hex::encode(length.to_le_bytes()));
+		let params = rpc_params!["TransactionPaymentApi_query_info", arguments];
+		let answer: String = self.request("state_call", params).await?;
+		let answer = hex::decode(answer.trim_start_matches("0x")).unwrap_or_default();
+		let fee = answer.last_chunk::<FEE>().copied();
+		let fee = fee.ok_or_else(|| Error::Incompatible("a fee has not 128 bits".into()))?;
+		Ok(Balance::from_le_bytes(fee).saturating_add(self.tip()))
 	}
 
 	/// Executes a transaction on the best block's state, and discards the changes.
@@ -305,6 +347,11 @@ impl Pending {
 		self.hash
 	}
 
+	/// Returns its nonce.
+	pub(crate) fn nonce(&self) -> u64 {
+		self.nonce
+	}
+
 	/// Returns the last block that may include it.
 	pub fn last(&self) -> BlockNumber {
 		self.last
@@ -324,7 +371,8 @@ impl Pending {
 	/// # Errors
 	///
 	/// Returns [`Error::Refused`] if the call failed, [`Error::NotIncluded`] if the node dropped the
-	/// transaction, and [`Error::Unconfirmed`] if the connection is lost.
+	/// transaction, [`Error::Behind`] if it dropped an earlier one of the account, and [`Error::Unconfirmed`] if
+	/// the connection is lost.
 	pub async fn included(&mut self) -> Result<Included, Error> {
 		self.until(false).await
 	}
@@ -355,10 +403,28 @@ impl Pending {
 		events.await.map_err(|error| after_sending(error, last))
 	}
 
+	/// Returns whether the transaction is in no block, and an earlier one of the account is neither in a block nor in
+	/// the node's pool.
+	async fn is_behind(&mut self) -> Result<bool, Error> {
+		let is_waiting = self.block.is_none();
+		Ok(is_waiting && self.client.next_nonce(&self.account).await? <= self.nonce)
+	}
+
 	/// Waits for the transaction's block.
 	async fn block(&mut self, finalized: bool) -> Result<TransactionBlockDetails<H256>, Error> {
+		let mut missing = 0;
 		loop {
-			match self.next().await? {
+			let Ok(status) = timeout(QUIET, self.next()).await else {
+				missing = match self.is_behind().await? {
+					true => missing + 1,
+					false => 0,
+				};
+				if missing == MISSING {
+					return Err(Error::Behind { last: self.last });
+				}
+				continue;
+			};
+			match status? {
 				TransactionStatus::Finalized { block } => return Ok(block),
 				TransactionStatus::BestChainBlockIncluded { block } => {
 					self.block = block.as_ref().map(|block| block.hash);
@@ -377,8 +443,7 @@ impl Pending {
 						});
 					}
 					// The transaction's nonce is free again, so ask the node for the next one.
-					let turn = Turn::take(&self.client, &self.account).await?;
-					turn.forget(self.nonce);
+					Turn::dropped(&self.client, &self.account, self.nonce).await;
 					return Err(Error::NotIncluded(error));
 				}
 				_ => {}

@@ -13,6 +13,7 @@ use crate::{
 	claim::Claim,
 	client::Client,
 	connection::{reconnect_after, RECONNECTIONS},
+	cost::{self, Prices},
 	error::{Error, Rejection, UploadError},
 	lock,
 	manifest::{content_hash, Manifest},
@@ -377,6 +378,7 @@ impl<'a> Upload<'a> {
 			Some(started) => (true, started.arrived),
 			None => (false, 0),
 		};
+		self.check_funds(length, first, resumed).await?;
 		// If the chain already has the hashes, none may differ: a second value encrypted under the same keys
 		// and nonces would reveal both values.
 		let known = started.map(|started| started.manifest);
@@ -403,6 +405,24 @@ impl<'a> Upload<'a> {
 		})
 	}
 
+	/// Checks that the account can pay for the chunks from number `first` on, at present.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::NotEnoughFunds`] if it cannot.
+	async fn check_funds(&self, length: u64, first: u32, resumed: bool) -> Result<(), Error> {
+		let (client, owner) = (self.client, self.owner);
+		let sent = plaintext(first, CHUNK_SIZE, length);
+		let chunks = length.div_ceil(CHUNK_SIZE.into());
+		let prices = Prices::of_chunks(client, &owner.account, self.place.key).await?;
+		let mut needed = prices.of(chunks.saturating_sub(first.into()), length - sent);
+		let best = client.best().await?;
+		if !resumed {
+			needed = needed.saturating_add(cost::deposits(&best, 1)?);
+		}
+		Ok(cost::check(needed, best.funds(owner.id()).await?.free)?)
+	}
+
 	/// Waits until no other program on this machine stores a large value under the same key.
 	async fn lock(&self) -> Option<lock::Held> {
 		let name = format!(
@@ -419,8 +439,11 @@ impl<'a> Upload<'a> {
 		self.stamp.map_or(Ok(()), Stamp::check)
 	}
 
-	async fn submit(&self, call: &Call) -> Result<(Pending, ()), Error> {
-		Ok((self.client.submit(&self.owner.account, call).await?, ()))
+	/// Submits a chunk. The chain takes chunks in order only, so the one before, with the nonce `after`, has to be in
+	/// a block or in the node's pool.
+	async fn submit(&self, call: &Call, after: Option<u64>) -> Result<(Pending, ()), Error> {
+		let account = &self.owner.account;
+		Ok((self.client.submit_after(account, call, after).await?, ()))
 	}
 
 	/// Waits for a transaction's block or, if that was requested, for its finality.
@@ -531,7 +554,8 @@ impl<'a> Upload<'a> {
 				.client
 				.store_chunk(self.place.key, number, proof, chunk)
 				.await?;
-			let submit = || self.submit(&call);
+			let after = window.last();
+			let submit = || self.submit(&call, after);
 			window.send((), submit, &mut included).await?;
 		}
 		if let Some(((), mut pending)) = window.finish_but_last(&mut included).await? {

@@ -14,6 +14,7 @@ use crate::{
 	account::Identity,
 	client::Client,
 	connection::{reconnect_after, RECONNECTIONS},
+	cost::{self, Prices},
 	error::{Error, Rejection, UploadError},
 	folder::{self, File as Entry},
 	outcome::Included,
@@ -22,7 +23,7 @@ use crate::{
 	refusal::PalletError,
 	sharing::epoch_id,
 	stamp::Stamp,
-	state::State,
+	state::{every, State},
 	types::*,
 	upload::{complete, next_leaf, read_whole, settled, Stored, Upload, MAX_WHOLE},
 	window::Window,
@@ -30,7 +31,7 @@ use crate::{
 use isthmus_envelope::EpochRoot;
 use local::{entry, LocalFile};
 use std::{
-	collections::BTreeMap,
+	collections::{BTreeMap, BTreeSet},
 	fs::{File, Metadata},
 	io::{Seek, SeekFrom},
 };
@@ -180,6 +181,7 @@ impl<'a> UploadFolder<'a> {
 		progress: &mut impl Progress,
 	) -> Result<StoredFolder, UploadFolderError> {
 		let mut upload = Running::start(self, folder).await?;
+		upload.check_funds(folder).await?;
 		let mut missing: Vec<usize> = (0..folder.files.len()).collect();
 		let mut tries = Tries::default();
 		while !missing.is_empty() {
@@ -205,6 +207,43 @@ impl<'a> UploadFolder<'a> {
 		let list = upload.store_list(folder, self.finalized, progress).await?;
 		Ok(StoredFolder { list, files, bytes })
 	}
+}
+
+/// Returns the keys of the records that uploads of a folder under `key` have stored so far, in any dataset and epoch:
+/// the files' records, in their order, and the list's, last.
+///
+/// # Errors
+///
+/// Returns the errors of [`State::records`].
+pub async fn stored_of(
+	client: &Client,
+	owner: &Identity,
+	key: RecordKey,
+	folder: &LocalFolder,
+) -> Result<Vec<RecordKey>, Error> {
+	let best = client.best().await?;
+	let records = every(|after| best.records(owner.id(), after)).await?;
+	let keys: BTreeSet<[u8; 32]> = records.iter().map(|entry| entry.key.0).collect();
+	let epochs: BTreeSet<(DatasetId, Epoch)> = records
+		.iter()
+		.map(|entry| (entry.record.dataset, entry.record.epoch))
+		.collect();
+	let mut stored = Vec::new();
+	for (dataset, epoch) in epochs {
+		let id = epoch_id(client, owner.id(), dataset, epoch);
+		let root = owner.master.epoch_root(&id);
+		let files = folder
+			.files
+			.iter()
+			.map(|file| root.file_key(&key.0, &file.path));
+		stored.extend(
+			files
+				.filter(|file| keys.contains(file))
+				.map(RecordKey::from),
+		);
+	}
+	stored.extend(keys.contains(&key.0).then_some(key));
+	Ok(stored)
 }
 
 /// Returns whether nothing more can be stored in the epoch, because a new one was started.
@@ -331,6 +370,46 @@ impl<'a> Running<'a> {
 			}
 			Some(_) => Err(UploadError::LeafTaken(self.place).into()),
 		}
+	}
+
+	/// Checks that the account can pay for the files that are not stored, at present.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::NotEnoughFunds`] if it cannot.
+	async fn check_funds(&self, folder: &LocalFolder) -> Result<(), UploadFolderError> {
+		if self.is_stored {
+			return Ok(());
+		}
+		let (client, owner) = (self.client, self.owner);
+		let prices = Prices::of_values(client, &owner.account, &self.place).await?;
+		let best = client.best().await?;
+		let free = best.funds(owner.id()).await?.free;
+		let cost = |records: u64, bytes| -> Result<Balance, Error> {
+			Ok(prices
+				.of(records, bytes)
+				.saturating_add(cost::deposits(&best, records)?))
+		};
+		// The list is one more record.
+		let (mut records, mut bytes) = (1, 0);
+		for file in &folder.files {
+			let there = std::fs::metadata(&file.at).map_err(UploadFolderError::io(&file.at))?;
+			records += 1;
+			bytes += there.len();
+		}
+		if cost(records, bytes)? <= free {
+			return Ok(());
+		}
+		// An earlier upload may have stored some.
+		for file in &folder.files {
+			if best.record(owner.id(), self.key(file)).await?.is_some() {
+				records -= 1;
+				bytes -= std::fs::metadata(&file.at)
+					.map_or(0, |there| there.len())
+					.min(bytes);
+			}
+		}
+		Ok(cost::check(cost(records, bytes)?, free)?)
 	}
 
 	/// Returns the key of a file's record.

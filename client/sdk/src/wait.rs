@@ -48,6 +48,8 @@ pub struct Waiting {
 	pub since: Duration,
 	/// The numbers of the best block and of the last finalized one; `None` if the node did not answer.
 	pub blocks: Option<(BlockNumber, BlockNumber)>,
+	/// Whether the best block is later than the one that this client last saw.
+	pub grows: bool,
 }
 
 impl fmt::Display for Waiting {
@@ -82,6 +84,9 @@ impl fmt::Display for Waiting {
 				f,
 				"; the best block is {best}, the last finalized one {finalized}. More than two thirds of the verifiers have to vote for it"
 			),
+			(_, Some((best, _))) if self.grows => {
+				write!(f, "; the best block is {best}, and more come")
+			}
 			(_, Some((best, _))) => {
 				write!(f, "; the best block is {best}. Does a node mine?")
 			}
@@ -139,15 +144,20 @@ mod tests {
 
 	#[test]
 	fn a_report_says_why_nothing_happens() {
-		let waiting = |what, blocks| {
-			let since = Duration::from_secs(20);
-			Waiting {
-				what,
-				since,
-				blocks,
-			}
-			.to_string()
+		let waiting = |what, blocks| Waiting {
+			what,
+			since: Duration::from_secs(20),
+			blocks,
+			grows: false,
 		};
+		let moving = Waiting {
+			grows: true,
+			..waiting(Wait::Block, Some((9, 3)))
+		};
+		assert!(moving
+			.to_string()
+			.ends_with("the best block is 9, and more come"));
+		let waiting = |what, blocks| waiting(what, blocks).to_string();
 		assert_eq!(
 			waiting(Wait::Block, Some((7, 3))),
 			"waiting for a block with the transaction, for 20 s; the best block is 7. Does a node mine?"

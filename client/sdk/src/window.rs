@@ -21,6 +21,11 @@ impl<Tag> Window<Tag> {
 		Self(VecDeque::new())
 	}
 
+	/// Returns the nonce of the latest transaction in flight.
+	pub(crate) fn last(&self) -> Option<u64> {
+		self.0.back().map(|(_, pending)| pending.nonce())
+	}
+
 	/// Submits a transaction. While the window or the node's pool is full, waits for the oldest transaction
 	/// and passes its outcome to `done`.
 	///

@@ -14,6 +14,7 @@
 //! | a body is checked against its header before it counts as arrived | `wire.rs` |
 //! | a block that two peers have is not left to one of them | `machine/bodies.rs` |
 //! | bytes that are not an announcement cost their sender the connection | `announcements.rs` |
+//! | a peer that asks without end makes no other peer wait | `turns.rs` |
 //! | a block that cannot be imported is tried again, less and less often | `machine/failed.rs` |
 //!
 //! A node that is started with `--sync warp` first fetches the state of a finalized block instead of the blocks from
@@ -31,6 +32,7 @@ mod ledger;
 pub mod machine;
 mod metrics;
 mod strategy;
+mod turns;
 pub mod warp;
 mod warp_wire;
 mod warping;
@@ -40,6 +42,7 @@ pub use announcements::StrictAnnouncements;
 pub use ledger::ChainLedger;
 pub use metrics::SyncMetrics;
 pub use strategy::{HeaviestSync, SyncParts};
+pub use turns::in_turn;
 pub use warp_wire::WarpProtocols;
 
 /// The target of this crate's log lines.

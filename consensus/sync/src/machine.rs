@@ -59,6 +59,9 @@ pub struct Machine<L: Ledger> {
 	sides: Vec<Lane>,
 	bodies: Bodies<L::Peer, L::Block>,
 	failed: FailedBlocks,
+	/// The blocks that are being imported silently, and the last one that was.
+	silent: HashSet<Hash>,
+	unheard: Option<Hash>,
 	/// Blocks that GRANDPA waits for.
 	wanted: VecDeque<Hash>,
 	/// Headers whose chains leave ours below the finalized block.
@@ -87,6 +90,8 @@ impl<L: Ledger> Machine<L> {
 			sides: Vec::new(),
 			bodies: Bodies::new(),
 			failed: FailedBlocks::new(),
+			silent: HashSet::new(),
+			unheard: None,
 			wanted: VecDeque::new(),
 			dead: HashSet::new(),
 			dead_queue: VecDeque::new(),
@@ -162,16 +167,21 @@ impl<L: Ledger> Machine<L> {
 	pub fn finalized(&mut self) {
 		let finalized = self.ledger.finalized();
 		let (tree, ledger) = (&self.tree, &self.ledger);
+		// The import may finalize further blocks meanwhile, below which no block is live any more. Those of our best chain
+		// stay in it.
+		let is_ours = |hash: &Hash, number| ledger.canonical(number) == Some(*hash);
 		let is_live = |tip: &Hash| {
 			let mut below = None;
 			for (hash, node) in tree.chain(tip) {
 				if node.number <= finalized {
 					// The finalized block stays in the tree until the results of its batch are here.
-					return node.number == finalized && ledger.place(&hash) == Place::Live;
+					return node.number == finalized && is_ours(&hash, node.number);
 				}
-				below = Some(node.parent);
+				below = Some((node.parent, node.number.saturating_sub(1)));
 			}
-			below.is_some_and(|parent| ledger.place(&parent) == Place::Live)
+			below.is_some_and(|(parent, number)| {
+				ledger.place(&parent) == Place::Live || is_ours(&parent, number)
+			})
 		};
 		for peer in self.peers.values_mut() {
 			let before = peer.tips.len();
@@ -198,6 +208,7 @@ impl<L: Ledger> Machine<L> {
 		}
 		self.ask_for_bodies();
 		self.import();
+		self.announce();
 		std::mem::take(&mut self.actions)
 	}
 

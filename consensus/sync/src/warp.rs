@@ -2,7 +2,7 @@
 //! Decides what to ask which peer for until the node can begin with a finalized block instead of genesis (ADR 27).
 //! Like [`machine`](crate::machine), this is a pure state machine: events go in, actions come out.
 //!
-//! 1. The peers prove which block is final. The highest one is the *target*.
+//! 1. The peers prove which block is final. The highest one is the *target*. Peers that are late are not waited for.
 //! 2. One peer sends the target's body and the headers below it, the target's *foot*.
 //! 3. Peers send the target's state, one part after the other. Each part is proved by the header's state root.
 //! 4. The target is imported with its state, and the ordinary sync begins above it.
@@ -19,10 +19,16 @@ use std::{cmp::Reverse, collections::BTreeMap, fmt::Debug, time::Duration};
 const PEERS: usize = 3;
 /// If there are fewer peers after this time, they decide.
 const WAIT_FOR_PEERS: Duration = Duration::from_secs(10);
+/// How long the peers may take to prove their final blocks before the target is chosen without those that have not.
+/// A single request may take 40 s. The time doubles each time that no state comes of it, so that slow peers are heard in
+/// the end.
+const PROVING: Duration = Duration::from_secs(60);
+/// The maximum of this time. If it were longer, peers that prune would not have the target's state any more.
+const MAX_PROVING: Duration = Duration::from_secs(240);
 /// How long to wait before the peers are asked for their final blocks again.
 const RETRY: Duration = Duration::from_secs(10);
-/// If fewer than [`LEAST`] bytes of the state arrive in this time, the peers are asked for a newer target. Otherwise a
-/// peer with an old one, whose state no other peer has, could send it for ever.
+/// If the target's foot does not arrive in this time, or fewer than [`LEAST`] bytes of the state, the peers are asked for
+/// a newer target. Otherwise a peer with an old one, whose state no other peer has, could send it for ever.
 const STALLED: Duration = Duration::from_secs(180);
 /// See [`STALLED`].
 const LEAST: u64 = 1024 * 1024;
@@ -128,12 +134,15 @@ enum Proof {
 
 struct Peer {
 	proof: Proof,
-	/// Whether it was asked for something and has not answered.
+	/// Whether it was asked for a part of the target and has not answered. While its proof is underway, it is busy with
+	/// that.
 	is_busy: bool,
 	/// Whether it did not have what the current target needs.
 	lacks: bool,
 	/// How often it did not have what a target needed.
 	failures: u32,
+	/// Since when it is connected.
+	joined: Time,
 	/// Since when it is busy.
 	since: Time,
 	/// How many bytes a second it sent of the state, if it was ever asked.
@@ -157,6 +166,10 @@ pub struct Warp<P> {
 	since: Option<Time>,
 	/// Nothing is asked for before this time.
 	not_before: Time,
+	/// Until when the peers may prove their final blocks, or the target's foot may take.
+	deadline: Time,
+	/// How long they may take for it.
+	proving: Duration,
 	/// How many bytes of the state have arrived since this time.
 	arrived: (Time, u64),
 	/// How many parts of the state have arrived since a new peer was tried.
@@ -172,6 +185,8 @@ impl<P: Copy + Ord + Debug> Default for Warp<P> {
 			now: Time::ZERO,
 			since: None,
 			not_before: Time::ZERO,
+			deadline: Time::ZERO,
+			proving: PROVING,
 			arrived: (Time::ZERO, 0),
 			parts: 0,
 			actions: Vec::new(),
@@ -194,6 +209,7 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 				is_busy: false,
 				lacks: false,
 				failures: 0,
+				joined: self.now,
 				since: self.now,
 				pace: None,
 			},
@@ -207,14 +223,11 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 
 	/// Takes the result of a proof.
 	pub fn proved(&mut self, name: P, result: Result<ProofStep, Failure>) {
-		let Some(peer) = self.answered(name) else {
+		let Some(peer) = self.peers.get_mut(&name) else {
 			return;
 		};
 		match result {
-			Ok(ProofStep::More) => {
-				peer.is_busy = true;
-				self.actions.push(Action::AskProof(name));
-			}
+			Ok(ProofStep::More) => self.actions.push(Action::AskProof(name)),
 			Ok(ProofStep::Target(target)) => peer.proof = Proof::Proved(target),
 			Ok(ProofStep::Nothing) | Err(Failure::Unanswered) => peer.proof = Proof::None,
 			Err(failure) => self.drop_peer(name, failure),
@@ -284,7 +297,7 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 			match self.phase {
 				Phase::Waiting => self.wait_for_peers(),
 				Phase::Proving => self.prove(),
-				Phase::Foot(target) => self.ask(target, Action::AskFoot),
+				Phase::Foot(target) => self.ask_foot(target),
 				Phase::State(target) => self.ask_state(target),
 				Phase::Importing(_) | Phase::Done(_) => {}
 			}
@@ -318,21 +331,22 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		let since = *self.since.get_or_insert(self.now);
 		if self.peers.len() >= PEERS || self.now >= since.saturating_add(WAIT_FOR_PEERS) {
 			self.phase = Phase::Proving;
+			self.deadline = self.now.saturating_add(self.proving);
 			self.prove();
 		}
 	}
 
-	/// Has all peers prove their final blocks, and chooses the highest when they have.
+	/// Has all peers prove their final blocks, and chooses the highest when they have or their time is up.
 	fn prove(&mut self) {
 		for (name, peer) in &mut self.peers {
 			if !peer.is_busy && peer.proof == Proof::Unasked {
 				peer.proof = Proof::Underway;
-				peer.is_busy = true;
 				self.actions.push(Action::Restart(*name));
 				self.actions.push(Action::AskProof(*name));
 			}
 		}
-		if self.peers.values().any(|p| p.proof == Proof::Underway) {
+		let is_awaited = |peer: &Peer| peer.proof == Proof::Underway;
+		if self.now < self.deadline && self.peers.values().any(is_awaited) {
 			return;
 		}
 		let targets = self.peers.values().filter_map(|peer| match peer.proof {
@@ -357,7 +371,17 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 			peer.lacks = false;
 		}
 		self.phase = Phase::Foot(target);
+		self.deadline = self.now.saturating_add(STALLED);
 		self.ask(target, Action::AskFoot);
+	}
+
+	/// Asks for the target's foot, unless that has taken too long.
+	fn ask_foot(&mut self, target: Target) {
+		if self.now < self.deadline || self.peers.is_empty() {
+			return self.ask(target, Action::AskFoot);
+		}
+		self.actions.push(Action::Warn(Warning::NoState(target)));
+		self.ask_again(RETRY);
 	}
 
 	/// Asks for the next part of the state, unless it comes too slowly.
@@ -390,21 +414,30 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		}
 	}
 
-	/// Chooses the peer to ask: the fastest of those that failed least, unless these are slow. From time to time it is one whose pace is not
-	/// known yet, and if all others are slow, at once.
+	/// Chooses the peer to ask: the fastest of those that failed least, unless these are slow. From time to time it is one
+	/// whose pace is not known yet, and if all others are slow, at once. Of these, peers that have proved a final block
+	/// come first, then those that have been here longest, so that a silent peer which comes back under one name after
+	/// the other is asked last. While a peer is not slow, only those are tried that have proved a final block.
 	fn choose(&mut self, target: Target) -> Option<P> {
 		let free = || {
-			let is_free = |(_, peer): &(&P, &Peer)| !peer.is_busy && !peer.lacks;
+			let is_free = |(_, peer): &(&P, &Peer)| {
+				!peer.is_busy && peer.proof != Proof::Underway && !peer.lacks
+			};
 			self.peers.iter().filter(is_free)
 		};
 		let slow = Some(LEAST / STALLED.as_secs());
 		let known = free()
 			.filter(|(_, peer)| peer.pace.is_some())
 			.max_by_key(|(_, peer)| (peer.pace >= slow, Reverse(peer.failures), peer.pace));
-		let unknown = free()
-			.filter(|(_, peer)| peer.pace.is_none())
-			.max_by_key(|(_, peer)| (Reverse(peer.failures), peer.proof == Proof::Proved(target)));
 		let is_slow = known.is_none_or(|(_, peer)| peer.pace < slow);
+		let has_proved = |peer: &Peer| matches!(peer.proof, Proof::Proved(_));
+		let unknown = free()
+			.filter(|(_, peer)| peer.pace.is_none() && (is_slow || has_proved(peer)))
+			.max_by_key(|(_, peer)| {
+				let is_target = peer.proof == Proof::Proved(target);
+				let failures = Reverse(peer.failures);
+				(has_proved(peer), failures, is_target, Reverse(peer.joined))
+			});
 		let chosen = match unknown.filter(|_| is_slow || self.parts >= PARTS) {
 			Some((name, _)) => *name,
 			None => return known.map(|(name, _)| *name),
@@ -413,12 +446,15 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		Some(chosen)
 	}
 
-	/// Asks all peers for their final blocks again, after a pause.
+	/// Asks all peers for their final blocks again, after a pause. Proofs that are underway go on.
 	fn ask_again(&mut self, pause: Duration) {
 		self.phase = Phase::Waiting;
 		self.not_before = self.now.saturating_add(pause);
+		self.proving = self.proving.saturating_mul(2).min(MAX_PROVING);
 		for peer in self.peers.values_mut() {
-			peer.proof = Proof::Unasked;
+			if peer.proof != Proof::Underway {
+				peer.proof = Proof::Unasked;
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ use super::parts::{application, Core};
 use crate::{
 	cli::MiningArgs,
 	client::FullSealer,
+	files::read_at_most,
 	miners,
 	proposer::Proposers,
 	rpc::{
@@ -40,6 +41,8 @@ use tokio::sync::watch;
 const BLOCK_SIZE_LIMIT: usize = isthmus_runtime::MAX_BLOCK_LENGTH as usize;
 /// The group of the tasks' metrics.
 const GROUP: Option<&str> = Some("block-authoring");
+/// The maximum size of the file of the miners' secret, in bytes, with the white space around the secret.
+const MAX_SECRET_FILE: u64 = 1024;
 
 /// The mining that the options ask for, with the ports open.
 pub(super) struct Requested {
@@ -123,7 +126,8 @@ fn read_secret(file: &std::path::Path) -> Result<Secret, ServiceError> {
 	let refused = |error: &dyn std::fmt::Display| {
 		ServiceError::Other(format!("`--miners-secret-file {shown}`: {error}"))
 	};
-	let text = std::fs::read_to_string(file).map_err(|error| refused(&error))?;
+	let content = read_at_most(file, MAX_SECRET_FILE).map_err(|error| refused(&error))?;
+	let text = String::from_utf8(content).map_err(|error| refused(&error))?;
 	Secret::parse(&text).map_err(|error| refused(&error))
 }
 

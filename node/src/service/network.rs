@@ -5,23 +5,31 @@ use super::{parts::Core, serve, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts};
+use isthmus_sync::{
+	in_turn, machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts,
+};
 use polkadot_sdk::*;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
 use sc_network::{
 	config::FullNetworkConfiguration, service::traits::NetworkService, Litep2pNetworkBackend,
-	NetworkBackend, NotificationMetrics, NotificationService, ProtocolName, Roles,
+	NetworkBackend, NetworkBlock as _, NotificationMetrics, NotificationService, ProtocolName,
+	Roles,
 };
 use sc_network_sync::{
-	engine::SyncingEngine, service::network::NetworkServiceProvider, SyncingService,
+	block_relay_protocol::{BlockDownloader, BlockRelayParams},
+	block_request_handler::BlockRequestHandler,
+	engine::SyncingEngine,
+	service::network::NetworkServiceProvider,
+	SyncingService,
 };
 use sc_rpc::system::{System, SystemApiServer};
-use sc_service::{
-	build_default_block_downloader, error::Error as ServiceError, Configuration, TaskManager,
-};
+use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
 use sc_telemetry::Telemetry;
-use std::{future::Future, sync::Arc};
+use std::{
+	future::Future,
+	sync::{Arc, OnceLock},
+};
 
 /// What the stage needs.
 pub(super) struct Inputs<'a> {
@@ -197,15 +205,15 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 	let network = NetworkServiceProvider::new();
 	let (protocol_id, fork_id) = (config.protocol_id(), config.chain_spec.fork_id());
 	let peers = &config.network.default_peers_set;
-	let downloader = build_default_block_downloader(
+	let peers = peers.in_peers.saturating_add(peers.out_peers) as usize;
+	let handler = BlockRequestHandler::new::<Litep2pNetworkBackend>(
+		network.handle(),
 		&protocol_id,
 		fork_id,
-		net_config,
-		network.handle(),
 		core.client.clone(),
-		peers.in_peers.saturating_add(peers.out_peers) as usize,
-		&task_manager.spawn_handle(),
+		peers,
 	);
+	let downloader = serve_blocks(handler, net_config, peers, task_manager);
 	let warp = serve::start(serve::Inputs {
 		config,
 		core,
@@ -214,6 +222,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		network: network.handle(),
 		task_manager,
 	});
+	let announcer: Arc<OnceLock<SyncingService<Block>>> = Arc::default();
 	let strategy = HeaviestSync::new(SyncParts {
 		chain: core.chain.clone(),
 		downloader,
@@ -223,6 +232,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 			parallel: config.network.max_parallel_downloads as usize,
 		},
 		warp: config.network.sync_mode.is_warp().then_some(warp),
+		announce: announce_with(announcer.clone()),
 		metrics: config
 			.prometheus_registry()
 			.map(SyncMetrics::new)
@@ -248,6 +258,8 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		import_queue.service(),
 		net_config.peer_store_handle(),
 	)?;
+	// The engine, which has the strategy, does not run before this.
+	announcer.get_or_init(|| service.clone());
 	task_manager
 		.spawn_essential_handle()
 		.spawn_blocking("syncing", None, engine.run());
@@ -255,5 +267,35 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		service,
 		announcements,
 		network,
+	})
+}
+
+/// Starts to serve blocks to other nodes, and returns what asks them for blocks.
+fn serve_blocks(
+	handler: BlockRelayParams<Block, Litep2pNetworkBackend>,
+	net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
+	peers: usize,
+	task_manager: &TaskManager,
+) -> Arc<dyn BlockDownloader<Block>> {
+	let BlockRelayParams {
+		mut server,
+		downloader,
+		mut request_response_config,
+	} = handler;
+	let spawn = task_manager.spawn_handle();
+	let turns = in_turn(&mut request_response_config.inbound_queue, peers);
+	spawn.spawn("block-request-turns", Some("networking"), turns);
+	let serve = async move { server.run().await };
+	spawn.spawn("block-request-handler", Some("networking"), serve);
+	net_config.add_request_response_protocol(request_response_config);
+	downloader
+}
+
+/// Returns what announces blocks, once the sync's service is there.
+fn announce_with(service: Arc<OnceLock<SyncingService<Block>>>) -> Box<dyn Fn(Hash) + Send> {
+	Box::new(move |hash| {
+		if let Some(service) = service.get() {
+			service.announce_block(hash, None);
+		}
 	})
 }

@@ -7,6 +7,10 @@ use crate::{
 	database,
 	pool::{FullPool, Limits},
 };
+use futures::{
+	future::{self, BoxFuture},
+	FutureExt,
+};
 use isthmus_engine::{HeaviestChain, PowBlockImport, PowVerifier};
 use isthmus_primitives::{params::DifficultyRule, Block};
 use polkadot_sdk::*;
@@ -14,11 +18,12 @@ use sc_client_api::HeaderBackend;
 use sc_consensus::DefaultImportQueue;
 use sc_service::{
 	error::Error as ServiceError, Configuration, GenesisBlockBuilder, KeystoreContainer,
-	TaskManager,
+	SpawnEssentialTaskHandle, TaskManager,
 };
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
 use sp_api::{Core as _, ProvideRuntimeApi as _};
 use sp_consensus_grandpa::GrandpaApi as _;
+use sp_core::traits::SpawnEssentialNamed;
 use sp_keystore::KeystorePtr;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::Registry;
@@ -117,7 +122,7 @@ impl Parts {
 			PowVerifier::new(chain.clone()),
 			Box::new(block_import.clone()),
 			Some(Box::new(grandpa_import)),
-			&task_manager.spawn_essential_handle(),
+			&QueueSpawner(task_manager.spawn_essential_handle()),
 			config.prometheus_registry(),
 		);
 		let core = Core {
@@ -138,6 +143,33 @@ impl Parts {
 			grandpa,
 			telemetry,
 		})
+	}
+}
+
+/// Starts the worker of the import queue. It panics if it fails, and returns when its queue is dropped, as at the end of
+/// a command or of the network. That is no failure, whether or not the other tasks are ending already.
+#[derive(Clone)]
+pub struct QueueSpawner(pub SpawnEssentialTaskHandle);
+
+impl SpawnEssentialNamed for QueueSpawner {
+	fn spawn_essential_blocking(
+		&self,
+		name: &'static str,
+		group: Option<&'static str>,
+		worker: BoxFuture<'static, ()>,
+	) {
+		self.0
+			.spawn_blocking(name, group, worker.then(|()| future::pending()));
+	}
+
+	fn spawn_essential(
+		&self,
+		name: &'static str,
+		group: Option<&'static str>,
+		worker: BoxFuture<'static, ()>,
+	) {
+		self.0
+			.spawn(name, group, worker.then(|()| future::pending()));
 	}
 }
 
@@ -166,14 +198,19 @@ fn open_chain(
 	telemetry: Option<TelemetryHandle>,
 ) -> Result<OpenChain, ServiceError> {
 	database::check_writable(&config.database).map_err(application)?;
+	log::info!("Opening the database");
 	let executor = sc_service::new_wasm_executor(&config.executor);
 	let backend = sc_service::new_db_backend(config.db_config())?;
+	log::info!(
+		"Building the genesis state of the chain specification, which may take some seconds"
+	);
 	let genesis = config
 		.chain_spec
 		.as_storage_builder()
 		.build_storage()
 		.map_err(sp_blockchain::Error::Storage)?;
 	database::check_genesis(&backend, &config.database, genesis.clone())?;
+	log::info!("Compiling the runtime, which takes some seconds");
 	let genesis = GenesisBlockBuilder::new_with_storage(
 		genesis,
 		!config.no_genesis(),

@@ -3,7 +3,7 @@
 
 use crate::client::{FullBackend, FullChain};
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::WarpProtocols;
+use isthmus_sync::{in_turn, WarpProtocols};
 use polkadot_sdk::*;
 use sc_consensus_grandpa::{warp_proof::NetworkProvider, SharedAuthoritySet};
 use sc_network::{config::FullNetworkConfiguration, Litep2pNetworkBackend};
@@ -44,13 +44,15 @@ pub(super) fn start(inputs: Inputs<'_>) -> WarpProtocols {
 	let peers = peers.in_peers.saturating_add(peers.out_peers) as usize;
 	let spawn = task_manager.spawn_handle();
 
-	let (handler, state_config) = StateRequestHandler::new::<Litep2pNetworkBackend>(
+	let (handler, mut state_config) = StateRequestHandler::new::<Litep2pNetworkBackend>(
 		&protocol_id,
 		fork_id,
 		core.client.clone(),
 		peers,
 	);
 	spawn.spawn("state-request-handler", Some("networking"), handler.run());
+	let turns = in_turn(&mut state_config.inbound_queue, peers);
+	spawn.spawn("state-request-turns", Some("networking"), turns);
 	let state = state_config.protocol_name.clone();
 	net_config.add_request_response_protocol(state_config);
 
@@ -59,13 +61,15 @@ pub(super) fn start(inputs: Inputs<'_>) -> WarpProtocols {
 		chain: core.chain.clone(),
 	});
 	let genesis = core.client.info().genesis_hash;
-	let (handler, proofs_config) = ProofRequestHandler::new::<_, Litep2pNetworkBackend>(
+	let (handler, mut proofs_config) = ProofRequestHandler::new::<_, Litep2pNetworkBackend>(
 		protocol_id,
 		genesis,
 		fork_id,
 		provider.clone(),
 	);
 	spawn.spawn("proof-request-handler", Some("networking"), handler.run());
+	let turns = in_turn(&mut proofs_config.inbound_queue, peers);
+	spawn.spawn("proof-request-turns", Some("networking"), turns);
 	let proofs = proofs_config.protocol_name.clone();
 	net_config.add_request_response_protocol(proofs_config);
 

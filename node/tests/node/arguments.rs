@@ -60,6 +60,32 @@ fn a_file_belongs_to_a_chain_that_is_named() {
 }
 
 #[test]
+fn what_is_inspected_is_a_key() {
+	let inspect = |args: &[&str]| read(&[&["key", "inspect"], args].concat()).map(drop);
+	let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+	let phrase = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
+	let hex = "0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d";
+	for args in [
+		&["//Alice"][..],
+		&[alice],
+		&[phrase],
+		&[hex, "--public"],
+		&[],
+	] {
+		assert_eq!(inspect(args), Ok(()), "{args:?}");
+	}
+	assert_eq!(inspect(&["//Alice", "--scheme", "ed25519"]), Ok(()));
+	for args in [&["no-such-file"][..], &["bottom drive obey"], &["0x1234"]] {
+		let error = inspect(args).err().unwrap_or_default();
+		assert!(
+			error.contains("neither a file with a key"),
+			"{args:?}: {error}"
+		);
+		assert!(!error.contains(args[0]), "{error}");
+	}
+}
+
+#[test]
 fn the_subcommands_of_other_nodes_are_answered() {
 	let build_spec = read(&["build-spec", "--chain", "local", "--raw"]).map(|cli| cli.subcommand);
 	assert!(matches!(build_spec, Ok(Some(Command::ExportChainSpec(_)))));

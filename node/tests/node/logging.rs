@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests the bound on the lines of the log.
 
-use isthmus_node::logging::{is_bounded, Bound, Key, LINES, WINDOW};
+use isthmus_node::logging::{is_bounded, is_end_of_task, Bound, Key, LINES, WINDOW};
 use std::time::Instant;
+use tracing::Level;
 
 const HERE: Key = Key {
 	target: "sync",
@@ -65,5 +66,17 @@ fn the_targets_of_what_peers_cause_are_bounded() {
 	}
 	for target in ["substrate", "syncing", "isthmus_node", "pow", "log"] {
 		assert!(!is_bounded(target), "{target}");
+	}
+}
+
+#[test]
+fn the_ends_of_tasks_are_no_news_while_the_node_stops() {
+	for target in ["sc_service::task_manager", "grandpa"] {
+		assert!(is_end_of_task(Level::ERROR, target), "{target}");
+		assert!(!is_end_of_task(Level::WARN, target), "{target}");
+	}
+	// What may be lost when a node stops is written.
+	for target in ["db", "parity-db", "isthmus_node::runner"] {
+		assert!(!is_end_of_task(Level::ERROR, target), "{target}");
 	}
 }

@@ -14,5 +14,6 @@ mod proposer;
 mod reminder;
 mod rpc;
 mod rpc_origins;
+mod tasks;
 mod verifiers;
 mod watch;

@@ -4,6 +4,9 @@
 // to shared data.
 
 import { ApiPromise, Keyring, WsProvider } from '@polkadot/api';
+import { equal } from '../envelope/common.mjs';
+import { NotProven } from '../light/errors.mjs';
+import { hex } from './encoding.mjs';
 import { CallRefused, NotIncluded, Retracted } from './errors.mjs';
 
 /** A call that was included in a block. The block may still be reverted: see `Connection.finalized`. */
@@ -44,10 +47,18 @@ export class Connection {
 	 * Connects to a node.
 	 *
 	 * @param {string} url The node's WebSocket address, for example `ws://127.0.0.1:9944`.
+	 * @param {{genesis?: Uint8Array}} [chain] The hash of the chain's first block. Without it, the node says which chain it
+	 * is, and is believed.
+	 * @throws {NotProven} `WrongGenesis` if the node's chain is another one.
 	 */
-	static async connect(url) {
+	static async connect(url, { genesis } = {}) {
 		const client = new this();
 		await client.#open(url);
+		if (genesis && !equal(client.genesis, genesis)) {
+			await client.disconnect();
+			const message = `the chain at ${url} begins with block ${hex(client.genesis)}, not with ${hex(genesis)}`;
+			throw new NotProven('WrongGenesis', message);
+		}
 		return client;
 	}
 

@@ -80,16 +80,16 @@ export const Grants = (Base) =>
 		 */
 		async authorize(signer, master, grantee, scope, { term, request = null, until = null }) {
 			const { dataSharing } = this.api.tx;
-			const digest = request === null ? null : await this.#settled(request);
+			const open = request === null ? null : await this.#settled(request);
 			const best = await this.api.rpc.chain.getHeader();
 			const now = best.number.toNumber();
 			const expiry = now + term + TERM_SLACK;
 			if (request !== null) await this.#checkOpenFor(request, now);
-			const publicKey = await this.#keyOf(grantee, request);
+			const publicKey = open === null ? await this.#keyOf(grantee) : PublicKey.fromBytes(open.key);
 			const root = await master.epochRoot(this.epochId(signer.publicKey, scope));
 			const sealed = await sealGrant(root, this.#grantScope(grantee, scope, expiry), publicKey);
 			const date = until && unixSeconds(until);
-			const answered = request === null ? null : { id: request, digest };
+			const answered = open && { id: request, digest: open.digest };
 			return this.submit(
 				signer,
 				dataSharing.addAuthorize(grantee, scope, expiry, date, hex(sealed), answered),
@@ -111,37 +111,31 @@ export const Grants = (Base) =>
 			return openGrant(own, this.epochId(this.accountBytes(owner), answer), scope, grant.sealedKeys);
 		}
 
-		/** Returns the key to seal a grant to: the one in the request that it answers, else the reader's registered one. */
-		async #keyOf(grantee, request) {
-			const { requests, encryptionKeys } = this.api.query.dataSharing;
-			const found = await (request === null ? encryptionKeys(grantee) : requests(request));
-			if (found.isNone) {
+		/** Returns an account's registered key, proven: a node could show one of its own. */
+		async #keyOf(grantee) {
+			const account = this.accountBytes(grantee);
+			const key = async (proven) => ({ key: await proven.encryptionKey(account) });
+			const said = async () => {
+				const registered = await this.api.query.dataSharing.encryptionKeys(grantee);
+				return { key: registered.isSome ? registered.unwrap().key.toU8a(true) : null };
+			};
+			const { key: found } = await this.confirmed(said, key, ({ key }) => key && hex(key));
+			if (found === null) {
 				throw new Error(`${grantee} has no encryption key to seal a grant to: it has to set one first, or to ask`);
 			}
-			return PublicKey.fromBytes(found.unwrap().key.toU8a(true));
+			return PublicKey.fromBytes(found);
 		}
 
-		/** Waits until an open request is finalized; returns its digest. */
+		/** Waits until an open request is finalized; returns it, proven. */
 		async #settled(request) {
-			const { chain } = this.api.rpc;
-			const digestIn = async (query) => {
-				const open = await query.dataSharing.requests(request);
-				return open.isSome ? requestDigest(open.unwrap()) : null;
+			const said = async () => {
+				const open = await this.api.query.dataSharing.requests(request);
+				return { digest: open.isSome ? requestDigest(open.unwrap()) : null };
 			};
-			let stop = null;
-			try {
-				return await new Promise((resolve, reject) => {
-					const look = async ({ hash }) => {
-						const digest = await digestIn(this.api.query);
-						if (digest === null) throw new EndsTooSoon(`request ${request} is not open`);
-						if ((await digestIn((await this.api.at(hash)).query)) === digest) resolve(digest);
-					};
-					stop = chain.subscribeFinalizedHeads((head) => look(head).catch(reject));
-					stop.catch(reject);
-				});
-			} finally {
-				(await stop)();
-			}
+			const look = async (proven) => (await proven.request(request)) ?? { digest: null };
+			const open = await this.confirmed(said, look, ({ digest }) => digest);
+			if (open.digest === null) throw new EndsTooSoon(`request ${request} is not open`);
+			return open;
 		}
 
 		/** Checks that a request stays open long enough for an answer. */

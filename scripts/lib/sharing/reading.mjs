@@ -13,7 +13,8 @@ import { QueryRefused, WrongContent } from './errors.mjs';
 export const Reading = (Base) =>
 	class extends Base {
 		/**
-		 * Asks the chain where a record is, and for the keys sealed to the caller.
+		 * Asks where a record is, and for the keys sealed to the caller. The answer is proven for the chain's finalized state:
+		 * of what the node says of its best block, this waits until it is finalized.
 		 *
 		 * @param {string} caller
 		 * @param {string} owner
@@ -21,26 +22,27 @@ export const Reading = (Base) =>
 		 * @throws {QueryRefused} if the chain's state does not authorise the caller.
 		 */
 		async query(caller, owner, key) {
+			const answer = await this.provenQuery(caller, owner, key, () => this.#said(caller, owner, key));
+			if (answer.payload.chunks) throw new Error('this is a large record: use readLarge or storeFile');
+			const { dataset, epoch, leaf, grant } = answer;
+			const { contentHash, length, block } = answer.payload.value;
+			return { dataset, epoch, leaf, contentHash, length, block, grant };
+		}
+
+		/** Returns the node's own answer to a query at its best block. */
+		async #said(caller, owner, key) {
 			const result = await this.api.call.dataSharingApi.query(caller, owner, hex(key));
 			if (result.isErr) throw new QueryRefused(result.asErr.type);
-			const answer = result.asOk;
-			if (answer.payload.isChunks) throw new Error('this is a large record: use readLarge or storeFile');
-			const value = answer.payload.asValue;
-			const grant = answer.grant.unwrapOr(null);
+			const { dataset, epoch, leaf, payload, grant } = result.asOk;
+			const given = grant.unwrapOr(null);
 			return {
-				dataset: answer.dataset.toNumber(),
-				epoch: answer.epoch.toNumber(),
-				leaf: answer.leaf.toNumber(),
-				contentHash: value.contentHash.toU8a(),
-				length: value.length.toNumber(),
-				block: value.block.toNumber(),
-				grant: grant && {
-					id: grant.grant.toNumber(),
-					from: grant.scope.from.toNumber(),
-					to: grant.scope.to.toNumber(),
-					expiry: grant.expiry.toNumber(),
-					sealedKeys: grant.sealedKeys.toU8a(true),
-				},
+				dataset: dataset.toNumber(),
+				epoch: epoch.toNumber(),
+				leaf: leaf.toNumber(),
+				payload: payload.isChunks
+					? { chunks: { manifest: payload.asChunks.manifest.toU8a() } }
+					: { value: { contentHash: payload.asValue.contentHash.toU8a() } },
+				grant: given && { id: given.grant.toNumber(), sealedKeys: given.sealedKeys.toU8a(true) },
 			};
 		}
 
@@ -70,7 +72,7 @@ export const Reading = (Base) =>
 
 		/**
 		 * Sends a node a signed query: asks where a record is, and for the keys sealed to the signer. The answer
-		 * includes a large record's manifest; `envelope.mjs` decodes the rest.
+		 * includes a large record's manifest; `envelope.mjs` decodes the rest. It is the node's word: `provenLarge` proves it.
 		 *
 		 * @throws {SignedQueryRefused}
 		 */
@@ -86,6 +88,23 @@ export const Reading = (Base) =>
 					...{ expiry: grant.expiry, until: grant.until, sealedKeys: fromBase64(grant.sealedKeys) },
 				},
 			};
+		}
+
+		/**
+		 * Returns a large record's place, grant and manifest: the manifest comes from the answer of `signedQuery`, and the
+		 * rest, with the manifest's hash, from the chain's finalized state.
+		 *
+		 * @throws {WrongContent} if the manifest is another one.
+		 */
+		async provenLarge(signer, owner, key) {
+			const { address } = signer;
+			const sent = await this.sendQuery(await this.signQuery(signer, 'sharing_query', owner, key));
+			const answer = await this.provenQuery(address, owner, key, () => this.#said(address, owner, key));
+			const { chunks } = answer.payload;
+			if (!chunks || !sent.manifest) throw new WrongContent('this is not a large record');
+			const manifest = fromBase64(sent.manifest);
+			this.checkContent(manifest, chunks.manifest);
+			return { ...answer, manifest: Manifest.read(manifest, Math.ceil(chunks.length / chunks.chunkSize)) };
 		}
 
 		/**

@@ -58,18 +58,30 @@ export const Records = (Base) =>
 		}
 
 		/**
-		 * Returns a large record's progress at the best block: the manifest's hash, the number of chunks that have
+		 * Returns a large record's place and its progress at the best block: the manifest's hash, the number of chunks that have
 		 * arrived, and the number of all chunks. Returns undefined if there is no such large record.
 		 */
 		async largePayload(owner, key) {
 			const record = await this.api.query.dataSharing.records(owner, hex(key));
 			if (record.isNone || !record.unwrap().payload.isChunks) return undefined;
-			const { manifest, arrived, length, chunkSize } = record.unwrap().payload.asChunks;
+			const { dataset, epoch, leaf, payload } = record.unwrap();
+			const { manifest, arrived, length, chunkSize } = payload.asChunks;
 			return {
+				...{ dataset: dataset.toNumber(), epoch: epoch.toNumber(), leaf: leaf.toNumber() },
 				manifest: manifest.toU8a(),
 				arrived: arrived.toNumber(),
 				chunks: Math.ceil(length.toNumber() / chunkSize.toNumber()),
 			};
+		}
+
+		/**
+		 * Returns a dataset's current epoch: what the node says, but not before the one in the chain's finalized state.
+		 */
+		async currentEpoch(owner, dataset) {
+			const said = await this.api.query.dataSharing.datasets(owner, dataset);
+			const epoch = said.isSome ? said.unwrap().epoch.toNumber() : 0;
+			const proven = await (await this.proven()).dataset(this.accountBytes(owner), dataset);
+			return Math.max(epoch, proven?.epoch ?? 0);
 		}
 
 		/** Returns an epoch's identity. `envelope.mjs` derives the epoch's keys from it. */

@@ -5,6 +5,7 @@
 use crate::{
 	filler,
 	forge::BENEFICIARY,
+	justify::justify,
 	maker::{MakeError, Maker, Plan},
 };
 use isthmus_primitives::{AccountId, BlockNumber, Hash};
@@ -31,6 +32,8 @@ pub struct ChainOptions {
 	pub seed: u64,
 	/// The number of bytes of transactions in each block of the best chain.
 	pub body_bytes: usize,
+	/// Finalize the best chain each time it has grown by this number of blocks; 0 for never.
+	pub finalize_every: BlockNumber,
 }
 
 /// A description of the chain that was made.
@@ -111,15 +114,18 @@ pub async fn make(
 		time = time.saturating_add(options.interval);
 		let named = maker.uncle_candidates(tip)?;
 		uncles = uncles.saturating_add(u32::try_from(named.len()).unwrap_or(u32::MAX));
+		let made = maker.make(Plan {
+			parent: tip,
+			timestamp: time,
+			beneficiary: BENEFICIARY,
+			extra_data: Vec::new(),
+			uncles: named,
+			extrinsics: filler::transactions(maker, tip, options.body_bytes)?,
+		})?;
+		let is_final = options.finalize_every != 0 && index % options.finalize_every == 0;
+		let (hash, number) = (made.header.hash(), made.header.number);
 		tip = maker
-			.mine(Plan {
-				parent: tip,
-				timestamp: time,
-				beneficiary: BENEFICIARY,
-				extra_data: Vec::new(),
-				uncles: named,
-				extrinsics: filler::transactions(maker, tip, options.body_bytes)?,
-			})
+			.import(made, is_final.then(|| justify(hash, number)))
 			.await?;
 		progress(index);
 	}

@@ -17,6 +17,7 @@ use isthmus_primitives::{
 };
 use isthmus_rules::{self as rules, Parent};
 use isthmus_runtime::{RuntimeCall, UncheckedExtrinsic};
+use parking_lot::Mutex;
 use polkadot_sdk::{
 	pallet_timestamp,
 	sp_core::storage::StateVersion,
@@ -26,7 +27,12 @@ use polkadot_sdk::{
 		Digest, DigestItem, OpaqueExtrinsic,
 	},
 };
-use std::{ops::ControlFlow, sync::atomic::AtomicBool};
+use std::{
+	num::NonZero,
+	ops::ControlFlow,
+	sync::{atomic::AtomicBool, Arc},
+	thread::available_parallelism,
+};
 
 /// The beneficiary of the adversary's blocks.
 pub const BENEFICIARY: AccountId = AccountId::new([0xad; 32]);
@@ -40,9 +46,6 @@ pub enum ForgeError {
 	/// None of the 2^64 nonces seals the block.
 	#[error("no nonce seals the block")]
 	NoNonce,
-	/// The block is not in the epoch of the miner's Ethash dataset.
-	#[error("block {0} is not in the first epoch, the only one that this miner supports")]
-	LaterEpoch(BlockNumber),
 }
 
 /// A draft of a block. Any field may be set to a value that breaks a rule.
@@ -156,14 +159,15 @@ pub fn with_seal(mut unsealed: Header, seal: Seal) -> Header {
 	unsealed
 }
 
-/// Mines blocks of the first epoch with the full Ethash dataset.
+/// Mines blocks with the full Ethash dataset of their epoch.
 pub struct Miner {
 	sizes: Sizes,
-	dataset: Dataset,
+	/// The dataset of the block that was mined last.
+	dataset: Mutex<Arc<Dataset>>,
 }
 
 impl Miner {
-	/// Generates the Ethash dataset for a chain with these parameters, on one thread.
+	/// Generates the Ethash dataset of the first epoch for a chain with these parameters.
 	///
 	/// # Errors
 	///
@@ -173,26 +177,32 @@ impl Miner {
 			EthashSizes::Full => Sizes::FULL,
 			EthashSizes::Development => Sizes::DEVELOPMENT,
 		};
-		let cache = Cache::new(sizes, 0)?;
-		let dataset = Dataset::generate(&cache, 1, |_| ControlFlow::Continue(()))?;
+		let dataset = Mutex::new(Arc::new(dataset(sizes, 0)?));
 		Ok(Self { sizes, dataset })
+	}
+
+	/// Returns the dataset of a block's epoch. Generates it if the block mined last was in another one.
+	fn dataset(&self, number: BlockNumber) -> Result<Arc<Dataset>, ForgeError> {
+		let epoch = self.sizes.epoch(number.into());
+		let mut kept = self.dataset.lock();
+		if kept.epoch() != epoch {
+			*kept = Arc::new(dataset(self.sizes, epoch)?);
+		}
+		Ok(kept.clone())
 	}
 
 	/// Finds the smallest nonce that seals a header at this difficulty (a difficulty of 0 is treated as 1).
 	///
 	/// # Errors
 	///
-	/// Returns [`ForgeError::LaterEpoch`] for a block after the first epoch, or [`ForgeError::NoNonce`] if no nonce
-	/// seals the block.
+	/// Returns [`ForgeError::NoNonce`] if no nonce seals the block, or Ethash's error if there is not enough memory for
+	/// the dataset of its epoch.
 	pub fn search(&self, unsealed: &Header, difficulty: Difficulty) -> Result<Seal, ForgeError> {
-		if self.sizes.epoch(unsealed.number.into()) != self.dataset.epoch() {
-			return Err(ForgeError::LaterEpoch(unsealed.number));
-		}
+		let dataset = self.dataset(unsealed.number)?;
 		let boundary = lenient_boundary(difficulty);
 		let hash = seal_hash(unsealed).0;
 		let never = AtomicBool::new(false);
-		let Found { nonce, output } = self
-			.dataset
+		let Found { nonce, output } = dataset
 			.search(&hash, &boundary, 0..u64::MAX, &never)
 			.found
 			.ok_or(ForgeError::NoNonce)?;
@@ -212,6 +222,15 @@ impl Miner {
 		let seal = self.search(&unsealed, draft.pre.difficulty)?;
 		Ok(with_seal(unsealed, seal))
 	}
+}
+
+/// Generates the dataset of an epoch on all processors.
+fn dataset(sizes: Sizes, epoch: u64) -> Result<Dataset, ForgeError> {
+	let cache = Cache::new(sizes, epoch)?;
+	let threads = available_parallelism().map_or(1, NonZero::get);
+	Ok(Dataset::generate(&cache, threads, |_| {
+		ControlFlow::Continue(())
+	})?)
 }
 
 /// Returns the boundary for a difficulty. A forged header may claim a difficulty of 0, which is treated as
@@ -257,7 +276,8 @@ mod tests {
 		let read = PowHeader::read(header).map_err(HeaderError::from)?;
 		rules::validate_header(params, &read, &parent, 1000)?;
 		rules::validate_seal(&read, |read| {
-			let output = miner.dataset.full(&read.seal_hash.0, read.seal.nonce);
+			let dataset = miner.dataset(read.number).unwrap();
+			let output = dataset.full(&read.seal_hash.0, read.seal.nonce);
 			Ok::<_, Rejection>(Work::from(output))
 		})
 	}
@@ -276,7 +296,8 @@ mod tests {
 
 		let unsealed = draft.unsealed();
 		let seal = seal_with_false_mix(&unsealed, draft.pre.difficulty).unwrap();
-		let expected = miner.dataset.full(&seal_hash(&unsealed).0, seal.nonce);
+		let dataset = miner.dataset(unsealed.number).unwrap();
+		let expected = dataset.full(&seal_hash(&unsealed).0, seal.nonce);
 		assert_eq!(
 			check(&params, &with_seal(unsealed, seal), &miner),
 			Err(HeaderError::MixHash(GotExpected {
@@ -302,14 +323,16 @@ mod tests {
 	}
 
 	#[test]
-	fn a_later_epoch_is_refused() {
+	fn a_block_is_sealed_with_the_dataset_of_its_epoch() {
 		let params = params();
 		let miner = Miner::new(&params).unwrap();
 		let mut draft = Draft::child(&params, &Parent::genesis(Hash::zero(), &params), 1);
-		draft.number = 30_000;
-		assert!(matches!(
-			miner.seal(&draft),
-			Err(ForgeError::LaterEpoch(30_000))
-		));
+		for (number, epoch) in [(29_999, 0), (30_000, 1), (29_999, 0)] {
+			draft.number = number;
+			let read = PowHeader::read(&miner.seal(&draft).unwrap()).unwrap();
+			let cache = Cache::new(miner.sizes, epoch).unwrap();
+			let light = cache.light(&read.seal_hash.0, read.seal.nonce);
+			assert_eq!(Hash::from(light.mix_hash), read.seal.mix_hash);
+		}
 	}
 }

@@ -25,6 +25,7 @@ mod error;
 pub mod filler;
 pub mod flood;
 pub mod forge;
+pub mod justify;
 pub mod maker;
 pub mod network;
 pub mod race;

@@ -28,7 +28,7 @@ use sp_consensus::BlockOrigin;
 use sp_runtime::{
 	generic::DigestItem,
 	transaction_validity::{InvalidTransaction, TransactionValidityError},
-	Digest, OpaqueExtrinsic,
+	Digest, Justifications, OpaqueExtrinsic,
 };
 use std::path::Path;
 
@@ -232,19 +232,25 @@ impl Maker {
 		})
 	}
 
-	/// Imports a block that was made here, after checking it like a mined block.
+	/// Imports a block that was made here, after checking it like a mined block, with the proof that it is final, if
+	/// any.
 	///
 	/// # Errors
 	///
 	/// Returns the rule that the block violates, or the error of the import.
-	pub async fn import(&self, made: MadeBlock) -> Result<Hash, MakeError> {
+	pub async fn import(
+		&self,
+		made: MadeBlock,
+		justifications: Option<Justifications>,
+	) -> Result<Hash, MakeError> {
 		let MadeBlock {
 			header,
 			body,
 			changes,
 		} = made;
 		let changes = StateAction::ApplyChanges(ImportChanges::Changes(changes));
-		self.import_block(header, body, changes).await
+		self.import_block(header, body, changes, justifications)
+			.await
 	}
 
 	/// Executes and imports a block from elsewhere. Its parent must be in the database.
@@ -257,7 +263,8 @@ impl Maker {
 		header: Header,
 		body: Vec<OpaqueExtrinsic>,
 	) -> Result<Hash, MakeError> {
-		self.import_block(header, body, StateAction::Execute).await
+		self.import_block(header, body, StateAction::Execute, None)
+			.await
 	}
 
 	/// Makes and imports a block.
@@ -266,7 +273,7 @@ impl Maker {
 	///
 	/// Returns the error of [`Self::make`] or [`Self::import`].
 	pub async fn mine(&self, plan: Plan) -> Result<Hash, MakeError> {
-		self.import(self.make(plan)?).await
+		self.import(self.make(plan)?, None).await
 	}
 
 	async fn import_block(
@@ -274,6 +281,7 @@ impl Maker {
 		mut header: Header,
 		body: Vec<OpaqueExtrinsic>,
 		action: StateAction<isthmus_primitives::Block>,
+		justifications: Option<Justifications>,
 	) -> Result<Hash, MakeError> {
 		let chain = &self.parts.core.chain;
 		// Accept any timestamp that is not ahead of the clock.
@@ -286,6 +294,7 @@ impl Maker {
 		params.post_hash = Some(hash);
 		params.body = Some(body);
 		params.state_action = action;
+		params.justifications = justifications;
 		match self.parts.core.block_import.import_block(params).await {
 			Ok(ImportResult::Imported(_) | ImportResult::AlreadyInChain) => Ok(hash),
 			Ok(other) => Err(MakeError::Import(format!("{other:?}"))),

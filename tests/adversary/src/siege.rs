@@ -176,7 +176,7 @@ impl Siege {
 				extrinsics: filler::transactions(&self.maker, parent, self.extent.body_bytes)?,
 			})?;
 			made.push((block.header.clone(), block.body.clone()));
-			self.maker.import(block).await?;
+			self.maker.import(block, None).await?;
 		}
 		Ok(made)
 	}

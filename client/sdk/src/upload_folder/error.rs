@@ -3,7 +3,7 @@
 
 use crate::{
 	error::{Error, UploadError},
-	folder::FolderError,
+	folder::{FolderError, MAX_PATH},
 	types::RecordKey,
 };
 use std::path::{Path, PathBuf};
@@ -20,9 +20,9 @@ pub enum UploadFolderError {
 		/// Why it failed.
 		source: std::io::Error,
 	},
-	/// A file's name is not UTF-8.
-	#[error("{}: the name is not UTF-8", .0.display())]
-	NotUtf8(PathBuf),
+	/// Files or folders have names, or paths, that cannot be in a folder's list.
+	#[error("these names cannot be in a folder: {}. A name is UTF-8 without \\, : and control or invisible characters, and a path has at most {MAX_PATH} bytes", listed(.0))]
+	Names(Vec<PathBuf>),
 	/// A folder's list cannot contain the files' paths.
 	#[error(transparent)]
 	List(#[from] FolderError),
@@ -40,6 +40,22 @@ pub enum UploadFolderError {
 	/// The chain, the node or the connection caused the failure.
 	#[error(transparent)]
 	Client(#[from] Error),
+}
+
+/// How many names an error shows.
+const SHOWN: usize = 20;
+
+/// Returns the first paths, and how many more there are.
+fn listed(paths: &[PathBuf]) -> String {
+	let shown = paths
+		.iter()
+		.take(SHOWN)
+		.map(|path| path.display().to_string());
+	let shown = shown.collect::<Vec<_>>().join(", ");
+	match paths.len().saturating_sub(SHOWN) {
+		0 => shown,
+		more => format!("{shown} and {more} more"),
+	}
 }
 
 impl UploadFolderError {

@@ -37,6 +37,7 @@ impl LocalFolder {
 	/// contain a path.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
 		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
+		let mut refused = Vec::new();
 		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
 			let entry = entry.map_err(|error| {
 				let path = error.path().unwrap_or(folder).to_owned();
@@ -53,9 +54,10 @@ impl LocalFolder {
 			let at = entry.into_path();
 			let inside = at.strip_prefix(folder).unwrap_or(&at);
 			let names: Option<Vec<&str>> = inside.iter().map(|name| name.to_str()).collect();
-			let path = match names {
-				Some(names) => names.join("/"),
-				None => return Err(UploadFolderError::NotUtf8(at)),
+			let path = names.map(|names| names.join("/"));
+			let Some(path) = path.filter(|path| is_root || is_listed(path)) else {
+				refused.push(at);
+				continue;
 			};
 			// A folder comes before what it contains.
 			if let Some((parent, _)) = path.rsplit_once('/') {
@@ -66,6 +68,10 @@ impl LocalFolder {
 				true => drop(empty.insert(path)),
 				false => files.push(LocalFile { path, at }),
 			}
+		}
+		if !refused.is_empty() {
+			refused.sort();
+			return Err(UploadFolderError::Names(refused));
 		}
 		files.sort_by(|a, b| a.path.cmp(&b.path));
 		let folder = Self {
@@ -104,6 +110,11 @@ impl LocalFolder {
 	pub fn skipped(&self) -> &[PathBuf] {
 		&self.skipped
 	}
+}
+
+/// Returns whether a folder's list can contain a path.
+fn is_listed(path: &str) -> bool {
+	folder::to_bytes(&[entry(path)]).is_ok()
 }
 
 /// Returns a file's entry in the list, with only its path set.

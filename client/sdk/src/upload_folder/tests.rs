@@ -49,6 +49,27 @@ proptest! {
 	}
 }
 
+#[cfg(unix)]
+#[test]
+fn all_names_that_cannot_be_listed_are_reported_at_once() {
+	use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+	let folder = tempfile::tempdir().unwrap();
+	let names = [&b"bad\xff"[..], b"a:b", b"a\\b", "a\u{200d}b".as_bytes()];
+	for name in names {
+		fs::write(folder.path().join(OsStr::from_bytes(name)), "").unwrap();
+	}
+	fs::write(folder.path().join("good"), "").unwrap();
+	let refused = LocalFolder::open(folder.path()).unwrap_err();
+	let UploadFolderError::Names(refused) = &refused else {
+		panic!("{refused}");
+	};
+	assert_eq!(refused.len(), names.len());
+	assert!(!refused.iter().any(|path| path.ends_with("good")));
+	let many = vec![folder.path().to_owned(); 25];
+	let shown = UploadFolderError::Names(many).to_string();
+	assert!(shown.contains(" and 5 more. A name is UTF-8"), "{shown}");
+}
+
 #[test]
 fn an_error_names_its_file_once() {
 	let folder = tempfile::tempdir().unwrap();
@@ -74,7 +95,7 @@ fn names_that_no_list_can_have_are_rejected_before_anything_is_stored() {
 		assert_eq!(LocalFolder::open(folder.path()).unwrap().len(), 1);
 		std::fs::write(folder.path().join(name), "").unwrap();
 		let refused = LocalFolder::open(folder.path()).unwrap_err();
-		assert!(matches!(refused, UploadFolderError::List(_)), "{name:?}");
+		assert!(matches!(refused, UploadFolderError::Names(_)), "{name:?}");
 	}
 }
 

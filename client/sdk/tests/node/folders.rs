@@ -80,9 +80,17 @@ async fn a_folder_is_stored_fetched_and_removed() {
 		.unwrap();
 	assert!(is_folder(&list).await.unwrap());
 	let owner = school.id();
-	let fetched = fetch_folder(&client, &school, owner, &list, output.path(), &mut ())
-		.await
-		.unwrap();
+	let fetched = fetch_folder(
+		&client,
+		&school,
+		owner,
+		&list,
+		output.path(),
+		false,
+		&mut (),
+	)
+	.await
+	.unwrap();
 	assert_eq!((fetched.files, fetched.bytes), (4, 1_501_010));
 	for file in ["a", "b", "in/c", "large"] {
 		let (here, there) = (local.path().join(file), output.path().join(file));
@@ -92,7 +100,16 @@ async fn a_folder_is_stored_fetched_and_removed() {
 		);
 	}
 	fs::write(output.path().join("b"), "changed").unwrap();
-	let refused = fetch_folder(&client, &school, owner, &list, output.path(), &mut ()).await;
+	let refused = fetch_folder(
+		&client,
+		&school,
+		owner,
+		&list,
+		output.path(),
+		false,
+		&mut (),
+	)
+	.await;
 	assert!(
 		matches!(refused, Err(FetchError::Differs(_))),
 		"{refused:?}"
@@ -126,7 +143,7 @@ async fn folders_of_any_shape_come_back_as_they_were_stored() {
 			.await
 			.unwrap();
 		let owner = school.id();
-		fetch_folder(&client, &school, owner, &list, to.path(), &mut ())
+		fetch_folder(&client, &school, owner, &list, to.path(), false, &mut ())
 			.await
 			.unwrap();
 		assert_eq!(shapes::read(to.path()), shape);

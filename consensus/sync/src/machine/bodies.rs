@@ -15,6 +15,8 @@ use std::{collections::VecDeque, time::Duration};
 const LOOKAHEAD: BlockNumber = 2048;
 /// A block that was asked for this long ago is asked for from another peer, too.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A request that fails within this time was refused, and one that takes longer was not answered.
+const REFUSAL: Duration = Duration::from_secs(5);
 /// The part of the budget that only the next block may use, so that blocks above a gap cannot keep it open.
 const RESERVE: u64 = 2 * MAX_ANSWER;
 /// Every node keeps the bodies of at least this number of blocks below its finalized one.
@@ -38,6 +40,11 @@ impl<L: Ledger> Machine<L> {
 			Ok(arrivals) => arrivals,
 			Err(Failure::Unanswered) => {
 				peer.stayed_silent(asked.hashes.len());
+				// A refusal comes at once. If the question cannot be made another one, it is put again when a minute is over.
+				let is_refusal = self.now.saturating_sub(asked.since) < REFUSAL;
+				if let ([hash], true) = (&asked.hashes[..], is_refusal) {
+					peer.note_lack(*hash, self.now);
+				}
 				if peer.bodies.failed(self.now) {
 					self.drop_peer(name, Offence::Unanswered);
 				}

@@ -56,6 +56,7 @@ impl Importing {
 					Action::Import { blocks, .. } => {
 						batch.extend(blocks.into_iter().map(|(block, _)| block));
 					}
+					Action::Announce(hash) => panic!("{hash} is announced"),
 					Action::Drop { why, .. } => panic!("{why:?}"),
 				}
 			}
@@ -98,6 +99,31 @@ fn a_chain_stays_proved_when_a_block_of_the_batch_is_finalized() {
 	database.finalize(3);
 	machine.finalized();
 	assert_eq!((machine.headers(), machine.target()), (16, Some(16)));
+}
+
+#[test]
+fn a_chain_stays_proved_when_the_import_finalizes_more_meanwhile() {
+	// Whether the results of the finalized blocks are here or not.
+	for landed in [0, 3] {
+		let Importing {
+			mut machine,
+			database,
+			batch,
+			..
+		} = Importing::start();
+		for block in &batch[..5] {
+			database.insert(block);
+		}
+		machine.imported(batch[..landed].iter().map(|b| (b.hash, Outcome::Imported)));
+		database.finalize(3);
+		database.finalize_soon(5);
+		machine.finalized();
+		assert_eq!(
+			(machine.headers(), machine.target()),
+			(16 - landed, Some(16)),
+			"{landed} have landed"
+		);
+	}
 }
 
 #[test]
@@ -197,7 +223,7 @@ fn answer(
 					let bodies = hashes.iter().map(block).take_while(|b| b.number >= kept);
 					machine.bodies_arrived(PEER, Ok(bodies.map(crate::arrival).collect()));
 				}
-				Action::Import { .. } => {}
+				Action::Import { .. } | Action::Announce(_) => {}
 				Action::Drop { why, .. } => panic!("{why:?}"),
 			}
 		}

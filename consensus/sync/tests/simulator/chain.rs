@@ -127,6 +127,8 @@ pub(crate) struct Database {
 	known: RefCell<HashSet<Hash>>,
 	canonical: RefCell<Vec<Hash>>,
 	finalized: Cell<BlockNumber>,
+	/// What is finalized right after the number was read.
+	soon: Cell<BlockNumber>,
 	best: RefCell<SimBlock>,
 }
 
@@ -139,6 +141,7 @@ impl Database {
 			known: RefCell::new(HashSet::from([genesis])),
 			canonical: RefCell::new(vec![genesis]),
 			finalized: Cell::new(0),
+			soon: Cell::new(0),
 			best: RefCell::new(block),
 		})
 	}
@@ -161,6 +164,12 @@ impl Database {
 	/// Finalizes the block of the best chain with this number.
 	pub(crate) fn finalize(&self, number: BlockNumber) {
 		self.finalized.set(self.finalized.get().max(number));
+	}
+
+	/// Finalizes a block as an import on another thread does: right after the state machine has read which one is
+	/// finalized.
+	pub(crate) fn finalize_soon(&self, number: BlockNumber) {
+		self.soon.set(number);
 	}
 
 	/// Returns the block of the best chain with this number.
@@ -241,7 +250,9 @@ impl Ledger for SimLedger {
 	}
 
 	fn finalized(&self) -> BlockNumber {
-		self.0.finalized.get()
+		let finalized = self.0.finalized.get();
+		self.0.finalize(self.0.soon.take());
+		finalized
 	}
 
 	fn canonical(&self, number: BlockNumber) -> Option<Hash> {

@@ -40,6 +40,21 @@ const FOUND: &[(u64, &str)] = &[
 		"peers that had failed once came after one that was slow",
 	),
 ];
+/// Seeds of networks with silent and late peers that found faults, with what they found.
+const STALLED: &[(u64, &str)] = &[
+	(
+		0,
+		"no target was chosen while a peer left and came back before its proof was due, or proved without end",
+	),
+	(
+		820,
+		"a silent peer that came back under new names was asked for the target's foot before one that had been there for long",
+	),
+	(
+		7215,
+		"the wait for late peers grew until those that prune no longer had the target's state",
+	),
+];
 /// The network's limit for a request, in milliseconds.
 const TIMEOUT: u64 = 40_000;
 /// The time between two ticks of Substrate's sync engine, in milliseconds.
@@ -72,6 +87,10 @@ enum Lie {
 	NoState,
 	/// It leaves whenever it is asked for something.
 	Leaves,
+	/// It answers nothing, and leaves and comes back before its time is up.
+	Returns,
+	/// Its proof never ends: one late step follows the other.
+	SlowProof,
 }
 
 const LIES: [Lie; 9] = [
@@ -85,6 +104,9 @@ const LIES: [Lie; 9] = [
 	Lie::NoState,
 	Lie::Leaves,
 ];
+
+/// How to hold up the choice of the target.
+const STALLS: [Lie; 3] = [Lie::Silent, Lie::Returns, Lie::SlowProof];
 
 enum Event {
 	Tick,
@@ -266,7 +288,10 @@ impl Schedule {
 				0..LIARS => name,
 				_ => name + self.lies.len() as Name,
 			};
-			let when = self.now + self.random.gen_range(1_000..30_000);
+			let when = match self.lie(name) {
+				Some(Lie::Returns) => self.now + 1,
+				_ => self.now + self.random.gen_range(1_000..30_000),
+			};
 			self.at(when, Event::Connect(again));
 		}
 	}
@@ -327,6 +352,7 @@ impl Schedule {
 				self.at(self.now + TIMEOUT, event(name, connection, true));
 			}
 			Some(Lie::Leaves) => self.at(self.now + 1, Event::Leave(name)),
+			Some(Lie::Returns) => self.at(self.now + TIMEOUT - 1, Event::Leave(name)),
 			_ => {
 				let latency = self.random.gen_range(1..200);
 				self.at(self.now + latency + took, event(name, connection, false));
@@ -344,13 +370,18 @@ impl Schedule {
 			Some(Lie::BadProof) => Err(Failure::Invalid),
 			Some(Lie::Nothing) => Ok(ProofStep::Nothing),
 			Some(Lie::OldTarget) => Ok(ProofStep::Target(target(last / 3 + 1))),
+			Some(Lie::SlowProof) => Ok(ProofStep::More),
 			_ if is_last => Ok(ProofStep::Target(target(last))),
 			_ => Ok(ProofStep::More),
 		};
 		if let (Ok(ProofStep::Target(proved)), true) = (step, name < LIARS) {
 			self.best_proved = self.best_proved.max(Some(proved));
 		}
-		self.answer(name, 10, |name, connection, lost| {
+		let took = match lie {
+			Some(Lie::SlowProof) => TIMEOUT - 200,
+			_ => 10,
+		};
+		self.answer(name, took, |name, connection, lost| {
 			let step = if lost { Err(Failure::Unanswered) } else { step };
 			Event::Proof(name, connection, step)
 		});
@@ -392,11 +423,33 @@ impl Schedule {
 	}
 }
 
+/// Returns how many schedules to run.
+fn schedules() -> u64 {
+	let asked = std::env::var("SCHEDULES").ok().and_then(|n| n.parse().ok());
+	asked.unwrap_or(SCHEDULES)
+}
+
 #[test]
 fn warp_syncs_end_with_a_state_that_honest_peers_have_and_without_blame() {
-	let schedules = std::env::var("SCHEDULES").ok().and_then(|n| n.parse().ok());
-	for seed in 0..schedules.unwrap_or(SCHEDULES) {
+	for seed in 0..schedules() {
 		Schedule::of(seed).run();
+	}
+}
+
+/// Returns the schedule of a seed, with more liars, which hold up what they can.
+fn stalled(seed: u64) -> Schedule {
+	let mut schedule = Schedule::of(seed);
+	let mut random = ChaCha8Rng::seed_from_u64(seed);
+	let stalls = random.gen_range(1..4);
+	let stalls = (0..stalls).map(|_| STALLS[random.gen_range(0..STALLS.len())]);
+	schedule.lies.extend(stalls);
+	schedule
+}
+
+#[test]
+fn no_peer_holds_up_the_choice_of_the_target() {
+	for seed in (0..schedules() / 4).chain(STALLED.iter().map(|(seed, _)| *seed)) {
+		stalled(seed).run();
 	}
 }
 
@@ -442,6 +495,68 @@ fn two_final_blocks_of_one_height_are_not_chosen_between() {
 	assert_eq!(warp.phase(), Phase::Waiting);
 	assert!(warp.poll(now + Duration::from_secs(59)).is_empty());
 	assert_eq!(warp.poll(now + Duration::from_secs(60)).len(), 6);
+}
+
+/// Adds three peers, of which the first two prove their final blocks.
+fn two_of_three_proved(warp: &mut Warp<Name>) {
+	for peer in 1..=3 {
+		warp.add_peer(peer);
+	}
+	warp.poll(Duration::ZERO);
+	for peer in [1, 2] {
+		warp.proved(peer, Ok(ProofStep::Target(target(7))));
+	}
+	assert!(warp.poll(Duration::from_secs(59)).is_empty());
+}
+
+#[test]
+fn the_target_is_chosen_without_peers_that_do_not_answer() {
+	let mut warp = Warp::default();
+	two_of_three_proved(&mut warp);
+	// It comes back, and is asked again. That does not give it more time.
+	warp.remove_peer(&3);
+	warp.add_peer(3);
+	let asked = [Action::Restart(3), Action::AskProof(3)];
+	assert_eq!(warp.poll(Duration::from_secs(59)), asked);
+	let actions = warp.poll(Duration::from_secs(60));
+	assert!(
+		matches!(actions[..], [Action::AskFoot(1 | 2, _)]),
+		"{actions:?}"
+	);
+	assert_eq!(warp.phase(), Phase::Foot(target(7)));
+}
+
+#[test]
+fn a_proof_that_is_late_is_not_begun_again() {
+	let mut warp = Warp::default();
+	two_of_three_proved(&mut warp);
+	let Some(Action::AskFoot(first, _)) = warp.poll(Duration::from_secs(60)).pop() else {
+		panic!("a peer is asked for the target");
+	};
+	warp.proved(3, Ok(ProofStep::More));
+	assert_eq!(warp.poll(Duration::from_secs(61)), [Action::AskProof(3)]);
+	// No peer has the target, so all are asked for a newer one.
+	warp.foot(first, Err(Failure::Unanswered));
+	let asked = warp.poll(Duration::from_secs(62));
+	assert_eq!(asked, [Action::AskFoot(3 - first, target(7))]);
+	warp.foot(3 - first, Err(Failure::Unanswered));
+	assert_eq!(
+		warp.poll(Duration::from_secs(63)),
+		[Action::Warn(Warning::NoState(target(7)))]
+	);
+	assert!(warp.poll(Duration::from_secs(72)).is_empty());
+	let restarted: Vec<_> = warp
+		.poll(Duration::from_secs(73))
+		.into_iter()
+		.filter(|action| matches!(action, Action::Restart(_)))
+		.collect();
+	assert_eq!(restarted, [Action::Restart(1), Action::Restart(2)]);
+	warp.proved(3, Ok(ProofStep::Target(target(9))));
+	for peer in [1, 2] {
+		warp.proved(peer, Ok(ProofStep::Target(target(8))));
+	}
+	let actions = warp.poll(Duration::from_secs(74));
+	assert!(matches!(actions[..], [Action::AskFoot(_, of)] if of == target(9)));
 }
 
 #[test]

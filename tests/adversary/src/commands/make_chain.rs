@@ -45,6 +45,11 @@ pub(crate) struct Options {
 	/// and pays for them.
 	#[arg(long, default_value = "0")]
 	body_bytes: usize,
+
+	/// Finalize the best chain each time it has grown by this number of blocks; 0 for never. Alice of the development
+	/// accounts must be the chain's only verifier.
+	#[arg(long, default_value = "0")]
+	finalize_every: u32,
 }
 
 pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
@@ -55,6 +60,7 @@ pub(crate) async fn run(options: Options) -> Result<bool, AttackError> {
 		interval: options.interval,
 		seed: options.seed,
 		body_bytes: options.body_bytes,
+		finalize_every: options.finalize_every,
 	};
 	let summary = make(&maker, chain, |number| {
 		if number % PROGRESS_EVERY == 0 {

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Makes receipts: files that prove to a stranger, without a node, that something happened. [`Receipt::verify`] checks
+//! them.
+
+use crate::{
+	client::Client, error::Error, event::Event, history::ProvenEvent, proven::PROOFS, types::*,
+};
+use codec::DecodeAll;
+use isthmus_light::{Finality, FinalityError, Hash, Header, Step, Steps};
+use serde::Deserialize;
+use subxt::{rpcs::rpc_params, utils::H256};
+
+pub use isthmus_light::{Proved, Receipt, ReceiptError};
+
+/// The engine whose votes finalize blocks, as nodes name it.
+const GRANDPA: [u8; 4] = *b"FRNK";
+
+/// A block as `chain_getBlock` sends it, without its body.
+#[derive(Deserialize)]
+struct Signed {
+	block: Inner,
+	justifications: Option<Vec<([u8; 4], Vec<u8>)>>,
+}
+
+#[derive(Deserialize)]
+struct Inner {
+	header: Header,
+}
+
+/// Makes the receipt of an event that [`history()`](crate::history::history) returned. Waits until its block is finalized.
+///
+/// # Errors
+///
+/// Returns [`Error::Receipt`] if the node's proofs are wrong, and [`Error::Incompatible`] if this program does not know
+/// the event's layout, so that a receipt of it could not be read.
+pub async fn receipt(client: &Client, event: &ProvenEvent) -> Result<Receipt, Error> {
+	if Event::from_bytes(&event.receipt.event).as_ref() != Some(&event.event) {
+		let unknown = "the event has a layout that this program does not know";
+		return Err(Error::Incompatible(unknown.into()));
+	}
+	let malformed = || Error::Receipt(ReceiptError::Malformed);
+	let number = event.block.number;
+	let own = Header::decode_all(&mut &event.header[..]).map_err(|_| malformed())?;
+	let (first, voters) = client.first_voters().await?;
+	let steps = steps(client, &first, &voters, number).await?;
+	let first = Header::decode_all(&mut &first[..]).map_err(|_| malformed())?;
+	let (steps, headers) = nearest(client, own, steps).await?;
+	let receipt = Receipt {
+		first,
+		voters,
+		steps,
+		headers,
+		index: event.index,
+		event: event.receipt.clone(),
+		path: event.path.iter().map(|sibling| sibling.0).collect(),
+	};
+	let proved = receipt.clone().verify(Hash::from(client.genesis()))?;
+	match proved.header.hash().0 == event.block.hash.0 {
+		true => Ok(receipt),
+		false => Err(ReceiptError::NotAncestor(number).into()),
+	}
+}
+
+/// Returns the votes from the first block to the first block that is voted for and not before block `number`. Waits until
+/// there is one.
+async fn steps(
+	client: &Client,
+	first: &[u8],
+	voters: &[Vec<u8>],
+	number: BlockNumber,
+) -> Result<Vec<Step>, Error> {
+	let mut heads = None;
+	loop {
+		let genesis = Hash::from(client.genesis());
+		let mut finality =
+			Finality::begin(genesis, first, voters.to_vec()).map_err(ReceiptError::from)?;
+		let mut all = Steps {
+			steps: Vec::new(),
+			is_finished: false,
+		};
+		for _ in 0..PROOFS {
+			if all.is_finished {
+				break;
+			}
+			let proof = client.finality_proof(finality.head_hash()).await?;
+			finality.follow(&proof).map_err(ReceiptError::from)?;
+			let part = Steps::decode_all(&mut &proof[..]).map_err(|_| ReceiptError::Malformed)?;
+			all.is_finished = part.is_finished;
+			all.steps.extend(part.steps);
+		}
+		if !all.is_finished {
+			return Err(ReceiptError::Finality(FinalityError::Malformed).into());
+		}
+		if let Some(steps) = all.until(number) {
+			return Ok(steps);
+		}
+		let heads = match &mut heads {
+			Some(heads) => heads,
+			none => none.insert(client.final_heads().await?),
+		};
+		heads.next().await?;
+	}
+}
+
+/// Returns votes that end at the first block with votes from the event's block `own` on, and the headers of the blocks
+/// from `own` to the parent of that block.
+async fn nearest(
+	client: &Client,
+	own: Header,
+	mut steps: Vec<Step>,
+) -> Result<(Vec<Step>, Vec<Header>), Error> {
+	let last = steps.last().map_or(own.number, |step| step.header.number);
+	let mut headers = Vec::new();
+	for number in own.number..=last {
+		let hash: Option<H256> = client
+			.request("chain_getBlockHash", rpc_params![number])
+			.await?;
+		let hash = hash.ok_or(Error::NoSuchBlock(number))?;
+		let signed: Option<Signed> = client.request("chain_getBlock", rpc_params![hash]).await?;
+		let Signed {
+			block: Inner { header },
+			justifications,
+		} = signed.ok_or(Error::NoSuchBlock(number))?;
+		let votes = justifications.unwrap_or_default();
+		if let Some((_, votes)) = votes.iter().find(|(engine, _)| *engine == GRANDPA) {
+			steps.pop();
+			steps.push(Step::new(header, votes).map_err(ReceiptError::from)?);
+			return Ok((steps, headers));
+		}
+		if number < last {
+			headers.push(header);
+		}
+	}
+	Ok((steps, headers))
+}

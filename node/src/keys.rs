@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The subcommand `key`. The framework's commands serve, except the one that makes a network key: it would replace any
+//! file, and let every user of the machine read the key.
+
+use clap::{Args, Subcommand};
+use polkadot_sdk::*;
+use sc_cli::{Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, InspectNodeKeyCmd, SubstrateCli};
+use sc_network::config::{NodeKeyConfig, Secret};
+use sc_service::BasePath;
+use std::{
+	fs::{self, File},
+	io::{self, Write},
+	os::unix::fs::OpenOptionsExt,
+	path::{Path, PathBuf},
+};
+
+/// The file of a node's network key, in the folder of its chain, as the framework reads it.
+const NODE_KEY: &str = "network/secret_ed25519";
+
+/// The subcommands of `key`.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+	/// Generate a random network key, and write it to a file or standard output, and its peer id to standard error.
+	GenerateNodeKey(GenerateNodeKeyCmd),
+
+	/// Generate a random account.
+	Generate(GenerateCmd),
+
+	/// Print the public key and the SS58 address of a secret URI.
+	Inspect(InspectKeyCmd),
+
+	/// Print the peer id of a network key, from a file or standard input.
+	InspectNodeKey(InspectNodeKeyCmd),
+
+	/// Insert a key into the keystore of a node.
+	Insert(InsertKeyCmd),
+}
+
+/// The subcommand `key generate-node-key`.
+#[derive(Clone, Debug, Args)]
+pub struct GenerateNodeKeyCmd {
+	/// Write the key to this file, which must not exist. Without this option or a base path it is printed.
+	#[arg(long)]
+	file: Option<PathBuf>,
+
+	/// Write the key as 32 bytes instead of 64 hexadecimal digits.
+	#[arg(long)]
+	bin: bool,
+
+	/// The chain of the node.
+	#[arg(long, value_name = "CHAIN")]
+	chain: Option<String>,
+
+	/// Write the key to the chain's folder in this base path.
+	#[arg(long, value_name = "PATH", requires = "chain", conflicts_with_all = ["file", "default_base_path"])]
+	base_path: Option<PathBuf>,
+
+	/// Write the key to the chain's folder in the default base path.
+	#[arg(long, requires = "chain", conflicts_with_all = ["base_path", "file"])]
+	default_base_path: bool,
+}
+
+impl KeyCommand {
+	/// Returns whether the subcommand serves only to print something.
+	pub(crate) fn prints(&self) -> bool {
+		match self {
+			Self::GenerateNodeKey(cmd) => {
+				cmd.file.is_none() && cmd.base_path.is_none() && !cmd.default_base_path
+			}
+			Self::Generate(_) | Self::Inspect(_) | Self::InspectNodeKey(_) => true,
+			Self::Insert(_) => false,
+		}
+	}
+
+	/// Runs the subcommand.
+	///
+	/// # Errors
+	///
+	/// Returns the subcommand's error.
+	pub(crate) fn run<C: SubstrateCli>(&self, cli: &C) -> sc_cli::Result<()> {
+		match self {
+			Self::GenerateNodeKey(cmd) => cmd.run(cli),
+			Self::Generate(cmd) => cmd.run(),
+			Self::Inspect(cmd) => cmd.run(),
+			Self::InspectNodeKey(cmd) => cmd.run().map_err(|error| {
+				Error::Input(format!(
+					"the network key cannot be read from `--file`, or from standard input without it: {}",
+					crate::explain(&error)
+				))
+			}),
+			Self::Insert(cmd) => cmd.run(cli),
+		}
+	}
+}
+
+impl GenerateNodeKeyCmd {
+	fn run<C: SubstrateCli>(&self, cli: &C) -> sc_cli::Result<()> {
+		let key = NodeKeyConfig::Ed25519(Secret::New).into_keypair()?;
+		let secret = key.secret();
+		let text = if self.bin {
+			secret.as_ref().to_vec()
+		} else {
+			hex::encode(secret.as_ref()).into_bytes()
+		};
+		match self.path(cli)? {
+			Some(path) => write_secret(&path, &text)?,
+			None => io::stdout().write_all(&text)?,
+		}
+		eprintln!("{}", key.public().to_peer_id());
+		Ok(())
+	}
+
+	/// Returns the file to write, or `None` if the key is printed. Creates the folder of a chain.
+	fn path<C: SubstrateCli>(&self, cli: &C) -> sc_cli::Result<Option<PathBuf>> {
+		if let Some(chain) = self
+			.chain
+			.as_ref()
+			.filter(|_| self.base_path.is_some() || self.default_base_path)
+		{
+			let spec = cli.load_spec(chain)?;
+			let base = match &self.base_path {
+				Some(path) => BasePath::new(path),
+				None => BasePath::from_project("", "", &C::executable_name()),
+			};
+			let path = base.config_dir(spec.id()).join(NODE_KEY);
+			if let Some(folder) = path.parent() {
+				fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+			}
+			return Ok(Some(path));
+		}
+		Ok(self.file.clone())
+	}
+}
+
+/// Writes a secret to a new file that only its owner can read. What exists stays, also behind a link.
+fn write_secret(path: &Path, secret: &[u8]) -> sc_cli::Result<()> {
+	let mut options = File::options();
+	let created = options.write(true).create_new(true).mode(0o600).open(path);
+	let mut file = match created {
+		Ok(file) => file,
+		Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+			return Err(Error::KeyAlreadyExistsInPath(path.into()))
+		}
+		Err(error) => return Err(unwritable(path, &error)),
+	};
+	let written = file.write_all(secret).and_then(|()| file.sync_all());
+	written.map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+	Error::Input(format!(
+		"the network key cannot be written to {}: {error}",
+		path.display()
+	))
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Runs the node and the commands that use a chain, and ends them on SIGINT and SIGTERM.
+//!
+//! The framework's runner catches these signals before the node starts, and obeys them when it has started. It says
+//! nothing while a node stops, and a command that was interrupted ends as if it had done its work.
+
+use crate::{
+	cli::Cli,
+	client::FullClient,
+	logging,
+	service::{Core, Parts},
+};
+use isthmus_primitives::Block;
+use polkadot_sdk::*;
+use sc_cli::{CliConfiguration, DefaultConfigurationValues};
+use sc_consensus::DefaultImportQueue;
+use sc_service::{error::Error as ServiceError, Configuration, TaskManager, TaskRegistry};
+use std::{
+	future::Future,
+	io::{self, stderr, Write},
+	process::exit,
+	sync::{
+		mpsc::{self, RecvTimeoutError},
+		Arc, OnceLock,
+	},
+	thread,
+	time::Duration,
+};
+use tokio::{
+	runtime::Runtime,
+	signal::unix::{signal, Signal, SignalKind},
+	task::JoinHandle,
+};
+
+/// How long the tasks of a node that stops may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the log says what a node that stops waits for.
+const REPORT_EVERY: Duration = Duration::from_secs(3);
+
+/// The configuration of the node or of a command, and the threads that run its tasks.
+pub(crate) struct Runner {
+	config: Configuration,
+	runtime: Runtime,
+	/// Ends the process on a signal. A running node aborts it, and listens itself.
+	guard: JoinHandle<()>,
+}
+
+impl Runner {
+	/// Reads the configuration and starts the log. From here on a signal ends the process at once.
+	///
+	/// # Errors
+	///
+	/// Returns an error if an option is invalid or the chain specification cannot be loaded.
+	pub(crate) fn new<T, V>(cli: &Cli, command: &T) -> sc_cli::Result<Self>
+	where
+		T: CliConfiguration<V>,
+		V: DefaultConfigurationValues,
+	{
+		let runtime = sc_cli::build_runtime()?;
+		let mut signals = runtime.block_on(async { Signals::listen() })?;
+		let guard = runtime.spawn(async move { signals.next().await.end_process() });
+		let config = command.create_configuration(cli, runtime.handle().clone())?;
+		logging::init::<Cli, T, V>(command)?;
+		Ok(Self {
+			config,
+			runtime,
+			guard,
+		})
+	}
+
+	/// Returns the configuration.
+	pub(crate) fn config(&self) -> &Configuration {
+		&self.config
+	}
+
+	/// Runs a node until a signal comes or a task that it needs fails.
+	///
+	/// # Errors
+	///
+	/// Returns why the node cannot start, or that a task failed.
+	pub(crate) fn node(
+		self,
+		start: impl FnOnce(Configuration) -> Result<TaskManager, ServiceError>,
+	) -> sc_cli::Result<()> {
+		let Self {
+			config,
+			runtime,
+			guard,
+		} = self;
+		sc_cli::print_node_infos::<Cli>(&config);
+		let mut tasks = runtime.block_on(async { start(config) })?;
+		// The node listens before the guard ends, so that no signal is lost.
+		let mut signals = runtime.block_on(async { Signals::listen() })?;
+		guard.abort();
+		let ended = runtime.block_on(async {
+			tokio::select! {
+				signal = signals.next() => {
+					log::info!("{}: the node stops", signal.name());
+					logging::begin_to_stop();
+					Ok(())
+				}
+				ended = tasks.future() => ended,
+			}
+		});
+		stop(runtime, tasks);
+		ended.map_err(Into::into)
+	}
+
+	/// Runs a command that needs only the configuration.
+	///
+	/// # Errors
+	///
+	/// Returns the command's error.
+	pub(crate) fn with_config(
+		self,
+		command: impl FnOnce(Configuration) -> sc_cli::Result<()>,
+	) -> sc_cli::Result<()> {
+		command(self.config)
+	}
+
+	/// Opens the chain, and runs a command on it.
+	///
+	/// # Errors
+	///
+	/// Returns why the chain cannot be opened, or the command's error.
+	pub(crate) fn with_chain<F>(
+		self,
+		command: impl FnOnce(Arc<FullClient>, DefaultImportQueue<Block>) -> F,
+	) -> sc_cli::Result<()>
+	where
+		F: Future<Output = sc_cli::Result<()>>,
+	{
+		let Self {
+			mut config,
+			runtime,
+			..
+		} = self;
+		let Parts {
+			core,
+			task_manager,
+			import_queue,
+			..
+		} = Parts::new(&mut config)?;
+		let done = runtime.block_on(command(core.client.clone(), import_queue));
+		// The tasks use the core, and would report its end as a failure.
+		drop(task_manager);
+		drop(runtime);
+		drop::<Core>(core);
+		done
+	}
+}
+
+/// Ends the tasks of a node, and says in the log what it waits for.
+fn stop(runtime: Runtime, tasks: TaskManager) {
+	let registry = OnceLock::new();
+	let (done, waiting) = mpsc::channel::<()>();
+	thread::scope(|scope| {
+		let running = &registry;
+		scope.spawn(move || {
+			while waiting.recv_timeout(REPORT_EVERY) == Err(RecvTimeoutError::Timeout) {
+				log::info!("still stopping: {}", unfinished(running.get()));
+			}
+		});
+		// The tasks end when their manager is dropped.
+		let registry = registry.get_or_init(|| tasks.into_task_registry());
+		runtime.shutdown_timeout(PATIENCE);
+		drop(done);
+		if !registry.running_tasks().is_empty() {
+			log::error!(
+				"the node ends although after {} s {}",
+				PATIENCE.as_secs(),
+				unfinished(Some(registry))
+			);
+		}
+	});
+	log::info!("the node has stopped");
+}
+
+/// Says what a node that stops waits for.
+fn unfinished(registry: Option<&TaskRegistry>) -> String {
+	let tasks = registry
+		.map(TaskRegistry::running_tasks)
+		.unwrap_or_default();
+	if tasks.is_empty() {
+		return "connections of the RPC are open, or the database is being written".into();
+	}
+	let mut names: Vec<_> = tasks.keys().map(|task| task.name).collect();
+	names.sort_unstable();
+	format!("these tasks have not ended: {}", names.join(", "))
+}
+
+/// The signals that ask a process to end.
+struct Signals {
+	interrupt: Signal,
+	terminate: Signal,
+}
+
+impl Signals {
+	/// Catches the signals from now on. It needs the context of a Tokio runtime.
+	fn listen() -> io::Result<Self> {
+		Ok(Self {
+			interrupt: signal(SignalKind::interrupt())?,
+			terminate: signal(SignalKind::terminate())?,
+		})
+	}
+
+	async fn next(&mut self) -> Caught {
+		tokio::select! {
+			_ = self.interrupt.recv() => Caught(SignalKind::interrupt()),
+			_ = self.terminate.recv() => Caught(SignalKind::terminate()),
+		}
+	}
+}
+
+/// A signal that came.
+struct Caught(SignalKind);
+
+impl Caught {
+	fn name(&self) -> &'static str {
+		if self.0 == SignalKind::interrupt() {
+			"SIGINT"
+		} else {
+			"SIGTERM"
+		}
+	}
+
+	/// Ends this process with the exit code that shells use for a signal. A database is as safe as after a crash.
+	fn end_process(&self) {
+		// If nothing can be written, the exit code says it, too.
+		let _ = writeln!(
+			stderr(),
+			"error: ended by {} before the work was done",
+			self.name()
+		);
+		exit(self.0.as_raw_value().saturating_add(128));
+	}
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests sources: who can make and change them, and what is held for them.
+
+use crate::{mock::*, HoldReason, Sources};
+use frame_support::{assert_noop, assert_ok};
+use isthmus_conditions::Value;
+use polkadot_sdk::*;
+use sp_runtime::TokenError;
+
+/// What is held for a source named "w" with this many reporters.
+fn deposit(reporters: u64) -> u64 {
+	PER_ITEM + 1 + 32 * reporters
+}
+
+#[test]
+fn a_source_is_created_changed_and_closed() {
+	run(|| {
+		assert_ok!(create(ALICE, "w", &[BOB, CHARLIE, DAVE], 2));
+		assert!(matches!(
+			last_event(),
+			FactsEvent::SourceCreated {
+				quorum: 2,
+				fresh: FRESH,
+				..
+			}
+		));
+		assert_eq!(held(HoldReason::Source, ALICE), deposit(3));
+
+		assert_ok!(change(ALICE, "w", &[BOB], 1, 60));
+		assert!(matches!(
+			last_event(),
+			FactsEvent::SourceChanged {
+				quorum: 1,
+				fresh: 60,
+				..
+			}
+		));
+		assert_eq!(held(HoldReason::Source, ALICE), deposit(1));
+
+		assert_ok!(close(ALICE, "w"));
+		assert_eq!(last_event(), FactsEvent::SourceClosed { source: name("w") });
+		assert_eq!(held(HoldReason::Source, ALICE), deposit(0));
+	});
+}
+
+#[test]
+fn a_name_stays_taken_and_its_owner_can_open_it_again() {
+	run(|| {
+		assert_ok!(create(ALICE, "w", &[BOB], 1));
+		assert_noop!(create(BOB, "w", &[BOB], 1), Error::NameTaken);
+		assert_ok!(close(ALICE, "w"));
+		for who in [ALICE, BOB] {
+			assert_noop!(create(who, "w", &[BOB], 1), Error::NameTaken);
+		}
+		assert_noop!(close(ALICE, "w"), Error::SourceIsClosed);
+		assert_noop!(report(BOB, "w", Value::Integer(1)), Error::SourceIsClosed);
+		assert_ok!(change(ALICE, "w", &[BOB], 1, FRESH));
+		assert_ok!(report(BOB, "w", Value::Integer(1)));
+		assert_eq!(fact("w"), Some(Value::Integer(1)));
+	});
+}
+
+#[test]
+fn only_its_owner_changes_a_source() {
+	run(|| {
+		assert_ok!(create(ALICE, "w", &[BOB], 1));
+		assert_noop!(change(BOB, "w", &[BOB], 1, FRESH), Error::NotOwner);
+		assert_noop!(close(BOB, "w"), Error::NotOwner);
+		assert_noop!(
+			change(ALICE, "other", &[BOB], 1, FRESH),
+			Error::UnknownSource
+		);
+		assert_noop!(close(ALICE, "other"), Error::UnknownSource);
+	});
+}
+
+#[test]
+fn what_an_owner_chooses_is_checked() {
+	run(|| {
+		for (by, quorum, error) in [
+			(&[][..], 0, Error::NoReporters),
+			(&[BOB, CHARLIE, BOB], 2, Error::RepeatedReporter),
+			(&[BOB, CHARLIE], 0, Error::InvalidQuorum),
+			(&[BOB, CHARLIE], 1, Error::InvalidQuorum),
+			(&[BOB, CHARLIE], 3, Error::InvalidQuorum),
+			(&[BOB], u32::MAX, Error::InvalidQuorum),
+		] {
+			assert_noop!(create(ALICE, "w", by, quorum), error);
+		}
+		assert_ok!(create(ALICE, "w", &[BOB, CHARLIE], 2));
+		assert_noop!(change(ALICE, "w", &[BOB], 0, FRESH), Error::InvalidQuorum);
+		assert_noop!(change(ALICE, "w", &[BOB], 1, 0), Error::NoTime);
+	});
+}
+
+#[test]
+fn a_source_needs_its_deposit() {
+	run(|| {
+		assert_noop!(create(PAUPER, "w", &[BOB], 1), TokenError::FundsUnavailable);
+		assert!(!Sources::<Test>::contains_key(name("w")));
+	});
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Measures how fast a new node gets a chain of small blocks from one peer on this machine: by warp sync, and from
+// genesis. The chain is made in advance, with forks and uncles, and each of its blocks is final.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeChain } from './made-chain.mjs';
+import { PeakMemory } from './memory.mjs';
+import { LocalNode, processorTime } from './node.mjs';
+import { Rpc, until } from './rpc.mjs';
+import { identities, writeSpec } from './spec.mjs';
+
+/** Ends hung runs, in milliseconds. */
+const PATIENCE = 3_600_000;
+const INTERVAL = 10;
+const [blocks = 100_000, only] = [Number(process.argv[2] ?? 100_000), process.argv[3]];
+const SIZES = ['development', 'full'].filter((sizes) => only === undefined || sizes === only);
+if (SIZES.length === 0 || !(blocks > 0)) throw new Error('usage: bench-sync [BLOCKS [development|full]]');
+
+/** Starts a node that neither mines nor votes. */
+async function start(spec, basePath, args = []) {
+	const common = ['--chain', spec, '--no-mdns', '--disable-log-color'];
+	const node = await LocalNode.start({ basePath, args: [...common, ...args] });
+	return { node, rpc: await Rpc.connect(node.url), stop: () => node.stop() };
+}
+
+/** Has a new node sync from the source, and prints how long that took from the moment that it learnt of the peer. */
+async function measure(name, folder, spec, source, args) {
+	const fresh = await start(spec, join(folder, name), ['--reserved-only', ...args]);
+	try {
+		const peerId = await source.rpc.call('system_localPeerId');
+		const memory = new PeakMemory(fresh.node.pid);
+		const before = processorTime(fresh.node);
+		await fresh.rpc.call('system_addReservedPeer', `/ip4/127.0.0.1/tcp/${source.node.peerPort}/p2p/${peerId}`);
+		const started = performance.now();
+		await until('all blocks are synced', async () => (await fresh.rpc.best()).number >= blocks, PATIENCE);
+		const seconds = (performance.now() - started) / 1000;
+		const used = processorTime(fresh.node) - before;
+		const log = readFileSync(fresh.node.logPath, 'utf8');
+		const begins = /history begins with block #(\d+)/.exec(log);
+		console.log(
+			`${name.padEnd(8)}  ${seconds.toFixed(1)} s to block #${blocks}, ${(blocks / seconds).toFixed(0)} blocks/s, ` +
+				`${used.toFixed(1)} s of a core, ${memory.end().toFixed(0)} MiB at the peak` +
+				(begins ? `, history from #${begins[1]}` : ''),
+		);
+	} finally {
+		await fresh.rpc.disconnect();
+		await fresh.stop();
+	}
+}
+
+for (const ethash of SIZES) {
+	const folder = mkdtempSync(join(tmpdir(), 'isthmus-bench-sync-'));
+	const nodes = [];
+	try {
+		const spec = await writeSpec(folder, {
+			verifiers: identities(1),
+			parameters: {
+				...{ ethash, difficultyRule: 'fixed', minimumDifficulty: '0x400', genesisDifficulty: '0x400' },
+				genesisTimestamp: Math.floor(Date.now() / 1000) - 2 * blocks * INTERVAL,
+			},
+		});
+		const order = { blocks, interval: INTERVAL, forkEvery: 10, finalizeEvery: 1, timeout: PATIENCE };
+		const made = await makeChain(spec, join(folder, 'source'), order);
+		console.log(`${ethash} sizes: made ${blocks} blocks with ${made.uncles} uncles in ${made.seconds.toFixed(0)} s`);
+		const source = await start(spec, join(folder, 'source'));
+		nodes.push(source);
+		await measure('warp', folder, spec, source, ['--sync', 'warp']);
+		await measure('genesis', folder, spec, source, []);
+	} finally {
+		for (const { rpc, stop } of nodes) {
+			await rpc.disconnect();
+			await stop();
+		}
+		rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+	}
+}
+process.exit(0);

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Follows a chain's finalized blocks by the votes for them. A second implementation, independent of
+// `client/light/src/finality.rs`.
+
+import { ed25519 } from '@noble/curves/ed25519';
+import { blake2b } from '@noble/hashes/blake2b';
+import { concat, equal } from '../envelope/common.mjs';
+import { hex } from '../sharing/encoding.mjs';
+import { Malformed, NotProven } from './errors.mjs';
+import { decode, little } from './scale.mjs';
+import { StateProof } from './trie.mjs';
+import { votersKey } from './storage.mjs';
+
+/** The engine whose votes finalize blocks. */
+const GRANDPA = 'FRNK';
+/** The kinds of digest items that have an engine: consensus, seal and pre-runtime. */
+const WITH_ENGINE = [4, 5, 6];
+const CONSENSUS = 4;
+const OTHER = 0;
+const RUNTIME_UPDATED = 8;
+/** The kinds of messages to clients about voters. */
+const [SCHEDULED, FORCED] = [1, 2];
+
+const hash256 = (bytes) => blake2b(bytes, { dkLen: 32 });
+
+function digestItem(reader) {
+	const kind = reader.u8();
+	if (WITH_ENGINE.includes(kind)) {
+		return { kind, engine: String.fromCharCode(...reader.bytes(4)), data: reader.blob() };
+	}
+	if (kind === OTHER) return { kind, data: reader.blob() };
+	if (kind === RUNTIME_UPDATED) return { kind };
+	throw new Malformed('a header has an unknown item');
+}
+
+/** Reads a header. */
+export function header(reader) {
+	const from = reader.at;
+	const parent = reader.bytes(32);
+	const number = reader.compact();
+	const stateRoot = reader.bytes(32);
+	reader.bytes(32); // The root over the extrinsics.
+	const logs = reader.list(digestItem);
+	return { parent, number, stateRoot, logs, hash: hash256(reader.since(from)) };
+}
+
+const voter = (reader) => ({ key: reader.bytes(32), weight: reader.u64() });
+const vote = (reader) => ({
+	...{ target: reader.bytes(32), number: reader.u32() },
+	...{ signature: reader.bytes(64), key: reader.bytes(32) },
+});
+const votes = (reader) => ({
+	...{ round: reader.u64(), target: reader.bytes(32), number: reader.u32() },
+	...{ precommits: reader.list(vote), ancestries: reader.list(header) },
+});
+const step = (reader) => ({ header: header(reader), votes: votes(reader) });
+const steps = (reader) => ({ steps: reader.list(step), isFinished: reader.bool() });
+
+/** Returns the voters of the blocks after this one, or null if they do not change. */
+function nextVoters({ number, logs }) {
+	const change = (reader) => ({ next: reader.list(voter), delay: reader.u32() });
+	let next = null;
+	for (const { kind, engine, data } of logs) {
+		if (kind !== CONSENSUS || engine !== GRANDPA) continue;
+		if (data[0] === FORCED || (data[0] === SCHEDULED && next === null)) {
+			const { next: voters, delay } = decode(data.slice(1), (reader) => {
+				if (data[0] === FORCED) reader.u32();
+				return change(reader);
+			});
+			if (data[0] === FORCED || delay !== 0) {
+				const message = `block ${number} changes the voters in a way that this program cannot follow`;
+				throw new NotProven('NotFinal', message);
+			}
+			next = voters;
+		}
+	}
+	return next;
+}
+
+/** Returns whether a block descends from another one, or is it, by these headers' parents. */
+function descends(parents, from, base) {
+	for (let at = from, left = parents.size; ; left--) {
+		if (at === base) return true;
+		at = parents.get(at);
+		if (at === undefined || left <= 0) return false;
+	}
+}
+
+/** Returns whether the votes for a block are valid, and more than two thirds of the voters' weight. */
+function isFinal({ round, target, precommits, ancestries }, setId, voters) {
+	// A voter may have voted twice. More votes would only take time.
+	if (voters.length === 0 || precommits.length > 2 * voters.length) return false;
+	const parents = new Map(ancestries.map(({ hash, parent }) => [hex(hash), hex(parent)]));
+	const weights = new Map();
+	for (const { key, weight } of voters) weights.set(hex(key), (weights.get(hex(key)) ?? 0n) + weight);
+	const total = voters.reduce((sum, { weight }) => sum + weight, 0n);
+	let weight = 0n;
+	for (const precommit of precommits) {
+		const payload = concat([1], precommit.target, little(precommit.number, 4), little(round, 8), little(setId, 8));
+		if (!ed25519.verify(precommit.signature, payload, precommit.key)) return false;
+		if (!descends(parents, hex(precommit.target), hex(target))) return false;
+		const key = hex(precommit.key);
+		weight += weights.get(key) ?? 0n;
+		weights.delete(key);
+	}
+	return total > 0n && weight >= total - (total - 1n) / 3n;
+}
+
+/** A chain's newest block that is proven to be finalized, and who votes for the blocks after it. */
+export class Finality {
+	/** The set of voters: how many came before, and their keys and weights. */
+	#setId = 0;
+	#voters;
+	/** The newest block that is proven to be finalized: `number`, `hash`, `stateRoot`. */
+	head;
+
+	/**
+	 * Begins with a chain's first block.
+	 *
+	 * @param {Uint8Array} genesis The first block's hash.
+	 * @param {Uint8Array} first The first block's header.
+	 * @param {Uint8Array[]} proof Proves who votes first, against the state root in that header.
+	 * @throws {NotProven}
+	 */
+	constructor(genesis, first, proof) {
+		this.head = decode(first, header);
+		if (!equal(this.head.hash, genesis)) {
+			const message = `the chain begins with block ${hex(this.head.hash)}, not with ${hex(genesis)}`;
+			throw new NotProven('WrongGenesis', message);
+		}
+		const state = new StateProof(this.head.stateRoot);
+		state.add(proof);
+		this.#voters = state.get(votersKey(), (reader) => reader.list(voter)) ?? [];
+		if (this.#voters.length === 0) throw new NotProven('NotFinal', 'the chain has no voters');
+	}
+
+	/**
+	 * Follows a proof of finality. Returns whether it leads to the newest block; if not, ask for another one.
+	 *
+	 * @param {Uint8Array} proof From `isthmus_finalityProof`.
+	 * @throws {NotProven} Then nothing has changed.
+	 */
+	follow(proof) {
+		const { steps: all, isFinished } = decode(proof, steps);
+		const before = [this.head, this.#voters, this.#setId];
+		try {
+			all.forEach((step, index) => this.#advance(step, isFinished && index + 1 === all.length));
+		} catch (error) {
+			[this.head, this.#voters, this.#setId] = before;
+			throw error;
+		}
+		return isFinished;
+	}
+
+	#advance({ header, votes }, isNewest) {
+		const { number, hash } = header;
+		const refuse = (why) => {
+			throw new NotProven('NotFinal', `block ${number} ${why}`);
+		};
+		if (number < this.head.number || (number === this.head.number && !equal(hash, this.head.hash))) {
+			const message = `the node shows block ${number}, but block ${this.head.number} was finalized before`;
+			throw new NotProven('Rollback', message);
+		}
+		if (number === this.head.number) return;
+		if (votes.number !== number || !equal(votes.target, hash)) refuse('comes with votes for another block');
+		if (!isFinal(votes, this.#setId, this.#voters)) refuse('lacks the valid votes of more than two thirds');
+		const next = nextVoters(header);
+		if (next === null && !isNewest) refuse('does not name the voters of the blocks after it');
+		if (next !== null) [this.#voters, this.#setId] = [next, this.#setId + 1];
+		this.head = header;
+	}
+}

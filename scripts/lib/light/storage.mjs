@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The keys of the entries in the chain's state, as FRAME builds them, and the entries' layout. They are not taken from the
+// node's metadata: a node could call one entry by another's name.
+
+import { blake2AsU8a, xxhashAsU8a } from '@polkadot/util-crypto';
+import { concat, utf8 } from '../envelope/common.mjs';
+import { little } from './scale.mjs';
+
+/** The version of the sharing pallet's storage that this library knows: `isthmus_sharing::terms::STORAGE_VERSION`. */
+export const SHARING_VERSION = 1;
+const SHARING = 'DataSharing';
+
+const key = (pallet, entry, ...parts) =>
+	concat(xxhashAsU8a(utf8(pallet), 128), xxhashAsU8a(utf8(entry), 128), ...parts);
+/** A part of a key that anyone may choose. */
+const chosen = (part) => concat(blake2AsU8a(part, 128), part);
+/** A part of a key that the chain counts. */
+const counted = (number, size) => concat(xxhashAsU8a(little(number, size), 64), little(number, size));
+
+export const votersKey = () => key('Grandpa', 'Authorities');
+export const nowKey = () => key('Timestamp', 'Now');
+export const sharingVersionKey = () => key(SHARING, ':__STORAGE_VERSION__:');
+export const encryptionKeyKey = (account) => key(SHARING, 'EncryptionKeys', chosen(account));
+export const datasetKey = (owner, dataset) => key(SHARING, 'Datasets', chosen(owner), counted(dataset, 4));
+export const recordKeyOf = (owner, record) => key(SHARING, 'Records', chosen(owner), chosen(record));
+export const requestKey = (id) => key(SHARING, 'Requests', counted(id, 8));
+export const grantKey = (id) => key(SHARING, 'Grants', counted(id, 8));
+export const grantsOnKey = (owner, { dataset, epoch }, reader) =>
+	key(SHARING, 'AuthorizationList', chosen(owner), counted(dataset, 4), counted(epoch, 4), chosen(reader));
+
+const scope = (reader) => ({
+	...{ dataset: reader.u32(), epoch: reader.u32() },
+	...{ from: Number(reader.u64()), to: Number(reader.u64()) },
+});
+
+const value = (reader) => ({
+	...{ contentHash: reader.bytes(32), length: reader.u32() },
+	...{ block: reader.u32(), extrinsic: reader.u32() },
+});
+
+const chunks = (reader) => ({
+	...{ manifest: reader.bytes(32), root: reader.bytes(32), length: Number(reader.u64()), chunkSize: reader.u32() },
+	...{ arrived: reader.u32(), block: reader.u32(), extrinsic: reader.u32(), lastBlock: reader.u32() },
+});
+
+/** Reads where a record's bytes are: `value` or `chunks` is set. */
+const payload = (reader) => (reader.bool() ? { chunks: chunks(reader) } : { value: value(reader) });
+
+/** Reads a dataset. */
+export const dataset = (reader) => ({
+	...{ name: reader.blob(), epoch: reader.u32(), leaves: reader.u64(), requests: reader.u64() },
+	...{ grants: reader.u64(), closed: reader.bool(), deposit: reader.u128() },
+});
+
+/** Reads a record. */
+export const record = (reader) => ({
+	...{ dataset: reader.u32(), epoch: reader.u32(), leaf: reader.u32() },
+	...{ payload: payload(reader), deposit: reader.u128() },
+});
+
+/** The states of a grant, in the order of their numbers. */
+export const STATES = ['Active', 'Expired', 'Revoked'];
+
+/** Reads a grant. */
+export const grant = (reader) => ({
+	...{ owner: reader.bytes(32), grantee: reader.bytes(32), scope: scope(reader), expiry: reader.u32() },
+	...{ until: reader.option((reader) => Number(reader.u64())), agreement: reader.option((reader) => reader.bytes(32)) },
+	...{ paid: reader.u128(), paidFrom: reader.u32(), paidUntil: reader.u32(), firm: reader.bool() },
+	...{ state: STATES[reader.u8()], sealedKeys: reader.blob(), depositor: reader.bytes(32) },
+	...{ deposit: reader.u128(), due: reader.u32() },
+});
+
+/** Reads a request. `signed` are the bytes that its digest is computed from, after the label. */
+export function request(reader) {
+	const from = reader.at;
+	const request = {
+		...{ owner: reader.bytes(32), consumer: reader.bytes(32), scope: scope(reader), purpose: reader.blob() },
+		...{ term: reader.u32(), offer: reader.u128(), firm: reader.bool(), key: reader.blob() },
+	};
+	const signed = reader.since(from);
+	return { ...request, signed, validUntil: reader.u32(), deposit: reader.u128() };
+}
+
+/** Reads an account's registered encryption key. */
+export const registeredKey = (reader) => ({ key: reader.blob(), deposit: reader.u128() });
+
+/** Reads the numbers of a reader's grants on an epoch. */
+export const grantsOn = (reader) => {
+	const ids = reader.list((reader) => Number(reader.u64()));
+	reader.u32(); // How many requests are open.
+	return ids;
+};

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What the chain's finalized state says, with proofs, so that it does not matter which node answers. The node's own answer at
+// the best block is a hint which entries to prove, and how far finality has to come before "there is none" is more than
+// "not yet".
+
+import { blake2b } from '@noble/hashes/blake2b';
+import { concat, equal } from '../envelope/common.mjs';
+import { NotProven } from '../light/errors.mjs';
+import { Finality } from '../light/finality.mjs';
+import * as storage from '../light/storage.mjs';
+import { StateProof } from '../light/trie.mjs';
+import { fromHex, hex } from './encoding.mjs';
+import { QueryRefused } from './errors.mjs';
+
+/** How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters. */
+const PROOFS = 64;
+/** The first bytes of what a request's digest is computed from. */
+const DIGEST_LABEL = Buffer.from('isthmus:request1');
+
+/** The state after a finalized block. Everything that is read from it is proven. */
+class Proven {
+	#client;
+	#proof;
+	/** The block: `number`, `hash`. */
+	block;
+
+	constructor(client, head) {
+		this.#client = client;
+		this.#proof = new StateProof(head.stateRoot);
+		this.block = head;
+	}
+
+	/** Fetches the proof of these entries. */
+	async load(keys) {
+		const version = storage.sharingVersionKey();
+		const all = [...keys, version].map(hex);
+		const { proof } = await this.#client.rpc('state_getReadProof', all, hex(this.block.hash));
+		this.#proof.add(proof.map(fromHex));
+		const found = this.#proof.get(version, (reader) => reader.u16()) ?? 0;
+		if (found !== storage.SHARING_VERSION) {
+			const known = storage.SHARING_VERSION;
+			const message = `the chain keeps shared data in version ${found}, and this library knows version ${known}`;
+			throw new NotProven('UnknownStorage', message);
+		}
+	}
+
+	async #get(key, read) {
+		await this.load([key]);
+		return this.#proof.get(key, read);
+	}
+
+	/** Returns an open request with its digest, or null. */
+	async request(id) {
+		const request = await this.#get(storage.requestKey(id), storage.request);
+		const digest = request && hex(blake2b(concat(DIGEST_LABEL, request.signed), { dkLen: 32 }));
+		return request && { ...request, digest };
+	}
+
+	/** Returns a dataset, or null. */
+	async dataset(owner, dataset) {
+		return this.#get(storage.datasetKey(owner, dataset), storage.dataset);
+	}
+
+	/** Returns an account's encryption key in bytes, or null. */
+	async encryptionKey(account) {
+		const registered = await this.#get(storage.encryptionKeyKey(account), storage.registeredKey);
+		return registered && registered.key;
+	}
+
+	/**
+	 * Returns what a caller may know about a record, as the chain's own query does.
+	 *
+	 * @param {object | null} said The node's answer, which tells which entries to ask for.
+	 * @throws {QueryRefused}
+	 */
+	async query(caller, owner, key, said) {
+		const recordKey = storage.recordKeyOf(owner, key);
+		const hints = said ? [storage.grantsOnKey(owner, said, caller)] : [];
+		if (said?.grant) hints.push(storage.grantKey(said.grant.id));
+		await this.load([recordKey, storage.nowKey(), ...hints]);
+		const record = this.#proof.get(recordKey, storage.record);
+		if (record === null) throw new QueryRefused('UnknownRecord');
+		if (equal(caller, owner)) return { ...record, grant: null };
+		const grant = await this.#openingGrant(storage.grantsOnKey(owner, record, caller), record.leaf);
+		const { chunks } = record.payload;
+		if (chunks && chunks.arrived < Math.ceil(chunks.length / chunks.chunkSize)) throw new QueryRefused('Incomplete');
+		return { ...record, grant };
+	}
+
+	/** Returns the newest grant of a list that opens a leaf. */
+	async #openingGrant(list, leaf) {
+		await this.load([list]);
+		const ids = this.#proof.get(list, storage.grantsOn) ?? [];
+		await this.load(ids.map(storage.grantKey));
+		const time = Number(this.#proof.get(storage.nowKey(), (reader) => reader.u64()) ?? 0n) / 1000;
+		let refusal = 'NotAuthorised';
+		for (const id of ids.reverse()) {
+			const grant = this.#proof.get(storage.grantKey(id), storage.grant);
+			if (grant === null) continue;
+			const { scope, expiry, until, state, sealedKeys } = grant;
+			const isOver = this.block.number >= expiry || (until !== null && Math.floor(time) >= until);
+			let whyNot = state === 'Active' && isOver ? 'Expired' : state;
+			if (leaf < scope.from || leaf >= scope.to) whyNot = 'OutOfRange';
+			if (whyNot === 'Active') return { id, from: scope.from, to: scope.to, expiry, until, sealedKeys };
+			if (['NotAuthorised', 'OutOfRange'].includes(refusal)) refusal = whyNot;
+		}
+		throw new QueryRefused(refusal);
+	}
+}
+
+/** Returns what a promise brought, with a refused query as a value. */
+const settled = (promise) =>
+	promise.then(
+		(answer) => ({ answer }),
+		(error) => {
+			if (error instanceof QueryRefused) return { refusal: error.name };
+			throw error;
+		},
+	);
+
+/** Adds the finalized state, with proofs, to a connection. */
+export const Verified = (Base) =>
+	class extends Base {
+		#finality = null;
+		/** The update under way, so that two at once do not follow the votes twice. */
+		#following = Promise.resolve();
+
+		/**
+		 * Returns the state after the newest block that the node proves to be finalized.
+		 *
+		 * @throws {NotProven} `WrongGenesis`, `NotFinal` or `Rollback`
+		 * @throws {import('../light/errors.mjs').BadProof}
+		 */
+		async proven() {
+			const following = this.#following.then(() => this.#follow());
+			this.#following = following.catch(() => undefined);
+			return new Proven(this, await following);
+		}
+
+		async #follow() {
+			if (this.#finality === null) {
+				const { header, proof } = await this.rpc('isthmus_genesisProof');
+				this.#finality = new Finality(this.genesis, fromHex(header), proof.map(fromHex));
+			}
+			for (let left = PROOFS; left > 0; left--) {
+				const proof = await this.rpc('isthmus_finalityProof', hex(this.#finality.head.hash));
+				if (this.#finality.follow(fromHex(proof))) return this.#finality.head;
+			}
+			throw new NotProven('NotFinal', "the node's proof of finality has no end");
+		}
+
+		/**
+		 * Looks something up in the finalized state. If it differs from what the node says of its best block, looks again in
+		 * each later finalized state, until they agree or that block is finalized. A lie costs time, and gains nothing.
+		 *
+		 * @param {() => Promise<object>} ask Asks the node. A refused query is an answer, too.
+		 * @param {(proven: Proven, said: object | null) => Promise<object>} look
+		 * @param {(answer: object) => string} summary What has to agree.
+		 */
+		async confirmed(ask, look, summary) {
+			const text = ({ answer, refusal }) => refusal ?? summary(answer);
+			const tip = (await this.api.rpc.chain.getHeader()).number.toNumber();
+			const said = await settled(ask());
+			for (;;) {
+				const proven = await this.proven();
+				const shown = await settled(look(proven, said.answer ?? null));
+				if (proven.block.number >= tip || text(shown) === text(said)) {
+					if (shown.refusal) throw new QueryRefused(shown.refusal);
+					return shown.answer;
+				}
+				await this.#finalizedAfter(proven.block.number);
+			}
+		}
+
+		/** Waits until the node says that a later block is finalized. */
+		async #finalizedAfter(number) {
+			let stop;
+			await new Promise((resolve, reject) => {
+				stop = this.api.rpc.chain.subscribeFinalizedHeads((head) => {
+					if (head.number.toNumber() > number) resolve();
+				});
+				stop.catch(reject);
+			});
+			(await stop)();
+		}
+
+		/** Returns what a caller may know about a record, proven. */
+		async provenQuery(caller, owner, key, ask) {
+			const [callerBytes, ownerBytes] = [caller, owner].map((address) => this.accountBytes(address));
+			const look = (proven, said) => proven.query(callerBytes, ownerBytes, key, said);
+			const summary = ({ dataset, epoch, leaf, grant, payload }) => {
+				const content = hex(payload.value?.contentHash ?? payload.chunks.manifest);
+				return JSON.stringify([dataset, epoch, leaf, content, grant?.id, grant && hex(grant.sealedKeys)]);
+			};
+			return this.confirmed(ask, look, summary);
+		}
+	};

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Tests the JavaScript client's verification of finality on a made-up chain with voters, which needs no node: the votes of
+// more than two thirds finalize a block, the voters hand over to each other, and finality never goes back.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { ed25519 } from '@noble/curves/ed25519';
+import { blake2b } from '@noble/hashes/blake2b';
+import { concat, utf8 } from '../lib/envelope/common.mjs';
+import { Finality } from '../lib/light/finality.mjs';
+import { decode, little } from '../lib/light/scale.mjs';
+import { SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
+import { StateProof } from '../lib/light/trie.mjs';
+
+const hash = (bytes) => blake2b(bytes, { dkLen: 32 });
+const secret = (seed) => new Uint8Array(32).fill(seed);
+/** A compact integer of up to 14 bits. */
+const compact = (value) => (value < 64 ? [value << 2] : little((value << 2) | 1, 2));
+const list = (items) => concat(compact(items.length), ...items);
+const blob = (bytes) => concat(compact(bytes.length), bytes);
+const voters = (seeds) => list(seeds.map((seed) => concat(ed25519.getPublicKey(secret(seed)), little(1, 8))));
+
+/** Returns a digest item that names the next voters. */
+const change = (seeds, delay = 0) => concat([4], utf8('FRNK'), blob(concat([1], voters(seeds), little(delay, 4))));
+const forced = concat([4], utf8('FRNK'), blob(concat([2], little(0, 4), voters([9]), little(0, 4))));
+
+function header(number, parent, logs = [], stateRoot = secret(2)) {
+	return concat(parent, compact(number), stateRoot, secret(1), list(logs));
+}
+
+/** Returns votes for a block with these voters' keys. */
+function votes(block, number, setId, seeds, ancestries = []) {
+	const target = concat(hash(block), little(number, 4));
+	const payload = concat([1], target, little(7, 8), little(setId, 8));
+	const signed = seeds.map((seed) =>
+		concat(target, ed25519.sign(payload, secret(seed)), ed25519.getPublicKey(secret(seed))),
+	);
+	return concat(little(7, 8), target, list(signed), list(ancestries));
+}
+
+const steps = (...all) => concat(list(all.map((step) => concat(...step))), [1]);
+
+/** A state with one entry, the list of voters: one leaf, with the whole key in it. */
+const leaf = concat([0x7f, 1], votersKey(), blob(voters([1, 2, 3, 4])));
+const first = header(0, new Uint8Array(32), [], hash(leaf));
+const begin = () => new Finality(hash(first), first, [leaf]);
+const refused = (finality, proof, name) => {
+	const { head } = finality;
+	assert.throws(() => finality.follow(proof), { name });
+	assert.equal(finality.head, head, 'a refused proof changes nothing');
+};
+
+test('the layout of entries is that of the runtime', () => {
+	const terms = readFileSync(new URL('../../primitives/sharing/src/terms.rs', import.meta.url), 'utf8');
+	assert.equal(Number(/STORAGE_VERSION: u16 = (\d+);/.exec(terms)[1]), SHARING_VERSION);
+});
+
+test('a chain begins with its genesis and the proven voters', () => {
+	assert.throws(() => new Finality(secret(9), first, [leaf]), { name: 'WrongGenesis' });
+	assert.throws(() => new Finality(hash(first), first, []), { name: 'BadProof' });
+	const forgedLeaf = concat([0x7f, 1], votersKey(), blob(voters([9])));
+	assert.throws(() => new Finality(hash(first), first, [forgedLeaf]), { name: 'BadProof' });
+	const empty = new StateProof(hash(leaf));
+	empty.add([leaf]);
+	assert.equal(empty.value(secret(1)), null);
+});
+
+test('votes have to be enough and valid', () => {
+	const block = header(5, hash(first));
+	const attempt = (votes) => steps([block, votes]);
+	assert.equal(begin().follow(attempt(votes(block, 5, 0, [1, 2, 3]))), true);
+	for (const [what, false_] of [
+		['two of four', votes(block, 5, 0, [1, 2])],
+		['one of them three times', votes(block, 5, 0, [1, 2, 2, 2])],
+		['strangers', votes(block, 5, 0, [1, 2, 8, 9])],
+		['another set', votes(block, 5, 1, [1, 2, 3])],
+		['no one', votes(block, 5, 0, [])],
+		['more votes than two of each', votes(block, 5, 0, [1, 2, 3, 1, 2, 3, 1, 2, 3])],
+		['another block', votes(header(5, secret(3)), 5, 0, [1, 2, 3])],
+	]) {
+		assert.throws(() => begin().follow(attempt(false_)), { name: 'NotFinal' }, what);
+	}
+});
+
+test('a vote for a later block counts for its ancestor, if its headers are there', () => {
+	const block = header(5, hash(first));
+	const child = header(6, hash(block));
+	const parts = (ancestries) => {
+		const two = votes(block, 5, 0, [1, 2]);
+		const third = votes(child, 6, 0, [3]);
+		const [at, one] = [8 + 36 + 1, 36 + 64 + 32];
+		const precommits = concat([3 << 2], two.slice(at, at + 2 * one), third.slice(at, at + one));
+		return concat(two.slice(0, 8 + 36), precommits, list(ancestries));
+	};
+	refused(begin(), steps([block, parts([])]), 'NotFinal');
+	assert.equal(begin().follow(steps([block, parts([child])])), true);
+});
+
+test('the voters hand over to each other', () => {
+	const tenth = header(10, hash(first), [change([2, 3, 4, 5])]);
+	const newest = header(20, hash(tenth));
+	const handOver = [tenth, votes(tenth, 10, 0, [1, 2, 3])];
+	const proof = steps(handOver, [newest, votes(newest, 20, 1, [3, 4, 5])]);
+	const finality = begin();
+	assert.equal(finality.follow(proof), true);
+	assert.equal(finality.head.number, 20);
+	// Without the hand-over, or with the old voters, the votes are worth nothing.
+	refused(begin(), steps([newest, votes(newest, 20, 1, [3, 4, 5])]), 'NotFinal');
+	refused(begin(), steps(handOver, [newest, votes(newest, 20, 0, [1, 2, 3])]), 'NotFinal');
+	// A block in the middle names the next voters.
+	const silent = header(10, hash(first));
+	refused(begin(), steps([silent, votes(silent, 10, 0, [1, 2, 3])], [newest, votes(newest, 20, 0, [1, 2, 3])]), 'NotFinal');
+	for (const log of [forced, change([9], 3)]) {
+		const block = header(5, hash(first), [log]);
+		refused(begin(), steps([block, votes(block, 5, 0, [1, 2, 3])]), 'NotFinal');
+	}
+});
+
+test('finality never goes back', () => {
+	const finality = begin();
+	const block = header(5, hash(first));
+	finality.follow(steps([block, votes(block, 5, 0, [1, 2, 3])]));
+	const older = header(4, hash(first));
+	refused(finality, steps([older, votes(older, 4, 0, [1, 2, 3])]), 'Rollback');
+	const fork = header(5, secret(4));
+	refused(finality, steps([fork, votes(fork, 5, 0, [1, 2, 3])]), 'Rollback');
+	assert.equal(finality.follow(steps([block, votes(block, 5, 0, [])])), true);
+});
+
+test('bytes that an honest node does not write are malformed', () => {
+	for (const [bytes, read] of [
+		[[2], (reader) => reader.bool()],
+		[[1, 0], (reader) => reader.compact()],
+		[[2, 0, 0, 0], (reader) => reader.compact()],
+		[[3, 0, 0, 0, 0], (reader) => reader.compact()],
+		[[7, 0, 0, 0, 0, 1], (reader) => reader.compact()],
+		[[8, 1], (reader) => reader.blob()],
+		[[1, 2], (reader) => reader.u8()],
+		[[1], (reader) => reader.u32()],
+	]) {
+		assert.throws(() => decode(Uint8Array.from(bytes), read), { name: 'Malformed' }, `${bytes}`);
+	}
+	assert.throws(() => begin().follow(concat(steps(), [0])), { name: 'Malformed' });
+});

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Tests that the JavaScript client believes no node: what it reads, and what it seals keys to, is proven for the chain's
+// finalized state. A node that lies is told apart by proofs, and random lies are never accepted.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { contentHash, EncryptionKeyPair, encryptValue, MasterSecret, Range, sealGrant } from '../lib/envelope.mjs';
+import { LyingNode } from '../lib/lying-node.mjs';
+import { LocalNode } from '../lib/node.mjs';
+import { randomNumbers } from '../lib/random.mjs';
+import { cidOf, fromHex } from '../lib/sharing/encoding.mjs';
+import { Verified } from '../lib/sharing/proven.mjs';
+import { Client, hex, recordKey } from '../lib/sharing.mjs';
+
+/** Ends hung tests, in milliseconds. */
+const timeout = 300_000;
+const [TRUTH, LIE] = ['name,mark\nAda,97\n', 'name,mark\nAda,12\n'].map((text) => new TextEncoder().encode(text));
+const KEY = recordKey('marks');
+const SCOPE = { dataset: 0, epoch: 0, from: 0, to: 4 };
+/** How many random lies are told. `scripts/test --all` tells all. */
+const LIES = process.env.ISTHMUS_LONG === '1' ? 10_000 : 2_000;
+/** The names of errors that a client gives for what a node does not prove. */
+const REFUSALS = ['NotFinal', 'WrongGenesis', 'Rollback', 'BadProof', 'Malformed', 'UnknownStorage'];
+
+const master = MasterSecret.generate();
+const pair = EncryptionKeyPair.generate();
+let node;
+let liar;
+/** The client at the honest node, and the one at the liar. */
+let honest;
+let client;
+let school;
+let company;
+
+before(async () => {
+	node = await LocalNode.start({ args: ['--dev'] });
+	liar = await LyingNode.start(node.url);
+	[honest, client] = await Promise.all([node.url, liar.url].map((url) => Client.connect(url)));
+	[school, company] = ['//Bob', '//Charlie'].map((secret) => honest.account(secret));
+	await honest.register(school, 'School', 'A school');
+	await honest.createDataset(school, 'marks');
+	await honest.store(school, master, { ...SCOPE, leaf: 1, key: KEY }, TRUTH);
+	await honest.setEncryptionKey(company, await pair.publicKey());
+	await honest.authorize(school, master, company.address, SCOPE, { term: 1000 });
+}, { timeout });
+
+after(async () => {
+	await Promise.all([honest?.disconnect(), client?.disconnect()]);
+	await liar?.stop();
+	await node?.stop();
+});
+
+/** Replaces bytes wherever they are in a result. */
+function replaced(result, ...pairs) {
+	if (result === undefined || result === null) return result;
+	let text = JSON.stringify(result);
+	for (const [from, to] of pairs) text = text.replaceAll(hex(from).slice(2), hex(to).slice(2));
+	return JSON.parse(text);
+}
+
+const read = () => client.read(company, pair, school.address, KEY);
+
+test('a record and a grant that the node forged are not read', { timeout }, async () => {
+	const answer = await honest.query(company.address, school.address, KEY);
+	const root = await MasterSecret.generate().epochRoot(honest.epochId(school.publicKey, answer));
+	const value = await encryptValue(await root.leafKey(answer.leaf), honest.recordContext(school.address, KEY), LIE);
+	const { from, to, expiry, sealedKeys } = answer.grant;
+	const scope = { grantee: company.publicKey, range: new Range(from, to), expiry };
+	const keys = await sealGrant(root, scope, await pair.publicKey());
+	const pairs = [[answer.contentHash, contentHash(value)], [sealedKeys, keys]];
+	const forge = (methods) => (method, params, result) => {
+		if (method === 'bitswap_v1_get' && params[0] === cidOf(contentHash(value))) return hex(value);
+		return methods.includes(method) ? replaced(result, ...pairs) : result;
+	};
+	liar.setLie(forge(['state_call', 'state_getStorage']));
+	assert.deepEqual(Uint8Array.from(await read()), TRUTH);
+	// A false proof is told apart.
+	liar.setLie(forge(['state_call', 'state_getStorage', 'state_getReadProof']));
+	await assert.rejects(read(), { name: 'BadProof' });
+	liar.setLie((_method, _params, result) => result);
+	assert.deepEqual(Uint8Array.from(await read()), TRUTH);
+});
+
+test('an owner seals to the key that the reader registered, and to no other', { timeout }, async () => {
+	const own = (await EncryptionKeyPair.generate().publicKey()).toBytes();
+	const key = (await pair.publicKey()).toBytes();
+	liar.setLie((method, _params, result) => (method === 'state_getReadProof' ? result : replaced(result, [key, own])));
+	const granted = await client.authorize(school, master, company.address, { ...SCOPE, to: 2 }, { term: 1000 });
+	liar.setLie((_method, _params, result) => result);
+	await honest.finalized(granted);
+	assert.deepEqual(Uint8Array.from(await honest.read(company, pair, school.address, KEY)), TRUTH);
+});
+
+test('a request that the node made up is not answered', { timeout }, async () => {
+	const asked = await honest.requestAccess(company, school.address, SCOPE, {
+		...{ purpose: 'a study', term: 100, key: await EncryptionKeyPair.generate().publicKey() },
+	});
+	const request = asked.event('dataSharing', 'AccessRequested').request.toNumber();
+	await honest.finalized(asked);
+	const entry = await honest.rpc('state_getStorage', honest.api.query.dataSharing.requests.key(request));
+	const invented = request + 1;
+	const key = honest.api.query.dataSharing.requests.key(invented);
+	const sent = [];
+	liar.setLie((method, params, result) => {
+		if (/submit/i.test(method)) sent.push(params[0]);
+		if (method === 'state_getStorage' && params[0] === key) return entry;
+		if (method === 'state_queryStorageAt' && params[0].includes(key)) {
+			return result.map((change) => ({ ...change, changes: change.changes.map(([at]) => [at, entry]) }));
+		}
+		return result;
+	});
+	const answer = client.authorize(school, master, company.address, SCOPE, { term: 100, request: invented });
+	await assert.rejects(answer, { name: 'EndsTooSoon' });
+	assert.deepEqual(sent, []);
+	liar.setLie((_method, _params, result) => result);
+});
+
+test('a node that goes back, or is of another chain, is refused', { timeout }, async () => {
+	const old = await honest.rpc('isthmus_finalityProof', hex(honest.genesis));
+	await read();
+	await honest.finalized(await honest.submit(company, honest.api.tx.system.remark('0x00')));
+	await read();
+	liar.setLie((method, _params, result) => (method === 'isthmus_finalityProof' ? old : result));
+	await assert.rejects(read(), { name: 'Rollback' });
+	liar.setLie((_method, _params, result) => result);
+	const other = await Client.connect(liar.url, { genesis: new Uint8Array(32) }).catch((error) => error);
+	assert.equal(other.name, 'WrongGenesis');
+});
+
+/** Changes a value of JSON somewhere. */
+function lieAbout(value, random, corpus) {
+	const pick = (list) => list[random(list.length)];
+	if (Array.isArray(value)) {
+		const at = random(value.length);
+		const without = value.filter((_, index) => index !== at);
+		const changed = value.map((each, index) => (index === at ? lieAbout(each, random, corpus) : each));
+		return pick([[], without, [...value, pick(corpus)], [...value].reverse(), changed, changed, changed]);
+	}
+	if (value !== null && typeof value === 'object') {
+		const key = pick(Object.keys(value));
+		return { ...value, [key]: lieAbout(value[key], random, corpus) };
+	}
+	if (typeof value !== 'string') return pick([null, 0, 1, -1, 2 ** 53, !value]);
+	const bytes = fromHex(value);
+	const at = random(bytes.length);
+	const flipped = bytes.map((byte, index) => (index === at ? byte ^ (1 << random(8)) : byte));
+	const inserted = [...bytes.slice(0, at), random(256), ...bytes.slice(at)];
+	return pick([...Array(6).fill(hex(flipped)), hex(bytes.slice(0, at)), hex(inserted), '0x', pick(corpus)]);
+}
+
+/** Returns all texts in a value of JSON. */
+const texts = (value) =>
+	typeof value === 'string' ? [value] : typeof value === 'object' ? Object.values(value ?? {}).flatMap(texts) : [];
+
+test('random lies over a whole session are never accepted', { timeout }, async (t) => {
+	// What an honest node answers to a client that begins at the first block.
+	const answers = new Map();
+	const said = { dataset: 0, epoch: 0, grant: { id: (await honest.query(company.address, school.address, KEY)).grant.id } };
+	class Recording {
+		genesis = honest.genesis;
+		async rpc(method, ...params) {
+			const result = await honest.rpc(method, ...params);
+			answers.set(JSON.stringify([method, params]), result);
+			return result;
+		}
+	}
+	const session = async (client, said) => {
+		const proven = await client.proven();
+		const answer = await proven.query(company.publicKey, school.publicKey, KEY, said);
+		return { answer, key: await proven.encryptionKey(company.publicKey), request: await proven.request(0) };
+	};
+	const truth = await session(new (Verified(Recording))(), said);
+	assert.deepEqual(truth.key, (await pair.publicKey()).toBytes());
+	const corpus = [...answers.values()].flatMap(texts);
+	const random = randomNumbers(15);
+	const seen = new Map();
+	let unchanged = 0;
+	for (let lie = 0; lie < LIES; lie++) {
+		let left = random(answers.size);
+		class Lying {
+			genesis = honest.genesis;
+			async rpc(method, ...params) {
+				const result = answers.get(JSON.stringify([method, params]));
+				// A client that believed a lie may ask what was never recorded.
+				if (result === undefined) throw Object.assign(new Error('no such answer'), { name: 'BadProof' });
+				return left-- === 0 ? lieAbout(result, random, corpus) : result;
+			}
+		}
+		try {
+			const shown = await session(new (Verified(Lying))(), said);
+			assert.deepEqual(shown, truth, `lie ${lie}`);
+			unchanged++;
+		} catch (error) {
+			if (error.code === 'ERR_ASSERTION') throw error;
+			seen.set(error.name, (seen.get(error.name) ?? 0) + 1);
+		}
+	}
+	t.diagnostic(JSON.stringify({ unchanged, ...Object.fromEntries(seen) }));
+	for (const name of seen.keys()) assert.ok(REFUSALS.includes(name), `refused as ${name}`);
+	// Some lies are about what the client knows already.
+	assert.ok(unchanged < 0.8 * LIES, `${unchanged} lies changed nothing`);
+});
