@@ -59,6 +59,9 @@ pub struct Machine<L: Ledger> {
 	sides: Vec<Lane>,
 	bodies: Bodies<L::Peer, L::Block>,
 	failed: FailedBlocks,
+	/// The blocks that are being imported silently, and the last one that was.
+	silent: HashSet<Hash>,
+	unheard: Option<Hash>,
 	/// Blocks that GRANDPA waits for.
 	wanted: VecDeque<Hash>,
 	/// Headers whose chains leave ours below the finalized block.
@@ -87,6 +90,8 @@ impl<L: Ledger> Machine<L> {
 			sides: Vec::new(),
 			bodies: Bodies::new(),
 			failed: FailedBlocks::new(),
+			silent: HashSet::new(),
+			unheard: None,
 			wanted: VecDeque::new(),
 			dead: HashSet::new(),
 			dead_queue: VecDeque::new(),
@@ -203,6 +208,7 @@ impl<L: Ledger> Machine<L> {
 		}
 		self.ask_for_bodies();
 		self.import();
+		self.announce();
 		std::mem::take(&mut self.actions)
 	}
 

@@ -47,6 +47,8 @@ pub struct SyncParts<C> {
 	/// Where to ask for proofs of finality and for state, if the node is to begin with a finalized block instead of
 	/// genesis.
 	pub warp: Option<WarpProtocols>,
+	/// Announces a block to peers.
+	pub announce: Box<dyn Fn(Hash) + Send>,
 	/// The metrics, if any are exported.
 	pub metrics: Option<SyncMetrics>,
 }
@@ -57,6 +59,7 @@ pub struct HeaviestSync<C: ChainClient> {
 	wire: Wire<C>,
 	/// The warp sync, until it is over.
 	warp: Option<Warping<C>>,
+	announce: Box<dyn Fn(Hash) + Send>,
 	metrics: Option<SyncMetrics>,
 	protocol: ProtocolName,
 	justifications: Justifications,
@@ -78,6 +81,7 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 			downloader,
 			limits,
 			warp,
+			announce,
 			metrics,
 		} = parts;
 		let protocol = downloader.protocol_name().clone();
@@ -86,6 +90,7 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 			machine: Machine::new(ChainLedger::new(chain.clone()), limits),
 			warp: warp.and_then(|protocols| Warping::begin(chain, wire.clone(), protocols)),
 			wire,
+			announce,
 			metrics,
 			protocol,
 			justifications: Justifications::default(),
@@ -148,6 +153,7 @@ impl<C: ChainClient + ProofProvider<Block>> HeaviestSync<C> {
 				self.actions
 					.push(SyncingAction::ImportBlocks { origin, blocks });
 			}
+			Action::Announce(hash) => (self.announce)(hash),
 			Action::Drop { peer, why } => self.disconnect(peer, why),
 		}
 	}

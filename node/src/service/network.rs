@@ -13,7 +13,8 @@ use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
 use sc_network::{
 	config::FullNetworkConfiguration, service::traits::NetworkService, Litep2pNetworkBackend,
-	NetworkBackend, NotificationMetrics, NotificationService, ProtocolName, Roles,
+	NetworkBackend, NetworkBlock as _, NotificationMetrics, NotificationService, ProtocolName,
+	Roles,
 };
 use sc_network_sync::{
 	block_relay_protocol::{BlockDownloader, BlockRelayParams},
@@ -25,7 +26,10 @@ use sc_network_sync::{
 use sc_rpc::system::{System, SystemApiServer};
 use sc_service::{error::Error as ServiceError, Configuration, TaskManager};
 use sc_telemetry::Telemetry;
-use std::{future::Future, sync::Arc};
+use std::{
+	future::Future,
+	sync::{Arc, OnceLock},
+};
 
 /// What the stage needs.
 pub(super) struct Inputs<'a> {
@@ -218,6 +222,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		network: network.handle(),
 		task_manager,
 	});
+	let announcer: Arc<OnceLock<SyncingService<Block>>> = Arc::default();
 	let strategy = HeaviestSync::new(SyncParts {
 		chain: core.chain.clone(),
 		downloader,
@@ -227,6 +232,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 			parallel: config.network.max_parallel_downloads as usize,
 		},
 		warp: config.network.sync_mode.is_warp().then_some(warp),
+		announce: announce_with(announcer.clone()),
 		metrics: config
 			.prometheus_registry()
 			.map(SyncMetrics::new)
@@ -252,6 +258,8 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		import_queue.service(),
 		net_config.peer_store_handle(),
 	)?;
+	// The engine, which has the strategy, does not run before this.
+	announcer.get_or_init(|| service.clone());
 	task_manager
 		.spawn_essential_handle()
 		.spawn_blocking("syncing", None, engine.run());
@@ -281,4 +289,13 @@ fn serve_blocks(
 	spawn.spawn("block-request-handler", Some("networking"), serve);
 	net_config.add_request_response_protocol(request_response_config);
 	downloader
+}
+
+/// Returns what announces blocks, once the sync's service is there.
+fn announce_with(service: Arc<OnceLock<SyncingService<Block>>>) -> Box<dyn Fn(Hash) + Send> {
+	Box::new(move |hash| {
+		if let Some(service) = service.get() {
+			service.announce_block(hash, None);
+		}
+	})
 }

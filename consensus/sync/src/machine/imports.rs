@@ -23,8 +23,10 @@ impl<L: Ledger> Machine<L> {
 	pub fn imported(&mut self, results: impl IntoIterator<Item = (Hash, Outcome)>) {
 		for (hash, outcome) in results {
 			let sender = self.bodies.done(&hash);
+			let was_silent = self.silent.remove(&hash);
 			match outcome {
 				Outcome::Imported => {
+					self.unheard = was_silent.then_some(hash);
 					if let Some(peer) = sender.and_then(|name| self.peers.get_mut(&name)) {
 						peer.has_proved_good = true;
 					}
@@ -114,6 +116,20 @@ impl<L: Ledger> Machine<L> {
 		}
 	}
 
+	/// Announces our best block if it was imported silently on the way to a better one, which we do not get after all.
+	pub(super) fn announce(&mut self) {
+		let Some(unheard) = self.unheard.filter(|_| self.bodies.importing() == 0) else {
+			return;
+		};
+		let best = self.ledger.best();
+		if !self.is_far_below_target(best.number) {
+			self.unheard = None;
+			if best.hash == unheard {
+				self.actions.push(Action::Announce(unheard));
+			}
+		}
+	}
+
 	fn next_batch(&mut self) -> Option<Action<L>> {
 		let room = MAX_BLOCKS.saturating_sub(self.bodies.importing());
 		let ready = |lane: &Lane| -> Vec<Hash> {
@@ -145,6 +161,9 @@ impl<L: Ledger> Machine<L> {
 				break;
 			}
 			blocks.extend(self.bodies.take(hash));
+		}
+		if catching_up {
+			self.silent.extend(&hashes[..blocks.len()]);
 		}
 		(!blocks.is_empty()).then_some(Action::Import {
 			blocks,

@@ -272,6 +272,8 @@ pub enum Action<L: Ledger> {
 		/// Whether the node is catching up with the network, and need not announce these blocks.
 		catching_up: bool,
 	},
+	/// Announce our best block, which was imported silently.
+	Announce(Hash),
 	/// Disconnect a peer, and end all requests to it.
 	Drop {
 		/// The peer.

@@ -56,6 +56,7 @@ impl Importing {
 					Action::Import { blocks, .. } => {
 						batch.extend(blocks.into_iter().map(|(block, _)| block));
 					}
+					Action::Announce(hash) => panic!("{hash} is announced"),
 					Action::Drop { why, .. } => panic!("{why:?}"),
 				}
 			}
@@ -222,7 +223,7 @@ fn answer(
 					let bodies = hashes.iter().map(block).take_while(|b| b.number >= kept);
 					machine.bodies_arrived(PEER, Ok(bodies.map(crate::arrival).collect()));
 				}
-				Action::Import { .. } => {}
+				Action::Import { .. } | Action::Announce(_) => {}
 				Action::Drop { why, .. } => panic!("{why:?}"),
 			}
 		}

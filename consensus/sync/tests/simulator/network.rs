@@ -480,6 +480,7 @@ impl Network {
 				let blocks: Vec<_> = blocks.iter().map(|(b, from)| (b.hash, from)).collect();
 				format!("imports {blocks:?}")
 			}
+			Action::Announce(hash) => format!("announces {hash}"),
 			Action::Drop { peer, why } => format!("disconnects {peer}: {why:?}"),
 		});
 		match action {
@@ -514,6 +515,10 @@ impl Network {
 					node.queue.push_back((block, index == last));
 				}
 				self.import(name);
+			}
+			Action::Announce(hash) => {
+				let block = self.store.get(&hash).expect("a block of the network");
+				self.announce(name, &block);
 			}
 			Action::Drop { peer, why } => {
 				if peer < LIARS {

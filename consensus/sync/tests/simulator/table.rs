@@ -32,6 +32,10 @@ const FOUND: &[(u64, &str)] = &[
 		12963,
 		"after an import that failed by our own fault, a peer was asked for the block a third time, and blamed for its refusal",
 	),
+	(
+		13136,
+		"a best block that was imported silently was never announced when the better one turned out to be invalid",
+	),
 ];
 
 fn run(seed: u64) {
