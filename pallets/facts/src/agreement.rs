@@ -7,10 +7,10 @@ use isthmus_conditions::Value;
 
 /// Returns the value that reports of different accounts agree on, if at least `quorum` of them do.
 ///
-/// Of at least `quorum` numbers it is the median; of an even number of them the lower of the two in the middle, so that the result
-/// is a value that was reported. Otherwise it is the text or hash that at least `quorum` accounts reported. `quorum`
-/// must be more than half of the accounts: then no two values can be agreed on, and the median is between two honest
-/// reports as long as fewer than half of the quorum lie.
+/// Of at least `quorum` numbers it is the median; of an even number of them the lower of the two in the middle, so
+/// that the result is a value that was reported. Otherwise it is the text or hash that at least `quorum` accounts
+/// reported. `quorum` must be more than half of the accounts: then no two values can be agreed on, and the median is
+/// between two honest reports as long as fewer than half of the quorum lie.
 pub(crate) fn agreed(values: &[Value], quorum: usize) -> Option<Value> {
 	let mut numbers: Vec<_> = values.iter().filter(|value| value.is_number()).collect();
 	if quorum > 0 && numbers.len() >= quorum {

@@ -6,11 +6,12 @@
 //!
 //! ## Overview
 //!
-//! A **source** has a name, and one or several accounts that report for it. A **report** says which value one of them observed, when,
-//! and in which response (by its hash). Values are integers, exact decimals, short texts or hashes. The chain keeps the
-//! last report of each account on each topic. A **fact** is what the reports of a source on a topic agree on: the
-//! median of numbers, or the same text or hash, of at least the source's **quorum** of accounts. The quorum is more than half of
-//! the accounts. Reports that are older than the source allows do not count, so that a source that falls silent has no facts.
+//! A **source** has a name, and one or several accounts that report for it. A **report** says which value one of them
+//! observed, when, and in which response (by its hash). Values are integers, exact decimals, short texts or hashes.
+//! The chain keeps the last report of each account on each topic. A **fact** is what the reports of a source on a
+//! topic agree on: the median of numbers, or the same text or hash, of at least the source's **quorum** of accounts.
+//! The quorum is more than half of the accounts. Reports that are older than the source allows do not count, so that
+//! a source that falls silent has no facts.
 //!
 //! Anyone may create a source. A fact is worth as much as its source: who uses one in a condition trusts the source that
 //! the condition names, and its owner, who can change the source's accounts. No other source's facts affect it. A name is
@@ -19,24 +20,27 @@
 //! A **credential** is what one account, the issuer, says about another until a time: "an accredited hospital". It
 //! means as much as its issuer.
 //!
-//! `isthmus-conditions` defines conditions on facts, credentials and time. [`Known`] evaluates them on this pallet's state.
+//! `isthmus-conditions` defines conditions on facts, credentials and time. [`Known`] evaluates them on this pallet's
+//! state.
 //!
 //! ## A worked example
 //!
 //! 1. Alice: `create_source("weather/beijing", [Bob, Charlie, Dave], 2, 3600)`.
-//! 2. Bob: `report("weather/beijing", "pm25", Integer(80), observed, response)`; Charlie the same with 78. The fact is 78, the lower
-//!    of the two in the middle.
+//! 2. Bob: `report("weather/beijing", "pm25", Integer(80), observed, response)`; Charlie the same with 78. The fact
+//!    is 78, the lower of the two in the middle.
 //! 3. Dave reports 90: the fact is 80. An hour later, without new reports, there is none.
 //!
 //! ## Deposits
 //!
-//! Each entry takes a deposit from the account that made it: the source's owner, the reporter (one for each topic, however often
-//! it reports) or the issuer. Removing the entry releases it. Of a closed source the name remains, and its deposit.
+//! Each entry takes a deposit from the account that made it: the source's owner, the reporter (one for each topic,
+//! however often it reports) or the issuer. Removing the entry releases it. Of a closed source the name remains, and
+//! its deposit.
 //!
 //! ## Files
 //!
-//! `agreement`: what several reports amount to. `impls`: what the calls do. `known`: facts and credentials as a condition sees them.
-//! `try_state`: the invariants of the state. [`types`]: the entries. [`weights`]: the costs of the calls.
+//! `agreement`: what several reports amount to. `impls`: what the calls do. `known`: facts and credentials as a
+//! condition sees them. `try_state`: the invariants of the state. [`types`]: the entries. [`weights`]: the costs of
+//! the calls.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -149,8 +153,8 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type Sources<T: Config> = StorageMap<_, Blake2_128Concat, Name, SourceOf<T>, OptionQuery>;
 
-	/// The last report of each account, by source and topic. An account that no longer reports for the source may still have one, which
-	/// does not count.
+	/// The last report of each account, by source and topic. An account that no longer reports for the source may still
+	/// have one, which does not count.
 	#[pallet::storage]
 	pub type Reports<T: Config> = StorageDoubleMap<
 		_,
@@ -314,14 +318,14 @@ pub mod pallet {
 
 	#[pallet::view_functions]
 	impl<T: Config> Pallet<T> {
-		/// Returns a source's fact on a topic by the reports that are at most `oldest` seconds old; without `oldest`, as old as
-		/// the source allows.
+		/// Returns a source's fact on a topic by the reports that are at most `oldest` seconds old; without `oldest`, as
+		/// old as the source allows.
 		pub fn fact(source: Name, topic: Name, oldest: Option<u32>) -> Option<Value> {
 			Self::agreed_fact(&source, &topic, oldest)
 		}
 
-		/// Evaluates a condition for an account, on facts, credentials and time. What a condition says about grants and payments is missing
-		/// here.
+		/// Evaluates a condition for an account, on facts, credentials and time. What a condition says about grants and
+		/// payments is missing here.
 		pub fn evaluate(condition: Condition, account: T::AccountId) -> Truth {
 			Self::truth_of(&condition, &account)
 		}
@@ -378,7 +382,8 @@ pub mod pallet {
 
 		/// Report what was observed on a topic. It replaces the caller's last report on the topic.
 		///
-		/// The first report on a topic takes a deposit. Reports of accounts that no longer report for the source are removed.
+		/// The first report on a topic takes a deposit. Reports of accounts that no longer report for the source are
+		/// removed.
 		///
 		/// - `observed`: when it was observed, in seconds since 1970-01-01 UTC.
 		/// - `response`: the BLAKE2b-256 hash of the response in which it was observed.

@@ -60,11 +60,12 @@
 //! # What is missing
 //!
 //! A fact that was never reported, is too old, or is of another type than the constant (a text where the condition
-//! compares numbers) is *missing*. So is a payment where nothing is paid. A test of something missing is neither true nor false,
-//! but [`Truth::Unknown`], and so is its `not`. `and` is false if one part is false, and `or` is true if one part is true, whatever else
-//! is missing (Kleene's logic). **A condition is met only if it is [`Truth::True`]**: a missing fact never meets a
-//! condition, neither directly nor through a `not`. What a condition allows is thus refused when a source falls silent.
-//! Credentials and grants are never missing: the chain knows all of them.
+//! compares numbers) is *missing*. So is a payment where nothing is paid. A test of something missing is neither true
+//! nor false, but [`Truth::Unknown`], and so is its `not`. `and` is false if one part is false, and `or` is true if
+//! one part is true, whatever else is missing (Kleene's logic). **A condition is met only if it is [`Truth::True`]**:
+//! a missing fact never meets a condition, neither directly nor through a `not`. What a condition allows is thus
+//! refused when a source falls silent. Credentials and grants are missing only to an evaluator that does not look at
+//! them: the chain knows all of them.
 //!
 //! # Files
 //!

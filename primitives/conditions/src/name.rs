@@ -13,8 +13,8 @@ pub const MAX_TEXT_SIZE: usize = 64;
 
 /// The name of a source, a topic or a kind of credential.
 ///
-/// It has 1 to [`MAX_NAME_SIZE`] characters: lowercase letters, digits, and `.`, `_`, `-`, `/`. It begins with a letter, and
-/// ends with a letter or a digit. No two names look alike.
+/// It has 1 to [`MAX_NAME_SIZE`] characters: lowercase letters, digits, and `.`, `_`, `-`, `/`. It begins with a
+/// letter, and ends with a letter or a digit. There are no letters that only look like these.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, TypeInfo)]
 #[scale_info(capture_docs = "always")]
 pub struct Name(String);

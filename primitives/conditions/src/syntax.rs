@@ -11,8 +11,8 @@
 //!      | "paid" ">=" NUMBER | "count" "<" NUMBER
 //! ```
 //!
-//! A parenthesis makes a node of its own: `(A and B) and C` differs from `A and B and C`. In the canonical form each `and` and `or`
-//! within another is in parentheses.
+//! A parenthesis makes a node of its own: `(A and B) and C` differs from `A and B and C`. In the canonical form each
+//! `and` and `or` within another is in parentheses.
 
 mod error;
 mod lexer;

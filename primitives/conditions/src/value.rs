@@ -90,7 +90,8 @@ impl Decimal {
 	///
 	/// # Errors
 	///
-	/// Fails if, without zeros at the end, the mantissa does not fit into 64 bits or the scale is more than [`MAX_SCALE`].
+	/// Fails if, without zeros at the end, the mantissa does not fit into 64 bits or the scale is more than
+	/// [`MAX_SCALE`].
 	pub fn new(mut mantissa: i128, mut scale: u32) -> Result<Self, DecimalError> {
 		if mantissa == 0 {
 			scale = 0;

@@ -47,7 +47,8 @@ impl World for Known {
 	}
 }
 
-/// The numbers 0, 1 and 2 for false, unknown and true: `and` is the minimum, `or` the maximum, `not` the difference from 2.
+/// The numbers 0, 1 and 2 for false, unknown and true: `and` is the minimum, `or` the maximum, `not` the difference
+/// from 2.
 fn plainly(node: &Node, known: &Known) -> u8 {
 	let truth = |is_true: bool| if is_true { 2 } else { 0 };
 	match node {

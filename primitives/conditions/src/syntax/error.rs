@@ -70,7 +70,8 @@ pub enum Expected {
 impl SyntaxError {
 	/// Returns the line of the text that is in question, and below it marks under the place.
 	///
-	/// Control characters are replaced, so that a terminal shows both lines one below the other. `text` is the text that was parsed.
+	/// Control characters are replaced, so that a terminal shows both lines one below the other. `text` is the text that
+	/// was parsed.
 	pub fn marked(&self, text: &str) -> String {
 		let start = self.span.start.min(text.len());
 		let before = text.get(..start).unwrap_or_default();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Converts times between seconds since 1970-01-01 UTC and the Gregorian calendar (ISO 8601), and ages between seconds and units.
+//! Converts times between seconds since 1970-01-01 UTC and the Gregorian calendar (ISO 8601), and ages between
+//! seconds and units.
 
 use crate::condition::LATEST;
 use core::fmt;
