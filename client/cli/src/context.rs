@@ -2,7 +2,7 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{error::Error, key_file, options::Options, report::Output, stderr::tell};
-use isthmus_sdk::{can_take_turns, Call, Client, Identity, Included, Pending};
+use isthmus_sdk::{can_take_turns, Call, Client, Error as SdkError, Identity, Included, Pending};
 use std::path::Path;
 
 /// A connection, with the options of the command.
@@ -63,11 +63,16 @@ impl Context {
 	}
 
 	/// Waits until a transaction is in a block, or in a finalized one if that was requested.
-	pub(crate) async fn wait(&self, mut pending: Pending) -> Result<Included, Error> {
-		Ok(match self.options.finalized {
-			true => pending.finalized().await?,
-			false => pending.included().await?,
-		})
+	pub(crate) async fn wait(&self, pending: Pending) -> Result<Included, Error> {
+		Ok(self.included(pending).await?)
+	}
+
+	/// Waits like [`Self::wait`], for callers that look at the error.
+	pub(crate) async fn included(&self, mut pending: Pending) -> Result<Included, SdkError> {
+		match self.options.finalized {
+			true => pending.finalized().await,
+			false => pending.included().await,
+		}
 	}
 
 	/// Sends calls in order, in as few transactions as possible, and returns the last transaction;

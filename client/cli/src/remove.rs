@@ -9,7 +9,10 @@ use crate::{
 	progress::Bar,
 	text::{count, quoted, record_key, Key},
 };
-use isthmus_sdk::{BlockNumber, LocalFolder, PalletError, RecordKey, Removal, Removed as Outcome};
+use isthmus_sdk::{
+	BlockNumber, Error as SdkError, Identity, Included, LocalFolder, PalletError, RecordKey,
+	Removal, Removed as Outcome,
+};
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
 
@@ -95,18 +98,27 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		None => format!("Remove {key}?"),
 	};
 	confirm(&question, opts.yes)?;
-	let removed = removal.run(client, &identity).await;
-	let Outcome { last, files } = removed.map_err(|error| match error.refusal() {
-		Some(PalletError::UnknownRecord) => Error::from(error).hint(format!(
-			"list your records: isthmus list records; if the upload of a folder was not finished: isthmus remove {} --unfinished FOLDER",
+	let removed = run_removal(context, &identity, removal).await;
+	let (last, files) = removed.map_err(|error| match error.refusal() {
+		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(
+			"if the upload of a folder was not finished: isthmus remove {} --unfinished FOLDER",
 			quoted(&key.to_string())
 		)),
 		_ => error.into(),
 	})?;
-	let last = context.wait(last).await?;
 	Ok(Removed {
 		block: last.number(),
 		files,
 		key,
 	})
+}
+
+/// Removes the records, and returns where the last of them was removed and how many files a folder had.
+async fn run_removal(
+	context: &Context,
+	identity: &Identity,
+	removal: Removal,
+) -> Result<(Included, Option<usize>), SdkError> {
+	let Outcome { last, files } = removal.run(&context.client, identity).await?;
+	Ok((context.included(last).await?, files))
 }
