@@ -218,8 +218,20 @@ impl Miner {
 	///
 	/// Returns the error of [`Self::search`].
 	pub fn seal(&self, draft: &Draft) -> Result<Header, ForgeError> {
-		let unsealed = draft.unsealed();
-		let seal = self.search(&unsealed, draft.pre.difficulty)?;
+		self.seal_header(draft.unsealed(), draft.pre.difficulty)
+	}
+
+	/// Seals a header with a valid proof of work for this difficulty.
+	///
+	/// # Errors
+	///
+	/// Returns the error of [`Self::search`].
+	pub fn seal_header(
+		&self,
+		unsealed: Header,
+		difficulty: Difficulty,
+	) -> Result<Header, ForgeError> {
+		let seal = self.search(&unsealed, difficulty)?;
 		Ok(with_seal(unsealed, seal))
 	}
 }

@@ -5,15 +5,19 @@
 
 use super::{
 	case::{Case, Offered},
+	offer::Offer,
 	stage::Stage,
 };
 use crate::{
 	error::AttackError,
 	forge::{extrinsics_root, seal_with_false_mix, timestamp_inherent, with_seal, Draft},
 };
-use isthmus_primitives::{Hash, Header};
+use isthmus_primitives::{digest::RECEIPTS_ENGINE_ID, Hash, Header};
 use isthmus_rules::{gas_limit_bounds, UNCLE_ANCESTORS};
-use polkadot_sdk::{sp_core::U256, sp_runtime::OpaqueExtrinsic};
+use polkadot_sdk::{
+	sp_core::U256,
+	sp_runtime::{DigestItem, OpaqueExtrinsic},
+};
 
 /// The nearest generation to which an uncle can belong. Generation 0 is the best block, and an uncle is a
 /// child of an ancestor of the best block.
@@ -168,6 +172,16 @@ pub(super) const CASES: &[Case] = &[
 		stage.offer_with(|block| block.receipts.count = 1)
 	}),
 	Case::not_executed(
+		"two_receipts",
+		"Number of digest items must match",
+		|stage| with_items(stage, |items| items.push(items[2].clone())),
+	),
+	Case::not_executed("undecodable_receipts", "Digest item must match", |stage| {
+		with_items(stage, |items| {
+			items[2] = DigestItem::Consensus(RECEIPTS_ENGINE_ID, vec![0; 35])
+		})
+	}),
+	Case::not_executed(
 		"timestamp_unlike_inherent",
 		"the timestamp inherent says",
 		|stage| {
@@ -205,6 +219,17 @@ fn naming(stage: &Stage<'_>, uncle: Header) -> Offered {
 /// then sealed.
 fn bad_uncle(stage: &Stage<'_>, change: impl FnOnce(&mut Draft)) -> Offered {
 	naming(stage, uncle(stage, NEAREST, change)?)
+}
+
+/// Offers a child of the best block whose digest items are changed before it is sealed.
+fn with_items(stage: &Stage<'_>, change: fn(&mut Vec<DigestItem>)) -> Offered {
+	let draft = stage.child();
+	let mut unsealed = draft.unsealed();
+	change(&mut unsealed.digest.logs);
+	Ok(Some(Offer::Block {
+		header: stage.seal_header(unsealed, draft.pre.difficulty)?,
+		body: draft.body,
+	}))
 }
 
 /// Changes the body and updates its root in the header.

@@ -11,7 +11,7 @@ use super::{
 use crate::forge::{seal_with_false_mix, with_seal, Draft};
 use codec::Encode;
 use isthmus_primitives::{
-	digest::{GasUsed, PowHeader, Seal, MAX_HEADER_BYTES, POW_ENGINE_ID, RECEIPTS_ENGINE_ID},
+	digest::{GasUsed, PowHeader, Seal, MAX_HEADER_BYTES, POW_ENGINE_ID},
 	params::MIN_GAS_LIMIT,
 	Hash, Header,
 };
@@ -205,22 +205,6 @@ pub(super) const CASES: &[Case] = &[
 		|stage| {
 			change_digest(stage, |items| {
 				items.insert(1, DigestItem::Consensus(POW_ENGINE_ID, GasUsed(1).encode()))
-			})
-		},
-	),
-	Case::refused(
-		"two_receipts",
-		"digest",
-		"more than one rcpt receipts item",
-		|stage| change_digest(stage, |items| items.insert(2, items[2].clone())),
-	),
-	Case::refused(
-		"undecodable_receipts",
-		"digest",
-		"rcpt receipts item does not decode",
-		|stage| {
-			change_digest(stage, |items| {
-				items[2] = DigestItem::Consensus(RECEIPTS_ENGINE_ID, vec![0; 35])
 			})
 		},
 	),

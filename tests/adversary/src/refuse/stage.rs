@@ -8,7 +8,7 @@ use crate::{
 	forge::{Draft, Miner},
 	victim::Victim,
 };
-use isthmus_primitives::{params::ChainParameters, Header};
+use isthmus_primitives::{params::ChainParameters, Difficulty, Header};
 use isthmus_rules::{Parent, UNCLE_ANCESTORS};
 
 /// How many blocks of the chain the cases need: the ancestors whose children can be uncles, and one more.
@@ -85,6 +85,19 @@ impl<'a> Stage<'a> {
 	/// Returns the error of [`Miner::seal`].
 	pub fn seal(&self, draft: &Draft) -> Result<Header, AttackError> {
 		Ok(self.miner.seal(draft)?)
+	}
+
+	/// Seals a header with a valid proof of work for this difficulty.
+	///
+	/// # Errors
+	///
+	/// Returns the error of [`Miner::seal_header`].
+	pub fn seal_header(
+		&self,
+		unsealed: Header,
+		difficulty: Difficulty,
+	) -> Result<Header, AttackError> {
+		Ok(self.miner.seal_header(unsealed, difficulty)?)
 	}
 
 	/// Seals a draft and offers it.
