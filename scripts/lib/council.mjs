@@ -2,8 +2,7 @@
 
 // Motions of the verifiers' council, for tests.
 
-/** Upper bounds for the weight of a motion's call and for its length in bytes. */
-const WEIGHT = { refTime: 100_000_000_000n, proofSize: 1_000_000n };
+/** An upper bound for the length of a motion's call, in bytes. */
 const LENGTH = 1000;
 
 /**
@@ -25,9 +24,10 @@ export async function agree(client, secrets, call) {
 	await Promise.all(
 		signers.map((signer) => client.submit(signer, council.vote(proposalHash, proposalIndex, true))),
 	);
+	const { weight } = await call.paymentInfo(signers[0].address);
 	const closed = await client.submit(
 		signers[0],
-		council.close(proposalHash, proposalIndex, WEIGHT, LENGTH),
+		council.close(proposalHash, proposalIndex, weight, LENGTH),
 	);
 	return executed(client, closed);
 }

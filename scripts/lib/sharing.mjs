@@ -19,6 +19,7 @@ export { Receipt } from './sharing/connection.mjs';
 export { cidOf, hex, recordKey } from './sharing/encoding.mjs';
 export { requestDigest } from './sharing/grants.mjs';
 export {
+	AnotherRequest,
 	CallRefused,
 	EndsTooSoon,
 	NotIncluded,

@@ -113,6 +113,12 @@ test('a request that the node made up is not answered', { timeout }, async () =>
 	const answer = client.authorize(school, master, company.address, SCOPE, { term: 100, request: invented });
 	await assert.rejects(answer, { name: 'EndsTooSoon' });
 	assert.deepEqual(sent, []);
+	// Nor is a request that is there, but is another account's or for another range.
+	for (const [grantee, scope] of [[school.address, SCOPE], [company.address, { ...SCOPE, to: SCOPE.to - 1 }]]) {
+		const other = client.authorize(school, master, grantee, scope, { term: 100, request });
+		await assert.rejects(other, { name: 'AnotherRequest' });
+	}
+	assert.deepEqual(sent, []);
 	liar.setLie((_method, _params, result) => result);
 });
 

@@ -51,6 +51,11 @@ export class EndsTooSoon extends Error {
 	name = 'EndsTooSoon';
 }
 
+/** A request is another than the one that the owner means to answer. Its asker could open what is sealed for it. */
+export class AnotherRequest extends Error {
+	name = 'AnotherRequest';
+}
+
 /** The block that included a call is not on the finalized chain. */
 export class Retracted extends Error {
 	name = 'Retracted';

@@ -4,8 +4,9 @@
 
 import { blake2b } from '@noble/hashes/blake2b';
 import { EncryptionSecret, grantRecipient, openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
+import { equal } from '../envelope/common.mjs';
 import { hex, unixSeconds } from './encoding.mjs';
-import { EndsTooSoon } from './errors.mjs';
+import { AnotherRequest, EndsTooSoon } from './errors.mjs';
 
 /** The first bytes of what a request's digest is computed from. */
 const DIGEST_LABEL = Buffer.from('isthmus:request1');
@@ -77,10 +78,12 @@ export const Grants = (Base) =>
 		 * @param {{term: number, request?: number, until?: Date}} terms The minimum term in blocks; the number of the
 		 * request that this answers, if any; and an earlier date on which the grant expires, if any.
 		 * @throws {EndsTooSoon} if the request may end before the answer is included in a block.
+		 * @throws {AnotherRequest} if the request was not made to this owner, by this reader, for this range.
 		 */
 		async authorize(signer, master, grantee, scope, { term, request = null, until = null }) {
 			const { dataSharing } = this.api.tx;
 			const open = request === null ? null : await this.#settled(request);
+			if (open !== null) this.#checkAnswers(open, { owner: signer.publicKey, consumer: this.accountBytes(grantee), scope });
 			const best = await this.api.rpc.chain.getHeader();
 			const now = best.number.toNumber();
 			const expiry = now + term + TERM_SLACK;
@@ -136,6 +139,14 @@ export const Grants = (Base) =>
 			const open = await this.confirmed(said, look, ({ digest }) => digest);
 			if (open.digest === null) throw new EndsTooSoon(`request ${request} is not open`);
 			return open;
+		}
+
+		/** Checks that a proven request is the one that is to be answered: the keys are sealed to the key that it names. */
+		#checkAnswers(open, { owner, consumer, scope }) {
+			const isSame = equal(open.owner, owner) && equal(open.consumer, consumer);
+			const parts = ['dataset', 'epoch', 'from', 'to'];
+			if (isSame && parts.every((part) => open.scope[part] === scope[part])) return;
+			throw new AnotherRequest('the request with this number was made by another account, or for another range');
 		}
 
 		/** Checks that a request stays open long enough for an answer. */

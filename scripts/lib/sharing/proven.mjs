@@ -160,8 +160,9 @@ export const Verified = (Base) =>
 		 */
 		async confirmed(ask, look, summary) {
 			const text = ({ answer, refusal }) => refusal ?? summary(answer);
-			const tip = (await this.api.rpc.chain.getHeader()).number.toNumber();
 			const said = await settled(ask());
+			// Read after the answer: what the answer is of is not above this block.
+			const tip = (await this.api.rpc.chain.getHeader()).number.toNumber();
 			for (;;) {
 				const proven = await this.proven();
 				const shown = await settled(look(proven, said.answer ?? null));
