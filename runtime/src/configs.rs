@@ -178,8 +178,11 @@ fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
 			Utility::dispatch_as { .. }
 			| Utility::dispatch_as_fallible { .. }
 			| Utility::with_weight { .. } => true,
-			// It would pay for its own call, but as another account, to which nothing more is allowed.
-			Utility::as_derivative { call, .. } => is_beyond(signer, call),
+			// The call is the other account's, which may be a verifier.
+			Utility::as_derivative { index, call } => is_beyond(
+				&pallet_utility::derivative_account_id(signer.clone(), *index),
+				call,
+			),
 			_ => false,
 		},
 		_ => false,

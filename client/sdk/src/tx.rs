@@ -406,8 +406,15 @@ impl Pending {
 	/// Returns whether the transaction is in no block, and an earlier one of the account is neither in a block nor in
 	/// the node's pool.
 	async fn is_behind(&mut self) -> Result<bool, Error> {
-		let is_waiting = self.block.is_none();
-		Ok(is_waiting && self.client.next_nonce(&self.account).await? <= self.nonce)
+		if self.block.is_some() {
+			return Ok(false);
+		}
+		match self.client.next_nonce(&self.account).await {
+			Ok(next) => Ok(next <= self.nonce),
+			Err(error) if error.is_connection() => Err(error),
+			// The node cannot tell now, and the transaction may still be included.
+			Err(_) => Ok(false),
+		}
 	}
 
 	/// Waits for the transaction's block.
@@ -424,6 +431,7 @@ impl Pending {
 				}
 				continue;
 			};
+			missing = 0;
 			match status? {
 				TransactionStatus::Finalized { block } => return Ok(block),
 				TransactionStatus::BestChainBlockIncluded { block } => {

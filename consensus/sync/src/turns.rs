@@ -5,6 +5,9 @@
 //! Answers are counted in bytes. A peer that has taken more than [`BURST`] waits until this debt is paid off, at
 //! [`RATE`]. The others take turns: of the peers that wait, the one comes next that has been served, or here, for longest
 //! without an answer. So a stranger who comes back under one name after the other is not served before those who wait.
+//!
+//! A request is dropped when whoever asked has given up: its answer would only keep the others waiting. As many peers as
+//! the node may have can wait at once.
 
 use futures::{
 	channel::oneshot,
@@ -42,7 +45,8 @@ struct Account<R> {
 	since: Duration,
 	/// The number of the peer's turn: the least one is next.
 	turn: u64,
-	waiting: VecDeque<R>,
+	/// The requests, and when each arrived.
+	waiting: VecDeque<(R, Duration)>,
 }
 
 impl<R> Account<R> {
@@ -64,13 +68,19 @@ struct Turns<P, R> {
 	accounts: BTreeMap<P, Account<R>>,
 	/// How many turns were given.
 	turns: u64,
+	/// How many peers may wait at once.
+	peers: usize,
+	/// How long a peer waits for an answer.
+	patience: Duration,
 }
 
 impl<P: Copy + Ord, R> Turns<P, R> {
-	fn new() -> Self {
+	fn new(peers: usize, patience: Duration) -> Self {
 		Self {
 			accounts: BTreeMap::new(),
 			turns: 0,
+			peers,
+			patience,
 		}
 	}
 
@@ -80,31 +90,50 @@ impl<P: Copy + Ord, R> Turns<P, R> {
 		self.turns
 	}
 
-	/// Adds a request, unless too many of this peer wait already.
-	fn add(&mut self, peer: P, request: R, now: Duration) {
-		self.accounts
-			.retain(|_, account| !account.waiting.is_empty() || account.debt(now) > 0);
+	/// Forgets the requests that nobody waits for any more, and peers that neither wait nor owe anything.
+	fn forget(&mut self, now: Duration) {
+		let patience = self.patience;
+		self.accounts.retain(|_, account| {
+			account
+				.waiting
+				.retain(|(_, arrived)| now.saturating_sub(*arrived) < patience);
+			!account.waiting.is_empty() || account.debt(now) > 0
+		});
+	}
+
+	/// Returns a peer's account. A new one gets the last turn.
+	fn account(&mut self, peer: P, now: Duration) -> &mut Account<R> {
 		let turn = self.last();
-		let account = self.accounts.entry(peer).or_insert_with(|| Account {
+		self.accounts.entry(peer).or_insert_with(|| Account {
 			debt: 0,
 			since: now,
 			turn,
 			waiting: VecDeque::new(),
-		});
-		if account.waiting.len() < MAX_WAITING {
-			account.waiting.push_back(request);
+		})
+	}
+
+	/// Adds a request, unless too many of this peer, or too many peers, wait already.
+	fn add(&mut self, peer: P, request: R, now: Duration) {
+		self.forget(now);
+		let waits = |account: &&Account<R>| !account.waiting.is_empty();
+		let is_full = self.accounts.values().filter(waits).count() >= self.peers;
+		let account = self.account(peer, now);
+		if account.waiting.len() < MAX_WAITING && !(is_full && account.waiting.is_empty()) {
+			account.waiting.push_back((request, now));
 		}
 	}
 
 	/// Takes the request that comes next, if any peer may be served now.
 	fn next(&mut self, now: Duration) -> Option<(P, R)> {
+		self.forget(now);
 		let waits = |account: &Account<R>| !account.waiting.is_empty();
 		let (peer, account) = self
 			.accounts
 			.iter_mut()
 			.filter(|(_, account)| waits(account) && account.wait(now).is_zero())
 			.min_by_key(|(_, account)| account.turn)?;
-		Some((*peer, account.waiting.pop_front()?))
+		let (request, _) = account.waiting.pop_front()?;
+		Some((*peer, request))
 	}
 
 	/// Returns how long it takes until a peer may be served.
@@ -120,11 +149,11 @@ impl<P: Copy + Ord, R> Turns<P, R> {
 	/// Charges a peer for an answer.
 	fn charge(&mut self, peer: &P, bytes: u64, now: Duration) {
 		let turn = self.last();
-		if let Some(account) = self.accounts.get_mut(peer) {
-			account.turn = turn;
-			account.debt = account.debt(now).saturating_add(FEE).saturating_add(bytes);
-			account.since = now;
-		}
+		// While it was served, the account may have been forgotten.
+		let account = self.account(*peer, now);
+		account.turn = turn;
+		account.debt = account.debt(now).saturating_add(FEE).saturating_add(bytes);
+		account.since = now;
 	}
 }
 
@@ -158,26 +187,28 @@ impl Served {
 }
 
 /// Makes the requests of a protocol wait for their turns. `queue` is the protocol's, and is replaced; `peers` is how many
-/// peers the node may have. The returned future passes requests on until the network or their handler ends.
+/// peers the node may have, and `patience` how long each waits for an answer. The returned future passes requests on until the network or their handler ends.
 pub fn in_turn(
 	queue: &mut Option<async_channel::Sender<IncomingRequest>>,
 	peers: usize,
+	patience: Duration,
 ) -> impl Future<Output = ()> + Send + 'static {
 	let (sender, requests) = async_channel::bounded(peers.max(1));
 	let handler = queue.replace(sender);
 	async move {
 		if let Some(handler) = handler {
-			pass_on(&requests, &handler).await;
+			let turns = Turns::new(peers.max(1), patience);
+			pass_on(turns, &requests, &handler).await;
 		}
 	}
 }
 
 async fn pass_on(
+	mut turns: Turns<PeerId, IncomingRequest>,
 	requests: &async_channel::Receiver<IncomingRequest>,
 	handler: &async_channel::Sender<IncomingRequest>,
 ) {
 	let started = Instant::now();
-	let mut turns: Turns<PeerId, IncomingRequest> = Turns::new();
 	let mut served = std::pin::pin!(Fuse::terminated());
 	loop {
 		let now = started.elapsed();
@@ -239,10 +270,11 @@ mod tests {
 	use super::*;
 
 	const START: Duration = Duration::ZERO;
+	const PATIENCE: Duration = Duration::from_secs(20);
 
 	#[test]
 	fn peers_take_turns() {
-		let mut turns = Turns::new();
+		let mut turns = Turns::new(200, PATIENCE);
 		for request in 0..3 {
 			turns.add('a', request, START);
 		}
@@ -257,7 +289,7 @@ mod tests {
 
 	#[test]
 	fn new_names_do_not_come_before_a_peer_that_waits() {
-		let mut turns = Turns::new();
+		let mut turns = Turns::new(200, PATIENCE);
 		turns.add(0, (), START);
 		assert_eq!(turns.next(START), Some((0, ())));
 		turns.charge(&0, 10_000_000, START);
@@ -270,7 +302,7 @@ mod tests {
 
 	#[test]
 	fn a_peer_that_has_taken_too_much_waits_and_others_do_not() {
-		let mut turns = Turns::new();
+		let mut turns = Turns::new(200, PATIENCE);
 		turns.add('a', 0, START);
 		assert_eq!(turns.next(START), Some(('a', 0)));
 		turns.charge(&'a', BURST + RATE, START);
@@ -286,7 +318,7 @@ mod tests {
 
 	#[test]
 	fn requests_that_find_nothing_cost_something() {
-		let mut turns = Turns::new();
+		let mut turns = Turns::new(200, PATIENCE);
 		let mut answered = 0;
 		for request in 0..1_000_000 {
 			turns.add('a', request, START);
@@ -301,7 +333,7 @@ mod tests {
 
 	#[test]
 	fn few_requests_of_a_peer_wait_and_no_account_without_debt_is_kept() {
-		let mut turns = Turns::new();
+		let mut turns = Turns::new(200, PATIENCE);
 		for request in 0..100 {
 			turns.add('a', request, START);
 		}
@@ -311,6 +343,40 @@ mod tests {
 		}
 		turns.add('b', 0, Duration::from_secs(60));
 		assert_eq!(turns.accounts.keys().collect::<Vec<_>>(), [&'b']);
+	}
+
+	#[test]
+	fn what_is_not_waited_for_any_more_is_not_served() {
+		let mut turns = Turns::new(200, PATIENCE);
+		for stranger in 1..100 {
+			turns.add(stranger, 0, START);
+		}
+		turns.add(0, 1, START);
+		// The honest peer asks again when its first request has failed.
+		turns.add(0, 2, PATIENCE);
+		assert_eq!(turns.next(PATIENCE), Some((0, 2)));
+		assert_eq!(turns.next(PATIENCE), None);
+	}
+
+	#[test]
+	fn no_more_peers_wait_than_the_node_may_have() {
+		let mut turns = Turns::new(3, PATIENCE);
+		for peer in 0..5 {
+			turns.add(peer, 0, START);
+		}
+		turns.add(0, 1, START);
+		let served = std::iter::from_fn(|| turns.next(START)).count();
+		assert_eq!(served, 4);
+	}
+
+	#[test]
+	fn a_peer_pays_although_others_ask_while_it_is_served() {
+		let mut turns = Turns::new(200, PATIENCE);
+		turns.add('a', 0, START);
+		assert_eq!(turns.next(START), Some(('a', 0)));
+		turns.add('b', 0, START);
+		turns.charge(&'a', BURST, START);
+		assert!(turns.accounts[&'a'].debt(START) > BURST);
 	}
 
 	/// Sends a request, and returns where its answer arrives.
@@ -333,7 +399,7 @@ mod tests {
 	async fn answers_reach_who_asked_and_an_honest_peer_is_served_before_one_that_floods() {
 		let (handler, arrived) = async_channel::bounded(8);
 		let mut queue = Some(handler);
-		let turns = tokio::spawn(in_turn(&mut queue, 64));
+		let turns = tokio::spawn(in_turn(&mut queue, 64, PATIENCE));
 		let queue = queue.unwrap();
 		let (greedy, honest) = (PeerId::random(), PeerId::random());
 		let mut answers = Vec::new();

@@ -283,7 +283,8 @@ fn serve_blocks(
 		mut request_response_config,
 	} = handler;
 	let spawn = task_manager.spawn_handle();
-	let turns = in_turn(&mut request_response_config.inbound_queue, peers);
+	let patience = request_response_config.request_timeout;
+	let turns = in_turn(&mut request_response_config.inbound_queue, peers, patience);
 	spawn.spawn("block-request-turns", Some("networking"), turns);
 	let serve = async move { server.run().await };
 	spawn.spawn("block-request-handler", Some("networking"), serve);

@@ -51,7 +51,8 @@ pub(super) fn start(inputs: Inputs<'_>) -> WarpProtocols {
 		peers,
 	);
 	spawn.spawn("state-request-handler", Some("networking"), handler.run());
-	let turns = in_turn(&mut state_config.inbound_queue, peers);
+	let patience = state_config.request_timeout;
+	let turns = in_turn(&mut state_config.inbound_queue, peers, patience);
 	spawn.spawn("state-request-turns", Some("networking"), turns);
 	let state = state_config.protocol_name.clone();
 	net_config.add_request_response_protocol(state_config);
@@ -68,7 +69,8 @@ pub(super) fn start(inputs: Inputs<'_>) -> WarpProtocols {
 		provider.clone(),
 	);
 	spawn.spawn("proof-request-handler", Some("networking"), handler.run());
-	let turns = in_turn(&mut proofs_config.inbound_queue, peers);
+	let patience = proofs_config.request_timeout;
+	let turns = in_turn(&mut proofs_config.inbound_queue, peers, patience);
 	spawn.spawn("proof-request-turns", Some("networking"), turns);
 	let proofs = proofs_config.protocol_name.clone();
 	net_config.add_request_response_protocol(proofs_config);

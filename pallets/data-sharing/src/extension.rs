@@ -10,10 +10,10 @@
 //!
 //! The extension also rejects a transaction of these calls that can never succeed, before it takes a place in a
 //! block: one for an epoch that is over, or a dataset that is gone. Such a transaction would not only cost its fee.
-//! Its ciphertext would be public, and a reader who was revoked when the epoch ended can open it. In a block it also
-//! rejects a chunk of a record that was removed or is complete; the pool keeps such a chunk, because a transaction before
-//! it may open the record. What an account sends after a rejected transaction waits for its nonce, and is not included
-//! either.
+//! Its ciphertext would be public, and a reader who was revoked when the epoch ended can open it. A chunk of a record that
+//! was removed or is complete is included, and fails for its fee: the pool has to keep it, because a transaction before it
+//! may open the record, and what a pool keeps but no block takes would fill it for nothing. What an account sends after a
+//! rejected transaction waits for its nonce, and is not included either.
 //!
 //! Only an extension sees the call before any wrapper unwraps it. If the call is `store`, [`DirectCall`]
 //! leaves a note (the storage entry `DirectStore`), and `store` fails unless it finds the note. In a
@@ -97,11 +97,10 @@ where
 		_len: usize,
 		_self_implicit: Self::Implicit,
 		_inherited_implication: &impl Encode,
-		source: TransactionSource,
+		_source: TransactionSource,
 	) -> ValidateResult<Self::Val, T::RuntimeCall> {
 		if let (Ok(owner), Some(call)) = (ensure_signed(origin.clone()), call.is_sub_type()) {
-			let in_block = source == TransactionSource::InBlock;
-			Pallet::<T>::check_in_time(&owner, call, in_block).map_err(reason)?;
+			Pallet::<T>::check_in_time(&owner, call).map_err(reason)?;
 		}
 		Ok((ValidTransaction::default(), (), origin))
 	}

@@ -247,13 +247,10 @@ impl<T: Config> Pallet<T> {
 		})
 	}
 
-	/// Checks that a transaction's own call can still succeed, now or after other transactions of its account. In a block
-	/// there are none before it.
-	pub(crate) fn check_in_time(
-		owner: &T::AccountId,
-		call: &Call<T>,
-		in_block: bool,
-	) -> Result<(), Error<T>> {
+	/// Checks that a transaction's own call can still succeed, now or after other transactions of its account.
+	///
+	/// The pool and a block answer alike. What a pool keeps and no block takes would fill it without paying.
+	pub(crate) fn check_in_time(owner: &T::AccountId, call: &Call<T>) -> Result<(), Error<T>> {
 		if Migrating::<T>::exists() {
 			return Ok(());
 		}
@@ -268,10 +265,6 @@ impl<T: Config> Pallet<T> {
 						ensure!(*dataset >= next, Error::<T>::UnknownDataset);
 					}
 				}
-			}
-			Call::store_chunk { key, .. } if in_block => {
-				let record = Records::<T>::get(owner, key).ok_or(Error::<T>::UnknownRecord)?;
-				ensure!(!record.payload.is_complete(), Error::<T>::RecordComplete);
 			}
 			_ => {}
 		}

@@ -114,6 +114,11 @@ impl<T: Config> Pallet<T> {
 	/// would count the sets otherwise than old ones.
 	fn ensure_in_set(set: SetId, finalized: BlockNumberFor<T>) -> DispatchResult {
 		let sets = VoterSets::<T>::get();
+		// Sets are announced also while nothing becomes final, and only the last of them are remembered.
+		if let Some(first) = sets.first().filter(|first| set < first.id) {
+			ensure!(finalized < first.since, Error::<T>::NotOfSet);
+			return Ok(());
+		}
 		let place = sets.iter().position(|known| known.id == set);
 		let place = place.ok_or(Error::<T>::UnknownSet)?;
 		let is_since = sets.get(place).is_some_and(|own| own.since <= finalized);
