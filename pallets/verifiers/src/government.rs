@@ -114,9 +114,11 @@ impl<T: Config> Pallet<T> {
 	/// would count the sets otherwise than old ones.
 	fn ensure_in_set(set: SetId, finalized: BlockNumberFor<T>) -> DispatchResult {
 		let sets = VoterSets::<T>::get();
-		// Sets are announced also while nothing becomes final, and only the last of them are remembered.
+		// Sets are announced also while nothing becomes final, and only the last of them are remembered; of a chain that was
+		// upgraded, only the number on the chain is known, and nodes may count fewer sets.
 		if let Some(first) = sets.first().filter(|first| set < first.id) {
-			ensure!(finalized < first.since, Error::<T>::NotOfSet);
+			let is_before = first.since.is_zero() || finalized < first.since;
+			ensure!(is_before, Error::<T>::NotOfSet);
 			return Ok(());
 		}
 		let place = sets.iter().position(|known| known.id == set);

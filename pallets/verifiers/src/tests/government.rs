@@ -281,6 +281,11 @@ fn the_oldest_sets_are_forgotten() {
 		run_to(System::block_number() + 1);
 		let VoterSet { id, since } = VoterSets::<Test>::get()[0].clone();
 		assert_eq!((id, since), (1, 3));
+		// Votes for a restart can still name them: else one verifier who announces sets could prevent it for ever.
+		run_to(System::block_number() + STALLED);
+		let refused = decide(restart_in_set(0, 3, &[DAVE]));
+		assert_eq!(refused, Err(Error::NotOfSet.into()));
+		assert_ok!(decide(restart_in_set(0, 2, &[DAVE])));
 	});
 }
 
