@@ -6,8 +6,8 @@
 //! [`RATE`]. The others take turns: of the peers that wait, the one comes next that has been served, or here, for longest
 //! without an answer. So a stranger who comes back under one name after the other is not served before those who wait.
 //!
-//! A request is dropped when whoever asked has given up: its answer would only keep the others waiting. As many peers as
-//! the node may have can wait at once.
+//! A request is dropped when its peer has given up: the answer would only keep the others waiting. No more peers can wait
+//! at once than the node may have.
 
 use futures::{
 	channel::oneshot,
@@ -90,7 +90,7 @@ impl<P: Copy + Ord, R> Turns<P, R> {
 		self.turns
 	}
 
-	/// Forgets the requests that nobody waits for any more, and peers that neither wait nor owe anything.
+	/// Forgets the requests whose peers have given up, and peers that neither wait nor owe anything.
 	fn forget(&mut self, now: Duration) {
 		let patience = self.patience;
 		self.accounts.retain(|_, account| {
