@@ -6,48 +6,47 @@
 //! chain stores the value's header, and encrypting with that header yields exactly the same chunks again.
 //! Their hashes are compared before anything is sent.
 
+mod choice;
+mod chunks;
+mod stored;
+
+pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};
+pub use stored::{Done, Stored};
+
+pub(crate) use choice::next_leaf;
+pub(crate) use chunks::read_whole;
+pub(crate) use stored::complete;
+
 use crate::{
 	account::Identity,
-	block::BlockId,
 	call::Call,
-	claim::Claim,
 	client::Client,
 	connection::{reconnect_after, RECONNECTIONS},
 	cost::{self, Prices},
 	error::{Error, Rejection, UploadError},
 	lock,
 	manifest::{content_hash, Manifest},
-	note::Notes,
 	outcome::Included,
 	progress::{Progress, Stage},
-	reading::{context, fetch_manifest, Reading},
+	reading::fetch_manifest,
 	refusal::PalletError,
-	sharing::epoch_id,
 	stamp::Stamp,
-	state::State,
 	turn::Turn,
 	tx::Pending,
 	types::*,
 	wait::Wait,
 	window::Window,
 };
-use isthmus_envelope::{encrypt_value, record::MAX_CHUNK_SIZE, Encryptor, LeafKey, RecordContext};
-use isthmus_sharing::terms::MAX_CHUNKS;
+use choice::Choice;
+use chunks::{plaintext, Chunks};
+use isthmus_envelope::encrypt_value;
 use std::io::{Read, Seek, SeekFrom};
-
-/// The maximum length in bytes of a value that is stored in one transaction. Longer values are stored in
-/// chunks.
-pub const MAX_WHOLE: u64 = MAX_CHUNK_SIZE as u64;
-/// How many plaintext bytes a chunk contains. Six such chunks, with their proofs and signatures, fill a
-/// block.
-pub const CHUNK_SIZE: u32 = 1022 * 1024;
-/// The length in bytes of the longest value that a record can hold: the protocol's maximum number of chunks,
-/// all of them full.
-pub const MAX_LENGTH: u64 = CHUNK_SIZE as u64 * MAX_CHUNKS as u64;
+use stored::{finalized_record, stored_before};
 
 /// How many times in a row an upload goes on after it was overtaken or lost its connection, without any
 /// progress.
 const ATTEMPTS: u32 = 16;
+
 /// One value to be stored.
 ///
 /// ```no_run
@@ -67,53 +66,10 @@ const ATTEMPTS: u32 = 16;
 pub struct Upload<'a> {
 	client: &'a Client,
 	owner: &'a Identity,
-	place: Place,
-	any_leaf: bool,
-	current_epoch: bool,
+	choice: Choice,
 	ended_epoch: bool,
 	finalized: bool,
 	stamp: Option<&'a Stamp>,
-}
-
-/// A value that is stored.
-#[derive(Clone, Debug)]
-pub struct Stored {
-	/// Where it is stored.
-	pub place: Place,
-	/// When it was stored.
-	pub done: Done,
-	/// Whether an earlier upload stored part or all of it.
-	pub resumed: bool,
-	/// How many transactions this upload sent.
-	pub transactions: u32,
-}
-
-/// When a value was stored.
-#[derive(Clone, Debug)]
-pub enum Done {
-	/// By this upload: the transaction that completed the record.
-	Now(Included),
-	/// Before this upload, which compared the value and sent nothing: a block whose state contains the
-	/// record, the last finalized one if possible.
-	Before(BlockId),
-}
-
-impl Done {
-	/// Returns a block whose state contains the record.
-	pub fn block(&self) -> BlockId {
-		match self {
-			Self::Now(included) => included.block,
-			Self::Before(block) => *block,
-		}
-	}
-
-	/// Returns the transaction that completed the record, if this upload sent it.
-	pub fn now(&self) -> Option<&Included> {
-		match self {
-			Self::Now(included) => Some(included),
-			Self::Before(_) => None,
-		}
-	}
 }
 
 /// The part of an interrupted upload that is on the chain.
@@ -123,26 +79,17 @@ struct Started {
 	arrived: u32,
 }
 
-impl Place {
-	fn context(&self, client: &Client, owner: &AccountId) -> RecordContext {
-		context(client, owner, self.key)
-	}
-
-	fn leaf_key(&self, client: &Client, owner: &Identity) -> LeafKey {
-		let id = epoch_id(client, owner.id(), self.dataset, self.epoch);
-		owner.master.epoch_root(&id).leaf_key(self.leaf)
-	}
-}
-
 impl<'a> Upload<'a> {
 	/// Prepares to store a value of `owner` at `place`.
 	pub fn new(client: &'a Client, owner: &'a Identity, place: Place) -> Self {
 		Self {
 			client,
 			owner,
-			place,
-			any_leaf: false,
-			current_epoch: false,
+			choice: Choice {
+				place,
+				any_leaf: false,
+				current_epoch: false,
+			},
 			ended_epoch: false,
 			finalized: false,
 			stamp: None,
@@ -151,20 +98,16 @@ impl<'a> Upload<'a> {
 
 	/// Stores the value at the first free leaf from the place's leaf on. If another program of the owner
 	/// takes that leaf first, the next one is used.
-	pub fn at_free_leaf(self) -> Self {
-		Self {
-			any_leaf: true,
-			..self
-		}
+	pub fn at_free_leaf(mut self) -> Self {
+		self.choice.any_leaf = true;
+		self
 	}
 
 	/// Stores the value in the dataset's current epoch, whatever the place says. If another program of the
 	/// owner starts a new epoch first, that one is used, at its first free leaf.
-	pub fn in_current_epoch(self) -> Self {
-		Self {
-			current_epoch: true,
-			..self
-		}
+	pub fn in_current_epoch(mut self) -> Self {
+		self.choice.current_epoch = true;
+		self
 	}
 
 	/// Waits until the record is finalized, instead of only included in a block.
@@ -206,60 +149,13 @@ impl<'a> Upload<'a> {
 	pub(crate) async fn submit_value(&self, value: &[u8]) -> Result<(Pending, Place), Error> {
 		let (client, owner) = (self.client, self.owner);
 		let make = |notes| async move {
-			let place = self.choose(&notes).await?;
+			let place = self.choice.choose(client, owner.id(), &notes).await?;
 			let leaf = place.leaf_key(client, owner);
 			let context = place.context(client, owner.id());
 			let stored = encrypt_value(&leaf, &context, value)?;
 			Ok((client.store(&place, &stored).await?, place))
 		};
 		client.submit_made(&owner.account, make).await
-	}
-
-	/// Chooses where to store the value, by the best block's state and the transactions in flight.
-	async fn choose(&self, notes: &Notes) -> Result<Place, Error> {
-		let (owner, mut place) = (self.owner.id(), self.place);
-		let Place { key, dataset, .. } = place;
-		let best = self.client.best().await?;
-		if let Some(record) = best.record(owner, key).await? {
-			return Err(match record.payload.is_complete() {
-				true => UploadError::AlreadyStored(key).into(),
-				false => UploadError::Overtaken.into(),
-			});
-		}
-		let entry = best.dataset(owner, dataset).await?;
-		let owned = *owner;
-		let now = entry
-			.ok_or(Error::NoSuchDataset {
-				owner: owned,
-				dataset,
-			})?
-			.epoch;
-		if now != place.epoch {
-			if !self.current_epoch {
-				let epoch = place.epoch;
-				return Err(UploadError::NotCurrentEpoch {
-					dataset,
-					epoch,
-					now,
-				}
-				.into());
-			}
-			place.epoch = now;
-			place.leaf = best.free_leaf(owner, dataset, now).await?;
-		}
-		while notes.claimed(&[Claim::leaf(&place)]).is_some()
-			|| best
-				.leaf(owner, dataset, place.epoch, place.leaf)
-				.await?
-				.is_some()
-		{
-			if !self.any_leaf {
-				return Err(UploadError::LeafTaken(place).into());
-			}
-			place.leaf = next_leaf(&place)?;
-		}
-		self.client.check_place(owner, &place).await?;
-		Ok(place)
 	}
 
 	/// Stores `length` bytes of `source`, from its start, and waits until all are in blocks.
@@ -317,8 +213,8 @@ impl<'a> Upload<'a> {
 			Error::Upload(UploadError::Overtaken) | Error::NotIncluded(_) => true,
 			Error::Refused(refusal) => match refusal.error {
 				KeyTaken | NotNextChunk | RecordComplete => true,
-				LeafTaken => self.any_leaf,
-				NotCurrentEpoch => self.current_epoch,
+				LeafTaken => self.choice.any_leaf,
+				NotCurrentEpoch => self.choice.current_epoch,
 				_ => false,
 			},
 			error => error.is_connection() || error.rejection() == Some(Rejection::Overtaken),
@@ -338,7 +234,7 @@ impl<'a> Upload<'a> {
 		length: u64,
 		progress: &mut impl Progress,
 	) -> Result<Stored, Error> {
-		let (client, owner, key) = (self.client, self.owner, self.place.key);
+		let (client, owner, key) = (self.client, self.owner, self.choice.place.key);
 		let finalized = self.finalized;
 		match self.run(source, length, progress).await {
 			Err(Error::Upload(UploadError::AlreadyStored(_))) => {
@@ -362,18 +258,24 @@ impl<'a> Upload<'a> {
 			true => None,
 			false => self.lock().await,
 		};
+		let (client, owner) = (self.client, self.owner);
 		let started = self.started().await?;
 		if started.is_none() && length <= MAX_WHOLE {
 			return self.store_whole(source, length, progress).await;
 		}
 		let place = match started {
-			Some(_) => self.place,
+			Some(_) => self.choice.place,
 			None => {
-				let turn = Turn::take(self.client, self.owner.id()).await?;
-				self.choose(turn.notes()).await?
+				let turn = Turn::take(client, owner.id()).await?;
+				self.choice.choose(client, owner.id(), turn.notes()).await?
 			}
 		};
-		let mut chunks = self.chunks(&place, source, length, started.as_ref())?;
+		let (leaf, context) = (
+			place.leaf_key(client, owner),
+			place.context(client, owner.id()),
+		);
+		let known = started.as_ref().map(|started| &started.manifest);
+		let mut chunks = Chunks::new(&leaf, &context, source, length, known)?;
 		let (resumed, first) = match &started {
 			Some(started) => (true, started.arrived),
 			None => (false, 0),
@@ -381,8 +283,7 @@ impl<'a> Upload<'a> {
 		self.check_funds(length, first, resumed).await?;
 		// If the chain already has the hashes, none may differ: a second value encrypted under the same keys
 		// and nonces would reveal both values.
-		let known = started.map(|started| started.manifest);
-		let manifest = chunks.manifest(known.as_ref(), progress).await?;
+		let manifest = chunks.manifest(known, progress).await?;
 		let mut transactions = manifest.header.chunks().saturating_sub(first);
 		let mut last = None;
 		if !resumed {
@@ -394,7 +295,7 @@ impl<'a> Upload<'a> {
 			.send_chunks(&mut chunks, &manifest, first, progress)
 			.await?;
 		let last = completed.or(last).ok_or(Error::Malformed {
-			key: self.place.key,
+			key: self.choice.place.key,
 			reason: "the record has all its chunks, but is not complete",
 		})?;
 		Ok(Stored {
@@ -414,7 +315,7 @@ impl<'a> Upload<'a> {
 		let (client, owner) = (self.client, self.owner);
 		let sent = plaintext(first, CHUNK_SIZE, length);
 		let chunks = length.div_ceil(CHUNK_SIZE.into());
-		let prices = Prices::of_chunks(client, &owner.account, self.place.key).await?;
+		let prices = Prices::of_chunks(client, &owner.account, self.choice.place.key).await?;
 		let mut needed = prices.of(chunks.saturating_sub(first.into()), length - sent);
 		let best = client.best().await?;
 		if !resumed {
@@ -428,7 +329,7 @@ impl<'a> Upload<'a> {
 		let name = format!(
 			"isthmus-{}-{}.lock",
 			self.owner.id(),
-			hex::encode(&content_hash(&self.place.key.0)[..8])
+			hex::encode(&content_hash(&self.choice.place.key.0)[..8])
 		);
 		let held = lock::hold(&name);
 		self.client.patiently(Wait::OtherUpload, held).await
@@ -475,45 +376,13 @@ impl<'a> Upload<'a> {
 		})
 	}
 
-	/// Prepares to encrypt a value in chunks, to the same bytes as before if its upload has already started.
-	fn chunks<'s, Source: Read + Seek>(
-		&self,
-		place: &Place,
-		source: &'s mut Source,
-		length: u64,
-		started: Option<&Started>,
-	) -> Result<Chunks<'s, Source>, Error> {
-		let leaf = place.leaf_key(self.client, self.owner);
-		let context = place.context(self.client, self.owner.id());
-		let encryptor = match started {
-			Some(Started { manifest, .. }) => {
-				let expected = manifest.header.length();
-				if expected != length {
-					return Err(UploadError::LengthChanged { expected }.into());
-				}
-				Encryptor::resume(&leaf, &context, manifest.header.clone())?
-			}
-			None => {
-				check_length(length)?;
-				Encryptor::new(&leaf, &context, CHUNK_SIZE, length)?
-			}
-		};
-		Ok(Chunks {
-			source,
-			encryptor,
-			length,
-			resumed: started.is_some(),
-			chunk: Vec::new(),
-		})
-	}
-
 	/// Sends a large value's manifest, unless its place was taken in the meantime.
 	async fn open_record(&self, place: Place, manifest: &Manifest) -> Result<Included, Error> {
 		let (length, chunk_size) = (manifest.length(), manifest.chunk_size());
 		let bytes = manifest.to_bytes();
-		let (client, bytes) = (self.client, &bytes);
+		let (client, owner, bytes) = (self.client, self.owner, &bytes);
 		let make = |notes| async move {
-			if self.choose(&notes).await? != place {
+			if self.choice.choose(client, owner.id(), &notes).await? != place {
 				return Err(UploadError::Overtaken.into());
 			}
 			let call = client
@@ -521,7 +390,7 @@ impl<'a> Upload<'a> {
 				.await?;
 			Ok((call, ()))
 		};
-		let (mut pending, ()) = client.submit_made(&self.owner.account, make).await?;
+		let (mut pending, ()) = client.submit_made(&owner.account, make).await?;
 		pending.included().await
 	}
 
@@ -552,7 +421,7 @@ impl<'a> Upload<'a> {
 			let proof = tree.proof(number as usize).unwrap_or_default();
 			let call = self
 				.client
-				.store_chunk(self.place.key, number, proof, chunk)
+				.store_chunk(self.choice.place.key, number, proof, chunk)
 				.await?;
 			let after = window.last();
 			let submit = || self.submit(&call, after);
@@ -567,7 +436,7 @@ impl<'a> Upload<'a> {
 	/// Returns the part of an interrupted upload that is on the chain, and switches to the place where it
 	/// started. First waits until none of its transactions is in flight.
 	async fn started(&mut self) -> Result<Option<Started>, Error> {
-		let (client, owner, key) = (self.client, self.owner.id(), self.place.key);
+		let (client, owner, key) = (self.client, self.owner.id(), self.choice.place.key);
 		settled(client, owner).await?;
 		let best = client.best().await?;
 		let Some(record) = best.record(owner, key).await? else {
@@ -595,7 +464,7 @@ impl<'a> Upload<'a> {
 		if now != epoch && !self.ended_epoch {
 			return Err(UploadError::EpochOver { key, epoch, now }.into());
 		}
-		self.place = Place {
+		self.choice.place = Place {
 			key,
 			dataset,
 			epoch,
@@ -604,108 +473,6 @@ impl<'a> Upload<'a> {
 		let manifest = fetch_manifest(client, key, &manifest.0).await?;
 		Ok(Some(Started { manifest, arrived }))
 	}
-}
-
-/// A large value, encrypted chunk by chunk.
-struct Chunks<'s, Source> {
-	source: &'s mut Source,
-	encryptor: Encryptor,
-	/// The value's length in bytes.
-	length: u64,
-	/// Whether an earlier upload stored part of it.
-	resumed: bool,
-	/// The latest chunk.
-	chunk: Vec<u8>,
-}
-
-impl<Source: Read + Seek> Chunks<'_, Source> {
-	/// Moves to a chunk.
-	fn seek(&mut self, chunk: u32) -> Result<(), Error> {
-		let size = u64::from(self.encryptor.header().chunk_size());
-		self.source
-			.seek(SeekFrom::Start(u64::from(chunk).saturating_mul(size)))?;
-		Ok(self.encryptor.skip_to(chunk)?)
-	}
-
-	/// Reads and encrypts the next chunk.
-	fn next(&mut self) -> Result<&[u8], Error> {
-		let length = self.encryptor.next_len().unwrap_or_default();
-		self.chunk.resize(length, 0);
-		self.source
-			.read_exact(&mut self.chunk)
-			.map_err(|error| match error.kind() {
-				std::io::ErrorKind::UnexpectedEof => self.length_changed(),
-				_ => error.into(),
-			})?;
-		self.encryptor.encrypt_chunk(&mut self.chunk)?;
-		Ok(&self.chunk)
-	}
-
-	fn length_changed(&self) -> Error {
-		let expected = self.length;
-		match self.resumed {
-			true => UploadError::LengthChanged { expected }.into(),
-			false => UploadError::ChangedWhileRead { expected }.into(),
-		}
-	}
-
-	/// Computes the manifest. Compares the chunks with those of `known`, if given.
-	async fn manifest(
-		&mut self,
-		known: Option<&Manifest>,
-		progress: &mut impl Progress,
-	) -> Result<Manifest, Error> {
-		let header = self.encryptor.header().clone();
-		let mut hashes = Vec::new();
-		self.source.seek(SeekFrom::Start(0))?;
-		for chunk in 0..header.chunks() {
-			let hash = content_hash(self.next()?);
-			if known.is_some_and(|known| known.hashes.get(chunk as usize) != Some(&hash)) {
-				return Err(UploadError::ValueChanged { chunk }.into());
-			}
-			hashes.push(hash);
-			let done = plaintext(chunk + 1, header.chunk_size(), self.length);
-			progress.at(Stage::Naming, done, self.length);
-			tokio::task::yield_now().await;
-		}
-		Ok(Manifest { header, hashes })
-	}
-}
-
-/// Checks that a value fits into a record.
-fn check_length(length: u64) -> Result<(), UploadError> {
-	match length <= MAX_LENGTH {
-		true => Ok(()),
-		false => Err(UploadError::TooLong {
-			maximum: MAX_LENGTH,
-		}),
-	}
-}
-
-/// Returns the plaintext bytes of the first `chunks` chunks.
-fn plaintext(chunks: u32, chunk_size: u32, length: u64) -> u64 {
-	u64::from(chunks)
-		.saturating_mul(chunk_size.into())
-		.min(length)
-}
-
-/// Reads a value of exactly `length` bytes.
-pub(crate) fn read_whole(source: &mut impl Read, length: u64) -> Result<Vec<u8>, Error> {
-	let mut value = Vec::new();
-	source
-		.take(length.saturating_add(1))
-		.read_to_end(&mut value)?;
-	match value.len() as u64 == length {
-		true => Ok(value),
-		false => Err(UploadError::ChangedWhileRead { expected: length }.into()),
-	}
-}
-
-/// Returns the leaf after a place's leaf.
-pub(crate) fn next_leaf(place: &Place) -> Result<Leaf, Error> {
-	let Place { dataset, epoch, .. } = *place;
-	let next = place.leaf.checked_add(1);
-	next.ok_or(Error::NoFreeLeaf { dataset, epoch })
 }
 
 /// Passes progress on, and remembers whether anything was sent.
@@ -725,67 +492,6 @@ impl<P: Progress> Progress for Progressed<'_, P> {
 	}
 }
 
-/// Waits until a record is complete in the last finalized block.
-async fn finalized_record(client: &Client, owner: &AccountId, key: RecordKey) -> Result<(), Error> {
-	let finalized = async {
-		let mut heads = client.heads().await?;
-		loop {
-			let state = client.finalized().await?;
-			if complete(&state, owner, key).await?.is_some() {
-				return Ok(());
-			}
-			heads.next().await?;
-		}
-	};
-	client.patiently(Wait::Finality, finalized).await
-}
-
-/// Returns an owner's record if it is complete.
-pub(crate) async fn complete(
-	state: &State,
-	owner: &AccountId,
-	key: RecordKey,
-) -> Result<Option<Record>, Error> {
-	let record = state.record(owner, key).await?;
-	Ok(record.filter(|record| record.payload.is_complete()))
-}
-
-/// Compares a value with the complete record under its key.
-///
-/// # Errors
-///
-/// Returns [`UploadError::AlreadyStored`] if they differ.
-pub(crate) async fn stored_before(
-	client: &Client,
-	owner: &Identity,
-	key: RecordKey,
-	value: &mut (impl Read + Seek),
-	length: u64,
-) -> Result<Stored, Error> {
-	let reading = Reading::open(client, owner, owner.id(), key).await?;
-	value.seek(SeekFrom::Start(0))?;
-	if reading.length() != length || !reading.matches(value).await? {
-		return Err(UploadError::AlreadyStored(key).into());
-	}
-	let finalized = client.finalized().await?;
-	let block = match complete(&finalized, owner.id(), key).await? {
-		Some(_) => finalized.block(),
-		None => client.best().await?.block(),
-	};
-	let answer = reading.answer();
-	Ok(Stored {
-		place: Place {
-			key,
-			dataset: answer.dataset,
-			epoch: answer.epoch,
-			leaf: answer.leaf,
-		},
-		done: Done::Before(block),
-		resumed: true,
-		transactions: 0,
-	})
-}
-
 /// Waits for all transactions of an account that are in flight when this is called.
 ///
 /// # Errors
@@ -793,23 +499,4 @@ pub(crate) async fn stored_before(
 /// Returns [`Error::Connection`] if the connection is lost.
 pub async fn settled(client: &Client, account: &AccountId) -> Result<(), Error> {
 	client.passed(account, u64::MAX).await
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-
-	#[test]
-	fn a_value_longer_than_a_record_is_rejected_before_it_is_encrypted() {
-		let chunks = |length: u64| length.div_ceil(CHUNK_SIZE.into());
-		assert_eq!(chunks(MAX_LENGTH), u64::from(MAX_CHUNKS));
-		assert_eq!(check_length(MAX_LENGTH), Ok(()));
-		for length in [MAX_LENGTH + 1, u64::MAX] {
-			let refused = check_length(length).unwrap_err();
-			assert_eq!(
-				refused.to_string(),
-				format!("the value is too long: a record has at most {MAX_LENGTH} bytes")
-			);
-		}
-	}
 }

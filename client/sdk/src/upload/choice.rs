@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Chooses where a value is stored: in which epoch, and at which leaf.
+
+use crate::{
+	account::Identity,
+	claim::Claim,
+	client::Client,
+	error::{Error, UploadError},
+	note::Notes,
+	reading::context,
+	sharing::epoch_id,
+	types::*,
+};
+use isthmus_envelope::{LeafKey, RecordContext};
+
+/// Where a value may be stored.
+pub(super) struct Choice {
+	/// Where it is stored if nothing else was asked for.
+	pub(super) place: Place,
+	/// Whether the next leaf is taken if the place's is not free.
+	pub(super) any_leaf: bool,
+	/// Whether it is stored in the dataset's current epoch if the place's is over.
+	pub(super) current_epoch: bool,
+}
+
+impl Choice {
+	/// Chooses where to store the value, by the best block's state and the transactions in flight.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Upload`] if the key or the leaf is taken or the epoch is over, and
+	/// [`Error::NoSuchDataset`].
+	pub(super) async fn choose(
+		&self,
+		client: &Client,
+		owner: &AccountId,
+		notes: &Notes,
+	) -> Result<Place, Error> {
+		let mut place = self.place;
+		let Place { key, dataset, .. } = place;
+		let best = client.best().await?;
+		if let Some(record) = best.record(owner, key).await? {
+			return Err(match record.payload.is_complete() {
+				true => UploadError::AlreadyStored(key).into(),
+				false => UploadError::Overtaken.into(),
+			});
+		}
+		let entry = best.dataset(owner, dataset).await?;
+		let owned = *owner;
+		let now = entry
+			.ok_or(Error::NoSuchDataset {
+				owner: owned,
+				dataset,
+			})?
+			.epoch;
+		if now != place.epoch {
+			if !self.current_epoch {
+				let epoch = place.epoch;
+				return Err(UploadError::NotCurrentEpoch {
+					dataset,
+					epoch,
+					now,
+				}
+				.into());
+			}
+			place.epoch = now;
+			place.leaf = best.free_leaf(owner, dataset, now).await?;
+		}
+		while notes.claimed(&[Claim::leaf(&place)]).is_some()
+			|| best
+				.leaf(owner, dataset, place.epoch, place.leaf)
+				.await?
+				.is_some()
+		{
+			if !self.any_leaf {
+				return Err(UploadError::LeafTaken(place).into());
+			}
+			place.leaf = next_leaf(&place)?;
+		}
+		client.check_place(owner, &place).await?;
+		Ok(place)
+	}
+}
+
+impl Place {
+	pub(super) fn context(&self, client: &Client, owner: &AccountId) -> RecordContext {
+		context(client, owner, self.key)
+	}
+
+	pub(super) fn leaf_key(&self, client: &Client, owner: &Identity) -> LeafKey {
+		let id = epoch_id(client, owner.id(), self.dataset, self.epoch);
+		owner.master.epoch_root(&id).leaf_key(self.leaf)
+	}
+}
+
+/// Returns the leaf after a place's leaf.
+pub(crate) fn next_leaf(place: &Place) -> Result<Leaf, Error> {
+	let Place { dataset, epoch, .. } = *place;
+	let next = place.leaf.checked_add(1);
+	next.ok_or(Error::NoFreeLeaf { dataset, epoch })
+}
