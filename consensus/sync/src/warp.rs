@@ -234,45 +234,48 @@ impl<P: Copy + Ord + Debug> Warp<P> {
 		}
 	}
 
-	/// Takes the result of a request for the target's foot.
-	pub fn foot(&mut self, name: P, result: Result<(), Failure>) {
+	/// Takes the result of a request for this target's foot. Returns whether it is the one that is needed now: an answer
+	/// may be late, and of an earlier target.
+	pub fn foot(&mut self, name: P, of: Target, result: Result<(), Failure>) -> bool {
 		let phase = self.phase;
 		let Some(peer) = self.answered(name) else {
-			return;
+			return false;
 		};
-		match (result, phase) {
-			(Ok(()), Phase::Foot(target)) => {
-				self.phase = Phase::State(target);
+		match result {
+			Ok(()) if phase == Phase::Foot(of) => {
+				self.phase = Phase::State(of);
 				self.arrived = (self.now, 0);
-				self.actions.push(Action::BeginState(target));
+				self.actions.push(Action::BeginState(of));
+				return true;
 			}
-			(Ok(()), _) => {}
-			(Err(Failure::Unanswered), _) => peer.failed(),
-			(Err(failure), _) => self.drop_peer(name, failure),
+			Ok(()) => {}
+			Err(Failure::Unanswered) => peer.failed(),
+			Err(failure) => self.drop_peer(name, failure),
 		}
+		false
 	}
 
-	/// Takes the result of a request for a part of the state.
-	pub fn state(&mut self, name: P, result: Result<StateStep, Failure>) {
+	/// Takes the result of a request for a part of this target's state.
+	pub fn state(&mut self, name: P, of: Target, result: Result<StateStep, Failure>) {
 		let (now, phase) = (self.now, self.phase);
 		let Some(peer) = self.answered(name) else {
 			return;
 		};
-		match (result, phase) {
-			(Ok(StateStep::More(bytes)), _) => {
+		match result {
+			Ok(StateStep::More(bytes)) => {
 				let took = now.saturating_sub(peer.since).as_millis().max(1);
 				let took = u64::try_from(took).unwrap_or(u64::MAX);
 				peer.pace = Some(bytes.saturating_mul(1000) / took);
 				self.arrived.1 = self.arrived.1.saturating_add(bytes);
 				self.parts = self.parts.saturating_add(1);
 			}
-			(Ok(StateStep::Complete), Phase::State(target)) => {
-				self.phase = Phase::Importing(target);
-				self.actions.push(Action::Import(target));
+			Ok(StateStep::Complete) if phase == Phase::State(of) => {
+				self.phase = Phase::Importing(of);
+				self.actions.push(Action::Import(of));
 			}
-			(Ok(StateStep::Complete), _) => {}
-			(Err(Failure::Unanswered), _) => peer.failed(),
-			(Err(failure), _) => self.drop_peer(name, failure),
+			Ok(StateStep::Complete) => {}
+			Err(Failure::Unanswered) => peer.failed(),
+			Err(failure) => self.drop_peer(name, failure),
 		}
 	}
 

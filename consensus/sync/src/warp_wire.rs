@@ -142,8 +142,8 @@ impl<C: ChainClient + ProofProvider<Block>> WarpWire<C> {
 	}
 
 	/// Keeps the target's foot.
-	pub(crate) fn keep_foot(&mut self, foot: Foot) {
-		self.foot = Some(foot);
+	pub(crate) fn keep_foot(&mut self, foot: Option<Foot>) {
+		self.foot = foot;
 	}
 
 	/// Begins with the state of the target whose foot is kept, or resumes it.
@@ -182,9 +182,9 @@ impl<C: ChainClient + ProofProvider<Block>> WarpWire<C> {
 	}
 
 	/// Asks a peer for the next part of the state.
-	pub(crate) fn state(&self, peer: PeerId) -> BoxFuture<'static, Answer> {
+	pub(crate) fn state(&self, peer: PeerId, target: Target) -> BoxFuture<'static, Answer> {
 		let Some(fetched) = self.fetched.clone() else {
-			let answer = Answer::Warp(WarpAnswer::State(Err(Failure::Unanswered)));
+			let answer = Answer::Warp(WarpAnswer::State(target, Err(Failure::Unanswered)));
 			return Box::pin(async move { answer });
 		};
 		let request = fetched.lock().state.next_request();
@@ -199,7 +199,7 @@ impl<C: ChainClient + ProofProvider<Block>> WarpWire<C> {
 					.unwrap_or(Err(Failure::Unanswered)),
 				Err(failure) => Err(failure),
 			};
-			Answer::Warp(WarpAnswer::State(step))
+			Answer::Warp(WarpAnswer::State(target, step))
 		})
 	}
 

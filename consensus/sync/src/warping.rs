@@ -76,11 +76,13 @@ impl<C: ChainClient + ProofProvider<Block>> Warping<C> {
 	pub(crate) fn answered(&mut self, peer: PeerId, answer: WarpAnswer) {
 		match answer {
 			WarpAnswer::Proof(step) => self.machine.proved(peer, step),
-			WarpAnswer::Foot(foot) => {
-				let result = foot.map(|foot| self.wire.keep_foot(foot));
-				self.machine.foot(peer, result);
+			WarpAnswer::Foot(of, foot) => {
+				let result = foot.as_ref().map(|_| ()).map_err(|failure| *failure);
+				if self.machine.foot(peer, of, result) {
+					self.wire.keep_foot(foot.ok());
+				}
 			}
-			WarpAnswer::State(step) => self.machine.state(peer, step),
+			WarpAnswer::State(of, step) => self.machine.state(peer, of, step),
 		}
 	}
 
@@ -116,7 +118,9 @@ impl<C: ChainClient + ProofProvider<Block>> Warping<C> {
 				return Some(Step::Ask(peer, self.wire.foot(peer, target)))
 			}
 			Action::BeginState(target) => self.wire.begin_state(target),
-			Action::AskState(peer, _) => return Some(Step::Ask(peer, self.wire.state(peer))),
+			Action::AskState(peer, target) => {
+				return Some(Step::Ask(peer, self.wire.state(peer, target)))
+			}
 			Action::Import(_) => match self.import() {
 				Some(block) => return Some(Step::Import(block)),
 				None => self.machine.imported(false),

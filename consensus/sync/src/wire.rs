@@ -59,10 +59,10 @@ pub(crate) enum Answer {
 pub(crate) enum WarpAnswer {
 	/// A proof of finality.
 	Proof(Result<ProofStep, Failure>),
-	/// The target's body and the headers below it.
-	Foot(Result<Foot, Failure>),
-	/// A part of the target's state.
-	State(Result<StateStep, Failure>),
+	/// This target's body and the headers below it.
+	Foot(Target, Result<Foot, Failure>),
+	/// A part of this target's state.
+	State(Target, Result<StateStep, Failure>),
 }
 
 /// A target's body and the headers below it, checked.
@@ -173,16 +173,16 @@ impl<C: ChainClient> Wire<C> {
 				.await;
 			let below = match below {
 				Ok(below) => below,
-				Err(failure) => return Answer::Warp(WarpAnswer::Foot(Err(failure))),
+				Err(failure) => return Answer::Warp(WarpAnswer::Foot(target, Err(failure))),
 			};
 			let Answer::Bodies(bodies) = wire.bodies(peer, vec![target.hash]).await else {
-				return Answer::Warp(WarpAnswer::Foot(Err(Failure::Unanswered)));
+				return Answer::Warp(WarpAnswer::Foot(target, Err(Failure::Unanswered)));
 			};
 			let foot = bodies.and_then(|bodies| {
 				let block = bodies.into_iter().next().ok_or(Failure::Unanswered)?.block;
 				Ok(Foot { block, below })
 			});
-			Answer::Warp(WarpAnswer::Foot(foot))
+			Answer::Warp(WarpAnswer::Foot(target, foot))
 		})
 	}
 

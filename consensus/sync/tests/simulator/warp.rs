@@ -113,7 +113,7 @@ enum Event {
 	Connect(Name),
 	Leave(Name),
 	Proof(Name, u64, Result<ProofStep, Failure>),
-	Foot(Name, u64, Result<(), Failure>),
+	Foot(Name, u64, Target, Result<(), Failure>),
 	State(Name, u64, Target, Result<u64, Failure>),
 	Imported(bool),
 }
@@ -257,8 +257,8 @@ impl Schedule {
 			Event::Proof(name, connection, step) if self.is_connected(name, connection) => {
 				self.warp.proved(name, step);
 			}
-			Event::Foot(name, connection, result) if self.is_connected(name, connection) => {
-				self.warp.foot(name, result);
+			Event::Foot(name, connection, of, result) if self.is_connected(name, connection) => {
+				self.warp.foot(name, of, result);
 			}
 			Event::State(name, connection, of, result) if self.is_connected(name, connection) => {
 				self.state(name, of, result);
@@ -305,7 +305,7 @@ impl Schedule {
 				false => StateStep::More(bytes),
 			}
 		});
-		self.warp.state(name, step);
+		self.warp.state(name, of, step);
 	}
 
 	fn poll(&mut self) {
@@ -399,7 +399,7 @@ impl Schedule {
 			} else {
 				result
 			};
-			Event::Foot(name, connection, result)
+			Event::Foot(name, connection, of, result)
 		});
 	}
 
@@ -536,10 +536,10 @@ fn a_proof_that_is_late_is_not_begun_again() {
 	warp.proved(3, Ok(ProofStep::More));
 	assert_eq!(warp.poll(Duration::from_secs(61)), [Action::AskProof(3)]);
 	// No peer has the target, so all are asked for a newer one.
-	warp.foot(first, Err(Failure::Unanswered));
+	warp.foot(first, target(7), Err(Failure::Unanswered));
 	let asked = warp.poll(Duration::from_secs(62));
 	assert_eq!(asked, [Action::AskFoot(3 - first, target(7))]);
-	warp.foot(3 - first, Err(Failure::Unanswered));
+	warp.foot(3 - first, target(7), Err(Failure::Unanswered));
 	assert_eq!(
 		warp.poll(Duration::from_secs(63)),
 		[Action::Warn(Warning::NoState(target(7)))]
@@ -556,7 +556,18 @@ fn a_proof_that_is_late_is_not_begun_again() {
 		warp.proved(peer, Ok(ProofStep::Target(target(8))));
 	}
 	let actions = warp.poll(Duration::from_secs(74));
-	assert!(matches!(actions[..], [Action::AskFoot(_, of)] if of == target(9)));
+	let [Action::AskFoot(asked, of)] = actions[..] else {
+		panic!("{actions:?}");
+	};
+	assert_eq!(of, target(9));
+	// What arrives late of the target before is not taken for this one's.
+	assert!(!warp.foot(asked, target(7), Ok(())));
+	assert_eq!(warp.phase(), Phase::Foot(target(9)));
+	assert!(warp.foot(asked, target(9), Ok(())));
+	warp.state(asked, target(7), Ok(StateStep::Complete));
+	assert_eq!(warp.phase(), Phase::State(target(9)));
+	warp.state(asked, target(9), Ok(StateStep::Complete));
+	assert_eq!(warp.phase(), Phase::Importing(target(9)));
 }
 
 #[test]
@@ -573,7 +584,7 @@ fn what_one_peer_has_sent_is_kept_when_another_lies() {
 	let Some(Action::AskFoot(first, _)) = warp.poll(now).pop() else {
 		panic!("a peer is asked for the target");
 	};
-	warp.foot(first, Ok(()));
+	assert!(warp.foot(first, target(7), Ok(())));
 	let actions = warp.poll(now);
 	assert!(matches!(
 		actions[..],
@@ -582,7 +593,7 @@ fn what_one_peer_has_sent_is_kept_when_another_lies() {
 	let Action::AskState(asked, _) = actions[1] else {
 		panic!("a peer is asked for the state");
 	};
-	warp.state(asked, Err(Failure::Invalid));
+	warp.state(asked, target(7), Err(Failure::Invalid));
 	let actions = warp.poll(now);
 	let other = 3 - asked;
 	assert_eq!(
