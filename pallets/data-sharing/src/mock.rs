@@ -155,19 +155,24 @@ pub(crate) fn on_chain(test: impl FnOnce()) {
 	});
 }
 
+/// Returns the calls with which [`SCHOOL`] registers and creates dataset 0.
+pub(crate) fn school_with_dataset() -> [SharingCall; 2] {
+	[
+		SharingCall::register {
+			kind: ProducerKind::School,
+			name: b"High School".to_vec(),
+		},
+		SharingCall::create_dataset {
+			name: b"grades".to_vec(),
+		},
+	]
+}
+
 /// Runs a test as [`on_chain`] does, on a chain with a school that has dataset 0, "grades", and a company
 /// and a rival that have encryption keys.
 pub(crate) fn with_dataset(test: impl FnOnce()) {
 	on_chain(|| {
-		for call in [
-			SharingCall::register {
-				kind: ProducerKind::School,
-				name: b"High School".to_vec(),
-			},
-			SharingCall::create_dataset {
-				name: b"grades".to_vec(),
-			},
-		] {
+		for call in school_with_dataset() {
 			submit(SCHOOL, call).unwrap();
 		}
 		for who in [COMPANY, RIVAL] {

@@ -80,17 +80,9 @@ async fn a_folder_is_stored_fetched_and_removed() {
 		.unwrap();
 	assert!(is_folder(&list).await.unwrap());
 	let owner = school.id();
-	let fetched = fetch_folder(
-		&client,
-		&school,
-		owner,
-		&list,
-		output.path(),
-		false,
-		&mut (),
-	)
-	.await
-	.unwrap();
+	let to = output.path();
+	let fetch = async || fetch_folder(&client, &school, owner, &list, to, false, &mut ()).await;
+	let fetched = fetch().await.unwrap();
 	assert_eq!((fetched.files, fetched.bytes), (4, 1_501_010));
 	for file in ["a", "b", "in/c", "large"] {
 		let (here, there) = (local.path().join(file), output.path().join(file));
@@ -100,16 +92,7 @@ async fn a_folder_is_stored_fetched_and_removed() {
 		);
 	}
 	fs::write(output.path().join("b"), "changed").unwrap();
-	let refused = fetch_folder(
-		&client,
-		&school,
-		owner,
-		&list,
-		output.path(),
-		false,
-		&mut (),
-	)
-	.await;
+	let refused = fetch().await;
 	assert!(
 		matches!(refused, Err(FetchError::Differs(_))),
 		"{refused:?}"

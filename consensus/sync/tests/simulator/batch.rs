@@ -68,6 +68,15 @@ impl Importing {
 			batch,
 		}
 	}
+
+	/// Starts, and inserts the first five blocks of the batch. Their results have not been reported.
+	fn with_five_inserted() -> Self {
+		let importing = Self::start();
+		for block in &importing.batch[..5] {
+			importing.database.insert(block);
+		}
+		importing
+	}
 }
 
 fn pass(headers: &[SimBlock]) -> Checked<SimBlock, (), u64> {
@@ -90,12 +99,8 @@ fn a_chain_stays_proved_when_a_block_of_the_batch_is_finalized() {
 	let Importing {
 		mut machine,
 		database,
-		batch,
 		..
-	} = Importing::start();
-	for block in &batch[..5] {
-		database.insert(block);
-	}
+	} = Importing::with_five_inserted();
 	database.finalize(3);
 	machine.finalized();
 	assert_eq!((machine.headers(), machine.target()), (16, Some(16)));
@@ -110,10 +115,7 @@ fn a_chain_stays_proved_when_the_import_finalizes_more_meanwhile() {
 			database,
 			batch,
 			..
-		} = Importing::start();
-		for block in &batch[..5] {
-			database.insert(block);
-		}
+		} = Importing::with_five_inserted();
 		machine.imported(batch[..landed].iter().map(|b| (b.hash, Outcome::Imported)));
 		database.finalize(3);
 		database.finalize_soon(5);

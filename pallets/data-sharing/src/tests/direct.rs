@@ -43,14 +43,7 @@ fn execute(transactions: &[Extrinsic]) -> (Vec<Result<(), DispatchError>>, Vec<I
 			Default::default(),
 		);
 		Executive::initialize_block(&header);
-		let register = SharingCall::register {
-			kind: ProducerKind::School,
-			name: b"School".to_vec(),
-		};
-		let create = SharingCall::create_dataset {
-			name: b"grades".to_vec(),
-		};
-		for call in [register, create] {
+		for call in school_with_dataset() {
 			assert_ok!(Executive::apply_extrinsic(transaction(SCHOOL, call)).unwrap());
 		}
 		let results = transactions

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Tests that the storage of earlier runtimes is changed into today's, and that no money is moved or lost.
 
+use super::policies::{set, POLICY};
 use crate::{
 	migrations::{v0, ToV1},
 	mock::*,
@@ -96,17 +97,7 @@ fn upgrade() -> Vec<Weight> {
 #[test]
 fn everything_is_there_after_the_upgrade() {
 	with_dataset(|| {
-		let policy = Policy {
-			price: 5,
-			firm_price: None,
-			longest_range: 10,
-			longest_term: 20,
-			consumers: ConsumerKinds::ALL,
-		};
-		assert_ok!(submit(
-			SCHOOL,
-			SharingCall::set_policy { dataset: 0, policy }
-		));
+		assert_ok!(submit(SCHOOL, set(POLICY)));
 		assert_ok!(submit(SCHOOL, store(7)));
 		for (reader, to) in [(COMPANY, 10), (RIVAL, 20)] {
 			assert_ok!(submit(SCHOOL, authorize(reader, scope(0, to), 50, None)));
@@ -184,14 +175,7 @@ const FIRST: u64 = 1_000;
 fn filled(readers: u64) -> sp_io::TestExternalities {
 	let mut ext = new_test_ext();
 	ext.execute_with(|| {
-		let register = SharingCall::register {
-			kind: ProducerKind::School,
-			name: b"School".to_vec(),
-		};
-		let create = SharingCall::create_dataset {
-			name: b"grades".to_vec(),
-		};
-		for call in [register, create] {
+		for call in school_with_dataset() {
 			assert_ok!(submit(SCHOOL, call));
 		}
 		Balances::set_balance(&SCHOOL, u64::MAX / 4);

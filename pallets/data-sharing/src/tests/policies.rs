@@ -9,7 +9,7 @@ use crate::{
 use frame_support::{assert_noop, assert_ok};
 use polkadot_sdk::*;
 
-const POLICY: Policy<u64, u64> = Policy {
+pub(super) const POLICY: Policy<u64, u64> = Policy {
 	price: 5,
 	firm_price: None,
 	longest_range: 10,
@@ -17,7 +17,7 @@ const POLICY: Policy<u64, u64> = Policy {
 	consumers: ConsumerKinds::ALL,
 };
 
-fn set(policy: Policy<u64, u64>) -> SharingCall {
+pub(super) fn set(policy: Policy<u64, u64>) -> SharingCall {
 	SharingCall::set_policy { dataset: 0, policy }
 }
 
@@ -171,15 +171,9 @@ fn the_verdict_of_a_request_is_known_before_it_is_made() {
 		assert_eq!(verdict(100), Verdict::NoPolicy);
 		let policy = Policy {
 			price: 50,
-			firm_price: None,
-			longest_range: 10,
-			longest_term: 20,
-			consumers: ConsumerKinds::ALL,
+			..POLICY
 		};
-		assert_ok!(submit(
-			SCHOOL,
-			SharingCall::set_policy { dataset: 0, policy }
-		));
+		assert_ok!(submit(SCHOOL, set(policy)));
 		for (offer, id) in [(49, 0), (50, 1)] {
 			assert_ok!(submit(COMPANY, request(scope(0, 10), offer)));
 			let made = Requests::<Test>::get(id).expect("it is open");

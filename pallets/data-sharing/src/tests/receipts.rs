@@ -33,15 +33,7 @@ fn execute(
 	let mut ext = new_test_ext();
 	let (header, events) = ext.execute_with(|| {
 		System::reset_events();
-		for call in [
-			SharingCall::register {
-				kind: ProducerKind::School,
-				name: b"School".to_vec(),
-			},
-			SharingCall::create_dataset {
-				name: b"grades".to_vec(),
-			},
-		] {
+		for call in school_with_dataset() {
 			assert_ok!(submit(SCHOOL, call));
 		}
 		assert_ok!(submit(
