@@ -128,6 +128,8 @@ impl Command {
 			Self::Fetch(_)
 				| Self::List(_)
 				| Self::Trace(_)
+				| Self::Receipt(_)
+				| Self::Verify(_)
 				| Self::Balance(_)
 				| Self::Requests(_)
 				| Self::Status(_)

@@ -98,18 +98,11 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Written>,
 			return Ok(None);
 		}
 		Output::Through(path) => write(&path, &written, File::options().write(true))?,
-		Output::File(path) => match opts.force {
-			true => write(
-				&path,
-				&written,
-				File::options().write(true).create(true).truncate(true),
-			)?,
-			false => write(
-				&path,
-				&written,
-				File::options().write(true).create_new(true),
-			)?,
-		},
+		Output::File(path) => {
+			let mut options = File::options();
+			options.write(true).create(true).truncate(true);
+			write(&path, &written, options.create_new(!opts.force))?
+		}
 	};
 	Ok(Some(Written {
 		block,

@@ -36,6 +36,6 @@ pub use finality::{Finality, FinalityError, Step, Steps};
 pub use genesis::genesis_hash;
 pub use isthmus_primitives::{BlockNumber, Hash, Header};
 pub use proof::{Proof, ProofError};
-pub use receipt::{Proved, Receipt, ReceiptError};
+pub use receipt::{keep_until, Proved, Receipt, ReceiptError};
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! describes its bytes.
 
 use crate::{
-	finality::{date, Finality, FinalityError, Step, Steps},
+	finality::{date, Finality, FinalityError, Step},
 	BlockNumber, Hash, Header,
 };
 use alloc::vec::Vec;
@@ -170,15 +170,10 @@ fn ancestor(head: &Header, headers: Vec<Header>) -> Result<Header, ReceiptError>
 	Ok(next)
 }
 
-impl Steps {
-	/// Returns what proves that a chain has the block `number`, up to the first block that is voted for and not
-	/// before it; `None` if the proof does not go that far.
-	pub fn until(mut self, number: BlockNumber) -> Option<Vec<Step>> {
-		let last = self
-			.steps
-			.iter()
-			.position(|step| step.header.number >= number)?;
-		self.steps.truncate(last.saturating_add(1));
-		Some(self.steps)
-	}
+/// Keeps only what proves that a chain has the block `number`: the steps up to the first block that is voted for and not
+/// before it. Returns whether they go that far.
+pub fn keep_until(steps: &mut Vec<Step>, number: BlockNumber) -> bool {
+	let last = steps.iter().position(|step| step.header.number >= number);
+	steps.truncate(last.map_or(0, |last| last.saturating_add(1)));
+	last.is_some()
 }

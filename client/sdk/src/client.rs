@@ -9,6 +9,7 @@ use crate::{
 	outcome::BlockEvents,
 	recent::Recent,
 	state::State,
+	text::bytes_from_hex,
 	trust::{is_local, Chosen, Memory, Notice, TellNotice, Trust, Unproven},
 	types::{AccountId, Balance, BlockNumber, PALLET},
 	wait::{report, Tell, Wait, Waiting, ASKING, SILENCE},
@@ -254,16 +255,39 @@ impl Client {
 		}
 	}
 
+	/// Returns the hash of a block of the best chain.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::NoSuchBlock`] if the best chain has no block with this number.
+	pub(crate) async fn hash_at(&self, number: BlockNumber) -> Result<H256, Error> {
+		let hash: Option<H256> = self
+			.request("chain_getBlockHash", rpc_params![number])
+			.await?;
+		hash.ok_or(Error::NoSuchBlock(number))
+	}
+
+	/// Calls the runtime on the best block's state, with arguments in hexadecimal digits, and returns what it returns.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Incompatible`] if the answer is not in hexadecimal digits, and the node's error.
+	pub(crate) async fn state_call(&self, method: &str, arguments: &str) -> Result<Vec<u8>, Error> {
+		let answer: String = self
+			.request("state_call", rpc_params![method, arguments])
+			.await?;
+		bytes_from_hex(&answer).ok_or_else(|| {
+			Error::Incompatible(format!("{method} was not answered in hexadecimal digits"))
+		})
+	}
+
 	/// Returns the state after a block of the best chain.
 	///
 	/// # Errors
 	///
 	/// Returns [`Error::NoSuchBlock`] if the best chain has no block with this number.
 	pub async fn at_number(&self, number: BlockNumber) -> Result<State, Error> {
-		let hash: Option<H256> = self
-			.request("chain_getBlockHash", rpc_params![number])
-			.await?;
-		let hash = hash.ok_or(Error::NoSuchBlock(number))?;
+		let hash = self.hash_at(number).await?;
 		let at = self.0.online.at_block_hash_and_number(hash, number.into());
 		Ok(State::new(at.await?))
 	}

@@ -3,6 +3,7 @@
 
 use crate::{
 	account::Account,
+	call::Call,
 	client::Client,
 	error::{Error, UploadError},
 	state::State,
@@ -32,13 +33,9 @@ impl Prices {
 		account: &Account,
 		key: RecordKey,
 	) -> Result<Self, Error> {
-		let empty = client.store_chunk(key, 0, Vec::new(), &[]).await?;
-		let sample = vec![0; SAMPLE];
-		let sample = client.store_chunk(key, 0, Vec::new(), &sample).await?;
-		Ok(Self {
-			empty: client.fee(account, &empty).await?,
-			sample: client.fee(account, &sample).await?,
-		})
+		let call = async |bytes: &[u8]| client.store_chunk(key, 0, Vec::new(), bytes).await;
+		let (empty, sample) = (call(&[]).await?, call(&[0; SAMPLE]).await?);
+		Self::of_calls(client, account, &empty, &sample).await
 	}
 
 	/// Asks the node what it costs to store values in one transaction each.
@@ -48,10 +45,20 @@ impl Prices {
 		place: &Place,
 	) -> Result<Self, Error> {
 		let empty = client.store(place, &[]).await?;
-		let sample = client.store(place, &vec![0; SAMPLE]).await?;
+		let sample = client.store(place, &[0; SAMPLE]).await?;
+		Self::of_calls(client, account, &empty, &sample).await
+	}
+
+	/// Asks the node for the fees of a call without data and of one with [`SAMPLE`] bytes.
+	async fn of_calls(
+		client: &Client,
+		account: &Account,
+		empty: &Call,
+		sample: &Call,
+	) -> Result<Self, Error> {
 		Ok(Self {
-			empty: client.fee(account, &empty).await?,
-			sample: client.fee(account, &sample).await?,
+			empty: client.fee(account, empty).await?,
+			sample: client.fee(account, sample).await?,
 		})
 	}
 

@@ -13,12 +13,13 @@ use crate::{
 	event::Event,
 	manifest::sha256,
 	progress::{Progress, Stage},
+	text::bytes_from_hex,
 	types::*,
 };
 use codec::DecodeAll;
 use isthmus_primitives::{digest::read_receipts, Header};
 use isthmus_sharing::history::Receipt;
-use serde::{Deserialize, Deserializer};
+use serde::{de::Error as _, Deserialize, Deserializer};
 use serde_json::json;
 use subxt::{ext::scale_decode::DecodeAsType, rpcs::rpc_params, utils::H256, Metadata};
 
@@ -82,7 +83,7 @@ struct PageEvent {
 
 fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
 	let text = String::deserialize(deserializer)?;
-	hex::decode(text.strip_prefix("0x").unwrap_or(&text)).map_err(serde::de::Error::custom)
+	bytes_from_hex(&text).ok_or_else(|| D::Error::custom("not in hexadecimal digits"))
 }
 
 /// Returns the events about a subject, or about any, in the blocks `from..=to` of the best chain. If the node has the

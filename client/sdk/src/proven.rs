@@ -9,7 +9,7 @@ use crate::{
 	client::Client,
 	error::Error,
 	state::{Funds, State},
-	text::to_hex,
+	text::{bytes_from_hex, to_hex},
 	trust::{Notice, Unproven, OLD},
 	types::*,
 	wait::Wait,
@@ -103,7 +103,7 @@ impl Client {
 			None => self.known_finality().await?,
 		};
 		let before = finality.head().number;
-		let followed = self.follow(&mut finality).await;
+		let followed = self.follow(&mut finality, |_| ()).await;
 		let finality = known.insert(finality);
 		followed?;
 		if finality.head().number > before && !finality.is_development() {
@@ -160,15 +160,19 @@ impl Client {
 	}
 
 	/// Asks the node for its proof of finality from a block on.
-	pub(crate) async fn finality_proof(&self, known: H256) -> Result<Vec<u8>, Error> {
+	async fn finality_proof(&self, known: H256) -> Result<Vec<u8>, Error> {
 		let proof: String = self
 			.request("isthmus_finalityProof", rpc_params![known])
 			.await?;
 		bytes(&proof)
 	}
 
-	/// Follows the node's proofs of finality as far as they go.
-	async fn follow(&self, finality: &mut Finality) -> Result<(), Error> {
+	/// Follows the node's proofs of finality as far as they go, and passes on each that was verified.
+	pub(crate) async fn follow(
+		&self,
+		finality: &mut Finality,
+		mut verified: impl FnMut(&[u8]),
+	) -> Result<(), Error> {
 		for _ in 0..PROOFS {
 			let before = finality.head().number;
 			let proof = match self.finality_proof(finality.head_hash()).await {
@@ -183,6 +187,7 @@ impl Client {
 				proof => proof?,
 			};
 			let is_newest = finality.follow(&proof).map_err(Unproven::from)?;
+			verified(&proof);
 			if is_newest {
 				return Ok(());
 			}
@@ -300,8 +305,7 @@ fn old(finality: &Finality) -> Option<Duration> {
 
 /// Reads bytes that a node sent.
 fn bytes(text: &str) -> Result<Vec<u8>, Error> {
-	let digits = text.strip_prefix("0x").unwrap_or(text);
-	hex::decode(digits).map_err(|_| Unproven::from(ProofError::Malformed).into())
+	bytes_from_hex(text).ok_or_else(|| Unproven::from(ProofError::Malformed).into())
 }
 
 fn nodes(texts: &[String]) -> Result<Vec<Vec<u8>>, Error> {

@@ -2,7 +2,13 @@
 //! Fetches bytes from a node: a record's chunks, with a [signed query](isthmus_sharing::signed) that can be
 //! used only once, or any content by its hash.
 
-use crate::{account::Account, client::Client, error::Error, text::to_hex, types::*};
+use crate::{
+	account::Account,
+	client::Client,
+	error::Error,
+	text::{bytes_from_hex, to_hex},
+	types::*,
+};
 use base64::{engine::general_purpose::STANDARD, Engine};
 use cid::{multihash::Multihash, Cid};
 use isthmus_envelope::random_bytes;
@@ -83,8 +89,7 @@ pub async fn content(client: &Client, hash: &[u8; 32]) -> Result<Vec<u8>, Error>
 	let answer: String = client
 		.request("bitswap_v1_get", rpc_params![cid(hash).to_string()])
 		.await?;
-	hex::decode(answer.trim_start_matches("0x"))
-		.map_err(|_| Error::Incompatible("content is not in hex".into()))
+	bytes_from_hex(&answer).ok_or_else(|| Error::Incompatible("content is not in hex".into()))
 }
 
 /// Returns the content identifier of bytes with this BLAKE2b-256 hash: CIDv1 of raw bytes, which is printed

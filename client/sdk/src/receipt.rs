@@ -3,12 +3,12 @@
 //! them.
 
 use crate::{
-	client::Client, error::Error, event::Event, history::ProvenEvent, proven::PROOFS, types::*,
+	client::Client, error::Error, event::Event, history::ProvenEvent, types::*, wait::Wait,
 };
 use codec::DecodeAll;
-use isthmus_light::{Finality, FinalityError, Hash, Header, Step, Steps};
+use isthmus_light::{keep_until, Finality, Hash, Header, Step, Steps};
 use serde::Deserialize;
-use subxt::{rpcs::rpc_params, utils::H256};
+use subxt::rpcs::rpc_params;
 
 pub use isthmus_light::{Proved, Receipt, ReceiptError};
 
@@ -69,37 +69,31 @@ async fn steps(
 	voters: &[Vec<u8>],
 	number: BlockNumber,
 ) -> Result<Vec<Step>, Error> {
-	let mut heads = None;
-	loop {
-		let genesis = Hash::from(client.genesis());
-		let mut finality =
-			Finality::begin(genesis, first, voters.to_vec()).map_err(ReceiptError::from)?;
-		let mut all = Steps {
-			steps: Vec::new(),
-			is_finished: false,
-		};
-		for _ in 0..PROOFS {
-			if all.is_finished {
-				break;
+	let genesis = Hash::from(client.genesis());
+	let found = async {
+		let mut heads = None;
+		loop {
+			let mut finality =
+				Finality::begin(genesis, first, voters.to_vec()).map_err(ReceiptError::from)?;
+			let mut proofs = Vec::new();
+			let verified = |proof: &[u8]| proofs.push(proof.to_vec());
+			client.follow(&mut finality, verified).await?;
+			let mut steps = Vec::new();
+			for proof in &proofs {
+				let part = Steps::decode_all(&mut &proof[..]);
+				steps.extend(part.map_err(|_| ReceiptError::Malformed)?.steps);
 			}
-			let proof = client.finality_proof(finality.head_hash()).await?;
-			finality.follow(&proof).map_err(ReceiptError::from)?;
-			let part = Steps::decode_all(&mut &proof[..]).map_err(|_| ReceiptError::Malformed)?;
-			all.is_finished = part.is_finished;
-			all.steps.extend(part.steps);
+			if keep_until(&mut steps, number) {
+				return Ok(steps);
+			}
+			let heads = match &mut heads {
+				Some(heads) => heads,
+				none => none.insert(client.final_heads().await?),
+			};
+			heads.next().await?;
 		}
-		if !all.is_finished {
-			return Err(ReceiptError::Finality(FinalityError::Malformed).into());
-		}
-		if let Some(steps) = all.until(number) {
-			return Ok(steps);
-		}
-		let heads = match &mut heads {
-			Some(heads) => heads,
-			none => none.insert(client.final_heads().await?),
-		};
-		heads.next().await?;
-	}
+	};
+	client.patiently(Wait::FinalState, found).await
 }
 
 /// Returns votes that end at the first block with votes from the event's block `own` on, and the headers of the blocks
@@ -112,10 +106,7 @@ async fn nearest(
 	let last = steps.last().map_or(own.number, |step| step.header.number);
 	let mut headers = Vec::new();
 	for number in own.number..=last {
-		let hash: Option<H256> = client
-			.request("chain_getBlockHash", rpc_params![number])
-			.await?;
-		let hash = hash.ok_or(Error::NoSuchBlock(number))?;
+		let hash = client.hash_at(number).await?;
 		let signed: Option<Signed> = client.request("chain_getBlock", rpc_params![hash]).await?;
 		let Signed {
 			block: Inner { header },

@@ -68,6 +68,11 @@ pub fn from_hex(text: &str) -> Option<[u8; 32]> {
 	Some(bytes)
 }
 
+/// Reads bytes that a node sent in hexadecimal digits, with or without `0x`. Returns `None` for other text.
+pub(crate) fn bytes_from_hex(text: &str) -> Option<Vec<u8>> {
+	hex::decode(text.strip_prefix("0x").unwrap_or(text)).ok()
+}
+
 /// Returns the name that a record's key was made from, without change; `None` if it was not made from a name.
 pub fn exact_name(key: &RecordKey) -> Option<&str> {
 	let end = key.0.iter().rposition(|byte| *byte != 0)?;

@@ -14,7 +14,6 @@ use crate::{
 	progress::Progress,
 	types::*,
 };
-use subxt::{rpcs::rpc_params, utils::H256};
 
 /// What to trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,10 +73,7 @@ pub async fn trace(
 	to: BlockNumber,
 	progress: &mut impl Progress,
 ) -> Result<Vec<Happening>, Error> {
-	let last: Option<H256> = client
-		.request("chain_getBlockHash", rpc_params![to])
-		.await?;
-	last.ok_or(Error::NoSuchBlock(to))?;
+	client.hash_at(to).await?;
 	let from = from.max(1);
 	let events = match subject {
 		Subject::Record { owner, key } => {

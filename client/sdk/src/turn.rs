@@ -150,9 +150,10 @@ impl Client {
 
 	/// Returns how many of an account's transactions the best block's state includes.
 	async fn included_nonce(&self, account: &AccountId) -> Result<u64, Error> {
-		let params = rpc_params!["AccountNonceApi_account_nonce", to_hex(&account.0)];
-		let answer: String = self.request("state_call", params).await?;
-		let bytes = hex::decode(answer.trim_start_matches("0x")).unwrap_or_default();
+		let account = to_hex(&account.0);
+		let bytes = self
+			.state_call("AccountNonceApi_account_nonce", &account)
+			.await?;
 		let nonce = <[u8; 4]>::try_from(bytes)
 			.map_err(|_| Error::Incompatible("an account's nonce has not 32 bits".into()))?;
 		Ok(u32::from_le_bytes(nonce).into())

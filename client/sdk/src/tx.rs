@@ -185,9 +185,9 @@ impl Client {
 		let signed = sign(account, call, &at, lifetime, 0, self.tip())?;
 		let length = (signed.text.len() / 2).saturating_sub(1) as u32;
 		let arguments = format!("{}{}", signed.text, hex::encode(length.to_le_bytes()));
-		let params = rpc_params!["TransactionPaymentApi_query_info", arguments];
-		let answer: String = self.request("state_call", params).await?;
-		let answer = hex::decode(answer.trim_start_matches("0x")).unwrap_or_default();
+		let answer = self
+			.state_call("TransactionPaymentApi_query_info", &arguments)
+			.await?;
 		let fee = answer.last_chunk::<FEE>().copied();
 		let fee = fee.ok_or_else(|| Error::Incompatible("a fee has not 128 bits".into()))?;
 		Ok(Balance::from_le_bytes(fee).saturating_add(self.tip()))
@@ -200,13 +200,12 @@ impl Client {
 	/// Returns [`Error::Refused`] if its call fails. What else goes wrong is left for the node to report when
 	/// the transaction is sent.
 	async fn rehearse(&self, signed: &Signed, at: &State) -> Result<(), Error> {
-		let params = rpc_params!["BlockBuilder_apply_extrinsic", &signed.text];
-		let answer: String = match self.request("state_call", params).await {
+		let called = self.state_call("BlockBuilder_apply_extrinsic", &signed.text);
+		let answer = match called.await {
 			Ok(answer) => answer,
 			Err(error) if error.is_connection() => return Err(error),
 			Err(_) => return Ok(()),
 		};
-		let answer = hex::decode(answer.trim_start_matches("0x")).unwrap_or_default();
 		// The transaction was valid (0), and its call failed (1).
 		match &answer[..] {
 			[0, 1, error @ ..] => {

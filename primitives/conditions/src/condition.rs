@@ -159,11 +159,6 @@ impl Condition {
 	pub fn root(&self) -> &Node {
 		&self.0
 	}
-
-	/// Returns the number of nodes.
-	pub fn nodes(&self) -> usize {
-		self.0.count()
-	}
 }
 
 impl Node {
@@ -192,15 +187,6 @@ impl Node {
 				Err(BoundsError::NotOrdered)
 			}
 			_ => Ok(()),
-		}
-	}
-
-	/// Returns the number of nodes, with this one.
-	fn count(&self) -> usize {
-		match self {
-			Self::All(parts) | Self::Any(parts) => 1 + parts.iter().map(Self::count).sum::<usize>(),
-			Self::Not(part) => 1 + part.count(),
-			_ => 1,
 		}
 	}
 
