@@ -9,9 +9,10 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { contentHash, EncryptionKeyPair, encryptValue, MasterSecret, Range, sealGrant } from './envelope.mjs';
+import { contentHash, EncryptionKeyPair, MasterSecret } from './envelope.mjs';
 import { utf8 } from './envelope/common.mjs';
 import { firstChunkWithAnyKey } from './envelope/record.mjs';
+import { forgery, replaced } from './forgery.mjs';
 import { LyingNode } from './lying-node.mjs';
 import { LocalNode, runToEnd } from './node.mjs';
 import { queryMessage, newNonce } from './query.mjs';
@@ -380,7 +381,9 @@ async function tamperedData(world) {
 		// the reader does not believe it, and a false proof is told apart.
 		const answer = await world.answerTo(1);
 		const hashOf = (bytes) => client.api.registry.hash(bytes);
-		const forged = await forgery(world, answer);
+		const readerKey = await World.pair.publicKey();
+		const places = { owner: world.school, reader: world.company, readerKey, key: KEYS[1] };
+		const forged = await forgery(client, places, answer, utf8('forged'));
 		const last = truth.length - 1;
 		for (const [what, changes, bytes] of [
 			["another record's hash and value", [[answer.contentHash, hashOf(other)]], other],
@@ -396,7 +399,7 @@ async function tamperedData(world) {
 			lying.setLie(stating(['state_call', 'state_getReadProof'], changes, serveOf(bytes, bytes)));
 			await attempts.refused(`${what}, with a false proof`, 'BadProof', read);
 		}
-		lying.setLie((_method, _params, result) => result);
+		lying.tellTruth();
 		await attempts.succeeds('reading once the node no longer lies', read);
 	} finally {
 		await client.disconnect();
@@ -421,23 +424,8 @@ const serveOf = (truth, bytes) => (method, params, result) => {
 };
 
 /** Returns a lie: changes bytes in the results of these methods, and tells another lie about the others. */
-const stating = (methods, changes, lie) => (method, params, result) => {
-	if (!methods.includes(method)) return lie(method, params, result);
-	let text = JSON.stringify(result);
-	for (const [from, to] of changes) text = text.replaceAll(hex(from).slice(2), hex(to).slice(2));
-	return JSON.parse(text);
-};
-
-/** Makes a record and a grant that the owner never made, as any node can. */
-async function forgery({ client, company, school }, answer) {
-	const root = await MasterSecret.generate().epochRoot(client.epochId(school.publicKey, answer));
-	const context = client.recordContext(school.address, KEYS[1]);
-	const value = await encryptValue(await root.leafKey(answer.leaf), context, utf8('forged'));
-	const { from, to, expiry, sealedKeys } = answer.grant;
-	const scope = { grantee: company.publicKey, range: new Range(from, to), expiry };
-	const keys = await sealGrant(root, scope, await World.pair.publicKey());
-	return { value, changes: [[answer.contentHash, contentHash(value)], [sealedKeys, keys]] };
-}
+const stating = (methods, changes, lie) => (method, params, result) =>
+	methods.includes(method) ? replaced(result, changes) : lie(method, params, result);
 
 /** Returns the bytes with one bit changed. */
 function flipped(bytes, at) {

@@ -15,7 +15,7 @@ import { identities, writeSpec } from './spec.mjs';
 /** Ends hung runs, in milliseconds. */
 const PATIENCE = 3_600_000;
 const INTERVAL = 10;
-const [blocks = 100_000, only] = [Number(process.argv[2] ?? 100_000), process.argv[3]];
+const [blocks, only] = [Number(process.argv[2] ?? 100_000), process.argv[3]];
 const SIZES = ['development', 'full'].filter((sizes) => only === undefined || sizes === only);
 if (SIZES.length === 0 || !(blocks > 0)) throw new Error('usage: bench-sync [BLOCKS [development|full]]');
 
@@ -53,7 +53,7 @@ async function measure(name, folder, spec, source, args) {
 
 for (const ethash of SIZES) {
 	const folder = mkdtempSync(join(tmpdir(), 'isthmus-bench-sync-'));
-	const nodes = [];
+	let source;
 	try {
 		const spec = await writeSpec(folder, {
 			verifiers: identities(1),
@@ -65,15 +65,12 @@ for (const ethash of SIZES) {
 		const order = { blocks, interval: INTERVAL, forkEvery: 10, finalizeEvery: 1, timeout: PATIENCE };
 		const made = await makeChain(spec, join(folder, 'source'), order);
 		console.log(`${ethash} sizes: made ${blocks} blocks with ${made.uncles} uncles in ${made.seconds.toFixed(0)} s`);
-		const source = await start(spec, join(folder, 'source'));
-		nodes.push(source);
+		source = await start(spec, join(folder, 'source'));
 		await measure('warp', folder, spec, source, ['--sync', 'warp']);
 		await measure('genesis', folder, spec, source, []);
 	} finally {
-		for (const { rpc, stop } of nodes) {
-			await rpc.disconnect();
-			await stop();
-		}
+		await source?.rpc.disconnect();
+		await source?.stop();
 		rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 	}
 }

@@ -5,10 +5,12 @@
 import { once } from 'node:events';
 import { WebSocket, WebSocketServer } from 'ws';
 
+const truth = (_method, _params, result) => result;
+
 /** A lying node that listens on the loopback interface. */
 export class LyingNode {
 	#server;
-	#lie = (_method, _params, result) => result;
+	#lie = truth;
 	#lieOfEvent = (event) => event;
 
 	/**
@@ -36,6 +38,11 @@ export class LyingNode {
 	 */
 	setLie(lie) {
 		this.#lie = lie;
+	}
+
+	/** Passes the honest node's results on as they are. */
+	tellTruth() {
+		this.#lie = truth;
 	}
 
 	/**

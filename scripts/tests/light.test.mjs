@@ -7,14 +7,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ed25519 } from '@noble/curves/ed25519';
-import { blake2b } from '@noble/hashes/blake2b';
-import { concat, utf8 } from '../lib/envelope/common.mjs';
+import { blake2b256 as hash, concat, utf8 } from '../lib/envelope/common.mjs';
 import { Finality } from '../lib/light/finality.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
 import { SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
 import { StateProof } from '../lib/light/trie.mjs';
 
-const hash = (bytes) => blake2b(bytes, { dkLen: 32 });
 const secret = (seed) => new Uint8Array(32).fill(seed);
 /** A compact integer of up to 14 bits. */
 const compact = (value) => (value < 64 ? [value << 2] : little((value << 2) | 1, 2));

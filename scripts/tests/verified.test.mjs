@@ -5,7 +5,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { contentHash, EncryptionKeyPair, encryptValue, MasterSecret, Range, sealGrant } from '../lib/envelope.mjs';
+import { contentHash, EncryptionKeyPair, MasterSecret } from '../lib/envelope.mjs';
+import { forgery, replaced } from '../lib/forgery.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { randomNumbers } from '../lib/random.mjs';
@@ -51,43 +52,31 @@ after(async () => {
 	await node?.stop();
 });
 
-/** Replaces bytes wherever they are in a result. */
-function replaced(result, ...pairs) {
-	if (result === undefined || result === null) return result;
-	let text = JSON.stringify(result);
-	for (const [from, to] of pairs) text = text.replaceAll(hex(from).slice(2), hex(to).slice(2));
-	return JSON.parse(text);
-}
-
 const read = () => client.read(company, pair, school.address, KEY);
 
 test('a record and a grant that the node forged are not read', { timeout }, async () => {
 	const answer = await honest.query(company.address, school.address, KEY);
-	const root = await MasterSecret.generate().epochRoot(honest.epochId(school.publicKey, answer));
-	const value = await encryptValue(await root.leafKey(answer.leaf), honest.recordContext(school.address, KEY), LIE);
-	const { from, to, expiry, sealedKeys } = answer.grant;
-	const scope = { grantee: company.publicKey, range: new Range(from, to), expiry };
-	const keys = await sealGrant(root, scope, await pair.publicKey());
-	const pairs = [[answer.contentHash, contentHash(value)], [sealedKeys, keys]];
+	const places = { owner: school, reader: company, readerKey: await pair.publicKey(), key: KEY };
+	const { value, changes } = await forgery(honest, places, answer, LIE);
 	const forge = (methods) => (method, params, result) => {
 		if (method === 'bitswap_v1_get' && params[0] === cidOf(contentHash(value))) return hex(value);
-		return methods.includes(method) ? replaced(result, ...pairs) : result;
+		return methods.includes(method) ? replaced(result, changes) : result;
 	};
 	liar.setLie(forge(['state_call', 'state_getStorage']));
 	assert.deepEqual(Uint8Array.from(await read()), TRUTH);
 	// A false proof is told apart.
 	liar.setLie(forge(['state_call', 'state_getStorage', 'state_getReadProof']));
 	await assert.rejects(read(), { name: 'BadProof' });
-	liar.setLie((_method, _params, result) => result);
+	liar.tellTruth();
 	assert.deepEqual(Uint8Array.from(await read()), TRUTH);
 });
 
 test('an owner seals to the key that the reader registered, and to no other', { timeout }, async () => {
 	const own = (await EncryptionKeyPair.generate().publicKey()).toBytes();
 	const key = (await pair.publicKey()).toBytes();
-	liar.setLie((method, _params, result) => (method === 'state_getReadProof' ? result : replaced(result, [key, own])));
+	liar.setLie((method, _params, result) => (method === 'state_getReadProof' ? result : replaced(result, [[key, own]])));
 	const granted = await client.authorize(school, master, company.address, { ...SCOPE, to: 2 }, { term: 1000 });
-	liar.setLie((_method, _params, result) => result);
+	liar.tellTruth();
 	await honest.finalized(granted);
 	assert.deepEqual(Uint8Array.from(await honest.read(company, pair, school.address, KEY)), TRUTH);
 });
@@ -119,7 +108,7 @@ test('a request that the node made up is not answered', { timeout }, async () =>
 		await assert.rejects(other, { name: 'AnotherRequest' });
 	}
 	assert.deepEqual(sent, []);
-	liar.setLie((_method, _params, result) => result);
+	liar.tellTruth();
 });
 
 test('a node that goes back, or is of another chain, is refused', { timeout }, async () => {
@@ -129,7 +118,7 @@ test('a node that goes back, or is of another chain, is refused', { timeout }, a
 	await read();
 	liar.setLie((method, _params, result) => (method === 'isthmus_finalityProof' ? old : result));
 	await assert.rejects(read(), { name: 'Rollback' });
-	liar.setLie((_method, _params, result) => result);
+	liar.tellTruth();
 	const other = await Client.connect(liar.url, { genesis: new Uint8Array(32) }).catch((error) => error);
 	assert.equal(other.name, 'WrongGenesis');
 });

@@ -4,8 +4,12 @@
 // derivation. Labels and layouts are in the files that use them.
 
 import { webcrypto } from 'node:crypto';
+import { blake2b } from '@noble/hashes/blake2b';
 
 export const { subtle } = webcrypto;
+
+/** Computes a BLAKE2b-256 hash, as the chain does of headers, calls, requests and values. */
+export const blake2b256 = (data) => blake2b(data, { dkLen: 32 });
 
 /** Encodes text in UTF-8. */
 export const utf8 = (text) => new TextEncoder().encode(text);

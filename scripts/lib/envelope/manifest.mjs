@@ -3,8 +3,7 @@
 // The manifest of a large record: its header and the hash of every chunk. Nodes serve chunks by these hashes, and
 // the chain checks each chunk that arrives against the Merkle tree over them. docs/formats.md describes the layout.
 
-import { blake2b } from '@noble/hashes/blake2b';
-import { bytes, concat, copy, EnvelopeError, integer } from './common.mjs';
+import { blake2b256, bytes, concat, copy, EnvelopeError, integer } from './common.mjs';
 import { leafHash, nodeHash } from './merkle.mjs';
 
 /** The format's version, the first byte of every manifest. */
@@ -14,8 +13,8 @@ export const MAX_RECORD_CHUNKS = 2 ** 15;
 const HASH_LEN = 32;
 const PREFIX_LEN = 3;
 
-/** Computes the BLAKE2b-256 hash of data. Nodes serve bytes by this hash. */
-export const contentHash = (data) => blake2b(data, { dkLen: HASH_LEN });
+/** Computes the hash by which nodes serve data. */
+export const contentHash = blake2b256;
 
 /** A large record's header and the hashes of its chunks. */
 export class Manifest {

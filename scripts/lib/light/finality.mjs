@@ -4,8 +4,7 @@
 // `client/light/src/finality.rs`.
 
 import { ed25519 } from '@noble/curves/ed25519';
-import { blake2b } from '@noble/hashes/blake2b';
-import { concat, equal } from '../envelope/common.mjs';
+import { blake2b256, concat, equal } from '../envelope/common.mjs';
 import { hex } from '../sharing/encoding.mjs';
 import { Malformed, NotProven } from './errors.mjs';
 import { decode, little } from './scale.mjs';
@@ -21,8 +20,6 @@ const OTHER = 0;
 const RUNTIME_UPDATED = 8;
 /** The kinds of messages to clients about voters. */
 const [SCHEDULED, FORCED] = [1, 2];
-
-const hash256 = (bytes) => blake2b(bytes, { dkLen: 32 });
 
 function digestItem(reader) {
 	const kind = reader.u8();
@@ -42,7 +39,7 @@ export function header(reader) {
 	const stateRoot = reader.bytes(32);
 	reader.bytes(32); // The root over the extrinsics.
 	const logs = reader.list(digestItem);
-	return { parent, number, stateRoot, logs, hash: hash256(reader.since(from)) };
+	return { parent, number, stateRoot, logs, hash: blake2b256(reader.since(from)) };
 }
 
 const voter = (reader) => ({ key: reader.bytes(32), weight: reader.u64() });

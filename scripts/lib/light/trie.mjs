@@ -3,7 +3,7 @@
 // Proofs of the state: nodes of its Merkle trie, from the root in a header to the entries (the format of sp-trie, state
 // version 1, which reads version 0 as well). A second implementation, independent of `client/light/src/proof.rs`.
 
-import { blake2b } from '@noble/hashes/blake2b';
+import { blake2b256 } from '../envelope/common.mjs';
 import { hex } from '../sharing/encoding.mjs';
 import { BadProof, Malformed } from './errors.mjs';
 import { decode } from './scale.mjs';
@@ -63,7 +63,7 @@ export class StateProof {
 
 	/** Adds nodes of the trie, in any order. They are found by their hash, so a wrong one proves nothing. */
 	add(nodes) {
-		for (const bytes of nodes) this.#nodes.set(hex(blake2b(bytes, { dkLen: HASH })), bytes);
+		for (const bytes of nodes) this.#nodes.set(hex(blake2b256(bytes)), bytes);
 	}
 
 	#node(hash) {

@@ -2,6 +2,14 @@
 
 // Encodes bytes, keys and dates for the chain's JSON, and decodes them.
 
+import { blake2b256, concat, utf8 } from '../envelope/common.mjs';
+
+/** The first bytes of what a request's digest is computed from. */
+const DIGEST_LABEL = utf8('isthmus:request1');
+
+/** Computes the digest of a request from the bytes of what its consumer signed, up to the key. */
+export const digestOf = (signed) => hex(blake2b256(concat(DIGEST_LABEL, signed)));
+
 /** Encodes bytes in hex, with the prefix `0x`. */
 export function hex(bytes) {
 	return `0x${Buffer.from(bytes).toString('hex')}`;

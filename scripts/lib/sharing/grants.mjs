@@ -2,14 +2,10 @@
 
 // Who may read what: encryption keys, policies, requests (T_q), and grants on the authorization list.
 
-import { blake2b } from '@noble/hashes/blake2b';
 import { EncryptionSecret, grantRecipient, openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
-import { equal } from '../envelope/common.mjs';
-import { hex, unixSeconds } from './encoding.mjs';
+import { concat, equal } from '../envelope/common.mjs';
+import { digestOf, hex, unixSeconds } from './encoding.mjs';
 import { AnotherRequest, EndsTooSoon } from './errors.mjs';
-
-/** The first bytes of what a request's digest is computed from. */
-const DIGEST_LABEL = Buffer.from('isthmus:request1');
 
 /**
  * Returns the digest of a request, which its answer names: on another branch of the chain, the request's number may
@@ -19,7 +15,7 @@ const DIGEST_LABEL = Buffer.from('isthmus:request1');
  */
 export function requestDigest({ owner, consumer, scope, purpose, term, offer, firm, key }) {
 	const parts = [owner, consumer, scope, purpose, term, offer, firm, key].map((part) => part.toU8a());
-	return hex(blake2b(Buffer.concat([DIGEST_LABEL, ...parts]), { dkLen: 32 }));
+	return digestOf(concat(...parts));
 }
 
 /**

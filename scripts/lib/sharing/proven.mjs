@@ -4,19 +4,16 @@
 // the best block is a hint which entries to prove, and how far finality has to come before "there is none" is more than
 // "not yet".
 
-import { blake2b } from '@noble/hashes/blake2b';
-import { concat, equal } from '../envelope/common.mjs';
+import { equal } from '../envelope/common.mjs';
 import { NotProven } from '../light/errors.mjs';
 import { Finality } from '../light/finality.mjs';
 import * as storage from '../light/storage.mjs';
 import { StateProof } from '../light/trie.mjs';
-import { fromHex, hex } from './encoding.mjs';
+import { digestOf, fromHex, hex } from './encoding.mjs';
 import { QueryRefused } from './errors.mjs';
 
 /** How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters. */
 const PROOFS = 64;
-/** The first bytes of what a request's digest is computed from. */
-const DIGEST_LABEL = Buffer.from('isthmus:request1');
 
 /** The state after a finalized block. Everything that is read from it is proven. */
 class Proven {
@@ -53,7 +50,7 @@ class Proven {
 	/** Returns an open request with its digest, or null. */
 	async request(id) {
 		const request = await this.#get(storage.requestKey(id), storage.request);
-		const digest = request && hex(blake2b(concat(DIGEST_LABEL, request.signed), { dkLen: 32 }));
+		const digest = request && digestOf(request.signed);
 		return request && { ...request, digest };
 	}
 
