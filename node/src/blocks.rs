@@ -2,7 +2,7 @@
 //! Checks the arguments of `export-blocks` and `import-blocks` before the chain is opened, which takes seconds, and names
 //! the file when the framework's commands fail.
 
-use crate::{database, explain};
+use crate::{database, explain::named};
 use isthmus_primitives::{Block, BlockNumber};
 use polkadot_sdk::*;
 use sc_cli::{Error, ExportBlocksCmd, GenericNumber, ImportBlocksCmd};
@@ -178,9 +178,4 @@ pub(crate) fn export_failed(cmd: &ExportBlocksCmd, error: &Error) -> Error {
 pub(crate) fn import_failed(cmd: &ImportBlocksCmd, error: &Error) -> Error {
 	let from = cmd.input.as_deref().unwrap_or(Path::new("stdin"));
 	named("the blocks cannot be imported", from, error)
-}
-
-/// Adds to an error what failed, and the file.
-pub(crate) fn named(what: &str, path: &Path, error: &Error) -> Error {
-	Error::Input(format!("{what} ({}): {}", path.display(), explain(error)))
 }

@@ -106,9 +106,11 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 			let to = cmd.output.clone();
 			let written = cmd.run(cli.load_spec(&cmd.chain)?);
 			written.map_err(|error| match to {
-				Some(path) => {
-					blocks::named("the chain specification cannot be written", &path, &error)
-				}
+				Some(path) => crate::explain::named(
+					"the chain specification cannot be written",
+					&path,
+					&error,
+				),
 				None => error,
 			})
 		}

@@ -6,6 +6,7 @@ use polkadot_sdk::*;
 use sc_cli::Error;
 use sc_service::error::Error as ServiceError;
 use sp_blockchain::Error::Storage;
+use std::path::Path;
 
 /// Returns the sentence for an error that ended the program.
 pub fn explain(error: &Error) -> String {
@@ -32,6 +33,18 @@ pub fn explain(error: &Error) -> String {
 		Error::Service(ServiceError::Client(Storage(text))) => genesis(text),
 		error => error.to_string(),
 	}
+}
+
+/// Adds to an error what failed, and with which file.
+pub(crate) fn named(what: &str, path: &Path, error: &Error) -> Error {
+	Error::Input(format!("{what} ({}): {}", path.display(), explain(error)))
+}
+
+/// Returns what the system said, without its number.
+pub(crate) fn words(error: impl ToString) -> String {
+	let text = error.to_string();
+	let words = text.split(" (os error ").next().unwrap_or_default();
+	words.to_owned()
 }
 
 /// Returns the sentence for an error of the runtime that built the genesis state, without the backtrace.

@@ -2,6 +2,7 @@
 //! What happens if the output of a subcommand is closed or full. The framework prints with `println!`, which
 //! panics then, and leaves the last line to the end of the process, which drops what cannot be written.
 
+use crate::explain::words;
 use polkadot_sdk::sc_cli;
 use rustix::fs::{fcntl_getfl, fstat, stat, OFlags};
 use signal_hook::{consts::SIGPIPE, flag};
@@ -22,8 +23,7 @@ pub(crate) fn end_if_unwritable() -> sc_cli::Result<()> {
 	let other = panic::take_hook();
 	panic::set_hook(Box::new(move |panic| match panic.payload_as_str() {
 		Some(failed) if failed.starts_with("failed printing to std") => {
-			let words = failed.split(" (os error ").next().unwrap_or(failed);
-			let _ = writeln!(stderr(), "error: {words}");
+			let _ = writeln!(stderr(), "error: {}", words(failed));
 			process::exit(1)
 		}
 		_ => other(panic),
@@ -74,5 +74,5 @@ pub(crate) fn exit(error: &clap::Error) -> ! {
 }
 
 fn unwritable(error: &io::Error) -> sc_cli::Error {
-	sc_cli::Error::Input(format!("failed printing to stdout: {error}"))
+	sc_cli::Error::Input(format!("failed printing to stdout: {}", words(error)))
 }

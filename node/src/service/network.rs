@@ -5,9 +5,7 @@ use super::{parts::Core, serve, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, BlockNumber, Hash};
-use isthmus_sync::{
-	in_turn, machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts,
-};
+use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts};
 use polkadot_sdk::*;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
@@ -221,6 +219,7 @@ fn start_sync(inputs: SyncInputs<'_>) -> Result<Sync, ServiceError> {
 		net_config,
 		network: network.handle(),
 		task_manager,
+		peers,
 	});
 	let announcer: Arc<OnceLock<SyncingService<Block>>> = Arc::default();
 	let strategy = HeaviestSync::new(SyncParts {
@@ -280,15 +279,13 @@ fn serve_blocks(
 	let BlockRelayParams {
 		mut server,
 		downloader,
-		mut request_response_config,
+		request_response_config,
 	} = handler;
 	let spawn = task_manager.spawn_handle();
-	let patience = request_response_config.request_timeout;
-	let turns = in_turn(&mut request_response_config.inbound_queue, peers, patience);
-	spawn.spawn("block-request-turns", Some("networking"), turns);
 	let serve = async move { server.run().await };
 	spawn.spawn("block-request-handler", Some("networking"), serve);
-	net_config.add_request_response_protocol(request_response_config);
+	let protocol = request_response_config;
+	serve::add_in_turns(net_config, protocol, "block-request-turns", peers, &spawn);
 	downloader
 }
 

@@ -6,18 +6,22 @@ use isthmus_primitives::{Block, BlockNumber, Hash};
 use isthmus_sync::{in_turn, WarpProtocols};
 use polkadot_sdk::*;
 use sc_consensus_grandpa::{warp_proof::NetworkProvider, SharedAuthoritySet};
-use sc_network::{config::FullNetworkConfiguration, Litep2pNetworkBackend};
+use sc_network::{config::FullNetworkConfiguration, Litep2pNetworkBackend, NetworkBackend};
 use sc_network_sync::{
 	service::network::NetworkServiceHandle,
 	state_request_handler::StateRequestHandler,
 	strategy::warp::{EncodedProof, Verifier, WarpSyncProvider},
 	warp_request_handler::RequestHandler as ProofRequestHandler,
 };
-use sc_service::{Configuration, TaskManager};
+use sc_service::{Configuration, SpawnTaskHandle, TaskManager};
 use sp_blockchain::HeaderBackend;
 use std::{error::Error, sync::Arc};
 
 use super::parts::Core;
+
+/// A protocol of requests and answers.
+type Protocol =
+	<Litep2pNetworkBackend as NetworkBackend<Block, Hash>>::RequestResponseProtocolConfig;
 
 /// What serving needs.
 pub(super) struct Inputs<'a> {
@@ -27,6 +31,8 @@ pub(super) struct Inputs<'a> {
 	pub(super) net_config: &'a mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
 	pub(super) network: NetworkServiceHandle,
 	pub(super) task_manager: &'a TaskManager,
+	/// How many peers the node may have.
+	pub(super) peers: usize,
 }
 
 /// Starts to serve proofs of finality and state, and returns where to ask other nodes for them.
@@ -38,42 +44,47 @@ pub(super) fn start(inputs: Inputs<'_>) -> WarpProtocols {
 		net_config,
 		network,
 		task_manager,
+		peers,
 	} = inputs;
 	let (protocol_id, fork_id) = (config.protocol_id(), config.chain_spec.fork_id());
-	let peers = &config.network.default_peers_set;
-	let peers = peers.in_peers.saturating_add(peers.out_peers) as usize;
 	let spawn = task_manager.spawn_handle();
 
-	let (handler, mut state_config) = StateRequestHandler::new::<Litep2pNetworkBackend>(
+	let (handler, state_config) = StateRequestHandler::new::<Litep2pNetworkBackend>(
 		&protocol_id,
 		fork_id,
 		core.client.clone(),
 		peers,
 	);
 	spawn.spawn("state-request-handler", Some("networking"), handler.run());
-	let patience = state_config.request_timeout;
-	let turns = in_turn(&mut state_config.inbound_queue, peers, patience);
-	spawn.spawn("state-request-turns", Some("networking"), turns);
 	let state = state_config.protocol_name.clone();
-	net_config.add_request_response_protocol(state_config);
+	add_in_turns(
+		net_config,
+		state_config,
+		"state-request-turns",
+		peers,
+		&spawn,
+	);
 
 	let provider = Arc::new(Proofs {
 		inner: NetworkProvider::new(core.backend.clone(), authority_set, Vec::new()),
 		chain: core.chain.clone(),
 	});
 	let genesis = core.client.info().genesis_hash;
-	let (handler, mut proofs_config) = ProofRequestHandler::new::<_, Litep2pNetworkBackend>(
+	let (handler, proofs_config) = ProofRequestHandler::new::<_, Litep2pNetworkBackend>(
 		protocol_id,
 		genesis,
 		fork_id,
 		provider.clone(),
 	);
 	spawn.spawn("proof-request-handler", Some("networking"), handler.run());
-	let patience = proofs_config.request_timeout;
-	let turns = in_turn(&mut proofs_config.inbound_queue, peers, patience);
-	spawn.spawn("proof-request-turns", Some("networking"), turns);
 	let proofs = proofs_config.protocol_name.clone();
-	net_config.add_request_response_protocol(proofs_config);
+	add_in_turns(
+		net_config,
+		proofs_config,
+		"proof-request-turns",
+		peers,
+		&spawn,
+	);
 
 	WarpProtocols {
 		provider,
@@ -81,6 +92,19 @@ pub(super) fn start(inputs: Inputs<'_>) -> WarpProtocols {
 		state,
 		network,
 	}
+}
+
+/// Adds a protocol whose requests take turns.
+pub(super) fn add_in_turns(
+	net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
+	mut protocol: Protocol,
+	task: &'static str,
+	peers: usize,
+	spawn: &SpawnTaskHandle,
+) {
+	let turns = in_turn(&mut protocol.inbound_queue, peers, protocol.request_timeout);
+	spawn.spawn(task, Some("networking"), turns);
+	net_config.add_request_response_protocol(protocol);
 }
 
 /// GRANDPA's proofs of finality, from the beginning of this node's history on.

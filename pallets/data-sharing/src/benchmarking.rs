@@ -127,19 +127,29 @@ fn request_for<T: Config>(
 	Ok(())
 }
 
-fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), BenchmarkError> {
-	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
-	let (owner, grantee) = (signed::<T>(owner), grantee.clone());
+/// Grants what [`scope`] says, as an answer or unasked. Returns the grant's number.
+fn authorize<T: Config>(
+	owner: &T::AccountId,
+	grantee: &T::AccountId,
+	sealed_keys: Vec<u8>,
+	answered: Option<Answered>,
+) -> Result<GrantId, BenchmarkError> {
 	Pallet::<T>::add_authorize(
-		owner,
-		grantee,
+		signed::<T>(owner),
+		grantee.clone(),
 		scope(),
 		expiry::<T>(),
 		None,
 		sealed_keys,
-		None,
+		answered,
 	)
 	.map_err(|failed| failed.error)?;
+	Ok(NextGrant::<T>::get() - 1)
+}
+
+fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), BenchmarkError> {
+	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
+	authorize::<T>(owner, grantee, sealed_keys, None)?;
 	Ok(())
 }
 
@@ -150,17 +160,7 @@ fn buy<T: Config>(
 ) -> Result<GrantId, BenchmarkError> {
 	request::<T>(owner, consumer)?;
 	let (answered, sealed_keys) = answer::<T>();
-	Pallet::<T>::add_authorize(
-		signed::<T>(owner),
-		consumer.clone(),
-		scope(),
-		expiry::<T>(),
-		None,
-		sealed_keys,
-		Some(answered),
-	)
-	.map_err(|failed| failed.error)?;
-	Ok(NextGrant::<T>::get() - 1)
+	authorize::<T>(owner, consumer, sealed_keys, Some(answered))
 }
 
 /// Fills a reader's list with grants, of which the last has ended. Returns that grant.
