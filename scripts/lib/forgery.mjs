@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What a lying node can make by itself: records and grants that the owner never made, and results in which they stand.
+// What a lying node can make: records and grants that the owner never made, and results in which they stand.
 
 import { contentHash, encryptValue, MasterSecret, Range, sealGrant } from './envelope.mjs';
 import { hex } from './sharing.mjs';

@@ -72,8 +72,8 @@
 //!
 //! Programs of one user on one machine may use the same account at the same time. They take turns with a lock
 //! on the file `isthmus-ADDRESS.lock`, and note in it what they have sent: no two transactions get the same
-//! number, and none claims what another one in flight has, such as a leaf. The file is in `$XDG_RUNTIME_DIR`
-//! or, if that is not set, in the folder for temporary files.
+//! number, and none claims what another one in flight has, such as a leaf. The file is in
+//! `$HOME/.local/state/isthmus` or, if none can be made there, in `$XDG_RUNTIME_DIR` or the folder for temporary files.
 //!
 //! Programs on different machines learn from the chain that they were overtaken. An [`Upload`] then goes on, at
 //! the next free leaf if it [may](Upload::at_free_leaf); the refused transaction's fee is lost, and its

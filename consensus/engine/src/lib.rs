@@ -64,6 +64,7 @@
 //! | a block could not be checked | `verifier.rs` marks it, `import.rs` returns the error | not penalised | retried later |
 //! | the parent's state is pruned | `import.rs` | not penalised | skipped |
 //! | the first block of this node's history comes with a state that is not the header's | `import.rs` | not penalised: sync has checked the state's proofs | rejected |
+//! | a block restarts finality after a block below this node's history | `import.rs` | not penalised | not imported |
 //! | execution or import fails for the first time | sync | not penalised | retried after a second |
 //! | it fails again | sync | disconnected, if it has sent no good block yet and no chain was built on the block | retried after a minute, then less and less often |
 //!

@@ -8,10 +8,10 @@
 //!
 //! 1. A school: `register(School, "High School No. 1")`, `create_dataset("grades")` (dataset 0, epoch 0),
 //!    then `store(key, 0, 0, 7, ciphertext)` for leaf 7.
-//! 2. A company: `set_encryption_key(..)`, then
-//!    `request_access(school, {dataset: 0, epoch: 0, from: 0, to: 100}, "research", 1000, 0)`.
-//! 3. The school seals the keys of leaves 0 to 99 to the company's encryption key:
-//!    `add_authorize(company, {dataset: 0, epoch: 0, from: 0, to: 100}, expiry, sealed_keys, request)`.
+//! 2. A company, with a key that it made for this request:
+//!    `request_access(school, {dataset: 0, epoch: 0, from: 0, to: 100}, "research", 1000, 0, false, key)`.
+//! 3. The school seals the keys of leaves 0 to 99 to that key: `add_authorize(company, {dataset: 0, epoch: 0, from: 0,
+//!    to: 100}, expiry, None, sealed_keys, {request, digest})`.
 //! 4. The company asks `query(company, school, key)`, fetches the value by its content hash, opens the
 //!    sealed keys and decrypts.
 //!
@@ -72,7 +72,8 @@
 //! that the state needs. [`runtime_api`] declares `query` and the lists, and `queries` implements them.
 //! [`extension`] is the transaction extension that `store` needs. `config`, `storage`, `events`, `errors`
 //! and `calls` are the pallet's parts of the same names. `receipts` commits each block's header to its events. `records` stores and removes records, `impls`
-//! contains what the other calls share, and `try_state` checks the state's invariants.
+//! contains what the other calls share, `migrations` brings the state of an earlier runtime up to date, and `try_state`
+//! checks the state's invariants.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]

@@ -2,7 +2,7 @@
 //! # Verifiers
 //!
 //! The registered producers whose nodes verify blocks: the paper's "the block needs to be verified by
-//! more than half of the nodes; then it will be linked" (section III.C).
+//! more than half of the nodes; then it will be linked" (section III.B).
 //!
 //! ## Overview
 //!
@@ -480,8 +480,8 @@ pub mod pallet {
 		TooFewLeft,
 		/// Only a verifier that the restart calls absent can object.
 		NotAbsent,
-		/// There was no set of voters with this number, or it is long over: take `setId` of `grandpa_roundState` on a node
-		/// of a verifier that is left.
+		/// No set of voters with this number was announced yet: take `setId` of `grandpa_roundState` on a node of a verifier
+		/// that is left.
 		UnknownSet,
 		/// While this set of voters voted, this block was not the last finalized one: take both numbers from the same node.
 		NotOfSet,

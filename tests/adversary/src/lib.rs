@@ -9,6 +9,7 @@
 //! - [`refuse`]: for each rule, a block that breaks only that rule;
 //! - [`flood`]: more bad messages of one kind than a node should accept;
 //! - [`siege`]: peers that lie about the chain while an honest peer offers large blocks;
+//! - [`justify`]: the votes that finalize a chain of the program's own;
 //! - [`maker`], [`filler`] and [`chain`]: blocks and whole chains, made in this process as fast as they execute;
 //! - [`race`], [`selfish`] and [`back_dating`]: attacks with hash power on a [`network`] of nodes.
 //!
