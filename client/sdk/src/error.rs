@@ -340,8 +340,22 @@ impl Error {
 				| Error::Unconfirmed { .. }
 		)
 	}
+
+	/// Returns whether the node lies, lags or is damaged, so that another node of the same chain may do better.
+	pub fn is_of_node(&self) -> bool {
+		match self {
+			Error::Unproven(error) => matches!(
+				error,
+				Unproven::Finality(_) | Unproven::Proof(_) | Unproven::Forged(_)
+			),
+			Error::Rpc { code, .. } => *code == NO_PROOF,
+			error => matches!(error, Error::WrongContent(_)),
+		}
+	}
 }
 
+/// The code of a node that cannot prove finality, because it does not have the block that we know.
+pub(crate) const NO_PROOF: i32 = 7005;
 /// The code of a history that begins after the blocks that were asked for.
 const HISTORY_GONE: i32 = 7122;
 
@@ -388,6 +402,7 @@ impl From<&subxt::rpcs::Error> for Error {
 		// The connection was lost before, and could not be made again.
 		match of_client.downcast_ref() {
 			Some(Error::Incompatible(reason)) => return Error::Incompatible(reason.clone()),
+			Some(Error::Connection(reason)) => return Error::Connection(reason.clone()),
 			Some(Error::Unreachable { url, reason }) => {
 				let (url, reason) = (url.clone(), reason.clone());
 				return Error::Unreachable { url, reason };

@@ -7,7 +7,7 @@
 use crate::{
 	block::BlockId,
 	client::Client,
-	error::Error,
+	error::{Error, NO_PROOF},
 	state::{Funds, State},
 	text::{bytes_from_hex, to_hex},
 	trust::{Notice, Unproven, OLD},
@@ -25,8 +25,6 @@ use std::{
 use subxt::{rpcs::rpc_params, utils::H256};
 use tokio::sync::Mutex;
 
-/// The error code of a node that cannot prove finality, because it does not have the block that we know.
-const NO_PROOF: i32 = 7005;
 /// How many entries to have proven in one request: the longest take 4 KiB.
 const AT_ONCE: usize = 256;
 /// The length of the longest key of the state, in bytes, generously.
@@ -95,8 +93,32 @@ impl Client {
 		Ok((BlockId { number, hash }, header.state_root))
 	}
 
-	/// Follows the votes for finality to the newest block that the node proves.
+	/// Follows the votes for finality to the newest block that a node proves. A node that proves none, or only an old
+	/// one, is left for the next one.
 	async fn proven_head(&self) -> Result<(BlockId, H256), Error> {
+		let mut others = self.others();
+		loop {
+			let url = self.url();
+			let reason = match self.proven_by_this_node().await {
+				Ok((head, None)) => return Ok(head),
+				Ok((head, Some(notice))) if others == 0 => {
+					if !self.0.told_age.swap(true, Ordering::Relaxed) {
+						self.tell(&notice);
+					}
+					return Ok(head);
+				}
+				Err(error) if others == 0 || !error.is_of_node() => return Err(error),
+				Ok((_, Some(_))) => "its newest finalized block is old".into(),
+				Err(error) => error.to_string(),
+			};
+			self.leave(url, reason).await;
+			others -= 1;
+		}
+	}
+
+	/// Follows the votes for finality to the newest block that the node proves. Also returns what to tell the user if
+	/// that is an old one.
+	async fn proven_by_this_node(&self) -> Result<((BlockId, H256), Option<Notice>), Error> {
 		let mut known = self.0.finality.lock().await;
 		let mut finality = match &*known {
 			Some(finality) => finality.clone(),
@@ -117,12 +139,10 @@ impl Client {
 			}
 		}
 		let number = finality.head().number;
-		if let Some(age) = old(finality).filter(|_| !self.0.told_age.swap(true, Ordering::Relaxed))
-		{
-			self.tell(&Notice::OldHead { number, age });
-		}
+		let notice = old(finality).map(|age| Notice::OldHead { number, age });
 		let hash = finality.head_hash();
-		Ok((BlockId { number, hash }, finality.head().state_root))
+		let head = (BlockId { number, hash }, finality.head().state_root);
+		Ok((head, notice))
 	}
 
 	/// Returns what was proven by an earlier run, or begins at the first block.
@@ -142,7 +162,7 @@ impl Client {
 		let finality = Finality::begin(genesis, &header, voters).map_err(Unproven::from)?;
 		if !finality.is_development() {
 			self.remember_chain();
-		} else if let Some(notice) = Notice::of_development(self.url()) {
+		} else if let Some(notice) = Notice::of_development(&self.url()) {
 			self.tell(&notice);
 		}
 		Ok(finality)
@@ -329,6 +349,11 @@ impl Proven {
 
 	/// Fetches the proof of these entries, if it is not there yet.
 	async fn load(&self, keys: &[Vec<u8>]) -> Result<(), Error> {
+		self.client.elsewhere(|| self.load_here(keys)).await
+	}
+
+	/// Does the same as [`load`](Self::load) from one node.
+	async fn load_here(&self, keys: &[Vec<u8>]) -> Result<(), Error> {
 		let mut proof = self.proof.lock().await;
 		let version = storage::sharing_version();
 		let missing: Vec<_> = keys
@@ -348,6 +373,9 @@ impl Proven {
 				.await?;
 			proof.add(nodes(&read.proof)?);
 		}
+		for key in keys {
+			proof.value(key).map_err(Unproven::from)?;
+		}
 		let found: Option<u16> = proof.get(&version).map_err(Unproven::from)?;
 		let (found, known) = (found.unwrap_or_default(), storage::SHARING_VERSION);
 		match found == known {
@@ -366,19 +394,24 @@ impl Proven {
 
 	/// Returns all keys with this prefix.
 	async fn keys(&self, prefix: Vec<u8>) -> Result<Vec<Vec<u8>>, Error> {
-		if let Ok(keys) = self.proof.lock().await.keys(&prefix) {
+		self.client.elsewhere(|| self.keys_here(&prefix)).await
+	}
+
+	/// Does the same as [`keys`](Self::keys) with one node.
+	async fn keys_here(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+		if let Ok(keys) = self.proof.lock().await.keys(prefix) {
 			return Ok(keys);
 		}
 		// The node says which keys there are, and the proof shows whether these are all.
-		let mut all = vec![prefix.clone()];
+		let mut all = vec![prefix.to_vec()];
 		loop {
 			let after = (all.len() > 1).then(|| to_hex(&all[all.len() - 1]));
-			let params = rpc_params![to_hex(&prefix), KEYS, after, self.block.hash];
+			let params = rpc_params![to_hex(prefix), KEYS, after, self.block.hash];
 			let page: Vec<String> = self.client.request("state_getKeysPaged", params).await?;
 			let is_last = page.len() < KEYS as usize;
 			for key in nodes(&page)? {
 				let is_next = all.last().is_none_or(|last| key > *last);
-				if !is_next || !key.starts_with(&prefix) || key.len() > LONGEST_KEY {
+				if !is_next || !key.starts_with(prefix) || key.len() > LONGEST_KEY {
 					return Err(Unproven::from(ProofError::Malformed).into());
 				}
 				all.push(key);
@@ -387,9 +420,9 @@ impl Proven {
 				break;
 			}
 		}
-		self.load(&all).await?;
+		self.load_here(&all).await?;
 		let proof = self.proof.lock().await;
-		Ok(proof.keys(&prefix).map_err(Unproven::from)?)
+		Ok(proof.keys(prefix).map_err(Unproven::from)?)
 	}
 
 	/// Returns the time of the block, in seconds since 1970.

@@ -84,8 +84,8 @@ impl Reading {
 		owner: &AccountId,
 		key: RecordKey,
 	) -> Result<Self, Error> {
-		let opened = client.persist(|| Self::open_once(client, reader, owner, key));
-		opened.await
+		let open = || client.persist(|| Self::open_once(client, reader, owner, key));
+		client.elsewhere(open).await
 	}
 
 	/// Does the same as [`open`](Self::open), and fails if the connection is lost.
@@ -268,6 +268,17 @@ impl Reading {
 
 	/// Fetches `count` chunks from number `first` on, and checks their hashes.
 	async fn page(
+		&self,
+		manifest: &Manifest,
+		first: u32,
+		count: u32,
+	) -> Result<Vec<Vec<u8>>, Error> {
+		let ask = || self.page_once(manifest, first, count);
+		self.client.elsewhere(ask).await
+	}
+
+	/// Does the same as [`page`](Self::page) from one node.
+	async fn page_once(
 		&self,
 		manifest: &Manifest,
 		first: u32,

@@ -122,6 +122,13 @@ pub enum Notice {
 		/// How old it is.
 		age: Duration,
 	},
+	/// A node lies or lags, and another one is asked instead.
+	Left {
+		/// The node's address.
+		url: String,
+		/// What is wrong with what it says.
+		reason: String,
+	},
 	/// What was learned about the chain cannot be kept on the disk, and why.
 	NotRemembered(String),
 	/// Only development accounts vote on the chain, and the node is not on this machine.
@@ -153,6 +160,9 @@ impl fmt::Display for Notice {
 				"warning: the newest finalized block that the node proves is {number}, {} minutes old. What came later is not seen",
 				age.as_secs() / 60
 			),
+			Self::Left { url, reason } => {
+				write!(f, "warning: {url} is left for another node: {reason}")
+			}
 			Self::NotRemembered(reason) => write!(
 				f,
 				"warning: the chain cannot be remembered, so the next command believes the node again: {reason}"
