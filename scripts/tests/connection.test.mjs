@@ -107,7 +107,7 @@ test('an upload and a download resume automatically after their connection was c
 	assert.ok(readFileSync(path('cut.out')).equals(bytes));
 });
 
-test('an upload and a download go on with another node when theirs is killed', { timeout }, async () => {
+test('an upload and a download continue over another node when theirs is killed', { timeout }, async () => {
 	const { address, key } = await producer('//Killed');
 	const bytes = random('killed', 8_000_000);
 	for (const args of [['store', 'killed', ...key], ['fetch', address, 'killed', '-o', 'killed.out', ...key]]) {

@@ -135,8 +135,8 @@ impl Client {
 	/// believe of the nodes. The connection is lost when the node is silent for `silence`, although it is pinged. It
 	/// must be long enough for 4 MiB of data to arrive.
 	///
-	/// If the connection is lost, or the node lies or is behind what was proven before, the client goes on with the
-	/// next address.
+	/// If the connection is lost, or the node lies or is behind what was proven before, the client asks the
+	/// next one.
 	///
 	/// # Errors
 	///

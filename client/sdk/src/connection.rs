@@ -271,7 +271,7 @@ fn none_of(errors: Vec<Error>) -> Error {
 	let mut unreachable = unreachable.into_iter();
 	let error = unreachable.next().unwrap_or(Error::Unreachable {
 		url: String::new(),
-		reason: "there is no address".into(),
+		reason: "no address is given".into(),
 	});
 	match error {
 		Error::Unreachable { url, reason } => {

@@ -100,6 +100,7 @@ pub mod error;
 pub mod event;
 pub mod fetch_file;
 pub mod fetch_folder;
+pub mod file;
 pub mod folder;
 pub mod history;
 mod lock;

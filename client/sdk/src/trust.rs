@@ -5,7 +5,10 @@
 //! The first use of an address decides which chain it leads to, unless the user names the chain by the hash of
 //! its first block. From then on, another chain at that address is refused.
 
-use crate::text::{from_hex, io_words, to_hex};
+use crate::{
+	file,
+	text::{from_hex, io_words, to_hex},
+};
 use isthmus_light::{genesis_hash, BlockNumber, Finality};
 
 pub use isthmus_light::{FinalityError, ProofError};
@@ -265,12 +268,8 @@ impl Memory {
 			return Ok(());
 		}
 		self.make()?;
-		let mut file =
-			tempfile::NamedTempFile::new_in(&self.0).map_err(|error| unusable(&self.0, &error))?;
-		file.write_all(&finality.to_bytes())?;
-		file.as_file().sync_all()?;
-		file.persist(self.finality_of(&genesis.0))?;
-		Ok(())
+		file::replace(&self.finality_of(&genesis.0), &finality.to_bytes())
+			.map_err(|error| unusable(&self.0, &error))
 	}
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Liar {
 	plan: Arc<Mutex<Plan>>,
 }
 
-/// What the node will say, and what it was told.
+/// What the node will answer, and what it was told.
 #[derive(Default)]
 struct Plan {
 	random: u64,

@@ -10,7 +10,7 @@ use codec::Decode;
 use envelope::decrypt_value;
 use futures::FutureExt;
 use isthmus_sdk::{
-	serve::{serve, Limits, Memory},
+	serve::{serve, Limits, Memory, Served},
 	*,
 };
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, time::Duration};
@@ -202,9 +202,15 @@ impl Scene {
 	async fn serve(&self, client: &Client) -> Result<String, Error> {
 		let (told, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
 		let (limits, mut memory) = (Limits::default(), Memory::default());
-		let serving = serve(client, &self.school, &limits, &mut memory, |served| {
-			let _ = told.send(served.outcome.map(|_| ()));
-		});
+		let serving = serve(
+			client,
+			&self.school,
+			&limits,
+			&mut memory,
+			|served: Served| {
+				let _ = told.send(served.outcome.map(|_| ()));
+			},
+		);
 		tokio::select! {
 			ended = serving => Err(ended.expect_err("it serves for ever")),
 			outcome = outcomes.recv() => {
@@ -228,7 +234,7 @@ impl Scene {
 		}
 	}
 
-	/// Checks that a transaction gives the company, and nobody else, what was meant for it.
+	/// Checks that a transaction gives the company what was meant for it, and no one else.
 	fn check_sealed(&self, deed: Deed, transaction: &[u8]) {
 		type Fields = (
 			Scope,
