@@ -204,7 +204,7 @@ fn each_kind_of_proxy_allows_its_calls() {
 #[test]
 fn a_proxy_takes_a_deposit_and_returns_it() {
 	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
-		let reserved = || Balances::reserved_balance(&Alice.to_account_id());
+		let reserved = || Balances::reserved_balance(Alice.to_account_id());
 		let before = reserved();
 		chain.mine(vec![(Alice, add_proxy(Bob, ProxyType::Facts))]);
 		assert_eq!(last_error(), None);
@@ -235,7 +235,7 @@ fn two_of_three_sign_together() {
 			(signer, call.into())
 		};
 		let dave = || Balances::free_balance(Dave.to_account_id());
-		let reserved = || Balances::reserved_balance(&Alice.to_account_id());
+		let reserved = || Balances::reserved_balance(Alice.to_account_id());
 		let (before, reserved_before) = (dave(), reserved());
 		chain.mine(vec![sign(Alice, None)]);
 		assert_eq!((last_error(), dave()), (None, before));
