@@ -444,8 +444,8 @@ impl pallet_verifiers::Motions<pallet_verifiers::Call<Runtime>, AccountId> for C
 			.map_or_else(Vec::new, |(_, _, ayes)| ayes)
 	}
 
-	/// The council keeps the place of a motion that is closed until someone releases it. At most as many are closed in a
-	/// session as the verifiers vote on.
+	/// The council keeps the place of a motion that is closed until someone releases it. In a session, at most those
+	/// are closed that the verifiers vote on.
 	fn forget_closed() {
 		use pallet_collective::{CostOf, ProposalOf};
 		let closed: Vec<_> = CostOf::<Runtime, Instance1>::iter_keys()

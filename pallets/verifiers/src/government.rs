@@ -44,14 +44,14 @@ impl<T: Config> Pallet<T> {
 	/// thirds of those who decide on it. A motion whose threshold is another number can only do harm: it is refused when it
 	/// is carried, or it holds the call's place although enough have agreed.
 	pub fn votes_needed(call: &Call<T>) -> u32 {
-		let nobody = AccountsOf::<T>::new();
+		let none = AccountsOf::<T>::new();
 		let (absent, least) = match call {
 			Call::restart_finality { absent, .. } if !absent.is_empty() => (absent.clone(), 2),
 			Call::cancel_restart {} => {
 				let agreed = AgreedRestart::<T>::get();
-				(agreed.map_or(nobody, |restart| restart.absent), 1)
+				(agreed.map_or(none, |restart| restart.absent), 1)
 			}
-			_ => (nobody, 1),
+			_ => (none, 1),
 		};
 		let all = Verifiers::<T>::get().len();
 		let left: u32 = all.saturating_sub(absent.len()).saturated_into();

@@ -101,7 +101,7 @@ fn a_source_needs_its_deposit() {
 	});
 }
 
-/// Whoever saw a name in the pool could pay for it first, with a tip.
+/// A stranger who saw a name in the pool could pay for it first, with a tip.
 #[test]
 fn a_name_under_anothers_account_or_source_cannot_be_taken() {
 	run(|| {
