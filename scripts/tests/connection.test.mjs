@@ -150,6 +150,23 @@ test('a node that lies, or has another chain, is left for the next one', { timeo
 	}
 });
 
+test('a node that answers no signed query now is asked for the bytes by their hash', { timeout }, async () => {
+	const { address, key } = await producer('//Stale');
+	const bytes = random('stale', 3_000_000);
+	await ok(['store', 'stale', ...key]);
+	const lying = await LyingNode.start(node.url);
+	try {
+		for (const code of [7103, 7113]) {
+			const refusal = Object.assign(new Error('not now'), { code });
+			lying.setLie((method, _params, result) => (method === 'sharing_chunks' ? refusal : result));
+			await ends(DONE, ['fetch', address, 'stale', '--force', '-o', 'stale.out', ...key], lying.url);
+			assert.ok(readFileSync(path('stale.out')).equals(bytes));
+		}
+	} finally {
+		await lying.stop();
+	}
+});
+
 test('if no node answers, the error names all addresses', { timeout }, async () => {
 	const urls = ['ws://127.0.0.1:1', 'ws://127.0.0.1:2'];
 	const [error] = await ends(UNREACHABLE, ['status', ...urls.flatMap((url) => ['--url', url])]);

@@ -348,7 +348,7 @@ impl Error {
 				error,
 				Unproven::Finality(_) | Unproven::Proof(_) | Unproven::Forged(_)
 			),
-			Error::Rpc { code, .. } => *code == NO_PROOF,
+			Error::Rpc { code, .. } => [NO_PROOF, BYTES_GONE].contains(code),
 			error => matches!(error, Error::WrongContent(_)),
 		}
 	}
@@ -356,6 +356,8 @@ impl Error {
 
 /// The code of a node that cannot prove finality, because it does not have the block that we know.
 pub(crate) const NO_PROOF: i32 = 7005;
+/// The code of a node that has pruned the bytes of a record, or does not have them yet.
+const BYTES_GONE: i32 = 7112;
 /// The code of a history that begins after the blocks that were asked for.
 const HISTORY_GONE: i32 = 7122;
 
