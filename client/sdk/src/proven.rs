@@ -244,10 +244,38 @@ impl Client {
 		self.patiently(Wait::FinalState, confirmed).await
 	}
 
-	/// Checks a free place that the node showed at the newest block: in the finalized state, its dataset is not in a later
-	/// epoch, and its leaf is not taken. Otherwise a node could have a record encrypted under keys that other readers
+	/// Checks that an epoch of a dataset that the node showed in the state `tip` has started. If the finalized state does
+	/// not have it yet, waits until it has, or until the block of `tip` is finalized. The keys of an epoch that has not
+	/// started would open what is stored after a revocation.
+	pub(crate) async fn check_started(
+		&self,
+		tip: &State,
+		owner: &AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+	) -> Result<(), Error> {
+		let has_started = self.confirmed(tip, &true, async |proven| {
+			let entry = proven.dataset(owner, dataset).await?;
+			Ok(entry.is_some_and(|entry| entry.epoch >= epoch))
+		});
+		match has_started.await? {
+			true => Ok(()),
+			false => {
+				let what = format!("epoch {epoch} of dataset {dataset}");
+				Err(Unproven::Forged(what).into())
+			}
+		}
+	}
+
+	/// Checks a free place that the node showed in the state `tip`: in the finalized state, its dataset is in this epoch, and
+	/// its leaf is not taken. Otherwise a node could have a record encrypted under keys that other readers have, or will
 	/// have.
-	pub(crate) async fn check_place(&self, owner: &AccountId, place: &Place) -> Result<(), Error> {
+	pub(crate) async fn check_place(
+		&self,
+		tip: &State,
+		owner: &AccountId,
+		place: &Place,
+	) -> Result<(), Error> {
 		let Place {
 			dataset,
 			epoch,
@@ -261,9 +289,14 @@ impl Client {
 		];
 		proven.load(&keys).await?;
 		let entry = proven.dataset(owner, dataset).await?;
-		if entry.is_some_and(|entry| entry.epoch > epoch) {
+		// The first epoch of a new dataset, which need not be finalized, has no earlier readers.
+		let proven_epoch = entry.map_or(0, |entry| entry.epoch);
+		if proven_epoch > epoch {
 			let what = format!("epoch {epoch} of dataset {dataset}");
 			return Err(Unproven::Forged(what).into());
+		}
+		if proven_epoch < epoch {
+			self.check_started(tip, owner, dataset, epoch).await?;
 		}
 		match proven.leaf(owner, dataset, epoch, leaf).await? {
 			None => Ok(()),
