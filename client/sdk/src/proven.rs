@@ -254,17 +254,27 @@ impl Client {
 		dataset: DatasetId,
 		epoch: Epoch,
 	) -> Result<(), Error> {
-		let has_started = self.confirmed(tip, &true, async |proven| {
-			let entry = proven.dataset(owner, dataset).await?;
-			Ok(entry.is_some_and(|entry| entry.epoch >= epoch))
-		});
-		match has_started.await? {
-			true => Ok(()),
-			false => {
-				let what = format!("epoch {epoch} of dataset {dataset}");
-				Err(Unproven::Forged(what).into())
+		// Not by `confirmed`: the future of a function that is given to it cannot be sent to another thread.
+		let started = async {
+			let mut heads = None;
+			loop {
+				let proven = self.proven().await?;
+				let entry = proven.dataset(owner, dataset).await?;
+				if entry.is_some_and(|entry| entry.epoch >= epoch) {
+					return Ok(());
+				}
+				if proven.block.number >= tip.block().number {
+					let what = format!("epoch {epoch} of dataset {dataset}");
+					return Err(Unproven::Forged(what).into());
+				}
+				let heads = match &mut heads {
+					Some(heads) => heads,
+					none => none.insert(self.final_heads().await?),
+				};
+				heads.next().await?;
 			}
-		}
+		};
+		self.patiently(Wait::FinalState, started).await
 	}
 
 	/// Checks a free place that the node showed in the state `tip`: in the finalized state, its dataset is in this epoch, and
