@@ -70,15 +70,18 @@
 //! # Files
 //!
 //! [`condition`]: the tree, its bounds and its encoding (SCALE). [`name`], [`value`]: the parts of tests. [`evaluate`]:
-//! evaluation. [`syntax`]: parsing and showing. There is no second implementation in JavaScript yet.
+//! evaluation. [`syntax`]: parsing and showing. [`facts`]: sources, reports and credentials, and what reports amount
+//! to. There is no second implementation in JavaScript yet.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod agreement;
 pub mod condition;
 pub mod evaluate;
+pub mod facts;
 pub mod name;
 pub mod syntax;
 pub mod value;
