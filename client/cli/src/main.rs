@@ -17,6 +17,7 @@ mod confirm;
 mod context;
 mod dataset;
 mod error;
+mod facts;
 mod fetch;
 mod key;
 mod key_file;
@@ -96,6 +97,8 @@ enum Command {
 	Settle(settle::Opts),
 	/// Grant requests automatically, as the datasets' policies allow
 	Serve(serve::Opts),
+	/// Report facts, issue credentials, and evaluate conditions on them
+	Facts(facts::Opts),
 	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
 	/// List datasets, records or grants
@@ -123,6 +126,9 @@ enum Command {
 impl Command {
 	/// Returns whether the command may send transactions.
 	fn acts(&self) -> bool {
+		if let Self::Facts(opts) = self {
+			return opts.acts();
+		}
 		!matches!(
 			self,
 			Self::Fetch(_)
@@ -212,6 +218,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Renounce(opts) => renounce::run(opts, options).await.map(report),
 		Command::Settle(opts) => settle::run(opts, options).await.map(report),
 		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
+		Command::Facts(opts) => facts::run(opts, options).await.map(Some),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),

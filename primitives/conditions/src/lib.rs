@@ -91,5 +91,5 @@ pub use condition::{
 };
 pub use evaluate::{Truth, World};
 pub use name::{Name, NameError, Text, TextError, MAX_NAME_SIZE, MAX_TEXT_SIZE};
-pub use syntax::{Expected, SyntaxError};
+pub use syntax::{Age, Expected, SyntaxError, Time};
 pub use value::{Decimal, DecimalError, Value, MAX_SCALE};
