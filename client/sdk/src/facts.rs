@@ -102,19 +102,27 @@ pub fn response_hash(response: &[u8]) -> [u8; 32] {
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
 enum ValueArgument<'a> {
 	Integer(i64),
-	Decimal { mantissa: i64, scale: u8 },
+	Decimal(DecimalArgument),
 	Text(&'a str),
 	Hash([u8; 32]),
+}
+
+/// A decimal as an argument of a call.
+#[derive(EncodeAsType)]
+#[encode_as_type(crate_path = "subxt::ext::scale_encode")]
+struct DecimalArgument {
+	mantissa: i64,
+	scale: u8,
 }
 
 impl<'a> From<&'a Value> for ValueArgument<'a> {
 	fn from(value: &'a Value) -> Self {
 		match value {
 			Value::Integer(integer) => Self::Integer(*integer),
-			Value::Decimal(decimal) => Self::Decimal {
+			Value::Decimal(decimal) => Self::Decimal(DecimalArgument {
 				mantissa: decimal.mantissa(),
 				scale: decimal.scale(),
-			},
+			}),
 			Value::Text(text) => Self::Text(text.as_str()),
 			Value::Hash(hash) => Self::Hash(*hash),
 		}

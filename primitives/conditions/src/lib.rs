@@ -71,7 +71,9 @@
 //!
 //! [`condition`]: the tree, its bounds and its encoding (SCALE). [`name`], [`value`]: the parts of tests. [`evaluate`]:
 //! evaluation. [`syntax`]: parsing and showing. [`facts`]: sources, reports and credentials, and what reports amount
-//! to. There is no second implementation in JavaScript yet.
+//! to.
+//!
+//! `scripts/lib/conditions.mjs` is a second implementation. `tests/vectors.json` has vectors for both.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
