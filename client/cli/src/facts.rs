@@ -9,7 +9,7 @@ use crate::{
 	error::Error,
 	options::Options,
 	report::Report,
-	text::{account, amount, count, date, day},
+	text::{account, amount, date, day},
 };
 use isthmus_sdk::{
 	conditions::{Age, Condition, Name, SyntaxError, Time, Value},
@@ -236,15 +236,9 @@ impl fmt::Display for SourceSet {
 			source,
 			verb,
 		} = self;
-		let terms = terms(*quorum, reporters.len(), *fresh);
+		let terms = listed::terms(*quorum, reporters.len(), *fresh);
 		write!(f, "block {block}: {verb} the source {source}: {terms}")
 	}
-}
-
-/// Describes what the owner of a source decides.
-fn terms(quorum: u32, reporters: usize, fresh: u32) -> String {
-	let accounts = count(reporters as u64, "account");
-	format!("{quorum} of {accounts}, reports count for {}", Age(fresh))
 }
 
 /// A report that is in a block.

@@ -19,28 +19,15 @@
 use crate::{
 	call::Call, claim::Claim, client::Client, error::Error, manifest, proven::Proven, types::*,
 };
-use codec::{Decode, DecodeAll};
-use isthmus_conditions::{
-	facts::{self, Seconds},
-	Condition, FactTest, Name, Node, Truth, Value, World,
-};
+use isthmus_conditions::{Condition, FactTest, Name, Node, Truth, Value, World};
 use isthmus_light::storage;
 use std::collections::{BTreeMap, BTreeSet};
-use subxt::{
-	config::SubstrateConfig,
-	ext::{codec, scale_encode::EncodeAsType},
-	utils::H256,
+use subxt::ext::scale_encode::EncodeAsType;
+
+pub use crate::{
+	event::Reported,
+	types::{Credential, Report, Source},
 };
-
-/// The facts pallet's name in the metadata.
-pub(crate) const FACTS: &str = "Facts";
-
-/// A source of facts.
-pub type Source = facts::Source<AccountId, Balance, Vec<AccountId>>;
-/// The last report of one account about one topic.
-pub type Report = facts::Report<AccountId, Balance>;
-/// A credential of an account.
-pub type Credential = facts::Credential<Balance>;
 
 /// What the owner of a source decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,34 +49,6 @@ pub struct Observation {
 	pub observed: Seconds,
 	/// The [hash](response_hash) of the response in which it observed that.
 	pub response: [u8; 32],
-}
-
-/// A report in a block, as its event tells.
-#[derive(Clone, Debug, PartialEq, Eq, Decode)]
-pub struct Reported {
-	/// The source.
-	pub source: Name,
-	/// What the report is about.
-	pub topic: Name,
-	/// The account that reported.
-	pub reporter: AccountId,
-	/// What it observed.
-	pub value: Value,
-	/// When it observed that, in seconds since 1970.
-	pub observed: Seconds,
-	/// The hash of the response.
-	pub response: H256,
-	/// The fact after this report; `None` if too few accounts have reported lately, or they do not agree.
-	pub fact: Option<Value>,
-}
-
-impl Reported {
-	/// Reads an event of a block. Returns `None` for other events, and if the chain lays the event out in another way.
-	pub(crate) fn read(event: &subxt::events::Event<'_, SubstrateConfig>) -> Option<Self> {
-		let is_report = event.pallet_name() == FACTS && event.event_name() == "Reported";
-		let fields = is_report.then(|| event.field_bytes())?;
-		Self::decode_all(&mut &*fields).ok()
-	}
 }
 
 /// Returns the hash by which a report names the response in which something was observed: BLAKE2b-256.

@@ -2,7 +2,11 @@
 //! Finds out from a block's events what happened in each of its transactions.
 
 use crate::{
-	block::BlockId, error::Error, event::Event, facts::Reported, refusal::Refusal, state::State,
+	block::BlockId,
+	error::Error,
+	event::{Event, Reported},
+	refusal::Refusal,
+	state::State,
 	types::BlockNumber,
 };
 use std::sync::Arc;

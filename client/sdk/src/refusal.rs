@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Explains why the chain refused a call: the error, and its documentation in the chain's metadata.
 
-use crate::{facts::FACTS, types::PALLET};
+use crate::types::{FACTS, PALLET};
 use isthmus_sharing::terms::{
 	MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE,
 	MAX_VALUE_SIZE,

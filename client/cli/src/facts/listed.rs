@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What `isthmus facts` lists and evaluates. All of it is proven in the finalized state.
 
-use super::terms;
-use crate::{context::Context, error::Error, report::Lines, stderr::tell, text::date};
+use crate::{
+	context::Context,
+	error::Error,
+	report::Lines,
+	stderr::tell,
+	text::{count, date},
+};
 use isthmus_sdk::{
-	conditions::{Condition, Name, Truth, Value},
+	conditions::{Age, Condition, Name, Truth, Value},
 	facts::{Subject, Tested},
 	to_hex, AccountId, BlockNumber, Seconds,
 };
 use serde::Serialize;
 use std::fmt;
+
+/// Describes what the owner of a source decides.
+pub(super) fn terms(quorum: u32, reporters: usize, fresh: u32) -> String {
+	let accounts = count(reporters as u64, "account");
+	format!("{quorum} of {accounts}, reports count for {}", Age(fresh))
+}
 
 /// A source.
 #[derive(Serialize)]
