@@ -134,6 +134,7 @@ pallet_errors! {
 	NothingDue,
 	NameSpaces,
 	RecordPaidFor,
+	NotAllSold,
 	[FACTS]
 	NameTaken,
 	UnknownSource,
@@ -150,6 +151,7 @@ pallet_errors! {
 	NoReport,
 	EndIsPast,
 	UnknownCredential,
+	NameOfAnother,
 }
 
 impl fmt::Display for PalletError {
@@ -229,6 +231,9 @@ fn in_words(error: &PalletError) -> Option<String> {
 		NotNextChunk => "Chunks are stored in order, and this is not the record's next chunk.",
 		PolicyEmpty => {
 			"The policy would allow nothing: its maximum range or term is 0, or it allows no kind of consumer."
+		}
+		NameOfAnother => {
+			"The part of the name before the first slash belongs to another account, or to the owner of the source with that name."
 		}
 		UnknownSource => "No source of facts has this name.",
 		SourceIsClosed => "The source is closed, and has no facts.",
