@@ -112,6 +112,11 @@ fn some_age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Age>, D
 
 fn https<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
 	let url: Url = parsed(deserializer)?;
+	if !url.username().is_empty() || url.password().is_some() {
+		return Err(de::Error::custom(
+			"expected an address without a user name or password",
+		));
+	}
 	match url.scheme() == "https" && url.host_str().is_some() {
 		true => Ok(url),
 		false => Err(de::Error::custom(
@@ -235,6 +240,7 @@ type = "integer"
 			),
 			(with("source = \"a\"", &format!("{TOPIC}{TOPIC}")), "twice"),
 			(changed("https", "http"), "begins with https://"),
+			(changed("https://", "https://me:pw@"), "without a user name"),
 			(changed("https://air.example", "air"), "relative URL"),
 			(changed("/data", "data"), "a JSON pointer"),
 			(changed("integer", "float"), "unknown variant `float`"),
