@@ -186,7 +186,7 @@ describe('what is read need not be a regular file', () => cases([
 		script: 'for file in /dev/zero - /dev/stdin; do isthmus status --chain-spec $file < /dev/zero; [ $? = 2 ] || exit 9; done\n'
 			+ 'isthmus risk --depth 0..5 --plot x.svg --measured /dev/zero',
 		code: USAGE,
-		stderr: /(is longer than 134.2 MB, so it is not a chain specification\n){3}.*\/dev\/zero is longer than 67.1 MB, so/,
+		stderr: /(error: \S+ is longer than 134.2 MB, so it is not a chain specification\n){3}.*\/dev\/zero is longer than 67.1 MB, so/,
 	},
 	{
 		name: 'a stream that cannot be kept says where',
