@@ -671,7 +671,7 @@ describe('streams that are closed, full or not ready, and folders for settings t
 		stderr: /cannot write to stdout.*\nhint: .*the transaction 0x\w{64} is in a block, so do not run this again: block \d+: sent 1 IST/,
 	},
 	{
-		name: 'a report about nothing that was sent may be asked for again',
+		name: 'the error of a report without a transaction names none',
 		script: 'cp ../small .; isthmus store small > /dev/full; [ $? = 1 ] && isthmus balance > /dev/full',
 		code: FAILED,
 		stderr: /^(error: cannot write to stdout: No space left on device\n){2}$/,

@@ -21,7 +21,7 @@ const FILES: usize = 24;
 ///
 /// # Errors
 ///
-/// Returns an error if the system does not let this program have as many files or threads as a command needs.
+/// Returns an error if the system does not let this program have the files or the threads that a command needs.
 pub(crate) fn start() -> Result<Runtime, Error> {
 	can_open(FILES).map_err(|error| {
 		Error::failed(format!("cannot open {FILES} files: {}", os(&error)))
@@ -39,7 +39,7 @@ pub(crate) fn start() -> Result<Runtime, Error> {
 	started.map_err(|error| threads(&error))
 }
 
-/// Opens as many files at the same time, and closes them.
+/// Opens a number of files at the same time, and closes them.
 #[cfg(unix)]
 fn can_open(count: usize) -> io::Result<()> {
 	use std::os::fd::AsFd;
@@ -53,7 +53,7 @@ fn can_open(_: usize) -> io::Result<()> {
 	Ok(())
 }
 
-/// Starts as many threads at the same time, and waits for their end.
+/// Starts a number of threads at the same time, and waits for their end.
 fn can_start(count: usize) -> io::Result<()> {
 	let gate = Arc::new(Mutex::new(()));
 	let closed = gate.lock();
