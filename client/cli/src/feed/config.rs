@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The file that says what `isthmus feed` asks, how often, and what it reports.
 
-use crate::error::Error;
+use crate::{error::Error, input::read_at_most};
 use isthmus_sdk::conditions::{Age, Name, MAX_SCALE};
 use serde::{de, Deserialize, Deserializer};
 use std::{
@@ -135,10 +135,15 @@ fn pointer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
 	}
 }
 
+/// The longest configuration that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
 impl Config {
 	/// Reads and checks a file. Paths in it are relative to its folder.
 	pub(super) fn read(path: &Path) -> Result<Self, Error> {
-		let text = std::fs::read_to_string(path).map_err(|error| Error::file(path, &error))?;
+		let text = read_at_most(path, LONGEST, "a configuration")?;
+		let text = String::from_utf8(text)
+			.map_err(|_| Error::usage(format!("{}: a configuration is UTF-8", path.display())))?;
 		let mut config = Self::parse(&text)
 			.map_err(|reason| Error::usage(format!("{}: {reason}", path.display())))?;
 		let folder = path.parent().unwrap_or(Path::new(""));
