@@ -253,7 +253,10 @@ type = "integer"
 			(changed("https://", "https://me:pw@"), "without a user name"),
 			(changed("https://air.example", "air"), "relative URL"),
 			(changed("/data", "data"), "a JSON pointer"),
-			(changed("integer", "float"), "line 6: unknown variant `float`"),
+			(
+				changed("integer", "float"),
+				"line 6: unknown variant `float`",
+			),
 			(changed("integer", "decimal"), "needs `decimals`"),
 			(
 				changed("\"integer\"", "\"text\"\ndecimals = 1"),
