@@ -142,6 +142,7 @@ fn authorize<T: Config>(
 		None,
 		sealed_keys,
 		answered,
+		None,
 	)
 	.map_err(|failed| failed.error)?;
 	Ok(NextGrant::<T>::get() - 1)
@@ -413,6 +414,7 @@ mod benchmarks {
 			None,
 			sealed_keys,
 			Some(answered),
+			None,
 		);
 		assert!(!Requests::<T>::contains_key(answered.id));
 		Ok(())
@@ -434,6 +436,7 @@ mod benchmarks {
 			None,
 			sealed_keys,
 			Some(answered),
+			None,
 		);
 		assert!(!Grants::<T>::contains_key(ended));
 		assert_eq!(

@@ -225,18 +225,62 @@ impl<T: Config> Pallet<T> {
 		Self::agreement(&entry, &Reports::<T>::get(source, topic), oldest)
 	}
 
+	/// Returns the same, and the time at which the oldest of the reports that count grows too old: the fact changes then at
+	/// the earliest, unless there is another report.
+	pub fn fact_until(
+		source: &Name,
+		topic: &Name,
+		oldest: Option<u32>,
+	) -> (Option<Value>, Option<Seconds>) {
+		let Some(entry) = Sources::<T>::get(source) else {
+			return (None, None);
+		};
+		let reports = Reports::<T>::get(source, topic);
+		let fact = Self::agreement(&entry, &reports, oldest);
+		// Without a report that counts now there cannot be an agreement that there is not with it.
+		let until = fact.as_ref().and_then(|_| {
+			let counting = Self::counting(&entry, &reports, oldest);
+			let first = counting.map(|report| report.observed).min();
+			let age = Self::age(&entry, oldest);
+			first.map(|first| first.saturating_add(age).saturating_add(1))
+		});
+		(fact, until)
+	}
+
+	/// Returns when a credential ends; `None` if there is none.
+	pub fn credential_until(
+		account: &T::AccountId,
+		issuer: &T::AccountId,
+		kind: &Name,
+	) -> Option<Seconds> {
+		Credentials::<T>::get((account, issuer, kind)).map(|credential| credential.until)
+	}
+
+	/// Returns how old a report may be to count, in seconds.
+	fn age(source: &SourceOf<T>, oldest: Option<u32>) -> Seconds {
+		oldest.unwrap_or(u32::MAX).min(source.fresh).into()
+	}
+
+	/// Returns the reports that count.
+	fn counting<'a>(
+		source: &'a SourceOf<T>,
+		reports: &'a [ReportOf<T>],
+		oldest: Option<u32>,
+	) -> impl Iterator<Item = &'a ReportOf<T>> {
+		let (now, age) = (Self::now(), Self::age(source, oldest));
+		reports
+			.iter()
+			.filter(|report| source.reporters.contains(&report.reporter))
+			.filter(move |report| now.saturating_sub(report.observed) <= age)
+	}
+
 	/// Returns what the reports that count agree on.
 	fn agreement(
 		source: &SourceOf<T>,
 		reports: &[ReportOf<T>],
 		oldest: Option<u32>,
 	) -> Option<Value> {
-		let oldest = oldest.unwrap_or(u32::MAX).min(source.fresh);
-		let now = Self::now();
-		let values: Vec<_> = reports
-			.iter()
-			.filter(|report| source.reporters.contains(&report.reporter))
-			.filter(|report| now.saturating_sub(report.observed) <= oldest.into())
+		let values: Vec<_> = Self::counting(source, reports, oldest)
 			.map(|report| report.value.clone())
 			.collect();
 		agreed(&values, source.quorum as usize)

@@ -77,6 +77,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "by-name")]
+mod by_name;
 pub mod condition;
 pub mod evaluate;
 pub mod name;
