@@ -635,7 +635,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Returns the weight of processing an agenda entry without a condition.
-	fn weight_of_step() -> Weight {
+	pub(crate) fn weight_of_step() -> Weight {
 		T::WeightInfo::lapse_request()
 			.max(T::WeightInfo::expire_grant())
 			.max(T::WeightInfo::forget_grant())

@@ -69,14 +69,14 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 	let name = vec![b'a' + rng.gen_range(0..4)];
 	let dataset = rng.gen_range(0..3);
 	match rng.gen_range(0..108) {
-		0..=5 => (
+		0..=4 => (
 			owner,
 			SharingCall::register {
 				kind: ProducerKind::Other,
 				name,
 			},
 		),
-		6..=6 => (who, SharingCall::deregister {}),
+		5..=6 => (who, SharingCall::deregister {}),
 		7..=12 => {
 			let key = vec![0; rng.gen_range(30..60)];
 			(who, SharingCall::set_encryption_key { key })
