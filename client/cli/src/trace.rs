@@ -13,7 +13,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
-	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, RecordKey, Truth,
+	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, GrantId, RecordKey, Truth,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -305,16 +305,18 @@ pub(crate) fn text(event: &Event) -> String {
 			format!("grant {grant} of {grantee} is removed from the state")
 		}
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),
-		GrantSuspended { grant, grantee, truth: Truth::Unknown, .. } => {
-			format!("grant {grant} of {grantee} is suspended: a fact that its condition needs is missing")
-		}
-		GrantSuspended { grant, grantee, .. } => {
-			format!("grant {grant} of {grantee} is suspended: its condition is not met")
-		}
-		GrantResumed { grant, grantee, .. } => {
-			format!("grant {grant} of {grantee} is resumed: its condition is met")
-		}
+		GrantSuspended { grant, grantee, truth, .. } => suspended(*grant, grantee, *truth),
+		GrantResumed { grant, grantee, .. } => format!("grant {grant} of {grantee} is resumed"),
 	}
+}
+
+/// Returns that a grant was suspended, and why.
+fn suspended(grant: GrantId, reader: &AccountId, truth: Truth) -> String {
+	let why = match truth {
+		Truth::Unknown => "a fact that its condition needs is missing",
+		_ => "its condition is not met",
+	};
+	format!("grant {grant} of {reader} is suspended: {why}")
 }
 
 #[cfg(test)]

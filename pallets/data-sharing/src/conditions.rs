@@ -32,7 +32,7 @@ pub struct Fact {
 
 /// The facts and credentials that conditions test. The runtime connects this pallet with the one that keeps them.
 ///
-/// Whoever keeps them calls [`Pallet::changed`] when one of them changes other than by time.
+/// The pallet that keeps them calls [`Pallet::changed`] when one of them changes other than by time.
 pub trait Outside<AccountId> {
 	/// Returns a source's fact on a topic, by the reports that are at most this old, in seconds.
 	fn fact(source: &FactName, topic: &FactName, oldest: Option<u32>) -> Fact;
@@ -316,7 +316,7 @@ impl<T: Config> Pallet<T> {
 		}
 		let mut used = look;
 		let mut left = room.saturating_sub(look);
-		// Each turn looks at as many entries as a change does.
+		// A turn looks at no more entries than a change does.
 		while first < end && left.all_gte(Self::weight_of_change()) {
 			let turn = Queue::<T>::take(first);
 			first.saturating_inc();
@@ -335,7 +335,7 @@ impl<T: Config> Pallet<T> {
 		used
 	}
 
-	/// Goes on with the round of a crowd whose turn it is.
+	/// Resumes the round of a crowd whose turn it is.
 	fn take_turn(cause: &Cause<T::AccountId>) -> Weight {
 		let done = Self::carry_out(cause, T::MaxCarriedOut::get());
 		if let Some(mut crowd) = Crowds::<T>::get(cause) {

@@ -56,7 +56,7 @@ pub trait WeightInfo {
 	fn expire_grant() -> Weight;
 	/// Removes one grant that has already ended.
 	fn forget_grant() -> Weight;
-	/// What a condition adds to `add_authorize`: the largest condition is evaluated, and waits for as many facts as it may.
+	/// What a condition adds to `add_authorize`: the largest condition is evaluated, and waits for the maximum number of facts.
 	fn attach() -> Weight;
 	/// Evaluates the largest condition of one grant, and suspends or resumes the grant.
 	fn carry_out() -> Weight;

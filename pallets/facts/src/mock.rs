@@ -62,11 +62,11 @@ impl UnixTime for Time {
 }
 
 parameter_types! {
-	/// What the watcher was told since it was last asked.
+	/// What has changed since this was last read.
 	pub static Changes: Vec<String> = Vec::new();
 }
 
-/// Writes down what it is told.
+/// Notes each change.
 pub struct Watched;
 
 impl Watched {

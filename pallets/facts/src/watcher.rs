@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What acts on facts and credentials is told when they change.
+//! Declares what acts on facts and credentials when they change.
 
 use frame_support::weights::Weight;
 use isthmus_conditions::Name;

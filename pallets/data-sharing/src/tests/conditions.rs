@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests that grants are suspended and resumed as their conditions say, by facts, credentials and time, and that what
+//! Tests that grants are suspended and resumed by facts, credentials and time, and that what
 //! waits is carried out in time, however much it is.
 
 use crate::{
@@ -303,7 +303,7 @@ fn anyone_can_have_a_condition_looked_at() {
 	});
 }
 
-/// Gives this many grants that wait for one fact, to as many readers.
+/// Gives this many grants that wait for one fact, each to another reader.
 fn crowd(count: u64) {
 	for reader in 100..100 + count {
 		EncryptionKeys::<Test>::insert(

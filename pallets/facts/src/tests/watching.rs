@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Tests that each change of a fact or a credential is told, and no call that fails.
+//! Tests that the watcher hears of each change of a fact or a credential, and of no call that fails.
 
 use crate::mock::*;
 use isthmus_conditions::Value;
