@@ -133,6 +133,7 @@ pallet_errors! {
 	NothingDue,
 	NameSpaces,
 	RecordPaidFor,
+	NotAllSold,
 }
 
 impl fmt::Display for PalletError {

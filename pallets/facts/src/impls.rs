@@ -7,7 +7,7 @@ use crate::{
 	types::{Credential, Report, Seconds, Source},
 };
 use alloc::vec::Vec;
-use codec::MaxEncodedLen;
+use codec::{Encode, MaxEncodedLen};
 use core::cmp::Ordering;
 use frame_support::{
 	ensure,
@@ -31,6 +31,7 @@ impl<T: Config> Pallet<T> {
 		fresh: u32,
 	) -> DispatchResult {
 		Self::check_source(&reporters, quorum, fresh)?;
+		Self::check_name(&owner, &name)?;
 		ensure!(!Sources::<T>::contains_key(&name), Error::<T>::NameTaken);
 		let deposit = Self::source_deposit(&name, &reporters);
 		Self::adjust(HoldReason::Source, &owner, Zero::zero(), deposit)?;
@@ -301,6 +302,21 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	/// Refuses a name whose part before the first `/` is someone else's: that of an account, or of its source.
+	fn check_name(owner: &T::AccountId, name: &Name) -> DispatchResult {
+		let first = name.as_str().split('/').next().unwrap_or_default();
+		let is_free = match account_digits(first) {
+			Some(digits) => owner.encode().starts_with(&digits),
+			None if first == name.as_str() => true,
+			None => Name::new(first)
+				.ok()
+				.and_then(Sources::<T>::get)
+				.is_none_or(|source| source.owner == *owner),
+		};
+		ensure!(is_free, Error::<T>::NameOfAnother);
+		Ok(())
+	}
+
 	/// Returns a source of this owner.
 	fn owned_source(owner: &T::AccountId, name: &Name) -> Result<SourceOf<T>, Error<T>> {
 		let source = Sources::<T>::get(name).ok_or(Error::<T>::UnknownSource)?;
@@ -345,4 +361,13 @@ impl<T: Config> Pallet<T> {
 		}
 		Ok(())
 	}
+}
+
+/// Returns the bytes with which the account's id begins that alone may use a name beginning with this part: `x` and 32
+/// hexadecimal digits. `None` if the part names no account.
+fn account_digits(part: &str) -> Option<[u8; 16]> {
+	let digits = part.strip_prefix('x').filter(|digits| digits.len() == 32)?;
+	let mut bytes = [0; 16];
+	hex::decode_to_slice(digits, &mut bytes).ok()?;
+	Some(bytes)
 }

@@ -17,6 +17,10 @@
 //! the condition names, and its owner, who can change the source's accounts. No other source's facts affect it. A name is
 //! never given to a second owner, even after its source is closed: a condition that names it would trust a stranger.
 //!
+//! What a name begins with, up to its first `/`, may be someone's own: the owner of the source `weather` alone creates
+//! `weather/beijing`, and the account whose id begins with the bytes `0123…` alone creates `x0123…/beijing` (32 digits).
+//! No one can take such a name first.
+//!
 //! A **credential** is what one account, the issuer, says about another until a time: "an accredited hospital". It
 //! means as much as its issuer.
 //!
@@ -307,6 +311,9 @@ pub mod pallet {
 		EndIsPast,
 		/// The account has issued no such credential: check the account that it is about, and its kind.
 		UnknownCredential,
+		/// The name's part before the first `/` belongs to another account, or to the owner of the source with that name:
+		/// begin it with `x` and the first 32 hexadecimal digits of the caller's account id, or choose another name.
+		NameOfAnother,
 	}
 
 	#[pallet::hooks]
@@ -342,7 +349,9 @@ pub mod pallet {
 		///
 		/// The caller owns it, and pays its deposit. Its name is never given to a second owner.
 		///
-		/// - `name`: how conditions name the source.
+		/// - `name`: how conditions name the source. One whose part before the first `/` is the name of a source can only be
+		///   taken by that source's owner, and one whose part is `x` and 32 hexadecimal digits only by the account whose id
+		///   begins with them.
 		/// - `reporters`: the accounts that report for it.
 		/// - `quorum`: how many of them must have reported lately, and agree, for a fact; more than half of them.
 		/// - `fresh`: for how many seconds after its observation a report counts.
