@@ -626,8 +626,7 @@ impl pallet_data_sharing::Config for Runtime {
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	type GrantMemory = ConstU32<WEEK>;
-	/// A report pays for this many at once. The rest are looked at when blocks have room: about 1,800 in one that is
-	/// otherwise empty.
+	/// A report pays for this many at once. The rest are looked at when blocks have room.
 	type MaxCarriedOut = ConstU32<8>;
 	type MaxEndingsPerBlock = ConstU32<32>;
 	/// The maximum size of a value. A block has room for five values of this size with their calls, and a

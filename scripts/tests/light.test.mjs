@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ed25519 } from '@noble/curves/ed25519';
 import { blake2b256 as hash, concat, utf8 } from '../lib/envelope/common.mjs';
+import { condition } from '../lib/light/condition.mjs';
 import { Finality } from '../lib/light/finality.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
 import { SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
@@ -53,6 +54,32 @@ const refused = (finality, proof, name) => {
 test('the layout of entries is that of the runtime', () => {
 	const terms = readFileSync(new URL('../../primitives/sharing/src/terms.rs', import.meta.url), 'utf8');
 	assert.equal(Number(/STORAGE_VERSION: u16 = (\d+);/.exec(terms)[1]), SHARING_VERSION);
+});
+
+test('a condition is read within its bounds', () => {
+	// fact(weather/beijing, pm25, 10m) > -12.5 and not before(1970-01-01T00:00:09Z)
+	const name = (text) => blob(utf8(text));
+	const fact = concat([5], name('weather/beijing'), name('pm25'), [1], little(600, 4), [4, 1], little(-125, 8), [1]);
+	const before = concat([2, 3], little(9, 8));
+	const all = (parts) => concat([0], list(parts));
+	const read = (bytes) => decode(bytes, condition);
+	assert.deepEqual(read(all([fact, before])), {
+		all: [
+			{
+				fact: {
+					...{ source: 'weather/beijing', topic: 'pm25', oldest: 600, comparison: '>' },
+					constant: { decimal: { mantissa: -125n, scale: 1 } },
+				},
+			},
+			{ not: { before: 9 } },
+		],
+	});
+	const malformed = (bytes) => assert.throws(() => read(bytes), { name: 'Malformed' });
+	malformed(all([before]));
+	malformed(all(Array(32).fill(concat([3], little(9, 8)))));
+	malformed(concat([2, 2, 2, 2], [3], little(9, 8)));
+	malformed(concat([10]));
+	malformed(concat([5], name('x'.repeat(49)), name('pm25'), [0, 0, 0], little(1, 8)));
 });
 
 test('a chain begins with its genesis and the proven voters', () => {

@@ -22,11 +22,11 @@ impl<T: Decode, R: scale_decode::TypeResolver> Visitor for Encoded<T, R> {
 	type Error = scale_decode::Error;
 	type TypeResolver = R;
 
-	fn unchecked_decode_as_type<'scale, 'resolver>(
+	fn unchecked_decode_as_type(
 		self,
-		input: &mut &'scale [u8],
+		input: &mut &[u8],
 		_: TypeIdFor<Self>,
-		_: &'resolver R,
+		_: &R,
 	) -> DecodeAsTypeResult<Self, Result<T, scale_decode::Error>> {
 		let value =
 			T::decode(input).map_err(|error| scale_decode::Error::custom_string(error.to_string()));
