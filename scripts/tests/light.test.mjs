@@ -8,11 +8,14 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ed25519 } from '@noble/curves/ed25519';
 import { blake2b256 as hash, concat, utf8 } from '../lib/envelope/common.mjs';
+import { parse } from '../lib/conditions.mjs';
 import { condition } from '../lib/light/condition.mjs';
 import { Finality } from '../lib/light/finality.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
 import { SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
 import { StateProof } from '../lib/light/trie.mjs';
+import { hex } from '../lib/sharing/encoding.mjs';
+import { Verified } from '../lib/sharing/proven.mjs';
 
 const secret = (seed) => new Uint8Array(32).fill(seed);
 /** A compact integer of up to 14 bits. */
@@ -56,30 +59,19 @@ test('the layout of entries is that of the runtime', () => {
 	assert.equal(Number(/STORAGE_VERSION: u16 = (\d+);/.exec(terms)[1]), SHARING_VERSION);
 });
 
-test('a condition is read within its bounds', () => {
-	// fact(weather/beijing, pm25, 10m) > -12.5 and not before(1970-01-01T00:00:09Z)
-	const name = (text) => blob(utf8(text));
-	const fact = concat([5], name('weather/beijing'), name('pm25'), [1], little(600, 4), [4, 1], little(-125, 8), [1]);
-	const before = concat([2, 3], little(9, 8));
+test('a condition is read as it is encoded, and within its bounds', () => {
+	const path = new URL('../../primitives/conditions/tests/vectors.json', import.meta.url);
+	const { valid } = JSON.parse(readFileSync(path, 'utf8'));
+	const read = (bytes) => decode(Uint8Array.from(bytes), condition);
+	for (const { text, scale } of valid) assert.deepEqual(read(Buffer.from(scale, 'hex')), parse(text), text);
+	const malformed = (...parts) => assert.throws(() => read(concat(...parts)), { name: 'Malformed' });
+	const before = concat([3], little(9, 8));
 	const all = (parts) => concat([0], list(parts));
-	const read = (bytes) => decode(bytes, condition);
-	assert.deepEqual(read(all([fact, before])), {
-		all: [
-			{
-				fact: {
-					...{ source: 'weather/beijing', topic: 'pm25', oldest: 600, comparison: '>' },
-					constant: { decimal: { mantissa: -125n, scale: 1 } },
-				},
-			},
-			{ not: { before: 9 } },
-		],
-	});
-	const malformed = (bytes) => assert.throws(() => read(bytes), { name: 'Malformed' });
 	malformed(all([before]));
-	malformed(all(Array(32).fill(concat([3], little(9, 8)))));
-	malformed(concat([2, 2, 2, 2], [3], little(9, 8)));
-	malformed(concat([10]));
-	malformed(concat([5], name('x'.repeat(49)), name('pm25'), [0, 0, 0], little(1, 8)));
+	malformed(all(Array(32).fill(before)));
+	malformed([2, 2, 2, 2], before);
+	malformed([10]);
+	malformed([5], blob(utf8('x'.repeat(49))), blob(utf8('pm25')), [0, 0, 0], little(1, 8));
 });
 
 test('a chain begins with its genesis and the proven voters', () => {
@@ -168,4 +160,29 @@ test('bytes that an honest node does not write are malformed', () => {
 		assert.throws(() => decode(Uint8Array.from(bytes), read), { name: 'Malformed' }, `${bytes}`);
 	}
 	assert.throws(() => begin().follow(concat(steps(), [0])), { name: 'Malformed' });
+});
+
+test('an old finalized block is not read from, also at first contact', async () => {
+	const now = Math.floor(Date.now() / 1000);
+	/** What a block's miner writes: its date stands after the beneficiary, the difficulty and the gas limit. */
+	const dated = (date) => concat([6], utf8('pow_'), blob(concat(secret(3), secret(0), little(5, 8), little(date, 8), secret(4), [0])));
+	const client = (date, maxAge) => {
+		const block = header(5, hash(first), [dated(date)]);
+		const answers = {
+			isthmus_genesisProof: { header: hex(first), proof: [hex(leaf)] },
+			isthmus_finalityProof: hex(steps([block, votes(block, 5, 0, [1, 2, 3])])),
+		};
+		class Node {
+			genesis = hash(first);
+			maxAge = maxAge;
+			rpc = async (method) => answers[method];
+		}
+		return new (Verified(Node))();
+	};
+	assert.equal((await client(now - 60).proven()).block.number, 5);
+	await assert.rejects(client(now - 16 * 60).proven(), { name: 'OldHead', message: /is 5, 16 minutes old/ });
+	await assert.rejects(client(now - 60, 30).proven(), { name: 'OldHead' });
+	assert.equal((await client(now - 16 * 60, 3600).proven()).block.number, 5);
+	// A clock that is behind the chain's.
+	assert.equal((await client(now + 60).proven()).block.number, 5);
 });

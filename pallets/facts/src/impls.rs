@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the calls do.
 
-use crate::{
-	agreement::agreed,
-	pallet::*,
-	types::{Credential, Report, Seconds, Source},
-};
+use crate::{pallet::*, Credential, Report, Seconds, Source};
 use alloc::vec::Vec;
 use codec::{Encode, MaxEncodedLen};
 use core::cmp::Ordering;
@@ -127,7 +123,7 @@ impl<T: Config> Pallet<T> {
 		let last = reports.iter_mut().find(|last| last.reporter == reporter);
 		if let Some(last) = last {
 			ensure!(observed > last.observed, Error::<T>::NotNewer);
-			(last.value, last.observed, last.response) = (value.clone(), observed, response);
+			(last.value, last.observed, last.response) = (value.clone(), observed, response.0);
 		} else {
 			let deposit = Self::report_deposit();
 			Self::adjust(HoldReason::Report, &reporter, Zero::zero(), deposit)?;
@@ -135,11 +131,11 @@ impl<T: Config> Pallet<T> {
 				reporter: reporter.clone(),
 				value: value.clone(),
 				observed,
-				response,
+				response: response.0,
 				deposit,
 			});
 		}
-		let fact = Self::agreement(&entry, &reports, None);
+		let fact = entry.fact(&reports, now, None);
 		Reports::<T>::insert(&source, &topic, BoundedVec::truncate_from(reports));
 		Self::deposit_event(Event::Reported {
 			source,
@@ -223,7 +219,7 @@ impl<T: Config> Pallet<T> {
 	/// Returns the fact of a source on a topic by the reports that are at most this old, in seconds.
 	pub(crate) fn agreed_fact(source: &Name, topic: &Name, oldest: Option<u32>) -> Option<Value> {
 		let entry = Sources::<T>::get(source)?;
-		Self::agreement(&entry, &Reports::<T>::get(source, topic), oldest)
+		entry.fact(&Reports::<T>::get(source, topic), Self::now(), oldest)
 	}
 
 	/// Returns the same, and the time at which the oldest of the reports that count grows too old: the fact changes then at
@@ -237,14 +233,12 @@ impl<T: Config> Pallet<T> {
 			return (None, None);
 		};
 		let reports = Reports::<T>::get(source, topic);
-		let fact = Self::agreement(&entry, &reports, oldest);
+		let fact = entry.fact(&reports, Self::now(), oldest);
 		// Without a report that counts now there cannot be an agreement that there is not with it.
-		let until = fact.as_ref().and_then(|_| {
-			let counting = Self::counting(&entry, &reports, oldest);
-			let first = counting.map(|report| report.observed).min();
-			let age = Self::age(&entry, oldest);
-			first.map(|first| first.saturating_add(age).saturating_add(1))
-		});
+		let until = match fact {
+			Some(_) => entry.changes_at(&reports, Self::now(), oldest),
+			None => None,
+		};
 		(fact, until)
 	}
 
@@ -255,36 +249,6 @@ impl<T: Config> Pallet<T> {
 		kind: &Name,
 	) -> Option<Seconds> {
 		Credentials::<T>::get((account, issuer, kind)).map(|credential| credential.until)
-	}
-
-	/// Returns how old a report may be to count, in seconds.
-	fn age(source: &SourceOf<T>, oldest: Option<u32>) -> Seconds {
-		oldest.unwrap_or(u32::MAX).min(source.fresh).into()
-	}
-
-	/// Returns the reports that count.
-	fn counting<'a>(
-		source: &'a SourceOf<T>,
-		reports: &'a [ReportOf<T>],
-		oldest: Option<u32>,
-	) -> impl Iterator<Item = &'a ReportOf<T>> {
-		let (now, age) = (Self::now(), Self::age(source, oldest));
-		reports
-			.iter()
-			.filter(|report| source.reporters.contains(&report.reporter))
-			.filter(move |report| now.saturating_sub(report.observed) <= age)
-	}
-
-	/// Returns what the reports that count agree on.
-	fn agreement(
-		source: &SourceOf<T>,
-		reports: &[ReportOf<T>],
-		oldest: Option<u32>,
-	) -> Option<Value> {
-		let values: Vec<_> = Self::counting(source, reports, oldest)
-			.map(|report| report.value.clone())
-			.collect();
-		agreed(&values, source.quorum as usize)
 	}
 
 	/// Checks what an owner chooses for a source.

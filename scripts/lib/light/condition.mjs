@@ -39,7 +39,7 @@ const pick = (reader, list) => {
 };
 
 const fact = (reader) => ({
-	...{ source: name(reader), topic: name(reader), oldest: reader.option((reader) => reader.u32()) },
+	...{ test: 'fact', source: name(reader), topic: name(reader), oldest: reader.option((reader) => reader.u32()) },
 	...{ comparison: pick(reader, COMPARISONS), constant: pick(reader, VALUES)(reader) },
 });
 
@@ -51,19 +51,19 @@ const parts = (reader, read) => {
 
 /** What follows a node's number, in the order of the numbers. */
 const NODES = [
-	(reader, node) => ({ all: parts(reader, node) }),
-	(reader, node) => ({ any: parts(reader, node) }),
-	(reader, node) => ({ not: node(reader) }),
-	(reader) => ({ before: Number(reader.u64()) }),
-	(reader) => ({ after: Number(reader.u64()) }),
-	(reader) => ({ fact: fact(reader) }),
-	(reader) => ({ credential: { issuer: reader.bytes(32), kind: name(reader) } }),
-	(reader) => ({ granted: { owner: reader.bytes(32), dataset: reader.u32() } }),
-	(reader) => ({ paidAtLeast: reader.u128() }),
-	(reader) => ({ countBelow: reader.u32() }),
+	(reader, node) => ({ test: 'all', parts: parts(reader, node) }),
+	(reader, node) => ({ test: 'any', parts: parts(reader, node) }),
+	(reader, node) => ({ test: 'not', part: node(reader) }),
+	(reader) => ({ test: 'before', time: Number(reader.u64()) }),
+	(reader) => ({ test: 'after', time: Number(reader.u64()) }),
+	fact,
+	(reader) => ({ test: 'credential', issuer: reader.bytes(32), kind: name(reader) }),
+	(reader) => ({ test: 'granted', owner: reader.bytes(32), dataset: reader.u32() }),
+	(reader) => ({ test: 'paid', amount: reader.u128() }),
+	(reader) => ({ test: 'count', below: reader.u32() }),
 ];
 
-/** Reads a condition: a tree of objects with one key each, which says what the node is. */
+/** Reads a condition, in the form that `parse` returns. */
 export function condition(reader) {
 	let left = MAX_NODES;
 	const node = (levels) => (reader) => {

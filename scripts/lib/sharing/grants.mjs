@@ -3,6 +3,7 @@
 // Who may read what: encryption keys, policies, requests (T_q), and grants on the authorization list.
 
 import { EncryptionSecret, grantRecipient, openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
+import { toCodec } from '../conditions.mjs';
 import { concat, equal } from '../envelope/common.mjs';
 import { digestOf, hex, unixSeconds } from './encoding.mjs';
 import { AnotherRequest, EndsTooSoon } from './errors.mjs';
@@ -73,7 +74,7 @@ export const Grants = (Base) =>
 		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
 		 * @param {{term: number, request?: number, until?: Date, condition?: object}} terms The minimum term in blocks; the
 		 * number of the request that this answers, if any; an earlier date on which the grant expires, if any; and the
-		 * condition under which it is good, if any.
+		 * condition under which it is good, if any, as `parse` of conditions.mjs returns it.
 		 * @throws {EndsTooSoon} if the request may end before the answer is included in a block.
 		 * @throws {AnotherRequest} if the request was not made to this owner, by this reader, for this range.
 		 */
@@ -92,7 +93,7 @@ export const Grants = (Base) =>
 			const answered = open && { id: request, digest: open.digest };
 			return this.submit(
 				signer,
-				dataSharing.addAuthorize(grantee, scope, expiry, date, hex(sealed), answered, condition),
+				dataSharing.addAuthorize(grantee, scope, expiry, date, hex(sealed), answered, condition && toCodec(condition)),
 				request === null ? {} : { era: ANSWER_LIFE },
 			);
 		}
