@@ -654,6 +654,11 @@ impl pallet_data_sharing::Outside<AccountId> for KnownFacts {
 	fn credential(account: &AccountId, issuer: &AccountId, kind: &Name) -> Option<u64> {
 		Facts::credential_until(account, issuer, kind)
 	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn make_fact(source: &Name, topic: &Name, value: isthmus_conditions::Value) {
+		Facts::make_fact(source, topic, &value);
+	}
 }
 
 /// Carries out what waits in data sharing for a fact or a credential.

@@ -39,6 +39,10 @@ pub trait Outside<AccountId> {
 
 	/// Returns when the credential of this kind ends that an issuer gave to an account; `None` if there is none.
 	fn credential(account: &AccountId, issuer: &AccountId, kind: &FactName) -> Option<Seconds>;
+
+	/// Makes a fact with this value that costs as much to look up as a fact can.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn make_fact(source: &FactName, topic: &FactName, value: Value);
 }
 
 /// No facts and no credentials.
@@ -50,6 +54,9 @@ impl<AccountId> Outside<AccountId> for () {
 	fn credential(_: &AccountId, _: &AccountId, _: &FactName) -> Option<Seconds> {
 		None
 	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn make_fact(_: &FactName, _: &FactName, _: Value) {}
 }
 
 /// What a condition about an account is evaluated on.

@@ -135,6 +135,12 @@ impl Outside<u64> for World {
 			.get(&(*account, *issuer, kind.clone()))
 			.copied()
 	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn make_fact(source: &FactName, topic: &FactName, value: Value) {
+		let about = (source.clone(), topic.clone());
+		Facts::mutate(|facts| facts.insert(about, (value, Time::get())));
+	}
 }
 
 pub(crate) fn name(name: &str) -> FactName {
