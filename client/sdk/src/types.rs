@@ -12,9 +12,10 @@ use subxt::{
 	utils::AccountId32,
 };
 
+pub use isthmus_conditions::{Condition, SyntaxError, Truth};
 pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 pub use isthmus_sharing::{
-	Answered, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page,
+	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page,
 	ProducerKind, QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind,
 	Verdict,
 };
@@ -38,6 +39,8 @@ const _: () = {
 
 /// The data-sharing pallet's name in the metadata.
 pub(crate) const PALLET: &str = "DataSharing";
+/// The facts pallet's name in the metadata.
+pub(crate) const FACTS: &str = "Facts";
 
 /// An account: the public key of the pair that signs for it.
 pub type AccountId = AccountId32;
@@ -79,6 +82,13 @@ pub type RequestEntry =
 /// A grant in a list.
 pub type GrantEntry = isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumber, Vec<u8>>;
 
+/// A source of facts.
+pub type Source = isthmus_conditions::facts::Source<AccountId, Balance, Vec<AccountId>>;
+/// The last report of one account about one topic.
+pub type Report = isthmus_conditions::facts::Report<AccountId, Balance>;
+/// A credential of an account.
+pub type Credential = isthmus_conditions::facts::Credential<Balance>;
+
 /// Where a record is stored, and under which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -105,6 +115,8 @@ pub struct Terms {
 	pub until: Option<Seconds>,
 	/// The request that the grant answers, if any, and its digest.
 	pub request: Option<Answered>,
+	/// The condition under which the grant is good, if any: it is suspended while the condition is not met.
+	pub condition: Option<Condition>,
 }
 
 /// What can be settled when it is overdue.

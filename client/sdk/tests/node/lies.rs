@@ -168,6 +168,7 @@ impl Scene {
 					expiry: sharing::expiry(&best, 100),
 					until: None,
 					request: None,
+					condition: None,
 				};
 				let call = sharing::grant(client, &best, school, &terms).await?;
 				client.submit(&school.account, &call).await?;
@@ -253,7 +254,7 @@ impl Scene {
 			}
 		};
 		assert_eq!(found, scope(0, 0, 0, leaves));
-		assert_eq!((until, &answered), (None, &request));
+		assert_eq!((until, &answered, condition), (None, &request, None));
 		let grant = OpeningGrant {
 			grant: 0,
 			scope: found,
