@@ -243,9 +243,10 @@ impl Scene {
 			Option<Seconds>,
 			Vec<u8>,
 			Option<Answered>,
+			Option<Condition>,
 		);
 		let fields: Fields = after(transaction, &self.company.id().0);
-		let (found, expiry, until, sealed_keys, answered) = fields;
+		let (found, expiry, until, sealed_keys, answered, condition) = fields;
 		let (leaves, request) = match deed {
 			Deed::GiveTo => (3, None),
 			_ => {
