@@ -2,10 +2,12 @@
 //! The configurations of the pallets: their limits, fees, deposits and connections to each other.
 
 use crate::{
-	extensions::RootCalls, migrations::Migrations, AccountId, Balances, Block, Council, Grandpa,
-	OriginCaller, PalletInfo, ProofOfWork, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason,
-	RuntimeHoldReason, RuntimeOrigin, RuntimeTask, SessionKeys, System, TransactionPayment,
-	Verifiers, VERSION,
+	delegation::{deposit, find_within, ProxyType, Signer},
+	extensions::RootCalls,
+	migrations::Migrations,
+	AccountId, Balances, Block, Council, Grandpa, OriginCaller, PalletInfo, ProofOfWork, Runtime,
+	RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask,
+	SessionKeys, System, TransactionPayment, Verifiers, VERSION,
 };
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -38,6 +40,7 @@ use polkadot_sdk::*;
 use scale_info::TypeInfo;
 use sp_runtime::{
 	traits::{AccountIdLookup, BlakeTwo256, Bounded, Convert, ConvertInto, Hash as _, OpaqueKeys},
+	transaction_validity::InvalidTransaction,
 	DispatchError, DispatchResult, FixedPointNumber, Perbill, Perquintill, Saturating,
 };
 use sp_version::RuntimeVersion;
@@ -59,6 +62,10 @@ const BYTE_FEE: Balance = UNIT / 1_000_000 - (GAS_PER_BYTE * REF_TIME_PER_GAS) a
 const WEEK: BlockNumber = 7 * 24 * 3600 / 12;
 /// The maximum number of verifiers, who vote on finality.
 pub const MAX_VERIFIERS: u32 = 100;
+/// The maximum number of accounts that sign for one account together.
+const MAX_SIGNATORIES: u32 = 100;
+/// The maximum number of proxies of an account, and of announcements of a proxy.
+const MAX_PROXIES: u32 = 32;
 /// For how many sessions a former verifier's deposit stays held: about five hours, with sessions of 50 blocks.
 const UNBONDING_SESSIONS: u32 = 28;
 /// The maximum number of motions that one verifier has open at the same time.
@@ -89,7 +96,7 @@ impl Contains<RuntimeCall> for CallFilter {
 			RuntimeCall::Session(pallet_session::Call::purge_keys {}) => false,
 			// The council only decides what only the verifiers can, so its motions are short.
 			RuntimeCall::Council(pallet_collective::Call::propose { proposal, .. }) => {
-				is_motion(proposal)
+				is_motion(proposal) && !has_wrong_threshold(call)
 			}
 			RuntimeCall::Council(pallet_collective::Call::execute { .. }) => false,
 			_ => true,
@@ -97,22 +104,42 @@ impl Contains<RuntimeCall> for CallFilter {
 	}
 }
 
+/// The number with which a transaction is rejected that proposes a motion whose threshold is not the number of votes that
+/// the motion needs (`Custom error: 255`).
+pub const WRONG_THRESHOLD: u8 = 255;
+
 impl RootCalls for Runtime {
-	fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
-		is_beyond(signer, call)
+	fn refusal(signer: &AccountId, call: &RuntimeCall) -> Option<InvalidTransaction> {
+		find_within(&|| signer.clone(), call, &|signer, call| {
+			if needs_more_than(signer, call) {
+				Some(InvalidTransaction::Call)
+			} else if has_wrong_threshold(call) {
+				Some(InvalidTransaction::Custom(WRONG_THRESHOLD))
+			} else {
+				None
+			}
+		})
 	}
 }
 
-/// Returns whether a call of the council fails whenever this account signs it: only members propose and vote, and they
-/// propose motions only.
-fn is_closed_to(signer: &AccountId, call: &pallet_collective::Call<Runtime, Instance1>) -> bool {
-	use pallet_collective::Call;
-	let is_fit = match call {
-		Call::propose { proposal, .. } => is_motion(proposal),
-		Call::vote { .. } => true,
-		_ => return false,
-	};
-	!is_fit || !Council::is_member(signer)
+/// Returns whether a call proposes a motion with another threshold than the votes that it needs.
+///
+/// The proposer could otherwise hold the place of a motion that it dislikes with a threshold that no vote reaches, or
+/// that is reached too early, when closing the motion fails and uses it up. If the verifiers change, an open motion may
+/// have such a threshold: then it can be proposed again, with the right one, after it was closed. One vote against is
+/// enough to close a motion that needs the votes of all.
+fn has_wrong_threshold(call: &RuntimeCall) -> bool {
+	match call {
+		RuntimeCall::Council(pallet_collective::Call::propose {
+			threshold,
+			proposal,
+			..
+		}) => match &**proposal {
+			RuntimeCall::Verifiers(motion) => *threshold != Verifiers::votes_needed(motion),
+			_ => false,
+		},
+		_ => false,
+	}
 }
 
 /// Returns whether a call takes a motion of the verifiers' council.
@@ -131,7 +158,20 @@ fn is_motion(call: &RuntimeCall) -> bool {
 	)
 }
 
-fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
+/// Returns whether a call of the council fails whenever this account signs it: only members propose and vote, and they
+/// propose motions only.
+fn is_closed_to(signer: Signer<'_>, call: &pallet_collective::Call<Runtime, Instance1>) -> bool {
+	use pallet_collective::Call;
+	let is_fit = match call {
+		Call::propose { proposal, .. } => is_motion(proposal),
+		Call::vote { .. } => true,
+		_ => return false,
+	};
+	!is_fit || !Council::is_member(&signer())
+}
+
+/// Returns whether a call needs more than the signature of this account, without a look at the calls that it carries out.
+fn needs_more_than(signer: Signer<'_>, call: &RuntimeCall) -> bool {
 	use frame_system::Call as System;
 	use pallet_balances::Call as Balances;
 	use pallet_collective::Call as Council;
@@ -167,24 +207,13 @@ fn is_beyond(signer: &AccountId, call: &RuntimeCall) -> bool {
 				)
 		}
 		RuntimeCall::Verifiers(_) => is_motion(call),
-		RuntimeCall::Sudo(_) => pallet_sudo::Key::<Runtime>::get().as_ref() != Some(signer),
-		RuntimeCall::Utility(call) => match call {
-			Utility::batch { calls }
-			| Utility::batch_all { calls }
-			| Utility::force_batch { calls } => calls.iter().any(|call| is_beyond(signer, call)),
-			Utility::if_else { main, fallback } => {
-				is_beyond(signer, main) || is_beyond(signer, fallback)
-			}
+		RuntimeCall::Sudo(_) => pallet_sudo::Key::<Runtime>::get() != Some(signer()),
+		RuntimeCall::Utility(call) => matches!(
+			call,
 			Utility::dispatch_as { .. }
-			| Utility::dispatch_as_fallible { .. }
-			| Utility::with_weight { .. } => true,
-			// The call is the other account's, which may be a verifier.
-			Utility::as_derivative { index, call } => is_beyond(
-				&pallet_utility::derivative_account_id(signer.clone(), *index),
-				call,
-			),
-			_ => false,
-		},
+				| Utility::dispatch_as_fallible { .. }
+				| Utility::with_weight { .. }
+		),
 		_ => false,
 	}
 }
@@ -238,7 +267,7 @@ impl pallet_balances::Config for Runtime {
 	type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
 	type FreezeIdentifier = RuntimeFreezeReason;
 	type MaxFreezes = VariantCountOf<RuntimeFreezeReason>;
-	/// No pallet here uses locks or reserves: holds have replaced them.
+	/// No pallet here uses locks or named reserves. Multisig and proxy reserve without names.
 	type MaxLocks = ConstU32<0>;
 	type MaxReserves = ConstU32<0>;
 	type ReserveIdentifier = [u8; 8];
@@ -283,6 +312,10 @@ const TARGET_FULLNESS: Perquintill = Perquintill::from_percent(25);
 /// Adjusts the fees' multiplier to how full of gas a block is: of normal and of operational transactions, since both
 /// carry bytes and execution that everyone pays for. At most, it is as full as normal ones alone can make it.
 ///
+/// What fits is what the block's own gas limit (H_l) allows, or the static limit of normal transactions if that is less.
+/// Otherwise miners who lower H_l would have blocks that are full and look empty, so that the price would fall while
+/// transactions wait.
+///
 /// In blocks that are full of bytes fees double in about 120 blocks, and in empty ones they halve in about 280. The
 /// formula is that of the framework's [`pallet_transaction_payment::TargetedFeeAdjustment`], which counts normal transactions only.
 pub struct AdjustFees;
@@ -291,7 +324,9 @@ impl Convert<Multiplier, Multiplier> for AdjustFees {
 	fn convert(previous: Multiplier) -> Multiplier {
 		let limits = RuntimeBlockWeights::get();
 		let normal = limits.get(DispatchClass::Normal).max_total;
-		let most = normal.unwrap_or(limits.max_block).ref_time().max(1);
+		let limit = ProofOfWork::gas_limit().saturating_mul(REF_TIME_PER_GAS);
+		let normal = normal.unwrap_or(limits.max_block).ref_time();
+		let most = normal.min(limit).max(1);
 		let block = System::block_weight();
 		let used = [DispatchClass::Normal, DispatchClass::Operational]
 			.map(|class| block.get(class).ref_time());
@@ -394,11 +429,11 @@ parameter_types! {
 	pub MaxMotionWeight: Weight = NORMAL_RATIO * RuntimeBlockWeights::get().max_block;
 }
 
-/// Who approved a motion of the verifiers.
-pub struct Ayes;
+/// The motions of the verifiers, in the council.
+pub struct CouncilMotions;
 
-impl Convert<pallet_verifiers::Call<Runtime>, Vec<AccountId>> for Ayes {
-	fn convert(call: pallet_verifiers::Call<Runtime>) -> Vec<AccountId> {
+impl pallet_verifiers::Motions<pallet_verifiers::Call<Runtime>, AccountId> for CouncilMotions {
+	fn ayes(call: pallet_verifiers::Call<Runtime>) -> Vec<AccountId> {
 		let motion = BlakeTwo256::hash_of(&RuntimeCall::Verifiers(call));
 		let votes = pallet_collective::Voting::<Runtime, Instance1>::get(motion).encode();
 		// The collective's index, threshold and ayes come first. It does not publish these fields.
@@ -407,6 +442,20 @@ impl Convert<pallet_verifiers::Call<Runtime>, Vec<AccountId>> for Ayes {
 			.ok()
 			.flatten()
 			.map_or_else(Vec::new, |(_, _, ayes)| ayes)
+	}
+
+	/// The council keeps the place of a motion that is closed until someone releases it. In a session, at most those
+	/// are closed that the verifiers vote on.
+	fn forget_closed() {
+		use pallet_collective::{CostOf, ProposalOf};
+		let closed: Vec<_> = CostOf::<Runtime, Instance1>::iter_keys()
+			.filter(|motion| !ProposalOf::<Runtime, Instance1>::contains_key(motion))
+			.collect();
+		for motion in closed {
+			// It fails only for open motions.
+			let released = Council::release_proposal_cost(RuntimeOrigin::root(), motion);
+			debug_assert!(released.is_ok());
+		}
 	}
 }
 
@@ -434,7 +483,6 @@ impl pallet_verifiers::Finality<BlockNumber> for Finality {
 impl pallet_verifiers::Config for Runtime {
 	#[cfg(feature = "runtime-benchmarks")]
 	type BenchmarkHelper = RegisteredProducers;
-	type Ayes = Ayes;
 	type Currency = Balances;
 	type Deposit = ConstU128<{ 100 * UNIT }>;
 	type Finality = Finality;
@@ -442,6 +490,7 @@ impl pallet_verifiers::Config for Runtime {
 	type Members = Council;
 	type MembersChangeWeight = CouncilChangeWeight;
 	type Motion = EnsureMembers<AccountId, Instance1, 1>;
+	type Motions = CouncilMotions;
 	type Producers = RegisteredProducers;
 	type UnbondingSessions = ConstU32<UNBONDING_SESSIONS>;
 	type WeightInfo = pallet_verifiers::weights::SubstrateWeight<Runtime>;
@@ -530,6 +579,36 @@ impl pallet_utility::Config for Runtime {
 	type RuntimeCall = RuntimeCall;
 	type RuntimeEvent = RuntimeEvent;
 	type WeightInfo = pallet_utility::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_multisig::Config for Runtime {
+	type BlockNumberProvider = System;
+	type Currency = Balances;
+	/// One entry of 88 bytes, and 32 bytes for each approval.
+	type DepositBase = ConstU128<{ deposit(1, 88) }>;
+	type DepositFactor = ConstU128<{ deposit(0, 32) }>;
+	type MaxSignatories = ConstU32<MAX_SIGNATORIES>;
+	type RuntimeCall = RuntimeCall;
+	type RuntimeEvent = RuntimeEvent;
+	type WeightInfo = pallet_multisig::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_proxy::Config for Runtime {
+	type AnnouncementDepositBase = ConstU128<{ deposit(1, 16) }>;
+	/// An account, a hash and a block's number.
+	type AnnouncementDepositFactor = ConstU128<{ deposit(0, 68) }>;
+	type BlockNumberProvider = System;
+	type CallHasher = BlakeTwo256;
+	type Currency = Balances;
+	type MaxPending = ConstU32<MAX_PROXIES>;
+	type MaxProxies = ConstU32<MAX_PROXIES>;
+	type ProxyDepositBase = ConstU128<{ deposit(1, 16) }>;
+	/// An account, a kind and a delay.
+	type ProxyDepositFactor = ConstU128<{ deposit(0, 37) }>;
+	type ProxyType = ProxyType;
+	type RuntimeCall = RuntimeCall;
+	type RuntimeEvent = RuntimeEvent;
+	type WeightInfo = pallet_proxy::weights::SubstrateWeight<Runtime>;
 }
 
 impl pallet_sudo::Config for Runtime {

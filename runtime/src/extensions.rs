@@ -3,7 +3,7 @@
 
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use core::marker::PhantomData;
-use frame_support::{ensure, traits::Get, weights::Weight};
+use frame_support::{traits::Get, weights::Weight};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
 use sp_runtime::{
@@ -14,9 +14,9 @@ use sp_runtime::{
 
 /// Which calls need more than a signature.
 pub trait RootCalls: frame_system::Config {
-	/// Returns whether a call, or a call that it wraps, fails whenever this account signs it: it needs the
-	/// origin of the superuser or of the verifiers' council.
-	fn is_beyond(signer: &Self::AccountId, call: &Self::RuntimeCall) -> bool;
+	/// Returns why a call, or a call that it carries out, fails whenever this account signs it: it needs the origin of the
+	/// superuser or of the verifiers' council, or that council would refuse it.
+	fn refusal(signer: &Self::AccountId, call: &Self::RuntimeCall) -> Option<InvalidTransaction>;
 }
 
 /// Rejects a signed transaction whose call no signature is enough for, before it takes a place in a block.
@@ -56,8 +56,9 @@ where
 	type Pre = ();
 
 	fn weight(&self, _: &T::RuntimeCall) -> Weight {
-		// At most two entries are read, the superuser's key and the list of verifiers.
-		T::DbWeight::get().reads(2)
+		// At most five entries are read: the superuser's key, the lists of verifiers in the council and in the pallet, a
+		// restart of finality, and an account's proxies.
+		T::DbWeight::get().reads(5)
 	}
 
 	fn validate(
@@ -71,11 +72,10 @@ where
 		_source: TransactionSource,
 	) -> ValidateResult<Self::Val, T::RuntimeCall> {
 		let signer = origin.as_system_origin_signer();
-		ensure!(
-			signer.is_none_or(|signer| !T::is_beyond(signer, call)),
-			InvalidTransaction::Call
-		);
-		Ok((ValidTransaction::default(), (), origin))
+		match signer.and_then(|signer| T::refusal(signer, call)) {
+			Some(refusal) => Err(refusal.into()),
+			None => Ok((ValidTransaction::default(), (), origin)),
+		}
 	}
 
 	impl_tx_ext_default!(T::RuntimeCall; prepare);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The runtime: the code that executes blocks, compiled to Wasm and stored in the chain's state. The
 //! pallets contain all the rules, and this crate only combines them. It contains their configurations
-//! ([`configs`]), a transaction extension ([`extensions`]), the runtime APIs ([`apis`]), the genesis presets
-//! ([`genesis`]) and the [`migrations`].
+//! ([`configs`]), who may act for whom ([`delegation`]), a transaction extension ([`extensions`]), the runtime APIs
+//! ([`apis`]), the genesis presets ([`genesis`]) and the [`migrations`].
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // The code written here is documented; the code that the runtime's macros generate from it is not.
@@ -19,6 +19,7 @@ mod benchmarks;
 
 pub mod apis;
 pub mod configs;
+pub mod delegation;
 pub mod extensions;
 pub mod genesis;
 pub mod migrations;
@@ -59,8 +60,8 @@ pub type Executive = frame_executive::Executive<
 
 /// The checks of every transaction, in this order.
 ///
-/// `CheckRootCalls` comes early, before a transaction takes any of a block's room. It shares a place because a
-/// tuple has at most twelve.
+/// `CheckRootCalls` comes early, before a transaction takes any of a block's room. It and `CheckMetadataHash` share
+/// places because a tuple has at most twelve.
 /// `CheckGasLimit` must follow `CheckWeight`, because it reads the sum that `CheckWeight` updates.
 /// `WeightReclaim` must be last, because only then is all unspent weight known.
 pub type TxExtension = (
@@ -76,7 +77,10 @@ pub type TxExtension = (
 	frame_system::CheckNonce<Runtime>,
 	frame_system::CheckWeight<Runtime>,
 	pallet_proof_of_work::CheckGasLimit<Runtime>,
-	pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
+	(
+		pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
+		frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
+	),
 	pallet_data_sharing::DirectCall<Runtime>,
 	frame_system::WeightReclaim<Runtime>,
 );
@@ -115,7 +119,11 @@ pub fn tx_extension(era: generic::Era, nonce: Nonce, tip: Balance) -> TxExtensio
 		frame_system::CheckNonce::from(nonce),
 		frame_system::CheckWeight::new(),
 		pallet_proof_of_work::CheckGasLimit::new(),
-		pallet_transaction_payment::ChargeTransactionPayment::from(tip),
+		(
+			pallet_transaction_payment::ChargeTransactionPayment::from(tip),
+			// Programs that sign on their own know the metadata; the hash is for devices that have to be shown it.
+			frame_metadata_hash_extension::CheckMetadataHash::new(false),
+		),
 		pallet_data_sharing::DirectCall::new(),
 		frame_system::WeightReclaim::new(),
 	)
@@ -182,4 +190,8 @@ mod runtime {
 	pub type Council = pallet_collective<Instance1>;
 	#[runtime::pallet_index(12)]
 	pub type Facts = pallet_facts;
+	#[runtime::pallet_index(13)]
+	pub type Multisig = pallet_multisig;
+	#[runtime::pallet_index(14)]
+	pub type Proxy = pallet_proxy;
 }

@@ -28,6 +28,7 @@ use sp_runtime::{
 	BuildStorage, Digest, DigestItem, DispatchError, OpaqueExtrinsic,
 };
 
+mod delegation;
 mod facts;
 mod fees;
 mod sharing;

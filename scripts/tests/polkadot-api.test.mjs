@@ -66,7 +66,7 @@ test('every call of data sharing exists, with its documentation', { timeout }, (
 		...['register', 'deregister', 'setEncryptionKey', 'removeEncryptionKey'],
 		...['createDataset', 'removeDataset', 'startEpoch', 'store', 'removeRecord', 'freeLeaf'],
 		...['openRecord', 'storeChunk', 'setPolicy', 'clearPolicy'],
-		...['requestAccess', 'cancelRequest', 'rejectRequest', 'addAuthorize', 'revoke', 'settle', 'renounce', 'setClosed'],
+		...['requestAccess', 'cancelRequest', 'rejectRequest', 'addAuthorize', 'revoke', 'settle', 'renounce', 'setClosed', 'recountSold'],
 	]) {
 		assert.ok(calls[name], `the call ${name} is missing`);
 	}

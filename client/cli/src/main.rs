@@ -2,7 +2,7 @@
 //! `isthmus`: the program for people and scripts that use an Isthmus chain.
 //!
 //! Each subcommand is a file with `Opts` and `run`, a thin layer over [`isthmus_sdk`]. `run` returns a
-//! [`Report`], which is printed here; `revoke` and `serve` print before they end. Results go to stdout and
+//! [`Report`], which is printed here; `revoke`, `serve` and `feed` print before they end. Results go to stdout and
 //! everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
@@ -17,7 +17,10 @@ mod confirm;
 mod context;
 mod dataset;
 mod error;
+mod facts;
+mod feed;
 mod fetch;
+mod input;
 mod key;
 mod key_file;
 mod list;
@@ -38,6 +41,7 @@ mod request;
 mod requests;
 mod revoke;
 mod risk;
+mod runtime;
 mod serve;
 mod settle;
 mod status;
@@ -96,6 +100,10 @@ enum Command {
 	Settle(settle::Opts),
 	/// Grant requests automatically, as the datasets' policies allow
 	Serve(serve::Opts),
+	/// Report facts, issue credentials, and evaluate conditions on them
+	Facts(facts::Opts),
+	/// Ask HTTPS endpoints for values, and report them as facts
+	Feed(feed::Opts),
 	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
 	/// List datasets, records or grants
@@ -120,26 +128,6 @@ enum Command {
 	Man(man::Opts),
 }
 
-impl Command {
-	/// Returns whether the command may send transactions.
-	fn acts(&self) -> bool {
-		!matches!(
-			self,
-			Self::Fetch(_)
-				| Self::List(_)
-				| Self::Trace(_)
-				| Self::Receipt(_)
-				| Self::Verify(_)
-				| Self::Balance(_)
-				| Self::Requests(_)
-				| Self::Status(_)
-				| Self::Risk(_)
-				| Self::Completions(_)
-				| Self::Man(_)
-		)
-	}
-}
-
 /// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
@@ -149,15 +137,14 @@ fn main() -> ExitCode {
 		Err(error) => return explain(&error),
 	};
 	let output = options.output();
-	let acts = command.acts();
+	let sent = options.sent.clone();
 	let checked = options::check_variables();
 	let printed = checked
-		.and_then(|()| run(command, options))
+		.and_then(|()| runtime::start()?.block_on(run(command, options)))
 		.and_then(|answer| match answer {
-			Some(report) => output.print(&*report).map_err(|error| match acts {
-				true => report::unreported(error, &report.to_string()),
-				false => error,
-			}),
+			Some(report) => output
+				.print(&*report)
+				.map_err(|error| report::unreported(error, &report.to_string(), sent.last())),
 			None => Ok(()),
 		});
 	match (printed, output) {
@@ -196,7 +183,6 @@ fn explain(error: &clap::Error) -> ExitCode {
 	}
 }
 
-#[tokio::main(worker_threads = 2)]
 async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 	match command {
 		Command::Key(opts) => key::run(opts, options).await.map(Some),
@@ -212,6 +198,8 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Renounce(opts) => renounce::run(opts, options).await.map(report),
 		Command::Settle(opts) => settle::run(opts, options).await.map(report),
 		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
+		Command::Facts(opts) => facts::run(opts, options).await.map(Some),
+		Command::Feed(opts) => feed::run(opts, options).await.map(nothing),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),

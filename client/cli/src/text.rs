@@ -85,9 +85,9 @@ pub(crate) fn amount(text: &str) -> Result<Balance, String> {
 }
 
 fn parse_amount(text: &str) -> Option<Balance> {
-	let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+	let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
 	let mut characters = whole.bytes().chain(decimals.bytes());
-	if decimals.len() > DECIMALS || !characters.all(|c| c.is_ascii_digit()) {
+	if decimals.is_empty() || decimals.len() > DECIMALS || !characters.all(|c| c.is_ascii_digit()) {
 		return None;
 	}
 	let whole: Balance = whole.parse().ok()?;
@@ -242,6 +242,7 @@ mod tests {
 		for text in [
 			"",
 			".5",
+			"1.",
 			"-1",
 			"1.0000000000001",
 			"x",

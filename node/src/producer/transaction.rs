@@ -108,7 +108,8 @@ pub fn signed_call<E>(
 		(),
 		(),
 		(),
-		(),
+		// The hash of the metadata is not signed.
+		((), None),
 		(),
 		(),
 	);

@@ -53,8 +53,16 @@ fn the_transaction_registers_the_producer_and_is_signed_for_its_chain() {
 	assert_eq!((extension.5 .0, extension.6 .0), (Era::mortal(64, 100), 3));
 	assert!(signature.verify(&signed_over[..], &Eve.to_account_id()));
 	// The signature also covers the versions, the genesis hash and the block at which the lifetime starts,
-	// although they are not part of the transaction.
-	let tail = (7_u32, 1_u32, context().genesis, context().begin.1).encode();
+	// although they are not part of the transaction; and that there is no hash of the metadata.
+	let metadata_hash = None::<[u8; 32]>;
+	let tail = (
+		7_u32,
+		1_u32,
+		context().genesis,
+		context().begin.1,
+		metadata_hash,
+	)
+		.encode();
 	assert!(signed_over.ends_with(&tail));
 }
 

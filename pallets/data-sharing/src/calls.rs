@@ -781,5 +781,27 @@ mod calls {
 			});
 			Ok(())
 		}
+
+		/// Counts again what readers have paid for on an epoch of a dataset of this account.
+		///
+		/// The chain keeps one range of leaves for all grants on an epoch, from the first leaf that one of them covers to
+		/// the last. It stays as it is when one of several grants ends, is revoked or is given up. With the others at
+		/// hand, this call narrows it to them, so that records that only the one covered can be removed.
+		///
+		/// - `grants`: all active grants on the epoch that were paid for, in ascending order, at most `MAX_RECOUNTED`.
+		#[pallet::call_index(22)]
+		#[pallet::weight(
+			// More than reading a grant takes.
+			T::WeightInfo::expire_grant().saturating_mul((grants.len() as u64).saturating_add(1))
+		)]
+		pub fn recount_sold(
+			origin: OriginFor<T>,
+			dataset: DatasetId,
+			epoch: Epoch,
+			grants: BoundedVec<GrantId, ConstU32<MAX_RECOUNTED>>,
+		) -> DispatchResult {
+			let owner = ensure_signed(origin)?;
+			Self::do_recount_sold(owner, dataset, epoch, &grants)
+		}
 	}
 }

@@ -148,7 +148,9 @@ mod errors {
 		/// The name begins or ends with a space, or has two spaces in a row or an unusual one.
 		NameSpaces,
 		/// A reader paid for access to the record, and its term is not over: revoke its grant first, which pays
-		/// back the rest.
+		/// back the rest. If no grant that is left covers the record, send `recount_sold`, and then remove it.
 		RecordPaidFor,
+		/// The grants are not all that were paid for on this epoch: name each one that is active once, in ascending order.
+		NotAllSold,
 	}
 }

@@ -546,6 +546,40 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
+	/// Narrows what is sold on an epoch to what these grants cover, if they are all that count there.
+	pub(crate) fn do_recount_sold(
+		owner: T::AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+		grants: &[GrantId],
+	) -> DispatchResult {
+		let is_ascending = grants.windows(2).all(|pair| pair[0] < pair[1]);
+		let place = (&owner, dataset, epoch);
+		let counted = SoldRanges::<T>::get(place)
+			.filter(|sold| is_ascending && sold.grants == grants.len() as u64)
+			.ok_or(Error::<T>::NotAllSold)?;
+		let mut narrow: Option<Sold<_>> = None;
+		for id in grants {
+			let grant = Grants::<T>::get(id).ok_or(Error::<T>::NotAllSold)?;
+			let is_here = (&grant.owner, grant.scope.dataset, grant.scope.epoch) == place;
+			ensure!(is_here && Self::is_sold(&grant), Error::<T>::NotAllSold);
+			let Scope { from, to, .. } = grant.scope;
+			let sold = narrow.get_or_insert(Sold {
+				grants: counted.grants,
+				from,
+				to,
+				paid: grant.paid_from,
+				until: grant.paid_until,
+			});
+			sold.from = sold.from.min(from);
+			sold.to = sold.to.max(to);
+			sold.paid = sold.paid.max(grant.paid_from);
+			sold.until = sold.until.max(grant.paid_until);
+		}
+		SoldRanges::<T>::set(place, narrow);
+		Ok(())
+	}
+
 	/// Counts a grant no longer, if it was paid for. The caller is about to end or remove it.
 	fn note_no_longer_sold(grant: &GrantOf<T>) {
 		if !Self::is_sold(grant) {

@@ -156,6 +156,8 @@ pub mod pallet {
 
 	/// The maximum number of entries that one `settle` call ends.
 	pub const MAX_SETTLED: u32 = 64;
+	/// The maximum number of grants in a call of `recount_sold`.
+	pub const MAX_RECOUNTED: u32 = 256;
 
 	/// The layout of the storage: 1 since requests hold what their grants will take.
 	pub(crate) const STORAGE_VERSION: StorageVersion =

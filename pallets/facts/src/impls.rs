@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the calls do.
 
-use crate::{
-	agreement::agreed,
-	pallet::*,
-	types::{Credential, Report, Seconds, Source},
-};
+use crate::{pallet::*, Credential, Report, Seconds, Source};
 use alloc::vec::Vec;
-use codec::MaxEncodedLen;
+use codec::{Encode, MaxEncodedLen};
 use core::cmp::Ordering;
 use frame_support::{
 	ensure,
@@ -31,6 +27,7 @@ impl<T: Config> Pallet<T> {
 		fresh: u32,
 	) -> DispatchResult {
 		Self::check_source(&reporters, quorum, fresh)?;
+		Self::check_name(&owner, &name)?;
 		ensure!(!Sources::<T>::contains_key(&name), Error::<T>::NameTaken);
 		let deposit = Self::source_deposit(&name, &reporters);
 		Self::adjust(HoldReason::Source, &owner, Zero::zero(), deposit)?;
@@ -126,7 +123,7 @@ impl<T: Config> Pallet<T> {
 		let last = reports.iter_mut().find(|last| last.reporter == reporter);
 		if let Some(last) = last {
 			ensure!(observed > last.observed, Error::<T>::NotNewer);
-			(last.value, last.observed, last.response) = (value.clone(), observed, response);
+			(last.value, last.observed, last.response) = (value.clone(), observed, response.0);
 		} else {
 			let deposit = Self::report_deposit();
 			Self::adjust(HoldReason::Report, &reporter, Zero::zero(), deposit)?;
@@ -134,11 +131,11 @@ impl<T: Config> Pallet<T> {
 				reporter: reporter.clone(),
 				value: value.clone(),
 				observed,
-				response,
+				response: response.0,
 				deposit,
 			});
 		}
-		let fact = Self::agreement(&entry, &reports, None);
+		let fact = entry.fact(&reports, now, None);
 		Reports::<T>::insert(&source, &topic, BoundedVec::truncate_from(reports));
 		Self::deposit_event(Event::Reported {
 			source,
@@ -222,24 +219,7 @@ impl<T: Config> Pallet<T> {
 	/// Returns the fact of a source on a topic by the reports that are at most this old, in seconds.
 	pub(crate) fn agreed_fact(source: &Name, topic: &Name, oldest: Option<u32>) -> Option<Value> {
 		let entry = Sources::<T>::get(source)?;
-		Self::agreement(&entry, &Reports::<T>::get(source, topic), oldest)
-	}
-
-	/// Returns what the reports that count agree on.
-	fn agreement(
-		source: &SourceOf<T>,
-		reports: &[ReportOf<T>],
-		oldest: Option<u32>,
-	) -> Option<Value> {
-		let oldest = oldest.unwrap_or(u32::MAX).min(source.fresh);
-		let now = Self::now();
-		let values: Vec<_> = reports
-			.iter()
-			.filter(|report| source.reporters.contains(&report.reporter))
-			.filter(|report| now.saturating_sub(report.observed) <= oldest.into())
-			.map(|report| report.value.clone())
-			.collect();
-		agreed(&values, source.quorum as usize)
+		entry.fact(&Reports::<T>::get(source, topic), Self::now(), oldest)
 	}
 
 	/// Checks what an owner chooses for a source.
@@ -254,6 +234,21 @@ impl<T: Config> Pallet<T> {
 		let is_majority = quorum.saturating_mul(2) > count;
 		ensure!(is_majority && quorum <= count, Error::<T>::InvalidQuorum);
 		ensure!(fresh > 0, Error::<T>::NoTime);
+		Ok(())
+	}
+
+	/// Refuses a name whose part before the first `/` is someone else's: that of an account, or of its source.
+	fn check_name(owner: &T::AccountId, name: &Name) -> DispatchResult {
+		let first = name.as_str().split('/').next().unwrap_or_default();
+		let is_free = match account_digits(first) {
+			Some(digits) => owner.encode().starts_with(&digits),
+			None if first == name.as_str() => true,
+			None => Name::new(first)
+				.ok()
+				.and_then(Sources::<T>::get)
+				.is_none_or(|source| source.owner == *owner),
+		};
+		ensure!(is_free, Error::<T>::NameOfAnother);
 		Ok(())
 	}
 
@@ -301,4 +296,13 @@ impl<T: Config> Pallet<T> {
 		}
 		Ok(())
 	}
+}
+
+/// Returns the bytes with which the account's id begins that alone may use a name beginning with this part: `x` and 32
+/// hexadecimal digits. `None` if the part names no account.
+fn account_digits(part: &str) -> Option<[u8; 16]> {
+	let digits = part.strip_prefix('x').filter(|digits| digits.len() == 32)?;
+	let mut bytes = [0; 16];
+	hex::decode_to_slice(digits, &mut bytes).ok()?;
+	Some(bytes)
 }

@@ -17,6 +17,10 @@
 //! the condition names, and its owner, who can change the source's accounts. No other source's facts affect it. A name is
 //! never given to a second owner, even after its source is closed: a condition that names it would trust a stranger.
 //!
+//! What a name begins with, up to its first `/`, may be someone's own: the owner of the source `weather` alone creates
+//! `weather/beijing`, and the account whose id begins with the bytes `0123…` alone creates `x0123…/beijing` (32 digits).
+//! No one can take such a name first.
+//!
 //! A **credential** is what one account, the issuer, says about another until a time: "an accredited hospital". It
 //! means as much as its issuer.
 //!
@@ -38,16 +42,15 @@
 //!
 //! ## Files
 //!
-//! `agreement`: what several reports amount to. `impls`: what the calls do. `known`: facts and credentials as a
-//! condition sees them. `try_state`: the invariants of the state. [`types`]: the entries. [`weights`]: the costs of
-//! the calls.
+//! `impls`: what the calls do. `known`: facts and credentials as a condition sees them. `try_state`: the invariants of
+//! the state. [`weights`]: the costs of the calls. `isthmus_conditions::facts` defines the entries, and what several
+//! reports amount to.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
-mod agreement;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod impls;
@@ -57,12 +60,11 @@ mod mock;
 #[cfg(test)]
 mod tests;
 mod try_state;
-pub mod types;
 pub mod weights;
 
+pub use isthmus_conditions::facts::{Credential, Report, Seconds, Source};
 pub use known::Known;
 pub use pallet::*;
-pub use types::{Credential, Report, Seconds, Source};
 pub use weights::WeightInfo;
 
 use polkadot_sdk::*;
@@ -87,10 +89,10 @@ pub mod pallet {
 	/// Accounts that report for a source.
 	pub type ReportersOf<T> =
 		BoundedVec<<T as frame_system::Config>::AccountId, <T as Config>::MaxReporters>;
-	/// [`types::Source`] on this chain.
+	/// [`Source`] on this chain.
 	pub type SourceOf<T> =
 		Source<<T as frame_system::Config>::AccountId, BalanceOf<T>, ReportersOf<T>>;
-	/// [`types::Report`] on this chain.
+	/// [`Report`] on this chain.
 	pub type ReportOf<T> = Report<<T as frame_system::Config>::AccountId, BalanceOf<T>>;
 
 	/// The pallet's parameters.
@@ -143,7 +145,8 @@ pub mod pallet {
 	}
 
 	/// The version of the pallet's state.
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	const STORAGE_VERSION: StorageVersion =
+		StorageVersion::new(isthmus_conditions::facts::STORAGE_VERSION);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
@@ -302,6 +305,9 @@ pub mod pallet {
 		EndIsPast,
 		/// The account has issued no such credential: check the account that it is about, and its kind.
 		UnknownCredential,
+		/// The name's part before the first `/` belongs to another account, or to the owner of the source with that name:
+		/// begin it with `x` and the first 32 hexadecimal digits of the caller's account id, or choose another name.
+		NameOfAnother,
 	}
 
 	#[pallet::hooks]
@@ -337,7 +343,9 @@ pub mod pallet {
 		///
 		/// The caller owns it, and pays its deposit. Its name is never given to a second owner.
 		///
-		/// - `name`: how conditions name the source.
+		/// - `name`: how conditions name the source. One whose part before the first `/` is the name of a source can only be
+		///   taken by that source's owner, and one whose part is `x` and 32 hexadecimal digits only by the account whose id
+		///   begins with them.
 		/// - `reporters`: the accounts that report for it.
 		/// - `quorum`: how many of them must have reported lately, and agree, for a fact; more than half of them.
 		/// - `fresh`: for how many seconds after its observation a report counts.

@@ -6,8 +6,8 @@
 
 use crate::{
 	pallet::{
-		AccountsOf, AgreedRestart, AgreedUpgrade, Config, Delays, Error, Event, KnownSet, Pallet,
-		SessionIndex, StartedRestart, Verifiers, VoterSets, KEPT_SETS,
+		AccountsOf, AgreedRestart, AgreedUpgrade, Call, Config, Delays, Error, Event, KnownSet,
+		Pallet, SessionIndex, StartedRestart, Verifiers, VoterSets, KEPT_SETS,
 	},
 	types::{Finality, Restart, Restarting, Upgrade, VoterSet},
 	weights::WeightInfo,
@@ -38,6 +38,24 @@ impl<T: Config> Pallet<T> {
 		let (ayes, all) = T::Motion::ensure_origin(origin)?;
 		ensure!(more_than_two_thirds(ayes, all), DispatchError::BadOrigin);
 		Ok(())
+	}
+
+	/// Returns how many votes a motion with this call needs, with the verifiers of now: the fewest that are more than two
+	/// thirds of those who decide on it. A motion whose threshold is another number can only do harm: it is refused when it
+	/// is carried, or it holds the call's place although enough have agreed.
+	pub fn votes_needed(call: &Call<T>) -> u32 {
+		let none = AccountsOf::<T>::new();
+		let (absent, least) = match call {
+			Call::restart_finality { absent, .. } if !absent.is_empty() => (absent.clone(), 2),
+			Call::cancel_restart {} => {
+				let agreed = AgreedRestart::<T>::get();
+				(agreed.map_or(none, |restart| restart.absent), 1)
+			}
+			_ => (none, 1),
+		};
+		let all = Verifiers::<T>::get().len();
+		let left: u32 = all.saturating_sub(absent.len()).saturated_into();
+		(left.saturating_mul(2) / 3).saturating_add(1).max(least)
 	}
 
 	/// Notes an upgrade that is authorized after its delay.

@@ -93,7 +93,9 @@ pub mod weights;
 pub use benchmarking::BenchmarkHelper;
 pub use pallet::*;
 pub use session::{MustStay, SessionBlocks};
-pub use types::{Bond, Finality, GovernmentDelays, Restart, Restarting, Upgrade, Voter, VoterSet};
+pub use types::{
+	Bond, Finality, GovernmentDelays, Motions, Restart, Restarting, Upgrade, Voter, VoterSet,
+};
 pub use weights::WeightInfo;
 
 use polkadot_sdk::*;
@@ -111,10 +113,7 @@ pub mod pallet {
 	};
 	use frame_system::pallet_prelude::*;
 	use sp_consensus_grandpa::{AuthorityId, EquivocationProof, RoundNumber, SetId};
-	use sp_runtime::{
-		traits::{Convert, Zero},
-		BoundedBTreeMap,
-	};
+	use sp_runtime::{traits::Zero, BoundedBTreeMap};
 
 	/// The number of a session, counted from 0.
 	pub type SessionIndex = u32;
@@ -177,8 +176,8 @@ pub mod pallet {
 		/// decides how many are enough.
 		type Motion: EnsureOrigin<Self::RuntimeOrigin, Success = (u32, u32)>;
 
-		/// Returns who approved a motion with this call, while it is executed; no one if it was executed with one vote.
-		type Ayes: Convert<Call<Self>, Vec<Self::AccountId>>;
+		/// The motions on which the verifiers vote.
+		type Motions: Motions<Call<Self>, Self::AccountId>;
 
 		/// The members who vote on a [`Config::Motion`]; the pallet keeps them equal to the verifiers.
 		type Members: ChangeMembers<Self::AccountId> + InitializeMembers<Self::AccountId>;
@@ -286,7 +285,7 @@ pub mod pallet {
 		pub upgrade_delay: BlockNumberFor<T>,
 		/// For how many blocks nothing must have been finalized before a restart of finality can be agreed to.
 		pub stalled_blocks: BlockNumberFor<T>,
-		/// How many blocks a restart that was agreed to waits for objections.
+		/// How many blocks a restart that was agreed to waits for objections. At least as many as `forced_delay`.
 		pub restart_delay: BlockNumberFor<T>,
 		/// How many blocks GRANDPA waits with the new voters after the block that announces them: long enough
 		/// that no fork will replace that block.
@@ -312,6 +311,15 @@ pub mod pallet {
 			assert!(
 				!self.session_blocks.is_zero(),
 				"verifiers.sessionBlocks is 0: a session has at least one block"
+			);
+			// Otherwise a second restart could be announced before GRANDPA takes one, and would be lost: it takes one when
+			// twice the delay of the last one is over.
+			assert!(
+				self.restart_delay >= self.forced_delay,
+				"verifiers.restartDelay is {:?}, less than verifiers.forcedDelay, {:?}: GRANDPA would not take a second restart \
+				 of finality, so make it at least as long",
+				self.restart_delay,
+				self.forced_delay,
 			);
 			SessionLength::<T>::put(self.session_blocks);
 			Delays::<T>::put(GovernmentDelays {
@@ -653,7 +661,7 @@ pub mod pallet {
 					absent: absent.clone(),
 				};
 				let is_left = |who: &&T::AccountId| !absent.contains(*who);
-				ayes = T::Ayes::convert(call).iter().filter(is_left).count() as u32;
+				ayes = T::Motions::ayes(call).iter().filter(is_left).count() as u32;
 			}
 			Self::do_restart_finality(ayes, set, finalized, absent)
 		}

@@ -18,7 +18,7 @@ use sp_core::{
 use sp_runtime::{
 	impl_opaque_keys,
 	testing::UintAuthorityId,
-	traits::{BlakeTwo256, Convert, ConvertInto, Dispatchable, Hash as _, OpaqueKeys},
+	traits::{BlakeTwo256, ConvertInto, Dispatchable, Hash as _, OpaqueKeys},
 	BoundToRuntimeAppPublic, BuildStorage, DispatchError, DispatchResult, RuntimeAppPublic,
 };
 use std::collections::BTreeSet;
@@ -171,6 +171,7 @@ pub(crate) const PAUPER: u64 = 10;
 parameter_types! {
 	pub static CurrentVoters: Vec<(u64, u64)> = vec![];
 	pub static SetId: u64 = 0;
+	pub static Forgotten: u32 = 0;
 	pub static Noted: Option<(u64, u64)> = None;
 	pub static Forced: Option<ForcedChange> = None;
 	pub static Registered: BTreeSet<u64> = BTreeSet::new();
@@ -202,11 +203,11 @@ impl frame_support::traits::Contains<u64> for Producers {
 	}
 }
 
-/// Who approved a motion.
-pub struct Ayes;
+/// The motions in the collective.
+pub struct CouncilMotions;
 
-impl Convert<VerifiersCall, Vec<u64>> for Ayes {
-	fn convert(call: VerifiersCall) -> Vec<u64> {
+impl Motions<VerifiersCall, u64> for CouncilMotions {
+	fn ayes(call: VerifiersCall) -> Vec<u64> {
 		let motion = BlakeTwo256::hash_of(&RuntimeCall::Verifiers(call));
 		let votes = pallet_collective::Voting::<Test, Instance1>::get(motion).encode();
 		let votes = <Option<(u32, u32, Vec<u64>)>>::decode(&mut &votes[..]);
@@ -214,10 +215,13 @@ impl Convert<VerifiersCall, Vec<u64>> for Ayes {
 			.expect("as the collective encodes it")
 			.map_or_else(Vec::new, |(_, _, ayes)| ayes)
 	}
+
+	fn forget_closed() {
+		Forgotten::mutate(|times| *times += 1);
+	}
 }
 
 impl Config for Test {
-	type Ayes = Ayes;
 	type Currency = Balances;
 	type Deposit = ConstU64<DEPOSIT>;
 	type Finality = Grandpa;
@@ -225,6 +229,7 @@ impl Config for Test {
 	type Members = Council;
 	type MembersChangeWeight = MembersChangeWeight;
 	type Motion = EnsureMembers<u64, Instance1, 1>;
+	type Motions = CouncilMotions;
 	type Producers = Producers;
 	type UnbondingSessions = ConstU32<UNBONDING>;
 	type WeightInfo = weights::SubstrateWeight<Test>;
@@ -257,6 +262,16 @@ impl pallet_collective::Config<Instance1> for Test {
 
 /// Builds a genesis with these verifiers, in this order, and sessions of `session_blocks` blocks.
 pub(crate) fn build(verifiers: &[u64], session_blocks: u64) -> sp_io::TestExternalities {
+	build_with_delays(verifiers, session_blocks, RESTART_DELAY, FORCED_DELAY)
+}
+
+/// Builds a genesis as [`build`] does, with these delays of a restart of finality.
+pub(crate) fn build_with_delays(
+	verifiers: &[u64],
+	session_blocks: u64,
+	restart_delay: u64,
+	forced_delay: u64,
+) -> sp_io::TestExternalities {
 	let with_keys = |who: &u64| (*who, *who, key(*who));
 	RuntimeGenesisConfig {
 		balances: pallet_balances::GenesisConfig {
@@ -276,8 +291,8 @@ pub(crate) fn build(verifiers: &[u64], session_blocks: u64) -> sp_io::TestExtern
 			session_blocks,
 			upgrade_delay: UPGRADE_DELAY,
 			stalled_blocks: STALLED,
-			restart_delay: RESTART_DELAY,
-			forced_delay: FORCED_DELAY,
+			restart_delay,
+			forced_delay,
 		},
 		..Default::default()
 	}

@@ -7,7 +7,7 @@ use crate::{
 		Applicants, Config, Event, Pallet, SessionIndex, SessionLength, Unbonding, Verifiers,
 		VotingKeys,
 	},
-	types::{Finality, Voter},
+	types::{Finality, Motions, Voter},
 };
 use alloc::vec::Vec;
 use core::marker::PhantomData;
@@ -60,13 +60,14 @@ impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 
 	fn end_session(_: SessionIndex) {}
 
-	/// Tells GRANDPA of a restart of finality, notes whose keys vote in the session, and releases the deposits that are
-	/// due. The session pallet registers a whole
+	/// Tells GRANDPA of a restart of finality, notes whose keys vote in the session, releases the deposits that are due, and
+	/// forgets the motions that are closed. The session pallet registers a whole
 	/// block's weight for the first block of a session.
 	fn start_session(session: SessionIndex) {
 		Self::finish_restart(session);
 		Self::note_voters(session);
 		Self::release_due(session);
+		T::Motions::forget_closed();
 	}
 }
 

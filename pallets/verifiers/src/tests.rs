@@ -7,4 +7,5 @@ mod government;
 mod keys;
 mod random;
 mod sessions;
+mod state;
 mod voting;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The types in the pallet's state, and what the pallet asks of GRANDPA.
 
+use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
 use polkadot_sdk::{sp_consensus_grandpa::SetId, sp_runtime::DispatchResult};
 use scale_info::TypeInfo;
@@ -23,6 +24,15 @@ pub trait Finality<BlockNumber> {
 	///
 	/// Returns an error if GRANDPA refuses; then the next session tries again.
 	fn note_stalled(delay: BlockNumber, finalized: BlockNumber) -> DispatchResult;
+}
+
+/// The motions of the verifiers, in the collective in which they vote.
+pub trait Motions<Call, AccountId> {
+	/// Returns who approved the motion with this call, while it is executed; no one if it was executed with one vote.
+	fn ayes(call: Call) -> Vec<AccountId>;
+
+	/// Removes what the collective has left in the state of motions that are closed.
+	fn forget_closed();
 }
 
 /// A former verifier's deposit.

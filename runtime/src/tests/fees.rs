@@ -242,7 +242,7 @@ fn what_the_council_would_refuse_takes_no_place_in_a_block() {
 			.into()
 		};
 		let propose = |proposal| Call::<Runtime, Instance1>::propose {
-			threshold: 2,
+			threshold: 1,
 			proposal: Box::new(proposal),
 			length_bound: 1_000,
 		};
@@ -270,6 +270,26 @@ fn what_the_council_would_refuse_takes_no_place_in_a_block() {
 		}
 		assert!(validate(Alice, propose(admit()).into()).is_ok());
 		assert!(validate(Alice, vote().into()).is_ok());
+	});
+}
+
+/// Miners decide on H_l. Blocks that are full by it would otherwise look empty, and the price would fall.
+#[test]
+fn fees_rise_while_blocks_are_full_of_what_the_gas_limit_allows() {
+	let small = |parameters: &mut ChainParameters| parameters.genesis_gas_limit = 1_000_000;
+	Chain::test(DEV_RUNTIME_PRESET, small, |chain| {
+		let multiplier = TransactionPayment::<Runtime>::next_fee_multiplier;
+		chain.mine(vec![]);
+		let mut risen = multiplier();
+		for _ in 0..3 {
+			// A tenth of what the static limit allows.
+			let header = chain.mine(vec![(Bob, remark(MEBIBYTE * 2 / 5))]);
+			assert!(gas_used(&header) > 800_000);
+			assert!(multiplier() > risen, "{:?}", multiplier());
+			risen = multiplier();
+		}
+		chain.mine(vec![]);
+		assert!(multiplier() < risen);
 	});
 }
 

@@ -490,6 +490,63 @@ fn a_record_can_be_removed_when_what_is_left_is_paid_back_or_given_up() {
 	});
 }
 
+/// Sells leaves 0 to `to` for 20 blocks.
+fn bought_to(to: u64) -> GrantId {
+	let (request_id, grant) = (NextRequest::<Test>::get(), NextGrant::<Test>::get());
+	assert_ok!(submit(COMPANY, request(scope(0, to), 1000)));
+	let expiry = System::block_number() + 30;
+	let answer = authorize(COMPANY, scope(0, to), expiry, Some(request_id));
+	assert_ok!(submit(SCHOOL, answer));
+	grant
+}
+
+/// One purchase of a whole epoch locked all its records until the last term of all was over, although it was paid back.
+#[test]
+fn what_is_sold_is_narrowed_to_the_grants_that_are_left() {
+	with_dataset(|| {
+		for number in [3, 9, 12] {
+			assert_ok!(submit(SCHOOL, store(number)));
+		}
+		let recount = |grants: &[GrantId]| SharingCall::recount_sold {
+			dataset: 0,
+			epoch: 0,
+			grants: grants.to_vec().try_into().unwrap(),
+		};
+		assert_noop!(submit(SCHOOL, recount(&[])), Error::NotAllSold);
+		let (first, wide) = (bought_to(5), bought_to(1 << 32));
+		run_to(2);
+		let last = bought_to(7);
+		let free = NextGrant::<Test>::get();
+		assert_ok!(submit(SCHOOL, authorize(RIVAL, scope(0, 10), 50, None)));
+		assert!(!can_be_removed(12));
+		assert_ok!(submit(SCHOOL, revoke(wide)));
+		// The range is as wide as before.
+		assert!(!can_be_removed(12));
+		for wrong in [
+			&[][..],
+			&[first],
+			&[first, first],
+			&[last, first],
+			&[first, wide],
+			&[first, free],
+			&[first, last, free],
+			&[first, 100],
+		] {
+			assert_noop!(submit(SCHOOL, recount(wrong)), Error::NotAllSold);
+		}
+		assert_noop!(submit(RIVAL, recount(&[first, last])), Error::NotAllSold);
+		assert_ok!(submit(SCHOOL, recount(&[first, last])));
+		assert!(can_be_removed(12) && can_be_removed(9));
+		assert!(!can_be_removed(3));
+		// What was stored after the last payment that is left, too.
+		assert_ok!(submit(SCHOOL, revoke(last)));
+		assert_ok!(submit(SCHOOL, recount(&[first])));
+		let sold = SoldRanges::<Test>::get((SCHOOL, 0, 0)).unwrap();
+		assert_eq!((sold.grants, sold.from, sold.to), (1, 0, 5));
+		assert_eq!((sold.paid, sold.until), (1, 21));
+	});
+}
+
 #[test]
 fn what_was_not_paid_for_can_be_removed() {
 	with_dataset(|| {

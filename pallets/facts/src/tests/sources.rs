@@ -100,3 +100,34 @@ fn a_source_needs_its_deposit() {
 		assert!(!Sources::<Test>::contains_key(name("w")));
 	});
 }
+
+/// A stranger who saw a name in the pool could pay for it first, with a tip.
+#[test]
+fn a_name_under_anothers_account_or_source_cannot_be_taken() {
+	run(|| {
+		let of = |who: u8| format!("x{}", format!("{who:02x}").repeat(16));
+		for name in [of(ALICE), of(ALICE) + "/pm25", of(ALICE) + "/a/b"] {
+			assert_noop!(create(BOB, &name, &[BOB], 1), Error::NameOfAnother);
+			assert_ok!(create(ALICE, &name, &[BOB], 1));
+		}
+		// Who owns a name owns what begins with it, also after its source is closed.
+		assert_ok!(create(ALICE, "weather", &[BOB], 1));
+		assert_noop!(
+			create(BOB, "weather/beijing", &[BOB], 1),
+			Error::NameOfAnother
+		);
+		assert_ok!(create(ALICE, "weather/beijing", &[BOB], 1));
+		assert_ok!(close(ALICE, "weather"));
+		assert_noop!(
+			create(BOB, "weather/paris/north", &[BOB], 1),
+			Error::NameOfAnother
+		);
+		// Other names are whose who comes first, also those that only look like an account's.
+		let short = of(ALICE).replace("0101", "01");
+		for name in ["weathers/beijing", "weather.beijing", &short, "a/b"] {
+			assert_ok!(create(BOB, name, &[BOB], 1));
+		}
+		assert_ok!(create(ALICE, "a", &[BOB], 1));
+		assert_ok!(change(BOB, "a/b", &[BOB], 1, FRESH));
+	});
+}

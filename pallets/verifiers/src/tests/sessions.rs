@@ -18,6 +18,24 @@ fn genesis_names_the_verifiers_in_any_order() {
 }
 
 #[test]
+#[should_panic = "verifiers.restartDelay is 6, less than verifiers.forcedDelay, 7: GRANDPA would not take a second"]
+fn a_restart_that_waits_less_than_grandpa_is_refused_at_genesis() {
+	build_with_delays(&[ALICE], SESSION, 7, 7);
+	build_with_delays(&[ALICE], SESSION, 6, 7);
+}
+
+#[test]
+fn motions_that_are_closed_are_forgotten_when_a_session_starts() {
+	with_four(|| {
+		Forgotten::set(0);
+		run_to(SESSION - 1);
+		assert_eq!(Forgotten::get(), 0);
+		run_to(SESSION);
+		assert_eq!(Forgotten::get(), 1);
+	});
+}
+
+#[test]
 #[should_panic = "verifiers.sessionBlocks is 0: a session has at least one block"]
 fn genesis_needs_blocks_in_a_session() {
 	build(&[ALICE], 0);

@@ -317,3 +317,40 @@ fn the_verifiers_change_one_in_a_session() {
 		assert_eq!(verifiers(), [ALICE, BOB, EVE, FERDIE]);
 	});
 }
+
+/// What the pallet calls enough is enough, and one vote less is not.
+#[test]
+fn a_motion_needs_the_fewest_votes_that_carry_it() {
+	for count in 1..=6 {
+		let all: Vec<_> = (1..=count).collect();
+		with_verifiers(&all, || {
+			let call = || VerifiersCall::authorize_upgrade {
+				code_hash: Default::default(),
+			};
+			let needed = Verifiers::votes_needed(&call()) as usize;
+			assert_ok!(decide_by(&all[..needed], call()));
+			if needed > 1 {
+				let refused = Err(DispatchError::BadOrigin);
+				assert_eq!(decide_by(&all[..needed - 1], call()), refused);
+			}
+		});
+	}
+	// Those called absent do not decide on a restart, nor on taking it back.
+	with_verifiers(&[1, 2, 3, 4, EVE], || {
+		run_to(STALLED);
+		let motion = || restart(0, &[4, EVE]);
+		for call in [motion(), VerifiersCall::cancel_restart {}] {
+			let needed = Verifiers::votes_needed(&call) as usize;
+			assert_eq!(needed, 3);
+			let refused = Err(DispatchError::BadOrigin);
+			assert_eq!(decide_by(&[1, 2], call.clone()), refused);
+			assert_ok!(decide_by(&[1, 2, 3], call));
+		}
+	});
+	// No one calls others absent alone.
+	with_verifiers(&[1, 2], || {
+		run_to(STALLED);
+		assert_eq!(Verifiers::votes_needed(&restart(0, &[2])), 2);
+		assert_eq!(Verifiers::votes_needed(&restart(0, &[])), 2);
+	});
+}

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tests accounts that act for others (proxies) and together (multisig): what they may do, and that no rule about calls
+//! ends where a call carries out another one.
+
+use super::*;
+use crate::{delegation::ProxyType, Multisig, TxExtension};
+use frame_support::traits::{Currency, InstanceFilter};
+use isthmus_sharing::{ProducerKind, Scope};
+use pallet_collective::Instance1;
+use pallet_data_sharing::Call as Sharing;
+use sp_keyring::Sr25519Keyring::{Charlie, Dave};
+use sp_runtime::{
+	traits::TransactionExtension,
+	transaction_validity::{TransactionSource, UnknownTransaction},
+};
+
+fn filtered() -> DispatchError {
+	frame_system::Error::<Runtime>::CallFiltered.into()
+}
+
+fn add_proxy(delegate: Sr25519Keyring, proxy_type: ProxyType) -> RuntimeCall {
+	pallet_proxy::Call::add_proxy {
+		delegate: Address::Id(delegate.to_account_id()),
+		proxy_type,
+		delay: 0,
+	}
+	.into()
+}
+
+fn for_account(real: Sr25519Keyring, call: RuntimeCall) -> RuntimeCall {
+	pallet_proxy::Call::proxy {
+		real: Address::Id(real.to_account_id()),
+		force_proxy_type: None,
+		call: Box::new(call),
+	}
+	.into()
+}
+
+fn batch(calls: Vec<RuntimeCall>) -> RuntimeCall {
+	pallet_utility::Call::batch_all { calls }.into()
+}
+
+fn jointly(other: Sr25519Keyring, call: RuntimeCall) -> RuntimeCall {
+	pallet_multisig::Call::as_multi_threshold_1 {
+		other_signatories: vec![other.to_account_id()],
+		call: Box::new(call),
+	}
+	.into()
+}
+
+fn register() -> RuntimeCall {
+	let (kind, name) = (ProducerKind::School, b"A school".to_vec());
+	Sharing::register { kind, name }.into()
+}
+
+fn store() -> RuntimeCall {
+	Sharing::store {
+		key: Hash::repeat_byte(5),
+		dataset: 0,
+		epoch: 0,
+		leaf: 0,
+		value: vec![7; 100],
+	}
+	.into()
+}
+
+fn request(offer: u128) -> RuntimeCall {
+	Sharing::request_access {
+		owner: Dave.to_account_id(),
+		scope: Scope {
+			dataset: 0,
+			epoch: 0,
+			from: 0,
+			to: 1,
+		},
+		purpose: vec![],
+		term: 100,
+		offer,
+		firm: false,
+		key: vec![0; 34],
+	}
+	.into()
+}
+
+/// Sends a call for Alice, signed by Bob, and returns its result.
+fn by_proxy(chain: &mut Chain, call: RuntimeCall) -> Result<(), DispatchError> {
+	System::reset_events();
+	chain.mine(vec![(Bob, for_account(Alice, call))]);
+	if let Some(error) = last_error() {
+		return Err(error);
+	}
+	System::events()
+		.into_iter()
+		.find_map(|record| match record.event {
+			RuntimeEvent::Proxy(pallet_proxy::Event::ProxyExecuted { result }) => Some(result),
+			_ => None,
+		})
+		.expect("the call was carried out")
+}
+
+fn validity(signer: Sr25519Keyring, call: RuntimeCall) -> Result<(), TransactionValidityError> {
+	let transaction = signed(signer, call);
+	sp_io::storage::start_transaction();
+	let source = TransactionSource::External;
+	let validity = Executive::validate_transaction(source, transaction, Hash::zero());
+	sp_io::storage::rollback_transaction();
+	validity.map(|_| ())
+}
+
+#[test]
+fn a_proxy_for_sharing_cannot_transfer() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let not_proxy = pallet_proxy::Error::<Runtime>::NotProxy.into();
+		assert_eq!(by_proxy(chain, register()), Err(not_proxy));
+		chain.mine(vec![(Alice, add_proxy(Bob, ProxyType::Sharing))]);
+		let alice = Alice.to_account_id();
+		let before = Balances::total_balance(&alice);
+		let pay = || transfer(Bob.to_account_id(), UNIT);
+		for call in [
+			pay(),
+			// Nor by a purchase from an accomplice.
+			request(1),
+			add_proxy(Charlie, ProxyType::Any),
+			pallet_proxy::Call::remove_proxies {}.into(),
+			for_account(Alice, pay()),
+			jointly(Charlie, remark(1)),
+			pallet_sudo::Call::sudo {
+				call: Box::new(remark(1)),
+			}
+			.into(),
+			batch(vec![register(), pay()]),
+		] {
+			assert_eq!(by_proxy(chain, call.clone()), Err(filtered()), "{call:?}");
+		}
+		assert_eq!(Balances::total_balance(&alice), before);
+		let create = Sharing::create_dataset {
+			name: b"marks".to_vec(),
+		};
+		assert_eq!(
+			by_proxy(chain, batch(vec![register(), create.into()])),
+			Ok(())
+		);
+		assert!(pallet_data_sharing::Producers::<Runtime>::contains_key(
+			&alice
+		));
+		// The proxy pays the fee.
+		assert_eq!(Balances::total_balance(&alice), before);
+	});
+}
+
+#[test]
+fn each_kind_of_proxy_allows_its_calls() {
+	use ProxyType::{Any, Facts, NonTransfer, Sharing as Shares};
+	let report: RuntimeCall = pallet_facts::Call::withdraw_report {
+		source: isthmus_conditions::Name::new("weather").expect("it is a name"),
+		topic: isthmus_conditions::Name::new("pm25").expect("it is a name"),
+	}
+	.into();
+	let close: RuntimeCall = pallet_facts::Call::close_source {
+		name: isthmus_conditions::Name::new("weather").expect("it is a name"),
+	}
+	.into();
+	let vote: RuntimeCall = pallet_collective::Call::<Runtime, Instance1>::vote {
+		proposal: Hash::zero(),
+		index: 0,
+		approve: true,
+	}
+	.into();
+	for (call, kinds) in [
+		(transfer(Bob.to_account_id(), 1), &[Any][..]),
+		(request(1), &[Any]),
+		(for_account(Alice, register()), &[Any]),
+		(jointly(Bob, register()), &[Any]),
+		(close, &[Any, NonTransfer]),
+		(vote, &[Any, NonTransfer]),
+		(pallet_verifiers::Call::apply {}.into(), &[Any, NonTransfer]),
+		(request(0), &[Any, NonTransfer, Shares]),
+		(store(), &[Any, NonTransfer, Shares]),
+		(report, &[Any, NonTransfer, Facts]),
+		(batch(vec![]), &[Any, NonTransfer, Shares, Facts]),
+	] {
+		for kind in [Any, NonTransfer, Shares, Facts] {
+			assert_eq!(
+				kind.filter(&call),
+				kinds.contains(&kind),
+				"{kind:?}: {call:?}"
+			);
+		}
+	}
+	// A proxy names others of its own kind at most. A kind that is more than another allows all that this one allows.
+	for (more, less) in [
+		(Any, NonTransfer),
+		(NonTransfer, Shares),
+		(NonTransfer, Facts),
+	] {
+		assert!(more.is_superset(&less) && !less.is_superset(&more));
+	}
+	assert!(!Shares.is_superset(&Facts) && !Facts.is_superset(&Shares));
+	assert!([Any, NonTransfer, Shares, Facts]
+		.iter()
+		.all(|kind| kind.is_superset(kind)));
+}
+
+#[test]
+fn a_proxy_takes_a_deposit_and_returns_it() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let reserved = || Balances::reserved_balance(Alice.to_account_id());
+		let before = reserved();
+		chain.mine(vec![(Alice, add_proxy(Bob, ProxyType::Facts))]);
+		assert_eq!(last_error(), None);
+		// docs/operations.md names this deposit.
+		assert_eq!(reserved() - before, 1_053 * UNIT / 10_000);
+		chain.mine(vec![(Alice, pallet_proxy::Call::remove_proxies {}.into())]);
+		assert_eq!((last_error(), reserved()), (None, before));
+	});
+}
+
+#[test]
+fn two_of_three_sign_together() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let mut all = [Alice, Bob, Charlie].map(|who| who.to_account_id());
+		all.sort();
+		let school = Multisig::multi_account_id(&all, 2);
+		chain.mine(vec![(Alice, transfer(school.clone(), 10 * UNIT))]);
+		let sign = |signer: Sr25519Keyring, maybe_timepoint| {
+			let account = signer.to_account_id();
+			let others = all.iter().filter(|who| **who != account).cloned().collect();
+			let call = pallet_multisig::Call::as_multi {
+				threshold: 2,
+				other_signatories: others,
+				maybe_timepoint,
+				call: Box::new(transfer(Dave.to_account_id(), UNIT)),
+				max_weight: frame_support::weights::Weight::from_parts(1_000_000_000, 10_000),
+			};
+			(signer, call.into())
+		};
+		let dave = || Balances::free_balance(Dave.to_account_id());
+		let reserved = || Balances::reserved_balance(Alice.to_account_id());
+		let (before, reserved_before) = (dave(), reserved());
+		chain.mine(vec![sign(Alice, None)]);
+		assert_eq!((last_error(), dave()), (None, before));
+		// docs/operations.md names this deposit.
+		assert_eq!(reserved() - reserved_before, 1_152 * UNIT / 10_000);
+		let timepoint = pallet_multisig::Timepoint {
+			height: System::block_number(),
+			index: 1,
+		};
+		chain.mine(vec![sign(Charlie, Some(timepoint))]);
+		assert_eq!((last_error(), dave()), (None, before + UNIT));
+		assert_eq!(reserved(), reserved_before);
+	});
+}
+
+/// The client would store the last bytes of the transaction, which are no value.
+#[test]
+fn a_store_for_another_account_is_refused() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let create = Sharing::create_dataset {
+			name: b"marks".to_vec(),
+		};
+		chain.mine(vec![
+			(Alice, register()),
+			(Alice, create.into()),
+			(Alice, add_proxy(Bob, ProxyType::Any)),
+		]);
+		assert_eq!(last_error(), None);
+		let direct = pallet_data_sharing::Error::<Runtime>::MustBeDirect.into();
+		assert_eq!(by_proxy(chain, store()), Err(direct));
+		assert_eq!(by_proxy(chain, batch(vec![store()])), Err(direct));
+		System::reset_events();
+		chain.mine(vec![(Bob, jointly(Alice, store()))]);
+		assert_eq!(last_error(), Some(direct));
+		assert_eq!(pallet_data_sharing::Records::<Runtime>::iter().count(), 0);
+		chain.mine(vec![(Alice, store())]);
+		assert_eq!(pallet_data_sharing::Records::<Runtime>::iter().count(), 1);
+	});
+}
+
+#[test]
+fn no_wrapper_gets_a_call_for_the_superuser_into_a_block() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		chain.mine(vec![]);
+		let set_storage = || -> RuntimeCall {
+			frame_system::Call::set_storage {
+				items: vec![(vec![1], vec![0; 1 << 20])],
+			}
+			.into()
+		};
+		let sudo = || -> RuntimeCall {
+			let call = Box::new(set_storage());
+			pallet_sudo::Call::sudo { call }.into()
+		};
+		let vote = || -> RuntimeCall {
+			pallet_collective::Call::<Runtime, Instance1>::vote {
+				proposal: Hash::zero(),
+				index: 0,
+				approve: true,
+			}
+			.into()
+		};
+		let announced = |delegate: Sr25519Keyring, call| -> RuntimeCall {
+			pallet_proxy::Call::proxy_announced {
+				delegate: Address::Id(delegate.to_account_id()),
+				real: Address::Id(Alice.to_account_id()),
+				force_proxy_type: None,
+				call: Box::new(call),
+			}
+			.into()
+		};
+		let as_multi = |call| -> RuntimeCall {
+			pallet_multisig::Call::as_multi {
+				threshold: 2,
+				other_signatories: vec![Alice.to_account_id()],
+				maybe_timepoint: None,
+				call: Box::new(call),
+				max_weight: Default::default(),
+			}
+			.into()
+		};
+		// Bob is no proxy of Alice, who is the superuser and the verifier.
+		let strange = || {
+			[
+				for_account(Alice, sudo()),
+				for_account(Alice, vote()),
+				for_account(Alice, batch(vec![remark(1), sudo()])),
+				announced(Bob, sudo()),
+			]
+		};
+		let refused = || Err(InvalidTransaction::Call.into());
+		for call in strange().into_iter().chain([
+			for_account(Alice, set_storage()),
+			for_account(Bob, set_storage()),
+			jointly(Alice, set_storage()),
+			jointly(Alice, sudo()),
+			as_multi(set_storage()),
+			as_multi(vote()),
+			announced(Bob, set_storage()),
+			for_account(
+				Alice,
+				jointly(Charlie, batch(vec![for_account(Alice, set_storage())])),
+			),
+		]) {
+			assert_eq!(validity(Bob, call.clone()), refused(), "{call:?}");
+		}
+		for call in [
+			for_account(Alice, register()),
+			jointly(Alice, remark(1)),
+			as_multi(remark(1)),
+		] {
+			assert_eq!(
+				validity(Bob, call),
+				Ok(()),
+				"others' rights are the call's own matter"
+			);
+		}
+		// As a proxy of Alice he may do what she may, and no more.
+		chain.mine(vec![(Alice, add_proxy(Bob, ProxyType::Any))]);
+		for call in strange() {
+			assert_eq!(validity(Bob, call), Ok(()));
+		}
+		assert_eq!(validity(Charlie, announced(Bob, sudo())), Ok(()));
+		assert_eq!(validity(Charlie, for_account(Alice, sudo())), refused());
+		assert_eq!(validity(Bob, for_account(Alice, set_storage())), refused());
+	});
+}
+
+/// The filter of calls holds for the account that a call is carried out for, too.
+#[test]
+fn no_wrapper_removes_a_verifiers_keys() {
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		chain.mine(vec![(Alice, add_proxy(Bob, ProxyType::Any))]);
+		let purge = || pallet_session::Call::purge_keys {}.into();
+		assert_eq!(by_proxy(chain, purge()), Err(filtered()));
+		System::reset_events();
+		chain.mine(vec![(Alice, jointly(Bob, purge()))]);
+		assert_eq!(last_error(), Some(filtered()));
+	});
+}
+
+#[test]
+fn transactions_say_that_they_sign_no_hash_of_the_metadata() {
+	let names: Vec<_> = TxExtension::metadata()
+		.into_iter()
+		.map(|extension| extension.identifier)
+		.collect();
+	let expected = [
+		"AuthorizeCall",
+		"CheckNonZeroSender",
+		"CheckRootCalls",
+		"CheckSpecVersion",
+		"CheckTxVersion",
+		"CheckGenesis",
+		"CheckMortality",
+		"CheckNonce",
+		"CheckWeight",
+		"CheckGasLimit",
+		"ChargeTransactionPayment",
+		"CheckMetadataHash",
+		"DirectCall",
+		"WeightReclaim",
+	];
+	assert_eq!(names, expected);
+	// The lifetime, the nonce, the tip, and the mode of the metadata's hash.
+	assert_eq!(crate::tx_extension(Era::Immortal, 0, 0).encode(), [0; 4]);
+	// A build without the hash cannot check one.
+	let enabled = frame_metadata_hash_extension::CheckMetadataHash::<Runtime>::new(true);
+	let unknown = UnknownTransaction::CannotLookup.into();
+	assert_eq!(enabled.implicit().err(), Some(unknown));
+}
