@@ -683,7 +683,8 @@ mod benchmarks {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		grant::<T>(&owner, &consumer)?;
 		let id = NextGrant::<T>::get() - 1;
-		let mut grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
+		let mut grant =
+			Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
 		meet::<T>()?;
 		let condition = Some(largest_condition()?);
 		#[block]
