@@ -12,6 +12,8 @@ import { Finality } from '../lib/light/finality.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
 import { SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
 import { StateProof } from '../lib/light/trie.mjs';
+import { hex } from '../lib/sharing/encoding.mjs';
+import { Verified } from '../lib/sharing/proven.mjs';
 
 const secret = (seed) => new Uint8Array(32).fill(seed);
 /** A compact integer of up to 14 bits. */
@@ -141,4 +143,29 @@ test('bytes that an honest node does not write are malformed', () => {
 		assert.throws(() => decode(Uint8Array.from(bytes), read), { name: 'Malformed' }, `${bytes}`);
 	}
 	assert.throws(() => begin().follow(concat(steps(), [0])), { name: 'Malformed' });
+});
+
+test('an old finalized block is not read from, also at first contact', async () => {
+	const now = Math.floor(Date.now() / 1000);
+	/** What a block's miner writes: its date stands after the beneficiary, the difficulty and the gas limit. */
+	const dated = (date) => concat([6], utf8('pow_'), blob(concat(secret(3), secret(0), little(5, 8), little(date, 8), secret(4), [0])));
+	const client = (date, maxAge) => {
+		const block = header(5, hash(first), [dated(date)]);
+		const answers = {
+			isthmus_genesisProof: { header: hex(first), proof: [hex(leaf)] },
+			isthmus_finalityProof: hex(steps([block, votes(block, 5, 0, [1, 2, 3])])),
+		};
+		class Node {
+			genesis = hash(first);
+			maxAge = maxAge;
+			rpc = async (method) => answers[method];
+		}
+		return new (Verified(Node))();
+	};
+	assert.equal((await client(now - 60).proven()).block.number, 5);
+	await assert.rejects(client(now - 16 * 60).proven(), { name: 'OldHead', message: /is 5, 16 minutes old/ });
+	await assert.rejects(client(now - 60, 30).proven(), { name: 'OldHead' });
+	assert.equal((await client(now - 16 * 60, 3600).proven()).block.number, 5);
+	// A clock that is behind the chain's.
+	assert.equal((await client(now + 60).proven()).block.number, 5);
 });

@@ -426,6 +426,12 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		}
 		UnknownRecord => "list your records: isthmus list records",
 		SelfRequest => "fetch your own records without a grant: isthmus fetch",
+		NameTaken | NotOwner | UnknownSource => "list the sources: isthmus facts list",
+		NameOfAnother => "choose another name",
+		SourceIsClosed => "its owner can open it again: isthmus facts change SOURCE",
+		NotReporter => "the source's owner can add the account: isthmus facts change SOURCE --reporters ACCOUNTS",
+		NoReport => "list the reports: isthmus facts list SOURCE",
+		UnknownCredential => "list the account's credentials: isthmus facts credentials ACCOUNT",
 		DatasetNameTaken => "list your datasets: isthmus dataset list",
 		AlreadyRegistered => "to change the name, leave and register again: isthmus register --leave",
 		ProducerHasDatasets => "remove them: isthmus dataset list, isthmus dataset remove NUMBER",

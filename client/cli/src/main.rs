@@ -2,7 +2,7 @@
 //! `isthmus`: the program for people and scripts that use an Isthmus chain.
 //!
 //! Each subcommand is a file with `Opts` and `run`, a thin layer over [`isthmus_sdk`]. `run` returns a
-//! [`Report`], which is printed here; `revoke` and `serve` print before they end. Results go to stdout and
+//! [`Report`], which is printed here; `revoke`, `serve` and `feed` print before they end. Results go to stdout and
 //! everything else to stderr, and `-` is stdin or stdout.
 
 #![forbid(unsafe_code)]
@@ -17,6 +17,8 @@ mod confirm;
 mod context;
 mod dataset;
 mod error;
+mod facts;
+mod feed;
 mod fetch;
 mod key;
 mod key_file;
@@ -96,6 +98,10 @@ enum Command {
 	Settle(settle::Opts),
 	/// Grant requests automatically, as the datasets' policies allow
 	Serve(serve::Opts),
+	/// Report facts, issue credentials, and evaluate conditions on them
+	Facts(facts::Opts),
+	/// Ask HTTPS endpoints for values, and report them as facts
+	Feed(feed::Opts),
 	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
 	/// List datasets, records or grants
@@ -123,6 +129,9 @@ enum Command {
 impl Command {
 	/// Returns whether the command may send transactions.
 	fn acts(&self) -> bool {
+		if let Self::Facts(opts) = self {
+			return opts.acts();
+		}
 		!matches!(
 			self,
 			Self::Fetch(_)
@@ -212,6 +221,8 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Renounce(opts) => renounce::run(opts, options).await.map(report),
 		Command::Settle(opts) => settle::run(opts, options).await.map(report),
 		Command::Serve(opts) => serve::run(opts, options).await.map(nothing),
+		Command::Facts(opts) => facts::run(opts, options).await.map(Some),
+		Command::Feed(opts) => feed::run(opts, options).await.map(nothing),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),

@@ -5,7 +5,8 @@
 //! A client must not take these from a node's metadata: a node could call one entry by another's name.
 
 use alloc::vec::Vec;
-use codec::Encode;
+use codec::{Decode, Encode};
+use isthmus_conditions::Name;
 use isthmus_sharing::{DatasetId, Epoch, GrantId, Leaf, RecordKey, RequestId, Scope};
 use polkadot_sdk::*;
 use sp_crypto_hashing::{blake2_128, twox_128, twox_64};
@@ -13,10 +14,17 @@ use sp_crypto_hashing::{blake2_128, twox_128, twox_64};
 /// The version of the sharing pallet's storage that this crate knows.
 pub const SHARING_VERSION: u16 = isthmus_sharing::terms::STORAGE_VERSION;
 
+/// The version of the facts pallet's storage that this crate knows.
+pub const FACTS_VERSION: u16 = isthmus_conditions::facts::STORAGE_VERSION;
+
 /// The pallet that keeps the shared data.
 const SHARING: &str = "DataSharing";
+/// The pallet that keeps facts and credentials.
+const FACTS: &str = "Facts";
 /// The length of the hashes of the pallet's and the entry's name.
 const NAMES: usize = 32;
+/// The length of the hash before a part of a key that someone chose.
+const HASH: usize = 16;
 
 /// An account: its public key.
 pub type Account = [u8; 32];
@@ -140,4 +148,48 @@ pub fn last_number(key: &[u8]) -> Option<u64> {
 	let rest = key.get(NAMES..)?;
 	let (_, number) = rest.split_last_chunk::<8>()?;
 	Some(u64::from_le_bytes(*number))
+}
+
+/// Returns the key of the version of the facts pallet's storage, a `u16`.
+pub fn facts_version() -> Vec<u8> {
+	Key::of(FACTS, ":__STORAGE_VERSION__:").0
+}
+
+/// Returns the key of a source of facts.
+pub fn source(name: &Name) -> Vec<u8> {
+	Key::of(FACTS, "Sources").blake2(name).0
+}
+
+/// Returns the prefix of the keys of all sources. [`chosen`] reads the sources' names.
+pub fn sources() -> Vec<u8> {
+	Key::of(FACTS, "Sources").0
+}
+
+/// Returns the key of the reports for a source about a topic.
+pub fn reports(source: &Name, topic: &Name) -> Vec<u8> {
+	Key::of(FACTS, "Reports").blake2(source).blake2(topic).0
+}
+
+/// Returns the prefix of the keys of the reports for a source. [`chosen`] reads the topics' names.
+pub fn reports_for(source: &Name) -> Vec<u8> {
+	Key::of(FACTS, "Reports").blake2(source).0
+}
+
+/// Returns the key of a credential that `issuer` issued about `subject`.
+pub fn credential(subject: &Account, issuer: &Account, kind: &Name) -> Vec<u8> {
+	let key = Key::of(FACTS, "Credentials").blake2(subject);
+	key.blake2(issuer).blake2(kind).0
+}
+
+/// Returns the prefix of the keys of the credentials about an account. [`chosen`] reads the issuers, and after each the
+/// credential's kind.
+pub fn credentials_of(subject: &Account) -> Vec<u8> {
+	Key::of(FACTS, "Credentials").blake2(subject).0
+}
+
+/// Reads from the rest of a key, after its prefix, the next part that someone chose, and leaves what follows. Returns
+/// `None` if there is none.
+pub fn chosen<Part: Decode>(rest: &mut &[u8]) -> Option<Part> {
+	*rest = rest.get(HASH..)?;
+	Part::decode(rest).ok()
 }

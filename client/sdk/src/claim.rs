@@ -28,6 +28,12 @@ pub(crate) enum Claim {
 	Request(RequestId),
 	/// The end of a grant.
 	Grant(GrantId),
+	/// The name of a source of facts, or its end.
+	Source(String),
+	/// The end of a report for a source about a topic.
+	Report(String, String),
+	/// The end of a credential of an account.
+	Credential([u8; 32], String),
 }
 
 impl Claim {

@@ -62,6 +62,7 @@
 //! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
 //!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
+//! - [`mod@facts`] reads and reports facts about the world outside the chain, and evaluates conditions on them.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader; [`mod@history`] has the proofs, and
 //!   [`mod@receipt`] makes a file of one that needs no node.
 //!
@@ -98,6 +99,7 @@ mod connection;
 mod cost;
 pub mod error;
 pub mod event;
+pub mod facts;
 pub mod fetch_file;
 pub mod fetch_folder;
 pub mod folder;
@@ -139,6 +141,7 @@ pub use error::{Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, FetchError, FetchFile};
 pub use fetch_folder::{fetch_folder, FetchedFolder};
+pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;
 pub use isthmus_primitives::{DECIMALS, UNIT};
 pub use lock::can_take_turns;

@@ -2,7 +2,12 @@
 //! Finds out from a block's events what happened in each of its transactions.
 
 use crate::{
-	block::BlockId, error::Error, event::Event, refusal::Refusal, state::State, types::BlockNumber,
+	block::BlockId,
+	error::Error,
+	event::{Event, Reported},
+	refusal::Refusal,
+	state::State,
+	types::BlockNumber,
 };
 use std::sync::Arc;
 use subxt::{error::DispatchError, events::Phase};
@@ -16,6 +21,8 @@ pub struct Included {
 	pub index: u32,
 	/// The transaction's data-sharing events, in order.
 	pub events: Vec<Event>,
+	/// The transaction's reports of facts, in order.
+	pub reports: Vec<Reported>,
 	/// The errors of the calls that failed inside a batch without undoing the others, in the order of the
 	/// calls; see [`Client::batch_each`](crate::Client::batch_each).
 	pub refused: Vec<Refusal>,
@@ -37,6 +44,8 @@ pub(crate) type Outcome = (Option<u32>, Happened);
 pub(crate) enum Happened {
 	/// An event of the data-sharing pallet.
 	Event(Event),
+	/// An account reported for a source of facts.
+	Reported(Reported),
 	/// The transaction's call failed.
 	Refused(Refusal),
 	/// One call of a batch failed, without undoing the others.
@@ -69,7 +78,10 @@ impl BlockEvents {
 			let happened = match (event.pallet_name(), event.event_name()) {
 				("System", "ExtrinsicFailed") => Some(Happened::Refused(refusal()?)),
 				("Utility", "ItemFailed") => Some(Happened::OneRefused(refusal()?)),
-				_ => Event::read(&event)?.map(Happened::Event),
+				_ => match Reported::read(&event) {
+					Some(reported) => Some(Happened::Reported(reported)),
+					None => Event::read(&event)?.map(Happened::Event),
+				},
 			};
 			outcomes.extend(happened.map(|happened| (index, happened)));
 		}
@@ -89,11 +101,13 @@ impl BlockEvents {
 			block: self.block,
 			index,
 			events: Vec::new(),
+			reports: Vec::new(),
 			refused: Vec::new(),
 		};
 		for (_, happened) in self.outcomes.iter().filter(|(at, _)| *at == Some(index)) {
 			match happened.clone() {
 				Happened::Event(event) => included.events.push(event),
+				Happened::Reported(reported) => included.reports.push(reported),
 				Happened::OneRefused(refusal) => included.refused.push(refusal),
 				Happened::Refused(refusal) => return Err(Error::Refused(refusal)),
 			}

@@ -308,6 +308,15 @@ fn bytes(text: &str) -> Result<Vec<u8>, Error> {
 	bytes_from_hex(text).ok_or_else(|| Unproven::from(ProofError::Malformed).into())
 }
 
+/// Checks that the chain keeps something in the version that this program knows.
+fn check_version(kept: &'static str, found: Option<u16>, known: u16) -> Result<(), Error> {
+	let found = found.unwrap_or_default();
+	match found == known {
+		true => Ok(()),
+		false => Err(Unproven::UnknownStorage { kept, found, known }.into()),
+	}
+}
+
 fn nodes(texts: &[String]) -> Result<Vec<Vec<u8>>, Error> {
 	texts.iter().map(|text| bytes(text)).collect()
 }
@@ -328,7 +337,7 @@ impl Proven {
 	}
 
 	/// Fetches the proof of these entries, if it is not there yet.
-	async fn load(&self, keys: &[Vec<u8>]) -> Result<(), Error> {
+	pub(crate) async fn load(&self, keys: &[Vec<u8>]) -> Result<(), Error> {
 		let mut proof = self.proof.lock().await;
 		let version = storage::sharing_version();
 		let missing: Vec<_> = keys
@@ -349,15 +358,17 @@ impl Proven {
 			proof.add(nodes(&read.proof)?);
 		}
 		let found: Option<u16> = proof.get(&version).map_err(Unproven::from)?;
-		let (found, known) = (found.unwrap_or_default(), storage::SHARING_VERSION);
-		match found == known {
-			true => Ok(()),
-			false => Err(Unproven::UnknownStorage { found, known }.into()),
-		}
+		check_version("shared data", found, storage::SHARING_VERSION)
+	}
+
+	/// Checks that the chain keeps facts in the way that this program knows.
+	pub(crate) async fn check_facts(&self) -> Result<(), Error> {
+		let found = self.get(storage::facts_version()).await?;
+		check_version("facts", found, storage::FACTS_VERSION)
 	}
 
 	/// Returns an entry, or `None` if there is none.
-	async fn get<Value: Decode>(&self, key: Vec<u8>) -> Result<Option<Value>, Error> {
+	pub(crate) async fn get<Value: Decode>(&self, key: Vec<u8>) -> Result<Option<Value>, Error> {
 		let keys = [key];
 		self.load(&keys).await?;
 		let proof = self.proof.lock().await;
@@ -365,7 +376,7 @@ impl Proven {
 	}
 
 	/// Returns all keys with this prefix.
-	async fn keys(&self, prefix: Vec<u8>) -> Result<Vec<Vec<u8>>, Error> {
+	pub(crate) async fn keys(&self, prefix: Vec<u8>) -> Result<Vec<Vec<u8>>, Error> {
 		if let Ok(keys) = self.proof.lock().await.keys(&prefix) {
 			return Ok(keys);
 		}
@@ -393,7 +404,7 @@ impl Proven {
 	}
 
 	/// Returns the time of the block, in seconds since 1970.
-	async fn time(&self) -> Result<Seconds, Error> {
+	pub async fn time(&self) -> Result<Seconds, Error> {
 		let milliseconds: Option<u64> = self.get(storage::now()).await?;
 		Ok(milliseconds.unwrap_or_default() / 1000)
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Explains why the chain refused a call: the error, and its documentation in the chain's metadata.
 
-use crate::types::PALLET;
+use crate::types::{FACTS, PALLET};
 use isthmus_sharing::terms::{
 	MAX_CHUNKS, MAX_GRANTS_PER_READER, MAX_NAME_SIZE, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE,
 	MAX_VALUE_SIZE,
@@ -22,15 +22,15 @@ pub struct Refusal {
 
 /// Declares [`PalletError`] with its names.
 macro_rules! pallet_errors {
-	($($name:ident,)*) => {
+	($([$pallet:ident] $($name:ident,)*)*) => {
 		/// An error of a call, identified by its name in the chain's metadata.
 		///
-		/// The variants are the errors of the data-sharing pallet, whose documentation explains them.
+		/// The variants are the errors of the data-sharing and the facts pallet, whose documentation explains them.
 		#[derive(Debug, Clone, PartialEq, Eq)]
 		#[non_exhaustive]
 		#[allow(missing_docs)]
 		pub enum PalletError {
-			$($name,)*
+			$($($name,)*)*
 			/// An error of another pallet, or one that this version of the library does not know.
 			Other {
 				/// The pallet's name, for example `Balances`.
@@ -44,7 +44,7 @@ macro_rules! pallet_errors {
 			/// Returns the error with this name.
 			pub fn new(pallet: &str, name: &str) -> Self {
 				match (pallet, name) {
-					$((PALLET, stringify!($name)) => Self::$name,)*
+					$($(($pallet, stringify!($name)) => Self::$name,)*)*
 					_ => Self::Other { pallet: pallet.to_owned(), name: name.to_owned() },
 				}
 			}
@@ -53,14 +53,14 @@ macro_rules! pallet_errors {
 			pub fn pallet(&self) -> &str {
 				match self {
 					Self::Other { pallet, .. } => pallet,
-					_ => PALLET,
+					$($(Self::$name => $pallet,)*)*
 				}
 			}
 
 			/// Returns the error's name.
 			pub fn name(&self) -> &str {
 				match self {
-					$(Self::$name => stringify!($name),)*
+					$($(Self::$name => stringify!($name),)*)*
 					Self::Other { name, .. } => name,
 				}
 			}
@@ -69,6 +69,7 @@ macro_rules! pallet_errors {
 }
 
 pallet_errors! {
+	[PALLET]
 	AlreadyRegistered,
 	NotRegistered,
 	ProducerHasDatasets,
@@ -134,6 +135,23 @@ pallet_errors! {
 	NameSpaces,
 	RecordPaidFor,
 	NotAllSold,
+	[FACTS]
+	NameTaken,
+	UnknownSource,
+	NotOwner,
+	NoReporters,
+	RepeatedReporter,
+	InvalidQuorum,
+	NoTime,
+	SourceIsClosed,
+	NotReporter,
+	ObservedInFuture,
+	ObservedTooLongAgo,
+	NotNewer,
+	NoReport,
+	EndIsPast,
+	UnknownCredential,
+	NameOfAnother,
 }
 
 impl fmt::Display for PalletError {
@@ -214,6 +232,12 @@ fn in_words(error: &PalletError) -> Option<String> {
 		PolicyEmpty => {
 			"The policy would allow nothing: its maximum range or term is 0, or it allows no kind of consumer."
 		}
+		NameOfAnother => {
+			"The part of the name before the first slash belongs to another account, or to the owner of the source with that name."
+		}
+		UnknownSource => "No source of facts has this name.",
+		SourceIsClosed => "The source is closed, and has no facts.",
+		NotReporter => "The account does not report for the source.",
 		ProducerIsVerifier => "The producer is a verifier, or has applied to become one.",
 		Other { pallet, name } if pallet == "Balances" && name == "InsufficientBalance" => NO_FUNDS,
 		_ => return None,
@@ -235,21 +259,33 @@ mod tests {
 		assert_eq!(other.to_string(), "Utility.KeyTaken");
 	}
 
+	/// The errors of the pallets, as their sources declare them.
+	fn declared() -> [(&'static str, &'static str); 2] {
+		let facts = include_str!("../../../pallets/facts/src/lib.rs");
+		let errors = facts
+			.split_once("pub enum Error<T> {")
+			.expect("it has them");
+		let errors = errors.1.split_once("\n\t}").expect("they end").0;
+		let sharing = include_str!("../../../pallets/data-sharing/src/errors.rs");
+		[(PALLET, sharing), (FACTS, errors)]
+	}
+
 	/// People read these sentences, and know neither the runtime's calls nor its constants.
 	#[test]
 	fn no_sentence_names_parts_of_the_runtime() {
-		let source = include_str!("../../../pallets/data-sharing/src/errors.rs");
-		let mut docs = Vec::new();
-		for line in source.lines().map(str::trim) {
-			match (line.strip_prefix("/// "), line.strip_suffix(',')) {
-				(Some(doc), _) => docs.push(doc),
-				(None, Some(name)) => {
-					let error = PalletError::new(PALLET, name);
-					let sentence = in_words(&error).unwrap_or(docs.join(" "));
-					assert!(!sentence.contains('`'), "{name}: {sentence}");
-					docs.clear();
+		for (pallet, source) in declared() {
+			let mut docs = Vec::new();
+			for line in source.lines().map(str::trim) {
+				match (line.strip_prefix("/// "), line.strip_suffix(',')) {
+					(Some(doc), _) => docs.push(doc),
+					(None, Some(name)) => {
+						let error = PalletError::new(pallet, name);
+						let sentence = in_words(&error).unwrap_or(docs.join(" "));
+						assert!(!sentence.contains('`'), "{name}: {sentence}");
+						docs.clear();
+					}
+					_ => docs.clear(),
 				}
-				_ => docs.clear(),
 			}
 		}
 	}
@@ -266,17 +302,19 @@ mod tests {
 	}
 
 	#[test]
-	fn every_error_of_the_pallet_is_known() {
-		let source = include_str!("../../../pallets/data-sharing/src/errors.rs");
-		let names: Vec<&str> = source
-			.lines()
-			.filter_map(|line| line.trim().strip_suffix(','))
-			.collect();
-		assert!(names.len() > 50, "{names:?}");
-		for name in names {
-			let error = PalletError::new(PALLET, name);
-			assert!(!matches!(error, PalletError::Other { .. }), "{name}");
-			assert_eq!(error.name(), name);
+	fn every_error_of_the_pallets_is_known() {
+		for (pallet, source) in declared() {
+			let names: Vec<&str> = source
+				.lines()
+				.filter_map(|line| line.trim().strip_suffix(','))
+				.collect();
+			let least = if pallet == PALLET { 51 } else { 15 };
+			assert!(names.len() >= least, "{names:?}");
+			for name in names {
+				let error = PalletError::new(pallet, name);
+				assert!(!matches!(error, PalletError::Other { .. }), "{name}");
+				assert_eq!((error.pallet(), error.name()), (pallet, name));
+			}
 		}
 	}
 }

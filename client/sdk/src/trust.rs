@@ -69,10 +69,10 @@ pub enum Unproven {
 	#[error(transparent)]
 	Proof(#[from] ProofError),
 	/// The chain keeps its data in a way that this program does not know.
-	#[error(
-		"the chain keeps shared data in version {found}, and this program knows version {known}"
-	)]
+	#[error("the chain keeps {kept} in version {found}, and this program knows version {known}")]
 	UnknownStorage {
+		/// What is kept in that version.
+		kept: &'static str,
 		/// The chain's version.
 		found: u16,
 		/// The version that this program knows.

@@ -38,6 +38,8 @@ const _: () = {
 
 /// The data-sharing pallet's name in the metadata.
 pub(crate) const PALLET: &str = "DataSharing";
+/// The facts pallet's name in the metadata.
+pub(crate) const FACTS: &str = "Facts";
 
 /// An account: the public key of the pair that signs for it.
 pub type AccountId = AccountId32;
@@ -78,6 +80,13 @@ pub type RequestEntry =
 	isthmus_sharing::RequestEntry<AccountId, Balance, BlockNumber, Text, Vec<u8>>;
 /// A grant in a list.
 pub type GrantEntry = isthmus_sharing::GrantEntry<AccountId, Balance, BlockNumber, Vec<u8>>;
+
+/// A source of facts.
+pub type Source = isthmus_conditions::facts::Source<AccountId, Balance, Vec<AccountId>>;
+/// The last report of one account about one topic.
+pub type Report = isthmus_conditions::facts::Report<AccountId, Balance>;
+/// A credential of an account.
+pub type Credential = isthmus_conditions::facts::Credential<Balance>;
 
 /// Where a record is stored, and under which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

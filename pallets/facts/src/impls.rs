@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the calls do.
 
-use crate::{
-	agreement::agreed,
-	pallet::*,
-	types::{Credential, Report, Seconds, Source},
-};
+use crate::{pallet::*, Credential, Report, Seconds, Source};
 use alloc::vec::Vec;
 use codec::{Encode, MaxEncodedLen};
 use core::cmp::Ordering;
@@ -127,7 +123,7 @@ impl<T: Config> Pallet<T> {
 		let last = reports.iter_mut().find(|last| last.reporter == reporter);
 		if let Some(last) = last {
 			ensure!(observed > last.observed, Error::<T>::NotNewer);
-			(last.value, last.observed, last.response) = (value.clone(), observed, response);
+			(last.value, last.observed, last.response) = (value.clone(), observed, response.0);
 		} else {
 			let deposit = Self::report_deposit();
 			Self::adjust(HoldReason::Report, &reporter, Zero::zero(), deposit)?;
@@ -135,11 +131,11 @@ impl<T: Config> Pallet<T> {
 				reporter: reporter.clone(),
 				value: value.clone(),
 				observed,
-				response,
+				response: response.0,
 				deposit,
 			});
 		}
-		let fact = Self::agreement(&entry, &reports, None);
+		let fact = entry.fact(&reports, now, None);
 		Reports::<T>::insert(&source, &topic, BoundedVec::truncate_from(reports));
 		Self::deposit_event(Event::Reported {
 			source,
@@ -223,24 +219,7 @@ impl<T: Config> Pallet<T> {
 	/// Returns the fact of a source on a topic by the reports that are at most this old, in seconds.
 	pub(crate) fn agreed_fact(source: &Name, topic: &Name, oldest: Option<u32>) -> Option<Value> {
 		let entry = Sources::<T>::get(source)?;
-		Self::agreement(&entry, &Reports::<T>::get(source, topic), oldest)
-	}
-
-	/// Returns what the reports that count agree on.
-	fn agreement(
-		source: &SourceOf<T>,
-		reports: &[ReportOf<T>],
-		oldest: Option<u32>,
-	) -> Option<Value> {
-		let oldest = oldest.unwrap_or(u32::MAX).min(source.fresh);
-		let now = Self::now();
-		let values: Vec<_> = reports
-			.iter()
-			.filter(|report| source.reporters.contains(&report.reporter))
-			.filter(|report| now.saturating_sub(report.observed) <= oldest.into())
-			.map(|report| report.value.clone())
-			.collect();
-		agreed(&values, source.quorum as usize)
+		entry.fact(&Reports::<T>::get(source, topic), Self::now(), oldest)
 	}
 
 	/// Checks what an owner chooses for a source.

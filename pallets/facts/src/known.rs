@@ -28,7 +28,7 @@ impl<T: Config> World for Known<'_, T> {
 	fn has_credential(&self, issuer: &Account, kind: &Name) -> Option<bool> {
 		let issuer = T::AccountId::from(*issuer);
 		let credential = Credentials::<T>::get((self.account, &issuer, kind));
-		Some(credential.is_some_and(|credential| self.now() < credential.until))
+		Some(credential.is_some_and(|credential| credential.is_valid_at(self.now())))
 	}
 }
 

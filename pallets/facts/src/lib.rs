@@ -42,16 +42,15 @@
 //!
 //! ## Files
 //!
-//! `agreement`: what several reports amount to. `impls`: what the calls do. `known`: facts and credentials as a
-//! condition sees them. `try_state`: the invariants of the state. [`types`]: the entries. [`weights`]: the costs of
-//! the calls.
+//! `impls`: what the calls do. `known`: facts and credentials as a condition sees them. `try_state`: the invariants of
+//! the state. [`weights`]: the costs of the calls. `isthmus_conditions::facts` defines the entries, and what several
+//! reports amount to.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
-mod agreement;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod impls;
@@ -61,12 +60,11 @@ mod mock;
 #[cfg(test)]
 mod tests;
 mod try_state;
-pub mod types;
 pub mod weights;
 
+pub use isthmus_conditions::facts::{Credential, Report, Seconds, Source};
 pub use known::Known;
 pub use pallet::*;
-pub use types::{Credential, Report, Seconds, Source};
 pub use weights::WeightInfo;
 
 use polkadot_sdk::*;
@@ -91,10 +89,10 @@ pub mod pallet {
 	/// Accounts that report for a source.
 	pub type ReportersOf<T> =
 		BoundedVec<<T as frame_system::Config>::AccountId, <T as Config>::MaxReporters>;
-	/// [`types::Source`] on this chain.
+	/// [`Source`] on this chain.
 	pub type SourceOf<T> =
 		Source<<T as frame_system::Config>::AccountId, BalanceOf<T>, ReportersOf<T>>;
-	/// [`types::Report`] on this chain.
+	/// [`Report`] on this chain.
 	pub type ReportOf<T> = Report<<T as frame_system::Config>::AccountId, BalanceOf<T>>;
 
 	/// The pallet's parameters.
@@ -147,7 +145,8 @@ pub mod pallet {
 	}
 
 	/// The version of the pallet's state.
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	const STORAGE_VERSION: StorageVersion =
+		StorageVersion::new(isthmus_conditions::facts::STORAGE_VERSION);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]

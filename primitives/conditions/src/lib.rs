@@ -70,15 +70,20 @@
 //! # Files
 //!
 //! [`condition`]: the tree, its bounds and its encoding (SCALE). [`name`], [`value`]: the parts of tests. [`evaluate`]:
-//! evaluation. [`syntax`]: parsing and showing. There is no second implementation in JavaScript yet.
+//! evaluation. [`syntax`]: parsing and showing. [`facts`]: sources, reports and credentials, and what reports amount
+//! to.
+//!
+//! `scripts/lib/conditions.mjs` is a second implementation. `tests/vectors.json` has vectors for both.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod agreement;
 pub mod condition;
 pub mod evaluate;
+pub mod facts;
 pub mod name;
 pub mod syntax;
 pub mod value;
@@ -88,5 +93,5 @@ pub use condition::{
 };
 pub use evaluate::{Truth, World};
 pub use name::{Name, NameError, Text, TextError, MAX_NAME_SIZE, MAX_TEXT_SIZE};
-pub use syntax::{Expected, SyntaxError};
+pub use syntax::{Age, Expected, SyntaxError, Time};
 pub use value::{Decimal, DecimalError, Value, MAX_SCALE};

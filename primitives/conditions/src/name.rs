@@ -3,7 +3,7 @@
 
 use alloc::{borrow::ToOwned, string::String, vec};
 use codec::{Compact, Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
-use core::fmt;
+use core::{fmt, str::FromStr};
 use scale_info::TypeInfo;
 
 /// The maximum length of a name in bytes.
@@ -47,6 +47,14 @@ impl Name {
 	/// Returns the name's characters.
 	pub fn as_str(&self) -> &str {
 		&self.0
+	}
+}
+
+impl FromStr for Name {
+	type Err = NameError;
+
+	fn from_str(name: &str) -> Result<Self, NameError> {
+		Self::new(name)
 	}
 }
 

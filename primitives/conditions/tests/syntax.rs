@@ -214,6 +214,30 @@ fn bytes_out_of_bounds_are_refused() {
 }
 
 #[test]
+fn a_value_alone_is_written_as_in_a_condition() {
+	for (text, shown) in [
+		(" 75 ", "75"),
+		("-12.50", "-12.5"),
+		(r#""clear""#, r#""clear""#),
+		(ACCOUNT, ACCOUNT),
+	] {
+		let value: Value = text.parse().expect(text);
+		assert_eq!(value.to_string(), shown);
+		assert_eq!(shown.parse(), Ok(value));
+	}
+	for (text, place) in [
+		("", ""),
+		("clear", "clear"),
+		("75 76", "76"),
+		("0x12", "0x12"),
+		("99999999999999999999", "99999999999999999999"),
+	] {
+		let error = text.parse::<Value>().expect_err(text);
+		assert_eq!(&text[error.span], place, "{text}");
+	}
+}
+
+#[test]
 fn numbers_compare_exactly() {
 	let number = |text: &str| match parsed(&format!("fact(a, b) = {text}")).root() {
 		Node::Fact(test) => test.constant.clone(),

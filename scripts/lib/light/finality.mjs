@@ -15,7 +15,20 @@ import { votersKey } from './storage.mjs';
 const GRANDPA = 'FRNK';
 /** The kinds of digest items that have an engine: consensus, seal and pre-runtime. */
 const WITH_ENGINE = [4, 5, 6];
-const CONSENSUS = 4;
+const [CONSENSUS, PRE_RUNTIME] = [4, 6];
+/** The engine of the items that a block's miner writes. */
+const POW = 'pow_';
+/** How many bytes are before the date in such an item: the beneficiary, the difficulty and the gas limit. */
+const BEFORE_DATE = 32 + 32 + 8;
+/** The keys of the voters that a development chain has: //Alice, //Bob, //Charlie, //Dave, //Eve and //Ferdie. */
+const DEVELOPMENT_VOTERS = [
+	'0x88dc3417d5058ec4b4503e0c12ea1a0a89be200fe98922423d4334014fa6b0ee',
+	'0xd17c2d7823ebf260fd138f2d7e27d114c0145d968b5ff5006125f2414fadae69',
+	'0x439660b36c6c03afafca027b910b4fecf99801834c62a5e6006f27d978de234f',
+	'0x5e639b43e0052c47447dac87d6fd2b6ec50bdd4d0f614e4299c665249bbd09d9',
+	'0x1dfe3e22cc0d45c70779c1095f7489a8ef3cf52d62fbd8c2fa38c9f1723502b5',
+	'0x568cb4a574c6d178feb39c27dfc8b3f789e5f5423e19c71633c748b9acf086b5',
+];
 const OTHER = 0;
 const RUNTIME_UPDATED = 8;
 /** The kinds of messages to clients about voters. */
@@ -130,6 +143,18 @@ export class Finality {
 		state.add(proof);
 		this.#voters = state.get(votersKey(), (reader) => reader.list(voter)) ?? [];
 		if (this.#voters.length === 0) throw new NotProven('NotFinal', 'the chain has no voters');
+	}
+
+	/** Whether all voters are development accounts, whose secrets are public. Such a chain may rest for long. */
+	get isDevelopment() {
+		return this.#voters.every(({ key }) => DEVELOPMENT_VOTERS.includes(hex(key)));
+	}
+
+	/** The date of the head, in seconds since 1970; null if its header has none. */
+	get date() {
+		const item = this.head.logs.find(({ kind, engine }) => kind === PRE_RUNTIME && engine === POW);
+		if (!item || item.data.length < BEFORE_DATE + 8) return null;
+		return Number(decode(item.data.slice(BEFORE_DATE, BEFORE_DATE + 8), (reader) => reader.u64()));
 	}
 
 	/**

@@ -38,6 +38,8 @@ export class Connection {
 	api;
 	/** The hash of the chain's first block. */
 	genesis;
+	/** How old the newest finalized block may be that is read from, in seconds. */
+	maxAge;
 	#provider;
 	#keyring = new Keyring({ type: 'sr25519' });
 	/** The next nonce of each account that has sent a transaction. */
@@ -47,12 +49,14 @@ export class Connection {
 	 * Connects to a node.
 	 *
 	 * @param {string} url The node's WebSocket address, for example `ws://127.0.0.1:9944`.
-	 * @param {{genesis?: Uint8Array}} [chain] The hash of the chain's first block. Without it, the node says which chain it
-	 * is, and is believed.
+	 * @param {{genesis?: Uint8Array, maxAge?: number}} [chain] The hash of the chain's first block. Without it, the node says
+	 * which chain it is, and is believed. `maxAge` is how old the newest finalized block may be that is read from, in seconds,
+	 * by default 15 minutes.
 	 * @throws {NotProven} `WrongGenesis` if the node's chain is another one.
 	 */
-	static async connect(url, { genesis } = {}) {
+	static async connect(url, { genesis, maxAge } = {}) {
 		const client = new this();
+		client.maxAge = maxAge;
 		await client.#open(url);
 		if (genesis && !equal(client.genesis, genesis)) {
 			await client.disconnect();

@@ -14,6 +14,8 @@ import { QueryRefused } from './errors.mjs';
 
 /** How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters. */
 const PROOFS = 64;
+/** How old the newest finalized block may be by default, in seconds. */
+const MAX_AGE = 15 * 60;
 
 /** The state after a finalized block. Everything that is read from it is proven. */
 class Proven {
@@ -126,7 +128,8 @@ export const Verified = (Base) =>
 		/**
 		 * Returns the state after the newest block that the node proves to be finalized.
 		 *
-		 * @throws {NotProven} `WrongGenesis`, `NotFinal` or `Rollback`
+		 * @throws {NotProven} `WrongGenesis`, `NotFinal`, `Rollback`, or `OldHead` if the block is older than `maxAge` seconds. A
+		 * development chain may rest, so its blocks may be of any age.
 		 * @throws {import('../light/errors.mjs').BadProof}
 		 */
 		async proven() {
@@ -142,9 +145,20 @@ export const Verified = (Base) =>
 			}
 			for (let left = PROOFS; left > 0; left--) {
 				const proof = await this.rpc('isthmus_finalityProof', hex(this.#finality.head.hash));
-				if (this.#finality.follow(fromHex(proof))) return this.#finality.head;
+				if (this.#finality.follow(fromHex(proof))) return this.#recent();
 			}
 			throw new NotProven('NotFinal', "the node's proof of finality has no end");
+		}
+
+		/** Returns the newest finalized block, if it is recent: a node could show an old one, and hide what came since. */
+		#recent() {
+			const { head, date, isDevelopment } = this.#finality;
+			const age = date === null ? 0 : Math.floor(Date.now() / 1000) - date;
+			if (age > (this.maxAge ?? MAX_AGE) && !isDevelopment) {
+				const message = `the newest finalized block that the node proves is ${head.number}, ${Math.floor(age / 60)} minutes old`;
+				throw new NotProven('OldHead', message);
+			}
+			return head;
 		}
 
 		/**

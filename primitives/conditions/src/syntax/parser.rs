@@ -29,15 +29,7 @@ type Join = fn(Vec<Node>) -> Node;
 
 /// Parses a condition.
 pub(super) fn parse(text: &str) -> Parsed<Condition> {
-	let (token, span) = token(text, 0);
-	let mut parser = Parser {
-		text,
-		token,
-		span,
-		end: 0,
-		nodes: 0,
-		nesting: 0,
-	};
+	let mut parser = Parser::new(text);
 	let start = parser.span.start;
 	let (node, _) = parser.condition()?;
 	if parser.token != Token::End {
@@ -47,6 +39,16 @@ pub(super) fn parse(text: &str) -> Parsed<Condition> {
 		span: start..parser.end,
 		expected: Expected::Bounds(error),
 	})
+}
+
+/// Parses a value.
+pub(super) fn parse_value(text: &str) -> Parsed<Value> {
+	let mut parser = Parser::new(text);
+	let value = parser.constant()?;
+	match parser.token {
+		Token::End => Ok(value),
+		_ => Err(parser.wrong(Expected::Constant)),
+	}
 }
 
 struct Parser<'a> {
@@ -63,6 +65,19 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+	/// Begins at the text's first token.
+	fn new(text: &'a str) -> Self {
+		let (token, span) = token(text, 0);
+		Self {
+			text,
+			token,
+			span,
+			end: 0,
+			nodes: 0,
+			nesting: 0,
+		}
+	}
+
 	/// Returns the error that the next token is not what was expected.
 	fn wrong(&self, expected: Expected) -> SyntaxError {
 		let expected = if self.token == Token::Unclosed {

@@ -112,17 +112,16 @@ impl Display for Value {
 	}
 }
 
-/// Shows a text in double quotes. Characters that are invisible, or change the text around them, are escaped.
+/// Shows a text in double quotes, with escapes for all but letters, digits and the visible characters of Latin-1: others
+/// may be invisible, or change the text around them.
 fn show_text(text: &str, f: &mut Formatter<'_>) -> fmt::Result {
 	f.write_char('"')?;
 	for character in text.chars() {
 		match character {
 			'"' | '\\' => write!(f, "\\{character}")?,
-			'\'' => f.write_char(character)?,
-			// The library's rule tells what can be shown. It escapes some characters by a letter, which are then written
-			// by their numbers, like all others.
-			_ if character.escape_debug().len() > 1 => write!(f, "{}", character.escape_unicode())?,
-			_ => f.write_char(character)?,
+			' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{ff}' => f.write_char(character)?,
+			_ if character.is_alphanumeric() => f.write_char(character)?,
+			_ => write!(f, "{}", character.escape_unicode())?,
 		}
 	}
 	f.write_char('"')

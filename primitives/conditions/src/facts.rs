@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Defines the entries of the pallet's state.
+//! Defines what a chain keeps about facts: sources, reports and credentials; and what the reports of a source amount to.
+//!
+//! A chain that keeps them, and a client that proves what a chain keeps, compute facts by the same functions.
 
+use crate::{agreement::agreed, value::Value};
+use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use isthmus_conditions::Value;
-use polkadot_sdk::*;
 use scale_info::TypeInfo;
-use sp_core::H256;
+
+/// The version of the storage that keeps these entries.
+pub const STORAGE_VERSION: u16 = 1;
 
 /// A time in seconds since 1970-01-01 UTC, like a block's timestamp H_s.
 pub type Seconds = u64;
@@ -41,7 +45,7 @@ pub struct Report<AccountId, Balance> {
 	/// When it observed that.
 	pub observed: Seconds,
 	/// The hash of the response in which it observed that, so that what was seen can be shown: BLAKE2b-256 of the bytes.
-	pub response: H256,
+	pub response: [u8; 32],
 	/// The deposit held from the account for this report.
 	pub deposit: Balance,
 }
@@ -56,4 +60,43 @@ pub struct Credential<Balance> {
 	pub until: Seconds,
 	/// The deposit held from the issuer for this entry.
 	pub deposit: Balance,
+}
+
+impl<Balance> Credential<Balance> {
+	/// Returns whether the credential has not ended at this time.
+	pub fn is_valid_at(&self, now: Seconds) -> bool {
+		now < self.until
+	}
+}
+
+impl<AccountId: PartialEq, Balance, Accounts: AsRef<[AccountId]>>
+	Source<AccountId, Balance, Accounts>
+{
+	/// Returns whether a report counts at this time: its account reports for the source, and what it observed is at most
+	/// `oldest` seconds old; without `oldest`, as old as the source allows.
+	pub fn counts<Deposit>(
+		&self,
+		report: &Report<AccountId, Deposit>,
+		now: Seconds,
+		oldest: Option<u32>,
+	) -> bool {
+		let oldest = oldest.unwrap_or(u32::MAX).min(self.fresh);
+		let age = now.saturating_sub(report.observed);
+		self.reporters.as_ref().contains(&report.reporter) && age <= oldest.into()
+	}
+
+	/// Returns what the reports about one topic that [count](Self::counts) agree on: the fact.
+	pub fn fact<Deposit>(
+		&self,
+		reports: &[Report<AccountId, Deposit>],
+		now: Seconds,
+		oldest: Option<u32>,
+	) -> Option<Value> {
+		let values: Vec<_> = reports
+			.iter()
+			.filter(|report| self.counts(report, now, oldest))
+			.map(|report| report.value.clone())
+			.collect();
+		agreed(&values, self.quorum as usize)
+	}
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Decides what several reports amount to.
 
+use crate::value::Value;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-use isthmus_conditions::Value;
 
 /// Returns the value that reports of different accounts agree on, if at least `quorum` of them do.
 ///
@@ -29,7 +29,7 @@ pub(crate) fn agreed(values: &[Value], quorum: usize) -> Option<Value> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_conditions::{Decimal, Text};
+	use crate::{Decimal, Text};
 
 	fn integers(integers: &[i64]) -> Vec<Value> {
 		integers.iter().copied().map(Value::Integer).collect()

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tests `isthmus feed` against a real node and real HTTPS servers, which have an authority of their own: whatever a server
+// does, the command names the error, goes on, and reports the next good value.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createPlainServer } from 'node:http';
+import { createServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { blake2AsHex } from '@polkadot/util-crypto';
+import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
+import { Isthmus } from '../lib/isthmus.mjs';
+import { LyingNode } from '../lib/lying-node.mjs';
+import { LocalNode } from '../lib/node.mjs';
+
+/** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
+const timeout = 300_000;
+const [FAILED, USAGE, REFUSED] = [1, 2, 4];
+/** A response may have this many bytes, and take a second. */
+const MAX_BYTES = 1000;
+
+const authority = makeAuthority();
+let node;
+let folder;
+let isthmus;
+
+before(async () => {
+	folder = mkdtempSync(join(tmpdir(), 'isthmus-feed-'));
+	writeFileSync(join(folder, 'ca.pem'), authority.certificate);
+	node = await LocalNode.start();
+	isthmus = new Isthmus(node.url, folder);
+}, { timeout });
+
+after(async () => {
+	await node?.stop();
+	rmSync(folder, { recursive: true, force: true });
+});
+
+/** An HTTPS server whose answers a test chooses. */
+class Endpoint {
+	#server;
+	port = 0;
+	/** How the next requests are answered: a function of the request and the response. */
+	answer;
+
+	/** Starts a server. */
+	static async start(certificate = makeServerCertificate(authority), create = createServer) {
+		const endpoint = new Endpoint();
+		endpoint.#server = create(certificate, (request, response) => endpoint.answer(request, response));
+		await endpoint.listen();
+		return endpoint;
+	}
+
+	async listen() {
+		this.#server.listen(this.port, '127.0.0.1');
+		await once(this.#server, 'listening');
+		this.port = this.#server.address().port;
+	}
+
+	async stop() {
+		const closed = once(this.#server, 'close');
+		this.#server.close();
+		this.#server.closeAllConnections();
+		await closed;
+	}
+
+	/** Answers with this JSON from now on; returns its bytes. */
+	give(json) {
+		const body = JSON.stringify(json);
+		this.answer = (_, response) => response.end(body);
+		return body;
+	}
+}
+
+/** Starts an endpoint that stops with its test. */
+async function endpoint(t, ...args) {
+	const made = await Endpoint.start(...args);
+	t.after(() => made.stop());
+	return made;
+}
+
+/** Writes a file for the command; `topic` changes lines of its topic, and `more` adds lines of the feed. */
+function feedFile(name, source, port, { topic = {}, more = {} } = {}) {
+	const lines = (values) => Object.entries(values).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`).join('');
+	const all = { source, 'every': '1s', 'timeout': '1s', 'max-bytes': MAX_BYTES, 'ca': 'ca.pem', ...more };
+	const url = `https://127.0.0.1:${port}/v1?key=secret`;
+	const topics = { name: 'pm25', url, pointer: '/air/pm25', type: 'integer', ...topic };
+	writeFileSync(join(folder, name), `${lines(all)}[[topic]]\n${lines(topics)}`);
+	return name;
+}
+
+/** Creates a source. */
+const createSource = (source, reporters = ['//Bob']) =>
+	isthmus.ok('facts', 'create', source, '--reporters', reporters.join(), '--fresh', '1d', '--key', '//Alice', '--finalized');
+
+/** Runs the command once. */
+const feedOnce = (file, key = '//Bob') => isthmus.run(['--json', 'feed', file, '--once', '--finalized', '--key', key]);
+
+/** Reports of a source's first topic, and its fact. */
+const listed = async (source) => (await isthmus.ok('facts', 'list', source))[0];
+
+/** A running command, and what it has printed so far. */
+class Running {
+	#child;
+	#printed = { stdout: '', stderr: '' };
+	#wake = () => undefined;
+
+	constructor(file, args = []) {
+		this.#child = isthmus.start(['--json', 'feed', file, '--key', '//Bob', ...args]);
+		for (const stream of ['stdout', 'stderr']) {
+			this.#child[stream].on('data', (data) => {
+				this.#printed[stream] += data;
+				this.#wake();
+			});
+		}
+		this.ended = once(this.#child, 'close');
+		this.ended.then(() => this.#wake());
+	}
+
+	/** Waits until a stream has printed a line that matches; forgets the lines up to it, and returns it. */
+	async prints(stream, pattern) {
+		for (;;) {
+			const lines = this.#printed[stream].split('\n');
+			const found = lines.slice(0, -1).findIndex((line) => pattern.test(line));
+			if (found >= 0) {
+				this.#printed[stream] = lines.slice(found + 1).join('\n');
+				return lines[found];
+			}
+			if (this.#child.exitCode !== null) assert.fail(`it ended without ${pattern}: ${this.#printed.stderr}`);
+			await new Promise((resolve) => (this.#wake = resolve));
+		}
+	}
+
+	/** Waits for a report of this value, and returns it. */
+	async reports(value) {
+		return JSON.parse(await this.prints('stdout', new RegExp(`"value":"${value}"`)));
+	}
+
+	kill(signal) {
+		this.#child.kill(signal);
+	}
+}
+
+/** Starts the command, which ends with its test. */
+function running(t, ...args) {
+	const feed = new Running(...args);
+	t.after(async () => {
+		feed.kill('SIGKILL');
+		await feed.ended;
+	});
+	return feed;
+}
+
+describe('a server that misbehaves', () => {
+	const chunk = 'x'.repeat(MAX_BYTES);
+	/** What a server does, and the error that the log names. */
+	const faults = {
+		'redirects': [(_, response) => response.writeHead(302, { location: '/v2' }).end(), /Redirect: .* redirects to https:/],
+		'gives other JSON': [(_, response) => response.end('{"air": {}}'), /NoValue: .* nothing at "\/air\/pm25"/],
+		'gives another type': [(_, response) => response.end('{"air": {"pm25": "80"}}'), /OtherType: .* found a string/],
+		'gives no JSON': [(_, response) => response.end('<html>'), /NotJson: /],
+		'gives a huge body': [
+			(_, response) => response.writeHead(200, { 'content-length': 1e12 }).write(chunk),
+			/TooLarge: .* longer than 1000 bytes/,
+		],
+		'gives a body without an end': [
+			(_, response) => response.on('drain', () => response.write(chunk)).write(chunk.repeat(1000)),
+			/TooLarge: /,
+		],
+		'is silent': [() => undefined, /TooSlow: .* did not answer within 1 s/],
+		'stops in the middle': [(_, response) => response.write('{"air"'), /TooSlow: /],
+		'hangs up in the middle': [
+			(request, response) => response.write('{"air"', () => request.socket.destroy()),
+			/Broken: /,
+		],
+		'hangs up at once': [(request) => request.socket.destroy(), /Broken: /],
+		'is overloaded': [(_, response) => response.writeHead(503).end(), /Status: .* status 503/],
+	};
+
+	test('is named in the log, and the next good value is reported', { timeout }, async (t) => {
+		const server = await endpoint(t);
+		await createSource('faults');
+		server.give({ air: { pm25: 0 } });
+		const feed = running(t, feedFile('faults.toml', 'faults', server.port));
+		await feed.reports(0);
+		let value = 0;
+		for (const [fault, [answer, error]] of Object.entries(faults)) {
+			server.answer = answer;
+			const line = await feed.prints('stderr', error);
+			assert.match(line, /^faults, pm25: .*; next attempt in \d+\.\d s$/, fault);
+			assert.doesNotMatch(line, /secret/, fault);
+			value += 1;
+			const body = server.give({ air: { pm25: value } });
+			const { fact, response } = await feed.reports(value);
+			assert.equal(fact, String(value), fault);
+			assert.equal(response, blake2AsHex(body, 256), fault);
+		}
+		await server.stop();
+		await feed.prints('stderr', /Unreachable: no connection to 127\.0\.0\.1:\d+: /);
+		server.give({ air: { pm25: -1 } });
+		await server.listen();
+		await feed.reports(-1);
+	});
+
+	test('has a certificate that is not accepted', { timeout }, async (t) => {
+		await createSource('certificates');
+		for (const certificate of [
+			makeServerCertificate(makeAuthority()),
+			makeServerCertificate(authority, { ip: [127, 0, 0, 2] }),
+			makeServerCertificate(authority, { to: Date.now() - 1000 }),
+		]) {
+			const server = await endpoint(t, certificate);
+			server.give({ air: { pm25: 80 } });
+			const { code, stdout, stderr } = await feedOnce(feedFile('certificates.toml', 'certificates', server.port));
+			assert.equal(code, FAILED, stderr);
+			assert.match(stderr, /Certificate: the certificate of 127\.0\.0\.1:\d+ is not accepted: /);
+			assert.equal(stdout, '');
+		}
+	});
+
+	test('does not speak TLS', { timeout }, async (t) => {
+		const server = await endpoint(t, {}, createPlainServer);
+		server.give({ air: { pm25: 80 } });
+		await createSource('plain');
+		const { code, stderr } = await feedOnce(feedFile('plain.toml', 'plain', server.port));
+		assert.equal(code, FAILED);
+		assert.match(stderr, /NotTls: /);
+	});
+});
+
+describe('redirects', () => {
+	test('are followed as often as the file says, to https only', { timeout }, async (t) => {
+		const server = await endpoint(t);
+		await createSource('redirects');
+		const file = (redirects) => feedFile('redirects.toml', 'redirects', server.port, { more: { redirects } });
+		let to = '/moved';
+		server.answer = (request, response) => {
+			if (request.url === '/there') response.end('{"air": {"pm25": 7}}');
+			else response.writeHead(307, { location: request.url === '/moved' ? '/there' : to }).end();
+		};
+		assert.match((await feedOnce(file(1))).stderr, /Redirect: .*\/moved redirects to .*\/there; the file allows 1 redirects/);
+		assert.equal(JSON.parse((await feedOnce(file(2))).stdout).value, '7');
+		to = `http://127.0.0.1:${server.port}/there`;
+		assert.match((await feedOnce(file(2))).stderr, /NotHttps: /);
+	});
+});
+
+describe('several reporters', () => {
+	const uris = ['//Bob', '//Charlie', '//Dave'];
+
+	/** Feeds a source from three servers that give these values. */
+	async function feedThree(t, source, values, topic) {
+		await createSource(source, uris);
+		for (const [index, uri] of uris.entries()) {
+			const server = await endpoint(t);
+			server.give({ air: { pm25: values[index] } });
+			const { code, stderr } = await feedOnce(feedFile(`${source}.toml`, source, server.port, { topic }), uri);
+			assert.equal(code, 0, stderr);
+		}
+		return listed(source);
+	}
+
+	test('of whom each sees another number agree on the median', { timeout }, async (t) => {
+		const { fact, reports } = await feedThree(t, 'median', [80.04, 81.25, 5000], { type: 'decimal', decimals: 1 });
+		assert.deepEqual(reports.map(({ value }) => value), ['80.0', '81.3', '5000.0']);
+		assert.equal(fact, '81.3');
+	});
+
+	test('of whom one sees another text agree on the others\'', { timeout }, async (t) => {
+		const { fact } = await feedThree(t, 'sky', ['clear', 'rain', 'clear'], { type: 'text' });
+		assert.equal(fact, '"clear"');
+	});
+
+	test('of whom each sees another text do not agree', { timeout }, async (t) => {
+		const { fact } = await feedThree(t, 'storm', ['clear', 'rain', 'snow'], { type: 'text' });
+		assert.equal(fact, null);
+	});
+});
+
+describe('a value', () => {
+	test('is reported again only if it changed or becomes old', { timeout }, async (t) => {
+		const server = await endpoint(t);
+		server.give({ air: { pm25: 80 } });
+		await createSource('steady');
+		const file = feedFile('steady.toml', 'steady', server.port);
+		const [first, second] = [await feedOnce(file), await feedOnce(file)];
+		assert.match(first.stderr, /steady, pm25: 80, the first value/);
+		// Another run knows from the chain what was reported.
+		assert.match(second.stderr, /steady, pm25: 80, as reported \d+ s ago/);
+		assert.equal(second.stdout, '');
+		const feed = running(t, feedFile('again.toml', 'steady', server.port, { more: { again: '1s' } }));
+		await feed.prints('stderr', /steady, pm25: 80, as before, reported again/);
+		await feed.reports(80);
+	});
+
+	test('is reported after the connection to the node was lost', { timeout }, async (t) => {
+		const proxy = await LyingNode.start(node.url);
+		t.after(() => proxy.stop());
+		const server = await endpoint(t);
+		server.give({ air: { pm25: 1 } });
+		await createSource('lost');
+		const feed = running(t, feedFile('lost.toml', 'lost', server.port), ['--url', proxy.url]);
+		await feed.reports(1);
+		proxy.cut();
+		server.give({ air: { pm25: 2 } });
+		await feed.reports(2);
+	});
+});
+
+describe('the command', () => {
+	for (const signal of ['SIGTERM', 'SIGINT']) {
+		test(`ends in order with ${signal}`, { timeout }, async (t) => {
+			const server = await endpoint(t);
+			server.give({ air: { pm25: 80 } });
+			const source = signal.toLowerCase();
+			await createSource(source);
+			const feed = running(t, feedFile(`${source}.toml`, source, server.port));
+			await feed.prints('stderr', /pm25: 80, the first value/);
+			// The report is in flight, and is waited for.
+			feed.kill(signal);
+			await feed.reports(80);
+			assert.deepEqual(await feed.ended, [0, null]);
+		});
+	}
+
+	test('refuses to begin with what cannot work', { timeout }, async () => {
+		await createSource('begin');
+		const refused = (code, file, key = '//Bob') => isthmus.refused(code, 'feed', file, '--key', key);
+		const [file, unknown] = ['begin', 'nowhere'].map((source) => feedFile(`${source}.toml`, source, 1));
+		assert.match((await refused(REFUSED, unknown)).hint, /isthmus facts create nowhere/);
+		assert.match((await refused(REFUSED, file, '//Charlie')).hint, /isthmus facts change begin --reporters/);
+		const seldom = feedFile('seldom.toml', 'begin', 1, { more: { again: '1d' } });
+		assert.match((await refused(USAGE, seldom)).error, /`again` has to be shorter/);
+		const wrong = feedFile('wrong.toml', 'begin', 1, { topic: { type: 'float' } });
+		assert.match((await refused(USAGE, wrong)).error, /unknown variant `float`/);
+		const authorities = feedFile('authorities.toml', 'begin', 1, { more: { ca: 'wrong.toml' } });
+		assert.match((await refused(USAGE, authorities)).error, /contains no certificate/);
+	});
+});
