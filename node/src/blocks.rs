@@ -77,7 +77,7 @@ pub(crate) fn check_export(cmd: &ExportBlocksCmd, config: &Configuration) -> Res
 	}
 	number("--from", cmd.from.as_ref())?;
 	number("--to", cmd.to.as_ref())?;
-	database::check_unused(&config.database)
+	database::check_present(&config.database)
 		.map_err(|error| Error::Application(Box::new(error)))?;
 	match best_block(config)? {
 		// It may be the database of another chain, which its opening finds out.
@@ -133,10 +133,6 @@ fn number(
 
 /// Returns the number of the best block in the database.
 fn best_block(config: &Configuration) -> Result<BlockNumber, Error> {
-	// Opening a database that does not exist would create it.
-	if !config.database.path().is_some_and(Path::exists) {
-		return Ok(0);
-	}
 	let backend = sc_service::new_db_backend::<Block>(config.db_config())?;
 	Ok(sc_client_api::Backend::blockchain(&*backend)
 		.info()

@@ -133,6 +133,7 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 		}
 		Command::CheckState(cmd) => {
 			let runner = prepare(cli, &cmd)?;
+			database::check_present(&runner.config().database).map_err(application)?;
 			runner.with_chain(|client, _| async move { cmd.run(&client).map_err(application) })
 		}
 		Command::PurgeChain(mut cmd) => prepare(cli, &cmd)?.with_config(|config| {
@@ -144,7 +145,7 @@ fn run_command(cli: &Cli, command: Command) -> sc_cli::Result<()> {
 			cmd.run(config.database)
 		}),
 		Command::ChainInfo(cmd) => prepare(cli, &cmd)?.with_config(|config| {
-			database::check_unused(&config.database).map_err(application)?;
+			database::check_present(&config.database).map_err(application)?;
 			cmd.run::<isthmus_primitives::Block>(&config)?;
 			writeln!(stdout()).map_err(Into::into)
 		}),

@@ -38,6 +38,9 @@ pub(crate) enum DatabaseError {
 		/// The operating system's error.
 		error: io::Error,
 	},
+	/// There is no database.
+	#[error("there is no database at {}: check `--chain` and `--base-path`", .0.display())]
+	Missing(PathBuf),
 	/// The database contains another chain.
 	#[error(
 		"the database at {} belongs to another chain: its genesis block is {found:?}, and that of the specification \
@@ -68,6 +71,19 @@ pub(crate) fn check_unused(database: &DatabaseSource) -> Result<(), DatabaseErro
 		Ok(lock) => check_lock(path, &lock),
 		Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
 		Err(error) => Err(unusable(path, error)),
+	}
+}
+
+/// Checks that there is a database to read, and that no running node uses it.
+///
+/// # Errors
+///
+/// Returns an error if there is none, if the lock is taken, or if it cannot be examined.
+pub(crate) fn check_present(database: &DatabaseSource) -> Result<(), DatabaseError> {
+	match database.path() {
+		// To open it would create it.
+		Some(path) if !path.exists() => Err(DatabaseError::Missing(path.into())),
+		_ => check_unused(database),
 	}
 }
 

@@ -5,11 +5,19 @@
 use polkadot_sdk::*;
 use sc_cli::Error;
 use sc_service::error::Error as ServiceError;
-use sp_blockchain::Error::Storage;
+use sp_blockchain::Error::{Backend, Storage};
 use std::path::Path;
 
 /// Returns the sentence for an error that ended the program.
 pub fn explain(error: &Error) -> String {
+	let text = words(sentence(error));
+	match text.contains("Too many open files") {
+		true => format!("{text}. Raise the limit: `ulimit -n 10000`"),
+		false => text,
+	}
+}
+
+fn sentence(error: &Error) -> String {
 	match error {
 		Error::NetworkKeyNotFound(path) => format!(
 			"a verifier's node (`--validator`) needs a network key that stays the same, so that other nodes find it, \
@@ -30,7 +38,12 @@ pub fn explain(error: &Error) -> String {
 			.into(),
 		Error::Input(text) | Error::Service(ServiceError::Other(text)) => text.clone(),
 		Error::Service(ServiceError::Application(error)) => error.to_string(),
-		Error::Service(ServiceError::Client(Storage(text))) => genesis(text),
+		Error::Client(Storage(text)) | Error::Service(ServiceError::Client(Storage(text))) => {
+			genesis(text)
+		}
+		Error::Client(Backend(text)) | Error::Service(ServiceError::Client(Backend(text))) => {
+			database(text)
+		}
 		error => error.to_string(),
 	}
 }
@@ -40,11 +53,35 @@ pub(crate) fn named(what: &str, path: &Path, error: &Error) -> Error {
 	Error::Input(format!("{what} ({}): {}", path.display(), explain(error)))
 }
 
-/// Returns what the system said, without its number.
+/// Returns a sentence without the numbers of the system's errors.
 pub(crate) fn words(error: impl ToString) -> String {
+	const NUMBER: &str = " (os error ";
 	let text = error.to_string();
-	let words = text.split(" (os error ").next().unwrap_or_default();
-	words.to_owned()
+	let mut parts = text.split(NUMBER);
+	let mut words = parts.next().unwrap_or_default().to_owned();
+	for part in parts {
+		match part.split_once(')') {
+			Some((number, rest)) if number.bytes().all(|digit| digit.is_ascii_digit()) => {
+				words.push_str(rest);
+			}
+			_ => {
+				words.push_str(NUMBER);
+				words.push_str(part);
+			}
+		}
+	}
+	words
+}
+
+/// Returns the sentence for a database that cannot be used.
+fn database(reason: &str) -> String {
+	if reason.contains("Too many open files") {
+		return format!("the database cannot be opened: {reason}");
+	}
+	format!(
+		"the database cannot be used: {reason}. Start the release that wrote it; or, if it is damaged, delete it with \
+		 `purge-chain`, which leaves the keys, and sync again"
+	)
 }
 
 /// Returns the sentence for an error of the runtime that built the genesis state, without the backtrace.
@@ -55,4 +92,37 @@ fn genesis(error: &str) -> String {
 		 line after `panicked at` names it",
 		reason.trim_end()
 	)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn the_numbers_of_the_system_are_left_out() {
+		for (said, shown) in [
+			("Is a directory (os error 21)", "Is a directory"),
+			("a: No (os error 2). Try b", "a: No. Try b"),
+			("x (os error 1) y (os error 22)", "x y"),
+			("no (os error", "no (os error"),
+			("no (os error x)", "no (os error x)"),
+			("", ""),
+		] {
+			assert_eq!(words(said), shown);
+		}
+	}
+
+	#[test]
+	fn a_database_that_cannot_be_used_has_a_way_out() {
+		let shown = |reason: &str| {
+			let error = sp_blockchain::Error::Backend(reason.into());
+			explain(&Error::Service(ServiceError::Client(error)))
+		};
+		let full = shown("IO Error: Too many open files (os error 24)");
+		assert_eq!(
+			full,
+			"the database cannot be opened: IO Error: Too many open files. Raise the limit: `ulimit -n 10000`"
+		);
+		assert!(shown("Corruption: Bad salt string").contains("`purge-chain`"));
+	}
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The subcommand `key`. The framework's commands serve, except the one that makes a network key: it would replace any
-//! file, and let every user of the machine read the key.
+//! The subcommand `key`. The framework's commands serve, except those of network keys: the one that makes a key would
+//! replace any file, and let every user of the machine read the key, and the other would read a device for ever.
 
+use crate::files::{read_at_most, take_at_most};
 use clap::{Args, Subcommand};
 use polkadot_sdk::*;
-use sc_cli::{Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, InspectNodeKeyCmd, SubstrateCli};
-use sc_network::config::{NodeKeyConfig, Secret};
+use sc_cli::{Error, GenerateCmd, InsertKeyCmd, InspectKeyCmd, SubstrateCli};
+use sc_network::config::{
+	ed25519::{Keypair, SecretKey},
+	NodeKeyConfig, Secret,
+};
 use sc_service::BasePath;
 use std::{
 	fs::{self, File},
@@ -16,6 +20,8 @@ use std::{
 
 /// The file of a node's network key, in the folder of its chain, as the framework reads it.
 const NODE_KEY: &str = "network/secret_ed25519";
+/// The longest network key that is read, in bytes: 64 digits, with white space around them.
+const LONGEST_NODE_KEY: u64 = 1024;
 
 /// The subcommands of `key`.
 #[derive(Debug, Subcommand)]
@@ -82,14 +88,52 @@ impl KeyCommand {
 			Self::GenerateNodeKey(cmd) => cmd.run(cli),
 			Self::Generate(cmd) => cmd.run(),
 			Self::Inspect(cmd) => cmd.run(),
-			Self::InspectNodeKey(cmd) => cmd.run().map_err(|error| {
-				Error::Input(format!(
-					"the network key cannot be read from `--file`, or from standard input without it: {}",
-					crate::explain(&error)
-				))
-			}),
+			Self::InspectNodeKey(cmd) => cmd.run(),
 			Self::Insert(cmd) => cmd.run(cli),
 		}
+	}
+}
+
+/// The subcommand `key inspect-node-key`.
+#[derive(Clone, Debug, Args)]
+pub struct InspectNodeKeyCmd {
+	/// Read the key from this file. Without this option it is read from standard input.
+	#[arg(long)]
+	file: Option<PathBuf>,
+
+	/// The key is written as 32 bytes instead of 64 hexadecimal digits.
+	#[arg(long)]
+	bin: bool,
+}
+
+impl InspectNodeKeyCmd {
+	fn run(&self) -> sc_cli::Result<()> {
+		let (read, from) = match &self.file {
+			Some(path) => (
+				read_at_most(path, LONGEST_NODE_KEY),
+				path.display().to_string(),
+			),
+			None => (
+				take_at_most(io::stdin().lock(), LONGEST_NODE_KEY),
+				"standard input (`--file` names a file)".to_owned(),
+			),
+		};
+		let refused = |reason: &dyn std::fmt::Display| {
+			Error::Input(format!(
+				"the network key cannot be read from {from}: {reason}. Expected 64 hexadecimal digits, or 32 bytes with \
+				 `--bin`; `key generate-node-key` makes one"
+			))
+		};
+		let mut key = read.map_err(|error| refused(&error))?;
+		if !self.bin {
+			let digits = String::from_utf8_lossy(&key);
+			let digits = digits.trim();
+			let digits = digits.strip_prefix("0x").unwrap_or(digits);
+			key = hex::decode(digits).map_err(|error| refused(&error))?;
+		}
+		let secret = SecretKey::try_from_bytes(key).map_err(|error| refused(&error))?;
+		let peer = Keypair::from(secret).public().to_peer_id();
+		writeln!(io::stdout(), "{peer}").map_err(Into::into)
 	}
 }
 

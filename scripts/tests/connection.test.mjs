@@ -188,7 +188,7 @@ test('a connection that is lost after a transaction was sent leaves its outcome 
 		});
 		const args = ['transfer', '//Dave', '1', '--key', '//LostAfterSending'];
 		const [error, hint] = await ends(UNREACHABLE, args, lying.url);
-		assert.match(error, /^error: .* lost after the transaction was sent; it may still be included until block \d+$/);
+		assert.match(error, /^error: .* lost after the transaction 0x[0-9a-f]{64} was sent; it may still be included until block \d+$/);
 		assert.match(hint, /^hint: .*check whether it took effect/);
 		// The next transaction has the next nonce: it does not replace the one that was sent.
 		await ok(args);

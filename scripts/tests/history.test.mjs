@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -41,9 +41,13 @@ let node, client, school, company;
 const trace = (url, ...args) => isthmus('trace', ...args, '--url', url);
 
 /** Runs `isthmus --json` and returns its exit code, the objects it prints and its standard error. */
-function isthmus(...args) {
+const isthmus = (...args) => isthmusWith({}, ...args);
+
+/** Does the same with these environment variables. */
+function isthmusWith(variables, ...args) {
+	const env = { ...process.env, ...variables };
 	return new Promise((resolve) => {
-		execFile(program, ['--json', ...args], (error, stdout, stderr) => {
+		execFile(program, ['--json', ...args], { env }, (error, stdout, stderr) => {
 			const lines = stdout.trim().split('\n').filter(Boolean);
 			resolve({ code: error?.code ?? DONE, events: lines.map((line) => JSON.parse(line)), stderr });
 		});
@@ -211,6 +215,12 @@ test('a receipt proves an event without a node, and no bit of it can be changed'
 		const unknown = await verify();
 		assert.equal(unknown.code, USAGE);
 		assert.match(unknown.stderr, /not known here/);
+		// The address at which this machine knows the chain is shown.
+		mkdirSync(join(folder, 'isthmus'));
+		writeFileSync(join(folder, 'isthmus', 'known-chains'), `ws://school.example:9944 ${hex(client.genesis)}\n`);
+		const known = await isthmusWith({ XDG_CONFIG_HOME: folder }, 'verify', file);
+		assert.deepEqual([known.code, known.events[0]?.address], [DONE, 'ws://school.example:9944'], known.stderr);
+		assert.equal(verified.events[0].address, null);
 		const other = await verify('--genesis', `0x${'00'.repeat(32)}`);
 		assert.equal(other.code, NOT_AUTHENTIC);
 		assert.match(other.stderr, /WrongGenesis/);

@@ -33,7 +33,7 @@ async function refuses(args, sentence) {
 	const { code, stderr } = await runToEnd(args);
 	assert.match(stderr, sentence);
 	assert.ok(code === 1 || code === 2, `exit code ${code}`);
-	assert.doesNotMatch(stderr, /^Error: \w+\(|This is a bug|stack backtrace/m);
+	assert.doesNotMatch(stderr, /^Error: \w+\(|This is a bug|stack backtrace|os error/m);
 }
 
 /** Runs a script with bash in a new folder; `isthmus-node` is the node's program. */
@@ -190,7 +190,11 @@ test('keeps network keys secret, and never replaces one', { timeout }, async (t)
 
 	const insert = ['key', 'insert', '--dev', '--base-path', folder(t), '--key-type', 'gran', '--scheme', 'ed25519'];
 	await refuses([...insert, '--suri', 'no-such-file'], /the secret key is not valid: `--suri` .* is neither a file/);
-	await refuses(['key', 'inspect-node-key', '--file', 'no-such-file'], /the network key cannot be read from `--file`.*: No such file/);
+	for (const [file, reason] of [['no-such-file', 'No such file'], ['/dev/zero', 'file too large'], ['/dev/null', 'failed to parse'], ['.', 'is a directory']]) {
+		await refuses(['key', 'inspect-node-key', '--file', file], new RegExp(`the network key cannot be read from ${file}: ${reason}.*64 hexadecimal`, 'i'));
+	}
+	const endless = await shell(t, 'isthmus-node key inspect-node-key < /dev/zero');
+	assert.match(endless.stderr, /cannot be read from standard input .*file too large/);
 });
 
 test('deletes a chain only if that is wanted', { timeout }, async (t) => {
@@ -210,7 +214,8 @@ test('deletes a chain only if that is wanted', { timeout }, async (t) => {
 
 test('fails if its output is full', { timeout }, async (t) => {
 	for (const args of ['--version', '--help', 'key generate', 'key generate-node-key', 'export-chain-spec --chain local', 'chain-info --dev --base-path base']) {
-		const { code, stderr } = await shell(t, `isthmus-node ${args} > /dev/full`);
+		// Without a database there would be nothing to print.
+		const { code, stderr } = await shell(t, `mkdir -p base/chains/isthmus_dev/paritydb/full; isthmus-node ${args} > /dev/full`);
 		assert.equal(code, 1, args);
 		assert.match(stderr, /error: .*No space left on device/, args);
 	}
@@ -336,6 +341,30 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 	const imported = await runToEnd(['import-blocks', blocks, ...at]);
 	assert.equal(imported.code, 0, imported.stderr);
 	assert.doesNotMatch(imported.stderr, /Essential task|failed/);
+});
+
+test('reads no database that is not there, and makes none', { timeout }, async (t) => {
+	for (const command of ['chain-info', 'export-blocks', 'check-state']) {
+		const { code, stderr, stdout } = await shell(t, `isthmus-node ${command} --dev --base-path nowhere; code=$?; [ ! -e nowhere/chains/isthmus_dev/paritydb ] && exit $code`);
+		assert.equal(code, 1, stderr);
+		assert.equal(stdout, '');
+		assert.match(stderr, /error: there is no database at nowhere\/\S+: check `--chain` and `--base-path`/);
+	}
+});
+
+test('explains a database of another release, a damaged one, and a limit of open files', { timeout }, async (t) => {
+	const { code, stderr } = await shell(t, `
+		full=base/chains/isthmus_dev/paritydb/full
+		mkdir -p $full
+		printf 'version=77\nsalt=00\n' > $full/metadata
+		isthmus-node chain-info --dev --base-path base && exit 9
+		(ulimit -n 8; exec isthmus-node --dev --base-path other ${QUIET.join(' ')}) && exit 9
+		exit 0
+	`);
+	assert.equal(code, 0, stderr);
+	assert.match(stderr, /error: the database cannot be used: .*Start the release that wrote it; or, if it is damaged, delete it with `purge-chain`/);
+	assert.match(stderr, /error: .*Too many open files\. Raise the limit: `ulimit -n 10000`/);
+	assert.doesNotMatch(stderr, /os error/);
 });
 
 test('explains folders and keys that it cannot use', { timeout }, async (t) => {

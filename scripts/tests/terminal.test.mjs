@@ -175,6 +175,20 @@ describe('what is read need not be a regular file', () => cases([
 		stderr: /error: stdin: Is a directory/,
 	},
 	{
+		// Not even root may read these two.
+		name: 'files of a folder that cannot be read are named before anything is sent',
+		script: `${OFFLINE} isthmus store /proc/sys/vm --name none`,
+		code: FAILED,
+		stderr: /error: \/proc\/sys\/vm\/compact_memory: Permission denied, .*\/drop_caches: Permission denied/,
+	},
+	{
+		name: 'a chain specification or a measurement without an end is refused',
+		script: 'for file in /dev/zero - /dev/stdin; do isthmus status --chain-spec $file < /dev/zero; [ $? = 2 ] || exit 9; done\n'
+			+ 'isthmus risk --depth 0..5 --plot x.svg --measured /dev/zero',
+		code: USAGE,
+		stderr: /(error: \S+ is longer than 134.2 MB, so it is not a chain specification\n){3}.*\/dev\/zero is longer than 67.1 MB, so/,
+	},
+	{
 		name: 'a stream that cannot be kept says where',
 		script: 'TMPDIR=/nowhere isthmus store - --name none < <(cat $BIG)',
 		code: FAILED,
@@ -654,7 +668,13 @@ describe('streams that are closed, full or not ready, and folders for settings t
 		name: 'a transaction whose report cannot be written is not run again',
 		script: 'isthmus transfer $(isthmus key inspect $KEY | awk \'/^account/ { print $2 }\') 1 > /dev/full',
 		code: FAILED,
-		stderr: /cannot write to stdout.*\nhint: .*do not run this again: block \d+: sent 1 IST/,
+		stderr: /cannot write to stdout.*\nhint: .*the transaction 0x\w{64} is in a block, so do not run this again: block \d+: sent 1 IST/,
+	},
+	{
+		name: 'the error of a report without a transaction names none',
+		script: 'cp ../small .; isthmus store small > /dev/full; [ $? = 1 ] && isthmus balance > /dev/full',
+		code: FAILED,
+		stderr: /^(error: cannot write to stdout: No space left on device\n){2}$/,
 	},
 	{
 		name: 'nothing is read from a stdin that is closed',
@@ -927,7 +947,26 @@ describe('disks may be full, read-only or gone', () => cases([
 	},
 ]));
 
+describe('limits of the system are said', () => cases([
+	...[5, 6, 8, 12].map((files) => ({
+		name: `only ${files} open files`,
+		script: `ulimit -n ${files}; exec isthmus status`,
+		code: FAILED,
+		stderr: /error: cannot open \d+ files: Too many open files\nhint: .*ulimit -n/,
+	})),
+	{
+		name: 'enough open files',
+		script: 'ulimit -n 64; isthmus status && isthmus store ../docs --name files-1 && isthmus fetch //Bob files-1 --folder -o out',
+	},
+]));
+
 describe('addresses and variables are taken as they are meant, or refused', () => cases([
+	{
+		name: 'a variable that is invalid is named',
+		script: 'ISTHMUS_GENESIS=0x12 isthmus status; [ $? = 2 ] && ISTHMUS_URL=x isthmus status',
+		code: USAGE,
+		stderr: /invalid \$ISTHMUS_GENESIS: .*\n.*invalid \$ISTHMUS_URL: /,
+	},
 	...[
 		['127.0.0.1:9944', 'ws://127.0.0.1:9944'],
 		['http://node.org', 'ws://node.org'],

@@ -2,7 +2,9 @@
 //! What a command needs to talk to a chain: a connection and the account to act as.
 
 use crate::{error::Error, key_file, options::Options, report::Output, stderr::tell};
-use isthmus_sdk::{can_take_turns, Call, Client, Error as SdkError, Identity, Included, Pending};
+use isthmus_sdk::{
+	can_take_turns, Call, Client, Error as SdkError, Identity, Included, Pending, H256,
+};
 use std::path::Path;
 
 /// A connection, with the options of the command.
@@ -22,6 +24,8 @@ impl Context {
 		let client = Client::connect_with(&options.url()?, options.silence(), trust).await?;
 		client.on_wait(|waiting| tell(waiting));
 		client.on_notice(|notice| tell(notice));
+		let sent = options.sent.clone();
+		client.on_sent(move |hash| sent.note(hash));
 		if options.pq_only {
 			client.post_quantum_only();
 		}
@@ -39,6 +43,11 @@ impl Context {
 	/// Returns whether to wait until transactions are finalized.
 	pub(crate) fn is_finalized(&self) -> bool {
 		self.options.finalized
+	}
+
+	/// Returns the hash of the last transaction that was sent; `None` if there is none.
+	pub(crate) fn last_sent(&self) -> Option<H256> {
+		self.options.sent.last()
 	}
 
 	/// Returns the identity to act as. Asks for the passphrase if the key is in a file.

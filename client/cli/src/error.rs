@@ -12,6 +12,7 @@ use isthmus_sdk::{
 };
 use serde::Serialize;
 use std::{
+	borrow::Cow,
 	fmt,
 	io::{self, ErrorKind},
 	path::Path,
@@ -24,7 +25,50 @@ use std::{
 pub(crate) struct Error {
 	kind: Kind,
 	message: String,
-	hint: Option<String>,
+	hints: Vec<Hint>,
+}
+
+/// What the user can do about an error, or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hint {
+	Words(Cow<'static, str>),
+	/// To remove a record.
+	Remove {
+		/// What to do, up to the command.
+		before: &'static str,
+		/// The record, if the error names it.
+		record: Option<RecordKey>,
+		/// What to do after that.
+		after: &'static str,
+	},
+}
+
+impl fmt::Display for Hint {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		match self {
+			Self::Words(words) => f.write_str(words),
+			Self::Remove {
+				before,
+				record,
+				after,
+			} => {
+				let name = record.map(|key| quoted(&key_name(&key)));
+				let name = name.as_deref().unwrap_or("NAME");
+				write!(f, "{before}isthmus remove {name}{after}")
+			}
+		}
+	}
+}
+
+impl Hint {
+	/// Returns the hint to remove a record.
+	fn remove(before: &'static str, record: Option<RecordKey>) -> Self {
+		Self::Remove {
+			before,
+			record,
+			after: "",
+		}
+	}
 }
 
 /// The kind of a failure, which is the program's exit code.
@@ -58,7 +102,7 @@ impl Error {
 		Self {
 			kind,
 			message: message.to_string(),
-			hint: None,
+			hints: Vec::new(),
 		}
 	}
 
@@ -90,32 +134,36 @@ impl Error {
 
 	/// Adds a hint: what the user can do about the error.
 	pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
-		self.hint = Some(hint.to_string());
+		self.hints = vec![Hint::Words(hint.to_string().into())];
 		self
 	}
 
 	/// Adds to the hint.
 	pub(crate) fn also(mut self, more: impl fmt::Display) -> Self {
-		self.hint = Some(match self.hint {
-			Some(hint) => format!("{hint}; {more}"),
-			None => more.to_string(),
-		});
+		self.hints.push(Hint::Words(more.to_string().into()));
 		self
 	}
 
 	/// Names the record in a hint that names none.
-	pub(crate) fn naming(mut self, key: &RecordKey) -> Self {
-		let named = format!("isthmus remove {}", quoted(&key_name(key)));
-		self.hint = self
-			.hint
-			.map(|hint| hint.replace("isthmus remove NAME", &named));
+	pub(crate) fn naming(mut self, key: RecordKey) -> Self {
+		for hint in &mut self.hints {
+			if let Hint::Remove { record, .. } = hint {
+				record.get_or_insert(key);
+			}
+		}
 		self
 	}
 
 	/// Returns whether the hint says what to remove.
 	pub(crate) fn says_remove(&self) -> bool {
-		let hint = self.hint.as_deref();
-		hint.is_some_and(|hint| hint.contains("isthmus remove"))
+		let is_remove = |hint: &Hint| matches!(hint, Hint::Remove { .. });
+		self.hints.iter().any(is_remove)
+	}
+
+	/// Returns the hint as it is shown; `None` if there is none.
+	fn shown_hint(&self) -> Option<String> {
+		let hints = self.hints.iter().map(Hint::to_string);
+		(!self.hints.is_empty()).then(|| hints.collect::<Vec<_>>().join("; "))
 	}
 
 	/// Names the file that an error is about, if it is one of this machine's and does not name it yet.
@@ -135,7 +183,7 @@ impl Error {
 	/// Prints the error to stderr as text, and returns the program's exit code.
 	pub(crate) fn report(&self) -> ExitCode {
 		tell(format!("error: {}", self.message));
-		if let Some(hint) = &self.hint {
+		if let Some(hint) = self.shown_hint() {
 			tell(format!("hint: {hint}"));
 		}
 		self.exit_code()
@@ -147,12 +195,12 @@ impl Error {
 		struct Line<'a> {
 			code: u8,
 			error: &'a str,
-			hint: Option<&'a str>,
+			hint: Option<String>,
 		}
 		let line = Line {
 			code: self.kind as u8,
 			error: &self.message,
-			hint: self.hint.as_deref(),
+			hint: self.shown_hint(),
 		};
 		match serde_json::to_string(&line) {
 			Ok(line) => print(&line),
@@ -176,6 +224,12 @@ impl From<&clap::Error> for Error {
 			.next()
 			.unwrap_or(text);
 		let in_one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+		// Its text is the whole help.
+		if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+			let usage = text.split_once("Usage: ").map_or(text, |(_, rest)| rest);
+			let usage = usage.lines().next().unwrap_or_default();
+			return Self::usage("a subcommand is missing").hint(format!("usage: {usage}"));
+		}
 		match text.split_once("\n\nUsage: ") {
 			Some((message, usage)) => {
 				let usage = in_one_line(usage).replace(" isthmus ", ", or isthmus ");
@@ -188,10 +242,12 @@ impl From<&clap::Error> for Error {
 
 impl From<SdkError> for Error {
 	fn from(error: SdkError) -> Self {
-		let (kind, hint) = match &error {
+		let (kind, words) = match &error {
 			SdkError::Unproven(unproven) => unproven_hint(unproven),
 			error => classify(error),
 		};
+		let hint = words.map(|words| Hint::Words(words.into()));
+		let hint = hint.or_else(|| removal_hint(&error));
 		let message = match &error {
 			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
@@ -200,17 +256,10 @@ impl From<SdkError> for Error {
 			}
 			error => error.to_string(),
 		};
-		let hint = match &error {
-			SdkError::Upload(UploadError::EpochOver { key, .. }) => Some(format!(
-				"isthmus remove {}, and then the same command again",
-				quoted(&key_name(key))
-			)),
-			_ => hint.map(str::to_owned),
-		};
 		Self {
 			kind,
 			message,
-			hint,
+			hints: hint.into_iter().collect(),
 		}
 	}
 }
@@ -220,13 +269,10 @@ impl From<UploadFolderError> for Error {
 		match error {
 			UploadFolderError::Client(error) => error.into(),
 			UploadFolderError::Io { path, source } => Self::file(&path, &source),
-			UploadFolderError::Changed { key, .. } => {
-				let hint = format!(
-					"store the folder under another --name, or remove the file's record first: isthmus remove {}",
-					quoted(&key_name(&key))
-				);
-				Self::failed(error).hint(hint)
-			}
+			UploadFolderError::Changed { key, .. } => Self {
+				hints: vec![Hint::remove(OTHER_FOLDER, Some(key))],
+				..Self::failed(error)
+			},
 			UploadFolderError::ChangedWhileRead(_) => Self::failed(error).hint(STEADY),
 			error => Self::failed(error),
 		}
@@ -267,8 +313,14 @@ impl From<FetchError> for Error {
 }
 
 /// The hint for a record that exists with other content.
-const OTHER_NAME: &str =
-	"store it under another --name, or remove the record first: isthmus remove NAME";
+const OTHER_NAME: &str = "store it under another --name, or remove the record first: ";
+
+/// The same for a file of a folder.
+const OTHER_FOLDER: &str =
+	"store the folder under another --name, or remove the file's record first: ";
+
+/// The hint for a value that is not the one whose upload began.
+const OTHER_VALUE: &str = "store it under another --name, or remove the unfinished record: ";
 
 /// The hint for a file that changes while it is read.
 const WHOLE_HISTORY: &str = "start later with --from BLOCK, or ask a node that keeps all block bodies, as nodes do without --blocks-pruning";
@@ -291,15 +343,33 @@ fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
 	(Kind::NotAuthentic, Some(hint))
 }
 
+/// Returns which record to remove, if that mends an error.
+fn removal_hint(error: &SdkError) -> Option<Hint> {
+	use UploadError::*;
+	Some(match error {
+		SdkError::Upload(AlreadyStored(key)) => Hint::remove(OTHER_NAME, Some(*key)),
+		SdkError::Upload(ValueChanged { .. } | LengthChanged { .. }) => {
+			Hint::remove(OTHER_VALUE, None)
+		}
+		SdkError::Upload(EpochOver { key, .. }) => Hint::Remove {
+			before: "",
+			record: Some(*key),
+			after: ", and then the same command again",
+		},
+		SdkError::Refused(refusal) if refusal.error == PalletError::KeyTaken => {
+			Hint::remove(OTHER_NAME, None)
+		}
+		_ => return None,
+	})
+}
+
 /// Returns the kind of an error about a value that cannot be stored, and a hint if one helps.
 fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 	match error {
 		UploadError::ChangedWhileRead { .. } => (Kind::Failed, Some(STEADY)),
-		UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. } => (
-			Kind::Failed,
-			Some("store it under another --name, or remove the unfinished record: isthmus remove NAME"),
-		),
-		UploadError::AlreadyStored(_) => (Kind::Refused, Some(OTHER_NAME)),
+		UploadError::ValueChanged { .. } | UploadError::LengthChanged { .. } => {
+			(Kind::Failed, None)
+		}
 		UploadError::TooLong { .. } => (
 			Kind::Refused,
 			Some("split it, and store the parts as a folder"),
@@ -361,6 +431,10 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			| QueryRefusal::Expired
 			| QueryRefusal::Revoked,
 		) => (Kind::Refused, Some("see your grants: isthmus list received")),
+		Query(QueryRefusal::Suspended) => (
+			Kind::Refused,
+			Some("see its condition, and try again when it is met: isthmus list received"),
+		),
 		Query(QueryRefusal::Incomplete) => (
 			Kind::Refused,
 			Some("the owner has to finish the upload, with the same isthmus store as before"),
@@ -420,7 +494,6 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 		FirmNotOffered => "see the policy: isthmus list datasets --owner OWNER; or ask without --firm",
 		GrantEnded => "list the grants: isthmus list given",
 		LeafTaken => NEXT_LEAF,
-		KeyTaken => OTHER_NAME,
 		RecordPaidFor => {
 			"`isthmus list given` shows the grants and until which block they are paid for; revoke one: isthmus revoke"
 		}
@@ -445,7 +518,7 @@ fn refusal_hint(error: &PalletError) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_sdk::{record_key, Refusal};
+	use isthmus_sdk::{record_key, Refusal, H256};
 
 	#[test]
 	fn a_record_is_shown_by_its_name() {
@@ -458,8 +531,8 @@ mod tests {
 	#[test]
 	fn hints_name_what_the_user_named() {
 		let key = record_key("my marks.csv").unwrap();
-		let error = Error::from(SdkError::from(UploadError::AlreadyStored(key))).naming(&key);
-		let hint = error.hint.clone().unwrap();
+		let error = Error::from(SdkError::from(UploadError::AlreadyStored(key))).naming(key);
+		let hint = error.shown_hint().unwrap();
 		assert!(hint.ends_with("isthmus remove 'my marks.csv'"), "{hint}");
 		assert!(error.says_remove());
 		let changed = UploadError::ChangedWhileRead { expected: 7 };
@@ -472,7 +545,27 @@ mod tests {
 		assert!(!error.says_remove());
 		let error = error.about(Path::new("a/b.csv")).also("more");
 		assert_eq!(error.message.matches("a/b.csv").count(), 1);
-		assert!(error.hint.unwrap().ends_with("; more"));
+		assert!(error.shown_hint().unwrap().ends_with("; more"));
+		// Errors that do not name the record.
+		let taken = Refusal {
+			error: PalletError::KeyTaken,
+			docs: String::new(),
+		};
+		for error in [
+			SdkError::Refused(taken),
+			UploadError::ValueChanged { chunk: 0 }.into(),
+			UploadError::LengthChanged { expected: 7 }.into(),
+		] {
+			let error = Error::from(error);
+			assert!(error.says_remove());
+			let shown = |error: &Error| error.shown_hint().unwrap_or_default();
+			assert!(shown(&error).ends_with("isthmus remove NAME"), "{error:?}");
+			let named = error.naming(key);
+			assert!(
+				shown(&named).ends_with("isthmus remove 'my marks.csv'"),
+				"{named:?}"
+			);
+		}
 	}
 
 	#[test]
@@ -481,7 +574,7 @@ mod tests {
 		let (epoch, now) = (0, 1);
 		let error = Error::from(SdkError::from(UploadError::EpochOver { key, epoch, now }));
 		let hint = "isthmus remove marks.csv, and then the same command again";
-		assert_eq!(error.hint.as_deref(), Some(hint));
+		assert_eq!(error.shown_hint().as_deref(), Some(hint));
 	}
 
 	#[test]
@@ -489,7 +582,7 @@ mod tests {
 		let error = Error::from(SdkError::StateGone("discarded".into()));
 		assert_eq!(error.kind, Kind::Refused);
 		assert!(error
-			.hint
+			.shown_hint()
 			.is_some_and(|hint| hint.contains("--state-pruning archive")));
 	}
 
@@ -497,24 +590,40 @@ mod tests {
 	fn a_history_that_is_gone_or_false_has_a_way_out() {
 		let gone = Error::from(SdkError::HistoryGone { since: 9 });
 		assert_eq!(gone.kind, Kind::Refused);
-		assert!(gone.hint.is_some_and(|hint| hint.contains("--from")));
+		assert!(gone
+			.shown_hint()
+			.is_some_and(|hint| hint.contains("--from")));
 		let (block, reason) = (9, "made up".into());
 		let lie = Error::from(SdkError::NotProven { block, reason });
 		assert_eq!(lie.kind, Kind::Failed);
-		assert!(lie.hint.is_some_and(|hint| hint.contains("another")));
+		assert!(lie
+			.shown_hint()
+			.is_some_and(|hint| hint.contains("another")));
 	}
 
 	#[test]
 	fn what_was_sent_is_not_to_be_sent_again_without_a_look() {
+		let hash = H256::repeat_byte(7);
 		for error in [
-			SdkError::Unconfirmed { last: 7 },
+			SdkError::Unconfirmed { hash, last: 7 },
+			SdkError::Behind { hash, last: 7 },
 			SdkError::NotIncluded("dropped".into()),
 			SdkError::NotFinal {
+				hash,
 				block: 7,
 				reason: "timeout".into(),
 			},
 		] {
-			let hint = Error::from(error).hint.unwrap();
+			let is_named = !matches!(error, SdkError::NotIncluded(_));
+			let error = Error::from(error);
+			// A wallet or an explorer finds it by its hash.
+			assert_eq!(
+				error.message.contains(&"07".repeat(32)),
+				is_named,
+				"{}",
+				error.message
+			);
+			let hint = error.shown_hint().unwrap();
 			assert!(!hint.contains("run the same command again"), "{hint}");
 			assert!(hint.contains("isthmus "), "{hint}");
 		}
@@ -559,7 +668,7 @@ mod tests {
 			}),
 		] {
 			assert_eq!(error.kind, Kind::Failed);
-			assert!(error.hint.is_some(), "{}", error.message);
+			assert!(error.shown_hint().is_some(), "{}", error.message);
 		}
 	}
 
@@ -570,7 +679,7 @@ mod tests {
 				error: PalletError::new(pallet, name),
 				docs: String::new(),
 			};
-			Error::from(SdkError::Refused(refusal)).hint
+			Error::from(SdkError::Refused(refusal)).shown_hint()
 		};
 		let taken = hint("DataSharing", "LeafTaken");
 		assert_eq!(

@@ -7,6 +7,7 @@ mod listed;
 use crate::{
 	context::Context,
 	error::Error,
+	input::read_at_most,
 	options::Options,
 	report::Report,
 	text::{account, amount, date, day},
@@ -174,16 +175,6 @@ struct EvaluateOpts {
 	/// Owner of the dataset
 	#[arg(long, value_name = "ACCOUNT", value_parser = account, requires = "dataset")]
 	owner: Option<AccountId>,
-}
-
-impl Opts {
-	/// Returns whether the command sends a transaction.
-	pub(crate) fn acts(&self) -> bool {
-		!matches!(
-			self.command,
-			Command::List { .. } | Command::Credentials { .. } | Command::Evaluate(_)
-		)
-	}
 }
 
 /// Reads the name of a source, a topic or a kind of credential.
@@ -424,9 +415,12 @@ fn source_terms(identity: &Identity, opts: &SourceOpts) -> SourceTerms {
 	}
 }
 
+/// The longest response that is read, in bytes.
+const LONGEST_RESPONSE: u64 = 64 << 20;
+
 async fn report(context: &Context, opts: ReportOpts) -> Result<Reported, Error> {
 	let response = match &opts.response {
-		Some(path) => std::fs::read(path).map_err(|error| Error::file(path, &error))?,
+		Some(path) => read_at_most(path, LONGEST_RESPONSE, "a response")?,
 		None => opts.value.to_string().into_bytes(),
 	};
 	let observation = Observation {

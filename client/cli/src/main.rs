@@ -20,6 +20,7 @@ mod error;
 mod facts;
 mod feed;
 mod fetch;
+mod input;
 mod key;
 mod key_file;
 mod list;
@@ -40,6 +41,7 @@ mod request;
 mod requests;
 mod revoke;
 mod risk;
+mod runtime;
 mod serve;
 mod settle;
 mod status;
@@ -126,29 +128,6 @@ enum Command {
 	Man(man::Opts),
 }
 
-impl Command {
-	/// Returns whether the command may send transactions.
-	fn acts(&self) -> bool {
-		if let Self::Facts(opts) = self {
-			return opts.acts();
-		}
-		!matches!(
-			self,
-			Self::Fetch(_)
-				| Self::List(_)
-				| Self::Trace(_)
-				| Self::Receipt(_)
-				| Self::Verify(_)
-				| Self::Balance(_)
-				| Self::Requests(_)
-				| Self::Status(_)
-				| Self::Risk(_)
-				| Self::Completions(_)
-				| Self::Man(_)
-		)
-	}
-}
-
 /// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
@@ -158,15 +137,14 @@ fn main() -> ExitCode {
 		Err(error) => return explain(&error),
 	};
 	let output = options.output();
-	let acts = command.acts();
+	let sent = options.sent.clone();
 	let checked = options::check_variables();
 	let printed = checked
-		.and_then(|()| run(command, options))
+		.and_then(|()| runtime::start()?.block_on(run(command, options)))
 		.and_then(|answer| match answer {
-			Some(report) => output.print(&*report).map_err(|error| match acts {
-				true => report::unreported(error, &report.to_string()),
-				false => error,
-			}),
+			Some(report) => output
+				.print(&*report)
+				.map_err(|error| report::unreported(error, &report.to_string(), sent.last())),
 			None => Ok(()),
 		});
 	match (printed, output) {
@@ -205,7 +183,6 @@ fn explain(error: &clap::Error) -> ExitCode {
 	}
 }
 
-#[tokio::main(worker_threads = 2)]
 async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 	match command {
 		Command::Key(opts) => key::run(opts, options).await.map(Some),

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The options that all commands have in common.
 
-use crate::{error::Error, report::Output, text::amount};
+use crate::{
+	error::Error,
+	input::read_at_most,
+	report::{Output, Sent},
+	text::amount,
+};
+use clap::builder::NonEmptyStringValueParser;
 use isthmus_sdk::{from_hex, trust, Balance, Trust};
 use std::{path::PathBuf, time::Duration};
 
 /// The node's address, unless an option or an environment variable sets another one.
 const DEFAULT_URL: &str = "ws://127.0.0.1:9944";
+
+/// The longest chain specification that is read, in bytes, as the node does.
+const LONGEST_SPEC: u64 = 128 << 20;
 
 /// Options of every command.
 #[derive(clap::Args)]
@@ -17,7 +26,7 @@ pub(crate) struct Options {
 	url: Option<String>,
 
 	/// Account to act as: a key file, or a development account such as //Alice [default: $ISTHMUS_KEY]
-	#[arg(long, global = true, value_name = "KEY")]
+	#[arg(long, global = true, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
 	key: Option<String>,
 
 	/// Give up on a node that is silent for this many seconds. On a slow connection, 4 MiB of data must arrive in
@@ -54,6 +63,10 @@ pub(crate) struct Options {
 	/// Print JSON, one object a line: results to stdout, errors to stderr
 	#[arg(long, global = true)]
 	json: bool,
+
+	/// What the command sends.
+	#[arg(skip)]
+	pub(crate) sent: Sent,
 }
 
 impl Options {
@@ -86,14 +99,18 @@ impl Options {
 		let named = match (&self.genesis, &self.chain_spec) {
 			(Some(genesis), _) => Some(genesis.0),
 			(None, Some(path)) => {
-				let spec = std::fs::read(path).map_err(|error| Error::file(path, &error))?;
+				let spec = read_at_most(path, LONGEST_SPEC, "a chain specification")?;
 				Some(trust::genesis_of(&spec).map_err(|error| {
 					Error::usage(format!("{}: {error}", path.display()))
 						.hint("make a raw one with `isthmus-node export-chain-spec --raw`")
 				})?)
 			}
 			(None, None) => match variable("ISTHMUS_GENESIS") {
-				Some(text) => Some(genesis(&text).map_err(Error::usage)?.0),
+				Some(text) => {
+					let invalid =
+						|reason| Error::usage(format!("invalid $ISTHMUS_GENESIS: {reason}"));
+					Some(genesis(&text).map_err(invalid)?.0)
+				}
 				None => None,
 			},
 		};

@@ -4,7 +4,7 @@
 //! the computing power that the attacker may have. The true odds are a solid line and the paper's odds a
 //! dashed one; simulations and measurements are points with their intervals.
 
-use crate::{error::Error, report};
+use crate::{error::Error, input::read_at_most, report};
 use isthmus_security::{Confidence, Interval};
 use plotters::{
 	coord::{types::RangedCoordf64, Shift},
@@ -87,10 +87,15 @@ struct Measurement {
 	successes: u64,
 }
 
+/// The longest file of measurements that is read, in bytes.
+const LONGEST_MEASURED: u64 = 64 << 20;
+
 /// Reads a file of measurements, with one JSON object per line.
 pub(crate) fn read_measured(file: &Path, confidence: Confidence) -> Result<Vec<Measured>, Error> {
 	let name = file.display();
-	let text = fs::read_to_string(file).map_err(|error| Error::file(file, &error))?;
+	let text = read_at_most(file, LONGEST_MEASURED, "a file of measurements")?;
+	let text = String::from_utf8(text)
+		.map_err(|_| Error::failed(format!("{name}: a file of measurements is UTF-8")))?;
 	let lines = text.lines().enumerate();
 	lines
 		.filter(|(_, line)| !line.trim().is_empty())

@@ -2,10 +2,12 @@
 //! What commands print to stdout: text for a person, or JSON for a program.
 
 use crate::error::{os, Error};
+use isthmus_sdk::H256;
 use serde::Serialize;
 use std::{
 	fmt,
 	io::{self, Read, Write},
+	sync::{Arc, Mutex, PoisonError},
 	thread,
 	time::Duration,
 };
@@ -65,14 +67,30 @@ impl Output {
 	}
 }
 
-/// Returns the error of a report that could not be printed. If the report is about a transaction in a block, that is
-/// said: run again, the command would do it twice.
-pub(crate) fn unreported(error: Error, report: &str) -> Error {
-	match report.lines().any(|line| line.starts_with("block ")) {
-		true => error.hint(format!(
-			"the transaction is in a block, so do not run this again: {report}"
+/// Returns the error of a report that could not be printed. If the command sent transactions, the last one is named: run
+/// again, the command would send them twice.
+pub(crate) fn unreported(error: Error, report: &str, sent: Option<H256>) -> Error {
+	match sent {
+		Some(hash) => error.hint(format!(
+			"the transaction {hash:?} is in a block, so do not run this again: {report}"
 		)),
-		false => error,
+		None => error,
+	}
+}
+
+/// The last transaction that a command sent. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sent(Arc<Mutex<Option<H256>>>);
+
+impl Sent {
+	/// Remembers a transaction that a node accepted.
+	pub(crate) fn note(&self, hash: H256) {
+		*self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(hash);
+	}
+
+	/// Returns the hash of the last one; `None` if none was sent.
+	pub(crate) fn last(&self) -> Option<H256> {
+		*self.0.lock().unwrap_or_else(PoisonError::into_inner)
 	}
 }
 
@@ -190,14 +208,15 @@ mod tests {
 	#[test]
 	fn a_transaction_whose_report_is_lost_is_not_run_again() {
 		let lost = || stdout(&io::ErrorKind::StorageFull.into());
-		let sent = "block 7: sent 5 IST to someone";
-		let shown = format!("{:?}", unreported(lost(), sent));
-		assert!(
-			shown.contains("do not run this again: block 7: sent"),
-			"{shown}"
-		);
-		let shown = format!("{:?}", unreported(lost(), "12 IST already stored"));
-		assert!(shown.contains("hint: None"), "{shown}");
+		let report = "block 7: sent 5 IST to someone";
+		let sent = Sent::default();
+		let shown = format!("{:?}", unreported(lost(), report, sent.last()));
+		assert!(!shown.contains("again"), "{shown}");
+		sent.clone().note(H256::repeat_byte(1));
+		let shown = format!("{:?}", unreported(lost(), report, sent.last()));
+		let hash = "01".repeat(32);
+		let hint = format!("0x{hash} is in a block, so do not run this again: {report}");
+		assert!(shown.contains(&hint), "{shown}");
 	}
 
 	#[test]

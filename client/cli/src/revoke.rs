@@ -146,7 +146,8 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let revoked = Revoked::new(opts.grant, &revocation);
 	revoked.warn();
 	let printed = context.output.print(&revoked);
-	let printed = printed.map_err(|error| report::unreported(error, &revoked.to_string()));
+	let printed = printed
+		.map_err(|error| report::unreported(error, &revoked.to_string(), context.last_sent()));
 	context.settle(revocation.last).await?;
 	match revocation.renewal.and_then(|renewal| renewal.ended) {
 		Some(error) => Err(Error::from(error).hint(

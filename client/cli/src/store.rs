@@ -172,7 +172,7 @@ async fn unfinished(
 		true => error,
 		false => error.about(&opts.path),
 	};
-	let error = error.naming(&key);
+	let error = error.naming(key);
 	if error.kind() == Kind::Unreachable || error.says_remove() {
 		return error;
 	}
@@ -189,7 +189,7 @@ async fn unfinished(
 			let arrived = count(record.payload.arrived(), "chunk");
 			let name = quoted(&key_name(&key));
 			error.also(format!(
-				"{arrived} of the record are stored: run the same command again to resume, or give it up: isthmus remove {name}"
+				"{arrived} of the record arrived: run the same command again to resume, or give it up: isthmus remove {name}"
 			))
 		}
 		_ => error,
@@ -204,7 +204,7 @@ async fn unfinished_folder(
 	(key, folder): (RecordKey, &LocalFolder),
 	error: Error,
 ) -> Error {
-	let error = error.naming(&key);
+	let error = error.naming(key);
 	if error.kind() == Kind::Unreachable || error.says_remove() {
 		return error;
 	}
@@ -214,7 +214,7 @@ async fn unfinished_folder(
 			let (name, path) = (key_name(&key), opts.path.display().to_string());
 			let (name, path) = (quoted(&name), quoted(&path));
 			error.also(format!(
-				"{files} of the folder are stored: run the same command again to resume, or give it up: isthmus remove {name} --unfinished {path}"
+				"{files} of the folder arrived: run the same command again to resume, or give it up: isthmus remove {name} --unfinished {path}"
 			))
 		}
 		_ => error,

@@ -6,8 +6,8 @@
 //! `invalid value 'x' for '--price <IST>': expected …`.
 
 use isthmus_sdk::{
-	AccountId, Balance, BlockNumber, NameError, RecordKey, Scope, Seconds, DECIMALS,
-	LEAVES_PER_EPOCH, UNIT,
+	AccountId, Balance, BlockNumber, Condition, NameError, RecordKey, Scope, Seconds, SyntaxError,
+	DECIMALS, LEAVES_PER_EPOCH, UNIT,
 };
 use jiff::{
 	civil::{self, DateTime},
@@ -85,9 +85,9 @@ pub(crate) fn amount(text: &str) -> Result<Balance, String> {
 }
 
 fn parse_amount(text: &str) -> Option<Balance> {
-	let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+	let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
 	let mut characters = whole.bytes().chain(decimals.bytes());
-	if decimals.len() > DECIMALS || !characters.all(|c| c.is_ascii_digit()) {
+	if decimals.is_empty() || decimals.len() > DECIMALS || !characters.all(|c| c.is_ascii_digit()) {
 		return None;
 	}
 	let whole: Balance = whole.parse().ok()?;
@@ -218,6 +218,17 @@ pub(crate) fn day(text: &str) -> Result<Seconds, &'static str> {
 		.ok_or("expected a date since 1970, such as 2027-01-31")
 }
 
+/// Reads a condition. An error shows the place in the text.
+pub(crate) fn condition(text: &str) -> Result<Condition, String> {
+	text.parse()
+		.map_err(|error: SyntaxError| format!("{error}\n\n{}", error.marked(text)))
+}
+
+/// Returns the condition under which a grant is good, if any, after a comma.
+pub(crate) fn good_while(condition: Option<&impl fmt::Display>) -> String {
+	condition.map_or_else(String::new, |condition| format!(", while {condition}"))
+}
+
 /// Returns a date in UTC, with its time unless that is midnight.
 pub(crate) fn date(seconds: Seconds) -> String {
 	let at = i64::try_from(seconds)
@@ -242,6 +253,7 @@ mod tests {
 		for text in [
 			"",
 			".5",
+			"1.",
 			"-1",
 			"1.0000000000001",
 			"x",

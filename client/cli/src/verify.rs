@@ -3,6 +3,7 @@
 
 use crate::{
 	error::{Error, Kind},
+	input::read_at_most,
 	options::Options,
 	stderr::tell,
 	text::date,
@@ -14,12 +15,7 @@ use isthmus_sdk::{
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use std::{
-	fmt,
-	fs::File,
-	io::{self, Read},
-	path::{Path, PathBuf},
-};
+use std::{fmt, path::PathBuf};
 
 /// The longest receipt that is read, in bytes. A change of a hundred verifiers takes about 15 KiB.
 const LONGEST: u64 = 64 << 20;
@@ -44,6 +40,8 @@ pub(crate) struct Verified {
 	event: Event,
 	proved: Proved,
 	genesis: String,
+	/// An address at which this machine knows the chain.
+	address: Option<String>,
 }
 
 impl Verified {
@@ -62,6 +60,7 @@ impl Serialize for Verified {
 				event,
 				is_development,
 			} = &self.proved;
+			fields.insert("address".into(), self.address.clone().into());
 			fields.insert("block".into(), header.number.into());
 			fields.insert("development".into(), (*is_development).into());
 			fields.insert("genesis".into(), self.genesis.clone().into());
@@ -91,7 +90,11 @@ impl fmt::Display for Verified {
 			write!(f, "\ndate   {}", date(timestamp))?;
 		}
 		write!(f, "\nblock  {}", self.hash())?;
-		write!(f, "\nchain  {}", self.genesis)
+		write!(f, "\nchain  {}", self.genesis)?;
+		match &self.address {
+			Some(address) => write!(f, ", at {address}"),
+			None => Ok(()),
+		}
 	}
 }
 
@@ -103,21 +106,21 @@ pub(crate) fn run(opts: &Opts, options: &Options) -> Result<Verified, Error> {
 			format!("{}: {error}", opts.file.display()),
 		)
 	};
-	let receipt = Receipt::read(&read(&opts.file)?).map_err(wrong)?;
+	let receipt = Receipt::read(&read_at_most(&opts.file, LONGEST, "a receipt")?).map_err(wrong)?;
 	let trust = options.trust()?;
 	let own = receipt.genesis();
-	let genesis = match trust.genesis {
-		Some(genesis) => genesis,
-		None => {
-			let known = trust.address_of(&own.0).map_err(Error::failed)?;
-			known.map(|_| own.0).ok_or_else(|| {
-				Error::usage(format!(
-					"the receipt is about a chain that is not known here: it begins with block {}",
-					to_hex(&own.0)
-				))
-				.hint("if that is the right chain, name it: --genesis HASH or --chain-spec FILE")
-			})?
+	let (genesis, address) = match (trust.genesis, trust.address_of(&own.0)) {
+		// What this machine remembers is not needed then.
+		(Some(genesis), known) => (genesis, known.ok().flatten()),
+		(None, Ok(Some(address))) => (own.0, Some(address)),
+		(None, Ok(None)) => {
+			return Err(Error::usage(format!(
+				"the receipt is about a chain that is not known here: it begins with block {}",
+				to_hex(&own.0)
+			))
+			.hint("if that is the right chain, name it: --genesis HASH or --chain-spec FILE"))
 		}
+		(None, Err(error)) => return Err(Error::failed(error)),
 	};
 	let proved = receipt.verify(genesis.into()).map_err(wrong)?;
 	let event = Event::from_bytes(&proved.event.event).ok_or_else(|| {
@@ -131,15 +134,6 @@ pub(crate) fn run(opts: &Opts, options: &Options) -> Result<Verified, Error> {
 		event,
 		proved,
 		genesis: to_hex(&genesis),
+		address,
 	})
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-	let mut bytes = Vec::new();
-	let result = match crate::output::is_standard(path, "-", "/dev/stdin") {
-		true => io::stdin().lock().take(LONGEST).read_to_end(&mut bytes),
-		false => File::open(path).and_then(|file| file.take(LONGEST).read_to_end(&mut bytes)),
-	};
-	result.map_err(|error| Error::file(path, &error))?;
-	Ok(bytes)
 }

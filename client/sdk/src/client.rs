@@ -75,6 +75,8 @@ pub(crate) struct Inner {
 	best: Mutex<Option<State>>,
 	/// Receives the reports of long waits.
 	pub(crate) on_wait: OnceLock<Tell>,
+	/// Receives the hashes of the transactions that the node accepts.
+	pub(crate) on_sent: OnceLock<Box<dyn Fn(H256) + Send + Sync>>,
 	/// Whether suites that a large quantum computer opens are refused.
 	post_quantum_only: AtomicBool,
 	/// The node's address, without a password.
@@ -177,6 +179,7 @@ impl Client {
 			notes: Mutex::default(),
 			best: Mutex::default(),
 			on_wait: OnceLock::new(),
+			on_sent: OnceLock::new(),
 			post_quantum_only: AtomicBool::new(false),
 			url,
 			trust,
@@ -389,6 +392,12 @@ impl Client {
 	/// from time to time. Only the first call has an effect.
 	pub fn on_wait(&self, tell: impl Fn(&Waiting) + Send + Sync + 'static) {
 		let _ = self.0.on_wait.set(Box::new(tell));
+	}
+
+	/// Sets the function that receives the hash of each transaction that the node accepts. Only the first call has
+	/// an effect.
+	pub fn on_sent(&self, tell: impl Fn(H256) + Send + Sync + 'static) {
+		let _ = self.0.on_sent.set(Box::new(tell));
 	}
 
 	/// Sets the function that receives what the user should know about the trust in the node. Only the first call

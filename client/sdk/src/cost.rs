@@ -2,7 +2,6 @@
 //! Computes what it costs at least to store something, before anything of it is sent.
 
 use crate::{
-	account::Account,
 	call::Call,
 	client::Client,
 	error::{Error, UploadError},
@@ -28,37 +27,24 @@ pub(crate) struct Prices {
 
 impl Prices {
 	/// Asks the node what it costs to store chunks of the record under `key`.
-	pub(crate) async fn of_chunks(
-		client: &Client,
-		account: &Account,
-		key: RecordKey,
-	) -> Result<Self, Error> {
+	pub(crate) async fn of_chunks(client: &Client, key: RecordKey) -> Result<Self, Error> {
 		let call = async |bytes: &[u8]| client.store_chunk(key, 0, Vec::new(), bytes).await;
 		let (empty, sample) = (call(&[]).await?, call(&[0; SAMPLE]).await?);
-		Self::of_calls(client, account, &empty, &sample).await
+		Self::of_calls(client, &empty, &sample).await
 	}
 
 	/// Asks the node what it costs to store values in one transaction each.
-	pub(crate) async fn of_values(
-		client: &Client,
-		account: &Account,
-		place: &Place,
-	) -> Result<Self, Error> {
+	pub(crate) async fn of_values(client: &Client, place: &Place) -> Result<Self, Error> {
 		let empty = client.store(place, &[]).await?;
 		let sample = client.store(place, &[0; SAMPLE]).await?;
-		Self::of_calls(client, account, &empty, &sample).await
+		Self::of_calls(client, &empty, &sample).await
 	}
 
 	/// Asks the node for the fees of a call without data and of one with [`SAMPLE`] bytes.
-	async fn of_calls(
-		client: &Client,
-		account: &Account,
-		empty: &Call,
-		sample: &Call,
-	) -> Result<Self, Error> {
+	async fn of_calls(client: &Client, empty: &Call, sample: &Call) -> Result<Self, Error> {
 		Ok(Self {
-			empty: client.fee(account, empty).await?,
-			sample: client.fee(account, sample).await?,
+			empty: client.fee(empty).await?,
+			sample: client.fee(sample).await?,
 		})
 	}
 

@@ -12,7 +12,10 @@ use crate::{
 };
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
 use isthmus_light::ReceiptError;
-use subxt::ext::{jsonrpsee::core::ClientError as RpcError, scale_decode};
+use subxt::{
+	ext::{jsonrpsee::core::ClientError as RpcError, scale_decode},
+	utils::H256,
+};
 
 /// Why an operation failed.
 ///
@@ -86,20 +89,26 @@ pub enum Error {
 	NotIncluded(String),
 	/// The node dropped an earlier transaction of the account. This one waits in the pool until another transaction
 	/// has that one's nonce.
-	#[error("the node dropped an earlier transaction of the account, and this one waits behind it; it may still be included until block {last}")]
+	#[error("the node dropped an earlier transaction of the account, and this one ({hash:?}) waits behind it; it may still be included until block {last}")]
 	Behind {
+		/// The transaction's hash.
+		hash: H256,
 		/// The last block that may include it.
 		last: BlockNumber,
 	},
 	/// The connection was lost after the transaction was sent, so its outcome is not known.
-	#[error("the connection to the node was lost after the transaction was sent; it may still be included until block {last}")]
+	#[error("the connection to the node was lost after the transaction {hash:?} was sent; it may still be included until block {last}")]
 	Unconfirmed {
+		/// The transaction's hash.
+		hash: H256,
 		/// The last block that may include it.
 		last: BlockNumber,
 	},
 	/// The node stopped following a transaction that is in a block and not finalized.
-	#[error("the transaction is in block {block}, but not finalized yet: {reason}")]
+	#[error("the transaction {hash:?} is in block {block}, but not finalized yet: {reason}")]
 	NotFinal {
+		/// The transaction's hash.
+		hash: H256,
 		/// The block's number.
 		block: BlockNumber,
 		/// Why the node stopped.

@@ -669,6 +669,7 @@ impl Proven {
 				_ if !grant.scope.covers(leaf) => QueryRefusal::OutOfRange,
 				GrantState::Revoked => QueryRefusal::Revoked,
 				GrantState::Expired => QueryRefusal::Expired,
+				GrantState::Suspended => QueryRefusal::Suspended,
 				GrantState::Active => {
 					return Ok(Ok(OpeningGrant {
 						grant: id,

@@ -23,7 +23,8 @@ use subxt::{
 		methods::chain_head::{TransactionBlockDetails, TransactionStatus},
 		rpc_params,
 	},
-	utils::H256,
+	transactions::Signer,
+	utils::{MultiSignature, H256},
 };
 use tokio::time::timeout;
 
@@ -132,7 +133,7 @@ impl Client {
 			attempt += 1;
 			let (at, lifetime) = self.mortality(call.last).await?;
 			let signed = sign(
-				account,
+				account.pair(),
 				&call,
 				&at,
 				lifetime,
@@ -142,7 +143,7 @@ impl Client {
 			if turn.notes().is_first() && !call.is_direct() {
 				self.rehearse(&signed, &at).await?;
 			}
-			let (nonce, last) = (signed.nonce, signed.last);
+			let (nonce, hash, last) = (signed.nonce, signed.hash, signed.last);
 			// Noted first: whatever ends this program after sending, the others count the transaction in.
 			turn.note(nonce, call.claims);
 			match self.watch(signed, *account.id()).await {
@@ -153,7 +154,7 @@ impl Client {
 				// The node may have accepted it, so the note stays for as long as the node may take to count it.
 				Err(error) if error.is_connection() => {
 					self.forget_anchor().await;
-					return Err(after_sending(error, last));
+					return Err(after_sending(error, hash, last));
 				}
 				// Our notes may be wrong, because an earlier transaction was dropped. Ask the node.
 				Err(error)
@@ -177,12 +178,13 @@ impl Client {
 		}
 	}
 
-	/// Asks the node for the fee of a call at present, with this client's tip.
-	pub(crate) async fn fee(&self, account: &Account, call: &Call) -> Result<Balance, Error> {
+	/// Asks the node for the fee of a call at present, with this client's tip. No account signs it: the node could send
+	/// what it gets.
+	pub(crate) async fn fee(&self, call: &Call) -> Result<Balance, Error> {
 		/// How many bytes of the answer are the fee: its last ones, after the weight and the class.
 		const FEE: usize = size_of::<Balance>();
 		let (at, lifetime) = self.mortality(None).await?;
-		let signed = sign(account, call, &at, lifetime, 0, self.tip())?;
+		let signed = sign(&NoAccount, call, &at, lifetime, 0, self.tip())?;
 		let length = (signed.text.len() / 2).saturating_sub(1) as u32;
 		let arguments = format!("{}{}", signed.text, hex::encode(length.to_le_bytes()));
 		let answer = self
@@ -238,7 +240,12 @@ impl Client {
 			TransactionStatus::Error { error }
 			| TransactionStatus::Invalid { error }
 			| TransactionStatus::Dropped { error } => Err(Error::NotAccepted(error)),
-			_ => Ok(pending),
+			_ => {
+				if let Some(tell) = self.0.on_sent.get() {
+					tell(pending.hash);
+				}
+				Ok(pending)
+			}
 		}
 	}
 
@@ -306,7 +313,7 @@ impl Client {
 
 /// Signs a call that is valid for `lifetime` blocks from the block `at` on and pays a tip.
 fn sign(
-	account: &Account,
+	signer: &impl Signer<SubstrateConfig>,
 	call: &Call,
 	at: &State,
 	lifetime: BlockNumber,
@@ -322,7 +329,7 @@ fn sign(
 	let transactions = at.inner().tx();
 	let payload = Payload(call);
 	let mut signable = transactions.create_signable_offline(&payload, params)?;
-	let transaction = signable.sign(account.pair())?;
+	let transaction = signable.sign(signer)?;
 	Ok(Signed {
 		hash: transaction.hash(),
 		nonce,
@@ -331,11 +338,25 @@ fn sign(
 	})
 }
 
+/// Stands where a signature has to be, and signs nothing: what it "signs" is not valid on any chain.
+struct NoAccount;
+
+impl Signer<SubstrateConfig> for NoAccount {
+	fn account_id(&self) -> AccountId {
+		AccountId::from([0; 32])
+	}
+
+	fn sign(&self, _: &[u8]) -> MultiSignature {
+		// A signature of sr25519 has a bit that marks it as one.
+		MultiSignature::Sr25519([0; 64])
+	}
+}
+
 /// Returns an error as it is after a transaction was sent: if the connection is lost, the outcome is not
 /// known.
-fn after_sending(error: Error, last: BlockNumber) -> Error {
+fn after_sending(error: Error, hash: H256, last: BlockNumber) -> Error {
 	match error.is_connection() {
-		true => Error::Unconfirmed { last },
+		true => Error::Unconfirmed { hash, last },
 		false => error,
 	}
 }
@@ -392,14 +413,16 @@ impl Pending {
 		} else {
 			Wait::Block
 		};
-		let (client, last) = (self.client.clone(), self.last);
+		let (client, hash, last) = (self.client.clone(), self.hash, self.last);
 		let events = async {
 			let block = client.patiently(what, self.block(finalized)).await?;
 			let index = u32::try_from(block.index)
 				.map_err(|_| Error::Incompatible("a block has 2^32 transactions".into()))?;
 			client.events(block.hash).await?.of(index)
 		};
-		events.await.map_err(|error| after_sending(error, last))
+		events
+			.await
+			.map_err(|error| after_sending(error, hash, last))
 	}
 
 	/// Returns whether the transaction is in no block, and an earlier one of the account is neither in a block nor in
@@ -426,7 +449,8 @@ impl Pending {
 					false => 0,
 				};
 				if missing == MISSING {
-					return Err(Error::Behind { last: self.last });
+					let (hash, last) = (self.hash, self.last);
+					return Err(Error::Behind { hash, last });
 				}
 				continue;
 			};
@@ -445,6 +469,7 @@ impl Pending {
 					if let Some(hash) = self.block {
 						let block = self.client.number(rpc_params![hash]).await?;
 						return Err(Error::NotFinal {
+							hash: self.hash,
 							block,
 							reason: error,
 						});
@@ -456,5 +481,20 @@ impl Pending {
 				_ => {}
 			}
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use subxt_signer::sr25519::{verify, PublicKey, Signature};
+
+	#[test]
+	fn a_node_cannot_send_what_it_is_asked_the_fee_of() {
+		let MultiSignature::Sr25519(signature) = NoAccount.sign(b"a call") else {
+			panic!("all accounts sign with sr25519");
+		};
+		let account = PublicKey(NoAccount.account_id().0);
+		assert!(!verify(&Signature(signature), b"a call", &account));
 	}
 }

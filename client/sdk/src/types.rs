@@ -12,9 +12,10 @@ use subxt::{
 	utils::AccountId32,
 };
 
+pub use isthmus_conditions::{Condition, SyntaxError, Truth};
 pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 pub use isthmus_sharing::{
-	Answered, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page,
+	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page,
 	ProducerKind, QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind,
 	Verdict,
 };
@@ -114,6 +115,8 @@ pub struct Terms {
 	pub until: Option<Seconds>,
 	/// The request that the grant answers, if any, and its digest.
 	pub request: Option<Answered>,
+	/// The condition under which the grant is good, if any: it is suspended while the condition is not met.
+	pub condition: Option<Condition>,
 }
 
 /// What can be settled when it is overdue.

@@ -315,7 +315,7 @@ impl<'a> Upload<'a> {
 		let (client, owner) = (self.client, self.owner);
 		let sent = plaintext(first, CHUNK_SIZE, length);
 		let chunks = length.div_ceil(CHUNK_SIZE.into());
-		let prices = Prices::of_chunks(client, &owner.account, self.choice.place.key).await?;
+		let prices = Prices::of_chunks(client, self.choice.place.key).await?;
 		let mut needed = prices.of(chunks.saturating_sub(first.into()), length - sent);
 		let best = client.best().await?;
 		if !resumed {

@@ -382,7 +382,7 @@ impl<'a> Running<'a> {
 			return Ok(());
 		}
 		let (client, owner) = (self.client, self.owner);
-		let prices = Prices::of_values(client, &owner.account, &self.place).await?;
+		let prices = Prices::of_values(client, &self.place).await?;
 		let best = client.best().await?;
 		let free = best.funds(owner.id()).await?.free;
 		let cost = |records: u64, bytes| -> Result<Balance, Error> {

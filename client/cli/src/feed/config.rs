@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The file that says what `isthmus feed` asks, how often, and what it reports.
 
-use crate::error::Error;
+use crate::{error::Error, input::read_at_most};
 use isthmus_sdk::conditions::{Age, Name, MAX_SCALE};
 use serde::{de, Deserialize, Deserializer};
 use std::{
@@ -135,10 +135,15 @@ fn pointer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
 	}
 }
 
+/// The longest configuration that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
 impl Config {
 	/// Reads and checks a file. Paths in it are relative to its folder.
 	pub(super) fn read(path: &Path) -> Result<Self, Error> {
-		let text = std::fs::read_to_string(path).map_err(|error| Error::file(path, &error))?;
+		let text = read_at_most(path, LONGEST, "a configuration")?;
+		let text = String::from_utf8(text)
+			.map_err(|_| Error::usage(format!("{}: a configuration is UTF-8", path.display())))?;
 		let mut config = Self::parse(&text)
 			.map_err(|reason| Error::usage(format!("{}: {reason}", path.display())))?;
 		let folder = path.parent().unwrap_or(Path::new(""));
@@ -148,7 +153,12 @@ impl Config {
 
 	/// Reads and checks the contents of a file.
 	fn parse(text: &str) -> Result<Self, String> {
-		let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+		let config: Self = toml::from_str(text).map_err(|error| {
+			// The error is shown on one line.
+			let before = error.span().and_then(|span| text.get(..span.start));
+			let line = before.unwrap_or_default().matches('\n').count() + 1;
+			format!("line {line}: {}", error.message())
+		})?;
 		if config.topics.is_empty() {
 			return Err("expected at least one [[topic]]".into());
 		}
@@ -221,7 +231,7 @@ type = "integer"
 		let with = |lines: &str, topic: &str| format!("{lines}{topic}");
 		let changed = |from: &str, to: &str| with("source = \"a\"", &TOPIC.replace(from, to));
 		for (text, reason) in [
-			(with("", TOPIC), "missing field `source`"),
+			(with("", TOPIC), "line 1: missing field `source`"),
 			(with("source = \"Weather\"", TOPIC), "a name has"),
 			(with("source = \"a\"\ntopic = []", ""), "at least one"),
 			(with("source = \"a\"\nevery = \"0s\"", TOPIC), "an age"),
@@ -243,7 +253,10 @@ type = "integer"
 			(changed("https://", "https://me:pw@"), "without a user name"),
 			(changed("https://air.example", "air"), "relative URL"),
 			(changed("/data", "data"), "a JSON pointer"),
-			(changed("integer", "float"), "unknown variant `float`"),
+			(
+				changed("integer", "float"),
+				"line 6: unknown variant `float`",
+			),
 			(changed("integer", "decimal"), "needs `decimals`"),
 			(
 				changed("\"integer\"", "\"text\"\ndecimals = 1"),

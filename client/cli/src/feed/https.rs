@@ -2,7 +2,7 @@
 //! Fetches responses over HTTPS, within bounds.
 
 use super::config::Config;
-use crate::error::Error;
+use crate::{error::Error, input::read_at_most};
 use http_body_util::{BodyExt, Empty};
 use hyper::{
 	body::{Body, Bytes, Incoming},
@@ -300,10 +300,13 @@ fn not_secured(at: &str, error: &io::Error) -> HttpsError {
 	}
 }
 
+/// The longest file of certificates that is read, in bytes.
+const LONGEST_ROOTS: u64 = 16 << 20;
+
 /// Returns the authorities in a file.
 fn named_roots(path: &Path) -> Result<RootCertStore, Error> {
 	let shown = path.display();
-	let pem = std::fs::read(path).map_err(|error| Error::file(path, &error))?;
+	let pem = read_at_most(path, LONGEST_ROOTS, "a file of certificates")?;
 	let mut roots = RootCertStore::empty();
 	for certificate in CertificateDer::pem_slice_iter(&pem) {
 		let invalid = |reason: &dyn std::fmt::Display| {

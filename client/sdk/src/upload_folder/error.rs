@@ -4,6 +4,7 @@
 use crate::{
 	error::{Error, UploadError},
 	folder::{FolderError, MAX_PATH},
+	text::io_words,
 	types::RecordKey,
 };
 use std::path::{Path, PathBuf};
@@ -23,6 +24,9 @@ pub enum UploadFolderError {
 	/// Files or folders have names, or paths, that cannot be in a folder's list.
 	#[error("these names cannot be in a folder: {}. A name is UTF-8 without \\, : and control or invisible characters, and a path has at most {MAX_PATH} bytes", listed(.0))]
 	Names(Vec<PathBuf>),
+	/// Files or folders cannot be read. Nothing was sent.
+	#[error("{}", reasons(.0))]
+	Unreadable(Vec<(PathBuf, std::io::Error)>),
 	/// A folder's list cannot contain the files' paths.
 	#[error(transparent)]
 	List(#[from] FolderError),
@@ -47,12 +51,22 @@ const SHOWN: usize = 20;
 
 /// Returns the first paths, and how many more there are.
 fn listed(paths: &[PathBuf]) -> String {
-	let shown = paths
-		.iter()
-		.take(SHOWN)
-		.map(|path| path.display().to_string());
-	let shown = shown.collect::<Vec<_>>().join(", ");
-	match paths.len().saturating_sub(SHOWN) {
+	first(paths.iter().map(|path| path.display().to_string()))
+}
+
+/// Returns the first paths and why they cannot be read, and how many more there are.
+fn reasons(paths: &[(PathBuf, std::io::Error)]) -> String {
+	let reason = |(path, error): &(PathBuf, std::io::Error)| {
+		format!("{}: {}", path.display(), io_words(error))
+	};
+	first(paths.iter().map(reason))
+}
+
+/// Returns the first texts, and how many more there are.
+fn first(texts: impl ExactSizeIterator<Item = String>) -> String {
+	let more = texts.len().saturating_sub(SHOWN);
+	let shown = texts.take(SHOWN).collect::<Vec<_>>().join(", ");
+	match more {
 		0 => shown,
 		more => format!("{shown} and {more} more"),
 	}

@@ -8,6 +8,7 @@ use crate::{
 };
 use std::{
 	collections::BTreeSet,
+	fs::File,
 	path::{Path, PathBuf},
 };
 
@@ -33,19 +34,23 @@ impl LocalFolder {
 	///
 	/// # Errors
 	///
-	/// Returns an error, before anything is stored, if a folder cannot be read or if a folder's list cannot
-	/// contain a path.
+	/// Returns an error, before anything is stored, if a file or a folder cannot be read or if a folder's list
+	/// cannot contain a path.
 	pub fn open(folder: &Path) -> Result<Self, UploadFolderError> {
 		let (mut files, mut empty, mut skipped) = (Vec::new(), BTreeSet::new(), Vec::new());
-		let mut refused = Vec::new();
+		let (mut refused, mut unreadable) = (Vec::new(), Vec::new());
 		for entry in walkdir::WalkDir::new(folder).follow_links(false) {
-			let entry = entry.map_err(|error| {
-				let path = error.path().unwrap_or(folder).to_owned();
-				let source = error.into_io_error().unwrap_or_else(|| {
-					std::io::Error::other("a link leads back to a folder that it is in")
-				});
-				UploadFolderError::Io { path, source }
-			})?;
+			let entry = match entry {
+				Ok(entry) => entry,
+				Err(error) => {
+					let path = error.path().unwrap_or(folder).to_owned();
+					let reason = error.into_io_error().unwrap_or_else(|| {
+						std::io::Error::other("a link leads back to a folder that it is in")
+					});
+					unreadable.push((path, reason));
+					continue;
+				}
+			};
 			let (is_folder, is_root) = (entry.file_type().is_dir(), entry.depth() == 0);
 			if !is_folder && !entry.file_type().is_file() {
 				skipped.push(entry.into_path());
@@ -66,8 +71,17 @@ impl LocalFolder {
 			match is_folder {
 				true if is_root => {}
 				true => drop(empty.insert(path)),
-				false => files.push(LocalFile { path, at }),
+				false => {
+					if let Err(error) = File::open(&at) {
+						unreadable.push((at.clone(), error));
+					}
+					files.push(LocalFile { path, at });
+				}
 			}
+		}
+		if !unreadable.is_empty() {
+			unreadable.sort_by(|a, b| a.0.cmp(&b.0));
+			return Err(UploadFolderError::Unreadable(unreadable));
 		}
 		if !refused.is_empty() {
 			refused.sort();

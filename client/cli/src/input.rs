@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reads files that the user names. A device or a pipe may have no end, and a file may be larger than the memory.
+
+use crate::{error::Error, output::is_standard};
+use std::{
+	fs::File,
+	io::{self, Read},
+	path::Path,
+};
+
+/// Reads a file of at most `limit` bytes. `-` and `/dev/stdin` are stdin. `what` says what the file should be, as in
+/// "a receipt".
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read or is longer.
+pub(crate) fn read_at_most(path: &Path, limit: u64, what: &str) -> Result<Vec<u8>, Error> {
+	let mut bytes = Vec::new();
+	let longest = limit.saturating_add(1);
+	let result = match is_standard(path, "-", "/dev/stdin") {
+		true => io::stdin().lock().take(longest).read_to_end(&mut bytes),
+		false => File::open(path).and_then(|file| file.take(longest).read_to_end(&mut bytes)),
+	};
+	result.map_err(|error| Error::file(path, &error))?;
+	if bytes.len() as u64 > limit {
+		let (path, limit) = (path.display(), crate::text::bytes(limit));
+		return Err(Error::usage(format!(
+			"{path} is longer than {limit}, so it is not {what}"
+		)));
+	}
+	Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_file_is_read_up_to_a_limit() {
+		let file = tempfile::NamedTempFile::new().unwrap();
+		std::fs::write(file.path(), b"12345").unwrap();
+		let read = |limit| read_at_most(file.path(), limit, "a number");
+		assert_eq!(read(5).unwrap(), b"12345");
+		let refused = format!("{:?}", read(4).unwrap_err());
+		assert!(
+			refused.contains("longer than 4 B, so it is not a number"),
+			"{refused}"
+		);
+	}
+
+	#[cfg(target_os = "linux")]
+	#[test]
+	fn a_device_without_an_end_is_not_read_for_ever() {
+		assert!(read_at_most(Path::new("/dev/zero"), 1 << 20, "a receipt").is_err());
+	}
+}
