@@ -12,8 +12,6 @@ mod examples;
 mod folders;
 mod history;
 mod large_values;
-mod liar;
-mod lies;
 mod revoking;
 mod scenario;
 mod sending;
