@@ -5,9 +5,9 @@ use crate::{
 	delegation::{deposit, find_within, ProxyType, Signer},
 	extensions::RootCalls,
 	migrations::Migrations,
-	AccountId, Balances, Block, Council, Grandpa, OriginCaller, PalletInfo, ProofOfWork, Runtime,
-	RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask,
-	SessionKeys, System, TransactionPayment, Verifiers, VERSION,
+	AccountId, Balances, Block, Council, DataSharing, Facts, Grandpa, OriginCaller, PalletInfo,
+	ProofOfWork, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
+	RuntimeOrigin, RuntimeTask, SessionKeys, System, TransactionPayment, Verifiers, VERSION,
 };
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -29,12 +29,14 @@ use frame_system::{
 	limits::{BlockLength, BlockWeights},
 	EnsureNever, EnsureRoot,
 };
+use isthmus_conditions::Name;
 use isthmus_primitives::{
 	params::{GAS_PER_BYTE, REF_TIME_PER_GAS},
 	Balance, BlockNumber, Hash, Nonce, UNIT,
 };
 use isthmus_sharing::terms::{CANCEL_NOTICE, MAX_VALUE_SIZE};
 use pallet_collective::{EnsureMembers, Instance1, PrimeDefaultVote, WeightInfo as _};
+use pallet_data_sharing::Cause;
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, MultiplierUpdate};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
@@ -624,16 +626,64 @@ impl pallet_data_sharing::Config for Runtime {
 	type DepositPerByte = ConstU128<{ UNIT / 10_000 }>;
 	type DepositPerItem = ConstU128<{ UNIT / 10 }>;
 	type GrantMemory = ConstU32<WEEK>;
+	/// A report pays for this many at once. The rest are looked at when blocks have room.
+	type MaxCarriedOut = ConstU32<8>;
 	type MaxEndingsPerBlock = ConstU32<32>;
 	/// The maximum size of a value. A block has room for five values of this size with their calls, and a
 	/// message between nodes or a Bitswap batch has room for one.
 	type MaxValueSize = ConstU32<MAX_VALUE_SIZE>;
+	type MaxWaiting = ConstU32<10_000>;
 	type MustStay = pallet_verifiers::MustStay<Runtime>;
+	type Outside = KnownFacts;
 	type RequestLifetime = ConstU32<WEEK>;
 	type RuntimeHoldReason = RuntimeHoldReason;
 	/// The inherent's time is the block's timestamp (H_s) in milliseconds.
 	type Time = pallet_timestamp::Pallet<Runtime>;
 	type WeightInfo = pallet_data_sharing::weights::SubstrateWeight<Runtime>;
+}
+
+/// What the facts pallet knows, as conditions of data sharing see it.
+pub struct KnownFacts;
+
+impl pallet_data_sharing::Outside<AccountId> for KnownFacts {
+	fn fact(source: &Name, topic: &Name, oldest: Option<u32>) -> pallet_data_sharing::Fact {
+		let (value, until) = Facts::fact_until(source, topic, oldest);
+		pallet_data_sharing::Fact { value, until }
+	}
+
+	fn credential(account: &AccountId, issuer: &AccountId, kind: &Name) -> Option<u64> {
+		Facts::credential_until(account, issuer, kind)
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn make_fact(source: &Name, topic: &Name, value: isthmus_conditions::Value) {
+		Facts::make_fact(source, topic, &value);
+	}
+}
+
+/// Carries out what waits in data sharing for a fact or a credential.
+pub struct WaitingConditions;
+
+impl pallet_facts::Watcher<AccountId> for WaitingConditions {
+	fn weight() -> Weight {
+		DataSharing::weight_of_change()
+	}
+
+	fn fact_changed(source: &Name, topic: &Name) -> Weight {
+		DataSharing::changed(&Cause::Fact(source.clone(), topic.clone()))
+	}
+
+	fn source_changed(source: &Name) -> Weight {
+		DataSharing::changed(&Cause::Source(source.clone()))
+	}
+
+	fn credential_changed(account: &AccountId, issuer: &AccountId, kind: &Name) -> Weight {
+		DataSharing::changed(&Cause::Credential {
+			account: account.clone(),
+			issuer: issuer.clone(),
+			kind: kind.clone(),
+		})
+	}
 }
 
 impl pallet_facts::Config for Runtime {
@@ -645,5 +695,6 @@ impl pallet_facts::Config for Runtime {
 	type MaxReporters = ConstU32<16>;
 	/// The inherent's time is the block's timestamp (H_s) in milliseconds.
 	type Time = pallet_timestamp::Pallet<Runtime>;
+	type Watcher = WaitingConditions;
 	type WeightInfo = pallet_facts::weights::SubstrateWeight<Runtime>;
 }

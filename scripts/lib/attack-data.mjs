@@ -304,7 +304,7 @@ async function replayedGrant(world, other) {
 	const key = recordKey('bait');
 	await client.store(thief, MasterSecret.generate(), { dataset: 0, epoch: 0, leaf: 1, key }, Buffer.from('bait'));
 	const { expiry, sealedKeys } = here.grant;
-	await client.submit(thief, dataSharing.addAuthorize(caller, SCOPE, expiry, null, hex(sealedKeys), null));
+	await client.submit(thief, dataSharing.addAuthorize(caller, SCOPE, expiry, null, hex(sealedKeys), null, null));
 	await attempts.refused("one owner's sealed keys under another's dataset", 'DoesNotOpen', async () => {
 		const answer = await client.query(caller, thief.address, key);
 		return client.openKeys({ caller, owner: thief.address, answer, pair });

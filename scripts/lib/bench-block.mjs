@@ -139,7 +139,7 @@ try {
 	const best = await rpc.best();
 	for (const [dataset, count] of READERS.entries()) {
 		const grants = readers.slice(0, count).map(({ address }) =>
-			dataSharing.addAuthorize(address, { dataset, epoch: 0, ...LEAVES }, best.number + 100_000, null, hex(randomBytes(LARGEST_GRANT)), null),
+			dataSharing.addAuthorize(address, { dataset, epoch: 0, ...LEAVES }, best.number + 100_000, null, hex(randomBytes(LARGEST_GRANT)), null, null),
 		);
 		const batches = [];
 		for (let at = 0; at < count; at += BATCH) batches.push(utility.batchAll(grants.slice(at, at + BATCH)));

@@ -73,7 +73,7 @@ describe('sources and reports', () => {
 		const met = await evaluate(`${condition} and before(2100-01-01)`);
 		assert.equal(met.met, true);
 		assert.deepEqual(met.tests.map(({ fact, truth }) => [fact, truth]), [['80', 'true'], [null, 'true']]);
-		// An observation that is too old for the condition is missing to it, and so is its `not`.
+		// What was never reported is missing, and so is its `not`.
 		assert.equal((await evaluate(`not ${condition.replace('pm25', 'no2')}`)).truth, 'unknown');
 
 		const [listed] = await isthmus.ok('facts', 'list', 'weather/beijing');

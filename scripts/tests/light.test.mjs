@@ -8,6 +8,8 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ed25519 } from '@noble/curves/ed25519';
 import { blake2b256 as hash, concat, utf8 } from '../lib/envelope/common.mjs';
+import { parse } from '../lib/conditions.mjs';
+import { condition } from '../lib/light/condition.mjs';
 import { Finality } from '../lib/light/finality.mjs';
 import { decode, little } from '../lib/light/scale.mjs';
 import { SHARING_VERSION, votersKey } from '../lib/light/storage.mjs';
@@ -55,6 +57,21 @@ const refused = (finality, proof, name) => {
 test('the layout of entries is that of the runtime', () => {
 	const terms = readFileSync(new URL('../../primitives/sharing/src/terms.rs', import.meta.url), 'utf8');
 	assert.equal(Number(/STORAGE_VERSION: u16 = (\d+);/.exec(terms)[1]), SHARING_VERSION);
+});
+
+test('a condition is read as it is encoded, and within its bounds', () => {
+	const path = new URL('../../primitives/conditions/tests/vectors.json', import.meta.url);
+	const { valid } = JSON.parse(readFileSync(path, 'utf8'));
+	const read = (bytes) => decode(Uint8Array.from(bytes), condition);
+	for (const { text, scale } of valid) assert.deepEqual(read(Buffer.from(scale, 'hex')), parse(text), text);
+	const malformed = (...parts) => assert.throws(() => read(concat(...parts)), { name: 'Malformed' });
+	const before = concat([3], little(9, 8));
+	const all = (parts) => concat([0], list(parts));
+	malformed(all([before]));
+	malformed(all(Array(32).fill(before)));
+	malformed([2, 2, 2, 2], before);
+	malformed([10]);
+	malformed([5], blob(utf8('x'.repeat(49))), blob(utf8('pm25')), [0, 0, 0], little(1, 8));
 });
 
 test('a chain begins with its genesis and the proven voters', () => {

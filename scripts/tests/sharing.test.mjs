@@ -167,14 +167,14 @@ test('bad input is refused, each with its own error, and changes nothing', { tim
 		[c, calls.requestAccess(s.address, SCOPE, 'study', 0, 0, false, key), 'ZeroTerm'],
 		[c, calls.cancelRequest(7), 'UnknownRequest'],
 		[s, calls.rejectRequest(7, ''), 'UnknownRequest'],
-		[s, calls.addAuthorize(s.address, SCOPE, far, null, sealed, null), 'SelfGrant'],
-		[s, calls.addAuthorize(d.address, SCOPE, far, null, sealed, null), 'NoEncryptionKey'],
-		[s, calls.addAuthorize(c.address, SCOPE, 1, null, sealed, null), 'ExpiryPassed'],
-		[s, calls.addAuthorize(c.address, SCOPE, far, null, '0x', null), 'SealedKeysEmpty'],
-		[s, calls.addAuthorize(c.address, SCOPE, far, null, `0x${'00'.repeat(4097)}`, null), 'SealedKeysTooLong'],
-		[s, calls.addAuthorize(c.address, SCOPE, far, null, sealed, { id: 7, digest: newKey }), 'UnknownRequest'],
-		[s, calls.addAuthorize(c.address, { ...SCOPE, dataset: 7 }, far, null, sealed, null), 'UnknownDataset'],
-		[d, calls.addAuthorize(c.address, SCOPE, far, null, sealed, null), 'NotRegistered'],
+		[s, calls.addAuthorize(s.address, SCOPE, far, null, sealed, null, null), 'SelfGrant'],
+		[s, calls.addAuthorize(d.address, SCOPE, far, null, sealed, null, null), 'NoEncryptionKey'],
+		[s, calls.addAuthorize(c.address, SCOPE, 1, null, sealed, null, null), 'ExpiryPassed'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, null, '0x', null, null), 'SealedKeysEmpty'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, null, `0x${'00'.repeat(4097)}`, null, null), 'SealedKeysTooLong'],
+		[s, calls.addAuthorize(c.address, SCOPE, far, null, sealed, { id: 7, digest: newKey }, null), 'UnknownRequest'],
+		[s, calls.addAuthorize(c.address, { ...SCOPE, dataset: 7 }, far, null, sealed, null, null), 'UnknownDataset'],
+		[d, calls.addAuthorize(c.address, SCOPE, far, null, sealed, null, null), 'NotRegistered'],
 		[s, calls.revoke(7), 'UnknownGrant'],
 		[d, calls.revoke(0), 'UnknownGrant'],
 	];
@@ -203,7 +203,7 @@ test('a request can be made only once, and must be answered as requested', { tim
 	const request = (await ask()).event('dataSharing', 'AccessRequested').request.toNumber();
 	const digest = requestDigest((await client.api.query.dataSharing.requests(request)).unwrap());
 	const authorize = (scope, expiry, answered = { id: request, digest }) =>
-		client.submit(school, calls.addAuthorize(company.address, scope, expiry, null, '0x01', answered));
+		client.submit(school, calls.addAuthorize(company.address, scope, expiry, null, '0x01', answered, null));
 	const before = await state();
 	await Promise.all([
 		assert.rejects(ask(), { name: 'AlreadyRequested' }),

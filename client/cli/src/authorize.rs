@@ -7,11 +7,11 @@ use crate::{
 	error::Error,
 	options::Options,
 	report::Lines,
-	text::{account, day, end, Amount, Leaves, Range},
+	text::{account, condition, day, end, good_while, Amount, Leaves, Range},
 };
 use isthmus_sdk::{
-	authorize, sharing, AccountId, BlockNumber, Call, DatasetId, Depth, Epoch, Event, GrantId,
-	Identity, RequestId, Scope, Seconds, State, Terms,
+	authorize, sharing, AccountId, BlockNumber, Call, Condition, DatasetId, Depth, Epoch, Event,
+	GrantId, Identity, RequestId, Scope, Seconds, State, Terms,
 };
 use serde::Serialize;
 use std::fmt;
@@ -24,7 +24,8 @@ isthmus authorize [OPTIONS] <REQUEST>
 #[command(after_help = "\
 Examples:
   isthmus authorize 3 --key school.key
-  isthmus authorize --to //Charlie --leaves 0..12 --term 1000 --until 2027-01-31 --key school.key")]
+  isthmus authorize --to //Charlie --leaves 0..12 --term 1000 --until 2027-01-31 --key school.key
+  isthmus authorize --to //Charlie --leaves 0..12 --key school.key --when 'fact(weather/beijing, pm25) > 75'")]
 pub(crate) struct Opts {
 	/// Number of the request to grant, exactly as it asks
 	#[arg(required_unless_present = "to")]
@@ -64,12 +65,18 @@ pub(crate) struct Opts {
 	/// 2027-01-31
 	#[arg(long, value_name = "DATE", value_parser = day)]
 	until: Option<Seconds>,
+
+	/// Condition under which the grant is good, without a request. It is suspended while the condition is not met
+	#[arg(long, value_name = "CONDITION", value_parser = condition, conflicts_with = "request")]
+	when: Option<Condition>,
 }
 
 /// A grant.
 #[derive(Serialize)]
 pub(crate) struct Granted {
 	block: BlockNumber,
+	/// The condition under which it is good.
+	condition: Option<String>,
 	expiry: BlockNumber,
 	grant: GrantId,
 	grantee: AccountId,
@@ -90,7 +97,8 @@ impl fmt::Display for Granted {
 		let end = end(self.expiry, self.until);
 		write!(
 			f,
-			"block {block}: grant {grant} opens {scope} to {grantee}, {end}"
+			"block {block}: grant {grant} opens {scope} to {grantee}, {end}{}",
+			good_while(self.condition.as_ref())
 		)?;
 		match self.paid {
 			Amount(0) => Ok(()),
@@ -113,6 +121,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Lines<Granted>, 
 	let granted = included.events.iter().filter_map(Event::granted);
 	let granted = granted.map(|granted| Granted {
 		block,
+		condition: granted.terms.condition.as_ref().map(ToString::to_string),
 		expiry: granted.terms.expiry,
 		grant: granted.grant,
 		grantee: granted.terms.grantee,
@@ -178,6 +187,7 @@ async fn unasked(
 		expiry: sharing::expiry(best, opts.term),
 		until: opts.until,
 		request: None,
+		condition: opts.when.clone(),
 	};
 	Ok(sharing::grant(&context.client, best, identity, &terms).await?)
 }

@@ -431,6 +431,10 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			| QueryRefusal::Expired
 			| QueryRefusal::Revoked,
 		) => (Kind::Refused, Some("see your grants: isthmus list received")),
+		Query(QueryRefusal::Suspended) => (
+			Kind::Refused,
+			Some("see its condition, and try again when it is met: isthmus list received"),
+		),
 		Query(QueryRefusal::Incomplete) => (
 			Kind::Refused,
 			Some("the owner has to finish the upload, with the same isthmus store as before"),

@@ -8,7 +8,7 @@ use crate::{
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{account, bytes, end, Amount, Key, Range},
+	text::{account, bytes, end, good_while, Amount, Key, Range},
 };
 use isthmus_sdk::{
 	every, AccountId, BlockNumber, DatasetId, Epoch, GrantEntry, GrantId, Leaf, RecordEntry,
@@ -94,6 +94,8 @@ impl fmt::Display for Record {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Grant {
+	/// The condition under which it is good.
+	condition: Option<String>,
 	expiry: BlockNumber,
 	firm: bool,
 	grant: GrantId,
@@ -136,7 +138,8 @@ impl fmt::Display for Grant {
 			(true, true) => write!(f, "; paid for until block {}, firm", self.paid_until),
 			(true, false) => write!(f, "; paid for until block {}", self.paid_until),
 			(false, _) => Ok(()),
-		}
+		}?;
+		f.write_str(&good_while(self.condition.as_ref()))
 	}
 }
 
@@ -199,6 +202,10 @@ async fn grants(
 		tell("no grants");
 	}
 	let listed = grants.into_iter().map(|GrantEntry { id, grant }| Grant {
+		condition: grant
+			.condition
+			.as_ref()
+			.map(|attached| attached.condition.to_string()),
 		expiry: grant.expiry,
 		firm: grant.firm,
 		grant: id,

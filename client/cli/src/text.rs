@@ -6,8 +6,8 @@
 //! `invalid value 'x' for '--price <IST>': expected …`.
 
 use isthmus_sdk::{
-	AccountId, Balance, BlockNumber, NameError, RecordKey, Scope, Seconds, DECIMALS,
-	LEAVES_PER_EPOCH, UNIT,
+	AccountId, Balance, BlockNumber, Condition, NameError, RecordKey, Scope, Seconds, SyntaxError,
+	DECIMALS, LEAVES_PER_EPOCH, UNIT,
 };
 use jiff::{
 	civil::{self, DateTime},
@@ -216,6 +216,17 @@ pub(crate) fn day(text: &str) -> Result<Seconds, &'static str> {
 	seconds
 		.and_then(|seconds| Seconds::try_from(seconds).ok())
 		.ok_or("expected a date since 1970, such as 2027-01-31")
+}
+
+/// Reads a condition. An error shows the place in the text.
+pub(crate) fn condition(text: &str) -> Result<Condition, String> {
+	text.parse()
+		.map_err(|error: SyntaxError| format!("{error}\n\n{}", error.marked(text)))
+}
+
+/// Returns the condition under which a grant is good, if any, after a comma.
+pub(crate) fn good_while(condition: Option<&impl fmt::Display>) -> String {
+	condition.map_or_else(String::new, |condition| format!(", while {condition}"))
 }
 
 /// Returns a date in UTC, with its time unless that is midnight.

@@ -9,11 +9,11 @@ use crate::{
 	progress::Bar,
 	report::{Lines, Output},
 	stderr::tell,
-	text::{account, bytes, end, record_key, Amount, Key, Range},
+	text::{account, bytes, end, good_while, record_key, Amount, Key, Range},
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
-	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, RecordKey,
+	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, GrantId, RecordKey, Truth,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -284,12 +284,13 @@ pub(crate) fn text(event: &Event) -> String {
 			format!("{owner} rejects request {request}: {reason}")
 		}
 		RequestLapsed { request, .. } => format!("request {request} expires without an answer"),
-		Authorized { grant, owner, grantee, scope, expiry, until, request, paid, .. } => {
+		Authorized { grant, owner, grantee, scope, expiry, until, request, paid, condition, .. } => {
 			let answers = request.map_or_else(String::new, |id| format!(" upon request {id}"));
 			format!(
-				"{owner} opens {} to {grantee}{answers}, {} (grant {grant}), paid {}",
+				"{owner} opens {} to {grantee}{answers}, {}{} (grant {grant}), paid {}",
 				Range::from(scope),
 				end(*expiry, *until),
+				good_while(condition.as_ref()),
 				Amount(*paid)
 			)
 		}
@@ -304,7 +305,18 @@ pub(crate) fn text(event: &Event) -> String {
 			format!("grant {grant} of {grantee} is removed from the state")
 		}
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),
+		GrantSuspended { grant, grantee, truth, .. } => suspended(*grant, grantee, *truth),
+		GrantResumed { grant, grantee, .. } => format!("grant {grant} of {grantee} is resumed"),
 	}
+}
+
+/// Returns that a grant was suspended, and why.
+fn suspended(grant: GrantId, reader: &AccountId, truth: Truth) -> String {
+	let why = match truth {
+		Truth::Unknown => "a fact that its condition needs is missing",
+		_ => "its condition is not met",
+	};
+	format!("grant {grant} of {reader} is suspended: {why}")
 }
 
 #[cfg(test)]

@@ -222,9 +222,18 @@ impl Client {
 			expiry,
 			until,
 			request,
+			condition,
 		} = terms.clone();
 		let sealed_keys = Bytes(sealed_keys);
-		let arguments = (grantee, scope, expiry, until, sealed_keys, request);
+		let arguments = (
+			grantee,
+			scope,
+			expiry,
+			until,
+			sealed_keys,
+			request,
+			condition,
+		);
 		let call = self.call(PALLET, "add_authorize", arguments).await?;
 		Ok(match request {
 			Some(request) => call.claiming(Claim::Request(request.id)),

@@ -189,6 +189,8 @@ pub enum Event {
 		#[serde(serialize_with = "as_text")]
 		paid: Balance,
 		firm: bool,
+		#[serde(serialize_with = "as_text_if_any")]
+		condition: Option<Condition>,
 	},
 	/// An owner revoked a grant, and paid back what was left of its term.
 	Revoked {
@@ -218,6 +220,24 @@ pub enum Event {
 	},
 	/// A grant expired.
 	GrantExpired {
+		grant: GrantId,
+		owner: AccountId,
+		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+	},
+	/// A grant was suspended: its condition is not met, or that is not known.
+	GrantSuspended {
+		grant: GrantId,
+		owner: AccountId,
+		grantee: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		#[serde(serialize_with = "as_name")]
+		truth: Truth,
+	},
+	/// A grant was resumed: its condition is met again.
+	GrantResumed {
 		grant: GrantId,
 		owner: AccountId,
 		grantee: AccountId,
@@ -314,6 +334,8 @@ impl Event {
 			| Revoked { owner, .. }
 			| Renounced { owner, .. }
 			| GrantForgotten { owner, .. }
+			| GrantSuspended { owner, .. }
+			| GrantResumed { owner, .. }
 			| GrantExpired { owner, .. } => owner,
 		}
 	}
@@ -330,6 +352,8 @@ impl Event {
 			| Revoked { grantee, .. }
 			| Renounced { grantee, .. }
 			| GrantForgotten { grantee, .. }
+			| GrantSuspended { grantee, .. }
+			| GrantResumed { grantee, .. }
 			| GrantExpired { grantee, .. } => Some(grantee),
 			_ => None,
 		}
@@ -382,6 +406,8 @@ impl Event {
 			| Revoked { scope, .. }
 			| Renounced { scope, .. }
 			| GrantForgotten { scope, .. }
+			| GrantSuspended { scope, .. }
+			| GrantResumed { scope, .. }
 			| GrantExpired { scope, .. } => Some(scope),
 			_ => None,
 		}
@@ -412,6 +438,7 @@ impl Event {
 				request,
 				agreement,
 				paid,
+				ref condition,
 				..
 			} => Some(Granted {
 				grant,
@@ -423,6 +450,7 @@ impl Event {
 					request: request
 						.zip(agreement)
 						.map(|(id, digest)| Answered { id, digest }),
+					condition: condition.clone(),
 				},
 				paid,
 			}),
@@ -466,11 +494,12 @@ fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok,
 	serializer.collect_str(value)
 }
 
-fn as_text_if_any<S: Serializer>(
-	value: &Option<Balance>,
+fn as_text_if_any<T: Display, S: Serializer>(
+	value: &Option<T>,
 	serializer: S,
 ) -> Result<S::Ok, S::Error> {
-	value.map(|value| value.to_string()).serialize(serializer)
+	let text = value.as_ref().map(ToString::to_string);
+	text.serialize(serializer)
 }
 
 fn as_name<T: Debug, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -493,7 +522,7 @@ mod tests {
 	}
 
 	/// Events that cover each kind of field.
-	fn events() -> [(Event, Value); 8] {
+	fn events() -> [(Event, Value); 9] {
 		let (owner, consumer) = (account(1), account(2));
 		let (key, hash) = (
 			format!("0x{}", "07".repeat(32)),
@@ -593,11 +622,25 @@ mod tests {
 					agreement: Some(H256([9; 32])),
 					paid: 0,
 					firm: false,
+					condition: Some("after(2027-01-01)".parse().unwrap()),
 				},
 				json!({
 					"event": "Authorized", "grant": 8, "owner": owner, "grantee": consumer,
 					"scope": scope_json, "expiry": 9, "until": null, "request": 10, "agreement": hash,
-					"paid": "0", "firm": false,
+					"paid": "0", "firm": false, "condition": "after(2027-01-01)",
+				}),
+			),
+			(
+				Event::GrantSuspended {
+					grant: 8,
+					owner,
+					grantee: consumer,
+					scope,
+					truth: Truth::Unknown,
+				},
+				json!({
+					"event": "GrantSuspended", "grant": 8, "owner": owner, "grantee": consumer,
+					"scope": scope_json, "truth": "Unknown",
 				}),
 			),
 			(
@@ -639,7 +682,9 @@ mod tests {
 			&[1],
 			&[9; 32],
 			&11u128.to_le_bytes(),
-			&[1],
+			// Firm; while after(1970-01-01T00:00:12Z).
+			&[1, 1, 4],
+			&12u64.to_le_bytes(),
 		]
 		.concat();
 		let expected = Event::Authorized {
@@ -658,6 +703,7 @@ mod tests {
 			agreement: Some(H256([9; 32])),
 			paid: 11,
 			firm: true,
+			condition: Some("after(1970-01-01T00:00:12Z)".parse().unwrap()),
 		};
 		assert_eq!(Event::from_bytes(&authorized), Some(expected));
 		let longer = [&authorized[..], &[0]].concat();

@@ -133,15 +133,9 @@ async fn sealed(
 	terms: &Terms,
 ) -> Result<Vec<u8>, Error> {
 	let Scope { dataset, epoch, .. } = terms.scope;
-	// The keys of an epoch that has not started would open what is stored after a revocation.
-	let has_started = client.confirmed(state, &true, async |proven| {
-		let entry = proven.dataset(owner.id(), dataset).await?;
-		Ok(entry.is_some_and(|entry| entry.epoch >= epoch))
-	});
-	if !has_started.await? {
-		let what = format!("epoch {epoch} of dataset {dataset}");
-		return Err(Unproven::Forged(what).into());
-	}
+	client
+		.check_started(state, owner.id(), dataset, epoch)
+		.await?;
 	let said = state.encryption_key(&terms.grantee).await?;
 	let key = client
 		.confirmed(state, &said, async |proven| {
@@ -260,6 +254,7 @@ pub(crate) async fn answer(
 			id,
 			digest: digest(request),
 		}),
+		condition: None,
 	};
 	// The request's own key, not the registered one: there is nothing to ask a node for.
 	let sealed = seal(client, owner, &terms, &PublicKey::from_bytes(&request.key)?)?;
@@ -452,16 +447,14 @@ impl Revocation {
 	}
 }
 
-/// Returns a reader's active grants on a dataset.
+/// Returns a reader's grants on a dataset that have not ended.
 fn active<'a>(
 	grants: &'a [GrantEntry],
 	dataset: DatasetId,
 	reader: &'a AccountId,
 ) -> impl Iterator<Item = GrantId> + 'a {
 	let is_active = move |grant: &Grant| {
-		grant.scope.dataset == dataset
-			&& grant.grantee == *reader
-			&& grant.state == GrantState::Active
+		grant.scope.dataset == dataset && grant.grantee == *reader && !grant.state.has_ended()
 	};
 	grants
 		.iter()
@@ -598,13 +591,19 @@ fn is_due(terms: &Terms, grants: &[GrantEntry]) -> bool {
 /// Returns whether a grant on the epoch before these terms' gives the same.
 fn is_renewal(terms: &Terms, grant: &Grant) -> bool {
 	let Scope { from, to, .. } = grant.scope;
-	grant.state == GrantState::Active
+	!grant.state.has_ended()
 		&& (from, to) == (terms.scope.from, terms.scope.to)
 		&& (grant.expiry, grant.until) == (terms.expiry, terms.until)
+		&& condition(grant) == terms.condition.as_ref()
 }
 
-/// Returns the grants to give on a dataset's current epoch: the active ones on the epoch before it that the
-/// current one lacks, except those of revoked readers.
+/// Returns the condition under which a grant is good, if any.
+fn condition(grant: &Grant) -> Option<&Condition> {
+	grant.condition.as_ref().map(|attached| &attached.condition)
+}
+
+/// Returns the grants to give on a dataset's current epoch: those on the epoch before it that have not ended and that the
+/// current one lacks, under the same conditions, except those of revoked readers.
 fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Terms> {
 	let Some(before) = epoch.checked_sub(1) else {
 		return Vec::new();
@@ -617,7 +616,9 @@ fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Term
 	};
 	let what = |grant: &Grant| {
 		let Scope { from, to, .. } = grant.scope;
-		(grant.grantee.0, from, to, grant.expiry, grant.until)
+		let condition = condition(grant).map(ToString::to_string);
+		let reader = grant.grantee.0;
+		(reader, from, to, grant.expiry, grant.until, condition)
 	};
 	let revoked: HashSet<[u8; 32]> = on(before)
 		.filter(|grant| grant.state == GrantState::Revoked)
@@ -625,7 +626,7 @@ fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Term
 		.collect();
 	let mut there: HashSet<_> = on(epoch).map(what).collect();
 	on(before)
-		.filter(|grant| grant.state == GrantState::Active && !revoked.contains(&grant.grantee.0))
+		.filter(|grant| !grant.state.has_ended() && !revoked.contains(&grant.grantee.0))
 		.filter(|grant| there.insert(what(grant)))
 		.map(|grant| Terms {
 			grantee: grant.grantee,
@@ -636,6 +637,7 @@ fn to_renew(grants: &[GrantEntry], dataset: DatasetId, epoch: Epoch) -> Vec<Term
 			expiry: grant.expiry,
 			until: grant.until,
 			request: None,
+			condition: condition(grant).cloned(),
 		})
 		.collect()
 }
@@ -699,6 +701,7 @@ mod tests {
 			depositor: [1; 32].into(),
 			deposit: 0,
 			due: 100,
+			condition: None,
 		};
 		GrantEntry { id, grant }
 	}
@@ -727,6 +730,20 @@ mod tests {
 		grants.push(entry(7, 5, 1, 20, Active));
 		grants.push(entry(8, 8, 1, 10, Expired));
 		assert_eq!(renewed(&grants, 1), [(5, 1, 10)]);
+		// A suspended grant is renewed, under its condition.
+		let mut suspended = entry(9, 9, 0, 10, Suspended);
+		suspended.grant.condition = Some(Attached {
+			condition: "after(2027-01-01)".parse().expect("it is a condition"),
+			deposit: 0,
+		});
+		let terms = to_renew(std::slice::from_ref(&suspended), 3, 1);
+		assert_eq!(terms[0].condition.as_ref(), condition(&suspended.grant));
+		assert!(is_due(&terms[0], std::slice::from_ref(&suspended)));
+		let without = Terms {
+			condition: None,
+			..terms[0].clone()
+		};
+		assert!(!is_due(&without, &[suspended]));
 		// Other epochs and datasets do not matter.
 		assert_eq!(renewed(&grants, 0), []);
 		assert_eq!(renewed(&grants, 2), [(5, 2, 20)]);

@@ -5,16 +5,17 @@
 //! They are decoded with the chain's own metadata, by field name: if a chain's types have changed, a client
 //! either understands them or rejects them, but never misreads them.
 
-use codec::Decode;
+use codec::{Decode, Encode};
 use isthmus_sharing::text::is_format;
 use subxt::{
 	ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType},
 	utils::AccountId32,
 };
 
+pub use isthmus_conditions::{Condition, SyntaxError, Truth};
 pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 pub use isthmus_sharing::{
-	Answered, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page,
+	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page,
 	ProducerKind, QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind,
 	Verdict,
 };
@@ -114,6 +115,8 @@ pub struct Terms {
 	pub until: Option<Seconds>,
 	/// The request that the grant answers, if any, and its digest.
 	pub request: Option<Answered>,
+	/// The condition under which the grant is good, if any: it is suspended while the condition is not met.
+	pub condition: Option<Condition>,
 }
 
 /// What can be settled when it is overdue.
@@ -127,7 +130,7 @@ pub enum Due {
 }
 
 /// Text that the chain keeps: a name, a purpose or a reason. The chain checks that it is UTF-8.
-#[derive(Decode, DecodeAsType, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Encode, Decode, DecodeAsType, Clone, Debug, Default, PartialEq, Eq)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Text(pub Vec<u8>);
 

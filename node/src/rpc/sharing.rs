@@ -115,6 +115,7 @@ impl Refusal {
 			Self::NotAllowed(QueryError::Expired) => (7108, "Expired"),
 			Self::NotAllowed(QueryError::Revoked) => (7109, "Revoked"),
 			Self::NotAllowed(QueryError::Incomplete) => (7110, "Incomplete"),
+			Self::NotAllowed(QueryError::Suspended) => (7114, "Suspended"),
 			Self::NoSuchChunk { .. } => (7111, "NoSuchChunk"),
 			Self::BytesGone(_) => (7112, "BytesGone"),
 			Self::TooManyQueries => (7113, "TooManyQueries"),

@@ -3,7 +3,7 @@
 //! extension. Each benchmark sets up the most expensive case: names, texts and keys of maximum length, an
 //! offer to pay, an epoch to start.
 
-use crate::{extension::DirectCall, pallet::*, types::*};
+use crate::{conditions::Outside, extension::DirectCall, pallet::*, types::*};
 use alloc::{vec, vec::Vec};
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -15,11 +15,14 @@ use frame_support::{
 	BoundedVec,
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
+use isthmus_conditions::{
+	Comparison, Condition, FactTest, Name as FactName, Node, Text as FactText, Value,
+};
 use isthmus_sharing::{
 	manifest, merkle,
 	terms::{
 		Footprint, LEAVES_PER_EPOCH, MAX_CHUNKS, MAX_ENCRYPTION_KEY_SIZE, MAX_GRANTS_PER_READER,
-		MAX_NAME_SIZE, MAX_PROOF, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE,
+		MAX_NAME_SIZE, MAX_PROOF, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE, MAX_WATCHED,
 	},
 };
 use polkadot_sdk::*;
@@ -142,6 +145,7 @@ fn authorize<T: Config>(
 		None,
 		sealed_keys,
 		answered,
+		None,
 	)
 	.map_err(|failed| failed.error)?;
 	Ok(NextGrant::<T>::get() - 1)
@@ -150,6 +154,76 @@ fn authorize<T: Config>(
 fn grant<T: Config>(owner: &T::AccountId, grantee: &T::AccountId) -> Result<(), BenchmarkError> {
 	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
 	authorize::<T>(owner, grantee, sealed_keys, None)?;
+	Ok(())
+}
+
+/// Returns the names of the facts that [`largest_condition`] tests: the longest, of different sources.
+fn watched() -> Result<Vec<(FactName, FactName)>, BenchmarkError> {
+	let name = |letter: &str| {
+		let name = letter.repeat(isthmus_conditions::MAX_NAME_SIZE);
+		FactName::new(&name).map_err(|_| BenchmarkError::Stop("it is not a name"))
+	};
+	let topic = name("t")?;
+	["a", "b", "c", "d"]
+		.iter()
+		.take(MAX_WATCHED as usize)
+		.map(|letter| Ok((name(letter)?, topic.clone())))
+		.collect()
+}
+
+/// Returns the longest text.
+fn fact_value() -> Result<Value, BenchmarkError> {
+	let text = FactText::new(&"x".repeat(isthmus_conditions::MAX_TEXT_SIZE));
+	text.map(Value::Text)
+		.map_err(|_| BenchmarkError::Stop("the text is too long"))
+}
+
+/// Returns a condition of the maximum number of nodes, of which the last test decides.
+fn largest_condition() -> Result<Condition, BenchmarkError> {
+	let (facts, constant) = (watched()?, fact_value()?);
+	let tests = isthmus_conditions::MAX_NODES - 1;
+	let test = |(index, (source, topic)): (usize, &(FactName, FactName))| {
+		Node::Fact(FactTest {
+			source: source.clone(),
+			topic: topic.clone(),
+			oldest: Some(u32::MAX),
+			comparison: match index + 1 == tests {
+				true => Comparison::Equal,
+				false => Comparison::NotEqual,
+			},
+			constant: constant.clone(),
+		})
+	};
+	let nodes = facts.iter().cycle().take(tests).enumerate().map(test);
+	Condition::new(Node::Any(nodes.collect()))
+		.map_err(|_| BenchmarkError::Stop("the condition is too large"))
+}
+
+/// Gives a grant under [`largest_condition`], which is not met. Returns its number.
+fn grant_while<T: Config>(
+	owner: &T::AccountId,
+	grantee: &T::AccountId,
+) -> Result<GrantId, BenchmarkError> {
+	let sealed_keys = vec![0; MAX_SEALED_KEYS_SIZE as usize];
+	Pallet::<T>::add_authorize(
+		signed::<T>(owner),
+		grantee.clone(),
+		scope(),
+		expiry::<T>(),
+		None,
+		sealed_keys,
+		None,
+		Some(largest_condition()?),
+	)
+	.map_err(|failed| failed.error)?;
+	Ok(NextGrant::<T>::get() - 1)
+}
+
+/// Makes what [`largest_condition`] needs to be met.
+fn meet<T: Config>() -> Result<(), BenchmarkError> {
+	for (source, topic) in watched()? {
+		T::Outside::make_fact(&source, &topic, fact_value()?);
+	}
 	Ok(())
 }
 
@@ -413,6 +487,7 @@ mod benchmarks {
 			None,
 			sealed_keys,
 			Some(answered),
+			None,
 		);
 		assert!(!Requests::<T>::contains_key(answered.id));
 		Ok(())
@@ -434,6 +509,7 @@ mod benchmarks {
 			None,
 			sealed_keys,
 			Some(answered),
+			None,
 		);
 		assert!(!Grants::<T>::contains_key(ended));
 		assert_eq!(
@@ -599,6 +675,55 @@ mod benchmarks {
 			Pallet::<T>::begin_agenda(due);
 		}
 		assert!(!Grants::<T>::contains_key(id));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn attach() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		grant::<T>(&owner, &consumer)?;
+		let id = NextGrant::<T>::get() - 1;
+		let mut grant =
+			Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
+		meet::<T>()?;
+		let condition = Some(largest_condition()?);
+		#[block]
+		{
+			Pallet::<T>::put_under_condition(&mut grant, condition)?;
+			Pallet::<T>::wait(id, &grant);
+		}
+		assert_eq!(Waiting::<T>::iter_keys().count(), 2 * MAX_WATCHED as usize);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn carry_out() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		let id = grant_while::<T>(&owner, &consumer)?;
+		meet::<T>()?;
+		let (source, topic) = watched()?.remove(0);
+		let cause = Cause::Fact(source, topic);
+		#[block]
+		{
+			Pallet::<T>::changed(&cause);
+		}
+		assert_eq!(
+			Grants::<T>::get(id).map(|grant| grant.state),
+			Some(GrantState::Active)
+		);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn detach() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		let id = grant_while::<T>(&owner, &consumer)?;
+		let grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
+		#[block]
+		{
+			Pallet::<T>::detach(id, &grant);
+		}
+		assert_eq!(Waiting::<T>::iter_keys().count(), 0);
 		Ok(())
 	}
 

@@ -472,8 +472,18 @@ mod calls {
 		/// - `request`: the request that this grant answers, if any: its number and its digest, so that it can
 		///   answer no other request. The reader and the scope must match the request, and the term must be
 		///   at least the requested one.
+		/// - `condition`: an optional condition under which the grant is good. While it is not met, or depends on a fact
+		///   that is missing, the grant is suspended and queries under it are refused. It can test time, at most
+		///   `MAX_WATCHED` different facts and credentials of the reader. It takes a deposit from this account until the
+		///   grant ends. Must be none if the reader pays.
+		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(13)]
-		#[pallet::weight(T::WeightInfo::add_authorize_to_full_list())]
+		#[pallet::weight(
+			T::WeightInfo::add_authorize_to_full_list().saturating_add(match condition {
+				Some(_) => T::WeightInfo::attach(),
+				None => Weight::zero(),
+			})
+		)]
 		pub fn add_authorize(
 			origin: OriginFor<T>,
 			grantee: T::AccountId,
@@ -482,6 +492,7 @@ mod calls {
 			until: Option<Seconds>,
 			sealed_keys: Vec<u8>,
 			request: Option<Answered>,
+			condition: Option<Condition>,
 		) -> DispatchResultWithPostInfo {
 			let owner = ensure_signed(origin)?;
 			ensure!(owner != grantee, Error::<T>::SelfGrant);
@@ -512,17 +523,23 @@ mod calls {
 				sealed_keys,
 				depositor: owner,
 				deposit: Zero::zero(),
-				due: Self::due(expiry, until),
+				due: Self::due(expiry, until, None),
+				condition: None,
 			};
+			let truth = Self::put_under_condition(&mut grant, condition)?;
 			let looked_for_room = match &request {
 				Some(answered) => Self::fulfil(answered, &mut grant).map(|()| false)?,
 				None => Self::give(&mut grant)?,
 			};
 			let (id, was_full) = Self::open_grant(&grant)?;
+			let attached = match truth {
+				Some(_) => T::WeightInfo::attach(),
+				None => Weight::zero(),
+			};
 			Self::deposit_event(Event::Authorized {
 				grant: id,
-				owner: grant.owner,
-				grantee: grant.grantee,
+				owner: grant.owner.clone(),
+				grantee: grant.grantee.clone(),
 				scope,
 				expiry,
 				until,
@@ -530,10 +547,17 @@ mod calls {
 				agreement: grant.agreement,
 				paid: grant.paid,
 				firm: grant.firm,
+				condition: grant
+					.condition
+					.as_ref()
+					.map(|attached| attached.condition.clone()),
 			});
+			if let Some(truth) = truth.filter(|truth| !truth.is_met()) {
+				Self::tell_state(id, &grant, truth);
+			}
 			Ok(match was_full || looked_for_room {
 				true => None,
-				false => Some(T::WeightInfo::add_authorize()),
+				false => Some(T::WeightInfo::add_authorize().saturating_add(attached)),
 			}
 			.into())
 		}
@@ -555,13 +579,13 @@ mod calls {
 		/// What the reader already has cannot be taken back: its keys still open the values stored in its
 		/// scope before the revocation.
 		#[pallet::call_index(14)]
-		#[pallet::weight(T::WeightInfo::revoke())]
+		#[pallet::weight(T::WeightInfo::revoke().saturating_add(T::WeightInfo::detach()))]
 		pub fn revoke(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
 			let who = ensure_signed(origin)?;
 			let mut entry = Grants::<T>::get(grant)
 				.filter(|entry| entry.owner == who)
 				.ok_or(Error::<T>::UnknownGrant)?;
-			ensure!(entry.state == GrantState::Active, Error::<T>::GrantEnded);
+			ensure!(!entry.state.has_ended(), Error::<T>::GrantEnded);
 			let now = frame_system::Pallet::<T>::block_number();
 			if entry.state_at(&now, Self::time()) == GrantState::Expired {
 				Self::expire_grant(grant, &mut entry);
@@ -716,7 +740,8 @@ mod calls {
 		/// can do it: it releases the deposits and offers that are held past their dates.
 		///
 		/// - `due`: the requests and grants, at most `MAX_SETTLED`. Those that are not due, or no longer exist,
-		///   are left out. The call fails if nothing was due.
+		///   are left out. The condition of a grant is evaluated: the grant is due if that suspends or resumes it. The call
+		///   fails if nothing was due.
 		#[pallet::call_index(19)]
 		#[pallet::weight(Pallet::<T>::weight_of_settling(due.len() as u64))]
 		pub fn settle(
@@ -736,7 +761,9 @@ mod calls {
 		#[pallet::call_index(20)]
 		#[pallet::weight(
 			// And what was sold.
-			T::WeightInfo::forget_grant().saturating_add(T::DbWeight::get().reads_writes(1, 1))
+			T::WeightInfo::forget_grant()
+				.saturating_add(T::WeightInfo::detach())
+				.saturating_add(T::DbWeight::get().reads_writes(1, 1))
 		)]
 		pub fn renounce(origin: OriginFor<T>, grant: GrantId) -> DispatchResult {
 			let who = ensure_signed(origin)?;

@@ -62,6 +62,19 @@ mod config {
 		#[pallet::constant]
 		type BlockInterval: Get<Seconds>;
 
+		/// The facts and credentials that conditions test.
+		type Outside: Outside<Self::AccountId>;
+
+		/// The maximum number of conditions that wait for one fact, source or credential. The change of a fact is carried
+		/// out for all of them within a number of blocks, so there must be a limit.
+		#[pallet::constant]
+		type MaxWaiting: Get<u32>;
+
+		/// The maximum number of conditions that are evaluated in the weight of what brought a change, for example of a
+		/// report. At least 1. The others are evaluated as blocks have room.
+		#[pallet::constant]
+		type MaxCarriedOut: Get<u32>;
+
 		/// The source of the block's timestamp (H_s).
 		type Time: UnixTime;
 
@@ -93,6 +106,9 @@ mod config {
 		/// The deposits for grants.
 		#[codec(index = 6)]
 		Grant,
+		/// The deposits for conditions.
+		#[codec(index = 7)]
+		Condition,
 	}
 
 	#[pallet::extra_constants]

@@ -152,5 +152,14 @@ mod errors {
 		RecordPaidFor,
 		/// The grants are not all that were paid for on this epoch: name each one that is active once, in ascending order.
 		NotAllSold,
+		/// The condition of a grant can test time, facts and credentials. It is not looked at when grants, payments or
+		/// counts change.
+		ConditionNotWatched,
+		/// The condition of a grant can test at most `MAX_WATCHED` different facts and credentials.
+		TooManyFacts,
+		/// Too many conditions wait for this fact, its source or this credential already.
+		TooManyWaiting,
+		/// A grant that the reader pays for cannot be suspended by a condition that the reader did not ask for.
+		ConditionOnPaidTerm,
 	}
 }

@@ -260,6 +260,8 @@ mod events {
 			paid: BalanceOf<T>,
 			/// Whether the paid term is firm.
 			firm: bool,
+			/// The condition under which it is good, if any.
+			condition: Option<Condition>,
 		},
 		/// An owner revoked a grant. The deposit for its sealed keys was released.
 		Revoked {
@@ -305,6 +307,30 @@ mod events {
 			/// The reader, who had the grant.
 			grantee: T::AccountId,
 			/// The range that it opened.
+			scope: Scope,
+		},
+		/// A grant was suspended: its condition is not met. Queries under it are refused until it is.
+		GrantSuspended {
+			/// The grant's number.
+			grant: GrantId,
+			/// The owner, who gave the grant.
+			owner: T::AccountId,
+			/// The reader, who has the grant.
+			grantee: T::AccountId,
+			/// The range that it opens.
+			scope: Scope,
+			/// `False` if the condition is known not to be met, `Unknown` if a fact that it depends on is missing.
+			truth: Truth,
+		},
+		/// A grant was resumed: its condition is met again.
+		GrantResumed {
+			/// The grant's number.
+			grant: GrantId,
+			/// The owner, who gave the grant.
+			owner: T::AccountId,
+			/// The reader, who has the grant.
+			grantee: T::AccountId,
+			/// The range that it opens.
 			scope: Scope,
 		},
 	}

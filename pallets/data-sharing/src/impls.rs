@@ -17,6 +17,7 @@ use frame_support::{
 	BoundedVec,
 };
 use frame_system::pallet_prelude::BlockNumberFor;
+use isthmus_conditions::{Condition, Truth};
 use isthmus_sharing::{
 	terms::{refund, Footprint, Rates, MAX_GRANTS_PER_READER, MIN_ENCRYPTION_KEY_SIZE},
 	text::is_format,
@@ -283,6 +284,7 @@ impl<T: Config> Pallet<T> {
 		if request.offer.is_zero() {
 			return Ok(());
 		}
+		ensure!(grant.condition.is_none(), Error::<T>::ConditionOnPaidTerm);
 		T::Currency::transfer_on_hold(
 			&HoldReason::Offer.into(),
 			&request.consumer,
@@ -341,10 +343,10 @@ impl<T: Config> Pallet<T> {
 		Ok(true)
 	}
 
-	/// Returns how many of a reader's grants are active.
+	/// Returns how many of a reader's grants have not ended.
 	pub(crate) fn active(entry: &ReaderEntry) -> usize {
 		let (now, time) = (frame_system::Pallet::<T>::block_number(), Self::time());
-		let is_active = |grant: &GrantOf<T>| grant.state_at(&now, time) == GrantState::Active;
+		let is_active = |grant: &GrantOf<T>| !grant.state_at(&now, time).has_ended();
 		let grants = entry.grants.iter().filter_map(Grants::<T>::get);
 		grants.filter(is_active).count()
 	}
@@ -364,6 +366,22 @@ impl<T: Config> Pallet<T> {
 		Ok(looked_for_room)
 	}
 
+	/// Puts a new grant under a condition, if there is one, and holds the deposit for it. Returns whether it is met.
+	pub(crate) fn put_under_condition(
+		grant: &mut GrantOf<T>,
+		condition: Option<Condition>,
+	) -> Result<Option<Truth>, DispatchError> {
+		let Some(condition) = condition else {
+			return Ok(None);
+		};
+		let attached = Self::attach(condition, &grant.grantee, &grant.owner)?;
+		let (truth, changes) = Self::truth(&attached.condition, &grant.grantee);
+		grant.state = Self::state_by(truth);
+		grant.due = Self::due(grant.expiry, grant.until, changes);
+		grant.condition = Some(attached);
+		Ok(Some(truth))
+	}
+
 	/// Writes a new grant, for which there is room among the active ones. If the reader's list is full, the
 	/// oldest ended grant is removed. Returns the grant's number, and whether the list was full.
 	pub(crate) fn open_grant(grant: &GrantOf<T>) -> Result<(GrantId, bool), DispatchError> {
@@ -378,11 +396,11 @@ impl<T: Config> Pallet<T> {
 			// The list is in the order in which the grants were given.
 			let ended = list.iter().find_map(|id| {
 				Grants::<T>::get(id)
-					.filter(|grant| grant.state_at(&now, time) != GrantState::Active)
+					.filter(|grant| grant.state_at(&now, time).has_ended())
 					.map(|grant| (*id, grant))
 			});
 			let (other, mut ended) = ended.ok_or(Error::<T>::TooManyGrants)?;
-			if ended.state == GrantState::Active {
+			if !ended.state.has_ended() {
 				Self::expire_grant(other, &mut ended);
 			}
 			Self::remember_no_longer(other, ended);
@@ -396,6 +414,7 @@ impl<T: Config> Pallet<T> {
 			dataset.grants = dataset.grants.saturating_add(1);
 		});
 		Self::note_sold(grant);
+		Self::wait(id, grant);
 		GrantsTo::<T>::insert(&grant.grantee, id, ());
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, grant);
@@ -440,6 +459,8 @@ impl<T: Config> Pallet<T> {
 			grant.deposit.saturating_sub(kept),
 		);
 		Self::note_no_longer_sold(grant);
+		Self::detach(id, grant);
+		grant.condition = None;
 		grant.state = state;
 		grant.sealed_keys = BoundedVec::new();
 		grant.deposit = kept;
@@ -461,22 +482,32 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Writes a grant, and moves it to another block of the agenda.
-	fn put_off(id: GrantId, grant: &mut GrantOf<T>, due: BlockNumberFor<T>) {
+	pub(crate) fn put_off(id: GrantId, grant: &mut GrantOf<T>, due: BlockNumberFor<T>) {
 		Agenda::<T>::remove(grant.due, Due::Grant(id));
 		grant.due = due;
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, &*grant);
 	}
 
-	/// Returns when the agenda has to look at an active grant: at its expiry, or earlier at about its date.
-	pub(crate) fn due(expiry: BlockNumberFor<T>, until: Option<Seconds>) -> BlockNumberFor<T> {
-		let Some(until) = until else {
+	/// Returns when the agenda has to look at a grant that has not ended: at its expiry, or earlier at about its date, or
+	/// on the way to the time at which its condition may change. Blocks come at random intervals, so it looks
+	/// there more often as that time comes nearer: each time when half of what is left should be over.
+	pub(crate) fn due(
+		expiry: BlockNumberFor<T>,
+		until: Option<Seconds>,
+		changes: Option<Seconds>,
+	) -> BlockNumberFor<T> {
+		let blocks_to = |time: Seconds| {
+			let seconds = time.saturating_sub(Self::time());
+			seconds.div_ceil(T::BlockInterval::get().max(1))
+		};
+		let ends = until.map(blocks_to);
+		let half_way = changes.map(|changes| blocks_to(changes) / 2);
+		let Some(blocks) = ends.into_iter().chain(half_way).min() else {
 			return expiry;
 		};
-		let seconds = until.saturating_sub(Self::time());
-		let blocks = seconds.div_ceil(T::BlockInterval::get().max(1)).max(1);
 		frame_system::Pallet::<T>::block_number()
-			.saturating_add(blocks.saturated_into())
+			.saturating_add(blocks.max(1).saturated_into())
 			.min(expiry)
 	}
 
@@ -484,6 +515,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		Self::note_no_longer_sold(grant);
+		Self::detach(id, grant);
 		Self::amend_reader((&grant.owner, dataset, epoch, &grant.grantee), |entry| {
 			entry.grants.retain(|other| *other != id);
 		});
@@ -499,10 +531,10 @@ impl<T: Config> Pallet<T> {
 
 /// What was sold.
 impl<T: Config> Pallet<T> {
-	/// Returns whether a grant is active and its reader paid for it. What was paid for a firm grant of an earlier
+	/// Returns whether a grant has not ended and its reader paid for it. What was paid for a firm grant of an earlier
 	/// runtime is not known.
 	pub(crate) fn is_sold(grant: &GrantOf<T>) -> bool {
-		grant.state == GrantState::Active && (grant.firm || !grant.paid.is_zero())
+		!grant.state.has_ended() && (grant.firm || !grant.paid.is_zero())
 	}
 
 	/// Returns whether a record was there when a reader paid for a range with it, and a term is not over.
@@ -618,8 +650,10 @@ impl<T: Config> Pallet<T> {
 		if room.any_lt(look) || !Backlog::<T>::exists() {
 			return look.min(room);
 		}
-		let room = room.saturating_sub(look.saturating_add(T::WeightInfo::on_initialize_idle()));
-		let steps = room.checked_div_per_component(&Self::weight_of_settling(1));
+		// The last entry may be a grant with a condition.
+		let last = T::WeightInfo::on_initialize_idle().saturating_add(Self::weight_of_condition());
+		let room = room.saturating_sub(look.saturating_add(last));
+		let steps = room.checked_div_per_component(&Self::weight_of_step());
 		let steps = steps.unwrap_or(0).saturated_into::<u32>();
 		if steps == 0 {
 			return look;
@@ -629,49 +663,70 @@ impl<T: Config> Pallet<T> {
 
 	/// Returns the weight of processing this number of agenda entries, whatever they are.
 	pub(crate) fn weight_of_settling(entries: u64) -> Weight {
+		Self::weight_of_step()
+			.saturating_add(Self::weight_of_condition())
+			.saturating_mul(entries)
+	}
+
+	/// Returns the weight of processing an agenda entry without a condition.
+	pub(crate) fn weight_of_step() -> Weight {
 		T::WeightInfo::lapse_request()
 			.max(T::WeightInfo::expire_grant())
 			.max(T::WeightInfo::forget_grant())
 			.max(T::WeightInfo::on_initialize_idle())
-			.saturating_mul(entries)
+	}
+
+	/// Returns the additional weight if the entry is a grant with a condition, which is evaluated or removed.
+	fn weight_of_condition() -> Weight {
+		T::WeightInfo::carry_out().max(T::WeightInfo::detach())
 	}
 
 	/// Processes agenda entries that are due by this block, oldest first. Moving on from one block's agenda to
-	/// the next takes a step, too.
+	/// the next takes a step, too. A grant with a condition takes more weight, and so more than one step.
 	fn work_off_agenda(now: BlockNumberFor<T>, steps: u32) -> Weight {
 		let backlog = Backlog::<T>::get();
 		let mut block = backlog.unwrap_or(now);
-		let mut weight = T::WeightInfo::on_initialize_idle();
+		let weight = T::WeightInfo::on_initialize_idle();
 		// Processing an entry removes it from the agenda. It may add an entry, but only for a later block.
 		let mut agenda = Agenda::<T>::iter_key_prefix(block);
+		let most = Self::weight_of_step().saturating_mul(steps.into());
+		let mut spent = Weight::zero();
 		for _ in 0..steps {
+			if spent.any_gt(most) {
+				break;
+			}
 			match agenda.next() {
-				Some(due) => weight.saturating_accrue(Self::on_due(block, due)),
+				Some(due) => spent.saturating_accrue(Self::on_due(block, due)),
 				None if block < now => {
 					block.saturating_inc();
 					agenda = Agenda::<T>::iter_key_prefix(block);
-					weight.saturating_accrue(T::WeightInfo::on_initialize_idle());
+					spent.saturating_accrue(T::WeightInfo::on_initialize_idle());
 				}
 				None => {
 					if backlog.is_some() {
 						Backlog::<T>::kill();
 					}
-					return weight;
+					return weight.saturating_add(spent);
 				}
 			}
 		}
 		Backlog::<T>::put(block);
-		weight
+		weight.saturating_add(spent)
 	}
 
 	/// Processes one due entry and removes it from the agenda.
 	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
+		let weight = match due {
+			Due::Grant(id) if Self::has_condition(id) => Self::weight_of_settling(1),
+			_ => Self::weight_of_step(),
+		};
 		if !Self::settle_one(due) {
 			match due {
-				// The grant ends at a date, and blocks are faster than expected.
+				// The grant's condition was evaluated. Or it ends at a date, and blocks are faster than expected.
 				Due::Grant(id) => match Grants::<T>::get(id) {
+					Some(grant) if grant.due > block => {}
 					Some(mut grant) => {
-						let due = Self::due(grant.expiry, grant.until);
+						let due = Self::due(grant.expiry, grant.until, None);
 						Self::put_off(id, &mut grant, due);
 					}
 					None => {
@@ -685,10 +740,15 @@ impl<T: Config> Pallet<T> {
 				}
 			}
 		}
-		Self::weight_of_settling(1)
+		weight
 	}
 
-	/// Ends a request or grant, or removes an ended grant, if it is due. Returns whether it was.
+	fn has_condition(id: GrantId) -> bool {
+		Grants::<T>::get(id).is_some_and(|grant| grant.condition.is_some())
+	}
+
+	/// Ends a request or grant, or removes an ended grant, if it is due; suspends or resumes a grant, if its condition says
+	/// so. Returns whether anything was done.
 	pub(crate) fn settle_one(due: Due) -> bool {
 		let now = frame_system::Pallet::<T>::block_number();
 		match due {
@@ -716,9 +776,9 @@ impl<T: Config> Pallet<T> {
 					return false;
 				};
 				match grant.state {
-					GrantState::Active => {
-						if grant.state_at(&now, Self::time()) == GrantState::Active {
-							return false;
+					GrantState::Active | GrantState::Suspended => {
+						if !Self::is_over(&grant) {
+							return Self::look_at(id, &mut grant);
 						}
 						Self::expire_grant(id, &mut grant);
 					}

@@ -83,6 +83,7 @@ extern crate alloc;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
 mod calls;
+pub mod conditions;
 mod config;
 mod errors;
 mod events;
@@ -103,6 +104,7 @@ mod try_state;
 pub mod types;
 pub mod weights;
 
+pub use conditions::{Fact, Outside};
 pub use extension::DirectCall;
 pub use pallet::*;
 pub use types::*;
@@ -128,6 +130,7 @@ pub mod pallet {
 		},
 	};
 	use frame_system::pallet_prelude::*;
+	use isthmus_conditions::{Condition, Truth};
 	use isthmus_sharing::{
 		history::Entry,
 		merkle::Peaks,
@@ -174,9 +177,11 @@ pub mod pallet {
 			Self::begin_agenda(now)
 		}
 
-		/// Ends more of them, if some are overdue and the block has room left.
+		/// Ends more of them, if some are overdue, and looks at more of what waits for facts that have changed, if the block
+		/// has room left.
 		fn on_idle(now: BlockNumberFor<T>, room: Weight) -> Weight {
-			Self::catch_up_agenda(now, room)
+			let used = Self::catch_up_agenda(now, room);
+			used.saturating_add(Self::carry_out_rest(room.saturating_sub(used)))
 		}
 
 		/// Commits the header to the block's events.
@@ -190,6 +195,7 @@ pub mod pallet {
 				T::MaxEndingsPerBlock::get() >= 2,
 				"MaxEndingsPerBlock is less than 2"
 			);
+			assert!(T::MaxCarriedOut::get() >= 1, "MaxCarriedOut is zero");
 			// If this were 0, a request would be put on the agenda of its own block, which has already been
 			// processed.
 			assert!(

@@ -343,6 +343,7 @@ impl<T: Config> Stepped<T> {
 			sealed_keys: old.sealed_keys,
 			deposit: old.deposit,
 			due: old.due,
+			condition: None,
 		};
 		Pallet::<T>::note_sold(&grant);
 		grant

@@ -9,8 +9,9 @@ use frame_support::{
 	dispatch::GetDispatchInfo,
 	parameter_types,
 	traits::{fungible::InspectHold, ConstU64, Contains, OnInitialize, PalletInfoAccess, UnixTime},
-	weights::constants::ParityDbWeight,
+	weights::{constants::ParityDbWeight, Weight},
 };
+use isthmus_conditions::{Condition, Name as FactName, Value};
 use isthmus_sharing::{Answer, QueryError};
 use polkadot_sdk::*;
 use sp_core::H256;
@@ -22,6 +23,7 @@ use sp_runtime::{
 	transaction_validity::{InvalidTransaction, TransactionValidityError},
 	BuildStorage, DispatchError, DispatchResult, ModuleError,
 };
+use std::collections::BTreeMap;
 
 pub(crate) type Extrinsic =
 	generic::UncheckedExtrinsic<u64, RuntimeCall, UintAuthorityId, DirectCall<Test>>;
@@ -83,6 +85,12 @@ parameter_types! {
 	pub const CancelNotice: u64 = NOTICE;
 	pub static MaxEndingsPerBlock: u32 = 3;
 	pub static Verifiers: Vec<u64> = vec![];
+	pub static MaxCarriedOut: u32 = 4;
+	pub static MaxWaiting: u32 = 2_000;
+	/// The facts of all sources: the value by source and topic, and when it was observed.
+	pub static Facts: BTreeMap<(FactName, FactName), (Value, u64)> = BTreeMap::new();
+	/// When credentials end, by account, issuer and kind.
+	pub static Credentials: BTreeMap<(u64, u64, FactName), u64> = BTreeMap::new();
 	/// The block's time, in seconds.
 	pub static Time: u64 = 1_000_000;
 }
@@ -102,6 +110,50 @@ impl Contains<u64> for MustStay {
 	}
 }
 
+/// For how many seconds facts count.
+pub(crate) const FRESH: u64 = 600;
+
+/// Contains [`Facts`] and [`Credentials`], which stand in for the facts pallet.
+pub struct World;
+
+impl Outside<u64> for World {
+	fn fact(source: &FactName, topic: &FactName, oldest: Option<u32>) -> Fact {
+		let age = oldest.map_or(FRESH, |oldest| FRESH.min(oldest.into()));
+		let facts = Facts::get();
+		let fact = facts.get(&(source.clone(), topic.clone()));
+		let fresh = fact.filter(|(_, observed)| Time::get().saturating_sub(*observed) <= age);
+		fresh
+			.map(|(value, observed)| Fact {
+				value: Some(value.clone()),
+				until: Some(observed + age + 1),
+			})
+			.unwrap_or_default()
+	}
+
+	fn credential(account: &u64, issuer: &u64, kind: &FactName) -> Option<u64> {
+		Credentials::get()
+			.get(&(*account, *issuer, kind.clone()))
+			.copied()
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn make_fact(source: &FactName, topic: &FactName, value: Value) {
+		let about = (source.clone(), topic.clone());
+		Facts::mutate(|facts| facts.insert(about, (value, Time::get())));
+	}
+}
+
+pub(crate) fn name(name: &str) -> FactName {
+	FactName::new(name).expect("it is a name")
+}
+
+/// Reports a fact on the topic "t" as the facts pallet would. Returns the weight of what that carried out.
+pub(crate) fn report(source: &str, value: i64) -> Weight {
+	let about = (name(source), name("t"));
+	Facts::mutate(|facts| facts.insert(about.clone(), (Value::Integer(value), Time::get())));
+	Sharing::changed(&Cause::Fact(about.0, about.1))
+}
+
 impl Config for Test {
 	type BlockInterval = ConstU64<1>;
 	type MustStay = MustStay;
@@ -113,7 +165,10 @@ impl Config for Test {
 	type MaxValueSize = MaxValueSize;
 	type RequestLifetime = RequestLifetime;
 	type GrantMemory = GrantMemory;
+	type MaxCarriedOut = MaxCarriedOut;
 	type MaxEndingsPerBlock = MaxEndingsPerBlock;
+	type MaxWaiting = MaxWaiting;
+	type Outside = World;
 	type Time = Time;
 	type WeightInfo = weights::SubstrateWeight<Test>;
 }
@@ -297,7 +352,21 @@ pub(crate) fn authorize(
 		until: None,
 		sealed_keys: b"sealed".to_vec(),
 		request: request.map(answered),
+		condition: None,
 	}
+}
+
+pub(crate) fn condition(text: &str) -> Condition {
+	text.parse().expect("it is a condition")
+}
+
+/// Returns an `add_authorize` call for all leaves until block 1,000, while a condition is met.
+pub(crate) fn authorize_while(grantee: u64, text: &str) -> SharingCall {
+	let mut call = authorize(grantee, scope(0, 100), 1_000, None);
+	if let SharingCall::add_authorize { condition, .. } = &mut call {
+		*condition = Some(self::condition(text));
+	}
+	call
 }
 
 pub(crate) fn query(caller: u64, number: u8) -> Result<Answer<u64>, QueryError> {

@@ -72,6 +72,7 @@ impl<T: Config> Pallet<T> {
 				_ if !grant.scope.covers(leaf) => QueryError::OutOfRange,
 				GrantState::Revoked => QueryError::Revoked,
 				GrantState::Expired => QueryError::Expired,
+				GrantState::Suspended => QueryError::Suspended,
 				GrantState::Active => {
 					return Ok(OpeningGrant {
 						grant: id,

@@ -133,6 +133,8 @@ impl<T: Config> Event<T> {
 			| Revoked { owner, grantee: reader, scope, .. }
 			| Renounced { owner, grantee: reader, scope, .. }
 			| GrantForgotten { owner, grantee: reader, scope, .. }
+			| GrantSuspended { owner, grantee: reader, scope, .. }
+			| GrantResumed { owner, grantee: reader, scope, .. }
 			| GrantExpired { owner, grantee: reader, scope, .. } => {
 				named(owner, Some(reader), Some(&scope.dataset), None)
 			}

@@ -149,6 +149,23 @@ mod storage {
 	#[pallet::storage]
 	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
 
+	/// What waits for a fact, a source or a credential.
+	#[pallet::storage]
+	pub type Waiting<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, Cause<T::AccountId>, Twox64Concat, Waiter, ()>;
+
+	/// How many wait for each cause, and how far the look at them has come.
+	#[pallet::storage]
+	pub type Crowds<T: Config> = StorageMap<_, Blake2_128Concat, Cause<T::AccountId>, Crowd>;
+
+	/// The causes of which some that wait are still to be looked at, in the order of their turns.
+	#[pallet::storage]
+	pub type Queue<T: Config> = StorageMap<_, Twox64Concat, u64, Cause<T::AccountId>>;
+
+	/// The first place of the queue, and one past the last.
+	#[pallet::storage]
+	pub type QueueEnds<T: Config> = StorageValue<_, (u64, u64), ValueQuery>;
+
 	/// How far the migration of entries that an earlier runtime wrote has come. Removed when it is complete.
 	#[pallet::storage]
 	#[pallet::unbounded]

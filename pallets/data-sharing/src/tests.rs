@@ -2,6 +2,7 @@
 //! Tests each call's effects and errors, the work that happens automatically, lists, the cost of calls,
 //! parameters that a runtime must not set, and long random sequences of calls.
 
+mod conditions;
 mod config;
 mod cost;
 mod direct;

@@ -2,7 +2,7 @@
 //! Checks the invariants of the pallet's state, for tests and `try-runtime`.
 
 use crate::{pallet::*, types::*};
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, vec::Vec};
 use frame_support::{
 	ensure,
 	traits::{fungible::InspectHold, Get},
@@ -53,6 +53,7 @@ impl<T: Config> Pallet<T> {
 		Self::check_requests(&mut held)?;
 		Self::check_grants(&mut held)?;
 		Self::check_sold()?;
+		Self::check_conditions(&mut held)?;
 		Self::check_agenda()?;
 		Self::check_held(&held)
 	}
@@ -236,13 +237,21 @@ impl<T: Config> Pallet<T> {
 				Agenda::<T>::contains_key(grant.due, Due::Grant(id)),
 				"a grant is not on the agenda"
 			);
-			if grant.state == GrantState::Active {
+			ensure!(
+				grant.condition.is_some() || grant.state != GrantState::Suspended,
+				"a grant without a condition is suspended"
+			);
+			if !grant.state.has_ended() {
 				ensure!(!grant.sealed_keys.is_empty(), "an active grant has no keys");
 				ensure!(
 					grant.due <= grant.expiry,
 					"an active grant is due after it expires"
 				);
 			} else {
+				ensure!(
+					grant.condition.is_none(),
+					"a grant that ended still has a condition"
+				);
 				ensure!(
 					grant.sealed_keys.is_empty(),
 					"a grant that ended still has keys"
@@ -318,6 +327,57 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	fn check_conditions(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+		let mut waiting = BTreeMap::new();
+		for (id, grant) in Grants::<T>::iter() {
+			let Some(attached) = &grant.condition else {
+				continue;
+			};
+			ensure!(
+				Self::check_watched(&attached.condition).is_ok(),
+				"a grant has a condition that is not watched"
+			);
+			for cause in Self::causes(&attached.condition, &grant.grantee) {
+				ensure!(
+					Waiting::<T>::contains_key(&cause, Waiter::Grant(id)),
+					"a grant does not wait for what its condition depends on"
+				);
+				*waiting.entry(cause).or_insert(0u32) += 1;
+			}
+			count::<T>(held, HoldReason::Condition, &grant.owner, attached.deposit);
+		}
+		ensure!(
+			Waiting::<T>::iter_keys().count() as u64
+				== waiting.values().copied().map(u64::from).sum::<u64>(),
+			"a grant waits that has no such condition"
+		);
+		let (first, end) = QueueEnds::<T>::get();
+		ensure!(
+			Queue::<T>::iter_keys().count() as u64 == end.saturating_sub(first)
+				&& Queue::<T>::iter_keys().all(|place| (first..end).contains(&place)),
+			"the queue of what has changed has a gap"
+		);
+		let mut queued: Vec<_> = Queue::<T>::iter_values().collect();
+		queued.sort();
+		for (cause, crowd) in Crowds::<T>::iter() {
+			ensure!(
+				waiting.remove(&cause).unwrap_or(0) == crowd.waiting,
+				"the count of what waits is wrong"
+			);
+			ensure!(
+				crowd.queued || (crowd.left == 0 && crowd.waiting > 0),
+				"what waits for a change would never be looked at"
+			);
+			let places = queued.iter().filter(|other| **other == cause).count();
+			ensure!(
+				places == usize::from(crowd.queued),
+				"a cause is in the queue without need, or twice"
+			);
+		}
+		ensure!(waiting.is_empty(), "what waits is not counted");
+		Ok(())
+	}
+
 	fn check_agenda() -> Result<(), TryRuntimeError> {
 		ensure!(
 			Agenda::<T>::iter_keys().count()
@@ -344,6 +404,7 @@ impl<T: Config> Pallet<T> {
 				HoldReason::Request,
 				HoldReason::Offer,
 				HoldReason::Grant,
+				HoldReason::Condition,
 			] {
 				let counted = held
 					.get(&(reason as u8, who.clone()))

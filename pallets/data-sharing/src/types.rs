@@ -4,13 +4,15 @@
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
+use isthmus_conditions::Name as FactName;
 use isthmus_sharing::terms::*;
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
 
 pub use isthmus_sharing::{
-	Answered, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Payload, Policy,
-	ProducerKind, Record, RecordKey, RequestId, Scope, Seconds, TakenLeaf, Verdict,
+	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse,
+	Payload, Policy, ProducerKind, Record, RecordKey, RequestId, Scope, Seconds, TakenLeaf,
+	Verdict,
 };
 
 /// The name of a producer or dataset, in UTF-8.
@@ -100,6 +102,48 @@ pub enum Due {
 	/// The grant expires or, if it has already ended, is removed.
 	#[codec(index = 1)]
 	Grant(GrantId),
+}
+
+/// What a condition depends on, other than time.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub enum Cause<AccountId> {
+	/// Any fact of this source: its accounts, its quorum or its time can change.
+	#[codec(index = 0)]
+	Source(FactName),
+	/// The fact of this source on this topic.
+	#[codec(index = 1)]
+	Fact(FactName, FactName),
+	/// A credential.
+	#[codec(index = 2)]
+	Credential {
+		/// The account that has it.
+		account: AccountId,
+		/// The account that issues it.
+		issuer: AccountId,
+		/// Its kind.
+		kind: FactName,
+	},
+}
+
+/// What has a condition that is looked at when what it depends on changes.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub enum Waiter {
+	/// A grant, which is good while its condition is met.
+	#[codec(index = 0)]
+	Grant(GrantId),
+}
+
+/// What waits for one cause. The entry takes no deposit: each of those that wait has one.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug, Default)]
+pub struct Crowd {
+	/// How many wait.
+	pub waiting: u32,
+	/// How many of them are still to be looked at since the last change.
+	pub left: u32,
+	/// The one that was looked at last.
+	pub last: Option<Waiter>,
+	/// Whether the cause is in the queue of those that take turns.
+	pub queued: bool,
 }
 
 /// The place that a new record takes.

@@ -56,6 +56,12 @@ pub trait WeightInfo {
 	fn expire_grant() -> Weight;
 	/// Removes one grant that has already ended.
 	fn forget_grant() -> Weight;
+	/// What a condition adds to `add_authorize`: the largest condition is evaluated, and waits for the maximum number of facts.
+	fn attach() -> Weight;
+	/// Evaluates the largest condition of one grant, and suspends or resumes the grant.
+	fn carry_out() -> Weight;
+	/// What a condition adds to the end of its grant.
+	fn detach() -> Weight;
 	/// The transaction extension's work if the call is `store`.
 	fn direct_call() -> Weight;
 }
@@ -226,6 +232,24 @@ impl<T: frame_system::Config> WeightInfo for SubstrateWeight<T> {
 			.saturating_add(T::DbWeight::get().reads(8))
 			.saturating_add(T::DbWeight::get().writes(8))
 	}
+	fn attach() -> Weight {
+		// Not measured yet: a bound.
+		Weight::from_parts(500_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(18))
+			.saturating_add(T::DbWeight::get().writes(18))
+	}
+	fn carry_out() -> Weight {
+		// Not measured yet: a bound.
+		Weight::from_parts(400_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(12))
+			.saturating_add(T::DbWeight::get().writes(4))
+	}
+	fn detach() -> Weight {
+		// Not measured yet: a bound.
+		Weight::from_parts(200_000_000, 0)
+			.saturating_add(T::DbWeight::get().reads(10))
+			.saturating_add(T::DbWeight::get().writes(18))
+	}
 	fn direct_call() -> Weight {
 		// Shortest time: 1_152 ns. The check of the place is not measured: its reads are added.
 		Weight::from_parts(1_232_000, 0)
@@ -334,6 +358,18 @@ impl WeightInfo for () {
 	fn forget_grant() -> Weight {
 		// Shortest time: 70_165 ns.
 		Weight::from_parts(76_795_000, 0)
+	}
+	fn attach() -> Weight {
+		// Not measured yet: a bound.
+		Weight::from_parts(500_000_000, 0)
+	}
+	fn carry_out() -> Weight {
+		// Not measured yet: a bound.
+		Weight::from_parts(400_000_000, 0)
+	}
+	fn detach() -> Weight {
+		// Not measured yet: a bound.
+		Weight::from_parts(200_000_000, 0)
 	}
 	fn direct_call() -> Weight {
 		// Shortest time: 1_152 ns.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Measures the cost of the calls, each with the maximum number of reporters and names of the maximum length.
 
-use crate::pallet::*;
+use crate::{pallet::*, Report, Source};
 use alloc::vec::Vec;
 use frame_benchmarking::v2::*;
-use frame_support::traits::{fungible::Mutate, Get, UnixTime};
+use frame_support::{
+	traits::{fungible::Mutate, Get, UnixTime},
+	BoundedVec,
+};
 use frame_system::RawOrigin;
 use isthmus_conditions::{Name, Text, Value, MAX_NAME_SIZE, MAX_TEXT_SIZE};
 use polkadot_sdk::*;
@@ -61,6 +64,33 @@ fn report_as<T: Config>(who: &T::AccountId) -> Result<(), BenchmarkError> {
 	let response = H256::default();
 	Pallet::<T>::do_report(who.clone(), name("s")?, name("t")?, value()?, now, response)?;
 	Ok(())
+}
+
+impl<T: Config> Pallet<T> {
+	/// Makes a source with the maximum number of reporters, who all report this value on a topic, without deposits: the
+	/// most expensive fact, for the benchmarks of what waits for it.
+	pub fn make_fact(name: &Name, topic: &Name, value: &Value) {
+		let accounts = (0..T::MaxReporters::get()).map(|index| account("reporter", index, 0));
+		let reporters = ReportersOf::<T>::truncate_from(accounts.collect());
+		let observed = T::Time::now().as_secs();
+		let report = |reporter: &T::AccountId| Report {
+			reporter: reporter.clone(),
+			value: value.clone(),
+			observed,
+			response: Default::default(),
+			deposit: Default::default(),
+		};
+		let reports: Vec<_> = reporters.iter().map(report).collect();
+		Reports::<T>::insert(name, topic, BoundedVec::truncate_from(reports));
+		let source = Source {
+			owner: account("owner", 0, 0),
+			quorum: reporters.len() as u32,
+			reporters,
+			fresh: FRESH,
+			deposit: Default::default(),
+		};
+		Sources::<T>::insert(name, source);
+	}
 }
 
 #[benchmarks(where T::Currency: Mutate<T::AccountId>)]

@@ -222,6 +222,35 @@ impl<T: Config> Pallet<T> {
 		entry.fact(&Reports::<T>::get(source, topic), Self::now(), oldest)
 	}
 
+	/// Returns the same, and the time at which the oldest of the reports that count grows too old: the fact changes then at
+	/// the earliest, unless there is another report.
+	pub fn fact_until(
+		source: &Name,
+		topic: &Name,
+		oldest: Option<u32>,
+	) -> (Option<Value>, Option<Seconds>) {
+		let Some(entry) = Sources::<T>::get(source) else {
+			return (None, None);
+		};
+		let reports = Reports::<T>::get(source, topic);
+		let fact = entry.fact(&reports, Self::now(), oldest);
+		// Without a report that counts now there cannot be an agreement that there is not with it.
+		let until = match fact {
+			Some(_) => entry.changes_at(&reports, Self::now(), oldest),
+			None => None,
+		};
+		(fact, until)
+	}
+
+	/// Returns when a credential ends; `None` if there is none.
+	pub fn credential_until(
+		account: &T::AccountId,
+		issuer: &T::AccountId,
+		kind: &Name,
+	) -> Option<Seconds> {
+		Credentials::<T>::get((account, issuer, kind)).map(|credential| credential.until)
+	}
+
 	/// Checks what an owner chooses for a source.
 	fn check_source(reporters: &ReportersOf<T>, quorum: u32, fresh: u32) -> DispatchResult {
 		ensure!(!reporters.is_empty(), Error::<T>::NoReporters);

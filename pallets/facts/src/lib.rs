@@ -43,8 +43,8 @@
 //! ## Files
 //!
 //! `impls`: what the calls do. `known`: facts and credentials as a condition sees them. `try_state`: the invariants of
-//! the state. [`weights`]: the costs of the calls. `isthmus_conditions::facts` defines the entries, and what several
-//! reports amount to.
+//! the state. [`Watcher`]: what acts when a fact changes. [`weights`]: the costs of the calls. `isthmus_conditions::facts`
+//! defines the entries, and what several reports amount to.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -60,11 +60,13 @@ mod mock;
 #[cfg(test)]
 mod tests;
 mod try_state;
+mod watcher;
 pub mod weights;
 
 pub use isthmus_conditions::facts::{Credential, Report, Seconds, Source};
 pub use known::Known;
 pub use pallet::*;
+pub use watcher::Watcher;
 pub use weights::WeightInfo;
 
 use polkadot_sdk::*;
@@ -125,6 +127,9 @@ pub mod pallet {
 
 		/// The block's time.
 		type Time: UnixTime;
+
+		/// What acts when a fact or a credential changes.
+		type Watcher: Watcher<Self::AccountId>;
 
 		/// The weights of the calls.
 		type WeightInfo: WeightInfo;
@@ -366,26 +371,30 @@ pub mod pallet {
 		///
 		/// Reports of accounts that are no longer named do not count any more.
 		#[pallet::call_index(1)]
-		#[pallet::weight(T::WeightInfo::change_source())]
+		#[pallet::weight(T::WeightInfo::change_source().saturating_add(T::Watcher::weight()))]
 		pub fn change_source(
 			origin: OriginFor<T>,
 			name: Name,
 			reporters: ReportersOf<T>,
 			quorum: u32,
 			fresh: u32,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let owner = ensure_signed(origin)?;
-			Self::do_change_source(&owner, name, reporters, quorum, fresh)
+			Self::do_change_source(&owner, name.clone(), reporters, quorum, fresh)?;
+			let watched = T::Watcher::source_changed(&name);
+			Ok(Some(T::WeightInfo::change_source().saturating_add(watched)).into())
 		}
 
 		/// Close a source: it has no facts any more.
 		///
 		/// The deposit for its accounts is released. The one for its name is not, because the name stays taken.
 		#[pallet::call_index(2)]
-		#[pallet::weight(T::WeightInfo::close_source())]
-		pub fn close_source(origin: OriginFor<T>, name: Name) -> DispatchResult {
+		#[pallet::weight(T::WeightInfo::close_source().saturating_add(T::Watcher::weight()))]
+		pub fn close_source(origin: OriginFor<T>, name: Name) -> DispatchResultWithPostInfo {
 			let owner = ensure_signed(origin)?;
-			Self::do_close_source(&owner, name)
+			Self::do_close_source(&owner, name.clone())?;
+			let watched = T::Watcher::source_changed(&name);
+			Ok(Some(T::WeightInfo::close_source().saturating_add(watched)).into())
 		}
 
 		/// Report what was observed on a topic. It replaces the caller's last report on the topic.
@@ -396,7 +405,7 @@ pub mod pallet {
 		/// - `observed`: when it was observed, in seconds since 1970-01-01 UTC.
 		/// - `response`: the BLAKE2b-256 hash of the response in which it was observed.
 		#[pallet::call_index(3)]
-		#[pallet::weight(T::WeightInfo::report())]
+		#[pallet::weight(T::WeightInfo::report().saturating_add(T::Watcher::weight()))]
 		pub fn report(
 			origin: OriginFor<T>,
 			source: Name,
@@ -404,44 +413,57 @@ pub mod pallet {
 			value: Value,
 			observed: Seconds,
 			response: H256,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let reporter = ensure_signed(origin)?;
-			Self::do_report(reporter, source, topic, value, observed, response)
+			let (by, about) = (source.clone(), topic.clone());
+			Self::do_report(reporter, by, about, value, observed, response)?;
+			let watched = T::Watcher::fact_changed(&source, &topic);
+			Ok(Some(T::WeightInfo::report().saturating_add(watched)).into())
 		}
 
 		/// Withdraw the caller's report on a topic, and get its deposit back.
 		#[pallet::call_index(4)]
-		#[pallet::weight(T::WeightInfo::withdraw_report())]
-		pub fn withdraw_report(origin: OriginFor<T>, source: Name, topic: Name) -> DispatchResult {
+		#[pallet::weight(T::WeightInfo::withdraw_report().saturating_add(T::Watcher::weight()))]
+		pub fn withdraw_report(
+			origin: OriginFor<T>,
+			source: Name,
+			topic: Name,
+		) -> DispatchResultWithPostInfo {
 			let reporter = ensure_signed(origin)?;
-			Self::do_withdraw_report(reporter, source, topic)
+			Self::do_withdraw_report(reporter, source.clone(), topic.clone())?;
+			let watched = T::Watcher::fact_changed(&source, &topic);
+			Ok(Some(T::WeightInfo::withdraw_report().saturating_add(watched)).into())
 		}
 
 		/// Issue a credential about an account, or change its end.
 		///
 		/// - `until`: when it ends, in seconds since 1970-01-01 UTC.
 		#[pallet::call_index(5)]
-		#[pallet::weight(T::WeightInfo::issue_credential())]
+		#[pallet::weight(T::WeightInfo::issue_credential().saturating_add(T::Watcher::weight()))]
 		pub fn issue_credential(
 			origin: OriginFor<T>,
 			subject: T::AccountId,
 			kind: Name,
 			until: Seconds,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let issuer = ensure_signed(origin)?;
-			Self::do_issue_credential(issuer, subject, kind, until)
+			Self::do_issue_credential(issuer.clone(), subject.clone(), kind.clone(), until)?;
+			let watched = T::Watcher::credential_changed(&subject, &issuer, &kind);
+			Ok(Some(T::WeightInfo::issue_credential().saturating_add(watched)).into())
 		}
 
 		/// Revoke a credential that the caller issued, or remove it after its end. The deposit is released.
 		#[pallet::call_index(6)]
-		#[pallet::weight(T::WeightInfo::revoke_credential())]
+		#[pallet::weight(T::WeightInfo::revoke_credential().saturating_add(T::Watcher::weight()))]
 		pub fn revoke_credential(
 			origin: OriginFor<T>,
 			subject: T::AccountId,
 			kind: Name,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let issuer = ensure_signed(origin)?;
-			Self::do_revoke_credential(issuer, subject, kind)
+			Self::do_revoke_credential(issuer.clone(), subject.clone(), kind.clone())?;
+			let watched = T::Watcher::credential_changed(&subject, &issuer, &kind);
+			Ok(Some(T::WeightInfo::revoke_credential().saturating_add(watched)).into())
 		}
 	}
 }

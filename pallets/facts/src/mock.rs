@@ -6,6 +6,7 @@ use core::time::Duration;
 use frame_support::{
 	derive_impl, parameter_types,
 	traits::{fungible::InspectHold, UnixTime},
+	weights::Weight,
 };
 use isthmus_conditions::{Name, Value};
 use polkadot_sdk::*;
@@ -60,6 +61,40 @@ impl UnixTime for Time {
 	}
 }
 
+parameter_types! {
+	/// What has changed since this was last read.
+	pub static Changes: Vec<String> = Vec::new();
+}
+
+/// Notes each change.
+pub struct Watched;
+
+impl Watched {
+	fn note(change: String) -> Weight {
+		Changes::mutate(|changes| changes.push(change));
+		Weight::from_parts(1, 0)
+	}
+}
+
+impl Watcher<AccountId32> for Watched {
+	fn weight() -> Weight {
+		Weight::from_parts(1, 0)
+	}
+
+	fn fact_changed(source: &Name, topic: &Name) -> Weight {
+		Self::note(format!("{source} {topic}"))
+	}
+
+	fn source_changed(source: &Name) -> Weight {
+		Self::note(source.to_string())
+	}
+
+	fn credential_changed(account: &AccountId32, issuer: &AccountId32, kind: &Name) -> Weight {
+		let first = |account: &AccountId32| AsRef::<[u8]>::as_ref(account)[0];
+		Self::note(format!("{kind} of {} by {}", first(account), first(issuer)))
+	}
+}
+
 impl Config for Test {
 	type ClockDrift = ClockDrift;
 	type Currency = Balances;
@@ -67,6 +102,7 @@ impl Config for Test {
 	type DepositPerItem = DepositPerItem;
 	type MaxReporters = MaxReporters;
 	type Time = Time;
+	type Watcher = Watched;
 	type WeightInfo = ();
 }
 
@@ -122,10 +158,14 @@ pub(crate) fn create(who: u8, source: &str, by: &[u8], quorum: u32) -> DispatchR
 
 pub(crate) fn change(who: u8, source: &str, by: &[u8], quorum: u32, fresh: u32) -> DispatchResult {
 	Facts::change_source(signed(who), name(source), reporters(by), quorum, fresh)
+		.map(drop)
+		.map_err(|error| error.error)
 }
 
 pub(crate) fn close(who: u8, source: &str) -> DispatchResult {
 	Facts::close_source(signed(who), name(source))
+		.map(drop)
+		.map_err(|error| error.error)
 }
 
 /// Reports a value on the topic "t" that was observed now.
@@ -143,18 +183,26 @@ pub(crate) fn report_at(who: u8, source: &str, value: Value, observed: u64) -> D
 		observed,
 		response,
 	)
+	.map(drop)
+	.map_err(|error| error.error)
 }
 
 pub(crate) fn withdraw(who: u8, source: &str) -> DispatchResult {
 	Facts::withdraw_report(signed(who), name(source), name("t"))
+		.map(drop)
+		.map_err(|error| error.error)
 }
 
 pub(crate) fn issue(who: u8, subject: u8, kind: &str, until: u64) -> DispatchResult {
 	Facts::issue_credential(signed(who), account(subject), name(kind), until)
+		.map(drop)
+		.map_err(|error| error.error)
 }
 
 pub(crate) fn revoke(who: u8, subject: u8, kind: &str) -> DispatchResult {
 	Facts::revoke_credential(signed(who), account(subject), name(kind))
+		.map(drop)
+		.map_err(|error| error.error)
 }
 
 /// Returns the fact of a source on the topic "t".

@@ -6,3 +6,4 @@ mod credentials;
 mod random;
 mod reports;
 mod sources;
+mod watching;

@@ -159,6 +159,20 @@ impl Condition {
 	pub fn root(&self) -> &Node {
 		&self.0
 	}
+
+	/// Returns the tests: the nodes without parts, in the order in which they are written.
+	pub fn tests(&self) -> Vec<&Node> {
+		let mut tests = Vec::new();
+		let mut left = alloc::vec![self.root()];
+		while let Some(node) = left.pop() {
+			match node {
+				Node::All(parts) | Node::Any(parts) => left.extend(parts.iter().rev()),
+				Node::Not(part) => left.push(part),
+				test => tests.push(test),
+			}
+		}
+		tests
+	}
 }
 
 impl Node {

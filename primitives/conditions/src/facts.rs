@@ -72,6 +72,11 @@ impl<Balance> Credential<Balance> {
 impl<AccountId: PartialEq, Balance, Accounts: AsRef<[AccountId]>>
 	Source<AccountId, Balance, Accounts>
 {
+	/// Returns how old a report may be to count, in seconds.
+	fn age(&self, oldest: Option<u32>) -> Seconds {
+		oldest.unwrap_or(u32::MAX).min(self.fresh).into()
+	}
+
 	/// Returns whether a report counts at this time: its account reports for the source, and what it observed is at most
 	/// `oldest` seconds old; without `oldest`, as old as the source allows.
 	pub fn counts<Deposit>(
@@ -80,9 +85,23 @@ impl<AccountId: PartialEq, Balance, Accounts: AsRef<[AccountId]>>
 		now: Seconds,
 		oldest: Option<u32>,
 	) -> bool {
-		let oldest = oldest.unwrap_or(u32::MAX).min(self.fresh);
 		let age = now.saturating_sub(report.observed);
-		self.reporters.as_ref().contains(&report.reporter) && age <= oldest.into()
+		self.reporters.as_ref().contains(&report.reporter) && age <= self.age(oldest)
+	}
+
+	/// Returns the time at which the oldest of the reports that [count](Self::counts) will not count any more; `None` if none
+	/// does.
+	pub fn changes_at<Deposit>(
+		&self,
+		reports: &[Report<AccountId, Deposit>],
+		now: Seconds,
+		oldest: Option<u32>,
+	) -> Option<Seconds> {
+		let counting = reports
+			.iter()
+			.filter(|report| self.counts(report, now, oldest));
+		let first = counting.map(|report| report.observed).min()?;
+		Some(first.saturating_add(self.age(oldest)).saturating_add(1))
 	}
 
 	/// Returns what the reports about one topic that [count](Self::counts) agree on: the fact.

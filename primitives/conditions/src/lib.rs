@@ -81,6 +81,8 @@
 extern crate alloc;
 
 mod agreement;
+#[cfg(feature = "by-name")]
+mod by_name;
 pub mod condition;
 pub mod evaluate;
 pub mod facts;

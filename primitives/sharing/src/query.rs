@@ -90,6 +90,13 @@ pub enum QueryError {
 	#[error("the record does not have all its chunks yet")]
 	#[codec(index = 5)]
 	Incomplete,
+	/// The caller's grant that covers the record is suspended: its condition is not met, or depends on a fact that is
+	/// missing or too old.
+	#[error(
+		"the caller's grant is suspended: its condition is not met, or a fact that it depends on is missing or too old"
+	)]
+	#[codec(index = 6)]
+	Suspended,
 }
 
 /// One page of a list. The entries are in the order in which the state stores them, which is neither by time
@@ -181,6 +188,7 @@ mod tests {
 			Expired,
 			Revoked,
 			Incomplete,
+			Suspended,
 		];
 		let mut sentences = Vec::new();
 		for (index, refusal) in (0u8..).zip(refusals) {
@@ -190,6 +198,6 @@ mod tests {
 		}
 		sentences.dedup();
 		assert_eq!(sentences.len(), refusals.len());
-		assert!(QueryError::decode(&mut &[6][..]).is_err());
+		assert!(QueryError::decode(&mut &[7][..]).is_err());
 	}
 }

@@ -96,6 +96,16 @@ pub enum GrantState {
 	/// The owner has revoked the grant.
 	#[codec(index = 2)]
 	Revoked,
+	/// The grant's condition is not met, or it is not known whether it is. The grant opens nothing until it is met.
+	#[codec(index = 3)]
+	Suspended,
+}
+
+impl GrantState {
+	/// Returns whether the grant has ended, so that it will never open anything again.
+	pub fn has_ended(self) -> bool {
+		matches!(self, Self::Expired | Self::Revoked)
+	}
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::{
 	scope::{GrantState, Scope},
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use isthmus_conditions::Condition;
 use scale_info::TypeInfo;
 
 /// A data producer: an account that is registered to share data. The account is also the address of its
@@ -139,7 +140,7 @@ pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
 	pub paid_until: BlockNumber,
 	/// Whether the term is firm: the owner cannot revoke the grant before `paid_until`.
 	pub firm: bool,
-	/// Whether it is active. An ended grant is kept for a while, so that a refused query can say why it is
+	/// Whether it is active, suspended or ended. An ended grant is kept for a while, so that a refused query can say why it is
 	/// refused. It is removed earlier if another grant needs its place in the list.
 	pub state: GrantState,
 	/// The range's keys, sealed to the grantee. Empty once the grant has ended.
@@ -153,6 +154,21 @@ pub struct Grant<AccountId, Balance, BlockNumber, SealedKeys> {
 	/// a date, about the block of that date. An ended grant is removed in this block, which is the chain's constant
 	/// `GrantMemory` after its end.
 	pub due: BlockNumber,
+	/// The condition under which the grant is good: it is suspended while the condition is not met. `None` once the
+	/// grant has ended.
+	pub condition: Option<Attached<Balance>>,
+}
+
+/// A condition that hangs on an entry of the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
+pub struct Attached<Balance> {
+	/// The condition.
+	pub condition: Condition,
+	/// The deposit held from the owner for the condition, and for its places among what waits for facts.
+	pub deposit: Balance,
 }
 
 impl<AccountId, Balance, BlockNumber: PartialOrd, SealedKeys>
@@ -163,7 +179,7 @@ impl<AccountId, Balance, BlockNumber: PartialOrd, SealedKeys>
 		let over = *block >= self.expiry || self.until.is_some_and(|until| time >= until);
 		match self.state {
 			// The chain's agenda, which ends expired grants, may be late, and it ignores dates.
-			GrantState::Active if over => GrantState::Expired,
+			GrantState::Active | GrantState::Suspended if over => GrantState::Expired,
 			state => state,
 		}
 	}
@@ -197,6 +213,7 @@ mod tests {
 			depositor: 1,
 			deposit: 0u128,
 			due: 10,
+			condition: None,
 		};
 		for (state, until, block, time, expected) in [
 			(Active, None, 9, u64::MAX, Active),
@@ -205,6 +222,9 @@ mod tests {
 			(Active, Some(100), 9, 100, Expired),
 			(Revoked, Some(100), 10, 100, Revoked),
 			(Expired, None, 0, 0, Expired),
+			(Suspended, Some(100), 9, 99, Suspended),
+			(Suspended, Some(100), 9, 100, Expired),
+			(Suspended, None, 10, 0, Expired),
 		] {
 			assert_eq!(grant(state, until).state_at(&block, time), expected);
 		}

@@ -65,6 +65,8 @@ pub const REQUEST_ENTRIES: u32 = 4;
 /// and the grantee's list, and one for its place on the agenda.
 pub const GRANT_ENTRIES: u32 = 4;
 const _: () = assert!(REQUEST_ENTRIES <= GRANT_ENTRIES && MAX_TEXT_SIZE <= MAX_SEALED_KEYS_SIZE);
+/// How many different facts and credentials the condition of a grant may test.
+pub const MAX_WATCHED: u32 = 4;
 /// The maximum number of sibling hashes in the proof that a chunk is in its record's manifest.
 pub const MAX_PROOF: u32 = MAX_CHUNKS.ilog2();
 
@@ -122,6 +124,12 @@ impl Footprint {
 		Self::new(GRANT_ENTRIES, sealed_keys)
 	}
 
+	/// Returns the footprint of a condition of this encoded length, with this number of places among what waits for
+	/// facts and credentials. Each place has the name of what it waits for, which is in the condition, too.
+	pub const fn condition(places: u32, length: usize) -> Self {
+		Self::new(places, length.saturating_mul(2))
+	}
+
 	/// Returns the deposit.
 	///
 	/// `entries · per_item + bytes · per_byte`
@@ -167,6 +175,8 @@ mod tests {
 			(Footprint::REQUEST, 8096),
 			(Footprint::grant(51), 4051),
 			(Footprint::grant(0), 4000),
+			(Footprint::condition(0, 9), 18),
+			(Footprint::condition(2, 40), 2080),
 		] {
 			assert_eq!(footprint.deposit(&RATES), expected, "{footprint:?}");
 		}

@@ -2,7 +2,7 @@
 //! Tests facts, credentials and conditions through transactions, on the time of this chain's blocks.
 
 use super::*;
-use crate::Facts;
+use crate::{DataSharing, Facts};
 use frame_support::traits::fungible::InspectHold;
 use isthmus_conditions::{Name, Truth, Value};
 
@@ -86,5 +86,58 @@ fn a_condition_follows_facts_credentials_and_the_time_of_blocks() {
 		chain.mine(vec![(Sr25519Keyring::Charlie, report(1))]);
 		let error = pallet_facts::Error::<Runtime>::NotReporter;
 		assert_eq!(last_error(), Some(error.into()));
+	});
+}
+
+#[test]
+fn a_report_suspends_a_grant_and_the_next_resumes_it() {
+	use isthmus_sharing::{GrantState, ProducerKind, Scope};
+	use pallet_data_sharing::{Call, Grants};
+	Chain::test(DEV_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let register = Call::register {
+			kind: ProducerKind::School,
+			name: b"A school".to_vec(),
+		};
+		let key = Call::set_encryption_key { key: vec![0; 34] };
+		let dataset = Call::create_dataset {
+			name: b"marks".to_vec(),
+		};
+		chain.mine(vec![
+			(Alice, source(&[Alice], 1, 600)),
+			(Alice, report(80)),
+			(Alice, register.into()),
+			(Alice, dataset.into()),
+			(Bob, key.into()),
+		]);
+		let condition = "fact(weather/beijing, pm25) > 75".parse();
+		let give = Call::add_authorize {
+			grantee: Bob.to_account_id(),
+			scope: Scope {
+				dataset: 0,
+				epoch: 0,
+				from: 0,
+				to: 10,
+			},
+			expiry: 1_000,
+			until: None,
+			sealed_keys: vec![1; 100],
+			request: None,
+			condition: Some(condition.expect("it is a condition")),
+		};
+		chain.mine(vec![(Alice, give.into())]);
+		assert_eq!(last_error(), None);
+		let state = || Grants::<Runtime>::get(0).expect("it was given").state;
+		assert_eq!(state(), GrantState::Active);
+		chain.mine(vec![(Alice, report(70))]);
+		assert_eq!((last_error(), state()), (None, GrantState::Suspended));
+		chain.mine(vec![(Alice, report(76))]);
+		assert_eq!((last_error(), state()), (None, GrantState::Active));
+		// A source that closes has no facts.
+		let close = pallet_facts::Call::close_source {
+			name: name("weather/beijing"),
+		};
+		chain.mine(vec![(Alice, close.into())]);
+		assert_eq!((last_error(), state()), (None, GrantState::Suspended));
+		assert_eq!(DataSharing::do_try_state(), Ok(()));
 	});
 }

@@ -149,6 +149,7 @@ fn a_block_of_grants_and_requests_stays_within_the_least_gas_limit() {
 					until: None,
 					sealed_keys: vec![1; MAX_SEALED_KEYS_SIZE as usize],
 					request: None,
+					condition: None,
 				}
 				.into(),
 			)

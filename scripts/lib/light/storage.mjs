@@ -5,6 +5,7 @@
 
 import { blake2AsU8a, xxhashAsU8a } from '@polkadot/util-crypto';
 import { concat, utf8 } from '../envelope/common.mjs';
+import { condition } from './condition.mjs';
 import { little } from './scale.mjs';
 
 /** The version of the sharing pallet's storage that this library knows: `isthmus_sharing::terms::STORAGE_VERSION`. */
@@ -60,7 +61,10 @@ export const record = (reader) => ({
 });
 
 /** The states of a grant, in the order of their numbers. */
-export const STATES = ['Active', 'Expired', 'Revoked'];
+export const STATES = ['Active', 'Expired', 'Revoked', 'Suspended'];
+
+/** Reads a condition that hangs on an entry. */
+const attached = (reader) => ({ condition: condition(reader), deposit: reader.u128() });
 
 /** Reads a grant. */
 export const grant = (reader) => ({
@@ -68,7 +72,7 @@ export const grant = (reader) => ({
 	...{ until: reader.option((reader) => Number(reader.u64())), agreement: reader.option((reader) => reader.bytes(32)) },
 	...{ paid: reader.u128(), paidFrom: reader.u32(), paidUntil: reader.u32(), firm: reader.bool() },
 	...{ state: STATES[reader.u8()], sealedKeys: reader.blob(), depositor: reader.bytes(32) },
-	...{ deposit: reader.u128(), due: reader.u32() },
+	...{ deposit: reader.u128(), due: reader.u32(), condition: reader.option(attached) },
 });
 
 /** Reads a request. `signed` are the bytes that its digest is computed from, after the label. */

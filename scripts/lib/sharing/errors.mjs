@@ -21,6 +21,8 @@ export const QUERY_REFUSALS = {
 	Expired: "The caller's grant has expired.",
 	Revoked: "The caller's grant was revoked.",
 	Incomplete: 'The record does not have all its chunks yet.',
+	Suspended:
+		"The caller's grant is suspended: its condition is not met, or a fact that it depends on is missing or too old.",
 };
 
 /** The chain refused a query. `name` is the reason's name (`NotAuthorised`), and `message` explains it. */

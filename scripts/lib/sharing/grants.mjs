@@ -3,6 +3,7 @@
 // Who may read what: encryption keys, policies, requests (T_q), and grants on the authorization list.
 
 import { EncryptionSecret, grantRecipient, openGrant, PublicKey, Range, sealGrant } from '../envelope.mjs';
+import { toCodec } from '../conditions.mjs';
 import { concat, equal } from '../envelope/common.mjs';
 import { digestOf, hex, unixSeconds } from './encoding.mjs';
 import { AnotherRequest, EndsTooSoon } from './errors.mjs';
@@ -71,12 +72,13 @@ export const Grants = (Base) =>
 		 * @param master The owner's `MasterSecret`.
 		 * @param {string} grantee The reader's address.
 		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
-		 * @param {{term: number, request?: number, until?: Date}} terms The minimum term in blocks; the number of the
-		 * request that this answers, if any; and an earlier date on which the grant expires, if any.
+		 * @param {{term: number, request?: number, until?: Date, condition?: object}} terms The minimum term in blocks; the
+		 * number of the request that this answers, if any; an earlier date on which the grant expires, if any; and the
+		 * condition under which it is good, if any, as `parse` of conditions.mjs returns it.
 		 * @throws {EndsTooSoon} if the request may end before the answer is included in a block.
 		 * @throws {AnotherRequest} if the request was not made to this owner, by this reader, for this range.
 		 */
-		async authorize(signer, master, grantee, scope, { term, request = null, until = null }) {
+		async authorize(signer, master, grantee, scope, { term, request = null, until = null, condition = null }) {
 			const { dataSharing } = this.api.tx;
 			const open = request === null ? null : await this.#settled(request);
 			if (open !== null) this.#checkAnswers(open, { owner: signer.publicKey, consumer: this.accountBytes(grantee), scope });
@@ -91,7 +93,7 @@ export const Grants = (Base) =>
 			const answered = open && { id: request, digest: open.digest };
 			return this.submit(
 				signer,
-				dataSharing.addAuthorize(grantee, scope, expiry, date, hex(sealed), answered),
+				dataSharing.addAuthorize(grantee, scope, expiry, date, hex(sealed), answered, condition && toCodec(condition)),
 				request === null ? {} : { era: ANSWER_LIFE },
 			);
 		}

@@ -99,7 +99,7 @@ class Proven {
 			if (grant === null) continue;
 			const { scope, expiry, until, state, sealedKeys } = grant;
 			const isOver = this.block.number >= expiry || (until !== null && Math.floor(time) >= until);
-			let whyNot = state === 'Active' && isOver ? 'Expired' : state;
+			let whyNot = ['Active', 'Suspended'].includes(state) && isOver ? 'Expired' : state;
 			if (leaf < scope.from || leaf >= scope.to) whyNot = 'OutOfRange';
 			if (whyNot === 'Active') return { id, from: scope.from, to: scope.to, expiry, until, sealedKeys };
 			if (['NotAuthorised', 'OutOfRange'].includes(refusal)) refusal = whyNot;

@@ -153,7 +153,12 @@ impl Config {
 
 	/// Reads and checks the contents of a file.
 	fn parse(text: &str) -> Result<Self, String> {
-		let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+		let config: Self = toml::from_str(text).map_err(|error| {
+			// The error is shown on one line.
+			let before = error.span().and_then(|span| text.get(..span.start));
+			let line = before.unwrap_or_default().matches('\n').count() + 1;
+			format!("line {line}: {}", error.message())
+		})?;
 		if config.topics.is_empty() {
 			return Err("expected at least one [[topic]]".into());
 		}
@@ -226,13 +231,13 @@ type = "integer"
 		let with = |lines: &str, topic: &str| format!("{lines}{topic}");
 		let changed = |from: &str, to: &str| with("source = \"a\"", &TOPIC.replace(from, to));
 		for (text, reason) in [
-			(with("", TOPIC), "missing field `source`"),
+			(with("", TOPIC), "line 1: missing field `source`"),
 			(with("source = \"Weather\"", TOPIC), "a name has"),
 			(with("source = \"a\"\ntopic = []", ""), "at least one"),
 			(with("source = \"a\"\nevery = \"0s\"", TOPIC), "an age"),
 			(
-				with("source = \"a\"\nevry = \"1s\"", TOPIC),
-				"unknown field `evry`",
+				with("source = \"a\"\neach = \"1s\"", TOPIC),
+				"unknown field `each`",
 			),
 			(with("source = \"a\"\nredirects = 6", TOPIC), "at most 5"),
 			(
@@ -248,7 +253,10 @@ type = "integer"
 			(changed("https://", "https://me:pw@"), "without a user name"),
 			(changed("https://air.example", "air"), "relative URL"),
 			(changed("/data", "data"), "a JSON pointer"),
-			(changed("integer", "float"), "unknown variant `float`"),
+			(
+				changed("integer", "float"),
+				"line 6: unknown variant `float`",
+			),
 			(changed("integer", "decimal"), "needs `decimals`"),
 			(
 				changed("\"integer\"", "\"text\"\ndecimals = 1"),

@@ -174,6 +174,7 @@ pub(crate) async fn give(
 		expiry: sharing::expiry(&best, 5_000),
 		until: None,
 		request: None,
+		condition: None,
 	};
 	let call = sharing::grant(client, &best, owner, &terms).await.unwrap();
 	let included = client.send(&owner.account, &call).await.unwrap();

@@ -129,6 +129,7 @@ fn every_refusal_has_its_own_code() {
 		Refusal::NotAllowed(QueryError::Expired),
 		Refusal::NotAllowed(QueryError::Revoked),
 		Refusal::NotAllowed(QueryError::Incomplete),
+		Refusal::NotAllowed(QueryError::Suspended),
 		Refusal::NoSuchChunk {
 			first: 1,
 			arrived: 1,

@@ -201,6 +201,7 @@ fn revoking_and_sealing_again_for_a_thousand_readers_fits_a_block() {
 				until: None,
 				sealed_keys: sealed_keys.clone(),
 				request: None,
+				condition: None,
 			})
 		});
 		let calls = [SharingCall::revoke { grant: 0 }.into()]

@@ -37,6 +37,7 @@ fn sealed(sealed_keys: Vec<u8>) -> SharingCall {
 		until: None,
 		sealed_keys,
 		request: None,
+		condition: None,
 	}
 }
 
@@ -62,6 +63,7 @@ fn a_reader_is_authorised() {
 				depositor: SCHOOL,
 				deposit: DEPOSIT,
 				due: 50,
+				condition: None,
 			})
 		);
 		assert_eq!(
@@ -77,6 +79,7 @@ fn a_reader_is_authorised() {
 				agreement: None,
 				paid: 0,
 				firm: false,
+				condition: None,
 			}
 		);
 		assert_eq!(authorised(0, COMPANY), [0]);
@@ -547,6 +550,7 @@ fn until(date: u64, request: Option<RequestId>) -> SharingCall {
 		until: Some(date),
 		sealed_keys: b"sealed".to_vec(),
 		request: request.map(answered),
+		condition: None,
 	}
 }
 

@@ -325,7 +325,7 @@ fn the_agenda_catches_up_with_the_room_that_a_block_has_left() {
 		let idle = |room: Weight| Sharing::on_idle(System::block_number(), room);
 		assert_eq!(idle(Weight::zero()), Weight::zero());
 		assert_eq!(Requests::<Test>::iter_keys().count(), 57);
-		let one = Sharing::weight_of_settling(1);
+		let one = Sharing::weight_of_step();
 		let room = one.saturating_mul(13);
 		assert!(idle(room).all_lte(room));
 		let left = Requests::<Test>::iter_keys().count();

@@ -276,6 +276,7 @@ fn authorising_pays_the_offer() {
 				agreement,
 				paid: 500,
 				firm: false,
+				condition: None,
 			}
 		);
 		assert_eq!(total(SCHOOL), owner + 500);

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Carries out conditions: evaluates them, notes what waits for which fact or credential, and looks at what waits
+//! when something has changed.
+//!
+//! What a condition depends on is a [`Cause`]. Each cause has a [`Crowd`]: the count of what waits for it. A change
+//! begins a **round**: everything in the crowd is looked at once, first some of it in the weight of what brought the
+//! change, then the rest when blocks have room. A round goes on where the last one stopped, so that a cause that changes
+//! in each block leaves nothing out. Crowds with a round take turns in a queue.
+//!
+//! What changes by time alone, because a date comes or a fact grows too old, has no cause: the agenda looks at it.
+
+use crate::{pallet::*, types::*, weights::WeightInfo};
+use alloc::{collections::BTreeSet, vec::Vec};
+use codec::{Decode, Encode};
+use core::cell::Cell;
+use frame_support::{defensive, ensure, traits::Get, weights::Weight};
+use isthmus_conditions::{
+	Account, Condition, FactTest, Name as FactName, Node, Truth, Value, World,
+};
+use isthmus_sharing::terms::{Footprint, MAX_WATCHED};
+use polkadot_sdk::*;
+use sp_runtime::{traits::Saturating, DispatchError};
+
+/// A fact, as a condition sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fact {
+	/// Its value; `None` if it is missing.
+	pub value: Option<Value>,
+	/// When the fact changes if there is no other report: when the oldest report that counts grows too old.
+	pub until: Option<Seconds>,
+}
+
+/// The facts and credentials that conditions test. The runtime connects this pallet with the one that keeps them.
+///
+/// The pallet that keeps them calls [`Pallet::changed`] when one of them changes other than by time.
+pub trait Outside<AccountId> {
+	/// Returns a source's fact on a topic, by the reports that are at most this old, in seconds.
+	fn fact(source: &FactName, topic: &FactName, oldest: Option<u32>) -> Fact;
+
+	/// Returns when the credential of this kind ends that an issuer gave to an account; `None` if there is none.
+	fn credential(account: &AccountId, issuer: &AccountId, kind: &FactName) -> Option<Seconds>;
+
+	/// Makes a fact with this value that costs as much to look up as a fact can.
+	#[cfg(feature = "runtime-benchmarks")]
+	fn make_fact(source: &FactName, topic: &FactName, value: Value);
+}
+
+/// No facts and no credentials.
+impl<AccountId> Outside<AccountId> for () {
+	fn fact(_: &FactName, _: &FactName, _: Option<u32>) -> Fact {
+		Fact::default()
+	}
+
+	fn credential(_: &AccountId, _: &AccountId, _: &FactName) -> Option<Seconds> {
+		None
+	}
+
+	#[cfg(feature = "runtime-benchmarks")]
+	fn make_fact(_: &FactName, _: &FactName, _: Value) {}
+}
+
+/// What a condition about an account is evaluated on.
+struct Ground<'a, T: Config> {
+	account: &'a T::AccountId,
+	/// The first time at which something that was looked at changes by time alone.
+	changes: Cell<Option<Seconds>>,
+}
+
+impl<T: Config> Ground<'_, T> {
+	fn note(&self, time: Option<Seconds>) {
+		let time = time.filter(|time| *time > self.now());
+		self.changes.set(match (self.changes.get(), time) {
+			(Some(one), Some(other)) => Some(one.min(other)),
+			(one, other) => one.or(other),
+		});
+	}
+}
+
+impl<T: Config> World for Ground<'_, T> {
+	fn now(&self) -> u64 {
+		Pallet::<T>::time()
+	}
+
+	fn fact(&self, source: &FactName, topic: &FactName, oldest: Option<u32>) -> Option<Value> {
+		let fact = T::Outside::fact(source, topic, oldest);
+		self.note(fact.until);
+		fact.value
+	}
+
+	fn has_credential(&self, issuer: &Account, kind: &FactName) -> Option<bool> {
+		let issuer = account_of::<T>(issuer)?;
+		let until = T::Outside::credential(self.account, &issuer, kind);
+		self.note(until);
+		Some(until.is_some_and(|until| self.now() < until))
+	}
+}
+
+/// Returns an account of this chain by its bytes.
+fn account_of<T: Config>(bytes: &Account) -> Option<T::AccountId> {
+	T::AccountId::decode(&mut &bytes[..]).ok()
+}
+
+/// Evaluation.
+impl<T: Config> Pallet<T> {
+	/// Evaluates a condition about an account. Returns also when its truth may change by time alone.
+	pub(crate) fn truth(condition: &Condition, account: &T::AccountId) -> (Truth, Option<Seconds>) {
+		let ground = Ground::<T> {
+			account,
+			changes: Cell::new(None),
+		};
+		// The parts that decide the whole tell when it changes.
+		let truth = condition.evaluate(&ground);
+		for test in condition.tests() {
+			if let Node::Before(time) | Node::After(time) = test {
+				ground.note(Some(*time));
+			}
+		}
+		(truth, ground.changes.get())
+	}
+
+	/// Checks that the condition of a grant tests what this pallet watches, and not too much of it.
+	pub(crate) fn check_watched(condition: &Condition) -> Result<(), Error<T>> {
+		let mut watched = Vec::new();
+		for test in condition.tests() {
+			let what = match test {
+				Node::Before(_) | Node::After(_) => continue,
+				Node::Fact(FactTest { source, topic, .. }) => (source, topic).encode(),
+				Node::Credential { issuer, kind } => (issuer, kind).encode(),
+				_ => return Err(Error::<T>::ConditionNotWatched),
+			};
+			if !watched.contains(&what) {
+				watched.push(what);
+			}
+		}
+		ensure!(
+			watched.len() <= MAX_WATCHED as usize,
+			Error::<T>::TooManyFacts
+		);
+		Ok(())
+	}
+}
+
+/// What waits.
+impl<T: Config> Pallet<T> {
+	/// Returns what the truth of a condition about an account depends on, beside time.
+	pub(crate) fn causes(
+		condition: &Condition,
+		about: &T::AccountId,
+	) -> BTreeSet<Cause<T::AccountId>> {
+		let mut causes = BTreeSet::new();
+		for test in condition.tests() {
+			match test {
+				Node::Fact(FactTest { source, topic, .. }) => {
+					causes.insert(Cause::Source(source.clone()));
+					causes.insert(Cause::Fact(source.clone(), topic.clone()));
+				}
+				Node::Credential { issuer, kind } => {
+					let account = about.clone();
+					let issuer = account_of::<T>(issuer);
+					causes.extend(issuer.map(|issuer| Cause::Credential {
+						account,
+						issuer,
+						kind: kind.clone(),
+					}));
+				}
+				_ => {}
+			}
+		}
+		causes
+	}
+
+	/// Holds the deposit for a condition from the owner of the dataset that it guards.
+	pub(crate) fn attach(
+		condition: Condition,
+		about: &T::AccountId,
+		owner: &T::AccountId,
+	) -> Result<Attached<BalanceOf<T>>, DispatchError> {
+		Self::check_watched(&condition)?;
+		let causes = Self::causes(&condition, about);
+		for cause in &causes {
+			let waiting = Crowds::<T>::get(cause).map_or(0, |crowd| crowd.waiting);
+			ensure!(waiting < T::MaxWaiting::get(), Error::<T>::TooManyWaiting);
+		}
+		// There are a few of them.
+		let places = causes.len() as u32;
+		let deposit = Self::deposit(Footprint::condition(places, condition.encoded_size()));
+		Self::hold(HoldReason::Condition, owner, deposit)?;
+		Ok(Attached { condition, deposit })
+	}
+
+	/// Lets a grant wait for what its condition depends on.
+	pub(crate) fn wait(id: GrantId, grant: &GrantOf<T>) {
+		let Some(attached) = &grant.condition else {
+			return;
+		};
+		for cause in Self::causes(&attached.condition, &grant.grantee) {
+			Waiting::<T>::insert(&cause, Waiter::Grant(id), ());
+			Crowds::<T>::mutate(&cause, |crowd| {
+				let crowd = crowd.get_or_insert_with(Crowd::default);
+				crowd.waiting.saturating_inc();
+				// The round under way may come by the new place, and must still come by all others.
+				if crowd.left > 0 {
+					crowd.left.saturating_inc();
+				}
+			});
+		}
+	}
+
+	/// Takes the condition from a grant that ends, and releases its deposit.
+	pub(crate) fn detach(id: GrantId, grant: &GrantOf<T>) {
+		let Some(attached) = &grant.condition else {
+			return;
+		};
+		for cause in Self::causes(&attached.condition, &grant.grantee) {
+			Waiting::<T>::remove(&cause, Waiter::Grant(id));
+			Crowds::<T>::mutate_exists(&cause, |stored| {
+				let Some(crowd) = stored else {
+					defensive!("what waits was not counted");
+					return;
+				};
+				crowd.waiting.saturating_dec();
+				// The queue names a crowd until its turn comes.
+				if crowd.waiting == 0 && !crowd.queued {
+					*stored = None;
+				}
+			});
+		}
+		Self::release(HoldReason::Condition, &grant.owner, attached.deposit);
+	}
+
+	/// Looks at a grant: suspends or resumes it as its condition says. Returns whether that changed.
+	pub(crate) fn look_at(id: GrantId, grant: &mut GrantOf<T>) -> bool {
+		let Some(attached) = &grant.condition else {
+			return false;
+		};
+		let (truth, changes) = Self::truth(&attached.condition, &grant.grantee);
+		let before = grant.state;
+		grant.state = Self::state_by(truth);
+		let has_changed = grant.state != before;
+		let due = Self::due(grant.expiry, grant.until, changes);
+		// Looking too early costs less than moving the entry each time that a fact is reported.
+		if grant.due <= frame_system::Pallet::<T>::block_number() || due < grant.due {
+			Self::put_off(id, grant, due);
+		} else if has_changed {
+			Grants::<T>::insert(id, &*grant);
+		}
+		if has_changed {
+			Self::tell_state(id, grant, truth);
+		}
+		has_changed
+	}
+
+	/// Returns the state of a grant that has not ended.
+	pub(crate) fn state_by(truth: Truth) -> GrantState {
+		match truth.is_met() {
+			true => GrantState::Active,
+			false => GrantState::Suspended,
+		}
+	}
+
+	/// Deposits the event that a grant was suspended or resumed.
+	pub(crate) fn tell_state(grant: GrantId, entry: &GrantOf<T>, truth: Truth) {
+		let (owner, grantee) = (entry.owner.clone(), entry.grantee.clone());
+		let scope = entry.scope;
+		Self::deposit_event(match truth.is_met() {
+			true => Event::GrantResumed {
+				grant,
+				owner,
+				grantee,
+				scope,
+			},
+			false => Event::GrantSuspended {
+				grant,
+				owner,
+				grantee,
+				scope,
+				truth,
+			},
+		});
+	}
+}
+
+/// Changes.
+impl<T: Config> Pallet<T> {
+	/// Carries out what waits for a fact, a source or a credential that has changed: some of it now, and the rest in
+	/// this block or later ones, as they have room. Returns the weight of what was done.
+	pub fn changed(cause: &Cause<T::AccountId>) -> Weight {
+		let read = T::DbWeight::get().reads(1);
+		let Some(mut crowd) = Crowds::<T>::get(cause) else {
+			return read;
+		};
+		crowd.left = crowd.waiting;
+		Crowds::<T>::insert(cause, crowd);
+		let done = Self::carry_out(cause, T::MaxCarriedOut::get());
+		if let Some(mut crowd) = Crowds::<T>::get(cause).filter(|crowd| !crowd.queued) {
+			crowd.queued = crowd.left > 0;
+			if crowd.queued {
+				Self::queue(cause);
+			}
+			Self::put_crowd(cause, crowd);
+		}
+		Self::weight_of_carrying_out(done)
+	}
+
+	/// Returns the maximum weight of [`Self::changed`].
+	pub fn weight_of_change() -> Weight {
+		Self::weight_of_carrying_out(T::MaxCarriedOut::get())
+	}
+
+	/// Returns the weight of looking at this many waiting entries of one crowd.
+	fn weight_of_carrying_out(entries: u32) -> Weight {
+		// The crowd and its place in the queue.
+		let turn = T::DbWeight::get().reads_writes(4, 4);
+		turn.saturating_add(T::WeightInfo::carry_out().saturating_mul(entries.into()))
+	}
+
+	/// Carries out more of what waits, until this weight is used up.
+	pub(crate) fn carry_out_rest(room: Weight) -> Weight {
+		let look = T::DbWeight::get().reads(2);
+		let (mut first, mut end) = QueueEnds::<T>::get();
+		if room.any_lt(look) || first == end || Migrating::<T>::exists() {
+			return look.min(room);
+		}
+		let mut used = look;
+		let mut left = room.saturating_sub(look);
+		// A turn looks at no more entries than a change does.
+		while first < end && left.all_gte(Self::weight_of_change()) {
+			let turn = Queue::<T>::take(first);
+			first.saturating_inc();
+			QueueEnds::<T>::put((first, end));
+			let weight = match turn {
+				Some(cause) => Self::take_turn(&cause),
+				None => {
+					defensive!("the queue of what has changed has a gap");
+					look
+				}
+			};
+			end = QueueEnds::<T>::get().1;
+			used.saturating_accrue(weight);
+			left.saturating_reduce(weight);
+		}
+		used
+	}
+
+	/// Resumes the round of a crowd whose turn it is.
+	fn take_turn(cause: &Cause<T::AccountId>) -> Weight {
+		let done = Self::carry_out(cause, T::MaxCarriedOut::get());
+		if let Some(mut crowd) = Crowds::<T>::get(cause) {
+			crowd.queued = crowd.left > 0;
+			if crowd.queued {
+				Self::queue(cause);
+			}
+			Self::put_crowd(cause, crowd);
+		}
+		Self::weight_of_carrying_out(done)
+	}
+
+	fn queue(cause: &Cause<T::AccountId>) {
+		QueueEnds::<T>::mutate(|(_, end)| {
+			Queue::<T>::insert(*end, cause);
+			end.saturating_inc();
+		});
+	}
+
+	/// Writes a crowd, unless nothing is left of it.
+	fn put_crowd(cause: &Cause<T::AccountId>, crowd: Crowd) {
+		match crowd.waiting == 0 && !crowd.queued {
+			true => Crowds::<T>::remove(cause),
+			false => Crowds::<T>::insert(cause, crowd),
+		}
+	}
+
+	/// Looks at the next of what waits for a cause, at most this many. Returns how many there were.
+	fn carry_out(cause: &Cause<T::AccountId>, most: u32) -> u32 {
+		for done in 0..most {
+			let Some(mut crowd) = Crowds::<T>::get(cause).filter(|crowd| crowd.left > 0) else {
+				return done;
+			};
+			let Some(waiter) = Self::next_waiter(cause, crowd.last) else {
+				crowd.left = 0;
+				Crowds::<T>::insert(cause, crowd);
+				return done;
+			};
+			crowd.last = Some(waiter);
+			crowd.left.saturating_dec();
+			Crowds::<T>::insert(cause, crowd);
+			let Waiter::Grant(id) = waiter;
+			match Grants::<T>::get(id) {
+				// The agenda ends what has expired.
+				Some(grant) if Self::is_over(&grant) => {}
+				Some(mut grant) => drop(Self::look_at(id, &mut grant)),
+				None => {
+					defensive!("a grant that does not exist waits");
+				}
+			}
+		}
+		most
+	}
+
+	/// Returns whether a grant has ended, or has expired and will be ended by the agenda.
+	pub(crate) fn is_over(grant: &GrantOf<T>) -> bool {
+		let now = frame_system::Pallet::<T>::block_number();
+		grant.state_at(&now, Self::time()).has_ended()
+	}
+
+	/// Returns what waits for a cause after this entry, and after the last one the first.
+	fn next_waiter(cause: &Cause<T::AccountId>, last: Option<Waiter>) -> Option<Waiter> {
+		let after = last.and_then(|last| {
+			let last = Waiting::<T>::hashed_key_for(cause, last);
+			Waiting::<T>::iter_key_prefix_from(cause, last).next()
+		});
+		after.or_else(|| Waiting::<T>::iter_key_prefix(cause).next())
+	}
+}
