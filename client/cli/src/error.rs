@@ -247,7 +247,7 @@ impl From<SdkError> for Error {
 			error => classify(error),
 		};
 		let hint = words.map(|words| Hint::Words(words.into()));
-		let hint = hint.or_else(|| removal_hint(&error));
+		let hint = hint.or_else(|| naming_hint(&error));
 		let message = match &error {
 			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
@@ -343,8 +343,8 @@ fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
 	(Kind::NotAuthentic, Some(hint))
 }
 
-/// Returns which record to remove, if that mends an error.
-fn removal_hint(error: &SdkError) -> Option<Hint> {
+/// Returns the hint for an error that names something, such as the record to remove.
+fn naming_hint(error: &SdkError) -> Option<Hint> {
 	use UploadError::*;
 	Some(match error {
 		SdkError::Upload(AlreadyStored(key)) => Hint::remove(OTHER_NAME, Some(*key)),
@@ -358,6 +358,13 @@ fn removal_hint(error: &SdkError) -> Option<Hint> {
 		},
 		SdkError::Refused(refusal) if refusal.error == PalletError::KeyTaken => {
 			Hint::remove(OTHER_NAME, None)
+		}
+		SdkError::NoFreeLeaf { dataset, .. } => {
+			Hint::Words(format!("isthmus dataset epoch {dataset}").into())
+		}
+		SdkError::NoSuchDataset { owner, .. } => {
+			let list = "list the datasets: isthmus list datasets --owner";
+			Hint::Words(format!("{list} {owner}").into())
 		}
 		_ => return None,
 	})
@@ -445,13 +452,12 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Receipt(_) => (Kind::NotAuthentic, Some(FALSE_NODE)),
 		Upload(error) => upload_hint(error),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
+		NoFreeLeaf { .. } | NoSuchDataset { .. } => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
-		NoFreeLeaf { .. } => (Kind::Refused, Some("start a new epoch: isthmus dataset epoch NUMBER")),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
-		NoSuchDataset { .. } => (Kind::Refused, Some("list the datasets: isthmus list datasets")),
 		Name(_) | InvalidSecret | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
@@ -566,6 +572,17 @@ mod tests {
 				"{named:?}"
 			);
 		}
+	}
+
+	#[test]
+	fn hints_name_the_dataset_and_its_owner() {
+		let owner = isthmus_sdk::AccountId::from([1; 32]);
+		let hint = |error| Error::from(error).shown_hint().unwrap();
+		let (dataset, epoch) = (7, 0);
+		let full = hint(SdkError::NoFreeLeaf { dataset, epoch });
+		assert_eq!(full, "isthmus dataset epoch 7");
+		let unknown = hint(SdkError::NoSuchDataset { owner, dataset });
+		assert!(unknown.ends_with(&format!("--owner {owner}")), "{unknown}");
 	}
 
 	#[test]
