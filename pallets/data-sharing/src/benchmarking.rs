@@ -683,7 +683,7 @@ mod benchmarks {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		grant::<T>(&owner, &consumer)?;
 		let id = NextGrant::<T>::get() - 1;
-		let mut grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("there is no grant"))?;
+		let mut grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant is missing"))?;
 		meet::<T>()?;
 		let condition = Some(largest_condition()?);
 		#[block]
@@ -717,7 +717,7 @@ mod benchmarks {
 	fn detach() -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		let id = grant_while::<T>(&owner, &consumer)?;
-		let grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("there is no grant"))?;
+		let grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant is missing"))?;
 		#[block]
 		{
 			Pallet::<T>::detach(id, &grant);
