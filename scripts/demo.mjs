@@ -9,10 +9,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { parse } from './lib/conditions.mjs';
 import { EncryptionSecret, MasterSecret } from './lib/envelope.mjs';
+import { blake2b256 } from './lib/envelope/common.mjs';
 import { firstChunkWithAnyKey } from './lib/envelope/record.mjs';
 import { LocalNode } from './lib/node.mjs';
 import { Client, hex, recordKey } from './lib/sharing.mjs';
+import { unixSeconds } from './lib/sharing/encoding.mjs';
 import { joinCsv, MONTHS, monthsOf, studentsCsv } from './lib/students.mjs';
 
 /** The months that the company requests, March to May, as a range of the dataset's leaves. */
@@ -23,6 +26,12 @@ const JUNE = 5;
 const PURPOSE = 'a study of marks and missed lessons in spring';
 /** How many blocks the company wants access for. */
 const TERM = 1000;
+/** The condition under which the school grants that month: what a ministry reports about flu. */
+const SOURCE = 'ministry/health';
+const TOPIC = 'flu.cases';
+const CONDITION = `fact(${SOURCE}, ${TOPIC}) < 100`;
+/** For how many seconds a report counts. */
+const FRESH = 3600;
 /** The port on which Polkadot.js Apps looks for a local node by default. */
 const DEFAULT_PORT = 9944;
 /** How long the demo may take before it gives up, in milliseconds. */
@@ -61,22 +70,23 @@ async function expectRefusal(name, step) {
 /** Plays the story. Everything that it prints has happened and has been checked. */
 async function story(client, files) {
 	// Every development chain endows these accounts, and Polkadot.js Apps knows their keys.
-	const [school, company, stranger] = ['//Bob', '//Charlie', '//Dave'].map((secret) =>
+	const [school, company, stranger, ministry] = ['//Bob', '//Charlie', '//Dave', '//Eve'].map((secret) =>
 		client.account(secret),
 	);
 	const master = MasterSecret.generate();
 	const encryption = EncryptionSecret.generate();
 	const keys = MONTHS.map((month) => recordKey(`students/${month}`));
 	const csv = studentsCsv();
-	const scene = { client, files, school, company, stranger, master, encryption, keys, csv };
+	const scene = { client, files, school, company, stranger, ministry, master, encryption, keys, csv };
 
 	const dataset = await register(scene);
 	const values = await store(scene, dataset);
-	const granted = await grant(scene, dataset);
+	await grant(scene, dataset);
 	await read(scene);
 	await refuseEveryoneElse(scene, values);
-	await client.finalized(granted);
-	print(`\nAll of this is finalized: the verifiers voted for block ${granted.block}.`);
+	const last = await followFacts(scene, dataset);
+	await client.finalized(last);
+	print(`\nAll of this is finalized: the verifiers voted for block ${last.block}.`);
 }
 
 /** Registers the school and the company's encryption key, and creates a dataset; returns the dataset's number. */
@@ -121,7 +131,7 @@ async function store({ client, files, school, master, keys, csv }, dataset) {
 	return values;
 }
 
-/** The company requests the spring months, and the school authorises it; returns the grant's receipt. */
+/** The company requests the spring months, and the school authorises it. */
 async function grant({ client, school, company, master, encryption }, dataset) {
 	print('\n3. The company requests access (T_q), and the school grants it');
 	const spring = { dataset, epoch: 0, ...SPRING };
@@ -134,7 +144,6 @@ async function grant({ client, school, company, master, encryption }, dataset) {
 	printNote('', `purpose: "${PURPOSE}"`);
 	const granted = await client.authorize(school, master, company.address, spring, { term: TERM, request });
 	printStep(granted, 'school', 'authorises the request, and seals those months\' keys to the company\'s key');
-	return granted;
 }
 
 /** The company reads the months that the school granted. */
@@ -196,6 +205,53 @@ async function tryEveryKey({ client, company, encryption, owner, keys, june }) {
 	}
 }
 
+/**
+ * The school grants June for as long as few people have the flu. The next report suspends the grant, and the one after it
+ * resumes it; returns that one's receipt.
+ */
+async function followFacts(scene, dataset) {
+	const { client, school, company, ministry, master, encryption, keys, csv } = scene;
+	const [month, key] = [MONTHS[JUNE], keys[JUNE]];
+	print('\n6. A grant depends on the world outside');
+	const source = client.api.tx.facts.createSource(SOURCE, [ministry.address], 1, FRESH);
+	printStep(await client.submit(ministry, source), 'ministry', `creates a source of facts, ${SOURCE}`);
+	await reportCases(scene, 80);
+	const june = { dataset, epoch: 0, from: JUNE, to: JUNE + 1 };
+	const terms = { term: TERM, condition: parse(CONDITION) };
+	printStep(await client.authorize(school, master, company.address, june, terms), 'school', `grants ${month}, good while`);
+	printNote('', CONDITION);
+	const isJune = async () => {
+		const bytes = Buffer.from(await client.read(company, encryption, school.address, key));
+		check(bytes.toString() === monthsOf(csv, [month]), `the company reads ${month} as the school stored it`);
+	};
+	await isJune();
+	printNote('company', `reads ${month}`);
+	const many = await reportCases(scene, 120);
+	check(many.event('dataSharing', 'GrantSuspended'), 'the report suspends the grant');
+	printNote('', 'the condition is not met any more: the same block suspends the grant');
+	const suspended = await expectRefusal('Suspended', client.query(company.address, school.address, key));
+	printNote('company', `queries ${month}: refused, ${suspended.name}`);
+	const few = await reportCases(scene, 60);
+	check(few.event('dataSharing', 'GrantResumed'), 'the next report resumes the grant');
+	printNote('', 'the condition is met again: the same block resumes the grant');
+	await isJune();
+	printNote('company', `reads ${month} again`);
+	return few;
+}
+
+/** The ministry reports how many people have the flu; returns the receipt. */
+async function reportCases({ client, ministry }, cases) {
+	const response = JSON.stringify({ flu: { cases } });
+	// The chain takes one observation a second.
+	const last = (await client.api.query.facts.reports(SOURCE, TOPIC))[0]?.observed.toNumber() ?? 0;
+	const observed = Math.max(unixSeconds(new Date()), last + 1);
+	const hash = hex(blake2b256(Buffer.from(response)));
+	const report = client.api.tx.facts.report(SOURCE, TOPIC, { Integer: cases }, observed, hash);
+	const reported = await client.submit(ministry, report);
+	printStep(reported, 'ministry', `reports ${cases} cases of flu`);
+	return reported;
+}
+
 /** Prints what to try next on the chain, which is still running. */
 function printNextSteps(node, files) {
 	const { url, pid } = node;
@@ -210,7 +266,7 @@ There is nothing to configure, and a local copy of Polkadot.js Apps works as wel
   Developer > Runtime calls       dataSharingApi.query: caller CHARLIE, owner BOB, key
                                   ${hex(recordKey(`students/${MONTHS[SPRING.from]}`))}
   Developer > Extrinsics          the calls, with their documentation: the school is BOB, the
-                                  company CHARLIE, the stranger DAVE
+                                  company CHARLIE, the stranger DAVE, the ministry EVE
 
 Stop it:    kill ${pid}
 Its files:  ${files} (with the chain's data; remove the folder when you are done)`);
@@ -227,7 +283,7 @@ async function main() {
 	});
 
 	print('Isthmus demo: a school stores a year of students\' records on a chain, encrypted, and opens');
-	print('three months of them to one company and to no one else.\n');
+	print('three months of them to one company and to no one else; a fourth, while a fact allows it.\n');
 	const node = await LocalNode.start({
 		basePath: join(files, 'chain'),
 		port: values.keep ? DEFAULT_PORT : 0,

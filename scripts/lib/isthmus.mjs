@@ -29,8 +29,8 @@ export class Isthmus {
 	}
 
 	/** Runs the command until it exits. */
-	async run(args) {
-		const child = this.start(args);
+	async run(args, env) {
+		const child = this.start(args, env);
 		const [out, err] = [[], []];
 		child.stdout.on('data', (data) => out.push(data));
 		child.stderr.on('data', (data) => err.push(data));

@@ -32,7 +32,8 @@ export function keepBusy(loops = availableParallelism()) {
  * @param {Client} client A connection to the chain.
  * @param {string[]} secrets The accounts' secrets.
  * @param {number} each How many transactions to sign for each account.
- * @param {(index: number) => object} call Returns an account's call with this index.
+ * @param {(index: number, account: number) => object} call Returns the call with this index of the account with this
+ * index.
  * @returns {{address: string, first: number, signed: string[]}[]} For each account its address, its first nonce and its
  * transactions in hex, in the order of their nonces. They are immortal, so that they are valid on every fork.
  */
@@ -40,12 +41,12 @@ export async function sign(client, secrets, each, call) {
 	const { api } = client;
 	const { genesisHash, runtimeVersion } = api;
 	const batches = [];
-	for (const secret of secrets) {
+	for (const [number, secret] of secrets.entries()) {
 		const account = client.account(secret);
 		const first = (await api.rpc.system.accountNextIndex(account.address)).toNumber();
 		const signed = Array.from({ length: each }, (_, index) => {
 			const options = { nonce: first + index, era: 0, blockHash: genesisHash, genesisHash, runtimeVersion };
-			return call(index).sign(account, options).toHex();
+			return call(index, number).sign(account, options).toHex();
 		});
 		batches.push({ address: account.address, first, signed });
 	}

@@ -34,7 +34,7 @@ export class LyingNode {
 	 * Sets the function that replaces the honest node's results.
 	 *
 	 * @param {(method: string, params: unknown[], result: unknown) => unknown} lie `result` is undefined if the
-	 * honest node answers with an error.
+	 * honest node answers with an error. If it returns an `Error`, the answer is one, with its `code`.
 	 */
 	setLie(lie) {
 		this.#lie = lie;
@@ -88,8 +88,11 @@ export class LyingNode {
 			} else if (request) {
 				requests.delete(answer.id);
 				const lie = this.#lie(request.method, request.params, answer.result);
-				// An error has no result. If the lie returns one, it replaces the error.
-				if (lie !== undefined) {
+				// An error has no result. If the lie returns one, it replaces the error, and the other way round.
+				if (lie instanceof Error) {
+					answer.error = { code: lie.code, message: lie.message };
+					delete answer.result;
+				} else if (lie !== undefined) {
 					answer.result = lie;
 					delete answer.error;
 				}

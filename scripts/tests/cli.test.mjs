@@ -995,6 +995,50 @@ test('serve grants what the policy allows, even after it is killed and restarted
 	assert.ok(granted.block - asked.block <= 3, `asked in block ${asked.block}, granted in ${granted.block}`);
 });
 
+test('serve keeps its limits over a restart, keeps a reserve, and writes metrics', { timeout }, async () => {
+	const { address, key, dataset } = await producer('//Limited');
+	const consumer = await reader('//LimitedReader');
+	await ok('dataset', 'policy', String(dataset), '--longest-range', '10', '--longest-term', '500', ...key);
+	const asked = [];
+	for (const leaves of ['0..1', '1..2', '2..3']) {
+		const terms = ['--leaves', leaves, '--purpose', 'p', '--term', '500'];
+		const [{ request }] = await ok('request', address, ...terms, ...consumer.key);
+		asked.push(request);
+	}
+	const serve = (...args) => start(['--json', 'serve', ...args, ...key]);
+	const granted = async (child) => {
+		const lines = [];
+		for await (const line of createInterface({ input: child.stdout })) lines.push(JSON.parse(line).request);
+		return lines;
+	};
+	const said = async (stream, pattern) => {
+		for await (const line of createInterface({ input: stream })) if (pattern.test(line)) return line;
+		throw new Error(`never said ${pattern}`);
+	};
+	const ended = (child) => (child.kill(), once(child, 'close'));
+	const poor = serve('--reserve', '100000000');
+	await said(poor.stderr, /^request \d+ of \S+: a grant needs \S+ IST for its fees/);
+	await ended(poor);
+	const kept = ['--memory', file('serve-memory'), '--metrics', file('serve.prom')];
+	const first = await granted(serve('--grants', '1', ...kept));
+	assert.equal(first.length, 1);
+	// The same number again, and another account's memory.
+	assert.deepEqual(await granted(serve('--grants', '1', ...kept)), []);
+	await refused(USAGE, 'serve', ...kept, ...consumer.key);
+	// One answer of this hour is remembered, so one more is given.
+	const child = serve('--reader-per-hour', '2', ...kept);
+	const [second] = await Promise.all([
+		said(child.stdout, /"request":/),
+		said(child.stderr, /the limit of answers in an hour is reached, and it is answered later$/),
+	]);
+	await ended(child);
+	const both = [...first, JSON.parse(second).request];
+	assert.equal(new Set(both).size, 2);
+	const left = (await ok('requests', ...key)).map(({ request }) => request);
+	assert.deepEqual(left, asked.filter((request) => !both.includes(request)));
+	assert.match(readFileSync(file('serve.prom'), 'utf8'), new RegExp(`^isthmus_serve_answers_total\\{account="${address}"\\} 1$`, 'm'));
+});
+
 test('the command reads what a script stores, and a script reads what the command stores', { timeout }, async () => {
 	const owner = await producer('//MixedOwner');
 	const consumer = await reader('//MixedReader');

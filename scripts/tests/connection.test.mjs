@@ -14,12 +14,12 @@ import { WebSocketServer } from 'ws';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
-import { Client } from '../lib/sharing.mjs';
+import { Client, hex } from '../lib/sharing.mjs';
 import { Wire } from '../lib/wire.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 300_000;
-const [DONE, UNREACHABLE, REFUSED] = [0, 3, 4];
+const [DONE, UNREACHABLE, REFUSED, NOT_AUTHENTIC] = [0, 3, 4, 5];
 const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
 
 let node;
@@ -105,6 +105,72 @@ test('an upload and a download resume automatically after their connection was c
 	wire.cutAfter(14_000_000);
 	await ok(['fetch', address, 'cut', '-o', 'cut.out', ...key]);
 	assert.ok(readFileSync(path('cut.out')).equals(bytes));
+});
+
+test('an upload and a download continue over another node when theirs is killed', { timeout }, async () => {
+	const { address, key } = await producer('//Killed');
+	const bytes = random('killed', 8_000_000);
+	for (const args of [['store', 'killed', ...key], ['fetch', address, 'killed', '-o', 'killed.out', ...key]]) {
+		const doomed = await Wire.start(node.url);
+		const working = start(args, `${doomed.url} ${wire.url}`);
+		await doomed.passed(4_000_000);
+		await doomed.stop();
+		assert.equal(await working.ended, DONE, args[0]);
+	}
+	assert.ok(readFileSync(path('killed.out')).equals(bytes));
+});
+
+test('a node that lies, or has another chain, is left for the next one', { timeout }, async () => {
+	const { address, key } = await producer('//Left');
+	random('left', 1000);
+	await ok(['store', 'left', '--finalized', ...key]);
+	const lying = await LyingNode.start(node.url);
+	const fetch = ['fetch', address, 'left', '--force', '-o', 'left.out', ...key];
+	const genesis = ['--genesis', hex(client.genesis)];
+	const lieAbout = (method, lie) => (asked, params, result) => (asked === method ? lie(params, result) : result);
+	const flipped = (_params, result) => result.replace(/.$/, (digit) => (digit === '0' ? '1' : '0'));
+	try {
+		for (const lie of [
+			lieAbout('state_getReadProof', (_params, { at }) => ({ at, proof: [] })),
+			lieAbout('isthmus_finalityProof', () => '0x00'),
+			lieAbout('bitswap_v1_get', flipped),
+		]) {
+			lying.setLie(lie);
+			await ends(NOT_AUTHENTIC, fetch, lying.url);
+			const said = await ends(DONE, fetch, `${lying.url} ${wire.url}`);
+			assert.ok(said.some((line) => line.startsWith(`warning: ${lying.url} is left for another node: `)), said);
+			assert.ok(readFileSync(path('left.out')).equals(readFileSync(path('left'))));
+		}
+		lying.setLie(lieAbout('chain_getBlockHash', (params, result) => (params[0] === 0 ? flipped(params, result) : result)));
+		const [error] = await ends(NOT_AUTHENTIC, [...fetch, ...genesis], lying.url);
+		assert.match(error, /WrongGenesis/);
+		await ends(DONE, [...fetch, ...genesis], `${lying.url} ${wire.url}`);
+	} finally {
+		await lying.stop();
+	}
+});
+
+test('a node that answers no signed query now is asked for the bytes by their hash', { timeout }, async () => {
+	const { address, key } = await producer('//Stale');
+	const bytes = random('stale', 3_000_000);
+	await ok(['store', 'stale', ...key]);
+	const lying = await LyingNode.start(node.url);
+	try {
+		for (const code of [7103, 7113]) {
+			const refusal = Object.assign(new Error('not now'), { code });
+			lying.setLie((method, _params, result) => (method === 'sharing_chunks' ? refusal : result));
+			await ends(DONE, ['fetch', address, 'stale', '--force', '-o', 'stale.out', ...key], lying.url);
+			assert.ok(readFileSync(path('stale.out')).equals(bytes));
+		}
+	} finally {
+		await lying.stop();
+	}
+});
+
+test('if no node answers, the error names all addresses', { timeout }, async () => {
+	const urls = ['ws://127.0.0.1:1', 'ws://127.0.0.1:2'];
+	const [error] = await ends(UNREACHABLE, ['status', ...urls.flatMap((url) => ['--url', url])]);
+	for (const url of urls) assert.ok(error.includes(`no node answers at ${url}: `), error);
 });
 
 test('a folder is stored although its connection is cut', { timeout }, async () => {
@@ -206,7 +272,7 @@ test('a transaction that is in a block, and that the node stops following, is re
 		));
 		const args = ['transfer', '//Dave', '1', '--finalized', '--key', '//Alice'];
 		const [error, hint] = await ends(REFUSED, args, lying.url);
-		assert.match(error, /^error: the transaction is in block \d+, but not finalized yet: too many are followed$/);
+		assert.match(error, /^error: the transaction 0x[0-9a-f]{64} is in block \d+, but not finalized yet: too many are followed$/);
 		assert.match(hint, /^hint: do not run it again/);
 		lying.setLieOfEvent((event) => event);
 		await ends(DONE, args, lying.url);

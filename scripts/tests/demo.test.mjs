@@ -31,6 +31,10 @@ test('the demo plays its whole story', { timeout: 300_000 }, async (t) => {
 		/its own key pair cannot open them/,
 		/company +queries 2025-06: refused, OutOfRange/,
 		/tries every key it has:\n +none of them opens it/,
+		/block \d+ +ministry +reports 120 cases of flu\n +the condition is not met any more/,
+		/company +queries 2025-06: refused, Suspended/,
+		/block \d+ +ministry +reports 60 cases of flu\n +the condition is met again/,
+		/company +reads 2025-06 again/,
 		/^All of this is finalized: the verifiers voted for block \d+\.$/m,
 	]) {
 		assert.match(stdout, line);

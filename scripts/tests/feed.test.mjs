@@ -84,7 +84,7 @@ async function endpoint(t, ...args) {
 
 /** Writes a file for the command; `topic` changes lines of its topic, and `more` adds lines of the feed. */
 function feedFile(name, source, port, { topic = {}, more = {} } = {}) {
-	const lines = (values) => Object.entries(values).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`).join('');
+	const lines = (values) => Object.entries(values).filter(([, value]) => value !== undefined).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`).join('');
 	const all = { source, 'every': '1s', 'timeout': '1s', 'max-bytes': MAX_BYTES, 'ca': 'ca.pem', ...more };
 	const url = `https://127.0.0.1:${port}/v1?key=secret`;
 	const topics = { name: 'pm25', url, pointer: '/air/pm25', type: 'integer', ...topic };
@@ -97,7 +97,8 @@ const createSource = (source, reporters = ['//Bob']) =>
 	isthmus.ok('facts', 'create', source, '--reporters', reporters.join(), '--fresh', '1d', '--key', '//Alice', '--finalized');
 
 /** Runs the command once. */
-const feedOnce = (file, key = '//Bob') => isthmus.run(['--json', 'feed', file, '--once', '--finalized', '--key', key]);
+const feedOnce = (file, key = '//Bob', env = {}) =>
+	isthmus.run(['--json', 'feed', file, '--once', '--finalized', '--key', key], env);
 
 /** Reports of a source's first topic, and its fact. */
 const listed = async (source) => (await isthmus.ok('facts', 'list', source))[0];
@@ -219,6 +220,18 @@ describe('a server that misbehaves', () => {
 			assert.match(stderr, /Certificate: the certificate of 127\.0\.0\.1:\d+ is not accepted: /);
 			assert.equal(stdout, '');
 		}
+	});
+
+	test('has a certificate of an authority that the system trusts', { timeout }, async (t) => {
+		await createSource('system');
+		const server = await endpoint(t);
+		server.give({ air: { pm25: 80 } });
+		const file = feedFile('system.toml', 'system', server.port, { more: { ca: undefined } });
+		const trusting = (name) => feedOnce(file, '//Bob', { SSL_CERT_FILE: join(folder, name), SSL_CERT_DIR: '' });
+		writeFileSync(join(folder, 'other.pem'), makeAuthority().certificate);
+		assert.match((await trusting('other.pem')).stderr, /Certificate: /);
+		const { code, stderr } = await trusting('ca.pem');
+		assert.equal(code, 0, stderr);
 	});
 
 	test('does not speak TLS', { timeout }, async (t) => {

@@ -60,6 +60,35 @@ test('a call for the superuser is refused when another signs it, before it takes
 	assert.equal(await nonceOf(), nonce);
 });
 
+test('an account acts for another one, within the limits of its kind of proxy', { timeout }, async () => {
+	assert.ok(api.registry.signedExtensions.includes('CheckMetadataHash'));
+	const [eve, ferdie] = ['//Eve', '//Ferdie'].map((secret) => new Keyring({ type: 'sr25519' }).addFromUri(secret));
+	/** Sends a call, and returns the events of its transaction. */
+	const send = (signer, call) =>
+		new Promise((resolve, reject) => {
+			const sent = call.signAndSend(signer, ({ events, status, dispatchError }) => {
+				if (dispatchError) reject(new Error(dispatchError.toString()));
+				else if (status.isInBlock) sent.then((end) => end()).then(() => resolve(events));
+			});
+			sent.catch(reject);
+		});
+	/** Lets Ferdie send a call for Eve, and returns the name of its error, or null. */
+	const forEve = async (call) => {
+		const events = await send(ferdie, api.tx.proxy.proxy(eve.address, null, call));
+		const { event } = events.find(({ event }) => api.events.proxy.ProxyExecuted.is(event));
+		const [result] = event.data;
+		return result.isErr ? api.registry.findMetaError(result.asErr.asModule).name : null;
+	};
+	await send(eve, api.tx.proxy.addProxy(ferdie.address, 'Sharing', 0));
+	assert.equal(await forEve(api.tx.balances.transferAllowDeath(ferdie.address, 1_000_000_000_000n)), 'CallFiltered');
+	assert.equal(await forEve(api.tx.dataSharing.register('School', 'A school')), null);
+	const producer = await api.query.dataSharing.producers(eve.address);
+	assert.ok(producer.isSome, 'Eve is registered, not Ferdie');
+	// A value must be a transaction's own call.
+	await forEve(api.tx.dataSharing.createDataset('marks'));
+	assert.equal(await forEve(api.tx.dataSharing.store(`0x${'05'.repeat(32)}`, 0, 0, 0, '0x00')), 'MustBeDirect');
+});
+
 test('every call of data sharing exists, with its documentation', { timeout }, () => {
 	const calls = api.tx.dataSharing;
 	for (const name of [

@@ -21,7 +21,7 @@ impl Context {
 		if trust.node {
 			tell("the node is trusted without proofs (--trust-node)");
 		}
-		let client = Client::connect_with(&options.url()?, options.silence(), trust).await?;
+		let client = Client::connect_with(&options.urls()?, options.silence(), trust).await?;
 		client.on_wait(|waiting| tell(waiting));
 		client.on_notice(|notice| tell(notice));
 		let sent = options.sent.clone();

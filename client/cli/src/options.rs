@@ -21,9 +21,10 @@ const LONGEST_SPEC: u64 = 128 << 20;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Options {
-	/// WebSocket address of the node [default: $ISTHMUS_URL, or ws://127.0.0.1:9944]
+	/// WebSocket address of the node. With several, the next one is asked when one is lost, lies or lags [default:
+	/// $ISTHMUS_URL, or ws://127.0.0.1:9944]
 	#[arg(long, global = true, value_name = "URL", value_parser = address)]
-	url: Option<String>,
+	url: Vec<String>,
 
 	/// Account to act as: a key file, or a development account such as //Alice [default: $ISTHMUS_KEY]
 	#[arg(long, global = true, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
@@ -80,13 +81,17 @@ impl Options {
 		})
 	}
 
-	/// Returns the node's address.
-	pub(crate) fn url(&self) -> Result<String, Error> {
-		if let Some(url) = &self.url {
-			return Ok(url.clone());
+	/// Returns the nodes' addresses, in the order in which they are tried.
+	pub(crate) fn urls(&self) -> Result<Vec<String>, Error> {
+		if !self.url.is_empty() {
+			return Ok(self.url.clone());
 		}
 		let named = variable("ISTHMUS_URL").unwrap_or_else(|| DEFAULT_URL.to_owned());
-		address(&named).map_err(|reason| Error::usage(format!("invalid $ISTHMUS_URL: {reason}")))
+		let urls: Result<Vec<_>, _> = match named.trim().is_empty() {
+			true => address(&named).map(|url| vec![url]),
+			false => named.split_whitespace().map(address).collect(),
+		};
+		urls.map_err(|reason| Error::usage(format!("invalid $ISTHMUS_URL: {reason}")))
 	}
 
 	/// Returns how long the node may be silent.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `isthmus serve`: grants requests automatically, as the datasets' policies allow.
 
+mod metrics;
+
 use crate::{
 	authorize,
 	context::Context,
@@ -8,19 +10,25 @@ use crate::{
 	error::Error,
 	options::Options,
 	stderr::tell,
-	text::{Amount, Range},
+	text::{amount, Amount, Range},
 };
 use isthmus_sdk::{
 	every,
-	serve::{serve, Limits, Memory, Served},
-	AccountId, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError, RequestId,
+	serve::{serve, Limits, Look, Memory, MemoryError, Served, Watch},
+	AccountId, Balance, BlockNumber, Client, DatasetId, Error as SdkError, Identity, PalletError,
+	RequestId,
 };
+use metrics::Metrics;
 use serde::Serialize;
-use std::{fmt, time::Duration};
+use std::{
+	fmt,
+	path::{Path, PathBuf},
+	time::{Duration, Instant},
+};
 
-/// The wait before the first attempt to reconnect.
+/// The wait before the first new attempt after an error.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait between attempts to reconnect.
+/// The longest wait between attempts. Who has served for longer begins with the first wait again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Arguments of the command.
@@ -30,10 +38,10 @@ A request is granted when its block is finalized: the keys in an answer are publ
 that is not final may yet disappear with its offer. The reader pays the deposit of its grant, and
 the policy's price; a grant can be revoked at any time unless the policy sells firm terms.
 
-The command runs until it is stopped, and reconnects if the connection is lost. It can be stopped
-and started again at any time: the chain removes a request in the same step that grants it, so
-nothing is granted twice. A grant may last up to 16 blocks longer than its request asks, because
-its block is not known beforehand.
+The command runs until it is stopped. After a lost connection, or any other error, it tries again.
+It can be stopped and started again at any time: the chain removes a request in the same step that
+grants it, so nothing is granted twice. With --memory, its limits hold over restarts. A grant
+may last up to 16 blocks longer than its request asks, because its block is not known beforehand.
 
 Only the current epoch of a dataset is granted, and nothing to a reader whose grant on the dataset
 was revoked in the last week: those requests are left for you to answer. A policy can select
@@ -50,6 +58,26 @@ pub(crate) struct Opts {
 	/// Stop after this number of grants
 	#[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
 	grants: Option<u64>,
+
+	/// Answer at most this number of requests in any hour
+	#[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+	per_hour: Option<u64>,
+
+	/// Answer at most this number of requests of one reader in any hour
+	#[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+	reader_per_hour: Option<u64>,
+
+	/// Answer nothing that would take the account's funds below this amount, in IST
+	#[arg(long, value_name = "IST", default_value = "0", hide_default_value = true, value_parser = amount)]
+	reserve: Balance,
+
+	/// Keep what counts for the limits in this file, so that they hold over restarts
+	#[arg(long, value_name = "FILE")]
+	memory: Option<PathBuf>,
+
+	/// Write metrics to this file, in the text format of Prometheus, at each block
+	#[arg(long, value_name = "FILE")]
+	metrics: Option<PathBuf>,
 
 	/// Grant a request after this number of blocks, not when it is finalized: for chains without verifiers
 	#[arg(long, value_name = "BLOCKS")]
@@ -97,13 +125,35 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	let limits = Limits {
 		datasets: opts.datasets,
 		grants: opts.grants,
+		per_hour: opts.per_hour,
+		reader_per_hour: opts.reader_per_hour,
+		reserve: opts.reserve,
 		depth: authorize::depth(opts.confirmations),
 		earlier_epochs: opts.earlier_epochs,
 		revoked_readers: opts.revoked_readers,
 	};
+	let memory = match &opts.memory {
+		Some(path) => Memory::in_file(path, &context.client.genesis(), identity.id())
+			.map_err(|error| of_memory(path, error))?,
+		None => Memory::default(),
+	};
+	let reporter = Reporter {
+		context,
+		metrics: opts.metrics.map(|path| Metrics::new(path, identity.id())),
+	};
 	check_datasets(&context.client, identity.id(), limits.datasets.as_deref()).await?;
 	tell(format_args!("serving requests to {}", identity.id()));
-	serve_for_ever(context, &identity, &limits).await
+	serve_for_ever(reporter, &identity, &limits, memory).await
+}
+
+/// Returns why a file cannot be the memory.
+fn of_memory(path: &Path, error: MemoryError) -> Error {
+	match error {
+		MemoryError::Io(error) => Error::file(path, &error),
+		error => Error::usage(format!("{}: {error}", path.display())).hint(
+			"each account on each chain needs a memory of its own, for one command at a time",
+		),
+	}
 }
 
 /// Returns an error if a dataset to serve does not exist, and warns of those for which nothing is granted.
@@ -130,26 +180,58 @@ async fn check_datasets(
 	Ok(())
 }
 
-/// Serves until the limits are reached. After a lost connection, connects again after a wait that doubles
-/// with each attempt.
+/// Serves until the limits are reached. After an error, tries again after a wait that doubles with each attempt: a node
+/// that was lost, lies, lags or is upgraded may do better later, and so may a disk that was full.
 async fn serve_for_ever(
-	context: &Context,
+	mut reporter: Reporter<'_>,
 	identity: &Identity,
 	limits: &Limits,
+	mut memory: Memory,
 ) -> Result<(), Error> {
-	let mut memory = Memory::default();
 	let mut wait = FIRST_WAIT;
 	loop {
-		let report = |served| {
-			wait = FIRST_WAIT;
-			print(context, served);
-		};
-		match serve(&context.client, identity, limits, &mut memory, report).await {
+		let (client, began) = (&reporter.context.client, Instant::now());
+		match serve(client, identity, limits, &mut memory, &mut reporter).await {
+			Ok(()) => return Ok(()),
 			Err(error) if error.is_connection() => tell(format_args!("{error}; reconnecting")),
-			ended => return Ok(ended?),
+			Err(error) => tell(format_args!("{error}; trying again")),
+		}
+		reporter.failed();
+		if began.elapsed() > LONGEST_WAIT {
+			wait = FIRST_WAIT;
 		}
 		tokio::time::sleep(wait).await;
 		wait = (wait * 2).min(LONGEST_WAIT);
+	}
+}
+
+/// Prints what is served, and counts it.
+struct Reporter<'a> {
+	context: &'a Context,
+	metrics: Option<Metrics>,
+}
+
+impl Reporter<'_> {
+	/// Counts an error that ended the serving for a while.
+	fn failed(&mut self) {
+		if let Some(metrics) = &mut self.metrics {
+			metrics.failed();
+		}
+	}
+}
+
+impl Watch for &mut Reporter<'_> {
+	fn served(&mut self, served: Served) {
+		if let Some(metrics) = &mut self.metrics {
+			metrics.served(&served);
+		}
+		print(self.context, served);
+	}
+
+	fn looked(&mut self, look: &Look) {
+		if let Some(metrics) = &mut self.metrics {
+			metrics.looked(look);
+		}
 	}
 }
 

@@ -9,7 +9,7 @@
 //! argument, the example ends after that number of grants.
 
 use isthmus_sdk::{
-	serve::{serve, Limits, Memory},
+	serve::{serve, Limits, Memory, Served},
 	Client, ConsumerKinds, Identity, Policy,
 };
 use std::{error::Error, time::Duration};
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 			&owner,
 			&limits,
 			&mut memory,
-			|served| match served.outcome {
+			|served: Served| match served.outcome {
 				Ok(included) => println!(
 					"granted request {} in block {}",
 					served.request,

@@ -67,7 +67,6 @@ pub(crate) struct Inner {
 	pub(crate) online: OnlineClient<SubstrateConfig>,
 	pub(crate) rpc: RpcClient,
 	line: Arc<Line>,
-	genesis: [u8; 32],
 	/// The transactions in flight. Locked while a transaction is sent, so that transactions are sent one at a
 	/// time.
 	pub(crate) notes: Mutex<BTreeMap<AccountId, Vec<Note>>>,
@@ -79,8 +78,6 @@ pub(crate) struct Inner {
 	pub(crate) on_sent: OnceLock<Box<dyn Fn(H256) + Send + Sync>>,
 	/// Whether suites that a large quantum computer opens are refused.
 	post_quantum_only: AtomicBool,
-	/// The node's address, without a password.
-	url: String,
 	pub(crate) trust: Trust,
 	pub(crate) memory: Option<Memory>,
 	/// What is proven of the chain's finality.
@@ -101,7 +98,7 @@ pub(crate) struct Inner {
 
 impl std::fmt::Debug for Client {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-		write!(f, "Client({})", hex::encode(self.0.genesis))
+		write!(f, "Client({})", hex::encode(self.genesis()))
 	}
 }
 
@@ -133,55 +130,48 @@ impl Client {
 	/// Returns [`Error::Unreachable`] if no node answers, and [`Error::Incompatible`] if its chain is not an
 	/// Isthmus chain.
 	pub async fn connect(url: &str) -> Result<Self, Error> {
-		Self::connect_with(url, connection::SILENCE, Trust::default()).await
+		Self::connect_with(&[url.to_owned()], connection::SILENCE, Trust::default()).await
 	}
 
-	/// Connects to a node's WebSocket address, and chooses what to believe of the node. The connection is lost when
-	/// the node is silent for `silence`, although it is pinged. It must be long enough for 4 MiB of data to arrive.
+	/// Connects to the first of these WebSocket addresses at which a node of the chain answers, and chooses what to
+	/// believe of the nodes. The connection is lost when the node is silent for `silence`, although it is pinged. It
+	/// must be long enough for 4 MiB of data to arrive.
+	///
+	/// If the connection is lost, or the node lies or is behind what was proven before, the client asks the
+	/// next one.
 	///
 	/// # Errors
 	///
-	/// Returns the errors of [`connect`](Self::connect), and [`Error::Unproven`] if the node has another chain
-	/// than the one that was chosen.
-	pub async fn connect_with(url: &str, silence: Duration, trust: Trust) -> Result<Self, Error> {
-		if trust.node && !is_local(url) {
+	/// Returns the errors of [`connect`](Self::connect), and [`Error::Unproven`] if the node that answers has another
+	/// chain than the one that was chosen.
+	pub async fn connect_with(
+		urls: &[String],
+		silence: Duration,
+		trust: Trust,
+	) -> Result<Self, Error> {
+		if trust.node && !urls.iter().all(|url| is_local(url)) {
 			return Err(Unproven::NotLocal.into());
 		}
-		let line = connection::connect(url, silence).await?;
+		let memory = trust.memory.as_deref().map(Memory::in_folder);
+		let expect = |url: &str, found: &[u8; 32]| check_chain(url, found, &trust, memory.as_ref());
+		let line = connection::connect(urls, silence, &expect).await?;
 		let rpc = RpcClient::new(Shared(line.clone()));
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
 		// far ahead of the finalized one.
 		let backend = Arc::new(LegacyBackend::builder().build(rpc.clone()));
-		let first: Result<H256, _> = rpc.request("chain_getBlockHash", rpc_params![0]).await;
-		// A server that is silent, hangs up or answers something else is no node.
-		let first = first.map_err(|error| match Error::from(error) {
-			Error::Connection(reason)
-			| Error::Rpc {
-				message: reason, ..
-			} => Error::Unreachable {
-				url: connection::shown(url),
-				reason: format!("the server there does not answer as a node does: {reason}"),
-			},
-			error => error,
-		})?;
-		let config = SubstrateConfig::builder().set_genesis_hash(first).build();
+		let config = SubstrateConfig::builder()
+			.set_genesis_hash(line.genesis().into())
+			.build();
 		let online = OnlineClient::from_backend_with_config(config, backend).await?;
-		let genesis = first.0;
-		line.leads_to(genesis);
-		let memory = trust.memory.as_deref().map(Memory::in_folder);
-		let url = connection::shown(url);
-		check_chain(&url, &genesis, &trust, memory.as_ref())?;
 		let client = Self(Arc::new(Inner {
 			online,
 			rpc,
 			line,
-			genesis,
 			notes: Mutex::default(),
 			best: Mutex::default(),
 			on_wait: OnceLock::new(),
 			on_sent: OnceLock::new(),
 			post_quantum_only: AtomicBool::new(false),
-			url,
 			trust,
 			memory,
 			finality: Mutex::default(),
@@ -195,20 +185,20 @@ impl Client {
 		if !client.best().await?.has_pallet(PALLET) {
 			return Err(Error::Incompatible(format!(
 				"the chain at {} has no data sharing",
-				client.0.url
+				client.url()
 			)));
 		}
 		Ok(client)
 	}
 
-	/// Returns the node's address, without a password.
-	pub(crate) fn url(&self) -> &str {
-		&self.0.url
+	/// Returns the address of the node that is asked now, without a password.
+	pub(crate) fn url(&self) -> String {
+		self.0.line.url()
 	}
 
 	/// Returns the hash of the chain's first block.
 	pub fn genesis(&self) -> [u8; 32] {
-		self.0.genesis
+		self.0.line.genesis()
 	}
 
 	/// Refuses from now on to seal to, or to open what is sealed to, a key of a suite that a large quantum computer
@@ -337,7 +327,7 @@ impl Client {
 		let version: String = self.request("system_version", rpc_params![]).await?;
 		Ok(Status {
 			chain: self.request("system_chain", rpc_params![]).await?,
-			genesis: self.0.genesis.into(),
+			genesis: self.genesis().into(),
 			node: format!("{name} {version}"),
 			best: self.best().await?.block(),
 			finalized: self.finalized().await?.block(),
@@ -417,16 +407,13 @@ impl Client {
 		let Some(memory) = &self.0.memory else {
 			return;
 		};
-		let (url, genesis) = (&self.0.url, self.0.genesis);
+		let (url, genesis) = (self.url(), self.genesis());
 		// `connect_with` has compared the chain with a known one.
-		if self.0.trust.genesis.is_some() || matches!(memory.chain_at(url), Ok(Some(_))) {
+		if self.0.trust.genesis.is_some() || matches!(memory.chain_at(&url), Ok(Some(_))) {
 			return;
 		}
-		match memory.set_chain_at(url, &genesis) {
-			Ok(()) => {
-				let url = url.clone();
-				self.tell(&Notice::FirstUse { url, genesis });
-			}
+		match memory.set_chain_at(&url, &genesis) {
+			Ok(()) => self.tell(&Notice::FirstUse { url, genesis }),
 			Err(error) => self.tell(&Notice::NotRemembered(error.to_string())),
 		}
 	}
@@ -478,6 +465,38 @@ impl Client {
 			}
 		}
 		ask().await
+	}
+
+	/// Returns how many nodes there are besides the one that is asked.
+	pub(crate) fn others(&self) -> usize {
+		self.0.line.others()
+	}
+
+	/// Leaves a node for the next one, and tells the user why.
+	pub(crate) async fn leave(&self, url: String, reason: String) {
+		self.0.line.leave(&url).await;
+		self.tell(&Notice::Left { url, reason });
+	}
+
+	/// Asks a node something, and the other nodes if it [lies, lags or is damaged](Error::is_of_node).
+	pub(crate) async fn elsewhere<T, Asked>(
+		&self,
+		mut ask: impl FnMut() -> Asked,
+	) -> Result<T, Error>
+	where
+		Asked: Future<Output = Result<T, Error>>,
+	{
+		let mut others = self.others();
+		loop {
+			let url = self.url();
+			match ask().await {
+				Err(error) if others > 0 && error.is_of_node() => {
+					self.leave(url, error.to_string()).await;
+					others -= 1;
+				}
+				done => return done,
+			}
+		}
 	}
 
 	/// Calls a method of the node's RPC interface that this crate has no function for.

@@ -4,14 +4,14 @@
 
 mod halves;
 
-use crate::{
-	error::Error,
-	text::{io_words, to_hex},
-};
+use crate::{error::Error, text::io_words};
 use std::{
 	collections::BTreeMap,
 	io::ErrorKind,
-	sync::{Arc, Mutex, OnceLock, PoisonError},
+	sync::{
+		atomic::{AtomicUsize, Ordering},
+		Arc, Mutex, PoisonError,
+	},
 	time::Duration,
 };
 use subxt::{
@@ -23,6 +23,7 @@ use subxt::{
 		client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
 		rpc_params, RpcClient,
 	},
+	utils::H256,
 };
 use tokio::time::timeout;
 
@@ -72,21 +73,31 @@ impl Requests {
 	}
 }
 
-/// A connection that counts its requests, and is made again after it was lost.
+/// A connection that counts its requests, and is made again after it was lost. It may lead to one of several nodes.
 pub(crate) struct Line {
-	url: String,
-	/// How long the node may be silent.
+	/// The nodes' addresses, in the order in which they are tried.
+	urls: Vec<String>,
+	/// How long a node may be silent.
 	silence: Duration,
-	connection: tokio::sync::Mutex<Arc<RpcConnection>>,
+	current: tokio::sync::Mutex<Current>,
+	/// The number of the current address.
+	at: AtomicUsize,
 	/// The hash of the chain's first block. A node of another chain is not connected to again.
-	genesis: OnceLock<[u8; 32]>,
+	genesis: [u8; 32],
 	requests: Requests,
 }
 
+/// The present connection.
+struct Current {
+	connection: Arc<RpcConnection>,
+	/// Whether the node is left for the next one.
+	is_left: bool,
+}
+
 impl Line {
-	/// Sets the chain that this line leads to.
-	pub(crate) fn leads_to(&self, genesis: [u8; 32]) {
-		let _ = self.genesis.set(genesis);
+	/// Returns the hash of the chain's first block.
+	pub(crate) fn genesis(&self) -> [u8; 32] {
+		self.genesis
 	}
 
 	/// Returns the counter of the requests.
@@ -94,24 +105,56 @@ impl Line {
 		&self.requests
 	}
 
-	/// Returns the connection, or a new one if it was lost.
+	/// Returns the address of the current node, without a password.
+	pub(crate) fn url(&self) -> String {
+		shown(&self.urls[self.at.load(Ordering::Relaxed)])
+	}
+
+	/// Returns how many other nodes there are.
+	pub(crate) fn others(&self) -> usize {
+		self.urls.len() - 1
+	}
+
+	/// Leaves the node with this address, if it is the current one: the next request goes to the next node that answers.
+	pub(crate) async fn leave(&self, url: &str) {
+		let mut current = self.current.lock().await;
+		if self.url() == url {
+			current.is_left = self.others() > 0;
+		}
+	}
+
+	/// Returns the connection, or a new one if it was lost or its node is left: to the next node that answers.
 	async fn connection(&self) -> Result<Arc<RpcConnection>, subxt::rpcs::Error> {
-		let mut connection = self.connection.lock().await;
-		if !connection.is_connected() {
-			let again = dial(&self.url, self.silence)
+		let mut current = self.current.lock().await;
+		if current.is_left || !current.connection.is_connected() {
+			let next = self.at.load(Ordering::Relaxed) + 1;
+			let expect = |_: &str, genesis: &[u8; 32]| match *genesis == self.genesis {
+				true => Ok(()),
+				false => Err(Error::Incompatible(
+					"the node has changed to another chain".into(),
+				)),
+			};
+			let (at, connection, _) = first_of(&self.urls, next, self.silence, &expect)
 				.await
 				.map_err(|error| subxt::rpcs::Error::Client(Box::new(error)))?;
-			if let Some(genesis) = self.genesis.get() {
-				let asked = RpcClient::new(Shared(again.clone()));
-				let first: String = asked.request("chain_getBlockHash", rpc_params![0]).await?;
-				if first != to_hex(genesis) {
-					let error = Error::Incompatible("the node has changed to another chain".into());
-					return Err(subxt::rpcs::Error::Client(Box::new(error)));
-				}
-			}
-			*connection = again;
+			self.at.store(at, Ordering::Relaxed);
+			*current = Current {
+				connection,
+				is_left: false,
+			};
 		}
-		Ok(connection.clone())
+		Ok(current.connection.clone())
+	}
+
+	/// Names the node in an error of the connection, if there are several.
+	fn named(&self, url: &str, error: subxt::rpcs::Error) -> subxt::rpcs::Error {
+		match (Error::from(&error), self.others()) {
+			(Error::Connection(reason), 1..) => {
+				let named = Error::Connection(format!("{url}: {reason}"));
+				subxt::rpcs::Error::Client(Box::new(named))
+			}
+			_ => error,
+		}
 	}
 }
 
@@ -123,7 +166,10 @@ impl RpcClientT for Line {
 	) -> RawRpcFuture<'a, Box<RawValue>> {
 		Box::pin(async move {
 			self.requests.count(method);
-			self.connection().await?.request_raw(method, params).await
+			let connection = self.connection().await?;
+			let url = self.url();
+			let asked = connection.request_raw(method, params).await;
+			asked.map_err(|error| self.named(&url, error))
 		})
 	}
 
@@ -136,7 +182,9 @@ impl RpcClientT for Line {
 		Box::pin(async move {
 			self.requests.count(sub);
 			let connection = self.connection().await?;
-			connection.subscribe_raw(sub, params, unsub).await
+			let url = self.url();
+			let asked = connection.subscribe_raw(sub, params, unsub).await;
+			asked.map_err(|error| self.named(&url, error))
 		})
 	}
 }
@@ -163,15 +211,95 @@ impl<T: RpcClientT> RpcClientT for Shared<T> {
 	}
 }
 
-/// Connects to a node's WebSocket address. The connection is lost when the node is silent for `silence`.
-pub(crate) async fn connect(url: &str, silence: Duration) -> Result<Arc<Line>, Error> {
+/// What a client expects of the chain of the node at an address, by the hash of its first block.
+type Expect<'a> = dyn Fn(&str, &[u8; 32]) -> Result<(), Error> + Sync + 'a;
+
+/// Connects to the first of these WebSocket addresses at which a node of the expected chain answers. The connection is
+/// lost when the node is silent for `silence`.
+pub(crate) async fn connect(
+	urls: &[String],
+	silence: Duration,
+	expect: &Expect<'_>,
+) -> Result<Arc<Line>, Error> {
+	let (at, connection, genesis) = first_of(urls, 0, silence, expect).await?;
+	let current = Current {
+		connection,
+		is_left: false,
+	};
 	Ok(Arc::new(Line {
-		url: url.to_owned(),
+		urls: urls.to_vec(),
 		silence,
-		connection: dial(url, silence).await?.into(),
-		genesis: OnceLock::new(),
+		current: current.into(),
+		at: at.into(),
+		genesis,
 		requests: Requests::default(),
 	}))
+}
+
+/// Connects to the first address, from number `first` on and around, at which a node of the expected chain answers.
+/// Returns its number, the connection and the hash of the chain's first block.
+async fn first_of(
+	urls: &[String],
+	first: usize,
+	silence: Duration,
+	expect: &Expect<'_>,
+) -> Result<(usize, Arc<RpcConnection>, [u8; 32]), Error> {
+	let mut errors = Vec::new();
+	for at in (first..).map(|at| at % urls.len().max(1)).take(urls.len()) {
+		let opened = open(&urls[at], silence)
+			.await
+			.and_then(|(connection, genesis)| {
+				expect(&shown(&urls[at]), &genesis)?;
+				Ok((at, connection, genesis))
+			});
+		match opened {
+			Ok(opened) => return Ok(opened),
+			Err(error) => errors.push(error),
+		}
+	}
+	Err(none_of(errors))
+}
+
+/// Returns the error if no address leads to a node of the chain: why the first node that answers is not one, or why
+/// none answers.
+fn none_of(errors: Vec<Error>) -> Error {
+	let (unreachable, mut others): (Vec<_>, Vec<_>) =
+		errors.into_iter().partition(Error::is_connection);
+	if !others.is_empty() {
+		return others.swap_remove(0);
+	}
+	let mut unreachable = unreachable.into_iter();
+	let error = unreachable.next().unwrap_or(Error::Unreachable {
+		url: String::new(),
+		reason: "no address is given".into(),
+	});
+	match error {
+		Error::Unreachable { url, reason } => {
+			let rest = unreachable.map(|error| format!("; {error}"));
+			let reason = std::iter::once(reason).chain(rest).collect();
+			Error::Unreachable { url, reason }
+		}
+		error => error,
+	}
+}
+
+/// Connects to a node, and asks for the hash of its chain's first block.
+async fn open(url: &str, silence: Duration) -> Result<(Arc<RpcConnection>, [u8; 32]), Error> {
+	let connection = dial(url, silence).await?;
+	let asked = RpcClient::new(Shared(connection.clone()));
+	let first: Result<H256, _> = asked.request("chain_getBlockHash", rpc_params![0]).await;
+	// A server that is silent, hangs up or answers something else is no node.
+	let first = first.map_err(|error| match Error::from(error) {
+		Error::Connection(reason)
+		| Error::Rpc {
+			message: reason, ..
+		} => Error::Unreachable {
+			url: shown(url),
+			reason: format!("the server there does not answer as a node does: {reason}"),
+		},
+		error => error,
+	})?;
+	Ok((connection, first.0))
 }
 
 /// Opens a connection, which is closed when the node is silent for `silence`, although it is pinged.
@@ -230,6 +358,26 @@ pub(crate) fn shown(url: &str) -> String {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn if_no_node_can_be_used_all_addresses_are_named_or_the_reason_that_counts() {
+		let unreachable = |url: &str| Error::Unreachable {
+			url: url.into(),
+			reason: "refused".into(),
+		};
+		let rejected = Error::Rejected {
+			url: "ws://b".into(),
+			status: 403,
+		};
+		let text = none_of(vec![unreachable("ws://a"), rejected, unreachable("ws://c")]);
+		assert_eq!(
+			text.to_string(),
+			"no node answers at ws://a: refused; ws://b refuses the connection with HTTP status 403; no node answers at ws://c: refused"
+		);
+		let other = Error::Incompatible("another chain".into());
+		let error = none_of(vec![unreachable("ws://a"), other]);
+		assert!(matches!(error, Error::Incompatible(_)), "{error}");
+	}
 
 	#[test]
 	fn a_password_in_an_address_is_not_shown() {

@@ -349,8 +349,24 @@ impl Error {
 				| Error::Unconfirmed { .. }
 		)
 	}
+
+	/// Returns whether the node lies, lags or is damaged, so that another node of the same chain may do better.
+	pub fn is_of_node(&self) -> bool {
+		match self {
+			Error::Unproven(error) => matches!(
+				error,
+				Unproven::Finality(_) | Unproven::Proof(_) | Unproven::Forged(_)
+			),
+			Error::Rpc { code, .. } => [NO_PROOF, BYTES_GONE].contains(code),
+			error => matches!(error, Error::WrongContent(_)),
+		}
+	}
 }
 
+/// The code of a node that cannot prove finality, because it does not have the block that we know.
+pub(crate) const NO_PROOF: i32 = 7005;
+/// The code of a node that has pruned the bytes of a record, or does not have them yet.
+const BYTES_GONE: i32 = 7112;
 /// The code of a history that begins after the blocks that were asked for.
 const HISTORY_GONE: i32 = 7122;
 
@@ -397,6 +413,7 @@ impl From<&subxt::rpcs::Error> for Error {
 		// The connection was lost before, and could not be made again.
 		match of_client.downcast_ref() {
 			Some(Error::Incompatible(reason)) => return Error::Incompatible(reason.clone()),
+			Some(Error::Connection(reason)) => return Error::Connection(reason.clone()),
 			Some(Error::Unreachable { url, reason }) => {
 				let (url, reason) = (url.clone(), reason.clone());
 				return Error::Unreachable { url, reason };

@@ -102,6 +102,7 @@ pub mod event;
 pub mod facts;
 pub mod fetch_file;
 pub mod fetch_folder;
+pub mod file;
 pub mod folder;
 pub mod history;
 mod lock;

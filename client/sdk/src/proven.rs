@@ -7,7 +7,7 @@
 use crate::{
 	block::BlockId,
 	client::Client,
-	error::Error,
+	error::{Error, NO_PROOF},
 	state::{Funds, State},
 	text::{bytes_from_hex, to_hex},
 	trust::{Notice, Unproven, OLD},
@@ -25,8 +25,6 @@ use std::{
 use subxt::{rpcs::rpc_params, utils::H256};
 use tokio::sync::Mutex;
 
-/// The error code of a node that cannot prove finality, because it does not have the block that we know.
-const NO_PROOF: i32 = 7005;
 /// How many entries to have proven in one request: the longest take 4 KiB.
 const AT_ONCE: usize = 256;
 /// The length of the longest key of the state, in bytes, generously.
@@ -95,8 +93,32 @@ impl Client {
 		Ok((BlockId { number, hash }, header.state_root))
 	}
 
-	/// Follows the votes for finality to the newest block that the node proves.
+	/// Follows the votes for finality to the newest block that a node proves. A node that proves none, or only an old
+	/// one, is left for the next one.
 	async fn proven_head(&self) -> Result<(BlockId, H256), Error> {
+		let mut others = self.others();
+		loop {
+			let url = self.url();
+			let reason = match self.proven_by_this_node().await {
+				Ok((head, None)) => return Ok(head),
+				Ok((head, Some(notice))) if others == 0 => {
+					if !self.0.told_age.swap(true, Ordering::Relaxed) {
+						self.tell(&notice);
+					}
+					return Ok(head);
+				}
+				Err(error) if others == 0 || !error.is_of_node() => return Err(error),
+				Ok((_, Some(_))) => "its newest finalized block is old".into(),
+				Err(error) => error.to_string(),
+			};
+			self.leave(url, reason).await;
+			others -= 1;
+		}
+	}
+
+	/// Follows the votes for finality to the newest block that the node proves. Also returns what to tell the user if
+	/// that is an old one.
+	async fn proven_by_this_node(&self) -> Result<((BlockId, H256), Option<Notice>), Error> {
 		let mut known = self.0.finality.lock().await;
 		let mut finality = match &*known {
 			Some(finality) => finality.clone(),
@@ -117,12 +139,10 @@ impl Client {
 			}
 		}
 		let number = finality.head().number;
-		if let Some(age) = old(finality).filter(|_| !self.0.told_age.swap(true, Ordering::Relaxed))
-		{
-			self.tell(&Notice::OldHead { number, age });
-		}
+		let notice = old(finality).map(|age| Notice::OldHead { number, age });
 		let hash = finality.head_hash();
-		Ok((BlockId { number, hash }, finality.head().state_root))
+		let head = (BlockId { number, hash }, finality.head().state_root);
+		Ok((head, notice))
 	}
 
 	/// Returns what was proven by an earlier run, or begins at the first block.
@@ -142,7 +162,7 @@ impl Client {
 		let finality = Finality::begin(genesis, &header, voters).map_err(Unproven::from)?;
 		if !finality.is_development() {
 			self.remember_chain();
-		} else if let Some(notice) = Notice::of_development(self.url()) {
+		} else if let Some(notice) = Notice::of_development(&self.url()) {
 			self.tell(&notice);
 		}
 		Ok(finality)
@@ -224,10 +244,48 @@ impl Client {
 		self.patiently(Wait::FinalState, confirmed).await
 	}
 
-	/// Checks a free place that the node showed at the newest block: in the finalized state, its dataset is not in a later
-	/// epoch, and its leaf is not taken. Otherwise a node could have a record encrypted under keys that other readers
+	/// Checks that an epoch of a dataset that the node showed in the state `tip` has started. If the finalized state does
+	/// not have it yet, waits until it has, or until the block of `tip` is finalized. The keys of an epoch that has not
+	/// started would open what is stored after a revocation.
+	pub(crate) async fn check_started(
+		&self,
+		tip: &State,
+		owner: &AccountId,
+		dataset: DatasetId,
+		epoch: Epoch,
+	) -> Result<(), Error> {
+		// Not by `confirmed`: the future of a function that is given to it cannot be sent to another thread.
+		let started = async {
+			let mut heads = None;
+			loop {
+				let proven = self.proven().await?;
+				let entry = proven.dataset(owner, dataset).await?;
+				if entry.is_some_and(|entry| entry.epoch >= epoch) {
+					return Ok(());
+				}
+				if proven.block.number >= tip.block().number {
+					let what = format!("epoch {epoch} of dataset {dataset}");
+					return Err(Unproven::Forged(what).into());
+				}
+				let heads = match &mut heads {
+					Some(heads) => heads,
+					none => none.insert(self.final_heads().await?),
+				};
+				heads.next().await?;
+			}
+		};
+		self.patiently(Wait::FinalState, started).await
+	}
+
+	/// Checks a free place that the node showed in the state `tip`: in the finalized state, its dataset is in this epoch, and
+	/// its leaf is not taken. Otherwise a node could have a record encrypted under keys that other readers have, or will
 	/// have.
-	pub(crate) async fn check_place(&self, owner: &AccountId, place: &Place) -> Result<(), Error> {
+	pub(crate) async fn check_place(
+		&self,
+		tip: &State,
+		owner: &AccountId,
+		place: &Place,
+	) -> Result<(), Error> {
 		let Place {
 			dataset,
 			epoch,
@@ -241,9 +299,14 @@ impl Client {
 		];
 		proven.load(&keys).await?;
 		let entry = proven.dataset(owner, dataset).await?;
-		if entry.is_some_and(|entry| entry.epoch > epoch) {
+		// The first epoch of a new dataset, which need not be finalized, has no earlier readers.
+		let proven_epoch = entry.map_or(0, |entry| entry.epoch);
+		if proven_epoch > epoch {
 			let what = format!("epoch {epoch} of dataset {dataset}");
 			return Err(Unproven::Forged(what).into());
+		}
+		if proven_epoch < epoch {
+			self.check_started(tip, owner, dataset, epoch).await?;
 		}
 		match proven.leaf(owner, dataset, epoch, leaf).await? {
 			None => Ok(()),
@@ -338,6 +401,11 @@ impl Proven {
 
 	/// Fetches the proof of these entries, if it is not there yet.
 	pub(crate) async fn load(&self, keys: &[Vec<u8>]) -> Result<(), Error> {
+		self.client.elsewhere(|| self.load_here(keys)).await
+	}
+
+	/// Does the same as [`load`](Self::load) from one node.
+	async fn load_here(&self, keys: &[Vec<u8>]) -> Result<(), Error> {
 		let mut proof = self.proof.lock().await;
 		let version = storage::sharing_version();
 		let missing: Vec<_> = keys
@@ -356,6 +424,9 @@ impl Proven {
 				.request("state_getReadProof", rpc_params![part, self.block.hash])
 				.await?;
 			proof.add(nodes(&read.proof)?);
+		}
+		for key in keys {
+			proof.value(key).map_err(Unproven::from)?;
 		}
 		let found: Option<u16> = proof.get(&version).map_err(Unproven::from)?;
 		check_version("shared data", found, storage::SHARING_VERSION)
@@ -377,19 +448,24 @@ impl Proven {
 
 	/// Returns all keys with this prefix.
 	pub(crate) async fn keys(&self, prefix: Vec<u8>) -> Result<Vec<Vec<u8>>, Error> {
-		if let Ok(keys) = self.proof.lock().await.keys(&prefix) {
+		self.client.elsewhere(|| self.keys_here(&prefix)).await
+	}
+
+	/// Does the same as [`keys`](Self::keys) with one node.
+	async fn keys_here(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+		if let Ok(keys) = self.proof.lock().await.keys(prefix) {
 			return Ok(keys);
 		}
 		// The node says which keys there are, and the proof shows whether these are all.
-		let mut all = vec![prefix.clone()];
+		let mut all = vec![prefix.to_vec()];
 		loop {
 			let after = (all.len() > 1).then(|| to_hex(&all[all.len() - 1]));
-			let params = rpc_params![to_hex(&prefix), KEYS, after, self.block.hash];
+			let params = rpc_params![to_hex(prefix), KEYS, after, self.block.hash];
 			let page: Vec<String> = self.client.request("state_getKeysPaged", params).await?;
 			let is_last = page.len() < KEYS as usize;
 			for key in nodes(&page)? {
 				let is_next = all.last().is_none_or(|last| key > *last);
-				if !is_next || !key.starts_with(&prefix) || key.len() > LONGEST_KEY {
+				if !is_next || !key.starts_with(prefix) || key.len() > LONGEST_KEY {
 					return Err(Unproven::from(ProofError::Malformed).into());
 				}
 				all.push(key);
@@ -398,9 +474,9 @@ impl Proven {
 				break;
 			}
 		}
-		self.load(&all).await?;
+		self.load_here(&all).await?;
 		let proof = self.proof.lock().await;
-		Ok(proof.keys(&prefix).map_err(Unproven::from)?)
+		Ok(proof.keys(prefix).map_err(Unproven::from)?)
 	}
 
 	/// Returns the time of the block, in seconds since 1970.

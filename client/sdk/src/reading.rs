@@ -26,8 +26,9 @@ use std::io::{Read, Write};
 const PAGE: u32 = 4;
 /// How many requests to send concurrently.
 const AT_ONCE: usize = 3;
-/// The error code of a node that does not know a method (JSON-RPC 2.0, section 5.1).
-const NO_SUCH_METHOD: i32 = -32601;
+/// The error codes of a node that answers no signed query now, although it may have the bytes: it does not know the method
+/// (JSON-RPC 2.0, section 5.1), was restarted a moment ago (`Stale`), or has answered too many (`TooManyQueries`).
+const NO_QUERY_NOW: [i32; 3] = [-32601, 7103, 7113];
 /// The version of every value. There is only one, because no call replaces a value.
 const FIRST_VERSION: u32 = 0;
 
@@ -84,8 +85,8 @@ impl Reading {
 		owner: &AccountId,
 		key: RecordKey,
 	) -> Result<Self, Error> {
-		let opened = client.persist(|| Self::open_once(client, reader, owner, key));
-		opened.await
+		let open = || client.persist(|| Self::open_once(client, reader, owner, key));
+		client.elsewhere(open).await
 	}
 
 	/// Does the same as [`open`](Self::open), and fails if the connection is lost.
@@ -273,6 +274,17 @@ impl Reading {
 		first: u32,
 		count: u32,
 	) -> Result<Vec<Vec<u8>>, Error> {
+		let ask = || self.page_once(manifest, first, count);
+		self.client.elsewhere(ask).await
+	}
+
+	/// Does the same as [`page`](Self::page) from one node.
+	async fn page_once(
+		&self,
+		manifest: &Manifest,
+		first: u32,
+		count: u32,
+	) -> Result<Vec<Vec<u8>>, Error> {
 		let mut page: Vec<Vec<u8>> = Vec::new();
 		while page.len() < count as usize {
 			let at = first + page.len() as u32;
@@ -292,7 +304,7 @@ impl Reading {
 	}
 
 	/// Fetches at least one and at most `count` chunks from number `first` on, without checking them: with a
-	/// signed query or, if the node does not support those, by hash.
+	/// signed query or, if the node answers none now, by hash.
 	async fn ask(
 		&self,
 		manifest: &Manifest,
@@ -311,13 +323,12 @@ impl Reading {
 			query.send(client, &self.reader.account).await
 		});
 		match answer.await {
-			Err(Error::Rpc {
-				code: NO_SUCH_METHOD,
-				..
-			}) => match manifest.hashes.get(first as usize) {
-				Some(hash) => Ok(vec![query::content(client, hash).await?]),
-				None => Ok(Vec::new()),
-			},
+			Err(Error::Rpc { code, .. }) if NO_QUERY_NOW.contains(&code) => {
+				match manifest.hashes.get(first as usize) {
+					Some(hash) => Ok(vec![query::content(client, hash).await?]),
+					None => Ok(Vec::new()),
+				}
+			}
 			answer => answer,
 		}
 	}

@@ -133,15 +133,9 @@ async fn sealed(
 	terms: &Terms,
 ) -> Result<Vec<u8>, Error> {
 	let Scope { dataset, epoch, .. } = terms.scope;
-	// The keys of an epoch that has not started would open what is stored after a revocation.
-	let has_started = client.confirmed(state, &true, async |proven| {
-		let entry = proven.dataset(owner.id(), dataset).await?;
-		Ok(entry.is_some_and(|entry| entry.epoch >= epoch))
-	});
-	if !has_started.await? {
-		let what = format!("epoch {epoch} of dataset {dataset}");
-		return Err(Unproven::Forged(what).into());
-	}
+	client
+		.check_started(state, owner.id(), dataset, epoch)
+		.await?;
 	let said = state.encryption_key(&terms.grantee).await?;
 	let key = client
 		.confirmed(state, &said, async |proven| {

@@ -5,7 +5,10 @@
 //! The first use of an address decides which chain it leads to, unless the user names the chain by the hash of
 //! its first block. From then on, another chain at that address is refused.
 
-use crate::text::{from_hex, io_words, to_hex};
+use crate::{
+	file,
+	text::{from_hex, io_words, to_hex},
+};
 use isthmus_light::{genesis_hash, BlockNumber, Finality};
 
 pub use isthmus_light::{FinalityError, ProofError};
@@ -122,6 +125,13 @@ pub enum Notice {
 		/// How old it is.
 		age: Duration,
 	},
+	/// A node lies or lags, and another one is asked instead.
+	Left {
+		/// The node's address.
+		url: String,
+		/// What is wrong with what it says.
+		reason: String,
+	},
 	/// What was learned about the chain cannot be kept on the disk, and why.
 	NotRemembered(String),
 	/// Only development accounts vote on the chain, and the node is not on this machine.
@@ -153,6 +163,9 @@ impl fmt::Display for Notice {
 				"warning: the newest finalized block that the node proves is {number}, {} minutes old. What came later is not seen",
 				age.as_secs() / 60
 			),
+			Self::Left { url, reason } => {
+				write!(f, "warning: {url} is left for another node: {reason}")
+			}
 			Self::NotRemembered(reason) => write!(
 				f,
 				"warning: the chain cannot be remembered, so the next command believes the node again: {reason}"
@@ -255,12 +268,8 @@ impl Memory {
 			return Ok(());
 		}
 		self.make()?;
-		let mut file =
-			tempfile::NamedTempFile::new_in(&self.0).map_err(|error| unusable(&self.0, &error))?;
-		file.write_all(&finality.to_bytes())?;
-		file.as_file().sync_all()?;
-		file.persist(self.finality_of(&genesis.0))?;
-		Ok(())
+		file::replace(&self.finality_of(&genesis.0), &finality.to_bytes())
+			.map_err(|error| unusable(&self.0, &error))
 	}
 }
 

@@ -5,7 +5,7 @@
 //! They are decoded with the chain's own metadata, by field name: if a chain's types have changed, a client
 //! either understands them or rejects them, but never misreads them.
 
-use codec::Decode;
+use codec::{Decode, Encode};
 use isthmus_sharing::text::is_format;
 use subxt::{
 	ext::{scale_decode::DecodeAsType, scale_encode::EncodeAsType},
@@ -130,7 +130,7 @@ pub enum Due {
 }
 
 /// Text that the chain keeps: a name, a purpose or a reason. The chain checks that it is UTF-8.
-#[derive(Decode, DecodeAsType, Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Encode, Decode, DecodeAsType, Clone, Debug, Default, PartialEq, Eq)]
 #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
 pub struct Text(pub Vec<u8>);
 

@@ -164,8 +164,8 @@ impl<'a> Upload<'a> {
 	/// not over. If the dataset moves on to a new epoch during the upload, the rest of the value is still
 	/// stored in the old one.
 	///
-	/// Goes on if the connection is lost for a short time, or if another program of the owner overtakes this
-	/// one. Two programs on the same machine that store a large value under the same key take turns.
+	/// Goes on if the connection is lost for a short time, over another node if this one lies, or if another program
+	/// of the owner overtakes this one. Two programs on the same machine that store a large value under the same key take turns.
 	///
 	/// # Errors
 	///
@@ -178,14 +178,20 @@ impl<'a> Upload<'a> {
 		length: u64,
 		progress: &mut impl Progress,
 	) -> Result<Stored, Error> {
-		let (mut attempts, mut connections) = (0, 0);
+		let (mut attempts, mut connections, mut others) = (0, 0, self.client.others());
 		loop {
+			let url = self.client.url();
 			let mut progressed = Progressed {
 				progress,
 				any: false,
 			};
 			let error = match self.attempt(source, length, &mut progressed).await {
 				Err(error) if self.may_go_on(&error) => error,
+				Err(error) if others > 0 && error.is_of_node() => {
+					self.client.leave(url, error.to_string()).await;
+					others -= 1;
+					continue;
+				}
 				done => return done,
 			};
 			if progressed.any {

@@ -683,7 +683,8 @@ mod benchmarks {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		grant::<T>(&owner, &consumer)?;
 		let id = NextGrant::<T>::get() - 1;
-		let mut grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant is missing"))?;
+		let mut grant =
+			Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
 		meet::<T>()?;
 		let condition = Some(largest_condition()?);
 		#[block]
@@ -717,7 +718,7 @@ mod benchmarks {
 	fn detach() -> Result<(), BenchmarkError> {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		let id = grant_while::<T>(&owner, &consumer)?;
-		let grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant is missing"))?;
+		let grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
 		#[block]
 		{
 			Pallet::<T>::detach(id, &grant);

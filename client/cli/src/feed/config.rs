@@ -236,8 +236,8 @@ type = "integer"
 			(with("source = \"a\"\ntopic = []", ""), "at least one"),
 			(with("source = \"a\"\nevery = \"0s\"", TOPIC), "an age"),
 			(
-				with("source = \"a\"\nevry = \"1s\"", TOPIC),
-				"unknown field `evry`",
+				with("source = \"a\"\neach = \"1s\"", TOPIC),
+				"unknown field `each`",
 			),
 			(with("source = \"a\"\nredirects = 6", TOPIC), "at most 5"),
 			(

@@ -77,7 +77,7 @@ impl Choice {
 			}
 			place.leaf = next_leaf(&place)?;
 		}
-		client.check_place(owner, &place).await?;
+		client.check_place(&best, owner, &place).await?;
 		Ok(place)
 	}
 }

@@ -51,7 +51,7 @@ async fn a_policy_is_honoured_automatically_and_within_its_bounds() {
 	let mut memory = Memory::default();
 	// When called again with the same memory, it grants no more.
 	for _ in 0..2 {
-		serve(&client, &school, &limits, &mut memory, |served| {
+		serve(&client, &school, &limits, &mut memory, |served: Served| {
 			served.outcome.unwrap();
 			granted.push(served.request);
 		})
@@ -81,7 +81,7 @@ async fn a_policy_is_honoured_automatically_and_within_its_bounds() {
 async fn reports(client: &Client, school: &Identity, limits: &Limits, count: usize) -> Vec<Served> {
 	let (told, mut outcomes) = tokio::sync::mpsc::unbounded_channel();
 	let mut memory = Memory::default();
-	let serving = serve(client, school, limits, &mut memory, |served| {
+	let serving = serve(client, school, limits, &mut memory, |served: Served| {
 		told.send(served).unwrap();
 	});
 	let collect = async {
@@ -137,7 +137,7 @@ async fn ended_epochs_and_revoked_readers_are_served_only_on_request() {
 		&school,
 		&limits,
 		&mut Memory::default(),
-		|served| {
+		|served: Served| {
 			served.outcome.unwrap();
 			granted.push(served.request);
 		},

@@ -103,7 +103,7 @@ fn a_source_needs_its_deposit() {
 
 /// A stranger who saw a name in the pool could pay for it first, with a tip.
 #[test]
-fn a_name_under_anothers_account_or_source_cannot_be_taken() {
+fn a_name_under_the_account_or_source_of_another_cannot_be_taken() {
 	run(|| {
 		let of = |who: u8| format!("x{}", format!("{who:02x}").repeat(16));
 		for name in [of(ALICE), of(ALICE) + "/pm25", of(ALICE) + "/a/b"] {

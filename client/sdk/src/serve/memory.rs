@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a server of requests remembers, in a file if it is to survive a restart: how many requests were granted, which
+//! answers are in flight or were refused, and what was sent in the last hour.
+
+use super::limits::Limits;
+use crate::{error::Error, file, types::*};
+use codec::{Decode, DecodeAll, Encode};
+use std::{
+	collections::{BTreeMap, HashSet},
+	fs::File,
+	io,
+	path::{Path, PathBuf},
+};
+
+/// The maximum number of answers in flight.
+pub(super) const IN_FLIGHT: usize = 64;
+/// How many blocks to wait before retrying an answer that the chain refused.
+const AFTER_REFUSAL: BlockNumber = 300;
+/// The maximum number of times to send an answer. Each attempt costs a fee.
+const TRIES: u32 = 3;
+/// How many blocks to keep waiting for an answer's outcome after its last valid block.
+const UNHEARD: BlockNumber = 8;
+/// How many blocks to wait before retrying a request that could not be answered.
+const AFTER_NOTHING: BlockNumber = 8;
+/// The time over which answers are counted, in seconds.
+const HOUR: Seconds = 3_600;
+/// What a file of a memory begins with.
+const MAGIC: [u8; 16] = *b"isthmus-serve-v1";
+/// The longest file of a memory, in bytes.
+const MAX_LENGTH: u64 = 64 << 20;
+
+/// What [`serve`](super::serve) remembers about the requests. Pass the same value again after a lost connection, so that
+/// [`Limits::grants`] still applies and no refused answer is retried early. One that is kept [in a file](Self::in_file)
+/// does so over restarts.
+#[derive(Debug, Default)]
+pub struct Memory {
+	noted: Noted,
+	file: Option<Kept>,
+}
+
+/// The file of a memory.
+#[derive(Debug)]
+struct Kept {
+	path: PathBuf,
+	/// The file begins with this: [`MAGIC`], the chain and the owner.
+	start: [u8; 80],
+	/// Keeps other programs from using the file.
+	_lock: File,
+}
+
+/// What is remembered.
+#[derive(Debug, Default, Encode, Decode)]
+struct Noted {
+	/// The number of requests that were granted.
+	granted: u64,
+	/// The answers in flight.
+	sent: BTreeMap<RequestId, Sent>,
+	/// The requests that should not be tried for a while.
+	waiting: BTreeMap<RequestId, Waiting>,
+	/// When answers were sent in the last hour, and to whom.
+	answers: Vec<(Seconds, AccountId)>,
+}
+
+/// An answer in flight.
+#[derive(Debug, Encode, Decode)]
+pub(super) struct Sent {
+	pub(super) asked: Request,
+	/// The last block that may include the answer.
+	pub(super) last: BlockNumber,
+}
+
+/// A request that should not be tried for a while.
+#[derive(Debug, Default, Encode, Decode)]
+struct Waiting {
+	/// The first block in which it is tried again.
+	again: BlockNumber,
+	/// How many times the chain refused the answer.
+	refusals: u32,
+	/// Why it could not be answered, so that the same reason is reported only once.
+	reported: String,
+}
+
+/// Why a file cannot be a server's memory.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MemoryError {
+	/// The file cannot be read, written or locked.
+	#[error("{0}")]
+	Io(#[from] io::Error),
+	/// Another program uses the file.
+	#[error("another program uses this memory")]
+	InUse,
+	/// The file is of another account or of another chain.
+	#[error("this is the memory of another account, or of another chain")]
+	OfAnother,
+	/// The file is no memory, or is damaged.
+	#[error("this is no memory of `serve`, or is damaged")]
+	Malformed,
+}
+
+impl Memory {
+	/// Opens or begins a memory in a file, for one owner and one chain. It is written at every change, before anything
+	/// is sent, and locked with a second file whose name ends in `.lock`.
+	///
+	/// # Errors
+	///
+	/// Returns [`MemoryError`] if the file is another one, is in use, or cannot be read or written.
+	pub fn in_file(
+		path: &Path,
+		genesis: &[u8; 32],
+		owner: &AccountId,
+	) -> Result<Self, MemoryError> {
+		let mut lock = path.as_os_str().to_owned();
+		lock.push(".lock");
+		let lock = File::options()
+			.create(true)
+			.truncate(false)
+			.write(true)
+			.open(lock)?;
+		lock.try_lock().map_err(|error| match error {
+			std::fs::TryLockError::WouldBlock => MemoryError::InUse,
+			std::fs::TryLockError::Error(error) => error.into(),
+		})?;
+		let mut start = [0; 80];
+		start[..16].copy_from_slice(&MAGIC);
+		start[16..48].copy_from_slice(genesis);
+		start[48..].copy_from_slice(&owner.0);
+		let noted = match file::read(path, MAX_LENGTH)? {
+			None => Noted::default(),
+			Some(bytes) => match bytes.split_first_chunk() {
+				Some((found, rest)) if *found == start => {
+					Noted::decode_all(&mut &rest[..]).map_err(|_| MemoryError::Malformed)?
+				}
+				Some((found, _)) if found.starts_with(&MAGIC) => {
+					return Err(MemoryError::OfAnother)
+				}
+				_ => return Err(MemoryError::Malformed),
+			},
+		};
+		let memory = Self {
+			noted,
+			file: Some(Kept {
+				path: path.to_owned(),
+				start,
+				_lock: lock,
+			}),
+		};
+		memory.save()?;
+		Ok(memory)
+	}
+
+	/// Writes the memory to its file, if it has one.
+	fn save(&self) -> io::Result<()> {
+		match &self.file {
+			Some(Kept { path, start, .. }) => {
+				file::replace(path, &[&start[..], &self.noted.encode()].concat())
+			}
+			None => Ok(()),
+		}
+	}
+
+	/// Returns the number of requests that were granted.
+	pub fn granted(&self) -> u64 {
+		self.noted.granted
+	}
+
+	/// Returns the number of answers in flight.
+	pub fn in_flight(&self) -> usize {
+		self.noted.sent.len()
+	}
+
+	/// Returns the request that an answer in flight is for.
+	pub(super) fn asked(&self, id: RequestId) -> Option<Request> {
+		Some(self.noted.sent.get(&id)?.asked.clone())
+	}
+
+	/// Returns whether one more answer may be in flight.
+	pub(super) fn has_room(&self, limits: &Limits) -> bool {
+		let sent = self.noted.sent.len();
+		let most = limits.grants.unwrap_or(u64::MAX);
+		sent < IN_FLIGHT && self.noted.granted.saturating_add(sent as u64) < most
+	}
+
+	/// Returns whether the limits of an hour allow one more answer to a reader.
+	pub(super) fn is_within(&self, limits: &Limits, reader: &AccountId, now: Seconds) -> bool {
+		// A clock that was set back does not make an answer count for longer than an hour.
+		let recent = |(at, _): &&(Seconds, AccountId)| at.abs_diff(now) < HOUR;
+		let answers = self.noted.answers.iter().filter(recent);
+		let to_reader = answers.clone().filter(|(_, to)| to == reader);
+		let is_below =
+			|limit: Option<u64>, count: usize| limit.is_none_or(|most| (count as u64) < most);
+		is_below(limits.per_hour, answers.count())
+			&& is_below(limits.reader_per_hour, to_reader.count())
+	}
+
+	/// Returns whether a request may be tried.
+	pub(super) fn is_due(&self, id: RequestId, now: BlockNumber) -> bool {
+		let waits = |waiting: &Waiting| waiting.refusals >= TRIES || now < waiting.again;
+		!self.noted.sent.contains_key(&id) && !self.noted.waiting.get(&id).is_some_and(waits)
+	}
+
+	/// Records that an answer is about to be sent.
+	pub(super) fn send(&mut self, id: RequestId, sent: Sent, now: Seconds) -> Result<(), Error> {
+		let answers = &mut self.noted.answers;
+		answers.retain(|(at, _)| at.abs_diff(now) < HOUR);
+		answers.push((now, sent.asked.consumer));
+		self.noted.sent.insert(id, sent);
+		Ok(self.save()?)
+	}
+
+	/// Records that an answer was not sent after all, or not accepted. It still counts in its hour: its keys may have
+	/// been seen.
+	pub(super) fn take_back(&mut self, id: RequestId) -> Result<(), Error> {
+		self.noted.sent.remove(&id);
+		Ok(self.save()?)
+	}
+
+	/// Records that an answer was included and granted its request.
+	pub(super) fn granted_one(&mut self, id: RequestId) -> Result<(), Error> {
+		self.noted.sent.remove(&id);
+		self.noted.granted = self.noted.granted.saturating_add(1);
+		Ok(self.save()?)
+	}
+
+	/// Records that the chain refused an answer.
+	pub(super) fn refused(&mut self, id: RequestId, now: BlockNumber) -> Result<(), Error> {
+		self.noted.sent.remove(&id);
+		let waiting = self.noted.waiting.entry(id).or_default();
+		waiting.refusals = waiting.refusals.saturating_add(1);
+		waiting.again = now.saturating_add(AFTER_REFUSAL);
+		Ok(self.save()?)
+	}
+
+	/// Records that a request cannot be answered. Returns whether the reason is new and should be reported. This is not
+	/// worth a write: after a restart it is found out again.
+	pub(super) fn unanswered(&mut self, id: RequestId, now: BlockNumber, reason: String) -> bool {
+		let waiting = self.noted.waiting.entry(id).or_default();
+		waiting.again = now.saturating_add(AFTER_NOTHING);
+		std::mem::replace(&mut waiting.reported, reason.clone()) != reason
+	}
+
+	/// Removes requests that are no longer open, and settles the answers that no task waits for: an answer
+	/// whose request is closed counts as granted and is returned; an answer that is no longer valid can be
+	/// sent again.
+	pub(super) fn look(
+		&mut self,
+		open: &HashSet<RequestId>,
+		watched: &HashSet<RequestId>,
+		now: BlockNumber,
+	) -> Result<Vec<(RequestId, Request)>, Error> {
+		let noted = &mut self.noted;
+		let before = (noted.waiting.len(), noted.sent.len());
+		noted.waiting.retain(|id, _| open.contains(id));
+		let alone = |id: &RequestId, sent: &Sent| {
+			!watched.contains(id) || now > sent.last.saturating_add(UNHEARD)
+		};
+		let gone: Vec<_> = noted
+			.sent
+			.iter()
+			.filter(|(id, sent)| alone(id, sent) && !open.contains(id))
+			.map(|(id, sent)| (*id, sent.asked.clone()))
+			.collect();
+		for (id, _) in &gone {
+			noted.sent.remove(id);
+		}
+		noted
+			.sent
+			.retain(|id, sent| !alone(id, sent) || now < sent.last);
+		noted.granted = noted.granted.saturating_add(gone.len() as u64);
+		if before != (noted.waiting.len(), noted.sent.len()) {
+			self.save()?;
+		}
+		Ok(gone)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn sent(last: BlockNumber) -> Sent {
+		let asked = Request {
+			owner: [1; 32].into(),
+			consumer: [2; 32].into(),
+			scope: Scope {
+				dataset: 0,
+				epoch: 0,
+				from: 0,
+				to: 1,
+			},
+			purpose: Text::default(),
+			term: 1,
+			offer: 0,
+			firm: false,
+			key: Vec::new(),
+			valid_until: 1_000,
+			deposit: 0,
+		};
+		Sent { asked, last }
+	}
+
+	#[test]
+	fn a_refused_answer_is_retried_late_and_seldom() {
+		let mut memory = Memory::default();
+		let mut now = 10;
+		for _ in 0..TRIES {
+			assert!(memory.is_due(7, now));
+			memory.noted.sent.insert(7, sent(now + 15));
+			assert!(!memory.is_due(7, now));
+			memory.refused(7, now).unwrap();
+			assert!(!memory.is_due(7, now + AFTER_REFUSAL - 1));
+			now += AFTER_REFUSAL;
+		}
+		assert!(!memory.is_due(7, BlockNumber::MAX));
+		assert!(memory.is_due(8, now));
+		// Requests that are not open are removed.
+		memory.look(&HashSet::new(), &HashSet::new(), now).unwrap();
+		assert!(memory.noted.waiting.is_empty());
+	}
+
+	#[test]
+	fn a_request_that_cannot_be_answered_is_reported_once() {
+		let mut memory = Memory::default();
+		assert!(memory.unanswered(7, 10, "no key".into()));
+		assert!(!memory.is_due(7, 10 + AFTER_NOTHING - 1));
+		assert!(memory.is_due(7, 10 + AFTER_NOTHING));
+		assert!(!memory.unanswered(7, 30, "no key".into()));
+		assert!(memory.unanswered(7, 40, "no funds".into()));
+	}
+
+	#[test]
+	fn answers_in_flight_count_after_a_lost_connection_until_their_outcome_is_known() {
+		let limits = Limits {
+			grants: Some(3),
+			..Limits::default()
+		};
+		let mut memory = Memory::default();
+		memory.noted.granted = 1;
+		memory.noted.sent.insert(7, sent(20));
+		assert!(memory.has_room(&limits));
+		memory.noted.sent.insert(8, sent(20));
+		assert!(!memory.has_room(&limits));
+		// The first request was answered; nothing is known about the second one yet.
+		let open = HashSet::from([8]);
+		let gone = memory.look(&open, &HashSet::new(), 19).unwrap();
+		assert_eq!((gone.len(), gone[0].0), (1, 7));
+		assert_eq!(memory.granted(), 2);
+		assert!(!memory.has_room(&limits) && !memory.is_due(8, 19));
+		// An answer that a task waits for is left to that task.
+		let watched = HashSet::from([8]);
+		assert!(memory
+			.look(&open, &watched, 20 + UNHEARD)
+			.unwrap()
+			.is_empty());
+		assert!(!memory.is_due(8, 20 + UNHEARD));
+		assert!(memory.look(&open, &HashSet::new(), 20).unwrap().is_empty());
+		assert!(memory.has_room(&limits) && memory.is_due(8, 20));
+		// But if the task has heard nothing for too long, the answer can be sent again.
+		memory.noted.sent.insert(8, sent(20));
+		memory.look(&open, &watched, 20 + UNHEARD + 1).unwrap();
+		assert!(memory.is_due(8, 20 + UNHEARD + 1));
+	}
+
+	#[test]
+	fn answers_of_an_hour_are_limited_in_all_and_for_each_reader() {
+		let limits = Limits {
+			per_hour: Some(3),
+			reader_per_hour: Some(2),
+			..Limits::default()
+		};
+		let [reader, other] = [[2; 32], [3; 32]].map(AccountId::from);
+		let mut memory = Memory::default();
+		let hour = 10 * HOUR;
+		assert!(memory.is_within(&limits, &reader, hour));
+		memory.send(1, sent(20), hour).unwrap();
+		memory.send(2, sent(20), hour + 60).unwrap();
+		assert!(!memory.is_within(&limits, &reader, hour + 60));
+		assert!(memory.is_within(&limits, &other, hour + 60));
+		// What was not accepted counts, too: its keys may have been seen.
+		memory.send(3, sent(20), hour + 60).unwrap();
+		memory.take_back(3).unwrap();
+		assert!(!memory.is_within(&limits, &other, hour + 60));
+		assert!(memory.is_within(&limits, &other, hour + HOUR));
+		assert!(memory.is_within(&limits, &reader, hour + 60 + HOUR));
+		// The clock was set back by a day.
+		assert!(memory.is_within(&limits, &reader, hour - 24 * HOUR));
+	}
+
+	#[test]
+	fn a_memory_in_a_file_survives_a_restart_and_is_of_one_account() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("memory");
+		let owner = AccountId::from([1; 32]);
+		let open = || Memory::in_file(&path, &[7; 32], &owner);
+		let mut memory = open().unwrap();
+		memory.send(5, sent(20), 100).unwrap();
+		memory.send(6, sent(20), 100).unwrap();
+		memory.granted_one(6).unwrap();
+		for _ in 0..TRIES {
+			memory.refused(8, 10).unwrap();
+		}
+		assert!(matches!(open(), Err(MemoryError::InUse)));
+		drop(memory);
+		let memory = open().unwrap();
+		let limits = Limits {
+			grants: Some(2),
+			reader_per_hour: Some(2),
+			..Limits::default()
+		};
+		assert_eq!((memory.granted(), memory.in_flight()), (1, 1));
+		assert!(!memory.has_room(&limits) && !memory.is_due(5, 19));
+		assert!(!memory.is_due(8, BlockNumber::MAX) && memory.is_due(9, 10));
+		assert!(!memory.is_within(&limits, &[2; 32].into(), 101));
+		drop(memory);
+		let of_another = Memory::in_file(&path, &[8; 32], &owner);
+		assert!(matches!(of_another, Err(MemoryError::OfAnother)));
+		let bytes = std::fs::read(&path).unwrap();
+		for damaged in [&bytes[..bytes.len() - 1], &bytes[..40], b"", b"no memory"] {
+			std::fs::write(&path, damaged).unwrap();
+			assert!(matches!(open(), Err(MemoryError::Malformed)));
+		}
+	}
+}
