@@ -25,6 +25,8 @@ use std::{
 pub(crate) struct Error {
 	kind: Kind,
 	message: String,
+	/// What the message is about, one a line.
+	listed: Vec<String>,
 	hints: Vec<Hint>,
 }
 
@@ -102,6 +104,7 @@ impl Error {
 		Self {
 			kind,
 			message: message.to_string(),
+			listed: Vec::new(),
 			hints: Vec::new(),
 		}
 	}
@@ -130,6 +133,12 @@ impl Error {
 	/// Makes an error of [`Kind::Refused`].
 	pub(crate) fn refused(message: impl fmt::Display) -> Self {
 		Self::new(Kind::Refused, message)
+	}
+
+	/// Lists what the message is about, one a line.
+	pub(crate) fn listing(mut self, lines: Vec<String>) -> Self {
+		self.listed = lines;
+		self
 	}
 
 	/// Adds a hint: what the user can do about the error.
@@ -182,11 +191,18 @@ impl Error {
 
 	/// Prints the error to stderr as text, and returns the program's exit code.
 	pub(crate) fn report(&self) -> ExitCode {
-		tell(format!("error: {}", self.message));
-		if let Some(hint) = self.shown_hint() {
-			tell(format!("hint: {hint}"));
+		for line in self.lines() {
+			tell(line);
 		}
 		self.exit_code()
+	}
+
+	/// Returns the lines of the text.
+	fn lines(&self) -> Vec<String> {
+		let mut lines = vec![format!("error: {}", self.message)];
+		lines.extend(self.listed.iter().map(|line| format!("  {line}")));
+		lines.extend(self.shown_hint().map(|hint| format!("hint: {hint}")));
+		lines
 	}
 
 	/// Prints the error to stderr as one line of JSON, and returns the program's exit code.
@@ -195,11 +211,14 @@ impl Error {
 		struct Line<'a> {
 			code: u8,
 			error: &'a str,
+			#[serde(skip_serializing_if = "<[_]>::is_empty")]
+			listed: &'a [String],
 			hint: Option<String>,
 		}
 		let line = Line {
 			code: self.kind as u8,
 			error: &self.message,
+			listed: &self.listed,
 			hint: self.shown_hint(),
 		};
 		match serde_json::to_string(&line) {
@@ -257,9 +276,8 @@ impl From<SdkError> for Error {
 			error => error.to_string(),
 		};
 		Self {
-			kind,
-			message,
 			hints: hint.into_iter().collect(),
+			..Self::new(kind, message)
 		}
 	}
 }
@@ -572,6 +590,21 @@ mod tests {
 				"{named:?}"
 			);
 		}
+	}
+
+	#[test]
+	fn what_an_error_lists_is_on_lines_of_its_own() {
+		let listed = vec!["0: a".to_owned(), "1: b".to_owned()];
+		let error = Error::usage("block 7 has 2 events:")
+			.listing(listed)
+			.hint("choose one");
+		let lines = [
+			"error: block 7 has 2 events:",
+			"  0: a",
+			"  1: b",
+			"hint: choose one",
+		];
+		assert_eq!(error.lines(), lines);
 	}
 
 	#[test]
