@@ -12,6 +12,8 @@ mod examples;
 mod folders;
 mod history;
 mod large_values;
+mod liar;
+mod lies;
 mod revoking;
 mod scenario;
 mod sending;
