@@ -565,9 +565,9 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	assert.deepEqual(Object.keys(rejected[0]), ['block', 'request']);
 	// A grant under a condition that is not met yet.
 	const condition = 'after(2100-01-01)';
-	const [given] = await ok('authorize', '--to', uri, '--leaves', '0..1', '--when', condition, ...owner.key);
-	const listed = (await ok('list', 'received', ...key)).find(({ grant }) => grant === given.grant);
-	assert.deepEqual([given.condition, listed.condition, listed.state], [condition, condition, 'suspended']);
+	const [waiting] = await ok('authorize', '--to', uri, '--leaves', '0..1', '--when', condition, ...owner.key);
+	const listed = (await ok('list', 'received', ...key)).find(({ grant }) => grant === waiting.grant);
+	assert.deepEqual([waiting.condition, listed.condition, listed.state], [condition, condition, 'suspended']);
 	const [{ grant }] = await ok('list', 'given', ...owner.key);
 	const revoked = await ok('revoke', String(grant), ...owner.key);
 	assert.deepEqual(Object.keys(revoked[0]), ['block', 'epoch', 'grant', 'left', 'overtaken', 'refunded', 'renewed', 'skipped']);
