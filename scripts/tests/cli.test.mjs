@@ -408,6 +408,9 @@ describe('errors that help', () => {
 		assert.match((await refused(USAGE, 'transfer', owner.address, '-5', ...owner.key)).error, /invalid value '-5' for '<AMOUNT>'/);
 		assert.match((await refused(USAGE, 'transfer', owner.address, '0', ...owner.key)).error, /more than 0/);
 		assert.match((await refused(USAGE, 'authorize', '--to', owner.uri, '--leaves', '0..1', '--term', '0')).error, /'0' for '--term/);
+		const when = ['--when', 'before(2027)'];
+		const place = /expected a time.* before\(2027\) \^{4}$/;
+		assert.match((await refused(USAGE, 'authorize', '--to', owner.uri, '--leaves', '0..1', ...when)).error, place);
 	});
 
 	test('funds that are missing are named, and no fee is paid for what is known to fail', { timeout }, async () => {
@@ -527,9 +530,11 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['requests', ...owner.key],
 			['consumer', 'firm', 'offer', 'owner', 'purpose', 'request', 'scope', 'term', 'validUntil', 'verdict'], { scope }],
 		[['authorize', '--to', uri, '--leaves', '0..1', ...owner.key],
-			['block', 'expiry', 'grant', 'grantee', 'paid', 'scope', 'until'], { scope }],
+			['block', 'condition', 'expiry', 'grant', 'grantee', 'paid', 'scope', 'until'], { scope }],
 		[['list', 'received', ...key],
-			['expiry', 'firm', 'grant', 'grantee', 'owner', 'paid', 'paidUntil', 'scope', 'state', 'until'], { scope }],
+			[
+				'condition', 'expiry', 'firm', 'grant', 'grantee', 'owner', 'paid', 'paidUntil', 'scope', 'state', 'until',
+			], { scope }],
 		[['fetch', owner.address, 'json', '-o', 'json.out', ...key], ['bytes', 'files', 'output']],
 		[['balance', uri], ['account', 'free', 'held']],
 		[['status'], ['best', 'chain', 'finalized', 'genesis', 'node', 'peers', 'syncing'], { best: block, finalized: block }],
@@ -558,6 +563,11 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	const [{ request: again }] = await ok(...ask);
 	const rejected = await ok('reject', String(again), ...owner.key);
 	assert.deepEqual(Object.keys(rejected[0]), ['block', 'request']);
+	// A grant under a condition that is not met yet.
+	const condition = 'after(2100-01-01)';
+	const [waiting] = await ok('authorize', '--to', uri, '--leaves', '0..1', '--when', condition, ...owner.key);
+	const listed = (await ok('list', 'received', ...key)).find(({ grant }) => grant === waiting.grant);
+	assert.deepEqual([waiting.condition, listed.condition, listed.state], [condition, condition, 'suspended']);
 	const [{ grant }] = await ok('list', 'given', ...owner.key);
 	const revoked = await ok('revoke', String(grant), ...owner.key);
 	assert.deepEqual(Object.keys(revoked[0]), ['block', 'epoch', 'grant', 'left', 'overtaken', 'refunded', 'renewed', 'skipped']);

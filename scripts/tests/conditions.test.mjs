@@ -53,6 +53,11 @@ test('a value alone is written as in a condition', () => {
 	for (const text of ['', 'clear', '75 76', '0x12']) assert.throws(() => parseValue(text), SyntaxError, text);
 });
 
+test('half of a surrogate pair is replaced, as in UTF-8', () => {
+	assert.equal(show(parse('fact(a, b) = "\ud83d"')), 'fact(a, b) = "\\u{fffd}"');
+	assert.equal(show(parse('fact(a, b) = "\ud83d\ude00"')), 'fact(a, b) = "\\u{1f600}"');
+});
+
 test('the chain\'s types encode conditions alike', { timeout }, async () => {
 	const node = await LocalNode.start();
 	try {

@@ -272,7 +272,7 @@ test('a transaction that is in a block, and that the node stops following, is re
 		));
 		const args = ['transfer', '//Dave', '1', '--finalized', '--key', '//Alice'];
 		const [error, hint] = await ends(REFUSED, args, lying.url);
-		assert.match(error, /^error: the transaction is in block \d+, but not finalized yet: too many are followed$/);
+		assert.match(error, /^error: the transaction 0x[0-9a-f]{64} is in block \d+, but not finalized yet: too many are followed$/);
 		assert.match(hint, /^hint: do not run it again/);
 		lying.setLieOfEvent((event) => event);
 		await ends(DONE, args, lying.url);

@@ -245,6 +245,9 @@ test('a receipt is of one event', { timeout }, async () => {
 	const several = await isthmus('receipt', `${many}`, ...url);
 	assert.equal(several.code, USAGE);
 	assert.match(several.stderr, /choose one: --event NUMBER/);
+	const { error, listed } = JSON.parse(several.stderr.trim().split('\n').at(-1));
+	assert.match(error, /^block \d+ has \d+ events:$/);
+	assert.ok(listed.length > 1 && listed.every((line) => /^\d+: \w/.test(line)), several.stderr);
 	const missing = await isthmus('receipt', `${many}`, '--event', '4294967295', ...url);
 	assert.equal(missing.code, REFUSED);
 	const silent = all.reduce((after, { block }) => (block === after ? after + 1 : after), 1);

@@ -100,7 +100,7 @@ async function fill(client) {
 	const grant = (signer, range, answer) =>
 		client.submit(
 			owner,
-			dataSharing.addAuthorize(signer.address, range, 2 * TERM, null, hex(bytesOf(9, 200)), answer, null),
+			dataSharing.addAuthorize(signer.address, range, 2 * TERM, null, hex(bytesOf(9, 200)), answer),
 		);
 	await grant(buyer, scope(0, 3), paid);
 	await grant(reader, scope(0, 6), null);

@@ -352,11 +352,11 @@ test('reads no database that is not there, and makes none', { timeout }, async (
 	}
 });
 
-test('explains a database of another release, a damaged one, and a limit of open files', { timeout }, async (t) => {
+test('explains a damaged database and a limit of open files', { timeout }, async (t) => {
 	const { code, stderr } = await shell(t, `
 		full=base/chains/isthmus_dev/paritydb/full
 		mkdir -p $full
-		printf 'version=77\nsalt=00\n' > $full/metadata
+		printf xx > $full/metadata
 		isthmus-node chain-info --dev --base-path base && exit 9
 		(ulimit -n 8; exec isthmus-node --dev --base-path other ${QUIET.join(' ')}) && exit 9
 		exit 0

@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { parse } from '../lib/conditions.mjs';
 import { EncryptionKeyPair, Header, MasterSecret, MAX_CHUNK_SIZE, TAG_LEN } from '../lib/envelope.mjs';
 import { firstChunkWithAnyKey } from '../lib/envelope/record.mjs';
 import { LocalNode } from '../lib/node.mjs';
@@ -239,6 +240,29 @@ test('a store inside another call is refused, and changes nothing', { timeout },
 	assert.equal(index.toNumber(), 0);
 	assert.equal(client.refusal(error).name, 'MustBeDirect');
 	assert.equal(await state(), before);
+});
+
+test('a report resumes a grant, and the next one suspends it', { timeout }, async () => {
+	const { facts } = client.api.tx;
+	const owner = school.address;
+	await client.submit(stranger, facts.createSource('weather/beijing', [stranger.address], 1, 3600));
+	let observed = Math.floor(Date.now() / 1000);
+	const report = (value) => {
+		observed += 1;
+		const response = hex(KEYS[0]);
+		return client.submit(stranger, facts.report('weather/beijing', 'pm25', { Integer: value }, observed, response));
+	};
+	const terms = { term: TERM, condition: parse('fact(weather/beijing, pm25) > 75') };
+	const given = await client.authorize(school, master, company.address, { ...SCOPE, from: 0, to: 1 }, terms);
+	// Nothing is reported yet.
+	assert.ok(given.event('dataSharing', 'GrantSuspended').truth.isUnknown);
+	await assert.rejects(client.query(company.address, owner, KEYS[0]), { name: 'Suspended' });
+	(await report(80)).event('dataSharing', 'GrantResumed');
+	assert.deepEqual(Buffer.from(await client.read(company, pair, owner, KEYS[0])), VALUES[0]);
+	assert.ok((await report(70)).event('dataSharing', 'GrantSuspended').truth.isFalse);
+	await assert.rejects(client.query(company.address, owner, KEYS[0]), { name: 'Suspended' });
+	const suspended = await client.api.call.dataSharingApi.grantsTo(company.address, 'Suspended', null, 10);
+	assert.equal(suspended.items.length, 1);
 });
 
 test('revoking closes later records', { timeout }, async () => {

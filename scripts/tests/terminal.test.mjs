@@ -436,7 +436,7 @@ describe('outputs may be closed or full', () => {
 		name: `${command} > /dev/full`,
 		script: `cp ../small .; ${command} > /dev/full`,
 		code: FAILED,
-		stderr: /^\S*(error: |"error":")cannot write to stdout: No space left on device(\S*|\nhint: the transaction is in a block, .*)\n$/,
+		stderr: /^\S*(error: |"error":")cannot write to stdout: No space left on device(\S*|\nhint: the transaction 0x\w{64} is in a block, .*)\n$/,
 	})));
 	// A report may go nowhere, but a record may not.
 	cases(PRINTING.map(([command, code]) => ({

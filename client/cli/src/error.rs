@@ -25,6 +25,8 @@ use std::{
 pub(crate) struct Error {
 	kind: Kind,
 	message: String,
+	/// What the message is about, one a line.
+	listed: Vec<String>,
 	hints: Vec<Hint>,
 }
 
@@ -102,6 +104,7 @@ impl Error {
 		Self {
 			kind,
 			message: message.to_string(),
+			listed: Vec::new(),
 			hints: Vec::new(),
 		}
 	}
@@ -130,6 +133,12 @@ impl Error {
 	/// Makes an error of [`Kind::Refused`].
 	pub(crate) fn refused(message: impl fmt::Display) -> Self {
 		Self::new(Kind::Refused, message)
+	}
+
+	/// Lists what the message is about, one a line.
+	pub(crate) fn listing(mut self, lines: Vec<String>) -> Self {
+		self.listed = lines;
+		self
 	}
 
 	/// Adds a hint: what the user can do about the error.
@@ -182,11 +191,18 @@ impl Error {
 
 	/// Prints the error to stderr as text, and returns the program's exit code.
 	pub(crate) fn report(&self) -> ExitCode {
-		tell(format!("error: {}", self.message));
-		if let Some(hint) = self.shown_hint() {
-			tell(format!("hint: {hint}"));
+		for line in self.lines() {
+			tell(line);
 		}
 		self.exit_code()
+	}
+
+	/// Returns the lines of the text.
+	fn lines(&self) -> Vec<String> {
+		let mut lines = vec![format!("error: {}", self.message)];
+		lines.extend(self.listed.iter().map(|line| format!("  {line}")));
+		lines.extend(self.shown_hint().map(|hint| format!("hint: {hint}")));
+		lines
 	}
 
 	/// Prints the error to stderr as one line of JSON, and returns the program's exit code.
@@ -195,11 +211,14 @@ impl Error {
 		struct Line<'a> {
 			code: u8,
 			error: &'a str,
+			#[serde(skip_serializing_if = "<[_]>::is_empty")]
+			listed: &'a [String],
 			hint: Option<String>,
 		}
 		let line = Line {
 			code: self.kind as u8,
 			error: &self.message,
+			listed: &self.listed,
 			hint: self.shown_hint(),
 		};
 		match serde_json::to_string(&line) {
@@ -247,7 +266,7 @@ impl From<SdkError> for Error {
 			error => classify(error),
 		};
 		let hint = words.map(|words| Hint::Words(words.into()));
-		let hint = hint.or_else(|| removal_hint(&error));
+		let hint = hint.or_else(|| naming_hint(&error));
 		let message = match &error {
 			SdkError::Io(error) => os(error),
 			// `isthmus store` compares a value with the stored one, so the two differ.
@@ -257,9 +276,8 @@ impl From<SdkError> for Error {
 			error => error.to_string(),
 		};
 		Self {
-			kind,
-			message,
 			hints: hint.into_iter().collect(),
+			..Self::new(kind, message)
 		}
 	}
 }
@@ -343,8 +361,8 @@ fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
 	(Kind::NotAuthentic, Some(hint))
 }
 
-/// Returns which record to remove, if that mends an error.
-fn removal_hint(error: &SdkError) -> Option<Hint> {
+/// Returns the hint for an error that names something, such as the record to remove.
+fn naming_hint(error: &SdkError) -> Option<Hint> {
 	use UploadError::*;
 	Some(match error {
 		SdkError::Upload(AlreadyStored(key)) => Hint::remove(OTHER_NAME, Some(*key)),
@@ -358,6 +376,13 @@ fn removal_hint(error: &SdkError) -> Option<Hint> {
 		},
 		SdkError::Refused(refusal) if refusal.error == PalletError::KeyTaken => {
 			Hint::remove(OTHER_NAME, None)
+		}
+		SdkError::NoFreeLeaf { dataset, .. } => {
+			Hint::Words(format!("isthmus dataset epoch {dataset}").into())
+		}
+		SdkError::NoSuchDataset { owner, .. } => {
+			let list = "list the datasets: isthmus list datasets --owner";
+			Hint::Words(format!("{list} {owner}").into())
 		}
 		_ => return None,
 	})
@@ -445,13 +470,12 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		Receipt(_) => (Kind::NotAuthentic, Some(FALSE_NODE)),
 		Upload(error) => upload_hint(error),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
+		NoFreeLeaf { .. } | NoSuchDataset { .. } => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),
 		WrongContent(_) => (Kind::NotAuthentic, Some("use another node: --url")),
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
-		NoFreeLeaf { .. } => (Kind::Refused, Some("start a new epoch: isthmus dataset epoch NUMBER")),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
-		NoSuchDataset { .. } => (Kind::Refused, Some("list the datasets: isthmus list datasets")),
 		Name(_) | InvalidSecret | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
@@ -566,6 +590,32 @@ mod tests {
 				"{named:?}"
 			);
 		}
+	}
+
+	#[test]
+	fn what_an_error_lists_is_on_lines_of_its_own() {
+		let listed = vec!["0: a".to_owned(), "1: b".to_owned()];
+		let error = Error::usage("block 7 has 2 events:")
+			.listing(listed)
+			.hint("choose one");
+		let lines = [
+			"error: block 7 has 2 events:",
+			"  0: a",
+			"  1: b",
+			"hint: choose one",
+		];
+		assert_eq!(error.lines(), lines);
+	}
+
+	#[test]
+	fn hints_name_the_dataset_and_its_owner() {
+		let owner = isthmus_sdk::AccountId::from([1; 32]);
+		let hint = |error| Error::from(error).shown_hint().unwrap();
+		let (dataset, epoch) = (7, 0);
+		let full = hint(SdkError::NoFreeLeaf { dataset, epoch });
+		assert_eq!(full, "isthmus dataset epoch 7");
+		let unknown = hint(SdkError::NoSuchDataset { owner, dataset });
+		assert!(unknown.ends_with(&format!("--owner {owner}")), "{unknown}");
 	}
 
 	#[test]

@@ -146,23 +146,20 @@ fn choose(
 	}
 	let listed: Vec<String> = events
 		.iter()
-		.map(|event| format!("  {}: {}", event.index, text(&event.event)))
+		.map(|event| format!("{}: {}", event.index, text(&event.event)))
 		.collect();
-	let listed = listed.join("\n");
 	let total = count(events.len() as u64, "event");
 	let mut events = events.into_iter();
 	match number {
 		Some(number) => events.find(|event| event.index == number).ok_or_else(|| {
-			Error::refused(format!(
-				"block {block} has no event {number}, but {total}:\n{listed}"
-			))
+			Error::refused(format!("block {block} has no event {number}, but {total}:"))
+				.listing(listed)
 		}),
 		None => match (events.next(), events.next()) {
 			(Some(only), None) => Ok(only),
-			_ => Err(
-				Error::usage(format!("block {block} has {total}:\n{listed}"))
-					.hint("choose one: --event NUMBER"),
-			),
+			_ => Err(Error::usage(format!("block {block} has {total}:"))
+				.listing(listed)
+				.hint("choose one: --event NUMBER")),
 		},
 	}
 }

@@ -274,13 +274,16 @@ class Parser {
 	}
 }
 
+/** Replaces halves of surrogate pairs, which are no characters. `toWellFormed` does this in newer versions of Node.js. */
+const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, '\ufffd');
+
 /**
  * Parses a condition.
  *
  * @param {string} text
  * @throws {SyntaxError} It says what was expected, and where.
  */
-export const parse = (text) => new Parser(text.toWellFormed()).whole();
+export const parse = (text) => new Parser(wellFormed(text)).whole();
 
 /** Parses a value, written as in a condition. */
-export const parseValue = (text) => new Parser(text.toWellFormed()).value();
+export const parseValue = (text) => new Parser(wellFormed(text)).value();
