@@ -15,12 +15,8 @@ const BYTES = /^0x([0-9a-f]{2})+$/;
  */
 export function lieAbout(value, random, corpus) {
 	const pick = (list) => list[random(list.length)];
-<<<<<<< HEAD
 	if (Array.isArray(value)) {
 		if (value.length === 0) return [pick(corpus)];
-=======
-	if (Array.isArray(value) && value.length > 0) {
->>>>>>> main
 		const at = random(value.length);
 		const without = value.filter((_, index) => index !== at);
 		const changed = value.map((each, index) => (index === at ? lieAbout(each, random, corpus) : each));
