@@ -12,6 +12,7 @@ export class LyingNode {
 	#server;
 	#lie = truth;
 	#lieOfEvent = (event) => event;
+	#keep = () => undefined;
 
 	/**
 	 * @param {string} honest The WebSocket address of the honest node.
@@ -54,6 +55,16 @@ export class LyingNode {
 		this.#lieOfEvent = lie;
 	}
 
+	/**
+	 * Sets the function that looks at each request before the honest node does.
+	 *
+	 * @param {(method: string, params: unknown[]) => Error | undefined} keep If it returns an `Error`, that is the answer, with
+	 * its `code`, and the honest node is not asked.
+	 */
+	setKeep(keep) {
+		this.#keep = keep;
+	}
+
 	/** Ends all connections. New ones can be made. */
 	cut() {
 		for (const client of this.#server.clients) client.terminate();
@@ -75,6 +86,11 @@ export class LyingNode {
 		client.on('close', () => truth.terminate());
 		client.on('message', async (data) => {
 			const { id, method, params } = JSON.parse(data.toString());
+			const kept = this.#keep(method, params);
+			if (kept) {
+				client.send(JSON.stringify({ jsonrpc: '2.0', id, error: { code: kept.code, message: kept.message } }));
+				return;
+			}
 			requests.set(id, { method, params });
 			await opened.catch(() => undefined);
 			if (truth.readyState === WebSocket.OPEN) truth.send(data.toString());

@@ -10,7 +10,8 @@ import { forgery, replaced } from '../lib/forgery.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { randomNumbers } from '../lib/random.mjs';
-import { cidOf, fromHex } from '../lib/sharing/encoding.mjs';
+import { lieAbout, texts } from '../lib/random-lies.mjs';
+import { cidOf } from '../lib/sharing/encoding.mjs';
 import { Verified } from '../lib/sharing/proven.mjs';
 import { Client, hex, recordKey } from '../lib/sharing.mjs';
 
@@ -122,31 +123,6 @@ test('a node that goes back, or is of another chain, is refused', { timeout }, a
 	const other = await Client.connect(liar.url, { genesis: new Uint8Array(32) }).catch((error) => error);
 	assert.equal(other.name, 'WrongGenesis');
 });
-
-/** Changes a value of JSON somewhere. */
-function lieAbout(value, random, corpus) {
-	const pick = (list) => list[random(list.length)];
-	if (Array.isArray(value)) {
-		const at = random(value.length);
-		const without = value.filter((_, index) => index !== at);
-		const changed = value.map((each, index) => (index === at ? lieAbout(each, random, corpus) : each));
-		return pick([[], without, [...value, pick(corpus)], [...value].reverse(), changed, changed, changed]);
-	}
-	if (value !== null && typeof value === 'object') {
-		const key = pick(Object.keys(value));
-		return { ...value, [key]: lieAbout(value[key], random, corpus) };
-	}
-	if (typeof value !== 'string') return pick([null, 0, 1, -1, 2 ** 53, !value]);
-	const bytes = fromHex(value);
-	const at = random(bytes.length);
-	const flipped = bytes.map((byte, index) => (index === at ? byte ^ (1 << random(8)) : byte));
-	const inserted = [...bytes.slice(0, at), random(256), ...bytes.slice(at)];
-	return pick([...Array(6).fill(hex(flipped)), hex(bytes.slice(0, at)), hex(inserted), '0x', pick(corpus)]);
-}
-
-/** Returns all texts in a value of JSON. */
-const texts = (value) =>
-	typeof value === 'string' ? [value] : typeof value === 'object' ? Object.values(value ?? {}).flatMap(texts) : [];
 
 test('random lies over a whole session are never accepted', { timeout }, async (t) => {
 	// What an honest node answers to a client that begins at the first block.
