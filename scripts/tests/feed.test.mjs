@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,8 @@ import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
 import { LyingNode } from '../lib/lying-node.mjs';
 import { LocalNode } from '../lib/node.mjs';
+import { Rpc } from '../lib/rpc.mjs';
+import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 300_000;
@@ -334,6 +336,53 @@ describe('a value', () => {
 		proxy.cut();
 		server.give({ air: { pm25: 2 } });
 		await feed.reports(2);
+	});
+});
+
+describe('a grant', () => {
+	/** A report takes effect within this many blocks. */
+	const AT_ONCE = 2;
+
+	test('is suspended by a value, and resumed by the next', { timeout }, async (t) => {
+		const client = await Client.connect(node.url);
+		t.after(() => client.disconnect());
+		const rpc = await Rpc.connect(node.url);
+		t.after(() => rpc.disconnect());
+		/** Waits for the first event of this name in the blocks in which a report takes effect. */
+		const follows = async (method, { block }) => {
+			for (let number = block; number <= block + AT_ONCE; number++) {
+				await rpc.bestFrom(number);
+				const hash = await client.api.rpc.chain.getBlockHash(number);
+				const events = await (await client.api.at(hash)).query.system.events();
+				if (events.some(({ event }) => client.api.events.dataSharing[method].is(event))) return;
+			}
+			assert.fail(`no ${method} within ${AT_ONCE} blocks of block ${block}`);
+		};
+		const school = ['--key', '//Eve', '--finalized'];
+		const [data, read] = ['Ada,97\n', 'read.csv'];
+		writeFileSync(join(folder, 'marks.csv'), data);
+		await isthmus.ok('register', 'School', '--kind', 'school', ...school);
+		await isthmus.ok('dataset', 'create', 'marks', ...school);
+		await isthmus.ok('store', 'marks.csv', ...school);
+		await isthmus.ok('key', 'publish', '--key', '//Ferdie', '--finalized');
+		await createSource('air');
+		const condition = 'fact(air, pm25) < 100';
+		const [to, from] = ['//Ferdie', '//Eve'].map((uri) => client.account(uri).address);
+		await isthmus.ok('authorize', '--to', to, '--leaves', '0..1', '--when', condition, ...school);
+		const fetch = ['fetch', from, 'marks.csv', '-o', read, '--force', '--key', '//Ferdie'];
+
+		const server = await endpoint(t);
+		server.give({ air: { pm25: 80 } });
+		const feed = running(t, feedFile('air.toml', 'air', server.port), ['--finalized']);
+		await follows('GrantResumed', await feed.reports(80));
+		await isthmus.ok(...fetch);
+		assert.equal(readFileSync(join(folder, read), 'utf8'), data);
+		server.give({ air: { pm25: 120 } });
+		await follows('GrantSuspended', await feed.reports(120));
+		assert.match((await isthmus.refused(REFUSED, ...fetch)).error, /suspended/i);
+		server.give({ air: { pm25: 60 } });
+		await follows('GrantResumed', await feed.reports(60));
+		await isthmus.ok(...fetch);
 	});
 });
 
