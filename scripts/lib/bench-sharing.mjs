@@ -1,118 +1,135 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Measures how many requests for access, and how many grants that answer them, a second a node takes into blocks. Twenty
-// owners have a dataset each, and twenty readers ask each of them for it, as often as the chain lets them.
+// Measures how the `isthmus` program stores and fetches a file on a development chain: payload per second, bytes
+// on the chain per byte of payload, memory and processor time.
 
-import { EncryptionSecret, MasterSecret, Range, sealGrant } from './envelope.mjs';
-import { fund, included, sign, submit } from './load.mjs';
-import { LocalNode, processorTime } from './node.mjs';
-import { Rpc } from './rpc.mjs';
-import { Client, hex, requestDigest } from './sharing.mjs';
+import { spawn } from 'node:child_process';
+import { createHash, randomFillSync } from 'node:crypto';
+import { createReadStream, mkdtempSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setInterval as every } from 'node:timers';
+import { program } from './attack-program.mjs';
+import { LocalNode } from './node.mjs';
+import { Client } from './sharing.mjs';
 
-/** How many owners there are, and how many readers. */
-const ACCOUNTS = 20;
-const OWNERS = Array.from({ length: ACCOUNTS }, (_, index) => `//Owner//${index}`);
-const READERS = Array.from({ length: ACCOUNTS }, (_, index) => `//Reader//${index}`);
-/** What each of them receives first, in the smallest unit: deposits and fees. */
-const FUNDS = 1_000_000_000_000_000n;
-/** How long each grant lasts, in blocks. */
-const TERM = 1000;
-/** How many leaves each grant opens. */
-const LEAVES = 100;
-/** How many grants a reader may have on an epoch (`dataSharing.maxGrantsPerReader`). */
-const PER_READER = 16;
+const MIB = 1024 * 1024;
+/** The size of the file in bytes. The command-line argument is in MiB. */
+const size = Number(process.argv[2] ?? 1024) * MIB;
+/** Clock ticks per second. Linux reports processor time in these ticks in /proc. */
+const TICKS = 100;
+/** How many blocks to sample for their size. */
+const SAMPLE = 10;
 
-const [total = ACCOUNTS ** 2 * PER_READER, rounds = 3] = process.argv.slice(2).map(Number);
-const each = Math.ceil(total / ACCOUNTS);
-if (!(each > 0 && each <= ACCOUNTS * PER_READER)) throw new Error(`up to ${ACCOUNTS ** 2 * PER_READER} requests`);
-
-/** The range that a reader asks an owner for with its `nth` request: no two are the same. */
-function scopeOf(dataset, nth) {
-	return { dataset, epoch: 0, from: nth, to: nth + LEAVES };
-}
-
-/** Returns a new public key, as a reader makes for a request. */
-async function freshKey() {
-	return (await EncryptionSecret.generate().fresh()).publicKey();
-}
-
-/** Makes the producers and their datasets. Returns the datasets' numbers. */
-async function prepare(client) {
-	await fund(client, '//Alice', [...OWNERS, ...READERS], FUNDS);
-	const { dataSharing, utility } = client.api.tx;
-	return Promise.all(OWNERS.map(async (secret) => {
-		const calls = [dataSharing.register('Business', secret.slice(2)), dataSharing.createDataset('data')];
-		const done = await client.submit(client.account(secret), utility.batchAll(calls));
-		return done.event('dataSharing', 'DatasetCreated').dataset.toNumber();
-	}));
-}
-
-/** Signs the requests: each reader asks one owner after the other, and each begins with another one. */
-async function signRequests(client, datasets) {
-	const key = hex((await freshKey()).toBytes());
-	const owners = OWNERS.map((secret) => client.account(secret).address);
-	return sign(client, READERS, each, (index, reader) => {
-		const owner = (reader + index) % ACCOUNTS;
-		const scope = scopeOf(datasets[owner], Math.floor(index / ACCOUNTS));
-		return client.api.tx.dataSharing.requestAccess(owners[owner], scope, 'benchmark', TERM, 0, false, key);
-	});
-}
-
-/**
- * Signs the grants that answer all requests. What is sealed is sealed once: the chain cannot open it, and sees only its
- * length.
- */
-async function signGrants(client) {
-	const { api } = client;
-	const open = new Map(OWNERS.map((secret) => [client.account(secret).address, []]));
-	for (const [key, request] of await api.query.dataSharing.requests.entries()) {
-		const found = request.unwrap();
-		open.get(found.owner.toString()).push({ id: key.args[0].toNumber(), found });
-	}
-	const expiry = (await api.rpc.chain.getHeader()).number.toNumber() + 2 * TERM;
-	const root = await MasterSecret.generate().epochRoot(client.epochId(client.account(OWNERS[0]).publicKey, scopeOf(0, 0)));
-	const scope = { grantee: client.account(READERS[0]).publicKey, range: new Range(0, LEAVES), expiry };
-	const sealed = hex(await sealGrant(root, scope, await freshKey()));
-	const lists = [...open.values()];
-	return sign(client, OWNERS, each, (index, owner) => {
-		const { id, found } = lists[owner][index];
-		const answered = { id, digest: requestDigest(found) };
-		return api.tx.dataSharing.addAuthorize(found.consumer, found.scope, expiry, null, sealed, answered);
-	});
-}
-
-/** Submits signed transactions and waits until blocks include them. */
-async function measure(what, node, rpc, batches) {
-	const [first, before] = [await rpc.best(), processorTime(node)];
-	const sent = await submit([rpc], batches);
-	const rest = await included(node.url, batches);
-	const [last, after] = [await rpc.best(), processorTime(node)];
-	const seconds = sent.seconds + rest.seconds;
-	console.log(
-		`${what.padEnd(8)}  ${(sent.accepted / seconds).toFixed(0).padStart(5)}/s: ${sent.accepted} in ${seconds.toFixed(1)} s and ` +
-			`${last.number - first.number} blocks, ${(after - before).toFixed(1)} s of a core, missing: ${rest.missing}`,
-	);
-	return sent.accepted / seconds;
-}
-
-const rates = { requests: [], grants: [] };
-for (let round = 0; round < rounds; round++) {
-	const node = await LocalNode.start({ args: ['--dev', '--heartbeat', '1'] });
-	const client = await Client.connect(node.url);
-	const rpc = await Rpc.connect(node.url);
+/** Returns the processor time, in seconds, and the peak memory, in MiB, that a process has used so far. */
+function usage(pid) {
 	try {
-		const datasets = await prepare(client);
-		rates.requests.push(await measure('requests', node, rpc, await signRequests(client, datasets)));
-		rates.grants.push(await measure('grants', node, rpc, await signGrants(client)));
-		const granted = (await client.api.query.dataSharing.grants.keys()).length;
-		if (granted !== each * ACCOUNTS) throw new Error(`${granted} grants are on the chain, of ${each * ACCOUNTS}`);
-	} finally {
-		await rpc.disconnect();
-		await client.disconnect();
-		await node.stop();
+		const [, fields] = readFileSync(`/proc/${pid}/stat`, 'utf8').match(/\) (.*)/);
+		const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+		const [, peak] = readFileSync(`/proc/${pid}/status`, 'utf8').match(/VmHWM:\s+(\d+)/);
+		return { seconds: (user + system) / TICKS, peak: Number(peak) / 1024 };
+	} catch {
+		return undefined;
 	}
 }
-for (const [what, all] of Object.entries(rates)) {
-	console.log(`${what.padEnd(8)}  ${all.sort((a, b) => a - b)[Math.floor(rounds / 2)].toFixed(0).padStart(5)}/s, the median of ${rounds}`);
+
+/** Runs `isthmus` until it exits; returns its output, its duration, and the resources that it and the node used. */
+async function isthmus(node, ...args) {
+	const before = usage(node.pid);
+	const start = performance.now();
+	const child = spawn(program('isthmus'), ['--json', '--url', node.url, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+	let own;
+	const sampling = every(() => (own = usage(child.pid) ?? own), 50);
+	let out = '';
+	child.stdout.on('data', (text) => (out += text));
+	const code = await new Promise((resolve, reject) => {
+		child.once('error', reject);
+		child.once('close', resolve);
+	});
+	clearInterval(sampling);
+	if (code !== 0) throw new Error(`isthmus ${args[0]} exited with ${code}`);
+	const seconds = (performance.now() - start) / 1000;
+	const after = usage(node.pid);
+	return {
+		answer: out && JSON.parse(out.trim().split('\n').at(-1)),
+		seconds,
+		own,
+		node: { seconds: after.seconds - before.seconds, peak: after.peak },
+	};
 }
-process.exit(0);
+
+/** Returns the disk space that a folder's files take, in bytes. */
+function folderSize(path) {
+	return readdirSync(path, { recursive: true, withFileTypes: true })
+		.filter((entry) => entry.isFile())
+		.reduce((sum, entry) => sum + statSync(join(entry.parentPath ?? entry.path, entry.name)).blocks * 512, 0);
+}
+
+/** Hashes a file with SHA-256. */
+async function sha256(path) {
+	const hash = createHash('sha256');
+	for await (const chunk of createReadStream(path)) hash.update(chunk);
+	return hash.digest('hex');
+}
+
+/** Prints a measurement; returns its rate in MiB per second. */
+function report(what, { seconds, own, node }) {
+	const rate = size / MIB / seconds;
+	console.log(`${what.padEnd(8)} ${rate.toFixed(1)} MiB/s: ${(size / MIB).toFixed(0)} MiB in ${seconds.toFixed(1)} s`);
+	const busy = (used) => `${used.seconds.toFixed(1)} s of a core, ${used.peak.toFixed(0)} MiB at most`;
+	console.log(`           isthmus ${busy(own)}; the node ${busy(node)}`);
+	return rate;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'isthmus-bench-'));
+const node = await LocalNode.start({ basePath: join(folder, 'node') });
+let client;
+try {
+	const file = join(folder, 'file');
+	const handle = openSync(file, 'w');
+	const block = Buffer.alloc(MIB);
+	for (let at = 0; at < size; at += MIB) writeSync(handle, randomFillSync(block));
+	closeSync(handle);
+	const key = ['--key', '//Bob'];
+	await isthmus(node, 'register', 'bench', ...key);
+	await isthmus(node, 'dataset', 'create', 'bench', ...key);
+	await isthmus(node, 'key', 'publish', '--key', '//Charlie');
+	await isthmus(node, 'authorize', '--to', '//Charlie', '--leaves', '0..10', ...key);
+	client = await Client.connect(node.url);
+	const number = async () => (await client.api.rpc.chain.getHeader()).number.toNumber();
+
+	const [first, empty] = [await number(), folderSize(node.basePath)];
+	const stored = await isthmus(node, 'store', file, '--name', 'file', ...key);
+	const last = await number();
+	const storing = report('storing', stored);
+	const blocks = last - first;
+	console.log(`           ${blocks} blocks, ${(stored.seconds / blocks).toFixed(2)} s and ${(size / MIB / blocks).toFixed(2)} MiB of payload each`);
+	// Sample full blocks in the middle, to compare the size of their extrinsics with the payload of their chunks.
+	let [bytes, payload] = [0, 0];
+	for (let i = 0; i < SAMPLE; i++) {
+		const hash = await client.api.rpc.chain.getBlockHash(first + 2 + Math.floor(((blocks - 3) * i) / SAMPLE));
+		const { block } = await client.api.rpc.chain.getBlock(hash);
+		for (const extrinsic of block.extrinsics) {
+			bytes += extrinsic.encodedLength;
+			if (extrinsic.method.method === 'storeChunk') payload += extrinsic.args[3].length - 16;
+		}
+	}
+	const overhead = bytes / payload;
+	const disk = (folderSize(node.basePath) - empty) / size;
+	console.log(`           ${overhead.toFixed(4)} bytes in blocks and ${disk.toFixed(3)} on the node's disk for each byte of payload`);
+
+	const fetched = await isthmus(node, 'fetch', '//Bob', 'file', '--output', join(folder, 'fetched'), '--key', '//Charlie');
+	const fetching = report('fetching', fetched);
+	if ((await sha256(file)) !== (await sha256(join(folder, 'fetched')))) throw new Error('the fetched file differs from the stored one');
+	const round = (x) => Number(x.toFixed(2));
+	console.log(JSON.stringify({
+		mebibytes: size / MIB, storeMiBps: round(storing), fetchMiBps: round(fetching), blocks,
+		bytesPerByte: Number(overhead.toFixed(5)), diskPerByte: round(disk),
+		storePeakMiB: round(stored.own.peak), fetchPeakMiB: round(fetched.own.peak),
+		nodePeakMiB: round(fetched.node.peak),
+	}));
+} finally {
+	await client?.disconnect();
+	await node.stop();
+	rmSync(folder, { recursive: true, force: true });
+}
