@@ -362,7 +362,7 @@ fn no_wrapper_gets_a_call_for_the_superuser_into_a_block() {
 		assert_eq!(validity(Charlie, announced(Bob, sudo())), Ok(()));
 		assert_eq!(validity(Charlie, for_account(Alice, sudo())), refused());
 		assert_eq!(validity(Bob, for_account(Alice, set_storage())), refused());
-		// A proxy of a kind that does not allow the call, or that has to announce it, is a stranger.
+		// A proxy whose kind does not allow the call, or that has to announce it, is a stranger.
 		chain.mine(vec![(Alice, add_proxy(Charlie, ProxyType::Facts))]);
 		assert_eq!(validity(Charlie, for_account(Alice, sudo())), refused());
 		let later = pallet_proxy::Call::add_proxy {
