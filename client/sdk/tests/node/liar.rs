@@ -10,7 +10,10 @@ use std::{
 	net::SocketAddr,
 	sync::{Arc, Mutex, MutexGuard},
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+	net::{TcpListener, TcpStream},
+	sync::Notify,
+};
 use tokio_tungstenite::{accept_async, connect_async, tungstenite::Message};
 
 /// The method that sends a transaction.
@@ -37,6 +40,8 @@ struct Plan {
 	/// Whether the same question gets the same lie again.
 	stubborn: bool,
 	heard: Heard,
+	/// Notified when the lie is told.
+	told: Arc<Notify>,
 	/// The lies of a stubborn node, by question.
 	lies: HashMap<String, Option<Value>>,
 	/// The true answers so far, by method.
@@ -91,7 +96,14 @@ impl Liar {
 		plan.left = Some(left);
 		plan.stubborn = plan.draw(2) == 0;
 		plan.heard = Heard::default();
+		plan.told = Arc::default();
 		plan.lies.clear();
+	}
+
+	/// Waits until the lie is told.
+	pub(crate) async fn told(&self) {
+		let told = Arc::clone(&self.plan().told);
+		told.notified().await;
 	}
 
 	/// Tells the truth from now on.
@@ -205,6 +217,7 @@ impl Plan {
 				let shown = lie.as_ref().map_or("an error".to_owned(), Value::to_string);
 				let short = shown.chars().take(300).collect();
 				self.heard.lie = Some((method.to_owned(), short));
+				self.told.notify_one();
 				if self.stubborn {
 					self.lies.insert(question, lie.clone());
 				}
