@@ -3,7 +3,7 @@
 
 use crate::{
 	block::BlockId,
-	connection::{self, reconnect_after, Line, Shared, RECONNECTIONS},
+	connection::{self, reconnect_after, shown, Line, Shared, RECONNECTIONS},
 	error::Error,
 	note::Note,
 	outcome::BlockEvents,
@@ -84,6 +84,8 @@ pub(crate) struct Inner {
 	pub(crate) finality: Mutex<Option<Finality>>,
 	/// A block that was proven a short while ago, and its state root.
 	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
+	/// Set when all nodes proved only an old finalized block.
+	pub(crate) stalled: std::sync::Mutex<Recent<()>>,
 	/// Whether the user was told that the newest finalized block is old.
 	pub(crate) told_age: AtomicBool,
 	/// Receives what the user should know about the trust in the node.
@@ -138,12 +140,12 @@ impl Client {
 	/// must be long enough for 4 MiB of data to arrive.
 	///
 	/// If the connection is lost, or the node lies or is behind what was proven before, the client asks the
-	/// next one.
+	/// next one. If an earlier use of one of the addresses chose the chain, all of them have to lead to it.
 	///
 	/// # Errors
 	///
 	/// Returns the errors of [`connect`](Self::connect), and [`Error::Unproven`] if the node that answers has another
-	/// chain than the one that was chosen.
+	/// chain than the one that was chosen, or if the addresses led to different chains before.
 	pub async fn connect_with(
 		urls: &[String],
 		silence: Duration,
@@ -153,7 +155,8 @@ impl Client {
 			return Err(Unproven::NotLocal.into());
 		}
 		let memory = trust.memory.as_deref().map(Memory::in_folder);
-		let expect = |url: &str, found: &[u8; 32]| check_chain(url, found, &trust, memory.as_ref());
+		let chosen = chosen_chain(urls, trust.genesis, memory.as_ref())?;
+		let expect = |url: &str, found: &[u8; 32]| check_chain(url, found, chosen);
 		let line = connection::connect(urls, silence, &expect).await?;
 		let rpc = RpcClient::new(Shared(line.clone()));
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
@@ -176,6 +179,7 @@ impl Client {
 			memory,
 			finality: Mutex::default(),
 			proven: Mutex::default(),
+			stalled: std::sync::Mutex::default(),
 			told_age: AtomicBool::default(),
 			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
@@ -472,12 +476,6 @@ impl Client {
 		self.0.line.others()
 	}
 
-	/// Leaves a node for the next one, and tells the user why.
-	pub(crate) async fn leave(&self, url: String, reason: String) {
-		self.0.line.leave(&url).await;
-		self.tell(&Notice::Left { url, reason });
-	}
-
 	/// Asks a node something, and the other nodes if it [lies, lags or is damaged](Error::is_of_node).
 	pub(crate) async fn elsewhere<T, Asked>(
 		&self,
@@ -486,13 +484,12 @@ impl Client {
 	where
 		Asked: Future<Output = Result<T, Error>>,
 	{
-		let mut others = self.others();
+		let mut nodes = Nodes::of(self);
 		loop {
-			let url = self.url();
+			nodes.begin();
 			match ask().await {
-				Err(error) if others > 0 && error.is_of_node() => {
-					self.leave(url, error.to_string()).await;
-					others -= 1;
+				Err(error) if nodes.others() > 0 && error.is_of_node() => {
+					nodes.leave(error.to_string()).await;
 				}
 				done => return done,
 			}
@@ -513,27 +510,93 @@ impl Client {
 	}
 }
 
-/// Checks that a node has the chain that was chosen, by the caller or by an earlier use of the address.
+/// The nodes that an operation may ask. Each is left once.
+pub(crate) struct Nodes<'a> {
+	client: &'a Client,
+	/// How many nodes there still are besides the one that is asked.
+	others: usize,
+	/// The address of the node that is asked.
+	asked: String,
+	/// How often the operation may still be repeated because it is not known which node is wrong.
+	unclear: usize,
+}
+
+impl<'a> Nodes<'a> {
+	pub(crate) fn of(client: &'a Client) -> Self {
+		Self {
+			client,
+			others: client.others(),
+			asked: String::new(),
+			unclear: client.others(),
+		}
+	}
+
+	/// Notes which node is asked.
+	pub(crate) fn begin(&mut self) {
+		self.asked = self.client.url();
+	}
+
+	/// Returns how many nodes there still are besides the one that is asked.
+	pub(crate) fn others(&self) -> usize {
+		self.others
+	}
+
+	/// Leaves the node that was asked for the next one, and tells the user why. If the connection went over to another
+	/// node meanwhile, leaves none: either may have given the answer.
+	pub(crate) async fn leave(&mut self, reason: String) {
+		let url = self.asked.clone();
+		if self.unclear > 0 && self.client.url() != url {
+			self.unclear -= 1;
+			return;
+		}
+		self.others = self.others.saturating_sub(1);
+		self.client.0.line.leave(&url).await;
+		self.client.tell(&Notice::Left { url, reason });
+	}
+}
+
+/// Returns the hash of the first block of the chain that was chosen, by the caller or by an earlier use of one of the
+/// addresses; `None` if all of them are used for the first time.
+fn chosen_chain(
+	urls: &[String],
+	named: Option<[u8; 32]>,
+	memory: Option<&Memory>,
+) -> Result<Option<(Chosen, [u8; 32])>, Error> {
+	let (None, Some(memory)) = (named, memory) else {
+		return Ok(named.map(|genesis| (Chosen::Named, genesis)));
+	};
+	let mut first: Option<(String, [u8; 32])> = None;
+	for url in urls.iter().map(|url| shown(url)) {
+		let Some(genesis) = memory.chain_at(&url)? else {
+			continue;
+		};
+		match &first {
+			None => first = Some((url, genesis)),
+			Some((_, known)) if *known == genesis => {}
+			Some(known) => {
+				let chains = [known.clone(), (url, genesis)];
+				return Err(Unproven::TwoChains(Box::new(chains)).into());
+			}
+		}
+	}
+	Ok(first.map(|(_, genesis)| (Chosen::Remembered, genesis)))
+}
+
+/// Checks that a node has the chain that was chosen.
 fn check_chain(
 	url: &str,
 	found: &[u8; 32],
-	trust: &Trust,
-	memory: Option<&Memory>,
+	chosen: Option<(Chosen, [u8; 32])>,
 ) -> Result<(), Error> {
-	let (chosen, expected) = match (trust.genesis, memory) {
-		(Some(genesis), _) => (Chosen::Named, Some(genesis)),
-		(None, Some(memory)) => (Chosen::Remembered, memory.chain_at(url)?),
-		(None, None) => return Ok(()),
-	};
-	match expected.filter(|expected| expected != found) {
-		None => Ok(()),
-		Some(expected) => Err(Unproven::WrongGenesis {
+	match chosen {
+		Some((chosen, expected)) if expected != *found => Err(Unproven::WrongGenesis {
 			url: url.to_owned(),
 			chosen,
 			expected,
 			found: *found,
 		}
 		.into()),
+		_ => Ok(()),
 	}
 }
 
@@ -553,5 +616,35 @@ impl Heads {
 				"the node ended the subscription to new blocks".into(),
 			)),
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn all_addresses_have_to_lead_to_the_chain_that_one_of_them_led_to() {
+		let folder = tempfile::tempdir().unwrap();
+		let memory = Memory::in_folder(folder.path());
+		let urls = ["ws://a", "ws://user:secret@b", "ws://c"].map(str::to_owned);
+		let chosen = |urls: &[String], named| chosen_chain(urls, named, Some(&memory));
+		assert_eq!(chosen(&urls, None).unwrap(), None);
+		memory.set_chain_at("ws://b", &[1; 32]).unwrap();
+		let remembered = Some((Chosen::Remembered, [1; 32]));
+		assert_eq!(chosen(&urls, None).unwrap(), remembered);
+		assert_eq!(chosen(&urls[..1], None).unwrap(), None);
+		let other = check_chain("ws://a", &[2; 32], remembered).unwrap_err();
+		let other = other.to_string();
+		assert!(other.contains("at ws://a begins") && other.contains("used before"));
+		check_chain("ws://a", &[1; 32], remembered).unwrap();
+		memory.set_chain_at("ws://c", &[2; 32]).unwrap();
+		let two = chosen(&urls, None).unwrap_err().to_string();
+		assert!(
+			two.contains("ws://b led to") && two.contains("ws://c to"),
+			"{two}"
+		);
+		let named = Some((Chosen::Named, [3; 32]));
+		assert_eq!(chosen(&urls, Some([3; 32])).unwrap(), named);
 	}
 }
