@@ -446,8 +446,8 @@ impl pallet_verifiers::Motions<pallet_verifiers::Call<Runtime>, AccountId> for C
 			.map_or_else(Vec::new, |(_, _, ayes)| ayes)
 	}
 
-	/// The council keeps the place of a motion that is closed until someone releases it. In a session, at most those
-	/// are closed that the verifiers vote on.
+	/// The council keeps the entry of a motion that is closed until someone releases it. Each proposal does that first, so
+	/// there are at most `MAX_MOTIONS` entries.
 	fn forget_closed() {
 		use pallet_collective::{CostOf, ProposalOf};
 		let closed: Vec<_> = CostOf::<Runtime, Instance1>::iter_keys()
@@ -517,6 +517,7 @@ impl MotionPlace {
 
 impl Consideration<AccountId, u32> for MotionPlace {
 	fn new(who: &AccountId, _: u32) -> Result<Self, DispatchError> {
+		<CouncilMotions as pallet_verifiers::Motions<_, _>>::forget_closed();
 		let is_free = Self::taken_by(who) < MOTIONS_PER_MEMBER as usize;
 		is_free
 			.then_some(Self)

@@ -38,8 +38,8 @@ pub enum ProxyType {
 	#[default]
 	#[codec(index = 0)]
 	Any,
-	/// Everything that does not give the account's money to others, and no call that acts for another account, where
-	/// this limit would end.
+	/// Everything that does not give the account's money to others, does not replace its verifier's keys, and is no call
+	/// that acts for another account, where this limit would end.
 	#[codec(index = 1)]
 	NonTransfer,
 	/// Calls of data sharing, but no request that offers money. `store`, `openRecord` and `storeChunk` are never carried
@@ -61,7 +61,6 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
 					|| matches!(
 						call,
 						RuntimeCall::System(_)
-							| RuntimeCall::Session(_)
 							| RuntimeCall::Verifiers(_)
 							| RuntimeCall::Council(_)
 							| RuntimeCall::Facts(_)
@@ -150,7 +149,10 @@ pub fn find_within<R>(
 			real,
 			force_proxy_type,
 			call,
-		}) => find_within(&|| acting_as(real, signer(), *force_proxy_type), call, test),
+		}) => {
+			let acting = || acting_as(real, signer(), *force_proxy_type, call, true);
+			find_within(&acting, call, test)
+		}
 		RuntimeCall::Proxy(Delegate::proxy_announced {
 			delegate,
 			real,
@@ -158,7 +160,9 @@ pub fn find_within<R>(
 			call,
 		}) => {
 			let acting = || match delegate {
-				Address::Id(delegate) => acting_as(real, delegate.clone(), *force_proxy_type),
+				Address::Id(delegate) => {
+					acting_as(real, delegate.clone(), *force_proxy_type, call, false)
+				}
 				_ => signer(),
 			};
 			find_within(&acting, call, test)
@@ -181,10 +185,23 @@ pub fn find_within<R>(
 	}
 }
 
-/// Returns the account that a proxy acts for; the proxy itself if the account has not named it.
-fn acting_as(real: &Address, proxy: AccountId, kind: Option<ProxyType>) -> AccountId {
+/// Returns the account that a proxy carries out a call for; the proxy itself if the account has not named it for such
+/// calls, or wants a call announced first that is to be carried out at once.
+fn acting_as(
+	real: &Address,
+	proxy: AccountId,
+	kind: Option<ProxyType>,
+	call: &RuntimeCall,
+	at_once: bool,
+) -> AccountId {
 	match real {
-		Address::Id(real) if Proxy::find_proxy(real, &proxy, kind).is_ok() => real.clone(),
+		Address::Id(real)
+			if Proxy::find_proxy(real, &proxy, kind).is_ok_and(|named| {
+				named.proxy_type.filter(call) && (named.delay == 0 || !at_once)
+			}) =>
+		{
+			real.clone()
+		}
 		_ => proxy,
 	}
 }

@@ -29,7 +29,7 @@ let folder;
 
 /** Starts the command, by default connected through the wire. `lines` are what it prints to stderr. */
 function start(args, url = wire.url) {
-	const env = { ...process.env, ISTHMUS_URL: url, ISTHMUS_KEY: '', HOME: folder };
+	const env = { ...process.env, ISTHMUS_URL: url, ISTHMUS_KEY: '', HOME: folder, XDG_CONFIG_HOME: path('config') };
 	const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
 	const lines = createInterface({ input: child.stderr });
 	const ended = once(child, 'close').then(([code]) => code);
@@ -147,6 +147,30 @@ test('a node that lies, or has another chain, is left for the next one', { timeo
 		await ends(DONE, [...fetch, ...genesis], `${lying.url} ${wire.url}`);
 	} finally {
 		await lying.stop();
+	}
+});
+
+test('without a named chain, all addresses have to lead to the one that was used before', { timeout }, async () => {
+	const chains = path('config/isthmus');
+	const down = 'ws://127.0.0.1:1';
+	const [right, wrong] = [hex(client.genesis), `0x${'12'.repeat(32)}`];
+	const send = (code) => ends(code, ['transfer', '//Bob', '1', '--key', '//Alice'], `${down} ${wire.url}`);
+	mkdirSync(chains, { recursive: true });
+	const remember = (...lines) => writeFileSync(join(chains, 'known-chains'), lines.map((line) => `${line}\n`).join(''));
+	try {
+		remember(`${down} ${right}`);
+		await send(DONE);
+		remember(`${down} ${wrong}`);
+		const before = await settled(client.account('//Bob').address);
+		const [other] = await send(NOT_AUTHENTIC);
+		assert.ok(other.startsWith(`error: WrongGenesis: the chain at ${wire.url} begins with block ${right}, `), other);
+		remember(`${down} ${wrong}`, `${wire.url} ${right}`);
+		const [two, hint] = await send(NOT_AUTHENTIC);
+		assert.ok(two.startsWith(`error: WrongGenesis: ${down} led to the chain that begins with block ${wrong}, and ${wire.url} to`), two);
+		assert.match(hint, /^hint: give only addresses of one chain/);
+		assert.equal(await settled(client.account('//Bob').address), before);
+	} finally {
+		rmSync(chains, { recursive: true });
 	}
 });
 

@@ -354,6 +354,7 @@ fn unproven_hint(error: &Unproven) -> (Kind, Option<&'static str>) {
 	let hint = match error {
 		Unproven::NotLocal => return (Kind::Usage, Some("leave --trust-node out")),
 		Unproven::WrongGenesis { .. } => "ask a node of the right chain. If the chain was started again on purpose, name it: --genesis HASH",
+		Unproven::TwoChains(_) => "give only addresses of one chain, or name the right one: --genesis HASH",
 		Unproven::Finality(FinalityError::Rollback { .. }) => "the node lies, or has not caught up with its chain yet: ask another one: --url ws://HOST:PORT",
 		Unproven::UnknownStorage { .. } => "install the program's release for this chain",
 		_ => "the node lies or is damaged: ask another one: --url ws://HOST:PORT",

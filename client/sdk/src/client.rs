@@ -3,7 +3,7 @@
 
 use crate::{
 	block::BlockId,
-	connection::{self, reconnect_after, Line, Shared, RECONNECTIONS},
+	connection::{self, reconnect_after, shown, Line, Shared, RECONNECTIONS},
 	error::Error,
 	note::Note,
 	outcome::BlockEvents,
@@ -138,12 +138,12 @@ impl Client {
 	/// must be long enough for 4 MiB of data to arrive.
 	///
 	/// If the connection is lost, or the node lies or is behind what was proven before, the client asks the
-	/// next one.
+	/// next one. If an earlier use of one of the addresses chose the chain, all of them have to lead to it.
 	///
 	/// # Errors
 	///
 	/// Returns the errors of [`connect`](Self::connect), and [`Error::Unproven`] if the node that answers has another
-	/// chain than the one that was chosen.
+	/// chain than the one that was chosen, or if the addresses led to different chains before.
 	pub async fn connect_with(
 		urls: &[String],
 		silence: Duration,
@@ -153,7 +153,8 @@ impl Client {
 			return Err(Unproven::NotLocal.into());
 		}
 		let memory = trust.memory.as_deref().map(Memory::in_folder);
-		let expect = |url: &str, found: &[u8; 32]| check_chain(url, found, &trust, memory.as_ref());
+		let chosen = chosen_chain(urls, trust.genesis, memory.as_ref())?;
+		let expect = |url: &str, found: &[u8; 32]| check_chain(url, found, chosen);
 		let line = connection::connect(urls, silence, &expect).await?;
 		let rpc = RpcClient::new(Shared(line.clone()));
 		// This uses plain calls and subscriptions, because `chainHead` stops working when the best block is
@@ -513,27 +514,48 @@ impl Client {
 	}
 }
 
-/// Checks that a node has the chain that was chosen, by the caller or by an earlier use of the address.
+/// Returns the hash of the first block of the chain that was chosen, by the caller or by an earlier use of one of the
+/// addresses; `None` if all of them are used for the first time.
+fn chosen_chain(
+	urls: &[String],
+	named: Option<[u8; 32]>,
+	memory: Option<&Memory>,
+) -> Result<Option<(Chosen, [u8; 32])>, Error> {
+	let (None, Some(memory)) = (named, memory) else {
+		return Ok(named.map(|genesis| (Chosen::Named, genesis)));
+	};
+	let mut first: Option<(String, [u8; 32])> = None;
+	for url in urls.iter().map(|url| shown(url)) {
+		let Some(genesis) = memory.chain_at(&url)? else {
+			continue;
+		};
+		match &first {
+			None => first = Some((url, genesis)),
+			Some((_, known)) if *known == genesis => {}
+			Some(known) => {
+				let chains = [known.clone(), (url, genesis)];
+				return Err(Unproven::TwoChains(Box::new(chains)).into());
+			}
+		}
+	}
+	Ok(first.map(|(_, genesis)| (Chosen::Remembered, genesis)))
+}
+
+/// Checks that a node has the chain that was chosen.
 fn check_chain(
 	url: &str,
 	found: &[u8; 32],
-	trust: &Trust,
-	memory: Option<&Memory>,
+	chosen: Option<(Chosen, [u8; 32])>,
 ) -> Result<(), Error> {
-	let (chosen, expected) = match (trust.genesis, memory) {
-		(Some(genesis), _) => (Chosen::Named, Some(genesis)),
-		(None, Some(memory)) => (Chosen::Remembered, memory.chain_at(url)?),
-		(None, None) => return Ok(()),
-	};
-	match expected.filter(|expected| expected != found) {
-		None => Ok(()),
-		Some(expected) => Err(Unproven::WrongGenesis {
+	match chosen {
+		Some((chosen, expected)) if expected != *found => Err(Unproven::WrongGenesis {
 			url: url.to_owned(),
 			chosen,
 			expected,
 			found: *found,
 		}
 		.into()),
+		_ => Ok(()),
 	}
 }
 
@@ -553,5 +575,35 @@ impl Heads {
 				"the node ended the subscription to new blocks".into(),
 			)),
 		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn all_addresses_have_to_lead_to_the_chain_that_one_of_them_led_to() {
+		let folder = tempfile::tempdir().unwrap();
+		let memory = Memory::in_folder(folder.path());
+		let urls = ["ws://a", "ws://user:secret@b", "ws://c"].map(str::to_owned);
+		let chosen = |urls: &[String], named| chosen_chain(urls, named, Some(&memory));
+		assert_eq!(chosen(&urls, None).unwrap(), None);
+		memory.set_chain_at("ws://b", &[1; 32]).unwrap();
+		let remembered = Some((Chosen::Remembered, [1; 32]));
+		assert_eq!(chosen(&urls, None).unwrap(), remembered);
+		assert_eq!(chosen(&urls[..1], None).unwrap(), None);
+		let other = check_chain("ws://a", &[2; 32], remembered).unwrap_err();
+		let other = other.to_string();
+		assert!(other.contains("at ws://a begins") && other.contains("used before"));
+		check_chain("ws://a", &[1; 32], remembered).unwrap();
+		memory.set_chain_at("ws://c", &[2; 32]).unwrap();
+		let two = chosen(&urls, None).unwrap_err().to_string();
+		assert!(
+			two.contains("ws://b led to") && two.contains("ws://c to"),
+			"{two}"
+		);
+		let named = Some((Chosen::Named, [3; 32]));
+		assert_eq!(chosen(&urls, Some([3; 32])).unwrap(), named);
 	}
 }

@@ -3,7 +3,7 @@
 //! led to, and the newest finalized block of each chain.
 //!
 //! The first use of an address decides which chain it leads to, unless the user names the chain by the hash of
-//! its first block. From then on, another chain at that address is refused.
+//! its first block. From then on, another chain at that address is refused, and at those that are given with it.
 
 use crate::{
 	file,
@@ -65,6 +65,9 @@ pub enum Unproven {
 		/// The hash of the node's first block.
 		found: [u8; 32],
 	},
+	/// Two addresses led to different chains before: each address, and the hash of its chain's first block.
+	#[error("WrongGenesis: {} led to the chain that begins with block {}, and {} to the one that begins with {}", .0[0].0, to_hex(&.0[0].1), .0[1].0, to_hex(&.0[1].1))]
+	TwoChains(Box<[(String, [u8; 32]); 2]>),
 	/// The finalized block is not proven.
 	#[error(transparent)]
 	Finality(#[from] FinalityError),
@@ -94,7 +97,7 @@ pub enum Unproven {
 pub enum Chosen {
 	/// By the caller.
 	Named,
-	/// By the first use of the address.
+	/// By the first use of this address, or of another one that was given with it.
 	Remembered,
 }
 
@@ -102,7 +105,7 @@ impl fmt::Display for Chosen {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		f.write_str(match self {
 			Self::Named => "named",
-			Self::Remembered => "there before",
+			Self::Remembered => "used before",
 		})
 	}
 }

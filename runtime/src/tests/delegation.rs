@@ -174,6 +174,7 @@ fn each_kind_of_proxy_allows_its_calls() {
 		(close, &[Any, NonTransfer]),
 		(vote, &[Any, NonTransfer]),
 		(pallet_verifiers::Call::apply {}.into(), &[Any, NonTransfer]),
+		(pallet_session::Call::purge_keys {}.into(), &[Any]),
 		(request(0), &[Any, NonTransfer, Shares]),
 		(store(), &[Any, NonTransfer, Shares]),
 		(report, &[Any, NonTransfer, Facts]),
@@ -361,6 +362,17 @@ fn no_wrapper_gets_a_call_for_the_superuser_into_a_block() {
 		assert_eq!(validity(Charlie, announced(Bob, sudo())), Ok(()));
 		assert_eq!(validity(Charlie, for_account(Alice, sudo())), refused());
 		assert_eq!(validity(Bob, for_account(Alice, set_storage())), refused());
+		// A proxy whose kind does not allow the call, or that has to announce it, is a stranger.
+		chain.mine(vec![(Alice, add_proxy(Charlie, ProxyType::Facts))]);
+		assert_eq!(validity(Charlie, for_account(Alice, sudo())), refused());
+		let later = pallet_proxy::Call::add_proxy {
+			delegate: Address::Id(Dave.to_account_id()),
+			proxy_type: ProxyType::Any,
+			delay: 1,
+		};
+		chain.mine(vec![(Alice, later.into())]);
+		assert_eq!(last_error(), None);
+		assert_eq!(validity(Dave, for_account(Alice, sudo())), refused());
 	});
 }
 

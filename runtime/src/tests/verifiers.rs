@@ -391,6 +391,53 @@ fn a_verifier_has_places_for_three_motions() {
 	});
 }
 
+/// Otherwise a verifier could propose and close motions all through a session, and the block that begins the next one
+/// would have to forget them all.
+#[test]
+fn a_proposal_forgets_the_motions_that_are_closed() {
+	Chain::test(LOCAL_TESTNET_RUNTIME_PRESET, UNCHANGED, |chain| {
+		let admit = |number: u8| -> RuntimeCall {
+			let who = AccountId::new([number; 32]);
+			pallet_verifiers::Call::admit { who }.into()
+		};
+		let entries = || pallet_collective::CostOf::<Runtime, Instance1>::iter_keys().count();
+		chain.mine(vec![]);
+		// All in one session: its end forgets them, too.
+		for number in 0..2 {
+			let motion = admit(number);
+			let proposal_hash = sp_runtime::traits::BlakeTwo256::hash_of(&motion);
+			let propose = pallet_collective::Call::propose {
+				threshold: 3,
+				proposal: Box::new(motion.clone()),
+				length_bound: 1_000,
+			};
+			let against = |who| -> (Sr25519Keyring, RuntimeCall) {
+				let vote = pallet_collective::Call::vote {
+					proposal: proposal_hash,
+					index: number.into(),
+					approve: false,
+				};
+				(who, vote.into())
+			};
+			let close = pallet_collective::Call::close {
+				proposal_hash,
+				index: number.into(),
+				proposal_weight_bound: motion.get_dispatch_info().call_weight,
+				length_bound: 1_000,
+			};
+			chain.mine(vec![(Alice, propose.into())]);
+			assert_eq!((last_error(), entries()), (None, 1));
+			chain.mine(vec![against(Bob), against(Charlie)]);
+			chain.mine(vec![(Bob, close.into())]);
+			assert_eq!(
+				(last_error(), entries()),
+				(None, 1),
+				"closed, and not forgotten yet"
+			);
+		}
+	});
+}
+
 /// With a threshold of its own choice, a verifier that is to be removed could propose that itself, hold the motion's place
 /// with a threshold that is out of reach, or have it used up by one that is too low.
 #[test]

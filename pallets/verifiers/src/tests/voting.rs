@@ -347,6 +347,12 @@ fn a_motion_needs_the_fewest_votes_that_carry_it() {
 			assert_ok!(decide_by(&[1, 2, 3], call));
 		}
 	});
+	// Who is no verifier, or is named twice, does not make fewer votes enough.
+	with_verifiers(&[1, 2, 3, 4, EVE], || {
+		let strangers = restart(0, &[100, 101, 102]);
+		assert_eq!(Verifiers::votes_needed(&strangers), 4);
+		assert_eq!(Verifiers::votes_needed(&restart(0, &[4, 4, 4])), 3);
+	});
 	// No one calls others absent alone.
 	with_verifiers(&[1, 2], || {
 		run_to(STALLED);
