@@ -204,7 +204,7 @@ async fn begin(
 	}
 	if again.saturating_add(config.every.0) >= source.fresh {
 		tell(format_args!(
-			"warning: reports for {name} count for {fresh}, and one may be repeated only after {} and {}, so in between there may be no fact",
+			"warning: reports for {name} count for {fresh}, and one that stays the same is repeated after {}, or up to {} later: in between there may be no fact",
 			Age(again),
 			config.every
 		));
