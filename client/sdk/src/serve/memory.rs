@@ -382,7 +382,7 @@ mod tests {
 		};
 		let [reader, other] = [[2; 32], [3; 32]].map(AccountId::from);
 		let mut memory = Memory::default();
-		let hour = 10 * HOUR;
+		let hour = 100 * HOUR;
 		assert!(memory.is_within(&limits, &reader, hour));
 		memory.send(1, sent(20), hour).unwrap();
 		memory.send(2, sent(20), hour + 60).unwrap();
