@@ -13,6 +13,7 @@ export class LyingNode {
 	#lie = truth;
 	#lieOfEvent = (event) => event;
 	#keep = () => undefined;
+	#leaveOpen = () => false;
 
 	/**
 	 * @param {string} honest The WebSocket address of the honest node.
@@ -65,6 +66,15 @@ export class LyingNode {
 		this.#keep = keep;
 	}
 
+	/**
+	 * Sets the function that says which requests are never answered. Pings are.
+	 *
+	 * @param {(method: string) => boolean} leaveOpen
+	 */
+	setSilence(leaveOpen) {
+		this.#leaveOpen = leaveOpen;
+	}
+
 	/** Ends all connections. New ones can be made. */
 	cut() {
 		for (const client of this.#server.clients) client.terminate();
@@ -86,6 +96,7 @@ export class LyingNode {
 		client.on('close', () => truth.terminate());
 		client.on('message', async (data) => {
 			const { id, method, params } = JSON.parse(data.toString());
+			if (this.#leaveOpen(method)) return;
 			const kept = this.#keep(method, params);
 			if (kept) {
 				client.send(JSON.stringify({ jsonrpc: '2.0', id, error: { code: kept.code, message: kept.message } }));

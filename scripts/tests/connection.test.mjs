@@ -150,6 +150,90 @@ test('a node that lies, or has another chain, is left for the next one', { timeo
 	}
 });
 
+test('a node that answers pings and not the requests is left for the next one', { timeout }, async () => {
+	const { address, key } = await producer('//Unanswered');
+	const bytes = random('unanswered', 1000);
+	await ok(['store', 'unanswered', '--finalized', ...key]);
+	const silent = await LyingNode.start(node.url);
+	try {
+		let unanswered = 0;
+		silent.setSilence((method) => method === 'state_getReadProof' && (unanswered += 1) > 0);
+		const fetch = ['fetch', address, 'unanswered', '-o', 'unanswered.out', '--timeout', '1', ...key];
+		await ends(DONE, fetch, `${silent.url} ${wire.url}`);
+		assert.equal(unanswered, 1, 'it is asked again');
+		assert.ok(readFileSync(path('unanswered.out')).equals(bytes));
+	} finally {
+		await silent.stop();
+	}
+});
+
+test('a node that is a block behind is waited for', { timeout }, async () => {
+	const { address, key } = await producer('//Behind');
+	mkdirSync(path('behind'));
+	const bytes = [0, 1, 2].map((i) => random(`behind/${i}`, 1000));
+	await ok(['store', 'behind', '--finalized', ...key]);
+	const { api } = client;
+	const finalized = (await api.rpc.chain.getHeader(await api.rpc.chain.getFinalizedHead())).number.toNumber();
+	const parent = (await api.rpc.chain.getBlockHash(finalized - 1)).toHex();
+	const behind = await LyingNode.start(node.url);
+	try {
+		let asked = 0;
+		behind.setLie((method, _params, result) => {
+			if (method === 'isthmus_finalityProof' && (asked += 1) === 2) {
+				return Object.assign(new Error('the block is not known'), { code: 7005 });
+			}
+			return method === 'chain_getFinalizedHead' && asked === 2 ? parent : result;
+		});
+		await ends(DONE, ['fetch', address, 'behind', '--folder', '-o', 'behind.out', ...key], behind.url);
+		assert.ok(asked > 2, `asked ${asked} times`);
+		for (const [i, part] of bytes.entries()) assert.ok(readFileSync(path(`behind.out/${i}`)).equals(part), `file ${i}`);
+	} finally {
+		await behind.stop();
+	}
+});
+
+test('the node that lies is left, not the one whose connection was lost before', { timeout }, async () => {
+	const { address, key } = await producer('//Innocent');
+	const bytes = random('innocent', 1000);
+	await ok(['store', 'innocent', '--finalized', ...key]);
+	const [lost, lying] = [await LyingNode.start(node.url), await LyingNode.start(node.url)];
+	try {
+		let cuts = 0;
+		lost.setLie((method, _params, result) => {
+			if (method === 'isthmus_finalityProof' && (cuts += 1) === 1) setImmediate(() => lost.cut());
+			return result;
+		});
+		lying.setLie((method, _params, result) => (method === 'state_getReadProof' ? { at: result.at, proof: [] } : result));
+		const fetch = ['fetch', address, 'innocent', '-o', 'innocent.out', ...key];
+		const left = (await ends(DONE, fetch, `${lost.url} ${lying.url}`)).filter((line) => line.includes(' is left '));
+		assert.equal(left.length, 1, left);
+		assert.ok(left[0].startsWith(`warning: ${lying.url} is left for another node: `), left);
+		assert.ok(readFileSync(path('innocent.out')).equals(bytes));
+	} finally {
+		await lost.stop();
+		await lying.stop();
+	}
+});
+
+test('an outage is waited out, although another address leads to another chain', { timeout }, async () => {
+	const { key } = await producer('//WrongAddress');
+	const other = await LyingNode.start(node.url);
+	const serving = start(['serve', '--timeout', '1', ...key], `${wire.url} ${other.url}`);
+	try {
+		other.setLie((method, params, result) => (
+			method === 'chain_getBlockHash' && params[0] === 0 ? `0x${'12'.repeat(32)}` : result
+		));
+		await said(serving.lines, /^no dataset of this account has a policy/);
+		const trouble = said(serving.lines, /^no node answers at .*; reconnecting$|; trying again$/);
+		wire.silence();
+		assert.match(await trouble, /: no answer within 1 s; reconnecting$/);
+	} finally {
+		serving.child.kill();
+		await serving.ended;
+		await other.stop();
+	}
+});
+
 test('without a named chain, all addresses have to lead to the one that was used before', { timeout }, async () => {
 	const chains = path('config/isthmus');
 	const down = 'ws://127.0.0.1:1';
@@ -306,8 +390,8 @@ test('a transaction that is in a block, and that the node stops following, is re
 });
 
 test('a server that is no node is not reached', { timeout }, async () => {
-	for (const [name, onMessage] of [
-		['silent', () => {}],
+	for (const [name, onMessage, reason = /./] of [
+		['silent', () => {}, /: no answer within 1 s$/],
 		['closing', (socket) => socket.close()],
 		['babbling', (socket) => socket.send('{"hello":')],
 		['another', (socket, { id }) => socket.send(JSON.stringify({
@@ -320,6 +404,7 @@ test('a server that is no node is not reached', { timeout }, async () => {
 		const url = `ws://127.0.0.1:${server.address().port}`;
 		const [error] = await ends(UNREACHABLE, ['status', '--timeout', '1'], url);
 		assert.match(error, /^error: no node answers at .*: the server there does not answer as a node does: /, name);
+		assert.match(error, reason, name);
 		for (const socket of server.clients) socket.terminate();
 		server.close();
 	}

@@ -84,6 +84,8 @@ pub(crate) struct Inner {
 	pub(crate) finality: Mutex<Option<Finality>>,
 	/// A block that was proven a short while ago, and its state root.
 	pub(crate) proven: Mutex<Recent<(BlockId, H256)>>,
+	/// Set when all nodes proved only an old finalized block.
+	pub(crate) stalled: std::sync::Mutex<Recent<()>>,
 	/// Whether the user was told that the newest finalized block is old.
 	pub(crate) told_age: AtomicBool,
 	/// Receives what the user should know about the trust in the node.
@@ -177,6 +179,7 @@ impl Client {
 			memory,
 			finality: Mutex::default(),
 			proven: Mutex::default(),
+			stalled: std::sync::Mutex::default(),
 			told_age: AtomicBool::default(),
 			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
@@ -473,12 +476,6 @@ impl Client {
 		self.0.line.others()
 	}
 
-	/// Leaves a node for the next one, and tells the user why.
-	pub(crate) async fn leave(&self, url: String, reason: String) {
-		self.0.line.leave(&url).await;
-		self.tell(&Notice::Left { url, reason });
-	}
-
 	/// Asks a node something, and the other nodes if it [lies, lags or is damaged](Error::is_of_node).
 	pub(crate) async fn elsewhere<T, Asked>(
 		&self,
@@ -487,13 +484,12 @@ impl Client {
 	where
 		Asked: Future<Output = Result<T, Error>>,
 	{
-		let mut others = self.others();
+		let mut nodes = Nodes::of(self);
 		loop {
-			let url = self.url();
+			nodes.begin();
 			match ask().await {
-				Err(error) if others > 0 && error.is_of_node() => {
-					self.leave(url, error.to_string()).await;
-					others -= 1;
+				Err(error) if nodes.others() > 0 && error.is_of_node() => {
+					nodes.leave(error.to_string()).await;
 				}
 				done => return done,
 			}
@@ -511,6 +507,51 @@ impl Client {
 		params: RpcParams,
 	) -> Result<Answer, Error> {
 		Ok(self.0.rpc.request(method, params).await?)
+	}
+}
+
+/// The nodes that an operation may ask. Each is left once.
+pub(crate) struct Nodes<'a> {
+	client: &'a Client,
+	/// How many nodes there still are besides the one that is asked.
+	others: usize,
+	/// The address of the node that is asked.
+	asked: String,
+	/// How often the operation may still be repeated because it is not known which node is wrong.
+	unclear: usize,
+}
+
+impl<'a> Nodes<'a> {
+	pub(crate) fn of(client: &'a Client) -> Self {
+		Self {
+			client,
+			others: client.others(),
+			asked: String::new(),
+			unclear: client.others(),
+		}
+	}
+
+	/// Notes which node is asked.
+	pub(crate) fn begin(&mut self) {
+		self.asked = self.client.url();
+	}
+
+	/// Returns how many nodes there still are besides the one that is asked.
+	pub(crate) fn others(&self) -> usize {
+		self.others
+	}
+
+	/// Leaves the node that was asked for the next one, and tells the user why. If the connection went over to another
+	/// node meanwhile, leaves none: either may have given the answer.
+	pub(crate) async fn leave(&mut self, reason: String) {
+		let url = self.asked.clone();
+		if self.unclear > 0 && self.client.url() != url {
+			self.unclear -= 1;
+			return;
+		}
+		self.others = self.others.saturating_sub(1);
+		self.client.0.line.leave(&url).await;
+		self.client.tell(&Notice::Left { url, reason });
 	}
 }
 

@@ -17,7 +17,7 @@ use std::{
 use subxt::{
 	ext::jsonrpsee::{
 		client_transport::ws::{self, WsHandshakeError},
-		core::client::{async_client::PingConfig, Client as RpcConnection},
+		core::client::{async_client::PingConfig, Client as RpcConnection, Error as RpcError},
 	},
 	rpcs::{
 		client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
@@ -123,6 +123,27 @@ impl Line {
 		}
 	}
 
+	/// Passes on what came of a request. A connection over which a request is not answered counts as lost, although the
+	/// node answers pings.
+	async fn noted<T>(
+		&self,
+		connection: &Arc<RpcConnection>,
+		url: &str,
+		answer: Result<T, subxt::rpcs::Error>,
+	) -> Result<T, subxt::rpcs::Error> {
+		let error = match answer {
+			Ok(answer) => return Ok(answer),
+			Err(error) => error,
+		};
+		if is_unanswered(&error) {
+			let mut current = self.current.lock().await;
+			if Arc::ptr_eq(&current.connection, connection) {
+				current.is_left = true;
+			}
+		}
+		Err(self.named(url, error))
+	}
+
 	/// Returns the connection, or a new one if it was lost or its node is left: to the next node that answers.
 	async fn connection(&self) -> Result<Arc<RpcConnection>, subxt::rpcs::Error> {
 		let mut current = self.current.lock().await;
@@ -136,7 +157,7 @@ impl Line {
 			};
 			let (at, connection, _) = first_of(&self.urls, next, self.silence, &expect)
 				.await
-				.map_err(|error| subxt::rpcs::Error::Client(Box::new(error)))?;
+				.map_err(|errors| subxt::rpcs::Error::Client(Box::new(none_now(errors))))?;
 			self.at.store(at, Ordering::Relaxed);
 			*current = Current {
 				connection,
@@ -168,8 +189,8 @@ impl RpcClientT for Line {
 			self.requests.count(method);
 			let connection = self.connection().await?;
 			let url = self.url();
-			let asked = connection.request_raw(method, params).await;
-			asked.map_err(|error| self.named(&url, error))
+			let answer = connection.request_raw(method, params).await;
+			self.noted(&connection, &url, answer).await
 		})
 	}
 
@@ -183,8 +204,8 @@ impl RpcClientT for Line {
 			self.requests.count(sub);
 			let connection = self.connection().await?;
 			let url = self.url();
-			let asked = connection.subscribe_raw(sub, params, unsub).await;
-			asked.map_err(|error| self.named(&url, error))
+			let answer = connection.subscribe_raw(sub, params, unsub).await;
+			self.noted(&connection, &url, answer).await
 		})
 	}
 }
@@ -221,7 +242,8 @@ pub(crate) async fn connect(
 	silence: Duration,
 	expect: &Expect<'_>,
 ) -> Result<Arc<Line>, Error> {
-	let (at, connection, genesis) = first_of(urls, 0, silence, expect).await?;
+	let first = first_of(urls, 0, silence, expect).await;
+	let (at, connection, genesis) = first.map_err(none_of)?;
 	let current = Current {
 		connection,
 		is_left: false,
@@ -237,13 +259,13 @@ pub(crate) async fn connect(
 }
 
 /// Connects to the first address, from number `first` on and around, at which a node of the expected chain answers.
-/// Returns its number, the connection and the hash of the chain's first block.
+/// Returns its number, the connection and the hash of the chain's first block, or the errors of all addresses.
 async fn first_of(
 	urls: &[String],
 	first: usize,
 	silence: Duration,
 	expect: &Expect<'_>,
-) -> Result<(usize, Arc<RpcConnection>, [u8; 32]), Error> {
+) -> Result<(usize, Arc<RpcConnection>, [u8; 32]), Vec<Error>> {
 	let mut errors = Vec::new();
 	for at in (first..).map(|at| at % urls.len().max(1)).take(urls.len()) {
 		let opened = open(&urls[at], silence)
@@ -257,7 +279,7 @@ async fn first_of(
 			Err(error) => errors.push(error),
 		}
 	}
-	Err(none_of(errors))
+	Err(errors)
 }
 
 /// Returns the error if no address leads to a node of the chain: why the first node that answers is not one, or why
@@ -283,22 +305,46 @@ fn none_of(errors: Vec<Error>) -> Error {
 	}
 }
 
+/// Returns the error if no address leads to a node of the chain now, although one did before. One that cannot be reached
+/// may be the right one, and come back.
+fn none_now(mut errors: Vec<Error>) -> Error {
+	if errors.iter().any(Error::is_connection) {
+		errors.retain(Error::is_connection);
+	}
+	none_of(errors)
+}
+
+/// Returns whether a request was not answered in time.
+fn is_unanswered(error: &subxt::rpcs::Error) -> bool {
+	match error {
+		subxt::rpcs::Error::Client(error) => {
+			matches!(error.downcast_ref(), Some(RpcError::RequestTimeout))
+		}
+		_ => false,
+	}
+}
+
 /// Connects to a node, and asks for the hash of its chain's first block.
 async fn open(url: &str, silence: Duration) -> Result<(Arc<RpcConnection>, [u8; 32]), Error> {
 	let connection = dial(url, silence).await?;
 	let asked = RpcClient::new(Shared(connection.clone()));
-	let first: Result<H256, _> = asked.request("chain_getBlockHash", rpc_params![0]).await;
 	// A server that is silent, hangs up or answers something else is no node.
-	let first = first.map_err(|error| match Error::from(error) {
-		Error::Connection(reason)
-		| Error::Rpc {
-			message: reason, ..
-		} => Error::Unreachable {
-			url: shown(url),
-			reason: format!("the server there does not answer as a node does: {reason}"),
-		},
-		error => error,
-	})?;
+	let no_node = |reason: String| Error::Unreachable {
+		url: shown(url),
+		reason: format!("the server there does not answer as a node does: {reason}"),
+	};
+	let limit = CONNECTING.min(silence);
+	let first = asked.request::<H256>("chain_getBlockHash", rpc_params![0]);
+	let first = timeout(limit, first)
+		.await
+		.map_err(|_| no_node(format!("no answer within {} s", limit.as_secs())))?
+		.map_err(|error| match Error::from(error) {
+			Error::Connection(reason)
+			| Error::Rpc {
+				message: reason, ..
+			} => no_node(reason),
+			error => error,
+		})?;
 	Ok((connection, first.0))
 }
 
@@ -376,6 +422,19 @@ mod tests {
 		);
 		let other = Error::Incompatible("another chain".into());
 		let error = none_of(vec![unreachable("ws://a"), other]);
+		assert!(matches!(error, Error::Incompatible(_)), "{error}");
+	}
+
+	#[test]
+	fn a_lost_connection_stays_lost_although_another_address_leads_to_another_chain() {
+		let other = || Error::Incompatible("another chain".into());
+		let lost = Error::Unreachable {
+			url: "ws://a".into(),
+			reason: "refused".into(),
+		};
+		let error = none_now(vec![other(), lost]);
+		assert!(error.is_connection(), "{error}");
+		let error = none_now(vec![other(), other()]);
 		assert!(matches!(error, Error::Incompatible(_)), "{error}");
 	}
 

@@ -358,7 +358,7 @@ impl Error {
 				Unproven::Finality(_) | Unproven::Proof(_) | Unproven::Forged(_)
 			),
 			Error::Rpc { code, .. } => [NO_PROOF, BYTES_GONE].contains(code),
-			error => matches!(error, Error::WrongContent(_)),
+			error => matches!(error, Error::WrongContent(_) | Error::StateGone(_)),
 		}
 	}
 }

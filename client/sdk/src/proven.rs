@@ -6,8 +6,10 @@
 
 use crate::{
 	block::BlockId,
-	client::Client,
+	client::{Client, Nodes},
+	connection::reconnect_after,
 	error::{Error, NO_PROOF},
+	recent::Recent,
 	state::{Funds, State},
 	text::{bytes_from_hex, to_hex},
 	trust::{Notice, Unproven, OLD},
@@ -19,11 +21,11 @@ use isthmus_envelope::PublicKey;
 use isthmus_light::{storage, Finality, FinalityError, Hash, Proof, ProofError};
 use serde::Deserialize;
 use std::{
-	sync::{atomic::Ordering, Arc},
+	sync::{atomic::Ordering, Arc, PoisonError},
 	time::{Duration, Instant, SystemTime},
 };
 use subxt::{rpcs::rpc_params, utils::H256};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::sleep};
 
 /// How many entries to have proven in one request: the longest take 4 KiB.
 const AT_ONCE: usize = 256;
@@ -33,6 +35,10 @@ const LONGEST_KEY: usize = 512;
 const KEYS: u32 = 1000;
 /// How long a proven block is used again where an earlier one does as well.
 const MAX_AGE: Duration = Duration::from_secs(10);
+/// How many blocks an honest node may be behind another one, generously. Such a node is waited for.
+const JUST_BEHIND: BlockNumber = 16;
+/// How often to wait for such a node: 1, 2, 4 and 8 seconds.
+const WAITS: u32 = 4;
 /// How many proofs of finality to follow, one after another. Each has room for thousands of changes of the voters.
 pub(crate) const PROOFS: usize = 64;
 
@@ -96,24 +102,38 @@ impl Client {
 	/// Follows the votes for finality to the newest block that a node proves. A node that proves none, or only an old
 	/// one, is left for the next one.
 	async fn proven_head(&self) -> Result<(BlockId, H256), Error> {
-		let mut others = self.others();
+		let (mut nodes, mut waits) = (Nodes::of(self), 0);
 		loop {
-			let url = self.url();
+			nodes.begin();
 			let reason = match self.proven_by_this_node().await {
 				Ok((head, None)) => return Ok(head),
-				Ok((head, Some(notice))) if others == 0 => {
+				Ok((head, Some(notice))) if !self.leaves_old(nodes.others()) => {
 					if !self.0.told_age.swap(true, Ordering::Relaxed) {
 						self.tell(&notice);
 					}
 					return Ok(head);
 				}
-				Err(error) if others == 0 || !error.is_of_node() => return Err(error),
+				Err(error) if nodes.others() == 0 && waits < WAITS && is_just_behind(&error) => {
+					sleep(reconnect_after(waits)).await;
+					waits += 1;
+					continue;
+				}
+				Err(error) if nodes.others() == 0 || !error.is_of_node() => return Err(error),
 				Ok((_, Some(_))) => "its newest finalized block is old".into(),
 				Err(error) => error.to_string(),
 			};
-			self.leave(url, reason).await;
-			others -= 1;
+			nodes.leave(reason).await;
 		}
+	}
+
+	/// Returns whether a node is left because its newest finalized block is old.
+	fn leaves_old(&self, others: usize) -> bool {
+		let mut stalled = self
+			.0
+			.stalled
+			.lock()
+			.unwrap_or_else(PoisonError::into_inner);
+		leaves_old(others, &mut stalled, Instant::now())
 	}
 
 	/// Follows the votes for finality to the newest block that the node proves. Also returns what to tell the user if
@@ -355,6 +375,26 @@ fn refused(answer: Result<Answer, Error>) -> Result<Result<Answer, QueryRefusal>
 		Ok(answer) => Ok(Ok(answer)),
 		Err(Error::Query(refusal)) => Ok(Err(refusal)),
 		Err(error) => Err(error),
+	}
+}
+
+/// Returns whether a node is left because its newest finalized block is old. After all nodes proved only an old one, none
+/// is left for a while: the connection, with all that is in flight over it, would be replaced for nothing.
+fn leaves_old(others: usize, stalled: &mut Recent<()>, now: Instant) -> bool {
+	let is_stalled = stalled.get(OLD, now).is_some();
+	if others == 0 && !is_stalled {
+		stalled.set((), now);
+	}
+	others > 0 && !is_stalled
+}
+
+/// Returns whether a node has nearly caught up with what another one proved.
+fn is_just_behind(error: &Error) -> bool {
+	match error {
+		Error::Unproven(Unproven::Finality(FinalityError::Rollback { offered, known })) => {
+			known.saturating_sub(*offered) <= JUST_BEHIND
+		}
+		_ => false,
 	}
 }
 
@@ -764,5 +804,40 @@ impl Proven {
 			}
 		}
 		Ok(Err(refusal))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn nodes_that_all_stand_still_are_not_left_again_and_again() {
+		let (mut stalled, now) = (Recent::default(), Instant::now());
+		let mut leaves = |others, at| leaves_old(others, &mut stalled, now + at);
+		let second = Duration::from_secs(1);
+		// Of three nodes, two are left once.
+		assert_eq!(
+			[2, 1, 0].map(|others| leaves(others, second)),
+			[true, true, false]
+		);
+		for at in 2..600 {
+			assert!(!leaves(2, at * second), "left again after {at} s");
+		}
+		// Another one may have gone on since then.
+		assert!(leaves(2, OLD + second));
+	}
+
+	#[test]
+	fn only_a_node_that_nearly_caught_up_is_waited_for() {
+		let behind = |offered| {
+			let known = 1_000;
+			is_just_behind(&Unproven::from(FinalityError::Rollback { offered, known }).into())
+		};
+		assert!(behind(999) && behind(984));
+		assert!(!behind(983) && !behind(0));
+		assert!(!is_just_behind(
+			&Unproven::from(FinalityError::Malformed).into()
+		));
 	}
 }

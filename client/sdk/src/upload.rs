@@ -20,7 +20,7 @@ pub(crate) use stored::complete;
 use crate::{
 	account::Identity,
 	call::Call,
-	client::Client,
+	client::{Client, Nodes},
 	connection::{reconnect_after, RECONNECTIONS},
 	cost::{self, Prices},
 	error::{Error, Rejection, UploadError},
@@ -178,18 +178,18 @@ impl<'a> Upload<'a> {
 		length: u64,
 		progress: &mut impl Progress,
 	) -> Result<Stored, Error> {
-		let (mut attempts, mut connections, mut others) = (0, 0, self.client.others());
+		let (mut attempts, mut connections) = (0, 0);
+		let mut nodes = Nodes::of(self.client);
 		loop {
-			let url = self.client.url();
+			nodes.begin();
 			let mut progressed = Progressed {
 				progress,
 				any: false,
 			};
 			let error = match self.attempt(source, length, &mut progressed).await {
 				Err(error) if self.may_go_on(&error) => error,
-				Err(error) if others > 0 && error.is_of_node() => {
-					self.client.leave(url, error.to_string()).await;
-					others -= 1;
+				Err(error) if nodes.others() > 0 && error.is_of_node() => {
+					nodes.leave(error.to_string()).await;
 					continue;
 				}
 				done => return done,
