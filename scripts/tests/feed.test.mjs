@@ -10,6 +10,7 @@ import { createServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Keyring } from '@polkadot/api';
 import { blake2AsHex } from '@polkadot/util-crypto';
 import { makeAuthority, makeServerCertificate } from '../lib/certificates.mjs';
 import { Isthmus } from '../lib/isthmus.mjs';
@@ -178,6 +179,7 @@ describe('a server that misbehaves', () => {
 			/Broken: /,
 		],
 		'hangs up at once': [(request) => request.socket.destroy(), /Broken: /],
+		'has nothing new': [(_, response) => response.writeHead(304).end(), /Status: .* status 304/],
 		'is overloaded': [(_, response) => response.writeHead(503).end(), /Status: .* status 503/],
 	};
 	/** What a server does for longer than a second, and the error. */
@@ -336,6 +338,61 @@ describe('a value', () => {
 		proxy.cut();
 		server.give({ air: { pm25: 2 } });
 		await feed.reports(2);
+	});
+});
+
+describe('a report', () => {
+	test('whose outcome the command did not hear is paid for once', { timeout }, async (t) => {
+		const rpc = await Rpc.connect(node.url);
+		t.after(() => rpc.disconnect());
+		const bob = new Keyring({ type: 'sr25519' }).addFromUri('//Bob').address;
+		/** How many transactions Bob has sent, those in the pool among them. */
+		const sent = () => rpc.call('system_accountNextIndex', bob);
+		const proxy = await LyingNode.start(node.url);
+		t.after(() => proxy.stop());
+		const server = await endpoint(t);
+		server.give({ air: { pm25: 1 } });
+		await createSource('unheard');
+		const feed = running(t, feedFile('unheard.toml', 'unheard', server.port), ['--url', proxy.url]);
+		await feed.reports(1);
+		const before = await sent();
+		let cuts = 0;
+		proxy.setLie((method, _, result) => {
+			if (method === 'transactionWatch_v1_submitAndWatch' && cuts++ === 0) proxy.cut();
+			return result;
+		});
+		server.give({ air: { pm25: 2 } });
+		await feed.prints('stderr', /may still be included until block \d+; next attempt/);
+		await feed.prints('stderr', /pm25: 2, found in the chain/);
+		await feed.prints('stderr', /pm25: 2, as reported \d+ s ago/);
+		assert.equal(await sent(), before + 1);
+		server.give({ air: { pm25: 3 } });
+		assert.equal((await feed.reports(3)).fact, '3');
+		assert.equal(await sent(), before + 2);
+	});
+
+	test('of a new value that the chain would not take is an error', { timeout }, async (t) => {
+		const server = await endpoint(t);
+		server.give({ air: { pm25: 81 } });
+		await createSource('clock');
+		// Another program of the account has a clock that is ahead: by less than the minute that the chain allows.
+		const ahead = new Date(Date.now() + 50_000).toISOString();
+		await isthmus.ok('facts', 'report', 'clock', 'pm25', '80', '--observed', ahead.replace(/\..*/, 'Z'), '--key', '//Bob');
+		const { code, stdout, stderr } = await feedOnce(feedFile('clock.toml', 'clock', server.port));
+		assert.equal(code, FAILED, stderr);
+		assert.match(stderr, /TooSoon: 81 was observed no later than the value that is reported/);
+		assert.equal(stdout, '');
+	});
+
+	test('that another would leave out in between is warned of', { timeout }, async () => {
+		await createSource('gaps');
+		const warned = async (more) => {
+			const { code, stderr } = await feedOnce(feedFile('gaps.toml', 'gaps', 1, { more }));
+			assert.equal(code, FAILED);
+			return /warning: reports for gaps count for 1d,/.test(stderr);
+		};
+		assert.equal(await warned({ again: '20h', every: '4h' }), true);
+		assert.equal(await warned({ again: '20h', every: '3h' }), false);
 	});
 });
 

@@ -18,11 +18,15 @@ use https::{shown, Https, HttpsError};
 use isthmus_sdk::{
 	conditions::{Age, Name, Value},
 	envelope::random_bytes,
-	facts::{response_hash, Observation},
-	Error as SdkError, Identity, PalletError, Seconds,
+	facts::{response_hash, LastReport, Observation},
+	BlockNumber, Client, Error as SdkError, Identity, PalletError, Seconds,
 };
 use pace::{due, Due, Pace};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+	path::PathBuf,
+	sync::{Arc, Mutex, PoisonError},
+	time::Duration,
+};
 use tokio::{
 	sync::watch::{self, Receiver},
 	task::JoinSet,
@@ -76,6 +80,8 @@ struct Feed {
 	/// After how many seconds a value is reported again.
 	again: u32,
 	once: bool,
+	/// Held while a response is parsed: that can take dozens of times its length of memory, so one is parsed after another.
+	parsing: Mutex<()>,
 }
 
 /// A topic, and what was reported about it.
@@ -85,6 +91,15 @@ struct Line {
 	last: Option<(Value, Seconds)>,
 	/// What was observed and could not be reported yet.
 	pending: Option<Observation>,
+	/// A report that was sent and of which it is not known whether it is in a block.
+	unsure: Option<Unsure>,
+}
+
+/// A report that was sent, and whose outcome is not known.
+struct Unsure {
+	observation: Observation,
+	/// The last block that may include it; `None` if it was in a block already.
+	last: Option<BlockNumber>,
 }
 
 /// Runs the command.
@@ -109,6 +124,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		every: Duration::from_secs(config.every.0.into()),
 		again,
 		once: opts.once,
+		parsing: Mutex::new(()),
 	});
 	let (stop, stopped) = watch::channel(false);
 	let mut running = JoinSet::new();
@@ -120,7 +136,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 		tokio::select! {
 			ended = running.join_next() => match ended {
 				Some(Ok(true)) => {}
-				Some(_) => failed += 1,
+				Some(Ok(false)) => failed += 1,
+				// The topic would be silent from now on, so what started the command has to see it.
+				Some(Err(error)) => return Err(Error::failed(error)),
 				None => break,
 			},
 			() = signal() => {
@@ -184,20 +202,22 @@ async fn begin(
 			"reports for {name} count for {fresh}, so `again` has to be shorter"
 		)));
 	}
-	if config.every.0 >= source.fresh {
+	if again.saturating_add(config.every.0) >= source.fresh {
 		tell(format_args!(
-			"warning: reports for {name} count for {fresh}, and the endpoints are asked every {}: in between there is no fact",
+			"warning: reports for {name} count for {fresh}, and one that stays the same is repeated after {}, or up to {} later: in between there may be no fact",
+			Age(again),
 			config.every
 		));
 	}
 	let mut lines = Vec::new();
 	for topic in &config.topics {
-		let reports = proven.reports(name, &topic.name).await?;
-		let mine = reports.into_iter().find(|report| report.reporter == *me);
+		// Also a report that is not finalized yet is not made twice.
+		let last = context.client.last_report(me, name, &topic.name).await?;
 		lines.push(Line {
 			topic: topic.clone(),
-			last: mine.map(|report| (report.value, report.observed)),
+			last: last.report.map(|report| (report.value, report.observed)),
 			pending: None,
+			unsure: None,
 		});
 	}
 	Ok((again, lines))
@@ -247,30 +267,71 @@ impl Line {
 		feed: &Feed,
 		response: Result<Vec<u8>, HttpsError>,
 	) -> Result<(), String> {
-		let failure = match self.observe(response) {
+		let failure = match self.observe(feed, response) {
 			Ok(observation) => {
 				self.pending = Some(observation);
 				None
 			}
 			Err(error) => Some(error),
 		};
-		if let Some(observation) = self.pending.take() {
-			if let Err(error) = self.report(feed, &observation).await {
-				if !is_over(&error) {
-					self.pending = Some(observation);
-				}
-				let error = error.to_string();
-				return Err(failure.map_or(error.clone(), |failure| format!("{failure}; {error}")));
+		match (self.report_pending(feed).await, failure) {
+			(Ok(()), None) => Ok(()),
+			(Err(error), None) => Err(error),
+			(Ok(()), Some(failure)) => Err(failure),
+			(Err(error), Some(failure)) => Err(format!("{failure}; {error}")),
+		}
+	}
+
+	/// Reports what was observed and could not be reported yet.
+	async fn report_pending(&mut self, feed: &Feed) -> Result<(), String> {
+		self.settle(feed).await.map_err(|error| error.to_string())?;
+		let Some(observation) = self.pending.take() else {
+			return Ok(());
+		};
+		let reported = self.report(feed, &observation).await;
+		if let Err(Failure::Chain(error)) = &reported {
+			match outcome_of(error) {
+				Outcome::Over => {}
+				Outcome::NotSent => self.pending = Some(observation),
+				Outcome::Unsure(last) => self.unsure = Some(Unsure { observation, last }),
 			}
 		}
-		failure.map_or(Ok(()), Err)
+		reported.map_err(|error| error.to_string())
+	}
+
+	/// Finds out about a report whose outcome is not known: it is in the best chain, it can be in no block any more, or
+	/// it may still be included.
+	async fn settle(&mut self, feed: &Feed) -> Result<(), SdkError> {
+		let Some(Unsure { observation, last }) = &self.unsure else {
+			return Ok(());
+		};
+		let (client, me): (&Client, _) = (&feed.context.client, feed.identity.id());
+		let LastReport { block, report } = client
+			.last_report(me, &feed.source, &self.topic.name)
+			.await?;
+		let found = report.filter(|report| report.observed >= observation.observed);
+		if let Some(report) = found {
+			self.log(feed, &format!("{}, found in the chain", report.value));
+			self.last = Some((report.value, report.observed));
+			self.unsure = None;
+		} else if last.is_none_or(|last| block > last) {
+			let lost = self.unsure.take().map(|unsure| unsure.observation);
+			self.pending = self.pending.take().or(lost);
+		}
+		Ok(())
 	}
 
 	/// Returns what a response shows.
-	fn observe(&self, response: Result<Vec<u8>, HttpsError>) -> Result<Observation, String> {
+	fn observe(
+		&self,
+		feed: &Feed,
+		response: Result<Vec<u8>, HttpsError>,
+	) -> Result<Observation, String> {
 		let response = response.map_err(|error| error.to_string())?;
-		let value = pick::pick(&self.topic, &response)
-			.map_err(|error| format!("{error} ({})", shown(&self.topic.url)))?;
+		let parsing = feed.parsing.lock().unwrap_or_else(PoisonError::into_inner);
+		let picked = pick::pick(&self.topic, &response);
+		drop(parsing);
+		let value = picked.map_err(|error| format!("{error} ({})", shown(&self.topic.url)))?;
 		Ok(Observation {
 			value,
 			observed: now(),
@@ -279,17 +340,23 @@ impl Line {
 	}
 
 	/// Reports an observation, if that is due.
-	async fn report(&mut self, feed: &Feed, observation: &Observation) -> Result<(), SdkError> {
+	async fn report(&mut self, feed: &Feed, observation: &Observation) -> Result<(), Failure> {
 		let value = &observation.value;
-		match due(self.last.as_ref(), observation, feed.again) {
+		// A report that may be in a block counts, as it is paid for then.
+		let unsure = self
+			.unsure
+			.as_ref()
+			.map(|Unsure { observation, .. }| (observation.value.clone(), observation.observed));
+		match due(
+			unsure.as_ref().or(self.last.as_ref()),
+			observation,
+			feed.again,
+		) {
 			Due::Not(age) => {
 				self.log(feed, &format!("{value}, as reported {age} s ago"));
 				return Ok(());
 			}
-			Due::TooSoon => {
-				self.log(feed, &format!("{value}, too soon after the last report"));
-				return Ok(());
-			}
+			Due::TooSoon => return Err(Failure::TooSoon(value.clone())),
 			Due::First => self.log(feed, &format!("{value}, the first value")),
 			Due::Changed => self.log(feed, &format!("{value}, a new value")),
 			Due::Again => self.log(feed, &format!("{value}, as before, reported again")),
@@ -299,6 +366,7 @@ impl Line {
 		let pending = client.submit(&feed.identity.account, &call).await?;
 		let included = feed.context.included(pending).await?;
 		self.last = Some((value.clone(), observation.observed));
+		self.unsure = None;
 		let report = Reported::new(&feed.source, topic, observation, &included);
 		// It is reported already, so a full disk under the log does not stop the command.
 		if let Err(error) = feed.context.output.print(&report) {
@@ -308,8 +376,38 @@ impl Line {
 	}
 }
 
-/// Returns whether the chain will never take an observation: a later one has to be made.
-fn is_over(error: &SdkError) -> bool {
+/// Why an observation is not reported.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+	/// It is another value, observed no later than the one that is reported.
+	#[error("TooSoon: {0} was observed no later than the value that is reported")]
+	TooSoon(Value),
+	/// The node or the chain did not take it.
+	#[error(transparent)]
+	Chain(#[from] SdkError),
+}
+
+/// What became of an observation that could not be reported.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+	/// The chain will never take it: a later one has to be made.
+	Over,
+	/// It is in no block, and can be sent again.
+	NotSent,
+	/// It was sent, and may get into a block up to this one; or was in one, which may yet be replaced.
+	Unsure(Option<BlockNumber>),
+}
+
+fn outcome_of(error: &SdkError) -> Outcome {
 	use PalletError::{NotNewer, ObservedTooLongAgo};
-	matches!(error.refusal(), Some(NotNewer | ObservedTooLongAgo))
+	match error {
+		SdkError::Unconfirmed { last, .. } | SdkError::Behind { last, .. } => {
+			Outcome::Unsure(Some(*last))
+		}
+		SdkError::NotFinal { .. } => Outcome::Unsure(None),
+		error => match error.refusal() {
+			Some(NotNewer | ObservedTooLongAgo) => Outcome::Over,
+			_ => Outcome::NotSent,
+		},
+	}
 }

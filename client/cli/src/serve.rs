@@ -139,7 +139,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<(), Error> {
 	};
 	let reporter = Reporter {
 		context,
-		metrics: opts.metrics.map(|path| Metrics::new(path, identity.id())),
+		metrics: opts
+			.metrics
+			.map(|path| Metrics::new(path, identity.id()))
+			.transpose()?,
 	};
 	check_datasets(&context.client, identity.id(), limits.datasets.as_deref()).await?;
 	tell(format_args!("serving requests to {}", identity.id()));

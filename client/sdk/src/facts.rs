@@ -17,12 +17,21 @@
 //! ```
 
 use crate::{
-	call::Call, claim::Claim, client::Client, error::Error, manifest, proven::Proven, types::*,
+	block::BlockId,
+	call::Call,
+	claim::Claim,
+	client::Client,
+	error::Error,
+	manifest,
+	proven::Proven,
+	text::{bytes_from_hex, to_hex},
+	types::*,
 };
+use codec::DecodeAll;
 use isthmus_conditions::{Condition, FactTest, Name, Node, Truth, Value, World};
 use isthmus_light::storage;
 use std::collections::{BTreeMap, BTreeSet};
-use subxt::ext::scale_encode::EncodeAsType;
+use subxt::{ext::scale_encode::EncodeAsType, rpcs::rpc_params};
 
 pub use crate::{
 	event::Reported,
@@ -161,6 +170,46 @@ impl Client {
 		let arguments = (*subject, kind.as_str());
 		let call = self.call(FACTS, "revoke_credential", arguments).await?;
 		Ok(call.claiming(Claim::Credential(subject.0, kind.to_string())))
+	}
+}
+
+/// What an account last reported, after the best block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastReport {
+	/// The best block's number.
+	pub block: BlockNumber,
+	/// The report; `None` if there is none.
+	pub report: Option<Report>,
+}
+
+impl Client {
+	/// Returns an account's last report for a source about a topic, after the best block: also one that is not finalized
+	/// yet. It is what the node says. What decides something is read with [`Proven::reports`].
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Incompatible`] if the reports are not as this crate knows them, and the node's error.
+	pub async fn last_report(
+		&self,
+		reporter: &AccountId,
+		source: &Name,
+		topic: &Name,
+	) -> Result<LastReport, Error> {
+		let BlockId { number, hash } = self.best().await?.block();
+		let key = to_hex(&storage::reports(source, topic));
+		let found: Option<String> = self
+			.request("state_getStorage", rpc_params![key, hash])
+			.await?;
+		let reports = found.map_or(Some(Vec::new()), |hex| {
+			Vec::<Report>::decode_all(&mut &bytes_from_hex(&hex)?[..]).ok()
+		});
+		let reports = reports.ok_or_else(|| Error::Incompatible("unknown reports".into()))?;
+		Ok(LastReport {
+			block: number,
+			report: reports
+				.into_iter()
+				.find(|report| report.reporter == *reporter),
+		})
 	}
 }
 

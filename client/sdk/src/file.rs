@@ -1,26 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Files that are replaced in one step, so that neither a crash nor another program sees a part of one.
 
+use isthmus_envelope::on_disk;
 use std::{
 	fs::File,
 	io::{self, ErrorKind, Read, Write},
 	path::Path,
 };
 
-/// Writes bytes to a file in place of what was there.
+/// Writes bytes to a file in place of what was there. Only its owner may read it.
 ///
 /// # Errors
 ///
-/// Returns the error of the file or of its folder, which then has the old file.
+/// Returns an error of kind [`ErrorKind::InvalidInput`] if something is there that is not a regular file, and the error
+/// of the file or of its folder.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-	let folder = path
-		.parent()
-		.filter(|folder| !folder.as_os_str().is_empty());
-	let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+	write(path, bytes, &tempfile::Builder::new())
+}
+
+/// Does the same as [`replace`] with a file that other users may read, as far as this process's mask allows.
+///
+/// # Errors
+///
+/// Returns the errors of [`replace`].
+pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
+	let mut builder = tempfile::Builder::new();
+	#[cfg(unix)]
+	builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+	write(path, bytes, &builder)
+}
+
+/// Writes bytes to a new file, and gives it the name of the old one.
+fn write(path: &Path, bytes: &[u8], builder: &tempfile::Builder) -> io::Result<()> {
+	let path = &on_disk::target(path)?;
+	let mut file = builder.tempfile_in(on_disk::folder(path))?;
 	file.write_all(bytes)?;
 	file.as_file().sync_all()?;
 	file.persist(path)?;
-	Ok(())
+	on_disk::sync_name(path)
 }
 
 /// Reads a file of at most `longest` bytes; `None` if there is none.
@@ -38,5 +55,51 @@ pub(crate) fn read(path: &Path, longest: u64) -> io::Result<Option<Vec<u8>>> {
 			"the file is too long",
 		)),
 		false => Ok(Some(bytes)),
+	}
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+	use super::*;
+	use std::{
+		fs,
+		os::unix::fs::{symlink, PermissionsExt},
+	};
+
+	#[test]
+	fn others_read_what_is_published_and_nothing_else() {
+		let folder = tempfile::tempdir().unwrap();
+		let [private, public, plain] =
+			["private", "public", "plain"].map(|name| folder.path().join(name));
+		let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+		fs::write(&plain, b"").unwrap();
+		replace(&private, b"1").unwrap();
+		// Twice: what is replaced has the permissions, too.
+		publish(&public, b"1").unwrap();
+		publish(&public, b"2").unwrap();
+		assert_eq!(mode(&private), 0o600);
+		// The process's mask counts for what is published as for any other file.
+		assert_eq!(mode(&public), mode(&plain) & 0o644);
+		assert_eq!(fs::read(&public).unwrap(), b"2");
+	}
+
+	#[test]
+	fn what_is_no_file_is_not_replaced_and_a_link_stays() {
+		let folder = tempfile::tempdir().unwrap();
+		let [socket, device, link, file] =
+			["socket", "device", "link", "file"].map(|name| folder.path().join(name));
+		let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+		symlink("/dev/null", &device).unwrap();
+		symlink(&file, &link).unwrap();
+		fs::write(&file, b"old").unwrap();
+		for path in [&socket, &device] {
+			let error = publish(path, b"new").unwrap_err();
+			assert_eq!(error.kind(), ErrorKind::InvalidInput, "{path:?}");
+			replace(path, b"new").unwrap_err();
+		}
+		assert!(fs::symlink_metadata(&device).unwrap().is_symlink());
+		publish(&link, b"new").unwrap();
+		assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+		assert_eq!(fs::read(&file).unwrap(), b"new");
 	}
 }

@@ -167,7 +167,8 @@ impl<W: Watch> Server<'_, W> {
 		let now = best.block().number;
 		let tip = every(|after| best.requests_to(self.owner.id(), after)).await?;
 		let open: HashSet<_> = tip.iter().map(|entry| entry.id).collect();
-		for (request, asked) in self.memory.look(&open, &self.watched, now)? {
+		let (gone, saved) = self.memory.look(&open, &self.watched, now);
+		for (request, asked) in gone {
 			let outcome = Err(Error::OutcomeUnknown);
 			self.watch.served(Served {
 				request,
@@ -175,6 +176,7 @@ impl<W: Watch> Server<'_, W> {
 				outcome,
 			});
 		}
+		saved?;
 		if !self.is_done() {
 			let proven = self.client.proven().await?;
 			for entry in self.settled(&proven, tip).await? {
@@ -244,7 +246,7 @@ impl<W: Watch> Server<'_, W> {
 		asked: Request,
 	) -> Result<(), Error> {
 		let answered = match self.answer(best, proven, id, &asked).await {
-			Ok(call) => self.send(id, &asked, call).await,
+			Ok(call) => self.send(id, &asked, call, best.block().number).await,
 			Err(error) => Err(error),
 		};
 		match answered {
@@ -274,8 +276,14 @@ impl<W: Watch> Server<'_, W> {
 	}
 
 	/// Sends the answer to a request. It is remembered first: its keys are public as soon as it is sent, so it counts
-	/// whatever ends this program.
-	async fn send(&mut self, id: RequestId, asked: &Request, call: Call) -> Result<Pending, Error> {
+	/// whatever ends this program. If it was certainly not sent, it does not count.
+	async fn send(
+		&mut self,
+		id: RequestId,
+		asked: &Request,
+		call: Call,
+		block: BlockNumber,
+	) -> Result<Pending, Error> {
 		let last = call.last.unwrap_or(asked.valid_until);
 		let sent = Sent {
 			asked: asked.clone(),
@@ -283,11 +291,17 @@ impl<W: Watch> Server<'_, W> {
 		};
 		self.memory.send(id, sent, now())?;
 		let submitted = self.client.submit(&self.owner.account, &call).await;
-		if submitted
-			.as_ref()
-			.is_err_and(|error| !matches!(error, Error::Unconfirmed { .. }))
-		{
-			self.memory.take_back(id)?;
+		match &submitted {
+			// It may be included.
+			Ok(_) | Err(Error::Unconfirmed { .. }) => {}
+			Err(error)
+				if error.is_connection()
+					|| matches!(error, Error::TooLate { .. } | Error::Io(_)) =>
+			{
+				self.memory.take_back(id)?;
+			}
+			// The node has seen it, and does not take it any better in the next block.
+			Err(_) => self.memory.refused(id, block)?,
 		}
 		submitted
 	}
@@ -345,23 +359,20 @@ impl<W: Watch> Server<'_, W> {
 		let Some(asked) = self.memory.asked(request) else {
 			return Ok(());
 		};
-		match &outcome {
-			Ok(_) => self.memory.granted_one(request)?,
-			Err(Error::Refused(_)) => self.memory.refused(request, now)?,
+		let saved = match &outcome {
+			Ok(_) => self.memory.granted_one(request),
+			Err(Error::Refused(_)) => self.memory.refused(request, now),
+			Err(error) if error.is_connection() => return outcome.map(drop),
 			// It may still be included: `Memory::look` finds out later.
-			Err(_) => {}
-		}
-		match outcome {
-			Err(error) if error.is_connection() => Err(error),
-			outcome => {
-				self.watch.served(Served {
-					request,
-					asked,
-					outcome,
-				});
-				Ok(())
-			}
-		}
+			Err(_) => Ok(()),
+		};
+		// It is granted, even if that cannot be written.
+		self.watch.served(Served {
+			request,
+			asked,
+			outcome,
+		});
+		saved
 	}
 }
 

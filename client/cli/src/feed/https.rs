@@ -81,7 +81,7 @@ pub(super) enum HttpsError {
 		/// How many redirects are allowed.
 		allowed: u8,
 	},
-	/// The server redirects to an address without HTTPS, or to none.
+	/// The server redirects to an address without HTTPS.
 	#[error("NotHttps: {at} redirects to an address that does not begin with https://")]
 	NotHttps {
 		/// The address.
@@ -116,7 +116,7 @@ pub(super) struct Https {
 /// A response within the bounds, or the address to ask instead.
 enum Answer {
 	Body(Vec<u8>),
-	Elsewhere(Option<Url>),
+	Elsewhere(Url),
 }
 
 /// Returns an address without its query.
@@ -170,10 +170,12 @@ impl Https {
 		loop {
 			let to = match self.ask(&url).await? {
 				Answer::Body(body) => return Ok(body),
-				Answer::Elsewhere(to) => to.filter(|to| to.scheme() == "https"),
+				Answer::Elsewhere(to) => to,
 			};
 			let at = shown(&url);
-			let to = to.ok_or_else(|| HttpsError::NotHttps { at: at.clone() })?;
+			if to.scheme() != "https" {
+				return Err(HttpsError::NotHttps { at });
+			}
 			let allowed = self.redirects;
 			left = left.checked_sub(1).ok_or_else(|| HttpsError::Redirect {
 				at,
@@ -214,8 +216,9 @@ impl Https {
 		};
 		let response = sender.send_request(request).await.map_err(broken)?;
 		let status = response.status();
-		if status.is_redirection() {
-			return Ok(Answer::Elsewhere(location(url, &response)));
+		// Some of the statuses from 300 to 399 name no address.
+		if let Some(to) = location(url, &response).filter(|_| status.is_redirection()) {
+			return Ok(Answer::Elsewhere(to));
 		}
 		if !status.is_success() {
 			return Err(HttpsError::Status {

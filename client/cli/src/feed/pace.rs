@@ -52,7 +52,7 @@ pub(super) enum Due {
 	Changed,
 	/// It is the last value, which will soon be too old.
 	Again,
-	/// It was observed in the same second as the last one, or before: the chain would not take it.
+	/// It is another value, observed in the same second as the last one or before: the chain would not take it.
 	TooSoon,
 	/// It is the last value, which was reported this many seconds ago.
 	Not(Seconds),
@@ -65,9 +65,9 @@ pub(super) fn due(last: Option<&(Value, Seconds)>, new: &Observation, again: u32
 	};
 	let age = new.observed.saturating_sub(*observed);
 	match *value == new.value {
-		_ if new.observed <= *observed => Due::TooSoon,
+		false if new.observed <= *observed => Due::TooSoon,
 		false => Due::Changed,
-		true if age >= again.into() => Due::Again,
+		true if age >= again.max(1).into() => Due::Again,
 		true => Due::Not(age),
 	}
 }
@@ -108,5 +108,7 @@ mod tests {
 		assert_eq!(due(Some(&last), &new(80, 1_060), 60), Due::Again);
 		assert_eq!(due(Some(&last), &new(81, 1_000), 60), Due::TooSoon);
 		assert_eq!(due(Some(&last), &new(81, 900), 60), Due::TooSoon);
+		// The same value in the same second is no news, however often it is reported.
+		assert_eq!(due(Some(&last), &new(80, 1_000), 0), Due::Not(0));
 	}
 }

@@ -2,8 +2,9 @@
 //! The metrics of `isthmus serve`: a file in the text format of Prometheus, version 0.0.4, for the textfile collector of
 //! its node exporter.
 
-use crate::stderr::tell;
+use crate::{error::Error, stderr::tell};
 use isthmus_sdk::{
+	envelope::on_disk,
 	file, io_words,
 	serve::{Look, Served},
 	AccountId, Balance, UNIT,
@@ -30,8 +31,14 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-	pub(super) fn new(path: PathBuf, account: &AccountId) -> Self {
-		Self {
+	/// Begins to count.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the path leads to something that is not a regular file, such as a device.
+	pub(super) fn new(path: PathBuf, account: &AccountId) -> Result<Self, Error> {
+		on_disk::target(&path).map_err(|error| Error::file(&path, &error))?;
+		Ok(Self {
 			path,
 			account: account.to_string(),
 			answered: 0,
@@ -41,7 +48,7 @@ impl Metrics {
 			look: None,
 			looked: 0,
 			is_lost: false,
-		}
+		})
 	}
 
 	/// Counts the outcome of a request.
@@ -72,7 +79,7 @@ impl Metrics {
 
 	/// Writes the file. The requests are served without it, too.
 	fn write(&mut self) {
-		let written = file::replace(&self.path, self.text().as_bytes());
+		let written = file::publish(&self.path, self.text().as_bytes());
 		if let Err(error) = &written {
 			if !self.is_lost {
 				let path = self.path.display();
@@ -143,12 +150,13 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
 	use super::*;
+	use std::path::Path;
 
 	#[test]
 	fn the_file_has_every_metric_once_with_its_help_and_type() {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("isthmus.prom");
-		let mut metrics = Metrics::new(path.clone(), &[1; 32].into());
+		let mut metrics = Metrics::new(path.clone(), &[1; 32].into()).unwrap();
 		metrics.failed();
 		metrics.looked(&Look {
 			block: 7,
@@ -176,6 +184,10 @@ mod tests {
 			(value("errors_total"), value("funds_ist"), value("granted")),
 			("1", "1.5", "5")
 		);
+		// A folder or a device is not replaced.
+		for path in [folder.path(), Path::new("/dev/null")] {
+			assert!(Metrics::new(path.into(), &[1; 32].into()).is_err());
+		}
 		// A file that cannot be written does not stop the command, and is told once.
 		metrics.path = folder.path().join("missing/isthmus.prom");
 		metrics.failed();

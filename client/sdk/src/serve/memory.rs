@@ -199,19 +199,28 @@ impl Memory {
 		!self.noted.sent.contains_key(&id) && !self.noted.waiting.get(&id).is_some_and(waits)
 	}
 
-	/// Records that an answer is about to be sent.
+	/// Records that an answer is about to be sent. If that cannot be written, nothing is recorded.
 	pub(super) fn send(&mut self, id: RequestId, sent: Sent, now: Seconds) -> Result<(), Error> {
 		let answers = &mut self.noted.answers;
 		answers.retain(|(at, _)| at.abs_diff(now) < HOUR);
 		answers.push((now, sent.asked.consumer));
 		self.noted.sent.insert(id, sent);
-		Ok(self.save()?)
+		let saved = self.save();
+		if saved.is_err() {
+			self.noted.sent.remove(&id);
+			self.noted.answers.pop();
+		}
+		Ok(saved?)
 	}
 
-	/// Records that an answer was not sent after all, or not accepted. It still counts in its hour: its keys may have
-	/// been seen.
+	/// Records that an answer was not sent after all. It does not count in its hour.
 	pub(super) fn take_back(&mut self, id: RequestId) -> Result<(), Error> {
-		self.noted.sent.remove(&id);
+		if let Some(Sent { asked, .. }) = self.noted.sent.remove(&id) {
+			let answers = &mut self.noted.answers;
+			if let Some(newest) = answers.iter().rposition(|(_, to)| *to == asked.consumer) {
+				answers.remove(newest);
+			}
+		}
 		Ok(self.save()?)
 	}
 
@@ -222,7 +231,7 @@ impl Memory {
 		Ok(self.save()?)
 	}
 
-	/// Records that the chain refused an answer.
+	/// Records that the chain or the node refused an answer. It still counts in its hour: its keys may have been seen.
 	pub(super) fn refused(&mut self, id: RequestId, now: BlockNumber) -> Result<(), Error> {
 		self.noted.sent.remove(&id);
 		let waiting = self.noted.waiting.entry(id).or_default();
@@ -235,19 +244,19 @@ impl Memory {
 	/// worth a write: after a restart it is found out again.
 	pub(super) fn unanswered(&mut self, id: RequestId, now: BlockNumber, reason: String) -> bool {
 		let waiting = self.noted.waiting.entry(id).or_default();
-		waiting.again = now.saturating_add(AFTER_NOTHING);
+		waiting.again = waiting.again.max(now.saturating_add(AFTER_NOTHING));
 		std::mem::replace(&mut waiting.reported, reason.clone()) != reason
 	}
 
 	/// Removes requests that are no longer open, and settles the answers that no task waits for: an answer
 	/// whose request is closed counts as granted and is returned; an answer that is no longer valid can be
-	/// sent again.
+	/// sent again. Also returns whether the memory could be written.
 	pub(super) fn look(
 		&mut self,
 		open: &HashSet<RequestId>,
 		watched: &HashSet<RequestId>,
 		now: BlockNumber,
-	) -> Result<Vec<(RequestId, Request)>, Error> {
+	) -> (Vec<(RequestId, Request)>, io::Result<()>) {
 		let noted = &mut self.noted;
 		let before = (noted.waiting.len(), noted.sent.len());
 		noted.waiting.retain(|id, _| open.contains(id));
@@ -267,10 +276,9 @@ impl Memory {
 			.sent
 			.retain(|id, sent| !alone(id, sent) || now < sent.last);
 		noted.granted = noted.granted.saturating_add(gone.len() as u64);
-		if before != (noted.waiting.len(), noted.sent.len()) {
-			self.save()?;
-		}
-		Ok(gone)
+		let is_same = before == (noted.waiting.len(), noted.sent.len());
+		let saved = if is_same { Ok(()) } else { self.save() };
+		(gone, saved)
 	}
 }
 
@@ -314,7 +322,10 @@ mod tests {
 		assert!(!memory.is_due(7, BlockNumber::MAX));
 		assert!(memory.is_due(8, now));
 		// Requests that are not open are removed.
-		memory.look(&HashSet::new(), &HashSet::new(), now).unwrap();
+		memory
+			.look(&HashSet::new(), &HashSet::new(), now)
+			.1
+			.unwrap();
 		assert!(memory.noted.waiting.is_empty());
 	}
 
@@ -325,6 +336,10 @@ mod tests {
 		assert!(!memory.is_due(7, 10 + AFTER_NOTHING - 1));
 		assert!(memory.is_due(7, 10 + AFTER_NOTHING));
 		assert!(!memory.unanswered(7, 30, "no key".into()));
+		// One that was refused waits for longer.
+		memory.refused(7, 30).unwrap();
+		memory.unanswered(7, 30, "no key".into());
+		assert!(!memory.is_due(7, 30 + AFTER_REFUSAL - 1));
 		assert!(memory.unanswered(7, 40, "no funds".into()));
 	}
 
@@ -342,22 +357,19 @@ mod tests {
 		assert!(!memory.has_room(&limits));
 		// The first request was answered; nothing is known about the second one yet.
 		let open = HashSet::from([8]);
-		let gone = memory.look(&open, &HashSet::new(), 19).unwrap();
+		let (gone, _) = memory.look(&open, &HashSet::new(), 19);
 		assert_eq!((gone.len(), gone[0].0), (1, 7));
 		assert_eq!(memory.granted(), 2);
 		assert!(!memory.has_room(&limits) && !memory.is_due(8, 19));
 		// An answer that a task waits for is left to that task.
 		let watched = HashSet::from([8]);
-		assert!(memory
-			.look(&open, &watched, 20 + UNHEARD)
-			.unwrap()
-			.is_empty());
+		assert!(memory.look(&open, &watched, 20 + UNHEARD).0.is_empty());
 		assert!(!memory.is_due(8, 20 + UNHEARD));
-		assert!(memory.look(&open, &HashSet::new(), 20).unwrap().is_empty());
+		assert!(memory.look(&open, &HashSet::new(), 20).0.is_empty());
 		assert!(memory.has_room(&limits) && memory.is_due(8, 20));
 		// But if the task has heard nothing for too long, the answer can be sent again.
 		memory.noted.sent.insert(8, sent(20));
-		memory.look(&open, &watched, 20 + UNHEARD + 1).unwrap();
+		memory.look(&open, &watched, 20 + UNHEARD + 1).1.unwrap();
 		assert!(memory.is_due(8, 20 + UNHEARD + 1));
 	}
 
@@ -370,20 +382,44 @@ mod tests {
 		};
 		let [reader, other] = [[2; 32], [3; 32]].map(AccountId::from);
 		let mut memory = Memory::default();
-		let hour = 10 * HOUR;
+		let hour = 100 * HOUR;
 		assert!(memory.is_within(&limits, &reader, hour));
 		memory.send(1, sent(20), hour).unwrap();
 		memory.send(2, sent(20), hour + 60).unwrap();
 		assert!(!memory.is_within(&limits, &reader, hour + 60));
 		assert!(memory.is_within(&limits, &other, hour + 60));
-		// What was not accepted counts, too: its keys may have been seen.
+		// What was not sent after all does not count.
 		memory.send(3, sent(20), hour + 60).unwrap();
+		assert!(!memory.is_within(&limits, &other, hour + 60));
 		memory.take_back(3).unwrap();
+		assert!(memory.is_within(&limits, &other, hour + 60));
+		assert!(!memory.is_within(&limits, &reader, hour + 60));
+		// What was refused counts: its keys may have been seen.
+		memory.send(3, sent(20), hour + 60).unwrap();
+		memory.refused(3, 10).unwrap();
 		assert!(!memory.is_within(&limits, &other, hour + 60));
 		assert!(memory.is_within(&limits, &other, hour + HOUR));
 		assert!(memory.is_within(&limits, &reader, hour + 60 + HOUR));
 		// The clock was set back by a day.
 		assert!(memory.is_within(&limits, &reader, hour - 24 * HOUR));
+	}
+
+	#[test]
+	fn what_cannot_be_written_is_not_sent_and_what_happened_is_still_reported() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("memory");
+		let mut memory = Memory::in_file(&path, &[7; 32], &[1; 32].into()).unwrap();
+		memory.send(5, sent(20), 100).unwrap();
+		drop(folder);
+		let limits = Limits {
+			per_hour: Some(2),
+			..Limits::default()
+		};
+		memory.send(6, sent(20), 100).unwrap_err();
+		assert!(memory.is_due(6, 10) && memory.is_within(&limits, &[2; 32].into(), 100));
+		let (gone, saved) = memory.look(&HashSet::new(), &HashSet::new(), 10);
+		saved.unwrap_err();
+		assert_eq!((gone.len(), memory.granted()), (1, 1));
 	}
 
 	#[test]
