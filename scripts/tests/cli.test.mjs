@@ -411,6 +411,8 @@ describe('errors that help', () => {
 		const when = ['--when', 'before(2027)'];
 		const place = /expected a time.* before\(2027\) \^{4}$/;
 		assert.match((await refused(USAGE, 'authorize', '--to', owner.uri, '--leaves', '0..1', ...when)).error, place);
+		const answer = ['authorize', '0', '--when', 'before(2027-01-01)'];
+		assert.match((await refused(USAGE, ...answer)).error, /cannot be used with/);
 	});
 
 	test('funds that are missing are named, and no fee is paid for what is known to fail', { timeout }, async () => {

@@ -212,6 +212,8 @@ test('a request can be made only once, and must be answered as requested', { tim
 		// The answer to another request under the same number, as on another branch of the chain.
 		assert.rejects(authorize(whole, 1_000_000, { id: request, digest: hex(new Uint8Array(32)) }), { name: 'NotAsRequested' }),
 		assert.rejects(authorize(whole, TERM), { name: 'ShorterThanRequested' }),
+		// Not even sealed.
+		assert.rejects(client.authorize(school, master, company.address, whole, { term: TERM, request, condition: {} }), RangeError),
 		assert.rejects(client.submit(stranger, calls.cancelRequest(request)), { name: 'UnknownRequest' }),
 		assert.rejects(client.submit(company, calls.rejectRequest(request, '')), { name: 'UnknownRequest' }),
 	]);

@@ -115,7 +115,8 @@ pub struct Terms {
 	pub until: Option<Seconds>,
 	/// The request that the grant answers, if any, and its digest.
 	pub request: Option<Answered>,
-	/// The condition under which the grant is good, if any: it is suspended while the condition is not met.
+	/// The condition under which the grant is good, if any: it is suspended while the condition is not met. The chain
+	/// refuses one in the answer to a request (`ConditionNotRequested`).
 	pub condition: Option<Condition>,
 }
 

@@ -473,16 +473,19 @@ mod calls {
 		///   answer no other request. The reader and the scope must match the request, and the term must be
 		///   at least the requested one.
 		/// - `condition`: an optional condition under which the grant is good. While it is not met, or depends on a fact
-		///   that is missing, the grant is suspended and queries under it are refused. It can test time, at most
-		///   `MAX_WATCHED` different facts and credentials of the reader. It takes a deposit from this account until the
-		///   grant ends. Must be none if the reader pays.
+		///   that is missing, the grant is suspended and queries under it are refused. It can test at most `MAX_WATCHED`
+		///   different facts, credentials of the reader and dates, together. It takes a deposit from this account until
+		///   the grant ends. Must be none if this grant answers a request, which does not ask for one.
 		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(13)]
 		#[pallet::weight(
-			T::WeightInfo::add_authorize_to_full_list().saturating_add(match condition {
-				Some(_) => T::WeightInfo::attach(),
-				None => Weight::zero(),
-			})
+			// The grant whose place is taken may be overdue and still under a condition.
+			T::WeightInfo::add_authorize_to_full_list()
+				.saturating_add(T::WeightInfo::detach())
+				.saturating_add(match condition {
+					Some(_) => T::WeightInfo::attach(),
+					None => Weight::zero(),
+				})
 		)]
 		pub fn add_authorize(
 			origin: OriginFor<T>,

@@ -59,6 +59,14 @@ impl<AccountId> Outside<AccountId> for () {
 	fn make_fact(_: &FactName, _: &FactName, _: Value) {}
 }
 
+/// What a test of a condition depends on.
+#[derive(PartialEq)]
+enum Watched<'a> {
+	Date(Seconds),
+	Fact(&'a FactName, &'a FactName, Option<u32>),
+	Credential(&'a Account, &'a FactName),
+}
+
 /// What a condition about an account is evaluated on.
 struct Ground<'a, T: Config> {
 	account: &'a T::AccountId,
@@ -118,14 +126,15 @@ impl<T: Config> Pallet<T> {
 		(truth, ground.changes.get())
 	}
 
-	/// Checks that the condition of a grant tests what this pallet watches, and not too much of it.
+	/// Checks that the condition of a grant tests what this pallet watches, and not too much of it. What brings looks for
+	/// which no one pays counts, too: different dates, and different ages of one fact.
 	pub(crate) fn check_watched(condition: &Condition) -> Result<(), Error<T>> {
 		let mut watched = Vec::new();
 		for test in condition.tests() {
 			let what = match test {
-				Node::Before(_) | Node::After(_) => continue,
-				Node::Fact(FactTest { source, topic, .. }) => (source, topic).encode(),
-				Node::Credential { issuer, kind } => (issuer, kind).encode(),
+				Node::Before(time) | Node::After(time) => Watched::Date(*time),
+				Node::Fact(fact) => Watched::Fact(&fact.source, &fact.topic, fact.oldest),
+				Node::Credential { issuer, kind } => Watched::Credential(issuer, kind),
 				_ => return Err(Error::<T>::ConditionNotWatched),
 			};
 			if !watched.contains(&what) {
@@ -134,7 +143,7 @@ impl<T: Config> Pallet<T> {
 		}
 		ensure!(
 			watched.len() <= MAX_WATCHED as usize,
-			Error::<T>::TooManyFacts
+			Error::<T>::TooManyWatched
 		);
 		Ok(())
 	}
@@ -169,6 +178,15 @@ impl<T: Config> Pallet<T> {
 		causes
 	}
 
+	/// Returns for how many entries a new place pays where this many wait: one, and double that for each tenth of
+	/// `MaxWaiting` that is taken. So the last places, which someone would take to keep out all others, are dear.
+	fn price_of_place(waiting: u32) -> u32 {
+		let most = u64::from(T::MaxWaiting::get()).max(1);
+		let tenths = u64::from(waiting).saturating_mul(10) / most;
+		// Fewer than `MaxWaiting` wait, so that there are at most nine.
+		1 << tenths.min(9)
+	}
+
 	/// Holds the deposit for a condition from the owner of the dataset that it guards.
 	pub(crate) fn attach(
 		condition: Condition,
@@ -176,13 +194,12 @@ impl<T: Config> Pallet<T> {
 		owner: &T::AccountId,
 	) -> Result<Attached<BalanceOf<T>>, DispatchError> {
 		Self::check_watched(&condition)?;
-		let causes = Self::causes(&condition, about);
-		for cause in &causes {
+		let mut places = 0_u32;
+		for cause in &Self::causes(&condition, about) {
 			let waiting = Crowds::<T>::get(cause).map_or(0, |crowd| crowd.waiting);
 			ensure!(waiting < T::MaxWaiting::get(), Error::<T>::TooManyWaiting);
+			places.saturating_accrue(Self::price_of_place(waiting));
 		}
-		// There are a few of them.
-		let places = causes.len() as u32;
 		let deposit = Self::deposit(Footprint::condition(places, condition.encoded_size()));
 		Self::hold(HoldReason::Condition, owner, deposit)?;
 		Ok(Attached { condition, deposit })
@@ -314,8 +331,11 @@ impl<T: Config> Pallet<T> {
 		turn.saturating_add(T::WeightInfo::carry_out().saturating_mul(entries.into()))
 	}
 
-	/// Carries out more of what waits, until this weight is used up.
+	/// Carries out more of what waits, until this weight is used up, but never for longer than an eighth of a block.
+	/// One report begins a round of up to `MaxWaiting` looks and pays for a few of them, so the rest must leave blocks
+	/// their room.
 	pub(crate) fn carry_out_rest(room: Weight) -> Weight {
+		let room = room.min(T::BlockWeights::get().max_block / 8);
 		let look = T::DbWeight::get().reads(2);
 		let (mut first, mut end) = QueueEnds::<T>::get();
 		if room.any_lt(look) || first == end || Migrating::<T>::exists() {

@@ -155,11 +155,13 @@ mod errors {
 		/// The condition of a grant can test time, facts and credentials. It is not looked at when grants, payments or
 		/// counts change.
 		ConditionNotWatched,
-		/// The condition of a grant can test at most `MAX_WATCHED` different facts and credentials.
-		TooManyFacts,
+		/// The condition of a grant can test at most four (`MAX_WATCHED`) different facts, credentials and dates, together.
+		/// A fact that is tested with two different ages counts as two.
+		TooManyWatched,
 		/// Too many conditions wait for this fact, its source or this credential already.
 		TooManyWaiting,
-		/// A grant that the reader pays for cannot be suspended by a condition that the reader did not ask for.
-		ConditionOnPaidTerm,
+		/// A grant that answers a request cannot be under a condition: the request does not ask for one. Grant access
+		/// without a request instead.
+		ConditionNotRequested,
 	}
 }

@@ -274,6 +274,11 @@ impl<T: Config> Pallet<T> {
 			request.offer.is_zero() || grant.until.is_none(),
 			Error::<T>::DateOnPaidTerm
 		);
+		// The agreement is the request's digest, which says nothing of a condition.
+		ensure!(
+			grant.condition.is_none(),
+			Error::<T>::ConditionNotRequested
+		);
 		Self::forget_request(answered.id, &request);
 		// At other rates than the request's, the grant takes no more than the request held.
 		let deposit = Self::deposit(Footprint::grant(grant.sealed_keys.len()));
@@ -284,7 +289,6 @@ impl<T: Config> Pallet<T> {
 		if request.offer.is_zero() {
 			return Ok(());
 		}
-		ensure!(grant.condition.is_none(), Error::<T>::ConditionOnPaidTerm);
 		T::Currency::transfer_on_hold(
 			&HoldReason::Offer.into(),
 			&request.consumer,
@@ -608,6 +612,11 @@ impl<T: Config> Pallet<T> {
 			sold.paid = sold.paid.max(grant.paid_from);
 			sold.until = sold.until.max(grant.paid_until);
 		}
+		// It never widens. A grant of an earlier runtime says that it was paid for when its term ends.
+		if let Some(narrow) = &mut narrow {
+			narrow.paid = narrow.paid.min(counted.paid);
+			narrow.until = narrow.until.min(counted.until);
+		}
 		SoldRanges::<T>::set(place, narrow);
 		Ok(())
 	}
@@ -650,8 +659,9 @@ impl<T: Config> Pallet<T> {
 		if room.any_lt(look) || !Backlog::<T>::exists() {
 			return look.min(room);
 		}
-		// The last entry may be a grant with a condition.
-		let last = T::WeightInfo::on_initialize_idle().saturating_add(Self::weight_of_condition());
+		// The last entry begins when steps are left, and may be a grant with a condition.
+		let last =
+			T::WeightInfo::on_initialize_idle().saturating_add(Self::weight_of_settling(1));
 		let room = room.saturating_sub(look.saturating_add(last));
 		let steps = room.checked_div_per_component(&Self::weight_of_step());
 		let steps = steps.unwrap_or(0).saturated_into::<u32>();

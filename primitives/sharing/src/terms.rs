@@ -65,7 +65,7 @@ pub const REQUEST_ENTRIES: u32 = 4;
 /// and the grantee's list, and one for its place on the agenda.
 pub const GRANT_ENTRIES: u32 = 4;
 const _: () = assert!(REQUEST_ENTRIES <= GRANT_ENTRIES && MAX_TEXT_SIZE <= MAX_SEALED_KEYS_SIZE);
-/// How many different facts and credentials the condition of a grant may test.
+/// How many different facts, credentials and dates the condition of a grant may test, together.
 pub const MAX_WATCHED: u32 = 4;
 /// The maximum number of sibling hashes in the proof that a chunk is in its record's manifest.
 pub const MAX_PROOF: u32 = MAX_CHUNKS.ilog2();

@@ -74,11 +74,13 @@ export const Grants = (Base) =>
 		 * @param {{dataset: number, epoch: number, from: number, to: number}} scope
 		 * @param {{term: number, request?: number, until?: Date, condition?: object}} terms The minimum term in blocks; the
 		 * number of the request that this answers, if any; an earlier date on which the grant expires, if any; and the
-		 * condition under which it is good, if any, as `parse` of conditions.mjs returns it.
+		 * condition under which it is good, if any, as `parse` of conditions.mjs returns it. An answer has none.
+		 * @throws {RangeError} if it answers a request and has a condition, before anything is sealed.
 		 * @throws {EndsTooSoon} if the request may end before the answer is included in a block.
 		 * @throws {AnotherRequest} if the request was not made to this owner, by this reader, for this range.
 		 */
 		async authorize(signer, master, grantee, scope, { term, request = null, until = null, condition = null }) {
+			if (request !== null && condition !== null) throw new RangeError('the answer to a request has no condition: the request names none');
 			const { dataSharing } = this.api.tx;
 			const open = request === null ? null : await this.#settled(request);
 			if (open !== null) this.#checkAnswers(open, { owner: signer.publicKey, consumer: this.accountBytes(grantee), scope });

@@ -6,7 +6,11 @@ use crate::{
 	mock::{Error, *},
 	*,
 };
-use frame_support::{assert_noop, assert_ok, traits::Hooks, weights::Weight};
+use frame_support::{
+	assert_noop, assert_ok,
+	traits::{Get, Hooks},
+	weights::Weight,
+};
 use isthmus_conditions::Truth;
 use isthmus_sharing::{terms::Footprint, QueryError};
 use polkadot_sdk::*;
@@ -127,6 +131,31 @@ fn a_condition_takes_a_deposit_until_its_grant_ends() {
 }
 
 #[test]
+fn the_last_places_of_a_source_are_dear() {
+	with_dataset(|| {
+		MaxWaiting::set(20);
+		let price = |reader| {
+			let before = held(HoldReason::Condition, SCHOOL);
+			assert_ok!(submit(SCHOOL, authorize_while(reader, SMOG)));
+			held(HoldReason::Condition, SCHOOL) - before
+		};
+		let length = codec::Encode::encoded_size(&condition(SMOG));
+		let of = |places| Sharing::deposit(Footprint::condition(places, length));
+		// A place for the fact, and one for its source.
+		for waiting in 0..20 {
+			let reader = [COMPANY, RIVAL][waiting % 2];
+			assert_eq!(price(reader), of(2 << (waiting / 2)), "{waiting}");
+		}
+		// Each gets back what it paid.
+		for grant in 0..20 {
+			assert_ok!(submit(SCHOOL, SharingCall::revoke { grant }));
+		}
+		assert_eq!(held(HoldReason::Condition, SCHOOL), 0);
+		assert_eq!(price(COMPANY), of(2));
+	});
+}
+
+#[test]
 fn a_condition_that_cannot_be_watched_is_refused() {
 	let zeros = "00".repeat(32);
 	with_dataset(|| {
@@ -142,7 +171,7 @@ fn a_condition_that_cannot_be_watched_is_refused() {
 			let facts: Vec<_> = (0..count).map(|n| format!("fact(s{n}, t) > 0")).collect();
 			authorize_while(COMPANY, &facts.join(" and "))
 		};
-		assert_noop!(submit(SCHOOL, facts(5)), Error::TooManyFacts);
+		assert_noop!(submit(SCHOOL, facts(5)), Error::TooManyWatched);
 		assert_ok!(submit(SCHOOL, facts(4)));
 		MaxWaiting::set(1);
 		assert_noop!(submit(SCHOOL, facts(1)), Error::TooManyWaiting);
@@ -152,7 +181,30 @@ fn a_condition_that_cannot_be_watched_is_refused() {
 }
 
 #[test]
-fn what_a_reader_pays_for_is_not_suspended() {
+fn dates_and_ages_count_among_what_is_watched() {
+	with_dataset(|| {
+		let give = |text: &str| submit(SCHOOL, authorize_while(COMPANY, text));
+		let dates = "after(2027-01-01) or before(2028-01-01) or after(2029-01-01)";
+		assert_ok!(give(&format!("{dates} or {SMOG}")));
+		assert_ok!(give(&format!("{dates} or not after(2027-01-01) or {SMOG}")));
+		let ages = "fact(weather/beijing, t, 10m) > 0 or fact(weather/beijing, t, 9m) > 0";
+		assert_ok!(give(&format!("{ages} or after(2027-01-01) or {SMOG}")));
+		for text in [
+			format!("{dates} or before(2030-01-01) or {SMOG}"),
+			format!("{ages} or fact(weather/beijing, t, 8m) > 0 or after(2027-01-01) or {SMOG}"),
+			(2027..2032)
+				.map(|year| format!("after({year}-01-01)"))
+				.collect::<Vec<_>>()
+				.join(" or "),
+		] {
+			let call = authorize_while(COMPANY, &text);
+			assert_noop!(submit(SCHOOL, call), Error::TooManyWatched);
+		}
+	});
+}
+
+#[test]
+fn an_answer_is_under_no_condition() {
 	with_dataset(|| {
 		assert_ok!(submit(COMPANY, request(scope(0, 9), 500)));
 		assert_ok!(submit(COMPANY, request(scope(0, 8), 0)));
@@ -163,15 +215,13 @@ fn what_a_reader_pays_for_is_not_suspended() {
 			}
 			call
 		};
-		assert_noop!(
-			submit(SCHOOL, answer(0, scope(0, 9))),
-			Error::ConditionOnPaidTerm
-		);
-		// The owner pays for the condition, also in an answer.
-		assert_ok!(submit(SCHOOL, answer(1, scope(0, 8))));
-		assert_eq!(state(0), GrantState::Suspended);
-		assert!(held(HoldReason::Condition, SCHOOL) > 0);
-		assert_eq!(held(HoldReason::Condition, COMPANY), 0);
+		// Nor if the reader pays nothing: the digest of its request stands for an agreement without a condition.
+		for (id, scope) in [(0, scope(0, 9)), (1, scope(0, 8))] {
+			assert_noop!(
+				submit(SCHOOL, answer(id, scope)),
+				Error::ConditionNotRequested
+			);
+		}
 	});
 }
 
@@ -305,6 +355,12 @@ fn anyone_can_have_a_condition_looked_at() {
 
 /// Gives this many grants that wait for one fact, each to another reader.
 fn crowd(count: u64) {
+	pallet_balances::Pallet::<Test>::force_set_balance(
+		frame_system::RawOrigin::Root.into(),
+		SCHOOL,
+		1_000_000_000,
+	)
+	.unwrap();
 	for reader in 100..100 + count {
 		EncryptionKeys::<Test>::insert(
 			reader,
@@ -327,12 +383,6 @@ fn suspended() -> usize {
 #[test]
 fn a_thousand_grants_that_wait_for_one_fact_are_carried_out_in_time() {
 	with_dataset(|| {
-		pallet_balances::Pallet::<Test>::force_set_balance(
-			frame_system::RawOrigin::Root.into(),
-			SCHOOL,
-			1_000_000_000,
-		)
-		.unwrap();
 		report("weather/beijing", 80);
 		crowd(1_000);
 		assert_eq!(suspended(), 0);
@@ -352,6 +402,80 @@ fn a_thousand_grants_that_wait_for_one_fact_are_carried_out_in_time() {
 			assert_eq!(Sharing::do_try_state(), Ok(()));
 		}
 		assert!(blocks > 1, "there was too much room for a test");
+	});
+}
+
+#[test]
+fn a_round_takes_an_eighth_of_a_block_at_most() {
+	with_dataset(|| {
+		report("weather/beijing", 80);
+		crowd(400);
+		report("weather/beijing", 70);
+		type Weights = <Test as frame_system::Config>::BlockWeights;
+		let block = <Weights as Get<frame_system::limits::BlockWeights>>::get().max_block;
+		let used = Sharing::on_idle(System::block_number(), Weight::MAX);
+		assert!(used.all_lte(block / 8), "{used:?} of {block:?}");
+		assert!((1..400).contains(&suspended()), "{}", suspended());
+	});
+}
+
+#[test]
+fn what_is_overdue_does_not_hold_up_a_round() {
+	with_dataset(|| {
+		crowd(20);
+		for reader in 100..120 {
+			for to in 1..=10 {
+				assert_ok!(submit(SCHOOL, authorize(reader, scope(0, to), 3, None)));
+			}
+		}
+		run_to(3);
+		report("weather/beijing", 80);
+		let left = || {
+			let grants = Grants::<Test>::iter_values();
+			let active = grants.filter(|grant| !grant.state.has_ended());
+			(active.count(), suspended())
+		};
+		let (active, waiting) = left();
+		let room = Sharing::weight_of_change().saturating_mul(4);
+		Sharing::on_idle(3, room);
+		let (still_active, still_waiting) = left();
+		assert!(still_active < active, "{still_active} of {active}");
+		assert!(still_waiting < waiting, "{still_waiting} of {waiting}");
+	});
+}
+
+#[test]
+fn the_agenda_takes_no_more_than_its_room() {
+	with_dataset(|| {
+		for reader in 0..60 {
+			let mut call = authorize_while(COMPANY, SMOG);
+			if let SharingCall::add_authorize {
+				grantee, expiry, ..
+			} = &mut call
+			{
+				*grantee = [COMPANY, RIVAL][reader % 2];
+				*expiry = 3;
+			}
+			// A reader has at most 16 grants on an epoch.
+			if reader % 30 == 29 {
+				assert_ok!(submit(SCHOOL, SharingCall::start_epoch { dataset: 0 }));
+			}
+			if let SharingCall::add_authorize { scope, .. } = &mut call {
+				scope.epoch = Datasets::<Test>::get(SCHOOL, 0).expect("it exists").epoch;
+			}
+			assert_ok!(submit(SCHOOL, call));
+		}
+		run_to(3);
+		let quarter = Sharing::weight_of_step().ref_time() / 4;
+		for quarters in 1.. {
+			if !Backlog::<Test>::exists() {
+				break;
+			}
+			let room = Weight::from_parts(quarter.saturating_mul(quarters), u64::MAX);
+			let used = Sharing::catch_up_agenda(3, room);
+			assert!(used.all_lte(room), "{used:?} of {room:?}");
+		}
+		assert!((0..60).all(|id| state(id) == GrantState::Expired));
 	});
 }
 
@@ -409,6 +533,10 @@ fn a_grant_under_a_condition_weighs_more_and_the_agenda_does_less() {
 	let weight = |call: SharingCall| call.get_dispatch_info().call_weight.ref_time();
 	let plain = weight(authorize(COMPANY, scope(0, 100), 1_000, None));
 	assert!(weight(authorize_while(COMPANY, SMOG)) > plain);
+	// The grant whose place it takes may be under a condition, too.
+	type Weights = <Test as Config>::WeightInfo;
+	let most = Weights::add_authorize_to_full_list() + Weights::detach();
+	assert!(plain >= most.ref_time());
 	with_dataset(|| {
 		for _ in 0..6 {
 			let mut call = authorize_while(COMPANY, SMOG);

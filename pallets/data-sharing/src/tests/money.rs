@@ -547,6 +547,30 @@ fn what_is_sold_is_narrowed_to_the_grants_that_are_left() {
 	});
 }
 
+/// A grant of an earlier runtime says that it was paid for when its term ends.
+#[test]
+fn what_is_counted_again_never_widens() {
+	with_dataset(|| {
+		let grant = bought(1000);
+		Grants::<Test>::mutate(grant, |stored| {
+			let stored = stored.as_mut().unwrap();
+			(stored.paid, stored.paid_from, stored.firm) = (0, stored.paid_until, true);
+		});
+		let before = SoldRanges::<Test>::get((SCHOOL, 0, 0));
+		run_to(2);
+		assert_ok!(submit(SCHOOL, store(3)));
+		let recount = SharingCall::recount_sold {
+			dataset: 0,
+			epoch: 0,
+			grants: vec![grant].try_into().unwrap(),
+		};
+		assert_ok!(submit(SCHOOL, recount));
+		assert_eq!(SoldRanges::<Test>::get((SCHOOL, 0, 0)), before);
+		// It was stored after the payment.
+		assert_ok!(submit(SCHOOL, remove(3)));
+	});
+}
+
 #[test]
 fn what_was_not_paid_for_can_be_removed() {
 	with_dataset(|| {
