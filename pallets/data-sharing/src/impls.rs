@@ -275,10 +275,7 @@ impl<T: Config> Pallet<T> {
 			Error::<T>::DateOnPaidTerm
 		);
 		// The agreement is the request's digest, which says nothing of a condition.
-		ensure!(
-			grant.condition.is_none(),
-			Error::<T>::ConditionNotRequested
-		);
+		ensure!(grant.condition.is_none(), Error::<T>::ConditionNotRequested);
 		Self::forget_request(answered.id, &request);
 		// At other rates than the request's, the grant takes no more than the request held.
 		let deposit = Self::deposit(Footprint::grant(grant.sealed_keys.len()));
@@ -660,8 +657,7 @@ impl<T: Config> Pallet<T> {
 			return look.min(room);
 		}
 		// The last entry begins when steps are left, and may be a grant with a condition.
-		let last =
-			T::WeightInfo::on_initialize_idle().saturating_add(Self::weight_of_settling(1));
+		let last = T::WeightInfo::on_initialize_idle().saturating_add(Self::weight_of_settling(1));
 		let room = room.saturating_sub(look.saturating_add(last));
 		let steps = room.checked_div_per_component(&Self::weight_of_step());
 		let steps = steps.unwrap_or(0).saturated_into::<u32>();
