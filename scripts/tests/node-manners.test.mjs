@@ -302,7 +302,7 @@ test('leaves the database and the ports of a running node alone', { timeout }, a
 
 	const free = ['--dev', '--tmp', '--no-telemetry'];
 	const [rpc, peers] = [String(node.port), `/ip4/127.0.0.1/tcp/${node.peerPort}`];
-	const taken = (service, option) => new RegExp(`cannot listen for ${service} at 127\\.0\\.0\\.1:\\d+: Address already in use .*\`${option}\``);
+	const taken = (service, option) => new RegExp(`cannot listen for ${service} at 127\\.0\\.0\\.1:\\d+: Address already in use\\..*\`${option}\``);
 	await refuses([...free, '--no-prometheus', '--port', '0', '--rpc-port', rpc], taken('RPC', '--rpc-port'));
 	await refuses([...free, '--no-prometheus', '--rpc-port', '0', '--listen-addr', peers], taken('peers', '--port'));
 	const metrics = ['--prometheus-port', rpc];
