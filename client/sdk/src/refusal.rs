@@ -135,6 +135,10 @@ pallet_errors! {
 	NameSpaces,
 	RecordPaidFor,
 	NotAllSold,
+	ConditionNotWatched,
+	TooManyWatched,
+	TooManyWaiting,
+	ConditionNotRequested,
 	[FACTS]
 	NameTaken,
 	UnknownSource,
@@ -239,6 +243,12 @@ fn in_words(error: &PalletError) -> Option<String> {
 		SourceIsClosed => "The source is closed, and has no facts.",
 		NotReporter => "The account does not report for the source.",
 		ProducerIsVerifier => "The producer is a verifier, or has applied to become one.",
+		TooManyWatched => {
+			"The condition of a grant can test at most four different facts, credentials and dates, together. A fact that is tested with two different ages counts as two."
+		}
+		RecordPaidFor => {
+			"A reader paid for access to the record, and its term is not over. Revoke its grant first, which pays back the rest."
+		}
 		Other { pallet, name } if pallet == "Balances" && name == "InsufficientBalance" => NO_FUNDS,
 		_ => return None,
 	};

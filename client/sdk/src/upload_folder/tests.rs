@@ -76,11 +76,11 @@ fn an_error_names_its_file_once() {
 	let missing = folder.path().join("missing");
 	let name = missing.display().to_string();
 	let source = || std::io::Error::other("broken");
-	for error in [
-		LocalFolder::open(&missing).unwrap_err(),
-		UploadFolderError::of_file(source().into(), &missing, RecordKey::zero()),
-	] {
-		assert!(matches!(error, UploadFolderError::Io { .. }));
+	let unreadable = LocalFolder::open(&missing).unwrap_err();
+	assert!(matches!(unreadable, UploadFolderError::Unreadable(_)));
+	let broken = UploadFolderError::of_file(source().into(), &missing, RecordKey::zero());
+	assert!(matches!(broken, UploadFolderError::Io { .. }));
+	for error in [unreadable, broken] {
 		assert_eq!(error.to_string().matches(&name).count(), 1, "{error}");
 	}
 }

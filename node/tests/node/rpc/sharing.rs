@@ -129,13 +129,13 @@ fn every_refusal_has_its_own_code() {
 		Refusal::NotAllowed(QueryError::Expired),
 		Refusal::NotAllowed(QueryError::Revoked),
 		Refusal::NotAllowed(QueryError::Incomplete),
-		Refusal::NotAllowed(QueryError::Suspended),
 		Refusal::NoSuchChunk {
 			first: 1,
 			arrived: 1,
 		},
 		Refusal::BytesGone(hash),
 		Refusal::TooManyQueries,
+		Refusal::NotAllowed(QueryError::Suspended),
 	];
 	for (number, refusal) in (7101..).zip(refusals) {
 		let reason = refusal.code().1;
