@@ -3,19 +3,18 @@
 // fee is paid for a transaction that is known to fail.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { Isthmus } from '../lib/isthmus.mjs';
 import { LocalNode } from '../lib/node.mjs';
 import { Client } from '../lib/sharing.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 300_000;
 const [DONE, FAILED, REFUSED] = [0, 1, 4];
-const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE ?? ''), 'isthmus');
 
 let node;
 let client;
@@ -25,17 +24,9 @@ let folder;
 async function run(args, machine = 'here') {
 	const runtime = join(folder, `machine-${machine}`);
 	mkdirSync(runtime, { recursive: true });
-	const env = { ...process.env, ISTHMUS_URL: node.url, ISTHMUS_KEY: '', HOME: runtime };
-	const child = spawn(program, ['--json', ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
-	const [out, err] = [[], []];
-	child.stdout.on('data', (data) => out.push(data));
-	child.stderr.on('data', (data) => err.push(data));
-	const code = await new Promise((resolve, reject) => {
-		child.once('error', reject);
-		child.once('close', resolve);
-	});
-	const lines = (data) => String(Buffer.concat(data)).trim().split('\n').filter(Boolean);
-	return { code, stdout: lines(out), stderr: lines(err) };
+	const { code, stdout, stderr } = await new Isthmus(node.url, folder).run(['--json', ...args], { HOME: runtime });
+	const lines = (text) => text.trim().split('\n').filter(Boolean);
+	return { code, stdout: lines(stdout), stderr: lines(stderr) };
 }
 
 /** Runs the command, checks that it succeeds, and returns the objects that it prints. */
