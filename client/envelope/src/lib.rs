@@ -32,7 +32,7 @@
 //!
 //! 1. From a [`MasterSecret`], a root ([`EpochRoot`]) is derived for each dataset and epoch, and
 //!    from the root a key for each of 2^32 leaves ([`tree`]). A record is encrypted under its
-//!    leaf's key ([`record`]).
+//!    leaf's key ([`record`]), for the chain or for a store outside it ([`object`]).
 //! 2. A grant seals the few tree nodes that cover a range of leaves to B's public key ([`grant`],
 //!    [`keys`]). From them, B can derive the key of every leaf in the range, and of no leaf outside
 //!    it.
@@ -63,6 +63,7 @@ pub mod grant;
 pub mod key_file;
 pub mod keys;
 pub mod master;
+pub mod object;
 pub mod on_disk;
 pub mod record;
 pub mod seed;
@@ -79,6 +80,7 @@ pub use grant::{open_grant, seal_grant, GrantError, GrantScope};
 pub use key_file::{KeyFile, KeyFileError, Secrets};
 pub use keys::{EncryptionKeyPair, EncryptionSecret, KeyError, KeyId, PublicKey, Suite};
 pub use master::MasterSecret;
+pub use object::{ObjectCipher, ObjectHeader};
 pub use record::{
 	decrypt_value, encrypt_value, Decryptor, Encryptor, Header, RecordContext, RecordError,
 };

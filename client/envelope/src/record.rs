@@ -229,38 +229,59 @@ impl Header {
 }
 
 /// Returns `N` bytes of a header, starting at `at`.
-fn field<const N: usize>(header: &[u8; Header::LEN], at: usize) -> [u8; N] {
+pub(crate) fn field<const N: usize>(header: &[u8; Header::LEN], at: usize) -> [u8; N] {
 	core::array::from_fn(|i| header[at + i])
-}
-
-/// A header bound to its place, with the key for its chunks.
-struct Chunks {
-	header: Header,
-	key: LessSafeKey,
-	/// The associated data. Its last 4 bytes are the chunk's number, set for each chunk.
-	aad: [u8; AAD_LEN],
 }
 
 /// Length of the associated data: header, genesis hash, owner, record key, version, chunk number.
 const AAD_LEN: usize = Header::LEN + 32 + 32 + 32 + 4 + 4;
 
+/// The labels of a format's keys.
+pub(crate) struct Labels {
+	/// HKDF info of the key that encrypts the chunks.
+	pub(crate) key: &'static [u8],
+	/// HKDF info of the commitment to the leaf's key.
+	pub(crate) commitment: &'static [u8],
+}
+
+/// The labels of a record.
+const LABELS: Labels = Labels {
+	key: KEY_LABEL,
+	commitment: COMMITMENT_LABEL,
+};
+
 /// Derives the key of the chunks and the commitment, both from the leaf's key and the salt.
-fn chunk_key(leaf: &LeafKey, salt: &[u8; 32]) -> (LessSafeKey, [u8; 32]) {
+pub(crate) fn chunk_key(
+	leaf: &LeafKey,
+	salt: &[u8; 32],
+	labels: &Labels,
+) -> (LessSafeKey, [u8; 32]) {
 	let prk = derive::extract(salt, leaf.secret());
-	let key: Secret = derive::expand(&prk, &[KEY_LABEL]);
+	let key: Secret = derive::expand(&prk, &[labels.key]);
 	let key = UnboundKey::new(&AES_256_GCM, &key[..])
 		.expect("an AES-256 key has 32 bytes, as this one does; qed");
 	(
 		LessSafeKey::new(key),
-		*derive::expand(&prk, &[COMMITMENT_LABEL]),
+		*derive::expand(&prk, &[labels.commitment]),
 	)
 }
 
-impl Chunks {
-	fn new(header: Header, key: LessSafeKey, context: &RecordContext) -> Self {
+/// The key for the chunks of a record or an object, bound to their place.
+pub(crate) struct ChunkCipher {
+	key: LessSafeKey,
+	/// The associated data. Its last 4 bytes are the chunk's number, set for each chunk.
+	aad: [u8; AAD_LEN],
+}
+
+impl ChunkCipher {
+	pub(crate) fn new(
+		header: &[u8; Header::LEN],
+		key: LessSafeKey,
+		context: &RecordContext,
+	) -> Self {
 		let mut aad = [0; AAD_LEN];
 		let parts: [&[u8]; 5] = [
-			&header.to_bytes(),
+			header,
 			&context.genesis,
 			&context.owner,
 			&context.key,
@@ -271,7 +292,7 @@ impl Chunks {
 			aad[at..at + part.len()].copy_from_slice(part);
 			at += part.len();
 		}
-		Self { header, key, aad }
+		Self { key, aad }
 	}
 
 	fn aad(&self, chunk: u32) -> Aad<[u8; AAD_LEN]> {
@@ -282,11 +303,52 @@ impl Chunks {
 
 	/// Returns `0^7 ‖ number ‖ last`. Every encryption has its own key, so the number alone makes the
 	/// nonce unique.
-	fn nonce(&self, chunk: u32) -> Nonce {
+	fn nonce(chunk: u32, last: bool) -> Nonce {
 		let mut nonce = [0; NONCE_LEN];
 		nonce[7..11].copy_from_slice(&chunk.to_be_bytes());
-		nonce[11] = u8::from(chunk + 1 == self.header.chunks());
+		nonce[11] = u8::from(last);
 		Nonce::assume_unique_for_key(nonce)
+	}
+
+	/// Encrypts a chunk in place and returns its tag.
+	pub(crate) fn seal(&self, chunk: u32, last: bool, data: &mut [u8]) -> [u8; TAG_LEN] {
+		let tag = self
+			.key
+			.seal_in_place_separate_tag(Self::nonce(chunk, last), self.aad(chunk), data)
+			.expect("a chunk has at most 1 MiB, and AES-GCM takes 64 GiB; qed");
+		let mut bytes = [0; TAG_LEN];
+		bytes.copy_from_slice(tag.as_ref());
+		bytes
+	}
+
+	/// Decrypts a chunk with its tag in place, and returns the plaintext.
+	pub(crate) fn open<'a>(
+		&self,
+		chunk: u32,
+		last: bool,
+		data: &'a mut [u8],
+	) -> Result<&'a [u8], RecordError> {
+		self.key
+			.open_in_place(Self::nonce(chunk, last), self.aad(chunk), data)
+			.map(|plain| &*plain)
+			.map_err(|_| RecordError::NotAuthentic { chunk })
+	}
+}
+
+/// A header bound to its place, with the key for its chunks.
+struct Chunks {
+	header: Header,
+	cipher: ChunkCipher,
+}
+
+impl Chunks {
+	fn new(header: Header, key: LessSafeKey, context: &RecordContext) -> Self {
+		let cipher = ChunkCipher::new(&header.to_bytes(), key, context);
+		Self { header, cipher }
+	}
+
+	fn is_last(&self, chunk: u32) -> bool {
+		chunk + 1 == self.header.chunks()
 	}
 
 	/// Checks that a chunk has the length that its place requires.
@@ -305,21 +367,13 @@ impl Chunks {
 	/// Encrypts a chunk in place and returns its tag.
 	fn seal(&self, chunk: u32, data: &mut [u8]) -> Result<[u8; TAG_LEN], RecordError> {
 		self.check_len(chunk, 0, data.len())?;
-		let tag = self
-			.key
-			.seal_in_place_separate_tag(self.nonce(chunk), self.aad(chunk), data)
-			.expect("a chunk has at most 1 MiB, and AES-GCM takes 64 GiB; qed");
-		let mut bytes = [0; TAG_LEN];
-		bytes.copy_from_slice(tag.as_ref());
-		Ok(bytes)
+		Ok(self.cipher.seal(chunk, self.is_last(chunk), data))
 	}
 
 	/// Decrypts a chunk with its tag in place. The plaintext precedes the tag.
 	fn open(&self, chunk: u32, data: &mut [u8]) -> Result<(), RecordError> {
 		self.check_len(chunk, TAG_LEN, data.len())?;
-		self.key
-			.open_in_place(self.nonce(chunk), self.aad(chunk), data)
-			.map_err(|_| RecordError::NotAuthentic { chunk })?;
+		self.cipher.open(chunk, self.is_last(chunk), data)?;
 		Ok(())
 	}
 }
@@ -410,7 +464,7 @@ impl Encryptor {
 		length: u64,
 		salt: [u8; 32],
 	) -> Result<Self, RecordError> {
-		let (key, commitment) = chunk_key(leaf, &salt);
+		let (key, commitment) = chunk_key(leaf, &salt, &LABELS);
 		let header = Header::new(chunk_size, length, salt, commitment)?;
 		Ok(Self {
 			chunks: Chunks::new(header, key, context),
@@ -456,7 +510,7 @@ impl Decryptor {
 		context: &RecordContext,
 		header: Header,
 	) -> Result<Self, RecordError> {
-		let (key, commitment) = chunk_key(leaf, &header.salt);
+		let (key, commitment) = chunk_key(leaf, &header.salt, &LABELS);
 		// The comparison does not have to take constant time, because neither side is secret: the
 		// commitment is public, and a wrong key yields a useless value.
 		if commitment != header.commitment {

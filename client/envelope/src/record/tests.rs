@@ -284,28 +284,28 @@ fn chunks_cannot_change_places() {
 #[test]
 fn a_chunk_knows_whether_it_is_the_last() {
 	// The same key and the same other bytes of nonce and associated data, but one more chunk to come.
-	let (key, commitment) = chunk_key(&leaf(0), &[9; 32]);
+	let (key, commitment) = chunk_key(&leaf(0), &[9; 32], &LABELS);
 	let header = Header::new(16, 16, [9; 32], commitment).unwrap();
 	let last = Chunks::new(header, key, &CONTEXT);
-	assert_eq!(
-		last.nonce(0).as_ref(),
-		&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
-	);
-
-	let (key, _) = chunk_key(&leaf(0), &[9; 32]);
+	let (key, _) = chunk_key(&leaf(0), &[9; 32], &LABELS);
 	let header = Header::new(16, 16 * 515, [9; 32], commitment).unwrap();
+	let aad = last.cipher.aad;
 	let more = Chunks {
 		header,
-		key,
-		aad: last.aad,
+		cipher: ChunkCipher { key, aad },
 	};
-	assert_eq!(more.nonce(0).as_ref(), &[0; 12]);
+	let nonce = |chunks: &Chunks, chunk| ChunkCipher::nonce(chunk, chunks.is_last(chunk));
 	assert_eq!(
-		more.nonce(513).as_ref(),
+		nonce(&last, 0).as_ref(),
+		&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+	);
+	assert_eq!(nonce(&more, 0).as_ref(), &[0; 12]);
+	assert_eq!(
+		nonce(&more, 513).as_ref(),
 		&[0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0]
 	);
 	assert_eq!(
-		more.nonce(514).as_ref(),
+		nonce(&more, 514).as_ref(),
 		&[0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 1]
 	);
 

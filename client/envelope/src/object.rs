@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Objects: values encrypted for a store outside the chain, in chunks of exactly 1 MiB of ciphertext.
+//!
+//! The construction is that of a [record](crate::record): STREAM over AES-256-GCM, a salt and a commitment to the
+//! leaf's key in the header. It differs in three ways:
+//!
+//! - The header is not part of the object: the chain has it. So chunk `i` begins at byte `i` · 2^20 of the object.
+//! - A chunk is not bound to the value's length, so that a stream can be encrypted before its end is known. The last
+//!   chunk's nonce says that it is the last one, which determines the length.
+//! - The labels of its keys are its own, so that no key ever encrypts both a record and an object.
+
+use crate::{
+	derive::{self, RandomError},
+	record::{self, field, ChunkCipher, Labels, RecordContext, RecordError, TAG_LEN},
+	tree::LeafKey,
+};
+
+/// First byte of every object's header: the version of this format.
+pub const VERSION: u8 = 2;
+/// Length of an encrypted chunk except the last, which may be shorter, in bytes.
+pub const SEALED_CHUNK: usize = 1 << 20;
+/// Length of a chunk's plaintext except the last, in bytes.
+pub const CHUNK: usize = SEALED_CHUNK - TAG_LEN;
+/// Maximum length of an object's plaintext in bytes: 2^20 chunks, 1 TiB less 16 MiB.
+pub const MAX_LENGTH: u64 = record::FORMAT_MAX_CHUNKS * CHUNK as u64;
+/// HKDF info of the key that encrypts the chunks.
+pub const KEY_LABEL: &[u8] = b"isthmus/object-key/v1";
+/// HKDF info of the commitment to the leaf's key.
+pub const COMMITMENT_LABEL: &[u8] = b"isthmus/object-commitment/v1";
+
+const LABELS: Labels = Labels {
+	key: KEY_LABEL,
+	commitment: COMMITMENT_LABEL,
+};
+
+/// The header of an object, which the chain stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectHeader {
+	length: u64,
+	salt: [u8; 32],
+	commitment: [u8; 32],
+}
+
+impl ObjectHeader {
+	/// Length of an encoded header, in bytes.
+	pub const LEN: usize = record::Header::LEN;
+
+	fn new(length: u64, salt: [u8; 32], commitment: [u8; 32]) -> Result<Self, RecordError> {
+		if length > MAX_LENGTH {
+			let got = length.div_ceil(CHUNK as u64);
+			return Err(RecordError::TooManyChunks { got });
+		}
+		Ok(Self {
+			length,
+			salt,
+			commitment,
+		})
+	}
+
+	/// Returns `version ‖ chunk size ‖ length ‖ salt ‖ commitment`, with big-endian integers. The chunk size is always
+	/// [`CHUNK`].
+	pub fn to_bytes(&self) -> [u8; Self::LEN] {
+		let mut bytes = [0; Self::LEN];
+		bytes[0] = VERSION;
+		bytes[1..5].copy_from_slice(&(CHUNK as u32).to_be_bytes());
+		bytes[5..13].copy_from_slice(&self.length.to_be_bytes());
+		bytes[13..45].copy_from_slice(&self.salt);
+		bytes[45..].copy_from_slice(&self.commitment);
+		bytes
+	}
+
+	/// Reads a header.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::UnknownVersion`] if the version is unknown, [`RecordError::ChunkSize`] unless the chunk
+	/// size is [`CHUNK`], and [`RecordError::TooManyChunks`] if the length is more than [`MAX_LENGTH`].
+	pub fn read(bytes: &[u8; Self::LEN]) -> Result<Self, RecordError> {
+		if bytes[0] != VERSION {
+			return Err(RecordError::UnknownVersion { got: bytes[0] });
+		}
+		let got = u32::from_be_bytes(field(bytes, 1));
+		if got != CHUNK as u32 {
+			return Err(RecordError::ChunkSize { got });
+		}
+		Self::new(
+			u64::from_be_bytes(field(bytes, 5)),
+			field(bytes, 13),
+			field(bytes, 45),
+		)
+	}
+
+	/// Returns the length of the plaintext in bytes.
+	pub fn length(&self) -> u64 {
+		self.length
+	}
+
+	/// Returns the salt, which is different for every object: it makes the object's name.
+	pub fn salt(&self) -> &[u8; 32] {
+		&self.salt
+	}
+
+	/// Returns the number of chunks. An empty value has one empty chunk, so that there is something to authenticate.
+	pub fn chunks(&self) -> u32 {
+		// `new` bounds it by FORMAT_MAX_CHUNKS, so the conversion is lossless.
+		self.length.div_ceil(CHUNK as u64).max(1) as u32
+	}
+
+	/// Returns the length of the encrypted object in bytes.
+	pub fn object_len(&self) -> u64 {
+		self.length + u64::from(self.chunks()) * TAG_LEN as u64
+	}
+}
+
+/// Encrypts and decrypts the chunks of one object, in any order and on several threads.
+pub struct ObjectCipher {
+	chunks: ChunkCipher,
+	salt: [u8; 32],
+	commitment: [u8; 32],
+}
+
+impl ObjectCipher {
+	/// Starts a new object.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the system provides no randomness for the salt.
+	pub fn new(leaf: &LeafKey, context: &RecordContext) -> Result<Self, RandomError> {
+		Ok(Self::with_salt(leaf, context, *derive::random()?))
+	}
+
+	/// Opens the object with this header, to decrypt it or to resume its encryption.
+	///
+	/// Who resumes must compare each chunk that may have left this machine with what it was, and must not send one that
+	/// differs: it would be a second one under the same key and nonce, which reveals both.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::WrongKey`] if the object is encrypted under another key.
+	pub fn open(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		header: &ObjectHeader,
+	) -> Result<Self, RecordError> {
+		let cipher = Self::with_salt(leaf, context, header.salt);
+		// Neither side is secret: see `Decryptor::new`.
+		match cipher.commitment == header.commitment {
+			true => Ok(cipher),
+			false => Err(RecordError::WrongKey),
+		}
+	}
+
+	/// Does the same as [`Self::new`] with a given salt, which must never have been used with this leaf for another value.
+	pub(crate) fn with_salt(leaf: &LeafKey, context: &RecordContext, salt: [u8; 32]) -> Self {
+		let (key, commitment) = record::chunk_key(leaf, &salt, &LABELS);
+		let unbounded = ObjectHeader {
+			length: 0,
+			salt,
+			commitment,
+		};
+		Self {
+			chunks: ChunkCipher::new(&unbounded.to_bytes(), key, context),
+			salt,
+			commitment,
+		}
+	}
+
+	/// Returns the header of the object, once the length of its plaintext in bytes is known.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::TooManyChunks`] if the length is more than [`MAX_LENGTH`].
+	pub fn header(&self, length: u64) -> Result<ObjectHeader, RecordError> {
+		ObjectHeader::new(length, self.salt, self.commitment)
+	}
+
+	/// Encrypts chunk `number` in place. `slot` has the plaintext, followed by [`TAG_LEN`] bytes for the tag.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::ChunkLength`] unless the plaintext has [`CHUNK`] bytes or, if it is the `last` one, at most
+	/// so many.
+	pub fn seal(&self, number: u32, last: bool, slot: &mut [u8]) -> Result<(), RecordError> {
+		check_slot(number, last, slot.len())?;
+		let (plain, tag) = slot.split_at_mut(slot.len() - TAG_LEN);
+		tag.copy_from_slice(&self.chunks.seal(number, last, plain));
+		Ok(())
+	}
+
+	/// Decrypts chunk `number` in place and returns its plaintext.
+	///
+	/// # Errors
+	///
+	/// Returns [`RecordError::ChunkLength`] if the chunk's length is wrong, and [`RecordError::NotAuthentic`] if it
+	/// fails authentication.
+	pub fn unseal<'a>(
+		&self,
+		number: u32,
+		last: bool,
+		chunk: &'a mut [u8],
+	) -> Result<&'a [u8], RecordError> {
+		check_slot(number, last, chunk.len())?;
+		self.chunks.open(number, last, chunk)
+	}
+}
+
+/// Checks the length of an encrypted chunk.
+fn check_slot(chunk: u32, last: bool, got: usize) -> Result<(), RecordError> {
+	let fits = match last {
+		true => (TAG_LEN..=SEALED_CHUNK).contains(&got),
+		false => got == SEALED_CHUNK,
+	};
+	match fits {
+		true => Ok(()),
+		false => Err(RecordError::ChunkLength {
+			chunk,
+			expected: SEALED_CHUNK,
+			got,
+		}),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::{EpochId, MasterSecret};
+
+	fn leaf(byte: u8) -> LeafKey {
+		let epoch = EpochId {
+			genesis: [1; 32],
+			owner: [2; 32],
+			dataset: 0,
+			epoch: 0,
+		};
+		MasterSecret::from_bytes([byte; 32])
+			.epoch_root(&epoch)
+			.leaf_key(3)
+	}
+
+	fn context(key: u8) -> RecordContext {
+		RecordContext {
+			genesis: [1; 32],
+			owner: [2; 32],
+			key: [key; 32],
+			version: 0,
+		}
+	}
+
+	fn sealed(cipher: &ObjectCipher, number: u32, last: bool, plain: &[u8]) -> Vec<u8> {
+		let mut slot = [plain, &[0; TAG_LEN]].concat();
+		cipher.seal(number, last, &mut slot).unwrap();
+		slot
+	}
+
+	#[test]
+	fn chunks_open_in_any_order_and_nowhere_else() {
+		let cipher = ObjectCipher::new(&leaf(9), &context(4)).unwrap();
+		let (full, rest) = (vec![7; CHUNK], b"rest".to_vec());
+		let first = sealed(&cipher, 0, false, &full);
+		let last = sealed(&cipher, 1, true, &rest);
+		let header = cipher.header((CHUNK + rest.len()) as u64).unwrap();
+		assert_eq!(header.chunks(), 2);
+		assert_eq!(header.object_len(), (first.len() + last.len()) as u64);
+		let read = ObjectHeader::read(&header.to_bytes()).unwrap();
+		assert_eq!(read, header);
+		let reader = ObjectCipher::open(&leaf(9), &context(4), &read).unwrap();
+		assert_eq!(reader.unseal(1, true, &mut last.clone()).unwrap(), rest);
+		assert_eq!(reader.unseal(0, false, &mut first.clone()).unwrap(), full);
+		// A value that ends with its first chunk is another value than one that goes on.
+		for (chunk, is_last) in [(0, true), (1, false), (1, true)] {
+			let mut bytes = first.clone();
+			let refused = reader.unseal(chunk, is_last, &mut bytes);
+			assert_eq!(refused, Err(RecordError::NotAuthentic { chunk }));
+		}
+		let elsewhere = ObjectCipher::open(&leaf(9), &context(5), &read).unwrap();
+		let mut bytes = first.clone();
+		let refused = elsewhere.unseal(0, false, &mut bytes);
+		assert_eq!(refused, Err(RecordError::NotAuthentic { chunk: 0 }));
+		let refused = ObjectCipher::open(&leaf(8), &context(4), &read).map(|_| ());
+		assert_eq!(refused, Err(RecordError::WrongKey));
+	}
+
+	#[test]
+	fn the_length_of_a_chunk_is_checked() {
+		let cipher = ObjectCipher::new(&leaf(9), &context(4)).unwrap();
+		for (last, length) in [(false, CHUNK - 1), (false, CHUNK + 1), (true, CHUNK + 1)] {
+			let mut slot = vec![0; length + TAG_LEN];
+			let refused = cipher.seal(0, last, &mut slot);
+			assert!(matches!(refused, Err(RecordError::ChunkLength { .. })));
+		}
+		let mut bytes = [0; TAG_LEN - 1];
+		let refused = cipher.unseal(0, true, &mut bytes);
+		assert!(matches!(refused, Err(RecordError::ChunkLength { .. })));
+		assert_eq!(sealed(&cipher, 0, true, b"").len(), TAG_LEN);
+	}
+
+	#[test]
+	fn a_header_that_no_upload_makes_is_refused() {
+		let cipher = ObjectCipher::new(&leaf(9), &context(4)).unwrap();
+		let good = cipher.header(MAX_LENGTH).unwrap();
+		assert_eq!(good.chunks(), 1 << 20);
+		assert_eq!(good.object_len(), 1 << 40);
+		assert!(cipher.header(MAX_LENGTH + 1).is_err());
+		let mut bytes = good.to_bytes();
+		bytes[12] += 1;
+		assert!(matches!(
+			ObjectHeader::read(&bytes),
+			Err(RecordError::TooManyChunks { .. })
+		));
+		let mut bytes = good.to_bytes();
+		bytes[0] = record::VERSION;
+		assert_eq!(
+			ObjectHeader::read(&bytes),
+			Err(RecordError::UnknownVersion { got: 1 })
+		);
+		let mut bytes = good.to_bytes();
+		bytes[4] = 0;
+		assert!(matches!(
+			ObjectHeader::read(&bytes),
+			Err(RecordError::ChunkSize { .. })
+		));
+	}
+
+	/// With the same leaf and salt, a record and an object have different keys and commitments.
+	#[test]
+	fn a_record_and_an_object_never_share_a_key() {
+		let salt = [5; 32];
+		let cipher = ObjectCipher::with_salt(&leaf(9), &context(4), salt);
+		let size = CHUNK as u32;
+		let record = record::Encryptor::with_salt(&leaf(9), &context(4), size, 4, salt).unwrap();
+		let (object, record) = (cipher.header(4).unwrap(), record.header().to_bytes());
+		assert_eq!(object.to_bytes()[1..45], record[1..45]);
+		assert_ne!(object.to_bytes()[45..], record[45..]);
+	}
+}
