@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Why a store did not do what it was asked, in words that say what to do. A store's own words are not repeated: they may
+//! contain parts of a signed request.
+
+use std::{error::Error as StdError, io, time::Duration};
+
+/// Why a store failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+	/// The store has no such object.
+	#[error("it is not there")]
+	Missing,
+	/// The object has another length than it must have.
+	#[error("it has {got} bytes there, instead of {expected}")]
+	Length {
+		/// The length in bytes that the object must have.
+		expected: u64,
+		/// The length in bytes that it has.
+		got: u64,
+	},
+	/// The object's list of chaining values is not there.
+	#[error("its list of checksums is not there")]
+	NoList,
+	/// The list of chaining values does not belong to the root on the chain.
+	#[error("its list of checksums there is wrong")]
+	WrongList,
+	/// A chunk does not belong to the root on the chain.
+	#[error("MiB {0} of it is wrong there")]
+	Wrong(u32),
+	/// The store sent fewer bytes than it was asked for.
+	#[error("the store sent less than it was asked for")]
+	CutShort,
+	/// The credentials are no longer valid.
+	#[error("the credentials have expired: get new ones and run the same command again")]
+	Expired,
+	/// The store knows no such credentials, or none were given.
+	#[error("the store does not accept the credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or those of your store")]
+	Unauthenticated,
+	/// The account may not do that.
+	#[error("the store does not allow it (403): check what this account may do there")]
+	Denied,
+	/// The bucket does not exist.
+	#[error("the bucket does not exist: create it, or correct the location")]
+	NoBucket,
+	/// The store is overloaded or has a fault of its own.
+	#[error("the store does not answer properly now ({0}): try again later")]
+	Unavailable(u16),
+	/// The store sent nothing for too long.
+	#[error("the store was silent for {} s", .0.as_secs())]
+	Stalled(Duration),
+	/// The store cannot be reached.
+	#[error("the store cannot be reached")]
+	Unreachable,
+	/// There is no room left.
+	#[error("there is no space left: make room, and run the same command again")]
+	Full,
+	/// The store has forgotten the parts of an unfinished upload.
+	#[error("the store has dropped the unfinished upload")]
+	Dropped,
+	/// The store can only be read.
+	#[error("nothing can be written there: only file://, s3://, gs:// and az:// take objects")]
+	ReadOnly,
+	/// The file system refused it.
+	#[error("{0}")]
+	File(io::ErrorKind),
+	/// The store refused it with another status.
+	#[error("the store refused it ({0})")]
+	Refused(u16),
+	/// The store failed in a way that has no words of its own here.
+	#[error("the store failed")]
+	Other,
+}
+
+impl Failure {
+	/// Returns whether it is about the object's bytes: then the store works, but has something else.
+	pub fn is_content(&self) -> bool {
+		use Failure::*;
+		matches!(
+			self,
+			Missing | Length { .. } | NoList | WrongList | Wrong(_) | CutShort
+		)
+	}
+}
+
+impl From<object_store::Error> for Failure {
+	fn from(error: object_store::Error) -> Self {
+		use object_store::Error::*;
+		if let Some(failure) = io_failure(&error) {
+			return failure;
+		}
+		let text = texts(&error);
+		if let Some(failure) = code(&text).and_then(by_code) {
+			return failure;
+		}
+		match &error {
+			NotFound { .. } => Self::Missing,
+			PermissionDenied { .. } => Self::Denied,
+			Unauthenticated { .. } => Self::Unauthenticated,
+			NotSupported { .. } | NotImplemented { .. } => Self::Other,
+			_ => match status(&text) {
+				Some(401) => Self::Unauthenticated,
+				Some(403) => Self::Denied,
+				Some(404) => Self::Missing,
+				Some(got @ (429 | 500..)) => Self::Unavailable(got),
+				Some(got) => Self::Refused(got),
+				None if text.contains("error sending request") || text.contains("HTTP error") => {
+					Self::Unreachable
+				}
+				None => Self::Other,
+			},
+		}
+	}
+}
+
+impl From<io::Error> for Failure {
+	fn from(error: io::Error) -> Self {
+		match error.kind() {
+			io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+			io::ErrorKind::NotFound => Self::Missing,
+			io::ErrorKind::PermissionDenied => Self::Denied,
+			io::ErrorKind::UnexpectedEof => Self::CutShort,
+			kind => Self::File(kind),
+		}
+	}
+}
+
+/// Returns the error of a file that caused this one, if any.
+fn io_failure(error: &object_store::Error) -> Option<Failure> {
+	let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+	while let Some(error) = cause {
+		if let Some(io) = error.downcast_ref::<io::Error>() {
+			// What a connection says has no kind that helps.
+			let file = io.raw_os_error().is_some() || io.kind() == io::ErrorKind::UnexpectedEof;
+			return file.then(|| io::Error::from(io.kind()).into());
+		}
+		cause = error.source();
+	}
+	None
+}
+
+/// Returns the words of an error and its causes.
+fn texts(error: &object_store::Error) -> String {
+	let mut text = String::new();
+	let mut cause: Option<&dyn StdError> = Some(error);
+	while let Some(error) = cause {
+		text += &format!("{error}\n");
+		cause = error.source();
+	}
+	text
+}
+
+/// Returns the status code of an HTTP answer.
+fn status(text: &str) -> Option<u16> {
+	let (_, after) = text.split_once("status code: ")?;
+	after.get(..3)?.parse().ok()
+}
+
+/// Returns the code of an error as S3 and Azure write it.
+fn code(text: &str) -> Option<&str> {
+	let (_, after) = text.split_once("<Code>")?;
+	after.split_once("</Code>").map(|(code, _)| code)
+}
+
+fn by_code(code: &str) -> Option<Failure> {
+	match code {
+		"ExpiredToken" | "TokenRefreshRequired" | "RequestExpired" => Some(Failure::Expired),
+		"InvalidAccessKeyId"
+		| "SignatureDoesNotMatch"
+		| "InvalidToken"
+		| "AuthenticationFailed" => Some(Failure::Unauthenticated),
+		"NoSuchBucket" | "ContainerNotFound" => Some(Failure::NoBucket),
+		"NoSuchUpload" => Some(Failure::Dropped),
+		_ => None,
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn generic(text: &str) -> Failure {
+		let source = text.into();
+		object_store::Error::Generic {
+			store: "S3",
+			source,
+		}
+		.into()
+	}
+
+	#[test]
+	fn an_answer_of_a_store_says_what_to_do() {
+		let answer = |status: &str, code: &str| {
+			generic(&format!(
+				"Server returned non-2xx status code: {status}: <Error><Code>{code}</Code><AWSAccessKeyId>AKIASECRET</AWSAccessKeyId></Error>"
+			))
+		};
+		assert_eq!(answer("400 Bad Request", "ExpiredToken"), Failure::Expired);
+		assert_eq!(answer("403 Forbidden", "AccessDenied"), Failure::Denied);
+		assert_eq!(
+			answer("403 Forbidden", "SignatureDoesNotMatch"),
+			Failure::Unauthenticated
+		);
+		assert_eq!(answer("404 Not Found", "NoSuchBucket"), Failure::NoBucket);
+		assert_eq!(answer("404 Not Found", "NoSuchKey"), Failure::Missing);
+		assert_eq!(
+			answer("503 Service Unavailable", "SlowDown"),
+			Failure::Unavailable(503)
+		);
+		assert_eq!(
+			answer("409 Conflict", "OperationAborted"),
+			Failure::Refused(409)
+		);
+		for failure in [answer("403 Forbidden", "X"), answer("418 Teapot", "X")] {
+			assert!(!failure.to_string().contains("AKIA"));
+		}
+		assert_eq!(generic("error sending request"), Failure::Unreachable);
+	}
+
+	#[test]
+	fn a_full_disk_is_named() {
+		let error = object_store::Error::Generic {
+			store: "LocalFileSystem",
+			source: Box::new(io::Error::from_raw_os_error(28)),
+		};
+		assert_eq!(Failure::from(error), Failure::Full);
+	}
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The journal of an upload: what has to be known to go on with it after the program was interrupted.
+//!
+//! Before a part leaves this machine, the chaining values of its chunks are noted. So whatever the store may have seen
+//! is known, and a value that changed since then is refused instead of encrypted under the same keys.
+//!
+//! The file is only appended to, a line at a time, and not forced onto the disk: after the machine's own crash or restart,
+//! lines may be missing, so a journal of an earlier start of the machine is not used.
+
+use crate::tree::Value;
+use isthmus_envelope::ObjectHeader;
+use std::{
+	collections::BTreeMap,
+	fs::{self, File, OpenOptions},
+	io::{self, ErrorKind, Write},
+	path::Path,
+};
+
+const FORMAT: &str = "isthmus-upload-1";
+
+/// How an upload began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+	/// The header of an empty object: the salt and the commitment count.
+	pub(crate) header: ObjectHeader,
+	/// The location's URL.
+	pub(crate) url: String,
+	/// The value's length in bytes, if it was known.
+	pub(crate) length: Option<u64>,
+	/// The number of chunks in a part.
+	pub(crate) part: u32,
+	/// What the caller has to remember.
+	pub(crate) note: String,
+}
+
+/// What an upload has done so far.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+	/// What the store calls the unfinished upload.
+	pub(crate) id: Option<String>,
+	/// The chaining values of the chunks of each part that may have left this machine.
+	pub(crate) sent: BTreeMap<usize, Vec<Value>>,
+	/// What the store calls each part that it has.
+	pub(crate) parts: BTreeMap<usize, String>,
+	/// Whether the parts were put together.
+	pub(crate) whole: bool,
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub(crate) struct Journal {
+	file: File,
+	pub(crate) start: Start,
+	pub(crate) done: Done,
+}
+
+impl Journal {
+	/// Opens the journal of an unfinished upload; `None` if there is none that can be used.
+	pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
+		let text = match fs::read_to_string(path) {
+			Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+			Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(None),
+			text => text?,
+		};
+		// A line that was not written to its end did not happen.
+		let whole = text.rfind('\n').map_or(0, |end| end + 1);
+		let Some((start, done)) = boot().and_then(|boot| read(&text[..whole], &boot)) else {
+			return Ok(None);
+		};
+		let file = OpenOptions::new().append(true).open(path)?;
+		file.set_len(whole as u64)?;
+		Ok(Some(Self { file, start, done }))
+	}
+
+	/// Begins a journal in place of any other one.
+	pub(crate) fn create(path: &Path, start: Start) -> io::Result<Self> {
+		if let Some(folder) = path.parent() {
+			fs::create_dir_all(folder)?;
+		}
+		let mut options = OpenOptions::new();
+		options.create(true).append(true);
+		#[cfg(unix)]
+		std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+		let file = options.open(path)?;
+		file.set_len(0)?;
+		let (boot, length) = (
+			boot().unwrap_or_default(),
+			start.length.map_or("-".into(), |length| length.to_string()),
+		);
+		let header = hex::encode(start.header.to_bytes());
+		let (url, note) = (hex::encode(&start.url), hex::encode(&start.note));
+		let part = start.part;
+		let mut journal = Self {
+			file,
+			start,
+			done: Done::default(),
+		};
+		journal.line(&format!(
+			"{FORMAT} {boot} {header} u{url} {length} {part} n{note}"
+		))?;
+		Ok(journal)
+	}
+
+	fn line(&mut self, line: &str) -> io::Result<()> {
+		self.file.write_all(format!("{line}\n").as_bytes())
+	}
+
+	/// Notes how the store calls the upload.
+	pub(crate) fn begun(&mut self, id: String) -> io::Result<()> {
+		self.line(&format!("id i{}", hex::encode(&id)))?;
+		self.done.id = Some(id);
+		Ok(())
+	}
+
+	/// Notes that a part will be sent.
+	pub(crate) fn sending(&mut self, part: usize, values: &[Value]) -> io::Result<()> {
+		self.line(&format!("sent {part} {}", hex::encode(values.concat())))?;
+		self.done.sent.insert(part, values.to_vec());
+		Ok(())
+	}
+
+	/// Notes that the store has a part.
+	pub(crate) fn sent(&mut self, part: usize, id: String) -> io::Result<()> {
+		self.line(&format!("done {part} i{}", hex::encode(&id)))?;
+		self.done.parts.insert(part, id);
+		Ok(())
+	}
+
+	/// Notes that the store has put the parts together.
+	pub(crate) fn whole(&mut self) -> io::Result<()> {
+		self.line("whole")?;
+		self.done.whole = true;
+		Ok(())
+	}
+
+	/// Notes that the store has forgotten the upload and its parts. What it may have seen stays known.
+	pub(crate) fn dropped(&mut self) -> io::Result<()> {
+		self.line("dropped")?;
+		self.done.drop_parts();
+		Ok(())
+	}
+}
+
+impl Done {
+	fn drop_parts(&mut self) {
+		self.id = None;
+		self.parts.clear();
+		self.whole = false;
+	}
+
+	/// Takes a line; `None` if it is not one that a journal has.
+	fn take(&mut self, line: &str) -> Option<()> {
+		let text =
+			|digits: &str| String::from_utf8(hex::decode(digits.strip_prefix('i')?).ok()?).ok();
+		match line.split(' ').collect::<Vec<_>>()[..] {
+			["id", id] => self.id = Some(text(id)?),
+			["sent", part, values] => {
+				let bytes = hex::decode(values).ok()?;
+				let (values, []) = bytes.as_chunks::<32>() else {
+					return None;
+				};
+				self.sent.insert(part.parse().ok()?, values.to_vec());
+			}
+			["done", part, id] => {
+				self.parts.insert(part.parse().ok()?, text(id)?);
+			}
+			["whole"] => self.whole = true,
+			["dropped"] => self.drop_parts(),
+			_ => return None,
+		}
+		Some(())
+	}
+}
+
+/// Reads a journal of this start of the machine.
+fn read(text: &str, boot: &str) -> Option<(Start, Done)> {
+	let mut lines = text.lines();
+	let words = lines.next()?.split(' ').collect::<Vec<_>>();
+	let [FORMAT, there, header, url, length, part, note] = words[..] else {
+		return None;
+	};
+	if there != boot {
+		return None;
+	}
+	let text =
+		|digits: &str, mark| String::from_utf8(hex::decode(digits.strip_prefix(mark)?).ok()?).ok();
+	let start = Start {
+		header: ObjectHeader::read(&hex::decode(header).ok()?.try_into().ok()?).ok()?,
+		url: text(url, 'u')?,
+		length: match length {
+			"-" => None,
+			length => Some(length.parse().ok()?),
+		},
+		part: part.parse().ok().filter(|part| *part > 0)?,
+		note: text(note, 'n')?,
+	};
+	let mut done = Done::default();
+	lines.try_for_each(|line| done.take(line))?;
+	Some((start, done))
+}
+
+/// Returns what names this start of the machine; `None` if the system does not say.
+fn boot() -> Option<String> {
+	let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+	Some(boot.trim().to_owned()).filter(|boot| !boot.is_empty() && !boot.contains(' '))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	fn start() -> Start {
+		let mut header = [0; ObjectHeader::LEN];
+		header[0] = isthmus_envelope::object::VERSION;
+		header[1..5].copy_from_slice(&(isthmus_envelope::object::CHUNK as u32).to_be_bytes());
+		Start {
+			header: ObjectHeader::read(&header).unwrap(),
+			url: "file:///a b".into(),
+			length: Some(7),
+			part: 8,
+			note: String::new(),
+		}
+	}
+
+	#[test]
+	fn a_journal_says_what_was_noted() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("deep/journal");
+		assert!(Journal::open(&path).unwrap().is_none());
+		let mut journal = Journal::create(&path, start()).unwrap();
+		journal.begun("an id".into()).unwrap();
+		journal.sending(0, &[[1; 32], [2; 32]]).unwrap();
+		journal.sent(0, String::new()).unwrap();
+		journal.sending(1, &[[3; 32]]).unwrap();
+		let read = Journal::open(&path).unwrap().unwrap();
+		assert_eq!((&read.start, &read.done), (&journal.start, &journal.done));
+		journal.dropped().unwrap();
+		let mut read = Journal::open(&path).unwrap().unwrap();
+		assert_eq!(read.done, journal.done);
+		assert_eq!((read.done.parts.len(), read.done.sent.len()), (0, 2));
+		read.whole().unwrap();
+		assert!(Journal::open(&path).unwrap().unwrap().done.whole);
+	}
+
+	/// Whatever byte the file ends with, the lines before are read, and the next line is a line of its own.
+	#[test]
+	fn a_journal_that_ends_anywhere_is_read() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("journal");
+		let mut journal = Journal::create(&path, start()).unwrap();
+		let begun = fs::read(&path).unwrap().len();
+		journal.begun("id".into()).unwrap();
+		journal.sending(0, &[[1; 32]]).unwrap();
+		journal.sent(0, "etag".into()).unwrap();
+		let bytes = fs::read(&path).unwrap();
+		for end in 0..=bytes.len() {
+			fs::write(&path, &bytes[..end]).unwrap();
+			let read = Journal::open(&path).unwrap();
+			assert_eq!(read.is_some(), end >= begun, "{end} bytes");
+			let Some(mut read) = read else { continue };
+			let lines = bytes[begun..end].iter().filter(|byte| **byte == b'\n');
+			let Done {
+				id, sent, parts, ..
+			} = &read.done;
+			let known = usize::from(id.is_some()) + sent.len() + parts.len();
+			assert_eq!(known, lines.count(), "{end} bytes");
+			read.sending(9, &[[9; 32]]).unwrap();
+			let again = Journal::open(&path).unwrap().unwrap();
+			assert_eq!(again.done, read.done);
+		}
+	}
+
+	#[test]
+	fn a_journal_of_another_start_of_the_machine_is_not_used() {
+		let folder = tempfile::tempdir().unwrap();
+		let path = folder.path().join("journal");
+		Journal::create(&path, start()).unwrap();
+		let text = fs::read_to_string(&path).unwrap();
+		fs::write(&path, text.replace(&boot().unwrap(), "another")).unwrap();
+		assert!(Journal::open(&path).unwrap().is_none());
+	}
+}

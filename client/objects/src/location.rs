@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Where objects lie: a folder or a bucket, named by a URL, and the store behind it.
+
+use crate::{
+	failure::Failure,
+	object::Object,
+	parts::{LocalParts, Parts},
+};
+use object_store::{local::LocalFileSystem, path::Path, ObjectStore, ObjectStoreExt};
+use std::sync::Arc;
+use url::Url;
+
+/// Why a location cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocationError {
+	/// It is not a URL.
+	#[error("{0:?} is not a URL: give one such as s3://bucket/folder or file:///folder")]
+	NotAUrl(String),
+	/// The scheme is unknown.
+	#[error("{0}:// is not supported: use file://, s3:// or https://")]
+	Scheme(String),
+	/// The URL has a user or a password, a query or a fragment, which everyone would see.
+	#[error("a location is public: give credentials in the environment, and no user, query or fragment in the URL")]
+	Secret,
+	/// The store's settings are incomplete or wrong.
+	#[error("{url}: the settings of the store are incomplete or wrong: check the variables in the environment that begin with AWS_")]
+	Settings {
+		/// The location.
+		url: String,
+	},
+}
+
+/// A place where objects lie.
+#[derive(Clone)]
+pub struct Location {
+	url: String,
+	store: Arc<dyn ObjectStore>,
+	parts: Option<Arc<dyn Parts>>,
+	folder: Path,
+}
+
+impl std::fmt::Debug for Location {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		write!(f, "Location({})", self.url)
+	}
+}
+
+impl Location {
+	/// Opens a location. Nothing is asked of the store yet. Credentials are taken from the environment.
+	///
+	/// # Errors
+	///
+	/// Returns an error if the URL or the store's settings are wrong.
+	pub fn open(url: &str) -> Result<Self, LocationError> {
+		let parsed = Url::parse(url).map_err(|_| LocationError::NotAUrl(url.to_owned()))?;
+		let has_user = !parsed.username().is_empty() || parsed.password().is_some();
+		if has_user || parsed.query().is_some() || parsed.fragment().is_some() {
+			return Err(LocationError::Secret);
+		}
+		match parsed.scheme() {
+			"file" => Self::local(url, &parsed),
+			#[cfg(feature = "cloud")]
+			"s3" => crate::cloud::s3(url),
+			#[cfg(feature = "cloud")]
+			"http" | "https" => crate::cloud::http(url),
+			scheme => Err(LocationError::Scheme(scheme.to_owned())),
+		}
+	}
+
+	/// Makes a location of a store. `parts` takes the parts of large objects; without it, nothing is written there.
+	pub fn of(
+		url: &str,
+		store: Arc<dyn ObjectStore>,
+		parts: Option<Arc<dyn Parts>>,
+		folder: Path,
+	) -> Self {
+		let url = url.to_owned();
+		Self {
+			url,
+			store,
+			parts,
+			folder,
+		}
+	}
+
+	fn local(url: &str, parsed: &Url) -> Result<Self, LocationError> {
+		let not = || LocationError::NotAUrl(url.to_owned());
+		let folder = parsed.to_file_path().map_err(|()| not())?;
+		let path = Path::from_absolute_path(&folder).map_err(|_| not())?;
+		Ok(Self::of(
+			url,
+			Arc::new(LocalFileSystem::new()),
+			Some(Arc::new(LocalParts)),
+			path,
+		))
+	}
+
+	/// Returns the location's URL. It contains no secrets.
+	pub fn url(&self) -> &str {
+		&self.url
+	}
+
+	/// Returns whether objects can be written there, as far as this is known without asking.
+	pub fn takes_objects(&self) -> bool {
+		self.parts.is_some()
+	}
+
+	pub(crate) fn store(&self) -> &dyn ObjectStore {
+		&*self.store
+	}
+
+	pub(crate) fn parts(&self) -> Result<&Arc<dyn Parts>, Failure> {
+		self.parts.as_ref().ok_or(Failure::ReadOnly)
+	}
+
+	/// Returns the path of an object.
+	pub(crate) fn path(&self, name: &str) -> Path {
+		self.folder.clone().join(name)
+	}
+
+	/// Returns the path of an object's list of chaining values.
+	pub(crate) fn list_path(&self, name: &str) -> Path {
+		self.folder.clone().join(format!("{name}.b3"))
+	}
+
+	/// Deletes an object and its list. Returns whether the object was there.
+	///
+	/// # Errors
+	///
+	/// Returns why the store did not delete it.
+	pub async fn delete(&self, object: &Object) -> Result<bool, Failure> {
+		let name = object.name();
+		self.parts()?;
+		// The list goes last: while it is there, another attempt finds both.
+		let there = gone(self.store.head(&self.path(&name)).await.map(|_| ()))?;
+		gone(self.store.delete(&self.path(&name)).await)?;
+		gone(self.store.delete(&self.list_path(&name)).await)?;
+		Ok(there)
+	}
+}
+
+/// Returns whether something was there that an operation needed.
+fn gone(done: object_store::Result<()>) -> Result<bool, Failure> {
+	match done.map_err(Failure::from) {
+		Ok(()) => Ok(true),
+		Err(Failure::Missing) => Ok(false),
+		Err(failure) => Err(failure),
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_url_with_a_secret_is_refused_without_repeating_it() {
+		for url in [
+			"https://me:geheim@example.org/data",
+			"https://example.org/data?sig=geheim",
+			"https://example.org/#geheim",
+		] {
+			let refused = Location::open(url).unwrap_err();
+			assert_eq!(refused, LocationError::Secret);
+			assert!(!refused.to_string().contains("geheim"));
+		}
+	}
+
+	#[test]
+	fn what_is_no_location_is_refused() {
+		for url in ["data", "/data", ""] {
+			assert!(matches!(
+				Location::open(url),
+				Err(LocationError::NotAUrl(_))
+			));
+		}
+		assert_eq!(
+			Location::open("ftp://example.org/data").unwrap_err(),
+			LocationError::Scheme("ftp".into())
+		);
+	}
+}

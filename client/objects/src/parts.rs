@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Sends an object in parts, several at a time, which the store puts together at the end.
+
+use crate::failure::Failure;
+use async_trait::async_trait;
+use bytes::Bytes;
+use object_store::{
+	multipart::{MultipartStore, PartId},
+	path::Path,
+};
+use std::{
+	fs::{self, File, OpenOptions},
+	io,
+	path::PathBuf,
+};
+
+/// A store that takes an object in parts.
+#[async_trait]
+pub trait Parts: Send + Sync + 'static {
+	/// Begins an object, and returns what names the unfinished upload.
+	async fn begin(&self, path: &Path) -> Result<String, Failure>;
+
+	/// Sends part `index`, whose first byte is byte `offset` of the object. Returns what the store calls it.
+	async fn put(
+		&self,
+		path: &Path,
+		id: &str,
+		index: usize,
+		offset: u64,
+		bytes: Bytes,
+	) -> Result<String, Failure>;
+
+	/// Puts the parts together.
+	async fn complete(&self, path: &Path, id: &str, parts: Vec<String>) -> Result<(), Failure>;
+}
+
+#[async_trait]
+impl<T: MultipartStore> Parts for T {
+	async fn begin(&self, path: &Path) -> Result<String, Failure> {
+		Ok(self.create_multipart(path).await?)
+	}
+
+	async fn put(
+		&self,
+		path: &Path,
+		id: &str,
+		index: usize,
+		_: u64,
+		bytes: Bytes,
+	) -> Result<String, Failure> {
+		let id = id.to_owned();
+		let part = self.put_part(path, &id, index, bytes.into());
+		Ok(part.await.map_err(dropped)?.content_id)
+	}
+
+	async fn complete(&self, path: &Path, id: &str, parts: Vec<String>) -> Result<(), Failure> {
+		let parts = parts.into_iter();
+		let parts = parts.map(|content_id| PartId { content_id }).collect();
+		let id = id.to_owned();
+		let complete = self.complete_multipart(path, &id, parts);
+		complete.await.map(|_| ()).map_err(dropped)
+	}
+}
+
+/// What is missing is not the object, but the upload.
+fn dropped(error: object_store::Error) -> Failure {
+	match Failure::from(error) {
+		Failure::Missing => Failure::Dropped,
+		failure => failure,
+	}
+}
+
+/// Takes the parts into a file of this machine. `object_store` writes files, too, but cannot go on with one that an
+/// interrupted program began.
+pub(crate) struct LocalParts;
+
+impl LocalParts {
+	/// Returns the file of a finished and of an unfinished object.
+	fn files(path: &Path) -> (PathBuf, PathBuf) {
+		let file = PathBuf::from(format!("/{path}"));
+		let unfinished = file.with_extension("unfinished");
+		(file, unfinished)
+	}
+}
+
+#[async_trait]
+impl Parts for LocalParts {
+	async fn begin(&self, path: &Path) -> Result<String, Failure> {
+		let (_, unfinished) = Self::files(path);
+		blocking(move || {
+			if let Some(folder) = unfinished.parent() {
+				fs::create_dir_all(folder)?;
+			}
+			File::create(&unfinished).map(|_| String::from("file"))
+		})
+		.await
+	}
+
+	async fn put(
+		&self,
+		path: &Path,
+		_: &str,
+		index: usize,
+		offset: u64,
+		bytes: Bytes,
+	) -> Result<String, Failure> {
+		let (_, unfinished) = Self::files(path);
+		let put = blocking(move || {
+			let file = OpenOptions::new().write(true).open(unfinished)?;
+			write_at(&file, &bytes, offset)?;
+			Ok(index.to_string())
+		});
+		put.await.map_err(|failure| match failure {
+			Failure::Missing => Failure::Dropped,
+			failure => failure,
+		})
+	}
+
+	async fn complete(&self, path: &Path, _: &str, _: Vec<String>) -> Result<(), Failure> {
+		let (file, unfinished) = Self::files(path);
+		let complete = blocking(move || {
+			File::open(&unfinished)?.sync_all()?;
+			fs::rename(&unfinished, &file)?;
+			isthmus_envelope::on_disk::sync_name(&file)
+		});
+		complete.await.map_err(|failure| match failure {
+			Failure::Missing => Failure::Dropped,
+			failure => failure,
+		})
+	}
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+	std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(not(unix))]
+fn write_at(mut file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+	use std::io::{Seek, SeekFrom, Write};
+	file.seek(SeekFrom::Start(offset))?;
+	file.write_all(bytes)
+}
+
+/// Runs what takes time or waits for a disk on a thread for that.
+pub(crate) async fn blocking<T: Send + 'static>(
+	run: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+	match tokio::task::spawn_blocking(run).await {
+		Ok(done) => Ok(done?),
+		// The program ends.
+		Err(_) => Err(Failure::Other),
+	}
+}

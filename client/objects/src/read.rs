@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reads an object from several locations. Every chunk is checked against the root on the chain before anything is done
+//! with it, so it does not matter which location sends it. A location that fails is left for the next one.
+
+use crate::{
+	failure::Failure,
+	location::Location,
+	object::Object,
+	source::{self, SILENCE},
+	tree::{self, Value},
+};
+use isthmus_envelope::{
+	object::{CHUNK, SEALED_CHUNK},
+	record::TAG_LEN,
+	LeafKey, ObjectCipher, RecordContext, RecordError,
+};
+use std::{
+	collections::BTreeMap,
+	fmt,
+	future::Future,
+	io::{self, Read, Write},
+	ops::Range,
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	time::Duration,
+};
+use tokio::{sync::OnceCell, task::JoinSet};
+
+/// How many chunks are asked for at a time.
+const GROUP: u32 = 4;
+/// How many groups of chunks are in memory at a time.
+const AT_ONCE: usize = 12;
+
+/// A location that was left, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+	/// The location's URL.
+	pub url: String,
+	/// What is wrong there.
+	pub failure: Failure,
+}
+
+impl fmt::Display for Left {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "{}: {}", self.url, self.failure)
+	}
+}
+
+/// Why an object was not read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+	/// No location has the object.
+	#[error("no location has the object{}", listed(.0))]
+	NoneLeft(Vec<Left>),
+	/// The object is encrypted under another key, or is not one.
+	#[error(transparent)]
+	Record(#[from] RecordError),
+	/// The bytes cannot be written.
+	#[error(transparent)]
+	Io(#[from] io::Error),
+}
+
+fn listed(left: &[Left]) -> String {
+	match left {
+		[] => ": the dataset has no locations".into(),
+		left => left.iter().map(|left| format!("; {left}")).collect(),
+	}
+}
+
+/// Reads one object.
+pub struct Reader(Arc<Inner>);
+
+struct Inner {
+	object: Object,
+	cipher: ObjectCipher,
+	locations: Vec<Location>,
+	/// Why each location was left; `None` for one that was not.
+	left: Mutex<Vec<Option<Failure>>>,
+	/// The chaining values of all chunks.
+	values: OnceCell<Vec<Value>>,
+	silence: Duration,
+}
+
+impl fmt::Debug for Reader {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "Reader({})", self.0.object.name())
+	}
+}
+
+impl Reader {
+	/// Prepares to read an object from these locations, of which the first is asked first.
+	///
+	/// # Errors
+	///
+	/// Returns [`ReadError::Record`] if the object is encrypted under another key.
+	pub fn new(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		object: Object,
+		locations: Vec<Location>,
+	) -> Result<Self, ReadError> {
+		Self::with_silence(leaf, context, object, locations, SILENCE)
+	}
+
+	/// Does the same as [`new`](Self::new), and leaves a location that is silent for this long.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`new`](Self::new).
+	pub fn with_silence(
+		leaf: &LeafKey,
+		context: &RecordContext,
+		object: Object,
+		locations: Vec<Location>,
+		silence: Duration,
+	) -> Result<Self, ReadError> {
+		let cipher = ObjectCipher::open(leaf, context, object.header())?;
+		let left = Mutex::new(vec![None; locations.len()]);
+		let values = OnceCell::new();
+		Ok(Self(Arc::new(Inner {
+			object,
+			cipher,
+			locations,
+			left,
+			values,
+			silence,
+		})))
+	}
+
+	/// Returns the value's length in bytes.
+	pub fn length(&self) -> u64 {
+		self.0.object.header().length()
+	}
+
+	/// Returns the locations that were left so far.
+	pub fn left(&self) -> Vec<Left> {
+		self.0.left()
+	}
+
+	/// Reads bytes of the value: only the chunks that they are in. What is beyond the end is left out.
+	///
+	/// # Errors
+	///
+	/// Returns [`ReadError::NoneLeft`] if no location has these chunks.
+	pub async fn read_range(&self, offset: u64, length: u64) -> Result<Vec<u8>, ReadError> {
+		let end = offset.saturating_add(length).min(self.length());
+		if offset >= end {
+			return Ok(Vec::new());
+		}
+		let size = CHUNK as u64;
+		// Both are below 2^20.
+		let chunks = (offset / size) as u32..end.div_ceil(size) as u32;
+		let mut bytes = Vec::with_capacity((end - offset) as usize);
+		let mut at = u64::from(chunks.start) * size;
+		let take = |chunk: &[u8]| {
+			let from = offset.saturating_sub(at).min(chunk.len() as u64);
+			let to = end.saturating_sub(at).min(chunk.len() as u64);
+			bytes.extend_from_slice(&chunk[from as usize..to as usize]);
+			at += chunk.len() as u64;
+			Ok(())
+		};
+		self.each(chunks, take).await?;
+		Ok(bytes)
+	}
+
+	/// Reads the value from chunk `first` on, and writes it in order. Reports how many bytes of the value are written.
+	/// Only checked bytes are written, even if an error follows.
+	///
+	/// # Errors
+	///
+	/// Returns [`ReadError::NoneLeft`] if no location has the chunks, and [`ReadError::Io`] if they cannot be written.
+	pub async fn write_to(
+		&self,
+		out: &mut impl Write,
+		first: u32,
+		progress: &mut impl FnMut(u64),
+	) -> Result<(), ReadError> {
+		let mut done = u64::from(first) * CHUNK as u64;
+		let write = |chunk: &[u8]| {
+			out.write_all(chunk)?;
+			done += chunk.len() as u64;
+			progress(done);
+			Ok(())
+		};
+		self.each(first..self.0.object.chunks(), write).await?;
+		Ok(out.flush()?)
+	}
+
+	/// Returns how many chunks these bytes have in common with the value, from its start. Reports how many bytes are
+	/// compared.
+	///
+	/// # Errors
+	///
+	/// Returns [`ReadError::NoneLeft`] if no location has the object's list, and [`ReadError::Io`] if the bytes cannot
+	/// be read.
+	pub async fn intact(
+		&self,
+		bytes: &mut impl Read,
+		progress: &mut impl FnMut(u64),
+	) -> Result<u32, ReadError> {
+		let (object, values) = (&self.0.object, self.0.values().await?);
+		let chunks = object.chunks();
+		let (mut slot, mut done) = (Vec::new(), 0);
+		for number in 0..chunks {
+			slot.clear();
+			let length = object.chunk_len(number) - TAG_LEN;
+			bytes.by_ref().take(length as u64).read_to_end(&mut slot)?;
+			if slot.len() < length {
+				return Ok(number);
+			}
+			slot.resize(length + TAG_LEN, 0);
+			self.0
+				.cipher
+				.seal(number, number + 1 == chunks, &mut slot)?;
+			if values.get(number as usize) != Some(&tree::value(number, chunks == 1, &slot)) {
+				return Ok(number);
+			}
+			done += length as u64;
+			progress(done);
+			tokio::task::yield_now().await;
+		}
+		Ok(chunks)
+	}
+
+	/// Reads chunks, several groups at a time, and passes their plaintext on in order.
+	async fn each(
+		&self,
+		chunks: Range<u32>,
+		mut take: impl FnMut(&[u8]) -> io::Result<()>,
+	) -> Result<(), ReadError> {
+		let mut groups = (chunks.start..chunks.end).step_by(GROUP as usize);
+		let (mut next, mut tasks, mut waiting) = (chunks.start, JoinSet::new(), BTreeMap::new());
+		loop {
+			while tasks.len() + waiting.len() < AT_ONCE {
+				let Some(first) = groups.next() else { break };
+				let (inner, count) = (self.0.clone(), GROUP.min(chunks.end - first));
+				tasks.spawn(async move { (first, inner.group(first, count).await) });
+			}
+			while let Some(group) = waiting.remove(&next) {
+				let group: Vec<u8> = group;
+				for chunk in group.chunks(SEALED_CHUNK) {
+					take(&chunk[..chunk.len() - TAG_LEN])?;
+					next += 1;
+				}
+			}
+			match tasks.join_next().await {
+				None if waiting.is_empty() && next >= chunks.end => return Ok(()),
+				None => {}
+				Some(joined) => {
+					let (first, group) = joined.map_err(io::Error::from)?;
+					waiting.insert(first, group?);
+				}
+			}
+		}
+	}
+}
+
+impl Inner {
+	fn failures(&self) -> MutexGuard<'_, Vec<Option<Failure>>> {
+		self.left.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	fn left(&self) -> Vec<Left> {
+		let failures = self.failures();
+		let left = self.locations.iter().zip(failures.iter());
+		left.filter_map(|(location, failure)| {
+			let url = location.url().to_owned();
+			failure.clone().map(|failure| Left { url, failure })
+		})
+		.collect()
+	}
+
+	/// Asks the locations that were not left, in turn, until one answers.
+	async fn ask<T, Asked: Future<Output = Result<T, Failure>>>(
+		&self,
+		ask: impl Fn(Location) -> Asked,
+	) -> Result<T, ReadError> {
+		for (at, location) in self.locations.iter().enumerate() {
+			if self.failures()[at].is_some() {
+				continue;
+			}
+			match ask(location.clone()).await {
+				Ok(answer) => return Ok(answer),
+				Err(failure) => {
+					self.failures()[at].get_or_insert(failure);
+				}
+			}
+		}
+		Err(ReadError::NoneLeft(self.left()))
+	}
+
+	/// Returns the chaining values of all chunks.
+	async fn values(self: &Arc<Self>) -> Result<&Vec<Value>, ReadError> {
+		let read = || {
+			self.ask(|location| {
+				let inner = self.clone();
+				async move { source::list(&location, &inner.object, inner.silence).await }
+			})
+		};
+		self.values.get_or_try_init(read).await
+	}
+
+	/// Reads and decrypts `count` chunks from number `first` on. Each has its tag after it.
+	async fn group(self: Arc<Self>, first: u32, count: u32) -> Result<Vec<u8>, ReadError> {
+		self.values().await?;
+		let opened = self.ask(|location| self.clone().opened(location, first, count));
+		Ok(opened.await??)
+	}
+
+	/// Does the same from one location. What is checked and does not decrypt is no location's fault.
+	async fn opened(
+		self: Arc<Self>,
+		location: Location,
+		first: u32,
+		count: u32,
+	) -> Result<Result<Vec<u8>, RecordError>, Failure> {
+		let bytes = source::chunks(&location, &self.object, first, count, self.silence).await?;
+		let opened = tokio::task::spawn_blocking(move || self.open(first, bytes));
+		opened.await.unwrap_or(Err(Failure::Other))
+	}
+
+	/// Checks chunks and decrypts them in place.
+	fn open(
+		&self,
+		first: u32,
+		mut bytes: Vec<u8>,
+	) -> Result<Result<Vec<u8>, RecordError>, Failure> {
+		let values = self.values.get().map(Vec::as_slice).unwrap_or_default();
+		if let [wrong, ..] = source::wrong(&self.object, values, first, &bytes)[..] {
+			return Err(Failure::Wrong(wrong));
+		}
+		let chunks = self.object.chunks();
+		for (number, chunk) in (first..).zip(bytes.chunks_mut(SEALED_CHUNK)) {
+			if let Err(error) = self.cipher.unseal(number, number + 1 == chunks, chunk) {
+				return Ok(Err(error));
+			}
+		}
+		Ok(Ok(bytes))
+	}
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reads bytes of an object from one location, and checks them.
+
+use crate::{
+	failure::Failure,
+	location::Location,
+	object::{offset, Object},
+	parts::blocking,
+	tree::{self, Value},
+};
+use futures::StreamExt;
+use isthmus_envelope::object::SEALED_CHUNK;
+use object_store::{path::Path, GetOptions, GetRange, GetResultPayload, ObjectStoreExt};
+use std::{
+	future::Future,
+	io::{Read, Seek, SeekFrom},
+	ops::Range,
+	time::Duration,
+};
+
+/// How long a store may be silent.
+pub const SILENCE: Duration = Duration::from_secs(30);
+
+/// Reads a range of a file of the store; all of it without a range. Fails if there are fewer bytes.
+async fn read(
+	location: &Location,
+	path: &Path,
+	range: Range<u64>,
+	silence: Duration,
+) -> Result<Vec<u8>, Failure> {
+	// The caller's ranges are of at most some MiB, or the length of a list.
+	let length = (range.end - range.start) as usize;
+	let options = GetOptions {
+		range: Some(GetRange::Bounded(range)),
+		..GetOptions::default()
+	};
+	let got = within(silence, location.store().get_opts(path, options)).await??;
+	let start = got.range.start;
+	let bytes = match got.payload {
+		GetResultPayload::File(mut file, _) => {
+			let read = blocking(move || {
+				let mut bytes = vec![0; length];
+				file.seek(SeekFrom::Start(start))?;
+				file.read_exact(&mut bytes)?;
+				Ok(bytes)
+			});
+			within(silence, read).await??
+		}
+		GetResultPayload::Stream(mut stream) => {
+			let mut bytes = Vec::with_capacity(length);
+			while let Some(piece) = within(silence, stream.next()).await? {
+				bytes.extend_from_slice(&piece?);
+				if bytes.len() > length {
+					return Err(Failure::Other);
+				}
+			}
+			bytes
+		}
+	};
+	match bytes.len() == length {
+		true => Ok(bytes),
+		false => Err(Failure::CutShort),
+	}
+}
+
+async fn within<T>(silence: Duration, asked: impl Future<Output = T>) -> Result<T, Failure> {
+	tokio::time::timeout(silence, asked)
+		.await
+		.map_err(|_| Failure::Stalled(silence))
+}
+
+/// Reads the object's list of chaining values from a location, and checks it against the root.
+pub(crate) async fn list(
+	location: &Location,
+	object: &Object,
+	silence: Duration,
+) -> Result<Vec<Value>, Failure> {
+	if object.chunks() == 1 {
+		return Ok(vec![*object.root()]);
+	}
+	let path = location.list_path(&object.name());
+	let length = u64::from(object.chunks()) * 32;
+	let bytes = match read(location, &path, 0..length, silence).await {
+		Err(Failure::Missing) => return Err(Failure::NoList),
+		bytes => bytes?,
+	};
+	let (chunks, root) = (object.chunks(), *object.root());
+	let values = blocking(move || Ok(tree::read_list(&bytes, chunks, &root)));
+	values.await?.ok_or(Failure::WrongList)
+}
+
+/// Reads `count` chunks from number `first` on, without checking them.
+pub(crate) async fn chunks(
+	location: &Location,
+	object: &Object,
+	first: u32,
+	count: u32,
+	silence: Duration,
+) -> Result<Vec<u8>, Failure> {
+	let path = location.path(&object.name());
+	let end = offset(first + count).min(object.length());
+	read(location, &path, offset(first)..end, silence).await
+}
+
+/// Returns the numbers of those of these chunks that are wrong.
+pub(crate) fn wrong(object: &Object, values: &[Value], first: u32, bytes: &[u8]) -> Vec<u32> {
+	let only = object.chunks() == 1;
+	let chunks = (first..).zip(bytes.chunks(SEALED_CHUNK));
+	let is_wrong = |(number, chunk): &(u32, &[u8])| {
+		values.get(*number as usize) != Some(&tree::value(*number, only, chunk))
+	};
+	let wrong = chunks.filter(is_wrong);
+	wrong.map(|(number, _)| number).collect()
+}
+
+/// Checks that the store has the object, and that it has the right length.
+pub(crate) async fn is_there(
+	location: &Location,
+	object: &Object,
+	silence: Duration,
+) -> Result<(), Failure> {
+	let path = location.path(&object.name());
+	let meta = within(silence, location.store().head(&path)).await??;
+	match (object.length(), meta.size) {
+		(expected, got) if expected == got => Ok(()),
+		(expected, got) => Err(Failure::Length { expected, got }),
+	}
+}

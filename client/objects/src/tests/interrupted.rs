@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Uploads that are interrupted at every step, and values that change in between.
+
+use super::{
+	store::{Kill, Store},
+	*,
+};
+use crate::Failure;
+use proptest::prelude::*;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// The length of a value of three parts.
+const LENGTH: usize = 17 * CHUNK + 3;
+
+/// Checks that the store never saw two different texts at the same place of an object: with the same key and nonce, they
+/// would reveal each other.
+fn saw_nothing_twice(store: &Store) {
+	let mut seen = BTreeMap::new();
+	for (name, offset, bytes) in store.seen.lock().unwrap().iter() {
+		let before = seen.insert((name.clone(), *offset), bytes.clone());
+		assert!(
+			before.is_none_or(|before| before == *bytes),
+			"{name} at {offset}"
+		);
+	}
+}
+
+async fn interrupted_at(kill: (usize, Kill), length: usize) -> bool {
+	let store = Arc::new(Store::default());
+	let (location, value) = (store.at("mem://store/folder"), value(length));
+	let folder = tempfile::tempdir().unwrap();
+	let journal = folder.path().join("journal");
+	store.interrupt(Some(kill));
+	let first = send(&location, &journal, &value, Some(length as u64)).await;
+	let was_interrupted = first.is_err();
+	store.interrupt(None);
+	let again = send(&location, &journal, &value, Some(length as u64)).await;
+	let object = again.unwrap().object;
+	assert_eq!(read_all(&reader(&object, &[location])).await, value);
+	saw_nothing_twice(&store);
+	let names: std::collections::BTreeSet<_> = store
+		.seen
+		.lock()
+		.unwrap()
+		.iter()
+		.map(|(name, ..)| name.clone())
+		.collect();
+	assert_eq!(names.len(), 1, "it was resumed, not begun again");
+	was_interrupted
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_wherever_it_was_interrupted() {
+	for length in [9, LENGTH] {
+		for kind in [Kill::Before, Kill::After] {
+			let mut steps = 0;
+			while interrupted_at((steps, kind), length).await {
+				steps += 1;
+			}
+			// Begin, three parts, complete, list; or one step.
+			assert_eq!(steps, if length == LENGTH { 6 } else { 1 });
+		}
+	}
+}
+
+#[tokio::test]
+async fn only_what_is_missing_is_sent_again() {
+	let store = Arc::new(Store::default());
+	let (location, value) = (store.at("mem://store/folder"), value(LENGTH));
+	let folder = tempfile::tempdir().unwrap();
+	let journal = folder.path().join("journal");
+	let length = Some(LENGTH as u64);
+	store.interrupt(Some((4, Kill::Before)));
+	send(&location, &journal, &value, length).await.unwrap_err();
+	assert_eq!(store.seen.lock().unwrap().len(), 3);
+	store.interrupt(None);
+	let sent = send(&location, &journal, &value, length).await.unwrap();
+	assert!(sent.resumed);
+	assert_eq!(store.seen.lock().unwrap().len(), 3, "no part is sent twice");
+	// Complete, and list.
+	assert_eq!(store.writes.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_store_that_forgot_the_upload_gets_all_parts_again() {
+	let store = Arc::new(Store::default());
+	let (location, value) = (store.at("mem://store/folder"), value(LENGTH));
+	let folder = tempfile::tempdir().unwrap();
+	let journal = folder.path().join("journal");
+	let length = Some(LENGTH as u64);
+	for kill in [2, 4] {
+		store.interrupt(Some((kill, Kill::Before)));
+		send(&location, &journal, &value, length).await.unwrap_err();
+		store.drop_uploads();
+		store.interrupt(None);
+		let refused = send(&location, &journal, &value, length).await;
+		assert!(matches!(
+			refused,
+			Err(UploadError::Store {
+				failure: Failure::Dropped,
+				..
+			})
+		));
+	}
+	let sent = send(&location, &journal, &value, length).await.unwrap();
+	assert_eq!(read_all(&reader(&sent.object, &[location])).await, value);
+	saw_nothing_twice(&store);
+}
+
+#[tokio::test]
+async fn an_upload_to_another_place_is_refused() {
+	let store = Arc::new(Store::default());
+	let folder = tempfile::tempdir().unwrap();
+	let journal = folder.path().join("journal");
+	store.interrupt(Some((0, Kill::Before)));
+	send(&store.at("mem://one/folder"), &journal, b"x", None)
+		.await
+		.unwrap_err();
+	let refused = send(&store.at("mem://two/folder"), &journal, b"x", None).await;
+	assert!(matches!(refused, Err(UploadError::Elsewhere { url }) if url == "mem://one/folder"));
+	let note = crate::unfinished(&journal).unwrap();
+	assert_eq!(note.as_deref(), Some(""));
+	forget(&journal).unwrap();
+	assert_eq!(crate::unfinished(&journal).unwrap(), None);
+}
+
+proptest! {
+	#![proptest_config(ProptestConfig::with_cases(48))]
+
+	/// A value that changes between two attempts is refused if what changed may have been seen; in any case, the store
+	/// never sees two texts under the same key and nonce.
+	#[test]
+	fn a_changed_value_reveals_nothing(
+		step in 0..6usize,
+		after in any::<bool>(),
+		at in 0..LENGTH,
+		length in prop_oneof![Just(LENGTH), Just(LENGTH - 1), Just(LENGTH + 1), Just(8 * CHUNK), Just(3)],
+		says_length in any::<bool>(),
+	) {
+		let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+		runtime.block_on(async {
+			let store = Arc::new(Store::default());
+			let location = store.at("mem://store/folder");
+			let folder = tempfile::tempdir().unwrap();
+			let journal = folder.path().join("journal");
+			let first = value(LENGTH);
+			let kill = if after { Kill::After } else { Kill::Before };
+			store.interrupt(Some((step, kill)));
+			let length_of = |value: &[u8]| says_length.then_some(value.len() as u64);
+			send(&location, &journal, &first, length_of(&first)).await.ok();
+			let known = crate::journal::Journal::open(&journal).unwrap().unwrap();
+			let known: usize = known.done.sent.values().map(Vec::len).sum();
+			store.interrupt(None);
+			let mut second = value(length);
+			if let Some(byte) = second.get_mut(at) {
+				*byte ^= 1;
+			}
+			let again = send(&location, &journal, &second, length_of(&second)).await;
+			saw_nothing_twice(&store);
+			let seen = at < known * CHUNK && at < length;
+			match again {
+				Ok(sent) => {
+					assert!(!seen);
+					assert!(read_all(&reader(&sent.object, &[location])).await == second);
+				}
+				Err(UploadError::Changed { .. } | UploadError::LengthChanged { .. }) => {
+					assert!(known > 0 || length != LENGTH);
+				}
+				Err(error) => panic!("{error}"),
+			}
+		});
+	}
+}

@@ -1,0 +1,649 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Sends a value to a location in one pass: it is read, encrypted, hashed and sent in parts, several at a time. At most
+//! [`IN_FLIGHT`] bytes and one more part are in memory.
+
+use crate::{
+	failure::Failure,
+	journal::{Journal, Start},
+	location::Location,
+	object::{self, Object},
+	parts::Parts,
+	tree::{self, Value},
+};
+use bytes::Bytes;
+use isthmus_envelope::{
+	object::{CHUNK, MAX_LENGTH, SEALED_CHUNK},
+	record::TAG_LEN,
+	LeafKey, ObjectCipher, RecordContext, RecordError,
+};
+use object_store::{path::Path as StorePath, ObjectStoreExt};
+use std::{
+	future::Future,
+	io::{self, Read},
+	path::{Path, PathBuf},
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	time::Duration,
+};
+use tokio::task::JoinSet;
+
+/// How many bytes of parts are sent at a time, at most.
+pub const IN_FLIGHT: usize = 96 << 20;
+/// How many parts are sent at a time, at most.
+const MAX_AT_ONCE: usize = 12;
+/// The chunks in a part of a value whose length is known, unless it has too many parts.
+const PART: u32 = 8;
+/// The chunks in a part of a stream.
+const STREAM_PART: u32 = 32;
+/// The parts that a store puts together, at most (S3).
+const MAX_PARTS: u64 = 10_000;
+/// How long a store may take for a part: this long, and a second for each [`SLOWEST`] bytes.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The slowest connection that is waited for, in bytes a second.
+const SLOWEST: u64 = 32 << 10;
+
+/// Why a value was not sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UploadError {
+	/// The store failed.
+	#[error("{url}: {failure}")]
+	Store {
+		/// The location.
+		url: String,
+		/// What is wrong there.
+		failure: Failure,
+	},
+	/// The value cannot be read.
+	#[error("the value cannot be read: {0}")]
+	Read(io::Error),
+	/// The journal cannot be read or written.
+	#[error("{}: {source}", path.display())]
+	Journal {
+		/// The journal's file.
+		path: PathBuf,
+		/// Why not.
+		source: io::Error,
+	},
+	/// A part of the value that may have been sent was changed since then.
+	#[error("the value has changed since its upload was interrupted, at byte {at}: nothing of the new one was sent")]
+	Changed {
+		/// Where the first chunk that differs begins, in bytes.
+		at: u64,
+	},
+	/// The value does not have the length that it had.
+	#[error(
+		"the value had {expected} bytes when its upload began: nothing of the new one was sent"
+	)]
+	LengthChanged {
+		/// The length in bytes.
+		expected: u64,
+	},
+	/// The value was longer or shorter than the caller said.
+	#[error("the value has other than {expected} bytes: was it changed while it was read?")]
+	NotAsLong {
+		/// The length in bytes that the caller said.
+		expected: u64,
+	},
+	/// The upload began at another location.
+	#[error("an unfinished upload of this value goes to {url}: finish it there, or give it up")]
+	Elsewhere {
+		/// The location.
+		url: String,
+	},
+	/// The value is too long.
+	#[error("the value is too long: an object has at most {MAX_LENGTH} bytes, and one of a stream at most 312 GiB")]
+	TooLong,
+	/// The keys are not those of the unfinished upload, or there is no randomness.
+	#[error(transparent)]
+	Keys(#[from] RecordError),
+}
+
+/// An object that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+	/// What the chain needs to know.
+	pub object: Object,
+	/// Whether an earlier, interrupted upload was resumed.
+	pub resumed: bool,
+}
+
+/// Sends one value.
+///
+/// ```no_run
+/// # use isthmus_objects::*;
+/// # use isthmus_envelope::{LeafKey, RecordContext};
+/// # async fn example(leaf: LeafKey, context: RecordContext) -> Result<(), Box<dyn std::error::Error>> {
+/// let location = Location::open("s3://records/marks")?;
+/// let file = std::fs::File::open("marks.csv")?;
+/// let length = file.metadata()?.len();
+/// let journal = std::path::Path::new("/home/me/.local/state/isthmus/marks.upload");
+/// let upload = Upload::new(&location, &leaf, &context, journal);
+/// let sent = upload.run(file, Some(length), &mut |_| {}).await?;
+/// println!("{} is complete", sent.object.name());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Upload<'a> {
+	location: &'a Location,
+	leaf: &'a LeafKey,
+	context: &'a RecordContext,
+	journal: &'a Path,
+	note: &'a str,
+}
+
+impl<'a> Upload<'a> {
+	/// Prepares to send a value, encrypted under the leaf's key for this place. The journal's file is there until
+	/// [`forget`] removes it, once the chain has the object.
+	pub fn new(
+		location: &'a Location,
+		leaf: &'a LeafKey,
+		context: &'a RecordContext,
+		journal: &'a Path,
+	) -> Self {
+		Self {
+			location,
+			leaf,
+			context,
+			journal,
+			note: "",
+		}
+	}
+
+	/// Writes a note of the caller into the journal, for [`unfinished`].
+	pub fn noting(self, note: &'a str) -> Self {
+		Self { note, ..self }
+	}
+
+	/// Sends the value, and returns once the object and its list are complete. Reports how many bytes of the value have
+	/// been sent. Without a length, it sends what the source has until its end.
+	///
+	/// Resumes the upload that the journal describes: the source has to begin at the value's start again. What the
+	/// journal knows is compared, and only the rest is sent.
+	///
+	/// # Errors
+	///
+	/// Returns [`UploadError::Changed`] or [`UploadError::LengthChanged`] if the value was changed in between,
+	/// [`UploadError::Store`] if the store fails, and the errors of the source and the journal.
+	pub async fn run(
+		self,
+		source: impl Read + Send + 'static,
+		length: Option<u64>,
+		progress: &mut (dyn FnMut(u64) + Send),
+	) -> Result<Sent, UploadError> {
+		let journal = self.journal(length)?;
+		let resumed = !journal.done.sent.is_empty();
+		let header = journal.start.header.clone();
+		let name = object::name(&header);
+		let at_journal = |source| UploadError::Journal {
+			path: self.journal.to_owned(),
+			source,
+		};
+		let sender = Arc::new(Sender {
+			cipher: ObjectCipher::open(self.leaf, self.context, &header)?,
+			location: self.location.clone(),
+			path: self.location.path(&name),
+			parts: Arc::clone(self.location.parts().map_err(|failure| self.at(failure))?),
+			part: journal.start.part,
+			known: journal.done.sent.values().map(Vec::len).sum(),
+			journal: Mutex::new(journal),
+			file: self.journal.to_owned(),
+		});
+		let values = sender.clone().send_all(source, length, progress).await;
+		let values = match values {
+			Err(UploadError::Store {
+				failure: Failure::Dropped,
+				url,
+			}) => {
+				sender.journal().dropped().map_err(at_journal)?;
+				let failure = Failure::Dropped;
+				return Err(UploadError::Store { url, failure });
+			}
+			values => values?,
+		};
+		let header = sender.cipher.header(values.length)?;
+		let root = tree::root(&values.values).unwrap_or_default();
+		let object = Object::with_header(header, root);
+		sender.finish(&object, &values.values).await?;
+		Ok(Sent { object, resumed })
+	}
+
+	fn at(&self, failure: Failure) -> UploadError {
+		let url = self.location.url().to_owned();
+		UploadError::Store { url, failure }
+	}
+
+	/// Opens the journal, or begins one.
+	fn journal(&self, length: Option<u64>) -> Result<Journal, UploadError> {
+		let failed = |source| UploadError::Journal {
+			path: self.journal.to_owned(),
+			source,
+		};
+		if let Some(journal) = Journal::open(self.journal).map_err(failed)? {
+			let Start {
+				url, length: was, ..
+			} = &journal.start;
+			if url != self.location.url() {
+				let url = url.clone();
+				return Err(UploadError::Elsewhere { url });
+			}
+			return match (length, *was) {
+				(Some(now), Some(was)) if now != was => {
+					Err(UploadError::LengthChanged { expected: was })
+				}
+				_ => Ok(journal),
+			};
+		}
+		if length.is_some_and(|length| length > MAX_LENGTH) {
+			return Err(UploadError::TooLong);
+		}
+		let cipher = ObjectCipher::new(self.leaf, self.context).map_err(RecordError::from)?;
+		let start = Start {
+			header: cipher.header(0)?,
+			url: self.location.url().to_owned(),
+			length,
+			part: part_chunks(length),
+			note: self.note.to_owned(),
+		};
+		Journal::create(self.journal, start).map_err(failed)
+	}
+}
+
+/// Returns the note in the journal of an unfinished upload; `None` if none can be resumed.
+///
+/// # Errors
+///
+/// Returns the error of the journal's file.
+pub fn unfinished(journal: &Path) -> io::Result<Option<String>> {
+	Ok(Journal::open(journal)?.map(|journal| journal.start.note))
+}
+
+/// Removes the journal of an upload that is finished or given up.
+///
+/// # Errors
+///
+/// Returns the error of the journal's file.
+pub fn forget(journal: &Path) -> io::Result<()> {
+	match std::fs::remove_file(journal) {
+		Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+		_ => Ok(()),
+	}
+}
+
+/// Returns how many chunks a part has.
+fn part_chunks(length: Option<u64>) -> u32 {
+	match length {
+		None => STREAM_PART,
+		Some(length) => {
+			let chunks = length.div_ceil(CHUNK as u64).max(1);
+			// At most 2^20 chunks.
+			chunks.div_ceil(MAX_PARTS).max(chunks.min(PART.into())) as u32
+		}
+	}
+}
+
+/// What the tasks that send parts share.
+struct Sender {
+	cipher: ObjectCipher,
+	location: Location,
+	path: StorePath,
+	parts: Arc<dyn Parts>,
+	part: u32,
+	/// How many chunks may have left this machine before.
+	known: usize,
+	journal: Mutex<Journal>,
+	file: PathBuf,
+}
+
+/// The chaining values of all chunks, and the value's length in bytes.
+struct Values {
+	values: Vec<Value>,
+	length: u64,
+}
+
+impl Sender {
+	fn journal(&self) -> MutexGuard<'_, Journal> {
+		self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	fn noted<T>(&self, noted: io::Result<T>) -> Result<T, UploadError> {
+		noted.map_err(|source| UploadError::Journal {
+			path: self.file.clone(),
+			source,
+		})
+	}
+
+	fn stored<T>(&self, stored: Result<T, Failure>) -> Result<T, UploadError> {
+		stored.map_err(|failure| UploadError::Store {
+			url: self.location.url().to_owned(),
+			failure,
+		})
+	}
+
+	/// Reads, encrypts and sends all parts.
+	async fn send_all(
+		self: Arc<Self>,
+		source: impl Read + Send + 'static,
+		length: Option<u64>,
+		progress: &mut (dyn FnMut(u64) + Send),
+	) -> Result<Values, UploadError> {
+		let at_once = (IN_FLIGHT / (self.part as usize * SEALED_CHUNK)).clamp(1, MAX_AT_ONCE);
+		let pool = Arc::new(Pool::default());
+		let mut reader = Reader {
+			source,
+			ahead: None,
+		};
+		let (mut tasks, mut values) = (JoinSet::new(), Vec::new());
+		let (mut index, mut total, mut sent) = (0, 0, 0);
+		let mut arrived = |values: &mut Vec<Vec<Value>>, joined: Result<_, _>| {
+			let part: Result<SentPart, UploadError> = flat(joined);
+			let part = part?;
+			values.resize(values.len().max(part.index + 1), Vec::new());
+			values[part.index] = part.values;
+			sent += part.length;
+			progress(sent);
+			Ok::<(), UploadError>(())
+		};
+		loop {
+			let (part, space) = (self.part, pool.take());
+			let read = tokio::task::spawn_blocking(move || {
+				let part = reader.part(part, space);
+				(reader, part)
+			});
+			let (back, part) = read.await.map_err(|end| UploadError::Read(end.into()))?;
+			reader = back;
+			let part = part.map_err(UploadError::Read)?;
+			let last = part.last;
+			total += part.length;
+			let too_long = total > MAX_LENGTH || index as u64 >= MAX_PARTS;
+			if too_long {
+				return Err(UploadError::TooLong);
+			}
+			if let Some(expected) = length {
+				if total > expected || (last && total < expected) {
+					return Err(UploadError::NotAsLong { expected });
+				}
+			}
+			while tasks.len() >= at_once {
+				if let Some(joined) = tasks.join_next().await {
+					arrived(&mut values, joined)?;
+				}
+			}
+			if index == 0 && !last {
+				self.begin().await?;
+			}
+			tasks.spawn(self.clone().send(index, part, pool.clone()));
+			index += 1;
+			if last {
+				break;
+			}
+		}
+		while let Some(joined) = tasks.join_next().await {
+			arrived(&mut values, joined)?;
+		}
+		let values = values.concat();
+		if values.len() < self.known {
+			let at = total;
+			return Err(UploadError::Changed { at });
+		}
+		let length = total;
+		Ok(Values { values, length })
+	}
+
+	/// Asks the store to begin an object of several parts, unless it has begun it already.
+	async fn begin(&self) -> Result<(), UploadError> {
+		let begun = {
+			let journal = self.journal();
+			journal.done.id.is_some() || journal.done.whole
+		};
+		if !begun {
+			let id = self.stored(patiently(0, self.parts.begin(&self.path)).await)?;
+			self.noted(self.journal().begun(id))?;
+		}
+		Ok(())
+	}
+
+	/// Encrypts a part, notes it and sends it, unless the store has it.
+	async fn send(
+		self: Arc<Self>,
+		index: usize,
+		part: Part,
+		pool: Arc<Pool>,
+	) -> Result<SentPart, UploadError> {
+		let length = part.length;
+		let sealer = self.clone();
+		let sealed = tokio::task::spawn_blocking(move || {
+			let (bytes, values) = sealer.seal(index, part)?;
+			sealer.note(index, &values)?;
+			Ok::<_, UploadError>((Bytes::from_owner(Lease { bytes, pool }), values))
+		});
+		let (bytes, values) = flat(sealed.await)?;
+		let (id, has) = {
+			let done = &self.journal().done;
+			let has = done.whole || done.parts.contains_key(&index);
+			(done.id.clone(), has)
+		};
+		if !has {
+			let id = match id {
+				Some(id) => {
+					let offset = object::offset(index as u32 * self.part);
+					let size = bytes.len();
+					let put = self.parts.put(&self.path, &id, index, offset, bytes);
+					self.stored(patiently(size, put).await)?
+				}
+				// The only part is the object.
+				None => {
+					self.stored(self.put(&self.path, bytes).await)?;
+					String::new()
+				}
+			};
+			self.noted(self.journal().sent(index, id))?;
+		}
+		Ok(SentPart {
+			index,
+			values,
+			length,
+		})
+	}
+
+	/// Encrypts a part in place, and returns it with the chaining values of its chunks.
+	fn seal(&self, index: usize, part: Part) -> Result<(Vec<u8>, Vec<Value>), UploadError> {
+		let Part {
+			mut bytes, last, ..
+		} = part;
+		let first = index as u32 * self.part;
+		let only = last && first == 0 && bytes.len() <= SEALED_CHUNK;
+		let count = bytes.len().div_ceil(SEALED_CHUNK);
+		let mut values = Vec::with_capacity(count);
+		for (at, slot) in bytes.chunks_mut(SEALED_CHUNK).enumerate() {
+			let number = first + at as u32;
+			self.cipher.seal(number, last && at + 1 == count, slot)?;
+			values.push(tree::value(number, only, slot));
+		}
+		Ok((bytes, values))
+	}
+
+	/// Compares a part with what may have left this machine before, or notes that it will.
+	fn note(&self, index: usize, values: &[Value]) -> Result<(), UploadError> {
+		let mut journal = self.journal();
+		let Some(known) = journal.done.sent.get(&index) else {
+			return self.noted(journal.sending(index, values));
+		};
+		if known == values {
+			return Ok(());
+		}
+		let same = known.iter().zip(values).take_while(|(a, b)| a == b);
+		let chunk = (index * self.part as usize + same.count()) as u64;
+		let at = chunk * CHUNK as u64;
+		Err(UploadError::Changed { at })
+	}
+
+	/// Has the store put the parts together, and writes the list beside the object.
+	async fn finish(&self, object: &Object, values: &[Value]) -> Result<(), UploadError> {
+		let (id, parts, whole) = {
+			let done = &self.journal().done;
+			let parts: Vec<String> = done.parts.values().cloned().collect();
+			(done.id.clone(), parts, done.whole)
+		};
+		if let Some(id) = id.filter(|_| !whole) {
+			let completed = patiently(0, self.parts.complete(&self.path, &id, parts)).await;
+			let completed = match completed {
+				// The program may have been interrupted after the store put the parts together.
+				Err(Failure::Dropped) if self.is_there(object).await => Ok(()),
+				completed => completed,
+			};
+			if completed == Err(Failure::Dropped) {
+				self.noted(self.journal().dropped())?;
+			}
+			self.stored(completed)?;
+		}
+		if !whole {
+			self.noted(self.journal().whole())?;
+		}
+		if object.chunks() > 1 {
+			let list = tree::list_bytes(values).into();
+			let path = self.location.list_path(&object.name());
+			self.stored(self.put(&path, list).await)?;
+		}
+		Ok(())
+	}
+
+	/// Returns whether the store has an object of this name and length.
+	async fn is_there(&self, object: &Object) -> bool {
+		let meta = self.location.store().head(&self.path).await;
+		meta.is_ok_and(|meta| meta.size == object.length())
+	}
+
+	/// Writes a small object in one step.
+	async fn put(&self, path: &StorePath, bytes: Bytes) -> Result<(), Failure> {
+		let size = bytes.len();
+		let put = async {
+			let put = self.location.store().put(path, bytes.into()).await;
+			Ok(put.map(|_| ())?)
+		};
+		patiently(size, put).await
+	}
+}
+
+/// Waits for a store as long as `size` bytes may take.
+async fn patiently<T>(
+	size: usize,
+	asked: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+	let patience = PATIENCE + Duration::from_secs(size as u64 / SLOWEST);
+	match tokio::time::timeout(patience, asked).await {
+		Ok(done) => done,
+		Err(_) => Err(Failure::Stalled(patience)),
+	}
+}
+
+fn flat<T>(
+	joined: Result<Result<T, UploadError>, tokio::task::JoinError>,
+) -> Result<T, UploadError> {
+	joined.unwrap_or_else(|end| Err(UploadError::Read(end.into())))
+}
+
+/// A part that the store has.
+struct SentPart {
+	index: usize,
+	values: Vec<Value>,
+	/// How many bytes of the value it has.
+	length: u64,
+}
+
+/// A part of the value, with space for each chunk's tag.
+struct Part {
+	bytes: Vec<u8>,
+	/// How many bytes of the value it has.
+	length: u64,
+	/// Whether the value ends with it.
+	last: bool,
+}
+
+/// Reads a value in parts. It reads a byte ahead, because the last chunk is encrypted as such.
+struct Reader<R> {
+	source: R,
+	ahead: Option<u8>,
+}
+
+impl<R: Read> Reader<R> {
+	/// Reads the next part into `bytes`.
+	fn part(&mut self, chunks: u32, mut bytes: Vec<u8>) -> io::Result<Part> {
+		bytes.resize(chunks as usize * SEALED_CHUNK, 0);
+		let (mut length, mut end, mut last) = (0, 0, false);
+		for at in 0..chunks as usize {
+			let slot = &mut bytes[at * SEALED_CHUNK..][..CHUNK];
+			let got = self.fill(slot)?;
+			length += got as u64;
+			end = at * SEALED_CHUNK + got + TAG_LEN;
+			let mut next = [0];
+			last = got < CHUNK || fill(&mut self.source, &mut next)? == 0;
+			if last {
+				break;
+			}
+			self.ahead = Some(next[0]);
+		}
+		bytes.truncate(end);
+		// What is left of an earlier part is overwritten by the tag.
+		Ok(Part {
+			bytes,
+			length,
+			last,
+		})
+	}
+
+	/// Reads until the space is full or the source ends.
+	fn fill(&mut self, space: &mut [u8]) -> io::Result<usize> {
+		let ahead = usize::from(self.ahead.is_some());
+		if let Some(byte) = self.ahead.take() {
+			space[0] = byte;
+		}
+		Ok(ahead + fill(&mut self.source, &mut space[ahead..])?)
+	}
+}
+
+/// Reads until the space is full or the source ends.
+fn fill(source: &mut impl Read, space: &mut [u8]) -> io::Result<usize> {
+	let mut got = 0;
+	while got < space.len() {
+		match source.read(&mut space[got..]) {
+			Ok(0) => break,
+			Ok(count) => got += count,
+			Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+			Err(error) => return Err(error),
+		}
+	}
+	Ok(got)
+}
+
+/// Space of parts that were sent. Fresh memory costs more than the encryption.
+#[derive(Default)]
+struct Pool(Mutex<Vec<Vec<u8>>>);
+
+impl Pool {
+	fn spare(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+		self.0.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	fn take(&self) -> Vec<u8> {
+		self.spare().pop().unwrap_or_default()
+	}
+}
+
+/// Space that goes back to the pool.
+struct Lease {
+	bytes: Vec<u8>,
+	pool: Arc<Pool>,
+}
+
+impl AsRef<[u8]> for Lease {
+	fn as_ref(&self) -> &[u8] {
+		&self.bytes
+	}
+}
+
+impl Drop for Lease {
+	fn drop(&mut self) {
+		let bytes = std::mem::take(&mut self.bytes);
+		self.pool.spare().push(bytes);
+	}
+}
