@@ -13,7 +13,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
-	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, GrantId, RecordKey, Truth,
+	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, GrantId, RecordKey, Text, Truth,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -253,6 +253,12 @@ pub(crate) fn text(event: &Event) -> String {
 			Key(*key),
 			bytes((*length).into())
 		),
+		ObjectStored { owner, key, dataset, epoch, leaf, length, .. } => format!(
+			"{owner} stores {}, an object of {}, at leaf {leaf} of dataset {dataset}, epoch {epoch}",
+			Key(*key),
+			bytes(*length)
+		),
+		LocationsSet { dataset, locations, .. } => located(*dataset, locations),
 		RecordOpened { owner, key, dataset, epoch, leaf, length, chunks, .. } => format!(
 			"{owner} starts to store {}, {} in {chunks} chunks, at leaf {leaf} of dataset {dataset}, epoch {epoch}",
 			Key(*key),
@@ -307,6 +313,18 @@ pub(crate) fn text(event: &Event) -> String {
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),
 		GrantSuspended { grant, grantee, truth, .. } => suspended(*grant, grantee, *truth),
 		GrantResumed { grant, grantee, .. } => format!("grant {grant} of {grantee} is resumed"),
+	}
+}
+
+/// Returns where a dataset's objects are.
+fn located(dataset: DatasetId, locations: &[Text]) -> String {
+	let locations: Vec<_> = locations.iter().map(ToString::to_string).collect();
+	match locations.is_empty() {
+		true => format!("dataset {dataset}: the locations of its objects are withdrawn"),
+		false => format!(
+			"dataset {dataset}: its objects are at {}",
+			locations.join(", ")
+		),
 	}
 }
 

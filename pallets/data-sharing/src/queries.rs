@@ -44,11 +44,16 @@ impl<T: Config> Pallet<T> {
 			ensure!(payload.is_complete(), QueryError::Incomplete);
 			Some(grant)
 		};
+		let locations = match payload {
+			Payload::Object { .. } => Self::locations(owner, dataset),
+			Payload::Value { .. } | Payload::Chunks { .. } => Vec::new(),
+		};
 		Ok(Answer {
 			dataset,
 			epoch,
 			leaf,
 			payload,
+			locations,
 			grant,
 		})
 	}
@@ -143,6 +148,8 @@ impl<T: Config> Pallet<T> {
 					id,
 					dataset,
 					policy: Policies::<T>::get(owner, id).map(|entry| entry.policy),
+					objects: Self::object_count(owner, id),
+					locations: Self::locations(owner, id),
 				})
 			},
 		)
