@@ -67,6 +67,9 @@ pub enum Failure {
 	/// The store refused it with another status.
 	#[error("the store refused it ({0})")]
 	Refused(u16),
+	/// This program cannot use the location.
+	#[error("{0}")]
+	Unusable(String),
 	/// The store failed in a way that has no words of its own here.
 	#[error("the store failed")]
 	Other,

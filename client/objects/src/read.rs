@@ -132,6 +132,11 @@ impl Reader {
 		self.0.object.header().length()
 	}
 
+	/// Returns the number of the value's chunks.
+	pub fn chunks(&self) -> u32 {
+		self.0.object.chunks()
+	}
+
 	/// Returns the locations that were left so far.
 	pub fn left(&self) -> Vec<Left> {
 		self.0.left()

@@ -168,7 +168,7 @@ impl<'a> Upload<'a> {
 		self,
 		source: impl Read + Send + 'static,
 		length: Option<u64>,
-		progress: &mut (dyn FnMut(u64) + Send),
+		progress: &mut impl FnMut(u64),
 	) -> Result<Sent, UploadError> {
 		let journal = self.journal(length)?;
 		let resumed = !journal.done.sent.is_empty();
@@ -324,7 +324,7 @@ impl Sender {
 		self: Arc<Self>,
 		source: impl Read + Send + 'static,
 		length: Option<u64>,
-		progress: &mut (dyn FnMut(u64) + Send),
+		progress: &mut impl FnMut(u64),
 	) -> Result<Values, UploadError> {
 		let at_once = (IN_FLIGHT / (self.part as usize * SEALED_CHUNK)).clamp(1, MAX_AT_ONCE);
 		let pool = Arc::new(Pool::default());

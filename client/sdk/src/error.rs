@@ -196,9 +196,12 @@ pub enum Error {
 		/// What is wrong.
 		reason: &'static str,
 	},
-	/// The record is an object, and the chain has no bytes of it.
-	#[error("the bytes of the record {} are not on the chain: it is an object, in a store outside", key_name(.0))]
-	IsObject(RecordKey),
+	/// An object cannot be sent to a location.
+	#[error(transparent)]
+	Sending(#[from] isthmus_objects::UploadError),
+	/// An object cannot be read from any location.
+	#[error(transparent)]
+	Object(isthmus_objects::ReadError),
 	/// A value cannot be stored.
 	#[error(transparent)]
 	Upload(#[from] UploadError),
@@ -220,6 +223,17 @@ pub enum Error {
 	/// Reading or writing failed.
 	#[error(transparent)]
 	Io(#[from] std::io::Error),
+}
+
+impl From<isthmus_objects::ReadError> for Error {
+	fn from(error: isthmus_objects::ReadError) -> Self {
+		use isthmus_objects::ReadError;
+		match error {
+			ReadError::Record(error) => error.into(),
+			ReadError::Io(error) => error.into(),
+			error => Self::Object(error),
+		}
+	}
 }
 
 /// Why a value cannot be stored under a key.
@@ -260,6 +274,9 @@ pub enum UploadError {
 		/// The dataset's current epoch.
 		now: Epoch,
 	},
+	/// While an object was sent, another program took its leaf, or its epoch ended. The object was given up.
+	#[error("while the object was sent, another program took its leaf, or a new epoch began: it has to be encrypted again")]
+	PlaceGone,
 	/// Another program of the owner took the record's place at the same time. Nothing was sent.
 	#[error("another program of the same account took the place of the record")]
 	Overtaken,

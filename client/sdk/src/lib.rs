@@ -60,7 +60,9 @@
 //! - [`Proven`] is the state after a finalized block, with proofs. Everything that decides something is read from
 //!   it. [`Trust`] says which chain a node has to have.
 //! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
-//!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
+//!   record, or a range of one, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
+//! - [`Upload::run_object`] stores a value outside the chain, at a location of the owner's choice; [`mod@object`] has what
+//!   the chain says about objects, and [`mod@objects`] sends, reads and checks them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
 //! - [`mod@facts`] reads and reports facts about the world outside the chain, and evaluates conditions on them.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader; [`mod@history`] has the proofs, and
@@ -108,6 +110,7 @@ pub mod history;
 mod lock;
 mod manifest;
 mod note;
+pub mod object;
 pub mod outcome;
 pub mod progress;
 pub mod proven;
@@ -144,6 +147,7 @@ pub use fetch_file::{is_folder, FetchError, FetchFile};
 pub use fetch_folder::{fetch_folder, FetchedFolder};
 pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;
+pub use isthmus_objects as objects;
 pub use isthmus_primitives::{DECIMALS, UNIT};
 pub use lock::can_take_turns;
 pub use outcome::Included;

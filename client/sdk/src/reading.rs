@@ -13,13 +13,17 @@ use crate::{
 	client::Client,
 	error::Error,
 	manifest::{content_hash, Manifest},
+	object::{self, Locations},
 	progress::{Progress, Stage},
 	query::{self, ChunkQuery},
 	sharing,
 	types::*,
 };
 use futures::{stream, StreamExt};
-use isthmus_envelope::{decrypt_value, Decryptor, Encryptor, LeafKey, RecordContext};
+use isthmus_envelope::{
+	decrypt_value, object::CHUNK, Decryptor, Encryptor, LeafKey, RecordContext,
+};
+use isthmus_objects::{Left, ReadError, Reader};
 use std::io::{Read, Write};
 
 /// How many chunks to ask for in one request.
@@ -59,6 +63,12 @@ enum Body {
 	Whole(Vec<u8>),
 	/// A value stored in chunks.
 	Chunks(Manifest),
+	/// A value outside the chain.
+	Object {
+		reader: Reader,
+		/// The locations that this program cannot use.
+		unusable: Vec<Left>,
+	},
 }
 
 /// The part of a value that was fetched before and is intact.
@@ -125,7 +135,16 @@ impl Reading {
 				}
 				Body::Chunks(fetch_manifest(client, key, &manifest.0).await?)
 			}
-			Payload::Object { .. } => return Err(Error::IsObject(key)),
+			Payload::Object { object, .. } => {
+				let urls = answer
+					.locations
+					.iter()
+					.map(|url| String::from_utf8_lossy(url));
+				let Locations { usable, unusable } = Locations::open(urls);
+				let object = object::of_entry(key, object)?;
+				let reader = Reader::new(&leaf, &context, object, usable)?;
+				Body::Object { reader, unusable }
+			}
 		};
 		Ok(Self {
 			client: client.clone(),
@@ -154,6 +173,7 @@ impl Reading {
 		match &self.body {
 			Body::Whole(value) => value.len() as u64,
 			Body::Chunks(manifest) => manifest.header.length(),
+			Body::Object { reader, .. } => reader.length(),
 		}
 	}
 
@@ -164,6 +184,23 @@ impl Reading {
 			Payload::Chunks { manifest, .. } => manifest.0,
 			Payload::Object { object, .. } => object.root.0,
 		}
+	}
+
+	/// Returns the locations of the object that were left for another one so far, and why; none if the record's bytes are
+	/// on the chain.
+	pub fn left(&self) -> Vec<Left> {
+		match &self.body {
+			Body::Whole(_) | Body::Chunks(_) => Vec::new(),
+			Body::Object { reader, unusable } => [&unusable[..], &reader.left()].concat(),
+		}
+	}
+
+	/// Names all locations if none has the object.
+	fn of_object<T>(&self, read: Result<T, ReadError>) -> Result<T, Error> {
+		Ok(read.map_err(|error| match error {
+			ReadError::NoneLeft(_) => ReadError::NoneLeft(self.left()),
+			error => error,
+		})?)
 	}
 
 	/// Checks the bytes that were fetched before an interruption, up to the first chunk that is incomplete or
@@ -178,8 +215,16 @@ impl Reading {
 		progress: &mut impl Progress,
 	) -> Result<Intact, Error> {
 		let mut intact = Intact::default();
-		let Body::Chunks(manifest) = &self.body else {
-			return Ok(intact);
+		let manifest = match &self.body {
+			Body::Whole(_) => return Ok(intact),
+			Body::Chunks(manifest) => manifest,
+			Body::Object { reader, .. } => {
+				let length = self.length();
+				let mut tell = |done| progress.at(Stage::Checking, done, length);
+				intact.chunks = self.of_object(reader.intact(fetched, &mut tell).await)?;
+				intact.bytes = length.min(u64::from(intact.chunks) * CHUNK as u64);
+				return Ok(intact);
+			}
 		};
 		let header = manifest.header.clone();
 		let mut encryptor = Encryptor::resume(&self.leaf, &self.context, header)?;
@@ -223,6 +268,9 @@ impl Reading {
 			Body::Chunks(manifest) => {
 				self.check(bytes, &mut ()).await?.chunks == manifest.header.chunks()
 			}
+			Body::Object { reader, .. } => {
+				self.check(bytes, &mut ()).await?.chunks == reader.chunks()
+			}
 		};
 		Ok(same && bytes.read(&mut [0])? == 0)
 	}
@@ -248,6 +296,10 @@ impl Reading {
 				return Ok(out.flush()?);
 			}
 			Body::Chunks(manifest) => manifest,
+			Body::Object { reader, .. } => {
+				let mut tell = |done| progress.at(Stage::Fetching, done, length);
+				return self.of_object(reader.write_to(out, first, &mut tell).await);
+			}
 		};
 		let header = manifest.header.clone();
 		let decryptor = Decryptor::new(&self.leaf, &self.context, header)?;

@@ -8,6 +8,7 @@
 
 mod choice;
 mod chunks;
+mod object;
 mod stored;
 
 pub use chunks::{CHUNK_SIZE, MAX_LENGTH, MAX_WHOLE};

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Objects of records: what their entries on the chain say, and the locations where their owner keeps them.
+
+use crate::{client::Client, error::Error, types::*};
+use isthmus_objects::{Failure, Left, Location};
+
+/// The locations of a dataset that this program can use, and those that it cannot.
+#[derive(Debug, Default)]
+pub struct Locations {
+	/// Those that can be used, in the order in which the owner published them.
+	pub usable: Vec<Location>,
+	/// Those that cannot be used, and why.
+	pub unusable: Vec<Left>,
+}
+
+impl Locations {
+	/// Opens published locations. Nothing is asked of them yet.
+	pub fn open<Url: AsRef<str>>(urls: impl IntoIterator<Item = Url>) -> Self {
+		let mut locations = Self::default();
+		for url in urls {
+			match Location::open(url.as_ref()) {
+				Ok(location) => locations.usable.push(location),
+				Err(error) => locations.unusable.push(Left {
+					// What was published may be anything: it is shown as text.
+					url: Text(url.as_ref().as_bytes().to_vec()).to_string(),
+					failure: Failure::Unusable(error.to_string()),
+				}),
+			}
+		}
+		locations
+	}
+}
+
+/// Reads an object's entry.
+///
+/// # Errors
+///
+/// Returns [`Error::Malformed`] if it is not one: the chain stores what an owner sent.
+pub(crate) fn of_entry(key: RecordKey, object: &Object) -> Result<isthmus_objects::Object, Error> {
+	let read = isthmus_objects::Object::new(&object.header, object.length, object.root.0);
+	read.map_err(|_| Error::Malformed {
+		key,
+		reason: "its header is not that of an object of this length",
+	})
+}
+
+/// Returns the object of a record, as finalized; `None` if there is no such record, or its bytes are on the chain.
+///
+/// # Errors
+///
+/// Returns [`Error::Malformed`] if the entry is not that of an object, and the errors of
+/// [`Client::proven`](Client::proven).
+pub async fn object_of(
+	client: &Client,
+	owner: &AccountId,
+	key: RecordKey,
+) -> Result<Option<(isthmus_objects::Object, Record)>, Error> {
+	let record = client.proven().await?.record(owner, key).await?;
+	let Some(record) = record else {
+		return Ok(None);
+	};
+	match &record.payload {
+		Payload::Object { object, .. } => Ok(Some((of_entry(key, object)?, record))),
+		Payload::Value { .. } | Payload::Chunks { .. } => Ok(None),
+	}
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Stores a value as an object: its bytes go to a location outside the chain, and its entry goes on the chain when they
+//! are complete there.
+
+use super::{choice::Choice, settled, Done, Stored, Upload};
+use crate::{
+	error::{Error, UploadError},
+	lock,
+	manifest::content_hash,
+	progress::{Progress, Stage},
+	turn::Turn,
+	types::*,
+	wait::Wait,
+};
+use isthmus_objects as objects;
+use std::{
+	io::{self, ErrorKind, Read},
+	path::{Path, PathBuf},
+};
+use subxt::utils::H256;
+
+impl Upload<'_> {
+	/// Stores what `source` has, from its start to its end, as an object at a location. Returns when its entry is on the
+	/// chain. Without a length, the source may be a stream.
+	///
+	/// Resumes an interrupted upload of this machine's user under the same key, at the leaf where it began. Objects of one
+	/// owner in one dataset are sent one after the other, because each is encrypted for a leaf that it takes at its end.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Sending`] if the object cannot be sent, or the value was changed since an interrupted upload;
+	/// [`UploadError::PlaceGone`] if the object's leaf was taken, or its epoch ended, while it was sent; and the errors of
+	/// [`Client::send`](crate::Client::send).
+	pub async fn run_object(
+		mut self,
+		location: &objects::Location,
+		source: impl Read + Send + 'static,
+		length: Option<u64>,
+		progress: &mut impl Progress,
+	) -> Result<Stored, Error> {
+		let (client, owner) = (self.client, self.owner);
+		let _held = self.lock_objects().await;
+		settled(client, owner.id()).await?;
+		let journal = &self.journal()?;
+		let place = self.object_place(journal).await?;
+		self.choice.place = place;
+		let (leaf, context) = (
+			place.leaf_key(client, owner),
+			place.context(client, owner.id()),
+		);
+		let note = note(&place);
+		let upload = objects::Upload::new(location, &leaf, &context, journal).noting(&note);
+		let mut tell = |done| progress.at(Stage::Sending, done, length.unwrap_or(done));
+		let sent = upload.run(source, length, &mut tell).await?;
+		self.check_unchanged()?;
+		let object = Object {
+			header: sent.object.header().to_bytes(),
+			length: sent.object.length(),
+			root: H256(*sent.object.root()),
+		};
+		let entered = self.enter(place, &object).await;
+		if let Err(Error::Upload(UploadError::PlaceGone)) = entered {
+			// The object opens nowhere. What cannot be deleted stays, and does no harm.
+			let _ = location.delete(&sent.object).await;
+			objects::forget(journal)?;
+		}
+		let last = entered?;
+		objects::forget(journal)?;
+		Ok(Stored {
+			place,
+			done: Done::Now(last),
+			resumed: sent.resumed,
+			transactions: 1,
+		})
+	}
+
+	/// Stores the object's entry, unless its place was taken in the meantime.
+	async fn enter(&self, place: Place, object: &Object) -> Result<crate::Included, Error> {
+		let (client, owner) = (self.client, self.owner);
+		let make = |notes| async move {
+			match fixed(place).choose(client, owner.id(), &notes).await {
+				Err(error) if is_gone(&error) => return Err(UploadError::PlaceGone.into()),
+				chosen => chosen?,
+			};
+			Ok((client.store_object(&place, object).await?, ()))
+		};
+		let (mut pending, ()) = client.submit_made(&owner.account, make).await?;
+		self.wait(&mut pending).await
+	}
+
+	/// Waits until no other program on this machine sends an object to the same dataset of this owner.
+	async fn lock_objects(&self) -> Option<lock::Held> {
+		let (owner, dataset) = (self.owner.id(), self.choice.place.dataset);
+		let name = format!("isthmus-{owner}-objects-{dataset}.lock");
+		let held = lock::hold(&name);
+		self.client.patiently(Wait::OtherUpload, held).await
+	}
+
+	/// Returns the path of the journal.
+	fn journal(&self) -> Result<PathBuf, Error> {
+		let key = content_hash(&self.choice.place.key.0);
+		let name = format!(
+			"isthmus-{}-{}.upload",
+			self.owner.id(),
+			hex::encode(&key[..8])
+		);
+		let none = || io::Error::new(ErrorKind::NotFound, "no folder takes the upload's journal");
+		Ok(lock::path(&name).ok_or_else(none)?)
+	}
+
+	/// Returns the place of the interrupted upload if it is still free, and otherwise chooses one.
+	async fn object_place(&self, journal: &Path) -> Result<Place, Error> {
+		let (client, owner) = (self.client, self.owner.id());
+		let turn = Turn::take(client, owner).await?;
+		let noted = objects::unfinished(journal)?;
+		let noted = noted.and_then(|text| noted_place(&text, self.choice.place.key));
+		let fits = |place: &Place| {
+			place.dataset == self.choice.place.dataset
+				&& (self.choice.any_leaf || *place == self.choice.place)
+		};
+		if let Some(place) = noted.filter(fits) {
+			match fixed(place).choose(client, owner, turn.notes()).await {
+				Err(error) if is_gone(&error) => {}
+				chosen => return chosen,
+			}
+		}
+		objects::forget(journal)?;
+		self.choice.choose(client, owner, turn.notes()).await
+	}
+}
+
+/// Chooses this place or none.
+fn fixed(place: Place) -> Choice {
+	Choice {
+		place,
+		any_leaf: false,
+		current_epoch: false,
+	}
+}
+
+/// Returns whether a place was lost to another record or another epoch.
+fn is_gone(error: &Error) -> bool {
+	matches!(
+		error,
+		Error::Upload(UploadError::LeafTaken(_) | UploadError::NotCurrentEpoch { .. })
+	)
+}
+
+/// Writes down a place for the journal, without the key that its name has.
+fn note(place: &Place) -> String {
+	let Place {
+		dataset,
+		epoch,
+		leaf,
+		..
+	} = place;
+	format!("{dataset} {epoch} {leaf}")
+}
+
+/// Reads what [`note`] wrote.
+fn noted_place(text: &str, key: RecordKey) -> Option<Place> {
+	let mut words = text.split(' ');
+	let place = Place {
+		key,
+		dataset: words.next()?.parse().ok()?,
+		epoch: words.next()?.parse().ok()?,
+		leaf: words.next()?.parse().ok()?,
+	};
+	words.next().is_none().then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_noted_place_is_read_again() {
+		let place = Place {
+			key: RecordKey([7; 32]),
+			dataset: 1,
+			epoch: 2,
+			leaf: u32::MAX,
+		};
+		assert_eq!(noted_place(&note(&place), place.key), Some(place));
+		for text in ["", "1 2", "1 2 3 4", "1 2 x"] {
+			assert_eq!(noted_place(text, place.key), None);
+		}
+	}
+}
