@@ -11,7 +11,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, ConsumerKinds, Dataset, DatasetEntry, DatasetId,
-	Epoch, Event, Identity, LeafUse, Policy, State, Text, LEAVES_PER_EPOCH,
+	Epoch, Event, Identity, LeafUse, Location, Policy, State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -52,6 +52,26 @@ enum Command {
 	Open {
 		/// Number of the dataset
 		dataset: DatasetId,
+	},
+	/// Publish where the dataset's objects lie, in place of what was published before
+	#[command(after_help = "\
+Large values are then stored there, encrypted, and the chain has only their checksums. A location is
+a folder in a store: readers try one after the other, and check every MiB against the chain. Everyone
+sees the addresses. Credentials stay in your environment (AWS_ACCESS_KEY_ID and the like).
+
+Examples:
+  isthmus dataset locate 0 s3://school-records/marks https://mirror.example.org/marks --key school.key
+  isthmus dataset locate 0 file:///srv/records --key school.key
+  isthmus dataset locate 0 --clear --key school.key")]
+	Locate {
+		/// Number of the dataset
+		dataset: DatasetId,
+		/// Addresses, the one to try first at the beginning: file:///FOLDER, s3://BUCKET/FOLDER or https://HOST/FOLDER
+		#[arg(value_name = "URL", required_unless_present = "clear", value_parser = location)]
+		locations: Vec<String>,
+		/// Withdraw what was published
+		#[arg(long, conflicts_with = "locations")]
+		clear: bool,
 	},
 	/// Free the leaves of removed records whose epoch is over, and get their deposits back
 	Free {
@@ -337,8 +357,66 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 		Command::Epoch { dataset } => Box::new(start_epoch(context, identity, dataset).await?),
 		Command::Close { dataset } => Box::new(set_closed(context, identity, dataset, true).await?),
 		Command::Open { dataset } => Box::new(set_closed(context, identity, dataset, false).await?),
+		Command::Locate {
+			dataset, locations, ..
+		} => Box::new(locate(context, identity, dataset, locations).await?),
 		Command::Free { dataset } => Box::new(free(context, identity, dataset).await?),
 		Command::Remove { dataset } => Box::new(remove(context, identity, dataset).await?),
+	})
+}
+
+/// Reads a location. A slash at its end is left out, as the chain has it.
+fn location(url: &str) -> Result<String, String> {
+	let url = url.trim_end_matches('/');
+	Location::read(url.as_bytes()).map_err(|error| error.to_string())?;
+	Ok(url.to_owned())
+}
+
+/// What was published about a dataset's objects.
+#[derive(Serialize)]
+struct Located {
+	block: BlockNumber,
+	dataset: DatasetId,
+	locations: Vec<String>,
+}
+
+impl fmt::Display for Located {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let Self {
+			block,
+			dataset,
+			locations,
+		} = self;
+		match &locations[..] {
+			[] => write!(
+				f,
+				"block {block}: withdrew the locations of dataset {dataset}"
+			),
+			locations => {
+				let locations = locations.join(", ");
+				write!(
+					f,
+					"block {block}: dataset {dataset} has its objects at {locations}"
+				)
+			}
+		}
+	}
+}
+
+async fn locate(
+	context: &Context,
+	identity: &Identity,
+	dataset: DatasetId,
+	locations: Vec<String>,
+) -> Result<Located, Error> {
+	let best = context.client.best().await?;
+	own(&best, identity.id(), dataset).await?;
+	let call = context.client.set_locations(dataset, &locations).await?;
+	let block = context.send(identity, &call).await?.number();
+	Ok(Located {
+		block,
+		dataset,
+		locations,
 	})
 }
 

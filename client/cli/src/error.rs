@@ -407,6 +407,7 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 			Some("run the same command again to store in the current epoch"),
 		),
 		UploadError::Overtaken => (Kind::Refused, Some(SHARED)),
+		UploadError::PlaceGone => (Kind::Refused, Some("run the same command again")),
 		_ => (Kind::Refused, None),
 	}
 }

@@ -9,10 +9,11 @@ use crate::{
 	output::{check_is_folder, is_closed, is_standard, Output},
 	progress::Bar,
 	report::{self, Patient},
+	stderr::tell,
 	text::{account, bytes, count, file_name, record_key},
 };
 use isthmus_sdk::{
-	fetch_folder, is_folder, AccountId, Error as SdkError, FetchFile, Reading, RecordKey,
+	fetch_folder, is_folder, AccountId, Error as SdkError, FetchFile, Identity, Reading, RecordKey,
 };
 use serde::Serialize;
 use std::{
@@ -105,10 +106,26 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 		));
 	}
 	let mut bar = Bar::new();
+	let fetched = write(&opts, (&context, &identity), &reading, target, &mut bar).await;
+	for left in reading.left() {
+		tell(format_args!("left for another location: {left}"));
+	}
+	fetched
+}
+
+/// Writes the record, or the files of a folder, to the target.
+async fn write(
+	opts: &Opts,
+	(context, identity): (&Context, &Identity),
+	reading: &Reading,
+	target: Target,
+	bar: &mut Bar,
+) -> Result<Option<Fetched>, Error> {
+	let (client, owner) = (&context.client, &opts.owner);
 	let (bytes, files, output) = match target {
 		Target::One(Output::Stdout) => {
 			// The bar would wipe out what the data has drawn on the terminal.
-			through(&reading, io::stdout(), &mut Bar::hidden(), |error| {
+			through(reading, io::stdout(), &mut Bar::hidden(), |error| {
 				report::stdout(&error)
 			})
 			.await?;
@@ -117,19 +134,17 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Option<Fetched>,
 		Target::One(Output::Through(path)) => {
 			let failed = |error: io::Error| Error::file(&path, &error);
 			let out = File::options().write(true).open(&path).map_err(failed)?;
-			through(&reading, out, &mut bar, failed).await?;
+			through(reading, out, bar, failed).await?;
 			return Ok(None);
 		}
 		Target::One(Output::File(output)) => {
-			let file = FetchFile::new(&reading, &output).replace(opts.force);
-			file.run(&mut bar).await?;
+			let file = FetchFile::new(reading, &output).replace(opts.force);
+			file.run(bar).await?;
 			(reading.length(), None, output)
 		}
 		Target::Folder(output) => {
-			let fetched = fetch_folder(
-				client, &identity, owner, &reading, &output, opts.force, &mut bar,
-			)
-			.await?;
+			let fetched =
+				fetch_folder(client, identity, owner, reading, &output, opts.force, bar).await?;
 			(fetched.bytes, Some(fetched.files), output)
 		}
 	};

@@ -12,6 +12,7 @@
 mod access;
 mod authorize;
 mod balance;
+mod check;
 mod completions;
 mod confirm;
 mod context;
@@ -106,6 +107,8 @@ enum Command {
 	Feed(feed::Opts),
 	/// Fetch and decrypt a record or a folder
 	Fetch(fetch::Opts),
+	/// Check what the locations of a dataset have of its objects
+	Check(check::Opts),
 	/// List datasets, records or grants
 	List(list::Opts),
 	/// Show the history of a record, a dataset or a reader
@@ -201,6 +204,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Facts(opts) => facts::run(opts, options).await.map(Some),
 		Command::Feed(opts) => feed::run(opts, options).await.map(nothing),
 		Command::Fetch(opts) => Ok(fetch::run(opts, options).await?.and_then(report)),
+		Command::Check(opts) => check::run(opts, options).await.map(report),
 		Command::List(opts) => list::run(opts, options).await.map(Some),
 		Command::Trace(opts) => trace::run(opts, options).await.map(report),
 		Command::Receipt(opts) => Ok(receipt::run(opts, options).await?.and_then(report)),

@@ -10,6 +10,8 @@ use crate::{
 	text::{count, quoted, record_key, Key},
 };
 use isthmus_sdk::{
+	object::{object_of, Locations},
+	objects::Object,
 	BlockNumber, Error as SdkError, Identity, Included, LocalFolder, PalletError, RecordKey,
 	Removal, Removed as Outcome,
 };
@@ -25,7 +27,7 @@ not finished are found by their paths: pass that folder with --unfinished.
 
 The record's deposit comes back at once. The deposit of its leaf comes back when its epoch is over:
 at once if it is, and otherwise by `isthmus dataset free`. Nodes that keep old blocks keep the
-encrypted bytes.
+encrypted bytes. An object stays at its locations, unless --objects deletes it there.
 
 Examples:
   isthmus remove marks-2025.csv --key school.key
@@ -43,6 +45,10 @@ pub(crate) struct Opts {
 	#[arg(long, value_name = "FOLDER", conflicts_with = "alone")]
 	unfinished: Option<PathBuf>,
 
+	/// Delete the record's object, too, at all locations of its dataset that can be written to
+	#[arg(long, conflicts_with = "unfinished")]
+	objects: bool,
+
 	/// Do not ask on the terminal whether to remove it
 	#[arg(long, short)]
 	yes: bool,
@@ -55,15 +61,31 @@ pub(crate) struct Removed {
 	/// How many files were removed with a folder; `None` if the record was not a folder.
 	files: Option<usize>,
 	key: Key,
+	/// What became of the record's object, by location.
+	objects: Vec<Deleted>,
+}
+
+/// What became of an object at a location.
+#[derive(Serialize)]
+struct Deleted {
+	location: String,
+	/// Why it was not deleted there; `None` if it is gone.
+	failure: Option<String>,
 }
 
 impl fmt::Display for Removed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 		write!(f, "block {}: removed {}", self.block, self.key)?;
-		match self.files {
-			Some(files) => write!(f, " with {}", count(files as u64, "file")),
-			None => Ok(()),
+		if let Some(files) = self.files {
+			write!(f, " with {}", count(files as u64, "file"))?;
 		}
+		for Deleted { location, failure } in &self.objects {
+			match failure {
+				None => write!(f, "\n  {location}: its object is gone")?,
+				Some(failure) => write!(f, "\n  {location}: its object is not deleted: {failure}")?,
+			}
+		}
+		Ok(())
 	}
 }
 
@@ -98,6 +120,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		None => format!("Remove {key}?"),
 	};
 	confirm(&question, opts.yes)?;
+	let objects = match opts.objects {
+		true => Some(located(context, &identity, opts.name).await?),
+		false => None,
+	};
 	let removed = run_removal(context, &identity, removal).await;
 	let (last, files) = removed.map_err(|error| match error.refusal() {
 		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(
@@ -106,11 +132,42 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		)),
 		_ => error.into(),
 	})?;
+	let mut deleted = Vec::new();
+	if let Some((object, Locations { usable, unusable })) = objects {
+		for location in &usable {
+			let failure = location.delete(&object).await.err();
+			deleted.push(Deleted {
+				location: location.url().to_owned(),
+				failure: failure.map(|failure| failure.to_string()),
+			});
+		}
+		deleted.extend(unusable.into_iter().map(|left| Deleted {
+			location: left.url,
+			failure: Some(left.failure.to_string()),
+		}));
+	}
 	Ok(Removed {
 		block: last.number(),
 		files,
 		key,
+		objects: deleted,
 	})
+}
+
+/// Returns a record's object and the locations of its dataset.
+async fn located(
+	context: &Context,
+	identity: &Identity,
+	key: RecordKey,
+) -> Result<(Object, Locations), Error> {
+	let (client, owner) = (&context.client, identity.id());
+	let (object, record) = object_of(client, owner, key).await?.ok_or_else(|| {
+		Error::refused(format!("{} has no object outside the chain", Key(key)))
+			.hint("remove it without --objects")
+	})?;
+	let proven = client.proven().await?;
+	let urls = proven.locations(owner, record.dataset).await?;
+	Ok((object, Locations::open(urls)))
 }
 
 /// Removes the records, and returns where the last of them was removed and how many files a folder had.

@@ -13,7 +13,10 @@ use crate::{
 	text::{bytes, count, quoted, record_key, Key},
 };
 use isthmus_sdk::{
-	key_name, stored_of,
+	key_name,
+	object::Locations,
+	objects::Location,
+	stored_of,
 	upload::{MAX_LENGTH, MAX_WHOLE},
 	BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder, Place,
 	RecordKey, Stamp, Upload, UploadError, UploadFolder,
@@ -24,14 +27,22 @@ use std::{
 	fs::{self, File},
 	io::{self, ErrorKind, Read, Seek, Write},
 	path::{Path, PathBuf},
+	sync::{
+		atomic::{AtomicU64, Ordering},
+		Arc,
+	},
 };
 use tempfile::SpooledTempFile;
 
 /// Arguments of the command.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Run the same command again to resume an interrupted upload: the chain records what has arrived.
-What is stored already is compared, and the same content is not sent twice.
+Run the same command again to resume an interrupted upload: the chain, or a file of yours, records
+what has arrived. What is stored already is compared, and the same content is not sent twice.
+
+Nodes keep what is stored in blocks for as long as they keep the blocks. If the dataset has locations
+(isthmus dataset locate), a file of more than 1 MiB, or a stream, becomes an object: its encrypted
+bytes go to the first location that can be written to, and only its checksum to the chain.
 
 The record's name, its size and its owner are public. Its content, and the names in a folder, can
 be read only by those who are granted access.
@@ -41,8 +52,8 @@ Examples:
   isthmus store photos/ --dataset 1 --name photos-2025 --key school.key
   tar c data | isthmus store - --name data.tar --key school.key")]
 pub(crate) struct Opts {
-	/// File or folder to store, or - for stdin, which is read to its end first: beyond 1 MiB, it is kept in an
-	/// unnamed temporary file
+	/// File or folder to store, or - for stdin. What is stored in blocks is read to its end first: beyond 1 MiB,
+	/// it is kept in an unnamed temporary file
 	path: PathBuf,
 
 	/// Dataset to store it in [default: the owner's only one]
@@ -58,6 +69,14 @@ pub(crate) struct Opts {
 	/// and one more [default: the next free one]
 	#[arg(long, value_name = "NUMBER")]
 	leaf: Option<Leaf>,
+
+	/// Store it as an object, at the dataset's first location that can be written to
+	#[arg(long, conflicts_with = "in_blocks")]
+	object: bool,
+
+	/// Store it in blocks, even if the dataset has locations
+	#[arg(long)]
+	in_blocks: bool,
 }
 
 /// A file, a folder or stdin that is stored.
@@ -72,6 +91,8 @@ pub(crate) struct Stored {
 	files: Option<usize>,
 	key: Key,
 	leaf: Leaf,
+	/// Where the object lies; `None` if the bytes are on the chain.
+	location: Option<String>,
 	resumed: bool,
 }
 
@@ -95,7 +116,11 @@ impl fmt::Display for Stored {
 		}
 		// A folder's files are at the leaves before the leaf of its list.
 		let at = if self.files.is_some() { "up to" } else { "at" };
-		write!(f, ", {at} leaf {leaf} of dataset {dataset}, epoch {epoch}")
+		write!(f, ", {at} leaf {leaf} of dataset {dataset}, epoch {epoch}")?;
+		match &self.location {
+			Some(location) => write!(f, "; the object is at {location}"),
+			None => Ok(()),
+		}
 	}
 }
 
@@ -106,6 +131,10 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let dataset = dataset(&opts, context, &identity).await?;
+	if let Some(location) = location(&opts, context, &identity, dataset, &source).await? {
+		let place = place(&opts, key, dataset, context, &identity).await?;
+		return store_object(&opts, context, &identity, (place, location), source).await;
+	}
 	// Reading a stream may take long, so it comes after all that can be asked and refused, and before the state
 	// that the record's place depends on.
 	let source = source.read()?;
@@ -156,8 +185,121 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 		files,
 		key: Key(stored.place.key),
 		leaf: stored.place.leaf,
+		location: None,
 		resumed: stored.resumed,
 	})
+}
+
+/// Returns where to store the value as an object; `None` if it is stored in blocks.
+async fn location(
+	opts: &Opts,
+	context: &Context,
+	identity: &Identity,
+	dataset: DatasetId,
+	source: &Source,
+) -> Result<Option<Location>, Error> {
+	let fits = match source {
+		Source::Ready(Ready::Folder(_)) if opts.object => {
+			return Err(Error::usage("a folder is stored in blocks").hint(
+				"pack it into a file, and store that: tar c FOLDER | isthmus store - --object --name NAME",
+			));
+		}
+		Source::Ready(Ready::Folder(_)) => false,
+		Source::Ready(Ready::One(_, length, _)) => *length > MAX_WHOLE,
+		Source::Stdin | Source::Stream(_) => true,
+	};
+	if opts.in_blocks || !(fits || opts.object) {
+		return Ok(None);
+	}
+	let proven = context.client.proven().await?;
+	let urls = proven.locations(identity.id(), dataset).await?;
+	let Locations { usable, unusable } = Locations::open(urls);
+	let is_none = usable.is_empty() && unusable.is_empty();
+	let mut usable = usable.into_iter();
+	let location = usable.find(Location::takes_objects);
+	match location {
+		None if opts.object || !is_none => {
+			let why = match unusable.first() {
+				Some(left) => left.to_string(),
+				None if is_none => format!("dataset {dataset} has no locations"),
+				None => format!("no location of dataset {dataset} can be written to"),
+			};
+			Err(Error::refused(why).hint(format!(
+				"publish one: isthmus dataset locate {dataset} URL; or store it in blocks: --in-blocks"
+			)))
+		}
+		location => Ok(location),
+	}
+}
+
+/// Stores a value as an object.
+async fn store_object(
+	opts: &Opts,
+	context: &Context,
+	identity: &Identity,
+	(place, location): (Place, Location),
+	source: Source,
+) -> Result<Stored, Error> {
+	let (mut bar, mut upload) = (Bar::new(), upload(opts, context, identity, place));
+	let (value, length, stamp): (Box<dyn Read + Send>, _, _) = match source {
+		Source::Ready(Ready::One(value, length, stamp)) => (Box::new(value), Some(length), stamp),
+		Source::Stdin => (Box::new(Patient(io::stdin())), None, None),
+		Source::Stream(path) => {
+			let stream = File::open(&path).map_err(|error| Error::file(&path, &error))?;
+			(Box::new(stream), None, None)
+		}
+		// `location` has refused it.
+		Source::Ready(Ready::Folder(_)) => {
+			return Err(Error::usage("a folder is stored in blocks"))
+		}
+	};
+	if let Some(stamp) = &stamp {
+		upload = upload.while_unchanged(stamp);
+	}
+	let counted = Arc::new(AtomicU64::new(0));
+	let value = Counted(value, counted.clone());
+	let stored = match upload.run_object(&location, value, length, &mut bar).await {
+		// The content may be the same: what is complete is compared, and nothing is sent.
+		Err(SdkError::Upload(UploadError::AlreadyStored(_))) if length.is_some() => {
+			let mut file =
+				File::open(&opts.path).map_err(|error| Error::file(&opts.path, &error))?;
+			let length = length.unwrap_or_default();
+			counted.store(length, Ordering::Relaxed);
+			let upload = self::upload(opts, context, identity, place);
+			upload.ensure(&mut file, length, &mut bar).await
+		}
+		stored => stored,
+	};
+	let stored = stored.map_err(|error| {
+		let error = Error::from(error);
+		match is_stdin(&opts.path) {
+			true => error,
+			false => error.about(&opts.path),
+		}
+		.naming(place.key)
+	})?;
+	Ok(Stored {
+		block: stored.done.now().map(|included| included.number()),
+		bytes: counted.load(Ordering::Relaxed),
+		dataset: stored.place.dataset,
+		epoch: stored.place.epoch,
+		files: None,
+		key: Key(stored.place.key),
+		leaf: stored.place.leaf,
+		location: Some(location.url().to_owned()),
+		resumed: stored.resumed,
+	})
+}
+
+/// Counts the bytes that are read.
+struct Counted<R>(R, Arc<AtomicU64>);
+
+impl<R: Read> Read for Counted<R> {
+	fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+		let got = self.0.read(space)?;
+		self.1.fetch_add(got as u64, Ordering::Relaxed);
+		Ok(got)
+	}
 }
 
 /// Adds to an error what is stored of the record, and how to resume it or to give it up.
@@ -314,8 +456,8 @@ enum Ready {
 	Folder(LocalFolder),
 }
 
-trait ReadSeek: Read + Seek {}
-impl<T: Read + Seek> ReadSeek for T {}
+trait ReadSeek: Read + Seek + Send {}
+impl<T: Read + Seek + Send> ReadSeek for T {}
 
 impl Source {
 	/// Opens a file or a folder. A stream is opened when it is read.

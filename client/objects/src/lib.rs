@@ -17,6 +17,8 @@
 #![forbid(unsafe_code)]
 
 mod check;
+#[cfg(feature = "cloud")]
+mod cloud;
 mod failure;
 mod journal;
 mod location;

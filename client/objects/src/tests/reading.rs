@@ -84,8 +84,8 @@ async fn a_store_that_fails_in_the_middle_is_named_and_left() {
 	let value = value(7 * CHUNK + 7);
 	for (fault, failure) in faults() {
 		let failure = match failure {
-			// The last of the four chunks that were asked for together.
-			Failure::WrongList => Failure::Wrong(3),
+			// Only the chunk that the range is in was asked for.
+			Failure::WrongList => Failure::Wrong(0),
 			Failure::NoList => Failure::Missing,
 			failure => failure,
 		};
