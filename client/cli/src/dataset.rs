@@ -27,6 +27,13 @@ pub(crate) struct Opts {
 	command: Command,
 }
 
+impl Opts {
+	/// Returns whether the command sends a transaction.
+	pub(crate) fn spends(&self) -> bool {
+		!matches!(self.command, Command::List)
+	}
+}
+
 #[derive(clap::Subcommand)]
 enum Command {
 	/// Create a dataset, and print its number

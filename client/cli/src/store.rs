@@ -6,7 +6,7 @@ use crate::{
 	dataset,
 	error::{os, Error, Kind},
 	options::Options,
-	output::{is_closed, is_open_file, is_standard, kind},
+	output::{is_open_file, is_standard, kind},
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
@@ -18,6 +18,7 @@ use isthmus_sdk::{
 	BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder, Place,
 	RecordKey, Stamp, Upload, UploadError, UploadFolder,
 };
+use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
 	fmt,
@@ -173,7 +174,7 @@ async fn unfinished(
 		false => error.about(&opts.path),
 	};
 	let error = error.naming(key);
-	if error.kind() == Kind::Unreachable || error.says_remove() {
+	if error.kind() == Kind::Unreachable || error.says_remove() || error.cost().is_some() {
 		return error;
 	}
 	let stored = async {
@@ -205,7 +206,7 @@ async fn unfinished_folder(
 	error: Error,
 ) -> Error {
 	let error = error.naming(key);
-	if error.kind() == Kind::Unreachable || error.says_remove() {
+	if error.kind() == Kind::Unreachable || error.says_remove() || error.cost().is_some() {
 		return error;
 	}
 	match stored_of(&context.client, identity, key, folder).await {
@@ -321,7 +322,7 @@ impl Source {
 	/// Opens a file or a folder. A stream is opened when it is read.
 	fn open(path: &Path) -> Result<Self, Error> {
 		if is_stdin(path) {
-			return match is_closed(io::stdin()) {
+			return match Stream::Stdin.was_closed() {
 				true => Err(Error::failed(
 					"stdin is closed, so nothing can be read from it",
 				)),

@@ -3,13 +3,17 @@
 //! chain's metadata too, explains what each call does and when it fails.
 
 use crate::{
-	call::{Bytes, Call},
+	call::{Bytes, Call, NO_SPACE},
 	claim::Claim,
 	client::Client,
 	error::Error,
 	types::*,
 };
+use codec::Encode;
+use isthmus_conditions::Node;
 use isthmus_envelope::PublicKey;
+use isthmus_sharing::terms::Footprint;
+use std::collections::BTreeSet;
 use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
 
 /// The destination of a transfer.
@@ -19,6 +23,25 @@ enum Address {
 	Id(AccountId),
 }
 
+/// Returns how many places a grant under a condition takes among those that wait for facts and credentials. The chain
+/// counts a place up to 512 times if many wait for the same.
+fn places(condition: &Condition) -> u32 {
+	let mut waits_for = BTreeSet::new();
+	for test in condition.tests() {
+		match test {
+			Node::Fact(fact) => {
+				let (source, topic) = (fact.source.as_str(), fact.topic.as_str());
+				waits_for.extend([(source.to_owned(), ""), (source.to_owned(), topic)]);
+			}
+			Node::Credential { issuer, kind } => {
+				waits_for.insert((format!("{issuer:?}"), kind.as_str()));
+			}
+			_ => {}
+		}
+	}
+	waits_for.len() as u32
+}
+
 impl Client {
 	/// Makes a call that registers the account as a producer.
 	pub async fn register(&self, kind: ProducerKind, name: &str) -> Result<Call, Error> {
@@ -26,7 +49,8 @@ impl Client {
 		Ok(self
 			.call(PALLET, "register", arguments)
 			.await?
-			.claiming(Claim::Producer))
+			.claiming(Claim::Producer)
+			.taking(Footprint::producer(name.len())))
 	}
 
 	/// Makes a call that ends the account's registration.
@@ -39,11 +63,13 @@ impl Client {
 
 	/// Makes a call that publishes the key that grants to the account are sealed to, or replaces it.
 	pub async fn set_encryption_key(&self, key: &PublicKey) -> Result<Call, Error> {
-		let arguments = (Bytes(&key.to_bytes()),);
+		let key = key.to_bytes();
+		let arguments = (Bytes(&key),);
 		Ok(self
 			.call(PALLET, "set_encryption_key", arguments)
 			.await?
-			.claiming(Claim::EncryptionKey))
+			.claiming(Claim::EncryptionKey)
+			.taking(Footprint::encryption_key(key.len())))
 	}
 
 	/// Makes a call that withdraws the encryption key. Until the account publishes another one, it can be
@@ -61,7 +87,10 @@ impl Client {
 		Ok(self
 			.call(PALLET, "create_dataset", arguments)
 			.await?
-			.claiming(Claim::DatasetName(name.into())))
+			.claiming(Claim::DatasetName(name.into()))
+			// The first one also takes an entry that counts them.
+			.taking(Footprint::dataset(name.len()))
+			.taking(Footprint::ENTRY))
 	}
 
 	/// Makes a call that removes an empty dataset.
@@ -82,7 +111,8 @@ impl Client {
 
 	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted.
 	pub async fn set_policy(&self, dataset: DatasetId, policy: Policy) -> Result<Call, Error> {
-		self.call(PALLET, "set_policy", (dataset, policy)).await
+		let call = self.call(PALLET, "set_policy", (dataset, policy)).await?;
+		Ok(call.taking(Footprint::ENTRY))
 	}
 
 	/// Makes a call that removes a dataset's policy.
@@ -105,6 +135,8 @@ impl Client {
 		let call = self.call(PALLET, "store", arguments).await?;
 		let leaf = Claim::leaf(place);
 		Ok(call
+			.taking(Footprint::ENTRY)
+			.taking(Footprint::ENTRY)
 			.claiming(leaf)
 			.claiming(Claim::Record(key.0))
 			.yielding_to(Claim::NewEpoch(dataset)))
@@ -130,6 +162,8 @@ impl Client {
 		let call = self.call(PALLET, "open_record", arguments).await?;
 		let leaf = Claim::leaf(place);
 		Ok(call
+			.taking(Footprint::ENTRY)
+			.taking(Footprint::ENTRY)
 			.claiming(leaf)
 			.claiming(Claim::Record(key.0))
 			.yielding_to(Claim::NewEpoch(dataset)))
@@ -193,7 +227,10 @@ impl Client {
 			from,
 			to,
 		} = scope;
-		Ok(call.claiming(Claim::Ask(owner.0, dataset, epoch, from, to)))
+		Ok(call
+			.claiming(Claim::Ask(owner.0, dataset, epoch, from, to))
+			.taking(Footprint::REQUEST)
+			.paying(offer))
 	}
 
 	/// Makes a call that cancels a request of this account.
@@ -224,20 +261,25 @@ impl Client {
 			request,
 			condition,
 		} = terms.clone();
-		let sealed_keys = Bytes(sealed_keys);
+		let conditional = condition
+			.as_ref()
+			.map(|condition| Footprint::condition(places(condition), condition.encoded_size()));
 		let arguments = (
 			grantee,
 			scope,
 			expiry,
 			until,
-			sealed_keys,
+			Bytes(sealed_keys),
 			request,
 			condition,
 		);
 		let call = self.call(PALLET, "add_authorize", arguments).await?;
 		Ok(match request {
+			// The reader pays for the grant that it asked for.
 			Some(request) => call.claiming(Claim::Request(request.id)),
-			None => call,
+			None => call
+				.taking(Footprint::grant(sealed_keys.len()))
+				.taking(conditional.unwrap_or(NO_SPACE)),
 		})
 	}
 
@@ -271,7 +313,34 @@ impl Client {
 	/// Makes a call that pays another account.
 	pub async fn transfer(&self, to: &AccountId, amount: Balance) -> Result<Call, Error> {
 		let arguments = (Address::Id(*to), amount);
-		self.call("Balances", "transfer_keep_alive", arguments)
-			.await
+		let call = self.call("Balances", "transfer_keep_alive", arguments);
+		Ok(call.await?.paying(amount))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_grant_waits_in_one_place_for_each_thing_that_its_condition_depends_on() {
+		let issuer = AccountId::from([1; 32]);
+		let accredited = format!("credential({issuer}, hospital.accredited)");
+		for (condition, expected) in [
+			("before(2027-01-01)", 0),
+			("fact(weather/beijing, pm25) > 75", 2),
+			(
+				"fact(weather/beijing, pm25) > 75 and fact(weather/beijing, pm25, 10m) < 200",
+				2,
+			),
+			(
+				"fact(weather/beijing, pm25) > 75 or fact(weather/beijing, pm10) > 75",
+				3,
+			),
+			(&accredited, 1),
+		] {
+			let condition: Condition = condition.parse().unwrap();
+			assert_eq!(places(&condition), expected, "{condition}");
+		}
 	}
 }
