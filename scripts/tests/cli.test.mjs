@@ -595,6 +595,7 @@ describe('costs', () => {
 	test('a dry run says what a command costs, and sends nothing', { timeout }, async () => {
 		const { address, key } = await account('//Thrifty');
 		const other = await reader('//ThriftyReader');
+		const school = await producer('//ThriftySchool');
 		random('thrifty', 2000);
 		random('thrifty-large', 2_500_000);
 		mkdirSync(file('thrifty-folder/empty'), { recursive: true });
@@ -608,7 +609,7 @@ describe('costs', () => {
 			[['store', 'thrifty'], true],
 			[['store', 'thrifty-large'], false],
 			[['store', 'thrifty-folder'], false],
-			[['request', address, '--leaves', '0..2', '--purpose', 'a test', '--offer', '3'], true],
+			[['request', school.address, '--leaves', '0..2', '--purpose', 'a test', '--offer', '3'], true],
 			[['authorize', '--to', other.address, '--leaves', '0..2'], true],
 			[['authorize', '--to', other.address, '--leaves', '0..1', '--when', `credential(${other.address}, hospital.accredited)`], true],
 			[['facts', 'create', 'thrifty/source'], true],

@@ -400,6 +400,10 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 		await refuses(['--dev', '--tmp', '--node-key-file', file, ...QUIET], /the network key in .* cannot be used: not a regular file/);
 	}
 	await refuses(['--dev', '--tmp', '--miners-secret-file', '/dev/zero', ...QUIET], /`--miners-secret-file \/dev\/zero`: file too large/);
+	const insert = ['key', 'insert', '--chain', 'local', '--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Alice'];
+	for (const place of ['--base-path', '--keystore-path']) {
+		await refuses([...insert, place, plainFile], /^error: the key cannot be written to the keystore, which has to be a folder|^error: .*Not a directory/m);
+	}
 	const verifier = ['--chain', 'local', '--validator', '--base-path', join(at, 'new'), ...QUIET];
 	await refuses(verifier, /needs a network key .*none at .*secret_ed25519\. Create it once.*\n.*key generate-node-key --chain/);
 });

@@ -480,6 +480,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
+		NotIndexed { .. } => (Kind::Refused, Some("try again later, or ask another node: --url")),
 		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
 		Receipt(_) => (Kind::NotAuthentic, Some(FALSE_NODE)),
 		Upload(error) => upload_hint(error),

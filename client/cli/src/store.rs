@@ -365,13 +365,25 @@ impl Source {
 	fn read(self) -> Result<Ready, Error> {
 		match self {
 			Self::Ready(ready) => Ok(ready),
-			Self::Stdin => read_to_end(Patient(io::stdin().lock()), Path::new("stdin")),
+			Self::Stdin => read_stream(Patient(io::stdin().lock()), Path::new("stdin")),
 			Self::Stream(path) => {
 				let stream = File::open(&path).map_err(|error| Error::file(&path, &error))?;
-				read_to_end(stream, &path)
+				read_stream(stream, &path)
 			}
 		}
 	}
+}
+
+/// Reads a stream to its end. Warns if it is empty: the program that should have written to it may have failed.
+fn read_stream(from: impl Read, path: &Path) -> Result<Ready, Error> {
+	let ready = read_to_end(from, path)?;
+	if matches!(ready, Ready::One(_, 0, _)) {
+		let path = path.display();
+		tell(format_args!(
+			"warning: nothing came from {path}, so the record is empty: did the program that writes to it fail?"
+		));
+	}
+	Ok(ready)
 }
 
 /// Reads a value whose length is not known. What does not fit into one transaction is kept in an unnamed

@@ -62,6 +62,12 @@ pub enum Error {
 		/// The first block from which on the node has all events.
 		since: BlockNumber,
 	},
+	/// The node has not indexed the history of shared data up to the block that was asked for.
+	#[error("the node has indexed the history up to block {until} only")]
+	NotIndexed {
+		/// The last block that is indexed.
+		until: BlockNumber,
+	},
 	/// The node sent an event that is not proven by its block's header.
 	#[error(
 		"the node sent an event of block {block} that the block's header does not prove: {reason}"
