@@ -30,7 +30,7 @@ pub(crate) struct Error {
 	listed: Vec<String>,
 	hints: Vec<Hint>,
 	/// What it would cost, if this is only the end of a dry run.
-	cost: Option<Cost>,
+	cost: Option<Box<Cost>>,
 }
 
 /// What the user can do about an error, or a part of it.
@@ -190,7 +190,7 @@ impl Error {
 
 	/// Returns what the command would cost, if this is the end of a dry run, in which all else went well.
 	pub(crate) fn cost(&self) -> Option<Cost> {
-		self.cost
+		self.cost.as_deref().copied()
 	}
 
 	/// Returns the kind.
@@ -285,7 +285,7 @@ impl From<SdkError> for Error {
 			error => error.to_string(),
 		};
 		let cost = match &error {
-			SdkError::Cost(CostError::NotSent(cost)) => Some(*cost),
+			SdkError::Cost(CostError::NotSent(cost)) => Some(Box::new(*cost)),
 			_ => None,
 		};
 		Self {

@@ -170,7 +170,12 @@ mod tests {
 		let seed = "e5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a";
 		let expected = id(&format!("0x{seed}")).unwrap();
 		let upper = seed.to_uppercase();
-		for same in [seed, &upper, &format!(" {seed}\n"), &format!("\u{feff}0x{seed}")] {
+		for same in [
+			seed,
+			&upper,
+			&format!(" {seed}\n"),
+			&format!("\u{feff}0x{seed}"),
+		] {
 			assert_eq!(id(same).unwrap(), expected, "{same:?}");
 		}
 		let phrase = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";

@@ -413,7 +413,7 @@ fn refund_of(grant: &Grant, now: BlockNumber) -> Balance {
 }
 
 /// Makes transactions that cost what the renewal of the other readers' grants will cost if a grant is revoked. They renew
-/// nothing: there are no keys in them.
+/// nothing, because they hold no keys.
 async fn renewals(
 	client: &Client,
 	best: &State,

@@ -55,7 +55,7 @@ pub type BlockNumber = u32;
 pub struct Cost {
 	/// Fees, with the tips.
 	pub fees: Balance,
-	/// What is held, and comes back when what it is held for is removed or ends.
+	/// Deposits, which come back when a removal or an end frees their space in the state.
 	pub deposits: Balance,
 	/// What other accounts get, or what is held for them: transfers, offers and refunds.
 	pub payments: Balance,
