@@ -618,7 +618,7 @@ fn sequence(seed: u64, calls: usize) {
 			"{suspended} suspended, {resumed} resumed"
 		);
 		assert!(
-			released > 0 && lifted > 0,
+			(released > 0 && lifted > 0) || calls < LONG,
 			"{released} released, {lifted} lifted"
 		);
 		assert!(
