@@ -21,12 +21,17 @@ pub(crate) struct Purse {
 	budget: Budget,
 	/// What the transactions that were sent cost, as far as they were counted.
 	spent: Balance,
+	/// What is counted besides, in a dry run, for transactions that would have been sent.
+	planned: Cost,
 }
 
 impl Purse {
 	/// Returns a purse of which nothing is spent.
 	pub(crate) fn new(budget: Budget) -> Self {
-		Self { budget, spent: 0 }
+		Self {
+			budget,
+			..Self::default()
+		}
 	}
 
 	/// Returns whether the costs of transactions have to be known before they are sent.
@@ -46,6 +51,7 @@ impl Purse {
 	/// Returns [`CostError::NotEnoughFunds`], [`CostError::TooCostly`] or, if nothing else is wrong in a dry run,
 	/// [`CostError::NotSent`].
 	pub(crate) fn check(&self, cost: Cost, free: Balance) -> Result<(), CostError> {
+		let cost = cost.plus(self.planned);
 		let (needed, spent) = (cost.total(), self.spent);
 		if free < needed {
 			return Err(CostError::NotEnoughFunds { needed, free });
@@ -59,6 +65,11 @@ impl Purse {
 			_ if self.budget.dry_run => Err(CostError::NotSent(cost)),
 			_ => Ok(()),
 		}
+	}
+
+	/// Counts a transaction that would have been sent before the next check.
+	pub(crate) fn plan(&mut self, cost: Cost) {
+		self.planned = self.planned.plus(cost);
 	}
 
 	/// Counts a transaction that was sent.
@@ -133,6 +144,10 @@ mod tests {
 			dry(None).check(COST, Balance::MAX),
 			Err(CostError::NotSent(COST))
 		);
+		let mut twice = dry(None);
+		twice.plan(COST);
+		let both = Err(CostError::NotSent(COST.plus(COST)));
+		assert_eq!(twice.check(COST, Balance::MAX), both);
 		let (needed, free) = (3 * UNIT, 2 * UNIT);
 		let poor = CostError::NotEnoughFunds { needed, free };
 		assert_eq!(dry(None).check(COST, free), Err(poor));

@@ -12,7 +12,7 @@ use crate::{
 use codec::Encode;
 use isthmus_conditions::Node;
 use isthmus_envelope::PublicKey;
-use isthmus_sharing::terms::Footprint;
+use isthmus_sharing::terms::{Footprint, TRIGGER_ENTRIES};
 use std::collections::BTreeSet;
 use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
 
@@ -23,7 +23,7 @@ enum Address {
 	Id(AccountId),
 }
 
-/// Returns how many places a grant under a condition takes among those that wait for facts and credentials. The chain
+/// Returns how many places something under a condition takes among those that wait for facts and credentials. The chain
 /// counts a place up to 512 times if many wait for the same.
 fn places(condition: &Condition) -> u32 {
 	let mut waits_for = BTreeSet::new();
@@ -40,6 +40,14 @@ fn places(condition: &Condition) -> u32 {
 		}
 	}
 	waits_for.len() as u32
+}
+
+/// Returns the space of what is done when a condition is met.
+fn trigger(condition: Option<&Condition>) -> Footprint {
+	condition.map_or(NO_SPACE, |condition| {
+		let entries = places(condition).saturating_add(TRIGGER_ENTRIES);
+		Footprint::condition(entries, condition.encoded_size())
+	})
 }
 
 impl Client {
@@ -109,10 +117,21 @@ impl Client {
 			.claiming(Claim::NewEpoch(dataset)))
 	}
 
-	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted.
-	pub async fn set_policy(&self, dataset: DatasetId, policy: Policy) -> Result<Call, Error> {
-		let call = self.call(PALLET, "set_policy", (dataset, policy)).await?;
-		Ok(call.taking(Footprint::ENTRY))
+	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted, and the condition that
+	/// they have to meet besides.
+	pub async fn set_policy(
+		&self,
+		dataset: DatasetId,
+		policy: Policy,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		// The condition of a policy waits for nothing.
+		let size = condition.as_ref().map_or(0, Encode::encoded_size);
+		let arguments = (dataset, policy, condition);
+		let call = self.call(PALLET, "set_policy", arguments).await?;
+		Ok(call
+			.taking(Footprint::ENTRY)
+			.taking(Footprint::condition(0, size)))
 	}
 
 	/// Makes a call that removes a dataset's policy.
@@ -239,6 +258,29 @@ impl Client {
 			.call(PALLET, "cancel_request", (request,))
 			.await?
 			.claiming(Claim::Request(request)))
+	}
+
+	/// Makes a call that cancels a request of this account when a condition is met. Without a condition, the offer stands.
+	pub async fn withdraw_when(
+		&self,
+		request: RequestId,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		let space = trigger(condition.as_ref());
+		let call = self.call(PALLET, "withdraw_when", (request, condition));
+		Ok(call.await?.taking(space))
+	}
+
+	/// Makes a call that puts a record of this account under an embargo, also one that is stored later: no one else can
+	/// query it until the condition is met. Without a condition, lifts the embargo.
+	pub async fn embargo(
+		&self,
+		key: RecordKey,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		let space = trigger(condition.as_ref());
+		let call = self.call(PALLET, "embargo", (key, condition)).await?;
+		Ok(call.taking(space))
 	}
 
 	/// Makes a call that rejects a request.

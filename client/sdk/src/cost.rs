@@ -93,6 +93,21 @@ impl Client {
 		self.purse().is_dry()
 	}
 
+	/// In a dry run, counts a call that would be sent besides what is sent next, in a transaction of its own. Returns
+	/// whether this is a dry run.
+	///
+	/// # Errors
+	///
+	/// Returns the node's error if it does not say what the call costs.
+	pub async fn plan(&self, call: &Call) -> Result<bool, Error> {
+		if !self.is_dry_run() {
+			return Ok(false);
+		}
+		let cost = self.cost(call).await?;
+		self.purse().plan(cost);
+		Ok(true)
+	}
+
 	/// Checks that an account can, and may, spend this.
 	///
 	/// # Errors
