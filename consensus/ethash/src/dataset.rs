@@ -21,7 +21,7 @@ use core::{
 
 /// The number of pages that a thread takes at once: 128 KiB, some milliseconds of work.
 const CHUNK: usize = 1024;
-/// How many parts a dataset is generated in. If it is interrupted, only the part that was begun is made again.
+/// How many parts a dataset is generated in. If it is interrupted, only the last part is made again.
 const PARTS: u32 = 16;
 /// The number of items made side by side. It exceeds the number of reads that a processor can have in
 /// flight to its second-level cache, so that it is never the bottleneck.
@@ -193,8 +193,8 @@ impl<C: Deref<Target = Cache>> Unfinished<C> {
 		self.done
 	}
 
-	/// Generates what is missing, in parts, each on as many threads as `threads` returns (at least one; without `std`
-	/// only the caller's). Calls `progress` as [`Dataset::generate`] does.
+	/// Generates what is missing, in parts, each on the number of threads that `threads` returns (at least one; without
+	/// `std` only the caller's). Calls `progress` as [`Dataset::generate`] does.
 	///
 	/// # Errors
 	///

@@ -45,7 +45,7 @@ impl<H: Eq + Hash, S: Clone + Send + Sync + 'static> Watchers<H, S> {
 	/// Tells those who watch a transaction what happened to it. Their reports end with that.
 	pub(super) fn tell(&mut self, transaction: &H, status: S) {
 		for watcher in self.0.remove(transaction).unwrap_or_default() {
-			// Whoever does not watch any more need not be told.
+			// It fails if the watcher is gone.
 			let _ = watcher.send(status.clone());
 		}
 	}

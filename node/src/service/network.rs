@@ -88,18 +88,13 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		&config.network,
 		registry.cloned(),
 	);
-	let votes = (!config.disable_grandpa).then(|| {
-		let genesis = core.client.info().genesis_hash;
-		let peers = net_config.peer_store_handle();
-		let spec = &*config.chain_spec;
-		let statements = statements::protocol(genesis, spec, metrics.clone(), peers);
-		carry_votes(
-			&mut net_config,
-			grandpa_protocol,
-			metrics.clone(),
-			statements,
-		)
-	});
+	let protocols = VoteProtocols {
+		config: &config,
+		genesis: core.client.info().genesis_hash,
+		grandpa: grandpa_protocol,
+		metrics: metrics.clone(),
+	};
+	let votes = protocols.add_to(&mut net_config);
 	let sync = start_sync(SyncInputs {
 		config: &config,
 		sync_memory,
@@ -162,22 +157,43 @@ fn pass_on(transactions: impl Future<Output = ()> + Send + 'static, task_manager
 	);
 }
 
-/// Adds the protocols of votes to the network. Each must be served, or the network closes every connection.
-fn carry_votes(
-	net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
-	protocol: ProtocolName,
+/// What the protocols of votes need.
+struct VoteProtocols<'a> {
+	config: &'a Configuration,
+	genesis: Hash,
+	/// The name of GRANDPA's protocol.
+	grandpa: ProtocolName,
 	metrics: NotificationMetrics,
-	(statements_config, statements): statements::Registered,
-) -> Votes {
-	let (config, grandpa) = sc_consensus_grandpa::grandpa_peers_set_config::<
-		Block,
-		Litep2pNetworkBackend,
-	>(protocol, metrics, net_config.peer_store_handle());
-	net_config.add_notification_protocol(config);
-	net_config.add_notification_protocol(statements_config);
-	Votes {
-		grandpa,
-		statements,
+}
+
+impl VoteProtocols<'_> {
+	/// Adds the protocols to the network, unless votes are disabled. Each must be served then, or the network closes
+	/// every connection.
+	fn add_to(
+		self,
+		net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
+	) -> Option<Votes> {
+		if self.config.disable_grandpa {
+			return None;
+		}
+		let (grandpa_config, grandpa) =
+			sc_consensus_grandpa::grandpa_peers_set_config::<Block, Litep2pNetworkBackend>(
+				self.grandpa,
+				self.metrics.clone(),
+				net_config.peer_store_handle(),
+			);
+		let (statements_config, statements) = statements::protocol(
+			self.genesis,
+			&*self.config.chain_spec,
+			self.metrics,
+			net_config.peer_store_handle(),
+		);
+		net_config.add_notification_protocol(grandpa_config);
+		net_config.add_notification_protocol(statements_config);
+		Some(Votes {
+			grandpa,
+			statements,
+		})
 	}
 }
 
