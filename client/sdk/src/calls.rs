@@ -16,6 +16,9 @@ use isthmus_sharing::terms::{Footprint, TRIGGER_ENTRIES};
 use std::collections::BTreeSet;
 use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
 
+/// How many objects' entries to store with one transaction. A block has room for more than two thousand.
+pub const OBJECTS_AT_ONCE: usize = 1_000;
+
 /// The destination of a transfer.
 #[derive(EncodeAsType)]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
@@ -200,6 +203,56 @@ impl Client {
 		let proof: Vec<H256> = proof.into_iter().map(H256).collect();
 		let arguments = (key, index, proof, Bytes(bytes));
 		self.call(PALLET, "store_chunk", arguments).await
+	}
+
+	/// Makes T_s for a record whose bytes are an object: a call that stores its entry. Store the object first.
+	///
+	/// # Errors
+	///
+	/// Fails if the chain's metadata lacks the call.
+	pub async fn store_object(&self, place: &Place, object: &Object) -> Result<Call, Error> {
+		let Place {
+			key,
+			dataset,
+			epoch,
+			leaf,
+		} = *place;
+		let arguments = (key, dataset, epoch, leaf, object.clone());
+		let call = self.call(PALLET, "store_object", arguments).await?;
+		let leaf = Claim::leaf(place);
+		Ok(call
+			.claiming(leaf)
+			.claiming(Claim::Record(key.0))
+			.yielding_to(Claim::NewEpoch(dataset)))
+	}
+
+	/// Makes a call that stores the entries of many objects, or none of them. At most [`OBJECTS_AT_ONCE`] fit.
+	///
+	/// # Errors
+	///
+	/// Fails if the chain's metadata lacks one of the calls.
+	pub async fn store_objects(&self, objects: &[(Place, Object)]) -> Result<Call, Error> {
+		let mut calls = Vec::new();
+		for (place, object) in objects {
+			calls.push(self.store_object(place, object).await?);
+		}
+		self.batch(&calls).await
+	}
+
+	/// Makes a call that publishes where a dataset's objects are. It replaces what was published before; an empty list
+	/// withdraws it. See [`Location`] for what an address may be.
+	///
+	/// # Errors
+	///
+	/// Fails if the chain's metadata lacks the call.
+	pub async fn set_locations<Url: AsRef<[u8]>>(
+		&self,
+		dataset: DatasetId,
+		locations: &[Url],
+	) -> Result<Call, Error> {
+		let locations: Vec<_> = locations.iter().map(|url| Bytes(url.as_ref())).collect();
+		let call = self.call(PALLET, "set_locations", (dataset, locations));
+		Ok(call.await?.claiming(Claim::Dataset(dataset)))
 	}
 
 	/// Makes a call that removes a record, or abandons one that is not complete.
