@@ -10,7 +10,7 @@ use crate::{
 	input::read_at_most,
 	options::Options,
 	report::Report,
-	text::{account, amount, date, day},
+	text::{account, amount, condition, date, day},
 };
 use isthmus_sdk::{
 	conditions::{Age, Condition, Name, SyntaxError, Time, Value},
@@ -40,6 +40,14 @@ Examples:
 pub(crate) struct Opts {
 	#[command(subcommand)]
 	command: Command,
+}
+
+impl Opts {
+	/// Returns whether the command sends a transaction.
+	pub(crate) fn spends(&self) -> bool {
+		use Command::{Credentials, Evaluate, List};
+		!matches!(self.command, List { .. } | Credentials { .. } | Evaluate(_))
+	}
 }
 
 #[derive(clap::Subcommand)]
@@ -195,14 +203,6 @@ fn time(text: &str) -> Result<Time, String> {
 fn value(text: &str) -> Result<Value, String> {
 	text.parse()
 		.map_err(|error: SyntaxError| error.expected.to_string())
-}
-
-/// Reads a condition. The error shows the place in the text.
-pub(crate) fn condition(text: &str) -> Result<Condition, String> {
-	text.parse().map_err(|error: SyntaxError| {
-		let marked = error.marked(text).replace('\n', "\n  ");
-		format!("{}\n\n  {marked}", error.expected)
-	})
 }
 
 /// A source that was created or changed.

@@ -119,7 +119,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		Some(files) => format!("Remove {key} with {}?", count(files as u64, "file")),
 		None => format!("Remove {key}?"),
 	};
-	confirm(&question, opts.yes)?;
+	confirm(&question, opts.yes || client.is_dry_run())?;
 	let objects = match opts.objects {
 		true => Some(located(context, &identity, opts.name).await?),
 		false => None,

@@ -6,21 +6,22 @@ use crate::{
 	dataset,
 	error::{os, Error, Kind},
 	options::Options,
-	output::{is_closed, is_open_file, is_standard, kind},
+	output::{is_open_file, is_standard, kind},
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
-	text::{bytes, count, quoted, record_key, Key},
+	text::{bytes, condition, count, quoted, record_key, Key},
 };
 use isthmus_sdk::{
-	key_name,
+	every, key_name,
 	object::Locations,
 	objects::Location,
 	stored_of,
 	upload::{MAX_LENGTH, MAX_WHOLE},
-	BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder, Place,
-	RecordKey, Stamp, Upload, UploadError, UploadFolder,
+	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
+	LocalFolder, Place, RecordKey, Stamp, Upload, UploadError, UploadFolder,
 };
+use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
 	fmt,
@@ -77,6 +78,11 @@ pub(crate) struct Opts {
 	/// Store it in blocks, even if the dataset has locations
 	#[arg(long)]
 	in_blocks: bool,
+
+	/// Condition before which no one else can query the record: puts the record under an embargo, and then stores it. Not
+	/// for a folder
+	#[arg(long, value_name = "CONDITION", value_parser = condition)]
+	when: Option<Condition>,
 }
 
 /// A file, a folder or stdin that is stored.
@@ -128,16 +134,27 @@ impl fmt::Display for Stored {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let key = name(&opts)?;
 	let source = Source::open(&opts.path)?;
+	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
+		return Err(Error::usage(
+			"--when is for one record: a folder is stored as several",
+		));
+	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let dataset = dataset(&opts, context, &identity).await?;
 	if let Some(location) = location(&opts, context, &identity, dataset, &source).await? {
+		if let Some(condition) = &opts.when {
+			put_under_embargo(context, &identity, key, condition).await?;
+		}
 		let place = place(&opts, key, dataset, context, &identity).await?;
 		return store_object(&opts, context, &identity, (place, location), source).await;
 	}
 	// Reading a stream may take long, so it comes after all that can be asked and refused, and before the state
 	// that the record's place depends on.
 	let source = source.read()?;
+	if let Some(condition) = &opts.when {
+		put_under_embargo(context, &identity, key, condition).await?;
+	}
 	let place = place(&opts, key, dataset, context, &identity).await?;
 	let (client, mut bar) = (&context.client, Bar::new());
 	let (stored, bytes, files) = match source {
@@ -240,6 +257,12 @@ async fn store_object(
 	(place, location): (Place, Location),
 	source: Source,
 ) -> Result<Stored, Error> {
+	if context.client.is_dry_run() {
+		return Err(Error::usage(
+			"--dry-run sends no object, and its entry needs the checksum of one",
+		)
+		.hint("see what storing it in blocks would cost: --in-blocks"));
+	}
 	let (mut bar, mut upload) = (Bar::new(), upload(opts, context, identity, place));
 	let (value, length, stamp): (Box<dyn Read + Send>, _, _) = match source {
 		Source::Ready(Ready::One(value, length, stamp)) => (Box::new(value), Some(length), stamp),
@@ -302,6 +325,33 @@ impl<R: Read> Read for Counted<R> {
 	}
 }
 
+/// Puts a record that is not stored yet under an embargo, unless it is under this one. It must be there before the record
+/// is, which could be queried otherwise.
+async fn put_under_embargo(
+	context: &Context,
+	identity: &Identity,
+	key: RecordKey,
+	condition: &Condition,
+) -> Result<(), Error> {
+	let (client, owner) = (&context.client, identity.id());
+	let best = client.best().await?;
+	let embargoes = every(|after| best.embargoes(owner, after)).await?;
+	let is_this = |entry: &EmbargoEntry| entry.key == key && entry.condition == *condition;
+	if embargoes.iter().any(is_this) {
+		return Ok(());
+	}
+	if best.record(owner, key).await?.is_some() {
+		let name = key_name(&key);
+		return Err(Error::refused(format!("{name} is stored already"))
+			.hint("to put it under an embargo now: isthmus embargo NAME --when CONDITION"));
+	}
+	let call = client.embargo(key, Some(condition.clone())).await?;
+	if !client.plan(&call).await? {
+		context.send(identity, &call).await?;
+	}
+	Ok(())
+}
+
 /// Adds to an error what is stored of the record, and how to resume it or to give it up.
 async fn unfinished(
 	opts: &Opts,
@@ -315,7 +365,7 @@ async fn unfinished(
 		false => error.about(&opts.path),
 	};
 	let error = error.naming(key);
-	if error.kind() == Kind::Unreachable || error.says_remove() {
+	if error.kind() == Kind::Unreachable || error.says_remove() || error.cost().is_some() {
 		return error;
 	}
 	let stored = async {
@@ -347,7 +397,7 @@ async fn unfinished_folder(
 	error: Error,
 ) -> Error {
 	let error = error.naming(key);
-	if error.kind() == Kind::Unreachable || error.says_remove() {
+	if error.kind() == Kind::Unreachable || error.says_remove() || error.cost().is_some() {
 		return error;
 	}
 	match stored_of(&context.client, identity, key, folder).await {
@@ -463,7 +513,7 @@ impl Source {
 	/// Opens a file or a folder. A stream is opened when it is read.
 	fn open(path: &Path) -> Result<Self, Error> {
 		if is_stdin(path) {
-			return match is_closed(io::stdin()) {
+			return match Stream::Stdin.was_closed() {
 				true => Err(Error::failed(
 					"stdin is closed, so nothing can be read from it",
 				)),
@@ -506,13 +556,25 @@ impl Source {
 	fn read(self) -> Result<Ready, Error> {
 		match self {
 			Self::Ready(ready) => Ok(ready),
-			Self::Stdin => read_to_end(Patient(io::stdin().lock()), Path::new("stdin")),
+			Self::Stdin => read_stream(Patient(io::stdin().lock()), Path::new("stdin")),
 			Self::Stream(path) => {
 				let stream = File::open(&path).map_err(|error| Error::file(&path, &error))?;
-				read_to_end(stream, &path)
+				read_stream(stream, &path)
 			}
 		}
 	}
+}
+
+/// Reads a stream to its end. Warns if it is empty: the program that should have written to it may have failed.
+fn read_stream(from: impl Read, path: &Path) -> Result<Ready, Error> {
+	let ready = read_to_end(from, path)?;
+	if matches!(ready, Ready::One(_, 0, _)) {
+		let path = path.display();
+		tell(format_args!(
+			"warning: nothing came from {path}, so the record is empty: did the program that writes to it fail?"
+		));
+	}
+	Ok(ready)
 }
 
 /// Reads a value whose length is not known. What does not fit into one transaction is kept in an unnamed

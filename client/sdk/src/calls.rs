@@ -3,13 +3,17 @@
 //! chain's metadata too, explains what each call does and when it fails.
 
 use crate::{
-	call::{Bytes, Call},
+	call::{Bytes, Call, NO_SPACE},
 	claim::Claim,
 	client::Client,
 	error::Error,
 	types::*,
 };
+use codec::Encode;
+use isthmus_conditions::Node;
 use isthmus_envelope::PublicKey;
+use isthmus_sharing::terms::{Footprint, TRIGGER_ENTRIES};
+use std::collections::BTreeSet;
 use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
 
 /// How many objects' entries to store with one transaction. A block has room for more than two thousand.
@@ -22,6 +26,33 @@ enum Address {
 	Id(AccountId),
 }
 
+/// Returns how many places something under a condition takes among those that wait for facts and credentials. The chain
+/// counts a place up to 512 times if many wait for the same.
+fn places(condition: &Condition) -> u32 {
+	let mut waits_for = BTreeSet::new();
+	for test in condition.tests() {
+		match test {
+			Node::Fact(fact) => {
+				let (source, topic) = (fact.source.as_str(), fact.topic.as_str());
+				waits_for.extend([(source.to_owned(), ""), (source.to_owned(), topic)]);
+			}
+			Node::Credential { issuer, kind } => {
+				waits_for.insert((format!("{issuer:?}"), kind.as_str()));
+			}
+			_ => {}
+		}
+	}
+	waits_for.len() as u32
+}
+
+/// Returns the space of what is done when a condition is met.
+fn trigger(condition: Option<&Condition>) -> Footprint {
+	condition.map_or(NO_SPACE, |condition| {
+		let entries = places(condition).saturating_add(TRIGGER_ENTRIES);
+		Footprint::condition(entries, condition.encoded_size())
+	})
+}
+
 impl Client {
 	/// Makes a call that registers the account as a producer.
 	pub async fn register(&self, kind: ProducerKind, name: &str) -> Result<Call, Error> {
@@ -29,7 +60,8 @@ impl Client {
 		Ok(self
 			.call(PALLET, "register", arguments)
 			.await?
-			.claiming(Claim::Producer))
+			.claiming(Claim::Producer)
+			.taking(Footprint::producer(name.len())))
 	}
 
 	/// Makes a call that ends the account's registration.
@@ -42,11 +74,13 @@ impl Client {
 
 	/// Makes a call that publishes the key that grants to the account are sealed to, or replaces it.
 	pub async fn set_encryption_key(&self, key: &PublicKey) -> Result<Call, Error> {
-		let arguments = (Bytes(&key.to_bytes()),);
+		let key = key.to_bytes();
+		let arguments = (Bytes(&key),);
 		Ok(self
 			.call(PALLET, "set_encryption_key", arguments)
 			.await?
-			.claiming(Claim::EncryptionKey))
+			.claiming(Claim::EncryptionKey)
+			.taking(Footprint::encryption_key(key.len())))
 	}
 
 	/// Makes a call that withdraws the encryption key. Until the account publishes another one, it can be
@@ -64,7 +98,10 @@ impl Client {
 		Ok(self
 			.call(PALLET, "create_dataset", arguments)
 			.await?
-			.claiming(Claim::DatasetName(name.into())))
+			.claiming(Claim::DatasetName(name.into()))
+			// The first one also takes an entry that counts them.
+			.taking(Footprint::dataset(name.len()))
+			.taking(Footprint::ENTRY))
 	}
 
 	/// Makes a call that removes an empty dataset.
@@ -83,9 +120,21 @@ impl Client {
 			.claiming(Claim::NewEpoch(dataset)))
 	}
 
-	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted.
-	pub async fn set_policy(&self, dataset: DatasetId, policy: Policy) -> Result<Call, Error> {
-		self.call(PALLET, "set_policy", (dataset, policy)).await
+	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted, and the condition that
+	/// they have to meet besides.
+	pub async fn set_policy(
+		&self,
+		dataset: DatasetId,
+		policy: Policy,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		// The condition of a policy waits for nothing.
+		let size = condition.as_ref().map_or(0, Encode::encoded_size);
+		let arguments = (dataset, policy, condition);
+		let call = self.call(PALLET, "set_policy", arguments).await?;
+		Ok(call
+			.taking(Footprint::ENTRY)
+			.taking(Footprint::condition(0, size)))
 	}
 
 	/// Makes a call that removes a dataset's policy.
@@ -108,6 +157,8 @@ impl Client {
 		let call = self.call(PALLET, "store", arguments).await?;
 		let leaf = Claim::leaf(place);
 		Ok(call
+			.taking(Footprint::ENTRY)
+			.taking(Footprint::ENTRY)
 			.claiming(leaf)
 			.claiming(Claim::Record(key.0))
 			.yielding_to(Claim::NewEpoch(dataset)))
@@ -133,6 +184,8 @@ impl Client {
 		let call = self.call(PALLET, "open_record", arguments).await?;
 		let leaf = Claim::leaf(place);
 		Ok(call
+			.taking(Footprint::ENTRY)
+			.taking(Footprint::ENTRY)
 			.claiming(leaf)
 			.claiming(Claim::Record(key.0))
 			.yielding_to(Claim::NewEpoch(dataset)))
@@ -246,7 +299,10 @@ impl Client {
 			from,
 			to,
 		} = scope;
-		Ok(call.claiming(Claim::Ask(owner.0, dataset, epoch, from, to)))
+		Ok(call
+			.claiming(Claim::Ask(owner.0, dataset, epoch, from, to))
+			.taking(Footprint::REQUEST)
+			.paying(offer))
 	}
 
 	/// Makes a call that cancels a request of this account.
@@ -255,6 +311,29 @@ impl Client {
 			.call(PALLET, "cancel_request", (request,))
 			.await?
 			.claiming(Claim::Request(request)))
+	}
+
+	/// Makes a call that cancels a request of this account when a condition is met. Without a condition, the offer stands.
+	pub async fn withdraw_when(
+		&self,
+		request: RequestId,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		let space = trigger(condition.as_ref());
+		let call = self.call(PALLET, "withdraw_when", (request, condition));
+		Ok(call.await?.taking(space))
+	}
+
+	/// Makes a call that puts a record of this account under an embargo, also one that is stored later: no one else can
+	/// query it until the condition is met. Without a condition, lifts the embargo.
+	pub async fn embargo(
+		&self,
+		key: RecordKey,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		let space = trigger(condition.as_ref());
+		let call = self.call(PALLET, "embargo", (key, condition)).await?;
+		Ok(call.taking(space))
 	}
 
 	/// Makes a call that rejects a request.
@@ -277,20 +356,25 @@ impl Client {
 			request,
 			condition,
 		} = terms.clone();
-		let sealed_keys = Bytes(sealed_keys);
+		let conditional = condition
+			.as_ref()
+			.map(|condition| Footprint::condition(places(condition), condition.encoded_size()));
 		let arguments = (
 			grantee,
 			scope,
 			expiry,
 			until,
-			sealed_keys,
+			Bytes(sealed_keys),
 			request,
 			condition,
 		);
 		let call = self.call(PALLET, "add_authorize", arguments).await?;
 		Ok(match request {
+			// The reader pays for the grant that it asked for.
 			Some(request) => call.claiming(Claim::Request(request.id)),
-			None => call,
+			None => call
+				.taking(Footprint::grant(sealed_keys.len()))
+				.taking(conditional.unwrap_or(NO_SPACE)),
 		})
 	}
 
@@ -324,7 +408,34 @@ impl Client {
 	/// Makes a call that pays another account.
 	pub async fn transfer(&self, to: &AccountId, amount: Balance) -> Result<Call, Error> {
 		let arguments = (Address::Id(*to), amount);
-		self.call("Balances", "transfer_keep_alive", arguments)
-			.await
+		let call = self.call("Balances", "transfer_keep_alive", arguments);
+		Ok(call.await?.paying(amount))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_grant_waits_in_one_place_for_each_thing_that_its_condition_depends_on() {
+		let issuer = AccountId::from([1; 32]);
+		let accredited = format!("credential({issuer}, hospital.accredited)");
+		for (condition, expected) in [
+			("before(2027-01-01)", 0),
+			("fact(weather/beijing, pm25) > 75", 2),
+			(
+				"fact(weather/beijing, pm25) > 75 and fact(weather/beijing, pm25, 10m) < 200",
+				2,
+			),
+			(
+				"fact(weather/beijing, pm25) > 75 or fact(weather/beijing, pm10) > 75",
+				3,
+			),
+			(&accredited, 1),
+		] {
+			let condition: Condition = condition.parse().unwrap();
+			assert_eq!(places(&condition), expected, "{condition}");
+		}
 	}
 }

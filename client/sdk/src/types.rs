@@ -53,6 +53,35 @@ pub type Balance = u128;
 /// A block's number.
 pub type BlockNumber = u32;
 
+/// What transactions take from an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+	/// Fees, with the tips.
+	pub fees: Balance,
+	/// Deposits, which come back when a removal or an end frees their space in the state.
+	pub deposits: Balance,
+	/// What other accounts get, or what is held for them: transfers, offers and refunds.
+	pub payments: Balance,
+}
+
+impl Cost {
+	/// Returns the sum.
+	pub const fn total(&self) -> Balance {
+		let kept = self.fees.saturating_add(self.deposits);
+		kept.saturating_add(self.payments)
+	}
+
+	/// Returns what two transactions cost together.
+	#[must_use]
+	pub const fn plus(self, other: Self) -> Self {
+		Self {
+			fees: self.fees.saturating_add(other.fees),
+			deposits: self.deposits.saturating_add(other.deposits),
+			payments: self.payments.saturating_add(other.payments),
+		}
+	}
+}
+
 /// A producer.
 pub type Producer = isthmus_sharing::Producer<Balance, Text>;
 /// An account's public encryption key.
@@ -77,6 +106,8 @@ pub type Policy = isthmus_sharing::Policy<Balance, BlockNumber>;
 pub type OpeningGrant = isthmus_sharing::OpeningGrant<BlockNumber>;
 /// What an authorised caller learns about a record.
 pub type Answer = isthmus_sharing::Answer<BlockNumber>;
+/// An embargo on a record in a list.
+pub use isthmus_sharing::EmbargoEntry;
 /// A dataset in a list.
 pub type DatasetEntry = isthmus_sharing::DatasetEntry<Balance, BlockNumber, Text>;
 /// A record in a list.

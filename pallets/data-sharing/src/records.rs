@@ -3,8 +3,8 @@
 //!
 //! These functions do not check the origin, because the calls have checked it.
 
-use crate::{pallet::*, types::*};
-use frame_support::{ensure, traits::Get};
+use crate::{pallet::*, types::*, weights::WeightInfo};
+use frame_support::{ensure, traits::Get, weights::Weight};
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{
 	chunk_count, chunk_length,
@@ -192,12 +192,12 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a record, complete or not, and returns whether it was an object. The cost does not depend on the record's
-	/// size.
+	/// Removes a record, complete or not, and the embargo on it, if there is one. The cost does not depend on the record's
+	/// size. Returns the weight of that.
 	pub(crate) fn do_remove_record(
 		owner: T::AccountId,
 		key: RecordKey,
-	) -> Result<bool, DispatchError> {
+	) -> Result<Weight, DispatchError> {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
 		ensure!(
 			!Self::is_paid_for(&owner, &record),
@@ -221,6 +221,14 @@ impl<T: Config> Pallet<T> {
 			Self::unlist_object(&owner, record.dataset, ordinal);
 		}
 		Self::release(HoldReason::Record, &owner, back);
+		let was_embargoed = Self::drop_trigger(&Target::Record(owner.clone(), key));
+		if was_embargoed {
+			Self::deposit_event(Event::EmbargoLifted {
+				owner: owner.clone(),
+				key,
+				met: false,
+			});
+		}
 		Self::deposit_event(if record.payload.is_complete() {
 			Event::RecordRemoved {
 				owner,
@@ -235,7 +243,14 @@ impl<T: Config> Pallet<T> {
 				arrived: record.payload.arrived(),
 			}
 		});
-		Ok(matches!(record.payload, Payload::Object { .. }))
+		let weight = match record.payload {
+			Payload::Object { .. } => T::WeightInfo::remove_object(),
+			Payload::Value { .. } | Payload::Chunks { .. } => T::WeightInfo::remove_record(),
+		};
+		Ok(match was_embargoed {
+			true => weight.saturating_add(T::WeightInfo::detach()),
+			false => weight,
+		})
 	}
 
 	/// Returns the transaction's tail. Takes the note that this is the transaction's own call, and fails

@@ -18,3 +18,4 @@ mod random;
 mod receipts;
 mod records;
 mod requests;
+mod triggers;

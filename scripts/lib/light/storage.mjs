@@ -27,6 +27,8 @@ export const encryptionKeyKey = (account) => key(SHARING, 'EncryptionKeys', chos
 export const datasetKey = (owner, dataset) => key(SHARING, 'Datasets', chosen(owner), counted(dataset, 4));
 export const recordKeyOf = (owner, record) => key(SHARING, 'Records', chosen(owner), chosen(record));
 export const locationsKey = (owner, dataset) => key(SHARING, 'Locations', chosen(owner), counted(dataset, 4));
+/** The entry is there as long as the record is under an embargo. */
+export const embargoKey = (owner, record) => key(SHARING, 'Embargoes', chosen(owner), chosen(record));
 export const requestKey = (id) => key(SHARING, 'Requests', counted(id, 8));
 export const grantKey = (id) => key(SHARING, 'Grants', counted(id, 8));
 export const grantsOnKey = (owner, { dataset, epoch }, reader) =>
