@@ -178,8 +178,8 @@ impl ObjectCipher {
 	///
 	/// # Errors
 	///
-	/// Returns [`RecordError::ChunkLength`] unless the plaintext has [`CHUNK`] bytes or, if it is the `last` one, at most
-	/// so many.
+	/// Returns [`RecordError::ChunkLength`] unless the plaintext has [`CHUNK`] bytes or, if it is the `last` one, at
+	/// most that number.
 	pub fn seal(&self, number: u32, last: bool, slot: &mut [u8]) -> Result<(), RecordError> {
 		check_slot(number, last, slot.len())?;
 		let (plain, tag) = slot.split_at_mut(slot.len() - TAG_LEN);

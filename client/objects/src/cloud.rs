@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Stores that are reached over a network: S3 and those with its interface, and web servers.
 
-use crate::location::{Location, LocationError};
+use crate::parts::Parts;
 use object_store::{
 	aws::{AmazonS3Builder, AmazonS3ConfigKey},
 	http::HttpBuilder,
 	path::Path,
-	ClientOptions, RetryConfig,
+	ClientOptions, ObjectStore, RetryConfig,
 };
 use std::{sync::Arc, time::Duration};
 use url::Url;
+
+/// A store, what takes the parts of its objects if it can be written to, and a folder in it.
+pub(crate) type Opened = (Arc<dyn ObjectStore>, Option<Arc<dyn Parts>>, Path);
 
 /// The variables whose presence says that there are credentials.
 const CREDENTIALS: [&str; 5] = [
@@ -39,11 +42,9 @@ fn client(allow_http: bool) -> ClientOptions {
 
 /// Opens a bucket, with the settings in the variables `AWS_…`. Without credentials, requests are not signed, as for a
 /// public bucket: `object_store` would ask the machine's own network for some, and wait long where there are none.
-pub(crate) fn s3(url: &str) -> Result<Location, LocationError> {
-	let wrong = || LocationError::Settings {
-		url: url.to_owned(),
-	};
-	let builder = AmazonS3Builder::from_env().with_url(url);
+/// `None` if the settings are wrong.
+pub(crate) fn s3(url: &Url) -> Option<Opened> {
+	let builder = AmazonS3Builder::from_env().with_url(url.as_str());
 	let endpoint = builder.get_config_value(&AmazonS3ConfigKey::Endpoint);
 	// Who names such an endpoint wants it.
 	let is_http = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
@@ -57,24 +58,21 @@ pub(crate) fn s3(url: &str) -> Result<Location, LocationError> {
 		.with_unsigned_payload(true)
 		.with_skip_signature(is_public)
 		.build()
-		.map_err(|_| wrong())?;
+		.ok()?;
 	let store = Arc::new(store);
-	let parsed = Url::parse(url).map_err(|_| wrong())?;
-	let folder = Path::from_url_path(parsed.path()).map_err(|_| wrong())?;
-	Ok(Location::of(url, store.clone(), Some(store), folder))
+	let folder = Path::from_url_path(url.path()).ok()?;
+	Some((store.clone(), Some(store), folder))
 }
 
 /// Opens a folder of a web server, which can only be read.
-pub(crate) fn http(url: &str) -> Result<Location, LocationError> {
-	let wrong = || LocationError::NotAUrl(url.to_owned());
-	let parsed = Url::parse(url).map_err(|_| wrong())?;
-	let folder = Path::from_url_path(parsed.path()).map_err(|_| wrong())?;
-	let server = &parsed[..url::Position::BeforePath];
+pub(crate) fn http(url: &Url) -> Option<Opened> {
+	let folder = Path::from_url_path(url.path()).ok()?;
+	let server = &url[..url::Position::BeforePath];
 	let store = HttpBuilder::new()
 		.with_url(server)
-		.with_client_options(client(parsed.scheme() == "http"))
+		.with_client_options(client(url.scheme() == "http"))
 		.with_retry(retry())
 		.build()
-		.map_err(|_| wrong())?;
-	Ok(Location::of(url, Arc::new(store), None, folder))
+		.ok()?;
+	Some((Arc::new(store), None, folder))
 }

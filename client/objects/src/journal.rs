@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The journal of an upload: what has to be known to go on with it after the program was interrupted.
+//! The journal of an upload: what has to be known to resume it after the program was interrupted.
 //!
 //! Before a part leaves this machine, the chaining values of its chunks are noted. So whatever the store may have seen
 //! is known, and a value that changed since then is refused instead of encrypted under the same keys.
@@ -106,7 +106,7 @@ impl Journal {
 	}
 
 	/// Notes how the store calls the upload.
-	pub(crate) fn begun(&mut self, id: String) -> io::Result<()> {
+	pub(crate) fn started(&mut self, id: String) -> io::Result<()> {
 		self.line(&format!("id i{}", hex::encode(&id)))?;
 		self.done.id = Some(id);
 		Ok(())
@@ -228,7 +228,7 @@ mod tests {
 		let path = folder.path().join("deep/journal");
 		assert!(Journal::open(&path).unwrap().is_none());
 		let mut journal = Journal::create(&path, start()).unwrap();
-		journal.begun("an id".into()).unwrap();
+		journal.started("an id".into()).unwrap();
 		journal.sending(0, &[[1; 32], [2; 32]]).unwrap();
 		journal.sent(0, String::new()).unwrap();
 		journal.sending(1, &[[3; 32]]).unwrap();
@@ -248,17 +248,17 @@ mod tests {
 		let folder = tempfile::tempdir().unwrap();
 		let path = folder.path().join("journal");
 		let mut journal = Journal::create(&path, start()).unwrap();
-		let begun = fs::read(&path).unwrap().len();
-		journal.begun("id".into()).unwrap();
+		let started = fs::read(&path).unwrap().len();
+		journal.started("id".into()).unwrap();
 		journal.sending(0, &[[1; 32]]).unwrap();
 		journal.sent(0, "etag".into()).unwrap();
 		let bytes = fs::read(&path).unwrap();
 		for end in 0..=bytes.len() {
 			fs::write(&path, &bytes[..end]).unwrap();
 			let read = Journal::open(&path).unwrap();
-			assert_eq!(read.is_some(), end >= begun, "{end} bytes");
+			assert_eq!(read.is_some(), end >= started, "{end} bytes");
 			let Some(mut read) = read else { continue };
-			let lines = bytes[begun..end].iter().filter(|byte| **byte == b'\n');
+			let lines = bytes[started..end].iter().filter(|byte| **byte == b'\n');
 			let Done {
 				id, sent, parts, ..
 			} = &read.done;

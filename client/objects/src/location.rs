@@ -61,9 +61,9 @@ impl Location {
 		match parsed.scheme() {
 			"file" => Self::local(url, &parsed),
 			#[cfg(feature = "cloud")]
-			"s3" => crate::cloud::s3(url),
+			"s3" => Self::cloud(url, crate::cloud::s3(&parsed)),
 			#[cfg(feature = "cloud")]
-			"http" | "https" => crate::cloud::http(url),
+			"http" | "https" => Self::cloud(url, crate::cloud::http(&parsed)),
 			scheme => Err(LocationError::Scheme(scheme.to_owned())),
 		}
 	}
@@ -81,6 +81,15 @@ impl Location {
 			store,
 			parts,
 			folder,
+		}
+	}
+
+	#[cfg(feature = "cloud")]
+	fn cloud(url: &str, opened: Option<crate::cloud::Opened>) -> Result<Self, LocationError> {
+		let url = url.to_owned();
+		match opened {
+			Some((store, parts, folder)) => Ok(Self::of(&url, store, parts, folder)),
+			None => Err(LocationError::Settings { url }),
 		}
 	}
 

@@ -70,7 +70,7 @@ fn dropped(error: object_store::Error) -> Failure {
 	}
 }
 
-/// Takes the parts into a file of this machine. `object_store` writes files, too, but cannot go on with one that an
+/// Takes the parts into a file of this machine. `object_store` writes files, too, but cannot resume one that an
 /// interrupted program began.
 pub(crate) struct LocalParts;
 

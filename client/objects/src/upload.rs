@@ -389,15 +389,15 @@ impl Sender {
 		Ok(Values { values, length })
 	}
 
-	/// Asks the store to begin an object of several parts, unless it has begun it already.
+	/// Asks the store to begin an object of several parts, unless it has started it already.
 	async fn begin(&self) -> Result<(), UploadError> {
-		let begun = {
+		let started = {
 			let journal = self.journal();
 			journal.done.id.is_some() || journal.done.whole
 		};
-		if !begun {
+		if !started {
 			let id = self.stored(patiently(0, self.parts.begin(&self.path)).await)?;
-			self.noted(self.journal().begun(id))?;
+			self.noted(self.journal().started(id))?;
 		}
 		Ok(())
 	}

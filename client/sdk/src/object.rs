@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Objects of records: what their entries on the chain say, and the locations where their owner keeps them.
+//! Objects of records: their entries on the chain, and the locations where their owner keeps them.
 
 use crate::{client::Client, error::Error, types::*};
 use isthmus_objects::{Failure, Left, Location};

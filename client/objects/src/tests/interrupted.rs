@@ -45,7 +45,7 @@ async fn interrupted_at(kill: (usize, Kill), length: usize) -> bool {
 		.iter()
 		.map(|(name, ..)| name.clone())
 		.collect();
-	assert_eq!(names.len(), 1, "it was resumed, not begun again");
+	assert_eq!(names.len(), 1, "it was resumed, not started again");
 	was_interrupted
 }
 
