@@ -67,7 +67,7 @@ a folder in a store: readers try one after the other, and check every MiB agains
 sees the addresses. Credentials stay in your environment (AWS_ACCESS_KEY_ID and the like).
 
 Examples:
-  isthmus dataset locate 0 s3://school-records/marks https://mirror.example.org/marks --key school.key
+  isthmus dataset locate 0 s3://records/marks https://mirror.example.org/marks --key school.key
   isthmus dataset locate 0 file:///srv/records --key school.key
   isthmus dataset locate 0 --clear --key school.key")]
 	Locate {
