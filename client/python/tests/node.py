@@ -33,7 +33,7 @@ class Node:
         if not program:
             raise RuntimeError("set ISTHMUS_NODE to the path of isthmus-node (scripts/build makes it)")
         self._program = program
-        self._command = os.environ.get("ISTHMUS_CLI") or str(Path(program).parent / "isthmus")
+        self.command = os.environ.get("ISTHMUS_CLI") or str(Path(program).parent / "isthmus")
         self._folder = folder
         self._port = free_port()
         self.url = f"ws://127.0.0.1:{self._port}"
@@ -72,7 +72,7 @@ class Node:
     def isthmus(self, *arguments: str, key: str) -> list[dict]:
         """Runs the command, and returns what it prints."""
         environment = os.environ | {"ISTHMUS_URL": self.url, "HOME": str(self._folder)}
-        line = [self._command, "--json", *arguments, "--key", key]
+        line = [self.command, "--json", *arguments, "--key", key]
         done = subprocess.run(line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{' '.join(line)}: {done.stderr}")

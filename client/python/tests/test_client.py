@@ -93,7 +93,7 @@ def test_what_may_not_be_read_is_an_error_with_the_chains_sentence(shared: Share
     with pytest.raises(PermissionError, match="outside the range of the caller's grant"):
         client.open(shared.owner, 0, "secret.csv")
     with pytest.raises(PermissionError, match="the caller has no grant"):
-        shared.connect("//Dave").open(shared.owner, 0, "marks.csv")
+        shared.connect("//Alice").open(shared.owner, 0, "marks.csv")
     with pytest.raises(FileNotFoundError, match="the owner has no record with this key"):
         client.open(shared.owner, 0, "nothing.csv")
     with pytest.raises(FileNotFoundError, match="the record marks.csv is in dataset 0"):
