@@ -12,6 +12,7 @@ The node and the key come from ISTHMUS_URL, ISTHMUS_KEY and ISTHMUS_PASSPHRASE, 
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from fsspec.spec import AbstractFileSystem
@@ -83,6 +84,17 @@ class IsthmusFileSystem(AbstractFileSystem):
         except FileNotFoundError:
             return False
         return True
+
+    def modified(self, path: str) -> datetime:
+        """Returns a date that differs once the record was removed and stored again, as tools ask that keep what they read.
+
+        The seconds since 1970 are the number of the block that brought the record's last bytes: a node that does not keep
+        old states cannot tell its time.
+        """
+        with self._open(path) as file:
+            owner, _, _ = _split(self._strip_protocol(path))
+            [block] = [record.block for record in self.client.records(owner) if record.name == file.name]
+        return datetime.fromtimestamp(block, timezone.utc)
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> RecordFile:
         if mode != "rb":

@@ -115,6 +115,7 @@ def test_a_stored_folder_is_a_folder(shared: Shared, files: fsspec.AbstractFileS
     assert files.info(f"{root}/parts/a.csv")["size"] == 17
     assert sorted(files.find(f"{root}/parts")) == [f"{root}/parts/a.csv", f"{root}/parts/deeper/b.csv"]
     assert files.glob(f"{root}/*.parquet") == [f"{root}/late.parquet", f"{root}/table.parquet"]
+    assert files.modified(f"{root}/parts/a.csv") < files.modified(f"{root}/late.parquet")
     assert not files.exists(f"{root}/parts/c.csv")
     for path in (f"{root}/parts/c.csv", f"{root}/table.parquet/a.csv", f"{shared.owner}/nothing/a.csv"):
         with pytest.raises(FileNotFoundError):
