@@ -91,8 +91,9 @@ class IsthmusFileSystem(AbstractFileSystem):
         The seconds since 1970 are the number of the block that brought the record's last bytes: a node that does not keep
         old states cannot tell its time.
         """
+        path = self._strip_protocol(path)
         with self._open(path) as file:
-            owner, _, _ = _split(self._strip_protocol(path))
+            owner, _, _ = _split(path)
             [block] = [record.block for record in self.client.records(owner) if record.name == file.name]
         return datetime.fromtimestamp(block, timezone.utc)
 

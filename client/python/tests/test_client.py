@@ -176,6 +176,20 @@ def test_threads_share_a_client(shared: Shared, client: isthmus.Client) -> None:
         assert b"".join(threads.map(part, range(10))) == shared.large
 
 
+def test_a_thread_reads_where_it_has_sought(shared: Shared, client: isthmus.Client) -> None:
+    # As DuckDB does: threads share a file, and each seeks and reads, with the others in between.
+    with client.open(shared.owner, 0, "large.bin") as file, ThreadPoolExecutor(1) as other:
+        file.seek(100)
+        other.submit(file.seek, 2_000_000).result()
+        assert file.read(5) == shared.large[100:105]
+        assert other.submit(file.read, 5).result() == shared.large[2_000_000:2_000_005]
+        # A file that is handed on goes on where it was.
+        file.seek(300)
+        assert other.submit(file.read, 5).result() == shared.large[300:305]
+        assert file.read(5) == shared.large[305:310]
+        assert other.submit(file.read, 5).result() == shared.large[310:315]
+
+
 def _read_from(file: isthmus.RecordFile, results: multiprocessing.Queue) -> None:
     results.put((file.tell(), file.read(1000)))
 
