@@ -74,7 +74,7 @@ pub(crate) fn raised(error: Error) -> PyErr {
 }
 
 /// The refusals of a query.
-const QUERY_REFUSALS: [QueryRefusal; 7] = [
+const QUERY_REFUSALS: [QueryRefusal; 8] = [
 	QueryRefusal::UnknownRecord,
 	QueryRefusal::NotAuthorised,
 	QueryRefusal::OutOfRange,
@@ -82,14 +82,16 @@ const QUERY_REFUSALS: [QueryRefusal; 7] = [
 	QueryRefusal::Revoked,
 	QueryRefusal::Incomplete,
 	QueryRefusal::Suspended,
+	QueryRefusal::Embargoed,
 ];
 
 fn refused_query(refusal: QueryRefusal, words: String) -> PyErr {
+	use QueryRefusal::*;
 	match refusal {
-		QueryRefusal::UnknownRecord | QueryRefusal::Incomplete => {
-			PyFileNotFoundError::new_err(words)
+		UnknownRecord | Incomplete => PyFileNotFoundError::new_err(words),
+		NotAuthorised | OutOfRange | Expired | Revoked | Suspended | Embargoed => {
+			PyPermissionError::new_err(words)
 		}
-		_ => PyPermissionError::new_err(words),
 	}
 }
 
