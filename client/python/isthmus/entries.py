@@ -28,6 +28,8 @@ class Dataset:
     requests: int
     #: What a term of a grant costs, in IST; `None` if the dataset has no policy.
     price: Decimal | None
+    #: The condition that a request must meet by the policy, if there is one.
+    condition: str | None
 
     @classmethod
     def of(cls, owner: str, entry: dict[str, Any]) -> Dataset:

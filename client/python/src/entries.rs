@@ -16,6 +16,7 @@ pub(crate) struct Dataset {
 	grants: u64,
 	requests: u64,
 	price: Option<Balance>,
+	condition: Option<String>,
 }
 
 impl From<DatasetEntry> for Dataset {
@@ -24,6 +25,7 @@ impl From<DatasetEntry> for Dataset {
 			id,
 			dataset,
 			policy,
+			condition,
 		} = entry;
 		Self {
 			number: id,
@@ -32,6 +34,7 @@ impl From<DatasetEntry> for Dataset {
 			grants: dataset.grants,
 			requests: dataset.requests,
 			price: policy.map(|policy| policy.price),
+			condition: condition.map(|condition| condition.to_string()),
 		}
 	}
 }
