@@ -26,6 +26,7 @@ impl From<DatasetEntry> for Dataset {
 			dataset,
 			policy,
 			condition,
+			..
 		} = entry;
 		Self {
 			number: id,
