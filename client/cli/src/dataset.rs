@@ -63,7 +63,7 @@ enum Command {
 	/// Publish where the dataset's objects lie, in place of what was published before
 	#[command(after_help = "\
 Large values are then stored there, encrypted, and the chain has only their checksums. A location is
-a folder in a store: readers try one after the other, and check every MiB against the chain. Everyone
+a folder in a store: readers try one after the other, and check each MiB against the chain. Everyone
 sees the addresses. Credentials stay in your environment (AWS_ACCESS_KEY_ID and the like).
 
 Examples:
