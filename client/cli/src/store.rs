@@ -41,7 +41,7 @@ use tempfile::SpooledTempFile;
 Run the same command again to resume an interrupted upload: the chain, or a file of yours, records
 what has arrived. What is stored already is compared, and the same content is not sent twice.
 
-Nodes keep what is stored in blocks for as long as they keep the blocks. If the dataset has a location
+Nodes keep what is stored in blocks as long as they keep the blocks. If the dataset has locations
 (isthmus dataset locate), a file of more than 1 MiB, or a stream, becomes an object: its encrypted
 bytes go to the first location that can be written to, and only its checksum to the chain.
 
