@@ -64,16 +64,16 @@ enum Command {
 	#[command(after_help = "\
 Large values are then stored there, encrypted, and the chain has only their checksums. A location is
 a folder in a store: readers try one after the other, and check each MiB against the chain. Everyone
-sees the addresses. Credentials stay in your environment (AWS_ACCESS_KEY_ID and the like).
+sees the addresses. For now, this program reads and writes file:// only, for example on a mounted
+share; addresses of other stores are published, and left when it reads.
 
 Examples:
-  isthmus dataset locate 0 s3://records/marks https://mirror.example.org/marks --key school.key
   isthmus dataset locate 0 file:///srv/records --key school.key
   isthmus dataset locate 0 --clear --key school.key")]
 	Locate {
 		/// Number of the dataset
 		dataset: DatasetId,
-		/// Addresses, the one to try first at the beginning: file:///FOLDER, s3://BUCKET/FOLDER or https://HOST/FOLDER
+		/// Addresses, the one to try first at the beginning, such as file:///FOLDER
 		#[arg(value_name = "URL", required_unless_present = "clear", value_parser = location)]
 		locations: Vec<String>,
 		/// Withdraw what was published

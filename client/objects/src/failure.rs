@@ -59,7 +59,7 @@ pub enum Failure {
 	#[error("the store has dropped the unfinished upload")]
 	Dropped,
 	/// The store can only be read.
-	#[error("nothing can be written there: only file://, s3://, gs:// and az:// take objects")]
+	#[error("nothing can be written there")]
 	ReadOnly,
 	/// The file system refused it.
 	#[error("{0}")]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Objects: encrypted values in stores outside the chain, such as a folder or an S3 bucket. The chain has only an object's
+//! Objects: encrypted values in stores outside the chain, such as a folder. The chain has only an object's
 //! header, its length and the root of its tree; the bytes may be anywhere, because each MiB of them can be checked alone.
 //!
 //! This crate knows nothing of the chain: it takes an object's header, length and root, locations and keys.
@@ -11,14 +11,12 @@
 //! An object `NAME` lies in a location's folder under that name, with the list `NAME.b3` of its chunks' BLAKE3 chaining
 //! values beside it if it has several chunks. `docs/formats.md` describes both.
 //!
-//! Stores are reached by the crate `object_store`, which takes credentials from the environment. No error of this crate
-//! repeats what a store said, because that may contain parts of a signed request.
+//! Stores are reached by the crate `object_store`: for now, folders of this machine and what is mounted there. No error of
+//! this crate repeats what a store said, because that may contain parts of a signed request.
 
 #![forbid(unsafe_code)]
 
 mod check;
-#[cfg(feature = "cloud")]
-mod cloud;
 mod failure;
 mod journal;
 mod location;

@@ -15,20 +15,14 @@ use url::Url;
 #[non_exhaustive]
 pub enum LocationError {
 	/// It is not a URL.
-	#[error("{0:?} is not a URL: give one such as s3://bucket/folder or file:///folder")]
+	#[error("{0:?} is not a URL: give one such as file:///folder")]
 	NotAUrl(String),
-	/// The scheme is unknown.
-	#[error("{0}:// is not supported: use file://, s3:// or https://")]
+	/// The scheme is unknown, or not supported yet.
+	#[error("{0}:// is not supported yet: use file://, for example of a mounted share")]
 	Scheme(String),
 	/// The URL has a user or a password, a query or a fragment, which everyone would see.
 	#[error("a location is public: give credentials in the environment, and no user, query or fragment in the URL")]
 	Secret,
-	/// The store's settings are incomplete or wrong.
-	#[error("{url}: the settings of the store are incomplete or wrong: check the variables in the environment that begin with AWS_")]
-	Settings {
-		/// The location.
-		url: String,
-	},
 }
 
 /// A place where objects lie.
@@ -47,11 +41,11 @@ impl std::fmt::Debug for Location {
 }
 
 impl Location {
-	/// Opens a location. Nothing is asked of the store yet. Credentials are taken from the environment.
+	/// Opens a location. Nothing is asked of the store yet.
 	///
 	/// # Errors
 	///
-	/// Returns an error if the URL or the store's settings are wrong.
+	/// Returns an error if the URL is wrong or its scheme is not supported.
 	pub fn open(url: &str) -> Result<Self, LocationError> {
 		let parsed = Url::parse(url).map_err(|_| LocationError::NotAUrl(url.to_owned()))?;
 		let has_user = !parsed.username().is_empty() || parsed.password().is_some();
@@ -60,10 +54,6 @@ impl Location {
 		}
 		match parsed.scheme() {
 			"file" => Self::local(url, &parsed),
-			#[cfg(feature = "cloud")]
-			"s3" => Self::cloud(url, crate::cloud::s3(&parsed)),
-			#[cfg(feature = "cloud")]
-			"http" | "https" => Self::cloud(url, crate::cloud::http(&parsed)),
 			scheme => Err(LocationError::Scheme(scheme.to_owned())),
 		}
 	}
@@ -81,15 +71,6 @@ impl Location {
 			store,
 			parts,
 			folder,
-		}
-	}
-
-	#[cfg(feature = "cloud")]
-	fn cloud(url: &str, opened: Option<crate::cloud::Opened>) -> Result<Self, LocationError> {
-		let url = url.to_owned();
-		match opened {
-			Some((store, parts, folder)) => Ok(Self::of(&url, store, parts, folder)),
-			None => Err(LocationError::Settings { url }),
 		}
 	}
 

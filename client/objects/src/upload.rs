@@ -113,7 +113,7 @@ pub struct Sent {
 /// # use isthmus_objects::*;
 /// # use isthmus_envelope::{LeafKey, RecordContext};
 /// # async fn example(leaf: LeafKey, context: RecordContext) -> Result<(), Box<dyn std::error::Error>> {
-/// let location = Location::open("s3://records/marks")?;
+/// let location = Location::open("file:///srv/records")?;
 /// let file = std::fs::File::open("marks.csv")?;
 /// let length = file.metadata()?.len();
 /// let journal = std::path::Path::new("/home/me/.local/state/isthmus/marks.upload");
