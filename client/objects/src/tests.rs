@@ -84,7 +84,10 @@ async fn values_of_all_lengths_come_back_from_files() {
 		assert_eq!(blake3::hash(&bytes).as_bytes(), object.root());
 		let again = Object::new(&object.header().to_bytes(), object.length(), *object.root());
 		assert_eq!(again.as_ref(), Ok(&object));
-		assert_eq!(read_all(&reader(&object, &[location.clone()])).await, value);
+		assert_eq!(
+			read_all(&reader(&object, std::slice::from_ref(&location))).await,
+			value
+		);
 		let checked = crate::check(&location, &object, true, &mut |_| {}).await;
 		assert!(checked.is_right(), "{length}: {checked:?}");
 		assert!(location.delete(&object).await.unwrap());
@@ -106,7 +109,7 @@ async fn a_stream_of_unknown_length_is_sent_in_one_pass() {
 		let (value, journal) = (value(length), folder.path().join("journal"));
 		let sent = send(&location, &journal, &value, None).await.unwrap();
 		forget(&journal).unwrap();
-		let reader = reader(&sent.object, &[location.clone()]);
+		let reader = reader(&sent.object, std::slice::from_ref(&location));
 		assert_eq!(read_all(&reader).await, value);
 	}
 }

@@ -353,6 +353,7 @@ impl Reading {
 		match &self.body {
 			Body::Whole(value) => value.len() as u64,
 			Body::Chunks(manifest) => manifest.header.chunk_size().into(),
+			Body::Object { .. } => CHUNK as u64,
 		}
 	}
 

@@ -38,7 +38,8 @@ async fn twice(value: &[u8]) -> ([Arc<Store>; 2], [Location; 2], Object) {
 		stores[1].at("mem://good/folder"),
 	];
 	let object = sent(&locations[0], value).await;
-	for (path, offset, bytes) in stores[0].seen.lock().unwrap().clone() {
+	let seen = stores[0].seen.lock().unwrap().clone();
+	for (path, offset, bytes) in seen {
 		assert_eq!(offset, 0);
 		let path = path.into();
 		let copy = object_store::ObjectStoreExt::put(&*stores[1], &path, bytes.into());

@@ -176,7 +176,7 @@ mod tests {
 	#[test]
 	fn a_noted_place_is_read_again() {
 		let place = Place {
-			key: RecordKey([7; 32]),
+			key: H256([7; 32]),
 			dataset: 1,
 			epoch: 2,
 			leaf: u32::MAX,
