@@ -623,11 +623,11 @@ describe('costs', () => {
 			[['store', 'thrifty-large'], false],
 			[['store', 'thrifty-folder'], false],
 			[['request', school.address, '--leaves', '0..2', '--purpose', 'a test', '--offer', '3'], true],
-			[['authorize', '--to', other.address, '--leaves', '0..2'], true],
-			[['authorize', '--to', other.address, '--leaves', '0..1', '--when', `credential(${other.address}, hospital.accredited)`], true],
-			[['facts', 'create', 'thrifty/source'], true],
-			[['facts', 'report', 'thrifty/source', 'topic', '1'], true],
-			[['facts', 'issue', other.address, 'thrifty.kind', '--until', '2100-01-01'], true],
+			[['authorize', '--to', other.address, '--leaves', '0..2'], false],
+			[['authorize', '--to', other.address, '--leaves', '0..1', '--when', `credential(${other.address}, hospital.accredited)`], false],
+			[['facts', 'create', 'thrifty/source'], false],
+			[['facts', 'report', 'thrifty/source', 'topic', '1'], false],
+			[['facts', 'issue', other.address, 'thrifty.kind', '--until', '2100-01-01'], false],
 		]) {
 			const before = await free(address);
 			const [planned] = await ok(...args, '--dry-run', ...key);
@@ -637,7 +637,7 @@ describe('costs', () => {
 			const spent = before - await free(address);
 			const says = `isthmus ${args.join(' ')} costs ${spent}, not ${total(planned)}`;
 			if (exact) assert.equal(total(planned), spent, says);
-			// The fees of large values are an estimate.
+			// The fees of large values are an estimate, and the chain gives back what it did not need of some others.
 			assert.ok(total(planned) * 100n > spent * 98n && total(planned) * 98n < spent * 100n, says);
 		}
 		// What is done already costs nothing, and a mistake is found.
