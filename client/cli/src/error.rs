@@ -497,7 +497,7 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		NoEncryptionKey(_) => (Kind::Refused, Some("the reader has to publish one first: isthmus key publish")),
 		NotPostQuantum => (Kind::Refused, Some(NEW_KEY)),
 		NoSuchGrant { .. } => (Kind::Refused, Some("list the grants: isthmus list given")),
-		Name(_) | InvalidSecret | InvalidDevelopmentAccount => (Kind::Usage, None),
+		Name(_) | InvalidSecret | InvalidAccount | InvalidDevelopmentAccount => (Kind::Usage, None),
 		Malformed { .. } | Record(_) | Grant(_) | Range(_) | Key(_) => (Kind::NotAuthentic, None),
 		_ => (Kind::Failed, None),
 	}

@@ -188,6 +188,9 @@ pub enum Error {
 	/// A secret cannot be read.
 	#[error("invalid secret: expected a derivation such as //Alice, a phrase of words, or a seed of 32 bytes in hexadecimal digits")]
 	InvalidSecret,
+	/// A text names no account.
+	#[error("expected an address, or a development account such as //Alice")]
+	InvalidAccount,
 	/// A development identity was requested with something other than a derivation.
 	#[error("invalid development account: expected a derivation such as //Alice")]
 	InvalidDevelopmentAccount,

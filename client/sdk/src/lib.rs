@@ -135,7 +135,7 @@ pub mod upload_folder;
 mod wait;
 mod window;
 
-pub use account::{Account, Identity};
+pub use account::{parse_account, Account, Identity};
 pub use block::BlockId;
 pub use budget::Budget;
 pub use call::Call;
