@@ -56,6 +56,7 @@
 //! - [`policy`]: a dataset's standing conditions, and the verdict on a request.
 //! - [`query`]: what the chain returns to queries, and why it refuses one. [`signed`]: the message that a
 //!   caller signs.
+//! - [`object`]: a record whose bytes are in stores outside the chain. [`location`]: the form of a store's address.
 //! - [`manifest`], [`merkle`]: the format of a large record's manifest and the tree over its chunks.
 //! - [`history`]: a block's events as leaves of a tree whose root is in the header, and what they are about.
 //! - [`folder`]: the format of a folder's list of files.
@@ -70,6 +71,7 @@
 //! | slack in a grant's term, minimum time to answer, notice period of a cancelled offer | [`terms`], [`TERM_SLACK`](terms::TERM_SLACK), [`LEAST_TIME`](terms::LEAST_TIME), [`CANCEL_NOTICE`](terms::CANCEL_NOTICE) |
 //! | which recent blocks a signed query may name | [`terms`], `QUERY_BLOCKS_…` |
 //! | label of a signed query, and how wallets wrap it | [`signed`] |
+//! | limits of objects and of their locations | [`object`], [`location`] |
 //! | version and layout of a manifest | [`manifest`] |
 //! | prefixes of the Merkle tree | [`merkle`] |
 //! | label and layout of a receipt; prefix of the keys under which nodes get a block's events | [`history`] |
@@ -102,8 +104,10 @@ extern crate alloc;
 pub mod folder;
 pub mod history;
 pub mod ids;
+pub mod location;
 pub mod manifest;
 pub mod merkle;
+pub mod object;
 pub mod payload;
 pub mod policy;
 pub mod query;
@@ -117,7 +121,9 @@ mod test;
 pub mod text;
 
 pub use ids::*;
+pub use location::{Location, LocationError};
 pub use manifest::{Manifest, ManifestError};
+pub use object::{Object, ObjectError};
 pub use payload::{chunk_count, chunk_length, Payload};
 pub use policy::{ConsumerKinds, Policy, Verdict};
 pub use query::*;
