@@ -550,7 +550,7 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['dataset', 'policy', '0', '--longest-term', '100', ...owner.key], ['block']],
 		[['list', 'datasets', ...owner.key], ['closed', 'dataset', 'epoch', 'grants', 'leaves', 'name', 'policy', 'requests'],
 			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'words'] }],
-		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'name', 'resumed']],
+		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'name', 'readers', 'resumed']],
 		[['list', 'records', ...owner.key],
 			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name']],
 		[ask, ['block', 'request']],
@@ -684,6 +684,11 @@ test('the story, from a key to a trace', { timeout }, async () => {
 	// Records in an earlier epoch can still be granted.
 	const [past] = await ok('authorize', '--to', other, '--leaves', '0..1', '--epoch', '0', ...school);
 	assert.equal(past.scope.epoch, 0);
+	// What is stored where someone has a grant already is open to that reader, and `store` says so.
+	random('open.csv', 10);
+	random('closed.csv', 10);
+	const readers = async (name, leaf) => (await ok('store', name, '--leaf', leaf, ...school))[0].readers;
+	assert.deepEqual([await readers('open.csv', '99'), await readers('closed.csv', '100')], [1, 0]);
 
 	const { stdout } = await run(['trace', 'record', address, 'marks.csv', '--to', String(revoked.block), ...school]);
 	const lines = stdout.trim().split('\n').map((line) => line.replace(/^block \d+ +/, ''));

@@ -13,13 +13,14 @@ use crate::{
 	text::{bytes, called, count, quoted, Called, Key},
 };
 use isthmus_sdk::{
-	stored_of,
+	every, stored_of,
 	upload::{MAX_LENGTH, MAX_WHOLE},
-	BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder, Names, Place,
-	RecordKey, Stamp, Upload, UploadError, UploadFolder,
+	BlockNumber, DatasetId, Epoch, Error as SdkError, Grant, Identity, Leaf, LocalFolder, Names,
+	Place, RecordKey, Stamp, Upload, UploadError, UploadFolder,
 };
 use serde::Serialize;
 use std::{
+	collections::BTreeSet,
 	fmt,
 	fs::{self, File},
 	io::{self, ErrorKind, Read, Seek, Write},
@@ -77,6 +78,8 @@ pub(crate) struct Stored {
 	key: Key,
 	leaf: Leaf,
 	name: String,
+	/// How many other accounts have a grant that covers the leaf; `None` if the node did not tell.
+	readers: Option<usize>,
 	resumed: bool,
 }
 
@@ -100,7 +103,15 @@ impl fmt::Display for Stored {
 		}
 		// A folder's files are at the leaves before the leaf of its list.
 		let at = if self.files.is_some() { "up to" } else { "at" };
-		write!(f, ", {at} leaf {leaf} of dataset {dataset}, epoch {epoch}")
+		write!(f, ", {at} leaf {leaf} of dataset {dataset}, epoch {epoch}")?;
+		match self.readers {
+			None => Ok(()),
+			Some(0) => f.write_str("; no one else can read it yet"),
+			Some(readers) => {
+				let readers = count(readers as u64, "reader");
+				write!(f, "; readable by {readers}: isthmus list given")
+			}
+		}
 	}
 }
 
@@ -170,8 +181,22 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 		key: Key(stored.place.key),
 		leaf: stored.place.leaf,
 		name: called.shown().to_string(),
+		readers: readers(context, &identity, &stored.place).await.ok(),
 		resumed: stored.resumed,
 	})
+}
+
+/// Returns how many accounts have a grant that covers a place and has not ended.
+async fn readers(context: &Context, owner: &Identity, place: &Place) -> Result<usize, SdkError> {
+	let best = context.client.best().await?;
+	let grants = every(|after| best.grants_on(owner.id(), place.dataset, None, after)).await?;
+	let covers = |grant: &Grant| {
+		let Grant { scope, state, .. } = grant;
+		scope.epoch == place.epoch && scope.covers(place.leaf) && !state.has_ended()
+	};
+	let readers = grants.iter().filter(|entry| covers(&entry.grant));
+	let readers: BTreeSet<[u8; 32]> = readers.map(|entry| entry.grant.grantee.0).collect();
+	Ok(readers.len())
 }
 
 /// What a record is called, and the key that it is stored under.

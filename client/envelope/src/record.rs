@@ -8,7 +8,7 @@
 //! commitment to the leaf's key, because AES-GCM alone would allow a value that decrypts
 //! differently under two keys.
 //!
-//! A record can contain its name, sealed under the same key with a nonce of its own, so that whoever may read the
+//! A record can contain its name, sealed under the same key with a nonce of its own, so that those who may read the
 //! record can read its name, even if the record's key does not show it.
 //!
 //! [`Encryptor`] and [`Decryptor`] work in place, chunk by chunk; [`encrypt_value`] and

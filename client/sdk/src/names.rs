@@ -156,7 +156,7 @@ async fn search(
 	refused.map_or(Ok(()), Err)
 }
 
-/// Returns the complete records in a scope whose keys are no names, from the highest leaf down: the list of a folder
+/// Returns the complete records in a scope whose keys are not names, from the highest leaf down: the list of a folder
 /// comes before its files.
 async fn hiding(best: &State, owner: &AccountId, scope: Scope) -> Result<Vec<RecordEntry>, Error> {
 	let mut records = every(|after| best.records_in(owner, scope, after)).await?;
@@ -180,7 +180,7 @@ async fn name_of(
 	Ok(name_in(&leaf, &context(client, owner, key), header).unwrap_or_default())
 }
 
-/// Fetches a record's header; `None` if what is stored is no record: the chain takes any bytes.
+/// Fetches a record's header; `None` if what is stored is not a record: the chain takes any bytes.
 pub(crate) async fn header_of(
 	client: &Client,
 	key: RecordKey,

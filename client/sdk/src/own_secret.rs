@@ -17,7 +17,7 @@ use std::{
 
 impl Client {
 	/// Checks an owner's master secret with the smallest record on the first page of an epoch's records. Once it is
-	/// checked, this asks nothing. If there is no record, any secret will do.
+	/// checked, this asks nothing. If the epoch has none, any secret will do.
 	///
 	/// # Errors
 	///
@@ -49,7 +49,7 @@ impl Client {
 		};
 		let header = match header_of(self, key, &record).await {
 			Ok(Some(header)) => header,
-			// What is no record, and what this node has pruned, tells nothing.
+			// What is not a record, and what this node has pruned, tells nothing.
 			Ok(None) | Err(Error::Rpc { .. }) => return Ok(()),
 			Err(error) => return Err(error),
 		};

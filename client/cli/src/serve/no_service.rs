@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! On this system no service manager is told how the command is.
+//! On this system no service manager hears of the command.
 
 use std::{convert::Infallible, future::pending};
 

@@ -303,7 +303,7 @@ fn a_name_cannot_be_taken_off_or_moved() {
 	);
 	let moved = [&other[..Header::LEN], name, &other[Header::NAMED_LEN..]].concat();
 	assert_eq!(decrypt(&moved), Err(RecordError::NameNotAuthentic));
-	// A chunk is no name, although both are sealed under one key.
+	// A chunk does not pass for a name, although both are sealed under one key.
 	let chunk = [fixed, &chunks[..32], &chunks[..16], chunks].concat();
 	assert_eq!(decrypt(&chunk), Err(RecordError::NameNotAuthentic));
 	for got in 1..Header::NAMED_LEN {
