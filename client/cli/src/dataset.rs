@@ -7,11 +7,11 @@ use crate::{
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{amount, count, quoted, Amount, Key},
+	text::{amount, condition, count, only_if, quoted, Amount, Key},
 };
 use isthmus_sdk::{
-	every, AccountId, Balance, BlockNumber, Call, ConsumerKinds, Dataset, DatasetEntry, DatasetId,
-	Epoch, Event, Identity, LeafUse, Names, Policy, State, LEAVES_PER_EPOCH,
+	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
+	DatasetId, Epoch, Event, Identity, LeafUse, Names, Policy, State, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -105,6 +105,11 @@ struct PolicyOpts {
 		default_value = "all"
 	)]
 	consumers: Vec<Consumers>,
+
+	/// Condition that a request has to meet: about its reader, what it pays, facts and time. The chain refuses a request
+	/// that is known not to meet it
+	#[arg(long, value_name = "CONDITION", value_parser = condition)]
+	when: Option<Condition>,
 
 	/// Remove the policy
 	#[arg(long)]
@@ -262,6 +267,8 @@ impl fmt::Display for Freed {
 #[derive(Serialize)]
 pub(crate) struct Listed {
 	closed: bool,
+	/// The condition that requests have to meet.
+	condition: Option<String>,
 	dataset: DatasetId,
 	epoch: Epoch,
 	grants: u64,
@@ -311,7 +318,10 @@ impl fmt::Display for Listed {
 			write!(f, "\n  takes no more requests")?;
 		}
 		match &self.policy {
-			Some(policy) => write!(f, "\n  policy: {}", PolicyText(policy)),
+			Some(policy) => {
+				let condition = only_if(self.condition.as_ref());
+				write!(f, "\n  policy: {}{condition}", PolicyText(policy))
+			}
 			None => Ok(()),
 		}
 	}
@@ -346,10 +356,12 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 			id,
 			dataset,
 			policy,
+			condition,
 		} = entry;
 		Listed {
 			dataset: id,
 			closed: dataset.closed,
+			condition: condition.as_ref().map(ToString::to_string),
 			epoch: dataset.epoch,
 			grants: dataset.grants,
 			leaves: dataset.leaves,
@@ -400,14 +412,19 @@ async fn set_policy(
 				longest_term,
 				consumers: kinds(&opts.consumers),
 			};
-			let change = format!("policy of dataset {dataset}: {}", PolicyText(&policy));
-			if old == Some(policy) {
+			let change = format!(
+				"policy of dataset {dataset}: {}{}",
+				PolicyText(&policy),
+				only_if(opts.when.as_ref())
+			);
+			if old.as_ref() == Some(&(policy, opts.when.clone())) {
 				return Ok(Changed {
 					block: None,
 					change,
 				});
 			}
-			(client.set_policy(dataset, policy).await?, change)
+			let call = client.set_policy(dataset, policy, opts.when).await?;
+			(call, change)
 		}
 		(false, None) => return Err(Error::usage("missing --longest-term or --clear")),
 	};
@@ -415,15 +432,15 @@ async fn set_policy(
 	Ok(Changed { block, change })
 }
 
-/// Returns the policy of a dataset, if it has one.
+/// Returns the policy of a dataset, if it has one, and its condition.
 async fn policy(
 	best: &State,
 	owner: &AccountId,
 	dataset: DatasetId,
-) -> Result<Option<Policy>, Error> {
+) -> Result<Option<(Policy, Option<Condition>)>, Error> {
 	let datasets = every(|after| best.datasets(owner, after)).await?;
 	let entry = datasets.into_iter().find(|entry| entry.id == dataset);
-	Ok(entry.and_then(|entry| entry.policy))
+	Ok(entry.and_then(|entry| Some((entry.policy?, entry.condition))))
 }
 
 async fn start_epoch(

@@ -11,8 +11,8 @@ use crate::{
 	text::{account, bytes, end, good_while, Amount, Key, Range},
 };
 use isthmus_sdk::{
-	every, names, AccountId, BlockNumber, DatasetId, Epoch, GrantEntry, GrantId, Identity, Leaf,
-	Names, RecordEntry, RecordKey, Seconds,
+	every, names, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry, GrantId,
+	Identity, Leaf, Names, RecordEntry, RecordKey, Seconds,
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt};
@@ -45,6 +45,8 @@ enum What {
 	Datasets,
 	/// Records of a producer
 	Records,
+	/// Embargoes on records of a producer
+	Embargoes,
 	/// Grants that a producer gave
 	Given,
 	/// Grants that a reader received
@@ -92,6 +94,27 @@ impl fmt::Display for Record {
 		match arrived == chunks {
 			true => Ok(()),
 			false => write!(f, ", unfinished: {arrived} of {chunks} chunks"),
+		}
+	}
+}
+
+/// An embargo on a record.
+#[derive(Serialize)]
+struct Embargo {
+	/// The condition that ends it.
+	condition: String,
+	key: Key,
+	name: String,
+	/// Whether there is a record yet.
+	stored: bool,
+}
+
+impl fmt::Display for Embargo {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "{}\n  until {}", self.name, self.condition)?;
+		match self.stored {
+			true => Ok(()),
+			false => f.write_str("; not stored yet"),
 		}
 	}
 }
@@ -164,6 +187,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	Ok(match opts.what {
 		What::Datasets => Box::new(dataset::list(context, &owner).await?),
 		What::Records => Box::new(records(context, &owner, identity.as_ref()).await?),
+		What::Embargoes => Box::new(embargoes(context, &owner, identity.as_ref()).await?),
 		What::Given => Box::new(grants(context, &owner, Direction::Given).await?),
 		What::Received => Box::new(grants(context, &owner, Direction::Received).await?),
 	})
@@ -176,7 +200,8 @@ async fn records(
 ) -> Result<Lines<Record>, Error> {
 	let best = context.client.best().await?;
 	let mut records = every(|after| best.records(owner, after)).await?;
-	let names = names(context, owner, identity, &records).await?;
+	let keys = records.iter().map(|entry| entry.key);
+	let names = names(context, owner, identity, keys).await?;
 	records.sort_by_key(|entry| {
 		let record = &entry.record;
 		(record.dataset, record.epoch, record.leaf)
@@ -207,14 +232,14 @@ async fn names(
 	context: &Context,
 	owner: &AccountId,
 	identity: Option<&Identity>,
-	records: &[RecordEntry],
+	keys: impl Iterator<Item = RecordKey>,
 ) -> Result<BTreeMap<[u8; 32], RecordKey>, Error> {
 	let client = &context.client;
 	Ok(match identity {
 		Some(identity) if identity.id() == owner => {
 			let names = Names::new(client, identity);
-			let of = |entry: &RecordEntry| Some((entry.key.0, names.name(&entry.key)?));
-			records.iter().filter_map(of).collect()
+			keys.filter_map(|key| Some((key.0, names.name(&key)?)))
+				.collect()
 		}
 		Some(reader) => {
 			let readable = names::readable(client, reader, owner).await?;
@@ -225,6 +250,28 @@ async fn names(
 		}
 		None => BTreeMap::new(),
 	})
+}
+
+async fn embargoes(
+	context: &Context,
+	owner: &AccountId,
+	identity: Option<&Identity>,
+) -> Result<Lines<Embargo>, Error> {
+	let best = context.client.best().await?;
+	let mut embargoes = every(|after| best.embargoes(owner, after)).await?;
+	embargoes.sort_by_key(|entry| entry.key);
+	if embargoes.is_empty() {
+		tell("no embargoes");
+	}
+	let keys = embargoes.iter().map(|entry| entry.key);
+	let names = names(context, owner, identity, keys).await?;
+	let listed = embargoes.into_iter().map(|entry: EmbargoEntry| Embargo {
+		condition: entry.condition.to_string(),
+		key: Key(entry.key),
+		name: Key(names.get(&entry.key.0).copied().unwrap_or(entry.key)).to_string(),
+		stored: entry.place.is_some(),
+	});
+	Ok(Lines(listed.collect()))
 }
 
 async fn grants(

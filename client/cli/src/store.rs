@@ -10,13 +10,13 @@ use crate::{
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
-	text::{bytes, called, count, quoted, Called, Key},
+	text::{bytes, called, condition, count, quoted, Called, Key},
 };
 use isthmus_sdk::{
 	every, stored_of,
 	upload::{MAX_LENGTH, MAX_WHOLE},
-	BlockNumber, DatasetId, Epoch, Error as SdkError, Grant, Identity, Leaf, LocalFolder, Names,
-	Place, RecordKey, Stamp, Upload, UploadError, UploadFolder,
+	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Grant, Identity,
+	Leaf, LocalFolder, Names, Place, RecordKey, Stamp, Upload, UploadError, UploadFolder,
 };
 use serde::Serialize;
 use std::{
@@ -63,6 +63,11 @@ pub(crate) struct Opts {
 	/// and one more [default: the next free one]
 	#[arg(long, value_name = "NUMBER")]
 	leaf: Option<Leaf>,
+
+	/// Condition before which no one else can query the record: puts the record under an embargo, and then stores it. Not
+	/// for a folder
+	#[arg(long, value_name = "CONDITION", value_parser = condition)]
+	when: Option<Condition>,
 }
 
 /// A file, a folder or stdin that is stored.
@@ -119,6 +124,11 @@ impl fmt::Display for Stored {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let called = name(&opts)?;
 	let source = Source::open(&opts.path)?;
+	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
+		return Err(Error::usage(
+			"--when is for one record: a folder is stored as several",
+		));
+	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let dataset = dataset(&opts, context, &identity).await?;
@@ -126,6 +136,9 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	// that the record's place depends on.
 	let source = source.read()?;
 	let record = Record::new(called, opts.public_name, context, &identity);
+	if let Some(condition) = &opts.when {
+		put_under_embargo(context, &identity, record, condition).await?;
+	}
 	let place = place(&opts, record.key, dataset, context, &identity).await?;
 	let (client, mut bar) = (&context.client, Bar::new());
 	let (stored, bytes, files) = match source {
@@ -220,6 +233,31 @@ impl Record {
 		let Key(called) = self.called.shown();
 		(called != self.key).then_some(called)
 	}
+}
+
+/// Puts a record that is not stored yet under an embargo, unless it is under this one. It must be there before the record
+/// is, which could be queried otherwise.
+async fn put_under_embargo(
+	context: &Context,
+	identity: &Identity,
+	record: Record,
+	condition: &Condition,
+) -> Result<(), Error> {
+	let (client, owner, key) = (&context.client, identity.id(), record.key);
+	let best = client.best().await?;
+	let embargoes = every(|after| best.embargoes(owner, after)).await?;
+	let is_this = |entry: &EmbargoEntry| entry.key == key && entry.condition == *condition;
+	if embargoes.iter().any(is_this) {
+		return Ok(());
+	}
+	if best.record(owner, key).await?.is_some() {
+		let name = record.called.shown();
+		return Err(Error::refused(format!("{name} is stored already"))
+			.hint("to put it under an embargo now: isthmus embargo NAME --when CONDITION"));
+	}
+	let call = client.embargo(key, Some(condition.clone())).await?;
+	context.send(identity, &call).await?;
+	Ok(())
 }
 
 /// Adds to an error what is stored of the record, and how to resume it or to give it up.

@@ -9,11 +9,12 @@ use crate::{
 	progress::Bar,
 	report::{Lines, Output},
 	stderr::tell,
-	text::{account, bytes, called, end, good_while, Amount, Called, Key, Range},
+	text::{account, bytes, called, end, good_while, only_if, Amount, Called, Key, Range},
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
-	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, GrantId, Names, RecordKey, Truth,
+	AccountId, Balance, BlockNumber, Condition, DatasetId, Error as SdkError, Event, GrantId,
+	Names, RecordKey, RequestId, Truth,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -305,8 +306,9 @@ pub(crate) fn text(event: &Event) -> String {
 		}
 		DatasetRemoved { owner, dataset } => format!("{owner} removes dataset {dataset}"),
 		EpochStarted { dataset, epoch, .. } => format!("dataset {dataset}: epoch {epoch} starts"),
-		PolicySet { dataset, policy, .. } => {
-			format!("dataset {dataset}: policy: {}", PolicyText(policy))
+		PolicySet { dataset, policy, condition, .. } => {
+			let condition = only_if(condition.as_ref());
+			format!("dataset {dataset}: policy: {}{condition}", PolicyText(policy))
 		}
 		PolicyCleared { dataset, .. } => format!("dataset {dataset}: policy removed"),
 		Stored { owner, key, dataset, epoch, leaf, length, .. } => format!(
@@ -321,26 +323,19 @@ pub(crate) fn text(event: &Event) -> String {
 		),
 		ChunkStored { key, index, .. } => format!("{}: chunk {index} stored", Key(*key)),
 		RecordCompleted { key, .. } => format!("{} complete", Key(*key)),
-		RecordAbandoned { key, arrived, .. } => {
-			format!("{} given up after {arrived} chunks", Key(*key))
-		}
+		RecordAbandoned { key, arrived, .. } => format!("{} given up after {arrived} chunks", Key(*key)),
 		RecordRemoved { key, .. } => format!("{} removed", Key(*key)),
 		LeafFreed { dataset, epoch, leaf, .. } => {
 			format!("leaf {leaf} of dataset {dataset}, epoch {epoch}, freed")
 		}
-		DatasetClosed { dataset, closed: true, .. } => {
-			format!("dataset {dataset} takes no more requests")
-		}
-		DatasetClosed { dataset, .. } => format!("dataset {dataset} takes requests again"),
+		DatasetClosed { dataset, closed, .. } => closing(*dataset, *closed),
 		AccessRequested { request, consumer, scope, purpose, term, offer, firm, .. } => format!(
 			"{consumer} asks for {} (request {request}), {term} blocks{}, offers {}: {purpose}",
 			Range::from(scope),
 			if *firm { " firm" } else { "" },
 			Amount(*offer)
 		),
-		RequestCancelled { request, consumer, .. } => {
-			format!("{consumer} cancels request {request}")
-		}
+		RequestCancelled { request, consumer, .. } => format!("{consumer} cancels request {request}"),
 		RequestRejected { request, owner, reason, .. } => {
 			format!("{owner} rejects request {request}: {reason}")
 		}
@@ -355,11 +350,8 @@ pub(crate) fn text(event: &Event) -> String {
 				Amount(*paid)
 			)
 		}
-		Revoked { grant, owner, grantee, refunded: 0, .. } => {
-			format!("{owner} revokes grant {grant} of {grantee}")
-		}
 		Revoked { grant, owner, grantee, refunded, .. } => {
-			format!("{owner} revokes grant {grant} of {grantee}, pays {} back", Amount(*refunded))
+			revoked(*grant, owner, grantee, *refunded)
 		}
 		Renounced { grant, grantee, .. } => format!("{grantee} gives up grant {grant}"),
 		GrantForgotten { grant, grantee, .. } => {
@@ -368,6 +360,53 @@ pub(crate) fn text(event: &Event) -> String {
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),
 		GrantSuspended { grant, grantee, truth, .. } => suspended(*grant, grantee, *truth),
 		GrantResumed { grant, grantee, .. } => format!("grant {grant} of {grantee} is resumed"),
+		WithdrawalSet { request, consumer, condition, .. } => {
+			withdrawal(*request, consumer, condition.as_ref())
+		}
+		OfferReleased { request, valid_until, .. } => {
+			format!("request {request} is cancelled by its condition, and ends at block {valid_until}")
+		}
+		Embargoed { key, condition, .. } => {
+			format!("{} is under an embargo until {condition}", Key(*key))
+		}
+		EmbargoLifted { key, met, .. } => lifted(*key, *met),
+	}
+}
+
+/// Returns that a dataset was closed to requests, or opened again.
+fn closing(dataset: DatasetId, closed: bool) -> String {
+	match closed {
+		true => format!("dataset {dataset} takes no more requests"),
+		false => format!("dataset {dataset} takes requests again"),
+	}
+}
+
+/// Returns that a grant was revoked, and what was paid back.
+fn revoked(grant: GrantId, owner: &AccountId, reader: &AccountId, refunded: Balance) -> String {
+	match refunded {
+		0 => format!("{owner} revokes grant {grant} of {reader}"),
+		refunded => format!(
+			"{owner} revokes grant {grant} of {reader}, pays {} back",
+			Amount(refunded)
+		),
+	}
+}
+
+/// Returns on which condition an offer is taken back.
+fn withdrawal(request: RequestId, reader: &AccountId, condition: Option<&Condition>) -> String {
+	match condition {
+		Some(condition) => {
+			format!("{reader} takes the offer of request {request} back when {condition}")
+		}
+		None => format!("{reader} lets the offer of request {request} stand"),
+	}
+}
+
+/// Returns that an embargo ended, and why.
+fn lifted(key: RecordKey, met: bool) -> String {
+	match met {
+		true => format!("the embargo on {} ends: its condition is met", Key(key)),
+		false => format!("the embargo on {} is lifted", Key(key)),
 	}
 }
 

@@ -100,6 +100,16 @@ pub fn record(owner: &Account, key: RecordKey) -> Vec<u8> {
 	Key::of(SHARING, "Records").blake2(owner).blake2(key).0
 }
 
+/// Returns the key of a record's embargo, which is there as long as the embargo lasts.
+pub fn embargo(owner: &Account, key: RecordKey) -> Vec<u8> {
+	Key::of(SHARING, "Embargoes").blake2(owner).blake2(key).0
+}
+
+/// Returns the prefix of the keys of an owner's embargoes. [`chosen`] reads the records' keys.
+pub fn embargoes(owner: &Account) -> Vec<u8> {
+	Key::of(SHARING, "Embargoes").blake2(owner).0
+}
+
 /// Returns the key of a taken leaf.
 pub fn leaf(owner: &Account, dataset: DatasetId, epoch: Epoch, leaf: Leaf) -> Vec<u8> {
 	let leaves = Key::of(SHARING, "Leaves").blake2(owner);

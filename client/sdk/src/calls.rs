@@ -80,9 +80,16 @@ impl Client {
 			.claiming(Claim::NewEpoch(dataset)))
 	}
 
-	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted.
-	pub async fn set_policy(&self, dataset: DatasetId, policy: Policy) -> Result<Call, Error> {
-		self.call(PALLET, "set_policy", (dataset, policy)).await
+	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted, and the condition that
+	/// they have to meet besides.
+	pub async fn set_policy(
+		&self,
+		dataset: DatasetId,
+		policy: Policy,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		let arguments = (dataset, policy, condition);
+		self.call(PALLET, "set_policy", arguments).await
 	}
 
 	/// Makes a call that removes a dataset's policy.
@@ -202,6 +209,26 @@ impl Client {
 			.call(PALLET, "cancel_request", (request,))
 			.await?
 			.claiming(Claim::Request(request)))
+	}
+
+	/// Makes a call that cancels a request of this account when a condition is met. Without a condition, the offer stands.
+	pub async fn withdraw_when(
+		&self,
+		request: RequestId,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		self.call(PALLET, "withdraw_when", (request, condition))
+			.await
+	}
+
+	/// Makes a call that puts a record of this account under an embargo, also one that is stored later: no one else can
+	/// query it until the condition is met. Without a condition, lifts the embargo.
+	pub async fn embargo(
+		&self,
+		key: RecordKey,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		self.call(PALLET, "embargo", (key, condition)).await
 	}
 
 	/// Makes a call that rejects a request.

@@ -66,6 +66,8 @@ pub enum Event {
 		dataset: DatasetId,
 		#[serde(flatten, with = "PolicyJson")]
 		policy: Policy,
+		#[serde(serialize_with = "as_text_if_any")]
+		condition: Option<Condition>,
 	},
 	/// An owner removed a dataset's policy.
 	PolicyCleared {
@@ -244,6 +246,38 @@ pub enum Event {
 		#[serde(with = "ScopeJson")]
 		scope: Scope,
 	},
+	/// A consumer said on which condition it takes the offer of its request back, or that the offer stands.
+	WithdrawalSet {
+		request: RequestId,
+		owner: AccountId,
+		consumer: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		#[serde(serialize_with = "as_text_if_any")]
+		condition: Option<Condition>,
+	},
+	/// The condition on which an offer is taken back was met: the request was cancelled.
+	OfferReleased {
+		request: RequestId,
+		owner: AccountId,
+		consumer: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		valid_until: BlockNumber,
+	},
+	/// An owner put a record under an embargo.
+	Embargoed {
+		owner: AccountId,
+		key: RecordKey,
+		#[serde(serialize_with = "as_text")]
+		condition: Condition,
+	},
+	/// An embargo ended: its condition was met, or its owner ended it.
+	EmbargoLifted {
+		owner: AccountId,
+		key: RecordKey,
+		met: bool,
+	},
 }
 
 /// A grant, as the event of its authorisation tells.
@@ -336,7 +370,11 @@ impl Event {
 			| GrantForgotten { owner, .. }
 			| GrantSuspended { owner, .. }
 			| GrantResumed { owner, .. }
-			| GrantExpired { owner, .. } => owner,
+			| GrantExpired { owner, .. }
+			| WithdrawalSet { owner, .. }
+			| OfferReleased { owner, .. }
+			| Embargoed { owner, .. }
+			| EmbargoLifted { owner, .. } => owner,
 		}
 	}
 
@@ -347,7 +385,9 @@ impl Event {
 			AccessRequested { consumer, .. }
 			| RequestCancelled { consumer, .. }
 			| RequestRejected { consumer, .. }
-			| RequestLapsed { consumer, .. } => Some(consumer),
+			| RequestLapsed { consumer, .. }
+			| WithdrawalSet { consumer, .. }
+			| OfferReleased { consumer, .. } => Some(consumer),
 			Authorized { grantee, .. }
 			| Revoked { grantee, .. }
 			| Renounced { grantee, .. }
@@ -368,7 +408,9 @@ impl Event {
 			| ChunkStored { key, .. }
 			| RecordCompleted { key, .. }
 			| RecordAbandoned { key, .. }
-			| RecordRemoved { key, .. } => Some(key),
+			| RecordRemoved { key, .. }
+			| Embargoed { key, .. }
+			| EmbargoLifted { key, .. } => Some(key),
 			_ => None,
 		}
 	}
@@ -402,6 +444,8 @@ impl Event {
 			| RequestCancelled { scope, .. }
 			| RequestRejected { scope, .. }
 			| RequestLapsed { scope, .. }
+			| WithdrawalSet { scope, .. }
+			| OfferReleased { scope, .. }
 			| Authorized { scope, .. }
 			| Revoked { scope, .. }
 			| Renounced { scope, .. }
@@ -420,7 +464,9 @@ impl Event {
 			AccessRequested { request, .. }
 			| RequestCancelled { request, .. }
 			| RequestRejected { request, .. }
-			| RequestLapsed { request, .. } => Some(*request),
+			| RequestLapsed { request, .. }
+			| WithdrawalSet { request, .. }
+			| OfferReleased { request, .. } => Some(*request),
 			Authorized { request, .. } => *request,
 			_ => None,
 		}
@@ -522,7 +568,7 @@ mod tests {
 	}
 
 	/// Events that cover each kind of field.
-	fn events() -> [(Event, Value); 9] {
+	fn events() -> [(Event, Value); 11] {
 		let (owner, consumer) = (account(1), account(2));
 		let (key, hash) = (
 			format!("0x{}", "07".repeat(32)),
@@ -563,10 +609,12 @@ mod tests {
 					owner,
 					dataset: 3,
 					policy,
+					condition: Some("paid >= 3".parse().unwrap()),
 				},
 				json!({
 					"event": "PolicySet", "owner": owner, "dataset": 3, "price": "1",
 					"firmPrice": u128::MAX.to_string(), "longestRange": 10, "longestTerm": 20,
+					"condition": "paid >= 3",
 				}),
 			),
 			(
@@ -641,6 +689,29 @@ mod tests {
 				json!({
 					"event": "GrantSuspended", "grant": 8, "owner": owner, "grantee": consumer,
 					"scope": scope_json, "truth": "Unknown",
+				}),
+			),
+			(
+				Event::OfferReleased {
+					request: 8,
+					owner,
+					consumer,
+					scope,
+					valid_until: 9,
+				},
+				json!({
+					"event": "OfferReleased", "request": 8, "owner": owner, "consumer": consumer,
+					"scope": scope_json, "validUntil": 9,
+				}),
+			),
+			(
+				Event::Embargoed {
+					owner,
+					key: KEY,
+					condition: "after(2027-01-01)".parse().unwrap(),
+				},
+				json!({
+					"event": "Embargoed", "owner": owner, "key": key, "condition": "after(2027-01-01)",
 				}),
 			),
 			(

@@ -139,6 +139,9 @@ pallet_errors! {
 	TooManyWatched,
 	TooManyWaiting,
 	ConditionNotRequested,
+	RequestRefused,
+	ConditionMet,
+	NoCondition,
 	[FACTS]
 	NameTaken,
 	UnknownSource,
@@ -244,7 +247,7 @@ fn in_words(error: &PalletError) -> Option<String> {
 		NotReporter => "The account does not report for the source.",
 		ProducerIsVerifier => "The producer is a verifier, or has applied to become one.",
 		TooManyWatched => {
-			"The condition of a grant can test at most four different facts, credentials and dates, together. A fact that is tested with two different ages counts as two."
+			"A condition can test at most four different facts, credentials, grants and dates, together. A fact that is tested with two different ages counts as two, and so does a grant that is tested twice."
 		}
 		RecordPaidFor => {
 			"A reader paid for access to the record, and its term is not over. Revoke its grant first, which pays back the rest."

@@ -72,6 +72,8 @@ pub type Policy = isthmus_sharing::Policy<Balance, BlockNumber>;
 pub type OpeningGrant = isthmus_sharing::OpeningGrant<BlockNumber>;
 /// What an authorised caller learns about a record.
 pub type Answer = isthmus_sharing::Answer<BlockNumber>;
+/// An embargo on a record in a list.
+pub use isthmus_sharing::EmbargoEntry;
 /// A dataset in a list.
 pub type DatasetEntry = isthmus_sharing::DatasetEntry<Balance, BlockNumber, Text>;
 /// A record in a list.

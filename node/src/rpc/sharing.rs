@@ -116,6 +116,7 @@ impl Refusal {
 			Self::NotAllowed(QueryError::Revoked) => (7109, "Revoked"),
 			Self::NotAllowed(QueryError::Incomplete) => (7110, "Incomplete"),
 			Self::NotAllowed(QueryError::Suspended) => (7114, "Suspended"),
+			Self::NotAllowed(QueryError::Embargoed) => (7115, "Embargoed"),
 			Self::NoSuchChunk { .. } => (7111, "NoSuchChunk"),
 			Self::BytesGone(_) => (7112, "BytesGone"),
 			Self::TooManyQueries => (7113, "TooManyQueries"),

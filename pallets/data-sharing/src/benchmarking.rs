@@ -5,6 +5,7 @@
 
 use crate::{conditions::Outside, extension::DirectCall, pallet::*, types::*};
 use alloc::{vec, vec::Vec};
+use codec::{Decode, Encode};
 use frame_benchmarking::v2::*;
 use frame_support::{
 	dispatch::{DispatchInfo, PostDispatchInfo},
@@ -16,7 +17,7 @@ use frame_support::{
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use isthmus_conditions::{
-	Comparison, Condition, FactTest, Name as FactName, Node, Text as FactText, Value,
+	Comparison, Condition, FactTest, Name as FactName, Node, Text as FactText, Truth, Value,
 };
 use isthmus_sharing::{
 	manifest, merkle,
@@ -199,6 +200,14 @@ fn largest_condition() -> Result<Condition, BenchmarkError> {
 		.map_err(|_| BenchmarkError::Stop("the condition is too large"))
 }
 
+/// Returns a condition of the maximum number of tests of grants, all on dataset 0.
+fn largest_of_grants<T: Config>(owner: &T::AccountId) -> Result<Condition, BenchmarkError> {
+	let owner = <[u8; 32]>::decode(&mut &owner.encode()[..])
+		.map_err(|_| BenchmarkError::Stop("an account has other bytes"))?;
+	let tests = vec![Node::Granted { owner, dataset: 0 }; MAX_WATCHED as usize];
+	Condition::new(Node::Any(tests)).map_err(|_| BenchmarkError::Stop("the condition is too large"))
+}
+
 /// Gives a grant under [`largest_condition`], which is not met. Returns its number.
 fn grant_while<T: Config>(
 	owner: &T::AccountId,
@@ -366,7 +375,12 @@ mod benchmarks {
 	#[benchmark]
 	fn remove_dataset() -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
-		Pallet::<T>::set_policy(signed::<T>(&caller), 0, policy::<T>())?;
+		Pallet::<T>::set_policy(
+			signed::<T>(&caller),
+			0,
+			policy::<T>(),
+			Some(largest_condition()?),
+		)?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), 0);
 		assert!(!Datasets::<T>::contains_key(&caller, 0));
@@ -434,7 +448,7 @@ mod benchmarks {
 			firm_price: Some(offer),
 			..policy::<T>()
 		};
-		Pallet::<T>::set_policy(signed::<T>(&owner), 0, policy)?;
+		Pallet::<T>::set_policy(signed::<T>(&owner), 0, policy, None)?;
 		#[extrinsic_call]
 		_(
 			RawOrigin::Signed(caller.clone()),
@@ -598,8 +612,15 @@ mod benchmarks {
 	#[benchmark]
 	fn set_policy() -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
+		let condition = Some(largest_condition()?);
+		Pallet::<T>::set_policy(signed::<T>(&caller), 0, policy::<T>(), condition.clone())?;
 		#[extrinsic_call]
-		_(RawOrigin::Signed(caller.clone()), 0, policy::<T>());
+		_(
+			RawOrigin::Signed(caller.clone()),
+			0,
+			policy::<T>(),
+			condition,
+		);
 		assert!(Policies::<T>::contains_key(&caller, 0));
 		Ok(())
 	}
@@ -607,7 +628,12 @@ mod benchmarks {
 	#[benchmark]
 	fn clear_policy() -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
-		Pallet::<T>::set_policy(signed::<T>(&caller), 0, policy::<T>())?;
+		Pallet::<T>::set_policy(
+			signed::<T>(&caller),
+			0,
+			policy::<T>(),
+			Some(largest_condition()?),
+		)?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), 0);
 		assert!(!Policies::<T>::contains_key(&caller, 0));
@@ -690,7 +716,8 @@ mod benchmarks {
 		#[block]
 		{
 			Pallet::<T>::put_under_condition(&mut grant, condition)?;
-			Pallet::<T>::wait(id, &grant);
+			let attached = grant.condition.as_ref().expect("it was attached");
+			Pallet::<T>::wait(Waiter::Grant(id), &attached.condition, &consumer);
 		}
 		assert_eq!(Waiting::<T>::iter_keys().count(), 2 * MAX_WATCHED as usize);
 		Ok(())
@@ -719,11 +746,73 @@ mod benchmarks {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		let id = grant_while::<T>(&owner, &consumer)?;
 		let grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
+		let attached = grant.condition.expect("it has one");
 		#[block]
 		{
-			Pallet::<T>::detach(id, &grant);
+			Pallet::<T>::detach(Waiter::Grant(id), &attached, &consumer, &owner);
 		}
 		assert_eq!(Waiting::<T>::iter_keys().count(), 0);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn judge() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		// All grants of the list are read, because none is active.
+		for _ in 0..MAX_GRANTS_PER_READER {
+			grant::<T>(&owner, &consumer)?;
+		}
+		frame_system::Pallet::<T>::set_block_number(expiry::<T>());
+		let condition = largest_of_grants::<T>(&owner)?;
+		let truth;
+		#[block]
+		{
+			truth = Pallet::<T>::truth_for(&condition, &consumer, &Zero::zero(), 0);
+		}
+		assert_eq!(truth, Truth::False);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn fire() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		request_for::<T>(&owner, &consumer, Zero::zero())?;
+		let request = NextRequest::<T>::get() - 1;
+		let condition = Some(largest_condition()?);
+		Pallet::<T>::withdraw_when(signed::<T>(&consumer), request, condition)?;
+		meet::<T>()?;
+		let (source, topic) = watched()?.remove(0);
+		let cause = Cause::Fact(source, topic);
+		#[block]
+		{
+			Pallet::<T>::changed(&cause);
+		}
+		assert!(!Requests::<T>::contains_key(request));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn withdraw_when() -> Result<(), BenchmarkError> {
+		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
+		request::<T>(&owner, &caller)?;
+		let id = NextRequest::<T>::get() - 1;
+		let condition = Some(largest_condition()?);
+		Pallet::<T>::withdraw_when(signed::<T>(&caller), id, condition.clone())?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller), id, condition);
+		assert_eq!(Withdrawals::<T>::get(id), Some(1));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn embargo() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		super::store::<T>(&caller)?;
+		let condition = Some(largest_condition()?);
+		Pallet::<T>::embargo(signed::<T>(&caller), KEY, condition.clone())?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), KEY, condition);
+		assert_eq!(Embargoes::<T>::get(&caller, KEY), Some(1));
 		Ok(())
 	}
 

@@ -152,16 +152,22 @@ mod errors {
 		RecordPaidFor,
 		/// The grants are not all that were paid for on this epoch: name each one that is active once, in ascending order.
 		NotAllSold,
-		/// The condition of a grant can test time, facts and credentials. It is not looked at when grants, payments or
-		/// counts change.
+		/// Only the condition of a policy can test grants, payments and counts. Other conditions are not looked at when
+		/// these change: they can test time, facts and credentials.
 		ConditionNotWatched,
-		/// The condition of a grant can test at most four (`MAX_WATCHED`) different facts, credentials and dates, together.
-		/// A fact that is tested with two different ages counts as two.
+		/// A condition can test at most four (`MAX_WATCHED`) different facts, credentials, grants and dates, together.
+		/// A fact that is tested with two different ages counts as two, and so does a grant that is tested twice.
 		TooManyWatched,
 		/// Too many conditions wait for this fact, its source or this credential already.
 		TooManyWaiting,
 		/// A grant that answers a request cannot be under a condition: the request does not ask for one. Grant access
 		/// without a request instead.
 		ConditionNotRequested,
+		/// The dataset's policy has a condition, and the request is known not to meet it.
+		RequestRefused,
+		/// The condition is met already, so that there is nothing to wait for.
+		ConditionMet,
+		/// There is no condition to take away.
+		NoCondition,
 	}
 }

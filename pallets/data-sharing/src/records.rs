@@ -15,7 +15,7 @@ use isthmus_sharing::{
 use polkadot_sdk::*;
 use sp_core::H256;
 use sp_io::hashing::sha2_256;
-use sp_runtime::{traits::Saturating, DispatchResult};
+use sp_runtime::{traits::Saturating, DispatchError, DispatchResult};
 
 /// The last bytes of a transaction, which the client will index: the last argument of its own call.
 struct Tail {
@@ -192,8 +192,12 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a record, complete or not. The cost does not depend on the record's size.
-	pub(crate) fn do_remove_record(owner: T::AccountId, key: RecordKey) -> DispatchResult {
+	/// Removes a record, complete or not, and the embargo on it, if there is one. The cost does not depend on the record's
+	/// size. Returns whether there was an embargo.
+	pub(crate) fn do_remove_record(
+		owner: T::AccountId,
+		key: RecordKey,
+	) -> Result<bool, DispatchError> {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
 		ensure!(
 			!Self::is_paid_for(&owner, &record),
@@ -214,6 +218,14 @@ impl<T: Config> Pallet<T> {
 		}
 		Records::<T>::remove(&owner, key);
 		Self::release(HoldReason::Record, &owner, back);
+		let was_embargoed = Self::drop_trigger(&Target::Record(owner.clone(), key));
+		if was_embargoed {
+			Self::deposit_event(Event::EmbargoLifted {
+				owner: owner.clone(),
+				key,
+				met: false,
+			});
+		}
 		Self::deposit_event(if record.payload.is_complete() {
 			Event::RecordRemoved {
 				owner,
@@ -228,7 +240,7 @@ impl<T: Config> Pallet<T> {
 				arrived: record.payload.arrived(),
 			}
 		});
-		Ok(())
+		Ok(was_embargoed)
 	}
 
 	/// Returns the transaction's tail. Takes the note that this is the transaction's own call, and fails

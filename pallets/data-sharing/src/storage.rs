@@ -149,6 +149,24 @@ mod storage {
 	#[pallet::storage]
 	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
 
+	/// The triggers: conditions that do one thing when they are met.
+	#[pallet::storage]
+	pub type Triggers<T: Config> = StorageMap<_, Twox64Concat, TriggerId, TriggerOf<T>>;
+
+	/// The triggers that take back the offers of requests, by request.
+	#[pallet::storage]
+	pub type Withdrawals<T: Config> = StorageMap<_, Twox64Concat, RequestId, TriggerId>;
+
+	/// The triggers that lift the embargoes on records, by owner and key. While there is one, no one but the owner can
+	/// query the record.
+	#[pallet::storage]
+	pub type Embargoes<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, RecordKey, TriggerId>;
+
+	/// The number of the next trigger.
+	#[pallet::storage]
+	pub type NextTrigger<T: Config> = StorageValue<_, TriggerId, ValueQuery>;
+
 	/// What waits for a fact, a source or a credential.
 	#[pallet::storage]
 	pub type Waiting<T: Config> =

@@ -17,3 +17,4 @@ mod random;
 mod receipts;
 mod records;
 mod requests;
+mod triggers;

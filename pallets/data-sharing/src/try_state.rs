@@ -95,6 +95,13 @@ impl<T: Config> Pallet<T> {
 				"a policy has no dataset"
 			);
 			count::<T>(held, HoldReason::Dataset, &owner, policy.deposit);
+			if let Some(attached) = &policy.condition {
+				ensure!(
+					Self::check_reads(&attached.condition).is_ok(),
+					"the condition of a policy reads too much"
+				);
+				count::<T>(held, HoldReason::Condition, &owner, attached.deposit);
+			}
 		}
 		ensure!(
 			DatasetNames::<T>::iter_keys().count() == Datasets::<T>::iter_keys().count(),
@@ -329,28 +336,39 @@ impl<T: Config> Pallet<T> {
 
 	fn check_conditions(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
 		let mut waiting = BTreeMap::new();
-		for (id, grant) in Grants::<T>::iter() {
-			let Some(attached) = &grant.condition else {
-				continue;
-			};
+		let mut check = |waiter,
+		                 attached: &Attached<BalanceOf<T>>,
+		                 about: &T::AccountId,
+		                 payer: &T::AccountId| {
 			ensure!(
 				Self::check_watched(&attached.condition).is_ok(),
-				"a grant has a condition that is not watched"
+				"a condition that waits is not watched"
 			);
-			for cause in Self::causes(&attached.condition, &grant.grantee) {
+			for cause in Self::causes(&attached.condition, about) {
 				ensure!(
-					Waiting::<T>::contains_key(&cause, Waiter::Grant(id)),
-					"a grant does not wait for what its condition depends on"
+					Waiting::<T>::contains_key(&cause, waiter),
+					"something does not wait for what its condition depends on"
 				);
 				*waiting.entry(cause).or_insert(0u32) += 1;
 			}
-			count::<T>(held, HoldReason::Condition, &grant.owner, attached.deposit);
+			count::<T>(held, HoldReason::Condition, payer, attached.deposit);
+			Ok::<_, TryRuntimeError>(())
+		};
+		for (id, grant) in Grants::<T>::iter() {
+			if let Some(attached) = &grant.condition {
+				check(Waiter::Grant(id), attached, &grant.grantee, &grant.owner)?;
+			}
+		}
+		for (id, trigger) in Triggers::<T>::iter() {
+			let Trigger { by, attached, .. } = &trigger;
+			check(Waiter::Trigger(id), attached, by, by)?;
 		}
 		ensure!(
 			Waiting::<T>::iter_keys().count() as u64
 				== waiting.values().copied().map(u64::from).sum::<u64>(),
-			"a grant waits that has no such condition"
+			"something waits that has no such condition"
 		);
+		Self::check_triggers()?;
 		let (first, end) = QueueEnds::<T>::get();
 		ensure!(
 			Queue::<T>::iter_keys().count() as u64 == end.saturating_sub(first)
@@ -378,11 +396,52 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	fn check_triggers() -> Result<(), TryRuntimeError> {
+		for (id, trigger) in Triggers::<T>::iter() {
+			ensure!(
+				id < NextTrigger::<T>::get(),
+				"a trigger's number is not below the next one"
+			);
+			let (by_target, may_set) = match &trigger.target {
+				Target::Request(request) => (
+					Withdrawals::<T>::get(request),
+					Requests::<T>::get(request).is_some_and(|entry| entry.consumer == trigger.by),
+				),
+				Target::Record(owner, key) => {
+					(Embargoes::<T>::get(owner, key), *owner == trigger.by)
+				}
+			};
+			ensure!(
+				by_target == Some(id),
+				"a request or record does not name its trigger"
+			);
+			ensure!(
+				may_set,
+				"a trigger is set on a request that does not exist, or by a stranger"
+			);
+			ensure!(
+				trigger
+					.due
+					.is_none_or(|due| Agenda::<T>::contains_key(due, Due::Trigger(id))),
+				"a trigger is not on the agenda"
+			);
+		}
+		ensure!(
+			Withdrawals::<T>::iter_keys().count() + Embargoes::<T>::iter_keys().count()
+				== Triggers::<T>::iter_keys().count(),
+			"a request or record names a trigger that does not exist"
+		);
+		Ok(())
+	}
+
 	fn check_agenda() -> Result<(), TryRuntimeError> {
+		let triggers = Triggers::<T>::iter_values().filter(|trigger| trigger.due.is_some());
 		ensure!(
 			Agenda::<T>::iter_keys().count()
-				== Requests::<T>::iter_keys().count() + Grants::<T>::iter_keys().count(),
-			"the agenda has an entry without a request or grant"
+				== Requests::<T>::iter_keys().count()
+					+ Grants::<T>::iter_keys().count()
+					+ triggers.count(),
+			"the agenda has an entry for nothing"
 		);
 		let now = frame_system::Pallet::<T>::block_number();
 		// This block's agenda was processed when the block began.

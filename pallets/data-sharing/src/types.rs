@@ -54,6 +54,8 @@ pub struct StandingPolicy<Balance, BlockNumber> {
 	pub policy: Policy<Balance, BlockNumber>,
 	/// The deposit held for this entry.
 	pub deposit: Balance,
+	/// The condition that a request must meet, if there is one.
+	pub condition: Option<Attached<Balance>>,
 }
 
 /// A reader's place in the authorization list: its grants on one epoch of a dataset.
@@ -102,6 +104,36 @@ pub enum Due {
 	/// The grant expires or, if it has already ended, is removed.
 	#[codec(index = 1)]
 	Grant(GrantId),
+	/// The trigger's condition may be met now.
+	#[codec(index = 2)]
+	Trigger(TriggerId),
+}
+
+/// The number of a trigger, counted from 0 over the whole chain.
+pub type TriggerId = u64;
+
+/// What a trigger is set on.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub enum Target<AccountId> {
+	/// An open request, which is cancelled when the condition is met.
+	#[codec(index = 0)]
+	Request(RequestId),
+	/// A record of this owner, stored already or not, which others can read when the condition is met.
+	#[codec(index = 1)]
+	Record(AccountId, RecordKey),
+}
+
+/// A condition that does one thing when it is met, and is removed then.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Trigger<AccountId, Balance, BlockNumber> {
+	/// The request or record on which it is set.
+	pub target: Target<AccountId>,
+	/// The account that set it and has its deposit. Its credentials are those that the condition tests.
+	pub by: AccountId,
+	/// The condition.
+	pub attached: Attached<Balance>,
+	/// The block in which the agenda looks at the condition next; `None` if time alone does not change it.
+	pub due: Option<BlockNumber>,
 }
 
 /// What a condition depends on, other than time.
@@ -131,6 +163,9 @@ pub enum Waiter {
 	/// A grant, which is good while its condition is met.
 	#[codec(index = 0)]
 	Grant(GrantId),
+	/// A trigger, which fires when its condition is met.
+	#[codec(index = 1)]
+	Trigger(TriggerId),
 }
 
 /// What waits for one cause. The entry takes no deposit: each of those that wait has one.

@@ -16,6 +16,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
+use isthmus_conditions::Condition;
 use scale_info::TypeInfo;
 
 /// The grant that opens a record, with what its holder needs to use it.
@@ -97,6 +98,10 @@ pub enum QueryError {
 	)]
 	#[codec(index = 6)]
 	Suspended,
+	/// The record is under an embargo: its owner said on which condition others can read it, and that is not met yet.
+	#[error("the record is under an embargo whose condition is not met yet")]
+	#[codec(index = 7)]
+	Embargoed,
 }
 
 /// One page of a list. The entries are in the order in which the state stores them, which is neither by time
@@ -136,6 +141,8 @@ pub struct DatasetEntry<Balance, BlockNumber, Name> {
 	pub dataset: Dataset<Balance, Name>,
 	/// Its policy, if it has one.
 	pub policy: Option<Policy<Balance, BlockNumber>>,
+	/// The condition that requests must meet by the policy, if it has one.
+	pub condition: Option<Condition>,
 }
 
 /// A record in a list.
@@ -147,6 +154,19 @@ pub struct RecordEntry<Balance, BlockNumber> {
 	pub key: RecordKey,
 	/// The record.
 	pub record: Record<Balance, BlockNumber>,
+}
+
+/// An embargo in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+pub struct EmbargoEntry {
+	/// The record's key.
+	pub key: RecordKey,
+	/// The condition that ends the embargo.
+	pub condition: Condition,
+	/// The record's dataset, epoch and leaf; `None` if it is not stored yet.
+	pub place: Option<(DatasetId, Epoch, Leaf)>,
 }
 
 /// An open request in a list.
@@ -189,6 +209,7 @@ mod tests {
 			Revoked,
 			Incomplete,
 			Suspended,
+			Embargoed,
 		];
 		let mut sentences = Vec::new();
 		for (index, refusal) in (0u8..).zip(refusals) {
@@ -198,6 +219,6 @@ mod tests {
 		}
 		sentences.dedup();
 		assert_eq!(sentences.len(), refusals.len());
-		assert!(QueryError::decode(&mut &[7][..]).is_err());
+		assert!(QueryError::decode(&mut &[8][..]).is_err());
 	}
 }

@@ -65,7 +65,10 @@ pub const REQUEST_ENTRIES: u32 = 4;
 /// and the grantee's list, and one for its place on the agenda.
 pub const GRANT_ENTRIES: u32 = 4;
 const _: () = assert!(REQUEST_ENTRIES <= GRANT_ENTRIES && MAX_TEXT_SIZE <= MAX_SEALED_KEYS_SIZE);
-/// How many different facts, credentials and dates the condition of a grant may test, together.
+/// How many state entries a trigger takes beside its places among what waits: one for itself, one by which its request or
+/// record finds it, and one for its place on the agenda.
+pub const TRIGGER_ENTRIES: u32 = 3;
+/// How many different facts, credentials, grants and dates a condition may test, together.
 pub const MAX_WATCHED: u32 = 4;
 /// The maximum number of sibling hashes in the proof that a chunk is in its record's manifest.
 pub const MAX_PROOF: u32 = MAX_CHUNKS.ilog2();
@@ -125,7 +128,7 @@ impl Footprint {
 	}
 
 	/// Returns the footprint of a condition of this encoded length, with this number of places among what waits for
-	/// facts and credentials. Each place has the name of what it waits for, which is in the condition, too.
+	/// facts and credentials, and of other entries. Each place has the name of what it waits for, which is in the condition, too.
 	pub const fn condition(places: u32, length: usize) -> Self {
 		Self::new(places, length.saturating_mul(2))
 	}

@@ -25,6 +25,8 @@ export const sharingVersionKey = () => key(SHARING, ':__STORAGE_VERSION__:');
 export const encryptionKeyKey = (account) => key(SHARING, 'EncryptionKeys', chosen(account));
 export const datasetKey = (owner, dataset) => key(SHARING, 'Datasets', chosen(owner), counted(dataset, 4));
 export const recordKeyOf = (owner, record) => key(SHARING, 'Records', chosen(owner), chosen(record));
+/** The entry is there as long as the record is under an embargo. */
+export const embargoKey = (owner, record) => key(SHARING, 'Embargoes', chosen(owner), chosen(record));
 export const requestKey = (id) => key(SHARING, 'Requests', counted(id, 8));
 export const grantKey = (id) => key(SHARING, 'Grants', counted(id, 8));
 export const grantsOnKey = (owner, { dataset, epoch }, reader) =>

@@ -77,13 +77,15 @@ class Proven {
 		const recordKey = storage.recordKeyOf(owner, key);
 		const hints = said ? [storage.grantsOnKey(owner, said, caller)] : [];
 		if (said?.grant) hints.push(storage.grantKey(said.grant.id));
-		await this.load([recordKey, storage.nowKey(), ...hints]);
+		const embargoKey = storage.embargoKey(owner, key);
+		await this.load([recordKey, embargoKey, storage.nowKey(), ...hints]);
 		const record = this.#proof.get(recordKey, storage.record);
 		if (record === null) throw new QueryRefused('UnknownRecord');
 		if (equal(caller, owner)) return { ...record, grant: null };
 		const grant = await this.#openingGrant(storage.grantsOnKey(owner, record, caller), record.leaf);
 		const { chunks } = record.payload;
 		if (chunks && chunks.arrived < Math.ceil(chunks.length / chunks.chunkSize)) throw new QueryRefused('Incomplete');
+		if (this.#proof.get(embargoKey, (reader) => reader.u64()) !== null) throw new QueryRefused('Embargoed');
 		return { ...record, grant };
 	}
 
