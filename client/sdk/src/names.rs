@@ -68,7 +68,7 @@ impl Names {
 /// # Errors
 ///
 /// Returns [`Error::Grant`] if no such record was found and a grant of the reader does not open, and the errors of
-/// [`Client::proven`].
+/// the lists of [`State`].
 pub async fn find(
 	client: &Client,
 	reader: &Identity,
@@ -121,8 +121,10 @@ async fn search(
 	owner: &AccountId,
 	mut visit: impl FnMut(RecordKey, RecordKey) -> bool,
 ) -> Result<(), Error> {
-	let proven = client.proven().await?;
-	let mut grants = proven.grants_to(reader.id(), None).await?;
+	// Not proven: a grant may be too new for that, and the record is proven when it is opened.
+	let best = client.best().await?;
+	let mut grants = every(|after| best.grants_to(reader.id(), None, after)).await?;
+	grants.sort_by_key(|entry| entry.id);
 	grants.retain(|entry| entry.grant.owner == *owner);
 	let mut refused = None;
 	let mut seen = BTreeSet::new();
@@ -142,7 +144,6 @@ async fn search(
 				continue;
 			}
 		};
-		let best = client.best().await?;
 		for RecordEntry { key, record } in hiding(&best, owner, scope).await? {
 			if !seen.insert(key.0) {
 				continue;
