@@ -62,7 +62,7 @@ impl Names {
 /// is public or if there is no such record.
 ///
 /// Of another owner's records, those in the reader's grants are looked at, from the highest leaf of each grant
-/// down. For each, the node sends the bytes of a small value, or the manifest of a large one. What the node says
+/// down, over another node if this one lies. For each, the node sends the bytes of a small value, or the manifest of a large one. What the node says
 /// decides nothing: who opens the record still gets proofs, and can compare its [name](crate::Reading::name).
 ///
 /// # Errors
@@ -70,6 +70,17 @@ impl Names {
 /// Returns [`Error::Grant`] if no such record was found and a grant of the reader does not open, and the errors of
 /// the lists of [`State`].
 pub async fn find(
+	client: &Client,
+	reader: &Identity,
+	owner: &AccountId,
+	name: RecordKey,
+) -> Result<RecordKey, Error> {
+	let find = || client.persist(|| find_once(client, reader, owner, name));
+	client.elsewhere(find).await
+}
+
+/// Does the same as [`find`], and fails if the connection is lost.
+async fn find_once(
 	client: &Client,
 	reader: &Identity,
 	owner: &AccountId,
