@@ -94,7 +94,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		Some(files) => format!("Remove {name} with {}?", count(files as u64, "file")),
 		None => format!("Remove {name}?"),
 	};
-	confirm(&question, opts.yes)?;
+	confirm(&question, opts.yes || client.is_dry_run())?;
 	let key = removal.key();
 	let removed = run_removal(context, &identity, removal).await;
 	let (last, files) = removed.map_err(|error| match error.refusal() {

@@ -22,14 +22,7 @@ use std::{
 
 /// Reads an account: an address, or a development account such as //Alice.
 pub(crate) fn account(text: &str) -> Result<AccountId, String> {
-	if text.starts_with("//") {
-		return match isthmus_sdk::Account::from_uri(text) {
-			Ok(account) => Ok(*account.id()),
-			Err(error) => Err(error.to_string()),
-		};
-	}
-	AccountId::from_str(text)
-		.map_err(|_| "expected an address, or a development account such as //Alice".to_owned())
+	isthmus_sdk::parse_account(text).map_err(|error| error.to_string())
 }
 
 /// What people call a record: a name, which its key may hide, or the key itself.

@@ -220,5 +220,7 @@ pub(crate) async fn header_of(
 			Err(Error::Malformed { .. }) => Ok(None),
 			Err(error) => Err(error),
 		},
+		// An object's header contains no name.
+		Payload::Object { .. } => Ok(None),
 	}
 }

@@ -79,5 +79,7 @@ fn to_fetch(payload: &Payload) -> u64 {
 	match payload {
 		Payload::Value { .. } => payload.length(),
 		Payload::Chunks { .. } => 32 * u64::from(payload.chunks()),
+		// It has a header of another kind, so any other record is preferred.
+		Payload::Object { .. } => u64::MAX,
 	}
 }

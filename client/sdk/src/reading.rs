@@ -22,7 +22,10 @@ use futures::{stream, StreamExt};
 use isthmus_envelope::{
 	decrypt_value, Decryptor, Encryptor, Header, LeafKey, RecordContext, RecordError,
 };
-use std::io::{Read, Write};
+use std::{
+	io::{Read, Write},
+	ops::Range,
+};
 
 /// How many chunks to ask for in one request.
 const PAGE: u32 = 4;
@@ -131,6 +134,7 @@ impl Reading {
 				let name = name_in(&leaf, &context, manifest.header.clone())?;
 				(name, Body::Chunks(manifest))
 			}
+			Payload::Object { .. } => return Err(Error::IsObject(key)),
 		};
 		Ok(Self {
 			client: client.clone(),
@@ -169,11 +173,12 @@ impl Reading {
 		}
 	}
 
-	/// Returns the hash on the chain: that of a small value, or of a large value's manifest.
+	/// Returns the hash on the chain: that of a small value, of a large value's manifest, or of an object.
 	pub fn content_hash(&self) -> [u8; 32] {
 		match &self.answer.payload {
 			Payload::Value { content_hash, .. } => content_hash.0,
 			Payload::Chunks { manifest, .. } => manifest.0,
+			Payload::Object { object, .. } => object.root.0,
 		}
 	}
 
@@ -260,24 +265,76 @@ impl Reading {
 			}
 			Body::Chunks(manifest) => manifest,
 		};
-		let header = manifest.header.clone();
-		let decryptor = Decryptor::new(&self.leaf, &self.context, header)?;
-		let chunks = manifest.header.chunks();
 		let mut done = u64::from(first).saturating_mul(manifest.header.chunk_size().into());
-		let mut pages = stream::iter((first..chunks).step_by(PAGE as usize))
-			.map(|at| self.page(manifest, at, PAGE.min(chunks - at)))
+		let write = |_, chunk: &[u8]| {
+			out.write_all(chunk)?;
+			done += chunk.len() as u64;
+			progress.at(Stage::Fetching, done, length);
+			Ok(())
+		};
+		let chunks = first..manifest.header.chunks();
+		self.each_chunk(manifest, chunks, write).await?;
+		Ok(out.flush()?)
+	}
+
+	/// Fetches, checks and decrypts `length` bytes of the value from byte `offset` on: the chunks that contain them, and no
+	/// others. Returns fewer at the value's end, and none after it.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::WrongContent`] if the bytes from the node do not have the hash on the chain.
+	pub async fn read_range(&self, offset: u64, length: u64) -> Result<Vec<u8>, Error> {
+		let end = offset.saturating_add(length).min(self.length());
+		if offset >= end {
+			return Ok(Vec::new());
+		}
+		let manifest = match &self.body {
+			Body::Whole(value) => return Ok(part(value, 0, offset, end).to_vec()),
+			Body::Chunks(manifest) => manifest,
+		};
+		let size = u64::from(manifest.header.chunk_size());
+		// A value has at most 2^20 chunks.
+		let chunks = (offset / size) as u32..end.div_ceil(size) as u32;
+		let mut bytes = Vec::with_capacity((end - offset) as usize);
+		let take = |number: u32, chunk: &[u8]| {
+			let start = u64::from(number) * size;
+			bytes.extend_from_slice(part(chunk, start, offset, end));
+			Ok(())
+		};
+		self.each_chunk(manifest, chunks, take).await?;
+		Ok(bytes)
+	}
+
+	/// Returns how many bytes of the value are fetched together, from a multiple of this number on: a chunk, or all of a
+	/// value that was stored in one transaction.
+	pub fn chunk_size(&self) -> u64 {
+		match &self.body {
+			Body::Whole(value) => value.len() as u64,
+			Body::Chunks(manifest) => manifest.header.chunk_size().into(),
+		}
+	}
+
+	/// Fetches, checks and decrypts chunks, and passes on each with its number, in order.
+	async fn each_chunk(
+		&self,
+		manifest: &Manifest,
+		chunks: Range<u32>,
+		mut take: impl FnMut(u32, &[u8]) -> Result<(), Error>,
+	) -> Result<(), Error> {
+		let decryptor = Decryptor::new(&self.leaf, &self.context, manifest.header.clone())?;
+		let Range { start, end } = chunks;
+		let mut pages = stream::iter((start..end).step_by(PAGE as usize))
+			.map(|at| self.page(manifest, at, PAGE.min(end - at)))
 			.buffered(AT_ONCE);
-		let mut number = first;
+		let mut number = start;
 		while let Some(page) = pages.next().await {
 			for mut chunk in page? {
 				decryptor.decrypt_chunk(number, &mut chunk)?;
-				out.write_all(&chunk)?;
+				take(number, &chunk)?;
 				number += 1;
-				done += chunk.len() as u64;
-				progress.at(Stage::Fetching, done, length);
 			}
 		}
-		Ok(out.flush()?)
+		Ok(())
 	}
 
 	/// Fetches `count` chunks from number `first` on, and checks their hashes.
@@ -402,6 +459,13 @@ pub(crate) fn name_in(
 	Ok(name.map(RecordKey::from))
 }
 
+/// Returns the bytes of a value from `from` to before `to` that are in this piece of it, which begins at byte `start`.
+fn part(piece: &[u8], start: u64, from: u64, to: u64) -> &[u8] {
+	// A piece is in memory, so its places fit.
+	let within = |at: u64| at.saturating_sub(start).min(piece.len() as u64) as usize;
+	piece.get(within(from)..within(to)).unwrap_or_default()
+}
+
 /// Returns the place that a record's chunks are bound to.
 pub(crate) fn context(client: &Client, owner: &AccountId, key: RecordKey) -> RecordContext {
 	RecordContext {
@@ -423,4 +487,31 @@ pub(crate) async fn fetch_manifest(
 		return Err(Error::WrongContent("the record's manifest".into()));
 	}
 	Manifest::read(&bytes).map_err(|reason| Error::Malformed { key, reason })
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn ranges_are_cut_out_of_the_pieces_that_contain_them() {
+		let value: Vec<u8> = (0..10).collect();
+		let read = |from: u64, to: u64| -> Vec<u8> {
+			let pieces = (0u64..).step_by(4).zip(value.chunks(4));
+			pieces
+				.flat_map(|(start, piece)| part(piece, start, from, to).to_vec())
+				.collect()
+		};
+		for from in 0..=10 {
+			for to in from..=12 {
+				let end = to.min(10);
+				assert_eq!(
+					read(from, to),
+					value[from as usize..end as usize],
+					"{from}..{to}"
+				);
+			}
+		}
+		assert!(read(11, 12).is_empty());
+	}
 }
