@@ -419,8 +419,8 @@ mod tests {
 
 	#[test]
 	fn a_grant_waits_in_one_place_for_each_thing_that_its_condition_depends_on() {
-		let issuer = AccountId::from([1; 32]);
-		let accredited = format!("credential({issuer}, hospital.accredited)");
+		let issuer = "01".repeat(32);
+		let accredited = format!("credential(0x{issuer}, hospital.accredited)");
 		for (condition, expected) in [
 			("before(2027-01-01)", 0),
 			("fact(weather/beijing, pm25) > 75", 2),

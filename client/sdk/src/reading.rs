@@ -19,7 +19,9 @@ use crate::{
 	types::*,
 };
 use futures::{stream, StreamExt};
-use isthmus_envelope::{decrypt_value, Decryptor, Encryptor, LeafKey, RecordContext};
+use isthmus_envelope::{
+	decrypt_value, Decryptor, Encryptor, Header, LeafKey, RecordContext, RecordError,
+};
 use std::{
 	io::{Read, Write},
 	ops::Range,
@@ -54,6 +56,7 @@ pub struct Reading {
 	answer: Answer,
 	leaf: LeafKey,
 	context: RecordContext,
+	name: Option<RecordKey>,
 	body: Body,
 }
 
@@ -112,7 +115,7 @@ impl Reading {
 			}
 		};
 		let context = context(client, owner, key);
-		let body = match &answer.payload {
+		let (name, body) = match &answer.payload {
 			Payload::Value {
 				content_hash: hash, ..
 			} => {
@@ -120,13 +123,16 @@ impl Reading {
 				if content_hash(&stored) != hash.0 {
 					return Err(Error::WrongContent("the record's value".into()));
 				}
-				Body::Whole(decrypt_value(&leaf, &context, &stored)?)
+				let name = name_in(&leaf, &context, Header::read(&stored)?)?;
+				(name, Body::Whole(decrypt_value(&leaf, &context, &stored)?))
 			}
 			payload @ Payload::Chunks { manifest, .. } => {
 				if !payload.is_complete() {
 					return Err(QueryRefusal::Incomplete.into());
 				}
-				Body::Chunks(fetch_manifest(client, key, &manifest.0).await?)
+				let manifest = fetch_manifest(client, key, &manifest.0).await?;
+				let name = name_in(&leaf, &context, manifest.header.clone())?;
+				(name, Body::Chunks(manifest))
 			}
 			Payload::Object { .. } => return Err(Error::IsObject(key)),
 		};
@@ -138,6 +144,7 @@ impl Reading {
 			answer,
 			leaf,
 			context,
+			name,
 			body,
 		})
 	}
@@ -150,6 +157,12 @@ impl Reading {
 	/// Returns the chain's answer about the record.
 	pub fn answer(&self) -> &Answer {
 		&self.answer
+	}
+
+	/// Returns the name that the record contains, as [`record_key`](crate::record_key) makes it; `None` if it contains
+	/// none.
+	pub fn name(&self) -> Option<&RecordKey> {
+		self.name.as_ref()
 	}
 
 	/// Returns the value's length in bytes.
@@ -434,6 +447,16 @@ impl std::fmt::Debug for Reading {
 	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
 		write!(f, "Reading({:?} of {})", self.key, self.owner)
 	}
+}
+
+/// Returns the name that a record contains, if any.
+pub(crate) fn name_in(
+	leaf: &LeafKey,
+	context: &RecordContext,
+	header: Header,
+) -> Result<Option<RecordKey>, RecordError> {
+	let name = Decryptor::new(leaf, context, header)?.name()?;
+	Ok(name.map(RecordKey::from))
 }
 
 /// Returns the bytes of a value from `from` to before `to` that are in this piece of it, which begins at byte `start`.
