@@ -20,6 +20,12 @@ pub type ChainSpec = sc_service::GenericChainSpec;
 /// 300 for each account in its genesis.
 const MAX_SIZE: u64 = 128 * 1024 * 1024;
 
+/// The mark that some editors write at the start of a text in UTF-8. JSON may follow it (RFC 8259, section 8.1).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The same of UTF-16, in one of its two byte orders.
+const UTF_16: &[u8] = b"\xff\xfe";
+
 /// Why there is no chain specification to use.
 #[derive(Debug, thiserror::Error)]
 pub enum SpecError {
@@ -174,6 +180,16 @@ fn from_file(path: &str) -> Result<ChainSpec, SpecError> {
 	let malformed = |reason| SpecError::Malformed {
 		path: path.into(),
 		reason,
+	};
+	if [UTF_16, &[UTF_16[1], UTF_16[0]]]
+		.iter()
+		.any(|mark| text.starts_with(mark))
+	{
+		return Err(malformed("it is UTF-16: save it as UTF-8".into()));
+	}
+	let text = match text.strip_prefix(BYTE_ORDER_MARK) {
+		Some(rest) => rest.to_vec(),
+		None => text,
 	};
 	let outline = serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
 	check_superuser(path, &outline)?;

@@ -18,6 +18,12 @@ use std::{
 /// The file in a database's folder that a running node has locked.
 const LOCK: &str = "lock";
 
+/// The file in a database's folder that says how it was made.
+const METADATA: &str = "metadata";
+
+/// The digits of the number with which the database's keys are mixed, in the file of metadata.
+const SALT_DIGITS: usize = 64;
+
 /// Why a command leaves a database alone.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DatabaseError {
@@ -38,6 +44,13 @@ pub(crate) enum DatabaseError {
 		/// The operating system's error.
 		error: io::Error,
 	},
+	/// A file is damaged on which the database's library would panic.
+	#[error(
+		"the database at {} is damaged: its file `metadata` is cut off or changed. Restore the file from a backup; or \
+		 delete the database with `purge-chain`, which leaves the keys, and sync again",
+		.0.display()
+	)]
+	Damaged(PathBuf),
 	/// There is no database.
 	#[error("there is no database at {}: check `--chain` and `--base-path`", .0.display())]
 	Missing(PathBuf),
@@ -78,12 +91,16 @@ pub(crate) fn check_unused(database: &DatabaseSource) -> Result<(), DatabaseErro
 ///
 /// # Errors
 ///
-/// Returns an error if there is none, if the lock is taken, or if it cannot be examined.
+/// Returns an error if there is none, if the lock is taken, if it cannot be examined, or if it is damaged.
 pub(crate) fn check_present(database: &DatabaseSource) -> Result<(), DatabaseError> {
 	match database.path() {
 		// To open it would create it.
 		Some(path) if !path.exists() => Err(DatabaseError::Missing(path.into())),
-		_ => check_unused(database),
+		Some(path) => {
+			check_unused(database)?;
+			check_metadata(path)
+		}
+		None => Ok(()),
 	}
 }
 
@@ -92,7 +109,7 @@ pub(crate) fn check_present(database: &DatabaseSource) -> Result<(), DatabaseErr
 ///
 /// # Errors
 ///
-/// Returns an error if the folder cannot be created or written to, or if the lock is taken.
+/// Returns an error if the folder cannot be created or written to, if the lock is taken, or if a database there is damaged.
 pub(crate) fn check_writable(database: &DatabaseSource) -> Result<(), DatabaseError> {
 	let Some(path) = database.path() else {
 		return Ok(());
@@ -102,7 +119,20 @@ pub(crate) fn check_writable(database: &DatabaseSource) -> Result<(), DatabaseEr
 		options.create(true).truncate(false).write(true);
 		options.open(path.join(LOCK))
 	});
-	check_lock(path, &lock.map_err(|error| unusable(path, error))?)
+	check_lock(path, &lock.map_err(|error| unusable(path, error))?)?;
+	check_metadata(path)
+}
+
+/// Checks the part of a database's metadata on which its library panics: the salt's length. The library has errors for the
+/// rest, and for a file that cannot be read.
+fn check_metadata(path: &Path) -> Result<(), DatabaseError> {
+	let text = fs::read_to_string(path.join(METADATA)).unwrap_or_default();
+	let salts = text.lines().filter_map(|line| line.strip_prefix("salt="));
+	let mut lengths = salts.map(|salt| salt.split('=').next().unwrap_or_default().len());
+	match lengths.all(|length| length == SALT_DIGITS) {
+		true => Ok(()),
+		false => Err(DatabaseError::Damaged(path.into())),
+	}
 }
 
 /// Asks on the terminal whether to delete a database.

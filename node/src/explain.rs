@@ -31,6 +31,9 @@ fn sentence(error: &Error) -> String {
 			 file first",
 			path.display()
 		),
+		Error::KeystoreOperation => "the key cannot be written to the keystore, which has to be a folder that this user may \
+			write to: `keystore` in the chain's folder below `--base-path`, or the folder of `--keystore-path`"
+			.into(),
 		// The framework's sentence for an invalid secret URI. This one must not repeat the URI, either.
 		Error::Input(text) if text.starts_with("Invalid phrase") => "the secret key is not valid: `--suri` (or what \
 			was typed) is neither a file with such a key, nor a phrase of 12 to 24 words, nor 0x and 64 hexadecimal \

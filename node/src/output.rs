@@ -3,8 +3,8 @@
 //! panics then, and leaves the last line to the end of the process, which drops what cannot be written.
 
 use crate::explain::words;
+use isthmus_streams::Stream;
 use polkadot_sdk::sc_cli;
-use rustix::fs::{fcntl_getfl, fstat, stat, OFlags};
 use signal_hook::{consts::SIGPIPE, flag};
 use std::{
 	io::{self, stderr, stdout, Write},
@@ -31,19 +31,13 @@ pub(crate) fn end_if_unwritable() -> sc_cli::Result<()> {
 	Ok(())
 }
 
-/// Checks that stdout was not closed when the program started, as by `>&-`. Rust then opens `/dev/null` in its place, for
-/// reading and writing; a shell opens it for one of the two.
+/// Checks that stdout was not closed when the program started, as by `>&-`.
 ///
 /// # Errors
 ///
 /// Returns an error if it was.
 pub(crate) fn check_open() -> sc_cli::Result<()> {
-	let is_both = fcntl_getfl(stdout()).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
-	let is_null = match (fstat(stdout()), stat("/dev/null")) {
-		(Ok(stdout), Ok(null)) => (stdout.st_dev, stdout.st_ino) == (null.st_dev, null.st_ino),
-		_ => false,
-	};
-	if is_both && is_null {
+	if Stream::Stdout.was_closed() {
 		return Err(sc_cli::Error::Input(
 			"stdout is closed, so nothing can be printed".into(),
 		));

@@ -454,7 +454,7 @@ describe('errors that help', () => {
 		const [{ free }] = await ok('balance', address);
 		for (const name of ['costly', 'costly-folder']) {
 			const poor = await refused(REFUSED, 'store', name, ...key);
-			assert.match(poor.error, /^NotEnoughFunds: storing this needs at least [\d.]+ IST .* has [\d.]+ IST, and [\d.]+ IST are missing$/);
+			assert.match(poor.error, /^NotEnoughFunds: this needs at least [\d.]+ IST .* has [\d.]+ IST, and [\d.]+ IST are missing$/);
 			assert.match(poor.hint, /isthmus balance/);
 		}
 		assert.equal((await ok('balance', address))[0].free, free);
@@ -523,11 +523,15 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['register', 'JSON', ...owner.key], ['block', 'producer']],
 		[['dataset', 'create', 'json', ...owner.key], ['block', 'dataset']],
 		[['dataset', 'policy', '0', '--longest-term', '100', ...owner.key], ['block']],
-		[['list', 'datasets', ...owner.key], ['closed', 'condition', 'dataset', 'epoch', 'grants', 'leaves', 'name', 'policy', 'requests'],
+		[['list', 'datasets', ...owner.key],
+			[
+				...['closed', 'condition', 'dataset', 'epoch', 'grants', 'leaves', 'locations', 'name', 'objects', 'policy'],
+				'requests',
+			],
 			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'words'] }],
 		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'resumed']],
 		[['list', 'records', ...owner.key],
-			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name']],
+			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name', 'root']],
 		[ask, ['block', 'condition', 'request']],
 		[['requests', ...owner.key],
 			['consumer', 'firm', 'offer', 'owner', 'purpose', 'request', 'scope', 'term', 'validUntil', 'verdict'], { scope }],
@@ -595,6 +599,101 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	const [withdrawn] = await ok('key', 'withdraw', ...key);
 	assert.deepEqual(Object.keys(withdrawn), ['account', 'block']);
 	assert.deepEqual(Object.keys(await refused(REFUSED, 'dataset', 'epoch', '9', ...owner.key)), ['code', 'error', 'hint']);
+});
+
+describe('costs', () => {
+	const total = ({ deposits, fees, payments }) => BigInt(deposits) + BigInt(fees) + BigInt(payments);
+	const free = async (address) => BigInt((await ok('balance', address))[0].free);
+
+	test('a dry run says what a command costs, and sends nothing', { timeout }, async () => {
+		const { address, key } = await account('//Thrifty');
+		const other = await reader('//ThriftyReader');
+		const school = await producer('//ThriftySchool');
+		random('thrifty', 2000);
+		random('thrifty-large', 2_500_000);
+		mkdirSync(file('thrifty-folder/empty'), { recursive: true });
+		for (const name of ['a', 'b']) random(`thrifty-folder/${name}`, 500);
+		for (const [args, exact] of [
+			[['register', 'Thrifty', '--kind', 'school'], true],
+			[['dataset', 'create', 'data'], true],
+			[['dataset', 'policy', '0', '--longest-term', '10'], true],
+			[['key', 'publish'], true],
+			[['transfer', other.address, '5', '--tip', '0.1'], true],
+			[['store', 'thrifty'], true],
+			[['store', 'thrifty-large'], false],
+			[['store', 'thrifty-folder'], false],
+			[['request', school.address, '--leaves', '0..2', '--purpose', 'a test', '--offer', '3'], true],
+			[['authorize', '--to', other.address, '--leaves', '0..2'], true],
+			[['authorize', '--to', other.address, '--leaves', '0..1', '--when', `credential(${other.address}, hospital.accredited)`], true],
+			[['facts', 'create', 'thrifty/source'], true],
+			[['facts', 'report', 'thrifty/source', 'topic', '1'], true],
+			[['facts', 'issue', other.address, 'thrifty.kind', '--until', '2100-01-01'], true],
+		]) {
+			const before = await free(address);
+			const [planned] = await ok(...args, '--dry-run', ...key);
+			assert.deepEqual(Object.keys(planned), ['deposits', 'dryRun', 'fees', 'payments'], args.join(' '));
+			assert.equal(await free(address), before, args.join(' '));
+			await ok(...args, ...key);
+			const spent = before - await free(address);
+			const says = `isthmus ${args.join(' ')} costs ${spent}, not ${total(planned)}`;
+			if (exact) assert.equal(total(planned), spent, says);
+			// The fees of large values are an estimate.
+			assert.ok(total(planned) * 100n > spent * 98n && total(planned) * 98n < spent * 100n, says);
+		}
+		// What is done already costs nothing, and a mistake is found.
+		const [again] = await ok('store', 'thrifty', '--dry-run', ...key);
+		assert.equal(again.block, null);
+		assert.match((await refused(REFUSED, 'register', 'Thrifty', '--dry-run', ...key)).error, /AlreadyRegistered/);
+		assert.match((await refused(REFUSED, 'transfer', other.address, '5000', '--dry-run', ...key)).error, /NotEnoughFunds|FundsUnavailable/);
+	});
+
+	test('a revocation costs the refund and the renewals', { timeout }, async () => {
+		const { address, key } = await producer('//Refunding');
+		const [one, other] = [await reader('//RefundingOne'), await reader('//RefundingOther')];
+		const terms = ['--leaves', '0..2', '--purpose', 'a test', '--term', '1000', '--offer', '3'];
+		const [{ request }] = await ok('request', address, ...terms, ...one.key);
+		const [{ grant }] = await ok('authorize', String(request), ...key);
+		await ok('authorize', '--to', other.address, '--leaves', '0..5', ...key);
+		const before = await free(address);
+		const [planned] = await ok('revoke', String(grant), '--dry-run', ...key);
+		assert.equal(await free(address), before);
+		assert.ok(BigInt(planned.payments) > 2_900_000_000_000n && BigInt(planned.deposits) > 0n, JSON.stringify(planned));
+		const limit = String(Number(total(planned)) / 1e12 - 0.5);
+		const refusal = await refused(REFUSED, 'revoke', String(grant), '--max-cost', limit, ...key);
+		assert.match(refusal.error, /^this would cost [\d.]+ IST, and the limit is [\d.]+ IST$/);
+		assert.match(refusal.hint, /--max-cost/);
+		assert.equal(await free(address), before);
+		await ok('revoke', String(grant), ...key);
+		const spent = before - await free(address);
+		const difference = spent - total(planned);
+		assert.ok(difference < 50_000_000_000n && difference > -50_000_000_000n, `${spent}, not ${total(planned)}`);
+	});
+
+	test('nothing is sent beyond a limit', { timeout }, async () => {
+		const { address, key } = await producer('//Limited');
+		const other = await account('//LimitedOther');
+		random('limited-large', 2_500_000);
+		mkdirSync(file('limited-folder'));
+		for (const name of ['a', 'b']) random(`limited-folder/${name}`, 500);
+		const before = await free(address);
+		for (const [limit, ...args] of [
+			['5', 'transfer', other.address, '5'],
+			['1', 'store', 'limited-large'],
+			['0.3', 'store', 'limited-folder'],
+			['0', 'dataset', 'epoch', '0'],
+		]) {
+			const { error } = await refused(REFUSED, ...args, '--max-cost', limit, ...key);
+			assert.match(error, /^this would cost [\d.]+ IST, and the limit is [\d.]+ IST$/, args.join(' '));
+			assert.equal(await free(address), before, args.join(' '));
+		}
+		await ok('store', 'limited-large', '--max-cost', '10', ...key);
+		for (const args of [['list', 'records'], ['fetch', other.address, 'none'], ['key', 'inspect', 'none'], ['serve']]) {
+			for (const option of [['--dry-run'], ['--max-cost', '1']]) {
+				const { error } = await refused(USAGE, ...args, ...option, ...key);
+				assert.equal(error, '--dry-run and --max-cost are for commands that send transactions and then end');
+			}
+		}
+	});
 });
 
 test('a tip is paid besides the fee', { timeout }, async () => {

@@ -108,6 +108,14 @@ test('says what is wrong with the file of a chain specification', { timeout }, a
 	}
 
 	const { stdout } = await runToEnd(['export-chain-spec', '--chain', 'local']);
+	const marked = file('marked.json', `\ufeff${stdout}`);
+	const unmarked = await runToEnd(['export-chain-spec', '--chain', marked]);
+	assert.equal(unmarked.code, 0, unmarked.stderr);
+	assert.equal(unmarked.stdout, stdout);
+	for (const mark of ['fffe', 'feff']) {
+		const utf16 = file('utf-16.json', Buffer.from(`${mark}7b00`, 'hex'));
+		await refuses(['--chain', utf16, '--tmp', ...QUIET], /utf-16\.json is not a chain specification: it is UTF-16: save it as UTF-8/);
+	}
 	const edited = (name, edit) => {
 		const plain = JSON.parse(stdout);
 		edit(plain.genesis.runtimeGenesis.patch);
@@ -358,11 +366,19 @@ test('explains a damaged database and a limit of open files', { timeout }, async
 		mkdir -p $full
 		printf xx > $full/metadata
 		isthmus-node chain-info --dev --base-path base && exit 9
+		for salt in '' 00 $(printf '%066d' 0); do
+			printf 'version=8\nsalt=%s\n' "$salt" > $full/metadata
+			isthmus-node chain-info --dev --base-path base && exit 9
+			isthmus-node --dev --base-path base ${QUIET.join(' ')} && exit 9
+		done
+		isthmus-node purge-chain -y --dev --base-path base || exit 9
 		(ulimit -n 8; exec isthmus-node --dev --base-path other ${QUIET.join(' ')}) && exit 9
 		exit 0
 	`);
 	assert.equal(code, 0, stderr);
 	assert.match(stderr, /error: the database cannot be used: .*Start the release that wrote it; or, if it is damaged, delete it with `purge-chain`/);
+	assert.equal(stderr.match(/error: the database at \S+ is damaged: its file `metadata` is cut off or changed\. .*`purge-chain`/g)?.length, 6, stderr);
+	assert.doesNotMatch(stderr, /panicked/);
 	assert.match(stderr, /error: .*Too many open files\. Raise the limit: `ulimit -n 10000`/);
 	assert.doesNotMatch(stderr, /os error/);
 });
@@ -384,6 +400,10 @@ test('explains folders and keys that it cannot use', { timeout }, async (t) => {
 		await refuses(['--dev', '--tmp', '--node-key-file', file, ...QUIET], /the network key in .* cannot be used: not a regular file/);
 	}
 	await refuses(['--dev', '--tmp', '--miners-secret-file', '/dev/zero', ...QUIET], /`--miners-secret-file \/dev\/zero`: file too large/);
+	const insert = ['key', 'insert', '--chain', 'local', '--key-type', 'gran', '--scheme', 'ed25519', '--suri', '//Alice'];
+	for (const place of ['--base-path', '--keystore-path']) {
+		await refuses([...insert, place, plainFile], /^error: the key cannot be written to the keystore, which has to be a folder|^error: .*Not a directory/m);
+	}
 	const verifier = ['--chain', 'local', '--validator', '--base-path', join(at, 'new'), ...QUIET];
 	await refuses(verifier, /needs a network key .*none at .*secret_ed25519\. Create it once.*\n.*key generate-node-key --chain/);
 });

@@ -692,8 +692,9 @@ describe('streams that are closed, full or not ready, and folders for settings t
 	},
 	{
 		name: '/dev/null is no closed stream',
-		script: 'isthmus fetch //Bob small -o - > /dev/null && isthmus store - --name null-1 < /dev/null',
-		stdout: /stored 0 B/,
+		script: `isthmus fetch //Bob small -o - > /dev/null && isthmus store - --name null-1 < /dev/null
+			isthmus fetch //Bob small -o - 1<> /dev/null && isthmus store - --name null-2 0<> /dev/null`,
+		stdout: /stored 0 B.*\n.*stored 0 B/,
 	},
 	{
 		name: 'streams that do not wait are waited for',

@@ -30,6 +30,7 @@ impl Context {
 			client.post_quantum_only();
 		}
 		client.set_tip(options.tip);
+		client.set_budget(options.budget());
 		if !can_take_turns() {
 			tell("warning: no lock files can be made, so programs that use the same account cannot take turns");
 		}

@@ -11,7 +11,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
-	DatasetId, Epoch, Event, Identity, LeafUse, Policy, State, LEAVES_PER_EPOCH,
+	DatasetId, Epoch, Event, Identity, LeafUse, Policy, State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -25,6 +25,13 @@ Examples:
 pub(crate) struct Opts {
 	#[command(subcommand)]
 	command: Command,
+}
+
+impl Opts {
+	/// Returns whether the command sends a transaction.
+	pub(crate) fn spends(&self) -> bool {
+		!matches!(self.command, Command::List)
+	}
 }
 
 #[derive(clap::Subcommand)]
@@ -273,7 +280,9 @@ pub(crate) struct Listed {
 	epoch: Epoch,
 	grants: u64,
 	leaves: u64,
+	locations: Vec<String>,
 	name: String,
+	objects: u32,
 	#[serde(serialize_with = "policy_json")]
 	policy: Option<Policy>,
 	requests: u64,
@@ -317,6 +326,13 @@ impl fmt::Display for Listed {
 		if self.closed {
 			write!(f, "\n  takes no more requests")?;
 		}
+		if self.objects > 0 || !self.locations.is_empty() {
+			let at = match self.locations.is_empty() {
+				true => "no location is published".to_owned(),
+				false => format!("at {}", self.locations.join(", ")),
+			};
+			write!(f, "\n  {}, {at}", count(self.objects, "object"))?;
+		}
 		match &self.policy {
 			Some(policy) => {
 				let condition = only_if(self.condition.as_ref());
@@ -357,6 +373,8 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 			dataset,
 			policy,
 			condition,
+			objects,
+			locations,
 		} = entry;
 		Listed {
 			dataset: id,
@@ -365,7 +383,12 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 			epoch: dataset.epoch,
 			grants: dataset.grants,
 			leaves: dataset.leaves,
+			locations: locations
+				.into_iter()
+				.map(|url| Text(url).to_string())
+				.collect(),
 			name: dataset.name.to_string(),
+			objects,
 			policy,
 			requests: dataset.requests,
 		}

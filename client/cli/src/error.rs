@@ -7,8 +7,9 @@ use crate::{
 };
 pub(crate) use isthmus_sdk::io_words as os;
 use isthmus_sdk::{
-	folder::FolderError, key_name, trust::FinalityError, Error as SdkError, FetchError,
-	PalletError, QueryRefusal, RecordKey, Rejection, Unproven, UploadError, UploadFolderError,
+	folder::FolderError, key_name, trust::FinalityError, Cost, CostError, Error as SdkError,
+	FetchError, PalletError, QueryRefusal, RecordKey, Rejection, Unproven, UploadError,
+	UploadFolderError,
 };
 use serde::Serialize;
 use std::{
@@ -28,6 +29,8 @@ pub(crate) struct Error {
 	/// What the message is about, one a line.
 	listed: Vec<String>,
 	hints: Vec<Hint>,
+	/// What it would cost, if this is only the end of a dry run.
+	cost: Option<Box<Cost>>,
 }
 
 /// What the user can do about an error, or a part of it.
@@ -106,6 +109,7 @@ impl Error {
 			message: message.to_string(),
 			listed: Vec::new(),
 			hints: Vec::new(),
+			cost: None,
 		}
 	}
 
@@ -182,6 +186,11 @@ impl Error {
 			self.message = format!("{path}: {}", self.message);
 		}
 		self
+	}
+
+	/// Returns what the command would cost, if this is the end of a dry run, in which all else went well.
+	pub(crate) fn cost(&self) -> Option<Cost> {
+		self.cost.as_deref().copied()
 	}
 
 	/// Returns the kind.
@@ -275,8 +284,13 @@ impl From<SdkError> for Error {
 			}
 			error => error.to_string(),
 		};
+		let cost = match &error {
+			SdkError::Cost(CostError::NotSent(cost)) => Some(Box::new(*cost)),
+			_ => None,
+		};
 		Self {
 			hints: hint.into_iter().collect(),
+			cost,
 			..Self::new(kind, message)
 		}
 	}
@@ -400,7 +414,6 @@ fn upload_hint(error: &UploadError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("split it, and store the parts as a folder"),
 		),
-		UploadError::NotEnoughFunds { .. } => (Kind::Refused, Some(FUNDS)),
 		UploadError::LeafTaken(_) => (Kind::Refused, Some(NEXT_LEAF)),
 		UploadError::NotCurrentEpoch { .. } => (
 			Kind::Refused,
@@ -471,9 +484,12 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 		),
 		StateGone(_) => (Kind::Refused, Some(OLD_STATES)),
 		HistoryGone { .. } => (Kind::Refused, Some(WHOLE_HISTORY)),
+		NotIndexed { .. } => (Kind::Refused, Some("try again later, or ask another node: --url")),
 		NotProven { .. } => (Kind::Failed, Some(FALSE_NODE)),
 		Receipt(_) => (Kind::NotAuthentic, Some(FALSE_NODE)),
 		Upload(error) => upload_hint(error),
+		Cost(CostError::NotEnoughFunds { .. }) => (Kind::Refused, Some(FUNDS)),
+		Cost(_) => (Kind::Refused, Some("raise --max-cost, or see what it costs with --dry-run")),
 		Query(_) | Rpc { .. } | NoSuchBlock(_) => (Kind::Refused, None),
 		NoFreeLeaf { .. } | NoSuchDataset { .. } => (Kind::Refused, None),
 		Io(error) if error.kind() == ErrorKind::StorageFull => (Kind::Failed, Some(RESUME)),

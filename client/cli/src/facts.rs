@@ -42,6 +42,14 @@ pub(crate) struct Opts {
 	command: Command,
 }
 
+impl Opts {
+	/// Returns whether the command sends a transaction.
+	pub(crate) fn spends(&self) -> bool {
+		use Command::{Credentials, Evaluate, List};
+		!matches!(self.command, List { .. } | Credentials { .. } | Evaluate(_))
+	}
+}
+
 #[derive(clap::Subcommand)]
 enum Command {
 	/// Create a source of facts

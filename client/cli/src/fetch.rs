@@ -6,7 +6,7 @@ use crate::{
 	context::Context,
 	error::Error,
 	options::Options,
-	output::{check_is_folder, is_closed, is_standard, Output},
+	output::{check_is_folder, is_standard, Output},
 	progress::Bar,
 	report::{self, Patient},
 	text::{account, bytes, count, file_name, record_key},
@@ -14,6 +14,7 @@ use crate::{
 use isthmus_sdk::{
 	fetch_folder, is_folder, AccountId, Error as SdkError, FetchFile, Reading, RecordKey,
 };
+use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
 	fmt,
@@ -165,7 +166,7 @@ fn target(opts: &Opts) -> Result<Target, Error> {
 		return Ok(Target::Folder(output));
 	}
 	let output = Output::at(output, name.as_deref(), opts.force)?;
-	if output == Output::Stdout && is_closed(io::stdout()) {
+	if output == Output::Stdout && Stream::Stdout.was_closed() {
 		return Err(Error::failed(
 			"stdout is closed, so the record cannot be written to it",
 		));

@@ -127,6 +127,14 @@ enum Command {
 	Rotate,
 }
 
+impl Opts {
+	/// Returns whether the command sends a transaction.
+	pub(crate) fn spends(&self) -> bool {
+		use Command::{Publish, Rotate, Withdraw};
+		matches!(self.command, Publish | Withdraw | Rotate)
+	}
+}
+
 /// An encryption key that was registered or removed.
 #[derive(Serialize)]
 struct Changed {

@@ -12,7 +12,7 @@ use crate::{
 };
 use isthmus_sdk::{
 	every, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry, GrantId, Leaf,
-	RecordEntry, Seconds,
+	Payload, RecordEntry, Seconds, H256,
 };
 use serde::Serialize;
 use std::fmt;
@@ -61,6 +61,8 @@ struct Record {
 	last_block: BlockNumber,
 	leaf: Leaf,
 	name: String,
+	/// The BLAKE3 hash of an object; none if the bytes are on the chain.
+	root: Option<H256>,
 }
 
 impl fmt::Display for Record {
@@ -79,8 +81,15 @@ impl fmt::Display for Record {
 		let size = bytes(self.bytes);
 		write!(
 			f,
-			"{name}\n  leaf {leaf} of dataset {dataset}, epoch {epoch}; {size} encrypted, in "
+			"{name}\n  leaf {leaf} of dataset {dataset}, epoch {epoch}; {size} encrypted, "
 		)?;
+		if self.root.is_some() {
+			return write!(
+				f,
+				"an object outside the chain, entered in block {first_block}"
+			);
+		}
+		f.write_str("in ")?;
 		match first_block == last_block {
 			true => write!(f, "block {first_block}")?,
 			false => write!(f, "blocks {first_block} to {last_block}")?,
@@ -205,6 +214,10 @@ async fn records(context: &Context, owner: &AccountId) -> Result<Lines<Record>, 
 			last_block,
 			leaf: record.leaf,
 			name: Key(key).to_string(),
+			root: match &record.payload {
+				Payload::Object { object, .. } => Some(object.root),
+				Payload::Value { .. } | Payload::Chunks { .. } => None,
+			},
 		}
 	});
 	Ok(Lines(listed.collect()))

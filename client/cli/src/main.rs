@@ -15,6 +15,7 @@ mod balance;
 mod completions;
 mod confirm;
 mod context;
+mod cost;
 mod dataset;
 mod embargo;
 mod error;
@@ -54,7 +55,9 @@ mod transfer;
 mod verify;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use cost::Planned;
 use error::Error;
+use isthmus_sdk::Budget;
 use options::Options;
 use report::{Output, Report};
 use std::{
@@ -131,6 +134,43 @@ enum Command {
 	Man(man::Opts),
 }
 
+impl Command {
+	/// Returns whether the command sends transactions and then ends, so that its cost can be known before.
+	fn spends(&self) -> bool {
+		match self {
+			Self::Key(opts) => opts.spends(),
+			Self::Dataset(opts) => opts.spends(),
+			Self::Facts(opts) => opts.spends(),
+			Self::Register(_)
+			| Self::Store(_)
+			| Self::Embargo(_)
+			| Self::Remove(_)
+			| Self::Request(_)
+			| Self::Authorize(_)
+			| Self::Reject(_)
+			| Self::Revoke(_)
+			| Self::Renounce(_)
+			| Self::Settle(_)
+			| Self::Transfer(_) => true,
+			_ => false,
+		}
+	}
+}
+
+/// Checks that a command for which a budget is set can keep to it.
+fn check_budget(command: &Command, options: &Options) -> Result<(), Error> {
+	if options.budget() == Budget::default() || command.spends() {
+		return Ok(());
+	}
+	let error = Error::usage(
+		"--dry-run and --max-cost are for commands that send transactions and then end",
+	);
+	Err(match command {
+		Command::Serve(_) => error.hint("to keep funds back, use --reserve"),
+		_ => error,
+	})
+}
+
 /// The output to print after a command has succeeded, if any.
 type Answer = Option<Box<dyn Report>>;
 
@@ -141,15 +181,18 @@ fn main() -> ExitCode {
 	};
 	let output = options.output();
 	let sent = options.sent.clone();
-	let checked = options::check_variables();
-	let printed = checked
-		.and_then(|()| runtime::start()?.block_on(run(command, options)))
-		.and_then(|answer| match answer {
-			Some(report) => output
-				.print(&*report)
-				.map_err(|error| report::unreported(error, &report.to_string(), sent.last())),
-			None => Ok(()),
-		});
+	let checked = options::check_variables().and_then(|()| check_budget(&command, &options));
+	let answered = checked.and_then(|()| runtime::start()?.block_on(run(command, options)));
+	let answered = answered.or_else(|error| match error.cost() {
+		Some(cost) => Ok(report(Planned::from(cost))),
+		None => Err(error),
+	});
+	let printed = answered.and_then(|answer| match answer {
+		Some(report) => output
+			.print(&*report)
+			.map_err(|error| report::unreported(error, &report.to_string(), sent.last())),
+		None => Ok(()),
+	});
 	match (printed, output) {
 		(Ok(()), _) => ExitCode::SUCCESS,
 		(Err(error), Output::Text) => error.report(),

@@ -8,7 +8,7 @@ use crate::{
 	text::amount,
 };
 use clap::builder::NonEmptyStringValueParser;
-use isthmus_sdk::{from_hex, trust, Balance, Trust};
+use isthmus_sdk::{from_hex, trust, Balance, Budget, Trust};
 use std::{path::PathBuf, time::Duration};
 
 /// The node's address, unless an option or an environment variable sets another one.
@@ -61,6 +61,14 @@ pub(crate) struct Options {
 	#[arg(long, global = true, value_name = "IST", default_value = "0", hide_default_value = true, value_parser = amount)]
 	pub(crate) tip: Balance,
 
+	/// Check and show what the command would cost, and send nothing
+	#[arg(long, global = true)]
+	dry_run: bool,
+
+	/// Send nothing that makes the command cost more than this, in IST: fees, deposits and payments together
+	#[arg(long, global = true, value_name = "IST", value_parser = amount)]
+	max_cost: Option<Balance>,
+
 	/// Print JSON, one object a line: results to stdout, errors to stderr
 	#[arg(long, global = true)]
 	json: bool,
@@ -92,6 +100,14 @@ impl Options {
 			false => named.split_whitespace().map(address).collect(),
 		};
 		urls.map_err(|reason| Error::usage(format!("invalid $ISTHMUS_URL: {reason}")))
+	}
+
+	/// Returns what the command may spend.
+	pub(crate) fn budget(&self) -> Budget {
+		Budget {
+			most: self.max_cost,
+			dry_run: self.dry_run,
+		}
 	}
 
 	/// Returns how long the node may be silent.

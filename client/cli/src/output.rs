@@ -3,8 +3,6 @@
 
 use crate::error::Error;
 use isthmus_sdk::{envelope::on_disk::folder, FetchError};
-#[cfg(unix)]
-use std::os::fd::AsFd;
 use std::{
 	fs::{self, FileType},
 	io::ErrorKind,
@@ -73,25 +71,6 @@ impl Output {
 /// Returns whether a path stands for stdin or stdout.
 pub(crate) fn is_standard(path: &Path, dash: &str, device: &str) -> bool {
 	path.as_os_str() == dash || path == Path::new(device)
-}
-
-/// Returns whether stdin or stdout was closed when the program started. Rust then opens `/dev/null` in its place, for
-/// reading and writing; a shell opens it for one of the two.
-#[cfg(unix)]
-pub(crate) fn is_closed(stream: impl AsFd) -> bool {
-	use rustix::fs::{fcntl_getfl, fstat, stat, OFlags};
-	let is_both = fcntl_getfl(&stream).is_ok_and(|flags| flags & OFlags::RWMODE == OFlags::RDWR);
-	let (stream, null) = (fstat(&stream), stat("/dev/null"));
-	let is_null = match (stream, null) {
-		(Ok(stream), Ok(null)) => (stream.st_dev, stream.st_ino) == (null.st_dev, null.st_ino),
-		_ => false,
-	};
-	is_both && is_null
-}
-
-#[cfg(not(unix))]
-pub(crate) fn is_closed<T>(_: T) -> bool {
-	false
 }
 
 /// Returns whether a path names an open file of this program or its parent, as `<(...)` and `>(...)` of a shell do.

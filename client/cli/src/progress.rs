@@ -9,7 +9,8 @@ pub(crate) struct Bar {
 	bar: ProgressBar,
 	/// Whether it stays hidden.
 	hidden: bool,
-	stage: Option<Stage>,
+	/// What is done, and how much of it there is.
+	task: Option<(Stage, u64)>,
 	/// The path of the current file of a folder; empty if the operation is not about a folder.
 	file: String,
 }
@@ -19,7 +20,7 @@ impl Bar {
 		Self {
 			bar: ProgressBar::hidden(),
 			hidden: false,
-			stage: None,
+			task: None,
 			file: String::new(),
 		}
 	}
@@ -40,8 +41,8 @@ impl Drop for Bar {
 
 impl Progress for Bar {
 	fn at(&mut self, stage: Stage, done: u64, total: u64) {
-		if self.stage != Some(stage) {
-			self.stage = Some(stage);
+		if self.task != Some((stage, total)) {
+			self.task = Some((stage, total));
 			self.bar.finish_and_clear();
 			self.bar = match self.hidden {
 				true => ProgressBar::hidden(),
@@ -60,13 +61,12 @@ impl Progress for Bar {
 			let message = format!("{doing} {}", self.file);
 			self.bar.set_message(message.trim_end().to_owned());
 		}
-		self.bar.set_length(total);
 		self.bar.set_position(done);
 	}
 
 	fn file(&mut self, path: &str) {
 		// Start a new bar for the file, with its own length and speed.
-		self.stage = None;
+		self.task = None;
 		self.file = Shown(path).to_string();
 		self.bar.set_message(self.file.clone());
 	}

@@ -97,7 +97,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 		Some(files) => format!("Remove {key} with {}?", count(files as u64, "file")),
 		None => format!("Remove {key}?"),
 	};
-	confirm(&question, opts.yes)?;
+	confirm(&question, opts.yes || client.is_dry_run())?;
 	let removed = run_removal(context, &identity, removal).await;
 	let (last, files) = removed.map_err(|error| match error.refusal() {
 		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(

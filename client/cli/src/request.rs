@@ -178,6 +178,11 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 			&pair.public_key(),
 		)
 		.await?;
+	if let Some(condition) = &opts.withdraw_when {
+		// The request has no number yet.
+		let call = client.withdraw_when(0, Some(condition.clone())).await?;
+		client.plan(&call).await?;
+	}
 	let included = context.send(identity, &call).await?;
 	let request = included.events.iter().find_map(|event| match event {
 		Event::AccessRequested { request, .. } => Some(*request),

@@ -6,7 +6,7 @@ use crate::{
 	dataset,
 	error::{os, Error, Kind},
 	options::Options,
-	output::{is_closed, is_open_file, is_standard, kind},
+	output::{is_open_file, is_standard, kind},
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
@@ -18,6 +18,7 @@ use isthmus_sdk::{
 	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
 	LocalFolder, Place, RecordKey, Stamp, Upload, UploadError, UploadFolder,
 };
+use isthmus_streams::Stream;
 use serde::Serialize;
 use std::{
 	fmt,
@@ -194,7 +195,9 @@ async fn put_under_embargo(
 			.hint("to put it under an embargo now: isthmus embargo NAME --when CONDITION"));
 	}
 	let call = client.embargo(key, Some(condition.clone())).await?;
-	context.send(identity, &call).await?;
+	if !client.plan(&call).await? {
+		context.send(identity, &call).await?;
+	}
 	Ok(())
 }
 
@@ -211,7 +214,7 @@ async fn unfinished(
 		false => error.about(&opts.path),
 	};
 	let error = error.naming(key);
-	if error.kind() == Kind::Unreachable || error.says_remove() {
+	if error.kind() == Kind::Unreachable || error.says_remove() || error.cost().is_some() {
 		return error;
 	}
 	let stored = async {
@@ -243,7 +246,7 @@ async fn unfinished_folder(
 	error: Error,
 ) -> Error {
 	let error = error.naming(key);
-	if error.kind() == Kind::Unreachable || error.says_remove() {
+	if error.kind() == Kind::Unreachable || error.says_remove() || error.cost().is_some() {
 		return error;
 	}
 	match stored_of(&context.client, identity, key, folder).await {
@@ -359,7 +362,7 @@ impl Source {
 	/// Opens a file or a folder. A stream is opened when it is read.
 	fn open(path: &Path) -> Result<Self, Error> {
 		if is_stdin(path) {
-			return match is_closed(io::stdin()) {
+			return match Stream::Stdin.was_closed() {
 				true => Err(Error::failed(
 					"stdin is closed, so nothing can be read from it",
 				)),
@@ -402,13 +405,25 @@ impl Source {
 	fn read(self) -> Result<Ready, Error> {
 		match self {
 			Self::Ready(ready) => Ok(ready),
-			Self::Stdin => read_to_end(Patient(io::stdin().lock()), Path::new("stdin")),
+			Self::Stdin => read_stream(Patient(io::stdin().lock()), Path::new("stdin")),
 			Self::Stream(path) => {
 				let stream = File::open(&path).map_err(|error| Error::file(&path, &error))?;
-				read_to_end(stream, &path)
+				read_stream(stream, &path)
 			}
 		}
 	}
+}
+
+/// Reads a stream to its end. Warns if it is empty: the program that should have written to it may have failed.
+fn read_stream(from: impl Read, path: &Path) -> Result<Ready, Error> {
+	let ready = read_to_end(from, path)?;
+	if matches!(ready, Ready::One(_, 0, _)) {
+		let path = path.display();
+		tell(format_args!(
+			"warning: nothing came from {path}, so the record is empty: did the program that writes to it fail?"
+		));
+	}
+	Ok(ready)
 }
 
 /// Reads a value whose length is not known. What does not fit into one transaction is kept in an unnamed

@@ -13,8 +13,8 @@ use crate::{
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
-	AccountId, Balance, BlockNumber, Condition, DatasetId, Error as SdkError, Event, GrantId,
-	RecordKey, RequestId, Truth,
+	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Error as SdkError, Event,
+	GrantId, Leaf, RecordKey, RequestId, Text, Truth,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -250,11 +250,13 @@ pub(crate) fn text(event: &Event) -> String {
 			format!("dataset {dataset}: policy: {}{condition}", PolicyText(policy))
 		}
 		PolicyCleared { dataset, .. } => format!("dataset {dataset}: policy removed"),
-		Stored { owner, key, dataset, epoch, leaf, length, .. } => format!(
-			"{owner} stores {}, {}, at leaf {leaf} of dataset {dataset}, epoch {epoch}",
-			Key(*key),
-			bytes((*length).into())
-		),
+		Stored { owner, key, dataset, epoch, leaf, length, .. } => {
+			stored(owner, *key, &bytes((*length).into()), (*dataset, *epoch, *leaf))
+		}
+		ObjectStored { owner, key, dataset, epoch, leaf, length, .. } => {
+			stored(owner, *key, &format!("an object of {}", bytes(*length)), (*dataset, *epoch, *leaf))
+		}
+		LocationsSet { dataset, locations, .. } => located(*dataset, locations),
 		RecordOpened { owner, key, dataset, epoch, leaf, length, chunks, .. } => format!(
 			"{owner} starts to store {}, {} in {chunks} chunks, at leaf {leaf} of dataset {dataset}, epoch {epoch}",
 			Key(*key),
@@ -275,9 +277,7 @@ pub(crate) fn text(event: &Event) -> String {
 			Amount(*offer)
 		),
 		RequestCancelled { request, consumer, .. } => format!("{consumer} cancels request {request}"),
-		RequestRejected { request, owner, reason, .. } => {
-			format!("{owner} rejects request {request}: {reason}")
-		}
+		RequestRejected { request, owner, reason, .. } => format!("{owner} rejects request {request}: {reason}"),
 		RequestLapsed { request, .. } => format!("request {request} expires without an answer"),
 		Authorized { grant, owner, grantee, scope, expiry, until, request, paid, condition, .. } => {
 			let answers = request.map_or_else(String::new, |id| format!(" upon request {id}"));
@@ -293,9 +293,7 @@ pub(crate) fn text(event: &Event) -> String {
 			revoked(*grant, owner, grantee, *refunded)
 		}
 		Renounced { grant, grantee, .. } => format!("{grantee} gives up grant {grant}"),
-		GrantForgotten { grant, grantee, .. } => {
-			format!("grant {grant} of {grantee} is removed from the state")
-		}
+		GrantForgotten { grant, grantee, .. } => format!("grant {grant} of {grantee} is removed from the state"),
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),
 		GrantSuspended { grant, grantee, truth, .. } => suspended(*grant, grantee, *truth),
 		GrantResumed { grant, grantee, .. } => format!("grant {grant} of {grantee} is resumed"),
@@ -346,6 +344,31 @@ fn lifted(key: RecordKey, met: bool) -> String {
 	match met {
 		true => format!("the embargo on {} ends: its condition is met", Key(key)),
 		false => format!("the embargo on {} is lifted", Key(key)),
+	}
+}
+
+/// Returns that a record was stored, and where.
+fn stored(
+	owner: &AccountId,
+	key: RecordKey,
+	what: &str,
+	(dataset, epoch, leaf): (DatasetId, Epoch, Leaf),
+) -> String {
+	format!(
+		"{owner} stores {}, {what}, at leaf {leaf} of dataset {dataset}, epoch {epoch}",
+		Key(key)
+	)
+}
+
+/// Returns where a dataset's objects are.
+fn located(dataset: DatasetId, locations: &[Text]) -> String {
+	let locations: Vec<_> = locations.iter().map(ToString::to_string).collect();
+	match locations.is_empty() {
+		true => format!("dataset {dataset}: the locations of its objects are withdrawn"),
+		false => format!(
+			"dataset {dataset}: its objects are at {}",
+			locations.join(", ")
+		),
 	}
 }
 

@@ -6,6 +6,7 @@ use isthmus_envelope::{EncryptionSecret, MasterSecret, Seed};
 use std::{str::FromStr, sync::Arc};
 use subxt::config::{substrate::BlakeTwo256, Hasher};
 use subxt_signer::{sr25519::Keypair, SecretUri};
+use zeroize::Zeroizing;
 
 /// An account that can sign. It is cheap to clone.
 #[derive(Clone)]
@@ -46,7 +47,8 @@ impl Account {
 	///
 	/// Returns [`Error::InvalidSecret`] if the text is not such a secret.
 	pub fn from_uri(uri: &str) -> Result<Self, Error> {
-		let uri = SecretUri::from_str(uri).map_err(|_| Error::InvalidSecret)?;
+		let uri = in_our_form(uri);
+		let uri = SecretUri::from_str(&uri).map_err(|_| Error::InvalidSecret)?;
 		let pair = Keypair::from_uri(&uri).map_err(|_| Error::InvalidSecret)?;
 		Ok(Self::new(pair))
 	}
@@ -72,6 +74,26 @@ impl Account {
 	pub(crate) fn pair(&self) -> &Keypair {
 		&self.pair
 	}
+}
+
+/// The least number of words in a phrase.
+const LEAST_WORDS: usize = 12;
+
+/// Returns a secret in the form in which wallets of this kind of chain write it: other programs write a seed without `0x` or a
+/// phrase with capitals, and some editors write a byte order mark first.
+fn in_our_form(secret: &str) -> Zeroizing<String> {
+	let secret = secret.strip_prefix('\u{feff}').unwrap_or(secret);
+	let seed = secret.trim();
+	let is_seed = seed.len() == 64 && seed.bytes().all(|digit| digit.is_ascii_hexdigit());
+	let is_phrase = secret.split_whitespace().count() >= LEAST_WORDS
+		&& secret
+			.chars()
+			.all(|letter| letter.is_ascii_alphabetic() || letter.is_whitespace());
+	Zeroizing::new(match (is_seed, is_phrase) {
+		(true, _) => format!("0x{seed}"),
+		(_, true) => secret.to_ascii_lowercase(),
+		_ => secret.to_owned(),
+	})
 }
 
 /// An account with its other secrets: the master secret, from which the keys of all its records are derived,
@@ -135,5 +157,42 @@ impl Identity {
 	/// Returns the account's address.
 	pub fn id(&self) -> &AccountId {
 		self.account.id()
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_secret_may_be_in_the_form_of_another_program() {
+		let id = |secret: &str| Account::from_uri(secret).map(|account| *account.id());
+		let seed = "e5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a";
+		let expected = id(&format!("0x{seed}")).unwrap();
+		let upper = seed.to_uppercase();
+		for same in [
+			seed,
+			&upper,
+			&format!(" {seed}\n"),
+			&format!("\u{feff}0x{seed}"),
+		] {
+			assert_eq!(id(same).unwrap(), expected, "{same:?}");
+		}
+		let phrase = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
+		let expected = id(phrase).unwrap();
+		for same in [
+			phrase.to_uppercase(),
+			phrase.replace("bottom", "Bottom"),
+			format!("\u{feff}{phrase}"),
+		] {
+			assert_eq!(id(&same).unwrap(), expected, "{same:?}");
+		}
+		// A derivation's capitals and a password's are its own.
+		assert_ne!(id("//Alice").unwrap(), id("//alice").unwrap());
+		let secret = |password| id(&format!("{phrase}///{password}")).unwrap();
+		assert_ne!(secret("A"), secret("a"));
+		for wrong in [&seed[1..], "0x", &format!("{seed}00"), "Bottom drive"] {
+			assert!(matches!(id(wrong), Err(Error::InvalidSecret)), "{wrong:?}");
+		}
 	}
 }

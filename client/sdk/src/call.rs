@@ -5,9 +5,10 @@ use crate::{
 	claim::Claim,
 	client::Client,
 	error::Error,
-	types::{BlockNumber, PALLET},
+	types::{Balance, BlockNumber, PALLET},
 };
 use codec::Encode;
+use isthmus_sharing::terms::Footprint;
 use std::sync::Arc;
 use subxt::{
 	ext::{
@@ -31,9 +32,32 @@ pub struct Call {
 	pub(crate) claims: Vec<Claim>,
 	/// The claims that this call does not make, but whose transactions have to be in blocks before it is made.
 	pub(crate) yields_to: Vec<Claim>,
+	/// The space in the state for which the chain holds a deposit from the account: what is new, or all of what
+	/// replaces something.
+	pub(crate) takes: Footprint,
+	/// What other accounts get from the account, or what is held for them.
+	pub(crate) pays: Balance,
 }
 
+/// No space in the state.
+pub(crate) const NO_SPACE: Footprint = Footprint {
+	entries: 0,
+	bytes: 0,
+};
+
 impl Call {
+	/// Adds space that the call takes in the state.
+	pub(crate) fn taking(mut self, space: Footprint) -> Self {
+		self.takes = sum(self.takes, space);
+		self
+	}
+
+	/// Adds a payment.
+	pub(crate) fn paying(mut self, amount: Balance) -> Self {
+		self.pays = self.pays.saturating_add(amount);
+		self
+	}
+
 	/// Adds a claim.
 	pub(crate) fn claiming(mut self, claim: Claim) -> Self {
 		self.claims.push(claim);
@@ -56,6 +80,14 @@ impl Call {
 	pub fn no_later_than(self, last: BlockNumber) -> Self {
 		let last = Some(self.last.map_or(last, |other| other.min(last)));
 		Self { last, ..self }
+	}
+}
+
+/// Returns the space of two things together.
+fn sum(one: Footprint, other: Footprint) -> Footprint {
+	Footprint {
+		entries: one.entries.saturating_add(other.entries),
+		bytes: one.bytes.saturating_add(other.bytes),
 	}
 }
 
@@ -130,6 +162,8 @@ impl Client {
 			last: None,
 			claims: Vec::new(),
 			yields_to: Vec::new(),
+			takes: NO_SPACE,
+			pays: 0,
 		})
 	}
 
@@ -160,6 +194,12 @@ impl Client {
 				.iter()
 				.flat_map(|call| call.yields_to.clone())
 				.collect(),
+			takes: calls
+				.iter()
+				.fold(NO_SPACE, |all, call| sum(all, call.takes)),
+			pays: calls
+				.iter()
+				.fold(0, |all, call| all.saturating_add(call.pays)),
 		})
 	}
 }

@@ -3,20 +3,54 @@
 //! chain's metadata too, explains what each call does and when it fails.
 
 use crate::{
-	call::{Bytes, Call},
+	call::{Bytes, Call, NO_SPACE},
 	claim::Claim,
 	client::Client,
 	error::Error,
 	types::*,
 };
+use codec::Encode;
+use isthmus_conditions::Node;
 use isthmus_envelope::PublicKey;
+use isthmus_sharing::terms::{Footprint, TRIGGER_ENTRIES};
+use std::collections::BTreeSet;
 use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
+
+/// How many objects' entries to store with one transaction. A block has room for more than two thousand.
+pub const OBJECTS_AT_ONCE: usize = 1_000;
 
 /// The destination of a transfer.
 #[derive(EncodeAsType)]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
 enum Address {
 	Id(AccountId),
+}
+
+/// Returns how many places something under a condition takes among those that wait for facts and credentials. The chain
+/// counts a place up to 512 times if many wait for the same.
+fn places(condition: &Condition) -> u32 {
+	let mut waits_for = BTreeSet::new();
+	for test in condition.tests() {
+		match test {
+			Node::Fact(fact) => {
+				let (source, topic) = (fact.source.as_str(), fact.topic.as_str());
+				waits_for.extend([(source.to_owned(), ""), (source.to_owned(), topic)]);
+			}
+			Node::Credential { issuer, kind } => {
+				waits_for.insert((format!("{issuer:?}"), kind.as_str()));
+			}
+			_ => {}
+		}
+	}
+	waits_for.len() as u32
+}
+
+/// Returns the space of what is done when a condition is met.
+fn trigger(condition: Option<&Condition>) -> Footprint {
+	condition.map_or(NO_SPACE, |condition| {
+		let entries = places(condition).saturating_add(TRIGGER_ENTRIES);
+		Footprint::condition(entries, condition.encoded_size())
+	})
 }
 
 impl Client {
@@ -26,7 +60,8 @@ impl Client {
 		Ok(self
 			.call(PALLET, "register", arguments)
 			.await?
-			.claiming(Claim::Producer))
+			.claiming(Claim::Producer)
+			.taking(Footprint::producer(name.len())))
 	}
 
 	/// Makes a call that ends the account's registration.
@@ -39,11 +74,13 @@ impl Client {
 
 	/// Makes a call that publishes the key that grants to the account are sealed to, or replaces it.
 	pub async fn set_encryption_key(&self, key: &PublicKey) -> Result<Call, Error> {
-		let arguments = (Bytes(&key.to_bytes()),);
+		let key = key.to_bytes();
+		let arguments = (Bytes(&key),);
 		Ok(self
 			.call(PALLET, "set_encryption_key", arguments)
 			.await?
-			.claiming(Claim::EncryptionKey))
+			.claiming(Claim::EncryptionKey)
+			.taking(Footprint::encryption_key(key.len())))
 	}
 
 	/// Makes a call that withdraws the encryption key. Until the account publishes another one, it can be
@@ -61,7 +98,10 @@ impl Client {
 		Ok(self
 			.call(PALLET, "create_dataset", arguments)
 			.await?
-			.claiming(Claim::DatasetName(name.into())))
+			.claiming(Claim::DatasetName(name.into()))
+			// The first one also takes an entry that counts them.
+			.taking(Footprint::dataset(name.len()))
+			.taking(Footprint::ENTRY))
 	}
 
 	/// Makes a call that removes an empty dataset.
@@ -88,8 +128,13 @@ impl Client {
 		policy: Policy,
 		condition: Option<Condition>,
 	) -> Result<Call, Error> {
+		// The condition of a policy waits for nothing.
+		let size = condition.as_ref().map_or(0, Encode::encoded_size);
 		let arguments = (dataset, policy, condition);
-		self.call(PALLET, "set_policy", arguments).await
+		let call = self.call(PALLET, "set_policy", arguments).await?;
+		Ok(call
+			.taking(Footprint::ENTRY)
+			.taking(Footprint::condition(0, size)))
 	}
 
 	/// Makes a call that removes a dataset's policy.
@@ -112,6 +157,8 @@ impl Client {
 		let call = self.call(PALLET, "store", arguments).await?;
 		let leaf = Claim::leaf(place);
 		Ok(call
+			.taking(Footprint::ENTRY)
+			.taking(Footprint::ENTRY)
 			.claiming(leaf)
 			.claiming(Claim::Record(key.0))
 			.yielding_to(Claim::NewEpoch(dataset)))
@@ -137,6 +184,8 @@ impl Client {
 		let call = self.call(PALLET, "open_record", arguments).await?;
 		let leaf = Claim::leaf(place);
 		Ok(call
+			.taking(Footprint::ENTRY)
+			.taking(Footprint::ENTRY)
 			.claiming(leaf)
 			.claiming(Claim::Record(key.0))
 			.yielding_to(Claim::NewEpoch(dataset)))
@@ -154,6 +203,56 @@ impl Client {
 		let proof: Vec<H256> = proof.into_iter().map(H256).collect();
 		let arguments = (key, index, proof, Bytes(bytes));
 		self.call(PALLET, "store_chunk", arguments).await
+	}
+
+	/// Makes T_s for a record whose bytes are an object: a call that stores its entry. Store the object first.
+	///
+	/// # Errors
+	///
+	/// Fails if the chain's metadata lacks the call.
+	pub async fn store_object(&self, place: &Place, object: &Object) -> Result<Call, Error> {
+		let Place {
+			key,
+			dataset,
+			epoch,
+			leaf,
+		} = *place;
+		let arguments = (key, dataset, epoch, leaf, object.clone());
+		let call = self.call(PALLET, "store_object", arguments).await?;
+		let leaf = Claim::leaf(place);
+		Ok(call
+			.claiming(leaf)
+			.claiming(Claim::Record(key.0))
+			.yielding_to(Claim::NewEpoch(dataset)))
+	}
+
+	/// Makes a call that stores the entries of many objects, or none of them. At most [`OBJECTS_AT_ONCE`] fit.
+	///
+	/// # Errors
+	///
+	/// Fails if the chain's metadata lacks one of the calls.
+	pub async fn store_objects(&self, objects: &[(Place, Object)]) -> Result<Call, Error> {
+		let mut calls = Vec::new();
+		for (place, object) in objects {
+			calls.push(self.store_object(place, object).await?);
+		}
+		self.batch(&calls).await
+	}
+
+	/// Makes a call that publishes where a dataset's objects are. It replaces what was published before; an empty list
+	/// withdraws it. See [`Location`] for what an address may be.
+	///
+	/// # Errors
+	///
+	/// Fails if the chain's metadata lacks the call.
+	pub async fn set_locations<Url: AsRef<[u8]>>(
+		&self,
+		dataset: DatasetId,
+		locations: &[Url],
+	) -> Result<Call, Error> {
+		let locations: Vec<_> = locations.iter().map(|url| Bytes(url.as_ref())).collect();
+		let call = self.call(PALLET, "set_locations", (dataset, locations));
+		Ok(call.await?.claiming(Claim::Dataset(dataset)))
 	}
 
 	/// Makes a call that removes a record, or abandons one that is not complete.
@@ -200,7 +299,10 @@ impl Client {
 			from,
 			to,
 		} = scope;
-		Ok(call.claiming(Claim::Ask(owner.0, dataset, epoch, from, to)))
+		Ok(call
+			.claiming(Claim::Ask(owner.0, dataset, epoch, from, to))
+			.taking(Footprint::REQUEST)
+			.paying(offer))
 	}
 
 	/// Makes a call that cancels a request of this account.
@@ -217,8 +319,9 @@ impl Client {
 		request: RequestId,
 		condition: Option<Condition>,
 	) -> Result<Call, Error> {
-		self.call(PALLET, "withdraw_when", (request, condition))
-			.await
+		let space = trigger(condition.as_ref());
+		let call = self.call(PALLET, "withdraw_when", (request, condition));
+		Ok(call.await?.taking(space))
 	}
 
 	/// Makes a call that puts a record of this account under an embargo, also one that is stored later: no one else can
@@ -228,7 +331,9 @@ impl Client {
 		key: RecordKey,
 		condition: Option<Condition>,
 	) -> Result<Call, Error> {
-		self.call(PALLET, "embargo", (key, condition)).await
+		let space = trigger(condition.as_ref());
+		let call = self.call(PALLET, "embargo", (key, condition)).await?;
+		Ok(call.taking(space))
 	}
 
 	/// Makes a call that rejects a request.
@@ -251,20 +356,25 @@ impl Client {
 			request,
 			condition,
 		} = terms.clone();
-		let sealed_keys = Bytes(sealed_keys);
+		let conditional = condition
+			.as_ref()
+			.map(|condition| Footprint::condition(places(condition), condition.encoded_size()));
 		let arguments = (
 			grantee,
 			scope,
 			expiry,
 			until,
-			sealed_keys,
+			Bytes(sealed_keys),
 			request,
 			condition,
 		);
 		let call = self.call(PALLET, "add_authorize", arguments).await?;
 		Ok(match request {
+			// The reader pays for the grant that it asked for.
 			Some(request) => call.claiming(Claim::Request(request.id)),
-			None => call,
+			None => call
+				.taking(Footprint::grant(sealed_keys.len()))
+				.taking(conditional.unwrap_or(NO_SPACE)),
 		})
 	}
 
@@ -298,7 +408,34 @@ impl Client {
 	/// Makes a call that pays another account.
 	pub async fn transfer(&self, to: &AccountId, amount: Balance) -> Result<Call, Error> {
 		let arguments = (Address::Id(*to), amount);
-		self.call("Balances", "transfer_keep_alive", arguments)
-			.await
+		let call = self.call("Balances", "transfer_keep_alive", arguments);
+		Ok(call.await?.paying(amount))
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn a_grant_waits_in_one_place_for_each_thing_that_its_condition_depends_on() {
+		let issuer = AccountId::from([1; 32]);
+		let accredited = format!("credential({issuer}, hospital.accredited)");
+		for (condition, expected) in [
+			("before(2027-01-01)", 0),
+			("fact(weather/beijing, pm25) > 75", 2),
+			(
+				"fact(weather/beijing, pm25) > 75 and fact(weather/beijing, pm25, 10m) < 200",
+				2,
+			),
+			(
+				"fact(weather/beijing, pm25) > 75 or fact(weather/beijing, pm10) > 75",
+				3,
+			),
+			(&accredited, 1),
+		] {
+			let condition: Condition = condition.parse().unwrap();
+			assert_eq!(places(&condition), expected, "{condition}");
+		}
 	}
 }

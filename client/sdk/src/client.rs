@@ -3,6 +3,7 @@
 
 use crate::{
 	block::BlockId,
+	budget::{Budget, Purse},
 	connection::{self, reconnect_after, shown, Line, Shared, RECONNECTIONS},
 	error::Error,
 	note::Note,
@@ -92,6 +93,8 @@ pub(crate) struct Inner {
 	on_notice: OnceLock<TellNotice>,
 	/// What each transaction pays to the miner of its block.
 	pub(crate) tip: std::sync::Mutex<Balance>,
+	/// What may be spent, and what was.
+	pub(crate) purse: std::sync::Mutex<Purse>,
 	/// The anchor: the block that new transactions are bound to.
 	pub(crate) anchor: Mutex<Recent<State>>,
 	/// The events of the most recently read block, kept because many transactions share a block.
@@ -183,6 +186,7 @@ impl Client {
 			told_age: AtomicBool::default(),
 			on_notice: OnceLock::new(),
 			tip: std::sync::Mutex::default(),
+			purse: std::sync::Mutex::default(),
 			anchor: Mutex::default(),
 			events: Mutex::default(),
 		}));
@@ -420,6 +424,14 @@ impl Client {
 			Ok(()) => self.tell(&Notice::FirstUse { url, genesis }),
 			Err(error) => self.tell(&Notice::NotRemembered(error.to_string())),
 		}
+	}
+
+	/// Sets what this client may spend from now on. What was spent before does not count.
+	///
+	/// Costs are those at present, as the node says: fees may rise while blocks are full. Each costs one more question
+	/// to the node.
+	pub fn set_budget(&self, budget: Budget) {
+		*self.0.purse.lock().unwrap_or_else(PoisonError::into_inner) = Purse::new(budget);
 	}
 
 	/// Sets the tip that each transaction of this client pays to its block's miner from now on, in the smallest

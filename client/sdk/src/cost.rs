@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Computes what it costs at least to store something, before anything of it is sent.
+//! Computes what something costs at present, and checks that it may cost that, before it is sent.
 
 use crate::{
+	account::Account,
+	budget::Purse,
 	call::Call,
 	client::Client,
-	error::{Error, UploadError},
+	error::Error,
 	state::State,
-	types::{Balance, Place, RecordKey},
+	types::{AccountId, Balance, Cost, Place, RecordKey},
 };
+use isthmus_sharing::terms::{Footprint, Rates};
+use std::sync::{MutexGuard, PoisonError};
 
 /// How many entries of the state a record takes, each with a deposit: its own, and its leaf's.
 const ENTRIES: Balance = 2;
@@ -59,22 +63,97 @@ impl Prices {
 
 /// Returns the deposits of new records.
 pub(crate) fn deposits(state: &State, records: u64) -> Result<Balance, Error> {
-	let item: Balance = state.constant("DepositPerItem")?;
-	Ok(item.saturating_mul(ENTRIES).saturating_mul(records.into()))
+	let record = Footprint::ENTRY.deposit(&rates(state)?);
+	Ok(record
+		.saturating_mul(ENTRIES)
+		.saturating_mul(records.into()))
 }
 
-/// Returns an error if an account has less than `needed`.
-pub(crate) fn check(needed: Balance, free: Balance) -> Result<(), UploadError> {
-	match free < needed {
-		true => Err(UploadError::NotEnoughFunds { needed, free }),
-		false => Ok(()),
+/// Returns the chain's deposit rates.
+fn rates(state: &State) -> Result<Rates, Error> {
+	Ok(Rates {
+		per_item: state.constant("DepositPerItem")?,
+		per_byte: state.constant("DepositPerByte")?,
+	})
+}
+
+impl Client {
+	/// Returns what is spent, and what may be.
+	fn purse(&self) -> MutexGuard<'_, Purse> {
+		self.0.purse.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+
+	/// Returns whether there is a limit to what this client's transactions may cost, or none is sent.
+	pub(crate) fn is_limited(&self) -> bool {
+		self.purse().is_limited()
+	}
+
+	/// Returns whether this client sends no transactions.
+	pub fn is_dry_run(&self) -> bool {
+		self.purse().is_dry()
+	}
+
+	/// In a dry run, counts a call that would be sent besides what is sent next, in a transaction of its own. Returns
+	/// whether this is a dry run.
+	///
+	/// # Errors
+	///
+	/// Returns the node's error if it does not say what the call costs.
+	pub async fn plan(&self, call: &Call) -> Result<bool, Error> {
+		if !self.is_dry_run() {
+			return Ok(false);
+		}
+		let cost = self.cost(call).await?;
+		self.purse().plan(cost);
+		Ok(true)
+	}
+
+	/// Checks that an account can, and may, spend this.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::Cost`] if it cannot or may not, and if this client sends nothing.
+	pub(crate) async fn check_cost(&self, account: &AccountId, cost: Cost) -> Result<(), Error> {
+		let free = self.best().await?.funds(account).await?.free;
+		Ok(self.purse().check(cost, free)?)
+	}
+
+	/// Checks that an account can, and may, send these calls, each as a transaction. Asks nothing of the node if there is
+	/// no limit.
+	///
+	/// # Errors
+	///
+	/// Returns the errors of [`Self::check_cost`].
+	pub(crate) async fn check_calls(&self, account: &Account, calls: &[Call]) -> Result<(), Error> {
+		if !self.is_limited() {
+			return Ok(());
+		}
+		let mut cost = Cost::default();
+		for call in calls {
+			cost = cost.plus(self.cost(call).await?);
+		}
+		self.check_cost(account.id(), cost).await
+	}
+
+	/// Counts a transaction that was sent.
+	pub(crate) fn spend(&self, cost: &Cost) {
+		self.purse().spend(cost);
+	}
+
+	/// Returns what a call costs at present.
+	pub(crate) async fn cost(&self, call: &Call) -> Result<Cost, Error> {
+		let rates = rates(&self.best().await?)?;
+		Ok(Cost {
+			fees: self.fee(call).await?,
+			deposits: call.takes.deposit(&rates),
+			payments: call.pays,
+		})
 	}
 }
 
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use isthmus_primitives::UNIT;
 
 	#[test]
 	fn fees_grow_with_the_transactions_and_their_bytes() {
@@ -91,15 +170,5 @@ mod tests {
 			sample: Balance::MAX,
 		};
 		assert_eq!(most.of(u64::MAX, u64::MAX), Balance::MAX);
-	}
-
-	#[test]
-	fn what_is_missing_is_said() {
-		assert_eq!(check(5, 5), Ok(()));
-		let refused = check(3 * UNIT, UNIT).unwrap_err().to_string();
-		assert_eq!(
-			refused,
-			"NotEnoughFunds: storing this needs at least 3 IST for fees and deposits, the account has 1 IST, and 2 IST are missing"
-		);
 	}
 }

@@ -6,8 +6,8 @@ use crate::{
 	text::{ist, key_name, NameError},
 	trust::Unproven,
 	types::{
-		AccountId, Balance, BlockNumber, DatasetId, Epoch, GrantId, Place, QueryRefusal, RecordKey,
-		RequestId,
+		AccountId, Balance, BlockNumber, Cost, DatasetId, Epoch, GrantId, Place, QueryRefusal,
+		RecordKey, RequestId,
 	},
 };
 use isthmus_envelope::{keys::KeyError, tree::TreeError, GrantError, RandomError, RecordError};
@@ -61,6 +61,12 @@ pub enum Error {
 	HistoryGone {
 		/// The first block from which on the node has all events.
 		since: BlockNumber,
+	},
+	/// The node has not indexed the history of shared data up to the block that was asked for.
+	#[error("the node has indexed the history up to block {until} only")]
+	NotIndexed {
+		/// The last block that is indexed.
+		until: BlockNumber,
 	},
 	/// The node sent an event that is not proven by its block's header.
 	#[error(
@@ -196,9 +202,15 @@ pub enum Error {
 		/// What is wrong.
 		reason: &'static str,
 	},
+	/// The record is an object, and the chain has no bytes of it.
+	#[error("the bytes of the record {} are not on the chain: it is an object, in a store outside", key_name(.0))]
+	IsObject(RecordKey),
 	/// A value cannot be stored.
 	#[error(transparent)]
 	Upload(#[from] UploadError),
+	/// Something costs more than the account has, or than it may cost.
+	#[error(transparent)]
+	Cost(#[from] CostError),
 	/// A record cannot be encrypted or decrypted.
 	#[error(transparent)]
 	Record(#[from] RecordError),
@@ -266,14 +278,6 @@ pub enum UploadError {
 		/// The length of the longest value in bytes.
 		maximum: u64,
 	},
-	/// The account cannot pay for the value. Nothing was sent.
-	#[error("NotEnoughFunds: storing this needs at least {} for fees and deposits, the account has {}, and {} are missing", ist(*.needed), ist(*.free), ist(.needed.saturating_sub(*.free)))]
-	NotEnoughFunds {
-		/// What the fees, at present, and the deposits need together.
-		needed: Balance,
-		/// The amount that the account can spend.
-		free: Balance,
-	},
 	/// The interrupted upload started in an epoch that is over.
 	#[error("the upload of {} started in epoch {epoch}, but the dataset is now in epoch {now}: readers revoked since then could read it. Remove the record and store it again", key_name(key))]
 	EpochOver {
@@ -284,6 +288,47 @@ pub enum UploadError {
 		/// The dataset's current epoch.
 		now: Epoch,
 	},
+}
+
+/// Why something was not sent because of its cost. What is sent in several transactions may have been sent in part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CostError {
+	/// The account cannot pay.
+	#[error("NotEnoughFunds: this needs at least {} for fees, deposits and payments, the account has {}, and {} are missing", ist(*.needed), ist(*.free), ist(.needed.saturating_sub(*.free)))]
+	NotEnoughFunds {
+		/// What the fees, at present, the deposits and the payments need together.
+		needed: Balance,
+		/// The amount that the account can spend.
+		free: Balance,
+	},
+	/// It costs more than the client's [budget](crate::Budget) allows.
+	#[error("this would cost {}, {}", ist(*.needed), over_limit(*.needed, *.spent, *.most))]
+	TooCostly {
+		/// What it costs, at present.
+		needed: Balance,
+		/// What the client has spent so far.
+		spent: Balance,
+		/// The limit for both together.
+		most: Balance,
+	},
+	/// The client only computes costs.
+	#[error("a dry run: nothing was sent, which would cost {}", ist(.0.total()))]
+	NotSent(Cost),
+}
+
+/// Says by how much a cost is over a limit.
+fn over_limit(needed: Balance, spent: Balance, most: Balance) -> String {
+	match spent {
+		0 => format!("and the limit is {}", ist(most)),
+		spent => {
+			let over = needed.saturating_sub(most.saturating_sub(spent));
+			let (over, most, spent) = (ist(over), ist(most), ist(spent));
+			format!(
+				"which is {over} more than the limit of {most} leaves: {spent} are spent already"
+			)
+		}
+	}
 }
 
 /// Why a node's pool rejected a transaction. Nodes report this only in sentences, without a code. This is the

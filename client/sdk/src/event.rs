@@ -278,6 +278,23 @@ pub enum Event {
 		key: RecordKey,
 		met: bool,
 	},
+	/// T_s: a record was stored whose bytes are an object, outside the chain.
+	ObjectStored {
+		owner: AccountId,
+		key: RecordKey,
+		dataset: DatasetId,
+		epoch: Epoch,
+		leaf: Leaf,
+		length: u64,
+		root: H256,
+	},
+	/// An owner published where a dataset's objects are, or withdrew it.
+	LocationsSet {
+		owner: AccountId,
+		dataset: DatasetId,
+		#[serde(serialize_with = "as_texts")]
+		locations: Vec<Text>,
+	},
 }
 
 /// A grant, as the event of its authorisation tells.
@@ -354,6 +371,8 @@ impl Event {
 			| PolicyCleared { owner, .. }
 			| DatasetClosed { owner, .. }
 			| Stored { owner, .. }
+			| ObjectStored { owner, .. }
+			| LocationsSet { owner, .. }
 			| RecordOpened { owner, .. }
 			| ChunkStored { owner, .. }
 			| RecordCompleted { owner, .. }
@@ -404,6 +423,7 @@ impl Event {
 		use Event::*;
 		match self {
 			Stored { key, .. }
+			| ObjectStored { key, .. }
 			| RecordOpened { key, .. }
 			| ChunkStored { key, .. }
 			| RecordCompleted { key, .. }
@@ -426,6 +446,8 @@ impl Event {
 			| PolicyCleared { dataset, .. }
 			| DatasetClosed { dataset, .. }
 			| Stored { dataset, .. }
+			| ObjectStored { dataset, .. }
+			| LocationsSet { dataset, .. }
 			| RecordOpened { dataset, .. }
 			| ChunkStored { dataset, .. }
 			| RecordCompleted { dataset, .. }
@@ -548,6 +570,10 @@ fn as_text_if_any<T: Display, S: Serializer>(
 	text.serialize(serializer)
 }
 
+fn as_texts<T: Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+	serializer.collect_seq(values.iter().map(ToString::to_string))
+}
+
 fn as_name<T: Debug, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
 	serializer.collect_str(&format_args!("{value:?}"))
 }
@@ -568,7 +594,7 @@ mod tests {
 	}
 
 	/// Events that cover each kind of field.
-	fn events() -> [(Event, Value); 11] {
+	fn events() -> [(Event, Value); 13] {
 		let (owner, consumer) = (account(1), account(2));
 		let (key, hash) = (
 			format!("0x{}", "07".repeat(32)),
@@ -712,6 +738,32 @@ mod tests {
 				},
 				json!({
 					"event": "Embargoed", "owner": owner, "key": key, "condition": "after(2027-01-01)",
+				}),
+			),
+			(
+				Event::ObjectStored {
+					owner,
+					key: KEY,
+					dataset: 3,
+					epoch: 4,
+					leaf: 5,
+					length: 1 << 40,
+					root: H256([9; 32]),
+				},
+				json!({
+					"event": "ObjectStored", "owner": owner, "key": key, "dataset": 3, "epoch": 4, "leaf": 5,
+					"length": 1u64 << 40, "root": hash,
+				}),
+			),
+			(
+				Event::LocationsSet {
+					owner,
+					dataset: 3,
+					locations: vec![Text(b"s3://grades".to_vec()), Text(b"file:///a".to_vec())],
+				},
+				json!({
+					"event": "LocationsSet", "owner": owner, "dataset": 3,
+					"locations": ["s3://grades", "file:///a"],
 				}),
 			),
 			(

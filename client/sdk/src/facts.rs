@@ -27,9 +27,10 @@ use crate::{
 	text::{bytes_from_hex, to_hex},
 	types::*,
 };
-use codec::DecodeAll;
+use codec::{DecodeAll, MaxEncodedLen};
 use isthmus_conditions::{Condition, FactTest, Name, Node, Truth, Value, World};
 use isthmus_light::storage;
+use isthmus_sharing::terms::Footprint;
 use std::collections::{BTreeMap, BTreeSet};
 use subxt::{ext::scale_encode::EncodeAsType, rpcs::rpc_params};
 
@@ -97,6 +98,14 @@ impl<'a> From<&'a Value> for ValueArgument<'a> {
 	}
 }
 
+/// Returns the space of an entry with this many bytes that its maker chose.
+fn entry(bytes: usize) -> Footprint {
+	Footprint {
+		entries: 1,
+		bytes: bytes as u64,
+	}
+}
+
 impl Client {
 	/// Makes a call that creates a source of facts. Its name is never given to a second owner.
 	pub async fn create_source(&self, name: &Name, terms: &SourceTerms) -> Result<Call, Error> {
@@ -121,7 +130,9 @@ impl Client {
 			fresh,
 		} = terms;
 		let arguments = (name.as_str(), reporters, *quorum, *fresh);
-		self.call(FACTS, call, arguments).await
+		let call = self.call(FACTS, call, arguments).await?;
+		let accounts = reporters.len().saturating_mul(size_of::<AccountId>());
+		Ok(call.taking(entry(name.as_str().len().saturating_add(accounts))))
 	}
 
 	/// Makes a call that closes a source of this account: it has no facts any more.
@@ -144,7 +155,10 @@ impl Client {
 		} = observation;
 		let value = ValueArgument::from(value);
 		let arguments = (source.as_str(), topic.as_str(), value, *observed, *response);
-		self.call(FACTS, "report", arguments).await
+		let call = self.call(FACTS, "report", arguments).await?;
+		// The first report pays for the longest, because a later one may be longer.
+		let longest = isthmus_conditions::facts::Report::<[u8; 32], Balance>::max_encoded_len();
+		Ok(call.taking(entry(longest)))
 	}
 
 	/// Makes a call that withdraws this account's report about a topic, and releases its deposit.
@@ -162,7 +176,8 @@ impl Client {
 		until: Seconds,
 	) -> Result<Call, Error> {
 		let arguments = (*subject, kind.as_str(), until);
-		self.call(FACTS, "issue_credential", arguments).await
+		let call = self.call(FACTS, "issue_credential", arguments).await?;
+		Ok(call.taking(entry(kind.as_str().len())))
 	}
 
 	/// Makes a call that revokes a credential that this account issued, and releases its deposit.

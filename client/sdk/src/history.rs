@@ -91,7 +91,8 @@ fn from_hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Er
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotProven`] if the node sends an event that its block's header does not prove.
+/// Returns [`Error::NotProven`] if the node sends an event that its block's header does not prove, [`Error::NoSuchBlock`] if
+/// the blocks do not exist, and [`Error::NotIndexed`] if the node stops before the last of them.
 pub async fn history(
 	client: &Client,
 	subject: Option<&Subject>,
@@ -101,6 +102,9 @@ pub async fn history(
 ) -> Result<History, Error> {
 	let best = client.best().await?;
 	let metadata = best.inner().metadata();
+	if from > best.block().number {
+		return Err(Error::NoSuchBlock(from));
+	}
 	let (first, mut from) = (from, from);
 	let (mut after, mut all) = (None, Vec::<ProvenEvent>::new());
 	// How far the node had indexed the history at the answer before.
@@ -146,10 +150,7 @@ pub async fn history(
 		}
 		// A node that is still indexing comes further with each answer.
 		if reached.is_some_and(|reached| page.until <= reached) {
-			return Err(Error::Incompatible(format!(
-				"the node has indexed the history up to block {} only: try again later",
-				page.until
-			)));
+			return Err(Error::NotIndexed { until: page.until });
 		}
 		reached = Some(page.until);
 		from = from.max(page.until.saturating_add(1));

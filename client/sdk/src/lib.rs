@@ -91,6 +91,7 @@
 pub mod account;
 mod anchor;
 mod block;
+mod budget;
 pub mod call;
 pub mod calls;
 mod claim;
@@ -136,9 +137,10 @@ mod window;
 
 pub use account::{Account, Identity};
 pub use block::BlockId;
+pub use budget::Budget;
 pub use call::Call;
 pub use client::{Client, Depth, Header, Status};
-pub use error::{Error, Rejection, UploadError};
+pub use error::{CostError, Error, Rejection, UploadError};
 pub use event::{Event, Granted};
 pub use fetch_file::{is_folder, FetchError, FetchFile};
 pub use fetch_folder::{fetch_folder, FetchedFolder};

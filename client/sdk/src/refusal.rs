@@ -142,6 +142,10 @@ pallet_errors! {
 	RequestRefused,
 	ConditionMet,
 	NoCondition,
+	ObjectLength,
+	LocationInvalid,
+	TooManyLocations,
+	LocationTwice,
 	[FACTS]
 	NameTaken,
 	UnknownSource,
@@ -251,6 +255,9 @@ fn in_words(error: &PalletError) -> Option<String> {
 		}
 		RecordPaidFor => {
 			"A reader paid for access to the record, and its term is not over. Revoke its grant first, which pays back the rest."
+		}
+		LocationInvalid => {
+			"A location must be s3://, gs://, az://, https:// or file:// with a bucket, host or folder, of at most 256 bytes, without user, query or fragment, without empty parts, . or .., and without a slash at its end."
 		}
 		Other { pallet, name } if pallet == "Balances" && name == "InsufficientBalance" => NO_FUNDS,
 		_ => return None,

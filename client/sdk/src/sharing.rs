@@ -24,6 +24,7 @@ use isthmus_envelope::{
 use std::collections::HashSet;
 use subxt::utils::H256;
 
+use isthmus_sharing::terms::refund;
 pub use isthmus_sharing::terms::{LEAST_TIME, TERM_SLACK};
 
 /// An upper bound on a grant's fee plus the balance that an account has to keep.
@@ -383,6 +384,12 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 	}
 	let call = client.revoke(id).await?;
 	let call = call.claiming(Claim::NewEpoch(dataset));
+	let call = call.paying(refund_of(&revocation.grant, best.block().number));
+	if client.is_limited() && epoch == current {
+		let mut calls = vec![call.clone()];
+		calls.extend(renewals(client, &best, owner, dataset, id).await?);
+		client.check_calls(&owner.account, &calls).await?;
+	}
 	let mut pending = client.submit(&owner.account, &call).await?;
 	let included = pending.included().await?;
 	revocation.last = Some(pending);
@@ -396,6 +403,49 @@ pub async fn revoke(client: &Client, owner: &Identity, id: GrantId) -> Result<Re
 	revocation.included = Some(included);
 	revocation.follow(client, owner, id, state, moved).await;
 	Ok(revocation)
+}
+
+/// Returns what the owner pays back if it revokes a grant after this block.
+fn refund_of(grant: &Grant, now: BlockNumber) -> Balance {
+	let left = grant.paid_until.saturating_sub(now.saturating_add(1));
+	let term = grant.paid_until.saturating_sub(grant.paid_from);
+	refund(grant.paid, left.into(), term.into())
+}
+
+/// Makes transactions that cost what the renewal of the other readers' grants will cost if a grant is revoked. They renew
+/// nothing, because they hold no keys.
+async fn renewals(
+	client: &Client,
+	best: &State,
+	owner: &Identity,
+	dataset: DatasetId,
+	revoked: GrantId,
+) -> Result<Vec<Call>, Error> {
+	let mut grants = every(|after| best.grants_on(owner.id(), dataset, None, after)).await?;
+	let current = current_epoch(best, owner, dataset).await?;
+	for entry in &mut grants {
+		if entry.id == revoked {
+			entry.grant.state = GrantState::Revoked;
+		}
+	}
+	// Keys for the same leaves are as long in each epoch.
+	let length = |terms: &Terms| {
+		let same = grants.iter().map(|entry| &entry.grant).find(|grant| {
+			let Scope { from, to, .. } = grant.scope;
+			(grant.grantee, from, to) == (terms.grantee, terms.scope.from, terms.scope.to)
+				&& !grant.state.has_ended()
+		});
+		same.map_or(0, |grant| grant.sealed_keys.len())
+	};
+	let mut transactions = Vec::new();
+	for part in to_renew(&grants, dataset, current.saturating_add(1)).chunks(GRANTS_IN_ONE) {
+		let mut calls = Vec::new();
+		for terms in part {
+			calls.push(client.add_authorize(terms, &vec![0; length(terms)]).await?);
+		}
+		transactions.push(client.batch_each(&calls).await?);
+	}
+	Ok(transactions)
 }
 
 impl Revocation {

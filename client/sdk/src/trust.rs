@@ -317,6 +317,8 @@ pub enum SpecError {
 ///
 /// Returns [`SpecError`] if the bytes are not a raw specification.
 pub fn genesis_of(spec: &[u8]) -> Result<[u8; 32], SpecError> {
+	// Some editors write a mark first (RFC 8259, section 8.1).
+	let spec = spec.strip_prefix(b"\xef\xbb\xbf").unwrap_or(spec);
 	let spec: serde_json::Value = serde_json::from_slice(spec).map_err(|_| SpecError::NoSpec)?;
 	let genesis = spec.get("genesis").ok_or(SpecError::NoSpec)?;
 	let raw = genesis.get("raw").ok_or(SpecError::NotRaw)?;

@@ -11,7 +11,7 @@ use crate::{
 	state::State,
 	text::to_hex,
 	turn::Turn,
-	types::{AccountId, Balance, BlockNumber},
+	types::{AccountId, Balance, BlockNumber, Cost},
 	wait::Wait,
 };
 use std::{future::Future, time::Duration};
@@ -79,8 +79,8 @@ impl Client {
 	/// # Errors
 	///
 	/// Returns [`Error::Refused`] if the call is known to fail, [`Error::NotAccepted`] if the node rejects
-	/// the transaction, for example because the account cannot pay, and [`Error::TooLate`] if too few blocks
-	/// are left until the call's last block.
+	/// the transaction, for example because the account cannot pay, [`Error::TooLate`] if too few blocks
+	/// are left until the call's last block, and [`Error::Cost`] if the [budget](Self::set_budget) forbids it.
 	pub async fn submit(&self, account: &Account, call: &Call) -> Result<Pending, Error> {
 		let make = |_| async { Ok((call.clone(), ())) };
 		let (pending, ()) = self.submit_made(account, make).await?;
@@ -143,16 +143,23 @@ impl Client {
 			if turn.notes().is_first() && !call.is_direct() {
 				self.rehearse(&signed, &at).await?;
 			}
+			let mut cost = Cost::default();
+			if self.is_limited() {
+				cost = self.cost(&call).await?;
+				self.check_cost(account.id(), cost).await?;
+			}
 			let (nonce, hash, last) = (signed.nonce, signed.hash, signed.last);
 			// Noted first: whatever ends this program after sending, the others count the transaction in.
 			turn.note(nonce, call.claims);
 			match self.watch(signed, *account.id()).await {
 				Ok(pending) => {
 					turn.accepted(nonce);
+					self.spend(&cost);
 					return Ok((pending, extra));
 				}
 				// The node may have accepted it, so the note stays for as long as the node may take to count it.
 				Err(error) if error.is_connection() => {
+					self.spend(&cost);
 					self.forget_anchor().await;
 					return Err(after_sending(error, hash, last));
 				}
@@ -285,15 +292,22 @@ impl Client {
 		account: &Account,
 		calls: &[Call],
 	) -> Result<Option<Pending>, Error> {
-		let mut last: Option<Pending> = None;
+		let mut transactions = Vec::new();
 		for calls in calls.chunks(CALLS_IN_ONE) {
+			transactions.push(match calls {
+				[only] => only.clone(),
+				calls => self.batch(calls).await?,
+			});
+		}
+		if transactions.len() > 1 {
+			self.check_calls(account, &transactions).await?;
+		}
+		let mut last: Option<Pending> = None;
+		for call in &transactions {
 			if let Some(mut before) = last.take() {
 				before.included().await?;
 			}
-			last = Some(match calls {
-				[only] => self.submit(account, only).await?,
-				calls => self.submit(account, &self.batch(calls).await?).await?,
-			});
+			last = Some(self.submit(account, call).await?);
 		}
 		Ok(last)
 	}

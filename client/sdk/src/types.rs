@@ -15,9 +15,9 @@ use subxt::{
 pub use isthmus_conditions::{Condition, SyntaxError, Truth};
 pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 pub use isthmus_sharing::{
-	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page,
-	ProducerKind, QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind,
-	Verdict,
+	object, Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf,
+	LeafUse, Location, LocationError, Object, ObjectError, Page, ProducerKind,
+	QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind, Verdict,
 };
 
 // The envelope does not depend on a chain and has its own constants. They must fit the protocol's constants.
@@ -28,9 +28,12 @@ const _: () = {
 		tree::LEAVES,
 		PublicKey, Suite,
 	};
-	use isthmus_sharing::terms::*;
+	use isthmus_sharing::{object, terms::*};
 	assert!(LEAVES == LEAVES_PER_EPOCH);
 	assert!(FORMAT_MAX_CHUNKS >= MAX_CHUNKS as u64);
+	assert!(Header::LEN == object::HEADER_SIZE && TAG_LEN as u32 == object::TAG_SIZE);
+	assert!(MAX_CHUNK_SIZE >= object::CHUNK_SIZE - object::TAG_SIZE);
+	assert!(FORMAT_MAX_CHUNKS == object::MAX_CHUNKS as u64);
 	assert!(Suite::X25519.public_len() as u32 >= MIN_ENCRYPTION_KEY_SIZE - 2);
 	assert!(PublicKey::MAX_LEN as u32 <= MAX_ENCRYPTION_KEY_SIZE);
 	assert!(grant::MAX_LEN as u32 <= MAX_SEALED_KEYS_SIZE);
@@ -50,6 +53,35 @@ pub type Balance = u128;
 /// A block's number.
 pub type BlockNumber = u32;
 
+/// What transactions take from an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+	/// Fees, with the tips.
+	pub fees: Balance,
+	/// Deposits, which come back when a removal or an end frees their space in the state.
+	pub deposits: Balance,
+	/// What other accounts get, or what is held for them: transfers, offers and refunds.
+	pub payments: Balance,
+}
+
+impl Cost {
+	/// Returns the sum.
+	pub const fn total(&self) -> Balance {
+		let kept = self.fees.saturating_add(self.deposits);
+		kept.saturating_add(self.payments)
+	}
+
+	/// Returns what two transactions cost together.
+	#[must_use]
+	pub const fn plus(self, other: Self) -> Self {
+		Self {
+			fees: self.fees.saturating_add(other.fees),
+			deposits: self.deposits.saturating_add(other.deposits),
+			payments: self.payments.saturating_add(other.payments),
+		}
+	}
+}
+
 /// A producer.
 pub type Producer = isthmus_sharing::Producer<Balance, Text>;
 /// An account's public encryption key.
@@ -60,6 +92,8 @@ pub type Dataset = isthmus_sharing::Dataset<Balance, Text>;
 pub type Payload = isthmus_sharing::Payload<BlockNumber>;
 /// A record.
 pub type Record = isthmus_sharing::Record<Balance, BlockNumber>;
+/// The locations of a dataset's objects.
+pub type Locations = isthmus_sharing::Locations<Balance, Vec<Vec<u8>>>;
 /// A leaf that is taken.
 pub type TakenLeaf = isthmus_sharing::TakenLeaf<Balance>;
 /// An open request.

@@ -316,18 +316,19 @@ impl<'a> Upload<'a> {
 	///
 	/// # Errors
 	///
-	/// Returns [`UploadError::NotEnoughFunds`] if it cannot.
+	/// Returns [`Error::Cost`] if it cannot, or if the client's budget forbids it.
 	async fn check_funds(&self, length: u64, first: u32, resumed: bool) -> Result<(), Error> {
 		let (client, owner) = (self.client, self.owner);
 		let sent = plaintext(first, CHUNK_SIZE, length);
 		let chunks = length.div_ceil(CHUNK_SIZE.into());
 		let prices = Prices::of_chunks(client, self.choice.place.key).await?;
-		let mut needed = prices.of(chunks.saturating_sub(first.into()), length - sent);
-		let best = client.best().await?;
-		if !resumed {
-			needed = needed.saturating_add(cost::deposits(&best, 1)?);
-		}
-		Ok(cost::check(needed, best.funds(owner.id()).await?.free)?)
+		let records = if resumed { 0 } else { 1 };
+		let cost = Cost {
+			fees: prices.of(chunks.saturating_sub(first.into()), length - sent),
+			deposits: cost::deposits(&client.best().await?, records)?,
+			payments: 0,
+		};
+		client.check_cost(owner.id(), cost).await
 	}
 
 	/// Waits until no other program on this machine stores a large value under the same key.

@@ -376,7 +376,7 @@ impl<'a> Running<'a> {
 	///
 	/// # Errors
 	///
-	/// Returns [`UploadError::NotEnoughFunds`] if it cannot.
+	/// Returns [`Error::Cost`] if it cannot, or if the client's budget forbids it.
 	async fn check_funds(&self, folder: &LocalFolder) -> Result<(), UploadFolderError> {
 		if self.is_stored {
 			return Ok(());
@@ -385,10 +385,12 @@ impl<'a> Running<'a> {
 		let prices = Prices::of_values(client, &self.place).await?;
 		let best = client.best().await?;
 		let free = best.funds(owner.id()).await?.free;
-		let cost = |records: u64, bytes| -> Result<Balance, Error> {
-			Ok(prices
-				.of(records, bytes)
-				.saturating_add(cost::deposits(&best, records)?))
+		let cost = |records: u64, bytes| -> Result<Cost, Error> {
+			Ok(Cost {
+				fees: prices.of(records, bytes),
+				deposits: cost::deposits(&best, records)?,
+				payments: 0,
+			})
 		};
 		// The list is one more record.
 		let (mut records, mut bytes) = (1, 0);
@@ -397,7 +399,7 @@ impl<'a> Running<'a> {
 			records += 1;
 			bytes += there.len();
 		}
-		if cost(records, bytes)? <= free {
+		if cost(records, bytes)?.total() <= free && !client.is_limited() {
 			return Ok(());
 		}
 		// An earlier upload may have stored some.
@@ -409,7 +411,7 @@ impl<'a> Running<'a> {
 					.min(bytes);
 			}
 		}
-		Ok(cost::check(cost(records, bytes)?, free)?)
+		Ok(client.check_cost(owner.id(), cost(records, bytes)?).await?)
 	}
 
 	/// Returns the key of a file's record.

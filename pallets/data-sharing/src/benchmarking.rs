@@ -4,7 +4,7 @@
 //! offer to pay, an epoch to start.
 
 use crate::{conditions::Outside, extension::DirectCall, pallet::*, types::*};
-use alloc::{vec, vec::Vec};
+use alloc::{format, string::ToString, vec, vec::Vec};
 use codec::{Decode, Encode};
 use frame_benchmarking::v2::*;
 use frame_support::{
@@ -20,7 +20,8 @@ use isthmus_conditions::{
 	Comparison, Condition, FactTest, Name as FactName, Node, Text as FactText, Truth, Value,
 };
 use isthmus_sharing::{
-	manifest, merkle,
+	location::{MAX_LOCATIONS, MAX_LOCATION_SIZE},
+	manifest, merkle, object,
 	terms::{
 		Footprint, LEAVES_PER_EPOCH, MAX_CHUNKS, MAX_ENCRYPTION_KEY_SIZE, MAX_GRANTS_PER_READER,
 		MAX_NAME_SIZE, MAX_PROOF, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE, MAX_WATCHED,
@@ -101,6 +102,31 @@ fn store<T: Config>(owner: &T::AccountId) -> Result<(), BenchmarkError> {
 	DirectStore::<T>::put(());
 	Pallet::<T>::store(signed::<T>(owner), KEY, 0, 0, 0, vec![0])?;
 	Ok(())
+}
+
+/// Returns the longest object.
+fn object() -> Object {
+	Object {
+		header: [7; object::HEADER_SIZE],
+		length: object::MAX_LENGTH,
+		root: KEY,
+	}
+}
+
+/// Stores an object under a key and at a leaf with this number.
+fn store_object<T: Config>(owner: &T::AccountId, number: u8) -> Result<(), BenchmarkError> {
+	let key = H256::repeat_byte(number);
+	Pallet::<T>::store_object(signed::<T>(owner), key, 0, 0, number.into(), object())?;
+	Ok(())
+}
+
+/// Returns the most and longest locations. Those with another letter are others.
+fn locations(letter: char) -> Vec<Vec<u8>> {
+	let name = letter.to_string().repeat(MAX_LOCATION_SIZE as usize - 6);
+	let numbers = 0..MAX_LOCATIONS;
+	numbers
+		.map(|number| format!("s3://{number}{name}").into_bytes())
+		.collect()
 }
 
 /// Makes request 0, with an offer.
@@ -381,6 +407,7 @@ mod benchmarks {
 			policy::<T>(),
 			Some(largest_condition()?),
 		)?;
+		Pallet::<T>::set_locations(signed::<T>(&caller), 0, locations('a'))?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), 0);
 		assert!(!Datasets::<T>::contains_key(&caller, 0));
@@ -423,6 +450,50 @@ mod benchmarks {
 		_(RawOrigin::Signed(caller.clone()), KEY);
 		assert!(!Records::<T>::contains_key(&caller, KEY));
 		assert!(!Leaves::<T>::contains_key((&caller, 0, 0, 0)));
+		Ok(())
+	}
+
+	/// Measures an object of a dataset that already has one.
+	#[benchmark]
+	fn store_object() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		super::store_object::<T>(&caller, 1)?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), KEY, 0, 0, 0, object());
+		assert_eq!(Pallet::<T>::object_count(&caller, 0), 2);
+		Ok(())
+	}
+
+	/// Measures the most expensive case: the last of the dataset's objects takes the place of the removed one.
+	#[benchmark]
+	fn remove_object() -> Result<(), BenchmarkError> {
+		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
+		for number in 1..=3 {
+			super::store_object::<T>(&caller, number)?;
+		}
+		// The term that they are paid for is one block.
+		buy::<T>(&caller, &consumer)?;
+		frame_system::Pallet::<T>::set_block_number(2u32.into());
+		Pallet::<T>::start_epoch(signed::<T>(&caller), 0)?;
+		let key = H256::repeat_byte(1);
+		#[extrinsic_call]
+		remove_record(RawOrigin::Signed(caller.clone()), key);
+		assert!(!Records::<T>::contains_key(&caller, key));
+		assert_eq!(
+			Objects::<T>::get((&caller, 0, 0)),
+			Some(H256::repeat_byte(3))
+		);
+		Ok(())
+	}
+
+	/// Measures the most and longest locations, which replace others.
+	#[benchmark]
+	fn set_locations() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		Pallet::<T>::set_locations(signed::<T>(&caller), 0, locations('a'))?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), 0, locations('b'));
+		assert_eq!(Pallet::<T>::locations(&caller, 0), locations('b'));
 		Ok(())
 	}
 

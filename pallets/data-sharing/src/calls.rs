@@ -163,7 +163,7 @@ mod calls {
 			Ok(())
 		}
 
-		/// Removes a dataset and its policy, and releases their deposits.
+		/// Removes a dataset, its policy and its locations, and releases their deposits.
 		///
 		/// The dataset must have no records, no leaves that are still taken, no open requests and no grants,
 		/// including ended grants that are not yet removed. Its number is never used again.
@@ -182,7 +182,11 @@ mod calls {
 			producer.datasets = producer.datasets.saturating_sub(1);
 			Producers::<T>::insert(&owner, producer);
 			Self::drop_policy(&owner, dataset);
-			Self::release(HoldReason::Dataset, &owner, entry.deposit);
+			let locations = Locations::<T>::take(&owner, dataset)
+				.map(|entry| entry.deposit)
+				.unwrap_or_else(Zero::zero);
+			let deposit = entry.deposit.saturating_add(locations);
+			Self::release(HoldReason::Dataset, &owner, deposit);
 			Self::deposit_event(Event::DatasetRemoved { owner, dataset });
 			Ok(())
 		}
@@ -240,17 +244,16 @@ mod calls {
 		/// This call also abandons an unfinished large record. The record's deposit is released and, if the
 		/// leaf's epoch is over, so is the leaf's deposit. Otherwise the leaf stays taken until `free_leaf`,
 		/// so that no two values are ever encrypted under the same leaf's key. Nodes that keep old blocks
-		/// still have the bytes in the block's body.
+		/// still have the bytes in the block's body. An object stays where it was stored: delete it there.
 		///
 		/// A record stays while a term runs that a reader paid for when the record was there. Revoke the grants
 		/// first, which pays back the rest of their terms. A record counts as paid for if its leaf is between the
 		/// first and the last leaf of all grants on its epoch that are paid for and active.
 		#[pallet::call_index(8)]
-		#[pallet::weight(T::WeightInfo::remove_record().saturating_add(T::WeightInfo::detach()))]
+		#[pallet::weight(T::WeightInfo::remove_object().saturating_add(T::WeightInfo::detach()))]
 		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResultWithPostInfo {
-			let was_embargoed = Self::do_remove_record(ensure_signed(origin)?, key)?;
-			let plain = (!was_embargoed).then(T::WeightInfo::remove_record);
-			Ok(plain.into())
+			let weight = Self::do_remove_record(ensure_signed(origin)?, key)?;
+			Ok(Some(weight).into())
 		}
 
 		/// Frees the leaf of a removed record after the leaf's epoch is over, and releases the leaf's deposit.
@@ -842,6 +845,54 @@ mod calls {
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
 			Self::do_recount_sold(owner, dataset, epoch, &grants)
+		}
+
+		/// T_s: stores the entry of a record whose bytes are an object, in a store outside the chain.
+		///
+		/// The entry has the same size however large the object is. With the hash in it, each part of the object can be
+		/// checked alone, wherever it comes from. Store the object first, and publish where with `set_locations`. Deposits
+		/// are held for the record, its leaf and its place among the dataset's objects until they are removed.
+		///
+		/// This call may be part of a batch, as nothing is indexed.
+		///
+		/// - `key`, `dataset`, `epoch`, `leaf`: as for `store`.
+		/// - `object`: the record's header, which readers need before the object; the object's length in bytes, which is
+		///   that of its encrypted chunks; and its BLAKE3 hash.
+		#[pallet::call_index(23)]
+		#[pallet::weight(T::WeightInfo::store_object())]
+		pub fn store_object(
+			origin: OriginFor<T>,
+			key: RecordKey,
+			dataset: DatasetId,
+			epoch: Epoch,
+			leaf: Leaf,
+			object: Object,
+		) -> DispatchResult {
+			let place = RecordPlace {
+				key,
+				dataset,
+				epoch,
+				leaf,
+			};
+			Self::do_store_object(ensure_signed(origin)?, place, object)
+		}
+
+		/// Publishes where the objects of a dataset are, and replaces what was published before.
+		///
+		/// Readers try the locations in this order. They check what they get, so a location needs no trust, but what is
+		/// published here is public for ever: it must not contain a password. A deposit is held by the length of the
+		/// locations, until they are withdrawn or the dataset is removed.
+		///
+		/// - `locations`: at most 8 addresses of at most 256 bytes each: `s3://bucket/path`, `gs://bucket/path`,
+		///   `az://container/path`, `https://host/path` or `file:///path`. An empty list withdraws them.
+		#[pallet::call_index(24)]
+		#[pallet::weight(T::WeightInfo::set_locations())]
+		pub fn set_locations(
+			origin: OriginFor<T>,
+			dataset: DatasetId,
+			locations: Vec<Vec<u8>>,
+		) -> DispatchResult {
+			Self::do_set_locations(ensure_signed(origin)?, dataset, locations)
 		}
 
 		/// Puts the offer of a request of this account under a condition, or takes the condition away: when it is met, the

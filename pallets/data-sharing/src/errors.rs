@@ -169,5 +169,15 @@ mod errors {
 		ConditionMet,
 		/// There is no condition to take away.
 		NoCondition,
+		/// No object has this length: it consists of chunks of 2^20 bytes, each of which has a tag of 16 bytes at its end, and
+		/// has at most 2^40 bytes.
+		ObjectLength,
+		/// A location must be `s3://`, `gs://`, `az://`, `https://` or `file://` with a bucket, host or folder, of at most 256
+		/// bytes, without user, query or fragment, without empty segments, `.` or `..`, and without a slash at its end.
+		LocationInvalid,
+		/// A dataset has at most 8 locations.
+		TooManyLocations,
+		/// The same location is there twice.
+		LocationTwice,
 	}
 }

@@ -160,7 +160,8 @@ mod events {
 			/// The number of its chunks that had been stored.
 			arrived: u32,
 		},
-		/// A record was removed from the state. Nodes that keep old blocks still have its bytes.
+		/// A record was removed from the state. Nodes that keep old blocks still have its bytes; an object's are still where
+		/// they were stored.
 		RecordRemoved {
 			/// Its owner.
 			owner: T::AccountId,
@@ -379,6 +380,32 @@ mod events {
 			key: RecordKey,
 			/// Whether its condition was met. Otherwise the owner lifted it, or removed the record.
 			met: bool,
+		},
+		/// T_s: a record was stored whose bytes are an object, outside the chain.
+		ObjectStored {
+			/// Its owner.
+			owner: T::AccountId,
+			/// Its key.
+			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
+			/// The dataset's epoch.
+			epoch: Epoch,
+			/// The leaf it takes.
+			leaf: Leaf,
+			/// The object's length, in bytes.
+			length: u64,
+			/// The object's BLAKE3 hash.
+			root: H256,
+		},
+		/// An owner published where a dataset's objects are.
+		LocationsSet {
+			/// The dataset's owner.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// The locations, all of them. Empty if the owner withdrew them.
+			locations: Urls,
 		},
 	}
 }

@@ -27,7 +27,8 @@
 //! A record's bytes are in a block's body and never in the state: `store` tells the client to index them
 //! (see [`extension`]). A large value is stored in chunks, in order: `open_record` stores its **manifest**,
 //! which lists the hashes of the chunks, and `store_chunk` stores each chunk. A large value takes no more
-//! of the state than a small one. Nothing on a chain is private, so values are encrypted before they get
+//! of the state than a small one. The bytes of an **object** are not on the chain at all: `store_object` stores its length and
+//! BLAKE3 hash, and `set_locations` publishes where a dataset's objects are. Nothing on a chain is private, so values are encrypted before they get
 //! here. The envelope crate defines the keys and formats; this pallet never interprets them.
 //!
 //! Each entry in the state takes a deposit, which is released when the entry is removed. One entry is never
@@ -76,7 +77,8 @@
 //! that the state needs. [`runtime_api`] declares `query` and the lists, and `queries` implements them.
 //! [`extension`] is the transaction extension that `store` needs. `config`, `storage`, `events`, `errors`
 //! and `calls` are the pallet's parts of the same names. `conditions` and `triggers` carry
-//! out conditions. `receipts` commits each block's header to its events. `records` stores and removes records, `impls`
+//! out conditions. `receipts` commits each block's header to its events. `records` stores and removes records, `objects`
+//! stores those whose bytes are elsewhere, `impls`
 //! contains what the other calls share, `migrations` brings the state of an earlier runtime up to date, and `try_state`
 //! checks the state's invariants.
 
@@ -97,6 +99,7 @@ mod impls;
 pub mod migrations;
 #[cfg(test)]
 mod mock;
+mod objects;
 mod queries;
 mod receipts;
 mod records;

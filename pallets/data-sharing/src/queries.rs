@@ -48,11 +48,16 @@ impl<T: Config> Pallet<T> {
 			);
 			Some(grant)
 		};
+		let locations = match payload {
+			Payload::Object { .. } => Self::locations(owner, dataset),
+			Payload::Value { .. } | Payload::Chunks { .. } => Vec::new(),
+		};
 		Ok(Answer {
 			dataset,
 			epoch,
 			leaf,
 			payload,
+			locations,
 			grant,
 		})
 	}
@@ -152,6 +157,8 @@ impl<T: Config> Pallet<T> {
 					dataset,
 					policy,
 					condition: attached.flatten().map(|attached| attached.condition),
+					objects: Self::object_count(owner, id),
+					locations: Self::locations(owner, id),
 				})
 			},
 		)

@@ -118,8 +118,10 @@ impl<T: Config> Event<T> {
 			| PolicySet { owner, dataset, .. }
 			| PolicyCleared { owner, dataset }
 			| DatasetClosed { owner, dataset, .. }
+			| LocationsSet { owner, dataset, .. }
 			| LeafFreed { owner, dataset, .. } => named(owner, None, Some(dataset), None),
 			Stored { owner, dataset, key, .. }
+			| ObjectStored { owner, dataset, key, .. }
 			| RecordOpened { owner, dataset, key, .. }
 			| ChunkStored { owner, dataset, key, .. }
 			| RecordCompleted { owner, dataset, key }

@@ -11,6 +11,7 @@ mod large;
 mod lists;
 mod migrations;
 mod money;
+mod objects;
 mod policies;
 mod producers;
 mod random;

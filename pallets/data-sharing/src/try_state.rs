@@ -7,7 +7,11 @@ use frame_support::{
 	ensure,
 	traits::{fungible::InspectHold, Get},
 };
-use isthmus_sharing::terms::{MAX_CHUNKS, MAX_GRANTS_PER_READER};
+use isthmus_sharing::{
+	location::check_list,
+	object,
+	terms::{MAX_CHUNKS, MAX_GRANTS_PER_READER},
+};
 use polkadot_sdk::*;
 use sp_runtime::{
 	traits::{One, Saturating, Zero},
@@ -50,6 +54,7 @@ impl<T: Config> Pallet<T> {
 		}
 		Self::check_datasets(&mut held)?;
 		Self::check_records(&mut held)?;
+		Self::check_objects(&mut held)?;
 		Self::check_requests(&mut held)?;
 		Self::check_grants(&mut held)?;
 		Self::check_sold()?;
@@ -119,8 +124,12 @@ impl<T: Config> Pallet<T> {
 				"a record's leaf is taken by another"
 			);
 			let chunks = record.payload.chunks();
+			let most = match record.payload {
+				Payload::Value { .. } | Payload::Chunks { .. } => MAX_CHUNKS,
+				Payload::Object { .. } => object::MAX_CHUNKS,
+			};
 			ensure!(
-				(1..=MAX_CHUNKS).contains(&chunks),
+				(1..=most).contains(&chunks),
 				"a record has no chunks, or too many"
 			);
 			ensure!(
@@ -151,6 +160,50 @@ impl<T: Config> Pallet<T> {
 				);
 			}
 			count::<T>(held, HoldReason::Record, &owner, leaf.deposit);
+		}
+		Ok(())
+	}
+
+	fn check_objects(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+		let mut listed = 0;
+		for (owner, key, record) in Records::<T>::iter() {
+			let Payload::Object {
+				object, ordinal, ..
+			} = record.payload
+			else {
+				continue;
+			};
+			ensure!(object.check().is_ok(), "an object has an impossible length");
+			ensure!(
+				Objects::<T>::get((&owner, record.dataset, ordinal)) == Some(key),
+				"an object is not where it says in its dataset's list"
+			);
+			ensure!(
+				ordinal < ObjectCounts::<T>::get(&owner, record.dataset),
+				"an object's place is not below the count"
+			);
+			listed += 1;
+		}
+		ensure!(
+			Objects::<T>::iter_keys().count() == listed,
+			"a dataset's list names an object that does not exist"
+		);
+		let counts: u64 = ObjectCounts::<T>::iter_values().map(u64::from).sum();
+		ensure!(counts == listed as u64, "a count of objects is wrong");
+		ensure!(
+			ObjectCounts::<T>::iter_values().all(|count| count > 0),
+			"a count of objects is zero"
+		);
+		for (owner, dataset, locations) in Locations::<T>::iter() {
+			ensure!(
+				Datasets::<T>::contains_key(&owner, dataset),
+				"locations have no dataset"
+			);
+			ensure!(
+				!locations.urls.is_empty() && check_list(&locations.urls).is_ok(),
+				"a dataset has no locations, or wrong ones"
+			);
+			count::<T>(held, HoldReason::Dataset, &owner, locations.deposit);
 		}
 		Ok(())
 	}

@@ -5,13 +5,16 @@
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use isthmus_conditions::Name as FactName;
-use isthmus_sharing::terms::*;
+use isthmus_sharing::{
+	location::{MAX_LOCATIONS, MAX_LOCATION_SIZE},
+	terms::*,
+};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
 
 pub use isthmus_sharing::{
 	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse,
-	Payload, Policy, ProducerKind, Record, RecordKey, RequestId, Scope, Seconds, TakenLeaf,
+	Object, Payload, Policy, ProducerKind, Record, RecordKey, RequestId, Scope, Seconds, TakenLeaf,
 	Verdict,
 };
 
@@ -25,12 +28,19 @@ pub type EncryptionKey = BoundedVec<u8, ConstU32<MAX_ENCRYPTION_KEY_SIZE>>;
 /// A range's keys, sealed to the grantee's encryption key. The chain does not interpret them.
 pub type SealedKeys = BoundedVec<u8, ConstU32<MAX_SEALED_KEYS_SIZE>>;
 
+/// The address of a store: see [`location`](isthmus_sharing::location).
+pub type Url = BoundedVec<u8, ConstU32<MAX_LOCATION_SIZE>>;
+/// The addresses of the stores of a dataset's objects.
+pub type Urls = BoundedVec<Url, ConstU32<MAX_LOCATIONS>>;
+
 /// A producer, with a bounded name.
 pub type Producer<Balance> = isthmus_sharing::Producer<Balance, Name>;
 /// A registered encryption key of bounded length.
 pub type RegisteredKey<Balance> = isthmus_sharing::RegisteredKey<Balance, EncryptionKey>;
 /// A dataset, with a bounded name.
 pub type Dataset<Balance> = isthmus_sharing::Dataset<Balance, Name>;
+/// The locations of a dataset's objects, with bounds.
+pub type DatasetLocations<Balance> = isthmus_sharing::Locations<Balance, Urls>;
 /// A request, with a bounded purpose and key.
 pub type Request<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::Request<AccountId, Balance, BlockNumber, Text, EncryptionKey>;

@@ -40,7 +40,7 @@ pub struct OpeningGrant<BlockNumber> {
 /// What an authorised caller learns about a record.
 ///
 /// This does not contain the record's bytes. They are in a block's body, and any node serves them by their
-/// hash.
+/// hash; or they are an object, in stores outside the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
@@ -54,6 +54,9 @@ pub struct Answer<BlockNumber> {
 	pub leaf: Leaf,
 	/// Where the record's bytes are.
 	pub payload: Payload<BlockNumber>,
+	/// If the record is an object, the locations of the dataset's objects. They are addresses in the form that
+	/// [`location`](crate::location) describes.
+	pub locations: Vec<Vec<u8>>,
 	/// The grant that opens the record; `None` for the owner, who does not need one.
 	pub grant: Option<OpeningGrant<BlockNumber>>,
 }
@@ -143,6 +146,10 @@ pub struct DatasetEntry<Balance, BlockNumber, Name> {
 	pub policy: Option<Policy<Balance, BlockNumber>>,
 	/// The condition that requests must meet by the policy, if it has one.
 	pub condition: Option<Condition>,
+	/// How many of its records are objects.
+	pub objects: u32,
+	/// The locations of its objects.
+	pub locations: Vec<Vec<u8>>,
 }
 
 /// A record in a list.

@@ -102,6 +102,14 @@ impl Footprint {
 		Self { entries, bytes }
 	}
 
+	/// A record that is an object: one entry for itself, and one for its place among its dataset's objects.
+	pub const OBJECT: Self = Self::new(2, 0);
+
+	/// Returns the footprint of a dataset's locations with this length, together.
+	pub const fn locations(length: usize) -> Self {
+		Self::new(1, length)
+	}
+
 	/// Returns the footprint of a producer with a name of this length.
 	pub const fn producer(name: usize) -> Self {
 		Self::new(1, name)
@@ -172,6 +180,8 @@ mod tests {
 	fn deposits_are_by_entries_and_bytes() {
 		for (footprint, expected) in [
 			(Footprint::ENTRY, 1000),
+			(Footprint::OBJECT, 2000),
+			(Footprint::locations(40), 1040),
 			(Footprint::producer(7), 1007),
 			(Footprint::encryption_key(34), 1034),
 			(Footprint::dataset(6), 2012),

@@ -61,6 +61,11 @@ class Proven {
 		return this.#get(storage.datasetKey(owner, dataset), storage.dataset);
 	}
 
+	/** Returns where a dataset's objects are, as its owner published: a list of addresses. */
+	async locations(owner, dataset) {
+		return (await this.#get(storage.locationsKey(owner, dataset), storage.locations)) ?? [];
+	}
+
 	/** Returns an account's encryption key in bytes, or null. */
 	async encryptionKey(account) {
 		const registered = await this.#get(storage.encryptionKeyKey(account), storage.registeredKey);
@@ -204,7 +209,7 @@ export const Verified = (Base) =>
 			const [callerBytes, ownerBytes] = [caller, owner].map((address) => this.accountBytes(address));
 			const look = (proven, said) => proven.query(callerBytes, ownerBytes, key, said);
 			const summary = ({ dataset, epoch, leaf, grant, payload }) => {
-				const content = hex(payload.value?.contentHash ?? payload.chunks.manifest);
+				const content = hex(payload.value?.contentHash ?? payload.chunks?.manifest ?? payload.object.root);
 				return JSON.stringify([dataset, epoch, leaf, content, grant?.id, grant && hex(grant.sealedKeys)]);
 			};
 			return this.confirmed(ask, look, summary);

@@ -56,6 +56,48 @@ impl Proven {
 		Ok(keys.iter().filter_map(key).collect())
 	}
 
+	/// Returns where a dataset's objects are, as its owner published; empty if it did not.
+	pub async fn locations(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Vec<String>, Error> {
+		let urls = self.urls(owner, dataset).await?;
+		// The chain takes only visible ASCII.
+		let text = |url: Vec<u8>| String::from_utf8_lossy(&url).into_owned();
+		Ok(urls.into_iter().map(text).collect())
+	}
+
+	/// Does the same as [`locations`](Self::locations), in bytes.
+	async fn urls(&self, owner: &AccountId, dataset: DatasetId) -> Result<Vec<Vec<u8>>, Error> {
+		let entry: Option<Locations> = self.get(storage::locations(&owner.0, dataset)).await?;
+		Ok(entry.map_or_else(Vec::new, |entry| entry.urls))
+	}
+
+	/// Returns how many objects a dataset has.
+	pub async fn object_count(&self, owner: &AccountId, dataset: DatasetId) -> Result<u32, Error> {
+		let count: Option<u32> = self.get(storage::object_count(&owner.0, dataset)).await?;
+		Ok(count.unwrap_or_default())
+	}
+
+	/// Returns the keys of the records of a dataset that are objects, in the order of the chain's list.
+	pub async fn objects(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Vec<RecordKey>, Error> {
+		let count = self.object_count(owner, dataset).await?;
+		let places = (0..count).map(|ordinal| storage::object(&owner.0, dataset, ordinal));
+		let places: Vec<_> = places.collect();
+		self.load(&places).await?;
+		let mut keys = Vec::new();
+		for place in places {
+			let key: Option<RecordKey> = self.get(place).await?;
+			keys.extend(key);
+		}
+		Ok(keys)
+	}
+
 	/// Returns a record, complete or not.
 	pub async fn record(&self, owner: &AccountId, key: RecordKey) -> Result<Option<Record>, Error> {
 		self.get(storage::record(&owner.0, key)).await
@@ -251,6 +293,9 @@ impl Proven {
 			let (dataset, epoch) = (said.dataset, said.epoch);
 			keys.push(storage::grants_on(&owner.0, dataset, epoch, &caller.0));
 			keys.extend(said.grant.iter().map(|grant| storage::grant(grant.grant)));
+			if let Payload::Object { .. } = said.payload {
+				keys.push(storage::locations(&owner.0, dataset));
+			}
 		}
 		self.load(&keys).await?;
 		let Some(record) = self.record(owner, key).await? else {
@@ -277,11 +322,16 @@ impl Proven {
 				}
 			}
 		};
+		let locations = match payload {
+			Payload::Object { .. } => self.urls(owner, dataset).await?,
+			Payload::Value { .. } | Payload::Chunks { .. } => Vec::new(),
+		};
 		Ok(Ok(Answer {
 			dataset,
 			epoch,
 			leaf,
 			payload,
+			locations,
 			grant,
 		}))
 	}

@@ -68,7 +68,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 	let now = System::block_number();
 	let name = vec![b'a' + rng.gen_range(0..4)];
 	let dataset = rng.gen_range(0..3);
-	match rng.gen_range(0..118) {
+	match rng.gen_range(0..128) {
 		0..=4 => (
 			owner,
 			SharingCall::register {
@@ -231,6 +231,31 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 			let key = key(rng.gen_range(0..16));
 			let condition = (!rng.gen_ratio(1, 4)).then(|| random_condition(rng));
 			(owner, SharingCall::embargo { key, condition })
+		}
+		116..=123 => {
+			let number = rng.gen_range(0..16);
+			let mut call = store_object(number);
+			if let SharingCall::store_object {
+				dataset: to,
+				epoch,
+				object,
+				..
+			} = &mut call
+			{
+				*to = dataset;
+				*epoch = Datasets::<Test>::get(owner, dataset).map_or(0, |entry| entry.epoch);
+				object.length = rng.gen_range(0..200);
+			}
+			(owner, call)
+		}
+		124..=125 => {
+			let all = ["s3://a", "s3://b/c", "file:///d", "s3://e/"];
+			let some: Vec<_> = all.into_iter().filter(|_| rng.gen_ratio(1, 3)).collect();
+			let mut call = set_locations(&some);
+			if let SharingCall::set_locations { dataset: of, .. } = &mut call {
+				*of = dataset;
+			}
+			(owner, call)
 		}
 		_ => {
 			let due = [
@@ -640,6 +665,9 @@ fn sequence(seed: u64, calls: usize) {
 		assert_eq!(Crowds::<Test>::iter_keys().count(), 0);
 		assert_eq!(DatasetNames::<Test>::iter_keys().count(), 0);
 		assert_eq!(Policies::<Test>::iter_keys().count(), 0);
+		assert_eq!(Objects::<Test>::iter_keys().count(), 0);
+		assert_eq!(ObjectCounts::<Test>::iter_keys().count(), 0);
+		assert_eq!(Locations::<Test>::iter_keys().count(), 0);
 		assert_eq!(AuthorizationList::<Test>::iter_keys().count(), 0);
 		assert_eq!(Balances::total_issuance(), issuance);
 	});

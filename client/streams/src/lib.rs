@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Tells which standard streams were closed when a program started, as by `>&-` in a shell.
+//!
+//! Rust opens `/dev/null` in their place before `main`, for reading and writing. Many programs that start others do the
+//! same on purpose, such as Python with `DEVNULL`, and from then on nothing tells the two apart. So this crate looks when
+//! the program is loaded, before that. It knows nothing on systems other than Linux.
+
+// One attribute is allowed below.
+#![deny(unsafe_code)]
+
+/// A standard stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+	/// Standard input.
+	Stdin = 0,
+	/// Standard output.
+	Stdout = 1,
+	/// Standard error.
+	Stderr = 2,
+}
+
+impl Stream {
+	/// Returns whether the stream was closed when the program started. Returns `false` where that is not known.
+	pub fn was_closed(self) -> bool {
+		loading::closed() & (1 << self as u8) != 0
+	}
+}
+
+#[cfg(target_os = "linux")]
+mod loading {
+	use rustix::fs::fcntl_getfl;
+	use std::{
+		hint::black_box,
+		io::{stderr, stdin, stdout},
+		os::fd::AsFd,
+		sync::atomic::{AtomicU8, Ordering::Relaxed},
+	};
+
+	/// The closed streams, one bit each.
+	static CLOSED: AtomicU8 = AtomicU8::new(0);
+
+	/// The loader calls the functions in this section before the program's own `main`, in which Rust opens the streams.
+	// Sound: `look` calls nothing that needs a runtime which is started later, and cannot panic.
+	#[allow(unsafe_code)]
+	#[used]
+	#[link_section = ".init_array"]
+	static LOOK: extern "C" fn() = look;
+
+	extern "C" fn look() {
+		let is_closed = |stream: &dyn AsFd| fcntl_getfl(stream.as_fd()).is_err();
+		let streams: [&dyn AsFd; 3] = [&stdin(), &stdout(), &stderr()];
+		for (bit, stream) in streams.into_iter().enumerate() {
+			CLOSED.fetch_or(u8::from(is_closed(stream)) << bit, Relaxed);
+		}
+	}
+
+	pub(super) fn closed() -> u8 {
+		// The linker keeps what is used.
+		black_box(LOOK);
+		CLOSED.load(Relaxed)
+	}
+}
+
+#[cfg(not(target_os = "linux"))]
+mod loading {
+	pub(super) fn closed() -> u8 {
+		0
+	}
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+	use super::*;
+	use std::{env, process};
+
+	/// Set for the process that is looked at: it ends with the closed streams as its exit code.
+	const LOOKED_AT: &str = "ISTHMUS_STREAMS_LOOKED_AT";
+
+	#[test]
+	fn a_closed_stream_is_told_from_dev_null() {
+		if env::var_os(LOOKED_AT).is_some() {
+			let streams = [Stream::Stdin, Stream::Stdout, Stream::Stderr];
+			let bits = streams.map(|stream| i32::from(stream.was_closed()) << stream as i32);
+			process::exit(bits.iter().sum());
+		}
+		for (redirections, expected) in [
+			("", 0),
+			("<&-", 1),
+			(">&-", 2),
+			("2>&-", 4),
+			("<&- >&- 2>&-", 7),
+			("</dev/null >/dev/null 2>/dev/null", 0),
+			("<>/dev/null 1<>/dev/null 2<>/dev/null", 0),
+			("<&- 1<>/dev/null", 1),
+		] {
+			let script = format!(
+				"exec \"$0\" --exact tests::a_closed_stream_is_told_from_dev_null {redirections}"
+			);
+			let status = process::Command::new("sh")
+				.args(["-c", &script])
+				.arg(env::current_exe().unwrap())
+				.env(LOOKED_AT, "1")
+				.status();
+			assert_eq!(status.unwrap().code(), Some(expected), "{redirections}");
+		}
+	}
+}
