@@ -7,10 +7,10 @@ use crate::{
 	error::{Error, Kind},
 	options::Options,
 	progress::Bar,
-	text::{count, quoted, record_key, Key},
+	text::{called, count, quoted, Called, Key},
 };
 use isthmus_sdk::{
-	BlockNumber, Error as SdkError, Identity, Included, LocalFolder, PalletError, RecordKey,
+	BlockNumber, Client, Error as SdkError, Identity, Included, LocalFolder, Names, PalletError,
 	Removal, Removed as Outcome,
 };
 use serde::Serialize;
@@ -32,8 +32,8 @@ Examples:
   isthmus remove photos-2025 --unfinished photos/ --key school.key")]
 pub(crate) struct Opts {
 	/// Name of the record, or 0x and 64 hexadecimal digits
-	#[arg(value_parser = record_key)]
-	name: RecordKey,
+	#[arg(value_parser = called)]
+	name: Called,
 
 	/// Remove only this record without reading it: the files of a folder stay
 	#[arg(long)]
@@ -55,11 +55,12 @@ pub(crate) struct Removed {
 	/// How many files were removed with a folder; `None` if the record was not a folder.
 	files: Option<usize>,
 	key: Key,
+	name: String,
 }
 
 impl fmt::Display for Removed {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "block {}: removed {}", self.block, self.key)?;
+		write!(f, "block {}: removed {}", self.block, self.name)?;
 		match self.files {
 			Some(files) => write!(f, " with {}", count(files as u64, "file")),
 			None => Ok(()),
@@ -74,43 +75,60 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Removed, Error> 
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let client = &context.client;
-	let key = Key(opts.name);
+	let name = opts.name.shown();
+	let key = opts.name.find(client, &identity, identity.id()).await?;
 	let removal = match &folder {
-		Some(folder) => Removal::unfinished(client, &identity, opts.name, folder)
-			.await?
-			.ok_or_else(|| {
-				Error::refused(format!("nothing of this folder is stored under {key}"))
-					.hint("list your records: isthmus list records")
-			})?,
-		None if opts.alone => Removal::alone(opts.name),
-		None => Removal::find(client, &identity, opts.name, &mut Bar::new())
+		Some(folder) => unfinished(&opts, client, &identity, folder).await?,
+		None if opts.alone => Removal::alone(key),
+		None => Removal::find(client, &identity, key, &mut Bar::new())
 			.await
 			.map_err(|error| match Error::from(error) {
 				error if error.kind() == Kind::Unreachable => error,
 				error => error.hint(format!(
 					"the record may be a folder, but could not be read; to remove it without any files: \
-					 isthmus remove {key} --alone"
+					 isthmus remove {name} --alone"
 				)),
 			})?,
 	};
 	let question = match removal.files() {
-		Some(files) => format!("Remove {key} with {}?", count(files as u64, "file")),
-		None => format!("Remove {key}?"),
+		Some(files) => format!("Remove {name} with {}?", count(files as u64, "file")),
+		None => format!("Remove {name}?"),
 	};
 	confirm(&question, opts.yes || client.is_dry_run())?;
+	let key = removal.key();
 	let removed = run_removal(context, &identity, removal).await;
 	let (last, files) = removed.map_err(|error| match error.refusal() {
 		Some(PalletError::UnknownRecord) => Error::from(error).also(format!(
 			"if the upload of a folder was not finished: isthmus remove {} --unfinished FOLDER",
-			quoted(&key.to_string())
+			quoted(&name.to_string())
 		)),
 		_ => error.into(),
 	})?;
 	Ok(Removed {
 		block: last.number(),
 		files,
-		key,
+		key: Key(key),
+		name: name.to_string(),
 	})
+}
+
+/// Prepares to remove what an unfinished upload of a folder has stored, whether its name is public or not.
+async fn unfinished(
+	opts: &Opts,
+	client: &Client,
+	identity: &Identity,
+	folder: &LocalFolder,
+) -> Result<Removal, Error> {
+	for key in opts.name.keys(&Names::new(client, identity)) {
+		if let Some(removal) = Removal::unfinished(client, identity, key, folder).await? {
+			return Ok(removal);
+		}
+	}
+	let name = opts.name.shown();
+	Err(
+		Error::refused(format!("nothing of this folder is stored under {name}"))
+			.hint("list your records: isthmus list records"),
+	)
 }
 
 /// Removes the records, and returns where the last of them was removed and how many files a folder had.

@@ -76,6 +76,18 @@ impl Account {
 	}
 }
 
+/// Reads an account's address. A development account may also be named by its derivation, such as `//Alice`.
+///
+/// # Errors
+///
+/// Returns [`Error::InvalidAccount`] or [`Error::InvalidSecret`] if the text is neither.
+pub fn parse_account(text: &str) -> Result<AccountId, Error> {
+	match text.starts_with("//") {
+		true => Ok(*Account::from_uri(text)?.id()),
+		false => AccountId::from_str(text).map_err(|_| Error::InvalidAccount),
+	}
+}
+
 /// The least number of words in a phrase.
 const LEAST_WORDS: usize = 12;
 

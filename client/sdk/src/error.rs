@@ -174,6 +174,14 @@ pub enum Error {
 	/// The key or the grant is of a suite that a large quantum computer opens, and the client refuses it.
 	#[error("the key is not a post-quantum one, and nothing else is accepted")]
 	NotPostQuantum,
+	/// The records in an epoch are encrypted under another master secret than the owner's. Nothing was sent.
+	#[error("OtherSecret: the records in epoch {epoch} of dataset {dataset} are encrypted under another master secret than this one")]
+	OtherSecret {
+		/// The dataset.
+		dataset: DatasetId,
+		/// The epoch.
+		epoch: Epoch,
+	},
 	/// No free leaf was found in an epoch.
 	#[error("no free leaf in epoch {epoch} of dataset {dataset}: start a new epoch")]
 	NoFreeLeaf {
@@ -188,6 +196,9 @@ pub enum Error {
 	/// A secret cannot be read.
 	#[error("invalid secret: expected a derivation such as //Alice, a phrase of words, or a seed of 32 bytes in hexadecimal digits")]
 	InvalidSecret,
+	/// A text names no account.
+	#[error("expected an address, or a development account such as //Alice")]
+	InvalidAccount,
 	/// A development identity was requested with something other than a derivation.
 	#[error("invalid development account: expected a derivation such as //Alice")]
 	InvalidDevelopmentAccount,

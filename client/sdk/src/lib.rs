@@ -61,6 +61,7 @@
 //!   it. [`Trust`] says which chain a node has to have.
 //! - [`Upload`] stores a value of any size, and [`UploadFolder`] stores a folder. [`Reading`] reads a
 //!   record, [`FetchFile`] and [`fetch_folder()`] write records to disk, [`Removal`] removes them.
+//! - [`mod@names`] hides the names of records from the chain, and finds records by them.
 //! - [`sharing`] seals, revokes and renews grants, and [`mod@serve`] answers requests automatically.
 //! - [`mod@facts`] reads and reports facts about the world outside the chain, and evaluates conditions on them.
 //! - [`mod@trace`] returns the history of a record, a dataset or a reader; [`mod@history`] has the proofs, and
@@ -108,8 +109,10 @@ pub mod folder;
 pub mod history;
 mod lock;
 mod manifest;
+pub mod names;
 mod note;
 pub mod outcome;
+mod own_secret;
 pub mod progress;
 pub mod proven;
 pub mod query;
@@ -135,7 +138,7 @@ pub mod upload_folder;
 mod wait;
 mod window;
 
-pub use account::{Account, Identity};
+pub use account::{parse_account, Account, Identity};
 pub use block::BlockId;
 pub use budget::Budget;
 pub use call::Call;
@@ -148,6 +151,7 @@ pub use isthmus_conditions as conditions;
 pub use isthmus_envelope as envelope;
 pub use isthmus_primitives::{DECIMALS, UNIT};
 pub use lock::can_take_turns;
+pub use names::Names;
 pub use outcome::Included;
 pub use progress::{Progress, Stage};
 pub use proven::Proven;

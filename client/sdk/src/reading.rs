@@ -19,8 +19,13 @@ use crate::{
 	types::*,
 };
 use futures::{stream, StreamExt};
-use isthmus_envelope::{decrypt_value, Decryptor, Encryptor, LeafKey, RecordContext};
-use std::io::{Read, Write};
+use isthmus_envelope::{
+	decrypt_value, Decryptor, Encryptor, Header, LeafKey, RecordContext, RecordError,
+};
+use std::{
+	io::{Read, Write},
+	ops::Range,
+};
 
 /// How many chunks to ask for in one request.
 const PAGE: u32 = 4;
@@ -51,6 +56,7 @@ pub struct Reading {
 	answer: Answer,
 	leaf: LeafKey,
 	context: RecordContext,
+	name: Option<RecordKey>,
 	body: Body,
 }
 
@@ -109,7 +115,7 @@ impl Reading {
 			}
 		};
 		let context = context(client, owner, key);
-		let body = match &answer.payload {
+		let (name, body) = match &answer.payload {
 			Payload::Value {
 				content_hash: hash, ..
 			} => {
@@ -117,13 +123,16 @@ impl Reading {
 				if content_hash(&stored) != hash.0 {
 					return Err(Error::WrongContent("the record's value".into()));
 				}
-				Body::Whole(decrypt_value(&leaf, &context, &stored)?)
+				let name = name_in(&leaf, &context, Header::read(&stored)?)?;
+				(name, Body::Whole(decrypt_value(&leaf, &context, &stored)?))
 			}
 			payload @ Payload::Chunks { manifest, .. } => {
 				if !payload.is_complete() {
 					return Err(QueryRefusal::Incomplete.into());
 				}
-				Body::Chunks(fetch_manifest(client, key, &manifest.0).await?)
+				let manifest = fetch_manifest(client, key, &manifest.0).await?;
+				let name = name_in(&leaf, &context, manifest.header.clone())?;
+				(name, Body::Chunks(manifest))
 			}
 			Payload::Object { .. } => return Err(Error::IsObject(key)),
 		};
@@ -135,6 +144,7 @@ impl Reading {
 			answer,
 			leaf,
 			context,
+			name,
 			body,
 		})
 	}
@@ -147,6 +157,12 @@ impl Reading {
 	/// Returns the chain's answer about the record.
 	pub fn answer(&self) -> &Answer {
 		&self.answer
+	}
+
+	/// Returns the name that the record contains, as [`record_key`](crate::record_key) makes it; `None` if it contains
+	/// none.
+	pub fn name(&self) -> Option<&RecordKey> {
+		self.name.as_ref()
 	}
 
 	/// Returns the value's length in bytes.
@@ -249,24 +265,76 @@ impl Reading {
 			}
 			Body::Chunks(manifest) => manifest,
 		};
-		let header = manifest.header.clone();
-		let decryptor = Decryptor::new(&self.leaf, &self.context, header)?;
-		let chunks = manifest.header.chunks();
 		let mut done = u64::from(first).saturating_mul(manifest.header.chunk_size().into());
-		let mut pages = stream::iter((first..chunks).step_by(PAGE as usize))
-			.map(|at| self.page(manifest, at, PAGE.min(chunks - at)))
+		let write = |_, chunk: &[u8]| {
+			out.write_all(chunk)?;
+			done += chunk.len() as u64;
+			progress.at(Stage::Fetching, done, length);
+			Ok(())
+		};
+		let chunks = first..manifest.header.chunks();
+		self.each_chunk(manifest, chunks, write).await?;
+		Ok(out.flush()?)
+	}
+
+	/// Fetches, checks and decrypts `length` bytes of the value from byte `offset` on: the chunks that contain them, and no
+	/// others. Returns fewer at the value's end, and none after it.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::WrongContent`] if the bytes from the node do not have the hash on the chain.
+	pub async fn read_range(&self, offset: u64, length: u64) -> Result<Vec<u8>, Error> {
+		let end = offset.saturating_add(length).min(self.length());
+		if offset >= end {
+			return Ok(Vec::new());
+		}
+		let manifest = match &self.body {
+			Body::Whole(value) => return Ok(part(value, 0, offset, end).to_vec()),
+			Body::Chunks(manifest) => manifest,
+		};
+		let size = u64::from(manifest.header.chunk_size());
+		// A value has at most 2^20 chunks.
+		let chunks = (offset / size) as u32..end.div_ceil(size) as u32;
+		let mut bytes = Vec::with_capacity((end - offset) as usize);
+		let take = |number: u32, chunk: &[u8]| {
+			let start = u64::from(number) * size;
+			bytes.extend_from_slice(part(chunk, start, offset, end));
+			Ok(())
+		};
+		self.each_chunk(manifest, chunks, take).await?;
+		Ok(bytes)
+	}
+
+	/// Returns how many bytes of the value are fetched together, from a multiple of this number on: a chunk, or all of a
+	/// value that was stored in one transaction.
+	pub fn chunk_size(&self) -> u64 {
+		match &self.body {
+			Body::Whole(value) => value.len() as u64,
+			Body::Chunks(manifest) => manifest.header.chunk_size().into(),
+		}
+	}
+
+	/// Fetches, checks and decrypts chunks, and passes on each with its number, in order.
+	async fn each_chunk(
+		&self,
+		manifest: &Manifest,
+		chunks: Range<u32>,
+		mut take: impl FnMut(u32, &[u8]) -> Result<(), Error>,
+	) -> Result<(), Error> {
+		let decryptor = Decryptor::new(&self.leaf, &self.context, manifest.header.clone())?;
+		let Range { start, end } = chunks;
+		let mut pages = stream::iter((start..end).step_by(PAGE as usize))
+			.map(|at| self.page(manifest, at, PAGE.min(end - at)))
 			.buffered(AT_ONCE);
-		let mut number = first;
+		let mut number = start;
 		while let Some(page) = pages.next().await {
 			for mut chunk in page? {
 				decryptor.decrypt_chunk(number, &mut chunk)?;
-				out.write_all(&chunk)?;
+				take(number, &chunk)?;
 				number += 1;
-				done += chunk.len() as u64;
-				progress.at(Stage::Fetching, done, length);
 			}
 		}
-		Ok(out.flush()?)
+		Ok(())
 	}
 
 	/// Fetches `count` chunks from number `first` on, and checks their hashes.
@@ -381,6 +449,23 @@ impl std::fmt::Debug for Reading {
 	}
 }
 
+/// Returns the name that a record contains, if any.
+pub(crate) fn name_in(
+	leaf: &LeafKey,
+	context: &RecordContext,
+	header: Header,
+) -> Result<Option<RecordKey>, RecordError> {
+	let name = Decryptor::new(leaf, context, header)?.name()?;
+	Ok(name.map(RecordKey::from))
+}
+
+/// Returns the bytes of a value from `from` to before `to` that are in this piece of it, which begins at byte `start`.
+fn part(piece: &[u8], start: u64, from: u64, to: u64) -> &[u8] {
+	// A piece is in memory, so its places fit.
+	let within = |at: u64| at.saturating_sub(start).min(piece.len() as u64) as usize;
+	piece.get(within(from)..within(to)).unwrap_or_default()
+}
+
 /// Returns the place that a record's chunks are bound to.
 pub(crate) fn context(client: &Client, owner: &AccountId, key: RecordKey) -> RecordContext {
 	RecordContext {
@@ -402,4 +487,31 @@ pub(crate) async fn fetch_manifest(
 		return Err(Error::WrongContent("the record's manifest".into()));
 	}
 	Manifest::read(&bytes).map_err(|reason| Error::Malformed { key, reason })
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn ranges_are_cut_out_of_the_pieces_that_contain_them() {
+		let value: Vec<u8> = (0..10).collect();
+		let read = |from: u64, to: u64| -> Vec<u8> {
+			let pieces = (0u64..).step_by(4).zip(value.chunks(4));
+			pieces
+				.flat_map(|(start, piece)| part(piece, start, from, to).to_vec())
+				.collect()
+		};
+		for from in 0..=10 {
+			for to in from..=12 {
+				let end = to.min(10);
+				assert_eq!(
+					read(from, to),
+					value[from as usize..end as usize],
+					"{from}..{to}"
+				);
+			}
+		}
+		assert!(read(11, 12).is_empty());
+	}
 }

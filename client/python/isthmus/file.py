@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A record as a file."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import OrderedDict
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from . import _native
+
+if TYPE_CHECKING:
+    from .client import Client
+
+#: How many bytes of a record's content are kept in memory, so that tools that read a place again do not fetch it again.
+KEPT = 64 << 20
+#: How far a search for the end of a line looks ahead, in bytes.
+AHEAD = 8 << 10
+
+
+class RecordFile(io.BufferedIOBase):
+    """A record of an owner, as a binary file. Make one with `Client.open`.
+
+    It fetches whole chunks, and keeps those that were read last. It works in a forked process, and a pickled copy opens
+    the record again, at the same place. Threads may share it if each seeks before it reads: a thread reads where it has
+    sought, whatever the others do in between. DuckDB does that.
+    """
+
+    def __init__(self, client: Client, owner: str, dataset: int | None, record: str) -> None:
+        self._opened = (client, owner, dataset, record)
+        self._reading = _native.Reading(client._connection, owner, dataset, record)
+        self._chunks: OrderedDict[int, bytes] = OrderedDict()
+        self._at = 0
+        # Where threads have sought that have not read since. There are no locks in this class: one that another thread
+        # holds would stay locked in a forked process.
+        self._sought: dict[int, int] = {}
+        #: How many bytes were fetched so far.
+        self.fetched = 0
+
+    @property
+    def name(self) -> str:
+        """The record's name."""
+        return self._opened[3]
+
+    @property
+    def size(self) -> int:
+        """The length of the record's content in bytes."""
+        return self._reading.size
+
+    @property
+    def chunk_size(self) -> int:
+        """How many bytes are fetched together."""
+        return self._reading.chunk_size
+
+    def files(self) -> list[dict[str, Any]] | None:
+        """Returns the files that the record lists, if it is a stored folder; `None` if it is not."""
+        return self._reading.files()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._sought.get(get_ident(), self._at)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        starts = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self.size}
+        if whence not in starts:
+            raise ValueError(f"invalid whence: {whence}")
+        at = starts[whence] + offset
+        if at < 0:
+            raise ValueError(f"negative seek position {at}")
+        self._at = self._sought[get_ident()] = at
+        return at
+
+    def read(self, size: int | None = -1) -> bytes:
+        start, end = self._take(size)
+        pieces = []
+        while start < end:
+            pieces.append(self._piece(start, end))
+            start += len(pieces[-1])
+        return b"".join(pieces)
+
+    def read1(self, size: int = -1) -> bytes:
+        return self.read(AHEAD if size is None or size < 0 else size)
+
+    def peek(self, size: int = 0) -> bytes:
+        """Returns what comes next, without reading on: at least a byte, if there is one."""
+        start = self.tell()
+        end = min(start + AHEAD, self.size)
+        return self._piece(start, end) if start < end else b""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _open_at, (*self._opened, self.tell())
+
+    def __repr__(self) -> str:
+        _, owner, _, record = self._opened
+        return f"<isthmus.RecordFile {record!r} of {owner}, {self.size:,} bytes>"
+
+    def _take(self, size: int | None) -> tuple[int, int]:
+        """Returns from where to where to read, and moves on."""
+        if self.closed:
+            raise ValueError("read of closed file")
+        start = self._sought.pop(get_ident(), None)
+        if start is None:
+            # The file was handed to this thread: what others sought before is over.
+            self._sought.clear()
+            start = self._at
+        rest = max(0, self.size - start)
+        end = start + (rest if size is None or size < 0 else min(size, rest))
+        self._at = end
+        return start, end
+
+    def _piece(self, start: int, end: int) -> bytes:
+        """Returns the bytes from `start` to `end`, or to the end of the chunk that has the first of them."""
+        number, skip = divmod(start, self.chunk_size)
+        return self._chunk(number, end)[skip : skip + end - start]
+
+    def _chunk(self, number: int, end: int) -> bytes:
+        """Returns a chunk. If it has to be fetched, those after it that are missing up to byte `end` come with it."""
+        chunk = self._chunks.get(number)
+        if chunk is not None:
+            # At the end of the order is what was used last.
+            self._chunks[number] = self._chunks.pop(number, chunk)
+            return chunk
+        size, most = self.chunk_size, max(KEPT // self.chunk_size, 1)
+        count = 1
+        while (number + count) * size < end and number + count not in self._chunks and count < most:
+            count += 1
+        content = self._reading.read(number * size, count * size)
+        self.fetched += len(content)
+        fetched = [content[at * size :][:size] for at in range(count)]
+        self._chunks.update(enumerate(fetched, number))
+        while len(self._chunks) > most:
+            self._chunks.popitem(last=False)
+        return fetched[0]
+
+
+def _open_at(client: Client, owner: str, dataset: int | None, record: str, place: int) -> RecordFile:
+    file = RecordFile(client, owner, dataset, record)
+    file.seek(place)
+    return file

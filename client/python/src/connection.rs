@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A connection to a chain.
+
+use crate::{
+	entries::{Dataset, Grant, Record},
+	error::{raised, raised_by_file},
+	per_process::PerProcess,
+	runtime::wait,
+};
+use isthmus_sdk::{
+	envelope::key_file::KeyFile, every, from_hex, parse_account, to_hex, Account, AccountId,
+	Client, Error, Identity, Trust,
+};
+use pyo3::{
+	exceptions::{PyPermissionError, PyValueError},
+	prelude::*,
+};
+use std::{
+	collections::BTreeMap,
+	fmt::Display,
+	future::Future,
+	path::{Path, PathBuf},
+	sync::Arc,
+	time::Duration,
+};
+use zeroize::Zeroizing;
+
+/// What a connection is made with.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Options {
+	/// The nodes' addresses, in the order in which they are tried.
+	urls: Vec<String>,
+	/// A key file, or a development account such as `//Alice`.
+	key: Option<String>,
+	passphrase: Option<String>,
+	/// For how many seconds a node may be silent.
+	timeout: u64,
+	/// The hash of the chain's first block.
+	genesis: Option<String>,
+	/// The folder in which chains are remembered.
+	memory: Option<PathBuf>,
+	trust_node: bool,
+	post_quantum_only: bool,
+	/// The function that is called with what the user should know.
+	tell: Py<PyAny>,
+}
+
+/// A connection to a chain, and the account to act as.
+#[pyclass(frozen, module = "isthmus._native")]
+pub(crate) struct Connection {
+	urls: Vec<String>,
+	silence: Duration,
+	trust: Trust,
+	post_quantum_only: bool,
+	tell: Arc<Py<PyAny>>,
+	identity: Option<Identity>,
+	clients: PerProcess<Client>,
+}
+
+#[pymethods]
+impl Connection {
+	#[new]
+	fn new(py: Python<'_>, options: Options) -> PyResult<Self> {
+		let genesis = options.genesis.map(|text| {
+			let expected = "expected the hash of a block: 0x and 64 hexadecimal digits";
+			from_hex(&text).ok_or_else(|| PyValueError::new_err(expected))
+		});
+		let passphrase = options.passphrase.map(Zeroizing::new);
+		let key = options.key;
+		let identity = key.as_deref().map(|key| identity(py, key, passphrase));
+		let connection = Self {
+			urls: options.urls,
+			silence: Duration::from_secs(options.timeout),
+			trust: Trust {
+				genesis: genesis.transpose()?,
+				memory: options.memory,
+				node: options.trust_node,
+			},
+			post_quantum_only: options.post_quantum_only,
+			tell: Arc::new(options.tell),
+			identity: identity.transpose()?,
+			clients: PerProcess::new(),
+		};
+		let is_public = key.is_some_and(|key| key.starts_with("//"));
+		let is_safe = connection.ask(py, async |client| {
+			Ok(!is_public || client.is_development().await?)
+		})?;
+		match is_safe {
+			true => Ok(connection),
+			false => Err(PyValueError::new_err(
+				"a development account works only on development chains, because its secrets are public",
+			)),
+		}
+	}
+
+	/// Returns the account's address; `None` without a key.
+	fn account(&self) -> Option<String> {
+		self.identity
+			.as_ref()
+			.map(|identity| identity.id().to_string())
+	}
+
+	/// Returns the hash of the chain's first block.
+	fn genesis(&self, py: Python<'_>) -> PyResult<String> {
+		self.ask(py, async |client| Ok(to_hex(&client.genesis())))
+	}
+
+	/// Returns how many requests this process has sent so far, by method.
+	fn requests(&self, py: Python<'_>) -> PyResult<BTreeMap<String, u64>> {
+		self.ask(py, async |client| Ok(client.requests()))
+	}
+
+	/// Returns an owner's datasets.
+	fn datasets(&self, py: Python<'_>, owner: &str) -> PyResult<Vec<Dataset>> {
+		let owner = account(owner)?;
+		let entries = self.ask(py, async |client| {
+			let best = client.best().await?;
+			every(|after| best.datasets(&owner, after)).await
+		})?;
+		Ok(entries.into_iter().map(Dataset::from).collect())
+	}
+
+	/// Returns an owner's records.
+	fn records(&self, py: Python<'_>, owner: &str) -> PyResult<Vec<Record>> {
+		let owner = account(owner)?;
+		let entries = self.ask(py, async |client| {
+			let best = client.best().await?;
+			every(|after| best.records(&owner, after)).await
+		})?;
+		Ok(entries.into_iter().map(Record::from).collect())
+	}
+
+	/// Returns the grants that an account gave, or that it received.
+	fn grants(&self, py: Python<'_>, of: &str, received: bool) -> PyResult<Vec<Grant>> {
+		let of = account(of)?;
+		let entries = self.ask(py, async |client| {
+			let best = client.best().await?;
+			match received {
+				true => every(|after| best.grants_to(&of, None, after)).await,
+				false => every(|after| best.grants_of(&of, None, after)).await,
+			}
+		})?;
+		Ok(entries.into_iter().map(Grant::from).collect())
+	}
+}
+
+impl Connection {
+	/// Returns the account to act as.
+	pub(crate) fn identity(&self) -> PyResult<&Identity> {
+		let missing = "this needs a key: connect with key=, or set ISTHMUS_KEY";
+		let identity = self.identity.as_ref();
+		identity.ok_or_else(|| PyPermissionError::new_err(missing))
+	}
+
+	/// Asks the chain something, over this process's connection.
+	pub(crate) fn ask<Value, Asked>(
+		&self,
+		py: Python<'_>,
+		ask: impl FnOnce(Client) -> Asked + Send,
+	) -> PyResult<Value>
+	where
+		Value: Send,
+		Asked: Future<Output = Result<Value, Error>>,
+	{
+		wait(py, || async move {
+			let client = self.client().await.map_err(raised)?;
+			ask(client.clone()).await.map_err(raised)
+		})
+	}
+
+	/// Returns this process's connection.
+	pub(crate) async fn client(&self) -> Result<Client, Error> {
+		if let Some(client) = self.clients.get() {
+			return Ok(client.clone());
+		}
+		let client = Client::connect_with(&self.urls, self.silence, self.trust.clone()).await?;
+		let tell = self.tell.clone();
+		client.on_notice(move |notice| call(&tell, notice));
+		let tell = self.tell.clone();
+		client.on_wait(move |waiting| call(&tell, waiting));
+		if self.post_quantum_only {
+			client.post_quantum_only();
+		}
+		Ok(self.clients.keep(client.clone()).cloned().unwrap_or(client))
+	}
+}
+
+/// Reads an account's address.
+pub(crate) fn account(text: &str) -> PyResult<AccountId> {
+	parse_account(text).map_err(raised)
+}
+
+/// Calls a function with a sentence. While Python ends, no function is called.
+fn call(tell: &Py<PyAny>, what: &impl Display) {
+	Python::try_attach(|py| {
+		if let Err(error) = tell.call1(py, (what.to_string(),)) {
+			error.write_unraisable(py, None);
+		}
+	});
+}
+
+/// Returns the identity of a key file or a development account.
+fn identity(
+	py: Python<'_>,
+	key: &str,
+	passphrase: Option<Zeroizing<String>>,
+) -> PyResult<Identity> {
+	if key.starts_with("//") {
+		return Identity::development(key).map_err(raised);
+	}
+	let path = Path::new(key);
+	let file = KeyFile::read(path).map_err(|error| raised_by_file(path, error))?;
+	let missing = "a key file needs its passphrase: pass passphrase=, or set ISTHMUS_PASSPHRASE";
+	let passphrase = passphrase.ok_or_else(|| PyPermissionError::new_err(missing))?;
+	let secrets = py.detach(|| file.open(&passphrase));
+	let secrets = secrets.map_err(|error| raised_by_file(path, error))?;
+	Ok(Identity {
+		account: Account::from_uri(&secrets.account()).map_err(raised)?,
+		master: secrets.seed.master(),
+		encryption: secrets.seed.encryption(),
+	})
+}

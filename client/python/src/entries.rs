@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Entries of the chain's state as Python dictionaries. Amounts are in the currency's smallest unit.
+
+use isthmus_sdk::{
+	key_name, Balance, BlockNumber, DatasetEntry, DatasetId, Epoch, GrantEntry, GrantId, Leaf,
+	RecordEntry, Scope, Seconds,
+};
+use pyo3::prelude::*;
+
+/// A dataset.
+#[derive(IntoPyObject)]
+pub(crate) struct Dataset {
+	number: DatasetId,
+	name: String,
+	epoch: Epoch,
+	grants: u64,
+	requests: u64,
+	price: Option<Balance>,
+	condition: Option<String>,
+}
+
+impl From<DatasetEntry> for Dataset {
+	fn from(entry: DatasetEntry) -> Self {
+		let DatasetEntry {
+			id,
+			dataset,
+			policy,
+			condition,
+			..
+		} = entry;
+		Self {
+			number: id,
+			name: dataset.name.to_string(),
+			epoch: dataset.epoch,
+			grants: dataset.grants,
+			requests: dataset.requests,
+			price: policy.map(|policy| policy.price),
+			condition: condition.map(|condition| condition.to_string()),
+		}
+	}
+}
+
+/// A record.
+#[derive(IntoPyObject)]
+pub(crate) struct Record {
+	name: String,
+	dataset: DatasetId,
+	epoch: Epoch,
+	leaf: Leaf,
+	encrypted_size: u64,
+	complete: bool,
+	block: BlockNumber,
+}
+
+impl From<RecordEntry> for Record {
+	fn from(entry: RecordEntry) -> Self {
+		let RecordEntry { key, record } = entry;
+		let (_, block) = record.payload.blocks();
+		Self {
+			name: key_name(&key),
+			dataset: record.dataset,
+			epoch: record.epoch,
+			leaf: record.leaf,
+			encrypted_size: record.payload.length(),
+			complete: record.payload.is_complete(),
+			block,
+		}
+	}
+}
+
+/// A grant.
+#[derive(IntoPyObject)]
+pub(crate) struct Grant {
+	number: GrantId,
+	owner: String,
+	reader: String,
+	state: String,
+	dataset: DatasetId,
+	epoch: Epoch,
+	first: u64,
+	end: u64,
+	expiry: BlockNumber,
+	until: Option<Seconds>,
+	paid: Balance,
+	condition: Option<String>,
+}
+
+impl From<GrantEntry> for Grant {
+	fn from(entry: GrantEntry) -> Self {
+		let GrantEntry { id, grant } = entry;
+		let Scope {
+			dataset,
+			epoch,
+			from,
+			to,
+		} = grant.scope;
+		Self {
+			number: id,
+			owner: grant.owner.to_string(),
+			reader: grant.grantee.to_string(),
+			state: format!("{:?}", grant.state).to_lowercase(),
+			dataset,
+			epoch,
+			first: from,
+			end: to,
+			expiry: grant.expiry,
+			until: grant.until,
+			paid: grant.paid,
+			condition: grant
+				.condition
+				.map(|attached| attached.condition.to_string()),
+		}
+	}
+}
+
+/// A file of a folder.
+#[derive(IntoPyObject)]
+pub(crate) struct File {
+	path: String,
+	folder: bool,
+	size: u64,
+	record: String,
+}
+
+impl From<isthmus_sdk::folder::File> for File {
+	fn from(file: isthmus_sdk::folder::File) -> Self {
+		Self {
+			record: key_name(&file.key),
+			path: file.path,
+			folder: file.folder,
+			size: file.length,
+		}
+	}
+}

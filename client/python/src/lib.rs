@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The native part of the Python package `isthmus`: the Rust SDK's connection and readings as Python classes.
+//!
+//! It has little: what it returns are numbers, texts and dictionaries, of which the Python part makes what its users
+//! see. Each call releases Python's lock while it waits, can be interrupted, and works in a process that was forked.
+
+mod connection;
+mod entries;
+mod error;
+mod per_process;
+mod reading;
+mod runtime;
+
+/// The module `isthmus._native`.
+#[pyo3::pymodule(name = "_native")]
+mod native {
+	#[pymodule_export]
+	use super::{
+		connection::Connection,
+		error::{NotAuthentic, Refused},
+		reading::Reading,
+	};
+}
