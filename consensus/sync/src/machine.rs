@@ -38,6 +38,8 @@ const MAX_WANTED: usize = 64;
 /// For this long after the start, a claim that was not looked into yet counts as if it were true, so that a node
 /// does not begin to mine in the moment before its peers prove their chains.
 const GRACE: Duration = Duration::from_secs(30);
+/// How many headers a sweep may look at for each block that was finalized since the last one.
+const HEADERS_PER_SWEPT_BLOCK: usize = 16;
 /// The maximum number of headers on dead forks that are remembered.
 const MAX_DEAD: usize = 1024;
 
@@ -72,6 +74,8 @@ pub struct Machine<L: Ledger> {
 	stale: bool,
 	/// Whether headers were removed, so that there may be bodies without a header.
 	swept: bool,
+	/// The finalized block at the last sweep that finality caused.
+	swept_at: BlockNumber,
 	actions: Vec<Action<L>>,
 }
 
@@ -97,6 +101,7 @@ impl<L: Ledger> Machine<L> {
 			dead_queue: VecDeque::new(),
 			stale: false,
 			swept: false,
+			swept_at: 0,
 			actions: Vec::new(),
 		}
 	}
@@ -166,10 +171,21 @@ impl<L: Ledger> Machine<L> {
 	/// Notes that a block was finalized: chains without it can never be ours.
 	pub fn finalized(&mut self) {
 		let finalized = self.ledger.finalized();
-		let (tree, ledger) = (&self.tree, &self.ledger);
+		let (tree, ledger, main) = (&self.tree, &self.ledger, &self.main);
 		// The import may finalize further blocks meanwhile, below which no block is live any more. Those of our best chain
 		// stay in it.
 		let is_ours = |hash: &Hash, number| ledger.canonical(number) == Some(*hash);
+		let grows_on = |parent: Hash, number: BlockNumber| {
+			ledger.place(&parent) == Place::Live || is_ours(&parent, number)
+		};
+		// What holds for the main lane holds for all chains that join it above the finalized block.
+		let main_is_live = match main.at(finalized) {
+			Some(hash) => Some(is_ours(hash, finalized)),
+			None => main
+				.at(main.first())
+				.and_then(|lowest| tree.get(lowest))
+				.map(|lowest| grows_on(lowest.parent, lowest.number.saturating_sub(1))),
+		};
 		let is_live = |tip: &Hash| {
 			let mut below = None;
 			for (hash, node) in tree.chain(tip) {
@@ -177,22 +193,32 @@ impl<L: Ledger> Machine<L> {
 					// The finalized block stays in the tree until the results of its batch are here.
 					return node.number == finalized && is_ours(&hash, node.number);
 				}
+				if let (true, Some(is_live)) = (main.has(node.number, &hash), main_is_live) {
+					return is_live;
+				}
 				below = Some((node.parent, node.number.saturating_sub(1)));
 			}
-			below.is_some_and(|(parent, number)| {
-				ledger.place(&parent) == Place::Live || is_ours(&parent, number)
-			})
+			below.is_some_and(|(parent, number)| grows_on(parent, number))
 		};
+		let mut died = false;
 		for peer in self.peers.values_mut() {
 			let before = peer.tips.len();
 			peer.tips.retain(is_live);
 			if peer.tips.len() != before {
 				peer.reach = None;
+				died = true;
 			}
 		}
 		self.wanted
 			.retain(|hash| ledger.place(hash) == Place::Unknown);
-		self.sweep();
+		self.stale = true;
+		// A sweep looks at every header. While chains die, it comes at once; else so rarely that it costs a few headers for
+		// each finalized block.
+		let passed = finalized.saturating_sub(self.swept_at) as usize;
+		if died || passed > self.tree.len() / HEADERS_PER_SWEPT_BLOCK {
+			self.swept_at = finalized;
+			self.sweep();
+		}
 	}
 
 	/// Goes on to this time, and returns what is to be done.
@@ -375,7 +401,8 @@ impl<L: Ledger> Machine<L> {
 
 	/// Returns whether a chain has a block whose import failed lately.
 	fn is_excluded(&self, tip: &Hash) -> bool {
-		!self.failed.is_empty()
+		let mut excluded = self.failed.excluded(self.now);
+		excluded.any(|hash| self.tree.contains(hash))
 			&& self
 				.tree
 				.chain(tip)
