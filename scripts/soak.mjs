@@ -23,8 +23,8 @@ const [HOURS, NODES, SEED] = [1, 7, 1];
 const OUTPUT = join(dirname(fileURLToPath(import.meta.url)), '..', 'docs', 'soak.md');
 /** The lines between the nodes: milliseconds, bytes per second, and the share of pieces that are lost. */
 const LINE = { latency: 40, rate: 50_000_000 / 8, loss: 0.01 };
-/** The hash rate of each node, and a difficulty that yields a block every 2.5 seconds on average with seven nodes. */
-const [HASH_RATE, DIFFICULTY] = [700, '0x3000'];
+/** The hash rate of each node, and the seconds that a block takes on average. */
+const [HASH_RATE, BLOCK_SECONDS] = [700, 2.5];
 /** How many hostile peers there are at the same time. */
 const LIARS = 8;
 /** How long the network may take to agree at the end, in milliseconds. */
@@ -95,9 +95,10 @@ async function settle(network) {
 /** Runs a soak; returns its figures. */
 async function soak({ seconds, nodes, seed, log }) {
 	const accounts = identities(nodes).map(({ account }) => account);
+	const difficulty = `0x${(nodes * HASH_RATE * BLOCK_SECONDS).toString(16)}`;
 	const network = await Network.start({
 		verifiers: nodes,
-		parameters: { genesisDifficulty: DIFFICULTY, minimumDifficulty: DIFFICULTY },
+		parameters: { genesisDifficulty: difficulty, minimumDifficulty: difficulty },
 		line: LINE,
 		args: (index) => ['--mine', '--beneficiary', accounts[index], '--hash-rate', String(HASH_RATE)],
 	});

@@ -11,7 +11,10 @@
 //! - A transaction whose nonce does not fit the block is checked again on the next best block, with what
 //!   depends on it. It is dropped if it is no longer valid, and the others stay.
 //!
-//! A transaction that waits for an earlier nonce (a *gap*) is dropped after `MAX_WAIT` best blocks.
+//! A transaction that waits for an earlier nonce (a *gap*) is dropped after `MAX_WAIT` best blocks. Those who watch a
+//! transaction learn of every drop (`watchers.rs`).
+
+mod watchers;
 
 use crate::client::FullClient;
 use isthmus_primitives::{Block, Hash};
@@ -23,10 +26,11 @@ use sc_transaction_pool::{
 	TimedTransactionSource, ValidateTransactionPriority,
 };
 use sc_transaction_pool_api::{
-	error::Error as PoolError, ChainEvent, ImportNotificationStream, InPoolTransaction,
-	LocalTransactionFor, LocalTransactionPool, MaintainedTransactionPool, PoolStatus,
-	ReadyTransactions, TransactionFor, TransactionPool, TransactionSource,
-	TransactionStatusStreamFor, TxInvalidityReportMap,
+	error::{Error as PoolError, IntoPoolError},
+	ChainEvent, ImportNotificationStream, InPoolTransaction, LocalTransactionFor,
+	LocalTransactionPool, MaintainedTransactionPool, PoolStatus, ReadyTransactions, TransactionFor,
+	TransactionPool, TransactionSource, TransactionStatus, TransactionStatusStreamFor,
+	TxInvalidityReportMap,
 };
 use sp_blockchain::HashAndNumber;
 use sp_core::traits::SpawnEssentialNamed;
@@ -43,6 +47,7 @@ use std::{
 	time::Duration,
 };
 use substrate_prometheus_endpoint::Registry;
+use watchers::Watchers;
 
 type Api = FullChainApi<FullClient, Block>;
 type Inner = BasicPool<Api, Block>;
@@ -116,6 +121,7 @@ pub struct FullPool {
 	/// Whether transactions come from peers.
 	from_peers: bool,
 	state: Arc<Mutex<State>>,
+	watchers: Arc<Mutex<Watchers<Hash, TransactionStatus<Hash, Hash>>>>,
 }
 
 #[derive(Default)]
@@ -202,6 +208,7 @@ impl FullPool {
 			limits,
 			from_peers: false,
 			state: Arc::default(),
+			watchers: Arc::default(),
 		}
 	}
 
@@ -307,6 +314,7 @@ impl FullPool {
 	/// Checks transactions again whose nonce did not fit, and everything that depends on them. Drops those that are
 	/// invalid at the best block, or have waited too long for an earlier nonce, and tells their watchers.
 	async fn check_again(&self, best: Hash) {
+		self.watchers.lock().forget();
 		let futures = self.inner.futures().into_iter();
 		let waiting: HashMap<_, _> = futures.map(|waiting| (waiting.hash, waiting)).collect();
 		let (suspects, aged) = {
@@ -368,10 +376,8 @@ impl FullPool {
 			}
 		});
 		removed.extend(validated.remove_subtree(&valid, false, |_, _| {}));
-		let again = removed
-			.iter()
-			.filter(|waiting| !invalid.contains(&waiting.hash));
-		let again = again.map(|waiting| {
+		removed.retain(|waiting| !invalid.contains(&waiting.hash));
+		let again = removed.iter().map(|waiting| {
 			let source = TransactionSource::from(waiting.source.clone());
 			(
 				TimedTransactionSource::from_transaction_source(source, false),
@@ -380,12 +386,30 @@ impl FullPool {
 		});
 		let at = HashAndNumber { hash: best, number };
 		let checked = pool.resubmit_at(&at, again, ValidateTransactionPriority::Maintained);
-		let kept = checked.await.into_iter().filter(Result::is_ok).count();
+		let mut dropped = 0;
+		// The outcomes are in the order of the transactions.
+		for (waiting, outcome) in removed.iter().zip(checked.await) {
+			let Some(status) = outcome.err().and_then(status_of_dropped) else {
+				continue;
+			};
+			self.watchers.lock().tell(&waiting.hash, status);
+			dropped += 1;
+		}
 		log::debug!(
 			target: sc_transaction_pool::LOG_TARGET,
-			"checked {} transactions again whose nonce did not fit: {kept} are valid",
+			"checked {} transactions again whose nonce did not fit: dropped {dropped}",
 			removed.len(),
 		);
+	}
+}
+
+/// Returns what to tell those who watch a transaction that the pool did not take back; `None` if it is in the pool, or
+/// they were told.
+fn status_of_dropped(error: Error) -> Option<TransactionStatus<Hash, Hash>> {
+	match error.into_pool_error() {
+		Ok(PoolError::AlreadyImported(_) | PoolError::ImmediatelyDropped) => None,
+		Ok(PoolError::InvalidTransaction(_)) => Some(TransactionStatus::Invalid),
+		Ok(_) | Err(_) => Some(TransactionStatus::Dropped),
 	}
 }
 
@@ -426,7 +450,9 @@ impl TransactionPool for FullPool {
 		transaction: TransactionFor<Self>,
 	) -> Result<Pin<Box<TransactionStatusStreamFor<Self>>>, Error> {
 		self.make_room(at, source, &transaction).await?;
-		self.inner.submit_and_watch(at, source, transaction).await
+		let watch = self.watchers.lock().watch(self.hash_of(&transaction));
+		let reports = self.inner.submit_and_watch(at, source, transaction).await?;
+		Ok(watch(reports))
 	}
 
 	async fn ready_at(&self, at: Hash) -> ReadyIterator {

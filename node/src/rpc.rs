@@ -21,6 +21,7 @@ use crate::{
 	pool::FullPool,
 	verifiers::VerifierSets,
 };
+use isthmus_engine::Executed;
 use isthmus_primitives::{Block, BlockNumber, Hash};
 use jsonrpsee::{core::RegisterMethodError, RpcModule};
 use polkadot_sdk::*;
@@ -54,6 +55,7 @@ pub(crate) struct FinalityDeps {
 	pub(crate) proofs: Arc<FinalityProofProvider<FullBackend, Block>>,
 	pub(crate) light: Arc<light::Light>,
 	pub(crate) sets: Arc<VerifierSets>,
+	pub(crate) executed: Arc<Executed>,
 }
 
 /// Returns all methods in one module: the framework's and this node's own.
@@ -97,8 +99,9 @@ pub(crate) fn create(
 		proofs,
 		light,
 		sets,
+		executed,
 	} = finality;
-	let verifications = Verifications::new(client.clone(), sets, voter_state.clone());
+	let verifications = Verifications::new(client.clone(), sets, executed, voter_state.clone());
 	let grandpa = Grandpa::new(executor, authority_set, voter_state, justifications, proofs);
 	let mut module = framework::create(framework)?;
 	let blocks = EthBlocks {

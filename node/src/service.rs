@@ -6,6 +6,7 @@
 //! | `parts.rs` | database, client, pool, block import and import queue: what every command needs |
 //! | `finality.rs` | what GRANDPA shares with the network and the RPC; the voter, which starts last |
 //! | `network.rs` | connections to peers |
+//! | `statements.rs` | what the verifiers say that they have executed |
 //! | `serve.rs` | the server of proofs of finality and of state for other nodes |
 //! | `metrics.rs` | the metrics about the chain |
 //! | `tasks.rs` | the tasks of every Substrate node, and the RPC server |
@@ -18,6 +19,7 @@ mod mining;
 mod network;
 mod parts;
 mod serve;
+mod statements;
 mod tasks;
 // Public only for `tests/`.
 #[doc(hidden)]

@@ -21,7 +21,7 @@ use isthmus_primitives::{
 	AccountId, Balance, BlockNumber, Hash, Header, Nonce,
 };
 use isthmus_sharing::{
-	Answer, DatasetId, GrantState, Page, QueryError, RecordEntry, Scope, Verdict,
+	Answer, DatasetId, EmbargoEntry, GrantState, Page, QueryError, RecordEntry, Scope, Verdict,
 };
 use pallet_data_sharing::runtime_api::{DatasetEntry, GrantEntry, ProducerEntry, RequestEntry};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
@@ -381,6 +381,14 @@ sp_api::impl_runtime_apis! {
 			firm: bool,
 		) -> Verdict {
 			DataSharing::verdict_of(&consumer, &owner, &scope, &term, &offer, firm)
+		}
+
+		fn embargoes(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<EmbargoEntry> {
+			DataSharing::embargoes(&owner, after, limit)
 		}
 
 		fn overdue_since() -> Option<BlockNumber> {

@@ -523,12 +523,16 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 		[['register', 'JSON', ...owner.key], ['block', 'producer']],
 		[['dataset', 'create', 'json', ...owner.key], ['block', 'dataset']],
 		[['dataset', 'policy', '0', '--longest-term', '100', ...owner.key], ['block']],
-		[['list', 'datasets', ...owner.key], ['closed', 'dataset', 'epoch', 'grants', 'leaves', 'name', 'policy', 'requests'],
+		[['list', 'datasets', ...owner.key],
+			[
+				...['closed', 'condition', 'dataset', 'epoch', 'grants', 'leaves', 'locations', 'name', 'objects', 'policy'],
+				'requests',
+			],
 			{ policy: ['firmPrice', 'longestRange', 'longestTerm', 'price', 'words'] }],
 		[['store', 'json', ...owner.key], ['block', 'bytes', 'dataset', 'epoch', 'files', 'key', 'leaf', 'resumed']],
 		[['list', 'records', ...owner.key],
-			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name']],
-		[ask, ['block', 'request']],
+			['arrived', 'bytes', 'chunks', 'dataset', 'epoch', 'firstBlock', 'key', 'lastBlock', 'leaf', 'name', 'root']],
+		[ask, ['block', 'condition', 'request']],
 		[['requests', ...owner.key],
 			['consumer', 'firm', 'offer', 'owner', 'purpose', 'request', 'scope', 'term', 'validUntil', 'verdict'], { scope }],
 		[['authorize', '--to', uri, '--leaves', '0..1', ...owner.key],
@@ -570,6 +574,15 @@ test('JSON answers have the keys that scripts read', { timeout }, async () => {
 	const [waiting] = await ok('authorize', '--to', uri, '--leaves', '0..1', '--when', condition, ...owner.key);
 	const listed = (await ok('list', 'received', ...key)).find(({ grant }) => grant === waiting.grant);
 	assert.deepEqual([waiting.condition, listed.condition, listed.state], [condition, condition, 'suspended']);
+	// A record that no one else can query yet, and an offer that ends by a condition.
+	const [embargo] = await ok('embargo', 'later', '--when', condition, ...owner.key);
+	assert.deepEqual([Object.keys(embargo), embargo.condition], [['block', 'condition', 'key'], condition]);
+	const [embargoed] = await ok('list', 'embargoes', ...owner.key);
+	assert.deepEqual(embargoed, { condition, key: embargo.key, name: 'later', stored: false });
+	assert.equal((await ok('embargo', 'later', '--lift', ...owner.key))[0].condition, null);
+	const [conditional] = await ok(...ask, '--withdraw-when', condition);
+	assert.equal(conditional.condition, condition);
+	await ok('reject', String(conditional.request), ...owner.key);
 	const [{ grant }] = await ok('list', 'given', ...owner.key);
 	const revoked = await ok('revoke', String(grant), ...owner.key);
 	assert.deepEqual(Object.keys(revoked[0]), ['block', 'epoch', 'grant', 'left', 'overtaken', 'refunded', 'renewed', 'skipped']);

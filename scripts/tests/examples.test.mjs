@@ -4,19 +4,40 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { LocalNode } from '../lib/node.mjs';
 import { Client } from '../lib/sharing.mjs';
+import { identities, writeSpec } from '../lib/spec.mjs';
 
 /** Ends hung tests, in milliseconds. It does not test speed, as these tests also run beside a build. */
 const timeout = 180_000;
+/** How many blocks a session has. The examples admit and remove a verifier in two sessions, one after the other. */
+const SESSION_BLOCKS = 20;
+const folder = mkdtempSync(join(tmpdir(), 'isthmus-examples-'));
 let node;
 
-before(async () => (node = await LocalNode.start()), { timeout });
-after(() => node?.stop());
+before(
+	async () => {
+		// The development chain, with shorter sessions.
+		const spec = await writeSpec(folder, {
+			verifiers: identities(1),
+			parameters: { difficultyRule: 'fixed', minimumDifficulty: '0x400', genesisDifficulty: '0x400' },
+			edit: (genesis) => Object.assign(genesis.verifiers, { sessionBlocks: SESSION_BLOCKS }),
+			chainType: 'Development',
+		});
+		node = await LocalNode.start({ args: ['--dev', '--chain', spec], basePath: join(folder, 'node') });
+	},
+	{ timeout },
+);
+after(async () => {
+	await node?.stop();
+	rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
 
 const pathOf = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
 

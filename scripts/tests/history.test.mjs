@@ -36,6 +36,8 @@ const program = process.env.ISTHMUS_CLI ?? join(dirname(process.env.ISTHMUS_NODE
 const bytes = (text) => new Uint8Array(Buffer.from(text.slice(2), 'hex'));
 
 let node, client, school, company;
+/** A node that prunes bodies, the connection to it, and the record that it stored. Its chain grows during the other tests. */
+let pruned, prunedClient, prunedStored;
 
 /** Runs `isthmus --json trace` and returns its exit code, the objects it prints and its standard error. */
 const trace = (url, ...args) => isthmus('trace', ...args, '--url', url);
@@ -54,12 +56,11 @@ function isthmusWith(variables, ...args) {
 	});
 }
 
-/** Waits until this many more blocks are final. A development chain makes blocks without transactions, too. */
-async function moreBlocks(node, count) {
+/** Waits until a block is final. A development chain makes blocks without transactions, too. */
+async function finalizedFrom(node, number) {
 	const rpc = await Rpc.connect(node.url);
 	try {
-		const { number } = await rpc.best();
-		await rpc.finalizedFrom(number + count, timeout);
+		await rpc.finalizedFrom(number, timeout);
 	} finally {
 		await rpc.disconnect();
 	}
@@ -105,17 +106,22 @@ before(
 		node = await LocalNode.start({ args: ['--dev', '--heartbeat', '1', ...STATES] });
 		client = await Client.connect(node.url);
 		[school, company] = ['//Bob', '//Charlie'].map((uri) => client.account(uri));
+		pruned = await LocalNode.start({ args: ['--dev', '--heartbeat', '1', '--blocks-pruning', `${FEW}`] });
+		prunedClient = await Client.connect(pruned.url);
+		prunedStored = await share(prunedClient);
+		const [first] = await history(prunedClient, {});
+		assert.ok(first.block <= prunedStored.block);
 	},
 	{ timeout },
 );
 after(async () => {
-	await client?.disconnect();
-	await node?.stop();
+	await Promise.all([client?.disconnect(), prunedClient?.disconnect()]);
+	await Promise.all([node?.stop(), pruned?.stop()]);
 });
 
 test('a node tells all of a record that is older than its states', { timeout }, async () => {
 	const stored = await share(client);
-	await moreBlocks(node, MANY);
+	await finalizedFrom(node, stored.block + MANY);
 	const gone = client.rpc('state_getStorage', '0x3a636f6465', stored.blockHash);
 	await assert.rejects(gone, /discarded|pruned/i, 'the node still has the state, so the test shows nothing');
 
@@ -257,31 +263,22 @@ test('a receipt is of one event', { timeout }, async () => {
 });
 
 test('a node that prunes bodies forgets their events with them, and says so', { timeout }, async () => {
-	const pruned = await LocalNode.start({ args: ['--dev', '--heartbeat', '1', '--blocks-pruning', `${FEW}`] });
-	const client = await Client.connect(pruned.url);
-	try {
-		const stored = await share(client);
-		const [first] = await history(client, {});
-		assert.ok(first.block <= stored.block);
-		await moreBlocks(pruned, FEW + 16);
-		const { since } = await client.rpc('sharing_history', {});
-		assert.ok(since > stored.block, `the node still has the events from block ${since} on`);
-		assert.deepEqual(await history(client, {}), []);
-		const body = await client.rpc('chain_getBlock', stored.blockHash);
-		assert.equal(body, null);
-		for (const query of [{ from: 1 }, { to: stored.block }, { account: school.address, from: stored.block }]) {
-			await assert.rejects(client.rpc('sharing_history', query), /this node has the events from block \d+ on/);
-		}
-
-		const from = ['--from', '1'];
-		const refused = await trace(pruned.url, 'account', school.address, ...from);
-		assert.equal(refused.code, REFUSED, refused.stderr);
-		assert.match(refused.stderr, /history only from block/);
-		const rest = await trace(pruned.url, 'account', school.address);
-		assert.deepEqual([rest.code, rest.events], [DONE, []]);
-		assert.match(rest.stderr, /history from block \d+ on/);
-	} finally {
-		await client.disconnect();
-		await pruned.stop();
+	const [client, stored] = [prunedClient, prunedStored];
+	await finalizedFrom(pruned, stored.block + FEW + 16);
+	const { since } = await client.rpc('sharing_history', {});
+	assert.ok(since > stored.block, `the node still has the events from block ${since} on`);
+	assert.deepEqual(await history(client, {}), []);
+	const body = await client.rpc('chain_getBlock', stored.blockHash);
+	assert.equal(body, null);
+	for (const query of [{ from: 1 }, { to: stored.block }, { account: school.address, from: stored.block }]) {
+		await assert.rejects(client.rpc('sharing_history', query), /this node has the events from block \d+ on/);
 	}
+
+	const from = ['--from', '1'];
+	const refused = await trace(pruned.url, 'account', school.address, ...from);
+	assert.equal(refused.code, REFUSED, refused.stderr);
+	assert.match(refused.stderr, /history only from block/);
+	const rest = await trace(pruned.url, 'account', school.address);
+	assert.deepEqual([rest.code, rest.events], [DONE, []]);
+	assert.match(rest.stderr, /history from block \d+ on/);
 });

@@ -15,8 +15,8 @@ import { balanceAt, transfer } from '../lib/transfers.mjs';
 const timeout = 900_000;
 /** The nodes' hash rates. The first two are higher, so that one side of a split has the heavier chain. */
 const HASH_RATES = [3000, 3000, 1000, 1000];
-/** A difficulty that yields a block every 1.1 seconds on average. With the latency below, uncles occur naturally. */
-const DIFFICULTY = '0x2260';
+/** A difficulty that yields a block every 0.6 seconds on average. With the latency below, uncles occur naturally. */
+const DIFFICULTY = '0x12c0';
 /** The delay of messages between nodes, in milliseconds. */
 const LATENCY = 100;
 /** The block reward on the `local` chain, in the smallest unit. */

@@ -31,7 +31,7 @@ test('one verifier is admitted by vote, and another removed', { timeout }, async
 	const network = await Network.start({
 		spare: 2,
 		args,
-		parameters: { genesisDifficulty: '0x2000', minimumDifficulty: '0x2000' },
+		parameters: { genesisDifficulty: '0x1000', minimumDifficulty: '0x1000' },
 		edit: (genesis) => {
 			genesis.verifiers = { ...genesis.verifiers, sessionBlocks: SESSION_BLOCKS };
 		},
@@ -80,6 +80,28 @@ test('one verifier is admitted by vote, and another removed', { timeout }, async
 		const report = await first.rpc.call('isthmus_verification', number + 1);
 		assert.ok(report.verifiedBy.some(({ account }) => account === eve), report.statement);
 		await network.up(dave);
+	});
+
+	await step(t, network, 'three of five: blocks are linked, and not finalized', async () => {
+		const lost = network.members.slice(2, 4);
+		await Promise.all(lost.map((member) => network.down(member)));
+		const left = network.members.filter(({ isUp }) => isUp);
+		const { number } = await first.rpc.best();
+		await Promise.all(left.map(({ rpc }) => rpc.bestFrom(number + 2)));
+		for (const { name, rpc } of left) {
+			// A block that was made after the two were lost.
+			const report = await until(`${name} knows that three executed the block`, async () => {
+				const seen = await rpc.call('isthmus_verification', number + 2);
+				return seen.moreThanHalf && seen;
+			});
+			assert.equal(report.final, false, name);
+			assert.equal(report.justifiedBy, null, name);
+			const executed = report.verifiedBy.map(({ account }) => account);
+			assert.deepEqual(executed.sort(), [alice, bob, eve].sort(), name);
+			assert.match(report.statement, /3 of 5 verifiers executed it; more than half: linked/);
+		}
+		await Promise.all(lost.map((member) => network.up(member)));
+		await network.finalizedFrom(number + 2);
 	});
 
 	await step(t, network, 'more than two thirds remove another, and its vote is no longer needed', async () => {

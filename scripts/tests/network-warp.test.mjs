@@ -30,7 +30,7 @@ test('a node joins by warp sync', { timeout }, async (t) => {
 		verifiers: 3,
 		spare: 2,
 		parameters,
-		args: (index) => (index === 0 ? ['--mine', '--force-authoring', '--beneficiary', accounts[0], '--hash-rate', '1000'] : []),
+		args: (index) => (index === 0 ? ['--mine', '--force-authoring', '--beneficiary', accounts[0], '--hash-rate', '4000'] : []),
 		before: async ({ spec, members }) => {
 			const [first, ...others] = members;
 			await makeChain(spec, first.basePath, { blocks: BLOCKS, interval: INTERVAL, forkEvery: 10, timeout });

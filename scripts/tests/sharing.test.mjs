@@ -267,6 +267,39 @@ test('a report resumes a grant, and the next one suspends it', { timeout }, asyn
 	assert.equal(suspended.items.length, 1);
 });
 
+test('facts refuse a request, take an offer back and end an embargo', { timeout }, async () => {
+	const { facts } = client.api.tx;
+	const owner = school.address;
+	await client.submit(stranger, facts.createSource('river/level', [stranger.address], 1, 3600));
+	let observed = Math.floor(Date.now() / 1000);
+	const report = (value) => {
+		observed += 1;
+		const response = hex(KEYS[0]);
+		return client.submit(stranger, facts.report('river/level', 'cm', { Integer: value }, observed, response));
+	};
+	const consumers = { school: false, government: false, business: false, other: false, unregistered: true };
+	const policy = { longestRange: 10, longestTerm: TERM, consumers };
+	await client.setPolicy(school, 0, { ...policy, condition: parse('fact(river/level, cm) < 300') });
+	await report(310);
+	const key = await pair.publicKey();
+	const ask = (to) => client.requestAccess(company, owner, { ...SCOPE, from: 0, to }, { purpose: 'floods', term: TERM, key });
+	await assert.rejects(ask(1), { name: 'RequestRefused' });
+	await report(290);
+	const asked = (await ask(1)).event('dataSharing', 'AccessRequested');
+	const request = asked.request.toNumber();
+	await client.withdrawWhen(company, request, parse('fact(river/level, cm) < 200'));
+	const record = recordKey('gauge');
+	await client.embargo(school, record, parse('fact(river/level, cm) < 100'));
+	await client.store(school, master, { dataset: 0, epoch: 0, leaf: 7, key: record }, VALUES[0]);
+	await client.authorize(school, master, company.address, { ...SCOPE, from: 7, to: 8 }, { term: TERM });
+	await assert.rejects(client.query(company.address, owner, record), { name: 'Embargoed' });
+	assert.equal((await report(190)).event('dataSharing', 'OfferReleased').request.toNumber(), request);
+	await assert.rejects(client.query(company.address, owner, record), { name: 'Embargoed' });
+	assert.ok((await report(90)).event('dataSharing', 'EmbargoLifted').met.isTrue);
+	assert.deepEqual(Buffer.from(await client.read(company, pair, owner, record)), VALUES[0]);
+	await client.submit(school, calls.clearPolicy(0));
+});
+
 test('revoking closes later records', { timeout }, async () => {
 	const owner = school.address;
 	const grants = await client.api.query.dataSharing.grantsTo.keys(company.address);

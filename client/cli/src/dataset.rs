@@ -7,11 +7,11 @@ use crate::{
 	options::Options,
 	report::{Lines, Report},
 	stderr::tell,
-	text::{amount, count, quoted, Amount, Key},
+	text::{amount, condition, count, only_if, quoted, Amount, Key},
 };
 use isthmus_sdk::{
-	every, AccountId, Balance, BlockNumber, Call, ConsumerKinds, Dataset, DatasetEntry, DatasetId,
-	Epoch, Event, Identity, LeafUse, Policy, State, LEAVES_PER_EPOCH,
+	every, AccountId, Balance, BlockNumber, Call, Condition, ConsumerKinds, Dataset, DatasetEntry,
+	DatasetId, Epoch, Event, Identity, LeafUse, Policy, State, Text, LEAVES_PER_EPOCH,
 };
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -105,6 +105,11 @@ struct PolicyOpts {
 		default_value = "all"
 	)]
 	consumers: Vec<Consumers>,
+
+	/// Condition that a request has to meet: about its reader, what it pays, facts and time. The chain refuses a request
+	/// that is known not to meet it
+	#[arg(long, value_name = "CONDITION", value_parser = condition)]
+	when: Option<Condition>,
 
 	/// Remove the policy
 	#[arg(long)]
@@ -262,11 +267,15 @@ impl fmt::Display for Freed {
 #[derive(Serialize)]
 pub(crate) struct Listed {
 	closed: bool,
+	/// The condition that requests have to meet.
+	condition: Option<String>,
 	dataset: DatasetId,
 	epoch: Epoch,
 	grants: u64,
 	leaves: u64,
+	locations: Vec<String>,
 	name: String,
+	objects: u32,
 	#[serde(serialize_with = "policy_json")]
 	policy: Option<Policy>,
 	requests: u64,
@@ -310,8 +319,18 @@ impl fmt::Display for Listed {
 		if self.closed {
 			write!(f, "\n  takes no more requests")?;
 		}
+		if self.objects > 0 || !self.locations.is_empty() {
+			let at = match self.locations.is_empty() {
+				true => "no location is published".to_owned(),
+				false => format!("at {}", self.locations.join(", ")),
+			};
+			write!(f, "\n  {}, {at}", count(self.objects, "object"))?;
+		}
 		match &self.policy {
-			Some(policy) => write!(f, "\n  policy: {}", PolicyText(policy)),
+			Some(policy) => {
+				let condition = only_if(self.condition.as_ref());
+				write!(f, "\n  policy: {}{condition}", PolicyText(policy))
+			}
 			None => Ok(()),
 		}
 	}
@@ -346,14 +365,23 @@ pub(crate) async fn list(context: &Context, owner: &AccountId) -> Result<Lines<L
 			id,
 			dataset,
 			policy,
+			condition,
+			objects,
+			locations,
 		} = entry;
 		Listed {
 			dataset: id,
 			closed: dataset.closed,
+			condition: condition.as_ref().map(ToString::to_string),
 			epoch: dataset.epoch,
 			grants: dataset.grants,
 			leaves: dataset.leaves,
+			locations: locations
+				.into_iter()
+				.map(|url| Text(url).to_string())
+				.collect(),
 			name: dataset.name.to_string(),
+			objects,
 			policy,
 			requests: dataset.requests,
 		}
@@ -400,14 +428,19 @@ async fn set_policy(
 				longest_term,
 				consumers: kinds(&opts.consumers),
 			};
-			let change = format!("policy of dataset {dataset}: {}", PolicyText(&policy));
-			if old == Some(policy) {
+			let change = format!(
+				"policy of dataset {dataset}: {}{}",
+				PolicyText(&policy),
+				only_if(opts.when.as_ref())
+			);
+			if old.as_ref() == Some(&(policy, opts.when.clone())) {
 				return Ok(Changed {
 					block: None,
 					change,
 				});
 			}
-			(client.set_policy(dataset, policy).await?, change)
+			let call = client.set_policy(dataset, policy, opts.when).await?;
+			(call, change)
 		}
 		(false, None) => return Err(Error::usage("missing --longest-term or --clear")),
 	};
@@ -415,15 +448,15 @@ async fn set_policy(
 	Ok(Changed { block, change })
 }
 
-/// Returns the policy of a dataset, if it has one.
+/// Returns the policy of a dataset, if it has one, and its condition.
 async fn policy(
 	best: &State,
 	owner: &AccountId,
 	dataset: DatasetId,
-) -> Result<Option<Policy>, Error> {
+) -> Result<Option<(Policy, Option<Condition>)>, Error> {
 	let datasets = every(|after| best.datasets(owner, after)).await?;
 	let entry = datasets.into_iter().find(|entry| entry.id == dataset);
-	Ok(entry.and_then(|entry| entry.policy))
+	Ok(entry.and_then(|entry| Some((entry.policy?, entry.condition))))
 }
 
 async fn start_epoch(

@@ -461,6 +461,10 @@ fn classify(error: &SdkError) -> (Kind, Option<&'static str>) {
 			Kind::Refused,
 			Some("see its condition, and try again when it is met: isthmus list received"),
 		),
+		Query(QueryRefusal::Embargoed) => (
+			Kind::Refused,
+			Some("see its condition: isthmus list embargoes --owner OWNER"),
+		),
 		Query(QueryRefusal::Incomplete) => (
 			Kind::Refused,
 			Some("the owner has to finish the upload, with the same isthmus store as before"),

@@ -10,7 +10,7 @@ use crate::{
 	input::read_at_most,
 	options::Options,
 	report::Report,
-	text::{account, amount, date, day},
+	text::{account, amount, condition, date, day},
 };
 use isthmus_sdk::{
 	conditions::{Age, Condition, Name, SyntaxError, Time, Value},
@@ -195,14 +195,6 @@ fn time(text: &str) -> Result<Time, String> {
 fn value(text: &str) -> Result<Value, String> {
 	text.parse()
 		.map_err(|error: SyntaxError| error.expected.to_string())
-}
-
-/// Reads a condition. The error shows the place in the text.
-pub(crate) fn condition(text: &str) -> Result<Condition, String> {
-	text.parse().map_err(|error: SyntaxError| {
-		let marked = error.marked(text).replace('\n', "\n  ");
-		format!("{}\n\n  {marked}", error.expected)
-	})
 }
 
 /// A source that was created or changed.

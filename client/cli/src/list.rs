@@ -11,8 +11,8 @@ use crate::{
 	text::{account, bytes, end, good_while, Amount, Key, Range},
 };
 use isthmus_sdk::{
-	every, AccountId, BlockNumber, DatasetId, Epoch, GrantEntry, GrantId, Leaf, RecordEntry,
-	Seconds,
+	every, AccountId, BlockNumber, DatasetId, EmbargoEntry, Epoch, GrantEntry, GrantId, Leaf,
+	Payload, RecordEntry, Seconds, H256,
 };
 use serde::Serialize;
 use std::fmt;
@@ -39,6 +39,8 @@ enum What {
 	Datasets,
 	/// Records of a producer
 	Records,
+	/// Embargoes on records of a producer
+	Embargoes,
 	/// Grants that a producer gave
 	Given,
 	/// Grants that a reader received
@@ -59,6 +61,8 @@ struct Record {
 	last_block: BlockNumber,
 	leaf: Leaf,
 	name: String,
+	/// The BLAKE3 hash of an object; none if the bytes are on the chain.
+	root: Option<H256>,
 }
 
 impl fmt::Display for Record {
@@ -77,8 +81,15 @@ impl fmt::Display for Record {
 		let size = bytes(self.bytes);
 		write!(
 			f,
-			"{name}\n  leaf {leaf} of dataset {dataset}, epoch {epoch}; {size} encrypted, in "
+			"{name}\n  leaf {leaf} of dataset {dataset}, epoch {epoch}; {size} encrypted, "
 		)?;
+		if self.root.is_some() {
+			return write!(
+				f,
+				"an object outside the chain, entered in block {first_block}"
+			);
+		}
+		f.write_str("in ")?;
 		match first_block == last_block {
 			true => write!(f, "block {first_block}")?,
 			false => write!(f, "blocks {first_block} to {last_block}")?,
@@ -86,6 +97,27 @@ impl fmt::Display for Record {
 		match arrived == chunks {
 			true => Ok(()),
 			false => write!(f, ", unfinished: {arrived} of {chunks} chunks"),
+		}
+	}
+}
+
+/// An embargo on a record.
+#[derive(Serialize)]
+struct Embargo {
+	/// The condition that ends it.
+	condition: String,
+	key: Key,
+	name: String,
+	/// Whether there is a record yet.
+	stored: bool,
+}
+
+impl fmt::Display for Embargo {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "{}\n  until {}", self.name, self.condition)?;
+		match self.stored {
+			true => Ok(()),
+			false => f.write_str("; not stored yet"),
 		}
 	}
 }
@@ -153,6 +185,7 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Box<dyn Report>,
 	Ok(match opts.what {
 		What::Datasets => Box::new(dataset::list(context, &owner).await?),
 		What::Records => Box::new(records(context, &owner).await?),
+		What::Embargoes => Box::new(embargoes(context, &owner).await?),
 		What::Given => Box::new(grants(context, &owner, Direction::Given).await?),
 		What::Received => Box::new(grants(context, &owner, Direction::Received).await?),
 	})
@@ -181,7 +214,27 @@ async fn records(context: &Context, owner: &AccountId) -> Result<Lines<Record>, 
 			last_block,
 			leaf: record.leaf,
 			name: Key(key).to_string(),
+			root: match &record.payload {
+				Payload::Object { object, .. } => Some(object.root),
+				Payload::Value { .. } | Payload::Chunks { .. } => None,
+			},
 		}
+	});
+	Ok(Lines(listed.collect()))
+}
+
+async fn embargoes(context: &Context, owner: &AccountId) -> Result<Lines<Embargo>, Error> {
+	let best = context.client.best().await?;
+	let mut embargoes = every(|after| best.embargoes(owner, after)).await?;
+	embargoes.sort_by_key(|entry| entry.key);
+	if embargoes.is_empty() {
+		tell("no embargoes");
+	}
+	let listed = embargoes.into_iter().map(|entry: EmbargoEntry| Embargo {
+		condition: entry.condition.to_string(),
+		key: Key(entry.key),
+		name: Key(entry.key).to_string(),
+		stored: entry.place.is_some(),
 	});
 	Ok(Lines(listed.collect()))
 }

@@ -16,6 +16,7 @@ mod completions;
 mod confirm;
 mod context;
 mod dataset;
+mod embargo;
 mod error;
 mod facts;
 mod feed;
@@ -82,6 +83,8 @@ enum Command {
 	Dataset(dataset::Opts),
 	/// Encrypt and store a file, a folder or stdin
 	Store(store::Opts),
+	/// Keep a record from its readers until a condition is met
+	Embargo(embargo::Opts),
 	/// Remove a record or a folder, or give up an unfinished one
 	Remove(remove::Opts),
 	/// Request access to a range of a producer's data
@@ -189,6 +192,7 @@ async fn run(command: Command, options: Options) -> Result<Answer, Error> {
 		Command::Register(opts) => register::run(opts, options).await.map(report),
 		Command::Dataset(opts) => dataset::run(opts, options).await.map(Some),
 		Command::Store(opts) => store::run(opts, options).await.map(report),
+		Command::Embargo(opts) => embargo::run(opts, options).await.map(report),
 		Command::Remove(opts) => remove::run(opts, options).await.map(report),
 		Command::Request(opts) => request::run(opts, options).await.map(Some),
 		Command::Requests(opts) => requests::run(opts, options).await.map(report),

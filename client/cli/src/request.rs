@@ -7,10 +7,11 @@ use crate::{
 	error::Error,
 	options::Options,
 	report::Report,
-	text::{account, amount, Leaves},
+	text::{account, amount, condition, Leaves},
 };
 use isthmus_sdk::{
-	every, AccountId, Balance, BlockNumber, DatasetId, Epoch, Event, Identity, RequestId, Scope,
+	every, AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Event, Identity,
+	RequestId, Scope,
 };
 use serde::Serialize;
 use std::fmt;
@@ -68,6 +69,10 @@ pub(crate) struct Opts {
 	#[arg(long)]
 	firm: bool,
 
+	/// Condition on which the request is cancelled and its offer released, with the notice of a cancelled request
+	#[arg(long, value_name = "CONDITION", value_parser = condition, conflicts_with = "cancel")]
+	withdraw_when: Option<Condition>,
+
 	/// Cancel the request with this number instead
 	#[arg(long, value_name = "REQUEST", conflicts_with_all = ["owner", "leaves"])]
 	cancel: Option<RequestId>,
@@ -77,6 +82,8 @@ pub(crate) struct Opts {
 #[derive(Serialize)]
 struct Requested {
 	block: BlockNumber,
+	/// The condition on which it is cancelled.
+	condition: Option<String>,
 	request: RequestId,
 	#[serde(skip)]
 	owner: AccountId,
@@ -88,8 +95,13 @@ impl fmt::Display for Requested {
 			block,
 			request,
 			owner,
+			..
 		} = self;
-		write!(f, "block {block}: request {request} waits for {owner}")
+		write!(f, "block {block}: request {request} waits for {owner}")?;
+		match &self.condition {
+			Some(condition) => write!(f, ", until {condition}"),
+			None => Ok(()),
+		}
 	}
 }
 
@@ -171,10 +183,22 @@ async fn ask(opts: &Opts, context: &Context, identity: &Identity) -> Result<Requ
 		Event::AccessRequested { request, .. } => Some(*request),
 		_ => None,
 	});
+	let request =
+		request.ok_or_else(|| Error::failed("the block has no event with the request's number"))?;
+	if let Some(condition) = &opts.withdraw_when {
+		let call = client
+			.withdraw_when(request, Some(condition.clone()))
+			.await?;
+		context.send(identity, &call).await.map_err(|error| {
+			error.also(format!(
+				"request {request} is open without the condition; to cancel it: isthmus request --cancel {request}"
+			))
+		})?;
+	}
 	Ok(Requested {
 		block: included.number(),
-		request: request
-			.ok_or_else(|| Error::failed("the block has no event with the request's number"))?,
+		condition: opts.withdraw_when.as_ref().map(ToString::to_string),
+		request,
 		owner,
 	})
 }

@@ -75,6 +75,9 @@ impl fmt::Display for Open {
 			Verdict::TermTooLong => "  asks for a longer term than the policy allows",
 			Verdict::OfferTooLow => "  offers less than the policy's price",
 			Verdict::FirmNotOffered => "  asks for a firm term, which the policy does not offer",
+			Verdict::ConditionNotMet => {
+				"  does not meet the condition of the policy, or a fact is missing"
+			}
 		})
 	}
 }

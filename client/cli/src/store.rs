@@ -10,13 +10,13 @@ use crate::{
 	progress::Bar,
 	report::Patient,
 	stderr::tell,
-	text::{bytes, count, quoted, record_key, Key},
+	text::{bytes, condition, count, quoted, record_key, Key},
 };
 use isthmus_sdk::{
-	key_name, stored_of,
+	every, key_name, stored_of,
 	upload::{MAX_LENGTH, MAX_WHOLE},
-	BlockNumber, DatasetId, Epoch, Error as SdkError, Identity, Leaf, LocalFolder, Place,
-	RecordKey, Stamp, Upload, UploadError, UploadFolder,
+	BlockNumber, Condition, DatasetId, EmbargoEntry, Epoch, Error as SdkError, Identity, Leaf,
+	LocalFolder, Place, RecordKey, Stamp, Upload, UploadError, UploadFolder,
 };
 use serde::Serialize;
 use std::{
@@ -58,6 +58,11 @@ pub(crate) struct Opts {
 	/// and one more [default: the next free one]
 	#[arg(long, value_name = "NUMBER")]
 	leaf: Option<Leaf>,
+
+	/// Condition before which no one else can query the record: puts the record under an embargo, and then stores it. Not
+	/// for a folder
+	#[arg(long, value_name = "CONDITION", value_parser = condition)]
+	when: Option<Condition>,
 }
 
 /// A file, a folder or stdin that is stored.
@@ -103,12 +108,20 @@ impl fmt::Display for Stored {
 pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 	let key = name(&opts)?;
 	let source = Source::open(&opts.path)?;
+	if let (Some(_), Source::Ready(Ready::Folder(_))) = (&opts.when, &source) {
+		return Err(Error::usage(
+			"--when is for one record: a folder is stored as several",
+		));
+	}
 	let context = &Context::connect(options).await?;
 	let identity = context.identity().await?;
 	let dataset = dataset(&opts, context, &identity).await?;
 	// Reading a stream may take long, so it comes after all that can be asked and refused, and before the state
 	// that the record's place depends on.
 	let source = source.read()?;
+	if let Some(condition) = &opts.when {
+		put_under_embargo(context, &identity, key, condition).await?;
+	}
 	let place = place(&opts, key, dataset, context, &identity).await?;
 	let (client, mut bar) = (&context.client, Bar::new());
 	let (stored, bytes, files) = match source {
@@ -158,6 +171,31 @@ pub(crate) async fn run(opts: Opts, options: Options) -> Result<Stored, Error> {
 		leaf: stored.place.leaf,
 		resumed: stored.resumed,
 	})
+}
+
+/// Puts a record that is not stored yet under an embargo, unless it is under this one. It must be there before the record
+/// is, which could be queried otherwise.
+async fn put_under_embargo(
+	context: &Context,
+	identity: &Identity,
+	key: RecordKey,
+	condition: &Condition,
+) -> Result<(), Error> {
+	let (client, owner) = (&context.client, identity.id());
+	let best = client.best().await?;
+	let embargoes = every(|after| best.embargoes(owner, after)).await?;
+	let is_this = |entry: &EmbargoEntry| entry.key == key && entry.condition == *condition;
+	if embargoes.iter().any(is_this) {
+		return Ok(());
+	}
+	if best.record(owner, key).await?.is_some() {
+		let name = key_name(&key);
+		return Err(Error::refused(format!("{name} is stored already"))
+			.hint("to put it under an embargo now: isthmus embargo NAME --when CONDITION"));
+	}
+	let call = client.embargo(key, Some(condition.clone())).await?;
+	context.send(identity, &call).await?;
+	Ok(())
 }
 
 /// Adds to an error what is stored of the record, and how to resume it or to give it up.

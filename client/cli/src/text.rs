@@ -220,8 +220,15 @@ pub(crate) fn day(text: &str) -> Result<Seconds, &'static str> {
 
 /// Reads a condition. An error shows the place in the text.
 pub(crate) fn condition(text: &str) -> Result<Condition, String> {
-	text.parse()
-		.map_err(|error: SyntaxError| format!("{error}\n\n{}", error.marked(text)))
+	text.parse().map_err(|error: SyntaxError| {
+		let marked = error.marked(text).replace('\n', "\n  ");
+		format!("{}\n\n  {marked}", error.expected)
+	})
+}
+
+/// Returns the condition that requests have to meet, if any, after a comma.
+pub(crate) fn only_if(condition: Option<&impl fmt::Display>) -> String {
+	condition.map_or_else(String::new, |condition| format!(", if {condition}"))
 }
 
 /// Returns the condition under which a grant is good, if any, after a comma.

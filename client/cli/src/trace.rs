@@ -9,11 +9,12 @@ use crate::{
 	progress::Bar,
 	report::{Lines, Output},
 	stderr::tell,
-	text::{account, bytes, end, good_while, record_key, Amount, Key, Range},
+	text::{account, bytes, end, good_while, only_if, record_key, Amount, Key, Range},
 };
 use isthmus_sdk::{
 	trace::{trace, Happening, Subject},
-	AccountId, BlockNumber, DatasetId, Error as SdkError, Event, GrantId, RecordKey, Truth,
+	AccountId, Balance, BlockNumber, Condition, DatasetId, Epoch, Error as SdkError, Event,
+	GrantId, Leaf, RecordKey, RequestId, Text, Truth,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -244,15 +245,18 @@ pub(crate) fn text(event: &Event) -> String {
 		}
 		DatasetRemoved { owner, dataset } => format!("{owner} removes dataset {dataset}"),
 		EpochStarted { dataset, epoch, .. } => format!("dataset {dataset}: epoch {epoch} starts"),
-		PolicySet { dataset, policy, .. } => {
-			format!("dataset {dataset}: policy: {}", PolicyText(policy))
+		PolicySet { dataset, policy, condition, .. } => {
+			let condition = only_if(condition.as_ref());
+			format!("dataset {dataset}: policy: {}{condition}", PolicyText(policy))
 		}
 		PolicyCleared { dataset, .. } => format!("dataset {dataset}: policy removed"),
-		Stored { owner, key, dataset, epoch, leaf, length, .. } => format!(
-			"{owner} stores {}, {}, at leaf {leaf} of dataset {dataset}, epoch {epoch}",
-			Key(*key),
-			bytes((*length).into())
-		),
+		Stored { owner, key, dataset, epoch, leaf, length, .. } => {
+			stored(owner, *key, &bytes((*length).into()), (*dataset, *epoch, *leaf))
+		}
+		ObjectStored { owner, key, dataset, epoch, leaf, length, .. } => {
+			stored(owner, *key, &format!("an object of {}", bytes(*length)), (*dataset, *epoch, *leaf))
+		}
+		LocationsSet { dataset, locations, .. } => located(*dataset, locations),
 		RecordOpened { owner, key, dataset, epoch, leaf, length, chunks, .. } => format!(
 			"{owner} starts to store {}, {} in {chunks} chunks, at leaf {leaf} of dataset {dataset}, epoch {epoch}",
 			Key(*key),
@@ -260,29 +264,20 @@ pub(crate) fn text(event: &Event) -> String {
 		),
 		ChunkStored { key, index, .. } => format!("{}: chunk {index} stored", Key(*key)),
 		RecordCompleted { key, .. } => format!("{} complete", Key(*key)),
-		RecordAbandoned { key, arrived, .. } => {
-			format!("{} given up after {arrived} chunks", Key(*key))
-		}
+		RecordAbandoned { key, arrived, .. } => format!("{} given up after {arrived} chunks", Key(*key)),
 		RecordRemoved { key, .. } => format!("{} removed", Key(*key)),
 		LeafFreed { dataset, epoch, leaf, .. } => {
 			format!("leaf {leaf} of dataset {dataset}, epoch {epoch}, freed")
 		}
-		DatasetClosed { dataset, closed: true, .. } => {
-			format!("dataset {dataset} takes no more requests")
-		}
-		DatasetClosed { dataset, .. } => format!("dataset {dataset} takes requests again"),
+		DatasetClosed { dataset, closed, .. } => closing(*dataset, *closed),
 		AccessRequested { request, consumer, scope, purpose, term, offer, firm, .. } => format!(
 			"{consumer} asks for {} (request {request}), {term} blocks{}, offers {}: {purpose}",
 			Range::from(scope),
 			if *firm { " firm" } else { "" },
 			Amount(*offer)
 		),
-		RequestCancelled { request, consumer, .. } => {
-			format!("{consumer} cancels request {request}")
-		}
-		RequestRejected { request, owner, reason, .. } => {
-			format!("{owner} rejects request {request}: {reason}")
-		}
+		RequestCancelled { request, consumer, .. } => format!("{consumer} cancels request {request}"),
+		RequestRejected { request, owner, reason, .. } => format!("{owner} rejects request {request}: {reason}"),
 		RequestLapsed { request, .. } => format!("request {request} expires without an answer"),
 		Authorized { grant, owner, grantee, scope, expiry, until, request, paid, condition, .. } => {
 			let answers = request.map_or_else(String::new, |id| format!(" upon request {id}"));
@@ -294,19 +289,86 @@ pub(crate) fn text(event: &Event) -> String {
 				Amount(*paid)
 			)
 		}
-		Revoked { grant, owner, grantee, refunded: 0, .. } => {
-			format!("{owner} revokes grant {grant} of {grantee}")
-		}
 		Revoked { grant, owner, grantee, refunded, .. } => {
-			format!("{owner} revokes grant {grant} of {grantee}, pays {} back", Amount(*refunded))
+			revoked(*grant, owner, grantee, *refunded)
 		}
 		Renounced { grant, grantee, .. } => format!("{grantee} gives up grant {grant}"),
-		GrantForgotten { grant, grantee, .. } => {
-			format!("grant {grant} of {grantee} is removed from the state")
-		}
+		GrantForgotten { grant, grantee, .. } => format!("grant {grant} of {grantee} is removed from the state"),
 		GrantExpired { grant, grantee, .. } => format!("grant {grant} of {grantee} expires"),
 		GrantSuspended { grant, grantee, truth, .. } => suspended(*grant, grantee, *truth),
 		GrantResumed { grant, grantee, .. } => format!("grant {grant} of {grantee} is resumed"),
+		WithdrawalSet { request, consumer, condition, .. } => {
+			withdrawal(*request, consumer, condition.as_ref())
+		}
+		OfferReleased { request, valid_until, .. } => {
+			format!("request {request} is cancelled by its condition, and ends at block {valid_until}")
+		}
+		Embargoed { key, condition, .. } => {
+			format!("{} is under an embargo until {condition}", Key(*key))
+		}
+		EmbargoLifted { key, met, .. } => lifted(*key, *met),
+	}
+}
+
+/// Returns that a dataset was closed to requests, or opened again.
+fn closing(dataset: DatasetId, closed: bool) -> String {
+	match closed {
+		true => format!("dataset {dataset} takes no more requests"),
+		false => format!("dataset {dataset} takes requests again"),
+	}
+}
+
+/// Returns that a grant was revoked, and what was paid back.
+fn revoked(grant: GrantId, owner: &AccountId, reader: &AccountId, refunded: Balance) -> String {
+	match refunded {
+		0 => format!("{owner} revokes grant {grant} of {reader}"),
+		refunded => format!(
+			"{owner} revokes grant {grant} of {reader}, pays {} back",
+			Amount(refunded)
+		),
+	}
+}
+
+/// Returns on which condition an offer is taken back.
+fn withdrawal(request: RequestId, reader: &AccountId, condition: Option<&Condition>) -> String {
+	match condition {
+		Some(condition) => {
+			format!("{reader} takes the offer of request {request} back when {condition}")
+		}
+		None => format!("{reader} lets the offer of request {request} stand"),
+	}
+}
+
+/// Returns that an embargo ended, and why.
+fn lifted(key: RecordKey, met: bool) -> String {
+	match met {
+		true => format!("the embargo on {} ends: its condition is met", Key(key)),
+		false => format!("the embargo on {} is lifted", Key(key)),
+	}
+}
+
+/// Returns that a record was stored, and where.
+fn stored(
+	owner: &AccountId,
+	key: RecordKey,
+	what: &str,
+	(dataset, epoch, leaf): (DatasetId, Epoch, Leaf),
+) -> String {
+	format!(
+		"{owner} stores {}, {what}, at leaf {leaf} of dataset {dataset}, epoch {epoch}",
+		Key(key)
+	)
+}
+
+/// Returns where a dataset's objects are.
+fn located(dataset: DatasetId, locations: &[Text]) -> String {
+	let locations: Vec<_> = locations.iter().map(ToString::to_string).collect();
+	match locations.is_empty() {
+		true => format!("dataset {dataset}: the locations of its objects are withdrawn"),
+		false => format!(
+			"dataset {dataset}: its objects are at {}",
+			locations.join(", ")
+		),
 	}
 }
 

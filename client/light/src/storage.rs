@@ -95,9 +95,38 @@ pub fn policy(owner: &Account, dataset: DatasetId) -> Vec<u8> {
 	Key::of(SHARING, "Policies").blake2(owner).twox(dataset).0
 }
 
+/// Returns the key of the locations of a dataset's objects.
+pub fn locations(owner: &Account, dataset: DatasetId) -> Vec<u8> {
+	Key::of(SHARING, "Locations").blake2(owner).twox(dataset).0
+}
+
+/// Returns the key of the number of a dataset's objects, a `u32`.
+pub fn object_count(owner: &Account, dataset: DatasetId) -> Vec<u8> {
+	Key::of(SHARING, "ObjectCounts")
+		.blake2(owner)
+		.twox(dataset)
+		.0
+}
+
+/// Returns the key of a place in the list of a dataset's objects: a record's key.
+pub fn object(owner: &Account, dataset: DatasetId, ordinal: u32) -> Vec<u8> {
+	let objects = Key::of(SHARING, "Objects").blake2(owner);
+	objects.twox(dataset).twox(ordinal).0
+}
+
 /// Returns the key of a record.
 pub fn record(owner: &Account, key: RecordKey) -> Vec<u8> {
 	Key::of(SHARING, "Records").blake2(owner).blake2(key).0
+}
+
+/// Returns the key of a record's embargo, which is there as long as the embargo lasts.
+pub fn embargo(owner: &Account, key: RecordKey) -> Vec<u8> {
+	Key::of(SHARING, "Embargoes").blake2(owner).blake2(key).0
+}
+
+/// Returns the prefix of the keys of an owner's embargoes. [`chosen`] reads the records' keys.
+pub fn embargoes(owner: &Account) -> Vec<u8> {
+	Key::of(SHARING, "Embargoes").blake2(owner).0
 }
 
 /// Returns the key of a taken leaf.

@@ -34,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 		longest_term: 10_000,
 		consumers: ConsumerKinds::ALL,
 	};
-	let set = client.set_policy(0, policy).await?;
+	let set = client.set_policy(0, policy, None).await?;
 	client.send(&owner.account, &set).await?;
 
 	let limits = Limits {

@@ -12,6 +12,9 @@ use crate::{
 use isthmus_envelope::PublicKey;
 use subxt::{ext::scale_encode::EncodeAsType, utils::H256};
 
+/// How many objects' entries to store with one transaction. A block has room for more than two thousand.
+pub const OBJECTS_AT_ONCE: usize = 1_000;
+
 /// The destination of a transfer.
 #[derive(EncodeAsType)]
 #[encode_as_type(crate_path = "subxt::ext::scale_encode")]
@@ -80,9 +83,16 @@ impl Client {
 			.claiming(Claim::NewEpoch(dataset)))
 	}
 
-	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted.
-	pub async fn set_policy(&self, dataset: DatasetId, policy: Policy) -> Result<Call, Error> {
-		self.call(PALLET, "set_policy", (dataset, policy)).await
+	/// Makes a call that sets a dataset's policy, which determines the requests that will be granted, and the condition that
+	/// they have to meet besides.
+	pub async fn set_policy(
+		&self,
+		dataset: DatasetId,
+		policy: Policy,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		let arguments = (dataset, policy, condition);
+		self.call(PALLET, "set_policy", arguments).await
 	}
 
 	/// Makes a call that removes a dataset's policy.
@@ -149,6 +159,56 @@ impl Client {
 		self.call(PALLET, "store_chunk", arguments).await
 	}
 
+	/// Makes T_s for a record whose bytes are an object: a call that stores its entry. Store the object first.
+	///
+	/// # Errors
+	///
+	/// Fails if the chain's metadata lacks the call.
+	pub async fn store_object(&self, place: &Place, object: &Object) -> Result<Call, Error> {
+		let Place {
+			key,
+			dataset,
+			epoch,
+			leaf,
+		} = *place;
+		let arguments = (key, dataset, epoch, leaf, object.clone());
+		let call = self.call(PALLET, "store_object", arguments).await?;
+		let leaf = Claim::leaf(place);
+		Ok(call
+			.claiming(leaf)
+			.claiming(Claim::Record(key.0))
+			.yielding_to(Claim::NewEpoch(dataset)))
+	}
+
+	/// Makes a call that stores the entries of many objects, or none of them. At most [`OBJECTS_AT_ONCE`] fit.
+	///
+	/// # Errors
+	///
+	/// Fails if the chain's metadata lacks one of the calls.
+	pub async fn store_objects(&self, objects: &[(Place, Object)]) -> Result<Call, Error> {
+		let mut calls = Vec::new();
+		for (place, object) in objects {
+			calls.push(self.store_object(place, object).await?);
+		}
+		self.batch(&calls).await
+	}
+
+	/// Makes a call that publishes where a dataset's objects are. It replaces what was published before; an empty list
+	/// withdraws it. See [`Location`] for what an address may be.
+	///
+	/// # Errors
+	///
+	/// Fails if the chain's metadata lacks the call.
+	pub async fn set_locations<Url: AsRef<[u8]>>(
+		&self,
+		dataset: DatasetId,
+		locations: &[Url],
+	) -> Result<Call, Error> {
+		let locations: Vec<_> = locations.iter().map(|url| Bytes(url.as_ref())).collect();
+		let call = self.call(PALLET, "set_locations", (dataset, locations));
+		Ok(call.await?.claiming(Claim::Dataset(dataset)))
+	}
+
 	/// Makes a call that removes a record, or abandons one that is not complete.
 	pub async fn remove_record(&self, key: RecordKey) -> Result<Call, Error> {
 		Ok(self
@@ -202,6 +262,26 @@ impl Client {
 			.call(PALLET, "cancel_request", (request,))
 			.await?
 			.claiming(Claim::Request(request)))
+	}
+
+	/// Makes a call that cancels a request of this account when a condition is met. Without a condition, the offer stands.
+	pub async fn withdraw_when(
+		&self,
+		request: RequestId,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		self.call(PALLET, "withdraw_when", (request, condition))
+			.await
+	}
+
+	/// Makes a call that puts a record of this account under an embargo, also one that is stored later: no one else can
+	/// query it until the condition is met. Without a condition, lifts the embargo.
+	pub async fn embargo(
+		&self,
+		key: RecordKey,
+		condition: Option<Condition>,
+	) -> Result<Call, Error> {
+		self.call(PALLET, "embargo", (key, condition)).await
 	}
 
 	/// Makes a call that rejects a request.

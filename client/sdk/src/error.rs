@@ -196,6 +196,9 @@ pub enum Error {
 		/// What is wrong.
 		reason: &'static str,
 	},
+	/// The record is an object, and the chain has no bytes of it.
+	#[error("the bytes of the record {} are not on the chain: it is an object, in a store outside", key_name(.0))]
+	IsObject(RecordKey),
 	/// A value cannot be stored.
 	#[error(transparent)]
 	Upload(#[from] UploadError),

@@ -66,6 +66,8 @@ pub enum Event {
 		dataset: DatasetId,
 		#[serde(flatten, with = "PolicyJson")]
 		policy: Policy,
+		#[serde(serialize_with = "as_text_if_any")]
+		condition: Option<Condition>,
 	},
 	/// An owner removed a dataset's policy.
 	PolicyCleared {
@@ -244,6 +246,55 @@ pub enum Event {
 		#[serde(with = "ScopeJson")]
 		scope: Scope,
 	},
+	/// A consumer said on which condition it takes the offer of its request back, or that the offer stands.
+	WithdrawalSet {
+		request: RequestId,
+		owner: AccountId,
+		consumer: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		#[serde(serialize_with = "as_text_if_any")]
+		condition: Option<Condition>,
+	},
+	/// The condition on which an offer is taken back was met: the request was cancelled.
+	OfferReleased {
+		request: RequestId,
+		owner: AccountId,
+		consumer: AccountId,
+		#[serde(with = "ScopeJson")]
+		scope: Scope,
+		valid_until: BlockNumber,
+	},
+	/// An owner put a record under an embargo.
+	Embargoed {
+		owner: AccountId,
+		key: RecordKey,
+		#[serde(serialize_with = "as_text")]
+		condition: Condition,
+	},
+	/// An embargo ended: its condition was met, or its owner ended it.
+	EmbargoLifted {
+		owner: AccountId,
+		key: RecordKey,
+		met: bool,
+	},
+	/// T_s: a record was stored whose bytes are an object, outside the chain.
+	ObjectStored {
+		owner: AccountId,
+		key: RecordKey,
+		dataset: DatasetId,
+		epoch: Epoch,
+		leaf: Leaf,
+		length: u64,
+		root: H256,
+	},
+	/// An owner published where a dataset's objects are, or withdrew it.
+	LocationsSet {
+		owner: AccountId,
+		dataset: DatasetId,
+		#[serde(serialize_with = "as_texts")]
+		locations: Vec<Text>,
+	},
 }
 
 /// A grant, as the event of its authorisation tells.
@@ -320,6 +371,8 @@ impl Event {
 			| PolicyCleared { owner, .. }
 			| DatasetClosed { owner, .. }
 			| Stored { owner, .. }
+			| ObjectStored { owner, .. }
+			| LocationsSet { owner, .. }
 			| RecordOpened { owner, .. }
 			| ChunkStored { owner, .. }
 			| RecordCompleted { owner, .. }
@@ -336,7 +389,11 @@ impl Event {
 			| GrantForgotten { owner, .. }
 			| GrantSuspended { owner, .. }
 			| GrantResumed { owner, .. }
-			| GrantExpired { owner, .. } => owner,
+			| GrantExpired { owner, .. }
+			| WithdrawalSet { owner, .. }
+			| OfferReleased { owner, .. }
+			| Embargoed { owner, .. }
+			| EmbargoLifted { owner, .. } => owner,
 		}
 	}
 
@@ -347,7 +404,9 @@ impl Event {
 			AccessRequested { consumer, .. }
 			| RequestCancelled { consumer, .. }
 			| RequestRejected { consumer, .. }
-			| RequestLapsed { consumer, .. } => Some(consumer),
+			| RequestLapsed { consumer, .. }
+			| WithdrawalSet { consumer, .. }
+			| OfferReleased { consumer, .. } => Some(consumer),
 			Authorized { grantee, .. }
 			| Revoked { grantee, .. }
 			| Renounced { grantee, .. }
@@ -364,11 +423,14 @@ impl Event {
 		use Event::*;
 		match self {
 			Stored { key, .. }
+			| ObjectStored { key, .. }
 			| RecordOpened { key, .. }
 			| ChunkStored { key, .. }
 			| RecordCompleted { key, .. }
 			| RecordAbandoned { key, .. }
-			| RecordRemoved { key, .. } => Some(key),
+			| RecordRemoved { key, .. }
+			| Embargoed { key, .. }
+			| EmbargoLifted { key, .. } => Some(key),
 			_ => None,
 		}
 	}
@@ -384,6 +446,8 @@ impl Event {
 			| PolicyCleared { dataset, .. }
 			| DatasetClosed { dataset, .. }
 			| Stored { dataset, .. }
+			| ObjectStored { dataset, .. }
+			| LocationsSet { dataset, .. }
 			| RecordOpened { dataset, .. }
 			| ChunkStored { dataset, .. }
 			| RecordCompleted { dataset, .. }
@@ -402,6 +466,8 @@ impl Event {
 			| RequestCancelled { scope, .. }
 			| RequestRejected { scope, .. }
 			| RequestLapsed { scope, .. }
+			| WithdrawalSet { scope, .. }
+			| OfferReleased { scope, .. }
 			| Authorized { scope, .. }
 			| Revoked { scope, .. }
 			| Renounced { scope, .. }
@@ -420,7 +486,9 @@ impl Event {
 			AccessRequested { request, .. }
 			| RequestCancelled { request, .. }
 			| RequestRejected { request, .. }
-			| RequestLapsed { request, .. } => Some(*request),
+			| RequestLapsed { request, .. }
+			| WithdrawalSet { request, .. }
+			| OfferReleased { request, .. } => Some(*request),
 			Authorized { request, .. } => *request,
 			_ => None,
 		}
@@ -502,6 +570,10 @@ fn as_text_if_any<T: Display, S: Serializer>(
 	text.serialize(serializer)
 }
 
+fn as_texts<T: Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+	serializer.collect_seq(values.iter().map(ToString::to_string))
+}
+
 fn as_name<T: Debug, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
 	serializer.collect_str(&format_args!("{value:?}"))
 }
@@ -522,7 +594,7 @@ mod tests {
 	}
 
 	/// Events that cover each kind of field.
-	fn events() -> [(Event, Value); 9] {
+	fn events() -> [(Event, Value); 13] {
 		let (owner, consumer) = (account(1), account(2));
 		let (key, hash) = (
 			format!("0x{}", "07".repeat(32)),
@@ -563,10 +635,12 @@ mod tests {
 					owner,
 					dataset: 3,
 					policy,
+					condition: Some("paid >= 3".parse().unwrap()),
 				},
 				json!({
 					"event": "PolicySet", "owner": owner, "dataset": 3, "price": "1",
 					"firmPrice": u128::MAX.to_string(), "longestRange": 10, "longestTerm": 20,
+					"condition": "paid >= 3",
 				}),
 			),
 			(
@@ -641,6 +715,55 @@ mod tests {
 				json!({
 					"event": "GrantSuspended", "grant": 8, "owner": owner, "grantee": consumer,
 					"scope": scope_json, "truth": "Unknown",
+				}),
+			),
+			(
+				Event::OfferReleased {
+					request: 8,
+					owner,
+					consumer,
+					scope,
+					valid_until: 9,
+				},
+				json!({
+					"event": "OfferReleased", "request": 8, "owner": owner, "consumer": consumer,
+					"scope": scope_json, "validUntil": 9,
+				}),
+			),
+			(
+				Event::Embargoed {
+					owner,
+					key: KEY,
+					condition: "after(2027-01-01)".parse().unwrap(),
+				},
+				json!({
+					"event": "Embargoed", "owner": owner, "key": key, "condition": "after(2027-01-01)",
+				}),
+			),
+			(
+				Event::ObjectStored {
+					owner,
+					key: KEY,
+					dataset: 3,
+					epoch: 4,
+					leaf: 5,
+					length: 1 << 40,
+					root: H256([9; 32]),
+				},
+				json!({
+					"event": "ObjectStored", "owner": owner, "key": key, "dataset": 3, "epoch": 4, "leaf": 5,
+					"length": 1u64 << 40, "root": hash,
+				}),
+			),
+			(
+				Event::LocationsSet {
+					owner,
+					dataset: 3,
+					locations: vec![Text(b"s3://grades".to_vec()), Text(b"file:///a".to_vec())],
+				},
+				json!({
+					"event": "LocationsSet", "owner": owner, "dataset": 3,
+					"locations": ["s3://grades", "file:///a"],
 				}),
 			),
 			(

@@ -252,7 +252,7 @@ struct Seen {
 	reports: BTreeMap<(Name, Name), Vec<Report>>,
 	/// The issuers and kinds of the account's credentials that have not ended.
 	credentials: Option<BTreeSet<([u8; 32], Name)>>,
-	/// The datasets on which the account has a grant.
+	/// The datasets on whose current epochs the account has a grant.
 	grants: Option<BTreeSet<([u8; 32], DatasetId)>>,
 	paid: Option<Balance>,
 	count: Option<u32>,
@@ -449,21 +449,23 @@ impl Proven {
 		let Some(account) = &subject.account else {
 			return Ok(None);
 		};
-		let grants = self.grants_to(account, Some(GrantState::Active)).await?;
-		let on = grants
-			.iter()
-			.map(|entry| (entry.grant.owner.0, entry.grant.scope.dataset));
-		Ok(Some(on.collect()))
+		let mut on = BTreeSet::new();
+		for entry in self.grants_to(account, Some(GrantState::Active)).await? {
+			let (owner, scope) = (&entry.grant.owner, entry.grant.scope);
+			let dataset = self.dataset(owner, scope.dataset).await?;
+			if dataset.is_some_and(|dataset| dataset.epoch == scope.epoch) {
+				on.insert((owner.0, scope.dataset));
+			}
+		}
+		Ok(Some(on))
 	}
 
 	async fn count_on(&self, subject: &Subject) -> Result<Option<u32>, Error> {
 		let Some((owner, dataset)) = &subject.dataset else {
 			return Ok(None);
 		};
-		let grants = self.grants_of(owner, Some(GrantState::Active)).await?;
-		let on = grants
-			.iter()
-			.filter(|entry| entry.grant.scope.dataset == *dataset);
-		Ok(Some(u32::try_from(on.count()).unwrap_or(u32::MAX)))
+		let entry = self.dataset(owner, *dataset).await?;
+		let grants = entry.map_or(0, |entry| entry.grants);
+		Ok(Some(u32::try_from(grants).unwrap_or(u32::MAX)))
 	}
 }

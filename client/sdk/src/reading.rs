@@ -125,6 +125,7 @@ impl Reading {
 				}
 				Body::Chunks(fetch_manifest(client, key, &manifest.0).await?)
 			}
+			Payload::Object { .. } => return Err(Error::IsObject(key)),
 		};
 		Ok(Self {
 			client: client.clone(),
@@ -156,11 +157,12 @@ impl Reading {
 		}
 	}
 
-	/// Returns the hash on the chain: that of a small value, or of a large value's manifest.
+	/// Returns the hash on the chain: that of a small value, of a large value's manifest, or of an object.
 	pub fn content_hash(&self) -> [u8; 32] {
 		match &self.answer.payload {
 			Payload::Value { content_hash, .. } => content_hash.0,
 			Payload::Chunks { manifest, .. } => manifest.0,
+			Payload::Object { object, .. } => object.root.0,
 		}
 	}
 

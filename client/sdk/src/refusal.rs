@@ -139,6 +139,13 @@ pallet_errors! {
 	TooManyWatched,
 	TooManyWaiting,
 	ConditionNotRequested,
+	RequestRefused,
+	ConditionMet,
+	NoCondition,
+	ObjectLength,
+	LocationInvalid,
+	TooManyLocations,
+	LocationTwice,
 	[FACTS]
 	NameTaken,
 	UnknownSource,
@@ -244,10 +251,13 @@ fn in_words(error: &PalletError) -> Option<String> {
 		NotReporter => "The account does not report for the source.",
 		ProducerIsVerifier => "The producer is a verifier, or has applied to become one.",
 		TooManyWatched => {
-			"The condition of a grant can test at most four different facts, credentials and dates, together. A fact that is tested with two different ages counts as two."
+			"A condition can test at most four different facts, credentials, grants and dates, together. A fact that is tested with two different ages counts as two, and so does a grant that is tested twice."
 		}
 		RecordPaidFor => {
 			"A reader paid for access to the record, and its term is not over. Revoke its grant first, which pays back the rest."
+		}
+		LocationInvalid => {
+			"A location must be s3://, gs://, az://, https:// or file:// with a bucket, host or folder, of at most 256 bytes, without user, query or fragment, without empty parts, . or .., and without a slash at its end."
 		}
 		Other { pallet, name } if pallet == "Balances" && name == "InsufficientBalance" => NO_FUNDS,
 		_ => return None,

@@ -179,10 +179,19 @@ impl<W: Watch> Server<'_, W> {
 		saved?;
 		if !self.is_done() {
 			let proven = self.client.proven().await?;
-			for entry in self.settled(&proven, tip).await? {
+			let mut settled = self.settled(&proven, tip).await?;
+			settled.retain(|entry| self.is_answerable(entry, now));
+			let embargoed = match settled.is_empty() {
+				true => Vec::new(),
+				false => self.embargoed(&best, &proven).await?,
+			};
+			for entry in settled {
+				// The limits may be reached by the answers before.
 				if self.is_answerable(&entry, now) {
-					self.try_answer(&best, &proven, entry.id, entry.request)
-						.await?;
+					let has_embargo = embargoed
+						.iter()
+						.any(|place| is_within(&entry.request.scope, place));
+					self.try_answer(&best, &proven, has_embargo, entry).await?;
 				}
 			}
 		}
@@ -237,17 +246,41 @@ impl<W: Watch> Server<'_, W> {
 			&& self.memory.is_due(*id, now)
 	}
 
+	/// Returns the places of the owner's records that are under an embargo. One that the best block has ended, or that it
+	/// alone has, counts as well: the node could be wrong about it, or a reorganisation take it back.
+	async fn embargoed(
+		&self,
+		best: &State,
+		proven: &Proven,
+	) -> Result<Vec<(DatasetId, Epoch, Leaf)>, Error> {
+		let owner = self.owner.id();
+		let page = |after| best.embargoes(owner, after);
+		let said = every(page).await?;
+		let mut places: Vec<_> = said.into_iter().filter_map(|entry| entry.place).collect();
+		for key in proven.embargoes(owner).await? {
+			let record = proven.record(owner, key).await?;
+			places.extend(record.map(|record| (record.dataset, record.epoch, record.leaf)));
+		}
+		Ok(places)
+	}
+
 	/// Answers a request and watches the answer. If the request cannot be answered, reports why.
 	async fn try_answer(
 		&mut self,
 		best: &State,
 		proven: &Proven,
-		id: RequestId,
-		asked: Request,
+		has_embargo: bool,
+		entry: RequestEntry,
 	) -> Result<(), Error> {
-		let answered = match self.answer(best, proven, id, &asked).await {
-			Ok(call) => self.send(id, &asked, call, best.block().number).await,
-			Err(error) => Err(error),
+		let (id, asked) = (entry.id, entry.request);
+		let answered = match has_embargo {
+			true => Err(Error::Withheld(
+				"a record in its range is under an embargo, and it is answered when that has ended",
+			)),
+			false => match self.answer(best, proven, id, &asked).await {
+				Ok(call) => self.send(id, &asked, call, best.block().number).await,
+				Err(error) => Err(error),
+			},
 		};
 		match answered {
 			Ok(mut pending) => {
@@ -374,6 +407,11 @@ impl<W: Watch> Server<'_, W> {
 		});
 		saved
 	}
+}
+
+/// Returns whether a scope covers a record's place.
+fn is_within(scope: &Scope, (dataset, epoch, leaf): &(DatasetId, Epoch, Leaf)) -> bool {
+	(scope.dataset, scope.epoch) == (*dataset, *epoch) && scope.covers(*leaf)
 }
 
 /// Returns the time in seconds since 1970.

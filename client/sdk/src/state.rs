@@ -304,6 +304,15 @@ impl State {
 		self.ask("records_in", (*owner, scope, after, PAGE)).await
 	}
 
+	/// Returns a page of an owner's embargoes, on records that are stored and on keys that have no record yet.
+	pub async fn embargoes(
+		&self,
+		owner: &AccountId,
+		after: Cursor,
+	) -> Result<Page<EmbargoEntry>, Error> {
+		self.ask("embargoes", (*owner, after, PAGE)).await
+	}
+
 	/// Returns a page of the open requests to an owner.
 	pub async fn requests_to(
 		&self,

@@ -15,9 +15,9 @@ use subxt::{
 pub use isthmus_conditions::{Condition, SyntaxError, Truth};
 pub use isthmus_sharing::terms::LEAVES_PER_EPOCH;
 pub use isthmus_sharing::{
-	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse, Page,
-	ProducerKind, QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind,
-	Verdict,
+	object, Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf,
+	LeafUse, Location, LocationError, Object, ObjectError, Page, ProducerKind,
+	QueryError as QueryRefusal, RecordKey, RequestId, Scope, Seconds, UnknownKind, Verdict,
 };
 
 // The envelope does not depend on a chain and has its own constants. They must fit the protocol's constants.
@@ -28,9 +28,12 @@ const _: () = {
 		tree::LEAVES,
 		PublicKey, Suite,
 	};
-	use isthmus_sharing::terms::*;
+	use isthmus_sharing::{object, terms::*};
 	assert!(LEAVES == LEAVES_PER_EPOCH);
 	assert!(FORMAT_MAX_CHUNKS >= MAX_CHUNKS as u64);
+	assert!(Header::LEN == object::HEADER_SIZE && TAG_LEN as u32 == object::TAG_SIZE);
+	assert!(MAX_CHUNK_SIZE >= object::CHUNK_SIZE - object::TAG_SIZE);
+	assert!(FORMAT_MAX_CHUNKS == object::MAX_CHUNKS as u64);
 	assert!(Suite::X25519.public_len() as u32 >= MIN_ENCRYPTION_KEY_SIZE - 2);
 	assert!(PublicKey::MAX_LEN as u32 <= MAX_ENCRYPTION_KEY_SIZE);
 	assert!(grant::MAX_LEN as u32 <= MAX_SEALED_KEYS_SIZE);
@@ -60,6 +63,8 @@ pub type Dataset = isthmus_sharing::Dataset<Balance, Text>;
 pub type Payload = isthmus_sharing::Payload<BlockNumber>;
 /// A record.
 pub type Record = isthmus_sharing::Record<Balance, BlockNumber>;
+/// The locations of a dataset's objects.
+pub type Locations = isthmus_sharing::Locations<Balance, Vec<Vec<u8>>>;
 /// A leaf that is taken.
 pub type TakenLeaf = isthmus_sharing::TakenLeaf<Balance>;
 /// An open request.
@@ -72,6 +77,8 @@ pub type Policy = isthmus_sharing::Policy<Balance, BlockNumber>;
 pub type OpeningGrant = isthmus_sharing::OpeningGrant<BlockNumber>;
 /// What an authorised caller learns about a record.
 pub type Answer = isthmus_sharing::Answer<BlockNumber>;
+/// An embargo on a record in a list.
+pub use isthmus_sharing::EmbargoEntry;
 /// A dataset in a list.
 pub type DatasetEntry = isthmus_sharing::DatasetEntry<Balance, BlockNumber, Text>;
 /// A record in a list.

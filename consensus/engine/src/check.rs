@@ -133,10 +133,10 @@ impl<C: ChainClient> Chain<C> {
 		body: Option<&[OpaqueExtrinsic]>,
 		now: u64,
 	) -> Result<(), BlockError> {
-		if let Some(body) = body {
-			rules::validate_extrinsics_root(header, body).map_err(Rejection::from)?;
-		}
-		self.check_uncles(checked, body, now)
+		// The client would store a block without a body, and not execute it.
+		let body = body.ok_or_else(|| CheckError::MissingBody(header.hash()))?;
+		rules::validate_extrinsics_root(header, body).map_err(Rejection::from)?;
+		self.check_uncles(checked, Some(body), now)
 	}
 
 	/// Checks every uncle rule for the uncles that a block's body names. `now` is in seconds since the Unix

@@ -3,7 +3,7 @@
 //! and for a while after it keeps the last one's, in case of a reorganisation.
 
 use crate::{metrics::MiningMetrics, LOG_TARGET};
-use isthmus_ethash::{Cache, Dataset, Error, FileError, Progress};
+use isthmus_ethash::{Cache, Dataset, Error, FileError, Progress, Unfinished};
 use isthmus_primitives::BlockNumber;
 use parking_lot::Mutex;
 use std::{
@@ -47,7 +47,17 @@ pub(crate) trait Epochs: Send + Sync + 'static {
 }
 
 /// A dataset, made by the first thread that locks this; the others wait.
-type Slot = Arc<Mutex<Option<Arc<Dataset>>>>;
+type Slot = Arc<Mutex<State>>;
+
+/// How far a dataset is.
+#[derive(Default)]
+enum State {
+	#[default]
+	Missing,
+	/// The thread that made it was stopped, for example because there are fewer threads now. Another one resumes it.
+	Unfinished(Unfinished<Arc<Cache>>),
+	Ready(Arc<Dataset>),
+}
 
 /// The datasets of the epochs that are mined, or soon will be.
 pub(crate) struct Datasets<E> {
@@ -107,17 +117,15 @@ impl<E: Epochs> Datasets<E> {
 				None => {}
 			}
 		};
-		if let Some(dataset) = &*slot {
+		if let State::Ready(dataset) = &*slot {
 			return Ok(dataset.clone());
 		}
 		let cache = self.epochs.cache(epoch)?;
-		if !(self.has_room)(bytes(&cache)) {
+		if matches!(*slot, State::Missing) && !(self.has_room)(bytes(&cache)) {
 			// If they have files, they come back from there.
 			self.slots.lock().retain(|(kept, _)| *kept == epoch);
 		}
-		let dataset = Arc::new(self.make(&cache, epoch, stop)?);
-		*slot = Some(dataset.clone());
-		Ok(dataset)
+		self.make(&mut slot, cache, epoch, stop)
 	}
 
 	/// Forgets the datasets that blocks around this number do not need, and prepares the next one near the
@@ -178,9 +186,9 @@ impl<E: Epochs> Datasets<E> {
 		if (self.has_room)(bytes(&cache)) {
 			let slot = self.slot(epoch);
 			let mut slot = slot.lock();
-			if slot.is_none() {
-				let dataset = self.make(&cache, epoch, &self.stop);
-				*slot = Some(Arc::new(dataset.map_err(FileError::Memory)?));
+			if !matches!(*slot, State::Ready(_)) {
+				let made = self.make(&mut slot, cache, epoch, &self.stop);
+				made.map_err(FileError::Memory)?;
 			}
 			return Ok(());
 		}
@@ -216,13 +224,39 @@ impl<E: Epochs> Datasets<E> {
 		slot
 	}
 
-	/// Reads the dataset from its file, or generates it.
-	fn make(&self, cache: &Cache, epoch: u64, stop: &AtomicBool) -> Result<Dataset, Error> {
-		if let Some(dataset) = self.kept(cache, epoch, stop)? {
-			return Ok(dataset);
-		}
-		let progress = self.progress(epoch, stop);
-		let dataset = Dataset::generate(cache, self.threads(), progress)?;
+	/// Reads the dataset from its file, or generates it, or resumes that.
+	fn make(
+		&self,
+		state: &mut State,
+		cache: Arc<Cache>,
+		epoch: u64,
+		stop: &AtomicBool,
+	) -> Result<Arc<Dataset>, Error> {
+		let unfinished = match std::mem::take(state) {
+			State::Ready(dataset) => {
+				*state = State::Ready(dataset.clone());
+				return Ok(dataset);
+			}
+			State::Unfinished(unfinished) => unfinished,
+			State::Missing => {
+				if let Some(dataset) = self.kept(&cache, epoch, stop)? {
+					let dataset = Arc::new(dataset);
+					*state = State::Ready(dataset.clone());
+					return Ok(dataset);
+				}
+				Unfinished::new(cache)?
+			}
+		};
+		// The number of threads may change meanwhile.
+		let made = unfinished.resume(|| self.threads(), self.progress(epoch, stop));
+		let dataset = match made {
+			Ok(dataset) => Arc::new(dataset),
+			Err(unfinished) => {
+				*state = State::Unfinished(unfinished);
+				return Err(Error::Stopped);
+			}
+		};
+		*state = State::Ready(dataset.clone());
 		self.generated(epoch);
 		self.keep(&dataset, epoch);
 		Ok(dataset)
@@ -467,6 +501,32 @@ mod tests {
 				scope.spawn(|| datasets.mine(1));
 			}
 		});
+		assert_eq!(datasets.metrics.datasets_generated.get(), 1);
+	}
+
+	#[test]
+	fn a_dataset_that_a_stopped_thread_began_is_resumed() {
+		let datasets = datasets(None, |_| true);
+		let cache = Development.cache(0).unwrap();
+		// The thread was stopped in the third part.
+		let progress = |progress: Progress| {
+			if progress.done > 2048 {
+				ControlFlow::Break(())
+			} else {
+				ControlFlow::Continue(())
+			}
+		};
+		let unfinished = Unfinished::new(cache).unwrap().resume(|| 1, progress);
+		*datasets.slot(0).lock() = State::Unfinished(unfinished.unwrap_err());
+		// Another one that is stopped, too, loses nothing.
+		let stopped = AtomicBool::new(true);
+		assert_eq!(datasets.get(1, &stopped).err(), Some(Error::Stopped));
+		assert!(
+			matches!(&*datasets.slot(0).lock(), State::Unfinished(rest) if rest.done() == 2048)
+		);
+		// And the next one completes it.
+		assert_eq!(datasets.mine(1), 0);
+		assert_eq!(datasets.metrics.dataset_percent.get(), 100);
 		assert_eq!(datasets.metrics.datasets_generated.get(), 1);
 	}
 

@@ -9,7 +9,8 @@
 //! - [`PowBlockImport`] and [`HeaviestChain`]: the fork choice, which [`Standing`] defines;
 //! - [`Author`], [`Sealer`] and [`CpuMiner`]: templates, seals and the built-in miner, with its
 //!   [`HashRate`] and [`MiningMetrics`];
-//! - [`VoteGuard`]: keeps a verifier's node from voting twice in a round.
+//! - [`VoteGuard`]: keeps a verifier's node from voting twice in a round;
+//! - [`Executed`]: what the verifiers say that they have executed.
 //!
 //! # A block's journey
 //!
@@ -80,6 +81,7 @@ mod choices;
 mod clock;
 mod datasets;
 mod error;
+mod executed;
 mod execution;
 mod fork_choice;
 mod hash_rate;
@@ -106,6 +108,7 @@ pub use author::{Author, AuthorConfig, AuthorParts, BlockTree, Pace, Pool};
 pub use chain::{Chain, ChainClient};
 pub use choices::MinerChoices;
 pub use error::{BlockError, CheckError, SubmitError};
+pub use executed::{Executed, Heard, Statement, Window};
 pub use execution::Execute;
 pub use fork_choice::{Arrival, Standing};
 pub use hash_rate::{HashRate, MAX_MINERS, SUBMITTED_FOR};

@@ -15,12 +15,14 @@ use crate::{
 };
 use core::{
 	fmt,
-	ops::{ControlFlow, Range},
+	ops::{ControlFlow, Deref, Range},
 	sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
 /// The number of pages that a thread takes at once: 128 KiB, some milliseconds of work.
 const CHUNK: usize = 1024;
+/// How many parts a dataset is generated in. If it is interrupted, only the last part is made again.
+const PARTS: u32 = 16;
 /// The number of items made side by side. It exceeds the number of reads that a processor can have in
 /// flight to its second-level cache, so that it is never the bottleneck.
 const ITEMS: usize = 32;
@@ -77,10 +79,8 @@ impl Dataset {
 		threads: usize,
 		progress: impl Fn(Progress) -> ControlFlow<()> + Sync,
 	) -> Result<Self, Error> {
-		let mut memory = Memory::zeroed(2 * u64::from(cache.dataset_pages()))?;
-		let (pages, _) = memory.items_mut().as_chunks_mut();
-		fill(cache, threads, 0, pages, &progress)?;
-		Ok(Self::of(cache, memory))
+		let made = Unfinished::new(cache)?.resume(|| threads, progress);
+		made.map_err(|_| Error::Stopped)
 	}
 
 	/// Wraps the pages of the cache's dataset.
@@ -163,6 +163,68 @@ impl Dataset {
 			pages: self.pages(),
 			count: self.page_count,
 		}
+	}
+}
+
+/// A dataset that is being generated, and can be interrupted. `C` refers to the cache.
+pub struct Unfinished<C> {
+	cache: C,
+	memory: Memory,
+	/// The number of pages that are done, from the first on.
+	done: u32,
+}
+
+impl<C: Deref<Target = Cache>> Unfinished<C> {
+	/// Allocates the dataset of the cache's epoch.
+	///
+	/// # Errors
+	///
+	/// Returns [`Error::OutOfMemory`] if the allocation fails.
+	pub fn new(cache: C) -> Result<Self, Error> {
+		Ok(Self {
+			memory: Memory::zeroed(2 * u64::from(cache.dataset_pages()))?,
+			cache,
+			done: 0,
+		})
+	}
+
+	/// Returns the number of pages that are done, and will not be generated again.
+	pub fn done(&self) -> u32 {
+		self.done
+	}
+
+	/// Generates what is missing, in parts, each on the number of threads that `threads` returns (at least one; without
+	/// `std` only the caller's). Calls `progress` as [`Dataset::generate`] does.
+	///
+	/// # Errors
+	///
+	/// Returns what is done if `progress` stopped it, to be resumed.
+	pub fn resume(
+		mut self,
+		threads: impl Fn() -> usize,
+		progress: impl Fn(Progress) -> ControlFlow<()> + Sync,
+	) -> Result<Dataset, Self> {
+		let total = self.cache.dataset_pages();
+		let part = total.div_ceil(PARTS).next_multiple_of(CHUNK as u32);
+		while self.done < total {
+			let end = self.done.saturating_add(part).min(total);
+			let (pages, _) = self.memory.items_mut().as_chunks_mut();
+			let pages = &mut pages[self.done as usize..end as usize];
+			if fill(&self.cache, threads(), self.done, pages, &progress).is_err() {
+				return Err(self);
+			}
+			self.done = end;
+		}
+		Ok(Dataset::of(&self.cache, self.memory))
+	}
+}
+
+impl<C> fmt::Debug for Unfinished<C> {
+	fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+		formatter
+			.debug_struct("Unfinished")
+			.field("done", &self.done)
+			.finish_non_exhaustive()
 	}
 }
 

@@ -93,7 +93,7 @@ mod x86;
 
 pub use boundary::Boundary;
 pub use cache::Cache;
-pub use dataset::{Dataset, Found, Progress, Searched};
+pub use dataset::{Dataset, Found, Progress, Searched, Unfinished};
 pub use error::Error;
 #[cfg(feature = "std")]
 pub use file::FileError;

@@ -4,7 +4,7 @@
 
 use isthmus_ethash::{
 	final_result, Boundary, Cache, Dataset, Error, Found, Item, Output, Path, Progress, Searched,
-	Sizes,
+	Sizes, Unfinished,
 };
 use std::{
 	ops::ControlFlow,
@@ -218,4 +218,40 @@ fn every_flipped_bit_of_a_seal_is_noticed() {
 		mix_hash[bit / 8] ^= 1 << (bit % 8);
 		assert_ne!(final_result(&seal_hash, nonce, &mix_hash), output.result);
 	}
+}
+
+#[test]
+fn an_interrupted_dataset_is_resumed_where_it_was() {
+	let cache = cache(Path::best());
+	let whole = dataset(&cache, 1);
+	let total = cache.dataset_pages();
+	let reported = Mutex::new(Vec::new());
+	let mut interruptions = 0;
+	let mut unfinished = Unfinished::new(&cache).unwrap();
+	let resumed = loop {
+		let before = unfinished.done();
+		// Each time, it is stopped in its third part.
+		let progress = |progress: Progress| {
+			let mut reported = reported.lock().unwrap();
+			reported.push(progress.done);
+			if progress.done > before + 2048 {
+				ControlFlow::Break(())
+			} else {
+				ControlFlow::Continue(())
+			}
+		};
+		match unfinished.resume(|| 1, progress) {
+			Ok(dataset) => break dataset,
+			Err(rest) => {
+				assert_eq!(rest.done(), before + 2048);
+				interruptions += 1;
+				unfinished = rest;
+			}
+		}
+	};
+	assert_eq!(interruptions, 3);
+	// Only the parts in which it was stopped were made twice.
+	let made = reported.into_inner().unwrap();
+	assert_eq!(made.len() as u32, total.div_ceil(1024) + interruptions);
+	assert!(resumed.pages() == whole.pages());
 }

@@ -38,10 +38,11 @@ const MAX_WANTED: usize = 64;
 /// For this long after the start, a claim that was not looked into yet counts as if it were true, so that a node
 /// does not begin to mine in the moment before its peers prove their chains.
 const GRACE: Duration = Duration::from_secs(30);
-/// How many headers a sweep may look at for each block that was finalized since the last one.
-const HEADERS_PER_SWEPT_BLOCK: usize = 16;
 /// The maximum number of headers on dead forks that are remembered.
 const MAX_DEAD: usize = 1024;
+/// After this many finalized blocks, headers that no peer has are removed, although no chain was given up meanwhile. A
+/// node that syncs finalizes many blocks a second, and has thousands of headers.
+const SWEEP_EVERY: BlockNumber = 64;
 
 type PeerOf<L> = Peer<<L as Ledger>::Header, <L as Ledger>::Facts>;
 
@@ -57,6 +58,8 @@ pub struct Machine<L: Ledger> {
 	main: Lane,
 	/// Counts the changes of `main` that are not mere additions.
 	main_version: u64,
+	/// All blocks of `main` below this number have arrived, so that a search for the missing ones begins here.
+	held_below: BlockNumber,
 	/// Other chains whose blocks are needed: possible uncles, and blocks that GRANDPA waits for.
 	sides: Vec<Lane>,
 	bodies: Bodies<L::Peer, L::Block>,
@@ -74,7 +77,7 @@ pub struct Machine<L: Ledger> {
 	stale: bool,
 	/// Whether headers were removed, so that there may be bodies without a header.
 	swept: bool,
-	/// The finalized block at the last sweep that finality caused.
+	/// The number of the finalized block when that was done last.
 	swept_at: BlockNumber,
 	actions: Vec<Action<L>>,
 }
@@ -91,6 +94,7 @@ impl<L: Ledger> Machine<L> {
 			tree: Tree::new(),
 			main: Lane::default(),
 			main_version: 0,
+			held_below: 0,
 			sides: Vec::new(),
 			bodies: Bodies::new(),
 			failed: FailedBlocks::new(),
@@ -171,54 +175,68 @@ impl<L: Ledger> Machine<L> {
 	/// Notes that a block was finalized: chains without it can never be ours.
 	pub fn finalized(&mut self) {
 		let finalized = self.ledger.finalized();
-		let (tree, ledger, main) = (&self.tree, &self.ledger, &self.main);
-		// The import may finalize further blocks meanwhile, below which no block is live any more. Those of our best chain
-		// stay in it.
-		let is_ours = |hash: &Hash, number| ledger.canonical(number) == Some(*hash);
-		let grows_on = |parent: Hash, number: BlockNumber| {
-			ledger.place(&parent) == Place::Live || is_ours(&parent, number)
-		};
-		// What holds for the main lane holds for all chains that join it above the finalized block.
-		let main_is_live = match main.at(finalized) {
-			Some(hash) => Some(is_ours(hash, finalized)),
-			None => main
-				.at(main.first())
-				.and_then(|lowest| tree.get(lowest))
-				.map(|lowest| grows_on(lowest.parent, lowest.number.saturating_sub(1))),
-		};
+		let main_is_live = self.main_is_live(finalized);
 		let is_live = |tip: &Hash| {
-			let mut below = None;
-			for (hash, node) in tree.chain(tip) {
-				if node.number <= finalized {
-					// The finalized block stays in the tree until the results of its batch are here.
-					return node.number == finalized && is_ours(&hash, node.number);
-				}
-				if let (true, Some(is_live)) = (main.has(node.number, &hash), main_is_live) {
-					return is_live;
-				}
-				below = Some((node.parent, node.number.saturating_sub(1)));
+			let number = self.tree.get(tip).map(|node| node.number);
+			match number.filter(|number| self.main.has(*number, tip)) {
+				Some(_) => main_is_live,
+				None => self.is_live(tip, finalized),
 			}
-			below.is_some_and(|(parent, number)| grows_on(parent, number))
 		};
-		let mut died = false;
-		for peer in self.peers.values_mut() {
-			let before = peer.tips.len();
-			peer.tips.retain(is_live);
-			if peer.tips.len() != before {
-				peer.reach = None;
-				died = true;
-			}
-		}
+		let tips = self.peers.values().flat_map(|peer| &peer.tips);
+		let dead: HashSet<Hash> = tips.filter(|tip| !is_live(tip)).copied().collect();
+		let waits = self.wanted.len();
+		let ledger = &self.ledger;
 		self.wanted
 			.retain(|hash| ledger.place(hash) == Place::Unknown);
-		self.stale = true;
-		// A sweep looks at every header. While chains die, it comes at once; else so rarely that it costs a few headers for
-		// each finalized block.
-		let passed = finalized.saturating_sub(self.swept_at) as usize;
-		if died || passed > self.tree.len() / HEADERS_PER_SWEPT_BLOCK {
+		self.stale |= self.wanted.len() != waits;
+		for peer in self.peers.values_mut() {
+			let before = peer.tips.len();
+			peer.tips.retain(|tip| !dead.contains(tip));
+			if peer.tips.len() != before {
+				peer.reach = None;
+			}
+		}
+		if !dead.is_empty() || finalized >= self.swept_at.saturating_add(SWEEP_EVERY) {
 			self.swept_at = finalized;
 			self.sweep();
 		}
+	}
+
+	/// Returns whether a chain of the tree can still be ours when this block is finalized.
+	fn is_live(&self, tip: &Hash, finalized: BlockNumber) -> bool {
+		let mut below = None;
+		for (hash, node) in self.tree.chain(tip) {
+			if node.number <= finalized {
+				// The finalized block stays in the tree until the results of its batch are here.
+				return node.number == finalized && self.is_ours(&hash, node.number);
+			}
+			below = Some((node.parent, node.number.saturating_sub(1)));
+		}
+		below.is_some_and(|(parent, number)| self.may_carry(&parent, number))
+	}
+
+	/// Returns the same for the chain `main`, without a walk down to its first block.
+	fn main_is_live(&self, finalized: BlockNumber) -> bool {
+		let first = self.main.first();
+		if finalized >= first {
+			let block = self.main.at(finalized);
+			return block.is_some_and(|hash| self.is_ours(hash, finalized));
+		}
+		let lowest = self.main.at(first).and_then(|hash| self.tree.get(hash));
+		lowest.is_some_and(|node| self.may_carry(&node.parent, first.saturating_sub(1)))
+	}
+
+	/// Returns whether a chain on this block of the database can be ours.
+	///
+	/// The import may finalize further blocks meanwhile, below which no block is live any more. Those of our best chain
+	/// stay in it.
+	fn may_carry(&self, parent: &Hash, number: BlockNumber) -> bool {
+		self.ledger.place(parent) == Place::Live || self.is_ours(parent, number)
+	}
+
+	fn is_ours(&self, hash: &Hash, number: BlockNumber) -> bool {
+		self.ledger.canonical(number) == Some(*hash)
 	}
 
 	/// Goes on to this time, and returns what is to be done.
@@ -368,6 +386,7 @@ impl<L: Ledger> Machine<L> {
 		};
 		if !is_longer {
 			self.main_version = self.main_version.wrapping_add(1);
+			self.held_below = 0;
 		}
 		let had_sides = !self.sides.is_empty();
 		self.lay_sides(&tips, best.number);

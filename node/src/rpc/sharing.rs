@@ -83,6 +83,10 @@ pub enum Refusal {
 		 it; ask another node"
 	)]
 	BytesGone(Hash),
+	#[error(
+		"the record is an object: its bytes are not on the chain, but at the locations that `sharing_query` returns"
+	)]
+	Elsewhere,
 	#[error("too many queries at once: continue in {QUERY_BLOCKS_BEFORE} blocks")]
 	TooManyQueries,
 	#[error("{0}")]
@@ -116,9 +120,11 @@ impl Refusal {
 			Self::NotAllowed(QueryError::Revoked) => (7109, "Revoked"),
 			Self::NotAllowed(QueryError::Incomplete) => (7110, "Incomplete"),
 			Self::NotAllowed(QueryError::Suspended) => (7114, "Suspended"),
+			Self::NotAllowed(QueryError::Embargoed) => (7115, "Embargoed"),
 			Self::NoSuchChunk { .. } => (7111, "NoSuchChunk"),
 			Self::BytesGone(_) => (7112, "BytesGone"),
 			Self::TooManyQueries => (7113, "TooManyQueries"),
+			Self::Elsewhere => (7116, "Elsewhere"),
 			Self::Malformed(_) => (INVALID_PARAMS_CODE, "Malformed"),
 			Self::Corrupt(_) => (INTERNAL_ERROR_CODE, "Corrupt"),
 			Self::Runtime(_) | Self::Database(_) => (INTERNAL_ERROR_CODE, "Internal"),
@@ -254,7 +260,7 @@ impl SharingApiServer for Sharing {
 	fn query(&self, request: SignedQuery) -> Result<QueryAnswer, Refusal> {
 		let (answer, block, block_hash) = self.ask(&request, Method::Query)?;
 		let manifest = match &answer.payload {
-			Payload::Value { .. } => None,
+			Payload::Value { .. } | Payload::Object { .. } => None,
 			Payload::Chunks { manifest, .. } => Some(self.bytes(*manifest)?),
 		};
 		Ok(QueryAnswer::new(block, block_hash, answer, manifest))
@@ -297,6 +303,7 @@ impl SharingApiServer for Sharing {
 				}
 				chunks
 			}
+			Payload::Object { .. } => return Err(Refusal::Elsewhere),
 		};
 		Ok(ChunkPage { first, chunks })
 	}

@@ -3,10 +3,10 @@
 //! verifiers did, and whether it is finalized (paper, section III.D: a block that more than half of the
 //! nodes verified is linked).
 //!
-//! A verifier's node imports, and so verifies, a block before it votes for it or for a descendant. The node
-//! therefore reads the response from the votes that finalized blocks, which GRANDPA keeps as
-//! justifications. A justification omits votes that arrived after there were enough, so `notSeen` does not
-//! mean that a verifier is at fault.
+//! A verifier's node imports, and so verifies, a block before it votes for it or for a descendant. Of a finalized
+//! block, the node therefore reads the response from the votes, which GRANDPA keeps as justifications. A justification
+//! omits votes that arrived after there were enough, so `notSeen` does not mean that a verifier is at fault. Of a block
+//! that is not finalized, the verifiers' statements say who executed it (`isthmus_engine::Executed`).
 
 use super::{
 	block::{BlockRef, Found},
@@ -16,13 +16,14 @@ use crate::{
 	client::FullClient,
 	verifiers::{Member, Set, VerifierSets, Votes},
 };
+use isthmus_engine::Executed;
 use isthmus_primitives::{AccountId, BlockNumber, Hash};
 use jsonrpsee::proc_macros::rpc;
 use polkadot_sdk::*;
 use sc_client_api::BlockBackend;
 use sc_consensus_grandpa::SharedVoterState;
 use serde::Serialize;
-use sp_blockchain::HeaderBackend;
+use sp_blockchain::{lowest_common_ancestor, HeaderBackend};
 use sp_consensus_grandpa::{AuthorityId, RoundNumber, SetId, GRANDPA_ENGINE_ID};
 use std::{collections::HashSet, fmt, sync::Arc};
 
@@ -84,6 +85,19 @@ pub struct Round {
 	pub missing: Vec<Verifier>,
 }
 
+impl Round {
+	fn new(set: &Set, seen: Seen) -> Self {
+		let (prevoted, _) = split(set, |_, m| seen.prevotes.contains(&m.grandpa));
+		let (precommitted, missing) = split(set, |_, m| seen.precommits.contains(&m.grandpa));
+		Self {
+			number: seen.round,
+			prevoted,
+			precommitted,
+			missing,
+		}
+	}
+}
+
 /// The response, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -99,7 +113,8 @@ pub struct Verification {
 	/// Whether it is finalized, that is, permanently linked.
 	#[serde(rename = "final")]
 	pub is_finalized: bool,
-	/// Whether more than half of the verifiers are known to have verified it.
+	/// Whether more than half of the verifiers are known to have verified it: whether it is linked, in the paper's word.
+	/// Without finality, a linked block may still be orphaned.
 	pub more_than_half: bool,
 	/// GRANDPA's number for the set of verifiers that votes on the block; null if unknown.
 	pub set_id: Option<SetId>,
@@ -123,8 +138,8 @@ pub enum Known {
 	Signed(Set, Votes),
 	/// Finalized, but the votes are not kept.
 	Finalized(Option<Set>),
-	/// It may still be finalized.
-	Pending(Set, Option<Seen>),
+	/// It may still be finalized. These keys have executed it.
+	Pending(Set, HashSet<AuthorityId>, Option<Seen>),
 	/// Another block was finalized in its place.
 	Orphaned(Hash),
 }
@@ -140,14 +155,21 @@ pub struct Seen {
 pub struct Verifications {
 	client: Arc<FullClient>,
 	sets: Arc<VerifierSets>,
+	executed: Arc<Executed>,
 	voter: SharedVoterState,
 }
 
 impl Verifications {
-	pub fn new(client: Arc<FullClient>, sets: Arc<VerifierSets>, voter: SharedVoterState) -> Self {
+	pub fn new(
+		client: Arc<FullClient>,
+		sets: Arc<VerifierSets>,
+		executed: Arc<Executed>,
+		voter: SharedVoterState,
+	) -> Self {
 		Self {
 			client,
 			sets,
+			executed,
 			voter,
 		}
 	}
@@ -172,7 +194,19 @@ impl Verifications {
 				precommits: state.precommit_ids,
 			}
 		});
-		Ok(Known::Pending(set, seen))
+		Ok(Known::Pending(set, self.executed(block), seen))
+	}
+
+	/// Returns who has stated that it executed a block, or a descendant that this node has.
+	fn executed(&self, block: &Found) -> HashSet<AuthorityId> {
+		self.executed.by(|number, hash| {
+			let is_best = |number| self.client.hash(number).ok().flatten() == Some(hash);
+			number >= block.number
+				&& (hash == block.hash
+					|| block.depth.is_some() && is_best(number)
+					|| lowest_common_ancestor(&*self.client, block.hash, hash)
+						.is_ok_and(|common| common.hash == block.hash))
+		})
 	}
 
 	/// Finds the first votes for a finalized block or a descendant.
@@ -242,7 +276,7 @@ impl Verification {
 			statement,
 		};
 		let set = match &known {
-			Known::Signed(set, _) | Known::Finalized(Some(set)) | Known::Pending(set, _) => {
+			Known::Signed(set, _) | Known::Finalized(Some(set)) | Known::Pending(set, _, _) => {
 				Some(set)
 			}
 			Known::Finalized(None) | Known::Orphaned(_) => None,
@@ -263,18 +297,13 @@ impl Verification {
 					round: votes.round,
 				});
 			}
-			Known::Pending(set, Some(seen)) => {
-				let (prevoted, _) = split(&set, |_, m| seen.prevotes.contains(&m.grandpa));
-				let (precommitted, missing) =
-					split(&set, |_, m| seen.precommits.contains(&m.grandpa));
-				verification.round = Some(Round {
-					number: seen.round,
-					prevoted,
-					precommitted,
-					missing,
-				});
+			Known::Pending(set, executed, seen) => {
+				let has_executed = |_: usize, member: &Member| executed.contains(&member.grandpa);
+				(verification.verified_by, verification.not_seen) = split(&set, has_executed);
+				verification.more_than_half = more_than_half(verification.verified_by.len(), &set);
+				verification.round = seen.map(|seen| Round::new(&set, seen));
 			}
-			Known::Pending(_, None) | Known::Finalized(_) | Known::Orphaned(_) => {}
+			Known::Finalized(_) | Known::Orphaned(_) => {}
 		}
 		verification
 	}
@@ -319,31 +348,53 @@ impl fmt::Display for Statement<'_> {
 				"Not linked, and never will be: {there:?} is finalized at number {}.",
 				self.block.number
 			),
-			Known::Pending(set, seen) => {
-				f.write_str(if self.block.depth.is_some() {
-					"Not finalized yet."
-				} else {
-					"Not on the best chain, and not finalized."
-				})?;
-				let Some(seen) = seen else {
-					return f.write_str(
-						" This node takes no part in finality at present, and knows of no votes.",
-					);
-				};
-				let all = set.members.len();
-				let voted = set.members.iter();
-				let voted = voted
-					.filter(|m| seen.precommits.contains(&m.grandpa))
-					.count();
-				write!(
-					f,
-					" In round {}, which is running, this node has seen the last votes of {voted} of {all} {}; \
-					 which block they are for is known when the round ends.",
-					seen.round,
-					noun(all)
-				)
-			}
+			Known::Pending(set, executed, seen) => self.pending(f, set, executed, seen.as_ref()),
 		}
+	}
+}
+
+impl Statement<'_> {
+	fn pending(
+		&self,
+		f: &mut fmt::Formatter,
+		set: &Set,
+		executed: &HashSet<AuthorityId>,
+		seen: Option<&Seen>,
+	) -> fmt::Result {
+		let all = set.members.len();
+		let count = |keys: &HashSet<AuthorityId>| {
+			let members = set.members.iter();
+			members
+				.filter(|member| keys.contains(&member.grandpa))
+				.count()
+		};
+		f.write_str(if self.block.depth.is_some() {
+			"Not finalized yet."
+		} else {
+			"Not on the best chain, and not finalized."
+		})?;
+		match count(executed) {
+			0 => {}
+			by if more_than_half(by, set) => write!(
+				f,
+				" {by} of {all} {} executed it; more than half: linked, but it may still be orphaned.",
+				noun(all)
+			)?,
+			by => write!(f, " {by} of {all} {} executed it.", noun(all))?,
+		}
+		let Some(seen) = seen else {
+			return f.write_str(
+				" This node takes no part in finality at present, and knows of no votes.",
+			);
+		};
+		write!(
+			f,
+			" In round {}, which is running, this node has seen the last votes of {} of {all} {}; \
+			 which block they are for is known when the round ends.",
+			seen.round,
+			count(&seen.precommits),
+			noun(all)
+		)
 	}
 }
 

@@ -3,8 +3,9 @@
 //! starts the voter.
 
 use super::{
-	network::Network,
+	network::{Network, Votes},
 	parts::{application, Core, JUSTIFICATION_PERIOD},
+	statements::Statements,
 };
 use crate::{
 	client::FullGrandpaLink,
@@ -13,7 +14,7 @@ use crate::{
 	verifiers::VerifierSets,
 };
 use codec::{Compact, Decode};
-use isthmus_engine::VoteGuard;
+use isthmus_engine::{Executed, VoteGuard};
 use isthmus_primitives::{BlockNumber, Hash};
 use polkadot_sdk::*;
 use sc_client_api::{AuxStore, HeaderBackend};
@@ -79,6 +80,7 @@ pub(super) fn prepare(
 		),
 		light: Arc::new(light?),
 		sets: Arc::new(VerifierSets::new(core.client.clone(), authority_set)),
+		executed: Arc::new(Executed::new(core.client.info().genesis_hash)),
 	};
 	// Start these tasks before the network, so that they miss no finalized block.
 	task_manager
@@ -142,7 +144,7 @@ fn vote_keystore(
 	Ok(Some(Arc::new(guard.map_err(application)?)))
 }
 
-/// Starts the voter, if the network carries votes.
+/// Starts the voter, and what passes the verifiers' statements on, if the network carries votes.
 ///
 /// # Errors
 ///
@@ -153,9 +155,25 @@ pub(super) fn start(
 	network: Network,
 	task_manager: &TaskManager,
 ) -> Result<(), ServiceError> {
-	let Some(notification_service) = network.votes else {
+	let Some(Votes {
+		grandpa,
+		statements,
+	}) = network.votes
+	else {
 		return Ok(());
 	};
+	let statements = Statements {
+		client: core.client.clone(),
+		authorities: finality.rpc.authority_set.clone(),
+		keystore: finality.config.keystore.clone(),
+		executed: finality.rpc.executed.clone(),
+		network: network.service.clone(),
+		sync: network.sync.clone(),
+		messages: statements,
+	};
+	task_manager
+		.spawn_handle()
+		.spawn("executed-statements", None, statements.run());
 	// A development chain has one miner, so there is no fork to wait for.
 	let behind = if core.is_on_demand() {
 		0
@@ -167,7 +185,7 @@ pub(super) fn start(
 		link: finality.link,
 		network: network.service,
 		sync: Arc::new(network.sync),
-		notification_service,
+		notification_service: grandpa,
 		voting_rule: VotingRulesBuilder::new()
 			.add(BeforeBestBlockBy(behind))
 			.build(),

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The network stage of starting a node: connects to peers, then starts the tasks that need them.
 
-use super::{parts::Core, serve, tasks};
+use super::{parts::Core, serve, statements, tasks};
 use crate::rpc;
 use isthmus_engine::PowAnnounceValidator;
 use isthmus_primitives::{Block, BlockNumber, Hash};
 use isthmus_sync::{machine::Limits, HeaviestSync, StrictAnnouncements, SyncMetrics, SyncParts};
 use polkadot_sdk::*;
+use sc_client_api::HeaderBackend;
 use sc_consensus::{DefaultImportQueue, ImportQueue};
 use sc_consensus_grandpa::SharedAuthoritySet;
 use sc_network::{
@@ -49,8 +50,16 @@ pub(super) struct Inputs<'a> {
 pub(super) struct Network {
 	pub(super) service: Arc<dyn NetworkService>,
 	pub(super) sync: Arc<SyncingService<Block>>,
-	/// GRANDPA's votes, unless `--no-grandpa` was given.
-	pub(super) votes: Option<Box<dyn NotificationService>>,
+	/// What carries votes, unless `--no-grandpa` was given.
+	pub(super) votes: Option<Votes>,
+}
+
+/// The protocols by which verifiers tell what they have executed.
+pub(super) struct Votes {
+	/// GRANDPA's votes.
+	pub(super) grandpa: Box<dyn NotificationService>,
+	/// The verifiers' statements, which decide nothing.
+	pub(super) statements: Box<dyn NotificationService>,
 }
 
 /// Starts the network, and the tasks and the RPC server of every Substrate node.
@@ -79,12 +88,13 @@ pub(super) fn start(inputs: Inputs) -> Result<Network, ServiceError> {
 		&config.network,
 		registry.cloned(),
 	);
-	let votes = carry_votes(
-		&mut net_config,
-		grandpa_protocol,
-		metrics.clone(),
-		config.disable_grandpa,
-	);
+	let protocols = VoteProtocols {
+		config: &config,
+		genesis: core.client.info().genesis_hash,
+		grandpa: grandpa_protocol,
+		metrics: metrics.clone(),
+	};
+	let votes = protocols.add_to(&mut net_config);
 	let sync = start_sync(SyncInputs {
 		config: &config,
 		sync_memory,
@@ -147,23 +157,44 @@ fn pass_on(transactions: impl Future<Output = ()> + Send + 'static, task_manager
 	);
 }
 
-/// Adds GRANDPA's protocol to the network, unless it is disabled.
-fn carry_votes(
-	net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
-	protocol: ProtocolName,
+/// What the protocols of votes need.
+struct VoteProtocols<'a> {
+	config: &'a Configuration,
+	genesis: Hash,
+	/// The name of GRANDPA's protocol.
+	grandpa: ProtocolName,
 	metrics: NotificationMetrics,
-	disabled: bool,
-) -> Option<Box<dyn NotificationService>> {
-	let (config, votes) = sc_consensus_grandpa::grandpa_peers_set_config::<
-		Block,
-		Litep2pNetworkBackend,
-	>(protocol, metrics, net_config.peer_store_handle());
-	// Register the protocol only if a voter will serve it. Otherwise the network would close every
-	// connection.
-	(!disabled).then(|| {
-		net_config.add_notification_protocol(config);
-		votes
-	})
+}
+
+impl VoteProtocols<'_> {
+	/// Adds the protocols to the network, unless votes are disabled. Each must be served then, or the network closes
+	/// every connection.
+	fn add_to(
+		self,
+		net_config: &mut FullNetworkConfiguration<Block, Hash, Litep2pNetworkBackend>,
+	) -> Option<Votes> {
+		if self.config.disable_grandpa {
+			return None;
+		}
+		let (grandpa_config, grandpa) =
+			sc_consensus_grandpa::grandpa_peers_set_config::<Block, Litep2pNetworkBackend>(
+				self.grandpa,
+				self.metrics.clone(),
+				net_config.peer_store_handle(),
+			);
+		let (statements_config, statements) = statements::protocol(
+			self.genesis,
+			&*self.config.chain_spec,
+			self.metrics,
+			net_config.peer_store_handle(),
+		);
+		net_config.add_notification_protocol(grandpa_config);
+		net_config.add_notification_protocol(statements_config);
+		Some(Votes {
+			grandpa,
+			statements,
+		})
+	}
 }
 
 /// What the sync needs.

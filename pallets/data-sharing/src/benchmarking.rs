@@ -4,7 +4,8 @@
 //! offer to pay, an epoch to start.
 
 use crate::{conditions::Outside, extension::DirectCall, pallet::*, types::*};
-use alloc::{vec, vec::Vec};
+use alloc::{format, string::ToString, vec, vec::Vec};
+use codec::{Decode, Encode};
 use frame_benchmarking::v2::*;
 use frame_support::{
 	dispatch::{DispatchInfo, PostDispatchInfo},
@@ -16,10 +17,11 @@ use frame_support::{
 };
 use frame_system::{pallet_prelude::BlockNumberFor, RawOrigin};
 use isthmus_conditions::{
-	Comparison, Condition, FactTest, Name as FactName, Node, Text as FactText, Value,
+	Comparison, Condition, FactTest, Name as FactName, Node, Text as FactText, Truth, Value,
 };
 use isthmus_sharing::{
-	manifest, merkle,
+	location::{MAX_LOCATIONS, MAX_LOCATION_SIZE},
+	manifest, merkle, object,
 	terms::{
 		Footprint, LEAVES_PER_EPOCH, MAX_CHUNKS, MAX_ENCRYPTION_KEY_SIZE, MAX_GRANTS_PER_READER,
 		MAX_NAME_SIZE, MAX_PROOF, MAX_SEALED_KEYS_SIZE, MAX_TEXT_SIZE, MAX_WATCHED,
@@ -100,6 +102,31 @@ fn store<T: Config>(owner: &T::AccountId) -> Result<(), BenchmarkError> {
 	DirectStore::<T>::put(());
 	Pallet::<T>::store(signed::<T>(owner), KEY, 0, 0, 0, vec![0])?;
 	Ok(())
+}
+
+/// Returns the longest object.
+fn object() -> Object {
+	Object {
+		header: [7; object::HEADER_SIZE],
+		length: object::MAX_LENGTH,
+		root: KEY,
+	}
+}
+
+/// Stores an object under a key and at a leaf with this number.
+fn store_object<T: Config>(owner: &T::AccountId, number: u8) -> Result<(), BenchmarkError> {
+	let key = H256::repeat_byte(number);
+	Pallet::<T>::store_object(signed::<T>(owner), key, 0, 0, number.into(), object())?;
+	Ok(())
+}
+
+/// Returns the most and longest locations. Those with another letter are others.
+fn locations(letter: char) -> Vec<Vec<u8>> {
+	let name = letter.to_string().repeat(MAX_LOCATION_SIZE as usize - 6);
+	let numbers = 0..MAX_LOCATIONS;
+	numbers
+		.map(|number| format!("s3://{number}{name}").into_bytes())
+		.collect()
 }
 
 /// Makes request 0, with an offer.
@@ -197,6 +224,14 @@ fn largest_condition() -> Result<Condition, BenchmarkError> {
 	let nodes = facts.iter().cycle().take(tests).enumerate().map(test);
 	Condition::new(Node::Any(nodes.collect()))
 		.map_err(|_| BenchmarkError::Stop("the condition is too large"))
+}
+
+/// Returns a condition of the maximum number of tests of grants, all on dataset 0.
+fn largest_of_grants<T: Config>(owner: &T::AccountId) -> Result<Condition, BenchmarkError> {
+	let owner = <[u8; 32]>::decode(&mut &owner.encode()[..])
+		.map_err(|_| BenchmarkError::Stop("an account has other bytes"))?;
+	let tests = vec![Node::Granted { owner, dataset: 0 }; MAX_WATCHED as usize];
+	Condition::new(Node::Any(tests)).map_err(|_| BenchmarkError::Stop("the condition is too large"))
 }
 
 /// Gives a grant under [`largest_condition`], which is not met. Returns its number.
@@ -366,7 +401,13 @@ mod benchmarks {
 	#[benchmark]
 	fn remove_dataset() -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
-		Pallet::<T>::set_policy(signed::<T>(&caller), 0, policy::<T>())?;
+		Pallet::<T>::set_policy(
+			signed::<T>(&caller),
+			0,
+			policy::<T>(),
+			Some(largest_condition()?),
+		)?;
+		Pallet::<T>::set_locations(signed::<T>(&caller), 0, locations('a'))?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), 0);
 		assert!(!Datasets::<T>::contains_key(&caller, 0));
@@ -412,6 +453,50 @@ mod benchmarks {
 		Ok(())
 	}
 
+	/// Measures an object of a dataset that already has one.
+	#[benchmark]
+	fn store_object() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		super::store_object::<T>(&caller, 1)?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), KEY, 0, 0, 0, object());
+		assert_eq!(Pallet::<T>::object_count(&caller, 0), 2);
+		Ok(())
+	}
+
+	/// Measures the most expensive case: the last of the dataset's objects takes the place of the removed one.
+	#[benchmark]
+	fn remove_object() -> Result<(), BenchmarkError> {
+		let (caller, consumer) = (owner::<T>()?, consumer::<T>()?);
+		for number in 1..=3 {
+			super::store_object::<T>(&caller, number)?;
+		}
+		// The term that they are paid for is one block.
+		buy::<T>(&caller, &consumer)?;
+		frame_system::Pallet::<T>::set_block_number(2u32.into());
+		Pallet::<T>::start_epoch(signed::<T>(&caller), 0)?;
+		let key = H256::repeat_byte(1);
+		#[extrinsic_call]
+		remove_record(RawOrigin::Signed(caller.clone()), key);
+		assert!(!Records::<T>::contains_key(&caller, key));
+		assert_eq!(
+			Objects::<T>::get((&caller, 0, 0)),
+			Some(H256::repeat_byte(3))
+		);
+		Ok(())
+	}
+
+	/// Measures the most and longest locations, which replace others.
+	#[benchmark]
+	fn set_locations() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		Pallet::<T>::set_locations(signed::<T>(&caller), 0, locations('a'))?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), 0, locations('b'));
+		assert_eq!(Pallet::<T>::locations(&caller, 0), locations('b'));
+		Ok(())
+	}
+
 	#[benchmark]
 	fn free_leaf() -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
@@ -434,7 +519,7 @@ mod benchmarks {
 			firm_price: Some(offer),
 			..policy::<T>()
 		};
-		Pallet::<T>::set_policy(signed::<T>(&owner), 0, policy)?;
+		Pallet::<T>::set_policy(signed::<T>(&owner), 0, policy, None)?;
 		#[extrinsic_call]
 		_(
 			RawOrigin::Signed(caller.clone()),
@@ -598,8 +683,15 @@ mod benchmarks {
 	#[benchmark]
 	fn set_policy() -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
+		let condition = Some(largest_condition()?);
+		Pallet::<T>::set_policy(signed::<T>(&caller), 0, policy::<T>(), condition.clone())?;
 		#[extrinsic_call]
-		_(RawOrigin::Signed(caller.clone()), 0, policy::<T>());
+		_(
+			RawOrigin::Signed(caller.clone()),
+			0,
+			policy::<T>(),
+			condition,
+		);
 		assert!(Policies::<T>::contains_key(&caller, 0));
 		Ok(())
 	}
@@ -607,7 +699,12 @@ mod benchmarks {
 	#[benchmark]
 	fn clear_policy() -> Result<(), BenchmarkError> {
 		let caller = owner::<T>()?;
-		Pallet::<T>::set_policy(signed::<T>(&caller), 0, policy::<T>())?;
+		Pallet::<T>::set_policy(
+			signed::<T>(&caller),
+			0,
+			policy::<T>(),
+			Some(largest_condition()?),
+		)?;
 		#[extrinsic_call]
 		_(RawOrigin::Signed(caller.clone()), 0);
 		assert!(!Policies::<T>::contains_key(&caller, 0));
@@ -690,7 +787,8 @@ mod benchmarks {
 		#[block]
 		{
 			Pallet::<T>::put_under_condition(&mut grant, condition)?;
-			Pallet::<T>::wait(id, &grant);
+			let attached = grant.condition.as_ref().expect("it was attached");
+			Pallet::<T>::wait(Waiter::Grant(id), &attached.condition, &consumer);
 		}
 		assert_eq!(Waiting::<T>::iter_keys().count(), 2 * MAX_WATCHED as usize);
 		Ok(())
@@ -719,11 +817,73 @@ mod benchmarks {
 		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
 		let id = grant_while::<T>(&owner, &consumer)?;
 		let grant = Grants::<T>::get(id).ok_or(BenchmarkError::Stop("the grant was not made"))?;
+		let attached = grant.condition.expect("it has one");
 		#[block]
 		{
-			Pallet::<T>::detach(id, &grant);
+			Pallet::<T>::detach(Waiter::Grant(id), &attached, &consumer, &owner);
 		}
 		assert_eq!(Waiting::<T>::iter_keys().count(), 0);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn judge() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		// All grants of the list are read, because none is active.
+		for _ in 0..MAX_GRANTS_PER_READER {
+			grant::<T>(&owner, &consumer)?;
+		}
+		frame_system::Pallet::<T>::set_block_number(expiry::<T>());
+		let condition = largest_of_grants::<T>(&owner)?;
+		let truth;
+		#[block]
+		{
+			truth = Pallet::<T>::truth_for(&condition, &consumer, &Zero::zero(), 0);
+		}
+		assert_eq!(truth, Truth::False);
+		Ok(())
+	}
+
+	#[benchmark]
+	fn fire() -> Result<(), BenchmarkError> {
+		let (owner, consumer) = (owner::<T>()?, consumer::<T>()?);
+		request_for::<T>(&owner, &consumer, Zero::zero())?;
+		let request = NextRequest::<T>::get() - 1;
+		let condition = Some(largest_condition()?);
+		Pallet::<T>::withdraw_when(signed::<T>(&consumer), request, condition)?;
+		meet::<T>()?;
+		let (source, topic) = watched()?.remove(0);
+		let cause = Cause::Fact(source, topic);
+		#[block]
+		{
+			Pallet::<T>::changed(&cause);
+		}
+		assert!(!Requests::<T>::contains_key(request));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn withdraw_when() -> Result<(), BenchmarkError> {
+		let (owner, caller) = (owner::<T>()?, consumer::<T>()?);
+		request::<T>(&owner, &caller)?;
+		let id = NextRequest::<T>::get() - 1;
+		let condition = Some(largest_condition()?);
+		Pallet::<T>::withdraw_when(signed::<T>(&caller), id, condition.clone())?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller), id, condition);
+		assert_eq!(Withdrawals::<T>::get(id), Some(1));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn embargo() -> Result<(), BenchmarkError> {
+		let caller = owner::<T>()?;
+		super::store::<T>(&caller)?;
+		let condition = Some(largest_condition()?);
+		Pallet::<T>::embargo(signed::<T>(&caller), KEY, condition.clone())?;
+		#[extrinsic_call]
+		_(RawOrigin::Signed(caller.clone()), KEY, condition);
+		assert_eq!(Embargoes::<T>::get(&caller, KEY), Some(1));
 		Ok(())
 	}
 

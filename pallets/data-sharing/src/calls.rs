@@ -163,7 +163,7 @@ mod calls {
 			Ok(())
 		}
 
-		/// Removes a dataset and its policy, and releases their deposits.
+		/// Removes a dataset, its policy and its locations, and releases their deposits.
 		///
 		/// The dataset must have no records, no leaves that are still taken, no open requests and no grants,
 		/// including ended grants that are not yet removed. Its number is never used again.
@@ -181,10 +181,11 @@ mod calls {
 			DatasetNames::<T>::remove(&owner, &entry.name);
 			producer.datasets = producer.datasets.saturating_sub(1);
 			Producers::<T>::insert(&owner, producer);
-			let policy = Policies::<T>::take(&owner, dataset)
+			Self::drop_policy(&owner, dataset);
+			let locations = Locations::<T>::take(&owner, dataset)
 				.map(|entry| entry.deposit)
 				.unwrap_or_else(Zero::zero);
-			let deposit = entry.deposit.saturating_add(policy);
+			let deposit = entry.deposit.saturating_add(locations);
 			Self::release(HoldReason::Dataset, &owner, deposit);
 			Self::deposit_event(Event::DatasetRemoved { owner, dataset });
 			Ok(())
@@ -243,15 +244,16 @@ mod calls {
 		/// This call also abandons an unfinished large record. The record's deposit is released and, if the
 		/// leaf's epoch is over, so is the leaf's deposit. Otherwise the leaf stays taken until `free_leaf`,
 		/// so that no two values are ever encrypted under the same leaf's key. Nodes that keep old blocks
-		/// still have the bytes in the block's body.
+		/// still have the bytes in the block's body. An object stays where it was stored: delete it there.
 		///
 		/// A record stays while a term runs that a reader paid for when the record was there. Revoke the grants
 		/// first, which pays back the rest of their terms. A record counts as paid for if its leaf is between the
 		/// first and the last leaf of all grants on its epoch that are paid for and active.
 		#[pallet::call_index(8)]
-		#[pallet::weight(T::WeightInfo::remove_record())]
-		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResult {
-			Self::do_remove_record(ensure_signed(origin)?, key)
+		#[pallet::weight(T::WeightInfo::remove_object().saturating_add(T::WeightInfo::detach()))]
+		pub fn remove_record(origin: OriginFor<T>, key: RecordKey) -> DispatchResultWithPostInfo {
+			let weight = Self::do_remove_record(ensure_signed(origin)?, key)?;
+			Ok(Some(weight).into())
 		}
 
 		/// Frees the leaf of a removed record after the leaf's epoch is over, and releases the leaf's deposit.
@@ -300,6 +302,9 @@ mod calls {
 		/// - `term`: the minimum term of the grant in blocks, counted from the block that authorises it.
 		/// - `offer`: the payment to the owner, made in the block that authorises the grant, in the
 		///   smallest unit; 0 for none.
+		/// A request that is known not to meet the condition of the dataset's policy is refused. If that is not known, because
+		/// a fact is missing, the request is made, and its verdict says so.
+		///
 		/// - `firm`: whether the grant must not be revoked before the term is over. The dataset's policy must
 		///   offer that, for at most this offer. A grant whose term is not firm can be revoked at any time,
 		///   and the share of the payment for the rest of the term is then paid back.
@@ -307,7 +312,7 @@ mod calls {
 		///   one for each request. The account needs no registered key.
 		#[allow(clippy::too_many_arguments)] // A transaction's arguments have no other place.
 		#[pallet::call_index(10)]
-		#[pallet::weight(T::WeightInfo::request_access())]
+		#[pallet::weight(T::WeightInfo::request_access().saturating_add(T::WeightInfo::judge()))]
 		pub fn request_access(
 			origin: OriginFor<T>,
 			owner: T::AccountId,
@@ -317,16 +322,14 @@ mod calls {
 			offer: BalanceOf<T>,
 			firm: bool,
 			key: Vec<u8>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let consumer = ensure_signed(origin)?;
 			ensure!(consumer != owner, Error::<T>::SelfRequest);
 			let dataset =
 				Datasets::<T>::get(&owner, scope.dataset).ok_or(Error::<T>::UnknownDataset)?;
 			ensure!(!dataset.closed, Error::<T>::DatasetClosed);
 			Self::check_scope(&scope, &dataset)?;
-			if firm {
-				Self::check_firm(&owner, scope.dataset, &offer)?;
-			}
+			let was_judged = Self::check_policy(&owner, &scope, &consumer, &offer, firm)?;
 			let purpose: Text = Self::text(purpose, Error::<T>::PurposeTooLong)?;
 			ensure!(!purpose.is_empty(), Error::<T>::PurposeEmpty);
 			ensure!(!term.is_zero(), Error::<T>::ZeroTerm);
@@ -372,7 +375,8 @@ mod calls {
 				firm,
 				valid_until,
 			});
-			Ok(())
+			let plain = (!was_judged).then(T::WeightInfo::request_access);
+			Ok(plain.into())
 		}
 
 		/// Cancels a request made by this account.
@@ -382,20 +386,17 @@ mod calls {
 		/// its deposit and offer are released then. Until then the owner may still answer it and be paid, because an answer in flight
 		/// reveals its keys to the reader even if it fails.
 		#[pallet::call_index(11)]
-		#[pallet::weight(T::WeightInfo::cancel_request())]
-		pub fn cancel_request(origin: OriginFor<T>, request: RequestId) -> DispatchResult {
+		#[pallet::weight(T::WeightInfo::cancel_request().saturating_add(T::WeightInfo::detach()))]
+		pub fn cancel_request(
+			origin: OriginFor<T>,
+			request: RequestId,
+		) -> DispatchResultWithPostInfo {
 			let who = ensure_signed(origin)?;
 			let mut entry = Requests::<T>::get(request)
 				.filter(|entry| entry.consumer == who)
 				.ok_or(Error::<T>::UnknownRequest)?;
-			let now = frame_system::Pallet::<T>::block_number();
-			let valid_until = if entry.offer.is_zero() || now >= entry.valid_until {
-				Self::close_request(request, &entry);
-				now
-			} else {
-				Self::shorten_request(request, &mut entry);
-				entry.valid_until
-			};
+			let has_trigger = Withdrawals::<T>::contains_key(request);
+			let valid_until = Self::cancel(request, &mut entry);
 			let Request {
 				owner,
 				consumer,
@@ -409,7 +410,8 @@ mod calls {
 				scope,
 				valid_until,
 			});
-			Ok(())
+			let plain = (!has_trigger).then(T::WeightInfo::cancel_request);
+			Ok(plain.into())
 		}
 
 		/// Rejects a request made to this account.
@@ -418,17 +420,18 @@ mod calls {
 		///
 		/// - `reason`: an explanation for the consumer, text of at most `MaxTextSize` bytes; may be empty.
 		#[pallet::call_index(12)]
-		#[pallet::weight(T::WeightInfo::reject_request())]
+		#[pallet::weight(T::WeightInfo::reject_request().saturating_add(T::WeightInfo::detach()))]
 		pub fn reject_request(
 			origin: OriginFor<T>,
 			request: RequestId,
 			reason: Vec<u8>,
-		) -> DispatchResult {
+		) -> DispatchResultWithPostInfo {
 			let who = ensure_signed(origin)?;
 			let entry = Requests::<T>::get(request)
 				.filter(|entry| entry.owner == who)
 				.ok_or(Error::<T>::UnknownRequest)?;
 			let reason: Text = Self::text(reason, Error::<T>::ReasonTooLong)?;
+			let has_trigger = Withdrawals::<T>::contains_key(request);
 			Self::close_request(request, &entry);
 			let Request {
 				owner,
@@ -443,7 +446,8 @@ mod calls {
 				scope,
 				reason,
 			});
-			Ok(())
+			let plain = (!has_trigger).then(T::WeightInfo::reject_request);
+			Ok(plain.into())
 		}
 
 		/// Authorises a reader: adds an entry to the authorization list.
@@ -482,9 +486,11 @@ mod calls {
 			// The grant whose place is taken may be overdue and still under a condition.
 			T::WeightInfo::add_authorize_to_full_list()
 				.saturating_add(T::WeightInfo::detach())
-				.saturating_add(match condition {
-					Some(_) => T::WeightInfo::attach(),
-					None => Weight::zero(),
+				.saturating_add(match (condition, request) {
+					(Some(_), _) => T::WeightInfo::attach(),
+					// The offer may be under a condition.
+					(None, Some(_)) => T::WeightInfo::detach(),
+					(None, None) => Weight::zero(),
 				})
 		)]
 		pub fn add_authorize(
@@ -530,6 +536,8 @@ mod calls {
 				condition: None,
 			};
 			let truth = Self::put_under_condition(&mut grant, condition)?;
+			let had_trigger =
+				request.is_some_and(|answered| Withdrawals::<T>::contains_key(answered.id));
 			let looked_for_room = match &request {
 				Some(answered) => Self::fulfil(answered, &mut grant).map(|()| false)?,
 				None => Self::give(&mut grant)?,
@@ -558,7 +566,7 @@ mod calls {
 			if let Some(truth) = truth.filter(|truth| !truth.is_met()) {
 				Self::tell_state(id, &grant, truth);
 			}
-			Ok(match was_full || looked_for_room {
+			Ok(match was_full || looked_for_room || had_trigger {
 				true => None,
 				false => Some(T::WeightInfo::add_authorize().saturating_add(attached)),
 			}
@@ -687,17 +695,23 @@ mod calls {
 
 		/// Sets or changes a dataset's policy: which requests this account offers to grant, and at what price.
 		///
-		/// The chain does not enforce the policy; the owner's own program honours it. Other requests may
-		/// still be made, and granted manually. A deposit is held until `clear_policy` or `remove_dataset`.
+		/// The chain does not enforce the policy but for its condition; the owner's own program honours it. Other requests
+		/// may still be made, and granted manually. A deposit is held until `clear_policy` or `remove_dataset`.
 		///
 		/// - `policy`: the minimum offer, the minimum offer for a firm term if there is one, the maximum range
 		///   and term, and the kinds of consumer whose requests qualify.
+		/// - `condition`: an optional condition that a request must meet when it is made and when it is answered
+		///   automatically. It is about the consumer and what it offers, and can test at most `MAX_WATCHED` different facts,
+		///   credentials, grants and dates, together. `granted` counts a grant that is active on the current epoch of its
+		///   dataset; `count` is the number of grants on this dataset that the chain keeps, with those that have ended and are
+		///   not yet removed. A request that is known not to meet the condition is refused.
 		#[pallet::call_index(17)]
 		#[pallet::weight(T::WeightInfo::set_policy())]
 		pub fn set_policy(
 			origin: OriginFor<T>,
 			dataset: DatasetId,
 			policy: Policy<BalanceOf<T>, BlockNumberFor<T>>,
+			condition: Option<Condition>,
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
 			Self::own_dataset(&owner, dataset)?;
@@ -708,19 +722,12 @@ mod calls {
 					.is_none_or(|firm| !firm.is_zero() && firm >= policy.price),
 				Error::<T>::FirmForTooLittle
 			);
-			let deposit = match Policies::<T>::get(&owner, dataset) {
-				Some(old) => old.deposit,
-				None => {
-					let deposit = Self::deposit(Footprint::ENTRY);
-					Self::hold(HoldReason::Dataset, &owner, deposit)?;
-					deposit
-				}
-			};
-			Policies::<T>::insert(&owner, dataset, StandingPolicy { policy, deposit });
+			Self::put_policy(&owner, dataset, policy, condition.clone())?;
 			Self::deposit_event(Event::PolicySet {
 				owner,
 				dataset,
 				policy,
+				condition,
 			});
 			Ok(())
 		}
@@ -731,8 +738,7 @@ mod calls {
 		pub fn clear_policy(origin: OriginFor<T>, dataset: DatasetId) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
 			Self::own_dataset(&owner, dataset)?;
-			let old = Policies::<T>::take(&owner, dataset).ok_or(Error::<T>::NoPolicy)?;
-			Self::release(HoldReason::Dataset, &owner, old.deposit);
+			ensure!(Self::drop_policy(&owner, dataset), Error::<T>::NoPolicy);
 			Self::deposit_event(Event::PolicyCleared { owner, dataset });
 			Ok(())
 		}
@@ -743,10 +749,17 @@ mod calls {
 		/// can do it: it releases the deposits and offers that are held past their dates.
 		///
 		/// - `due`: the requests and grants, at most `MAX_SETTLED`. Those that are not due, or no longer exist,
-		///   are left out. The condition of a grant is evaluated: the grant is due if that suspends or resumes it. The call
-		///   fails if nothing was due.
+		///   are left out. The condition of a grant is evaluated: the grant is due if that suspends or resumes it. A trigger is
+		///   due if its condition is met. The call fails if nothing was due.
 		#[pallet::call_index(19)]
-		#[pallet::weight(Pallet::<T>::weight_of_settling(due.len() as u64))]
+		#[pallet::weight(
+			due.iter().fold(Weight::zero(), |weight, due| {
+				weight.saturating_add(match due {
+					Due::Request(_) | Due::Grant(_) => Pallet::<T>::weight_of_settling(1),
+					Due::Trigger(_) => Pallet::<T>::weight_of_trigger(),
+				})
+			})
+		)]
 		pub fn settle(
 			origin: OriginFor<T>,
 			due: BoundedVec<Due, ConstU32<MAX_SETTLED>>,
@@ -832,6 +845,95 @@ mod calls {
 		) -> DispatchResult {
 			let owner = ensure_signed(origin)?;
 			Self::do_recount_sold(owner, dataset, epoch, &grants)
+		}
+
+		/// T_s: stores the entry of a record whose bytes are an object, in a store outside the chain.
+		///
+		/// The entry has the same size however large the object is. With the hash in it, each part of the object can be
+		/// checked alone, wherever it comes from. Store the object first, and publish where with `set_locations`. Deposits
+		/// are held for the record, its leaf and its place among the dataset's objects until they are removed.
+		///
+		/// This call may be part of a batch, as nothing is indexed.
+		///
+		/// - `key`, `dataset`, `epoch`, `leaf`: as for `store`.
+		/// - `object`: the record's header, which readers need before the object; the object's length in bytes, which is
+		///   that of its encrypted chunks; and its BLAKE3 hash.
+		#[pallet::call_index(23)]
+		#[pallet::weight(T::WeightInfo::store_object())]
+		pub fn store_object(
+			origin: OriginFor<T>,
+			key: RecordKey,
+			dataset: DatasetId,
+			epoch: Epoch,
+			leaf: Leaf,
+			object: Object,
+		) -> DispatchResult {
+			let place = RecordPlace {
+				key,
+				dataset,
+				epoch,
+				leaf,
+			};
+			Self::do_store_object(ensure_signed(origin)?, place, object)
+		}
+
+		/// Publishes where the objects of a dataset are, and replaces what was published before.
+		///
+		/// Readers try the locations in this order. They check what they get, so a location needs no trust, but what is
+		/// published here is public for ever: it must not contain a password. A deposit is held by the length of the
+		/// locations, until they are withdrawn or the dataset is removed.
+		///
+		/// - `locations`: at most 8 addresses of at most 256 bytes each: `s3://bucket/path`, `gs://bucket/path`,
+		///   `az://container/path`, `https://host/path` or `file:///path`. An empty list withdraws them.
+		#[pallet::call_index(24)]
+		#[pallet::weight(T::WeightInfo::set_locations())]
+		pub fn set_locations(
+			origin: OriginFor<T>,
+			dataset: DatasetId,
+			locations: Vec<Vec<u8>>,
+		) -> DispatchResult {
+			Self::do_set_locations(ensure_signed(origin)?, dataset, locations)
+		}
+
+		/// Puts the offer of a request of this account under a condition, or takes the condition away: when it is met, the
+		/// request is cancelled as if this account had sent `cancel_request`.
+		///
+		/// So an offer is released at once if it is 0, and after a notice of at most `CancelNotice` blocks if it is not: the
+		/// owner may still answer until then. An answer at any time before that is as good as to another request.
+		///
+		/// - `condition`: what takes the offer back, in place of what did before; none if the offer stands. It must not be
+		///   met yet, and can test at most `MAX_WATCHED` different facts, credentials of this account and dates, together. It
+		///   takes a deposit from this account until the request is closed.
+		#[pallet::call_index(27)]
+		#[pallet::weight(T::WeightInfo::withdraw_when())]
+		pub fn withdraw_when(
+			origin: OriginFor<T>,
+			request: RequestId,
+			condition: Option<Condition>,
+		) -> DispatchResult {
+			Self::do_withdraw_when(ensure_signed(origin)?, request, condition)
+		}
+
+		/// Puts a record of this account under an embargo, or lifts the embargo.
+		///
+		/// While a record is under an embargo, queries for it are refused to all but its owner. The embargo ends when its
+		/// condition is met, for good: it does not return if the condition ceases to be met. The chain cannot take back keys:
+		/// who has a grant on the record's leaf, and gets the bytes from a block's body, can open them. Give the embargo
+		/// before the record is stored, and grants on its leaf when it has ended; the owner's own program waits for that.
+		///
+		/// - `key`: the record's key. There need not be a record yet. One that a reader has paid for cannot be put under an
+		///   embargo while the term runs.
+		/// - `condition`: what ends the embargo, in place of what did before; none to lift it. It must not be met yet, and can
+		///   test at most `MAX_WATCHED` different facts, credentials of this account and dates, together. It takes a deposit
+		///   from this account until the embargo ends or the record is removed.
+		#[pallet::call_index(28)]
+		#[pallet::weight(T::WeightInfo::embargo())]
+		pub fn embargo(
+			origin: OriginFor<T>,
+			key: RecordKey,
+			condition: Option<Condition>,
+		) -> DispatchResult {
+			Self::do_embargo(ensure_signed(origin)?, key, condition)
 		}
 	}
 }

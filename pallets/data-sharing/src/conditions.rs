@@ -19,7 +19,10 @@ use isthmus_conditions::{
 };
 use isthmus_sharing::terms::{Footprint, MAX_WATCHED};
 use polkadot_sdk::*;
-use sp_runtime::{traits::Saturating, DispatchError};
+use sp_runtime::{
+	traits::{SaturatedConversion, Saturating},
+	DispatchError,
+};
 
 /// A fact, as a condition sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,11 +68,24 @@ enum Watched<'a> {
 	Date(Seconds),
 	Fact(&'a FactName, &'a FactName, Option<u32>),
 	Credential(&'a Account, &'a FactName),
+	/// Always another one: it reads all grants of a list, so that no more than a few tests may do it.
+	Grant,
+}
+
+/// The request that the condition of a policy is evaluated for.
+struct Asked<'a, T: Config> {
+	/// What the consumer pays.
+	offer: &'a BalanceOf<T>,
+	/// How many grants on the dataset the chain keeps.
+	grants: u64,
 }
 
 /// What a condition about an account is evaluated on.
 struct Ground<'a, T: Config> {
 	account: &'a T::AccountId,
+	/// The request that is judged, if the condition is a policy's. Nothing tells other conditions when grants, payments
+	/// or counts change, so they cannot test them.
+	asked: Option<Asked<'a, T>>,
 	/// The first time at which something that was looked at changes by time alone.
 	changes: Cell<Option<Seconds>>,
 }
@@ -101,6 +117,28 @@ impl<T: Config> World for Ground<'_, T> {
 		self.note(until);
 		Some(until.is_some_and(|until| self.now() < until))
 	}
+
+	fn has_grant(&self, owner: &Account, dataset: u32) -> Option<bool> {
+		self.asked.as_ref()?;
+		let owner = account_of::<T>(owner)?;
+		let Some(entry) = Datasets::<T>::get(&owner, dataset) else {
+			return Some(false);
+		};
+		let (now, time) = (frame_system::Pallet::<T>::block_number(), self.now());
+		let list = AuthorizationList::<T>::get((&owner, dataset, entry.epoch, self.account));
+		let mut grants = list.grants.iter().filter_map(Grants::<T>::get);
+		Some(grants.any(|grant| grant.state_at(&now, time) == GrantState::Active))
+	}
+
+	fn paid(&self) -> Option<u128> {
+		let asked = self.asked.as_ref()?;
+		Some((*asked.offer).saturated_into())
+	}
+
+	fn grants(&self) -> Option<u32> {
+		let asked = self.asked.as_ref()?;
+		Some(asked.grants.saturated_into())
+	}
 }
 
 /// Returns an account of this chain by its bytes.
@@ -114,6 +152,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn truth(condition: &Condition, account: &T::AccountId) -> (Truth, Option<Seconds>) {
 		let ground = Ground::<T> {
 			account,
+			asked: None,
 			changes: Cell::new(None),
 		};
 		// The parts that decide the whole tell when it changes.
@@ -126,18 +165,47 @@ impl<T: Config> Pallet<T> {
 		(truth, ground.changes.get())
 	}
 
-	/// Checks that the condition of a grant tests what this pallet watches, and not too much of it. What brings looks for
-	/// which no one pays counts, too: different dates, and different ages of one fact.
+	/// Evaluates the condition of a dataset's policy for a request of this consumer with this offer.
+	pub(crate) fn truth_for(
+		condition: &Condition,
+		consumer: &T::AccountId,
+		offer: &BalanceOf<T>,
+		grants: u64,
+	) -> Truth {
+		condition.evaluate(&Ground::<T> {
+			account: consumer,
+			asked: Some(Asked { offer, grants }),
+			changes: Cell::new(None),
+		})
+	}
+
+	/// Checks that a condition tests what this pallet watches, and not too much of it. What brings looks for which no one
+	/// pays counts, too: different dates, and different ages of one fact.
 	pub(crate) fn check_watched(condition: &Condition) -> Result<(), Error<T>> {
+		let is_watched = |test: &&Node| {
+			use Node::*;
+			matches!(test, Before(_) | After(_) | Fact(_) | Credential { .. })
+		};
+		ensure!(
+			condition.tests().iter().all(is_watched),
+			Error::<T>::ConditionNotWatched
+		);
+		Self::check_reads(condition)
+	}
+
+	/// Checks that a condition reads few different things.
+	pub(crate) fn check_reads(condition: &Condition) -> Result<(), Error<T>> {
 		let mut watched = Vec::new();
 		for test in condition.tests() {
 			let what = match test {
 				Node::Before(time) | Node::After(time) => Watched::Date(*time),
 				Node::Fact(fact) => Watched::Fact(&fact.source, &fact.topic, fact.oldest),
 				Node::Credential { issuer, kind } => Watched::Credential(issuer, kind),
-				_ => return Err(Error::<T>::ConditionNotWatched),
+				Node::Granted { .. } => Watched::Grant,
+				// These come with the request.
+				_ => continue,
 			};
-			if !watched.contains(&what) {
+			if what == Watched::Grant || !watched.contains(&what) {
 				watched.push(what);
 			}
 		}
@@ -187,31 +255,30 @@ impl<T: Config> Pallet<T> {
 		1 << tenths.min(9)
 	}
 
-	/// Holds the deposit for a condition from the owner of the dataset that it guards.
+	/// Holds the deposit for a condition that has to be watched: for its places among what waits, and for this number of
+	/// other entries.
 	pub(crate) fn attach(
 		condition: Condition,
 		about: &T::AccountId,
-		owner: &T::AccountId,
+		payer: &T::AccountId,
+		entries: u32,
 	) -> Result<Attached<BalanceOf<T>>, DispatchError> {
 		Self::check_watched(&condition)?;
-		let mut places = 0_u32;
+		let mut places = entries;
 		for cause in &Self::causes(&condition, about) {
 			let waiting = Crowds::<T>::get(cause).map_or(0, |crowd| crowd.waiting);
 			ensure!(waiting < T::MaxWaiting::get(), Error::<T>::TooManyWaiting);
 			places.saturating_accrue(Self::price_of_place(waiting));
 		}
 		let deposit = Self::deposit(Footprint::condition(places, condition.encoded_size()));
-		Self::hold(HoldReason::Condition, owner, deposit)?;
+		Self::hold(HoldReason::Condition, payer, deposit)?;
 		Ok(Attached { condition, deposit })
 	}
 
-	/// Lets a grant wait for what its condition depends on.
-	pub(crate) fn wait(id: GrantId, grant: &GrantOf<T>) {
-		let Some(attached) = &grant.condition else {
-			return;
-		};
-		for cause in Self::causes(&attached.condition, &grant.grantee) {
-			Waiting::<T>::insert(&cause, Waiter::Grant(id), ());
+	/// Lets what has a condition wait for what the condition depends on.
+	pub(crate) fn wait(waiter: Waiter, condition: &Condition, about: &T::AccountId) {
+		for cause in Self::causes(condition, about) {
+			Waiting::<T>::insert(&cause, waiter, ());
 			Crowds::<T>::mutate(&cause, |crowd| {
 				let crowd = crowd.get_or_insert_with(Crowd::default);
 				crowd.waiting.saturating_inc();
@@ -223,13 +290,15 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Takes the condition from a grant that ends, and releases its deposit.
-	pub(crate) fn detach(id: GrantId, grant: &GrantOf<T>) {
-		let Some(attached) = &grant.condition else {
-			return;
-		};
-		for cause in Self::causes(&attached.condition, &grant.grantee) {
-			Waiting::<T>::remove(&cause, Waiter::Grant(id));
+	/// Takes the condition from what ends, and releases its deposit.
+	pub(crate) fn detach(
+		waiter: Waiter,
+		attached: &Attached<BalanceOf<T>>,
+		about: &T::AccountId,
+		payer: &T::AccountId,
+	) {
+		for cause in Self::causes(&attached.condition, about) {
+			Waiting::<T>::remove(&cause, waiter);
 			Crowds::<T>::mutate_exists(&cause, |stored| {
 				let Some(crowd) = stored else {
 					defensive!("what waits was not counted");
@@ -242,7 +311,7 @@ impl<T: Config> Pallet<T> {
 				}
 			});
 		}
-		Self::release(HoldReason::Condition, &grant.owner, attached.deposit);
+		Self::release(HoldReason::Condition, payer, attached.deposit);
 	}
 
 	/// Looks at a grant: suspends or resumes it as its condition says. Returns whether that changed.
@@ -390,9 +459,23 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Looks at the next of what waits for a cause, at most this many. Returns how many there were.
+	/// Returns how many looks at a grant weigh as much as a look at what waits. A trigger may fire.
+	fn looks_for(waiter: Waiter) -> u32 {
+		let look = T::WeightInfo::carry_out().ref_time().max(1);
+		match waiter {
+			Waiter::Grant(_) => 1,
+			Waiter::Trigger(_) => {
+				let looks = T::WeightInfo::fire().ref_time().div_ceil(look);
+				// A turn must be long enough for one.
+				looks.saturated_into::<u32>().min(T::MaxCarriedOut::get())
+			}
+		}
+	}
+
+	/// Looks at the next of what waits for a cause, for at most this many looks. Returns how many it took.
 	fn carry_out(cause: &Cause<T::AccountId>, most: u32) -> u32 {
-		for done in 0..most {
+		let mut done = 0_u32;
+		while done < most {
 			let Some(mut crowd) = Crowds::<T>::get(cause).filter(|crowd| crowd.left > 0) else {
 				return done;
 			};
@@ -401,20 +484,38 @@ impl<T: Config> Pallet<T> {
 				Crowds::<T>::insert(cause, crowd);
 				return done;
 			};
+			let looks = done.saturating_add(Self::looks_for(waiter));
+			if looks > most {
+				// It begins the next turn.
+				return done;
+			}
+			done = looks;
 			crowd.last = Some(waiter);
 			crowd.left.saturating_dec();
 			Crowds::<T>::insert(cause, crowd);
-			let Waiter::Grant(id) = waiter;
-			match Grants::<T>::get(id) {
+			Self::look_at_waiter(waiter);
+		}
+		done
+	}
+
+	/// Looks at what waits.
+	fn look_at_waiter(waiter: Waiter) {
+		match waiter {
+			Waiter::Grant(id) => match Grants::<T>::get(id) {
 				// The agenda ends what has expired.
 				Some(grant) if Self::is_over(&grant) => {}
 				Some(mut grant) => drop(Self::look_at(id, &mut grant)),
 				None => {
 					defensive!("a grant that does not exist waits");
 				}
-			}
+			},
+			Waiter::Trigger(id) => match Triggers::<T>::get(id) {
+				Some(trigger) => drop(Self::look_at_trigger(id, trigger)),
+				None => {
+					defensive!("a trigger that does not exist waits");
+				}
+			},
 		}
-		most
 	}
 
 	/// Returns whether a grant has ended, or has expired and will be ended by the agenda.

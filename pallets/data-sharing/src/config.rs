@@ -91,7 +91,7 @@ mod config {
 		/// The deposit for an encryption key.
 		#[codec(index = 1)]
 		EncryptionKey,
-		/// The deposits for datasets, for their policies, and for the count of an account's datasets.
+		/// The deposits for datasets, for their policies and locations, and for the count of an account's datasets.
 		#[codec(index = 2)]
 		Dataset,
 		/// The deposits for records and for the leaves they take.

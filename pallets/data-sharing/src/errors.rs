@@ -152,16 +152,32 @@ mod errors {
 		RecordPaidFor,
 		/// The grants are not all that were paid for on this epoch: name each one that is active once, in ascending order.
 		NotAllSold,
-		/// The condition of a grant can test time, facts and credentials. It is not looked at when grants, payments or
-		/// counts change.
+		/// Only the condition of a policy can test grants, payments and counts. Other conditions are not looked at when
+		/// these change: they can test time, facts and credentials.
 		ConditionNotWatched,
-		/// The condition of a grant can test at most four (`MAX_WATCHED`) different facts, credentials and dates, together.
-		/// A fact that is tested with two different ages counts as two.
+		/// A condition can test at most four (`MAX_WATCHED`) different facts, credentials, grants and dates, together.
+		/// A fact that is tested with two different ages counts as two, and so does a grant that is tested twice.
 		TooManyWatched,
 		/// Too many conditions wait for this fact, its source or this credential already.
 		TooManyWaiting,
 		/// A grant that answers a request cannot be under a condition: the request does not ask for one. Grant access
 		/// without a request instead.
 		ConditionNotRequested,
+		/// The dataset's policy has a condition, and the request is known not to meet it.
+		RequestRefused,
+		/// The condition is met already, so that there is nothing to wait for.
+		ConditionMet,
+		/// There is no condition to take away.
+		NoCondition,
+		/// No object has this length: it consists of chunks of 2^20 bytes, each of which has a tag of 16 bytes at its end, and
+		/// has at most 2^40 bytes.
+		ObjectLength,
+		/// A location must be `s3://`, `gs://`, `az://`, `https://` or `file://` with a bucket, host or folder, of at most 256
+		/// bytes, without user, query or fragment, without empty segments, `.` or `..`, and without a slash at its end.
+		LocationInvalid,
+		/// A dataset has at most 8 locations.
+		TooManyLocations,
+		/// The same location is there twice.
+		LocationTwice,
 	}
 }

@@ -72,6 +72,8 @@ mod events {
 			dataset: DatasetId,
 			/// The policy.
 			policy: Policy<BalanceOf<T>, BlockNumberFor<T>>,
+			/// The condition that requests must meet, if any.
+			condition: Option<Condition>,
 		},
 		/// An owner removed a dataset's policy.
 		PolicyCleared {
@@ -158,7 +160,8 @@ mod events {
 			/// The number of its chunks that had been stored.
 			arrived: u32,
 		},
-		/// A record was removed from the state. Nodes that keep old blocks still have its bytes.
+		/// A record was removed from the state. Nodes that keep old blocks still have its bytes; an object's are still where
+		/// they were stored.
 		RecordRemoved {
 			/// Its owner.
 			owner: T::AccountId,
@@ -332,6 +335,77 @@ mod events {
 			grantee: T::AccountId,
 			/// The range that it opens.
 			scope: Scope,
+		},
+		/// A consumer put the offer of its request under a condition, changed the condition, or took it away.
+		WithdrawalSet {
+			/// The request's number.
+			request: RequestId,
+			/// The producer whose data is requested.
+			owner: T::AccountId,
+			/// The account that made the request.
+			consumer: T::AccountId,
+			/// The range that is requested.
+			scope: Scope,
+			/// The condition on which the offer is taken back; `None` if it stands.
+			condition: Option<Condition>,
+		},
+		/// The condition on which an offer is taken back was met: the request was cancelled, as if its consumer had done it.
+		OfferReleased {
+			/// The request's number.
+			request: RequestId,
+			/// The producer whose data was requested.
+			owner: T::AccountId,
+			/// The account that made the request.
+			consumer: T::AccountId,
+			/// The range that was requested.
+			scope: Scope,
+			/// The first block at which the request is no longer valid, and its offer released: this block, or the end of its
+			/// notice.
+			valid_until: BlockNumberFor<T>,
+		},
+		/// An owner put a record under an embargo, before or after it was stored, or changed the condition of the embargo.
+		Embargoed {
+			/// The record's owner.
+			owner: T::AccountId,
+			/// The record's key.
+			key: RecordKey,
+			/// The condition on which the embargo ends.
+			condition: Condition,
+		},
+		/// An embargo ended.
+		EmbargoLifted {
+			/// The record's owner.
+			owner: T::AccountId,
+			/// The record's key.
+			key: RecordKey,
+			/// Whether its condition was met. Otherwise the owner lifted it, or removed the record.
+			met: bool,
+		},
+		/// T_s: a record was stored whose bytes are an object, outside the chain.
+		ObjectStored {
+			/// Its owner.
+			owner: T::AccountId,
+			/// Its key.
+			key: RecordKey,
+			/// Its dataset.
+			dataset: DatasetId,
+			/// The dataset's epoch.
+			epoch: Epoch,
+			/// The leaf it takes.
+			leaf: Leaf,
+			/// The object's length, in bytes.
+			length: u64,
+			/// The object's BLAKE3 hash.
+			root: H256,
+		},
+		/// An owner published where a dataset's objects are.
+		LocationsSet {
+			/// The dataset's owner.
+			owner: T::AccountId,
+			/// The dataset.
+			dataset: DatasetId,
+			/// The locations, all of them. Empty if the owner withdrew them.
+			locations: Urls,
 		},
 	}
 }

@@ -9,6 +9,7 @@ mod grants;
 
 use crate::{pallet::*, types::*, weights::WeightInfo};
 use alloc::vec::Vec;
+use codec::Encode;
 use frame_support::{
 	defensive, ensure,
 	traits::{
@@ -193,18 +194,83 @@ impl<T: Config> Pallet<T> {
 
 /// Requests.
 impl<T: Config> Pallet<T> {
-	/// Checks that a dataset's policy offers firm terms for this payment.
-	pub(crate) fn check_firm(
+	/// Checks that a dataset's policy offers firm terms for this payment, if the request asks for one, and that the request
+	/// is not known to fail the policy's condition. Returns whether there is such a condition.
+	pub(crate) fn check_policy(
+		owner: &T::AccountId,
+		scope: &Scope,
+		consumer: &T::AccountId,
+		offer: &BalanceOf<T>,
+		firm: bool,
+	) -> Result<bool, Error<T>> {
+		let standing = Policies::<T>::get(owner, scope.dataset);
+		if firm {
+			let verdict = standing
+				.as_ref()
+				.map(|standing| standing.policy.judge_firm(offer));
+			ensure!(verdict == Some(Verdict::Meets), Error::<T>::FirmNotOffered);
+		}
+		let Some(attached) = standing.and_then(|standing| standing.condition) else {
+			return Ok(false);
+		};
+		let grants = Datasets::<T>::get(owner, scope.dataset).map_or(0, |dataset| dataset.grants);
+		let truth = Self::truth_for(&attached.condition, consumer, offer, grants);
+		ensure!(truth != Truth::False, Error::<T>::RequestRefused);
+		Ok(true)
+	}
+
+	/// Sets a dataset's policy, in place of the one that it has, and holds its deposit.
+	pub(crate) fn put_policy(
 		owner: &T::AccountId,
 		dataset: DatasetId,
-		offer: &BalanceOf<T>,
-	) -> Result<(), Error<T>> {
-		let standing = Policies::<T>::get(owner, dataset).ok_or(Error::<T>::FirmNotOffered)?;
-		ensure!(
-			standing.policy.judge_firm(offer) == Verdict::Meets,
-			Error::<T>::FirmNotOffered
-		);
+		policy: Policy<BalanceOf<T>, BlockNumberFor<T>>,
+		condition: Option<Condition>,
+	) -> DispatchResult {
+		let deposit = match Policies::<T>::get(owner, dataset) {
+			Some(old) => {
+				Self::release_condition(owner, &old);
+				old.deposit
+			}
+			None => {
+				let deposit = Self::deposit(Footprint::ENTRY);
+				Self::hold(HoldReason::Dataset, owner, deposit)?;
+				deposit
+			}
+		};
+		let attached = condition.map(|condition| {
+			Self::check_reads(&condition)?;
+			// Nothing waits for it: it is evaluated when a request is made.
+			let deposit = Self::deposit(Footprint::condition(0, condition.encoded_size()));
+			Self::hold(HoldReason::Condition, owner, deposit)?;
+			Ok::<_, DispatchError>(Attached { condition, deposit })
+		});
+		let standing = StandingPolicy {
+			policy,
+			deposit,
+			condition: attached.transpose()?,
+		};
+		Policies::<T>::insert(owner, dataset, standing);
 		Ok(())
+	}
+
+	/// Removes a dataset's policy, and releases its deposits. Returns whether it had one.
+	pub(crate) fn drop_policy(owner: &T::AccountId, dataset: DatasetId) -> bool {
+		let Some(old) = Policies::<T>::take(owner, dataset) else {
+			return false;
+		};
+		Self::release_condition(owner, &old);
+		Self::release(HoldReason::Dataset, owner, old.deposit);
+		true
+	}
+
+	/// Releases the deposit for the condition of a policy, if it has one.
+	fn release_condition(
+		owner: &T::AccountId,
+		policy: &StandingPolicy<BalanceOf<T>, BlockNumberFor<T>>,
+	) {
+		if let Some(attached) = &policy.condition {
+			Self::release(HoldReason::Condition, owner, attached.deposit);
+		}
 	}
 
 	/// Writes a new request, whose place among the reader's grants is reserved.
@@ -251,6 +317,7 @@ impl<T: Config> Pallet<T> {
 		Self::amend_dataset(&request.owner, dataset, |dataset| {
 			dataset.requests = dataset.requests.saturating_sub(1);
 		});
+		Self::drop_trigger(&Target::Request(id));
 		Self::release(HoldReason::Request, &request.consumer, request.deposit);
 	}
 

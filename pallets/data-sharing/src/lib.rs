@@ -27,7 +27,8 @@
 //! A record's bytes are in a block's body and never in the state: `store` tells the client to index them
 //! (see [`extension`]). A large value is stored in chunks, in order: `open_record` stores its **manifest**,
 //! which lists the hashes of the chunks, and `store_chunk` stores each chunk. A large value takes no more
-//! of the state than a small one. Nothing on a chain is private, so values are encrypted before they get
+//! of the state than a small one. The bytes of an **object** are not on the chain at all: `store_object` stores its length and
+//! BLAKE3 hash, and `set_locations` publishes where a dataset's objects are. Nothing on a chain is private, so values are encrypted before they get
 //! here. The envelope crate defines the keys and formats; this pallet never interprets them.
 //!
 //! Each entry in the state takes a deposit, which is released when the entry is removed. One entry is never
@@ -35,7 +36,11 @@
 //! from it, is used twice.
 //!
 //! A dataset's **policy** says which requests its owner offers to grant. The owner's own program honours
-//! it; the chain publishes the policy and shows whether each request meets it.
+//! it; the chain publishes the policy and shows whether each request meets it. If the policy has a condition that a
+//! request is known not to meet, the chain refuses the request.
+//!
+//! A grant can have a **condition** and is suspended while it is not met. A **trigger** is a condition that does one thing
+//! when it is met: it takes back the offer of a request, or lifts the embargo on a record.
 //!
 //! Requests and grants expire automatically. The work for that is bounded per block; an expired request or
 //! grant is refused even if this work is late, and anyone can have it done with `settle`.
@@ -71,7 +76,9 @@
 //! The protocol's types, formats, limits and deposits are in `isthmus-sharing`; [`types`] adds the bounds
 //! that the state needs. [`runtime_api`] declares `query` and the lists, and `queries` implements them.
 //! [`extension`] is the transaction extension that `store` needs. `config`, `storage`, `events`, `errors`
-//! and `calls` are the pallet's parts of the same names. `receipts` commits each block's header to its events. `records` stores and removes records, `impls`
+//! and `calls` are the pallet's parts of the same names. `conditions` and `triggers` carry
+//! out conditions. `receipts` commits each block's header to its events. `records` stores and removes records, `objects`
+//! stores those whose bytes are elsewhere, `impls`
 //! contains what the other calls share, `migrations` brings the state of an earlier runtime up to date, and `try_state`
 //! checks the state's invariants.
 
@@ -92,6 +99,7 @@ mod impls;
 pub mod migrations;
 #[cfg(test)]
 mod mock;
+mod objects;
 mod queries;
 mod receipts;
 mod records;
@@ -99,6 +107,7 @@ pub mod runtime_api;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod triggers;
 #[cfg(any(feature = "std", feature = "try-runtime"))]
 mod try_state;
 pub mod types;
@@ -154,6 +163,9 @@ pub mod pallet {
 	/// [`types::Grant`] on this chain.
 	pub type GrantOf<T> =
 		Grant<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
+	/// [`types::Trigger`] on this chain.
+	pub type TriggerOf<T> =
+		Trigger<<T as frame_system::Config>::AccountId, BalanceOf<T>, BlockNumberFor<T>>;
 	/// [`types::Record`] on this chain.
 	pub type RecordOf<T> = Record<BalanceOf<T>, BlockNumberFor<T>>;
 

@@ -274,6 +274,7 @@ impl<T: Config> Stepped<T> {
 					consumers: old.consumers,
 				},
 				deposit: old.deposit,
+				condition: None,
 			}),
 			Stage::Readers => rewrite(key, |grants: v0::ReaderGrants| ReaderEntry {
 				grants,

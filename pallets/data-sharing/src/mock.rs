@@ -316,6 +316,34 @@ pub(crate) fn store(number: u8) -> SharingCall {
 	}
 }
 
+/// Returns an object of one chunk.
+pub(crate) fn object_of(number: u8) -> Object {
+	Object {
+		header: [number; 77],
+		length: 1_000,
+		root: key(number),
+	}
+}
+
+/// Returns a `store_object` call for the school's dataset 0, epoch 0. The leaf has the same number as the key.
+pub(crate) fn store_object(number: u8) -> SharingCall {
+	SharingCall::store_object {
+		key: key(number),
+		dataset: 0,
+		epoch: 0,
+		leaf: number.into(),
+		object: object_of(number),
+	}
+}
+
+/// Returns a `set_locations` call for the school's dataset 0.
+pub(crate) fn set_locations(urls: &[&str]) -> SharingCall {
+	SharingCall::set_locations {
+		dataset: 0,
+		locations: urls.iter().map(|url| url.as_bytes().to_vec()).collect(),
+	}
+}
+
 /// Returns a `request_access` call for leaves of the school's dataset 0, for 20 blocks.
 pub(crate) fn request(scope: Scope, offer: u64) -> SharingCall {
 	SharingCall::request_access {

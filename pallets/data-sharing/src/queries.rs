@@ -11,7 +11,7 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{ensure, storage::PrefixIterator};
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{
-	query::{Answer, OpeningGrant, Page, QueryError, RecordEntry},
+	query::{Answer, EmbargoEntry, OpeningGrant, Page, QueryError, RecordEntry},
 	terms::{LEAVES_PER_EPOCH, MAX_PAGE},
 };
 use polkadot_sdk::*;
@@ -42,13 +42,22 @@ impl<T: Config> Pallet<T> {
 		} else {
 			let grant = Self::opening_grant(caller, owner, dataset, epoch, leaf)?;
 			ensure!(payload.is_complete(), QueryError::Incomplete);
+			ensure!(
+				!Embargoes::<T>::contains_key(owner, key),
+				QueryError::Embargoed
+			);
 			Some(grant)
+		};
+		let locations = match payload {
+			Payload::Object { .. } => Self::locations(owner, dataset),
+			Payload::Value { .. } | Payload::Chunks { .. } => Vec::new(),
 		};
 		Ok(Answer {
 			dataset,
 			epoch,
 			leaf,
 			payload,
+			locations,
 			grant,
 		})
 	}
@@ -139,10 +148,17 @@ impl<T: Config> Pallet<T> {
 			after,
 			limit,
 			|(id, dataset), items| {
+				let standing = Policies::<T>::get(owner, id);
+				let (policy, attached) = standing
+					.map(|entry| (entry.policy, entry.condition))
+					.unzip();
 				items.push(DatasetEntry {
 					id,
 					dataset,
-					policy: Policies::<T>::get(owner, id).map(|entry| entry.policy),
+					policy,
+					condition: attached.flatten().map(|attached| attached.condition),
+					objects: Self::object_count(owner, id),
+					locations: Self::locations(owner, id),
 				})
 			},
 		)
@@ -317,7 +333,42 @@ impl<T: Config> Pallet<T> {
 			return Verdict::NoPolicy;
 		};
 		let kind = Producers::<T>::get(consumer).map(|consumer| consumer.kind);
-		standing.policy.judge(kind, scope, term, offer, firm)
+		let verdict = standing.policy.judge(kind, scope, term, offer, firm);
+		match (verdict, standing.condition) {
+			(Verdict::Meets, Some(attached)) => {
+				let dataset = Datasets::<T>::get(owner, scope.dataset);
+				let grants = dataset.map_or(0, |dataset| dataset.grants);
+				match Self::truth_for(&attached.condition, consumer, offer, grants).is_met() {
+					true => Verdict::Meets,
+					false => Verdict::ConditionNotMet,
+				}
+			}
+			_ => verdict,
+		}
+	}
+
+	/// Returns the embargoes of an owner, on records that are stored and on keys that have no record yet.
+	pub fn embargoes(
+		owner: &T::AccountId,
+		after: Option<Vec<u8>>,
+		limit: u32,
+	) -> Page<EmbargoEntry> {
+		page(
+			Embargoes::<T>::iter_prefix(owner),
+			after,
+			limit,
+			|(key, id), items| {
+				let Some(trigger) = Triggers::<T>::get(id) else {
+					return;
+				};
+				let record = Records::<T>::get(owner, key);
+				items.push(EmbargoEntry {
+					key,
+					condition: trigger.attached.condition,
+					place: record.map(|record| (record.dataset, record.epoch, record.leaf)),
+				})
+			},
+		)
 	}
 
 	/// Returns the oldest block at which something was due that the chain has not done yet; `None` if it is not late.

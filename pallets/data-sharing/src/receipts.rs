@@ -118,17 +118,24 @@ impl<T: Config> Event<T> {
 			| PolicySet { owner, dataset, .. }
 			| PolicyCleared { owner, dataset }
 			| DatasetClosed { owner, dataset, .. }
+			| LocationsSet { owner, dataset, .. }
 			| LeafFreed { owner, dataset, .. } => named(owner, None, Some(dataset), None),
 			Stored { owner, dataset, key, .. }
+			| ObjectStored { owner, dataset, key, .. }
 			| RecordOpened { owner, dataset, key, .. }
 			| ChunkStored { owner, dataset, key, .. }
 			| RecordCompleted { owner, dataset, key }
 			| RecordAbandoned { owner, dataset, key, .. }
 			| RecordRemoved { owner, dataset, key } => named(owner, None, Some(dataset), Some(key)),
+			Embargoed { owner, key, .. } | EmbargoLifted { owner, key, .. } => {
+				named(owner, None, None, Some(key))
+			}
 			AccessRequested { owner, consumer: reader, scope, .. }
 			| RequestCancelled { owner, consumer: reader, scope, .. }
 			| RequestRejected { owner, consumer: reader, scope, .. }
 			| RequestLapsed { owner, consumer: reader, scope, .. }
+			| WithdrawalSet { owner, consumer: reader, scope, .. }
+			| OfferReleased { owner, consumer: reader, scope, .. }
 			| Authorized { owner, grantee: reader, scope, .. }
 			| Revoked { owner, grantee: reader, scope, .. }
 			| Renounced { owner, grantee: reader, scope, .. }

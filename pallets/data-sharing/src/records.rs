@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Stores values, whole or in chunks, and removes records.
+//! Stores values, whole or in chunks, and removes records. [`objects`](crate::objects) stores what is outside the chain.
 //!
 //! These functions do not check the origin, because the calls have checked it.
 
-use crate::{pallet::*, types::*};
-use frame_support::{ensure, traits::Get};
+use crate::{pallet::*, types::*, weights::WeightInfo};
+use frame_support::{ensure, traits::Get, weights::Weight};
 use frame_system::pallet_prelude::BlockNumberFor;
 use isthmus_sharing::{
 	chunk_count, chunk_length,
@@ -15,7 +15,7 @@ use isthmus_sharing::{
 use polkadot_sdk::*;
 use sp_core::H256;
 use sp_io::hashing::sha2_256;
-use sp_runtime::{traits::Saturating, DispatchResult};
+use sp_runtime::{traits::Saturating, DispatchError, DispatchResult};
 
 /// The last bytes of a transaction, which the client will index: the last argument of its own call.
 struct Tail {
@@ -192,8 +192,12 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Removes a record, complete or not. The cost does not depend on the record's size.
-	pub(crate) fn do_remove_record(owner: T::AccountId, key: RecordKey) -> DispatchResult {
+	/// Removes a record, complete or not, and the embargo on it, if there is one. The cost does not depend on the record's
+	/// size. Returns the weight of that.
+	pub(crate) fn do_remove_record(
+		owner: T::AccountId,
+		key: RecordKey,
+	) -> Result<Weight, DispatchError> {
 		let record = Records::<T>::get(&owner, key).ok_or(Error::<T>::UnknownRecord)?;
 		ensure!(
 			!Self::is_paid_for(&owner, &record),
@@ -213,7 +217,18 @@ impl<T: Config> Pallet<T> {
 			Leaves::<T>::insert(place, leaf);
 		}
 		Records::<T>::remove(&owner, key);
+		if let Payload::Object { ordinal, .. } = record.payload {
+			Self::unlist_object(&owner, record.dataset, ordinal);
+		}
 		Self::release(HoldReason::Record, &owner, back);
+		let was_embargoed = Self::drop_trigger(&Target::Record(owner.clone(), key));
+		if was_embargoed {
+			Self::deposit_event(Event::EmbargoLifted {
+				owner: owner.clone(),
+				key,
+				met: false,
+			});
+		}
 		Self::deposit_event(if record.payload.is_complete() {
 			Event::RecordRemoved {
 				owner,
@@ -228,7 +243,14 @@ impl<T: Config> Pallet<T> {
 				arrived: record.payload.arrived(),
 			}
 		});
-		Ok(())
+		let weight = match record.payload {
+			Payload::Object { .. } => T::WeightInfo::remove_object(),
+			Payload::Value { .. } | Payload::Chunks { .. } => T::WeightInfo::remove_record(),
+		};
+		Ok(match was_embargoed {
+			true => weight.saturating_add(T::WeightInfo::detach()),
+			false => weight,
+		})
 	}
 
 	/// Returns the transaction's tail. Takes the note that this is the transaction's own call, and fails
@@ -272,7 +294,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Checks that a place is free, and returns its dataset.
-	fn check_place(
+	pub(crate) fn check_place(
 		owner: &T::AccountId,
 		place: &RecordPlace,
 	) -> Result<Dataset<BalanceOf<T>>, Error<T>> {
@@ -290,7 +312,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Writes a record to a free place.
-	fn take_place(
+	pub(crate) fn take_place(
 		owner: &T::AccountId,
 		place: &RecordPlace,
 		mut entry: Dataset<BalanceOf<T>>,
@@ -302,8 +324,12 @@ impl<T: Config> Pallet<T> {
 			epoch,
 			leaf,
 		} = *place;
-		let deposit = Self::deposit(Footprint::ENTRY);
-		Self::hold(HoldReason::Record, owner, deposit.saturating_add(deposit))?;
+		let for_leaf = Self::deposit(Footprint::ENTRY);
+		let deposit = Self::deposit(match payload {
+			Payload::Value { .. } | Payload::Chunks { .. } => Footprint::ENTRY,
+			Payload::Object { .. } => Footprint::OBJECT,
+		});
+		Self::hold(HoldReason::Record, owner, deposit.saturating_add(for_leaf))?;
 		let record = Record {
 			dataset,
 			epoch,
@@ -313,7 +339,11 @@ impl<T: Config> Pallet<T> {
 		};
 		Records::<T>::insert(owner, key, record);
 		let by = LeafUse::Record(key);
-		Leaves::<T>::insert((owner, dataset, epoch, leaf), TakenLeaf { by, deposit });
+		let taken = TakenLeaf {
+			by,
+			deposit: for_leaf,
+		};
+		Leaves::<T>::insert((owner, dataset, epoch, leaf), taken);
 		entry.leaves = entry.leaves.saturating_add(1);
 		Datasets::<T>::insert(owner, dataset, entry);
 		Ok(())

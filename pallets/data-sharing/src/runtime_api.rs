@@ -9,7 +9,7 @@ use crate::types::{DatasetId, EncryptionKey, GrantState, Name, Scope, SealedKeys
 use alloc::vec::Vec;
 use codec::Codec;
 use isthmus_sharing::{
-	query::{Answer, Page, QueryError, RecordEntry},
+	query::{Answer, EmbargoEntry, Page, QueryError, RecordEntry},
 	H256,
 };
 use polkadot_sdk::*;
@@ -120,6 +120,13 @@ sp_api::decl_runtime_apis! {
 			offer: Balance,
 			firm: bool,
 		) -> Verdict;
+
+		/// Returns the embargoes of `owner`, on records that are stored and on keys that have no record yet.
+		fn embargoes(
+			owner: AccountId,
+			after: Option<Vec<u8>>,
+			limit: u32,
+		) -> Page<EmbargoEntry>;
 
 		/// Returns the oldest block at which a request or grant was due to end and has not ended yet; `None` if nothing
 		/// is overdue. Anyone can end what is, with `settle`.

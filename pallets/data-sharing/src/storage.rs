@@ -50,7 +50,8 @@ mod storage {
 		StandingPolicy<BalanceOf<T>, BlockNumberFor<T>>,
 	>;
 
-	/// The records, by owner and key (the paper's `data[key]`). Their bytes are in block bodies.
+	/// The records, by owner and key (the paper's `data[key]`). Their bytes are in block bodies, or in stores outside the
+	/// chain.
 	#[pallet::storage]
 	pub type Records<T: Config> = StorageDoubleMap<
 		_,
@@ -72,6 +73,42 @@ mod storage {
 			NMapKey<Twox64Concat, Leaf>,
 		),
 		TakenLeaf<BalanceOf<T>>,
+	>;
+
+	/// The records that are objects, by owner, dataset and their place in the dataset's list. The places of a dataset go
+	/// from 0 without gaps, so that an object can be drawn by a number.
+	#[pallet::storage]
+	pub type Objects<T: Config> = StorageNMap<
+		_,
+		(
+			NMapKey<Blake2_128Concat, T::AccountId>,
+			NMapKey<Twox64Concat, DatasetId>,
+			NMapKey<Twox64Concat, u32>,
+		),
+		RecordKey,
+	>;
+
+	/// How many objects a dataset has, if it has any. The entry takes no deposit: each of the objects has one.
+	#[pallet::storage]
+	pub type ObjectCounts<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Twox64Concat,
+		DatasetId,
+		u32,
+		ValueQuery,
+	>;
+
+	/// Where a dataset's objects are, by owner and dataset.
+	#[pallet::storage]
+	pub type Locations<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		T::AccountId,
+		Twox64Concat,
+		DatasetId,
+		DatasetLocations<BalanceOf<T>>,
 	>;
 
 	/// The open requests.
@@ -148,6 +185,24 @@ mod storage {
 	/// The oldest block whose agenda is not finished, if it is older than the next block.
 	#[pallet::storage]
 	pub type Backlog<T: Config> = StorageValue<_, BlockNumberFor<T>>;
+
+	/// The triggers: conditions that do one thing when they are met.
+	#[pallet::storage]
+	pub type Triggers<T: Config> = StorageMap<_, Twox64Concat, TriggerId, TriggerOf<T>>;
+
+	/// The triggers that take back the offers of requests, by request.
+	#[pallet::storage]
+	pub type Withdrawals<T: Config> = StorageMap<_, Twox64Concat, RequestId, TriggerId>;
+
+	/// The triggers that lift the embargoes on records, by owner and key. While there is one, no one but the owner can
+	/// query the record.
+	#[pallet::storage]
+	pub type Embargoes<T: Config> =
+		StorageDoubleMap<_, Blake2_128Concat, T::AccountId, Blake2_128Concat, RecordKey, TriggerId>;
+
+	/// The number of the next trigger.
+	#[pallet::storage]
+	pub type NextTrigger<T: Config> = StorageValue<_, TriggerId, ValueQuery>;
 
 	/// What waits for a fact, a source or a credential.
 	#[pallet::storage]

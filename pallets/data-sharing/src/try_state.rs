@@ -7,7 +7,11 @@ use frame_support::{
 	ensure,
 	traits::{fungible::InspectHold, Get},
 };
-use isthmus_sharing::terms::{MAX_CHUNKS, MAX_GRANTS_PER_READER};
+use isthmus_sharing::{
+	location::check_list,
+	object,
+	terms::{MAX_CHUNKS, MAX_GRANTS_PER_READER},
+};
 use polkadot_sdk::*;
 use sp_runtime::{
 	traits::{One, Saturating, Zero},
@@ -50,6 +54,7 @@ impl<T: Config> Pallet<T> {
 		}
 		Self::check_datasets(&mut held)?;
 		Self::check_records(&mut held)?;
+		Self::check_objects(&mut held)?;
 		Self::check_requests(&mut held)?;
 		Self::check_grants(&mut held)?;
 		Self::check_sold()?;
@@ -95,6 +100,13 @@ impl<T: Config> Pallet<T> {
 				"a policy has no dataset"
 			);
 			count::<T>(held, HoldReason::Dataset, &owner, policy.deposit);
+			if let Some(attached) = &policy.condition {
+				ensure!(
+					Self::check_reads(&attached.condition).is_ok(),
+					"the condition of a policy reads too much"
+				);
+				count::<T>(held, HoldReason::Condition, &owner, attached.deposit);
+			}
 		}
 		ensure!(
 			DatasetNames::<T>::iter_keys().count() == Datasets::<T>::iter_keys().count(),
@@ -112,8 +124,12 @@ impl<T: Config> Pallet<T> {
 				"a record's leaf is taken by another"
 			);
 			let chunks = record.payload.chunks();
+			let most = match record.payload {
+				Payload::Value { .. } | Payload::Chunks { .. } => MAX_CHUNKS,
+				Payload::Object { .. } => object::MAX_CHUNKS,
+			};
 			ensure!(
-				(1..=MAX_CHUNKS).contains(&chunks),
+				(1..=most).contains(&chunks),
 				"a record has no chunks, or too many"
 			);
 			ensure!(
@@ -144,6 +160,50 @@ impl<T: Config> Pallet<T> {
 				);
 			}
 			count::<T>(held, HoldReason::Record, &owner, leaf.deposit);
+		}
+		Ok(())
+	}
+
+	fn check_objects(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
+		let mut listed = 0;
+		for (owner, key, record) in Records::<T>::iter() {
+			let Payload::Object {
+				object, ordinal, ..
+			} = record.payload
+			else {
+				continue;
+			};
+			ensure!(object.check().is_ok(), "an object has an impossible length");
+			ensure!(
+				Objects::<T>::get((&owner, record.dataset, ordinal)) == Some(key),
+				"an object is not where it says in its dataset's list"
+			);
+			ensure!(
+				ordinal < ObjectCounts::<T>::get(&owner, record.dataset),
+				"an object's place is not below the count"
+			);
+			listed += 1;
+		}
+		ensure!(
+			Objects::<T>::iter_keys().count() == listed,
+			"a dataset's list names an object that does not exist"
+		);
+		let counts: u64 = ObjectCounts::<T>::iter_values().map(u64::from).sum();
+		ensure!(counts == listed as u64, "a count of objects is wrong");
+		ensure!(
+			ObjectCounts::<T>::iter_values().all(|count| count > 0),
+			"a count of objects is zero"
+		);
+		for (owner, dataset, locations) in Locations::<T>::iter() {
+			ensure!(
+				Datasets::<T>::contains_key(&owner, dataset),
+				"locations have no dataset"
+			);
+			ensure!(
+				!locations.urls.is_empty() && check_list(&locations.urls).is_ok(),
+				"a dataset has no locations, or wrong ones"
+			);
+			count::<T>(held, HoldReason::Dataset, &owner, locations.deposit);
 		}
 		Ok(())
 	}
@@ -329,28 +389,39 @@ impl<T: Config> Pallet<T> {
 
 	fn check_conditions(held: &mut Held<T>) -> Result<(), TryRuntimeError> {
 		let mut waiting = BTreeMap::new();
-		for (id, grant) in Grants::<T>::iter() {
-			let Some(attached) = &grant.condition else {
-				continue;
-			};
+		let mut check = |waiter,
+		                 attached: &Attached<BalanceOf<T>>,
+		                 about: &T::AccountId,
+		                 payer: &T::AccountId| {
 			ensure!(
 				Self::check_watched(&attached.condition).is_ok(),
-				"a grant has a condition that is not watched"
+				"a condition that waits is not watched"
 			);
-			for cause in Self::causes(&attached.condition, &grant.grantee) {
+			for cause in Self::causes(&attached.condition, about) {
 				ensure!(
-					Waiting::<T>::contains_key(&cause, Waiter::Grant(id)),
-					"a grant does not wait for what its condition depends on"
+					Waiting::<T>::contains_key(&cause, waiter),
+					"something does not wait for what its condition depends on"
 				);
 				*waiting.entry(cause).or_insert(0u32) += 1;
 			}
-			count::<T>(held, HoldReason::Condition, &grant.owner, attached.deposit);
+			count::<T>(held, HoldReason::Condition, payer, attached.deposit);
+			Ok::<_, TryRuntimeError>(())
+		};
+		for (id, grant) in Grants::<T>::iter() {
+			if let Some(attached) = &grant.condition {
+				check(Waiter::Grant(id), attached, &grant.grantee, &grant.owner)?;
+			}
+		}
+		for (id, trigger) in Triggers::<T>::iter() {
+			let Trigger { by, attached, .. } = &trigger;
+			check(Waiter::Trigger(id), attached, by, by)?;
 		}
 		ensure!(
 			Waiting::<T>::iter_keys().count() as u64
 				== waiting.values().copied().map(u64::from).sum::<u64>(),
-			"a grant waits that has no such condition"
+			"something waits that has no such condition"
 		);
+		Self::check_triggers()?;
 		let (first, end) = QueueEnds::<T>::get();
 		ensure!(
 			Queue::<T>::iter_keys().count() as u64 == end.saturating_sub(first)
@@ -378,11 +449,52 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
+	fn check_triggers() -> Result<(), TryRuntimeError> {
+		for (id, trigger) in Triggers::<T>::iter() {
+			ensure!(
+				id < NextTrigger::<T>::get(),
+				"a trigger's number is not below the next one"
+			);
+			let (by_target, may_set) = match &trigger.target {
+				Target::Request(request) => (
+					Withdrawals::<T>::get(request),
+					Requests::<T>::get(request).is_some_and(|entry| entry.consumer == trigger.by),
+				),
+				Target::Record(owner, key) => {
+					(Embargoes::<T>::get(owner, key), *owner == trigger.by)
+				}
+			};
+			ensure!(
+				by_target == Some(id),
+				"a request or record does not name its trigger"
+			);
+			ensure!(
+				may_set,
+				"a trigger is set on a request that does not exist, or by a stranger"
+			);
+			ensure!(
+				trigger
+					.due
+					.is_none_or(|due| Agenda::<T>::contains_key(due, Due::Trigger(id))),
+				"a trigger is not on the agenda"
+			);
+		}
+		ensure!(
+			Withdrawals::<T>::iter_keys().count() + Embargoes::<T>::iter_keys().count()
+				== Triggers::<T>::iter_keys().count(),
+			"a request or record names a trigger that does not exist"
+		);
+		Ok(())
+	}
+
 	fn check_agenda() -> Result<(), TryRuntimeError> {
+		let triggers = Triggers::<T>::iter_values().filter(|trigger| trigger.due.is_some());
 		ensure!(
 			Agenda::<T>::iter_keys().count()
-				== Requests::<T>::iter_keys().count() + Grants::<T>::iter_keys().count(),
-			"the agenda has an entry without a request or grant"
+				== Requests::<T>::iter_keys().count()
+					+ Grants::<T>::iter_keys().count()
+					+ triggers.count(),
+			"the agenda has an entry for nothing"
 		);
 		let now = frame_system::Pallet::<T>::block_number();
 		// This block's agenda was processed when the block began.

@@ -5,13 +5,16 @@
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use isthmus_conditions::Name as FactName;
-use isthmus_sharing::terms::*;
+use isthmus_sharing::{
+	location::{MAX_LOCATIONS, MAX_LOCATION_SIZE},
+	terms::*,
+};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
 
 pub use isthmus_sharing::{
 	Answered, Attached, ConsumerKinds, DatasetId, Epoch, GrantId, GrantState, Leaf, LeafUse,
-	Payload, Policy, ProducerKind, Record, RecordKey, RequestId, Scope, Seconds, TakenLeaf,
+	Object, Payload, Policy, ProducerKind, Record, RecordKey, RequestId, Scope, Seconds, TakenLeaf,
 	Verdict,
 };
 
@@ -25,12 +28,19 @@ pub type EncryptionKey = BoundedVec<u8, ConstU32<MAX_ENCRYPTION_KEY_SIZE>>;
 /// A range's keys, sealed to the grantee's encryption key. The chain does not interpret them.
 pub type SealedKeys = BoundedVec<u8, ConstU32<MAX_SEALED_KEYS_SIZE>>;
 
+/// The address of a store: see [`location`](isthmus_sharing::location).
+pub type Url = BoundedVec<u8, ConstU32<MAX_LOCATION_SIZE>>;
+/// The addresses of the stores of a dataset's objects.
+pub type Urls = BoundedVec<Url, ConstU32<MAX_LOCATIONS>>;
+
 /// A producer, with a bounded name.
 pub type Producer<Balance> = isthmus_sharing::Producer<Balance, Name>;
 /// A registered encryption key of bounded length.
 pub type RegisteredKey<Balance> = isthmus_sharing::RegisteredKey<Balance, EncryptionKey>;
 /// A dataset, with a bounded name.
 pub type Dataset<Balance> = isthmus_sharing::Dataset<Balance, Name>;
+/// The locations of a dataset's objects, with bounds.
+pub type DatasetLocations<Balance> = isthmus_sharing::Locations<Balance, Urls>;
 /// A request, with a bounded purpose and key.
 pub type Request<AccountId, Balance, BlockNumber> =
 	isthmus_sharing::Request<AccountId, Balance, BlockNumber, Text, EncryptionKey>;
@@ -54,6 +64,8 @@ pub struct StandingPolicy<Balance, BlockNumber> {
 	pub policy: Policy<Balance, BlockNumber>,
 	/// The deposit held for this entry.
 	pub deposit: Balance,
+	/// The condition that a request must meet, if there is one.
+	pub condition: Option<Attached<Balance>>,
 }
 
 /// A reader's place in the authorization list: its grants on one epoch of a dataset.
@@ -102,6 +114,36 @@ pub enum Due {
 	/// The grant expires or, if it has already ended, is removed.
 	#[codec(index = 1)]
 	Grant(GrantId),
+	/// The trigger's condition may be met now.
+	#[codec(index = 2)]
+	Trigger(TriggerId),
+}
+
+/// The number of a trigger, counted from 0 over the whole chain.
+pub type TriggerId = u64;
+
+/// What a trigger is set on.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub enum Target<AccountId> {
+	/// An open request, which is cancelled when the condition is met.
+	#[codec(index = 0)]
+	Request(RequestId),
+	/// A record of this owner, stored already or not, which others can read when the condition is met.
+	#[codec(index = 1)]
+	Record(AccountId, RecordKey),
+}
+
+/// A condition that does one thing when it is met, and is removed then.
+#[derive(Clone, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen, Debug)]
+pub struct Trigger<AccountId, Balance, BlockNumber> {
+	/// The request or record on which it is set.
+	pub target: Target<AccountId>,
+	/// The account that set it and has its deposit. Its credentials are those that the condition tests.
+	pub by: AccountId,
+	/// The condition.
+	pub attached: Attached<Balance>,
+	/// The block in which the agenda looks at the condition next; `None` if time alone does not change it.
+	pub due: Option<BlockNumber>,
 }
 
 /// What a condition depends on, other than time.
@@ -131,6 +173,9 @@ pub enum Waiter {
 	/// A grant, which is good while its condition is met.
 	#[codec(index = 0)]
 	Grant(GrantId),
+	/// A trigger, which fires when its condition is met.
+	#[codec(index = 1)]
+	Trigger(TriggerId),
 }
 
 /// What waits for one cause. The entry takes no deposit: each of those that wait has one.

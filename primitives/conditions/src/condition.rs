@@ -47,7 +47,7 @@ pub enum Node {
 		/// Its kind.
 		kind: Name,
 	},
-	/// Met if the account has a grant in force.
+	/// Met if the account has a grant in force on the dataset's current epoch.
 	#[codec(index = 7)]
 	Granted {
 		/// The owner of the dataset.
@@ -58,7 +58,7 @@ pub enum Node {
 	/// Met if the account pays at least this much, in the currency's smallest unit.
 	#[codec(index = 8)]
 	PaidAtLeast(u128),
-	/// Met if fewer grants than this are in force on the dataset that the condition stands for.
+	/// Met if the chain keeps fewer grants than this on the dataset that the condition stands for, ended ones included.
 	#[codec(index = 9)]
 	CountBelow(u32),
 }

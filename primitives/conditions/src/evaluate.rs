@@ -84,7 +84,7 @@ pub trait World {
 		None
 	}
 
-	/// Returns whether the account has a grant in force on this dataset of this owner.
+	/// Returns whether the account has a grant in force on the current epoch of this dataset of this owner.
 	fn has_grant(&self, _owner: &Account, _dataset: u32) -> Option<bool> {
 		None
 	}
@@ -94,7 +94,7 @@ pub trait World {
 		None
 	}
 
-	/// Returns how many grants are in force on the dataset that the condition stands for.
+	/// Returns how many grants the chain keeps on the dataset that the condition stands for, ended ones included.
 	fn grants(&self) -> Option<u32> {
 		None
 	}

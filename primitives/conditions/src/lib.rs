@@ -48,9 +48,9 @@
 //! | `fact(SOURCE, TOPIC) > CONSTANT` | the source's fact compares so: `=`, `!=`, `<`, `<=`, `>` or `>=` |
 //! | `fact(SOURCE, TOPIC, 10m) > CONSTANT` | the same, by reports that are at most this old: `s`, `m`, `h` or `d` |
 //! | `credential(ISSUER, KIND)` | the account has a credential of this kind by this issuer that has not ended |
-//! | `granted(OWNER, DATASET)` | the account has a grant in force on this dataset of this owner |
+//! | `granted(OWNER, DATASET)` | the account has a grant in force on the current epoch of this dataset of this owner |
 //! | `paid >= AMOUNT` | the account pays at least this much, in the currency's smallest unit |
-//! | `count < NUMBER` | fewer grants than this are in force on the dataset that the condition stands for |
+//! | `count < NUMBER` | the chain keeps fewer grants than this on the dataset that the condition stands for; it keeps one that has ended for a while |
 //!
 //! A constant is an integer (`75`), a decimal (`-12.5`), a text (`"clear"`) or a hash (`0x` and 64 hexadecimal
 //! digits). Accounts are written like hashes. Texts and hashes compare only by `=` and `!=`.

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Describes where a record's bytes are, and computes how many chunks they make and how long each chunk is.
 
-use crate::ids::H256;
+use crate::{ids::H256, object::Object};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Where a record's bytes are. They are in block bodies and never in the state.
+/// Where a record's bytes are: in block bodies, or in stores outside the chain. They are never in the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
@@ -46,6 +46,18 @@ pub enum Payload<BlockNumber> {
 		/// chunk is in a later block.
 		last_block: BlockNumber,
 	},
+	/// The record is an object: its bytes are in stores outside the chain, of which the dataset's owner publishes the
+	/// [locations](crate::location).
+	#[codec(index = 2)]
+	Object {
+		/// The record's header, and the object's length and hash.
+		object: Object,
+		/// The block in which the owner stored this entry.
+		block: BlockNumber,
+		/// The object's place in the list of the dataset's objects, counted from 0. When another object is removed, the
+		/// last one of the list takes its place.
+		ordinal: u32,
+	},
 }
 
 impl<BlockNumber> Payload<BlockNumber> {
@@ -56,14 +68,16 @@ impl<BlockNumber> Payload<BlockNumber> {
 			Payload::Chunks {
 				length, chunk_size, ..
 			} => chunk_count(*length, *chunk_size).unwrap_or(u32::MAX),
+			Payload::Object { object, .. } => object.chunks(),
 		}
 	}
 
-	/// Returns how many of its chunks are stored.
+	/// Returns how many of its chunks are stored. An object's entry is stored when the object is complete.
 	pub fn arrived(&self) -> u32 {
 		match self {
 			Payload::Value { .. } => 1,
 			Payload::Chunks { arrived, .. } => *arrived,
+			Payload::Object { object, .. } => object.chunks(),
 		}
 	}
 
@@ -77,15 +91,16 @@ impl<BlockNumber> Payload<BlockNumber> {
 		match self {
 			Payload::Value { length, .. } => (*length).into(),
 			Payload::Chunks { length, .. } => *length,
+			Payload::Object { object, .. } => object.length,
 		}
 	}
 }
 
 impl<BlockNumber: Copy> Payload<BlockNumber> {
-	/// Returns the first and the last block that contain its bytes.
+	/// Returns the first and the last block that contain its bytes or, for an object, its entry.
 	pub fn blocks(&self) -> (BlockNumber, BlockNumber) {
 		match self {
-			Payload::Value { block, .. } => (*block, *block),
+			Payload::Value { block, .. } | Payload::Object { block, .. } => (*block, *block),
 			Payload::Chunks {
 				block, last_block, ..
 			} => (*block, *last_block),
@@ -151,6 +166,24 @@ mod tests {
 		assert_eq!(chunks(11, 4, 3).blocks(), (5, 9));
 		// With a chunk size of 0, a record is never complete.
 		assert!(!chunks(11, 0, 3).is_complete());
+	}
+
+	#[test]
+	fn an_object_is_complete_when_it_is_stored() {
+		let object = Object {
+			header: [0; crate::object::HEADER_SIZE],
+			length: (3 << 20) - 5,
+			root: H256::zero(),
+		};
+		let payload = Payload::Object {
+			object,
+			block: 5u32,
+			ordinal: 0,
+		};
+		assert_eq!((payload.chunks(), payload.arrived()), (3, 3));
+		assert_eq!(payload.length(), (3 << 20) - 5);
+		assert!(payload.is_complete());
+		assert_eq!(payload.blocks(), (5, 5));
 	}
 
 	proptest! {

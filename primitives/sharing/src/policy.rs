@@ -2,7 +2,8 @@
 //! Defines a dataset's standing policy: which requests its owner offers to grant, and for what price.
 //!
 //! The chain does not enforce a policy. A consumer can still make a request that does not meet it, and the
-//! owner can still grant that request manually. A request that meets the policy is granted automatically by
+//! owner can still grant that request manually. Only a request that is known not to meet the policy's condition, which
+//! is kept beside the policy, is refused. A request that meets the policy is granted automatically by
 //! the owner's own client, which runs with the owner's keys. The chain and its clients judge requests with
 //! the same function, [`Policy::judge`].
 
@@ -110,6 +111,9 @@ pub enum Verdict {
 	/// The owner offers no firm terms.
 	#[codec(index = 6)]
 	FirmNotOffered,
+	/// The policy has a condition, and the request does not meet it, or that is not known because a fact is missing.
+	#[codec(index = 7)]
+	ConditionNotMet,
 }
 
 impl<Balance: PartialOrd, BlockNumber: PartialOrd> Policy<Balance, BlockNumber> {

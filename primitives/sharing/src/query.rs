@@ -16,6 +16,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
+use isthmus_conditions::Condition;
 use scale_info::TypeInfo;
 
 /// The grant that opens a record, with what its holder needs to use it.
@@ -39,7 +40,7 @@ pub struct OpeningGrant<BlockNumber> {
 /// What an authorised caller learns about a record.
 ///
 /// This does not contain the record's bytes. They are in a block's body, and any node serves them by their
-/// hash.
+/// hash; or they are an object, in stores outside the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
 #[derive(Encode, Decode, TypeInfo)]
@@ -53,6 +54,9 @@ pub struct Answer<BlockNumber> {
 	pub leaf: Leaf,
 	/// Where the record's bytes are.
 	pub payload: Payload<BlockNumber>,
+	/// If the record is an object, the locations of the dataset's objects. They are addresses in the form that
+	/// [`location`](crate::location) describes.
+	pub locations: Vec<Vec<u8>>,
 	/// The grant that opens the record; `None` for the owner, who does not need one.
 	pub grant: Option<OpeningGrant<BlockNumber>>,
 }
@@ -97,6 +101,10 @@ pub enum QueryError {
 	)]
 	#[codec(index = 6)]
 	Suspended,
+	/// The record is under an embargo: its owner said on which condition others can read it, and that is not met yet.
+	#[error("the record is under an embargo whose condition is not met yet")]
+	#[codec(index = 7)]
+	Embargoed,
 }
 
 /// One page of a list. The entries are in the order in which the state stores them, which is neither by time
@@ -136,6 +144,12 @@ pub struct DatasetEntry<Balance, BlockNumber, Name> {
 	pub dataset: Dataset<Balance, Name>,
 	/// Its policy, if it has one.
 	pub policy: Option<Policy<Balance, BlockNumber>>,
+	/// The condition that requests must meet by the policy, if it has one.
+	pub condition: Option<Condition>,
+	/// How many of its records are objects.
+	pub objects: u32,
+	/// The locations of its objects.
+	pub locations: Vec<Vec<u8>>,
 }
 
 /// A record in a list.
@@ -147,6 +161,19 @@ pub struct RecordEntry<Balance, BlockNumber> {
 	pub key: RecordKey,
 	/// The record.
 	pub record: Record<Balance, BlockNumber>,
+}
+
+/// An embargo in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(Encode, Decode, TypeInfo)]
+pub struct EmbargoEntry {
+	/// The record's key.
+	pub key: RecordKey,
+	/// The condition that ends the embargo.
+	pub condition: Condition,
+	/// The record's dataset, epoch and leaf; `None` if it is not stored yet.
+	pub place: Option<(DatasetId, Epoch, Leaf)>,
 }
 
 /// An open request in a list.
@@ -189,6 +216,7 @@ mod tests {
 			Revoked,
 			Incomplete,
 			Suspended,
+			Embargoed,
 		];
 		let mut sentences = Vec::new();
 		for (index, refusal) in (0u8..).zip(refusals) {
@@ -198,6 +226,6 @@ mod tests {
 		}
 		sentences.dedup();
 		assert_eq!(sentences.len(), refusals.len());
-		assert!(QueryError::decode(&mut &[7][..]).is_err());
+		assert!(QueryError::decode(&mut &[8][..]).is_err());
 	}
 }

@@ -84,6 +84,19 @@ pub struct Record<Balance, BlockNumber> {
 	pub deposit: Balance,
 }
 
+/// Where the objects of a dataset are, as its owner says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]
+#[derive(TypeInfo, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[scale_info(capture_docs = "always")]
+pub struct Locations<Balance, Urls> {
+	/// The addresses of the stores, in the form that [`location`](crate::location) describes. Readers try them in this
+	/// order.
+	pub urls: Urls,
+	/// The deposit held for this entry.
+	pub deposit: Balance,
+}
+
 /// What has taken a leaf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "by-name", derive(scale_decode::DecodeAsType))]

@@ -65,7 +65,10 @@ pub const REQUEST_ENTRIES: u32 = 4;
 /// and the grantee's list, and one for its place on the agenda.
 pub const GRANT_ENTRIES: u32 = 4;
 const _: () = assert!(REQUEST_ENTRIES <= GRANT_ENTRIES && MAX_TEXT_SIZE <= MAX_SEALED_KEYS_SIZE);
-/// How many different facts, credentials and dates the condition of a grant may test, together.
+/// How many state entries a trigger takes beside its places among what waits: one for itself, one by which its request or
+/// record finds it, and one for its place on the agenda.
+pub const TRIGGER_ENTRIES: u32 = 3;
+/// How many different facts, credentials, grants and dates a condition may test, together.
 pub const MAX_WATCHED: u32 = 4;
 /// The maximum number of sibling hashes in the proof that a chunk is in its record's manifest.
 pub const MAX_PROOF: u32 = MAX_CHUNKS.ilog2();
@@ -99,6 +102,14 @@ impl Footprint {
 		Self { entries, bytes }
 	}
 
+	/// A record that is an object: one entry for itself, and one for its place among its dataset's objects.
+	pub const OBJECT: Self = Self::new(2, 0);
+
+	/// Returns the footprint of a dataset's locations with this length, together.
+	pub const fn locations(length: usize) -> Self {
+		Self::new(1, length)
+	}
+
 	/// Returns the footprint of a producer with a name of this length.
 	pub const fn producer(name: usize) -> Self {
 		Self::new(1, name)
@@ -125,7 +136,7 @@ impl Footprint {
 	}
 
 	/// Returns the footprint of a condition of this encoded length, with this number of places among what waits for
-	/// facts and credentials. Each place has the name of what it waits for, which is in the condition, too.
+	/// facts and credentials, and of other entries. Each place has the name of what it waits for, which is in the condition, too.
 	pub const fn condition(places: u32, length: usize) -> Self {
 		Self::new(places, length.saturating_mul(2))
 	}
@@ -169,6 +180,8 @@ mod tests {
 	fn deposits_are_by_entries_and_bytes() {
 		for (footprint, expected) in [
 			(Footprint::ENTRY, 1000),
+			(Footprint::OBJECT, 2000),
+			(Footprint::locations(40), 1040),
 			(Footprint::producer(7), 1007),
 			(Footprint::encryption_key(34), 1034),
 			(Footprint::dataset(6), 2012),

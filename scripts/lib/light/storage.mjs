@@ -6,6 +6,7 @@
 import { blake2AsU8a, xxhashAsU8a } from '@polkadot/util-crypto';
 import { concat, utf8 } from '../envelope/common.mjs';
 import { condition } from './condition.mjs';
+import { Malformed } from './errors.mjs';
 import { little } from './scale.mjs';
 
 /** The version of the sharing pallet's storage that this library knows: `isthmus_sharing::terms::STORAGE_VERSION`. */
@@ -25,6 +26,9 @@ export const sharingVersionKey = () => key(SHARING, ':__STORAGE_VERSION__:');
 export const encryptionKeyKey = (account) => key(SHARING, 'EncryptionKeys', chosen(account));
 export const datasetKey = (owner, dataset) => key(SHARING, 'Datasets', chosen(owner), counted(dataset, 4));
 export const recordKeyOf = (owner, record) => key(SHARING, 'Records', chosen(owner), chosen(record));
+export const locationsKey = (owner, dataset) => key(SHARING, 'Locations', chosen(owner), counted(dataset, 4));
+/** The entry is there as long as the record is under an embargo. */
+export const embargoKey = (owner, record) => key(SHARING, 'Embargoes', chosen(owner), chosen(record));
 export const requestKey = (id) => key(SHARING, 'Requests', counted(id, 8));
 export const grantKey = (id) => key(SHARING, 'Grants', counted(id, 8));
 export const grantsOnKey = (owner, { dataset, epoch }, reader) =>
@@ -45,8 +49,21 @@ const chunks = (reader) => ({
 	...{ arrived: reader.u32(), block: reader.u32(), extrinsic: reader.u32(), lastBlock: reader.u32() },
 });
 
-/** Reads where a record's bytes are: `value` or `chunks` is set. */
-const payload = (reader) => (reader.bool() ? { chunks: chunks(reader) } : { value: value(reader) });
+const object = (reader) => ({
+	...{ header: reader.bytes(77), length: Number(reader.u64()), root: reader.bytes(32) },
+	...{ block: reader.u32(), ordinal: reader.u32() },
+});
+
+/** The kinds of payloads, in the order of their numbers. */
+const PAYLOADS = Object.entries({ value, chunks, object });
+
+/** Reads where a record's bytes are: `value`, `chunks` or `object` is set. */
+function payload(reader) {
+	const kind = PAYLOADS[reader.u8()];
+	if (kind === undefined) throw new Malformed('the bytes of a record are of an unknown kind');
+	const [name, read] = kind;
+	return { [name]: read(reader) };
+}
 
 /** Reads a dataset. */
 export const dataset = (reader) => ({
@@ -59,6 +76,13 @@ export const record = (reader) => ({
 	...{ dataset: reader.u32(), epoch: reader.u32(), leaf: reader.u32() },
 	...{ payload: payload(reader), deposit: reader.u128() },
 });
+
+/** Reads the locations of a dataset's objects. */
+export const locations = (reader) => {
+	const urls = reader.list((reader) => new TextDecoder().decode(reader.blob()));
+	reader.u128(); // The deposit.
+	return urls;
+};
 
 /** The states of a grant, in the order of their numbers. */
 export const STATES = ['Active', 'Expired', 'Revoked', 'Suspended'];

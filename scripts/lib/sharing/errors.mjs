@@ -23,6 +23,7 @@ export const QUERY_REFUSALS = {
 	Incomplete: 'The record does not have all its chunks yet.',
 	Suspended:
 		"The caller's grant is suspended: its condition is not met, or a fact that it depends on is missing or too old.",
+	Embargoed: 'The record is under an embargo whose condition is not met yet.',
 };
 
 /** The chain refused a query. `name` is the reason's name (`NotAuthorised`), and `message` explains it. */

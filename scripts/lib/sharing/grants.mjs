@@ -39,10 +39,26 @@ export const Grants = (Base) =>
 			return this.submit(signer, this.api.tx.dataSharing.setEncryptionKey(hex(publicKey.toBytes())));
 		}
 
-		/** Publishes which requests for a dataset this account grants, and at what price. */
-		async setPolicy(signer, dataset, { price = 0n, firmPrice = null, longestRange, longestTerm, consumers }) {
+		/**
+		 * Publishes which requests for a dataset this account grants, and at what price. A request that is known not to meet
+		 * `condition` is refused; it is as `parse` of conditions.mjs returns it.
+		 */
+		async setPolicy(signer, dataset, { price = 0n, firmPrice = null, longestRange, longestTerm, consumers, condition = null }) {
 			const policy = { price, firmPrice, longestRange, longestTerm, consumers };
-			return this.submit(signer, this.api.tx.dataSharing.setPolicy(dataset, policy));
+			return this.submit(signer, this.api.tx.dataSharing.setPolicy(dataset, policy, condition && toCodec(condition)));
+		}
+
+		/** Cancels a request of this account when a condition is met. Without a condition, the offer stands. */
+		async withdrawWhen(signer, request, condition = null) {
+			return this.submit(signer, this.api.tx.dataSharing.withdrawWhen(request, condition && toCodec(condition)));
+		}
+
+		/**
+		 * Puts a record of this account under an embargo, stored already or not: no one else can query it until the condition
+		 * is met. Without a condition, lifts the embargo.
+		 */
+		async embargo(signer, key, condition = null) {
+			return this.submit(signer, this.api.tx.dataSharing.embargo(hex(key), condition && toCodec(condition)));
 		}
 
 		/**

@@ -61,6 +61,11 @@ class Proven {
 		return this.#get(storage.datasetKey(owner, dataset), storage.dataset);
 	}
 
+	/** Returns where a dataset's objects are, as its owner published: a list of addresses. */
+	async locations(owner, dataset) {
+		return (await this.#get(storage.locationsKey(owner, dataset), storage.locations)) ?? [];
+	}
+
 	/** Returns an account's encryption key in bytes, or null. */
 	async encryptionKey(account) {
 		const registered = await this.#get(storage.encryptionKeyKey(account), storage.registeredKey);
@@ -77,13 +82,15 @@ class Proven {
 		const recordKey = storage.recordKeyOf(owner, key);
 		const hints = said ? [storage.grantsOnKey(owner, said, caller)] : [];
 		if (said?.grant) hints.push(storage.grantKey(said.grant.id));
-		await this.load([recordKey, storage.nowKey(), ...hints]);
+		const embargoKey = storage.embargoKey(owner, key);
+		await this.load([recordKey, embargoKey, storage.nowKey(), ...hints]);
 		const record = this.#proof.get(recordKey, storage.record);
 		if (record === null) throw new QueryRefused('UnknownRecord');
 		if (equal(caller, owner)) return { ...record, grant: null };
 		const grant = await this.#openingGrant(storage.grantsOnKey(owner, record, caller), record.leaf);
 		const { chunks } = record.payload;
 		if (chunks && chunks.arrived < Math.ceil(chunks.length / chunks.chunkSize)) throw new QueryRefused('Incomplete');
+		if (this.#proof.get(embargoKey, (reader) => reader.u64()) !== null) throw new QueryRefused('Embargoed');
 		return { ...record, grant };
 	}
 
@@ -202,7 +209,7 @@ export const Verified = (Base) =>
 			const [callerBytes, ownerBytes] = [caller, owner].map((address) => this.accountBytes(address));
 			const look = (proven, said) => proven.query(callerBytes, ownerBytes, key, said);
 			const summary = ({ dataset, epoch, leaf, grant, payload }) => {
-				const content = hex(payload.value?.contentHash ?? payload.chunks.manifest);
+				const content = hex(payload.value?.contentHash ?? payload.chunks?.manifest ?? payload.object.root);
 				return JSON.stringify([dataset, epoch, leaf, content, grant?.id, grant && hex(grant.sealedKeys)]);
 			};
 			return this.confirmed(ask, look, summary);

@@ -9,6 +9,13 @@ import { newNonce, queryMessage, SignedQueryRefused } from '../query.mjs';
 import { cidOf, fromBase64, fromHex, hex } from './encoding.mjs';
 import { QueryRefused, WrongContent } from './errors.mjs';
 
+/** Returns the hash by which a payload is known. */
+function content(payload) {
+	if (payload.isChunks) return { chunks: { manifest: payload.asChunks.manifest.toU8a() } };
+	if (payload.isObject) return { object: { root: payload.asObject.object.root.toU8a() } };
+	return { value: { contentHash: payload.asValue.contentHash.toU8a() } };
+}
+
 /** Adds queries and reading to a connection. */
 export const Reading = (Base) =>
 	class extends Base {
@@ -24,9 +31,25 @@ export const Reading = (Base) =>
 		async query(caller, owner, key) {
 			const answer = await this.provenQuery(caller, owner, key, () => this.#said(caller, owner, key));
 			if (answer.payload.chunks) throw new Error('this is a large record: use readLarge or storeFile');
+			if (answer.payload.object) throw new Error('this is an object, outside the chain: use queryObject');
 			const { dataset, epoch, leaf, grant } = answer;
 			const { contentHash, length, block } = answer.payload.value;
 			return { dataset, epoch, leaf, contentHash, length, block, grant };
+		}
+
+		/**
+		 * Asks for a record that is an object: its place, `object` (the record's header, the object's length and BLAKE3 hash),
+		 * the `locations` that the owner published, and the keys sealed to the caller. All of it is proven. The bytes are at one
+		 * of the locations: check them against the hash.
+		 *
+		 * @throws {QueryRefused} if the chain's state does not authorise the caller.
+		 */
+		async queryObject(caller, owner, key) {
+			const answer = await this.provenQuery(caller, owner, key, () => this.#said(caller, owner, key));
+			const { dataset, epoch, leaf, grant, payload } = answer;
+			if (!payload.object) throw new Error('the bytes of this record are on the chain: use read or readLarge');
+			const locations = await (await this.proven()).locations(this.accountBytes(owner), dataset);
+			return { dataset, epoch, leaf, object: payload.object, locations, grant };
 		}
 
 		/** Returns the node's own answer to a query at its best block. */
@@ -39,9 +62,7 @@ export const Reading = (Base) =>
 				dataset: dataset.toNumber(),
 				epoch: epoch.toNumber(),
 				leaf: leaf.toNumber(),
-				payload: payload.isChunks
-					? { chunks: { manifest: payload.asChunks.manifest.toU8a() } }
-					: { value: { contentHash: payload.asValue.contentHash.toU8a() } },
+				payload: content(payload),
 				grant: given && { id: given.grant.toNumber(), sealedKeys: given.sealedKeys.toU8a(true) },
 			};
 		}

@@ -58,6 +58,29 @@ export const Records = (Base) =>
 		}
 
 		/**
+		 * Returns the call that stores the entry of a record whose bytes are an object, outside the chain (T_s). It may be part
+		 * of a batch.
+		 *
+		 * @param {{dataset: number, epoch: number, leaf: number, key: Uint8Array}} place
+		 * @param {{header: Uint8Array, length: bigint, root: Uint8Array}} object The record's header, the object's length in
+		 * bytes, and its BLAKE3 hash.
+		 */
+		objectCall({ dataset, epoch, leaf, key }, { header, length, root }) {
+			const object = { header: hex(header), length, root: hex(root) };
+			return this.api.tx.dataSharing.storeObject(hex(key), dataset, epoch, leaf, object);
+		}
+
+		/** Stores the entry of a record whose bytes are an object: see `objectCall`. */
+		async storeObject(signer, place, object) {
+			return this.submit(signer, this.objectCall(place, object));
+		}
+
+		/** Publishes where a dataset's objects are, and replaces what was published before. */
+		async setLocations(signer, dataset, locations) {
+			return this.submit(signer, this.api.tx.dataSharing.setLocations(dataset, locations));
+		}
+
+		/**
 		 * Returns a large record's place and its progress at the best block: the manifest's hash, the number of chunks that have
 		 * arrived, and the number of all chunks. Returns undefined if there is no such large record.
 		 */

@@ -64,9 +64,11 @@ export class Work {
 		}
 		[this.owner, this.reader] = accounts;
 		await this.#fund(accounts);
-		await this.#insist('producer', 'register', 'Soak', '--kind', 'school');
-		await this.#insist('producer', 'dataset', 'create', 'soak');
-		await this.#insist('reader', 'key', 'publish');
+		const producer = async () => {
+			await this.#insist('producer', 'register', 'Soak', '--kind', 'school');
+			await this.#insist('producer', 'dataset', 'create', 'soak');
+		};
+		await Promise.all([producer(), this.#insist('reader', 'key', 'publish')]);
 		this.retries = 0;
 	}
 

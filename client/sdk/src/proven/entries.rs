@@ -2,6 +2,7 @@
 //! The entries of the state, and lists of them, as they are proven.
 
 use super::*;
+use crate::facts::Subject;
 
 impl Proven {
 	/// Returns the time of the block, in seconds since 1970.
@@ -32,16 +33,69 @@ impl Proven {
 		self.get(storage::dataset(&owner.0, dataset)).await
 	}
 
-	/// Returns a dataset's policy.
+	/// Returns a dataset's policy, and the condition that requests have to meet besides.
 	pub async fn policy(
 		&self,
 		owner: &AccountId,
 		dataset: DatasetId,
-	) -> Result<Option<Policy>, Error> {
-		/// The policy and its deposit.
-		type Standing = (Policy, Balance);
+	) -> Result<Option<(Policy, Option<Condition>)>, Error> {
+		/// The policy, its deposit, and its condition.
+		type Standing = (Policy, Balance, Option<Attached<Balance>>);
 		let standing: Option<Standing> = self.get(storage::policy(&owner.0, dataset)).await?;
-		Ok(standing.map(|(policy, _)| policy))
+		Ok(standing.map(|(policy, _, attached)| {
+			let condition = attached.map(|attached| attached.condition);
+			(policy, condition)
+		}))
+	}
+
+	/// Returns the keys of an owner's records that are under an embargo, stored already or not.
+	pub async fn embargoes(&self, owner: &AccountId) -> Result<Vec<RecordKey>, Error> {
+		let prefix = storage::embargoes(&owner.0);
+		let keys = self.keys(prefix.clone()).await?;
+		let key = |key: &Vec<u8>| storage::chosen(&mut &key[prefix.len()..]);
+		Ok(keys.iter().filter_map(key).collect())
+	}
+
+	/// Returns where a dataset's objects are, as its owner published; empty if it did not.
+	pub async fn locations(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Vec<String>, Error> {
+		let urls = self.urls(owner, dataset).await?;
+		// The chain takes only visible ASCII.
+		let text = |url: Vec<u8>| String::from_utf8_lossy(&url).into_owned();
+		Ok(urls.into_iter().map(text).collect())
+	}
+
+	/// Does the same as [`locations`](Self::locations), in bytes.
+	async fn urls(&self, owner: &AccountId, dataset: DatasetId) -> Result<Vec<Vec<u8>>, Error> {
+		let entry: Option<Locations> = self.get(storage::locations(&owner.0, dataset)).await?;
+		Ok(entry.map_or_else(Vec::new, |entry| entry.urls))
+	}
+
+	/// Returns how many objects a dataset has.
+	pub async fn object_count(&self, owner: &AccountId, dataset: DatasetId) -> Result<u32, Error> {
+		let count: Option<u32> = self.get(storage::object_count(&owner.0, dataset)).await?;
+		Ok(count.unwrap_or_default())
+	}
+
+	/// Returns the keys of the records of a dataset that are objects, in the order of the chain's list.
+	pub async fn objects(
+		&self,
+		owner: &AccountId,
+		dataset: DatasetId,
+	) -> Result<Vec<RecordKey>, Error> {
+		let count = self.object_count(owner, dataset).await?;
+		let places = (0..count).map(|ordinal| storage::object(&owner.0, dataset, ordinal));
+		let places: Vec<_> = places.collect();
+		self.load(&places).await?;
+		let mut keys = Vec::new();
+		for place in places {
+			let key: Option<RecordKey> = self.get(place).await?;
+			keys.extend(key);
+		}
+		Ok(keys)
 	}
 
 	/// Returns a record, complete or not.
@@ -124,11 +178,24 @@ impl Proven {
 			firm,
 			..
 		} = request;
-		let Some(policy) = self.policy(owner, scope.dataset).await? else {
+		let Some((policy, condition)) = self.policy(owner, scope.dataset).await? else {
 			return Ok(Verdict::NoPolicy);
 		};
 		let kind = self.producer(consumer).await?.map(|consumer| consumer.kind);
-		Ok(policy.judge(kind, scope, term, offer, *firm))
+		let verdict = policy.judge(kind, scope, term, offer, *firm);
+		let (Verdict::Meets, Some(condition)) = (verdict, condition) else {
+			return Ok(verdict);
+		};
+		let subject = Subject {
+			account: Some(*consumer),
+			paid: Some(*offer),
+			dataset: Some((*owner, scope.dataset)),
+		};
+		let evaluation = self.evaluate(&condition, &subject).await?;
+		Ok(match evaluation.truth.is_met() {
+			true => Verdict::Meets,
+			false => Verdict::ConditionNotMet,
+		})
 	}
 
 	/// Returns the grants that a reader has, all of them: those in one state, or in any.
@@ -216,11 +283,19 @@ impl Proven {
 		key: RecordKey,
 		said: &Result<Answer, QueryRefusal>,
 	) -> Result<Result<Answer, QueryRefusal>, Error> {
-		let mut keys = vec![storage::record(&owner.0, key), storage::now()];
+		let embargo = storage::embargo(&owner.0, key);
+		let mut keys = vec![
+			storage::record(&owner.0, key),
+			embargo.clone(),
+			storage::now(),
+		];
 		if let Ok(said) = said {
 			let (dataset, epoch) = (said.dataset, said.epoch);
 			keys.push(storage::grants_on(&owner.0, dataset, epoch, &caller.0));
 			keys.extend(said.grant.iter().map(|grant| storage::grant(grant.grant)));
+			if let Payload::Object { .. } = said.payload {
+				keys.push(storage::locations(&owner.0, dataset));
+			}
 		}
 		self.load(&keys).await?;
 		let Some(record) = self.record(owner, key).await? else {
@@ -239,16 +314,24 @@ impl Proven {
 				let list = storage::grants_on(&owner.0, dataset, epoch, &caller.0);
 				match self.opening_grant(list, leaf).await? {
 					Ok(_) if !payload.is_complete() => return Ok(Err(QueryRefusal::Incomplete)),
+					Ok(_) if self.get::<u64>(embargo).await?.is_some() => {
+						return Ok(Err(QueryRefusal::Embargoed))
+					}
 					Ok(grant) => Some(grant),
 					Err(refusal) => return Ok(Err(refusal)),
 				}
 			}
+		};
+		let locations = match payload {
+			Payload::Object { .. } => self.urls(owner, dataset).await?,
+			Payload::Value { .. } | Payload::Chunks { .. } => Vec::new(),
 		};
 		Ok(Ok(Answer {
 			dataset,
 			epoch,
 			leaf,
 			payload,
+			locations,
 			grant,
 		}))
 	}

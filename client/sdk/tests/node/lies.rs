@@ -82,7 +82,7 @@ impl Scene {
 			longest_term: 1_000,
 			consumers: ConsumerKinds::ALL,
 		};
-		let set = honest.set_policy(0, policy).await.unwrap();
+		let set = honest.set_policy(0, policy, None).await.unwrap();
 		honest.send(&school.account, &set).await.unwrap();
 		let request = ask(&honest, &company, school.id(), scope(0, 0, 0, 4), 0).await;
 		// All of this is finalized when a later transaction is.

@@ -151,7 +151,7 @@ async fn two_programs_of_one_account_do_not_replace_each_others_transactions() {
 			longest_term: 1,
 			consumers: ConsumerKinds::ALL,
 		};
-		let set = client.set_policy(0, policy).await.unwrap();
+		let set = client.set_policy(0, policy, None).await.unwrap();
 		let call = client.batch(&vec![set; calls]).await.unwrap();
 		let mut pending = Vec::new();
 		for _ in 0..12 {

@@ -16,7 +16,7 @@ async fn set_policy(client: &Client, school: &Identity, price: Balance) {
 		longest_term: 500,
 		consumers: ConsumerKinds::ALL,
 	};
-	let set = client.set_policy(0, policy).await.unwrap();
+	let set = client.set_policy(0, policy, None).await.unwrap();
 	client.send(&school.account, &set).await.unwrap();
 }
 

@@ -395,6 +395,17 @@ fn a_body_that_is_not_the_headers_is_rejected() {
 }
 
 #[test]
+fn a_block_without_a_body_is_not_imported() {
+	let chain = chain(parameters());
+	let header = Draft::on(&chain, genesis(&chain), 13).mine();
+	let checked = chain.check_header(&header, u64::MAX).unwrap();
+	assert!(matches!(
+		chain.check_body(&header, &checked, None, u64::MAX),
+		Err(BlockError::CouldNotCheck(CheckError::MissingBody(hash))) if hash == header.hash()
+	));
+}
+
+#[test]
 fn a_block_that_could_not_be_checked_is_not_penalised_and_not_imported() {
 	let chain = chain(parameters());
 	let mut draft = Draft::on(&chain, genesis(&chain), 13);

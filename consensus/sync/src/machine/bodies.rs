@@ -84,6 +84,7 @@ impl<L: Ledger> Machine<L> {
 
 	/// Drops bodies that are not needed any more, if they have more than `spare` bytes.
 	pub(super) fn drop_bodies(&mut self, spare: u64) {
+		self.held_below = 0;
 		let mut bodies = std::mem::replace(&mut self.bodies, Bodies::new());
 		bodies.keep(
 			|hash| self.is_needed(hash),
@@ -110,6 +111,7 @@ impl<L: Ledger> Machine<L> {
 		if !self.budget_allows(true) {
 			self.drop_bodies(0);
 		}
+		self.note_held();
 		let mut idle: Vec<L::Peer> = self
 			.peers
 			.iter()
@@ -132,6 +134,25 @@ impl<L: Ledger> Machine<L> {
 		}
 	}
 
+	/// Notes up to which block all bodies of the heaviest chain have arrived.
+	fn note_held(&mut self) {
+		let mut number = self.held_below.max(self.main.first());
+		let is_held = |number| {
+			let hash = self.main.at(number);
+			hash.is_some_and(|hash| self.bodies.is_held(hash))
+		};
+		while is_held(number) {
+			number = number.saturating_add(1);
+		}
+		self.held_below = number;
+	}
+
+	/// Returns the lowest block of the heaviest chain that has not arrived.
+	fn next_missing(&self) -> Option<&Hash> {
+		let mut rest = self.main.from(self.held_below);
+		rest.find(|hash| !self.bodies.is_held(hash))
+	}
+
 	/// Returns what to ask a peer for.
 	fn next_bodies(&mut self, name: L::Peer) -> Vec<Hash> {
 		let Some(peer) = self.peers.get_mut(&name) else {
@@ -149,7 +170,7 @@ impl<L: Ledger> Machine<L> {
 			return Vec::new();
 		};
 		if let Some(reach) = reach {
-			let hashes = self.missing(peer, &self.main, reach);
+			let hashes = self.missing(peer, &self.main, self.held_below, reach);
 			if !hashes.is_empty() {
 				return hashes;
 			}
@@ -159,7 +180,7 @@ impl<L: Ledger> Machine<L> {
 		}
 		for lane in &self.sides {
 			if let Some(reach) = peer.reaches(lane, &self.tree) {
-				let hashes = self.missing(peer, lane, reach);
+				let hashes = self.missing(peer, lane, lane.first(), reach);
 				if !hashes.is_empty() {
 					return hashes;
 				}
@@ -168,11 +189,13 @@ impl<L: Ledger> Machine<L> {
 		Vec::new()
 	}
 
-	/// Returns the lowest blocks of a lane that are missing and that this peer has, if the budget allows it.
+	/// Returns the lowest blocks of a lane that are missing and that this peer has, if the budget allows it. All blocks
+	/// below `from` have arrived.
 	fn missing(
 		&self,
 		peer: &Peer<L::Header, L::Facts>,
 		lane: &Lane,
+		from: BlockNumber,
 		reach: BlockNumber,
 	) -> Vec<Hash> {
 		let top = reach.min(lane.first().saturating_add(LOOKAHEAD));
@@ -180,7 +203,8 @@ impl<L: Ledger> Machine<L> {
 		let floor = peer.bodies_from(self.now);
 		let mut hashes = Vec::new();
 		let mut is_next = true;
-		let blocks = (lane.first()..=top).map_while(|number| Some((number, lane.at(number)?)));
+		let from = from.max(lane.first());
+		let blocks = (from..=top).map_while(|number| Some((number, lane.at(number)?)));
 		for (number, hash) in blocks {
 			let may_have = number >= floor && !peer.lacks(hash, self.now);
 			if may_have && self.bodies.is_missing(hash) {
@@ -206,7 +230,7 @@ impl<L: Ledger> Machine<L> {
 		peer: &Peer<L::Header, L::Facts>,
 		reach: BlockNumber,
 	) -> Option<Hash> {
-		let next = self.main.iter().find(|hash| !self.bodies.is_held(hash))?;
+		let next = self.next_missing()?;
 		let Some(Body::Asked(askers)) = self.bodies.get(next) else {
 			return None;
 		};
@@ -236,7 +260,7 @@ impl<L: Ledger> Machine<L> {
 	/// Returns the number of the next block to import, if all peers that have proved it are known to keep no body that
 	/// old.
 	pub fn lost(&self) -> Option<BlockNumber> {
-		let next = self.main.iter().find(|hash| !self.bodies.is_held(hash))?;
+		let next = self.next_missing()?;
 		let number = self.tree.get(next)?.number;
 		let is_above = |peer: &&Peer<L::Header, L::Facts>| {
 			let reach = peer.reach.and_then(|(_, reach)| reach);

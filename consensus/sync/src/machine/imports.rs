@@ -24,6 +24,10 @@ impl<L: Ledger> Machine<L> {
 		for (hash, outcome) in results {
 			let sender = self.bodies.done(&hash);
 			let was_silent = self.silent.remove(&hash);
+			if outcome != Outcome::Imported {
+				// Its body is gone, and it may be tried again.
+				self.held_below = 0;
+			}
 			match outcome {
 				Outcome::Imported => {
 					self.unheard = was_silent.then_some(hash);
@@ -46,8 +50,12 @@ impl<L: Ledger> Machine<L> {
 
 	/// Notes that a block is in the database.
 	fn landed(&mut self, hash: &Hash) {
+		let number = self.tree.get(hash).map(|node| node.number);
 		self.tree.remove(hash);
 		self.main.pass(hash);
+		if number.is_some_and(|number| self.main.has(number, hash)) {
+			self.held_below = 0;
+		}
 		for peer in self.peers.values_mut() {
 			let before = peer.tips.len();
 			peer.tips.retain(|tip| tip != hash);

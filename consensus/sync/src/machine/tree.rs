@@ -147,6 +147,12 @@ impl Lane {
 		self.hashes.iter()
 	}
 
+	/// Returns the blocks from this number on, lowest first.
+	pub(super) fn from(&self, number: BlockNumber) -> impl Iterator<Item = &Hash> {
+		let skipped = number.saturating_sub(self.first) as usize;
+		self.hashes.range(skipped.min(self.hashes.len())..)
+	}
+
 	/// Removes the first block if it is this one.
 	pub(super) fn pass(&mut self, hash: &Hash) {
 		if self.hashes.front() == Some(hash) {

@@ -129,6 +129,41 @@ fn a_chain_stays_proved_when_the_import_finalizes_more_meanwhile() {
 }
 
 #[test]
+fn a_chain_stays_proved_while_its_blocks_are_finalized_one_by_one() {
+	let Importing {
+		mut machine,
+		database,
+		batch,
+		..
+	} = Importing::start();
+	assert_eq!(batch.len(), 16);
+	for block in &batch {
+		database.insert(block);
+		machine.imported([(block.hash, Outcome::Imported)]);
+		database.finalize(block.number);
+		machine.finalized();
+		machine.poll(Duration::ZERO);
+		let target = (block.number < 16).then_some(16);
+		let headers = 16 - block.number as usize;
+		assert_eq!((machine.headers(), machine.target()), (headers, target));
+	}
+}
+
+#[test]
+fn blocks_whose_import_was_skipped_are_asked_for_again() {
+	let Importing {
+		mut machine, batch, ..
+	} = Importing::start();
+	machine.imported(batch.iter().map(|block| (block.hash, Outcome::Skipped)));
+	let actions = machine.poll(Duration::ZERO);
+	let asked = actions.iter().find_map(|action| match action {
+		Action::AskBodies { hashes, .. } => hashes.first().copied(),
+		_ => None,
+	});
+	assert_eq!(asked, Some(batch[0].hash));
+}
+
+#[test]
 fn a_chain_goes_when_another_block_is_finalized() {
 	let Importing {
 		mut machine,

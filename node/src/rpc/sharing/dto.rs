@@ -3,7 +3,7 @@
 
 use base64::{engine::general_purpose::STANDARD, Engine};
 use isthmus_primitives::{AccountId, BlockNumber, Hash};
-use isthmus_sharing::{Answer, OpeningGrant, Payload, Scope};
+use isthmus_sharing::{object, Answer, OpeningGrant, Payload, Scope};
 use polkadot_sdk::*;
 use serde::{Deserialize, Serialize, Serializer};
 use sp_core::Bytes;
@@ -119,6 +119,16 @@ enum PayloadJson {
 		extrinsic: u32,
 		last_block: BlockNumber,
 	},
+	#[serde(rename_all = "camelCase")]
+	Object {
+		/// The record's header.
+		header: Bytes,
+		root: Hash,
+		chunk_size: u32,
+		block: BlockNumber,
+		/// Where the owner says that the object is.
+		locations: Vec<String>,
+	},
 }
 
 /// The response to an authorised caller.
@@ -157,6 +167,7 @@ impl QueryAnswer {
 			epoch,
 			leaf,
 			payload,
+			locations,
 			grant,
 		} = answer;
 		Self {
@@ -194,6 +205,17 @@ impl QueryAnswer {
 					block,
 					extrinsic,
 					last_block,
+				},
+				Payload::Object { object, block, .. } => PayloadJson::Object {
+					header: object.header.to_vec().into(),
+					root: object.root,
+					chunk_size: object::CHUNK_SIZE,
+					block,
+					// The chain takes only visible ASCII.
+					locations: locations
+						.iter()
+						.map(|url| String::from_utf8_lossy(url).into_owned())
+						.collect(),
 				},
 			},
 			manifest: manifest.map(Base64),

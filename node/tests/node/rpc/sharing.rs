@@ -136,6 +136,7 @@ fn every_refusal_has_its_own_code() {
 		Refusal::BytesGone(hash),
 		Refusal::TooManyQueries,
 		Refusal::NotAllowed(QueryError::Suspended),
+		Refusal::NotAllowed(QueryError::Embargoed),
 	];
 	for (number, refusal) in (7101..).zip(refusals) {
 		let reason = refusal.code().1;

@@ -126,7 +126,10 @@ fn votes_of_a_running_round_do_not_count_for_the_block() {
 		prevotes: HashSet::from([id(Alice), id(Dave)]),
 		precommits: HashSet::from([id(Dave)]),
 	};
-	let answer = Verification::new(block(5, Some(0)), Known::Pending(four(), Some(seen)));
+	let answer = Verification::new(
+		block(5, Some(0)),
+		Known::Pending(four(), HashSet::new(), Some(seen)),
+	);
 	assert!(!answer.is_finalized && !answer.more_than_half);
 	assert!(answer.verified_by.is_empty() && answer.justified_by.is_none());
 	let round = answer.round.expect("a round runs");
@@ -142,14 +145,38 @@ fn votes_of_a_running_round_do_not_count_for_the_block() {
 }
 
 #[test]
+fn a_block_that_more_than_half_executed_is_linked_and_not_finalized() {
+	let executed = |keys: &[Ed25519Keyring]| {
+		let executed = keys.iter().map(|key| id(*key)).collect();
+		Verification::new(block(5, Some(0)), Known::Pending(four(), executed, None))
+	};
+	// Eve is no verifier.
+	let half = executed(&[Dave, Bob, Ed25519Keyring::Eve]);
+	assert!(!half.more_than_half && !half.is_finalized);
+	assert_eq!(keys(&half.verified_by), [Bob, Dave].map(id));
+	assert_eq!(keys(&half.not_seen), [Alice, Charlie].map(id));
+	assert!(half.statement.contains(" 2 of 4 verifiers executed it. "));
+	let more = executed(&[Dave, Bob, Alice]);
+	assert!(more.more_than_half && !more.is_finalized && more.justified_by.is_none());
+	assert_eq!(
+		more.statement,
+		"Not finalized yet. 3 of 4 verifiers executed it; more than half: linked, but it may still be orphaned. This \
+		 node takes no part in finality at present, and knows of no votes."
+	);
+}
+
+#[test]
 fn without_a_voter_no_votes_are_known() {
-	let answer = Verification::new(block(5, Some(0)), Known::Pending(four(), None));
+	let answer = Verification::new(
+		block(5, Some(0)),
+		Known::Pending(four(), HashSet::new(), None),
+	);
 	assert_eq!(answer.round, None);
 	assert_eq!(
 		answer.statement,
 		"Not finalized yet. This node takes no part in finality at present, and knows of no votes."
 	);
-	let side = Verification::new(block(5, None), Known::Pending(four(), None));
+	let side = Verification::new(block(5, None), Known::Pending(four(), HashSet::new(), None));
 	assert!(!side.on_best_chain);
 	assert!(side
 		.statement
@@ -169,7 +196,10 @@ fn a_block_is_orphaned_by_a_finalized_one() {
 
 #[test]
 fn the_json_has_the_documented_names() {
-	let answer = Verification::new(block(5, Some(0)), Known::Pending(set(&[Alice]), None));
+	let answer = Verification::new(
+		block(5, Some(0)),
+		Known::Pending(set(&[Alice]), HashSet::new(), None),
+	);
 	let json = serde_json::to_value(answer).expect("plain data");
 	let verifier = serde_json::json!({
 		"account": Alice.to_account_id().to_string(),

@@ -23,8 +23,8 @@ impl<T: Config> Pallet<T> {
 		if room.any_lt(look) || !Backlog::<T>::exists() {
 			return look.min(room);
 		}
-		// The last entry begins when steps are left, and may be a grant with a condition.
-		let last = T::WeightInfo::on_initialize_idle().saturating_add(Self::weight_of_settling(1));
+		// The last entry begins when steps are left, and may be a trigger.
+		let last = T::WeightInfo::on_initialize_idle().saturating_add(Self::weight_of_trigger());
 		let room = room.saturating_sub(look.saturating_add(last));
 		let steps = room.checked_div_per_component(&Self::weight_of_step());
 		let steps = steps.unwrap_or(0).saturated_into::<u32>();
@@ -49,9 +49,14 @@ impl<T: Config> Pallet<T> {
 			.max(T::WeightInfo::on_initialize_idle())
 	}
 
-	/// Returns the additional weight if the entry is a grant with a condition, which is evaluated or removed.
+	/// Returns the additional weight if the entry has a condition, which is evaluated or removed.
 	fn weight_of_condition() -> Weight {
 		T::WeightInfo::carry_out().max(T::WeightInfo::detach())
+	}
+
+	/// Returns the weight of processing an agenda entry that is a trigger.
+	pub(crate) fn weight_of_trigger() -> Weight {
+		T::WeightInfo::fire().max(Self::weight_of_settling(1))
 	}
 
 	/// Processes agenda entries that are due by this block, oldest first. Moving on from one block's agenda to
@@ -91,6 +96,8 @@ impl<T: Config> Pallet<T> {
 	fn on_due(block: BlockNumberFor<T>, due: Due) -> Weight {
 		let weight = match due {
 			Due::Grant(id) if Self::has_condition(id) => Self::weight_of_settling(1),
+			Due::Request(id) if Withdrawals::<T>::contains_key(id) => Self::weight_of_settling(1),
+			Due::Trigger(_) => Self::weight_of_trigger(),
 			_ => Self::weight_of_step(),
 		};
 		if !Self::settle_one(due) {
@@ -107,8 +114,10 @@ impl<T: Config> Pallet<T> {
 						Agenda::<T>::remove(block, due);
 					}
 				},
-				Due::Request(_) => {
-					defensive!("the agenda has a request that does not exist");
+				// It was looked at, and is on the agenda of a later block or of none.
+				Due::Trigger(id) if Triggers::<T>::contains_key(id) => {}
+				Due::Request(_) | Due::Trigger(_) => {
+					defensive!("the agenda has an entry that does not exist");
 					Agenda::<T>::remove(block, due);
 				}
 			}
@@ -120,8 +129,8 @@ impl<T: Config> Pallet<T> {
 		Grants::<T>::get(id).is_some_and(|grant| grant.condition.is_some())
 	}
 
-	/// Ends a request or grant, or removes an ended grant, if it is due; suspends or resumes a grant, if its condition says
-	/// so. Returns whether anything was done.
+	/// Ends a request or grant, or removes an ended grant, if it is due; suspends or resumes a grant, or fires a trigger, if
+	/// its condition says so. Returns whether anything was done.
 	pub(crate) fn settle_one(due: Due) -> bool {
 		let now = frame_system::Pallet::<T>::block_number();
 		match due {
@@ -158,6 +167,10 @@ impl<T: Config> Pallet<T> {
 					_ if now < grant.due => return false,
 					_ => Self::remember_no_longer(id, grant),
 				}
+			}
+			Due::Trigger(id) => {
+				let trigger = Triggers::<T>::get(id);
+				return trigger.is_some_and(|trigger| Self::look_at_trigger(id, trigger));
 			}
 		}
 		true

@@ -78,7 +78,7 @@ impl<T: Config> Pallet<T> {
 		let Some(condition) = condition else {
 			return Ok(None);
 		};
-		let attached = Self::attach(condition, &grant.grantee, &grant.owner)?;
+		let attached = Self::attach(condition, &grant.grantee, &grant.owner, 0)?;
 		let (truth, changes) = Self::truth(&attached.condition, &grant.grantee);
 		grant.state = Self::state_by(truth);
 		grant.due = Self::due(grant.expiry, grant.until, changes);
@@ -118,7 +118,9 @@ impl<T: Config> Pallet<T> {
 			dataset.grants = dataset.grants.saturating_add(1);
 		});
 		Self::note_sold(grant);
-		Self::wait(id, grant);
+		if let Some(Attached { condition, .. }) = &grant.condition {
+			Self::wait(Waiter::Grant(id), condition, &grant.grantee);
+		}
 		GrantsTo::<T>::insert(&grant.grantee, id, ());
 		Agenda::<T>::insert(grant.due, Due::Grant(id), ());
 		Grants::<T>::insert(id, grant);
@@ -163,7 +165,7 @@ impl<T: Config> Pallet<T> {
 			grant.deposit.saturating_sub(kept),
 		);
 		Self::note_no_longer_sold(grant);
-		Self::detach(id, grant);
+		Self::take_condition(id, grant);
 		grant.condition = None;
 		grant.state = state;
 		grant.sealed_keys = BoundedVec::new();
@@ -172,6 +174,13 @@ impl<T: Config> Pallet<T> {
 		let due = frame_system::Pallet::<T>::block_number()
 			.saturating_add(T::GrantMemory::get().max(One::one()));
 		Self::put_off(id, grant, due);
+	}
+
+	/// Takes the condition from a grant that ends, if it has one.
+	fn take_condition(id: GrantId, grant: &GrantOf<T>) {
+		if let Some(attached) = &grant.condition {
+			Self::detach(Waiter::Grant(id), attached, &grant.grantee, &grant.owner);
+		}
 	}
 
 	/// Ends a grant that has expired.
@@ -201,25 +210,33 @@ impl<T: Config> Pallet<T> {
 		until: Option<Seconds>,
 		changes: Option<Seconds>,
 	) -> BlockNumberFor<T> {
-		let blocks_to = |time: Seconds| {
-			let seconds = time.saturating_sub(Self::time());
-			seconds.div_ceil(T::BlockInterval::get().max(1))
-		};
-		let ends = until.map(blocks_to);
-		let half_way = changes.map(|changes| blocks_to(changes) / 2);
-		let Some(blocks) = ends.into_iter().chain(half_way).min() else {
-			return expiry;
-		};
-		frame_system::Pallet::<T>::block_number()
-			.saturating_add(blocks.max(1).saturated_into())
-			.min(expiry)
+		let ends = until.map(|until| Self::block_after(Self::blocks_to(until)));
+		let looks = ends.into_iter().chain(Self::look_after(changes));
+		looks.min().unwrap_or(expiry).min(expiry)
+	}
+
+	/// Returns when the agenda has to look at a condition that may change at this time: when half of the blocks until then
+	/// should be over.
+	pub(crate) fn look_after(changes: Option<Seconds>) -> Option<BlockNumberFor<T>> {
+		changes.map(|changes| Self::block_after(Self::blocks_to(changes) / 2))
+	}
+
+	/// Returns about how many blocks come until a time.
+	fn blocks_to(time: Seconds) -> u64 {
+		let seconds = time.saturating_sub(Self::time());
+		seconds.div_ceil(T::BlockInterval::get().max(1))
+	}
+
+	/// Returns the block that comes after this many, and the next one at the earliest.
+	fn block_after(blocks: u64) -> BlockNumberFor<T> {
+		frame_system::Pallet::<T>::block_number().saturating_add(blocks.max(1).saturated_into())
 	}
 
 	/// Removes a grant, and releases what is held for it.
 	pub(crate) fn forget_grant(id: GrantId, grant: &GrantOf<T>) {
 		let Scope { dataset, epoch, .. } = grant.scope;
 		Self::note_no_longer_sold(grant);
-		Self::detach(id, grant);
+		Self::take_condition(id, grant);
 		Self::amend_reader((&grant.owner, dataset, epoch, &grant.grantee), |entry| {
 			entry.grants.retain(|other| *other != id);
 		});

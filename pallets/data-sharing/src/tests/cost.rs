@@ -58,6 +58,14 @@ fn filled(entries: u64) -> sp_io::TestExternalities {
 				value: vec![1],
 			};
 			assert_ok!(submit(SCHOOL, store));
+			let object = SharingCall::store_object {
+				key: H256::from_low_u64_be((1 << 32) + number),
+				dataset: 0,
+				epoch: 0,
+				leaf: 1_000_000 + number as u32,
+				object: object_of(1),
+			};
+			assert_ok!(submit(SCHOOL, object));
 			// A block begins without the events of others.
 			System::reset_events();
 			ReceiptTree::<Test>::kill();
@@ -82,6 +90,16 @@ fn calls() -> Vec<(&'static str, u64, SharingCall)> {
 			"remove_record",
 			SCHOOL,
 			SharingCall::remove_record { key: key(8) },
+		),
+		("store_object", SCHOOL, store_object(9)),
+		("set_locations", SCHOOL, set_locations(&["s3://a"])),
+		(
+			"remove_record",
+			SCHOOL,
+			SharingCall::remove_record {
+				// The first of the objects: the last one takes its place.
+				key: H256::from_low_u64_be(1 << 32),
+			},
 		),
 		("request_access", COMPANY, request(scope(0, 10), 7)),
 		(

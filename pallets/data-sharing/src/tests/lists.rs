@@ -52,7 +52,11 @@ fn datasets_are_listed_with_their_policies() {
 		};
 		assert_ok!(submit(
 			SCHOOL,
-			SharingCall::set_policy { dataset: 2, policy }
+			SharingCall::set_policy {
+				dataset: 2,
+				policy,
+				condition: None,
+			}
 		));
 		for limit in LIMITS {
 			let found = all(limit, most(limit), |after, limit| {

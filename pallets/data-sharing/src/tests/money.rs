@@ -52,7 +52,11 @@ fn policy(price: u64, firm_price: Option<u64>) -> SharingCall {
 		longest_term: 100,
 		consumers: ConsumerKinds::ALL,
 	};
-	SharingCall::set_policy { dataset: 0, policy }
+	SharingCall::set_policy {
+		dataset: 0,
+		policy,
+		condition: None,
+	}
 }
 
 /// Asks for leaves 0 to 10 for 20 blocks with this offer, and answers. Returns the grant.

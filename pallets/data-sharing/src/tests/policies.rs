@@ -18,7 +18,11 @@ pub(super) const POLICY: Policy<u64, u64> = Policy {
 };
 
 pub(super) fn set(policy: Policy<u64, u64>) -> SharingCall {
-	SharingCall::set_policy { dataset: 0, policy }
+	SharingCall::set_policy {
+		dataset: 0,
+		policy,
+		condition: None,
+	}
 }
 
 fn clear() -> SharingCall {
@@ -39,7 +43,8 @@ fn a_policy_is_set_changed_and_cleared() {
 			SharingEvent::PolicySet {
 				owner: SCHOOL,
 				dataset: 0,
-				policy: POLICY
+				policy: POLICY,
+				condition: None,
 			}
 		);
 		let other = Policy { price: 0, ..POLICY };
@@ -93,7 +98,12 @@ fn a_bad_policy_is_refused() {
 		assert_noop!(submit(STRANGER, set(POLICY)), Error::NotRegistered);
 		assert_noop!(submit(STRANGER, clear()), Error::NotRegistered);
 		let (dataset, policy) = (1, POLICY);
-		let unknown = SharingCall::set_policy { dataset, policy };
+		let condition = None;
+		let unknown = SharingCall::set_policy {
+			dataset,
+			policy,
+			condition,
+		};
 		assert_noop!(submit(SCHOOL, unknown), Error::UnknownDataset);
 	});
 }

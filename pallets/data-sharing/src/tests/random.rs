@@ -68,7 +68,7 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 	let now = System::block_number();
 	let name = vec![b'a' + rng.gen_range(0..4)];
 	let dataset = rng.gen_range(0..3);
-	match rng.gen_range(0..110) {
+	match rng.gen_range(0..128) {
 		0..=4 => (
 			owner,
 			SharingCall::register {
@@ -98,7 +98,13 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 				longest_term: rng.gen_range(0..30),
 				consumers: ConsumerKinds::ALL,
 			};
-			(owner, SharingCall::set_policy { dataset, policy })
+			let condition = rng.gen_ratio(1, 2).then(|| condition_of_policy(rng));
+			let call = SharingCall::set_policy {
+				dataset,
+				policy,
+				condition,
+			};
+			(owner, call)
 		}
 		24..=24 => (owner, SharingCall::clear_policy { dataset }),
 		25..=28 => {
@@ -215,10 +221,47 @@ fn random_call(rng: &mut StdRng) -> (u64, SharingCall) {
 			(owner, SharingCall::set_closed { dataset, closed })
 		}
 		106..=107 => recount(rng, owner),
+		108..=111 => {
+			let request = pick(rng, Requests::<Test>::iter_keys());
+			let consumer = Requests::<Test>::get(request).map_or(who, |entry| entry.consumer);
+			let condition = (!rng.gen_ratio(1, 4)).then(|| random_condition(rng));
+			(consumer, SharingCall::withdraw_when { request, condition })
+		}
+		112..=115 => {
+			let key = key(rng.gen_range(0..16));
+			let condition = (!rng.gen_ratio(1, 4)).then(|| random_condition(rng));
+			(owner, SharingCall::embargo { key, condition })
+		}
+		116..=123 => {
+			let number = rng.gen_range(0..16);
+			let mut call = store_object(number);
+			if let SharingCall::store_object {
+				dataset: to,
+				epoch,
+				object,
+				..
+			} = &mut call
+			{
+				*to = dataset;
+				*epoch = Datasets::<Test>::get(owner, dataset).map_or(0, |entry| entry.epoch);
+				object.length = rng.gen_range(0..200);
+			}
+			(owner, call)
+		}
+		124..=125 => {
+			let all = ["s3://a", "s3://b/c", "file:///d", "s3://e/"];
+			let some: Vec<_> = all.into_iter().filter(|_| rng.gen_ratio(1, 3)).collect();
+			let mut call = set_locations(&some);
+			if let SharingCall::set_locations { dataset: of, .. } = &mut call {
+				*of = dataset;
+			}
+			(owner, call)
+		}
 		_ => {
 			let due = [
 				Due::Request(pick(rng, Requests::<Test>::iter_keys())),
 				Due::Grant(pick(rng, Grants::<Test>::iter_keys())),
+				Due::Trigger(pick(rng, Triggers::<Test>::iter_keys())),
 			];
 			(who, settle(&due))
 		}
@@ -271,6 +314,18 @@ fn random_condition(rng: &mut StdRng) -> Condition {
 	condition(&parts.join(if rng.gen_ratio(1, 2) { " and " } else { " or " }))
 }
 
+/// Returns a condition that may also test the consumer's grants, its payment and the dataset's grants.
+fn condition_of_policy(rng: &mut StdRng) -> Condition {
+	let test = match rng.gen_range(0..3) {
+		0 => format!("paid >= {}", rng.gen_range(0..150)),
+		1 => format!("count < {}", rng.gen_range(0..20)),
+		_ => format!("not granted(0x{:02x}{}, 0)", SCHOOL, "00".repeat(31)),
+	};
+	let other = random_condition(rng);
+	// Too many tests of different things are refused.
+	condition(&format!("{test} or ({other})"))
+}
+
 fn source(rng: &mut StdRng) -> &'static str {
 	["a", "b", "c", "d", "e", "f"][rng.gen_range(0..6)]
 }
@@ -319,6 +374,16 @@ fn misjudged() -> Vec<GrantId> {
 	grants.map(|(id, _)| id).collect()
 }
 
+/// Returns the triggers that have not fired although their conditions are met.
+fn unfired() -> Vec<TriggerId> {
+	let is_met = |trigger: &TriggerOf<Test>| {
+		let (truth, _) = Sharing::truth(&trigger.attached.condition, &trigger.by);
+		truth.is_met()
+	};
+	let triggers = Triggers::<Test>::iter().filter(|(_, trigger)| is_met(trigger));
+	triggers.map(|(id, _)| id).collect()
+}
+
 fn settle(due: &[Due]) -> SharingCall {
 	let due = due.to_vec().try_into().expect("there are few");
 	SharingCall::settle { due }
@@ -344,7 +409,7 @@ fn overdue() -> Vec<Due> {
 #[derive(Default)]
 struct Promises {
 	paid: BTreeMap<GrantId, GrantOf<Test>>,
-	/// The records that were there for each of them.
+	/// The records that were there for each of them, and could be read.
 	records: BTreeMap<GrantId, Vec<RecordKey>>,
 	/// How many of the block's events were looked at.
 	seen: usize,
@@ -354,6 +419,9 @@ struct Promises {
 	/// How often a grant was suspended, and resumed.
 	suspended: usize,
 	resumed: usize,
+	/// How often an offer was taken back by its condition, and an embargo ended by it.
+	released: usize,
+	lifted: usize,
 }
 
 impl Promises {
@@ -376,7 +444,8 @@ impl Promises {
 					};
 					let records = Records::<Test>::iter_prefix(entry.owner)
 						.filter(|(_, record)| is_for_sale(record))
-						.map(|(key, _)| key);
+						.map(|(key, _)| key)
+						.filter(|key| !Embargoes::<Test>::contains_key(entry.owner, key));
 					self.records.insert(grant, records.collect());
 					self.paid.insert(grant, entry);
 					self.bought += 1;
@@ -399,6 +468,8 @@ impl Promises {
 				}
 				SharingEvent::GrantSuspended { .. } => self.suspended += 1,
 				SharingEvent::GrantResumed { .. } => self.resumed += 1,
+				SharingEvent::OfferReleased { .. } => self.released += 1,
+				SharingEvent::EmbargoLifted { met: true, .. } => self.lifted += 1,
 				SharingEvent::Renounced { grant, .. } => drop(self.paid.remove(&grant)),
 				_ => {}
 			}
@@ -407,7 +478,9 @@ impl Promises {
 			let kept = Grants::<Test>::get(grant).map(|entry| entry.state_at(&now, Time::get()));
 			assert!(now >= paid.paid_until || kept == Some(GrantState::Active));
 			for key in &self.records[grant] {
-				assert!(now >= paid.paid_until || Records::<Test>::contains_key(paid.owner, key));
+				let is_there = Records::<Test>::contains_key(paid.owner, key)
+					&& !Embargoes::<Test>::contains_key(paid.owner, key);
+				assert!(now >= paid.paid_until || is_there);
 			}
 		}
 	}
@@ -427,6 +500,7 @@ fn next_block(rng: &mut StdRng) {
 			Sharing::on_idle(now, Weight::MAX);
 			// The rounds and the agenda have come to all that facts, credentials and time have changed.
 			assert_eq!(misjudged(), Vec::<GrantId>::new());
+			assert_eq!(unfired(), Vec::<TriggerId>::new());
 			// No fact has changed since.
 			assert_eq!(QueueEnds::<Test>::get().0, QueueEnds::<Test>::get().1);
 			// A grant that ends at a date may wait for one more block, as the block's time is not known before.
@@ -434,7 +508,7 @@ fn next_block(rng: &mut StdRng) {
 				Due::Grant(id) => {
 					Grants::<Test>::get(id).is_some_and(|grant| grant.until.is_some())
 				}
-				Due::Request(_) => false,
+				Due::Request(_) | Due::Trigger(_) => false,
 			};
 			assert_eq!(overdue().into_iter().find(|due| !has_date(due)), None);
 		}
@@ -487,6 +561,10 @@ fn wind_up() {
 				leaf,
 			}],
 		);
+	}
+	for (owner, key) in Embargoes::<Test>::iter_keys().collect::<Vec<_>>() {
+		let condition = None;
+		all(owner, vec![SharingCall::embargo { key, condition }]);
 	}
 	while Grants::<Test>::iter_keys().next().is_some() {
 		run_to(System::block_number() + 1);
@@ -555,12 +633,18 @@ fn sequence(seed: u64, calls: usize) {
 			refunded,
 			suspended,
 			resumed,
+			released,
+			lifted,
 			..
 		} = promises;
 		// Many conditions are refused, since dates count, too.
 		assert!(
 			suspended > calls / 400 && resumed > calls / 1_000,
 			"{suspended} suspended, {resumed} resumed"
+		);
+		assert!(
+			(released > 0 && lifted > 0) || calls < LONG,
+			"{released} released, {lifted} lifted"
 		);
 		assert!(
 			bought > calls / 1_000 && refunded > 0,
@@ -581,6 +665,9 @@ fn sequence(seed: u64, calls: usize) {
 		assert_eq!(Crowds::<Test>::iter_keys().count(), 0);
 		assert_eq!(DatasetNames::<Test>::iter_keys().count(), 0);
 		assert_eq!(Policies::<Test>::iter_keys().count(), 0);
+		assert_eq!(Objects::<Test>::iter_keys().count(), 0);
+		assert_eq!(ObjectCounts::<Test>::iter_keys().count(), 0);
+		assert_eq!(Locations::<Test>::iter_keys().count(), 0);
 		assert_eq!(AuthorizationList::<Test>::iter_keys().count(), 0);
 		assert_eq!(Balances::total_issuance(), issuance);
 	});
