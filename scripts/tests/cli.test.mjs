@@ -663,7 +663,8 @@ describe('costs', () => {
 			const says = `isthmus ${args.join(' ')} costs ${spent}, not ${total(planned)}`;
 			if (exact) assert.equal(total(planned), spent, says);
 			// The fees of large values are an estimate, and the chain gives back what it did not need of some others.
-			assert.ok(total(planned) * 100n > spent * 98n && total(planned) * 98n < spent * 100n, says);
+			const slack = spent / 50n + 10_000_000_000n;
+			assert.ok(total(planned) + slack > spent && total(planned) < spent + slack, says);
 		}
 		// What is done already costs nothing, and a mistake is found.
 		const [again] = await ok('store', 'thrifty', '--dry-run', ...key);
